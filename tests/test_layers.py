@@ -1,0 +1,172 @@
+"""Imports point only downwards, and only NumPy is imported from outside.
+
+Read from the syntax tree, so an import inside a function counts as well. Imports under
+`if TYPE_CHECKING:` never run and are free.
+"""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parents[1] / "tinygrad_mnist"
+
+# Bottom first. Names on one line are one level and may import each other.
+LEVELS = [
+    ["kernels"],
+    ["autograd"],
+    ["ops"],
+    ["nn"],
+    ["optim"],
+    ["jit"],
+    ["testing"],
+    ["data", "utils"],
+    ["models"],
+    ["serialize"],
+    ["train"],
+    ["cli", "__main__"],
+]
+LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
+# Below themselves in the list, and still none of their business.
+FORBIDDEN = {"data": {"nn"}, "serialize": {"nn"}}
+
+
+class Import(NamedTuple):
+    target: str
+    """The dotted name of the module, absolute."""
+    line: int
+    in_function: bool
+
+
+def imports(source: str, module: str, is_package: bool = False) -> list[Import]:
+    """All imports in the source of `module`, but for those that only type checkers see."""
+    package = module.split(".") if is_package else module.split(".")[:-1]
+
+    def targets(node: ast.Import | ast.ImportFrom) -> Iterator[str]:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+            return
+        above = package[: len(package) - node.level + 1] if node.level else []
+        base = ".".join([*above, *([node.module] if node.module else [])])
+        if base != ROOT.name:
+            yield base
+            return
+        yield from (f"{base}.{alias.name}" for alias in node.names)
+
+    def walk(node: ast.AST, in_function: bool) -> Iterator[Import]:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield from (Import(target, node.lineno, in_function) for target in targets(node))
+        children: list[ast.AST] = list(ast.iter_child_nodes(node))
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            children = list(node.orelse)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            in_function = True
+        for child in children:
+            yield from walk(child, in_function)
+
+    return list(walk(ast.parse(source), False))
+
+
+def complaints(source: str, module: str, is_package: bool = False) -> list[str]:
+    """What is wrong with the imports of `module`, a dotted name, one sentence each."""
+    layer = module.split(".")[1]
+    found = []
+    for target, line, in_function in imports(source, module, is_package):
+        top, *rest = target.split(".")
+        where = f"{module}:{line}"
+        if top != ROOT.name:
+            free = top == "numpy" or top in sys.stdlib_module_names
+            if not free and (layer == "kernels" or not in_function):
+                found.append(f"{where} imports {target}; only NumPy, or inside a function")
+        elif rest == ["__version__"]:
+            continue
+        elif not rest or rest[0] not in LEVEL:
+            found.append(f"{where} imports {target}, which is no layer: name the folder below")
+        elif LEVEL[rest[0]] > LEVEL[layer]:
+            found.append(f"{where} imports {target}: {layer} stands below {rest[0]}")
+        elif rest[0] in FORBIDDEN.get(layer, ()):
+            found.append(f"{where} imports {target}: {layer} does without {rest[0]}")
+    return found
+
+
+def modules() -> list[tuple[Path, str]]:
+    """Every module of the package but its first file, with its dotted name."""
+    found = []
+    for path in sorted(ROOT.rglob("*.py")):
+        parts = path.relative_to(ROOT.parent).with_suffix("").parts
+        if parts[-1] == "__init__":
+            parts = parts[:-1]
+        if len(parts) > 1:
+            found.append((path, ".".join(parts)))
+    return found
+
+
+MODULES = modules()
+FOLDERS = sorted({path.parent for path, _ in MODULES} - {ROOT})
+
+
+@pytest.mark.parametrize(("path", "module"), MODULES, ids=[name for _, name in MODULES])
+def test_imports_point_downwards(path: Path, module: str) -> None:
+    layer = module.split(".")[1]
+    assert layer in LEVEL, f"{layer} is new: say in LEVELS of {Path(__file__).name} where it stands"
+    assert complaints(path.read_text("utf-8"), module, path.name == "__init__.py") == []
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=[folder.name for folder in FOLDERS])
+def test_each_folder_says_what_lives_there(folder: Path) -> None:
+    first = folder / "__init__.py"
+    assert first.is_file(), f"{folder.name}/ has no __init__.py"
+    docstring = ast.get_docstring(ast.parse(first.read_text("utf-8"))) or ""
+    lines = [line for line in docstring.splitlines() if line.strip()]
+    assert len(lines) >= 3, f"{folder.name}/__init__.py: say in three lines what lives here"
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("ops.table", "from tinygrad_mnist.nn import Linear"),
+        ("ops.table", "from tinygrad_mnist import nn"),
+        ("ops.table", "import tinygrad_mnist.nn.functional as F"),
+        ("ops.table", "from ..nn.functional import relu"),
+        ("ops.table", "from .. import nn"),
+        ("ops.table", "def f():\n    from ..nn import Linear"),
+        ("ops.table", "class C:\n    from .. import nn"),
+        ("ops.table", "try:\n    from .. import nn\nexcept ImportError:\n    pass"),
+        ("nn.layers.conv", "from ...optim import SGD"),
+        ("ops.table", "from tinygrad_mnist import Tensor"),
+        ("ops.table", "import tinygrad_mnist as torch"),
+        ("data.loader", "from ..nn import Module"),
+        ("serialize.reader", "from ..nn import Module"),
+        ("cli.plots", "import matplotlib.pyplot as plt"),
+        ("data.mnist", "try:\n    import rich\nexcept ImportError:\n    rich = None"),
+        ("kernels.conv", "def f():\n    import torch"),
+        ("kernels.conv", "from ..autograd import Tensor"),
+    ],
+)
+def test_a_planted_import_is_caught(module: str, source: str) -> None:
+    assert len(complaints(source, f"tinygrad_mnist.{module}")) == 1
+
+
+def test_a_planted_import_in_a_first_file_is_caught() -> None:
+    """In a package's own __init__ one dot means the package itself, not its parent."""
+    assert complaints("from ..optim import SGD", "tinygrad_mnist.nn", is_package=True)
+    assert not complaints("from .module import Module", "tinygrad_mnist.nn", is_package=True)
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("nn.layers.conv", "import math\nimport numpy as np\nfrom ...ops import conv"),
+        ("nn.layers.conv", "from ..module import Module"),
+        ("nn.layers.conv", "from . import linear"),
+        ("data.loader", "from ..utils.data import Dataset"),
+        ("cli.plots", "def plot():\n    import matplotlib.pyplot as plt"),
+        ("train.report", "from .. import __version__, models"),
+        ("autograd.tensor", "if TYPE_CHECKING:\n    from ..nn import Module"),
+    ],
+)
+def test_what_is_allowed_passes(module: str, source: str) -> None:
+    assert complaints(source, f"tinygrad_mnist.{module}") == []
