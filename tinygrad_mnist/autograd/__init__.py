@@ -1,0 +1,30 @@
+"""How differentiation works: Tensors, recorded calls, and one walk over them.
+
+No op is named here: `ops/table.py` declares them and hands the walk the three it needs.
+Read `tensor.py`, then `op.py`, then `engine.py`; change an op in the table, never here.
+"""
+
+from tinygrad_mnist.autograd.engine import backward, grad
+from tinygrad_mnist.autograd.modes import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from tinygrad_mnist.autograd.op import REGISTRY, Op, op
+from tinygrad_mnist.autograd.tensor import Tensor
+
+__all__ = [
+    "REGISTRY",
+    "Op",
+    "Tensor",
+    "backward",
+    "enable_grad",
+    "grad",
+    "inference_mode",
+    "is_grad_enabled",
+    "no_grad",
+    "op",
+    "set_grad_enabled",
+]

@@ -1,0 +1,355 @@
+"""One walk, newest call first, behind `backward()` and `grad()`.
+
+Creation order is a topological order, so a heap keyed by it visits every node once, after all
+that use it. The walk is iterative, and drops each cotangent as soon as it has been used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from heapq import heappop, heappush
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.autograd import writes
+from tinygrad_mnist.autograd.modes import MODES, current, enable_grad, no_grad
+from tinygrad_mnist.autograd.tensor import Hooks, Leaf, Node, Tensor, unwrap, wrap
+
+AnyNode = Node | Leaf
+ndarray = np.ndarray
+
+
+class ENGINE_OPS:
+    """The three ops that the walk needs itself; `ops/table.py` hands them over."""
+
+    add: Callable[..., Any]
+    sum_to: Callable[..., Any]
+    cast: Callable[..., Any]
+
+
+def walk(
+    seeds: Sequence[tuple[AnyNode, Any]],
+    wanted: dict[AnyNode, Any] | None,
+    lifted: bool,
+    graph: bool,
+    retain: bool,
+) -> None:
+    """Carry cotangents from `seeds` to the leaves' `.grad`, or to the nodes that are `wanted`.
+
+    `lifted`: run the rules on Tensors, so that calls are heard; `graph`: let them be differentiated.
+    """
+    heap: list[tuple[int, AnyNode]] = []
+    cotangents: dict[AnyNode, Any] = {}
+    owned: set[AnyNode] = set()  # whose cotangent is an array that nobody else holds
+    roots = [node for node, _ in seeds]
+    useful = None if wanted is None else leading_to(wanted, roots)
+    watch = current().anomaly
+    for node, g in seeds:
+        push(node, g, None, heap, cotangents, owned)
+    while heap:
+        node = heappop(heap)[1]
+        g = cotangents.pop(node)
+        if node.hooks is not None:
+            g = run_hooks(node, g)
+            owned.discard(node)
+        if wanted is not None and node in wanted:
+            wanted[node] = g if isinstance(g, Tensor) else np.array(g)
+        if isinstance(node, Leaf):
+            if wanted is None:
+                accumulate(node, g, node in owned)
+            continue
+        if useful is not None and useful.isdisjoint(node.parents):
+            continue
+        saved = node.saved
+        if saved is None:
+            raise_released(node)
+        if writes.any_since(node.order):
+            check_unwritten(node, saved, roots)
+        frame = lift(node, graph) if lifted else saved
+        i = 0
+        for parent, rule in zip(node.parents, node.op.rules, strict=False):
+            if parent is not None and (useful is None or parent in useful):
+                gi = rule(g, frame, parent.shape, i)
+                if watch:
+                    raise_if_not_finite(node, gi, g)
+                push(parent, gi, g, heap, cotangents, owned)
+            i += 1
+        if not retain and saved:
+            node.saved = None
+
+
+def push(
+    node: AnyNode,
+    g: Any,
+    source: Any,
+    heap: list[tuple[int, AnyNode]],
+    cotangents: dict[AnyNode, Any],
+    owned: set[AnyNode],
+) -> None:
+    """Add `g` to the node's cotangent; un-broadcast and cast it first where they differ."""
+    if g.shape != node.shape:
+        g = ENGINE_OPS.sum_to(g, shape=node.shape)
+    if g.dtype is not node.dtype:
+        g = ENGINE_OPS.cast(g, dtype=node.dtype)
+    before = cotangents.get(node)
+    if before is None:
+        heappush(heap, (node.order, node))
+        cotangents[node] = g
+        if g is not source and type(g) is ndarray and g.base is None and source is not None:
+            owned.add(node)
+    elif node in owned:
+        np.add(before, g, out=before)
+    else:
+        cotangents[node] = total = ENGINE_OPS.add(before, g)
+        if type(total) is ndarray:
+            owned.add(node)
+
+
+def leading_to(wanted: dict[AnyNode, Any], roots: Sequence[AnyNode]) -> set[AnyNode]:
+    """The wanted nodes, and all that have one of them among their ancestors."""
+    useful = set(wanted)
+    for node in reversed(ancestors(roots)):  # the oldest first
+        if isinstance(node, Node) and any(parent in useful for parent in node.parents):
+            useful.add(node)
+    return useful
+
+
+def ancestors(roots: Sequence[AnyNode]) -> list[AnyNode]:
+    """Every node that the roots were computed from, themselves included, newest first."""
+    stack, seen = list(roots), set(roots)
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Node):
+            fresh = [p for p in node.parents if p is not None and p not in seen]
+            seen.update(fresh)
+            stack.extend(fresh)
+    return sorted(seen, key=lambda node: node.order)
+
+
+def lift(node: Node, graph: bool) -> tuple[Any, ...]:
+    """What the node kept, as Tensors attached to where it came from, so that rules are recorded."""
+    saved, it = node.saved, node.op
+    if not saved:
+        return ()
+    if not graph:
+        return tuple(wrap(v) if type(v) is ndarray else v for v in saved[:-1]) + saved[-1:]
+    count = len(it.params)
+    inputs = [
+        wrap(value, node.parents[i] if i < len(node.parents) else None)
+        if type(value) is ndarray else value
+        for i, value in enumerate(saved[:count])
+    ]  # fmt: skip
+    y = wrap(saved[count], node) if saved[count] is not None else None
+    return (*inputs, y, *it.rebuild(inputs, saved), saved[-1])
+
+
+def run_hooks(node: AnyNode, g: Any) -> Any:
+    """Let each hook see, and perhaps replace, a gradient that is complete."""
+    raw = not isinstance(g, Tensor)
+    for hook in list((node.hooks or {}).values()):
+        given = wrap(g) if raw else g
+        result = hook(given)
+        if result is not None:
+            g = unwrap(result) if raw else result
+    if isinstance(node, Node) and node.hooks is not None and node.hooks.retain:
+        node.hooks.grad = wrap(np.array(g)) if raw else g
+    return g
+
+
+def accumulate(leaf: Leaf, g: Any, mine: bool) -> None:
+    """Add `g` to `leaf.grad`; no two `.grad`s ever share memory."""
+    before = leaf.grad
+    if isinstance(g, Tensor):
+        leaf.grad = g if before is None else ENGINE_OPS.add(before, g)
+    elif before is None:
+        leaf.grad = wrap(g if mine else np.array(g))
+    elif before._node is not None:
+        leaf.grad = ENGINE_OPS.add(before, wrap(g))
+    else:
+        np.add(before._data, g, out=before._data)
+        writes.stamp(before._data)
+
+
+def raise_released(node: Node) -> None:
+    """What backward says the second time."""
+    raise RuntimeError(
+        f"Trying to backward through the graph a second time: what {node.op.name} kept has already "
+        "been freed. Specify retain_graph=True in the first backward() or grad() to go through the "
+        "graph again."
+    )
+
+
+def check_unwritten(node: Node, saved: Sequence[Any], roots: Sequence[AnyNode]) -> None:
+    """Refuse to use a kept array that was written in place since; never a false alarm."""
+    names = (*node.op.params, "y", *node.op.residual)
+    for name, value in zip(names, saved, strict=False):
+        if type(value) is ndarray and not (name == "y" and node.op.view):
+            if writes.written_since(value, node.order):
+                what = "its output" if name == "y" else f"its argument {name!r}"
+                raise RuntimeError(
+                    f"one of the variables needed for gradient computation has been modified by an "
+                    f"inplace operation: {node.op.name} kept {what} {list(value.shape)} for "
+                    "backward, and it was written afterwards. Write to a clone(), or out of place."
+                )
+    if not (node.op.view and saved):
+        return
+    view = saved[len(node.op.params)]
+    for user in ancestors(roots):
+        if isinstance(user, Node) and node in user.parents:
+            if writes.written_since(view, node.order, until=user.order):
+                raise RuntimeError(
+                    f"{user.op.name} used a view (made by {node.op.name}) whose memory had been "
+                    "written in place through another Tensor; its gradient would be wrong. Take "
+                    "the view after the write, or write out of place."
+                )
+
+
+def raise_if_not_finite(node: Node, gi: Any, g: Any) -> None:
+    """Anomaly detection: name the op, and the line that made it, of the first bad gradient."""
+    bad = ~np.isfinite(unwrap(gi))
+    if not bad.any():
+        return
+    index = tuple(int(i) for i in np.argwhere(bad)[0])
+    value = unwrap(gi)[index]
+    made = getattr(node, "trace", "(made before detect_anomaly was entered)")
+    raise RuntimeError(
+        f"{node.name()} returned {value} at index {index} of a gradient of shape "
+        f"{list(gi.shape)} (incoming gradient of shape {list(g.shape)}). "
+        f"The call was made here:\n{made}"
+    )
+
+
+def backward(
+    tensors: Any,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
+) -> None:
+    """Add d(tensors)/d(leaf) to the `.grad` of every leaf (or of `inputs` alone).
+
+    `grad_tensors` has the tensors' shapes and may be left out for one element. The graph is freed
+    unless `retain_graph`; `create_graph` makes the gradients differentiable themselves.
+
+    Raises RuntimeError: nothing requires grad, a gradient of another shape, a graph that was freed,
+    a value that backward needs and that was written in place.
+
+    >>> import tinygrad_mnist as tg
+    >>> x = tg.tensor(3.0, requires_grad=True)
+    >>> (x * x).backward()
+    >>> x.grad
+    tensor(6.)
+    """
+    roots, wanted_tensors = as_tuple(tensors), as_tuple(inputs) if inputs is not None else None
+    if wanted_tensors is None:
+        run(roots, grad_tensors, None, retain_graph, create_graph)
+        return
+    if not wanted_tensors:
+        raise RuntimeError("'inputs' argument to backward() cannot be empty")
+    wanted = wanted_nodes(wanted_tensors)
+    run(roots, grad_tensors, wanted, retain_graph, create_graph)
+    for node, g in wanted.items():
+        if g is not None and isinstance(node, Leaf):
+            accumulate(node, g, True)
+        elif g is not None and isinstance(node, Node):
+            node.hooks = node.hooks if node.hooks is not None else Hooks()
+            node.hooks.grad = g if isinstance(g, Tensor) else wrap(g)
+
+
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool | None = None,
+    materialize_grads: bool = False,
+) -> tuple[Tensor, ...]:
+    """d(outputs)/d(inputs) as a tuple, one for each input; no `.grad` is touched.
+
+    >>> import tinygrad_mnist as tg
+    >>> x = tg.tensor(3.0, requires_grad=True)
+    >>> (dx,) = tg.autograd.grad(x * x * x, x, create_graph=True)
+    >>> tg.autograd.grad(dx, x)
+    (tensor(18.),)
+    """
+    targets = as_tuple(inputs)
+    wanted = wanted_nodes(targets)
+    run(as_tuple(outputs), grad_outputs, wanted, retain_graph, create_graph)
+    result: list[Any] = []
+    for tensor in targets:
+        g = wanted[tensor._node]  # type: ignore[index]
+        if g is None and materialize_grads:
+            g = np.zeros(tensor.shape, tensor.dtype)
+        if g is None and not allow_unused:
+            raise RuntimeError(
+                f"an input of shape {list(tensor.shape)} appears to not have been used in the "
+                "graph. Set allow_unused=True if this is the desired behavior."
+            )
+        result.append(g if g is None or isinstance(g, Tensor) else wrap(g))
+    return tuple(result)
+
+
+def run(
+    roots: Sequence[Tensor],
+    grad_tensors: Any,
+    wanted: dict[AnyNode, Any] | None,
+    retain_graph: bool | None,
+    create_graph: bool,
+) -> None:
+    """Check the seeds, then walk: on ndarrays, or on Tensors where somebody listens."""
+    given = as_tuple(grad_tensors) if grad_tensors is not None else (None,) * len(roots)
+    if len(given) != len(roots):
+        raise RuntimeError(f"got {len(roots)} tensors and {len(given)} gradients")
+    lifted = create_graph or (bool(MODES) and current().tape is not None)
+    seeds = [seed(root, g, lifted) for root, g in zip(roots, given, strict=True)]
+    retain = create_graph if retain_graph is None else retain_graph
+    if not lifted:
+        with np.errstate(all="ignore"):  # the forward calls have said it
+            walk(seeds, wanted, lifted=False, graph=False, retain=retain)
+        return
+    with np.errstate(all="ignore"), enable_grad() if create_graph else no_grad():
+        walk(seeds, wanted, lifted=True, graph=create_graph, retain=retain)
+
+
+def seed(root: Tensor, g: Any, lifted: bool) -> tuple[AnyNode, Any]:
+    """The node of an output and the gradient to start it with."""
+    if not isinstance(root, Tensor):
+        raise TypeError(f"backward needs Tensors, not {type(root).__name__}")
+    if root._node is None:
+        raise RuntimeError(
+            "element 0 of tensors does not require grad and does not have a grad_fn: no input of "
+            "this computation has requires_grad=True (or it ran under no_grad)"
+        )
+    if g is None:
+        if root._data.size != 1:
+            raise RuntimeError(
+                "grad can be implicitly created only for scalar outputs, this one has shape "
+                f"{list(root.shape)}: pass gradient=, or reduce it with .sum() or .mean()"
+            )
+        g = np.ones(root.shape, root.dtype)
+    array = np.asarray(unwrap(g))
+    if array.shape != root.shape:
+        raise RuntimeError(
+            f"Mismatch in shape: the gradient has shape {list(array.shape)}, "
+            f"the output {list(root.shape)}"
+        )
+    if lifted:
+        return root._node, g if isinstance(g, Tensor) else wrap(array)
+    return root._node, array
+
+
+def as_tuple(value: Any) -> tuple[Any, ...]:
+    """One Tensor, or several, as a tuple."""
+    return tuple(value) if isinstance(value, (list, tuple)) else (value,)
+
+
+def wanted_nodes(tensors: Sequence[Tensor]) -> dict[AnyNode, Any]:
+    """The nodes of the inputs to differentiate by, each with no gradient yet."""
+    for tensor in tensors:
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"inputs must be Tensors, not {type(tensor).__name__}")
+        if tensor._node is None:
+            raise RuntimeError("One of the differentiated Tensors does not require grad")
+    return {tensor._node: None for tensor in tensors}  # type: ignore[misc]

@@ -1,0 +1,128 @@
+"""Grad on or off, and who listens to recorded calls: one mode a thread.
+
+`MODES` holds only the threads that are *not* in the default mode, so an op on its hot path tests
+one dict for emptiness and pays nothing else for modes, threads and tapes.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from threading import get_ident
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Tape(Protocol):
+    """What wants to hear of every call: see `jit/tape.py`."""
+
+    def record(self, op: Any, args: tuple[Any, ...], kw: dict[str, Any], out: Any) -> None:
+        """Hear that `op(*args, **kw)` gave the Tensor `out`."""
+
+
+class Mode(NamedTuple):
+    """How calls are recorded in one thread."""
+
+    grad: bool = True
+    tape: Tape | None = None
+    anomaly: bool = False
+
+
+DEFAULT = Mode()
+MODES: dict[int, Mode] = {}
+
+
+def current() -> Mode:
+    """The mode of this thread."""
+    return MODES.get(get_ident(), DEFAULT)
+
+
+def switch(mode: Mode) -> Mode:
+    """Put this thread into `mode`; returns the one it was in."""
+    thread = get_ident()
+    before = MODES.get(thread, DEFAULT)
+    if mode == DEFAULT:
+        MODES.pop(thread, None)
+    else:
+        MODES[thread] = mode
+    return before
+
+
+class _Switch:
+    """A context manager and a decorator that changes some of the mode's fields."""
+
+    def __init__(self, **fields: Any) -> None:
+        self._fields = fields
+        self._before: list[Mode] = []
+
+    def __enter__(self) -> None:
+        self._before.append(switch(current()._replace(**self._fields)))
+
+    def __exit__(self, *_: object) -> None:
+        switch(self._before.pop())
+
+    def __call__(self, function: F) -> F:
+        fields = self._fields
+
+        @functools.wraps(function)
+        def wrapped(*args: Any, **kw: Any) -> Any:
+            with _Switch(**fields):
+                return function(*args, **kw)
+
+        return wrapped  # type: ignore[return-value]
+
+
+class no_grad(_Switch):
+    """Record nothing inside; a context manager and a decorator.
+
+    >>> import tinygrad_mnist as tg
+    >>> x = tg.tensor([1.0], requires_grad=True)
+    >>> with tg.no_grad():
+    ...     (x * 2).requires_grad
+    False
+    """
+
+    def __new__(cls, function: F | None = None) -> Any:
+        self = super().__new__(cls)
+        if function is None:
+            return self
+        self.__init__()  # type: ignore[misc]
+        return self(function)
+
+    def __init__(self) -> None:
+        super().__init__(grad=False)
+
+
+class inference_mode(_Switch):
+    """As `no_grad`: this engine has no cheaper mode than recording nothing."""
+
+    def __init__(self, mode: bool = True) -> None:
+        super().__init__(grad=not mode)
+
+
+class enable_grad(_Switch):
+    """Record inside, within a `no_grad` block."""
+
+    def __init__(self) -> None:
+        super().__init__(grad=True)
+
+
+class set_grad_enabled(_Switch):
+    """Turn recording on or off, at once or for a `with` block."""
+
+    def __init__(self, mode: bool) -> None:
+        super().__init__(grad=mode)
+        self._before.append(switch(current()._replace(grad=mode)))
+
+    def __enter__(self) -> None:
+        pass
+
+    def __call__(self, function: F) -> F:
+        switch(self._before.pop())
+        return super().__call__(function)
+
+
+def is_grad_enabled() -> bool:
+    """Whether calls on Tensors that require grad are recorded in this thread."""
+    return current().grad

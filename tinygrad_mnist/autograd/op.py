@@ -1,0 +1,379 @@
+"""op(): declare a NumPy kernel with one rule for each input; and record its calls.
+
+A rule is written once, in terms of ops. Run on ndarrays it is plain NumPy; run on Tensors it
+builds the graph of its own derivative, so every op has every order of derivative.
+"""
+
+from __future__ import annotations
+
+import inspect
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from threading import get_ident
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.autograd import writes
+from tinygrad_mnist.autograd.dtypes import promote
+from tinygrad_mnist.autograd.modes import MODES
+from tinygrad_mnist.autograd.tensor import Node, Tensor, new
+
+Kernel = Callable[..., Any]
+Rule = Callable[..., Any]
+Bound = Callable[[Any, Sequence[Any], tuple[int, ...], int], Any]
+
+ndarray, asarray, tick = np.ndarray, np.asarray, writes.tick
+REGISTRY: dict[str, Op] = {}
+
+
+class ShapeError(RuntimeError, ValueError):
+    """The shapes or types of an op's arguments do not fit; the message names the op and them."""
+
+
+class Op:
+    """What is known of an op: its kernel, its arguments' names, and its rules."""
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        rules: dict[str, Rule | None],
+        residual: dict[str, Rule] | None = None,
+        view: bool = False,
+    ) -> None:
+        self.kernel = kernel
+        self.view = view
+        self.name = kernel.__name__
+        self.residual = dict(residual or {})
+        self.params, self.keywords, self.variadic = _signature(kernel, list(rules))
+        self.promotes = isinstance(kernel, np.ufunc) and kernel.signature is None
+        self._check(rules)
+        self._places = {p: i for i, p in enumerate((*self.params, "y", *self.residual))}
+        self.rules: tuple[Bound | None, ...] = tuple(self._bind(p, rules) for p in self.params)
+        self.keeps = tuple(self._kept_by(p, rules) for p in self.params)
+        self._masks: dict[int, tuple[bool, ...]] = {}
+
+    def _check(self, rules: dict[str, Rule | None]) -> None:
+        known = ("g", "y", "shape", "i", *self.params, *self.keywords, *self.residual)
+        for name, rule in rules.items():
+            if name in ("g", "y", "shape", "i"):
+                raise TypeError(f"{self.name}: {name!r} has a meaning in rules; rename the input")
+            if name not in self.params:
+                raise TypeError(f"{self.name}: a rule for {name!r}, which is not an argument of it")
+            for word in _names(rule) if rule else ():
+                if word not in known:
+                    raise TypeError(
+                        f"{self.name}: the rule for {name!r} names {word!r}; "
+                        f"it may name {', '.join(known)}"
+                    )
+
+    def _kept_by(self, param: str, rules: dict[str, Rule | None]) -> frozenset[str]:
+        rule = rules.get(param)
+        return frozenset(_names(rule)) if rule else frozenset()
+
+    def _bind(self, param: str, rules: dict[str, Rule | None]) -> Bound | None:
+        """A rule as a closure of one fixed shape: (g, saved, shape of the input, its index)."""
+        rule = rules.get(param)
+        if rule is None:
+            return None
+        names = _names(rule)
+        if names[:1] != ("g",):
+            raise TypeError(f"{self.name}: the first parameter of the rule for {param!r} must be g")
+        names = names[1:]
+        places = [self._places.get(name, -1) for name in names]
+        match places if -1 not in places else None:
+            case []:
+                return lambda g, saved, shape, i: rule(g)
+            case [p]:
+                return lambda g, saved, shape, i: rule(g, saved[p])
+            case [p, q]:
+                return lambda g, saved, shape, i: rule(g, saved[p], saved[q])
+            case [*many] if many:
+                pick = operator.itemgetter(*many)
+                return lambda g, saved, shape, i: rule(g, *pick(saved))
+        if names == ("shape",):
+            return lambda g, saved, shape, i: rule(g, shape)
+        places_of = dict(self._places)
+
+        def general(g: Any, saved: Sequence[Any], shape: tuple[int, ...], i: int) -> Any:
+            given = {"shape": shape, "i": i, **((saved[-1] if saved else None) or {})}
+            return rule(g, *(given[n] if n in given else saved[places_of[n]] for n in names))
+
+        return general
+
+    def mask(self, needed: int) -> tuple[bool, ...]:
+        """For each place of `saved`, whether a rule of a needed input (a bit each) names it."""
+        if needed not in self._masks:
+            inputs = range(len(self.params)) if self.variadic is None else [0]
+            names = {n for i in inputs if needed >> i & 1 for n in self.keeps[i]}
+            for residual in names.intersection(self.residual):
+                names.update(_names(self.residual[residual]))
+            if self.view:
+                names.add("y")  # not for a rule: to notice writes through another view
+            flags = [n in names for n in (*self.params, "y", *self.residual)]
+            self._masks[needed] = (*flags, not names.isdisjoint(self.keywords))
+        return self._masks[needed]
+
+    def saver(self, needed: int) -> Callable[..., tuple[Any, ...]] | None:
+        """What builds `saved` for a call without keywords; None where nothing is kept."""
+        flags = self.mask(needed)[:-1]
+        if not any(flags):
+            return None
+        match flags:
+            case (a, y):
+                return lambda x, out: (x if a else None, out if y else None, {})
+            case (a, b, y):
+                return lambda x, w, out: (
+                    x if a else None, w if b else None, out if y else None, {})  # fmt: skip
+        return lambda *frame: (*(v if f else None for v, f in zip(frame, flags, strict=True)), {})
+
+    def rebuild(self, inputs: Sequence[Any], saved: Sequence[Any]) -> Iterator[Any]:
+        """The kept residuals, computed again from inputs that are attached to the graph."""
+        known = dict(zip(self.params, inputs, strict=True)) | (saved[-1] or {})
+        for place, (name, definition) in enumerate(self.residual.items(), len(self.params) + 1):
+            if saved[place] is None:
+                yield None
+            else:
+                yield definition(*(known[word] for word in _names(definition)))
+
+    def explain(self, error: Exception, args: Sequence[Any], kw: dict[str, Any]) -> Exception:
+        """The same failure, naming the op and what it was given."""
+        given = ", ".join(_describe(arg) for arg in args)
+        options = "".join(f", {k}={v!r}" for k, v in kw.items())
+        return ShapeError(f"{self.name}({given}{options}): {error}")
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}({', '.join((*self.params, *self.keywords))})>"
+
+
+def _names(rule: Rule) -> tuple[str, ...]:
+    return tuple(inspect.signature(rule).parameters)
+
+
+def _signature(
+    kernel: Kernel, inputs: list[str]
+) -> tuple[tuple[str, ...], tuple[str, ...], str | None]:
+    """The kernel's array arguments, its keywords, and the name of its *args, if it has them."""
+    if isinstance(kernel, np.ufunc):
+        names = inputs if len(inputs) == kernel.nin else ["x", "other"][: kernel.nin]
+        return tuple(names), (), None
+    positional, keywords, variadic = [], [], None
+    for name, parameter in inspect.signature(kernel).parameters.items():
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            variadic = name
+            positional.append(name)
+        elif parameter.kind is parameter.KEYWORD_ONLY:
+            keywords.append(name)
+        else:
+            positional.append(name)
+    keywords = [name for name in keywords if name != "out"]
+    return tuple(positional), tuple(keywords), variadic
+
+
+def _describe(arg: Any) -> str:
+    array = arg._data if isinstance(arg, Tensor) else arg
+    if isinstance(array, ndarray):
+        return f"{array.dtype}{list(array.shape)}"
+    return repr(array)
+
+
+def op(
+    kernel: Kernel,
+    residual: dict[str, Rule] | None = None,
+    view: bool = False,
+    **rules: Rule | None,
+) -> Callable[..., Any]:
+    """Declare an op: `mul = op(np.multiply, a=lambda g, b: g * b, b=lambda g, a: g * a)`.
+
+    A keyword names the input that is differentiated, and a rule's parameters name what it needs:
+    `g` the incoming gradient (always first), `y` the output, `shape` the input's shape, `i` which
+    one of the kernel's `*args`, or any argument of the kernel. The parameter list is the list of
+    what is kept for backward. Keyword-only arguments of the kernel are settings; positional ones
+    are arrays (or numbers). A kernel with `residual` returns (output, residuals...); each residual
+    comes with its definition in terms of the inputs, for derivatives of higher order. `view` says
+    that the output may share memory with the input.
+
+    The op takes and returns ndarrays, or, as soon as one argument is a Tensor, Tensors.
+    """
+    it = Op(kernel, rules, residual, view)
+    simple = not (it.keywords or it.residual or it.variadic or view)
+    makers = {1: _unary, 2: _binary}
+    call = makers[len(it.params)](it) if simple and len(it.params) in makers else _general(it)
+    call.op = it  # type: ignore[attr-defined]
+    return call
+
+
+def name_rows(table: dict[str, Any]) -> None:
+    """Give each op in a module's globals the name it is bound to, and enter it in REGISTRY."""
+    for name, row in table.items():
+        known = getattr(row, "op", None)
+        if isinstance(known, Op):
+            known.name = name
+            row.__name__ = row.__qualname__ = name
+            row.__doc__ = row.__doc__ or repr(known)
+            REGISTRY[name] = known
+
+
+def _unary(it: Op) -> Callable[..., Any]:
+    kernel, promotes = it.kernel, it.promotes
+    has_rule = it.rules[0] is not None
+    save = it.saver(1) if has_rule else None
+
+    def call(x: Any) -> Any:
+        if not isinstance(x, Tensor):
+            return kernel(x)
+        if MODES:
+            return special(it, (x,), {})
+        array = x._data
+        y = kernel(array)
+        if type(y) is not ndarray:
+            y = asarray(y)
+        if promotes and y.dtype is not array.dtype:
+            return record(it, (x,), {})
+        out = new(Tensor)
+        out._data = y
+        parent = x._node
+        if parent is None or not has_rule:
+            out._node = None
+            return out
+        out._node = node = new(Node)
+        node.op = it
+        node.parents = (parent,)
+        node.saved = save(array, y) if save is not None else ()
+        node.shape = y.shape
+        node.dtype = y.dtype
+        node.order = tick()
+        node.hooks = None
+        return out
+
+    return call
+
+
+def _binary(it: Op) -> Callable[..., Any]:
+    kernel, promotes = it.kernel, it.promotes
+    rule_a, rule_b = (rule is not None for rule in it.rules)
+    save_a, save_b, save_ab = it.saver(1), it.saver(2), it.saver(3)
+
+    def call(a: Any, b: Any) -> Any:
+        if isinstance(a, Tensor):
+            x, node_a = a._data, a._node
+            dtype = x.dtype
+            if isinstance(b, Tensor):
+                w, node_b = b._data, b._node
+                if promotes and w.dtype is not dtype:
+                    return special(it, (a, b), {})
+            else:
+                w, node_b = b, None
+        elif isinstance(b, Tensor):
+            x, node_a = a, None
+            w, node_b = b._data, b._node
+            dtype = w.dtype
+        else:
+            return kernel(a, b)
+        if MODES:
+            return special(it, (a, b), {})
+        try:
+            y = kernel(x, w)
+        except Exception as error:
+            raise it.explain(error, (a, b), {}) from None
+        if type(y) is not ndarray:
+            y = asarray(y)
+        if promotes and y.dtype is not dtype:
+            return record(it, (a, b), {})
+        out = new(Tensor)
+        out._data = y
+        if not rule_a:
+            node_a = None
+        if not rule_b:
+            node_b = None
+        if node_a is None:
+            if node_b is None:
+                out._node = None
+                return out
+            save = save_b
+        else:
+            save = save_a if node_b is None else save_ab
+        out._node = node = new(Node)
+        node.op = it
+        node.parents = (node_a, node_b)
+        node.saved = save(x, w, y) if save is not None else ()
+        node.shape = y.shape
+        node.dtype = y.dtype
+        node.order = tick()
+        node.hooks = None
+        return out
+
+    return call
+
+
+def _general(it: Op) -> Callable[..., Any]:
+    kernel, residual = it.kernel, bool(it.residual)
+
+    def call(*args: Any, **kw: Any) -> Any:
+        for arg in args:
+            if isinstance(arg, Tensor):
+                return special(it, args, kw) if MODES else record(it, args, kw)
+        y = kernel(*args, **kw)
+        return y[0] if residual else y
+
+    return call
+
+
+def record(it: Op, args: tuple[Any, ...], kw: dict[str, Any], grad: bool = True) -> Tensor:
+    """Call the kernel and, where an input requires grad, record it: the general case."""
+    if it.promotes:
+        args = promote(it.kernel, args)
+    arrays = [arg._data if isinstance(arg, Tensor) else arg for arg in args]
+    try:
+        result = it.kernel(*arrays, **kw)
+    except Exception as error:
+        raise it.explain(error, args, kw) from None
+    y, residuals = (result[0], result[1:]) if it.residual else (result, ())
+    if type(y) is not ndarray:
+        y = asarray(y)
+    out = new(Tensor)
+    out._data = y
+    out._node = None
+    if not grad:
+        return out
+    rules = it.rules * len(args) if it.variadic else it.rules
+    parents = tuple(
+        arg._node if rule is not None and isinstance(arg, Tensor) else None
+        for arg, rule in zip(args, rules, strict=False)
+    )
+    needed = sum(1 << i for i, parent in enumerate(parents) if parent is not None)
+    if not needed:
+        return out
+    if it.variadic:
+        saved: tuple[Any, ...] = (None, y if it.mask(1)[1] else None, kw)
+    else:
+        frame = (*arrays, *(None,) * (len(it.params) - len(arrays)), y, *residuals, kw)
+        flags = it.mask(needed)
+        saved = tuple(v if f else None for v, f in zip(frame, flags, strict=True))
+        saved = saved if any(flags) else ()
+    out._node = node = new(Node)
+    node.op = it
+    node.parents = parents
+    node.saved = saved
+    node.shape = y.shape
+    node.dtype = y.dtype
+    node.order = tick()
+    node.hooks = None
+    return out
+
+
+def special(it: Op, args: tuple[Any, ...], kw: dict[str, Any]) -> Tensor:
+    """A call while some thread is in a mode of its own: no grad, a tape, or anomaly detection."""
+    mode = MODES.get(get_ident())
+    if mode is None:
+        return record(it, args, kw)
+    if it.promotes:
+        args = promote(it.kernel, args)
+    out = record(it, args, kw, mode.grad)
+    if mode.anomaly and out._node is not None:
+        import traceback
+
+        out._node.trace = "".join(traceback.format_stack()[:-2])  # type: ignore[union-attr]
+    if mode.tape is not None:
+        mode.tape.record(it, args, kw, out)
+    return out

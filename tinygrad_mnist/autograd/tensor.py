@@ -1,0 +1,399 @@
+"""Tensor: a handle on an ndarray and on the record of how it came about.
+
+`_data` is the ndarray. `_node` is None (not differentiated), a `Leaf` (the user asked for its
+gradient) or a `Node` (a recorded call). The operators and most methods arrive from `ops/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tinygrad_mnist.autograd import writes
+
+if TYPE_CHECKING:
+    from tinygrad_mnist.autograd._methods import TensorMethods
+else:
+    TensorMethods = object
+
+Array = np.ndarray[Any, Any]
+Hook = Callable[["Tensor"], "Tensor | None"]
+
+new = object.__new__
+_DEFAULT_DTYPE = [np.dtype(np.float32)]
+
+
+class Leaf:
+    """Where a gradient arrives: owned by the Tensor, and the owner of `.grad`."""
+
+    __slots__ = ("__weakref__", "dtype", "grad", "hooks", "order", "shape")
+    op = None
+
+    def __init__(self, array: Array) -> None:
+        self.shape, self.dtype = array.shape, array.dtype
+        self.order = writes.tick()
+        self.grad: Tensor | None = None
+        self.hooks: dict[int, Hook] | None = None
+
+
+class Node:
+    """A recorded call: the op, where its inputs came from, and what its rules asked to keep.
+
+    `saved` has one place for each argument, then the output, the residuals and the keywords, and
+    None wherever no rule that will run names it. A node never holds its output Tensor, so there
+    are no cycles and a graph is freed by reference counting alone.
+    """
+
+    __slots__ = ("__weakref__", "dtype", "hooks", "op", "order", "parents", "saved", "shape", "trace")
+
+    op: Any
+    parents: tuple[Node | Leaf | None, ...]
+    saved: tuple[Any, ...] | None
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    order: int
+    hooks: Hooks | None
+    trace: str
+
+    def name(self) -> str:
+        """PyTorch's name of the step backward, for example `MulBackward0`."""
+        words = self.op.name.replace(".", "_").split("_")
+        return "".join(word[:1].upper() + word[1:] for word in words) + "Backward0"
+
+    @property
+    def next_functions(self) -> tuple[tuple[Node | Leaf | None, int], ...]:
+        """The nodes that the gradient goes to next, as (node, 0) pairs."""
+        return tuple((parent, 0) for parent in self.parents)
+
+    def __repr__(self) -> str:
+        return f"<{self.name()}>"
+
+
+class Hooks(dict[int, Hook]):
+    """Hooks of a recorded Tensor; `grad` is kept here after `retain_grad()`."""
+
+    grad: Tensor | None = None
+    retain = False
+
+
+class RemovableHandle:
+    """What `register_hook` returns; `remove()` takes the hook away."""
+
+    def __init__(self, hooks: dict[int, Any], hook: Any) -> None:
+        self._hooks, self._key = hooks, id(self)
+        hooks[self._key] = hook
+
+    def remove(self) -> None:
+        """Take the hook away; once is enough."""
+        self._hooks.pop(self._key, None)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+
+def wrap(array: Any, node: Node | Leaf | None = None) -> Tensor:
+    """A Tensor on this very array; what ops use, where `Tensor(...)` is for people."""
+    tensor = new(Tensor)
+    tensor._data = array if type(array) is np.ndarray else np.asarray(array)
+    tensor._node = node
+    return tensor
+
+
+def unwrap(value: Any) -> Any:
+    """The ndarray of a Tensor; anything else as it is."""
+    return value._data if isinstance(value, Tensor) else value
+
+
+def as_array(data: Any, dtype: Any = None) -> Array:
+    """A new ndarray of `data`: Python floats become the default dtype, arrays keep theirs."""
+    data = unwrap(data)
+    if dtype is None and not isinstance(data, (np.ndarray, np.generic)):
+        array = np.array(_unwrap_nested(data))
+        if array.dtype == np.float64 and not _has_float64(data):
+            array = array.astype(_DEFAULT_DTYPE[0])
+    else:
+        array = np.array(_unwrap_nested(data), dtype=dtype)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(
+            f"a Tensor holds real numbers or bools, not {array.dtype} (from {type(data).__name__}); "
+            "a nested list must be rectangular"
+        )
+    return array
+
+
+def _unwrap_nested(data: Any) -> Any:
+    if isinstance(data, (list, tuple)):
+        return [_unwrap_nested(item) for item in data]
+    return unwrap(data)
+
+
+def _has_float64(data: Any) -> bool:
+    """Whether a nested list holds NumPy or Tensor values that are float64 themselves."""
+    while isinstance(data, (list, tuple)) and data:
+        data = data[0]
+    data = unwrap(data)
+    return isinstance(data, (np.ndarray, np.generic)) and data.dtype == np.float64
+
+
+class Tensor(TensorMethods):
+    """An n-dimensional array whose computation can be differentiated.
+
+    `Tensor(data)` copies `data` (numbers, nested lists, arrays). Python floats become float32.
+
+    >>> import tinygrad_mnist as tg
+    >>> w = tg.tensor([1.0, 2.0], requires_grad=True)
+    >>> (w * w).sum().backward()
+    >>> w.grad
+    tensor([2., 4.])
+    """
+
+    __slots__ = ("__weakref__", "_data", "_node")
+    __array_priority__ = 1000
+
+    _data: Array
+    _node: Node | Leaf | None
+
+    def __init__(self, data: Any = (), *, requires_grad: bool = False, dtype: Any = None) -> None:
+        self._data = as_array(data, dtype)
+        self._node = None
+        if requires_grad:
+            self.requires_grad_()
+
+    # What it is
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of each dimension."""
+        return self._data.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of one element, a NumPy dtype."""
+        return self._data.dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return self._data.ndim
+
+    def __len__(self) -> int:
+        if not self._data.ndim:
+            raise TypeError("len() of a 0-d tensor")
+        return len(self._data)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self._data.ndim:
+            raise TypeError("iteration over a 0-d tensor")
+        return (self[i] for i in range(len(self._data)))
+
+    # Differentiation
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether backward will reach this Tensor."""
+        return self._node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Ask (or stop asking) for this leaf's gradient; float dtypes only."""
+        if isinstance(self._node, Node):
+            if requires_grad:
+                return self
+            raise RuntimeError(
+                "requires_grad of a computed Tensor cannot be turned off; use .detach()"
+            )
+        if not requires_grad:
+            self._node = None
+        elif self._node is None:
+            if self._data.dtype.kind != "f":
+                raise RuntimeError(
+                    f"only floating point Tensors can require gradients, this one is {self.dtype}"
+                )
+            self._node = Leaf(self._data)
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it was made by the user rather than by a recorded call."""
+        return not isinstance(self._node, Node)
+
+    @property
+    def grad_fn(self) -> Node | None:
+        """The recorded call that made it; None for a leaf."""
+        return self._node if isinstance(self._node, Node) else None
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that `backward()` accumulated; None before it, and for what it skips."""
+        node = self._node
+        if isinstance(node, Node):
+            return node.hooks.grad if node.hooks is not None else None
+        return node.grad if node is not None else None
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        node = self._node
+        if value is not None:
+            if not isinstance(value, Tensor):
+                raise TypeError(f"grad must be a Tensor or None, not {type(value).__name__}")
+            if value.shape != self.shape:
+                raise RuntimeError(f"grad has shape {value.shape}, its Tensor {self.shape}")
+        if isinstance(node, Leaf):
+            node.grad = value
+        elif value is not None:
+            raise RuntimeError("only a leaf that requires grad can be given a .grad")
+
+    @grad.deleter
+    def grad(self) -> None:
+        self.grad = None
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this computed Tensor in `.grad` too."""
+        if self._node is None:
+            raise RuntimeError("can't retain_grad on a Tensor that has requires_grad=False")
+        if isinstance(self._node, Node):
+            if self._node.hooks is None:
+                self._node.hooks = Hooks()
+            self._node.hooks.retain = True
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether `retain_grad()` was asked for on a computed Tensor."""
+        return isinstance(self._node, Node) and bool(self._node.hooks and self._node.hooks.retain)
+
+    def register_hook(self, hook: Hook) -> RemovableHandle:
+        """Call `hook(grad)` once this gradient is complete; what it returns replaces it."""
+        if self._node is None:
+            raise RuntimeError("cannot register a hook on a Tensor that doesn't require gradient")
+        if self._node.hooks is None:
+            self._node.hooks = Hooks()
+        return RemovableHandle(self._node.hooks, hook)
+
+    def backward(
+        self,
+        gradient: Any = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Any = None,
+    ) -> None:
+        """Add d(self)/d(leaf) to `.grad` of every leaf; see `autograd.backward`."""
+        from tinygrad_mnist.autograd.engine import backward
+
+        backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+
+    def detach(self) -> Tensor:
+        """The same memory, cut off from the graph."""
+        return wrap(self._data)
+
+    def detach_(self) -> Tensor:
+        """Cut this very Tensor off from its graph."""
+        self._node = None
+        return self
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory as a Tensor that is not differentiated."""
+        return wrap(self._data)
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        array = unwrap(value)
+        if not isinstance(array, np.ndarray):
+            raise TypeError(f".data must be a Tensor, not {type(value).__name__}")
+        leaf = self._node
+        if isinstance(leaf, Leaf) and (leaf.shape, leaf.dtype) != (array.shape, array.dtype):
+            fresh = Leaf(array)
+            fresh.hooks = leaf.hooks
+            self._node = fresh
+        self._data = array
+
+    # Reading values out
+
+    def numpy(self) -> Array:
+        """The ndarray itself, no copy; a Tensor that requires grad must be detached first."""
+        if self._node is not None:
+            raise RuntimeError(
+                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
+                "instead."
+            )
+        _reads("numpy()")
+        return self._data
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def item(self) -> Any:
+        """The one element, as a Python number; RuntimeError if there is not exactly one."""
+        _reads("item()")
+        if self._data.size != 1:
+            raise RuntimeError(
+                f"a Tensor with {self._data.size} elements cannot be converted to Scalar"
+            )
+        return self._data.item()
+
+    def tolist(self) -> Any:
+        """The elements as nested lists of Python numbers."""
+        _reads("tolist()")
+        return self._data.tolist()
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self._data.dtype.kind not in "iub":
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        if self._data.size != 1:
+            raise RuntimeError(
+                f"the truth of a Tensor of {self._data.size} elements is ambiguous; "
+                "use .any() or .all()"
+            )
+        return bool(self.item())
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if self._data.ndim == 0 and spec else repr(self)
+
+    def __repr__(self) -> str:
+        return render(self)
+
+
+def render(tensor: Tensor) -> str:
+    """A Tensor as PyTorch prints it."""
+    body = np.array2string(
+        tensor._data, separator=", ", prefix="tensor(", precision=4, floatmode="maxprec"
+    )
+    suffix = ""
+    if tensor.dtype not in (np.float32, np.int64, np.bool_):
+        suffix = f", dtype={tensor.dtype}"
+    if isinstance(tensor._node, Node):
+        suffix += f", grad_fn={tensor._node!r}"
+    elif tensor._node is not None:
+        suffix += ", requires_grad=True"
+    return f"tensor({body}{suffix})"
+
+
+def _reads(what: str) -> None:
+    """Under a tape a value read out would be frozen into the program: refuse."""
+    from tinygrad_mnist.autograd.modes import MODES, current
+
+    if MODES and current().tape is not None:
+        raise RuntimeError(
+            f"{what} reads a value out while a program is being captured; the value of this call "
+            "would be frozen into every later one. Return the Tensor and read it outside."
+        )

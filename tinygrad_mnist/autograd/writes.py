@@ -1,0 +1,104 @@
+"""In-place writes: what was written, and when, so that a stale value is never used silently.
+
+Every node is numbered when it is made; a write takes a number from the same counter. A node that
+kept an array for backward is wrong if that memory was written after the node was made. Writes are
+keyed by the memory they touched, not by its owner: writing one bias in a flat buffer of parameters
+blames no other layer. An op pays nothing; a write pays about a microsecond.
+"""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import byte_bounds
+
+Array = np.ndarray[Any, Any]
+
+# Counts down, so that the newest number is the smallest: what a heap pops first.
+tick = itertools.count(-1, -1).__next__
+
+_Key = tuple[int, tuple[int, ...], tuple[int, ...], int]
+
+
+class _Written:
+    """One written region: its bytes, its owner (weakly), and the moment."""
+
+    __slots__ = ("end", "key", "moment", "owner", "start")
+
+    def __init__(self, array: Array, key: _Key, moment: int) -> None:
+        self.start, self.end = byte_bounds(array)
+        self.key, self.moment = key, moment
+        # When the owner of the memory goes, nothing can have kept it: forget the write.
+        self.owner = weakref.ref(owner(array), lambda _: WRITES.pop(key, None))
+
+    def touches(self, array: Array) -> bool:
+        """Whether the write changed at least one element of `array`."""
+        start, end = byte_bounds(array)
+        if end <= self.start or self.end <= start:
+            return False
+        base = self.owner()
+        if base is None:
+            return False
+        pointer, shape, strides, itemsize = self.key
+        view = _View(pointer, shape, strides, itemsize, base)
+        return np.shares_memory(np.asarray(view), array)
+
+
+class _View:
+    """A strided look at memory that someone else owns, for numpy's exact overlap test."""
+
+    def __init__(
+        self, pointer: int, shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int, base: Any
+    ) -> None:
+        self.base = base
+        self.__array_interface__ = {
+            "data": (pointer, True),
+            "shape": shape,
+            "strides": strides,
+            "typestr": f"|V{itemsize}",
+            "version": 3,
+        }
+
+
+WRITES: dict[_Key, _Written] = {}
+_last = [0]
+
+
+def owner(array: Array) -> Array:
+    """The last ndarray in the chain of bases: the one whose life is the memory's."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+def stamp(array: Array) -> None:
+    """Say that the elements of `array` have just been written."""
+    moment = tick()
+    _last[0] = moment
+    key = (array.__array_interface__["data"][0], array.shape, array.strides, array.itemsize)
+    WRITES.pop(key, None)  # reinserted at the end: the dict stays in the order of moments
+    WRITES[key] = _Written(array, key, moment)
+
+
+def any_since(moment: int) -> bool:
+    """Whether anything at all was written after `moment`."""
+    return _last[0] < moment
+
+
+def since(moment: int) -> Iterator[_Written]:
+    """The regions written after `moment`, newest first."""
+    for written in reversed(list(WRITES.values())):
+        if written.moment >= moment:
+            return
+        yield written
+
+
+def written_since(array: Array, moment: int, until: int | None = None) -> bool:
+    """Whether `array` was written after `moment` (and before `until`)."""
+    return any(
+        w.touches(array) for w in since(moment) if until is None or w.moment > until
+    )

@@ -1,0 +1,5 @@
+"""The NumPy kernels that NumPy itself does not have as one function: ndarrays in, ndarrays out.
+
+They import numpy alone, know nothing of Tensors or gradients, and change none of their inputs.
+Positional arguments are arrays or numbers, keyword-only ones are settings. Layout is decided here.
+"""

@@ -1,0 +1,98 @@
+"""Reductions, softmax and its relatives; an `axis` is None or a tuple of non-negative ints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+Axis = tuple[int, ...] | None
+
+
+def sum(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The sum along `axis`; small integers and bools add up as int64."""
+    dtype = np.int64 if x.dtype.kind in "biu" else None
+    return np.add.reduce(x, axis=axis, keepdims=keepdims, dtype=dtype)
+
+
+def amax(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The largest along `axis`; NaN wins, as in PyTorch."""
+    return np.maximum.reduce(x, axis=axis, keepdims=keepdims)
+
+
+def ties(x: Array, y: Array, *, axis: Axis = None) -> Array:
+    """How much of y = amax(x) is due to each x: 1 / (number of ties), or 0."""
+    y = y.reshape(kept(x.shape, axis))
+    same = ((x == y) | (np.isnan(x) & np.isnan(y))).astype(x.dtype)
+    return same / np.add.reduce(same, axis=axis, keepdims=True)
+
+
+def cumsum(x: Array, *, axis: int) -> Array:
+    """Running sums along `axis`."""
+    return np.add.accumulate(x, axis=axis, dtype=np.int64 if x.dtype.kind in "biu" else None)
+
+
+def logsumexp(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
+    """log(sum(exp(x))), stable for huge x; -inf for an empty sum."""
+    top = np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
+    top = np.where(np.isfinite(top), top, np.zeros((), x.dtype))
+    with np.errstate(divide="ignore"):
+        y = np.log(np.add.reduce(np.exp(x - top), axis=axis, keepdims=True)) + top
+    return y if keepdims else y.reshape(dropped(x.shape, axis))
+
+
+def softmax(x: Array, *, axis: int) -> Array:
+    """exp(x) / sum(exp(x)) along `axis`, stable for huge x."""
+    y = np.exp(x - np.maximum.reduce(x, axis=axis, keepdims=True))
+    y /= np.add.reduce(y, axis=axis, keepdims=True)
+    return y
+
+
+def log_softmax(x: Array, *, axis: int) -> Array:
+    """x - log(sum(exp(x))) along `axis`, stable for huge x."""
+    y = x - np.maximum.reduce(x, axis=axis, keepdims=True)
+    y -= np.log(np.add.reduce(np.exp(y), axis=axis, keepdims=True))
+    return y
+
+
+def xent(z: Array, t: Array) -> tuple[Array, Array]:
+    """Cross-entropy of each row of logits z (n, c) against its class t (n,); and softmax(z).
+
+    Computed in (classes, batch) layout: reductions over a short last axis are slow in NumPy.
+    """
+    if z.ndim != 2 or t.shape != z.shape[:1]:
+        raise ValueError(f"logits must be (n, classes) and targets (n,), not {z.shape} and {t.shape}")
+    if t.dtype.kind not in "iu":
+        raise ValueError(f"class targets must be integers, not {t.dtype}")
+    count = z.shape[1]
+    if t.size and (t.min() < 0 or t.max() >= count):
+        bad = t[(t < 0) | (t >= count)][0]
+        raise IndexError(f"Target {bad} is out of bounds for {count} classes")
+    by_class = np.ascontiguousarray(z.T)
+    by_class = by_class - np.maximum.reduce(by_class, axis=0, initial=-np.inf)
+    picked = by_class[t, np.arange(len(t))]
+    p = np.exp(by_class, out=by_class)
+    total = np.add.reduce(p, axis=0)
+    p /= total
+    return np.log(total) - picked, p.T
+
+
+def minus_hot(p: Array, t: Array) -> Array:
+    """p (n, c) minus the one-hot rows of t (n,), in p's own layout."""
+    out = p.copy(order="K")
+    out[np.arange(len(t)), t] -= 1
+    return out
+
+
+def kept(shape: tuple[int, ...], axis: Axis | int) -> tuple[int, ...]:
+    """The shape of a reduction that keeps its dimensions."""
+    if axis is None:
+        return (1,) * len(shape)
+    axes = (axis,) if isinstance(axis, int) else axis
+    return tuple(1 if i in axes else n for i, n in enumerate(shape))
+
+
+def dropped(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
+    """The shape of a reduction that drops its dimensions."""
+    return () if axis is None else tuple(n for i, n in enumerate(shape) if i not in axis)

@@ -1,0 +1,77 @@
+"""Kernels that move elements: views where NumPy has them, and their adjoints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+Key = tuple[Any, ...]
+
+
+def reshape(x: Array, *, shape: tuple[int, ...]) -> Array:
+    """The same elements in another shape; a view where possible."""
+    return x.reshape(shape)
+
+
+def permute(x: Array, *, axes: tuple[int, ...]) -> Array:
+    """The dimensions in another order; a view."""
+    return x.transpose(axes)
+
+
+def broadcast_to(x: Array, *, shape: tuple[int, ...]) -> Array:
+    """x repeated along dimensions of length one, and new leading ones; a read-only view."""
+    return np.broadcast_to(x, shape)
+
+
+def sum_to(x: Array, *, shape: tuple[int, ...]) -> Array:
+    """The adjoint of broadcasting from `shape`: sums over the dimensions that were repeated."""
+    if x.ndim == 2 and shape == x.shape[1:] and x.dtype.kind == "f" and len(x) > 8:
+        return np.dot(np.ones(len(x), x.dtype), x)  # BLAS: several times faster than a reduction
+    extra = x.ndim - len(shape)
+    axes = tuple(i for i, n in enumerate(x.shape) if i < extra or (shape[i - extra] == 1 and n != 1))
+    return np.add.reduce(x, axis=axes, keepdims=True).reshape(shape)
+
+
+def slice(x: Array, *, key: Key) -> Array:
+    """x[key] for a key of ints, slices, None and Ellipsis; a view."""
+    return x[key]
+
+
+def unslice(x: Array, *, key: Key, shape: tuple[int, ...]) -> Array:
+    """The adjoint of slice: zeros of `shape` with x at `key`."""
+    out = np.zeros(shape, x.dtype)
+    out[key] = x
+    return out
+
+
+def take(x: Array, index: Array) -> Array:
+    """The rows x[index], along the first dimension; negative indices count from the end."""
+    return np.take(x, index, axis=0)
+
+
+def put(x: Array, index: Array, *, shape: tuple[int, ...]) -> Array:
+    """The adjoint of take: zeros of `shape` to whose rows `index` the rows of x are added."""
+    out = np.zeros(shape, x.dtype)
+    np.add.at(out, index, x)
+    return out
+
+
+def gather(x: Array, index: Array, *, axis: int) -> Array:
+    """out[i][j] = x[index[i][j]][j] (for axis 0): one element of x along `axis` for each index."""
+    return np.take_along_axis(x, index, axis)
+
+
+def scatter_add(x: Array, index: Array, *, axis: int, shape: tuple[int, ...]) -> Array:
+    """The adjoint of gather: zeros of `shape` to which x is added at `index` along `axis`."""
+    out = np.zeros(shape, x.dtype)
+    grid = list(np.ogrid[tuple(np.s_[:n] for n in index.shape)])
+    grid[axis] = index
+    np.add.at(out, tuple(grid), x)
+    return out
+
+
+def cat(*xs: Array, axis: int, starts: tuple[int, ...]) -> Array:
+    """The arrays one after the other along `axis`; `starts` is where each of them begins."""
+    return np.concatenate(xs, axis=axis)

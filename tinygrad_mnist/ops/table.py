@@ -1,0 +1,184 @@
+"""The derivative table: every primitive, each with its NumPy kernel and one rule for each input.
+
+Read a row as calculus: `mul = op(np.multiply, a=lambda g, b: g * b, ...)` says d(ab)/da = b, with
+`g` the incoming gradient, `y` the op's own output, `shape` the input's shape. Rules are written
+with these same ops, so each derivative has a derivative. Un-broadcasting and casting happen in the
+engine. Everything else in `ops/` is composed of these rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.autograd.engine import ENGINE_OPS
+from tinygrad_mnist.autograd.op import name_rows, op
+from tinygrad_mnist.kernels import elementwise as E
+from tinygrad_mnist.kernels import linear as L
+from tinygrad_mnist.kernels import reduce as R
+from tinygrad_mnist.kernels import shape as S
+
+OpCall = Callable[..., Any]
+kept, dropped = R.kept, R.dropped
+LN2, LN10, SQRT_PI = math.log(2), math.log(10), math.sqrt(math.pi)
+
+# Arithmetic
+add = op(np.add, a=lambda g: g, b=lambda g: g)
+sub = op(np.subtract, a=lambda g: g, b=lambda g: -g)
+mul = op(np.multiply, a=lambda g, b: g * b, b=lambda g, a: g * a)
+div = op(np.true_divide, a=lambda g, b: g / b, b=lambda g, y, b: -g * y / b)
+neg = op(np.negative, x=lambda g: -g)
+pow: OpCall = op(
+    np.power,
+    a=lambda g, a, b: where(b == 0, 0.0, g * b * pow(a, b - 1)),
+    b=lambda g, y, a, b: g * y * log(where((a == 0) & (b >= 0), 1.0, a)),
+)
+reciprocal = op(E.reciprocal, x=lambda g, y: -g * y * y)
+remainder = op(np.remainder, a=lambda g: g, b=lambda g, a, b: -g * floor(a / b))
+fmod = op(np.fmod, a=lambda g: g, b=lambda g, a, b: -g * trunc(a / b))
+maximum = op(np.maximum, a=lambda g, a, b: g * beats(a, b), b=lambda g, a, b: g * beats(b, a))
+minimum = op(np.minimum, a=lambda g, a, b: g * beats(b, a), b=lambda g, a, b: g * beats(a, b))
+atan2 = op(
+    np.arctan2,
+    a=lambda g, a, b: g * b / (a * a + b * b),
+    b=lambda g, a, b: -g * a / (a * a + b * b),
+)
+
+# Exponentials and powers
+exp = op(np.exp, x=lambda g, y: g * y)
+exp2 = op(np.exp2, x=lambda g, y: g * y * LN2)
+expm1 = op(np.expm1, x=lambda g, y: g * (y + 1))
+log = op(np.log, x=lambda g, x: g / x)
+log2 = op(np.log2, x=lambda g, x: g / (x * LN2))
+log10 = op(np.log10, x=lambda g, x: g / (x * LN10))
+log1p = op(np.log1p, x=lambda g, x: g / (x + 1))
+sqrt = op(np.sqrt, x=lambda g, y: g / (y * 2))
+square = op(np.square, x=lambda g, x: g * x * 2)
+
+# Trigonometry
+sin: OpCall = op(np.sin, x=lambda g, x: g * cos(x))
+cos: OpCall = op(np.cos, x=lambda g, x: -g * sin(x))
+tan = op(np.tan, x=lambda g, y: g * (1 + y * y))
+asin = op(np.arcsin, x=lambda g, x: g / sqrt(1 - x * x))
+acos = op(np.arccos, x=lambda g, x: -g / sqrt(1 - x * x))
+atan = op(np.arctan, x=lambda g, x: g / (1 + x * x))
+sinh: OpCall = op(np.sinh, x=lambda g, x: g * cosh(x))
+cosh: OpCall = op(np.cosh, x=lambda g, x: g * sinh(x))
+tanh = op(np.tanh, x=lambda g, y: g * (1 - y * y))
+asinh = op(np.arcsinh, x=lambda g, x: g / sqrt(x * x + 1))
+acosh = op(np.arccosh, x=lambda g, x: g / sqrt(x * x - 1))
+atanh = op(np.arctanh, x=lambda g, x: g / (1 - x * x))
+
+# Activations and special functions
+relu: OpCall = op(E.relu, x=lambda g, y: gate(g, y))
+gate: OpCall = op(E.gate, d=lambda g, at: gate(g, at))
+sigmoid = op(E.sigmoid, x=lambda g, y: g * y * (1 - y))
+softplus = op(E.softplus, x=lambda g, x: g * sigmoid(x))
+erf = op(E.erf, x=lambda g, x: g * exp(-x * x) * (2 / SQRT_PI))
+erfc = op(E.erfc, x=lambda g, x: g * exp(-x * x) * (-2 / SQRT_PI))
+
+# Steps: zero or one almost everywhere
+abs = op(np.absolute, x=lambda g, x: g * sign(x))
+sign = op(np.sign, x=lambda g: g * 0.0)
+floor = op(np.floor, x=lambda g: g * 0.0)
+ceil = op(np.ceil, x=lambda g: g * 0.0)
+round = op(np.rint, x=lambda g: g * 0.0)
+trunc = op(np.trunc, x=lambda g: g * 0.0)
+clip = op(E.clip, x=lambda g, x, low, high: g * within(x, low=low, high=high))
+within = op(E.within)
+beats = op(E.beats)
+
+# Choosing and casting
+where: OpCall = op(E.where, c=None, a=lambda g, c: where(c, g, 0.0), b=lambda g, c: where(c, 0.0, g))
+cast = op(E.cast, x=lambda g: g)  # the engine casts a gradient to its input's dtype
+
+# Reductions
+sum = op(R.sum, x=lambda g, shape, axis: broadcast_to(regrow(g, shape, axis), shape=shape))
+amax = op(R.amax, x=lambda g, x, y, shape, axis: regrow(g, shape, axis) * ties(x, y, axis=axis))
+ties = op(R.ties)
+cumsum: OpCall = op(R.cumsum, x=lambda g, axis: flip(cumsum(flip(g, axis), axis=axis), axis))
+logsumexp: OpCall = op(
+    R.logsumexp,
+    x=lambda g, x, shape, axis: regrow(g, shape, axis) * softmax_over(x, axis),
+)
+softmax = op(R.softmax, x=lambda g, y, axis: y * (g - sum(g * y, axis=(axis,), keepdims=True)))
+log_softmax = op(
+    R.log_softmax, x=lambda g, y, axis: g - exp(y) * sum(g, axis=(axis,), keepdims=True)
+)
+
+# Moving elements; adjoint pairs stand side by side
+reshape: OpCall = op(S.reshape, view=True, x=lambda g, shape: reshape(g, shape=shape))
+permute: OpCall = op(S.permute, view=True, x=lambda g, axes: permute(g, axes=inverse(axes)))
+broadcast_to: OpCall = op(S.broadcast_to, view=True, x=lambda g: g)  # the engine un-broadcasts
+sum_to: OpCall = op(S.sum_to, x=lambda g, shape: broadcast_to(g, shape=shape))
+slice: OpCall = op(S.slice, view=True, x=lambda g, shape, key: unslice(g, key=key, shape=shape))
+unslice: OpCall = op(S.unslice, x=lambda g, key: slice(g, key=key))
+take: OpCall = op(S.take, x=lambda g, shape, index: put(g, index, shape=shape))
+put: OpCall = op(S.put, x=lambda g, index: take(g, index))
+gather: OpCall = op(
+    S.gather, x=lambda g, shape, index, axis: scatter_add(g, index, axis=axis, shape=shape)
+)
+scatter_add: OpCall = op(
+    S.scatter_add, x=lambda g, index, axis: gather(g, index, axis=axis)
+)
+cat = op(
+    S.cat, xs=lambda g, i, shape, axis, starts: narrow(g, axis, starts[i], shape[axis])
+)
+
+# Products
+matmul: OpCall = op(L.matmul, a=lambda g, b: matmul(g, b.mT), b=lambda g, a: matmul(a.mT, g))
+linear = op(L.linear, x=lambda g, w: matmul(g, w), w=lambda g, x: matmul(g.mT, x), b=lambda g: g)
+
+# Losses
+xent = op(
+    R.xent,
+    z=lambda g, p, t: minus_hot(p, t) * reshape(g, shape=(-1, 1)),
+    residual={"p": lambda z: softmax(z, axis=1)},
+)
+minus_hot = op(R.minus_hot, p=lambda g: g)
+bce = op(E.bce, z=lambda g, z, t: g * (sigmoid(z) - t), t=lambda g, z: -g * z)
+
+# Comparisons have no derivative
+eq, ne = op(np.equal), op(np.not_equal)
+lt, le, gt, ge = op(np.less), op(np.less_equal), op(np.greater), op(np.greater_equal)
+logical_and, logical_or = op(np.logical_and), op(np.logical_or)
+logical_xor, logical_not = op(np.logical_xor), op(np.logical_not)
+bitwise_and, bitwise_or = op(np.bitwise_and), op(np.bitwise_or)
+bitwise_xor, bitwise_not = op(np.bitwise_xor), op(np.invert)
+isnan, isinf, isfinite = op(np.isnan), op(np.isinf), op(np.isfinite)
+floor_divide = op(np.floor_divide)
+
+
+# Short words that the rules use
+
+
+def regrow(g: Any, shape: tuple[int, ...], axis: Any) -> Any:
+    """A reduction's gradient with the reduced dimensions back, of length one."""
+    return reshape(g, shape=kept(shape, axis))
+
+
+def softmax_over(x: Any, axis: Any) -> Any:
+    """softmax over several axes at once."""
+    return exp(x - logsumexp(x, axis=axis, keepdims=True))
+
+
+def flip(x: Any, axis: int) -> Any:
+    """The elements in reverse order along `axis`."""
+    return slice(x, key=(np.s_[:],) * axis + (np.s_[::-1],))
+
+
+def narrow(x: Any, axis: int, start: int, length: int) -> Any:
+    """x[start : start + length] along `axis`."""
+    return slice(x, key=(np.s_[:],) * axis + (np.s_[start : start + length],))
+
+
+def inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
+    """The permutation that undoes `axes`."""
+    return tuple(int(i) for i in np.argsort(axes))
+
+
+name_rows(globals())
+ENGINE_OPS.add, ENGINE_OPS.sum_to, ENGINE_OPS.cast = add, sum_to, cast
