@@ -44,7 +44,7 @@ def walk(
     owned: set[AnyNode] = set()  # whose cotangent is an array that nobody else holds
     roots = [node for node, _ in seeds]
     useful = None if wanted is None else leading_to(wanted, roots)
-    watch = current().anomaly
+    tape, watch = current().tape, current().anomaly
     for node, g in seeds:
         push(node, g, None, heap, cotangents, owned)
     while heap:
@@ -66,6 +66,8 @@ def walk(
             raise_released(node)
         if writes.any_since(node.order):
             check_unwritten(node, saved, roots)
+        if tape is not None:
+            tape.walked(node)
         frame = lift(node, graph) if lifted else saved
         i = 0
         for parent, rule in zip(node.parents, node.op.rules, strict=False):
@@ -96,14 +98,14 @@ def push(
     if before is None:
         heappush(heap, (node.order, node))
         cotangents[node] = g
-        if g is not source and type(g) is ndarray and g.base is None and source is not None:
+        array = unwrap(g)
+        if g is not source and type(array) is ndarray and array.base is None and source is not None:
             owned.add(node)
-    elif node in owned:
+    elif node in owned and type(g) is ndarray:
         np.add(before, g, out=before)
     else:
-        cotangents[node] = total = ENGINE_OPS.add(before, g)
-        if type(total) is ndarray:
-            owned.add(node)
+        cotangents[node] = ENGINE_OPS.add(before, g)
+        owned.add(node)
 
 
 def leading_to(wanted: dict[AnyNode, Any], roots: Sequence[AnyNode]) -> set[AnyNode]:
@@ -161,7 +163,13 @@ def accumulate(leaf: Leaf, g: Any, mine: bool) -> None:
     """Add `g` to `leaf.grad`; no two `.grad`s ever share memory."""
     before = leaf.grad
     if isinstance(g, Tensor):
-        leaf.grad = g if before is None else ENGINE_OPS.add(before, g)
+        if before is not None:
+            g = ENGINE_OPS.add(before, g)
+        elif not mine:
+            g = ENGINE_OPS.cast(g, dtype=g.dtype)
+        leaf.grad = g
+        if MODES and (tape := current().tape) is not None:
+            tape.accumulated(leaf, before, g)
     elif before is None:
         leaf.grad = wrap(g if mine else np.array(g))
     elif before._node is not None:
@@ -329,6 +337,8 @@ def seed(root: Tensor, g: Any, lifted: bool) -> tuple[AnyNode, Any]:
                 f"{list(root.shape)}: pass gradient=, or reduce it with .sum() or .mean()"
             )
         g = np.ones(root.shape, root.dtype)
+        if lifted and (tape := current().tape) is not None:
+            tape.constant(g)
     array = np.asarray(unwrap(g))
     if array.shape != root.shape:
         raise RuntimeError(

@@ -15,10 +15,35 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Tape(Protocol):
-    """What wants to hear of every call: see `jit/tape.py`."""
+    """What wants to hear everything that happens in a thread: see `jit/tape.py`."""
 
-    def record(self, op: Any, args: tuple[Any, ...], kw: dict[str, Any], out: Any) -> None:
-        """Hear that `op(*args, **kw)` gave the Tensor `out`."""
+    def record(
+        self, op: Any, args: tuple[Any, ...], kw: dict[str, Any], out: Any, residuals: Any
+    ) -> None:
+        """`op(*args, **kw)` gave the Tensor `out`, and these residual arrays."""
+
+    def constant(self, array: Any) -> None:
+        """This array never changes: the gradient that a walk starts with."""
+
+    def accumulated(self, leaf: Any, before: Any, after: Any) -> None:
+        """A leaf's gradient went from the Tensor `before` (or None) to the Tensor `after`."""
+
+    def cleared(self, leaf: Any) -> None:
+        """A leaf's gradient became None."""
+
+    def walked(self, node: Any) -> None:
+        """Backward went through this node."""
+
+    def written(self, tensor: Any, value: Any) -> None:
+        """The Tensor `value` was copied into the memory of `tensor`."""
+
+    def effect(self, run: Callable[[], object], subject: Any) -> None:
+        """`run()` was called for what it does, for example one optimizer's step."""
+
+
+# Bumped whenever what a captured program relies on may have changed: a Tensor's memory swapped,
+# requires_grad set, an attribute of a module assigned. While it stands still, nothing has.
+CHANGES = [0]
 
 
 class Mode(NamedTuple):

@@ -16,7 +16,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd import writes
 from tinygrad_mnist.autograd.dtypes import promote
-from tinygrad_mnist.autograd.modes import MODES
+from tinygrad_mnist.autograd.modes import MODES, Tape
 from tinygrad_mnist.autograd.tensor import Node, Tensor, new
 
 Kernel = Callable[..., Any]
@@ -40,9 +40,11 @@ class Op:
         rules: dict[str, Rule | None],
         residual: dict[str, Rule] | None = None,
         view: bool = False,
+        draws: bool = False,
     ) -> None:
         self.kernel = kernel
         self.view = view
+        self.draws = draws
         self.name = kernel.__name__
         self.residual = dict(residual or {})
         self.params, self.keywords, self.variadic = _signature(kernel, list(rules))
@@ -181,6 +183,7 @@ def op(
     kernel: Kernel,
     residual: dict[str, Rule] | None = None,
     view: bool = False,
+    draws: bool = False,
     **rules: Rule | None,
 ) -> Callable[..., Any]:
     """Declare an op: `mul = op(np.multiply, a=lambda g, b: g * b, b=lambda g, a: g * a)`.
@@ -191,12 +194,13 @@ def op(
     what is kept for backward. Keyword-only arguments of the kernel are settings; positional ones
     are arrays (or numbers). A kernel with `residual` returns (output, residuals...); each residual
     comes with its definition in terms of the inputs, for derivatives of higher order. `view` says
-    that the output may share memory with the input.
+    that the output may share memory with the input; `draws`, that the kernel draws random numbers:
+    every call gives another answer.
 
     The op takes and returns ndarrays, or, as soon as one argument is a Tensor, Tensors.
     """
-    it = Op(kernel, rules, residual, view)
-    simple = not (it.keywords or it.residual or it.variadic or view)
+    it = Op(kernel, rules, residual, view, draws)
+    simple = not (it.keywords or it.residual or it.variadic or view or draws)
     makers = {1: _unary, 2: _binary}
     call = makers[len(it.params)](it) if simple and len(it.params) in makers else _general(it)
     call.op = it  # type: ignore[attr-defined]
@@ -307,9 +311,11 @@ def _binary(it: Op) -> Callable[..., Any]:
 
 
 def _general(it: Op) -> Callable[..., Any]:
-    kernel, residual = it.kernel, bool(it.residual)
+    kernel, residual, draws = it.kernel, bool(it.residual), it.draws
 
     def call(*args: Any, **kw: Any) -> Any:
+        if draws and MODES:  # a tape hears a draw even if no argument is a Tensor
+            return special(it, args, kw)
         for arg in args:
             if isinstance(arg, Tensor):
                 return special(it, args, kw) if MODES else record(it, args, kw)
@@ -319,7 +325,9 @@ def _general(it: Op) -> Callable[..., Any]:
     return call
 
 
-def record(it: Op, args: tuple[Any, ...], kw: dict[str, Any], grad: bool = True) -> Tensor:
+def record(
+    it: Op, args: tuple[Any, ...], kw: dict[str, Any], grad: bool = True, tape: Tape | None = None
+) -> Tensor:
     """Call the kernel and, where an input requires grad, record it: the general case."""
     if it.promotes:
         args = promote(it.kernel, args)
@@ -334,6 +342,8 @@ def record(it: Op, args: tuple[Any, ...], kw: dict[str, Any], grad: bool = True)
     out = new(Tensor)
     out._data = y
     out._node = None
+    if tape is not None:
+        tape.record(it, args, kw, out, residuals)
     if not grad:
         return out
     rules = it.rules * len(args) if it.variadic else it.rules
@@ -369,11 +379,9 @@ def special(it: Op, args: tuple[Any, ...], kw: dict[str, Any]) -> Tensor:
         return record(it, args, kw)
     if it.promotes:
         args = promote(it.kernel, args)
-    out = record(it, args, kw, mode.grad)
+    out = record(it, args, kw, mode.grad, mode.tape)
     if mode.anomaly and out._node is not None:
         import traceback
 
         out._node.trace = "".join(traceback.format_stack()[:-2])  # type: ignore[union-attr]
-    if mode.tape is not None:
-        mode.tape.record(it, args, kw, out)
     return out

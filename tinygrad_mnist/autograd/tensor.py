@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinygrad_mnist.autograd import writes
+from tinygrad_mnist.autograd.modes import CHANGES, MODES, current
 
 if TYPE_CHECKING:
     from tinygrad_mnist.autograd._methods import TensorMethods
@@ -210,6 +211,7 @@ class Tensor(TensorMethods):
             raise RuntimeError(
                 "requires_grad of a computed Tensor cannot be turned off; use .detach()"
             )
+        CHANGES[0] += 1
         if not requires_grad:
             self._node = None
         elif self._node is None:
@@ -236,7 +238,11 @@ class Tensor(TensorMethods):
         node = self._node
         if isinstance(node, Node):
             return node.hooks.grad if node.hooks is not None else None
-        return node.grad if node is not None else None
+        if node is None:
+            return None
+        if type(node.grad) is Born:  # lives in a buffer that the next call writes again
+            node.grad = wrap(node.grad._data.copy())
+        return node.grad
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
@@ -248,6 +254,8 @@ class Tensor(TensorMethods):
                 raise RuntimeError(f"grad has shape {value.shape}, its Tensor {self.shape}")
         if isinstance(node, Leaf):
             node.grad = value
+            if MODES and (tape := current().tape) is not None:
+                tape.cleared(node) if value is None else tape.accumulated(node, None, value)
         elif value is not None:
             raise RuntimeError("only a leaf that requires grad can be given a .grad")
 
@@ -313,6 +321,7 @@ class Tensor(TensorMethods):
             fresh = Leaf(array)
             fresh.hooks = leaf.hooks
             self._node = fresh
+        CHANGES[0] += 1
         self._data = array
 
     # Reading values out
@@ -373,6 +382,10 @@ class Tensor(TensorMethods):
         return render(self)
 
 
+class Born(Tensor):
+    """A gradient in a buffer of a compiled program: copied out when somebody looks at it."""
+
+
 def render(tensor: Tensor) -> str:
     """A Tensor as PyTorch prints it."""
     body = np.array2string(
@@ -390,8 +403,6 @@ def render(tensor: Tensor) -> str:
 
 def _reads(what: str) -> None:
     """Under a tape a value read out would be frozen into the program: refuse."""
-    from tinygrad_mnist.autograd.modes import MODES, current
-
     if MODES and current().tape is not None:
         raise RuntimeError(
             f"{what} reads a value out while a program is being captured; the value of this call "
