@@ -1,0 +1,79 @@
+"""Replacing a file so that a reader, or a crash, finds the whole old one or the whole new one."""
+
+import contextlib
+import errno
+import io
+import os
+import secrets
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+
+def atomic_write(
+    path: str | os.PathLike[str], content: bytes | Callable[[io.BufferedRandom], object]
+) -> None:
+    """Write `path` whole or not at all.
+
+    `content` is the bytes, or a function that writes them into the binary file it is given (which
+    it may also seek in and read). They go into a temporary file of the same folder, which takes
+    the place of `path` only when every byte is on the disk: a temporary file left behind by a
+    killed process (`.NAME-xxxxxxxx.part`) is never read and may be deleted. An existing file
+    keeps its permission bits, a symbolic link keeps pointing where it does.
+
+    Raises OSError, naming what could not be written, and leaves an existing file as it was.
+
+    >>> import tempfile
+    >>> target = Path(tempfile.mkdtemp()) / "run.json"
+    >>> atomic_write(target, b"{}")
+    >>> target.read_text()
+    '{}'
+    """
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".{target.name[:50]}-{secrets.token_hex(4)}.part")
+    try:
+        mode = _mode_of(target)
+        try:
+            with open(temporary, "x+b") as file:
+                file.write(content) if isinstance(content, bytes) else content(file)
+                file.flush()
+                if mode is not None:
+                    os.chmod(temporary, mode)
+                os.fsync(file.fileno())
+            os.replace(temporary, target)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+    except OSError as error:
+        why = f"cannot write into {str(target.parent)!r}: {error.strerror or error}"
+        hint = "an older file is left as it was; free space or choose another path"
+        raise OSError(error.errno or errno.EIO, f"{why} ({hint})", str(path)) from error
+    _sync_folder(target.parent)
+
+
+def _mode_of(target: Path) -> int | None:
+    """The permission bits of the file to replace; None when there is none yet."""
+    try:
+        mode = target.stat().st_mode
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "the path exists and is not a regular file")
+    if not os.access(target, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise PermissionError(errno.EACCES, "the existing file is read-only")
+    return stat.S_IMODE(mode) & 0o777
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself survive a power cut, where the system can open a folder."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a file system that cannot sync a folder says EINVAL
+            raise
+    finally:
+        os.close(descriptor)

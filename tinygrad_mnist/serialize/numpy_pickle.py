@@ -1,0 +1,179 @@
+"""Honest pickles of NumPy arrays: the guard's opcodes and the few names that NumPy writes.
+
+No name is looked up: each (module, name) pair below stands for a case of `call`, which builds
+the array itself. What is remembered can be used again only if it holds nothing else, so a small
+file cannot become a large object.
+"""
+
+import io
+import pickle
+from dataclasses import dataclass
+from reprlib import repr as brief
+from typing import Any, Literal
+
+import numpy as np
+
+from .guard import DTYPES, MAX_DEPTH, Machine
+
+CODES = {np.dtype(name).str[1:]: name for name in DTYPES}  # NumPy pickles float32 as "f4"
+NAMES = {
+    ("numpy", "ndarray"): "ndarray",
+    ("numpy", "dtype"): "dtype",
+    ("_codecs", "encode"): "encode",  # how protocol 2 writes bytes
+    ("__builtin__", "bytes"): "bytes",  # and how it writes none
+    **{
+        (f"numpy.{core}.{module}", name): name
+        for core in ("core", "_core")  # NumPy 1 and 2
+        for module, name in [
+            ("multiarray", "_reconstruct"),
+            ("multiarray", "scalar"),
+            ("numeric", "_frombuffer"),
+        ]
+    },
+}
+
+
+@dataclass(slots=True, eq=False)
+class Name:
+    """One of NAMES, as a value on the stack."""
+
+    name: str
+
+
+@dataclass(slots=True, eq=False)
+class Dtype:
+    """A dtype whose byte order comes later, by BUILD."""
+
+    name: str
+    order: Literal["<", ">", "=", "|"] = "="
+
+
+@dataclass(slots=True, eq=False)
+class Array:
+    """An array whose content may come later, by BUILD."""
+
+    value: np.ndarray | None = None
+
+
+class NumpyMachine(Machine):
+    """A Machine with a memo, bytes at once, and the calls that NumPy's own pickles make."""
+
+    def __init__(self, file: io.BufferedIOBase, size: int, name: str) -> None:
+        super().__init__(file, size, name)
+        self.memo: dict[int, Any] = {}
+        self.used = 0  # bytes turned into arrays: never more than the file has
+
+    def blob(self, width: int) -> bytes:
+        return self.take(self.number(width))
+
+    def put(self, index: int) -> None:
+        if not self.stack or index in self.memo:
+            self.refuse(f"memo slot {index} is written twice, or with nothing")
+        self.memo[index] = self.stack[-1]
+
+    def get(self, index: int) -> None:
+        value = self.memo.get(index)
+        if not isinstance(value, (str, bytes, Name, Dtype, Array, np.generic)):
+            self.refuse(f"memo slot {index} is read, which holds no string, bytes or array")
+        self.push(value)
+
+    def line(self) -> str:
+        line = self.file.readline(64)
+        self.claim(len(line))
+        if not line.endswith(b"\n"):
+            self.refuse("a name without an end")
+        return line[:-1].decode("latin1")
+
+    def named(self, module: object, name: object) -> None:
+        known = NAMES.get((module, name)) if type(module) is type(name) is str else None
+        if known is None:
+            self.refuse(f"the name {brief(module)}, {brief(name)}; NumPy's arrays need no such")
+        self.push(Name(known))
+
+    def call(self) -> None:
+        function, arguments = self.pop(2)
+        match function, arguments:
+            case Name(name="_reconstruct"), (Name(name="ndarray"), (0,), b"b"):
+                self.push(Array())
+            case Name(name="dtype"), (str(code), bool() | int(), bool() | int()):
+                if code not in CODES:
+                    self.refuse(f"dtype {brief(code)}; the dtypes are {', '.join(sorted(CODES))}")
+                self.push(Dtype(CODES[code]))
+            case Name(name="scalar"), (Dtype() as dtype, bytes(data)):
+                self.push(self.array(dtype, (), data)[()])
+            case Name(name="_frombuffer"), (
+                bytes(data),
+                Dtype() as dtype,
+                shape,
+                "C" | "F" as order,
+            ):
+                self.push(Array(self.array(dtype, shape, data, order)))
+            case Name(name="encode"), (str(text), "latin1") if max(text, default="") <= "\xff":
+                self.push(text.encode("latin1"))
+            case Name(name="bytes"), ():
+                self.push(b"")
+            case _:
+                self.refuse("a call that NumPy's arrays do not need")
+
+    def build(self) -> None:
+        target, state = self.pop(2)
+        match target, state:
+            case Dtype(), (3, "<" | ">" | "=" | "|" as order, None, None, None, -1, -1, 0):
+                target.order = order
+            case Array(value=None), (
+                1,
+                shape,
+                Dtype() as dtype,
+                bool() | int() as order,
+                bytes(data),
+            ):
+                target.value = self.array(dtype, shape, data, "F" if order else "C")
+            case _:
+                self.refuse("a state that NumPy's arrays do not have")
+        self.push(target)
+
+    def array(self, dtype: Dtype, shape: Any, data: bytes, order: Any = "C") -> np.ndarray:
+        name, shape = self.layout(dtype.name, shape, len(data))
+        self.used += len(data)
+        if self.used > self.size:
+            self.refuse("the same bytes are made into arrays again and again")
+        stored = np.frombuffer(data, np.dtype(name).newbyteorder(dtype.order))
+        return self.checked(stored.reshape(shape, order=order).astype(name, order="K"))
+
+    def resolved(self, value: object, depth: int = 0) -> object:
+        """The value with arrays for what stood for them."""
+        if depth > MAX_DEPTH:
+            self.refuse(f"nested more than {MAX_DEPTH} deep")
+        match value:
+            case dict():
+                return {k: self.resolved(v, depth + 1) for k, v in value.items()}
+            case list():
+                return [self.resolved(v, depth + 1) for v in value]
+            case tuple():
+                return tuple(self.resolved(v, depth + 1) for v in value)
+            case Array(value=np.ndarray() as array):
+                return array
+            case Name() | Dtype() | Array():
+                self.refuse("a name, a dtype or an array without content as a value")
+        return value
+
+
+NumpyMachine.ops = {
+    **Machine.ops,
+    pickle.BYTEARRAY8: lambda m: m.push(m.blob(8)),
+    pickle.MEMOIZE: lambda m: m.put(len(m.memo)),
+    pickle.BINPUT: lambda m: m.put(m.number(1)),
+    pickle.LONG_BINPUT: lambda m: m.put(m.number(4)),
+    pickle.BINGET: lambda m: m.get(m.number(1)),
+    pickle.LONG_BINGET: lambda m: m.get(m.number(4)),
+    pickle.GLOBAL: lambda m: m.named(m.line(), m.line()),
+    pickle.STACK_GLOBAL: lambda m: m.named(*m.pop(2)),
+    pickle.REDUCE: NumpyMachine.call,
+    pickle.BUILD: NumpyMachine.build,
+}
+
+
+def read_numpy_pickle(file: io.BufferedIOBase, size: int, name: str) -> Any:
+    """What a pickle of NumPy arrays in plain containers holds; raises as load() does."""
+    machine = NumpyMachine(file, size, name)
+    return machine.resolved(machine.run())
