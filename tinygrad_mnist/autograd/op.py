@@ -142,7 +142,8 @@ class Op:
         """The same failure, naming the op and what it was given."""
         given = ", ".join(_describe(arg) for arg in args)
         options = "".join(f", {k}={v!r}" for k, v in kw.items())
-        return ShapeError(f"{self.name}({given}{options}): {error}")
+        kinds = (kind for kind in (IndexError, TypeError) if isinstance(error, kind))
+        return next(kinds, ShapeError)(f"{self.name}({given}{options}): {error}")
 
     def __repr__(self) -> str:
         return f"<op {self.name}({', '.join((*self.params, *self.keywords))})>"

@@ -21,6 +21,34 @@ def amax(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
     return np.maximum.reduce(x, axis=axis, keepdims=keepdims)
 
 
+def amin(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The smallest along `axis`; NaN wins, as in PyTorch."""
+    return np.minimum.reduce(x, axis=axis, keepdims=keepdims)
+
+
+def any(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
+    """Whether an element along `axis` is not zero."""
+    return np.logical_or.reduce(x, axis=axis, keepdims=keepdims)
+
+
+def argmax(x: Array, *, axis: int | None = None, keepdims: bool = False) -> Array:
+    """Where the first largest is."""
+    return np.argmax(x, axis=axis, keepdims=keepdims)
+
+
+def argmin(x: Array, *, axis: int | None = None, keepdims: bool = False) -> Array:
+    """Where the first smallest is."""
+    return np.argmin(x, axis=axis, keepdims=keepdims)
+
+
+def argsort(x: Array, *, axis: int, descending: bool = False) -> Array:
+    """The order that sorts x; equal elements stay in theirs, NaN is the largest."""
+    if not descending:
+        return np.argsort(x, axis=axis, stable=True)
+    backwards = np.argsort(np.flip(x, axis), axis=axis, stable=True)
+    return np.flip(x.shape[axis] - 1 - backwards, axis)
+
+
 def ties(x: Array, y: Array, *, axis: Axis = None) -> Array:
     """How much of y = amax(x) is due to each x: 1 / (number of ties), or 0."""
     y = y.reshape(kept(x.shape, axis))

@@ -72,6 +72,31 @@ def scatter_add(x: Array, index: Array, *, axis: int, shape: tuple[int, ...]) ->
     return out
 
 
+def assign(x: Array, value: Any, *, key: Key) -> Array:
+    """x with value at `key` (ints, slices, None and Ellipsis)."""
+    out = np.array(x)
+    out[key] = value
+    return out
+
+
+def assign_at(x: Array, index: Array, value: Any) -> Array:
+    """x with its rows `index` replaced by those of value; the last of several wins."""
+    out = np.array(x)
+    out[index] = value
+    return out
+
+
+def flat_index(*index: Array, shape: tuple[int, ...]) -> Array:
+    """One index into flattened memory for an index into each dimension; negative ones wrap."""
+    total: Any = 0
+    for dim, (i, n) in enumerate(zip(index, shape, strict=True)):
+        bad = i[(i < -n) | (i >= n)]
+        if bad.size:
+            raise IndexError(f"index {bad[0]} is out of bounds for dimension {dim} with size {n}")
+        total = total * n + np.where(i < 0, i + n, i)
+    return np.asarray(total)
+
+
 def cat(*xs: Array, axis: int, starts: tuple[int, ...]) -> Array:
     """The arrays one after the other along `axis`; `starts` is where each of them begins."""
     return np.concatenate(xs, axis=axis)

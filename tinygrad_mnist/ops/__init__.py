@@ -4,29 +4,89 @@
 a method of Tensor. To add an op, add a row; to add a name, compose it in its family.
 """
 
-from tinygrad_mnist.autograd.tensor import Tensor
-from tinygrad_mnist.ops import table
+from __future__ import annotations
 
-_OPERATORS = {
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.ops import (
+    compare,
+    convert,
+    create,
+    elementwise,
+    index,
+    inplace,
+    matmul,
+    random,
+    reduce,
+    shape,
+    table,
+)
+from tinygrad_mnist.ops.arguments import device
+
+FAMILIES = (elementwise, compare, reduce, shape, index, matmul, create, random)
+Operator = Callable[[Tensor, Any], Any]
+
+OPERATORS: dict[str, Operator] = {
     "add": table.add, "sub": table.sub, "mul": table.mul, "truediv": table.div,
-    "matmul": table.matmul, "pow": table.pow, "mod": table.remainder,
+    "matmul": matmul.matmul, "pow": elementwise.pow, "mod": table.remainder,
     "floordiv": table.floor_divide, "and": table.bitwise_and, "or": table.bitwise_or,
     "xor": table.bitwise_xor,
 }  # fmt: skip
-_COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
+COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 
 
-def _reflected(op):
-    return lambda self, other: op(other, self)
+def reflected(operator: Operator) -> Operator:
+    """other op self, where Python calls self.__rop__(other)."""
+    return lambda self, other: operator(other, self)
 
 
-for _name, _op in _OPERATORS.items():
-    setattr(Tensor, f"__{_name}__", _op)
-    setattr(Tensor, f"__r{_name}__", _reflected(_op))
-for _name in _COMPARISONS:
-    setattr(Tensor, f"__{_name}__", getattr(table, _name))
-Tensor.__neg__ = table.neg
-Tensor.__abs__ = table.abs
-Tensor.__invert__ = table.bitwise_not
-Tensor.__array_ufunc__ = None
-Tensor.mT = property(lambda x: table.permute(x, axes=(*range(x.ndim - 2), x.ndim - 1, x.ndim - 2)))
+def comparison(operator: Operator) -> Operator:
+    """A comparison that leaves what is neither a Tensor nor a number to Python: x == None."""
+    known = (Tensor, np.ndarray, np.generic, int, float)
+    return lambda a, b: operator(a, b) if isinstance(b, known) else NotImplemented
+
+
+def method_of(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function itself; for a row of the table, without the wrapper that spells arguments."""
+    bare = getattr(function, "__wrapped__", None)
+    return bare if hasattr(bare, "op") else function  # type: ignore[return-value]
+
+
+def attach() -> None:
+    """Give Tensor its operators and methods."""
+    for family in FAMILIES:
+        for name in family.METHODS:
+            setattr(Tensor, name, method_of(getattr(family, name)))
+    for name, function in (convert.METHODS | inplace.METHODS).items():
+        setattr(Tensor, name, function)
+    for name, operator in OPERATORS.items():
+        bare = getattr(operator, "__wrapped__", operator)
+        setattr(Tensor, f"__{name}__", bare)
+        setattr(Tensor, f"__r{name}__", reflected(bare))
+    for name in COMPARISONS:
+        setattr(Tensor, f"__{name}__", comparison(getattr(table, name)))
+    more: dict[str, Any] = {
+        "__getitem__": index.getitem,
+        "__neg__": table.neg,
+        "__pos__": elementwise.positive,
+        "__abs__": table.abs,
+        "__invert__": table.bitwise_not,
+        "mT": property(lambda x: shape.transpose(x, -1, -2)),
+        "T": property(lambda x: table.permute(x, axes=tuple(range(x.ndim))[::-1])),
+        "H": property(lambda x: shape.transpose(x, -1, -2)),
+        "device": property(lambda x: device("cpu")),
+        "is_cuda": property(lambda x: False),
+        "real": property(lambda x: x),
+        "itemsize": property(lambda x: x._data.itemsize),
+        "nbytes": property(lambda x: x._data.nbytes),
+        "where": lambda x, condition, other: compare.where(condition, x, other),
+    }
+    for name, value in more.items():
+        setattr(Tensor, name, value)
+
+
+attach()

@@ -18,6 +18,7 @@ from tinygrad_mnist.autograd.engine import ENGINE_OPS
 from tinygrad_mnist.autograd.op import name_rows, op
 from tinygrad_mnist.kernels import elementwise as E
 from tinygrad_mnist.kernels import linear as L
+from tinygrad_mnist.kernels import random as N
 from tinygrad_mnist.kernels import reduce as R
 from tinygrad_mnist.kernels import shape as S
 
@@ -98,6 +99,7 @@ cast = op(E.cast, x=lambda g: g)  # the engine casts a gradient to its input's d
 # Reductions
 sum = op(R.sum, x=lambda g, shape, axis: broadcast_to(regrow(g, shape, axis), shape=shape))
 amax = op(R.amax, x=lambda g, x, y, shape, axis: regrow(g, shape, axis) * ties(x, y, axis=axis))
+amin = op(R.amin, x=lambda g, x, y, shape, axis: regrow(g, shape, axis) * ties(x, y, axis=axis))
 ties = op(R.ties)
 cumsum: OpCall = op(R.cumsum, x=lambda g, axis: flip(cumsum(flip(g, axis), axis=axis), axis))
 logsumexp: OpCall = op(
@@ -123,6 +125,14 @@ gather: OpCall = op(
 )
 scatter_add: OpCall = op(
     S.scatter_add, x=lambda g, index, axis: gather(g, index, axis=axis)
+)
+assign: OpCall = op(
+    S.assign, x=lambda g, key: assign(g, 0.0, key=key), value=lambda g, key: slice(g, key=key)
+)
+assign_at: OpCall = op(
+    S.assign_at,
+    x=lambda g, index: assign_at(g, index, 0.0),
+    value=lambda g, index: take(g, index),
 )
 cat = op(
     S.cat, xs=lambda g, i, shape, axis, starts: narrow(g, axis, starts[i], shape[axis])
@@ -150,6 +160,12 @@ bitwise_and, bitwise_or = op(np.bitwise_and), op(np.bitwise_or)
 bitwise_xor, bitwise_not = op(np.bitwise_xor), op(np.invert)
 isnan, isinf, isfinite = op(np.isnan), op(np.isinf), op(np.isfinite)
 floor_divide = op(np.floor_divide)
+
+# Neither have finding a place, and what is drawn from nothing
+any, argmax, argmin, argsort = op(R.any), op(R.argmax), op(R.argmin), op(R.argsort)
+flat_index = op(S.flat_index)
+full, uniform, normal = op(N.full), op(N.uniform), op(N.normal)
+integers, permutation = op(N.integers), op(N.permutation)
 
 
 # Short words that the rules use

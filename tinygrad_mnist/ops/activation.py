@@ -1,0 +1,246 @@
+"""Activation functions, composed of the table's rows."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.ops import reduce, table
+from tinygrad_mnist.ops.arguments import dim_of, heard
+from tinygrad_mnist.ops.random import rng_of
+
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772848, 1.0507009873554804934
+
+
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
+    """max(x, 0). `inplace` is accepted here as everywhere, and the input is left as it is."""
+    return table.relu(input)  # type: ignore[no-any-return]
+
+
+def relu6(input: Tensor, inplace: bool = False) -> Tensor:
+    """min(max(x, 0), 6)."""
+    return hardtanh(input, 0.0, 6.0)
+
+
+def hardtanh(
+    input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
+) -> Tensor:
+    """x, moved into [min_val, max_val]; no gradient at the ends."""
+    return table.hardtanh(input, low=min_val, high=max_val)  # type: ignore[no-any-return]
+
+
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
+    """x where x > 0, else negative_slope x."""
+    return input * table.slopes(input, slope=negative_slope)  # type: ignore[no-any-return]
+
+
+def rrelu(
+    input: Tensor,
+    lower: float = 1 / 8,
+    upper: float = 1 / 3,
+    training: bool = False,
+    inplace: bool = False,
+) -> Tensor:
+    """leaky_relu with a slope drawn from [lower, upper] for each element; their mean when not training."""
+    if not training:
+        return leaky_relu(input, (lower + upper) / 2)
+    u = heard(table.uniform, shape=input.shape, dtype=input.dtype, rng=rng_of(None))
+    return table.where(input > 0, input, input * (u * (upper - lower) + lower))  # type: ignore[no-any-return]
+
+
+def prelu(input: Tensor, weight: Tensor) -> Tensor:
+    """x where x > 0, else weight x, with one weight or one for each channel (dimension 1)."""
+    if weight.shape not in ((), (1,)) and weight.shape[0] != input.shape[min(1, input.ndim - 1)]:
+        raise RuntimeError(
+            f"prelu: {weight.shape[0]} weights for input of shape {list(input.shape)}; "
+            "there must be one, or one for each channel"
+        )
+    per_channel = (-1, *(1,) * (input.ndim - 2)) if input.ndim > 1 else (-1,)
+    slope = table.reshape(weight, shape=per_channel if input.ndim else ())
+    return table.where(input > 0, input, slope * input)  # type: ignore[no-any-return]
+
+
+def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """x where x > 0, else alpha (exp(x) - 1)."""
+    low = table.expm1(table.clip(input, low=-math.inf, high=0.0))
+    return table.where(input > 0, input, low * alpha)  # type: ignore[no-any-return]
+
+
+def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """x where x > 0, else alpha (exp(x / alpha) - 1)."""
+    return elu(input / alpha) * alpha
+
+
+def selu(input: Tensor, inplace: bool = False) -> Tensor:
+    """scale elu(x, alpha), with the constants of Klambauer et al. (2017)."""
+    return elu(input, SELU_ALPHA) * SELU_SCALE
+
+
+def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+    """x Phi(x), Phi the normal distribution function; or its "tanh" approximation."""
+    if approximate == "tanh":
+        inner = (input + input * input * input * 0.044715) * math.sqrt(2 / math.pi)
+        return input * 0.5 * (table.tanh(inner) + 1.0)
+    if approximate != "none":
+        raise RuntimeError("approximate argument must be either none or tanh.")
+    return input * 0.5 * (table.erf(input * math.sqrt(0.5)) + 1.0)
+
+
+def silu(input: Tensor, inplace: bool = False) -> Tensor:
+    """x sigmoid(x)."""
+    return input * table.sigmoid(input)  # type: ignore[no-any-return]
+
+
+def mish(input: Tensor, inplace: bool = False) -> Tensor:
+    """x tanh(softplus(x))."""
+    return input * table.tanh(table.softplus(input))  # type: ignore[no-any-return]
+
+
+def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    """log(1 + exp(beta x)) / beta; x itself where beta x > threshold."""
+    scaled = input * beta
+    return table.where(scaled > threshold, input, table.softplus(scaled) / beta)  # type: ignore[no-any-return]
+
+
+def logsigmoid(input: Tensor) -> Tensor:
+    """log(sigmoid(x)) = -softplus(-x)."""
+    return -table.softplus(-input)
+
+
+def softsign(input: Tensor) -> Tensor:
+    """x / (1 + |x|)."""
+    return input / (table.abs(input) + 1.0)  # type: ignore[no-any-return]
+
+
+def tanhshrink(input: Tensor) -> Tensor:
+    """x - tanh(x)."""
+    return input - table.tanh(input)  # type: ignore[no-any-return]
+
+
+def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
+    """relu6(x + 3) / 6."""
+    return relu6(input + 3.0) / 6.0
+
+
+def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
+    """x hardsigmoid(x)."""
+    return input * hardsigmoid(input)
+
+
+def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """x where |x| > lambd, else 0."""
+    return table.where(table.abs(input) > lambd, input, 0.0)  # type: ignore[no-any-return]
+
+
+def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """x moved towards zero by lambd, and no further."""
+    return table.relu(input - lambd) - table.relu(-input - lambd)  # type: ignore[no-any-return]
+
+
+def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
+    """x where x > threshold, else value."""
+    return table.where(input > threshold, input, value)  # type: ignore[no-any-return]
+
+
+def glu(input: Tensor, dim: int = -1) -> Tensor:
+    """a sigmoid(b), where a and b are the two halves along `dim`."""
+    axis = dim_of(input.ndim, dim)
+    half, odd = divmod(input.shape[axis], 2)
+    if odd:
+        raise RuntimeError(f"Halving dimension must be even, but dimension {axis} is {2 * half + 1}")
+    a, b = (table.narrow(input, axis, start, half) for start in (0, half))
+    return a * table.sigmoid(b)  # type: ignore[no-any-return]
+
+
+def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
+    """exp(x) / sum(exp(x)) along `dim`, stable for huge x; name the dim, or be warned."""
+    return reduce.softmax(input, _implied(input, dim), dtype)
+
+
+def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
+    """softmax(-x)."""
+    return reduce.softmax(-input, _implied(input, dim), dtype)
+
+
+def log_softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
+) -> Tensor:
+    """log(softmax(x)) along `dim`, stable for huge x; name the dim, or be warned."""
+    return reduce.log_softmax(input, _implied(input, dim), dtype)
+
+
+def _implied(x: Tensor, dim: int | None) -> int:
+    """PyTorch's old choice of a dimension, with its warning."""
+    if dim is not None:
+        return dim
+    chosen = 0 if x.ndim in (0, 1, 3) else 1
+    warnings.warn(
+        f"Implicit dimension choice for softmax has been deprecated. Say dim={chosen}.",
+        UserWarning,
+        stacklevel=4,
+    )
+    return chosen
+
+
+def gumbel_softmax(logits: Tensor, tau: float = 1.0, hard: bool = False, dim: int = -1) -> Tensor:
+    """softmax of logits with Gumbel noise; `hard`: one-hot forward, soft backward."""
+    u = heard(table.uniform, shape=logits.shape, dtype=logits.dtype, rng=rng_of(None))
+    tiny = float(np.finfo(logits.dtype).tiny)
+    noise = -table.log(-table.log(table.clip(u, low=tiny, high=1 - 1e-7)))
+    y = reduce.softmax((logits + noise) / tau, dim)
+    if not hard:
+        return y
+    top = table.cast(table.eq(y, table.amax(y, axis=(dim % y.ndim,), keepdims=True)), dtype=y.dtype)
+    return top - y.detach() + y  # type: ignore[no-any-return]
+
+
+def dropout(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Tensor:
+    """Each element zero with probability p, the others times 1 / (1 - p); x itself in evaluation."""
+    return _drop(input, p, training, input.shape)
+
+
+def dropout1d(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Tensor:
+    """Whole channels dropped, for input (n, c, length) or (c, length)."""
+    return _drop(input, p, training, (*input.shape[:-1], 1))
+
+
+def dropout2d(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Tensor:
+    """Whole channels dropped, for input (n, c, height, width) or (c, height, width)."""
+    if input.ndim == 2:
+        raise RuntimeError("dropout2d: input of 3 or 4 dimensions is needed, not 2; use dropout")
+    return _drop(input, p, training, (*input.shape[:-2], 1, 1))
+
+
+def alpha_dropout(
+    input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
+) -> Tensor:
+    """Dropout to SELU's lower bound, then scaled so that mean and deviation stay (same paper)."""
+    _check_probability(p)
+    if not training or p == 0:
+        return input
+    low = -SELU_SCALE * SELU_ALPHA
+    a = 1 / math.sqrt((1 - p) * (1 + p * low * low)) if p < 1 else 0.0
+    u = heard(table.uniform, shape=input.shape, dtype=input.dtype, rng=rng_of(None))
+    return table.where(u >= p, input, low) * a - a * p * low  # type: ignore[no-any-return]
+
+
+def _check_probability(p: float) -> None:
+    if not 0.0 <= p <= 1.0:
+        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+
+
+def _drop(x: Tensor, p: float, training: bool, shape: tuple[int, ...]) -> Tensor:
+    _check_probability(p)
+    if not training or p == 0:
+        return x
+    return x * heard(table.dropout_mask, shape=shape, p=p, dtype=x.dtype, rng=rng_of(None))

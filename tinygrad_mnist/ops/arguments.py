@@ -1,0 +1,215 @@
+"""How people may spell arguments: PyTorch's names, NumPy's names, and what is refused.
+
+`public` is the one place that knows that `axis` means `dim`; `creation` the one place that knows
+`device` and `requires_grad`. The small functions below turn dims and sizes into plain tuples.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
+
+from tinygrad_mnist.autograd.dtypes import get_default_dtype
+from tinygrad_mnist.autograd.modes import MODES
+from tinygrad_mnist.autograd.op import record, special
+from tinygrad_mnist.autograd.tensor import Tensor
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Dim = int | Sequence[int] | None
+
+# NumPy's name of an argument, and ours.
+NUMPY_NAMES = {
+    "axis": "dim", "keepdims": "keepdim", "ddof": "correction",
+    "x": "input", "a": "input", "x1": "input", "x2": "other",
+}  # fmt: skip
+# What PyTorch has and this package has not: the values that ask for nothing are let through.
+UNSUPPORTED = {
+    "out": "assign the result instead",
+    "layout": "every Tensor is dense",
+    "pin_memory": "there is no device to copy to",
+    "memory_format": "the kernels choose the layout",
+    "names": "dimensions have no names",
+}
+NOTHING = (None, False, "torch.strided", "torch.contiguous_format", "torch.preserve_format")
+
+
+def public(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a function of the public page be called with NumPy's argument names too.
+
+    Raises TypeError for an argument that PyTorch has and this package has not (`out=`), and for a
+    first argument that is no Tensor.
+    """
+    parameters = tuple(inspect.signature(function).parameters)
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kw: P.kwargs) -> R:
+        if kw and not kw.keys() <= allowed:
+            args, kw = _respell(function.__name__, parameters, args, kw)  # type: ignore[assignment]
+        try:
+            return function(*args, **kw)
+        except AttributeError:
+            if not args or isinstance(args[0], (Tensor, np.ndarray)):
+                raise
+            message = f"argument '{parameters[0]}' must be Tensor, not {type(args[0]).__name__}"
+            raise TypeError(f"{function.__name__}(): {message}") from None
+
+    allowed = set(parameters)
+    return call
+
+
+def _respell(
+    name: str, parameters: tuple[str, ...], args: tuple[Any, ...], kw: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    given: dict[str, Any] = {}
+    for word, value in kw.items():
+        if word in UNSUPPORTED and word not in parameters:
+            if not any(value is it for it in NOTHING) and str(value) not in NOTHING:
+                raise TypeError(f"{name}(): {word}= is not supported; {UNSUPPORTED[word]}")
+            continue
+        known = word if word in parameters else NUMPY_NAMES.get(word, word)
+        if known == "input" and "input" not in parameters and not args:  # a row of the table
+            args = (value,)
+        elif known == "other" and "other" not in parameters and len(args) == 1:
+            args = (*args, value)
+        elif word == "dtype" and value is None:
+            continue
+        else:
+            given[known] = value
+    return args, given
+
+
+def creation(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """`public`, for a function that makes a Tensor: also takes `device` and `requires_grad`."""
+    inner = public(function)
+
+    @functools.wraps(function)
+    def call(*args: Any, device: Any = None, requires_grad: bool = False, **kw: Any) -> Tensor:
+        if device is not None:
+            check_device(device)
+        made = inner(*args, **kw)
+        return made.requires_grad_() if requires_grad else made
+
+    return call
+
+
+class device:
+    """Where a Tensor lives: always the CPU. Any other device is a RuntimeError.
+
+    >>> device("cpu")
+    device(type='cpu')
+    """
+
+    def __init__(self, type: Any = "cpu", index: int | None = None) -> None:
+        name = str(getattr(type, "type", type)).split(":")[0]
+        if name != "cpu":
+            raise RuntimeError(f"device {type!r} is not available: everything runs on the CPU")
+        self.type, self.index = "cpu", index
+
+    def __repr__(self) -> str:
+        return "device(type='cpu')"
+
+    def __str__(self) -> str:
+        return "cpu"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, device)
+
+    def __hash__(self) -> int:
+        return hash("cpu")
+
+
+def check_device(value: Any) -> None:
+    """RuntimeError for any device but the CPU."""
+    if not isinstance(value, device):
+        device(value)
+
+
+def heard(it: Callable[..., Any], **kw: Any) -> Tensor:
+    """Call a row that has no array arguments (zeros, random numbers) so that a tape hears it."""
+    row = it.op  # type: ignore[attr-defined]
+    return special(row, (), kw) if MODES else record(row, (), kw)
+
+
+def dim_of(ndim: int, dim: Any) -> int:
+    """A dimension counted from the front; IndexError names the allowed range, as PyTorch does."""
+    dim = dim.__index__()
+    reach = max(ndim, 1)
+    if not -reach <= dim < reach:
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-reach}, {reach - 1}], "
+            f"but got {dim})"
+        )
+    return int(dim % reach)
+
+
+def dims_of(ndim: int, dim: Any) -> tuple[int, ...]:
+    """Several dimensions counted from the front; RuntimeError if one comes twice."""
+    dims = tuple(dim_of(ndim, d) for d in dim)
+    if len(set(dims)) != len(dims):
+        raise RuntimeError(f"dim {dims} has the same dimension twice")
+    return dims
+
+
+def axes_of(ndim: int, dim: Dim) -> tuple[int, ...] | None:
+    """The dims that a reduction runs over, None for all of them."""
+    if dim is None:
+        return None
+    if not isinstance(dim, (tuple, list)):
+        dim = (dim,)  # type: ignore[assignment]
+    if not ndim or not dim:  # type: ignore[arg-type]
+        dims_of(ndim, dim)
+        return None
+    return dims_of(ndim, dim)
+
+
+def count(shape: tuple[int, ...], axes: tuple[int, ...] | None) -> int:
+    """How many elements a reduction over these dims takes in."""
+    n = 1
+    for axis in range(len(shape)) if axes is None else axes:
+        n *= shape[axis]
+    return n
+
+
+def size_of(size: tuple[Any, ...]) -> tuple[int, ...]:
+    """A size given as `f(2, 3)`, `f((2, 3))` or `f([2, 3])`."""
+    if len(size) == 1 and not hasattr(size[0], "__index__"):
+        size = tuple(size[0])
+    elif len(size) == 1 and getattr(size[0], "ndim", 0):
+        size = tuple(size[0].tolist())
+    return tuple(int(n.__index__()) for n in size)
+
+
+def floating(x: Any) -> Any:
+    """x itself, or cast to the default dtype if it holds integers or bools."""
+    if x.dtype.kind == "f":
+        return x
+    from tinygrad_mnist.ops.table import cast
+
+    return cast(x, dtype=get_default_dtype())
+
+
+def tensor_of(x: Any, like: Any = None) -> Tensor:
+    """x as a Tensor: itself, or one on the same memory, or a new one in the dtype of `like`."""
+    if isinstance(x, Tensor):
+        return x
+    if isinstance(x, np.ndarray):
+        from tinygrad_mnist.autograd.tensor import wrap
+
+        return wrap(x)
+    if like is None:
+        return Tensor(x)
+    number_fits = isinstance(x, (bool, int)) or like.dtype.kind == "f"
+    return Tensor(x, dtype=like.dtype if number_fits else None)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of an error about an unknown name: '; did you mean ...?', or nothing."""
+    import difflib
+
+    found = difflib.get_close_matches(name, [n for n in known if not n.startswith("_")], 1, 0.5)
+    return f"; did you mean {found[0]!r}?" if found else ""

@@ -1,0 +1,97 @@
+"""Comparisons, logic and choice; what has no derivative, and `where`."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from tinygrad_mnist.autograd.dtypes import result_type
+from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.ops import table
+from tinygrad_mnist.ops.arguments import public, tensor_of
+
+__all__ = [
+    "allclose", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "eq", "equal", "ge",
+    "greater", "greater_equal", "gt", "isclose", "isfinite", "isinf", "isnan", "isneginf",
+    "isposinf", "le", "less", "less_equal", "logical_and", "logical_not", "logical_or",
+    "logical_xor", "lt", "ne", "not_equal", "where",
+]  # fmt: skip
+NOT_METHODS = {"where"}
+METHODS = [name for name in __all__ if name not in NOT_METHODS]
+
+eq = public(table.eq)
+ne = not_equal = public(table.ne)
+lt = less = public(table.lt)
+le = less_equal = public(table.le)
+gt = greater = public(table.gt)
+ge = greater_equal = public(table.ge)
+logical_and = public(table.logical_and)
+logical_or = public(table.logical_or)
+logical_xor = public(table.logical_xor)
+logical_not = public(table.logical_not)
+bitwise_and = public(table.bitwise_and)
+bitwise_or = public(table.bitwise_or)
+bitwise_xor = public(table.bitwise_xor)
+bitwise_not = public(table.bitwise_not)
+isnan = public(table.isnan)
+isinf = public(table.isinf)
+isfinite = public(table.isfinite)
+
+
+@public
+def isposinf(input: Tensor) -> Tensor:
+    """Whether each element is +inf."""
+    return table.eq(input, math.inf)  # type: ignore[no-any-return]
+
+
+@public
+def isneginf(input: Tensor) -> Tensor:
+    """Whether each element is -inf."""
+    return table.eq(input, -math.inf)  # type: ignore[no-any-return]
+
+
+@public
+def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
+    """input where condition holds, else other; with the condition alone, `nonzero` as a tuple."""
+    if input is None and other is None:
+        from tinygrad_mnist.ops.index import nonzero
+
+        return nonzero(condition, as_tuple=True)
+    dtype = result_type(input, other)
+    a, b = (
+        table.cast(v, dtype=dtype) if isinstance(v, Tensor) and v.dtype != dtype else v
+        for v in (input, other)
+    )
+    if not isinstance(a, Tensor) and not isinstance(b, Tensor):
+        a = Tensor(a, dtype=dtype)
+    return table.where(tensor_of(condition), a, b)
+
+
+@public
+def isclose(
+    input: Tensor, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> Tensor:
+    """Whether |input - other| <= atol + rtol * |other|, for each element."""
+    other = tensor_of(other, input)
+    same = table.eq(input, other)
+    finite = table.isfinite(input) & table.isfinite(other)
+    a, b = table.where(finite, input, 0), table.where(finite, other, 0)
+    close = finite & (table.abs(a - b) <= table.abs(b) * rtol + atol)
+    result = same | close
+    if equal_nan:
+        result = result | (table.isnan(input) & table.isnan(other))
+    return result
+
+
+@public
+def allclose(
+    input: Tensor, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> bool:
+    """Whether `isclose` holds everywhere, as a Python bool."""
+    return bool(isclose(input, other, rtol, atol, equal_nan).all())
+
+
+@public
+def equal(input: Tensor, other: Tensor) -> bool:
+    """Whether two Tensors have the same shape and elements, as a Python bool."""
+    return input.shape == other.shape and bool(table.eq(input, other).all())

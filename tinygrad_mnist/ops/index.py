@@ -1,0 +1,354 @@
+"""Picking and placing elements by index: x[key], gather and scatter, sorting, searching."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinygrad_mnist.autograd.tensor import Tensor, _reads, wrap
+from tinygrad_mnist.ops import table
+from tinygrad_mnist.ops.arguments import dim_of, public, tensor_of
+from tinygrad_mnist.ops.shape import clone, movedim, reshape
+
+__all__ = [
+    "argsort", "argwhere", "gather", "index_add", "index_copy", "index_fill", "index_select",
+    "masked_fill", "masked_select", "nonzero", "repeat_interleave", "scatter", "scatter_add",
+    "sort", "take_along_dim", "topk", "unique",
+]  # fmt: skip
+METHODS = __all__
+
+ALL = np.s_[:]
+_PLAIN = (int, slice, type(None), type(Ellipsis))
+
+
+class Sorted(NamedTuple):
+    """What `sort` and `topk` return."""
+
+    values: Tensor
+    indices: Tensor
+
+
+def getitem(x: Tensor, key: Any) -> Any:
+    """x[key], with NumPy's keys: ints, slices, None, Ellipsis, masks, and index arrays.
+
+    As in PyTorch, an int beside an index array picks first, and does not count as one.
+    """
+    plain = key if type(key) is tuple else (key,)
+    if all(type(part) in _PLAIN for part in plain):
+        return table.slice(x, key=plain)
+    basic, arrays, front = parse(x, plain)
+    if basic:
+        x = table.slice(x, key=basic)
+    if not arrays:
+        return x
+    rows, index, rest = to_rows(x, arrays)
+    return back(table.take(rows, index), index, front)
+
+
+def parse(x: Tensor, key: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[int, Any], int]:
+    """A key as a basic one, then index arrays by dimension, and where their result stands."""
+    parts: list[Any] = []
+    for part in key:
+        if isinstance(part, (list, np.ndarray)):
+            part = wrap(np.asarray(part)) if np.size(part) else wrap(np.zeros(np.shape(part), int))
+        if isinstance(part, np.integer) or (isinstance(part, Tensor) and is_number(part)):
+            part = int(part)
+        if isinstance(part, (bool, np.bool_)):
+            part = wrap(np.asarray(part))
+        if not isinstance(part, (*_PLAIN, Tensor)):
+            raise TypeError(
+                f"an index is an int, a slice, None, ..., a mask or an integer array, "
+                f"not {type(part).__name__}"
+            )
+        parts.append(part)
+    used = sum(p.ndim if is_mask(p) else p is not None and p is not ... for p in parts)
+    if used > x.ndim:
+        raise IndexError(f"too many indices: {used} for a tensor of dimension {x.ndim}")
+    fill = [ALL] * (x.ndim - used)
+    at = next((i for i, p in enumerate(parts) if p is ...), len(parts))
+    parts[at : at + 1] = fill
+    basic: list[Any] = []
+    arrays: dict[int, Any] = {}
+    dim = 0
+    for part in parts:
+        if not isinstance(part, Tensor):
+            basic.append(part)
+            dim += not isinstance(part, int)
+            continue
+        if not is_mask(part):
+            if part.dtype.kind not in "iu":
+                raise IndexError(f"tensors used as indices must be integer or bool, not {part.dtype}")
+            picks: tuple[Any, ...] = (part,)
+        else:
+            picks = places(part, x, len([b for b in basic if b is not None]))
+            if not part.ndim:
+                basic.append(None)
+        for pick in picks:
+            if part.ndim or not is_mask(part):
+                basic.append(ALL)
+            arrays[dim] = pick
+            dim += 1
+    dims = list(arrays)
+    adjacent = dims == list(range(dims[0], dims[0] + len(dims))) if dims else True
+    return tuple(basic), arrays, dims[0] if dims and adjacent else 0
+
+
+def is_number(x: Tensor) -> bool:
+    """Whether an index is one integer, read out at once where nobody listens."""
+    from tinygrad_mnist.autograd.modes import MODES
+
+    return not x.ndim and x.dtype.kind in "iu" and not MODES
+
+
+def is_mask(part: Any) -> bool:
+    """Whether part of a key picks by truth."""
+    return isinstance(part, Tensor) and part.dtype.kind == "b"
+
+
+def places(mask: Tensor, x: Tensor, dim: int) -> tuple[Tensor, ...]:
+    """Where a mask holds, one index array for each of its dimensions."""
+    if mask.shape != x.shape[dim : dim + mask.ndim]:
+        raise IndexError(
+            f"The shape of the mask {list(mask.shape)} does not match the shape of the indexed "
+            f"tensor {list(x.shape)} at dimension {dim}"
+        )
+    _reads("indexing with a mask")
+    if not mask.ndim:
+        return (wrap(np.zeros(int(mask._data), np.int64)),)
+    return tuple(wrap(i) for i in np.nonzero(mask._data))
+
+
+def to_rows(x: Tensor, arrays: dict[int, Any]) -> tuple[Tensor, Any, tuple[int, ...]]:
+    """x with the indexed dimensions in front and flattened, and one index into that dimension."""
+    dims = list(arrays)
+    others = [i for i in range(x.ndim) if i not in arrays]
+    if dims != list(range(len(dims))):
+        x = table.permute(x, axes=(*dims, *others))
+    if len(dims) == 1:
+        return x, arrays[dims[0]], x.shape[1:]
+    lead, rest = x.shape[: len(dims)], x.shape[len(dims) :]
+    index = table.flat_index(*arrays.values(), shape=lead)
+    return reshape(x, (int(np.prod(lead)), *rest)), index, rest
+
+
+def back(y: Tensor, index: Tensor, front: int) -> Tensor:
+    """The result of `take` with the index's dimensions where the key had them."""
+    if not front:
+        return y
+    n = index.ndim
+    return movedim(y, tuple(range(n)), tuple(range(front, front + n)))
+
+
+@public
+def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
+    """out[i][j] = input[index[i][j]][j] (for dim 0): one element along `dim` for each index."""
+    if not input.ndim:
+        return reshape(take_rows(reshape(input, (1,)), reshape(index, (-1,))), index.shape)
+    axis = dim_of(input.ndim, dim)
+    if not index.ndim:
+        index = reshape(index, (1,) * input.ndim)
+        return reshape(gather(input, dim, index), ())
+    return table.gather(trim(input, index.shape, axis), index, axis=axis)  # type: ignore[no-any-return]
+
+
+def take_rows(x: Tensor, index: Any) -> Tensor:
+    """x[index] along the first dimension."""
+    return table.take(x, index)  # type: ignore[no-any-return]
+
+
+def trim(x: Tensor, shape: tuple[int, ...], axis: int | None) -> Tensor:
+    """x cut to `shape` in every dimension but `axis`."""
+    if x.ndim != len(shape):
+        raise RuntimeError(f"the index has {len(shape)} dimensions, the tensor {x.ndim}")
+    if any(n > m for i, (n, m) in enumerate(zip(shape, x.shape, strict=True)) if i != axis):
+        raise RuntimeError(f"the index of shape {list(shape)} does not fit in {list(x.shape)}")
+    key = tuple(ALL if i == axis else slice(n) for i, n in enumerate(shape))
+    whole = all(i == axis or n == x.shape[i] for i, n in enumerate(shape))
+    return x if whole else table.slice(x, key=key)
+
+
+@public
+def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+    """input, with src[i][j] added at [index[i][j]][j] (for dim 0)."""
+    axis = dim_of(input.ndim, dim)
+    if not index.ndim:
+        return reshape(scatter_add(reshape(input, (1,)), 0, reshape(index, (1,)), reshape(src, (1,))), input.shape)
+    src = trim(src, index.shape, None)
+    shape = tuple(n if i == axis else m for i, (n, m) in enumerate(zip(input.shape, index.shape, strict=True)))
+    added = table.scatter_add(src, index, axis=axis, shape=shape)
+    if shape != input.shape:
+        added = table.unslice(added, key=tuple(slice(n) for n in shape), shape=input.shape)
+    return input + added
+
+
+@public
+def scatter(input: Tensor, dim: int, index: Tensor, src: Any, *, reduce: str | None = None) -> Tensor:
+    """input, with src[i][j] (or one number) at [index[i][j]][j] (for dim 0)."""
+    if reduce == "add":
+        return scatter_add(input, dim, index, src if isinstance(src, Tensor) else full_like(index, src, input))
+    if reduce is not None:
+        raise RuntimeError(f"scatter: reduce may be 'add' or None, not {reduce!r}")
+    if not input.ndim:
+        return reshape(scatter(reshape(input, (1,)), 0, reshape(index, (-1,)), reshape(src, (-1,)) if isinstance(src, Tensor) else src), ())
+    axis = dim_of(input.ndim, dim)
+    if isinstance(src, Tensor):
+        src = trim(src, index.shape, None)
+    grid: list[Any] = list(np.ogrid[tuple(slice(n) for n in index.shape)])
+    grid[axis] = index
+    flat = table.flat_index(*grid, shape=input.shape)
+    return reshape(table.assign_at(reshape(input, (-1,)), flat, src), input.shape)
+
+
+def full_like(index: Tensor, value: Any, like: Tensor) -> Tensor:
+    """value, in the shape of index and the dtype of like."""
+    return Tensor(np.full(index.shape, value, like.dtype))
+
+
+@public
+def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
+    """The slices of input at `index` along `dim`."""
+    if index.ndim > 1:
+        raise IndexError("index_select(): Index is supposed to be a vector")
+    if not input.ndim:
+        return reshape(take_rows(reshape(input, (1,)), index), ())
+    axis = dim_of(input.ndim, dim)
+    return movedim(take_rows(movedim(input, axis, 0), reshape(index, (-1,))), 0, axis)
+
+
+@public
+def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
+    """input, with alpha * source added to its slices at `index` along `dim`."""
+    axis = dim_of(input.ndim, dim)
+    if not input.ndim:
+        return input + source.sum() * alpha
+    source = movedim(source, axis, 0)
+    shape = movedim(input, axis, 0).shape
+    added = movedim(table.put(source, reshape(index, (-1,)), shape=shape), 0, axis)
+    return input + (added if alpha == 1 else added * alpha)
+
+
+@public
+def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
+    """input, with its slices at `index` along `dim` replaced by those of source."""
+    axis = dim_of(input.ndim, dim)
+    if not input.ndim:
+        return reshape(source, ())
+    replaced = table.assign_at(movedim(input, axis, 0), index, movedim(source, axis, 0))
+    return movedim(replaced, 0, axis)
+
+
+@public
+def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
+    """input, with `value` everywhere in its slices at `index` along `dim`."""
+    axis = dim_of(input.ndim, dim)
+    if not input.ndim:
+        return clone(input) * 0 + value
+    return movedim(table.assign_at(movedim(input, axis, 0), index, value), 0, axis)
+
+
+@public
+def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
+    """input, with `value` (a number) where mask holds."""
+    if mask.dtype.kind != "b":
+        raise RuntimeError(f"masked_fill only supports boolean masks, but got {mask.dtype}")
+    return table.where(mask, value, input)  # type: ignore[no-any-return]
+
+
+@public
+def masked_select(input: Tensor, mask: Tensor) -> Tensor:
+    """The elements where mask holds, in one dimension."""
+    shape = np.broadcast_shapes(input.shape, mask.shape)
+    x, m = (table.broadcast_to(v, shape=shape) for v in (input, mask))
+    return getitem(x, m)  # type: ignore[no-any-return]
+
+
+@public
+def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
+    """The indices of what is not zero: (n, ndim), or a tuple with one vector a dimension."""
+    _reads("nonzero()")
+    if as_tuple:
+        return tuple(wrap(i) for i in np.nonzero(np.atleast_1d(input._data)))
+    return wrap(np.argwhere(input._data))
+
+
+@public
+def argwhere(input: Tensor) -> Tensor:
+    """The indices of what is not zero, (n, ndim)."""
+    return nonzero(input)  # type: ignore[no-any-return]
+
+
+@public
+def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Sorted:
+    """The elements in order along `dim`, and where they were; always stable."""
+    if not input.ndim:
+        return Sorted(clone(input), argsort(input))
+    order = argsort(input, dim, descending)
+    return Sorted(table.gather(input, order, axis=dim_of(input.ndim, dim)), order)
+
+
+@public
+def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
+    """The order that sorts input along `dim`; always stable."""
+    axis = dim_of(input.ndim, dim)
+    if not input.ndim:
+        return table.argmax(input)  # type: ignore[no-any-return]
+    return table.argsort(input, axis=axis, descending=bool(descending))  # type: ignore[no-any-return]
+
+
+@public
+def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Sorted:
+    """The k largest (or smallest) along `dim`, in order, and where they were."""
+    if not input.ndim:
+        return sort(input)
+    axis = dim_of(input.ndim, dim)
+    if not 0 <= k <= input.shape[axis]:
+        raise RuntimeError(f"selected index k out of range: {k} of {input.shape[axis]}")
+    order = table.narrow(argsort(input, axis, largest), axis, 0, k)
+    return Sorted(table.gather(input, order, axis=axis), order)
+
+
+@public
+def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
+    """`gather`, with the other dimensions broadcast; without dim, from the flattened input."""
+    if dim is None:
+        return take_rows(reshape(input, (-1,)), reshape(indices, (-1,)))
+    axis = dim_of(input.ndim, dim)
+    lead = tuple(
+        n if i != axis else 1
+        for i, n in enumerate(np.broadcast_shapes(
+            *(tuple(1 if i == axis else n for i, n in enumerate(v.shape)) for v in (input, indices))
+        ))
+    )  # fmt: skip
+    x, i = (
+        table.broadcast_to(v, shape=(*lead[:axis], v.shape[axis], *lead[axis + 1 :]))
+        for v in (input, indices)
+    )
+    return table.gather(x, i, axis=axis)  # type: ignore[no-any-return]
+
+
+@public
+def repeat_interleave(
+    input: Tensor, repeats: Any, dim: int | None = None, *, output_size: int | None = None
+) -> Tensor:
+    """Each slice along `dim` repeated; `repeats` is a number, or one for each slice."""
+    x = reshape(input, (-1,)) if dim is None or not input.ndim else input
+    axis = 0 if dim is None else dim_of(x.ndim, dim)
+    times = tensor_of(repeats)
+    _reads("repeat_interleave()")
+    order = np.repeat(np.arange(x.shape[axis]), times._data.reshape(-1) if times.ndim else int(times))
+    return index_select(x, axis, wrap(order))
+
+
+@public
+def unique(
+    input: Tensor,
+    sorted: bool = True,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
+) -> Any:
+    """The distinct elements in order; on request where each went, and how often each comes."""
+    _reads("unique()")
+    found = np.unique(input._data, False, return_inverse, return_counts, dim)
+    return tuple(map(wrap, found)) if isinstance(found, tuple) else wrap(found)

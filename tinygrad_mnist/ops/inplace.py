@@ -1,0 +1,184 @@
+"""In-place methods, by one mechanism: compute out of place, write into the same memory.
+
+Every write goes through `write`, which checks that it is allowed, stamps the memory, and makes
+the Tensor the result of the call that computed the value.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.autograd import writes
+from tinygrad_mnist.autograd.modes import current
+from tinygrad_mnist.autograd.tensor import Leaf, Tensor, wrap
+from tinygrad_mnist.ops import compare, elementwise, index, random, shape, table
+from tinygrad_mnist.ops.arguments import tensor_of
+
+# Each of these is also a method with an underscore: x.add_(y) is write(x, add(x, y)).
+FAMILIES = {
+    elementwise: elementwise.METHODS,
+    compare: ["eq", "ge", "gt", "le", "lt", "ne", "logical_and", "logical_not", "logical_or"],
+    index: ["index_add", "index_copy", "index_fill", "masked_fill", "scatter", "scatter_add"],
+    shape: ["tril", "triu"],
+    random: ["bernoulli"],
+}
+
+
+def write(tensor: Tensor, value: Any, key: Any = None) -> Tensor:
+    """Write `value` into the Tensor's memory (at a basic `key`); its gradient becomes the value's.
+
+    Raises RuntimeError, in grad mode, for a leaf that requires grad, and for a view of memory that
+    others hold: their gradients would be wrong.
+    """
+    array = tensor._data if key is None else tensor._data[key]
+    node = value._node if isinstance(value, Tensor) else None
+    if (node is not None or tensor._node is not None) and current().grad:
+        check_allowed(tensor)
+        if key is not None:
+            value = table.assign(copy_of(tensor), value, key=key)
+        tensor._node = value._node if isinstance(value, Tensor) else None
+    np.copyto(tensor._data if key is None else array, getattr(value, "_data", value), "unsafe")
+    writes.stamp(array)
+    return tensor
+
+
+def check_allowed(tensor: Tensor) -> None:
+    """RuntimeError where a recorded write would leave somebody with a wrong gradient."""
+    if isinstance(tensor._node, Leaf):
+        raise RuntimeError(
+            "a leaf Variable that requires grad is being used in an in-place operation. "
+            "Write under no_grad(), or out of place."
+        )
+    base = tensor._data.base
+    if base is not None and sys.getrefcount(base) > 2:
+        raise RuntimeError(
+            "an in-place write that requires grad into a view: the Tensor that it is a view of "
+            "would not hear of it. Write to x[key] = value on that Tensor itself, or to a clone()."
+        )
+
+
+def copy_of(tensor: Tensor) -> Tensor:
+    """What an in-place call computes from: a copy where it may be kept for backward."""
+    if tensor._node is None or not current().grad:
+        return tensor
+    return wrap(tensor._data.copy(), tensor._node)
+
+
+def fitted(tensor: Tensor, value: Any) -> Any:
+    """The value in the Tensor's shape and dtype."""
+    value = tensor_of(value, tensor)
+    if value.dtype != tensor.dtype:
+        value = table.cast(value, dtype=tensor.dtype)
+    if value.shape != tensor.shape:
+        value = table.broadcast_to(value, shape=tensor.shape)
+    return value
+
+
+def method(function: Callable[..., Any]) -> Callable[..., Tensor]:
+    """The in-place form of a function whose first argument is a Tensor."""
+
+    def in_place(self: Tensor, *args: Any, **kw: Any) -> Tensor:
+        value = function(copy_of(self), *args, **kw)
+        if value.shape != self.shape:
+            raise RuntimeError(
+                f"output with shape {list(self.shape)} doesn't match the broadcast shape "
+                f"{list(value.shape)}"
+            )
+        if "biuf".index(value.dtype.kind) > "biuf".index(self.dtype.kind.replace("u", "i")):
+            raise RuntimeError(
+                f"result type {value.dtype} can't be cast to the desired output type {self.dtype}"
+            )
+        return write(self, fitted(self, value))
+
+    in_place.__doc__ = f"In-place `{function.__name__}`."
+    in_place.__name__ = in_place.__qualname__ = f"{function.__name__}_"
+    return in_place
+
+
+def setitem(self: Tensor, key: Any, value: Any) -> None:
+    """x[key] = value, with the keys of `getitem`."""
+    plain = key if type(key) is tuple else (key,)
+    if all(type(part) in index._PLAIN for part in plain):
+        write(self, cast_like(self, value), plain)
+        return
+    if index.is_mask(key) and key.shape == self.shape and not getattr(value, "ndim", 0):
+        write(self, table.where(key, cast_like(self, value), copy_of(self)))
+        return
+    basic, arrays, front = index.parse(self, plain)
+    if not arrays:
+        write(self, cast_like(self, value), basic)
+        return
+    whole = copy_of(self)
+    part = table.slice(whole, key=basic) if basic else whole
+    rows, at, rest = index.to_rows(part, arrays)
+    value = cast_like(self, value)
+    if front and getattr(value, "ndim", 0):
+        value = shape.broadcast_to(value, (*part.shape[:front], *at.shape, *rest[front:]))
+        value = shape.movedim(value, tuple(range(front, front + at.ndim)), tuple(range(at.ndim)))
+    rows = table.assign_at(rows, at, value)
+    dims = list(arrays)
+    order = (*dims, *(i for i in range(part.ndim) if i not in arrays))
+    rows = shape.reshape(rows, tuple(part.shape[i] for i in order))
+    part = table.permute(rows, axes=table.inverse(order))
+    write(self, part if not basic else table.assign(whole, part, key=basic))
+
+
+def cast_like(tensor: Tensor, value: Any) -> Any:
+    """A Tensor in the other's dtype; lists and arrays as Tensors, numbers as they are."""
+    if isinstance(value, (bool, int, float)):
+        return value
+    value = tensor_of(value)
+    return value if value.dtype == tensor.dtype else table.cast(value, dtype=tensor.dtype)
+
+
+def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
+    """Write the elements of `src`, broadcast and cast."""
+    return write(self, table.cast(fitted(self, src), dtype=self.dtype))
+
+
+def fill_(self: Tensor, value: Any) -> Tensor:
+    """Write one number everywhere."""
+    return write(self, fitted(self, value))
+
+
+def zero_(self: Tensor) -> Tensor:
+    """Write zeros everywhere."""
+    return fill_(self, 0)
+
+
+def uniform_(self: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Any = None) -> Tensor:
+    """Write numbers uniform on [a, b)."""
+    drawn = random.rand(self.shape, dtype=self.dtype, generator=generator)
+    return write(self, drawn * (b - a) + a)
+
+
+def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Any = None) -> Tensor:
+    """Write normal numbers."""
+    drawn = random.randn(self.shape, dtype=self.dtype, generator=generator)
+    return write(self, drawn * std + mean)
+
+
+def random_(self: Tensor, low: int = 0, high: int | None = None, *, generator: Any = None) -> Tensor:
+    """Write integers uniform on low to high - 1 (one argument: 0 to it)."""
+    low, high = (0, low) if high is None and low else (low, high or 2**24)
+    return write(self, random.randint(low, high, self.shape, dtype=self.dtype, generator=generator))
+
+
+METHODS: dict[str, Callable[..., Any]] = {
+    f"{name}_": method(getattr(family, name)) for family, names in FAMILIES.items() for name in names
+}
+METHODS |= {
+    f.__name__: f for f in (copy_, fill_, zero_, uniform_, normal_, random_)
+}
+METHODS |= {"__setitem__": setitem}
+METHODS |= {
+    f"__i{dunder}__": METHODS[f"{name}_"]
+    for dunder, name in [
+        ("add", "add"), ("sub", "sub"), ("mul", "mul"), ("truediv", "div"), ("pow", "pow"),
+        ("floordiv", "floor_divide"), ("mod", "remainder"),
+    ]
+}  # fmt: skip

@@ -1,0 +1,94 @@
+"""Dense layers as functions: a weight matrix applied to rows, or looked up in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tinygrad_mnist.autograd.op import ShapeError
+from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.ops import table
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """input @ weight.T + bias over the last dimension; weight is (out, in), bias (out,).
+
+    Raises ShapeError where sizes or dtypes differ; nothing is cast silently.
+
+    >>> import tinygrad_mnist as tg
+    >>> import tinygrad_mnist.nn.functional as F
+    >>> F.linear(tg.ones(2, 3), tg.ones(1, 3), tg.ones(1))
+    tensor([[4.],
+            [4.]])
+    """
+    if input.ndim == 2 and weight.ndim == 2:
+        return table.linear(input, weight) if bias is None else table.linear(input, weight, bias)
+    if weight.ndim == 1:
+        product = table.reshape(linear(input, weight.reshape(1, -1)), shape=input.shape[:-1])
+        return product if bias is None else product + bias
+    if not input.ndim or weight.ndim != 2 or input.shape[-1] != weight.shape[1]:
+        raise ShapeError(
+            f"linear: input {list(input.shape)} and weight {list(weight.shape)} do not fit: the "
+            "input's last dimension must be the weight's second"
+        )
+    rows = table.reshape(input, shape=(_product(input.shape[:-1]), input.shape[-1]))
+    out = linear(rows, weight, bias)
+    return table.reshape(out, shape=(*input.shape[:-1], weight.shape[0]))  # type: ignore[no-any-return]
+
+
+def _product(shape: tuple[int, ...]) -> int:
+    n = 1
+    for length in shape:
+        n *= length
+    return n
+
+
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Any = None) -> Tensor:
+    """sum over i, j of input1[..., i] weight[:, i, j] input2[..., j], plus bias."""
+    out_features, n, m = weight.shape
+    lead = input1.shape[:-1]
+    left = linear(input1, weight.permute(0, 2, 1).reshape(out_features * m, n))
+    right = table.reshape(input2, shape=(*lead, 1, m))
+    product = table.sum(left.reshape(*lead, out_features, m) * right, axis=(len(lead) + 1,))
+    return product if bias is None else product + bias  # type: ignore[no-any-return]
+
+
+def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
+    """Rows of zeros with a one at each index, int64; -1 takes the largest index plus one.
+
+    >>> import tinygrad_mnist as tg
+    >>> import tinygrad_mnist.nn.functional as F
+    >>> F.one_hot(tg.tensor([0, 2]), 3)
+    tensor([[1, 0, 0],
+            [0, 0, 1]])
+    """
+    if tensor.dtype.kind not in "iu":
+        raise RuntimeError(f"one_hot is only applicable to index tensors, not {tensor.dtype}")
+    if num_classes == -1:
+        num_classes = int(tensor.max()) + 1
+    return table.one_hot(tensor, count=num_classes)  # type: ignore[no-any-return]
+
+
+def embedding(
+    input: Tensor,
+    weight: Tensor,
+    padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Tensor:
+    """The rows of weight (count, size) at the indices in input; row `padding_idx` gets no gradient.
+
+    Raises NotImplementedError for max_norm, scale_grad_by_freq and sparse.
+    """
+    if max_norm is not None or scale_grad_by_freq or sparse:
+        raise NotImplementedError(
+            "embedding: max_norm, scale_grad_by_freq and sparse are not supported"
+        )
+    if input.dtype.kind not in "iu":
+        raise ShapeError(f"embedding: indices must be integers, not {input.dtype}")
+    if padding_idx is None:
+        return table.take(weight, input)  # type: ignore[no-any-return]
+    real = table.ne(input, padding_idx % weight.shape[0])
+    rows = table.take(weight, input)
+    return table.where(table.reshape(real, shape=(*input.shape, 1)), rows, rows.detach())  # type: ignore[no-any-return]

@@ -1,0 +1,173 @@
+"""Random Tensors. One generator serves all calls that name none; `manual_seed` seeds it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.autograd.dtypes import get_default_dtype
+from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.ops import table
+from tinygrad_mnist.ops.arguments import creation, heard, size_of
+
+__all__ = [
+    "Generator", "bernoulli", "get_rng_state", "initial_seed", "manual_seed", "multinomial",
+    "normal", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm",
+    "set_rng_state",
+]  # fmt: skip
+NOT_METHODS = {"Generator", "manual_seed", "initial_seed", "get_rng_state", "set_rng_state", "rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like", "normal"}
+METHODS = [name for name in __all__ if name not in NOT_METHODS]
+
+
+class Generator:
+    """A stream of random numbers, the same for the same seed.
+
+    >>> a = rand(2, generator=Generator().manual_seed(0))
+    >>> b = rand(2, generator=Generator().manual_seed(0))
+    >>> bool((a == b).all())
+    True
+    """
+
+    def __init__(self, device: Any = "cpu") -> None:
+        self.device = device
+        self.seed()
+
+    def manual_seed(self, seed: int) -> Generator:
+        """Start again at `seed`."""
+        self._seed = int(seed)
+        self.rng = np.random.Generator(np.random.PCG64(self._seed % 2**64))
+        return self
+
+    def seed(self) -> int:
+        """Start again at a seed from the operating system; returns it."""
+        fresh = int(np.random.SeedSequence().entropy) % 2**63  # type: ignore[arg-type]
+        return self.manual_seed(fresh)._seed
+
+    def initial_seed(self) -> int:
+        """The seed it started at."""
+        return self._seed
+
+    def get_state(self) -> dict[str, Any]:
+        """Where in the stream it is; for `set_state`."""
+        return dict(self.rng.bit_generator.state)
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go to a place in the stream."""
+        self.rng.bit_generator.state = state
+
+
+default_generator = Generator()
+
+
+def manual_seed(seed: int) -> Generator:
+    """Seed the generator that serves all calls that name none."""
+    return default_generator.manual_seed(seed)
+
+
+def initial_seed() -> int:
+    """The seed of that generator."""
+    return default_generator.initial_seed()
+
+
+def get_rng_state() -> dict[str, Any]:
+    """Where in its stream that generator is."""
+    return default_generator.get_state()
+
+
+def set_rng_state(new_state: dict[str, Any]) -> None:
+    """Put that generator where it was."""
+    default_generator.set_state(new_state)
+
+
+def rng_of(generator: Generator | np.random.Generator | None) -> np.random.Generator:
+    """The NumPy generator behind one of ours, or the default one."""
+    if generator is None:
+        return default_generator.rng
+    return generator if isinstance(generator, np.random.Generator) else generator.rng
+
+
+@creation
+def rand(*size: Any, generator: Any = None, dtype: Any = None) -> Tensor:
+    """Uniform on [0, 1)."""
+    dtype = np.dtype(dtype or get_default_dtype())
+    return heard(table.uniform, shape=size_of(size), dtype=dtype, rng=rng_of(generator))
+
+
+@creation
+def randn(*size: Any, generator: Any = None, dtype: Any = None) -> Tensor:
+    """Standard normal."""
+    dtype = np.dtype(dtype or get_default_dtype())
+    return heard(table.normal, shape=size_of(size), dtype=dtype, rng=rng_of(generator))
+
+
+@creation
+def randint(
+    low: int, high: Any = None, size: Any = None, *, generator: Any = None, dtype: Any = None
+) -> Tensor:
+    """Integers, uniform on low (0) to high - 1: `randint(high, size)` or `randint(low, high, size)`."""
+    if size is None:
+        low, high, size = 0, low, high
+    if low >= high:
+        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got {low} >= {high}")
+    kind = np.dtype(dtype or np.int64)
+    shape = size_of((size,))
+    return heard(
+        table.integers, low=low, high=high, shape=shape, dtype=kind, rng=rng_of(generator)
+    )
+
+
+@creation
+def randperm(n: int, *, generator: Any = None, dtype: Any = None) -> Tensor:
+    """0, 1, ..., n - 1 in random order."""
+    order = heard(table.permutation, n=n, rng=rng_of(generator))
+    return order if dtype in (None, order.dtype) else table.cast(order, dtype=dtype)  # type: ignore[no-any-return]
+
+
+@creation
+def rand_like(input: Tensor, *, dtype: Any = None) -> Tensor:
+    """`rand` in the shape and dtype of input."""
+    return rand(input.shape, dtype=dtype or input.dtype)
+
+
+@creation
+def randn_like(input: Tensor, *, dtype: Any = None) -> Tensor:
+    """`randn` in the shape and dtype of input."""
+    return randn(input.shape, dtype=dtype or input.dtype)
+
+
+@creation
+def randint_like(input: Tensor, low: int, high: int | None = None, *, dtype: Any = None) -> Tensor:
+    """`randint` in the shape and dtype of input."""
+    low, high = (0, low) if high is None else (low, high)
+    return randint(low, high, input.shape, dtype=dtype or input.dtype)
+
+
+@creation
+def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Any = None) -> Tensor:
+    """Normal with the given means and standard deviations."""
+    shape = size if size is not None else np.broadcast_shapes(np.shape(mean), np.shape(std))
+    return randn(shape, generator=generator) * std + mean
+
+
+@creation
+def bernoulli(input: Tensor, p: float | None = None, *, generator: Any = None) -> Tensor:
+    """1 with the probabilities in input (or p), else 0; no gradient."""
+    draw = rand(input.shape, dtype=input.dtype, generator=generator)
+    return table.cast(table.lt(draw, input if p is None else p), dtype=input.dtype)  # type: ignore[no-any-return]
+
+
+@creation
+def multinomial(
+    input: Tensor, num_samples: int, replacement: bool = False, *, generator: Any = None
+) -> Tensor:
+    """Indices drawn with the row's weights, with or without replacement."""
+    weights, rng = input.detach().numpy().astype(np.float64), rng_of(generator)
+    if (weights < 0).any() or not np.isfinite(weights).all() or (weights.sum(-1) <= 0).any():
+        raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
+    if not replacement and num_samples > (weights > 0).sum(-1).min():
+        raise RuntimeError("cannot draw more samples without replacement than there are categories")
+    rows = weights.reshape(-1, weights.shape[-1])
+    rows = rows / rows.sum(-1, keepdims=True)
+    drawn = [rng.choice(rows.shape[1], num_samples, replacement, p) for p in rows]
+    return Tensor(np.array(drawn, np.int64).reshape(*weights.shape[:-1], num_samples))

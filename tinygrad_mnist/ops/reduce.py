@@ -1,0 +1,314 @@
+"""Many elements to one: sums, means, extremes, norms, and softmax and its relatives."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.ops import table
+from tinygrad_mnist.ops.arguments import Dim, axes_of, count, dim_of, floating, public
+
+__all__ = [
+    "all", "amax", "amin", "aminmax", "any", "argmax", "argmin", "count_nonzero", "cumprod",
+    "cumsum", "log_softmax", "logsumexp", "max", "mean", "min", "nanmean", "nansum", "norm",
+    "prod", "softmax", "std", "sum", "var",
+]  # fmt: skip
+METHODS = __all__
+
+
+class Extremes(NamedTuple):
+    """What `max(dim)` and its like return: the values and where they were found."""
+
+    values: Tensor
+    indices: Tensor
+
+
+class MinMax(NamedTuple):
+    """What `aminmax` returns."""
+
+    min: Tensor
+    max: Tensor
+
+
+def as_dtype(x: Any, dtype: Any) -> Any:
+    """x cast to `dtype`, where one is asked for."""
+    return x if dtype is None or x.dtype == dtype else table.cast(x, dtype=dtype)
+
+
+@public
+def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """The sum over `dim` (all dimensions); integers and bools add up as int64.
+
+    >>> import tinygrad_mnist as tg
+    >>> tg.sum(tg.ones(2, 3), dim=1)
+    tensor([3., 3.])
+    """
+    x = as_dtype(input, dtype)
+    return table.sum(x, axis=axes_of(x.ndim, dim), keepdims=keepdim)  # type: ignore[no-any-return]
+
+
+@public
+def mean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """The mean over `dim` (all dimensions); nan for an empty one. RuntimeError for integers."""
+    x = as_dtype(input, dtype)
+    if x.dtype.kind != "f":
+        raise RuntimeError(f"mean() of {x.dtype} has no dtype; ask for one, or cast to float first")
+    axes = axes_of(x.ndim, dim)
+    n = count(x.shape, axes)
+    total = table.sum(x, axis=axes, keepdims=keepdim)
+    return total * math.nan if n == 0 else total / n  # type: ignore[no-any-return]
+
+
+@public
+def var(
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> Tensor:
+    """The mean squared distance from the mean, over n - correction (1) elements."""
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    if correction is None:
+        correction = 0 if unbiased is False else 1
+    axes = axes_of(input.ndim, dim)
+    n = count(input.shape, axes)
+    x = input - mean(input, dim, True)
+    total = table.sum(table.square(x), axis=axes, keepdims=keepdim)
+    if n <= correction:
+        warnings.warn("var(): degrees of freedom is <= 0", UserWarning, stacklevel=3)
+        return total * math.nan  # type: ignore[no-any-return]
+    return total / (n - correction)  # type: ignore[no-any-return]
+
+
+@public
+def std(
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> Tensor:
+    """The square root of `var`; its gradient is zero where the deviation is."""
+    return root(var(input, dim, unbiased, keepdim, correction=correction))
+
+
+def root(x: Any) -> Any:
+    """sqrt(x) whose gradient at zero is zero: for lengths and deviations."""
+    zero = table.eq(x, 0)
+    return table.where(zero, 0.0, table.sqrt(table.where(zero, 1.0, x)))
+
+
+@public
+def amax(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    """The largest over `dim` (all dimensions); ties share the gradient."""
+    return table.amax(input, axis=axes_of(input.ndim, dim), keepdims=keepdim)  # type: ignore[no-any-return]
+
+
+@public
+def amin(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    """The smallest over `dim` (all dimensions); ties share the gradient."""
+    return table.amin(input, axis=axes_of(input.ndim, dim), keepdims=keepdim)  # type: ignore[no-any-return]
+
+
+@public
+def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> MinMax:
+    """`amin` and `amax` together."""
+    return MinMax(amin(input, dim, keepdim), amax(input, dim, keepdim))
+
+
+@public
+def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """Where the (first) largest is, along `dim` or in the flattened input."""
+    return arg(table.argmax, input, dim, keepdim)
+
+
+@public
+def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """Where the (first) smallest is, along `dim` or in the flattened input."""
+    return arg(table.argmin, input, dim, keepdim)
+
+
+def arg(it: Callable[..., Any], x: Tensor, dim: int | None, keepdim: bool) -> Tensor:
+    """argmax or argmin."""
+    axis = None if dim is None or not x.ndim else dim_of(x.ndim, dim)
+    return it(x, axis=axis, keepdims=keepdim)  # type: ignore[no-any-return]
+
+
+@public
+def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+    """The largest of all; along `dim`, (values, indices); with a Tensor, `maximum`."""
+    return extreme(table.amax, table.argmax, table.maximum, input, dim, keepdim)
+
+
+@public
+def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+    """The smallest of all; along `dim`, (values, indices); with a Tensor, `minimum`."""
+    return extreme(table.amin, table.argmin, table.minimum, input, dim, keepdim)
+
+
+def extreme(
+    whole: Callable[..., Any],
+    where: Callable[..., Any],
+    pairwise: Callable[..., Any],
+    x: Tensor,
+    dim: Any,
+    keepdim: bool,
+) -> Any:
+    """max and min, in their three forms."""
+    if isinstance(dim, Tensor):
+        return pairwise(x, dim)
+    if dim is None:
+        return whole(x, axis=None)
+    if not x.ndim:
+        dim_of(0, dim)
+        return Extremes(table.amax(x), table.argmax(x))
+    axis = dim_of(x.ndim, dim)
+    index = where(x, axis=axis, keepdims=True)
+    values = table.gather(x, index, axis=axis)
+    if keepdim:
+        return Extremes(values, index)
+    shape = table.dropped(x.shape, (axis,))
+    return Extremes(table.reshape(values, shape=shape), table.reshape(index, shape=shape))
+
+
+@public
+def any(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    """Whether some element over `dim` is not zero."""
+    return table.any(input, axis=axes_of(input.ndim, dim), keepdims=keepdim)  # type: ignore[no-any-return]
+
+
+@public
+def all(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    """Whether every element over `dim` is not zero."""
+    zero = table.eq(input, 0)
+    return table.logical_not(table.any(zero, axis=axes_of(input.ndim, dim), keepdims=keepdim))  # type: ignore[no-any-return]
+
+
+@public
+def count_nonzero(input: Tensor, dim: Dim = None) -> Tensor:
+    """How many elements over `dim` are not zero."""
+    return sum(table.ne(input, 0), dim)
+
+
+@public
+def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """The product over `dim` (all dimensions), as a tree of pairs: differentiable at zeros too."""
+    x = as_dtype(input, dtype or ("int64" if input.dtype.kind in "biu" else None))
+    axis = 0 if dim is None else dim_of(x.ndim, dim)
+    shape = table.kept(x.shape, None if dim is None else (axis,))
+    x = table.reshape(x, shape=(-1,)) if dim is None or not x.ndim else x
+    n = x.shape[axis]
+    if n == 0:
+        x = table.sum(x, axis=(axis,), keepdims=True) + 1
+    while n > 1:
+        half = n // 2
+        pairs = table.narrow(x, axis, 0, half) * table.narrow(x, axis, half, half)
+        rest = [table.narrow(x, axis, n - 1, 1)] if n % 2 else []
+        x = table.cat(pairs, *rest, axis=axis, starts=(0, half)) if rest else pairs
+        n = half + n % 2
+    if not keepdim:
+        shape = () if dim is None else shape[:axis] + shape[axis + 1 :]
+    return table.reshape(x, shape=shape)  # type: ignore[no-any-return]
+
+
+@public
+def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
+    """Running sums along `dim`."""
+    x = as_dtype(input, dtype)
+    if not x.ndim:
+        return table.sum(x)  # type: ignore[no-any-return]
+    return table.cumsum(x, axis=dim_of(x.ndim, dim))  # type: ignore[no-any-return]
+
+
+@public
+def cumprod(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
+    """Running products along `dim`, in log2(n) steps: differentiable at zeros too."""
+    x = as_dtype(input, dtype or ("int64" if input.dtype.kind in "biu" else None))
+    return scan(table.mul, x, dim)
+
+
+def scan(combine: Callable[..., Any], x: Tensor, dim: int) -> Tensor:
+    """All the running combinations along `dim`, doubling the reach at each step."""
+    axis = dim_of(x.ndim, dim)
+    n, reach = x.shape[axis] if x.ndim else 1, 1
+    while reach < n:
+        head = table.narrow(x, axis, 0, reach)
+        tail = combine(table.narrow(x, axis, reach, n - reach), table.narrow(x, axis, 0, n - reach))
+        x = table.cat(head, tail, axis=axis, starts=(0, reach))
+        reach *= 2
+    return x
+
+
+@public
+def logsumexp(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    """log(sum(exp(input))) over `dim`, stable for huge elements."""
+    x = floating(input)
+    return table.logsumexp(x, axis=axes_of(x.ndim, dim), keepdims=keepdim)  # type: ignore[no-any-return]
+
+
+@public
+def softmax(input: Tensor, dim: int = -1, dtype: Any = None) -> Tensor:
+    """exp(input) / sum(exp(input)) along `dim`."""
+    return along(table.softmax, input, dim, dtype)
+
+
+@public
+def log_softmax(input: Tensor, dim: int = -1, dtype: Any = None) -> Tensor:
+    """log(softmax(input)) along `dim`, stable for huge elements."""
+    return along(table.log_softmax, input, dim, dtype)
+
+
+def along(it: Callable[..., Any], x: Tensor, dim: int, dtype: Any) -> Tensor:
+    """softmax or log_softmax; of a number it is that of a vector of one."""
+    x, axis = floating(as_dtype(x, dtype)), dim_of(x.ndim, dim)
+    if x.ndim:
+        return it(x, axis=axis)  # type: ignore[no-any-return]
+    return table.reshape(it(table.reshape(x, shape=(1,)), axis=0), shape=())  # type: ignore[no-any-return]
+
+
+@public
+def norm(
+    input: Tensor, p: Any = "fro", dim: Dim = None, keepdim: bool = False, dtype: Any = None
+) -> Tensor:
+    """The p-norm over `dim` (all dimensions): (sum |x|^p)^(1/p); its gradient at zero is zero."""
+    x = as_dtype(input, dtype)
+    axes = axes_of(x.ndim, dim)
+    if p in ("fro", 2, None):
+        return root(table.sum(table.square(x), axis=axes, keepdims=keepdim))  # type: ignore[no-any-return]
+    size = table.abs(x)
+    if p == math.inf:
+        return table.amax(size, axis=axes, keepdims=keepdim)  # type: ignore[no-any-return]
+    if p == -math.inf:
+        return table.amin(size, axis=axes, keepdims=keepdim)  # type: ignore[no-any-return]
+    if p == 0:
+        return table.sum(table.cast(table.ne(x, 0), dtype=x.dtype), axis=axes, keepdims=keepdim)  # type: ignore[no-any-return]
+    if p == 1:
+        return table.sum(size, axis=axes, keepdims=keepdim)  # type: ignore[no-any-return]
+    total = table.sum(power(size, p), axis=axes, keepdims=keepdim)
+    return power(total, 1 / p)  # type: ignore[no-any-return]
+
+
+def power(x: Any, p: float) -> Any:
+    """x ** p for x >= 0, whose gradient at zero is zero."""
+    zero = table.eq(x, 0)
+    return table.where(zero, 0.0 if p > 0 else math.inf, table.pow(table.where(zero, 1.0, x), p))
+
+
+@public
+def nansum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """The sum over `dim` of what is not NaN."""
+    return sum(table.where(table.isnan(input), 0.0, input), dim, keepdim, dtype=dtype)
+
+
+@public
+def nanmean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """The mean over `dim` of what is not NaN."""
+    held = table.logical_not(table.isnan(input))
+    return nansum(input, dim, keepdim, dtype=dtype) / sum(held, dim, keepdim)
