@@ -1,0 +1,11 @@
+"""Optimizers and learning-rate schedules, one file a family, in increasing complexity.
+
+Read `optimizer.py`, then `sgd.py`. An optimizer is two methods on bare ndarrays, `init_state` and
+`update`; to add one, write those two and name it here.
+"""
+
+from tinygrad_mnist.optim.adam import Adam, AdamW
+from tinygrad_mnist.optim.optimizer import Optimizer
+from tinygrad_mnist.optim.sgd import SGD
+
+__all__ = ["SGD", "Adam", "AdamW", "Optimizer"]

@@ -1,0 +1,185 @@
+"""Adam and its kin: a decaying mean of gradients over the root of a decaying mean of squares."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.autograd.tensor import unwrap, wrap
+from tinygrad_mnist.optim.optimizer import (
+    Array,
+    Group,
+    Optimizer,
+    State,
+    counter,
+    descent,
+    number,
+    scratch,
+    tick,
+)
+
+
+class Adam(Optimizer):
+    """p = p - lr m̂ / (√v̂ + eps), with m and v decaying means of g and g² (Kingma and Ba, 2015).
+
+    m = β₁m + (1 - β₁)g, v = β₂v + (1 - β₂)g², and at step t m̂ = m / (1 - β₁ᵗ), v̂ = v / (1 - β₂ᵗ).
+    `amsgrad` takes the largest v so far for v; `weight_decay` adds weight_decay p to g, or, with
+    `decoupled_weight_decay`, shrinks p by lr weight_decay p, as `AdamW` does. The arguments are
+    PyTorch's. Raises ValueError for a setting out of its range.
+
+    For float32 the state holds m / (1 - β₁) and v / (1 - β₂): g then enters unscaled, which saves
+    two of twelve passes over memory. Saved states hold m and v themselves, in float64, so that a
+    resumed run has the bits of one that never stopped.
+
+    >>> import tinygrad_mnist as tg
+    >>> w = tg.tensor([1.0, -3.0], requires_grad=True)
+    >>> optimizer = Adam([w], lr=0.5)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w
+    tensor([ 0.5, -2.5], requires_grad=True)
+    """
+
+    elementwise = True
+    counters = frozenset({"step", "_scale", "_scale_sq"})
+
+    def __init__(
+        self,
+        params: Any,
+        lr: Any = 1e-3,
+        betas: tuple[Any, Any] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+        decoupled_weight_decay: bool = False,
+        **implementation: Any,
+    ) -> None:
+        """See the class."""
+        defaults = {
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "amsgrad": amsgrad,
+            "maximize": maximize,
+            "decoupled_weight_decay": decoupled_weight_decay,
+        }
+        super().__init__(params, defaults, **implementation)
+
+    def init_state(self, group: Group, p: Array) -> State:
+        """Both means, and the largest mean of squares if `amsgrad` wants it."""
+        names = ("exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if group["amsgrad"] else []))
+        scales = {k: np.array(scale) for k, scale in zip(_SCALES, _scales(group, p), strict=True)}
+        return {"step": counter(), **{name: np.zeros_like(p) for name in names}, **scales}
+
+    def update(self, group: Group, p: Array, g: Array, state: State) -> None:
+        """Ten passes over memory in float32 without options."""
+        lr, eps, t = number(group["lr"]), number(group["eps"]), tick(state)
+        beta1, beta2 = map(number, group["betas"])
+        g = decay(group, p, g, state, lr)
+        scale1, scale2 = _rescale(group, p, state)
+        m, v, out = state["exp_avg"], state["exp_avg_sq"], scratch(state, "_s", p)
+
+        np.multiply(m, beta1, out=m)
+        _add_scaled(m, g, (1 - beta1) / scale1, out)
+        np.multiply(v, beta2, out=v)
+        _add_scaled(v, np.multiply(g, g, out=out), (1 - beta2) / scale2, out)
+        if group["amsgrad"]:
+            v = np.maximum(state["max_exp_avg_sq"], v, out=state["max_exp_avg_sq"])
+
+        # lr m̂ / (√v̂ + eps), with all numbers gathered in two
+        root = math.sqrt(scale2 / (1 - beta2**t))
+        np.sqrt(v, out=out)
+        np.add(out, eps / root, out=out)
+        np.divide(m, out, out=out)
+        np.multiply(out, lr * scale1 / (1 - beta1**t) / root, out=out)
+        np.subtract(p, out, out=p)
+
+    def export_state(self, state: State) -> State:
+        """The means themselves, whatever they are divided by while in use."""
+        means = {
+            name: wrap(np.multiply(state[name], state[key], dtype=np.float64))
+            for key, names in _SCALES.items()
+            for name in names & state.keys()
+        }
+        return super().export_state(state) | means
+
+    def import_state(self, group: Group, p: Array, saved: State) -> State:
+        """The means, divided as `update` will want them."""
+        state = super().import_state(group, p, saved)
+        for scale, (key, names) in zip(_scales(group, p), _SCALES.items(), strict=True):
+            state[key] = np.array(scale)
+            for name in names & saved.keys():
+                np.divide(unwrap(saved[name]), scale, out=state[name], casting="same_kind")
+        return state
+
+
+class AdamW(Adam):
+    """Adam with weight decay kept out of the means (Loshchilov and Hutter, 2019).
+
+    >>> import tinygrad_mnist as tg
+    >>> AdamW([tg.tensor([1.0], requires_grad=True)]).param_groups[0]["weight_decay"]
+    0.01
+    """
+
+    def __init__(
+        self,
+        params: Any,
+        lr: Any = 1e-3,
+        betas: tuple[Any, Any] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+        **implementation: Any,
+    ) -> None:
+        """See `Adam`."""
+        super().__init__(
+            params,
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            amsgrad,
+            maximize=maximize,
+            decoupled_weight_decay=True,
+            **implementation,
+        )
+
+
+def decay(group: Group, p: Array, g: Array, state: State, lr: float) -> Array:
+    """Weight decay in the gradient or, decoupled, in the parameter itself; returns the gradient."""
+    if not group["decoupled_weight_decay"]:
+        return descent(group, p, g, state)
+    np.multiply(p, 1 - lr * number(group["weight_decay"]), out=p)
+    return descent({**group, "weight_decay": 0.0}, p, g, state)
+
+
+def _add_scaled(mean: Array, x: Array, weight: float, out: Array) -> None:
+    np.add(mean, x if weight == 1 else np.multiply(x, weight, out=out), out=mean)
+
+
+# By which number, kept in the state, each mean is divided while in use
+_SCALES = {"_scale": {"exp_avg"}, "_scale_sq": {"exp_avg_sq", "max_exp_avg_sq"}}
+
+
+def _scales(group: Group, p: Array) -> tuple[float, float]:
+    beta1, beta2 = map(number, group["betas"])
+    return (1 - beta1, 1 - beta2) if p.dtype == np.float32 else (1.0, 1.0)
+
+
+def _rescale(group: Group, p: Array, state: State) -> tuple[float, float]:
+    """What the means are divided by; if the betas have changed, they are divided anew."""
+    scales = _scales(group, p)
+    for scale, (key, names) in zip(scales, _SCALES.items(), strict=True):
+        if float(state[key]) != scale:
+            for name in names & state.keys():
+                mean = np.multiply(state[name], state[key], dtype=np.float64)
+                np.divide(mean, scale, out=state[name], casting="same_kind")
+            state[key][...] = scale
+    return scales

@@ -1,0 +1,71 @@
+"""Many parameters in one buffer, updated by one call: what a compiled step does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.optim.optimizer import Array, Group, Optimizer, State
+
+Cut = Callable[[Array], list[Array]]
+
+
+class Joint:
+    """One update for `params`, which lie in the 1-d buffer `flat`, by an elementwise optimizer.
+
+    `cut(buffer)` gives the parameters' views of any buffer that is laid out as `flat` is. The
+    states of the parameters become views of one state, so saving them needs no care; the optimizer
+    undoes this (`split`) whenever it steps or loads by itself, and the next update joins them
+    again. The bits are those of updating each parameter alone.
+    """
+
+    def __init__(
+        self, optimizer: Optimizer, group: Group, params: Sequence[Tensor], flat: Array, cut: Cut
+    ) -> None:
+        """See the class; raises ValueError unless the optimizer is elementwise."""
+        if not optimizer.elementwise:
+            raise ValueError(f"{type(optimizer).__name__} is not elementwise: it cannot be joined")
+        self.optimizer, self.group, self.params = optimizer, group, list(params)
+        self.flat, self.cut = flat, cut
+        self.state: State | None = None
+
+    def update(self, gradients: Array) -> None:
+        """One step on the buffer; `gradients` is laid out as it is. The caller stamps the write.
+
+        Raises ValueError if the parameters' counters differ, as when one was skipped before.
+        """
+        if self.state is None:
+            self.state = self._join()
+            self.optimizer.joints.append(self)
+        self.optimizer.update(self.group, self.flat, gradients, self.state)
+
+    def _join(self) -> State:
+        states = [self.optimizer.state_of(self.group, p) for p in self.params]
+        counters = self.optimizer.counters
+        kept = {key for key in states[0] if key in counters or not key.startswith("_")}
+        for key in kept:
+            if any(key not in state for state in states):
+                raise ValueError(f"cannot join parameters of which some have no {key!r}")
+            if key in counters and any(state[key] != states[0][key] for state in states):
+                raise ValueError(f"cannot join parameters whose {key!r} differs")
+        whole = {
+            key: states[0][key] if key in counters else np.empty_like(self.flat) for key in kept
+        }
+        views = {key: self.cut(whole[key]) for key in kept.difference(counters)}
+        for place, state in enumerate(states):
+            for key in views:
+                views[key][place][...] = state[key]
+            old = {key: views[key][place] if key in views else whole[key] for key in kept}
+            state.clear()
+            state.update(old)
+        return whole
+
+    def split(self) -> None:
+        """Each parameter counts for itself again; the arrays may go on sharing a buffer."""
+        self.state = None
+        for p in self.params:
+            state = self.optimizer.state[p]
+            for key in state.keys() & self.optimizer.counters:
+                state[key] = state[key].copy()

@@ -1,0 +1,459 @@
+"""Optimizer: parameter groups, their state, and one in-place update a parameter.
+
+A subclass says what it keeps for a parameter (`init_state`) and how one step changes it (`update`),
+both on bare ndarrays. Everything else is here: groups, skipping, closures, saving, loading.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.autograd import writes
+from tinygrad_mnist.autograd.modes import enable_grad
+from tinygrad_mnist.autograd.tensor import Tensor, unwrap, wrap
+
+Array = np.ndarray[Any, Any]
+Group = dict[str, Any]
+State = dict[str, Any]
+Closure = Callable[[], Any]
+
+# They choose among PyTorch's implementations of one formula; NumPy has one.
+_IMPLEMENTATIONS = frozenset({"foreach", "fused", "capturable"})
+
+_WORDS = {"lr": "learning rate", "eps": "epsilon value"}
+_NOT_NEGATIVE = (
+    "lr", "eps", "momentum", "weight_decay", "lr_decay", "momentum_decay", "alpha",
+    "initial_accumulator_value",
+)  # fmt: skip
+
+
+class Optimizer:
+    """What all optimizers share; `params` are Tensors, (name, Tensor) pairs, or group dicts.
+
+    A subclass for which each element's new value depends on that element alone sets
+    `elementwise = True`: its `update` may then be called once for many parameters that lie in one
+    buffer, and must give the same bits. The rules of `init_state` and `update` that allow it:
+
+    - state is ndarrays, all made by `init_state` and changed in place: of the parameter's shape,
+      or 0-d if `counters` names the key, which parameters in one buffer share;
+    - a key that starts with `_` is scratch or bookkeeping and is not saved;
+    - a number read from a group or from the state is made a Python float first (`number`), so
+      that float32 stays float32.
+
+    Raises TypeError or ValueError for an empty list, something that is not a Tensor, a Tensor
+    that was computed, a parameter in two groups, or a negative setting.
+
+    >>> import tinygrad_mnist as tg
+    >>> class Descent(Optimizer):
+    ...     elementwise = True
+    ...     def update(self, group, p, g, state):
+    ...         p -= number(group["lr"]) * g
+    >>> w = tg.tensor([1.0, 2.0], requires_grad=True)
+    >>> optimizer = Descent([w], {"lr": 0.5})
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.tolist()
+    [0.0, 0.0]
+    """
+
+    elementwise = False
+    counters: frozenset[str] = frozenset({"step"})
+
+    def __init__(self, params: Any, defaults: Group, **implementation: Any) -> None:
+        """Put `params` into groups; each takes the settings it does not name from `defaults`."""
+        _check_implementation(type(self).__name__, implementation)
+        if isinstance(params, Tensor) or not isinstance(params, Iterable):
+            raise TypeError(
+                "params argument given to the optimizer should be an iterable of Tensors or dicts, "
+                f"but got {type(params).__name__}; write [tensor] for one Tensor"
+            )
+        self.defaults = dict(defaults)
+        self.state: defaultdict[Any, State] = defaultdict(dict)
+        self.param_groups: list[Group] = []
+        self.stepped = False  # a scheduler asks whether step() came first
+        self.joints: list[Any] = []  # parameters whose states are one: see joint.py
+        groups = list(params)
+        if not groups:
+            raise ValueError("optimizer got an empty parameter list")
+        if not isinstance(groups[0], dict):
+            groups = [{"params": groups}]
+        for group in groups:
+            self.add_param_group(group)
+
+    def __init_subclass__(cls, **kw: Any) -> None:
+        super().__init_subclass__(**kw)
+        if "step" in cls.__dict__:  # an optimizer of the user's own, written as for PyTorch
+            cls.step = _marking(cls.__dict__["step"])  # type: ignore[method-assign]
+
+    # What a subclass defines
+
+    def init_state(self, group: Group, p: Array) -> State:
+        """What is kept for a parameter, made when its first gradient arrives."""
+        return {}
+
+    def update(self, group: Group, p: Array, g: Array, state: State) -> None:
+        """Change `p` (and `state`) in place, given its gradient; `g` is left as it is."""
+        raise NotImplementedError(f"{type(self).__name__} must define update() or step()")
+
+    # What a training loop calls
+
+    def step(self, closure: Closure | None = None) -> Any:
+        """Update every parameter that has a gradient; returns what `closure` returned.
+
+        `closure`, if given, computes the loss and its gradients anew, with gradients recorded.
+        """
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        self.stepped = True
+        self._apply()
+        return loss
+
+    def _apply(self) -> None:
+        """The step itself: nothing in it is recorded, and all of it may be run again."""
+        self.split()
+        for group in self.param_groups:
+            for p in group["params"]:
+                grad = getattr(p._node, "grad", None)  # p.grad may copy; this is only read
+                if grad is not None:
+                    self.update(group, p._data, grad._data, self.state_of(group, p))
+                    writes.stamp(p._data)
+
+    def split(self) -> None:
+        """Give parameters that were joined in one buffer counters of their own again."""
+        while self.joints:
+            self.joints.pop().split()
+
+    def state_of(self, group: Group, p: Tensor) -> State:
+        """The state of a parameter of `group`, made now if there is none."""
+        state = self.state[p]
+        if not state:
+            state.update(self.init_state(group, p._data))
+        return state
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget all gradients, or, with `set_to_none=False`, fill those there are with zeros."""
+        for p in self._parameters():
+            if set_to_none:
+                p.grad = None
+            elif p.grad is not None:
+                p.grad = p.grad.detach()
+                p.grad._data[...] = 0
+                writes.stamp(p.grad._data)
+
+    def missing_gradients(self) -> list[str]:
+        """Name the parameters that require a gradient and have none: `step()` skips them.
+
+        Names are those of `named_parameters()` if that is what the optimizer was given.
+
+        >>> import tinygrad_mnist as tg
+        >>> from tinygrad_mnist import optim
+        >>> used, unused = (tg.tensor([1.0], requires_grad=True) for _ in range(2))
+        >>> optimizer = optim.SGD([("used", used), ("unused", unused)], lr=0.1)
+        >>> used.sum().backward()
+        >>> optimizer.missing_gradients()
+        ['unused']
+        """
+        return [
+            _name(group, number_in_group, place)
+            for number_in_group, group in enumerate(self.param_groups)
+            for place, p in enumerate(group["params"])
+            if p.requires_grad and p.grad is None
+        ]
+
+    # Groups
+
+    def add_param_group(self, param_group: Group) -> None:
+        """Add parameters with settings of their own, for example layers that are unfrozen later.
+
+        Raises TypeError or ValueError as the class says; the optimizer is then as it was.
+        """
+        if not isinstance(param_group, dict):
+            raise TypeError(f"param_group must be a dict, but got {type(param_group).__name__}")
+        given = param_group.get("params")
+        if isinstance(given, set):
+            raise TypeError(
+                "optimizer parameters need to be organized in ordered collections, but the order "
+                "of a set changes between runs; use a list"
+            )
+        if given is None:
+            raise ValueError("a parameter group must have the key 'params'")
+        entries = [given] if isinstance(given, Tensor) else list(given)
+        pairs = [entry for entry in entries if isinstance(entry, tuple)]
+        if pairs and len(pairs) != len(entries):
+            raise ValueError(
+                "all optimizer params should be with/without names. Some param names are missing"
+            )
+        params = [pair[1] for pair in pairs] or entries
+        group = {**self.defaults, **param_group, "params": params}
+        if pairs:
+            group["param_names"] = [pair[0] for pair in pairs]
+        for p in params:
+            _check_parameter(p)
+        check_settings(group)
+        self._check_against_groups(group)
+        _drop_duplicates(group)
+        self.param_groups.append(group)
+
+    def _check_against_groups(self, group: Group) -> None:
+        known = set(map(id, self._parameters()))
+        if any(id(p) in known for p in group["params"]):
+            raise ValueError("some parameters appear in more than one parameter group")
+        named = "param_names" in group
+        if any(("param_names" in other) != named for other in self.param_groups):
+            raise ValueError(
+                "all optimizer param groups should be with/without names. cannot add param group "
+                f"{'with' if named else 'without'} names to the optimizer"
+            )
+
+    def _parameters(self) -> list[Tensor]:
+        return [p for group in self.param_groups for p in group["params"]]
+
+    # Saving and loading
+
+    def state_dict(self) -> dict[str, Any]:
+        """A copy of the state and of the settings, in PyTorch's layout.
+
+        `{"state": {number of the parameter: {key: value}}, "param_groups": [{setting: value,
+        "params": [numbers]}]}`, with arrays as Tensors. It shares no memory with the optimizer.
+        """
+        numbers = {p: number for number, p in enumerate(self._parameters())}
+        state = {
+            numbers.get(p, p): saved
+            for p, kept in self.state.items()
+            if (saved := self.export_state(kept))
+        }
+        groups = [
+            {**_copied(group), "params": [numbers[p] for p in group["params"]]}
+            for group in self.param_groups
+        ]
+        return {"state": state, "param_groups": groups}
+
+    def export_state(self, state: State) -> State:
+        """What is saved of a parameter's state: all but the keys that start with `_`."""
+        return {key: _saved(value) for key, value in state.items() if not key.startswith("_")}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what `state_dict()` of such an optimizer, here or in PyTorch, returned.
+
+        Raises ValueError, before anything is changed, if the groups or the shapes do not fit.
+        """
+        saved_groups, saved_state = state_dict["param_groups"], state_dict["state"]
+        counts = [len(group["params"]) for group in self.param_groups]
+        saved_counts = [len(group["params"]) for group in saved_groups]
+        if len(counts) != len(saved_counts):
+            raise ValueError(
+                "loaded state dict has a different number of parameter groups: "
+                f"{len(saved_counts)}, where the optimizer has {len(counts)}"
+            )
+        if counts != saved_counts:
+            raise ValueError(
+                "loaded state dict contains a parameter group that doesn't match the size of "
+                f"optimizer's group: {saved_counts} parameters, the optimizer has {counts}"
+            )
+        for group in saved_groups:
+            check_settings(group)
+        numbers = [number for group in saved_groups for number in group["params"]]
+        groups = [group for group in saved_groups for _ in group["params"]]
+        owners = dict(zip(numbers, zip(groups, self._parameters(), strict=True), strict=True))
+        state: dict[Any, Any] = {}
+        for key, saved in saved_state.items():
+            if key not in owners:
+                state[key] = _copied(saved)
+                continue
+            group, p = owners[key]
+            try:
+                state[p] = self.import_state(group, p._data, saved)
+            except ValueError as error:
+                raise ValueError(f"state of parameter {key}: {error}") from None
+        self.split()
+        self.state.clear()
+        self.state.update(state)
+        for group, saved in zip(self.param_groups, saved_groups, strict=True):
+            params = group["params"]
+            names = {key: group[key] for key in ("param_names",) if key in group}
+            group.clear()  # the dict stays the same one: others may hold it
+            group.update(names | _copied(saved))
+            group["params"] = params
+
+    def import_state(self, group: Group, p: Array, saved: State) -> State:
+        """Saved state as it is kept: copies, as ndarrays if there is an `update`, else Tensors."""
+        bare = type(self).update is not Optimizer.update
+        if not bare:
+            return {key: _kept(value, p) for key, value in saved.items()}
+        return {
+            key: _own(key, value, p) if key not in self.counters else np.array(number(value), "f4")
+            for key, value in saved.items()
+            if value is not None
+        }
+
+    def __repr__(self) -> str:
+        lines = [f"{type(self).__name__} ("]
+        for number, group in enumerate(self.param_groups):
+            lines.append(f"Parameter Group {number}")
+            lines += [f"    {key}: {group[key]}" for key in sorted(group) if key != "params"]
+        return "\n".join([*lines, ")"])
+
+
+# What updates are written with
+
+
+def number(value: Any) -> float:
+    """A setting or a counter as a Python float, also when it is a Tensor of one element."""
+    value = unwrap(value)
+    return float(value.item() if isinstance(value, np.ndarray) else value)
+
+
+def counter() -> Array:
+    """A step count: 0-d and float32, as PyTorch keeps it."""
+    return np.zeros((), np.float32)
+
+
+def tick(state: State) -> float:
+    """Count one more step, and return the count."""
+    state["step"] += 1
+    return float(state["step"])
+
+
+def scratch(state: State, key: str, like: Array) -> Array:
+    """A buffer as large as `like`, kept in the state so that steps allocate nothing."""
+    buffer = state.get(key)
+    if buffer is None:
+        buffer = state[key] = np.empty_like(like)
+    assert isinstance(buffer, np.ndarray)
+    return buffer
+
+
+def descent(group: Group, p: Array, g: Array, state: State) -> Array:
+    """The gradient to descend: g + weight_decay p, and -g in place of g to maximize."""
+    decay, maximize = number(group["weight_decay"]), group["maximize"]
+    if not decay and not maximize:
+        return g
+    out = scratch(state, "_g", p)
+    if not decay:
+        return np.negative(g, out=out)
+    np.multiply(p, decay, out=out)
+    return np.subtract(out, g, out=out) if maximize else np.add(out, g, out=out)
+
+
+def average(mean: Array, x: Array, decay: float, out: Array) -> None:
+    """mean = decay mean + (1 - decay) x, in place; `out` is scratch and may be x."""
+    np.multiply(x, 1 - decay, out=out)
+    np.multiply(mean, decay, out=mean)
+    np.add(mean, out, out=mean)
+
+
+def check_settings(group: Group) -> None:
+    """Raise ValueError for a setting out of its range."""
+    lr = unwrap(group.get("lr", 0.0))
+    if isinstance(lr, np.ndarray) and lr.size != 1:
+        raise ValueError(f"Tensor lr must be 1-element, not {lr.shape}")
+    for key in _NOT_NEGATIVE:
+        value = group.get(key, 0.0)
+        if not isinstance(value, (tuple, list)) and not number(value) >= 0.0:
+            raise ValueError(f"Invalid {_WORDS.get(key, f'{key} value')}: {value} (0 or more)")
+    for index, beta in enumerate(group.get("betas", ())):
+        if not 0.0 <= number(beta) < 1.0:
+            raise ValueError(f"Invalid beta parameter at index {index}: {beta} (0 to below 1)")
+    if not 0.0 <= number(group.get("rho", 0.0)) <= 1.0:
+        raise ValueError(f"Invalid rho value: {group['rho']} (0 to 1)")
+    minus, plus = group.get("etas", (0.5, 1.2))
+    if not 0.0 < minus < 1.0 < plus:
+        raise ValueError(f"Invalid eta values: {minus}, {plus} (0 < first < 1 < second)")
+
+
+def _check_implementation(name: str, implementation: Group) -> None:
+    if implementation.pop("differentiable", False):
+        raise NotImplementedError(
+            f"{name}(differentiable=True): steps are taken in place and cannot be differentiated; "
+            "write the update with Tensors and autograd.grad(create_graph=True)"
+        )
+    for key in implementation.keys() - _IMPLEMENTATIONS:
+        raise TypeError(f"{name}() got an unexpected keyword argument {key!r}")
+
+
+def _check_parameter(p: Any) -> None:
+    if not isinstance(p, Tensor):
+        raise TypeError(
+            f"optimizer can only optimize Tensors, but one of the params is {type(p).__name__}"
+        )
+    if not p.is_leaf:
+        raise ValueError(
+            f"can't optimize a non-leaf Tensor: this one, of shape {p.shape}, was computed by "
+            f"{p.grad_fn}; optimize what it was computed from, or its .detach()"
+        )
+
+
+def _drop_duplicates(group: Group) -> None:
+    params = group["params"]
+    first = {id(p): place for place, p in reversed(list(enumerate(params)))}
+    if len(first) == len(params):
+        return
+    warnings.warn(
+        "optimizer contains a parameter group with duplicate parameters; each is updated once",
+        stacklevel=4,
+    )
+    for key in ("params", "param_names"):
+        if key in group:
+            group[key] = [group[key][place] for place in sorted(first.values())]
+
+
+def _marking(step: Callable[..., Any]) -> Callable[..., Any]:
+    """A `step` that leaves word that it was called."""
+
+    @functools.wraps(step)
+    def marked(self: Optimizer, *args: Any, **kw: Any) -> Any:
+        self.stepped = True
+        return step(self, *args, **kw)
+
+    return marked
+
+
+def _name(group: Group, number: int, place: int) -> str:
+    if "param_names" in group:
+        return str(group["param_names"][place])
+    return f"param_groups[{number}]['params'][{place}] {group['params'][place].shape}"
+
+
+def _saved(value: Any) -> Any:
+    """A copy of a value of the state, with arrays as Tensors."""
+    if isinstance(value, (np.ndarray, Tensor)):
+        return wrap(np.array(unwrap(value), order="K"))
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_saved, value))
+    return copy.deepcopy(value)
+
+
+def _copied(value: Any) -> Any:
+    """A copy of settings or of foreign state; parameters are left out."""
+    if isinstance(value, dict):
+        return {key: _copied(item) for key, item in value.items() if key != "params"}
+    return _saved(value)
+
+
+def _kept(value: Any, p: Array) -> Any:
+    """A copy of saved state; floating point Tensors in p's dtype."""
+    if isinstance(value, (list, tuple)):
+        return type(value)(_kept(item, p) for item in value)
+    if not isinstance(value, (Tensor, np.ndarray)):
+        return copy.deepcopy(value)
+    saved = np.array(unwrap(value))
+    return wrap(saved.astype(p.dtype) if saved.dtype.kind == "f" else saved)
+
+
+def _own(key: str, value: Any, p: Array) -> Array:
+    """A saved array as a copy in the dtype and the memory order of p."""
+    saved = np.asarray(unwrap(value))
+    if saved.shape != p.shape:
+        raise ValueError(f"{key} has shape {saved.shape}, the parameter {p.shape}")
+    own = np.empty_like(p)
+    own[...] = saved
+    return own

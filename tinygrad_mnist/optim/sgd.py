@@ -1,0 +1,104 @@
+"""Stochastic gradient descent, with momentum."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.optim.optimizer import (
+    Array,
+    Group,
+    Optimizer,
+    State,
+    descent,
+    number,
+    scratch,
+)
+
+
+class SGD(Optimizer):
+    """p = p - lr g, where momentum puts a decaying sum of gradients in the place of g.
+
+    With momentum: v = momentum v + (1 - dampening) g, and v is used for g (first v: g itself);
+    with `nesterov`: g + momentum v. `weight_decay` adds weight_decay p to g; `maximize` ascends.
+    PyTorch's formulas and arguments. Raises ValueError for a negative setting, and for Nesterov
+    momentum without momentum or with dampening.
+
+    >>> import tinygrad_mnist as tg
+    >>> w = tg.tensor([1.0], requires_grad=True)
+    >>> optimizer = SGD([w], lr=0.25)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.item()
+    0.5
+    """
+
+    elementwise = True
+    counters = frozenset({"_first"})
+
+    def __init__(
+        self,
+        params: Any,
+        lr: Any = 1e-3,
+        momentum: float = 0,
+        dampening: float = 0,
+        weight_decay: float = 0,
+        nesterov: bool = False,
+        *,
+        maximize: bool = False,
+        **implementation: Any,
+    ) -> None:
+        """See the class."""
+        defaults = {
+            "lr": lr,
+            "momentum": momentum,
+            "dampening": dampening,
+            "weight_decay": weight_decay,
+            "nesterov": nesterov,
+            "maximize": maximize,
+        }
+        super().__init__(params, defaults, **implementation)
+
+    def add_param_group(self, param_group: Group) -> None:
+        """As the base class, and Nesterov needs momentum and no dampening."""
+        super().add_param_group(param_group)
+        group = self.param_groups[-1]
+        if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
+            self.param_groups.pop()
+            raise ValueError("Nesterov momentum requires a momentum and zero dampening")
+
+    def init_state(self, group: Group, p: Array) -> State:
+        """The decaying sum of gradients, if there is momentum."""
+        if not group["momentum"]:
+            return {}
+        return {"momentum_buffer": np.zeros_like(p), "_first": np.array(True)}
+
+    def update(self, group: Group, p: Array, g: Array, state: State) -> None:
+        """Two passes over memory without momentum, four with it."""
+        g = descent(group, p, g, state)
+        out = scratch(state, "_s", p)
+        momentum = number(group["momentum"])
+        if momentum:
+            v = self._accumulate(group, momentum, g, state, out)
+            if group["nesterov"]:
+                np.multiply(v, momentum, out=out)
+                v = np.add(out, g, out=out)
+            g = v
+        np.multiply(g, number(group["lr"]), out=out)
+        np.subtract(p, out, out=p)
+
+    def _accumulate(
+        self, group: Group, momentum: float, g: Array, state: State, out: Array
+    ) -> Array:
+        if "momentum_buffer" not in state:  # momentum was turned on later
+            state.update(self.init_state(group, g))
+        v: Array = state["momentum_buffer"]
+        first = state.get("_first")
+        if first is not None and first:
+            first[...] = False
+            np.copyto(v, g)
+            return v
+        dampening = number(group["dampening"])
+        np.multiply(v, momentum, out=v)
+        return np.add(v, np.multiply(g, 1 - dampening, out=out) if dampening else g, out=v)
