@@ -16,8 +16,10 @@ import numpy as np
 
 from tinygrad_mnist.autograd.engine import ENGINE_OPS
 from tinygrad_mnist.autograd.op import name_rows, op
+from tinygrad_mnist.kernels import activation as A
 from tinygrad_mnist.kernels import elementwise as E
 from tinygrad_mnist.kernels import linear as L
+from tinygrad_mnist.kernels import loss as O
 from tinygrad_mnist.kernels import random as N
 from tinygrad_mnist.kernels import reduce as R
 from tinygrad_mnist.kernels import shape as S
@@ -78,6 +80,8 @@ relu: OpCall = op(E.relu, x=lambda g, y: gate(g, y))
 gate: OpCall = op(E.gate, d=lambda g, at: gate(g, at))
 sigmoid = op(E.sigmoid, x=lambda g, y: g * y * (1 - y))
 softplus = op(E.softplus, x=lambda g, x: g * sigmoid(x))
+hardtanh = op(A.clip, x=lambda g, x, low, high: g * inside(x, low=low, high=high))
+slopes, inside = op(A.slopes), op(A.inside)  # slopes: the derivative of leaky_relu
 erf = op(E.erf, x=lambda g, x: g * exp(-x * x) * (2 / SQRT_PI))
 erfc = op(E.erfc, x=lambda g, x: g * exp(-x * x) * (-2 / SQRT_PI))
 
@@ -149,6 +153,11 @@ xent = op(
     residual={"p": lambda z: softmax(z, axis=1)},
 )
 minus_hot = op(R.minus_hot, p=lambda g: g)
+bce_of_p = op(
+    O.bce_of_p,
+    p=lambda g, p, t: g * (p - t) / clip(p * (1 - p), low=1e-12, high=1.0),
+    t=lambda g, p: g * (log1p(-p) - log(p)),
+)
 bce = op(E.bce, z=lambda g, z, t: g * (sigmoid(z) - t), t=lambda g, z: -g * z)
 
 # Comparisons have no derivative
@@ -165,6 +174,7 @@ floor_divide = op(np.floor_divide)
 any, argmax, argmin, argsort = op(R.any), op(R.argmax), op(R.argmin), op(R.argsort)
 flat_index = op(S.flat_index)
 full, uniform, normal = op(N.full), op(N.uniform), op(N.normal)
+one_hot, dropout_mask = op(O.one_hot), op(A.dropout_mask)
 integers, permutation = op(N.integers), op(N.permutation)
 
 

@@ -1,0 +1,32 @@
+"""Activations whose derivative is a step, and dropout's mask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+
+def slopes(x: Array, *, slope: float) -> Array:
+    """1 where x > 0, else `slope`, in x's dtype: the derivative of a leaky relu."""
+    steps: Array = (x > 0) * np.asarray(1.0 - slope, x.dtype)
+    steps += np.asarray(slope, x.dtype)
+    return steps
+
+
+def clip(x: Array, *, low: float, high: float) -> Array:
+    """x, moved into [low, high]."""
+    return np.clip(x, low, high)
+
+
+def inside(x: Array, *, low: float, high: float) -> Array:
+    """1 where low < x < high, else 0, in x's dtype."""
+    return ((x > low) & (x < high)).astype(x.dtype)
+
+
+def dropout_mask(*, shape: tuple[int, ...], p: float, dtype: Any, rng: Any) -> Array:
+    """0 with probability p, else 1 / (1 - p); drawn afresh at each call."""
+    keep = rng.random(shape, np.float32) >= p
+    return np.multiply(keep, 1 / (1 - p) if p < 1 else 0.0, dtype=dtype)

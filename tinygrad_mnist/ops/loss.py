@@ -1,0 +1,409 @@
+"""Losses. Each computes one number an element (or row); `reduction` then means, sums or keeps."""
+
+from __future__ import annotations
+
+import functools
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from tinygrad_mnist.autograd.op import ShapeError
+from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.ops import reduce, table
+
+
+def reduced(loss: Tensor, reduction: str) -> Tensor:
+    """The loss itself ("none"), its mean or its sum."""
+    if reduction == "mean":
+        return reduce.mean(loss)
+    if reduction == "sum":
+        return table.sum(loss)  # type: ignore[no-any-return]
+    if reduction == "none":
+        return loss
+    raise ValueError(f"{reduction!r} is not a valid value for reduction: 'none', 'mean' or 'sum'")
+
+
+def legacy(reduction: str, size_average: bool | None, reduce: bool | None) -> str:
+    """The reduction that PyTorch's older arguments ask for."""
+    if size_average is None and reduce is None:
+        return reduction
+    if reduce is False:
+        return "none"
+    return "sum" if size_average is False else "mean"
+
+
+def loss(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Give a loss for each element the arguments `reduction`, `size_average` and `reduce`."""
+
+    @functools.wraps(function)
+    def call(
+        *args: Any,
+        reduction: str = "mean",
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        **kw: Any,
+    ) -> Tensor:
+        return reduced(function(*args, **kw), legacy(reduction, size_average, reduce))
+
+    return call
+
+
+def _check_sizes(input: Tensor, target: Tensor) -> None:
+    if input.shape != target.shape:
+        warnings.warn(
+            f"Using a target size ({list(target.shape)}) that is different to the input size "
+            f"({list(input.shape)}): broadcasting will likely lead to incorrect results. Make them "
+            "the same size.",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def _weighted(loss: Tensor, weight: Tensor | None) -> Tensor:
+    return loss if weight is None else loss * weight
+
+
+@loss
+def mse_loss(input: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+    """(x - t)^2.
+
+    >>> import tinygrad_mnist as tg
+    >>> import tinygrad_mnist.nn.functional as F
+    >>> F.mse_loss(tg.tensor([1.0, 3.0]), tg.tensor([1.0, 1.0]))
+    tensor(2.)
+    """
+    _check_sizes(input, target)
+    return _weighted(table.square(input - target), weight)
+
+
+@loss
+def l1_loss(input: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+    """|x - t|."""
+    _check_sizes(input, target)
+    return _weighted(table.abs(input - target), weight)
+
+
+@loss
+def smooth_l1_loss(input: Tensor, target: Tensor, beta: float = 1.0) -> Tensor:
+    """(x - t)^2 / (2 beta) where |x - t| < beta, else |x - t| - beta / 2."""
+    if beta < 0:
+        raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
+    _check_sizes(input, target)
+    d = table.abs(input - target)
+    return d if beta == 0 else table.where(d < beta, d * d * (0.5 / beta), d - 0.5 * beta)
+
+
+@loss
+def huber_loss(
+    input: Tensor, target: Tensor, delta: float = 1.0, weight: Tensor | None = None
+) -> Tensor:
+    """(x - t)^2 / 2 where |x - t| <= delta, else delta (|x - t| - delta / 2)."""
+    if delta <= 0:
+        raise RuntimeError("huber_loss does not support non-positive values for delta.")
+    _check_sizes(input, target)
+    d = table.abs(input - target)
+    return _weighted(table.where(d <= delta, d * d * 0.5, (d - 0.5 * delta) * delta), weight)
+
+
+def kl_div(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    log_target: bool = False,
+) -> Tensor:
+    """t (log t - x), with x a log-probability; "batchmean" is the sum divided by the batch size."""
+    if log_target:
+        each = table.exp(target) * (target - input)
+    else:
+        each = _xlogx(target) - target * input
+    if reduction == "batchmean":
+        return table.sum(each) / input.shape[0]  # type: ignore[no-any-return]
+    return reduced(each, legacy(reduction, size_average, reduce))
+
+
+def _xlogx(t: Tensor) -> Any:
+    """t log t, and 0 at t = 0."""
+    return t * table.log(table.where(t == 0, 1.0, t))
+
+
+def _same_shape(name: str, input: Tensor, target: Tensor) -> None:
+    if input.shape != target.shape:
+        raise ShapeError(
+            f"{name}: target size {list(target.shape)} must be the same as input size "
+            f"{list(input.shape)}"
+        )
+
+
+@loss
+def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+    """-(t log p + (1 - t) log(1 - p)), with each logarithm at least -100, as PyTorch has it.
+
+    Raises ShapeError for a probability outside of [0, 1] and for other shapes.
+    """
+    _same_shape("binary_cross_entropy", input, target)
+    return _weighted(table.bce_of_p(input, target), weight)
+
+
+@loss
+def binary_cross_entropy_with_logits(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    pos_weight: Tensor | None = None,
+) -> Tensor:
+    """-(t log p + (1 - t) log(1 - p)) with p = sigmoid(x), computed from x: stable for huge x.
+
+    `pos_weight` multiplies the first term.
+    """
+    _same_shape("binary_cross_entropy_with_logits", input, target)
+    if pos_weight is None:
+        return _weighted(table.bce(input, target), weight)
+    extra = target * (pos_weight - 1.0) + 1.0
+    return _weighted((1.0 - target) * input + extra * table.softplus(-input), weight)
+
+
+def _rows(input: Tensor) -> tuple[Tensor, tuple[int, ...]]:
+    """Classes (dimension 1, or the only one) last, all else as one; and the shape of all else."""
+    if input.ndim == 1:
+        return table.reshape(input, shape=(1, -1)), ()
+    if input.ndim == 2:
+        return input, input.shape[:1]
+    if not input.ndim:
+        raise ShapeError("class scores have one dimension at least, the classes")
+    last = table.permute(input, axes=(0, *range(2, input.ndim), 1))
+    shape = last.shape[:-1]
+    return table.reshape(last, shape=(math.prod(shape), input.shape[1])), shape
+
+
+def _by_class(
+    name: str,
+    per_row: Callable[[Tensor, Tensor], Tensor],
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    ignore_index: int,
+    reduction: str,
+) -> Tensor:
+    """Losses of rows against class indices, with class weights, and some targets ignored."""
+    rows, shape = _rows(input)
+    if target.shape != shape:
+        raise ShapeError(
+            f"{name}: input of shape {list(input.shape)} needs class targets of shape "
+            f"{list(shape)}, not {list(target.shape)}"
+        )
+    classes = target if target.ndim == 1 else table.reshape(target, shape=(math.prod(shape),))
+    if classes.dtype.kind not in "iu":
+        raise ShapeError(f"{name}: class targets must be integers, not {target.dtype}")
+    if weight is None and not 0 <= ignore_index < rows.shape[1]:
+        try:  # the hot path: the kernel refuses an ignored index, which is no class
+            each = per_row(rows, classes)
+            return reduced(each if len(shape) == 1 else table.reshape(each, shape=shape), reduction)
+        except ShapeError:
+            if not (classes._data == ignore_index).any():
+                raise
+    counts = table.ne(classes, ignore_index)
+    classes = table.where(counts, classes, 0)
+    each = table.where(counts, per_row(rows, classes), 0.0)
+    share = table.cast(counts, dtype=rows.dtype)
+    if weight is not None:
+        if weight.shape != rows.shape[1:]:
+            raise ShapeError(
+                f"{name}: weight should be one for each of the {rows.shape[1]} classes, "
+                f"not of shape {list(weight.shape)}"
+            )
+        share = share * table.take(weight, classes)
+        each = each * share
+    if reduction == "mean":
+        return table.sum(each) / table.sum(share)  # type: ignore[no-any-return]
+    return reduced(table.reshape(each, shape=shape), reduction)
+
+
+def nll_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """-input[n, target[n]] for log-probabilities (n, classes) or (n, classes, d1, ...).
+
+    The mean divides by the sum of the targets' class weights.
+    """
+    reduction = legacy(reduction, size_average, reduce)
+
+    def per_row(rows: Tensor, classes: Tensor) -> Tensor:
+        picked = table.gather(rows, table.reshape(classes, shape=(-1, 1)), axis=1)
+        return -table.reshape(picked, shape=classes.shape)
+
+    return _by_class("nll_loss", per_row, input, target, weight, ignore_index, reduction)
+
+
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """-log(softmax(input)[target]), computed from logits: stable for huge ones.
+
+    input (n, classes), (n, classes, d1, ...) or (classes,); target: class indices, or class
+    probabilities in the shape and dtype of input. `weight` has one factor a class; `label_smoothing`
+    in [0, 1] mixes the target with the uniform distribution. The mean over class indices divides by
+    the sum of the targets' weights, leaving `ignore_index` out; over probabilities, by n.
+
+    Raises ShapeError, naming the shapes, the dtype, or the class that is out of bounds.
+
+    >>> import tinygrad_mnist as tg
+    >>> import tinygrad_mnist.nn.functional as F
+    >>> F.cross_entropy(tg.zeros(2, 10), tg.tensor([3, 7]))
+    tensor(2.3026)
+    """
+    reduction = legacy(reduction, size_average, reduce)
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+    if target.shape == input.shape and target.dtype.kind == "f":
+        return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
+    if not label_smoothing:
+        return _by_class(
+            "cross_entropy", table.xent, input, target, weight, ignore_index, reduction
+        )
+    hard = cross_entropy(input, target, weight, None, ignore_index, None, reduction)
+    # The uniform part: every class, weighted, wherever the target counts, over the same total.
+    rows, shape = _rows(input)
+    counts = table.ne(table.reshape(target, shape=(math.prod(shape),)), ignore_index)
+    logp = table.log_softmax(rows, axis=1)
+    smooth = -table.sum(logp if weight is None else logp * weight, axis=(1,))
+    smooth = table.where(counts, smooth, 0.0)
+    if reduction == "mean":
+        safe = table.where(counts, table.reshape(target, shape=counts.shape), 0)
+        share = table.cast(counts, dtype=rows.dtype)
+        share = share if weight is None else share * table.take(weight, safe)
+        smooth = table.sum(smooth) / table.sum(share)
+    else:
+        smooth = reduced(table.reshape(smooth, shape=shape), reduction)
+    return hard * (1 - label_smoothing) + smooth * (label_smoothing / rows.shape[1])
+
+
+def _soft_cross_entropy(
+    input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, smoothing: float
+) -> Tensor:
+    rows, shape = _rows(input)
+    goal, _ = _rows(target)
+    if smoothing:
+        goal = goal * (1 - smoothing) + smoothing / rows.shape[1]
+    each = _weighted(-goal * table.log_softmax(rows, axis=1), weight)
+    if reduction == "mean":
+        return table.sum(each) / max(1, math.prod(shape))  # type: ignore[no-any-return]
+    return reduced(table.reshape(table.sum(each, axis=(1,)), shape=shape), reduction)
+
+
+softmax_cross_entropy = cross_entropy
+
+
+@loss
+def poisson_nll_loss(
+    input: Tensor, target: Tensor, log_input: bool = True, full: bool = False, eps: float = 1e-8
+) -> Tensor:
+    """exp(x) - t x for log-rates x (or x - t log x); `full` adds Stirling's approximation of log t!."""
+    if log_input:
+        each = table.exp(input) - target * input
+    else:
+        each = input - target * table.log(input + eps)
+    if not full:
+        return each  # type: ignore[no-any-return]
+    some = table.where(target > 1, target, 1.0)
+    stirling = some * table.log(some) - some + table.log(some * (2 * math.pi)) * 0.5
+    return each + table.where(target > 1, stirling, 0.0)  # type: ignore[no-any-return]
+
+
+@loss
+def gaussian_nll_loss(
+    input: Tensor, target: Tensor, var: Any, full: bool = False, eps: float = 1e-6
+) -> Tensor:
+    """(log v + (x - t)^2 / v) / 2, with v the variance, at least eps."""
+    v = table.clip(var, low=eps, high=math.inf) if isinstance(var, Tensor) else max(var, eps)
+    if isinstance(v, Tensor) and v.ndim == input.ndim - 1:
+        v = table.reshape(v, shape=(*v.shape, 1))
+    log_v = table.log(v) if isinstance(v, Tensor) else math.log(v)
+    each = (table.square(input - target) / v + log_v) * 0.5
+    return each + 0.5 * math.log(2 * math.pi) if full else each
+
+
+@loss
+def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0) -> Tensor:
+    """x where t = 1, max(0, margin - x) where t = -1."""
+    far = table.where(target == -1, table.relu(margin - input), 0.0)
+    return table.where(target == 1, input, 0.0) + far  # type: ignore[no-any-return]
+
+
+@loss
+def soft_margin_loss(input: Tensor, target: Tensor) -> Tensor:
+    """log(1 + exp(-t x))."""
+    return table.softplus(-target * input)  # type: ignore[no-any-return]
+
+
+@loss
+def margin_ranking_loss(
+    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0
+) -> Tensor:
+    """max(0, margin - t (x1 - x2))."""
+    return table.relu(margin - target * (input1 - input2))  # type: ignore[no-any-return]
+
+
+@loss
+def cosine_embedding_loss(
+    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0
+) -> Tensor:
+    """1 - cos(x1, x2) where t = 1, max(0, cos(x1, x2) - margin) where t = -1."""
+    axis = (input1.ndim - 1,)
+    squares = [table.sum(x * x, axis=axis) + 1e-12 for x in (input1, input2)]
+    cos = table.sum(input1 * input2, axis=axis) / table.sqrt(squares[0] * squares[1])
+    far = table.where(target == -1, table.relu(cos - margin), 0.0)
+    return table.where(target == 1, 1.0 - cos, 0.0) + far  # type: ignore[no-any-return]
+
+
+@loss
+def triplet_margin_loss(
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    margin: float = 1.0,
+    p: float = 2.0,
+    eps: float = 1e-6,
+    swap: bool = False,
+) -> Tensor:
+    """max(0, d(a, p) - d(a, n) + margin); `swap` takes the smaller of d(a, n) and d(p, n)."""
+    near = pairwise_distance(anchor, positive, p, eps)
+    far = pairwise_distance(anchor, negative, p, eps)
+    if swap:
+        far = table.minimum(far, pairwise_distance(positive, negative, p, eps))
+    return table.relu(near - far + margin)  # type: ignore[no-any-return]
+
+
+def pairwise_distance(
+    x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
+) -> Tensor:
+    """The p-norm of x1 - x2 + eps over the last dimension."""
+    return reduce.norm(x1 - x2 + eps, p, -1, keepdim)
+
+
+def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
+    """x1 · x2 / (|x1| |x2|) along `dim`; each norm counts as eps at least."""
+    lengths = [
+        table.maximum(reduce.norm(x, 2, dim, True), eps) for x in (x1, x2)
+    ]
+    return reduce.sum((x1 / lengths[0]) * (x2 / lengths[1]), dim)
+
+
+def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> Tensor:
+    """x divided by its p-norm along `dim`, which counts as eps at least."""
+    return input / table.clip(reduce.norm(input, p, dim, True), low=eps, high=math.inf)
