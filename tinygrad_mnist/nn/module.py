@@ -1,0 +1,526 @@
+"""Module: a function with parameters, buffers and children, all found by their names.
+
+Assigning a Parameter or a Module to an attribute registers it. The three dicts `_parameters`,
+`_buffers` and `_modules` are what everything here walks over.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from tinygrad_mnist.autograd import Tensor, writes
+from tinygrad_mnist.autograd.modes import CHANGES, MODES, current
+from tinygrad_mnist.autograd.op import ShapeError
+from tinygrad_mnist.autograd.tensor import RemovableHandle, wrap
+from tinygrad_mnist.nn.parameter import Parameter
+
+Self = TypeVar("Self", bound="Module")
+_REGISTRIES = ("_parameters", "_buffers", "_modules")
+
+
+class Module:
+    """The base class of layers and models: assign layers in `__init__`, use them in `forward`.
+
+    >>> from tinygrad_mnist import nn
+    >>> class Net(nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.hidden = nn.Linear(784, 10)
+    ...     def forward(self, x):
+    ...         return self.hidden(x).relu()
+    >>> Net()
+    Net(
+      (hidden): Linear(in_features=784, out_features=10, bias=True)
+    )
+    """
+
+    training: bool
+    shown: tuple[str, ...] = ()  # the attributes that repr() tells, as name=value
+
+    def __init__(self) -> None:
+        self.__dict__.update(
+            training=True, _parameters={}, _buffers={}, _modules={}, _transient=set(), _hooks=None
+        )
+
+    def __call__(self, *args: Any, **kw: Any) -> Any:
+        if MODES and (tape := current().tape) is not None:
+            tape.module(self)
+        try:
+            if self._hooks is not None:
+                return self._call_with_hooks(args, kw)
+            return self.forward(*args, **kw)
+        except ShapeError as error:
+            _say_where(error, self)
+            raise
+
+    def forward(self, *args: Any) -> Any:
+        """What the module computes; every subclass defines it."""
+        raise NotImplementedError(
+            f'Module [{type(self).__name__}] is missing the required "forward" function'
+        )
+
+    # Registering
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        known = self.__dict__
+        CHANGES[0] += 1
+        if isinstance(value, Parameter):
+            registry, kind, what = "_parameters", Parameter, "parameter"
+        elif isinstance(value, Module):
+            registry, kind, what = "_modules", Module, "child module"
+        elif name in known.get("_parameters", ()):
+            registry, kind, what = "_parameters", Parameter, "parameter"
+        elif name in known.get("_modules", ()):
+            registry, kind, what = "_modules", Module, "child module"
+        elif name in known.get("_buffers", ()):
+            registry, kind, what = "_buffers", Tensor, "buffer"
+        else:
+            object.__setattr__(self, name, value)
+            return
+        for other in (known, *(known.get(r, {}) for r in _REGISTRIES if r != registry)):
+            other.pop(name, None)
+        self._enter(registry, name, value, kind, what)
+
+    def __getattr__(self, name: str) -> Any:
+        known = self.__dict__
+        for registry in _REGISTRIES:
+            if registry in known and name in known[registry]:
+                return known[registry][name]
+        hint = "" if "_modules" in known else " (was super().__init__() called?)"
+        raise AttributeError(
+            f"{type(self).__name__!r} object has no attribute {name!r}{hint}", name=name, obj=self
+        )
+
+    def __delattr__(self, name: str) -> None:
+        for registry in (self._parameters, self._buffers, self._modules):
+            if name in registry:
+                del registry[name]
+                self._transient.discard(name)
+                return
+        object.__delattr__(self, name)
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._parameters, *self._buffers, *self._modules]
+
+    def _enter(self, registry: str, name: str, value: Any, kind: type, what: str) -> None:
+        """Enter `value` in one of the three dicts, under a name that is free or already there."""
+        if registry not in self.__dict__:
+            raise AttributeError(
+                f"cannot assign {what} {name!r} before Module.__init__() call: let "
+                f"{type(self).__name__}.__init__ begin with super().__init__()"
+            )
+        if not isinstance(name, str) or not name or "." in name:
+            raise KeyError(f"the name of a {what} is a non-empty string without a dot: {name!r}")
+        held = self.__dict__[registry]
+        if name not in held and hasattr(self, name):
+            raise KeyError(f"attribute {name!r} already exists")
+        if value is not None and not isinstance(value, kind):
+            raise TypeError(
+                f"cannot assign {type(value).__name__} as {what} {name!r} "
+                f"({kind.__name__} or None is needed)"
+            )
+        held[name] = value
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Enter a Parameter (or None, which holds its place) under `name`."""
+        self._enter("_parameters", name, param, Parameter, "parameter")
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Enter a Tensor that is state but not trained; `persistent` ones are in `state_dict()`."""
+        self._enter("_buffers", name, tensor, Tensor, "buffer")
+        self._transient.discard(name) if persistent else self._transient.add(name)
+
+    def add_module(self, name: str, module: Module | None) -> None:
+        """Enter a child module (or None) under `name`."""
+        self._enter("_modules", name, module, Module, "child module")
+
+    register_module = add_module
+
+    # Walking
+
+    def named_modules(
+        self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Module]]:
+        """This module as "" and all below it, depth first, each once."""
+        memo = set() if memo is None else memo
+        if self in memo:
+            return
+        if remove_duplicate:
+            memo.add(self)
+        yield prefix, self
+        for name, child in self._modules.items():
+            if child is not None:
+                below = f"{prefix}.{name}" if prefix else name
+                yield from child.named_modules(memo, below, remove_duplicate)
+
+    def _named(
+        self, registry: str, prefix: str, recurse: bool, remove_duplicate: bool
+    ) -> Iterator[tuple[str, Any]]:
+        seen: set[int] = set()
+        walk = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate)
+        for path, module in walk if recurse else [(prefix, self)]:
+            for name, value in getattr(module, registry).items():
+                if value is None or id(value) in seen:
+                    continue
+                if remove_duplicate:
+                    seen.add(id(value))
+                yield (f"{path}.{name}" if path else name), value
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """(dotted name, Parameter) of this module and all below it; a shared one comes once."""
+        return self._named("_parameters", prefix, recurse, remove_duplicate)
+
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        """(dotted name, Tensor) of the buffers of this module and all below it."""
+        return self._named("_buffers", prefix, recurse, remove_duplicate)
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """(name, module) of the immediate children; a shared one comes once."""
+        seen: set[Module] = set()
+        for name, child in self._modules.items():
+            if child is not None and child not in seen:
+                seen.add(child)
+                yield name, child
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """The Parameters, in the order of `named_parameters()`: what an optimizer is given."""
+        return (param for _, param in self.named_parameters(recurse=recurse))
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """The buffers, in the order of `named_buffers()`."""
+        return (buffer for _, buffer in self.named_buffers(recurse=recurse))
+
+    def children(self) -> Iterator[Module]:
+        """The immediate children."""
+        return (child for _, child in self.named_children())
+
+    def modules(self) -> Iterator[Module]:
+        """This module and all below it."""
+        return (module for _, module in self.named_modules())
+
+    def get_submodule(self, target: str) -> Module:
+        """The module at a dotted path; AttributeError says where the path breaks."""
+        module: Module = self
+        for name in target.split(".") if target else ():
+            found = getattr(module, name)
+            if not isinstance(found, Module):
+                raise AttributeError(f"{name!r} of {target!r} is not an nn.Module")
+            module = found
+        return module
+
+    def _get_at(self, target: str, registry: str, what: str) -> Any:
+        path, _, name = target.rpartition(".")
+        held = getattr(self.get_submodule(path), registry)
+        if name not in held:
+            raise AttributeError(f"{target!r} is not {what}; there are {', '.join(held) or 'none'}")
+        return held[name]
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The Parameter at a dotted path."""
+        param: Parameter = self._get_at(target, "_parameters", "an nn.Parameter")
+        return param
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer at a dotted path."""
+        buffer: Tensor = self._get_at(target, "_buffers", "a buffer")
+        return buffer
+
+    # Changing all at once
+
+    def apply(self: Self, fn: Callable[[Module], Any]) -> Self:
+        """Call `fn` on every module below, children first, then on this one."""
+        for child in self.children():
+            child.apply(fn)
+        fn(self)
+        return self
+
+    def train(self: Self, mode: bool = True) -> Self:
+        """Set `training` on all modules: what dropout and batch norm go by."""
+        if not isinstance(mode, bool):
+            raise ValueError("training mode is expected to be boolean")
+        self.training = mode
+        for child in self.children():
+            child.train(mode)
+        return self
+
+    def eval(self: Self) -> Self:
+        """train(False)."""
+        return self.train(False)
+
+    def requires_grad_(self: Self, requires_grad: bool = True) -> Self:
+        """Ask (or stop asking) for the gradient of every Parameter: `False` freezes the module."""
+        for param in self.parameters():
+            param.requires_grad_(requires_grad)
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Drop every Parameter's `.grad`, or fill it with zeros."""
+        for param in self.parameters():
+            if set_to_none:
+                param.grad = None
+            elif param.grad is not None:
+                param.grad = wrap(np.zeros_like(param.grad._data))
+
+    def to(self: Self, *args: Any, dtype: Any = None, device: Any = None) -> Self:
+        """Cast the floating-point Parameters and buffers in place; the only device is the CPU.
+
+        Takes a dtype, a device, or a Tensor whose dtype is meant. Gradients are dropped by a cast.
+        """
+        for arg in args:
+            if isinstance(arg, Tensor):
+                dtype = arg.dtype
+            elif isinstance(arg, str) and arg.split(":")[0] in _DEVICES or _is_device(arg):
+                device = arg
+            elif not isinstance(arg, bool) and arg is not None:
+                dtype = np.dtype(arg)
+        _check_cpu(device)
+        if dtype is None:
+            return self
+        dtype = np.dtype(dtype)
+        if dtype.kind != "f":
+            raise TypeError(f"nn.Module.to only accepts floating point dtypes, not {dtype}")
+        for tensor in itertools.chain(self.parameters(), self.buffers()):
+            if tensor.dtype.kind == "f" and tensor.dtype != dtype:
+                tensor.data = wrap(tensor._data.astype(dtype))
+        return self
+
+    def float(self: Self) -> Self:
+        """Cast to float32."""
+        return self.to(np.float32)
+
+    def double(self: Self) -> Self:
+        """Cast to float64."""
+        return self.to(np.float64)
+
+    def half(self: Self) -> Self:
+        """Cast to float16."""
+        return self.to(np.float16)
+
+    def type(self: Self, dst_type: Any) -> Self:
+        """Cast to `dst_type`."""
+        return self.to(dst_type)
+
+    def cpu(self: Self) -> Self:
+        """Nothing to do: every Tensor is on the CPU."""
+        return self
+
+    def cuda(self: Self, device: Any = None) -> Self:
+        """RuntimeError: there is no CUDA here."""
+        return self.to(device="cuda" if device is None else device)
+
+    # State
+
+    def state_dict(
+        self, destination: dict[str, Any] | None = None, *, prefix: str = "", keep_vars: bool = False
+    ) -> dict[str, Any]:
+        """Dotted name -> detached Tensor on the same memory: all Parameters and lasting buffers.
+
+        Order: a module's Parameters, its buffers, then its children. `keep_vars` gives the
+        Parameters themselves.
+        """
+        state = {} if destination is None else destination
+        for path, module in self.named_modules(remove_duplicate=False):
+            for name, tensor in module._own_state():
+                key = f"{prefix}{path}.{name}" if path else f"{prefix}{name}"
+                state[key] = tensor if keep_vars else tensor.detach()
+        return state
+
+    def _own_state(self) -> Iterator[tuple[str, Tensor]]:
+        yield from ((k, p) for k, p in self._parameters.items() if p is not None)
+        lasting = ((k, b) for k, b in self._buffers.items() if k not in self._transient)
+        yield from ((k, b) for k, b in lasting if b is not None)
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> IncompatibleKeys:
+        """Copy values into the Parameters and buffers of the same names, cast to their dtypes.
+
+        Values are Tensors, arrays, or anything NumPy can read, PyTorch's tensors among them.
+        `strict=False` skips keys that only one side has; `assign` takes over the given memory and
+        dtype. Returns (missing_keys, unexpected_keys).
+
+        Raises one RuntimeError that lists every missing, unexpected, misshapen and unreadable key;
+        then nothing has been written.
+        """
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(f"state_dict must be a mapping, not {type(state_dict).__name__}")
+        mine = self.state_dict(keep_vars=True)
+        missing = [key for key in mine if key not in state_dict]
+        unexpected = [key for key in state_dict if key not in mine]
+        problems: list[str] = []
+        arrays = {}
+        for key, tensor in mine.items():
+            if key in state_dict:
+                arrays[key] = _fitting(key, state_dict[key], tensor, problems)
+        if strict:
+            for what, keys in (("Unexpected", unexpected), ("Missing", missing)):
+                if keys:
+                    listed = ", ".join(f'"{key}"' for key in keys)
+                    problems.insert(0, f"{what} key(s) in state_dict: {listed}.")
+        if problems:
+            raise RuntimeError(
+                f"Error(s) in loading state_dict for {type(self).__name__}:\n\t"
+                + "\n\t".join(problems)
+            )
+        for key, array in arrays.items():
+            if assign:
+                mine[key].data = wrap(array)
+            else:
+                np.copyto(mine[key]._data, array, casting="unsafe")
+                writes.stamp(mine[key]._data)
+        return IncompatibleKeys(missing, unexpected)
+
+    # Hooks
+
+    def register_forward_pre_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(module, args)` before `forward`; what it returns replaces the arguments.
+
+        With `with_kwargs`: `hook(module, args, kwargs)`, which returns None or (args, kwargs).
+        """
+        return self._register("pre", hook, prepend, with_kwargs)
+
+    def register_forward_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(module, args, output)` after `forward`; what it returns replaces the output.
+
+        With `with_kwargs`: `hook(module, args, kwargs, output)`.
+        """
+        return self._register("post", hook, prepend, with_kwargs)
+
+    def register_full_backward_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(module, grad_input, grad_output)` once both tuples are complete.
+
+        A tuple or Tensor that it returns replaces `grad_input`, the gradients of the positional
+        Tensor arguments (None for those that do not require grad).
+        """
+        return self._register("backward", hook, prepend, False)
+
+    def register_full_backward_pre_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(module, grad_output)` first; what it returns replaces `grad_output`."""
+        return self._register("backward_pre", hook, prepend, False)
+
+    def _register(
+        self, kind: str, hook: Callable[..., Any], prepend: bool, with_kwargs: bool
+    ) -> RemovableHandle:
+        if self._hooks is None:
+            self._hooks = {"pre": {}, "post": {}, "backward": {}, "backward_pre": {}}
+        hooks = self._hooks[kind]
+        before = dict(hooks)
+        handle = RemovableHandle(hooks, (hook, with_kwargs))
+        if prepend:
+            for key, value in before.items():
+                del hooks[key]
+                hooks[key] = value
+        return handle
+
+    def _call_with_hooks(self, args: tuple[Any, ...], kw: dict[str, Any]) -> Any:
+        from tinygrad_mnist.nn.hooks import BackwardHooks
+
+        for hook, with_kwargs in list(self._hooks["pre"].values()):
+            result = hook(self, args, kw) if with_kwargs else hook(self, args)
+            if result is not None and with_kwargs:
+                args, kw = result
+            elif result is not None:
+                args = result if isinstance(result, tuple) else (result,)
+        backward = None
+        if self._hooks["backward"] or self._hooks["backward_pre"]:
+            backward = BackwardHooks(self, self._hooks["backward"], self._hooks["backward_pre"])
+            args = backward.on_inputs(args)
+        output = self.forward(*args, **kw)
+        for hook, with_kwargs in list(self._hooks["post"].values()):
+            result = hook(self, args, kw, output) if with_kwargs else hook(self, args, output)
+            output = output if result is None else result
+        return output if backward is None else backward.on_outputs(output)
+
+    # Showing
+
+    def extra_repr(self) -> str:
+        """What stands between the brackets of `repr(module)`."""
+        return ", ".join(f"{name}={getattr(self, name)!r}" for name in self.shown)
+
+    def __repr__(self) -> str:
+        extra = self.extra_repr()
+        lines = extra.split("\n") if extra else []
+        children = [f"({k}): " + _indented(repr(child)) for k, child in self._shown_children()]
+        if not children and len(lines) < 2:
+            return f"{type(self).__name__}({extra})"
+        return f"{type(self).__name__}(\n  " + "\n  ".join([*lines, *children]) + "\n)"
+
+    def _shown_children(self) -> Iterator[tuple[str, Any]]:
+        yield from self._modules.items()
+
+
+class IncompatibleKeys(NamedTuple):
+    """What `load_state_dict` skipped with `strict=False`."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+    def __repr__(self) -> str:
+        if not self.missing_keys and not self.unexpected_keys:
+            return "<All keys matched successfully>"
+        return f"missing {self.missing_keys}, unexpected {self.unexpected_keys}"
+
+
+_DEVICES = ("cpu", "cuda", "mps", "xpu", "meta")
+
+
+def _is_device(value: Any) -> bool:
+    return type(value).__name__ == "device"
+
+
+def _check_cpu(device: Any) -> None:
+    name = str(getattr(device, "type", device)) if device is not None else "cpu"
+    if name.split(":")[0] != "cpu":
+        raise RuntimeError(f"there is no device {name!r} here: NumPy computes on the CPU")
+
+
+def _indented(text: str) -> str:
+    return text.replace("\n", "\n  ")
+
+
+def _fitting(key: str, value: Any, tensor: Tensor, problems: list[str]) -> Any:
+    """The value as an array that fits the Tensor; or None, and the problem is listed."""
+    try:
+        array = np.asarray(value.detach() if hasattr(value, "detach") else value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        problems.append(f"{key}: not readable as an array ({error}).")
+        return None
+    if array.dtype.kind not in "fiub":
+        problems.append(f"{key}: holds {array.dtype}, and numbers are needed.")
+    elif array.shape != tensor.shape:
+        problems.append(
+            f"size mismatch for {key}: copying a param with shape {list(array.shape)} from "
+            f"checkpoint, the shape in current model is {list(tensor.shape)}."
+        )
+    return array
+
+
+def _say_where(error: ShapeError, module: Module) -> None:
+    """Put the path of the layer before the message, one step at each module it passes through."""
+    where = getattr(error, "where", None)
+    if where is None:
+        error.where = ("", module, module, str(error))  # type: ignore[attr-defined]
+        return
+    path, inner, outer, message = where
+    names = [name for name, found in module.named_modules() if found is outer]
+    if not names or not names[0]:
+        return
+    path = f"{names[0]}.{path}" if path else names[0]
+    error.where = (path, inner, module, message)  # type: ignore[attr-defined]
+    error.args = (f"{path} ({type(inner).__name__}): {message}",)

@@ -1,0 +1,48 @@
+"""Parameter: a Tensor that a Module registers when it is assigned to an attribute."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.autograd import Tensor
+from tinygrad_mnist.autograd.tensor import Leaf, unwrap
+
+
+class Parameter(Tensor):
+    """A Tensor to be trained, on the very memory of `data`; requires grad unless told otherwise.
+
+    Raises TypeError for data that is neither a Tensor nor an array, RuntimeError for integers that
+    should require grad.
+
+    >>> import numpy as np
+    >>> from tinygrad_mnist import nn
+    >>> nn.Parameter(np.ones(2, np.float32))
+    Parameter containing:
+    tensor([1., 1.], requires_grad=True)
+    """
+
+    __slots__ = ()
+
+    def __init__(self, data: Any = None, requires_grad: bool = True) -> None:
+        array = np.empty(0, np.float32) if data is None else unwrap(data)
+        if not isinstance(array, np.ndarray):
+            raise TypeError(f"Parameter needs a Tensor or an array, not {type(data).__name__}")
+        self._data = array
+        self._node = None
+        if requires_grad:
+            self.requires_grad_()
+
+    def __repr__(self) -> str:
+        return "Parameter containing:\n" + super().__repr__()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
+        """A copy of the values in the same memory order, without the gradient."""
+        if id(self) not in memo:
+            memo[id(self)] = type(self)(self._data.copy(order="K"), isinstance(self._node, Leaf))
+        copied: Parameter = memo[id(self)]
+        return copied
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return type(self), (self._data, isinstance(self._node, Leaf))

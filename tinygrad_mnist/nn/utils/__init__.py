@@ -1,0 +1,95 @@
+"""What is done to many parameters at once: clip their gradients, flatten them to one vector.
+
+Each function takes what `module.parameters()` gives; nothing here is recorded for backward but
+`parameters_to_vector`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.autograd import Tensor, writes
+from tinygrad_mnist.autograd.tensor import wrap
+from tinygrad_mnist.ops import shape
+
+
+def _gradients(parameters: Any) -> list[Any]:
+    params = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    return [p.grad for p in params if p.grad is not None]
+
+
+def get_total_norm(
+    tensors: Iterable[Tensor],
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: Any = None,
+) -> Tensor:
+    """The norm of all Tensors' elements together."""
+    arrays = [t._data for t in tensors]
+    dtype = np.result_type(*arrays) if arrays else np.dtype(np.float32)
+    norms = [float(np.linalg.norm(a.ravel(order="K"), norm_type)) for a in arrays if a.size]
+    total = float(np.linalg.norm(norms, norm_type)) if norms else 0.0
+    if error_if_nonfinite and not math.isfinite(total):
+        raise RuntimeError(
+            f"The total norm of order {norm_type} for gradients is non-finite ({total}), so it "
+            "cannot be clipped. To scale the gradients nevertheless, set error_if_nonfinite=False"
+        )
+    return wrap(np.asarray(total, dtype))
+
+
+def clip_grad_norm_(
+    parameters: Any,
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: Any = None,
+) -> Tensor:
+    """Scale all gradients in place, so that their norm together is max_norm at most.
+
+    Returns the norm before. Raises RuntimeError for inf and nan if asked to.
+
+    >>> import tinygrad_mnist as tg
+    >>> w = tg.tensor([3.0, 4.0], requires_grad=True)
+    >>> (w * w / 2).sum().backward()
+    >>> tg.nn.utils.clip_grad_norm_([w], 1.0), w.grad
+    (tensor(5.), tensor([0.6, 0.8]))
+    """
+    grads = _gradients(parameters)
+    total = get_total_norm(grads, norm_type, error_if_nonfinite)
+    factor = min(1.0, max_norm / (float(total._data) + 1e-6))
+    for grad in grads:
+        np.multiply(grad._data, factor, out=grad._data)
+        writes.stamp(grad._data)
+    return total
+
+
+def clip_grad_value_(parameters: Any, clip_value: float, foreach: Any = None) -> None:
+    """Move each element of the gradients into [-clip_value, clip_value], in place."""
+    for grad in _gradients(parameters):
+        np.clip(grad._data, -clip_value, clip_value, out=grad._data)
+        writes.stamp(grad._data)
+
+
+def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
+    """All Parameters, flattened, one after the other in one vector."""
+    return shape.cat([shape.reshape(p, (-1,)) for p in parameters])
+
+
+def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
+    """Write a vector's pieces into the Parameters; ValueError if the sizes do not add up."""
+    params = list(parameters)
+    if not isinstance(vec, Tensor):
+        raise TypeError(f"expected a Tensor, but got: {type(vec).__name__}")
+    total = sum(p._data.size for p in params)
+    if vec.shape != (total,):
+        raise ValueError(f"the vector has shape {list(vec.shape)}, the parameters {total} elements")
+    start = 0
+    for p in params:
+        piece = vec._data[start : start + p._data.size]
+        np.copyto(p._data, piece.reshape(p.shape))
+        writes.stamp(p._data)
+        start += p._data.size
