@@ -6,6 +6,7 @@ gradient) or a `Node` (a recorded call). The operators and most methods arrive f
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -79,11 +80,14 @@ class Hooks(dict[int, Hook]):
     retain = False
 
 
+_handles = itertools.count()  # an id would be reused once its handle is dropped
+
+
 class RemovableHandle:
     """What `register_hook` returns; `remove()` takes the hook away."""
 
     def __init__(self, hooks: dict[int, Any], hook: Any) -> None:
-        self._hooks, self._key = hooks, id(self)
+        self._hooks, self._key = hooks, next(_handles)
         hooks[self._key] = hook
 
     def remove(self) -> None:
