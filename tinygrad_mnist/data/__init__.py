@@ -1,0 +1,27 @@
+"""Data: the IDX file format, MNIST wherever it can be found, and mini-batches.
+
+Everything here is NumPy arrays in and out; no Tensor, no module, no gradient is known here.
+`embedded/` is made by scripts/make_embedded.py and is not edited by hand.
+"""
+
+from tinygrad_mnist.data.idx import DataError, read_idx, write_idx
+from tinygrad_mnist.data.loader import DataLoader, batches
+from tinygrad_mnist.data.mnist import Mnist, cache_dir, fetch, load_embedded, load_mnist, verify
+from tinygrad_mnist.data.transforms import as_inputs, normalize, one_hot
+
+__all__ = [
+    "DataError",
+    "DataLoader",
+    "Mnist",
+    "as_inputs",
+    "batches",
+    "cache_dir",
+    "fetch",
+    "load_embedded",
+    "load_mnist",
+    "normalize",
+    "one_hot",
+    "read_idx",
+    "verify",
+    "write_idx",
+]

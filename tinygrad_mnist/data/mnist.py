@@ -1,0 +1,303 @@
+"""Find MNIST: a folder the user names, the cache, a download, or the subset in the package."""
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_mnist.data.download import MAX_DOWNLOAD, Progress, download, show_progress
+from tinygrad_mnist.data.idx import DataError, idx_sha256, read_idx, read_stream, replacing
+
+SHA256 = {  # of the uncompressed files
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+MIRRORS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+)
+ENV = "TINYGRAD_MNIST_DATA"
+EMBEDDED: Literal["embedded"] = "embedded"
+LAYOUTS = ("", "MNIST/raw", "raw")  # the folder itself, and where torchvision puts the files
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Mnist:
+    """Images (N, 28, 28) uint8 with labels (N,) int64 of 0 to 9, for training and for testing.
+
+    `name` is what results quote: "mnist" for the canonical 60,000 + 10,000 images only,
+    "mnist-5k-embedded" for the subset in the package, "custom" for anything else.
+    `source` says in one line where the data came from.
+
+    >>> load_mnist("embedded")
+    Mnist(mnist-5k-embedded, 4,000 train / 1,000 test images, embedded subset: ...)
+    """
+
+    train_images: NDArray[np.uint8]
+    train_labels: NDArray[np.int64]
+    test_images: NDArray[np.uint8]
+    test_labels: NDArray[np.int64]
+    name: str
+    source: str
+
+    def __repr__(self) -> str:
+        """Name, sizes and source; never the pixels."""
+        sizes = f"{len(self.train_labels):,} train / {len(self.test_labels):,} test images"
+        return f"Mnist({self.name}, {sizes}, {self.source})"
+
+
+def load_mnist(
+    data: str | os.PathLike[str] | None = None,
+    *,
+    download: bool = True,
+    mirrors: tuple[str, ...] = MIRRORS,
+    progress: Progress = show_progress,
+) -> Mnist:
+    """Load MNIST from the first of: `data`, the cache, the `mirrors`, the subset in the package.
+
+    `data` is a folder with the four IDX files (plain or gzipped, a torchvision root included) or
+    "embedded"; when None, the environment variable TINYGRAD_MNIST_DATA says it. A folder that is
+    named must be good: anything wrong in it raises `DataError`. Otherwise the cache
+    (`cache_dir()`) is filled by a download unless `download` is False, and when that fails the
+    embedded subset is loaded; its `source` says why.
+
+    >>> mnist = load_mnist("embedded")
+    >>> mnist.name, mnist.train_images.shape, mnist.test_labels.shape
+    ('mnist-5k-embedded', (4000, 28, 28), (1000,))
+    """
+    named = _named_folder(data)
+    if isinstance(named, Path):
+        return _load_folder(named)
+    if named == EMBEDDED:
+        return load_embedded()
+
+    arrays, problems = _read_cache()
+    source = f"cache: {cache_dir()}"
+    if download and len(arrays) < len(SHA256):
+        try:
+            mirror = _download_missing(arrays, mirrors, progress)
+            source = f"downloaded from {mirror} to {cache_dir()}"
+        except DataError as error:
+            problems.append(str(error))
+    if len(arrays) == len(SHA256):
+        files = {name: name for name in SHA256}
+        return _checked(arrays, files, "mnist", "; ".join([source, *problems]))
+    embedded = load_embedded()
+    return replace(embedded, source="; ".join([embedded.source, *problems]))
+
+
+def load_embedded() -> Mnist:
+    """Load the 5,000 real MNIST digits in the package: 4,000 train / 1,000 test, stratified.
+
+    All are digits of MNIST's training set (see embedded/README.md): a model trained on them may be
+    tested on the real test set; one trained on the real training set has seen all of these.
+
+    >>> load_embedded().test_images.shape
+    (1000, 28, 28)
+    """
+    with np.load(Path(__file__).parent / "embedded" / "mnist5k.npz", allow_pickle=False) as arrays:
+        return Mnist(
+            train_images=arrays["train_images"],
+            train_labels=arrays["train_labels"].astype(np.int64),
+            test_images=arrays["test_images"],
+            test_labels=arrays["test_labels"].astype(np.int64),
+            name="mnist-5k-embedded",
+            source="embedded subset: 4,000 train / 1,000 test digits "
+            "(not the real 10,000-image test set)",
+        )
+
+
+def cache_dir() -> Path:
+    """Return `$XDG_CACHE_HOME/tinygrad-mnist`, or `~/.cache/tinygrad-mnist`; it need not exist.
+
+    >>> cache_dir().name
+    'tinygrad-mnist'
+    """
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))  # not absolute: to be ignored, says XDG
+    return (base if base.is_absolute() else Path.home() / ".cache") / "tinygrad-mnist"
+
+
+def fetch(*, mirrors: tuple[str, ...] = MIRRORS, progress: Progress = show_progress) -> Path:
+    """Make the cache complete and verified, downloading what is missing or bad; return its folder.
+
+    Raises `DataError` saying what went wrong with each mirror.
+    """
+    arrays, _ = _read_cache()
+    _download_missing(arrays, mirrors, progress)
+    return cache_dir()
+
+
+def verify(data: str | os.PathLike[str] | None = None) -> dict[str, str]:
+    """Check the four files in the folder `data` (default: TINYGRAD_MNIST_DATA, else the cache).
+
+    Returns for each file "ok" when its content is the canonical one, else a line on what is
+    wrong. Changes nothing. Raises `DataError` when the folder that is named is not there.
+    """
+    named = _named_folder(data)
+    if named == EMBEDDED:
+        raise DataError("the embedded subset is no folder of IDX files; nothing can be verified")
+    place, paths = _find(named if isinstance(named, Path) else cache_dir())
+    report = {}
+    for name in SHA256:
+        try:
+            if name in paths:
+                _canonical(read_idx(paths[name]), name, str(paths[name]))
+            report[name] = "ok" if name in paths else f"{place / name}: missing"
+        except DataError as error:
+            report[name] = str(error)
+    return report
+
+
+def _named_folder(data: str | os.PathLike[str] | None) -> Path | Literal["embedded"] | None:
+    """Return what the argument, or else the environment, names."""
+    named, origin = data, ""
+    if data is None:
+        named, origin = os.environ.get(ENV) or None, f" (named by {ENV})"
+    if named is None:
+        return None
+    if named == EMBEDDED:
+        return EMBEDDED
+    folder = Path(named).expanduser()
+    if folder.is_dir():
+        return folder
+    if folder.exists():
+        raise DataError(f"{folder}{origin}: a file; name the folder that holds the MNIST files")
+    raise DataError(f"{folder}{origin}: no such folder")
+
+
+def _load_folder(folder: Path) -> Mnist:
+    """Load whatever digits, or the like, the folder holds; say so when they are not MNIST's."""
+    place, paths = _find(folder)
+    if missing := [name for name in SHA256 if name not in paths]:
+        raise DataError(
+            f"{folder}: missing {', '.join(missing)}; looked in it and in its MNIST/raw and raw, "
+            "for names like train-images-idx3-ubyte, .gz or not, and train-images.idx3-ubyte"
+        )
+    arrays = {name: read_idx(path) for name, path in paths.items()}
+    files = {name: str(path) for name, path in paths.items()}
+    other = [name for name, array in arrays.items() if idx_sha256(array) != SHA256[name]]
+    if not other:
+        return _checked(arrays, files, "mnist", f"folder: {place}")
+    which = "all four files" if len(other) == len(SHA256) else ", ".join(other)
+    note = f"folder: {place}, not the canonical MNIST (other SHA-256 of {which})"
+    return _checked(arrays, files, "custom", note)
+
+
+def _find(folder: Path) -> tuple[Path, dict[str, Path]]:
+    """Return the place in the folder that holds most of the four files, and their paths."""
+    found = {folder / layout: _files_in(folder / layout) for layout in LAYOUTS}
+    place = max(found, key=lambda place: len(found[place]))
+    return place, found[place]
+
+
+def _files_in(place: Path) -> dict[str, Path]:
+    """Return the path of each of the four files, under whichever of its usual names it is there."""
+    paths = {}
+    for name in SHA256:
+        for stem in (name, name.replace("-idx", ".idx")):
+            for path in (place / f"{stem}.gz", place / stem):  # the plain one wins: it is faster
+                if path.is_file():
+                    paths[name] = path
+    return paths
+
+
+def _read_cache() -> tuple[dict[str, Array], list[str]]:
+    """Read what is good in the cache, remove what is not, and return both arrays and complaints."""
+    arrays, problems = {}, []
+    for name, path in _files_in(cache_dir()).items():
+        try:
+            arrays[name] = _canonical(read_idx(path, max_bytes=MAX_DOWNLOAD), name, str(path))
+        except DataError as error:
+            problems.append(f"not used: {error}")
+            with suppress(OSError):  # a read-only cache: refused again the next time
+                path.unlink()
+    return arrays, problems
+
+
+def _download_missing(
+    arrays: dict[str, Array], mirrors: tuple[str, ...], progress: Progress
+) -> str:
+    """Add to `arrays` and the cache what is not there yet; return the mirror that completed it.
+
+    The first failure of a mirror ends its turn, so that being offline costs one try of each.
+    """
+    problems = []
+    for mirror in mirrors:
+        try:
+            for name in SHA256:
+                if name not in arrays:
+                    arrays[name] = _download_one(mirror, name, progress)
+            return mirror
+        except DataError as error:
+            problems.append(str(error))
+    raise DataError(f"no download: {'; '.join(problems)}")
+
+
+def _download_one(mirror: str, name: str, progress: Progress) -> Array:
+    """Download one file into the cache; under its own name only once it is verified."""
+    url = f"{mirror.rstrip('/')}/{name}.gz"
+    path = cache_dir() / f"{name}.gz"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as part:
+            download(url, part, progress)
+            return _canonical(read_stream(part, url, MAX_DOWNLOAD), name, url)
+    except OSError as error:
+        reason = error.strerror or error
+        raise DataError(f"{path.parent}: cannot be written: {reason}") from error
+
+
+def _canonical(array: Array, name: str, file: str) -> Array:
+    """Return the array if it is what MNIST's file of that name holds; else blame `file`."""
+    digest = idx_sha256(array)
+    if digest != SHA256[name]:
+        raise DataError(
+            f"{file}: not the canonical {name}: the SHA-256 of its content is "
+            f"{digest[:12]}..., not {SHA256[name][:12]}..."
+        )
+    return array
+
+
+def _checked(arrays: dict[str, Array], files: dict[str, str], name: str, source: str) -> Mnist:
+    """Return the data once each pair fits together; `files` is what errors call the files."""
+    train = _checked_pair("train", arrays, files)
+    test = _checked_pair("t10k", arrays, files)
+    return Mnist(*train, *test, name=name, source=source)
+
+
+def _checked_pair(
+    part: str, arrays: dict[str, Array], files: dict[str, str]
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Return the images and labels of "train" or "t10k"."""
+    image_name, label_name = f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"
+    images, labels = arrays[image_name], arrays[label_name]
+    image_file, label_file = files[image_name], files[label_name]
+    if images.ndim == 1 and labels.ndim == 3:
+        raise DataError(
+            f"{image_file}: holds labels, and {label_file} holds images: the two are swapped"
+        )
+    if images.dtype != np.uint8 or images.shape[1:] != (28, 28):
+        held = f"{images.dtype} of shape {images.shape}"
+        raise DataError(f"{image_file}: holds {held}; images are uint8 of shape (N, 28, 28)")
+    if labels.dtype != np.uint8 or labels.ndim != 1:
+        held = f"{labels.dtype} of shape {labels.shape}"
+        raise DataError(f"{label_file}: holds {held}; labels are uint8 of shape (N,)")
+    if len(images) == 0:
+        raise DataError(f"{image_file}: holds no images")
+    if len(images) != len(labels):
+        raise DataError(
+            f"{image_file}: holds {len(images):,} images, "
+            f"but {label_file} holds {len(labels):,} labels"
+        )
+    if labels.max() > 9:
+        at = int(np.argmax(labels > 9))
+        raise DataError(f"{label_file}: label {labels[at]} at index {at}; labels are 0 to 9")
+    return images, labels.astype(np.int64)
