@@ -4,8 +4,23 @@ Read `optimizer.py`, then `sgd.py`. An optimizer is two methods on bare ndarrays
 `update`; to add one, write those two and name it here.
 """
 
-from tinygrad_mnist.optim.adam import Adam, AdamW
+from tinygrad_mnist.optim.adam import Adam, Adamax, AdamW, NAdam, RAdam
+from tinygrad_mnist.optim.adaptive import Adadelta, Adagrad, RMSprop, Rprop
+from tinygrad_mnist.optim.lbfgs import LBFGS
 from tinygrad_mnist.optim.optimizer import Optimizer
 from tinygrad_mnist.optim.sgd import SGD
 
-__all__ = ["SGD", "Adam", "AdamW", "Optimizer"]
+__all__ = [
+    "LBFGS",
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "NAdam",
+    "Optimizer",
+    "RAdam",
+    "RMSprop",
+    "Rprop",
+]

@@ -13,6 +13,7 @@ from tinygrad_mnist.optim.optimizer import (
     Group,
     Optimizer,
     State,
+    average,
     counter,
     descent,
     number,
@@ -152,14 +153,6 @@ class AdamW(Adam):
         )
 
 
-def decay(group: Group, p: Array, g: Array, state: State, lr: float) -> Array:
-    """Weight decay in the gradient or, decoupled, in the parameter itself; returns the gradient."""
-    if not group["decoupled_weight_decay"]:
-        return descent(group, p, g, state)
-    np.multiply(p, 1 - lr * number(group["weight_decay"]), out=p)
-    return descent({**group, "weight_decay": 0.0}, p, g, state)
-
-
 def _add_scaled(mean: Array, x: Array, weight: float, out: Array) -> None:
     np.add(mean, x if weight == 1 else np.multiply(x, weight, out=out), out=mean)
 
@@ -183,3 +176,216 @@ def _rescale(group: Group, p: Array, state: State) -> tuple[float, float]:
                 np.divide(mean, scale, out=state[name], casting="same_kind")
             state[key][...] = scale
     return scales
+
+
+def decay(group: Group, p: Array, g: Array, state: State, lr: float) -> Array:
+    """Weight decay in the gradient or, decoupled, in the parameter itself; returns the gradient."""
+    if not group["decoupled_weight_decay"]:
+        return descent(group, p, g, state)
+    np.multiply(p, 1 - lr * number(group["weight_decay"]), out=p)
+    return descent({**group, "weight_decay": 0.0}, p, g, state)
+
+
+class Adamax(Optimizer):
+    """p = p - lr m̂ / u with u = max(β₂u, |g| + eps): Adam in the infinity norm.
+
+    m is Adam's. Kingma and Ba (2015), section 7.1; PyTorch's arguments.
+    Raises ValueError for a setting out of its range.
+
+    >>> import tinygrad_mnist as tg
+    >>> w = tg.tensor([1.0, -3.0], requires_grad=True)
+    >>> optimizer = Adamax([w], lr=0.5)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w
+    tensor([ 0.5, -2.5], requires_grad=True)
+    """
+
+    elementwise = True
+
+    def __init__(
+        self,
+        params: Any,
+        lr: Any = 2e-3,
+        betas: tuple[Any, Any] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        *,
+        maximize: bool = False,
+        **implementation: Any,
+    ) -> None:
+        """See the class."""
+        defaults = {
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "maximize": maximize,
+        }
+        super().__init__(params, defaults, **implementation)
+
+    def init_state(self, group: Group, p: Array) -> State:
+        """The mean of gradients and the decaying maximum of their size."""
+        return {"step": counter(), "exp_avg": np.zeros_like(p), "exp_inf": np.zeros_like(p)}
+
+    def update(self, group: Group, p: Array, g: Array, state: State) -> None:
+        """See the class."""
+        t = tick(state)
+        beta1, beta2 = map(number, group["betas"])
+        m, u, out = state["exp_avg"], state["exp_inf"], scratch(state, "_s", p)
+        g = descent(group, p, g, state)
+        average(m, g, beta1, out)
+        np.abs(g, out=out)
+        np.add(out, number(group["eps"]), out=out)
+        np.multiply(u, beta2, out=u)
+        np.maximum(u, out, out=u)
+        np.divide(m, u, out=out)
+        np.multiply(out, number(group["lr"]) / (1 - beta1**t), out=out)
+        np.subtract(p, out, out=p)
+
+
+class NAdam(Optimizer):
+    """Adam with Nesterov's look ahead (Dozat, 2016).
+
+    p = p - lr ((1 - μₜ) g / (1 - ∏μ) + μₜ₊₁ m / (1 - μₜ₊₁∏μ)) / (√v̂ + eps), with Adam's m and v̂ and
+    μₜ = β₁(1 - 0.96^(t momentum_decay) / 2). PyTorch's arguments.
+    Raises ValueError for a setting out of its range.
+
+    >>> import tinygrad_mnist as tg
+    >>> w = tg.tensor([1.0], requires_grad=True)
+    >>> optimizer = NAdam([w], lr=0.5)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.item() < 0.6
+    True
+    """
+
+    elementwise = True
+    counters = frozenset({"step", "mu_product"})
+
+    def __init__(
+        self,
+        params: Any,
+        lr: Any = 2e-3,
+        betas: tuple[Any, Any] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        momentum_decay: float = 4e-3,
+        decoupled_weight_decay: bool = False,
+        *,
+        maximize: bool = False,
+        **implementation: Any,
+    ) -> None:
+        """See the class."""
+        defaults = {
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "momentum_decay": momentum_decay,
+            "decoupled_weight_decay": decoupled_weight_decay,
+            "maximize": maximize,
+        }
+        super().__init__(params, defaults, **implementation)
+
+    def init_state(self, group: Group, p: Array) -> State:
+        """Both means, and the product of all μ so far."""
+        return {
+            "step": counter(),
+            "mu_product": np.ones((), np.float32),
+            "exp_avg": np.zeros_like(p),
+            "exp_avg_sq": np.zeros_like(p),
+        }
+
+    def update(self, group: Group, p: Array, g: Array, state: State) -> None:
+        """See the class."""
+        t, lr, slowing = tick(state), number(group["lr"]), number(group["momentum_decay"])
+        beta1, beta2 = map(number, group["betas"])
+        mu, ahead = (beta1 * (1 - 0.5 * 0.96 ** (n * slowing)) for n in (t, t + 1))
+        state["mu_product"] *= mu
+        product = float(state["mu_product"])
+
+        g = decay(group, p, g, state, lr)
+        m, v, out, root = *means(state, g, beta1, beta2, p), scratch(state, "_root", p)
+        np.multiply(v, 1 / (1 - beta2**t), out=root)
+        np.sqrt(root, out=root)
+        np.add(root, number(group["eps"]), out=root)
+        for x, weight in ((g, (1 - mu) / (1 - product)), (m, ahead / (1 - product * ahead))):
+            np.multiply(x, lr * weight, out=out)
+            np.divide(out, root, out=out)
+            np.subtract(p, out, out=p)
+
+
+class RAdam(Optimizer):
+    """Adam that waits until the variance of its step is known (Liu et al., 2020).
+
+    With ρ∞ = 2/(1 - β₂) - 1 and ρₜ = ρ∞ - 2tβ₂ᵗ/(1 - β₂ᵗ), the step is lr m̂ while ρₜ <= 5, then
+    lr m̂ r / (√v̂ + eps / √(1 - β₂ᵗ)) with r² = (ρₜ-4)(ρₜ-2)ρ∞ / ((ρ∞-4)(ρ∞-2)ρₜ).
+    PyTorch's arguments. Raises ValueError for a setting out of its range.
+
+    >>> import tinygrad_mnist as tg
+    >>> w = tg.tensor([1.0], requires_grad=True)
+    >>> optimizer = RAdam([w], lr=0.25)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.item()
+    0.5
+    """
+
+    elementwise = True
+
+    def __init__(
+        self,
+        params: Any,
+        lr: Any = 1e-3,
+        betas: tuple[Any, Any] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        decoupled_weight_decay: bool = False,
+        *,
+        maximize: bool = False,
+        **implementation: Any,
+    ) -> None:
+        """See the class."""
+        defaults = {
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "decoupled_weight_decay": decoupled_weight_decay,
+            "maximize": maximize,
+        }
+        super().__init__(params, defaults, **implementation)
+
+    def init_state(self, group: Group, p: Array) -> State:
+        """Both means."""
+        return {"step": counter(), "exp_avg": np.zeros_like(p), "exp_avg_sq": np.zeros_like(p)}
+
+    def update(self, group: Group, p: Array, g: Array, state: State) -> None:
+        """See the class."""
+        t, lr = tick(state), number(group["lr"])
+        beta1, beta2 = map(number, group["betas"])
+        g = decay(group, p, g, state, lr)
+        m, v, out = means(state, g, beta1, beta2, p)
+        size, rest = lr / (1 - beta1**t), 1 - beta2**t
+        longest = 2 / (1 - beta2) - 1
+        rho = longest - 2 * t * beta2**t / rest
+        if rho > 5:
+            size *= math.sqrt(
+                rest * (rho - 4) * (rho - 2) * longest / ((longest - 4) * (longest - 2) * rho)
+            )
+            np.sqrt(v, out=out)
+            np.add(out, number(group["eps"]), out=out)
+            m = np.divide(m, out, out=out)
+        np.multiply(m, size, out=out)
+        np.subtract(p, out, out=p)
+
+
+def means(
+    state: State, g: Array, beta1: float, beta2: float, p: Array
+) -> tuple[Array, Array, Array]:
+    """Take g into the decaying means of g and of g²; returns both, and a scratch buffer."""
+    m, v, out = state["exp_avg"], state["exp_avg_sq"], scratch(state, "_s", p)
+    average(m, g, beta1, out)
+    average(v, np.multiply(g, g, out=out), beta2, out)
+    return m, v, out

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import writes
-from tinygrad_mnist.autograd.modes import enable_grad
+from tinygrad_mnist.autograd.modes import MODES, current, enable_grad
 from tinygrad_mnist.autograd.tensor import Tensor, unwrap, wrap
 
 Array = np.ndarray[Any, Any]
@@ -114,6 +114,8 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
         self.stepped = True
+        if MODES and (tape := current().tape) is not None:
+            tape.effect(self._apply, self)
         self._apply()
         return loss
 
@@ -259,8 +261,7 @@ class Optimizer:
                 "loaded state dict contains a parameter group that doesn't match the size of "
                 f"optimizer's group: {saved_counts} parameters, the optimizer has {counts}"
             )
-        for group in saved_groups:
-            check_settings(group)
+        saved_groups = [self._completed(group) for group in saved_groups]
         numbers = [number for group in saved_groups for number in group["params"]]
         groups = [group for group in saved_groups for _ in group["params"]]
         owners = dict(zip(numbers, zip(groups, self._parameters(), strict=True), strict=True))
@@ -283,6 +284,17 @@ class Optimizer:
             group.clear()  # the dict stays the same one: others may hold it
             group.update(names | _copied(saved))
             group["params"] = params
+
+    def _completed(self, saved: Group) -> Group:
+        """Saved settings, checked; switches that an older version did not know are added."""
+        for key, default in self.defaults.items():
+            if key not in saved and not isinstance(default, bool):
+                raise ValueError(
+                    f"loaded state dict has no {key!r}, which {type(self).__name__} needs; was it "
+                    "saved by another kind of optimizer?"
+                )
+        check_settings(saved)
+        return {**self.defaults, **saved}
 
     def import_state(self, group: Group, p: Array, saved: State) -> State:
         """Saved state as it is kept: copies, as ndarrays if there is an `update`, else Tensors."""
@@ -334,7 +346,7 @@ def scratch(state: State, key: str, like: Array) -> Array:
 
 def descent(group: Group, p: Array, g: Array, state: State) -> Array:
     """The gradient to descend: g + weight_decay p, and -g in place of g to maximize."""
-    decay, maximize = number(group["weight_decay"]), group["maximize"]
+    decay, maximize = number(group.get("weight_decay", 0.0)), group["maximize"]
     if not decay and not maximize:
         return g
     out = scratch(state, "_g", p)
