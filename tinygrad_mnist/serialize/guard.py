@@ -35,12 +35,15 @@ class UnsafeFileError(FormatError):
     """The file asks for something that plain data does not need: a call, a name, endless memory."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Span:
     """Bytes that stay in the file until they are wanted."""
 
     start: int
     size: int
+
+    def __repr__(self) -> str:
+        return f"<{self.size} bytes>"
 
 
 class Machine:
@@ -60,13 +63,15 @@ class Machine:
     def run(self) -> object:
         """The one object in the file, which must end where the pickle ends."""
         self.file.seek(0)
+        act_on = self.ops.get
         for _ in range(MAX_OPCODES):
             opcode = self.take(1)
             if opcode == pickle.STOP:
                 return self.result()
-            if opcode not in self.ops:
+            act = act_on(opcode)
+            if act is None:
                 self.refuse(f"opcode {opcode_name(opcode)}, which plain data does not need")
-            self.ops[opcode](self)
+            act(self)
         self.refuse(f"more than {MAX_OPCODES:,} opcodes; long sequences belong in arrays")
 
     def result(self) -> object:
