@@ -44,7 +44,7 @@ def walk(
     owned: set[AnyNode] = set()  # whose cotangent is an array that nobody else holds
     roots = [node for node, _ in seeds]
     useful = None if wanted is None else leading_to(wanted, roots)
-    tape, watch = current().tape, current().anomaly
+    tape, watch = current().tape, current().watch
     for node, g in seeds:
         push(node, g, None, heap, cotangents, owned)
     while heap:
@@ -73,9 +73,10 @@ def walk(
         for parent, rule in zip(node.parents, node.op.rules, strict=False):
             if parent is not None and (useful is None or parent in useful):
                 gi = rule(g, frame, parent.shape, i)
-                if watch:
-                    raise_if_not_finite(node, gi, g)
-                push(parent, gi, g, heap, cotangents, owned)
+                if watch is not None:
+                    watch.gave(node, gi, g)
+                if gi is not None:
+                    push(parent, gi, g, heap, cotangents, owned)
             i += 1
         if not retain and saved:
             node.saved = None
@@ -211,21 +212,6 @@ def check_unwritten(node: Node, saved: Sequence[Any], roots: Sequence[AnyNode]) 
                     "written in place through another Tensor; its gradient would be wrong. Take "
                     "the view after the write, or write out of place."
                 )
-
-
-def raise_if_not_finite(node: Node, gi: Any, g: Any) -> None:
-    """Anomaly detection: name the op, and the line that made it, of the first bad gradient."""
-    bad = ~np.isfinite(unwrap(gi))
-    if not bad.any():
-        return
-    index = tuple(int(i) for i in np.argwhere(bad)[0])
-    value = unwrap(gi)[index]
-    made = getattr(node, "trace", "(made before detect_anomaly was entered)")
-    raise RuntimeError(
-        f"{node.name()} returned {value} at index {index} of a gradient of shape "
-        f"{list(gi.shape)} (incoming gradient of shape {list(g.shape)}). "
-        f"The call was made here:\n{made}"
-    )
 
 
 def backward(

@@ -34,11 +34,24 @@ class Tape(Protocol):
     def walked(self, node: Any) -> None:
         """Backward went through this node."""
 
+    def module(self, module: Any) -> None:
+        """A module was called, and its settings relied on."""
+
     def written(self, tensor: Any, value: Any) -> None:
         """The Tensor `value` was copied into the memory of `tensor`."""
 
     def effect(self, run: Callable[[], object], subject: Any) -> None:
         """`run()` was called for what it does, for example one optimizer's step."""
+
+
+class Watch(Protocol):
+    """What wants to look at each recorded call and at each gradient: see `anomaly.py`."""
+
+    def called(self, node: Any) -> None:
+        """This node has just been recorded."""
+
+    def gave(self, node: Any, gradient: Any, incoming: Any) -> None:
+        """A rule of this node made `gradient` (None: nothing) of `incoming`."""
 
 
 # Bumped whenever what a captured program relies on may have changed: a Tensor's memory swapped,
@@ -51,7 +64,7 @@ class Mode(NamedTuple):
 
     grad: bool = True
     tape: Tape | None = None
-    anomaly: bool = False
+    watch: Watch | None = None
 
 
 DEFAULT = Mode()

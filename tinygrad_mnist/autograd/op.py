@@ -48,6 +48,7 @@ class Op:
         self.name = kernel.__name__
         self.residual = dict(residual or {})
         self.params, self.keywords, self.variadic = _signature(kernel, list(rules))
+        self.defaults = {k: v for k, v in _defaults(kernel).items() if k in self.keywords}
         self.promotes = isinstance(kernel, np.ufunc) and kernel.signature is None
         self._check(rules)
         self._places = {p: i for i, p in enumerate((*self.params, "y", *self.residual))}
@@ -95,10 +96,10 @@ class Op:
                 return lambda g, saved, shape, i: rule(g, *pick(saved))
         if names == ("shape",):
             return lambda g, saved, shape, i: rule(g, shape)
-        places_of = dict(self._places)
+        places_of, defaults = dict(self._places), self.defaults
 
         def general(g: Any, saved: Sequence[Any], shape: tuple[int, ...], i: int) -> Any:
-            given = {"shape": shape, "i": i, **((saved[-1] if saved else None) or {})}
+            given = {**defaults, "shape": shape, "i": i, **((saved[-1] if saved else None) or {})}
             return rule(g, *(given[n] if n in given else saved[places_of[n]] for n in names))
 
         return general
@@ -131,7 +132,7 @@ class Op:
 
     def rebuild(self, inputs: Sequence[Any], saved: Sequence[Any]) -> Iterator[Any]:
         """The kept residuals, computed again from inputs that are attached to the graph."""
-        known = dict(zip(self.params, inputs, strict=True)) | (saved[-1] or {})
+        known = dict(zip(self.params, inputs, strict=True)) | self.defaults | (saved[-1] or {})
         for place, (name, definition) in enumerate(self.residual.items(), len(self.params) + 1):
             if saved[place] is None:
                 yield None
@@ -171,6 +172,14 @@ def _signature(
             positional.append(name)
     keywords = [name for name in keywords if name != "out"]
     return tuple(positional), tuple(keywords), variadic
+
+
+def _defaults(kernel: Kernel) -> dict[str, Any]:
+    """What the kernel's keywords are when a call leaves them out."""
+    if isinstance(kernel, np.ufunc):
+        return {}
+    parameters = inspect.signature(kernel).parameters.values()
+    return {p.name: p.default for p in parameters if p.default is not p.empty}
 
 
 def _describe(arg: Any) -> str:
@@ -374,15 +383,13 @@ def record(
 
 
 def special(it: Op, args: tuple[Any, ...], kw: dict[str, Any]) -> Tensor:
-    """A call while some thread is in a mode of its own: no grad, a tape, or anomaly detection."""
+    """A call while some thread is in a mode of its own: no grad, a tape, or a watch."""
     mode = MODES.get(get_ident())
     if mode is None:
         return record(it, args, kw)
     if it.promotes:
         args = promote(it.kernel, args)
     out = record(it, args, kw, mode.grad, mode.tape)
-    if mode.anomaly and out._node is not None:
-        import traceback
-
-        out._node.trace = "".join(traceback.format_stack()[:-2])  # type: ignore[union-attr]
+    if mode.watch is not None and out._node is not None:
+        mode.watch.called(out._node)
     return out
