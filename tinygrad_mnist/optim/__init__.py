@@ -4,6 +4,7 @@ Read `optimizer.py`, then `sgd.py`. An optimizer is two methods on bare ndarrays
 `update`; to add one, write those two and name it here.
 """
 
+from tinygrad_mnist.optim import lr_scheduler
 from tinygrad_mnist.optim.adam import Adam, Adamax, AdamW, NAdam, RAdam
 from tinygrad_mnist.optim.adaptive import Adadelta, Adagrad, RMSprop, Rprop
 from tinygrad_mnist.optim.lbfgs import LBFGS
@@ -23,4 +24,5 @@ __all__ = [
     "RAdam",
     "RMSprop",
     "Rprop",
+    "lr_scheduler",
 ]

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.tensor import unwrap, wrap
-from tinygrad_mnist.optim.optimizer import (
+from tinygrad_mnist.optim.optimizer import Optimizer
+from tinygrad_mnist.optim.pieces import (
     Array,
     Group,
-    Optimizer,
     State,
     average,
     counter,
@@ -59,16 +59,11 @@ class Adam(Optimizer):
         decoupled_weight_decay: bool = False,
         **implementation: Any,
     ) -> None:
-        """See the class."""
         defaults = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "amsgrad": amsgrad,
-            "maximize": maximize,
+            "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,
+            "amsgrad": amsgrad, "maximize": maximize,
             "decoupled_weight_decay": decoupled_weight_decay,
-        }
+        }  # fmt: skip
         super().__init__(params, defaults, **implementation)
 
     def init_state(self, group: Group, p: Array) -> State:
@@ -139,7 +134,6 @@ class AdamW(Adam):
         maximize: bool = False,
         **implementation: Any,
     ) -> None:
-        """See `Adam`."""
         super().__init__(
             params,
             lr,
@@ -214,14 +208,10 @@ class Adamax(Optimizer):
         maximize: bool = False,
         **implementation: Any,
     ) -> None:
-        """See the class."""
         defaults = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
+            "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,
             "maximize": maximize,
-        }
+        }  # fmt: skip
         super().__init__(params, defaults, **implementation)
 
     def init_state(self, group: Group, p: Array) -> State:
@@ -229,7 +219,6 @@ class Adamax(Optimizer):
         return {"step": counter(), "exp_avg": np.zeros_like(p), "exp_inf": np.zeros_like(p)}
 
     def update(self, group: Group, p: Array, g: Array, state: State) -> None:
-        """See the class."""
         t = tick(state)
         beta1, beta2 = map(number, group["betas"])
         m, u, out = state["exp_avg"], state["exp_inf"], scratch(state, "_s", p)
@@ -276,16 +265,11 @@ class NAdam(Optimizer):
         maximize: bool = False,
         **implementation: Any,
     ) -> None:
-        """See the class."""
         defaults = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "momentum_decay": momentum_decay,
-            "decoupled_weight_decay": decoupled_weight_decay,
+            "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,
+            "momentum_decay": momentum_decay, "decoupled_weight_decay": decoupled_weight_decay,
             "maximize": maximize,
-        }
+        }  # fmt: skip
         super().__init__(params, defaults, **implementation)
 
     def init_state(self, group: Group, p: Array) -> State:
@@ -298,7 +282,6 @@ class NAdam(Optimizer):
         }
 
     def update(self, group: Group, p: Array, g: Array, state: State) -> None:
-        """See the class."""
         t, lr, slowing = tick(state), number(group["lr"]), number(group["momentum_decay"])
         beta1, beta2 = map(number, group["betas"])
         mu, ahead = (beta1 * (1 - 0.5 * 0.96 ** (n * slowing)) for n in (t, t + 1))
@@ -346,15 +329,10 @@ class RAdam(Optimizer):
         maximize: bool = False,
         **implementation: Any,
     ) -> None:
-        """See the class."""
         defaults = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "decoupled_weight_decay": decoupled_weight_decay,
-            "maximize": maximize,
-        }
+            "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,
+            "decoupled_weight_decay": decoupled_weight_decay, "maximize": maximize,
+        }  # fmt: skip
         super().__init__(params, defaults, **implementation)
 
     def init_state(self, group: Group, p: Array) -> State:
@@ -362,7 +340,6 @@ class RAdam(Optimizer):
         return {"step": counter(), "exp_avg": np.zeros_like(p), "exp_avg_sq": np.zeros_like(p)}
 
     def update(self, group: Group, p: Array, g: Array, state: State) -> None:
-        """See the class."""
         t, lr = tick(state), number(group["lr"])
         beta1, beta2 = map(number, group["betas"])
         g = decay(group, p, g, state, lr)

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.optim.optimizer import (
+from tinygrad_mnist.optim.optimizer import Optimizer
+from tinygrad_mnist.optim.pieces import (
     Array,
     Group,
-    Optimizer,
     State,
     average,
     counter,
@@ -49,15 +49,10 @@ class Adagrad(Optimizer):
         maximize: bool = False,
         **implementation: Any,
     ) -> None:
-        """See the class."""
         defaults = {
-            "lr": lr,
-            "lr_decay": lr_decay,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "initial_accumulator_value": initial_accumulator_value,
-            "maximize": maximize,
-        }
+            "lr": lr, "lr_decay": lr_decay, "eps": eps, "weight_decay": weight_decay,
+            "initial_accumulator_value": initial_accumulator_value, "maximize": maximize,
+        }  # fmt: skip
         super().__init__(params, defaults, **implementation)
 
     def init_state(self, group: Group, p: Array) -> State:
@@ -66,7 +61,6 @@ class Adagrad(Optimizer):
         return {"step": counter(), "sum": np.full_like(p, start)}
 
     def update(self, group: Group, p: Array, g: Array, state: State) -> None:
-        """See the class."""
         lr = number(group["lr"]) / (1 + (tick(state) - 1) * number(group["lr_decay"]))
         g = descent(group, p, g, state)
         total, out = state["sum"], scratch(state, "_s", p)
@@ -106,14 +100,9 @@ class Adadelta(Optimizer):
         maximize: bool = False,
         **implementation: Any,
     ) -> None:
-        """See the class."""
         defaults = {
-            "lr": lr,
-            "rho": rho,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "maximize": maximize,
-        }
+            "lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay, "maximize": maximize,
+        }  # fmt: skip
         super().__init__(params, defaults, **implementation)
 
     def init_state(self, group: Group, p: Array) -> State:
@@ -121,7 +110,6 @@ class Adadelta(Optimizer):
         return {"step": counter(), "square_avg": np.zeros_like(p), "acc_delta": np.zeros_like(p)}
 
     def update(self, group: Group, p: Array, g: Array, state: State) -> None:
-        """See the class."""
         tick(state)
         rho, eps = number(group["rho"]), number(group["eps"])
         g = descent(group, p, g, state)
@@ -168,16 +156,10 @@ class RMSprop(Optimizer):
         maximize: bool = False,
         **implementation: Any,
     ) -> None:
-        """See the class."""
         defaults = {
-            "lr": lr,
-            "momentum": momentum,
-            "alpha": alpha,
-            "eps": eps,
-            "centered": centered,
-            "weight_decay": weight_decay,
-            "maximize": maximize,
-        }
+            "lr": lr, "momentum": momentum, "alpha": alpha, "eps": eps, "centered": centered,
+            "weight_decay": weight_decay, "maximize": maximize,
+        }  # fmt: skip
         super().__init__(params, defaults, **implementation)
 
     def init_state(self, group: Group, p: Array) -> State:
@@ -188,7 +170,6 @@ class RMSprop(Optimizer):
         return {"step": counter(), **{name: np.zeros_like(p) for name in names}}
 
     def update(self, group: Group, p: Array, g: Array, state: State) -> None:
-        """See the class."""
         tick(state)
         alpha, lr, momentum = map(number, (group["alpha"], group["lr"], group["momentum"]))
         g = descent(group, p, g, state)
@@ -238,13 +219,9 @@ class Rprop(Optimizer):
         maximize: bool = False,
         **implementation: Any,
     ) -> None:
-        """See the class."""
         defaults = {
-            "lr": lr,
-            "etas": etas,
-            "step_sizes": step_sizes,
-            "maximize": maximize,
-        }
+            "lr": lr, "etas": etas, "step_sizes": step_sizes, "maximize": maximize,
+        }  # fmt: skip
         super().__init__(params, defaults, **implementation)
 
     def init_state(self, group: Group, p: Array) -> State:
@@ -253,7 +230,6 @@ class Rprop(Optimizer):
         return {"step": counter(), "prev": np.zeros_like(p), "step_size": sizes}
 
     def update(self, group: Group, p: Array, g: Array, state: State) -> None:
-        """See the class."""
         tick(state)
         prev, sizes, out = state["prev"], state["step_size"], scratch(state, "_s", p)
         g = descent(group, p, g, state)

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from tinygrad_mnist.autograd.tensor import Tensor
-from tinygrad_mnist.optim.optimizer import Array, Group, Optimizer, State
+from tinygrad_mnist.optim.optimizer import Optimizer
+from tinygrad_mnist.optim.pieces import Array, Group, State
 
 Cut = Callable[[Array], list[Array]]
 

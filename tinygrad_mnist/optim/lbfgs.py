@@ -11,7 +11,8 @@ import numpy as np
 from tinygrad_mnist.autograd import writes
 from tinygrad_mnist.autograd.modes import current, enable_grad
 from tinygrad_mnist.autograd.tensor import unwrap
-from tinygrad_mnist.optim.optimizer import Array, Closure, Group, Optimizer, State, number
+from tinygrad_mnist.optim.optimizer import Closure, Optimizer
+from tinygrad_mnist.optim.pieces import Array, Group, State, number
 
 
 class Point(NamedTuple):
@@ -60,18 +61,14 @@ class LBFGS(Optimizer):
         history_size: int = 100,
         line_search_fn: str | None = None,
     ) -> None:
-        """See the class."""
         if line_search_fn not in (None, "strong_wolfe"):
             raise ValueError(f"line_search_fn is None or 'strong_wolfe', not {line_search_fn!r}")
         defaults = {
-            "lr": lr,
-            "max_iter": max_iter,
+            "lr": lr, "max_iter": max_iter,
             "max_eval": max_iter * 5 // 4 if max_eval is None else max_eval,
-            "tolerance_grad": tolerance_grad,
-            "tolerance_change": tolerance_change,
-            "history_size": history_size,
-            "line_search_fn": line_search_fn,
-        }
+            "tolerance_grad": tolerance_grad, "tolerance_change": tolerance_change,
+            "history_size": history_size, "line_search_fn": line_search_fn,
+        }  # fmt: skip
         super().__init__(params, defaults)
 
     def add_param_group(self, param_group: Group) -> None:
@@ -208,7 +205,7 @@ def strong_wolfe(
     """A point on the line where the loss is well below the start and the slope nearly flat.
 
     `at(t)` evaluates the line; `start` is t = 0, with a negative slope. Sufficient decrease:
-    loss <= start + c1 t slope; curvature: |slope| <= -c2 start slope. After `max_steps` more points,
+    loss <= start + c1 t slope; curvature: |slope| <= -c2 start slope. After `max_steps` more,
     or once the bracket is narrower than `narrow`, it is the best point so far.
     """
 

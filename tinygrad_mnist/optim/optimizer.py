@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -18,20 +17,15 @@ import numpy as np
 from tinygrad_mnist.autograd import writes
 from tinygrad_mnist.autograd.modes import MODES, current, enable_grad
 from tinygrad_mnist.autograd.tensor import Tensor, unwrap, wrap
+from tinygrad_mnist.optim.checks import (
+    check_implementation,
+    check_parameter,
+    check_settings,
+    drop_duplicates,
+)
+from tinygrad_mnist.optim.pieces import Array, Group, State, number
 
-Array = np.ndarray[Any, Any]
-Group = dict[str, Any]
-State = dict[str, Any]
 Closure = Callable[[], Any]
-
-# They choose among PyTorch's implementations of one formula; NumPy has one.
-_IMPLEMENTATIONS = frozenset({"foreach", "fused", "capturable"})
-
-_WORDS = {"lr": "learning rate", "eps": "epsilon value"}
-_NOT_NEGATIVE = (
-    "lr", "eps", "momentum", "weight_decay", "lr_decay", "momentum_decay", "alpha",
-    "initial_accumulator_value",
-)  # fmt: skip
 
 
 class Optimizer:
@@ -68,7 +62,7 @@ class Optimizer:
 
     def __init__(self, params: Any, defaults: Group, **implementation: Any) -> None:
         """Put `params` into groups; each takes the settings it does not name from `defaults`."""
-        _check_implementation(type(self).__name__, implementation)
+        check_implementation(type(self).__name__, implementation)
         if isinstance(params, Tensor) or not isinstance(params, Iterable):
             raise TypeError(
                 "params argument given to the optimizer should be an iterable of Tensors or dicts, "
@@ -199,10 +193,10 @@ class Optimizer:
         if pairs:
             group["param_names"] = [pair[0] for pair in pairs]
         for p in params:
-            _check_parameter(p)
+            check_parameter(p)
         check_settings(group)
         self._check_against_groups(group)
-        _drop_duplicates(group)
+        drop_duplicates(group)
         self.param_groups.append(group)
 
     def _check_against_groups(self, group: Group) -> None:
@@ -309,113 +303,10 @@ class Optimizer:
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
-        for number, group in enumerate(self.param_groups):
-            lines.append(f"Parameter Group {number}")
+        for place, group in enumerate(self.param_groups):
+            lines.append(f"Parameter Group {place}")
             lines += [f"    {key}: {group[key]}" for key in sorted(group) if key != "params"]
         return "\n".join([*lines, ")"])
-
-
-# What updates are written with
-
-
-def number(value: Any) -> float:
-    """A setting or a counter as a Python float, also when it is a Tensor of one element."""
-    value = unwrap(value)
-    return float(value.item() if isinstance(value, np.ndarray) else value)
-
-
-def counter() -> Array:
-    """A step count: 0-d and float32, as PyTorch keeps it."""
-    return np.zeros((), np.float32)
-
-
-def tick(state: State) -> float:
-    """Count one more step, and return the count."""
-    state["step"] += 1
-    return float(state["step"])
-
-
-def scratch(state: State, key: str, like: Array) -> Array:
-    """A buffer as large as `like`, kept in the state so that steps allocate nothing."""
-    buffer = state.get(key)
-    if buffer is None:
-        buffer = state[key] = np.empty_like(like)
-    assert isinstance(buffer, np.ndarray)
-    return buffer
-
-
-def descent(group: Group, p: Array, g: Array, state: State) -> Array:
-    """The gradient to descend: g + weight_decay p, and -g in place of g to maximize."""
-    decay, maximize = number(group.get("weight_decay", 0.0)), group["maximize"]
-    if not decay and not maximize:
-        return g
-    out = scratch(state, "_g", p)
-    if not decay:
-        return np.negative(g, out=out)
-    np.multiply(p, decay, out=out)
-    return np.subtract(out, g, out=out) if maximize else np.add(out, g, out=out)
-
-
-def average(mean: Array, x: Array, decay: float, out: Array) -> None:
-    """mean = decay mean + (1 - decay) x, in place; `out` is scratch and may be x."""
-    np.multiply(x, 1 - decay, out=out)
-    np.multiply(mean, decay, out=mean)
-    np.add(mean, out, out=mean)
-
-
-def check_settings(group: Group) -> None:
-    """Raise ValueError for a setting out of its range."""
-    lr = unwrap(group.get("lr", 0.0))
-    if isinstance(lr, np.ndarray) and lr.size != 1:
-        raise ValueError(f"Tensor lr must be 1-element, not {lr.shape}")
-    for key in _NOT_NEGATIVE:
-        value = group.get(key, 0.0)
-        if not isinstance(value, (tuple, list)) and not number(value) >= 0.0:
-            raise ValueError(f"Invalid {_WORDS.get(key, f'{key} value')}: {value} (0 or more)")
-    for index, beta in enumerate(group.get("betas", ())):
-        if not 0.0 <= number(beta) < 1.0:
-            raise ValueError(f"Invalid beta parameter at index {index}: {beta} (0 to below 1)")
-    if not 0.0 <= number(group.get("rho", 0.0)) <= 1.0:
-        raise ValueError(f"Invalid rho value: {group['rho']} (0 to 1)")
-    minus, plus = group.get("etas", (0.5, 1.2))
-    if not 0.0 < minus < 1.0 < plus:
-        raise ValueError(f"Invalid eta values: {minus}, {plus} (0 < first < 1 < second)")
-
-
-def _check_implementation(name: str, implementation: Group) -> None:
-    if implementation.pop("differentiable", False):
-        raise NotImplementedError(
-            f"{name}(differentiable=True): steps are taken in place and cannot be differentiated; "
-            "write the update with Tensors and autograd.grad(create_graph=True)"
-        )
-    for key in implementation.keys() - _IMPLEMENTATIONS:
-        raise TypeError(f"{name}() got an unexpected keyword argument {key!r}")
-
-
-def _check_parameter(p: Any) -> None:
-    if not isinstance(p, Tensor):
-        raise TypeError(
-            f"optimizer can only optimize Tensors, but one of the params is {type(p).__name__}"
-        )
-    if not p.is_leaf:
-        raise ValueError(
-            f"can't optimize a non-leaf Tensor: this one, of shape {p.shape}, was computed by "
-            f"{p.grad_fn}; optimize what it was computed from, or its .detach()"
-        )
-
-
-def _drop_duplicates(group: Group) -> None:
-    params = group["params"]
-    first = {id(p): place for place, p in reversed(list(enumerate(params)))}
-    if len(first) == len(params):
-        return
-    warnings.warn(
-        "optimizer contains a parameter group with duplicate parameters; each is updated once",
-        stacklevel=4,
-    )
-    for key in ("params", "param_names"):
-        if key in group:
-            group[key] = [group[key][place] for place in sorted(first.values())]
 
 
 def _marking(step: Callable[..., Any]) -> Callable[..., Any]:

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.optim.optimizer import (
+from tinygrad_mnist.optim.optimizer import Optimizer
+from tinygrad_mnist.optim.pieces import (
     Array,
     Group,
-    Optimizer,
     State,
     descent,
     number,
@@ -49,15 +49,10 @@ class SGD(Optimizer):
         maximize: bool = False,
         **implementation: Any,
     ) -> None:
-        """See the class."""
         defaults = {
-            "lr": lr,
-            "momentum": momentum,
-            "dampening": dampening,
-            "weight_decay": weight_decay,
-            "nesterov": nesterov,
-            "maximize": maximize,
-        }
+            "lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay,
+            "nesterov": nesterov, "maximize": maximize,
+        }  # fmt: skip
         super().__init__(params, defaults, **implementation)
 
     def add_param_group(self, param_group: Group) -> None:

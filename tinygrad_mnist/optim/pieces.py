@@ -1,0 +1,58 @@
+"""What updates are written with: settings as numbers, scratch memory, and the shared formulas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.autograd.tensor import unwrap
+
+Array = np.ndarray[Any, Any]
+Group = dict[str, Any]
+State = dict[str, Any]
+
+
+def number(value: Any) -> float:
+    """A setting or a counter as a Python float, also when it is a Tensor of one element."""
+    value = unwrap(value)
+    return float(value.item() if isinstance(value, np.ndarray) else value)
+
+
+def counter() -> Array:
+    """A step count: 0-d and float32, as PyTorch keeps it."""
+    return np.zeros((), np.float32)
+
+
+def tick(state: State) -> float:
+    """Count one more step, and return the count."""
+    state["step"] += 1
+    return float(state["step"])
+
+
+def scratch(state: State, key: str, like: Array) -> Array:
+    """A buffer as large as `like`, kept in the state so that steps allocate nothing."""
+    buffer = state.get(key)
+    if buffer is None:
+        buffer = state[key] = np.empty_like(like)
+    assert isinstance(buffer, np.ndarray)
+    return buffer
+
+
+def descent(group: Group, p: Array, g: Array, state: State) -> Array:
+    """The gradient to descend: g + weight_decay p, and -g in place of g to maximize."""
+    decay, maximize = number(group.get("weight_decay", 0.0)), group["maximize"]
+    if not decay and not maximize:
+        return g
+    out = scratch(state, "_g", p)
+    if not decay:
+        return np.negative(g, out=out)
+    np.multiply(p, decay, out=out)
+    return np.subtract(out, g, out=out) if maximize else np.add(out, g, out=out)
+
+
+def average(mean: Array, x: Array, decay: float, out: Array) -> None:
+    """mean = decay mean + (1 - decay) x, in place; `out` is scratch and may be x."""
+    np.multiply(x, 1 - decay, out=out)
+    np.multiply(mean, decay, out=mean)
+    np.add(mean, out, out=mean)

@@ -1,0 +1,135 @@
+"""What learning-rate schedules share; `lr_scheduler.py` has the schedules."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from typing import Any
+
+from tinygrad_mnist.autograd import writes
+from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.optim.optimizer import Optimizer
+from tinygrad_mnist.optim.pieces import Group, number
+
+
+class LRScheduler:
+    """What all schedules share; a subclass gives the next rates in `get_lr()`.
+
+    In `get_lr`, `last_epoch` is the number of the epoch that begins, `base_lrs` are the rates
+    the optimizer started with, and `self.initial` says that this is the step on construction.
+
+    Raises TypeError if `optimizer` is none, KeyError if `last_epoch` asks to resume and the groups
+    have no `initial_lr`. Warns if `step()` comes before the optimizer's first `step()`.
+
+    >>> import tinygrad_mnist as tg
+    >>> class Halve(LRScheduler):
+    ...     def get_lr(self):
+    ...         return [lr / 2**self.last_epoch for lr in self.base_lrs]
+    >>> optimizer = tg.optim.SGD([tg.tensor([1.0], requires_grad=True)], lr=0.5)
+    >>> scheduler = Halve(optimizer)
+    >>> optimizer.step(), scheduler.step()
+    (None, None)
+    >>> scheduler.get_last_lr()
+    [0.25]
+    """
+
+    initial = False
+
+    def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
+        """Set the rates of the epoch after `last_epoch`; -1 is before the first."""
+        check_optimizer(optimizer)
+        self.optimizer = optimizer
+        for place, group in enumerate(optimizer.param_groups):
+            if last_epoch == -1:
+                group.setdefault("initial_lr", number(group["lr"]))
+            elif "initial_lr" not in group:
+                raise KeyError(
+                    f"param 'initial_lr' is not specified in param_groups[{place}] when resuming "
+                    "scheduler with last_epoch >= 0; load the optimizer's state first"
+                )
+        self.base_lrs = [number(group["initial_lr"]) for group in optimizer.param_groups]
+        self._begin(last_epoch)
+
+    def _begin(self, last_epoch: int = -1) -> None:
+        self._step_count, self.last_epoch = 0, last_epoch
+        self.initial = True
+        try:
+            self._advance()
+        finally:
+            del self.initial
+
+    def _restart(self) -> None:
+        """Begin anew from the first epoch."""
+        for group, lr in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
+            set_lr(group, lr)
+        self._begin()
+
+    def get_lr(self) -> list[float]:
+        """The rates of epoch `last_epoch`, one for each group."""
+        raise NotImplementedError(f"{type(self).__name__} must define get_lr()")
+
+    def step(self) -> None:
+        """Go on to the next epoch."""
+        if self._step_count == 1 and not self.optimizer.stepped:
+            warnings.warn(
+                "Detected call of `lr_scheduler.step()` before `optimizer.step()`: the first "
+                "learning rate of the schedule is never used. Call `optimizer.step()` first.",
+                stacklevel=2,
+            )
+        self._advance()
+
+    def _advance(self) -> None:
+        self._step_count += 1
+        self.last_epoch += 1
+        for group, lr in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
+            set_lr(group, lr)
+        self._last_lr = self._rates()
+
+    def _rates(self) -> list[float]:
+        return [number(group["lr"]) for group in self.optimizer.param_groups]
+
+    def get_last_lr(self) -> list[float]:
+        """The rates set last, one for each group."""
+        return list(self._last_lr)
+
+    def state_dict(self) -> dict[str, Any]:
+        """A copy of everything but the optimizer."""
+        return {k: copy.deepcopy(v) for k, v in self.__dict__.items() if k != "optimizer"}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what `state_dict()` of such a schedule returned; the optimizer's is its own.
+
+        Raises ValueError if it is the state of another kind of schedule.
+        """
+        missing = sorted(self.state_dict().keys() - state_dict.keys())
+        if missing:
+            raise ValueError(f"not the state of a {type(self).__name__}: it lacks {missing}")
+        self.__dict__.update(copy.deepcopy(state_dict))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} epoch {self.last_epoch}: lr {self._last_lr}>"
+
+
+def set_lr(group: Group, lr: float) -> None:
+    """Set a group's rate; a Tensor stays the same Tensor."""
+    if isinstance(group["lr"], Tensor):
+        group["lr"]._data[...] = lr
+        writes.stamp(group["lr"]._data)
+    else:
+        group["lr"] = lr
+
+
+def one_each(optimizer: Optimizer, value: Any, name: str) -> list[Any]:
+    """A list with one value for each group."""
+    n = len(optimizer.param_groups)
+    if not isinstance(value, (list, tuple)):
+        return [value] * n
+    if len(value) != n:
+        raise ValueError(f"expected {n} {name}s, one for each parameter group, got {len(value)}")
+    return list(value)
+
+
+def check_optimizer(optimizer: Any) -> None:
+    """Raise TypeError unless it is an Optimizer."""
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"{type(optimizer).__name__} is not an Optimizer")
