@@ -69,8 +69,10 @@ def walk(
         if tape is not None:
             tape.walked(node)
         frame = lift(node, graph) if lifted else saved
-        i = 0
-        for parent, rule in zip(node.parents, node.op.rules, strict=False):
+        i, rules = 0, node.op.rules
+        if node.op.variadic is not None:
+            rules *= len(node.parents)
+        for parent, rule in zip(node.parents, rules, strict=False):
             if parent is not None and (useful is None or parent in useful):
                 gi = rule(g, frame, parent.shape, i)
                 if watch is not None:
@@ -102,7 +104,7 @@ def push(
         array = unwrap(g)
         if g is not source and type(array) is ndarray and array.base is None and source is not None:
             owned.add(node)
-    elif node in owned and type(g) is ndarray:
+    elif node in owned and type(g) is type(before) is ndarray:
         np.add(before, g, out=before)
     else:
         cotangents[node] = ENGINE_OPS.add(before, g)
