@@ -49,7 +49,9 @@ def cuts(file):
 def assert_all_refused(path, damaged, numpy_pickle=False):
     count = 0
     for count, content in enumerate(damaged, 1):  # noqa: B007
-        path.write_bytes(content)
+        with open(path, "r+b") as file:  # emptying a file first is slow on some disks
+            file.truncate(len(content))
+            file.write(content)
         with pytest.raises(FormatError, match="damaged|version|cut short|not a file that save"):
             load(path, numpy_pickle=numpy_pickle)
     return count
@@ -57,11 +59,11 @@ def assert_all_refused(path, damaged, numpy_pickle=False):
 
 def test_every_flipped_bit_is_found(path):
     size = path.stat().st_size
-    assert assert_all_refused(path, flips(path.read_bytes())) == 8 * size > 2000
+    assert assert_all_refused(path, flips(path.read_bytes())) == 8 * size > 1800
 
 
 def test_every_cut_is_found(path):
-    assert assert_all_refused(path, cuts(path.read_bytes())) > 250
+    assert assert_all_refused(path, cuts(path.read_bytes())) > 200
 
 
 def test_every_byte_left_out_or_put_in_is_found(path):

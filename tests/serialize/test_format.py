@@ -1,6 +1,7 @@
 """The format: files of every version keep loading, and errors say what is wrong."""
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from tests.serialize.same import assert_same
 from tinygrad_mnist.serialize import FormatError, UnsafeFileError, inspect, load, save
+from tinygrad_mnist.serialize.guard import Machine
 
 SAMPLES = Path(__file__).parent / "samples"
 
@@ -53,6 +55,17 @@ def test_committed_files_keep_loading(name):
 
 def test_every_committed_file_is_expected():
     assert {path.name for path in SAMPLES.iterdir()} == set(EXPECTED)
+
+
+def test_the_format_page_tells_how_to_open_a_file_without_this_library(tmp_path, monkeypatch):
+    page = (Path(__file__).parents[2] / "docs" / "format.md").read_text()
+    code = re.search(r"```python\n(import pickle.*?)```", page, re.DOTALL)[1]
+    monkeypatch.chdir(tmp_path)
+    save({"0.weight": np.float32([[1, 2]])}, "model.pkl")
+    found: dict = {}
+    exec(code, found)
+    assert_same(found["weight"].copy(), np.float32([[1, 2]]))
+    assert f"with {len(Machine.ops)} opcodes" in page
 
 
 def test_a_newer_version_is_named(tmp_path):
