@@ -1,0 +1,183 @@
+"""Samplers: in which order the indices of a data set are drawn.
+
+Those here have `order()`, all indices of one epoch as an array, drawn when iteration starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.autograd.tensor import unwrap
+from tinygrad_mnist.ops.random import rng_of
+
+Rows = np.ndarray[Any, np.dtype[np.intp]]
+
+
+class Sampler:
+    """Something to draw indices from: a subclass defines `order()`, or `__iter__` and `__len__`.
+
+    >>> class Backwards(Sampler):
+    ...     def order(self):
+    ...         return np.arange(3)[::-1]
+    >>> list(Backwards())
+    [2, 1, 0]
+    """
+
+    def __init__(self, data_source: Any = None) -> None:
+        """A subclass may call this; nothing is kept."""
+
+    def order(self) -> Rows:
+        """The indices of one epoch."""
+        raise NotImplementedError(f"{type(self).__name__} must define order() or __iter__()")
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.order().tolist())
+
+
+class SequentialSampler(Sampler):
+    """0, 1, 2, ...
+
+    >>> list(SequentialSampler("abc"))
+    [0, 1, 2]
+    """
+
+    def __init__(self, data_source: Sized) -> None:
+        self.data_source = data_source
+
+    def order(self) -> Rows:
+        """0 to the length of the data set."""
+        return np.arange(len(self.data_source))
+
+    def __len__(self) -> int:
+        return len(self.data_source)
+
+
+class RandomSampler(Sampler):
+    """All indices shuffled, or `num_samples` of them; with `replacement`, each drawn anew.
+
+    Random numbers come from `generator`, or from the one that `manual_seed` seeds.
+    Raises ValueError for an empty data set.
+
+    >>> import tinygrad_mnist as tg
+    >>> sorted(RandomSampler("abc", generator=tg.Generator().manual_seed(0)))
+    [0, 1, 2]
+    """
+
+    def __init__(
+        self,
+        data_source: Sized,
+        replacement: bool = False,
+        num_samples: int | None = None,
+        generator: Any = None,
+    ) -> None:
+        self.data_source, self.replacement, self.generator = data_source, replacement, generator
+        self.num_samples = len(data_source) if num_samples is None else num_samples
+        if self.num_samples <= 0:
+            raise ValueError(
+                "num_samples should be a positive integer value, but got "
+                f"num_samples={self.num_samples}"
+                + ("" if len(data_source) else ": the data set is empty")
+            )
+
+    def order(self) -> Rows:
+        """One epoch's indices, drawn now."""
+        n, rng = len(self.data_source), rng_of(self.generator)
+        if self.replacement:
+            return rng.integers(n, size=self.num_samples)
+        rounds = [rng.permutation(n) for _ in range(-(-self.num_samples // n))]
+        return np.concatenate(rounds)[: self.num_samples]
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+
+class SubsetRandomSampler(Sampler):
+    """The given indices, shuffled.
+
+    >>> sorted(SubsetRandomSampler([4, 2]))
+    [2, 4]
+    """
+
+    def __init__(self, indices: Sequence[int], generator: Any = None) -> None:
+        self.indices, self.generator = indices, generator
+
+    def order(self) -> Rows:
+        """One epoch's indices, drawn now."""
+        return rng_of(self.generator).permutation(np.asarray(unwrap(self.indices), np.intp))
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+
+class WeightedRandomSampler(Sampler):
+    """`num_samples` indices, each as likely as its weight says.
+
+    Raises ValueError if too few weights are above zero to draw without replacement.
+
+    >>> list(WeightedRandomSampler([0.0, 1.0], num_samples=3))
+    [1, 1, 1]
+    """
+
+    def __init__(
+        self,
+        weights: Sequence[float],
+        num_samples: int,
+        replacement: bool = True,
+        generator: Any = None,
+    ) -> None:
+        self.weights = np.asarray(unwrap(weights), np.float64)
+        self.num_samples, self.replacement, self.generator = num_samples, replacement, generator
+
+    def order(self) -> Rows:
+        """One epoch's indices, drawn now."""
+        share = self.weights / self.weights.sum()
+        return rng_of(self.generator).choice(
+            len(share), self.num_samples, replace=self.replacement, p=share
+        )
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+
+class BatchSampler(Sampler):
+    """Indices from another sampler, `batch_size` at a time, as lists.
+
+    Raises ValueError when `batch_size` is below 1.
+
+    >>> list(BatchSampler(range(5), batch_size=2, drop_last=False))
+    [[0, 1], [2, 3], [4]]
+    """
+
+    def __init__(self, sampler: Iterable[Any], batch_size: int, drop_last: bool) -> None:
+        if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size <= 0:
+            raise ValueError(
+                f"batch_size should be a positive integer value, but got batch_size={batch_size}"
+            )
+        self.sampler, self.batch_size, self.drop_last = sampler, batch_size, drop_last
+
+    def __iter__(self) -> Iterator[list[Any]]:
+        return chunks(iter(self.sampler), self.batch_size, self.drop_last)
+
+    def arrays(self) -> Iterator[Any]:
+        """As iteration, with arrays for lists where the sampler has an order."""
+        if type(self.sampler).__iter__ is not Sampler.__iter__:
+            return iter(self)
+        order = self.sampler.order()  # type: ignore[attr-defined]
+        stop = len(order) - len(order) % self.batch_size if self.drop_last else len(order)
+        starts = range(0, stop, self.batch_size)
+        return (order[start : start + self.batch_size] for start in starts)
+
+    def __len__(self) -> int:
+        full, rest = divmod(len(self.sampler), self.batch_size)  # type: ignore[arg-type]
+        return full + (rest > 0 and not self.drop_last)
+
+
+def chunks(stream: Iterator[Any], size: int, drop_last: bool) -> Iterator[list[Any]]:
+    """Lists of `size` items each; the last one may be shorter unless `drop_last`."""
+    while chunk := list(islice(stream, size)):
+        if len(chunk) == size or not drop_last:
+            yield chunk
