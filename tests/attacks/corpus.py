@@ -286,13 +286,23 @@ refused(
 )
 refused(
     "refused: opcode",
-    "refused: the same bytes are made into arrays again and again",
+    "refused: the same bytes are used again and again",
     {
+        "one text, 1,000 times bytes": p.EMPTY_LIST
+        + p.MARK
+        + b"".join(
+            part + p.MEMOIZE
+            for part in (p.BINUNICODE + struct.pack("<I", 1 << 20) + b"a" * (1 << 20), ENCODE)
+        )
+        + text("latin1")
+        + p.MEMOIZE
+        + (get(1) + tup(get(0), get(2)) + p.REDUCE) * 1000
+        + p.APPENDS,
         "one buffer, 1,000 arrays": p.EMPTY_LIST
         + p.MARK
         + b"".join(part + p.MEMOIZE for part in (data(bytes(1 << 20)), FROMBUFFER, dtype("u1")))
         + (get(1) + tup(get(0), get(2), tup(number(1 << 20)), text("C")) + p.REDUCE) * 1000
-        + p.APPENDS
+        + p.APPENDS,
     },
 )
 
@@ -405,7 +415,7 @@ refused("refused: dtype ", None, {
     "tensor dtype of fields": tup(text("tensor"), p.EMPTY_LIST, tup(ONE), data(bytes(8))),
 })  # fmt: skip
 NOT_A_SHAPE, TOO_LARGE = "a shape is a tuple of integers >= 0", "more than an array can have"
-LENGTHS = "is [0-9.]+ bytes, not"
+LENGTHS = "is [0-9,]+ bytes, not"
 for what, shape, size, reason in [
     ("(10**12,)", tup(number(10**12)), 4, LENGTHS),
     ("one too many", tup(number(3)), 8, LENGTHS),

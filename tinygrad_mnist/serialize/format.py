@@ -26,6 +26,7 @@ from .guard import (
     Machine,
     Span,
     UnsafeFileError,
+    is_key,
 )
 
 VERSION = 1
@@ -195,7 +196,7 @@ def _encode(value: Any, where: str, depth: int = 0) -> object:
         return value
     if isinstance(value, dict):
         for key in value:
-            if type(key) is not str and not (type(key) is int and abs(key) < 1 << 60):
+            if not is_key(key):
                 raise TypeError(f"{where} has the key {key!r}; keys are str, or int below 2**60")
         return {k: _encode(v, f"{where}[{k!r}]", depth + 1) for k, v in value.items()}
     if type(value) is list:

@@ -119,7 +119,8 @@ class Machine:
     def read(self, span: Span) -> bytes:
         """The bytes of a span, after run()."""
         self.file.seek(span.start)
-        return self.file.read(span.size)
+        self.at = span.start
+        return self.take(span.size)
 
     def push(self, value: object) -> None:
         self.stack.append(value)
@@ -151,8 +152,7 @@ class Machine:
             self.fail("an item is set in something that is not a dict, or has no value")
         target = self.stack[-1]
         for key, value in zip(values[::2], values[1::2], strict=True):
-            if type(key) is not str and not (type(key) is int and abs(key) < 1 << 60):
-                # Larger integers can be chosen to share one hash, and a dict of them takes hours.
+            if not is_key(key):
                 self.fail(f"the dict key {brief(key)}; keys are str, or int below 2**60")
             if key in target:
                 self.fail(f"the dict key {brief(key)} stands there twice")
@@ -178,8 +178,8 @@ class Machine:
         if len(shape) > 32 or itemsize * math.prod(n or 1 for n in shape) >= 1 << 62:
             self.fail(f"shape {brief(shape)} is more than an array can have")
         if size != itemsize * math.prod(shape):
-            need = brief(itemsize * math.prod(shape))
-            self.fail(f"{dtype} of shape {brief(shape)} is {need} bytes, not {size:,}")
+            need = itemsize * math.prod(shape)
+            self.fail(f"{dtype} of shape {brief(shape)} is {need:,} bytes, not {size:,}")
         return dtype, shape
 
     def checked(self, array: np.ndarray) -> np.ndarray:
@@ -187,6 +187,14 @@ class Machine:
         if array.dtype == np.bool_ and array.size and array.view(np.uint8).max() > 1:
             self.fail("a bool tensor holds bytes other than 0 and 1")
         return array
+
+
+def is_key(key: object) -> bool:
+    """Whether dicts in a file may have this key.
+
+    Larger integers can be chosen to share one hash, and a dict of them takes hours to build.
+    """
+    return type(key) is str or (type(key) is int and abs(key) < 1 << 60)
 
 
 def opcode_name(opcode: bytes) -> str:

@@ -61,7 +61,7 @@ class NumpyMachine(Machine):
     def __init__(self, file: io.BufferedIOBase, size: int, name: str) -> None:
         super().__init__(file, size, name)
         self.memo: dict[int, Any] = {}
-        self.used = 0  # bytes turned into arrays: never more than the file has
+        self.used = 0  # bytes made from what may be remembered, and so used again
 
     def blob(self, width: int) -> bytes:
         return self.take(self.number(width))
@@ -108,8 +108,8 @@ class NumpyMachine(Machine):
                 "C" | "F" as order,
             ):
                 self.push(Array(self.array(dtype, shape, data, order)))
-            case Name(name="encode"), (str(text), "latin1") if max(text, default="") <= "\xff":
-                self.push(text.encode("latin1"))
+            case Name(name="encode"), (str(text), "latin1"):
+                self.push(self.latin1(text))
             case Name(name="bytes"), ():
                 self.push(b"")
             case _:
@@ -132,11 +132,22 @@ class NumpyMachine(Machine):
                 self.refuse("a state that NumPy's arrays do not have")
         self.push(target)
 
+    def latin1(self, text: str) -> bytes:
+        self.spend(len(text))
+        try:
+            return text.encode("latin1")
+        except UnicodeEncodeError:
+            self.refuse("a call that NumPy's arrays do not need, of text that is not latin1")
+
+    def spend(self, count: int) -> None:
+        """Account for `count` bytes; NumPy makes bytes of a text, then an array, each once."""
+        self.used += count
+        if self.used > 2 * self.size:
+            self.refuse("the same bytes are used again and again")
+
     def array(self, dtype: Dtype, shape: Any, data: bytes, order: Any = "C") -> np.ndarray:
         name, shape = self.layout(dtype.name, shape, len(data))
-        self.used += len(data)
-        if self.used > self.size:
-            self.refuse("the same bytes are made into arrays again and again")
+        self.spend(len(data))
         stored = np.frombuffer(data, np.dtype(name).newbyteorder(dtype.order))
         return self.checked(stored.reshape(shape, order=order).astype(name, order="K"))
 
