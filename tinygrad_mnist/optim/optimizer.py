@@ -141,9 +141,9 @@ class Optimizer:
             if set_to_none:
                 p.grad = None
             elif p.grad is not None:
-                p.grad = p.grad.detach()
-                p.grad._data[...] = 0
-                writes.stamp(p.grad._data)
+                if p.grad.requires_grad:
+                    p.grad = p.grad.detach()
+                p.grad.zero_()
 
     def missing_gradients(self) -> list[str]:
         """Name the parameters that require a gradient and have none: `step()` skips them.

@@ -71,9 +71,8 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
     def __init__(self, *tensors: Any) -> None:
         if not tensors:
             raise ValueError("TensorDataset needs at least one Tensor")
-        self.tensors: tuple[Any, ...] = tuple(
-            wrap(t) if isinstance(t, np.ndarray) else t for t in tensors
-        )
+        wrapped = (wrap(t) if isinstance(t, np.ndarray) else t for t in tensors)
+        self.tensors: tuple[Any, ...] = tuple(wrapped)
         for t in self.tensors:
             if not isinstance(t, Tensor):
                 raise TypeError(f"TensorDataset takes Tensors or arrays, not {type(t).__name__}")
@@ -195,6 +194,6 @@ def taker(dataset: Any) -> Callable[[Rows], Any] | None:
 
 def take_rows(x: Any, rows: Rows) -> Any:
     """x[rows] as a Tensor on memory of its own."""
-    if isinstance(x, Tensor) and x.requires_grad:
+    if getattr(x, "requires_grad", False):
         return x[rows]
     return wrap(np.take(unwrap(x), rows, axis=0))

@@ -15,6 +15,7 @@ from tinygrad_mnist.utils.data.sampler import (
     BatchSampler,
     RandomSampler,
     SequentialSampler,
+    check_batch_size,
     chunks,
 )
 
@@ -77,16 +78,16 @@ class DataLoader:
             )
         if batch_size is None and drop_last:
             raise ValueError("batch_size=None makes no batches, so drop_last has no meaning")
+        if batch_size is not None:
+            check_batch_size(batch_size)
         self.dataset, self.num_workers, self.generator = dataset, num_workers, generator
         self.batch_size = batch_size if batch_sampler is None else None
         self.drop_last = drop_last
         if not stream and sampler is None and batch_sampler is None:
-            in_order = not shuffle
-            sampler = (
-                SequentialSampler(dataset)
-                if in_order
-                else RandomSampler(dataset, generator=generator)
-            )
+            if shuffle:
+                sampler = RandomSampler(dataset, generator=generator)
+            else:
+                sampler = SequentialSampler(dataset)
         if sampler is not None and batch_size is not None:
             batch_sampler = BatchSampler(sampler, batch_size, drop_last)
         self.sampler, self.batch_sampler = sampler, batch_sampler
@@ -96,11 +97,10 @@ class DataLoader:
     def __iter__(self) -> Iterator[Any]:
         """Start an epoch; its order is drawn here, not at the first batch."""
         if self.batch_sampler is None:
-            samples = (
-                iter(self.dataset)
-                if self.sampler is None
-                else (self.dataset[i] for i in iter(self.sampler))
-            )
+            if self.sampler is None:
+                samples = iter(self.dataset)
+            else:
+                samples = (self.dataset[i] for i in iter(self.sampler))
             if self.batch_size is None:
                 return map(self.collate_fn, samples)
             return map(self.collate_fn, chunks(samples, self.batch_size, self.drop_last))

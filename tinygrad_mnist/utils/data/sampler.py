@@ -153,10 +153,7 @@ class BatchSampler(Sampler):
     """
 
     def __init__(self, sampler: Iterable[Any], batch_size: int, drop_last: bool) -> None:
-        if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size <= 0:
-            raise ValueError(
-                f"batch_size should be a positive integer value, but got batch_size={batch_size}"
-            )
+        check_batch_size(batch_size)
         self.sampler, self.batch_size, self.drop_last = sampler, batch_size, drop_last
 
     def __iter__(self) -> Iterator[list[Any]]:
@@ -164,7 +161,8 @@ class BatchSampler(Sampler):
 
     def arrays(self) -> Iterator[Any]:
         """As iteration, with arrays for lists where the sampler has an order."""
-        if type(self.sampler).__iter__ is not Sampler.__iter__:
+        plain = type(self).__iter__ is BatchSampler.__iter__
+        if not plain or type(self.sampler).__iter__ is not Sampler.__iter__:
             return iter(self)
         order = self.sampler.order()  # type: ignore[attr-defined]
         stop = len(order) - len(order) % self.batch_size if self.drop_last else len(order)
@@ -174,6 +172,14 @@ class BatchSampler(Sampler):
     def __len__(self) -> int:
         full, rest = divmod(len(self.sampler), self.batch_size)  # type: ignore[arg-type]
         return full + (rest > 0 and not self.drop_last)
+
+
+def check_batch_size(batch_size: Any) -> None:
+    """Raise ValueError unless it is a positive integer."""
+    if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size <= 0:
+        raise ValueError(
+            f"batch_size should be a positive integer value, but got batch_size={batch_size}"
+        )
 
 
 def chunks(stream: Iterator[Any], size: int, drop_last: bool) -> Iterator[list[Any]]:
