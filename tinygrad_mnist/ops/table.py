@@ -36,7 +36,7 @@ div = op(np.true_divide, a=lambda g, b: g / b, b=lambda g, y, b: -g * y / b)
 neg = op(np.negative, x=lambda g: -g)
 pow: OpCall = op(
     np.power,
-    a=lambda g, a, b: where(b == 0, 0.0, g * b * pow(a, b - 1)),
+    a=lambda g, a, b: g * b * pow(where((a == 0) & (b == 0), 1.0, a), b - 1),  # 0 * 0^-1 is 0
     b=lambda g, y, a, b: g * y * log(where((a == 0) & (b >= 0), 1.0, a)),
 )
 reciprocal = op(E.reciprocal, x=lambda g, y: -g * y * y)
