@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -102,3 +102,16 @@ def written_since(array: Array, moment: int, until: int | None = None) -> bool:
     return any(
         w.touches(array) for w in since(moment) if until is None or w.moment > until
     )
+
+
+def restamp(array: Array) -> Callable[[], None]:
+    """A function that stamps this very array again, in a tenth of the time of `stamp`."""
+    key = (array.__array_interface__["data"][0], array.shape, array.strides, array.itemsize)
+    written = _Written(array, key, tick())
+
+    def again() -> None:
+        written.moment = _last[0] = tick()
+        WRITES.pop(key, None)
+        WRITES[key] = written
+
+    return again

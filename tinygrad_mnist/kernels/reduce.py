@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.kernels.checks import classes_within
+
 Array = np.ndarray[Any, Any]
 Axis = tuple[int, ...] | None
 
@@ -84,33 +86,41 @@ def log_softmax(x: Array, *, axis: int) -> Array:
     return y
 
 
-def xent(z: Array, t: Array) -> tuple[Array, Array]:
-    """Cross-entropy of each row of logits z (n, c) against its class t (n,); and softmax(z).
+def xent(z: Array, t: Array) -> tuple[Array, Array, Array]:
+    """Cross-entropy of each row of logits z (n, c) against its class t (n,).
+
+    With it come softmax(z) and `hot_index(t)`.
 
     Computed in (classes, batch) layout: reductions over a short last axis are slow in NumPy.
     """
     if z.ndim != 2 or t.shape != z.shape[:1]:
-        raise ValueError(f"logits must be (n, classes) and targets (n,), not {z.shape} and {t.shape}")
+        raise ValueError(f"logits must be (n, classes) and targets (n,), not {z.shape}, {t.shape}")
     if t.dtype.kind not in "iu":
         raise ValueError(f"class targets must be integers, not {t.dtype}")
-    count = z.shape[1]
-    if t.size and (t.min() < 0 or t.max() >= count):
-        bad = t[(t < 0) | (t >= count)][0]
-        raise IndexError(f"Target {bad} is out of bounds for {count} classes")
-    by_class = np.ascontiguousarray(z.T)
-    by_class = by_class - np.maximum.reduce(by_class, axis=0, initial=-np.inf)
-    picked = by_class[t, np.arange(len(t))]
-    p = np.exp(by_class, out=by_class)
+    classes_within(t, z.shape[1])
+    p = np.positive(z.T, order="C")
+    p -= np.maximum.reduce(p, axis=0, initial=-np.inf)
+    at = hot_index(t)
+    picked = np.take(p.reshape(-1), at, mode="clip")
+    np.exp(p, out=p)
     total = np.add.reduce(p, axis=0)
     p /= total
-    return np.log(total) - picked, p.T
+    return np.log(total) - picked, p.T, at
 
 
-def minus_hot(p: Array, t: Array) -> Array:
-    """p (n, c) minus the one-hot rows of t (n,), in p's own layout."""
-    out = p.copy(order="K")
-    out[np.arange(len(t)), t] -= 1
-    return out
+def hot_index(t: Array) -> Array:
+    """Where the elements [t[i], i] of a (classes, n) array are in memory."""
+    return np.multiply(t, len(t), dtype=np.int64) + np.arange(len(t))
+
+
+def minus_hot(p: Array, at: Array) -> Array:
+    """p (n, c) minus one in each row, at `hot_index` of the classes."""
+    by_class = np.positive(p.T, order="C")
+    flat = by_class.reshape(-1)
+    hot = np.take(flat, at, mode="clip")
+    hot -= 1
+    np.put(flat, at, hot, mode="clip")
+    return by_class.T
 
 
 def kept(shape: tuple[int, ...], axis: Axis | int) -> tuple[int, ...]:

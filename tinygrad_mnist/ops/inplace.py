@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import writes
-from tinygrad_mnist.autograd.modes import current
+from tinygrad_mnist.autograd.modes import MODES, current
 from tinygrad_mnist.autograd.tensor import Leaf, Tensor, wrap
 from tinygrad_mnist.ops import compare, elementwise, index, random, shape, table
 from tinygrad_mnist.ops.arguments import tensor_of
@@ -34,6 +34,9 @@ def write(tensor: Tensor, value: Any, key: Any = None) -> Tensor:
     Raises RuntimeError, in grad mode, for a leaf that requires grad, and for a view of memory that
     others hold: their gradients would be wrong.
     """
+    tape = current().tape if MODES else None
+    if tape is not None and key is not None:
+        value, key = table.assign(copy_of(tensor), value, key=key), None
     array = tensor._data if key is None else tensor._data[key]
     node = value._node if isinstance(value, Tensor) else None
     if (node is not None or tensor._node is not None) and current().grad:
@@ -43,6 +46,8 @@ def write(tensor: Tensor, value: Any, key: Any = None) -> Tensor:
         tensor._node = value._node if isinstance(value, Tensor) else None
     np.copyto(tensor._data if key is None else array, getattr(value, "_data", value), "unsafe")
     writes.stamp(array)
+    if tape is not None:
+        tape.written(tensor, value)
     return tensor
 
 

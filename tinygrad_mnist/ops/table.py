@@ -17,9 +17,12 @@ import numpy as np
 from tinygrad_mnist.autograd.engine import ENGINE_OPS
 from tinygrad_mnist.autograd.op import name_rows, op
 from tinygrad_mnist.kernels import activation as A
+from tinygrad_mnist.kernels import conv as C
 from tinygrad_mnist.kernels import elementwise as E
 from tinygrad_mnist.kernels import linear as L
 from tinygrad_mnist.kernels import loss as O
+from tinygrad_mnist.kernels import norm as M
+from tinygrad_mnist.kernels import pool as P
 from tinygrad_mnist.kernels import random as N
 from tinygrad_mnist.kernels import reduce as R
 from tinygrad_mnist.kernels import shape as S
@@ -146,13 +149,49 @@ cat = op(
 matmul: OpCall = op(L.matmul, a=lambda g, b: matmul(g, b.mT), b=lambda g, a: matmul(a.mT, g))
 linear = op(L.linear, x=lambda g, w: matmul(g, w), w=lambda g, x: matmul(g.mT, x), b=lambda g: g)
 
+# Convolution and its two adjoints: each one's rules are the other two
+conv: OpCall = op(
+    C.conv,
+    x=lambda g, w, shape, geom: conv_input(g, w, size=shape[2:], geom=geom),
+    w=lambda g, x, shape, geom: conv_weight(x, g, size=shape[2:], geom=geom),
+    b=lambda g, shape: sum_to(by_channel(g), shape=shape),
+)
+conv_input: OpCall = op(
+    C.conv_input,
+    d=lambda g, w, shape, geom: head(conv(g, w, geom=geom), shape),
+    w=lambda g, d, shape, geom: conv_weight(g, d, size=shape[2:], geom=geom),
+)
+conv_weight: OpCall = op(
+    C.conv_weight,
+    x=lambda g, d, shape, geom: conv_input(d, g, size=shape[2:], geom=geom),
+    d=lambda g, x, shape, geom: head(conv(x, g, geom=geom), shape),
+)
+
+# Pooling; ties go to the first maximum
+max_pool = op(P.max_pool, x=lambda g, x, y, win: pool_put(g, x, y, win=win))
+pool_put: OpCall = op(P.pool_put, d=lambda g, x, y0, win: pool_take(g, x, y0, win=win))
+pool_take: OpCall = op(P.pool_take, v=lambda g, x, y0, win: pool_put(g, x, y0, win=win))
+pool_index = op(P.pool_index)
+pool_sum: OpCall = op(
+    P.pool_sum, x=lambda g, shape, win: pool_spread(g, win=win, size=shape[2:])
+)
+pool_spread: OpCall = op(P.pool_spread, d=lambda g, win: pool_sum(g, win=win))
+
+# Normalising
+standardize = op(
+    M.standardize,
+    x=lambda g, y, r, axis: r * (g - average(g, axis) - y * average(g * y, axis)),
+    residual={"r": lambda x, axis, eps: rms_inverse(x - average(x, axis), axis, eps)},
+)
+
 # Losses
 xent = op(
     R.xent,
-    z=lambda g, p, t: minus_hot(p, t) * reshape(g, shape=(-1, 1)),
-    residual={"p": lambda z: softmax(z, axis=1)},
+    z=lambda g, p, at: minus_hot(p, at) * reshape(g, shape=(-1, 1)),
+    residual={"p": lambda z: softmax(z, axis=1), "at": lambda t: hot_index(t)},
 )
 minus_hot = op(R.minus_hot, p=lambda g: g)
+hot_index = op(R.hot_index)
 bce_of_p = op(
     O.bce_of_p,
     p=lambda g, p, t: g * (p - t) / clip(p * (1 - p), low=1e-12, high=1.0),
@@ -199,6 +238,26 @@ def flip(x: Any, axis: int) -> Any:
 def narrow(x: Any, axis: int, start: int, length: int) -> Any:
     """x[start : start + length] along `axis`."""
     return slice(x, key=(np.s_[:],) * axis + (np.s_[start : start + length],))
+
+
+def average(x: Any, axis: tuple[int, ...]) -> Any:
+    """The mean along `axis`, which keeps its dimensions."""
+    return sum(x, axis=axis, keepdims=True) / math.prod(x.shape[i] for i in axis)
+
+
+def rms_inverse(x: Any, axis: tuple[int, ...], eps: float) -> Any:
+    """1 / sqrt(mean of squares + eps) along `axis`."""
+    return reciprocal(sqrt(average(x * x, axis) + eps))
+
+
+def by_channel(x: Any) -> Any:
+    """Images (n, c, h, w) as rows (n h w, c)."""
+    return reshape(permute(x, axes=(0, 2, 3, 1)), shape=(-1, x.shape[1]))
+
+
+def head(x: Any, shape: tuple[int, ...]) -> Any:
+    """The first elements along each dimension, as many as `shape` says; x if that is all."""
+    return x if x.shape == shape else slice(x, key=tuple(np.s_[:n] for n in shape))
 
 
 def inverse(axes: tuple[int, ...]) -> tuple[int, ...]:

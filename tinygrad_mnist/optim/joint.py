@@ -52,7 +52,7 @@ class Joint:
             if key in counters and any(state[key] != states[0][key] for state in states):
                 raise ValueError(f"cannot join parameters whose {key!r} differs")
         whole = {
-            key: states[0][key] if key in counters else np.empty_like(self.flat) for key in kept
+            key: states[0][key] if key in counters else np.zeros_like(self.flat) for key in kept
         }
         views = {key: self.cut(whole[key]) for key in kept.difference(counters)}
         for place, state in enumerate(states):

@@ -1,0 +1,54 @@
+"""Pool: memory for a program's arrays, 64-byte aligned, dead arrays' places used again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+ALIGN = 64  # bytes: one cache line, one AVX-512 register
+
+
+class Pool:
+    """Hands out uninitialised arrays and takes them back; the last one freed is the first reused."""
+
+    def __init__(self) -> None:
+        self._free: dict[int, list[Array]] = {}
+        self._taken: dict[int, Array] = {}
+        self.asked = 0  # bytes, had nothing been reused
+        self.held = 0  # bytes, in fact
+
+    def like(self, array: Array) -> Array:
+        """An array of the same shape, dtype and order of strides."""
+        size = -(-max(array.nbytes, 1) // ALIGN) * ALIGN
+        free = self._free.get(size)
+        raw = free.pop() if free else self._grow(size)
+        self.asked += size
+        self._taken[raw.ctypes.data] = raw
+        return shaped(raw, array)
+
+    def _grow(self, size: int) -> Array:
+        self.held += size
+        return aligned(size)
+
+    def release(self, array: Array) -> None:
+        """Take back the memory that `like` gave, known by where it starts; others are ignored."""
+        raw = self._taken.pop(array.ctypes.data, None)
+        if raw is not None:
+            self._free.setdefault(raw.nbytes, []).append(raw)
+
+
+def aligned(size: int) -> Array:
+    """`size` bytes that begin at a multiple of 64."""
+    raw = np.empty(size + ALIGN, np.uint8)
+    start = -raw.ctypes.data % ALIGN
+    return raw[start : start + size]
+
+
+def shaped(raw: Array, like: Array) -> Array:
+    """Those bytes as an array of the same shape and dtype, its axes in the same order in memory."""
+    flat = raw[: like.nbytes].view(like.dtype)
+    order = sorted(range(like.ndim), key=lambda axis: -abs(like.strides[axis]))
+    packed = flat.reshape([like.shape[axis] for axis in order])
+    return packed.transpose(np.argsort(order))

@@ -1,0 +1,303 @@
+"""bind(): a tape becomes a list of NumPy calls on buffers of their own; replay() runs the list.
+
+Nothing is interpreted at replay: each step is a `functools.partial` of a NumPy function with its
+arrays, made once. `lines()` prints them, and they read as the loop one would have written by hand.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.autograd import writes
+from tinygrad_mnist.autograd.tensor import Born, Leaf, Tensor, new, wrap
+from tinygrad_mnist.jit.flat import flat_steps
+from tinygrad_mnist.jit.memory import Pool
+from tinygrad_mnist.jit.tape import Call, Effect, Tape, Write
+from tinygrad_mnist.jit.unroll import unroll
+
+Array = np.ndarray[Any, Any]
+Step = Callable[[], object]
+
+
+class Program:
+    """A captured function, ready to run on new inputs."""
+
+    def __init__(
+        self, tape: Tape, inputs: Sequence[Array], copied: Sequence[bool], kept: set[int]
+    ) -> None:
+        self.tape = tape
+        self.pool = Pool()
+        self.steps: list[Step] = []
+        self.whole: list[str] = []  # kernels that are called whole, because unrolling changed bits
+        self._place: dict[int, Array] = {}  # id of a captured array -> the array that stands for it
+        self.inputs = [self._input(a) if copy else a for a, copy in zip(inputs, copied, strict=True)]
+        self.feeds = [
+            (i, place) for i, (place, copy) in enumerate(zip(self.inputs, copied, strict=True)) if copy
+        ]
+        self.grad_feeds = [(leaf, self._input(a)) for leaf, a in tape.grads_before.items()]
+        for key, (array, _) in tape.external.items():
+            self._place.setdefault(key, array)
+        for key, array in tape.constants.items():
+            self._place[key] = array
+        live = self._live(kept)
+        self._root: dict[int, int] = {}  # id of a view -> id of the array whose memory it shows
+        self._last = self._last_uses(live, kept)
+        self._homes: dict[int, Array] = {}  # id of a captured gradient -> where it is to be born
+        self._flat: dict[int, Any] = {}  # id of an optimizer's effect -> its steps in flat form
+        for entry in live:
+            if isinstance(entry, Effect) and getattr(entry.subject, "elementwise", False):
+                self._flatten(entry)
+        for moment, entry in enumerate(live):
+            self._bind(entry, moment)
+        self.born = [(leaf, self._born(g)) for leaf, g in tape.grads.items()]
+
+    # Binding
+
+    def _input(self, array: Array) -> Array:
+        place = self.pool.like(array)
+        np.copyto(place, array)
+        self._place[id(array)] = place
+        return place
+
+    def _live(self, kept: set[int]) -> list[Call | Write | Effect]:
+        """The entries whose results are used: by another, by an effect, or by the caller."""
+        wanted = set(kept) | {id(g._data) for g in self.tape.grads.values() if g is not None}
+        live: list[Call | Write | Effect] = []
+        for entry in reversed(self.tape.entries):
+            pure = isinstance(entry, Call) and not entry.op.draws
+            if pure and not any(id(out) in wanted for out in entry.outs):  # type: ignore[union-attr]
+                continue
+            live.append(entry)
+            wanted.update(id(a) for a in entry.reads)
+        return live[::-1]
+
+    def _last_uses(self, live: Sequence[Call | Write | Effect], kept: set[int]) -> dict[int, int]:
+        """For each root of memory, the last entry that uses it, through any view."""
+        root = self._root
+        for entry in live:
+            if isinstance(entry, Call) and entry.op.view:
+                source = id(entry.args[0])
+                root[id(entry.outs[0])] = root.get(source, source)
+        last: dict[int, int] = {}
+        for moment, entry in enumerate(live):
+            arrays = entry.reads + (entry.outs if isinstance(entry, Call) else ())
+            last.update((root.get(id(array), id(array)), moment) for array in arrays)
+        final = set(kept) | {id(g._data) for g in self.tape.grads.values() if g is not None}
+        final |= self._place.keys()  # inputs, constants and what is external
+        return last | {root.get(key, key): len(live) for key in final}
+
+    def _bind(self, entry: Call | Write | Effect, moment: int) -> None:
+        if isinstance(entry, Effect):
+            self.steps += self._bind_effect(entry)
+        elif isinstance(entry, Write):
+            self._bind_write(entry)
+        else:
+            self._bind_call(entry, moment)
+
+    def _flatten(self, effect: Effect) -> None:
+        """Move an optimizer's parameters into one buffer, and give its gradients their homes."""
+        groups = getattr(effect.subject, "param_groups", ())
+        before = [(id(p._data), p) for group in groups for p in group["params"]]
+        parts = flat_steps(effect.subject, effect.grads)
+        self._place.update((key, p._data) for key, p in before if key in self.tape.external)
+        for _, flat, leaves in parts:
+            for leaf, home in zip(leaves, flat.grads, strict=True):
+                self._homes.setdefault(id(effect.grads[leaf]), home)
+        self._flat[id(effect)] = parts
+
+    def _bind_effect(self, effect: Effect) -> list[Step]:
+        parts = self._flat.get(id(effect), [])
+        steps: list[Step] = []
+        for step, flat, leaves in parts:
+            for leaf, home in zip(leaves, flat.grads, strict=True):
+                if self.at(effect.grads[leaf]) is not home:
+                    steps.append(partial(np.copyto, home, self.at(effect.grads[leaf])))
+            steps.append(step)
+        if parts:
+            return steps
+        grads = [(leaf, self._born(wrap(g))) for leaf, g in effect.grads.items()]
+        return [partial(present, grads), effect.run]
+
+    def _bind_write(self, entry: Write) -> None:
+        target, value = self.at(entry.target), self.at(entry.value)
+        self.steps.append(partial(np.copyto, target, value, casting="unsafe"))
+        if id(entry.target) in self.tape.external:
+            self.steps.append(writes.restamp(target))
+        else:
+            np.copyto(target, value, casting="unsafe")
+
+    def _bind_call(self, call: Call, moment: int) -> None:
+        args = tuple(self.at(a) if isinstance(a, np.ndarray) else a for a in call.args)
+        if self._constant(call):
+            for out in call.outs:
+                self._place[id(out)] = self.tape.constants[id(out)] = out
+            return
+        if call.op.view and self._bind_view(call, args):
+            return
+        dying = {self._root.get(id(a), id(a)) for a in call.reads}
+        dying = {key for key in dying if self._last[key] == moment}
+        replaced = {id(a) for a in call.reads if id(a) in dying and _may_replace(call, a)}
+        self._release(replaced)  # so that the result takes the place of an argument that ends here
+        steps, outs = self._steps(call, args)
+        home = self._homes.get(id(call.outs[0]))
+        if home is not None and redirect(steps, outs[0], home):
+            self.pool.release(outs[0])
+            np.copyto(home, outs[0])
+            outs = (home, *outs[1:])
+        self.steps += steps
+        for captured, place in zip(call.outs, outs, strict=True):
+            self._place[id(captured)] = place
+        unused = {id(out) for out in call.outs if self._last[id(out)] == moment}
+        self._release((dying - replaced) | unused)
+
+    def _steps(self, call: Call, args: tuple[Any, ...]) -> tuple[list[Step], tuple[Array, ...]]:
+        kernel = call.op.kernel
+        if not call.op.draws:
+            found = unroll(kernel, args, call.kw, self.pool)
+            if found is not None:
+                return found
+        self.whole.append(call.op.name)
+        outs = tuple(self.pool.like(out) for out in call.outs)
+        for place, captured in zip(outs, call.outs, strict=True):
+            np.copyto(place, captured)
+        if _takes_out(kernel):
+            return [partial(kernel, *args, **call.kw, out=outs[0])], outs
+        return [partial(copy_results, outs, kernel, args, call.kw)], outs
+
+    def _bind_view(self, call: Call, args: tuple[Any, ...]) -> bool:
+        """A view is made now, once, and costs nothing at replay; False if it had to copy."""
+        view = call.op.kernel(*args, **call.kw)
+        if not np.may_share_memory(view, args[0]):
+            return False
+        self._place[id(call.outs[0])] = view
+        return True
+
+    def _constant(self, call: Call) -> bool:
+        reads = call.reads
+        return (
+            bool(reads) and not call.op.draws
+            and all(id(a) in self.tape.constants for a in reads)
+        )  # fmt: skip
+
+    def _release(self, roots: set[int]) -> None:
+        for key in roots:
+            self.pool.release(self._place[key])
+
+    def at(self, array: Array) -> Array:
+        """The array that stands for a captured one."""
+        return self._place.get(id(array), array)
+
+    def _born(self, g: Tensor | None) -> Born | None:
+        if g is None:
+            return None
+        born: Born = new(Born)
+        born._data, born._node = self.at(g._data), None
+        return born
+
+    # Running
+
+    def replay(self, arrays: Sequence[Array]) -> None:
+        """Run the list on new inputs; gradients and outputs stand in the program's buffers."""
+        for i, place in self.feeds:
+            np.copyto(place, arrays[i])
+        for leaf, place in self.grad_feeds:
+            np.copyto(place, leaf.grad._data)  # type: ignore[union-attr]
+        for step in self.steps:
+            step()
+        for leaf, born in self.born:
+            leaf.grad = born
+
+    def fits(self) -> bool:
+        """Whether the gradients that it starts from are there."""
+        return all(leaf.grad is not None for leaf, _ in self.grad_feeds)
+
+    def lines(self) -> list[str]:
+        """The program, a NumPy call a line."""
+        names: dict[tuple[int, Any, Any], str] = {}
+        return [line(step, names) for step in self.steps]
+
+
+def redirect(steps: list[Step], old: Array, new: Array) -> bool:
+    """Let steps leave their result in `new`; False, and nothing done, where that might show."""
+    if (old.strides, old.dtype) != (new.strides, new.dtype):
+        return False
+    arrays = [a for s in steps for a in (*s.args, *s.keywords.values())]  # type: ignore[attr-defined]
+    arrays = [a for a in arrays if isinstance(a, np.ndarray) and not same_place(a, old)]
+    if any(np.may_share_memory(a, old) for a in arrays):
+        return False
+    for i, s in enumerate(steps):
+        assert isinstance(s, partial)
+        args = [new if same_place(a, old) else a for a in s.args]
+        kw = {k: new if same_place(v, old) else v for k, v in s.keywords.items()}
+        steps[i] = partial(s.func, *args, **kw)
+    return True
+
+
+def same_place(a: Any, b: Array) -> bool:
+    """Whether two arrays are the same elements in the same memory."""
+    if not isinstance(a, np.ndarray):
+        return False
+    return (a.ctypes.data, a.shape, a.strides, a.dtype) == (b.ctypes.data, b.shape, b.strides, b.dtype)
+
+
+def present(grads: Sequence[tuple[Leaf, Born | None]]) -> None:
+    """Let an effect find the gradients in the leaves."""
+    for leaf, born in grads:
+        leaf.grad = born
+
+
+def copy_results(outs: tuple[Array, ...], kernel: Any, args: Any, kw: Any) -> None:
+    """Call a kernel whole, and copy what it gives to where the other steps expect it."""
+    result = kernel(*args, **kw)
+    for out, value in zip(outs, result if isinstance(result, tuple) else (result,), strict=True):
+        np.copyto(out, value)
+
+
+def _may_replace(call: Call, array: Array) -> bool:
+    """Whether an elementwise result has exactly the layout of this argument."""
+    kernel, out = call.op.kernel, call.outs[0]
+    elementwise = isinstance(kernel, np.ufunc) and kernel.signature is None
+    return elementwise and (array.shape, array.strides, array.dtype) == (
+        out.shape, out.strides, out.dtype)  # fmt: skip
+
+
+def _takes_out(kernel: Any) -> bool:
+    return not isinstance(kernel, np.ufunc) and "out" in inspect.signature(kernel).parameters
+
+
+def line(step: Any, names: dict[tuple[int, Any, Any], str]) -> str:
+    """One step as a line of Python; arrays are called a0, a1 ... with their shape where they first appear."""
+    if not isinstance(step, partial):
+        return f"{getattr(step, '__qualname__', step)}()"
+    function = step.func
+    owner = getattr(function, "__self__", None)
+    title = f"{owner.__name__}.{function.__name__}" if isinstance(owner, np.ufunc) else function.__name__
+    prefix = "np." if isinstance(function, np.ufunc) or isinstance(owner, np.ufunc) or (
+        getattr(np, function.__name__, None) is function
+    ) else ""  # fmt: skip
+    words = [word(a, names) for a in step.args]
+    words += [f"{k}={word(v, names)}" for k, v in step.keywords.items()]
+    return f"{prefix}{title}({', '.join(words)})"
+
+
+def word(value: Any, names: dict[tuple[int, Any, Any], str]) -> str:
+    """An argument, short."""
+    if isinstance(value, np.ndarray):
+        if value.ndim == 0 and not value.flags.writeable:
+            return repr(value.item())
+        key = (value.__array_interface__["data"][0], value.shape, value.strides)
+        if key not in names:
+            names[key] = f"a{len(names)}"
+            return f"{names[key]}:{value.dtype}{list(value.shape)}"
+        return names[key]
+    if isinstance(value, tuple):
+        return f"({', '.join(word(v, names) for v in value)})"
+    return getattr(value, "__name__", None) or repr(value)
+
+
+__all__ = ["Leaf", "Program"]

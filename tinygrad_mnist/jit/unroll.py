@@ -1,0 +1,220 @@
+"""unroll(): a kernel as the list of NumPy calls that it makes, each with a place for its result.
+
+The kernel is run once on arrays of a subclass whose `__array_ufunc__` and `__array_function__`
+write the calls down. What they missed (a value read out, an array made from nothing) shows when the
+list is run on other data: then the bits differ, and the kernel is called whole instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.jit.memory import Pool
+
+Array = np.ndarray[Any, Any]
+Step = Callable[[], object]
+
+# NumPy functions that take out= and give back exactly it.
+INTO = {np.dot, np.take, np.concatenate, np.clip, np.argmax, np.matmul}
+WRITERS = {np.copyto, np.put}
+VIEWS = {np.broadcast_to, np.expand_dims, np.squeeze, np.transpose, np.swapaxes, np.moveaxis}
+
+
+class NotUnrolled(Exception):
+    """The kernel does something that cannot be written down."""
+
+
+class Traced(np.ndarray[Any, Any]):
+    """An ndarray that writes down what is done with it."""
+
+    log: Log | None = None
+
+    def __array_finalize__(self, source: Any) -> None:
+        self.log = getattr(source, "log", None)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = (), **kw: Any) -> Any:
+        log = next(x.log for x in (*inputs, *out) if isinstance(x, Traced) and x.log is not None)
+        if method not in ("__call__", "reduce", "accumulate", "at"):
+            raise NotUnrolled(f"{ufunc.__name__}.{method}")
+        function = ufunc if method == "__call__" else getattr(ufunc, method)
+        if method == "at":
+            return log.write(function, inputs, kw)
+        return log.call(function, inputs, kw, out[0] if out else None, method == "__call__")
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kw: Any) -> Any:
+        log = self.log
+        assert log is not None
+        if function in WRITERS:
+            return log.write(function, args, kw)
+        if function in INTO:
+            kw = dict(kw)
+            return log.call(function, args, kw, kw.pop("out", None), False)
+        if function in VIEWS:
+            return log.traced(function(plain(args[0]), *args[1:], **kw))
+        raise NotUnrolled(function.__name__)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if self.log is None:
+            raise NotUnrolled("setitem")
+        index = [k for k in (key if isinstance(key, tuple) else (key,)) if isinstance(k, np.ndarray)]
+        if index:
+            raise NotUnrolled("setitem with an array")
+        self.log.write(np.copyto, (self[key], value), {})
+
+    def __getitem__(self, key: Any) -> Any:
+        if any(isinstance(k, np.ndarray) for k in (key if isinstance(key, tuple) else (key,))):
+            raise NotUnrolled("getitem with an array")
+        return super().__getitem__(key)
+
+    def copy(self, order: Any = "C") -> Any:
+        assert self.log is not None
+        return self.log.copied(np.array(plain(self), order=order), self)
+
+    def astype(self, dtype: Any, order: Any = "K", **kw: Any) -> Any:
+        assert self.log is not None
+        if kw.get("copy") is False and self.dtype == dtype:
+            return self
+        return self.log.copied(plain(self).astype(dtype, order), self)
+
+    def hear(self, check: Any, args: Any) -> None:
+        """A check of the arguments runs again at every replay."""
+        assert self.log is not None
+        self.log.steps.append(partial(check, *(plain(a) for a in args)))
+        self.log.steps[-1]()
+
+    def __float__(self) -> float:
+        raise NotUnrolled("float()")
+
+    def __int__(self) -> int:
+        raise NotUnrolled("int()")
+
+    def __bool__(self) -> bool:
+        raise NotUnrolled("bool()")
+
+    def item(self, *args: Any) -> Any:
+        raise NotUnrolled("item()")
+
+
+def plain(value: Any) -> Any:
+    """The same memory as a plain ndarray."""
+    return value.view(np.ndarray) if isinstance(value, Traced) else value
+
+
+class Log:
+    """The calls so far, and the arrays that hold their results from now on."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self.steps: list[partial[Any]] = []
+        self.temporaries: list[Array] = []
+
+    def traced(self, array: Array) -> Traced:
+        view = array.view(Traced)
+        view.log = self
+        return view
+
+    def call(self, function: Any, inputs: Any, kw: dict[str, Any], out: Any, ufunc: bool) -> Any:
+        given = tuple(plain(x) for x in inputs)
+        kw = {k: plain(v) for k, v in kw.items()}
+        if out is None:
+            result = function(*given, **kw)
+            if not isinstance(result, np.ndarray):
+                result = np.asarray(result)
+            out = self.place(result)
+        target = plain(out)
+        self.steps.append(step(function, given, kw, target, ufunc))
+        self.steps[-1]()
+        return out if isinstance(out, Traced) else self.traced(target)
+
+    def write(self, function: Any, args: Any, kw: dict[str, Any]) -> None:
+        if not isinstance(args[0], Traced):
+            raise NotUnrolled(f"{function.__name__} into an array made from nothing")
+        self.steps.append(partial(function, *(plain(a) for a in args), **kw))
+        self.steps[-1]()
+
+    def copied(self, result: Array, source: Traced) -> Traced:
+        out = self.place(result)
+        self.write(np.copyto, (self.traced(out), source), {"casting": "unsafe"})
+        return self.traced(out)
+
+    def release_all_but(self, outs: tuple[Array, ...]) -> None:
+        for temporary in self.temporaries:
+            if not any(np.may_share_memory(temporary, out) for out in outs):
+                self.pool.release(temporary)
+
+    def place(self, result: Array) -> Array:
+        out = self.pool.like(result)
+        self.temporaries.append(out)
+        return out
+
+
+def step(function: Any, given: Any, kw: dict[str, Any], out: Array, ufunc: bool) -> partial[Any]:
+    """One NumPy call into `out`; Python numbers become 0-d arrays, which NumPy takes faster."""
+    if ufunc and not kw:
+        dtypes = [x.dtype for x in given if isinstance(x, np.ndarray)]
+        numbers = (int, float)
+        if dtypes and any(type(x) in numbers for x in given):
+            kind = np.result_type(*dtypes)
+            exact = [np.asarray(x, kind) if type(x) in numbers else x for x in given]
+            if function(*exact).dtype == out.dtype:
+                given = tuple(exact)
+        if function not in (np.maximum, np.minimum):  # they take out= by name only
+            return partial(function, *given, out)
+    return partial(function, *given, **kw, out=out)
+
+
+def unroll(kernel: Any, args: Any, kw: dict[str, Any], pool: Pool) -> tuple[list[Step], Any] | None:
+    """The kernel's NumPy calls on these very arrays, and the array(s) they leave its result in.
+
+    None where that cannot be done bit for bit. The arrays must hold valid data; it is not changed.
+    """
+    log = Log(pool)
+    kept = {id(a): (a, a.copy(order="K")) for a in args if _may_be_changed(a)}
+    try:
+        given = [log.traced(a) if isinstance(a, np.ndarray) else a for a in args]
+        result = kernel(*given, **kw)
+        results = result if isinstance(result, tuple) else (result,)
+        if all(isinstance(r, Traced) for r in results):
+            outs = tuple(plain(r) for r in results)
+            if _same_on_other_data(partial(kernel, *args, **kw), kept.values(), log.steps, outs):
+                log.release_all_but(outs)
+                return list(log.steps), outs
+    except (NotUnrolled, TypeError, AttributeError):
+        pass
+    finally:
+        for array, before in kept.values():
+            if not any(np.may_share_memory(array, t) for t in log.temporaries):
+                array[...] = before
+    log.release_all_but(())
+    return None
+
+
+def _may_be_changed(arg: Any) -> bool:
+    """Whether to try other data in this argument: not in huge ones, for the time it takes."""
+    return isinstance(arg, np.ndarray) and arg.flags.writeable and arg.nbytes < 1 << 24
+
+
+def _same_on_other_data(
+    kernel: Callable[[], Any], kept: Any, steps: list[partial[Any]], outs: tuple[Array, ...]
+) -> bool:
+    """Whether the list gives the kernel's bits, on the data at hand and on the same reversed."""
+    for backwards in (True, False):
+        for array, before in kept:
+            array[...] = before.ravel()[::-1].reshape(array.shape) if backwards else before
+        expected = kernel()
+        for one in steps:
+            one()
+        expected = expected if isinstance(expected, tuple) else (expected,)
+        if not all(same_bits(e, o) for e, o in zip(expected, outs, strict=True)):
+            return False
+    return True
+
+
+def same_bits(a: Any, b: Any) -> bool:
+    """Whether two arrays are of one dtype and shape and equal bit for bit."""
+    a, b = np.asarray(a), np.asarray(b)
+    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
