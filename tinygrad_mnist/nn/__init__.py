@@ -42,8 +42,37 @@ from tinygrad_mnist.nn.layers.activation import (
     Tanhshrink,
     Threshold,
 )
+from tinygrad_mnist.nn.layers.attention import MultiheadAttention
+from tinygrad_mnist.nn.layers.conv import (
+    ConstantPad2d,
+    Conv1d,
+    Conv2d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    ReflectionPad2d,
+    ReplicationPad2d,
+    ZeroPad1d,
+    ZeroPad2d,
+)
 from tinygrad_mnist.nn.layers.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d
+from tinygrad_mnist.nn.layers.embedding import Embedding
 from tinygrad_mnist.nn.layers.linear import Bilinear, Flatten, Identity, Linear, Unflatten
+from tinygrad_mnist.nn.layers.norm import (
+    BatchNorm1d,
+    BatchNorm2d,
+    GroupNorm,
+    LayerNorm,
+    RMSNorm,
+)
+from tinygrad_mnist.nn.layers.pool import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AvgPool1d,
+    AvgPool2d,
+    MaxPool1d,
+    MaxPool2d,
+)
+from tinygrad_mnist.nn.layers.rnn import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 from tinygrad_mnist.nn.loss import (
     BCELoss,
     BCEWithLogitsLoss,

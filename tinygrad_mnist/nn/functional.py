@@ -1,5 +1,6 @@
 """`torch.nn.functional`'s names, on one page; they are computed in `ops/`."""
 
+from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.ops.activation import (
     alpha_dropout,
     celu,
@@ -32,6 +33,14 @@ from tinygrad_mnist.ops.activation import (
     tanhshrink,
     threshold,
 )
+from tinygrad_mnist.ops.attention import scaled_dot_product_attention
+from tinygrad_mnist.ops.conv import (
+    conv1d,
+    conv2d,
+    conv_transpose1d,
+    conv_transpose2d,
+    pad,
+)
 from tinygrad_mnist.ops.elementwise import sigmoid, tanh
 from tinygrad_mnist.ops.linear import bilinear, embedding, linear, one_hot
 from tinygrad_mnist.ops.loss import (
@@ -55,6 +64,21 @@ from tinygrad_mnist.ops.loss import (
     soft_margin_loss,
     softmax_cross_entropy,
     triplet_margin_loss,
+)
+from tinygrad_mnist.ops.norm import (
+    batch_norm,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    rms_norm,
+)
+from tinygrad_mnist.ops.pool import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    avg_pool1d,
+    avg_pool2d,
+    max_pool1d,
+    max_pool2d,
 )
 
 __all__ = [name for name in dir() if not name.startswith("_")]

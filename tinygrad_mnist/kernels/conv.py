@@ -1,0 +1,131 @@
+"""Convolution over images (n, channels, height, width), and its two adjoints.
+
+Inside, channels are last in memory, so that a window is a few long runs and one matrix product
+makes all output channels. Results are views of such memory: the next layer then need not copy.
+Products go a few images at a time, so that the columns stay in the cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+Array = np.ndarray[Any, Any]
+Pair = tuple[int, int]
+
+COLUMNS = 3 << 20  # bytes of columns at a time
+
+
+class Geometry(NamedTuple):
+    """Where the windows lie: step, rim of zeros, distance of elements within a window, and groups."""
+
+    stride: Pair = (1, 1)
+    padding: Pair = (0, 0)
+    dilation: Pair = (1, 1)
+    groups: int = 1
+
+    def extent(self, size: Pair, kernel: Pair) -> Pair:
+        """How many windows fit, (height, width)."""
+        (h, w), (kh, kw) = size, kernel
+        (sh, sw), (ph, pw), (dh, dw), _ = self
+        return (h + 2 * ph - dh * (kh - 1) - 1) // sh + 1, (w + 2 * pw - dw * (kw - 1) - 1) // sw + 1
+
+
+def conv(x: Array, w: Array, b: Array | None = None, *, geom: Geometry) -> Array:
+    """y[n, o, i, j] = sum over c, p, q of x[n, c, i + p, j + q] w[o, c, p, q] + b[o]."""
+    if geom.groups > 1:
+        parts = zip(_split(x, geom, 1), _split(w, geom, 0), strict=True)
+        y = np.concatenate([conv(*part, geom=geom._replace(groups=1)) for part in parts], axis=1)
+        return y if b is None else y + b.reshape(-1, 1, 1)
+    windows = _windows(x, w.shape[2:], geom)
+    n, oh, ow, o = *windows.shape[:3], len(w)
+    weight = w.transpose(2, 3, 1, 0).reshape(-1, o)
+    y = np.empty((n * oh * ow, o), np.result_type(x, w))
+    for rows, columns in _columns(windows):
+        np.dot(columns, weight, out=y[rows])
+    if b is not None:
+        y += b
+    return y.reshape(n, oh, ow, o).transpose(0, 3, 1, 2)
+
+
+def conv_weight(x: Array, d: Array, *, size: Pair, geom: Geometry) -> Array:
+    """The adjoint in w: from d, of y's shape, to w's shape; `size` is the kernel's."""
+    if geom.groups > 1:
+        parts = zip(_split(x, geom, 1), _split(d, geom, 1), strict=True)
+        inner = geom._replace(groups=1)
+        return np.concatenate([conv_weight(*part, size=size, geom=inner) for part in parts])
+    windows = _windows(x, size, geom)[:, : d.shape[2], : d.shape[3]]
+    d = _channels_last(d).reshape(-1, d.shape[1])
+    total = np.zeros((size[0] * size[1] * x.shape[1], d.shape[1]), d.dtype)
+    for rows, columns in _columns(windows):
+        total += np.dot(columns.T, d[rows])
+    return np.ascontiguousarray(total.reshape(*size, x.shape[1], -1).transpose(3, 2, 0, 1))
+
+
+def conv_input(d: Array, w: Array, *, size: Pair, geom: Geometry) -> Array:
+    """The adjoint in x: from d, of y's shape, to x's shape; `size` is its (height, width)."""
+    if geom.groups > 1:
+        parts = zip(_split(d, geom, 1), _split(w, geom, 0), strict=True)
+        inner = geom._replace(groups=1)
+        return np.concatenate([conv_input(*part, size=size, geom=inner) for part in parts], axis=1)
+    (sh, sw), (ph, pw), (dh, dw), _ = geom
+    n, o, oh, ow = d.shape
+    c, (kh, kw) = w.shape[1], w.shape[2:]
+    d = _channels_last(d).reshape(-1, o)
+    weight = np.ascontiguousarray(w.transpose(2, 3, 0, 1))
+    x = np.zeros((n, size[0] + 2 * ph, size[1] + 2 * pw, c), np.result_type(d, w))
+    step = _images(oh * ow * (o + c) * x.itemsize)
+    for start in range(0, n, step):
+        rows = d[start * oh * ow : (start + step) * oh * ow]
+        image = x[start : start + step]
+        share = np.empty((len(rows), c), x.dtype)
+        for p in range(kh):
+            for q in range(kw):
+                place = image[:, p * dh :, q * dw :][:, : oh * sh : sh, : ow * sw : sw]
+                place += np.dot(rows, weight[p, q], out=share).reshape(-1, oh, ow, c)
+    return x[:, ph : ph + size[0], pw : pw + size[1]].transpose(0, 3, 1, 2)
+
+
+def _split(x: Array, geom: Geometry, axis: int) -> list[Array]:
+    return np.split(x, geom.groups, axis)
+
+
+def _channels_last(x: Array) -> Array:
+    return np.ascontiguousarray(x.transpose(0, 2, 3, 1))
+
+
+def _images(size: int) -> int:
+    """How many images to take at a time, if one needs `size` bytes."""
+    return max(1, COLUMNS // max(1, size))
+
+
+def _windows(x: Array, kernel: Pair, geom: Geometry) -> Array:
+    """A view (n, out height, out width, kernel height, kernel width, channels) of padded x."""
+    (sh, sw), (ph, pw), (dh, dw), _ = geom
+    oh, ow = geom.extent(x.shape[2:], kernel)
+    if ph or pw:
+        n, c, h, w = x.shape
+        padded = np.zeros((n, h + 2 * ph, w + 2 * pw, c), x.dtype)
+        padded[:, ph : ph + h, pw : pw + w] = x.transpose(0, 2, 3, 1)
+    else:
+        padded = _channels_last(x)
+    a, b, c, d = padded.strides
+    shape = (len(x), oh, ow, *kernel, x.shape[1])
+    return as_strided(padded, shape, (a, b * sh, c * sw, b * dh, c * dw, d), writeable=False)
+
+
+def _columns(windows: Array) -> Iterator[tuple[slice, Array]]:
+    """(rows of the output, their windows as a matrix), a few images at a time."""
+    n, oh, ow, kh, kw, c = windows.shape
+    patch = kh * kw * c
+    step = _images(oh * ow * patch * windows.itemsize)
+    for start in range(0, n, step):
+        part = windows[start : start + step]
+        rows = slice(start * oh * ow, (start + len(part)) * oh * ow)
+        if kw * c < 16:  # short runs: copy along the rows of the images instead
+            yield rows, part.transpose(3, 4, 5, 0, 1, 2).reshape(patch, -1).T
+        else:
+            yield rows, part.reshape(-1, patch)

@@ -1,0 +1,69 @@
+"""Embedding: a trained row for each index."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tinygrad_mnist.autograd import Tensor
+from tinygrad_mnist.nn import functional as F
+from tinygrad_mnist.nn import init
+from tinygrad_mnist.nn.module import Module
+from tinygrad_mnist.nn.parameter import Parameter
+from tinygrad_mnist.ops import create
+
+
+class Embedding(Module):
+    """Rows of weight (num_embeddings, embedding_dim) at the indices of the input.
+
+    Row `padding_idx` starts at zero and gets no gradient. `max_norm`, `scale_grad_by_freq` and
+    `sparse` raise NotImplementedError.
+    """
+
+    def __init__(
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        padding_idx: int | None = None,
+        max_norm: float | None = None,
+        norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False,
+        sparse: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        if max_norm is not None or scale_grad_by_freq or sparse:
+            raise NotImplementedError("Embedding: max_norm, scale_grad_by_freq, sparse are not supported")
+        if padding_idx is not None:
+            if not -num_embeddings <= padding_idx < num_embeddings:
+                raise ValueError("padding_idx must be within num_embeddings")
+            padding_idx %= num_embeddings
+        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
+        self.padding_idx = padding_idx
+        shape = (num_embeddings, embedding_dim)
+        self.weight = Parameter(create.empty(shape, dtype=dtype, device=device))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Standard normal; zero in row `padding_idx`."""
+        init.normal_(self.weight)
+        if self.padding_idx is not None:
+            self.weight._data[self.padding_idx] = 0
+
+    @classmethod
+    def from_pretrained(
+        cls, embeddings: Tensor, freeze: bool = True, padding_idx: int | None = None
+    ) -> Embedding:
+        """An Embedding on these rows, not trained further unless freeze=False."""
+        made = cls(*embeddings.shape, padding_idx=padding_idx, dtype=embeddings.dtype)
+        made.weight = Parameter(embeddings, requires_grad=not freeze)
+        return made
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Indices (...) to rows (..., embedding_dim)."""
+        return F.embedding(input, self.weight, self.padding_idx)
+
+    def extra_repr(self) -> str:
+        """The sizes."""
+        text = f"{self.num_embeddings}, {self.embedding_dim}"
+        return text if self.padding_idx is None else f"{text}, padding_idx={self.padding_idx}"

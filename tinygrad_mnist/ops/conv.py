@@ -1,0 +1,243 @@
+"""Convolutions and padding. Images are (n, channels, height, width); without n they are one image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.autograd.op import ShapeError
+from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.kernels.conv import Geometry
+from tinygrad_mnist.ops import create, shape, table
+
+Size = int | Sequence[int]
+
+
+def pair(value: Any, name: str) -> tuple[int, int]:
+    """One number for both dimensions, or two."""
+    values = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+    values = values * 2 if len(values) == 1 else values
+    if len(values) != 2:
+        raise ValueError(f"{name} must be one number or two, not {value!r}")
+    return int(values[0]), int(values[1])
+
+
+def conv2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Size = 1,
+    padding: Any = 0,
+    dilation: Size = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Each output channel is the sum of all input channels, filtered, plus its bias.
+
+    input (n, in, h, w) or (in, h, w); weight (out, in / groups, kh, kw); bias (out,); the result is
+    (n, out, h', w'). `padding` zeros surround the image; "same" keeps its size, "valid" means none.
+
+    Raises ShapeError for sizes, channels and dtypes that do not fit.
+
+    >>> import tinygrad_mnist as tg
+    >>> import tinygrad_mnist.nn.functional as F
+    >>> F.conv2d(tg.ones(1, 1, 3, 3), tg.ones(1, 1, 2, 2))
+    tensor([[[[4., 4.],
+              [4., 4.]]]])
+    """
+    if input.ndim == 3 and weight.ndim == 4:
+        one = shape.unsqueeze(input, 0)
+        return shape.squeeze(conv2d(one, weight, bias, stride, padding, dilation, groups), 0)
+    _check("conv2d", input, weight, weight.shape[1] * groups if weight.ndim == 4 else 0)
+    if groups < 1 or weight.shape[0] % groups:
+        raise ShapeError(f"conv2d: {weight.shape[0]} output channels in {groups} groups")
+    step, gaps = pair(stride, "stride"), pair(dilation, "dilation")
+    if min(step) < 1 or min(gaps) < 1:
+        raise RuntimeError(f"conv2d: stride and dilation must be positive, not {step} and {gaps}")
+    if isinstance(padding, str):
+        input, padding = _named_padding(input, weight, padding, step, gaps)
+    rim = pair(padding, "padding")
+    if min(rim) < 0:
+        raise RuntimeError(f"negative padding is not supported: {rim}")
+    geom = Geometry(step, rim, gaps, groups)
+    if min(geom.extent(input.shape[2:], weight.shape[2:])) < 1:  # type: ignore[arg-type]
+        raise ShapeError(
+            f"conv2d: the kernel {list(weight.shape[2:])} (dilation {list(gaps)}) is larger than "
+            f"the padded input {[n + 2 * p for n, p in zip(input.shape[2:], rim, strict=True)]}"
+        )
+    args = (input, weight) if bias is None else (input, weight, bias)
+    return table.conv(*args, geom=geom)  # type: ignore[no-any-return]
+
+
+def _check(name: str, input: Tensor, weight: Tensor, channels: int) -> None:
+    if weight.ndim != 4 or input.ndim != 4:
+        raise ShapeError(
+            f"{name}: input must have 3 or 4 dimensions and weight 4, not shapes "
+            f"{list(input.shape)} and {list(weight.shape)}"
+        )
+    if input.shape[1] != channels:
+        raise ShapeError(
+            f"{name}: weight of size {list(weight.shape)} expects input to have {channels} "
+            f"channels, but input {list(input.shape)} has {input.shape[1]}"
+        )
+    if input.dtype != weight.dtype:
+        raise ShapeError(
+            f"{name}: input is {input.dtype} and weight {weight.dtype}; cast one of them, "
+            "for example with input.float()"
+        )
+
+
+def _named_padding(
+    input: Tensor, weight: Tensor, padding: str, step: tuple[int, int], gaps: tuple[int, int]
+) -> tuple[Tensor, Any]:
+    if padding == "valid":
+        return input, 0
+    if padding != "same":
+        raise ValueError(f"padding must be a number, 'same' or 'valid', not {padding!r}")
+    if step != (1, 1):
+        raise RuntimeError("padding='same' is not supported for strided convolutions")
+    (h, w) = ((k - 1) * d for k, d in zip(weight.shape[2:], gaps, strict=True))
+    if h % 2 == 0 and w % 2 == 0:
+        return input, (h // 2, w // 2)
+    return pad(input, (w // 2, w - w // 2, h // 2, h - h // 2)), 0
+
+
+def _flat(value: Any, other: Any) -> Any:
+    """A one-dimensional setting as a two-dimensional one."""
+    if isinstance(value, str):
+        return value
+    return (other, value[0] if isinstance(value, (tuple, list)) else value)
+
+
+def conv1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Size = 1,
+    padding: Any = 0,
+    dilation: Size = 1,
+    groups: int = 1,
+) -> Tensor:
+    """`conv2d` along one dimension: input (n, in, length), weight (out, in / groups, k)."""
+    if weight.ndim != 3 or input.ndim not in (2, 3):
+        raise ShapeError(
+            f"conv1d: input must have 2 or 3 dimensions and weight 3, not shapes "
+            f"{list(input.shape)} and {list(weight.shape)}"
+        )
+    image, kernel = shape.unsqueeze(input, -2), shape.unsqueeze(weight, -2)
+    settings = _flat(stride, 1), _flat(padding, 0), _flat(dilation, 1)
+    return shape.squeeze(conv2d(image, kernel, bias, *settings, groups), -2)
+
+
+def conv_transpose2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Size = 1,
+    padding: Size = 0,
+    output_padding: Size = 0,
+    groups: int = 1,
+    dilation: Size = 1,
+) -> Tensor:
+    """The adjoint of `conv2d` in its input: weight is (in, out / groups, kh, kw).
+
+    Height becomes (h - 1) stride - 2 padding + dilation (kh - 1) + output_padding + 1, and so width.
+    """
+    if input.ndim == 3 and weight.ndim == 4:
+        one = shape.unsqueeze(input, 0)
+        settings = (bias, stride, padding, output_padding, groups, dilation)
+        return shape.squeeze(conv_transpose2d(one, weight, *settings), 0)  # type: ignore[arg-type]
+    _check("conv_transpose2d", input, weight, weight.shape[0])
+    geom = Geometry(
+        pair(stride, "stride"), pair(padding, "padding"), pair(dilation, "dilation"), groups
+    )
+    more = pair(output_padding, "output_padding")
+    for extra, s, d in zip(more, geom.stride, geom.dilation, strict=True):
+        if extra >= max(s, d):
+            raise RuntimeError(
+                f"output padding must be smaller than either stride or dilation, but got {extra}"
+            )
+    sizes = zip(input.shape[2:], *geom[:3], weight.shape[2:], more, strict=True)
+    size = tuple((n - 1) * s - 2 * p + d * (k - 1) + e + 1 for n, s, p, d, k, e in sizes)
+    if min(size) < 1:
+        raise ShapeError(f"conv_transpose2d: the output would have size {list(size)}")
+    y = table.conv_input(input, weight, size=size, geom=geom)
+    return y if bias is None else y + bias.reshape(-1, 1, 1)
+
+
+def conv_transpose1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Size = 1,
+    padding: Size = 0,
+    output_padding: Size = 0,
+    groups: int = 1,
+    dilation: Size = 1,
+) -> Tensor:
+    """`conv_transpose2d` along one dimension: input (n, in, length), weight (in, out / groups, k)."""
+    image, kernel = shape.unsqueeze(input, -2), shape.unsqueeze(weight, -2)
+    settings = _flat(stride, 1), _flat(padding, 0), _flat(output_padding, 0)
+    y = conv_transpose2d(image, kernel, bias, *settings, groups, _flat(dilation, 1))
+    return shape.squeeze(y, -2)
+
+
+def constant_pad_nd(input: Tensor, pad: Sequence[int], value: float = 0) -> Tensor:
+    """`value` around input; `pad` is (before, after) of the last dimension, then the one before it.
+
+    Negative amounts cut off.
+    """
+    before, after = [0] * input.ndim, [0] * input.ndim
+    if len(pad) % 2 or len(pad) > 2 * input.ndim:
+        raise RuntimeError(f"pad must be pairs, at most {input.ndim} of them, not {list(pad)}")
+    for i in range(len(pad) // 2):
+        before[-1 - i], after[-1 - i] = pad[2 * i], pad[2 * i + 1]
+    amounts = list(zip(input.shape, before, after, strict=True))
+    size = tuple(n + a + b for n, a, b in amounts)
+    if min(size, default=0) < 0:
+        raise RuntimeError(f"padding {list(pad)} of shape {list(input.shape)} leaves nothing")
+    kept = tuple(slice(max(0, -a), n - max(0, -b)) for n, a, b in amounts)
+    inner = table.slice(input, key=kept)
+    place = tuple(slice(max(0, a), max(0, a) + m) for (_, a, _), m in zip(amounts, inner.shape, strict=True))
+    if not value:
+        return table.unslice(inner, key=place, shape=size)  # type: ignore[no-any-return]
+    filled = create.full(size, value, dtype=input.dtype)
+    return table.assign(filled, inner, key=place)  # type: ignore[no-any-return]
+
+
+def pad(
+    input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None
+) -> Tensor:
+    """More around input: a constant, its mirror image ("reflect"), its rim ("replicate"), or its
+    other end ("circular"). `pad` is (before, after) of the last dimension, then the one before it.
+
+    >>> import tinygrad_mnist as tg
+    >>> import tinygrad_mnist.nn.functional as F
+    >>> F.pad(tg.tensor([1, 2, 3]).reshape(1, 3), (1, 1), mode="reflect")
+    tensor([[2, 1, 2, 3, 2]])
+    """
+    if mode == "constant":
+        return constant_pad_nd(input, pad, 0 if value is None else value)
+    if mode not in ("reflect", "replicate", "circular"):
+        raise NotImplementedError(f"Unrecognised padding mode {mode}")
+    if value is not None:
+        raise ValueError(f"Padding mode {mode!r} doesn't take in value argument")
+    for i in range(len(pad) // 2):
+        axis, n = input.ndim - 1 - i, input.shape[-1 - i]
+        before, after = pad[2 * i], pad[2 * i + 1]
+        reach = {"reflect": n - 1, "circular": n, "replicate": max(before, after)}[mode]
+        if max(before, after) > reach:
+            raise RuntimeError(
+                f"Padding size {max(before, after)} must be at most {reach} for mode {mode!r} and "
+                f"dimension {axis} of input {list(input.shape)}"
+            )
+        places = np.arange(-before, n + after)
+        if mode == "replicate":
+            places = places.clip(0, n - 1)
+        elif mode == "circular":
+            places %= n
+        else:
+            places = n - 1 - abs(n - 1 - abs(places))
+        input = shape.movedim(table.take(shape.movedim(input, axis, 0), places), 0, axis)
+    return input

@@ -1,0 +1,138 @@
+"""Normalisation: mean zero and deviation one over some dimensions, then a trained scale and shift."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.autograd.modes import no_grad
+from tinygrad_mnist.autograd.op import ShapeError
+from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.ops import elementwise, reduce, shape, table
+from tinygrad_mnist.ops.inplace import write
+
+
+def _affine(x: Tensor, weight: Tensor | None, bias: Tensor | None, to: tuple[int, ...]) -> Tensor:
+    """x * weight + bias, with both of them in the shape `to`."""
+    if weight is not None:
+        x = x * (weight if weight.shape == to else shape.reshape(weight, to))
+    if bias is not None:
+        x = x + (bias if bias.shape == to else shape.reshape(bias, to))
+    return x
+
+
+def batch_norm(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Each channel (dimension 1) with mean 0 and deviation 1 over all else, then scaled and shifted.
+
+    In training by the batch's own moments, towards which the running ones move in place by
+    `momentum` (the variance unbiased); otherwise by the running ones. Ioffe and Szegedy, 2015.
+
+    Raises ValueError in training where a channel has one value only.
+    """
+    if input.ndim < 2:
+        raise ShapeError(f"batch_norm: input needs 2 dimensions or more, not {list(input.shape)}")
+    axes = (0, *range(2, input.ndim))
+    to = (-1, *(1,) * (input.ndim - 2))
+    if weight is not None and weight.shape != input.shape[1:2]:
+        raise ShapeError(
+            f"batch_norm: {weight.shape[0]} weights for input {list(input.shape)}, whose dimension "
+            f"1 has {input.shape[1]} channels"
+        )
+    to = (input.shape[1], *to[1:])
+    if not training and running_mean is not None and running_var is not None:
+        mean, var = shape.reshape(running_mean, to), shape.reshape(running_var, to)
+        return _affine((input - mean) * elementwise.rsqrt(var + eps), weight, bias, to)
+    n = math.prod(input.shape[i] for i in axes)
+    if training and n == 1:
+        raise ValueError(
+            f"Expected more than 1 value per channel when training, got input size {input.shape}"
+        )
+    if training and running_mean is not None and running_var is not None:
+        with no_grad():
+            x = input.detach()
+            write(running_mean, running_mean * (1 - momentum) + reduce.mean(x, axes) * momentum)
+            write(running_var, running_var * (1 - momentum) + reduce.var(x, axes) * momentum)
+    return _affine(table.standardize(input, axis=axes, eps=eps), weight, bias, to)
+
+
+def layer_norm(
+    input: Tensor,
+    normalized_shape: Any,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Mean 0 and deviation 1 over the last dimensions, `normalized_shape`; Ba et al., 2016."""
+    size = _size(normalized_shape)
+    axes = _last("layer_norm", input, size)
+    return _affine(table.standardize(input, axis=axes, eps=eps), weight, bias, size)
+
+
+def _size(value: Any) -> tuple[int, ...]:
+    return tuple(value) if isinstance(value, (tuple, list)) else (int(value),)
+
+
+def _last(name: str, x: Tensor, size: tuple[int, ...]) -> tuple[int, ...]:
+    if not size or x.shape[-len(size) :] != size:
+        raise ShapeError(
+            f"{name}: normalized_shape={list(size)} must be the last dimensions of the input, "
+            f"which has shape {list(x.shape)}"
+        )
+    return tuple(range(x.ndim - len(size), x.ndim))
+
+
+def rms_norm(
+    input: Tensor, normalized_shape: Any, weight: Tensor | None = None, eps: float | None = None
+) -> Tensor:
+    """x / sqrt(mean(x^2) + eps) over the last dimensions; Zhang and Sennrich, 2019."""
+    size = _size(normalized_shape)
+    axes = _last("rms_norm", input, size)
+    eps = float(np.finfo(input.dtype).eps) if eps is None else eps
+    mean = table.sum(table.square(input), axis=axes, keepdims=True) / math.prod(size)
+    return _affine(input * elementwise.rsqrt(mean + eps), weight, None, size)
+
+
+def group_norm(
+    input: Tensor,
+    num_groups: int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Mean 0 and deviation 1 over each sample's groups of channels; Wu and He, 2018."""
+    n, c, *rest = input.shape
+    if c % num_groups:
+        raise ShapeError(
+            f"group_norm: the {c} channels of input {list(input.shape)} do not divide into "
+            f"{num_groups} groups"
+        )
+    grouped = shape.reshape(input, (n, num_groups, c // num_groups * math.prod(rest)))
+    y = shape.reshape(table.standardize(grouped, axis=(2,), eps=eps), input.shape)
+    return _affine(y, weight, bias, (c, *(1,) * len(rest)))
+
+
+def instance_norm(
+    input: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """`group_norm` with one channel a group. Running moments are not supported."""
+    if running_mean is not None or not use_input_stats:
+        raise NotImplementedError("instance_norm: running moments are not supported")
+    return group_norm(input, input.shape[1], weight, bias, eps)
