@@ -1,0 +1,22 @@
+"""The models: a neuron, shallow and deep networks, a convolutional one, and the recipes.
+
+Start reading here: mlp.py, then cnn.py, then recipes.py, the table that `train RECIPE` runs from.
+To add a system, add a row to that table; nothing else needs to know its name.
+"""
+
+from tinygrad_mnist.models.cnn import cnn
+from tinygrad_mnist.models.mlp import deep, mlp, neuron, shallow
+from tinygrad_mnist.models.recipe import Recipe, RecipeError, build
+from tinygrad_mnist.models.recipes import RECIPES
+
+__all__ = [
+    "RECIPES",
+    "Recipe",
+    "RecipeError",
+    "build",
+    "cnn",
+    "deep",
+    "mlp",
+    "neuron",
+    "shallow",
+]

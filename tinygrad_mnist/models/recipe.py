@@ -1,0 +1,147 @@
+"""What a recipe says: a model and its hyper-parameters, as data.
+
+A file of a trained model carries its recipe: a field renamed or removed makes older files unreadable.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from tinygrad_mnist import nn
+from tinygrad_mnist.models.cnn import cnn
+from tinygrad_mnist.models.mlp import ACTIVATIONS, DIGITS, PIXELS, mlp
+
+OPTIMIZERS = ("SGD", "Adam")
+SCHEDULES = ("constant", "cosine")
+
+
+class RecipeError(ValueError):
+    """A recipe that cannot be run; the message is one line naming the field and what it may be."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A model and how to train it. Raises `RecipeError` for a value that cannot be meant.
+
+    >>> recipe = Recipe(name="mine", what="a small network", floor=0.9, hidden=(64,))
+    >>> recipe.replace(hidden=(32, 16)).layers
+    (784, 32, 16, 10)
+    >>> recipe.replace(lr=-1)
+    Traceback (most recent call last):
+    tinygrad_mnist.models.recipe.RecipeError: lr must be above 0, not -1
+    """
+
+    name: str
+    what: str
+    """One line for a reader."""
+    floor: float
+    """The accuracy on MNIST's 10,000 test images that it must reach, trained on the other 60,000."""
+
+    channels: tuple[int, ...] = ()
+    """The widths of the convolutional layers; none make it a multi-layer perceptron."""
+    hidden: tuple[int, ...] = ()
+    """The widths of the hidden linear layers."""
+    activation: str = "relu"
+    dropout: float = 0.0
+    digit: int | None = None
+    """With a digit the model has one output and answers "is it this digit?"; else ten."""
+
+    optimizer: str = "SGD"
+    lr: float = 0.1
+    momentum: float = 0.0
+    schedule: str = "constant"
+    """How the learning rate changes from epoch to epoch; "cosine" ends near 0."""
+    batch_size: int | None = 64
+    """None: the gradient of the whole training set, one step an epoch."""
+    epochs: int = 10
+    validation: float = 1 / 12
+    """The share of the training images that is kept from training, to validate every epoch."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Say what is wrong with the first field that is."""
+        _require(all(c >= 1 for c in self.channels), "channels", "sizes above 0", self.channels)
+        _require(all(h >= 1 for h in self.hidden), "hidden", "sizes above 0", self.hidden)
+        _require(len(self.channels) <= 3, "channels", "at most 3 sizes", self.channels)
+        _require_one_of("activation", self.activation, tuple(ACTIVATIONS))
+        _require_one_of("optimizer", self.optimizer, OPTIMIZERS)
+        _require_one_of("schedule", self.schedule, SCHEDULES)
+        _require(0 <= self.dropout < 0.5, "dropout", "at least 0 and below 0.5", self.dropout)
+        _require(self.digit in (None, *range(10)), "digit", "0 to 9", self.digit)
+        _require(0 < self.lr < float("inf"), "lr", "above 0", self.lr)
+        _require(0 <= self.momentum < 1, "momentum", "at least 0 and below 1", self.momentum)
+        no_batches = self.batch_size is not None and self.batch_size < 1
+        _require(not no_batches, "batch_size", "at least 1, or None", self.batch_size)
+        _require(self.epochs >= 1, "epochs", "at least 1", self.epochs)
+        _require(0 < self.validation < 1, "validation", "between 0 and 1", self.validation)
+        _require(self.seed >= 0, "seed", "at least 0", self.seed)
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers the model gives for an image."""
+        return DIGITS if self.digit is None else 1
+
+    @property
+    def loss(self) -> str:
+        """The name, in nn.functional, of the loss that is minimised."""
+        return "cross_entropy" if self.digit is None else "binary_cross_entropy_with_logits"
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """The widths of all layers, from pixels to outputs."""
+        return (PIXELS, *self.channels, *self.hidden, self.outputs)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What the answers are called: the ten digits, or "not 5" and "5"."""
+        if self.digit is None:
+            return tuple(str(digit) for digit in range(DIGITS))
+        return (f"not {self.digit}", str(self.digit))
+
+    def replace(self, **changes: Any) -> Recipe:
+        """The same recipe with some fields changed."""
+        return dataclasses.replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields, in built-in types."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: Any) -> Recipe:
+        """The recipe that `to_dict` gave; raises `RecipeError` if it is not one."""
+        if not isinstance(fields, dict):
+            raise RecipeError("holds no recipe")
+        known = {field.name for field in dataclasses.fields(cls)}
+        if unknown := sorted(str(name) for name in set(fields) - known):
+            raise RecipeError(f"holds a recipe of another release, with {', '.join(unknown)}")
+        try:
+            return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+        except TypeError as error:
+            raise RecipeError(f"holds a recipe that cannot be read: {error}") from None
+
+
+def _require(good: bool, field: str, rule: str, value: object) -> None:
+    if not good:
+        raise RecipeError(f"{field} must be {rule}, not {value}")
+
+
+def _require_one_of(field: str, value: str, known: tuple[str, ...]) -> None:
+    _require(value in known, field, f"one of {', '.join(known)}", value)
+
+
+def build(recipe: Recipe) -> nn.Sequential:
+    """The untrained model of a recipe; its first weights come from the random state.
+
+    >>> build(Recipe(name="mine", what="a small network", floor=0.9, hidden=(64,)))
+    Sequential(
+      (0): Linear(in_features=784, out_features=64, bias=True)
+      (1): ReLU()
+      (2): Linear(in_features=64, out_features=10, bias=True)
+    )
+    """
+    shape = {"activation": recipe.activation, "dropout": recipe.dropout}
+    if recipe.channels:
+        return cnn(recipe.channels, recipe.hidden, recipe.outputs, **shape)
+    return mlp(PIXELS, recipe.hidden, recipe.outputs, **shape)

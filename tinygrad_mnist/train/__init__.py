@@ -1,0 +1,27 @@
+"""Training: the loop, metrics, checkpoints, the record of a run and its plots.
+
+Start with loop.py, whose `step` is all of gradient descent. What a run ends in depends on the
+recipe, its seed and the data alone: nothing here may draw random numbers or read a clock into it.
+"""
+
+from tinygrad_mnist.train.checkpoint import Saved, load_model, resume, save_model
+from tinygrad_mnist.train.loop import Diverged, Trainer, fit, predict
+from tinygrad_mnist.train.metrics import Evaluation, confusion_matrix, evaluate
+from tinygrad_mnist.train.report import environment, run_record, test_set
+
+__all__ = [
+    "Diverged",
+    "Evaluation",
+    "Saved",
+    "Trainer",
+    "confusion_matrix",
+    "environment",
+    "evaluate",
+    "fit",
+    "load_model",
+    "predict",
+    "resume",
+    "run_record",
+    "save_model",
+    "test_set",
+]

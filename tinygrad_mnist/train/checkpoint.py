@@ -1,0 +1,99 @@
+"""Model files: the weights, with the recipe that says what they are the weights of.
+
+A checkpoint is a model file that also holds what a resumed run needs.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from tinygrad_mnist import __version__, nn
+from tinygrad_mnist.data import Mnist
+from tinygrad_mnist.models import Recipe, RecipeError, build
+from tinygrad_mnist.serialize import FormatError, load, save
+from tinygrad_mnist.train.loop import Trainer
+
+Path = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What a model file holds."""
+
+    model: nn.Sequential
+    recipe: Recipe
+    data: dict[str, Any]
+    """What it was trained on: name, train, test (counts), and given, as the user named it."""
+    results: dict[str, Any] | None
+    """How it did on the test images, with the name of the data; None in a checkpoint."""
+    training: dict[str, Any] | None
+    """In a checkpoint, `Trainer.state_dict()`."""
+
+
+def save_model(
+    path: Path,
+    trainer: Trainer,
+    results: dict[str, Any] | None = None,
+    *,
+    checkpoint: bool = False,
+    given: str | None = None,
+) -> None:
+    """Write the model and its recipe; as a checkpoint, also all that a resumed run needs.
+
+    `given` is how the user named the data, so that a resumed run finds it again. The file appears
+    whole or not at all; raises OSError when it cannot be written.
+    """
+    data = trainer.data
+    content = {
+        "tinygrad_mnist": __version__,
+        "recipe": trainer.recipe.to_dict(),
+        "data": {**sizes(data), "given": given},
+        "model": trainer.model.state_dict(),
+        "results": results,
+        "training": trainer.state_dict() if checkpoint else None,
+    }
+    save(content, path)
+
+
+def load_model(path: Path) -> Saved:
+    """Read a model file and build its model. No code in the file can run.
+
+    Raises FormatError, naming the file, when it is damaged or no model file; OSError when it
+    cannot be read.
+    """
+    content = load(path)
+    try:
+        recipe = Recipe.from_dict(content["recipe"])
+        model = build(recipe)
+        model.load_state_dict(content["model"])
+        return Saved(model, recipe, content["data"], content["results"], content["training"])
+    except (KeyError, TypeError):
+        raise FormatError(f"{path}: not a model file: `train` writes model.pkl") from None
+    except (RecipeError, RuntimeError) as error:
+        raise FormatError(f"{path}: {' '.join(str(error).split())}") from None
+
+
+def resume(saved: Saved, data: Mnist) -> Trainer:
+    """The trainer of a checkpoint, where it stopped; its next step gives the bits it would have.
+
+    Raises FormatError when `saved` is no checkpoint, or for other data than it was trained on.
+    """
+    if saved.training is None:
+        raise FormatError("a model whose training is complete: there is nothing to resume")
+    trained_on = {key: saved.data[key] for key in sizes(data)}
+    if trained_on != sizes(data):
+        raise FormatError(
+            "the run was trained on {name} ({train:,} + {test:,} images)".format(**trained_on)
+            + ", the data is {name} ({train:,} + {test:,} images)".format(**sizes(data))
+        )
+    trainer = Trainer(saved.recipe, data)
+    trainer.model.load_state_dict(saved.model.state_dict())
+    trainer.load_state_dict(saved.training)
+    return trainer
+
+
+def sizes(data: Mnist) -> dict[str, Any]:
+    """The data's name and how many images it has."""
+    return {"name": data.name, "train": len(data.train_labels), "test": len(data.test_labels)}

@@ -1,0 +1,103 @@
+"""What is counted on test images: accuracy, error rate, precision, recall, confusion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_mnist import nn
+from tinygrad_mnist.models import Recipe
+from tinygrad_mnist.train.loop import Floats, Images, Ints, predict
+
+
+def confusion_matrix(
+    labels: NDArray[np.integer[Any]], predicted: NDArray[np.integer[Any]], classes: int
+) -> Ints:
+    """Count the images of each true class (row) that were given each class (column).
+
+    >>> confusion_matrix(np.array([0, 1, 1, 1]), np.array([0, 1, 0, 1]), classes=2)
+    array([[1, 0],
+           [1, 2]])
+    """
+    cells = np.bincount(labels * classes + predicted, minlength=classes**2)
+    return cells.reshape(classes, classes).astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """A model's answers beside the truth, and every number that follows from them.
+
+    Classes that were never there have a recall of nan, classes never answered a precision of nan.
+    """
+
+    classes: tuple[str, ...]
+    labels: Ints  # (N,), indices into classes
+    probabilities: Floats  # (N, classes)
+
+    @cached_property
+    def predicted(self) -> NDArray[np.intp]:
+        """The most probable class of each image."""
+        return self.probabilities.argmax(1)
+
+    @cached_property
+    def confusion(self) -> Ints:
+        """Counts: a row for each true class, a column for each answer."""
+        return confusion_matrix(self.labels, self.predicted, len(self.classes))
+
+    @property
+    def accuracy(self) -> float:
+        """The share of images that were answered right."""
+        return float(np.mean(self.predicted == self.labels))
+
+    @property
+    def error_rate(self) -> float:
+        """The share that was answered wrong."""
+        return float(np.mean(self.predicted != self.labels))
+
+    @property
+    def precision(self) -> NDArray[np.float64]:
+        """For each class: of the images that were given it, the share that is it."""
+        return _shares(self.confusion.diagonal(), self.confusion.sum(0))
+
+    @property
+    def recall(self) -> NDArray[np.float64]:
+        """For each class: of the images that are it, the share that was given it."""
+        return _shares(self.confusion.diagonal(), self.confusion.sum(1))
+
+    @property
+    def baseline(self) -> float:
+        """The accuracy of answering the most frequent class always."""
+        return float(self.confusion.sum(1).max() / len(self.labels))
+
+    @property
+    def mistakes(self) -> NDArray[np.intp]:
+        """The images answered wrong, the most confident answer first."""
+        wrong = np.flatnonzero(self.predicted != self.labels)
+        return wrong[np.argsort(-self.probabilities[wrong].max(1), kind="stable")]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The numbers, in built-in types; None where there is none."""
+        return {
+            "images": len(self.labels),
+            "accuracy": self.accuracy,
+            "error_rate": self.error_rate,
+            "baseline": self.baseline,
+            "classes": list(self.classes),
+            "precision": [None if np.isnan(p) else float(p) for p in self.precision],
+            "recall": [None if np.isnan(r) else float(r) for r in self.recall],
+            "confusion": self.confusion.tolist(),
+        }
+
+
+def evaluate(model: nn.Module, recipe: Recipe, images: Images, labels: Ints) -> Evaluation:
+    """Ask the model about uint8 images (N, 28, 28) whose digits (N,) are known."""
+    truth = labels if recipe.digit is None else (labels == recipe.digit).astype(np.int64)
+    return Evaluation(recipe.classes, truth, predict(model, images))
+
+
+def _shares(part: Ints, whole: Ints) -> NDArray[np.float64]:
+    return np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)

@@ -1,0 +1,68 @@
+"""The record of a run: what was trained on what, with what, and how well, as plain data."""
+
+from __future__ import annotations
+
+import os
+import platform
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist import __version__
+from tinygrad_mnist.data import Mnist
+from tinygrad_mnist.train.checkpoint import sizes
+from tinygrad_mnist.train.loop import Trainer
+from tinygrad_mnist.train.metrics import Evaluation
+
+_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_CORETYPE")
+
+
+def test_set(data: Mnist) -> str:
+    """What a result was measured on, so that no other can be taken for MNIST's own test set.
+
+    >>> from tinygrad_mnist.data import load_embedded
+    >>> test_set(load_embedded())
+    "the 1,000 test images of mnist-5k-embedded (not MNIST's 10,000)"
+    """
+    caveat = "" if data.name == "mnist" else " (not MNIST's 10,000)"
+    return f"the {len(data.test_labels):,} test images of {data.name}{caveat}"
+
+
+def environment() -> dict[str, Any]:
+    """Versions, and what decides the last bits and the speed: the BLAS, cores and threads."""
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[call-arg, index]
+    return {
+        "tinygrad_mnist": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "blas": {"name": blas.get("name"), "version": blas.get("version")},
+        "cores": os.cpu_count(),
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "variables": {name: os.environ[name] for name in _THREADS if name in os.environ},
+    }
+
+
+def run_record(trainer: Trainer, evaluation: Evaluation) -> dict[str, Any]:
+    """Everything about a finished run, in built-in types: what run.json holds."""
+    data = trainer.data
+    return {
+        "recipe": trainer.recipe.to_dict(),
+        "seed": trainer.recipe.seed,
+        "parameters": sum(p.numel() for p in trainer.model.parameters()),
+        "data": {
+            **sizes(data),
+            "source": data.source,
+            "trained_on": len(trainer.training.labels),
+            "validated_on": len(trainer.validation.labels),
+        },
+        "environment": environment(),
+        "epochs": trainer.history,
+        "seconds": sum(epoch["seconds"] for epoch in trainer.history),
+        "test": test_results(evaluation, data),
+    }
+
+
+def test_results(evaluation: Evaluation, data: Mnist) -> dict[str, Any]:
+    """An evaluation's numbers with the name of the data they were measured on."""
+    return {"data": data.name, "measured_on": test_set(data), **evaluation.to_dict()}
