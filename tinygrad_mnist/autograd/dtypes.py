@@ -63,7 +63,7 @@ def _of_number(value: Any) -> DType:
     raise TypeError(f"a Tensor, an array or a number is needed, not {type(value).__name__}")
 
 
-def promote(kernel: np.ufunc, args: tuple[Any, ...]) -> tuple[Any, ...]:
+def promote(kernel: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
     """The arguments, cast to the dtype that the ufunc should compute in."""
     dtype = result_type(*args)
     if dtype.kind != "f":

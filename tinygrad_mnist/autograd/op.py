@@ -49,7 +49,7 @@ class Op:
         self.residual = dict(residual or {})
         self.params, self.keywords, self.variadic = _signature(kernel, list(rules))
         self.defaults = {k: v for k, v in _defaults(kernel).items() if k in self.keywords}
-        self.promotes = isinstance(kernel, np.ufunc) and kernel.signature is None
+        self.promotes = hasattr(kernel, "nin") and getattr(kernel, "signature", None) is None
         self._check(rules)
         self._places = {p: i for i, p in enumerate((*self.params, "y", *self.residual))}
         self.rules: tuple[Bound | None, ...] = tuple(self._bind(p, rules) for p in self.params)

@@ -11,6 +11,12 @@ from numpy._core.umath import clip as clip_ufunc  # np.clip without its Python w
 Array = Any  # an ndarray or a Python number: kernels take both
 
 
+def like_ufunc(kernel: Any) -> Any:
+    """Mark a kernel of one array as elementwise: integers are promoted as for NumPy's own."""
+    kernel.nin = 1
+    return kernel
+
+
 def where(c: Array, a: Array, b: Array) -> Array:
     """a where c holds, else b."""
     return np.where(c, a, b)
@@ -31,14 +37,16 @@ def gate(d: Array, at: Array) -> Array:
     return np.multiply((at > 0).astype(d.dtype), d)
 
 
+@like_ufunc
 def sigmoid(x: Array) -> Array:
-    """1 / (1 + exp(-x)), without overflow: (1 + tanh(x/2)) / 2."""
-    y = np.tanh(x * 0.5)
-    y *= 0.5
-    y += 0.5
-    return y
+    """1 / (1 + exp(-x)); where exp overflows, 0 is right. By tanh the left tail would be lost."""
+    with np.errstate(over="ignore"):
+        y = np.exp(-x)
+    y += 1
+    return np.true_divide(1, y)
 
 
+@like_ufunc
 def softplus(x: Array) -> Array:
     """log(1 + exp(x)) = max(x, 0) + log1p(exp(-|x|))."""
     return np.logaddexp(x, np.zeros((), getattr(x, "dtype", None)))
@@ -49,14 +57,18 @@ def bce(z: Array, t: Array) -> Array:
     return np.maximum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z)))
 
 
-def clip(x: Array, *, low: float, high: float) -> Array:
+def clip(x: Array, *, low: float | None, high: float | None) -> Array:
     """x, moved into [low, high]."""
     return np.clip(x, low, high)
 
 
-def within(x: Array, *, low: float, high: float) -> Array:
+def within(x: Array, *, low: float | None, high: float | None) -> Array:
     """1 where low <= x <= high, else 0, in x's dtype."""
-    return ((x >= low) & (x <= high)).astype(x.dtype)
+    if low is None or high is None:
+        inside = x >= low if high is None else x <= high
+    else:
+        inside = (x >= low) & (x <= high)
+    return inside.astype(x.dtype)
 
 
 def beats(a: Array, b: Array) -> Array:
@@ -65,6 +77,7 @@ def beats(a: Array, b: Array) -> Array:
     return (np.greater(a, b) + np.equal(a, b) * 0.5).astype(dtype)
 
 
+@like_ufunc
 def reciprocal(x: Array) -> Array:
     """1 / x; integers become floats, where NumPy's own would truncate."""
     return np.true_divide(1, x)
@@ -87,6 +100,7 @@ _FAR_Q = (1.0, 2.56852019228982242, 1.87295284992346725, 5.27905102951428412e-1,
           6.05183413124413191e-2, 2.33520497626869185e-3)  # fmt: skip
 
 
+@like_ufunc
 def erf(x: Array) -> Array:
     """The error function, 2/sqrt(pi) * integral of exp(-t^2) from 0 to x, to double precision."""
     x = np.asarray(x)
@@ -97,6 +111,7 @@ def erf(x: Array) -> Array:
     return (np.sign(x) * y).astype(x.dtype if x.dtype.kind == "f" else np.float64)
 
 
+@like_ufunc
 def erfc(x: Array) -> Array:
     """1 - erf(x), without cancellation for large x."""
     x = np.asarray(x)

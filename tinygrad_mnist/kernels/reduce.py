@@ -74,15 +74,17 @@ def logsumexp(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
 
 def softmax(x: Array, *, axis: int) -> Array:
     """exp(x) / sum(exp(x)) along `axis`, stable for huge x."""
-    y = np.exp(x - np.maximum.reduce(x, axis=axis, keepdims=True))
-    y /= np.add.reduce(y, axis=axis, keepdims=True)
+    with np.errstate(invalid="ignore"):  # nothing but -inf gives NaN, as in PyTorch
+        y = np.exp(x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf))
+        y /= np.add.reduce(y, axis=axis, keepdims=True)
     return y
 
 
 def log_softmax(x: Array, *, axis: int) -> Array:
     """x - log(sum(exp(x))) along `axis`, stable for huge x."""
-    y = x - np.maximum.reduce(x, axis=axis, keepdims=True)
-    y -= np.log(np.add.reduce(np.exp(y), axis=axis, keepdims=True))
+    with np.errstate(invalid="ignore"):  # nothing but -inf gives NaN, as in PyTorch
+        y = x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
+        y -= np.log(np.add.reduce(np.exp(y), axis=axis, keepdims=True))
     return y
 
 

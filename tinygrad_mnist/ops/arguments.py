@@ -44,42 +44,43 @@ def public(function: Callable[P, R]) -> Callable[P, R]:
     Raises TypeError for an argument that PyTorch has and this package has not (`out=`), and for a
     first argument that is no Tensor.
     """
-    parameters = tuple(inspect.signature(function).parameters)
+    parameters = inspect.signature(function).parameters
+    names = tuple(parameters)
+    variadic = next((n for n, p in parameters.items() if p.kind is p.VAR_POSITIONAL), "")
+    plain = frozenset(names) - {variadic}
 
     @functools.wraps(function)
     def call(*args: P.args, **kw: P.kwargs) -> R:
-        if kw and not kw.keys() <= allowed:
-            args, kw = _respell(function.__name__, parameters, args, kw)  # type: ignore[assignment]
+        if kw and not kw.keys() <= plain:
+            args, kw = _respell(function.__name__, names, variadic, args, kw)  # type: ignore[assignment]
         try:
             return function(*args, **kw)
         except AttributeError:
             if not args or isinstance(args[0], (Tensor, np.ndarray)):
                 raise
-            message = f"argument '{parameters[0]}' must be Tensor, not {type(args[0]).__name__}"
+            message = f"argument '{names[0]}' must be Tensor, not {type(args[0]).__name__}"
             raise TypeError(f"{function.__name__}(): {message}") from None
 
-    allowed = set(parameters)
     return call
 
 
 def _respell(
-    name: str, parameters: tuple[str, ...], args: tuple[Any, ...], kw: dict[str, Any]
+    function: str, names: tuple[str, ...], variadic: str, args: tuple[Any, ...], kw: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The call as the function wants it: known names, *args by position, nothing unsupported."""
     given: dict[str, Any] = {}
     for word, value in kw.items():
-        if word in UNSUPPORTED and word not in parameters:
+        if word in UNSUPPORTED and word not in names:
             if not any(value is it for it in NOTHING) and str(value) not in NOTHING:
-                raise TypeError(f"{name}(): {word}= is not supported; {UNSUPPORTED[word]}")
-            continue
-        known = word if word in parameters else NUMPY_NAMES.get(word, word)
-        if known == "input" and "input" not in parameters and not args:  # a row of the table
-            args = (value,)
-        elif known == "other" and "other" not in parameters and len(args) == 1:
-            args = (*args, value)
-        elif word == "dtype" and value is None:
-            continue
-        else:
-            given[known] = value
+                raise TypeError(f"{function}(): {word}= is not supported; {UNSUPPORTED[word]}")
+        elif word in names or word != "dtype" or value is not None:
+            given[word if word in names else NUMPY_NAMES.get(word, word)] = value
+    if variadic in given:
+        first = () if args else (given.pop(names[0]),)
+        args = (*args, *first, given.pop(variadic))
+    for place, word in enumerate(("input", "other")):  # a row of the table has its own names
+        if word in given and word not in names and len(args) == place:
+            args = (*args, given.pop(word))
     return args, given
 
 

@@ -40,7 +40,7 @@ def cuda(self: Tensor, *_: Any) -> Tensor:
 def caster(dtype: str) -> Any:
     """A method that casts to one dtype."""
 
-    def cast(self: Tensor) -> Tensor:
+    def cast(self: Tensor, memory_format: Any = None) -> Tensor:
         return to(self, np.dtype(dtype))
 
     cast.__doc__ = f"The Tensor as {dtype}."

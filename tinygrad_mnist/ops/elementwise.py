@@ -5,22 +5,24 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from tinygrad_mnist.autograd.dtypes import result_type
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import table
-from tinygrad_mnist.ops.arguments import floating, public
+from tinygrad_mnist.ops.arguments import floating, public, tensor_of
 
 __all__ = [
     "abs", "absolute", "acos", "acosh", "add", "addcdiv", "addcmul", "arccos", "arcsin", "arctan",
     "asin", "asinh", "atan", "atan2", "atanh", "ceil", "clamp", "clamp_max", "clamp_min", "clip",
-    "cos", "cosh", "deg2rad", "div", "divide", "erf", "erfc", "exp", "exp2", "expm1", "fix",
+    "cos", "cosh", "deg2rad", "div", "divide", "erf", "erfc", "exp", "exp2", "expm1", "fill", "fix",
     "float_power", "floor", "floor_divide", "fmod", "frac", "hypot", "lerp", "log", "log10",
     "log1p", "log2", "logaddexp", "logit", "maximum", "minimum", "mul", "multiply", "nan_to_num",
     "neg", "negative", "positive", "pow", "rad2deg", "reciprocal", "relu", "remainder", "round",
     "rsqrt", "rsub", "sgn", "sigmoid", "sign", "sin", "sinc", "sinh", "sqrt", "square", "sub",
     "subtract", "tan", "tanh", "true_divide", "trunc", "xlogy",
 ]  # fmt: skip
-NOT_METHODS = {"rsub"}
+NOT_METHODS = {"fill", "rsub"}
 METHODS = [name for name in __all__ if name not in NOT_METHODS]
 
 abs = absolute = public(table.abs)
@@ -162,6 +164,17 @@ clip = clamp
 
 
 @public
+def fill(input: Tensor, value: Any) -> Tensor:
+    """`value`, a number or a Tensor of one, in the shape and dtype of input."""
+    if getattr(value, "ndim", 0):
+        raise RuntimeError(f"fill only supports 0-dimension value tensor but got {value.ndim}")
+    value = tensor_of(value, input)
+    if value.dtype != input.dtype:
+        value = table.cast(value, dtype=input.dtype)
+    return table.where(np.True_, value, input)  # type: ignore[no-any-return]
+
+
+@public
 def clamp_min(input: Tensor, min: Any) -> Tensor:
     """input, but at least `min`."""
     return clamp(input, min)
@@ -229,8 +242,6 @@ def nan_to_num(
     """NaN replaced by `nan` (0), infinities by `posinf` and `neginf` (the largest finite)."""
     if input.dtype.kind != "f":
         return clone_of(input)
-    import numpy as np
-
     limit = float(np.finfo(input.dtype).max)
     x = table.where(table.isnan(input), 0.0 if nan is None else nan, input)
     x = table.where(table.eq(x, math.inf), limit if posinf is None else posinf, x)

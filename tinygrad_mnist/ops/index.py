@@ -143,12 +143,9 @@ def back(y: Tensor, index: Tensor, front: int) -> Tensor:
 @public
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
     """out[i][j] = input[index[i][j]][j] (for dim 0): one element along `dim` for each index."""
-    if not input.ndim:
-        return reshape(take_rows(reshape(input, (1,)), reshape(index, (-1,))), index.shape)
     axis = dim_of(input.ndim, dim)
-    if not index.ndim:
-        index = reshape(index, (1,) * input.ndim)
-        return reshape(gather(input, dim, index), ())
+    if input.ndim < 2 or not index._data.size:
+        return reshape(take_rows(reshape(input, (-1,)), reshape(index, (-1,))), index.shape)
     return table.gather(trim(input, index.shape, axis), index, axis=axis)  # type: ignore[no-any-return]
 
 

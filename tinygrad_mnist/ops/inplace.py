@@ -20,7 +20,7 @@ from tinygrad_mnist.ops.arguments import tensor_of
 
 # Each of these is also a method with an underscore: x.add_(y) is write(x, add(x, y)).
 FAMILIES = {
-    elementwise: elementwise.METHODS,
+    elementwise: [*elementwise.METHODS, "fill"],
     compare: ["eq", "ge", "gt", "le", "lt", "ne", "logical_and", "logical_not", "logical_or"],
     index: ["index_add", "index_copy", "index_fill", "masked_fill", "scatter", "scatter_add"],
     shape: ["tril", "triu"],
@@ -145,14 +145,9 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     return write(self, table.cast(fitted(self, src), dtype=self.dtype))
 
 
-def fill_(self: Tensor, value: Any) -> Tensor:
-    """Write one number everywhere."""
-    return write(self, fitted(self, value))
-
-
 def zero_(self: Tensor) -> Tensor:
     """Write zeros everywhere."""
-    return fill_(self, 0)
+    return self.fill_(0)
 
 
 def uniform_(self: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Any = None) -> Tensor:
@@ -177,7 +172,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     f"{name}_": method(getattr(family, name)) for family, names in FAMILIES.items() for name in names
 }
 METHODS |= {
-    f.__name__: f for f in (copy_, fill_, zero_, uniform_, normal_, random_)
+    f.__name__: f for f in (copy_, zero_, uniform_, normal_, random_)
 }
 METHODS |= {"__setitem__": setitem}
 METHODS |= {

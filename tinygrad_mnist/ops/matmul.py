@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from typing import Any
 
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import table
-from tinygrad_mnist.ops.arguments import public
+from tinygrad_mnist.ops.arguments import dims_of, public
+from tinygrad_mnist.ops.reduce import norm
+from tinygrad_mnist.ops.shape import diagonal
 
 __all__ = [
-    "addmm", "addmv", "bmm", "dot", "inner", "matmul", "mm", "mv", "outer", "vdot",
+    "addbmm", "addmm", "addmv", "addr", "baddbmm", "bmm", "cdist", "chain_matmul", "dot", "einsum",
+    "inner", "kron", "matmul", "mm", "mv", "outer", "tensordot", "vdot",
 ]  # fmt: skip
-METHODS = __all__
+NOT_METHODS = {"cdist", "chain_matmul", "einsum", "tensordot"}
+METHODS = [name for name in __all__ if name not in NOT_METHODS]
 
 
 @public
@@ -116,3 +122,165 @@ def scaled_sum(x: Tensor, y: Tensor, beta: Any, alpha: Any) -> Tensor:
     if beta == 0:
         return y + table.broadcast_to(table.where(True, 0.0, x), shape=y.shape)  # type: ignore[no-any-return]
     return (x if beta == 1 else x * beta) + y
+
+
+@public
+def baddbmm(
+    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1
+) -> Tensor:
+    """beta * input + alpha * bmm(batch1, batch2); with beta 0, input is ignored."""
+    return scaled_sum(input, bmm(batch1, batch2), beta, alpha)
+
+
+@public
+def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """beta * input + alpha * bmm(batch1, batch2).sum(0); with beta 0, input is ignored."""
+    return scaled_sum(input, table.sum(bmm(batch1, batch2), axis=(0,)), beta, alpha)
+
+
+@public
+def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """beta * input + alpha * outer(vec1, vec2); with beta 0, input is ignored."""
+    return scaled_sum(input, outer(vec1, vec2), beta, alpha)
+
+
+@public
+def chain_matmul(*matrices: Tensor) -> Tensor:
+    """The product of several matrices, from left to right."""
+    return functools.reduce(mm, matrices)
+
+
+@public
+def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
+    """Sums of products over pairs of dimensions: the last `dims` of a with the first of b, or lists.
+
+    >>> import tinygrad_mnist as tg
+    >>> tg.tensordot(tg.ones(2, 3), tg.ones(3, 4), dims=1).shape
+    (2, 4)
+    """
+    if not isinstance(dims, (tuple, list)):
+        n = int(dims)
+        dims = (range(a.ndim - n, a.ndim), range(n))
+    left, right = (dims_of(x.ndim, d) for x, d in zip((a, b), dims, strict=True))
+    for i, j in zip(left, right, strict=True):
+        a, b = same_length(a, i, b, j)
+    rows = tuple(i for i in range(a.ndim) if i not in left)
+    columns = tuple(i for i in range(b.ndim) if i not in right)
+    x, y = table.permute(a, axes=rows + left), table.permute(b, axes=right + columns)
+    return product(x, y, 0, len(rows), len(left))
+
+
+def same_length(a: Tensor, i: int, b: Tensor, j: int) -> tuple[Tensor, Tensor]:
+    """Both, fit for sums of products over dimension i of a and j of b: a length of one repeats."""
+    n, m = a.shape[i], b.shape[j]
+    if n == m:
+        return a, b
+    if n != 1 and m != 1:
+        raise ShapeError(f"sums of products over dimensions of length {n} and {m}")
+    return (a, table.sum(b, axis=(j,), keepdims=True)) if n == 1 else (
+        table.sum(a, axis=(i,), keepdims=True), b)  # fmt: skip
+
+
+def product(x: Tensor, y: Tensor, batch: int, rows: int, inner: int) -> Tensor:
+    """x (batch, rows, inner) times y (batch, inner, columns), each of them several dimensions."""
+    lead, kept, size = x.shape[:batch], x.shape[batch : batch + rows], math.prod(x.shape[batch + rows :])
+    rest = y.shape[batch + inner :]
+    left = table.reshape(x, shape=(*lead, math.prod(kept), size))
+    right = table.reshape(y, shape=(*y.shape[:batch], size, math.prod(rest)))
+    z = table.matmul(left, right)
+    return table.reshape(z, shape=(*z.shape[:batch], *kept, *rest))  # type: ignore[no-any-return]
+
+
+@public
+def einsum(equation: str, *operands: Any) -> Tensor:
+    """Einstein's summation: `einsum("ij,jk->ik", a, b)`; ellipses and repeated letters are known.
+
+    >>> import tinygrad_mnist as tg
+    >>> tg.einsum("ij,j->i", tg.eye(2), tg.tensor([1.0, 2.0]))
+    tensor([1., 2.])
+    """
+    xs = operands[0] if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else operands
+    terms, result = subscripts(equation, [x.ndim for x in xs])
+    x, have = distinct(xs[0], terms[0])
+    for k, (other, term) in enumerate(zip(xs[1:], terms[1:], strict=True), 2):
+        y, letters = distinct(other, term)
+        later = result + "".join(terms[k:])
+        x, have = contracted(x, have, y, letters, later)
+    x, have = summed(x, have, result)
+    axes = [have.index(c) for c in result]
+    return table.permute(x, axes=tuple(axes))  # type: ignore[no-any-return]
+
+
+def subscripts(equation: str, ranks: list[int]) -> tuple[list[str], str]:
+    """The operands' letters and the result's; an ellipsis becomes capital Greek ones."""
+    left, arrow, right = equation.replace(" ", "").partition("->")
+    terms = left.split(",")
+    if len(terms) != len(ranks):
+        raise RuntimeError(f"einsum: {len(terms)} terms in {equation!r}, {len(ranks)} operands")
+    extra = [rank - len(t.replace("...", "")) for t, rank in zip(terms, ranks, strict=True)]
+    for term, rank, n in zip(terms, ranks, extra, strict=True):
+        if n < 0 or (n and "..." not in term):
+            raise RuntimeError(f"einsum: {term!r} in {equation!r} does not fit {rank} dimensions")
+    widest = max((n for t, n in zip(terms, extra, strict=True) if "..." in t), default=0)
+    dots = "".join(chr(913 + i) for i in range(widest))
+    terms = [t.replace("...", dots[widest - n :]) for t, n in zip(terms, extra, strict=True)]
+    if not arrow:
+        letters = sorted(set(left) - set(",."))
+        right = "..." + "".join(c for c in letters if left.count(c) == 1)
+    return terms, right.replace("...", dots)
+
+
+def distinct(x: Tensor, letters: str) -> tuple[Tensor, str]:
+    """The diagonal of x wherever a letter comes twice."""
+    for c in dict.fromkeys(letters):
+        while letters.count(c) > 1:
+            i = letters.index(c)
+            j = letters.index(c, i + 1)
+            if x.shape[i] != x.shape[j]:
+                raise RuntimeError(f"einsum: {c!r} stands for {x.shape[i]} and {x.shape[j]}")
+            x = diagonal(x, 0, i, j)
+            letters = letters[:i] + letters[i + 1 : j] + letters[j + 1 :] + c
+    return x, letters
+
+
+def summed(x: Tensor, letters: str, keep: str) -> tuple[Tensor, str]:
+    """x summed over the letters that nobody needs any more."""
+    axes = tuple(i for i, c in enumerate(letters) if c not in keep)
+    x = table.sum(x, axis=axes) if axes else x
+    return x, "".join(c for c in letters if c in keep)
+
+
+def contracted(x: Tensor, a: str, y: Tensor, b: str, later: str) -> tuple[Tensor, str]:
+    """One product of stacks of matrices: batch letters, rows of x, columns of y."""
+    x, a = summed(x, a, b + later)
+    y, b = summed(y, b, a + later)
+    batch = [c for c in a if c in b and c in later]
+    inner = [c for c in a if c in b and c not in later]
+    rows, columns = [c for c in a if c not in b], [c for c in b if c not in a]
+    for c in inner:
+        x, y = same_length(x, a.index(c), y, b.index(c))
+    x, y = aligned(x, a, [*batch, *rows, *inner]), aligned(y, b, [*batch, *inner, *columns])
+    return product(x, y, len(batch), len(rows), len(inner)), "".join([*batch, *rows, *columns])
+
+
+def aligned(x: Tensor, have: str, want: list[str]) -> Tensor:
+    """x with its dimensions in the order of `want`."""
+    return table.permute(x, axes=tuple(have.index(c) for c in want))  # type: ignore[no-any-return]
+
+
+@public
+def kron(input: Tensor, other: Tensor) -> Tensor:
+    """The Kronecker product: other scaled by each element of input, as blocks."""
+    ndim = max(input.ndim, other.ndim)
+    a, b = ((1,) * (ndim - x.ndim) + x.shape for x in (input, other))
+    x = table.reshape(input, shape=tuple(n for k in a for n in (k, 1)))
+    y = table.reshape(other, shape=tuple(n for k in b for n in (1, k)))
+    return table.reshape(x * y, shape=tuple(n * m for n, m in zip(a, b, strict=True)))  # type: ignore[no-any-return]
+
+
+@public
+def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: Any = None) -> Tensor:
+    """The p-norm distance of each row of x1 to each row of x2."""
+    x = table.reshape(x1, shape=(*x1.shape[:-1], 1, x1.shape[-1]))
+    y = table.reshape(x2, shape=(*x2.shape[:-2], 1, *x2.shape[-2:]))
+    return norm(x - y, p, -1)

@@ -288,7 +288,7 @@ def norm(
     if p == -math.inf:
         return table.amin(size, axis=axes, keepdims=keepdim)  # type: ignore[no-any-return]
     if p == 0:
-        return table.sum(table.cast(table.ne(x, 0), dtype=x.dtype), axis=axes, keepdims=keepdim)  # type: ignore[no-any-return]
+        return table.sum(table.sign(size), axis=axes, keepdims=keepdim)  # type: ignore[no-any-return]
     if p == 1:
         return table.sum(size, axis=axes, keepdims=keepdim)  # type: ignore[no-any-return]
     total = table.sum(power(size, p), axis=axes, keepdims=keepdim)

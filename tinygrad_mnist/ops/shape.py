@@ -15,14 +15,14 @@ from tinygrad_mnist.ops.arguments import dim_of, dims_of, public, size_of, tenso
 
 __all__ = [
     "atleast_1d", "atleast_2d", "broadcast_tensors", "broadcast_to", "cat", "chunk", "clone",
-    "concat", "concatenate", "contiguous", "diag", "diag_embed", "diagflat", "diagonal", "expand",
+    "concat", "concatenate", "constant_pad_nd", "contiguous", "diag", "diag_embed", "diagflat", "diagonal", "expand",
     "expand_as", "flatten", "flip", "fliplr", "flipud", "hstack", "meshgrid", "moveaxis",
     "movedim", "narrow", "permute", "ravel", "repeat", "reshape", "reshape_as", "roll",
     "row_stack", "select", "split", "split_with_sizes", "squeeze", "stack", "swapaxes", "swapdims",
     "t", "tensor_split", "tile", "trace", "transpose", "tril", "triu", "unbind", "unflatten",
     "unsqueeze", "view", "view_as", "vstack",
 ]  # fmt: skip
-NOT_METHODS = {"broadcast_tensors", "cat", "concat", "concatenate", "stack", "hstack", "vstack", "row_stack", "diag_embed", "meshgrid", "moveaxis", "fliplr", "flipud", "atleast_1d", "atleast_2d"}
+NOT_METHODS = {"broadcast_tensors", "constant_pad_nd", "cat", "concat", "concatenate", "stack", "hstack", "vstack", "row_stack", "diag_embed", "meshgrid", "moveaxis", "fliplr", "flipud", "atleast_1d", "atleast_2d"}
 METHODS = [name for name in __all__ if name not in NOT_METHODS]
 
 ALL = np.s_[:]
@@ -385,6 +385,26 @@ def tile(input: Tensor, *dims: Any) -> Tensor:
     """`repeat`, with ones put before too few `dims`."""
     times = size_of(dims)
     return repeat(input, (1,) * (input.ndim - len(times)) + times)
+
+
+@public
+def constant_pad_nd(input: Tensor, pad: Sequence[int], value: float = 0) -> Tensor:
+    """`value` put before and after the last dimension, the one before it, ...: (b, a, b, a, ...).
+
+    A negative length cuts off.
+    """
+    if len(pad) % 2 or len(pad) > 2 * input.ndim:
+        raise RuntimeError(f"constant_pad_nd: {len(pad)} lengths for {input.ndim} dimensions")
+    pairs = [(0, 0)] * (input.ndim - len(pad) // 2) + list(zip(pad[::2], pad[1::2], strict=True))[::-1]
+    shape = tuple(n + b + a for n, (b, a) in zip(input.shape, pairs, strict=True))
+    if min(shape, default=1) < 0:
+        raise RuntimeError(f"constant_pad_nd: {list(pad)} leaves nothing of {list(input.shape)}")
+    inside = tuple(slice(max(-b, 0), n - max(-a, 0)) for n, (b, a) in zip(input.shape, pairs, strict=True))
+    key = tuple(slice(max(b, 0), n - max(a, 0)) for n, (b, a) in zip(shape, pairs, strict=True))
+    x = table.slice(input, key=inside)
+    if not value:
+        return table.unslice(x, key=key, shape=shape)  # type: ignore[no-any-return]
+    return table.assign(np.full(shape, value, input.dtype), x, key=key)  # type: ignore[no-any-return]
 
 
 @public

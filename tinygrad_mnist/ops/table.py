@@ -95,6 +95,7 @@ floor = op(np.floor, x=lambda g: g * 0.0)
 ceil = op(np.ceil, x=lambda g: g * 0.0)
 round = op(np.rint, x=lambda g: g * 0.0)
 trunc = op(np.trunc, x=lambda g: g * 0.0)
+floor_divide = op(np.floor_divide, a=lambda g: g * 0.0, b=lambda g: g * 0.0)
 clip = op(E.clip, x=lambda g, x, low, high: g * within(x, low=low, high=high))
 within = op(E.within)
 beats = op(E.beats)
@@ -207,7 +208,6 @@ logical_xor, logical_not = op(np.logical_xor), op(np.logical_not)
 bitwise_and, bitwise_or = op(np.bitwise_and), op(np.bitwise_or)
 bitwise_xor, bitwise_not = op(np.bitwise_xor), op(np.invert)
 isnan, isinf, isfinite = op(np.isnan), op(np.isinf), op(np.isfinite)
-floor_divide = op(np.floor_divide)
 
 # Neither have finding a place, and what is drawn from nothing
 any, argmax, argmin, argsort = op(R.any), op(R.argmax), op(R.argmin), op(R.argsort)
@@ -266,4 +266,4 @@ def inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 name_rows(globals())
-ENGINE_OPS.add, ENGINE_OPS.sum_to, ENGINE_OPS.cast = add, sum_to, cast
+ENGINE_OPS.add, ENGINE_OPS.sum_to, ENGINE_OPS.cast, ENGINE_OPS.cat = add, sum_to, cast, cat
