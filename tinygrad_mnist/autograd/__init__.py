@@ -4,7 +4,15 @@ No op is named here: `ops/table.py` declares them and hands the walk the three i
 Read `tensor.py`, then `op.py`, then `engine.py`; change an op in the table, never here.
 """
 
+from tinygrad_mnist.autograd import functional
+from tinygrad_mnist.autograd.anomaly import (
+    detect_anomaly,
+    is_anomaly_enabled,
+    set_detect_anomaly,
+)
 from tinygrad_mnist.autograd.engine import backward, grad
+from tinygrad_mnist.autograd.function import Function, once_differentiable
+from tinygrad_mnist.autograd.gradcheck import gradcheck, gradgradcheck
 from tinygrad_mnist.autograd.modes import (
     enable_grad,
     inference_mode,
@@ -17,14 +25,22 @@ from tinygrad_mnist.autograd.tensor import Tensor
 
 __all__ = [
     "REGISTRY",
+    "Function",
     "Op",
     "Tensor",
     "backward",
+    "detect_anomaly",
     "enable_grad",
+    "functional",
     "grad",
+    "gradcheck",
+    "gradgradcheck",
     "inference_mode",
+    "is_anomaly_enabled",
     "is_grad_enabled",
     "no_grad",
+    "once_differentiable",
     "op",
+    "set_detect_anomaly",
     "set_grad_enabled",
 ]

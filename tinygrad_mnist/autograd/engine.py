@@ -21,11 +21,13 @@ ndarray = np.ndarray
 
 
 class ENGINE_OPS:
-    """The three ops that the walk needs itself; `ops/table.py` hands them over."""
+    """The three ops that the walk needs itself, and what stacks a Jacobian's rows; `ops/table.py`
+    hands them over."""
 
     add: Callable[..., Any]
     sum_to: Callable[..., Any]
     cast: Callable[..., Any]
+    cat: Callable[..., Any]
 
 
 def walk(

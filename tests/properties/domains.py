@@ -1,0 +1,729 @@
+"""Where each op is defined and smooth, and what NumPy says it is: a row for every registry entry.
+
+A row draws one call: arrays, and settings. `like` defines the value independently of the kernel.
+Floats are float64; the test casts them where it looks at float32.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import hypothesis.extra.numpy as hnp
+import hypothesis.strategies as st
+import numpy as np
+
+from tinygrad_mnist.kernels.conv import Geometry
+from tinygrad_mnist.kernels.pool import Windows
+from tinygrad_mnist.testing.strategies import arrays, numbers, shapes
+
+Draw = Callable[[Any], Any]
+
+
+class Call(NamedTuple):
+    """The arguments of one call of an op."""
+
+    args: tuple[Any, ...]
+    kw: dict[str, Any]
+
+
+class Row(NamedTuple):
+    """How to draw a call, and its value as NumPy (or mathematics) defines it."""
+
+    calls: Any
+    like: Callable[..., Any] | None = None
+    parts: tuple[dict[str, Any], ...] = ()
+    """The bounds of each argument, if the op is elementwise and takes any shape."""
+
+
+def elementwise(like: Any, *parts: dict[str, Any]) -> Row:
+    """Arguments that broadcast, one for each dict of bounds for `arrays`."""
+
+    @st.composite
+    def call(draw: Draw) -> Call:
+        together = draw(
+            hnp.mutually_broadcastable_shapes(
+                num_shapes=len(parts), max_dims=3, max_side=3, min_side=0
+            )
+        )
+        args = (arrays(s, **how) for s, how in zip(together.input_shapes, parts, strict=True))
+        return Call(tuple(draw(arg) for arg in args), {})
+
+    return Row(call(), like, parts)
+
+
+def with_settings(like: Any, settings: dict[str, Any], **bounds: Any) -> Row:
+    """One array, and settings drawn from strategies (or fixed)."""
+    fixed = {k: v if isinstance(v, st.SearchStrategy) else st.just(v) for k, v in settings.items()}
+    calls = st.tuples(arrays(**bounds), st.fixed_dictionaries(fixed))
+    return Row(calls.map(lambda c: Call((c[0],), c[1])), like)
+
+
+def unary(like: Any, low: float = -3.0, high: float = 3.0, **bounds: Any) -> Row:
+    return elementwise(like, {"low": low, "high": high, **bounds})
+
+
+def binary(like: Any, a: dict[str, Any] | None = None, b: dict[str, Any] | None = None) -> Row:
+    return elementwise(like, a or {}, b or {})
+
+
+def composed(like: Any) -> Callable[[Callable[..., Any]], Row]:
+    """Decorates a function of `draw` that returns (args, settings)."""
+
+    def build(function: Callable[..., Any]) -> Row:
+        return Row(st.composite(lambda draw: Call(*function(draw)))(), like)
+
+    return build
+
+
+POSITIVE: dict[str, Any] = {"low": 0.25, "high": 3.0}
+NONZERO: dict[str, Any] = {"away_from": (0.0,), "gap": 0.25}
+STEPS: dict[str, Any] = {"away_from": range(-3, 4), "gap": 0.125}
+HALF_STEPS: dict[str, Any] = {"away_from": (-2.5, -1.5, -0.5, 0.5, 1.5, 2.5), "gap": 0.125}
+BOOL: dict[str, Any] = {"dtype": np.bool_}
+INT: dict[str, Any] = {"dtype": np.int64}
+_TIED: dict[str, Any] = {"elements": st.sampled_from([-1.0, 0.0, 0.5, 1.0])}
+
+
+# Shapes, axes and indices
+
+
+@st.composite
+def reducible(draw: Draw, low_side: int = 0, dims: int = 0, **bounds: Any) -> Any:
+    """An array and some of its axes (or None for all)."""
+    x = draw(arrays(shapes(min_side=low_side, min_dims=dims), **bounds))
+    chosen = st.lists(st.sampled_from(range(x.ndim)), unique=True) if x.ndim else st.just([])
+    axis = draw(st.none() | chosen.map(lambda axes: tuple(sorted(axes))))
+    return x, {"axis": axis, "keepdims": draw(st.booleans())}
+
+
+def reduction(like: Any, low_side: int = 0, **bounds: Any) -> Row:
+    return Row(reducible(low_side, **bounds).map(lambda c: Call((c[0],), c[1])), like)
+
+
+def along(like: Any, low_side: int = 1, **bounds: Any) -> Row:
+    """An array of at least one dimension, and one axis."""
+
+    @composed(like)
+    def row(draw: Draw) -> Any:
+        x = draw(arrays(shapes(min_dims=1, min_side=low_side), **bounds))
+        return (x,), {"axis": draw(st.integers(0, x.ndim - 1))}
+
+    return row
+
+
+@st.composite
+def keys(draw: Draw, shape: tuple[int, ...]) -> tuple[Any, ...]:
+    """Ints, slices (backwards too), None and Ellipsis that index an array of this shape."""
+    return draw(  # type: ignore[no-any-return]
+        hnp.basic_indices(shape, allow_newaxis=True, allow_ellipsis=True).map(
+            lambda key: key if isinstance(key, tuple) else (key,)
+        )
+    )
+
+
+@composed(lambda x, key: x[key])
+def slices(draw: Draw) -> Any:
+    x = draw(arrays(shapes(min_side=1)))
+    return (x,), {"key": draw(keys(x.shape))}
+
+
+def _unsliced(x: Any, key: Any, shape: Any) -> Any:
+    out = np.zeros(shape)
+    out[key] = x
+    return out
+
+
+@composed(_unsliced)
+def unslices(draw: Draw) -> Any:
+    shape = draw(shapes(min_side=1))
+    key = draw(keys(shape))
+    return (draw(arrays(np.empty(shape)[key].shape)),), {"key": key, "shape": shape}
+
+
+def _assigned(x: Any, value: Any, key: Any) -> Any:
+    out = x.copy()
+    out[key] = value
+    return out
+
+
+@composed(_assigned)
+def assigns(draw: Draw) -> Any:
+    x = draw(arrays(shapes(min_side=1)))
+    key = draw(keys(x.shape))
+    return (x, draw(arrays(x[key].shape))), {"key": key}
+
+
+@composed(lambda x, index, value: np.stack([
+    value[list(index).index(i)] if i in index else row for i, row in enumerate(x)
+]))  # fmt: skip
+def row_assigns(draw: Draw) -> Any:
+    x = draw(arrays(shapes(min_dims=1, min_side=1)))
+    index = np.array(draw(st.lists(st.integers(0, len(x) - 1), unique=True)), np.int64)
+    return (x, index, draw(arrays((len(index), *x.shape[1:])))), {}
+
+
+def indices(draw: Draw, count: int, shape: Any) -> Any:
+    return draw(arrays(shape, dtype=np.int64, low=-count, high=count - 1))
+
+
+@composed(lambda x, index: x[index])
+def takes(draw: Draw) -> Any:
+    x = draw(arrays(shapes(min_dims=1, min_side=1)))
+    return (x, indices(draw, len(x), shapes(max_dims=2))), {}
+
+
+def _put(x: Any, index: Any, shape: Any) -> Any:
+    out = np.zeros(shape)
+    for at in np.ndindex(index.shape):
+        out[index[at]] += x[at]
+    return out
+
+
+@composed(_put)
+def puts(draw: Draw) -> Any:
+    shape = draw(shapes(min_dims=1, min_side=1))
+    index = indices(draw, shape[0], shapes(max_dims=2))
+    return (draw(arrays((*index.shape, *shape[1:]))), index), {"shape": shape}
+
+
+@st.composite
+def gathered(draw: Draw) -> Any:
+    """A shape, an axis, and an index array with another length along that axis alone."""
+    shape = draw(shapes(min_dims=1, min_side=1))
+    axis = draw(st.integers(0, len(shape) - 1))
+    count = draw(st.integers(0, 3))
+    index = arrays(
+        (*shape[:axis], count, *shape[axis + 1 :]), dtype=np.int64, low=0, high=shape[axis] - 1
+    )
+    return shape, axis, draw(index)
+
+
+@composed(lambda x, index, axis: np.take_along_axis(x, index, axis))
+def gathers(draw: Draw) -> Any:
+    shape, axis, index = draw(gathered())
+    return (draw(arrays(shape)), index), {"axis": axis}
+
+
+def _scattered(x: Any, index: Any, axis: int, shape: Any) -> Any:
+    out = np.zeros(shape)
+    for at in np.ndindex(x.shape):
+        to = list(at)
+        to[axis] = index[at]
+        out[tuple(to)] += x[at]
+    return out
+
+
+@composed(_scattered)
+def scatters(draw: Draw) -> Any:
+    shape, axis, index = draw(gathered())
+    return (draw(arrays(index.shape)), index), {"axis": axis, "shape": shape}
+
+
+@composed(lambda *xs, axis, starts: np.concatenate(xs, axis))
+def cats(draw: Draw) -> Any:
+    shape = draw(shapes(min_dims=1))
+    axis = draw(st.integers(0, len(shape) - 1))
+    lengths = draw(st.lists(st.integers(0, 3), min_size=1, max_size=3))
+    xs = tuple(draw(arrays((*shape[:axis], n, *shape[axis + 1 :]))) for n in lengths)
+    return xs, {"axis": axis, "starts": tuple(int(n) for n in np.cumsum([0, *lengths[:-1]]))}
+
+
+@composed(lambda x, shape: np.array(x.ravel()).reshape(shape))
+def reshapes(draw: Draw) -> Any:
+    x = draw(arrays())
+    n = x.size
+    ways: list[tuple[int, ...]] = [(n,), (1, n), (n, 1, 1)]
+    ways += [(d, n // d) for d in range(2, n) if n % d == 0] + ([()] if n == 1 else [])
+    return (x,), {"shape": draw(st.sampled_from(ways))}
+
+
+@composed(lambda x, axes: np.transpose(x, axes))
+def permutes(draw: Draw) -> Any:
+    x = draw(arrays())
+    return (x,), {"axes": tuple(draw(st.permutations(range(x.ndim))))}
+
+
+@composed(lambda x, shape: x + np.zeros(shape))
+def broadcasts(draw: Draw) -> Any:
+    together = draw(hnp.mutually_broadcastable_shapes(num_shapes=1, max_dims=3, max_side=3))
+    shape = draw(hnp.broadcastable_shapes(together.input_shapes[0], max_dims=3, max_side=3))
+    wide = np.broadcast_shapes(shape, together.input_shapes[0])
+    return (draw(arrays(together.input_shapes[0])),), {"shape": wide}
+
+
+def _summed_to(x: Any, shape: Any) -> Any:
+    out = np.zeros(shape)
+    for at in np.ndindex(x.shape):
+        kept = at[x.ndim - len(shape) :]
+        out[tuple(0 if n == 1 else i for i, n in zip(kept, shape, strict=True))] += x[at]
+    return out
+
+
+@composed(_summed_to)
+def sums_to(draw: Draw) -> Any:
+    x = draw(arrays(shapes(max_side=3) | st.just((9, 2)) | st.just((12, 1))))
+    tail = x.shape[draw(st.integers(0, x.ndim)) :]
+    shape = tuple(1 if n and draw(st.booleans()) else n for n in tail)
+    return (x,), {"shape": shape}
+
+
+@composed(np.matmul)
+def products(draw: Draw) -> Any:
+    n, m, k = (draw(st.integers(0, 3)) for _ in "nmk")
+    together = draw(hnp.mutually_broadcastable_shapes(num_shapes=2, max_dims=1, max_side=2))
+    a, b = together.input_shapes
+    return (draw(arrays((*a, n, k))), draw(arrays((*b, k, m)))), {}
+
+
+@composed(lambda x, w, b=0: np.einsum("ni,oi->no", x, w) + b)
+def linears(draw: Draw) -> Any:
+    n, i, o = (draw(st.integers(0, 3)) for _ in "nio")
+    args = (draw(arrays((n, i))), draw(arrays((o, i))), draw(arrays((o,))))
+    return args[: draw(st.sampled_from([2, 3]))], {}
+
+
+# Losses
+
+
+def _softmax(x: Any, axis: Any) -> Any:
+    e = np.exp(x)
+    return e / e.sum(axis=axis, keepdims=True)
+
+
+def _xent(z: Any, t: Any) -> Any:
+    return np.array([-math.log(_softmax(row, 0)[k]) for row, k in zip(z, t, strict=True)])
+
+
+@composed(_xent)
+def xents(draw: Draw) -> Any:
+    n, c = draw(st.integers(0, 3)), draw(st.integers(1, 4))
+    return (draw(arrays((n, c))), indices(draw, c, (n,)) % c), {}
+
+
+def _minus_hot(p: Any, at: Any) -> Any:
+    by_class = p.T.copy()
+    for i in at:
+        by_class[divmod(i, len(p))] -= 1
+    return by_class.T
+
+
+@composed(_minus_hot)
+def minus_hots(draw: Draw) -> Any:
+    n, c = draw(st.integers(1, 3)), draw(st.integers(1, 4))
+    classes = indices(draw, c, (n,)) % c
+    return (draw(arrays((n, c))), classes * n + np.arange(n)), {}
+
+
+def _ties(x: Any, y: Any, axis: Any) -> Any:
+    same = x == np.amax(x, axis=axis, keepdims=True)
+    return same / same.sum(axis=axis, keepdims=True)
+
+
+@composed(_ties)
+def shares(draw: Draw) -> Any:
+    x, how = draw(reducible(1, elements=st.sampled_from([0.0, 1.0])))
+    return (x, np.amax(x, axis=how["axis"], keepdims=how["keepdims"])), {"axis": how["axis"]}
+
+
+# Windows over images
+
+PAIR = st.tuples(st.integers(1, 2), st.integers(1, 2))
+
+
+@st.composite
+def geometries(draw: Draw) -> Any:
+    """A convolution: its geometry, and the shapes of x, w and y."""
+    groups = draw(st.integers(1, 2))
+    padding = draw(st.tuples(st.integers(0, 1), st.integers(0, 1)))
+    geom = Geometry(draw(PAIR), padding, draw(PAIR), groups)
+    kernel, images = draw(PAIR), draw(st.integers(0, 2))
+    c_in, c_out = groups * draw(st.integers(1, 2)), groups * draw(st.integers(1, 2))
+    reach = tuple(d * (k - 1) + 1 for d, k in zip(geom.dilation, kernel, strict=True))
+    least = [max(1, r - 2 * p) for r, p in zip(reach, padding, strict=True)]
+    size = tuple(n + draw(st.integers(0, 2)) for n in least)
+    y = (images, c_out, *geom.extent(size, kernel))
+    return geom, (images, c_in, *size), (c_out, c_in // groups, *kernel), y
+
+
+def _taps(geom: Any, x: Any, w: Any, y: Any) -> Any:
+    """Every product that a convolution adds up: index into x, into w, into y; loops alone."""
+    (sh, sw), (ph, pw), (dh, dw), groups = geom
+    for n, o, i, j in np.ndindex(*y):
+        for c, p, q in np.ndindex(*w[1:]):
+            row, column = i * sh + p * dh - ph, j * sw + q * dw - pw
+            if 0 <= row < x[2] and 0 <= column < x[3]:
+                yield (n, o // (w[0] // groups) * w[1] + c, row, column), (o, c, p, q), (n, o, i, j)
+
+
+def _conv(x: Any, w: Any, b: Any = None, *, geom: Any) -> Any:
+    shape = (len(x), len(w), *geom.extent(x.shape[2:], w.shape[2:]))
+    y = np.zeros(shape) + (0 if b is None else b.reshape(-1, 1, 1))
+    for i, j, k in _taps(geom, x.shape, w.shape, shape):
+        y[k] += x[i] * w[j]
+    return y
+
+
+def _conv_input(d: Any, w: Any, *, size: Any, geom: Any) -> Any:
+    x = np.zeros((len(d), w.shape[1] * geom.groups, *size))
+    for i, j, k in _taps(geom, x.shape, w.shape, d.shape):
+        x[i] += d[k] * w[j]
+    return x
+
+
+def _conv_weight(x: Any, d: Any, *, size: Any, geom: Any) -> Any:
+    w = np.zeros((d.shape[1], x.shape[1] // geom.groups, *size))
+    for i, j, k in _taps(geom, x.shape, w.shape, d.shape):
+        w[j] += d[k] * x[i]
+    return w
+
+
+@composed(_conv)
+def convs(draw: Draw) -> Any:
+    geom, x, w, _ = draw(geometries())
+    args = (draw(arrays(x)), draw(arrays(w)), draw(arrays((w[0],))))
+    return args[: draw(st.sampled_from([2, 3]))], {"geom": geom}
+
+
+@composed(_conv_input)
+def conv_inputs(draw: Draw) -> Any:
+    geom, x, w, y = draw(geometries())
+    return (draw(arrays(y)), draw(arrays(w))), {"size": x[2:], "geom": geom}
+
+
+@composed(_conv_weight)
+def conv_weights(draw: Draw) -> Any:
+    geom, x, w, y = draw(geometries())
+    return (draw(arrays(x)), draw(arrays(y))), {"size": w[2:], "geom": geom}
+
+
+@st.composite
+def windowed(draw: Draw) -> Any:
+    """Windows over an image, each of which holds at least one element; and the image's shape."""
+    size, stride, dilation = draw(PAIR), draw(PAIR), draw(PAIR)
+    padding = tuple(draw(st.integers(0, k // 2)) for k in size)
+    shape = (
+        draw(st.integers(0, 2)),
+        draw(st.integers(1, 2)),
+        *(draw(st.integers(3, 4)) for _ in "hw"),
+    )
+    count = tuple(
+        (n + 2 * p - d * (k - 1) - 1) // s + 1
+        for n, p, d, k, s in zip(shape[2:], padding, dilation, size, stride, strict=True)
+    )
+    return Windows(size, stride, dilation, padding, count), shape
+
+
+def _held(win: Any, shape: Any) -> Any:
+    """For each window its place in y, and the places in x that it holds, in order; loops alone."""
+    for n, c, i, j in np.ndindex(*shape[:2], *win.count):
+        held = []
+        for p, q in np.ndindex(*win.size):
+            row = i * win.stride[0] + p * win.dilation[0] - win.padding[0]
+            column = j * win.stride[1] + q * win.dilation[1] - win.padding[1]
+            if 0 <= row < shape[2] and 0 <= column < shape[3]:
+                held.append((n, c, row, column))
+        yield (n, c, i, j), held
+
+
+def _pooled(x: Any, win: Any, choose: Any) -> Any:
+    y = np.zeros((*x.shape[:2], *win.count))
+    for at, held in _held(win, x.shape):
+        y[at] = choose([x[i] for i in held], held)
+    return y
+
+
+def _first(x: Any, held: Any) -> Any:
+    return max(held, key=lambda i: x[i])  # max keeps the first of equals
+
+
+def _pool_put(d: Any, x: Any, y0: Any, win: Any) -> Any:
+    out = np.zeros(x.shape)
+    for at, held in _held(win, x.shape):
+        out[_first(x, held)] += d[at]
+    return out
+
+
+def _pool_spread(d: Any, win: Any, size: Any) -> Any:
+    out = np.zeros((*d.shape[:2], *size))
+    for at, held in _held(win, out.shape):
+        for i in held:
+            out[i] += d[at]
+    return out
+
+
+@composed(lambda x, win: _pooled(x, win, lambda values, _: max(values)))
+def max_pools(draw: Draw) -> Any:
+    win, shape = draw(windowed())
+    return (draw(arrays(shape, distinct=True)),), {"win": win}
+
+
+@composed(lambda x, win: _pooled(x, win, lambda values, _: sum(values)))
+def sum_pools(draw: Draw) -> Any:
+    win, shape = draw(windowed())
+    return (draw(arrays(shape)),), {"win": win}
+
+
+@composed(_pool_spread)
+def pool_spreads(draw: Draw) -> Any:
+    win, shape = draw(windowed())
+    return (draw(arrays((*shape[:2], *win.count))),), {"win": win, "size": shape[2:]}
+
+
+@st.composite
+def with_maxima(draw: Draw) -> Any:
+    """Windows, an image with ties, and its pooled maxima."""
+    win, shape = draw(windowed())
+    x = draw(arrays(shape, **_TIED))
+    return win, x, _pooled(x, win, lambda values, _: max(values))
+
+
+@composed(_pool_put)
+def pool_puts(draw: Draw) -> Any:
+    win, x, y = draw(with_maxima())
+    return (draw(arrays(y.shape)), x, y), {"win": win}
+
+
+@composed(lambda v, x, y0, win: _pooled(x, win, lambda _, held: v[_first(x, held)]))
+def pool_takes(draw: Draw) -> Any:
+    win, x, y = draw(with_maxima())
+    return (draw(arrays(x.shape)), x, y), {"win": win}
+
+
+@composed(lambda x, y, win: _pooled(
+    x, win, lambda _, held: np.ravel_multi_index(_first(x, held)[2:], x.shape[2:])
+))  # fmt: skip
+def pool_indices(draw: Draw) -> Any:
+    win, x, y = draw(with_maxima())
+    return (x, y), {"win": win}
+
+
+def _standardized(x: Any, axis: Any, eps: float) -> Any:
+    deviation = np.sqrt(np.var(x, axis, keepdims=True) + eps)
+    return (x - np.mean(x, axis, keepdims=True)) / deviation
+
+
+@composed(_standardized)
+def standardized(draw: Draw) -> Any:
+    x, how = draw(reducible(1, 1))
+    axis = how["axis"] if how["axis"] is not None else tuple(range(x.ndim))
+    return (x,), {"axis": axis, "eps": 0.25}
+
+
+# Places
+
+
+def place(like: Any) -> Row:
+    """One place along one axis; ties go to the first."""
+
+    @composed(
+        lambda x, axis, keepdims: np.expand_dims(like(x, axis), axis) if keepdims else like(x, axis)
+    )
+    def row(draw: Draw) -> Any:
+        x = draw(arrays(shapes(min_dims=1, min_side=1), **_TIED))
+        return (x,), {"axis": draw(st.integers(0, x.ndim - 1)), "keepdims": draw(st.booleans())}
+
+    return row
+
+
+def _argsort(x: Any, axis: int, descending: bool) -> Any:
+    """Insertion by hand: how many come before, equal ones in their own order."""
+    lines = np.moveaxis(x, axis, -1)
+    out = np.zeros(lines.shape, np.int64)
+    for at in np.ndindex(lines.shape[:-1]):
+        key = [(-v if descending else v, i) for i, v in enumerate(lines[at])]
+        out[at] = [i for _, i in sorted(key)]
+    return np.moveaxis(out, -1, axis)
+
+
+@composed(_argsort)
+def sorts(draw: Draw) -> Any:
+    x = draw(arrays(shapes(min_dims=1), **_TIED))
+    return (x,), {"axis": draw(st.integers(0, x.ndim - 1)), "descending": draw(st.booleans())}
+
+
+@composed(lambda *index, shape: np.arange(math.prod(shape)).reshape(shape)[index])
+def flat_indices(draw: Draw) -> Any:
+    shape = draw(shapes(min_dims=1, min_side=1))
+    size = draw(shapes(max_dims=2))
+    return tuple(indices(draw, n, size) for n in shape), {"shape": shape}
+
+
+# What makes arrays out of settings alone
+
+_RNG: dict[str, Any] = {"rng": st.builds(np.random.default_rng, st.integers(0, 9))}
+
+
+def created(**settings: Any) -> Row:
+    made = {"shape": shapes(), "dtype": np.dtype(np.float64), **settings}
+    fixed = {k: v if isinstance(v, st.SearchStrategy) else st.just(v) for k, v in made.items()}
+    return Row(st.fixed_dictionaries(fixed).map(lambda kw: Call((), kw)), None)
+
+
+_erf, _erfc = np.vectorize(math.erf, otypes=[float]), np.vectorize(math.erfc, otypes=[float])
+_COMPARED = (INT, INT)
+# For max and min: multiples of 1/4 against numbers an eighth off them, so nothing ties.
+_QUARTERS: dict[str, Any] = {"elements": st.integers(-12, 12).map(lambda i: i / 4)}
+_EIGHTHS: dict[str, Any] = {"elements": st.integers(-12, 12).map(lambda i: i / 4 + 0.125)}
+_BOUNDS = {"low": -1.0, "high": 1.5}
+_AT_BOUNDS: dict[str, Any] = {"away_from": (-1.0, 1.5)}
+
+ROWS: dict[str, Row] = {
+    # Arithmetic
+    "add": binary(lambda a, b: a + b),
+    "sub": binary(lambda a, b: a - b),
+    "mul": binary(lambda a, b: a * b),
+    "div": binary(lambda a, b: a / b, None, NONZERO),
+    "neg": unary(lambda x: -x),
+    "pow": binary(lambda a, b: np.exp(b * np.log(a)), POSITIVE),
+    "reciprocal": unary(lambda x: 1 / x, **NONZERO),
+    # a / b stays away from whole numbers: a is in (0, 1) * b, plus or minus once b
+    "remainder": elementwise(np.mod, {"low": 0.25, "high": 0.75}, {"low": 1.0, "high": 2.0}),
+    "fmod": elementwise(np.fmod, {"low": -0.75, "high": -0.25}, {"low": 1.0, "high": 2.0}),
+    "maximum": binary(lambda a, b: np.where(a > b, a, b), _QUARTERS, _EIGHTHS),
+    "minimum": binary(lambda a, b: np.where(a < b, a, b), _QUARTERS, _EIGHTHS),
+    "atan2": binary(lambda a, b: np.angle(b + 1j * a), NONZERO, POSITIVE),
+    # Exponentials and powers
+    "exp": unary(lambda x: np.vectorize(math.exp, otypes=[float])(x)),
+    "exp2": unary(lambda x: 2.0**x),
+    "expm1": unary(lambda x: np.exp(x) - 1),
+    "log": unary(lambda x: np.vectorize(math.log, otypes=[float])(x), **POSITIVE),
+    "log2": unary(lambda x: np.log(x) / math.log(2), **POSITIVE),
+    "log10": unary(lambda x: np.log(x) / math.log(10), **POSITIVE),
+    "log1p": unary(lambda x: np.log(1 + x), low=-0.75),
+    "sqrt": unary(lambda x: x**0.5, **POSITIVE),
+    "square": unary(lambda x: x * x),
+    # Trigonometry
+    "sin": unary(lambda x: np.imag(np.exp(1j * x))),
+    "cos": unary(lambda x: np.real(np.exp(1j * x))),
+    "tan": unary(lambda x: np.sin(x) / np.cos(x), -1.25, 1.25),
+    "asin": unary(lambda x: np.vectorize(math.asin, otypes=[float])(x), -0.75, 0.75),
+    "acos": unary(lambda x: math.pi / 2 - np.arcsin(x), -0.75, 0.75),
+    "atan": unary(lambda x: np.angle(1 + 1j * x)),
+    "sinh": unary(lambda x: (np.exp(x) - np.exp(-x)) / 2),
+    "cosh": unary(lambda x: (np.exp(x) + np.exp(-x)) / 2),
+    "tanh": unary(lambda x: 1 - 2 / (np.exp(2 * x) + 1)),
+    "asinh": unary(lambda x: np.log(x + np.sqrt(x * x + 1))),
+    "acosh": unary(lambda x: np.log(x + np.sqrt(x * x - 1)), 1.25, 3.0),
+    "atanh": unary(lambda x: np.log((1 + x) / (1 - x)) / 2, -0.75, 0.75),
+    # Activations and special functions
+    "relu": unary(lambda x: x * (x > 0), away_from=[0.0]),
+    "gate": binary(lambda d, at: np.where(at > 0, d, 0.0), None, {"away_from": [0.0]}),
+    "sigmoid": unary(lambda x: 1 / (1 + np.exp(-x))),
+    "softplus": unary(lambda x: np.log(1 + np.exp(x))),
+    "hardtanh": with_settings(
+        lambda x, low, high: np.maximum(np.minimum(x, high), low), _BOUNDS, **_AT_BOUNDS
+    ),
+    "slopes": with_settings(lambda x, slope: np.where(x > 0, 1.0, slope), {"slope": 0.25}),
+    "inside": with_settings(lambda x, low, high: 1.0 * (x > low) * (x < high), _BOUNDS, **_TIED),
+    "erf": unary(_erf),
+    "erfc": unary(_erfc),
+    # Steps
+    "abs": unary(lambda x: np.sqrt(x * x), away_from=[0.0]),
+    "sign": unary(lambda x: (x > 0) * 1.0 - (x < 0), away_from=[0.0]),
+    "floor": unary(lambda x: x // 1, **STEPS),
+    "ceil": unary(lambda x: -(-x // 1), **STEPS),
+    "round": unary(lambda x: np.vectorize(round, otypes=[float])(x), **HALF_STEPS),
+    "trunc": unary(lambda x: np.fix(x), **STEPS),
+    "clip": with_settings(
+        lambda x, low, high: np.maximum(np.minimum(x, high), low), _BOUNDS, **_AT_BOUNDS
+    ),
+    "within": with_settings(lambda x, low, high: 1.0 * (x >= low) * (x <= high), _BOUNDS, **_TIED),
+    "beats": binary(lambda a, b: (np.sign(a - b) + 1) / 2, _TIED, _TIED),
+    # Choosing and casting
+    "where": elementwise(lambda c, a, b: c * a + ~c * b, BOOL, {}, {}),
+    "cast": with_settings(lambda x, dtype: x, {"dtype": np.dtype(np.float64)}),
+    # Reductions
+    "sum": reduction(np.sum),
+    "amax": reduction(np.amax, 1, distinct=True),
+    "amin": reduction(np.amin, 1, distinct=True),
+    "ties": shares,
+    "cumsum": along(np.cumsum, 0),
+    "logsumexp": reduction(
+        lambda x, axis, keepdims: np.log(np.sum(np.exp(x), axis, keepdims=keepdims)), 1
+    ),
+    "softmax": along(_softmax),
+    "log_softmax": along(lambda x, axis: np.log(_softmax(x, axis))),
+    # Moving elements
+    "reshape": reshapes,
+    "permute": permutes,
+    "broadcast_to": broadcasts,
+    "sum_to": sums_to,
+    "slice": slices,
+    "unslice": unslices,
+    "take": takes,
+    "put": puts,
+    "gather": gathers,
+    "scatter_add": scatters,
+    "assign": assigns,
+    "assign_at": row_assigns,
+    "cat": cats,
+    # Products and losses
+    "matmul": products,
+    "linear": linears,
+    "xent": xents,
+    "minus_hot": minus_hots,
+    "bce": binary(lambda z, t: np.log(1 + np.exp(z)) - z * t, NONZERO, {"low": 0.0, "high": 1.0}),
+    "bce_of_p": binary(
+        lambda p, t: -t * np.log(p) - (1 - t) * np.log(1 - p),
+        {"low": 0.1, "high": 0.9},
+        {"low": 0.0, "high": 1.0},
+    ),
+    # Windows over images, and normalising
+    "conv": convs,
+    "conv_input": conv_inputs,
+    "conv_weight": conv_weights,
+    "max_pool": max_pools,
+    "pool_put": pool_puts,
+    "pool_take": pool_takes,
+    "pool_index": pool_indices,
+    "pool_sum": sum_pools,
+    "pool_spread": pool_spreads,
+    "standardize": standardized,
+    # Comparisons
+    "eq": binary(lambda a, b: a - b == 0, *_COMPARED),
+    "ne": binary(lambda a, b: a - b != 0, *_COMPARED),
+    "lt": binary(lambda a, b: a - b < 0, *_COMPARED),
+    "le": binary(lambda a, b: a - b <= 0, *_COMPARED),
+    "gt": binary(lambda a, b: a - b > 0, *_COMPARED),
+    "ge": binary(lambda a, b: a - b >= 0, *_COMPARED),
+    "logical_and": binary(lambda a, b: a * b != 0, INT, INT),
+    "logical_or": binary(lambda a, b: abs(a) + abs(b) != 0, INT, INT),
+    "logical_xor": binary(lambda a, b: (a == 0) != (b == 0), INT, INT),
+    "logical_not": elementwise(lambda a: a == 0, INT),
+    "bitwise_and": binary(lambda a, b: a * b, BOOL, BOOL),
+    "bitwise_or": binary(lambda a, b: a + b, BOOL, BOOL),
+    "bitwise_xor": binary(lambda a, b: a != b, BOOL, BOOL),
+    "bitwise_not": elementwise(lambda a: a == 0, BOOL),
+    "isnan": elementwise(lambda x: x != x, {"elements": st.floats(width=16)}),
+    "isinf": elementwise(lambda x: abs(x) == math.inf, {"elements": st.floats(width=16)}),
+    "isfinite": elementwise(lambda x: x - x == 0, {"elements": st.floats(width=16)}),
+    "floor_divide": binary(lambda a, b: np.floor(a / b), STEPS, {"low": 1.0, "high": 1.0}),
+    # Places and creation
+    "any": reduction(
+        lambda x, axis, keepdims: np.add.reduce(x, axis, keepdims=keepdims) > 0, **BOOL
+    ),
+    "argmax": place(lambda x, axis: np.argmax(x == np.amax(x, axis, keepdims=True), axis)),
+    "argmin": place(lambda x, axis: np.argmax(x == np.amin(x, axis, keepdims=True), axis)),
+    "argsort": sorts,
+    "flat_index": flat_indices,
+    "hot_index": Row(
+        arrays(st.tuples(st.integers(0, 4)), dtype=np.int64, low=0, high=3).map(
+            lambda t: Call((t,), {})
+        ),
+        lambda t: np.array([k * len(t) + i for i, k in enumerate(t)], np.int64),
+    ),
+    "one_hot": Row(
+        arrays(dtype=np.int64, low=0, high=3).map(lambda t: Call((t,), {"count": 4})),
+        lambda t, count: np.eye(count)[t],
+    ),
+    "dropout_mask": created(p=0.5, **_RNG),
+    "permutation": Row(
+        st.fixed_dictionaries({"n": st.integers(0, 9), **_RNG}).map(lambda kw: Call((), kw))
+    ),
+    "full": created(value=numbers()),
+    "uniform": created(**_RNG),
+    "normal": created(**_RNG),
+    "integers": created(low=-2, high=5, dtype=np.dtype(np.int64), **_RNG),
+}

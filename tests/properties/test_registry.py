@@ -1,0 +1,85 @@
+"""Every op of the registry, from every side: a new op without a row in domains.py fails here."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.properties.domains import ROWS, Call
+from tinygrad_mnist.autograd import REGISTRY, Tensor
+from tinygrad_mnist.ops import table
+from tinygrad_mnist.testing.properties import prove
+from tinygrad_mnist.testing.strategies import arrays, as_tensor
+
+KNOWN = [name for name in REGISTRY if name in ROWS]
+quickly = settings(max_examples=12, suppress_health_check=list(HealthCheck))
+
+
+def test_every_op_has_a_row_and_every_row_an_op() -> None:
+    missing, stale = set(REGISTRY) - set(ROWS), set(ROWS) - set(REGISTRY)
+    assert not missing, f"give these a row in domains.py: {missing}"
+    assert not stale, f"these rows of domains.py describe no op: {stale}"
+
+
+def recorded(name: str, call: Call) -> tuple[Any, list[Any]]:
+    """The op as a function of its arrays, and the arrays as Tensors where it has a rule."""
+    op, row = getattr(table, name), REGISTRY[name]
+    rules = row.rules * len(call.args) if row.variadic else row.rules
+    args = [
+        as_tensor(arg, rule is not None and arg.dtype.kind == "f")
+        for arg, rule in zip(call.args, rules, strict=False)
+    ]
+    if not args:  # made of settings alone: a new generator for each call, or two calls differ
+        return lambda: op(**call.kw), []
+    return lambda *given: op(*given, **call.kw), args
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_op(name: str) -> None:
+    """Value, first and second order, dtype, memory, mutation, layout; 0-d and empty are drawn."""
+    like = ROWS[name].like
+
+    @quickly
+    @given(ROWS[name].calls)
+    def check(call: Call) -> None:
+        function, args = recorded(name, call)
+        value = None if like is None else lambda *given: like(*given, **call.kw)
+        prove(function, args, value, float32="dtype" not in call.kw)
+        raw = getattr(table, name)(*call.args, **call.kw) if args else None
+        if args:
+            assert type(raw) is not Tensor, "an op given ndarrays returns ndarrays"
+            assert np.array_equal(raw, function(*args)._data, equal_nan=raw.dtype.kind == "f")
+
+    check()
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (2, 0), (1, 1)], ids=str)
+@pytest.mark.parametrize("name", [name for name in KNOWN if ROWS[name].parts])
+def test_elementwise_op_at_the_edges(name: str, shape: tuple[int, ...]) -> None:
+    """0-d, empty and one-element arguments, whatever the strategies happen to draw."""
+
+    @settings(max_examples=1, suppress_health_check=list(HealthCheck))
+    @given(st.tuples(*(arrays(shape, **how) for how in ROWS[name].parts)))
+    def check(args: tuple[Any, ...]) -> None:
+        function, tensors = recorded(name, Call(args, {}))
+        out = function(*tensors)
+        assert out.shape == shape
+        prove(function, tensors, ROWS[name].like)
+
+    check()
+
+
+@pytest.mark.parametrize("name", [name for name in KNOWN if ROWS[name].like is None])
+def test_creation(name: str) -> None:
+    """What is made of settings alone: shape, dtype, and no gradient."""
+
+    @quickly
+    @given(ROWS[name].calls)
+    def check(call: Call) -> None:
+        out = getattr(table, name)(**call.kw)
+        assert out.shape == call.kw.get("shape", (call.kw.get("n"),))
+        assert out.dtype == call.kw.get("dtype", np.int64)
+
+    check()

@@ -1,0 +1,129 @@
+"""What a wrong Jacobian looks like: a factor, a sign, a transposition, a sum that is missing."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+Shape = tuple[int, ...]
+
+
+class Block(NamedTuple):
+    """The derivatives of one output by one input: (elements of the output, of the input)."""
+
+    analytic: Array
+    numeric: Array
+    tolerance: Array
+    output: Shape
+    input: Shape
+
+    def agrees(self, analytic: Array, where: Any = ...) -> bool:
+        """Whether another Jacobian would have passed."""
+        gap = np.abs(analytic - self.numeric)
+        return bool(np.all((gap <= 2 * self.tolerance)[where]))
+
+
+def diagnose(block: Block) -> str:
+    """One sentence on what the disagreement looks like; empty if nothing fits."""
+    guesses = (not_finite, zero, factor, transposed, mirrored, first_only, some_outputs, shifted)
+    return next((found for guess in guesses if (found := guess(block))), "")
+
+
+def not_finite(b: Block) -> str:
+    """NaN or infinity where the derivative is finite."""
+    bad = ~np.isfinite(b.analytic)
+    if not bad.any():
+        return ""
+    return f"{bad.sum()} analytic values are not finite where the function has a slope"
+
+
+def zero(b: Block) -> str:
+    """No gradient at all."""
+    if b.analytic.any():
+        return ""
+    return (
+        "the analytic gradient is zero: the graph is cut (detach, .data, numpy, item), or the "
+        "backward of this input is not written in differentiable operations"
+    )
+
+
+def factor(b: Block) -> str:
+    """analytic = c * numeric everywhere."""
+    largest = np.unravel_index(np.argmax(np.abs(b.numeric)), b.numeric.shape)
+    if not b.numeric[largest]:
+        return ""
+    c = float(np.sum(b.analytic * b.numeric) / np.sum(b.numeric**2))
+    room = (1 + abs(c)) * b.tolerance + 1e-6 * abs(c * b.numeric)
+    if c == 0 or np.any(np.abs(b.analytic - c * b.numeric) > room):
+        return ""
+    if abs(c + 1) < 1e-6:
+        return "the sign is wrong: analytic = -numerical everywhere"
+    said = f"a wrong factor: analytic = {c:.7g} × numerical everywhere"
+    for axis, n in enumerate(b.output):
+        if n > 1 and abs(c * n - 1) < 1e-6:
+            return f"{said}, 1/{n} is the length of output axis {axis}: a mean for a sum?"
+        if n > 1 and abs(c - n) < 1e-6:
+            return f"{said}, the length of output axis {axis}: counted once for each element?"
+    return said
+
+
+def transposed(b: Block) -> str:
+    """The right numbers with the input's (or the output's) axes in another order."""
+    for name, shape, rows in (("input", b.input, False), ("output", b.output, True)):
+        grid = np.arange(int(np.prod(shape))).reshape(shape)
+        for axes in itertools.permutations(range(len(shape))) if len(shape) <= 4 else ():
+            order = grid.transpose(axes)
+            if order.shape != shape or axes == tuple(range(len(shape))):
+                continue
+            moved = b.analytic[order.ravel()] if rows else b.analytic[:, order.ravel()]
+            if b.agrees(moved):
+                return f"transposed: it agrees with the {name}'s axes taken in the order {axes}"
+    if b.analytic.shape[0] == b.analytic.shape[1] and b.agrees(b.analytic.T):
+        return "transposed: the analytic Jacobian is the transpose of the numerical one"
+    return ""
+
+
+def mirrored(b: Block) -> str:
+    """The right numbers back to front along one axis."""
+    grid = np.arange(int(np.prod(b.input))).reshape(b.input)
+    for axis, n in enumerate(b.input):
+        if n > 1 and b.agrees(b.analytic[:, np.flip(grid, axis).ravel()]):
+            return f"reversed: it agrees back to front along the input's axis {axis}"
+    return ""
+
+
+def first_only(b: Block) -> str:
+    """A broadcast dimension of which one element was picked instead of all summed."""
+    wrong = (np.abs(b.analytic - b.numeric) > b.tolerance).any(axis=1).reshape(b.output)
+    for axis, n in enumerate(b.output):
+        lines = np.moveaxis(wrong, axis, 0).reshape(n, -1).any(axis=1)
+        right = np.flatnonzero(~lines)
+        if n > 1 and len(right) == 1:
+            dead = np.moveaxis(b.analytic.reshape(*b.output, -1), axis, 0)
+            if not np.delete(dead, right, axis=0).any():
+                return (
+                    f"a missing broadcast sum: only index {right[0]} of output axis {axis} reaches "
+                    "this input; sum the incoming gradient over that axis"
+                )
+    return ""
+
+
+def some_outputs(b: Block) -> str:
+    """Whole outputs without any gradient."""
+    missing = np.any(np.abs(b.numeric) > b.tolerance, axis=1)
+    dead = np.asarray(missing & ~b.analytic.any(axis=1))
+    if not dead.any() or not b.agrees(b.analytic, ~dead):
+        return ""
+    return f"{dead.sum()} of {len(dead)} output elements pass no gradient on; the others are right"
+
+
+def shifted(b: Block) -> str:
+    """A constant too much."""
+    gap = b.analytic - b.numeric
+    c = float(np.mean(gap))
+    if not b.agrees(b.analytic - c):
+        return ""
+    return f"a constant is added: analytic = numerical {'+' if c > 0 else '-'} {abs(c):.7g}"

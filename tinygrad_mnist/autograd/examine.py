@@ -1,0 +1,410 @@
+"""examine: the steps of a gradient check, and the report they write.
+
+Two calls must agree; each derivative is compared with a numerical one, measured with as much care
+as the comparison needs; gradients must own their memory; float32 must stay float32.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinygrad_mnist.autograd.diagnosis import Block, diagnose
+from tinygrad_mnist.autograd.engine import as_tuple, backward, grad
+from tinygrad_mnist.autograd.modes import _Switch
+from tinygrad_mnist.autograd.numeric import Slope, complex_step, quick, thorough, unit
+from tinygrad_mnist.autograd.problem import Backward, Problem
+from tinygrad_mnist.autograd.tensor import Tensor, wrap
+
+Array = np.ndarray[Any, Any]
+
+_DIRECTIONS = 3
+"""How many random directions `fast` tries for each input."""
+
+
+class How(NamedTuple):
+    """The settings of a check, as `gradcheck` explains them."""
+
+    eps: float | None = None
+    atol: float = 0.0
+    rtol: float = 0.0
+    nondet_tol: float = 0.0
+    dtypes: bool = False
+    fast: bool = False
+
+
+@dataclass
+class Report:
+    """What a check found; true if nothing failed."""
+
+    failures: list[str] = field(default_factory=list)
+    kinks: list[str] = field(default_factory=list)
+    """Points where the function has no derivative: reported, not failed."""
+    notes: list[str] = field(default_factory=list)
+    entries: int = 0
+    """How many derivatives were compared."""
+    evaluations: int = 0
+    """How often the function was called for the numerical side."""
+    worst: float = 0.0
+    """The largest relative difference that passed."""
+
+    def __bool__(self) -> bool:
+        return not self.failures
+
+    def __str__(self) -> str:
+        head = (
+            f"gradcheck {'passed' if self else 'FAILED'}: {self.entries} derivatives compared, "
+            f"largest relative difference that passed {self.worst:.1e}, "
+            f"{self.evaluations} evaluations"
+        )
+        return "\n".join([head, *self.failures, *self.kinks, *self.notes])
+
+
+def examine(
+    func: Callable[..., Any],
+    inputs: Any,
+    how: How = How(),  # noqa: B008
+    order: int = 1,
+    grad_outputs: Any = None,
+) -> Report:
+    """Check the derivative of the given order and report; the inputs are left alone.
+
+    >>> import tinygrad_mnist as tg
+    >>> print(examine(lambda x: x.exp(), tg.tensor([1.0], requires_grad=True)))
+    gradcheck passed: 1 derivatives compared, ...
+    note: input 0 is float32 and was checked in float64
+    """
+    report = Report()
+    problem = Problem(func, inputs)
+    for _ in range(order - 1):
+        problem = Backward(problem, grad_outputs)
+    for name, dtype in problem.cast_from.items():
+        report.notes.append(f"note: {name} is {dtype} and was checked in float64")
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", np.exceptions.ComplexWarning)
+        if check_steady(problem, how, report):
+            (check_directions if how.fast else check_entries)(problem, how, report)
+            if order == 1:
+                check_memory(problem, report)
+                check_float32(func, inputs, how, report)
+    report.evaluations = problem.evaluations
+    return report
+
+
+# The parts of a check
+
+
+def check_steady(problem: Problem, how: How, report: Report) -> bool:
+    """Two calls must give the same, and change no input: nothing else can be said otherwise."""
+    before = [arg._data.copy() if isinstance(arg, Tensor) else None for arg in problem.args]
+    one, two = problem.row(), problem.row()
+    if one.shape != two.shape or np.any(np.abs(one - two) > how.nondet_tol):
+        report.failures.append(
+            "not deterministic: two calls with the same inputs differ. Seed the random numbers "
+            "inside the function, or put the module into eval()"
+        )
+    for i, (array, arg) in enumerate(zip(before, problem.args, strict=True)):
+        if array is not None and not np.array_equal(array, arg._data, equal_nan=True):
+            report.failures.append(f"input {i} is mutated: the function writes into its argument")
+    return not report.failures
+
+
+def check_entries(problem: Problem, how: How, report: Report) -> None:
+    """Compare every derivative of every output element by every input element."""
+    middle = problem.row()
+    jacobians = analytic_jacobians(problem)
+    sizes = np.cumsum([0, *(out._data.size for out in problem.outputs())])
+    shapes = [out.shape for out in problem.outputs()]
+    for name, leaf, analytic in zip(problem.names, problem.leaves, jacobians, strict=True):
+        if not leaf._data.size or not middle.size:
+            continue
+        slope = measure(problem, leaf, analytic, middle, how)
+        for i, shape in enumerate(shapes):
+            rows = slice(int(sizes[i]), int(sizes[i + 1]))
+            part = Slope(*(field[rows] for field in slope))
+            where = f"output {i} (shape {list(shape)}) by {name} (shape {list(leaf.shape)})"
+            compare(analytic[rows], part, shape, leaf.shape, where, unit(middle), how, report)
+
+
+def analytic_jacobians(problem: Problem) -> list[Array]:
+    """One backward for each output element: (all output elements, elements of the leaf) each."""
+    outputs = problem.outputs()
+    rows: list[list[Array]] = [[] for _ in problem.leaves]
+    for out in outputs:
+        seed = np.zeros(out.shape, out.dtype)
+        for index in np.ndindex(out.shape):
+            seed[index] = 1
+            pulled = pull_back([out], [seed], problem.leaves)
+            for into, g in zip(rows, pulled, strict=True):
+                into.append(g)
+            seed[index] = 0
+    return [
+        np.array(into, np.float64).reshape(len(into), leaf._data.size)
+        for into, leaf in zip(rows, problem.leaves, strict=True)
+    ]
+
+
+def pull_back(outputs: list[Tensor], seeds: list[Array], leaves: list[Tensor]) -> list[Array]:
+    """The gradients of sum(output * seed) as flat arrays; zeros where none arrives."""
+    live = [(o, wrap(s)) for o, s in zip(outputs, seeds, strict=True) if o.requires_grad]
+    if not live:
+        return [np.zeros(leaf._data.size) for leaf in leaves]
+    outs, gs = zip(*live, strict=True)
+    grads = grad(outs, leaves, gs, retain_graph=True, allow_unused=True, materialize_grads=True)
+    return [np.ravel(g._data) for g in grads]
+
+
+def measure(problem: Problem, leaf: Tensor, analytic: Array, middle: Array, how: How) -> Slope:
+    """The numerical Jacobian by one leaf: cheap first, and again with care where it matters."""
+    exact = is_analytic(problem, leaf, middle)
+    columns = []
+    for j, index in enumerate(np.ndindex(leaf.shape)):
+        direction = np.zeros(leaf.shape)
+        direction[index] = 1.0
+        size = abs(float(leaf._data[index]))
+        columns.append(
+            settle_slope(problem, leaf, direction, size, analytic[:, j], middle, how, exact)
+        )
+    return Slope(*(np.stack(parts, axis=1) for parts in zip(*columns, strict=True)))
+
+
+def settle_slope(
+    problem: Problem, leaf: Tensor, direction: Array, size: float, expected: Array,
+    middle: Array, how: How, exact: bool,
+) -> Slope:  # fmt: skip
+    """The slope along one direction, measured with as much care as its comparison needs."""
+    with problem.moving(leaf, direction) as curve:
+        if exact:
+            value = complex_step(curve, middle)
+            if value is not None:
+                nothing = np.zeros(len(value))
+                slope = Slope(value, nothing, nothing != 0, value, value)
+                if not doubtful(slope, expected, unit(middle), how):
+                    return slope
+        slope = quick(curve, middle, max(1.0, size), how.eps)
+        if not doubtful(slope, expected, unit(middle), how):
+            return slope
+        return thorough(curve, middle, size, size or None)
+
+
+def is_analytic(problem: Problem, leaf: Tensor, middle: Array) -> bool:
+    """Whether a complex step gives the slope that differences give, in a random direction."""
+    if leaf._data.size < 3 or middle.dtype != np.float64:
+        return False
+    direction = np.random.default_rng(1).uniform(0.5, 1.5, leaf.shape)
+    with problem.moving(leaf, direction) as curve:
+        value = complex_step(curve, middle)
+        if value is None:
+            return False
+        slope = quick(curve, middle, 1.0)
+        return bool(
+            np.all(np.abs(value - slope.value) <= 10 * slope.error) and not slope.kink.any()
+        )
+
+
+def tolerance(slope: Slope, precision: float, how: How) -> Array:
+    """What a right derivative may differ by: ten estimated errors, and its own rounding."""
+    size = np.abs(slope.value)
+    largest = np.max(size[np.isfinite(size)], initial=0.0)
+    relative = max(how.rtol, 1e-6, 1e3 * precision)
+    return how.atol + relative * size + 1e-4 * relative * largest + 10 * slope.error  # type: ignore[no-any-return]
+
+
+def doubtful(slope: Slope, expected: Array, precision: float, how: How) -> bool:
+    """Whether a slope is worth measuring again: it disagrees, is vague, or may be a kink."""
+    size = np.abs(slope.value)
+    vague = 10 * slope.error > 1e-4 * size + 1e-7 * np.max(size, initial=0.0) + 1e3 * precision
+    off = ~(np.abs(expected - slope.value) <= tolerance(slope, precision, how))
+    return bool(np.any(slope.kink | vague | off))
+
+
+def compare(
+    analytic: Array, slope: Slope, output: tuple[int, ...], inputs: tuple[int, ...], where: str,
+    precision: float, how: How, report: Report,
+) -> None:  # fmt: skip
+    """Add to the report what is wrong with one block of the Jacobian."""
+    limit = tolerance(slope, precision, how)
+    gap = np.abs(analytic - slope.value)
+    known = np.isfinite(slope.error) & ~slope.kink
+    excused = ~np.isfinite(analytic) & slope.kink.any(axis=0)  # 0 * inf, one output further
+    bad = ~(gap <= limit) & known & ~excused
+    report.entries += int(known.sum())
+    with_slope = known & ~bad & (np.abs(slope.value) > 0)
+    if with_slope.any():
+        relative = (gap / np.abs(slope.value))[
+            with_slope & (slope.error < 1e-6 * np.abs(slope.value))
+        ]
+        report.worst = max(report.worst, float(np.max(relative, initial=0.0)))
+    report.kinks.extend(kink_lines(analytic, slope, output, inputs, where))
+    lost = ~np.isfinite(slope.error) & ~slope.kink
+    if lost.any():
+        report.notes.append(f"note: {where}: {lost.sum()} derivatives could not be measured")
+    if bad.any():
+        block = Block(analytic, np.where(known, slope.value, analytic), limit, output, inputs)
+        report.failures.append(failure(block, slope.error, bad, where))
+
+
+def failure(b: Block, error: Array, bad: Array, where: str) -> str:
+    """Where it is worst, by how much, how much of it is wrong, and what that looks like."""
+    excess = np.abs(b.analytic - b.numeric) / np.maximum(b.tolerance, 1e-300)
+    excess = np.where(bad, np.where(np.isnan(excess), np.inf, excess), -1.0)
+    row, column = np.unravel_index(int(np.argmax(excess)), bad.shape)
+    a, n = b.analytic[row, column], b.numeric[row, column]
+    relative = abs(a - n) / abs(n) if n else math.inf
+    at_out = tuple(map(int, np.unravel_index(row, b.output)))
+    at_in = tuple(map(int, np.unravel_index(column, b.input)))
+    lines = [
+        f"The gradient of {where} is wrong.",
+        f"  worst at output index {at_out}, input index {at_in}:",
+        f"  analytic {a:.10g}, numerical {n:.10g} (± {error[row, column]:.0e}), "
+        f"relative error {relative:.3g}",
+        f"  {bad.sum()} of {bad.size} derivatives differ",
+    ]
+    if looks := diagnose(b):
+        lines.append(f"  it looks like {looks}" if looks[:2] == "a " else f"  {looks}")
+    return "\n".join(lines)
+
+
+def kink_lines(
+    analytic: Array, slope: Slope, output: tuple[int, ...], inputs: tuple[int, ...], where: str
+) -> Iterator[str]:
+    """Say where there is no derivative, and the slopes on both sides; the first three points."""
+    points = np.argwhere(slope.kink)
+    for row, column in points[:3]:
+        at_out = tuple(map(int, np.unravel_index(row, output)))
+        at_in = tuple(map(int, np.unravel_index(column, inputs)))
+        yield (
+            f"not differentiable: {where} at output index {at_out}, input index {at_in}: slope "
+            f"{slope.left[row, column]:.6g} from the left, {slope.right[row, column]:.6g} from the "
+            f"right, analytic {analytic[row, column]:.6g}"
+        )
+    if len(points) > 3:
+        yield f"not differentiable: {where}: {len(points)} points in all"
+
+
+def check_directions(problem: Problem, how: How, report: Report) -> None:
+    """Compare v·J·u for random u and v: one backward and a few calls for each."""
+    rng = np.random.default_rng(0)
+    middle = problem.row()
+    for _ in range(_DIRECTIONS):
+        v = signed(rng, middle.shape)
+        pulled = pull_back(*seeded(problem.outputs(), v), problem.leaves)
+        for name, leaf, g in zip(problem.names, problem.leaves, pulled, strict=True):
+            if not leaf._data.size or not middle.size:
+                continue
+            size = np.where(leaf._data == 0, 1, np.minimum(np.abs(leaf._data), 1))
+            u = signed(rng, leaf.shape) * size / math.sqrt(leaf._data.size)
+            analytic = np.array([[g @ np.ravel(u)]])
+            slope = measure_along(problem, leaf, u, v, analytic[0], middle, how)
+            where = f"the outputs along a random direction by {name} (shape {list(leaf.shape)})"
+            compare(analytic, slope, (1,), (1,), where, unit(middle), how, report)
+            if report.failures:
+                locate(problem, how, report)
+                return
+
+
+def signed(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Random numbers of both signs, none of them small."""
+    return np.asarray(rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape))
+
+
+def seeded(outputs: list[Tensor], v: Array) -> tuple[list[Tensor], list[Array]]:
+    """The outputs, and v cut into their shapes."""
+    cuts = np.cumsum([out._data.size for out in outputs])[:-1]
+    parts = zip(np.split(v, cuts), outputs, strict=True)
+    return outputs, [part.reshape(out.shape).astype(out.dtype) for part, out in parts]
+
+
+def measure_along(
+    problem: Problem, leaf: Tensor, u: Array, v: Array, expected: Array, middle: Array, how: How
+) -> Slope:
+    """The slope of v·outputs along u."""
+    weighted = np.array([middle @ v], middle.dtype)
+    with problem.moving(leaf, u) as curve:
+
+        def sums(t: float) -> Array:
+            row = curve(t)
+            return np.array([row @ v if row.shape == v.shape else np.nan])
+
+        slope = quick(sums, weighted, 1.0, how.eps)
+        if doubtful(slope, expected, unit(middle), how):
+            slope = thorough(sums, weighted, 1.0, None)
+    return Slope(*(part[:, None] for part in slope))
+
+
+def locate(problem: Problem, how: How, report: Report) -> None:
+    """A random direction has shown that something is wrong: say where, if that is affordable."""
+    if sum(leaf._data.size for leaf in problem.leaves) * len(problem.row()) > 100_000:
+        report.notes.append("note: fast=False would name the elements that differ")
+        return
+    slow = Report()
+    check_entries(problem, how, slow)
+    if slow.failures:
+        report.failures[-1:] = slow.failures
+
+
+def check_memory(problem: Problem, report: Report) -> None:
+    """Each gradient must be memory of its own, and backward must leave the inputs alone."""
+    outputs = [out for out in problem.outputs() if out.requires_grad]
+    before = [leaf._data.copy() for leaf in problem.leaves]
+    if not outputs:
+        return
+    for leaf in problem.leaves:
+        leaf.grad = None
+    backward(outputs, [wrap(np.ones(out.shape, out.dtype)) for out in outputs])
+    named = [(name, leaf.grad) for name, leaf in zip(problem.names, problem.leaves, strict=True)]
+    held = [(name, g._data) for name, g in named if g is not None]
+    others = [
+        (f"argument {i}", a._data) for i, a in enumerate(problem.args) if isinstance(a, Tensor)
+    ]
+    others += [(name, leaf._data) for name, leaf in zip(problem.names, problem.leaves, strict=True)]
+    for i, (name, g) in enumerate(held):
+        for other, array in (*held[:i], *others):
+            if np.shares_memory(g, array):
+                report.failures.append(f"the gradient of {name} shares memory with {other}")
+    for name, leaf, array in zip(problem.names, problem.leaves, before, strict=True):
+        if not np.array_equal(leaf._data, array, equal_nan=True):
+            report.failures.append(f"backward mutates {name}")
+        leaf.grad = None
+
+
+def check_float32(func: Callable[..., Any], inputs: Any, how: How, report: Report) -> None:
+    """In float32 everything must stay float32; only if asked, or if the inputs are float32."""
+    given = [a for a in as_tuple(inputs) if isinstance(a, Tensor) and a.dtype.kind == "f"]
+    if not how.dtypes and not any(a.dtype == np.float32 for a in given):
+        return
+    problem = Problem(func, inputs, np.float32 if how.dtypes else None)
+    outputs = [out for out in problem.outputs() if out.requires_grad]
+    watch = _Upcasts()
+    with _Switch(watch=watch):
+        backward(outputs, [wrap(np.ones(out.shape, out.dtype)) for out in outputs])
+    report.failures.extend(
+        f"float64 upcast: {name} turns a float32 gradient into float64"
+        for name in sorted(watch.found)
+    )
+    if how.dtypes:
+        report.failures.extend(
+            f"float64 upcast: output {i} is {out.dtype} for float32 inputs"
+            for i, out in enumerate(outputs)
+            if out.dtype != np.float32
+        )
+
+
+class _Upcasts:
+    """Names the calls whose rules turn float32 into float64."""
+
+    def __init__(self) -> None:
+        self.found: set[str] = set()
+
+    def called(self, node: Any) -> None:
+        """Nothing to see."""
+
+    def gave(self, node: Any, gradient: Any, incoming: Any) -> None:
+        """Compare what came out with what came in."""
+        if gradient is not None and incoming.dtype == np.float32 and gradient.dtype == np.float64:
+            self.found.add(node.name())

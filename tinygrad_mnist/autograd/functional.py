@@ -1,0 +1,238 @@
+"""Products with derivatives, and whole derivatives: PyTorch's `torch.autograd.functional`.
+
+Everything is one or two backward passes. What is asked for as a tuple comes as a tuple; what does
+not depend on an input has zeros there, or raises RuntimeError if `strict`. With `create_graph` the
+results can be differentiated again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.autograd.engine import ENGINE_OPS, as_tuple, grad
+from tinygrad_mnist.autograd.modes import enable_grad
+from tinygrad_mnist.autograd.tensor import Tensor, wrap
+
+Func = Callable[..., Any]
+Tensors = tuple[Tensor, ...]
+
+
+def vjp(
+    func: Func, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple[Any, Any]:
+    """func's output, and v times its Jacobian: one backward. `v` has the output's shape.
+
+    >>> import tinygrad_mnist as tg
+    >>> x = tg.tensor([1.0, 2.0])
+    >>> vjp(lambda x: x * x, x, tg.ones(2))
+    (tensor([1., 4.]), tensor([2., 4.]))
+    """
+    with enable_grad():
+        xs, outputs, result = _call(func, inputs, create_graph, strict)
+        grads = _pull(outputs, xs, _vector(v, outputs, "v"), create_graph, strict)
+    return _like(result, outputs, create_graph), _like(inputs, grads, create_graph)
+
+
+def jvp(
+    func: Func, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple[Any, Any]:
+    """func's output, and its Jacobian times v: the derivative along `v`, of the inputs' shape.
+
+    Two backwards: the gradient is linear in what it is pulled back from.
+
+    >>> import tinygrad_mnist as tg
+    >>> x = tg.tensor([1.0, 2.0])
+    >>> jvp(lambda x: x.sum() * x, x, tg.tensor([1.0, 0.0]))
+    (tensor([3., 6.]), tensor([4., 2.]))
+    """
+    with enable_grad():
+        xs, outputs, result = _call(func, inputs, create_graph, strict)
+        direction = _vector(v, xs, "v")
+        pulls = tuple(wrap(np.zeros(y.shape, y.dtype)).requires_grad_() for y in outputs)
+        grads = _pull(outputs, xs, pulls, True, strict)
+        moved = _pull(grads, pulls, direction, create_graph, False)
+    return _like(result, outputs, create_graph), _like(result, moved, create_graph)
+
+
+def jacobian(
+    func: Func,
+    inputs: Any,
+    create_graph: bool = False,
+    strict: bool = False,
+    vectorize: bool = False,
+    strategy: str = "reverse-mode",
+) -> Any:
+    """Every derivative of every output: shape (*output, *input), in tuples as func and inputs are.
+
+    One backward for each output element; `vectorize` is accepted and changes nothing.
+
+    >>> import tinygrad_mnist as tg
+    >>> jacobian(lambda x: x * x, tg.tensor([1.0, 2.0]))
+    tensor([[2., 0.],
+            [0., 4.]])
+    """
+    if strategy != "reverse-mode":
+        raise NotImplementedError(f"strategy={strategy!r}: gradients here are reverse-mode")
+    with enable_grad():
+        xs, outputs, result = _call(func, inputs, create_graph, strict)
+        rows = [_rows(y, xs, create_graph, strict) for y in outputs]
+    blocks = [_like(inputs, row, create_graph) for row in rows]
+    return tuple(blocks) if isinstance(result, (tuple, list)) else blocks[0]
+
+
+def hessian(
+    func: Func,
+    inputs: Any,
+    create_graph: bool = False,
+    strict: bool = False,
+    vectorize: bool = False,
+    outer_jacobian_strategy: str = "reverse-mode",
+) -> Any:
+    """Every second derivative of a scalar function: shape (*input, *input), in tuples of tuples.
+
+    >>> import tinygrad_mnist as tg
+    >>> hessian(lambda x: (x * x * x).sum(), tg.tensor([1.0, 2.0]))
+    tensor([[ 6.,  0.],
+            [ 0., 12.]])
+    """
+    first = _gradient_of(func, inputs, strict)
+    return jacobian(first, inputs, create_graph, strict, vectorize, outer_jacobian_strategy)
+
+
+def vhp(
+    func: Func, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple[Any, Any]:
+    """A scalar function's value, and v times its Hessian: two backwards.
+
+    >>> import tinygrad_mnist as tg
+    >>> vhp(lambda x: (x * x * x).sum(), tg.tensor([1.0, 2.0]), tg.ones(2))
+    (tensor(9.), tensor([ 6., 12.]))
+    """
+    with enable_grad():
+        xs, outputs, _ = _call(func, inputs, create_graph, strict)
+        grads = _pull(_scalar(outputs), xs, None, True, strict)
+        product = _pull(grads, xs, _vector(v, xs, "v"), create_graph, strict)
+    value = outputs[0] if create_graph else outputs[0].detach()
+    return value, _like(inputs, product, create_graph)
+
+
+def hvp(
+    func: Func, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple[Any, Any]:
+    """A scalar function's value, and its Hessian times v: the derivative of the gradient along v.
+
+    Equal to `vhp`, which needs one backward less, wherever second derivatives are continuous.
+    """
+    value = func(*as_tuple(inputs)) if create_graph else func(*_detached(inputs)).detach()
+    _, product = jvp(_gradient_of(func, inputs, strict), inputs, v, create_graph, strict)
+    return value, product
+
+
+# The steps
+
+
+def _detached(inputs: Any) -> Tensors:
+    return tuple(x.detach() for x in as_tuple(inputs))
+
+
+def _call(
+    func: Func, inputs: Any, create_graph: bool, strict: bool
+) -> tuple[Tensors, Tensors, Any]:
+    """The inputs as something to differentiate by, and func's outputs as a tuple and as given."""
+    for x in as_tuple(inputs):
+        if not isinstance(x, Tensor):
+            raise TypeError(f"the inputs must be Tensors, not {type(x).__name__}")
+    if create_graph:  # a fresh Tensor each, that leads back to the caller's
+        xs = tuple(x.reshape(x.shape) if x.requires_grad else _leaf(x) for x in as_tuple(inputs))
+    else:
+        xs = tuple(_leaf(x) for x in as_tuple(inputs))
+    result = func(*xs)
+    outputs = as_tuple(result)
+    for y in outputs:
+        if not isinstance(y, Tensor):
+            raise TypeError(f"the function must return Tensors, not {type(y).__name__}")
+        if strict and not y.requires_grad:
+            raise RuntimeError("an output of the function does not depend on the inputs (strict)")
+    return xs, outputs, result
+
+
+def _leaf(x: Tensor) -> Tensor:
+    leaf: Tensor = x.detach().requires_grad_()
+    return leaf
+
+
+def _vector(v: Any, shaped: Sequence[Tensor], name: str) -> Tensors:
+    """v as Tensors of the given shapes; may be left out where there is one element."""
+    if v is None:
+        if len(shaped) != 1 or shaped[0]._data.size != 1:
+            raise RuntimeError(f"{name} may be left out only where it would have one element")
+        return (wrap(np.ones(shaped[0].shape, shaped[0].dtype)),)
+    vectors = as_tuple(v)
+    if [t.shape for t in vectors] != [t.shape for t in shaped]:
+        raise RuntimeError(
+            f"{name} has shapes {[list(t.shape) for t in vectors]}, needed are "
+            f"{[list(t.shape) for t in shaped]}"
+        )
+    return vectors
+
+
+def _pull(
+    outputs: Sequence[Tensor], xs: Sequence[Tensor], v: Any, create_graph: bool, strict: bool
+) -> Tensors:
+    """The gradients of v·outputs; zeros (or an error) where there is no way back."""
+    given = v if v is not None else (None,) * len(outputs)
+    live = [(y, g) for y, g in zip(outputs, given, strict=True) if y.requires_grad]
+    grads: Sequence[Tensor | None] = (None,) * len(xs)
+    if live:
+        ys, gs = zip(*live, strict=True)
+        grads = grad(ys, xs, gs, create_graph=create_graph, allow_unused=True, retain_graph=True)
+    if strict and any(g is None for g in grads):
+        raise RuntimeError("the outputs do not depend on one of the inputs (strict)")
+    pairs = zip(grads, xs, strict=True)
+    return tuple(wrap(np.zeros(x.shape, x.dtype)) if g is None else g for g, x in pairs)
+
+
+def _rows(y: Tensor, xs: Tensors, create_graph: bool, strict: bool) -> Tensors:
+    """The Jacobian of one output by each input."""
+    found: list[list[Tensor]] = [[] for _ in xs]
+    for index in np.ndindex(y.shape):
+        seed = np.zeros(y.shape, y.dtype)
+        seed[index] = 1
+        for into, g in zip(
+            found, _pull((y,), xs, (wrap(seed),), create_graph, strict), strict=True
+        ):
+            into.append(g.reshape(1, *g.shape))
+    blocks = []
+    for x, gs in zip(xs, found, strict=True):
+        empty = wrap(np.zeros((0, *x.shape), x.dtype))
+        whole = ENGINE_OPS.cat(empty, *gs, axis=0, starts=(0, *range(len(gs))))
+        blocks.append(whole.reshape(*y.shape, *x.shape))
+    return tuple(blocks)
+
+
+def _scalar(outputs: Tensors) -> Tensors:
+    if len(outputs) != 1 or outputs[0]._data.size != 1:
+        raise RuntimeError("the function must return one Tensor with one element")
+    return outputs
+
+
+def _gradient_of(func: Func, inputs: Any, strict: bool) -> Func:
+    """inputs -> the gradient of func, with a graph."""
+
+    def first(*xs: Tensor) -> Any:
+        y = func(*xs)
+        if strict and not y.requires_grad:
+            raise RuntimeError("the output of the function does not depend on the inputs (strict)")
+        grads = _pull(_scalar(as_tuple(y)), xs, None, True, strict)
+        return grads if isinstance(inputs, (tuple, list)) else grads[0]
+
+    return first
+
+
+def _like(shaped: Any, values: Sequence[Tensor], create_graph: bool) -> Any:
+    """A tuple where `shaped` is one; detached unless the graph is wanted."""
+    found = tuple(values) if create_graph else tuple(value.detach() for value in values)
+    return found if isinstance(shaped, (tuple, list)) else found[0]

@@ -1,0 +1,120 @@
+"""Numerical derivatives that know how far off they may be.
+
+A central difference errs by a series in the square of its step, and by rounding over the step. Two
+steps show the first term of the series and remove it (Richardson's extrapolation); what they
+disagree by says what may be left. W. H. Press et al., Numerical Recipes, section 5.7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+Curve = Callable[[float], Array]
+"""t -> every output, flat: a function along one direction, at 0 where it is checked."""
+
+
+class Slope(NamedTuple):
+    """The derivative of each output at t = 0."""
+
+    value: Array
+    error: Array
+    """How far off `value` may be; inf where nothing could be measured."""
+    kink: Array
+    """Where the slopes from the left and from the right differ: there is no derivative."""
+    left: Array
+    right: Array
+
+
+def quick(curve: Curve, middle: Array, scale: float, step: float | None = None) -> Slope:
+    """The slope from two step sizes, four calls; `kink` says no more than: look again."""
+    h = step or scale * unit(middle) ** 0.2
+    up, down, up2, down2 = (flat(curve(t)) for t in (h, -h, h / 2, -h / 2))
+    wide, narrow = (up - down) / (2 * h), (up2 - down2) / h
+    error = np.abs(narrow - wide) / 3 + rounding(middle, h / 2)
+    bend, bend2 = np.abs(up + down - 2 * flat(middle)), np.abs(up2 + down2 - 2 * flat(middle))
+    kink = (bend2 > 0.4 * bend) & (bend2 > 8 * rounding(middle, 1.0))  # a parabola has 0.25
+    error = np.where(np.isfinite(error), error, np.inf)
+    left, right = (flat(middle) - down2) * 2 / h, (up2 - flat(middle)) * 2 / h
+    return Slope(narrow + (narrow - wide) / 3, error, kink, left, right)
+
+
+def thorough(curve: Curve, middle: Array, scale: float, smallest: float | None = None) -> Slope:
+    """The slope from a ladder of steps, each a quarter of the last; every output picks its best."""
+    y = flat(middle)
+    steps = ladder(scale, smallest)
+    ups = np.array([flat(curve(h)) for h in steps])
+    downs = np.array([flat(curve(-h)) for h in steps])
+    h = steps[:, None]
+    noise = rounding(middle, 1.0) / h
+    central = (ups - downs) / (2 * h)
+    value = (16 * central[1:] - central[:-1]) / 15
+    apart = np.abs(np.diff(value, axis=0))
+    apart = np.maximum(apart[1:], apart[:-1])  # two neighbours: one may agree by chance
+    value, error = value[1:-1], apart + noise[2:-1]
+    error = np.where(np.isfinite(error), error, np.inf)
+    best = np.argmin(error, axis=0)[None]
+    left, right = (y - downs) / h, (ups - y) / h
+    kink, at = kinks(right - left, noise)
+    pick = np.take_along_axis
+    return Slope(
+        pick(value, best, 0)[0], pick(error, best, 0)[0], kink,
+        pick(left, at, 0)[0], pick(right, at, 0)[0],
+    )  # fmt: skip
+
+
+def kinks(jump: Array, noise: Array) -> tuple[Array, Array]:
+    """Where right minus left slope does not vanish with the step, and the row that shows it.
+
+    For a smooth function it falls to a quarter from row to row. The last three rows above the
+    noise decide; their ratios must agree, so that noise itself is no kink.
+    """
+    clear = np.isfinite(jump) & (np.abs(jump) > 32 * noise)
+    three = clear[2:] & clear[1:-1] & clear[:-2]
+    rows = len(three) - 1 - np.argmax(three[::-1], axis=0)[None]
+    j0, j1, j2 = (np.take_along_axis(jump, rows + i, 0)[0] for i in range(3))
+    with np.errstate(all="ignore"):
+        first, second = j1 / j0, j2 / j1
+        same = three.any(axis=0) & (np.abs(second / first - 1) < 0.25) & (second > 0.5)
+    edge = ~np.isfinite(jump).any(axis=0)  # the function exists on one side alone, or nowhere
+    return same | edge, rows + 2
+
+
+def ladder(scale: float, smallest: float | None) -> Array:
+    """Steps from a quarter of `scale` down to a 2^-24 of the smallest value that matters."""
+    top = max(1.0, scale) / 4
+    bottom = min(1.0, smallest or 1.0) * 2.0**-24
+    count = min(24, int(np.ceil(np.log(top / bottom) / np.log(4))) + 1)
+    return top * 0.25 ** np.arange(count)
+
+
+def flat(y: Array) -> Array:
+    """The outputs as a float64 row."""
+    return np.ravel(y).astype(np.float64)
+
+
+def unit(y: Array) -> float:
+    """The relative rounding of the outputs' dtype."""
+    return float(np.finfo(y.dtype).eps) if y.dtype.kind == "f" else float(np.finfo(float).eps)
+
+
+def rounding(y: Array, h: float) -> Array:
+    """What rounding the outputs does to a difference quotient of step h."""
+    size = np.abs(flat(y))
+    largest = np.max(size[np.isfinite(size)], initial=0.0)
+    return unit(y) * (size + 0.1 * largest) / h  # type: ignore[no-any-return]
+
+
+def complex_step(curve: Callable[[complex], Array], middle: Array) -> Array | None:
+    """Im f(ih) / h with a tiny h: exact to the last bits, if f is analytic; None if it is not.
+
+    The caller still has to make sure that no kernel dropped the imaginary part.
+    J. N. Lyness, C. B. Moler, SIAM J. Numer. Anal. 4 (1967), 202-210.
+    """
+    y = np.ravel(curve(1e-40j))
+    if y.dtype.kind != "c" or not np.allclose(y.real, flat(middle), 1e-12, 0.0, equal_nan=True):
+        return None
+    return y.imag / 1e-40

@@ -1,0 +1,170 @@
+"""Hypothesis strategies for Tensors: shapes, dtypes, ranges, kinks kept away, layouts.
+
+Values are float16 numbers, so that an example reads short and is the same in float32 and float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.autograd import Tensor
+from tinygrad_mnist.autograd.tensor import wrap
+
+try:
+    import hypothesis.extra.numpy as hnp
+    import hypothesis.strategies as st
+except ImportError as error:  # pragma: no cover
+    raise ImportError(
+        "tinygrad_mnist.testing.strategies needs hypothesis: pip install 'tinygrad-mnist[test]'"
+    ) from error
+
+Array = np.ndarray[Any, Any]
+Shape = tuple[int, ...]
+
+SPECIAL = (0.0, -0.0, 1.0, -1.0, float("inf"), float("-inf"), float("nan"), 1e-30, 1e30, 2.0**-133)
+"""Values where functions go wrong: signed zero, infinities, NaN, huge, tiny, float32-subnormal."""
+
+
+def shapes(min_dims: int = 0, max_dims: int = 3, min_side: int = 0, max_side: int = 3) -> Any:
+    """Small shapes: () and empty ones included."""
+    return hnp.array_shapes(
+        min_dims=min_dims, max_dims=max_dims, min_side=min_side, max_side=max_side
+    )
+
+
+def numbers(
+    low: float = -3.0, high: float = 3.0, away_from: Iterable[float] = (), gap: float = 0.125
+) -> Any:
+    """Floats in [low, high] that keep `gap` away from each kink named."""
+    ends = [low]
+    for kink in sorted(away_from):
+        ends += [kink - gap, kink + gap]
+    ends.append(high)
+    pieces = [(a, b) for a, b in zip(ends[::2], ends[1::2], strict=True) if a <= b]
+    if not pieces:
+        raise ValueError(f"nothing is left of [{low}, {high}] {gap} away from {tuple(away_from)}")
+    return st.one_of([_halves(a, b) for a, b in pieces[::-1]])  # shrinks towards the positive
+
+
+def _halves(low: float, high: float) -> Any:
+    """float16 numbers of [low, high]."""
+    first, last = np.float16(low), np.float16(high)
+    if first < low:
+        first = np.nextafter(first, np.float16(np.inf))
+    if last > high:
+        last = np.nextafter(last, np.float16(-np.inf))
+    return st.floats(float(first), float(last), width=16, allow_subnormal=False)
+
+
+LAYOUTS = ("C", "F", "strided", "reversed")
+
+
+def relayout(array: Array, layout: str) -> Array:
+    """The same values in other memory: C or F order, every second element, or back to front."""
+    if layout == "C" or not array.ndim:
+        return np.array(array, order="C")
+    if layout == "F":
+        return np.array(array, order="F")
+    if layout == "strided":
+        wide = np.zeros((*array.shape[:-1], 2 * array.shape[-1]), array.dtype)
+        wide[..., ::2] = array
+        return wide[..., ::2]
+    if layout == "reversed":
+        return np.array(array[::-1], order="C")[::-1]
+    raise ValueError(f"layout must be one of {', '.join(LAYOUTS)}, not {layout!r}")
+
+
+@st.composite
+def arrays(
+    draw: st.DrawFn,
+    /,
+    shape: Shape | Any = None,
+    *,
+    dtype: Any = np.float64,
+    elements: Any = None,
+    distinct: bool = False,
+    layout: str | Any = None,
+    **bounds: Any,
+) -> Array:
+    """ndarrays as `tensors` makes them; see there."""
+    shape = draw(shapes() if shape is None else _just(shape))
+    dtype = np.dtype(dtype)
+    if distinct:
+        count = int(np.prod(shape))
+        order = draw(st.permutations(range(-(count // 2), count - count // 2)))
+        array = np.array(order, dtype).reshape(shape) * dtype.type(0.25)
+    else:
+        array = draw(hnp.arrays(dtype, shape, elements=_elements(dtype, elements, bounds)))
+    how = draw(st.sampled_from(LAYOUTS) if layout is None else _just(layout))
+    return relayout(array, how)
+
+
+def _elements(dtype: np.dtype[Any], elements: Any, bounds: dict[str, Any]) -> Any:
+    if elements is not None:
+        return elements
+    if dtype.kind == "f":
+        return numbers(**bounds)
+    if dtype.kind == "b":
+        return st.booleans()
+    lowest = 0 if dtype.kind == "u" else -3
+    return st.integers(int(bounds.get("low", lowest)), int(bounds.get("high", 3)))
+
+
+def tensors(
+    shape: Shape | Any = None,
+    *,
+    dtype: Any = np.float64,
+    low: float = -3.0,
+    high: float = 3.0,
+    away_from: Sequence[float] = (),
+    gap: float = 0.125,
+    distinct: bool = False,
+    special: bool = False,
+    layout: str | Any = None,
+    requires_grad: bool | None = None,
+) -> Any:
+    """Tensors of a shape (or a strategy for shapes; at first: up to 3 dimensions of 0 to 3).
+
+    Values lie in [low, high], at least `gap` from every number in `away_from` (where the function
+    has a kink); `distinct` values are multiples of 1/4, no two equal (for max, sort); `special`
+    mixes in infinities, NaN, signed zero and extreme magnitudes. `layout` is "C", "F", "strided"
+    or "reversed", by default any of them. Float Tensors require grad unless told otherwise.
+
+    >>> tensors((2, 3), low=0.5).example()  # doctest: +SKIP
+    tensor([[0.5, 0.5, 0.5],
+            [0.5, 0.5, 0.5]], dtype=float64, requires_grad=True)
+    """
+    elements = st.one_of(numbers(low, high), st.sampled_from(SPECIAL)) if special else None
+    drawn = arrays(
+        shape, dtype=dtype, elements=elements, distinct=distinct, layout=layout,
+        **({} if special else {"low": low, "high": high, "away_from": away_from, "gap": gap}),
+    )  # fmt: skip
+    return drawn.map(lambda array: as_tensor(array, requires_grad))
+
+
+def as_tensor(array: Array, requires_grad: bool | None = None) -> Tensor:
+    """A Tensor on this memory, layout and all; a float one requires grad unless told otherwise."""
+    tensor = wrap(array)
+    wants = array.dtype.kind == "f" if requires_grad is None else requires_grad
+    return tensor.requires_grad_() if wants else tensor
+
+
+def broadcastable(count: int, *, max_dims: int = 3, max_side: int = 3, **how: Any) -> Any:
+    """Tuples of `count` Tensors whose shapes broadcast; keywords as for `tensors`.
+
+    >>> broadcastable(2).example()  # doctest: +SKIP
+    (tensor([[1.]], dtype=float64, requires_grad=True), tensor(0., ...))
+    """
+    together = hnp.mutually_broadcastable_shapes(
+        num_shapes=count, max_dims=max_dims, max_side=max_side, min_side=0
+    )
+    return together.flatmap(
+        lambda found: st.tuples(*(tensors(shape, **how) for shape in found.input_shapes))
+    )
+
+
+def _just(value: Any) -> Any:
+    return value if isinstance(value, st.SearchStrategy) else st.just(value)
