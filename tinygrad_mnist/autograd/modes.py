@@ -164,3 +164,24 @@ class set_grad_enabled(_Switch):
 def is_grad_enabled() -> bool:
     """Whether calls on Tensors that require grad are recorded in this thread."""
     return current().grad
+
+
+def as_effect(method: F) -> F:
+    """A method that is called for what it does to its object, not for what it returns.
+
+    A captured program does it again at every replay, instead of once.
+    """
+
+    @functools.wraps(method)
+    def heard(self: Any, *args: Any, **kw: Any) -> Any:
+        mode = current()
+        if mode.tape is None:
+            return method(self, *args, **kw)
+        mode.tape.effect(functools.partial(method, self, *args, **kw), self)
+        before = switch(mode._replace(tape=None))
+        try:
+            return method(self, *args, **kw)
+        finally:
+            switch(before)
+
+    return heard  # type: ignore[return-value]

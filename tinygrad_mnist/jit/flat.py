@@ -98,7 +98,9 @@ def flat_steps(optimizer: Any, grads: dict[Leaf, Array]) -> list[tuple[FlatStep,
         flat = flat_of(params)
         if flat is None:
             return []
-        parts.append((FlatStep(flat.joint(optimizer, group, params), flat), flat, [p._node for p in params]))
+        parts.append(
+            (FlatStep(flat.joint(optimizer, group, params), flat), flat, [p._node for p in params])
+        )
     return parts
 
 

@@ -27,6 +27,8 @@ MOST_PROGRAMS = 64
 class JitFunction:
     """A function that is captured and replayed; see `jit`."""
 
+    __name__: str
+
     def __init__(self, function: Callable[..., Any]) -> None:
         functools.update_wrapper(self, function)
         self.function = function
@@ -38,7 +40,9 @@ class JitFunction:
         if modes.MODES and modes.current().tape is not None:
             return self.function(*args, **kw)  # part of an outer capture
         if kw or any(type(a) in (tuple, list, dict) for a in args):
-            raise TypeError(f"{self.__name__}: a jitted function takes arrays, Tensors and numbers by position")
+            raise TypeError(
+                f"{self.__name__}: a jitted function takes arrays, Tensors and numbers by position"
+            )
         if not self._busy.acquire(blocking=False):  # another thread, or a call inside itself
             return self._eager(args)
         try:
@@ -48,11 +52,13 @@ class JitFunction:
 
     def _run(self, args: tuple[Any, ...]) -> Any:
         arrays = [a._data if isinstance(a, Tensor) else a for a in args]
-        key = tuple(
+        key: tuple[Any, ...] = tuple(
             (a.shape, a.dtype) if isinstance(a, np.ndarray) else (type(a), a) for a in arrays
         )
         if modes.MODES and not modes.current().grad:
             key = (*key, "no_grad")
+        if len(set(map(id, arrays))) < len(arrays):  # the same array twice: a program of its own
+            key = (*key, tuple(map([id(a) for a in arrays].index, map(id, arrays))))
         for captured in self._programs.get(key, ()):
             if captured.holds(arrays):
                 return captured.replay(arrays, args)
@@ -149,7 +155,12 @@ class Captured:
     """A program, what it relies on, and how to give back its results."""
 
     def __init__(
-        self, program: Program, relied: Reliance, inputs: list[Array], copied: list[bool], result: Any
+        self,
+        program: Program,
+        relied: Reliance,
+        inputs: list[Array],
+        copied: list[bool],
+        result: Any,
     ) -> None:
         self.program = program
         self._relied = relied

@@ -18,7 +18,7 @@ from tinygrad_mnist.autograd.tensor import Born, Leaf, Tensor, new, wrap
 from tinygrad_mnist.jit.flat import flat_steps
 from tinygrad_mnist.jit.memory import Pool
 from tinygrad_mnist.jit.tape import Call, Effect, Tape, Write
-from tinygrad_mnist.jit.unroll import unroll
+from tinygrad_mnist.jit.unroll import quietly, unroll
 
 Array = np.ndarray[Any, Any]
 Step = Callable[[], object]
@@ -35,9 +35,13 @@ class Program:
         self.steps: list[Step] = []
         self.whole: list[str] = []  # kernels that are called whole, because unrolling changed bits
         self._place: dict[int, Array] = {}  # id of a captured array -> the array that stands for it
-        self.inputs = [self._input(a) if copy else a for a, copy in zip(inputs, copied, strict=True)]
+        self.inputs = [
+            self._input(a) if copy else a for a, copy in zip(inputs, copied, strict=True)
+        ]
         self.feeds = [
-            (i, place) for i, (place, copy) in enumerate(zip(self.inputs, copied, strict=True)) if copy
+            (i, place)
+            for i, (place, copy) in enumerate(zip(self.inputs, copied, strict=True))
+            if copy
         ]
         self.grad_feeds = [(leaf, self._input(a)) for leaf, a in tape.grads_before.items()]
         for key, (array, _) in tape.external.items():
@@ -226,9 +230,13 @@ def redirect(steps: list[Step], old: Array, new: Array) -> bool:
     """Let steps leave their result in `new`; False, and nothing done, where that might show."""
     if (old.strides, old.dtype) != (new.strides, new.dtype):
         return False
-    arrays = [a for s in steps for a in (*s.args, *s.keywords.values())]  # type: ignore[attr-defined]
-    arrays = [a for a in arrays if isinstance(a, np.ndarray) and not same_place(a, old)]
-    if any(np.may_share_memory(a, old) for a in arrays):
+    if any(s.func is quietly for s in steps):  # type: ignore[attr-defined]
+        return False
+    given = [a for s in steps for a in (*s.args, *s.keywords.values())]  # type: ignore[attr-defined]
+    inside = [b for a in given if isinstance(a, (tuple, list)) for b in a]
+    whole = [a for a in given if same_place(a, old)]
+    others = [a for a in (*given, *inside) if isinstance(a, np.ndarray) and not same_place(a, old)]
+    if not whole or any(np.may_share_memory(a, old) for a in others):
         return False
     for i, s in enumerate(steps):
         assert isinstance(s, partial)
@@ -242,7 +250,12 @@ def same_place(a: Any, b: Array) -> bool:
     """Whether two arrays are the same elements in the same memory."""
     if not isinstance(a, np.ndarray):
         return False
-    return (a.ctypes.data, a.shape, a.strides, a.dtype) == (b.ctypes.data, b.shape, b.strides, b.dtype)
+    return (a.ctypes.data, a.shape, a.strides, a.dtype) == (
+        b.ctypes.data,
+        b.shape,
+        b.strides,
+        b.dtype,
+    )
 
 
 def present(grads: Sequence[tuple[Leaf, Born | None]]) -> None:
@@ -275,8 +288,14 @@ def line(step: Any, names: dict[tuple[int, Any, Any], str]) -> str:
     if not isinstance(step, partial):
         return f"{getattr(step, '__qualname__', step)}()"
     function = step.func
+    if function is quietly:
+        return f"{line(step.args[1], names)}  # quietly"
     owner = getattr(function, "__self__", None)
-    title = f"{owner.__name__}.{function.__name__}" if isinstance(owner, np.ufunc) else function.__name__
+    title = (
+        f"{owner.__name__}.{function.__name__}"
+        if isinstance(owner, np.ufunc)
+        else function.__name__
+    )
     prefix = "np." if isinstance(function, np.ufunc) or isinstance(owner, np.ufunc) or (
         getattr(np, function.__name__, None) is function
     ) else ""  # fmt: skip

@@ -89,7 +89,9 @@ class Tape:
         array = arg._data if isinstance(arg, Tensor) else arg
         if isinstance(array, np.ndarray) and id(array) not in self.known:
             handle = arg if isinstance(arg, Tensor) else None
-            if id(array) not in self.external or (handle is not None and isinstance(handle._node, Leaf)):
+            if id(array) not in self.external or (
+                handle is not None and isinstance(handle._node, Leaf)
+            ):
                 self.external[id(array)] = (array, handle)
         return array
 

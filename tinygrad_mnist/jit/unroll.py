@@ -18,8 +18,24 @@ from tinygrad_mnist.jit.memory import Pool
 Array = np.ndarray[Any, Any]
 Step = Callable[[], object]
 
+
+def take_checked(
+    x: Array, index: Array, axis: int | None = None, out: Array | None = None
+) -> Array:
+    """np.take; into `out` by mode="clip", since the default mode fills a buffer and copies it.
+
+    So the indices are looked at first: read as unsigned, negative ones are too large as well.
+    """
+    count = x.size if axis is None else x.shape[axis]
+    if out is not None and (
+        not index.size or np.maximum.reduce(index.view(f"u{index.itemsize}"), axis=None) < count
+    ):
+        return np.take(x, index, axis=axis, out=out, mode="clip")
+    return np.take(x, index, axis=axis, out=out)
+
+
 # NumPy functions that take out= and give back exactly it.
-INTO = {np.dot, np.take, np.concatenate, np.clip, np.argmax, np.matmul}
+INTO = {take_checked, np.dot, np.take, np.concatenate, np.clip, np.argmax, np.matmul}
 WRITERS = {np.copyto, np.put}
 VIEWS = {np.broadcast_to, np.expand_dims, np.squeeze, np.transpose, np.swapaxes, np.moveaxis}
 
@@ -36,7 +52,9 @@ class Traced(np.ndarray[Any, Any]):
     def __array_finalize__(self, source: Any) -> None:
         self.log = getattr(source, "log", None)
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = (), **kw: Any) -> Any:
+    def __array_ufunc__(
+        self, ufunc: Any, method: str, *inputs: Any, out: Any = (), **kw: Any
+    ) -> Any:
         log = next(x.log for x in (*inputs, *out) if isinstance(x, Traced) and x.log is not None)
         if method not in ("__call__", "reduce", "accumulate", "at"):
             raise NotUnrolled(f"{ufunc.__name__}.{method}")
@@ -50,6 +68,8 @@ class Traced(np.ndarray[Any, Any]):
         assert log is not None
         if function in WRITERS:
             return log.write(function, args, kw)
+        if function is np.take and "mode" not in kw and "out" not in kw:
+            function = take_checked
         if function in INTO:
             kw = dict(kw)
             return log.call(function, args, kw, kw.pop("out", None), False)
@@ -60,7 +80,9 @@ class Traced(np.ndarray[Any, Any]):
     def __setitem__(self, key: Any, value: Any) -> None:
         if self.log is None:
             raise NotUnrolled("setitem")
-        index = [k for k in (key if isinstance(key, tuple) else (key,)) if isinstance(k, np.ndarray)]
+        index = [
+            k for k in (key if isinstance(key, tuple) else (key,)) if isinstance(k, np.ndarray)
+        ]
         if index:
             raise NotUnrolled("setitem with an array")
         self.log.write(np.copyto, (self[key], value), {})
@@ -100,7 +122,9 @@ class Traced(np.ndarray[Any, Any]):
 
 
 def plain(value: Any) -> Any:
-    """The same memory as a plain ndarray."""
+    """The same memory as a plain ndarray; also inside a tuple or list of arrays."""
+    if isinstance(value, (tuple, list)):
+        return type(value)(map(plain, value))
     return value.view(np.ndarray) if isinstance(value, Traced) else value
 
 
@@ -111,6 +135,7 @@ class Log:
         self.pool = pool
         self.steps: list[partial[Any]] = []
         self.temporaries: list[Array] = []
+        self.errors = np.geterr()  # what a kernel changes is changed at replay too
 
     def traced(self, array: Array) -> Traced:
         view = array.view(Traced)
@@ -126,7 +151,9 @@ class Log:
                 result = np.asarray(result)
             out = self.place(result)
         target = plain(out)
-        self.steps.append(step(function, given, kw, target, ufunc))
+        made = step(function, given, kw, target, ufunc)
+        quiet = {k: v for k, v in np.geterr().items() if v != self.errors[k]}
+        self.steps.append(partial(quietly, quiet, made) if quiet else made)
         self.steps[-1]()
         return out if isinstance(out, Traced) else self.traced(target)
 
@@ -150,6 +177,12 @@ class Log:
         out = self.pool.like(result)
         self.temporaries.append(out)
         return out
+
+
+def quietly(errors: dict[str, Any], made: Step) -> None:
+    """A step that the kernel made inside `np.errstate`."""
+    with np.errstate(**errors):
+        made()
 
 
 def step(function: Any, given: Any, kw: dict[str, Any], out: Array, ufunc: bool) -> partial[Any]:

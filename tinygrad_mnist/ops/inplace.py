@@ -37,7 +37,7 @@ def write(tensor: Tensor, value: Any, key: Any = None) -> Tensor:
     tape = current().tape if MODES else None
     if tape is not None and key is not None:
         value, key = table.assign(copy_of(tensor), value, key=key), None
-    array = tensor._data if key is None else tensor._data[key]
+    array = tensor._data if key is None else tensor._data[(*key, ...)]
     node = value._node if isinstance(value, Tensor) else None
     if (node is not None or tensor._node is not None) and current().grad:
         check_allowed(tensor)

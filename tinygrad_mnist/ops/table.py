@@ -212,9 +212,10 @@ isnan, isinf, isfinite = op(np.isnan), op(np.isinf), op(np.isfinite)
 # Neither have finding a place, and what is drawn from nothing
 any, argmax, argmin, argsort = op(R.any), op(R.argmax), op(R.argmin), op(R.argsort)
 flat_index = op(S.flat_index)
-full, uniform, normal = op(N.full), op(N.uniform), op(N.normal)
-one_hot, dropout_mask = op(O.one_hot), op(A.dropout_mask)
-integers, permutation = op(N.integers), op(N.permutation)
+full, one_hot = op(N.full), op(O.one_hot)
+uniform, normal = op(N.uniform, draws=True), op(N.normal, draws=True)
+integers, permutation = op(N.integers, draws=True), op(N.permutation, draws=True)
+dropout_mask = op(A.dropout_mask, draws=True)
 
 
 # Short words that the rules use

@@ -73,9 +73,10 @@ class LBFGS(Optimizer):
 
     def add_param_group(self, param_group: Group) -> None:
         """Take the one group there may be."""
-        if self.param_groups:
-            raise ValueError("LBFGS doesn't support per-parameter options (parameter groups)")
         super().add_param_group(param_group)
+        if len(self.param_groups) > 1:
+            self.param_groups.pop()
+            raise ValueError("LBFGS doesn't support per-parameter options (parameter groups)")
 
     def init_state(self, group: Group, p: Array) -> State:
         """Counts and the history; it is the state of all parameters, kept at the first."""
@@ -277,9 +278,9 @@ def _largest(x: Array) -> float:
 
 
 def _bare(value: Any, dtype: Any) -> Any:
-    value = unwrap(value)
     if isinstance(value, list):
         return [_bare(item, dtype) for item in value]
-    if isinstance(value, np.ndarray):
-        return value.astype(dtype) if value.ndim else value.item()
-    return value
+    if not hasattr(value, "shape"):
+        return value
+    array = np.asarray(unwrap(value))
+    return array.astype(dtype) if array.ndim else array.item()

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from tinygrad_mnist.autograd.modes import as_effect
 from tinygrad_mnist.optim.one_cycle import OneCycleLR
 from tinygrad_mnist.optim.optimizer import Optimizer
 from tinygrad_mnist.optim.pieces import number
@@ -259,14 +260,15 @@ class SequentialLR(LRScheduler):
             )
         self.optimizer, self.last_epoch = optimizer, last_epoch + 1
         self._schedulers, self._milestones = list(schedulers), list(milestones)
-        self._restart()
+        self._restart([number(group["initial_lr"]) for group in optimizer.param_groups])
 
-    def _restart(self) -> None:
+    def _restart(self, rates: list[float] | None = None) -> None:
         self.last_epoch = 0
         first = self._schedulers[bisect_right(self._milestones, 0)]
-        first._restart()
+        first._restart(rates)
         self._last_lr = first.get_last_lr()
 
+    @as_effect
     def step(self) -> None:
         """Go on to the next epoch, and at a milestone to the next schedule."""
         self.last_epoch += 1

@@ -292,9 +292,11 @@ class Optimizer:
 
     def import_state(self, group: Group, p: Array, saved: State) -> State:
         """Saved state as it is kept: copies, as ndarrays if there is an `update`, else Tensors."""
-        bare = type(self).update is not Optimizer.update
-        if not bare:
+        if type(self).update is Optimizer.update:
             return {key: _kept(value, p) for key, value in saved.items()}
+        for key in self.init_state(group, p):
+            if not key.startswith("_") and key not in saved:
+                raise ValueError(f"no {key!r}, which {type(self).__name__} keeps")
         return {
             key: _own(key, value, p) if key not in self.counters else np.array(number(value), "f4")
             for key, value in saved.items()

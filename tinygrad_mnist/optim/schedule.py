@@ -7,6 +7,7 @@ import warnings
 from typing import Any
 
 from tinygrad_mnist.autograd import writes
+from tinygrad_mnist.autograd.modes import as_effect
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.optim.optimizer import Optimizer
 from tinygrad_mnist.optim.pieces import Group, number
@@ -58,9 +59,10 @@ class LRScheduler:
         finally:
             del self.initial
 
-    def _restart(self) -> None:
-        """Begin anew from the first epoch."""
-        for group, lr in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
+    def _restart(self, rates: list[float] | None = None) -> None:
+        """Begin anew with the first epoch, from `rates` or those it began with."""
+        rates = self.base_lrs if rates is None else rates
+        for group, lr in zip(self.optimizer.param_groups, rates, strict=True):
             set_lr(group, lr)
         self._begin()
 
@@ -68,13 +70,14 @@ class LRScheduler:
         """The rates of epoch `last_epoch`, one for each group."""
         raise NotImplementedError(f"{type(self).__name__} must define get_lr()")
 
+    @as_effect
     def step(self) -> None:
         """Go on to the next epoch."""
         if self._step_count == 1 and not self.optimizer.stepped:
             warnings.warn(
                 "Detected call of `lr_scheduler.step()` before `optimizer.step()`: the first "
                 "learning rate of the schedule is never used. Call `optimizer.step()` first.",
-                stacklevel=2,
+                stacklevel=3,
             )
         self._advance()
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd import Tensor, writes
-from tinygrad_mnist.autograd.tensor import wrap
+from tinygrad_mnist.autograd import Tensor, no_grad, writes
 from tinygrad_mnist.ops import shape
+from tinygrad_mnist.ops.shape import stack
 
 
 def _gradients(parameters: Any) -> list[Any]:
@@ -29,16 +29,16 @@ def get_total_norm(
     foreach: Any = None,
 ) -> Tensor:
     """The norm of all Tensors' elements together."""
-    arrays = [t._data for t in tensors]
-    dtype = np.result_type(*arrays) if arrays else np.dtype(np.float32)
-    norms = [float(np.linalg.norm(a.ravel(order="K"), norm_type)) for a in arrays if a.size]
-    total = float(np.linalg.norm(norms, norm_type)) if norms else 0.0
-    if error_if_nonfinite and not math.isfinite(total):
+    with no_grad():
+        norms = [tensor.norm(norm_type) for tensor in tensors]
+        total: Tensor = stack(norms).norm(norm_type) if norms else Tensor(0.0)
+    if error_if_nonfinite and not math.isfinite(total.item()):
         raise RuntimeError(
-            f"The total norm of order {norm_type} for gradients is non-finite ({total}), so it "
-            "cannot be clipped. To scale the gradients nevertheless, set error_if_nonfinite=False"
+            f"The total norm of order {norm_type} for gradients is non-finite ({total.item()}), so "
+            "it cannot be clipped. To scale the gradients nevertheless, set "
+            "error_if_nonfinite=False"
         )
-    return wrap(np.asarray(total, dtype))
+    return total
 
 
 def clip_grad_norm_(
@@ -60,18 +60,18 @@ def clip_grad_norm_(
     """
     grads = _gradients(parameters)
     total = get_total_norm(grads, norm_type, error_if_nonfinite)
-    factor = min(1.0, max_norm / (float(total._data) + 1e-6))
-    for grad in grads:
-        np.multiply(grad._data, factor, out=grad._data)
-        writes.stamp(grad._data)
+    with no_grad():
+        factor = (max_norm / (total + 1e-6)).clamp(max=1.0)
+        for grad in grads:
+            grad.mul_(factor)
     return total
 
 
 def clip_grad_value_(parameters: Any, clip_value: float, foreach: Any = None) -> None:
     """Move each element of the gradients into [-clip_value, clip_value], in place."""
-    for grad in _gradients(parameters):
-        np.clip(grad._data, -clip_value, clip_value, out=grad._data)
-        writes.stamp(grad._data)
+    with no_grad():
+        for grad in _gradients(parameters):
+            grad.clamp_(-clip_value, clip_value)
 
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
