@@ -48,7 +48,17 @@ class Node:
     are no cycles and a graph is freed by reference counting alone.
     """
 
-    __slots__ = ("__weakref__", "dtype", "hooks", "op", "order", "parents", "saved", "shape", "trace")
+    __slots__ = (
+        "__weakref__",
+        "dtype",
+        "hooks",
+        "op",
+        "order",
+        "parents",
+        "saved",
+        "shape",
+        "trace",
+    )
 
     op: Any
     parents: tuple[Node | Leaf | None, ...]
@@ -279,7 +289,8 @@ class Tensor(TensorMethods):
     @property
     def retains_grad(self) -> bool:
         """Whether `retain_grad()` was asked for on a computed Tensor."""
-        return isinstance(self._node, Node) and bool(self._node.hooks and self._node.hooks.retain)
+        hooks = self._node.hooks if isinstance(self._node, Node) else None
+        return hooks is not None and hooks.retain
 
     def register_hook(self, hook: Hook) -> RemovableHandle:
         """Call `hook(grad)` once this gradient is complete; what it returns replaces it."""
