@@ -155,7 +155,7 @@ def random_split(
     (8, 2, True)
     """
     n, sizes = len(dataset), list(lengths)
-    if math.isclose(sum(sizes), 1) and sum(sizes) <= 1 + 1e-9 and any(x % 1 for x in sizes):
+    if math.isclose(sum(sizes), 1):
         if not all(0 <= share <= 1 for share in sizes):
             raise ValueError(f"each fraction must be between 0 and 1: {sizes}")
         sizes = [math.floor(n * share) for share in sizes]

@@ -1,0 +1,201 @@
+"""What one step computes: the textbook's numbers, and the same bits joined or resumed."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import tinygrad_mnist as tg
+from tests.optim.every import CASES, NAMES, textbook
+from tinygrad_mnist import optim
+from tinygrad_mnist.optim.joint import Joint
+
+every = pytest.mark.parametrize("cls, options", CASES, ids=NAMES)
+both = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+SHAPES = [(5, 7), (4, 9), (3,), ()]
+
+
+def parameters(dtype, seed=0):
+    """One in C order, one in Fortran order, a vector and a number."""
+    rng = np.random.default_rng(seed)
+    arrays = [np.asarray(rng.standard_normal(shape), dtype) for shape in SHAPES]
+    arrays[1] = np.asfortranarray(arrays[1])
+    return [tg.from_numpy(array).requires_grad_() for array in arrays]
+
+
+def gradients(dtype, seed):
+    rng = np.random.default_rng(seed)
+    return [np.asarray(rng.standard_normal(shape), dtype) for shape in SHAPES]
+
+
+def step(optimizer, grads):
+    for p, g in zip(optimizer.param_groups[0]["params"], grads, strict=True):
+        p.grad = None if g is None else tg.from_numpy(np.asarray(g))
+    optimizer.step()
+
+
+def values(params):
+    return [p.detach().numpy().copy() for p in params]
+
+
+def same(a, b):
+    return all(np.array_equal(x, y) for x, y in zip(values(a), values(b), strict=True))
+
+
+def cut(buffer):
+    """The parameters' views of one buffer, each in its own memory order."""
+    views, start = [], 0
+    for place, shape in enumerate(SHAPES):
+        stop = start + int(np.prod(shape))
+        piece = buffer[start:stop]
+        views.append(piece.reshape(shape[::-1]).T if place == 1 else piece.reshape(shape))
+        start = stop
+    return views
+
+
+@every
+def test_the_values_are_the_textbooks(cls, options):
+    rng = np.random.default_rng(1)
+    start = rng.standard_normal(6)
+    p = tg.tensor(start, requires_grad=True)
+    optimizer = cls([p], **options)
+    books = [textbook(optimizer, float(x)) for x in start]
+    for book in books:
+        next(book)
+    for _ in range(30):
+        g = rng.standard_normal(6) * (rng.random(6) > 0.2)
+        step(optimizer, [g])
+        wanted = [book.send(float(x)) for book, x in zip(books, g, strict=True)]
+        np.testing.assert_allclose(p.detach().numpy(), wanted, rtol=1e-9, atol=1e-12)
+
+
+@every
+@both
+def test_joined_parameters_get_the_same_bits(cls, options, dtype):
+    alone, joined = parameters(dtype), parameters(dtype)
+    one, other = cls(alone, **options), cls(joined, **options)
+    for optimizer in (one, other):  # some history before they are joined
+        step(optimizer, gradients(dtype, 1))
+    flat, flat_grads = (np.empty(sum(p.numel() for p in alone), dtype) for _ in range(2))
+    for p, view in zip(joined, cut(flat), strict=True):
+        view[...] = p._data
+        p._data = view
+    joint = Joint(other, other.param_groups[0], joined, flat, cut)
+    for seed in range(2, 8):
+        step(one, gradients(dtype, seed))
+        if seed == 5:  # a step outside, between joint ones
+            step(other, gradients(dtype, seed))
+            continue
+        if seed == 7:  # a saved and loaded state, between joint ones
+            other.load_state_dict(other.state_dict())
+        for view, g in zip(cut(flat_grads), gradients(dtype, seed), strict=True):
+            view[...] = g
+        joint.update(flat_grads)
+        assert same(alone, joined)
+    ours, theirs = one.state_dict()["state"], other.state_dict()["state"]
+    assert ours.keys() == theirs.keys()
+    for number in ours:
+        assert ours[number].keys() == theirs[number].keys()
+        for key, value in ours[number].items():
+            assert np.array_equal(value.numpy(), theirs[number][key].numpy())
+
+
+def test_parameters_that_were_skipped_differently_cannot_be_joined():
+    params = parameters(np.float32)
+    optimizer = optim.Adam(params)
+    step(optimizer, [*gradients(np.float32, 0)[:3], None])
+    flat = np.empty(sum(p.numel() for p in params), np.float32)
+    joint = Joint(optimizer, optimizer.param_groups[0], params, flat, cut)
+    with pytest.raises(ValueError, match="'step' differs"):
+        joint.update(np.zeros_like(flat))
+
+
+def test_only_an_elementwise_optimizer_can_join():
+    params = parameters(np.float32)
+    optimizer = optim.LBFGS(params)
+    with pytest.raises(ValueError, match="LBFGS is not elementwise"):
+        Joint(optimizer, optimizer.param_groups[0], params, np.zeros(1), cut)
+
+
+@every
+@both
+def test_a_resumed_run_has_the_bits_of_one_that_never_stopped(cls, options, dtype):
+    params = parameters(dtype)
+    optimizer = cls(params, **options)
+    for seed in range(4):
+        step(optimizer, gradients(dtype, seed))
+    again = [tg.from_numpy(x).requires_grad_() for x in values(params)]
+    resumed = cls(again, lr=7.0)
+    resumed.load_state_dict(optimizer.state_dict())
+    for seed in range(4, 9):
+        step(optimizer, gradients(dtype, seed))
+        step(resumed, gradients(dtype, seed))
+    assert same(params, again)
+
+
+@pytest.mark.parametrize("cls", [optim.Adam, optim.AdamW])
+def test_changed_betas_scale_the_kept_means(cls):
+    narrow, wide = parameters(np.float32), parameters(np.float64, seed=0)
+    for p, q in zip(narrow, wide, strict=True):
+        q._data[...] = p._data
+    optimizers = [cls(narrow, lr=0.1), cls(wide, lr=0.1)]
+    for seed in range(6):
+        for optimizer, dtype in zip(optimizers, (np.float32, np.float64), strict=True):
+            optimizer.param_groups[0]["betas"] = (0.9 - 0.05 * seed, 0.999 - 0.01 * seed)
+            step(optimizer, [g.astype(dtype) for g in gradients(np.float32, seed)])
+    for p, q in zip(values(narrow), values(wide), strict=True):
+        np.testing.assert_allclose(p, q, rtol=1e-5, atol=1e-6)
+    saved = optimizers[0].state_dict()["state"][0]["exp_avg"].numpy()
+    wanted = optimizers[1].state_dict()["state"][0]["exp_avg"].numpy()
+    np.testing.assert_allclose(saved, wanted, rtol=1e-4, atol=1e-6)
+
+
+@every
+def test_maximizing_is_minimizing_the_negative(cls, options):
+    up, down = parameters(np.float64), parameters(np.float64)
+    turned = {**options, "maximize": not options.get("maximize", False)}
+    one, other = cls(up, **options), cls(down, **turned)
+    for seed in range(5):
+        step(one, gradients(np.float64, seed))
+        step(other, [-g for g in gradients(np.float64, seed)])
+    assert same(up, down)
+
+
+@every
+def test_gradients_are_left_as_they_are(cls, options):
+    optimizer = cls(parameters(np.float32), **options)
+    for seed in range(3):
+        grads = gradients(np.float32, seed)
+        step(optimizer, grads)
+        for g, untouched in zip(grads, gradients(np.float32, seed), strict=True):
+            assert np.array_equal(g, untouched)
+
+
+@every
+def test_a_step_allocates_next_to_nothing(cls, options):
+    p = tg.zeros(100_000, requires_grad=True)
+    p.grad = tg.ones(100_000)
+    optimizer = cls([p], **options)
+    for _ in range(2):
+        optimizer.step()
+    tracemalloc.start()
+    optimizer.step()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    masks = 2 * 100_000 if cls is optim.Rprop else 0  # two arrays of bools
+    assert peak < masks + 50_000
+
+
+@every
+def test_it_goes_downhill(cls, options):
+    p = tg.tensor([3.0, -2.0], requires_grad=True)
+    optimizer = cls([p], **{**options, "maximize": False})
+    losses = []
+    for _ in range(50):
+        optimizer.zero_grad()
+        loss = ((p - 1.0) ** 2).sum()
+        loss.backward()
+        losses.append(loss.item())
+        optimizer.step()
+    assert losses[-1] < losses[0]
