@@ -18,6 +18,10 @@ from tinygrad_mnist.nn.layers.activation import (
     GELU,
     GLU,
     SELU,
+    AlphaDropout,
+    Dropout,
+    Dropout1d,
+    Dropout2d,
     Hardshrink,
     Hardsigmoid,
     Hardswish,
@@ -54,7 +58,6 @@ from tinygrad_mnist.nn.layers.conv import (
     ZeroPad1d,
     ZeroPad2d,
 )
-from tinygrad_mnist.nn.layers.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d
 from tinygrad_mnist.nn.layers.embedding import Embedding
 from tinygrad_mnist.nn.layers.linear import Bilinear, Flatten, Identity, Linear, Unflatten
 from tinygrad_mnist.nn.layers.norm import (

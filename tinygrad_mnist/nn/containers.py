@@ -12,70 +12,115 @@ from tinygrad_mnist.nn.module import Module
 from tinygrad_mnist.nn.parameter import Parameter
 
 
-class _Listed(Module):
-    """What Sequential and ModuleList share: children named "0", "1", ... and list manners."""
+class _Held(Module):
+    """What the containers share: what they hold is in one of a Module's dicts."""
 
-    def _key(self, index: Any) -> str:
-        size, i = len(self._modules), operator.index(index)
-        if not -size <= i < size:
-            raise IndexError(f"index {i} is out of range for {size} modules")
-        return list(self._modules)[i]
+    registry = "_modules"
+
+    def _held(self) -> dict[str, Any]:
+        held: dict[str, Any] = self.__dict__[self.registry]
+        return held
+
+    def _put(self, name: str, value: Any) -> None:
+        if self.registry == "_parameters" and type(value) is Tensor:
+            value = Parameter(value)
+        self._enter(self.registry, name, value)
 
     def __len__(self) -> int:
-        return len(self._modules)
+        return len(self._held())
+
+    def extra_repr(self) -> str:
+        return "\n".join(
+            f"({k}): Parameter containing: [{p.dtype} of size {'x'.join(map(str, p.shape))}]"
+            for k, p in self._parameters.items()
+        )
+
+
+class _List(_Held):
+    """Held under the names "0", "1", ..., with the manners of a list."""
+
+    def __init__(self, values: Iterable[Any] = ()) -> None:
+        super().__init__()
+        self.extend(values)
+
+    def _key(self, index: Any) -> str:
+        size, i = len(self), operator.index(index)
+        if not -size <= i < size:
+            raise IndexError(f"index {i} is out of range for {size} entries")
+        return list(self._held())[i]
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self._modules.values())
+        return iter(self._held().values())
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
-            return self._of(list(self._modules.items())[index])
-        return self._modules[self._key(index)]
+            return type(self)(list(self)[index])
+        return self._held()[self._key(index)]
 
-    def __setitem__(self, index: int, module: Module) -> None:
-        setattr(self, self._key(index), module)
+    def __setitem__(self, index: int, value: Any) -> None:
+        self._put(self._key(index), value)
 
     def __delitem__(self, index: Any) -> None:
-        keys = list(self._modules)
-        for key in keys[index] if isinstance(index, slice) else [self._key(index)]:
-            del self._modules[key]
-        if all(key.isdigit() for key in keys):
-            self._renumber(list(self._modules.values()))
+        kept = list(self)
+        del kept[index]
+        self._refill(kept)
 
-    def _renumber(self, modules: Iterable[Any]) -> None:
-        kept = list(modules)
-        self._modules.clear()
-        self.extend(kept)
+    def __add__(self, other: Iterable[Any]) -> Any:
+        return type(self)(itertools.chain(self, other))
 
-    def _of(self, items: list[tuple[str, Any]]) -> Any:
-        return type(self)(module for _, module in items)
+    def __iadd__(self, values: Iterable[Any]) -> Any:
+        return self.extend(values)
 
-    def append(self, module: Module) -> Any:
-        """Add a module at the end; returns self."""
-        self.add_module(str(len(self)), module)
+    def _refill(self, values: list[Any]) -> None:
+        self._held().clear()
+        self.extend(values)
+
+    def append(self, value: Any) -> Any:
+        """Add at the end; returns self."""
+        self._put(str(len(self)), value)
         return self
 
-    def extend(self, modules: Iterable[Module]) -> Any:
-        """Add modules at the end; returns self."""
-        for module in modules:
-            self.append(module)
+    def extend(self, values: Iterable[Any]) -> Any:
+        """Add several at the end; returns self."""
+        for value in values:
+            self.append(value)
         return self
 
-    def insert(self, index: int, module: Module) -> Any:
-        """Put a module before position `index`, and number all of them anew."""
-        modules = list(self._modules.values())
-        modules.insert(index, module)
-        self._renumber(modules)
+    def insert(self, index: int, value: Any) -> Any:
+        """Put one before position `index`; those behind get new names. Returns self."""
+        values = list(self)
+        values.insert(index, value)
+        self._refill(values)
         return self
 
     def pop(self, index: int = -1) -> Any:
-        """Take a module out."""
-        module = self[index]
+        """Take one out."""
+        value = self[index]
         del self[index]
-        return module
+        return value
 
 
-class Sequential(_Listed):
+class ModuleList(_List):
+    """A list of modules that are registered; what calls them is up to you."""
+
+    def _shown_children(self) -> Iterator[tuple[str, str]]:
+        """Equal neighbours as one line: `(0-2): 3 x Linear(...)`."""
+        start = 0
+        for text, group in itertools.groupby(self, repr):
+            count = len(list(group))
+            last = start + count - 1
+            key = str(start) if count == 1 else f"{start}-{last}"
+            yield key, text if count == 1 else f"{count} x {text}"
+            start += count
+
+
+class ParameterList(_List):
+    """A list of Parameters that are registered; Tensors become Parameters."""
+
+    registry = "_parameters"
+
+
+class Sequential(_List):
     """Modules called one after the other, given as arguments or as one dict of names.
 
     >>> from tinygrad_mnist import nn
@@ -89,204 +134,81 @@ class Sequential(_Listed):
     def __init__(self, *modules: Any) -> None:
         super().__init__()
         if len(modules) == 1 and isinstance(modules[0], Mapping):
-            named: Iterable[tuple[str, Any]] = modules[0].items()
+            for name, module in modules[0].items():
+                self._put(name, module)
         else:
-            named = ((str(i), module) for i, module in enumerate(modules))
-        for name, module in named:
-            self.add_module(name, module)
+            self.extend(modules)
 
-    def forward(self, x: Any) -> Any:
-        """Each module's output is the next one's input."""
+    def forward(self, input: Any) -> Any:
         for module in self._modules.values():
-            x = module(x)
-        return x
-
-    def _of(self, items: list[tuple[str, Any]]) -> Any:
-        return type(self)(dict(items))
-
-    def __add__(self, other: Sequential) -> Sequential:
-        return Sequential(*self, *other)
-
-
-class ModuleList(_Listed):
-    """A list of modules that are registered; what calls them is up to you."""
-
-    def __init__(self, modules: Iterable[Module] = ()) -> None:
-        super().__init__()
-        self.extend(modules)
-
-    def __iadd__(self, modules: Iterable[Module]) -> ModuleList:
-        self.extend(modules)
-        return self
-
-    def __add__(self, other: Iterable[Module]) -> ModuleList:
-        return ModuleList(itertools.chain(self, other))
-
-    def _shown_children(self) -> Iterator[tuple[str, Any]]:
-        """Equal neighbours as one line: `(0-2): 3 x Linear(...)`."""
-        start = 0
-        for text, group in itertools.groupby(self, repr):
-            count = len(list(group))
-            last = start + count - 1
-            key = str(start) if count == 1 else f"{start}-{last}"
-            yield key, _Text(text if count == 1 else f"{count} x {text}")
-            start += count
-
-
-class _Text(str):
-    """A string that is its own repr."""
-
-    def __repr__(self) -> str:
-        return str(self)
-
-
-class ModuleDict(Module):
-    """A dict of modules that are registered, in the order in which they came."""
-
-    def __init__(self, modules: Any = None) -> None:
-        super().__init__()
-        self.update(modules or {})
-
-    def __getitem__(self, key: str) -> Any:
-        return self._modules[key]
-
-    def __setitem__(self, key: str, module: Module) -> None:
-        self.add_module(key, module)
-
-    def __delitem__(self, key: str) -> None:
-        del self._modules[key]
-
-    def __len__(self) -> int:
-        return len(self._modules)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._modules)
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._modules
-
-    def keys(self) -> Any:
-        """The names."""
-        return self._modules.keys()
-
-    def values(self) -> Any:
-        """The modules."""
-        return self._modules.values()
-
-    def items(self) -> Any:
-        """(name, module) pairs."""
-        return self._modules.items()
-
-    def update(self, modules: Any) -> None:
-        """Add or replace, from a dict or from pairs."""
-        for name, module in modules.items() if hasattr(modules, "items") else modules:
-            self[name] = module
-
-    def pop(self, key: str) -> Any:
-        """Take a module out."""
-        return self._modules.pop(key)
-
-    def clear(self) -> None:
-        """Take all modules out."""
-        self._modules.clear()
-
-
-def _as_parameter(value: Any) -> Any:
-    return Parameter(value) if isinstance(value, Tensor) and not isinstance(value, Parameter) else value
-
-
-class ParameterList(Module):
-    """A list of Parameters that are registered as "0", "1", ...; Tensors become Parameters."""
-
-    def __init__(self, values: Iterable[Any] = ()) -> None:
-        super().__init__()
-        self.extend(values)
-
-    def __len__(self) -> int:
-        return len(self._parameters)
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._parameters.values())
+            input = module(input)
+        return input
 
     def __getitem__(self, index: Any) -> Any:
-        values = list(self._parameters.values())[index]
-        return ParameterList(values) if isinstance(index, slice) else values
+        if isinstance(index, slice):
+            return type(self)(dict(list(self._modules.items())[index]))
+        return super().__getitem__(index)
 
-    def __setitem__(self, index: int, value: Any) -> None:
-        setattr(self, list(self._parameters)[index], _as_parameter(value))
-
-    def append(self, value: Any) -> ParameterList:
-        """Add a Parameter at the end; returns self."""
-        self.register_parameter(str(len(self)), _as_parameter(value))
-        return self
-
-    def extend(self, values: Iterable[Any]) -> ParameterList:
-        """Add Parameters at the end; returns self."""
-        for value in values:
-            self.append(value)
-        return self
-
-    def __iadd__(self, values: Iterable[Any]) -> ParameterList:
-        return self.extend(values)
-
-    def extra_repr(self) -> str:
-        """One line a Parameter."""
-        return _listed_parameters(self)
+    def __add__(self, other: Iterable[Any]) -> Any:
+        return type(self)(*self, *other)
 
 
-class ParameterDict(Module):
-    """A dict of Parameters that are registered; Tensors become Parameters."""
+class _Dict(_Held):
+    """Held under names of one's own, with the manners of a dict."""
 
-    def __init__(self, parameters: Any = None) -> None:
+    def __init__(self, values: Any = None) -> None:
         super().__init__()
-        self.update(parameters or {})
+        self.update(values or {})
 
     def __getitem__(self, key: str) -> Any:
-        return self._parameters[key]
+        return self._held()[key]
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self.register_parameter(key, _as_parameter(value))
+        self._put(key, value)
 
     def __delitem__(self, key: str) -> None:
-        del self._parameters[key]
-
-    def __len__(self) -> int:
-        return len(self._parameters)
+        delattr(self, key)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._parameters)
+        return iter(self._held())
 
     def __contains__(self, key: object) -> bool:
-        return key in self._parameters
+        return key in self._held()
 
     def keys(self) -> Any:
         """The names."""
-        return self._parameters.keys()
+        return self._held().keys()
 
     def values(self) -> Any:
-        """The Parameters."""
-        return self._parameters.values()
+        """What is held."""
+        return self._held().values()
 
     def items(self) -> Any:
-        """(name, Parameter) pairs."""
-        return self._parameters.items()
+        """(name, what is held) pairs."""
+        return self._held().items()
 
-    def update(self, parameters: Any) -> None:
+    def update(self, values: Any) -> None:
         """Add or replace, from a dict or from pairs."""
-        for name, value in parameters.items() if hasattr(parameters, "items") else parameters:
+        for name, value in values.items() if hasattr(values, "items") else values:
             self[name] = value
 
     def pop(self, key: str) -> Any:
-        """Take a Parameter out."""
-        return self._parameters.pop(key)
+        """Take one out."""
+        value = self[key]
+        del self[key]
+        return value
 
-    def extra_repr(self) -> str:
-        """One line a Parameter."""
-        return _listed_parameters(self)
+    def clear(self) -> None:
+        """Take all out."""
+        for key in list(self):
+            del self[key]
 
 
-def _listed_parameters(module: Module) -> str:
-    return "\n".join(
-        f"({k}): Parameter containing: [{p.dtype} of size {'x'.join(map(str, p.shape))}]"
-        for k, p in module._parameters.items()
-    )
+class ModuleDict(_Dict):
+    """A dict of modules that are registered, in the order in which they came."""
+
+
+class ParameterDict(_Dict):
+    """A dict of Parameters that are registered; Tensors become Parameters."""
+
+    registry = "_parameters"

@@ -1,6 +1,5 @@
 """`torch.nn.functional`'s names, on one page; they are computed in `ops/`."""
 
-from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.ops.activation import (
     alpha_dropout,
     celu,

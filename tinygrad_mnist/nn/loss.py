@@ -1,91 +1,39 @@
-"""Losses as Modules; each is a function of `nn.functional` with its settings."""
+"""Losses as Modules: each the function of `nn.functional` with its settings."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.nn import functional as F
-from tinygrad_mnist.nn.module import Module
-from tinygrad_mnist.ops.loss import legacy
+from tinygrad_mnist.nn.layers.functional import Functional
 
 
-class _Loss(Module):
-    """A loss: a subclass names its function, and the settings that it hands over to it."""
+class _Loss(Functional):
+    """Two Tensors (or three) and a number for both; repr() tells no settings."""
 
-    function: Any = None
-
-    def __init__(
-        self,
-        size_average: bool | None = None,
-        reduce: bool | None = None,
-        reduction: str = "mean",
-        **settings: Any,
-    ) -> None:
-        super().__init__()
-        self.reduction = legacy(reduction, size_average, reduce)
-        self._settings = tuple(settings)
-        for name, value in settings.items():
-            if value is None or isinstance(value, Tensor):
-                self.register_buffer(name, value)
-            else:
-                setattr(self, name, value)
-
-    def forward(self, *inputs: Tensor) -> Tensor:
-        """The function of the inputs and the settings."""
-        settings = {name: getattr(self, name) for name in self._settings}
-        result: Tensor = type(self).function(*inputs, reduction=self.reduction, **settings)
-        return result
+    def extra_repr(self) -> str:
+        return ""
 
 
-class MSELoss(_Loss):
+class MSELoss(_Loss, function=F.mse_loss, inputs=2):
     """(x - t)^2."""
 
-    function = staticmethod(F.mse_loss)
 
-
-class L1Loss(_Loss):
+class L1Loss(_Loss, function=F.l1_loss, inputs=2):
     """|x - t|."""
 
-    function = staticmethod(F.l1_loss)
 
-
-class SmoothL1Loss(_Loss):
+class SmoothL1Loss(_Loss, function=F.smooth_l1_loss, inputs=2):
     """Quadratic within beta, then linear with slope one."""
 
-    function = staticmethod(F.smooth_l1_loss)
 
-    def __init__(
-        self, size_average: Any = None, reduce: Any = None, reduction: str = "mean", beta: float = 1.0
-    ) -> None:
-        super().__init__(size_average, reduce, reduction, beta=beta)
-
-
-class HuberLoss(_Loss):
+class HuberLoss(_Loss, function=F.huber_loss, inputs=2):
     """Quadratic within delta, then linear with slope delta."""
 
-    function = staticmethod(F.huber_loss)
 
-    def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
-        super().__init__(reduction=reduction, delta=delta)
-
-
-class KLDivLoss(_Loss):
+class KLDivLoss(_Loss, function=F.kl_div, inputs=2):
     """t (log t - x), with x a log-probability."""
 
-    function = staticmethod(F.kl_div)
 
-    def __init__(
-        self,
-        size_average: Any = None,
-        reduce: Any = None,
-        reduction: str = "mean",
-        log_target: bool = False,
-    ) -> None:
-        super().__init__(size_average, reduce, reduction, log_target=log_target)
-
-
-class CrossEntropyLoss(_Loss):
+class CrossEntropyLoss(_Loss, function=F.cross_entropy, inputs=2):
     """-log(softmax(x)[t]) from logits x; see `F.cross_entropy`.
 
     >>> import tinygrad_mnist as tg
@@ -94,179 +42,50 @@ class CrossEntropyLoss(_Loss):
     tensor(2.3026)
     """
 
-    function = staticmethod(F.cross_entropy)
 
-    def __init__(
-        self,
-        weight: Tensor | None = None,
-        size_average: Any = None,
-        ignore_index: int = -100,
-        reduce: Any = None,
-        reduction: str = "mean",
-        label_smoothing: float = 0.0,
-    ) -> None:
-        super().__init__(
-            size_average,
-            reduce,
-            reduction,
-            weight=weight,
-            ignore_index=ignore_index,
-            label_smoothing=label_smoothing,
-        )
-
-
-class NLLLoss(_Loss):
+class NLLLoss(_Loss, function=F.nll_loss, inputs=2):
     """-x[t] for log-probabilities x."""
 
-    function = staticmethod(F.nll_loss)
 
-    def __init__(
-        self,
-        weight: Tensor | None = None,
-        size_average: Any = None,
-        ignore_index: int = -100,
-        reduce: Any = None,
-        reduction: str = "mean",
-    ) -> None:
-        super().__init__(
-            size_average, reduce, reduction, weight=weight, ignore_index=ignore_index
-        )
-
-
-class BCELoss(_Loss):
+class BCELoss(_Loss, function=F.binary_cross_entropy, inputs=2):
     """-(t log p + (1 - t) log(1 - p)) for probabilities p."""
 
-    function = staticmethod(F.binary_cross_entropy)
 
-    def __init__(
-        self,
-        weight: Tensor | None = None,
-        size_average: Any = None,
-        reduce: Any = None,
-        reduction: str = "mean",
-    ) -> None:
-        super().__init__(size_average, reduce, reduction, weight=weight)
-
-
-class BCEWithLogitsLoss(_Loss):
+class BCEWithLogitsLoss(_Loss, function=F.binary_cross_entropy_with_logits, inputs=2):
     """`BCELoss` of sigmoid(x), computed from x: stable for huge ones."""
 
-    function = staticmethod(F.binary_cross_entropy_with_logits)
 
-    def __init__(
-        self,
-        weight: Tensor | None = None,
-        size_average: Any = None,
-        reduce: Any = None,
-        reduction: str = "mean",
-        pos_weight: Tensor | None = None,
-    ) -> None:
-        super().__init__(size_average, reduce, reduction, weight=weight, pos_weight=pos_weight)
-
-
-class PoissonNLLLoss(_Loss):
+class PoissonNLLLoss(_Loss, function=F.poisson_nll_loss, inputs=2):
     """exp(x) - t x."""
 
-    function = staticmethod(F.poisson_nll_loss)
 
-    def __init__(
-        self,
-        log_input: bool = True,
-        full: bool = False,
-        size_average: Any = None,
-        eps: float = 1e-8,
-        reduce: Any = None,
-        reduction: str = "mean",
-    ) -> None:
-        super().__init__(size_average, reduce, reduction, log_input=log_input, full=full, eps=eps)
+class GaussianNLLLoss(_Loss, function=F.gaussian_nll_loss, inputs=3):
+    """(log v + (x - t)^2 / v) / 2, called with (input, target, var)."""
 
 
-class GaussianNLLLoss(_Loss):
-    """(log v + (x - t)^2 / v) / 2; called with (input, target, var)."""
-
-    function = staticmethod(F.gaussian_nll_loss)
-
-    def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
-        super().__init__(reduction=reduction, full=full, eps=eps)
-
-
-class _Margin(_Loss):
-    """A loss with a margin."""
-
-    default = 0.0
-
-    def __init__(
-        self,
-        margin: float | None = None,
-        size_average: Any = None,
-        reduce: Any = None,
-        reduction: str = "mean",
-    ) -> None:
-        margin = self.default if margin is None else margin
-        super().__init__(size_average, reduce, reduction, margin=margin)
-
-
-class HingeEmbeddingLoss(_Margin):
-    """x where t = 1, max(0, margin - x) where t = -1."""
-
-    function, default = staticmethod(F.hinge_embedding_loss), 1.0
-
-
-class MarginRankingLoss(_Margin):
-    """max(0, margin - t (x1 - x2))."""
-
-    function = staticmethod(F.margin_ranking_loss)
-
-
-class CosineEmbeddingLoss(_Margin):
-    """1 - cos(x1, x2) where t = 1, max(0, cos(x1, x2) - margin) where t = -1."""
-
-    function = staticmethod(F.cosine_embedding_loss)
-
-
-class SoftMarginLoss(_Loss):
+class SoftMarginLoss(_Loss, function=F.soft_margin_loss, inputs=2):
     """log(1 + exp(-t x))."""
 
-    function = staticmethod(F.soft_margin_loss)
+
+class HingeEmbeddingLoss(_Loss, function=F.hinge_embedding_loss, inputs=2):
+    """x where t = 1, max(0, margin - x) where t = -1."""
 
 
-class TripletMarginLoss(_Loss):
+class MarginRankingLoss(_Loss, function=F.margin_ranking_loss, inputs=3):
+    """max(0, margin - t (x1 - x2))."""
+
+
+class CosineEmbeddingLoss(_Loss, function=F.cosine_embedding_loss, inputs=3):
+    """1 - cos(x1, x2) where t = 1, max(0, cos(x1, x2) - margin) where t = -1."""
+
+
+class TripletMarginLoss(_Loss, function=F.triplet_margin_loss, inputs=3):
     """max(0, d(anchor, positive) - d(anchor, negative) + margin)."""
 
-    function = staticmethod(F.triplet_margin_loss)
 
-    def __init__(
-        self,
-        margin: float = 1.0,
-        p: float = 2.0,
-        eps: float = 1e-6,
-        swap: bool = False,
-        size_average: Any = None,
-        reduce: Any = None,
-        reduction: str = "mean",
-    ) -> None:
-        super().__init__(size_average, reduce, reduction, margin=margin, p=p, eps=eps, swap=swap)
-
-
-class PairwiseDistance(Module):
+class PairwiseDistance(_Loss, function=F.pairwise_distance, inputs=2):
     """The p-norm of x1 - x2 + eps over the last dimension."""
 
-    def __init__(self, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> None:
-        super().__init__()
-        self.norm, self.eps, self.keepdim = p, eps, keepdim
 
-    def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
-        """`F.pairwise_distance`."""
-        return F.pairwise_distance(x1, x2, self.norm, self.eps, self.keepdim)
-
-
-class CosineSimilarity(Module):
+class CosineSimilarity(_Loss, function=F.cosine_similarity, inputs=2):
     """x1 · x2 / (|x1| |x2|) along dim."""
-
-    def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
-        super().__init__()
-        self.dim, self.eps = dim, eps
-
-    def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
-        """`F.cosine_similarity`."""
-        return F.cosine_similarity(x1, x2, self.dim, self.eps)

@@ -19,7 +19,7 @@ from tinygrad_mnist.autograd.tensor import RemovableHandle, wrap
 from tinygrad_mnist.nn.parameter import Parameter
 
 Self = TypeVar("Self", bound="Module")
-_REGISTRIES = ("_parameters", "_buffers", "_modules")
+WHAT = {"_parameters": "parameter", "_buffers": "buffer", "_modules": "child module"}
 
 
 class Module:
@@ -67,27 +67,23 @@ class Module:
 
     def __setattr__(self, name: str, value: Any) -> None:
         known = self.__dict__
-        CHANGES[0] += 1
         if isinstance(value, Parameter):
-            registry, kind, what = "_parameters", Parameter, "parameter"
+            registry = "_parameters"
         elif isinstance(value, Module):
-            registry, kind, what = "_modules", Module, "child module"
-        elif name in known.get("_parameters", ()):
-            registry, kind, what = "_parameters", Parameter, "parameter"
-        elif name in known.get("_modules", ()):
-            registry, kind, what = "_modules", Module, "child module"
-        elif name in known.get("_buffers", ()):
-            registry, kind, what = "_buffers", Tensor, "buffer"
+            registry = "_modules"
         else:
+            registry = next((r for r in WHAT if name in known.get(r, ())), "")
+        if not registry:
+            CHANGES[0] += 1
             object.__setattr__(self, name, value)
             return
-        for other in (known, *(known.get(r, {}) for r in _REGISTRIES if r != registry)):
+        for other in (known, *(known.get(r, {}) for r in WHAT if r != registry)):
             other.pop(name, None)
-        self._enter(registry, name, value, kind, what)
+        self._enter(registry, name, value)
 
     def __getattr__(self, name: str) -> Any:
         known = self.__dict__
-        for registry in _REGISTRIES:
+        for registry in WHAT:
             if registry in known and name in known[registry]:
                 return known[registry][name]
         hint = "" if "_modules" in known else " (was super().__init__() called?)"
@@ -96,9 +92,10 @@ class Module:
         )
 
     def __delattr__(self, name: str) -> None:
-        for registry in (self._parameters, self._buffers, self._modules):
-            if name in registry:
-                del registry[name]
+        CHANGES[0] += 1
+        for registry in WHAT:
+            if name in self.__dict__[registry]:
+                del self.__dict__[registry][name]
                 self._transient.discard(name)
                 return
         object.__delattr__(self, name)
@@ -106,8 +103,9 @@ class Module:
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self._parameters, *self._buffers, *self._modules]
 
-    def _enter(self, registry: str, name: str, value: Any, kind: type, what: str) -> None:
+    def _enter(self, registry: str, name: str, value: Any) -> None:
         """Enter `value` in one of the three dicts, under a name that is free or already there."""
+        what, kind = WHAT[registry], KINDS[registry]
         if registry not in self.__dict__:
             raise AttributeError(
                 f"cannot assign {what} {name!r} before Module.__init__() call: let "
@@ -123,20 +121,21 @@ class Module:
                 f"cannot assign {type(value).__name__} as {what} {name!r} "
                 f"({kind.__name__} or None is needed)"
             )
+        CHANGES[0] += 1
         held[name] = value
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Enter a Parameter (or None, which holds its place) under `name`."""
-        self._enter("_parameters", name, param, Parameter, "parameter")
+        self._enter("_parameters", name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Enter a Tensor that is state but not trained; `persistent` ones are in `state_dict()`."""
-        self._enter("_buffers", name, tensor, Tensor, "buffer")
+        self._enter("_buffers", name, tensor)
         self._transient.discard(name) if persistent else self._transient.add(name)
 
     def add_module(self, name: str, module: Module | None) -> None:
         """Enter a child module (or None) under `name`."""
-        self._enter("_modules", name, module, Module, "child module")
+        self._enter("_modules", name, module)
 
     register_module = add_module
 
@@ -419,6 +418,7 @@ class Module:
     ) -> RemovableHandle:
         if self._hooks is None:
             self._hooks = {"pre": {}, "post": {}, "backward": {}, "backward_pre": {}}
+        CHANGES[0] += 1
         hooks = self._hooks[kind]
         before = dict(hooks)
         handle = RemovableHandle(hooks, (hook, with_kwargs))
@@ -456,13 +456,16 @@ class Module:
     def __repr__(self) -> str:
         extra = self.extra_repr()
         lines = extra.split("\n") if extra else []
-        children = [f"({k}): " + _indented(repr(child)) for k, child in self._shown_children()]
+        children = [f"({k}): " + text.replace("\n", "\n  ") for k, text in self._shown_children()]
         if not children and len(lines) < 2:
             return f"{type(self).__name__}({extra})"
         return f"{type(self).__name__}(\n  " + "\n  ".join([*lines, *children]) + "\n)"
 
-    def _shown_children(self) -> Iterator[tuple[str, Any]]:
-        yield from self._modules.items()
+    def _shown_children(self) -> Iterator[tuple[str, str]]:
+        return ((name, repr(child)) for name, child in self._modules.items())
+
+
+KINDS: dict[str, type] = {"_parameters": Parameter, "_buffers": Tensor, "_modules": Module}
 
 
 class IncompatibleKeys(NamedTuple):
@@ -488,10 +491,6 @@ def _check_cpu(device: Any) -> None:
     name = str(getattr(device, "type", device)) if device is not None else "cpu"
     if name.split(":")[0] != "cpu":
         raise RuntimeError(f"there is no device {name!r} here: NumPy computes on the CPU")
-
-
-def _indented(text: str) -> str:
-    return text.replace("\n", "\n  ")
 
 
 def _fitting(key: str, value: Any, tensor: Tensor, problems: list[str]) -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.autograd.tensor import Leaf, unwrap
+from tinygrad_mnist.ops import create
 
 
 class Parameter(Tensor):
@@ -46,3 +47,8 @@ class Parameter(Tensor):
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return type(self), (self._data, isinstance(self._node, Leaf))
+
+
+def unset(shape: Any, dtype: Any = None, device: Any = None) -> Parameter:
+    """A new Parameter of this shape, for `reset_parameters` to give it values."""
+    return Parameter(create.empty(shape, dtype=dtype, device=device))

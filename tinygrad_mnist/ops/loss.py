@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import math
 import warnings
 from collections.abc import Callable
@@ -46,6 +47,9 @@ def loss(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     ) -> Tensor:
         return reduced(function(*args, **kw), legacy(reduction, size_average, reduce))
 
+    own, more = inspect.signature(function), inspect.signature(call, follow_wrapped=False)
+    added = [p for p in more.parameters.values() if p.kind is p.KEYWORD_ONLY]
+    call.__signature__ = own.replace(parameters=[*own.parameters.values(), *added])  # type: ignore[attr-defined]
     return call
 
 
@@ -120,7 +124,7 @@ def kl_div(
     else:
         each = _xlogx(target) - target * input
     if reduction == "batchmean":
-        return table.sum(each) / input.shape[0]  # type: ignore[no-any-return]
+        return table.sum(each) / (input.shape[0] if input.ndim else 1)  # type: ignore[no-any-return]
     return reduced(each, legacy(reduction, size_average, reduce))
 
 

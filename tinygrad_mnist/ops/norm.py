@@ -58,7 +58,7 @@ def batch_norm(
         raise ValueError(
             f"Expected more than 1 value per channel when training, got input size {input.shape}"
         )
-    if training and running_mean is not None and running_var is not None:
+    if training and n and running_mean is not None and running_var is not None:
         with no_grad():
             x = input.detach()
             write(running_mean, running_mean * (1 - momentum) + reduce.mean(x, axes) * momentum)

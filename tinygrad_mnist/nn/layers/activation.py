@@ -1,7 +1,4 @@
-"""Activations as Modules; each is a function of `nn.functional` with its settings.
-
-`inplace` is accepted where PyTorch has it, and does nothing: inputs are left as they are.
-"""
+"""Activations as Modules, and dropout: each the function of `nn.functional` of its name."""
 
 from __future__ import annotations
 
@@ -10,176 +7,122 @@ from typing import Any
 from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.nn import functional as F
 from tinygrad_mnist.nn import init
+from tinygrad_mnist.nn.layers.functional import Functional
 from tinygrad_mnist.nn.module import Module
-from tinygrad_mnist.nn.parameter import Parameter
-from tinygrad_mnist.ops import create
+from tinygrad_mnist.nn.parameter import unset
 
 
-class _Plain(Module):
-    """An activation without settings: a subclass names its function."""
-
-    function: Any = None
-
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
-
-    def forward(self, input: Tensor) -> Tensor:
-        """The function of each element."""
-        result: Tensor = type(self).function(input)
-        return result
-
-    def extra_repr(self) -> str:
-        """Whether it was asked to work in place."""
-        return "inplace=True" if self.inplace else ""
+class ReLU(Functional, function=F.relu):
+    """max(x, 0)."""
 
 
-def _plain(name: str, function: Any) -> type[_Plain]:
-    """The class of an activation without settings."""
-    body = {"function": staticmethod(function), "__doc__": function.__doc__, "__module__": __name__}
-    return type(name, (_Plain,), body)
+class ReLU6(Functional, function=F.relu6):
+    """min(max(x, 0), 6)."""
 
 
-ReLU = _plain("ReLU", F.relu)
-ReLU6 = _plain("ReLU6", F.relu6)
-SELU = _plain("SELU", F.selu)
-SiLU = _plain("SiLU", F.silu)
-Mish = _plain("Mish", F.mish)
-Sigmoid = _plain("Sigmoid", F.sigmoid)
-Tanh = _plain("Tanh", F.tanh)
-LogSigmoid = _plain("LogSigmoid", F.logsigmoid)
-Softsign = _plain("Softsign", F.softsign)
-Tanhshrink = _plain("Tanhshrink", F.tanhshrink)
-Hardsigmoid = _plain("Hardsigmoid", F.hardsigmoid)
-Hardswish = _plain("Hardswish", F.hardswish)
-
-
-class LeakyReLU(Module):
+class LeakyReLU(Functional, function=F.leaky_relu):
     """x where x > 0, else negative_slope x."""
 
-    shown = ("negative_slope",)
 
-    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
-        super().__init__()
-        self.negative_slope = negative_slope
-
-    def forward(self, input: Tensor) -> Tensor:
-        """`F.leaky_relu`."""
-        return F.leaky_relu(input, self.negative_slope)
-
-
-class ELU(Module):
-    """x where x > 0, else alpha (exp(x) - 1)."""
-
-    shown = ("alpha",)
-
-    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
-        super().__init__()
-        self.alpha = alpha
-
-    def forward(self, input: Tensor) -> Tensor:
-        """`F.elu`."""
-        return F.elu(input, self.alpha)
-
-
-class CELU(ELU):
-    """x where x > 0, else alpha (exp(x / alpha) - 1)."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        """`F.celu`."""
-        return F.celu(input, self.alpha)
-
-
-class GELU(Module):
-    """x Phi(x), or its "tanh" approximation."""
-
-    shown = ("approximate",)
-
-    def __init__(self, approximate: str = "none") -> None:
-        super().__init__()
-        self.approximate = approximate
-
-    def forward(self, input: Tensor) -> Tensor:
-        """`F.gelu`."""
-        return F.gelu(input, self.approximate)
-
-
-class Hardtanh(Module):
-    """x, moved into [min_val, max_val]."""
-
-    shown = ("min_val", "max_val")
-
-    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
-        super().__init__()
-        self.min_val, self.max_val = min_val, max_val
-
-    def forward(self, input: Tensor) -> Tensor:
-        """`F.hardtanh`."""
-        return F.hardtanh(input, self.min_val, self.max_val)
-
-
-class Softplus(Module):
-    """log(1 + exp(beta x)) / beta."""
-
-    shown = ("beta", "threshold")
-
-    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
-        super().__init__()
-        self.beta, self.threshold = beta, threshold
-
-    def forward(self, input: Tensor) -> Tensor:
-        """`F.softplus`."""
-        return F.softplus(input, self.beta, self.threshold)
-
-
-class Hardshrink(Module):
-    """x where |x| > lambd, else 0."""
-
-    shown = ("lambd",)
-
-    def __init__(self, lambd: float = 0.5) -> None:
-        super().__init__()
-        self.lambd = lambd
-
-    def forward(self, input: Tensor) -> Tensor:
-        """`F.hardshrink`."""
-        return F.hardshrink(input, self.lambd)
-
-
-class Softshrink(Hardshrink):
-    """x moved towards zero by lambd, and no further."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        """`F.softshrink`."""
-        return F.softshrink(input, self.lambd)
-
-
-class Threshold(Module):
-    """x where x > threshold, else value."""
-
-    shown = ("threshold", "value")
-
-    def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
-        super().__init__()
-        self.threshold, self.value = threshold, value
-
-    def forward(self, input: Tensor) -> Tensor:
-        """`F.threshold`."""
-        return F.threshold(input, self.threshold, self.value)
-
-
-class RReLU(Module):
+class RReLU(Functional, function=F.rrelu):
     """A leaky relu whose slopes are drawn from [lower, upper] in training."""
 
-    shown = ("lower", "upper")
 
-    def __init__(self, lower: float = 1 / 8, upper: float = 1 / 3, inplace: bool = False) -> None:
-        super().__init__()
-        self.lower, self.upper = lower, upper
+class ELU(Functional, function=F.elu):
+    """x where x > 0, else alpha (exp(x) - 1)."""
+
+
+class CELU(Functional, function=F.celu):
+    """x where x > 0, else alpha (exp(x / alpha) - 1)."""
+
+
+class SELU(Functional, function=F.selu):
+    """ELU with the constants that keep mean and deviation."""
+
+
+class GELU(Functional, function=F.gelu):
+    """x Phi(x), Phi the normal distribution function; or its "tanh" approximation."""
+
+
+class SiLU(Functional, function=F.silu):
+    """x sigmoid(x)."""
+
+
+class Mish(Functional, function=F.mish):
+    """x tanh(softplus(x))."""
+
+
+class Sigmoid(Functional, function=F.sigmoid):
+    """1 / (1 + exp(-x))."""
+
+
+class LogSigmoid(Functional, function=F.logsigmoid):
+    """log(sigmoid(x))."""
+
+
+class Hardsigmoid(Functional, function=F.hardsigmoid):
+    """relu6(x + 3) / 6."""
+
+
+class Hardswish(Functional, function=F.hardswish):
+    """x hardsigmoid(x)."""
+
+
+class Tanh(Functional, function=F.tanh):
+    """The hyperbolic tangent."""
+
+
+class Tanhshrink(Functional, function=F.tanhshrink):
+    """x - tanh(x)."""
+
+
+class Hardtanh(Functional, function=F.hardtanh):
+    """x, moved into [min_val, max_val]."""
+
+
+class Softplus(Functional, function=F.softplus):
+    """log(1 + exp(beta x)) / beta."""
+
+
+class Softsign(Functional, function=F.softsign):
+    """x / (1 + |x|)."""
+
+
+class Hardshrink(Functional, function=F.hardshrink):
+    """x where |x| > lambd, else 0."""
+
+
+class Softshrink(Functional, function=F.softshrink):
+    """x moved towards zero by lambd, and no further."""
+
+
+class Threshold(Functional, function=F.threshold):
+    """x where x > threshold, else value."""
+
+
+class GLU(Functional, function=F.glu):
+    """a sigmoid(b), where a and b are the two halves along dim."""
+
+
+class Softmax(Functional, function=F.softmax):
+    """exp(x) / sum(exp(x)) along dim."""
+
+
+class Softmin(Functional, function=F.softmin):
+    """softmax(-x) along dim."""
+
+
+class LogSoftmax(Functional, function=F.log_softmax):
+    """log(softmax(x)) along dim."""
+
+
+class Softmax2d(Module):
+    """softmax over the channels of (n, c, h, w) or (c, h, w)."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """`F.rrelu`."""
-        return F.rrelu(input, self.lower, self.upper, self.training)
+        if input.ndim not in (3, 4):
+            raise ValueError(f"Softmax2d: expected input to be 3D or 4D, got {input.ndim}D instead")
+        return F.softmax(input, -3)
 
 
 class PReLU(Module):
@@ -192,67 +135,38 @@ class PReLU(Module):
     ) -> None:
         super().__init__()
         self.num_parameters, self.init = num_parameters, init
-        self.weight = Parameter(create.empty(num_parameters, dtype=dtype, device=device))
+        self.weight = unset(num_parameters, dtype, device)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Every slope at `init`."""
         init.constant_(self.weight, self.init)
 
     def forward(self, input: Tensor) -> Tensor:
-        """`F.prelu`."""
         return F.prelu(input, self.weight)
 
 
-class GLU(Module):
-    """a sigmoid(b), where a and b are the two halves along dim."""
+class _Dropout(Functional):
+    """What the dropouts share: a probability, checked when it is given."""
 
-    shown = ("dim",)
+    def __init__(self, *args: Any, **kw: Any) -> None:
+        super().__init__(*args, **kw)
+        F.dropout(Tensor(), self.p, training=False)  # raises for what is no probability
 
-    def __init__(self, dim: int = -1) -> None:
-        super().__init__()
-        self.dim = dim
-
-    def forward(self, input: Tensor) -> Tensor:
-        """`F.glu`."""
-        return F.glu(input, self.dim)
+    def extra_repr(self) -> str:
+        return f"p={self.p}, inplace={self.inplace}"
 
 
-class Softmax(Module):
-    """exp(x) / sum(exp(x)) along dim."""
-
-    shown = ("dim",)
-
-    def __init__(self, dim: int | None = None) -> None:
-        super().__init__()
-        self.dim = dim
-
-    def forward(self, input: Tensor) -> Tensor:
-        """`F.softmax`."""
-        return F.softmax(input, self.dim)
+class Dropout(_Dropout, function=F.dropout):
+    """Each element zero with probability p, the others times 1 / (1 - p), in training alone."""
 
 
-class Softmin(Softmax):
-    """softmax(-x) along dim."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        """`F.softmin`."""
-        return F.softmin(input, self.dim)
+class Dropout1d(_Dropout, function=F.dropout1d):
+    """Whole channels of (n, c, length) dropped."""
 
 
-class LogSoftmax(Softmax):
-    """log(softmax(x)) along dim."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        """`F.log_softmax`."""
-        return F.log_softmax(input, self.dim)
+class Dropout2d(_Dropout, function=F.dropout2d):
+    """Whole channels of (n, c, height, width) dropped."""
 
 
-class Softmax2d(Module):
-    """softmax over the channels of (n, c, h, w) or (c, h, w)."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        """`F.softmax` along dimension -3."""
-        if input.ndim not in (3, 4):
-            raise ValueError(f"Softmax2d: expected input to be 3D or 4D, got {input.ndim}D instead")
-        return F.softmax(input, -3)
+class AlphaDropout(_Dropout, function=F.alpha_dropout):
+    """Dropout that keeps mean and deviation, for SELU networks."""

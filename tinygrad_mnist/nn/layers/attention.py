@@ -9,7 +9,7 @@ from tinygrad_mnist.nn import functional as F
 from tinygrad_mnist.nn import init
 from tinygrad_mnist.nn.layers.linear import Linear
 from tinygrad_mnist.nn.module import Module
-from tinygrad_mnist.nn.parameter import Parameter
+from tinygrad_mnist.nn.parameter import Parameter, unset
 from tinygrad_mnist.ops import create, reduce, shape, table
 from tinygrad_mnist.ops.attention import attend
 
@@ -45,28 +45,24 @@ class MultiheadAttention(Module):
         together = self.kdim == self.vdim == embed_dim
 
         def made(*size: int) -> Parameter:
-            return Parameter(create.empty(size, dtype=dtype, device=device))
+            return unset(size, dtype, device)
 
         names = ("q_proj_weight", "k_proj_weight", "v_proj_weight")
         sizes = (embed_dim, self.kdim, self.vdim)
-        if together:
-            self.in_proj_weight = made(3 * embed_dim, embed_dim)
+        self.in_proj_weight = made(3 * embed_dim, embed_dim) if together else None
         for name, size in zip(names, sizes, strict=True):
-            self.register_parameter(name, None if together else made(embed_dim, size))
-        if not together:
-            self.register_parameter("in_proj_weight", None)
-        self.register_parameter("in_proj_bias", made(3 * embed_dim) if bias else None)
+            setattr(self, name, None if together else made(embed_dim, size))
+        self.in_proj_bias = made(3 * embed_dim) if bias else None
+        self.bias_k = made(1, 1, embed_dim) if add_bias_kv else None
+        self.bias_v = made(1, 1, embed_dim) if add_bias_kv else None
         self.out_proj = Linear(embed_dim, embed_dim, bias, device, dtype)
-        self.register_parameter("bias_k", made(1, 1, embed_dim) if add_bias_kv else None)
-        self.register_parameter("bias_v", made(1, 1, embed_dim) if add_bias_kv else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Xavier for the projections in, zero for their biases."""
-        for name, param in self._parameters.items():
-            if param is not None and name.endswith("weight"):
+        for name, param in self.named_parameters(recurse=False):
+            if name.endswith("weight"):
                 init.xavier_uniform_(param)
-            elif param is not None and name.startswith("bias_"):
+            elif name.startswith("bias_"):
                 init.xavier_normal_(param)
         if self.in_proj_bias is not None:
             init.zeros_(self.in_proj_bias)
@@ -83,7 +79,6 @@ class MultiheadAttention(Module):
         average_attn_weights: bool = True,
         is_causal: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
-        """(mixtures, weights or None). Masks are True, or -inf, where not to look."""
         batched = query.ndim == 3
         inputs = [query, key, value]
         if not batched:

@@ -9,8 +9,7 @@ from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.nn import functional as F
 from tinygrad_mnist.nn.layers.linear import uniform_by_fan
 from tinygrad_mnist.nn.module import Module
-from tinygrad_mnist.nn.parameter import Parameter
-from tinygrad_mnist.ops import create
+from tinygrad_mnist.nn.parameter import unset
 
 Size = int | Sequence[int]
 
@@ -41,19 +40,14 @@ class _Conv(Module):
         ends = (self.out_channels, self.in_channels // self.groups)
         if self.transposed:
             ends = (self.in_channels, self.out_channels // self.groups)
-        shape = (*ends, *self.kernel_size)
-        self.weight = Parameter(create.empty(shape, dtype=dtype, device=device))
-        self.register_parameter(
-            "bias", Parameter(create.empty(self.out_channels, dtype=dtype)) if bias else None
-        )
+        self.weight = unset((*ends, *self.kernel_size), dtype, device)
+        self.bias = unset(self.out_channels, dtype, device) if bias else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw initial values."""
         uniform_by_fan(self.weight, self.bias)
 
     def extra_repr(self) -> str:
-        """The settings that are not the default."""
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}"
         text += f", stride={self.stride}"
         ones, zeros = (1,) * self.dims, (0,) * self.dims
@@ -102,7 +96,6 @@ class Conv2d(_Conv):
         self._make(dtype, device, bias)
 
     def forward(self, input: Tensor) -> Tensor:
-        """(n, in, ...) to (n, out, ...)."""
         padding = self.padding
         if self.padding_mode != "zeros":
             input, padding = F.pad(input, self._rim(), mode=self.padding_mode), 0
@@ -160,7 +153,6 @@ class ConvTranspose2d(_Conv):
         self._make(dtype, device, bias)
 
     def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
-        """(n, in, ...) to (n, out, ...)."""
         extra = self.output_padding
         if output_size is not None:
             sizes = tuple(output_size)[-self.dims :]
@@ -196,11 +188,9 @@ class _Pad(Module):
         self.padding = tupled(padding, 2 * self.dims)
 
     def forward(self, input: Tensor) -> Tensor:
-        """`F.pad`."""
         return F.pad(input, self.padding, mode=self.mode)
 
     def extra_repr(self) -> str:
-        """The padding."""
         return str(self.padding)
 
 
@@ -234,9 +224,7 @@ class ConstantPad2d(_Pad):
         self.value = value
 
     def forward(self, input: Tensor) -> Tensor:
-        """`F.pad`."""
         return F.pad(input, self.padding, value=self.value)
 
     def extra_repr(self) -> str:
-        """The padding and the value."""
         return f"padding={self.padding}, value={self.value}"

@@ -8,8 +8,7 @@ from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.nn import functional as F
 from tinygrad_mnist.nn import init
 from tinygrad_mnist.nn.module import Module
-from tinygrad_mnist.nn.parameter import Parameter
-from tinygrad_mnist.ops import create
+from tinygrad_mnist.nn.parameter import Parameter, unset
 
 
 class Embedding(Module):
@@ -40,12 +39,10 @@ class Embedding(Module):
             padding_idx %= num_embeddings
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
         self.padding_idx = padding_idx
-        shape = (num_embeddings, embedding_dim)
-        self.weight = Parameter(create.empty(shape, dtype=dtype, device=device))
+        self.weight = unset((num_embeddings, embedding_dim), dtype, device)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Standard normal; zero in row `padding_idx`."""
         init.normal_(self.weight)
         if self.padding_idx is not None:
             self.weight._data[self.padding_idx] = 0
@@ -60,10 +57,8 @@ class Embedding(Module):
         return made
 
     def forward(self, input: Tensor) -> Tensor:
-        """Indices (...) to rows (..., embedding_dim)."""
         return F.embedding(input, self.weight, self.padding_idx)
 
     def extra_repr(self) -> str:
-        """The sizes."""
         text = f"{self.num_embeddings}, {self.embedding_dim}"
         return text if self.padding_idx is None else f"{text}, padding_idx={self.padding_idx}"

@@ -9,8 +9,7 @@ from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.nn import functional as F
 from tinygrad_mnist.nn import init
 from tinygrad_mnist.nn.module import Module
-from tinygrad_mnist.nn.parameter import Parameter
-from tinygrad_mnist.ops import create
+from tinygrad_mnist.nn.parameter import unset
 
 
 def uniform_by_fan(weight: Tensor, bias: Tensor | None) -> None:
@@ -29,7 +28,6 @@ class Identity(Module):
         super().__init__()
 
     def forward(self, input: Tensor) -> Tensor:
-        """input."""
         return input
 
 
@@ -52,22 +50,17 @@ class Linear(Module):
     ) -> None:
         super().__init__()
         self.in_features, self.out_features = in_features, out_features
-        self.weight = Parameter(create.empty(out_features, in_features, dtype=dtype, device=device))
-        self.register_parameter(
-            "bias", Parameter(create.empty(out_features, dtype=dtype)) if bias else None
-        )
+        self.weight = unset((out_features, in_features), dtype, device)
+        self.bias = unset(out_features, dtype, device) if bias else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw initial values."""
         uniform_by_fan(self.weight, self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
-        """(..., in_features) to (..., out_features)."""
         return F.linear(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:
-        """The sizes."""
         return (
             f"in_features={self.in_features}, out_features={self.out_features}, "
             f"bias={self.bias is not None}"
@@ -89,25 +82,19 @@ class Bilinear(Module):
         super().__init__()
         self.in1_features, self.in2_features = in1_features, in2_features
         self.out_features = out_features
-        shape = (out_features, in1_features, in2_features)
-        self.weight = Parameter(create.empty(shape, dtype=dtype, device=device))
-        self.register_parameter(
-            "bias", Parameter(create.empty(out_features, dtype=dtype)) if bias else None
-        )
+        self.weight = unset((out_features, in1_features, in2_features), dtype, device)
+        self.bias = unset(out_features, dtype, device) if bias else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw initial values."""
         bound = 1 / math.sqrt(self.in1_features)
         for param in self.parameters():
             init.uniform_(param, -bound, bound)
 
     def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
-        """(..., in1_features) and (..., in2_features) to (..., out_features)."""
         return F.bilinear(input1, input2, self.weight, self.bias)
 
     def extra_repr(self) -> str:
-        """The sizes."""
         return (
             f"in1_features={self.in1_features}, in2_features={self.in2_features}, "
             f"out_features={self.out_features}, bias={self.bias is not None}"
@@ -124,7 +111,6 @@ class Flatten(Module):
         self.start_dim, self.end_dim = start_dim, end_dim
 
     def forward(self, input: Tensor) -> Tensor:
-        """(n, a, b, ...) to (n, a b ...)."""
         return input.flatten(self.start_dim, self.end_dim)
 
 
@@ -136,10 +122,8 @@ class Unflatten(Module):
         self.dim, self.unflattened_size = dim, tuple(unflattened_size)
 
     def forward(self, input: Tensor) -> Tensor:
-        """(n, a b) to (n, a, b)."""
         dim = self.dim % input.ndim
         return input.reshape(*input.shape[:dim], *self.unflattened_size, *input.shape[dim + 1 :])
 
     def extra_repr(self) -> str:
-        """The dimension and its pieces."""
         return f"dim={self.dim}, unflattened_size={self.unflattened_size}"

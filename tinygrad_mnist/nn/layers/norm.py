@@ -1,4 +1,4 @@
-"""Normalisation layers."""
+"""Normalisation layers: a function of `nn.functional`, a trained scale and a trained shift."""
 
 from __future__ import annotations
 
@@ -7,36 +7,35 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tinygrad_mnist.autograd import Tensor
+from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.nn import functional as F
 from tinygrad_mnist.nn import init
 from tinygrad_mnist.nn.module import Module
-from tinygrad_mnist.nn.parameter import Parameter
+from tinygrad_mnist.nn.parameter import unset
 from tinygrad_mnist.ops import create
 from tinygrad_mnist.ops.inplace import write
 
 
-class _Affine(Module):
-    """What has a scale `weight`, at first one, and a shift `bias`, at first zero; or neither."""
+class _Scaled(Module):
+    """What has a scale `weight`, at first one, and perhaps a shift `bias`, at first zero."""
 
     def _make(self, shape: Any, affine: bool, bias: bool, dtype: Any, device: Any) -> None:
-        weight = Parameter(create.empty(shape, dtype=dtype, device=device)) if affine else None
-        self.register_parameter("weight", weight)
-        shift = Parameter(create.empty(shape, dtype=dtype)) if affine and bias else None
-        self.register_parameter("bias", shift)
+        self.weight = unset(shape, dtype, device) if affine else None
+        self.bias = unset(shape, dtype, device) if affine and bias else None
+        self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Scale one, shift zero."""
         if self.weight is not None:
             init.ones_(self.weight)
-        if getattr(self, "bias", None) is not None:
+        if self.bias is not None:
             init.zeros_(self.bias)
 
 
-class BatchNorm1d(_Affine):
+class BatchNorm1d(_Scaled):
     """Each channel (dimension 1) with mean 0 and deviation 1 over the batch; see `F.batch_norm`.
 
-    Buffers: running_mean, running_var and num_batches_tracked, moved by each call in training, used
-    in evaluation. `momentum=None` averages over all batches alike.
+    Buffers running_mean, running_var and num_batches_tracked move with each call in training, and
+    are what evaluation goes by. `momentum=None` averages over all batches alike.
 
     Raises ShapeError for an input that has neither 2 nor 3 dimensions (BatchNorm2d: 4).
     """
@@ -52,52 +51,47 @@ class BatchNorm1d(_Affine):
         track_running_stats: bool = True,
         device: Any = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
-        self._make(num_features, affine, True, dtype, device)
         tracked = track_running_stats
-        self.register_buffer("running_mean", create.zeros(num_features, dtype=dtype) if tracked else None)
-        self.register_buffer("running_var", create.ones(num_features, dtype=dtype) if tracked else None)
-        count = create.zeros((), dtype=np.int64) if tracked else None
-        self.register_buffer("num_batches_tracked", count)
-        self.reset_parameters()
+        zeros, ones = create.zeros(num_features, dtype=dtype), create.ones(num_features, dtype=dtype)
+        self.register_buffer("running_mean", zeros if tracked else None)
+        self.register_buffer("running_var", ones if tracked else None)
+        count = create.zeros((), dtype=np.int64)
+        self.register_buffer("num_batches_tracked", count if tracked else None)
+        self._make(num_features, affine, bias, dtype, device)
 
     def reset_running_stats(self) -> None:
         """Forget all batches."""
-        if self.track_running_stats:
-            for buffer, value in ((self.running_mean, 0), (self.running_var, 1)):
-                init.constant_(buffer, value)
-            init.constant_(self.num_batches_tracked, 0)
+        for name, value in (("running_mean", 0), ("running_var", 1), ("num_batches_tracked", 0)):
+            if getattr(self, name) is not None:
+                init.constant_(getattr(self, name), value)
 
     def reset_parameters(self) -> None:
-        """Scale one, shift zero, all batches forgotten."""
         self.reset_running_stats()
         super().reset_parameters()
 
     def forward(self, input: Tensor) -> Tensor:
-        """(n, c, ...) to the same shape."""
         if input.ndim not in self.ranks:
             wanted = " or ".join(f"{rank}D" for rank in self.ranks)
-            raise F.ShapeError(f"expected {wanted} input (got {input.ndim}D input)")
-        use_batch = self.training or self.running_mean is None
-        momentum: Any = 0.0 if self.momentum is None else self.momentum
+            raise ShapeError(f"expected {wanted} input (got {input.ndim}D input)")
+        momentum: Any = self.momentum
         if self.training and self.num_batches_tracked is not None:
-            count = self.num_batches_tracked + 1
-            write(self.num_batches_tracked, count)
-            if self.momentum is None:
-                momentum = 1.0 / count.to(self.running_mean.dtype)
-        stats = (self.running_mean, self.running_var)
-        if not self.training and use_batch:
-            stats = (None, None)
-        return F.batch_norm(input, *stats, self.weight, self.bias, use_batch, momentum, self.eps)
+            write(self.num_batches_tracked, self.num_batches_tracked + 1)
+            if momentum is None:
+                momentum = 1.0 / self.num_batches_tracked.to(self.running_mean.dtype)
+        by_batch = self.training or self.running_mean is None
+        moments = (self.running_mean, self.running_var)
+        return F.batch_norm(input, *moments, self.weight, self.bias, by_batch, momentum, self.eps)
 
     def extra_repr(self) -> str:
-        """The settings."""
         return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-            f"track_running_stats={self.track_running_stats}"
+            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
         )
 
 
@@ -107,10 +101,8 @@ class BatchNorm2d(BatchNorm1d):
     ranks = (4,)
 
 
-class LayerNorm(_Affine):
-    """Mean 0 and deviation 1 over the last dimensions; see `F.layer_norm`."""
-
-    shown = ("eps", "elementwise_affine")
+class LayerNorm(_Scaled):
+    """Mean 0 and deviation 1 over the last dimensions, (..., *normalized_shape); `F.layer_norm`."""
 
     def __init__(
         self,
@@ -122,25 +114,21 @@ class LayerNorm(_Affine):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        whole = isinstance(normalized_shape, int)
-        self.normalized_shape = (normalized_shape,) if whole else tuple(normalized_shape)
+        one = isinstance(normalized_shape, int)
+        self.normalized_shape = (normalized_shape,) if one else tuple(normalized_shape)
         self.eps, self.elementwise_affine = eps, elementwise_affine
         self._make(self.normalized_shape, elementwise_affine, bias, dtype, device)
-        self.reset_parameters()
 
     def forward(self, input: Tensor) -> Tensor:
-        """(..., *normalized_shape) to the same shape."""
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
-        """The settings."""
-        return f"{self.normalized_shape}, {super().extra_repr()}"
+        text = f"{self.normalized_shape}, eps={self.eps}"
+        return f"{text}, elementwise_affine={self.elementwise_affine}, bias={self.bias is not None}"
 
 
-class RMSNorm(_Affine):
-    """x / sqrt(mean(x^2) + eps) over the last dimensions; see `F.rms_norm`."""
-
-    shown = ("eps", "elementwise_affine")
+class RMSNorm(LayerNorm):
+    """x / sqrt(mean(x^2) + eps) over the last dimensions, (..., *normalized_shape); `F.rms_norm`."""
 
     def __init__(
         self,
@@ -150,27 +138,19 @@ class RMSNorm(_Affine):
         device: Any = None,
         dtype: Any = None,
     ) -> None:
-        super().__init__()
-        whole = isinstance(normalized_shape, int)
-        self.normalized_shape = (normalized_shape,) if whole else tuple(normalized_shape)
-        self.eps, self.elementwise_affine = eps, elementwise_affine
-        self._make(self.normalized_shape, elementwise_affine, False, dtype, device)
-        del self.bias
-        self.reset_parameters()
+        super().__init__(normalized_shape, 0.0, elementwise_affine, False, device, dtype)
+        self.eps: float | None = eps
 
     def forward(self, input: Tensor) -> Tensor:
-        """(..., *normalized_shape) to the same shape."""
         return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
 
     def extra_repr(self) -> str:
-        """The settings."""
-        return f"{self.normalized_shape}, {super().extra_repr()}"
+        text = f"{self.normalized_shape}, eps={self.eps}"
+        return f"{text}, elementwise_affine={self.elementwise_affine}"
 
 
-class GroupNorm(_Affine):
-    """Mean 0 and deviation 1 over groups of channels; see `F.group_norm`."""
-
-    shown = ("eps", "affine")
+class GroupNorm(_Scaled):
+    """Mean 0 and deviation 1 over groups of the channels of (n, c, ...); see `F.group_norm`."""
 
     def __init__(
         self,
@@ -180,19 +160,19 @@ class GroupNorm(_Affine):
         affine: bool = True,
         device: Any = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         if num_channels % num_groups:
             raise ValueError(f"num_channels ({num_channels}) must be divisible by num_groups")
         self.num_groups, self.num_channels, self.eps = num_groups, num_channels, eps
         self.affine = affine
-        self._make(num_channels, affine, True, dtype, device)
-        self.reset_parameters()
+        self._make(num_channels, affine, bias, dtype, device)
 
     def forward(self, input: Tensor) -> Tensor:
-        """(n, num_channels, ...) to the same shape."""
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
-        """The settings."""
-        return f"{self.num_groups}, {self.num_channels}, {super().extra_repr()}"
+        text = f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
+        return f"{text}, bias={self.bias is not None}"

@@ -30,7 +30,6 @@ class MaxPool2d(Module):
         self.return_indices, self.ceil_mode = return_indices, ceil_mode
 
     def forward(self, input: Tensor) -> Any:
-        """(n, c, ...) to (n, c, fewer ...)."""
         windows = (self.kernel_size, self.stride, self.padding, self.dilation)
         return type(self).function(input, *windows, self.ceil_mode, self.return_indices)
 
@@ -61,7 +60,6 @@ class AvgPool2d(Module):
         self.count_include_pad, self.divisor_override = count_include_pad, divisor_override
 
     def forward(self, input: Tensor) -> Tensor:
-        """(n, c, h, w) to (n, c, h', w')."""
         windows = (self.kernel_size, self.stride, self.padding, self.ceil_mode)
         return F.avg_pool2d(input, *windows, self.count_include_pad, self.divisor_override)
 
@@ -85,7 +83,6 @@ class AvgPool1d(Module):
         self.count_include_pad = count_include_pad
 
     def forward(self, input: Tensor) -> Tensor:
-        """(n, c, length) to (n, c, length')."""
         windows = (self.kernel_size, self.stride, self.padding, self.ceil_mode)
         return F.avg_pool1d(input, *windows, self.count_include_pad)
 
@@ -101,7 +98,6 @@ class AdaptiveAvgPool2d(Module):
         self.output_size = output_size
 
     def forward(self, input: Tensor) -> Tensor:
-        """(n, c, ...) to (n, c, *output_size)."""
         result: Tensor = type(self).function(input, self.output_size)
         return result
 

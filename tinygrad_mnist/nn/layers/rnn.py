@@ -16,7 +16,7 @@ from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.nn import functional as F
 from tinygrad_mnist.nn import init
 from tinygrad_mnist.nn.module import Module
-from tinygrad_mnist.nn.parameter import Parameter
+from tinygrad_mnist.nn.parameter import unset
 from tinygrad_mnist.ops import create, shape, table
 
 Weights = tuple[Tensor, Tensor, Tensor | None, Tensor | None]
@@ -66,21 +66,24 @@ class _Recurrent(Module):
     states: ClassVar[int] = 1
     step: Step
 
+    proj_size = 0
+
     def _make(self, suffix: str, inputs: int, recurrent: int, bias: bool, dtype: Any) -> None:
         rows = self.gates * self.hidden_size
         sizes = {"weight_ih": (rows, inputs), "weight_hh": (rows, recurrent)}
         sizes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
         for name, size in sizes.items():
-            param = Parameter(create.empty(size, dtype=dtype))
-            self.register_parameter(name + suffix, param if bias or "weight" in name else None)
+            wanted = bias or "weight" in name
+            setattr(self, name + suffix, unset(size, dtype) if wanted else None)
+        if self.proj_size:
+            setattr(self, "weight_hr" + suffix, unset((self.proj_size, self.hidden_size), dtype))
 
     def _weights(self, suffix: str) -> Weights:
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        found = [self._parameters[name + suffix] for name in names]
+        found = [getattr(self, name + suffix) for name in names]
         return found[0], found[1], found[2], found[3]
 
     def reset_parameters(self) -> None:
-        """Uniform within 1 / sqrt(hidden_size)."""
         bound = 1 / math.sqrt(self.hidden_size) if self.hidden_size else 0.0
         for param in self.parameters():
             init.uniform_(param, -bound, bound)
@@ -112,7 +115,6 @@ class RNNCell(_Recurrent):
         return relu_step if self.nonlinearity == "relu" else type(self).step
 
     def forward(self, input: Tensor, hx: Any = None) -> Any:
-        """The next state; for an LSTMCell the pair (h', c')."""
         if input.ndim not in (1, 2) or input.shape[-1] != self.input_size:
             raise ShapeError(
                 f"input has shape {list(input.shape)}; expected (n, {self.input_size}) or "
@@ -131,7 +133,6 @@ class RNNCell(_Recurrent):
         return result if self.states > 1 else result[0]
 
     def extra_repr(self) -> str:
-        """The sizes."""
         return f"{self.input_size}, {self.hidden_size}"
 
 
@@ -189,14 +190,14 @@ class RNN(_Recurrent):
         self.nonlinearity, self.bias, self.batch_first = nonlinearity, bias, batch_first
         self.dropout, self.bidirectional = dropout, bidirectional
         self.directions = ("", "_reverse") if bidirectional else ("",)
+        out = self.proj_size or hidden_size
         for layer in range(num_layers):
-            inputs = hidden_size * len(self.directions) if layer else input_size
+            inputs = out * len(self.directions) if layer else input_size
             for direction in self.directions:
-                self._make(f"_l{layer}{direction}", inputs, hidden_size, bias, dtype)
+                self._make(f"_l{layer}{direction}", inputs, out, bias, dtype)
         self.reset_parameters()
 
     def forward(self, input: Tensor, hx: Any = None) -> tuple[Tensor, Any]:
-        """(outputs, final states)."""
         if input.ndim not in (2, 3) or input.shape[-1] != self.input_size:
             raise ShapeError(
                 f"input has shape {list(input.shape)}; expected 2 or 3 dimensions, the last of "
@@ -207,8 +208,10 @@ class RNN(_Recurrent):
         x = shape.transpose(x, 0, 1) if batched and self.batch_first else x
         count = self.num_layers * len(self.directions)
         if hx is None:
-            zeros = create.zeros((count, x.shape[1], self.hidden_size), dtype=x.dtype)
-            start: States = (zeros,) * self.states
+            sizes = (self.proj_size or self.hidden_size, self.hidden_size)[: self.states]
+            start: States = tuple(
+                create.zeros((count, x.shape[1], size), dtype=x.dtype) for size in sizes
+            )
         else:
             start = hx if isinstance(hx, tuple) else (hx,)
             start = tuple(h if batched else shape.unsqueeze(h, 1) for h in start)
@@ -232,6 +235,9 @@ class RNN(_Recurrent):
                 state, outputs = start[len(finals)], []
                 for t in reversed(range(len(x))) if direction else range(len(x)):
                     state = step(x[t], state, weights)
+                    if self.proj_size:
+                        weight_hr = getattr(self, f"weight_hr_l{layer}{direction}")
+                        state = (F.linear(state[0], weight_hr), *state[1:])
                     outputs.append(state[0])
                 finals.append(state)
                 sides.append(shape.stack(outputs[::-1] if direction else outputs))
@@ -239,7 +245,6 @@ class RNN(_Recurrent):
         return x, finals
 
     def extra_repr(self) -> str:
-        """The settings that are not the default."""
         text = f"{self.input_size}, {self.hidden_size}"
         defaults = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0.0}
         for name, default in (defaults | {"bidirectional": False}).items():
@@ -248,8 +253,11 @@ class RNN(_Recurrent):
         return text
 
 
-class _Gated(RNN):
-    """What LSTM and GRU share: no choice of a nonlinearity."""
+class GRU(RNN):
+    """A GRU over a sequence; returns the outputs and the final h."""
+
+    gates = 3
+    step = staticmethod(gru_step)
 
     def __init__(
         self,
@@ -267,15 +275,15 @@ class _Gated(RNN):
         super().__init__(input_size, hidden_size, *settings, device, dtype)
 
 
-class LSTM(_Gated):
-    """An LSTM over a sequence; returns the outputs and the final (h, c)."""
+class LSTM(GRU):
+    """An LSTM over a sequence; returns the outputs and the final (h, c).
+
+    `proj_size` gives each step a projection of h to that size (Sak et al., 2014).
+    """
 
     gates, states = 4, 2
     step = staticmethod(lstm_step)
 
-
-class GRU(_Gated):
-    """A GRU over a sequence; returns the outputs and the final h."""
-
-    gates = 3
-    step = staticmethod(gru_step)
+    def __init__(self, *args: Any, proj_size: int = 0, **kw: Any) -> None:
+        self.proj_size = proj_size
+        super().__init__(*args, **kw)

@@ -1,0 +1,64 @@
+"""Functional: a Module made of a function of `nn.functional`, whose settings become attributes.
+
+Activations and losses hold nothing but settings, so each is a name and a line. Its arguments are
+the function's, without the inputs: `class ELU(Functional, function=F.elu)` is `ELU(alpha=1.0)`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from tinygrad_mnist.autograd import Tensor
+from tinygrad_mnist.nn.module import Module
+
+TENSORS = ("weight", "pos_weight")  # settings that are Tensors, and so buffers
+NO_SETTINGS = ("training", "inplace", "dtype", "_stacklevel")
+
+
+class Functional(Module):
+    """The base of Modules that call one function; `settings` are the attributes they pass on.
+
+    `inplace` is accepted where PyTorch has it, and does nothing: inputs are left as they are.
+    """
+
+    function: Callable[..., Any]
+    settings: tuple[str, ...] = ()
+
+    def __init_subclass__(
+        cls, function: Callable[..., Any] | None = None, inputs: int = 1, **kw: Any
+    ) -> None:
+        super().__init_subclass__(**kw)
+        if function is None:
+            return
+        known = list(inspect.signature(function).parameters.values())[inputs:]
+        arguments = [p for p in known if p.name not in ("training", "dtype", "_stacklevel")]
+        cls.function = staticmethod(function)
+        cls.__signature__ = inspect.Signature(arguments)  # type: ignore[attr-defined]
+        cls.settings = tuple(p.name for p in known if p.name not in NO_SETTINGS)
+        cls.trains = any(p.name == "training" for p in known)
+
+    trains = False  # whether the function also wants to know `training`
+
+    def __init__(self, *args: Any, **kw: Any) -> None:
+        super().__init__()
+        given = inspect.signature(type(self)).bind(*args, **kw)
+        given.apply_defaults()
+        for name, value in given.arguments.items():
+            if name in TENSORS:
+                self.register_buffer(name, value)
+            else:
+                setattr(self, name, value)
+
+    def forward(self, *inputs: Tensor) -> Any:
+        kw = {name: getattr(self, name) for name in self.settings}
+        if self.trains:
+            kw["training"] = self.training
+        return self.function(*inputs, **kw)
+
+    def extra_repr(self) -> str:
+        pairs = [(name, getattr(self, name)) for name in self.settings if name not in TENSORS]
+        if getattr(self, "inplace", False):
+            pairs.append(("inplace", True))
+        return ", ".join(f"{name}={value!r}" for name, value in pairs)
