@@ -239,9 +239,10 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """input, with `value` everywhere in its slices at `index` along `dim`."""
     axis = dim_of(input.ndim, dim)
-    if not input.ndim:
-        return clone(input) * 0 + value
-    return movedim(table.assign_at(movedim(input, axis, 0), index, value), 0, axis)
+    n = input.shape[axis] if input.ndim else 1
+    hit = table.assign_at(np.zeros(n, np.bool_), reshape(index, (-1,)), True)
+    along = (n, *(1,) * (input.ndim - axis - 1)) if input.ndim else ()
+    return table.where(reshape(hit, along), value, input)  # type: ignore[no-any-return]
 
 
 @public

@@ -39,12 +39,13 @@ def write(tensor: Tensor, value: Any, key: Any = None) -> Tensor:
         value, key = table.assign(copy_of(tensor), value, key=key), None
     array = tensor._data if key is None else tensor._data[(*key, ...)]
     node = value._node if isinstance(value, Tensor) else None
+    elements = getattr(value, "_data", value)
     if (node is not None or tensor._node is not None) and current().grad:
         check_allowed(tensor)
         if key is not None:
             value = table.assign(copy_of(tensor), value, key=key)
         tensor._node = value._node if isinstance(value, Tensor) else None
-    np.copyto(tensor._data if key is None else array, getattr(value, "_data", value), "unsafe")
+    np.copyto(array, elements, "unsafe")
     writes.stamp(array)
     if tape is not None:
         tape.written(tensor, value)
@@ -87,7 +88,8 @@ def method(function: Callable[..., Any]) -> Callable[..., Tensor]:
     """The in-place form of a function whose first argument is a Tensor."""
 
     def in_place(self: Tensor, *args: Any, **kw: Any) -> Tensor:
-        value = function(copy_of(self), *args, **kw)
+        old = copy_of(self)
+        value = function(old, *(old if arg is self else arg for arg in args), **kw)
         if value.shape != self.shape:
             raise RuntimeError(
                 f"output with shape {list(self.shape)} doesn't match the broadcast shape "

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd.dtypes import get_default_dtype
+from tinygrad_mnist.autograd.dtypes import get_default_dtype, result_type
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import creation, heard, size_of
@@ -144,10 +144,13 @@ def randint_like(input: Tensor, low: int, high: int | None = None, *, dtype: Any
 
 
 @creation
-def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Any = None) -> Tensor:
+def normal(
+    mean: Any, std: Any = 1.0, size: Any = None, *, generator: Any = None, dtype: Any = None
+) -> Tensor:
     """Normal with the given means and standard deviations."""
     shape = size if size is not None else np.broadcast_shapes(np.shape(mean), np.shape(std))
-    return randn(shape, generator=generator) * std + mean
+    dtype = dtype or (result_type(mean, std) if size is None else None)
+    return randn(shape, generator=generator, dtype=dtype) * std + mean
 
 
 @creation

@@ -227,27 +227,34 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 @public
 def hstack(tensors: Sequence[Tensor]) -> Tensor:
     """Along the second dimension; vectors along the first."""
-    xs = [atleast_1d(x) for x in tensors]
+    xs = atleast_1d(list(tensors))
     return cat(xs, 0 if xs[0].ndim == 1 else 1)
 
 
 @public
 def vstack(tensors: Sequence[Tensor]) -> Tensor:
     """Along the first dimension; vectors as rows."""
-    return cat([atleast_2d(x) for x in tensors], 0)
+    return cat(atleast_2d(list(tensors)), 0)
 
 
 row_stack = vstack
 
 
-def atleast_1d(x: Tensor) -> Tensor:
-    """A number as a vector of one."""
-    return x if x.ndim else reshape(x, (1,))
+def atleast_1d(*tensors: Any) -> Any:
+    """A number as a vector of one; of several Tensors, a tuple."""
+    return at_least(1, tensors)
 
 
-def atleast_2d(x: Tensor) -> Tensor:
-    """A vector as one row."""
-    return x if x.ndim > 1 else reshape(x, (1, -1))
+def atleast_2d(*tensors: Any) -> Any:
+    """A vector as one row; of several Tensors, a tuple."""
+    return at_least(2, tensors)
+
+
+def at_least(ndim: int, tensors: tuple[Any, ...]) -> Any:
+    """Tensors with leading dimensions of length one where they have fewer than `ndim`."""
+    several = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
+    grown = tuple(reshape(x, (1,) * max(0, ndim - x.ndim) + x.shape) for x in several)
+    return grown[0] if several is tensors and len(tensors) == 1 else grown
 
 
 @public
