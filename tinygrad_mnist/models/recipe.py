@@ -1,6 +1,6 @@
 """What a recipe says: a model and its hyper-parameters, as data.
 
-A file of a trained model carries its recipe: a field renamed or removed makes older files unreadable.
+A trained model's file carries its recipe: renaming or removing a field makes files unreadable.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Recipe:
     what: str
     """One line for a reader."""
     floor: float
-    """The accuracy on MNIST's 10,000 test images that it must reach, trained on the other 60,000."""
+    """The accuracy that it must reach on MNIST's 10,000 test images, trained on the 60,000."""
 
     channels: tuple[int, ...] = ()
     """The widths of the convolutional layers; none make it a multi-layer perceptron."""
@@ -116,8 +116,12 @@ class Recipe:
         known = {field.name for field in dataclasses.fields(cls)}
         if unknown := sorted(str(name) for name in set(fields) - known):
             raise RecipeError(f"holds a recipe of another release, with {', '.join(unknown)}")
+        values: dict[str, Any] = {
+            str(name): tuple(value) if isinstance(value, list) else value
+            for name, value in fields.items()
+        }
         try:
-            return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+            return cls(**values)
         except TypeError as error:
             raise RecipeError(f"holds a recipe that cannot be read: {error}") from None
 
@@ -141,7 +145,7 @@ def build(recipe: Recipe) -> nn.Sequential:
       (2): Linear(in_features=64, out_features=10, bias=True)
     )
     """
-    shape = {"activation": recipe.activation, "dropout": recipe.dropout}
+    inside = recipe.activation, recipe.dropout
     if recipe.channels:
-        return cnn(recipe.channels, recipe.hidden, recipe.outputs, **shape)
-    return mlp(PIXELS, recipe.hidden, recipe.outputs, **shape)
+        return cnn(recipe.channels, recipe.hidden, recipe.outputs, *inside)
+    return mlp(PIXELS, recipe.hidden, recipe.outputs, *inside)

@@ -108,10 +108,10 @@ class Trainer:
         return loss, outputs.detach()
 
     def steps(self) -> Iterator[dict[str, Any] | None]:
-        """Train to the last epoch; yields after each step: an epoch's numbers at its end, else None.
+        """Train to the last epoch; yields after each step.
 
-        Leave the loop when you like: the state is whole after each step. Raises `Diverged` when
-        the loss is no longer finite.
+        What it yields is an epoch's numbers at its end, else None. Leave the loop when you like:
+        the state is whole after each step. Raises `Diverged` when the loss is no longer finite.
         """
         self.model.train()
         while self.epoch < self.recipe.epochs:
@@ -261,7 +261,8 @@ def chosen(outputs: Floats) -> NDArray[np.intp]:
     """The class that logits (N, classes) choose; of one logit (N, 1), 1 where it is above 0."""
     if outputs.shape[1] == 1:
         return (outputs[:, 0] > 0).astype(np.intp)
-    return outputs.argmax(1)
+    best: NDArray[np.intp] = outputs.argmax(1)
+    return best
 
 
 def predict(model: nn.Module, images: Images) -> Floats:

@@ -24,7 +24,7 @@ def confusion_matrix(
            [1, 2]])
     """
     cells = np.bincount(labels * classes + predicted, minlength=classes**2)
-    return cells.reshape(classes, classes).astype(np.int64)
+    return np.asarray(cells, np.int64).reshape(classes, classes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,8 @@ class Evaluation:
     @cached_property
     def predicted(self) -> NDArray[np.intp]:
         """The most probable class of each image."""
-        return self.probabilities.argmax(1)
+        best: NDArray[np.intp] = self.probabilities.argmax(1)
+        return best
 
     @cached_property
     def confusion(self) -> Ints:
@@ -100,4 +101,6 @@ def evaluate(model: nn.Module, recipe: Recipe, images: Images, labels: Ints) -> 
 
 
 def _shares(part: Ints, whole: Ints) -> NDArray[np.float64]:
-    return np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
+    shares = np.full(len(part), np.nan)
+    np.divide(part, whole, out=shares, where=whole > 0)
+    return shares

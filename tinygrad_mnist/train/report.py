@@ -30,7 +30,7 @@ def test_set(data: Mnist) -> str:
 
 def environment() -> dict[str, Any]:
     """Versions, and what decides the last bits and the speed: the BLAS, cores and threads."""
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[call-arg, index]
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     return {
         "tinygrad_mnist": __version__,
         "python": platform.python_version(),

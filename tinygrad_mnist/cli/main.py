@@ -1,0 +1,100 @@
+"""Find the command, run it, and say in one line what went wrong when something did."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from tinygrad_mnist import __version__
+
+COMMANDS = ("train", "evaluate", "predict", "models", "data")
+
+STOPPED = 130  # what a shell reports of a program that Ctrl-C ended
+
+
+class UsageError(Exception):
+    """Something the user can put right; the message is one line that says how."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and where to read what would be right."""
+        raise UsageError(f"{message} (see {self.prog} --help)")
+
+
+def parser() -> Parser:
+    """The parser of all commands."""
+    top = Parser(
+        prog="tinygrad-mnist",
+        description="Train MNIST models on NumPy, and ask them about digits.",
+        epilog="Start with: tinygrad-mnist train mlp-128",
+    )
+    top.add_argument("--version", action="version", version=__version__)
+    commands = top.add_subparsers(
+        dest="command", metavar="COMMAND", required=True, parser_class=Parser
+    )
+    for name in COMMANDS:
+        module = importlib.import_module(f"tinygrad_mnist.cli.{name}")
+        command = commands.add_parser(
+            name,
+            help=module.HELP,
+            description=module.__doc__,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line (default: the process's own) and return its exit code.
+
+    0: done; 1: training diverged; 2: something the user can put right; 130: stopped by Ctrl-C.
+
+    >>> main(["train", "mlp-129"])
+    2
+    """
+    try:
+        args = parser().parse_args(argv)
+        code: int = args.run(args)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        return _complain("stopped", STOPPED)
+    except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except ArithmeticError as error:
+        return _complain(str(error), 1)
+    except MemoryError as error:
+        return _complain(f"not enough memory: {error}", 2)
+    except (UsageError, ValueError, OSError, ImportError) as error:
+        if not isinstance(error, _expected()):
+            raise
+        return _complain(_words(error), 2)
+
+
+def _expected() -> tuple[type[Exception], ...]:
+    """The errors whose messages are written for the user."""
+    from tinygrad_mnist.data import DataError
+    from tinygrad_mnist.models import RecipeError
+    from tinygrad_mnist.serialize import FormatError
+
+    return UsageError, DataError, RecipeError, FormatError, OSError
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
+
+
+def _complain(message: str, code: int) -> int:
+    print(f"tinygrad-mnist: {' '.join(message.split())}", file=sys.stderr)
+    return code
