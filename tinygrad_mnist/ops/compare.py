@@ -72,6 +72,8 @@ def isclose(
     input: Tensor, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
 ) -> Tensor:
     """Whether |input - other| <= atol + rtol * |other|, for each element."""
+    if rtol < 0 or atol < 0:
+        raise RuntimeError(f"isclose: rtol and atol must not be negative, got {rtol} and {atol}")
     other = tensor_of(other, input)
     same = table.eq(input, other)
     finite = table.isfinite(input) & table.isfinite(other)

@@ -144,7 +144,7 @@ def back(y: Tensor, index: Tensor, front: int) -> Tensor:
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
     """out[i][j] = input[index[i][j]][j] (for dim 0): one element along `dim` for each index."""
     axis = dim_of(input.ndim, dim)
-    if input.ndim < 2 or not index._data.size:
+    if not index._data.size or max(input.ndim, index.ndim) < 2:
         return reshape(take_rows(reshape(input, (-1,)), reshape(index, (-1,))), index.shape)
     return table.gather(trim(input, index.shape, axis), index, axis=axis)  # type: ignore[no-any-return]
 
@@ -168,9 +168,12 @@ def trim(x: Tensor, shape: tuple[int, ...], axis: int | None) -> Tensor:
 @public
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """input, with src[i][j] added at [index[i][j]][j] (for dim 0)."""
+    if not input.ndim or not index.ndim:
+        whole = (reshape(v, (-1,)) for v in (input, index, src))
+        line, at, values = whole
+        return reshape(scatter_add(line, dim, at, values), input.shape)
     axis = dim_of(input.ndim, dim)
-    if not index.ndim:
-        return reshape(scatter_add(reshape(input, (1,)), 0, reshape(index, (1,)), reshape(src, (1,))), input.shape)
+    trim(input, index.shape, axis)
     src = trim(src, index.shape, None)
     shape = tuple(n if i == axis else m for i, (n, m) in enumerate(zip(input.shape, index.shape, strict=True)))
     added = table.scatter_add(src, index, axis=axis, shape=shape)
@@ -183,23 +186,22 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
 def scatter(input: Tensor, dim: int, index: Tensor, src: Any, *, reduce: str | None = None) -> Tensor:
     """input, with src[i][j] (or one number) at [index[i][j]][j] (for dim 0)."""
     if reduce == "add":
-        return scatter_add(input, dim, index, src if isinstance(src, Tensor) else full_like(index, src, input))
+        src = src if isinstance(src, Tensor) else Tensor(np.full(index.shape, src, input.dtype))
+        return scatter_add(input, dim, index, src)
     if reduce is not None:
         raise RuntimeError(f"scatter: reduce may be 'add' or None, not {reduce!r}")
-    if not input.ndim:
-        return reshape(scatter(reshape(input, (1,)), 0, reshape(index, (-1,)), reshape(src, (-1,)) if isinstance(src, Tensor) else src), ())
+    if not input.ndim or not index.ndim:
+        values = reshape(src, (-1,)) if isinstance(src, Tensor) else src
+        line, at = reshape(input, (-1,)), reshape(index, (-1,))
+        return reshape(scatter(line, dim, at, values), input.shape)
     axis = dim_of(input.ndim, dim)
+    trim(input, index.shape, axis)
     if isinstance(src, Tensor):
         src = trim(src, index.shape, None)
     grid: list[Any] = list(np.ogrid[tuple(slice(n) for n in index.shape)])
     grid[axis] = index
     flat = table.flat_index(*grid, shape=input.shape)
     return reshape(table.assign_at(reshape(input, (-1,)), flat, src), input.shape)
-
-
-def full_like(index: Tensor, value: Any, like: Tensor) -> Tensor:
-    """value, in the shape of index and the dtype of like."""
-    return Tensor(np.full(index.shape, value, like.dtype))
 
 
 @public
@@ -219,8 +221,12 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     axis = dim_of(input.ndim, dim)
     if not input.ndim:
         return input + source.sum() * alpha
-    source = movedim(source, axis, 0)
-    shape = movedim(input, axis, 0).shape
+    shape, source = movedim(input, axis, 0).shape, movedim(source, axis, 0)
+    if source.shape != (index._data.size, *shape[1:]):
+        raise RuntimeError(
+            f"index_add: {index._data.size} indices into {list(input.shape)} along {dim} do not go "
+            f"with a source of {list(source.shape)} (that dimension first)"
+        )
     added = movedim(table.put(source, reshape(index, (-1,)), shape=shape), 0, axis)
     return input + (added if alpha == 1 else added * alpha)
 
@@ -250,6 +256,8 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """input, with `value` (a number) where mask holds."""
     if mask.dtype.kind != "b":
         raise RuntimeError(f"masked_fill only supports boolean masks, but got {mask.dtype}")
+    if getattr(value, "ndim", 0):
+        raise RuntimeError(f"masked_fill only supports a 0-dimensional value, not {value.ndim}-D")
     return table.where(mask, value, input)  # type: ignore[no-any-return]
 
 

@@ -165,6 +165,11 @@ def multinomial(
     input: Tensor, num_samples: int, replacement: bool = False, *, generator: Any = None
 ) -> Tensor:
     """Indices drawn with the row's weights, with or without replacement."""
+    if input.dtype.kind != "f" or not 1 <= input.ndim <= 2 or num_samples < 1:
+        raise RuntimeError(
+            "multinomial needs floats in one or two dimensions and at least one sample, not "
+            f"{input.dtype} of shape {list(input.shape)} and {num_samples} samples"
+        )
     weights, rng = input.detach().numpy().astype(np.float64), rng_of(generator)
     if (weights < 0).any() or not np.isfinite(weights).all() or (weights.sum(-1) <= 0).any():
         raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")

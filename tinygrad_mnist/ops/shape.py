@@ -198,7 +198,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     from tinygrad_mnist.autograd.dtypes import promote_types
 
     if not len(tensors):
-        raise RuntimeError("cat(): expected a non-empty list of Tensors")
+        raise ShapeError("cat(): expected a non-empty list of Tensors")
     xs = [x for x in map(tensor_of, tensors) if x.shape != (0,)] or [tensor_of(tensors[0])]
     if any(not x.ndim for x in xs):
         raise RuntimeError("zero-dimensional tensor cannot be concatenated; use stack()")
@@ -260,8 +260,10 @@ def at_least(ndim: int, tensors: tuple[Any, ...]) -> Any:
 @public
 def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     """input[start : start + length] along `dim`; a view."""
+    if not input.ndim:
+        raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
     axis = dim_of(input.ndim, dim)
-    n, start = input.shape[axis], int(start)
+    n, start = input.shape[axis], start.__index__()
     start = start + n if start < 0 else start
     if not 0 <= start <= start + length <= n:
         raise RuntimeError(f"narrow: start {start} + length {length} exceeds {n} of dim {axis}")
@@ -362,8 +364,10 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     if len(shifts) != len(dims):
         raise RuntimeError(f"roll: {len(shifts)} shifts for {len(dims)} dims")
     for shift, dim in zip(shifts, dims, strict=True):
+        if not input.ndim:
+            raise IndexError(f"roll: a number has no dimension {dim}")
         axis = dim_of(input.ndim, dim)
-        n = input.shape[axis] if input.ndim else 0
+        n = input.shape[axis]
         if n and shift % n:
             cut = n - shift % n
             input = cat([table.narrow(input, axis, cut, n - cut), table.narrow(input, axis, 0, cut)], axis)

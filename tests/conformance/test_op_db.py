@@ -1,0 +1,85 @@
+"""PyTorch's own database of ops: the same calls in both libraries, to second order.
+
+Each name in names.txt is called with PyTorch's float64 sample inputs. Values agree to 1e-6, first
+gradients to 1e-5, and second ones wherever PyTorch has them.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_mnist as tg
+from tests.conformance.against_torch import compare, flat, mapped, to_ours
+
+pytestmark = [
+    pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch not installed"),
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.slow,
+]
+NAMES = Path(__file__).with_name("names.txt").read_text().split()
+SAMPLES = 40  # of each variant of an op, evenly spaced: cdist alone has 256
+
+# What is drawn at random has no values to compare: shapes and dtypes are.
+DRAWN = {
+    "bernoulli", "multinomial", "nn.functional.dropout", "nn.functional.dropout2d", "randint",
+    "randn", "randn_like",
+}  # fmt: skip
+# Where the database calls something other than the function or the method of that name.
+CALLED: dict[str, Callable[..., Any]] = {
+    "T": lambda x: x.T,
+    "mT": lambda x: x.mT,
+    "real": lambda x: x.real,
+    "einsum": lambda tensors, equation: tg.einsum(equation, *tensors),
+    "where": lambda x, condition, other: x.where(condition, other),
+    "zero_": lambda x: x.clone().zero_(),
+}
+
+
+@functools.cache
+def database() -> dict[str, list[Any]]:
+    """PyTorch's entries, by name."""
+    from torch.testing._internal.common_methods_invocations import op_db
+
+    found: dict[str, list[Any]] = {}
+    for entry in op_db:
+        found.setdefault(entry.name, []).append(entry)
+    return found
+
+
+def ours(name: str) -> Callable[..., Any]:
+    """What a user would call: the function, or the method where there is none."""
+    if name in CALLED:
+        return CALLED[name]
+    if name.startswith("nn.functional."):
+        return getattr(tg.nn.functional, name.rpartition(".")[2])
+    function = getattr(tg, name, None)
+    if callable(function) and not isinstance(function, np.dtype):
+        return function
+    return lambda x, *args, **kw: getattr(x, name)(*args, **kw)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_op_is_pytorchs(name: str) -> None:
+    import torch
+
+    for entry in database()[name]:
+        grad = entry.supports_autograd
+        samples = list(entry.sample_inputs("cpu", torch.float64, requires_grad=grad))
+        assert samples
+        for sample in samples[:: -(-len(samples) // SAMPLES)]:
+            args, kw = (sample.input, *sample.args), sample.kwargs
+            if name in DRAWN or kw.get("dropout_p"):
+                theirs = flat(entry.op(*args, **kw))
+                mine = flat(ours(name)(*mapped(args, to_ours), **mapped(kw, to_ours)))
+                assert [(tuple(a.shape), str(a.dtype)) for a in mine] == [
+                    (tuple(b.shape), str(b.dtype).removeprefix("torch.")) for b in theirs
+                ]
+                continue
+            compare(ours(name), entry.op, args, kw, grad, entry.supports_gradgrad)
