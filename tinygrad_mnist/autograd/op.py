@@ -141,6 +141,8 @@ class Op:
 
     def explain(self, error: Exception, args: Sequence[Any], kw: dict[str, Any]) -> Exception:
         """The same failure, naming the op and what it was given."""
+        if isinstance(error, Warning):
+            return error
         given = ", ".join(_describe(arg) for arg in args)
         options = "".join(f", {k}={v!r}" for k, v in kw.items())
         kinds = (kind for kind in (IndexError, TypeError) if isinstance(error, kind))

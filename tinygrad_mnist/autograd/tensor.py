@@ -393,27 +393,9 @@ class Tensor(TensorMethods):
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if self._data.ndim == 0 and spec else repr(self)
 
-    def __repr__(self) -> str:
-        return render(self)
-
 
 class Born(Tensor):
     """A gradient in a buffer of a compiled program: copied out when somebody looks at it."""
-
-
-def render(tensor: Tensor) -> str:
-    """A Tensor as PyTorch prints it."""
-    body = np.array2string(
-        tensor._data, separator=", ", prefix="tensor(", precision=4, floatmode="maxprec"
-    )
-    suffix = ""
-    if tensor.dtype not in (np.float32, np.int64, np.bool_):
-        suffix = f", dtype={tensor.dtype}"
-    if isinstance(tensor._node, Node):
-        suffix += f", grad_fn={tensor._node!r}"
-    elif tensor._node is not None:
-        suffix += ", requires_grad=True"
-    return f"tensor({body}{suffix})"
 
 
 def _reads(what: str) -> None:

@@ -20,6 +20,7 @@ from tinygrad_mnist.ops import (
     index,
     inplace,
     matmul,
+    printing,
     random,
     reduce,
     shape,
@@ -71,6 +72,7 @@ def attach() -> None:
         setattr(Tensor, f"__{name}__", comparison(getattr(table, name)))
     more: dict[str, Any] = {
         "__getitem__": index.getitem,
+        "__repr__": printing.render,
         "__neg__": table.neg,
         "__pos__": elementwise.positive,
         "__abs__": table.abs,

@@ -226,6 +226,10 @@ def pad(
     for i in range(len(pad) // 2):
         axis, n = input.ndim - 1 - i, input.shape[-1 - i]
         before, after = pad[2 * i], pad[2 * i + 1]
+        if mode == "circular" and min(before, after) < 0:  # what is cut off does not come round
+            n += min(before, 0) + min(after, 0)
+            input = table.narrow(input, axis, max(-before, 0), n)
+            before, after = max(before, 0), max(after, 0)
         reach = {"reflect": n - 1, "circular": n, "replicate": max(before, after)}[mode]
         if max(before, after) > reach:
             raise RuntimeError(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from tinygrad_mnist.autograd.modes import no_grad
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
-from tinygrad_mnist.ops import table
+from tinygrad_mnist.ops import create, reduce, shape, table
+from tinygrad_mnist.ops.inplace import write
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -79,16 +81,27 @@ def embedding(
 ) -> Tensor:
     """The rows of weight (count, size) at the indices in input; row `padding_idx` gets no gradient.
 
-    Raises NotImplementedError for max_norm, scale_grad_by_freq and sparse.
+    `max_norm` first shrinks, in place, the rows that are used and longer than it (`norm_type`);
+    `scale_grad_by_freq` divides a row's gradient by how often it is used. `sparse` changes nothing:
+    every gradient is dense.
     """
-    if max_norm is not None or scale_grad_by_freq or sparse:
-        raise NotImplementedError(
-            "embedding: max_norm, scale_grad_by_freq and sparse are not supported"
-        )
     if input.dtype.kind not in "iu":
         raise ShapeError(f"embedding: indices must be integers, not {input.dtype}")
-    if padding_idx is None:
-        return table.take(weight, input)  # type: ignore[no-any-return]
-    real = table.ne(input, padding_idx % weight.shape[0])
+    to = (*input.shape, 1)
+    uses = None
+    if max_norm is not None or scale_grad_by_freq:
+        one = create.ones(input.shape, dtype=weight.dtype)
+        uses = table.put(one, input, shape=weight.shape[:1])
+    if max_norm is not None:
+        with no_grad():
+            length = reduce.norm(weight, norm_type, 1, True)
+            long = table.logical_and(length > max_norm, shape.unsqueeze(uses, 1) > 0)
+            write(weight, table.where(long, weight * (max_norm / (length + 1e-7)), weight))
     rows = table.take(weight, input)
-    return table.where(table.reshape(real, shape=(*input.shape, 1)), rows, rows.detach())  # type: ignore[no-any-return]
+    if scale_grad_by_freq:
+        share = rows / shape.reshape(table.take(uses, input), to)
+        rows = share + (rows - share).detach()
+    if padding_idx is not None:
+        real = table.ne(input, padding_idx % weight.shape[0])
+        rows = table.where(shape.reshape(real, to), rows, rows.detach())
+    return rows  # type: ignore[no-any-return]

@@ -12,6 +12,7 @@ from typing import Any
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import reduce, table
+from tinygrad_mnist.ops.shape import broadcast_tensors
 
 
 def reduced(loss: Tensor, reduction: str) -> Tensor:
@@ -205,7 +206,7 @@ def _by_class(
         try:  # the hot path: the kernel refuses an ignored index, which is no class
             each = per_row(rows, classes)
             return reduced(each if len(shape) == 1 else table.reshape(each, shape=shape), reduction)
-        except ShapeError:
+        except (ShapeError, IndexError):
             if not (classes._data == ignore_index).any():
                 raise
     counts = table.ne(classes, ignore_index)
@@ -345,8 +346,8 @@ def gaussian_nll_loss(
 @loss
 def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0) -> Tensor:
     """x where t = 1, max(0, margin - x) where t = -1."""
-    far = table.where(target == -1, table.relu(margin - input), 0.0)
-    return table.where(target == 1, input, 0.0) + far  # type: ignore[no-any-return]
+    far = table.where(target != 1, table.relu(margin - input), 0.0)
+    return table.where(target != -1, input, 0.0) + far  # type: ignore[no-any-return]
 
 
 @loss
@@ -402,9 +403,8 @@ def pairwise_distance(
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """x1 · x2 / (|x1| |x2|) along `dim`; each norm counts as eps at least."""
-    lengths = [
-        table.maximum(reduce.norm(x, 2, dim, True), eps) for x in (x1, x2)
-    ]
+    x1, x2 = broadcast_tensors(x1, x2)
+    lengths = [table.maximum(reduce.norm(x, 2, dim, True), eps) for x in (x1, x2)]
     return reduce.sum((x1 / lengths[0]) * (x2 / lengths[1]), dim)
 
 

@@ -40,6 +40,8 @@ def batch_norm(
 
     Raises ValueError in training where a channel has one value only.
     """
+    if not input._data.size and input.ndim == 1:
+        return input * 1.0
     if input.ndim < 2:
         raise ShapeError(f"batch_norm: input needs 2 dimensions or more, not {list(input.shape)}")
     axes = (0, *range(2, input.ndim))
@@ -61,8 +63,8 @@ def batch_norm(
     if training and n and running_mean is not None and running_var is not None:
         with no_grad():
             x = input.detach()
-            write(running_mean, running_mean * (1 - momentum) + reduce.mean(x, axes) * momentum)
-            write(running_var, running_var * (1 - momentum) + reduce.var(x, axes) * momentum)
+            _move(running_mean, reduce.mean(x, axes), momentum)
+            _move(running_var, reduce.var(x, axes), momentum)
     return _affine(table.standardize(input, axis=axes, eps=eps), weight, bias, to)
 
 
@@ -132,7 +134,23 @@ def instance_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    """`group_norm` with one channel a group. Running moments are not supported."""
-    if running_mean is not None or not use_input_stats:
-        raise NotImplementedError("instance_norm: running moments are not supported")
+    """`batch_norm` of each sample by itself; running moments are the means over the samples'."""
+    if not use_input_stats:
+        return batch_norm(input, running_mean, running_var, weight, bias, eps=eps)
+    if math.prod(input.shape[2:]) == 1:
+        raise ValueError(
+            f"Expected more than 1 spatial element when training, got input size {input.shape}"
+        )
+    if running_mean is not None and running_var is not None:
+        axes = tuple(range(2, input.ndim))
+        with no_grad():
+            x = input.detach()
+            mean, var = reduce.mean(x, axes).mean(0), reduce.var(x, axes).mean(0)
+            _move(running_mean, mean, momentum)
+            _move(running_var, var, momentum)
     return group_norm(input, input.shape[1], weight, bias, eps)
+
+
+def _move(running: Any, batch: Tensor, momentum: Any) -> None:
+    """Move a running moment towards the batch's, in place."""
+    write(running, running * (1 - momentum) + batch * momentum)
