@@ -43,12 +43,19 @@ def download(url: str, target: BinaryIO, progress: Progress) -> None:
         raise
     except urllib.error.HTTPError as error:
         error.close()
-        raise DataError(f"{url}: HTTP {error.code} {error.reason}") from None
+        raise _failure(url, error) from None
     except TimeoutError:
         raise DataError(f"{url}: no answer within {CONNECT_SECONDS:g} s") from None
+    except urllib.error.URLError as error:
+        raise _failure(url, error.reason) from None
     except (OSError, http.client.HTTPException, ValueError) as error:
-        cause = error.reason if isinstance(error, urllib.error.URLError) else error
-        raise DataError(f"{url}: {getattr(cause, 'strerror', None) or cause}") from None
+        raise _failure(url, error) from None
+
+
+def _failure(url: str, cause: BaseException | str) -> DataError:
+    """Say on one line why there is no file from `url`; servers may send many."""
+    reason = getattr(cause, "strerror", None) or cause
+    return DataError(f"{url}: {' '.join(str(reason).split())}")
 
 
 def _open(url: str, seconds: float) -> "HTTPResponse":

@@ -73,7 +73,7 @@ def read_stream(file: BinaryIO, name: str, max_bytes: int = MAX_BYTES) -> NDArra
     if start != GZIP:
         return _read_array(file, name, size, max_bytes)
     try:
-        with gzip.GzipFile(fileobj=file) as stream:
+        with gzip.GzipFile(fileobj=file, mode="rb") as stream:
             return _read_array(stream, name, size * DEFLATE_RATIO, max_bytes)
     except EOFError:
         raise DataError(f"{name}: truncated: the gzip stream stops before its end") from None

@@ -1,5 +1,6 @@
 """From stored bytes to what a model takes."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ def as_inputs(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     >>> as_inputs(np.zeros((2, 28, 28), np.uint8)).shape
     (2, 784)
     """
-    return normalize(images).reshape(len(images), -1)
+    return normalize(images).reshape(len(images), math.prod(images.shape[1:]))
 
 
 def one_hot(labels: NDArray[np.integer[Any]], classes: int = 10) -> NDArray[np.float32]:
