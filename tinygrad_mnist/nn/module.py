@@ -53,7 +53,7 @@ class Module:
             if self._hooks is not None:
                 return self._call_with_hooks(args, kw)
             return self.forward(*args, **kw)
-        except ShapeError as error:
+        except (ShapeError, IndexError) as error:
             _say_where(error, self)
             raise
 
@@ -510,7 +510,7 @@ def _fitting(key: str, value: Any, tensor: Tensor, problems: list[str]) -> Any:
     return array
 
 
-def _say_where(error: ShapeError, module: Module) -> None:
+def _say_where(error: Exception, module: Module) -> None:
     """Put the path of the layer before the message, one step at each module it passes through."""
     where = getattr(error, "where", None)
     if where is None:

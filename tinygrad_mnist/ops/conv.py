@@ -10,7 +10,7 @@ import numpy as np
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.kernels.conv import Geometry
-from tinygrad_mnist.ops import create, shape, table
+from tinygrad_mnist.ops import shape, table
 
 Size = int | Sequence[int]
 
@@ -183,29 +183,6 @@ def conv_transpose1d(
     return shape.squeeze(y, -2)
 
 
-def constant_pad_nd(input: Tensor, pad: Sequence[int], value: float = 0) -> Tensor:
-    """`value` around input; `pad` is (before, after) of the last dimension, then the one before it.
-
-    Negative amounts cut off.
-    """
-    before, after = [0] * input.ndim, [0] * input.ndim
-    if len(pad) % 2 or len(pad) > 2 * input.ndim:
-        raise RuntimeError(f"pad must be pairs, at most {input.ndim} of them, not {list(pad)}")
-    for i in range(len(pad) // 2):
-        before[-1 - i], after[-1 - i] = pad[2 * i], pad[2 * i + 1]
-    amounts = list(zip(input.shape, before, after, strict=True))
-    size = tuple(n + a + b for n, a, b in amounts)
-    if min(size, default=0) < 0:
-        raise RuntimeError(f"padding {list(pad)} of shape {list(input.shape)} leaves nothing")
-    kept = tuple(slice(max(0, -a), n - max(0, -b)) for n, a, b in amounts)
-    inner = table.slice(input, key=kept)
-    place = tuple(slice(max(0, a), max(0, a) + m) for (_, a, _), m in zip(amounts, inner.shape, strict=True))
-    if not value:
-        return table.unslice(inner, key=place, shape=size)  # type: ignore[no-any-return]
-    filled = create.full(size, value, dtype=input.dtype)
-    return table.assign(filled, inner, key=place)  # type: ignore[no-any-return]
-
-
 def pad(
     input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None
 ) -> Tensor:
@@ -218,7 +195,7 @@ def pad(
     tensor([[2, 1, 2, 3, 2]])
     """
     if mode == "constant":
-        return constant_pad_nd(input, pad, 0 if value is None else value)
+        return shape.constant_pad_nd(input, pad, 0 if value is None else value)
     if mode not in ("reflect", "replicate", "circular"):
         raise NotImplementedError(f"Unrecognised padding mode {mode}")
     if value is not None:

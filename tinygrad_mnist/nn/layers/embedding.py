@@ -12,10 +12,9 @@ from tinygrad_mnist.nn.parameter import Parameter, unset
 
 
 class Embedding(Module):
-    """Rows of weight (num_embeddings, embedding_dim) at the indices of the input.
+    """Rows of weight (num_embeddings, embedding_dim) at the indices of the input; `F.embedding`.
 
-    Row `padding_idx` starts at zero and gets no gradient. `max_norm`, `scale_grad_by_freq` and
-    `sparse` raise NotImplementedError.
+    Row `padding_idx` starts at zero and gets no gradient.
     """
 
     def __init__(
@@ -31,33 +30,31 @@ class Embedding(Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        if max_norm is not None or scale_grad_by_freq or sparse:
-            raise NotImplementedError("Embedding: max_norm, scale_grad_by_freq, sparse are not supported")
         if padding_idx is not None:
             if not -num_embeddings <= padding_idx < num_embeddings:
                 raise ValueError("padding_idx must be within num_embeddings")
             padding_idx %= num_embeddings
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
-        self.padding_idx = padding_idx
+        self.padding_idx, self.max_norm, self.norm_type = padding_idx, max_norm, norm_type
+        self.scale_grad_by_freq, self.sparse = scale_grad_by_freq, sparse
         self.weight = unset((num_embeddings, embedding_dim), dtype, device)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         init.normal_(self.weight)
         if self.padding_idx is not None:
-            self.weight._data[self.padding_idx] = 0
+            init.zeros_(self.weight.data[self.padding_idx])
 
     @classmethod
-    def from_pretrained(
-        cls, embeddings: Tensor, freeze: bool = True, padding_idx: int | None = None
-    ) -> Embedding:
-        """An Embedding on these rows, not trained further unless freeze=False."""
-        made = cls(*embeddings.shape, padding_idx=padding_idx, dtype=embeddings.dtype)
+    def from_pretrained(cls, embeddings: Tensor, freeze: bool = True, **settings: Any) -> Embedding:
+        """An Embedding on the memory of these rows, not trained further unless freeze=False."""
+        made = cls(*embeddings.shape, **settings, dtype=embeddings.dtype)
         made.weight = Parameter(embeddings, requires_grad=not freeze)
         return made
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.embedding(input, self.weight, self.padding_idx)
+        limits = (self.padding_idx, self.max_norm, self.norm_type, self.scale_grad_by_freq)
+        return F.embedding(input, self.weight, *limits)
 
     def extra_repr(self) -> str:
         text = f"{self.num_embeddings}, {self.embedding_dim}"
