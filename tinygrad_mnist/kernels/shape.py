@@ -60,6 +60,8 @@ def put(x: Array, index: Array, *, shape: tuple[int, ...]) -> Array:
 
 def gather(x: Array, index: Array, *, axis: int) -> Array:
     """out[i][j] = x[index[i][j]][j] (for axis 0): one element of x along `axis` for each index."""
+    if index.size and index.min() < 0:
+        raise IndexError(f"index {index.min()} is negative; here indices count from the front")
     return np.take_along_axis(x, index, axis)
 
 
