@@ -38,6 +38,7 @@ CALLED: dict[str, Callable[..., Any]] = {
     "real": lambda x: x.real,
     "einsum": lambda tensors, equation: tg.einsum(equation, *tensors),
     "where": lambda x, condition, other: x.where(condition, other),
+    "nn.functional.embedding": lambda w, index, **kw: tg.nn.functional.embedding(index, w, **kw),
     "zero_": lambda x: x.clone().zero_(),
 }
 
