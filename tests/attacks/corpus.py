@@ -385,7 +385,10 @@ for reason, bodies in {
     "a MARK is missing": {"TUPLE": p.NONE + p.TUPLE},
     "a second beginning": {"PROTO": p.PROTO + b"\5" + p.NONE, "PROTO 9": p.PROTO + b"\11"},
     "a string is not UTF-8": {"text": p.SHORT_BINUNICODE + b"\2\xff\xfe"},
-    "does not end with exactly one object": {"an open MARK": p.NONE + p.MARK},
+    "does not end with exactly one object": {
+        "an open MARK": p.NONE + p.MARK,
+        "an open MARK below": p.MARK + p.NONE,
+    },
 }.items():
     refused(reason, reason, bodies)
 refused("refused: opcode", "not a dict", {"SETITEM on a name": NDARRAY + setitem(text("name"))})
