@@ -343,7 +343,17 @@ def record(
     """Call the kernel and, where an input requires grad, record it: the general case."""
     if it.promotes:
         args = promote(it.kernel, args)
-    arrays = [arg._data if isinstance(arg, Tensor) else arg for arg in args]
+    arrays, parents, needed, bit = [], [], 0, 1
+    for arg, rule in zip(args, it.rules * len(args) if it.variadic else it.rules, strict=False):
+        parent = None
+        if isinstance(arg, Tensor):
+            arrays.append(arg._data)
+            if rule is not None and (parent := arg._node) is not None:
+                needed |= bit
+        else:
+            arrays.append(arg)
+        parents.append(parent)
+        bit <<= 1
     try:
         result = it.kernel(*arrays, **kw)
     except Exception as error:
@@ -356,26 +366,19 @@ def record(
     out._node = None
     if tape is not None:
         tape.record(it, args, kw, out, residuals)
-    if not grad:
-        return out
-    rules = it.rules * len(args) if it.variadic else it.rules
-    parents = tuple(
-        arg._node if rule is not None and isinstance(arg, Tensor) else None
-        for arg, rule in zip(args, rules, strict=False)
-    )
-    needed = sum(1 << i for i, parent in enumerate(parents) if parent is not None)
-    if not needed:
+    if not grad or not needed:
         return out
     if it.variadic:
         saved: tuple[Any, ...] = (None, y if it.mask(1)[1] else None, kw)
+    elif True not in (flags := it.mask(needed)):
+        saved = ()
     else:
-        frame = (*arrays, *(None,) * (len(it.params) - len(arrays)), y, *residuals, kw)
-        flags = it.mask(needed)
-        saved = tuple(v if f else None for v, f in zip(frame, flags, strict=True))
-        saved = saved if any(flags) else ()
+        missing = (None,) * (len(it.params) - len(arrays))
+        frame = (*arrays, *missing, y, *residuals, kw)
+        saved = tuple([v if f else None for v, f in zip(frame, flags, strict=True)])
     out._node = node = new(Node)
     node.op = it
-    node.parents = parents
+    node.parents = tuple(parents)
     node.saved = saved
     node.shape = y.shape
     node.dtype = y.dtype

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import byte_bounds
 
 Array = np.ndarray[Any, Any]
 
@@ -25,34 +24,31 @@ _Key = tuple[int, tuple[int, ...], tuple[int, ...], int]
 
 
 class _Written:
-    """One written region: its bytes, its owner (weakly), and the moment."""
+    """One written region, the owner of its memory (weakly), and the moment."""
 
-    __slots__ = ("end", "key", "moment", "owner", "start")
+    __slots__ = ("key", "moment", "owner")
 
     def __init__(self, array: Array, key: _Key, moment: int) -> None:
-        self.start, self.end = byte_bounds(array)
         self.key, self.moment = key, moment
         # When the owner of the memory goes, nothing can have kept it: forget the write.
         self.owner = weakref.ref(owner(array), lambda _: WRITES.pop(key, None))
 
     def touches(self, array: Array) -> bool:
         """Whether the write changed at least one element of `array`."""
-        start, end = byte_bounds(array)
-        if end <= self.start or self.end <= start:
-            return False
         base = self.owner()
-        if base is None:
-            return False
-        pointer, shape, strides, itemsize = self.key
-        view = _View(pointer, shape, strides, itemsize, base)
-        return np.shares_memory(np.asarray(view), array)
+        return base is not None and np.shares_memory(np.asarray(_View(*self.key, base)), array)
 
 
 class _View:
     """A strided look at memory that someone else owns, for numpy's exact overlap test."""
 
     def __init__(
-        self, pointer: int, shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int, base: Any
+        self,
+        pointer: int,
+        shape: tuple[int, ...],
+        strides: tuple[int, ...],
+        itemsize: int,
+        base: Any,
     ) -> None:
         self.base = base
         self.__array_interface__ = {
@@ -80,8 +76,11 @@ def stamp(array: Array) -> None:
     moment = tick()
     _last[0] = moment
     key = (array.__array_interface__["data"][0], array.shape, array.strides, array.itemsize)
-    WRITES.pop(key, None)  # reinserted at the end: the dict stays in the order of moments
-    WRITES[key] = _Written(array, key, moment)
+    written = WRITES.pop(key, None)
+    if written is None or written.owner() is not owner(array):
+        written = _Written(array, key, moment)
+    written.moment = moment
+    WRITES[key] = written  # at the end: the dict stays in the order of moments
 
 
 def any_since(moment: int) -> bool:
@@ -99,9 +98,7 @@ def since(moment: int) -> Iterator[_Written]:
 
 def written_since(array: Array, moment: int, until: int | None = None) -> bool:
     """Whether `array` was written after `moment` (and before `until`)."""
-    return any(
-        w.touches(array) for w in since(moment) if until is None or w.moment > until
-    )
+    return any(w.touches(array) for w in since(moment) if until is None or w.moment > until)
 
 
 def restamp(array: Array) -> Callable[[], None]:

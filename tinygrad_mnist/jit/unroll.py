@@ -96,7 +96,7 @@ class Traced(np.ndarray[Any, Any]):
         assert self.log is not None
         return self.log.copied(np.array(plain(self), order=order), self)
 
-    def astype(self, dtype: Any, order: Any = "K", **kw: Any) -> Any:
+    def astype(self, dtype: Any, order: Any = "K", **kw: Any) -> Any:  # type: ignore[override]
         assert self.log is not None
         if kw.get("copy") is False and self.dtype == dtype:
             return self
@@ -135,7 +135,9 @@ class Log:
         self.pool = pool
         self.steps: list[partial[Any]] = []
         self.temporaries: list[Array] = []
-        self.errors = np.geterr()  # what a kernel changes is changed at replay too
+        self.errors: dict[str, Any] = dict(
+            np.geterr()
+        )  # what a kernel changes is changed at replay too
 
     def traced(self, array: Array) -> Traced:
         view = array.view(Traced)
@@ -152,7 +154,8 @@ class Log:
             out = self.place(result)
         target = plain(out)
         made = step(function, given, kw, target, ufunc)
-        quiet = {k: v for k, v in np.geterr().items() if v != self.errors[k]}
+        errors: dict[str, Any] = dict(np.geterr())
+        quiet = {k: v for k, v in errors.items() if v != self.errors[k]}
         self.steps.append(partial(quietly, quiet, made) if quiet else made)
         self.steps[-1]()
         return out if isinstance(out, Traced) else self.traced(target)
@@ -250,4 +253,4 @@ def _same_on_other_data(
 def same_bits(a: Any, b: Any) -> bool:
     """Whether two arrays are of one dtype and shape and equal bit for bit."""
     a, b = np.asarray(a), np.asarray(b)
-    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+    return bool(a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes())
