@@ -13,6 +13,7 @@ from tinygrad_mnist.autograd.anomaly import (
 from tinygrad_mnist.autograd.engine import backward, grad
 from tinygrad_mnist.autograd.function import Function, once_differentiable
 from tinygrad_mnist.autograd.gradcheck import gradcheck, gradgradcheck
+from tinygrad_mnist.autograd.memory import graph_memory
 from tinygrad_mnist.autograd.modes import (
     enable_grad,
     inference_mode,
@@ -35,6 +36,7 @@ __all__ = [
     "grad",
     "gradcheck",
     "gradgradcheck",
+    "graph_memory",
     "inference_mode",
     "is_anomaly_enabled",
     "is_grad_enabled",

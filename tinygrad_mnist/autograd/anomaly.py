@@ -32,22 +32,28 @@ class _Anomaly:
         value, g = unwrap(gradient), unwrap(incoming)
         if not isinstance(value, np.ndarray | np.generic) or not np.isnan(value).any():
             return
-        index = tuple(int(i) for i in np.argwhere(np.isnan(value))[0]) if value.ndim else ()
         lines = [
-            f"{node.name()} returned nan at index {index} of a gradient of shape "
+            f"{node.name()} returned nan at index {_first(np.isnan(value))} of a gradient of shape "
             f"{list(value.shape)}.",
-            f"  its incoming gradient has shape {list(g.shape)}{_odd(g)}",
+            *_came_in(g),
             *(f"  it kept {what}" for what in _kept(node)),
         ]
         raise RuntimeError("\n".join([*lines, _made(node)]))
 
 
-def _odd(g: Any) -> str:
-    """Whether what came in was odd already."""
+def _came_in(g: Any) -> list[str]:
+    """The shape of the incoming gradient, and whether it was odd already."""
+    if not isinstance(g, np.ndarray | np.generic):  # of a Function with several outputs
+        return []
+    shape = f"  its incoming gradient has shape {list(g.shape)}"
     for word, found in (("nan", np.isnan(g)), ("inf", np.isinf(g))):
         if found.any():
-            return f" and is {word} at index {tuple(int(i) for i in np.argwhere(found)[0])}"
-    return " and is finite"
+            return [f"{shape} and is {word} at index {_first(found)}"]
+    return [f"{shape} and is finite"]
+
+
+def _first(found: Any) -> tuple[int, ...]:
+    return tuple(int(i) for i in np.argwhere(found)[0])
 
 
 def _kept(node: Node) -> list[str]:

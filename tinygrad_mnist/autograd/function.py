@@ -26,7 +26,7 @@ Rule = Callable[[Any, Sequence[Any], tuple[int, ...], int], Any]
 class FunctionCtx:
     """What forward hands on to backward, one for each call. Attributes of your own are kept too."""
 
-    view = False
+    view, variadic = False, None
 
     def __init__(self, function: type[Function], args: Sequence[Any]) -> None:
         self.name = function.__name__
@@ -243,7 +243,7 @@ class Parts:
 class _Part:
     """The op of one output of several: from the tuple of results, that one."""
 
-    view, residual, params = False, (), ("results",)
+    view, variadic, residual, params = False, None, (), ("results",)
 
     def __init__(self, name: str, output: int) -> None:
         self.name = name

@@ -1,0 +1,161 @@
+"""graph_memory: which recorded graphs are alive, what they keep, and who holds them."""
+
+from __future__ import annotations
+
+import gc
+import inspect
+import sys
+from collections.abc import Iterable
+from types import FrameType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinygrad_mnist.autograd.engine import ancestors
+from tinygrad_mnist.autograd.tensor import Node, Tensor
+from tinygrad_mnist.autograd.writes import owner
+
+_RUNNING_SUM = 8  # so many additions in a row are no model
+
+
+class Holder(NamedTuple):
+    """One graph: what holds its newest call, and what goes with it."""
+
+    bytes: int
+    calls: int
+    what: str
+    hint: str
+
+    def __str__(self) -> str:
+        text = f"{_size(self.bytes)} in {self.calls:,} calls: {self.what}"
+        return f"{text}\n    {self.hint}" if self.hint else text
+
+
+class GraphMemory(NamedTuple):
+    """All live graphs, the largest first; `print` it."""
+
+    bytes: int
+    calls: int
+    holders: list[Holder]
+
+    def __str__(self) -> str:
+        head = f"live graphs: {self.calls:,} recorded calls keep {_size(self.bytes)}"
+        return "\n  ".join([head, *map(str, self.holders)])
+
+
+def graph_memory(most: int = 10) -> GraphMemory:
+    """What the recorded graphs that are alive now keep for backward, and which variables hold them.
+
+    `bytes` counts each kept array once, `holders` are the `most` largest. It searches all objects
+    of the process: a tool for finding a leak, not for every step.
+
+    >>> import tinygrad_mnist as tg
+    >>> w = tg.ones(1000, requires_grad=True)
+    >>> total = (w * w).sum()
+    >>> print(max(tg.autograd.graph_memory().holders))
+    4.0 kB in 2 calls: `total` in <module> (...), a Tensor of shape [] made by SumBackward0
+    """
+    gc.collect()
+    variables = _locals()
+    everything = gc.get_objects()
+    nodes = [o for o in everything if type(o) is Node]
+    tensors = [o for o in everything if isinstance(o, Tensor) and type(o._node) is Node]
+    del everything
+    inner = {parent for node in nodes for parent in node.parents}
+    heads = [node for node in nodes if node not in inner]
+    # A list, where a dict of Tensors would turn up as one more holder of them.
+    place = {tensor._node: i for i, tensor in enumerate(tensors)}
+    found = [
+        _holder(node, tensors[place[node]] if node in place else None, variables) for node in heads
+    ]
+    found.sort(key=lambda holder: -holder.bytes)
+    return GraphMemory(_kept(nodes), len(nodes), found[:most])
+
+
+def _kept(nodes: Iterable[Any]) -> int:
+    """The bytes of all kept arrays, each memory once."""
+    memory = {}
+    for node in nodes:
+        for value in (isinstance(node, Node) and node.saved) or ():
+            if isinstance(value, np.ndarray):
+                array = owner(value)
+                memory[id(array)] = array.nbytes
+    return sum(memory.values())
+
+
+def _holder(node: Node, tensor: Tensor | None, variables: dict[int, str]) -> Holder:
+    graph = [n for n in ancestors([node]) if isinstance(n, Node)]
+    if tensor is None:
+        what = f"something that is no Tensor holds a {node.name()}"
+    else:
+        name = _name(tensor, variables) or "without a name"
+        what = f"{name}, a Tensor of shape {list(node.shape)} made by {node.name()}"
+    return Holder(_kept(graph), len(graph), what, _hint(node))
+
+
+def _hint(node: Node) -> str:
+    """`total += loss` keeps the graph of every loss; say so where it looks like that."""
+    terms, at = 0, node
+    while at.op.name in ("add", "sub"):
+        terms += 1
+        sums = [p for p in at.parents if isinstance(p, Node) and p.op.name == at.op.name]
+        if not sums:
+            break
+        at = sums[0]
+    if terms < _RUNNING_SUM:
+        return ""
+    return f"a running sum of {terms + 1} terms keeps the graph of each: add loss.item() instead"
+
+
+def _locals() -> dict[int, str]:
+    """The variables of every running function: by the id of what they hold."""
+    found: dict[int, str] = {}
+    for frame in sys._current_frames().values():
+        at: FrameType | None = frame
+        while at is not None:
+            code = at.f_code
+            if code.co_filename != __file__:
+                snapshot = at.f_locals
+                for name, value in snapshot.items():
+                    where = f"`{name}` in {code.co_name} ({code.co_filename}:{at.f_lineno})"
+                    found.setdefault(id(value), where)
+                if code.co_flags & inspect.CO_OPTIMIZED and type(snapshot) is dict:
+                    snapshot.clear()  # the frame would keep it, and all that it names
+            at = at.f_back
+    return found
+
+
+def _name(value: Any, variables: dict[int, str], depth: int = 2) -> str | None:
+    """The variable, entry or attribute that holds a value, as far as it can be found."""
+    if id(value) in variables:
+        return variables[id(value)]
+    for holder in gc.get_referrers(value) if depth else ():
+        if isinstance(holder, FrameType | Node):
+            continue
+        names = _places(holder, value)
+        above = _name(holder, variables, depth - 1) if names or isinstance(holder, list) else None
+        if isinstance(holder, dict) and names:
+            if "__spec__" in holder:
+                return f"`{names[0]}` of the module {holder['__name__']}"
+            return f"entry {names[0]!r} of {above or 'a dict'}"
+        if isinstance(holder, list) and above:
+            return f"one of {len(holder)} elements of {above}"
+        if names:
+            return f"`.{names[0]}` of {above or f'a {type(holder).__name__}'}"
+    return None
+
+
+def _places(holder: Any, value: Any) -> list[str]:
+    """The keys or attributes under which `holder` holds it."""
+    inside = holder if isinstance(holder, dict) else getattr(holder, "__dict__", {})
+    return [str(key) for key, held in inside.items() if held is value]
+
+
+def _size(count: float) -> str:
+    if count < 1000:
+        return f"{count} bytes"
+    for unit in ("kB", "MB"):
+        count /= 1000
+        if count < 1000:
+            return f"{count:.1f} {unit}"
+    return f"{count / 1000:.1f} GB"
