@@ -69,6 +69,7 @@ def ours(name: str) -> Callable[..., Any]:
 @pytest.mark.parametrize("name", NAMES)
 def test_op_is_pytorchs(name: str) -> None:
     import torch
+    from torch.nn.attention import SDPBackend, sdpa_kernel
 
     for entry in database()[name]:
         grad = entry.supports_autograd
@@ -83,4 +84,5 @@ def test_op_is_pytorchs(name: str) -> None:
                     (tuple(b.shape), str(b.dtype).removeprefix("torch.")) for b in theirs
                 ]
                 continue
-            compare(ours(name), entry.op, args, kw, grad, entry.supports_gradgrad)
+            with sdpa_kernel(SDPBackend.MATH):  # the fast kernel has no second derivative
+                compare(ours(name), entry.op, args, kw, grad, entry.supports_gradgrad)
