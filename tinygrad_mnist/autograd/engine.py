@@ -39,7 +39,7 @@ def walk(
 ) -> None:
     """Carry cotangents from `seeds` to the leaves' `.grad`, or to the nodes that are `wanted`.
 
-    `lifted`: run the rules on Tensors, so that calls are heard; `graph`: let them be differentiated.
+    `lifted`: run the rules on Tensors, so that calls are heard; `graph`: so that they are recorded.
     """
     heap: list[tuple[int, AnyNode]] = []
     cotangents: dict[AnyNode, Any] = {}
@@ -71,17 +71,16 @@ def walk(
         if tape is not None:
             tape.walked(node)
         frame = lift(node, graph) if lifted else saved
-        i, rules = 0, node.op.rules
+        rules = node.op.rules
         if node.op.variadic is not None:
             rules *= len(node.parents)
-        for parent, rule in zip(node.parents, rules, strict=False):
+        for i, (parent, rule) in enumerate(zip(node.parents, rules, strict=False)):
             if parent is not None and (useful is None or parent in useful):
                 gi = rule(g, frame, parent.shape, i)
                 if watch is not None:
                     watch.gave(node, gi, g)
                 if gi is not None:
                     push(parent, gi, g, heap, cotangents, owned)
-            i += 1
         if not retain and saved:
             node.saved = None
 
@@ -197,25 +196,27 @@ def check_unwritten(node: Node, saved: Sequence[Any], roots: Sequence[AnyNode]) 
     """Refuse to use a kept array that was written in place since; never a false alarm."""
     names = (*node.op.params, "y", *node.op.residual)
     for name, value in zip(names, saved, strict=False):
-        if type(value) is ndarray and not (name == "y" and node.op.view):
-            if writes.written_since(value, node.order):
-                what = "its output" if name == "y" else f"its argument {name!r}"
-                raise RuntimeError(
-                    f"one of the variables needed for gradient computation has been modified by an "
-                    f"inplace operation: {node.op.name} kept {what} {list(value.shape)} for "
-                    "backward, and it was written afterwards. Write to a clone(), or out of place."
-                )
+        if type(value) is not ndarray or (name == "y" and node.op.view):
+            continue
+        if writes.written_since(value, node.order):
+            what = "its output" if name == "y" else f"its argument {name!r}"
+            raise RuntimeError(
+                f"one of the variables needed for gradient computation has been modified by an "
+                f"inplace operation: {node.op.name} kept {what} {list(value.shape)} for "
+                "backward, and it was written afterwards. Write to a clone(), or out of place."
+            )
     if not (node.op.view and saved):
         return
     view = saved[len(node.op.params)]
     for user in ancestors(roots):
-        if isinstance(user, Node) and node in user.parents:
-            if writes.written_since(view, node.order, until=user.order):
-                raise RuntimeError(
-                    f"{user.op.name} used a view (made by {node.op.name}) whose memory had been "
-                    "written in place through another Tensor; its gradient would be wrong. Take "
-                    "the view after the write, or write out of place."
-                )
+        if not isinstance(user, Node) or node not in user.parents:
+            continue
+        if writes.written_since(view, node.order, until=user.order):
+            raise RuntimeError(
+                f"{user.op.name} used a view (made by {node.op.name}) whose memory had been "
+                "written in place through another Tensor; its gradient would be wrong. Take "
+                "the view after the write, or write out of place."
+            )
 
 
 def backward(

@@ -133,7 +133,7 @@ class Op:
     def rebuild(self, inputs: Sequence[Any], saved: Sequence[Any]) -> Iterator[Any]:
         """The kept residuals, computed again from inputs that are attached to the graph."""
         known = dict(zip(self.params, inputs, strict=True)) | self.defaults | (saved[-1] or {})
-        for place, (name, definition) in enumerate(self.residual.items(), len(self.params) + 1):
+        for place, definition in enumerate(self.residual.values(), len(self.params) + 1):
             if saved[place] is None:
                 yield None
             else:
@@ -197,7 +197,7 @@ def op(
     view: bool = False,
     draws: bool = False,
     **rules: Rule | None,
-) -> Callable[..., Any]:
+) -> Callable[..., Tensor]:
     """Declare an op: `mul = op(np.multiply, a=lambda g, b: g * b, b=lambda g, a: g * a)`.
 
     A keyword names the input that is differentiated, and a rule's parameters name what it needs:

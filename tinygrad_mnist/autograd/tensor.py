@@ -135,8 +135,8 @@ def as_array(data: Any, dtype: Any = None) -> Array:
         array = np.array(_unwrap_nested(data), dtype=dtype)
     if array.dtype.kind not in "fiub":
         raise TypeError(
-            f"a Tensor holds real numbers or bools, not {array.dtype} (from {type(data).__name__}); "
-            "a nested list must be rectangular"
+            f"a Tensor holds real numbers or bools, not {array.dtype} "
+            f"(from {type(data).__name__}); a nested list must be rectangular"
         )
     return array
 

@@ -60,7 +60,7 @@ class Flat:
 
 
 def flat_of(params: Sequence[Tensor]) -> Flat | None:
-    """The buffers of exactly these parameters, made now if need be; None if they cannot share one."""
+    """The buffers of exactly these parameters, made now if need be; None if there can be none."""
     known = {id(_OF.get(p._node)): _OF.get(p._node) for p in params}
     flat = next(iter(known.values()))
     if len(known) > 1 or len({p.dtype for p in params}) != 1:

@@ -106,7 +106,7 @@ class JitFunction:
         for number, program in enumerate(self.programs()):
             pool = program.pool
             rows.append(
-                f"program {number}: {len(program.tape.entries)} entries, {len(program.steps)} steps, "
+                f"program {number}: {len(program.tape.entries)} calls, {len(program.steps)} steps, "
                 f"{pool.held:,} bytes of buffers ({pool.asked - pool.held:,} saved by reuse), "
                 f"called whole: {', '.join(program.whole) or 'nothing'}"
             )
@@ -239,7 +239,7 @@ def settings(module: Any) -> dict[str, Any]:
 
 
 def numbers_around(function: Callable[..., Any]) -> list[tuple[Any, str, Any]]:
-    """The Python numbers that a function takes from its closure and its module: where, name, value."""
+    """The Python numbers that a function finds around it: where, under which name, which."""
     code = getattr(function, "__code__", None)
     if code is None:
         return []
@@ -271,11 +271,11 @@ def _filled(cell: Any) -> bool:
 
 
 def jit(function: Callable[..., Any]) -> JitFunction:
-    """Compile a function of arrays and Tensors into a list of NumPy calls; bitwise as eager.
+    """Compile a function of arrays and Tensors to a list of NumPy calls; bitwise as eager.
 
-    It may build a graph, call `backward()`, step an optimizer. Arrays reach it as Tensors. Call 1 is
-    eager, call 2 captures, later ones replay; each new shape or dtype anew. `print(step)` shows the
-    program, `step.report()` its memory.
+    It may build a graph, call `backward()`, step an optimizer. Arrays reach it as Tensors. Call 1
+    is eager, call 2 captures, later ones replay; each new shape or dtype anew. `print(step)` shows
+    the program, `step.report()` its memory.
 
     Raises RuntimeError where the value of one call would be frozen into all later ones.
 

@@ -11,7 +11,7 @@ ALIGN = 64  # bytes: one cache line, one AVX-512 register
 
 
 class Pool:
-    """Hands out uninitialised arrays and takes them back; the last one freed is the first reused."""
+    """Hands out uninitialised arrays and takes them back; the last freed is the first reused."""
 
     def __init__(self) -> None:
         self._free: dict[int, list[Array]] = {}

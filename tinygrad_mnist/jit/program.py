@@ -284,7 +284,7 @@ def _takes_out(kernel: Any) -> bool:
 
 
 def line(step: Any, names: dict[tuple[int, Any, Any], str]) -> str:
-    """One step as a line of Python; arrays are called a0, a1 ... with their shape where they first appear."""
+    """One step as a line of Python; an array's shape stands where it first appears."""
     if not isinstance(step, partial):
         return f"{getattr(step, '__qualname__', step)}()"
     function = step.func
