@@ -27,6 +27,7 @@ CASES: list[tuple[type[optim.Optimizer], dict[str, Any]]] = [
     (optim.RMSprop, {"lr": 0.01, "momentum": 0.5, "centered": True, "eps": 0.1}),
     (optim.RMSprop, {"lr": 0.01, "alpha": 0.5}),
     (optim.Rprop, {"lr": 0.1}),
+    (optim.Rprop, {"lr": 0.1, "step_sizes": (0.08, 0.11)}),
 ]
 NAMES = [
     "-".join([cls.__name__, *(key for key in options if key != "lr")]) for cls, options in CASES

@@ -81,6 +81,14 @@ def test_a_resumed_schedule_goes_on_as_if_it_had_not_stopped(make, formula):
     assert rates(resumed, 8) == whole[4:]
 
 
+def test_a_loaded_state_is_a_copy():
+    scheduler = schedules.MultiStepLR(sgd(), [1])
+    saved = scheduler.state_dict()
+    scheduler.load_state_dict(saved)
+    saved["milestones"].clear()
+    assert rates(scheduler, 2) == [0.5, pytest.approx(0.05)]
+
+
 @formulas
 def test_each_group_has_its_own_rate(make, formula):
     scheduler = make(sgd(0.5, 5.0))

@@ -230,6 +230,16 @@ def test_switches_that_older_files_lack_are_added():
     assert optimizer.param_groups[0]["maximize"] is False
 
 
+def test_a_momentum_saved_as_none_starts_anew():
+    p = with_gradient(1.0)
+    optimizer = optim.SGD([p], lr=0.25, momentum=0.9)
+    saved = optimizer.state_dict()
+    saved["state"][0] = {"momentum_buffer": None}  # as PyTorch once did
+    optimizer.load_state_dict(saved)
+    optimizer.step()
+    assert p.item() == 0.75
+
+
 def broken(change):
     p = with_gradient()
     optimizer = optim.Adam([p])

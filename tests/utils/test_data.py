@@ -156,7 +156,13 @@ def test_a_subclass_that_changes_the_samples_changes_the_batches():
             x, y = super().__getitem__(i)
             return -x, y
 
-    for dataset in (Negated(*numbers().tensors), D.Subset(Negated(*numbers().tensors), [2, 1])):
+    class NegatedPart(D.Subset):
+        def __getitem__(self, i):
+            x, y = super().__getitem__(i)
+            return -x, y
+
+    negated = Negated(*numbers().tensors)
+    for dataset in (negated, D.Subset(negated, [2, 1]), NegatedPart(numbers(), [2, 1])):
         x, y = next(iter(DataLoader(dataset, batch_size=2)))
         assert x.tolist() == [-10 * i for i in y.tolist()]
 

@@ -26,8 +26,9 @@ def counter() -> Array:
 
 def tick(state: State) -> float:
     """Count one more step, and return the count."""
-    state["step"] += 1
-    return float(state["step"])
+    count = state["step"]
+    count[...] = t = count.item() + 1.0
+    return float(t)
 
 
 def scratch(state: State, key: str, like: Array) -> Array:
