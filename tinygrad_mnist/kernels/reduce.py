@@ -8,37 +8,37 @@ import numpy as np
 
 from tinygrad_mnist.kernels.checks import classes_within
 
-Array = np.ndarray[Any, Any]
+Array = Any  # an ndarray; NumPy's own types say too little to help here
 Axis = tuple[int, ...] | None
 
 
-def sum(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
+def sum(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
     """The sum along `axis`; small integers and bools add up as int64."""
     dtype = np.int64 if x.dtype.kind in "biu" else None
     return np.add.reduce(x, axis=axis, keepdims=keepdims, dtype=dtype)
 
 
-def amax(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
+def amax(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
     """The largest along `axis`; NaN wins, as in PyTorch."""
     return np.maximum.reduce(x, axis=axis, keepdims=keepdims)
 
 
-def amin(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
+def amin(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
     """The smallest along `axis`; NaN wins, as in PyTorch."""
     return np.minimum.reduce(x, axis=axis, keepdims=keepdims)
 
 
-def any(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
+def any(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
     """Whether an element along `axis` is not zero."""
     return np.logical_or.reduce(x, axis=axis, keepdims=keepdims)
 
 
-def argmax(x: Array, *, axis: int | None = None, keepdims: bool = False) -> Array:
+def argmax(x: Array, *, axis: int | None = None, keepdims: Any = False) -> Array:
     """Where the first largest is."""
     return np.argmax(x, axis=axis, keepdims=keepdims)
 
 
-def argmin(x: Array, *, axis: int | None = None, keepdims: bool = False) -> Array:
+def argmin(x: Array, *, axis: int | None = None, keepdims: Any = False) -> Array:
     """Where the first smallest is."""
     return np.argmin(x, axis=axis, keepdims=keepdims)
 
@@ -63,7 +63,7 @@ def cumsum(x: Array, *, axis: int) -> Array:
     return np.add.accumulate(x, axis=axis, dtype=np.int64 if x.dtype.kind in "biu" else None)
 
 
-def logsumexp(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
+def logsumexp(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
     """log(sum(exp(x))), stable for huge x; -inf for an empty sum."""
     top = np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, np.zeros((), x.dtype))

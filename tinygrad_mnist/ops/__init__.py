@@ -26,7 +26,7 @@ from tinygrad_mnist.ops import (
     shape,
     table,
 )
-from tinygrad_mnist.ops.arguments import device
+from tinygrad_mnist.ops.arguments import device, nearest
 
 FAMILIES = (elementwise, compare, reduce, shape, index, matmul, create, random)
 Operator = Callable[[Tensor, Any], Any]
@@ -57,21 +57,19 @@ def method_of(function: Callable[..., Any]) -> Callable[..., Any]:
     return bare if hasattr(bare, "op") else function  # type: ignore[return-value]
 
 
-def attach() -> None:
-    """Give Tensor its operators and methods."""
-    for family in FAMILIES:
-        for name in family.METHODS:
-            setattr(Tensor, name, method_of(getattr(family, name)))
-    for name, function in (convert.METHODS | inplace.METHODS).items():
-        setattr(Tensor, name, function)
+def methods() -> dict[str, Any]:
+    """All that Tensor gets from here, by name."""
+    found: dict[str, Any] = {
+        name: method_of(getattr(family, name)) for family in FAMILIES for name in family.METHODS
+    }
+    found |= convert.METHODS | inplace.METHODS
     for name, operator in OPERATORS.items():
         bare = getattr(operator, "__wrapped__", operator)
-        setattr(Tensor, f"__{name}__", bare)
-        setattr(Tensor, f"__r{name}__", reflected(bare))
-    for name in COMPARISONS:
-        setattr(Tensor, f"__{name}__", comparison(getattr(table, name)))
-    more: dict[str, Any] = {
+        found |= {f"__{name}__": bare, f"__r{name}__": reflected(bare)}
+    found |= {f"__{name}__": comparison(getattr(table, name)) for name in COMPARISONS}
+    return found | {
         "__getitem__": index.getitem,
+        "__getattr__": unknown,
         "__repr__": printing.render,
         "__neg__": table.neg,
         "__pos__": elementwise.positive,
@@ -87,8 +85,14 @@ def attach() -> None:
         "nbytes": property(lambda x: x._data.nbytes),
         "where": lambda x, condition, other: compare.where(condition, x, other),
     }
-    for name, value in more.items():
-        setattr(Tensor, name, value)
 
 
-attach()
+def unknown(self: Tensor, name: str) -> Any:
+    """AttributeError that names the nearest method; Python asks here only when it found nothing."""
+    hint = "" if name.startswith("__") else nearest(name, dir(Tensor))
+    raise AttributeError(f"'{type(self).__name__}' object has no attribute {name!r}{hint}")
+
+
+METHODS = methods()
+for _name, _value in METHODS.items():
+    setattr(Tensor, _name, _value)

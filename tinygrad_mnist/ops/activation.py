@@ -18,7 +18,7 @@ SELU_ALPHA, SELU_SCALE = 1.6732632423543772848, 1.0507009873554804934
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(x, 0). `inplace` is accepted here as everywhere, and the input is left as it is."""
-    return table.relu(input)  # type: ignore[no-any-return]
+    return table.relu(input)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
@@ -30,12 +30,12 @@ def hardtanh(
     input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
 ) -> Tensor:
     """x, moved into [min_val, max_val]; no gradient at the ends."""
-    return table.hardtanh(input, low=min_val, high=max_val)  # type: ignore[no-any-return]
+    return table.hardtanh(input, low=min_val, high=max_val)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x where x > 0, else negative_slope x."""
-    return input * table.slopes(input, slope=negative_slope)  # type: ignore[no-any-return]
+    return input * table.slopes(input, slope=negative_slope)
 
 
 def rrelu(
@@ -49,7 +49,7 @@ def rrelu(
     if not training:
         return leaky_relu(input, (lower + upper) / 2)
     u = heard(table.uniform, shape=input.shape, dtype=input.dtype, rng=rng_of(None))
-    return table.where(input > 0, input, input * (u * (upper - lower) + lower))  # type: ignore[no-any-return]
+    return table.where(input > 0, input, input * (u * (upper - lower) + lower))
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
@@ -61,13 +61,13 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
         )
     per_channel = (-1, *(1,) * (input.ndim - 2)) if input.ndim > 1 else (-1,)
     slope = table.reshape(weight, shape=per_channel if input.ndim else ())
-    return table.where(input > 0, input, slope * input)  # type: ignore[no-any-return]
+    return table.where(input > 0, input, slope * input)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where x > 0, else alpha (exp(x) - 1)."""
     low = table.expm1(table.clip(input, low=-math.inf, high=0.0))
-    return table.where(input > 0, input, low * alpha)  # type: ignore[no-any-return]
+    return table.where(input > 0, input, low * alpha)
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -92,18 +92,18 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """x sigmoid(x)."""
-    return input * table.sigmoid(input)  # type: ignore[no-any-return]
+    return input * table.sigmoid(input)
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """x tanh(softplus(x))."""
-    return input * table.tanh(table.softplus(input))  # type: ignore[no-any-return]
+    return input * table.tanh(table.softplus(input))
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """log(1 + exp(beta x)) / beta; x itself where beta x > threshold."""
     scaled = input * beta
-    return table.where(scaled > threshold, input, table.softplus(scaled) / beta)  # type: ignore[no-any-return]
+    return table.where(scaled > threshold, input, table.softplus(scaled) / beta)
 
 
 def logsigmoid(input: Tensor) -> Tensor:
@@ -113,12 +113,12 @@ def logsigmoid(input: Tensor) -> Tensor:
 
 def softsign(input: Tensor) -> Tensor:
     """x / (1 + |x|)."""
-    return input / (table.abs(input) + 1.0)  # type: ignore[no-any-return]
+    return input / (table.abs(input) + 1.0)
 
 
 def tanhshrink(input: Tensor) -> Tensor:
     """x - tanh(x)."""
-    return input - table.tanh(input)  # type: ignore[no-any-return]
+    return input - table.tanh(input)
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
@@ -133,17 +133,17 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
 
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x where |x| > lambd, else 0."""
-    return table.where(table.abs(input) > lambd, input, 0.0)  # type: ignore[no-any-return]
+    return table.where(table.abs(input) > lambd, input, 0.0)
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x moved towards zero by lambd, and no further."""
-    return table.relu(input - lambd) - table.relu(-input - lambd)  # type: ignore[no-any-return]
+    return table.relu(input - lambd) - table.relu(-input - lambd)
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """x where x > threshold, else value."""
-    return table.where(input > threshold, input, value)  # type: ignore[no-any-return]
+    return table.where(input > threshold, input, value)
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
@@ -153,7 +153,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     if odd:
         raise RuntimeError(f"Halving dimension must be even, but dimension {axis} is {2 * half + 1}")
     a, b = (table.narrow(input, axis, start, half) for start in (0, half))
-    return a * table.sigmoid(b)  # type: ignore[no-any-return]
+    return a * table.sigmoid(b)
 
 
 def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
@@ -195,7 +195,7 @@ def gumbel_softmax(logits: Tensor, tau: float = 1.0, hard: bool = False, dim: in
     if not hard:
         return y
     top = table.cast(table.eq(y, table.amax(y, axis=(dim % y.ndim,), keepdims=True)), dtype=y.dtype)
-    return top - y.detach() + y  # type: ignore[no-any-return]
+    return top - y.detach() + y
 
 
 def dropout(
@@ -231,7 +231,7 @@ def alpha_dropout(
     low = -SELU_SCALE * SELU_ALPHA
     a = 1 / math.sqrt((1 - p) * (1 + p * low * low)) if p < 1 else 0.0
     u = heard(table.uniform, shape=input.shape, dtype=input.dtype, rng=rng_of(None))
-    return table.where(u >= p, input, low) * a - a * p * low  # type: ignore[no-any-return]
+    return table.where(u >= p, input, low) * a - a * p * low
 
 
 def _check_probability(p: float) -> None:

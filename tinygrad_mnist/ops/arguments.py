@@ -160,12 +160,8 @@ def axes_of(ndim: int, dim: Dim) -> tuple[int, ...] | None:
     """The dims that a reduction runs over, None for all of them."""
     if dim is None:
         return None
-    if not isinstance(dim, (tuple, list)):
-        dim = (dim,)  # type: ignore[assignment]
-    if not ndim or not dim:  # type: ignore[arg-type]
-        dims_of(ndim, dim)
-        return None
-    return dims_of(ndim, dim)
+    dims = dims_of(ndim, dim if isinstance(dim, (tuple, list)) else (dim,))
+    return dims if ndim and dims else None
 
 
 def count(shape: tuple[int, ...], axes: tuple[int, ...] | None) -> int:
@@ -180,7 +176,7 @@ def size_of(size: tuple[Any, ...]) -> tuple[int, ...]:
     """A size given as `f(2, 3)`, `f((2, 3))` or `f([2, 3])`."""
     if len(size) == 1 and not hasattr(size[0], "__index__"):
         size = tuple(size[0])
-    elif len(size) == 1 and getattr(size[0], "ndim", 0):
+    elif len(size) == 1 and getattr(size[0], "ndim", None):
         size = tuple(size[0].tolist())
     return tuple(int(n.__index__()) for n in size)
 

@@ -41,13 +41,13 @@ isfinite = public(table.isfinite)
 @public
 def isposinf(input: Tensor) -> Tensor:
     """Whether each element is +inf."""
-    return table.eq(input, math.inf)  # type: ignore[no-any-return]
+    return table.eq(input, math.inf)
 
 
 @public
 def isneginf(input: Tensor) -> Tensor:
     """Whether each element is -inf."""
-    return table.eq(input, -math.inf)  # type: ignore[no-any-return]
+    return table.eq(input, -math.inf)
 
 
 @public

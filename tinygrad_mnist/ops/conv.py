@@ -67,7 +67,7 @@ def conv2d(
             f"the padded input {[n + 2 * p for n, p in zip(input.shape[2:], rim, strict=True)]}"
         )
     args = (input, weight) if bias is None else (input, weight, bias)
-    return table.conv(*args, geom=geom)  # type: ignore[no-any-return]
+    return table.conv(*args, geom=geom)
 
 
 def _check(name: str, input: Tensor, weight: Tensor, channels: int) -> None:

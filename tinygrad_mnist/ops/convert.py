@@ -23,7 +23,7 @@ def to(self: Tensor, *args: Any, dtype: Any = None, copy: bool = False, **kw: An
             dtype = arg
     if not copy and (dtype is None or np.dtype(dtype) == self.dtype):
         return self
-    return table.cast(self, dtype=np.dtype(dtype or self.dtype))  # type: ignore[no-any-return]
+    return table.cast(self, dtype=np.dtype(dtype or self.dtype))
 
 
 def cpu(self: Tensor) -> Tensor:

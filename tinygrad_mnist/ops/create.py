@@ -36,7 +36,7 @@ def tensor(data: Any, *, dtype: Any = None) -> Tensor:
 def as_tensor(data: Any, dtype: Any = None) -> Tensor:
     """data as a Tensor, sharing its memory where it can."""
     if isinstance(data, Tensor):
-        return data if dtype in (None, data.dtype) else table.cast(data, dtype=dtype)  # type: ignore[no-any-return]
+        return data if dtype in (None, data.dtype) else table.cast(data, dtype=dtype)
     if isinstance(data, np.ndarray) and dtype in (None, data.dtype):
         return from_numpy(data)
     return wrap(as_array(data, dtype))

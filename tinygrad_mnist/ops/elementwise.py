@@ -69,13 +69,13 @@ trunc = fix = public(table.trunc)
 @public
 def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """input + alpha * other."""
-    return table.add(input, other if alpha == 1 else table.mul(other, alpha))  # type: ignore[no-any-return]
+    return table.add(input, other if alpha == 1 else table.mul(other, alpha))
 
 
 @public
 def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """input - alpha * other."""
-    return table.sub(input, other if alpha == 1 else table.mul(other, alpha))  # type: ignore[no-any-return]
+    return table.sub(input, other if alpha == 1 else table.mul(other, alpha))
 
 
 subtract = sub
@@ -84,19 +84,19 @@ subtract = sub
 @public
 def rsub(input: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
     """other - alpha * input."""
-    return table.sub(other, input if alpha == 1 else input * alpha)  # type: ignore[no-any-return]
+    return table.sub(other, input if alpha == 1 else input * alpha)
 
 
 @public
 def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     """input / other; `rounding_mode` "floor" or "trunc" rounds the quotient."""
     if rounding_mode is None:
-        return table.div(input, other)  # type: ignore[no-any-return]
+        return table.div(input, other)
     if rounding_mode == "floor":
-        return table.floor_divide(input, other)  # type: ignore[no-any-return]
+        return table.floor_divide(input, other)
     if rounding_mode == "trunc":
         dtype = result_type(input, other)
-        return table.cast(table.trunc(table.div(input, other)), dtype=dtype)  # type: ignore[no-any-return]
+        return table.cast(table.trunc(table.div(input, other)), dtype=dtype)
     raise RuntimeError(f"rounding_mode is None, 'trunc' or 'floor', not {rounding_mode!r}")
 
 
@@ -106,7 +106,7 @@ divide = div
 @public
 def true_divide(input: Any, other: Any) -> Tensor:
     """input / other, a float whatever the dtypes."""
-    return table.div(input, other)  # type: ignore[no-any-return]
+    return table.div(input, other)
 
 
 @public
@@ -114,12 +114,12 @@ def pow(input: Any, exponent: Any) -> Tensor:
     """input ** exponent. The usual exponents take cheaper ways: square, sqrt."""
     if exponent.__class__ is int or exponent.__class__ is float:
         if exponent == 2:
-            return table.square(input)  # type: ignore[no-any-return]
+            return table.square(input)
         if exponent == 0.5:
-            return table.sqrt(input)  # type: ignore[no-any-return]
+            return table.sqrt(input)
         if exponent == 1:
-            return table.mul(input, exponent)  # type: ignore[no-any-return]
-    return table.pow(input, exponent)  # type: ignore[no-any-return]
+            return table.mul(input, exponent)
+    return table.pow(input, exponent)
 
 
 @public
@@ -133,7 +133,7 @@ def float_power(input: Any, exponent: Any) -> Tensor:
 @public
 def rsqrt(input: Tensor) -> Tensor:
     """1 / sqrt(input)."""
-    return table.reciprocal(table.sqrt(input))  # type: ignore[no-any-return]
+    return table.reciprocal(table.sqrt(input))
 
 
 @public
@@ -152,7 +152,7 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     dtype = result_type(*(v for v in (input, min, max) if v is not None))
     x = input if input.dtype == dtype else table.cast(input, dtype=dtype)
     if not isinstance(min, Tensor) and not isinstance(max, Tensor):
-        return table.clip(x, low=min, high=max)  # type: ignore[no-any-return]
+        return table.clip(x, low=min, high=max)
     if min is not None:
         x = table.where(table.lt(x, min), min, x)
     if max is not None:
@@ -171,7 +171,7 @@ def fill(input: Tensor, value: Any) -> Tensor:
     value = tensor_of(value, input)
     if value.dtype != input.dtype:
         value = table.cast(value, dtype=input.dtype)
-    return table.where(np.True_, value, input)  # type: ignore[no-any-return]
+    return table.where(np.True_, value, input)
 
 
 @public
@@ -203,7 +203,7 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) 
 @public
 def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
     """input + weight * (end - input)."""
-    return input + weight * (end - input)
+    return table.add(input, table.mul(weight, end - input))
 
 
 @public
@@ -211,28 +211,28 @@ def logaddexp(input: Tensor, other: Tensor) -> Tensor:
     """log(exp(input) + exp(other)), stable for huge arguments."""
     top = table.maximum(input, other).detach()
     top = table.where(table.isfinite(top), top, 0.0)
-    return table.log(table.exp(input - top) + table.exp(other - top)) + top  # type: ignore[no-any-return]
+    return table.log(table.exp(input - top) + table.exp(other - top)) + top
 
 
 @public
 def hypot(input: Tensor, other: Tensor) -> Tensor:
     """sqrt(input² + other²)."""
-    return table.sqrt(table.square(input) + table.square(other))  # type: ignore[no-any-return]
+    return table.sqrt(table.square(input) + table.square(other))
 
 
 @public
 def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     """The nearest integer (or multiple of 10**-decimals), halves to even."""
     if not decimals:
-        return table.round(input)  # type: ignore[no-any-return]
+        return table.round(input)
     scale = 10.0**decimals
-    return table.round(input * scale) / scale  # type: ignore[no-any-return]
+    return table.round(input * scale) / scale
 
 
 @public
 def frac(input: Tensor) -> Tensor:
     """What follows the decimal point, with the sign of input."""
-    return input - table.trunc(input)  # type: ignore[no-any-return]
+    return input - table.trunc(input)
 
 
 @public
@@ -245,26 +245,26 @@ def nan_to_num(
     limit = float(np.finfo(input.dtype).max)
     x = table.where(table.isnan(input), 0.0 if nan is None else nan, input)
     x = table.where(table.eq(x, math.inf), limit if posinf is None else posinf, x)
-    return table.where(table.eq(x, -math.inf), -limit if neginf is None else neginf, x)  # type: ignore[no-any-return]
+    return table.where(table.eq(x, -math.inf), -limit if neginf is None else neginf, x)
 
 
 def clone_of(x: Tensor) -> Tensor:
     """x in new memory, with x's gradient."""
-    return table.cast(x, dtype=x.dtype)  # type: ignore[no-any-return]
+    return table.cast(x, dtype=x.dtype)
 
 
 @public
 def logit(input: Tensor, eps: float | None = None) -> Tensor:
     """log(input / (1 - input)), of input moved into [eps, 1 - eps]."""
     x = floating(input) if eps is None else clamp(input, eps, 1 - eps)
-    return table.log(x / (1 - x))  # type: ignore[no-any-return]
+    return table.log(x / (1 - x))
 
 
 @public
 def xlogy(input: Any, other: Any) -> Tensor:
     """input * log(other), 0 where input is 0."""
     zero = table.logical_and(table.eq(input, 0), table.logical_not(table.isnan(other)))
-    return table.where(zero, 0.0, input * table.log(table.where(zero, 1.0, other)))  # type: ignore[no-any-return]
+    return table.where(zero, 0.0, input * table.log(table.where(zero, 1.0, other)))
 
 
 @public
@@ -272,7 +272,7 @@ def sinc(input: Tensor) -> Tensor:
     """sin(pi x) / (pi x), 1 at 0."""
     zero = table.eq(input, 0)
     x = table.where(zero, 1.0, input) * math.pi
-    return table.where(zero, 1.0, table.sin(x) / x)  # type: ignore[no-any-return]
+    return table.where(zero, 1.0, table.sin(x) / x)
 
 
 @public

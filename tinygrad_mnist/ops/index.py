@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from tinygrad_mnist.autograd.tensor import Tensor, _reads, wrap
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import dim_of, public, tensor_of
+from tinygrad_mnist.ops.reduce import Found
 from tinygrad_mnist.ops.shape import clone, movedim, reshape
 
 __all__ = [
@@ -22,14 +23,7 @@ ALL = np.s_[:]
 _PLAIN = (int, slice, type(None), type(Ellipsis))
 
 
-class Sorted(NamedTuple):
-    """What `sort` and `topk` return."""
-
-    values: Tensor
-    indices: Tensor
-
-
-def getitem(x: Tensor, key: Any) -> Any:
+def getitem(x: Tensor, key: Any) -> Tensor:
     """x[key], with NumPy's keys: ints, slices, None, Ellipsis, masks, and index arrays.
 
     As in PyTorch, an int beside an index array picks first, and does not count as one.
@@ -148,12 +142,12 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     axis = dim_of(input.ndim, dim)
     if not index._data.size or max(input.ndim, index.ndim) < 2:
         return reshape(take_rows(reshape(input, (-1,)), reshape(index, (-1,))), index.shape)
-    return table.gather(trim(input, index.shape, axis), index, axis=axis)  # type: ignore[no-any-return]
+    return table.gather(trim(input, index.shape, axis), index, axis=axis)
 
 
 def take_rows(x: Tensor, index: Any) -> Tensor:
     """x[index] along the first dimension."""
-    return table.take(x, index)  # type: ignore[no-any-return]
+    return table.take(x, index)
 
 
 def trim(x: Tensor, shape: tuple[int, ...], axis: int | None) -> Tensor:
@@ -222,7 +216,7 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     """input, with alpha * source added to its slices at `index` along `dim`."""
     axis = dim_of(input.ndim, dim)
     if not input.ndim:
-        return input + source.sum() * alpha
+        return table.add(input, table.sum(source) * alpha)
     shape, source = movedim(input, axis, 0).shape, movedim(source, axis, 0)
     if source.shape != (index._data.size, *shape[1:]):
         raise RuntimeError(
@@ -250,7 +244,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     n = input.shape[axis] if input.ndim else 1
     hit = table.assign_at(np.zeros(n, np.bool_), reshape(index, (-1,)), True)
     along = (n, *(1,) * (input.ndim - axis - 1)) if input.ndim else ()
-    return table.where(reshape(hit, along), value, input)  # type: ignore[no-any-return]
+    return table.where(reshape(hit, along), value, input)
 
 
 @public
@@ -260,7 +254,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
         raise RuntimeError(f"masked_fill only supports boolean masks, but got {mask.dtype}")
     if getattr(value, "ndim", 0):
         raise RuntimeError(f"masked_fill only supports a 0-dimensional value, not {value.ndim}-D")
-    return table.where(mask, value, input)  # type: ignore[no-any-return]
+    return table.where(mask, value, input)
 
 
 @public
@@ -268,31 +262,32 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     """The elements where mask holds, in one dimension."""
     shape = np.broadcast_shapes(input.shape, mask.shape)
     x, m = (table.broadcast_to(v, shape=shape) for v in (input, mask))
-    return getitem(x, m)  # type: ignore[no-any-return]
+    return getitem(x, m)
 
 
 @public
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     """The indices of what is not zero: (n, ndim), or a tuple with one vector a dimension."""
+    if not as_tuple:
+        return argwhere(input)
     _reads("nonzero()")
-    if as_tuple:
-        return tuple(wrap(i) for i in np.nonzero(np.atleast_1d(input._data)))
-    return wrap(np.argwhere(input._data))
+    return tuple(wrap(i) for i in np.nonzero(np.atleast_1d(input._data)))
 
 
 @public
 def argwhere(input: Tensor) -> Tensor:
     """The indices of what is not zero, (n, ndim)."""
-    return nonzero(input)  # type: ignore[no-any-return]
+    _reads("nonzero()")
+    return wrap(np.argwhere(input._data))
 
 
 @public
-def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Sorted:
+def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Found:
     """The elements in order along `dim`, and where they were; always stable."""
     if not input.ndim:
-        return Sorted(clone(input), argsort(input))
+        return Found(clone(input), argsort(input))
     order = argsort(input, dim, descending)
-    return Sorted(table.gather(input, order, axis=dim_of(input.ndim, dim)), order)
+    return Found(table.gather(input, order, axis=dim_of(input.ndim, dim)), order)
 
 
 @public
@@ -300,12 +295,12 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool
     """The order that sorts input along `dim`; always stable."""
     axis = dim_of(input.ndim, dim)
     if not input.ndim:
-        return table.argmax(input)  # type: ignore[no-any-return]
-    return table.argsort(input, axis=axis, descending=bool(descending))  # type: ignore[no-any-return]
+        return table.argmax(input)
+    return table.argsort(input, axis=axis, descending=bool(descending))
 
 
 @public
-def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Sorted:
+def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Found:
     """The k largest (or smallest) along `dim`, in order, and where they were."""
     if not input.ndim:
         return sort(input)
@@ -313,7 +308,7 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     if not 0 <= k <= input.shape[axis]:
         raise RuntimeError(f"selected index k out of range: {k} of {input.shape[axis]}")
     order = table.narrow(argsort(input, axis, largest), axis, 0, k)
-    return Sorted(table.gather(input, order, axis=axis), order)
+    return Found(table.gather(input, order, axis=axis), order)
 
 
 @public
@@ -332,7 +327,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
         table.broadcast_to(v, shape=(*lead[:axis], v.shape[axis], *lead[axis + 1 :]))
         for v in (input, indices)
     )
-    return table.gather(x, i, axis=axis)  # type: ignore[no-any-return]
+    return table.gather(x, i, axis=axis)
 
 
 @public
@@ -358,5 +353,6 @@ def unique(
 ) -> Any:
     """The distinct elements in order; on request where each went, and how often each comes."""
     _reads("unique()")
-    found = np.unique(input._data, False, return_inverse, return_counts, dim)
+    find: Any = np.unique
+    found = find(input._data, False, return_inverse, return_counts, dim)
     return tuple(map(wrap, found)) if isinstance(found, tuple) else wrap(found)

@@ -6,6 +6,7 @@ the Tensor the result of the call that computed the value.
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -87,6 +88,7 @@ def fitted(tensor: Tensor, value: Any) -> Any:
 def method(function: Callable[..., Any]) -> Callable[..., Tensor]:
     """The in-place form of a function whose first argument is a Tensor."""
 
+    @functools.wraps(function)
     def in_place(self: Tensor, *args: Any, **kw: Any) -> Tensor:
         old = copy_of(self)
         value = function(old, *(old if arg is self else arg for arg in args), **kw)
@@ -101,7 +103,7 @@ def method(function: Callable[..., Any]) -> Callable[..., Tensor]:
             )
         return write(self, fitted(self, value))
 
-    in_place.__doc__ = f"In-place `{function.__name__}`."
+    in_place.__doc__ = f"In place: {function.__doc__}"
     in_place.__name__ = in_place.__qualname__ = f"{function.__name__}_"
     return in_place
 

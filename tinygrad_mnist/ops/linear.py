@@ -34,7 +34,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         )
     rows = table.reshape(input, shape=(_product(input.shape[:-1]), input.shape[-1]))
     out = linear(rows, weight, bias)
-    return table.reshape(out, shape=(*input.shape[:-1], weight.shape[0]))  # type: ignore[no-any-return]
+    return table.reshape(out, shape=(*input.shape[:-1], weight.shape[0]))
 
 
 def _product(shape: tuple[int, ...]) -> int:
@@ -51,7 +51,7 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Any = None) -
     left = linear(input1, weight.permute(0, 2, 1).reshape(out_features * m, n))
     right = table.reshape(input2, shape=(*lead, 1, m))
     product = table.sum(left.reshape(*lead, out_features, m) * right, axis=(len(lead) + 1,))
-    return product if bias is None else product + bias  # type: ignore[no-any-return]
+    return product if bias is None else product + bias
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
@@ -67,7 +67,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         raise RuntimeError(f"one_hot is only applicable to index tensors, not {tensor.dtype}")
     if num_classes == -1:
         num_classes = int(tensor.max()) + 1
-    return table.one_hot(tensor, count=num_classes)  # type: ignore[no-any-return]
+    return table.one_hot(tensor, count=num_classes)
 
 
 def embedding(
@@ -104,4 +104,4 @@ def embedding(
     if padding_idx is not None:
         real = table.ne(input, padding_idx % weight.shape[0])
         rows = table.where(shape.reshape(real, to), rows, rows.detach())
-    return rows  # type: ignore[no-any-return]
+    return rows

@@ -20,7 +20,7 @@ def reduced(loss: Tensor, reduction: str) -> Tensor:
     if reduction == "mean":
         return reduce.mean(loss)
     if reduction == "sum":
-        return table.sum(loss)  # type: ignore[no-any-return]
+        return table.sum(loss)
     if reduction == "none":
         return loss
     raise ValueError(f"{reduction!r} is not a valid value for reduction: 'none', 'mean' or 'sum'")
@@ -125,7 +125,7 @@ def kl_div(
     else:
         each = _xlogx(target) - target * input
     if reduction == "batchmean":
-        return table.sum(each) / (input.shape[0] if input.ndim else 1)  # type: ignore[no-any-return]
+        return table.sum(each) / (input.shape[0] if input.ndim else 1)
     return reduced(each, legacy(reduction, size_average, reduce))
 
 
@@ -222,7 +222,7 @@ def _by_class(
         share = share * table.take(weight, classes)
         each = each * share
     if reduction == "mean":
-        return table.sum(each) / table.sum(share)  # type: ignore[no-any-return]
+        return table.sum(each) / table.sum(share)
     return reduced(table.reshape(each, shape=shape), reduction)
 
 
@@ -307,7 +307,7 @@ def _soft_cross_entropy(
         goal = goal * (1 - smoothing) + smoothing / rows.shape[1]
     each = _weighted(-goal * table.log_softmax(rows, axis=1), weight)
     if reduction == "mean":
-        return table.sum(each) / max(1, math.prod(shape))  # type: ignore[no-any-return]
+        return table.sum(each) / max(1, math.prod(shape))
     return reduced(table.reshape(table.sum(each, axis=(1,)), shape=shape), reduction)
 
 
@@ -324,10 +324,10 @@ def poisson_nll_loss(
     else:
         each = input - target * table.log(input + eps)
     if not full:
-        return each  # type: ignore[no-any-return]
+        return each
     some = table.where(target > 1, target, 1.0)
     stirling = some * table.log(some) - some + table.log(some * (2 * math.pi)) * 0.5
-    return each + table.where(target > 1, stirling, 0.0)  # type: ignore[no-any-return]
+    return each + table.where(target > 1, stirling, 0.0)
 
 
 @loss
@@ -347,13 +347,13 @@ def gaussian_nll_loss(
 def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0) -> Tensor:
     """x where t = 1, max(0, margin - x) where t = -1."""
     far = table.where(target != 1, table.relu(margin - input), 0.0)
-    return table.where(target != -1, input, 0.0) + far  # type: ignore[no-any-return]
+    return table.where(target != -1, input, 0.0) + far
 
 
 @loss
 def soft_margin_loss(input: Tensor, target: Tensor) -> Tensor:
     """log(1 + exp(-t x))."""
-    return table.softplus(-target * input)  # type: ignore[no-any-return]
+    return table.softplus(-target * input)
 
 
 @loss
@@ -361,7 +361,7 @@ def margin_ranking_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0
 ) -> Tensor:
     """max(0, margin - t (x1 - x2))."""
-    return table.relu(margin - target * (input1 - input2))  # type: ignore[no-any-return]
+    return table.relu(margin - target * (input1 - input2))
 
 
 @loss
@@ -373,7 +373,7 @@ def cosine_embedding_loss(
     squares = [table.sum(x * x, axis=axis) + 1e-12 for x in (input1, input2)]
     cos = table.sum(input1 * input2, axis=axis) / table.sqrt(squares[0] * squares[1])
     far = table.where(target == -1, table.relu(cos - margin), 0.0)
-    return table.where(target == 1, 1.0 - cos, 0.0) + far  # type: ignore[no-any-return]
+    return table.where(target == 1, 1.0 - cos, 0.0) + far
 
 
 @loss
@@ -391,7 +391,7 @@ def triplet_margin_loss(
     far = pairwise_distance(anchor, negative, p, eps)
     if swap:
         far = table.minimum(far, pairwise_distance(positive, negative, p, eps))
-    return table.relu(near - far + margin)  # type: ignore[no-any-return]
+    return table.relu(near - far + margin)
 
 
 def pairwise_distance(

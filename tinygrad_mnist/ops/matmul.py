@@ -32,7 +32,7 @@ def matmul(input: Any, other: Any) -> Tensor:
     tensor([1., 2.])
     """
     try:
-        return table.matmul(input, other)  # type: ignore[no-any-return]
+        return table.matmul(input, other)
     except ShapeError:
         if not input.ndim or not other.ndim or min(input.ndim, other.ndim) > 1:
             raise
@@ -44,7 +44,7 @@ def matmul(input: Any, other: Any) -> Tensor:
     y = table.matmul(a, b)
     rows = () if input.ndim == 1 else y.shape[-2:-1]
     columns = () if other.ndim == 1 else y.shape[-1:]
-    return table.reshape(y, shape=(*y.shape[:-2], *rows, *columns))  # type: ignore[no-any-return]
+    return table.reshape(y, shape=(*y.shape[:-2], *rows, *columns))
 
 
 def exactly(name: str, *ranks: tuple[Any, int]) -> None:
@@ -58,7 +58,7 @@ def exactly(name: str, *ranks: tuple[Any, int]) -> None:
 def mm(input: Tensor, mat2: Tensor) -> Tensor:
     """The product of two matrices."""
     exactly("mm", (input, 2), (mat2, 2))
-    return table.matmul(input, mat2)  # type: ignore[no-any-return]
+    return table.matmul(input, mat2)
 
 
 @public
@@ -67,7 +67,7 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     exactly("bmm", (input, 3), (mat2, 3))
     if input.shape[0] != mat2.shape[0]:
         raise ShapeError(f"bmm: stacks of {input.shape[0]} and of {mat2.shape[0]} matrices")
-    return table.matmul(input, mat2)  # type: ignore[no-any-return]
+    return table.matmul(input, mat2)
 
 
 @public
@@ -94,7 +94,7 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
         return input * other
     a = table.reshape(input, shape=(-1, input.shape[-1]))
     b = table.reshape(other, shape=(-1, other.shape[-1]))
-    return table.reshape(table.matmul(a, b.mT), shape=input.shape[:-1] + other.shape[:-1])  # type: ignore[no-any-return]
+    return table.reshape(table.matmul(a, b.mT), shape=input.shape[:-1] + other.shape[:-1])
 
 
 @public
@@ -120,7 +120,7 @@ def scaled_sum(x: Tensor, y: Tensor, beta: Any, alpha: Any) -> Tensor:
     """beta * x + alpha * y."""
     y = y if alpha == 1 else y * alpha
     if beta == 0:
-        return y + table.broadcast_to(table.where(True, 0.0, x), shape=y.shape)  # type: ignore[no-any-return]
+        return y + table.broadcast_to(table.where(True, 0.0, x), shape=y.shape)
     return (x if beta == 1 else x * beta) + y
 
 
@@ -188,7 +188,7 @@ def product(x: Tensor, y: Tensor, batch: int, rows: int, inner: int) -> Tensor:
     left = table.reshape(x, shape=(*lead, math.prod(kept), size))
     right = table.reshape(y, shape=(*y.shape[:batch], size, math.prod(rest)))
     z = table.matmul(left, right)
-    return table.reshape(z, shape=(*z.shape[:batch], *kept, *rest))  # type: ignore[no-any-return]
+    return table.reshape(z, shape=(*z.shape[:batch], *kept, *rest))
 
 
 @public
@@ -208,7 +208,7 @@ def einsum(equation: str, *operands: Any) -> Tensor:
         x, have = contracted(x, have, y, letters, later)
     x, have = summed(x, have, result)
     axes = [have.index(c) for c in result]
-    return table.permute(x, axes=tuple(axes))  # type: ignore[no-any-return]
+    return table.permute(x, axes=tuple(axes))
 
 
 def subscripts(equation: str, ranks: list[int]) -> tuple[list[str], str]:
@@ -265,7 +265,7 @@ def contracted(x: Tensor, a: str, y: Tensor, b: str, later: str) -> tuple[Tensor
 
 def aligned(x: Tensor, have: str, want: list[str]) -> Tensor:
     """x with its dimensions in the order of `want`."""
-    return table.permute(x, axes=tuple(have.index(c) for c in want))  # type: ignore[no-any-return]
+    return table.permute(x, axes=tuple(have.index(c) for c in want))
 
 
 @public
@@ -275,7 +275,7 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     a, b = ((1,) * (ndim - x.ndim) + x.shape for x in (input, other))
     x = table.reshape(input, shape=tuple(n for k in a for n in (k, 1)))
     y = table.reshape(other, shape=tuple(n for k in b for n in (1, k)))
-    return table.reshape(x * y, shape=tuple(n * m for n, m in zip(a, b, strict=True)))  # type: ignore[no-any-return]
+    return table.reshape(x * y, shape=tuple(n * m for n, m in zip(a, b, strict=True)))
 
 
 @public

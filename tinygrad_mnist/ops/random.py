@@ -121,7 +121,7 @@ def randint(
 def randperm(n: int, *, generator: Any = None, dtype: Any = None) -> Tensor:
     """0, 1, ..., n - 1 in random order."""
     order = heard(table.permutation, n=n, rng=rng_of(generator))
-    return order if dtype in (None, order.dtype) else table.cast(order, dtype=dtype)  # type: ignore[no-any-return]
+    return order if dtype in (None, order.dtype) else table.cast(order, dtype=dtype)
 
 
 @creation
@@ -150,14 +150,15 @@ def normal(
     """Normal with the given means and standard deviations."""
     shape = size if size is not None else np.broadcast_shapes(np.shape(mean), np.shape(std))
     dtype = dtype or (result_type(mean, std) if size is None else None)
-    return randn(shape, generator=generator, dtype=dtype) * std + mean
+    drawn: Tensor = randn(shape, generator=generator, dtype=dtype) * std + mean
+    return drawn
 
 
 @creation
 def bernoulli(input: Tensor, p: float | None = None, *, generator: Any = None) -> Tensor:
     """1 with the probabilities in input (or p), else 0; no gradient."""
     draw = rand(input.shape, dtype=input.dtype, generator=generator)
-    return table.cast(table.lt(draw, input if p is None else p), dtype=input.dtype)  # type: ignore[no-any-return]
+    return table.cast(table.lt(draw, input if p is None else p), dtype=input.dtype)
 
 
 @creation

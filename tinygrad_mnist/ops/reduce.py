@@ -19,8 +19,8 @@ __all__ = [
 METHODS = __all__
 
 
-class Extremes(NamedTuple):
-    """What `max(dim)` and its like return: the values and where they were found."""
+class Found(NamedTuple):
+    """What `max(dim)`, `sort` and their like return: the values and where they were found."""
 
     values: Tensor
     indices: Tensor
@@ -47,7 +47,7 @@ def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = N
     tensor([3., 3.])
     """
     x = as_dtype(input, dtype)
-    return table.sum(x, axis=axes_of(x.ndim, dim), keepdims=keepdim)  # type: ignore[no-any-return]
+    return table.sum(x, axis=axes_of(x.ndim, dim), keepdims=keepdim)
 
 
 @public
@@ -59,7 +59,7 @@ def mean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = 
     axes = axes_of(x.ndim, dim)
     n = count(x.shape, axes)
     total = table.sum(x, axis=axes, keepdims=keepdim)
-    return total * math.nan if n == 0 else total / n  # type: ignore[no-any-return]
+    return total * math.nan if n == 0 else total / n
 
 
 @public
@@ -82,8 +82,8 @@ def var(
     total = table.sum(table.square(x), axis=axes, keepdims=keepdim)
     if n <= correction:
         warnings.warn("var(): degrees of freedom is <= 0", UserWarning, stacklevel=3)
-        return total * math.nan  # type: ignore[no-any-return]
-    return total / (n - correction)  # type: ignore[no-any-return]
+        return total * math.nan
+    return total / (n - correction)
 
 
 @public
@@ -99,7 +99,7 @@ def std(
     return root(var(input, dim, unbiased, keepdim, correction=correction))
 
 
-def root(x: Any) -> Any:
+def root(x: Tensor) -> Tensor:
     """sqrt(x) whose gradient at zero is zero: for lengths and deviations."""
     zero = table.eq(x, 0)
     return table.where(zero, 0.0, table.sqrt(table.where(zero, 1.0, x)))
@@ -108,13 +108,13 @@ def root(x: Any) -> Any:
 @public
 def amax(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """The largest over `dim` (all dimensions); ties share the gradient."""
-    return table.amax(input, axis=axes_of(input.ndim, dim), keepdims=keepdim)  # type: ignore[no-any-return]
+    return table.amax(input, axis=axes_of(input.ndim, dim), keepdims=keepdim)
 
 
 @public
 def amin(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """The smallest over `dim` (all dimensions); ties share the gradient."""
-    return table.amin(input, axis=axes_of(input.ndim, dim), keepdims=keepdim)  # type: ignore[no-any-return]
+    return table.amin(input, axis=axes_of(input.ndim, dim), keepdims=keepdim)
 
 
 @public
@@ -135,10 +135,10 @@ def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
     return arg(table.argmin, input, dim, keepdim)
 
 
-def arg(it: Callable[..., Any], x: Tensor, dim: int | None, keepdim: bool) -> Tensor:
+def arg(it: Callable[..., Tensor], x: Tensor, dim: int | None, keepdim: bool) -> Tensor:
     """argmax or argmin."""
     axis = None if dim is None or not x.ndim else dim_of(x.ndim, dim)
-    return it(x, axis=axis, keepdims=keepdim)  # type: ignore[no-any-return]
+    return it(x, axis=axis, keepdims=keepdim)
 
 
 @public
@@ -168,27 +168,27 @@ def extreme(
         return whole(x, axis=None)
     if not x.ndim:
         dim_of(0, dim)
-        return Extremes(table.amax(x), table.argmax(x))
+        return Found(table.amax(x), table.argmax(x))
     axis = dim_of(x.ndim, dim)
     index = where(x, axis=axis, keepdims=True)
     values = table.gather(x, index, axis=axis)
     if keepdim:
-        return Extremes(values, index)
+        return Found(values, index)
     shape = table.dropped(x.shape, (axis,))
-    return Extremes(table.reshape(values, shape=shape), table.reshape(index, shape=shape))
+    return Found(table.reshape(values, shape=shape), table.reshape(index, shape=shape))
 
 
 @public
 def any(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """Whether some element over `dim` is not zero."""
-    return table.any(input, axis=axes_of(input.ndim, dim), keepdims=keepdim)  # type: ignore[no-any-return]
+    return table.any(input, axis=axes_of(input.ndim, dim), keepdims=keepdim)
 
 
 @public
 def all(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """Whether every element over `dim` is not zero."""
     zero = table.eq(input, 0)
-    return table.logical_not(table.any(zero, axis=axes_of(input.ndim, dim), keepdims=keepdim))  # type: ignore[no-any-return]
+    return table.logical_not(table.any(zero, axis=axes_of(input.ndim, dim), keepdims=keepdim))
 
 
 @public
@@ -215,7 +215,7 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype:
         n = half + n % 2
     if not keepdim:
         shape = () if dim is None else shape[:axis] + shape[axis + 1 :]
-    return table.reshape(x, shape=shape)  # type: ignore[no-any-return]
+    return table.reshape(x, shape=shape)
 
 
 @public
@@ -223,8 +223,8 @@ def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     """Running sums along `dim`."""
     x = as_dtype(input, dtype)
     if not x.ndim:
-        return table.sum(x)  # type: ignore[no-any-return]
-    return table.cumsum(x, axis=dim_of(x.ndim, dim))  # type: ignore[no-any-return]
+        return table.sum(x)
+    return table.cumsum(x, axis=dim_of(x.ndim, dim))
 
 
 @public
@@ -250,7 +250,7 @@ def scan(combine: Callable[..., Any], x: Tensor, dim: int) -> Tensor:
 def logsumexp(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """log(sum(exp(input))) over `dim`, stable for huge elements."""
     x = floating(input)
-    return table.logsumexp(x, axis=axes_of(x.ndim, dim), keepdims=keepdim)  # type: ignore[no-any-return]
+    return table.logsumexp(x, axis=axes_of(x.ndim, dim), keepdims=keepdim)
 
 
 @public
@@ -265,12 +265,12 @@ def log_softmax(input: Tensor, dim: int = -1, dtype: Any = None) -> Tensor:
     return along(table.log_softmax, input, dim, dtype)
 
 
-def along(it: Callable[..., Any], x: Tensor, dim: int, dtype: Any) -> Tensor:
+def along(it: Callable[..., Tensor], x: Tensor, dim: int, dtype: Any) -> Tensor:
     """softmax or log_softmax; of a number it is that of a vector of one."""
     x, axis = floating(as_dtype(x, dtype)), dim_of(x.ndim, dim)
     if x.ndim:
-        return it(x, axis=axis)  # type: ignore[no-any-return]
-    return table.reshape(it(table.reshape(x, shape=(1,)), axis=0), shape=())  # type: ignore[no-any-return]
+        return it(x, axis=axis)
+    return table.reshape(it(table.reshape(x, shape=(1,)), axis=0), shape=())
 
 
 @public
@@ -281,20 +281,20 @@ def norm(
     x = as_dtype(input, dtype)
     axes = axes_of(x.ndim, dim)
     if p in ("fro", 2, None):
-        return root(table.sum(table.square(x), axis=axes, keepdims=keepdim))  # type: ignore[no-any-return]
+        return root(table.sum(table.square(x), axis=axes, keepdims=keepdim))
     if p == "nuc":
         return nuclear(x, axes or (0, 1), keepdim)
     size = table.abs(x)
     if p == math.inf:
-        return table.amax(size, axis=axes, keepdims=keepdim)  # type: ignore[no-any-return]
+        return table.amax(size, axis=axes, keepdims=keepdim)
     if p == -math.inf:
-        return table.amin(size, axis=axes, keepdims=keepdim)  # type: ignore[no-any-return]
+        return table.amin(size, axis=axes, keepdims=keepdim)
     if p == 0:
-        return table.sum(table.sign(size), axis=axes, keepdims=keepdim)  # type: ignore[no-any-return]
+        return table.sum(table.sign(size), axis=axes, keepdims=keepdim)
     if p == 1:
-        return table.sum(size, axis=axes, keepdims=keepdim)  # type: ignore[no-any-return]
+        return table.sum(size, axis=axes, keepdims=keepdim)
     total = table.sum(power(size, p), axis=axes, keepdims=keepdim)
-    return power(total, 1 / p)  # type: ignore[no-any-return]
+    return power(total, 1 / p)
 
 
 def nuclear(x: Tensor, axes: tuple[int, ...], keepdim: bool) -> Tensor:
@@ -310,10 +310,10 @@ def nuclear(x: Tensor, axes: tuple[int, ...], keepdim: bool) -> Tensor:
     for _ in range(50):  # a singular value of 1e-6 of the norm has come to 1 by then
         q = q * 1.5 - table.matmul(table.matmul(q, q.mT), q) * 0.5
     y = table.sum(a * q, axis=(a.ndim - 2, a.ndim - 1))
-    return table.reshape(y, shape=table.kept(x.shape, axes)) if keepdim else y  # type: ignore[no-any-return]
+    return table.reshape(y, shape=table.kept(x.shape, axes)) if keepdim else y
 
 
-def power(x: Any, p: float) -> Any:
+def power(x: Tensor, p: float) -> Tensor:
     """x ** p for x >= 0, whose gradient at zero is zero."""
     zero = table.eq(x, 0)
     return table.where(zero, 0.0 if p > 0 else math.inf, table.pow(table.where(zero, 1.0, x), p))

@@ -31,7 +31,7 @@ ALL = np.s_[:]
 @public
 def reshape(input: Tensor, *shape: Any) -> Tensor:
     """The same elements in another shape; one length may be -1. A view where possible."""
-    return table.reshape(input, shape=size_of(shape))  # type: ignore[no-any-return]
+    return table.reshape(input, shape=size_of(shape))
 
 
 @public
@@ -46,7 +46,7 @@ def view(input: Tensor, *shape: Any) -> Tensor:
                 f"view of shape {list(size)} is not compatible with the layout of this Tensor of "
                 f"shape {list(input.shape)}; use .reshape(...) instead"
             ) from None
-    return table.reshape(input, shape=size)  # type: ignore[no-any-return]
+    return table.reshape(input, shape=size)
 
 
 @public
@@ -110,7 +110,7 @@ def permute(input: Tensor, *dims: Any) -> Tensor:
     axes = dims_of(input.ndim, size_of(dims))
     if len(axes) != input.ndim:
         raise RuntimeError(f"permute: {len(axes)} dims given for a Tensor of {input.ndim}")
-    return table.permute(input, axes=axes)  # type: ignore[no-any-return]
+    return table.permute(input, axes=axes)
 
 
 @public
@@ -120,7 +120,7 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     i, j = dim_of(input.ndim, dim0), dim_of(input.ndim, dim1)
     if axes:
         axes[i], axes[j] = axes[j], axes[i]
-    return table.permute(input, axes=tuple(axes))  # type: ignore[no-any-return]
+    return table.permute(input, axes=tuple(axes))
 
 
 swapaxes = swapdims = transpose
@@ -131,7 +131,7 @@ def t(input: Tensor) -> Tensor:
     """The transpose of a matrix; a vector as it is."""
     if input.ndim > 2:
         raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D")
-    return table.permute(input, axes=tuple(range(input.ndim))[::-1])  # type: ignore[no-any-return]
+    return table.permute(input, axes=tuple(range(input.ndim))[::-1])
 
 
 @public
@@ -146,7 +146,7 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     axes = [i for i in range(input.ndim) if i not in sources]
     for place, axis in sorted(zip(places, sources, strict=True)):
         axes.insert(place, axis)
-    return table.permute(input, axes=tuple(axes))  # type: ignore[no-any-return]
+    return table.permute(input, axes=tuple(axes))
 
 
 moveaxis = movedim
@@ -158,7 +158,7 @@ def broadcast_to(input: Tensor, size: Any) -> Tensor:
     size = size_of((size,))
     extra = len(size) - input.ndim
     full = (n if n != -1 else input.shape[i - extra] for i, n in enumerate(size))
-    return table.broadcast_to(input, shape=tuple(full))  # type: ignore[no-any-return]
+    return table.broadcast_to(input, shape=tuple(full))
 
 
 @public
@@ -183,7 +183,7 @@ def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
 @public
 def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
     """A copy in new memory, through which gradients flow."""
-    return table.cast(input, dtype=input.dtype)  # type: ignore[no-any-return]
+    return table.cast(input, dtype=input.dtype)
 
 
 @public
@@ -208,7 +208,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     xs = [x if x.dtype == dtype else table.cast(x, dtype=dtype) for x in xs]
     axis = dim_of(xs[0].ndim, dim)
     starts = tuple(accumulate([0, *(x.shape[axis] for x in xs if x.ndim > axis)]))[:-1]
-    return table.cat(*xs, axis=axis, starts=starts)  # type: ignore[no-any-return]
+    return table.cat(*xs, axis=axis, starts=starts)
 
 
 concat = concatenate = cat
@@ -267,7 +267,7 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     start = start + n if start < 0 else start
     if not 0 <= start <= start + length <= n:
         raise RuntimeError(f"narrow: start {start} + length {length} exceeds {n} of dim {axis}")
-    return table.narrow(input, axis, start, length)  # type: ignore[no-any-return]
+    return table.narrow(input, axis, start, length)
 
 
 @public
@@ -276,7 +276,7 @@ def select(input: Tensor, dim: int, index: Any) -> Tensor:
     axis, i = dim_of(input.ndim, dim), index.__index__()
     if not -input.shape[axis] <= i < input.shape[axis]:
         raise IndexError(f"select(): index {i} out of range for {input.shape} at dimension {axis}")
-    return table.slice(input, key=(ALL,) * axis + (i,))  # type: ignore[no-any-return]
+    return table.slice(input, key=(ALL,) * axis + (i,))
 
 
 @public
@@ -414,8 +414,8 @@ def constant_pad_nd(input: Tensor, pad: Sequence[int], value: float = 0) -> Tens
     key = tuple(slice(max(b, 0), n - max(a, 0)) for n, (b, a) in zip(shape, pairs, strict=True))
     x = table.slice(input, key=inside)
     if not value:
-        return table.unslice(x, key=key, shape=shape)  # type: ignore[no-any-return]
-    return table.assign(np.full(shape, value, input.dtype), x, key=key)  # type: ignore[no-any-return]
+        return table.unslice(x, key=key, shape=shape)
+    return table.assign(np.full(shape, value, input.dtype), x, key=key)
 
 
 @public
@@ -424,10 +424,10 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
     if dim_of(input.ndim, dim1) == dim_of(input.ndim, dim2):
         raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
     x = movedim(input, (dim1, dim2), (-2, -1))
-    start, step, length = diagonal_of(*x.shape[-2:], offset)
+    start, step, length = diagonal_of(x.shape[-2], x.shape[-1], offset)
     flat = reshape(x, (*x.shape[:-2], x.shape[-2] * x.shape[-1]))
     stop = start + (length - 1) * step + 1 if length else start
-    return table.slice(flat, key=(..., slice(start, stop, step)))  # type: ignore[no-any-return]
+    return table.slice(flat, key=(..., slice(start, stop, step)))
 
 
 take_diagonal = diagonal
@@ -472,7 +472,7 @@ def trace(input: Tensor) -> Tensor:
     """The sum of a matrix's diagonal."""
     if input.ndim != 2:
         raise RuntimeError("trace: expected a matrix")
-    return table.sum(diagonal(input))  # type: ignore[no-any-return]
+    return table.sum(diagonal(input))
 
 
 @public
@@ -491,8 +491,8 @@ def triangle(x: Tensor, diagonal: int, lower: bool) -> Tensor:
     """What is on and below `diagonal`, or what is above it."""
     if x.ndim < 2:
         raise RuntimeError("tril and triu: input tensor must have at least 2 dimensions")
-    below = np.tri(*x.shape[-2:], diagonal, dtype=np.bool_)
-    return table.where(below if lower else ~below, x, 0)  # type: ignore[no-any-return]
+    below = np.tri(x.shape[-2], x.shape[-1], diagonal, dtype=np.bool_)
+    return table.where(below if lower else ~below, x, 0)
 
 
 @public

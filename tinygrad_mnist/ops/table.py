@@ -16,6 +16,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd.engine import ENGINE_OPS
 from tinygrad_mnist.autograd.op import name_rows, op
+from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.kernels import activation as A
 from tinygrad_mnist.kernels import conv as C
 from tinygrad_mnist.kernels import elementwise as E
@@ -27,7 +28,7 @@ from tinygrad_mnist.kernels import random as N
 from tinygrad_mnist.kernels import reduce as R
 from tinygrad_mnist.kernels import shape as S
 
-OpCall = Callable[..., Any]
+OpCall = Callable[..., Tensor]
 kept, dropped = R.kept, R.dropped
 LN2, LN10, SQRT_PI = math.log(2), math.log(10), math.sqrt(math.pi)
 
@@ -57,7 +58,7 @@ atan2 = op(
 exp = op(np.exp, x=lambda g, y: g * y)
 exp2 = op(np.exp2, x=lambda g, y: g * y * LN2)
 expm1 = op(np.expm1, x=lambda g, y: g * (y + 1))
-log = op(np.log, x=lambda g, x: g / x)
+log: OpCall = op(np.log, x=lambda g, x: g / x)
 log2 = op(np.log2, x=lambda g, x: g / (x * LN2))
 log10 = op(np.log10, x=lambda g, x: g / (x * LN10))
 log1p = op(np.log1p, x=lambda g, x: g / (x + 1))
@@ -90,15 +91,15 @@ erfc = op(E.erfc, x=lambda g, x: g * exp(-x * x) * (-2 / SQRT_PI))
 
 # Steps: zero or one almost everywhere
 abs = op(np.absolute, x=lambda g, x: g * sign(x))
-sign = op(np.sign, x=lambda g: g * 0.0)
-floor = op(np.floor, x=lambda g: g * 0.0)
+sign: OpCall = op(np.sign, x=lambda g: g * 0.0)
+floor: OpCall = op(np.floor, x=lambda g: g * 0.0)
 ceil = op(np.ceil, x=lambda g: g * 0.0)
 round = op(np.rint, x=lambda g: g * 0.0)
-trunc = op(np.trunc, x=lambda g: g * 0.0)
+trunc: OpCall = op(np.trunc, x=lambda g: g * 0.0)
 floor_divide = op(np.floor_divide, a=lambda g: g * 0.0, b=lambda g: g * 0.0)
 clip = op(E.clip, x=lambda g, x, low, high: g * within(x, low=low, high=high))
-within = op(E.within)
-beats = op(E.beats)
+within: OpCall = op(E.within)
+beats: OpCall = op(E.beats)
 
 # Choosing and casting
 where: OpCall = op(E.where, c=None, a=lambda g, c: where(c, g, 0.0), b=lambda g, c: where(c, 0.0, g))
@@ -108,7 +109,7 @@ cast = op(E.cast, x=lambda g: g)  # the engine casts a gradient to its input's d
 sum = op(R.sum, x=lambda g, shape, axis: broadcast_to(regrow(g, shape, axis), shape=shape))
 amax = op(R.amax, x=lambda g, x, y, shape, axis: regrow(g, shape, axis) * ties(x, y, axis=axis))
 amin = op(R.amin, x=lambda g, x, y, shape, axis: regrow(g, shape, axis) * ties(x, y, axis=axis))
-ties = op(R.ties)
+ties: OpCall = op(R.ties)
 cumsum: OpCall = op(R.cumsum, x=lambda g, axis: flip(cumsum(flip(g, axis), axis=axis), axis))
 logsumexp: OpCall = op(
     R.logsumexp,
@@ -191,8 +192,8 @@ xent = op(
     z=lambda g, p, at: minus_hot(p, at) * reshape(g, shape=(-1, 1)),
     residual={"p": lambda z: softmax(z, axis=1), "at": lambda t: hot_index(t)},
 )
-minus_hot = op(R.minus_hot, p=lambda g: g)
-hot_index = op(R.hot_index)
+minus_hot: OpCall = op(R.minus_hot, p=lambda g: g)
+hot_index: OpCall = op(R.hot_index)
 bce_of_p = op(
     O.bce_of_p,
     p=lambda g, p, t: g * (p - t) / clip(p * (1 - p), low=1e-12, high=1.0),
@@ -231,12 +232,12 @@ def softmax_over(x: Any, axis: Any) -> Any:
     return exp(x - logsumexp(x, axis=axis, keepdims=True))
 
 
-def flip(x: Any, axis: int) -> Any:
+def flip(x: Any, axis: int) -> Tensor:
     """The elements in reverse order along `axis`."""
     return slice(x, key=(np.s_[:],) * axis + (np.s_[::-1],))
 
 
-def narrow(x: Any, axis: int, start: int, length: int) -> Any:
+def narrow(x: Any, axis: int, start: int, length: int) -> Tensor:
     """x[start : start + length] along `axis`."""
     return slice(x, key=(np.s_[:],) * axis + (np.s_[start : start + length],))
 
