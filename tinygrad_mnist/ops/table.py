@@ -85,7 +85,8 @@ gate: OpCall = op(E.gate, d=lambda g, at: gate(g, at))
 sigmoid = op(E.sigmoid, x=lambda g, y: g * y * (1 - y))
 softplus = op(E.softplus, x=lambda g, x: g * sigmoid(x))
 hardtanh = op(A.clip, x=lambda g, x, low, high: g * inside(x, low=low, high=high))
-slopes, inside = op(A.slopes), op(A.inside)  # slopes: the derivative of leaky_relu
+slopes = op(A.slopes)  # the derivative of leaky_relu
+inside: OpCall = op(A.inside)
 erf = op(E.erf, x=lambda g, x: g * exp(-x * x) * (2 / SQRT_PI))
 erfc = op(E.erfc, x=lambda g, x: g * exp(-x * x) * (-2 / SQRT_PI))
 
