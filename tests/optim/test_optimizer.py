@@ -252,6 +252,7 @@ def broken(change):
 @pytest.mark.parametrize(
     "change, message",
     [
+        (lambda s: s.pop("state"), r"not the state of an optimizer: its keys are"),
         (lambda s: s["param_groups"].append(s["param_groups"][0]), "different number of parameter"),
         (lambda s: s["param_groups"][0]["params"].append(1), "doesn't match the size"),
         (lambda s: s["param_groups"][0].pop("betas"), "no 'betas', which Adam needs"),

@@ -1,5 +1,6 @@
 """What one step computes: the textbook's numbers, and the same bits joined or resumed."""
 
+import copy
 import tracemalloc
 
 import numpy as np
@@ -99,6 +100,23 @@ def test_joined_parameters_get_the_same_bits(cls, options, dtype):
         assert ours[number].keys() == theirs[number].keys()
         for key, value in ours[number].items():
             assert np.array_equal(value.numpy(), theirs[number][key].numpy())
+
+
+@every
+def test_a_copy_of_joined_parameters_goes_on_alone(cls, options):
+    params = parameters(np.float32)
+    optimizer = cls(params, **options)
+    flat = np.zeros(sum(p.numel() for p in params), np.float32)
+    for p, view in zip(params, cut(flat), strict=True):
+        view[...] = p._data
+        p._data = view
+    Joint(optimizer, optimizer.param_groups[0], params, flat, cut).update(np.ones_like(flat))
+    copied, other = copy.deepcopy((params, optimizer))
+    for one in (optimizer, other):
+        step(one, gradients(np.float32, 1))
+    assert same(params, copied)
+    step(other, gradients(np.float32, 2))
+    assert not same(params, copied)
 
 
 def test_parameters_that_were_skipped_differently_cannot_be_joined():

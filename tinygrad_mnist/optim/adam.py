@@ -40,7 +40,7 @@ class Adam(Optimizer):
     >>> (w * w).sum().backward()
     >>> optimizer.step()
     >>> w
-    tensor([ 0.5, -2.5], requires_grad=True)
+    tensor([ 0.5000, -2.5000], requires_grad=True)
     """
 
     elementwise = True
@@ -76,7 +76,7 @@ class Adam(Optimizer):
         """Ten passes over memory in float32 without options."""
         lr, eps, t = number(group["lr"]), number(group["eps"]), tick(state)
         beta1, beta2 = map(number, group["betas"])
-        g = decay(group, p, g, state, lr)
+        g = descent(group, p, g, state)
         scale1, scale2 = _rescale(group, p, state)
         m, v, out = state["exp_avg"], state["exp_avg_sq"], scratch(state, "_s", p)
 
@@ -172,14 +172,6 @@ def _rescale(group: Group, p: Array, state: State) -> tuple[float, float]:
     return scales
 
 
-def decay(group: Group, p: Array, g: Array, state: State, lr: float) -> Array:
-    """Weight decay in the gradient or, decoupled, in the parameter itself; returns the gradient."""
-    if not group["decoupled_weight_decay"]:
-        return descent(group, p, g, state)
-    np.multiply(p, 1 - lr * number(group["weight_decay"]), out=p)
-    return descent({**group, "weight_decay": 0.0}, p, g, state)
-
-
 class Adamax(Optimizer):
     """p = p - lr m̂ / u with u = max(β₂u, |g| + eps): Adam in the infinity norm.
 
@@ -192,7 +184,7 @@ class Adamax(Optimizer):
     >>> (w * w).sum().backward()
     >>> optimizer.step()
     >>> w
-    tensor([ 0.5, -2.5], requires_grad=True)
+    tensor([ 0.5000, -2.5000], requires_grad=True)
     """
 
     elementwise = True
@@ -288,7 +280,7 @@ class NAdam(Optimizer):
         state["mu_product"] *= mu
         product = float(state["mu_product"])
 
-        g = decay(group, p, g, state, lr)
+        g = descent(group, p, g, state)
         m, v, out, root = *means(state, g, beta1, beta2, p), scratch(state, "_root", p)
         np.multiply(v, 1 / (1 - beta2**t), out=root)
         np.sqrt(root, out=root)
@@ -342,7 +334,7 @@ class RAdam(Optimizer):
     def update(self, group: Group, p: Array, g: Array, state: State) -> None:
         t, lr = tick(state), number(group["lr"])
         beta1, beta2 = map(number, group["betas"])
-        g = decay(group, p, g, state, lr)
+        g = descent(group, p, g, state)
         m, v, out = means(state, g, beta1, beta2, p)
         size, rest = lr / (1 - beta1**t), 1 - beta2**t
         longest = 2 / (1 - beta2) - 1

@@ -242,6 +242,8 @@ class Optimizer:
 
         Raises ValueError, before anything is changed, if the groups or the shapes do not fit.
         """
+        if not {"state", "param_groups"} <= state_dict.keys():
+            raise ValueError(f"not the state of an optimizer: its keys are {[*state_dict]}")
         saved_groups, saved_state = state_dict["param_groups"], state_dict["state"]
         counts = [len(group["params"]) for group in self.param_groups]
         saved_counts = [len(group["params"]) for group in saved_groups]
@@ -302,6 +304,10 @@ class Optimizer:
             for key, value in saved.items()
             if value is not None
         }
+
+    def __getstate__(self) -> dict[str, Any]:
+        self.split()  # a copy's parameters lie in no common buffer
+        return self.__dict__
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]

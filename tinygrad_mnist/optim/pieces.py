@@ -41,8 +41,14 @@ def scratch(state: State, key: str, like: Array) -> Array:
 
 
 def descent(group: Group, p: Array, g: Array, state: State) -> Array:
-    """The gradient to descend: g + weight_decay p, and -g in place of g to maximize."""
+    """The gradient to descend: g + weight_decay p, and -g in place of g to maximize.
+
+    With `decoupled_weight_decay`, p itself shrinks by lr weight_decay p instead.
+    """
     decay, maximize = number(group.get("weight_decay", 0.0)), group["maximize"]
+    if decay and group.get("decoupled_weight_decay", False):
+        np.multiply(p, 1 - number(group["lr"]) * decay, out=p)
+        decay = 0.0
     if not decay and not maximize:
         return g
     out = scratch(state, "_g", p)
