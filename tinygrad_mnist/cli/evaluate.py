@@ -58,11 +58,11 @@ def run(args: argparse.Namespace) -> int:
 def verdict(evaluation: Evaluation, recipe: Recipe, data: Mnist) -> str:
     """The result, with what it was measured on; for a neuron, beside what needs no neuron."""
     from tinygrad_mnist.cli.show import percent
-    from tinygrad_mnist.train import test_set
+    from tinygrad_mnist.train import measured_on
 
     line = (
         f"test    {percent(evaluation.accuracy)} right, error rate "
-        f"{percent(evaluation.error_rate)}, on {test_set(data)}"
+        f"{percent(evaluation.error_rate)}, on {measured_on(data)}"
     )
     if recipe.digit is None:
         return line

@@ -55,7 +55,7 @@ def _centred(picture: Any, path: str) -> NDArray[np.uint8]:
     weights = digit / digit.sum()
     centre = [(np.arange(n) * weights.sum(1 - axis)).sum() for axis, n in enumerate(digit.shape)]
     corner = [
-        int(np.clip(round((SIDE - 1) / 2 - c), 0, SIDE - n))
+        int(np.clip(round(SIDE / 2 - c), 0, SIDE - n))
         for c, n in zip(centre, digit.shape, strict=True)
     ]
     image = np.zeros((SIDE, SIDE), np.uint8)

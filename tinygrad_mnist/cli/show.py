@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from tinygrad_mnist.train import Trainer
+if TYPE_CHECKING:
+    from tinygrad_mnist.train import Trainer
 
 
 def on_terminal() -> bool:

@@ -55,13 +55,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train; then test, and write everything."""
+    from tinygrad_mnist.train import Diverged
+
     trainer, out, given = _resumed(args) if args.resume else _new(args)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:
-        raise UsageError(f"--out {out}: a file; name a folder") from None
+    out.mkdir(parents=True, exist_ok=True)
     print(f"recipe  {_describe(trainer.recipe)}", flush=True)
-    if not _train(trainer, out / CHECKPOINT, given):
+    try:
+        finished = _train(trainer, out / CHECKPOINT, given)
+    except Diverged:  # and would again
+        (out / CHECKPOINT).unlink()
+        raise
+    if not finished:
         where = f"epoch {trainer.epoch + 1}, step {trainer.batch} of {trainer.steps_an_epoch}"
         print(f"stopped in {where}; all of it is in {out / CHECKPOINT}")
         print(f"continue with: tinygrad-mnist train --resume {shlex.quote(str(out))}")
@@ -79,6 +83,8 @@ def _new(args: argparse.Namespace) -> tuple[Trainer, Path, str | None]:
     if args.digit is not _UNSET and recipe_of(args.recipe).digit is None:
         raise UsageError(f"--digit is for recipes with one output; {recipe.name} tells all ten")
     out = Path(args.out) if args.out else _free_folder(Path("runs") / recipe.name)
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"--out {out}: a file; name a folder")
     if (out / CHECKPOINT).exists():
         raise UsageError(
             f"{out} holds an interrupted run; continue it with --resume {out}, "

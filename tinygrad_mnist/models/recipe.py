@@ -15,6 +15,8 @@ from tinygrad_mnist.models.mlp import ACTIVATIONS, DIGITS, PIXELS, mlp
 
 OPTIMIZERS = ("SGD", "Adam")
 SCHEDULES = ("constant", "cosine")
+LARGEST = 100_000
+SIZES = f"sizes of 1 to {LARGEST:,}"
 
 
 class RecipeError(ValueError):
@@ -62,8 +64,8 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Say what is wrong with the first field that is."""
-        _require(all(c >= 1 for c in self.channels), "channels", "sizes above 0", self.channels)
-        _require(all(h >= 1 for h in self.hidden), "hidden", "sizes above 0", self.hidden)
+        _require(_are_sizes(self.channels), "channels", SIZES, self.channels)
+        _require(_are_sizes(self.hidden), "hidden", SIZES, self.hidden)
         _require(len(self.channels) <= 3, "channels", "at most 3 sizes", self.channels)
         _require_one_of("activation", self.activation, tuple(ACTIVATIONS))
         _require_one_of("optimizer", self.optimizer, OPTIMIZERS)
@@ -73,7 +75,7 @@ class Recipe:
         _require(0 < self.lr < float("inf"), "lr", "above 0", self.lr)
         _require(0 <= self.momentum < 1, "momentum", "at least 0 and below 1", self.momentum)
         no_batches = self.batch_size is not None and self.batch_size < 1
-        _require(not no_batches, "batch_size", "at least 1, or None", self.batch_size)
+        _require(not no_batches, "batch_size", "at least 1", self.batch_size)
         _require(self.epochs >= 1, "epochs", "at least 1", self.epochs)
         _require(0 < self.validation < 1, "validation", "between 0 and 1", self.validation)
         _require(self.seed >= 0, "seed", "at least 0", self.seed)
@@ -129,6 +131,10 @@ class Recipe:
 def _require(good: bool, field: str, rule: str, value: object) -> None:
     if not good:
         raise RecipeError(f"{field} must be {rule}, not {value}")
+
+
+def _are_sizes(values: tuple[int, ...]) -> bool:
+    return all(1 <= value <= LARGEST for value in values)
 
 
 def _require_one_of(field: str, value: str, known: tuple[str, ...]) -> None:

@@ -7,7 +7,7 @@ recipe, its seed and the data alone: nothing here may draw random numbers or rea
 from tinygrad_mnist.train.checkpoint import Saved, load_model, resume, save_model
 from tinygrad_mnist.train.loop import Diverged, Trainer, fit, predict
 from tinygrad_mnist.train.metrics import Evaluation, confusion_matrix, evaluate
-from tinygrad_mnist.train.report import environment, run_record, test_set
+from tinygrad_mnist.train.report import environment, measured_on, run_record
 
 __all__ = [
     "Diverged",
@@ -19,9 +19,9 @@ __all__ = [
     "evaluate",
     "fit",
     "load_model",
+    "measured_on",
     "predict",
     "resume",
     "run_record",
     "save_model",
-    "test_set",
 ]

@@ -17,11 +17,11 @@ from tinygrad_mnist.train.metrics import Evaluation
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_CORETYPE")
 
 
-def test_set(data: Mnist) -> str:
+def measured_on(data: Mnist) -> str:
     """What a result was measured on, so that no other can be taken for MNIST's own test set.
 
     >>> from tinygrad_mnist.data import load_embedded
-    >>> test_set(load_embedded())
+    >>> measured_on(load_embedded())
     "the 1,000 test images of mnist-5k-embedded (not MNIST's 10,000)"
     """
     caveat = "" if data.name == "mnist" else " (not MNIST's 10,000)"
@@ -65,4 +65,4 @@ def run_record(trainer: Trainer, evaluation: Evaluation) -> dict[str, Any]:
 
 def test_results(evaluation: Evaluation, data: Mnist) -> dict[str, Any]:
     """An evaluation's numbers with the name of the data they were measured on."""
-    return {"data": data.name, "measured_on": test_set(data), **evaluation.to_dict()}
+    return {"data": data.name, "measured_on": measured_on(data), **evaluation.to_dict()}

@@ -1,0 +1,74 @@
+"""The command line as a user runs it: a process of its own, in a folder of its own."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class Ran:
+    code: int
+    out: str
+    err: str
+
+
+@dataclass
+class Shell:
+    """Runs commands in one folder, without network, cache or other settings of this machine."""
+
+    folder: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("TINYGRAD_MNIST")}
+        return kept | {
+            "PYTHONPATH": str(ROOT),
+            "PYTHONWARNINGS": "error",
+            "XDG_CACHE_HOME": str(self.folder / "cache"),
+            "COLUMNS": "100",
+        }
+
+    def command(self, *args: str) -> list[str]:
+        return [sys.executable, "-m", "tinygrad_mnist", *args]
+
+    def __call__(self, *args: str) -> Ran:
+        return self.run(self.command(*args))
+
+    def run(self, command: list[str]) -> Ran:
+        ran = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        return Ran(ran.returncode, ran.stdout, ran.stderr)
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    return Shell(tmp_path)
+
+
+@dataclass
+class Trained:
+    folder: Path
+    ran: Ran
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """mlp-10, trained by the command for two epochs."""
+    shell = Shell(tmp_path_factory.mktemp("trained"))
+    ran = shell(
+        *("train", "mlp-10", "--data", "embedded", "--epochs", "2"),
+        *("--seed", "7", "--batch-size", "50", "--hidden", "12", "--lr", "0.2", "--out", "run"),
+    )
+    return Trained(shell.folder / "run", ran)

@@ -1,0 +1,243 @@
+"""`train`: what it prints and writes, that flags override the recipe, and how it is stopped."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.cli.conftest import Shell, Trained
+from tinygrad_mnist.cli import main
+from tinygrad_mnist.serialize import load
+
+EMBEDDED = ("--data", "embedded")
+
+
+@pytest.fixture
+def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if matplotlib were not installed: it takes seconds."""
+    monkeypatch.setattr("tinygrad_mnist.train.plots.can_plot", lambda: False)
+
+
+needs_no_plots = pytest.mark.usefixtures("no_plots")
+
+
+def test_it_prints_a_line_an_epoch_and_what_the_result_was_measured_on(trained: Trained) -> None:
+    lines = trained.ran.out.splitlines()
+    assert trained.ran.code == 0 and trained.ran.err == ""
+    assert lines[0].startswith("data    mnist-5k-embedded: 4,000 train / 1,000 test images")
+    assert lines[1].startswith("recipe  mlp-10: 784-12-10, SGD, learning rate 0.2, batch 50")
+    assert lines[2].startswith("epoch 1/2  loss ") and "images/s" in lines[2]
+    assert lines[3].startswith("epoch 2/2  loss ")
+    assert "1,000 test images of mnist-5k-embedded (not MNIST's 10,000)" in lines[4]
+    assert lines[-1] == "next    tinygrad-mnist evaluate run/model.pkl --data embedded"
+
+
+def test_it_writes_the_model_the_record_and_the_plots(trained: Trained) -> None:
+    names = sorted(path.name for path in trained.folder.iterdir())
+    plots = ["confusion.png", "curves.png", "digits.png", "mistakes.png"]
+    assert names == sorted([*plots, "model.pkl", "run.json"])
+
+
+def test_flags_override_the_recipe(trained: Trained) -> None:
+    record = json.loads((trained.folder / "run.json").read_text())
+    recipe = record["recipe"]
+    assert (recipe["seed"], recipe["batch_size"], recipe["lr"]) == (7, 50, 0.2)
+    assert recipe["hidden"] == [12]
+    assert len(record["epochs"]) == 2
+    assert record["data"]["name"] == record["test"]["data"] == "mnist-5k-embedded"
+    assert f"{record['test']['accuracy']:.2%}".replace("%", " %") in trained.ran.out
+
+
+def test_the_same_seed_writes_the_same_bytes(trained: Trained, shell: Shell) -> None:
+    """The whole file: weights, recipe and results."""
+    shell(
+        *("train", "mlp-10", *EMBEDDED, "--epochs", "2"),
+        *("--seed", "7", "--batch-size", "50", "--hidden", "12", "--lr", "0.2", "--out", "again"),
+    )
+    again = (shell.folder / "again" / "model.pkl").read_bytes()
+    assert again == (trained.folder / "model.pkl").read_bytes()
+
+
+@needs_no_plots
+def test_a_neurons_accuracy_stands_beside_what_needs_no_neuron(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    args = ["train", "neuron", *EMBEDDED, "--digit", "3", "--epochs", "1"]
+    assert main([*args, "--out", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "recall on 3: " in out
+    assert "always saying no would be 90.00 % right" in out
+
+
+@needs_no_plots
+def test_a_full_batch_is_one_step_an_epoch(tmp_path: Path) -> None:
+    args = ["train", "mlp-10", *EMBEDDED, "--batch-size", "full", "--epochs", "1"]
+    assert main([*args, "--out", str(tmp_path)]) == 0
+    assert load(tmp_path / "model.pkl")["recipe"]["batch_size"] is None
+
+
+@needs_no_plots
+def test_without_out_no_run_overwrites_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for seed in "01":
+        assert main(["train", "neuron", *EMBEDDED, "--epochs", "1", "--seed", seed]) == 0
+    assert load("runs/neuron/model.pkl")["recipe"]["seed"] == 0
+    assert load("runs/neuron-2/model.pkl")["recipe"]["seed"] == 1
+
+
+ENDLESS = ("train", "deep", *EMBEDDED, "--epochs", "100000", "--out", "run")
+
+
+def start(shell: Shell, *args: str) -> "subprocess.Popen[str]":
+    """The command, once it has finished an epoch."""
+    process = subprocess.Popen(
+        shell.command(*args),
+        cwd=shell.folder,
+        env=shell.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    while not process.stdout.readline().startswith("epoch"):
+        assert process.poll() is None, process.communicate()
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_run_leaves_a_checkpoint_and_says_where(
+    shell: Shell, number: signal.Signals
+) -> None:
+    process = start(shell, *ENDLESS)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "")
+    assert "all of it is in run/checkpoint.pkl" in out
+    assert out.splitlines()[-1] == "continue with: tinygrad-mnist train --resume run"
+
+    evaluated = shell("evaluate", "run/checkpoint.pkl", *EMBEDDED)
+    assert evaluated.code == 0 and "% right" in evaluated.out
+
+
+def test_a_killed_run_leaves_a_checkpoint(shell: Shell) -> None:
+    process = start(shell, *ENDLESS)
+    process.kill()
+    process.communicate()
+    assert load(shell.folder / "run" / "checkpoint.pkl")["training"] is not None
+
+
+@needs_no_plots
+def test_an_interrupted_run_resumes_to_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ctrl-C after the 40th step, and again after the 70th, of 87."""
+    from tinygrad_mnist.train import Trainer
+
+    args = ["train", "deep", *EMBEDDED, "--epochs", "3", "--out"]
+    assert main([*args, str(tmp_path / "whole")]) == 0
+
+    step, count = Trainer._train_on, 0
+
+    def interrupted(trainer: Trainer, rows: object) -> None:
+        nonlocal count
+        count += 1
+        if count in (40, 70):
+            os.kill(os.getpid(), signal.SIGINT)
+        step(trainer, rows)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Trainer, "_train_on", interrupted)
+    out = tmp_path / "in-three"
+    assert main([*args, str(out)]) == 130
+    assert "epoch 2, step 11 of 29" in capsys.readouterr().out
+    assert main(["train", "--resume", str(out)]) == 130
+    assert main(["train", "--resume", str(out / "checkpoint.pkl")]) == 0
+    assert count == 87
+    whole = (tmp_path / "whole" / "model.pkl").read_bytes()
+    assert (out / "model.pkl").read_bytes() == whole
+    assert not (out / "checkpoint.pkl").exists()
+
+
+def test_a_second_ctrl_c_does_not_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tinygrad_mnist.train import Trainer
+
+    def hang(trainer: Trainer, rows: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(60)
+
+    monkeypatch.setattr(Trainer, "_train_on", hang)
+    assert main(["train", "deep", *EMBEDDED, "--out", str(tmp_path)]) == 130
+    assert capsys.readouterr().err == "tinygrad-mnist: stopped\n"
+    assert (tmp_path / "checkpoint.pkl").exists()
+
+
+def test_an_interrupted_run_is_not_overwritten(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "checkpoint.pkl").write_bytes(b"precious")
+    assert main(["train", "neuron", *EMBEDDED, "--out", str(tmp_path)]) == 2
+    assert "--resume" in capsys.readouterr().err
+    assert (tmp_path / "checkpoint.pkl").read_bytes() == b"precious"
+
+
+def test_a_run_that_diverges_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    args = ["train", "mlp-128", *EMBEDDED, "--lr", "1e9", "--out", str(tmp_path)]
+    assert main(args) == 1
+    assert "try a learning rate below 1e+09" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_the_extra_it_trains_and_says_what_is_missing(shell: Shell) -> None:
+    script = (
+        "import sys; sys.modules.update(rich=None, matplotlib=None, PIL=None);"
+        "from tinygrad_mnist.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    python = [sys.executable, "-c", script]
+    ran = shell.run([*python, "train", "neuron", *EMBEDDED, "--epochs", "1", "--out", "run"])
+    assert ran.code == 0
+    assert "pip install 'tinygrad-mnist[cli]'" in ran.out
+    assert "wrote   model.pkl, run.json into run" in ran.out
+    assert shell.run([*python, "evaluate", "run", *EMBEDDED]).code == 0
+    predicted = shell.run([*python, "predict", "run", "digit.png"])
+    assert predicted.code == 2 and "tinygrad-mnist[cli]" in predicted.err
+
+
+def test_a_bar_is_drawn_on_a_terminal(shell: Shell) -> None:
+    pytest.importorskip("rich")
+    pty = pytest.importorskip("pty")
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        shell.command("train", "mlp-10", *EMBEDDED, "--epochs", "2", "--out", "run"),
+        cwd=shell.folder,
+        env=shell.environment | {"TERM": "xterm"},
+        stdout=theirs,
+        stderr=theirs,
+    ) as process:
+        os.close(theirs)
+        seen = b""
+        with open(ours, "rb", buffering=0) as screen:
+            try:
+                while piece := screen.read(4096):
+                    seen += piece
+            except OSError:  # Linux's way to say that the other side has closed
+                pass
+    text = seen.decode()
+    assert process.returncode == 0
+    assert "━" in text and "images/s" in text
+    assert "epoch 2/2  loss " in text and "validation loss" in text
+
+
+def test_training_moves_the_weights(trained: Trained) -> None:
+    """Not merely the file of an untrained model."""
+    weights = load(trained.folder / "model.pkl")["model"]
+    assert np.abs(weights["0.weight"]).max() > 1 / 28
