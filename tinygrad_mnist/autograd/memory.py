@@ -59,7 +59,7 @@ def graph_memory(most: int = 10) -> GraphMemory:
     variables = _locals()
     everything = gc.get_objects()
     nodes = [o for o in everything if type(o) is Node]
-    tensors = [o for o in everything if isinstance(o, Tensor) and type(o._node) is Node]
+    tensors = [o for o in everything if issubclass(type(o), Tensor) and type(o._node) is Node]
     del everything
     inner = {parent for node in nodes for parent in node.parents}
     heads = [node for node in nodes if node not in inner]
