@@ -56,7 +56,7 @@ def clip_grad_norm_(
     >>> w = tg.tensor([3.0, 4.0], requires_grad=True)
     >>> (w * w / 2).sum().backward()
     >>> tg.nn.utils.clip_grad_norm_([w], 1.0), w.grad
-    (tensor(5.), tensor([0.6, 0.8]))
+    (tensor(5.), tensor([0.6000, 0.8000]))
     """
     grads = _gradients(parameters)
     total = get_total_norm(grads, norm_type, error_if_nonfinite)
