@@ -174,3 +174,13 @@ def test_predict_switches_dropout_off_and_on_again(few: Mnist) -> None:
     first, second = predict(model, few.test_images), predict(model, few.test_images)
     assert np.array_equal(first, second)
     assert model.training
+
+
+@pytest.mark.parametrize("name", ["neuron", "mlp-128", "deep"])
+def test_the_compiled_loop_ends_in_the_eager_loops_bits(name, few):
+    def weights(eager):
+        trainer = fit(small(name, epochs=2), few, eager)
+        state = trainer.model.state_dict()
+        return trainer.history[-1]["loss"], {k: v.numpy().tobytes() for k, v in state.items()}
+
+    assert weights(eager=True) == weights(eager=False)

@@ -46,6 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         overrides.add_argument(flag, dest=field, default=_UNSET, metavar=metavar, **how)
     add_data(parser)
     parser.add_argument(
+        "--eager", action="store_true", help="do not compile the step: slower, the same bits"
+    )
+    parser.add_argument(
         "--out", metavar="DIR", help="where to write (default: a new folder, runs/RECIPE)"
     )
     parser.add_argument(
@@ -90,7 +93,7 @@ def _new(args: argparse.Namespace) -> tuple[Trainer, Path, str | None]:
             f"{out} holds an interrupted run; continue it with --resume {out}, "
             f"or delete {out / CHECKPOINT}"
         )
-    return Trainer(recipe, load_data(args.data)), out, args.data
+    return Trainer(recipe, load_data(args.data), args.eager), out, args.data
 
 
 def _resumed(args: argparse.Namespace) -> tuple[Trainer, Path, str | None]:
@@ -106,7 +109,7 @@ def _resumed(args: argparse.Namespace) -> tuple[Trainer, Path, str | None]:
         raise UsageError(f"{path}: its training is complete; there is nothing to resume")
     given = args.data if args.data is not None else saved.data.get("given")
     out = Path(args.out) if args.out else path.parent
-    return resume(saved, load_data(given)), out, given
+    return resume(saved, load_data(given), args.eager), out, given
 
 
 def _overrides(args: argparse.Namespace) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def load_model(path: Path) -> Saved:
         raise FormatError(f"{path}: {' '.join(str(error).split())}") from None
 
 
-def resume(saved: Saved, data: Mnist) -> Trainer:
+def resume(saved: Saved, data: Mnist, eager: bool = False) -> Trainer:
     """The trainer of a checkpoint, where it stopped; its next step gives the bits it would have.
 
     Raises FormatError when `saved` is no checkpoint, or for other data than it was trained on.
@@ -88,7 +88,7 @@ def resume(saved: Saved, data: Mnist) -> Trainer:
             "the run was trained on {name} ({train:,} + {test:,} images)".format(**trained_on)
             + ", the data is {name} ({train:,} + {test:,} images)".format(**sizes(data))
         )
-    trainer = Trainer(saved.recipe, data)
+    trainer = Trainer(saved.recipe, data, eager)
     trainer.model.load_state_dict(saved.model.state_dict())
     trainer.load_state_dict(saved.training)
     return trainer

@@ -18,6 +18,7 @@ from tinygrad_mnist import nn, optim
 from tinygrad_mnist.autograd import Tensor, no_grad
 from tinygrad_mnist.data import Mnist, batches, normalize
 from tinygrad_mnist.data.transforms import MNIST_MEAN, MNIST_STD
+from tinygrad_mnist.jit import jit
 from tinygrad_mnist.models import Recipe, RecipeError, build
 from tinygrad_mnist.nn import functional as F
 from tinygrad_mnist.ops.create import from_numpy
@@ -81,8 +82,11 @@ class Trainer:
     2 True
     """
 
-    def __init__(self, recipe: Recipe, data: Mnist) -> None:
-        """Build the model, and keep some of the training images for validation."""
+    def __init__(self, recipe: Recipe, data: Mnist, eager: bool = False) -> None:
+        """Build the model, and keep some of the training images for validation.
+
+        Its step is compiled, unless `eager`; the bits are the same.
+        """
         manual_seed(recipe.seed)
         self.recipe, self.data = recipe, data
         self.model = build(recipe)
@@ -93,16 +97,21 @@ class Trainer:
         images, labels = data.train_images, data.train_labels
         self.training = examples(recipe, images[kept], labels[kept])
         self.validation = examples(recipe, images[held], labels[held])
+        self._inputs = from_numpy(self.training.inputs)
+        self._targets = from_numpy(self.training.targets)
+        self.step = self._step if eager else jit(self._step)
         self.history: list[dict[str, Any]] = []  # the numbers of each epoch that is over
         self.epoch = 0  # epochs that are over
         self.batch = 0  # steps of the present epoch that are over
         self.sums = _no_sums()  # of the present epoch
 
-    def step(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """One step of gradient descent on a batch: returns its loss and the model's outputs."""
+    def _step(self, rows: Tensor | None) -> tuple[Tensor, Tensor]:
+        """One step of gradient descent on some rows, or all: its loss and the model's outputs."""
+        x = self._inputs if rows is None else self._inputs[rows]
+        targets = self._targets if rows is None else self._targets[rows]
         self.optimizer.zero_grad()
         outputs = self.model(x)
-        loss = self.loss(outputs, y)
+        loss = self.loss(outputs, targets)
         loss.backward()
         self.optimizer.step()
         return loss, outputs.detach()
@@ -137,13 +146,9 @@ class Trainer:
 
     def _train_on(self, rows: NDArray[np.intp] | None) -> None:
         start = time.perf_counter()
-        inputs, labels, targets = self.training
-        if rows is not None:
-            inputs, labels, targets = (
-                np.take(array, rows, axis=0) for array in (inputs, labels, targets)
-            )
+        labels = self.training.labels if rows is None else self.training.labels[rows]
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            loss, outputs = self.step(from_numpy(inputs), from_numpy(targets))
+            loss, outputs = self.step(None if rows is None else from_numpy(rows))
         value = loss.item()
         if not math.isfinite(value):
             raise Diverged(
@@ -214,7 +219,7 @@ class Trainer:
         set_rng_state(state["random"])
 
 
-def fit(recipe: Recipe, data: Mnist) -> Trainer:
+def fit(recipe: Recipe, data: Mnist, eager: bool = False) -> Trainer:
     """Train a recipe to its end and return the trainer: its `.model` and its `.history`.
 
     >>> from tinygrad_mnist.data import load_embedded
@@ -223,7 +228,7 @@ def fit(recipe: Recipe, data: Mnist) -> Trainer:
     >>> len(trainer.history)
     5
     """
-    trainer = Trainer(recipe, data)
+    trainer = Trainer(recipe, data, eager)
     for _ in trainer.steps():
         pass
     return trainer
