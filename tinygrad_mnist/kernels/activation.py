@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -28,5 +29,10 @@ def inside(x: Array, *, low: float, high: float) -> Array:
 
 def dropout_mask(*, shape: tuple[int, ...], p: float, dtype: Any, rng: Any) -> Array:
     """0 with probability p, else 1 / (1 - p); drawn afresh at each call."""
-    keep = rng.random(shape, np.float32) >= p
+    count = math.prod(shape)
+    if (float(p) * 256).is_integer():  # one byte an element decides exactly, at a fifth of the time
+        words = rng.integers(0, 2**64, size=-(-count // 8), dtype=np.uint64)
+        keep = words.view(np.uint8)[:count].reshape(shape) >= int(p * 256)
+    else:
+        keep = rng.random(shape, np.float32) >= p
     return np.multiply(keep, 1 / (1 - p) if p < 1 else 0.0, dtype=dtype)

@@ -34,59 +34,74 @@ class Geometry(NamedTuple):
         return (h + 2 * ph - dh * (kh - 1) - 1) // sh + 1, (w + 2 * pw - dw * (kw - 1) - 1) // sw + 1
 
 
-def conv(x: Array, w: Array, b: Array | None = None, *, geom: Geometry) -> Array:
+def conv(
+    x: Array, w: Array, b: Array | None = None, *, geom: Geometry, out: Array | None = None
+) -> Array:
     """y[n, o, i, j] = sum over c, p, q of x[n, c, i + p, j + q] w[o, c, p, q] + b[o]."""
     if geom.groups > 1:
         parts = zip(_split(x, geom, 1), _split(w, geom, 0), strict=True)
-        y = np.concatenate([conv(*part, geom=geom._replace(groups=1)) for part in parts], axis=1)
-        return y if b is None else y + b.reshape(-1, 1, 1)
+        y = [conv(*part, geom=geom._replace(groups=1)) for part in parts]
+        return np.add(np.concatenate(y, axis=1), 0 if b is None else b.reshape(-1, 1, 1), out=out)
     windows = _windows(x, w.shape[2:], geom)
-    n, oh, ow, o = *windows.shape[:3], len(w)
-    weight = w.transpose(2, 3, 1, 0).reshape(-1, o)
-    y = np.empty((n * oh * ow, o), np.result_type(x, w))
-    for rows, columns in _columns(windows):
-        np.dot(columns, weight, out=y[rows])
+    n, oh, ow = windows.shape[:3]
+    y, rows = _rows_of(out, (n, oh, ow, len(w)), np.result_type(x, w))
+    weight = w.transpose(2, 3, 1, 0).reshape(-1, len(w))
+    for part, columns in _columns(windows):
+        np.dot(columns, weight, out=rows[part])
     if b is not None:
-        y += b
-    return y.reshape(n, oh, ow, o).transpose(0, 3, 1, 2)
+        rows += b
+    return y
 
 
-def conv_weight(x: Array, d: Array, *, size: Pair, geom: Geometry) -> Array:
+def conv_weight(
+    x: Array, d: Array, *, size: Pair, geom: Geometry, out: Array | None = None
+) -> Array:
     """The adjoint in w: from d, of y's shape, to w's shape; `size` is the kernel's."""
     if geom.groups > 1:
         parts = zip(_split(x, geom, 1), _split(d, geom, 1), strict=True)
         inner = geom._replace(groups=1)
-        return np.concatenate([conv_weight(*part, size=size, geom=inner) for part in parts])
+        return np.concatenate([conv_weight(*p, size=size, geom=inner) for p in parts], out=out)
     windows = _windows(x, size, geom)[:, : d.shape[2], : d.shape[3]]
-    d = _channels_last(d).reshape(-1, d.shape[1])
+    rows = _channels_last(d).reshape(-1, d.shape[1])
     total = np.zeros((size[0] * size[1] * x.shape[1], d.shape[1]), d.dtype)
-    for rows, columns in _columns(windows):
-        total += np.dot(columns.T, d[rows])
-    return np.ascontiguousarray(total.reshape(*size, x.shape[1], -1).transpose(3, 2, 0, 1))
+    for part, columns in _columns(windows):
+        total += np.dot(columns.T, rows[part])
+    w = total.reshape(*size, x.shape[1], d.shape[1]).transpose(3, 2, 0, 1)
+    if out is None:
+        return np.ascontiguousarray(w)
+    np.copyto(out, w)
+    return out
 
 
-def conv_input(d: Array, w: Array, *, size: Pair, geom: Geometry) -> Array:
-    """The adjoint in x: from d, of y's shape, to x's shape; `size` is its (height, width)."""
+def conv_input(
+    d: Array, w: Array, *, size: Pair, geom: Geometry, out: Array | None = None
+) -> Array:
+    """The adjoint in x: from d, of y's shape, to x's shape; `size` is its (height, width).
+
+    One product for each position in the kernel, added where that position was read.
+    """
     if geom.groups > 1:
         parts = zip(_split(d, geom, 1), _split(w, geom, 0), strict=True)
         inner = geom._replace(groups=1)
-        return np.concatenate([conv_input(*part, size=size, geom=inner) for part in parts], axis=1)
+        x = [conv_input(*part, size=size, geom=inner) for part in parts]
+        return np.concatenate(x, axis=1, out=out)
     (sh, sw), (ph, pw), (dh, dw), _ = geom
     n, o, oh, ow = d.shape
-    c, (kh, kw) = w.shape[1], w.shape[2:]
-    d = _channels_last(d).reshape(-1, o)
+    rows = _channels_last(d).reshape(-1, o)
     weight = np.ascontiguousarray(w.transpose(2, 3, 0, 1))
-    x = np.zeros((n, size[0] + 2 * ph, size[1] + 2 * pw, c), np.result_type(d, w))
-    step = _images(oh * ow * (o + c) * x.itemsize)
+    x = np.zeros((n, size[0] + 2 * ph, size[1] + 2 * pw, w.shape[1]), np.result_type(d, w))
+    step = _images(oh * ow * (o + w.shape[1]) * x.itemsize)
     for start in range(0, n, step):
-        rows = d[start * oh * ow : (start + step) * oh * ow]
-        image = x[start : start + step]
-        share = np.empty((len(rows), c), x.dtype)
-        for p in range(kh):
-            for q in range(kw):
-                place = image[:, p * dh :, q * dw :][:, : oh * sh : sh, : ow * sw : sw]
-                place += np.dot(rows, weight[p, q], out=share).reshape(-1, oh, ow, c)
-    return x[:, ph : ph + size[0], pw : pw + size[1]].transpose(0, 3, 1, 2)
+        part, image = rows[start * oh * ow : (start + step) * oh * ow], x[start : start + step]
+        share = np.empty((len(image), oh, ow, w.shape[1]), x.dtype)
+        for p, q in np.ndindex(*w.shape[2:]):
+            np.dot(part, weight[p, q], out=share.reshape(len(part), -1))
+            image[:, p * dh :, q * dw :][:, : oh * sh : sh, : ow * sw : sw] += share
+    x = x[:, ph : ph + size[0], pw : pw + size[1]].transpose(0, 3, 1, 2)
+    if out is None:
+        return x
+    np.copyto(out, x)
+    return out
 
 
 def _split(x: Array, geom: Geometry, axis: int) -> list[Array]:
@@ -95,6 +110,14 @@ def _split(x: Array, geom: Geometry, axis: int) -> list[Array]:
 
 def _channels_last(x: Array) -> Array:
     return np.ascontiguousarray(x.transpose(0, 2, 3, 1))
+
+
+def _rows_of(out: Array | None, shape: tuple[int, ...], dtype: Any) -> tuple[Array, Array]:
+    """(images, the same memory as a matrix of pixels by channels); `out` if its memory allows."""
+    if out is None:
+        pixels = np.empty(shape, dtype)
+        return pixels.transpose(0, 3, 1, 2), pixels.reshape(-1, shape[-1])
+    return out, out.transpose(0, 2, 3, 1).reshape(-1, shape[-1], copy=False)
 
 
 def _images(size: int) -> int:

@@ -11,6 +11,8 @@ Array = Any  # an ndarray; NumPy's own types say too little to help here
 
 def matmul(a: Array, b: Array) -> Array:
     """a @ b for matrices (or stacks of them); `dot` has less overhead for two plain matrices."""
+    if a.dtype is not b.dtype:
+        one_dtype(a, b)
     if a.ndim == 2 and b.ndim == 2:
         return np.dot(a, b)
     if a.ndim < 2 or b.ndim < 2:
@@ -20,7 +22,18 @@ def matmul(a: Array, b: Array) -> Array:
 
 def linear(x: Array, w: Array, b: Array | None = None) -> Array:
     """x @ w.T + b for x (n, in), w (out, in), b (out,)."""
+    if x.dtype is not w.dtype:
+        one_dtype(x, w)
     y = np.dot(x, w.T)
     if b is not None:
         y += b
     return y
+
+
+def one_dtype(a: Array, b: Array) -> None:
+    """Refuse to mix dtypes: casting a whole matrix at each product is never what is wanted."""
+    if a.dtype != b.dtype:
+        raise ValueError(
+            f"expected both arguments to have the same dtype, but got {a.dtype} and {b.dtype}; "
+            "cast one of them, e.g. with .float()"
+        )

@@ -53,7 +53,7 @@ def parse(x: Tensor, key: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[int, A
         if isinstance(part, (bool, np.bool_)):
             part = wrap(np.asarray(part))
         if not isinstance(part, (*_PLAIN, Tensor)):
-            raise TypeError(
+            raise IndexError(
                 f"an index is an int, a slice, None, ..., a mask or an integer array, "
                 f"not {type(part).__name__}"
             )
@@ -317,6 +317,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     if dim is None:
         return take_rows(reshape(input, (-1,)), reshape(indices, (-1,)))
     axis = dim_of(input.ndim, dim)
+    indices = table.where(table.lt(indices, 0), indices + input.shape[axis], indices)
     lead = tuple(
         n if i != axis else 1
         for i, n in enumerate(np.broadcast_shapes(

@@ -15,7 +15,8 @@ import numpy as np
 
 from tinygrad_mnist.autograd import writes
 from tinygrad_mnist.autograd.modes import MODES, current
-from tinygrad_mnist.autograd.tensor import Leaf, Tensor, wrap
+from tinygrad_mnist.autograd.op import ShapeError
+from tinygrad_mnist.autograd.tensor import Leaf, Tensor, unwrap, wrap
 from tinygrad_mnist.ops import compare, elementwise, index, random, shape, table
 from tinygrad_mnist.ops.arguments import tensor_of
 
@@ -36,17 +37,23 @@ def write(tensor: Tensor, value: Any, key: Any = None) -> Tensor:
     others hold: their gradients would be wrong.
     """
     tape = current().tape if MODES else None
-    if tape is not None and key is not None:
-        value, key = table.assign(copy_of(tensor), value, key=key), None
-    array = tensor._data if key is None else tensor._data[(*key, ...)]
-    node = value._node if isinstance(value, Tensor) else None
-    elements = getattr(value, "_data", value)
-    if (node is not None or tensor._node is not None) and current().grad:
+    elements, node = unwrap(value), getattr(value, "_node", None)
+    recorded = (node is not None or tensor._node is not None) and current().grad
+    if recorded:
         check_allowed(tensor)
-        if key is not None:
-            value = table.assign(copy_of(tensor), value, key=key)
-        tensor._node = value._node if isinstance(value, Tensor) else None
-    np.copyto(array, elements, "unsafe")
+    if key is not None and (recorded or tape is not None):
+        value = table.assign(copy_of(tensor), value, key=key)
+    array = tensor._data
+    if key is not None:  # with an Ellipsis in it, a key gives a view and never a number
+        array = array[key if ... in key else (*key, ...)]
+    try:
+        np.copyto(array, elements, "unsafe")
+    except ValueError:
+        raise ShapeError(
+            f"a value of shape {list(elements.shape)} does not fit into {list(array.shape)}"
+        ) from None
+    if recorded:
+        tensor._node = getattr(value, "_node", None)
     writes.stamp(array)
     if tape is not None:
         tape.written(tensor, value)
@@ -60,8 +67,8 @@ def check_allowed(tensor: Tensor) -> None:
             "a leaf Variable that requires grad is being used in an in-place operation. "
             "Write under no_grad(), or out of place."
         )
-    base = tensor._data.base
-    if base is not None and sys.getrefcount(base) > 2:
+    array = tensor._data
+    if array.base is not None and sys.getrefcount(array.base) > 2:  # more than it and the call
         raise RuntimeError(
             "an in-place write that requires grad into a view: the Tensor that it is a view of "
             "would not hear of it. Write to x[key] = value on that Tensor itself, or to a clone()."
