@@ -33,7 +33,7 @@ LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
 # Below themselves in the list, and still none of their business.
 FORBIDDEN = {"data": {"nn"}, "serialize": {"nn"}}
 # What a layer's modules are made of; the layer's first file must not load them.
-BUILT_ON = {"testing": {"hypothesis"}}
+BUILT_ON = {"testing": {"hypothesis", "pytest"}}
 
 
 class Import(NamedTuple):

@@ -67,9 +67,7 @@ class Problem:
 
     def outputs(self) -> list[Tensor]:
         """What the function returns, without what is no Tensor of floats."""
-        result = self.func(*self.args)
-        values = result.values() if isinstance(result, dict) else as_tuple(result)
-        found = [v for v in values if isinstance(v, Tensor) and v.dtype.kind in "fc"]
+        found = [out for out in flattened(self.func(*self.args)) if out.dtype.kind in "fc"]
         if not found:
             raise ValueError(
                 "gradcheck expects the function to return at least one Tensor of floats"
@@ -106,6 +104,15 @@ class Problem:
             home[...] = middle
             writes.stamp(home)
             leaf._data = home
+
+
+def flattened(value: Any) -> Iterator[Tensor]:
+    """The Tensors in what a function returned: alone, or in tuples, lists and dicts."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, (tuple, list, dict)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from flattened(item)
 
 
 class Backward(Problem):

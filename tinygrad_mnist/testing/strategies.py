@@ -8,18 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import hypothesis.extra.numpy as hnp
+import hypothesis.strategies as st
 import numpy as np
 
 from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.autograd.tensor import wrap
-
-try:
-    import hypothesis.extra.numpy as hnp
-    import hypothesis.strategies as st
-except ImportError as error:  # pragma: no cover
-    raise ImportError(
-        "tinygrad_mnist.testing.strategies needs hypothesis: pip install 'tinygrad-mnist[test]'"
-    ) from error
 
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]

@@ -1,0 +1,71 @@
+"""given_gradients: a property test of value, first and second order in one line."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+
+from tinygrad_mnist.testing.graphs import Program
+from tinygrad_mnist.testing.networks import is_module
+from tinygrad_mnist.testing.properties import prove
+
+Function = Callable[..., Any]
+
+
+def given_gradients(
+    *strategies: Any,
+    value: Function | None = None,
+    second_order: bool = True,
+    float32: bool = True,
+    max_examples: int | None = None,
+) -> Callable[[Function], Callable[[], None]]:
+    """Turn a function of Tensors into a property test: draw inputs, and `prove` each call.
+
+    One strategy for each argument, or one that draws all of them (`broadcastable(2)`). With
+    `programs()` or `modules()` the function gets the program or the model and returns what is to
+    be proved: itself, a compiled form of it. `value` is the same function of ndarrays, written
+    independently. What is checked is said at `prove`; the example that a failing test ends with
+    has been shrunk.
+
+    >>> from tinygrad_mnist.testing import given_gradients, tensors
+    >>> @given_gradients(tensors(low=0.5), value=lambda x: x**1.5)
+    ... def test_power(x):
+    ...     return x * x.sqrt()
+    >>> test_power()
+    """
+
+    def decorate(function: Function) -> Callable[[], None]:
+        names = list(inspect.signature(function).parameters)
+        if len(strategies) == len(names) and len(names) > 1:
+            drawn = dict(zip(names, strategies, strict=True))
+        elif len(strategies) == 1:
+            drawn = {names[0] if len(names) == 1 else "inputs": strategies[0]}
+        else:
+            raise TypeError(
+                f"given_gradients has {len(strategies)} strategies, "
+                f"{function.__name__} takes {len(names)} arguments"
+            )
+
+        def check(**given_: Any) -> None:
+            first, *others = given_.values()
+            called, inputs = function, (first, *others)
+            if isinstance(first, Program):
+                called, inputs = function(first), first.inputs
+            elif is_module(first):
+                called, inputs = function(first[0]), (first[1],)
+            elif isinstance(first, tuple) and not others:
+                inputs = first
+            prove(called, inputs, value, second_order=second_order, float32=float32)
+
+        check.__name__ = check.__qualname__ = function.__name__
+        check.__doc__, check.__module__ = function.__doc__, function.__module__
+        how: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+        if max_examples is not None:
+            how["max_examples"] = max_examples
+        test: Callable[[], None] = settings(**how)(given(**drawn)(check))
+        return test
+
+    return decorate
