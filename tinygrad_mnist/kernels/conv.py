@@ -31,7 +31,9 @@ class Geometry(NamedTuple):
         """How many windows fit, (height, width)."""
         (h, w), (kh, kw) = size, kernel
         (sh, sw), (ph, pw), (dh, dw), _ = self
-        return (h + 2 * ph - dh * (kh - 1) - 1) // sh + 1, (w + 2 * pw - dw * (kw - 1) - 1) // sw + 1
+        return (h + 2 * ph - dh * (kh - 1) - 1) // sh + 1, (
+            w + 2 * pw - dw * (kw - 1) - 1
+        ) // sw + 1
 
 
 def conv(
@@ -44,13 +46,16 @@ def conv(
         return np.add(np.concatenate(y, axis=1), 0 if b is None else b.reshape(-1, 1, 1), out=out)
     windows = _windows(x, w.shape[2:], geom)
     n, oh, ow = windows.shape[:3]
-    y, rows = _rows_of(out, (n, oh, ow, len(w)), np.result_type(x, w))
+    y = None if out is None else out.transpose(0, 2, 3, 1)
+    if y is None or not y.flags.c_contiguous:
+        y = np.empty((n, oh, ow, len(w)), np.result_type(x, w))
+    rows = y.reshape(-1, len(w))
     weight = w.transpose(2, 3, 1, 0).reshape(-1, len(w))
     for part, columns in _columns(windows):
         np.dot(columns, weight, out=rows[part])
     if b is not None:
         rows += b
-    return y
+    return _given(y.transpose(0, 3, 1, 2), out)
 
 
 def conv_weight(
@@ -67,10 +72,7 @@ def conv_weight(
     for part, columns in _columns(windows):
         total += np.dot(columns.T, rows[part])
     w = total.reshape(*size, x.shape[1], d.shape[1]).transpose(3, 2, 0, 1)
-    if out is None:
-        return np.ascontiguousarray(w)
-    np.copyto(out, w)
-    return out
+    return np.ascontiguousarray(w) if out is None else _given(w, out)
 
 
 def conv_input(
@@ -97,11 +99,7 @@ def conv_input(
         for p, q in np.ndindex(*w.shape[2:]):
             np.dot(part, weight[p, q], out=share.reshape(len(part), -1))
             image[:, p * dh :, q * dw :][:, : oh * sh : sh, : ow * sw : sw] += share
-    x = x[:, ph : ph + size[0], pw : pw + size[1]].transpose(0, 3, 1, 2)
-    if out is None:
-        return x
-    np.copyto(out, x)
-    return out
+    return _given(x[:, ph : ph + size[0], pw : pw + size[1]].transpose(0, 3, 1, 2), out)
 
 
 def _split(x: Array, geom: Geometry, axis: int) -> list[Array]:
@@ -112,12 +110,13 @@ def _channels_last(x: Array) -> Array:
     return np.ascontiguousarray(x.transpose(0, 2, 3, 1))
 
 
-def _rows_of(out: Array | None, shape: tuple[int, ...], dtype: Any) -> tuple[Array, Array]:
-    """(images, the same memory as a matrix of pixels by channels); `out` if its memory allows."""
+def _given(result: Array, out: Array | None) -> Array:
+    """The result; in `out`, where one is given and does not hold it already."""
     if out is None:
-        pixels = np.empty(shape, dtype)
-        return pixels.transpose(0, 3, 1, 2), pixels.reshape(-1, shape[-1])
-    return out, out.transpose(0, 2, 3, 1).reshape(-1, shape[-1], copy=False)
+        return result
+    if not np.may_share_memory(result, out):
+        np.copyto(out, result)
+    return out
 
 
 def _images(size: int) -> int:

@@ -72,9 +72,9 @@ def within(x: Array, *, low: float | None, high: float | None) -> Array:
 
 
 def beats(a: Array, b: Array) -> Array:
-    """1 where a > b, one half where they tie, else 0: how PyTorch shares a tie."""
+    """0 where a < b, one half where they tie, else 1: how PyTorch shares a tie, or a NaN."""
     dtype = np.result_type(a, b)
-    return (np.greater(a, b) + np.equal(a, b) * 0.5).astype(dtype)
+    return (1.0 - np.less(a, b) - np.equal(a, b) * 0.5).astype(dtype)
 
 
 @like_ufunc

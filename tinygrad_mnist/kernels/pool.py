@@ -98,7 +98,11 @@ def pool_sum(x: Array, *, win: Windows) -> Array:
 def pool_spread(d: Array, *, win: Windows, size: Pair) -> Array:
     """The adjoint of pool_sum: to each element, the sum of d over the windows that hold it."""
     height, width = win.reach()
-    area = (*d.shape[:2], max(height, size[0] + win.padding[0]), max(width, size[1] + win.padding[1]))
+    area = (
+        *d.shape[:2],
+        max(height, size[0] + win.padding[0]),
+        max(width, size[1] + win.padding[1]),
+    )
     out = np.zeros_like(d, shape=area)
     for place in win.places():
         out[place] += d

@@ -13,6 +13,13 @@ from tinygrad_mnist.ops import reduce, table
 from tinygrad_mnist.ops.arguments import dim_of, heard
 from tinygrad_mnist.ops.random import rng_of
 
+__all__ = [
+    "alpha_dropout", "celu", "dropout", "dropout1d", "dropout2d", "elu", "gelu", "glu",
+    "gumbel_softmax", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu",
+    "log_softmax", "logsigmoid", "mish", "prelu", "relu", "relu6", "rrelu", "selu", "silu",
+    "softmax", "softmin", "softplus", "softshrink", "softsign", "tanhshrink", "threshold",
+]  # fmt: skip
+
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848, 1.0507009873554804934
 
 
@@ -151,17 +158,23 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     axis = dim_of(input.ndim, dim)
     half, odd = divmod(input.shape[axis], 2)
     if odd:
-        raise RuntimeError(f"Halving dimension must be even, but dimension {axis} is {2 * half + 1}")
+        raise RuntimeError(
+            f"Halving dimension must be even, but dimension {axis} is {2 * half + 1}"
+        )
     a, b = (table.narrow(input, axis, start, half) for start in (0, half))
     return a * table.sigmoid(b)
 
 
-def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
+def softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
+) -> Tensor:
     """exp(x) / sum(exp(x)) along `dim`, stable for huge x; name the dim, or be warned."""
     return reduce.softmax(input, _implied(input, dim), dtype)
 
 
-def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
+def softmin(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
+) -> Tensor:
     """softmax(-x)."""
     return reduce.softmax(-input, _implied(input, dim), dtype)
 
@@ -198,9 +211,7 @@ def gumbel_softmax(logits: Tensor, tau: float = 1.0, hard: bool = False, dim: in
     return top - y.detach() + y
 
 
-def dropout(
-    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
-) -> Tensor:
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Each element zero with probability p, the others times 1 / (1 - p); x itself in evaluation."""
     return _drop(input, p, training, input.shape)
 

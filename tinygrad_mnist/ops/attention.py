@@ -9,6 +9,8 @@ import numpy as np
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import activation, index, matmul, reduce, shape, table
 
+__all__ = ["scaled_dot_product_attention"]
+
 
 def scaled_dot_product_attention(
     query: Tensor,
@@ -48,7 +50,9 @@ def attend(
     scores = matmul.matmul(query * scale, shape.transpose(key, -1, -2))
     if is_causal:
         if mask is not None:
-            raise RuntimeError("scaled_dot_product_attention: attn_mask must be None with is_causal")
+            raise RuntimeError(
+                "scaled_dot_product_attention: attn_mask must be None with is_causal"
+            )
         seen = np.tri(*scores.shape[-2:], dtype=np.bool_)
         scores = table.where(seen, scores, -math.inf)
     elif mask is not None:
@@ -58,5 +62,3 @@ def attend(
     if dropout_p:
         weights = activation.dropout(weights, dropout_p)
     return matmul.matmul(weights, value), weights
-
-

@@ -12,6 +12,8 @@ from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.kernels.conv import Geometry
 from tinygrad_mnist.ops import shape, table
 
+__all__ = ["conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d", "pad"]
+
 Size = int | Sequence[int]
 
 

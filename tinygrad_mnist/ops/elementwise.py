@@ -48,6 +48,7 @@ log = public(table.log)
 log10 = public(table.log10)
 log1p = public(table.log1p)
 log2 = public(table.log2)
+logaddexp = public(table.logaddexp)
 maximum = public(table.maximum)
 minimum = public(table.minimum)
 mul = multiply = public(table.mul)
@@ -204,14 +205,6 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) 
 def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
     """input + weight * (end - input)."""
     return table.add(input, table.mul(weight, end - input))
-
-
-@public
-def logaddexp(input: Tensor, other: Tensor) -> Tensor:
-    """log(exp(input) + exp(other)), stable for huge arguments."""
-    top = table.maximum(input, other).detach()
-    top = table.where(table.isfinite(top), top, 0.0)
-    return table.log(table.exp(input - top) + table.exp(other - top)) + top
 
 
 @public

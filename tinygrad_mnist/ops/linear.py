@@ -10,6 +10,8 @@ from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import create, reduce, shape, table
 from tinygrad_mnist.ops.inplace import write
 
+__all__ = ["bilinear", "embedding", "linear", "one_hot"]
+
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """input @ weight.T + bias over the last dimension; weight is (out, in), bias (out,).

@@ -14,6 +14,14 @@ from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import reduce, table
 from tinygrad_mnist.ops.shape import broadcast_tensors
 
+__all__ = [
+    "binary_cross_entropy", "binary_cross_entropy_with_logits", "cosine_embedding_loss",
+    "cosine_similarity", "cross_entropy", "gaussian_nll_loss", "hinge_embedding_loss",
+    "huber_loss", "kl_div", "l1_loss", "margin_ranking_loss", "mse_loss", "nll_loss",
+    "normalize", "pairwise_distance", "poisson_nll_loss", "smooth_l1_loss", "soft_margin_loss",
+    "softmax_cross_entropy", "triplet_margin_loss",
+]  # fmt: skip
+
 
 def reduced(loss: Tensor, reduction: str) -> Tensor:
     """The loss itself ("none"), its mean or its sum."""

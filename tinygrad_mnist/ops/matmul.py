@@ -34,7 +34,8 @@ def matmul(input: Any, other: Any) -> Tensor:
     try:
         return table.matmul(input, other)
     except ShapeError:
-        if not input.ndim or not other.ndim or min(input.ndim, other.ndim) > 1:
+        ranks = [getattr(x, "ndim", 0) for x in (input, other)]
+        if 0 in ranks or 1 not in ranks:
             raise
     a, b = input, other
     if input.ndim == 1:

@@ -13,6 +13,8 @@ from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import elementwise, reduce, shape, table
 from tinygrad_mnist.ops.inplace import write
 
+__all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm"]
+
 
 def _affine(x: Tensor, weight: Tensor | None, bias: Tensor | None, to: tuple[int, ...]) -> Tensor:
     """x * weight + bias, with both of them in the shape `to`."""

@@ -12,11 +12,20 @@ from tinygrad_mnist.kernels.pool import Windows
 from tinygrad_mnist.ops import reduce, shape, table
 from tinygrad_mnist.ops.conv import pair
 
+__all__ = [
+    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "avg_pool1d", "avg_pool2d", "max_pool1d",
+    "max_pool2d",
+]  # fmt: skip
+
 
 def _windows(
     name: str, x: Tensor, size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
 ) -> Windows:
-    kernel, rim, gaps = pair(size, "kernel_size"), pair(padding, "padding"), pair(dilation, "dilation")
+    kernel, rim, gaps = (
+        pair(size, "kernel_size"),
+        pair(padding, "padding"),
+        pair(dilation, "dilation"),
+    )
     step = pair(stride, "stride") if stride not in (None, (), []) else kernel
     if min(kernel + step + gaps) < 1:
         raise RuntimeError(f"{name}: kernel size, stride and dilation must be positive")

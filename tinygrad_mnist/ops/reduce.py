@@ -7,6 +7,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import Dim, axes_of, count, dim_of, floating, public
@@ -80,10 +82,11 @@ def var(
     n = count(input.shape, axes)
     x = input - mean(input, dim, True)
     total = table.sum(table.square(x), axis=axes, keepdims=keepdim)
-    if n <= correction:
-        warnings.warn("var(): degrees of freedom is <= 0", UserWarning, stacklevel=3)
-        return total * math.nan
-    return total / (n - correction)
+    if n > correction:
+        return total / (n - correction)
+    warnings.warn("var(): degrees of freedom is <= 0", UserWarning, stacklevel=3)
+    with np.errstate(all="ignore"):
+        return total / 0.0
 
 
 @public

@@ -50,8 +50,11 @@ maximum = op(np.maximum, a=lambda g, a, b: g * beats(a, b), b=lambda g, a, b: g 
 minimum = op(np.minimum, a=lambda g, a, b: g * beats(b, a), b=lambda g, a, b: g * beats(a, b))
 atan2 = op(
     np.arctan2,
-    a=lambda g, a, b: g * b / (a * a + b * b),
-    b=lambda g, a, b: -g * a / (a * a + b * b),
+    a=lambda g, a, b: g * safely(b, a * a + b * b),
+    b=lambda g, a, b: -g * safely(a, a * a + b * b),
+)
+logaddexp = op(
+    np.logaddexp, a=lambda g, a, b: g * sigmoid(a - b), b=lambda g, a, b: g * sigmoid(b - a)
 )
 
 # Exponentials and powers
@@ -82,7 +85,7 @@ atanh = op(np.arctanh, x=lambda g, x: g / (1 - x * x))
 # Activations and special functions
 relu: OpCall = op(E.relu, x=lambda g, y: gate(g, y))
 gate: OpCall = op(E.gate, d=lambda g, at: gate(g, at))
-sigmoid = op(E.sigmoid, x=lambda g, y: g * y * (1 - y))
+sigmoid: OpCall = op(E.sigmoid, x=lambda g, y: g * y * (1 - y))
 softplus = op(E.softplus, x=lambda g, x: g * sigmoid(x))
 hardtanh = op(A.clip, x=lambda g, x, low, high: g * inside(x, low=low, high=high))
 slopes = op(A.slopes)  # the derivative of leaky_relu
@@ -226,6 +229,11 @@ dropout_mask = op(A.dropout_mask, draws=True)
 def regrow(g: Any, shape: tuple[int, ...], axis: Any) -> Any:
     """A reduction's gradient with the reduced dimensions back, of length one."""
     return reshape(g, shape=kept(shape, axis))
+
+
+def safely(a: Any, b: Any) -> Tensor:
+    """a / b, but 0 where b is 0."""
+    return where(b == 0, 0.0, a / where(b == 0, 1.0, b))
 
 
 def softmax_over(x: Any, axis: Any) -> Any:
