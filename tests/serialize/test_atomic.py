@@ -37,7 +37,7 @@ def test_killed_at_random_moments_it_leaves_a_whole_file(tmp_path):
     for _ in range(KILLS):
         with saver(path) as process:
             told = int(process.stdout.readline())  # imports are over, saving goes on
-            time.sleep(random.uniform(0, 0.15))
+            time.sleep(random.uniform(0, 0.25))
             process.send_signal(signal.SIGKILL)
             for line in process.stdout:
                 told = int(line)

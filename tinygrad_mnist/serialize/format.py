@@ -10,6 +10,7 @@ import math
 import os
 import pickle
 import stat
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -125,11 +126,11 @@ def read(file: io.BufferedIOBase, size: int, name: str) -> Any:
     machine, tree = _open_tree(file, size, name)
 
     def array(dtype: str, shape: tuple[int, ...], span: Span) -> np.ndarray:
-        value = np.empty(shape, np.dtype(dtype).newbyteorder("<"))
+        value = np.empty(shape, dtype)
         file.seek(span.start)
         if file.readinto(value.reshape(-1).view(np.uint8).data) != span.size:
             machine.fail("the file shrank while it was read")
-        return machine.checked(value.astype(dtype, copy=False))
+        return machine.checked(value if sys.byteorder == "little" else value.byteswap())
 
     return _decode(tree, machine, array)
 
