@@ -64,7 +64,7 @@ def test_the_format_page_tells_how_to_open_a_file_without_this_library(tmp_path,
     save({"0.weight": np.float32([[1, 2]])}, "model.pkl")
     found: dict = {}
     exec(code, found)
-    assert_same(found["weight"].copy(), np.float32([[1, 2]]))
+    np.testing.assert_array_equal(found["weight"], np.float32([[1, 2]]), strict=True)
     assert f"with {len(Machine.ops)} opcodes" in page
 
 
