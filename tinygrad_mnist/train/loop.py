@@ -124,13 +124,10 @@ class Trainer:
         """
         self.model.train()
         while self.epoch < self.recipe.epochs:
-            order = self._order()
-            while self.batch < len(order):
-                self._train_on(order[self.batch])
+            for rows in self._order()[self.batch :]:
+                self._train_on(rows)
                 self.batch += 1
-                yield None if self.batch < len(order) else self._end_epoch()
-                if self.batch == 0:
-                    break
+                yield self._end_epoch() if self.batch == self.steps_an_epoch else None
 
     @property
     def steps_an_epoch(self) -> int:
