@@ -212,11 +212,23 @@ def op(
     The op takes and returns ndarrays, or, as soon as one argument is a Tensor, Tensors.
     """
     it = Op(kernel, rules, residual, view, draws)
-    simple = not (it.keywords or it.residual or it.variadic or view or draws)
-    makers = {1: _unary, 2: _binary}
-    call = makers[len(it.params)](it) if simple and len(it.params) in makers else _general(it)
+    call = _maker(it)(it)
     call.op = it  # type: ignore[attr-defined]
     return call
+
+
+def _maker(it: Op) -> Callable[[Op], Callable[..., Any]]:
+    """Which way of recording fits: the usual calls have one of their own."""
+    if it.residual or it.variadic or it.draws:
+        return _general
+    match len(it.params), bool(it.keywords or it.view):
+        case 1, False:
+            return _unary
+        case 1, True:
+            return _general if it.promotes else _unary_with_settings
+        case 2, False:
+            return _binary
+    return _general
 
 
 def name_rows(table: dict[str, Any]) -> None:
@@ -256,6 +268,46 @@ def _unary(it: Op) -> Callable[..., Any]:
         node.op = it
         node.parents = (parent,)
         node.saved = save(array, y) if save is not None else ()
+        node.shape = y.shape
+        node.dtype = y.dtype
+        node.order = tick()
+        node.hooks = None
+        return out
+
+    return call
+
+
+def _unary_with_settings(it: Op) -> Callable[..., Any]:
+    kernel, has_rule = it.kernel, it.rules[0] is not None
+    keeps_x, keeps_y, keeps_kw = flags = it.mask(1)
+    keeps = True in flags
+
+    def call(x: Any, **kw: Any) -> Any:
+        if not isinstance(x, Tensor):
+            return kernel(x, **kw)
+        if MODES:
+            return special(it, (x,), kw)
+        array = x._data
+        try:
+            y = kernel(array, **kw)
+        except Exception as error:
+            raise it.explain(error, (x,), kw) from None
+        if type(y) is not ndarray:
+            y = asarray(y)
+        out = new(Tensor)
+        out._data = y
+        parent = x._node
+        if parent is None or not has_rule:
+            out._node = None
+            return out
+        out._node = node = new(Node)
+        node.op = it
+        node.parents = (parent,)
+        node.saved = (
+            (array if keeps_x else None, y if keeps_y else None, kw if keeps_kw else None)
+            if keeps
+            else ()
+        )
         node.shape = y.shape
         node.dtype = y.dtype
         node.order = tick()

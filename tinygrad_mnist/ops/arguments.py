@@ -174,11 +174,15 @@ def count(shape: tuple[int, ...], axes: tuple[int, ...] | None) -> int:
 
 def size_of(size: tuple[Any, ...]) -> tuple[int, ...]:
     """A size given as `f(2, 3)`, `f((2, 3))` or `f([2, 3])`."""
-    if len(size) == 1 and not hasattr(size[0], "__index__"):
-        size = tuple(size[0])
-    elif len(size) == 1 and getattr(size[0], "ndim", None):
-        size = tuple(size[0].tolist())
-    return tuple(int(n.__index__()) for n in size)
+    if len(size) == 1 and not isinstance(size[0], int):
+        whole = size[0]
+        if getattr(whole, "ndim", 0):
+            whole = whole.tolist()
+        size = (whole,) if hasattr(whole, "__index__") else tuple(whole)
+    for n in size:
+        if type(n) is not int:
+            return tuple(int(n.__index__()) for n in size)
+    return size
 
 
 def floating(x: Any) -> Any:
