@@ -20,7 +20,7 @@ COLUMNS = 3 << 20  # bytes of columns at a time
 
 
 class Geometry(NamedTuple):
-    """Where the windows lie: step, rim of zeros, distance of elements within a window, and groups."""
+    """Where the windows lie: step, rim of zeros, distance of elements in a window, groups."""
 
     stride: Pair = (1, 1)
     padding: Pair = (0, 0)
@@ -42,8 +42,9 @@ def conv(
     """y[n, o, i, j] = sum over c, p, q of x[n, c, i + p, j + q] w[o, c, p, q] + b[o]."""
     if geom.groups > 1:
         parts = zip(_split(x, geom, 1), _split(w, geom, 0), strict=True)
-        y = [conv(*part, geom=geom._replace(groups=1)) for part in parts]
-        return np.add(np.concatenate(y, axis=1), 0 if b is None else b.reshape(-1, 1, 1), out=out)
+        inner = geom._replace(groups=1)
+        whole = np.concatenate([conv(*part, geom=inner) for part in parts], axis=1, out=out)
+        return whole if b is None else np.add(whole, b.reshape(-1, 1, 1), out=whole)
     windows = _windows(x, w.shape[2:], geom)
     n, oh, ow = windows.shape[:3]
     y = None if out is None else out.transpose(0, 2, 3, 1)
@@ -85,8 +86,8 @@ def conv_input(
     if geom.groups > 1:
         parts = zip(_split(d, geom, 1), _split(w, geom, 0), strict=True)
         inner = geom._replace(groups=1)
-        x = [conv_input(*part, size=size, geom=inner) for part in parts]
-        return np.concatenate(x, axis=1, out=out)
+        whole = [conv_input(*part, size=size, geom=inner) for part in parts]
+        return np.concatenate(whole, axis=1, out=out)
     (sh, sw), (ph, pw), (dh, dw), _ = geom
     n, o, oh, ow = d.shape
     rows = _channels_last(d).reshape(-1, o)

@@ -11,7 +11,7 @@ Array = np.ndarray[Any, Any]
 
 
 def standardize(x: Array, *, axis: tuple[int, ...], eps: float) -> tuple[Array, Array]:
-    """(x - mean) r with r = 1 / sqrt(variance + eps) along `axis`; and r, which keeps dimensions."""
+    """(x - mean) r with r = 1 / sqrt(variance + eps) along `axis`; and r, dimensions kept."""
     n = math.prod(x.shape[i] for i in axis)
     y = x - np.add.reduce(x, axis=axis, keepdims=True) / n
     r = np.add.reduce(y * y, axis=axis, keepdims=True)

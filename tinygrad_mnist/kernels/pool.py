@@ -16,23 +16,23 @@ Pair = tuple[int, int]
 
 
 class Windows(NamedTuple):
-    """Size, step, distance of elements, rim before, and how many windows there are."""
+    """Size, step, distance of elements, rim before, and the number of windows."""
 
     size: Pair
     stride: Pair
     dilation: Pair
     padding: Pair
-    count: Pair
+    number: Pair
 
     def reach(self) -> Pair:
         """The height and width of what the windows cover."""
-        covered = zip(self.size, self.stride, self.dilation, self.count, strict=True)
+        covered = zip(self.size, self.stride, self.dilation, self.number, strict=True)
         height, width = ((n - 1) * s + d * (k - 1) + 1 for k, s, d, n in covered)
         return height, width
 
     def places(self) -> Iterator[tuple[slice, ...]]:
         """A key for each position in a window, into the covered area."""
-        (sh, sw), (dh, dw), (nh, nw) = self.stride, self.dilation, self.count
+        (sh, sw), (dh, dw), (nh, nw) = self.stride, self.dilation, self.number
         for p in range(self.size[0]):
             for q in range(self.size[1]):
                 top, left = p * dh, q * dw
@@ -51,7 +51,7 @@ def max_pool(x: Array, *, win: Windows) -> Array:
 
 
 def pool_put(d: Array, x: Array, y0: Array, *, win: Windows) -> Array:
-    """The adjoint of pool_take: d where x has the first maximum y0 of its window; zeros elsewhere."""
+    """The adjoint of pool_take: d where x has the first maximum y0 of its window, else zero."""
     padded = _covered(x, win, _lowest(x))
     out = np.zeros_like(padded, dtype=d.dtype)
     if d.strides != y0.strides:  # mixed layouts would make each pass below several times slower

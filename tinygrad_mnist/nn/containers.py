@@ -11,6 +11,8 @@ from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.nn.module import Module
 from tinygrad_mnist.nn.parameter import Parameter
 
+__all__ = ["ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]
+
 
 class _Held(Module):
     """What the containers share: what they hold is in one of a Module's dicts."""

@@ -5,6 +5,13 @@ from __future__ import annotations
 from tinygrad_mnist.nn import functional as F
 from tinygrad_mnist.nn.layers.functional import Functional
 
+__all__ = [
+    "BCELoss", "BCEWithLogitsLoss", "CosineEmbeddingLoss", "CosineSimilarity",
+    "CrossEntropyLoss", "GaussianNLLLoss", "HingeEmbeddingLoss", "HuberLoss", "KLDivLoss",
+    "L1Loss", "MSELoss", "MarginRankingLoss", "NLLLoss", "PairwiseDistance", "PoissonNLLLoss",
+    "SmoothL1Loss", "SoftMarginLoss", "TripletMarginLoss",
+]  # fmt: skip
+
 
 class _Loss(Functional):
     """Two Tensors (or three) and a number for both; repr() tells no settings."""

@@ -39,6 +39,7 @@ class Module:
     """
 
     training: bool
+    _hooks: dict[str, dict[int, Any]] | None
     shown: tuple[str, ...] = ()  # the attributes that repr() tells, as name=value
 
     def __init__(self) -> None:
@@ -51,7 +52,7 @@ class Module:
             tape.module(self)
         try:
             if self._hooks is not None:
-                return self._call_with_hooks(args, kw)
+                return self._call_with_hooks(self._hooks, args, kw)
             return self.forward(*args, **kw)
         except (ShapeError, IndexError) as error:
             _say_where(error, self)
@@ -276,7 +277,7 @@ class Module:
         for arg in args:
             if isinstance(arg, Tensor):
                 dtype = arg.dtype
-            elif isinstance(arg, str) and arg.split(":")[0] in _DEVICES or _is_device(arg):
+            elif _is_device(arg):
                 device = arg
             elif not isinstance(arg, bool) and arg is not None:
                 dtype = np.dtype(arg)
@@ -318,7 +319,11 @@ class Module:
     # State
 
     def state_dict(
-        self, destination: dict[str, Any] | None = None, *, prefix: str = "", keep_vars: bool = False
+        self,
+        destination: dict[str, Any] | None = None,
+        *,
+        prefix: str = "",
+        keep_vars: bool = False,
     ) -> dict[str, Any]:
         """Dotted name -> detached Tensor on the same memory: all Parameters and lasting buffers.
 
@@ -428,21 +433,23 @@ class Module:
                 hooks[key] = value
         return handle
 
-    def _call_with_hooks(self, args: tuple[Any, ...], kw: dict[str, Any]) -> Any:
+    def _call_with_hooks(
+        self, hooks: dict[str, dict[int, Any]], args: tuple[Any, ...], kw: dict[str, Any]
+    ) -> Any:
         from tinygrad_mnist.nn.hooks import BackwardHooks
 
-        for hook, with_kwargs in list(self._hooks["pre"].values()):
+        for hook, with_kwargs in list(hooks["pre"].values()):
             result = hook(self, args, kw) if with_kwargs else hook(self, args)
             if result is not None and with_kwargs:
                 args, kw = result
             elif result is not None:
                 args = result if isinstance(result, tuple) else (result,)
         backward = None
-        if self._hooks["backward"] or self._hooks["backward_pre"]:
-            backward = BackwardHooks(self, self._hooks["backward"], self._hooks["backward_pre"])
+        if hooks["backward"] or hooks["backward_pre"]:
+            backward = BackwardHooks(self, hooks["backward"], hooks["backward_pre"])
             args = backward.on_inputs(args)
         output = self.forward(*args, **kw)
-        for hook, with_kwargs in list(self._hooks["post"].values()):
+        for hook, with_kwargs in list(hooks["post"].values()):
             result = hook(self, args, kw, output) if with_kwargs else hook(self, args, output)
             output = output if result is None else result
         return output if backward is None else backward.on_outputs(output)
@@ -484,7 +491,8 @@ _DEVICES = ("cpu", "cuda", "mps", "xpu", "meta")
 
 
 def _is_device(value: Any) -> bool:
-    return type(value).__name__ == "device"
+    named = isinstance(value, str) and value.split(":")[0] in _DEVICES
+    return named or type(value).__name__ == "device"
 
 
 def _check_cpu(device: Any) -> None:

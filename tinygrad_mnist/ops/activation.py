@@ -52,7 +52,7 @@ def rrelu(
     training: bool = False,
     inplace: bool = False,
 ) -> Tensor:
-    """leaky_relu with a slope drawn from [lower, upper] for each element; their mean when not training."""
+    """leaky_relu with slopes drawn from [lower, upper]; with their mean when not training."""
     if not training:
         return leaky_relu(input, (lower + upper) / 2)
     u = heard(table.uniform, shape=input.shape, dtype=input.dtype, rng=rng_of(None))
@@ -212,7 +212,7 @@ def gumbel_softmax(logits: Tensor, tau: float = 1.0, hard: bool = False, dim: in
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """Each element zero with probability p, the others times 1 / (1 - p); x itself in evaluation."""
+    """Each element zero with probability p, the others times 1 / (1 - p); in evaluation x."""
     return _drop(input, p, training, input.shape)
 
 

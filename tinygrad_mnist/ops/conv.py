@@ -1,4 +1,4 @@
-"""Convolutions and padding. Images are (n, channels, height, width); without n they are one image."""
+"""Convolutions and padding. Images are (n, channels, height, width), or one without n."""
 
 from __future__ import annotations
 
@@ -144,12 +144,12 @@ def conv_transpose2d(
 ) -> Tensor:
     """The adjoint of `conv2d` in its input: weight is (in, out / groups, kh, kw).
 
-    Height becomes (h - 1) stride - 2 padding + dilation (kh - 1) + output_padding + 1, and so width.
+    Height becomes (h - 1) stride - 2 padding + dilation (kh - 1) + output_padding + 1; so width.
     """
     if input.ndim == 3 and weight.ndim == 4:
         one = shape.unsqueeze(input, 0)
         settings = (bias, stride, padding, output_padding, groups, dilation)
-        return shape.squeeze(conv_transpose2d(one, weight, *settings), 0)  # type: ignore[arg-type]
+        return shape.squeeze(conv_transpose2d(one, weight, *settings), 0)
     _check("conv_transpose2d", input, weight, weight.shape[0])
     geom = Geometry(
         pair(stride, "stride"), pair(padding, "padding"), pair(dilation, "dilation"), groups
@@ -178,7 +178,7 @@ def conv_transpose1d(
     groups: int = 1,
     dilation: Size = 1,
 ) -> Tensor:
-    """`conv_transpose2d` along one dimension: input (n, in, length), weight (in, out / groups, k)."""
+    """`conv_transpose2d` in one dimension: input (n, in, length), weight (in, out / groups, k)."""
     image, kernel = shape.unsqueeze(input, -2), shape.unsqueeze(weight, -2)
     settings = _flat(stride, 1), _flat(padding, 0), _flat(output_padding, 0)
     y = conv_transpose2d(image, kernel, bias, *settings, groups, _flat(dilation, 1))

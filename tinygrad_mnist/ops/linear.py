@@ -90,7 +90,7 @@ def embedding(
     if input.dtype.kind not in "iu":
         raise ShapeError(f"embedding: indices must be integers, not {input.dtype}")
     to = (*input.shape, 1)
-    uses = None
+    uses: Any = None
     if max_norm is not None or scale_grad_by_freq:
         one = create.ones(input.shape, dtype=weight.dtype)
         uses = table.put(one, input, shape=weight.shape[:1])

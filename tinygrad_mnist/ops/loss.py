@@ -269,9 +269,10 @@ def cross_entropy(
     """-log(softmax(input)[target]), computed from logits: stable for huge ones.
 
     input (n, classes), (n, classes, d1, ...) or (classes,); target: class indices, or class
-    probabilities in the shape and dtype of input. `weight` has one factor a class; `label_smoothing`
-    in [0, 1] mixes the target with the uniform distribution. The mean over class indices divides by
-    the sum of the targets' weights, leaving `ignore_index` out; over probabilities, by n.
+    probabilities in the shape and dtype of input. `weight` has one factor a class;
+    `label_smoothing` in [0, 1] mixes the target with the uniform distribution. The mean over class
+    indices divides by the sum of the targets' weights, leaving `ignore_index` out; over
+    probabilities, by n.
 
     Raises ShapeError, naming the shapes, the dtype, or the class that is out of bounds.
 
@@ -326,7 +327,7 @@ softmax_cross_entropy = cross_entropy
 def poisson_nll_loss(
     input: Tensor, target: Tensor, log_input: bool = True, full: bool = False, eps: float = 1e-8
 ) -> Tensor:
-    """exp(x) - t x for log-rates x (or x - t log x); `full` adds Stirling's approximation of log t!."""
+    """exp(x) - t x for log-rates x (or x - t log x); `full` adds Stirling's formula for log t!."""
     if log_input:
         each = table.exp(input) - target * input
     else:

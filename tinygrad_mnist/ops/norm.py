@@ -1,4 +1,4 @@
-"""Normalisation: mean zero and deviation one over some dimensions, then a trained scale and shift."""
+"""Normalisation: mean zero and deviation one over some dimensions, then a scale and a shift."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def batch_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Each channel (dimension 1) with mean 0 and deviation 1 over all else, then scaled and shifted.
+    """Each channel (dimension 1) with mean 0 and deviation 1 over all else; scaled and shifted.
 
     In training by the batch's own moments, towards which the running ones move in place by
     `momentum` (the variance unbiased); otherwise by the running ones. Ioffe and Szegedy, 2015.

@@ -119,7 +119,7 @@ def avg_pool2d(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Tensor:
-    """The mean of each window. Padding counts as zeros, or with count_include_pad=False not at all."""
+    """The mean of each window; padding counts as zeros, or not at all (count_include_pad=False)."""
     x = _images("avg_pool2d", input)
     win = _windows("avg_pool2d", x, kernel_size, stride, padding, 1, ceil_mode)
     total = table.pool_sum(x, win=win)
@@ -137,7 +137,7 @@ def avg_pool2d(
 def _counts(win: Windows, size: tuple[int, ...], with_padding: bool) -> Any:
     """How many elements each window has: what reaches over the far rim never counts."""
     sides = []
-    for k, s, p, m, n in zip(win.size, win.stride, win.padding, win.count, size, strict=True):
+    for k, s, p, m, n in zip(win.size, win.stride, win.padding, win.number, size, strict=True):
         start = np.arange(m) * s - p
         low, high = (-p, n + p) if with_padding else (0, n)
         sides.append(np.minimum(start + k, high) - np.maximum(start, low))

@@ -13,6 +13,8 @@ from tinygrad_mnist.nn.parameter import Parameter, unset
 from tinygrad_mnist.ops import create, reduce, shape, table
 from tinygrad_mnist.ops.attention import attend
 
+__all__ = ["MultiheadAttention"]
+
 
 class MultiheadAttention(Module):
     """Attention in several heads, each on its own projection; Vaswani et al., 2017.
@@ -38,7 +40,9 @@ class MultiheadAttention(Module):
     ) -> None:
         super().__init__()
         if embed_dim <= 0 or num_heads <= 0 or embed_dim % num_heads:
-            raise ValueError(f"embed_dim ({embed_dim}) must be divisible by num_heads ({num_heads})")
+            raise ValueError(
+                f"embed_dim ({embed_dim}) must be divisible by num_heads ({num_heads})"
+            )
         self.embed_dim, self.num_heads, self.dropout = embed_dim, num_heads, dropout
         self.kdim, self.vdim = kdim or embed_dim, vdim or embed_dim
         self.batch_first, self.add_zero_attn = batch_first, add_zero_attn
@@ -64,8 +68,9 @@ class MultiheadAttention(Module):
                 init.xavier_uniform_(param)
             elif name.startswith("bias_"):
                 init.xavier_normal_(param)
-        if self.in_proj_bias is not None:
-            init.zeros_(self.in_proj_bias)
+            elif name == "in_proj_bias":
+                init.zeros_(param)
+        if self.out_proj.bias is not None:
             init.zeros_(self.out_proj.bias)
 
     def forward(
@@ -97,10 +102,9 @@ class MultiheadAttention(Module):
         more = k.shape[1] - (mask.shape[-1] if mask is not None else k.shape[1])
         if more and mask is not None:
             mask = F.pad(mask, (0, more))
-        heads = [self._heads(x) for x in (q, k, v)]
-        dropout = self.dropout if self.training else 0.0
-        mixed, weights = attend(*heads, mask=mask, dropout_p=dropout)
-        mixed = shape.reshape(shape.transpose(mixed, 1, 2), q.shape)
+        q, k, v = (self._heads(x) for x in (q, k, v))
+        mixed, weights = attend(q, k, v, mask, self.dropout if self.training else 0.0)
+        mixed = shape.flatten(shape.transpose(mixed, 1, 2), 2)
         out = self.out_proj(mixed)
         if need_weights and average_attn_weights:
             weights = reduce.mean(weights, 1)

@@ -11,7 +11,13 @@ from tinygrad_mnist.nn.layers.linear import uniform_by_fan
 from tinygrad_mnist.nn.module import Module
 from tinygrad_mnist.nn.parameter import unset
 
+__all__ = [
+    "CircularPad2d", "ConstantPad2d", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d",
+    "ReflectionPad2d", "ReplicationPad2d", "ZeroPad1d", "ZeroPad2d",
+]  # fmt: skip
+
 Size = int | Sequence[int]
+MODES = ("zeros", "reflect", "replicate", "circular")
 
 
 def tupled(value: Any, dims: int) -> tuple[int, ...]:
@@ -23,25 +29,31 @@ class _Conv(Module):
     """What convolutions share: settings, a weight, perhaps a bias, initial values."""
 
     dims: ClassVar[int] = 2
-    transposed: ClassVar[bool] = False
+    function: Any = None
 
-    def _make(self, dtype: Any, device: Any, bias: bool) -> None:
-        """Check the settings, and make the parameters."""
-        for name in ("in_channels", "out_channels"):
-            if self.groups < 1 or getattr(self, name) % self.groups:
-                raise ValueError(f"{name} must be divisible by groups")
-        modes = ("zeros", "reflect", "replicate", "circular")
-        if self.padding_mode not in modes or (self.transposed and self.padding_mode != "zeros"):
-            raise ValueError(f"padding_mode must be one of {modes}, and zeros for ConvTranspose")
-        if isinstance(self.padding, str) and self.padding not in ("same", "valid"):
-            raise ValueError(f"padding must be a number, 'same' or 'valid', not {self.padding!r}")
-        if self.padding == "same" and any(s != 1 for s in self.stride):
-            raise ValueError("padding='same' is not supported for strided convolutions")
-        ends = (self.out_channels, self.in_channels // self.groups)
-        if self.transposed:
-            ends = (self.in_channels, self.out_channels // self.groups)
-        self.weight = unset((*ends, *self.kernel_size), dtype, device)
-        self.bias = unset(self.out_channels, dtype, device) if bias else None
+    def _make(
+        self,
+        in_channels: int,
+        out_channels: int,
+        settings: dict[str, Any],
+        groups: int,
+        bias: bool,
+        padding_mode: str,
+        ends: tuple[int, int],
+        factory: tuple[Any, Any],
+    ) -> None:
+        """Take the settings, one number for each dimension, and make a weight (*ends, *kernel)."""
+        if groups < 1 or in_channels % groups or out_channels % groups:
+            raise ValueError(
+                f"in_channels and out_channels must be divisible by groups, not "
+                f"{in_channels} and {out_channels} by {groups}"
+            )
+        self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
+        self.padding_mode = padding_mode
+        for name, value in settings.items():
+            setattr(self, name, value if isinstance(value, str) else tupled(value, self.dims))
+        self.weight = unset((*ends, *self.kernel_size), *factory)
+        self.bias = unset(out_channels, *factory) if bias else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -55,8 +67,7 @@ class _Conv(Module):
         for name, default in rest.items():
             if getattr(self, name, default) != default:
                 text += f", {name}={getattr(self, name)}"
-        if self.bias is None:
-            text += ", bias=False"
+        text += "" if self.bias is not None else ", bias=False"
         return text if self.padding_mode == "zeros" else f"{text}, padding_mode={self.padding_mode}"
 
 
@@ -71,7 +82,7 @@ class Conv2d(_Conv):
     (64, 32, 26, 26)
     """
 
-    function: Any = staticmethod(F.conv2d)
+    function = staticmethod(F.conv2d)
 
     def __init__(
         self,
@@ -88,19 +99,24 @@ class Conv2d(_Conv):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        self.in_channels, self.out_channels = in_channels, out_channels
-        self.kernel_size = tupled(kernel_size, self.dims)
-        self.stride, self.dilation = tupled(stride, self.dims), tupled(dilation, self.dims)
-        self.padding = padding if isinstance(padding, str) else tupled(padding, self.dims)
-        self.groups, self.padding_mode = groups, padding_mode
-        self._make(dtype, device, bias)
+        if padding_mode not in MODES:
+            raise ValueError(f"padding_mode must be one of {MODES}, not {padding_mode!r}")
+        if isinstance(padding, str) and padding not in ("same", "valid"):
+            raise ValueError(f"padding must be a number, 'same' or 'valid', not {padding!r}")
+        if padding == "same" and set(tupled(stride, self.dims)) != {1}:
+            raise ValueError("padding='same' is not supported for strided convolutions")
+        settings = {"kernel_size": kernel_size, "stride": stride, "padding": padding}
+        settings["dilation"] = dilation
+        ends = (out_channels, in_channels // max(groups, 1))
+        factory = (dtype, device)
+        self._make(in_channels, out_channels, settings, groups, bias, padding_mode, ends, factory)
 
     def forward(self, input: Tensor) -> Tensor:
-        padding = self.padding
+        padding: Any = self.padding
         if self.padding_mode != "zeros":
             input, padding = F.pad(input, self._rim(), mode=self.padding_mode), 0
         settings = (self.stride, padding, self.dilation, self.groups)
-        result: Tensor = type(self).function(input, self.weight, self.bias, *settings)
+        result: Tensor = self.function(input, self.weight, self.bias, *settings)
         return result
 
     def _rim(self) -> list[int]:
@@ -108,7 +124,7 @@ class Conv2d(_Conv):
         if self.padding == "valid":
             return [0] * 2 * self.dims
         if self.padding != "same":
-            return [int(p) for p in reversed(self.padding) for _ in range(2)]
+            return [p for p in reversed(self.padding) for _ in range(2)]
         totals = [(k - 1) * d for k, d in zip(self.kernel_size, self.dilation, strict=True)]
         return [n for t in reversed(totals) for n in (t // 2, t - t // 2)]
 
@@ -121,12 +137,12 @@ class Conv1d(Conv2d):
 
 
 class ConvTranspose2d(_Conv):
-    """The adjoint of a convolution, with weight (in, out / groups, kh, kw); see
-    `F.conv_transpose2d`. `output_size` in the call chooses among the sizes a stride leaves open.
+    """The adjoint of a convolution, with weight (in, out / groups, kh, kw); `F.conv_transpose2d`.
+
+    `output_size` in the call chooses among the sizes that a stride leaves open.
     """
 
-    transposed = True
-    function: Any = staticmethod(F.conv_transpose2d)
+    function = staticmethod(F.conv_transpose2d)
 
     def __init__(
         self,
@@ -144,30 +160,35 @@ class ConvTranspose2d(_Conv):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        self.in_channels, self.out_channels = in_channels, out_channels
-        self.kernel_size = tupled(kernel_size, self.dims)
-        self.stride, self.dilation = tupled(stride, self.dims), tupled(dilation, self.dims)
-        self.padding = tupled(padding, self.dims)
-        self.output_padding = tupled(output_padding, self.dims)
-        self.groups, self.padding_mode = groups, padding_mode
-        self._make(dtype, device, bias)
+        if padding_mode != "zeros":
+            raise ValueError(f"{type(self).__name__} pads with zeros alone, not {padding_mode!r}")
+        settings = {"kernel_size": kernel_size, "stride": stride, "padding": padding}
+        settings |= {"output_padding": output_padding, "dilation": dilation}
+        ends = (in_channels, out_channels // max(groups, 1))
+        factory = (dtype, device)
+        self._make(in_channels, out_channels, settings, groups, bias, padding_mode, ends, factory)
 
     def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
         extra = self.output_padding
         if output_size is not None:
+            settings = (self.stride, self.padding, self.dilation, self.kernel_size)
+            each = zip(input.shape[-self.dims :], *settings, strict=True)
+            least = [(n - 1) * s - 2 * p + d * (k - 1) + 1 for n, s, p, d, k in each]
             sizes = tuple(output_size)[-self.dims :]
-            least = zip(input.shape[-self.dims :], *self._settings(), strict=True)
-            least_sizes = [(n - 1) * s - 2 * p + d * (k - 1) + 1 for n, s, p, d, k in least]
-            extra = tuple(m - n for m, n in zip(sizes, least_sizes, strict=True))
+            extra = tuple(m - n for m, n in zip(sizes, least, strict=True))
             if any(not 0 <= e < s for e, s in zip(extra, self.stride, strict=True)):
-                raise ValueError(f"requested an output size of {sizes}, at least {least_sizes}")
-        result: Tensor = type(self).function(
-            input, self.weight, self.bias, self.stride, self.padding, extra, self.groups, self.dilation
+                raise ValueError(f"requested an output size of {sizes}, the least is {least}")
+        result: Tensor = self.function(
+            input,
+            self.weight,
+            self.bias,
+            self.stride,
+            self.padding,
+            extra,
+            self.groups,
+            self.dilation,
         )
         return result
-
-    def _settings(self) -> tuple[Any, ...]:
-        return self.stride, self.padding, self.dilation, self.kernel_size
 
 
 class ConvTranspose1d(ConvTranspose2d):
@@ -214,6 +235,12 @@ class ReplicationPad2d(_Pad):
     """Images continued by their rim."""
 
     mode = "replicate"
+
+
+class CircularPad2d(_Pad):
+    """Images continued by their other end."""
+
+    mode = "circular"
 
 
 class ConstantPad2d(_Pad):

@@ -10,6 +10,8 @@ from tinygrad_mnist.nn import init
 from tinygrad_mnist.nn.module import Module
 from tinygrad_mnist.nn.parameter import Parameter, unset
 
+__all__ = ["Embedding"]
+
 
 class Embedding(Module):
     """Rows of weight (num_embeddings, embedding_dim) at the indices of the input; `F.embedding`.
@@ -48,7 +50,8 @@ class Embedding(Module):
     @classmethod
     def from_pretrained(cls, embeddings: Tensor, freeze: bool = True, **settings: Any) -> Embedding:
         """An Embedding on the memory of these rows, not trained further unless freeze=False."""
-        made = cls(*embeddings.shape, **settings, dtype=embeddings.dtype)
+        count, size = embeddings.shape
+        made = cls(count, size, dtype=embeddings.dtype, **settings)
         made.weight = Parameter(embeddings, requires_grad=not freeze)
         return made
 

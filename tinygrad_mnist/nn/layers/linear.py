@@ -11,6 +11,8 @@ from tinygrad_mnist.nn import init
 from tinygrad_mnist.nn.module import Module
 from tinygrad_mnist.nn.parameter import unset
 
+__all__ = ["Bilinear", "Flatten", "Identity", "Linear", "Unflatten"]
+
 
 def uniform_by_fan(weight: Tensor, bias: Tensor | None) -> None:
     """PyTorch's initial values of dense and convolution layers: within 1 / sqrt(fan in)."""

@@ -15,6 +15,8 @@ from tinygrad_mnist.nn.parameter import unset
 from tinygrad_mnist.ops import create
 from tinygrad_mnist.ops.inplace import write
 
+__all__ = ["BatchNorm1d", "BatchNorm2d", "GroupNorm", "LayerNorm", "RMSNorm"]
+
 
 class _Scaled(Module):
     """What has a scale `weight`, at first one, and perhaps a shift `bias`, at first zero."""
@@ -58,7 +60,10 @@ class BatchNorm1d(_Scaled):
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
         tracked = track_running_stats
-        zeros, ones = create.zeros(num_features, dtype=dtype), create.ones(num_features, dtype=dtype)
+        zeros, ones = (
+            create.zeros(num_features, dtype=dtype),
+            create.ones(num_features, dtype=dtype),
+        )
         self.register_buffer("running_mean", zeros if tracked else None)
         self.register_buffer("running_var", ones if tracked else None)
         count = create.zeros((), dtype=np.int64)
@@ -116,11 +121,12 @@ class LayerNorm(_Scaled):
         super().__init__()
         one = isinstance(normalized_shape, int)
         self.normalized_shape = (normalized_shape,) if one else tuple(normalized_shape)
-        self.eps, self.elementwise_affine = eps, elementwise_affine
+        self.eps: float | None = eps
+        self.elementwise_affine = elementwise_affine
         self._make(self.normalized_shape, elementwise_affine, bias, dtype, device)
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
+        return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps or 0.0)
 
     def extra_repr(self) -> str:
         text = f"{self.normalized_shape}, eps={self.eps}"
@@ -128,7 +134,7 @@ class LayerNorm(_Scaled):
 
 
 class RMSNorm(LayerNorm):
-    """x / sqrt(mean(x^2) + eps) over the last dimensions, (..., *normalized_shape); `F.rms_norm`."""
+    """x / sqrt(mean(x^2) + eps) over the last dimensions, `normalized_shape`; `F.rms_norm`."""
 
     def __init__(
         self,
@@ -139,7 +145,7 @@ class RMSNorm(LayerNorm):
         dtype: Any = None,
     ) -> None:
         super().__init__(normalized_shape, 0.0, elementwise_affine, False, device, dtype)
-        self.eps: float | None = eps
+        self.eps = eps
 
     def forward(self, input: Tensor) -> Tensor:
         return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)

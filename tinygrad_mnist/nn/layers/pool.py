@@ -8,6 +8,11 @@ from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.nn import functional as F
 from tinygrad_mnist.nn.module import Module
 
+__all__ = [
+    "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AvgPool1d", "AvgPool2d", "MaxPool1d",
+    "MaxPool2d",
+]  # fmt: skip
+
 
 class MaxPool2d(Module):
     """The largest element of each window; see `F.max_pool2d`."""

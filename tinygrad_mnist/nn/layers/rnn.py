@@ -19,6 +19,8 @@ from tinygrad_mnist.nn.module import Module
 from tinygrad_mnist.nn.parameter import unset
 from tinygrad_mnist.ops import create, shape, table
 
+__all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNCell"]
+
 Weights = tuple[Tensor, Tensor, Tensor | None, Tensor | None]
 States = tuple[Tensor, ...]
 Step = Callable[[Tensor, States, Weights], States]
@@ -70,8 +72,8 @@ class _Recurrent(Module):
 
     def _make(self, suffix: str, inputs: int, recurrent: int, bias: bool, dtype: Any) -> None:
         rows = self.gates * self.hidden_size
-        sizes = {"weight_ih": (rows, inputs), "weight_hh": (rows, recurrent)}
-        sizes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
+        sizes: dict[str, tuple[int, ...]] = {"weight_ih": (rows, inputs)}
+        sizes |= {"weight_hh": (rows, recurrent), "bias_ih": (rows,), "bias_hh": (rows,)}
         for name, size in sizes.items():
             wanted = bias or "weight" in name
             setattr(self, name + suffix, unset(size, dtype) if wanted else None)
