@@ -625,7 +625,7 @@ ROWS: dict[str, Row] = {
     "floor": unary(lambda x: x // 1, **STEPS),
     "ceil": unary(lambda x: -(-x // 1), **STEPS),
     "round": unary(lambda x: np.vectorize(round, otypes=[float])(x), **HALF_STEPS),
-    "trunc": unary(lambda x: np.fix(x), **STEPS),
+    "trunc": unary(lambda x: np.sign(x) * np.floor(np.abs(x)), **STEPS),
     "clip": with_settings(
         lambda x, low, high: np.maximum(np.minimum(x, high), low), _BOUNDS, **_AT_BOUNDS
     ),
