@@ -178,6 +178,7 @@ def test_the_version_is_the_packages(shell: Shell) -> None:
         ("train mlp-10 --data {file}", "a file; name the folder"),
         ("train mlp-10 --data embedded --out {file}", "a file; name a folder"),
         ("train mlp-10 --data embedded --out {file}/x", "Not a directory"),
+        ("train mlp-10 --keep -1", "--keep must be at least 0, not -1"),
         ("train --resume {model}", "training is complete; there is nothing to resume"),
         ("train mlp-10 --resume {model}", "leave out recipe and its flags"),
         ("train --resume {model} --lr 1", "leave out recipe and its flags"),

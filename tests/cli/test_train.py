@@ -165,6 +165,53 @@ def test_an_interrupted_run_resumes_to_the_same_bytes(
     assert not (out / "checkpoint.pkl").exists()
 
 
+@pytest.mark.parametrize("recipe", ["deep", "mlp-532-minibatch"])
+def test_a_run_killed_again_and_again_ends_in_the_same_bytes(shell: Shell, recipe: str) -> None:
+    """SIGKILL, while it saves after every step."""
+    script = (
+        "import sys; from tinygrad_mnist.cli import main, train; train.SAVE_SECONDS = 0;"
+        "sys.modules['matplotlib'] = None; sys.exit(main(sys.argv[1:]))"
+    )
+    run = [sys.executable, "-c", script, "train"]
+    args = [recipe, *EMBEDDED, "--hidden", "16", "--epochs", "4", "--out"]
+    shell.run([*run, *args, "whole"])
+    for attempt in range(3):
+        command = [*run, *args, "killed"] if attempt == 0 else [*run, "--resume", "killed"]
+        process = subprocess.Popen(
+            command, cwd=shell.folder, env=shell.environment, stdout=subprocess.PIPE
+        )
+        assert process.stdout is not None
+        while not process.stdout.readline().startswith(b"epoch"):
+            assert process.poll() is None
+        process.kill()
+        process.communicate()
+    assert shell.run([*run, "--resume", "killed"]).code == 0
+    whole, killed = ((shell.folder / out / "model.pkl").read_bytes() for out in ("whole", "killed"))
+    assert whole == killed
+
+
+@needs_no_plots
+def test_checkpoints_are_kept_on_request(tmp_path: Path) -> None:
+    args = ["train", "mlp-10", *EMBEDDED, "--epochs", "5", "--keep", "2", "--out", str(tmp_path)]
+    assert main(args) == 0
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["best.pkl", "epoch-0004.pkl", "epoch-0005.pkl", "model.pkl", "run.json"]
+
+    epochs = json.loads((tmp_path / "run.json").read_text())["epochs"]
+    best = max(epochs, key=lambda numbers: numbers["validation_accuracy"])
+    assert load(tmp_path / "best.pkl")["training"]["epoch"] == best["epoch"]
+
+
+@needs_no_plots
+def test_an_earlier_epoch_can_be_resumed(tmp_path: Path) -> None:
+    args = ["train", "deep", *EMBEDDED, "--epochs", "3", "--keep", "3", "--out", str(tmp_path)]
+    assert main(args) == 0
+    whole = (tmp_path / "model.pkl").read_bytes()
+    again = tmp_path / "again"
+    assert main(["train", "--resume", str(tmp_path / "epoch-0001.pkl"), "--out", str(again)]) == 0
+    assert (again / "model.pkl").read_bytes() == whole
+
+
 def test_a_second_ctrl_c_does_not_wait(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

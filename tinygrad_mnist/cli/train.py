@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import signal
 import time
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from tinygrad_mnist.train import Evaluation, Trainer
 
 HELP = "train a recipe, for example mlp-128"
-CHECKPOINT, MODEL, RECORD = "checkpoint.pkl", "model.pkl", "run.json"
+CHECKPOINT, BEST, MODEL, RECORD = "checkpoint.pkl", "best.pkl", "model.pkl", "run.json"
 SAVE_SECONDS = 5.0  # at most so much work is lost when the process is killed
 
 # Flags that change a field of the recipe: type and help of each.
@@ -54,17 +55,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume", metavar="PATH", help="continue the run of a checkpoint.pkl, or of its folder"
     )
+    parser.add_argument(
+        "--keep",
+        metavar="N",
+        type=int,
+        default=0,
+        help="keep checkpoints: of the last N epochs, and best.pkl, the best on validation",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Train; then test, and write everything."""
     from tinygrad_mnist.train import Diverged
 
+    if args.keep < 0:
+        raise UsageError(f"--keep must be at least 0, not {args.keep}")
     trainer, out, given = _resumed(args) if args.resume else _new(args)
     out.mkdir(parents=True, exist_ok=True)
     print(f"recipe  {_describe(trainer.recipe)}", flush=True)
     try:
-        finished = _train(trainer, out / CHECKPOINT, given)
+        finished = _train(trainer, out, given, args.keep)
     except Diverged:  # and would again
         (out / CHECKPOINT).unlink()
         raise
@@ -93,7 +103,8 @@ def _new(args: argparse.Namespace) -> tuple[Trainer, Path, str | None]:
             f"{out} holds an interrupted run; continue it with --resume {out}, "
             f"or delete {out / CHECKPOINT}"
         )
-    return Trainer(recipe, load_data(args.data), args.eager), out, args.data
+    given = args.data if args.data in (None, "embedded") else os.path.abspath(args.data)
+    return Trainer(recipe, load_data(given), args.eager), out, given
 
 
 def _resumed(args: argparse.Namespace) -> tuple[Trainer, Path, str | None]:
@@ -156,13 +167,13 @@ class _Stop:
         self.asked = True
 
 
-def _train(trainer: Trainer, checkpoint: Path, given: str | None) -> bool:
+def _train(trainer: Trainer, out: Path, given: str | None, keep: int) -> bool:
     """Train to the end, saving now and then; False when the user stopped it before."""
     from tinygrad_mnist.cli.show import progress
     from tinygrad_mnist.train import save_model
 
-    def save() -> None:
-        save_model(checkpoint, trainer, checkpoint=True, given=given)
+    def save(name: str = CHECKPOINT) -> None:
+        save_model(out / name, trainer, checkpoint=True, given=given)
 
     with _Stop() as stop:
         save()  # at once: a folder that cannot be written to should not cost an hour
@@ -170,6 +181,11 @@ def _train(trainer: Trainer, checkpoint: Path, given: str | None) -> bool:
         with progress(trainer) as bar:
             for numbers in trainer.steps():
                 bar.step(numbers)
+                if keep and numbers:
+                    save(f"epoch-{trainer.epoch:04}.pkl")
+                    (out / f"epoch-{trainer.epoch - keep:04}.pkl").unlink(missing_ok=True)
+                    if _is_best(trainer.history):
+                        save(BEST)
                 if stop.asked and trainer.epoch < trainer.recipe.epochs:
                     save()
                     return False
@@ -177,6 +193,12 @@ def _train(trainer: Trainer, checkpoint: Path, given: str | None) -> bool:
                     save()
                     saved = time.monotonic()
     return True
+
+
+def _is_best(history: list[dict[str, Any]]) -> bool:
+    """Whether the last epoch was better on the validation images than each before it."""
+    *before, last = (numbers["validation_accuracy"] for numbers in history)
+    return last > max(before, default=-1)
 
 
 def _finish(trainer: Trainer, out: Path, given: str | None) -> None:
