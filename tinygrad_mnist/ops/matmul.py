@@ -32,11 +32,12 @@ def matmul(input: Any, other: Any) -> Tensor:
     tensor([1., 2.])
     """
     try:
+        plain = input.ndim > 1 < other.ndim
+    except AttributeError:
+        kinds = f"{type(input).__name__} and {type(other).__name__}"
+        raise TypeError(f"matmul: two Tensors are needed, not {kinds}") from None
+    if plain or not input.ndim or not other.ndim:
         return table.matmul(input, other)
-    except ShapeError:
-        ranks = [getattr(x, "ndim", 0) for x in (input, other)]
-        if 0 in ranks or 1 not in ranks:
-            raise
     a, b = input, other
     if input.ndim == 1:
         a = table.reshape(input, shape=(1, *input.shape))
