@@ -84,7 +84,9 @@ class Program:
         """For each root of memory, the last entry that uses it, through any view."""
         root = self._root
         for entry in live:
-            if isinstance(entry, Call) and entry.op.view:
+            if not isinstance(entry, Call) or not entry.op.view:
+                continue
+            if np.may_share_memory(entry.outs[0], entry.args[0]):  # a reshape may have had to copy
                 source = id(entry.args[0])
                 root[id(entry.outs[0])] = root.get(source, source)
         last: dict[int, int] = {}
