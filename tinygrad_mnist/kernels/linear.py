@@ -24,7 +24,12 @@ def linear(x: Array, w: Array, b: Array | None = None) -> Array:
     """x @ w.T + b for x (n, in), w (out, in), b (out,)."""
     if x.dtype is not w.dtype:
         one_dtype(x, w)
-    y = np.dot(x, w.T)
+    try:
+        y = np.dot(x, w.T)
+    except ValueError:
+        raise ValueError(
+            f"the input has {x.shape[-1]} features, the weight is for {w.shape[1]}"
+        ) from None
     if b is not None:
         y += b
     return y

@@ -13,15 +13,16 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import Tensor, no_grad, writes
-from tinygrad_mnist.ops import shape
-from tinygrad_mnist.ops.shape import stack
+from tinygrad_mnist.ops import create, reduce, shape, table
+from tinygrad_mnist.ops.inplace import write
 
 
-def _gradients(parameters: Any) -> list[Any]:
+def _gradients(parameters: Any) -> list[Tensor]:
     params = [parameters] if isinstance(parameters, Tensor) else list(parameters)
     return [p.grad for p in params if p.grad is not None]
 
 
+@no_grad
 def get_total_norm(
     tensors: Iterable[Tensor],
     norm_type: float = 2.0,
@@ -29,18 +30,17 @@ def get_total_norm(
     foreach: Any = None,
 ) -> Tensor:
     """The norm of all Tensors' elements together."""
-    with no_grad():
-        norms = [tensor.norm(norm_type) for tensor in tensors]
-        total: Tensor = stack(norms).norm(norm_type) if norms else Tensor(0.0)
+    norms = [reduce.norm(t, norm_type) for t in tensors]
+    total = reduce.norm(shape.stack(norms), norm_type) if norms else create.zeros(())
     if error_if_nonfinite and not math.isfinite(total.item()):
         raise RuntimeError(
             f"The total norm of order {norm_type} for gradients is non-finite ({total.item()}), so "
-            "it cannot be clipped. To scale the gradients nevertheless, set "
-            "error_if_nonfinite=False"
+            "it cannot be clipped. To scale them nevertheless, set error_if_nonfinite=False"
         )
     return total
 
 
+@no_grad
 def clip_grad_norm_(
     parameters: Any,
     max_norm: float,
@@ -60,18 +60,17 @@ def clip_grad_norm_(
     """
     grads = _gradients(parameters)
     total = get_total_norm(grads, norm_type, error_if_nonfinite)
-    with no_grad():
-        factor = (max_norm / (total + 1e-6)).clamp(max=1.0)
-        for grad in grads:
-            grad.mul_(factor)
+    factor = table.clip(max_norm / (total + 1e-6), low=0.0, high=1.0)
+    for grad in grads:
+        write(grad, grad * factor)
     return total
 
 
+@no_grad
 def clip_grad_value_(parameters: Any, clip_value: float, foreach: Any = None) -> None:
     """Move each element of the gradients into [-clip_value, clip_value], in place."""
-    with no_grad():
-        for grad in _gradients(parameters):
-            grad.clamp_(-clip_value, clip_value)
+    for grad in _gradients(parameters):
+        write(grad, table.clip(grad, low=-clip_value, high=clip_value))
 
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
