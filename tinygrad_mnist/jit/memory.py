@@ -21,7 +21,9 @@ class Pool:
 
     def like(self, array: Array) -> Array:
         """An array of the same shape, dtype and order of strides."""
-        size = -(-max(array.nbytes, 1) // ALIGN) * ALIGN
+        if not array.nbytes:  # it has no memory, and may seem to begin where another does
+            return np.empty_like(array)
+        size = -(-array.nbytes // ALIGN) * ALIGN
         free = self._free.get(size)
         raw = free.pop() if free else self._grow(size)
         self.asked += size
@@ -34,7 +36,7 @@ class Pool:
 
     def release(self, array: Array) -> None:
         """Take back the memory that `like` gave, known by where it starts; others are ignored."""
-        raw = self._taken.pop(array.ctypes.data, None)
+        raw = self._taken.pop(array.ctypes.data, None) if array.nbytes else None
         if raw is not None:
             self._free.setdefault(raw.nbytes, []).append(raw)
 
