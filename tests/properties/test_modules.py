@@ -86,6 +86,7 @@ ROWS: dict[str, list[tuple[Build, tuple[Tensor, ...]]]] = {
     "AvgPool2d": [(lambda: nn.AvgPool2d(3, stride=2, padding=1), (real(*IMAGE),))],
     "AdaptiveAvgPool1d": [(lambda: nn.AdaptiveAvgPool1d(3), (real(*SIGNAL),))],
     "AdaptiveAvgPool2d": [(lambda: nn.AdaptiveAvgPool2d(3), (real(*IMAGE),))],
+    "CircularPad2d": [(lambda: nn.CircularPad2d(1), (real(1, 2, 2, 2),))],
     "ConstantPad2d": [(lambda: nn.ConstantPad2d(1, 3.0), (real(1, 2, 2, 2),))],
     "ZeroPad1d": [(lambda: nn.ZeroPad1d(1), (real(1, 2, 3),))],
     "ZeroPad2d": [(lambda: nn.ZeroPad2d((1, 0, 2, 1)), (real(1, 2, 2, 2),))],
