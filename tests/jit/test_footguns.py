@@ -196,6 +196,16 @@ def test_inputs_that_alias():
     assert f(a, b).tolist() == [12.0, 24.0]
 
 
+def test_results_in_tuples_dicts_and_named_tuples():
+    f = tg.jit(lambda x: {"a": (x + 1, [x * 2]), "b": tg.sort(x), "c": None})
+    for x in ABCD:
+        out = f(tg.tensor(x))
+        assert out["a"][0].tolist() == [v + 1 for v in x]
+        assert out["a"][1][0].tolist() == [v * 2 for v in x]
+        assert out["b"].values.tolist() == sorted(x)
+        assert out["c"] is None
+
+
 def test_an_input_given_back():
     f = tg.jit(lambda x: x)
     for x in ABCD:

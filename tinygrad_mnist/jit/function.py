@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -32,51 +32,48 @@ class JitFunction:
     def __init__(self, function: Callable[..., Any]) -> None:
         functools.update_wrapper(self, function)
         self.function = function
-        self._programs: dict[Any, list[Captured]] = {}
+        self._captured: list[Captured] = []  # the last one used first
         self._seen: dict[Any, list[int]] = {}  # ids of the arguments of the last eager call
         self._busy = threading.Lock()
 
     def __call__(self, *args: Any, **kw: Any) -> Any:
         if modes.MODES and modes.current().tape is not None:
             return self.function(*args, **kw)  # part of an outer capture
-        if kw or any(type(a) in (tuple, list, dict) for a in args):
-            raise TypeError(
-                f"{self.__name__}: a jitted function takes arrays, Tensors and numbers by position"
-            )
-        if not self._busy.acquire(blocking=False):  # another thread, or a call inside itself
+        if kw:
+            raise TypeError(f"{self.__name__}: a jitted function takes its arguments by position")
+        if not self._busy.acquire(False):  # another thread, or a call inside itself
             return self._eager(args)
         try:
-            return self._run(args)
+            for captured in self._captured:
+                arrays = captured.arrays_of(args)
+                if arrays is not None:
+                    if captured is not self._captured[0]:
+                        self._captured.remove(captured)
+                        self._captured.insert(0, captured)
+                    return captured.replay(arrays, args)
+            return self._not_captured(args)
         finally:
             self._busy.release()
 
-    def _run(self, args: tuple[Any, ...]) -> Any:
+    def _not_captured(self, args: tuple[Any, ...]) -> Any:
+        """Eager the first time, captured the second."""
         arrays = [a._data if isinstance(a, Tensor) else a for a in args]
-        key: tuple[Any, ...] = tuple(
-            (a.shape, a.dtype) if isinstance(a, np.ndarray) else (type(a), a) for a in arrays
-        )
-        if modes.MODES and not modes.current().grad:
-            key = (*key, "no_grad")
-        if len(set(map(id, arrays))) < len(arrays):  # the same array twice: a program of its own
-            key = (*key, tuple(map([id(a) for a in arrays].index, map(id, arrays))))
-        for captured in self._programs.get(key, ()):
-            if captured.holds(arrays):
-                return captured.replay(arrays, args)
+        if any(type(a) in (tuple, list, dict) for a in arrays):
+            raise TypeError(f"{self.__name__}: a jitted function takes arrays, Tensors and numbers")
+        key = (modes.current().grad, *map(signature, arrays))
         seen = self._seen.get(key)
         self._seen[key] = [id(a) for a in arrays]
-        if seen is None or sum(map(len, self._programs.values())) >= MOST_PROGRAMS:
+        if seen is None or len(self._captured) >= MOST_PROGRAMS:
             return self._eager(args)
         same = [i == id(a) for i, a in zip(seen, arrays, strict=True)]
-        captured, result = self._capture(args, arrays, same)
-        self._programs.setdefault(key, []).append(captured)
+        captured, result = self._capture(args, same)
+        self._captured.insert(0, captured)
         return result
 
     def _eager(self, args: tuple[Any, ...]) -> Any:
         return self.function(*(wrap(a) if isinstance(a, np.ndarray) else a for a in args))
 
-    def _capture(
-        self, args: tuple[Any, ...], arrays: list[Any], same: Sequence[bool]
-    ) -> tuple[Captured, Any]:
+    def _capture(self, args: tuple[Any, ...], same: list[bool]) -> tuple[Captured, Any]:
         """Run once more eagerly, on a tape, and bind what it heard."""
         tape = Tape()
         given = [wrap(a) if isinstance(a, np.ndarray) else a for a in args]
@@ -94,11 +91,14 @@ class JitFunction:
             refuse_live_graph(tensor, tape)
         with np.errstate(all="ignore"):
             program = Program(tape, inputs, flags, {id(t._data) for t in outputs})
-        return Captured(program, relied.closed(tape), inputs, flags, result), result
+        results = plan(result, program, inputs)
+        captured = Captured(program, relied.closed(tape), args, inputs, flags, results)
+        program.forget()
+        return captured, result
 
     def programs(self) -> list[Program]:
-        """The captured programs, oldest first."""
-        return [captured.program for some in self._programs.values() for captured in some]
+        """The captured programs, the last one used first."""
+        return [captured.program for captured in self._captured]
 
     def report(self) -> str:
         """What was captured: calls, buffers and bytes, for each program."""
@@ -106,7 +106,7 @@ class JitFunction:
         for number, program in enumerate(self.programs()):
             pool = program.pool
             rows.append(
-                f"program {number}: {len(program.tape.entries)} calls, {len(program.steps)} steps, "
+                f"program {number}: {program.calls} calls, {len(program.steps)} steps, "
                 f"{pool.held:,} bytes of buffers ({pool.asked - pool.held:,} saved by reuse), "
                 f"called whole: {', '.join(program.whole) or 'nothing'}"
             )
@@ -158,45 +158,94 @@ class Captured:
         self,
         program: Program,
         relied: Reliance,
+        args: tuple[Any, ...],
         inputs: list[Array],
         copied: list[bool],
-        result: Any,
+        results: Any,
     ) -> None:
-        self.program = program
-        self._relied = relied
-        self._by_reference = [
-            (i, a) for i, (a, c) in enumerate(zip(inputs, copied, strict=True)) if not c
-        ]
-        self._result = result
-        self._inputs = {id(a): i for i, a in enumerate(inputs)}
+        self.program, self._relied, self._results = program, relied, results
+        self._grad = modes.current().grad
+        self._args = [signature(a._data if isinstance(a, Tensor) else a) for a in args]
+        self._same = places(inputs)
+        pairs = enumerate(zip(inputs, copied, strict=True))
+        self._by_reference = [(i, a) for i, (a, copy) in pairs if not copy]
 
-    def holds(self, arrays: Sequence[Any]) -> bool:
-        """Whether the program stands for this call."""
-        arrays = [a for a in arrays if isinstance(a, np.ndarray)]
-        return (
-            all(arrays[i] is a for i, a in self._by_reference)
-            and self._relied.holds() and self.program.fits()
-        )  # fmt: skip
-
-    def replay(self, arrays: Sequence[Any], args: tuple[Any, ...]) -> Any:
-        """Run it, and copy the results out of its buffers."""
-        self.program.replay([a for a in arrays if isinstance(a, np.ndarray)])
-        given = [a for a in args if isinstance(a, (np.ndarray, Tensor))]
-        return self._out(self._result, given)
-
-    def _out(self, value: Any, given: list[Any]) -> Any:
-        if isinstance(value, (tuple, list)):
-            return type(value)(self._out(item, given) for item in value)
-        if isinstance(value, dict):
-            return {k: self._out(item, given) for k, item in value.items()}
-        if value is None:
+    def arrays_of(self, args: tuple[Any, ...]) -> list[Array] | None:
+        """The arrays among the arguments, if the program stands for a call with them."""
+        if len(args) != len(self._args):
             return None
-        place = self._inputs.get(id(value._data))
-        if place is not None:
-            return given[place] if isinstance(given[place], Tensor) else wrap(given[place])
-        if id(value._data) in self.program.tape.external:
-            return value
-        return wrap(self.program.at(value._data).copy())
+        arrays = []
+        for arg, (kind, value) in zip(args, self._args, strict=True):
+            array = arg._data if isinstance(arg, Tensor) else arg
+            if type(array) is not np.ndarray:
+                if type(array) is not kind or array != value:
+                    return None
+            elif array.shape != kind or array.dtype != value:
+                return None
+            else:
+                arrays.append(array)
+        if len(arrays) > 1 and places(arrays) != self._same:
+            return None
+        for i, array in self._by_reference:
+            if arrays[i] is not array:
+                return None
+        grad = not modes.MODES or modes.current().grad
+        return (
+            arrays if grad is self._grad and self._relied.holds() and self.program.fits() else None
+        )
+
+    def replay(self, arrays: list[Array], args: tuple[Any, ...]) -> Any:
+        """Run it, and copy the results out of its buffers."""
+        self.program.replay(arrays)
+        results = self._results
+        if type(results) is np.ndarray:
+            return wrap(results.copy())
+        return results if results is None else self._out(results, args)
+
+    def _out(self, value: Any, args: tuple[Any, ...]) -> Any:
+        if isinstance(value, np.ndarray):
+            return wrap(value.copy())
+        if isinstance(value, int):
+            given = [a for a in args if isinstance(a, (np.ndarray, Tensor))][value]
+            return given if isinstance(given, Tensor) else wrap(given)
+        if isinstance(value, (tuple, list)):
+            return same_kind(value, [self._out(item, args) for item in value])
+        if isinstance(value, dict):
+            return {k: self._out(item, args) for k, item in value.items()}
+        return value
+
+
+def signature(value: Any) -> tuple[Any, Any]:
+    """What must be the same of an argument: shape and dtype of an array, type and value else."""
+    return (value.shape, value.dtype) if isinstance(value, np.ndarray) else (type(value), value)
+
+
+def places(arrays: list[Array]) -> list[int]:
+    """For each array, where it stands first: two that are one make a program of its own."""
+    ids = list(map(id, arrays))
+    return list(map(ids.index, ids))
+
+
+def same_kind(sequence: Any, items: list[Any]) -> Any:
+    """The items as a list, tuple or named tuple, like the sequence they are made from."""
+    kind = type(sequence)
+    return kind(*items) if hasattr(kind, "_fields") else kind(items)
+
+
+def plan(result: Any, program: Program, inputs: list[Array]) -> Any:
+    """A result with each Tensor replaced by the buffer it is copied from, or the input it is."""
+    if isinstance(result, (tuple, list)):
+        return same_kind(result, [plan(item, program, inputs) for item in result])
+    if isinstance(result, dict):
+        return {k: plan(item, program, inputs) for k, item in result.items()}
+    if result is None:
+        return None
+    for place, array in enumerate(inputs):
+        if result._data is array:
+            return place
+    if id(result._data) in program.tape.external:
+        return result
+    return program.at(result._data)
 
 
 def _is_input(value: Any, again: bool) -> bool:

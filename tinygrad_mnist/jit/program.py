@@ -33,6 +33,7 @@ class Program:
         self.tape = tape
         self.pool = Pool()
         self.steps: list[Step] = []
+        self.calls = 0
         self.whole: list[str] = []  # kernels that are called whole, because unrolling changed bits
         self._place: dict[int, Array] = {}  # id of a captured array -> the array that stands for it
         self.inputs = [
@@ -204,6 +205,12 @@ class Program:
         born: Born = new(Born)
         born._data, born._node = self.at(g._data), None
         return born
+
+    def forget(self) -> None:
+        """Let go of the captured call, and with it of the memory that it took."""
+        self.calls = len(self.tape.entries)
+        self.tape = Tape()
+        self._place, self._last, self._root, self._homes, self._flat = {}, {}, {}, {}, {}
 
     # Running
 
