@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import tinygrad_mnist as tg
 from tests.cli.conftest import Shell, Trained
 from tinygrad_mnist import __version__
 from tinygrad_mnist.cli import main
@@ -213,6 +214,21 @@ def test_a_mistake_is_one_line_and_exit_code_2(
     assert code == 2
     assert err.count("\n") == 1 and err.startswith("tinygrad-mnist: ")
     assert says in err
+
+
+def test_a_network_that_does_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run) -> None:
+    def empty(*args: object, **kw: object) -> None:
+        tg.zeros(2**58)
+
+    monkeypatch.setattr("tinygrad_mnist.nn.Linear.__init__", empty)
+    code, _, err = run("train", "neuron", *EMBEDDED, "--out", str(tmp_path / "out"))
+    assert (code, err.count("\n")) == (2, 1) and "not enough memory: Unable to allocate" in err
+
+
+def test_a_mistake_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch, run) -> None:
+    monkeypatch.setattr("tinygrad_mnist.cli.models.run", lambda args: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        run("models")
 
 
 def test_a_mistake_in_a_process_of_its_own(shell: Shell) -> None:

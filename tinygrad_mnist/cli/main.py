@@ -70,26 +70,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except ArithmeticError as error:
-        return _complain(str(error), 1)
-    except MemoryError as error:
-        return _complain(f"not enough memory: {error}", 2)
-    except (UsageError, ValueError, OSError, ImportError) as error:
-        if not isinstance(error, _expected()):
+    except Exception as error:
+        code = _code(error)
+        if code is None:  # a mistake of ours: the traceback helps to find it
             raise
-        return _complain(_words(error), 2)
+        return _complain(_words(error), code)
 
 
-def _expected() -> tuple[type[Exception], ...]:
-    """The errors whose messages are written for the user."""
+def _code(error: Exception) -> int | None:
+    """The exit code of an error whose message is written for the user; None for any other."""
     from tinygrad_mnist.data import DataError
     from tinygrad_mnist.models import RecipeError
     from tinygrad_mnist.serialize import FormatError
+    from tinygrad_mnist.train import Diverged
 
-    return UsageError, DataError, RecipeError, FormatError, OSError
+    if isinstance(error, Diverged):
+        return 1
+    expected = UsageError, DataError, RecipeError, FormatError, OSError, MemoryError
+    return 2 if isinstance(error, expected) else None
 
 
 def _words(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return f"not enough memory: {error}"
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.filename}: {error.strerror}"
     return str(error)

@@ -198,7 +198,7 @@ def _train(trainer: Trainer, out: Path, given: str | None, keep: int) -> bool:
 def _is_best(history: list[dict[str, Any]]) -> bool:
     """Whether the last epoch was better on the validation images than each before it."""
     *before, last = (numbers["validation_accuracy"] for numbers in history)
-    return last > max(before, default=-1)
+    return bool(last > max(before, default=-1))
 
 
 def _finish(trainer: Trainer, out: Path, given: str | None) -> None:
