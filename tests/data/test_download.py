@@ -196,6 +196,25 @@ def test_a_name_look_up_that_never_ends(canonical, monkeypatch):
     release.set()
 
 
+def test_an_answer_that_comes_too_late_is_closed(canonical, monkeypatch):
+    monkeypatch.setattr(download, "CONNECT_SECONDS", 0.05)
+    given_up, closed = threading.Event(), threading.Event()
+
+    class Late:
+        def close(self) -> None:
+            closed.set()
+
+    def answer_late(*args: object, **kwargs: object) -> Late:
+        given_up.wait(60)
+        return Late()
+
+    monkeypatch.setattr("urllib.request.urlopen", answer_late)
+    with pytest.raises(DataError, match="no answer within"):
+        fetch(mirrors=("http://mirror.example/",))
+    given_up.set()
+    assert closed.wait(60)
+
+
 def test_a_server_that_stops_half_way(mirror, monkeypatch):
     monkeypatch.setattr(download, "CONNECT_SECONDS", 0.5)
 

@@ -5,13 +5,12 @@ Everything here is NumPy arrays in and out; no Tensor, no module, no gradient is
 """
 
 from tinygrad_mnist.data.idx import DataError, read_idx, write_idx
-from tinygrad_mnist.data.loader import DataLoader, batches
+from tinygrad_mnist.data.loader import batches
 from tinygrad_mnist.data.mnist import Mnist, cache_dir, fetch, load_embedded, load_mnist, verify
 from tinygrad_mnist.data.transforms import as_inputs, normalize, one_hot
 
 __all__ = [
     "DataError",
-    "DataLoader",
     "Mnist",
     "as_inputs",
     "batches",

@@ -163,7 +163,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def encode_idx(array: NDArray[Any]) -> tuple[bytes, NDArray[Any]]:
-    """Return the header of `array` and its items as the file holds them (big-endian, C order)."""
+    """Return the header of `array` and its items in the byte order of the file."""
     array = np.asarray(array)
     code = CODES.get(array.dtype.newbyteorder("="))
     if code is None:
@@ -172,7 +172,7 @@ def encode_idx(array: NDArray[Any]) -> tuple[bytes, NDArray[Any]]:
     if any(n >= 2**32 for n in array.shape):
         raise DataError(f"IDX sizes are below 2**32; the shape is {array.shape}")
     header = struct.pack(f">HBB{array.ndim}I", 0, code, array.ndim, *array.shape)
-    return header, np.asarray(array, dtype=TYPES[code], order="C")
+    return header, np.asarray(array, dtype=TYPES[code])
 
 
 def idx_sha256(array: NDArray[Any]) -> str:

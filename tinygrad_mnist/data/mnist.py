@@ -146,12 +146,11 @@ def verify(data: str | os.PathLike[str] | None = None) -> dict[str, str]:
     if named == EMBEDDED:
         raise DataError("the embedded subset is no folder of IDX files; nothing can be verified")
     place, paths = _find(named if isinstance(named, Path) else cache_dir())
-    report = {}
-    for name in SHA256:
+    report = {name: f"{place / name}: missing" for name in SHA256}
+    for name, path in paths.items():
         try:
-            if name in paths:
-                _canonical(read_idx(paths[name]), name, str(paths[name]))
-            report[name] = "ok" if name in paths else f"{place / name}: missing"
+            _canonical(read_idx(path), name, str(path))
+            report[name] = "ok"
         except DataError as error:
             report[name] = str(error)
     return report
