@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist import __version__
+from tinygrad_mnist import blas as core
 from tinygrad_mnist.data import Mnist
 from tinygrad_mnist.train.checkpoint import sizes
 from tinygrad_mnist.train.loop import Trainer
@@ -35,7 +36,12 @@ def environment() -> dict[str, Any]:
         "tinygrad_mnist": __version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
-        "blas": {"name": blas.get("name"), "version": blas.get("version")},
+        "blas": {
+            "name": blas.get("name"),
+            "version": blas.get("version"),
+            "core": core.chosen or "its own choice",
+            "core_because": core.reason,
+        },
         "cores": os.cpu_count(),
         "machine": platform.machine(),
         "system": platform.system(),
