@@ -282,9 +282,10 @@ def refuse_live_graph(tensor: Tensor, tape: Tape) -> None:
 
 
 def settings(module: Any) -> dict[str, Any]:
-    """The plain attributes of a module that a forward may depend on."""
+    """What a forward may depend on: a module's plain attributes, and which children it has."""
     plain = (bool, int, float, str, type(None), tuple)
-    return {k: v for k, v in vars(module).items() if isinstance(v, plain)}
+    found = {k: v for k, v in vars(module).items() if isinstance(v, plain)}
+    return found | {"_modules": [id(child) for child in module._modules.values()]}
 
 
 def numbers_around(function: Callable[..., Any]) -> list[tuple[Any, str, Any]]:
