@@ -70,6 +70,9 @@ def test_convolution_is_its_definition(stride: int, dilation: int, channels: int
     np.testing.assert_allclose(y.detach().numpy(), wanted, atol=1e-12)
     padded = F.conv2d(x, w, stride=stride, dilation=dilation, padding=(1, 2))
     by_hand = F.conv2d(F.pad(x, (2, 2, 1, 1)), w, stride=stride, dilation=dilation)
+    b = tg.tensor([1.0, 2.0, 3.0], dtype=tg.float64)
+    biased = F.conv2d(x, w, b, stride=stride, dilation=dilation)
+    np.testing.assert_allclose((biased - y).detach()[0, :, 0, 0], b)
     np.testing.assert_allclose(padded.detach().numpy(), by_hand.detach().numpy(), atol=1e-12)
 
 
@@ -184,6 +187,9 @@ def test_average_pools_count_what_is_there() -> None:
     assert F.avg_pool2d(x, 2, padding=1, count_include_pad=False).tolist() == [[[[1, 1], [1, 1]]]]
     assert F.avg_pool2d(x, 2, ceil_mode=True).tolist() == [[[[1, 1], [1, 1]]]]
     assert F.avg_pool2d(x, 2, divisor_override=1).item() == 4.0
+    # A window that would begin beyond the image is no window.
+    assert F.avg_pool2d(tg.ones(1, 1, 2, 2), 1, stride=3, ceil_mode=True).shape == (1, 1, 1, 1)
+    assert F.max_pool1d(tg.ones(1, 4), 2, stride=2, padding=1, ceil_mode=True).shape == (1, 3)
     assert F.adaptive_avg_pool2d(tg.arange(5.0).reshape(1, 1, 5), (None, 2)).tolist() == [[[1, 3]]]
 
 
@@ -318,6 +324,26 @@ def test_a_recurrent_layer_is_its_cell_step_by_step(kind: str) -> None:
         np.testing.assert_allclose(outputs[t].detach(), h.detach(), rtol=1e-6)
     last = final[0] if kind == "LSTM" else final
     assert (last[0] == outputs[-1]).all()
+
+
+def test_gated_cells_are_their_formulas() -> None:
+    x, h, c = tg.randn(2, 3), tg.randn(2, 4), tg.randn(2, 4)
+    lstm, gru = nn.LSTMCell(3, 4), nn.GRUCell(3, 4)
+    i, f, g, o = (x @ lstm.weight_ih.T + h @ lstm.weight_hh.T + lstm.bias_ih + lstm.bias_hh).chunk(
+        4, 1
+    )
+    c2 = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    got_h, got_c = lstm(x, (h, c))
+    np.testing.assert_allclose(got_c.detach(), c2.detach(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        got_h.detach(), (o.sigmoid() * c2.tanh()).detach(), rtol=1e-5, atol=1e-6
+    )
+    ar, az, an = (x @ gru.weight_ih.T + gru.bias_ih).chunk(3, 1)
+    br, bz, bn = (h @ gru.weight_hh.T + gru.bias_hh).chunk(3, 1)
+    z, n = (az + bz).sigmoid(), (an + (ar + br).sigmoid() * bn).tanh()
+    np.testing.assert_allclose(
+        gru(x, h).detach(), ((1 - z) * n + z * h).detach(), rtol=1e-5, atol=1e-6
+    )
 
 
 def test_attention_looks_only_where_it_may() -> None:

@@ -64,6 +64,7 @@ def test_a_shared_parameter_is_found_once_and_saved_under_both_names() -> None:
     layer = nn.Linear(2, 2)
     assert len(list(nn.Sequential(layer, layer).parameters())) == 2
     assert len(list(nn.Sequential(layer, layer).named_children())) == 1
+    assert [name for name, _ in nn.Sequential(layer, layer).named_modules()] == ["", "0"]
 
 
 def test_assigning_what_does_not_fit_is_refused_and_changes_nothing() -> None:
@@ -254,6 +255,23 @@ def test_an_index_error_names_the_layer_and_other_errors_pass_untouched() -> Non
         nn.Sequential(Picky())(tg.ones(1))
 
 
+# Settings are relied on by captured programs
+
+
+def test_a_captured_program_notices_a_changed_setting_and_a_new_layer() -> None:
+    net = nn.Sequential(nn.LeakyReLU(0.5))
+    step = tg.jit(lambda x: net(x))
+    x = tg.tensor([-1.0])
+    assert [step(x).item() for _ in range(3)] == [-0.5] * 3
+    net[0].negative_slope = 0.25
+    assert [step(x).item() for _ in range(3)] == [-0.25] * 3
+    net[0] = nn.ReLU()
+    assert step(x).item() == 0.0
+    net.append(nn.Dropout(1.0))
+    assert step(tg.ones(1)).item() == 0.0
+    assert net.eval() and step(tg.ones(1)).item() == 1.0
+
+
 # Hooks
 
 
@@ -318,14 +336,16 @@ def test_backward_hooks_of_several_inputs_and_outputs_wait_for_all() -> None:
         def forward(self, a: tg.Tensor, n: int, b: tg.Tensor) -> tuple:
             return a * b, a + b
 
-    net, seen = Two(), []
+    net, seen, before = Two(), [], []
     net.register_full_backward_hook(lambda m, gi, go: seen.append((gi, go)))
+    net.register_full_backward_pre_hook(lambda m, go: before.append(go))
     a, b = (tg.tensor(v, requires_grad=True) for v in (2.0, 3.0))
     p, s = net(a, 5, b)
     (p + 10 * s).backward()
     ((ga, none, gb), (gp, gs)) = seen[0]
     assert (ga.item(), none, gb.item(), gp.item(), gs.item()) == (13.0, None, 12.0, 1.0, 10.0)
     assert len(seen) == 1 and (a.grad.item(), b.grad.item()) == (13.0, 12.0)
+    assert [[g.item() for g in go] for go in before] == [[1.0, 10.0]]
 
 
 # Printing
