@@ -1,0 +1,26 @@
+"""State dicts in other libraries' files: safetensors, PyTorch, Keras, NumPy; models as ONNX.
+
+One file a format, each with `save_` and `load_`; each library is an extra, imported when it is
+needed. `arrays.py` is what they share: which arrays a state dict may hold, and which extra is
+missing. Names and shapes are the state dict's own: what a format calls them stands in its file.
+"""
+
+from .arrays import MissingExtra
+from .h5_file import load_h5, save_h5
+from .npz_file import load_npz, save_npz
+from .onnx_file import save_onnx
+from .safetensors_file import load_safetensors, save_safetensors
+from .torch_file import load_torch, save_torch
+
+__all__ = [
+    "MissingExtra",
+    "load_h5",
+    "load_npz",
+    "load_safetensors",
+    "load_torch",
+    "save_h5",
+    "save_npz",
+    "save_onnx",
+    "save_safetensors",
+    "save_torch",
+]

@@ -1,0 +1,70 @@
+"""What all formats share: the arrays of a state dict, and the error of a missing library."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_mnist.serialize.guard import DTYPES, FormatError
+
+Path = str | os.PathLike[str]
+Arrays = dict[str, NDArray[Any]]
+
+
+class MissingExtra(ImportError):
+    """A library that a format needs is not installed; the message says what to install."""
+
+
+def require(module: str, install: str) -> Any:
+    """The module; raises `MissingExtra` naming what to install when it is not there.
+
+    >>> require("no_such_library", "tinygrad-mnist[none]")
+    Traceback (most recent call last):
+    tinygrad_mnist.serialize.exchange.arrays.MissingExtra: this file format needs
+    no_such_library: pip install 'tinygrad-mnist[none]'
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        name = error.name or module
+        raise MissingExtra(f"this file format needs {name}: pip install '{install}'") from None
+
+
+def arrays_of(state: Mapping[str, Any]) -> Arrays:
+    """The values of a state dict, Tensors or arrays, as arrays in C order and native byte order.
+
+    Raises TypeError, naming the key, for a key that is no string or a value that is no array of
+    a bool, integer or float dtype.
+    """
+    return {_name(key): _array(key, value) for key, value in state.items()}
+
+
+def _name(key: object) -> str:
+    if type(key) is not str or not key:
+        raise TypeError(f"the key {key!r}: a state dict's keys are names")
+    return key
+
+
+def _array(key: str, value: Any) -> NDArray[Any]:
+    array = value.detach().numpy() if hasattr(value, "detach") else value
+    if not isinstance(array, (np.ndarray, np.generic)):
+        raise TypeError(f"{key!r} is of type {type(value).__name__}, not an array or a Tensor")
+    return np.array(array, native(array.dtype, repr(key)), order="C")
+
+
+def native(dtype: np.dtype[Any], where: str, error: type[Exception] = TypeError) -> np.dtype[Any]:
+    """The dtype in native byte order, when a state dict may have it; else raises `error`."""
+    if dtype.name not in DTYPES:
+        raise error(f"{where} has dtype {dtype}; there are {', '.join(sorted(DTYPES))}")
+    return dtype.newbyteorder("=")
+
+
+def damaged(path: Path, kind: str, error: Exception) -> FormatError:
+    """The one-line error of a file that its library cannot read."""
+    said = " ".join(str(error).split())[:200] or type(error).__name__
+    return FormatError(f"{os.fspath(path)}: not a {kind} file, or damaged: {said}")

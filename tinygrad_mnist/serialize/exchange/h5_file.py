@@ -1,0 +1,150 @@
+"""Keras's `.h5` weights of a network of Dense layers, in both layouts that Keras reads.
+
+| | the k-th Dense layer's kernel | its bias |
+|---|---|---|
+| Keras 3, NAME.weights.h5 | layers/dense_k/vars/0 | layers/dense_k/vars/1 |
+| Keras 2, NAME.h5 | what the attributes layer_names and weight_names say, in that order |
+
+(k is left out for the first.) One file is both: the second layout's names are links to the first's
+data. A kernel is (in, out), a Linear's weight (out, in). Keras has no names for ours, so layers
+are matched by their order.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_mnist.serialize.atomic import atomic_write
+from tinygrad_mnist.serialize.exchange.arrays import (
+    Arrays,
+    Path,
+    arrays_of,
+    damaged,
+    native,
+    require,
+)
+from tinygrad_mnist.serialize.guard import FormatError
+
+INSTALL = "tinygrad-mnist[h5]"
+
+
+def save_h5(state: Mapping[str, Any], path: Path) -> None:
+    """Write the Linear layers of a state dict as Dense layers, for Keras's `load_weights`.
+
+    Keras 3 wants a path that ends in `.weights.h5`; with any other `.h5` it reads the older layout,
+    which the file has too. Raises TypeError for weights of other layers, OSError when the file
+    cannot be written, MissingExtra.
+    """
+    h5py = require("h5py", INSTALL)
+    arrays = arrays_of(state)
+    layers = [[arrays[key] for key in keys] for keys in _layers(arrays)]
+    names = ["dense", *(f"dense_{k}" for k in range(1, len(layers)))][: len(layers)]
+
+    def write(target: io.BufferedRandom) -> None:
+        with h5py.File(target, "w") as file:
+            file.create_group("vars")
+            file.attrs["layer_names"] = [name.encode() for name in names]
+            file.attrs["keras_version"] = b"2.15.0"  # the layout's version, not a program's
+            file.attrs["backend"] = b"numpy"
+            for name, layer in zip(names, layers, strict=True):
+                values = file.create_group(f"layers/{name}/vars")
+                older = file.create_group(name)
+                called = [f"{name}/{what}:0" for what in ("kernel", "bias")[: len(layer)]]
+                older.attrs["weight_names"] = [each.encode() for each in called]
+                for k, (array, link) in enumerate(zip(layer, called, strict=True)):
+                    values[str(k)] = array.T
+                    older[link] = values[str(k)]
+
+    atomic_write(path, write)
+
+
+def load_h5(path: Path, like: Mapping[str, Any]) -> Arrays:
+    """Read Dense layers' weights as a state dict with the names and shapes of `like`.
+
+    Takes what Keras 3 and Keras 2 save: weights alone, or a whole model as `.h5`. `like` is the
+    state dict of the model to fill; nothing is read whose shape is not its.
+
+    Raises FormatError, naming the layer, for what does not fit or is no such file; OSError when
+    it cannot be opened; MissingExtra.
+
+    >>> import tempfile
+    >>> target = tempfile.mkdtemp() + "/model.weights.h5"
+    >>> state = {"0.weight": np.ones((1, 2), np.float32), "0.bias": np.zeros(1, np.float32)}
+    >>> save_h5(state, target)
+    >>> load_h5(target, like=state)
+    {'0.weight': array([[1., 1.]], dtype=float32), '0.bias': array([0.], dtype=float32)}
+    """
+    h5py = require("h5py", INSTALL)
+    wanted = _layers(like)
+    with open(path, "rb") as source:
+        try:
+            with h5py.File(source, "r") as file:
+                found = _datasets(h5py, file)
+                if [len(keys) for keys in wanted] != [len(layer) for layer in found]:
+                    counts = [len(layer) for layer in found]
+                    raise FormatError(f"holds layers of {counts} arrays; the model has {wanted}")
+                pairs = [
+                    pair
+                    for keys, layer in zip(wanted, found, strict=True)
+                    for pair in zip(keys, layer, strict=True)
+                ]
+                return {key: _read(file, key, data, like[key].shape) for key, data in pairs}
+        except FormatError as error:
+            raise FormatError(f"{path}: {error}") from None
+        except (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError) as error:
+            raise damaged(path, "Keras .h5", error) from None
+
+
+def _layers(state: Mapping[str, Any]) -> list[list[str]]:
+    """The keys of each Linear: its weight, and its bias if it has one."""
+    layers: list[list[str]] = []
+    for key, value in state.items():
+        prefix, _, name = key.rpartition(".")
+        if name == "weight" and len(value.shape) == 2:
+            layers.append([key])
+        elif (
+            name == "bias" and layers and layers[-1] == [f"{prefix}.weight" if prefix else "weight"]
+        ):
+            layers[-1].append(key)
+        else:
+            raise TypeError(f"{key!r} is no weight of a Linear; .h5 files are of networks of those")
+    return layers
+
+
+def _datasets(h5py: Any, file: Any) -> list[list[Any]]:
+    """The datasets of each layer, kernel first, in the layers' order."""
+    if "layers" in file:
+        variables = [file["layers"][name]["vars"] for name in sorted(file["layers"], key=_number)]
+        found = [[each[k] for k in sorted(each, key=int)] for each in variables]
+    else:
+        root = file["model_weights"] if "layer_names" not in file.attrs else file
+        groups = [root[name] for name in _names(root, "layer_names")]
+        found = [[group[name] for name in _names(group, "weight_names")] for group in groups]
+    for data in (data for layer in found for data in layer):
+        elsewhere = not isinstance(data, h5py.Dataset) or data.file.id != file.id
+        if elsewhere or data.external or data.is_virtual:
+            raise FormatError("refused: data that is not in the file itself")
+    return [layer for layer in found if layer]
+
+
+def _number(name: str) -> int:
+    """The place of a layer among those of its kind: 0 for dense, 2 for dense_2."""
+    digits = name.rpartition("_")[2]
+    return int(digits) if digits.isdecimal() else 0
+
+
+def _names(group: Any, attribute: str) -> list[str]:
+    values = group.attrs[attribute]
+    return [value.decode() if isinstance(value, bytes) else str(value) for value in values]
+
+
+def _read(file: Any, key: str, data: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+    if tuple(data.shape) != tuple(shape)[::-1]:
+        raise FormatError(f"{key} is {tuple(shape)}; {data.name} is {data.shape}, not its reverse")
+    dtype = native(data.dtype, data.name, FormatError)
+    return np.array(data[()].T, dtype, order="C")

@@ -1,0 +1,86 @@
+"""NumPy's `.npz`: an array a name, read without pickle and without trusting a declared size."""
+
+from __future__ import annotations
+
+import io
+import lzma
+import math
+import struct
+import zipfile
+import zlib
+from collections.abc import Mapping
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from tinygrad_mnist.serialize.atomic import atomic_write
+from tinygrad_mnist.serialize.exchange.arrays import Arrays, Path, arrays_of, damaged, native
+from tinygrad_mnist.serialize.guard import MAX_BYTES, FormatError, UnsafeFileError
+
+
+def save_npz(state: Mapping[str, Any], path: Path) -> None:
+    """Write a state dict as `np.savez` does; the same arrays give the same bytes.
+
+    Raises TypeError for what is no array, OSError when the file cannot be written.
+    """
+    arrays = arrays_of(state)
+
+    def write(file: io.BufferedRandom) -> None:
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, array in arrays.items():
+                member = zipfile.ZipInfo(f"{name}.npy")  # without a date
+                with archive.open(member, "w", force_zip64=True) as target:
+                    npy.write_array(target, array, allow_pickle=False)
+
+    atomic_write(path, write)
+
+
+def load_npz(path: Path, *, max_bytes: int = MAX_BYTES) -> Arrays:
+    """Read an `.npz`, stored or compressed; object arrays are refused, as pickle would be needed.
+
+    Raises FormatError for what is no such file, UnsafeFileError for one that asks for pickle or
+    unpacks to more than `max_bytes`, OSError when it cannot be opened.
+
+    >>> import tempfile
+    >>> target = tempfile.mkdtemp() + "/model.npz"
+    >>> save_npz({"0.weight": np.ones((1, 2), np.float32)}, target)
+    >>> load_npz(target)
+    {'0.weight': array([[1., 1.]], dtype=float32)}
+    """
+    arrays: Arrays = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            if sum(member.file_size for member in members) > max_bytes:
+                raise UnsafeFileError(f"{path}: refused: unpacks to more than {max_bytes:,} bytes")
+            for member in members:
+                name = member.filename.removesuffix(".npy")
+                if name == member.filename or name in arrays:
+                    raise FormatError(f"{path}: {member.filename!r} is no array, or there twice")
+                with archive.open(member) as source:
+                    arrays[name] = _read(source, member.file_size, f"{path}: {name!r}")
+    except FormatError:
+        raise
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError) as error:
+        raise damaged(path, ".npz", error) from None
+    except (ValueError, SyntaxError, RuntimeError, struct.error) as error:  # of a member's header
+        raise damaged(path, ".npz", error) from None
+    return arrays
+
+
+def _read(source: IO[bytes], size: int, where: str) -> NDArray[Any]:
+    """The array of a member of `size` bytes, which its header has to agree with."""
+    read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+    version = npy.read_magic(source)
+    if version not in read_header:
+        raise FormatError(f"{where}: .npy version {version}, which plain arrays do not need")
+    shape, fortran, dtype = read_header[version](source)
+    if dtype.hasobject:
+        raise UnsafeFileError(f"{where}: refused: an object array, which would need pickle")
+    wanted = native(dtype, where, FormatError)
+    if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != size - source.tell():
+        raise FormatError(f"{where}: the shape {shape} does not agree with the size")
+    flat = np.frombuffer(source.read(), dtype)
+    return flat.reshape(shape, order="F" if fortran else "C").astype(wanted, order="C")

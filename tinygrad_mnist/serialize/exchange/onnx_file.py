@@ -1,0 +1,226 @@
+"""ONNX: a Sequential as a graph that onnxruntime and others run; a layer is one row of LAYERS.
+
+Only the layers below are known, with the meaning they have in evaluation. To add one, add a
+function that gives its operator and settings, and a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.autograd import no_grad
+from tinygrad_mnist.autograd.tensor import wrap
+from tinygrad_mnist.serialize.atomic import atomic_write
+from tinygrad_mnist.serialize.exchange.arrays import Arrays, Path, arrays_of, require
+
+INSTALL = "tinygrad-mnist[onnx]"
+# The oldest versions with all operators below (Gelu came last): older programs read the file too.
+OPSET, IR_VERSION = 20, 9
+
+Settings = dict[str, Any]
+# What a layer becomes: an operator, its settings, and its arrays after the first input.
+Operator = tuple[str, Settings, Arrays]
+
+
+def _plain(operator: str, **settings: str) -> Callable[..., Operator]:
+    """A layer that is an operator, with settings called {ONNX's name: the layer's}."""
+
+    def convert(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator:
+        return operator, {theirs: getattr(layer, ours) for theirs, ours in settings.items()}, {}
+
+    return convert
+
+
+def _reshape(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator:
+    if shape[0] != BATCH:
+        raise ValueError("it mixes the batch with other dimensions")
+    return "Reshape", {}, {"shape": np.array([-1, *shape[1:]], np.int64)}
+
+
+def _linear(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator:
+    if input_ndim != 2:
+        raise ValueError(f"its input has {input_ndim} dimensions; flatten it to 2 before")
+    return "Gemm", {"transB": 1}, _own(layer)
+
+
+def _conv(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator:
+    if layer.padding_mode != "zeros":
+        raise ValueError(f"padding_mode={layer.padding_mode!r}; only 'zeros' is known")
+    reach = [d * (k - 1) for k, d in zip(layer.kernel_size, layer.dilation, strict=True)]
+    if layer.padding == "same":
+        pads = [n // 2 for n in reach] + [n - n // 2 for n in reach]
+    else:
+        pads = [0] * 2 * len(reach) if layer.padding == "valid" else list(layer.padding) * 2
+    settings = {"kernel_shape": layer.kernel_size, "strides": layer.stride, "pads": pads}
+    return "Conv", settings | {"dilations": layer.dilation, "group": layer.groups}, _own(layer)
+
+
+def _max_pool(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator:
+    if layer.return_indices or layer.ceil_mode:
+        raise ValueError("return_indices and ceil_mode are not known")
+    if input_ndim != 4:
+        raise ValueError("its input is (C, H, W); ONNX wants a batch of them")
+    names = {"kernel_shape": "kernel_size", "strides": "stride", "dilations": "dilation"}
+    settings = {theirs: _pair(getattr(layer, ours)) for theirs, ours in names.items()}
+    return "MaxPool", settings | {"pads": _pair(layer.padding) * 2}, {}
+
+
+def _batch_norm(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator:
+    if layer.running_mean is None:
+        raise ValueError("it keeps no running mean, so its output depends on the whole batch")
+    own = _own(layer)
+    one = np.ones_like(own["running_mean"])
+    values = [own.get("weight", one), own.get("bias", 0 * one)]
+    arrays = dict(zip(("weight", "bias"), values, strict=True))
+    moments = {name: own[name] for name in ("running_mean", "running_var")}
+    return "BatchNormalization", {"epsilon": layer.eps}, arrays | moments
+
+
+def _softmax(operator: str) -> Callable[..., Operator]:
+    def convert(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator:
+        unsaid = 0 if input_ndim in (1, 3) else 1  # PyTorch's choice
+        return operator, {"axis": unsaid if layer.dim is None else layer.dim}, {}
+
+    return convert
+
+
+def _softplus(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator:
+    if layer.beta != 1:
+        raise ValueError(f"beta={layer.beta}; only 1 is known")
+    return "Softplus", {}, {}
+
+
+LAYERS: dict[str, Callable[..., Operator]] = {
+    "BatchNorm1d": _batch_norm,
+    "BatchNorm2d": _batch_norm,
+    "Conv1d": _conv,
+    "Conv2d": _conv,
+    "Dropout": _plain("Identity"),
+    "Dropout2d": _plain("Identity"),
+    "ELU": _plain("Elu", alpha="alpha"),
+    "Flatten": _reshape,
+    "GELU": _plain("Gelu", approximate="approximate"),
+    "Identity": _plain("Identity"),
+    "LeakyReLU": _plain("LeakyRelu", alpha="negative_slope"),
+    "Linear": _linear,
+    "LogSoftmax": _softmax("LogSoftmax"),
+    "MaxPool2d": _max_pool,
+    "ReLU": _plain("Relu"),
+    "SELU": _plain("Selu"),
+    "Sigmoid": _plain("Sigmoid"),
+    "Softmax": _softmax("Softmax"),
+    "Softplus": _softplus,
+    "Softsign": _plain("Softsign"),
+    "Tanh": _plain("Tanh"),
+    "Unflatten": _reshape,
+}
+BATCH = 2  # of the zeros that are sent through the model to see the shapes
+
+
+def save_onnx(
+    model: Any,
+    path: Path,
+    input_shape: Sequence[int],
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Write a Sequential, as it is in evaluation, as an ONNX graph from `input` to `output`.
+
+    `input_shape` is an input's shape without the batch, which may be of any size. Parameters keep
+    their names and shapes as the graph's initializers. Sequentials may be nested; LAYERS is what
+    they may hold. The model's own mode and weights are left as they are.
+
+    Raises TypeError for a layer that is not known and ValueError for a setting that is not, naming
+    the layer; OSError when the file cannot be written; MissingExtra.
+
+    >>> import onnx, tempfile
+    >>> from tinygrad_mnist import nn
+    >>> target = tempfile.mkdtemp() + "/model.onnx"
+    >>> save_onnx(nn.Sequential(nn.Linear(4, 2), nn.ReLU()), target, input_shape=(4,))
+    >>> [node.op_type for node in onnx.load(target).graph.node]
+    ['Gemm', 'Relu']
+    """
+    onnx = require("onnx", INSTALL)
+    helper = onnx.helper
+    dtype = next((p.dtype for p in model.parameters()), np.dtype(np.float32))
+    nodes, initializers = [], []
+    value, name = wrap(np.zeros((BATCH, *input_shape), dtype)), "input"
+    with _evaluating(model), no_grad():
+        for path_in_model, layer in _layers(model, ""):
+            before, value = value.ndim, layer(value)
+            operator, settings, arrays = _convert(path_in_model, layer, before, value.shape)
+            names = [f"{path_in_model}.{key}" for key in arrays]
+            given = zip(names, arrays.values(), strict=True)
+            initializers += [onnx.numpy_helper.from_array(array, key) for key, array in given]
+            output = f"{path_in_model}.output"
+            node_name = f"{path_in_model}.{operator}"
+            nodes.append(
+                helper.make_node(operator, [name, *names], [output], node_name, **settings)
+            )
+            name = output
+    if not nodes:
+        raise ValueError("the model has no layers")
+    nodes[-1].output[:] = ["output"]
+    element = helper.np_dtype_to_tensor_dtype(dtype)
+    ends = [
+        helper.make_tensor_value_info(end, element, ["N", *sizes])
+        for end, sizes in (("input", input_shape), ("output", value.shape[1:]))
+    ]
+    graph = helper.make_graph(nodes, "model", ends[:1], ends[1:], initializers)
+    opsets = [helper.make_opsetid("", OPSET)]
+    made = helper.make_model(
+        graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="tinygrad-mnist"
+    )
+    helper.set_model_props(made, dict(metadata or {}))
+    onnx.checker.check_model(made, full_check=True)
+    atomic_write(path, made.SerializeToString(deterministic=True))
+
+
+def _layers(model: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    """The layers in the order in which they are called, with their dotted names."""
+    if not _is_ours(model) or type(model).__name__ != "Sequential":
+        raise TypeError(f"{type(model).__name__} is no nn.Sequential, whose layers tell the graph")
+    for name, layer in model._modules.items():
+        if type(layer).__name__ == "Sequential":
+            yield from _layers(layer, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", layer
+
+
+def _convert(path: str, layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator:
+    kind = type(layer).__name__
+    if kind not in LAYERS or not _is_ours(layer):
+        raise TypeError(f"layer {path}, {kind}: not known to the ONNX export; {', '.join(LAYERS)}")
+    try:
+        return LAYERS[kind](layer, input_ndim, shape)
+    except ValueError as error:
+        raise ValueError(f"layer {path}, {kind}: {error}") from None
+
+
+def _is_ours(module: Any) -> bool:
+    """Whether the class is this package's own: one of the same name may compute anything."""
+    return type(module).__module__.startswith("tinygrad_mnist.nn.")
+
+
+@contextmanager
+def _evaluating(model: Any) -> Iterator[None]:
+    """Every module in evaluation, and afterwards as it was."""
+    before = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in before:
+            module.training = training
+
+
+def _own(layer: Any) -> Arrays:
+    """A layer's Parameters and buffers."""
+    return arrays_of(layer.state_dict())
+
+
+def _pair(value: int | Sequence[int]) -> list[int]:
+    return [value, value] if isinstance(value, int) else list(value)
