@@ -1,6 +1,6 @@
 """Write autograd/_methods.pyi: the types of what `ops/` attaches to Tensor.
 
-    python scripts/write_stub.py
+python scripts/write_stub.py
 """
 
 import inspect
@@ -11,7 +11,7 @@ from typing import Any
 from tinygrad_mnist import ops
 
 PATH = Path(__file__).parents[1] / "tinygrad_mnist" / "autograd" / "_methods.pyi"
-HEADER = '''"""What `ops/` attaches to Tensor, for type checkers. Written by scripts/write_stub.py."""
+HEADER = '''"""What `ops/` gives to Tensor, for type checkers: written by scripts/write_stub.py."""
 
 import builtins
 from collections.abc import Sequence

@@ -1,44 +1,51 @@
 """Reverse-mode automatic differentiation on NumPy, with PyTorch's names, and MNIST models.
 
-The public names stand here, on one page; each folder's first file says what lives in it.
+The public names stand here, on one page; each folder's first file says what lives in it. Each
+family in `ops/` begins with the list of its names. `nn`, `optim`, `jit`, `utils`, `data`, `models`,
+`serialize`, `testing` and `train` are imported when they are first asked for.
 """
+
+# ruff: noqa: F403
 
 from __future__ import annotations
 
 import builtins
 import importlib
+import math
 from typing import Any
 
+from tinygrad_mnist import blas as blas  # before NumPy, for which it may choose a core
+
+# isort: split
 import numpy as np
 
-from tinygrad_mnist import autograd, ops
-from tinygrad_mnist.autograd import (
-    Tensor,
-    enable_grad,
-    inference_mode,
-    is_grad_enabled,
-    no_grad,
-    set_grad_enabled,
-)
-from tinygrad_mnist.autograd.dtypes import (
-    get_default_dtype,
-    promote_types,
-    result_type,
-    set_default_dtype,
-)
-from tinygrad_mnist.ops.arguments import device, nearest
-from tinygrad_mnist.ops.compare import *  # noqa: F403
-from tinygrad_mnist.ops.create import *  # noqa: F403
-from tinygrad_mnist.ops.elementwise import *  # noqa: F403
-from tinygrad_mnist.ops.index import *  # noqa: F403
-from tinygrad_mnist.ops.matmul import *  # noqa: F403
-from tinygrad_mnist.ops.random import *  # noqa: F403
-from tinygrad_mnist.ops.reduce import *  # noqa: F403
-from tinygrad_mnist.ops.shape import *  # noqa: F403
+from tinygrad_mnist import autograd as autograd
+from tinygrad_mnist import ops as ops
+from tinygrad_mnist.autograd import Tensor as Tensor
+from tinygrad_mnist.autograd import enable_grad as enable_grad
+from tinygrad_mnist.autograd import inference_mode as inference_mode
+from tinygrad_mnist.autograd import is_grad_enabled as is_grad_enabled
+from tinygrad_mnist.autograd import no_grad as no_grad
+from tinygrad_mnist.autograd import set_grad_enabled as set_grad_enabled
+from tinygrad_mnist.autograd.dtypes import get_default_dtype as get_default_dtype
+from tinygrad_mnist.autograd.dtypes import promote_types as promote_types
+from tinygrad_mnist.autograd.dtypes import result_type as result_type
+from tinygrad_mnist.autograd.dtypes import set_default_dtype as set_default_dtype
+from tinygrad_mnist.ops.arguments import device as device
+from tinygrad_mnist.ops.arguments import nearest
+from tinygrad_mnist.ops.compare import *  # eq, lt, logical_and, isnan, where, allclose, ...
+from tinygrad_mnist.ops.create import *  # tensor, zeros, arange, eye, from_numpy, full_like, ...
+from tinygrad_mnist.ops.elementwise import *  # add, exp, sqrt, clamp, relu, sigmoid, ...
+from tinygrad_mnist.ops.index import *  # gather, scatter, sort, topk, masked_fill, unique, ...
+from tinygrad_mnist.ops.matmul import *  # matmul, mm, dot, einsum, tensordot, cdist, ...
+from tinygrad_mnist.ops.random import *  # manual_seed, Generator, rand, randn, bernoulli, ...
+from tinygrad_mnist.ops.reduce import *  # sum, mean, var, max, argmax, softmax, norm, ...
+from tinygrad_mnist.ops.shape import *  # reshape, cat, stack, permute, squeeze, diag, tril, ...
 
 __version__ = "0.1.0"
 
-dtype = np.dtype
+# Dtypes are NumPy's; e, inf, nan and pi are plain numbers
+dtype, finfo, iinfo = np.dtype, np.finfo, np.iinfo
 float16 = half = np.dtype("float16")
 float32 = float = np.dtype("float32")
 float64 = double = np.dtype("float64")
@@ -48,6 +55,7 @@ int16 = short = np.dtype("int16")
 int32 = int = np.dtype("int32")
 int64 = long = np.dtype("int64")
 bool = np.dtype("bool")
+e, inf, nan, pi = math.e, math.inf, math.nan, math.pi
 
 
 class cuda:
@@ -73,6 +81,12 @@ class cuda:
 accelerator = cuda
 
 
+class backends:
+    """PyTorch programs ask `backends.mps.is_available()`: no."""
+
+    mps = cuda
+
+
 def is_tensor(obj: Any) -> builtins.bool:
     """Whether it is a Tensor."""
     return isinstance(obj, Tensor)
@@ -85,13 +99,21 @@ def numel(input: Tensor) -> builtins.int:
 
 def is_floating_point(input: Tensor) -> builtins.bool:
     """Whether its dtype is a float."""
-    return input._data.dtype.kind == "f"
+    return builtins.bool(input._data.dtype.kind == "f")
 
 
-LAZY = ("nn", "optim", "jit", "data", "utils", "models", "serialize", "testing", "train")
+FOLDERS = ("nn", "optim", "jit", "data", "utils", "models", "serialize", "testing", "train")
+LAZY = {name: name for name in FOLDERS} | {"save": "serialize.save", "load": "serialize.load"}
 
 
 def __getattr__(name: str) -> Any:
-    if name in LAZY:
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{nearest(name, globals())}")
+    if name not in LAZY:
+        hint = nearest(name, __dir__())
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
+    folder, _, inner = LAZY[name].partition(".")
+    module = importlib.import_module(f"{__name__}.{folder}")
+    return getattr(module, inner) if inner else module
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *LAZY} - {"annotations", "builtins", "importlib", "math", "np"})

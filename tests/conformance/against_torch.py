@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -57,7 +56,11 @@ def to_ours(value: Any) -> Any:
 def numbers(value: Any) -> np.ndarray:
     """The value of a leaf of a result as an array."""
     if hasattr(value, "detach"):
-        value = value.detach().numpy(force=True) if "torch" in type(value).__module__ else value.detach().numpy()
+        value = (
+            value.detach().numpy(force=True)
+            if "torch" in type(value).__module__
+            else value.detach().numpy()
+        )
     return np.asarray(value)
 
 
@@ -122,7 +125,9 @@ def compare(
     check_same(ours_g, theirs_g, 1e-5, "gradient", dtypes=False)
     if not second:
         return
-    both = [(a, b) for a, b in zip(ours_g, theirs_g, strict=True) if b is not None and b.requires_grad]
+    both = [
+        (a, b) for a, b in zip(ours_g, theirs_g, strict=True) if b is not None and b.requires_grad
+    ]
     both = [(a, b) for a, b in both if a is not None and a.requires_grad] or []
     if not both:
         return

@@ -20,7 +20,9 @@ def random_array(rng: np.random.Generator) -> np.ndarray:
     if style == 1:
         array = np.rint(array)
     if style == 2:
-        array = np.where(rng.random(shape) < 0.3, rng.choice([np.nan, np.inf, -np.inf, 0.0], shape), array)
+        array = np.where(
+            rng.random(shape) < 0.3, rng.choice([np.nan, np.inf, -np.inf, 0.0], shape), array
+        )
     if style == 3:
         array = np.asarray(rng.integers(-9, 9, shape)).astype(float)
     with np.errstate(all="ignore"):

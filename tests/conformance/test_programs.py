@@ -190,9 +190,10 @@ def indexing(t: Any) -> Any:
     x = t.arange(24.0).reshape(2, 3, 4)
     i = t.tensor([0, 2])
     return (
-        x[0], x[-1, 1], x[..., 1], x[:, None, 1:, ::2], x[0, :, [0, 1]], x[:, i], x[i[0], i], x[:, i, i],
-        x[i[:1], :, i], x[x > 5], x[t.tensor([True, False])], x[:, t.tensor([[0, 1], [2, 0]])],
-        x[None, i[:1], :, i], x[True], x[1, ..., -1], x[[0, 1], [1, 2]], x[:, [True, False, True]],
+        x[0], x[-1, 1], x[..., 1], x[:, None, 1:, ::2], x[0, :, [0, 1]], x[:, i], x[i[0], i],
+        x[:, i, i], x[i[:1], :, i], x[x > 5], x[t.tensor([True, False])],
+        x[:, t.tensor([[0, 1], [2, 0]])], x[None, i[:1], :, i], x[True], x[1, ..., -1],
+        x[[0, 1], [1, 2]], x[:, [True, False, True]],
         x[np.array([1, 0])], x[t.tensor(1)], x[slice(None), i.numpy()], x[()], x[...],
     )  # fmt: skip
 
@@ -262,7 +263,8 @@ def conversions(t: Any) -> Any:
     x = t.tensor([1.5, -2.0])
     return (
         x.double(), x.long(), x.int(), x.bool(), x.half(), x.to(t.float64), x.to("cpu"),
-        x.to(t.device("cpu"), t.int64), x.cpu(), x.type_as(t.ones(1, dtype=t.float64)), x.to(x.long()),
+        x.to(t.device("cpu"), t.int64), x.cpu(), x.type_as(t.ones(1, dtype=t.float64)),
+        x.to(x.long()),
     )  # fmt: skip
 
 
@@ -380,12 +382,12 @@ def dtypes_of_results(t: Any) -> Any:
     h, u, b = t.ones(3, dtype=t.int32), t.zeros(3, dtype=t.uint8), t.tensor([True])
     return (
         i / 2, i * 2.5, i + True, f * d, f * s, i.sum(), b.sum(), t.tensor(3), t.tensor([1, 2.0]),
-        t.sigmoid(i * 0), t.exp(i * 0), i**2, i**0.5, i // 2, t.full((2,), 1), t.full((2,), True), i < 2,
-        t.arange(0, 1, 0.5), t.where(b, 1, 2.0), t.where(b, f, 0), u + 1, h + i, h + 5,
+        t.sigmoid(i * 0), t.exp(i * 0), i**2, i**0.5, i // 2, t.full((2,), 1), t.full((2,), True),
+        i < 2, t.arange(0, 1, 0.5), t.where(b, 1, 2.0), t.where(b, f, 0), u + 1, h + i, h + 5,
         t.cat([f, i]), t.stack([d, f]), t.clamp(i, 0.5), t.tensor(2.0) * s, f.half() * 2.0,
-        t.cumsum(h, 0), t.prod(h), t.round(f), t.abs(i), b + 1, b + 1.0, b & b, i.sum() / 2, i.float() * s,
-        t.arange(3, dtype=t.float64), t.zeros_like(i), t.ones(2, dtype=t.bool), -h, i % 2, i > 1.5,
-        t.softmax(d, 0), t.maximum(i, f), t.tensor([1.0], dtype=t.float16) + f,
+        t.cumsum(h, 0), t.prod(h), t.round(f), t.abs(i), b + 1, b + 1.0, b & b, i.sum() / 2,
+        i.float() * s, t.arange(3, dtype=t.float64), t.zeros_like(i), t.ones(2, dtype=t.bool),
+        -h, i % 2, i > 1.5, t.softmax(d, 0), t.maximum(i, f), t.tensor([1.0], dtype=t.float16) + f,
     )  # fmt: skip
 
 

@@ -96,7 +96,8 @@ TRAPS = {
     "mean of nothing": Trap([], lambda t, x: x.mean(), [nan], []),
     "atan2 at the origin": Trap(
         [0.0, 1.0], lambda t, x: t.atan2(x, t.zeros(2)), [0, math.pi / 2], [0, 0]),
-    "xlogy at zero": Trap([0.0, 2.0], lambda t, x: t.xlogy(x, t.tensor([0.0, 1.0])), [0, 0], [0, 0]),
+    "xlogy at zero": Trap(
+        [0.0, 2.0], lambda t, x: t.xlogy(x, t.tensor([0.0, 1.0])), [0, 0], [0, 0]),
     "erfc, far right": Trap([9.0], lambda t, x: t.erfc(x), [4.137032e-37], [-7.492073e-36]),
     "sort with NaN": Trap([nan, 1.0], lambda t, x: x.sort().values, [1, nan], [1, 1]),
     "gather, repeated": Trap(

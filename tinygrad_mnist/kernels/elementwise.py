@@ -6,7 +6,8 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy._core.umath import clip as clip_ufunc  # np.clip without its Python wrapper
+# np.clip without its Python wrapper
+from numpy._core.umath import clip as clip_ufunc  # type: ignore[attr-defined]
 
 Array = Any  # an ndarray or a Python number: kernels take both
 
@@ -28,7 +29,7 @@ def cast(x: Array, *, dtype: Any) -> Array:
 
 
 def relu(x: Array) -> Array:
-    """max(x, 0). Clipping between two bounds has a fast loop that `maximum` with a number misses."""
+    """max(x, 0); clipping to two bounds has a fast loop that `maximum` with a number misses."""
     return clip_ufunc(x, 0.0, np.inf) if x.dtype.kind == "f" else np.maximum(x, 0)
 
 
@@ -88,9 +89,9 @@ _ERF_P = (1.85777706184603153e-1, 3.16112374387056560, 1.13864154151050156e2,
           3.77485237685302021e2, 3.20937758913846947e3)  # fmt: skip
 _ERF_Q = (1.0, 2.36012909523441209e1, 2.44024637934444173e2,
           1.28261652607737228e3, 2.84423683343917062e3)  # fmt: skip
-_MID_P = (2.15311535474403846e-8, 5.64188496988670089e-1, 8.88314979438837594, 6.61191906371416295e1,
-          2.98635138197400131e2, 8.81952221241769090e2, 1.71204761263407058e3,
-          2.05107837782607147e3, 1.23033935479799725e3)  # fmt: skip
+_MID_P = (2.15311535474403846e-8, 5.64188496988670089e-1, 8.88314979438837594,
+          6.61191906371416295e1, 2.98635138197400131e2, 8.81952221241769090e2,
+          1.71204761263407058e3, 2.05107837782607147e3, 1.23033935479799725e3)  # fmt: skip
 _MID_Q = (1.0, 1.57449261107098347e1, 1.17693950891312499e2, 5.37181101862009858e2,
           1.62138957456669019e3, 3.29079923573345963e3, 4.36261909014324716e3,
           3.43936767414372164e3, 1.23033935480374942e3)  # fmt: skip

@@ -30,7 +30,9 @@ def sum_to(x: Array, *, shape: tuple[int, ...]) -> Array:
     if x.ndim == 2 and shape == x.shape[1:] and x.dtype.kind == "f" and len(x) > 8:
         return np.dot(np.ones(len(x), x.dtype), x)  # BLAS: several times faster than a reduction
     extra = x.ndim - len(shape)
-    axes = tuple(i for i, n in enumerate(x.shape) if i < extra or (shape[i - extra] == 1 and n != 1))
+    axes = tuple(
+        i for i, n in enumerate(x.shape) if i < extra or (shape[i - extra] == 1 and n != 1)
+    )
     return np.add.reduce(x, axis=axes, keepdims=True).reshape(shape)
 
 

@@ -26,7 +26,7 @@ from tinygrad_mnist.ops import (
     shape,
     table,
 )
-from tinygrad_mnist.ops.arguments import device, nearest
+from tinygrad_mnist.ops.arguments import device, named, nearest
 
 FAMILIES = (elementwise, compare, reduce, shape, index, matmul, create, random)
 Operator = Callable[[Tensor, Any], Any]
@@ -93,6 +93,8 @@ def unknown(self: Tensor, name: str) -> Any:
     raise AttributeError(f"'{type(self).__name__}' object has no attribute {name!r}{hint}")
 
 
+for _family in FAMILIES:
+    named(vars(_family), _family.__all__)
 METHODS = methods()
 for _name, _value in METHODS.items():
     setattr(Tensor, _name, _value)

@@ -52,14 +52,14 @@ def public(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def call(*args: P.args, **kw: P.kwargs) -> R:
         if kw and not kw.keys() <= plain:
-            args, kw = _respell(function.__name__, names, variadic, args, kw)  # type: ignore[assignment]
+            args, kw = _respell(call.__name__, names, variadic, args, kw)  # type: ignore[assignment]
         try:
             return function(*args, **kw)
         except AttributeError:
             if not args or isinstance(args[0], (Tensor, np.ndarray)):
                 raise
             message = f"argument '{names[0]}' must be Tensor, not {type(args[0]).__name__}"
-            raise TypeError(f"{function.__name__}(): {message}") from None
+            raise TypeError(f"{call.__name__}(): {message}") from None
 
     return call
 
@@ -82,6 +82,20 @@ def _respell(
         if word in given and word not in names and len(args) == place:
             args = (*args, given.pop(word))
     return args, given
+
+
+def composed(what: str, function: Callable[..., R]) -> Callable[..., R]:
+    """`public`, for a name that is one line of others: what it is, and the line."""
+    function.__doc__ = what
+    return public(function)
+
+
+def named(family: dict[str, Any], names: list[str]) -> None:
+    """Call the functions of a family that were not written with `def name` by their names."""
+    for name in names:
+        function = family[name]
+        if getattr(function, "__name__", name) not in names:
+            function.__name__ = function.__qualname__ = name
 
 
 def creation(function: Callable[..., Tensor]) -> Callable[..., Tensor]:

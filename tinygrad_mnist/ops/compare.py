@@ -8,7 +8,7 @@ from typing import Any
 from tinygrad_mnist.autograd.dtypes import result_type
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import table
-from tinygrad_mnist.ops.arguments import public, tensor_of
+from tinygrad_mnist.ops.arguments import composed, public, tensor_of
 
 __all__ = [
     "allclose", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "eq", "equal", "ge",
@@ -36,18 +36,8 @@ bitwise_not = public(table.bitwise_not)
 isnan = public(table.isnan)
 isinf = public(table.isinf)
 isfinite = public(table.isfinite)
-
-
-@public
-def isposinf(input: Tensor) -> Tensor:
-    """Whether each element is +inf."""
-    return table.eq(input, math.inf)
-
-
-@public
-def isneginf(input: Tensor) -> Tensor:
-    """Whether each element is -inf."""
-    return table.eq(input, -math.inf)
+isposinf = composed("Whether each element is +inf.", lambda input: table.eq(input, math.inf))
+isneginf = composed("Whether each element is -inf.", lambda input: table.eq(input, -math.inf))
 
 
 @public

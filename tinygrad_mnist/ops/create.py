@@ -1,4 +1,4 @@
-"""New Tensors from nothing: numbers, zeros and ones, ranges; from arrays, with or without a copy."""
+"""New Tensors: from numbers and arrays, with or without a copy; zeros and ones; ranges."""
 
 from __future__ import annotations
 

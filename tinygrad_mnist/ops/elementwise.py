@@ -10,13 +10,13 @@ import numpy as np
 from tinygrad_mnist.autograd.dtypes import result_type
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import table
-from tinygrad_mnist.ops.arguments import floating, public, tensor_of
+from tinygrad_mnist.ops.arguments import composed, floating, public, tensor_of
 
 __all__ = [
     "abs", "absolute", "acos", "acosh", "add", "addcdiv", "addcmul", "arccos", "arcsin", "arctan",
     "asin", "asinh", "atan", "atan2", "atanh", "ceil", "clamp", "clamp_max", "clamp_min", "clip",
-    "cos", "cosh", "deg2rad", "div", "divide", "erf", "erfc", "exp", "exp2", "expm1", "fill", "fix",
-    "float_power", "floor", "floor_divide", "fmod", "frac", "hypot", "lerp", "log", "log10",
+    "cos", "cosh", "deg2rad", "div", "divide", "erf", "erfc", "exp", "exp2", "expm1", "fill",
+    "fix", "float_power", "floor", "floor_divide", "fmod", "frac", "hypot", "lerp", "log", "log10",
     "log1p", "log2", "logaddexp", "logit", "maximum", "minimum", "mul", "multiply", "nan_to_num",
     "neg", "negative", "positive", "pow", "rad2deg", "reciprocal", "relu", "remainder", "round",
     "rsqrt", "rsub", "sgn", "sigmoid", "sign", "sin", "sinc", "sinh", "sqrt", "square", "sub",
@@ -25,6 +25,7 @@ __all__ = [
 NOT_METHODS = {"fill", "rsub"}
 METHODS = [name for name in __all__ if name not in NOT_METHODS]
 
+# Rows of the table
 abs = absolute = public(table.abs)
 acos = arccos = public(table.acos)
 acosh = public(table.acosh)
@@ -79,15 +80,6 @@ def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     return table.sub(input, other if alpha == 1 else table.mul(other, alpha))
 
 
-subtract = sub
-
-
-@public
-def rsub(input: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
-    """other - alpha * input."""
-    return table.sub(other, input if alpha == 1 else input * alpha)
-
-
 @public
 def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     """input / other; `rounding_mode` "floor" or "trunc" rounds the quotient."""
@@ -96,18 +88,11 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     if rounding_mode == "floor":
         return table.floor_divide(input, other)
     if rounding_mode == "trunc":
-        dtype = result_type(input, other)
-        return table.cast(table.trunc(table.div(input, other)), dtype=dtype)
+        return table.cast(table.trunc(table.div(input, other)), dtype=result_type(input, other))
     raise RuntimeError(f"rounding_mode is None, 'trunc' or 'floor', not {rounding_mode!r}")
 
 
-divide = div
-
-
-@public
-def true_divide(input: Any, other: Any) -> Tensor:
-    """input / other, a float whatever the dtypes."""
-    return table.div(input, other)
+subtract, divide = sub, div
 
 
 @public
@@ -123,23 +108,14 @@ def pow(input: Any, exponent: Any) -> Tensor:
     return table.pow(input, exponent)
 
 
-@public
-def float_power(input: Any, exponent: Any) -> Tensor:
-    """input ** exponent, in float64."""
-    base = table.cast(input, dtype="float64") if isinstance(input, Tensor) else input
-    power = table.cast(exponent, dtype="float64") if isinstance(exponent, Tensor) else exponent
-    return pow(base, power)
-
-
-@public
-def rsqrt(input: Tensor) -> Tensor:
-    """1 / sqrt(input)."""
-    return table.reciprocal(table.sqrt(input))
+def double(x: Any) -> Any:
+    """A Tensor as float64; a number as it is."""
+    return table.cast(x, dtype="float64") if isinstance(x, Tensor) else x
 
 
 @public
 def positive(input: Tensor) -> Tensor:
-    """input itself; TypeError for bools."""
+    """input itself; RuntimeError for bools."""
     if input.dtype.kind == "b":
         raise RuntimeError("The `+` operator, on a bool tensor is not supported.")
     return input
@@ -148,17 +124,16 @@ def positive(input: Tensor) -> Tensor:
 @public
 def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     """input moved into [min, max], each a number, a Tensor or None."""
-    if min is None and max is None:
+    bounds = [bound for bound in (min, max) if bound is not None]
+    if not bounds:
         raise RuntimeError("clamp(): at least one of 'min' or 'max' must not be None")
-    dtype = result_type(*(v for v in (input, min, max) if v is not None))
+    dtype = result_type(input, *bounds)
     x = input if input.dtype == dtype else table.cast(input, dtype=dtype)
-    if not isinstance(min, Tensor) and not isinstance(max, Tensor):
+    if not any(isinstance(bound, Tensor) for bound in bounds):
         return table.clip(x, low=min, high=max)
     if min is not None:
         x = table.where(table.lt(x, min), min, x)
-    if max is not None:
-        x = table.where(table.gt(x, max), max, x)
-    return x
+    return x if max is None else table.where(table.gt(x, max), max, x)
 
 
 clip = clamp
@@ -169,81 +144,31 @@ def fill(input: Tensor, value: Any) -> Tensor:
     """`value`, a number or a Tensor of one, in the shape and dtype of input."""
     if getattr(value, "ndim", 0):
         raise RuntimeError(f"fill only supports 0-dimension value tensor but got {value.ndim}")
-    value = tensor_of(value, input)
-    if value.dtype != input.dtype:
-        value = table.cast(value, dtype=input.dtype)
+    value = table.cast(tensor_of(value, input), dtype=input.dtype)
     return table.where(np.True_, value, input)
-
-
-@public
-def clamp_min(input: Tensor, min: Any) -> Tensor:
-    """input, but at least `min`."""
-    return clamp(input, min)
-
-
-@public
-def clamp_max(input: Tensor, max: Any) -> Tensor:
-    """input, but at most `max`."""
-    return clamp(input, None, max)
-
-
-@public
-def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) -> Tensor:
-    """input + value * tensor1 * tensor2."""
-    product = tensor1 * tensor2
-    return input + (product if value == 1 else product * value)
-
-
-@public
-def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) -> Tensor:
-    """input + value * tensor1 / tensor2."""
-    quotient = tensor1 / tensor2
-    return input + (quotient if value == 1 else quotient * value)
-
-
-@public
-def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
-    """input + weight * (end - input)."""
-    return table.add(input, table.mul(weight, end - input))
-
-
-@public
-def hypot(input: Tensor, other: Tensor) -> Tensor:
-    """sqrt(input² + other²)."""
-    return table.sqrt(table.square(input) + table.square(other))
 
 
 @public
 def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     """The nearest integer (or multiple of 10**-decimals), halves to even."""
-    if not decimals:
-        return table.round(input)
     scale = 10.0**decimals
-    return table.round(input * scale) / scale
-
-
-@public
-def frac(input: Tensor) -> Tensor:
-    """What follows the decimal point, with the sign of input."""
-    return input - table.trunc(input)
+    return table.round(input * scale) / scale if decimals else table.round(input)
 
 
 @public
 def nan_to_num(
-    input: Tensor, nan: float | None = None, posinf: float | None = None, neginf: float | None = None
+    input: Tensor,
+    nan: float | None = None,
+    posinf: float | None = None,
+    neginf: float | None = None,
 ) -> Tensor:
     """NaN replaced by `nan` (0), infinities by `posinf` and `neginf` (the largest finite)."""
     if input.dtype.kind != "f":
-        return clone_of(input)
+        return table.cast(input, dtype=input.dtype)
     limit = float(np.finfo(input.dtype).max)
     x = table.where(table.isnan(input), 0.0 if nan is None else nan, input)
     x = table.where(table.eq(x, math.inf), limit if posinf is None else posinf, x)
     return table.where(table.eq(x, -math.inf), -limit if neginf is None else neginf, x)
-
-
-def clone_of(x: Tensor) -> Tensor:
-    """x in new memory, with x's gradient."""
-    return table.cast(x, dtype=x.dtype)
 
 
 @public
@@ -268,13 +193,32 @@ def sinc(input: Tensor) -> Tensor:
     return table.where(zero, 1.0, table.sin(x) / x)
 
 
-@public
-def deg2rad(input: Tensor) -> Tensor:
-    """Degrees to radians."""
-    return input * (math.pi / 180)
-
-
-@public
-def rad2deg(input: Tensor) -> Tensor:
-    """Radians to degrees."""
-    return input * (180 / math.pi)
+# One line of others
+rsub = composed("other - input.", lambda input, other, alpha=1: sub(other, input, alpha=alpha))
+true_divide = composed(
+    "input / other, a float whatever the dtypes.", lambda input, other: table.div(input, other)
+)
+rsqrt = composed("1 / sqrt(input).", lambda input: table.reciprocal(table.sqrt(input)))
+float_power = composed(
+    "input ** exponent, in float64.", lambda input, exponent: pow(double(input), double(exponent))
+)
+addcmul = composed(
+    "input + value * tensor1 * tensor2.",
+    lambda input, tensor1, tensor2, *, value=1: add(input, tensor1 * tensor2, alpha=value),
+)
+addcdiv = composed(
+    "input + value * tensor1 / tensor2.",
+    lambda input, tensor1, tensor2, *, value=1: add(input, tensor1 / tensor2, alpha=value),
+)
+lerp = composed(
+    "input + weight * (end - input).", lambda input, end, weight: input + weight * (end - input)
+)
+hypot = composed(
+    "sqrt(input² + other²).",
+    lambda input, other: table.sqrt(table.square(input) + table.square(other)),
+)
+frac = composed("What follows the decimal point.", lambda input: input - table.trunc(input))
+clamp_min = composed("input, but at least `min`.", lambda input, min: clamp(input, min))
+clamp_max = composed("input, but at most `max`.", lambda input, max: clamp(input, None, max))
+deg2rad = composed("Degrees to radians.", lambda input: input * (math.pi / 180))
+rad2deg = composed("Radians to degrees.", lambda input: input * (180 / math.pi))

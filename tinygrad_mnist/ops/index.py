@@ -74,7 +74,9 @@ def parse(x: Tensor, key: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[int, A
             continue
         if not is_mask(part):
             if part.dtype.kind not in "iu":
-                raise IndexError(f"tensors used as indices must be integer or bool, not {part.dtype}")
+                raise IndexError(
+                    f"tensors used as indices must be integer or bool, not {part.dtype}"
+                )
             picks: tuple[Any, ...] = (part,)
         else:
             picks = places(part, x, len([b for b in basic if b is not None]))
@@ -171,7 +173,9 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     axis = dim_of(input.ndim, dim)
     trim(input, index.shape, axis)
     src = trim(src, index.shape, None)
-    shape = tuple(n if i == axis else m for i, (n, m) in enumerate(zip(input.shape, index.shape, strict=True)))
+    shape = tuple(
+        n if i == axis else m for i, (n, m) in enumerate(zip(input.shape, index.shape, strict=True))
+    )
     added = table.scatter_add(src, index, axis=axis, shape=shape)
     if shape != input.shape:
         added = table.unslice(added, key=tuple(slice(n) for n in shape), shape=input.shape)
@@ -179,7 +183,9 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
 
 
 @public
-def scatter(input: Tensor, dim: int, index: Tensor, src: Any, *, reduce: str | None = None) -> Tensor:
+def scatter(
+    input: Tensor, dim: int, index: Tensor, src: Any, *, reduce: str | None = None
+) -> Tensor:
     """input, with src[i][j] (or one number) at [index[i][j]][j] (for dim 0)."""
     if reduce == "add":
         src = src if isinstance(src, Tensor) else Tensor(np.full(index.shape, src, input.dtype))
@@ -340,7 +346,9 @@ def repeat_interleave(
     axis = 0 if dim is None else dim_of(x.ndim, dim)
     times = tensor_of(repeats)
     _reads("repeat_interleave()")
-    order = np.repeat(np.arange(x.shape[axis]), times._data.reshape(-1) if times.ndim else int(times))
+    order = np.repeat(
+        np.arange(x.shape[axis]), times._data.reshape(-1) if times.ndim else int(times)
+    )
     return index_select(x, axis, wrap(order))
 
 

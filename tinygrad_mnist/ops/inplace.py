@@ -173,18 +173,20 @@ def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Any
     return write(self, drawn * std + mean)
 
 
-def random_(self: Tensor, low: int = 0, high: int | None = None, *, generator: Any = None) -> Tensor:
+def random_(
+    self: Tensor, low: int = 0, high: int | None = None, *, generator: Any = None
+) -> Tensor:
     """Write integers uniform on low to high - 1 (one argument: 0 to it)."""
     low, high = (0, low) if high is None and low else (low, high or 2**24)
     return write(self, random.randint(low, high, self.shape, dtype=self.dtype, generator=generator))
 
 
 METHODS: dict[str, Callable[..., Any]] = {
-    f"{name}_": method(getattr(family, name)) for family, names in FAMILIES.items() for name in names
+    f"{name}_": method(getattr(family, name))
+    for family, names in FAMILIES.items()
+    for name in names
 }
-METHODS |= {
-    f.__name__: f for f in (copy_, zero_, uniform_, normal_, random_)
-}
+METHODS |= {f.__name__: f for f in (copy_, zero_, uniform_, normal_, random_)}
 METHODS |= {"__setitem__": setitem}
 METHODS |= {
     f"__i{dunder}__": METHODS[f"{name}_"]

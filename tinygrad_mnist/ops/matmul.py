@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import table
-from tinygrad_mnist.ops.arguments import dims_of, public
+from tinygrad_mnist.ops.arguments import composed, dims_of, public
 from tinygrad_mnist.ops.reduce import norm
 from tinygrad_mnist.ops.shape import diagonal
 
@@ -106,16 +107,28 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     return table.reshape(input, shape=(-1, 1)) * vec2
 
 
-@public
-def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
-    """beta * input + alpha * mat1 @ mat2; with beta 0, input is ignored."""
-    return scaled_sum(input, mm(mat1, mat2), beta, alpha)
+def plus(multiply: Callable[[Tensor, Tensor], Tensor], what: str) -> Callable[..., Tensor]:
+    """A product added to an input, both scaled."""
+
+    @public
+    def added(input: Tensor, a: Tensor, b: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+        return scaled_sum(input, multiply(a, b), beta, alpha)
+
+    added.__doc__ = what
+    return added
 
 
-@public
-def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
-    """beta * input + alpha * mat @ vec; with beta 0, input is ignored."""
-    return scaled_sum(input, mv(mat, vec), beta, alpha)
+addmm = plus(mm, "beta * input + alpha * mat1 @ mat2; with beta 0, input is ignored.")
+addmv = plus(mv, "beta * input + alpha * mat @ vec; with beta 0, input is ignored.")
+baddbmm = plus(bmm, "beta * input + alpha * bmm(batch1, batch2); with beta 0, input is ignored.")
+addbmm = plus(
+    lambda a, b: table.sum(bmm(a, b), axis=(0,)), "`baddbmm`, with the products added up."
+)
+addr = plus(outer, "beta * input + alpha * outer(vec1, vec2); with beta 0, input is ignored.")
+chain_matmul = composed(
+    "The product of several matrices, from left to right.",
+    lambda *matrices: functools.reduce(mm, matrices),
+)
 
 
 def scaled_sum(x: Tensor, y: Tensor, beta: Any, alpha: Any) -> Tensor:
@@ -127,34 +140,8 @@ def scaled_sum(x: Tensor, y: Tensor, beta: Any, alpha: Any) -> Tensor:
 
 
 @public
-def baddbmm(
-    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1
-) -> Tensor:
-    """beta * input + alpha * bmm(batch1, batch2); with beta 0, input is ignored."""
-    return scaled_sum(input, bmm(batch1, batch2), beta, alpha)
-
-
-@public
-def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
-    """beta * input + alpha * bmm(batch1, batch2).sum(0); with beta 0, input is ignored."""
-    return scaled_sum(input, table.sum(bmm(batch1, batch2), axis=(0,)), beta, alpha)
-
-
-@public
-def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
-    """beta * input + alpha * outer(vec1, vec2); with beta 0, input is ignored."""
-    return scaled_sum(input, outer(vec1, vec2), beta, alpha)
-
-
-@public
-def chain_matmul(*matrices: Tensor) -> Tensor:
-    """The product of several matrices, from left to right."""
-    return functools.reduce(mm, matrices)
-
-
-@public
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
-    """Sums of products over pairs of dimensions: the last `dims` of a with the first of b, or lists.
+    """Sums of products over dimensions: the last `dims` of a with the first of b, or two lists.
 
     >>> import tinygrad_mnist as tg
     >>> tg.tensordot(tg.ones(2, 3), tg.ones(3, 4), dims=1).shape
@@ -185,7 +172,11 @@ def same_length(a: Tensor, i: int, b: Tensor, j: int) -> tuple[Tensor, Tensor]:
 
 def product(x: Tensor, y: Tensor, batch: int, rows: int, inner: int) -> Tensor:
     """x (batch, rows, inner) times y (batch, inner, columns), each of them several dimensions."""
-    lead, kept, size = x.shape[:batch], x.shape[batch : batch + rows], math.prod(x.shape[batch + rows :])
+    lead, kept, size = (
+        x.shape[:batch],
+        x.shape[batch : batch + rows],
+        math.prod(x.shape[batch + rows :]),
+    )
     rest = y.shape[batch + inner :]
     left = table.reshape(x, shape=(*lead, math.prod(kept), size))
     right = table.reshape(y, shape=(*y.shape[:batch], size, math.prod(rest)))

@@ -95,7 +95,9 @@ def block(
     first, last = (array[:EDGE], array[-EDGE:]) if cut else (array, array[:0])
     gap = [" ..." if array.ndim == 1 else "..."] if cut else []
     if array.ndim > 1:
-        inner = [[block(x, indent + 1, summarize, write, width) for x in part] for part in (first, last)]
+        inner = [
+            [block(x, indent + 1, summarize, write, width) for x in part] for part in (first, last)
+        ]
         return "[" + ("," + "\n" * (array.ndim - 1) + " " * (indent + 1)).join(
             [*inner[0], *gap, *inner[1]]
         ) + "]"  # fmt: skip

@@ -16,7 +16,21 @@ __all__ = [
     "normal", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm",
     "set_rng_state",
 ]  # fmt: skip
-NOT_METHODS = {"Generator", "manual_seed", "initial_seed", "get_rng_state", "set_rng_state", "rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like", "normal"}
+NOT_METHODS = {
+    "Generator",
+    "manual_seed",
+    "initial_seed",
+    "get_rng_state",
+    "set_rng_state",
+    "rand",
+    "randn",
+    "randint",
+    "randperm",
+    "rand_like",
+    "randn_like",
+    "randint_like",
+    "normal",
+}
 METHODS = [name for name in __all__ if name not in NOT_METHODS]
 
 
@@ -105,16 +119,14 @@ def randn(*size: Any, generator: Any = None, dtype: Any = None) -> Tensor:
 def randint(
     low: int, high: Any = None, size: Any = None, *, generator: Any = None, dtype: Any = None
 ) -> Tensor:
-    """Integers, uniform on low (0) to high - 1: `randint(high, size)` or `randint(low, high, size)`."""
+    """Integers, uniform on low (0) to high - 1; low may be left out: `randint(high, size)`."""
     if size is None:
         low, high, size = 0, low, high
     if low >= high:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got {low} >= {high}")
     kind = np.dtype(dtype or np.int64)
     shape = size_of((size,))
-    return heard(
-        table.integers, low=low, high=high, shape=shape, dtype=kind, rng=rng_of(generator)
-    )
+    return heard(table.integers, low=low, high=high, shape=shape, dtype=kind, rng=rng_of(generator))
 
 
 @creation

@@ -11,12 +11,12 @@ import numpy as np
 
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import table
-from tinygrad_mnist.ops.arguments import Dim, axes_of, count, dim_of, floating, public
+from tinygrad_mnist.ops.arguments import Dim, axes_of, composed, count, dim_of, floating, public
 
 __all__ = [
     "all", "amax", "amin", "aminmax", "any", "argmax", "argmin", "count_nonzero", "cumprod",
-    "cumsum", "log_softmax", "logsumexp", "max", "mean", "min", "nanmean", "nansum", "norm",
-    "prod", "softmax", "std", "sum", "var",
+    "cumsum", "dist", "log_softmax", "logcumsumexp", "logsumexp", "max", "mean", "min", "nanmean",
+    "nansum", "norm", "prod", "softmax", "std", "sum", "var",
 ]  # fmt: skip
 METHODS = __all__
 
@@ -33,6 +33,105 @@ class MinMax(NamedTuple):
 
     min: Tensor
     max: Tensor
+
+
+# Families of functions that differ in their row alone
+
+
+def reduction(it: Callable[..., Tensor], what: str) -> Callable[..., Tensor]:
+    """A function that reduces `dim`, or all dimensions, by a row of the table."""
+
+    @public
+    def reduced(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+        return it(input, axis=axes_of(input.ndim, dim), keepdims=keepdim)
+
+    reduced.__doc__ = what
+    return reduced
+
+
+def position(it: Callable[..., Tensor], what: str) -> Callable[..., Tensor]:
+    """argmax or argmin."""
+
+    @public
+    def found(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+        axis = None if dim is None or not input.ndim else dim_of(input.ndim, dim)
+        return it(input, axis=axis, keepdims=keepdim)
+
+    found.__doc__ = what
+    return found
+
+
+def along(it: Callable[..., Tensor], what: str) -> Callable[..., Tensor]:
+    """softmax or log_softmax; of a number it is that of a vector of one."""
+
+    @public
+    def spread(input: Tensor, dim: int = -1, dtype: Any = None) -> Tensor:
+        x, axis = floating(as_dtype(input, dtype)), dim_of(input.ndim, dim)
+        if x.ndim:
+            return it(x, axis=axis)
+        return table.reshape(it(table.reshape(x, shape=(1,)), axis=0), shape=())
+
+    spread.__doc__ = what
+    return spread
+
+
+def extreme(
+    whole: Callable[..., Tensor],
+    where: Callable[..., Tensor],
+    pair: Callable[..., Tensor],
+    what: str,
+) -> Callable[..., Any]:
+    """max or min, in their three forms."""
+
+    @public
+    def extremes(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+        x = input
+        if isinstance(dim, Tensor):
+            return pair(x, dim)
+        if dim is None:
+            return whole(x, axis=None)
+        axis = dim_of(x.ndim, dim)
+        if not x.ndim:
+            return Found(whole(x, axis=None), where(x, axis=None))
+        index = where(x, axis=axis, keepdims=True)
+        values = table.gather(x, index, axis=axis)
+        shape = table.kept(x.shape, axis) if keepdim else table.dropped(x.shape, (axis,))
+        return Found(*(table.reshape(y, shape=shape) for y in (values, index)))
+
+    extremes.__doc__ = what
+    return extremes
+
+
+amax = reduction(table.amax, "The largest over `dim` (all dimensions); ties share the gradient.")
+amin = reduction(table.amin, "The smallest over `dim` (all dimensions); ties share the gradient.")
+any = reduction(table.any, "Whether some element over `dim` is not zero.")
+argmax = position(
+    table.argmax, "Where the first largest is, along `dim` or in the flattened input."
+)
+argmin = position(
+    table.argmin, "Where the first smallest is, along `dim` or in the flattened input."
+)
+max = extreme(
+    table.amax, table.argmax, table.maximum,
+    "The largest of all; along `dim`, (values, indices); with a Tensor, `maximum`.",
+)  # fmt: skip
+min = extreme(
+    table.amin, table.argmin, table.minimum,
+    "The smallest of all; along `dim`, (values, indices); with a Tensor, `minimum`.",
+)  # fmt: skip
+softmax = along(table.softmax, "exp(input) / sum(exp(input)) along `dim`.")
+log_softmax = along(table.log_softmax, "log(softmax(input)) along `dim`, stable for huge elements.")
+
+
+@public
+def logsumexp(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    """log(sum(exp(input))) over `dim`, stable for huge elements."""
+    return table.logsumexp(floating(input), axis=axes_of(input.ndim, dim), keepdims=keepdim)
+
+
+def widened(x: Any, dtype: Any) -> Any:
+    """x in the dtype asked for; integers and bools else as int64."""
+    return as_dtype(x, dtype or ("int64" if x.dtype.kind in "biu" else None))
 
 
 def as_dtype(x: Any, dtype: Any) -> Any:
@@ -89,19 +188,6 @@ def var(
         return total / 0.0
 
 
-@public
-def std(
-    input: Tensor,
-    dim: Any = None,
-    unbiased: bool | None = None,
-    keepdim: bool = False,
-    *,
-    correction: float | None = None,
-) -> Tensor:
-    """The square root of `var`; its gradient is zero where the deviation is."""
-    return root(var(input, dim, unbiased, keepdim, correction=correction))
-
-
 def root(x: Tensor) -> Tensor:
     """sqrt(x) whose gradient at zero is zero: for lengths and deviations."""
     zero = table.eq(x, 0)
@@ -109,101 +195,11 @@ def root(x: Tensor) -> Tensor:
 
 
 @public
-def amax(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
-    """The largest over `dim` (all dimensions); ties share the gradient."""
-    return table.amax(input, axis=axes_of(input.ndim, dim), keepdims=keepdim)
-
-
-@public
-def amin(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
-    """The smallest over `dim` (all dimensions); ties share the gradient."""
-    return table.amin(input, axis=axes_of(input.ndim, dim), keepdims=keepdim)
-
-
-@public
-def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> MinMax:
-    """`amin` and `amax` together."""
-    return MinMax(amin(input, dim, keepdim), amax(input, dim, keepdim))
-
-
-@public
-def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    """Where the (first) largest is, along `dim` or in the flattened input."""
-    return arg(table.argmax, input, dim, keepdim)
-
-
-@public
-def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    """Where the (first) smallest is, along `dim` or in the flattened input."""
-    return arg(table.argmin, input, dim, keepdim)
-
-
-def arg(it: Callable[..., Tensor], x: Tensor, dim: int | None, keepdim: bool) -> Tensor:
-    """argmax or argmin."""
-    axis = None if dim is None or not x.ndim else dim_of(x.ndim, dim)
-    return it(x, axis=axis, keepdims=keepdim)
-
-
-@public
-def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
-    """The largest of all; along `dim`, (values, indices); with a Tensor, `maximum`."""
-    return extreme(table.amax, table.argmax, table.maximum, input, dim, keepdim)
-
-
-@public
-def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
-    """The smallest of all; along `dim`, (values, indices); with a Tensor, `minimum`."""
-    return extreme(table.amin, table.argmin, table.minimum, input, dim, keepdim)
-
-
-def extreme(
-    whole: Callable[..., Any],
-    where: Callable[..., Any],
-    pairwise: Callable[..., Any],
-    x: Tensor,
-    dim: Any,
-    keepdim: bool,
-) -> Any:
-    """max and min, in their three forms."""
-    if isinstance(dim, Tensor):
-        return pairwise(x, dim)
-    if dim is None:
-        return whole(x, axis=None)
-    if not x.ndim:
-        dim_of(0, dim)
-        return Found(table.amax(x), table.argmax(x))
-    axis = dim_of(x.ndim, dim)
-    index = where(x, axis=axis, keepdims=True)
-    values = table.gather(x, index, axis=axis)
-    if keepdim:
-        return Found(values, index)
-    shape = table.dropped(x.shape, (axis,))
-    return Found(table.reshape(values, shape=shape), table.reshape(index, shape=shape))
-
-
-@public
-def any(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
-    """Whether some element over `dim` is not zero."""
-    return table.any(input, axis=axes_of(input.ndim, dim), keepdims=keepdim)
-
-
-@public
-def all(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
-    """Whether every element over `dim` is not zero."""
-    zero = table.eq(input, 0)
-    return table.logical_not(table.any(zero, axis=axes_of(input.ndim, dim), keepdims=keepdim))
-
-
-@public
-def count_nonzero(input: Tensor, dim: Dim = None) -> Tensor:
-    """How many elements over `dim` are not zero."""
-    return sum(table.ne(input, 0), dim)
-
-
-@public
-def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+def prod(
+    input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None
+) -> Tensor:
     """The product over `dim` (all dimensions), as a tree of pairs: differentiable at zeros too."""
-    x = as_dtype(input, dtype or ("int64" if input.dtype.kind in "biu" else None))
+    x = widened(input, dtype)
     axis = 0 if dim is None else dim_of(x.ndim, dim)
     shape = table.kept(x.shape, None if dim is None else (axis,))
     x = table.reshape(x, shape=(-1,)) if dim is None or not x.ndim else x
@@ -230,13 +226,6 @@ def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     return table.cumsum(x, axis=dim_of(x.ndim, dim))
 
 
-@public
-def cumprod(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
-    """Running products along `dim`, in log2(n) steps: differentiable at zeros too."""
-    x = as_dtype(input, dtype or ("int64" if input.dtype.kind in "biu" else None))
-    return scan(table.mul, x, dim)
-
-
 def scan(combine: Callable[..., Any], x: Tensor, dim: int) -> Tensor:
     """All the running combinations along `dim`, doubling the reach at each step."""
     axis = dim_of(x.ndim, dim)
@@ -247,33 +236,6 @@ def scan(combine: Callable[..., Any], x: Tensor, dim: int) -> Tensor:
         x = table.cat(head, tail, axis=axis, starts=(0, reach))
         reach *= 2
     return x
-
-
-@public
-def logsumexp(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
-    """log(sum(exp(input))) over `dim`, stable for huge elements."""
-    x = floating(input)
-    return table.logsumexp(x, axis=axes_of(x.ndim, dim), keepdims=keepdim)
-
-
-@public
-def softmax(input: Tensor, dim: int = -1, dtype: Any = None) -> Tensor:
-    """exp(input) / sum(exp(input)) along `dim`."""
-    return along(table.softmax, input, dim, dtype)
-
-
-@public
-def log_softmax(input: Tensor, dim: int = -1, dtype: Any = None) -> Tensor:
-    """log(softmax(input)) along `dim`, stable for huge elements."""
-    return along(table.log_softmax, input, dim, dtype)
-
-
-def along(it: Callable[..., Tensor], x: Tensor, dim: int, dtype: Any) -> Tensor:
-    """softmax or log_softmax; of a number it is that of a vector of one."""
-    x, axis = floating(as_dtype(x, dtype)), dim_of(x.ndim, dim)
-    if x.ndim:
-        return it(x, axis=axis)
-    return table.reshape(it(table.reshape(x, shape=(1,)), axis=0), shape=())
 
 
 @public
@@ -322,14 +284,38 @@ def power(x: Tensor, p: float) -> Tensor:
     return table.where(zero, 0.0 if p > 0 else math.inf, table.pow(table.where(zero, 1.0, x), p))
 
 
-@public
-def nansum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
-    """The sum over `dim` of what is not NaN."""
-    return sum(table.where(table.isnan(input), 0.0, input), dim, keepdim, dtype=dtype)
-
-
-@public
-def nanmean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
-    """The mean over `dim` of what is not NaN."""
-    held = table.logical_not(table.isnan(input))
-    return nansum(input, dim, keepdim, dtype=dtype) / sum(held, dim, keepdim)
+# One line of others
+all = composed(
+    "Whether every element over `dim` is not zero.",
+    lambda input, dim=None, keepdim=False: ~any(table.logical_not(input), dim, keepdim),
+)
+std = composed(
+    "The square root of `var`; its gradient is zero where the deviation is.",
+    lambda input, *args, **kw: root(var(input, *args, **kw)),
+)
+aminmax = composed(
+    "`amin` and `amax` together.", lambda input, **kw: MinMax(amin(input, **kw), amax(input, **kw))
+)
+count_nonzero = composed(
+    "How many elements over `dim` are not zero.",
+    lambda input, dim=None: sum(table.ne(input, 0), dim),
+)
+cumprod = composed(
+    "Running products along `dim`, in log2(n) steps: differentiable at zeros too.",
+    lambda input, dim, *, dtype=None: scan(table.mul, widened(input, dtype), dim),
+)
+logcumsumexp = composed(
+    "log of the running sums of exp(input) along `dim`, stable for huge elements.",
+    lambda input, dim: scan(table.logaddexp, input, dim),
+)
+nansum = composed(
+    "The sum over `dim` of what is not NaN.",
+    lambda input, *args, **kw: sum(table.where(table.isnan(input), 0.0, input), *args, **kw),
+)
+nanmean = composed(
+    "The mean over `dim` of what is not NaN.",
+    lambda input, dim=None, keepdim=False, **kw: (
+        nansum(input, dim, keepdim, **kw) / sum(~table.isnan(input), dim, keepdim)
+    ),
+)
+dist = composed("The p-norm of input - other.", lambda input, other, p=2: norm(input - other, p))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -11,18 +11,35 @@ import numpy as np
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import table
-from tinygrad_mnist.ops.arguments import dim_of, dims_of, public, size_of, tensor_of
+from tinygrad_mnist.ops.arguments import composed, dim_of, dims_of, public, size_of, tensor_of
 
 __all__ = [
     "atleast_1d", "atleast_2d", "broadcast_tensors", "broadcast_to", "cat", "chunk", "clone",
-    "concat", "concatenate", "constant_pad_nd", "contiguous", "diag", "diag_embed", "diagflat", "diagonal", "expand",
-    "expand_as", "flatten", "flip", "fliplr", "flipud", "hstack", "meshgrid", "moveaxis",
-    "movedim", "narrow", "permute", "ravel", "repeat", "reshape", "reshape_as", "roll",
+    "concat", "concatenate", "constant_pad_nd", "contiguous", "diag", "diag_embed", "diagflat",
+    "diagonal", "expand", "expand_as", "flatten", "flip", "fliplr", "flipud", "hstack", "meshgrid",
+    "moveaxis", "movedim", "narrow", "permute", "ravel", "repeat", "reshape", "reshape_as", "roll",
     "row_stack", "select", "split", "split_with_sizes", "squeeze", "stack", "swapaxes", "swapdims",
     "t", "tensor_split", "tile", "trace", "transpose", "tril", "triu", "unbind", "unflatten",
     "unsqueeze", "view", "view_as", "vstack",
 ]  # fmt: skip
-NOT_METHODS = {"broadcast_tensors", "constant_pad_nd", "cat", "concat", "concatenate", "stack", "hstack", "vstack", "row_stack", "diag_embed", "meshgrid", "moveaxis", "fliplr", "flipud", "atleast_1d", "atleast_2d"}
+NOT_METHODS = {
+    "broadcast_tensors",
+    "constant_pad_nd",
+    "cat",
+    "concat",
+    "concatenate",
+    "stack",
+    "hstack",
+    "vstack",
+    "row_stack",
+    "diag_embed",
+    "meshgrid",
+    "moveaxis",
+    "fliplr",
+    "flipud",
+    "atleast_1d",
+    "atleast_2d",
+}
 METHODS = [name for name in __all__ if name not in NOT_METHODS]
 
 ALL = np.s_[:]
@@ -50,18 +67,6 @@ def view(input: Tensor, *shape: Any) -> Tensor:
 
 
 @public
-def view_as(input: Tensor, other: Tensor) -> Tensor:
-    """`view` in the shape of `other`."""
-    return view(input, other.shape)
-
-
-@public
-def reshape_as(input: Tensor, other: Tensor) -> Tensor:
-    """`reshape` to the shape of `other`."""
-    return reshape(input, other.shape)
-
-
-@public
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """The dimensions from `start_dim` to `end_dim` as one."""
     start, end = dim_of(input.ndim, start_dim), dim_of(input.ndim, end_dim)
@@ -71,12 +76,6 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         return reshape(input, (1,))
     middle = int(np.prod(input.shape[start : end + 1], dtype=np.int64))
     return reshape(input, (*input.shape[:start], middle, *input.shape[end + 1 :]))
-
-
-@public
-def ravel(input: Tensor) -> Tensor:
-    """All elements in one dimension."""
-    return reshape(input, (-1,))
 
 
 @public
@@ -138,7 +137,9 @@ def t(input: Tensor) -> Tensor:
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     """The dimensions `source` at the places `destination`, the others in their order; a view."""
     pair = (source, destination)
-    sources, places = (dims_of(input.ndim, d if isinstance(d, (tuple, list)) else (d,)) for d in pair)
+    sources, places = (
+        dims_of(input.ndim, d if isinstance(d, (tuple, list)) else (d,)) for d in pair
+    )
     if len(sources) != len(places):
         raise RuntimeError(f"movedim: {len(sources)} sources, {len(places)} destinations")
     if not input.ndim:
@@ -168,22 +169,10 @@ def expand(input: Tensor, *size: Any) -> Tensor:
 
 
 @public
-def expand_as(input: Tensor, other: Tensor) -> Tensor:
-    """`expand` to the shape of `other`."""
-    return broadcast_to(input, other.shape)
-
-
-@public
 def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
     """All the Tensors, expanded to one shape."""
     shape = np.broadcast_shapes(*(x.shape for x in tensors))
     return tuple(broadcast_to(x, shape) for x in tensors)
-
-
-@public
-def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
-    """A copy in new memory, through which gradients flow."""
-    return table.cast(input, dtype=input.dtype)
 
 
 @public
@@ -222,22 +211,6 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     if len(shapes) > 1:
         raise ShapeError(f"stack expects each tensor to be equal size, but got {sorted(shapes)}")
     return cat([unsqueeze(x, dim) for x in xs], dim_of(xs[0].ndim + 1, dim) if xs else 0)
-
-
-@public
-def hstack(tensors: Sequence[Tensor]) -> Tensor:
-    """Along the second dimension; vectors along the first."""
-    xs = atleast_1d(list(tensors))
-    return cat(xs, 0 if xs[0].ndim == 1 else 1)
-
-
-@public
-def vstack(tensors: Sequence[Tensor]) -> Tensor:
-    """Along the first dimension; vectors as rows."""
-    return cat(atleast_2d(list(tensors)), 0)
-
-
-row_stack = vstack
 
 
 def atleast_1d(*tensors: Any) -> Any:
@@ -324,8 +297,7 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
         return split_with_sizes(input, [n // k + (i < n % k) for i in range(k)], dim)
     key = (ALL,) * dim_of(input.ndim, dim)
     cuts = [None, *indices_or_sections, None]
-    pairs = zip(cuts[:-1], cuts[1:], strict=True)
-    return tuple(table.slice(input, key=(*key, slice(a, b))) for a, b in pairs)
+    return tuple(table.slice(input, key=(*key, slice(a, b))) for a, b in pairwise(cuts))
 
 
 @public
@@ -344,18 +316,6 @@ def flip(input: Tensor, *dims: Any) -> Tensor:
 
 
 @public
-def fliplr(input: Tensor) -> Tensor:
-    """Left to right: `flip` of dimension 1."""
-    return flip(input, 1)
-
-
-@public
-def flipud(input: Tensor) -> Tensor:
-    """Upside down: `flip` of dimension 0."""
-    return flip(input, 0)
-
-
-@public
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     """The elements moved on by `shifts` along `dims`; what falls off comes in at the front."""
     if dims is None or dims == ():
@@ -370,7 +330,8 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
         n = input.shape[axis]
         if n and shift % n:
             cut = n - shift % n
-            input = cat([table.narrow(input, axis, cut, n - cut), table.narrow(input, axis, 0, cut)], axis)
+            parts = [table.narrow(input, axis, cut, n - cut), table.narrow(input, axis, 0, cut)]
+            input = cat(parts, axis)
     return clone(input)
 
 
@@ -380,9 +341,7 @@ def repeat(input: Tensor, *sizes: Any) -> Tensor:
     times = size_of(sizes)
     extra = len(times) - input.ndim
     if extra < 0:
-        raise RuntimeError(
-            "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
-        )
+        raise RuntimeError(f"repeat: {len(times)} repeats for {input.ndim} dimensions")
     shape = (1,) * extra + input.shape
     spread = table.reshape(input, shape=tuple(m for n in shape for m in (1, n)))
     pairs = zip(times, shape, strict=True)
@@ -406,12 +365,14 @@ def constant_pad_nd(input: Tensor, pad: Sequence[int], value: float = 0) -> Tens
     """
     if len(pad) % 2 or len(pad) > 2 * input.ndim:
         raise RuntimeError(f"constant_pad_nd: {len(pad)} lengths for {input.ndim} dimensions")
-    pairs = [(0, 0)] * (input.ndim - len(pad) // 2) + list(zip(pad[::2], pad[1::2], strict=True))[::-1]
-    shape = tuple(n + b + a for n, (b, a) in zip(input.shape, pairs, strict=True))
+    before = [0] * (input.ndim - len(pad) // 2) + list(pad[::2])[::-1]
+    after = [0] * (input.ndim - len(pad) // 2) + list(pad[1::2])[::-1]
+    ends = list(zip(input.shape, before, after, strict=True))
+    shape = tuple(n + b + a for n, b, a in ends)
     if min(shape, default=1) < 0:
         raise RuntimeError(f"constant_pad_nd: {list(pad)} leaves nothing of {list(input.shape)}")
-    inside = tuple(slice(max(-b, 0), n - max(-a, 0)) for n, (b, a) in zip(input.shape, pairs, strict=True))
-    key = tuple(slice(max(b, 0), n - max(a, 0)) for n, (b, a) in zip(shape, pairs, strict=True))
+    inside = tuple(slice(max(-b, 0), n - max(-a, 0)) for n, b, a in ends)
+    key = tuple(slice(max(b, 0), n + b + a - max(a, 0)) for n, b, a in ends)
     x = table.slice(input, key=inside)
     if not value:
         return table.unslice(x, key=key, shape=shape)
@@ -462,29 +423,11 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
 
 
 @public
-def diagflat(input: Tensor, offset: int = 0) -> Tensor:
-    """The matrix whose diagonal is input, flattened."""
-    return diag_embed(ravel(input), offset)
-
-
-@public
 def trace(input: Tensor) -> Tensor:
     """The sum of a matrix's diagonal."""
     if input.ndim != 2:
         raise RuntimeError("trace: expected a matrix")
     return table.sum(diagonal(input))
-
-
-@public
-def tril(input: Tensor, diagonal: int = 0) -> Tensor:
-    """The matrices' lower triangles, zero above `diagonal`."""
-    return triangle(input, diagonal, lower=True)
-
-
-@public
-def triu(input: Tensor, diagonal: int = 0) -> Tensor:
-    """The matrices' upper triangles, zero below `diagonal`."""
-    return triangle(input, diagonal - 1, lower=False)
 
 
 def triangle(x: Tensor, diagonal: int, lower: bool) -> Tensor:
@@ -505,3 +448,39 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     own = [tuple(-1 if j == i else 1 for j in range(len(xs))) for i in range(len(xs))]
     grids = [broadcast_to(reshape(x, to), shape) for x, to in zip(xs, own, strict=True)]
     return tuple(transpose(g, 0, 1) if indexing == "xy" and len(xs) > 1 else g for g in grids)
+
+
+# One line of others
+view_as = composed("`view` in the shape of other.", lambda input, other: view(input, other.shape))
+reshape_as = composed(
+    "`reshape` to the shape of other.", lambda input, other: reshape(input, other.shape)
+)
+expand_as = composed(
+    "`expand` to the shape of other.", lambda input, other: broadcast_to(input, other.shape)
+)
+ravel = composed("All elements in one dimension.", lambda input: reshape(input, (-1,)))
+clone = composed(
+    "A copy in new memory, through which gradients flow.",
+    lambda input, *, memory_format=None: table.cast(input, dtype=input.dtype),
+)
+hstack = composed(
+    "Along the second dimension; vectors along the first.",
+    lambda tensors: cat(xs := atleast_1d(list(tensors)), min(1, xs[0].ndim - 1) if xs else 0),
+)
+vstack = row_stack = composed(
+    "Along the first dimension; vectors as rows.", lambda tensors: cat(atleast_2d(list(tensors)))
+)
+fliplr = composed("Left to right: `flip` of dimension 1.", lambda input: flip(input, 1))
+flipud = composed("Upside down: `flip` of dimension 0.", lambda input: flip(input, 0))
+diagflat = composed(
+    "The matrix whose diagonal is input, flattened.",
+    lambda input, offset=0: diag_embed(ravel(input), offset),
+)
+tril = composed(
+    "The matrices' lower triangles, zero above `diagonal`.",
+    lambda input, diagonal=0: triangle(input, diagonal, lower=True),
+)
+triu = composed(
+    "The matrices' upper triangles, zero below `diagonal`.",
+    lambda input, diagonal=0: triangle(input, diagonal - 1, lower=False),
+)

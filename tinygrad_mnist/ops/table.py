@@ -106,7 +106,9 @@ within: OpCall = op(E.within)
 beats: OpCall = op(E.beats)
 
 # Choosing and casting
-where: OpCall = op(E.where, c=None, a=lambda g, c: where(c, g, 0.0), b=lambda g, c: where(c, 0.0, g))
+where: OpCall = op(
+    E.where, c=None, a=lambda g, c: where(c, g, 0.0), b=lambda g, c: where(c, 0.0, g)
+)
 cast = op(E.cast, x=lambda g: g)  # the engine casts a gradient to its input's dtype
 
 # Reductions
