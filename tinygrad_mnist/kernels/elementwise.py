@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+
 # np.clip without its Python wrapper
 from numpy._core.umath import clip as clip_ufunc  # type: ignore[attr-defined]
 

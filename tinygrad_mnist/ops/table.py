@@ -138,9 +138,7 @@ put: OpCall = op(S.put, x=lambda g, index: take(g, index))
 gather: OpCall = op(
     S.gather, x=lambda g, shape, index, axis: scatter_add(g, index, axis=axis, shape=shape)
 )
-scatter_add: OpCall = op(
-    S.scatter_add, x=lambda g, index, axis: gather(g, index, axis=axis)
-)
+scatter_add: OpCall = op(S.scatter_add, x=lambda g, index, axis: gather(g, index, axis=axis))
 assign: OpCall = op(
     S.assign, x=lambda g, key: assign(g, 0.0, key=key), value=lambda g, key: slice(g, key=key)
 )
@@ -149,9 +147,7 @@ assign_at: OpCall = op(
     x=lambda g, index: assign_at(g, index, 0.0),
     value=lambda g, index: take(g, index),
 )
-cat = op(
-    S.cat, xs=lambda g, i, shape, axis, starts: narrow(g, axis, starts[i], shape[axis])
-)
+cat = op(S.cat, xs=lambda g, i, shape, axis, starts: narrow(g, axis, starts[i], shape[axis]))
 
 # Products
 matmul: OpCall = op(L.matmul, a=lambda g, b: matmul(g, b.mT), b=lambda g, a: matmul(a.mT, g))
@@ -180,9 +176,7 @@ max_pool = op(P.max_pool, x=lambda g, x, y, win: pool_put(g, x, y, win=win))
 pool_put: OpCall = op(P.pool_put, d=lambda g, x, y0, win: pool_take(g, x, y0, win=win))
 pool_take: OpCall = op(P.pool_take, v=lambda g, x, y0, win: pool_put(g, x, y0, win=win))
 pool_index = op(P.pool_index)
-pool_sum: OpCall = op(
-    P.pool_sum, x=lambda g, shape, win: pool_spread(g, win=win, size=shape[2:])
-)
+pool_sum: OpCall = op(P.pool_sum, x=lambda g, shape, win: pool_spread(g, win=win, size=shape[2:]))
 pool_spread: OpCall = op(P.pool_spread, d=lambda g, win: pool_sum(g, win=win))
 
 # Normalising
