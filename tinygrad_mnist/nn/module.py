@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
-from tinygrad_mnist.autograd import Tensor, writes
+from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.autograd.modes import CHANGES, MODES, current
 from tinygrad_mnist.autograd.op import ShapeError
-from tinygrad_mnist.autograd.tensor import RemovableHandle, wrap
+from tinygrad_mnist.autograd.tensor import RemovableHandle
+from tinygrad_mnist.nn import hooks, state
 from tinygrad_mnist.nn.parameter import Parameter
+from tinygrad_mnist.ops import create
 
 Self = TypeVar("Self", bound="Module")
 WHAT = {"_parameters": "parameter", "_buffers": "buffer", "_modules": "child module"}
@@ -39,7 +41,7 @@ class Module:
     """
 
     training: bool
-    _hooks: dict[str, dict[int, Any]] | None
+    _hooks: hooks.Hooks | None
     shown: tuple[str, ...] = ()  # the attributes that repr() tells, as name=value
 
     def __init__(self) -> None:
@@ -52,7 +54,7 @@ class Module:
             tape.module(self)
         try:
             if self._hooks is not None:
-                return self._call_with_hooks(self._hooks, args, kw)
+                return hooks.call(self, self._hooks, args, kw)
             return self.forward(*args, **kw)
         except (ShapeError, IndexError) as error:
             _say_where(error, self)
@@ -267,29 +269,19 @@ class Module:
             if set_to_none:
                 param.grad = None
             elif param.grad is not None:
-                param.grad = wrap(np.zeros_like(param.grad._data))
+                param.grad = create.zeros_like(param.grad)
 
-    def to(self: Self, *args: Any, dtype: Any = None, device: Any = None) -> Self:
-        """Cast the floating-point Parameters and buffers in place; the only device is the CPU.
+    def to(self: Self, *args: Any, **kw: Any) -> Self:
+        """Cast the floating-point Parameters and buffers in place; arguments as `Tensor.to` takes.
 
-        Takes a dtype, a device, or a Tensor whose dtype is meant. Gradients are dropped by a cast.
+        Gradients are dropped by a cast. Raises RuntimeError for a device that is not the CPU.
         """
-        for arg in args:
-            if isinstance(arg, Tensor):
-                dtype = arg.dtype
-            elif _is_device(arg):
-                device = arg
-            elif not isinstance(arg, bool) and arg is not None:
-                dtype = np.dtype(arg)
-        _check_cpu(device)
-        if dtype is None:
-            return self
-        dtype = np.dtype(dtype)
+        dtype = create.zeros(()).to(*args, **kw).dtype
         if dtype.kind != "f":
             raise TypeError(f"nn.Module.to only accepts floating point dtypes, not {dtype}")
         for tensor in itertools.chain(self.parameters(), self.buffers()):
-            if tensor.dtype.kind == "f" and tensor.dtype != dtype:
-                tensor.data = wrap(tensor._data.astype(dtype))
+            if tensor.dtype.kind == "f":
+                tensor.data = tensor.detach().to(*args, **kw)
         return self
 
     def float(self: Self) -> Self:
@@ -304,10 +296,6 @@ class Module:
         """Cast to float16."""
         return self.to(np.float16)
 
-    def type(self: Self, dst_type: Any) -> Self:
-        """Cast to `dst_type`."""
-        return self.to(dst_type)
-
     def cpu(self: Self) -> Self:
         """Nothing to do: every Tensor is on the CPU."""
         return self
@@ -319,32 +307,21 @@ class Module:
     # State
 
     def state_dict(
-        self,
-        destination: dict[str, Any] | None = None,
-        *,
-        prefix: str = "",
-        keep_vars: bool = False,
+        self, destination: Any = None, *, prefix: str = "", keep_vars: bool = False
     ) -> dict[str, Any]:
         """Dotted name -> detached Tensor on the same memory: all Parameters and lasting buffers.
 
         Order: a module's Parameters, its buffers, then its children. `keep_vars` gives the
         Parameters themselves.
         """
-        state = {} if destination is None else destination
-        for path, module in self.named_modules(remove_duplicate=False):
-            for name, tensor in module._own_state():
-                key = f"{prefix}{path}.{name}" if path else f"{prefix}{name}"
-                state[key] = tensor if keep_vars else tensor.detach()
-        return state
-
-    def _own_state(self) -> Iterator[tuple[str, Tensor]]:
-        yield from ((k, p) for k, p in self._parameters.items() if p is not None)
-        lasting = ((k, b) for k, b in self._buffers.items() if k not in self._transient)
-        yield from ((k, b) for k, b in lasting if b is not None)
+        found: dict[str, Any] = {} if destination is None else destination
+        for name, tensor in state.named(self, prefix):
+            found[name] = tensor if keep_vars else tensor.detach()
+        return found
 
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
-    ) -> IncompatibleKeys:
+    ) -> state.IncompatibleKeys:
         """Copy values into the Parameters and buffers of the same names, cast to their dtypes.
 
         Values are Tensors, arrays, or anything NumPy can read, PyTorch's tensors among them.
@@ -354,33 +331,7 @@ class Module:
         Raises one RuntimeError that lists every missing, unexpected, misshapen and unreadable key;
         then nothing has been written.
         """
-        if not isinstance(state_dict, Mapping):
-            raise TypeError(f"state_dict must be a mapping, not {type(state_dict).__name__}")
-        mine = self.state_dict(keep_vars=True)
-        missing = [key for key in mine if key not in state_dict]
-        unexpected = [key for key in state_dict if key not in mine]
-        problems: list[str] = []
-        arrays = {}
-        for key, tensor in mine.items():
-            if key in state_dict:
-                arrays[key] = _fitting(key, state_dict[key], tensor, problems)
-        if strict:
-            for what, keys in (("Unexpected", unexpected), ("Missing", missing)):
-                if keys:
-                    listed = ", ".join(f'"{key}"' for key in keys)
-                    problems.insert(0, f"{what} key(s) in state_dict: {listed}.")
-        if problems:
-            raise RuntimeError(
-                f"Error(s) in loading state_dict for {type(self).__name__}:\n\t"
-                + "\n\t".join(problems)
-            )
-        for key, array in arrays.items():
-            if assign:
-                mine[key].data = wrap(array)
-            else:
-                np.copyto(mine[key]._data, array, casting="unsafe")
-                writes.stamp(mine[key]._data)
-        return IncompatibleKeys(missing, unexpected)
+        return state.load(self, state_dict, strict, assign)
 
     # Hooks
 
@@ -418,41 +369,9 @@ class Module:
         """Call `hook(module, grad_output)` first; what it returns replaces `grad_output`."""
         return self._register("backward_pre", hook, prepend, False)
 
-    def _register(
-        self, kind: str, hook: Callable[..., Any], prepend: bool, with_kwargs: bool
-    ) -> RemovableHandle:
-        if self._hooks is None:
-            self._hooks = {"pre": {}, "post": {}, "backward": {}, "backward_pre": {}}
-        CHANGES[0] += 1
-        hooks = self._hooks[kind]
-        before = dict(hooks)
-        handle = RemovableHandle(hooks, (hook, with_kwargs))
-        if prepend:
-            for key, value in before.items():
-                del hooks[key]
-                hooks[key] = value
-        return handle
-
-    def _call_with_hooks(
-        self, hooks: dict[str, dict[int, Any]], args: tuple[Any, ...], kw: dict[str, Any]
-    ) -> Any:
-        from tinygrad_mnist.nn.hooks import BackwardHooks
-
-        for hook, with_kwargs in list(hooks["pre"].values()):
-            result = hook(self, args, kw) if with_kwargs else hook(self, args)
-            if result is not None and with_kwargs:
-                args, kw = result
-            elif result is not None:
-                args = result if isinstance(result, tuple) else (result,)
-        backward = None
-        if hooks["backward"] or hooks["backward_pre"]:
-            backward = BackwardHooks(self, hooks["backward"], hooks["backward_pre"])
-            args = backward.on_inputs(args)
-        output = self.forward(*args, **kw)
-        for hook, with_kwargs in list(hooks["post"].values()):
-            result = hook(self, args, kw, output) if with_kwargs else hook(self, args, output)
-            output = output if result is None else result
-        return output if backward is None else backward.on_outputs(output)
+    def _register(self, kind: str, *hook: Any) -> RemovableHandle:
+        self._hooks = self._hooks if self._hooks is not None else {kind: {} for kind in hooks.KINDS}
+        return hooks.register(self._hooks[kind], *hook)
 
     # Showing
 
@@ -473,49 +392,6 @@ class Module:
 
 
 KINDS: dict[str, type] = {"_parameters": Parameter, "_buffers": Tensor, "_modules": Module}
-
-
-class IncompatibleKeys(NamedTuple):
-    """What `load_state_dict` skipped with `strict=False`."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
-
-    def __repr__(self) -> str:
-        if not self.missing_keys and not self.unexpected_keys:
-            return "<All keys matched successfully>"
-        return f"missing {self.missing_keys}, unexpected {self.unexpected_keys}"
-
-
-_DEVICES = ("cpu", "cuda", "mps", "xpu", "meta")
-
-
-def _is_device(value: Any) -> bool:
-    named = isinstance(value, str) and value.split(":")[0] in _DEVICES
-    return named or type(value).__name__ == "device"
-
-
-def _check_cpu(device: Any) -> None:
-    name = str(getattr(device, "type", device)) if device is not None else "cpu"
-    if name.split(":")[0] != "cpu":
-        raise RuntimeError(f"there is no device {name!r} here: NumPy computes on the CPU")
-
-
-def _fitting(key: str, value: Any, tensor: Tensor, problems: list[str]) -> Any:
-    """The value as an array that fits the Tensor; or None, and the problem is listed."""
-    try:
-        array = np.asarray(value.detach() if hasattr(value, "detach") else value)
-    except (TypeError, ValueError, RuntimeError) as error:
-        problems.append(f"{key}: not readable as an array ({error}).")
-        return None
-    if array.dtype.kind not in "fiub":
-        problems.append(f"{key}: holds {array.dtype}, and numbers are needed.")
-    elif array.shape != tensor.shape:
-        problems.append(
-            f"size mismatch for {key}: copying a param with shape {list(array.shape)} from "
-            f"checkpoint, the shape in current model is {list(tensor.shape)}."
-        )
-    return array
 
 
 def _say_where(error: Exception, module: Module) -> None:

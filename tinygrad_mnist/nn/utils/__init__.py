@@ -22,7 +22,7 @@ def _gradients(parameters: Any) -> list[Tensor]:
     return [p.grad for p in params if p.grad is not None]
 
 
-@no_grad
+@no_grad()
 def get_total_norm(
     tensors: Iterable[Tensor],
     norm_type: float = 2.0,
@@ -40,7 +40,7 @@ def get_total_norm(
     return total
 
 
-@no_grad
+@no_grad()
 def clip_grad_norm_(
     parameters: Any,
     max_norm: float,
@@ -66,7 +66,7 @@ def clip_grad_norm_(
     return total
 
 
-@no_grad
+@no_grad()
 def clip_grad_value_(parameters: Any, clip_value: float, foreach: Any = None) -> None:
     """Move each element of the gradients into [-clip_value, clip_value], in place."""
     for grad in _gradients(parameters):
