@@ -417,7 +417,7 @@ def windowed(draw: Draw) -> Any:
 
 def _held(win: Any, shape: Any) -> Any:
     """For each window its place in y, and the places in x that it holds, in order; loops alone."""
-    for n, c, i, j in np.ndindex(*shape[:2], *win.count):
+    for n, c, i, j in np.ndindex(*shape[:2], *win.number):
         held = []
         for p, q in np.ndindex(*win.size):
             row = i * win.stride[0] + p * win.dilation[0] - win.padding[0]
@@ -428,7 +428,7 @@ def _held(win: Any, shape: Any) -> Any:
 
 
 def _pooled(x: Any, win: Any, choose: Any) -> Any:
-    y = np.zeros((*x.shape[:2], *win.count))
+    y = np.zeros((*x.shape[:2], *win.number))
     for at, held in _held(win, x.shape):
         y[at] = choose([x[i] for i in held], held)
     return y
@@ -468,7 +468,7 @@ def sum_pools(draw: Draw) -> Any:
 @composed(_pool_spread)
 def pool_spreads(draw: Draw) -> Any:
     win, shape = draw(windowed())
-    return (draw(arrays((*shape[:2], *win.count))),), {"win": win, "size": shape[2:]}
+    return (draw(arrays((*shape[:2], *win.number))),), {"win": win, "size": shape[2:]}
 
 
 @st.composite
@@ -584,6 +584,7 @@ ROWS: dict[str, Row] = {
     "maximum": binary(lambda a, b: np.where(a > b, a, b), _QUARTERS, _EIGHTHS),
     "minimum": binary(lambda a, b: np.where(a < b, a, b), _QUARTERS, _EIGHTHS),
     "atan2": binary(lambda a, b: np.angle(b + 1j * a), NONZERO, POSITIVE),
+    "logaddexp": binary(lambda a, b: np.log(np.exp(a) + np.exp(b)), NONZERO, POSITIVE),
     # Exponentials and powers
     "exp": unary(lambda x: np.vectorize(math.exp, otypes=[float])(x)),
     "exp2": unary(lambda x: 2.0**x),

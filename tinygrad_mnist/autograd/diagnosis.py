@@ -20,6 +20,11 @@ class Block(NamedTuple):
     output: Shape
     input: Shape
 
+    def places(self, row: Any, column: Any) -> tuple[Shape, Shape]:
+        """The index into the output and the one into the input."""
+        at_output = np.unravel_index(row, self.output)
+        return tuple(map(int, at_output)), tuple(map(int, np.unravel_index(column, self.input)))
+
     def agrees(self, analytic: Array, where: Any = ...) -> bool:
         """Whether another Jacobian would have passed."""
         gap = np.abs(analytic - self.numeric)

@@ -7,35 +7,24 @@ as the comparison needs; gradients must own their memory; float32 must stay floa
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from tinygrad_mnist.autograd.diagnosis import Block, diagnose
 from tinygrad_mnist.autograd.engine import as_tuple, backward, grad
 from tinygrad_mnist.autograd.modes import _Switch
-from tinygrad_mnist.autograd.numeric import Slope, complex_step, quick, thorough, unit
+from tinygrad_mnist.autograd.numeric import Slope
 from tinygrad_mnist.autograd.problem import Backward, Problem
+from tinygrad_mnist.autograd.ruler import How, Ruler
 from tinygrad_mnist.autograd.tensor import Tensor, wrap
 
 Array = np.ndarray[Any, Any]
 
 _DIRECTIONS = 2
 """How many random directions `fast` tries for each input."""
-
-
-class How(NamedTuple):
-    """The settings of a check, as `gradcheck` explains them."""
-
-    eps: float | None = None
-    atol: float = 0.0
-    rtol: float = 0.0
-    nondet_tol: float = 0.0
-    dtypes: bool = False
-    fast: bool = False
 
 
 @dataclass
@@ -85,8 +74,7 @@ def examine(
         problem = Backward(problem, grad_outputs)
     for name, dtype in problem.cast_from.items():
         report.notes.append(f"note: {name} is {dtype} and was checked in float64")
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", np.exceptions.ComplexWarning)
+    with np.errstate(all="ignore"):
         if check_steady(problem, how, report):
             (check_directions if how.fast else check_entries)(problem, how, report)
             if order == 1:
@@ -116,19 +104,23 @@ def check_steady(problem: Problem, how: How, report: Report) -> bool:
 
 def check_entries(problem: Problem, how: How, report: Report) -> None:
     """Compare every derivative of every output element by every input element."""
-    middle = problem.row()
+    ruler = Ruler(problem, how)
     jacobians = analytic_jacobians(problem)
-    sizes = np.cumsum([0, *(out._data.size for out in problem.outputs())])
     shapes = [out.shape for out in problem.outputs()]
     for name, leaf, analytic in zip(problem.names, problem.leaves, jacobians, strict=True):
-        if not leaf._data.size or not middle.size:
+        if not analytic.size:
             continue
-        slope = measure(problem, leaf, analytic, middle, how)
+        slope = ruler.jacobian(leaf, analytic)
+        if ruler.doubtful(slope, analytic) and ruler.is_rougher(leaf):
+            slope = ruler.jacobian(leaf, analytic)
+        start = 0
         for i, shape in enumerate(shapes):
-            rows = slice(int(sizes[i]), int(sizes[i + 1]))
+            rows = slice(start, start + math.prod(shape))
+            start = rows.stop
             part = Slope(*(field[rows] for field in slope))
             where = f"output {i} (shape {list(shape)}) by {name} (shape {list(leaf.shape)})"
-            compare(analytic[rows], part, shape, leaf.shape, where, unit(middle), how, report)
+            block = Block(analytic[rows], part.value, ruler.tolerance(part), shape, leaf.shape)
+            compare(block, part, where, report)
 
 
 def analytic_jacobians(problem: Problem) -> list[Array]:
@@ -159,95 +151,23 @@ def pull_back(outputs: list[Tensor], seeds: list[Array], leaves: list[Tensor]) -
     return [np.ravel(g._data) for g in grads]
 
 
-def measure(problem: Problem, leaf: Tensor, analytic: Array, middle: Array, how: How) -> Slope:
-    """The numerical Jacobian by one leaf: cheap first, and again with care where it matters."""
-    exact = is_analytic(problem, leaf, middle)
-    columns = []
-    for j, index in enumerate(np.ndindex(leaf.shape)):
-        direction = np.zeros(leaf.shape)
-        direction[index] = 1.0
-        size = abs(float(leaf._data[index]))
-        columns.append(
-            settle_slope(problem, leaf, direction, size, analytic[:, j], middle, how, exact)
-        )
-    return Slope(*(np.stack(parts, axis=1) for parts in zip(*columns, strict=True)))
-
-
-def settle_slope(
-    problem: Problem, leaf: Tensor, direction: Array, size: float, expected: Array,
-    middle: Array, how: How, exact: bool,
-) -> Slope:  # fmt: skip
-    """The slope along one direction, measured with as much care as its comparison needs."""
-    with problem.moving(leaf, direction) as curve:
-        if exact:
-            value = complex_step(curve, middle)
-            if value is not None:
-                nothing = np.zeros(len(value))
-                slope = Slope(value, nothing, nothing != 0, value, value)
-                if not doubtful(slope, expected, unit(middle), how):
-                    return slope
-        slope = quick(curve, middle, max(1.0, size), how.eps)
-        if not doubtful(slope, expected, unit(middle), how):
-            return slope
-        return thorough(curve, middle, size, size or None)
-
-
-def is_analytic(problem: Problem, leaf: Tensor, middle: Array) -> bool:
-    """Whether a complex step gives the slope that differences give, in a random direction."""
-    if leaf._data.size < 3 or middle.dtype != np.float64:
-        return False
-    direction = np.random.default_rng(1).uniform(0.5, 1.5, leaf.shape)
-    with problem.moving(leaf, direction) as curve:
-        value = complex_step(curve, middle)
-        if value is None:
-            return False
-        slope = quick(curve, middle, 1.0)
-        return bool(
-            np.all(np.abs(value - slope.value) <= 10 * slope.error) and not slope.kink.any()
-        )
-
-
-def tolerance(slope: Slope, precision: float, how: How) -> Array:
-    """What a right derivative may differ by: ten estimated errors, and its own rounding."""
-    size = np.abs(slope.value)
-    largest = np.max(size[np.isfinite(size)], initial=0.0)
-    relative = max(how.rtol, 1e-6, 1e3 * precision)
-    floor = how.atol + 500 * precision + 1e-4 * relative * largest
-    return np.asarray(floor + relative * size + 10 * slope.error)
-
-
-def doubtful(slope: Slope, expected: Array, precision: float, how: How) -> bool:
-    """Whether a slope is worth measuring again: it disagrees, is vague, or may be a kink."""
-    size = np.abs(slope.value)
-    vague = 10 * slope.error > 1e-4 * size + 1e-7 * np.max(size, initial=0.0) + 1e3 * precision
-    off = ~(np.abs(expected - slope.value) <= tolerance(slope, precision, how))
-    return bool(np.any(slope.kink | vague | off))
-
-
-def compare(
-    analytic: Array, slope: Slope, output: tuple[int, ...], inputs: tuple[int, ...], where: str,
-    precision: float, how: How, report: Report,
-) -> None:  # fmt: skip
+def compare(block: Block, slope: Slope, where: str, report: Report) -> None:
     """Add to the report what is wrong with one block of the Jacobian."""
-    limit = tolerance(slope, precision, how)
-    gap = np.abs(analytic - slope.value)
+    analytic, value = block.analytic, slope.value
+    gap = np.abs(analytic - value)
     known = np.isfinite(slope.error) & ~slope.kink
     excused = ~np.isfinite(analytic) & slope.kink.any(axis=0)  # 0 * inf, one output further
-    bad = ~(gap <= limit) & known & ~excused
+    bad = ~(gap <= block.tolerance) & known & ~excused
     report.entries += int(known.sum())
-    with_slope = known & ~bad & (np.abs(slope.value) > 0)
-    if with_slope.any():
-        relative = (gap / np.abs(slope.value))[
-            with_slope & (slope.error < 1e-6 * np.abs(slope.value))
-        ]
-        report.worst = max(report.worst, float(np.max(relative, initial=0.0)))
-    report.kinks.extend(kink_lines(analytic, slope, output, inputs, where))
+    sharp = known & ~bad & (slope.error < 1e-6 * np.abs(value))
+    report.worst = max(report.worst, float(np.max((gap / np.abs(value))[sharp], initial=0.0)))
+    report.kinks.extend(kink_lines(block, slope, where))
     lost = ~np.isfinite(slope.error) & ~slope.kink
     if lost.any():
         report.notes.append(f"note: {where}: {lost.sum()} derivatives could not be measured")
     if bad.any():
-        block = Block(analytic, np.where(known, slope.value, analytic), limit, output, inputs)
-        report.failures.append(failure(block, slope.error, bad, where))
+        seen = block._replace(numeric=np.where(known, value, analytic))
+        report.failures.append(failure(seen, slope.error, bad, where))
 
 
 def failure(b: Block, error: Array, bad: Array, where: str) -> str:
@@ -257,8 +177,7 @@ def failure(b: Block, error: Array, bad: Array, where: str) -> str:
     row, column = np.unravel_index(int(np.argmax(excess)), bad.shape)
     a, n = b.analytic[row, column], b.numeric[row, column]
     relative = abs(a - n) / abs(n) if n else math.inf
-    at_out = tuple(map(int, np.unravel_index(row, b.output)))
-    at_in = tuple(map(int, np.unravel_index(column, b.input)))
+    at_out, at_in = b.places(row, column)
     lines = [
         f"The gradient of {where} is wrong.",
         f"  worst at output index {at_out}, input index {at_in}:",
@@ -271,18 +190,15 @@ def failure(b: Block, error: Array, bad: Array, where: str) -> str:
     return "\n".join(lines)
 
 
-def kink_lines(
-    analytic: Array, slope: Slope, output: tuple[int, ...], inputs: tuple[int, ...], where: str
-) -> Iterator[str]:
+def kink_lines(b: Block, slope: Slope, where: str) -> Iterator[str]:
     """Say where there is no derivative, and the slopes on both sides; the first three points."""
     points = np.argwhere(slope.kink)
     for row, column in points[:3]:
-        at_out = tuple(map(int, np.unravel_index(row, output)))
-        at_in = tuple(map(int, np.unravel_index(column, inputs)))
+        at_out, at_in = b.places(row, column)
         yield (
             f"not differentiable: {where} at output index {at_out}, input index {at_in}: slope "
             f"{slope.left[row, column]:.6g} from the left, {slope.right[row, column]:.6g} from the "
-            f"right, analytic {analytic[row, column]:.6g}"
+            f"right, analytic {b.analytic[row, column]:.6g}"
         )
     if len(points) > 3:
         yield f"not differentiable: {where}: {len(points)} points in all"
@@ -291,19 +207,22 @@ def kink_lines(
 def check_directions(problem: Problem, how: How, report: Report) -> None:
     """Compare v·J·u for random u and v: one backward and a few calls for each."""
     rng = np.random.default_rng(0)
-    middle = problem.row()
+    ruler = Ruler(problem, how)
     for _ in range(_DIRECTIONS):
-        v = signed(rng, middle.shape)
+        v = signed(rng, ruler.middle.shape)
         pulled = pull_back(*seeded(problem.outputs(), v), problem.leaves)
         for name, leaf, g in zip(problem.names, problem.leaves, pulled, strict=True):
-            if not leaf._data.size or not middle.size:
+            if not leaf._data.size or not v.size:
                 continue
             size = np.where(leaf._data == 0, 1, np.minimum(np.abs(leaf._data), 1))
             u = signed(rng, leaf.shape) * size / math.sqrt(leaf._data.size)
             analytic = np.array([[g @ np.ravel(u)]])
-            slope = measure_along(problem, leaf, u, v, analytic[0], middle, how)
+            slope = ruler.along(leaf, u, v, analytic)
+            if ruler.doubtful(slope, analytic) and ruler.is_rougher(leaf):
+                slope = ruler.along(leaf, u, v, analytic)
             where = f"the outputs along a random direction by {name} (shape {list(leaf.shape)})"
-            compare(analytic, slope, (1,), (1,), where, unit(middle), how, report)
+            block = Block(analytic, slope.value, ruler.tolerance(slope), (1,), (1,))
+            compare(block, slope, where, report)
             if report.failures:
                 locate(problem, how, report)
                 return
@@ -321,23 +240,6 @@ def seeded(outputs: list[Tensor], v: Array) -> tuple[list[Tensor], list[Array]]:
     return outputs, [part.reshape(out.shape).astype(out.dtype) for part, out in parts]
 
 
-def measure_along(
-    problem: Problem, leaf: Tensor, u: Array, v: Array, expected: Array, middle: Array, how: How
-) -> Slope:
-    """The slope of v·outputs along u."""
-    weighted = np.array([middle @ v], middle.dtype)
-    with problem.moving(leaf, u) as curve:
-
-        def sums(t: float) -> Array:
-            row = curve(t)
-            return np.array([row @ v if row.shape == v.shape else np.nan])
-
-        slope = quick(sums, weighted, 1.0, how.eps)
-        if doubtful(slope, expected, unit(middle), how):
-            slope = thorough(sums, weighted, 1.0, None)
-    return Slope(*(part[:, None] for part in slope))
-
-
 def locate(problem: Problem, how: How, report: Report) -> None:
     """A random direction has shown that something is wrong: say where, if that is affordable."""
     if sum(leaf._data.size for leaf in problem.leaves) * len(problem.row()) > 100_000:
@@ -350,33 +252,33 @@ def locate(problem: Problem, how: How, report: Report) -> None:
 
 
 def check_memory(problem: Problem, report: Report) -> None:
-    """Each gradient must be memory of its own, and backward must leave the inputs alone."""
-    outputs = [out for out in problem.outputs() if out.requires_grad]
-    before = [leaf._data.copy() for leaf in problem.leaves]
-    if not outputs:
-        return
-    for leaf in problem.leaves:
-        leaf.grad = None
-    backward(outputs, [wrap(np.ones(out.shape, out.dtype)) for out in outputs])
-    named = [(name, leaf.grad) for name, leaf in zip(problem.names, problem.leaves, strict=True)]
-    held = [(name, g._data) for name, g in named if g is not None]
-    others = [
-        (f"argument {i}", a._data) for i, a in enumerate(problem.args) if isinstance(a, Tensor)
-    ]
-    others += [(name, leaf._data) for name, leaf in zip(problem.names, problem.leaves, strict=True)]
-    for i, (name, g) in enumerate(held):
-        for other, array in (*held[:i], *others):
-            if np.shares_memory(g, array):
-                report.failures.append(f"the gradient of {name} shares memory with {other}")
-    for name, leaf, array in zip(problem.names, problem.leaves, before, strict=True):
-        if not np.array_equal(leaf._data, array, equal_nan=True):
-            report.failures.append(f"backward mutates {name}")
-        leaf.grad = None
+    """Each gradient must be memory of its own, and backward must change no input and no output."""
+    leaves = list(zip(problem.names, problem.leaves, strict=True))
+    held: list[tuple[str, Array]] = []
+    for call in (" of an earlier backward", ""):
+        outputs = [out for out in problem.outputs() if out.requires_grad]
+        inputs = [(f"argument {i}", a) for i, a in enumerate(problem.args) if isinstance(a, Tensor)]
+        named = [*inputs, *leaves, *((f"output {i}", out) for i, out in enumerate(outputs))]
+        others = [(name, tensor._data) for name, tensor in named]
+        before = [array.copy() for _, array in others]
+        if outputs:
+            backward(outputs, [wrap(np.ones(out.shape, out.dtype)) for out in outputs])
+        for (name, array), old in zip(others, before, strict=True):
+            if not np.array_equal(array, old, equal_nan=True):
+                report.failures.append(f"backward overwrites {name}")
+        for name, leaf in leaves:
+            if leaf.grad is None:
+                continue
+            for other, array in (*held, *others):
+                if np.shares_memory(leaf.grad._data, array):
+                    report.failures.append(f"the gradient of {name} shares memory with {other}")
+            held.append((f"the gradient of {name}{call}", leaf.grad._data))
+            leaf.grad = None
 
 
 def check_float32(func: Callable[..., Any], inputs: Any, how: How, report: Report) -> None:
     """In float32 everything must stay float32; only if asked, or if the inputs are float32."""
-    given = [a for a in as_tuple(inputs) if isinstance(a, Tensor) and a.dtype.kind == "f"]
+    given = [a for a in as_tuple(inputs) if isinstance(a, Tensor) and a.requires_grad]
     if not how.dtypes and not any(a.dtype == np.float32 for a in given):
         return
     problem = Problem(func, inputs, np.float32 if how.dtypes else None)

@@ -7,13 +7,14 @@ disagree by says what may be left. W. H. Press et al., Numerical Recipes, sectio
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 Array = np.ndarray[Any, Any]
-Curve = Callable[[float], Array]
+Curve = Callable[[Any], Array]
 """t -> every output, flat: a function along one direction, at 0 where it is checked."""
 
 
@@ -29,27 +30,34 @@ class Slope(NamedTuple):
     right: Array
 
 
-def quick(curve: Curve, middle: Array, scale: float, step: float | None = None) -> Slope:
-    """The slope from two step sizes, four calls; `kink` says no more than: look again."""
-    h = step or scale * unit(middle) ** 0.2
+def quick(
+    curve: Curve, middle: Array, scale: float, precision: float, step: float | None = None
+) -> Slope:
+    """The slope from two step sizes, four calls; `kink` says no more than: look again.
+
+    `middle` is the function at 0, `precision` the relative error of its values.
+    """
+    h = step or scale * precision**0.2
     up, down, up2, down2 = (flat(curve(t)) for t in (h, -h, h / 2, -h / 2))
+    noise = precision * magnitude(middle)
     wide, narrow = (up - down) / (2 * h), (up2 - down2) / h
-    error = np.abs(narrow - wide) / 3 + rounding(middle, h / 2)
-    bend, bend2 = np.abs(up + down - 2 * flat(middle)), np.abs(up2 + down2 - 2 * flat(middle))
-    kink = (bend2 > 0.4 * bend) & (bend2 > 8 * rounding(middle, 1.0))  # a parabola has 0.25
+    error = np.abs(narrow - wide) / 3 + 2 * noise / h
+    bend, bend2 = np.abs(up + down - 2 * middle), np.abs(up2 + down2 - 2 * middle)
+    kink = (bend2 > 0.4 * bend) & (bend2 > 8 * noise)  # for a parabola it is a quarter
     error = np.where(np.isfinite(error), error, np.inf)
-    left, right = (flat(middle) - down2) * 2 / h, (up2 - flat(middle)) * 2 / h
+    left, right = (middle - down2) * 2 / h, (up2 - middle) * 2 / h
     return Slope(narrow + (narrow - wide) / 3, error, kink, left, right)
 
 
-def thorough(curve: Curve, middle: Array, scale: float, smallest: float | None = None) -> Slope:
+def thorough(
+    curve: Curve, middle: Array, scale: float, precision: float, smallest: float | None = None
+) -> Slope:
     """The slope from a ladder of steps, each a quarter of the last; every output picks its best."""
-    y = flat(middle)
     steps = ladder(scale, smallest)
     ups = np.array([flat(curve(h)) for h in steps])
     downs = np.array([flat(curve(-h)) for h in steps])
     h = steps[:, None]
-    noise = rounding(middle, 1.0) / h
+    noise = precision * magnitude(middle) / h
     central = (ups - downs) / (2 * h)
     value = (16 * central[1:] - central[:-1]) / 15
     apart = np.abs(np.diff(value, axis=0))
@@ -57,7 +65,7 @@ def thorough(curve: Curve, middle: Array, scale: float, smallest: float | None =
     value, error = value[1:-1], apart + noise[2:-1]
     error = np.where(np.isfinite(error), error, np.inf)
     best = np.argmin(error, axis=0)[None]
-    left, right = (y - downs) / h, (ups - y) / h
+    left, right = (middle - downs) / h, (ups - middle) / h
     kink, at = kinks(right - left, noise)
     pick = np.take_along_axis
     return Slope(
@@ -91,21 +99,28 @@ def ladder(scale: float, smallest: float | None) -> Array:
     return top * 0.25 ** np.arange(count)
 
 
+def roughness(curve: Curve, middle: Array) -> float:
+    """The relative error of the function's values, from fifth differences over tiny steps.
+
+    They leave nothing of a smooth function but its noise. J. J. Moré, S. M. Wild, Estimating
+    Computational Noise, SIAM J. Sci. Comput. 33 (2011), 1292-1314.
+    """
+    table = np.array([flat(curve(1e-6 * k)) for k in range(1, 13)])
+    fifth = np.abs(np.diff(table, 5, axis=0)) / math.sqrt(math.comb(10, 5))
+    noise = np.median(np.where(np.isfinite(fifth), fifth, 0.0), axis=0)
+    size = magnitude(middle)
+    return float(np.max(noise / np.where(size > 0, size, 1.0), initial=0.0))
+
+
 def flat(y: Array) -> Array:
     """The outputs as a float64 row."""
     return np.ravel(y).astype(np.float64)
 
 
-def unit(y: Array) -> float:
-    """The relative rounding of the outputs' dtype."""
-    return float(np.finfo(y.dtype).eps) if y.dtype.kind == "f" else float(np.finfo(float).eps)
-
-
-def rounding(y: Array, h: float) -> Array:
-    """What rounding the outputs does to a difference quotient of step h."""
-    size = np.abs(flat(y))
-    largest = np.max(size[np.isfinite(size)], initial=0.0)
-    return unit(y) * (size + 0.1 * largest) / h  # type: ignore[no-any-return]
+def magnitude(y: Array) -> Array:
+    """The size of each output, as far as rounding goes: small ones may come of larger ones."""
+    size = np.abs(y)
+    return size + 0.1 * np.max(size[np.isfinite(size)], initial=0.0)  # type: ignore[no-any-return]
 
 
 def complex_step(curve: Callable[[complex], Array], middle: Array) -> Array | None:
@@ -115,6 +130,6 @@ def complex_step(curve: Callable[[complex], Array], middle: Array) -> Array | No
     J. N. Lyness, C. B. Moler, SIAM J. Numer. Anal. 4 (1967), 202-210.
     """
     y = np.ravel(curve(1e-40j))
-    if y.dtype.kind != "c" or not np.allclose(y.real, flat(middle), 1e-12, 0.0, equal_nan=True):
+    if y.dtype.kind != "c" or not np.allclose(y.real, middle, 1e-12, 0.0, equal_nan=True):
         return None
     return y.imag / 1e-40

@@ -75,24 +75,23 @@ class Problem:
         return found
 
     def row(self) -> Array:
-        """All outputs, one after the other, in the dtype of the least precise."""
+        """All outputs, one after the other."""
         self.evaluations += 1
-        arrays = [np.ravel(out._data) for out in self.outputs()]
-        rough = min((a.dtype for a in arrays), key=lambda dtype: dtype.itemsize)
-        return np.concatenate(arrays).astype(rough, copy=False)
+        return np.concatenate([np.ravel(out._data) for out in self.outputs()])
 
     @contextmanager
     def moving(self, leaf: Tensor, direction: Array) -> Iterator[Callable[[Any], Array]]:
         """The outputs as a function of how far `leaf` is moved along `direction`."""
         home = leaf._data
         middle = home.copy()
+        imaginary: list[Array] = []
 
         def at(t: Any) -> Array:
-            if isinstance(t, complex):
-                leaf._data = middle + t * direction
-            else:
-                np.add(middle, t * direction, out=home)
-                writes.stamp(home)
+            if isinstance(t, complex) and not imaginary:
+                imaginary.append(same_layout(home, np.complex128))
+            leaf._data = imaginary[0] if isinstance(t, complex) else home
+            np.add(middle, t * direction, out=leaf._data)
+            writes.stamp(leaf._data)
             try:
                 return self.row()
             except Exception:  # moved out of the domain: nothing can be measured there
@@ -101,9 +100,9 @@ class Problem:
         try:
             yield at
         finally:
+            leaf._data = home
             home[...] = middle
             writes.stamp(home)
-            leaf._data = home
 
 
 def flattened(value: Any) -> Iterator[Tensor]:

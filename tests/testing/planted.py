@@ -1,0 +1,220 @@
+"""Errors planted into the rules of the derivative table, to see whether they are found.
+
+`python -m tests.testing.planted` prints, for each kind of error, in how many of the calls that it
+changed it was caught; the figures of docs/prove-your-gradient.md come from there.
+"""
+
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from tests.properties.domains import ROWS, Call
+from tests.properties.test_registry import recorded
+from tinygrad_mnist.autograd import REGISTRY, Tensor, grad
+from tinygrad_mnist.autograd.tensor import unwrap, wrap
+from tinygrad_mnist.ops import table
+from tinygrad_mnist.testing.properties import prove
+from tinygrad_mnist.testing.strategies import as_tensor
+
+Rule = Callable[..., Any]
+Sabotage = Callable[[Rule], Rule]
+
+
+def factor(by: float) -> Sabotage:
+    return lambda rule: lambda *args: rule(*args) * by
+
+
+def transposed(rule: Rule) -> Rule:
+    def wrong(g: Any, saved: Any, shape: Any, i: int) -> Any:
+        gi = rule(g, saved, shape, i)
+        return gi.mT if gi.ndim >= 2 and gi.shape[-1] == gi.shape[-2] else gi
+
+    return wrong
+
+
+def picked(rule: Rule) -> Rule:
+    """A broadcast dimension of which the first element is taken, instead of the sum."""
+
+    def wrong(g: Any, saved: Any, shape: Any, i: int) -> Any:
+        gi = rule(g, saved, shape, i)
+        if gi.shape == shape or 0 in gi.shape:
+            return gi
+        ones = tuple(slice(0, 1) if n == 1 else slice(None) for n in shape)
+        return table.slice(gi, key=(0,) * (gi.ndim - len(shape)) + ones)
+
+    return wrong
+
+
+def forgetful(rule: Rule) -> Rule:
+    """A second derivative that is lost: what was kept has no history."""
+
+    def wrong(g: Any, saved: Any, shape: Any, i: int) -> Any:
+        cut = tuple(wrap(v._data) if isinstance(v, Tensor) else v for v in saved)
+        return rule(g, cut, shape, i)
+
+    return wrong
+
+
+def upcast(rule: Rule) -> Rule:
+    def wrong(*args: Any) -> Any:
+        gi = rule(*args)
+        return gi if isinstance(gi, Tensor) else np.asarray(gi, np.float64)
+
+    return wrong
+
+
+def aliased(rule: Rule) -> Rule:
+    """All gradients of one shape are computed into one buffer, which is handed out."""
+
+    def wrong(g: Any, saved: Any, shape: Any, i: int) -> Any:
+        gi = rule(g, saved, shape, i)
+        if isinstance(gi, Tensor) or gi.shape != shape:  # the engine's sum over it is a new array
+            return gi
+        HANDED_OUT[0] = HANDED_OUT[0] or gi.size > 0
+        buffer = BUFFERS.setdefault((gi.shape, gi.dtype), np.empty(gi.shape, gi.dtype))
+        buffer[...] = gi
+        return buffer
+
+    return wrong
+
+
+BUFFERS: dict[Any, Any] = {}
+HANDED_OUT = [False]
+
+
+def overwriting(rule: Rule) -> Rule:
+    """What was kept for backward is used as scratch memory."""
+
+    def wrong(*args: Any) -> Any:
+        gi = np.array(rule(*args)) if not isinstance(args[0], Tensor) else rule(*args)
+        for value in args[1][:-1]:
+            array = unwrap(value)
+            if isinstance(array, np.ndarray) and array.dtype.kind == "f" and array.flags.writeable:
+                array += 1
+        return gi
+
+    return wrong
+
+
+KINDS: dict[str, Sabotage] = {
+    "a factor of 1.001": factor(1.001),
+    "a factor of 1.00001": factor(1.00001),
+    "the wrong sign": factor(-1.0),
+    "a transposed result": transposed,
+    "a broadcast dimension not summed": picked,
+    "a second derivative lost": forgetful,
+    "a float64 upcast": upcast,
+    "a gradient in shared memory": aliased,
+    "a kept array overwritten": overwriting,
+}
+
+
+@contextmanager
+def planted(name: str, place: int, kind: Sabotage) -> Iterator[None]:
+    """The op's rule for one of its inputs, sabotaged."""
+    row = REGISTRY[name]
+    rules = list(row.rules)
+    rules[place] = kind(rules[place])
+    before, row.rules = row.rules, tuple(rules)
+    try:
+        yield
+    finally:
+        row.rules = before
+
+
+def places(name: str) -> list[int]:
+    return [i for i, rule in enumerate(REGISTRY[name].rules) if rule is not None]
+
+
+def fingerprint(function: Any, args: list[Any], second: bool) -> list[Any]:
+    """Outputs, gradients (if asked for, of second order alone), and what became of inputs."""
+    leaves = [as_tensor(a._data.copy(), a.requires_grad) for a in args]
+    wanted = [leaf for leaf in leaves if leaf.requires_grad]
+    rng = np.random.default_rng(1)
+
+    def pulled(tensors: list[Tensor], create_graph: bool) -> list[Tensor]:
+        live = [t for t in tensors if t.requires_grad]
+        weights = [Tensor(rng.uniform(0.5, 1.5, t.shape)) for t in live]
+        if not live:
+            return [leaf * 0 for leaf in wanted]
+        return list(grad(live, wanted, weights, create_graph=create_graph, materialize_grads=True))
+
+    out = function(*leaves)
+    first = pulled([out], second)
+    found = [out, *leaves, *(pulled(first, False) if second else first)]
+    return [t._data.copy() for t in found]
+
+
+def matters(name: str, place: int, kind: Sabotage, function: Any, args: list[Any]) -> bool:
+    """Whether the error makes a difference in this call, that is not in the last bits."""
+    if kind is aliased:
+        HANDED_OUT[0] = False
+        with planted(name, place, kind):
+            fingerprint(function, args, False)
+        return HANDED_OUT[0]
+    if kind is upcast:
+        return place < len(args) and args[place].requires_grad and args[place]._data.size > 0
+    right = fingerprint(function, args, kind is forgetful)
+    with planted(name, place, kind):
+        wrong = fingerprint(function, args, kind is forgetful)
+    pairs = zip(right, wrong, strict=True)
+    return not all(np.allclose(a, b, 1e-9, 1e-12, equal_nan=True) for a, b in pairs)
+
+
+def caught(name: str, place: int, kind: Sabotage, examples: int, start: int) -> tuple[int, int]:
+    """In how many calls the error made a difference, and in how many of those it was caught."""
+    counts = [0, 0]
+
+    @seed(start)
+    @settings(
+        max_examples=examples, database=None, deadline=None, phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(ROWS[name].calls)
+    def look(call: Call) -> None:
+        function, args = recorded(name, call)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if not matters(name, place, kind, function, args):
+                return
+            counts[0] += 1
+            with planted(name, place, kind):
+                try:
+                    prove(function, args, float32="dtype" not in call.kw)
+                except Exception:
+                    counts[1] += 1
+
+    look()
+    return counts[0], counts[1]
+
+
+def main(examples: int = 20, only: str = "") -> None:
+    names = sorted(name for name in REGISTRY if name in ROWS)
+    print(f"{'planted':34} {'ops':>4} {'inputs':>7} {'calls':>6} {'caught':>7} {'rate':>8}")
+    for label, kind in KINDS.items():
+        if only not in label:
+            continue
+        changed = found = inputs = 0
+        ops = set()
+        missed = []
+        for name in names:
+            for place in places(name):
+                some, right = caught(name, place, kind, examples, start=len(label))
+                changed, found = changed + some, found + right
+                inputs += some > 0
+                ops |= {name} if some else set()
+                if some > right:
+                    missed.append(f"{name}.{REGISTRY[name].params[place]} {some - right}/{some}")
+        rate = f"{100 * found / max(1, changed):.1f} %"
+        print(f"{label:34} {len(ops):4} {inputs:7} {changed:6} {found:7} {rate:>8}")
+        if missed:
+            print("    missed:", ", ".join(missed))
+
+
+if __name__ == "__main__":
+    main(*(int(word) if word.isdigit() else word for word in sys.argv[1:]))

@@ -1,0 +1,139 @@
+"""Ruler: measure the slopes of a problem with as much care as the comparison needs.
+
+First a complex step, where the function is analytic; then two step sizes; where that disagrees
+with the gradient, is vague, or may be a kink, a whole ladder of steps. Before anything is called
+wrong, the function's own noise is measured.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinygrad_mnist.autograd.engine import ancestors
+from tinygrad_mnist.autograd.numeric import (
+    Curve,
+    Slope,
+    complex_step,
+    flat,
+    quick,
+    roughness,
+    thorough,
+)
+from tinygrad_mnist.autograd.problem import Problem
+from tinygrad_mnist.autograd.tensor import Tensor
+
+Array = np.ndarray[Any, Any]
+
+_WARNINGS = threading.RLock()  # the filters belong to all threads
+_DOUBLE = float(np.finfo(np.float64).eps)
+
+
+class How(NamedTuple):
+    """The settings of a check, as `gradcheck` explains them."""
+
+    eps: float | None = None
+    atol: float = 0.0
+    rtol: float = 0.0
+    nondet_tol: float = 0.0
+    dtypes: bool = False
+    fast: bool = False
+
+
+class Ruler:
+    """Measures how the outputs of one problem depend on its leaves."""
+
+    def __init__(self, problem: Problem, how: How) -> None:
+        self.problem, self.how = problem, how
+        self.middle = flat(problem.row())
+        self.precision = precision_of(problem.outputs())
+
+    def jacobian(self, leaf: Tensor, expected: Array) -> Slope:
+        """The slope of each output (rows) by each element of the leaf (columns)."""
+        exact = self.is_analytic(leaf)
+        columns = []
+        for j, index in enumerate(np.ndindex(leaf.shape)):
+            direction = np.zeros(leaf.shape)
+            direction[index] = 1.0
+            size = abs(float(leaf._data[index]))
+            with self.problem.moving(leaf, direction) as curve:
+                columns.append(self.slope(curve, self.middle, size, expected[:, j], exact))
+        return Slope(*(np.stack(parts, axis=1) for parts in zip(*columns, strict=True)))
+
+    def along(self, leaf: Tensor, u: Array, v: Array, expected: Array) -> Slope:
+        """The slope of v·outputs along u, as one row and one column."""
+        with self.problem.moving(leaf, u) as curve:
+
+            def weighted(t: Any) -> Array:
+                row = flat(curve(t))
+                return np.array([row @ v if row.shape == v.shape else np.nan])
+
+            slope = self.slope(weighted, np.array([self.middle @ v]), 0.0, expected[0], False)
+        return Slope(*(part[:, None] for part in slope))
+
+    def slope(
+        self, curve: Curve, middle: Array, size: float, expected: Array, exact: bool
+    ) -> Slope:
+        """The slope along one curve; `size` is that of the element which is moved."""
+        if exact:
+            value = complex_step(curve, middle)
+            if value is not None:
+                nothing = np.zeros(len(value))
+                slope = Slope(value, nothing, nothing != 0, value, value)
+                if not self.doubtful(slope, expected):
+                    return slope
+        slope = quick(curve, middle, max(1.0, size), self.precision, self.how.eps)
+        if not self.doubtful(slope, expected):
+            return slope
+        return thorough(curve, middle, size, self.precision, size or None)
+
+    def is_analytic(self, leaf: Tensor) -> bool:
+        """Whether a complex step gives the slope that differences give, in a random direction."""
+        if leaf._data.size < 3 or self.precision > _DOUBLE:
+            return False
+        direction = np.random.default_rng(1).uniform(0.5, 1.5, leaf.shape)
+        with self.problem.moving(leaf, direction) as curve:
+            with _WARNINGS, warnings.catch_warnings():
+                warnings.simplefilter("error", np.exceptions.ComplexWarning)
+                value = complex_step(curve, self.middle)
+            if value is None:
+                return False
+            slope = quick(curve, self.middle, 1.0, self.precision)
+            agrees = np.all(np.abs(value - slope.value) <= 10 * slope.error)
+            return bool(agrees) and not slope.kink.any()
+
+    def is_rougher(self, leaf: Tensor) -> bool:
+        """Whether the values are less precise than was thought; if so, it is known from now on."""
+        size = np.where(leaf._data == 0, 1.0, np.abs(leaf._data))
+        direction = np.random.default_rng(2).uniform(0.5, 1.5, leaf.shape) * size
+        with self.problem.moving(leaf, direction) as curve:
+            noise = roughness(curve, self.middle)
+        if noise < 100 * self.precision:
+            return False
+        self.precision = noise
+        return True
+
+    def tolerance(self, slope: Slope) -> Array:
+        """What a right derivative may differ by: ten estimated errors, and its own rounding."""
+        size = np.abs(slope.value)
+        largest = np.max(size[np.isfinite(size)], initial=0.0)
+        relative = max(self.how.rtol, 1e-6, 1e3 * self.precision)
+        floor = self.how.atol + 100 * self.precision + 1e-4 * relative * largest
+        return np.asarray(floor + relative * size + 10 * slope.error)
+
+    def doubtful(self, slope: Slope, expected: Array) -> bool:
+        """Whether a slope is worth measuring again: it disagrees, is vague, or may be a kink."""
+        size = np.abs(slope.value)
+        clear = 1e-4 * size + 1e-7 * np.max(size, initial=0.0) + 1e3 * self.precision
+        off = ~(np.abs(expected - slope.value) <= self.tolerance(slope))
+        return bool(np.any(slope.kink | off | (10 * slope.error > clear)))
+
+
+def precision_of(outputs: list[Tensor]) -> float:
+    """The relative rounding of the least precise dtype on the way to the outputs."""
+    dtypes = [out.dtype for out in outputs]
+    dtypes += [node.dtype for node in ancestors([o._node for o in outputs if o._node is not None])]
+    return max((float(np.finfo(d).eps) for d in dtypes if d.kind == "f"), default=_DOUBLE)
