@@ -1,0 +1,147 @@
+"""What all benchmarks share: interleaved timing, ratios with their spread, and where results go."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+LIBRARIES = ("numpy", "torch", "jax", "mygrad", "autograd", "scikit-learn", "threadpoolctl")
+PAUSE = 0.1  # seconds in which the worker threads of the last contender stop spinning
+
+
+def interleave(
+    contenders: dict[str, Callable[[], float]], rounds: int, pause: float = PAUSE
+) -> dict[str, list[float]]:
+    """Measure each contender once a round, every other round in reverse order.
+
+    A contender returns its own figure: seconds a step, bytes, what it may be.
+    """
+    figures: dict[str, list[float]] = {name: [] for name in contenders}
+    for number in range(rounds):
+        for name in list(contenders)[:: -1 if number % 2 else 1]:
+            time.sleep(pause)
+            figures[name].append(contenders[name]())
+    return figures
+
+
+def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
+    """Lower quartile, median, upper quartile."""
+    if len(values) < 2:
+        return values[0], values[0], values[0]
+    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
+    return low, middle, high
+
+
+def ratio(these: Sequence[float], those: Sequence[float]) -> tuple[float, float, float]:
+    """The ratio of medians, and the quartiles of the ratios round by round."""
+    low, _, high = quartiles([a / b for a, b in zip(these, those, strict=True)])
+    return statistics.median(these) / statistics.median(those), low, high
+
+
+def spread(r: tuple[float, float, float]) -> str:
+    """A ratio as text: `0.52 (0.49-0.56)`."""
+    return f"{r[0]:.2f} ({r[1]:.2f}-{r[2]:.2f})"
+
+
+def geometric_mean(values: Iterable[float]) -> float:
+    """The mean for ratios; NaN of none."""
+    values = list(values)
+    return statistics.geometric_mean(values) if values else float("nan")
+
+
+def readable(seconds: float) -> str:
+    """A time in the unit that suits it."""
+    for scale, unit in ((1, "s"), (1e3, "ms"), (1e6, "us")):
+        if seconds * scale >= 1:
+            return f"{seconds * scale:.3g} {unit}"
+    return f"{seconds * 1e9:.3g} ns"
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Markdown."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines) + "\n"
+
+
+def environment() -> dict[str, Any]:
+    """The machine and the versions, and how busy it was."""
+    versions = {}
+    for name in LIBRARIES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    cpu = platform.processor()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists() and (found := re.search(r"model name\s*: (.*)", cpuinfo.read_text())):
+        cpu = found[1]
+    return {
+        "cpu": cpu,
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "versions": versions,
+        "variables": {k: v for k, v in os.environ.items() if k.startswith(("OPENBLAS", "OMP_"))},
+        "load": os.getloadavg() if hasattr(os, "getloadavg") else None,
+    }
+
+
+def arguments(doc: str, rounds: int = 9) -> argparse.ArgumentParser:
+    """A parser with the options that every benchmark takes."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=rounds, help="default %(default)s")
+    parser.add_argument("--out", type=Path, help="folder for the JSON, the table and the plot")
+    return parser
+
+
+def names(text: str) -> list[str]:
+    """An option's comma-separated names."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def publish(name: str, out: Path | None, markdown: str, record: dict[str, Any]) -> None:
+    """Print the table; with `out`, also write it and all figures behind it."""
+    print(markdown)
+    if out is None:
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    (out / f"{name}.md").write_text(markdown)
+    record = {"command": sys.argv[1:], "environment": environment(), **record}
+    (out / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
+
+
+def plot(name: str, out: Path | None, draw: Callable[[Any], None]) -> None:
+    """Draw on matplotlib axes and write the PNG, if there is matplotlib and an `out`."""
+    if out is None:
+        return
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        print("no plot: pip install matplotlib")
+        return
+    figure = Figure(figsize=(9, 5), layout="constrained")
+    draw(figure.subplots())
+    figure.savefig(out / f"{name}.png", dpi=120)
+
+
+def child(*args: str) -> dict[str, Any]:
+    """Run this Python on the arguments in a new process; the JSON of its last printed line.
+
+    Raises RuntimeError with what it wrote to stderr when it fails.
+    """
+    done = subprocess.run([sys.executable, *args], capture_output=True, text=True, cwd=ROOT)
+    if done.returncode:
+        raise RuntimeError((done.stderr.strip().splitlines() or ["no message"])[-1])
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result

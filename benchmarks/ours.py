@@ -1,0 +1,67 @@
+"""This library, as a user writes it: eager and jitted."""
+
+from __future__ import annotations
+
+import itertools
+
+import tinygrad_mnist as tg  # before NumPy: it may choose NumPy's BLAS core
+from tinygrad_mnist import nn, optim
+from tinygrad_mnist.nn import functional as F
+
+# isort: split
+import numpy as np
+
+from benchmarks.problem import Array, Problem
+
+
+def network(sizes: tuple[int, ...]) -> nn.Sequential:
+    if not sizes:
+        return nn.Sequential(
+            nn.Unflatten(1, (1, 28, 28)),
+            nn.Conv2d(1, 32, 3), nn.ReLU(),
+            nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+            nn.Linear(9216, 128), nn.ReLU(), nn.Linear(128, 10),
+        )  # fmt: skip
+    layers: list[nn.Module] = []
+    for i, o in itertools.pairwise(sizes):
+        layers += [nn.Linear(i, o), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+class Eager:
+    def __init__(self, problem: Problem) -> None:
+        config = problem.config
+        self.model = model = network(config.sizes)
+        for p, w in zip(model.parameters(), problem.weights, strict=True):
+            p.data = tg.tensor(w)
+        optimizer = getattr(optim, config.optimizer)(model.parameters(), lr=config.lr)
+        X, Y = tg.from_numpy(problem.X), tg.from_numpy(problem.Y)
+        criterion = F.binary_cross_entropy_with_logits if config.binary else F.cross_entropy
+
+        def train(x: tg.Tensor, y: tg.Tensor) -> tg.Tensor:
+            optimizer.zero_grad()
+            loss = criterion(model(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        self.step = self.made((lambda idx: train(X[idx], Y[idx])) if config.batch else train)
+        self.all_rows = None if config.batch else (X, Y)
+
+    def made(self, step: object) -> object:
+        return step
+
+    def run(self, batches: Array) -> Array:
+        step = self.step
+        if self.all_rows:
+            return np.array([step(*self.all_rows).item() for _ in batches])
+        return np.array([step(tg.from_numpy(idx)).item() for idx in batches])
+
+    def outputs(self, x: Array) -> Array:
+        with tg.no_grad():
+            return self.model(tg.from_numpy(x)).numpy()
+
+
+class Jitted(Eager):
+    def made(self, step: object) -> object:
+        return tg.jit(step)

@@ -1,0 +1,159 @@
+"""One training step of this library, NumPy by hand, PyTorch and JAX, beside each other.
+
+A step gathers a mini-batch by index, goes forward, takes the loss's value, goes backward and
+updates. All start from the same weights and see the same batches; losses are compared first.
+"""
+
+from __future__ import annotations
+
+import tinygrad_mnist  # noqa: F401  (before NumPy: it may choose NumPy's BLAS core)
+
+# isort: split
+import time
+from typing import Any
+
+import numpy as np
+
+from benchmarks import measure
+from benchmarks.contenders import CONTENDERS, build
+from benchmarks.problem import CONFIGS, ROWS, Config, Contender, NotHere, Problem, make, random_data
+
+CHECKED = 6  # steps whose losses are compared: more than a jit needs to come to its replays
+TOLERANCE = 1e-3
+PYTORCH = ("torch eager", "torch fused", "torch compiled")
+
+
+def ready(problem: Problem, wanted: list[str]) -> tuple[dict[str, Contender], dict[str, str]]:
+    """The contenders whose losses agree, and why the others do not run."""
+    built, losses, problems = {}, {}, {}
+    batches = problem.batches(CHECKED)
+    for name in wanted:
+        try:
+            built[name] = build(name, problem)
+            losses[name] = built[name].run(batches)
+        except NotHere as reason:
+            problems[name] = str(reason)
+        except Exception as error:  # such as no C++ compiler for torch.compile
+            problems[name] = f"{type(error).__name__}: {str(error).splitlines()[:1]}"
+    right = np.median(list(losses.values()), axis=0) if losses else None
+    for name, given in losses.items():
+        if not np.allclose(given, right, rtol=TOLERANCE):
+            problems[name] = f"its losses differ: {given[-1]:.6f}, not {right[-1]:.6f}"
+    return {name: c for name, c in built.items() if name not in problems}, problems
+
+
+def measured(problem: Problem, contenders: dict[str, Contender], options: Any) -> dict[str, Any]:
+    """Seconds a step, a list of rounds for each."""
+    first = next(iter(contenders.values()))
+    start = time.perf_counter()
+    first.run(problem.batches(3))
+    steps = int(options.seconds * 3 / (time.perf_counter() - start))
+    batches = problem.batches(min(max(steps, 1), 1000), seed=1)
+
+    def timed(contender: Contender) -> float:
+        start = time.perf_counter()
+        contender.run(batches)
+        return (time.perf_counter() - start) / len(batches)
+
+    for contender in contenders.values():  # compiles `lax.scan` for this number of steps
+        timed(contender)
+    return measure.interleave(
+        {name: (lambda c=c: timed(c)) for name, c in contenders.items()}, options.rounds
+    )
+
+
+def compare(config: Config, times: dict[str, list[float]]) -> dict[str, Any]:
+    """The ratios that matter, each with its spread, of those that were measured."""
+    torch = [name for name in PYTORCH if name in times]
+    best = min(torch, key=lambda name: float(np.median(times[name])), default=None)
+    pairs = {
+        "jitted / twin": ("jitted", "numpy twin"),
+        "eager / twin": ("eager", "numpy twin"),
+        "eager / naive": ("eager", "numpy naive"),
+        "jitted / best torch": ("jitted", best),
+        "jitted / jax blocking": ("jitted", "jax blocking"),
+        "jitted / jax async": ("jitted", "jax async"),
+        "jitted / jax scan": ("jitted", "jax scan"),
+    }
+    return {
+        title: measure.ratio(times[these], times[those])
+        for title, (these, those) in pairs.items()
+        if these in times and those in times
+    }
+
+
+def report(results: dict[str, Any]) -> str:
+    """Two tables: times, and ratios with their geometric mean."""
+    names = [n for n in CONTENDERS if any(n in r["times"] for r in results.values())]
+    times = [
+        [f"{key}: {r['title']}"]
+        + [measure.readable(np.median(r["times"][n])) if n in r["times"] else "-" for n in names]
+        for key, r in results.items()
+    ]
+    titles = list(dict.fromkeys(t for r in results.values() for t in r["ratios"]))
+    ratios = [
+        [key, *(measure.spread(r["ratios"][t]) if t in r["ratios"] else "-" for t in titles)]
+        for key, r in results.items()
+    ]
+    means = [
+        measure.geometric_mean(r["ratios"][t][0] for r in results.values() if t in r["ratios"])
+        for t in titles
+    ]
+    ratios.append(["geometric mean", *(f"{m:.2f}" for m in means)])
+    notes = [f"- {k}: {n}: {why}" for k, r in results.items() for n, why in r["problems"].items()]
+    return "\n".join(
+        [
+            measure.table(["median of a step", *names], times),
+            measure.table(["ratio of medians (quartiles)", *titles], ratios),
+            *(["Not timed:", "", *notes, ""] if notes else []),
+        ]
+    )
+
+
+def draw(axes: Any, results: dict[str, Any]) -> None:
+    """Each contender's time over the jitted step's, a group of bars a configuration."""
+    names = [n for n in CONTENDERS if any(n in r["times"] for r in results.values())]
+    base = "jitted" if "jitted" in names else names[0]
+    for number, name in enumerate(names):
+        bars = [
+            (place + number * 0.8 / len(names), np.median(r["times"][name]))
+            for place, r in enumerate(results.values())
+            if name in r["times"] and base in r["times"]
+        ]
+        bases = [np.median(r["times"][base]) for r in results.values() if name in r["times"]]
+        heights = [b / a for (_, b), a in zip(bars, bases, strict=True)]
+        axes.bar([p for p, _ in bars], heights, 0.8 / len(names), label=name)
+    axes.set_xticks(np.arange(len(results)) + 0.4, list(results))
+    axes.set(ylabel=f"time of a step / {base}", yscale="log")
+    axes.axhline(1, color="black", linewidth=0.8)
+    axes.legend(fontsize="small", ncols=2)
+
+
+def main(args: list[str] | None = None) -> None:
+    """Measure, print, write."""
+    parser = measure.arguments(__doc__)
+    parser.add_argument("--configs", type=measure.names, default=list(CONFIGS))
+    parser.add_argument("--contenders", type=measure.names, default=list(CONTENDERS))
+    parser.add_argument("--seconds", type=float, default=0.3, help="of a segment; default 0.3")
+    parser.add_argument("--rows", type=int, default=ROWS, help="training images; default 60,000")
+    options = parser.parse_args(args)
+    for given, known in ((options.configs, CONFIGS), (options.contenders, CONTENDERS)):
+        if unknown := set(given) - set(known):
+            parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    X, Y = random_data(options.rows)
+    results: dict[str, Any] = {}
+    for key in options.configs:
+        problem = make(CONFIGS[key], X, Y)
+        contenders, problems = ready(problem, options.contenders)
+        times = measured(problem, contenders, options) if contenders else {}
+        ratios = compare(CONFIGS[key], times)
+        results[key] = {
+            "title": CONFIGS[key].title, "times": times, "ratios": ratios, "problems": problems,
+        }  # fmt: skip
+        del contenders
+    measure.publish("steps", options.out, report(results), {"results": results})
+    measure.plot("steps", options.out, lambda axes: draw(axes, results))
+
+
+if __name__ == "__main__":
+    main()
