@@ -76,7 +76,7 @@ def _respell(
         elif word in names or word != "dtype" or value is not None:
             given[word if word in names else NUMPY_NAMES.get(word, word)] = value
     if variadic in given:
-        first = () if args else (given.pop(names[0]),)
+        first = () if args or variadic == names[0] else (given.pop(names[0]),)
         args = (*args, *first, given.pop(variadic))
     for place, word in enumerate(("input", "other")):  # a row of the table has its own names
         if word in given and word not in names and len(args) == place:

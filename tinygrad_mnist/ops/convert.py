@@ -10,6 +10,7 @@ from tinygrad_mnist.autograd.op import REGISTRY
 from tinygrad_mnist.autograd.tensor import Leaf, Tensor, wrap
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import check_device, device
+from tinygrad_mnist.ops.matmul import matmul
 
 
 def to(self: Tensor, *args: Any, dtype: Any = None, copy: bool = False, **kw: Any) -> Tensor:
@@ -66,6 +67,7 @@ OF_UFUNC: dict[Any, Any] = {}
 for _it in REGISTRY.values():
     if isinstance(_it.kernel, np.ufunc):
         OF_UFUNC.setdefault(_it.kernel, getattr(table, _it.name))
+OF_UFUNC |= {np.matmul: matmul, np.reciprocal: table.reciprocal}
 
 
 def deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:

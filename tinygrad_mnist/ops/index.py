@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.autograd.modes import MODES
 from tinygrad_mnist.autograd.tensor import Tensor, _reads, wrap
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import dim_of, public, tensor_of
@@ -38,65 +39,49 @@ def getitem(x: Tensor, key: Any) -> Tensor:
         x = table.slice(x, key=basic)
     if not arrays:
         return x
-    rows, index, rest = to_rows(x, arrays)
+    rows, index, _ = to_rows(x, arrays)
     return back(table.take(rows, index), index, front)
 
 
 def parse(x: Tensor, key: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[int, Any], int]:
     """A key as a basic one, then index arrays by dimension, and where their result stands."""
-    parts: list[Any] = []
-    for part in key:
-        if isinstance(part, (list, np.ndarray)):
-            part = wrap(np.asarray(part)) if np.size(part) else wrap(np.zeros(np.shape(part), int))
-        if isinstance(part, np.integer) or (isinstance(part, Tensor) and is_number(part)):
-            part = int(part)
-        if isinstance(part, (bool, np.bool_)):
-            part = wrap(np.asarray(part))
-        if not isinstance(part, (*_PLAIN, Tensor)):
-            raise IndexError(
-                f"an index is an int, a slice, None, ..., a mask or an integer array, "
-                f"not {type(part).__name__}"
-            )
-        parts.append(part)
+    parts = [spelled(part) for part in key]
     used = sum(p.ndim if is_mask(p) else p is not None and p is not ... for p in parts)
     if used > x.ndim:
         raise IndexError(f"too many indices: {used} for a tensor of dimension {x.ndim}")
-    fill = [ALL] * (x.ndim - used)
     at = next((i for i, p in enumerate(parts) if p is ...), len(parts))
-    parts[at : at + 1] = fill
+    parts[at : at + 1] = [ALL] * (x.ndim - used)
     basic: list[Any] = []
     arrays: dict[int, Any] = {}
-    dim = 0
+    dim = 0  # of what the basic key leaves
     for part in parts:
         if not isinstance(part, Tensor):
             basic.append(part)
             dim += not isinstance(part, int)
             continue
-        if not is_mask(part):
-            if part.dtype.kind not in "iu":
-                raise IndexError(
-                    f"tensors used as indices must be integer or bool, not {part.dtype}"
-                )
-            picks: tuple[Any, ...] = (part,)
-        else:
-            picks = places(part, x, len([b for b in basic if b is not None]))
-            if not part.ndim:
-                basic.append(None)
-        for pick in picks:
-            if part.ndim or not is_mask(part):
-                basic.append(ALL)
-            arrays[dim] = pick
-            dim += 1
-    dims = list(arrays)
-    adjacent = dims == list(range(dims[0], dims[0] + len(dims))) if dims else True
-    return tuple(basic), arrays, dims[0] if dims and adjacent else 0
+        taken = sum(b is not None for b in basic)
+        picks = places(part, x, taken) if is_mask(part) else (part,)
+        basic += [ALL] * len(picks) if part.ndim or not is_mask(part) else [None]
+        arrays |= enumerate(picks, dim)
+        dim += len(picks)
+    first = min(arrays, default=0)
+    together = list(arrays) == list(range(first, first + len(arrays)))
+    return tuple(basic), arrays, first if together else 0
 
 
-def is_number(x: Tensor) -> bool:
-    """Whether an index is one integer, read out at once where nobody listens."""
-    from tinygrad_mnist.autograd.modes import MODES
-
-    return not x.ndim and x.dtype.kind in "iu" and not MODES
+def spelled(part: Any) -> Any:
+    """One part of a key: an int, a slice, None, an Ellipsis, or a Tensor of integers or bools."""
+    if isinstance(part, (list, np.ndarray, bool, np.bool_)):
+        part = wrap(np.asarray(part) if np.size(part) else np.zeros(np.shape(part), np.int64))
+    whole = isinstance(part, Tensor) and not part.ndim and part.dtype.kind in "iu"
+    if isinstance(part, np.integer) or (whole and not MODES):  # a tape must not read it out
+        return int(part)
+    if isinstance(part, Tensor) and part.dtype.kind not in "iub":
+        raise IndexError(f"tensors used as indices must be integer or bool, not {part.dtype}")
+    if not isinstance(part, (*_PLAIN, Tensor)):
+        kind = type(part).__name__
+        raise IndexError(f"an index is an int, a slice, None, ..., a mask or integers, not {kind}")
+    return part
 
 
 def is_mask(part: Any) -> bool:
@@ -143,13 +128,8 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     """out[i][j] = input[index[i][j]][j] (for dim 0): one element along `dim` for each index."""
     axis = dim_of(input.ndim, dim)
     if not index._data.size or max(input.ndim, index.ndim) < 2:
-        return reshape(take_rows(reshape(input, (-1,)), reshape(index, (-1,))), index.shape)
+        return table.take(reshape(input, (-1,)), index)
     return table.gather(trim(input, index.shape, axis), index, axis=axis)
-
-
-def take_rows(x: Tensor, index: Any) -> Tensor:
-    """x[index] along the first dimension."""
-    return table.take(x, index)
 
 
 def trim(x: Tensor, shape: tuple[int, ...], axis: int | None) -> Tensor:
@@ -167,8 +147,7 @@ def trim(x: Tensor, shape: tuple[int, ...], axis: int | None) -> Tensor:
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """input, with src[i][j] added at [index[i][j]][j] (for dim 0)."""
     if not input.ndim or not index.ndim:
-        whole = (reshape(v, (-1,)) for v in (input, index, src))
-        line, at, values = whole
+        line, at, values = (reshape(v, (-1,)) for v in (input, index, src))
         return reshape(scatter_add(line, dim, at, values), input.shape)
     axis = dim_of(input.ndim, dim)
     trim(input, index.shape, axis)
@@ -212,9 +191,9 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     if index.ndim > 1:
         raise IndexError("index_select(): Index is supposed to be a vector")
     if not input.ndim:
-        return reshape(take_rows(reshape(input, (1,)), index), ())
+        return reshape(table.take(reshape(input, (1,)), index), ())
     axis = dim_of(input.ndim, dim)
-    return movedim(take_rows(movedim(input, axis, 0), reshape(index, (-1,))), 0, axis)
+    return movedim(table.take(movedim(input, axis, 0), reshape(index, (-1,))), 0, axis)
 
 
 @public
@@ -321,7 +300,7 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
     """`gather`, with the other dimensions broadcast; without dim, from the flattened input."""
     if dim is None:
-        return take_rows(reshape(input, (-1,)), reshape(indices, (-1,)))
+        return table.take(reshape(input, (-1,)), reshape(indices, (-1,)))
     axis = dim_of(input.ndim, dim)
     indices = table.where(table.lt(indices, 0), indices + input.shape[axis], indices)
     lead = tuple(

@@ -1,0 +1,113 @@
+"""How functions may be called, and what they say when they may not be called so."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_mnist as tg
+
+X = np.arange(6.0, dtype=np.float32).reshape(2, 3)
+
+
+@pytest.mark.parametrize(
+    "name", ["sum", "mean", "amax", "amin", "any", "all", "std", "var", "prod"]
+)
+def test_numpys_names_of_arguments_are_known(name: str) -> None:
+    x = tg.tensor(X)
+    ours = getattr(tg, name)(x, axis=1, keepdims=True)
+    assert tg.equal(ours, getattr(x, name)(dim=1, keepdim=True))
+    assert ours.shape == (2, 1)
+
+
+@pytest.mark.parametrize(
+    "name", ["sum", "mean", "max", "min", "prod", "any", "all", "argmax", "clip"]
+)
+def test_numpys_functions_of_tensors_give_tensors(name: str) -> None:
+    args = (1.0, 2.0) if name == "clip" else ()
+    ours = getattr(np, name)(tg.tensor(X), *args)
+    assert isinstance(ours, tg.Tensor)
+    np.testing.assert_allclose(ours.numpy(), getattr(np, name)(X, *args), rtol=1e-6)
+
+
+def test_std_counts_as_the_library_that_is_asked() -> None:
+    x = tg.tensor(X)
+    assert np.std(x).item() == pytest.approx(np.std(X))
+    assert x.std().item() == pytest.approx(np.std(X, ddof=1))
+    assert x.std(unbiased=False).item() == pytest.approx(np.std(X))
+    assert x.var(correction=2).item() == pytest.approx(np.var(X, ddof=2))
+
+
+def test_arguments_may_be_named() -> None:
+    x = tg.tensor(X)
+    assert tg.equal(tg.exp(input=x), x.exp())
+    assert tg.equal(tg.add(input=x, other=1, alpha=2), x + 2)
+    assert tg.equal(tg.mul(x, other=x), x * x)
+    assert tg.equal(tg.reshape(x, shape=(3, 2)), x.reshape(3, 2))
+    assert tg.equal(tg.permute(input=x, dims=(1, 0)), x.T)
+    assert x.flip(dims=(0,)).tolist() == x.flip(0).tolist() == X[::-1].tolist()
+    assert tg.zeros(size=(2, 3)).shape == tg.zeros(2, 3).shape == tg.zeros([2, 3]).shape
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: tg.exp(x, out=x),
+        lambda x: tg.sum(x, 0, out=x),
+        lambda x: tg.zeros(2, layout="sparse_coo"),
+        lambda x: tg.rsqrt(x, out=x),
+        lambda x: tg.ones(2, pin_memory=True),
+    ],
+)
+def test_what_is_not_supported_is_refused(call: Any) -> None:
+    with pytest.raises(TypeError, match=r"\w+\(\): \w+= is not supported; \w+"):
+        call(tg.tensor(X))
+
+
+def test_asking_for_nothing_is_let_through() -> None:
+    assert tg.sum(tg.tensor(X), out=None).item() == 15
+    assert tg.zeros(2, layout=None, pin_memory=False, device="cpu").shape == (2,)
+    assert tg.tensor(X).contiguous(memory_format=None).shape == (2, 3)
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:0", "mps", "meta"])
+def test_there_is_no_other_device(device: str) -> None:
+    calls = (
+        lambda: tg.zeros(2, device=device), lambda: tg.tensor(X).to(device), lambda: tg.device(device)
+    )  # fmt: skip
+    for call in calls:
+        with pytest.raises(RuntimeError, match="CPU"):
+            call()
+
+
+def test_the_cpu_is_a_device() -> None:
+    x = tg.tensor(X).to(tg.device("cpu"), tg.float64)
+    assert x.dtype == tg.float64 and x.device == tg.device("cpu") and str(x.device) == "cpu"
+    assert not (tg.cuda.is_available() or tg.accelerator.is_available())
+    assert not tg.backends.mps.is_available()
+    with pytest.raises(RuntimeError, match="CPU"):
+        x.cuda()
+
+
+def test_an_unknown_name_names_the_nearest() -> None:
+    for owner, name, nearest in [
+        (tg, "softmacks", "softmax"),
+        (tg, "sumation", "sum"),
+        (tg.tensor(X), "reshaped", "reshape"),
+        (tg.tensor(X), "squeese", "squeeze"),
+    ]:
+        with pytest.raises(AttributeError, match=f"{name}'; did you mean '{nearest}"):
+            getattr(owner, name)
+
+
+def test_a_list_is_no_tensor() -> None:
+    with pytest.raises(TypeError, match=r"sum\(\): argument 'input' must be Tensor, not list"):
+        tg.sum([1.0, 2.0])  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="two Tensors are needed"):
+        tg.tensor(X) @ None
+
+
+@pytest.mark.parametrize("axes", [(0, 0), (1, -1)])
+def test_a_dimension_is_reduced_once(axes: tuple[int, int]) -> None:
+    with pytest.raises(RuntimeError, match="twice"):
+        tg.tensor(X).sum(axes)

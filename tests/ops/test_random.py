@@ -1,0 +1,75 @@
+"""Random numbers: the same for the same seed, and distributed as they say."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_mnist as tg
+
+DRAWS: dict[str, Callable[[Any], tg.Tensor]] = {
+    "rand": lambda g: tg.rand(5, generator=g),
+    "randn": lambda g: tg.randn(5, generator=g),
+    "randint": lambda g: tg.randint(0, 1000, (5,), generator=g),
+    "randperm": lambda g: tg.randperm(100, generator=g),
+    "bernoulli": lambda g: tg.full((50,), 0.5).bernoulli(generator=g),
+    "multinomial": lambda g: tg.ones(100).multinomial(5, generator=g),
+    "normal": lambda g: tg.normal(1.0, 2.0, (5,), generator=g),
+    "uniform_": lambda g: tg.zeros(5).uniform_(generator=g),
+    "normal_": lambda g: tg.zeros(5).normal_(generator=g),
+    "random_": lambda g: tg.zeros(5).random_(1000, generator=g),
+    "bernoulli_": lambda g: tg.full((50,), 0.5).bernoulli_(generator=g),
+}
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_a_seed_decides_and_the_stream_goes_on(name: str) -> None:
+    draw = DRAWS[name]
+    g = tg.Generator().manual_seed(3)
+    first, second = draw(g), draw(g)
+    assert tg.equal(draw(tg.Generator().manual_seed(3)), first)
+    assert not tg.equal(first, second)
+    tg.manual_seed(3)
+    state = tg.get_rng_state()
+    a = draw(None)
+    tg.set_rng_state(state)
+    assert tg.equal(draw(None), a)
+    assert tg.equal(a, first)
+
+
+def test_ranges_and_moments() -> None:
+    g = tg.Generator().manual_seed(0)
+    u, n = tg.rand(100_000, generator=g), tg.randn(100_000, generator=g)
+    assert 0 <= u.min().item() and u.max().item() < 1
+    assert u.mean().item() == pytest.approx(0.5, abs=0.01)
+    assert n.mean().item() == pytest.approx(0, abs=0.02) and n.std().item() == pytest.approx(
+        1, abs=0.02
+    )
+    i = tg.randint(3, 7, (10_000,), generator=g)
+    assert i.unique().tolist() == [3, 4, 5, 6] and i.dtype == tg.int64
+    coins = tg.tensor([0.0, 0.25, 1.0]).expand(40_000, 3).bernoulli(generator=g).mean(0)
+    np.testing.assert_allclose(coins.numpy(), [0, 0.25, 1], atol=0.01)
+    assert sorted(tg.randperm(50, generator=g).tolist()) == list(range(50))
+
+
+def test_multinomial_follows_its_weights() -> None:
+    g = tg.Generator().manual_seed(0)
+    weights = tg.tensor([[1.0, 0.0, 3.0], [0.0, 1.0, 0.0]])
+    drawn = weights.multinomial(8000, replacement=True, generator=g)
+    assert (drawn[0] == 2).float().mean().item() == pytest.approx(0.75, abs=0.02)
+    assert not (drawn[0] == 1).any() and (drawn[1] == 1).all()
+    assert sorted(weights[0].multinomial(2, generator=g).tolist()) == [0, 2]
+    with pytest.raises(RuntimeError, match="without replacement"):
+        weights.multinomial(2, generator=g)
+    with pytest.raises(RuntimeError, match="element < 0"):
+        tg.tensor([-1.0, 2.0]).multinomial(1)
+
+
+def test_dtypes_and_gradients() -> None:
+    assert tg.randn(2, dtype=tg.float64).dtype == tg.float64
+    assert tg.rand_like(tg.zeros(2, dtype=tg.float64)).dtype == tg.float64
+    assert tg.rand(2, requires_grad=True).requires_grad
+    assert not tg.rand(2, requires_grad=True).bernoulli().requires_grad
+    with pytest.raises(RuntimeError, match="less than"):
+        tg.randint(5, 5, (2,))
