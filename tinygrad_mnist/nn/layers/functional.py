@@ -24,7 +24,9 @@ class Functional(Module):
     """
 
     function: Callable[..., Any]
+    arguments: inspect.Signature
     settings: tuple[str, ...] = ()
+    trains = False  # whether the function also wants to know `training`
 
     def __init_subclass__(
         cls, function: Callable[..., Any] | None = None, inputs: int = 1, **kw: Any
@@ -35,15 +37,19 @@ class Functional(Module):
         known = list(inspect.signature(function).parameters.values())[inputs:]
         arguments = [p for p in known if p.name not in ("training", "dtype", "_stacklevel")]
         cls.function = staticmethod(function)
-        cls.__signature__ = inspect.Signature(arguments)  # type: ignore[attr-defined]
+        cls.arguments = inspect.Signature(arguments)
+        if "args" in inspect.signature(cls.__init__).parameters:
+            cls.__signature__ = cls.arguments  # type: ignore[attr-defined]
         cls.settings = tuple(p.name for p in known if p.name not in NO_SETTINGS)
         cls.trains = any(p.name == "training" for p in known)
 
-    trains = False  # whether the function also wants to know `training`
-
     def __init__(self, *args: Any, **kw: Any) -> None:
         super().__init__()
-        given = inspect.signature(type(self)).bind(*args, **kw)
+        try:
+            given = self.arguments.bind(*args, **kw)
+        except TypeError as error:
+            known = f"{type(self).__name__}{self.arguments}"
+            raise TypeError(f"{type(self).__name__}(): {error}; it is {known}") from None
         given.apply_defaults()
         for name, value in given.arguments.items():
             if name in TENSORS:
