@@ -48,8 +48,8 @@ class Functional(Module):
         try:
             given = self.arguments.bind(*args, **kw)
         except TypeError as error:
-            known = f"{type(self).__name__}{self.arguments}"
-            raise TypeError(f"{type(self).__name__}(): {error}; it is {known}") from None
+            known = ", ".join(self.arguments.parameters)
+            raise TypeError(f"{type(self).__name__}(): {error}; it takes {known}") from None
         given.apply_defaults()
         for name, value in given.arguments.items():
             if name in TENSORS:
