@@ -203,7 +203,7 @@ def bce(z: Array, y: Array) -> Callable[[], tuple[float, Array]]:
         np.subtract(a, d, a)
         np.add(e, ONE, p)
         np.greater_equal(z, ZERO, d)
-        np.maximum(e, d, e)  # 1 where z >= 0, for e <= 1
+        np.maximum(e, d, out=e)  # 1 where z >= 0, for e <= 1
         np.divide(e, p, d)  # sigmoid(z)
         np.subtract(d, y, d)
         np.multiply(d, share, d)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from benchmarks.problem import Contender, NotHere, Problem
+if TYPE_CHECKING:  # nothing here may load NumPy before the contender does
+    from benchmarks.problem import Contender, Problem
 
 CONTENDERS = {
     "jitted": ("tinygrad_mnist", "ours:Jitted"),
@@ -21,11 +24,15 @@ CONTENDERS = {
 }
 
 
-def build(name: str, problem: Problem) -> Contender:
-    """The contender, ready to train; raises NotHere where it cannot."""
+def load(name: str) -> Callable[[Problem], Contender]:
+    """The contender's class; raises NotHere when its library is not installed."""
     library, place = CONTENDERS[name]
     if importlib.util.find_spec(library) is None:
+        from benchmarks.problem import NotHere
+
         raise NotHere(f"{library} is not installed")
     module, _, cls = place.partition(":")
-    contender: Contender = getattr(importlib.import_module(f"benchmarks.{module}"), cls)(problem)
-    return contender
+    found: Callable[[Problem], Contender] = getattr(
+        importlib.import_module(f"benchmarks.{module}"), cls
+    )
+    return found

@@ -36,6 +36,20 @@ def interleave(
     return figures
 
 
+def of_those_that_run(
+    wanted: Sequence[str], figure: Callable[[str], float], rounds: int
+) -> tuple[dict[str, list[float]], dict[str, str]]:
+    """Interleaved figures of the processes that finish, and why the others did not."""
+    problems = {}
+    for name in wanted:  # also warms the file cache
+        try:
+            figure(name)
+        except RuntimeError as error:
+            problems[name] = str(error)
+    running = {name: (lambda name=name: figure(name)) for name in wanted if name not in problems}
+    return interleave(running, rounds), problems
+
+
 def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
     """Lower quartile, median, upper quartile."""
     if len(values) < 2:

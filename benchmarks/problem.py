@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -98,8 +98,3 @@ def make(config: Config, X: Array, Y: Array) -> Problem:
         bound = np.prod(shape[1:]) ** -0.5 if len(shape) > 1 else bound
         weights.append(rng.uniform(-bound, bound, shape).astype(np.float32))
     return Problem(config, X, (Y == 3).astype(np.float32)[:, None] if config.binary else Y, weights)
-
-
-def smaller(config: Config, batch: int) -> Config:
-    """With smaller batches."""
-    return replace(config, batch=config.batch and min(batch, config.batch))

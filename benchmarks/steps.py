@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import measure
-from benchmarks.contenders import CONTENDERS, build
+from benchmarks.contenders import CONTENDERS, load
 from benchmarks.problem import CONFIGS, ROWS, Config, Contender, NotHere, Problem, make, random_data
 
 CHECKED = 6  # steps whose losses are compared: more than a jit needs to come to its replays
@@ -29,7 +29,7 @@ def ready(problem: Problem, wanted: list[str]) -> tuple[dict[str, Contender], di
     batches = problem.batches(CHECKED)
     for name in wanted:
         try:
-            built[name] = build(name, problem)
+            built[name] = load(name)(problem)
             losses[name] = built[name].run(batches)
         except NotHere as reason:
             problems[name] = str(reason)

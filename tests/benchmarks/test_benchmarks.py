@@ -4,14 +4,17 @@ import json
 
 import pytest
 
-from benchmarks import steps
+from benchmarks import end_to_end, imports, memory, ops, scaling, steps
+from tinygrad_mnist.data import load_embedded
+from tinygrad_mnist.data.idx import write_idx
+
+NUMPY_ALONE = ["--contenders", "jitted,eager,numpy twin,numpy naive", "--seconds", "0.001"]
+JITTED_B = ["--configs", "B", "--contenders", "jitted", "--rounds", "1"]
 
 
 def test_steps_compares_losses_and_writes_what_it_measured(tmp_path, capsys):
-    steps.main(
-        ["--configs", "A,A-full,B,E", "--contenders", "jitted,eager,numpy twin,numpy naive"]
-        + ["--rows", "300", "--rounds", "2", "--seconds", "0.001", "--out", str(tmp_path)]
-    )
+    sizes = ["--configs", "A,A-full,B,E", "--rows", "300", "--rounds", "2"]
+    steps.main([*sizes, *NUMPY_ALONE, "--out", str(tmp_path)])
     printed = capsys.readouterr().out
     assert "Not timed" not in printed
     record = json.loads((tmp_path / "steps.json").read_text())
@@ -21,10 +24,7 @@ def test_steps_compares_losses_and_writes_what_it_measured(tmp_path, capsys):
 
 def test_steps_says_whose_losses_differ(monkeypatch, capsys):
     monkeypatch.setattr("benchmarks.by_hand.Naive.step", lambda self, idx: 1.0)
-    steps.main(
-        ["--configs", "B", "--contenders", "jitted,eager,numpy twin,numpy naive"]
-        + ["--rows", "100", "--rounds", "1", "--seconds", "0.001"]
-    )
+    steps.main(["--configs", "B", "--rows", "100", "--rounds", "1", *NUMPY_ALONE])
     assert "numpy naive: its losses differ: 1.000000, not " in capsys.readouterr().out
 
 
@@ -32,3 +32,59 @@ def test_steps_names_what_it_does_not_know(capsys):
     with pytest.raises(SystemExit):
         steps.main(["--configs", "Z"])
     assert "unknown: Z; there are A, A-full, B" in capsys.readouterr().err
+
+
+def test_ops_and_scaling_print_a_row_for_each_measure(capsys):
+    ops.main(["--rounds", "1", "--repeats", "1", "--contenders", "ours"])
+    assert capsys.readouterr().out.count("forward+backward") == 3
+    scaling.main(["--rounds", "1", "--shrink", "100"])
+    assert "| depth | 10 to 1,000 |" in capsys.readouterr().out
+
+
+def test_imports_are_measured_beside_numpy(capsys):
+    imports.main(["--rounds", "1", "--contenders", "tinygrad_mnist"])
+    assert "`import tinygrad_mnist`" in capsys.readouterr().out
+
+
+def test_memory_is_that_of_a_process_of_its_own(tmp_path):
+    options = [
+        "--configs",
+        "B",
+        "--contenders",
+        "jitted",
+        "--rounds",
+        "1",
+        "--steps",
+        "4",
+        "--rows",
+        "100",
+        "--out",
+    ]
+    memory.main([*options, str(tmp_path)])
+    (peak,) = json.loads((tmp_path / "memory.json").read_text())["results"]["B"]["bytes"]["jitted"]
+    assert 10e6 < peak < 200e6
+
+
+def test_end_to_end_trains_until_the_accuracy_is_reached(tmp_path):
+    data = load_embedded()
+    for name in ("train", "test"):
+        file = "train" if name == "train" else "t10k"
+        write_idx(tmp_path / f"{file}-images-idx3-ubyte", getattr(data, f"{name}_images"))
+        labels = getattr(data, f"{name}_labels").astype("uint8")
+        write_idx(tmp_path / f"{file}-labels-idx1-ubyte", labels)
+    options = [
+        "--configs",
+        "B",
+        "--contenders",
+        "jitted",
+        "--rounds",
+        "1",
+        "--target",
+        "0.5",
+        "--steps",
+        "2000",
+    ]
+    end_to_end.main([*options, "--data", str(tmp_path), "--out", str(tmp_path)])
+    record = json.loads((tmp_path / "end_to_end.json").read_text())
+    last = record["results"]["B"]["last"]["jitted"]
+    assert 0.5 <= last["accuracy"] <= 1 and last["steps"] < 2000

@@ -1,0 +1,85 @@
+"""What one op costs beside PyTorch: add, mul, matmul of 4x4 float32, forward and backward."""
+
+from __future__ import annotations
+
+import tinygrad_mnist as tg  # before NumPy: it may choose NumPy's BLAS core
+
+# isort: split
+import operator
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from benchmarks import measure
+
+OPS = {"add": operator.add, "mul": operator.mul, "matmul": operator.matmul}
+CHAIN = 20  # ops a graph: what backward() costs once is spread over them, as in a network
+
+
+def chain(op: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
+    for _ in range(CHAIN):
+        a = op(a, b)
+    return a
+
+
+def seconds(run: Callable[[], Any], repeats: int) -> float:
+    """Seconds of one op of the chain."""
+    start = time.perf_counter()
+    for _ in range(repeats):
+        run()
+    return (time.perf_counter() - start) / repeats / CHAIN
+
+
+def runs(op: Callable[[Any, Any], Any], a: Any, b: Any, seed: Any) -> dict[str, Any]:
+    """Forward alone, recorded; forward and backward to both operands."""
+
+    def both() -> None:
+        chain(op, a, b).backward(seed)
+        a.grad = b.grad = None
+
+    return {"forward": lambda: chain(op, a, b), "forward+backward": both}
+
+
+def main(args: list[str] | None = None) -> None:
+    """Measure, print, write."""
+    parser = measure.arguments(__doc__)
+    parser.add_argument("--repeats", type=int, default=1000, help="chains a segment")
+    parser.add_argument("--contenders", type=measure.names, default=["ours", "torch"])
+    options = parser.parse_args(args)
+    values = np.random.default_rng(0).random((2, 4, 4), dtype=np.float32) / 4
+    ones = np.ones_like(values[0])
+    makers: dict[str, Callable[..., Any]] = {"ours": tg.tensor}
+    if "torch" in options.contenders:
+        try:
+            import torch
+        except ImportError:
+            print("torch is not installed")
+        else:
+            makers["torch"] = torch.tensor
+    rows, results = [], {}
+    for name, op in OPS.items():
+        made = {
+            who: runs(
+                op, *(make(v, requires_grad=True) for v in values), make(np.ones_like(values[0]))
+            )
+            for who, make in makers.items()
+        }
+        for way in ("forward", "forward+backward"):
+            contenders = {
+                who: (lambda f=m[way]: seconds(f, options.repeats)) for who, m in made.items()
+            }
+            for run in contenders.values():
+                run()
+            times = measure.interleave(contenders, options.rounds)
+            results[f"{name} {way}"] = times
+            ratio = measure.ratio(times["ours"], times.get("torch", times["ours"]))
+            medians = [measure.readable(float(np.median(t))) for t in times.values()]
+            rows.append([name, way, *medians, measure.spread(ratio)])
+    text = measure.table(["op", "", *makers, "ours / torch (quartiles)"], rows)
+    measure.publish("ops", options.out, text, {"seconds": results})
+
+
+if __name__ == "__main__":
+    main()
