@@ -11,8 +11,9 @@ A = np.array([1.0, 4.0], np.float32)
 def test_an_array_on_the_left_gives_a_tensor_with_a_gradient() -> None:
     x = tg.tensor(A, requires_grad=True)
     for result, slope in [
-        (A * x, A), (A + x, [1, 1]), (A - x, [-1, -1]), (A / x, -A / A**2), (np.float32(2) * x, [2, 2]),
-        (np.eye(2, dtype=np.float32) @ x, [1, 1]), (np.exp(x), np.exp(A)), (np.sqrt(x), 0.5 / np.sqrt(A)),
+        (A * x, A), (A + x, [1, 1]), (A - x, [-1, -1]), (A / x, -A / A**2),
+        (np.float32(2) * x, [2, 2]), (np.eye(2, dtype=np.float32) @ x, [1, 1]),
+        (np.exp(x), np.exp(A)), (np.sqrt(x), 0.5 / np.sqrt(A)),
         (np.maximum(x, 2.0), [0, 1]), (np.matmul(x, A), A),
     ]:  # fmt: skip
         assert isinstance(result, tg.Tensor) and result.dtype == tg.float32

@@ -99,7 +99,7 @@ def embedding(
             length = reduce.norm(weight, norm_type, 1, True)
             long = table.logical_and(length > max_norm, shape.unsqueeze(uses, 1) > 0)
             write(weight, table.where(long, weight * (max_norm / (length + 1e-7)), weight))
-    rows = table.take(weight, input)
+    rows = table.embed(weight, input)
     if scale_grad_by_freq:
         share = rows / shape.reshape(table.take(uses, input), to)
         rows = share + (rows - share).detach()

@@ -152,6 +152,7 @@ cat = op(S.cat, xs=lambda g, i, shape, axis, starts: narrow(g, axis, starts[i], 
 # Products
 matmul: OpCall = op(L.matmul, a=lambda g, b: matmul(g, b.mT), b=lambda g, a: matmul(a.mT, g))
 linear = op(L.linear, x=lambda g, w: matmul(g, w), w=lambda g, x: matmul(g.mT, x), b=lambda g: g)
+embed = op(L.embed, w=lambda g, shape, index: put(g, index, shape=shape))
 
 # Convolution and its two adjoints: each one's rules are the other two
 conv: OpCall = op(
