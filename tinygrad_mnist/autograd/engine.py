@@ -65,7 +65,7 @@ def walk(
             continue
         saved = node.saved
         if saved is None:
-            raise_released(node)
+            raise released(node)
         if writes.any_since(node.order):
             check_unwritten(node, saved, roots)
         if tape is not None:
@@ -183,9 +183,9 @@ def accumulate(leaf: Leaf, g: Any, mine: bool) -> None:
         writes.stamp(before._data)
 
 
-def raise_released(node: Node) -> None:
+def released(node: Node) -> RuntimeError:
     """What backward says the second time."""
-    raise RuntimeError(
+    return RuntimeError(
         f"Trying to backward through the graph a second time: what {node.op.name} kept has already "
         "been freed. Specify retain_graph=True in the first backward() or grad() to go through the "
         "graph again."
@@ -278,7 +278,7 @@ def grad(
     run(as_tuple(outputs), grad_outputs, wanted, retain_graph, create_graph)
     result: list[Any] = []
     for tensor in targets:
-        g = wanted[tensor._node]  # type: ignore[index]
+        g = wanted[tensor._node]
         if g is None and materialize_grads:
             g = np.zeros(tensor.shape, tensor.dtype)
         if g is None and not allow_unused:
