@@ -126,8 +126,8 @@ def _datasets(h5py: Any, file: Any) -> list[list[Any]]:
         groups = [root[name] for name in _names(root, "layer_names")]
         found = [[group[name] for name in _names(group, "weight_names")] for group in groups]
     for data in (data for layer in found for data in layer):
-        elsewhere = not isinstance(data, h5py.Dataset) or data.file.id != file.id
-        if elsewhere or data.external or data.is_virtual:
+        # A link to another file is not followed, since h5py was given an open file and no path.
+        if not isinstance(data, h5py.Dataset) or data.external or data.is_virtual:
             raise FormatError("refused: data that is not in the file itself")
     return [layer for layer in found if layer]
 

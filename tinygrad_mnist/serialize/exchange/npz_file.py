@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import lzma
 import math
+import os
 import struct
 import zipfile
 import zlib
@@ -18,6 +19,10 @@ from numpy.typing import NDArray
 from tinygrad_mnist.serialize.atomic import atomic_write
 from tinygrad_mnist.serialize.exchange.arrays import Arrays, Path, arrays_of, damaged, native
 from tinygrad_mnist.serialize.guard import MAX_BYTES, FormatError, UnsafeFileError
+
+# What zipfile and the reader of headers raise for bytes that make no sense to them.
+DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError)
+DAMAGED += (ValueError, SyntaxError, RuntimeError)
 
 
 def save_npz(state: Mapping[str, Any], path: Path) -> None:
@@ -49,24 +54,27 @@ def load_npz(path: Path, *, max_bytes: int = MAX_BYTES) -> Arrays:
     >>> load_npz(target)
     {'0.weight': array([[1., 1.]], dtype=float32)}
     """
+    with open(path, "rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                return _members(archive, max_bytes)
+        except FormatError as error:
+            raise type(error)(f"{os.fspath(path)}: {error}") from None
+        except DAMAGED as error:
+            raise damaged(path, ".npz", error) from None
+
+
+def _members(archive: zipfile.ZipFile, max_bytes: int) -> Arrays:
+    members = archive.infolist()
+    if sum(member.file_size for member in members) > max_bytes:
+        raise UnsafeFileError(f"refused: unpacks to more than {max_bytes:,} bytes")
     arrays: Arrays = {}
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-            if sum(member.file_size for member in members) > max_bytes:
-                raise UnsafeFileError(f"{path}: refused: unpacks to more than {max_bytes:,} bytes")
-            for member in members:
-                name = member.filename.removesuffix(".npy")
-                if name == member.filename or name in arrays:
-                    raise FormatError(f"{path}: {member.filename!r} is no array, or there twice")
-                with archive.open(member) as source:
-                    arrays[name] = _read(source, member.file_size, f"{path}: {name!r}")
-    except FormatError:
-        raise
-    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError) as error:
-        raise damaged(path, ".npz", error) from None
-    except (ValueError, SyntaxError, RuntimeError, struct.error) as error:  # of a member's header
-        raise damaged(path, ".npz", error) from None
+    for member in members:
+        name = member.filename.removesuffix(".npy")
+        if name == member.filename or name in arrays:
+            raise FormatError(f"{member.filename!r} is no array, or there twice")
+        with archive.open(member) as source:
+            arrays[name] = _read(source, member.file_size, repr(name))
     return arrays
 
 

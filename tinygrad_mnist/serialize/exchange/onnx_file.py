@@ -82,8 +82,9 @@ def _batch_norm(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator
 
 def _softmax(operator: str) -> Callable[..., Operator]:
     def convert(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator:
-        unsaid = 0 if input_ndim in (1, 3) else 1  # PyTorch's choice
-        return operator, {"axis": unsaid if layer.dim is None else layer.dim}, {}
+        if layer.dim is None:
+            raise ValueError("its dim is None; say which")
+        return operator, {"axis": layer.dim}, {}
 
     return convert
 
