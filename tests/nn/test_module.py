@@ -228,6 +228,15 @@ def test_a_copy_is_equal_and_apart(copied) -> None:
 
 
 @pytest.mark.parametrize(
+    ("module", "name", "near"),
+    [(nn, "Conv3d", "Conv2d"), (nn, "Flaten", "Flatten"), (nn.functional, "conv3d", "conv2d")],
+)
+def test_a_name_that_is_not_there_says_the_nearest_that_is(module, name: str, near: str) -> None:
+    with pytest.raises(AttributeError, match=f"{name!r}; did you mean {near!r}"):
+        getattr(module, name)
+
+
+@pytest.mark.parametrize(
     ("x", "parts"),
     [
         (tg.ones(2, 5), ["body.0 (Linear)", "[2, 5]", "[3, 4]"]),

@@ -174,6 +174,13 @@ def takes(draw: Draw) -> Any:
     return (x, indices(draw, len(x), shapes(max_dims=2))), {}
 
 
+@composed(lambda w, index: w[index])
+def embeddings(draw: Draw) -> Any:
+    w = draw(arrays(shapes(min_dims=1, min_side=1)))
+    index = arrays(draw(shapes(max_dims=2)), dtype=np.int64, low=0, high=len(w) - 1)
+    return (w, draw(index)), {}
+
+
 def _put(x: Any, index: Any, shape: Any) -> Any:
     out = np.zeros(shape)
     for at in np.ndindex(index.shape):
@@ -654,6 +661,7 @@ ROWS: dict[str, Row] = {
     "slice": slices,
     "unslice": unslices,
     "take": takes,
+    "embed": embeddings,
     "put": puts,
     "gather": gathers,
     "scatter_add": scatters,

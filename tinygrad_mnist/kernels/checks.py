@@ -28,8 +28,20 @@ def check(function: Callable[..., None]) -> Callable[..., None]:
 
 @check
 def classes_within(t: Array, count: int) -> None:
-    """IndexError unless 0 <= t < count; read as unsigned, one pass sees both ends."""
-    unsigned = t.view(f"u{t.itemsize}")
-    if t.size and np.maximum.reduce(unsigned, axis=None) >= count:
-        bad = t[(t < 0) | (t >= count)][0]
-        raise IndexError(f"Target {bad} is out of bounds for {count} classes")
+    """IndexError unless 0 <= t < count."""
+    if outside(t, count):
+        raise IndexError(f"Target {outside(t, count)[0]} is out of bounds for {count} classes")
+
+
+@check
+def rows_within(index: Array, count: int) -> None:
+    """IndexError unless 0 <= index < count."""
+    if outside(index, count):
+        raise IndexError(f"index {outside(index, count)[0]} is out of range for {count} rows")
+
+
+def outside(t: Array, count: int) -> list[int]:
+    """The integers that are not from 0 to count - 1; as unsigned, one pass sees both ends."""
+    if not t.size or np.maximum.reduce(t.view(f"u{t.itemsize}"), axis=None) < count:
+        return []
+    return [int(bad) for bad in t[(t < 0) | (t >= count)]]

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.kernels.checks import rows_within
+
 Array = Any  # an ndarray; NumPy's own types say too little to help here
 
 
@@ -33,6 +35,12 @@ def linear(x: Array, w: Array, b: Array | None = None) -> Array:
     if b is not None:
         y += b
     return y
+
+
+def embed(w: Array, index: Array) -> Array:
+    """The rows w[index]; indices count from the front alone."""
+    rows_within(index, len(w))
+    return np.take(w, index, axis=0)
 
 
 def one_dtype(a: Array, b: Array) -> None:

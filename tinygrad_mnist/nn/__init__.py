@@ -4,6 +4,8 @@
 functions, which are computed in `ops/`. Parameters' names and shapes are in people's files: keep.
 """
 
+from typing import Any
+
 from tinygrad_mnist.nn import functional as functional
 from tinygrad_mnist.nn import init as init
 from tinygrad_mnist.nn import utils as utils
@@ -19,3 +21,8 @@ from tinygrad_mnist.nn.layers.rnn import *  # noqa: F403
 from tinygrad_mnist.nn.loss import *  # noqa: F403
 from tinygrad_mnist.nn.module import Module as Module
 from tinygrad_mnist.nn.parameter import Parameter as Parameter
+from tinygrad_mnist.ops.arguments import nearest
+
+
+def __getattr__(name: str) -> Any:
+    raise AttributeError(f"module {__name__!r} has no {name!r}{nearest(name, globals())}")
