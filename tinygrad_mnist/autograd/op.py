@@ -49,7 +49,10 @@ class Op:
         self.residual = dict(residual or {})
         self.params, self.keywords, self.variadic = _signature(kernel, list(rules))
         self.defaults = {k: v for k, v in _defaults(kernel).items() if k in self.keywords}
-        self.promotes = hasattr(kernel, "nin") and getattr(kernel, "signature", None) is None
+        # What gives bools whatever the dtypes (comparisons, logic) needs no common dtype first.
+        nin, loops = getattr(kernel, "nin", 0), getattr(kernel, "types", ())
+        elementwise = nin > 0 and getattr(kernel, "signature", None) is None
+        self.promotes = elementwise and "d" * nin + "->?" not in loops
         self._check(rules)
         self._places = {p: i for i, p in enumerate((*self.params, "y", *self.residual))}
         self.rules: tuple[Bound | None, ...] = tuple(self._bind(p, rules) for p in self.params)
