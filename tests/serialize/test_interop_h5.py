@@ -11,7 +11,7 @@ from tests.serialize.exchange_models import arrays, filled, outputs, rows, seede
 from tests.serialize.same import assert_same
 from tinygrad_mnist import nn
 from tinygrad_mnist.serialize import FormatError
-from tinygrad_mnist.serialize.exchange import load_h5, save_h5
+from tinygrad_mnist.serialize.exchange import Unsupported, load_h5, save_h5
 
 h5py = pytest.importorskip("h5py")
 SYSTEM = "mlp-100-adam"
@@ -69,9 +69,8 @@ def test_the_layout(tmp_path: Path) -> None:
                 assert np.array_equal(file[where], state[f"{k}.weight"].T)
             for where in (f"layers/{dense}/vars/1", f"{dense}/{dense}/bias:0"):
                 assert np.array_equal(file[where], state[f"{k}.bias"])
-        assert np.array_equal(np.bytes_(file.attrs["layer_names"]), [b"dense", b"dense_1"])
-        names = np.bytes_(file["dense"].attrs["weight_names"])
-        assert np.array_equal(names, [b"dense/kernel:0", b"dense/bias:0"])
+        assert list(file.attrs["layer_names"]) == ["dense", "dense_1"]
+        assert list(file["dense"].attrs["weight_names"]) == ["dense/kernel:0", "dense/bias:0"]
 
 
 def test_round_trip_of_many_layers(tmp_path: Path) -> None:
@@ -91,7 +90,7 @@ def test_what_does_not_fit(tmp_path: Path) -> None:
         load_h5(path, arrays(seeded(SYSTEM)))
     with pytest.raises(FormatError, match=r"m\.h5: holds layers of \[2, 2\] arrays"):
         load_h5(path, arrays(seeded("neuron")))
-    with pytest.raises(TypeError, match=r"'1\.weight' is no weight of a Linear"):
+    with pytest.raises(Unsupported, match=r"'1\.weight' is no weight of a Linear"):
         save_h5(seeded("cnn").state_dict(), path)
     with pytest.raises(FileNotFoundError):
         load_h5(tmp_path / "none.h5", state)

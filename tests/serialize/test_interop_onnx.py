@@ -9,7 +9,7 @@ import tinygrad_mnist as tg
 from tests.serialize.exchange_models import outputs, rows, seeded, with_batch_norm
 from tinygrad_mnist import nn
 from tinygrad_mnist.models import RECIPES
-from tinygrad_mnist.serialize.exchange import save_onnx
+from tinygrad_mnist.serialize.exchange import Unsupported, save_onnx
 
 onnx = pytest.importorskip("onnx")
 
@@ -108,42 +108,36 @@ class Linear(nn.Linear):
 
 
 @pytest.mark.parametrize(
-    ("model", "error", "says"),
+    ("model", "says"),
     [
-        (nn.Linear(4, 2), TypeError, "Linear is no nn.Sequential"),
-        (nn.Sequential(), ValueError, "no layers"),
-        (nn.Sequential(nn.ReLU(), Linear(4, 2)), TypeError, "layer 1, Linear: not known"),
-        (nn.Sequential(nn.Sequential(nn.Mish())), TypeError, "layer 0.0, Mish: not known"),
-        (nn.Sequential(nn.Softplus(2)), ValueError, "layer 0, Softplus: beta=2"),
-        (nn.Sequential(nn.Flatten(0)), ValueError, "layer 0, Flatten: it mixes the batch"),
+        (nn.Linear(4, 2), "Linear is no nn.Sequential"),
+        (nn.Sequential(), "no layers"),
+        (nn.Sequential(nn.ReLU(), Linear(4, 2)), "layer 1, Linear: not known"),
+        (nn.Sequential(nn.Sequential(nn.Mish())), "layer 0.0, Mish: not known"),
+        (nn.Sequential(nn.Softplus(2)), "layer 0, Softplus: beta=2"),
+        (nn.Sequential(nn.Flatten(0)), "layer 0, Flatten: it mixes the batch"),
         (
             nn.Sequential(nn.Unflatten(1, (2, 2)), nn.Linear(2, 2)),
-            ValueError,
             "layer 1, Linear: its input has 3 dimensions",
         ),
         (
             nn.Sequential(nn.BatchNorm1d(4, track_running_stats=False)),
-            ValueError,
             "layer 0, BatchNorm1d: it keeps no running mean",
         ),
         (
             nn.Sequential(nn.Unflatten(1, (1, 2, 2)), nn.MaxPool2d(2, ceil_mode=True)),
-            ValueError,
             "layer 1, MaxPool2d: return_indices and ceil_mode",
         ),
         (
             nn.Sequential(
                 nn.Unflatten(1, (1, 2, 2)), nn.Conv2d(1, 1, 2, padding=1, padding_mode="circular")
             ),
-            ValueError,
             "layer 1, Conv2d: padding_mode='circular'",
         ),
     ],
 )
-def test_what_cannot_be_said_in_onnx(
-    model: nn.Module, error: type[Exception], says: str, tmp_path: Path
-) -> None:
-    with pytest.raises(error, match=says):
+def test_what_cannot_be_said_in_onnx(model: nn.Module, says: str, tmp_path: Path) -> None:
+    with pytest.raises(Unsupported, match=says):
         save_onnx(model, tmp_path / "m.onnx", (4,))
     assert list(tmp_path.iterdir()) == []
     assert model.training

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from tinygrad_mnist import __version__
 
-COMMANDS = ("train", "evaluate", "predict", "models", "data", "doctor")
+COMMANDS = ("train", "evaluate", "predict", "models", "data", "doctor", "export", "inspect")
 
 STOPPED = 130  # what a shell reports of a program that Ctrl-C ended
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from tinygrad_mnist.cli.main import UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tinygrad_mnist.data import Mnist
     from tinygrad_mnist.models import Recipe
     from tinygrad_mnist.train import Saved
@@ -58,10 +60,15 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def load_saved(path: str) -> Saved:
+    """The model in the file that `path` stands for."""
+    from tinygrad_mnist.train import load_model
+
+    return load_model(model_file(path))
+
+
+def model_file(path: str) -> Path:
     """The model file at `path`, or model.pkl in it if it is a folder."""
     from pathlib import Path
-
-    from tinygrad_mnist.train import load_model
 
     file = Path(path)
     if file.is_dir():
@@ -69,7 +76,7 @@ def load_saved(path: str) -> Saved:
         if not names:
             raise UsageError(f"{path}: holds neither model.pkl nor checkpoint.pkl")
         file = file / names[0]
-    return load_model(file)
+    return file
 
 
 def sizes(text: str) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ needed. `arrays.py` is what they share: which arrays a state dict may hold, and 
 missing. Names and shapes are the state dict's own: what a format calls them stands in its file.
 """
 
-from .arrays import MissingExtra
+from .arrays import MissingExtra, Unsupported
 from .h5_file import load_h5, save_h5
 from .npz_file import load_npz, save_npz
 from .onnx_file import save_onnx
@@ -14,6 +14,7 @@ from .torch_file import load_torch, save_torch
 
 __all__ = [
     "MissingExtra",
+    "Unsupported",
     "load_h5",
     "load_npz",
     "load_safetensors",

@@ -20,6 +20,10 @@ class MissingExtra(ImportError):
     """A library that a format needs is not installed; the message says what to install."""
 
 
+class Unsupported(TypeError):
+    """A model or a weight for which the format has no place; the message names it."""
+
+
 def require(module: str, install: str) -> Any:
     """The module; raises `MissingExtra` naming what to install when it is not there.
 

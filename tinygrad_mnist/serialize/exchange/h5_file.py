@@ -23,6 +23,7 @@ from tinygrad_mnist.serialize.atomic import atomic_write
 from tinygrad_mnist.serialize.exchange.arrays import (
     Arrays,
     Path,
+    Unsupported,
     arrays_of,
     damaged,
     native,
@@ -37,7 +38,7 @@ def save_h5(state: Mapping[str, Any], path: Path) -> None:
     """Write the Linear layers of a state dict as Dense layers, for Keras's `load_weights`.
 
     Keras 3 wants a path that ends in `.weights.h5`; with any other `.h5` it reads the older layout,
-    which the file has too. Raises TypeError for weights of other layers, OSError when the file
+    which the file has too. Raises Unsupported for weights of other layers, OSError when the file
     cannot be written, MissingExtra.
     """
     h5py = require("h5py", INSTALL)
@@ -48,14 +49,14 @@ def save_h5(state: Mapping[str, Any], path: Path) -> None:
     def write(target: io.BufferedRandom) -> None:
         with h5py.File(target, "w") as file:
             file.create_group("vars")
-            file.attrs["layer_names"] = [name.encode() for name in names]
-            file.attrs["keras_version"] = b"2.15.0"  # the layout's version, not a program's
-            file.attrs["backend"] = b"numpy"
+            file.attrs["layer_names"] = names
+            file.attrs["keras_version"] = "2.15.0"  # the layout's version, not a program's
+            file.attrs["backend"] = "numpy"
             for name, layer in zip(names, layers, strict=True):
                 values = file.create_group(f"layers/{name}/vars")
                 older = file.create_group(name)
                 called = [f"{name}/{what}:0" for what in ("kernel", "bias")[: len(layer)]]
-                older.attrs["weight_names"] = [each.encode() for each in called]
+                older.attrs["weight_names"] = called
                 for k, (array, link) in enumerate(zip(layer, called, strict=True)):
                     values[str(k)] = array.T
                     older[link] = values[str(k)]
@@ -112,7 +113,7 @@ def _layers(state: Mapping[str, Any]) -> list[list[str]]:
         ):
             layers[-1].append(key)
         else:
-            raise TypeError(f"{key!r} is no weight of a Linear; .h5 files are of networks of those")
+            raise Unsupported(f"{key!r} is no weight of a Linear, and .h5 is for those")
     return layers
 
 

@@ -21,8 +21,8 @@ from tinygrad_mnist.serialize.exchange.arrays import Arrays, Path, arrays_of, da
 from tinygrad_mnist.serialize.guard import MAX_BYTES, FormatError, UnsafeFileError
 
 # What zipfile and the reader of headers raise for bytes that make no sense to them.
-DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError)
-DAMAGED += (ValueError, SyntaxError, RuntimeError)
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError)
+DAMAGED = (*_UNREADABLE, ValueError, SyntaxError, RuntimeError)
 
 
 def save_npz(state: Mapping[str, Any], path: Path) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from tinygrad_mnist.autograd import no_grad
 from tinygrad_mnist.autograd.tensor import wrap
 from tinygrad_mnist.serialize.atomic import atomic_write
-from tinygrad_mnist.serialize.exchange.arrays import Arrays, Path, arrays_of, require
+from tinygrad_mnist.serialize.exchange.arrays import Arrays, Path, Unsupported, arrays_of, require
 
 INSTALL = "tinygrad-mnist[onnx]"
 # The oldest versions with all operators below (Gelu came last): older programs read the file too.
@@ -37,19 +37,19 @@ def _plain(operator: str, **settings: str) -> Callable[..., Operator]:
 
 def _reshape(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator:
     if shape[0] != BATCH:
-        raise ValueError("it mixes the batch with other dimensions")
+        raise Unsupported("it mixes the batch with other dimensions")
     return "Reshape", {}, {"shape": np.array([-1, *shape[1:]], np.int64)}
 
 
 def _linear(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator:
     if input_ndim != 2:
-        raise ValueError(f"its input has {input_ndim} dimensions; flatten it to 2 before")
+        raise Unsupported(f"its input has {input_ndim} dimensions; flatten it to 2 before")
     return "Gemm", {"transB": 1}, _own(layer)
 
 
 def _conv(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator:
     if layer.padding_mode != "zeros":
-        raise ValueError(f"padding_mode={layer.padding_mode!r}; only 'zeros' is known")
+        raise Unsupported(f"padding_mode={layer.padding_mode!r}; only 'zeros' is known")
     reach = [d * (k - 1) for k, d in zip(layer.kernel_size, layer.dilation, strict=True)]
     if layer.padding == "same":
         pads = [n // 2 for n in reach] + [n - n // 2 for n in reach]
@@ -61,9 +61,9 @@ def _conv(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator:
 
 def _max_pool(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator:
     if layer.return_indices or layer.ceil_mode:
-        raise ValueError("return_indices and ceil_mode are not known")
+        raise Unsupported("return_indices and ceil_mode are not known")
     if input_ndim != 4:
-        raise ValueError("its input is (C, H, W); ONNX wants a batch of them")
+        raise Unsupported("its input is (C, H, W); ONNX wants a batch of them")
     names = {"kernel_shape": "kernel_size", "strides": "stride", "dilations": "dilation"}
     settings = {theirs: _pair(getattr(layer, ours)) for theirs, ours in names.items()}
     return "MaxPool", settings | {"pads": _pair(layer.padding) * 2}, {}
@@ -71,7 +71,7 @@ def _max_pool(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator:
 
 def _batch_norm(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator:
     if layer.running_mean is None:
-        raise ValueError("it keeps no running mean, so its output depends on the whole batch")
+        raise Unsupported("it keeps no running mean, so its output depends on the whole batch")
     own = _own(layer)
     one = np.ones_like(own["running_mean"])
     values = [own.get("weight", one), own.get("bias", 0 * one)]
@@ -83,7 +83,7 @@ def _batch_norm(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator
 def _softmax(operator: str) -> Callable[..., Operator]:
     def convert(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator:
         if layer.dim is None:
-            raise ValueError("its dim is None; say which")
+            raise Unsupported("its dim is None; say which")
         return operator, {"axis": layer.dim}, {}
 
     return convert
@@ -91,7 +91,7 @@ def _softmax(operator: str) -> Callable[..., Operator]:
 
 def _softplus(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator:
     if layer.beta != 1:
-        raise ValueError(f"beta={layer.beta}; only 1 is known")
+        raise Unsupported(f"beta={layer.beta}; only 1 is known")
     return "Softplus", {}, {}
 
 
@@ -134,8 +134,8 @@ def save_onnx(
     their names and shapes as the graph's initializers. Sequentials may be nested; LAYERS is what
     they may hold. The model's own mode and weights are left as they are.
 
-    Raises TypeError for a layer that is not known and ValueError for a setting that is not, naming
-    the layer; OSError when the file cannot be written; MissingExtra.
+    Raises Unsupported for a layer or a setting that is not known, naming the layer; OSError when
+    the file cannot be written; MissingExtra.
 
     >>> import onnx, tempfile
     >>> from tinygrad_mnist import nn
@@ -163,7 +163,7 @@ def save_onnx(
             )
             name = output
     if not nodes:
-        raise ValueError("the model has no layers")
+        raise Unsupported("the model has no layers")
     nodes[-1].output[:] = ["output"]
     element = helper.np_dtype_to_tensor_dtype(dtype)
     ends = [
@@ -183,7 +183,7 @@ def save_onnx(
 def _layers(model: Any, prefix: str) -> Iterator[tuple[str, Any]]:
     """The layers in the order in which they are called, with their dotted names."""
     if not _is_ours(model) or type(model).__name__ != "Sequential":
-        raise TypeError(f"{type(model).__name__} is no nn.Sequential, whose layers tell the graph")
+        raise Unsupported(f"{type(model).__name__} is no nn.Sequential, and ONNX is for those")
     for name, layer in model._modules.items():
         if type(layer).__name__ == "Sequential":
             yield from _layers(layer, f"{prefix}{name}.")
@@ -194,11 +194,11 @@ def _layers(model: Any, prefix: str) -> Iterator[tuple[str, Any]]:
 def _convert(path: str, layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator:
     kind = type(layer).__name__
     if kind not in LAYERS or not _is_ours(layer):
-        raise TypeError(f"layer {path}, {kind}: not known to the ONNX export; {', '.join(LAYERS)}")
+        raise Unsupported(f"layer {path}, {kind}: not known; known are {', '.join(LAYERS)}")
     try:
         return LAYERS[kind](layer, input_ndim, shape)
-    except ValueError as error:
-        raise ValueError(f"layer {path}, {kind}: {error}") from None
+    except Unsupported as error:
+        raise Unsupported(f"layer {path}, {kind}: {error}") from None
 
 
 def _is_ours(module: Any) -> bool:

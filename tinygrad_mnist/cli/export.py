@@ -1,0 +1,97 @@
+"""Write a model as another library's file; weights keep their names, or their order in h5.
+
+An ONNX model takes `input`, rows of 784 pixels normalised as here, and gives `output`, logits.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tinygrad_mnist.cli.main import UsageError
+from tinygrad_mnist.cli.options import load_saved, model_file
+
+if TYPE_CHECKING:
+    from tinygrad_mnist.train import Saved
+
+HELP = "write a model as ONNX, safetensors, h5, torch or npz"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The model, the format, and where to write."""
+    parser.add_argument("model", metavar="MODEL", help="model.pkl, or the folder that holds it")
+    parser.add_argument("--to", required=True, choices=tuple(FORMATS), help="the format")
+    parser.add_argument("--out", metavar="FILE", help="where to write (default: beside the model)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write it and say where."""
+    from tinygrad_mnist.serialize.exchange import MissingExtra, Unsupported
+
+    source = model_file(args.model)
+    suffix, write = FORMATS[args.to]
+    out = Path(args.out) if args.out else source.with_suffix(suffix)
+    if out.resolve() == source.resolve():
+        raise UsageError(f"--out {out}: the model itself; name another file")
+    saved = load_saved(args.model)
+    try:
+        write(saved, out)
+    except MissingExtra as error:
+        raise UsageError(str(error)) from None
+    except Unsupported as error:
+        raise UsageError(f"{source} cannot become {args.to}: {error}") from None
+    count = sum(parameter.numel() for parameter in saved.model.parameters())
+    print(f"wrote   {out}: {saved.recipe.name}, {count:,} parameters, {out.stat().st_size:,} bytes")
+    return 0
+
+
+def _about(saved: Saved) -> dict[str, str]:
+    """What formats with a place for notes say of the model."""
+    notes = {"recipe": json.dumps(saved.recipe.to_dict()), "trained_on": str(saved.data["name"])}
+    if saved.results:
+        notes["test_accuracy"] = str(saved.results["accuracy"])
+        notes["tested_on"] = str(saved.results["data"])
+    return notes
+
+
+def _to_onnx(saved: Saved, out: Path) -> None:
+    from tinygrad_mnist.models.mlp import PIXELS
+    from tinygrad_mnist.serialize.exchange import save_onnx
+
+    save_onnx(saved.model, out, (PIXELS,), _about(saved))
+
+
+def _to_safetensors(saved: Saved, out: Path) -> None:
+    from tinygrad_mnist.serialize.exchange import save_safetensors
+
+    save_safetensors(saved.model.state_dict(), out, _about(saved))
+
+
+def _to_h5(saved: Saved, out: Path) -> None:
+    from tinygrad_mnist.serialize.exchange import save_h5
+
+    save_h5(saved.model.state_dict(), out)
+
+
+def _to_torch(saved: Saved, out: Path) -> None:
+    from tinygrad_mnist.serialize.exchange import save_torch
+
+    save_torch(saved.model.state_dict(), out)
+
+
+def _to_npz(saved: Saved, out: Path) -> None:
+    from tinygrad_mnist.serialize.exchange import save_npz
+
+    save_npz(saved.model.state_dict(), out)
+
+
+FORMATS: dict[str, tuple[str, Callable[[Saved, Path], None]]] = {
+    "onnx": (".onnx", _to_onnx),
+    "safetensors": (".safetensors", _to_safetensors),
+    "h5": (".weights.h5", _to_h5),
+    "torch": (".pt", _to_torch),
+    "npz": (".npz", _to_npz),
+}
