@@ -1,11 +1,21 @@
 """What every test shares: the full MNIST when it is there."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 pytest_plugins = ["tinygrad_mnist.testing.plugin"]
+
+
+# The library that the examples in a file need; they are skipped without it.
+EXAMPLES_NEED = {
+    "h5_file.py": "h5py",
+    "onnx_file.py": "onnx",
+    "safetensors_file.py": "safetensors",
+    "torch_file.py": "torch",
+}
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +31,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "full_mnist_dir" in getattr(item, "fixturenames", ()):
             item.add_marker("fullmnist")
+        needed = EXAMPLES_NEED.get(item.path.name)
+        if needed and find_spec(needed) is None:
+            item.add_marker(pytest.mark.skip(f"needs {needed}"))
