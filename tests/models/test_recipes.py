@@ -67,7 +67,7 @@ def test_models_by_name() -> None:
     [
         ("hidden", (0,)),
         ("hidden", (10**9,)),
-        ("channels", (8, 8, 8, 8)),
+        ("channels", (8, 8, 8)),
         ("activation", "relo"),
         ("optimizer", "sgd"),
         ("schedule", "sometimes"),

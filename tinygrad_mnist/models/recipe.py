@@ -66,7 +66,7 @@ class Recipe:
         """Say what is wrong with the first field that is."""
         _require(_are_sizes(self.channels), "channels", SIZES, self.channels)
         _require(_are_sizes(self.hidden), "hidden", SIZES, self.hidden)
-        _require(len(self.channels) <= 3, "channels", "at most 3 sizes", self.channels)
+        _require(len(self.channels) <= 2, "channels", "at most 2 sizes", self.channels)
         _require_one_of("activation", self.activation, tuple(ACTIVATIONS))
         _require_one_of("optimizer", self.optimizer, OPTIMIZERS)
         _require_one_of("schedule", self.schedule, SCHEDULES)

@@ -80,14 +80,14 @@ _TABLE = [
     Recipe(
         name="cnn",
         what="two convolutional layers with pooling and dropout, by Adam",
-        channels=(32, 64),
+        channels=(16, 32),
         hidden=(128,),
         dropout=0.25,
         optimizer="Adam",
-        lr=0.001,
+        lr=0.002,
         schedule="cosine",
-        batch_size=64,
-        epochs=10,
+        batch_size=128,
+        epochs=12,
         floor=0.992,
     ),
 ]
