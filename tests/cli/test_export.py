@@ -65,7 +65,10 @@ def test_onnx_says_the_same_of_every_test_image(folder: Path, run) -> None:
     session = runtime.InferenceSession(folder / "net.onnx", providers=["CPUExecutionProvider"])
     rows = rows_of(load_embedded().test_images)
     (got,) = session.run(None, {"input": rows})
-    assert np.abs(got - model_outputs(load_model(folder / "model.pkl").model, rows)).max() < 1e-5
+    expected = model_outputs(load_model(folder / "model.pkl").model, rows)
+    # float32 logits of a trained model are known to a share of the largest.
+    assert np.abs(got - expected).max() < 1e-5 * np.abs(expected).max() < 1e-3
+    assert np.array_equal(got.argmax(1), expected.argmax(1))
     about = session.get_modelmeta().custom_metadata_map
     assert json.loads(about["recipe"])["name"] == "mlp-10"
     assert float(about["test_accuracy"]) == load(folder / "model.pkl")["results"]["accuracy"]

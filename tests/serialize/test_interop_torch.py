@@ -97,8 +97,11 @@ def test_dtypes_and_memory_orders(tmp_path: Path) -> None:
 
 
 class Evil:
+    def __init__(self, canary: Path) -> None:
+        self.canary = canary
+
     def __reduce__(self):
-        return os.system, ("touch /tmp/should-never-exist",)
+        return os.mkdir, (str(self.canary),)
 
 
 def test_what_is_no_state_dict(tmp_path: Path) -> None:
@@ -111,7 +114,8 @@ def test_what_is_no_state_dict(tmp_path: Path) -> None:
         assert "\n" not in str(raised.value)
         return str(raised.value)
 
-    assert "refused" in refused({"w": Evil()}, UnsafeFileError)
+    assert "refused" in refused({"w": Evil(tmp_path / "canary")}, UnsafeFileError)
+    assert not (tmp_path / "canary").exists()
     assert "holds a list" in refused([torch.ones(1)])
     assert "'model' is a dict" in refused({"model": {"w": torch.ones(1)}})
     assert "dtype complex64" in refused({"w": torch.ones(1, dtype=torch.complex64)})
