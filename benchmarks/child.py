@@ -60,11 +60,8 @@ def main() -> None:
 
     def read(name: str, offset: int) -> np.ndarray:
         plain = options.data / name
-        raw = (
-            plain.read_bytes()
-            if plain.exists()
-            else gzip.decompress(Path(f"{plain}.gz").read_bytes())
-        )
+        packed = plain.with_name(f"{name}.gz")
+        raw = plain.read_bytes() if plain.exists() else gzip.decompress(packed.read_bytes())
         return np.frombuffer(raw, np.uint8, offset=offset)
 
     def images(name: str) -> np.ndarray:

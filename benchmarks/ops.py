@@ -61,9 +61,7 @@ def main(args: list[str] | None = None) -> None:
     rows, results = [], {}
     for name, op in OPS.items():
         made = {
-            who: runs(
-                op, *(make(v, requires_grad=True) for v in values), make(np.ones_like(values[0]))
-            )
+            who: runs(op, *(make(v, requires_grad=True) for v in values), make(ones))
             for who, make in makers.items()
         }
         for way in ("forward", "forward+backward"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import tinygrad_mnist  # noqa: F401  (before NumPy: it may choose NumPy's BLAS core)
 
 # isort: split
+import sys
 import time
 from typing import Any
 
@@ -150,7 +151,8 @@ def main(args: list[str] | None = None) -> None:
         results[key] = {
             "title": CONFIGS[key].title, "times": times, "ratios": ratios, "problems": problems,
         }  # fmt: skip
-        del contenders
+        print(key, {t: measure.spread(r) for t, r in ratios.items()}, file=sys.stderr, flush=True)
+        del contenders  # its buffers, before the next one makes its own
     measure.publish("steps", options.out, report(results), {"results": results})
     measure.plot("steps", options.out, lambda axes: draw(axes, results))
 
