@@ -16,9 +16,11 @@ from tinygrad_mnist.ops import (
     compare,
     convert,
     create,
+    diagonal,
     elementwise,
     index,
     inplace,
+    join,
     matmul,
     printing,
     random,
@@ -28,7 +30,9 @@ from tinygrad_mnist.ops import (
 )
 from tinygrad_mnist.ops.arguments import device, named, nearest
 
-FAMILIES = (elementwise, compare, reduce, shape, index, matmul, create, random)
+FAMILIES = (
+    elementwise, compare, reduce, shape, join, diagonal, index, matmul, create, random
+)  # fmt: skip
 Operator = Callable[[Tensor, Any], Any]
 
 OPERATORS: dict[str, Operator] = {

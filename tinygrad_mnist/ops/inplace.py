@@ -17,7 +17,7 @@ from tinygrad_mnist.autograd import writes
 from tinygrad_mnist.autograd.modes import MODES, current
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.tensor import Leaf, Tensor, unwrap, wrap
-from tinygrad_mnist.ops import compare, elementwise, index, random, shape, table
+from tinygrad_mnist.ops import compare, diagonal, elementwise, index, random, shape, table
 from tinygrad_mnist.ops.arguments import tensor_of
 
 # Each of these is also a method with an underscore: x.add_(y) is write(x, add(x, y)).
@@ -25,7 +25,7 @@ FAMILIES = {
     elementwise: [*elementwise.METHODS, "fill"],
     compare: ["eq", "ge", "gt", "le", "lt", "ne", "logical_and", "logical_not", "logical_or"],
     index: ["index_add", "index_copy", "index_fill", "masked_fill", "scatter", "scatter_add"],
-    shape: ["tril", "triu"],
+    diagonal: ["tril", "triu"],
     random: ["bernoulli"],
 }
 

@@ -12,7 +12,7 @@ from typing import Any
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import reduce, table
-from tinygrad_mnist.ops.shape import broadcast_tensors
+from tinygrad_mnist.ops.join import broadcast_tensors
 
 __all__ = [
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "cosine_embedding_loss",
@@ -199,8 +199,12 @@ def _by_class(
     weight: Tensor | None,
     ignore_index: int,
     reduction: str,
+    spread: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor:
-    """Losses of rows against class indices, with class weights, and some targets ignored."""
+    """Losses of rows against class indices, with class weights, and some targets ignored.
+
+    `spread` adds to each row's loss what does not depend on its target, weights included.
+    """
     rows, shape = _rows(input)
     if target.shape != shape:
         raise ShapeError(
@@ -210,7 +214,7 @@ def _by_class(
     classes = target if target.ndim == 1 else table.reshape(target, shape=(math.prod(shape),))
     if classes.dtype.kind not in "iu":
         raise ShapeError(f"{name}: class targets must be integers, not {target.dtype}")
-    if weight is None and not 0 <= ignore_index < rows.shape[1]:
+    if weight is None and spread is None and not 0 <= ignore_index < rows.shape[1]:
         try:  # the hot path: the kernel refuses an ignored index, which is no class
             each = per_row(rows, classes)
             return reduced(each if len(shape) == 1 else table.reshape(each, shape=shape), reduction)
@@ -229,6 +233,8 @@ def _by_class(
             )
         share = share * table.take(weight, classes)
         each = each * share
+    if spread is not None:
+        each = each + table.where(counts, spread(rows), 0.0)
     if reduction == "mean":
         return table.sum(each) / table.sum(share)
     return reduced(table.reshape(each, shape=shape), reduction)
@@ -286,25 +292,18 @@ def cross_entropy(
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     if target.shape == input.shape and target.dtype.kind == "f":
         return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
+    settings = (input, target, weight, ignore_index, reduction)
     if not label_smoothing:
-        return _by_class(
-            "cross_entropy", table.xent, input, target, weight, ignore_index, reduction
-        )
-    hard = cross_entropy(input, target, weight, None, ignore_index, None, reduction)
-    # The uniform part: every class, weighted, wherever the target counts, over the same total.
-    rows, shape = _rows(input)
-    counts = table.ne(table.reshape(target, shape=(math.prod(shape),)), ignore_index)
-    logp = table.log_softmax(rows, axis=1)
-    smooth = -table.sum(logp if weight is None else logp * weight, axis=(1,))
-    smooth = table.where(counts, smooth, 0.0)
-    if reduction == "mean":
-        safe = table.where(counts, table.reshape(target, shape=counts.shape), 0)
-        share = table.cast(counts, dtype=rows.dtype)
-        share = share if weight is None else share * table.take(weight, safe)
-        smooth = table.sum(smooth) / table.sum(share)
-    else:
-        smooth = reduced(table.reshape(smooth, shape=shape), reduction)
-    return hard * (1 - label_smoothing) + smooth * (label_smoothing / rows.shape[1])
+        return _by_class("cross_entropy", table.xent, *settings)
+
+    def hard(rows: Tensor, classes: Tensor) -> Tensor:
+        return table.xent(rows, classes) * (1 - label_smoothing)
+
+    def uniform(rows: Tensor) -> Tensor:
+        each = _weighted(table.log_softmax(rows, axis=1), weight)
+        return table.sum(each, axis=(1,)) * (-label_smoothing / rows.shape[1])
+
+    return _by_class("cross_entropy", hard, *settings, uniform)
 
 
 def _soft_cross_entropy(

@@ -11,8 +11,8 @@ from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import composed, dims_of, public
+from tinygrad_mnist.ops.diagonal import diagonal
 from tinygrad_mnist.ops.reduce import norm
-from tinygrad_mnist.ops.shape import diagonal
 
 __all__ = [
     "addbmm", "addmm", "addmv", "addr", "baddbmm", "bmm", "cdist", "chain_matmul", "dot", "einsum",

@@ -9,7 +9,7 @@ import numpy as np
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.kernels.pool import Windows
-from tinygrad_mnist.ops import reduce, shape, table
+from tinygrad_mnist.ops import join, reduce, shape, table
 from tinygrad_mnist.ops.conv import pair
 
 __all__ = [
@@ -187,4 +187,4 @@ def _adaptive_mean(x: Tensor, axis: int, m: int) -> Tensor:
     ends = [(i * n // m, -(-(i + 1) * n // m)) for i in range(m)]
     axis %= x.ndim
     means = [reduce.mean(table.narrow(x, axis, a, b - a), axis, True) for a, b in ends]
-    return shape.cat(means, axis)
+    return join.cat(means, axis)

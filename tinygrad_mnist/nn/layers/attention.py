@@ -10,7 +10,7 @@ from tinygrad_mnist.nn import init
 from tinygrad_mnist.nn.layers.linear import Linear
 from tinygrad_mnist.nn.module import Module
 from tinygrad_mnist.nn.parameter import Parameter, unset
-from tinygrad_mnist.ops import create, reduce, shape, table
+from tinygrad_mnist.ops import create, join, reduce, shape, table
 from tinygrad_mnist.ops.attention import attend
 
 __all__ = ["MultiheadAttention"]
@@ -95,10 +95,10 @@ class MultiheadAttention(Module):
         for bias, at in ((self.bias_k, "k"), (self.bias_v, "v")):
             if bias is not None:
                 row = shape.broadcast_to(bias, (len(q), 1, self.embed_dim))
-                k, v = (shape.cat([k, row], 1), v) if at == "k" else (k, shape.cat([v, row], 1))
+                k, v = (join.cat([k, row], 1), v) if at == "k" else (k, join.cat([v, row], 1))
         if self.add_zero_attn:
             zero = create.zeros((len(q), 1, self.embed_dim), dtype=q.dtype)
-            k, v = shape.cat([k, zero], 1), shape.cat([v, zero], 1)
+            k, v = join.cat([k, zero], 1), join.cat([v, zero], 1)
         more = k.shape[1] - (mask.shape[-1] if mask is not None else k.shape[1])
         if more and mask is not None:
             mask = F.pad(mask, (0, more))
@@ -117,10 +117,10 @@ class MultiheadAttention(Module):
     def _project(self, query: Tensor, key: Tensor, value: Tensor) -> list[Tensor]:
         weights = [self.q_proj_weight, self.k_proj_weight, self.v_proj_weight]
         if self.in_proj_weight is not None:
-            weights = list(shape.chunk(self.in_proj_weight, 3))
+            weights = list(join.chunk(self.in_proj_weight, 3))
         biases: Any = (None,) * 3
         if self.in_proj_bias is not None:
-            biases = shape.chunk(self.in_proj_bias, 3)
+            biases = join.chunk(self.in_proj_bias, 3)
         inputs = zip((query, key, value), weights, biases, strict=True)
         return [F.linear(x, w, b) for x, w, b in inputs]
 

@@ -17,7 +17,7 @@ from tinygrad_mnist.nn import functional as F
 from tinygrad_mnist.nn import init
 from tinygrad_mnist.nn.module import Module
 from tinygrad_mnist.nn.parameter import unset
-from tinygrad_mnist.ops import create, shape, table
+from tinygrad_mnist.ops import create, join, shape, table
 
 __all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNCell"]
 
@@ -46,7 +46,7 @@ def relu_step(x: Tensor, state: States, weights: Weights) -> States:
 def lstm_step(x: Tensor, state: States, weights: Weights) -> States:
     """c' = f c + i g, h' = o tanh(c'); i, f, o by sigmoid, g by tanh."""
     a, b = _sums(x, state[0], weights)
-    i, f, g, o = shape.chunk(a + b, 4, 1)
+    i, f, g, o = join.chunk(a + b, 4, 1)
     c = table.sigmoid(f) * state[1] + table.sigmoid(i) * table.tanh(g)
     return table.sigmoid(o) * table.tanh(c), c
 
@@ -55,7 +55,7 @@ def gru_step(x: Tensor, state: States, weights: Weights) -> States:
     """h' = (1 - z) n + z h with n = tanh(W_in x + b_in + r (W_hn h + b_hn)); r, z by sigmoid."""
     (h,) = state
     a, b = _sums(x, h, weights)
-    (ar, az, an), (br, bz, bn) = shape.chunk(a, 3, 1), shape.chunk(b, 3, 1)
+    (ar, az, an), (br, bz, bn) = join.chunk(a, 3, 1), join.chunk(b, 3, 1)
     z = table.sigmoid(az + bz)
     n = table.tanh(an + table.sigmoid(ar + br) * bn)
     return (n + z * (h - n),)
@@ -218,7 +218,7 @@ class RNN(_Recurrent):
             start = hx if isinstance(hx, tuple) else (hx,)
             start = tuple(h if batched else shape.unsqueeze(h, 1) for h in start)
         x, finals = self._layers(x, [tuple(h[i] for h in start) for i in range(count)])
-        last = tuple(shape.stack([final[i] for final in finals]) for i in range(self.states))
+        last = tuple(join.stack([final[i] for final in finals]) for i in range(self.states))
         if not batched:
             x, last = shape.squeeze(x, 1), tuple(shape.squeeze(h, 1) for h in last)
         elif self.batch_first:
@@ -242,8 +242,8 @@ class RNN(_Recurrent):
                         state = (F.linear(state[0], weight_hr), *state[1:])
                     outputs.append(state[0])
                 finals.append(state)
-                sides.append(shape.stack(outputs[::-1] if direction else outputs))
-            x = shape.cat(sides, 2) if len(sides) > 1 else sides[0]
+                sides.append(join.stack(outputs[::-1] if direction else outputs))
+            x = join.cat(sides, 2) if len(sides) > 1 else sides[0]
         return x, finals
 
     def extra_repr(self) -> str:

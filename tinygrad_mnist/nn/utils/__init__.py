@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import Tensor, no_grad, writes
-from tinygrad_mnist.ops import create, reduce, shape, table
+from tinygrad_mnist.ops import create, join, reduce, shape, table
 from tinygrad_mnist.ops.inplace import write
 
 
@@ -31,7 +31,7 @@ def get_total_norm(
 ) -> Tensor:
     """The norm of all Tensors' elements together."""
     norms = [reduce.norm(t, norm_type) for t in tensors]
-    total = reduce.norm(shape.stack(norms), norm_type) if norms else create.zeros(())
+    total = reduce.norm(join.stack(norms), norm_type) if norms else create.zeros(())
     if error_if_nonfinite and not math.isfinite(total.item()):
         raise RuntimeError(
             f"The total norm of order {norm_type} for gradients is non-finite ({total.item()}), so "
@@ -75,7 +75,7 @@ def clip_grad_value_(parameters: Any, clip_value: float, foreach: Any = None) ->
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
     """All Parameters, flattened, one after the other in one vector."""
-    return shape.cat([shape.reshape(p, (-1,)) for p in parameters])
+    return join.cat([shape.reshape(p, (-1,)) for p in parameters])
 
 
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd.tensor import Tensor, wrap
 from tinygrad_mnist.ops.create import from_numpy
-from tinygrad_mnist.ops.shape import stack
+from tinygrad_mnist.ops.join import stack
 from tinygrad_mnist.utils.data.dataset import IterableDataset, taker
 from tinygrad_mnist.utils.data.sampler import (
     BatchSampler,
