@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,12 +17,19 @@ if TYPE_CHECKING:
     from tinygrad_mnist.train import Saved
 
 HELP = "write a model as ONNX, safetensors, h5, torch or npz"
+SUFFIXES = {
+    "onnx": ".onnx",
+    "safetensors": ".safetensors",
+    "h5": ".weights.h5",
+    "torch": ".pt",
+    "npz": ".npz",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The model, the format, and where to write."""
     parser.add_argument("model", metavar="MODEL", help="model.pkl, or the folder that holds it")
-    parser.add_argument("--to", required=True, choices=tuple(FORMATS), help="the format")
+    parser.add_argument("--to", required=True, choices=tuple(SUFFIXES), help="the format")
     parser.add_argument("--out", metavar="FILE", help="where to write (default: beside the model)")
 
 
@@ -32,13 +38,12 @@ def run(args: argparse.Namespace) -> int:
     from tinygrad_mnist.serialize.exchange import MissingExtra, Unsupported
 
     source = model_file(args.model)
-    suffix, write = FORMATS[args.to]
-    out = Path(args.out) if args.out else source.with_suffix(suffix)
+    out = Path(args.out) if args.out else source.with_suffix(SUFFIXES[args.to])
     if out.resolve() == source.resolve():
         raise UsageError(f"--out {out}: the model itself; name another file")
     saved = load_saved(args.model)
     try:
-        write(saved, out)
+        _write(args.to, saved, out)
     except MissingExtra as error:
         raise UsageError(str(error)) from None
     except Unsupported as error:
@@ -57,41 +62,14 @@ def _about(saved: Saved) -> dict[str, str]:
     return notes
 
 
-def _to_onnx(saved: Saved, out: Path) -> None:
+def _write(kind: str, saved: Saved, out: Path) -> None:
     from tinygrad_mnist.models.mlp import PIXELS
-    from tinygrad_mnist.serialize.exchange import save_onnx
+    from tinygrad_mnist.serialize import exchange
 
-    save_onnx(saved.model, out, (PIXELS,), _about(saved))
-
-
-def _to_safetensors(saved: Saved, out: Path) -> None:
-    from tinygrad_mnist.serialize.exchange import save_safetensors
-
-    save_safetensors(saved.model.state_dict(), out, _about(saved))
-
-
-def _to_h5(saved: Saved, out: Path) -> None:
-    from tinygrad_mnist.serialize.exchange import save_h5
-
-    save_h5(saved.model.state_dict(), out)
-
-
-def _to_torch(saved: Saved, out: Path) -> None:
-    from tinygrad_mnist.serialize.exchange import save_torch
-
-    save_torch(saved.model.state_dict(), out)
-
-
-def _to_npz(saved: Saved, out: Path) -> None:
-    from tinygrad_mnist.serialize.exchange import save_npz
-
-    save_npz(saved.model.state_dict(), out)
-
-
-FORMATS: dict[str, tuple[str, Callable[[Saved, Path], None]]] = {
-    "onnx": (".onnx", _to_onnx),
-    "safetensors": (".safetensors", _to_safetensors),
-    "h5": (".weights.h5", _to_h5),
-    "torch": (".pt", _to_torch),
-    "npz": (".npz", _to_npz),
-}
+    if kind == "onnx":
+        return exchange.save_onnx(saved.model, out, (PIXELS,), _about(saved))
+    state = saved.model.state_dict()
+    if kind == "safetensors":
+        return exchange.save_safetensors(state, out, _about(saved))
+    write = {"h5": exchange.save_h5, "torch": exchange.save_torch, "npz": exchange.save_npz}[kind]
+    return write(state, out)
