@@ -71,10 +71,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        code = _code(error)
-        if code is None:  # a mistake of ours: the traceback helps to find it
+        known = _code(error)
+        if known is None:  # a mistake of ours: the traceback helps to find it
             raise
-        return _complain(_words(error), code)
+        return _complain(_words(error), known)
 
 
 def _code(error: Exception) -> int | None:
