@@ -30,7 +30,8 @@ NAMES = """
     MultiheadAttention NLLLoss PReLU PoissonNLLLoss RMSNorm RNN RNNCell ReLU ReLU6
     ReflectionPad2d ReplicationPad2d SELU SiLU Sigmoid SmoothL1Loss SoftMarginLoss Softmax
     Softmax2d Softmin Softplus Softshrink Softsign Tanh Tanhshrink Threshold ZeroPad1d ZeroPad2d
-    CircularPad2d ConstantPad2d
+    CircularPad1d CircularPad2d ConstantPad1d ConstantPad2d ReflectionPad1d
+    ReplicationPad1d
 """.split()  # noqa: SIM905
 
 

@@ -12,8 +12,9 @@ from tinygrad_mnist.nn.module import Module
 from tinygrad_mnist.nn.parameter import unset
 
 __all__ = [
-    "CircularPad2d", "ConstantPad2d", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d",
-    "ReflectionPad2d", "ReplicationPad2d", "ZeroPad1d", "ZeroPad2d",
+    "CircularPad1d", "CircularPad2d", "ConstantPad1d", "ConstantPad2d", "Conv1d", "Conv2d",
+    "ConvTranspose1d", "ConvTranspose2d", "ReflectionPad1d", "ReflectionPad2d",
+    "ReplicationPad1d", "ReplicationPad2d", "ZeroPad1d", "ZeroPad2d",
 ]  # fmt: skip
 
 Size = int | Sequence[int]
@@ -255,3 +256,27 @@ class ConstantPad2d(_Pad):
 
     def extra_repr(self) -> str:
         return f"padding={self.padding}, value={self.value}"
+
+
+class ReflectionPad1d(ReflectionPad2d):
+    """Sequences continued by their mirror image."""
+
+    dims = 1
+
+
+class ReplicationPad1d(ReplicationPad2d):
+    """Sequences continued by their ends."""
+
+    dims = 1
+
+
+class CircularPad1d(CircularPad2d):
+    """Sequences continued by their other end."""
+
+    dims = 1
+
+
+class ConstantPad1d(ConstantPad2d):
+    """A constant before and after."""
+
+    dims = 1
