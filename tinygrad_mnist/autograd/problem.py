@@ -29,7 +29,7 @@ class Problem:
         self.leaves: list[Tensor] = []
         self.cast_from: dict[str, Any] = {}
         self.dtype = dtype
-        self.evaluations = 0
+        self.evaluations = self.width = 0
         if hasattr(func, "named_parameters"):
             func = copy.deepcopy(func)
             self._adopt(func)
@@ -77,32 +77,40 @@ class Problem:
     def row(self) -> Array:
         """All outputs, one after the other."""
         self.evaluations += 1
-        return np.concatenate([np.ravel(out._data) for out in self.outputs()])
+        row = np.concatenate([np.ravel(out._data) for out in self.outputs()])
+        self.width = len(row)
+        return row
 
     @contextmanager
-    def moving(self, leaf: Tensor, direction: Array) -> Iterator[Callable[[Any], Array]]:
-        """The outputs as a function of how far `leaf` is moved along `direction`."""
-        home = leaf._data
-        middle = home.copy()
-        imaginary: list[Array] = []
+    def moving(self, leaf: Tensor) -> Iterator[Callable[[Array], Callable[[Any], Array]]]:
+        """direction -> (t -> the outputs with the leaf moved by t along it); t may be imaginary."""
+        home = [each._data for each in self.leaves]
+        imaginary: list[Array] = []  # all leaves: a product of two dtypes may be refused
+        place = next(i for i, each in enumerate(self.leaves) if each is leaf)
+        middle = home[place].copy()
+        nowhere = np.full(self.width, np.nan)  # where nothing can be measured
 
-        def at(t: Any) -> Array:
+        def at(t: Any, direction: Array) -> Array:
             if isinstance(t, complex) and not imaginary:
-                imaginary.append(same_layout(home, np.complex128))
-            leaf._data = imaginary[0] if isinstance(t, complex) else home
-            np.add(middle, t * direction, out=leaf._data)
-            writes.stamp(leaf._data)
+                imaginary.extend(same_layout(array, np.complex128) for array in home)
+            now = imaginary if isinstance(t, complex) else home
+            for each, array in zip(self.leaves, now, strict=True):
+                each._data = array
+            np.add(middle, t * direction, out=now[place])
+            writes.stamp(now[place])
             try:
-                return self.row()
-            except Exception:  # moved out of the domain: nothing can be measured there
-                return np.array(np.nan)
+                row = self.row()
+            except Exception:  # moved out of the domain
+                return nowhere
+            return row if len(row) == len(nowhere) else nowhere
 
         try:
-            yield at
+            yield lambda direction: lambda t: at(t, direction)
         finally:
-            leaf._data = home
-            home[...] = middle
-            writes.stamp(home)
+            for each, array in zip(self.leaves, home, strict=True):
+                each._data = array
+            home[place][...] = middle
+            writes.stamp(home[place])
 
 
 def flattened(value: Any) -> Iterator[Tensor]:
@@ -122,7 +130,7 @@ class Backward(Problem):
 
     def __init__(self, base: Problem, grad_outputs: Any = None) -> None:
         self.base = base
-        self.evaluations = 0
+        self.evaluations = self.width = 0
         self.cast_from = base.cast_from
         self.dtype = base.dtype
         outputs = [out for out in base.outputs() if out.requires_grad]

@@ -7,8 +7,10 @@ wrong, the function's own noise is measured.
 
 from __future__ import annotations
 
+import math
 import threading
 import warnings
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +21,7 @@ from tinygrad_mnist.autograd.numeric import (
     Slope,
     complex_step,
     flat,
+    imaginary_part,
     quick,
     roughness,
     thorough,
@@ -53,63 +56,60 @@ class Ruler:
 
     def jacobian(self, leaf: Tensor, expected: Array) -> Slope:
         """The slope of each output (rows) by each element of the leaf (columns)."""
-        exact = self.is_analytic(leaf)
-        columns = []
-        for j, index in enumerate(np.ndindex(leaf.shape)):
-            direction = np.zeros(leaf.shape)
-            direction[index] = 1.0
-            size = abs(float(leaf._data[index]))
-            with self.problem.moving(leaf, direction) as curve:
-                columns.append(self.slope(curve, self.middle, size, expected[:, j], exact))
-        return Slope(*(np.stack(parts, axis=1) for parts in zip(*columns, strict=True)))
+        with self.problem.moving(leaf) as towards:
+            curves = [towards(one) for one in units(leaf.shape)]
+            sizes = np.abs(np.ravel(leaf._data)).tolist()
+            if self.is_analytic(towards, leaf.shape):
+                exact = np.stack([imaginary_part(curve) for curve in curves], axis=1)
+                none = np.zeros(exact.shape)
+                found = Slope(exact, none, none != 0, exact.copy(), exact.copy())
+                again = np.any(self.doubts(found, expected), axis=0)
+            else:
+                found, again = Slope(*np.zeros((5, *expected.shape))), np.ones(len(curves), bool)
+            for j in np.flatnonzero(again):
+                measured = self.slope(curves[j], self.middle, sizes[j], expected[:, j])
+                for field, part in zip(found, measured, strict=True):
+                    field[:, j] = part
+        return found._replace(kink=found.kink.astype(bool))
 
     def along(self, leaf: Tensor, u: Array, v: Array, expected: Array) -> Slope:
         """The slope of v·outputs along u, as one row and one column."""
-        with self.problem.moving(leaf, u) as curve:
-
-            def weighted(t: Any) -> Array:
-                row = flat(curve(t))
-                return np.array([row @ v if row.shape == v.shape else np.nan])
-
-            slope = self.slope(weighted, np.array([self.middle @ v]), 0.0, expected[0], False)
+        with self.problem.moving(leaf) as towards:
+            curve = towards(u)
+            slope = self.slope(
+                lambda t: np.array([flat(curve(t)) @ v]),
+                np.array([self.middle @ v]),
+                0.0,
+                expected[0],
+            )
         return Slope(*(part[:, None] for part in slope))
 
-    def slope(
-        self, curve: Curve, middle: Array, size: float, expected: Array, exact: bool
-    ) -> Slope:
+    def slope(self, curve: Curve, middle: Array, size: float, expected: Array) -> Slope:
         """The slope along one curve; `size` is that of the element which is moved."""
-        if exact:
-            value = complex_step(curve, middle)
-            if value is not None:
-                nothing = np.zeros(len(value))
-                slope = Slope(value, nothing, nothing != 0, value, value)
-                if not self.doubtful(slope, expected):
-                    return slope
         slope = quick(curve, middle, max(1.0, size), self.precision, self.how.eps)
-        if not self.doubtful(slope, expected):
+        if not np.any(self.doubts(slope, expected)):
             return slope
         return thorough(curve, middle, size, self.precision, size or None)
 
-    def is_analytic(self, leaf: Tensor) -> bool:
+    def is_analytic(self, towards: Any, shape: tuple[int, ...]) -> bool:
         """Whether a complex step gives the slope that differences give, in a random direction."""
-        if leaf._data.size < 3 or self.precision > _DOUBLE:
+        if math.prod(shape) < 3 or self.precision > _DOUBLE:
             return False
-        direction = np.random.default_rng(1).uniform(0.5, 1.5, leaf.shape)
-        with self.problem.moving(leaf, direction) as curve:
-            with _WARNINGS, warnings.catch_warnings():
-                warnings.simplefilter("error", np.exceptions.ComplexWarning)
-                value = complex_step(curve, self.middle)
-            if value is None:
-                return False
-            slope = quick(curve, self.middle, 1.0, self.precision)
-            agrees = np.all(np.abs(value - slope.value) <= 10 * slope.error)
-            return bool(agrees) and not slope.kink.any()
+        curve = towards(np.random.default_rng(1).uniform(0.5, 1.5, shape))
+        with _WARNINGS, warnings.catch_warnings():
+            warnings.simplefilter("error", np.exceptions.ComplexWarning)
+            value = complex_step(curve, self.middle)
+        if value is None:
+            return False
+        slope = quick(curve, self.middle, 1.0, self.precision)
+        agrees = np.all(np.abs(value - slope.value) <= 10 * slope.error)
+        return bool(agrees) and not slope.kink.any()
 
     def is_rougher(self, leaf: Tensor) -> bool:
         """Whether the values are less precise than was thought; if so, it is known from now on."""
         size = np.where(leaf._data == 0, 1.0, np.abs(leaf._data))
-        direction = np.random.default_rng(2).uniform(0.5, 1.5, leaf.shape) * size
-        with self.problem.moving(leaf, direction) as curve:
+        with self.problem.moving(leaf) as towards:
+            curve = towards(np.random.default_rng(2).uniform(0.5, 1.5, leaf.shape) * size)
             noise = roughness(curve, self.middle)
         if noise < 100 * self.precision:
             return False
@@ -124,12 +124,24 @@ class Ruler:
         floor = self.how.atol + 100 * self.precision + 1e-4 * relative * largest
         return np.asarray(floor + relative * size + 10 * slope.error)
 
-    def doubtful(self, slope: Slope, expected: Array) -> bool:
-        """Whether a slope is worth measuring again: it disagrees, is vague, or may be a kink."""
+    def doubts(self, slope: Slope, expected: Array) -> Array:
+        """What is worth measuring again: it is vague, disagrees, or may be a kink."""
         size = np.abs(slope.value)
         clear = 1e-4 * size + 1e-7 * np.max(size, initial=0.0) + 1e3 * self.precision
+        return np.asarray((10 * slope.error > clear) | self.objections(slope, expected))
+
+    def objections(self, slope: Slope, expected: Array) -> Array:
+        """What disagrees, or may be a kink."""
         off = ~(np.abs(expected - slope.value) <= self.tolerance(slope))
-        return bool(np.any(slope.kink | off | (10 * slope.error > clear)))
+        return np.asarray(slope.kink | off)
+
+
+def units(shape: tuple[int, ...]) -> Iterator[Array]:
+    """The directions of the elements, one after the other."""
+    for index in np.ndindex(shape):
+        one = np.zeros(shape)
+        one[index] = 1.0
+        yield one
 
 
 def precision_of(outputs: list[Tensor]) -> float:
