@@ -292,8 +292,9 @@ def deepcopy_of_a_result(t: Any) -> Any:
 
 @program
 def a_pickle(t: Any) -> Any:
-    y = pickle.loads(pickle.dumps(t.tensor([1.0, 2.0], requires_grad=True)))
-    return y.detach(), y.requires_grad
+    x = t.tensor([1.0, 2.0], requires_grad=True)
+    y = pickle.loads(pickle.dumps(x))
+    return y.detach(), y.requires_grad, y.is_leaf
 
 
 @program

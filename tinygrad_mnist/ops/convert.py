@@ -9,16 +9,26 @@ import numpy as np
 from tinygrad_mnist.autograd.op import REGISTRY
 from tinygrad_mnist.autograd.tensor import Leaf, Tensor, wrap
 from tinygrad_mnist.ops import table
-from tinygrad_mnist.ops.arguments import check_device, device
+from tinygrad_mnist.ops.arguments import check_device
+from tinygrad_mnist.ops.arguments import device as Device
 from tinygrad_mnist.ops.matmul import matmul
 
 
-def to(self: Tensor, *args: Any, dtype: Any = None, copy: bool = False, **kw: Any) -> Tensor:
+def to(
+    self: Tensor,
+    *args: Any,
+    dtype: Any = None,
+    device: Any = None,
+    other: Any = None,
+    non_blocking: bool = False,
+    copy: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
     """The Tensor in another dtype; a device may be named, and must be the CPU."""
-    for arg in (*args, kw.get("device"), kw.get("other")):
+    for arg in (*args, device, other):
         if isinstance(arg, Tensor):
             dtype = arg.dtype
-        elif isinstance(arg, (str, device)) and str(arg) not in np.sctypeDict:
+        elif isinstance(arg, (str, Device)) and str(arg) not in np.sctypeDict:
             check_device(arg)
         elif arg is not None and not isinstance(arg, bool):
             dtype = arg
@@ -86,8 +96,19 @@ def deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
     return twin
 
 
+def reduce(self: Tensor) -> tuple[Any, ...]:
+    """What a pickle holds: the elements, and whether a gradient is wanted; no graph."""
+    return unpickled, (self._data, self._node is not None)
+
+
+def unpickled(array: Any, requires_grad: bool) -> Tensor:
+    """The leaf that a pickle becomes."""
+    return wrap(array).requires_grad_(requires_grad)
+
+
 METHODS: dict[str, Any] = {
     "to": to, "cpu": cpu, "cuda": cuda, "__array_ufunc__": array_ufunc, "__deepcopy__": deepcopy,
+    "__reduce__": reduce,
     "float": caster("float32"), "double": caster("float64"), "half": caster("float16"),
     "long": caster("int64"), "int": caster("int32"), "short": caster("int16"),
     "byte": caster("uint8"), "bool": caster("bool"),

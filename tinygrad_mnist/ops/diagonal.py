@@ -7,15 +7,9 @@ import numpy as np
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import composed, dim_of, public
-from tinygrad_mnist.ops.shape import (
-    movedim,
-    ravel,
-    reshape,
-)
+from tinygrad_mnist.ops.shape import movedim, ravel, reshape
 
-__all__ = [
-    "diag", "diag_embed", "diagflat", "diagonal", "trace", "tril", "triu",
-]  # fmt: skip
+__all__ = ["diag", "diag_embed", "diagflat", "diagonal", "trace", "tril", "triu"]
 NOT_METHODS = {"diag_embed"}
 METHODS = [name for name in __all__ if name not in NOT_METHODS]
 
@@ -32,7 +26,7 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
     return table.slice(flat, key=(..., slice(start, stop, step)))
 
 
-take_diagonal = diagonal
+take_diagonal = diagonal  # for where `diagonal` is a number
 
 
 def diagonal_of(rows: int, columns: int, offset: int) -> tuple[int, int, int]:
