@@ -73,3 +73,15 @@ def test_dtypes_and_gradients() -> None:
     assert not tg.rand(2, requires_grad=True).bernoulli().requires_grad
     with pytest.raises(RuntimeError, match="less than"):
         tg.randint(5, 5, (2,))
+
+
+def test_a_captured_program_follows_the_seed() -> None:
+    def draws(x: tg.Tensor) -> tg.Tensor:
+        return x + tg.randn(4) * tg.rand(4) + tg.randperm(4) + tg.full((4,), 0.5).bernoulli()
+
+    captured, x = tg.jit(draws), tg.ones(4)
+    for seed in range(5):
+        tg.manual_seed(seed)
+        expected = draws(x)
+        tg.manual_seed(seed)
+        assert tg.equal(captured(x), expected)

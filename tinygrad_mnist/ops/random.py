@@ -51,8 +51,13 @@ class Generator:
 
     def manual_seed(self, seed: int) -> Generator:
         """Start again at `seed`."""
-        self._seed, self._rng = int(seed), None
+        self._seed = int(seed)
+        if self._rng is not None:  # the same object: a captured program holds on to it
+            self._rng.bit_generator.state = self._fresh().state
         return self
+
+    def _fresh(self) -> np.random.PCG64:
+        return np.random.PCG64(self._seed % 2**64)
 
     def seed(self) -> int:
         """Start again at a seed from the operating system; returns it."""
@@ -62,7 +67,7 @@ class Generator:
     def rng(self) -> np.random.Generator:
         """The NumPy generator behind it, made when it is first needed."""
         if self._rng is None:  # importing numpy.random takes a fifth as long as importing numpy
-            self._rng = np.random.Generator(np.random.PCG64(self._seed % 2**64))
+            self._rng = np.random.Generator(self._fresh())
         return self._rng
 
     def initial_seed(self) -> int:
