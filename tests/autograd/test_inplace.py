@@ -220,3 +220,10 @@ def test_an_in_place_op_keeps_what_it_computed_from() -> None:
     h.mul_(h)
     h.backward(tg.ones(1, dtype=tg.float64))
     np.testing.assert_array_equal(x.grad.numpy(), [6.0])
+
+
+def test_an_in_place_op_on_a_constant_keeps_what_it_computed_from() -> None:
+    buffer, w = Tensor(np.array([2.0, 3.0])), leaf(4.0, 5.0)
+    buffer.mul_(w)
+    buffer.sum().backward()
+    np.testing.assert_array_equal(w.grad.numpy(), [2.0, 3.0])

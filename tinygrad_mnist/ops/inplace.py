@@ -75,9 +75,10 @@ def check_allowed(tensor: Tensor) -> None:
         )
 
 
-def copy_of(tensor: Tensor) -> Tensor:
+def copy_of(tensor: Tensor, *others: Any) -> Tensor:
     """What an in-place call computes from: a copy where it may be kept for backward."""
-    if tensor._node is None or not current().grad:
+    recorded = any(isinstance(t, Tensor) and t._node is not None for t in (tensor, *others))
+    if not recorded or not current().grad:
         return tensor
     return wrap(tensor._data.copy(), tensor._node)
 
@@ -97,7 +98,7 @@ def method(function: Callable[..., Any]) -> Callable[..., Tensor]:
 
     @functools.wraps(function)
     def in_place(self: Tensor, *args: Any, **kw: Any) -> Tensor:
-        old = copy_of(self)
+        old = copy_of(self, *args, *kw.values())
         value = function(old, *(old if arg is self else arg for arg in args), **kw)
         if value.shape != self.shape:
             raise RuntimeError(
