@@ -57,7 +57,8 @@ class Program:
     def __repr__(self) -> str:
         count = len(self.inputs)
         names = [chr(ord("a") + i) for i in range(count + len(self.steps))]
-        given = "; ".join(f"{name} = {x}" for name, x in zip(names, self.inputs, strict=False))
+        told = [" ".join(repr(x).split()) for x in self.inputs]
+        given = "; ".join(f"{name} = {x}" for name, x in zip(names, told, strict=False))
         lines = [f"def program({', '.join(names[:count])}):  # {given}"]
         for name, (op, args, kw) in zip(names[count:], self.steps, strict=True):
             told = [*(names[j] for j in args), *(f"{k}={v!r}" for k, v in kw.items())]

@@ -107,7 +107,10 @@ def _elements(dtype: np.dtype[Any], elements: Any, bounds: dict[str, Any]) -> An
     return st.integers(int(bounds.get("low", lowest)), int(bounds.get("high", 3)))
 
 
+@st.composite
 def tensors(
+    draw: st.DrawFn,
+    /,
     shape: Shape | Any = None,
     *,
     dtype: Any = np.float64,
@@ -119,7 +122,7 @@ def tensors(
     special: bool = False,
     layout: str | Any = None,
     requires_grad: bool | None = None,
-) -> Any:
+) -> Tensor:
     """Tensors of a shape (or a strategy for shapes; at first: up to 3 dimensions of 0 to 3).
 
     Values lie in [low, high], at least `gap` from every number in `away_from` (where the function
@@ -136,7 +139,7 @@ def tensors(
         shape, dtype=dtype, elements=elements, distinct=distinct, layout=layout,
         **({} if special else {"low": low, "high": high, "away_from": away_from, "gap": gap}),
     )  # fmt: skip
-    return drawn.map(lambda array: as_tensor(array, requires_grad))
+    return as_tensor(draw(drawn), requires_grad)
 
 
 def as_tensor(array: Array, requires_grad: bool | None = None) -> Tensor:
