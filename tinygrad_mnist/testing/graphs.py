@@ -61,9 +61,24 @@ class Program:
         given = "; ".join(f"{name} = {x}" for name, x in zip(names, told, strict=False))
         lines = [f"def program({', '.join(names[:count])}):  # {given}"]
         for name, (op, args, kw) in zip(names[count:], self.steps, strict=True):
-            told = [*(names[j] for j in args), *(f"{k}={v!r}" for k, v in kw.items())]
+            told = [*(names[j] for j in args), *(f"{k}={_told(v)}" for k, v in kw.items())]
             lines.append(f"    {name} = {op}({', '.join(told)})")
         return "\n".join([*lines, f"    return {', '.join(names[i] for i in self.results)}"])
+
+
+def _told(setting: Any) -> str:
+    """A setting as one would write it; slices by np.s_, as `slice` is an op here."""
+    parts = setting if isinstance(setting, tuple) else ()
+    if not any(isinstance(part, slice) for part in parts):
+        return repr(setting)
+    shown = []
+    for part in parts:
+        if isinstance(part, slice):
+            ends = (part.start, part.stop, part.step)
+            shown.append(":".join("" if end is None else str(end) for end in ends))
+        else:
+            shown.append("..." if part is Ellipsis else repr(part))
+    return f"np.s_[{', '.join(shown)}{',' if len(parts) == 1 else ''}]"
 
 
 @st.composite
