@@ -19,6 +19,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 import tinygrad_mnist as tg
 from tinygrad_mnist import Tensor
 from tinygrad_mnist.testing.graphs import Program, programs
+from tinygrad_mnist.testing.properties import prove
 from tinygrad_mnist.testing.strategies import numbers
 
 Array = Any
@@ -291,3 +292,11 @@ def test_programs_are_the_sums_over_their_paths(program: Program) -> None:
     for g, right in zip(grads, path_sum(program), strict=True):
         room = 1e-6 * max(1.0, float(np.max(np.abs(right), initial=0.0)))
         np.testing.assert_allclose(g.numpy(), right, rtol=1e-5, atol=room)
+
+
+@pytest.mark.fuzz
+@settings(max_examples=3000, suppress_health_check=list(HealthCheck))
+@given(programs(max_steps=12))
+def test_programs_for_long(program: Program) -> None:
+    """First and second order, dtype, memory and layout of larger graphs."""
+    prove(program, program.inputs)

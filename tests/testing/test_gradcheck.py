@@ -307,7 +307,7 @@ def test_float32_inputs_are_checked_in_float64_with_a_note(
     x = real(3, dtype=np.float32)
     with caplog.at_level(logging.WARNING):
         assert gradcheck(lambda x: x.exp(), x)
-    assert "input 0 is float32 and was checked in float64" in caplog.text
+    assert "note: float32, and checked in float64: input 0" in caplog.text
     assert x.dtype == np.float32 and x.grad is None
 
 

@@ -66,14 +66,15 @@ def examine(
     >>> import tinygrad_mnist as tg
     >>> print(examine(lambda x: x.exp(), tg.tensor([1.0], requires_grad=True)))
     gradcheck passed: 1 derivatives compared, ...
-    note: input 0 is float32 and was checked in float64
+    note: float32, and checked in float64: input 0
     """
     report = Report()
     problem = Problem(func, inputs)
     for _ in range(order - 1):
         problem = Backward(problem, grad_outputs)
-    for name, dtype in problem.cast_from.items():
-        report.notes.append(f"note: {name} is {dtype} and was checked in float64")
+    for dtype in sorted(set(map(str, problem.cast_from.values()))):
+        names = ", ".join(name for name, own in problem.cast_from.items() if str(own) == dtype)
+        report.notes.append(f"note: {dtype}, and checked in float64: {names}")
     with np.errstate(all="ignore"):
         if check_steady(problem, how, report):
             (check_directions if how.fast else check_entries)(problem, how, report)
@@ -172,17 +173,16 @@ def compare(block: Block, slope: Slope, where: str, report: Report) -> None:
 
 def failure(b: Block, error: Array, bad: Array, where: str) -> str:
     """Where it is worst, by how much, how much of it is wrong, and what that looks like."""
-    excess = np.abs(b.analytic - b.numeric) / np.maximum(b.tolerance, 1e-300)
-    excess = np.where(bad, np.where(np.isnan(excess), np.inf, excess), -1.0)
-    row, column = np.unravel_index(int(np.argmax(excess)), bad.shape)
-    a, n = b.analytic[row, column], b.numeric[row, column]
-    relative = abs(a - n) / abs(n) if n else math.inf
+    gap, size = np.abs(b.analytic - b.numeric), np.abs(b.numeric)
+    relative = np.where(np.isfinite(gap) & (size > 0), gap / size, np.inf)
+    worst = np.where(bad, np.round(np.log10(relative), 1), -np.inf)  # the first of about equal ones
+    row, column = np.unravel_index(int(np.argmax(worst)), bad.shape)
     at_out, at_in = b.places(row, column)
     lines = [
         f"The gradient of {where} is wrong.",
         f"  worst at output index {at_out}, input index {at_in}:",
-        f"  analytic {a:.10g}, numerical {n:.10g} (± {error[row, column]:.0e}), "
-        f"relative error {relative:.3g}",
+        f"  analytic {b.analytic[row, column]:.10g}, numerical {b.numeric[row, column]:.10g} "
+        f"(± {error[row, column]:.0e}), relative error {relative[row, column]:.3g}",
         f"  {bad.sum()} of {bad.size} derivatives differ",
     ]
     if looks := diagnose(b):
