@@ -19,6 +19,8 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 LIBRARIES = ("numpy", "torch", "jax", "mygrad", "autograd", "scikit-learn", "threadpoolctl")
 PAUSE = 0.1  # seconds in which the worker threads of the last contender stop spinning
+# New processes keep what they compile, as if the checkout were installed: else each compiles again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def interleave(
