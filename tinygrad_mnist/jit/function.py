@@ -175,15 +175,14 @@ class Captured:
         if len(args) != len(self._args):
             return None
         arrays = []
-        for arg, (kind, value) in zip(args, self._args, strict=True):
+        for arg, (kind, value) in zip(args, self._args):  # noqa: B905  (strict takes longer)
             array = arg._data if isinstance(arg, Tensor) else arg
-            if type(array) is not np.ndarray:
-                if type(array) is not kind or array != value:
+            if type(array) is np.ndarray:
+                if array.shape != kind or array.dtype is not value and array.dtype != value:
                     return None
-            elif array.shape != kind or array.dtype != value:
-                return None
-            else:
                 arrays.append(array)
+            elif type(array) is not kind or array != value:
+                return None
         if len(arrays) > 1 and places(arrays) != self._same:
             return None
         for i, array in self._by_reference:

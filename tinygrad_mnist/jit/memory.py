@@ -54,3 +54,19 @@ def shaped(raw: Array, like: Array) -> Array:
     order = sorted(range(like.ndim), key=lambda axis: -abs(like.strides[axis]))
     packed = flat.reshape([like.shape[axis] for axis in order])
     return packed.transpose(np.argsort(order))
+
+
+def place(a: Array) -> tuple[Any, ...]:
+    """Equal for two arrays that are the same elements in the same memory."""
+    return a.__array_interface__["data"][0], a.shape, a.strides, a.dtype
+
+
+def same_place(a: Any, b: Array) -> bool:
+    """Whether two arrays are the same elements in the same memory."""
+    return isinstance(a, np.ndarray) and place(a) == place(b)
+
+
+def same_memory(a: Array, b: Array) -> bool:
+    """Whether two arrays are the same block of memory, whatever the order of their axes."""
+    mine, its = ((x.ctypes.data, x.nbytes, x.dtype) for x in (a, b))
+    return mine == its and all(x.flags.forc and x.flags.writeable for x in (a, b))

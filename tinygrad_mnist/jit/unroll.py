@@ -7,13 +7,13 @@ list is run on other data: then the bits differ, and the kernel is called whole 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.jit.memory import Pool
+from tinygrad_mnist.jit.memory import Pool, same_memory
 
 Array = np.ndarray[Any, Any]
 Step = Callable[[], object]
@@ -131,8 +131,10 @@ def plain(value: Any) -> Any:
 class Log:
     """The calls so far, and the arrays that hold their results from now on."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, dying: Sequence[Array]) -> None:
         self.pool = pool
+        self.dying = dying  # arguments that nothing reads after this kernel
+        self.overwritten: list[Array] = []  # those of them that hold something else now
         self.steps: list[partial[Any]] = []
         self.temporaries: list[Array] = []
         self.errors: dict[str, Any] = dict(
@@ -147,6 +149,8 @@ class Log:
     def call(self, function: Any, inputs: Any, kw: dict[str, Any], out: Any, ufunc: bool) -> Any:
         given = tuple(plain(x) for x in inputs)
         kw = {k: plain(v) for k, v in kw.items()}
+        if out is None and function is np.positive and self.may_stay(given[0], kw.get("order")):
+            return inputs[0]
         if out is None:
             result = function(*given, **kw)
             if not isinstance(result, np.ndarray):
@@ -159,6 +163,15 @@ class Log:
         self.steps.append(partial(quietly, quiet, made) if quiet else made)
         self.steps[-1]()
         return out if isinstance(out, Traced) else self.traced(target)
+
+    def may_stay(self, array: Array, order: str | None) -> bool:
+        """Whether a copy of this array need not be made, since nobody wants the original."""
+        if not any(same_memory(array, dying) for dying in self.dying):
+            return False
+        if order == "C" and not array.flags.c_contiguous:
+            return False
+        self.overwritten.append(array)
+        return True
 
     def write(self, function: Any, args: Any, kw: dict[str, Any]) -> None:
         if not isinstance(args[0], Traced):
@@ -203,13 +216,18 @@ def step(function: Any, given: Any, kw: dict[str, Any], out: Array, ufunc: bool)
     return partial(function, *given, **kw, out=out)
 
 
-def unroll(kernel: Any, args: Any, kw: dict[str, Any], pool: Pool) -> tuple[list[Step], Any] | None:
+def unroll(
+    kernel: Any, args: Any, kw: dict[str, Any], pool: Pool, dying: Sequence[Array] = ()
+) -> tuple[list[Step], Any] | None:
     """The kernel's NumPy calls on these very arrays, and the array(s) they leave its result in.
 
-    None where that cannot be done bit for bit. The arrays must hold valid data; it is not changed.
+    None where that cannot be done bit for bit. The arrays must hold valid data; it is not changed,
+    but in those that are `dying`, which may come to hold the result.
     """
-    log = Log(pool)
     kept = {id(a): (a, a.copy(order="K")) for a in args if _may_be_changed(a)}
+    dying = [d for d in dying if any(same_memory(d, a) for a, _ in kept.values())]
+    log = Log(pool, dying)
+    written: list[Array] = []
     try:
         given = [log.traced(a) if isinstance(a, np.ndarray) else a for a in args]
         result = kernel(*given, **kw)
@@ -218,15 +236,16 @@ def unroll(kernel: Any, args: Any, kw: dict[str, Any], pool: Pool) -> tuple[list
             outs = tuple(plain(r) for r in results)
             if _same_on_other_data(partial(kernel, *args, **kw), kept.values(), log.steps, outs):
                 log.release_all_but(outs)
+                written = log.temporaries + log.overwritten
                 return list(log.steps), outs
     except (NotUnrolled, TypeError, AttributeError):
         pass
     finally:
         for array, before in kept.values():
-            if not any(np.may_share_memory(array, t) for t in log.temporaries):
+            if not any(np.may_share_memory(array, t) for t in written):
                 array[...] = before
     log.release_all_but(())
-    return None
+    return unroll(kernel, args, kw, pool) if log.overwritten else None
 
 
 def _may_be_changed(arg: Any) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 Array = np.ndarray[Any, Any]
+UNSIGNED = {c: np.dtype(f"u{np.dtype(c).itemsize}") for c in np.typecodes["AllInteger"]}
 
 
 def check(function: Callable[..., None]) -> Callable[..., None]:
@@ -42,6 +43,7 @@ def rows_within(index: Array, count: int) -> None:
 
 def outside(t: Array, count: int) -> list[int]:
     """The integers that are not from 0 to count - 1; as unsigned, one pass sees both ends."""
-    if not t.size or np.maximum.reduce(t.view(f"u{t.itemsize}"), axis=None) < count:
+    unsigned = t.view(UNSIGNED[t.dtype.char])
+    if not t.size or unsigned.item(unsigned.argmax()) < count:
         return []
     return [int(bad) for bad in t[(t < 0) | (t >= count)]]

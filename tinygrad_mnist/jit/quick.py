@@ -1,0 +1,137 @@
+"""quick(): the same NumPy calls, each asked for in the way that takes NumPy least time.
+
+Nothing here changes a bit of any result. A method is cheaper than the function that looks for it,
+a position than a name, a 0-d operand than a column of equal numbers; indices that several tables
+are read with are checked once. On a batch of 64 such things are a fifth of a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.jit.memory import place
+from tinygrad_mnist.jit.unroll import take_checked
+
+Array = np.ndarray[Any, Any]
+Step = Callable[[], object]
+
+
+def quick(steps: Sequence[Step], constants: Sequence[Array]) -> list[Step]:
+    """The steps, ready to run; `constants` are arrays that no replay writes."""
+    even = {place(a): a.reshape(-1)[:1].reshape(()).copy() for a in constants if _is_even(a)}
+    return list(_quickened(steps, even))
+
+
+def _quickened(steps: Sequence[Step], even: dict[Any, Array]) -> Iterator[Step]:
+    for key, group in groupby(steps, _index_of_take):
+        if key is None:
+            yield from (_one(step, even) for step in group)
+        else:
+            yield TakeAll([step.args[:2] + (step.keywords["out"],) for step in group])  # type: ignore[attr-defined]
+
+
+def _index_of_take(step: Any) -> tuple[Any, ...] | None:
+    """Which index, and into how many rows, for a step that takes rows into a buffer."""
+    if not isinstance(step, partial) or step.func is not take_checked:
+        return None
+    x, index = step.args
+    if step.keywords.get("axis") != 0 or not index.size or not len(x):
+        return None
+    return *place(index), len(x)
+
+
+class TakeAll:
+    """Rows of several tables by one index, which is looked at once."""
+
+    def __init__(self, takes: Sequence[tuple[Array, Array, Array]]) -> None:
+        x, index, _ = takes[0]
+        self._count = len(x)
+        unsigned = index.view(f"u{index.itemsize}")  # negative ones are too large as well
+        self._highest, self._at = unsigned.argmax, unsigned.item
+        self._unchecked = [partial(x.take, i, 0, out, "clip") for x, i, out in takes]
+        self._checked = [partial(x.take, i, 0, out) for x, i, out in takes]
+
+    def __call__(self) -> None:
+        within = self._at(self._highest()) < self._count
+        for take in self._unchecked if within else self._checked:
+            take()
+
+
+def _one(step: Any, even: dict[Any, Array]) -> Step:
+    if not isinstance(step, partial):
+        return step  # type: ignore[no-any-return]
+    function, args, kw = step.func, step.args, dict(step.keywords)
+    owner = getattr(function, "__self__", None)
+    if isinstance(owner, np.ufunc) and function.__name__ == "reduce":
+        return _reduction(function, args, kw)
+    if isinstance(function, np.ufunc):
+        return _elementwise(function, args, kw, even)
+    if function in (np.dot, np.take, np.put):
+        return _method(function, args, kw)
+    return step
+
+
+def _reduction(function: Any, args: tuple[Any, ...], kw: dict[str, Any]) -> Step:
+    """reduce(x, axis, dtype, out, keepdims, initial) by position; -inf starts a maximum anyway."""
+    if len(args) != 1 or "where" in kw:
+        return partial(function, *args, **kw)
+    (x,) = args
+    axis, dtype, out = kw.get("axis", 0), kw.get("dtype"), kw.get("out")
+    tail: tuple[Any, ...] = (kw["keepdims"],) if kw.get("keepdims") else ()
+    if "initial" in kw and not (kw["initial"] == -np.inf and x.size):
+        tail = (kw.get("keepdims", False), kw["initial"])
+    return partial(function, x, axis, dtype, out, *tail)
+
+
+def _elementwise(
+    function: Any, args: tuple[Any, ...], kw: dict[str, Any], even: dict[Any, Array]
+) -> Step:
+    out = kw.get("out", args[-1])
+    if function is np.positive and kw.keys() <= {"out", "order"} and args[0].dtype == out.dtype:
+        return partial(np.copyto, out, args[0])
+    given = args[: function.nin]
+    if any(isinstance(a, np.ndarray) and a.shape == out.shape for a in given):
+        given = tuple(
+            even.get(place(a), a) if isinstance(a, np.ndarray) else a for a in given
+        )
+    if "dtype" in kw and kw["dtype"] == out.dtype and all(
+        type(a) is int or (isinstance(a, np.ndarray) and a.dtype == out.dtype) for a in given
+    ):
+        del kw["dtype"]
+        given = tuple(np.asarray(a, out.dtype) for a in given)
+    if not kw.keys() <= {"out"}:
+        return partial(function, *given, *args[function.nin :], **kw)
+    if all(a.ndim == 0 or _is_turned(a, out.shape) for a in (*given, out)):
+        given, out = tuple(a.T for a in given), out.T
+    if function in (np.maximum, np.minimum):  # they take out= by name only
+        return partial(function, *given, out=out)
+    return partial(function, *given, out)
+
+
+def _method(function: Any, args: tuple[Any, ...], kw: dict[str, Any]) -> Step:
+    x, *rest = args
+    if function is np.dot:
+        return partial(x.dot, *rest, **kw) if len(rest) == 2 else partial(x.dot, *rest, kw["out"])
+    if function is np.put:
+        return partial(x.put, *rest, **kw)
+    if len(rest) > 1 or "out" not in kw:
+        return partial(function, *args, **kw)
+    return partial(x.take, *rest, kw.get("axis"), kw["out"], kw.get("mode", "raise"))
+
+
+def _is_turned(a: Any, shape: tuple[int, ...]) -> bool:
+    """Whether it is a matrix whose columns are contiguous."""
+    return isinstance(a, np.ndarray) and a.ndim == 2 and a.shape == shape and a.T.flags.c_contiguous
+
+
+def _is_even(a: Array) -> bool:
+    """Whether all elements are one number: then one operand of a ufunc is as good as all."""
+    if not a.size or a.ndim == 0:
+        return False
+    bits = np.ascontiguousarray(a).view(np.uint8).reshape(a.size, -1)
+    return bool((bits == bits[0]).all())
