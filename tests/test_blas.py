@@ -37,7 +37,7 @@ def in_a_new_process(tmp_path: Path, code: str, **variables: str) -> str:
     """What a program prints that has not loaded NumPy yet, on a machine with such a CPU."""
     (tmp_path / "cpuinfo").write_text(cpu())
     source = Path(blas.__file__).read_text(encoding="utf-8")
-    source = source.replace('Path("/proc/cpuinfo")', f"Path({str(tmp_path / 'cpuinfo')!r})")
+    source = source.replace('"/proc/cpuinfo"', repr(str(tmp_path / "cpuinfo")))
     (tmp_path / "chooser.py").write_text(source, encoding="utf-8")
     env = {k: v for k, v in os.environ.items() if k not in (blas.VARIABLE, blas.OPT_OUT)}
     run = subprocess.run(

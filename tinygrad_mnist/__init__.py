@@ -10,9 +10,8 @@ family in `ops/` begins with the list of its names. `nn`, `optim`, `jit`, `utils
 from __future__ import annotations
 
 import builtins
-import importlib
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tinygrad_mnist import blas as blas  # before NumPy, for which it may choose a core
 
@@ -31,8 +30,8 @@ from tinygrad_mnist.autograd.dtypes import get_default_dtype as get_default_dtyp
 from tinygrad_mnist.autograd.dtypes import promote_types as promote_types
 from tinygrad_mnist.autograd.dtypes import result_type as result_type
 from tinygrad_mnist.autograd.dtypes import set_default_dtype as set_default_dtype
+from tinygrad_mnist.lazy import page
 from tinygrad_mnist.ops.arguments import device as device
-from tinygrad_mnist.ops.arguments import nearest
 from tinygrad_mnist.ops.compare import *  # eq, lt, logical_and, isnan, where, allclose, ...
 from tinygrad_mnist.ops.create import *  # tensor, zeros, arange, eye, from_numpy, full_like, ...
 from tinygrad_mnist.ops.diagonal import *  # diag, diagonal, trace, tril, triu, ...
@@ -43,6 +42,27 @@ from tinygrad_mnist.ops.matmul import *  # matmul, mm, dot, einsum, tensordot, c
 from tinygrad_mnist.ops.random import *  # manual_seed, Generator, rand, randn, bernoulli, ...
 from tinygrad_mnist.ops.reduce import *  # sum, mean, var, max, argmax, softmax, norm, ...
 from tinygrad_mnist.ops.shape import *  # reshape, permute, squeeze, expand, flip, repeat, ...
+
+if TYPE_CHECKING:
+    from tinygrad_mnist import data as data
+    from tinygrad_mnist import models as models
+    from tinygrad_mnist import nn as nn
+    from tinygrad_mnist import optim as optim
+    from tinygrad_mnist import serialize as serialize
+    from tinygrad_mnist import testing as testing
+    from tinygrad_mnist import train as train
+    from tinygrad_mnist import utils as utils
+    from tinygrad_mnist.jit import jit as jit  # the folder, which can be called
+    from tinygrad_mnist.serialize import load as load
+    from tinygrad_mnist.serialize import save as save
+else:
+    __getattr__, __dir__ = page(
+        __name__,
+        {
+            "": "data jit models nn optim serialize testing train utils",
+            "serialize": "load save",
+        },
+    )[:2]
 
 __version__ = "0.1.0"
 
@@ -102,20 +122,3 @@ def numel(input: Tensor) -> builtins.int:
 def is_floating_point(input: Tensor) -> builtins.bool:
     """Whether its dtype is a float."""
     return builtins.bool(input._data.dtype.kind == "f")
-
-
-FOLDERS = ("nn", "optim", "jit", "data", "utils", "models", "serialize", "testing", "train")
-LAZY = {name: name for name in FOLDERS} | {"save": "serialize.save", "load": "serialize.load"}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in LAZY:
-        hint = nearest(name, __dir__())
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
-    folder, _, inner = LAZY[name].partition(".")
-    module = importlib.import_module(f"{__name__}.{folder}")
-    return getattr(module, inner) if inner else module
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *LAZY} - {"annotations", "builtins", "importlib", "math", "np"})

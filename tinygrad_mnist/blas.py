@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 
 VARIABLE, OPT_OUT = "OPENBLAS_CORETYPE", "TINYGRAD_MNIST_BLAS"
 AVX512 = frozenset({"avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"})
@@ -37,7 +36,7 @@ def misjudged_core(cpuinfo: str) -> str | None:
     return "SkylakeX" if frozenset(says.get("flags", "").split()) >= AVX512 else None
 
 
-def load_numpy(cpuinfo: Path = Path("/proc/cpuinfo")) -> None:
+def load_numpy(cpuinfo: str = "/proc/cpuinfo") -> None:
     """Import NumPy, with the right core where the bundled OpenBLAS would choose a wrong one."""
     global chosen, reason
     if "numpy" in sys.modules:
@@ -61,9 +60,9 @@ def load_numpy(cpuinfo: Path = Path("/proc/cpuinfo")) -> None:
     chosen, reason = core, "the bundled OpenBLAS takes Zen 5 for a Haswell"
 
 
-def _first_kilobytes(path: Path) -> str:
+def _first_kilobytes(path: str) -> str:
     try:
-        with path.open(encoding="utf-8", errors="replace") as file:
+        with open(path, encoding="utf-8", errors="replace") as file:
             return file.read(4096)  # one processor's block; there may be hundreds
     except OSError:
         return ""

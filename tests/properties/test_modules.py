@@ -166,7 +166,7 @@ for _name in ELEMENTWISE:
 
 EXPORTED = {
     name
-    for name, value in vars(nn).items()
+    for name, value in inspect.getmembers(nn)
     if inspect.isclass(value) and issubclass(value, nn.Module) and value is not nn.Module
 }
 CASES = [(name, case) for name, cases in ROWS.items() if name in EXPORTED for case in cases]

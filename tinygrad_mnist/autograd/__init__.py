@@ -4,16 +4,10 @@ No op is named here: `ops/table.py` declares them and hands the walk the three i
 Read `tensor.py`, then `op.py`, then `engine.py`; change an op in the table, never here.
 """
 
-from tinygrad_mnist.autograd import functional
-from tinygrad_mnist.autograd.anomaly import (
-    detect_anomaly,
-    is_anomaly_enabled,
-    set_detect_anomaly,
-)
+from typing import TYPE_CHECKING
+
 from tinygrad_mnist.autograd.engine import backward, grad
-from tinygrad_mnist.autograd.function import Function, once_differentiable
 from tinygrad_mnist.autograd.gradcheck import gradcheck, gradgradcheck
-from tinygrad_mnist.autograd.memory import graph_memory
 from tinygrad_mnist.autograd.modes import (
     enable_grad,
     inference_mode,
@@ -23,6 +17,27 @@ from tinygrad_mnist.autograd.modes import (
 )
 from tinygrad_mnist.autograd.op import REGISTRY, Op, op
 from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.lazy import page
+
+if TYPE_CHECKING:
+    from tinygrad_mnist.autograd import functional
+    from tinygrad_mnist.autograd.anomaly import (
+        detect_anomaly,
+        is_anomaly_enabled,
+        set_detect_anomaly,
+    )
+    from tinygrad_mnist.autograd.function import Function, once_differentiable
+    from tinygrad_mnist.autograd.memory import graph_memory
+else:
+    __getattr__, __dir__ = page(
+        __name__,
+        {
+            "": "functional",
+            "anomaly": "detect_anomaly is_anomaly_enabled set_detect_anomaly",
+            "function": "Function once_differentiable",
+            "memory": "graph_memory",
+        },
+    )[:2]
 
 __all__ = [
     "REGISTRY",

@@ -7,8 +7,8 @@ one dict for emptiness and pays nothing else for modes, threads and tapes.
 from __future__ import annotations
 
 import functools
+from _thread import get_ident  # `threading` itself takes longer to load
 from collections.abc import Callable
-from threading import get_ident
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -6,10 +6,9 @@ builds the graph of its own derivative, so every op has every order of derivativ
 
 from __future__ import annotations
 
-import inspect
 import operator
+from _thread import get_ident
 from collections.abc import Callable, Iterator, Sequence
-from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ import numpy as np
 from tinygrad_mnist.autograd import writes
 from tinygrad_mnist.autograd.dtypes import promote
 from tinygrad_mnist.autograd.modes import MODES, Tape
+from tinygrad_mnist.autograd.signature import all_names, defaults, parameters
 from tinygrad_mnist.autograd.tensor import Node, Tensor, new
 
 Kernel = Callable[..., Any]
@@ -48,7 +48,7 @@ class Op:
         self.name = kernel.__name__
         self.residual = dict(residual or {})
         self.params, self.keywords, self.variadic = _signature(kernel, list(rules))
-        self.defaults = {k: v for k, v in _defaults(kernel).items() if k in self.keywords}
+        self.defaults = {k: v for k, v in defaults(kernel).items() if k in self.keywords}
         # What gives bools whatever the dtypes (comparisons, logic) needs no common dtype first.
         nin, loops = getattr(kernel, "nin", 0), getattr(kernel, "types", ())
         elementwise = nin > 0 and getattr(kernel, "signature", None) is None
@@ -66,7 +66,7 @@ class Op:
                 raise TypeError(f"{self.name}: {name!r} has a meaning in rules; rename the input")
             if name not in self.params:
                 raise TypeError(f"{self.name}: a rule for {name!r}, which is not an argument of it")
-            for word in _names(rule) if rule else ():
+            for word in all_names(rule) if rule else ():
                 if word not in known:
                     raise TypeError(
                         f"{self.name}: the rule for {name!r} names {word!r}; "
@@ -75,14 +75,14 @@ class Op:
 
     def _kept_by(self, param: str, rules: dict[str, Rule | None]) -> frozenset[str]:
         rule = rules.get(param)
-        return frozenset(_names(rule)) if rule else frozenset()
+        return frozenset(all_names(rule)) if rule else frozenset()
 
     def _bind(self, param: str, rules: dict[str, Rule | None]) -> Bound | None:
         """A rule as a closure of one fixed shape: (g, saved, shape of the input, its index)."""
         rule = rules.get(param)
         if rule is None:
             return None
-        names = _names(rule)
+        names = all_names(rule)
         if names[:1] != ("g",):
             raise TypeError(f"{self.name}: the first parameter of the rule for {param!r} must be g")
         names = names[1:]
@@ -113,7 +113,7 @@ class Op:
             inputs = range(len(self.params)) if self.variadic is None else [0]
             names = {n for i in inputs if needed >> i & 1 for n in self.keeps[i]}
             for residual in names.intersection(self.residual):
-                names.update(_names(self.residual[residual]))
+                names.update(all_names(self.residual[residual]))
             if self.view:
                 names.add("y")  # not for a rule: to notice writes through another view
             flags = [n in names for n in (*self.params, "y", *self.residual)]
@@ -140,7 +140,7 @@ class Op:
             if saved[place] is None:
                 yield None
             else:
-                yield definition(*(known[word] for word in _names(definition)))
+                yield definition(*(known[word] for word in all_names(definition)))
 
     def explain(self, error: Exception, args: Sequence[Any], kw: dict[str, Any]) -> Exception:
         """The same failure, naming the op and what it was given."""
@@ -155,10 +155,6 @@ class Op:
         return f"<op {self.name}({', '.join((*self.params, *self.keywords))})>"
 
 
-def _names(rule: Rule) -> tuple[str, ...]:
-    return tuple(inspect.signature(rule).parameters)
-
-
 def _signature(
     kernel: Kernel, inputs: list[str]
 ) -> tuple[tuple[str, ...], tuple[str, ...], str | None]:
@@ -166,25 +162,10 @@ def _signature(
     if isinstance(kernel, np.ufunc):
         names = inputs if len(inputs) == kernel.nin else ["x", "other"][: kernel.nin]
         return tuple(names), (), None
-    positional, keywords, variadic = [], [], None
-    for name, parameter in inspect.signature(kernel).parameters.items():
-        if parameter.kind is parameter.VAR_POSITIONAL:
-            variadic = name
-            positional.append(name)
-        elif parameter.kind is parameter.KEYWORD_ONLY:
-            keywords.append(name)
-        else:
-            positional.append(name)
-    keywords = [name for name in keywords if name != "out"]
-    return tuple(positional), tuple(keywords), variadic
-
-
-def _defaults(kernel: Kernel) -> dict[str, Any]:
-    """What the kernel's keywords are when a call leaves them out."""
-    if isinstance(kernel, np.ufunc):
-        return {}
-    parameters = inspect.signature(kernel).parameters.values()
-    return {p.name: p.default for p in parameters if p.default is not p.empty}
+    positional, variadic, keywords = parameters(kernel)
+    if variadic is not None:
+        positional = (*positional, variadic)
+    return positional, tuple(name for name in keywords if name != "out"), variadic
 
 
 def _describe(arg: Any) -> str:

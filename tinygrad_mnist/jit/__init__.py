@@ -4,20 +4,28 @@
 No op is named here, and no op knows of it: whatever the table can do, a program can.
 """
 
+from __future__ import annotations
+
 import sys
 import types
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tinygrad_mnist.jit.function import JitFunction, jit
+from tinygrad_mnist.lazy import page
 
-__all__ = ["JitFunction", "jit"]
+if TYPE_CHECKING:
+    from tinygrad_mnist.jit.function import JitFunction as JitFunction
+    from tinygrad_mnist.jit.function import jit as jit
+else:
+    __getattr__, __dir__, __all__ = page(__name__, {"function": "JitFunction jit"})
 
 
 class _Callable(types.ModuleType):
     """Lets `tinygrad_mnist.jit` be the folder and the decorator at once."""
 
     def __call__(self, function: Callable[..., Any]) -> JitFunction:
+        from tinygrad_mnist.jit.function import jit
+
         return jit(function)
 
 

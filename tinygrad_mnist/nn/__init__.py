@@ -4,25 +4,60 @@
 functions, which are computed in `ops/`. Parameters' names and shapes are in people's files: keep.
 """
 
-from typing import Any
+# ruff: noqa: F403
 
-from tinygrad_mnist.nn import functional as functional
-from tinygrad_mnist.nn import init as init
-from tinygrad_mnist.nn import utils as utils
-from tinygrad_mnist.nn.containers import *  # noqa: F403
-from tinygrad_mnist.nn.layers.activation import *  # noqa: F403
-from tinygrad_mnist.nn.layers.attention import *  # noqa: F403
-from tinygrad_mnist.nn.layers.conv import *  # noqa: F403
-from tinygrad_mnist.nn.layers.embedding import *  # noqa: F403
-from tinygrad_mnist.nn.layers.linear import *  # noqa: F403
-from tinygrad_mnist.nn.layers.norm import *  # noqa: F403
-from tinygrad_mnist.nn.layers.pool import *  # noqa: F403
-from tinygrad_mnist.nn.layers.rnn import *  # noqa: F403
-from tinygrad_mnist.nn.loss import *  # noqa: F403
-from tinygrad_mnist.nn.module import Module as Module
-from tinygrad_mnist.nn.parameter import Parameter as Parameter
-from tinygrad_mnist.ops.arguments import nearest
+from typing import TYPE_CHECKING
 
+from tinygrad_mnist.lazy import page
 
-def __getattr__(name: str) -> Any:
-    raise AttributeError(f"module {__name__!r} has no {name!r}{nearest(name, globals())}")
+if TYPE_CHECKING:
+    from tinygrad_mnist.nn import functional as functional
+    from tinygrad_mnist.nn import init as init
+    from tinygrad_mnist.nn import utils as utils
+    from tinygrad_mnist.nn.containers import *
+    from tinygrad_mnist.nn.layers.activation import *
+    from tinygrad_mnist.nn.layers.attention import *
+    from tinygrad_mnist.nn.layers.conv import *
+    from tinygrad_mnist.nn.layers.embedding import *
+    from tinygrad_mnist.nn.layers.linear import *
+    from tinygrad_mnist.nn.layers.norm import *
+    from tinygrad_mnist.nn.layers.pool import *
+    from tinygrad_mnist.nn.layers.rnn import *
+    from tinygrad_mnist.nn.loss import *
+    from tinygrad_mnist.nn.module import Module as Module
+    from tinygrad_mnist.nn.parameter import Parameter as Parameter
+else:
+    __getattr__, __dir__, __all__ = page(
+        __name__,
+        {
+            "": "functional init utils",
+            "module": "Module",
+            "parameter": "Parameter",
+            "containers": "ModuleDict ModuleList ParameterDict ParameterList Sequential",
+            "layers.activation": (
+                "CELU ELU GELU GLU SELU AlphaDropout Dropout Dropout1d Dropout2d Hardshrink "
+                "Hardsigmoid Hardswish Hardtanh LeakyReLU LogSigmoid LogSoftmax Mish PReLU RReLU "
+                "ReLU ReLU6 SiLU Sigmoid Softmax Softmax2d Softmin Softplus Softshrink Softsign "
+                "Tanh Tanhshrink Threshold"
+            ),
+            "layers.attention": "MultiheadAttention",
+            "layers.conv": (
+                "CircularPad1d CircularPad2d ConstantPad1d ConstantPad2d Conv1d Conv2d "
+                "ConvTranspose1d ConvTranspose2d ReflectionPad1d ReflectionPad2d "
+                "ReplicationPad1d ReplicationPad2d ZeroPad1d ZeroPad2d"
+            ),
+            "layers.embedding": "Embedding",
+            "layers.linear": "Bilinear Flatten Identity Linear Unflatten",
+            "layers.norm": "BatchNorm1d BatchNorm2d GroupNorm LayerNorm RMSNorm",
+            "layers.pool": (
+                "AdaptiveAvgPool1d AdaptiveAvgPool2d AvgPool1d AvgPool2d MaxPool1d MaxPool2d"
+            ),
+            "layers.rnn": "GRU LSTM RNN GRUCell LSTMCell RNNCell",
+            "loss": (
+                "BCELoss BCEWithLogitsLoss CosineEmbeddingLoss CosineSimilarity CrossEntropyLoss "
+                "GaussianNLLLoss HingeEmbeddingLoss HuberLoss KLDivLoss L1Loss MSELoss "
+                "MarginRankingLoss NLLLoss PairwiseDistance PoissonNLLLoss SmoothL1Loss "
+                "SoftMarginLoss TripletMarginLoss"
+            ),
+        },
+    )

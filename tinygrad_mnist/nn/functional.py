@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from tinygrad_mnist.lazy import nearest
 from tinygrad_mnist.ops.activation import *  # noqa: F403
-from tinygrad_mnist.ops.arguments import nearest
 from tinygrad_mnist.ops.attention import *  # noqa: F403
 from tinygrad_mnist.ops.conv import *  # noqa: F403
 from tinygrad_mnist.ops.elementwise import sigmoid as sigmoid

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.lazy import nearest
 from tinygrad_mnist.ops import (
     compare,
     convert,
@@ -28,7 +29,7 @@ from tinygrad_mnist.ops import (
     shape,
     table,
 )
-from tinygrad_mnist.ops.arguments import device, named, nearest
+from tinygrad_mnist.ops.arguments import device, named
 
 FAMILIES = (
     elementwise, compare, reduce, shape, join, diagonal, index, matmul, create, random

@@ -7,8 +7,7 @@
 from __future__ import annotations
 
 import functools
-import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy as np
 from tinygrad_mnist.autograd.dtypes import get_default_dtype
 from tinygrad_mnist.autograd.modes import MODES
 from tinygrad_mnist.autograd.op import record, special
+from tinygrad_mnist.autograd.signature import all_names, parameters
 from tinygrad_mnist.autograd.tensor import Tensor
 
 P = ParamSpec("P")
@@ -44,9 +44,7 @@ def public(function: Callable[P, R]) -> Callable[P, R]:
     Raises TypeError for an argument that PyTorch has and this package has not (`out=`), and for a
     first argument that is no Tensor.
     """
-    parameters = inspect.signature(function).parameters
-    names = tuple(parameters)
-    variadic = next((n for n, p in parameters.items() if p.kind is p.VAR_POSITIONAL), "")
+    names, (_, variadic, _) = all_names(function), parameters(function)
     plain = frozenset(names) - {variadic}
 
     @functools.wraps(function)
@@ -65,7 +63,11 @@ def public(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _respell(
-    function: str, names: tuple[str, ...], variadic: str, args: tuple[Any, ...], kw: dict[str, Any]
+    function: str,
+    names: tuple[str, ...],
+    variadic: str | None,
+    args: tuple[Any, ...],
+    kw: dict[str, Any],
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The call as the function wants it: known names, *args by position, nothing unsupported."""
     given: dict[str, Any] = {}
@@ -75,7 +77,7 @@ def _respell(
                 raise TypeError(f"{function}(): {word}= is not supported; {UNSUPPORTED[word]}")
         elif word in names or word != "dtype" or value is not None:
             given[word if word in names else NUMPY_NAMES.get(word, word)] = value
-    if variadic in given:
+    if variadic is not None and variadic in given:
         first = () if args or variadic == names[0] else (given.pop(names[0]),)
         args = (*args, *first, given.pop(variadic))
     for place, word in enumerate(("input", "other")):  # a row of the table has its own names
@@ -220,11 +222,3 @@ def tensor_of(x: Any, like: Any = None) -> Tensor:
         return Tensor(x)
     number_fits = isinstance(x, (bool, int)) or like.dtype.kind == "f"
     return Tensor(x, dtype=like.dtype if number_fits else None)
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The end of an error about an unknown name: '; did you mean ...?', or nothing."""
-    import difflib
-
-    found = difflib.get_close_matches(name, [n for n in known if not n.startswith("_")], 1, 0.5)
-    return f"; did you mean {found[0]!r}?" if found else ""

@@ -4,25 +4,33 @@ Read `optimizer.py`, then `sgd.py`. An optimizer is two methods on bare ndarrays
 `update`; to add one, write those two and name it here.
 """
 
-from tinygrad_mnist.optim import lr_scheduler
-from tinygrad_mnist.optim.adam import Adam, Adamax, AdamW, NAdam, RAdam
-from tinygrad_mnist.optim.adaptive import Adadelta, Adagrad, RMSprop, Rprop
-from tinygrad_mnist.optim.lbfgs import LBFGS
-from tinygrad_mnist.optim.optimizer import Optimizer
-from tinygrad_mnist.optim.sgd import SGD
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "LBFGS",
-    "SGD",
-    "Adadelta",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "Adamax",
-    "NAdam",
-    "Optimizer",
-    "RAdam",
-    "RMSprop",
-    "Rprop",
-    "lr_scheduler",
-]
+from tinygrad_mnist.lazy import page
+
+if TYPE_CHECKING:
+    from tinygrad_mnist.optim import lr_scheduler as lr_scheduler
+    from tinygrad_mnist.optim.adam import Adam as Adam
+    from tinygrad_mnist.optim.adam import Adamax as Adamax
+    from tinygrad_mnist.optim.adam import AdamW as AdamW
+    from tinygrad_mnist.optim.adam import NAdam as NAdam
+    from tinygrad_mnist.optim.adam import RAdam as RAdam
+    from tinygrad_mnist.optim.adaptive import Adadelta as Adadelta
+    from tinygrad_mnist.optim.adaptive import Adagrad as Adagrad
+    from tinygrad_mnist.optim.adaptive import RMSprop as RMSprop
+    from tinygrad_mnist.optim.adaptive import Rprop as Rprop
+    from tinygrad_mnist.optim.lbfgs import LBFGS as LBFGS
+    from tinygrad_mnist.optim.optimizer import Optimizer as Optimizer
+    from tinygrad_mnist.optim.sgd import SGD as SGD
+else:
+    __getattr__, __dir__, __all__ = page(
+        __name__,
+        {
+            "": "lr_scheduler",
+            "adam": "Adam AdamW Adamax NAdam RAdam",
+            "adaptive": "Adadelta Adagrad RMSprop Rprop",
+            "lbfgs": "LBFGS",
+            "optimizer": "Optimizer",
+            "sgd": "SGD",
+        },
+    )

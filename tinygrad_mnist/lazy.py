@@ -1,0 +1,62 @@
+"""Pages of names that are imported when they are first asked for (PEP 562).
+
+A folder's first file lists its names once for type checkers, under `if TYPE_CHECKING:`, and once
+for Python, in a `page`; a test holds the two together. Imports nothing but the standard library.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+# What a page imports to be one; no names of its own.
+TOOLS = frozenset({"Any", "TYPE_CHECKING", "annotations", "page"})
+
+
+def page(
+    folder: str, names: dict[str, str]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+    """`__getattr__`, `__dir__` and `__all__` of a folder: {module: the names from it}.
+
+    The names under "" are modules themselves. An unknown name is an AttributeError that says what
+    was probably meant.
+
+    >>> import tinygrad_mnist.optim
+    >>> get, listing, names = page("tinygrad_mnist.optim", {"sgd": "SGD", "": "lr_scheduler"})
+    >>> get("SGD"), names
+    (<class 'tinygrad_mnist.optim.sgd.SGD'>, ['SGD', 'lr_scheduler'])
+    """
+    module = sys.modules[folder]
+    home = {name: where for where, some in names.items() for name in some.split()}
+
+    def get(name: str) -> Any:
+        where = home.get(name)
+        if where is None:
+            hint = "" if name.startswith("__") else nearest(name, listing())
+            raise AttributeError(f"module {folder!r} has no attribute {name!r}{hint}")
+        if where:
+            value = getattr(import_module(f"{folder}.{where}"), name)
+        else:
+            value = import_module(f"{folder}.{name}")
+        setattr(module, name, value)  # not asked for again
+        return value
+
+    def listing() -> list[str]:
+        return sorted({*(name for name, value in vars(module).items() if own(name, value)), *home})
+
+    def own(name: str, value: Any) -> bool:
+        foreign = isinstance(value, ModuleType) and not value.__name__.startswith(folder)
+        return not foreign and name not in TOOLS
+
+    return get, listing, list(home)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of an error about an unknown name: '; did you mean ...?', or nothing."""
+    import difflib
+
+    found = difflib.get_close_matches(name, [n for n in known if not n.startswith("_")], 1, 0.5)
+    return f"; did you mean {found[0]!r}?" if found else ""
