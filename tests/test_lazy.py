@@ -11,9 +11,9 @@ from types import ModuleType
 import pytest
 
 import tinygrad_mnist as tg
-from tinygrad_mnist import autograd, nn, optim
+from tinygrad_mnist import autograd, nn, optim, testing
 
-PAGES = [tg, autograd, nn, optim, importlib.import_module("tinygrad_mnist.jit")]
+PAGES = [tg, autograd, nn, optim, importlib.import_module("tinygrad_mnist.jit"), testing]
 
 # The standard library's and NumPy's that these imports do without, unless NumPy loads them.
 HEAVY = {
@@ -122,3 +122,13 @@ def test_help_a_star_import_and_pickling_see_names_that_were_not_asked_for_yet()
         "assert 'Any' not in globals() and GRU and functional.relu\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_draws_names_its_extra_where_hypothesis_is_missing() -> None:
+    code = (
+        "import sys; sys.modules['hypothesis'] = None\n"
+        "from tinygrad_mnist import testing\n"
+        "testing.gradcheck, testing.tensors"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "tensors needs hypothesis: pip install 'tinygrad-mnist[test]'" in run.stderr

@@ -5,11 +5,11 @@ side, `given.py` joins the two; the numerical derivatives are in `autograd/`. Hy
 only by what draws: it is imported when one of those names is first used.
 """
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
 from tinygrad_mnist.autograd.examine import Report, examine
 from tinygrad_mnist.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
+from tinygrad_mnist.lazy import page
 
 if TYPE_CHECKING:
     from tinygrad_mnist.testing.given import given_gradients
@@ -17,6 +17,26 @@ if TYPE_CHECKING:
     from tinygrad_mnist.testing.networks import modules
     from tinygrad_mnist.testing.properties import prove
     from tinygrad_mnist.testing.strategies import arrays, broadcastable, tensors
+else:
+    _get, __dir__ = page(
+        __name__,
+        {
+            "given": "given_gradients",
+            "graphs": "Program programs",
+            "networks": "modules",
+            "properties": "prove",
+            "strategies": "arrays broadcastable tensors",
+        },
+    )[:2]
+
+    def __getattr__(name: str) -> Any:
+        try:
+            return _get(name)
+        except ImportError as error:
+            raise ImportError(
+                f"{__name__}.{name} needs hypothesis: pip install 'tinygrad-mnist[test]'"
+            ) from error
+
 
 __all__ = [
     "GradcheckError",
@@ -33,22 +53,3 @@ __all__ = [
     "prove",
     "tensors",
 ]
-
-_HOME = {
-    "arrays": "strategies", "broadcastable": "strategies", "tensors": "strategies",
-    "given_gradients": "given", "modules": "networks", "programs": "graphs",
-    "Program": "graphs", "prove": "properties",
-}  # fmt: skip
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:
-        module = importlib.import_module(f"{__name__}.{_HOME[name]}")
-    except ImportError as error:
-        raise ImportError(
-            f"{__name__}.{name} needs hypothesis: pip install 'tinygrad-mnist[test]'"
-        ) from error
-    value = globals()[name] = getattr(module, name)
-    return value
