@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
-from numpy._core.umath import clip  # relu in one pass; np.clip checks its arguments first
 
-from benchmarks.problem import BETAS, EPS, Array, Config, NotHere, Problem
+from benchmarks.by_hand_parts import (
+    INFINITY,
+    ZERO,
+    aligned,
+    bce,
+    clip,
+    cross_entropy,
+    cut,
+    seed,
+    update,
+)  # fmt: skip
+from benchmarks.problem import BETAS, EPS, Array, Config, Contender, NotHere, Problem
 
 
 class Naive:
@@ -64,64 +71,41 @@ class Naive:
             self.P[k] -= lr * m / (np.sqrt(v) + EPS)
 
     def outputs(self, x: Array) -> Array:
-        for w, c in zip(self.P[:-2:2], self.P[1:-2:2], strict=True):
-            x = np.maximum(x @ w.T + c, 0)
-        return x @ self.P[-2].T + self.P[-1]
+        return logits(self.P, x)
 
 
-def aligned(*shape: int, dtype: Any = np.float32) -> Array:
-    """Zeros that begin at a cache line."""
-    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    raw = np.zeros(size + 64, np.uint8)
-    start = -raw.ctypes.data % 64
-    return raw[start : start + size].view(dtype).reshape(shape)
+def logits(P: list[Array], x: Array) -> Array:
+    for w, b in zip(P[:-2:2], P[1:-2:2], strict=True):
+        x = np.maximum(x @ w.T + b, 0)
+    return x @ P[-2].T + P[-1]
 
 
-def cut(flat: Array, shapes: list[tuple[int, ...]]) -> list[Array]:
-    """Views of a flat buffer, one after the other."""
-    ends = np.cumsum([int(np.prod(s)) for s in shapes])
-    parts = np.split(flat, ends[:-1])
-    return [part.reshape(s) for part, s in zip(parts, shapes, strict=True)]
+def twin(problem: Problem) -> Contender:
+    """The fastest form of the configuration that we know how to write."""
+    from benchmarks.by_hand_cnn import CNN
+    from benchmarks.by_hand_tiled import Tiled
+
+    if not problem.config.sizes:
+        return CNN(problem)
+    return Twin(problem) if problem.config.batch else Tiled(problem)
 
 
-def scalar(value: float) -> Array:
-    """A 0-d float32: a ufunc takes it without converting it at each call."""
-    return np.array(value, np.float32)
+class Backprop:
+    """Loss and gradient of an MLP on `rows` rows, every buffer made beforehand."""
 
-
-class Twin:
-    """The same arithmetic with every buffer made beforehand: the floor for NumPy calls."""
-
-    def __init__(self, problem: Problem) -> None:
-        config, X, Y, weights = problem
-        if not config.sizes:
-            raise NotHere("only the MLPs are written by hand")
-        shapes = config.shapes()
-        count = sum(w.size for w in weights)
-        flat, self.gradient = aligned(count), aligned(count)
-        self.P, grads = cut(flat, shapes), cut(self.gradient, shapes)
-        for p, w in zip(self.P, weights, strict=True):
-            p[...] = w
-        rows = config.batch or len(X)
-        x, y = (aligned(rows, X.shape[1]), np.empty_like(Y[:rows])) if config.batch else (X, Y)
-        self.data = (X, Y, x, y)
-        hidden = len(config.sizes) - 2
+    def __init__(self, config: Config, P: list[Array], rows: int, seed: float) -> None:
+        self.gradient = aligned(sum(p.size for p in P))
+        grads = cut(self.gradient, [p.shape for p in P])
         self.layers = [
-            (w, w.T, b, gw, gb, aligned(rows, len(w)), aligned(rows, len(w)), aligned(rows, len(w)))
-            for w, b, gw, gb in zip(self.P[::2], self.P[1::2], grads[::2], grads[1::2], strict=True)
+            (w, w.T, b, gw, gb, *(aligned(rows, len(w)) for _ in range(3)))
+            for w, b, gw, gb in zip(P[::2], P[1::2], grads[::2], grads[1::2], strict=True)
         ]
-        self.masks = [aligned(rows, len(b), dtype=bool) for b in self.P[1::2]]
-        self.hidden, self.rows = hidden, rows
+        self.masks = [aligned(rows, len(b), dtype=bool) for b in P[1::2]]
         self.ones = np.ones(rows, np.float32)
-        self.loss = (bce if config.binary else cross_entropy)(self.layers[-1][5], y)
-        self.update = (sgd if config.optimizer == "SGD" else adam)(config, flat, self.gradient)
-        self.gather = config.batch is not None
+        self.loss = (bce if config.binary else cross_entropy)(self.layers[-1][5], seed)
 
-    def step(self, idx: Array) -> float:
-        X, Y, x, y = self.data
-        if self.gather:
-            np.take(X, idx, 0, x, "clip")
-            np.take(Y, idx, 0, y, "clip")
+    def __call__(self, x: Array, y: Array) -> float:
+        """Fill the gradient; return the sum of the rows' losses."""
         h, layers = x, self.layers
         for _, wt, b, _, _, z, a, _ in layers[:-1]:
             np.dot(h, wt, z)
@@ -131,8 +115,8 @@ class Twin:
         _, wt, b, _, _, z, _, _ = layers[-1]
         np.dot(h, wt, z)
         np.add(z, b, z)
-        loss, d = self.loss()
-        for k in range(self.hidden, -1, -1):
+        loss, d = self.loss(y)
+        for k in range(len(layers) - 1, -1, -1):
             w, _, _, gw, gb, _, _, _ = layers[k]
             below = layers[k - 1] if k else None
             np.dot(d.T, below[6] if below else x, gw)
@@ -144,104 +128,33 @@ class Twin:
                 np.copyto(z, self.masks[k - 1])  # as floats: multiplying by bools converts slower
                 np.multiply(down, z, down)
                 d = down
-        self.update()
         return loss
+
+
+class Twin:
+    """A mini-batch of an MLP in a straight line: the floor for NumPy calls."""
+
+    def __init__(self, problem: Problem) -> None:
+        config, self.X, self.Y, weights = problem
+        flat = aligned(sum(w.size for w in weights))
+        self.P = cut(flat, config.shapes())
+        for p, w in zip(self.P, weights, strict=True):
+            p[...] = w
+        self.rows = rows = config.batch or 0
+        self.x, self.y = aligned(rows, self.X.shape[1]), np.empty_like(self.Y[:rows])
+        self.backprop = Backprop(config, self.P, rows, seed(config, rows))
+        self.update = update(config, flat, self.backprop.gradient)
+
+    def step(self, idx: Array) -> float:
+        np.take(self.X, idx, 0, self.x, "clip")
+        np.take(self.Y, idx, 0, self.y, "clip")
+        loss = self.backprop(self.x, self.y)
+        self.update()
+        return loss / self.rows
 
     def run(self, batches: Array) -> Array:
         step = self.step
         return np.array([step(idx) for idx in batches])
 
-    outputs = Naive.outputs
-
-
-ZERO, ONE, INFINITY = scalar(0), scalar(1), scalar(np.inf)
-
-
-def cross_entropy(z: Array, y: Array) -> Callable[[], tuple[float, Array]]:
-    """Mean cross-entropy of logits (rows, classes), and its gradient: along classes first."""
-    rows, classes = z.shape
-    zt, top, total, picked = aligned(classes, rows), aligned(rows), aligned(rows), aligned(rows)
-    at, order, flat, share = (
-        aligned(rows, dtype=np.int64),
-        np.arange(rows),
-        zt.reshape(-1),
-        1 / rows,
-    )
-
-    def loss() -> tuple[float, Array]:
-        np.copyto(zt, z.T)
-        np.maximum.reduce(zt, 0, None, top)
-        np.subtract(zt, top, zt)
-        np.multiply(y, rows, at)
-        np.add(at, order, at)
-        np.take(flat, at, 0, picked, "clip")
-        np.exp(zt, zt)
-        np.add.reduce(zt, 0, None, total)
-        np.divide(zt, total, zt)
-        np.log(total, total)
-        np.subtract(total, picked, total)
-        flat[at] -= ONE
-        np.multiply(zt, share, zt)
-        return float(np.add.reduce(total)) * share, zt.T
-
-    return loss
-
-
-def bce(z: Array, y: Array) -> Callable[[], tuple[float, Array]]:
-    """Mean binary cross-entropy of logits (rows, 1), and its gradient."""
-    a, e, d, p = (aligned(*z.shape) for _ in range(4))
-    share = 1 / len(z)
-
-    def loss() -> tuple[float, Array]:
-        np.abs(z, a)
-        np.negative(a, a)
-        np.exp(a, e)  # e = exp(-|z|)
-        np.log1p(e, a)
-        clip(z, ZERO, INFINITY, d)
-        np.add(a, d, a)
-        np.multiply(z, y, d)
-        np.subtract(a, d, a)
-        np.add(e, ONE, p)
-        np.greater_equal(z, ZERO, d)
-        np.maximum(e, d, out=e)  # 1 where z >= 0, for e <= 1
-        np.divide(e, p, d)  # sigmoid(z)
-        np.subtract(d, y, d)
-        np.multiply(d, share, d)
-        return float(np.add.reduce(a, None)) * share, d
-
-    return loss
-
-
-def sgd(config: Config, p: Array, g: Array) -> Callable[[], None]:
-    lr = scalar(config.lr)
-
-    def update() -> None:
-        np.multiply(g, lr, g)
-        np.subtract(p, g, p)
-
-    return update
-
-
-def adam(config: Config, p: Array, g: Array) -> Callable[[], None]:
-    """Ten passes over memory; the corrections go into two scalars."""
-    m, v, s = aligned(len(p)), aligned(len(p)), aligned(len(p))
-    (b1, b2), lr, t = BETAS, config.lr, 0
-
-    def update() -> None:
-        nonlocal t
-        t += 1
-        root = np.sqrt(1 - b2**t)
-        np.subtract(g, m, s)
-        np.multiply(s, 1 - b1, s)
-        np.add(m, s, m)
-        np.multiply(v, b2, v)
-        np.multiply(g, g, g)
-        np.multiply(g, 1 - b2, g)
-        np.add(v, g, v)
-        np.sqrt(v, s)
-        np.add(s, EPS * root, s)
-        np.divide(m, s, s)
-        np.multiply(s, lr * root / (1 - b1**t), s)
-        np.subtract(p, s, p)
-
-    return update
+    def outputs(self, x: Array) -> Array:
+        return logits(self.P, x)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # nothing here may load NumPy before the contender does
 CONTENDERS = {
     "jitted": ("tinygrad_mnist", "ours:Jitted"),
     "eager": ("tinygrad_mnist", "ours:Eager"),
-    "numpy twin": ("numpy", "by_hand:Twin"),
+    "numpy twin": ("numpy", "by_hand:twin"),
     "numpy naive": ("numpy", "by_hand:Naive"),
     "torch eager": ("torch", "with_torch:Eager"),
     "torch fused": ("torch", "with_torch:Fused"),

@@ -1,0 +1,84 @@
+"""3x3 convolution with 16 products where there are 36: Winograd's F(2x2, 3x3), and its gradients.
+
+Two outputs y of a line, from four inputs x and three weights g, take four products, not six:
+
+    y = A' (G g * B' x),   hence   dg = G' (A dy * B' x)   and   dx = B (G g * A dy).
+
+In an image the same is done along both axes. The elements of a tile lie in arrays of their own
+("phases": even and odd rows, even and odd columns), so that each sum runs over long memory.
+Arrays are (row phase, column phase, image, row, column, channel).
+Source: Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, 2015.
+
+A function here yields NumPy calls, (function, argument, ...), for the caller to make.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from benchmarks.by_hand_parts import ZERO, Calls
+from benchmarks.problem import Array
+
+G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]], np.float32)
+GG = np.kron(G, G)  # (16, 9): along both axes
+
+
+def taken(x: Array, half: Array, v: Array) -> Calls:
+    """v = B' x: tiles of 4x4 elements, two apart."""
+    yield from _take(*x.swapaxes(0, 1), *half.swapaxes(0, 1), ends=_columns)
+    yield from _take(*half, *v, ends=_rows)
+
+
+def made(m: Array, half: Array, y: Array) -> Calls:
+    """y = A' m: the 2x2 outputs of each tile."""
+    yield from _make(*m, *half)
+    yield from _make(*half.swapaxes(0, 1), *y.swapaxes(0, 1))
+
+
+def given_back(z: Array, half: Array, dx: Array) -> Calls:
+    """dx = B z: what each tile gives its elements, summed."""
+    yield from _give_back(*z, *half, ends=_rows)
+    yield from _give_back(*half.swapaxes(0, 1), *dx.swapaxes(0, 1), ends=_columns)
+
+
+def _rows(x: Array) -> tuple[Array, Array]:
+    """All but the last; all but the first."""
+    return x[..., :-1, :, :], x[..., 1:, :, :]
+
+
+def _columns(x: Array) -> tuple[Array, Array]:
+    return x[..., :-1, :], x[..., 1:, :]
+
+
+Ends = Callable[[Array], tuple[Array, Array]]
+
+
+def _take(even: Array, odd: Array, *v: Array, ends: Ends) -> Calls:
+    (x0, x2), (x1, x3) = ends(even), ends(odd)
+    yield np.subtract, x0, x2, v[0]
+    yield np.add, x1, x2, v[1]
+    yield np.subtract, x2, x1, v[2]
+    yield np.subtract, x3, x1, v[3]
+
+
+def _give_back(*z: Array, ends: Ends) -> Calls:
+    z0, z1, z2, z3, even, odd = z
+    (d0, d2), (d1, d3) = ends(even), ends(odd)
+    yield np.copyto, even, ZERO
+    yield np.add, z1, z2, d2
+    yield np.subtract, d2, z0, d2
+    yield np.add, d0, z0, d0
+    yield np.copyto, odd, ZERO
+    yield np.subtract, z1, z2, d1
+    yield np.subtract, d1, z3, d1
+    yield np.add, d3, z3, d3
+
+
+def _make(*m: Array) -> Calls:
+    m0, m1, m2, m3, y0, y1 = m
+    yield np.add, m1, m2, y0
+    yield np.add, y0, m0, y0
+    yield np.subtract, m1, m2, y1
+    yield np.add, y1, m3, y1
