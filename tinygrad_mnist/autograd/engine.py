@@ -14,10 +14,10 @@ import numpy as np
 
 from tinygrad_mnist.autograd import writes
 from tinygrad_mnist.autograd.modes import MODES, current, enable_grad, no_grad
-from tinygrad_mnist.autograd.tensor import Hooks, Leaf, Node, Tensor, unwrap, wrap
+from tinygrad_mnist.autograd.tensor import ENGINE, Hooks, Leaf, Node, Tensor, unwrap, wrap
 
 AnyNode = Node | Leaf
-ndarray = np.ndarray
+ndarray, np_add = np.ndarray, np.add
 
 
 class ENGINE_OPS:
@@ -30,6 +30,7 @@ class ENGINE_OPS:
     cat: Callable[..., Any]
 
 
+@np.errstate(all="ignore")  # the forward calls have said it
 def walk(
     seeds: Sequence[tuple[AnyNode, Any]],
     wanted: dict[AnyNode, Any] | None,
@@ -43,30 +44,31 @@ def walk(
     """
     heap: list[tuple[int, AnyNode]] = []
     cotangents: dict[AnyNode, Any] = {}
-    owned: set[AnyNode] = set()  # whose cotangent is an array that nobody else holds
+    shared: set[AnyNode] = set()  # whose cotangent is an array that somebody else holds too
     roots = [node for node, _ in seeds]
     useful = None if wanted is None else leading_to(wanted, roots)
-    tape, watch = current().tape, current().watch
+    tape, watch, last_write = current().tape, current().watch, writes.LAST
     for node, g in seeds:
-        push(node, g, None, heap, cotangents, owned)
+        push(node, g, g, heap, cotangents, shared)
     while heap:
         node = heappop(heap)[1]
-        g = cotangents.pop(node)
+        g, mine = cotangents.pop(node), node not in shared
+        if not mine:
+            shared.remove(node)
         if node.hooks is not None:
-            g = run_hooks(node, g)
-            owned.discard(node)
+            g, mine = run_hooks(node, g), False
         if wanted is not None and node in wanted:
             wanted[node] = g if isinstance(g, Tensor) else np.array(g)
         if isinstance(node, Leaf):
             if wanted is None:
-                accumulate(node, g, node in owned)
+                accumulate(node, g, mine and is_whole(g))
             continue
         if useful is not None and useful.isdisjoint(node.parents):
             continue
         saved = node.saved
         if saved is None:
             raise released(node)
-        if writes.any_since(node.order):
+        if last_write[0] < node.order:
             check_unwritten(node, saved, roots)
         if tape is not None:
             tape.walked(node)
@@ -74,13 +76,14 @@ def walk(
         rules = node.op.rules
         if node.op.variadic is not None:
             rules *= len(node.parents)
-        for i, (parent, rule) in enumerate(zip(node.parents, rules, strict=False)):
-            if parent is not None and (useful is None or parent in useful):
-                gi = rule(g, frame, parent.shape, i)
-                if watch is not None:
-                    watch.gave(node, gi, g)
-                if gi is not None:
-                    push(parent, gi, g, heap, cotangents, owned)
+        for i, parent in enumerate(node.parents):
+            if parent is None or (useful is not None and parent not in useful):
+                continue
+            gi = rules[i](g, frame, parent.shape, i)
+            if watch is not None:
+                watch.gave(node, gi, g)
+            if gi is not None:
+                push(parent, gi, g, heap, cotangents, shared)
         if not retain and saved:
             node.saved = None
 
@@ -91,7 +94,7 @@ def push(
     source: Any,
     heap: list[tuple[int, AnyNode]],
     cotangents: dict[AnyNode, Any],
-    owned: set[AnyNode],
+    shared: set[AnyNode],
 ) -> None:
     """Add `g` to the node's cotangent; un-broadcast and cast it first where they differ."""
     if g.shape != node.shape:
@@ -102,14 +105,19 @@ def push(
     if before is None:
         heappush(heap, (node.order, node))
         cotangents[node] = g
-        array = unwrap(g)
-        if g is not source and type(array) is ndarray and array.base is None and source is not None:
-            owned.add(node)
-    elif node in owned and type(g) is type(before) is ndarray:
-        np.add(before, g, out=before)
+        if g is source:
+            shared.add(node)
+    elif node not in shared and type(g) is type(before) is ndarray and is_whole(before):
+        np_add(before, g, before)
     else:
         cotangents[node] = ENGINE_OPS.add(before, g)
-        owned.add(node)
+        shared.discard(node)
+
+
+def is_whole(g: Any) -> bool:
+    """Whether a gradient is an ndarray, or a Tensor on one, with memory of its own."""
+    array = g if type(g) is ndarray else unwrap(g)
+    return type(array) is ndarray and array.base is None
 
 
 def leading_to(wanted: dict[AnyNode, Any], roots: Sequence[AnyNode]) -> set[AnyNode]:
@@ -256,6 +264,9 @@ def backward(
             node.hooks.grad = g if isinstance(g, Tensor) else wrap(g)
 
 
+ENGINE.backward = backward
+
+
 def grad(
     outputs: Any,
     inputs: Any,
@@ -305,11 +316,10 @@ def run(
     seeds = [seed(root, g, lifted) for root, g in zip(roots, given, strict=True)]
     retain = create_graph if retain_graph is None else retain_graph
     if not lifted:
-        with np.errstate(all="ignore"):  # the forward calls have said it
-            walk(seeds, wanted, lifted=False, graph=False, retain=retain)
+        walk(seeds, wanted, False, False, retain)
         return
-    with np.errstate(all="ignore"), enable_grad() if create_graph else no_grad():
-        walk(seeds, wanted, lifted=True, graph=create_graph, retain=retain)
+    with enable_grad() if create_graph else no_grad():
+        walk(seeds, wanted, True, create_graph, retain)
 
 
 def seed(root: Tensor, g: Any, lifted: bool) -> tuple[AnyNode, Any]:
@@ -327,7 +337,7 @@ def seed(root: Tensor, g: Any, lifted: bool) -> tuple[AnyNode, Any]:
                 "grad can be implicitly created only for scalar outputs, this one has shape "
                 f"{list(root.shape)}: pass gradient=, or reduce it with .sum() or .mean()"
             )
-        g = np.ones(root.shape, root.dtype)
+        g = np.array(1, root._data.dtype).reshape(root._data.shape)
         if lifted and (tape := current().tape) is not None:
             tape.constant(g)
     array = np.asarray(unwrap(g))

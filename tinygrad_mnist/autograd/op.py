@@ -120,18 +120,10 @@ class Op:
             self._masks[needed] = (*flags, not names.isdisjoint(self.keywords))
         return self._masks[needed]
 
-    def saver(self, needed: int) -> Callable[..., tuple[Any, ...]] | None:
-        """What builds `saved` for a call without keywords; None where nothing is kept."""
+    def keeper(self, needed: int) -> tuple[bool, ...] | None:
+        """The mask of a call without keywords; None where nothing is kept."""
         flags = self.mask(needed)[:-1]
-        if not any(flags):
-            return None
-        match flags:
-            case (a, y):
-                return lambda x, out: (x if a else None, out if y else None, {})
-            case (a, b, y):
-                return lambda x, w, out: (
-                    x if a else None, w if b else None, out if y else None, {})  # fmt: skip
-        return lambda *frame: (*(v if f else None for v, f in zip(frame, flags, strict=True)), {})
+        return flags if any(flags) else None
 
     def rebuild(self, inputs: Sequence[Any], saved: Sequence[Any]) -> Iterator[Any]:
         """The kept residuals, computed again from inputs that are attached to the graph."""
@@ -229,7 +221,8 @@ def name_rows(table: dict[str, Any]) -> None:
 def _unary(it: Op) -> Callable[..., Any]:
     kernel, promotes = it.kernel, it.promotes
     has_rule = it.rules[0] is not None
-    save = it.saver(1) if has_rule else None
+    keeps_x, keeps_y = it.mask(1)[:2]
+    keeps = keeps_x or keeps_y
 
     def call(x: Any) -> Any:
         if not isinstance(x, Tensor):
@@ -251,7 +244,7 @@ def _unary(it: Op) -> Callable[..., Any]:
         out._node = node = new(Node)
         node.op = it
         node.parents = (parent,)
-        node.saved = save(array, y) if save is not None else ()
+        node.saved = (array if keeps_x else None, y if keeps_y else None, None) if keeps else ()
         node.shape = y.shape
         node.dtype = y.dtype
         node.order = tick()
@@ -304,7 +297,7 @@ def _unary_with_settings(it: Op) -> Callable[..., Any]:
 def _binary(it: Op) -> Callable[..., Any]:
     kernel, promotes = it.kernel, it.promotes
     rule_a, rule_b = (rule is not None for rule in it.rules)
-    save_a, save_b, save_ab = it.saver(1), it.saver(2), it.saver(3)
+    keeps_a, keeps_b, keeps_ab = it.keeper(1), it.keeper(2), it.keeper(3)
 
     def call(a: Any, b: Any) -> Any:
         if isinstance(a, Tensor):
@@ -330,7 +323,8 @@ def _binary(it: Op) -> Callable[..., Any]:
             raise it.explain(error, (a, b), {}) from None
         if type(y) is not ndarray:
             y = asarray(y)
-        if promotes and y.dtype is not dtype:
+        y_dtype = y.dtype
+        if promotes and y_dtype is not dtype:
             return record(it, (a, b), {})
         out = new(Tensor)
         out._data = y
@@ -338,19 +332,23 @@ def _binary(it: Op) -> Callable[..., Any]:
             node_a = None
         if not rule_b:
             node_b = None
-        if node_a is None:
-            if node_b is None:
-                out._node = None
-                return out
-            save = save_b
+        if node_a is not None:
+            keeps = keeps_a if node_b is None else keeps_ab
+        elif node_b is not None:
+            keeps = keeps_b
         else:
-            save = save_a if node_b is None else save_ab
+            out._node = None
+            return out
         out._node = node = new(Node)
         node.op = it
         node.parents = (node_a, node_b)
-        node.saved = save(x, w, y) if save is not None else ()
+        if keeps is None:
+            node.saved = ()
+        else:
+            x_too, w_too, y_too = keeps
+            node.saved = (x if x_too else None, w if w_too else None, y if y_too else None, None)
         node.shape = y.shape
-        node.dtype = y.dtype
+        node.dtype = y_dtype
         node.order = tick()
         node.hooks = None
         return out

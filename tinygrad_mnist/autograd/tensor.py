@@ -27,6 +27,12 @@ new = object.__new__
 _DEFAULT_DTYPE = [np.dtype(np.float32)]
 
 
+class ENGINE:
+    """What `Tensor.backward` calls; `engine.py` is built on this module and hands it over."""
+
+    backward: Callable[..., None]
+
+
 class Leaf:
     """Where a gradient arrives: owned by the Tensor, and the owner of `.grad`."""
 
@@ -310,9 +316,7 @@ class Tensor(TensorMethods):
         inputs: Any = None,
     ) -> None:
         """Add d(self)/d(leaf) to `.grad` of every leaf; see `autograd.backward`."""
-        from tinygrad_mnist.autograd.engine import backward
-
-        backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+        ENGINE.backward(self, gradient, retain_graph, create_graph, inputs)
 
     def detach(self) -> Tensor:
         """The same memory, cut off from the graph."""
@@ -389,8 +393,7 @@ class Tensor(TensorMethods):
             )
         return bool(self.item())
 
-    def __hash__(self) -> int:
-        return id(self)
+    __hash__ = object.__hash__
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if self._data.ndim == 0 and spec else repr(self)

@@ -61,7 +61,7 @@ class _View:
 
 
 WRITES: dict[_Key, _Written] = {}
-_last = [0]
+LAST = [0]
 
 
 def owner(array: Array) -> Array:
@@ -74,7 +74,7 @@ def owner(array: Array) -> Array:
 def stamp(array: Array) -> None:
     """Say that the elements of `array` have just been written."""
     moment = tick()
-    _last[0] = moment
+    LAST[0] = moment
     key = (array.__array_interface__["data"][0], array.shape, array.strides, array.itemsize)
     written = WRITES.pop(key, None)
     if written is None or written.owner() is not owner(array):
@@ -85,7 +85,7 @@ def stamp(array: Array) -> None:
 
 def any_since(moment: int) -> bool:
     """Whether anything at all was written after `moment`."""
-    return _last[0] < moment
+    return LAST[0] < moment
 
 
 def since(moment: int) -> Iterator[_Written]:
@@ -107,7 +107,7 @@ def restamp(array: Array) -> Callable[[], None]:
     written = _Written(array, key, tick())
 
     def again() -> None:
-        written.moment = _last[0] = tick()
+        written.moment = LAST[0] = tick()
         WRITES.pop(key, None)
         WRITES[key] = written
 

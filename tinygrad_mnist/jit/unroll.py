@@ -92,6 +92,9 @@ class Traced(np.ndarray[Any, Any]):
             raise NotUnrolled("getitem with an array")
         return super().__getitem__(key)
 
+    def dot(self, other: Any) -> Any:  # type: ignore[override]
+        return np.dot(self, other)
+
     def copy(self, order: Any = "C") -> Any:
         assert self.log is not None
         return self.log.copied(np.array(plain(self), order=order), self)
