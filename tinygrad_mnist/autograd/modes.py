@@ -40,8 +40,8 @@ class Tape(Protocol):
     def written(self, tensor: Any, value: Any) -> None:
         """The Tensor `value` was copied into the memory of `tensor`."""
 
-    def effect(self, run: Callable[[], object], subject: Any) -> None:
-        """`run()` was called for what it does, for example one optimizer's step."""
+    def effect(self, run: Callable[[], object], subject: Any) -> bool:
+        """`run()` is wanted for what it does, as one optimizer's step is; whether to do it now."""
 
 
 class Watch(Protocol):
@@ -177,7 +177,8 @@ def as_effect(method: F) -> F:
         mode = current()
         if mode.tape is None:
             return method(self, *args, **kw)
-        mode.tape.effect(functools.partial(method, self, *args, **kw), self)
+        if not mode.tape.effect(functools.partial(method, self, *args, **kw), self):
+            return None
         before = switch(mode._replace(tape=None))
         try:
             return method(self, *args, **kw)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 import types
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tinygrad_mnist.lazy import page
@@ -23,10 +22,10 @@ else:
 class _Callable(types.ModuleType):
     """Lets `tinygrad_mnist.jit` be the folder and the decorator at once."""
 
-    def __call__(self, function: Callable[..., Any]) -> JitFunction:
+    def __call__(self, *args: Any, **kw: Any) -> Any:
         from tinygrad_mnist.jit.function import jit
 
-        return jit(function)
+        return jit(*args, **kw)
 
 
 sys.modules[__name__].__class__ = _Callable

@@ -47,6 +47,10 @@ class Flat:
         buffer[...] = 0
         return buffer
 
+    def zeros(self) -> Array:
+        """One more buffer of this layout."""
+        return self._zeros(self.p.nbytes)
+
     def joint(self, optimizer: Any, group: dict[str, Any], params: list[Tensor]) -> Joint:
         """The one update of these parameters by an optimizer, shared by all programs."""
         if optimizer not in self._joints:

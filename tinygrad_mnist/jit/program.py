@@ -52,12 +52,10 @@ class Program:
             self._place[key] = array
         live = self._live(kept)
         self._root: dict[int, int] = {}  # id of a view -> id of the array whose memory it shows
-        self._last = self._last_uses(live, kept)
         self._homes: dict[int, Array] = {}  # id of a captured gradient -> where it is to be born
         self._flat: dict[int, Any] = {}  # id of an optimizer's effect -> its steps in flat form
-        for entry in live:
-            if isinstance(entry, Effect) and getattr(entry.subject, "elementwise", False):
-                self._flatten(entry)
+        self._prepare(live)
+        self._last = self._last_uses(live, kept)
         for moment, entry in enumerate(live):
             self._bind(entry, moment)
         self.born = [(leaf, self._born(g)) for leaf, g in tape.grads.items()]
@@ -107,6 +105,11 @@ class Program:
             self._bind_write(entry)
         else:
             self._bind_call(entry, moment)
+
+    def _prepare(self, live: Sequence[Call | Write | Effect]) -> None:
+        for entry in live:
+            if isinstance(entry, Effect) and getattr(entry.subject, "elementwise", False):
+                self._flatten(entry)
 
     def _flatten(self, effect: Effect) -> None:
         """Move an optimizer's parameters into one buffer, and give its gradients their homes."""
@@ -236,6 +239,14 @@ class Program:
     def fits(self) -> bool:
         """Whether the gradients that it starts from are there."""
         return not self.grad_feeds or all(leaf.grad is not None for leaf, _ in self.grad_feeds)
+
+    def summary(self) -> str:
+        """Its calls, steps, and memory."""
+        saved = self.pool.asked - self.pool.held
+        return (
+            f"{self.calls} calls, {len(self.steps)} steps, {self.pool.held:,} bytes of buffers "
+            f"({saved:,} saved by reuse), called whole: {', '.join(self.whole) or 'nothing'}"
+        )
 
     def lines(self) -> list[str]:
         """The program, a NumPy call a line."""

@@ -32,7 +32,7 @@ def _quickened(steps: Sequence[Step], even: dict[Any, Array]) -> Iterator[Step]:
         if key is None:
             yield from (_one(step, even) for step in group)
         else:
-            yield TakeAll([step.args[:2] + (step.keywords["out"],) for step in group])  # type: ignore[attr-defined]
+            yield TakeAll([(*step.args, step.keywords["out"]) for step in group])  # type: ignore[attr-defined]
 
 
 def _index_of_take(step: Any) -> tuple[Any, ...] | None:
@@ -96,11 +96,13 @@ def _elementwise(
         return partial(np.copyto, out, args[0])
     given = args[: function.nin]
     if any(isinstance(a, np.ndarray) and a.shape == out.shape for a in given):
-        given = tuple(
-            even.get(place(a), a) if isinstance(a, np.ndarray) else a for a in given
+        given = tuple(even.get(place(a), a) if isinstance(a, np.ndarray) else a for a in given)
+    if (
+        "dtype" in kw
+        and kw["dtype"] == out.dtype
+        and all(
+            type(a) is int or (isinstance(a, np.ndarray) and a.dtype == out.dtype) for a in given
         )
-    if "dtype" in kw and kw["dtype"] == out.dtype and all(
-        type(a) is int or (isinstance(a, np.ndarray) and a.dtype == out.dtype) for a in given
     ):
         del kw["dtype"]
         given = tuple(np.asarray(a, out.dtype) for a in given)

@@ -122,7 +122,8 @@ class Tape:
         """Hear of a write in place."""
         self.entries.append(Write(self._array(tensor), self._array(value)))
 
-    def effect(self, run: Callable[[], object], subject: Any) -> None:
+    def effect(self, run: Callable[[], object], subject: Any) -> bool:
         """Hear of something done for its effect: an optimizer's step, a schedule's."""
         grads = {leaf: g._data for leaf, g in self.grads.items() if g is not None}
         self.entries.append(Effect(run, subject, grads))
+        return True

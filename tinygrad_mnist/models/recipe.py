@@ -57,6 +57,8 @@ class Recipe:
     """How the learning rate changes from epoch to epoch; "cosine" ends near 0."""
     batch_size: int | None = 64
     """None: the gradient of the whole training set, one step an epoch."""
+    tile_rows: int | None = None
+    """How many images of a batch to go through at a time, on threads; None: all together."""
     epochs: int = 10
     validation: float = 1 / 12
     """The share of the training images that is kept from training, to validate every epoch."""
@@ -76,6 +78,8 @@ class Recipe:
         _require(0 <= self.momentum < 1, "momentum", "at least 0 and below 1", self.momentum)
         no_batches = self.batch_size is not None and self.batch_size < 1
         _require(not no_batches, "batch_size", "at least 1", self.batch_size)
+        no_rows = self.tile_rows is not None and self.tile_rows < 1
+        _require(not no_rows, "tile_rows", "at least 1", self.tile_rows)
         _require(self.epochs >= 1, "epochs", "at least 1", self.epochs)
         _require(0 < self.validation < 1, "validation", "between 0 and 1", self.validation)
         _require(self.seed >= 0, "seed", "at least 0", self.seed)

@@ -40,6 +40,7 @@ _TABLE = [
         hidden=(532,),
         lr=0.03,
         batch_size=None,
+        tile_rows=1000,
         epochs=250,
         floor=0.89,
     ),

@@ -43,6 +43,8 @@ def write(tensor: Tensor, value: Any, key: Any = None) -> Tensor:
         check_allowed(tensor)
     if key is not None and (recorded or tape is not None):
         value = table.assign(copy_of(tensor), value, key=key)
+    if tape is not None:
+        tape.written(tensor, value)
     array = tensor._data
     if key is not None:  # with an Ellipsis in it, a key gives a view and never a number
         array = array[key if ... in key else (*key, ...)]
@@ -55,8 +57,6 @@ def write(tensor: Tensor, value: Any, key: Any = None) -> Tensor:
     if recorded:
         tensor._node = getattr(value, "_node", None)
     writes.stamp(array)
-    if tape is not None:
-        tape.written(tensor, value)
     return tensor
 
 

@@ -108,9 +108,9 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
         self.stepped = True
-        if MODES and (tape := current().tape) is not None:
-            tape.effect(self._apply, self)
-        self._apply()
+        tape = current().tape if MODES else None
+        if tape is None or tape.effect(self._apply, self):
+            self._apply()
         return loss
 
     def _apply(self) -> None:

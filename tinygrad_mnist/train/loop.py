@@ -85,7 +85,8 @@ class Trainer:
     def __init__(self, recipe: Recipe, data: Mnist, eager: bool = False) -> None:
         """Build the model, and keep some of the training images for validation.
 
-        Its step is compiled, unless `eager`; the bits are the same.
+        Its step is compiled, unless `eager`; the bits are the same, but for recipes with tiles,
+        where the gradient is summed in another order.
         """
         manual_seed(recipe.seed)
         self.recipe, self.data = recipe, data
@@ -99,18 +100,20 @@ class Trainer:
         self.validation = examples(recipe, images[held], labels[held])
         self._inputs = from_numpy(self.training.inputs)
         self._targets = from_numpy(self.training.targets)
-        self.step = self._step if eager else jit(self._step)
+        step = self._step_on_all if recipe.batch_size is None else self._step_on_rows
+        self.step = step if eager else jit(step, tile_rows=recipe.tile_rows)
         self.history: list[dict[str, Any]] = []  # the numbers of each epoch that is over
         self.epoch = 0  # epochs that are over
         self.batch = 0  # steps of the present epoch that are over
         self.sums = _no_sums()  # of the present epoch
 
-    def _step(self, rows: Tensor | None) -> tuple[Tensor, Tensor]:
-        """One step of gradient descent on some rows, or all: its loss and the model's outputs."""
-        x = self._inputs if rows is None else self._inputs[rows]
-        targets = self._targets if rows is None else self._targets[rows]
+    def _step_on_rows(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        return self._step_on_all(self._inputs[rows], self._targets[rows])
+
+    def _step_on_all(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """One step of gradient descent: its loss, and the model's outputs before it."""
         self.optimizer.zero_grad()
-        outputs = self.model(x)
+        outputs = self.model(inputs)
         loss = self.loss(outputs, targets)
         loss.backward()
         self.optimizer.step()
@@ -145,7 +148,8 @@ class Trainer:
         start = time.perf_counter()
         labels = self.training.labels if rows is None else self.training.labels[rows]
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            loss, outputs = self.step(None if rows is None else from_numpy(rows))
+            given = (self._inputs, self._targets) if rows is None else (from_numpy(rows),)
+            loss, outputs = self.step(*given)
         value = loss.item()
         if not math.isfinite(value):
             raise Diverged(

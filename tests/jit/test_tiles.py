@@ -1,0 +1,340 @@
+"""jit(f, tile_rows=n): equal to eager within rounding, the same from run to run, or refused."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import tinygrad_mnist as tg
+import tinygrad_mnist.nn.functional as F
+from tinygrad_mnist import nn, optim
+from tinygrad_mnist.jit import threads, tiles
+from tinygrad_mnist.optim import Optimizer
+
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((53, 1, 8, 8), dtype=np.float32)
+Y = RNG.integers(0, 5, 53)
+
+MODELS = {
+    "linear": lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 5)),
+    "deep": lambda: nn.Sequential(
+        nn.Flatten(), nn.Linear(64, 32), nn.Tanh(), nn.LayerNorm(32), nn.Linear(32, 5)
+    ),
+    "dropout": lambda: nn.Sequential(
+        nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Dropout(0.5), nn.Linear(32, 5)
+    ),
+    "cnn": lambda: nn.Sequential(
+        nn.Conv2d(1, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout2d(0.3), nn.Flatten(),
+        nn.Linear(36, 5),
+    ),
+}  # fmt: skip
+
+
+class Descent(Optimizer):
+    """One that is not elementwise: its gradients cannot lie in one buffer."""
+
+    def update(self, group, p, g, state):
+        p -= 0.1 * g / (1 + np.abs(g).max())
+
+
+OPTIMIZERS = {
+    "momentum": lambda p: optim.SGD(p, lr=0.1, momentum=0.9),
+    "adam": lambda p: optim.Adam(p, lr=1e-2),
+    "a user's": lambda p: Descent(p, {}),
+}
+
+
+@pytest.fixture(params=[1, 2, 3])
+def lanes(request, monkeypatch):
+    monkeypatch.setattr(threads, "count", lambda: request.param)
+
+
+def step_of(model, optimizer, criterion=F.cross_entropy):
+    def step(x, y):
+        optimizer.zero_grad()
+        outputs = model(x)
+        loss = criterion(outputs, y)
+        loss.backward()
+        optimizer.step()
+        return loss, {"outputs": outputs.detach()}
+
+    return step
+
+
+def run(make_model, make_optimizer, tile_rows=None, calls=4, x=X, y=Y):
+    """Loss, outputs, weights and gradients over some steps."""
+    tg.manual_seed(1)
+    model = make_model()
+    step = step_of(model, make_optimizer(model.parameters()))
+    step = tg.jit(step, tile_rows=tile_rows) if tile_rows else step
+    x, y, found = tg.from_numpy(x), tg.from_numpy(y), []
+    for _ in range(calls):
+        loss, more = step(x, y)
+        found += [loss.detach().numpy(), more["outputs"].numpy()]
+    found += [p.detach().numpy().copy() for p in model.parameters()]
+    return found + [p.grad.numpy() for p in model.parameters()], step
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("model", MODELS)
+def test_training_is_that_of_eager_within_rounding(model, optimizer, lanes):
+    eager, _ = run(MODELS[model], OPTIMIZERS[optimizer])
+    tiled, step = run(MODELS[model], OPTIMIZERS[optimizer], tile_rows=10)
+    assert "6 tiles of at most 9 rows" in step.report()
+    for a, b in zip(eager, tiled, strict=True):
+        assert a.shape == b.shape and a.dtype == b.dtype
+        np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-4)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_runs_are_the_same_to_the_bit(model, monkeypatch):
+    monkeypatch.setattr(threads, "count", lambda: 2)
+    first, _ = run(MODELS[model], OPTIMIZERS["adam"], tile_rows=7)
+    again, _ = run(MODELS[model], OPTIMIZERS["adam"], tile_rows=7)
+    assert [a.tobytes() for a in first] == [a.tobytes() for a in again]
+
+
+def test_a_later_start_makes_no_difference(monkeypatch):
+    """The first call is tiled as well: a run that is resumed rounds as one that never stopped."""
+    monkeypatch.setattr(threads, "count", lambda: 2)
+    tg.manual_seed(1)
+    model = MODELS["deep"]()
+    optimizer = optim.Adam(model.parameters())
+    step = step_of(model, optimizer)
+    jitted = tg.jit(step, tile_rows=20)
+    for call in range(6):
+        if call == 3:
+            jitted = tg.jit(step, tile_rows=20)
+        jitted(tg.from_numpy(X), tg.from_numpy(Y))
+    resumed = [p.detach().numpy().tobytes() for p in model.parameters()]
+    whole, _ = run(MODELS["deep"], optim.Adam, tile_rows=20, calls=6)
+    assert resumed == [a.tobytes() for a in whole[12:-4][: len(resumed)]]
+
+
+def test_few_rows_are_one_tile_and_keep_the_bits_of_eager():
+    eager, _ = run(MODELS["deep"], OPTIMIZERS["adam"])
+    jitted, step = run(MODELS["deep"], OPTIMIZERS["adam"], tile_rows=53)
+    assert [a.tobytes() for a in eager] == [a.tobytes() for a in jitted]
+    assert "tiles" not in step.report()
+
+
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@given(rows=st.integers(2, 40), tile_rows=st.integers(1, 39), lanes=st.integers(1, 4))
+def test_any_cut_of_any_batch(rows, tile_rows, lanes):
+    def gradients(step):
+        model.zero_grad()
+        loss = step(tg.from_numpy(X[:rows]), tg.from_numpy(Y[:rows]))
+        return [loss.detach().numpy(), *(p.grad.numpy() for p in model.parameters())]
+
+    def step(x, y):
+        model.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        return loss
+
+    tg.manual_seed(rows)
+    model = MODELS["deep"]()
+    expected = gradients(step)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threads, "count", lambda: lanes)
+        jitted = tg.jit(step, tile_rows=tile_rows)
+        for _ in range(3):
+            for a, b in zip(gradients(jitted), expected, strict=True):
+                np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+@given(rows=st.integers(1, 500), tile_rows=st.integers(1, 500))
+def test_cuts_are_even_and_leave_nothing_out(rows, tile_rows):
+    made = tiles.cuts(rows, tile_rows)
+    assert [row for cut in made for row in range(cut.start, cut.stop)] == list(range(rows))
+    lengths = [tiles.length(cut) for cut in made]
+    assert max(lengths) <= tile_rows and max(lengths) - min(lengths) <= 1
+
+
+def batch_norm():
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 5), nn.BatchNorm1d(5))
+
+
+def without_statistics():
+    layer = nn.BatchNorm1d(5, track_running_stats=False)
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 5), layer)
+
+
+def summed(outputs, y):
+    return F.cross_entropy(outputs, y, reduction="sum")
+
+
+def spread(outputs, y):
+    return F.cross_entropy(outputs, y) + outputs.std()
+
+
+@pytest.mark.parametrize(
+    ("model", "criterion", "why"),
+    [
+        (batch_norm, F.cross_entropy, "outlives it, as batch norm does"),
+        (without_statistics, F.cross_entropy, "no row may depend on others"),
+        (MODELS["linear"], summed, "mean over the rows"),
+        (MODELS["linear"], spread, "mean over the rows"),
+    ],
+)
+def test_what_mixes_rows_is_refused_and_changes_nothing(model, criterion, why):
+    model = model()
+    before = {k: v.numpy().copy() for k, v in model.state_dict().items()}
+    step = tg.jit(step_of(model, optim.SGD(model.parameters(), lr=1), criterion), tile_rows=20)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match=f"cannot be cut into tiles.*{why}"):
+            step(tg.from_numpy(X), tg.from_numpy(Y))
+    for name, value in model.state_dict().items():
+        assert np.array_equal(value.numpy(), before[name])
+
+
+def refusal(body, *inputs):
+    with pytest.raises(RuntimeError) as raised:
+        tg.jit(body, tile_rows=2)(*(inputs or (tg.ones(6, 3),)))
+    assert "Leave tile_rows out" in str(raised.value)
+    return str(raised.value)
+
+
+def test_other_refusals():
+    w = tg.ones(3, requires_grad=True)
+    optimizer = optim.SGD([w], lr=1)
+    generator = tg.Generator()
+
+    def no_gradients(x):
+        return (x * w).mean()
+
+    def adds_to_old_gradients(x):
+        (x * w).mean().backward()
+
+    def uses_what_it_stepped(x):
+        w.grad = None
+        (x * w).mean().backward()
+        optimizer.step()
+        return w * 2
+
+    def draws_by_itself(x):
+        w.grad = None
+        ((x * w).mean() * tg.rand(())).backward()
+
+    def draws_elsewhere(x):
+        w.grad = None
+        (x * w * tg.rand(len(x), 3, generator=generator)).mean().backward()
+
+    def returns_a_sum(x):
+        w.grad = None
+        (x * w).mean().backward()
+        return x.sum()
+
+    def returns_a_pair_of_rows(x):
+        w.grad = None
+        (x * w).mean().backward()
+        return tg.cat([x, x])
+
+    assert "no gradients" in refusal(no_gradients)
+    w.grad = tg.ones(3)
+    assert "call zero_grad()" in refusal(adds_to_old_gradients)
+    assert "after the optimizer's step" in refusal(uses_what_it_stepped)
+    assert "not one for each row" in refusal(draws_by_itself)
+    assert "generator of its own" in refusal(draws_elsewhere)
+    assert "result of shape [] changes" in refusal(returns_a_sum)
+    assert "returns shape (4, 3) for 2 rows, (8, 3) for 4" in refusal(returns_a_pair_of_rows)
+    assert w.tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("given", [(np.ones((6, 3)), np.ones(5)), (np.ones(()),), ()], ids=str)
+def test_arguments_need_a_row_for_each_example(given):
+    with pytest.raises(TypeError, match="a row for each example"):
+        tg.jit(lambda *a: None, tile_rows=2)(*given)
+
+
+@pytest.mark.parametrize("tile_rows", [0, -1, 2.5, "all"])
+def test_tile_rows_must_be_a_count(tile_rows):
+    with pytest.raises(ValueError, match="tile_rows must be a whole number above 0"):
+        tg.jit(lambda x: x, tile_rows=tile_rows)
+
+
+def test_as_a_decorator():
+    w = tg.ones(3, requires_grad=True)
+
+    @tg.jit(tile_rows=2)
+    def step(x):
+        w.grad = None
+        loss = (x * w).mean()
+        loss.backward()
+        return loss
+
+    assert step(tg.ones(6, 3)).item() == 1
+    assert "3 tiles" in step.report() and "for each of 3 tiles" in repr(step)
+    assert "np.multiply" in repr(step)
+
+
+def test_a_bad_row_in_any_tile_is_the_error_of_eager_and_nothing_is_stepped(lanes):
+    model = MODELS["linear"]()
+    step = tg.jit(step_of(model, optim.SGD(model.parameters(), lr=1)), tile_rows=10)
+    x, y = tg.from_numpy(X), tg.from_numpy(Y.copy())
+    step(x, y)
+    before = model[1].weight.detach().numpy().copy()
+    for row in (3, 52):
+        bad = Y.copy()
+        bad[row] = 77
+        with pytest.raises(IndexError, match="Target 77 is out of bounds"):
+            step(x, tg.from_numpy(bad))
+    assert np.array_equal(model[1].weight.detach().numpy(), before)
+    step(x, y)
+
+
+def test_large_inputs_are_read_where_they_are_until_others_come(monkeypatch):
+    monkeypatch.setattr(threads, "count", lambda: 2)
+    x = RNG.standard_normal((1024, 512), dtype=np.float32)  # 2 MB
+    w = tg.from_numpy(np.ones((512, 1), np.float32)).requires_grad_()
+
+    def body(x):
+        w.grad = None
+        loss = (x @ w).square().mean()
+        loss.backward()
+        return loss
+
+    step = tg.jit(body, tile_rows=100)
+    ours = tg.from_numpy(x)
+    for factor in (1.0, 2.0, 3.0):
+        x *= factor
+        assert step(ours).item() == pytest.approx(body(ours).item(), rel=1e-5)
+    for seed in range(3):
+        other = tg.from_numpy(np.random.default_rng(seed).random((1024, 512), np.float32))
+        assert step(other).item() == pytest.approx(body(other).item(), rel=1e-5)
+    assert len(step.programs()) == 2, "and then one program stands for all"
+
+
+def test_threads_leave_the_blas_as_it_was(monkeypatch):
+    pytest.importorskip("threadpoolctl")
+    monkeypatch.setattr(threads, "libraries", partial(list, threads.libraries()))
+    found, seen = [library.num_threads for library in threads.libraries()], []
+    for library in threads.libraries():
+        library.set_num_threads(2)
+    before = [library.num_threads for library in threads.libraries()]
+    look = lambda: seen.append([library.num_threads for library in threads.libraries()])  # noqa: E731
+
+    def fail():
+        raise KeyError("inside")
+
+    threads.together([look, look])
+    with pytest.raises(KeyError, match="inside"):
+        threads.together([look, fail, look])
+    with pytest.raises(KeyError, match="inside"):
+        threads.together([fail, look])
+    assert seen == [[1] * len(before)] * 5
+    assert [library.num_threads for library in threads.libraries()] == before
+    for library, number in zip(threads.libraries(), found, strict=True):
+        library.set_num_threads(number)
+
+
+def test_threads_see_the_callers_error_state():
+    with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
+        threads.together([lambda: None, lambda: np.float32(1) / np.zeros(1, np.float32)])
+
+
+def test_without_threadpoolctl_there_is_one_thread(monkeypatch):
+    monkeypatch.setattr(threads, "libraries", list)
+    assert threads.count() == 1

@@ -1,0 +1,93 @@
+"""Hearing a step on some of its rows, without letting it do anything to the world.
+
+What cannot be cut into tiles is refused here, before anything has changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.autograd import modes
+from tinygrad_mnist.autograd.tensor import Leaf, Tensor, wrap
+from tinygrad_mnist.jit.tape import Call, Effect, Tape
+from tinygrad_mnist.ops.random import get_rng_state, set_rng_state
+
+Array = np.ndarray[Any, Any]
+
+
+class Refused(RuntimeError):
+    """A step that cannot be cut into tiles; the message says why."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"this step cannot be cut into tiles: {why}. Leave tile_rows out")
+
+
+class TileTape(Tape):
+    """A tape on which effects wait, and backward starts with the rows' share in the mean."""
+
+    share = 1.0
+
+    def constant(self, array: Array) -> None:
+        """Scale what backward starts with: then gradients of tiles need only be added."""
+        np.multiply(array, self.share, out=array)
+        super().constant(array)
+
+    def effect(self, run: Callable[[], object], subject: Any) -> bool:
+        """Later, once for all tiles."""
+        super().effect(run, subject)
+        return False
+
+    def written(self, tensor: Tensor, value: Tensor) -> None:
+        """A write into what the call itself has made."""
+        if id(tensor._data) not in self.known:
+            raise Refused("it writes into a tensor that outlives it, as batch norm does")
+        super().written(tensor, value)
+
+
+class Heard:
+    """A call of `function` on some rows of its arguments: its tape, results and gradients."""
+
+    def __init__(self, function: Any, args: Sequence[Any], rows: slice, share: float = 1.0) -> None:
+        self.rows, self.tape, random = rows, TileTape(), get_rng_state()
+        self.tape.share = share
+        given = [wrap(a._data[rows]) if isinstance(a, Tensor) else a for a in args]
+        self.inputs = [g._data for g in given if isinstance(g, Tensor)]
+        mode = modes.switch(modes.current()._replace(tape=self.tape))
+        try:
+            self.result = function(*given)
+        finally:
+            modes.switch(mode)
+            set_rng_state(random)
+        self.effects = [e for e in self.tape.entries if isinstance(e, Effect)]
+        self.draws = [e for e in self.tape.entries if isinstance(e, Call) and e.op.draws]
+        self.gradients = self._gradients()
+        self._check()
+
+    def _gradients(self) -> dict[Leaf, Array]:
+        """Each leaf's gradient, as the effects or the caller will find it."""
+        found = {leaf: g._data for leaf, g in self.tape.grads.items() if g is not None}
+        for leaf, g in (pair for effect in self.effects for pair in effect.grads.items()):
+            if found.setdefault(leaf, g) is not g:
+                raise Refused("it computes two gradients of one parameter")
+        return found
+
+    def _check(self) -> None:
+        if not self.gradients:
+            raise Refused("it computes no gradients")
+        if self.tape.grads_before:
+            raise Refused("it adds to gradients that are there already: call zero_grad() in it")
+        entries = self.tape.entries
+        first = next((i for i, e in enumerate(entries) if isinstance(e, Effect)), len(entries))
+        changed = [p._data for effect in self.effects for p in parameters(effect.subject)]
+        for entry in entries[first:]:
+            reads = () if isinstance(entry, Effect) else entry.reads
+            if any(np.may_share_memory(array, p) for array in reads for p in changed):
+                raise Refused("it computes with parameters after the optimizer's step")
+
+
+def parameters(optimizer: Any) -> list[Tensor]:
+    """The parameters of an optimizer; none for other subjects of effects."""
+    return [p for group in getattr(optimizer, "param_groups", ()) for p in group["params"]]

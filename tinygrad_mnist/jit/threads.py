@@ -1,0 +1,87 @@
+"""Threads of Python in the place of the BLAS's own: each goes through its own part of a batch.
+
+NumPy lets other threads run while it computes. Two threads over a BLAS that has two of its own
+would fight for the cores, so it is given one each for as long; that takes threadpoolctl.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+_lock = threading.Lock()
+_inside = 0  # how many calls of `together` are under way
+_threads_before: list[int] = []
+
+
+@cache
+def libraries() -> list[Any]:
+    """Handles of the BLAS libraries that are loaded; [] without threadpoolctl."""
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ImportError:
+        return []
+    found: list[Any] = ThreadpoolController().select(user_api="blas").lib_controllers
+    return found
+
+
+def count() -> int:
+    """How many threads to use: as many as the BLAS would, or 1 where it cannot be told to stop."""
+    return max((library.num_threads for library in libraries()), default=1)
+
+
+def together(tasks: Sequence[Callable[[], object]]) -> None:
+    """Run the tasks at the same time, the first one in this thread, and wait for all.
+
+    Each sees this thread's `np.errstate`. The first error, in the order of the tasks, is raised
+    when all are over.
+    """
+    if len(tasks) == 1:
+        tasks[0]()
+        return
+    with one_thread_each():
+        context = contextvars.copy_context
+        others = [pool(os.getpid()).submit(context().run, task) for task in tasks[1:]]
+        try:
+            tasks[0]()
+        finally:
+            errors = [other.exception() for other in others]
+    for error in errors:
+        if error is not None:
+            raise error
+
+
+@contextmanager
+def one_thread_each() -> Iterator[None]:
+    """The BLAS computes with one thread inside, and with as many as before afterwards."""
+    global _inside, _threads_before
+    with _lock:
+        if not _inside:
+            _threads_before = [library.num_threads for library in libraries()]
+            _set([1] * len(libraries()))
+        _inside += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _inside -= 1
+            if not _inside:
+                _set(_threads_before)
+
+
+def _set(counts: Sequence[int]) -> None:
+    for library, threads in zip(libraries(), counts, strict=True):
+        library.set_num_threads(threads)
+
+
+@cache
+def pool(process: int) -> Any:
+    """The threads, made once in each process: a fork has none of its parent's."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="tinygrad-mnist")
