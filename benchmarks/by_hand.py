@@ -1,9 +1,10 @@
-"""NumPy by hand: as one first writes it, and as fast as it goes in a straight line."""
+"""NumPy by hand, as fast as it goes: which form for which configuration, and the straight line."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from benchmarks.by_hand_naive import logits
 from benchmarks.by_hand_parts import (
     INFINITY,
     ZERO,
@@ -14,70 +15,8 @@ from benchmarks.by_hand_parts import (
     cut,
     seed,
     update,
-)  # fmt: skip
-from benchmarks.problem import BETAS, EPS, Array, Config, Contender, NotHere, Problem
-
-
-class Naive:
-    """What a good textbook would print: a gradient for each array, new arrays throughout."""
-
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        if not problem.config.sizes:
-            raise NotHere("only the MLPs are written by hand")
-        self.P = [w.copy() for w in problem.weights]
-        self.M = [np.zeros_like(w) for w in self.P]
-        self.V = [np.zeros_like(w) for w in self.P]
-        self.t = 0
-
-    def run(self, batches: Array) -> Array:
-        return np.array([self.step(idx) for idx in batches])
-
-    def step(self, idx: Array) -> float:
-        config, X, Y, _ = self.problem
-        x, y = (X[idx], Y[idx]) if config.batch else (X, Y)
-        W, b, n = self.P[::2], self.P[1::2], len(x)
-        H = [x]
-        for w, c in zip(W[:-1], b[:-1], strict=True):
-            H.append(np.maximum(H[-1] @ w.T + c, 0))
-        z = H[-1] @ W[-1].T + b[-1]
-        if config.binary:
-            loss = np.mean(np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.abs(z))))
-            d = (1 / (1 + np.exp(-z)) - y) / n
-        else:
-            e = np.exp(z - z.max(1, keepdims=True))
-            p = e / e.sum(1, keepdims=True)
-            loss = -np.mean(np.log(p[np.arange(n), y]))
-            p[np.arange(n), y] -= 1
-            d = p / n
-        grads = []
-        for k in range(len(W) - 1, -1, -1):
-            grads = [d.T @ H[k], d.sum(0), *grads]
-            if k:
-                d = (d @ W[k]) * (H[k] > 0)
-        self.update(grads)
-        return float(loss)
-
-    def update(self, grads: list[Array]) -> None:
-        lr, (b1, b2) = self.problem.config.lr, BETAS
-        self.t += 1
-        for k, g in enumerate(grads):
-            if self.problem.config.optimizer == "SGD":
-                self.P[k] -= lr * g
-                continue
-            self.M[k] = b1 * self.M[k] + (1 - b1) * g
-            self.V[k] = b2 * self.V[k] + (1 - b2) * g * g
-            m, v = self.M[k] / (1 - b1**self.t), self.V[k] / (1 - b2**self.t)
-            self.P[k] -= lr * m / (np.sqrt(v) + EPS)
-
-    def outputs(self, x: Array) -> Array:
-        return logits(self.P, x)
-
-
-def logits(P: list[Array], x: Array) -> Array:
-    for w, b in zip(P[:-2:2], P[1:-2:2], strict=True):
-        x = np.maximum(x @ w.T + b, 0)
-    return x @ P[-2].T + P[-1]
+)
+from benchmarks.problem import Array, Config, Contender, Problem
 
 
 def twin(problem: Problem) -> Contender:

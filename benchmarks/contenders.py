@@ -14,13 +14,16 @@ CONTENDERS = {
     "jitted": ("tinygrad_mnist", "ours:Jitted"),
     "eager": ("tinygrad_mnist", "ours:Eager"),
     "numpy twin": ("numpy", "by_hand:twin"),
-    "numpy naive": ("numpy", "by_hand:Naive"),
+    "numpy naive": ("numpy", "by_hand_naive:Naive"),
     "torch eager": ("torch", "with_torch:Eager"),
     "torch fused": ("torch", "with_torch:Fused"),
     "torch compiled": ("torch", "with_torch:Compiled"),
     "jax blocking": ("jax", "with_jax:Blocking"),
     "jax async": ("jax", "with_jax:Async"),
     "jax scan": ("jax", "with_jax:Scan"),
+    "mygrad": ("mygrad", "with_mygrad:MyGrad"),
+    "autograd": ("autograd", "with_autograd:Autograd"),
+    "scikit-learn": ("sklearn", "with_sklearn:ScikitLearn"),
 }
 
 

@@ -23,7 +23,7 @@ def test_steps_compares_losses_and_writes_what_it_measured(tmp_path, capsys):
 
 
 def test_steps_says_whose_losses_differ(monkeypatch, capsys):
-    monkeypatch.setattr("benchmarks.by_hand.Naive.step", lambda self, idx: 1.0)
+    monkeypatch.setattr("benchmarks.by_hand_naive.Naive.step", lambda self, idx: 1.0)
     steps.main(["--configs", "B", "--rows", "100", "--rounds", "1", *NUMPY_ALONE])
     assert "numpy naive: its losses differ: 1.000000, not " in capsys.readouterr().out
 
