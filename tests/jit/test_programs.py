@@ -81,3 +81,12 @@ def test_a_random_network_in_training(drawn: tuple[nn.Sequential, Tensor]) -> No
         return bits(losses) + bits(t.detach() for t in model.state_dict().values())
 
     assert train(jitted=True) == train(jitted=False)
+
+
+def test_a_reshape_that_has_to_copy_a_view_that_cannot_be_written_to() -> None:
+    @tg.jit
+    def f(x: Tensor) -> Tensor:
+        return (x * 2).expand(2, 2, 3).reshape(1, 3, 2, 2)
+
+    for scale in (1.0, 2.0, 3.0):
+        assert f(tg.full((2, 3), scale)).tolist() == np.full((1, 3, 2, 2), 2 * scale).tolist()

@@ -134,8 +134,8 @@ def plain(value: Any) -> Any:
 class Log:
     """The calls so far, and the arrays that hold their results from now on."""
 
-    def __init__(self, pool: Pool, dying: Sequence[Array]) -> None:
-        self.pool = pool
+    def __init__(self, pool: Pool, given: Sequence[Array], dying: Sequence[Array]) -> None:
+        self.pool, self.given = pool, given
         self.dying = dying  # arguments that nothing reads after this kernel
         self.overwritten: list[Array] = []  # those of them that hold something else now
         self.steps: list[partial[Any]] = []
@@ -150,6 +150,7 @@ class Log:
         return view
 
     def call(self, function: Any, inputs: Any, kw: dict[str, Any], out: Any, ufunc: bool) -> Any:
+        self.refuse_hidden_copies(inputs)
         given = tuple(plain(x) for x in inputs)
         kw = {k: plain(v) for k, v in kw.items()}
         if out is None and function is np.positive and self.may_stay(given[0], kw.get("order")):
@@ -167,6 +168,16 @@ class Log:
         self.steps[-1]()
         return out if isinstance(out, Traced) else self.traced(target)
 
+    def refuse_hidden_copies(self, values: Any) -> None:
+        """A reshape may have had to copy, which nothing here heard of."""
+        for x in values:
+            if isinstance(x, (tuple, list)):
+                self.refuse_hidden_copies(x)
+            elif isinstance(x, Traced) and x.size:
+                known = (*self.given, *self.temporaries)
+                if not any(np.may_share_memory(x, array) for array in known):
+                    raise NotUnrolled("a copy that was not asked for")
+
     def may_stay(self, array: Array, order: str | None) -> bool:
         """Whether a copy of this array need not be made, since nobody wants the original."""
         if not any(same_memory(array, dying) for dying in self.dying):
@@ -179,6 +190,7 @@ class Log:
     def write(self, function: Any, args: Any, kw: dict[str, Any]) -> None:
         if not isinstance(args[0], Traced):
             raise NotUnrolled(f"{function.__name__} into an array made from nothing")
+        self.refuse_hidden_copies(args)
         self.steps.append(partial(function, *(plain(a) for a in args), **kw))
         self.steps[-1]()
 
@@ -229,13 +241,14 @@ def unroll(
     """
     kept = {id(a): (a, a.copy(order="K")) for a in args if _may_be_changed(a)}
     dying = [d for d in dying if any(same_memory(d, a) for a, _ in kept.values())]
-    log = Log(pool, dying)
+    log = Log(pool, [a for a in args if isinstance(a, np.ndarray)], dying)
     written: list[Array] = []
     try:
         given = [log.traced(a) if isinstance(a, np.ndarray) else a for a in args]
         result = kernel(*given, **kw)
         results = result if isinstance(result, tuple) else (result,)
         if all(isinstance(r, Traced) for r in results):
+            log.refuse_hidden_copies(results)
             outs = tuple(plain(r) for r in results)
             if _same_on_other_data(partial(kernel, *args, **kw), kept.values(), log.steps, outs):
                 log.release_all_but(outs)
