@@ -175,7 +175,7 @@ class Log:
                 self.refuse_hidden_copies(x)
             elif isinstance(x, Traced) and x.size:
                 known = (*self.given, *self.temporaries)
-                if not any(np.may_share_memory(x, array) for array in known):
+                if not any(np.may_share_memory(plain(x), array) for array in known):
                     raise NotUnrolled("a copy that was not asked for")
 
     def may_stay(self, array: Array, order: str | None) -> bool:
