@@ -9,50 +9,12 @@ from __future__ import annotations
 import functools
 from _thread import get_ident  # `threading` itself takes longer to load
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    from tinygrad_mnist.autograd.listeners import Tape, Watch
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-class Tape(Protocol):
-    """What wants to hear everything that happens in a thread: see `jit/tape.py`."""
-
-    def record(
-        self, op: Any, args: tuple[Any, ...], kw: dict[str, Any], out: Any, residuals: Any
-    ) -> None:
-        """`op(*args, **kw)` gave the Tensor `out`, and these residual arrays."""
-
-    def constant(self, array: Any) -> None:
-        """This array never changes: the gradient that a walk starts with."""
-
-    def accumulated(self, leaf: Any, before: Any, after: Any) -> None:
-        """A leaf's gradient went from the Tensor `before` (or None) to the Tensor `after`."""
-
-    def cleared(self, leaf: Any) -> None:
-        """A leaf's gradient became None."""
-
-    def walked(self, node: Any) -> None:
-        """Backward went through this node."""
-
-    def module(self, module: Any) -> None:
-        """A module was called, and its settings relied on."""
-
-    def written(self, tensor: Any, value: Any) -> None:
-        """The Tensor `value` was copied into the memory of `tensor`."""
-
-    def effect(self, run: Callable[[], object], subject: Any) -> bool:
-        """`run()` is wanted for what it does, as one optimizer's step is; whether to do it now."""
-
-
-class Watch(Protocol):
-    """What wants to look at each recorded call and at each gradient: see `anomaly.py`."""
-
-    def called(self, node: Any) -> None:
-        """This node has just been recorded."""
-
-    def gave(self, node: Any, gradient: Any, incoming: Any) -> None:
-        """A rule of this node made `gradient` (None: nothing) of `incoming`."""
-
 
 # Bumped whenever what a captured program relies on may have changed: a Tensor's memory swapped,
 # requires_grad set, an attribute of a module assigned. While it stands still, nothing has.

@@ -9,15 +9,18 @@ from __future__ import annotations
 import operator
 from _thread import get_ident
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tinygrad_mnist.autograd import writes
 from tinygrad_mnist.autograd.dtypes import promote
-from tinygrad_mnist.autograd.modes import MODES, Tape
+from tinygrad_mnist.autograd.modes import MODES
 from tinygrad_mnist.autograd.signature import all_names, defaults, parameters
 from tinygrad_mnist.autograd.tensor import Node, Tensor, new
+
+if TYPE_CHECKING:
+    from tinygrad_mnist.autograd.listeners import Tape
 
 Kernel = Callable[..., Any]
 Rule = Callable[..., Any]
@@ -53,36 +56,32 @@ class Op:
         nin, loops = getattr(kernel, "nin", 0), getattr(kernel, "types", ())
         elementwise = nin > 0 and getattr(kernel, "signature", None) is None
         self.promotes = elementwise and "d" * nin + "->?" not in loops
+        self._words = {param: all_names(rule) for param, rule in rules.items() if rule}
         self._check(rules)
         self._places = {p: i for i, p in enumerate((*self.params, "y", *self.residual))}
         self.rules: tuple[Bound | None, ...] = tuple(self._bind(p, rules) for p in self.params)
-        self.keeps = tuple(self._kept_by(p, rules) for p in self.params)
         self._masks: dict[int, tuple[bool, ...]] = {}
 
     def _check(self, rules: dict[str, Rule | None]) -> None:
         known = ("g", "y", "shape", "i", *self.params, *self.keywords, *self.residual)
-        for name, rule in rules.items():
+        for name in rules:
             if name in ("g", "y", "shape", "i"):
                 raise TypeError(f"{self.name}: {name!r} has a meaning in rules; rename the input")
             if name not in self.params:
                 raise TypeError(f"{self.name}: a rule for {name!r}, which is not an argument of it")
-            for word in all_names(rule) if rule else ():
+            for word in self._words.get(name, ()):
                 if word not in known:
                     raise TypeError(
                         f"{self.name}: the rule for {name!r} names {word!r}; "
                         f"it may name {', '.join(known)}"
                     )
 
-    def _kept_by(self, param: str, rules: dict[str, Rule | None]) -> frozenset[str]:
-        rule = rules.get(param)
-        return frozenset(all_names(rule)) if rule else frozenset()
-
     def _bind(self, param: str, rules: dict[str, Rule | None]) -> Bound | None:
         """A rule as a closure of one fixed shape: (g, saved, shape of the input, its index)."""
         rule = rules.get(param)
         if rule is None:
             return None
-        names = all_names(rule)
+        names = self._words[param]
         if names[:1] != ("g",):
             raise TypeError(f"{self.name}: the first parameter of the rule for {param!r} must be g")
         names = names[1:]
@@ -111,7 +110,8 @@ class Op:
         """For each place of `saved`, whether a rule of a needed input (a bit each) names it."""
         if needed not in self._masks:
             inputs = range(len(self.params)) if self.variadic is None else [0]
-            names = {n for i in inputs if needed >> i & 1 for n in self.keeps[i]}
+            wanted = (self._words.get(self.params[i], ()) for i in inputs if needed >> i & 1)
+            names = set().union(*wanted)
             for residual in names.intersection(self.residual):
                 names.update(all_names(self.residual[residual]))
             if self.view:

@@ -63,7 +63,7 @@ class Effect:
 
 @dataclass
 class Tape:
-    """What was heard; see `autograd.modes.Tape` for when each method is called."""
+    """What was heard; see `autograd/listeners.py` for when each method is called."""
 
     entries: list[Call | Write | Effect] = field(default_factory=list)
     known: dict[int, Array] = field(default_factory=dict)

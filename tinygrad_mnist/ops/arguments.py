@@ -44,41 +44,40 @@ def public(function: Callable[P, R]) -> Callable[P, R]:
     Raises TypeError for an argument that PyTorch has and this package has not (`out=`), and for a
     first argument that is no Tensor.
     """
-    names, (_, variadic, _) = all_names(function), parameters(function)
-    plain = frozenset(names) - {variadic}
+    positional, _, keywords = parameters(function)
+    plain = {*positional, *keywords}
 
     @functools.wraps(function)
     def call(*args: P.args, **kw: P.kwargs) -> R:
         if kw and not kw.keys() <= plain:
-            args, kw = _respell(call.__name__, names, variadic, args, kw)  # type: ignore[assignment]
+            args, kw = _respell(call.__name__, function, args, kw)  # type: ignore[assignment]
         try:
             return function(*args, **kw)
         except AttributeError:
             if not args or isinstance(args[0], (Tensor, np.ndarray)):
                 raise
-            message = f"argument '{names[0]}' must be Tensor, not {type(args[0]).__name__}"
+            first = all_names(function)[0]
+            message = f"argument '{first}' must be Tensor, not {type(args[0]).__name__}"
             raise TypeError(f"{call.__name__}(): {message}") from None
 
     return call
 
 
 def _respell(
-    function: str,
-    names: tuple[str, ...],
-    variadic: str | None,
-    args: tuple[Any, ...],
-    kw: dict[str, Any],
+    called: str, function: Callable[..., Any], args: tuple[Any, ...], kw: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The call as the function wants it: known names, *args by position, nothing unsupported."""
+    positional, variadic, keywords = parameters(function)
+    names = (*positional, variadic, *keywords)
     given: dict[str, Any] = {}
     for word, value in kw.items():
         if word in UNSUPPORTED and word not in names:
             if not any(value is it for it in NOTHING) and str(value) not in NOTHING:
-                raise TypeError(f"{function}(): {word}= is not supported; {UNSUPPORTED[word]}")
+                raise TypeError(f"{called}(): {word}= is not supported; {UNSUPPORTED[word]}")
         elif word in names or word != "dtype" or value is not None:
             given[word if word in names else NUMPY_NAMES.get(word, word)] = value
     if variadic is not None and variadic in given:
-        first = () if args or variadic == names[0] else (given.pop(names[0]),)
+        first = (given.pop(positional[0]),) if positional and not args else ()
         args = (*args, *first, given.pop(variadic))
     for place, word in enumerate(("input", "other")):  # a row of the table has its own names
         if word in given and word not in names and len(args) == place:
