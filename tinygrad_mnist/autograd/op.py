@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Kernel = Callable[..., Any]
 Rule = Callable[..., Any]
+Keeper = Callable[[Sequence[Any]], tuple[Any, ...]]
 Bound = Callable[[Any, Sequence[Any], tuple[int, ...], int], Any]
 
 ndarray, asarray, tick = np.ndarray, np.asarray, writes.tick
@@ -32,6 +33,22 @@ REGISTRY: dict[str, Op] = {}
 
 class ShapeError(RuntimeError, ValueError):
     """The shapes or types of an op's arguments do not fit; the message names the op and them."""
+
+
+class Keepers(dict[tuple[bool, ...], Keeper | None]):
+    """What picks `saved` from (*arrays, y, *residuals, settings, None), by which inputs need grad.
+
+    It picks what the rules of those inputs name; None if that is nothing.
+    """
+
+    def __init__(self, it: Op) -> None:
+        self._mask = it.mask
+
+    def __missing__(self, needed: tuple[bool, ...]) -> Keeper | None:
+        flags = self._mask(needed)
+        places = [place if flag else -1 for place, flag in enumerate(flags)]
+        self[needed] = operator.itemgetter(*places) if any(flags) else None
+        return self[needed]
 
 
 class Op:
@@ -60,7 +77,8 @@ class Op:
         self._check(rules)
         self._places = {p: i for i, p in enumerate((*self.params, "y", *self.residual))}
         self.rules: tuple[Bound | None, ...] = tuple(self._bind(p, rules) for p in self.params)
-        self._masks: dict[int, tuple[bool, ...]] = {}
+        self.constants = [i for i, rule in enumerate(self.rules) if rule is None]
+        self.keepers = Keepers(self)
 
     def _check(self, rules: dict[str, Rule | None]) -> None:
         known = ("g", "y", "shape", "i", *self.params, *self.keywords, *self.residual)
@@ -98,32 +116,27 @@ class Op:
                 return lambda g, saved, shape, i: rule(g, *pick(saved))
         if names == ("shape",):
             return lambda g, saved, shape, i: rule(g, shape)
-        places_of, defaults = dict(self._places), self.defaults
+        places_of, defaults = [(n, self._places.get(n, -1)) for n in names], self.defaults
 
         def general(g: Any, saved: Sequence[Any], shape: tuple[int, ...], i: int) -> Any:
-            given = {**defaults, "shape": shape, "i": i, **((saved[-1] if saved else None) or {})}
-            return rule(g, *(given[n] if n in given else saved[places_of[n]] for n in names))
+            given = {**defaults, "shape": shape, "i": i}
+            if saved and saved[-1]:
+                given.update(saved[-1])
+            return rule(g, *[given[n] if p < 0 else saved[p] for n, p in places_of])
 
         return general
 
-    def mask(self, needed: int) -> tuple[bool, ...]:
-        """For each place of `saved`, whether a rule of a needed input (a bit each) names it."""
-        if needed not in self._masks:
-            inputs = range(len(self.params)) if self.variadic is None else [0]
-            wanted = (self._words.get(self.params[i], ()) for i in inputs if needed >> i & 1)
-            names = set().union(*wanted)
-            for residual in names.intersection(self.residual):
-                names.update(all_names(self.residual[residual]))
-            if self.view:
-                names.add("y")  # not for a rule: to notice writes through another view
-            flags = [n in names for n in (*self.params, "y", *self.residual)]
-            self._masks[needed] = (*flags, not names.isdisjoint(self.keywords))
-        return self._masks[needed]
-
-    def keeper(self, needed: int) -> tuple[bool, ...] | None:
-        """The mask of a call without keywords; None where nothing is kept."""
-        flags = self.mask(needed)[:-1]
-        return flags if any(flags) else None
+    def mask(self, needed: Sequence[bool]) -> list[bool]:
+        """For each place of `saved`, whether a rule of a needed input names it."""
+        pairs = zip(self.params, needed, strict=False)
+        wanted = (self._words.get(param, ()) for param, need in pairs if need)
+        names = set().union(*wanted)
+        for residual in names.intersection(self.residual):
+            names.update(all_names(self.residual[residual]))
+        if self.view:
+            names.add("y")  # not for a rule: to notice writes through another view
+        flags = [n in names for n in (*self.params, "y", *self.residual)]
+        return [*flags, not names.isdisjoint(self.keywords)]
 
     def rebuild(self, inputs: Sequence[Any], saved: Sequence[Any]) -> Iterator[Any]:
         """The kept residuals, computed again from inputs that are attached to the graph."""
@@ -221,7 +234,7 @@ def name_rows(table: dict[str, Any]) -> None:
 def _unary(it: Op) -> Callable[..., Any]:
     kernel, promotes = it.kernel, it.promotes
     has_rule = it.rules[0] is not None
-    keeps_x, keeps_y = it.mask(1)[:2]
+    keeps_x, keeps_y = it.mask([True])[:2]
     keeps = keeps_x or keeps_y
 
     def call(x: Any) -> Any:
@@ -256,7 +269,7 @@ def _unary(it: Op) -> Callable[..., Any]:
 
 def _unary_with_settings(it: Op) -> Callable[..., Any]:
     kernel, has_rule = it.kernel, it.rules[0] is not None
-    keeps_x, keeps_y, keeps_kw = flags = it.mask(1)
+    keeps_x, keeps_y, keeps_kw = flags = it.mask([True])
     keeps = True in flags
 
     def call(x: Any, **kw: Any) -> Any:
@@ -297,7 +310,9 @@ def _unary_with_settings(it: Op) -> Callable[..., Any]:
 def _binary(it: Op) -> Callable[..., Any]:
     kernel, promotes = it.kernel, it.promotes
     rule_a, rule_b = (rule is not None for rule in it.rules)
-    keeps_a, keeps_b, keeps_ab = it.keeper(1), it.keeper(2), it.keeper(3)
+    keep_a, keep_b, keep_ab = (
+        it.keepers[need] for need in ((True, False), (False, True), (True, True))
+    )
 
     def call(a: Any, b: Any) -> Any:
         if isinstance(a, Tensor):
@@ -333,20 +348,16 @@ def _binary(it: Op) -> Callable[..., Any]:
         if not rule_b:
             node_b = None
         if node_a is not None:
-            keeps = keeps_a if node_b is None else keeps_ab
+            keep = keep_a if node_b is None else keep_ab
         elif node_b is not None:
-            keeps = keeps_b
+            keep = keep_b
         else:
             out._node = None
             return out
         out._node = node = new(Node)
         node.op = it
         node.parents = (node_a, node_b)
-        if keeps is None:
-            node.saved = ()
-        else:
-            x_too, w_too, y_too = keeps
-            node.saved = (x if x_too else None, w if w_too else None, y if y_too else None, None)
+        node.saved = keep((x, w, y, None, None)) if keep is not None else ()
         node.shape = y.shape
         node.dtype = y_dtype
         node.order = tick()
@@ -377,19 +388,17 @@ def record(
     """Call the kernel and, where an input requires grad, record it: the general case."""
     if it.promotes:
         args = promote(it.kernel, args)
-    arrays, parents, needed, bit = [], [], 0, 1
-    for arg, rule in zip(args, it.rules * len(args) if it.variadic else it.rules, strict=False):
-        parent = None
+    arrays: list[Any] = []
+    parents: list[Any] = []
+    for arg in args:
         if isinstance(arg, Tensor):
             arrays.append(arg._data)
-            if rule is not None and (parent := arg._node) is not None:
-                needed |= bit
+            parents.append(arg._node)
         else:
             arrays.append(arg)
-        parents.append(parent)
-        bit <<= 1
+            parents.append(None)
     try:
-        result = it.kernel(*arrays, **kw)
+        result = it.kernel(*arrays, **kw) if kw else it.kernel(*arrays)
     except Exception as error:
         raise it.explain(error, args, kw) from None
     y, residuals = (result[0], result[1:]) if it.residual else (result, ())
@@ -400,20 +409,19 @@ def record(
     out._node = None
     if tape is not None:
         tape.record(it, args, kw, out, residuals)
-    if not grad or not needed:
+    for place in it.constants:
+        parents[place : place + 1] = [None]
+    needed = tuple([parent is not None for parent in parents])
+    if not grad or True not in needed:
         return out
-    if it.variadic:
-        saved: tuple[Any, ...] = (None, y if it.mask(1)[1] else None, kw)
-    elif True not in (flags := it.mask(needed)):
-        saved = ()
-    else:
-        missing = (None,) * (len(it.params) - len(arrays))
-        frame = (*arrays, *missing, y, *residuals, kw)
-        saved = tuple([v if f else None for v, f in zip(frame, flags, strict=True)])
     out._node = node = new(Node)
     node.op = it
     node.parents = tuple(parents)
-    node.saved = saved
+    if it.variadic:
+        arrays, needed = [None], (True,)
+    keep = it.keepers[needed]
+    arrays += [None] * (len(it.params) - len(arrays))  # those that were left out
+    node.saved = keep((*arrays, y, *residuals, kw, None)) if keep is not None else ()
     node.shape = y.shape
     node.dtype = y.dtype
     node.order = tick()
