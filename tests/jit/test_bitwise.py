@@ -8,6 +8,7 @@ import pytest
 import tinygrad_mnist as tg
 import tinygrad_mnist.nn.functional as F
 from tinygrad_mnist import nn, optim
+from tinygrad_mnist.jit import passes
 
 RNG = np.random.default_rng(0)
 X = tg.from_numpy(RNG.random((300, 20), dtype=np.float32))
@@ -63,6 +64,46 @@ def run(make_model, make_optimizer, jitted, calls=12, sizes=(32, 32, 32, 7)):
     state = {k: v.numpy().tobytes() for k, v in model.state_dict().items()}
     grads = [p.grad.numpy().tobytes() for p in model.parameters()]
     return losses, state, grads, step
+
+
+@pytest.mark.parametrize("off", [*passes.NAMES, "all of them"])
+@pytest.mark.parametrize("model", ["relu", "batch norm"])
+def test_it_is_so_without_any_of_the_passes(model, off):
+    names = passes.NAMES if off == "all of them" else [off]
+    with passes.without(*names):
+        jitted = run(MODELS[model], OPTIMIZERS["adamw"], True)
+    assert jitted[:3] == run(MODELS[model], OPTIMIZERS["adamw"], False)[:3]
+
+
+def test_each_pass_is_at_work():
+    """What a report says of a step with and without it."""
+
+    def step(*off):
+        with passes.without(*off):
+            return run(MODELS["relu"], OPTIMIZERS["adam"], True)[3].programs()[-1]
+
+    whole = step()
+    assert whole.pool.held < step("reuse").pool.held
+    assert whole.pool.asked < step("in place").pool.asked
+    assert not whole.whole and "linear" in step("unroll").whole
+    assert "Adam.update()" in whole.lines() and "Adam.update()" not in step("flat").lines()
+    assert len(whole._run) < len(step("quick")._run)
+
+    def wasteful(x):
+        x.exp()
+        return x + 1
+
+    with passes.without("dead code"):
+        kept = tg.jit(wasteful)
+        kept(X), kept(X)
+    left = tg.jit(wasteful)
+    left(X), left(X)
+    assert "exp" in repr(kept) and "exp" not in repr(left)
+
+
+def test_an_unknown_pass():
+    with pytest.raises(ValueError, match="unknown: speed; there are dead code, in place"):
+        passes.without("speed").__enter__()
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn, optim
 from tinygrad_mnist.autograd import Tensor
-from tinygrad_mnist.jit import unroll
+from tinygrad_mnist.jit import passes, unroll
 from tinygrad_mnist.testing import Program, modules, programs
 
 slowly = settings(max_examples=60, suppress_health_check=list(HealthCheck))
@@ -42,6 +42,14 @@ def gradients_of(program: Program, jitted: bool, calls: int = 4) -> list[list[by
     scales = [np.asarray(1 - k / 16) for k in range(calls)]
     with np.errstate(all="ignore"):
         return [bits(step(scale if jitted else tg.from_numpy(scale))) for scale in scales]
+
+
+@pytest.mark.parametrize("off", passes.NAMES)
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
+@given(programs())
+def test_a_random_program_without_a_pass(off: str, program: Program) -> None:
+    with passes.without(off):
+        assert gradients_of(program, jitted=True) == gradients_of(program, jitted=False)
 
 
 @slowly

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.jit import passes
+
 Array = np.ndarray[Any, Any]
 ALIGN = 64  # bytes: one cache line, one AVX-512 register
 
@@ -36,7 +38,9 @@ class Pool:
 
     def release(self, array: Array) -> None:
         """Take back the memory that `like` gave, known by where it starts; others are ignored."""
-        raw = self._taken.pop(array.ctypes.data, None) if array.nbytes else None
+        if not array.nbytes or not passes.on("reuse"):
+            return
+        raw = self._taken.pop(array.ctypes.data, None)
         if raw is not None:
             self._free.setdefault(raw.nbytes, []).append(raw)
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd import writes
 from tinygrad_mnist.autograd.tensor import Born, Leaf, Tensor, new, wrap
+from tinygrad_mnist.jit import passes
 from tinygrad_mnist.jit.flat import flat_steps
 from tinygrad_mnist.jit.memory import Pool, same_place
 from tinygrad_mnist.jit.quick import quick
@@ -59,7 +60,7 @@ class Program:
         for moment, entry in enumerate(live):
             self._bind(entry, moment)
         self.born = [(leaf, self._born(g)) for leaf, g in tape.grads.items()]
-        self._run = quick(self.steps, list(tape.constants.values()))
+        self._run = quick(self.steps, tape.constants.values())
 
     # Binding
 
@@ -75,7 +76,8 @@ class Program:
         live: list[Call | Write | Effect] = []
         for entry in reversed(self.tape.entries):
             pure = isinstance(entry, Call) and not entry.op.draws
-            if pure and not any(id(out) in wanted for out in entry.outs):  # type: ignore[union-attr]
+            unused = pure and not any(id(out) in wanted for out in entry.outs)  # type: ignore[union-attr]
+            if unused and passes.on("dead code"):
                 continue
             live.append(entry)
             wanted.update(id(a) for a in entry.reads)
@@ -107,7 +109,7 @@ class Program:
             self._bind_call(entry, moment)
 
     def _prepare(self, live: Sequence[Call | Write | Effect]) -> None:
-        for entry in live:
+        for entry in live if passes.on("flat") else ():
             if isinstance(entry, Effect) and getattr(entry.subject, "elementwise", False):
                 self._flatten(entry)
 
@@ -153,9 +155,10 @@ class Program:
             return
         dying = {self._root.get(id(a), id(a)) for a in call.reads}
         dying = {key for key in dying if self._last[key] == moment}
-        replaced = {id(a) for a in call.reads if id(a) in dying and _may_replace(call, a)}
+        mine = dying if passes.on("in place") else set()
+        replaced = {id(a) for a in call.reads if id(a) in mine and _may_replace(call, a)}
         self._release(replaced)  # so that the result takes the place of an argument that ends here
-        steps, outs = self._steps(call, args, [self._place[key] for key in dying - replaced])
+        steps, outs = self._steps(call, args, [self._place[key] for key in mine - replaced])
         home = self._homes.get(id(call.outs[0]))
         if home is not None and redirect(steps, outs[0], home):
             self.pool.release(outs[0])
@@ -172,7 +175,7 @@ class Program:
         self, call: Call, args: tuple[Any, ...], dying: list[Array]
     ) -> tuple[list[Step], tuple[Array, ...]]:
         kernel = call.op.kernel
-        if not call.op.draws:
+        if not call.op.draws and passes.on("unroll"):
             found = unroll(kernel, args, call.kw, self.pool, dying)
             if found is not None:
                 return found
