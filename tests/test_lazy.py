@@ -112,6 +112,28 @@ def test_an_unknown_name_says_what_was_probably_meant(
     assert meant is None or str(error.value).endswith(f"did you mean {meant!r}?")
 
 
+def test_a_module_of_a_folder_is_found_without_an_import_of_its_own() -> None:
+    code = (
+        "import sys, tinygrad_mnist as tg\n"
+        "assert tg.nn.parameter.Parameter is tg.nn.Parameter\n"
+        "assert tg.optim.optimizer.Optimizer is tg.optim.Optimizer\n"
+        "assert not hasattr(tg, '__main__') and 'difflib' not in sys.modules\n"
+        "from tinygrad_mnist.autograd import numeric\n"
+        "assert 'difflib' not in sys.modules, 'a hint was looked for that nobody reads'\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_a_module_misses_is_not_taken_for_the_module() -> None:
+    code = (
+        "import sys; sys.modules['tinygrad_mnist.ops.linear'] = None\n"
+        "from tinygrad_mnist import nn\n"
+        "nn.functional"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "ModuleNotFoundError: import of tinygrad_mnist.ops.linear" in run.stderr
+
+
 def test_help_a_star_import_and_pickling_see_names_that_were_not_asked_for_yet() -> None:
     code = (
         "import pickle, pydoc\n"

@@ -21,8 +21,8 @@ def page(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """`__getattr__`, `__dir__` and `__all__` of a folder: {module: the names from it}.
 
-    The names under "" are modules themselves. An unknown name is an AttributeError that says what
-    was probably meant.
+    The names under "" are modules themselves; other modules of the folder are found as well, but
+    not listed. An unknown name is an AttributeError that says what was probably meant.
 
     >>> import tinygrad_mnist.optim
     >>> get, listing, names = page("tinygrad_mnist.optim", {"sgd": "SGD", "": "lr_scheduler"})
@@ -34,15 +34,20 @@ def page(
 
     def get(name: str) -> Any:
         where = home.get(name)
-        if where is None:
-            hint = "" if name.startswith("__") else nearest(name, listing())
-            raise AttributeError(f"module {folder!r} has no attribute {name!r}{hint}")
-        if where:
-            value = getattr(import_module(f"{folder}.{where}"), name)
-        else:
-            value = import_module(f"{folder}.{name}")
+        value = getattr(import_module(f"{folder}.{where}"), name) if where else submodule(name)
         setattr(module, name, value)  # not asked for again
         return value
+
+    def submodule(name: str) -> ModuleType:
+        dotted, hint = f"{folder}.{name}", ""
+        if not name.startswith("__"):
+            try:
+                return import_module(dotted)
+            except ModuleNotFoundError as error:
+                if error.name != dotted:  # it is there, and misses something itself
+                    raise
+            hint = nearest(name, listing())
+        raise AttributeError(f"module {folder!r} has no attribute {name!r}{hint}")
 
     def listing() -> list[str]:
         return sorted({*(name for name, value in vars(module).items() if own(name, value)), *home})

@@ -12,12 +12,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-import tinygrad_mnist.nn.hooks as hooks
-import tinygrad_mnist.nn.state as state
 from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.autograd.modes import CHANGES, MODES, current
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.tensor import RemovableHandle
+from tinygrad_mnist.nn import hooks, state
 from tinygrad_mnist.nn.parameter import Parameter
 from tinygrad_mnist.ops import create
 
