@@ -69,31 +69,32 @@ class Adam(Optimizer):
     def init_state(self, group: Group, p: Array) -> State:
         """Both means, and the largest mean of squares if `amsgrad` wants it."""
         names = ("exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if group["amsgrad"] else []))
-        scales = {k: np.array(scale) for k, scale in zip(_SCALES, _scales(group, p), strict=True)}
+        betas = tuple(map(number, group["betas"]))
+        scales = {k: np.array(scale) for k, scale in zip(_SCALES, _scales(betas, p), strict=True)}
         return {"step": counter(), **{name: np.zeros_like(p) for name in names}, **scales}
 
     def update(self, group: Group, p: Array, g: Array, state: State) -> None:
         """Ten passes over memory in float32 without options."""
         lr, eps, t = number(group["lr"]), number(group["eps"]), tick(state)
-        beta1, beta2 = map(number, group["betas"])
+        beta1, beta2 = betas = tuple(map(number, group["betas"]))
         g = descent(group, p, g, state)
-        scale1, scale2 = _rescale(group, p, state)
+        scale1, scale2 = _rescale(betas, p, state)
         m, v, out = state["exp_avg"], state["exp_avg_sq"], scratch(state, "_s", p)
 
-        np.multiply(m, beta1, out=m)
+        np.multiply(m, beta1, m)
         _add_scaled(m, g, (1 - beta1) / scale1, out)
-        np.multiply(v, beta2, out=v)
-        _add_scaled(v, np.multiply(g, g, out=out), (1 - beta2) / scale2, out)
+        np.multiply(v, beta2, v)
+        _add_scaled(v, np.multiply(g, g, out), (1 - beta2) / scale2, out)
         if group["amsgrad"]:
             v = np.maximum(state["max_exp_avg_sq"], v, out=state["max_exp_avg_sq"])
 
         # lr m̂ / (√v̂ + eps), with all numbers gathered in two
         root = math.sqrt(scale2 / (1 - beta2**t))
-        np.sqrt(v, out=out)
-        np.add(out, eps / root, out=out)
-        np.divide(m, out, out=out)
-        np.multiply(out, lr * scale1 / (1 - beta1**t) / root, out=out)
-        np.subtract(p, out, out=p)
+        np.sqrt(v, out)
+        np.add(out, eps / root, out)
+        np.divide(m, out, out)
+        np.multiply(out, lr * scale1 / (1 - beta1**t) / root, out)
+        np.subtract(p, out, p)
 
     def export_state(self, state: State) -> State:
         """The means themselves, whatever they are divided by while in use."""
@@ -107,7 +108,8 @@ class Adam(Optimizer):
     def import_state(self, group: Group, p: Array, saved: State) -> State:
         """The means, divided as `update` will want them."""
         state = super().import_state(group, p, saved)
-        for scale, (key, names) in zip(_scales(group, p), _SCALES.items(), strict=True):
+        betas = tuple(map(number, group["betas"]))
+        for scale, (key, names) in zip(_scales(betas, p), _SCALES.items(), strict=True):
             state[key] = np.array(scale)
             for name in names & saved.keys():
                 np.divide(unwrap(saved[name]), scale, out=state[name], casting="same_kind")
@@ -148,27 +150,28 @@ class AdamW(Adam):
 
 
 def _add_scaled(mean: Array, x: Array, weight: float, out: Array) -> None:
-    np.add(mean, x if weight == 1 else np.multiply(x, weight, out=out), out=mean)
+    np.add(mean, x if weight == 1 else np.multiply(x, weight, out), mean)
 
 
 # By which number, kept in the state, each mean is divided while in use
 _SCALES = {"_scale": {"exp_avg"}, "_scale_sq": {"exp_avg_sq", "max_exp_avg_sq"}}
 
 
-def _scales(group: Group, p: Array) -> tuple[float, float]:
-    beta1, beta2 = map(number, group["betas"])
+def _scales(betas: tuple[float, ...], p: Array) -> tuple[float, float]:
+    beta1, beta2 = betas
     return (1 - beta1, 1 - beta2) if p.dtype == np.float32 else (1.0, 1.0)
 
 
-def _rescale(group: Group, p: Array, state: State) -> tuple[float, float]:
+def _rescale(betas: tuple[float, ...], p: Array, state: State) -> tuple[float, float]:
     """What the means are divided by; if the betas have changed, they are divided anew."""
-    scales = _scales(group, p)
+    scales = _scales(betas, p)
+    if scales == (state["_scale"].item(), state["_scale_sq"].item()):
+        return scales
     for scale, (key, names) in zip(scales, _SCALES.items(), strict=True):
-        if float(state[key]) != scale:
-            for name in names & state.keys():
-                mean = np.multiply(state[name], state[key], dtype=np.float64)
-                np.divide(mean, scale, out=state[name], casting="same_kind")
-            state[key][...] = scale
+        for name in names & state.keys() if state[key] != scale else ():
+            mean = np.multiply(state[name], state[key], dtype=np.float64)
+            np.divide(mean, scale, out=state[name], casting="same_kind")
+        state[key][...] = scale
     return scales
 
 

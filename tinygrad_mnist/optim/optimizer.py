@@ -73,6 +73,7 @@ class Optimizer:
         self.param_groups: list[Group] = []
         self.stepped = False  # a scheduler asks whether step() came first
         self.joints: list[Any] = []  # parameters whose states are one: see joint.py
+        self._stamps: dict[Tensor, tuple[Array, Callable[[], None]]] = {}
         groups = list(params)
         if not groups:
             raise ValueError("optimizer got an empty parameter list")
@@ -121,7 +122,15 @@ class Optimizer:
                 grad = getattr(p._node, "grad", None)  # p.grad may copy; this is only read
                 if grad is not None:
                     self.update(group, p._data, grad._data, self.state_of(group, p))
-                    writes.stamp(p._data)
+                    self._stamp(p)
+
+    def _stamp(self, p: Tensor) -> None:
+        """Say that a parameter was written; what is known of its memory is kept for the next."""
+        array, again = self._stamps.get(p, (None, None))
+        if again is None or array is not p._data:
+            again = writes.restamp(p._data)
+            self._stamps[p] = p._data, again
+        again()
 
     def split(self) -> None:
         """Give parameters that were joined in one buffer counters of their own again."""
@@ -307,7 +316,7 @@ class Optimizer:
 
     def __getstate__(self) -> dict[str, Any]:
         self.split()  # a copy's parameters lie in no common buffer
-        return self.__dict__
+        return {**self.__dict__, "_stamps": {}}
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]

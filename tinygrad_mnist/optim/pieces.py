@@ -15,6 +15,8 @@ State = dict[str, Any]
 
 def number(value: Any) -> float:
     """A setting or a counter as a Python float, also when it is a Tensor of one element."""
+    if type(value) is float:
+        return value
     value = unwrap(value)
     return float(value.item() if isinstance(value, np.ndarray) else value)
 
@@ -36,7 +38,6 @@ def scratch(state: State, key: str, like: Array) -> Array:
     buffer = state.get(key)
     if buffer is None:
         buffer = state[key] = np.empty_like(like)
-    assert isinstance(buffer, np.ndarray)
     return buffer
 
 
@@ -45,7 +46,10 @@ def descent(group: Group, p: Array, g: Array, state: State) -> Array:
 
     With `decoupled_weight_decay`, p itself shrinks by lr weight_decay p instead.
     """
-    decay, maximize = number(group.get("weight_decay", 0.0)), group["maximize"]
+    decay, maximize = group.get("weight_decay", 0.0), group["maximize"]
+    if not decay and not maximize:
+        return g
+    decay = number(decay)
     if decay and group.get("decoupled_weight_decay", False):
         np.multiply(p, 1 - number(group["lr"]) * decay, out=p)
         decay = 0.0

@@ -73,15 +73,15 @@ class SGD(Optimizer):
         """Two passes over memory without momentum, four with it."""
         g = descent(group, p, g, state)
         out = scratch(state, "_s", p)
-        momentum = number(group["momentum"])
-        if momentum:
+        if group["momentum"]:
+            momentum = number(group["momentum"])
             v = self._accumulate(group, momentum, g, state, out)
             if group["nesterov"]:
                 np.multiply(v, momentum, out=out)
                 v = np.add(out, g, out=out)
             g = v
-        np.multiply(g, number(group["lr"]), out=out)
-        np.subtract(p, out, out=p)
+        np.multiply(g, number(group["lr"]), out)
+        np.subtract(p, out, p)
 
     def _accumulate(
         self, group: Group, momentum: float, g: Array, state: State, out: Array
