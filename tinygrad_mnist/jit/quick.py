@@ -17,7 +17,9 @@ import numpy as np
 from tinygrad_mnist.jit import passes
 from tinygrad_mnist.jit.memory import place
 from tinygrad_mnist.jit.unroll import take_checked
+from tinygrad_mnist.kernels.checks import UNSIGNED, classes_within, rows_within
 
+CHECKS = [f.__wrapped__ for f in (classes_within, rows_within)]  # type: ignore[attr-defined]
 Array = np.ndarray[Any, Any]
 Step = Callable[[], object]
 
@@ -48,14 +50,31 @@ def _index_of_take(step: Any) -> tuple[Any, ...] | None:
     return *place(index), len(x)
 
 
+class Within:
+    """A check that all of some integers are from 0 to count - 1."""
+
+    def __init__(self, t: Array, count: int, complain: Step) -> None:
+        self._size, self._count, self._complain = t.size, count, complain
+        self._highest, self._at = _highest(t)
+
+    def __call__(self) -> None:
+        if self._size and self._at(self._highest()) >= self._count:
+            self._complain()
+
+
+def _highest(t: Array) -> tuple[Any, Any]:
+    """Where the highest integer is and which; as unsigned, negative ones are too high as well."""
+    unsigned = t.view(UNSIGNED[t.dtype.char])
+    return unsigned.argmax, unsigned.item
+
+
 class TakeAll:
     """Rows of several tables by one index, which is looked at once."""
 
     def __init__(self, takes: Sequence[tuple[Array, Array, Array]]) -> None:
         x, index, _ = takes[0]
         self._count = len(x)
-        unsigned = index.view(f"u{index.itemsize}")  # negative ones are too large as well
-        self._highest, self._at = unsigned.argmax, unsigned.item
+        self._highest, self._at = _highest(index)
         self._unchecked = [partial(x.take, i, 0, out, "clip") for x, i, out in takes]
         self._checked = [partial(x.take, i, 0, out) for x, i, out in takes]
 
@@ -74,6 +93,8 @@ def _one(step: Any, even: dict[Any, Array]) -> Step:
         return _reduction(function, args, kw)
     if isinstance(function, np.ufunc):
         return _elementwise(function, args, kw, even)
+    if function in CHECKS:
+        return Within(*args, partial(function, *args))
     if function in (np.dot, np.take, np.put):
         return _method(function, args, kw)
     return step
@@ -100,6 +121,10 @@ def _elementwise(
     given = args[: function.nin]
     if any(isinstance(a, np.ndarray) and a.shape == out.shape for a in given):
         given = tuple(even.get(place(a), a) if isinstance(a, np.ndarray) else a for a in given)
+    if out.size > 1:  # a single number is broadcast without a loop of its own
+        given = tuple(
+            a.reshape(()) if isinstance(a, np.ndarray) and a.size == 1 else a for a in given
+        )
     if (
         "dtype" in kw
         and kw["dtype"] == out.dtype
