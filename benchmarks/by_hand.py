@@ -16,7 +16,7 @@ from benchmarks.by_hand_parts import (
     seed,
     update,
 )
-from benchmarks.problem import Array, Config, Contender, Problem
+from benchmarks.problem import Array, Config, Contender, Problem, Stepwise
 
 
 def twin(problem: Problem) -> Contender:
@@ -70,7 +70,7 @@ class Backprop:
         return loss
 
 
-class Twin:
+class Twin(Stepwise):
     """A mini-batch of an MLP in a straight line: the floor for NumPy calls."""
 
     def __init__(self, problem: Problem) -> None:
@@ -90,10 +90,6 @@ class Twin:
         loss = self.backprop(self.x, self.y)
         self.update()
         return loss / self.rows
-
-    def run(self, batches: Array) -> Array:
-        step = self.step
-        return np.array([step(idx) for idx in batches])
 
     def outputs(self, x: Array) -> Array:
         return logits(self.P, x)

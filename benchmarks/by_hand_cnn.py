@@ -27,7 +27,7 @@ from benchmarks.by_hand_parts import (
     seed,
 )
 from benchmarks.by_hand_winograd import GG, given_back, made, taken
-from benchmarks.problem import Array, Problem
+from benchmarks.problem import Array, Problem, Stepwise
 
 TILE = 2  # images
 C1, C2, POOLED, HIDDEN, CLASSES = 32, 64, 144, 128, 10  # channels, pooled pixels, features
@@ -213,7 +213,7 @@ class Worker:
             call()
 
 
-class CNN:
+class CNN(Stepwise):
     def __init__(self, problem: Problem) -> None:
         self.config, self.X, self.Y, weights = problem
         self.rows = rows = self.config.batch or 0
@@ -269,7 +269,7 @@ class CNN:
 
     def run(self, batches: Array) -> Array:
         with self.team.alone():
-            return np.array([self.step(idx) for idx in batches])
+            return super().run(batches)
 
     def outputs(self, x: Array) -> Array:
         self.expand()

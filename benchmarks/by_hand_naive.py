@@ -7,17 +7,14 @@ from collections.abc import Callable
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from benchmarks.problem import BETAS, EPS, Array, Config, Problem
+from benchmarks.problem import BETAS, EPS, Array, Config, Problem, Stepwise
 
 
-class Naive:
+class Naive(Stepwise):
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.P = [w.copy() for w in problem.weights]
         self.update = updated(problem.config, self.P)
-
-    def run(self, batches: Array) -> Array:
-        return np.array([self.step(idx) for idx in batches])
 
     def step(self, idx: Array) -> float:
         config, X, Y, _ = self.problem

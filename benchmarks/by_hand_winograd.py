@@ -27,8 +27,8 @@ GG = np.kron(G, G)  # (16, 9): along both axes
 
 def taken(x: Array, half: Array, v: Array) -> Calls:
     """v = B' x: tiles of 4x4 elements, two apart."""
-    yield from _take(*x.swapaxes(0, 1), *half.swapaxes(0, 1), ends=_columns)
-    yield from _take(*half, *v, ends=_rows)
+    yield from _take(*x.swapaxes(0, 1), *half.swapaxes(0, 1), along=_columns)
+    yield from _take(*half, *v, along=_rows)
 
 
 def made(m: Array, half: Array, y: Array) -> Calls:
@@ -39,38 +39,39 @@ def made(m: Array, half: Array, y: Array) -> Calls:
 
 def given_back(z: Array, half: Array, dx: Array) -> Calls:
     """dx = B z: what each tile gives its elements, summed."""
-    yield from _give_back(*z, *half, ends=_rows)
-    yield from _give_back(*half.swapaxes(0, 1), *dx.swapaxes(0, 1), ends=_columns)
+    yield from _give_back(*z, *half, along=_rows)
+    yield from _give_back(*half.swapaxes(0, 1), *dx.swapaxes(0, 1), along=_columns)
 
 
-def _rows(x: Array) -> tuple[Array, Array]:
-    """All but the last; all but the first."""
-    return x[..., :-1, :, :], x[..., 1:, :, :]
+def _rows(x: Array, start: int | None, stop: int | None) -> Array:
+    return x[..., start:stop, :, :]
 
 
-def _columns(x: Array) -> tuple[Array, Array]:
-    return x[..., :-1, :], x[..., 1:, :]
+def _columns(x: Array, start: int | None, stop: int | None) -> Array:
+    return x[..., start:stop, :]
 
 
-Ends = Callable[[Array], tuple[Array, Array]]
+Along = Callable[[Array, int | None, int | None], Array]
 
 
-def _take(even: Array, odd: Array, *v: Array, ends: Ends) -> Calls:
-    (x0, x2), (x1, x3) = ends(even), ends(odd)
+def _take(even: Array, odd: Array, *v: Array, along: Along) -> Calls:
+    x0, x2 = along(even, 0, -1), along(even, 1, None)
+    x1, x3 = along(odd, 0, -1), along(odd, 1, None)
     yield np.subtract, x0, x2, v[0]
     yield np.add, x1, x2, v[1]
     yield np.subtract, x2, x1, v[2]
     yield np.subtract, x3, x1, v[3]
 
 
-def _give_back(*z: Array, ends: Ends) -> Calls:
+def _give_back(*z: Array, along: Along) -> Calls:
     z0, z1, z2, z3, even, odd = z
-    (d0, d2), (d1, d3) = ends(even), ends(odd)
-    yield np.copyto, even, ZERO
+    d0, d2 = along(even, 0, -1), along(even, 1, None)
+    d1, d3 = along(odd, 0, -1), along(odd, 1, None)
+    yield np.copyto, along(even, 0, 1), ZERO
     yield np.add, z1, z2, d2
     yield np.subtract, d2, z0, d2
     yield np.add, d0, z0, d0
-    yield np.copyto, odd, ZERO
+    yield np.copyto, along(odd, -1, None), ZERO
     yield np.subtract, z1, z2, d1
     yield np.subtract, d1, z3, d1
     yield np.add, d3, z3, d3

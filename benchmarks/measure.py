@@ -133,8 +133,22 @@ def publish(name: str, out: Path | None, markdown: str, record: dict[str, Any]) 
         return
     out.mkdir(parents=True, exist_ok=True)
     (out / f"{name}.md").write_text(markdown)
-    record = {"command": sys.argv[1:], "environment": environment(), **record}
+    record = {**provenance(), **record}
     (out / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
+
+
+def provenance() -> dict[str, Any]:
+    """How figures came to be: to be kept beside them."""
+    return {"command": sys.argv[1:], "environment": environment()}
+
+
+def earlier(name: str, out: Path | None) -> dict[str, Any]:
+    """The results that an earlier run left in the folder; none without one."""
+    file = out / f"{name}.json" if out else None
+    if file is None or not file.exists():
+        return {}
+    results: dict[str, Any] = json.loads(file.read_text())["results"]
+    return results
 
 
 def plot(name: str, out: Path | None, draw: Callable[[Any], None]) -> None:

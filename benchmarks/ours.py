@@ -9,9 +9,8 @@ from tinygrad_mnist import nn, optim
 from tinygrad_mnist.nn import functional as F
 
 # isort: split
-import numpy as np
 
-from benchmarks.problem import Array, Problem
+from benchmarks.problem import Array, Problem, Stepwise
 
 
 def network(sizes: tuple[int, ...]) -> nn.Sequential:
@@ -28,7 +27,7 @@ def network(sizes: tuple[int, ...]) -> nn.Sequential:
     return nn.Sequential(*layers[:-1])
 
 
-class Eager:
+class Eager(Stepwise):
     def __init__(self, problem: Problem) -> None:
         config = problem.config
         self.model = model = network(config.sizes)
@@ -45,17 +44,15 @@ class Eager:
             optimizer.step()
             return loss
 
-        self.step = self.made((lambda idx: train(X[idx], Y[idx])) if config.batch else train)
-        self.all_rows = None if config.batch else (X, Y)
+        by_index = self.made(lambda idx: train(X[idx], Y[idx]))
+        all_rows = self.made(train)
+        if config.batch:
+            self.step = lambda idx: by_index(tg.from_numpy(idx)).item()
+        else:
+            self.step = lambda idx: all_rows(X, Y).item()
 
     def made(self, step: object) -> object:
         return step
-
-    def run(self, batches: Array) -> Array:
-        step = self.step
-        if self.all_rows:
-            return np.array([step(*self.all_rows).item() for _ in batches])
-        return np.array([step(tg.from_numpy(idx)).item() for idx in batches])
 
     def outputs(self, x: Array) -> Array:
         with tg.no_grad():

@@ -80,6 +80,18 @@ class Contender(Protocol):
         """The logits for rows of pixels."""
 
 
+class Stepwise:
+    """A contender that gives each step's loss before the next begins."""
+
+    def step(self, idx: Array) -> float:
+        """Train on the rows of that index."""
+        raise NotImplementedError
+
+    def run(self, batches: Array) -> Array:
+        step = self.step
+        return np.array([step(idx) for idx in batches])
+
+
 class NotHere(Exception):
     """A contender that does not do this configuration; says why."""
 

@@ -2,6 +2,7 @@
 
 A step gathers a mini-batch by index, goes forward, takes the loss's value, goes backward and
 updates. All start from the same weights and see the same batches; losses are compared first.
+Runs of other configurations into the same `--out` are put into one table.
 """
 
 from __future__ import annotations
@@ -114,16 +115,16 @@ def report(results: dict[str, Any]) -> str:
 def draw(axes: Any, results: dict[str, Any]) -> None:
     """Each contender's time over the jitted step's, a group of bars a configuration."""
     names = [n for n in CONTENDERS if any(n in r["times"] for r in results.values())]
+    if not names:
+        return
     base = "jitted" if "jitted" in names else names[0]
     for number, name in enumerate(names):
-        bars = [
-            (place + number * 0.8 / len(names), np.median(r["times"][name]))
+        bars = {
+            place + number * 0.8 / len(names): measure.ratio(r["times"][name], r["times"][base])[0]
             for place, r in enumerate(results.values())
             if name in r["times"] and base in r["times"]
-        ]
-        bases = [np.median(r["times"][base]) for r in results.values() if name in r["times"]]
-        heights = [b / a for (_, b), a in zip(bars, bases, strict=True)]
-        axes.bar([p for p, _ in bars], heights, 0.8 / len(names), label=name)
+        }
+        axes.bar(list(bars), list(bars.values()), 0.8 / len(names), label=name)
     axes.set_xticks(np.arange(len(results)) + 0.4, list(results))
     axes.set(ylabel=f"time of a step / {base}", yscale="log")
     axes.axhline(1, color="black", linewidth=0.8)
@@ -142,7 +143,7 @@ def main(args: list[str] | None = None) -> None:
         if unknown := set(given) - set(known):
             parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     X, Y = random_data(options.rows)
-    results: dict[str, Any] = {}
+    results = measure.earlier("steps", options.out)
     for key in options.configs:
         problem = make(CONFIGS[key], X, Y)
         contenders, problems = ready(problem, options.contenders)
@@ -150,9 +151,11 @@ def main(args: list[str] | None = None) -> None:
         ratios = compare(CONFIGS[key], times)
         results[key] = {
             "title": CONFIGS[key].title, "times": times, "ratios": ratios, "problems": problems,
+            **measure.provenance(),
         }  # fmt: skip
         print(key, {t: measure.spread(r) for t, r in ratios.items()}, file=sys.stderr, flush=True)
         del contenders  # its buffers, before the next one makes its own
+    results = {key: results[key] for key in CONFIGS if key in results}
     measure.publish("steps", options.out, report(results), {"results": results})
     measure.plot("steps", options.out, lambda axes: draw(axes, results))
 

@@ -10,7 +10,7 @@ import numpy as np
 from autograd import value_and_grad
 
 from benchmarks.by_hand_naive import updated
-from benchmarks.problem import Array, Config, Problem
+from benchmarks.problem import Array, Config, Problem, Stepwise
 
 
 def convolved(x: Array, w: Array) -> Array:
@@ -41,7 +41,7 @@ def loss_of(P: list[Array], config: Config, x: Array, y: Array) -> Array:
     return anp.mean(anp.log(anp.exp(z).sum(axis=1)) - z[anp.arange(len(y)), y])
 
 
-class Autograd:
+class Autograd(Stepwise):
     def __init__(self, problem: Problem) -> None:
         self.config, self.X, self.Y, weights = problem
         self.P = [w.copy() for w in weights]
@@ -53,9 +53,6 @@ class Autograd:
         loss, grads = self.loss(self.P, self.config, x, y)
         self.update(grads)
         return float(loss)
-
-    def run(self, batches: Array) -> Array:
-        return np.array([self.step(idx) for idx in batches])
 
     def outputs(self, x: Array) -> Array:
         return network(self.config.sizes, self.P, x)

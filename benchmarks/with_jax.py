@@ -9,7 +9,7 @@ import numpy as np
 from jax import lax
 from jax import numpy as jnp
 
-from benchmarks.problem import BETAS, EPS, Array, Config, Problem
+from benchmarks.problem import BETAS, EPS, Array, Config, Problem, Stepwise
 
 
 def network(sizes: tuple[int, ...], P: list[Any], x: Any) -> Any:
@@ -34,7 +34,7 @@ def loss_of(config: Config, P: list[Any], x: Any, y: Any) -> Any:
     return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(z), y[:, None], 1))
 
 
-class Blocking:
+class Blocking(Stepwise):
     """Waits for the loss of each step."""
 
     def __init__(self, problem: Problem) -> None:
@@ -61,14 +61,14 @@ class Blocking:
             return [P, M, V, t], loss
 
         self.pure = step
-        self.step = jax.jit(step, donate_argnums=0)
+        self.jitted = jax.jit(step, donate_argnums=0)
 
-    def run(self, batches: Array) -> Array:
-        losses = []
-        for idx in batches:
-            self.state, loss = self.step(self.state, self.X, self.Y, idx)
-            losses.append(float(loss))
-        return np.array(losses)
+    def step(self, idx: Array) -> float:
+        return float(self.train(idx))
+
+    def train(self, idx: Array) -> Any:
+        self.state, loss = self.jitted(self.state, self.X, self.Y, idx)
+        return loss
 
     def outputs(self, x: Array) -> Array:
         return np.asarray(jax.jit(network, static_argnums=0)(self.config.sizes, self.state[0], x))
@@ -78,10 +78,7 @@ class Async(Blocking):
     """Waits once, after the last step."""
 
     def run(self, batches: Array) -> Array:
-        losses = []
-        for idx in batches:
-            self.state, loss = self.step(self.state, self.X, self.Y, idx)
-            losses.append(loss)
+        losses = [self.train(idx) for idx in batches]
         jax.block_until_ready(self.state)
         return np.array(losses)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from sklearn.neural_network import MLPClassifier
 
-from benchmarks.problem import BETAS, CLASSES, EPS, Array, NotHere, Problem
+from benchmarks.problem import BETAS, CLASSES, EPS, Array, NotHere, Problem, Stepwise
 
 
-class ScikitLearn:
+class ScikitLearn(Stepwise):
     def __init__(self, problem: Problem) -> None:
         config, self.X, self.Y, weights = problem
         if not config.sizes:
@@ -29,9 +29,6 @@ class ScikitLearn:
     def step(self, idx: Array) -> float:
         x, y = (self.X[idx], self.Y[idx]) if self.batch else (self.X, self.Y)
         return self.model.partial_fit(x, y).loss_
-
-    def run(self, batches: Array) -> Array:
-        return np.array([self.step(idx) for idx in batches])
 
     def outputs(self, x: Array) -> Array:
         """Probabilities: the largest is that of the logits too."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import itertools
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from benchmarks.problem import BETAS, EPS, Array, Problem
+from benchmarks.problem import BETAS, EPS, Array, Problem, Stepwise
 
 
 def network(sizes: tuple[int, ...]) -> nn.Sequential:
@@ -26,7 +25,7 @@ def network(sizes: tuple[int, ...]) -> nn.Sequential:
     return nn.Sequential(*layers[:-1])
 
 
-class Eager:
+class Eager(Stepwise):
     options: dict[str, bool] = {}
 
     def __init__(self, problem: Problem) -> None:
@@ -44,17 +43,16 @@ class Eager:
         make = getattr(torch.optim, self.config.optimizer)
         self.optimizer = make(self.model.parameters(), lr=self.config.lr, **self.options)
 
-    def step(self, idx: torch.Tensor) -> torch.Tensor:
+    def step(self, idx: Array) -> float:
+        return self.train(torch.from_numpy(idx)).item()
+
+    def train(self, idx: torch.Tensor) -> torch.Tensor:
         x, y = (self.X[idx], self.Y[idx]) if self.config.batch else (self.X, self.Y)
         self.optimizer.zero_grad()
         loss = self.criterion(self.model(x), y)
         loss.backward()
         self.optimizer.step()
         return loss
-
-    def run(self, batches: Array) -> Array:
-        step = self.step
-        return np.array([step(idx).item() for idx in torch.from_numpy(batches)])
 
     def outputs(self, x: Array) -> Array:
         with torch.no_grad():
@@ -94,7 +92,7 @@ class Compiled(Eager):
 
         self.whole = torch.compile(whole)
 
-    def step(self, idx: torch.Tensor) -> torch.Tensor:
+    def train(self, idx: torch.Tensor) -> torch.Tensor:
         self.t += 1
         with torch.no_grad():
             return self.whole(self.X, self.Y, idx, self.t)

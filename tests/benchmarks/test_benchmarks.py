@@ -2,9 +2,13 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from benchmarks import end_to_end, imports, memory, ops, scaling, steps
+from benchmarks.by_hand import twin
+from benchmarks.by_hand_naive import Naive
+from benchmarks.problem import CONFIGS, make, random_data
 from tinygrad_mnist.data import load_embedded
 from tinygrad_mnist.data.idx import write_idx
 
@@ -20,6 +24,25 @@ def test_steps_compares_losses_and_writes_what_it_measured(tmp_path, capsys):
     record = json.loads((tmp_path / "steps.json").read_text())
     assert all(len(r["times"]["jitted"]) == 2 for r in record["results"].values())
     assert (tmp_path / "steps.md").read_text() in printed
+
+
+def test_steps_puts_runs_into_one_folder_into_one_table(tmp_path, capsys):
+    quick = ["--contenders", "jitted,numpy naive", "--seconds", "0.001", "--rounds", "2"]
+    for key in ("E", "B"):
+        steps.main(["--configs", key, "--rows", "300", *quick, "--out", str(tmp_path)])
+    assert list(json.loads((tmp_path / "steps.json").read_text())["results"]) == ["B", "E"]
+    table = (tmp_path / "steps.md").read_text()
+    assert table.index("| B: 784-10-10") < table.index("| E: 784-100-10")
+
+
+@pytest.mark.parametrize("key", ["A-full", "B", "C", "F", "G"])
+def test_the_fastest_numpy_trains_as_the_naive_one(key):
+    X, Y = random_data(130)
+    problem = make(CONFIGS[key], X, Y)
+    fast, naive, batches = twin(problem), Naive(problem), problem.batches(3)
+    np.testing.assert_allclose(fast.run(batches), naive.run(batches), rtol=1e-5)
+    # Rounding may turn one rectifier of the CNN's millions on; a wrong gradient costs ten times more.
+    np.testing.assert_allclose(fast.outputs(X[:70]), naive.outputs(X[:70]), atol=1e-3)
 
 
 def test_steps_says_whose_losses_differ(monkeypatch, capsys):
