@@ -91,10 +91,11 @@ def _one(step: Any, even: dict[Any, Array]) -> Step:
     owner = getattr(function, "__self__", None)
     if isinstance(owner, np.ufunc) and function.__name__ == "reduce":
         return _reduction(function, args, kw)
-    if isinstance(function, np.ufunc):
+    if isinstance(function, np.ufunc) and function.signature is None:
         return _elementwise(function, args, kw, even)
     if function in CHECKS:
-        return Within(*args, partial(function, *args))
+        t, count = args
+        return Within(t, count, step)
     if function in (np.dot, np.take, np.put):
         return _method(function, args, kw)
     return step
