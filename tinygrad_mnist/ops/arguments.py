@@ -47,7 +47,6 @@ def public(function: Callable[P, R]) -> Callable[P, R]:
     positional, _, keywords = parameters(function)
     plain = {*positional, *keywords}
 
-    @functools.wraps(function)
     def call(*args: P.args, **kw: P.kwargs) -> R:
         if kw and not kw.keys() <= plain:
             args, kw = _respell(call.__name__, function, args, kw)  # type: ignore[assignment]
@@ -60,6 +59,10 @@ def public(function: Callable[P, R]) -> Callable[P, R]:
             message = f"argument '{first}' must be Tensor, not {type(args[0]).__name__}"
             raise TypeError(f"{call.__name__}(): {message}") from None
 
+    # What functools.wraps does, less annotations and attributes, in half the time.
+    call.__wrapped__, call.__module__ = function, function.__module__  # type: ignore[attr-defined]
+    call.__name__, call.__qualname__ = function.__name__, function.__qualname__
+    call.__doc__ = function.__doc__
     return call
 
 

@@ -6,7 +6,6 @@ the Tensor the result of the call that computed the value.
 
 from __future__ import annotations
 
-import functools
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -96,7 +95,6 @@ def fitted(tensor: Tensor, value: Any) -> Any:
 def method(function: Callable[..., Any]) -> Callable[..., Tensor]:
     """The in-place form of a function whose first argument is a Tensor."""
 
-    @functools.wraps(function)
     def in_place(self: Tensor, *args: Any, **kw: Any) -> Tensor:
         old = copy_of(self, *args, *kw.values())
         value = function(old, *(old if arg is self else arg for arg in args), **kw)
@@ -113,6 +111,7 @@ def method(function: Callable[..., Any]) -> Callable[..., Tensor]:
 
     in_place.__doc__ = f"In place: {function.__doc__}"
     in_place.__name__ = in_place.__qualname__ = f"{function.__name__}_"
+    in_place.__wrapped__ = function  # type: ignore[attr-defined]
     return in_place
 
 
