@@ -131,7 +131,10 @@ def advice(pool: dict[str, Any]) -> list[str]:
     """What would help on this machine; never empty."""
     words = []
     if "threadpoolctl" in str(pool["core"]):
-        words.append("pip install 'tinygrad-mnist[fast]' to see the BLAS core and its threads")
+        words.append(
+            "pip install 'tinygrad-mnist[fast]': recipes with tiles then use a thread for each "
+            "core, and the BLAS core and its threads are shown here"
+        )
     cores = os.cpu_count() or 1
     if str(pool["threads"]) == "1" and cores > 1:
         words.append(f"the BLAS has one thread on {cores} cores: unset OPENBLAS_NUM_THREADS")

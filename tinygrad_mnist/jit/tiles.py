@@ -167,14 +167,14 @@ class Tiled:
         """How it is cut, and what one tile takes."""
         program = self._lanes[0].tiles[0][1].program
         return (
-            f"{len(self.cuts)} tiles of at most {length(self.cuts[0])} rows on {len(self._lanes)} "
-            f"threads, in each {program.summary()}"
+            f"{len(self.cuts)} tiles of at most {length(self.cuts[0])} rows "
+            f"(threads: {len(self._lanes)}), in each {program.summary()}"
         )
 
     def lines(self) -> list[str]:
         """The program of a tile, and what is done when all are over."""
         inner = self._lanes[0].tiles[0][1].program.lines()
-        title = f"for each of {len(self.cuts)} tiles, on {len(self._lanes)} threads:"
+        title = f"for each of {len(self.cuts)} tiles (threads: {len(self._lanes)}):"
         after = [f"{getattr(step, '__qualname__', 'the effects')}()" for step in self._after]
         return [title, *(f"    {line}" for line in inner), *after]
 
