@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import tinygrad_mnist as tg
 import tinygrad_mnist.nn.functional as F
 from tinygrad_mnist import nn, optim
-from tinygrad_mnist.jit import threads, tiles
+from tinygrad_mnist.jit import flat, threads, tiles
 from tinygrad_mnist.optim import Optimizer
 
 RNG = np.random.default_rng(0)
@@ -86,6 +86,25 @@ def test_training_is_that_of_eager_within_rounding(model, optimizer, lanes):
     for a, b in zip(eager, tiled, strict=True):
         assert a.shape == b.shape and a.dtype == b.dtype
         np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-4)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_an_update_on_threads_is_that_of_one_thread(optimizer, monkeypatch):
+    """Also where a smaller batch, which is no tiles, takes turns with the large one."""
+
+    def weights(count):
+        monkeypatch.setattr(flat, "MANY", count)
+        tg.manual_seed(1)
+        model = MODELS["deep"]()
+        step = step_of(model, OPTIMIZERS[optimizer](model.parameters()))
+        step = tg.jit(step, tile_rows=20)
+        for call in range(15):
+            rows = 10 if call % 3 == 2 else 53
+            step(tg.from_numpy(X[:rows]), tg.from_numpy(Y[:rows]))
+        return [p.detach().numpy().tobytes() for p in model.parameters()]
+
+    monkeypatch.setattr(threads, "count", lambda: 3)
+    assert weights(0) == weights(10**9)
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -14,10 +14,13 @@ import numpy as np
 
 from tinygrad_mnist.autograd import writes
 from tinygrad_mnist.autograd.tensor import Leaf, Tensor
+from tinygrad_mnist.jit import threads
 from tinygrad_mnist.jit.memory import ALIGN, aligned, shaped
 from tinygrad_mnist.optim.joint import Joint
 
 Array = np.ndarray[Any, Any]
+
+MANY = 1 << 18  # numbers: an update of fewer is over before another thread has begun
 
 # Keyed by the leaf: Tensors compare element by element.
 _OF: WeakKeyDictionary[Any, Flat] = WeakKeyDictionary()
@@ -87,6 +90,15 @@ class FlatStep:
     def __call__(self) -> None:
         self._joint.optimizer.stepped = True
         self._joint.update(self._flat.g)
+        self._flat.restamp()
+
+    def on_threads(self, count: int) -> None:
+        """The same, on some threads; it pays for many parameters only."""
+        if len(self._flat.g) < MANY:
+            self()
+            return
+        self._joint.optimizer.stepped = True
+        threads.together(self._joint.in_parts(self._flat.g, count))
         self._flat.restamp()
 
 

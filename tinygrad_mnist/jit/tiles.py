@@ -18,7 +18,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd.tensor import Born, Leaf, Tensor, new
 from tinygrad_mnist.jit import threads
-from tinygrad_mnist.jit.flat import Flat, flat_steps
+from tinygrad_mnist.jit.flat import Flat, FlatStep, flat_steps
 from tinygrad_mnist.jit.heard import Heard, Refused
 from tinygrad_mnist.jit.memory import aligned, shaped
 from tinygrad_mnist.jit.program import Program, present
@@ -155,7 +155,10 @@ class Tiled:
         for output in self._outputs:
             output.finish()
         for step in self._after:
-            step()
+            if isinstance(step, FlatStep):
+                step.on_threads(len(self._lanes))
+            else:
+                step()
         for leaf, born in self.born:
             leaf.grad = born
 

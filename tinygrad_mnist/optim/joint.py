@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
 
@@ -10,6 +12,7 @@ from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.optim.optimizer import Optimizer
 from tinygrad_mnist.optim.pieces import Array, Group, State
 
+LINE = 16  # float32 numbers in a cache line: two threads do not write to one
 Cut = Callable[[Array], list[Array]]
 
 
@@ -31,16 +34,47 @@ class Joint:
         self.optimizer, self.group, self.params = optimizer, group, list(params)
         self.flat, self.cut = flat, cut
         self.state: State | None = None
+        self._parts: dict[int, list[tuple[slice, State]]] = {}
 
     def update(self, gradients: Array) -> None:
         """One step on the buffer; `gradients` is laid out as it is. The caller stamps the write.
 
         Raises ValueError if the parameters' counters differ, as when one was skipped before.
         """
+        self.optimizer.update(self.group, self.flat, gradients, self.joined())
+
+    def in_parts(self, gradients: Array, count: int) -> list[Callable[[], None]]:
+        """The same step as `count` tasks, each for a part of the buffer, to be run in any order."""
+        whole, counters = self.joined(), self.optimizer.counters
+        parts = self._parts[count] = self._parts.get(count) or list(self._cut_state(whole, count))
+        for _, state in parts[1:]:  # the first one counts for all
+            for key in state.keys() & counters:
+                np.copyto(state[key], whole[key])
+        return [
+            partial(self.optimizer.update, self.group, self.flat[at], gradients[at], state)
+            for at, state in parts
+        ]
+
+    def joined(self) -> State:
+        """The state of the whole buffer, made of those of the parameters if need be."""
         if self.state is None:
-            self.state = self._join()
+            self.state, self._parts = self._join(), {}
             self.optimizer.joints.append(self)
-        self.optimizer.update(self.group, self.flat, gradients, self.state)
+        return self.state
+
+    def _cut_state(self, whole: State, count: int) -> Iterator[tuple[slice, State]]:
+        lines, counters = len(self.flat) // LINE, self.optimizer.counters
+        ends = [lines * part // count * LINE for part in range(count)] + [len(self.flat)]
+        scratch = {key for key in whole if key.startswith("_")} - counters
+        for at in (slice(*pair) for pair in pairwise(ends)):
+            state = {
+                key: value[at] for key, value in whole.items() if key not in scratch | counters
+            }
+            own = {
+                key: whole[key].copy() if at.start else whole[key]
+                for key in whole.keys() & counters
+            }
+            yield at, state | own
 
     def _join(self) -> State:
         states = [self.optimizer.state_of(self.group, p) for p in self.params]
