@@ -64,10 +64,8 @@ class Tiled:
         self.cuts = cuts(len(wholes[0]), tile_rows)
         arrangement = Heard(function, args, self.cuts[0])
         flat = [_flat_steps(effect) for effect in arrangement.effects]  # this moves parameters
-        heard = {
-            length(rows): Heard(function, args, rows, length(rows) / self.cuts[-1].stop)
-            for rows in reversed(self.cuts)
-        }
+        sizes = {length(rows): rows for rows in reversed(self.cuts)}  # the first of each size
+        heard = {n: Heard(function, args, rows, n / len(wholes[0])) for n, rows in sizes.items()}
         one, both = heard[length(self.cuts[0])], Heard(function, args, slice(0, self.cuts[1].stop))
         self.tape, self.result = one.tape, one.result
         self._layout = Layout(one.gradients, [part[1:] for parts in flat for part in parts])
