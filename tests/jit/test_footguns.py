@@ -407,3 +407,34 @@ def test_printed_program_and_report():
         f(tg.ones(4))
     assert "np.multiply(" in repr(f) and "np.exp(" in repr(f)
     assert "bytes" in f.report()
+
+
+def test_hooks_that_come_and_go():
+    model = nn.Linear(2, 2)
+    weight = model.weight
+
+    def step(x):
+        model.zero_grad()
+        model(x).square().mean().backward()
+        return weight.grad
+
+    f = tg.jit(step)
+    x = tg.tensor([[1.0, 2.0]])
+
+    def agrees():
+        for _ in range(4):
+            got = f(x).tolist()
+        return got == step(x).tolist()
+
+    assert agrees()
+    double = model.register_forward_hook(lambda module, args, out: out * 2)
+    assert agrees()
+    triple = model.register_forward_hook(lambda module, args, out: out * 3)
+    assert agrees()
+    double.remove()
+    assert agrees()
+    halve = weight.register_hook(lambda g: g / 2)
+    assert agrees()
+    triple.remove()
+    halve.remove()
+    assert agrees()

@@ -105,10 +105,12 @@ class RemovableHandle:
     def __init__(self, hooks: dict[int, Any], hook: Any) -> None:
         self._hooks, self._key = hooks, next(_handles)
         hooks[self._key] = hook
+        CHANGES[0] += 1
 
     def remove(self) -> None:
         """Take the hook away; once is enough."""
         self._hooks.pop(self._key, None)
+        CHANGES[0] += 1
 
     def __enter__(self) -> RemovableHandle:
         return self

@@ -139,14 +139,14 @@ class Reliance:
     def __init__(self, function: Callable[..., Any]) -> None:
         self._numbers = numbers_around(function)
         self._changes = modes.CHANGES[0]
-        self._tensors: list[tuple[Tensor, Array, bool]] = []
+        self._tensors: list[tuple[Tensor, Array, Any]] = []
         self._modules: list[tuple[Any, dict[str, Any]]] = []
 
     def closed(self, tape: Tape) -> Reliance:
         """The capture is over: note the Tensors and modules that it used."""
         self._changes = modes.CHANGES[0]
         tensors = [tensor for _, tensor in tape.external.values() if tensor is not None]
-        self._tensors = [(tensor, tensor._data, tensor.requires_grad) for tensor in tensors]
+        self._tensors = [(tensor, tensor._data, watched(tensor)) for tensor in tensors]
         self._modules = [(module, settings(module)) for module in tape.modules.values()]
         return self
 
@@ -157,7 +157,7 @@ class Reliance:
                 return False
         if modes.CHANGES[0] == self._changes:
             return True
-        fine = all(t._data is a and t.requires_grad is r for t, a, r in self._tensors) and all(
+        fine = all(t._data is a and watched(t) == w for t, a, w in self._tensors) and all(
             settings(module) == before for module, before in self._modules
         )
         if fine:
@@ -260,10 +260,16 @@ def _is_input(value: Any, again: bool) -> bool:
 
 
 def settings(module: Any) -> dict[str, Any]:
-    """What a forward may depend on: a module's plain attributes, and which children it has."""
+    """What a forward may depend on: a module's plain attributes, its children and its hooks."""
     plain = (bool, int, float, str, type(None), tuple)
     found = {k: v for k, v in vars(module).items() if isinstance(v, plain)}
-    return found | {"_modules": [id(child) for child in module._modules.values()]}
+    hooks = {kind: list(of_kind) for kind, of_kind in (module._hooks or {}).items()}
+    return found | {"_modules": list(map(id, module._modules.values())), "_hooks": hooks}
+
+
+def watched(tensor: Tensor) -> tuple[bool, list[int]]:
+    """Whether a Tensor requires grad, and which hooks see its gradient."""
+    return tensor.requires_grad, list(getattr(tensor._node, "hooks", None) or ())
 
 
 def numbers_around(function: Callable[..., Any]) -> list[tuple[Any, str, Any]]:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from tinygrad_mnist.autograd import Tensor
-from tinygrad_mnist.autograd.modes import CHANGES
 from tinygrad_mnist.autograd.tensor import RemovableHandle
 from tinygrad_mnist.ops import table
 
@@ -19,7 +18,6 @@ def register(
     held: OfKind, hook: Callable[..., Any], prepend: bool = False, with_kwargs: bool = False
 ) -> RemovableHandle:
     """Add a hook behind, or before, those that are there."""
-    CHANGES[0] += 1
     before = dict(held) if prepend else {}
     handle = RemovableHandle(held, (hook, with_kwargs))
     for key, value in before.items():
