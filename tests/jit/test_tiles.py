@@ -1,10 +1,11 @@
 """jit(f, tile_rows=n): equal to eager within rounding, the same from run to run, or refused."""
 
+import copy
 from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import tinygrad_mnist as tg
@@ -12,6 +13,7 @@ import tinygrad_mnist.nn.functional as F
 from tinygrad_mnist import nn, optim
 from tinygrad_mnist.jit import flat, threads, tiles
 from tinygrad_mnist.optim import Optimizer
+from tinygrad_mnist.testing import modules
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((53, 1, 8, 8), dtype=np.float32)
@@ -357,3 +359,34 @@ def test_threads_see_the_callers_error_state():
 def test_without_threadpoolctl_there_is_one_thread(monkeypatch):
     monkeypatch.setattr(threads, "libraries", list)
     assert threads.count() == 1
+
+
+@settings(max_examples=80, suppress_health_check=list(HealthCheck))
+@given(modules(), st.integers(1, 2))
+def test_a_random_network_is_tiled_exactly_or_refused(drawn, tile_rows):
+    def train(tile_rows):
+        model, x = copy.deepcopy(drawn[0]).double(), drawn[1].detach().double()
+        optimizer = optim.SGD(list(model.parameters()), lr=1e-2)
+
+        def step(x):
+            optimizer.zero_grad()
+            loss = (model(x) ** 2).mean()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        step = tg.jit(step, tile_rows=tile_rows) if tile_rows else step
+        losses = [step(x).item() for _ in range(3)]
+        return losses, [t.detach().numpy() for t in model.parameters()]
+
+    mixes = any("BatchNorm" in type(layer).__name__ for layer in drawn[0])
+    assume(list(drawn[0].parameters()))
+    with np.errstate(all="ignore"):
+        if mixes and tile_rows < len(drawn[1]):
+            with pytest.raises((RuntimeError, ValueError), match=r"tiles|more than 1 value"):
+                train(tile_rows)
+            return
+        (losses, weights), (expected, right) = train(tile_rows), train(None)
+    np.testing.assert_allclose(losses, expected, rtol=1e-9)
+    for a, b in zip(weights, right, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
