@@ -231,7 +231,7 @@ class Program:
     def replay(self, arrays: Sequence[Array]) -> None:
         """Run the list on new inputs; gradients and outputs stand in the program's buffers."""
         for i, place in self.feeds:
-            np.copyto(place, arrays[i])
+            place[...] = arrays[i]
         for leaf, place in self.grad_feeds:
             np.copyto(place, leaf.grad._data)  # type: ignore[union-attr]
         for step in self._run:

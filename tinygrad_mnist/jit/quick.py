@@ -96,9 +96,16 @@ def _one(step: Any, even: dict[Any, Array]) -> Step:
     if function in CHECKS:
         t, count = args
         return Within(t, count, step)
+    if function is np.copyto and "where" not in kw:
+        return _copy(*args)
     if function in (np.dot, np.take, np.put):
         return _method(function, args, kw)
     return step
+
+
+def _copy(out: Array, source: Array) -> Step:
+    """As np.copyto, which looks at its arguments longer."""
+    return partial(out.__setitem__, ..., source)
 
 
 def _reduction(function: Any, args: tuple[Any, ...], kw: dict[str, Any]) -> Step:
@@ -118,7 +125,7 @@ def _elementwise(
 ) -> Step:
     out = kw.get("out", args[-1])
     if function is np.positive and kw.keys() <= {"out", "order"} and args[0].dtype == out.dtype:
-        return partial(np.copyto, out, args[0])
+        return _copy(out, args[0])
     given = args[: function.nin]
     if any(isinstance(a, np.ndarray) and a.shape == out.shape for a in given):
         given = tuple(even.get(place(a), a) if isinstance(a, np.ndarray) else a for a in given)
