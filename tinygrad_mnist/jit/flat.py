@@ -84,13 +84,15 @@ class FlatStep:
     """One optimizer's step on the parameters of one group, as one update."""
 
     def __init__(self, joint: Joint, flat: Flat) -> None:
-        self._joint, self._flat = joint, flat
+        self._joint, self._flat, self._restamp = joint, flat, flat.restamp
+        self._update = joint.optimizer.update
         self.__qualname__ = f"{type(joint.optimizer).__name__}.update"
 
     def __call__(self) -> None:
-        self._joint.optimizer.stepped = True
-        self._joint.update(self._flat.g)
-        self._flat.restamp()
+        joint = self._joint
+        joint.optimizer.stepped = True
+        self._update(joint.group, joint.flat, self._flat.g, joint.state or joint.joined())
+        self._restamp()
 
     def on_threads(self, count: int) -> None:
         """The same, on some threads; it pays for many parameters only."""
