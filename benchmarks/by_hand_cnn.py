@@ -21,9 +21,11 @@ from benchmarks.by_hand_parts import (
     Team,
     adam,
     aligned,
+    bound,
     clip,
     cross_entropy,
     cut,
+    make,
     seed,
 )
 from benchmarks.by_hand_winograd import GG, given_back, made, taken
@@ -164,53 +166,43 @@ class Worker:
 
     def __init__(self, cnn: CNN, tiles: slice) -> None:
         self.cnn, rows = cnn, slice(tiles.start * TILE, tiles.stop * TILE)
-        self.y, self.h, self.dh = cnn.y[rows], cnn.h[rows], cnn.dh[rows]
-        self.d3, self.z4, count = cnn.d3[rows], cnn.z4[rows], rows.stop - rows.start
-        self.z3, self.a3, self.active = (
-            aligned(HIDDEN, count),
-            aligned(count, HIDDEN),
-            aligned(count, HIDDEN, dtype=bool),
-        )
-        self.loss = cross_entropy(self.z4, seed(cnn.config, cnn.rows))
-        self.ones, self.head = np.ones(count, np.float32), aligned(cnn.weights.head.size)
-        self.b3, self.w4, self.b4 = cut(self.head, [(HIDDEN,), (CLASSES, HIDDEN), (CLASSES,)])
+        self.y, self.h, self.dh, self.d3 = cnn.y[rows], cnn.h[rows], cnn.dh[rows], cnn.d3[rows]
+        self.head = aligned(cnn.weights.head.size)  # gradients of the last layers
+        self.convolutions, self.loss, scratch = Expanded(), aligned(), Scratch()
 
-        self.convolutions, scratch = Expanded(), Scratch()
-        self.there, self.back = [], []
+        count = rows.stop - rows.start
+        self.a3, self.logits = aligned(count, HIDDEN), aligned(CLASSES, count)
+        self.there, self.back = [], [partial(self.convolutions.flat.fill, 0)]
         images = cnn.x[rows].reshape(-1, TILE, 28, 28)
         h, dh = (a.reshape(len(images), -1, C2) for a in (self.h, self.dh))
         for parts in zip(images, h, dh, strict=True):
             tile = Tile(cnn, *parts)
-            self.there += [partial(*call) for call in tile.forward(scratch)]
-            self.back += [partial(*call) for call in tile.backward(scratch, self.convolutions)]
+            self.there += bound(tile.forward(scratch))
+            self.back += bound(tile.backward(scratch, self.convolutions))
+        self.there += bound(self.last_layers())
+        self.turn = bound(self.last_layers_back())
 
-    def forward(self) -> None:
-        for call in self.there:
-            call()
-        w, a = self.cnn.weights, self.a3
-        np.dot(w.wide, self.h.T, self.z3)
-        np.add(self.z3.T, w.b3, a)
-        clip(a, ZERO, INFINITY, a)
-        np.dot(a, w.w4.T, self.z4)
-        np.add(self.z4, w.b4, self.z4)
+    def last_layers(self) -> Calls:
+        w, a, z = self.cnn.weights, self.a3, aligned(HIDDEN, len(self.a3))
+        yield np.dot, w.wide, self.h.T, z
+        yield np.add, z.T, w.b3, a
+        yield clip, a, ZERO, INFINITY, a
+        yield np.dot, w.w4, a.T, self.logits
+        yield np.add, self.logits, w.b4[:, None], self.logits
 
-    def backward_to_convolutions(self) -> float:
-        """The sum of the losses; gradients for the last layers, and of h."""
-        w, a, d3 = self.cnn.weights, self.a3, self.d3
-        loss, d = self.loss(self.y)
-        np.dot(d.T, a, self.w4)
-        np.dot(self.ones, d, self.b4)
-        np.dot(d, w.w4, d3)
-        np.greater(a, ZERO, self.active)
-        np.multiply(d3, self.active, d3)
-        np.dot(self.ones, d3, self.b3)
-        np.dot(d3, w.wide, self.dh)
-        return loss
-
-    def backward(self) -> None:
-        self.convolutions.flat.fill(0)
-        for call in self.back:
-            call()
+    def last_layers_back(self) -> Calls:
+        """As far as the gradient of h."""
+        w, a, d4, d3 = self.cnn.weights, self.a3, self.logits, self.d3
+        b3, w4, b4 = cut(self.head, [(HIDDEN,), (CLASSES, HIDDEN), (CLASSES,)])
+        active, ones = aligned(*a.shape, dtype=bool), np.ones(len(a), np.float32)
+        yield from cross_entropy(d4, self.y, seed(self.cnn.config, self.cnn.rows), self.loss)
+        yield np.dot, d4, a, w4
+        yield np.dot, d4, ones, b4
+        yield np.dot, d4.T, w.w4, d3
+        yield np.greater, a, ZERO, active
+        yield np.multiply, d3, active, d3
+        yield np.dot, ones, d3, b3
+        yield np.dot, d3, w.wide, self.dh
 
 
 class CNN(Stepwise):
@@ -219,7 +211,7 @@ class CNN(Stepwise):
         self.rows = rows = self.config.batch or 0
         self.x, self.y = aligned(rows, 784), np.empty_like(self.Y[:rows])
         self.h, self.dh = aligned(rows, POOLED * C2), aligned(rows, POOLED * C2)
-        self.d3, self.z4 = aligned(rows, HIDDEN), aligned(rows, CLASSES)
+        self.d3 = aligned(rows, HIDDEN)
         self.weights, self.gradient, self.expanded = Weights(), Weights(), Expanded()
         self.second_t, self.b2 = aligned(4, 4, C2, C1), aligned(TILE * POOLED, C2)
         self.weights.load(weights)
@@ -234,30 +226,30 @@ class CNN(Stepwise):
         ]
 
     def step(self, idx: Array) -> float:
-        np.take(self.X, idx, 0, self.x, "clip")
-        np.take(self.Y, idx, 0, self.y, "clip")
+        self.X.take(idx, 0, self.x, "clip")
+        self.Y.take(idx, 0, self.y, "clip")
         self.expand()
-        losses = self.team.do(self.first_half, self.workers)
+        self.team.do(self.first_half, self.workers)
         self.team.do(self.second_half, self.workers, self.shares, self.updates)
         self.add_up()
         self.update()
-        return sum(losses) / self.rows
+        return sum(float(worker.loss) for worker in self.workers) / self.rows
 
     def expand(self) -> None:
         self.expanded.load(self.weights)
         np.copyto(self.second_t, self.expanded.second.swapaxes(-1, -2))
         np.copyto(self.b2, self.expanded.b2)
 
-    def first_half(self, worker: Worker) -> float:
+    def first_half(self, worker: Worker) -> None:
         """Until all threads have read the wide weights."""
-        worker.forward()
-        return worker.backward_to_convolutions()
+        make(worker.there)
+        make(worker.turn)
 
     def second_half(self, worker: Worker, rows: slice, update: Callable[[], None]) -> None:
         """A share of the wide layer's rows of weights, then a share of the images."""
         np.dot(self.d3[:, rows].T, self.h, self.gradient.wide[rows])
         update()
-        worker.backward()
+        make(worker.back)
 
     def add_up(self) -> None:
         first, *others = self.workers
@@ -278,6 +270,7 @@ class CNN(Stepwise):
             for start in range(0, len(x), self.rows):
                 some = x[start : start + self.rows]
                 self.x[: len(some)] = some
-                self.team.do(Worker.forward, self.workers)
-                logits.append(self.z4[: len(some)].copy())
+                self.team.do(make, [worker.there for worker in self.workers])
+                found = np.concatenate([worker.logits.T for worker in self.workers])
+                logits.append(found[: len(some)])
         return np.concatenate(logits)

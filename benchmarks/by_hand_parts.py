@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,6 @@ from numpy._core.umath import clip  # relu in one pass; np.clip checks its argum
 from benchmarks.problem import BETAS, EPS, Array, Config
 
 Calls = Iterator[tuple[Any, ...]]  # (function, argument, ...): calls for later
-CHUNK = 1 << 15  # elements that an update takes at a time: five arrays of them fit the L2 cache
 
 
 def aligned(*shape: int, dtype: Any = np.float32) -> Array:
@@ -42,55 +42,56 @@ def scalar(value: float) -> Array:
 ZERO, ONE, INFINITY = scalar(0), scalar(1), scalar(np.inf)
 
 
-def cross_entropy(z: Array, seed: float) -> Callable[[Array], tuple[float, Array]]:
-    """The sum of cross-entropies of logits z (rows, classes) at labels y, and `seed` times its
-    gradient: with the classes first in memory.
+def bound(calls: Calls) -> list[Callable[[], Any]]:
+    """The calls with their arguments, to be made again and again."""
+    return [partial(function, *args) for function, *args in calls]
+
+
+def make(calls: Iterable[Callable[[], Any]]) -> None:
+    for call in calls:
+        call()
+
+
+def cross_entropy(z: Array, y: Array, seed: float, loss: Array) -> Calls:
+    """`loss`, the sum of cross-entropies of logits z (classes, rows) at labels y; its gradient,
+    times `seed`, replaces z.
     """
-    rows, classes = z.shape
-    zt, top, total, picked = aligned(classes, rows), aligned(rows), aligned(rows), aligned(rows)
-    at, order, flat = aligned(rows, dtype=np.int64), np.arange(rows), zt.reshape(-1)
-
-    def loss(y: Array) -> tuple[float, Array]:
-        np.copyto(zt, z.T)
-        np.maximum.reduce(zt, 0, None, top)
-        np.subtract(zt, top, zt)
-        np.multiply(y, rows, at)
-        np.add(at, order, at)
-        np.take(flat, at, 0, picked, "clip")
-        np.exp(zt, zt)
-        np.add.reduce(zt, 0, None, total)
-        np.divide(zt, total, zt)
-        np.log(total, total)
-        np.subtract(total, picked, total)
-        flat[at] -= ONE
-        np.multiply(zt, seed, zt)
-        return float(np.add.reduce(total)), zt.T
-
-    return loss
+    classes, rows = z.shape
+    hot, top, total, picked = aligned(*z.shape), aligned(rows), aligned(rows), aligned()
+    yield np.eye(classes, dtype=np.float32).take, y, 1, hot, "clip"
+    yield np.maximum.reduce, z, 0, None, top
+    yield np.subtract, z, top, z
+    yield np.dot, z.reshape(-1), hot.reshape(-1), picked
+    yield np.exp, z, z
+    yield np.dot, np.ones(classes, np.float32), z, total
+    yield np.divide, z, total, z
+    yield np.subtract, z, hot, z
+    yield np.multiply, z, scalar(seed), z
+    yield np.log, total, total
+    yield np.dot, total, np.ones(rows, np.float32), loss
+    yield np.subtract, loss, picked, loss
 
 
-def bce(z: Array, seed: float) -> Callable[[Array], tuple[float, Array]]:
-    """The sum of binary cross-entropies of logits z (rows, 1) at y; `seed` times its gradient."""
-    a, e, d, p = (aligned(*z.shape) for _ in range(4))
-
-    def loss(y: Array) -> tuple[float, Array]:
-        np.abs(z, a)
-        np.negative(a, a)
-        np.exp(a, e)  # e = exp(-|z|)
-        np.log1p(e, a)
-        clip(z, ZERO, INFINITY, d)
-        np.add(a, d, a)
-        np.multiply(z, y, d)
-        np.subtract(a, d, a)
-        np.add(e, ONE, p)
-        np.greater_equal(z, ZERO, d)
-        np.maximum(e, d, out=e)  # 1 where z >= 0, for e <= 1
-        np.divide(e, p, d)  # sigmoid(z)
-        np.subtract(d, y, d)
-        np.multiply(d, seed, d)
-        return float(np.add.reduce(a, None)), d
-
-    return loss
+def bce(z: Array, y: Array, seed: float, loss: Array) -> Calls:
+    """`loss`, the sum of binary cross-entropies of logits z (1, rows) at y; its gradient, times
+    `seed`, replaces z.
+    """
+    a, b, picked = aligned(*z.shape), aligned(*z.shape), aligned()
+    y = y.reshape(z.shape)
+    yield np.dot, z[0], y[0], picked
+    yield np.abs, z, a
+    yield np.negative, a, a
+    yield np.exp, a, a
+    yield np.add, a, ONE, a
+    yield np.log, a, a
+    yield clip, z, ZERO, INFINITY, b
+    yield np.add, a, b, a  # max(z, 0) + log(1 + exp(-|z|)): the loss where y = 0
+    yield np.dot, a[0], np.ones(z.size, np.float32), loss
+    yield np.subtract, loss, picked, loss
+    yield np.subtract, z, a, z
+    yield np.exp, z, z  # sigmoid(z)
+    yield np.subtract, z, y, z
+    yield np.multiply, z, scalar(seed), z
 
 
 def seed(config: Config, rows: int) -> float:
@@ -98,37 +99,37 @@ def seed(config: Config, rows: int) -> float:
     return (config.lr if config.optimizer == "SGD" else 1) / rows
 
 
-def update(config: Config, p: Array, g: Array) -> Callable[[], None]:
+def update(config: Config, p: Array, g: Array) -> Callable[[], object]:
     """The optimizer's step on flat arrays."""
-    return (lambda: np.subtract(p, g, p)) if config.optimizer == "SGD" else adam(config, p, g)
+    return partial(np.subtract, p, g, p) if config.optimizer == "SGD" else adam(config, p, g)
 
 
 def adam(config: Config, p: Array, g: Array) -> Callable[[], None]:
     """Ten passes: m and v without the factors (1 - beta), all corrections in two scalars."""
-    m, v, scratch = aligned(len(p)), aligned(len(p)), aligned(min(CHUNK, len(p)))
-    chunks = [
-        (p[at], g[at], m[at], v[at], scratch[: len(p[at])])
-        for at in (slice(start, start + CHUNK) for start in range(0, len(p), CHUNK))
-    ]
+    m, v, s = (aligned(len(p)) for _ in range(3))
     (b1, b2), t = BETAS, 0
-    decay1, decay2 = scalar(b1), scalar(b2)
+    decay1, decay2, rate, eps = scalar(b1), scalar(b2), scalar(0), scalar(0)
+
+    def passes() -> Calls:
+        yield np.multiply, m, decay1, m
+        yield np.add, m, g, m
+        yield np.multiply, v, decay2, v
+        yield np.multiply, g, g, g
+        yield np.add, v, g, v
+        yield np.sqrt, v, s
+        yield np.add, s, eps, s
+        yield np.divide, m, s, s
+        yield np.multiply, s, rate, s
+        yield np.subtract, p, s, p
+
+    calls = bound(passes())
 
     def update() -> None:
         nonlocal t
         t += 1
         root = np.sqrt((1 - b2**t) / (1 - b2))
-        rate, eps = scalar(config.lr * root * (1 - b1) / (1 - b1**t)), scalar(EPS * root)
-        for p, g, m, v, s in chunks:
-            np.multiply(m, decay1, m)
-            np.add(m, g, m)
-            np.multiply(v, decay2, v)
-            np.multiply(g, g, g)
-            np.add(v, g, v)
-            np.sqrt(v, s)
-            np.add(s, eps, s)
-            np.divide(m, s, s)
-            np.multiply(s, rate, s)
-            np.subtract(p, s, p)
+        rate[...], eps[...] = config.lr * root * (1 - b1) / (1 - b1**t), EPS * root
+        make(calls)
 
     return update
 

@@ -41,7 +41,7 @@ def test_the_fastest_numpy_trains_as_the_naive_one(key):
     problem = make(CONFIGS[key], X, Y)
     fast, naive, batches = twin(problem), Naive(problem), problem.batches(3)
     np.testing.assert_allclose(fast.run(batches), naive.run(batches), rtol=1e-5)
-    # Rounding may turn one rectifier of the CNN's millions on; a wrong gradient costs ten times more.
+    # Rounding may turn on one of the CNN's millions of rectifiers; a wrong gradient costs far more.
     np.testing.assert_allclose(fast.outputs(X[:70]), naive.outputs(X[:70]), atol=1e-3)
 
 
