@@ -47,7 +47,8 @@ def walk(
     shared: set[AnyNode] = set()  # whose cotangent is an array that somebody else holds too
     roots = [node for node, _ in seeds]
     useful = None if wanted is None else leading_to(wanted, roots)
-    tape, watch, last_write = current().tape, current().watch, writes.LAST
+    _, tape, watch = current()
+    last_write = writes.LAST
     for node, g in seeds:
         push(node, g, g, heap, cotangents, shared)
     while heap:
@@ -309,11 +310,11 @@ def run(
     create_graph: bool,
 ) -> None:
     """Check the seeds, then walk: on ndarrays, or on Tensors where somebody listens."""
-    given = as_tuple(grad_tensors) if grad_tensors is not None else (None,) * len(roots)
+    given = [None] * len(roots) if grad_tensors is None else as_tuple(grad_tensors)
     if len(given) != len(roots):
         raise RuntimeError(f"got {len(roots)} tensors and {len(given)} gradients")
     lifted = create_graph or (bool(MODES) and current().tape is not None)
-    seeds = [seed(root, g, lifted) for root, g in zip(roots, given, strict=True)]
+    seeds = [seed(root, given[i], lifted) for i, root in enumerate(roots)]
     retain = create_graph if retain_graph is None else retain_graph
     if not lifted:
         walk(seeds, wanted, False, False, retain)
@@ -332,14 +333,7 @@ def seed(root: Tensor, g: Any, lifted: bool) -> tuple[AnyNode, Any]:
             "this computation has requires_grad=True (or it ran under no_grad)"
         )
     if g is None:
-        if root._data.size != 1:
-            raise RuntimeError(
-                "grad can be implicitly created only for scalar outputs, this one has shape "
-                f"{list(root.shape)}: pass gradient=, or reduce it with .sum() or .mean()"
-            )
-        g = np.array(1, root._data.dtype).reshape(root._data.shape)
-        if lifted and (tape := current().tape) is not None:
-            tape.constant(g)
+        return root._node, first(root, lifted)
     array = np.asarray(unwrap(g))
     if array.shape != root.shape:
         raise RuntimeError(
@@ -349,6 +343,20 @@ def seed(root: Tensor, g: Any, lifted: bool) -> tuple[AnyNode, Any]:
     if lifted:
         return root._node, g if isinstance(g, Tensor) else wrap(array)
     return root._node, array
+
+
+def first(root: Tensor, lifted: bool) -> Any:
+    """d(root)/d(root): one, for an output of one element."""
+    data = root._data
+    if data.size != 1:
+        raise RuntimeError(
+            "grad can be implicitly created only for scalar outputs, this one has shape "
+            f"{list(root.shape)}: pass gradient=, or reduce it with .sum() or .mean()"
+        )
+    one = np.array(1, data.dtype, ndmin=data.ndim)
+    if lifted and (tape := current().tape) is not None:
+        tape.constant(one)
+    return wrap(one) if lifted else one
 
 
 def as_tuple(value: Any) -> tuple[Any, ...]:

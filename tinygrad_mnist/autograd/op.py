@@ -116,13 +116,12 @@ class Op:
                 return lambda g, saved, shape, i: rule(g, *pick(saved))
         if names == ("shape",):
             return lambda g, saved, shape, i: rule(g, shape)
-        places_of, defaults = [(n, self._places.get(n, -1)) for n in names], self.defaults
+        pairs, defaults = list(zip(names, places, strict=True)), self.defaults
 
         def general(g: Any, saved: Sequence[Any], shape: tuple[int, ...], i: int) -> Any:
-            given = {**defaults, "shape": shape, "i": i}
-            if saved and saved[-1]:
-                given.update(saved[-1])
-            return rule(g, *[given[n] if p < 0 else saved[p] for n, p in places_of])
+            settings = (saved and saved[-1]) or {}
+            given = {**defaults, **settings, "shape": shape, "i": i}
+            return rule(g, *[given[n] if p < 0 else saved[p] for n, p in pairs])
 
         return general
 
@@ -390,13 +389,16 @@ def record(
         args = promote(it.kernel, args)
     arrays: list[Any] = []
     parents: list[Any] = []
+    needed: list[bool] = []
     for arg in args:
+        node = None
         if isinstance(arg, Tensor):
             arrays.append(arg._data)
-            parents.append(arg._node)
+            node = arg._node
         else:
             arrays.append(arg)
-            parents.append(None)
+        parents.append(node)
+        needed.append(node is not None)
     try:
         result = it.kernel(*arrays, **kw) if kw else it.kernel(*arrays)
     except Exception as error:
@@ -410,16 +412,16 @@ def record(
     if tape is not None:
         tape.record(it, args, kw, out, residuals)
     for place in it.constants:
-        parents[place : place + 1] = [None]
-    needed = tuple([parent is not None for parent in parents])
+        if place < len(parents):
+            parents[place], needed[place] = None, False
     if not grad or True not in needed:
         return out
     out._node = node = new(Node)
     node.op = it
     node.parents = tuple(parents)
     if it.variadic:
-        arrays, needed = [None], (True,)
-    keep = it.keepers[needed]
+        arrays, needed = [None], [True]
+    keep = it.keepers[tuple(needed)]
     arrays += [None] * (len(it.params) - len(arrays))  # those that were left out
     node.saved = keep((*arrays, y, *residuals, kw, None)) if keep is not None else ()
     node.shape = y.shape

@@ -95,8 +95,16 @@ class Traced(np.ndarray[Any, Any]):
     def dot(self, other: Any) -> Any:  # type: ignore[override]
         return np.dot(self, other)
 
+    def take(self, indices: Any, axis: Any = None, **kw: Any) -> Any:  # type: ignore[override]
+        return np.take(self, indices, axis=axis, **kw)
+
+    def put(self, indices: Any, values: Any, mode: Any = "raise") -> None:
+        np.put(self, indices, values, mode=mode)
+
     def copy(self, order: Any = "C") -> Any:
         assert self.log is not None
+        if self.log.may_stay(plain(self), order):
+            return self
         return self.log.copied(np.array(plain(self), order=order), self)
 
     def astype(self, dtype: Any, order: Any = "K", **kw: Any) -> Any:  # type: ignore[override]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -22,18 +23,30 @@ def permute(x: Array, *, axes: tuple[int, ...]) -> Array:
 
 def broadcast_to(x: Array, *, shape: tuple[int, ...]) -> Array:
     """x repeated along dimensions of length one, and new leading ones; a read-only view."""
-    return np.broadcast_to(x, shape)
+    if x.size != 1:
+        return np.broadcast_to(x, shape)
+    y = np.ndarray(shape, x.dtype, x, 0, (0,) * len(shape))  # the same in a tenth of the time
+    y.setflags(write=False)
+    return y
 
 
 def sum_to(x: Array, *, shape: tuple[int, ...]) -> Array:
     """The adjoint of broadcasting from `shape`: sums over the dimensions that were repeated."""
     if x.ndim == 2 and shape == x.shape[1:] and x.dtype.kind == "f" and len(x) > 8:
-        return np.dot(np.ones(len(x), x.dtype), x)  # BLAS: several times faster than a reduction
+        return x.T.dot(ones(len(x), x.dtype))  # BLAS: several times faster than a reduction
     extra = x.ndim - len(shape)
     axes = tuple(
         i for i, n in enumerate(x.shape) if i < extra or (shape[i - extra] == 1 and n != 1)
     )
     return np.add.reduce(x, axis=axes, keepdims=True).reshape(shape)
+
+
+@functools.lru_cache(maxsize=16)
+def ones(count: int, dtype: Any) -> Array:
+    """The same read-only ones at every call."""
+    y = np.ones(count, dtype)
+    y.setflags(write=False)
+    return y
 
 
 def slice(x: Array, *, key: Key) -> Array:
@@ -50,7 +63,7 @@ def unslice(x: Array, *, key: Key, shape: tuple[int, ...]) -> Array:
 
 def take(x: Array, index: Array) -> Array:
     """The rows x[index], along the first dimension; negative indices count from the end."""
-    return np.take(x, index, axis=0)
+    return x.take(index, axis=0)
 
 
 def put(x: Array, index: Array, *, shape: tuple[int, ...]) -> Array:

@@ -87,8 +87,9 @@ class Module:
     def __getattr__(self, name: str) -> Any:
         known = self.__dict__
         for registry in WHAT:
-            if registry in known and name in known[registry]:
-                return known[registry][name]
+            held = known.get(registry, ())
+            if name in held:
+                return held[name]
         hint = "" if "_modules" in known else " (was super().__init__() called?)"
         raise AttributeError(
             f"{type(self).__name__!r} object has no attribute {name!r}{hint}", name=name, obj=self

@@ -29,7 +29,7 @@ def getitem(x: Tensor, key: Any) -> Tensor:
 
     As in PyTorch, an int beside an index array picks first, and does not count as one.
     """
-    if type(key) is Tensor and key.ndim and key._data.dtype.kind in "iu" and x.ndim:
+    if type(key) is Tensor and key._data.ndim and key._data.dtype.kind in "iu" and x._data.ndim:
         return table.take(x, key)  # rows by number: what a mini-batch is made with
     plain = key if type(key) is tuple else (key,)
     if all(type(part) in _PLAIN for part in plain):

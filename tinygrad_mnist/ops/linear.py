@@ -24,7 +24,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     tensor([[4.],
             [4.]])
     """
-    if input.ndim == 2 and weight.ndim == 2:
+    if input.ndim == 2 == weight.ndim:
         return table.linear(input, weight) if bias is None else table.linear(input, weight, bias)
     if weight.ndim == 1:
         product = table.reshape(linear(input, weight.reshape(1, -1)), shape=input.shape[:-1])

@@ -26,7 +26,7 @@ __all__ = [
 def reduced(loss: Tensor, reduction: str) -> Tensor:
     """The loss itself ("none"), its mean or its sum."""
     if reduction == "mean":
-        return reduce.mean(loss)
+        return reduce.mean_of_all(loss)
     if reduction == "sum":
         return table.sum(loss)
     if reduction == "none":
@@ -180,10 +180,11 @@ def binary_cross_entropy_with_logits(
 
 def _rows(input: Tensor) -> tuple[Tensor, tuple[int, ...]]:
     """Classes (dimension 1, or the only one) last, all else as one; and the shape of all else."""
-    if input.ndim == 1:
+    shape = input.shape
+    if len(shape) == 2:
+        return input, shape[:1]
+    if len(shape) == 1:
         return table.reshape(input, shape=(1, -1)), ()
-    if input.ndim == 2:
-        return input, input.shape[:1]
     if not input.ndim:
         raise ShapeError("class scores have one dimension at least, the classes")
     last = table.permute(input, axes=(0, *range(2, input.ndim), 1))
@@ -211,7 +212,7 @@ def _by_class(
             f"{name}: input of shape {list(input.shape)} needs class targets of shape "
             f"{list(shape)}, not {list(target.shape)}"
         )
-    classes = target if target.ndim == 1 else table.reshape(target, shape=(math.prod(shape),))
+    classes = target if len(shape) == 1 else table.reshape(target, shape=(math.prod(shape),))
     if classes.dtype.kind not in "iu":
         raise ShapeError(f"{name}: class targets must be integers, not {target.dtype}")
     if weight is None and spread is None and not 0 <= ignore_index < rows.shape[1]:

@@ -158,9 +158,17 @@ def mean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = 
     if x.dtype.kind != "f":
         raise RuntimeError(f"mean() of {x.dtype} has no dtype; ask for one, or cast to float first")
     axes = axes_of(x.ndim, dim)
-    n = count(x.shape, axes)
-    total = table.sum(x, axis=axes, keepdims=keepdim)
-    return total * math.nan if n == 0 else total / n
+    return over_count(table.sum(x, axis=axes, keepdims=keepdim), count(x.shape, axes))
+
+
+def mean_of_all(x: Tensor) -> Tensor:
+    """`mean` of floats over all dimensions, without a look at arguments."""
+    return over_count(table.sum(x), x._data.size)
+
+
+def over_count(total: Tensor, n: int) -> Tensor:
+    """total / n; nan where there was nothing."""
+    return table.div(total, n) if n else table.mul(total, math.nan)
 
 
 @public

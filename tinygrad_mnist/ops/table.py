@@ -224,8 +224,8 @@ dropout_mask = op(A.dropout_mask, draws=True)
 
 
 def regrow(g: Any, shape: tuple[int, ...], axis: Any) -> Any:
-    """A reduction's gradient with the reduced dimensions back, of length one."""
-    return reshape(g, shape=kept(shape, axis))
+    """A reduction's gradient with the reduced dimensions back; one number fits as it is."""
+    return g if axis is None else reshape(g, shape=kept(shape, axis))
 
 
 def safely(a: Any, b: Any) -> Tensor:
