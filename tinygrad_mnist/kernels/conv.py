@@ -2,7 +2,8 @@
 
 Inside, channels are last in memory, so that a window is a few long runs and one matrix product
 makes all output channels. Results are views of such memory: the next layer then need not copy.
-Products go a few images at a time, so that the columns stay in the cache.
+Products go a few images at a time, so that the columns stay in the cache. Where Winograd's form
+takes less time it is tried first, and stands if its result is finite.
 """
 
 from __future__ import annotations
@@ -13,10 +14,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from tinygrad_mnist.kernels import winograd
+from tinygrad_mnist.kernels.scratch import scratch
+
 Array = np.ndarray[Any, Any]
 Pair = tuple[int, int]
 
 COLUMNS = 3 << 20  # bytes of columns at a time
+# Winograd's sums for each channel cost what it saves in products with about ten of them (measured
+# with both numbers from 4 to 128); below so many multiplications, making its views costs more.
+LEAST_CHANNELS, LEAST_PRODUCTS = 16, 3_000_000
+QUIETLY = np.errstate(over="ignore", invalid="ignore")  # products of infinities are no mistake here
 
 
 class Geometry(NamedTuple):
@@ -36,6 +44,7 @@ class Geometry(NamedTuple):
         ) // sw + 1
 
 
+@QUIETLY
 def conv(
     x: Array, w: Array, b: Array | None = None, *, geom: Geometry, out: Array | None = None
 ) -> Array:
@@ -45,12 +54,13 @@ def conv(
         inner = geom._replace(groups=1)
         whole = np.concatenate([conv(*part, geom=inner) for part in parts], axis=1, out=out)
         return whole if b is None else np.add(whole, b.reshape(-1, 1, 1), out=whole)
-    windows = _windows(x, w.shape[2:], geom)
-    n, oh, ow = windows.shape[:3]
-    y = None if out is None else out.transpose(0, 2, 3, 1)
-    if y is None or not y.flags.c_contiguous:
-        y = np.empty((n, oh, ow, len(w)), np.result_type(x, w))
-    rows = y.reshape(-1, len(w))
+    size = geom.extent(x.shape[2:], w.shape[2:])
+    y = _place((len(x), *size, len(w)), np.result_type(x, w), out)
+    if _winograd_pays(x, w, w.shape, size, geom) and winograd.conv(
+        _pixels(x), w, b, y, rim=geom.padding
+    ):
+        return _given(y.transpose(0, 3, 1, 2), out)
+    windows, rows = _windows(x, w.shape[2:], geom), y.reshape(-1, len(w))
     weight = w.transpose(2, 3, 1, 0).reshape(-1, len(w))
     for part, columns in _columns(windows):
         np.dot(columns, weight, out=rows[part])
@@ -59,6 +69,7 @@ def conv(
     return _given(y.transpose(0, 3, 1, 2), out)
 
 
+@QUIETLY
 def conv_weight(
     x: Array, d: Array, *, size: Pair, geom: Geometry, out: Array | None = None
 ) -> Array:
@@ -67,6 +78,11 @@ def conv_weight(
         parts = zip(_split(x, geom, 1), _split(d, geom, 1), strict=True)
         inner = geom._replace(groups=1)
         return np.concatenate([conv_weight(*p, size=size, geom=inner) for p in parts], out=out)
+    shape = (d.shape[1], x.shape[1], *size)
+    if _winograd_pays(x, d, shape, d.shape[2:], geom):
+        w = winograd.conv_weight(_pixels(x), _pixels(d), rim=geom.padding)
+        if w is not None:
+            return np.ascontiguousarray(w) if out is None else _given(w, out)
     windows = _windows(x, size, geom)[:, : d.shape[2], : d.shape[3]]
     rows = _channels_last(d).reshape(-1, d.shape[1])
     total = np.zeros((size[0] * size[1] * x.shape[1], d.shape[1]), d.dtype)
@@ -76,6 +92,7 @@ def conv_weight(
     return np.ascontiguousarray(w) if out is None else _given(w, out)
 
 
+@QUIETLY
 def conv_input(
     d: Array, w: Array, *, size: Pair, geom: Geometry, out: Array | None = None
 ) -> Array:
@@ -90,6 +107,10 @@ def conv_input(
         return np.concatenate(whole, axis=1, out=out)
     (sh, sw), (ph, pw), (dh, dw), _ = geom
     n, o, oh, ow = d.shape
+    if _winograd_pays(d, w, w.shape, (oh, ow), geom):
+        x = _place((n, *size, w.shape[1]), d.dtype, out)
+        if winograd.conv_input(_pixels(d), w, x, rim=(ph, pw)):
+            return _given(x.transpose(0, 3, 1, 2), out)
     rows = _channels_last(d).reshape(-1, o)
     weight = np.ascontiguousarray(w.transpose(2, 3, 0, 1))
     x = np.zeros((n, size[0] + 2 * ph, size[1] + 2 * pw, w.shape[1]), np.result_type(d, w))
@@ -109,6 +130,30 @@ def _split(x: Array, geom: Geometry, axis: int) -> list[Array]:
 
 def _channels_last(x: Array) -> Array:
     return np.ascontiguousarray(x.transpose(0, 2, 3, 1))
+
+
+def _pixels(x: Array) -> Array:
+    """Channels last, each pixel's side by side."""
+    last = x.transpose(0, 2, 3, 1)
+    return last if last.strides[-1] == x.itemsize else np.ascontiguousarray(last)
+
+
+def _place(shape: tuple[int, ...], dtype: Any, out: Array | None) -> Array:
+    """Memory for images, channels last: that of `out` where it is so."""
+    if out is not None and out.transpose(0, 2, 3, 1).flags.c_contiguous:
+        return out.transpose(0, 2, 3, 1)
+    return np.empty(shape, dtype)
+
+
+def _winograd_pays(
+    a: Array, b: Array, weight: tuple[int, ...], windows: Pair, geom: Geometry
+) -> bool:
+    """Whether to try it: on which arrays, the weight's shape, how many windows in an image."""
+    apart = (weight[2:], geom.stride, geom.dilation) == ((3, 3), (1, 1), (1, 1))
+    if not apart or min(weight[:2]) < LEAST_CHANNELS or a.dtype != b.dtype:
+        return False
+    products = len(a) * windows[0] * windows[1] * weight[0] * weight[1]
+    return products >= LEAST_PRODUCTS and a.dtype.char in "fd"
 
 
 def _given(result: Array, out: Array | None) -> Array:
@@ -144,11 +189,16 @@ def _columns(windows: Array) -> Iterator[tuple[slice, Array]]:
     """(rows of the output, their windows as a matrix), a few images at a time."""
     n, oh, ow, kh, kw, c = windows.shape
     patch = kh * kw * c
-    step = _images(oh * ow * patch * windows.itemsize)
+    step = min(max(1, n), _images(oh * ow * patch * windows.itemsize))
+    (memory,) = scratch(windows.dtype, [(step * oh * ow * patch,)])
     for start in range(0, n, step):
         part = windows[start : start + step]
         rows = slice(start * oh * ow, (start + len(part)) * oh * ow)
+        matrix = memory[: len(part) * oh * ow * patch]
         if kw * c < 16:  # short runs: copy along the rows of the images instead
-            yield rows, part.transpose(3, 4, 5, 0, 1, 2).reshape(patch, -1).T
+            part = part.transpose(3, 4, 5, 0, 1, 2)
+            np.copyto(matrix.reshape(part.shape), part)
+            yield rows, matrix.reshape(patch, -1).T
         else:
-            yield rows, part.reshape(-1, patch)
+            np.copyto(matrix.reshape(part.shape), part)
+            yield rows, matrix.reshape(-1, patch)
