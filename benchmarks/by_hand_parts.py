@@ -145,15 +145,19 @@ class Team:
             self.size = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
         except ImportError:
             self.blas, self.size = None, 1
-        self.threads = ThreadPoolExecutor(self.size)
+        self.threads = ThreadPoolExecutor(max(self.size - 1, 1))
 
     def alone(self) -> AbstractContextManager[Any]:
         """While this lasts BLAS starts no threads."""
         return self.blas.limit(limits=1) if self.blas else nullcontext()
 
-    def do(self, work: Callable[..., Any], *each: Iterable[Any]) -> list[Any]:
-        """`map` on the threads: the next element goes to the thread that is free."""
-        return list(self.threads.map(work, *each))
+    def do(self, work: Callable[..., object], *each: Iterable[Any]) -> None:
+        """`work` on the arguments of each: the first in this thread, which waits for the rest."""
+        first, *others = zip(*each, strict=True)
+        begun = [self.threads.submit(work, *args) for args in others]
+        work(*first)
+        for other in begun:
+            other.result()
 
     def shares(self, count: int) -> list[slice]:
         """The range of `count` things in equal parts, one a thread."""

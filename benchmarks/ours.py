@@ -65,3 +65,10 @@ TILE_ROWS = {"A-full": 1000, "C": 1000, "G": 32}  # where a batch does not fit i
 class Jitted(Eager):
     def made(self, step: object) -> object:
         return tg.jit(step, tile_rows=TILE_ROWS.get(self.config.name))
+
+
+class Untiled(Eager):
+    """Jitted without tiles, to see what they buy."""
+
+    def made(self, step: object) -> object:
+        return tg.jit(step)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks import end_to_end, imports, memory, ops, scaling, steps
+from benchmarks import end_to_end, imports, memory, ops, passes, scaling, steps
 from benchmarks.by_hand import twin
 from benchmarks.by_hand_naive import Naive
 from benchmarks.problem import CONFIGS, make, random_data
@@ -55,6 +55,13 @@ def test_steps_names_what_it_does_not_know(capsys):
     with pytest.raises(SystemExit):
         steps.main(["--configs", "Z"])
     assert "unknown: Z; there are A, A-full, B" in capsys.readouterr().err
+
+
+def test_passes_are_measured_one_by_one_and_change_nothing(capsys):
+    passes.main(["--configs", "B", "--rows", "100", "--rounds", "1", "--seconds", "0.001"])
+    printed = capsys.readouterr().out
+    assert "| unroll |" in printed and "| B: 784-10-10, batch 64, SGD |" in printed
+    assert "losses changed" not in printed
 
 
 def test_ops_and_scaling_print_a_row_for_each_measure(capsys):

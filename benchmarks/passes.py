@@ -1,0 +1,78 @@
+"""What each pass of the jit buys: a step captured without it, over the step with all of them.
+
+A pass changes no bit of the losses; tiles, which are asked for by an argument, round otherwise.
+"""
+
+from __future__ import annotations
+
+import tinygrad_mnist  # noqa: F401  (before NumPy: it may choose NumPy's BLAS core)
+
+# isort: split
+from typing import Any
+
+import numpy as np
+
+from benchmarks import measure, steps
+from benchmarks.ours import TILE_ROWS, Jitted, Untiled
+from benchmarks.problem import CONFIGS, ROWS, Problem, make, random_data
+from tinygrad_mnist.jit import passes
+
+ALL, NONE, TILES = "all", "no pass", "tiles"
+
+
+def captured(problem: Problem, name: str) -> tuple[Jitted, list[float]]:
+    """The step without the pass of that name, captured, and its first losses."""
+    off = {ALL: (), NONE: tuple(passes.NAMES), TILES: ()}.get(name, (name,))
+    with passes.without(*off):
+        contender = (Untiled if name == TILES else Jitted)(problem)
+        losses = contender.run(problem.batches(steps.CHECKED))
+    return contender, losses.tolist()
+
+
+def main(args: list[str] | None = None) -> None:
+    """Measure, print, write."""
+    parser = measure.arguments(__doc__)
+    parser.add_argument("--configs", type=measure.names, default=list(CONFIGS))
+    parser.add_argument("--seconds", type=float, default=0.3, help="of a segment; default 0.3")
+    parser.add_argument("--rows", type=int, default=ROWS, help="training images; default 60,000")
+    options = parser.parse_args(args)
+    X, Y = random_data(options.rows)
+    results = measure.earlier("passes", options.out)
+    for key in options.configs:
+        problem = make(CONFIGS[key], X, Y)
+        names = [ALL, *passes.NAMES, *([TILES] if key in TILE_ROWS else []), NONE]
+        contenders, losses = {}, {}
+        for name in names:
+            contenders[name], losses[name] = captured(problem, name)
+        times = steps.measured(problem, contenders, options)
+        results[key] = {
+            "title": CONFIGS[key].title, "times": times, **measure.provenance(),
+            "changed": [n for n in names if n != TILES and losses[n] != losses[ALL]],
+        }  # fmt: skip
+        del contenders
+    results = {key: results[key] for key in CONFIGS if key in results}
+    measure.publish("passes", options.out, report(results), {"results": results})
+
+
+def report(results: dict[str, Any]) -> str:
+    """A row a configuration, a column a pass; and what the passes are."""
+    columns = [*passes.NAMES, TILES, NONE]
+    rows = [
+        [f"{key}: {r['title']}", measure.readable(np.median(r["times"][ALL]))]
+        + [
+            measure.spread(measure.ratio(r["times"][name], r["times"][ALL]))
+            if name in r["times"]
+            else "-"
+            for name in columns
+        ]
+        for key, r in results.items()
+    ]
+    header = ["time without / with (quartiles)", "with all", *columns]
+    notes = [f"- {name}: {what}" for name, what in passes.NAMES.items()]
+    changed = {key: r["changed"] for key, r in results.items() if r["changed"]}
+    notes += [f"- {key}: losses changed by {', '.join(names)}" for key, names in changed.items()]
+    return "\n".join([measure.table(header, rows), *notes, ""])
+
+
+if __name__ == "__main__":
+    main()
