@@ -62,10 +62,10 @@ def conv(
         return _given(y.transpose(0, 3, 1, 2), out)
     windows, rows = _windows(x, w.shape[2:], geom), y.reshape(-1, len(w))
     weight = w.transpose(2, 3, 1, 0).reshape(-1, len(w))
-    for part, columns in _columns(windows):
-        np.dot(columns, weight, out=rows[part])
     if b is not None:
-        rows += b
+        weight = np.vstack([weight, b])
+    for part, columns in _columns(windows, len(w), b is not None):
+        np.dot(columns, weight, out=rows[part])
     return _given(y.transpose(0, 3, 1, 2), out)
 
 
@@ -86,7 +86,7 @@ def conv_weight(
     windows = _windows(x, size, geom)[:, : d.shape[2], : d.shape[3]]
     rows = _channels_last(d).reshape(-1, d.shape[1])
     total = np.zeros((size[0] * size[1] * x.shape[1], d.shape[1]), d.dtype)
-    for part, columns in _columns(windows):
+    for part, columns in _columns(windows, d.shape[1]):
         total += np.dot(columns.T, rows[part])
     w = total.reshape(*size, x.shape[1], d.shape[1]).transpose(3, 2, 0, 1)
     return np.ascontiguousarray(w) if out is None else _given(w, out)
@@ -114,10 +114,11 @@ def conv_input(
     rows = _channels_last(d).reshape(-1, o)
     weight = np.ascontiguousarray(w.transpose(2, 3, 0, 1))
     x = np.zeros((n, size[0] + 2 * ph, size[1] + 2 * pw, w.shape[1]), np.result_type(d, w))
-    step = _images(oh * ow * (o + w.shape[1]) * x.itemsize)
+    step = min(max(1, n), _images(oh * ow * (o + w.shape[1]) * x.itemsize))
+    (shares,) = scratch(x.dtype, [(step, oh, ow, w.shape[1])])
     for start in range(0, n, step):
         part, image = rows[start * oh * ow : (start + step) * oh * ow], x[start : start + step]
-        share = np.empty((len(image), oh, ow, w.shape[1]), x.dtype)
+        share = shares[: len(image)]
         for p, q in np.ndindex(*w.shape[2:]):
             np.dot(part, weight[p, q], out=share.reshape(len(part), -1))
             image[:, p * dh :, q * dw :][:, : oh * sh : sh, : ow * sw : sw] += share
@@ -185,20 +186,27 @@ def _windows(x: Array, kernel: Pair, geom: Geometry) -> Array:
     return as_strided(padded, shape, (a, b * sh, c * sw, b * dh, c * dw, d), writeable=False)
 
 
-def _columns(windows: Array) -> Iterator[tuple[slice, Array]]:
-    """(rows of the output, their windows as a matrix), a few images at a time."""
+def _columns(windows: Array, outputs: int, ones: bool = False) -> Iterator[tuple[slice, Array]]:
+    """(rows of the output, their windows as a matrix), a few images at a time.
+
+    With `ones` each window ends with a one: its weight is the bias, and costs no pass of its own.
+    """
     n, oh, ow, kh, kw, c = windows.shape
-    patch = kh * kw * c
+    patch, short = kh * kw * c, kw * c < 16
     step = min(max(1, n), _images(oh * ow * patch * windows.itemsize))
-    (memory,) = scratch(windows.dtype, [(step * oh * ow * patch,)])
+    if short:
+        step = max(1, min(step, winograd.PRODUCTS // max(1, oh * ow * patch * outputs)))
+    (memory,) = scratch(windows.dtype, [(step * oh * ow * (patch + ones),)])
     for start in range(0, n, step):
         part = windows[start : start + step]
-        rows = slice(start * oh * ow, (start + len(part)) * oh * ow)
-        matrix = memory[: len(part) * oh * ow * patch]
-        if kw * c < 16:  # short runs: copy along the rows of the images instead
-            part = part.transpose(3, 4, 5, 0, 1, 2)
-            np.copyto(matrix.reshape(part.shape), part)
-            yield rows, matrix.reshape(patch, -1).T
+        count = len(part) * oh * ow
+        matrix = memory[: count * (patch + ones)]
+        if short:  # short runs: copy along the rows of the images instead
+            part, matrix = part.transpose(3, 4, 5, 0, 1, 2), matrix.reshape(-1, count)
+            np.copyto(matrix[:patch].reshape(part.shape), part)
+            matrix = matrix.T
         else:
-            np.copyto(matrix.reshape(part.shape), part)
-            yield rows, matrix.reshape(-1, patch)
+            matrix = matrix.reshape(count, -1)
+            np.copyto(matrix[:, :patch].reshape(part.shape), part)
+        matrix[:, patch:] = 1
+        yield slice(start * oh * ow, start * oh * ow + count), matrix

@@ -47,7 +47,8 @@ def conv(x: Array, w: Array, b: Array | None, y: Array, *, rim: Pair) -> bool:
         yield from t.take()
         yield np.matmul, t.v, u, t.m
         if b is not None:
-            yield np.add, t.m[1, 1], b, t.m[1, 1]  # this product is in all four outputs
+            rows = t.m[1, 1].reshape(-1, t.columns * len(b))
+            yield np.add, rows, np.tile(b, t.columns), rows  # this product is in all four outputs
         yield from t.make()
 
     blocks = _blocks(x, y, rim, lambda t: Plan(t.x_copies, calls(t), t.y_copies))
@@ -128,6 +129,7 @@ class Tiles:
     def __init__(self, n: int, x: Array, y: Array, rim: Pair) -> None:
         (_, h, w, k), c = y.shape, x.shape[-1]
         h, w = -(-h // 2), -(-w // 2)
+        self.columns = w
         self.x, self._half_x, v, m, self._half_y, self.y = scratch(x.dtype, [
             (2, 2, n, h + 1, w + 1, c), (4, 2, n, h + 1, w, c), (4, 4, n, h, w, c),
             (4, 4, n, h, w, k), (2, 4, n, h, w, k), (2, 2, n, h, w, k),
