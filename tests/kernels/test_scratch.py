@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from tinygrad_mnist.kernels import scratch as module
-from tinygrad_mnist.kernels.scratch import scratch
+from tinygrad_mnist.kernels.scratch import given, scratch, scratch_like
 
 
 def test_arrays_lie_apart_at_cache_lines() -> None:
@@ -30,3 +30,19 @@ def test_what_is_large_is_not_kept() -> None:
     (a,) = scratch(np.uint8, [(module.KEPT + 1,)])
     (b,) = scratch(np.uint8, [(10,)])
     assert not np.may_share_memory(a, b)
+
+
+def test_scratch_like_another_array_has_the_order_of_its_axes() -> None:
+    image = np.zeros((2, 5, 4, 3), np.float32).transpose(0, 3, 1, 2)
+    mask, copy = scratch_like((image, bool), (image[:, :, ::2], np.float64))
+    assert (mask.shape, mask.dtype) == (image.shape, bool)
+    assert mask.transpose(0, 2, 3, 1).flags.c_contiguous
+    assert (copy.shape, copy.dtype) == ((2, 3, 3, 4), np.float64)
+    assert copy.transpose(0, 2, 3, 1).flags.c_contiguous and not np.may_share_memory(mask, copy)
+
+
+def test_a_result_is_given_where_it_was_asked_for() -> None:
+    result, out = np.arange(4), np.zeros(4, int)
+    assert given(result, None) is result
+    assert given(result, out) is out and (out == result).all()
+    assert given(out[::-1], out) is out and (out == result).all()

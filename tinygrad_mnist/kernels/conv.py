@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from tinygrad_mnist.kernels import winograd
-from tinygrad_mnist.kernels.scratch import scratch
+from tinygrad_mnist.kernels.scratch import given, scratch
 
 Array = np.ndarray[Any, Any]
 Pair = tuple[int, int]
@@ -59,14 +59,17 @@ def conv(
     if _winograd_pays(x, w, w.shape, size, geom) and winograd.conv(
         _pixels(x), w, b, y, rim=geom.padding
     ):
-        return _given(y.transpose(0, 3, 1, 2), out)
+        return given(y.transpose(0, 3, 1, 2), out)
     windows, rows = _windows(x, w.shape[2:], geom), y.reshape(-1, len(w))
     weight = w.transpose(2, 3, 1, 0).reshape(-1, len(w))
-    if b is not None:
-        weight = np.vstack([weight, b])
-    for part, columns in _columns(windows, len(w), b is not None):
+    rides = b is not None and not windows.flags.c_contiguous
+    if rides:
+        weight = np.vstack([weight, b])  # type: ignore[list-item]
+    for part, columns in _columns(windows, len(w), rides):
         np.dot(columns, weight, out=rows[part])
-    return _given(y.transpose(0, 3, 1, 2), out)
+    if b is not None and not rides:
+        rows += b
+    return given(y.transpose(0, 3, 1, 2), out)
 
 
 @QUIETLY
@@ -82,14 +85,14 @@ def conv_weight(
     if _winograd_pays(x, d, shape, d.shape[2:], geom):
         w = winograd.conv_weight(_pixels(x), _pixels(d), rim=geom.padding)
         if w is not None:
-            return np.ascontiguousarray(w) if out is None else _given(w, out)
+            return np.ascontiguousarray(w) if out is None else given(w, out)
     windows = _windows(x, size, geom)[:, : d.shape[2], : d.shape[3]]
     rows = _channels_last(d).reshape(-1, d.shape[1])
     total = np.zeros((size[0] * size[1] * x.shape[1], d.shape[1]), d.dtype)
     for part, columns in _columns(windows, d.shape[1]):
         total += np.dot(columns.T, rows[part])
     w = total.reshape(*size, x.shape[1], d.shape[1]).transpose(3, 2, 0, 1)
-    return np.ascontiguousarray(w) if out is None else _given(w, out)
+    return np.ascontiguousarray(w) if out is None else given(w, out)
 
 
 @QUIETLY
@@ -110,7 +113,7 @@ def conv_input(
     if _winograd_pays(d, w, w.shape, (oh, ow), geom):
         x = _place((n, *size, w.shape[1]), d.dtype, out)
         if winograd.conv_input(_pixels(d), w, x, rim=(ph, pw)):
-            return _given(x.transpose(0, 3, 1, 2), out)
+            return given(x.transpose(0, 3, 1, 2), out)
     rows = _channels_last(d).reshape(-1, o)
     weight = np.ascontiguousarray(w.transpose(2, 3, 0, 1))
     x = np.zeros((n, size[0] + 2 * ph, size[1] + 2 * pw, w.shape[1]), np.result_type(d, w))
@@ -122,7 +125,7 @@ def conv_input(
         for p, q in np.ndindex(*w.shape[2:]):
             np.dot(part, weight[p, q], out=share.reshape(len(part), -1))
             image[:, p * dh :, q * dw :][:, : oh * sh : sh, : ow * sw : sw] += share
-    return _given(x[:, ph : ph + size[0], pw : pw + size[1]].transpose(0, 3, 1, 2), out)
+    return given(x[:, ph : ph + size[0], pw : pw + size[1]].transpose(0, 3, 1, 2), out)
 
 
 def _split(x: Array, geom: Geometry, axis: int) -> list[Array]:
@@ -157,15 +160,6 @@ def _winograd_pays(
     return products >= LEAST_PRODUCTS and a.dtype.char in "fd"
 
 
-def _given(result: Array, out: Array | None) -> Array:
-    """The result; in `out`, where one is given and does not hold it already."""
-    if out is None:
-        return result
-    if not np.may_share_memory(result, out):
-        np.copyto(out, result)
-    return out
-
-
 def _images(size: int) -> int:
     """How many images to take at a time, if one needs `size` bytes."""
     return max(1, COLUMNS // max(1, size))
@@ -193,6 +187,9 @@ def _columns(windows: Array, outputs: int, ones: bool = False) -> Iterator[tuple
     """
     n, oh, ow, kh, kw, c = windows.shape
     patch, short = kh * kw * c, kw * c < 16
+    if windows.flags.c_contiguous and not ones:  # single pixels: they are a matrix already
+        yield np.s_[:], windows.reshape(n * oh * ow, patch)
+        return
     step = min(max(1, n), _images(oh * ow * patch * windows.itemsize))
     if short:
         step = max(1, min(step, winograd.PRODUCTS // max(1, oh * ow * patch * outputs)))

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinygrad_mnist.kernels.scratch import given, scratch_like
+
 Array = np.ndarray[Any, Any]
 Pair = tuple[int, int]
 
@@ -50,27 +52,31 @@ def max_pool(x: Array, *, win: Windows) -> Array:
     return y
 
 
-def pool_put(d: Array, x: Array, y0: Array, *, win: Windows) -> Array:
+def pool_put(d: Array, x: Array, y0: Array, *, win: Windows, out: Array | None = None) -> Array:
     """The adjoint of pool_take: d where x has the first maximum y0 of its window, else zero."""
     padded = _covered(x, win, _lowest(x))
-    out = np.zeros_like(padded, dtype=d.dtype)
-    if d.strides != y0.strides:  # mixed layouts would make each pass below several times slower
-        d, given = np.empty_like(y0, dtype=d.dtype), d
-        np.copyto(d, given)
+    whole = out if out is not None and padded is x else np.empty_like(padded, dtype=d.dtype)
     apart = all(s > g * (k - 1) for s, g, k in zip(win.stride, win.dilation, win.size, strict=True))
-    for place, first in _firsts(padded, y0, win):
+    if not apart or win.stride != win.size or win.reach() != padded.shape[2:]:
+        whole.fill(0)  # windows side by side write every element below
+    first, taken, same = scratch_like((y0, bool), (y0, bool), (y0, d.dtype))
+    if d.strides != y0.strides:  # mixed layouts would make each pass below several times slower
+        np.copyto(same, d)
+        d = same
+    for place in _firsts(padded, y0, win, first, taken):
         if apart:  # no two windows share an element
-            np.multiply(d, first, out=out[place])
+            np.multiply(d, first, out=whole[place])
         else:
-            out[place] += d * first
-    return _uncovered(out, x.shape[2:], win)
+            whole[place] += d * first
+    return given(_uncovered(whole, x.shape[2:], win), out)
 
 
 def pool_take(v: Array, x: Array, y0: Array, *, win: Windows) -> Array:
     """The element of v where x has the first maximum y0 of its window."""
     v = _covered(v, win, 0)
     out = np.zeros_like(y0, dtype=v.dtype)
-    for place, first in _firsts(_covered(x, win, _lowest(x)), y0, win):
+    first, taken = scratch_like((y0, bool), (y0, bool))
+    for place in _firsts(_covered(x, win, _lowest(x)), y0, win, first, taken):
         out += v[place] * first
     return out
 
@@ -80,7 +86,8 @@ def pool_index(x: Array, y: Array, *, win: Windows) -> Array:
     h, w = x.shape[2:]
     where = _covered(np.broadcast_to(np.arange(h * w).reshape(h, w), x.shape), win, 0)
     out = np.zeros(y.shape, np.int64)
-    for place, first in _firsts(_covered(x, win, _lowest(x)), y, win):
+    first, taken = scratch_like((y, bool), (y, bool))
+    for place in _firsts(_covered(x, win, _lowest(x)), y, win, first, taken):
         out += where[place] * first
     return out
 
@@ -129,15 +136,18 @@ def _uncovered(x: Array, size: Pair, win: Windows) -> Array:
     return x[..., ph : ph + h, pw : pw + w]
 
 
-def _firsts(x: Array, y: Array, win: Windows) -> Iterator[tuple[tuple[slice, ...], Array]]:
-    """For each position in a window: where x has the maximum y, and no position before had it."""
-    taken: Any = None
+def _firsts(
+    x: Array, y: Array, win: Windows, first: Array, taken: Array
+) -> Iterator[tuple[slice, ...]]:
+    """Each position in a window; `first` is then where x has the maximum y there, for the first
+    time in its window.
+    """
     nan = np.isnan(y) if np.isnan(np.min(y, initial=0)) else None
+    taken.fill(False)
     for place in win.places():
-        first = x[place] == y
+        np.equal(x[place], y, out=first)
         if nan is not None:
             first |= np.isnan(x[place]) & nan
-        if taken is not None:
-            np.greater(first, taken, out=first)
-        yield place, first
-        taken = first if taken is None else taken | first
+        np.greater(first, taken, out=first)
+        yield place
+        np.logical_or(taken, first, out=taken)
