@@ -15,7 +15,7 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 ALIGN = 64  # bytes: one cache line, one AVX-512 register
-KEPT = 8 << 20  # bytes that a thread keeps at most
+KEPT = 32 << 20  # bytes that a thread keeps at most
 
 
 class _Local(threading.local):
