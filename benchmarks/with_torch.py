@@ -64,9 +64,18 @@ class Fused(Eager):
 
 
 class Compiled(Eager):
-    """Gather, forward, backward and optimizer in one graph, parameters updated in place."""
+    """Gather, forward, backward and optimizer in one graph, parameters updated in place.
+
+    Entered without guards (a quarter of a small step: nothing here changes between calls) and by
+    a wrapper in C++; the CNN's weights with channels last. Each was measured to be the faster.
+    """
+
+    graph = {"cpp_wrapper": True, "guard_filter_fn": lambda guards: [False for _ in guards]}
 
     def prepare(self) -> None:
+        torch.compiler.reset()  # without guards, the last configuration's graph would be taken
+        if not self.config.sizes:
+            self.model.to(memory_format=torch.channels_last)
         model, criterion, config = self.model, self.criterion, self.config
         P = {name: p.detach() for name, p in model.named_parameters()}
         M = {name: torch.zeros_like(p) for name, p in P.items()}
@@ -90,7 +99,7 @@ class Compiled(Eager):
                 P[name].sub_(lr / (1 - b1**t) * M[name] / root)
             return loss
 
-        self.whole = torch.compile(whole)
+        self.whole = torch.compile(whole, fullgraph=True, dynamic=False, options=self.graph)
 
     def train(self, idx: torch.Tensor) -> torch.Tensor:
         self.t += 1
