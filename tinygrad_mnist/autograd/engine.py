@@ -43,26 +43,24 @@ def walk(
     `lifted`: run the rules on Tensors, so that calls are heard; `graph`: so that they are recorded.
     """
     heap: list[tuple[int, AnyNode]] = []
-    cotangents: dict[AnyNode, Any] = {}
-    shared: set[AnyNode] = set()  # whose cotangent is an array that somebody else holds too
-    roots = [node for node, _ in seeds]
+    cotangents: dict[AnyNode, Any] = {}  # each with whether nobody else holds that array
+    roots = []
+    for node, g in seeds:
+        roots.append(node)
+        push(node, g, g, heap, cotangents)
     useful = None if wanted is None else leading_to(wanted, roots)
     _, tape, watch = current()
     last_write = writes.LAST
-    for node, g in seeds:
-        push(node, g, g, heap, cotangents, shared)
     while heap:
         node = heappop(heap)[1]
-        g, mine = cotangents.pop(node), node not in shared
-        if not mine:
-            shared.remove(node)
+        g, mine = cotangents.pop(node)
         if node.hooks is not None:
             g, mine = run_hooks(node, g), False
         if wanted is not None and node in wanted:
             wanted[node] = g if isinstance(g, Tensor) else np.array(g)
         if isinstance(node, Leaf):
             if wanted is None:
-                accumulate(node, g, mine and is_whole(g))
+                accumulate(node, g, mine)
             continue
         if useful is not None and useful.isdisjoint(node.parents):
             continue
@@ -84,7 +82,7 @@ def walk(
             if watch is not None:
                 watch.gave(node, gi, g)
             if gi is not None:
-                push(parent, gi, g, heap, cotangents, shared)
+                push(parent, gi, g, heap, cotangents)
         if not retain and saved:
             node.saved = None
 
@@ -95,30 +93,22 @@ def push(
     source: Any,
     heap: list[tuple[int, AnyNode]],
     cotangents: dict[AnyNode, Any],
-    shared: set[AnyNode],
 ) -> None:
     """Add `g` to the node's cotangent; un-broadcast and cast it first where they differ."""
     if g.shape != node.shape:
         g = ENGINE_OPS.sum_to(g, shape=node.shape)
     if g.dtype is not node.dtype:
         g = ENGINE_OPS.cast(g, dtype=node.dtype)
-    before = cotangents.get(node)
-    if before is None:
+    known = cotangents.get(node)
+    if known is None:
         heappush(heap, (node.order, node))
-        cotangents[node] = g
-        if g is source:
-            shared.add(node)
-    elif node not in shared and type(g) is type(before) is ndarray and is_whole(before):
+        cotangents[node] = [g, g is not source]
+        return
+    before, mine = known
+    if mine and type(g) is type(before) is ndarray and before.base is None:
         np_add(before, g, before)
     else:
-        cotangents[node] = ENGINE_OPS.add(before, g)
-        shared.discard(node)
-
-
-def is_whole(g: Any) -> bool:
-    """Whether a gradient is an ndarray, or a Tensor on one, with memory of its own."""
-    array = g if type(g) is ndarray else unwrap(g)
-    return type(array) is ndarray and array.base is None
+        known[:] = ENGINE_OPS.add(before, g), True
 
 
 def leading_to(wanted: dict[AnyNode, Any], roots: Sequence[AnyNode]) -> set[AnyNode]:
@@ -178,13 +168,13 @@ def accumulate(leaf: Leaf, g: Any, mine: bool) -> None:
     if isinstance(g, Tensor):
         if before is not None:
             g = ENGINE_OPS.add(before, g)
-        elif not mine:
+        elif not mine or g._data.base is not None:
             g = ENGINE_OPS.cast(g, dtype=g.dtype)
         leaf.grad = g
         if MODES and (tape := current().tape) is not None:
             tape.accumulated(leaf, before, g)
     elif before is None:
-        leaf.grad = wrap(g if mine else np.array(g))
+        leaf.grad = wrap(g if mine and g.base is None else np.array(g))
     elif before._node is not None:
         leaf.grad = ENGINE_OPS.add(before, wrap(g))
     else:
@@ -314,7 +304,9 @@ def run(
     if len(given) != len(roots):
         raise RuntimeError(f"got {len(roots)} tensors and {len(given)} gradients")
     lifted = create_graph or (bool(MODES) and current().tape is not None)
-    seeds = [seed(root, given[i], lifted) for i, root in enumerate(roots)]
+    seeds = []
+    for i, root in enumerate(roots):
+        seeds.append(seed(root, given[i], lifted))
     retain = create_graph if retain_graph is None else retain_graph
     if not lifted:
         walk(seeds, wanted, False, False, retain)

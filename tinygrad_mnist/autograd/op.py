@@ -119,9 +119,16 @@ class Op:
         pairs, defaults = list(zip(names, places, strict=True)), self.defaults
 
         def general(g: Any, saved: Sequence[Any], shape: tuple[int, ...], i: int) -> Any:
-            settings = (saved and saved[-1]) or {}
-            given = {**defaults, **settings, "shape": shape, "i": i}
-            return rule(g, *[given[n] if p < 0 else saved[p] for n, p in pairs])
+            settings = (saved and saved[-1]) or defaults
+            given: list[Any] = []
+            for name, place in pairs:
+                if place >= 0:
+                    given.append(saved[place])
+                elif name in ("shape", "i"):
+                    given.append(shape if name == "shape" else i)
+                else:
+                    given.append(settings.get(name, defaults.get(name)))
+            return rule(g, *given)
 
         return general
 
@@ -216,6 +223,8 @@ def _maker(it: Op) -> Callable[[Op], Callable[..., Any]]:
             return _general if it.promotes else _unary_with_settings
         case 2, False:
             return _binary
+        case 3, False if None not in it.rules and not it.promotes:
+            return _ternary
     return _general
 
 
@@ -359,6 +368,38 @@ def _binary(it: Op) -> Callable[..., Any]:
         node.saved = keep((x, w, y, None, None)) if keep is not None else ()
         node.shape = y.shape
         node.dtype = y_dtype
+        node.order = tick()
+        node.hooks = None
+        return out
+
+    return call
+
+
+def _ternary(it: Op) -> Callable[..., Any]:
+    kernel, keepers, general = it.kernel, it.keepers, _general(it)
+
+    def call(a: Any, b: Any, c: Any = None) -> Any:
+        if MODES or not (isinstance(a, Tensor) and isinstance(b, Tensor) and isinstance(c, Tensor)):
+            return general(a, b) if c is None else general(a, b, c)
+        x, w, v = a._data, b._data, c._data
+        try:
+            y = kernel(x, w, v)
+        except Exception as error:
+            raise it.explain(error, (a, b, c), {}) from None
+        out = new(Tensor)
+        out._data = y
+        parents = node_a, node_b, node_c = a._node, b._node, c._node
+        needed = node_a is not None, node_b is not None, node_c is not None
+        if True not in needed:
+            out._node = None
+            return out
+        keep = keepers[needed]
+        out._node = node = new(Node)
+        node.op = it
+        node.parents = parents
+        node.saved = keep((x, w, v, y, None, None)) if keep is not None else ()
+        node.shape = y.shape
+        node.dtype = y.dtype
         node.order = tick()
         node.hooks = None
         return out

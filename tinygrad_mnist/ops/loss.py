@@ -288,7 +288,8 @@ def cross_entropy(
     >>> F.cross_entropy(tg.zeros(2, 10), tg.tensor([3, 7]))
     tensor(2.3026)
     """
-    reduction = legacy(reduction, size_average, reduce)
+    if size_average is not None or reduce is not None:
+        reduction = legacy(reduction, size_average, reduce)
     if not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     if target.shape == input.shape and target.dtype.kind == "f":

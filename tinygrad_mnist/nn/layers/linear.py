@@ -9,7 +9,7 @@ from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.nn import functional as F
 from tinygrad_mnist.nn import init
 from tinygrad_mnist.nn.module import Module
-from tinygrad_mnist.nn.parameter import unset
+from tinygrad_mnist.nn.parameter import Held, unset
 
 __all__ = ["Bilinear", "Flatten", "Identity", "Linear", "Unflatten"]
 
@@ -41,6 +41,8 @@ class Linear(Module):
     >>> nn.Linear(784, 10)(tg.ones(64, 784)).shape
     (64, 10)
     """
+
+    weight, bias = Held(), Held()
 
     def __init__(
         self,
