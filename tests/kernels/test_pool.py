@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tinygrad_mnist.kernels import pool
 from tinygrad_mnist.kernels.pool import Windows, max_pool, pool_put
 
 WINDOWS = {
@@ -33,9 +34,13 @@ def by_loops(d: Any, x: Any, win: Windows) -> Any:
 
 @pytest.mark.parametrize("win", WINDOWS.values(), ids=WINDOWS)
 @pytest.mark.parametrize("last", [True, False])
-def test_the_gradient_goes_to_the_first_maximum(win: Windows, last: bool) -> None:
+@pytest.mark.parametrize("channels", [3, 16])
+def test_the_gradient_goes_to_the_first_maximum(
+    win: Windows, last: bool, channels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rng = np.random.default_rng(0)
-    x = rng.integers(0, 3, (2, 6, 8, 3)).astype("f").transpose(0, 3, 1, 2)  # ties everywhere
+    x = rng.integers(0, 3, (5, 6, 8, channels)).astype("f").transpose(0, 3, 1, 2)  # many ties
+    monkeypatch.setattr(pool, "BLOCK", 2 * x[0].nbytes)
     y = max_pool(x, win=win)
     d = rng.standard_normal(y.shape, np.float32)
     d = d if not last else np.ascontiguousarray(d.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)

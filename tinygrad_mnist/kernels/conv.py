@@ -118,7 +118,7 @@ def conv_input(
     weight = np.ascontiguousarray(w.transpose(2, 3, 0, 1))
     x = np.zeros((n, size[0] + 2 * ph, size[1] + 2 * pw, w.shape[1]), np.result_type(d, w))
     step = min(max(1, n), _images(oh * ow * (o + w.shape[1]) * x.itemsize))
-    (shares,) = scratch(x.dtype, [(step, oh, ow, w.shape[1])])
+    (shares,) = scratch(((step, oh, ow, w.shape[1]), x.dtype))
     for start in range(0, n, step):
         part, image = rows[start * oh * ow : (start + step) * oh * ow], x[start : start + step]
         share = shares[: len(image)]
@@ -193,7 +193,7 @@ def _columns(windows: Array, width: int, outputs: int) -> Iterator[tuple[slice, 
     step = min(max(1, n), _images(oh * ow * width * windows.itemsize))
     if short:
         step = max(1, min(step, winograd.PRODUCTS // max(1, oh * ow * width * outputs)))
-    (memory,) = scratch(windows.dtype, [(step * oh * ow * width,)])
+    (memory,) = scratch(((step * oh * ow * width,), windows.dtype))
     for start in range(0, n, step):
         part = windows[start : start + step]
         count = len(part) * oh * ow

@@ -6,15 +6,16 @@ a few views, in whatever order the memory is. Windows that reach over the rim se
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_mnist.kernels.scratch import given, scratch_like
+from tinygrad_mnist.kernels.scratch import given, pixels, scratch, scratch_like
 
 Array = np.ndarray[Any, Any]
 Pair = tuple[int, int]
+BLOCK = 1 << 20  # bytes of images at a time: they stay in the cache
 
 
 class Windows(NamedTuple):
@@ -56,14 +57,18 @@ def pool_put(d: Array, x: Array, y0: Array, *, win: Windows, out: Array | None =
     """The adjoint of pool_take: d where x has the first maximum y0 of its window, else zero."""
     padded = _covered(x, win, _lowest(x))
     whole = out if out is not None and padded is x else np.empty_like(padded, dtype=d.dtype)
-    apart = all(s > g * (k - 1) for s, g, k in zip(win.stride, win.dilation, win.size, strict=True))
-    if not apart or win.stride != win.size or win.reach() != padded.shape[2:]:
+    if win.stride != win.size or win.dilation != (1, 1) or win.reach() != padded.shape[2:]:
         whole.fill(0)  # windows side by side write every element below
+    elif padded is x and _wide_pixels(x, y0, whole):
+        _put_side_by_side(d, x, y0, whole, win.size)
+        return given(whole, out)
     first, taken, same = scratch_like((y0, bool), (y0, bool), (y0, d.dtype))
     if d.strides != y0.strides:  # mixed layouts would make each pass below several times slower
         np.copyto(same, d)
         d = same
-    for place in _firsts(padded, y0, win, first, taken):
+    apart = all(s > g * (k - 1) for s, g, k in zip(win.stride, win.dilation, win.size, strict=True))
+    parts = (padded[place] for place in win.places())
+    for place, _ in zip(win.places(), _firsts(parts, y0, first, taken), strict=True):
         if apart:  # no two windows share an element
             np.multiply(d, first, out=whole[place])
         else:
@@ -71,12 +76,42 @@ def pool_put(d: Array, x: Array, y0: Array, *, win: Windows, out: Array | None =
     return given(_uncovered(whole, x.shape[2:], win), out)
 
 
+def _wide_pixels(*arrays: Array) -> bool:
+    """Whether all are of one dtype, with many channels, which are last in memory."""
+    return len({a.dtype for a in arrays}) == 1 and all(
+        a.shape[1] >= 16 and a.transpose(0, 2, 3, 1).flags.c_contiguous for a in arrays
+    )
+
+
+def _put_side_by_side(d: Array, x: Array, y0: Array, whole: Array, size: Pair) -> None:
+    """pool_put into `whole`, by long passes: equal positions of all windows lie together."""
+    d, x, y0, whole = (a.transpose(0, 2, 3, 1) for a in (d, x, y0, whole))
+    h, w, c = y0.shape[1:]
+    source, target = (pixels(a).reshape(-1, h, size[0], w, size[1]) for a in (x, whole))
+    step = max(1, BLOCK // x[:1].nbytes)
+    for start in range(0, len(x), step):
+        some, n = slice(start, start + step), min(step, len(x) - start)
+        one, many = (n, h, w, c), (*size, n, h, w, c)
+        parts, same, first, taken = scratch(
+            (many, x.dtype), (one, d.dtype), (one, bool), (one, bool)
+        )
+        sorted_ = pixels(parts).transpose(2, 3, 0, 4, 1)
+        np.copyto(sorted_, source[some])
+        np.copyto(same, d[some])
+        parts = parts.reshape(-1, *one)
+        for part, _ in zip(parts, _firsts(parts, y0[some], first, taken), strict=True):
+            np.multiply(same, first, out=part)
+        np.copyto(target[some], sorted_)
+
+
 def pool_take(v: Array, x: Array, y0: Array, *, win: Windows) -> Array:
     """The element of v where x has the first maximum y0 of its window."""
     v = _covered(v, win, 0)
     out = np.zeros_like(y0, dtype=v.dtype)
     first, taken = scratch_like((y0, bool), (y0, bool))
-    for place in _firsts(_covered(x, win, _lowest(x)), y0, win, first, taken):
+    x = _covered(x, win, _lowest(x))
+    parts = (x[place] for place in win.places())
+    for place, _ in zip(win.places(), _firsts(parts, y0, first, taken), strict=True):
         out += v[place] * first
     return out
 
@@ -87,7 +122,9 @@ def pool_index(x: Array, y: Array, *, win: Windows) -> Array:
     where = _covered(np.broadcast_to(np.arange(h * w).reshape(h, w), x.shape), win, 0)
     out = np.zeros(y.shape, np.int64)
     first, taken = scratch_like((y, bool), (y, bool))
-    for place in _firsts(_covered(x, win, _lowest(x)), y, win, first, taken):
+    x = _covered(x, win, _lowest(x))
+    parts = (x[place] for place in win.places())
+    for place, _ in zip(win.places(), _firsts(parts, y, first, taken), strict=True):
         out += where[place] * first
     return out
 
@@ -136,18 +173,16 @@ def _uncovered(x: Array, size: Pair, win: Windows) -> Array:
     return x[..., ph : ph + h, pw : pw + w]
 
 
-def _firsts(
-    x: Array, y: Array, win: Windows, first: Array, taken: Array
-) -> Iterator[tuple[slice, ...]]:
-    """Each position in a window; `first` is then where x has the maximum y there, for the first
-    time in its window.
+def _firsts(parts: Iterable[Array], y: Array, first: Array, taken: Array) -> Iterator[Array]:
+    """For each position in a window, of which `parts` has the elements: where that is the maximum
+    y for the first time, in `first`.
     """
     nan = np.isnan(y) if np.isnan(np.min(y, initial=0)) else None
     taken.fill(False)
-    for place in win.places():
-        np.equal(x[place], y, out=first)
+    for part in parts:
+        np.equal(part, y, out=first)
         if nan is not None:
-            first |= np.isnan(x[place]) & nan
+            first |= np.isnan(part) & nan
         np.greater(first, taken, out=first)
-        yield place
         np.logical_or(taken, first, out=taken)
+        yield first

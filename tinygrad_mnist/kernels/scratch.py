@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -34,10 +34,10 @@ def given(result: Array, out: Array | None) -> Array:
     return out
 
 
-def scratch(dtype: Any, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
-    """Arrays of these shapes, uninitialised; the next call on this thread hands them out again."""
-    sizes = [math.prod(shape) * np.dtype(dtype).itemsize for shape in shapes]
-    ends = np.cumsum([-(-size // ALIGN) * ALIGN for size in sizes]).tolist()
+def scratch(*wanted: tuple[tuple[int, ...], Any]) -> list[Array]:
+    """Arrays of these (shape, dtype), uninitialised; the next call hands them out again."""
+    sizes = [math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype in wanted]
+    ends = list(accumulate(-(-size // ALIGN) * ALIGN for size in sizes))
     raw = _LOCAL.buffer
     if len(raw) < ends[-1] + ALIGN:
         raw = np.empty(ends[-1] + ALIGN, np.uint8)
@@ -47,16 +47,20 @@ def scratch(dtype: Any, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
     starts = [first, *(first + end for end in ends)]
     return [
         raw[start : start + size].view(dtype).reshape(shape)
-        for start, size, shape in zip(starts, sizes, shapes, strict=False)
+        for start, size, (shape, dtype) in zip(starts, sizes, wanted, strict=False)
     ]
 
 
-def scratch_like(*arrays: tuple[Array, Any]) -> list[Array]:
-    """Scratch arrays with the shapes of these and the order of their axes in memory; of a dtype."""
-    places = []
-    sizes = [(a.size * np.dtype(dtype).itemsize,) for a, dtype in arrays]
-    for (a, dtype), raw in zip(arrays, scratch(np.uint8, sizes), strict=True):
-        order = sorted(range(a.ndim), key=lambda axis: -abs(a.strides[axis]))
-        packed = raw.view(dtype).reshape([a.shape[axis] for axis in order])
-        places.append(packed.transpose(np.argsort(order)))
-    return places
+def scratch_like(*wanted: tuple[Array, Any]) -> list[Array]:
+    """Scratch arrays for (array, dtype): of its shape, their axes in the same order in memory."""
+    orders = [sorted(range(a.ndim), key=lambda i, a=a: -abs(a.strides[i])) for a, _ in wanted]  # type: ignore[misc]
+    shapes = [
+        tuple(a.shape[i] for i in order) for (a, _), order in zip(wanted, orders, strict=True)
+    ]
+    packed = scratch(*zip(shapes, (dtype for _, dtype in wanted), strict=True))
+    return [b.transpose(np.argsort(order)) for b, order in zip(packed, orders, strict=True)]
+
+
+def pixels(images: Array) -> Array:
+    """Images, channels last, with all of a pixel as one element: so NumPy copies it in one go."""
+    return images.view(np.dtype((np.void, images.shape[-1] * images.itemsize)))[..., 0]

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_mnist.kernels.scratch import scratch
+from tinygrad_mnist.kernels.scratch import pixels, scratch
 
 Array = np.ndarray[Any, Any]
 Pair = tuple[int, int]
@@ -131,10 +131,11 @@ class Tiles:
         (_, h, w, k), c = y.shape, x.shape[-1]
         h, w = -(-h // 2), -(-w // 2)
         self.columns = w
-        self.x, self._half_x, v, m, self._half_y, self.y = scratch(x.dtype, [
+        shapes = [
             (2, 2, n, h + 1, w + 1, c), (4, 2, n, h + 1, w, c), (4, 4, n, h, w, c),
             (4, 4, n, h, w, k), (2, 4, n, h, w, k), (2, 2, n, h, w, k),
-        ])  # fmt: skip
+        ]  # fmt: skip
+        self.x, self._half_x, v, m, self._half_y, self.y = scratch(*((s, x.dtype) for s in shapes))
         self._v, self._m = v, m
         self.v, self.m = v.reshape(4, 4, -1, c), m.reshape(4, 4, -1, k)
         self.x_copies = _same_pixels(self.x, x, rim)
@@ -214,7 +215,7 @@ def _same_pixels(phases: Array, images: Array, rim: Pair) -> Copies:
 
     A pixel's channels count as one element: so whole pixels are copied, in one call if possible.
     """
-    phases, images = _pixels(phases), _pixels(images)
+    phases, images = pixels(phases), pixels(images)
     h, w = phases.shape[3:]
     if rim == (0, 0) and images.shape[1:] == (2 * h, 2 * w):
         return [(phases.transpose(2, 3, 0, 4, 1), images.reshape(-1, h, 2, w, 2))]
@@ -226,8 +227,3 @@ def _same_pixels(phases: Array, images: Array, rim: Pair) -> Copies:
         place = phases[i, j, :, top : top + some.shape[1], left : left + some.shape[2]]
         copies.append((place, some))
     return copies
-
-
-def _pixels(a: Array) -> Array:
-    """Each pixel as one element."""
-    return a.view(np.dtype((np.void, a.shape[-1] * a.itemsize)))[..., 0]
