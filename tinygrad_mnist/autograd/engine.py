@@ -62,7 +62,9 @@ def walk(
             if wanted is None:
                 accumulate(node, g, mine)
             continue
-        if useful is not None and useful.isdisjoint(node.parents):
+        source = node.source
+        parents = source if type(source) is tuple else (source,)
+        if useful is not None and useful.isdisjoint(parents):
             continue
         saved = node.saved
         if saved is None:
@@ -74,8 +76,8 @@ def walk(
         frame = lift(node, graph) if lifted else saved
         rules = node.op.rules
         if node.op.variadic is not None:
-            rules *= len(node.parents)
-        for i, parent in enumerate(node.parents):
+            rules *= len(parents)
+        for i, parent in enumerate(parents):
             if parent is None or (useful is not None and parent not in useful):
                 continue
             gi = rules[i](g, frame, parent.shape, i)

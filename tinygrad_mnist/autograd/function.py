@@ -216,7 +216,7 @@ def _saved(ctx: FunctionCtx, args: Sequence[Any], outputs: list[Any]) -> tuple[A
 
 def _node(op: Any, parents: Any, saved: Any, shape: tuple[int, ...], dtype: Any) -> Node:
     node = new(Node)
-    node.op, node.parents, node.saved = op, parents, saved
+    node.op, node.source, node.saved = op, parents, saved
     node.shape, node.dtype, node.order, node.hooks = shape, dtype, tick(), None
     watch = current().watch
     if watch is not None:

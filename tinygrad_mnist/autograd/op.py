@@ -264,7 +264,7 @@ def _unary(it: Op) -> Callable[..., Any]:
             return out
         out._node = node = new(Node)
         node.op = it
-        node.parents = (parent,)
+        node.source = parent
         node.saved = (array if keeps_x else None, y if keeps_y else None, None) if keeps else ()
         node.shape = y.shape
         node.dtype = y.dtype
@@ -300,7 +300,7 @@ def _unary_with_settings(it: Op) -> Callable[..., Any]:
             return out
         out._node = node = new(Node)
         node.op = it
-        node.parents = (parent,)
+        node.source = parent
         node.saved = (
             (array if keeps_x else None, y if keeps_y else None, kw if keeps_kw else None)
             if keeps
@@ -364,9 +364,10 @@ def _binary(it: Op) -> Callable[..., Any]:
             return out
         out._node = node = new(Node)
         node.op = it
-        node.parents = (node_a, node_b)
+        node.source = node_a if node_b is None else (node_a, node_b)
         node.saved = keep((x, w, y, None, None)) if keep is not None else ()
-        node.shape = y.shape
+        shape = y.shape  # of equal ones all but one are let go
+        node.shape = node_a.shape if node_a is not None and node_a.shape == shape else shape
         node.dtype = y_dtype
         node.order = tick()
         node.hooks = None
@@ -396,7 +397,7 @@ def _ternary(it: Op) -> Callable[..., Any]:
         keep = keepers[needed]
         out._node = node = new(Node)
         node.op = it
-        node.parents = parents
+        node.source = parents
         node.saved = keep((x, w, v, y, None, None)) if keep is not None else ()
         node.shape = y.shape
         node.dtype = y.dtype
@@ -459,7 +460,7 @@ def record(
         return out
     out._node = node = new(Node)
     node.op = it
-    node.parents = tuple(parents)
+    node.source = tuple(parents)
     if it.variadic:
         arrays, needed = [None], [True]
     keep = it.keepers[tuple(needed)]

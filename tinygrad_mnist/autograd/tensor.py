@@ -60,14 +60,14 @@ class Node:
         "hooks",
         "op",
         "order",
-        "parents",
         "saved",
         "shape",
+        "source",
         "trace",
     )
 
     op: Any
-    parents: tuple[Node | Leaf | None, ...]
+    source: tuple[Node | Leaf | None, ...] | Node | Leaf
     saved: tuple[Any, ...] | None
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -79,6 +79,16 @@ class Node:
         """PyTorch's name of the step backward, for example `MulBackward0`."""
         words = self.op.name.replace(".", "_").split("_")
         return "".join(word[:1].upper() + word[1:] for word in words) + "Backward0"
+
+    @property
+    def parents(self) -> tuple[Node | Leaf | None, ...]:
+        """The nodes of the inputs, with None for one that does not require grad.
+
+        Where only the first does, `source` is its node itself. The garbage collector looks through
+        a deep graph again and again: a tuple less for each node is a third of its time.
+        """
+        source = self.source
+        return source if type(source) is tuple else (source,)  # type: ignore[return-value]
 
     @property
     def next_functions(self) -> tuple[tuple[Node | Leaf | None, int], ...]:
