@@ -67,7 +67,7 @@ class Node:
     )
 
     op: Any
-    source: tuple[Node | Leaf | None, ...] | Node | Leaf
+    source: Any  # `parents`, or the first of them alone
     saved: tuple[Any, ...] | None
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -88,7 +88,7 @@ class Node:
         a deep graph again and again: a tuple less for each node is a third of its time.
         """
         source = self.source
-        return source if type(source) is tuple else (source,)  # type: ignore[return-value]
+        return source if type(source) is tuple else (source,)
 
     @property
     def next_functions(self) -> tuple[tuple[Node | Leaf | None, int], ...]:
