@@ -101,6 +101,15 @@ class Traced(np.ndarray[Any, Any]):
     def put(self, indices: Any, values: Any, mode: Any = "raise") -> None:
         np.put(self, indices, values, mode=mode)
 
+    def reshape(self, *shape: Any) -> Any:  # type: ignore[override]
+        assert self.log is not None
+        result = plain(self).reshape(*shape)
+        if not result.size or np.may_share_memory(result, plain(self)):
+            return self.log.traced(result)
+        out = self.log.place(result)
+        self.log.write(np.copyto, (self.log.traced(out.reshape(self.shape)), self), {})
+        return self.log.traced(out)
+
     def copy(self, order: Any = "C") -> Any:
         assert self.log is not None
         if self.log.may_stay(plain(self), order):
