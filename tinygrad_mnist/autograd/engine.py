@@ -17,6 +17,7 @@ from tinygrad_mnist.autograd.modes import MODES, current, enable_grad, no_grad
 from tinygrad_mnist.autograd.tensor import ENGINE, Hooks, Leaf, Node, Tensor, unwrap, wrap
 
 AnyNode = Node | Leaf
+Cotangent = tuple[Any, bool]  # and whether nobody else holds that array or Tensor
 ndarray, np_add = np.ndarray, np.add
 
 
@@ -43,7 +44,7 @@ def walk(
     `lifted`: run the rules on Tensors, so that calls are heard; `graph`: so that they are recorded.
     """
     heap: list[tuple[int, AnyNode]] = []
-    cotangents: dict[AnyNode, Any] = {}  # each with whether nobody else holds that array
+    cotangents: dict[AnyNode, Cotangent] = {}
     roots = []
     for node, g in seeds:
         roots.append(node)
@@ -94,7 +95,7 @@ def push(
     g: Any,
     source: Any,
     heap: list[tuple[int, AnyNode]],
-    cotangents: dict[AnyNode, Any],
+    cotangents: dict[AnyNode, Cotangent],
 ) -> None:
     """Add `g` to the node's cotangent; un-broadcast and cast it first where they differ."""
     if g.shape != node.shape:
@@ -104,13 +105,13 @@ def push(
     known = cotangents.get(node)
     if known is None:
         heappush(heap, (node.order, node))
-        cotangents[node] = [g, g is not source]
+        cotangents[node] = g, g is not source
         return
     before, mine = known
     if mine and type(g) is type(before) is ndarray and before.base is None:
         np_add(before, g, before)
     else:
-        known[:] = ENGINE_OPS.add(before, g), True
+        cotangents[node] = ENGINE_OPS.add(before, g), True
 
 
 def leading_to(wanted: dict[AnyNode, Any], roots: Sequence[AnyNode]) -> set[AnyNode]:
