@@ -48,8 +48,9 @@ def gate(d: Array, at: Array) -> Array:
 def sigmoid(x: Array) -> Array:
     """1 / (1 + exp(-x)); where exp overflows, 0 is right. By tanh the left tail would be lost."""
     y = np.exp(-x)
-    y += 1
-    return np.true_divide(1, y)
+    one = ONE.get(y.dtype.char, 1)
+    y += one
+    return np.true_divide(one, y)
 
 
 @like_ufunc
@@ -60,7 +61,7 @@ def softplus(x: Array) -> Array:
 
 def bce(z: Array, t: Array) -> Array:
     """Binary cross-entropy of a logit z: log(1 + exp(z)) - z t, stable for any finite z."""
-    return np.maximum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z)))
+    return np.maximum(z, ZERO.get(z.dtype.char, 0)) - z * t + np.log1p(np.exp(-np.abs(z)))
 
 
 def clip(x: Array, *, low: float | None, high: float | None) -> Array:

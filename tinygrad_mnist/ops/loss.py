@@ -26,7 +26,7 @@ __all__ = [
 def reduced(loss: Tensor, reduction: str) -> Tensor:
     """The loss itself ("none"), its mean or its sum."""
     if reduction == "mean":
-        return reduce.mean_of_all(loss)
+        return reduce.over_count(table.sum(loss), math.prod(loss.shape))
     if reduction == "sum":
         return table.sum(loss)
     if reduction == "none":
@@ -292,7 +292,7 @@ def cross_entropy(
         reduction = legacy(reduction, size_average, reduce)
     if not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
-    if target.shape == input.shape and target.dtype.kind == "f":
+    if target.dtype.kind == "f" and target.shape == input.shape:
         return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
     settings = (input, target, weight, ignore_index, reduction)
     if not label_smoothing:

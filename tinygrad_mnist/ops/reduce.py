@@ -161,11 +161,6 @@ def mean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = 
     return over_count(table.sum(x, axis=axes, keepdims=keepdim), count(x.shape, axes))
 
 
-def mean_of_all(x: Tensor) -> Tensor:
-    """`mean` of floats over all dimensions, without a look at arguments."""
-    return over_count(table.sum(x), x._data.size)
-
-
 def over_count(total: Tensor, n: int) -> Tensor:
     """total / n; nan where there was nothing."""
     return table.div(total, n) if n else table.mul(total, math.nan)

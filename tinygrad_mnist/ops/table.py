@@ -190,7 +190,7 @@ standardize = op(
 # Losses
 xent = op(
     R.xent,
-    z=lambda g, p, at: minus_hot(p, at) * reshape(g, shape=(-1, 1)),
+    z=lambda g, p, at: minus_hot(p, at) * g[:, None],
     residual={"p": lambda z: softmax(z, axis=1), "at": lambda t: hot_index(t)},
 )
 minus_hot: OpCall = op(R.minus_hot, p=lambda g: g)
