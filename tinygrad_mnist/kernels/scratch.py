@@ -7,7 +7,7 @@ kernel: 2 MB took 1 ms, as long as 8 million additions. Each thread has a buffer
 from __future__ import annotations
 
 import math
-from _thread import _local  # threading takes a millisecond to import
+from _thread import _local  # as threading.local, without loading threading
 from itertools import accumulate
 from typing import Any
 
