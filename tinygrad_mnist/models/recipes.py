@@ -82,6 +82,7 @@ _TABLE = [
         name="cnn",
         what="two convolutional layers with pooling and dropout, by Adam",
         channels=(16, 32),
+        tile_rows=64,
         hidden=(128,),
         dropout=0.25,
         optimizer="Adam",
