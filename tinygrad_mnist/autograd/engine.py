@@ -63,8 +63,9 @@ def walk(
             if wanted is None:
                 accumulate(node, g, mine)
             continue
-        source = node.source
-        parents = source if type(source) is tuple else (source,)
+        parents = node.source
+        if type(parents) is not tuple:
+            parents = (parents,)
         if useful is not None and useful.isdisjoint(parents):
             continue
         saved = node.saved
@@ -78,7 +79,9 @@ def walk(
         rules = node.op.rules
         if node.op.variadic is not None:
             rules *= len(parents)
-        for i, parent in enumerate(parents):
+        i = -1
+        for parent in parents:
+            i += 1  # as fast again as `enumerate`, and this is run for every edge
             if parent is None or (useful is not None and parent not in useful):
                 continue
             gi = rules[i](g, frame, parent.shape, i)

@@ -318,9 +318,8 @@ def _unary_with_settings(it: Op) -> Callable[..., Any]:
 def _binary(it: Op) -> Callable[..., Any]:
     kernel, promotes = it.kernel, it.promotes
     rule_a, rule_b = (rule is not None for rule in it.rules)
-    keep_a, keep_b, keep_ab = (
-        it.keepers[need] for need in ((True, False), (False, True), (True, True))
-    )
+    masks = (it.mask(need)[:3] for need in ((True, False), (False, True), (True, True)))
+    keeps_a, keeps_b, keeps_ab = (mask if any(mask) else None for mask in masks)
 
     def call(a: Any, b: Any) -> Any:
         if isinstance(a, Tensor):
@@ -356,16 +355,20 @@ def _binary(it: Op) -> Callable[..., Any]:
         if not rule_b:
             node_b = None
         if node_a is not None:
-            keep = keep_a if node_b is None else keep_ab
+            keeps = keeps_a if node_b is None else keeps_ab
         elif node_b is not None:
-            keep = keep_b
+            keeps = keeps_b
         else:
             out._node = None
             return out
         out._node = node = new(Node)
         node.op = it
         node.source = node_a if node_b is None else (node_a, node_b)
-        node.saved = keep((x, w, y, None, None)) if keep is not None else ()
+        if keeps is None:
+            node.saved = ()
+        else:
+            x_too, w_too, y_too = keeps
+            node.saved = (x if x_too else None, w if w_too else None, y if y_too else None, None)
         shape = y.shape  # of equal ones all but one are let go
         node.shape = node_a.shape if node_a is not None and node_a.shape == shape else shape
         node.dtype = y_dtype
