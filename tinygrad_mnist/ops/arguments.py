@@ -14,7 +14,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd.dtypes import get_default_dtype
 from tinygrad_mnist.autograd.modes import MODES
-from tinygrad_mnist.autograd.op import record, special
+from tinygrad_mnist.autograd.record import record, special
 from tinygrad_mnist.autograd.signature import all_names, parameters
 from tinygrad_mnist.autograd.tensor import Tensor
 
