@@ -68,7 +68,7 @@ def unary(it: Op) -> Callable[..., Any]:
         node.op = it
         node.source = parent
         node.saved = (array if keeps_x else None, y if keeps_y else None, None) if keeps else ()
-        node.shape = y.shape
+        node.shape = parent.shape if promotes else y.shape
         node.dtype = y.dtype
         node.order = tick()
         node.hooks = None
