@@ -73,6 +73,7 @@ class Optimizer:
         self.param_groups: list[Group] = []
         self.stepped = False  # a scheduler asks whether step() came first
         self.joints: list[Any] = []  # parameters whose states are one: see joint.py
+        # Each parameter's memory, and what says that it was written
         self._stamps: dict[Tensor, tuple[Array, Callable[[], None]]] = {}
         groups = list(params)
         if not groups:
@@ -120,17 +121,15 @@ class Optimizer:
         for group in self.param_groups:
             for p in group["params"]:
                 grad = getattr(p._node, "grad", None)  # p.grad may copy; this is only read
-                if grad is not None:
-                    self.update(group, p._data, grad._data, self.state_of(group, p))
-                    self._stamp(p)
-
-    def _stamp(self, p: Tensor) -> None:
-        """Say that a parameter was written; what is known of its memory is kept for the next."""
-        array, again = self._stamps.get(p, (None, None))
-        if again is None or array is not p._data:
-            again = writes.restamp(p._data)
-            self._stamps[p] = p._data, again
-        again()
+                if grad is None:
+                    continue
+                array = p._data
+                self.update(group, array, grad._data, self.state_of(group, p))
+                known, stamp = self._stamps.get(p, (None, None))
+                if stamp is None or known is not array:
+                    stamp = writes.restamp(array)
+                    self._stamps[p] = array, stamp
+                stamp()
 
     def split(self) -> None:
         """Give parameters that were joined in one buffer counters of their own again."""
@@ -146,13 +145,14 @@ class Optimizer:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget all gradients, or, with `set_to_none=False`, fill those there are with zeros."""
-        for p in self._parameters():
-            if set_to_none:
-                p.grad = None
-            elif p.grad is not None:
-                if p.grad.requires_grad:
-                    p.grad = p.grad.detach()
-                p.grad.zero_()
+        for group in self.param_groups:
+            for p in group["params"]:
+                if set_to_none:
+                    p.grad = None
+                elif p.grad is not None:
+                    if p.grad.requires_grad:
+                        p.grad = p.grad.detach()
+                    p.grad.zero_()
 
     def missing_gradients(self) -> list[str]:
         """Name the parameters that require a gradient and have none: `step()` skips them.

@@ -71,7 +71,8 @@ class SGD(Optimizer):
 
     def update(self, group: Group, p: Array, g: Array, state: State) -> None:
         """Two passes over memory without momentum, four with it."""
-        g = descent(group, p, g, state)
+        if group["weight_decay"] or group["maximize"]:
+            g = descent(group, p, g, state)
         out = scratch(state, "_s", p)
         if group["momentum"]:
             momentum = number(group["momentum"])
