@@ -245,10 +245,11 @@ def backward(
     >>> x.grad
     tensor(6.)
     """
-    roots, wanted_tensors = as_tuple(tensors), as_tuple(inputs) if inputs is not None else None
-    if wanted_tensors is None:
+    roots = as_tuple(tensors)
+    if inputs is None:
         run(roots, grad_tensors, None, retain_graph, create_graph)
         return
+    wanted_tensors = as_tuple(inputs)
     if not wanted_tensors:
         raise RuntimeError("'inputs' argument to backward() cannot be empty")
     wanted = wanted_nodes(wanted_tensors)

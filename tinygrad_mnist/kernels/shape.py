@@ -63,7 +63,7 @@ def unslice(x: Array, *, key: Key, shape: tuple[int, ...]) -> Array:
 
 def take(x: Array, index: Array) -> Array:
     """The rows x[index], along the first dimension; negative indices count from the end."""
-    return x.take(index, axis=0)
+    return x.take(index, 0)
 
 
 def put(x: Array, index: Array, *, shape: tuple[int, ...]) -> Array:
