@@ -40,7 +40,9 @@ def main(args: list[str] | None = None) -> None:
             )  # fmt: skip
             return float(runs[name]["seconds"])
 
-        times, problems = measure.of_those_that_run(options.contenders, seconds, options.rounds)
+        times, problems = measure.of_those_that_run(
+            options.contenders, seconds, options.rounds, options.patience
+        )
         results[config] = {"seconds": times, "last": runs, "problems": problems}
         base = next(iter(times), "")
         rows += [

@@ -41,9 +41,8 @@ def main(args: list[str] | None = None) -> None:
     }
     for code in codes.values():  # writes the .pyc files
         start(code)
-    times = measure.interleave(
-        {name: (lambda code=code: start(code)) for name, code in codes.items()}, options.rounds
-    )
+    figures = {name: (lambda code=code: start(code)) for name, code in codes.items()}
+    times = measure.interleave(figures, options.rounds, options.patience)
     python = statistics.median(times.pop("nothing"))
     net = {name: [t - python for t in some] for name, some in times.items()}
     rows = [

@@ -19,27 +19,57 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 LIBRARIES = ("numpy", "torch", "jax", "mygrad", "autograd", "scikit-learn", "threadpoolctl")
 PAUSE = 0.1  # seconds in which the worker threads of the last contender stop spinning
+DISTURBED = 0.05  # the share of a core that others may use in a round that counts
 # New processes keep what they compile, as if the checkout were installed: else each compiles again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def interleave(
-    contenders: dict[str, Callable[[], float]], rounds: int, pause: float = PAUSE
+    contenders: dict[str, Callable[[], float]], rounds: int, patience: float = 0
 ) -> dict[str, list[float]]:
     """Measure each contender once a round, every other round in reverse order.
 
-    A contender returns its own figure: seconds a step, bytes, what it may be.
+    A contender returns its own figure: seconds a step, bytes, what it may be. For as long as
+    `patience`, in seconds, lasts, a round in which other processes computed is left out.
     """
     figures: dict[str, list[float]] = {name: [] for name in contenders}
-    for number in range(rounds):
+    until, number = time.monotonic() + patience, 0
+    while number < rounds:
+        wait_until_idle(until)
+        start, others, figured = time.monotonic(), cpu_of_others(), {}
         for name in list(contenders)[:: -1 if number % 2 else 1]:
-            time.sleep(pause)
-            figures[name].append(contenders[name]())
+            time.sleep(PAUSE)
+            figured[name] = contenders[name]()
+        disturbed = cpu_of_others() - others > DISTURBED * (time.monotonic() - start)
+        if disturbed and time.monotonic() < until:
+            continue
+        number += 1
+        for name, figure in figured.items():
+            figures[name].append(figure)
     return figures
 
 
+def wait_until_idle(until: float) -> None:
+    """Sleep while other processes compute, but not beyond that time."""
+    while time.monotonic() < until:
+        others = cpu_of_others()
+        time.sleep(5 * PAUSE)
+        if cpu_of_others() - others <= DISTURBED * 5 * PAUSE:
+            return
+
+
+def cpu_of_others() -> float:
+    """Seconds of CPU that all other processes have used so far; 0 where Linux does not tell."""
+    try:
+        ticks = [int(n) for n in Path("/proc/stat").read_text().splitlines()[0].split()[1:]]
+    except OSError:
+        return 0.0
+    idle, waiting = ticks[3:5]
+    return (sum(ticks) - idle - waiting) / os.sysconf("SC_CLK_TCK") - sum(os.times()[:4])
+
+
 def of_those_that_run(
-    wanted: Sequence[str], figure: Callable[[str], float], rounds: int
+    wanted: Sequence[str], figure: Callable[[str], float], rounds: int, patience: float = 0
 ) -> tuple[dict[str, list[float]], dict[str, str]]:
     """Interleaved figures of the processes that finish, and why the others did not."""
     problems = {}
@@ -49,7 +79,7 @@ def of_those_that_run(
         except RuntimeError as error:
             problems[name] = str(error)
     running = {name: (lambda name=name: figure(name)) for name in wanted if name not in problems}
-    return interleave(running, rounds), problems
+    return interleave(running, rounds, patience), problems
 
 
 def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
@@ -117,6 +147,9 @@ def arguments(doc: str, rounds: int = 9) -> argparse.ArgumentParser:
     """A parser with the options that every benchmark takes."""
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=rounds, help="default %(default)s")
+    parser.add_argument(
+        "--patience", type=float, default=0, help="seconds to repeat disturbed rounds; default 0"
+    )
     parser.add_argument("--out", type=Path, help="folder for the JSON, the table and the plot")
     return parser
 

@@ -29,7 +29,9 @@ def main(args: list[str] | None = None) -> None:
             given = "--steps", options.steps, "--rows", options.rows
             return float(measure.child(CHILD, name, config, *given)["peak"])
 
-        peaks, problems = measure.of_those_that_run(options.contenders, peak, options.rounds)
+        peaks, problems = measure.of_those_that_run(
+            options.contenders, peak, options.rounds, options.patience
+        )
         results[config] = {"bytes": peaks, "problems": problems}
         base = next(iter(peaks), "")
         rows += [

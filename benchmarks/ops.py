@@ -70,7 +70,7 @@ def main(args: list[str] | None = None) -> None:
             }
             for run in contenders.values():
                 run()
-            times = measure.interleave(contenders, options.rounds)
+            times = measure.interleave(contenders, options.rounds, options.patience)
             results[f"{name} {way}"] = times
             ratio = measure.ratio(times["ours"], times.get("torch", times["ours"]))
             medians = [measure.readable(float(np.median(t))) for t in times.values()]

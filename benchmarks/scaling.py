@@ -85,9 +85,8 @@ def main(args: list[str] | None = None) -> None:
         made: dict[str, Any] = {str(size): make(size) for size in sizes}
         for run in made.values():
             run()
-        times = measure.interleave(
-            {size: (lambda run=run: seconds(run)) for size, run in made.items()}, options.rounds
-        )
+        figures = {size: (lambda run=run: seconds(run)) for size, run in made.items()}
+        times = measure.interleave(figures, options.rounds, options.patience)
         medians = [float(np.median(some)) for some in times.values()]
         rounds = [exponent(sizes, list(some)) for some in zip(*times.values(), strict=True)]
         low, _, high = measure.quartiles(rounds)

@@ -59,9 +59,8 @@ def measured(problem: Problem, contenders: dict[str, Contender], options: Any) -
 
     for contender in contenders.values():  # compiles `lax.scan` for this number of steps
         timed(contender)
-    return measure.interleave(
-        {name: (lambda c=c: timed(c)) for name, c in contenders.items()}, options.rounds
-    )
+    figures = {name: (lambda c=c: timed(c)) for name, c in contenders.items()}
+    return measure.interleave(figures, options.rounds, options.patience)
 
 
 def compare(config: Config, times: dict[str, list[float]]) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """Each benchmark runs, at the smallest size; what it measures is for people to judge."""
 
+import itertools
 import json
 
 import numpy as np
 import pytest
 
-from benchmarks import end_to_end, imports, memory, ops, passes, scaling, steps
+from benchmarks import end_to_end, imports, measure, memory, ops, passes, scaling, steps
 from benchmarks.by_hand import twin
 from benchmarks.by_hand_naive import Naive
 from benchmarks.problem import CONFIGS, make, random_data
@@ -62,6 +63,16 @@ def test_passes_are_measured_one_by_one_and_change_nothing(capsys):
     printed = capsys.readouterr().out
     assert "| unroll |" in printed and "| B: 784-10-10, batch 64, SGD |" in printed
     assert "losses changed" not in printed
+
+
+def test_a_round_that_others_disturb_is_measured_again(monkeypatch):
+    used = iter([0, 0, 0, 9, 9, 9, 9, 9])  # idle; others compute in the first round; idle
+    monkeypatch.setattr(measure, "PAUSE", 0.0001)
+    monkeypatch.setattr(measure, "cpu_of_others", lambda: next(used))
+    figures = iter([7.0, 1.0, 2.0])
+    assert measure.interleave({"a": lambda: next(figures)}, 1, patience=9) == {"a": [1.0]}
+    monkeypatch.setattr(measure, "cpu_of_others", itertools.count(0, 9).__next__)
+    assert measure.interleave({"a": lambda: next(figures)}, 1) == {"a": [2.0]}
 
 
 def test_ops_and_scaling_print_a_row_for_each_measure(capsys):
