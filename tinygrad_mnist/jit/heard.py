@@ -47,11 +47,30 @@ class TileTape(Tape):
         super().written(tensor, value)
 
 
+class LightTape(TileTape):
+    """One that lets go of what it hears, but of random numbers: for a call that is not replayed."""
+
+    def record(self, op: Any, args: Any, kw: dict[str, Any], out: Tensor, residuals: Any) -> None:
+        """Hear a draw."""
+        if op.draws:
+            super().record(op, args, kw, out, residuals)
+
+    def written(self, tensor: Tensor, value: Tensor) -> None:
+        """A write: that it is allowed, the tape of the tile has said."""
+
+
 class Heard:
     """A call of `function` on some rows of its arguments: its tape, results and gradients."""
 
-    def __init__(self, function: Any, args: Sequence[Any], rows: slice, share: float = 1.0) -> None:
-        self.rows, self.tape, random = rows, TileTape(), get_rng_state()
+    def __init__(
+        self,
+        function: Any,
+        args: Sequence[Any],
+        rows: slice,
+        share: float = 1.0,
+        tape: type[TileTape] = TileTape,
+    ) -> None:
+        self.rows, self.tape, random = rows, tape(), get_rng_state()
         self.tape.share = share
         given = [wrap(a._data[rows]) if isinstance(a, Tensor) else a for a in args]
         self.inputs = [g._data for g in given if isinstance(g, Tensor)]

@@ -19,7 +19,7 @@ import numpy as np
 from tinygrad_mnist.autograd.tensor import Born, Leaf, Tensor, new
 from tinygrad_mnist.jit import threads
 from tinygrad_mnist.jit.flat import Flat, FlatStep, flat_steps
-from tinygrad_mnist.jit.heard import Heard, Refused
+from tinygrad_mnist.jit.heard import Heard, LightTape, Refused
 from tinygrad_mnist.jit.memory import aligned, shaped
 from tinygrad_mnist.jit.program import Program, present
 from tinygrad_mnist.jit.quick import quick
@@ -62,11 +62,11 @@ class Tiled:
         """
         wholes = [a._data for a in args if isinstance(a, Tensor)]
         self.cuts = cuts(len(wholes[0]), tile_rows)
-        arrangement = Heard(function, args, self.cuts[0])
-        flat = [_flat_steps(effect) for effect in arrangement.effects]  # this moves parameters
+        flat = [_flat_steps(effect) for effect in Heard(function, args, self.cuts[0]).effects]
         sizes = {length(rows): rows for rows in reversed(self.cuts)}  # the first of each size
         heard = {n: Heard(function, args, rows, n / len(wholes[0])) for n, rows in sizes.items()}
-        one, both = heard[length(self.cuts[0])], Heard(function, args, slice(0, self.cuts[1].stop))
+        first_two = slice(0, self.cuts[1].stop)
+        one, both = heard[length(self.cuts[0])], Heard(function, args, first_two, tape=LightTape)
         self.tape, self.result = one.tape, one.result
         self._layout = Layout(one.gradients, [part[1:] for parts in flat for part in parts])
         self._outputs = [
