@@ -35,7 +35,9 @@ PUBLIC = [getattr(page, name) for page in (tg, F) for name in dir(page)]
 FUNCTIONS = [*ODD, *KERNELS, *filter(inspect.isfunction, PUBLIC)]
 
 
-@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: getattr(f, "__name__", type(f).__name__))
+@pytest.mark.parametrize(
+    "function", FUNCTIONS, ids=lambda f: getattr(f, "__name__", type(f).__name__)
+)
 def test_they_are_those_that_inspect_finds(function: Callable[..., Any]) -> None:
     known = inspect.signature(inspect.unwrap(function)).parameters.values()
     kinds: dict[Any, list[str]] = {}
