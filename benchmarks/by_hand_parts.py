@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
@@ -135,14 +134,14 @@ def adam(config: Config, p: Array, g: Array) -> Callable[[], None]:
 
 
 class Team:
-    """One Python thread a core, each with one BLAS thread; one alone without threadpoolctl."""
+    """Python threads, as many as the BLAS has, each with one of its; one without threadpoolctl."""
 
     def __init__(self) -> None:
         try:
             import threadpoolctl
 
             self.blas = threadpoolctl.ThreadpoolController().select(user_api="blas")
-            self.size = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+            self.size = max((blas.num_threads for blas in self.blas.lib_controllers), default=1)
         except ImportError:
             self.blas, self.size = None, 1
         self.threads = ThreadPoolExecutor(max(self.size - 1, 1))
