@@ -15,7 +15,8 @@ import numpy as np
 from tinygrad_mnist.autograd import writes
 from tinygrad_mnist.autograd.tensor import Leaf, Tensor
 from tinygrad_mnist.jit import threads
-from tinygrad_mnist.jit.memory import ALIGN, aligned, shaped
+from tinygrad_mnist.jit.memory import shaped
+from tinygrad_mnist.kernels.scratch import ALIGN, aligned
 from tinygrad_mnist.optim.joint import Joint
 
 Array = np.ndarray[Any, Any]
@@ -35,7 +36,8 @@ class Flat:
         for array in self.like:
             self.starts.append(size)
             size += -(-array.nbytes // ALIGN) * ALIGN
-        self.p, self.g = (self._zeros(size) for _ in range(2))
+        self._size = size
+        self.p, self.g = self.zeros(), self.zeros()
         for tensor, view in zip(params, self.cut(self.p), strict=True):
             view[...] = tensor._data
             tensor._data = view
@@ -45,14 +47,11 @@ class Flat:
         self.restamp = writes.restamp(self.p)
         self._joints: WeakKeyDictionary[Any, Joint] = WeakKeyDictionary()
 
-    def _zeros(self, size: int) -> Array:
-        buffer = aligned(size).view(self.like[0].dtype)
-        buffer[...] = 0
-        return buffer
-
     def zeros(self) -> Array:
         """One more buffer of this layout."""
-        return self._zeros(self.p.nbytes)
+        buffer = aligned(self._size).view(self.like[0].dtype)
+        buffer[...] = 0
+        return buffer
 
     def joint(self, optimizer: Any, group: dict[str, Any], params: list[Tensor]) -> Joint:
         """The one update of these parameters by an optimizer, shared by all programs."""
@@ -84,15 +83,13 @@ class FlatStep:
     """One optimizer's step on the parameters of one group, as one update."""
 
     def __init__(self, joint: Joint, flat: Flat) -> None:
-        self._joint, self._flat, self._restamp = joint, flat, flat.restamp
-        self._update = joint.optimizer.update
+        self._joint, self._flat = joint, flat
         self.__qualname__ = f"{type(joint.optimizer).__name__}.update"
 
     def __call__(self) -> None:
-        joint = self._joint
-        joint.optimizer.stepped = True
-        self._update(joint.group, joint.flat, self._flat.g, joint.state or joint.joined())
-        self._restamp()
+        self._joint.optimizer.stepped = True
+        self._joint.update(self._flat.g)
+        self._flat.restamp()
 
     def on_threads(self, count: int) -> None:
         """The same, on some threads; it pays for many parameters only."""

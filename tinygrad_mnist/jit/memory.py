@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.jit import passes
+from tinygrad_mnist.kernels.scratch import ALIGN, aligned
 
 Array = np.ndarray[Any, Any]
-ALIGN = 64  # bytes: one cache line, one AVX-512 register
 
 
 class Pool:
@@ -43,13 +43,6 @@ class Pool:
         raw = self._taken.pop(array.ctypes.data, None)
         if raw is not None:
             self._free.setdefault(raw.nbytes, []).append(raw)
-
-
-def aligned(size: int) -> Array:
-    """`size` bytes that begin at a multiple of 64."""
-    raw = np.empty(size + ALIGN, np.uint8)
-    start = -raw.ctypes.data % ALIGN
-    return raw[start : start + size]
 
 
 def shaped(raw: Array, like: Array) -> Array:

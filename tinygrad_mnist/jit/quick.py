@@ -124,8 +124,6 @@ def _elementwise(
     function: Any, args: tuple[Any, ...], kw: dict[str, Any], even: dict[Any, Array]
 ) -> Step:
     out = kw.get("out", args[-1])
-    if function is np.positive and kw.keys() <= {"out", "order"} and args[0].dtype == out.dtype:
-        return _copy(out, args[0])
     given = args[: function.nin]
     if any(isinstance(a, np.ndarray) and a.shape == out.shape for a in given):
         given = tuple(even.get(place(a), a) if isinstance(a, np.ndarray) else a for a in given)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.jit.memory import Pool, same_memory
+from tinygrad_mnist.kernels.checks import outside
 
 Array = np.ndarray[Any, Any]
 Step = Callable[[], object]
@@ -24,12 +25,10 @@ def take_checked(
 ) -> Array:
     """np.take; into `out` by mode="clip", since the default mode fills a buffer and copies it.
 
-    So the indices are looked at first: read as unsigned, negative ones are too large as well.
+    So the indices are looked at first; negative ones are for the default mode.
     """
     count = x.size if axis is None else x.shape[axis]
-    if out is not None and (
-        not index.size or np.maximum.reduce(index.view(f"u{index.itemsize}"), axis=None) < count
-    ):
+    if out is not None and not outside(index, count):
         return np.take(x, index, axis=axis, out=out, mode="clip")
     return np.take(x, index, axis=axis, out=out)
 
@@ -170,8 +169,6 @@ class Log:
         self.refuse_hidden_copies(inputs)
         given = tuple(plain(x) for x in inputs)
         kw = {k: plain(v) for k, v in kw.items()}
-        if out is None and function is np.positive and self.may_stay(given[0], kw.get("order")):
-            return inputs[0]
         if out is None:
             result = function(*given, **kw)
             if not isinstance(result, np.ndarray):

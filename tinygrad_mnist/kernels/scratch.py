@@ -34,20 +34,25 @@ def given(result: Array, out: Array | None) -> Array:
     return out
 
 
+def aligned(size: int) -> Array:
+    """`size` bytes that begin at a multiple of 64."""
+    raw = np.empty(size + ALIGN, np.uint8)
+    start = -raw.ctypes.data % ALIGN
+    return raw[start : start + size]
+
+
 def scratch(*wanted: tuple[tuple[int, ...], Any]) -> list[Array]:
     """Arrays of these (shape, dtype), uninitialised; the next call hands them out again."""
     sizes = [math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype in wanted]
     ends = list(accumulate(-(-size // ALIGN) * ALIGN for size in sizes))
     raw = _LOCAL.buffer
-    if len(raw) < ends[-1] + ALIGN:
-        raw = np.empty(ends[-1] + ALIGN, np.uint8)
+    if len(raw) < ends[-1]:
+        raw = aligned(ends[-1])
         if len(raw) <= KEPT:
             _LOCAL.buffer = raw
-    first = -raw.ctypes.data % ALIGN
-    starts = [first, *(first + end for end in ends)]
     return [
         raw[start : start + size].view(dtype).reshape(shape)
-        for start, size, (shape, dtype) in zip(starts, sizes, wanted, strict=False)
+        for start, size, (shape, dtype) in zip((0, *ends), sizes, wanted, strict=False)
     ]
 
 
