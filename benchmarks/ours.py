@@ -31,8 +31,9 @@ class Eager(Stepwise):
     def __init__(self, problem: Problem) -> None:
         config = self.config = problem.config
         self.model = model = network(config.sizes)
-        for p, w in zip(model.parameters(), problem.weights, strict=True):
-            p.data = tg.tensor(w)
+        with tg.no_grad():
+            for p, w in zip(model.parameters(), problem.weights, strict=True):
+                p.copy_(tg.from_numpy(w))
         optimizer = getattr(optim, config.optimizer)(model.parameters(), lr=config.lr)
         X, Y = tg.from_numpy(problem.X), tg.from_numpy(problem.Y)
         criterion = F.binary_cross_entropy_with_logits if config.binary else F.cross_entropy

@@ -102,6 +102,19 @@ def test_each_pass_is_at_work():
     assert "exp" in repr(kept) and "exp" not in repr(left)
 
 
+def test_gradients_are_born_in_the_optimizers_buffer():
+    """Of wide weights, laid out column by column, too: nothing is copied there afterwards."""
+    program = run(MODELS["deep"], OPTIMIZERS["sgd"], True)[3].programs()[-1]
+    buffer = program.steps[-1]._flat.g
+    into = {
+        s.func.__name__
+        for s in program.steps[:-1]
+        for a in (*s.args, *s.keywords.values())
+        if isinstance(a, np.ndarray) and np.may_share_memory(a, buffer)
+    }
+    assert into == {"dot"}
+
+
 def test_an_unknown_pass():
     with pytest.raises(ValueError, match="unknown: speed; there are dead code, in place"):
         passes.without("speed").__enter__()

@@ -1,5 +1,6 @@
 """Layers: what they compute beside loops and formulas, their traps, and what they refuse."""
 
+import copy
 import math
 import warnings
 
@@ -30,6 +31,26 @@ def test_linear_is_one_node_and_takes_any_leading_dimensions() -> None:
     np.testing.assert_allclose(layer(x).detach().numpy(), wanted)
     np.testing.assert_allclose(layer(x[0, 0]).detach().numpy(), wanted[0, 0])
     assert layer(tg.zeros(0, 4, dtype=tg.float64)).shape == (0, 3)
+
+
+def test_a_wide_weight_lies_in_memory_column_by_column_and_so_does_its_gradient() -> None:
+    tg.manual_seed(3)
+    wide = nn.Linear(5, 16).double()
+    tg.manual_seed(3)
+    rows = nn.Linear(5, 16).double()
+    rows.weight.data = tg.tensor(np.ascontiguousarray(rows.weight.detach().numpy()))
+    x = real(7, 5)
+    grads = []
+    for layer, by_row in ((wide, False), (rows, True), (nn.Linear(5, 15).double(), True)):
+        (layer(x) ** 2).sum().backward()
+        for tensor in (layer.weight, layer.weight.grad, copy.deepcopy(layer).weight):
+            assert tensor.is_contiguous() is by_row and tensor.mT.is_contiguous() is not by_row
+        grads.append(layer.weight.grad.numpy())
+    np.testing.assert_allclose(grads[0], grads[1], rtol=1e-12)
+    assert (wide.weight == rows.weight).all()
+    with pytest.raises(RuntimeError, match=r"use .reshape\(...\) instead"):
+        wide.weight.view(-1)
+    assert (wide.weight.reshape(-1) == rows.weight.view(-1)).all()
 
 
 def test_initial_values_are_pytorchs_distribution() -> None:

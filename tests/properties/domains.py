@@ -284,6 +284,12 @@ def products(draw: Draw) -> Any:
     return (draw(arrays((*a, n, k))), draw(arrays((*b, k, m)))), {}
 
 
+@composed(lambda a, b: np.einsum("na,nb->ab", a, b))
+def products_by_column(draw: Draw) -> Any:
+    n, m, k = (draw(st.integers(0, 3)) for _ in "nmk")
+    return (draw(arrays((n, m))), draw(arrays((n, k)))), {}
+
+
 @composed(lambda x, w, b=0: np.einsum("ni,oi->no", x, w) + b)
 def linears(draw: Draw) -> Any:
     n, i, o = (draw(st.integers(0, 3)) for _ in "nio")
@@ -670,7 +676,9 @@ ROWS: dict[str, Row] = {
     "cat": cats,
     # Products and losses
     "matmul": products,
+    "matmul_by_column": products_by_column,
     "linear": linears,
+    "linear_by_column": linears,
     "xent": xents,
     "minus_hot": minus_hots,
     "bce": binary(lambda z, t: np.log(1 + np.exp(z)) - z * t, NONZERO, {"low": 0.0, "high": 1.0}),

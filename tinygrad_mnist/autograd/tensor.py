@@ -275,7 +275,7 @@ class Tensor(TensorMethods):
         if node is None:
             return None
         if type(node.grad) is Born:  # lives in a buffer that the next call writes again
-            node.grad = wrap(node.grad._data.copy())
+            node.grad = wrap(node.grad._data.copy(order="K"))
         return node.grad
 
     @grad.setter

@@ -258,21 +258,25 @@ class Program:
 
 
 def redirect(steps: list[Step], old: Array, new: Array) -> bool:
-    """Let steps leave their result in `new`; False, and nothing done, where that might show."""
+    """Let steps leave their result in `new`; False, and nothing done, where that might show.
+
+    They may know a matrix by its transposed, too.
+    """
     if (old.strides, old.dtype) != (new.strides, new.dtype):
         return False
     if any(s.func is quietly for s in steps):  # type: ignore[attr-defined]
         return False
     given = [a for s in steps for a in (*s.args, *s.keywords.values())]  # type: ignore[attr-defined]
     inside = [b for a in given if isinstance(a, (tuple, list)) for b in a]
-    whole = [a for a in given if same_place(a, old)]
-    others = [a for a in (*given, *inside) if isinstance(a, np.ndarray) and not same_place(a, old)]
-    if not whole or any(np.may_share_memory(a, old) for a in others):
+    forms = [(old, new), (old.T, new.T)]
+    moved = {id(a): to for a in given for was, to in forms if same_place(a, was)}
+    others = [a for a in (*given, *inside) if isinstance(a, np.ndarray) and id(a) not in moved]
+    if not moved or any(np.may_share_memory(a, old) for a in others):
         return False
     for i, s in enumerate(steps):
         assert isinstance(s, partial)
-        args = [new if same_place(a, old) else a for a in s.args]
-        kw = {k: new if same_place(v, old) else v for k, v in s.keywords.items()}
+        args = [moved.get(id(a), a) for a in s.args]
+        kw = {k: moved.get(id(v), v) for k, v in s.keywords.items()}
         steps[i] = partial(s.func, *args, **kw)
     return True
 

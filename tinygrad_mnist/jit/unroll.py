@@ -72,6 +72,8 @@ class Traced(np.ndarray[Any, Any]):
         if function in INTO:
             kw = dict(kw)
             return log.call(function, args, kw, kw.pop("out", None), False)
+        if function is np.empty_like:
+            return log.traced(log.place(function(plain(args[0]), *args[1:], **kw)))
         if function in VIEWS:
             return log.traced(function(plain(args[0]), *args[1:], **kw))
         raise NotUnrolled(function.__name__)
@@ -91,8 +93,8 @@ class Traced(np.ndarray[Any, Any]):
             raise NotUnrolled("getitem with an array")
         return super().__getitem__(key)
 
-    def dot(self, other: Any) -> Any:  # type: ignore[override]
-        return np.dot(self, other)
+    def dot(self, other: Any, out: Any = None) -> Any:
+        return np.dot(self, other, out=out)
 
     def take(self, indices: Any, axis: Any = None, **kw: Any) -> Any:  # type: ignore[override]
         return np.take(self, indices, axis=axis, **kw)

@@ -22,6 +22,15 @@ def matmul(a: Array, b: Array) -> Array:
     return np.matmul(a, b)
 
 
+def matmul_by_column(a: Array, b: Array) -> Array:
+    """a.T @ b for matrices, laid out in memory column by column."""
+    if a.dtype is not b.dtype:
+        one_dtype(a, b)
+    y = np.empty_like(b, shape=(a.shape[1], b.shape[1]), order="F")
+    b.T.dot(a, y.T)
+    return y
+
+
 def linear(x: Array, w: Array, b: Array | None = None) -> Array:
     """x @ w.T + b for x (n, in), w (out, in), b (out,)."""
     if x.dtype is not w.dtype:

@@ -68,6 +68,13 @@ class Held:
             raise AttributeError(self._name) from None
 
 
-def unset(shape: Any, dtype: Any = None, device: Any = None) -> Parameter:
-    """A new Parameter of this shape, for `reset_parameters` to give it values."""
+def unset(
+    shape: Any, dtype: Any = None, device: Any = None, *, by_column: bool = False
+) -> Parameter:
+    """A new Parameter of this shape, for `reset_parameters` to give it values.
+
+    `by_column` is for a matrix: its columns lie in memory one after the other, not its rows.
+    """
+    if by_column:
+        return Parameter(create.empty(shape[::-1], dtype=dtype, device=device).mT)
     return Parameter(create.empty(shape, dtype=dtype, device=device))

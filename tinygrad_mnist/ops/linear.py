@@ -25,7 +25,9 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
             [4.]])
     """
     if input.ndim == 2 == weight.ndim:
-        return table.linear(input, weight) if bias is None else table.linear(input, weight, bias)
+        by_row = weight._data.flags.c_contiguous
+        row = table.linear if by_row else table.linear_by_column
+        return row(input, weight) if bias is None else row(input, weight, bias)
     if weight.ndim == 1:
         product = table.reshape(linear(input, weight.reshape(1, -1)), shape=input.shape[:-1])
         return product if bias is None else product + bias

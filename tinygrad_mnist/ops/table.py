@@ -152,6 +152,12 @@ cat = op(S.cat, xs=lambda g, i, shape, axis, starts: narrow(g, axis, starts[i], 
 # Products
 matmul: OpCall = op(L.matmul, a=lambda g, b: matmul(g, b.mT), b=lambda g, a: matmul(a.mT, g))
 linear = op(L.linear, x=lambda g, w: matmul(g, w), w=lambda g, x: matmul(g.mT, x), b=lambda g: g)
+linear_by_column = op(  # for a weight laid out column by column, as its gradient is then too
+    L.linear, x=lambda g, w: matmul(g, w), w=lambda g, x: matmul_by_column(g, x), b=lambda g: g
+)
+matmul_by_column: OpCall = op(
+    L.matmul_by_column, a=lambda g, b: matmul(b, g.mT), b=lambda g, a: matmul(a, g)
+)
 embed = op(L.embed, w=lambda g, shape, index: put(g, index, shape=shape))
 
 # Convolution and its two adjoints: each one's rules are the other two
