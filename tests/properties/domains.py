@@ -650,6 +650,7 @@ ROWS: dict[str, Row] = {
     "cast": with_settings(lambda x, dtype: x, {"dtype": np.dtype(np.float64)}),
     # Reductions
     "sum": reduction(np.sum),
+    "mean": reduction(np.mean, 1),
     "amax": reduction(np.amax, 1, distinct=True),
     "amin": reduction(np.amin, 1, distinct=True),
     "ties": shares,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,13 @@ def sum(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
     """The sum along `axis`; small integers and bools add up as int64."""
     dtype = np.int64 if x.dtype.kind in "biu" else None
     return np.add.reduce(x, axis, dtype, keepdims=keepdims)
+
+
+def mean(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
+    """The mean along `axis`; nan where there is nothing."""
+    n = count(x.shape, axis)
+    total = np.add.reduce(x, axis, keepdims=keepdims)
+    return total / n if n else total * np.nan
 
 
 def amax(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
@@ -137,6 +145,11 @@ def minus_hot(p: Array, at: Array) -> Array:
     hot -= ONE.get(hot.dtype.char, 1)
     flat.put(at, hot, mode="clip")
     return by_class.T
+
+
+def count(shape: tuple[int, ...], axis: Axis) -> int:
+    """How many elements a reduction over these axes takes in."""
+    return math.prod(shape if axis is None else [shape[a] for a in axis])
 
 
 def kept(shape: tuple[int, ...], axis: Axis | int) -> tuple[int, ...]:

@@ -182,14 +182,6 @@ def axes_of(ndim: int, dim: Dim) -> tuple[int, ...] | None:
     return dims if ndim and dims else None
 
 
-def count(shape: tuple[int, ...], axes: tuple[int, ...] | None) -> int:
-    """How many elements a reduction over these dims takes in."""
-    n = 1
-    for axis in range(len(shape)) if axes is None else axes:
-        n *= shape[axis]
-    return n
-
-
 def size_of(size: tuple[Any, ...]) -> tuple[int, ...]:
     """A size given as `f(2, 3)`, `f((2, 3))` or `f([2, 3])`."""
     if len(size) == 1 and not isinstance(size[0], int):

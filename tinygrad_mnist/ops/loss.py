@@ -26,7 +26,7 @@ __all__ = [
 def reduced(loss: Tensor, reduction: str) -> Tensor:
     """The loss itself ("none"), its mean or its sum."""
     if reduction == "mean":
-        return reduce.over_count(table.sum(loss), math.prod(loss.shape))
+        return table.mean(loss)
     if reduction == "sum":
         return table.sum(loss)
     if reduction == "none":

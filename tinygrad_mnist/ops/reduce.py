@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.kernels.reduce import count
 from tinygrad_mnist.ops import table
-from tinygrad_mnist.ops.arguments import Dim, axes_of, composed, count, dim_of, floating, public
+from tinygrad_mnist.ops.arguments import Dim, axes_of, composed, dim_of, floating, public
 
 __all__ = [
     "all", "amax", "amin", "aminmax", "any", "argmax", "argmin", "count_nonzero", "cumprod",
@@ -157,13 +158,7 @@ def mean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = 
     x = as_dtype(input, dtype)
     if x.dtype.kind != "f":
         raise RuntimeError(f"mean() of {x.dtype} has no dtype; ask for one, or cast to float first")
-    axes = axes_of(x.ndim, dim)
-    return over_count(table.sum(x, axis=axes, keepdims=keepdim), count(x.shape, axes))
-
-
-def over_count(total: Tensor, n: int) -> Tensor:
-    """total / n; nan where there was nothing."""
-    return table.div(total, n) if n else table.mul(total, math.nan)
+    return table.mean(x, axis=axes_of(x.ndim, dim), keepdims=keepdim)
 
 
 @public

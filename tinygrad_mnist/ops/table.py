@@ -29,7 +29,7 @@ from tinygrad_mnist.kernels import reduce as R
 from tinygrad_mnist.kernels import shape as S
 
 OpCall = Callable[..., Tensor]
-kept, dropped = R.kept, R.dropped
+kept, dropped, count = R.kept, R.dropped, R.count
 LN2, LN10, SQRT_PI = math.log(2), math.log(10), math.sqrt(math.pi)
 
 # Arithmetic
@@ -113,6 +113,10 @@ cast = op(E.cast, x=lambda g: g)  # the engine casts a gradient to its input's d
 
 # Reductions
 sum = op(R.sum, x=lambda g, shape, axis: broadcast_to(regrow(g, shape, axis), shape=shape))
+mean = op(
+    R.mean,
+    x=lambda g, shape, axis: broadcast_to(regrow(g / count(shape, axis), shape, axis), shape=shape),
+)
 amax = op(R.amax, x=lambda g, x, y, shape, axis: regrow(g, shape, axis) * ties(x, y, axis=axis))
 amin = op(R.amin, x=lambda g, x, y, shape, axis: regrow(g, shape, axis) * ties(x, y, axis=axis))
 ties: OpCall = op(R.ties)

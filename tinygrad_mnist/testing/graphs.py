@@ -202,6 +202,7 @@ CATALOGUE: dict[str, Callable[[list[Array]], Options]] = {
     "relu": _unary(_clear_of_zero),
     "abs": _unary(_clear_of_zero),
     "sum": _settings(_reductions),
+    "mean": _settings(_reductions),
     "logsumexp": _settings(_reductions),
     "softmax": _settings(_axes),
     "log_softmax": _settings(_axes),
