@@ -17,7 +17,7 @@ from tinygrad_mnist.autograd import writes
 from tinygrad_mnist.autograd.tensor import Born, Leaf, Tensor, new, wrap
 from tinygrad_mnist.jit import passes
 from tinygrad_mnist.jit.flat import flat_steps
-from tinygrad_mnist.jit.memory import Pool, same_place
+from tinygrad_mnist.jit.memory import Pool, same_memory, same_place
 from tinygrad_mnist.jit.quick import quick
 from tinygrad_mnist.jit.tape import Call, Effect, Tape, Write
 from tinygrad_mnist.jit.unroll import quietly, unroll
@@ -155,11 +155,11 @@ class Program:
             return
         dying = {self._root.get(id(a), id(a)) for a in call.reads}
         dying = {key for key in dying if self._last[key] == moment}
-        mine = dying if passes.on("in place") else set()
-        replaced = {id(a) for a in call.reads if id(a) in mine and _may_replace(call, a)}
-        self._release(replaced)  # so that the result takes the place of an argument that ends here
-        steps, outs = self._steps(call, args, [self._place[key] for key in mine - replaced])
+        mine = [self._place[key] for key in dying] if passes.on("in place") else []
+        steps, outs = self._steps(call, args, mine)
         home = self._homes.get(id(call.outs[0]))
+        if home is None:
+            home = argument_to_overwrite(steps, outs[0], mine)
         if home is not None and redirect(steps, outs[0], home):
             self.pool.release(outs[0])
             np.copyto(home, outs[0])
@@ -168,7 +168,7 @@ class Program:
         for captured, place in zip(call.outs, outs, strict=True):
             self._place[id(captured)] = place
         unused = {id(out) for out in call.outs if self._last[id(out)] == moment}
-        over = {key for key in dying - replaced if not self._shares(key, outs)}
+        over = {key for key in dying if not self._shares(key, outs)}
         self._release(over | unused)
 
     def _steps(
@@ -266,11 +266,11 @@ def redirect(steps: list[Step], old: Array, new: Array) -> bool:
         return False
     if any(s.func is quietly for s in steps):  # type: ignore[attr-defined]
         return False
-    given = [a for s in steps for a in (*s.args, *s.keywords.values())]  # type: ignore[attr-defined]
-    inside = [b for a in given if isinstance(a, (tuple, list)) for b in a]
+    args = [a for s in steps for a in given(s)]
+    inside = [b for a in args if isinstance(a, (tuple, list)) for b in a]
     forms = [(old, new), (old.T, new.T)]
-    moved = {id(a): to for a in given for was, to in forms if same_place(a, was)}
-    others = [a for a in (*given, *inside) if isinstance(a, np.ndarray) and id(a) not in moved]
+    moved = {id(a): to for a in args for was, to in forms if same_place(a, was)}
+    others = [a for a in (*args, *inside) if isinstance(a, np.ndarray) and id(a) not in moved]
     if not moved or any(np.may_share_memory(a, old) for a in others):
         return False
     for i, s in enumerate(steps):
@@ -279,6 +279,31 @@ def redirect(steps: list[Step], old: Array, new: Array) -> bool:
         kw = {k: moved.get(id(v), v) for k, v in s.keywords.items()}
         steps[i] = partial(s.func, *args, **kw)
     return True
+
+
+def argument_to_overwrite(steps: list[Step], out: Array, dying: list[Array]) -> Array | None:
+    """Which argument of the last step, if it is elementwise, may hold its result as well.
+
+    NumPy takes three times as long over a single number in place as over one put elsewhere.
+    """
+    if not dying or out.size < 2 or not steps:
+        return None
+    *before, last = steps
+    assert isinstance(last, partial)
+    elementwise = isinstance(last.func, np.ufunc) and last.func.signature is None
+    if not (elementwise or last.func is np.clip) or any(out is a for s in before for a in given(s)):
+        return None
+    layout = out.shape, out.strides, out.dtype
+    for a in last.args:
+        if isinstance(a, np.ndarray) and (a.shape, a.strides, a.dtype) == layout and a is not out:
+            if any(same_place(a, d) or same_memory(a, d) for d in dying):
+                return a
+    return None
+
+
+def given(step: Any) -> list[Any]:
+    """The arguments of a step."""
+    return [*step.args, *step.keywords.values()]
 
 
 def present(grads: Sequence[tuple[Leaf, Born | None]]) -> None:
@@ -292,19 +317,6 @@ def copy_results(outs: tuple[Array, ...], kernel: Any, args: Any, kw: Any) -> No
     result = kernel(*args, **kw)
     for out, value in zip(outs, result if isinstance(result, tuple) else (result,), strict=True):
         np.copyto(out, value)
-
-
-def _may_replace(call: Call, array: Array) -> bool:
-    """Whether an elementwise result has exactly the layout of this argument.
-
-    NumPy takes three times as long over a single number in place as over one put elsewhere.
-    """
-    if array.size == 1:
-        return False
-    kernel, out = call.op.kernel, call.outs[0]
-    elementwise = isinstance(kernel, np.ufunc) and kernel.signature is None
-    return elementwise and (array.shape, array.strides, array.dtype) == (
-        out.shape, out.strides, out.dtype)  # fmt: skip
 
 
 def _takes_out(kernel: Any) -> bool:
