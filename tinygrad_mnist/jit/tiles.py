@@ -185,7 +185,8 @@ class TileProgram(Program):
     """The calls for one tile: effects left out, random numbers put in from outside."""
 
     def __init__(self, heard: Heard, copied: Sequence[bool], homes: Homes) -> None:
-        self.heard, self._given = heard, homes
+        self.rows, self.read = heard.rows, heard.inputs
+        self._heard, self._given = heard, homes
         self.drawn: list[Array] = []
         results = [tensor._data for tensor in tensors_in(heard.result)]
         super().__init__(heard.tape, heard.inputs, copied, {id(a) for a in results})
@@ -195,10 +196,11 @@ class TileProgram(Program):
                 self.steps.append(partial(np.copyto, homes[leaf], self.at(g)))
         self.constants = list(heard.tape.constants.values())
         self.forget()
+        del self._heard  # and with it all that the tile's rows gave when it was heard
 
     def _prepare(self, live: Sequence[Call | Write | Effect]) -> None:
-        self._homes = {id(g): self._given[leaf] for leaf, g in self.heard.gradients.items()}
-        self.drawn = [self._input(call.outs[0]) for call in self.heard.draws]
+        self._homes = {id(g): self._given[leaf] for leaf, g in self._heard.gradients.items()}
+        self.drawn = [self._input(call.outs[0]) for call in self._heard.draws]
 
     def _bind(self, entry: Call | Write | Effect, moment: int) -> None:
         if not isinstance(entry, Effect) and not (isinstance(entry, Call) and entry.op.draws):
@@ -210,10 +212,10 @@ class Tile:
 
     def __init__(self, program: TileProgram, rows: slice, wholes: Sequence[Array]) -> None:
         self.rows, self.program = rows, program
-        by, fed = rows.start - program.heard.rows.start, {i for i, _ in program.feeds}
+        by, fed = rows.start - program.rows.start, {i for i, _ in program.feeds}
         read = [
             (whole, part, by * whole.strides[0])
-            for i, (whole, part) in enumerate(zip(wholes, program.heard.inputs, strict=True))
+            for i, (whole, part) in enumerate(zip(wholes, program.read, strict=True))
             if i not in fed
         ]
         steps = [replaced(step, partial(moved, read)) for step in program.steps]
