@@ -380,6 +380,42 @@ def test_a_stale_graph_is_still_noticed_after_a_jitted_step():
         y.backward()
 
 
+def test_a_stale_graph_is_still_noticed_after_a_replayed_write():
+    buffer = tg.ones(2)
+
+    @tg.jit
+    def step(x):
+        buffer.add_(x)
+
+    for _ in range(4):
+        step(tg.ones(2))
+    y = (buffer * tg.ones(2, requires_grad=True)).sum()
+    step(tg.ones(2))
+    with pytest.raises(RuntimeError, match="inplace"):
+        y.backward()
+
+
+def test_an_optimizer_of_what_two_others_have_stepped():
+    def go(maybe):
+        tg.manual_seed(0)
+        model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
+        parts = [model[0].parameters(), model[2].parameters(), model.parameters()]
+        for params in parts:
+            optimizer = optim.SGD(params, lr=0.1)
+
+            def step(x, optimizer=optimizer):
+                model.zero_grad()
+                model(x).square().sum().backward()
+                optimizer.step()
+
+            step = maybe(step)
+            for k in range(4):
+                step(tg.full((2, 3), k + 1.0))
+        return [p.detach().numpy().tobytes() for p in model.parameters()]
+
+    assert go(lambda step: step) == go(tg.jit)
+
+
 def test_clipping_inside():
     def go(jitted):
         tg.manual_seed(0)

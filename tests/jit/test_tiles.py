@@ -80,6 +80,18 @@ def run(make_model, make_optimizer, tile_rows=None, calls=4, x=X, y=Y):
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_an_update_on_threads_is_noticed_by_a_stale_graph(monkeypatch):
+    monkeypatch.setattr(flat, "MANY", 0)
+    monkeypatch.setattr(threads, "count", lambda: 2)
+    model = MODELS["deep"]()
+    step = tg.jit(step_of(model, optim.SGD(model.parameters(), lr=0.1)), tile_rows=20)
+    step(tg.from_numpy(X), tg.from_numpy(Y))
+    loss = model(tg.from_numpy(X)).sum()
+    step(tg.from_numpy(X), tg.from_numpy(Y))
+    with pytest.raises(RuntimeError, match="inplace"):
+        loss.backward()
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_training_is_that_of_eager_within_rounding(model, optimizer, lanes):
     eager, _ = run(MODELS[model], OPTIMIZERS[optimizer])

@@ -16,7 +16,7 @@ import numpy as np
 
 from tinygrad_mnist.jit import passes
 from tinygrad_mnist.jit.memory import place
-from tinygrad_mnist.jit.unroll import take_checked
+from tinygrad_mnist.jit.unroll import quietly, take_checked
 from tinygrad_mnist.kernels.checks import UNSIGNED, classes_within, rows_within
 
 CHECKS = [f.__wrapped__ for f in (classes_within, rows_within)]  # type: ignore[attr-defined]
@@ -26,10 +26,30 @@ Step = Callable[[], object]
 
 def quick(steps: Sequence[Step], constants: Iterable[Array]) -> list[Step]:
     """The steps, ready to run; `constants` are arrays that no replay writes."""
-    if not passes.on("quick"):
-        return list(steps)
     even = {place(a): a.reshape(-1)[:1].reshape(()).copy() for a in constants if _is_even(a)}
-    return list(_quickened(steps, even))
+    ready: list[Step] = []
+    for errors, group in groupby(steps, _errors):
+        some = [step.args[1] for step in group] if errors else list(group)  # type: ignore[attr-defined]
+        some = list(_quickened(some, even)) if passes.on("quick") else some
+        ready += [Quietly(errors, some)] if errors else some
+    return ready
+
+
+def _errors(step: Any) -> dict[str, Any] | None:
+    """How a step treats errors of floating point, where not as the caller does."""
+    return step.args[0] if isinstance(step, partial) and step.func is quietly else None
+
+
+class Quietly:
+    """Steps under an `np.errstate` of their own."""
+
+    def __init__(self, errors: dict[str, Any], steps: Sequence[Step]) -> None:
+        self._errors, self._steps = errors, steps
+
+    def __call__(self) -> None:
+        with np.errstate(**self._errors):
+            for step in self._steps:
+                step()
 
 
 def _quickened(steps: Sequence[Step], even: dict[Any, Array]) -> Iterator[Step]:

@@ -21,12 +21,17 @@ Array = np.ndarray[Any, Any]
 
 @dataclass
 class Call:
-    """op.kernel(*args, **kw) gave `outs`: the output, then the residuals."""
+    """op.kernel(*args, **kw) gave `outs`: the output, then the residuals.
+
+    `errors` is how NumPy treated errors then, where it was not as around the captured function:
+    backward ignores them.
+    """
 
     op: Op
     args: tuple[Any, ...]
     kw: dict[str, Any]
     outs: tuple[Array, ...]
+    errors: dict[str, Any] | None = None
 
     @property
     def reads(self) -> tuple[Array, ...]:
@@ -73,6 +78,7 @@ class Tape:
     grads_before: dict[Leaf, Array] = field(default_factory=dict)
     walked_nodes: set[Node] = field(default_factory=set)
     modules: dict[int, Any] = field(default_factory=dict)
+    errors: dict[str, Any] = field(default_factory=lambda: dict(np.geterr()))
 
     def record(
         self, op: Op, args: tuple[Any, ...], kw: dict[str, Any], out: Tensor, residuals: Any
@@ -81,7 +87,9 @@ class Tape:
         arrays = tuple(self._array(arg) for arg in args)
         if any(out._data is array for array in arrays):
             return  # a kernel that had nothing to do
-        self.entries.append(Call(op, arrays, dict(kw), (out._data, *residuals)))
+        errors: dict[str, Any] | None = dict(np.geterr())
+        errors = None if errors == self.errors else errors
+        self.entries.append(Call(op, arrays, dict(kw), (out._data, *residuals), errors))
         for array in (out._data, *residuals):
             self.known[id(array)] = array
 

@@ -1,0 +1,187 @@
+"""Kernels opened into NumPy calls, and each call in its quickest form: what is known to go wrong.
+
+Random kernels and programs are in test_registry.py and test_programs.py; here is one case for each
+reason to call a kernel whole, and for each rewriting of a call.
+"""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+import tinygrad_mnist as tg
+from tinygrad_mnist.jit.memory import Pool
+from tinygrad_mnist.jit.program import redirect
+from tinygrad_mnist.jit.quick import quick
+from tinygrad_mnist.jit.unroll import quietly, same_bits, take_checked, unroll
+from tinygrad_mnist.kernels.checks import classes_within
+
+
+def x():
+    return np.arange(1.0, 7.0, dtype=np.float32).reshape(2, 3)
+
+
+def fixed(array):
+    array.flags.writeable = False
+    return array
+
+
+KERNELS = {
+    "a copy that nothing hears of": lambda a: a.flatten() + 1,
+    "a value read out": lambda a: a * float(a.max()),
+    "a value read out in silence": lambda a: a * a.tolist()[0][0],
+    "an array made from nothing": lambda a: np.add(a, np.arange(3), dtype=a.dtype) * a[0],
+    "a branch": lambda a: a if a.sum() > 0 else -a,
+    "a selection": lambda a: a[a > 2],
+}
+
+
+MADE = "an array made from nothing"
+
+
+@pytest.mark.parametrize("argument", [x, lambda: fixed(x())], ids=["writable", "fixed"])
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_a_kernel_is_opened_only_if_the_calls_give_its_bits(kernel, argument):
+    a = argument()
+    found = unroll(KERNELS[kernel], (a,), {}, Pool())
+    assert same_bits(a, x())
+    in_silence = kernel == "a value read out in silence"  # which only other data would show
+    assert (found is not None) == (kernel == MADE or (in_silence and argument is not x))
+    if kernel == MADE:
+        steps, (out,) = found
+        a.flags.writeable = True
+        a += 2
+        for step in steps:
+            step()
+        assert same_bits(out, KERNELS[kernel](a))
+
+
+def test_what_a_kernel_ignores_is_ignored_again():
+    def kernel(a):
+        with np.errstate(divide="ignore"):
+            y = 1 / a
+        return np.sqrt(y)
+
+    with np.errstate(all="call", call=lambda *_: None):
+        steps, (out,) = unroll(kernel, (a := x(),), {}, Pool())
+    assert steps[0].func is quietly and steps[1].func is not quietly
+    a[0, 0] = 0
+    for step in quick(steps, []):
+        step()
+    assert out[0, 0] == np.inf
+    a[0, 0] = -1
+    first, second = quick(steps, [])
+    first()
+    with pytest.warns(RuntimeWarning, match="sqrt"):
+        second()
+
+
+@pytest.mark.parametrize(
+    ("function", "at", "where"),
+    [
+        (lambda a: 1 / a, [0.0, 1.0], ["divide by zero encountered in divide"]),
+        (lambda a: a.log(), [-1.0, 1.0], ["invalid value encountered in log"]),
+        (lambda a: a.sigmoid(), [-200.0, 1.0], []),
+        (lambda a: a.logsumexp(0), [-np.inf, -np.inf], []),
+        (lambda a: a.sqrt(), [0.0, 1.0], []),  # its derivative is 1 / 0
+    ],
+)
+def test_floating_point_errors_warn_where_eager_warns(function, at, where):
+    """Forward says it, backward does not say it again."""
+    w = tg.zeros(2, requires_grad=True)
+
+    def step(a):
+        w.grad = None
+        loss = function(w + a).sum()
+        loss.backward()
+        return loss, w.grad  # what nobody asks for is not computed, and cannot warn
+
+    jitted = tg.jit(step)
+    for each in (step, jitted, jitted, jitted, jitted):
+        with np.testing.assert_no_warnings() if not where else pytest.warns(RuntimeWarning) as said:
+            each(tg.tensor(at))
+        assert [str(one.message) for one in said or ()] == where
+
+
+def a_constant_that_is_not_even(a):
+    return ((a * a).cumsum(0) * 2).sum()
+
+
+@pytest.mark.parametrize("shape", [(3,), (1, 4), (4, 1)])
+def test_constants_of_backward_that_are_not_one_number(shape):
+    """The gradient of a running sum is n, n - 1, ..., 1: known at capture, and not even."""
+    w = tg.ones(shape, requires_grad=True)
+
+    def step(a):
+        w.grad = None
+        a_constant_that_is_not_even(w * a).backward()
+        return w.grad
+
+    jitted, a = tg.jit(step), tg.full(shape, 2.0)
+    assert [jitted(a).tolist() for _ in range(4)] == [step(a).tolist()] * 4
+
+
+def rows(n=4):
+    return np.arange(n * 3, dtype=np.float32).reshape(n, 3) - 5
+
+
+OUT = np.full((4, 3), 9, np.float32)
+CALLS = {
+    "an even operand": (np.multiply, (rows(), np.full((4, 3), 2, np.float32)), {}),
+    "one that is not": (np.multiply, (rows(), rows()[:, ::-1].copy()), {}),
+    "a column that is not": (np.subtract, (rows(), rows()[:, :1].copy()), {}),
+    "turned": (np.add, (rows().T, rows().T), {"out": OUT.T}),
+    "one number": (np.exp, (np.ones((1, 1), np.float32),), {"out": np.zeros((1, 1), np.float32)}),
+    "a name": (np.maximum, (rows(), np.float32(1)), {}),
+    "a sum": (np.add.reduce, (rows(),), {"axis": 0, "out": OUT[0]}),
+    "kept": (np.add.reduce, (rows(),), {"axis": 1, "keepdims": True, "out": OUT[:, :1]}),
+    "started": (np.maximum.reduce, (rows(),), {"axis": 0, "initial": 2.0, "out": OUT[0]}),
+    "from below": (np.maximum.reduce, (rows(),), {"axis": 0, "initial": -np.inf, "out": OUT[0]}),
+    "of none": (np.maximum.reduce, (rows(0),), {"axis": 0, "initial": -np.inf, "out": OUT[0]}),
+    "another dtype": (np.add, (rows(), 1), {"dtype": np.float32, "out": OUT}),
+    "a product": (np.dot, (rows(), rows().T), {"out": np.zeros((4, 4), np.float32)}),
+    "rows": (take_checked, (rows(), np.array([3, 0])), {"axis": 0, "out": OUT[:2]}),
+    "rows from the end": (take_checked, (rows(), np.array([-1, 0])), {"axis": 0, "out": OUT[:2]}),
+    "no rows": (take_checked, (rows(), np.array([], int)), {"axis": 0, "out": OUT[:0]}),
+    "columns": (take_checked, (rows(), np.array([2, 0])), {"axis": 1, "out": OUT[:, :2]}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_quick_call_does_the_same(call):
+    function, args, kw = CALLS[call]
+    out = kw.get("out", OUT)
+    wanted, got = [], []
+    step = partial(function, *args, **(kw | {"out": out}))
+    for steps, results in (
+        ([step], wanted),
+        (quick([step], [a for a in args if isinstance(a, np.ndarray)]), got),
+    ):
+        out[...] = 9
+        for one in steps:
+            one()
+        results.append(out.copy())
+    assert same_bits(wanted[0], got[0])
+
+
+def test_a_quick_check_complains_as_before():
+    labels = np.array([0, 3, 1])
+    (check,) = quick([partial(classes_within.__wrapped__, labels, 4)], [])
+    check()
+    for wrong in (4, -1):
+        labels[1] = wrong
+        with pytest.raises(IndexError, match=str(wrong)):
+            check()
+
+
+def test_a_result_moves_elsewhere_only_if_nothing_looks_at_parts_of_it():
+    old, new = np.zeros((2, 3), np.float32), np.zeros((2, 3), np.float32)
+    steps = [partial(np.copyto, old, 1), partial(np.copyto, old[0], 2)]
+    assert not redirect(steps, old, new)
+    assert redirect(steps[:1], old, new)
+    assert not redirect([partial(quietly, {}, steps[0])], old, new)
+    by_row, moved = np.zeros((2, 4), np.float32), np.zeros((2, 4), np.float32)
+    turned = [partial(np.dot, x(), rows().T, out=by_row)]
+    assert redirect(turned, by_row.T, moved.T)
+    turned[0]()
+    assert same_bits(moved, x() @ rows().T) and not by_row.any()
