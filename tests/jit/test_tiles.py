@@ -1,6 +1,7 @@
 """jit(f, tile_rows=n): equal to eager within rounding, the same from run to run, or refused."""
 
 import copy
+import weakref
 from functools import partial
 
 import numpy as np
@@ -12,6 +13,7 @@ import tinygrad_mnist as tg
 import tinygrad_mnist.nn.functional as F
 from tinygrad_mnist import nn, optim
 from tinygrad_mnist.jit import flat, threads, tiles
+from tinygrad_mnist.jit.tape import Call
 from tinygrad_mnist.optim import Optimizer
 from tinygrad_mnist.testing import modules
 
@@ -88,6 +90,23 @@ def test_training_is_that_of_eager_within_rounding(model, optimizer, lanes):
     for a, b in zip(eager, tiled, strict=True):
         assert a.shape == b.shape and a.dtype == b.dtype
         np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-4)
+
+
+def test_what_the_tiles_gave_when_heard_is_let_go(monkeypatch):
+    """Or a captured step would hold its memory twice."""
+    heard = []
+
+    class Watched(tiles.Heard):
+        def __init__(self, *args, **kw):
+            super().__init__(*args, **kw)
+            calls = [call for call in self.tape.entries if isinstance(call, Call)]
+            heard.extend(weakref.ref(out) for call in calls for out in call.outs if out.size > 1000)
+
+    monkeypatch.setattr(tiles, "Heard", Watched)
+    model = MODELS["cnn"]()
+    step = tg.jit(step_of(model, optim.SGD(model.parameters(), lr=0.1)), tile_rows=20)
+    step(tg.from_numpy(X), tg.from_numpy(Y))
+    assert len(heard) > 10 and not any(one() is not None for one in heard)
 
 
 def test_an_update_on_threads_is_noticed_by_a_stale_graph(monkeypatch):

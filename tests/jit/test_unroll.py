@@ -11,7 +11,7 @@ import pytest
 
 import tinygrad_mnist as tg
 from tinygrad_mnist.jit.memory import Pool
-from tinygrad_mnist.jit.program import redirect
+from tinygrad_mnist.jit.program import argument_to_overwrite, redirect
 from tinygrad_mnist.jit.quick import quick
 from tinygrad_mnist.jit.unroll import quietly, same_bits, take_checked, unroll
 from tinygrad_mnist.kernels.checks import classes_within
@@ -174,12 +174,26 @@ def test_a_quick_check_complains_as_before():
             check()
 
 
+def test_an_argument_is_overwritten_only_by_the_last_call_and_only_if_it_ends_there():
+    a, b, out, one = x(), x(), x(), np.ones((1, 1), np.float32)
+    last = partial(np.add, a, b, out)
+    assert argument_to_overwrite([partial(np.exp, a, b), last], out, [b]) is b
+    assert argument_to_overwrite([last], out, []) is None
+    twice = [partial(np.exp, a, out), partial(np.add, out, b, out)]
+    assert argument_to_overwrite(twice, out, [b]) is None
+    again = [partial(np.add, b[:], a, b[:])]  # it holds the result already
+    assert argument_to_overwrite(again, b[:], [b]) is None
+    assert argument_to_overwrite([partial(np.add, a, b.T[:2], out)], out, [b]) is None
+    assert argument_to_overwrite([partial(np.dot, a, b, out)], out, [b]) is None
+    assert argument_to_overwrite([partial(np.exp, one, one.copy())], one, [one]) is None
+
+
 def test_a_result_moves_elsewhere_only_if_nothing_looks_at_parts_of_it():
     old, new = np.zeros((2, 3), np.float32), np.zeros((2, 3), np.float32)
     steps = [partial(np.copyto, old, 1), partial(np.copyto, old[0], 2)]
     assert not redirect(steps, old, new)
     assert redirect(steps[:1], old, new)
-    assert not redirect([partial(quietly, {}, steps[0])], old, new)
+    assert not redirect([steps[0], partial(quietly, {}, steps[0])], old, new)
     by_row, moved = np.zeros((2, 4), np.float32), np.zeros((2, 4), np.float32)
     turned = [partial(np.dot, x(), rows().T, out=by_row)]
     assert redirect(turned, by_row.T, moved.T)

@@ -294,11 +294,12 @@ def argument_to_overwrite(steps: list[Step], out: Array, dying: list[Array]) -> 
     *before, last = steps
     assert isinstance(last, partial)
     elementwise = isinstance(last.func, np.ufunc) and last.func.signature is None
-    if not (elementwise or last.func is np.clip) or any(out is a for s in before for a in given(s)):
+    held = [a for s in before for a in given(s) if isinstance(a, np.ndarray)] + dying
+    if not (elementwise or last.func is np.clip) or any(np.may_share_memory(out, a) for a in held):
         return None
     layout = out.shape, out.strides, out.dtype
     for a in last.args:
-        if isinstance(a, np.ndarray) and (a.shape, a.strides, a.dtype) == layout and a is not out:
+        if isinstance(a, np.ndarray) and (a.shape, a.strides, a.dtype) == layout:
             if any(same_place(a, d) or same_memory(a, d) for d in dying):
                 return a
     return None
