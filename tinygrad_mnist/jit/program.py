@@ -298,11 +298,12 @@ def argument_to_overwrite(steps: list[Step], out: Array, dying: list[Array]) -> 
     if not (elementwise or last.func is np.clip) or any(np.may_share_memory(out, a) for a in held):
         return None
     layout = out.shape, out.strides, out.dtype
-    for a in last.args:
-        if isinstance(a, np.ndarray) and (a.shape, a.strides, a.dtype) == layout:
-            if any(same_place(a, d) or same_memory(a, d) for d in dying):
-                return a
-    return None
+    alike = [
+        a for a in last.args
+        if isinstance(a, np.ndarray) and (a.shape, a.strides, a.dtype) == layout
+    ]  # fmt: skip
+    ending = (a for a in alike if any(same_place(a, d) or same_memory(a, d) for d in dying))
+    return next(ending, None)
 
 
 def given(step: Any) -> list[Any]:

@@ -29,7 +29,7 @@ def quick(steps: Sequence[Step], constants: Iterable[Array]) -> list[Step]:
     even = {place(a): a.reshape(-1)[:1].reshape(()).copy() for a in constants if _is_even(a)}
     ready: list[Step] = []
     for errors, group in groupby(steps, _errors):
-        some = [step.args[1] for step in group] if errors else list(group)  # type: ignore[attr-defined]
+        some = [_inner(step) for step in group]
         some = list(_quickened(some, even)) if passes.on("quick") else some
         ready += [Quietly(errors, some)] if errors else some
     return ready
@@ -38,6 +38,11 @@ def quick(steps: Sequence[Step], constants: Iterable[Array]) -> list[Step]:
 def _errors(step: Any) -> dict[str, Any] | None:
     """How a step treats errors of floating point, where not as the caller does."""
     return step.args[0] if isinstance(step, partial) and step.func is quietly else None
+
+
+def _inner(step: Any) -> Step:
+    inner: Step = step if _errors(step) is None else step.args[1]
+    return inner
 
 
 class Quietly:
