@@ -8,6 +8,7 @@ are read with are checked once. On a batch of 64 such things are a fifth of a st
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextvars import Context
 from functools import partial
 from itertools import groupby
 from typing import Any
@@ -46,15 +47,21 @@ def _inner(step: Any) -> Step:
 
 
 class Quietly:
-    """Steps under an `np.errstate` of their own."""
+    """Steps that treat errors of floating point in a way of their own.
+
+    In a context made beforehand: `np.errstate` takes 1 us, as long as five calls on a small batch.
+    """
 
     def __init__(self, errors: dict[str, Any], steps: Sequence[Step]) -> None:
-        self._errors, self._steps = errors, steps
+        self._steps, self._within = steps, Context().run
+        self._within(lambda: np.seterr(**errors))
 
     def __call__(self) -> None:
-        with np.errstate(**self._errors):
-            for step in self._steps:
-                step()
+        self._within(self._all)
+
+    def _all(self) -> None:
+        for step in self._steps:
+            step()
 
 
 def _quickened(steps: Sequence[Step], even: dict[Any, Array]) -> Iterator[Step]:
