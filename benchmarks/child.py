@@ -48,6 +48,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=10_000, help="at most")
     parser.add_argument("--every", type=int, default=200, help="steps between looks")
     parser.add_argument("--rows", type=int, default=60_000)
+    parser.add_argument("--seed", type=int, default=1, help="of the weights and the batches")
     options = parser.parse_args()
 
     from benchmarks.contenders import load
@@ -77,11 +78,11 @@ def main() -> None:
     else:
         X, Y = random_data(options.rows)
         test = X[:1000], Y[:1000]
-    problem = make(CONFIGS[options.config], X, Y)
+    problem = make(CONFIGS[options.config], X, Y, options.seed)
     trained, accuracy, done = cls(problem), 0.0, 0
     while accuracy < options.target and done < options.steps:
         count = min(options.every, options.steps - done)
-        trained.run(problem.batches(count, seed=done))
+        trained.run(problem.batches(count, seed=done + options.steps * options.seed))
         done += count
         if options.target <= 1:  # else training alone is looked at
             accuracy = float(np.mean(trained.outputs(test[0]).argmax(1) == test[1]))

@@ -102,9 +102,9 @@ def random_data(rows: int = ROWS) -> tuple[Array, Array]:
     return rng.random((rows, PIXELS), dtype=np.float32), rng.integers(0, CLASSES, rows)
 
 
-def make(config: Config, X: Array, Y: Array) -> Problem:
+def make(config: Config, X: Array, Y: Array, seed: int = 1) -> Problem:
     """The problem with PyTorch's default initial weights (uniform, +-1/sqrt(fan in))."""
-    rng = np.random.default_rng(1)
+    rng = np.random.default_rng(seed)
     weights, bound = [], 1.0
     for shape in config.shapes():
         bound = np.prod(shape[1:]) ** -0.5 if len(shape) > 1 else bound
