@@ -15,8 +15,7 @@ import numpy as np
 from tinygrad_mnist.autograd import writes
 from tinygrad_mnist.autograd.tensor import Leaf, Tensor
 from tinygrad_mnist.jit import threads
-from tinygrad_mnist.jit.memory import shaped
-from tinygrad_mnist.kernels.scratch import ALIGN, aligned
+from tinygrad_mnist.kernels.scratch import ALIGN, aligned, shaped
 from tinygrad_mnist.optim.joint import Joint
 
 Array = np.ndarray[Any, Any]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.jit import passes
-from tinygrad_mnist.kernels.scratch import ALIGN, aligned
+from tinygrad_mnist.kernels.scratch import ALIGN, aligned, shaped
 
 Array = np.ndarray[Any, Any]
 
@@ -43,14 +43,6 @@ class Pool:
         raw = self._taken.pop(array.ctypes.data, None)
         if raw is not None:
             self._free.setdefault(raw.nbytes, []).append(raw)
-
-
-def shaped(raw: Array, like: Array) -> Array:
-    """Those bytes as an array of the same shape and dtype, its axes in the same order in memory."""
-    flat = raw[: like.nbytes].view(like.dtype)
-    order = sorted(range(like.ndim), key=lambda axis: -abs(like.strides[axis]))
-    packed = flat.reshape([like.shape[axis] for axis in order])
-    return packed.transpose(np.argsort(order))
 
 
 def place(a: Array) -> tuple[Any, ...]:

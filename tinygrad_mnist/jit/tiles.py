@@ -20,12 +20,11 @@ from tinygrad_mnist.autograd.tensor import Born, Leaf, Tensor, new
 from tinygrad_mnist.jit import threads
 from tinygrad_mnist.jit.flat import Flat, FlatStep, flat_steps
 from tinygrad_mnist.jit.heard import Heard, LightTape, Refused
-from tinygrad_mnist.jit.memory import shaped
 from tinygrad_mnist.jit.program import Program, present
 from tinygrad_mnist.jit.quick import quick
 from tinygrad_mnist.jit.results import same_kind, tensors_in
 from tinygrad_mnist.jit.tape import Call, Effect, Write
-from tinygrad_mnist.kernels.scratch import aligned
+from tinygrad_mnist.kernels.scratch import aligned, shaped
 from tinygrad_mnist.ops.random import rng_of
 
 Array = np.ndarray[Any, Any]

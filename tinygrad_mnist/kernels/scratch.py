@@ -41,6 +41,14 @@ def aligned(size: int) -> Array:
     return raw[start : start + size]
 
 
+def shaped(raw: Array, like: Array) -> Array:
+    """Those bytes as an array of the same shape and dtype, its axes in the same order in memory."""
+    flat = raw[: like.nbytes].view(like.dtype)
+    order = sorted(range(like.ndim), key=lambda axis: -abs(like.strides[axis]))
+    packed = flat.reshape([like.shape[axis] for axis in order])
+    return packed.transpose(np.argsort(order))
+
+
 def scratch(*wanted: tuple[tuple[int, ...], Any]) -> list[Array]:
     """Arrays of these (shape, dtype), uninitialised; the next call hands them out again."""
     sizes = [math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype in wanted]

@@ -8,6 +8,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.autograd.tensor import Leaf, unwrap
+from tinygrad_mnist.kernels.scratch import aligned, shaped
 from tinygrad_mnist.ops import create
 
 
@@ -41,7 +42,9 @@ class Parameter(Tensor):
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
         """A copy of the values in the same memory order, without the gradient."""
         if id(self) not in memo:
-            memo[id(self)] = type(self)(self._data.copy(order="K"), isinstance(self._node, Leaf))
+            copy = shaped(aligned(self._data.nbytes), self._data)
+            copy[...] = self._data
+            memo[id(self)] = type(self)(copy, isinstance(self._node, Leaf))
         copied: Parameter = memo[id(self)]
         return copied
 
@@ -73,8 +76,9 @@ def unset(
 ) -> Parameter:
     """A new Parameter of this shape, for `reset_parameters` to give it values.
 
-    `by_column` is for a matrix: its columns lie in memory one after the other, not its rows.
+    `by_column` is for a matrix: its columns lie in memory one after the other, not its rows. It
+    begins with a cache line: else each vector of a pass over it lies in two of them.
     """
-    if by_column:
-        return Parameter(create.empty(shape[::-1], dtype=dtype, device=device).mT)
-    return Parameter(create.empty(shape, dtype=dtype, device=device))
+    new = create.empty(shape[::-1] if by_column else shape, dtype=dtype, device=device)._data
+    new = new.T if by_column else new
+    return Parameter(shaped(aligned(new.nbytes), new))
