@@ -244,7 +244,7 @@ class Program:
 
     def fits(self) -> bool:
         """Whether the gradients that it starts from are there."""
-        return not self.grad_feeds or all(leaf.grad is not None for leaf, _ in self.grad_feeds)
+        return all(leaf.grad is not None for leaf, _ in self.grad_feeds)
 
     def summary(self) -> str:
         """Its calls, steps, and memory."""

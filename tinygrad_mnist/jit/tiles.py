@@ -53,6 +53,8 @@ def length(rows: slice) -> int:
 class Tiled:
     """A step whose batch is gone through in tiles; stands where a `Program` stands."""
 
+    grad_feeds = ()  # a step that starts from gradients is refused
+
     def __init__(
         self, function: Any, args: Sequence[Any], copied: Sequence[bool], tile_rows: int
     ) -> None:
@@ -159,10 +161,6 @@ class Tiled:
                 step()
         for leaf, born in self.born:
             leaf.grad = born
-
-    def fits(self) -> bool:
-        """Whether it can run: it starts from no gradients."""
-        return True
 
     def summary(self) -> str:
         """How it is cut, and what one tile takes."""

@@ -41,7 +41,8 @@ class Joint:
 
         Raises ValueError if the parameters' counters differ, as when one was skipped before.
         """
-        self.optimizer.update(self.group, self.flat, gradients, self.joined())
+        state = self.joined() if self.state is None else self.state
+        self.optimizer.update(self.group, self.flat, gradients, state)
 
     def in_parts(self, gradients: Array, count: int) -> list[Callable[[], None]]:
         """The same step as `count` tasks, each for a part of the buffer, to be run in any order."""
