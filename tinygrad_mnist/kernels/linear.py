@@ -9,6 +9,7 @@ import numpy as np
 from tinygrad_mnist.kernels.checks import rows_within
 
 Array = Any  # an ndarray; NumPy's own types say too little to help here
+STREAM = 2 << 20  # bytes of rows that come from memory, not from a core's cache
 
 
 def matmul(a: Array, b: Array) -> Array:
@@ -36,7 +37,7 @@ def linear(x: Array, w: Array, b: Array | None = None) -> Array:
     if x.dtype is not w.dtype:
         one_dtype(x, w)
     try:
-        y = x.dot(w.T)
+        y = x.dot(w.T) if len(w) != 1 or x.nbytes < STREAM else row_by_row(x, w)
     except ValueError:
         raise ValueError(
             f"the input has {x.shape[-1]} features, the weight is for {w.shape[1]}"
@@ -44,6 +45,11 @@ def linear(x: Array, w: Array, b: Array | None = None) -> Array:
     if b is not None:
         y += b
     return y
+
+
+def row_by_row(x: Array, w: Array) -> Array:
+    """x @ w.T for one output: BLAS reads several rows at once, which memory is slower at."""
+    return np.vecdot(x, w[0]).reshape(-1, 1)
 
 
 def embed(w: Array, index: Array) -> Array:
