@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import writes
-from tinygrad_mnist.autograd.modes import MODES, current, enable_grad, no_grad
+from tinygrad_mnist.autograd.modes import DEFAULT, MODES, TAPED, current, enable_grad, no_grad
 from tinygrad_mnist.autograd.tensor import ENGINE, Hooks, Leaf, Node, Tensor, unwrap, wrap
+from tinygrad_mnist.kernels.scratch import is_view
 
 AnyNode = Node | Leaf
 Cotangent = tuple[Any, bool]  # and whether nobody else holds that array or Tensor
@@ -50,7 +51,8 @@ def walk(
         roots.append(node)
         push(node, g, g, heap, cotangents)
     useful = None if wanted is None else leading_to(wanted, roots)
-    _, tape, watch = current()
+    mode = current()
+    tape, watch = mode.tape, mode.watch
     last_write = writes.LAST
     while heap:
         node = heappop(heap)[1]
@@ -174,10 +176,10 @@ def accumulate(leaf: Leaf, g: Any, mine: bool) -> None:
     if isinstance(g, Tensor):
         if before is not None:
             g = ENGINE_OPS.add(before, g)
-        elif not mine or g._data.base is not None:
+        elif not mine or is_view(g._data):
             g = ENGINE_OPS.cast(g, dtype=g.dtype)
         leaf.grad = g
-        if MODES and (tape := current().tape) is not None:
+        if TAPED and (tape := current().tape) is not None:
             tape.accumulated(leaf, before, g)
     elif before is None:
         leaf.grad = wrap(g if mine and g.base is None else np.array(g))
@@ -310,11 +312,16 @@ def run(
     given = [None] * len(roots) if grad_tensors is None else as_tuple(grad_tensors)
     if len(given) != len(roots):
         raise RuntimeError(f"got {len(roots)} tensors and {len(given)} gradients")
-    lifted = create_graph or (bool(MODES) and current().tape is not None)
+    retain = create_graph if retain_graph is None else retain_graph
+    mode = current() if MODES else DEFAULT
+    follower = mode.follower
+    if follower is not None and follower.active and not create_graph and mode.watch is None:
+        if follower.backward(roots, given, wanted, retain):
+            return
+    lifted = create_graph or mode.tape is not None
     seeds = []
     for i, root in enumerate(roots):
         seeds.append(seed(root, given[i], lifted))
-    retain = create_graph if retain_graph is None else retain_graph
     if not lifted:
         walk(seeds, wanted, False, False, retain)
         return

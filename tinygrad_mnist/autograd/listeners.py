@@ -39,6 +39,24 @@ class Tape(Protocol):
         """`run()` is wanted for what it does, as one optimizer's step is; whether to do it now."""
 
 
+class Follower(Protocol):
+    """Computes each call in the place of the recorder, where it knows what comes: `jit/follow.py`.
+
+    A mode may outlive the call that it was made for, so ask `active` first.
+    """
+
+    active: bool
+
+    def call(self, op: Any, args: tuple[Any, ...], kw: dict[str, Any], grad: bool) -> Any:
+        """Return the Tensor that `op(*args, **kw)` gives, recorded if `grad` and an input need it."""
+
+    def backward(self, roots: Any, seeds: Any, wanted: Any, retain: bool) -> bool:
+        """Do what `engine.walk` does, if it is known how; tell whether it was done."""
+
+    def update(self, optimizer: Any) -> None:
+        """Apply one step of an optimizer."""
+
+
 class Watch(Protocol):
     """What wants to look at each recorded call and at each gradient: see `anomaly.py`."""
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
-    from tinygrad_mnist.autograd.listeners import Tape, Watch
+    from tinygrad_mnist.autograd.listeners import Follower, Tape, Watch
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -27,10 +27,12 @@ class Mode(NamedTuple):
     grad: bool = True
     tape: Tape | None = None
     watch: Watch | None = None
+    follower: Follower | None = None
 
 
 DEFAULT = Mode()
 MODES: dict[int, Mode] = {}
+TAPED: set[int] = set()  # the threads of MODES that have a tape
 
 
 def current() -> Mode:
@@ -46,6 +48,10 @@ def switch(mode: Mode) -> Mode:
         MODES.pop(thread, None)
     else:
         MODES[thread] = mode
+    if mode.tape is not None:
+        TAPED.add(thread)
+    elif TAPED:
+        TAPED.discard(thread)
     return before
 
 
@@ -126,6 +132,11 @@ class set_grad_enabled(_Switch):
 def is_grad_enabled() -> bool:
     """Whether calls on Tensors that require grad are recorded in this thread."""
     return current().grad
+
+
+def is_taped() -> bool:
+    """Tell whether a tape records this thread: then no value may be read out of a Tensor."""
+    return bool(TAPED) and get_ident() in TAPED
 
 
 def as_effect(method: F) -> F:

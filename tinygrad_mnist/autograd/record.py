@@ -287,6 +287,9 @@ def special(it: Op, args: tuple[Any, ...], kw: dict[str, Any]) -> Tensor:
     mode = MODES.get(get_ident())
     if mode is None:
         return record(it, args, kw)
+    follower = mode.follower
+    if follower is not None and follower.active and mode.watch is None and mode.tape is None:
+        return follower.call(it, args, kw, mode.grad)
     if it.promotes:
         args = promote(it.kernel, args)
     out = record(it, args, kw, mode.grad, mode.tape)

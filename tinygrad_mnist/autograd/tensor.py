@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinygrad_mnist.autograd import writes
-from tinygrad_mnist.autograd.modes import CHANGES, MODES, current
+from tinygrad_mnist.autograd.modes import CHANGES, TAPED, current, is_taped
 
 if TYPE_CHECKING:
     from tinygrad_mnist.autograd._methods import TensorMethods
@@ -288,7 +288,7 @@ class Tensor(TensorMethods):
                 raise RuntimeError(f"grad has shape {value.shape}, its Tensor {self.shape}")
         if isinstance(node, Leaf):
             node.grad = value
-            if MODES and (tape := current().tape) is not None:
+            if TAPED and (tape := current().tape) is not None:
                 tape.cleared(node) if value is None else tape.accumulated(node, None, value)
         elif value is not None:
             raise RuntimeError("only a leaf that requires grad can be given a .grad")
@@ -417,7 +417,7 @@ class Born(Tensor):
 
 def _reads(what: str) -> None:
     """Under a tape a value read out would be frozen into the program: refuse."""
-    if MODES and current().tape is not None:
+    if is_taped():
         raise RuntimeError(
             f"{what} reads a value out while a program is being captured; the value of this call "
             "would be frozen into every later one. Return the Tensor and read it outside."

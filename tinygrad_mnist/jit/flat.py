@@ -85,6 +85,9 @@ class FlatStep:
         self._joint, self._flat = joint, flat
         self.__qualname__ = f"{type(joint.optimizer).__name__}.update"
 
+    def holds(self) -> bool:
+        return True
+
     def __call__(self) -> None:
         self._joint.optimizer.stepped = True
         self._joint.update(self._flat.g)

@@ -332,5 +332,8 @@ def jit(function: Callable[..., Any] | None = None, *, tile_rows: int | None = N
     [0.0, 2.0, 4.0, 6.0]
     """
     if function is None:
-        return functools.partial(JitFunction, tile_rows=tile_rows)
+        return functools.partial(jit, tile_rows=tile_rows)
+    if tile_rows is None:
+        from tinygrad_mnist.jit.followed import FollowedFunction
+        return FollowedFunction(function)
     return JitFunction(function, tile_rows)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.jit import passes
-from tinygrad_mnist.kernels.scratch import ALIGN, aligned, shaped
+from tinygrad_mnist.kernels.scratch import ALIGN, Memory, array_on, block
 
 Array = np.ndarray[Any, Any]
 
@@ -16,8 +16,8 @@ class Pool:
     """Hands out uninitialised arrays and takes them back; the last freed is the first reused."""
 
     def __init__(self) -> None:
-        self._free: dict[int, list[Array]] = {}
-        self._taken: dict[int, Array] = {}
+        self._free: dict[int, list[Memory]] = {}
+        self._taken: dict[int, Memory] = {}
         self.asked = 0  # bytes, had nothing been reused
         self.held = 0  # bytes, in fact
 
@@ -27,22 +27,31 @@ class Pool:
             return np.empty_like(array)
         size = -(-array.nbytes // ALIGN) * ALIGN
         free = self._free.get(size)
-        raw = free.pop() if free else self._grow(size)
+        memory = free.pop() if free else self._grow(size)
         self.asked += size
-        self._taken[raw.ctypes.data] = raw
-        return shaped(raw, array)
+        new = array_on(memory, array)
+        self._taken[new.ctypes.data] = memory
+        return new
 
-    def _grow(self, size: int) -> Array:
+    def _grow(self, size: int) -> Memory:
         self.held += size
-        return aligned(size)
+        return block(size)
 
     def release(self, array: Array) -> None:
         """Take back the memory that `like` gave, known by where it starts; others are ignored."""
         if not array.nbytes or not passes.on("reuse"):
             return
-        raw = self._taken.pop(array.ctypes.data, None)
-        if raw is not None:
-            self._free.setdefault(raw.nbytes, []).append(raw)
+        memory = self._taken.pop(array.ctypes.data, None)
+        if memory is not None:
+            self._free.setdefault(len(memory) - ALIGN, []).append(memory)
+
+    def owns(self, array: Array) -> bool:
+        """Tell whether an array lies at the start of memory that `like` gave and that is in use."""
+        return array.ctypes.data in self._taken
+
+    def free_blocks(self) -> list[Memory]:
+        """The blocks that nobody uses now."""
+        return [memory for blocks in self._free.values() for memory in blocks]
 
 
 def place(a: Array) -> tuple[Any, ...]:

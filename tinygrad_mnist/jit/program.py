@@ -62,9 +62,13 @@ class Program:
         for moment, entry in enumerate(live):
             self._bind(entry, moment)
         self.born = [(leaf, self._born(g)) for leaf, g in tape.grads.items()]
-        self._run = quick(self.steps, tape.constants.values())
+        self.finish()
 
     # Binding
+
+    def finish(self) -> None:
+        """Make the steps ready to run, each in the form that takes NumPy least time."""
+        self._run = quick(self.steps, self.tape.constants.values())
 
     def _input(self, array: Array) -> Array:
         place = self.pool.like(array)
@@ -186,7 +190,7 @@ class Program:
         outs = tuple(self.pool.like(out) for out in call.outs)
         for place, captured in zip(outs, call.outs, strict=True):
             np.copyto(place, captured)
-        if _takes_out(kernel):
+        if takes_out(kernel):
             return [partial(kernel, *args, **call.kw, out=outs[0])], outs
         return [partial(copy_results, outs, kernel, args, call.kw)], outs
 
@@ -324,7 +328,8 @@ def copy_results(outs: tuple[Array, ...], kernel: Any, args: Any, kw: Any) -> No
         np.copyto(out, value)
 
 
-def _takes_out(kernel: Any) -> bool:
+def takes_out(kernel: Any) -> bool:
+    """Tell whether a kernel can leave its result in an array that it is given."""
     return not isinstance(kernel, np.ufunc) and "out" in inspect.signature(kernel).parameters
 
 

@@ -34,6 +34,44 @@ def given(result: Array, out: Array | None) -> Array:
     return out
 
 
+class Memory(np.ndarray[Any, Any]):
+    """A block of bytes that arrays are cut from.
+
+    NumPy lets a view refer to the last array in its chain of bases that is of the view's own class.
+    So an array on a Memory is what its views refer to, and the references to it tell whether
+    anybody still looks at it: `sys.getrefcount` is exact.
+    """
+
+
+def block(size: int) -> Memory:
+    """Make a block of `size` bytes and up to 63 more, for `shaped` to begin at a cache line."""
+    return np.ndarray.__new__(Memory, (size + ALIGN,), np.uint8)
+
+
+def is_view(array: Array) -> bool:
+    """Tell whether an array looks at the memory of another array."""
+    return array.base is not None and type(array.base) is not Memory
+
+
+def array_on(memory: Memory, like: Array) -> Array:
+    """Make an array of the same shape, dtype and order of axes at the first cache line of a block.
+
+    Each call makes another array on the same bytes.
+    """
+    start = -memory.ctypes.data % ALIGN
+    return np.ndarray(like.shape, like.dtype, memory, start, packed_strides(like))  # type: ignore[arg-type]
+
+
+def packed_strides(like: Array) -> tuple[int, ...]:
+    """Return the strides of an array without gaps whose axes lie in the order of those of `like`."""
+    order = sorted(range(like.ndim), key=lambda axis: -abs(like.strides[axis]))
+    strides, step = [0] * like.ndim, like.itemsize
+    for axis in reversed(order):
+        strides[axis] = step
+        step *= max(like.shape[axis], 1)
+    return tuple(strides)
+
+
 def aligned(size: int) -> Array:
     """`size` bytes that begin at a multiple of 64."""
     raw = np.empty(size + ALIGN, np.uint8)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tinygrad_mnist.autograd import Tensor
-from tinygrad_mnist.autograd.modes import CHANGES, MODES, current
+from tinygrad_mnist.autograd.modes import CHANGES, TAPED, current
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.tensor import RemovableHandle
 from tinygrad_mnist.nn import hooks, state
@@ -50,7 +50,7 @@ class Module:
         )
 
     def __call__(self, *args: Any, **kw: Any) -> Any:
-        if MODES and (tape := current().tape) is not None:
+        if TAPED and (tape := current().tape) is not None:
             tape.module(self)
         try:
             if self._hooks is not None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd.modes import MODES
+from tinygrad_mnist.autograd.modes import is_taped
 from tinygrad_mnist.autograd.tensor import Tensor, _reads, wrap
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import dim_of, public, tensor_of
@@ -74,7 +74,7 @@ def spelled(part: Any) -> Any:
     if isinstance(part, (list, np.ndarray, bool, np.bool_)):
         part = wrap(np.asarray(part) if np.size(part) else np.zeros(np.shape(part), np.int64))
     whole = isinstance(part, Tensor) and not part.ndim and part.dtype.kind in "iu"
-    if isinstance(part, np.integer) or (whole and not MODES):  # a tape must not read it out
+    if isinstance(part, np.integer) or (whole and not is_taped()):  # it must not be read out
         return int(part)
     if isinstance(part, Tensor) and part.dtype.kind not in "iub":
         raise IndexError(f"tensors used as indices must be integer or bool, not {part.dtype}")

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import writes
-from tinygrad_mnist.autograd.modes import MODES, current
+from tinygrad_mnist.autograd.modes import TAPED, current
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.tensor import Leaf, Tensor, unwrap, wrap
+from tinygrad_mnist.kernels.scratch import Memory, is_view
 from tinygrad_mnist.ops import compare, diagonal, elementwise, index, random, shape, table
 from tinygrad_mnist.ops.arguments import tensor_of
 
@@ -35,7 +36,7 @@ def write(tensor: Tensor, value: Any, key: Any = None) -> Tensor:
     Raises RuntimeError, in grad mode, for a leaf that requires grad, and for a view of memory that
     others hold: their gradients would be wrong.
     """
-    tape = current().tape if MODES else None
+    tape = current().tape if TAPED else None
     elements, node = unwrap(value), getattr(value, "_node", None)
     recorded = (node is not None or tensor._node is not None) and current().grad
     if recorded:
@@ -67,7 +68,9 @@ def check_allowed(tensor: Tensor) -> None:
             "Write under no_grad(), or out of place."
         )
     array = tensor._data
-    if array.base is not None and sys.getrefcount(array.base) > 2:  # more than it and the call
+    base = array.base
+    if is_view(array) and sys.getrefcount(base) > 3 + (type(getattr(base, "base", None)) is Memory):
+        # more than the view, this name and the call (and the jit, of an array of its own)
         raise RuntimeError(
             "an in-place write that requires grad into a view: the Tensor that it is a view of "
             "would not hear of it. Write to x[key] = value on that Tensor itself, or to a clone()."

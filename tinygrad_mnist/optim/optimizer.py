@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import writes
-from tinygrad_mnist.autograd.modes import MODES, current, enable_grad
+from tinygrad_mnist.autograd.modes import DEFAULT, MODES, current, enable_grad
 from tinygrad_mnist.autograd.tensor import Tensor, unwrap, wrap
 from tinygrad_mnist.optim.checks import (
     check_implementation,
@@ -110,8 +110,10 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
         self.stepped = True
-        tape = current().tape if MODES else None
-        if tape is None or tape.effect(self._apply, self):
+        mode = current() if MODES else DEFAULT
+        if mode.follower is not None and mode.follower.active:
+            mode.follower.update(self)
+        elif mode.tape is None or mode.tape.effect(self._apply, self):
             self._apply()
         return loss
 

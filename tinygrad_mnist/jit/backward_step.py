@@ -1,0 +1,259 @@
+"""BackwardStep: one backward() or grad() of a function as it was learnt, bound to NumPy calls.
+
+The bound calls stand for one walk of the engine through nodes that steps of the same call made, to
+certain leaves. Before they run, everything that the walk depends on is looked at: that each node is
+there and not freed, that it keeps the very arrays (or one of the same shape, which is copied in)
+and numbers, that there are no hooks, and that nothing kept was written since. If anything differs,
+the engine walks as ever. The gradients are then added to the leaves as the engine adds them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextvars import Context
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.autograd import modes, writes
+from tinygrad_mnist.autograd.engine import (
+    accumulate,
+    ancestors,
+    check_unwritten,
+    seed,
+    walk,
+)
+from tinygrad_mnist.autograd.tensor import Born, Leaf, Node, Tensor, new, wrap
+from tinygrad_mnist.jit.likeness import same
+from tinygrad_mnist.jit.op_step import Step
+from tinygrad_mnist.jit.program import Program
+from tinygrad_mnist.jit.tape import Tape
+
+Array = np.ndarray[Any, Any]
+ndarray = np.ndarray
+MOST_TIMES = 3  # that one walk is recorded anew
+
+class BackwardStep(Step):
+    """See the file's docstring; `program` is None until the walk is bound."""
+
+    __slots__ = (
+        "alike", "feeds", "kept", "late", "leaves", "made", "nodes", "outdated", "program", "root",
+        "times", "views", "wanted",
+    )  # fmt: skip
+    op = "backward"
+
+    def __init__(self, parent: Step, root: int, wanted: list[Any] | None) -> None:
+        super().__init__(parent)
+        self.root, self.wanted = root, wanted  # wanted: depths of steps, or leaves
+        self.program: WalkProgram | None = None
+        self.nodes: list[int] = []  # the depths of the steps whose nodes are walked, newest first
+        self.leaves: list[Leaf] = []  # where gradients arrive
+        # Where in which node's `saved`, by the depth of its step:
+        self.kept: list[tuple[int, int, Any]] = []  # what must be there
+        self.made: list[tuple[int, int, Any, int]] = []  # the results of a step, and which one
+        self.views: list[tuple[int, int, int]] = []  # the step that must have made what is there
+        self.feeds: list[tuple[int, int, int]] = []  # the number of the input that it is copied to
+        self.alike: list[tuple[int, int, int, int]] = []  # twice: the same must be in both places
+        self.late: set[tuple[int, int]] = set()  # where other arrays were seen from call to call
+        self.outdated = False  # whether to record the walk again
+        self.times = 0  # how often it was
+
+    def matches(self, call: Any, root: Any, wanted: Any) -> bool:
+        """Tell whether this is the walk that a call asks for."""
+        if root is not call.nodes[self.root]:
+            return False
+        if self.wanted is None or wanted is None:
+            return self.wanted is wanted
+        if len(wanted) != len(self.wanted):
+            return False
+        return all(
+            node is (call.nodes[mine] if type(mine) is int else mine)
+            for node, mine in zip(wanted, self.wanted, strict=True)
+        )
+
+    def ready(self, call: Any) -> list[Node] | None:
+        """Return the nodes if all is as the bound calls expect it, else None."""
+        known, nodes = call.nodes, []
+        for depth in self.nodes:
+            node = known[depth]
+            if type(node) is not Node or node.hooks is not None or node.saved is None:
+                return None
+            nodes.append(node)
+        for leaf in self.leaves:
+            if leaf.hooks:
+                return None
+        for depth, place, expected in self.kept:
+            value = known[depth].saved[place]
+            if value is not expected and (type(value) is ndarray or not same(value, expected)):
+                self._miss(depth, place, value)
+                return None
+        for depth, place, outs, number in self.made:
+            value = known[depth].saved[place]
+            if value is not outs[number]:
+                self._miss(depth, place, value)
+                return None
+        for depth, place, step in self.views:
+            value = known[depth].saved[place]
+            if value is not call.outs[step] or not call.placed[step]:
+                self._miss(depth, place, value)
+                return None
+        for depth, place, number in self.feeds:
+            value, like = known[depth].saved[place], self.program.inputs[number]
+            if type(value) is not ndarray or value.dtype != like.dtype:
+                return None
+            if value.shape != like.shape or value.strides != like.strides:
+                return None
+        for depth, place, twin, its_place in self.alike:
+            if known[depth].saved[place] is not known[twin].saved[its_place]:
+                return None
+        if nodes and writes.LAST[0] < nodes[-1].order and not unwritten(nodes):
+            return None
+        return nodes
+
+    def _miss(self, depth: int, place: int, value: Any) -> None:
+        """Expect any array in this place from the next time on."""
+        self.times += 1
+        if type(value) is ndarray and self.times <= MOST_TIMES:
+            self.late.add((depth, place))
+            self.outdated = True
+
+    def release(self) -> None:
+        """Leave this walk to the engine, and let go of all that its program holds."""
+        self.program = None
+        self.nodes, self.leaves, self.outdated = [], [], False
+        self.kept, self.made, self.views, self.feeds, self.alike = [], [], [], [], []
+
+    def go(self, call: Any, wanted: Any, retain: bool, nodes: list[Node]) -> None:
+        """Run the bound calls, and give the gradients to the leaves or to `wanted`."""
+        program = self.program
+        assert program is not None
+        homes = program.homes
+        if wanted is None:
+            for leaf, home in zip(self.leaves, homes):  # noqa: B905
+                grad = leaf.grad
+                if grad is not None and grad._data is home:  # of an earlier walk, and still wanted
+                    leaf.grad = wrap(home.copy(order="K"))
+        for depth, place, number in self.feeds:
+            program.inputs[number][...] = call.nodes[depth].saved[place]
+        program.run()
+        if wanted is not None:
+            for node, home in zip(wanted, homes, strict=True):
+                wanted[node] = None if home is None else np.array(home)
+        else:
+            for leaf, home, born in zip(self.leaves, homes, program.born):  # noqa: B905
+                if leaf.grad is None:
+                    leaf.grad = born
+                else:
+                    accumulate(leaf, home, False)
+        if not retain:
+            for node in nodes:
+                if node.saved:
+                    node.saved = None
+
+
+def unwritten(nodes: Sequence[Node]) -> bool:
+    """Tell whether no node keeps what was written after the node was made."""
+    try:
+        for node in nodes:
+            if writes.LAST[0] < node.order and node.saved is not None:
+                check_unwritten(node, node.saved, nodes[:1])
+    except RuntimeError:
+        return False
+    return True
+
+
+class Walk:
+    """One walk as it was recorded: its tape, and the gradients that it gave."""
+
+    def __init__(self, root: Tensor, nodes: list[Node], wanted: Any, retain: bool) -> None:
+        """Walk on Tensors with a tape, and do to leaves and `wanted` what the engine does."""
+        self.root, self.nodes = root._node, nodes
+        self.wanted = None if wanted is None else list(wanted)
+        leaves = [n for n in ancestors([self.root]) if isinstance(n, Leaf)]  # type: ignore[list-item]
+        self.targets: dict[Any, Any] = dict.fromkeys(leaves if wanted is None else wanted)
+        self.saved = {node: node.saved for node in self.nodes}
+        self.tape = Tape()
+        with np.errstate(all="ignore"):
+            self.tape.errors = dict(np.geterr())
+        before = modes.switch(modes.Mode(grad=False, tape=self.tape))
+        try:
+            walk([seed(root, None, True)], self.targets, True, False, retain)
+        finally:
+            modes.switch(before)
+        self.grads: list[Any] = [None if g is None else g._data for g in self.targets.values()]
+        for node, g in self.targets.items():
+            if g is None:
+                continue
+            if wanted is None:
+                accumulate(node, np.array(g._data), True)
+            else:
+                wanted[node] = np.array(g._data)
+
+
+class WalkProgram(Program):
+    """The calls of one walk, with gradients born where they are wanted."""
+
+    def __init__(
+        self,
+        walked: Walk,
+        known: dict[int, Array],
+        inputs: list[Array],
+        homes: dict[Leaf, Array],
+    ) -> None:
+        """`known`: what stands for a captured array, by its id; `homes`: where gradients go."""
+        grads = [g for g in walked.grads if g is not None]
+        self._targets = [
+            (g, homes.get(node))
+            for node, g in zip(walked.targets, walked.grads, strict=True)
+            if g is not None
+        ]
+        self._known = known
+        super().__init__(walked.tape, inputs, [True] * len(inputs), {id(g) for g in grads})
+        self.homes: list[Any] = []
+        given = iter(self._targets)
+        taken: list[Array] = []
+        for g in walked.grads:
+            if g is None:
+                self.homes.append(None)
+                continue
+            captured, home = next(given)
+            at = self.at(captured)
+            if home is None:
+                home = at if self._is_own(at, captured, taken) else self.pool.like(captured)
+            if at is not home:
+                self.steps.append(partial(np.copyto, home, at))
+                np.copyto(home, at)
+            taken.append(home)
+            self.homes.append(home)
+        self.born = [None if home is None else as_born(home) for home in self.homes]
+        self._quietly = Context().run  # as the engine ignores errors of floating point
+        self._quietly(lambda: np.seterr(all="ignore"))
+        self.finish()
+        self.forget()
+
+    def _prepare(self, live: Any) -> None:
+        self._place.update(self._known)
+        self._homes = {id(g): home for g, home in self._targets if home is not None}
+
+    def _is_own(self, at: Array, captured: Array, taken: list[Array]) -> bool:
+        """Tell whether a gradient may stay where it was computed: alone in memory of its own."""
+        return self.pool.owns(at) and not any(np.may_share_memory(at, home) for home in taken)
+
+    def run(self) -> None:
+        """Run the calls; the inputs have been fed."""
+        self._quietly(self._all)
+
+    def _all(self) -> None:
+        for step in self._run:
+            step()
+
+
+def as_born(array: Array) -> Born:
+    """Make a gradient that is copied out of its buffer when somebody looks at it."""
+    born: Born = new(Born)
+    born._data, born._node = array, None
+    return born
+
+
+__all__ = ["BackwardStep", "Walk", "WalkProgram"]

@@ -1,0 +1,214 @@
+"""Follower: goes along the learnt steps while the function itself runs.
+
+Each call of an op, each backward() and each optimizer step of the function comes here. Where it is
+the step that came next before, its prepared NumPy calls answer it. Where it is not, the rest of the
+call goes on eagerly, and what is seen for the second time is learnt as another branch: the steps of
+a function are a tree, and one call is a path from its root.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.autograd import modes, writes
+from tinygrad_mnist.autograd.dtypes import promote
+from tinygrad_mnist.autograd.engine import ancestors
+from tinygrad_mnist.autograd.op import Op
+from tinygrad_mnist.autograd.record import record
+from tinygrad_mnist.autograd.tensor import Leaf, Node, Tensor
+from tinygrad_mnist.jit import learn
+from tinygrad_mnist.jit.backward_step import BackwardStep, Walk, unwritten
+from tinygrad_mnist.jit.memory import Pool
+from tinygrad_mnist.jit.op_step import ABSENT, Argument, OpStep, Step
+from tinygrad_mnist.jit.program import HEARD
+from tinygrad_mnist.jit.update_step import UpdateStep
+
+Array = np.ndarray[Any, Any]
+
+FOLLOWS, LEARNS, LOST = range(3)
+MOST_BRANCHES = 16  # of one step
+MOST_STEPS = 20_000  # of one function
+
+
+class Follower:
+    """The steps that a function was seen to take, and where in them the present call is."""
+
+    def __init__(self) -> None:
+        self.active = False
+        self.root = Step()
+        self.size = 0  # how many steps there are
+        self.start = 0  # the moment at which the call began
+        self.scratch = Pool()
+        self.blank: list[None] = []  # a place for each step of the longest path
+        # The same with ABSENT, and behind it the nodes that no step makes: ..., a leaf, a leaf, None
+        self.absent: list[Any] = [None]
+        self.slots: dict[int, int] = {}  # by the id of a leaf: its place there, from the end
+        self.owners: dict[int, weakref.ref[Tensor]] = {}  # by the id of the leaf that they own
+        self.dead: list[int] = []  # ids of leaves whose owners are gone
+        self._clear()
+
+    def _clear(self) -> None:
+        self.here: Step = self.root
+        self.state = LOST
+        self.outs: list[Any] = []  # what each step of the path gave in this call
+        self.placed: list[bool] = []  # whether that lies in the step's own buffer
+        self.nodes: list[Any] = []  # and its node
+        self.seen: list[Any] = []  # what is to be learnt
+        self.walked: list[tuple[BackwardStep, Walk]] = []  # what is to be bound anew
+        self.astray: dict[OpStep, tuple[set[Argument], Any]] = {}
+
+    def begin(self) -> None:
+        """Stand at the start of a call."""
+        if self.dead:
+            learn.forget(self)
+        self.outs, self.placed = self.blank.copy(), self.blank.copy()
+        self.nodes = self.absent.copy()
+        self.here, self.state, self.active = self.root, FOLLOWS, True
+        self.start = writes.tick()
+
+    def grow(self, depth: int) -> None:
+        """Make room for longer paths."""
+        more = depth - len(self.blank)
+        if more > 0:
+            self.blank += [None] * more
+            self.absent = [ABSENT] * more + self.absent
+
+    def slot_of(self, leaf: Leaf) -> int:
+        """Give a leaf a place behind the steps' nodes; the same one as before if it has one."""
+        slot = self.slots.get(id(leaf))
+        if slot is None:
+            self.absent.insert(len(self.blank), leaf)
+            slot = self.slots[id(leaf)] = len(self.blank) - len(self.absent)
+        return slot
+
+    def end(self, whole: bool) -> None:
+        """Let go of the call; learn from it if it is `whole`, that is, if it raised no error."""
+        self.active = False
+        try:
+            if whole and (self.seen or self.walked or self.astray):
+                with np.errstate(**HEARD):
+                    self._learn()
+        finally:
+            self._clear()
+
+    def _learn(self) -> None:
+        if self.seen:
+            learn.learn(self)
+        for step, walk in self.walked:
+            learn.bind_walk(self, step, walk, step.path())
+        for step, (arguments, arrays) in self.astray.items():
+            learn.prepare_again(self, step, arguments, arrays)
+
+    # The events of a call
+
+    def call(self, op: Op, args: tuple[Any, ...], kw: dict[str, Any], grad: bool) -> Any:
+        """Answer one call of an op."""
+        if self.state == FOLLOWS:
+            for step in self.here.next:
+                if step.op is op:
+                    quick = step.quick
+                    if quick is not None:
+                        answer = quick(self, args, kw, grad)
+                        if answer is not None:
+                            return answer
+                    answer = step.answer(self, args, kw, grad)
+                    if answer is not None:
+                        return answer
+            cast = promote(op.kernel, args) if op.promotes else args
+            if any(a is not b for a, b in zip(cast, args, strict=True)):
+                return self.call(op, cast, kw, grad)
+            self._miss()
+        if self.state == LOST:
+            return record(op, args, kw, grad)
+        if op.promotes:
+            args = promote(op.kernel, args)
+        out = record(op, args, kw, grad, tape=self)  # type: ignore[arg-type]
+        self.seen[-1].node = out._node
+        return out
+
+    def record(self, op: Op, args: Any, kw: dict[str, Any], out: Tensor, residuals: Any) -> None:
+        """Note a call while learning; the recorder calls this before it makes the node."""
+        results = (out._data, *residuals)
+        self.seen.append(learn.SeenCall(op, args, kw, modes.current().grad, results))
+
+    def backward(self, roots: Sequence[Tensor], seeds: Any, wanted: Any, retain: bool) -> bool:
+        """Walk back from one root by bound calls; return False where the engine has to."""
+        root = roots[0]
+        if len(roots) != 1 or seeds[0] is not None or not isinstance(root, Tensor):
+            return False
+        if not isinstance(root._node, Node) or root._data.size != 1:
+            return False
+        if self.state == FOLLOWS:
+            for step in self.here.next:
+                if step.op == "backward" and step.matches(self, root._node, wanted):
+                    self.here = step
+                    return self._walk(step, root, wanted, retain)
+            self._miss()
+        if self.state == LOST:
+            return False
+        walk = self._recorded(root, wanted, retain)
+        self.seen.append(walk)
+        return walk is not None
+
+    def _walk(self, step: BackwardStep, root: Tensor, wanted: Any, retain: bool) -> bool:
+        nodes = step.ready(self) if step.program is not None else None
+        if nodes is not None:
+            step.go(self, wanted, retain, nodes)
+            return True
+        if not step.outdated:
+            return False
+        walk = self._recorded(root, wanted, retain)
+        if walk is None:
+            return False
+        self.walked.append((step, walk))
+        return True
+
+    def _recorded(self, root: Tensor, wanted: Any, retain: bool) -> Walk | None:
+        """Walk with a tape, where this call made every node and nothing is amiss."""
+        known = {id(node) for node in self.nodes}
+        known |= {id(call.node) for call in self.seen if isinstance(call, learn.SeenCall)}
+        walked = ancestors([root._node])  # type: ignore[list-item]
+        for node in (*walked, *(wanted or ())):
+            if isinstance(node, Leaf):
+                if node.hooks or node.order < self.start:  # made in this call: another one next time
+                    return None
+            elif id(node) not in known or node.hooks is not None or node.saved is None:
+                return None
+        nodes = [node for node in walked if isinstance(node, Node)]
+        return Walk(root, nodes, wanted, retain) if unwritten(nodes) else None
+
+    def update(self, optimizer: Any) -> None:
+        """Apply one step of an optimizer."""
+        if self.state == FOLLOWS:
+            for step in self.here.next:
+                if step.op == "update" and step.optimizer() is optimizer:
+                    self.here = step
+                    step.go(optimizer)
+                    return
+            self._miss()
+        if self.state == LEARNS:
+            self.seen.append(learn.SeenUpdate(optimizer))
+        optimizer._apply()
+
+    def _miss(self) -> None:
+        """Something else came than before: learn it if that is so for the second time."""
+        here = self.here
+        here.misses += 1
+        room = len(here.next) < MOST_BRANCHES and self.size < MOST_STEPS
+        self.state = LEARNS if room and here.misses > 1 else LOST
+
+    # What is not where it was
+
+    def strayed(self, step: OpStep, argument: Argument, array: Any) -> None:
+        """Note that an argument lay elsewhere than its step was prepared for."""
+        argument.seen += 1
+        if argument.step is None or argument.seen > 2:
+            arguments, _ = self.astray.setdefault(step, (set(), None))
+            arguments.add(argument)
+
+
+__all__ = ["Follower", "UpdateStep"]

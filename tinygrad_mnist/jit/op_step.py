@@ -1,0 +1,255 @@
+"""OpStep: one op call of a function as it was learnt, with prepared NumPy calls that answer it.
+
+A step is known by its op, its settings and its arguments. An argument that lies where the step was
+prepared for it (the very array, or what an earlier step of the same call left in its buffer) lets
+the prepared calls run. One of the same shape elsewhere, or a result that somebody still holds, lets
+the kernel run as ever; its result is then copied to where the later steps expect it, if that is
+free. So nothing here decides what a call computes: only where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from sys import getrefcount
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.autograd.op import Op
+from tinygrad_mnist.autograd.record import record
+from tinygrad_mnist.autograd.tensor import Leaf, Node, Tensor, new
+from tinygrad_mnist.autograd.writes import tick
+from tinygrad_mnist.jit.likeness import same
+
+Array = np.ndarray[Any, Any]
+Call = Callable[[], object]
+ndarray = np.ndarray
+
+
+class Step:
+    """One event of a call, and those that were seen to come next, the last one used first."""
+
+    __slots__ = ("depth", "misses", "next", "parent")
+
+    def __init__(self, parent: Step | None = None) -> None:
+        self.parent = parent
+        self.depth = -1 if parent is None else parent.depth + 1
+        self.next: list[Any] = []
+        self.misses = 0
+
+    def path(self) -> list[Any]:
+        """Return the steps from the first one of the call to this one."""
+        steps: list[Any] = []
+        step: Step | None = self
+        while step is not None and step.parent is not None:
+            steps.append(step)
+            step = step.parent
+        return steps[::-1]
+
+
+class Elsewhere:
+    """Stands for the node of a Tensor that was not computed in this call: any will do."""
+
+
+ANY_NODE = Elsewhere()
+
+
+class Absent:
+    """Stands for the node of a step that was not taken in this call."""
+
+
+ABSENT = Absent()
+
+
+class Argument:
+    """How an argument of a step is recognised.
+
+    `step` is the depth of the step that computes it, or None. Else `array` is the very array that
+    is expected, or None where each call brings another one of this shape and dtype. `node` is the
+    depth of the step whose node it has, a Leaf, ANY_NODE, or None where it has no node.
+    """
+
+    __slots__ = (
+        "array", "dtype", "is_tensor", "node", "seen", "shape", "slot", "step", "strides", "value",
+    )  # fmt: skip
+
+    def __init__(self, array: Any, is_tensor: bool, step: int | None) -> None:
+        self.is_tensor, self.step = is_tensor, step
+        self.node: Any = None
+        self.slot: int | None = None  # where the node stands in `Follower.nodes`
+        self.array = self.shape = self.dtype = self.strides = self.value = None
+        self.seen = 0  # how often it lay elsewhere
+        if isinstance(array, ndarray):
+            self.shape, self.dtype = array.shape, array.dtype
+            self.array = array if step is None else None
+        else:
+            self.value = array
+
+
+class OpStep(Step):
+    """See the file's docstring; `run` is None where the kernel itself must run at each call."""
+
+    __slots__ = (
+        "arguments", "feeds", "grad", "idle", "inner", "keep", "kw", "lines", "makes_node", "op",
+        "outs", "padding", "quick", "run", "times", "view",
+    )  # fmt: skip
+
+    def __init__(self, parent: Step, op: Op, arguments: list[Argument], kw: dict[str, Any]) -> None:
+        super().__init__(parent)
+        self.op, self.arguments, self.kw = op, arguments, kw
+        self.grad = self.makes_node = self.view = False
+        self.keep: Any = None
+        self.padding: tuple[None, ...] = ()
+        self.outs: tuple[Array, ...] = ()  # what is handed out: the output, then the residuals
+        self.inner: Array | None = None  # the output again, for prepared calls to read
+        self.idle = 0  # how many references an array of `outs` has when nobody else holds it
+        self.times = 0  # how often it was prepared anew
+        self.run: Sequence[Call] | None = None
+        self.quick: Any = None  # the usual way of `answer`, as one function: see answers.py
+        self.feeds: list[tuple[Array, int]] = []  # (a buffer, the argument copied into it)
+        self.lines: Sequence[Any] = ()
+
+    def release(self) -> None:
+        """Let go of the prepared calls and of what they hold."""
+        self.run = self.quick = None
+        self.feeds, self.lines = [], ()
+
+    def answer(self, call: Any, args: tuple[Any, ...], kw: dict[str, Any], grad: bool) -> Any:
+        """Return the Tensor that the op gives for these arguments; None if this is another call."""
+        arguments = self.arguments
+        if grad is not self.grad or len(args) != len(arguments):
+            return None
+        if (kw or self.kw) and not same(kw, self.kw):
+            return None
+        arrays, nodes, placed = [], [], True
+        for arg, expected in zip(args, arguments):  # noqa: B905  (strict takes longer)
+            if isinstance(arg, Tensor):
+                if not expected.is_tensor:
+                    return None
+                array, node, wanted = arg._data, arg._node, expected.node
+                if grad and node is not wanted:
+                    if wanted is None:
+                        return None
+                    if wanted is ANY_NODE:
+                        if node is None:
+                            return None
+                    elif type(wanted) is not int or node is not call.nodes[wanted]:
+                        return None
+                nodes.append(node)
+            else:
+                if expected.is_tensor:
+                    return None
+                array = arg
+                nodes.append(None)
+                if type(arg) is not ndarray:
+                    if arg is not expected.value and not same(arg, expected.value):
+                        if type(arg) is not type(expected.value) or type(arg) not in (int, float):
+                            return None
+                        placed = False  # a number that changes from call to call
+                    arrays.append(arg)
+                    continue
+            at = expected.step
+            if at is not None:
+                if array is not call.outs[at] or not call.placed[at]:
+                    if array.shape != expected.shape or array.dtype != expected.dtype:
+                        return None
+                    placed = False
+                    call.strayed(self, expected, array)
+            elif array is not expected.array:
+                if array.shape != expected.shape or array.dtype != expected.dtype:
+                    return None
+                if expected.array is not None or array.strides != expected.strides:
+                    placed = False
+                    call.strayed(self, expected, array)
+            arrays.append(array)
+        return self._result(call, args, kw, grad, arrays, nodes, placed)
+
+    def _result(
+        self, call: Any, args: Any, kw: Any, grad: bool, arrays: Any, nodes: Any, placed: bool
+    ) -> Tensor:
+        outs = self.outs
+        if placed and self.run is not None and self._is_free():
+            try:
+                for place, number in self.feeds:
+                    place[...] = arrays[number]
+                for step in self.run:
+                    step()
+            except Exception:  # let the op itself say what is wrong
+                return record(self.op, args, kw, grad)
+        else:
+            if self in call.astray:
+                call.astray[self] = call.astray[self][0], arrays
+            outs, placed = self._computed(args, kw, arrays, placed)
+        k = self.depth
+        call.outs[k], call.placed[k] = outs[0], placed
+        out = new(Tensor)
+        out._data = outs[0]
+        call.here = self
+        if not self.makes_node:
+            out._node = None
+            return out
+        out._node = node = new(Node)
+        node.op = op = self.op
+        for place in op.constants:
+            if place < len(nodes):
+                nodes[place] = None
+        node.source = tuple(nodes)
+        keep = self.keep
+        if keep is None:
+            node.saved = ()
+        elif op.variadic:
+            node.saved = keep((None, *outs, kw, None))
+        else:
+            node.saved = keep((*arrays, *self.padding, *outs, kw, None))
+        node.shape, node.dtype = outs[0].shape, outs[0].dtype
+        node.order = tick()
+        node.hooks = None
+        call.nodes[k] = node
+        return out
+
+    def _is_free(self) -> bool:
+        """Tell whether nobody holds what an earlier call left in the buffers."""
+        idle = self.idle
+        for out in self.outs:
+            if getrefcount(out) != idle:
+                return False
+        return True
+
+    def _computed(
+        self, args: Any, kw: Any, arrays: Any, placed: bool
+    ) -> tuple[tuple[Array, ...], bool]:
+        """Call the kernel; the results, and whether they lie where later steps expect them."""
+        op = self.op
+        try:
+            result = op.kernel(*arrays, **kw)
+        except Exception as error:
+            raise op.explain(error, args, kw) from None
+        results = result if op.residual else (result,)
+        if type(results[0]) is not ndarray:
+            results = (np.asarray(results[0]), *results[1:])
+        if self.view:
+            return results, placed and self.inner is not None
+        if not self.outs or not self._is_free() or not fitting(results, self.outs):
+            return results, False
+        for out, value in zip(self.outs, results, strict=True):
+            out[...] = value
+        return self.outs, True
+
+    def measure(self) -> None:
+        """Note how many references the buffers have while nobody else holds them."""
+        for out in self.outs:
+            self.idle = getrefcount(out)
+
+
+def fitting(results: Sequence[Array], outs: Sequence[Array]) -> bool:
+    """Tell whether arrays have the shapes, dtypes and strides of others."""
+    for a, b in zip(results, outs, strict=True):
+        if a.shape != b.shape or a.dtype != b.dtype or (a.size > 1 and a.strides != b.strides):
+            return False
+    return True
+
+
+def leaf_of(tensor: Any) -> Leaf | None:
+    """Return the leaf that a Tensor owns, if it is one."""
+    node = getattr(tensor, "_node", None)
+    return node if isinstance(node, Leaf) else None

@@ -1,0 +1,65 @@
+"""UpdateStep: one optimizer.step() of a function as it was learnt, as one update of many parameters.
+
+Parameters that nobody else looks at lie in one buffer, their gradients in another (`flat.py`). If
+anything is not as it was then, the optimizer goes from parameter to parameter as ever.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.autograd.tensor import Leaf
+from tinygrad_mnist.jit.flat import flat_steps
+from tinygrad_mnist.jit.op_step import Step
+
+Array = np.ndarray[Any, Any]
+
+
+class UpdateStep(Step):
+    """See the file's docstring."""
+
+    __slots__ = ("optimizer", "parts")
+    op = "update"
+
+    def __init__(self, parent: Step, optimizer: weakref.ref[Any]) -> None:
+        super().__init__(parent)
+        self.optimizer = optimizer
+        self.parts: list[Any] = []
+
+    def join(self, optimizer: Any, grads: dict[Leaf, Array]) -> None:
+        """Join the parameters that have these gradients, where nobody else looks at them."""
+        if getattr(optimizer, "elementwise", False):
+            self.parts = flat_steps(optimizer, grads)
+
+    def homes(self) -> dict[Leaf, Array]:
+        """Where the gradients are wanted."""
+        return {
+            leaf: home
+            for _, flat, leaves in self.parts
+            for leaf, home in zip(leaves, flat.grads, strict=True)
+        }
+
+    def go(self, optimizer: Any) -> None:
+        """Apply the step."""
+        if not self.parts or not self._ready():
+            optimizer._apply()
+            return
+        for _, flat, leaves in self.parts:
+            for leaf, home in zip(leaves, flat.grads):  # noqa: B905  (strict takes longer)
+                grad = leaf.grad._data
+                if grad is not home:
+                    home[...] = grad
+        for part, _, _ in self.parts:
+            part()
+
+    def _ready(self) -> bool:
+        for part, _, leaves in self.parts:
+            if not part.holds():
+                return False
+            for leaf in leaves:
+                if leaf.grad is None:
+                    return False
+        return True
