@@ -20,9 +20,10 @@ from tinygrad_mnist.autograd.tensor import Born, Leaf, Tensor, new
 from tinygrad_mnist.jit import threads
 from tinygrad_mnist.jit.flat import Flat, FlatStep, flat_steps
 from tinygrad_mnist.jit.heard import Heard, LightTape, Refused
+from tinygrad_mnist.jit.looks import look, replaced
 from tinygrad_mnist.jit.program import Program, present
 from tinygrad_mnist.jit.quick import quick
-from tinygrad_mnist.jit.results import same_kind, tensors_in
+from tinygrad_mnist.jit.results import tensors_in
 from tinygrad_mnist.jit.tape import Call, Effect, Write
 from tinygrad_mnist.kernels.scratch import aligned, shaped
 from tinygrad_mnist.ops.random import rng_of
@@ -330,25 +331,11 @@ def _flat_steps(effect: Effect) -> list[Any]:
     return flat_steps(effect.subject, effect.grads)
 
 
-def replaced(value: Any, change: Callable[[Array], Array]) -> Any:
-    """A step, or an argument of one, with each array in it changed."""
-    if isinstance(value, np.ndarray):
-        return change(value)
-    if isinstance(value, (tuple, list)):
-        return same_kind(value, [replaced(item, change) for item in value])
-    if isinstance(value, partial):
-        kw = {key: replaced(item, change) for key, item in value.keywords.items()}
-        return partial(value.func, *replaced(value.args, change), **kw)
-    return value
-
-
 def moved(read: Sequence[tuple[Array, Array, int]], array: Array) -> Array:
     """The same look at other rows, for a look at the rows `part` of `whole`, so many bytes on."""
     for whole, part, by in read:
         if by and np.may_share_memory(array, part):
-            start = array.ctypes.data - whole.ctypes.data + by
-            everything = whole.reshape(-1).view(np.uint8)
-            return np.ndarray(array.shape, array.dtype, everything.data, start, array.strides)
+            return look(array, part, part, by)
     return array
 
 
