@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.jit.results import same_kind
 from tinygrad_mnist.kernels.scratch import aligned, shaped
 
 Array = np.ndarray[Any, Any]
@@ -46,13 +45,24 @@ def look(array: Array, of: Array, instead: Array, by: int = 0) -> Array:
     return np.asarray(_Memory(start, array, instead))
 
 
+def dense(array: Array) -> bool:
+    """Whether it leaves no gaps, and a copy that is packed has its strides."""
+    packed = shaped(np.empty(array.nbytes, np.uint8), array)
+    return same_strides(array, packed)
+
+
+def same_strides(a: Array, b: Array) -> bool:
+    """Whether two arrays of one shape are laid out alike; an axis of one element has no stride."""
+    pairs = zip(a.shape, a.strides, b.strides, strict=True)
+    return a.strides == b.strides or not a.size or all(n < 2 or mine == its for n, mine, its in pairs)
+
+
 def clone(array: Array) -> Array | None:
     """A copy with the very strides of the array; None where the array leaves gaps or overlaps."""
     copy = shaped(aligned(array.nbytes), array)
-    pairs = zip(array.shape, array.strides, copy.strides, strict=True)
-    if any(n > 1 and stride != other for n, stride, other in pairs):
+    if not same_strides(array, copy):
         return None
-    if copy.strides != array.strides:  # along axes of one element, where they mean nothing
+    if array.size and copy.strides != array.strides:  # along axes of one element, where they mean nothing
         copy = np.asarray(_Memory(pointer(copy), array, copy))
     copy[...] = array
     return copy
@@ -68,3 +78,9 @@ def replaced(value: Any, change: Callable[[Array], Array]) -> Any:
         kw = {key: replaced(item, change) for key, item in value.keywords.items()}
         return partial(value.func, *replaced(value.args, change), **kw)
     return value
+
+
+def same_kind(sequence: Any, items: list[Any]) -> Any:
+    """The items as a list, tuple or named tuple, like the sequence they are made from."""
+    kind = type(sequence)
+    return kind(*items) if hasattr(kind, "_fields") else kind(items)
