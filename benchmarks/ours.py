@@ -64,12 +64,21 @@ TILE_ROWS = {"A-full": 1000, "C": 1000, "G": 32}  # where a batch does not fit i
 
 
 class Jitted(Eager):
+    """The default form; tiles are asked for, and imply the pure one."""
+
     def made(self, step: object) -> object:
         return tg.jit(step, tile_rows=TILE_ROWS.get(self.config.name))
 
 
-class Untiled(Eager):
-    """Jitted without tiles, to see what they buy."""
+class Pure(Eager):
+    """Replayed without running the function."""
 
     def made(self, step: object) -> object:
-        return tg.jit(step)
+        return tg.jit(step, pure=True, tile_rows=TILE_ROWS.get(self.config.name))
+
+
+class Untiled(Eager):
+    """Pure without tiles, to see what they buy."""
+
+    def made(self, step: object) -> object:
+        return tg.jit(step, pure=True)

@@ -106,7 +106,7 @@ def test_each_pass_is_at_work():
 def test_gradients_are_born_in_the_optimizers_buffer():
     """Of wide weights, laid out column by column, too: nothing is copied there afterwards."""
     program = run(MODELS["deep"], OPTIMIZERS["sgd"], True)[3].programs()[-1]
-    buffer = program.steps[-1]._flat.g
+    buffer = program.steps[-1].parts[0]._flat.g
     steps = [s.args[1] if s.func is quietly else s for s in program.steps[:-1]]
     into = {
         s.func.__name__

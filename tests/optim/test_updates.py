@@ -122,6 +122,7 @@ def test_a_copy_of_joined_parameters_goes_on_alone(cls, options):
 def test_parameters_that_were_skipped_differently_cannot_be_joined():
     params = parameters(np.float32)
     optimizer = optim.Adam(params)
+    step(optimizer, gradients(np.float32, 0))
     step(optimizer, [*gradients(np.float32, 0)[:3], None])
     flat = np.empty(sum(p.numel() for p in params), np.float32)
     joint = Joint(optimizer, optimizer.param_groups[0], params, flat, cut)

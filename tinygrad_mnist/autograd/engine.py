@@ -63,7 +63,7 @@ def walk(
             wanted[node] = g if isinstance(g, Tensor) else np.array(g)
         if isinstance(node, Leaf):
             if wanted is None:
-                accumulate(node, g, mine)
+                accumulate(node, g, mine, graph)
             continue
         parents = node.source
         if type(parents) is not tuple:
@@ -170,10 +170,18 @@ def run_hooks(node: AnyNode, g: Any) -> Any:
     return g
 
 
-def accumulate(leaf: Leaf, g: Any, mine: bool) -> None:
+def accumulate(leaf: Leaf, g: Any, mine: bool, graph: bool) -> None:
     """Add `g` to `leaf.grad`; no two `.grad`s ever share memory."""
     before = leaf.grad
     if isinstance(g, Tensor):
+        if before is not None and before._node is None and not graph:
+            if MODES and (tape := current().tape) is not None:
+                tape.accumulated(leaf, before, before)
+                tape.written(before, total := ENGINE_OPS.add(before, g))
+                g = unwrap(total)
+            np.copyto(before._data, g)
+            writes.stamp(before._data)
+            return
         if before is not None:
             g = ENGINE_OPS.add(before, g)
         elif not mine or is_view(g._data):
@@ -258,7 +266,7 @@ def backward(
     run(roots, grad_tensors, wanted, retain_graph, create_graph)
     for node, g in wanted.items():
         if g is not None and isinstance(node, Leaf):
-            accumulate(node, g, True)
+            accumulate(node, g, True, create_graph)
         elif g is not None and isinstance(node, Node):
             node.hooks = node.hooks if node.hooks is not None else Hooks()
             node.hooks.grad = g if isinstance(g, Tensor) else wrap(g)

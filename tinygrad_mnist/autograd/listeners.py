@@ -26,6 +26,18 @@ class Tape(Protocol):
     def cleared(self, leaf: Any) -> None:
         """A leaf's gradient became None."""
 
+    def grad_read(self, leaf: Any) -> None:
+        """Somebody is about to look at a leaf's gradient."""
+
+    def looked(self, tensor: Any, view: Any) -> None:
+        """`view` is a new Tensor on the memory of `tensor`, made without a call."""
+
+    def requires(self, tensor: Any) -> None:
+        """Whether a Tensor requires grad is about to be changed."""
+
+    def abandon(self, why: str) -> None:
+        """What happens from here on depends on data, in a way that no tape hears of."""
+
     def walked(self, node: Any) -> None:
         """Backward went through this node."""
 

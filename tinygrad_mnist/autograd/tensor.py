@@ -144,6 +144,8 @@ def unwrap(value: Any) -> Any:
 
 def as_array(data: Any, dtype: Any = None) -> Array:
     """A new ndarray of `data`: Python floats become the default dtype, arrays keep theirs."""
+    if TAPED and _holds_tensor(data):
+        _reads("tensor()")
     data = unwrap(data)
     if dtype is None and not isinstance(data, (np.ndarray, np.generic)):
         array = np.array(_unwrap_nested(data))
@@ -163,6 +165,12 @@ def _unwrap_nested(data: Any) -> Any:
     if isinstance(data, (list, tuple)):
         return [_unwrap_nested(item) for item in data]
     return unwrap(data)
+
+
+def _holds_tensor(data: Any) -> bool:
+    """Whether it is a Tensor, or a nested list with one in it."""
+    nested = isinstance(data, (list, tuple))
+    return any(map(_holds_tensor, data)) if nested else isinstance(data, Tensor)
 
 
 def _has_float64(data: Any) -> bool:
@@ -245,6 +253,8 @@ class Tensor(TensorMethods):
             raise RuntimeError(
                 "requires_grad of a computed Tensor cannot be turned off; use .detach()"
             )
+        if TAPED and (tape := current().tape) is not None and self.requires_grad != requires_grad:
+            tape.requires(self)
         CHANGES[0] += 1
         if not requires_grad:
             self._node = None
@@ -274,6 +284,8 @@ class Tensor(TensorMethods):
             return node.hooks.grad if node.hooks is not None else None
         if node is None:
             return None
+        if TAPED and (tape := current().tape) is not None:
+            tape.grad_read(node)
         if type(node.grad) is Born:  # lives in a buffer that the next call writes again
             node.grad = wrap(node.grad._data.copy(order="K"))
         return node.grad
@@ -289,7 +301,9 @@ class Tensor(TensorMethods):
         if isinstance(node, Leaf):
             node.grad = value
             if TAPED and (tape := current().tape) is not None:
-                tape.cleared(node) if value is None else tape.accumulated(node, None, value)
+                tape.cleared(node)
+                if value is not None:
+                    tape.accumulated(node, None, value)
         elif value is not None:
             raise RuntimeError("only a leaf that requires grad can be given a .grad")
 
@@ -332,23 +346,28 @@ class Tensor(TensorMethods):
 
     def detach(self) -> Tensor:
         """The same memory, cut off from the graph."""
-        return wrap(self._data)
+        cut = wrap(self._data)
+        if TAPED and (tape := current().tape) is not None:
+            tape.looked(self, cut)
+        return cut
 
     def detach_(self) -> Tensor:
         """Cut this very Tensor off from its graph."""
+        CHANGES[0] += 1
         self._node = None
         return self
 
     @property
     def data(self) -> Tensor:
         """The same memory as a Tensor that is not differentiated."""
-        return wrap(self._data)
+        return Tensor.detach(self)
 
     @data.setter
     def data(self, value: Tensor) -> None:
         array = unwrap(value)
         if not isinstance(array, np.ndarray):
             raise TypeError(f".data must be a Tensor, not {type(value).__name__}")
+        _unheard("x.data = ...")
         leaf = self._node
         if isinstance(leaf, Leaf) and (leaf.shape, leaf.dtype) != (array.shape, array.dtype):
             fresh = Leaf(array)
@@ -421,4 +440,13 @@ def _reads(what: str) -> None:
         raise RuntimeError(
             f"{what} reads a value out while a program is being captured; the value of this call "
             "would be frozen into every later one. Return the Tensor and read it outside."
+        )
+
+
+def _unheard(what: str) -> None:
+    """Under a tape, refuse what is done to the world in a way that no tape hears of."""
+    if is_taped():
+        raise RuntimeError(
+            f"{what} while a program is being captured: later calls would not do it again. "
+            "Do it outside."
         )

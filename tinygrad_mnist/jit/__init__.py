@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from tinygrad_mnist.lazy import page
 
 if TYPE_CHECKING:
-    from tinygrad_mnist.jit.function import JitFunction as JitFunction
     from tinygrad_mnist.jit.function import jit as jit
+    from tinygrad_mnist.jit.pure import PureFunction as PureFunction
 else:
-    __getattr__, __dir__, __all__ = page(__name__, {"function": "JitFunction jit"})
+    __getattr__, __dir__, __all__ = page(__name__, {"function": "jit", "pure": "PureFunction"})
 
 
 class _Callable(types.ModuleType):

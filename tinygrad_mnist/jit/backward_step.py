@@ -28,6 +28,7 @@ from tinygrad_mnist.autograd.tensor import Born, Leaf, Node, Tensor, new, wrap
 from tinygrad_mnist.jit.likeness import same
 from tinygrad_mnist.jit.op_step import Step
 from tinygrad_mnist.jit.program import Program
+from tinygrad_mnist.jit.quick import quick
 from tinygrad_mnist.jit.tape import Tape
 
 Array = np.ndarray[Any, Any]
@@ -163,6 +164,13 @@ def unwritten(nodes: Sequence[Node]) -> bool:
     return True
 
 
+class WalkTape(Tape):
+    """The tape of a walk alone: the nodes are there when it starts."""
+
+    def walked(self, node: Node) -> None:
+        """Take any node."""
+
+
 class Walk:
     """One walk as it was recorded: its tape, and the gradients that it gave."""
 
@@ -173,7 +181,7 @@ class Walk:
         leaves = [n for n in ancestors([self.root]) if isinstance(n, Leaf)]  # type: ignore[list-item]
         self.targets: dict[Any, Any] = dict.fromkeys(leaves if wanted is None else wanted)
         self.saved = {node: node.saved for node in self.nodes}
-        self.tape = Tape()
+        self.tape = WalkTape()
         with np.errstate(all="ignore"):
             self.tape.errors = dict(np.geterr())
         before = modes.switch(modes.Mode(grad=False, tape=self.tape))
@@ -209,11 +217,15 @@ class WalkProgram(Program):
             if g is not None
         ]
         self._known = known
+        self._grads = walked.grads
         super().__init__(walked.tape, inputs, [True] * len(inputs), {id(g) for g in grads})
+        self.forget()
+
+    def _end(self, tape: Tape) -> None:
         self.homes: list[Any] = []
         given = iter(self._targets)
         taken: list[Array] = []
-        for g in walked.grads:
+        for g in self._grads:
             if g is None:
                 self.homes.append(None)
                 continue
@@ -229,8 +241,8 @@ class WalkProgram(Program):
         self.born = [None if home is None else as_born(home) for home in self.homes]
         self._quietly = Context().run  # as the engine ignores errors of floating point
         self._quietly(lambda: np.seterr(all="ignore"))
-        self.finish()
-        self.forget()
+        self._run = quick(self.steps, list(tape.constants.values()))
+        del self._grads, self._targets
 
     def _prepare(self, live: Any) -> None:
         self._place.update(self._known)

@@ -1,33 +1,53 @@
 """Flat: all parameters of one optimizer group in one buffer, and their gradients in another.
 
 Then a step is one update of one long vector, instead of one for each parameter. Parameters and
-optimizer state keep their names: their arrays become views of the buffers.
+optimizer state keep their names: their arrays become views of the buffers. They are moved there
+only if nobody else holds their memory, who would go on looking at the old one. Where that is not
+so, or where the optimizer is no longer as it was, it steps by itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from contextvars import Context
+from functools import partial
+from operator import attrgetter, is_
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from tinygrad_mnist.autograd import writes
+from tinygrad_mnist.autograd.modes import CHANGES
 from tinygrad_mnist.autograd.tensor import Leaf, Tensor
 from tinygrad_mnist.jit import threads
 from tinygrad_mnist.kernels.scratch import ALIGN, aligned, shaped
-from tinygrad_mnist.optim.joint import Joint
+from tinygrad_mnist.optim.joint import HELD, Joint, sole
+from tinygrad_mnist.optim.optimizer import Optimizer
 
 Array = np.ndarray[Any, Any]
+Group = dict[str, Any]
 
 MANY = 1 << 18  # numbers: an update of fewer is over before another thread has begun
 
-# Keyed by the leaf: Tensors compare element by element.
+# Keyed by the leaf: Tensors compare element by element. No value holds its key.
 _OF: WeakKeyDictionary[Any, Flat] = WeakKeyDictionary()
+_JOINTS: WeakKeyDictionary[Any, list[Joint]] = WeakKeyDictionary()
+
+# What an optimizer does with each parameter alone: one that does it in its own way is not flat.
+OWN = ("_apply", "split", "state_of")
+OVERRIDDEN = frozenset({*OWN, "update", "init_state", "step"})
+_data, _node = attrgetter("_data"), attrgetter("_node")
 
 
 class Flat:
-    """Two buffers of one layout: parameters in `p`, gradients in `g`; gaps hold zeros."""
+    """Two buffers of one layout: parameters in `p`, gradients in `g`.
+
+    In the gaps between two parameters stand zeros, and gradients of one: what an update makes of
+    those is a number, whatever it divides by.
+    """
 
     def __init__(self, params: Sequence[Tensor]) -> None:
         self.like = [p._data for p in params]
@@ -36,27 +56,24 @@ class Flat:
             self.starts.append(size)
             size += -(-array.nbytes // ALIGN) * ALIGN
         self._size = size
-        self.p, self.g = self.zeros(), self.zeros()
-        for tensor, view in zip(params, self.cut(self.p), strict=True):
+        self.p, self.g = self._filled(0), self.gradients()
+        self.like = self.cut(self.p)
+        self.grads = self.cut(self.g)
+        self.restamp = writes.restamp(self.p)
+        for tensor, view in zip(params, self.like, strict=True):
             view[...] = tensor._data
             tensor._data = view
-            _OF[tensor._node] = self
-        self.grads = self.cut(self.g)
-        self.like = self.cut(self.p)
-        self.restamp = writes.restamp(self.p)
-        self._joints: WeakKeyDictionary[Any, Joint] = WeakKeyDictionary()
+        CHANGES[0] += 1
+        _OF.update((tensor._node, self) for tensor in params)
 
-    def zeros(self) -> Array:
-        """One more buffer of this layout."""
+    def _filled(self, value: int) -> Array:
         buffer = aligned(self._size).view(self.like[0].dtype)
-        buffer[...] = 0
+        buffer[...] = value
         return buffer
 
-    def joint(self, optimizer: Any, group: dict[str, Any], params: list[Tensor]) -> Joint:
-        """The one update of these parameters by an optimizer, shared by all programs."""
-        if optimizer not in self._joints:
-            self._joints[optimizer] = Joint(optimizer, group, params, self.p, self.cut)
-        return self._joints[optimizer]
+    def gradients(self) -> Array:
+        """One more buffer of this layout."""
+        return self._filled(1)
 
     def cut(self, buffer: Array) -> list[Array]:
         """The parameters' views of a buffer of this layout."""
@@ -66,63 +83,177 @@ class Flat:
 
 def flat_of(params: Sequence[Tensor]) -> Flat | None:
     """The buffers of exactly these parameters, made now if need be; None if there can be none."""
-    known = {id(_OF.get(p._node)): _OF.get(p._node) for p in params}
-    flat = next(iter(known.values()))
-    if len(known) > 1 or len({p.dtype for p in params}) != 1:
+    flat = _OF.get(params[0]._node)
+    if flat is not None and len(flat.like) == len(params):
+        if all(map(is_, map(_data, params), flat.like)):
+            return flat
+    if len({p.dtype for p in params}) != 1 or not all(map(_movable, params)):
         return None
-    if flat is None:
-        return Flat(params)
-    held = [(a.ctypes.data, a.shape, a.strides) for a in flat.like]
-    if held == [(p._data.ctypes.data, p.shape, p._data.strides) for p in params]:
-        return flat
-    return None
+    return Flat(params)
+
+
+def _movable(p: Tensor) -> bool:
+    """Whether the Tensor alone holds its array, and the array alone its memory."""
+    if sys.getrefcount(p._data) != HELD or not sole(p._data):
+        return False
+    return bool(p._data.nbytes) and _dense(p._data)
+
+
+def _dense(array: Array) -> bool:
+    """Whether the same strides will do in a buffer without gaps."""
+    like = shaped(np.empty(array.nbytes, np.uint8), array)
+    return like.strides == array.strides
+
+
+def _joint(optimizer: Any, group: Group, params: list[Tensor], flat: Flat) -> Joint:
+    """The one update of these parameters by an optimizer, shared by all programs."""
+    joints = _JOINTS.setdefault(optimizer, [])
+    for joint in joints:
+        if joint.flat is flat.p and joint.group is group:
+            return joint
+    joints.append(Joint(optimizer, group, params, flat.p, flat.cut))
+    return joints[-1]
 
 
 class FlatStep:
-    """One optimizer's step on the parameters of one group, as one update."""
+    """One optimizer's step on the parameters of one group, as one update.
 
-    def __init__(self, joint: Joint, flat: Flat) -> None:
-        self._joint, self._flat = joint, flat
-        self.__qualname__ = f"{type(joint.optimizer).__name__}.update"
+    Call it only while it `holds()`; otherwise `optimizer._apply()` does what it would have done.
+    """
+
+    def __init__(self, optimizer: Any, joint: Joint, flat: Flat, stepped: list[Tensor]) -> None:
+        """`stepped` are the parameters of all groups that this step is a part of."""
+        self._optimizer, self._joint, self._flat = optimizer, joint, flat
+        self._params, self._leaves = joint.params, [p._node for p in joint.params]
+        self._group, self._groups = joint.group, list(optimizer.param_groups)
+        self._list, self._all = joint.group["params"], list(joint.group["params"])
+        mine = set(map(id, stepped))
+        groups = self._groups if joint.group is self._groups[0] else [joint.group]
+        self._others = [p for g in groups for p in g["params"] if id(p) not in mine]
+        self._update = type(optimizer).update
+        self.__qualname__ = f"{type(optimizer).__name__}.update"
 
     def holds(self) -> bool:
-        return True
+        """Whether one update does what the optimizer's step would, on each parameter alone."""
+        optimizer, groups, of_all = self._optimizer, self._groups, self._list
+        return (
+            len(optimizer.param_groups) == len(groups)
+            and all(map(is_, optimizer.param_groups, groups))
+            and self._group["params"] is of_all
+            and len(of_all) == len(self._all)
+            and all(map(is_, of_all, self._all))
+            and all(map(is_, map(_data, self._params), self._flat.like))
+            and all(map(is_, map(_node, self._params), self._leaves))
+            and not (self._others and any(map(_has_gradient, self._others)))
+            and OVERRIDDEN.isdisjoint(optimizer.__dict__)
+            and type(optimizer).update is self._update
+            and floating_errors() != ERRORS_RAISE
+            and self._joint.holds()
+        )
 
     def __call__(self) -> None:
-        self._joint.optimizer.stepped = True
-        self._joint.update(self._flat.g)
-        self._flat.restamp()
+        self._run(self._at_once)
 
     def on_threads(self, count: int) -> None:
         """The same, on some threads; it pays for many parameters only."""
-        if len(self._flat.g) < MANY:
-            self()
-            return
-        self._joint.optimizer.stepped = True
+        self._run(self._at_once if len(self._flat.g) < MANY else partial(self._in_parts, count))
+
+    def _run(self, update: Callable[[], None]) -> None:
+        self._optimizer.stepped = True
+        try:
+            if floating_errors() == WARNINGS_RAISE:
+                self._carefully(update)
+            else:
+                update()
+        finally:
+            self._flat.restamp()
+
+    def _at_once(self) -> None:
+        self._joint.update(self._flat.g)
+
+    def _in_parts(self, count: int) -> None:
         threads.together(self._joint.in_parts(self._flat.g, count))
-        self._flat.restamp()
+        self._joint.share()
+
+    def _carefully(self, update: Callable[[], None]) -> None:
+        """Where a warning is an error, it must leave what it leaves of parameters one by one."""
+        arrays = [self._flat.p, *self._joint.joined().values()]
+        before = [array.copy() for array in arrays]
+        try:
+            update()
+            return
+        except Warning:
+            for array, old in zip(arrays, before, strict=True):
+                array[...] = old
+            self._joint.share()
+        optimizer = self._optimizer
+        optimizer.split()
+        for p, g in zip(self._params, self._flat.grads, strict=True):
+            optimizer.update(self._group, p._data, g, optimizer.state_of(self._group, p))
+
+def _has_gradient(p: Tensor) -> bool:
+    return getattr(p._node, "grad", None) is not None
 
 
 def flat_steps(optimizer: Any, grads: dict[Leaf, Array]) -> list[tuple[FlatStep, Flat, list[Leaf]]]:
-    """A step of the optimizer in flat form, a part for each group; [] where it has none."""
-    parts = []
+    """A step of the optimizer in flat form, a part for each group; [] where it has none.
+
+    The first time, parameters are moved, so nothing may hold their arrays: no tape, no graph.
+    """
+    if not isinstance(optimizer, Optimizer) or not optimizer.elementwise or _overridden(optimizer):
+        return []
+    parts: list[tuple[Group, list[Tensor], Flat]] = []
     for group in optimizer.param_groups:
         params = [p for p in group["params"] if p._node in grads]
-        if not params:
-            continue
-        if not optimizer.elementwise or not _joinable(optimizer, group, params):
+        flat = flat_of(params) if params else None
+        if params and flat is None:
             return []
-        flat = flat_of(params)
-        if flat is None:
-            return []
-        parts.append(
-            (FlatStep(flat.joint(optimizer, group, params), flat), flat, [p._node for p in params])
-        )
-    return parts
+        if flat is not None:
+            parts.append((group, params, flat))
+    joints = [_joint(optimizer, *part) for part in parts]
+    if not all(joint.holds() for joint in joints):
+        return []
+    stepped = [p for _, params, _ in parts for p in params]
+    return [
+        (FlatStep(optimizer, joint, flat, stepped), flat, [p._node for p in params])  # type: ignore[misc]
+        for joint, (_, params, flat) in zip(joints, parts, strict=True)
+    ]
 
 
-def _joinable(optimizer: Any, group: dict[str, Any], params: list[Tensor]) -> bool:
-    """Whether the parameters' step counts and the like agree, as they do unless one was skipped."""
-    states = [optimizer.state_of(group, p) for p in params]
-    counters = [{k: v for k, v in s.items() if k in optimizer.counters} for s in states]
-    return all(keys == counters[0] for keys in counters)
+def _overridden(optimizer: Any) -> bool:
+    own = any(getattr(type(optimizer), name) is not getattr(Optimizer, name) for name in OWN)
+    return own or not OVERRIDDEN.isdisjoint(vars(optimizer))
+
+
+def _find_error_state() -> Any:
+    """What gives the object by which NumPy knows how it treats errors; a new one where it cannot.
+
+    NumPy says it in a dict as well, in forty times the time.
+    """
+    context = Context()
+    context.run(np.seterr, all="ignore")
+    variable = next(iter(context), None)
+    return object if variable is None else partial(variable.get, None)
+
+
+_error_state = _find_error_state()
+HARMLESS, WARNINGS_RAISE, ERRORS_RAISE = range(3)
+_seen: tuple[Any, list[Any], Any, int, int] = (object(), [], None, 0, 0)
+
+
+def floating_errors() -> int:
+    """What an overflow or the like leads to, here and now: an error, or nothing but a warning."""
+    global _seen
+    state, filters = _error_state(), warnings.filters
+    known, same, first, count, answer = _seen
+    if state is known and filters is same and len(filters) == count and filters[0] is first:
+        return answer
+    answer = HARMLESS
+    if any(
+        action == "error" and issubclass(RuntimeWarning, kind) for action, _, kind, *_ in filters
+    ):
+        answer = WARNINGS_RAISE
+    if not {"raise", "call"}.isdisjoint(np.geterr().values()):
+        answer = ERRORS_RAISE
+    _seen = state, filters, next(iter(filters), None), len(filters), answer  # type: ignore[assignment]
+    return answer

@@ -25,7 +25,8 @@ from tinygrad_mnist.jit.backward_step import BackwardStep, Walk, unwritten
 from tinygrad_mnist.jit.memory import Pool
 from tinygrad_mnist.jit.op_step import ABSENT, Argument, OpStep, Step
 from tinygrad_mnist.jit.program import HEARD
-from tinygrad_mnist.jit.update_step import UpdateStep
+from tinygrad_mnist.jit.flat import flat_steps
+from tinygrad_mnist.jit.update_step import UpdateStep, with_gradients
 
 Array = np.ndarray[Any, Any]
 
@@ -60,6 +61,8 @@ class Follower:
         self.seen: list[Any] = []  # what is to be learnt
         self.walked: list[tuple[BackwardStep, Walk]] = []  # what is to be bound anew
         self.astray: dict[OpStep, tuple[set[Argument], Any]] = {}
+        self.unjoined: list[tuple[UpdateStep, list[Leaf]]] = []
+        self.stepped: list[tuple[weakref.ref[Any], list[Leaf]]] = []  # optimizers, in an eager call
 
     def begin(self) -> None:
         """Stand at the start of a call."""
@@ -93,7 +96,14 @@ class Follower:
                 with np.errstate(**HEARD):
                     self._learn()
         finally:
+            unjoined, stepped = self.unjoined, self.stepped
             self._clear()
+            for step, leaves in unjoined:  # now that nothing here holds the parameters' arrays
+                step.join(leaves)
+            for ref, leaves in stepped:
+                optimizer = ref()
+                if optimizer is not None:
+                    flat_steps(optimizer, dict.fromkeys(leaves))
 
     def _learn(self) -> None:
         if self.seen:
@@ -187,11 +197,13 @@ class Follower:
             for step in self.here.next:
                 if step.op == "update" and step.optimizer() is optimizer:
                     self.here = step
-                    step.go(optimizer)
+                    step.go(self, optimizer)
                     return
             self._miss()
         if self.state == LEARNS:
             self.seen.append(learn.SeenUpdate(optimizer))
+        else:
+            self.stepped.append((weakref.ref(optimizer), with_gradients(optimizer)))
         optimizer._apply()
 
     def _miss(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import threading
 from _thread import get_ident
 from collections.abc import Callable
@@ -12,15 +11,15 @@ import numpy as np
 
 from tinygrad_mnist.autograd.modes import DEFAULT, MODES, Mode, switch
 from tinygrad_mnist.autograd.tensor import wrap
+from tinygrad_mnist.jit.callable import JitBase
 from tinygrad_mnist.jit.follow import Follower
 
 
-class FollowedFunction:
+class FollowedFunction(JitBase):
     """A function whose ops, backward() and optimizer steps are answered by prepared NumPy calls."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        functools.update_wrapper(self, function)
-        self.function = function
+        super().__init__(function)
         self._busy = threading.Lock()
         self._follower = Follower()
         self._following = {grad: Mode(grad, follower=self._follower) for grad in (True, False)}

@@ -40,6 +40,16 @@ class TileTape(Tape):
         super().effect(run, subject)
         return False
 
+    def accumulated(self, leaf: Leaf, before: Tensor | None, after: Tensor) -> None:
+        """A gradient that starts from none."""
+        super().accumulated(leaf, before, after)
+        if leaf in self.grads_before:
+            raise Refused("it adds to gradients that are there already: call zero_grad() in it")
+
+    def abandon(self, why: str) -> None:
+        """Refuse."""
+        raise Refused(why)
+
     def written(self, tensor: Tensor, value: Tensor) -> None:
         """A write into what the call itself has made."""
         if id(tensor._data) not in self.known:

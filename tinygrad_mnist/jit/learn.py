@@ -13,7 +13,7 @@ from tinygrad_mnist.autograd.tensor import Leaf, Node, Tensor
 from tinygrad_mnist.jit.backward_step import BackwardStep, Walk, WalkProgram
 from tinygrad_mnist.jit.op_step import ABSENT, ANY_NODE, Argument, OpStep, Step
 from tinygrad_mnist.jit.prepare import another_look, prepare
-from tinygrad_mnist.jit.update_step import UpdateStep
+from tinygrad_mnist.jit.update_step import UpdateStep, with_gradients
 
 if TYPE_CHECKING:
     from tinygrad_mnist.jit.follow import Follower
@@ -42,12 +42,7 @@ class SeenUpdate:
 
     def __init__(self, optimizer: Any) -> None:
         self.optimizer = weakref.ref(optimizer)
-        self.grads = {
-            p._node: p._node.grad._data
-            for group in optimizer.param_groups
-            for p in group["params"]
-            if getattr(p._node, "grad", None) is not None
-        }
+        self.leaves = with_gradients(optimizer)
 
 
 def learn(call: Follower) -> None:
@@ -78,9 +73,7 @@ def learn(call: Follower) -> None:
             find_slots(call, step)
     for seen, step in steps:  # before anything is bound: parameters may move
         if isinstance(seen, SeenUpdate):
-            optimizer = seen.optimizer()
-            if optimizer is not None:
-                step.join(optimizer, seen.grads)  # type: ignore[attr-defined]
+            step.join(seen.leaves)  # type: ignore[attr-defined]
     for seen, step in steps:
         if isinstance(step, OpStep):
             find_parameters(step, seen)

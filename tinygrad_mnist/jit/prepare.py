@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.jit.answers import answer_of
+from tinygrad_mnist.jit.looks import replaced
 from tinygrad_mnist.jit.memory import Pool
 from tinygrad_mnist.jit.op_step import Argument, OpStep
 from tinygrad_mnist.jit.program import copy_results, takes_out
@@ -99,7 +100,7 @@ def numpy_calls(step: OpStep, inner: Sequence[Any], scratch: Pool) -> list[Calla
         moves.append((memory, memory_of(place)))
     for place in borrowed:
         scratch.release(place)
-    return [moved_call(call, moves) for call in calls]
+    return [replaced(call, lambda array: moved_array(array, moves)) for call in calls]
 
 
 def is_packed(array: Any) -> bool:
@@ -112,18 +113,6 @@ def memory_of(array: Any) -> Any:
     while isinstance(array, np.ndarray) and type(array) is not Memory:
         array = array.base
     return array if type(array) is Memory else None
-
-
-def moved_call(value: Any, moves: Sequence[tuple[Memory, Memory]]) -> Any:
-    """A call, or an argument of one, with what lies in one block moved to another."""
-    if isinstance(value, np.ndarray):
-        return moved_array(value, moves)
-    if type(value) in (tuple, list):
-        return type(value)(moved_call(item, moves) for item in value)
-    if isinstance(value, partial):
-        kw = {key: moved_call(item, moves) for key, item in value.keywords.items()}
-        return partial(value.func, *(moved_call(a, moves) for a in value.args), **kw)
-    return value
 
 
 def first_line(memory: Memory) -> int:

@@ -16,16 +16,22 @@ import numpy as np
 from tinygrad_mnist.autograd import writes
 from tinygrad_mnist.autograd.tensor import Born, Leaf, Tensor, new, wrap
 from tinygrad_mnist.jit import passes
-from tinygrad_mnist.jit.flat import flat_steps
+from tinygrad_mnist.jit.flat import FlatStep, flat_steps
+from tinygrad_mnist.jit.looks import look
 from tinygrad_mnist.jit.memory import Pool, same_memory, same_place
 from tinygrad_mnist.jit.quick import quick
-from tinygrad_mnist.jit.tape import Call, Effect, Tape, Write
+from tinygrad_mnist.jit.tape import Call, Effect, Gradients, Tape, Write
 from tinygrad_mnist.jit.unroll import quietly, unroll
+from tinygrad_mnist.kernels.scratch import aligned, shaped
 
 Array = np.ndarray[Any, Any]
 Step = Callable[[], object]
 # While binding, errors of floating point are called to nobody. So what a kernel ignores differs.
 HEARD: dict[str, Any] = {"all": "call", "call": lambda *_: None}
+
+
+class Unfinished(Exception):
+    """A replay met an error before it had changed anything; the error is the cause."""
 
 
 class Program:
@@ -48,27 +54,64 @@ class Program:
             for i, (place, copy) in enumerate(zip(self.inputs, copied, strict=True))
             if copy
         ]
+        self.fed = {id(a): i for i, (a, copy) in enumerate(zip(inputs, copied, strict=True)) if copy}
         self.grad_feeds = [(leaf, self._input(a)) for leaf, a in tape.grads_before.items()]
+        self.grads_fed = {id(a) for a in tape.grads_before.values()}
         for key, (array, _) in tape.external.items():
             self._place.setdefault(key, array)
         for key, array in tape.constants.items():
             self._place[key] = array
         live = self._live(kept)
+        self.generators = list({
+            id(e.kw["rng"]): e.kw["rng"].bit_generator
+            for e in live if isinstance(e, Call) and e.op.draws and e.kw.get("rng") is not None
+        }.values())  # fmt: skip
         self._root: dict[int, int] = {}  # id of a view -> id of the array whose memory it shows
         self._homes: dict[int, Array] = {}  # id of a captured gradient -> where it is to be born
         self._flat: dict[int, Any] = {}  # id of an optimizer's effect -> its steps in flat form
+        self._ending: set[int] = set()  # ids of what holds a leaf's gradient when all is over
+        self.given_back: list[tuple[int, WriteBack]] = []  # arguments that are written to
+        self._worldly: list[tuple[int, Gradients]] = []  # steps that change the world; .grads then
         self._prepare(live)
         self._last = self._last_uses(live, kept)
+        final = {id(g._data) for g in tape.grads.values() if g is not None}
+        self._ending = {self._root.get(key, key) for key in final}
+        order = {id(entry): place for place, entry in enumerate(tape.entries)}
         for moment, entry in enumerate(live):
+            self._number = order[id(entry)]
             self._bind(entry, moment)
-        self.born = [(leaf, self._born(g)) for leaf, g in tape.grads.items()]
-        self.finish()
+        self._end(tape)
+
+    def _end(self, tape: Tape) -> None:
+        """How gradients end, and the steps in the form in which they run."""
+        grads = [id(g._data) for g in tape.grads.values() if g is not None]
+        if len(set(grads)) < len(grads):
+            raise RuntimeError("a jitted function gives one gradient to two parameters")
+        self.born = [(leaf, self._born(g)) for leaf, g in self._new(tape.grads)]
+        sums = [(leaf, self.at(g._data)) for leaf, g in tape.grads.items()
+                if g is not None and id(g._data) in self.grads_fed]  # fmt: skip
+        self._added = [(leaf, place, _born(_own(place))) for leaf, place in sums]
+        constants = list(tape.constants.values())
+        ends = [place for place, _ in self._worldly] + [len(self.steps)]
+        self._run = quick(self.steps[: ends[0]], constants)
+        self._rest: list[Step] = []
+        self._grads_then: list[list[tuple[Leaf, Tensor | None]]] = []
+        for (start, then), end in zip(self._worldly, ends[1:], strict=True):
+            part = quick(self.steps[start:end], constants)
+            self._rest += part
+            self._grads_then += [[(leaf, self._born(g)) for leaf, g in self._new(then)]] * len(part)
+
+    def _new(self, grads: Gradients) -> list[tuple[Leaf, Tensor | None]]:
+        """Those that do not add to what was there before."""
+        return [
+            (leaf, g) for leaf, g in grads.items() if g is None or id(g._data) not in self.grads_fed
+        ]
+
+    def _world(self) -> None:
+        """Note that the next step changes something that is not the program's own."""
+        self._worldly.append((len(self.steps), self.tape.grads_at.get(self._number, {})))
 
     # Binding
-
-    def finish(self) -> None:
-        """Make the steps ready to run, each in the form that takes NumPy least time."""
-        self._run = quick(self.steps, self.tape.constants.values())
 
     def _input(self, array: Array) -> Array:
         place = self.pool.like(array)
@@ -108,7 +151,7 @@ class Program:
 
     def _bind(self, entry: Call | Write | Effect, moment: int) -> None:
         if isinstance(entry, Effect):
-            self.steps += self._bind_effect(entry)
+            self._bind_effect(entry)
         elif isinstance(entry, Write):
             self._bind_write(entry)
         else:
@@ -131,26 +174,34 @@ class Program:
                 self._homes.setdefault(id(effect.grads[leaf]), home)
         self._flat[id(effect)] = parts
 
-    def _bind_effect(self, effect: Effect) -> list[Step]:
+    def _bind_effect(self, effect: Effect) -> None:
         parts = self._flat.get(id(effect), [])
-        steps: list[Step] = []
-        for step, flat, leaves in parts:
+        for _, flat, leaves in parts:
             for leaf, home in zip(leaves, flat.grads, strict=True):
                 if self.at(effect.grads[leaf]) is not home:
-                    steps.append(partial(np.copyto, home, self.at(effect.grads[leaf])))
-            steps.append(step)
-        if parts:
-            return steps
+                    self.steps.append(partial(np.copyto, home, self.at(effect.grads[leaf])))
         grads = [(leaf, self._born(wrap(g))) for leaf, g in effect.grads.items()]
-        return [partial(present, grads), effect.run]
+        self._world()
+        self.steps.append(EffectStep(effect, [part[0] for part in parts], grads))
 
     def _bind_write(self, entry: Write) -> None:
         target, value = self.at(entry.target), self.at(entry.value)
-        self.steps.append(partial(np.copyto, target, value, casting="unsafe"))
-        if id(entry.target) in self.tape.external:
-            self.steps.append(writes.restamp(target))
-        else:
-            np.copyto(target, value, casting="unsafe")
+        root = self.root(entry.target)
+        copy = partial(np.copyto, target, value, casting="unsafe")
+        if root in self.fed:  # the argument's copy, and then the argument
+            whole = self.inputs[self.fed[root]]
+            back = WriteBack(target, whole)
+            self.steps.append(copy)
+            self._world()
+            self.steps.append(back)
+            self.given_back.append((self.fed[root], back))
+            return
+        if root in self.tape.external and root not in self.grads_fed:
+            self._world()
+            self.steps += [copy, writes.restamp(target)]
+            return
+        self.steps.append(copy)
+        copy()
 
     def _bind_call(self, call: Call, moment: int) -> None:
         args = tuple(self.at(a) if isinstance(a, np.ndarray) else a for a in call.args)
@@ -162,8 +213,9 @@ class Program:
             return
         dying = {self._root.get(id(a), id(a)) for a in call.reads}
         dying = {key for key in dying if self._last[key] == moment}
-        mine = [self._place[key] for key in dying] if passes.on("in place") else []
-        steps, outs = self._steps(call, args, mine)
+        ending = any(id(out) in self._ending for out in call.outs)
+        mine = [self._place[key] for key in dying] if passes.on("in place") and not ending else []
+        steps, outs = self._steps(call, args, mine, Pool() if ending else self.pool)
         home = self._homes.get(id(call.outs[0]))
         if home is None:
             home = argument_to_overwrite(steps, outs[0], mine)
@@ -179,15 +231,31 @@ class Program:
         self._release(over | unused)
 
     def _steps(
-        self, call: Call, args: tuple[Any, ...], dying: list[Array]
+        self, call: Call, args: tuple[Any, ...], dying: list[Array], pool: Pool
     ) -> tuple[list[Step], tuple[Array, ...]]:
+        """The steps of a call, with their results in memory from a pool.
+
+        What holds a gradient when all is over gets a pool of its own: in memory that is used for
+        nothing else, a gradient stays as it is until there is another one.
+        """
+        found = None
         kernel = call.op.kernel
         if not call.op.draws and passes.on("unroll"):
-            found = unroll(kernel, args, call.kw, self.pool, dying)
-            if found is not None:
-                return found
+            found = unroll(kernel, args, call.kw, pool, dying)
+        if found is None:
+            found = self._as_a_whole(call, args, pool)
+        if pool is not self.pool:
+            self.pool.asked, self.pool.held = (
+                self.pool.asked + pool.asked, self.pool.held + pool.held
+            )  # fmt: skip
+        return found
+
+    def _as_a_whole(
+        self, call: Call, args: tuple[Any, ...], pool: Pool
+    ) -> tuple[list[Step], tuple[Array, ...]]:
+        kernel = call.op.kernel
         self.whole.append(call.op.name)
-        outs = tuple(self.pool.like(out) for out in call.outs)
+        outs = tuple(pool.like(out) for out in call.outs)
         for place, captured in zip(outs, call.outs, strict=True):
             np.copyto(place, captured)
         if takes_out(kernel):
@@ -220,35 +288,96 @@ class Program:
         """The array that stands for a captured one."""
         return self._place.get(id(array), array)
 
-    def _born(self, g: Tensor | None) -> Born | None:
-        if g is None:
-            return None
-        born: Born = new(Born)
-        born._data, born._node = self.at(g._data), None
-        return born
+    def root(self, array: Array) -> int:
+        """The id of the captured array whose memory a captured one shows."""
+        return self._root.get(id(array), id(array))
+
+    def place_of(self, root: int) -> Array | None:
+        """The array that stands for the captured one of that id."""
+        return self._place.get(root)
+
+    def is_flat(self, effect: Effect) -> bool:
+        """Whether an optimizer's step is done in flat form."""
+        return bool(self._flat.get(id(effect)))
+
+    def _born(self, g: Tensor | None) -> Tensor | None:
+        """What a leaf's `.grad` is, for what it was when captured."""
+        if g is None or (id(g._data) in self.tape.external and id(g._data) not in self.grads_fed):
+            return g
+        if self.root(g._data) in self.fed:
+            raise RuntimeError("a jitted function makes an argument the gradient of a parameter")
+        return _born(self.at(g._data))
 
     def forget(self) -> None:
         """Let go of the captured call, and with it of the memory that it took."""
         self.calls = len(self.tape.entries)
         self.tape = Tape()
         self._place, self._last, self._root, self._homes, self._flat = {}, {}, {}, {}, {}
+        self._worldly, self._ending, self.fed = [], set(), {}
 
     # Running
 
     def replay(self, arrays: Sequence[Array]) -> None:
-        """Run the list on new inputs; gradients and outputs stand in the program's buffers."""
+        """Run the list on new inputs; gradients and outputs stand in the program's buffers.
+
+        Raises Unfinished for an error before anything outside was changed; else the error itself,
+        with the gradients that there were then.
+        """
         for i, place in self.feeds:
             place[...] = arrays[i]
         for leaf, place in self.grad_feeds:
             np.copyto(place, leaf.grad._data)  # type: ignore[union-attr]
-        for step in self._run:
-            step()
-        for leaf, born in self.born:
+        for i, back in self.given_back:
+            back.argument = arrays[i]
+        before = [leaf.grad for leaf, _, _ in self._added]
+        try:
+            for step in self._run:
+                step()
+        except Exception as error:
+            raise Unfinished from error
+        except BaseException:
+            for leaf, born in self.born:
+                if leaf.grad is born:  # half written
+                    leaf.grad = None
+            raise
+        if self._rest:
+            self._change()
+        for leaf, grad in self.born:
+            leaf.grad = grad
+        for (leaf, place, born), grad in zip(self._added, before, strict=True):
+            self._add(leaf, place, born, grad)
+
+    def _change(self) -> None:
+        """The steps from the first one on that changes something outside."""
+        number = 0
+        try:
+            for step in self._rest:
+                step()
+                number += 1
+        except BaseException:
+            for leaf, grad in self._grads_then[number]:
+                leaf.grad = grad
+            raise
+
+    def _add(self, leaf: Leaf, total: Array, born: Born, before: Tensor | None) -> None:
+        """A sum takes the place of the gradient that it began with, which others may hold."""
+        if before is None or type(before) is Born:
+            np.copyto(born._data, total)
             leaf.grad = born
+        else:
+            np.copyto(before._data, total)
+            writes.stamp(before._data)
+            leaf.grad = before
 
     def fits(self) -> bool:
-        """Whether the gradients that it starts from are there."""
-        return all(leaf.grad is not None for leaf, _ in self.grad_feeds)
+        """Whether the gradients that it starts from are there, laid out as they were."""
+        for leaf, place in self.grad_feeds:
+            g = leaf.grad
+            if g is None or g._node is not None or g._data.strides != place.strides:
+                return False
+            if g._data.dtype != place.dtype or g._data.shape != place.shape:
+                return False
+        return True
 
     def summary(self) -> str:
         """Its calls, steps, and memory."""
@@ -315,10 +444,71 @@ def given(step: Any) -> list[Any]:
     return [*step.args, *step.keywords.values()]
 
 
-def present(grads: Sequence[tuple[Leaf, Born | None]]) -> None:
-    """Let an effect find the gradients in the leaves."""
-    for leaf, born in grads:
-        leaf.grad = born
+class EffectStep:
+    """Something that is done again: an optimizer's step, as one update for each group if it may.
+
+    `grads` are the gradients that it finds in the leaves.
+    """
+
+    def __init__(
+        self,
+        effect: Effect,
+        parts: Sequence[FlatStep],
+        grads: Sequence[tuple[Leaf, Tensor | None]],
+    ) -> None:
+        self.parts, self.grads, self._run = parts, grads, effect.run
+        name = f"{type(effect.subject).__name__}.{getattr(effect.run, '__name__', 'step')}"
+        self.__qualname__ = parts[0].__qualname__ if parts else name
+
+    def flat(self) -> bool:
+        """Whether the flat form does it; if not, the gradients are in the leaves now."""
+        if self.parts:
+            for part in self.parts:
+                if not part.holds():
+                    break
+            else:
+                return True
+        for leaf, born in self.grads:
+            leaf.grad = born
+        return False
+
+    def __call__(self) -> None:
+        if not self.flat():
+            self._run()
+            return
+        for part in self.parts:
+            part()
+
+    def on_threads(self, count: int) -> None:
+        """The same, on some threads where that pays."""
+        if not self.flat():
+            self._run()
+            return
+        for part in self.parts:
+            part.on_threads(count)
+
+
+class WriteBack:
+    """What was written to a program's copy of an argument is written to the argument."""
+
+    def __init__(self, target: Array, copy: Array) -> None:
+        self._target, self._copy = target, copy
+        self.argument = copy  # of the present call
+
+    def __call__(self) -> None:
+        part = look(self._target, self._copy, self.argument)
+        np.copyto(part, self._target)
+        writes.stamp(part)
+
+
+def _born(array: Array) -> Born:
+    born: Born = new(Born)
+    born._data, born._node = array, None
+    return born
+
+
+def _own(like: Array) -> Array:
+    return shaped(aligned(like.nbytes), like)
 
 
 def copy_results(outs: tuple[Array, ...], kernel: Any, args: Any, kw: Any) -> None:

@@ -7,14 +7,15 @@ changes something outside - an optimizer's step, a write, a gradient - is an eff
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.autograd import writes
 from tinygrad_mnist.autograd.op import Op
-from tinygrad_mnist.autograd.tensor import Leaf, Node, Tensor
+from tinygrad_mnist.autograd.tensor import Born, Leaf, Node, Tensor, wrap
 
 Array = np.ndarray[Any, Any]
 
@@ -66,19 +67,30 @@ class Effect:
         return tuple(self.grads.values())
 
 
+Entry = Call | Write | Effect
+Gradients = dict[Leaf, Tensor | None]
+
+
 @dataclass
 class Tape:
     """What was heard; see `autograd/listeners.py` for when each method is called."""
 
-    entries: list[Call | Write | Effect] = field(default_factory=list)
+    given: Sequence[Tensor] = ()  # the arguments
+    entries: list[Entry] = field(default_factory=list)
     known: dict[int, Array] = field(default_factory=dict)
     external: dict[int, tuple[Array, Tensor | None]] = field(default_factory=dict)
+    handles: dict[int, Tensor] = field(default_factory=dict)  # the Tensors that came from outside
+    fresh: dict[int, Tensor] = field(default_factory=dict)  # other Tensors on their memory
     constants: dict[int, Array] = field(default_factory=dict)
-    grads: dict[Leaf, Tensor | None] = field(default_factory=dict)
-    grads_before: dict[Leaf, Array] = field(default_factory=dict)
+    grads: Gradients = field(default_factory=dict)
+    grads_at: dict[int, Gradients] = field(default_factory=dict)  # when an entry changed the world
+    grads_before: dict[Leaf, Array] = field(default_factory=dict)  # those that it begins with
+    empty_before: list[Leaf] = field(default_factory=list)  # leaves that must have none
     walked_nodes: set[Node] = field(default_factory=set)
     modules: dict[int, Any] = field(default_factory=dict)
     errors: dict[str, Any] = field(default_factory=lambda: dict(np.geterr()))
+    abandoned: str | None = None  # why no program can be made of it
+    start: int = field(default_factory=writes.tick)
 
     def record(
         self, op: Op, args: tuple[Any, ...], kw: dict[str, Any], out: Tensor, residuals: Any
@@ -97,6 +109,8 @@ class Tape:
         array = arg._data if isinstance(arg, Tensor) else arg
         if isinstance(array, np.ndarray) and id(array) not in self.known:
             handle = arg if isinstance(arg, Tensor) else None
+            if handle is not None and id(handle) not in self.fresh:
+                self.handles[id(handle)] = handle
             if id(array) not in self.external or (
                 handle is not None and isinstance(handle._node, Leaf)
             ):
@@ -107,10 +121,14 @@ class Tape:
         """Hear of an array that is the same in every call."""
         self.constants[id(array)] = self.known[id(array)] = array
 
+    def looked(self, tensor: Tensor, view: Tensor) -> None:
+        """Hear that another Tensor was put on the memory of one."""
+        self._array(tensor)
+        self.fresh[id(view)] = view
+
     def accumulated(self, leaf: Leaf, before: Tensor | None, after: Tensor) -> None:
         """Hear that a leaf's gradient changed."""
-        if before is not None and leaf not in self.grads:
-            self.grads_before[leaf] = before._data
+        self._begins_with(leaf, before)
         self._array(after)
         self.grads[leaf] = after
 
@@ -118,9 +136,47 @@ class Tape:
         """Hear that a leaf's gradient was set to None."""
         self.grads[leaf] = None
 
+    def grad_read(self, leaf: Leaf) -> None:
+        """Hear that a leaf's gradient was asked for."""
+        before = leaf.grad
+        if type(before) is Born:  # as the Tensor will do: what is seen is the copy
+            before = leaf.grad = wrap(before._data.copy(order="K"))
+        self._begins_with(leaf, before)
+
+    def _begins_with(self, leaf: Leaf, before: Tensor | None) -> None:
+        if leaf in self.grads or leaf in self.grads_before or leaf in self.empty_before:
+            return
+        if before is None:
+            self.empty_before.append(leaf)
+            return
+        if before._node is not None:
+            self.abandon("a gradient that is there already has a graph")
+        self.grads_before[leaf] = before._data
+
     def walked(self, node: Node) -> None:
-        """Hear that backward went through a node."""
+        """Hear that backward went through a node; RuntimeError for one from outside."""
+        if node.order > self.start:
+            raise RuntimeError(
+                "backward() through a graph that was recorded outside the jitted function: the "
+                "graph is gone after one call. Record it inside."
+            )
         self.walked_nodes.add(node)
+
+    def requires(self, tensor: Tensor) -> None:
+        """RuntimeError where it is not a Tensor of this very call."""
+        if (
+            (isinstance(tensor._node, Leaf) and tensor._node.order > self.start)
+            or id(tensor) in self.handles
+            or any(tensor is one for one in self.given)
+        ):
+            raise RuntimeError(
+                "requires_grad of a Tensor from outside is changed while a program is being "
+                "captured: later calls would not do it again. Do it outside."
+            )
+
+    def abandon(self, why: str) -> None:
+        """Let the call come to its end, and make no program of it."""
+        self.abandoned = self.abandoned or why
 
     def module(self, module: Any) -> None:
         """Hear that a module was called: its settings were relied on."""
@@ -128,10 +184,12 @@ class Tape:
 
     def written(self, tensor: Tensor, value: Tensor) -> None:
         """Hear of a write in place."""
+        self.grads_at[len(self.entries)] = dict(self.grads)
         self.entries.append(Write(self._array(tensor), self._array(value)))
 
     def effect(self, run: Callable[[], object], subject: Any) -> bool:
         """Hear of something done for its effect: an optimizer's step, a schedule's."""
+        self.grads_at[len(self.entries)] = dict(self.grads)
         grads = {leaf: g._data for leaf, g in self.grads.items() if g is not None}
         self.entries.append(Effect(run, subject, grads))
         return True

@@ -18,11 +18,12 @@ import numpy as np
 
 from tinygrad_mnist.autograd.tensor import Born, Leaf, Tensor, new
 from tinygrad_mnist.jit import threads
-from tinygrad_mnist.jit.flat import Flat, FlatStep, flat_steps
+from tinygrad_mnist.jit.flat import Flat, flat_steps
 from tinygrad_mnist.jit.heard import Heard, LightTape, Refused
-from tinygrad_mnist.jit.program import Program, present
+from tinygrad_mnist.jit.looks import look, replaced
+from tinygrad_mnist.jit.program import EffectStep, Program, Unfinished
 from tinygrad_mnist.jit.quick import quick
-from tinygrad_mnist.jit.results import same_kind, tensors_in
+from tinygrad_mnist.jit.results import tensors_in
 from tinygrad_mnist.jit.tape import Call, Effect, Write
 from tinygrad_mnist.kernels.scratch import aligned, shaped
 from tinygrad_mnist.ops.random import rng_of
@@ -54,6 +55,10 @@ class Tiled:
     """A step whose batch is gone through in tiles; stands where a `Program` stands."""
 
     grad_feeds = ()  # a step that starts from gradients is refused
+    # No result is an argument, or shares memory with another
+    fed: dict[int, int] = {}  # noqa: RUF012
+    inputs: Sequence[Array] = ()
+    grads_fed: frozenset[int] = frozenset()
 
     def __init__(
         self, function: Any, args: Sequence[Any], copied: Sequence[bool], tile_rows: int
@@ -80,10 +85,10 @@ class Tiled:
             self._lanes = self._bind(heard, copied, wholes)
             self._prove(both, wholes)
         self._after = [
-            step
+            EffectStep(effect, [part[0] for part in parts], self._grads(effect))
             for parts, effect in zip(flat, one.effects, strict=True)
-            for step in ([part[0] for part in parts] or self._present(effect))
         ]
+        self.generators = list({id(d.generator): d.generator for d in self._draws}.values())
         self.born = [(leaf, self._born(leaf, g is None)) for leaf, g in self.tape.grads.items()]
 
     def _bind(
@@ -92,7 +97,7 @@ class Tiled:
         lanes: list[Lane] = []
         count = min(threads.count(), len(self.cuts))
         for numbers in np.array_split(np.arange(len(self.cuts)), count):
-            lane = Lane(self._layout, not lanes, len(numbers) > 1)
+            lane = Lane(self._layout, len(numbers) > 1)
             programs = {n: TileProgram(h, copied, lane.homes) for n, h in heard.items()}
             for number in numbers.tolist():
                 rows = self.cuts[number]
@@ -100,9 +105,8 @@ class Tiled:
             lanes.append(lane)
         return lanes
 
-    def _present(self, effect: Effect) -> list[Step]:
-        grads = [(leaf, self._born(leaf)) for leaf in effect.grads]
-        return [partial(present, grads), effect.run]
+    def _grads(self, effect: Effect) -> list[tuple[Leaf, Born | None]]:
+        return [(leaf, self._born(leaf)) for leaf in effect.grads]
 
     def _born(self, leaf: Leaf, nothing: bool = False) -> Born | None:
         if nothing:
@@ -141,24 +145,35 @@ class Tiled:
                 return output.value
         return array
 
+    def root(self, array: Array) -> int:
+        """Each result stands for itself."""
+        return id(array)
+
+    def place_of(self, root: int) -> Array | None:
+        """Each result stands for itself."""
+        return None
+
     def forget(self) -> None:
         """Let go of the captured calls."""
         self.tape, self.result = type(self.tape)(), None
 
     def replay(self, arrays: Sequence[Array]) -> None:
         """Go through all tiles, then do the effects once."""
-        drawn = [draw() for draw in self._draws]
-        threads.together([partial(lane.run, arrays, drawn, self._outputs) for lane in self._lanes])
-        for lane in self._lanes[1:]:
-            for total, more in zip(self._layout.totals, lane.totals, strict=True):
-                np.add(total, more, total)
+        try:
+            drawn = [draw() for draw in self._draws]
+            run = [partial(lane.run, arrays, drawn, self._outputs) for lane in self._lanes]
+            threads.together(run)
+        except Exception as error:
+            raise Unfinished from error
+        first, *others = (lane.totals for lane in self._lanes)
+        for total, one, *more in zip(self._layout.totals, first, *others, strict=True):
+            np.add(one, more[0], total) if more else np.copyto(total, one)
+            for another in more[1:]:
+                np.add(total, another, total)
         for output in self._outputs:
             output.finish()
         for step in self._after:
-            if isinstance(step, FlatStep):
-                step.on_threads(len(self._lanes))
-            else:
-                step()
+            step.on_threads(len(self._lanes))
         for leaf, born in self.born:
             leaf.grad = born
 
@@ -231,10 +246,10 @@ class Tile:
 class Lane:
     """The tiles that one thread goes through, one after the other, and the sum they leave."""
 
-    def __init__(self, layout: Layout, first: bool, several: bool) -> None:
-        """The first lane sums where the whole sum will be; of one tile there is nothing to sum."""
+    def __init__(self, layout: Layout, several: bool) -> None:
+        """Of one tile there is nothing to sum."""
         self.tiles: list[tuple[int, Tile]] = []
-        self.totals, homes = (layout.totals, layout.homes) if first else layout.another()
+        self.totals, homes = layout.another()
         self._parts, self.homes = layout.another() if several else ([], homes)
 
     def run(self, arrays: Sequence[Array], drawn: Sequence[Array], outputs: list[Output]) -> None:
@@ -264,7 +279,7 @@ class Layout:
         buffers: list[Array] = []
         homes: Homes = {}
         for flat, leaves in self._flats:
-            buffers.append(flat.zeros())
+            buffers.append(flat.gradients())
             homes.update(zip(leaves, flat.cut(buffers[-1]), strict=True))
         for leaf, g in self._single.items():
             homes[leaf] = shaped(aligned(g.nbytes), g)
@@ -316,6 +331,7 @@ class Draw:
             raise Refused(f"{tile.op.name} draws random numbers that are not one for each row")
         if tile.kw.get("rng") is not rng_of(None):
             raise Refused("it draws from a generator of its own")
+        self.generator = tile.kw["rng"].bit_generator
         self._draw = partial(tile.op.kernel, **tile.kw | whole)
 
     def __call__(self) -> Array:
@@ -330,25 +346,11 @@ def _flat_steps(effect: Effect) -> list[Any]:
     return flat_steps(effect.subject, effect.grads)
 
 
-def replaced(value: Any, change: Callable[[Array], Array]) -> Any:
-    """A step, or an argument of one, with each array in it changed."""
-    if isinstance(value, np.ndarray):
-        return change(value)
-    if isinstance(value, (tuple, list)):
-        return same_kind(value, [replaced(item, change) for item in value])
-    if isinstance(value, partial):
-        kw = {key: replaced(item, change) for key, item in value.keywords.items()}
-        return partial(value.func, *replaced(value.args, change), **kw)
-    return value
-
-
 def moved(read: Sequence[tuple[Array, Array, int]], array: Array) -> Array:
     """The same look at other rows, for a look at the rows `part` of `whole`, so many bytes on."""
     for whole, part, by in read:
         if by and np.may_share_memory(array, part):
-            start = array.ctypes.data - whole.ctypes.data + by
-            everything = whole.reshape(-1).view(np.uint8)
-            return np.ndarray(array.shape, array.dtype, everything.data, start, array.strides)
+            return look(array, part, part, by)
     return array
 
 

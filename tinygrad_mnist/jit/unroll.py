@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.jit.looks import clone, look, replaced
 from tinygrad_mnist.jit.memory import Pool, same_memory
 from tinygrad_mnist.kernels.checks import outside
 
@@ -252,37 +253,79 @@ def unroll(
 ) -> tuple[list[Step], Any] | None:
     """The kernel's NumPy calls on these very arrays, and the array(s) they leave its result in.
 
-    None where that cannot be done bit for bit. The arrays must hold valid data; it is not changed,
-    but in those that are `dying`, which may come to hold the result.
+    None where that cannot be done bit for bit. It is tried on clones: the arrays must hold valid
+    data, and nothing is written to them, but to those that are `dying`, which may come to hold the
+    result.
     """
-    kept = {id(a): (a, a.copy(order="K")) for a in args if _may_be_changed(a)}
-    dying = [d for d in dying if any(same_memory(d, a) for a, _ in kept.values())]
-    log = Log(pool, [a for a in args if isinstance(a, np.ndarray)], dying)
-    written: list[Array] = []
+    clones = Clones(args)
+    ending = [clones.of(a) for a in args if clones.has(a) and clones.alone(a, args)
+              and any(same_memory(a, d) for d in dying)]  # fmt: skip
+    cloned = [clones.of(a) for a in args]
+    log = Log(pool, [a for a in cloned if isinstance(a, np.ndarray)], ending)
     try:
-        given = [log.traced(a) if isinstance(a, np.ndarray) else a for a in args]
+        given = [log.traced(a) if isinstance(a, np.ndarray) else a for a in cloned]
         result = kernel(*given, **kw)
         results = result if isinstance(result, tuple) else (result,)
         if all(isinstance(r, Traced) for r in results):
             log.refuse_hidden_copies(results)
             outs = tuple(plain(r) for r in results)
-            if _same_on_other_data(partial(kernel, *args, **kw), kept.values(), log.steps, outs):
+            if _same_on_other_data(partial(kernel, *cloned, **kw), clones.pairs, log.steps, outs):
+                for array in log.overwritten:
+                    np.copyto(clones.real(array), array)
+                outs = tuple(map(clones.real, outs))
                 log.release_all_but(outs)
-                written = log.temporaries + log.overwritten
-                return list(log.steps), outs
+                return [replaced(step, clones.real) for step in log.steps], outs
     except (NotUnrolled, TypeError, AttributeError):
         pass
-    finally:
-        for array, before in kept.values():
-            if not any(np.may_share_memory(array, t) for t in written):
-                array[...] = before
     log.release_all_but(())
     return unroll(kernel, args, kw, pool) if log.overwritten else None
 
 
-def _may_be_changed(arg: Any) -> bool:
-    """Whether to try other data in this argument: not in huge ones, for the time it takes."""
-    return isinstance(arg, np.ndarray) and arg.flags.writeable and arg.nbytes < 1 << 24
+class Clones:
+    """Copies of a kernel's arguments, to try it on: what others hold is only read.
+
+    Not of what is huge (for the time it takes), not dense, or read-only: that stands for itself.
+    """
+
+    def __init__(self, args: Sequence[Any]) -> None:
+        self._by_id: dict[int, tuple[Array, Array]] = {}
+        for a in args:
+            if isinstance(a, np.ndarray) and a.flags.writeable and a.nbytes < 1 << 24:
+                copy = self._same_block(a)
+                copy = clone(a) if copy is None else copy
+                if copy is not None:
+                    self._by_id.setdefault(id(a), (a, copy))
+        # Each with the data that it begins with
+        self.pairs = [(copy, copy.copy(order="K")) for _, copy in self._by_id.values()]
+
+    def _same_block(self, array: Array) -> Array | None:
+        """Two looks at one block of memory become two looks at one clone."""
+        for known, copy in self._by_id.values():
+            if same_memory(array, known):
+                return look(array, known, copy)
+        return None
+
+    def has(self, arg: Any) -> bool:
+        """Whether there is a clone of it."""
+        return id(arg) in self._by_id
+
+    def of(self, arg: Any) -> Any:
+        """The clone, or the argument itself."""
+        return self._by_id[id(arg)][1] if self.has(arg) else arg
+
+    def alone(self, array: Array, args: Sequence[Any]) -> bool:
+        """Whether no other argument lies over part of it, which a clone of its own would hide."""
+        return not any(
+            isinstance(a, np.ndarray) and np.may_share_memory(a, array) and not same_memory(a, array)
+            for a in args
+        )
+
+    def real(self, array: Array) -> Array:
+        """The same look at the argument itself, for a look at a clone; else the array."""
+        for known, copy in self._by_id.values():
+            if array is copy or np.may_share_memory(array, copy):
+                return look(array, copy, known)
+        return array
 
 
 def _same_on_other_data(

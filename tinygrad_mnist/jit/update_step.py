@@ -16,23 +16,33 @@ from tinygrad_mnist.jit.flat import flat_steps
 from tinygrad_mnist.jit.op_step import Step
 
 Array = np.ndarray[Any, Any]
+MOST_TRIES = 3
+
+
+def with_gradients(optimizer: Any) -> list[Leaf]:
+    """The leaves of an optimizer's parameters that have gradients."""
+    nodes = (p._node for group in optimizer.param_groups for p in group["params"])
+    return [node for node in nodes if getattr(node, "grad", None) is not None]
 
 
 class UpdateStep(Step):
     """See the file's docstring."""
 
-    __slots__ = ("optimizer", "parts")
+    __slots__ = ("optimizer", "parts", "tries")
     op = "update"
 
     def __init__(self, parent: Step, optimizer: weakref.ref[Any]) -> None:
         super().__init__(parent)
         self.optimizer = optimizer
         self.parts: list[Any] = []
+        self.tries = 0  # how often the parameters could not be joined
 
-    def join(self, optimizer: Any, grads: dict[Leaf, Array]) -> None:
-        """Join the parameters that have these gradients, where nobody else looks at them."""
-        if getattr(optimizer, "elementwise", False):
-            self.parts = flat_steps(optimizer, grads)
+    def join(self, leaves: list[Leaf]) -> None:
+        """Join the parameters that have gradients, where nobody else looks at them."""
+        optimizer = self.optimizer()
+        if optimizer is not None:
+            self.parts = flat_steps(optimizer, dict.fromkeys(leaves))
+        self.tries += 1
 
     def homes(self) -> dict[Leaf, Array]:
         """Where the gradients are wanted."""
@@ -42,9 +52,11 @@ class UpdateStep(Step):
             for leaf, home in zip(leaves, flat.grads, strict=True)
         }
 
-    def go(self, optimizer: Any) -> None:
+    def go(self, call: Any, optimizer: Any) -> None:
         """Apply the step."""
         if not self.parts or not self._ready():
+            if not self.parts and self.tries < MOST_TRIES:
+                call.unjoined.append((self, with_gradients(optimizer)))
             optimizer._apply()
             return
         for _, flat, leaves in self.parts:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import Tensor, writes
+from tinygrad_mnist.autograd.tensor import _unheard
 from tinygrad_mnist.ops.random import rng_of
 
 Array = np.ndarray[Any, Any]
@@ -19,6 +20,7 @@ Array = np.ndarray[Any, Any]
 
 def _fill(tensor: Tensor, values: Any) -> Tensor:
     """Write the values (in C order, whatever the memory's) without recording it."""
+    _unheard("nn.init")
     np.copyto(tensor._data, values, casting="unsafe")
     writes.stamp(tensor._data)
     return tensor

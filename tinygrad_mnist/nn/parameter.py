@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import Tensor
-from tinygrad_mnist.autograd.tensor import Leaf, unwrap
+from tinygrad_mnist.autograd.tensor import Leaf, _reads, unwrap
 from tinygrad_mnist.kernels.scratch import aligned, shaped
 from tinygrad_mnist.ops import create
 
@@ -41,6 +41,7 @@ class Parameter(Tensor):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
         """A copy of the values in the same memory order, without the gradient."""
+        _reads("deepcopy()")
         if id(self) not in memo:
             copy = shaped(aligned(self._data.nbytes), self._data)
             copy[...] = self._data
@@ -49,6 +50,7 @@ class Parameter(Tensor):
         return copied
 
     def __reduce_ex__(self, protocol: Any) -> Any:
+        _reads("pickling")
         return type(self), (self._data, isinstance(self._node, Leaf))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.op import REGISTRY
-from tinygrad_mnist.autograd.tensor import Leaf, Tensor, wrap
+from tinygrad_mnist.autograd.tensor import Leaf, Tensor, _reads, wrap
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import check_device
 from tinygrad_mnist.ops.arguments import device as Device
@@ -87,6 +87,7 @@ def deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
             "Only Tensors created explicitly by the user support the deepcopy protocol; "
             "use .detach().clone()"
         )
+    _reads("deepcopy()")
     twin = wrap(self._data.copy(order="K"))
     memo[id(self)] = twin
     if isinstance(self._node, Leaf):
@@ -98,6 +99,7 @@ def deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
 
 def reduce(self: Tensor) -> tuple[Any, ...]:
     """What a pickle holds: the elements, and whether a gradient is wanted; no graph."""
+    _reads("pickling")
     return unpickled, (self._data, self._node is not None)
 
 

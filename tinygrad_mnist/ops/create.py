@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.dtypes import get_default_dtype
-from tinygrad_mnist.autograd.tensor import Tensor, as_array, unwrap, wrap
+from tinygrad_mnist.autograd.tensor import Tensor, _reads, as_array, unwrap, wrap
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import creation, heard, public, size_of
 
@@ -121,6 +121,8 @@ def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None) -> 
 @creation
 def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None) -> Tensor:
     """`steps` numbers evenly spaced from start to end, both included."""
+    if isinstance(start, Tensor) or isinstance(end, Tensor):
+        _reads("linspace()")
     start, end = unwrap(start), unwrap(end)
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
@@ -130,6 +132,8 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None) -> Tensor:
 @creation
 def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None) -> Tensor:
     """base to the powers `linspace(start, end, steps)`."""
+    if isinstance(start, Tensor) or isinstance(end, Tensor):
+        _reads("logspace()")
     values = np.power(base, np.linspace(unwrap(start), unwrap(end), steps))
     return wrap(values.astype(dtype or get_default_dtype()))
 

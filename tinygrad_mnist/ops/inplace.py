@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import writes
-from tinygrad_mnist.autograd.modes import TAPED, current
+from tinygrad_mnist.autograd.modes import CHANGES, TAPED, current
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.tensor import Leaf, Tensor, unwrap, wrap
 from tinygrad_mnist.kernels.scratch import Memory, is_view
@@ -55,6 +55,7 @@ def write(tensor: Tensor, value: Any, key: Any = None) -> Tensor:
             f"a value of shape {list(elements.shape)} does not fit into {list(array.shape)}"
         ) from None
     if recorded:
+        CHANGES[0] += 1
         tensor._node = getattr(value, "_node", None)
     writes.stamp(array)
     return tensor

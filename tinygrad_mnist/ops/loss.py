@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from tinygrad_mnist.autograd.modes import MODES, current
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import reduce, table
@@ -222,6 +223,8 @@ def _by_class(
         except (ShapeError, IndexError):
             if not (classes._data == ignore_index).any():
                 raise
+            if MODES and (tape := current().tape) is not None:
+                tape.abandon("whether a target is to be ignored chooses how the loss is computed")
     counts = table.ne(classes, ignore_index)
     classes = table.where(counts, classes, 0)
     each = table.where(counts, per_row(rows, classes), 0.0)

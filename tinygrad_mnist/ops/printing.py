@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.dtypes import get_default_dtype
-from tinygrad_mnist.autograd.tensor import Node, Tensor
+from tinygrad_mnist.autograd.tensor import Node, Tensor, _reads
 
 Array = np.ndarray[Any, Any]
 PRECISION, EDGE, THRESHOLD, WIDTH = 4, 3, 1000, 80
@@ -20,6 +20,7 @@ PRECISION, EDGE, THRESHOLD, WIDTH = 4, 3, 1000, 80
 
 def render(tensor: Tensor) -> str:
     """What `repr(tensor)` says."""
+    _reads("repr()")
     array, prefix = tensor._data, "tensor("
     summarize = array.size > THRESHOLD
     text = "[]"

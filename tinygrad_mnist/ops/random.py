@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.dtypes import get_default_dtype, result_type
-from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.autograd.tensor import Tensor, _unheard
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import creation, heard, size_of
 
@@ -51,6 +51,7 @@ class Generator:
 
     def manual_seed(self, seed: int) -> Generator:
         """Start again at `seed`."""
+        _unheard("manual_seed()")
         self._seed = int(seed)
         if self._rng is not None:  # the same object: a captured program holds on to it
             self._rng.bit_generator.state = self._fresh().state
@@ -80,6 +81,7 @@ class Generator:
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go to a place in the stream."""
+        _unheard("set_rng_state()")
         self.rng.bit_generator.state = state
 
 

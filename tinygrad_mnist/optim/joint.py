@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import pairwise
+from itertools import chain, pairwise
+from operator import is_
 
 import numpy as np
 
@@ -13,6 +16,7 @@ from tinygrad_mnist.optim.optimizer import Optimizer
 from tinygrad_mnist.optim.pieces import Array, Group, State
 
 LINE = 16  # float32 numbers in a cache line: two threads do not write to one
+HELD = 2  # by what it was just read from, and by the call that counts
 Cut = Callable[[Array], list[Array]]
 
 
@@ -20,9 +24,9 @@ class Joint:
     """One update for `params`, which lie in the 1-d buffer `flat`, by an elementwise optimizer.
 
     `cut(buffer)` gives the parameters' views of any buffer that is laid out as `flat` is. The
-    states of the parameters become views of one state, so saving them needs no care; the optimizer
-    undoes this (`split`) whenever it steps or loads by itself, and the next update joins them
-    again. The bits are those of updating each parameter alone.
+    states of the parameters become views of one state, so saving them needs no care, and an
+    optimizer that steps by itself finds in each what it knows. It is joined anew whenever that has
+    happened, or a state was loaded. The bits are those of updating each parameter alone.
     """
 
     def __init__(
@@ -31,22 +35,44 @@ class Joint:
         """See the class; raises ValueError unless the optimizer is elementwise."""
         if not optimizer.elementwise:
             raise ValueError(f"{type(optimizer).__name__} is not elementwise: it cannot be joined")
-        self.optimizer, self.group, self.params = optimizer, group, list(params)
+        self._optimizer = weakref.ref(optimizer)  # which may be what keeps this joint alive
+        self.group, self.params = group, list(params)
         self.flat, self.cut = flat, cut
         self.state: State | None = None
+        self._whole: State = {}  # the kept keys of `state`, also while it is split
+        self._views: dict[str, list[Array]] = {}  # and each parameter's part of them
+        self._size = 0  # keys of `state` that have been looked at
+        self._counts: list[tuple[Array, Array]] = []  # the counters: of the first, of the others
+        self._states: list[State] = []
+        self._values: list[Array] = []
         self._parts: dict[int, list[tuple[slice, State]]] = {}
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer, which has to be alive."""
+        optimizer = self._optimizer()
+        assert optimizer is not None
+        return optimizer
 
     def update(self, gradients: Array) -> None:
         """One step on the buffer; `gradients` is laid out as it is. The caller stamps the write.
 
-        Raises ValueError if the parameters' counters differ, as when one was skipped before.
+        Raises ValueError if the parameters' states cannot be joined: `holds` says whether.
         """
         state = self.joined() if self.state is None else self.state
         self.optimizer.update(self.group, self.flat, gradients, state)
+        self.share()
 
     def in_parts(self, gradients: Array, count: int) -> list[Callable[[], None]]:
-        """The same step as `count` tasks, each for a part of the buffer, to be run in any order."""
+        """The same step as `count` tasks, each for a part of the buffer, to be run in any order.
+
+        Call `share` when all are over.
+        """
         whole, counters = self.joined(), self.optimizer.counters
+        fresh = self.optimizer.init_state(self.group, self.flat)
+        if missing := fresh.keys() - whole.keys():  # such as momentum that was turned on
+            whole.update({key: fresh[key] for key in missing})
+            self.share()
         parts = self._parts[count] = self._parts.get(count) or list(self._cut_state(whole, count))
         for _, state in parts[1:]:  # the first one counts for all
             for key in state.keys() & counters:
@@ -56,11 +82,37 @@ class Joint:
             for at, state in parts
         ]
 
+    def share(self) -> None:
+        """Let each parameter know what the update counted."""
+        for first, others in self._counts:
+            others[...] = first
+        if self.state is not None and len(self.state) != self._size:
+            self._adopt(self.state)
+
+    def holds(self) -> bool:
+        """Whether `update` does what the optimizer would: the states are joined, or can be.
+
+        Nobody has put other states, or other arrays, in the places of those that were joined.
+        """
+        if self.state is None:
+            return self._why_not() is None
+        states, values = self._states, self._values
+        return (
+            all(map(is_, map(self.optimizer.state.get, self.params), states))
+            and sum(map(len, states)) == len(values)
+            and all(map(is_, chain.from_iterable(map(dict.values, states)), values))
+            and all(others.tobytes() == first.tobytes() * len(others) for first, others in self._counts)
+        )  # fmt: skip
+
     def joined(self) -> State:
         """The state of the whole buffer, made of those of the parameters if need be."""
         if self.state is None:
-            self.state, self._parts = self._join(), {}
+            why_not = self._why_not()
+            if why_not is not None:
+                raise ValueError(f"cannot join parameters {why_not}")
+            self._join()
             self.optimizer.joints.append(self)
+        assert self.state is not None
         return self.state
 
     def _cut_state(self, whole: State, count: int) -> Iterator[tuple[slice, State]]:
@@ -77,31 +129,126 @@ class Joint:
             }
             yield at, state | own
 
-    def _join(self) -> State:
-        states = [self.optimizer.state_of(self.group, p) for p in self.params]
+    # Joining
+
+    def _kept(self, state: State) -> list[str]:
+        """The keys that are not scratch."""
         counters = self.optimizer.counters
-        kept = {key for key in states[0] if key in counters or not key.startswith("_")}
-        for key in kept:
-            if any(key not in state for state in states):
-                raise ValueError(f"cannot join parameters of which some have no {key!r}")
-            if key in counters and any(state[key] != states[0][key] for state in states):
-                raise ValueError(f"cannot join parameters whose {key!r} differs")
-        whole = {
-            key: states[0][key] if key in counters else np.zeros_like(self.flat) for key in kept
-        }
-        views = {key: self.cut(whole[key]) for key in kept.difference(counters)}
+        return [key for key in state if key in counters or not key.startswith("_")]
+
+    def _why_not(self) -> str | None:
+        """What keeps the states from being joined; None if nothing does."""
+        known = self.optimizer.state
+        states = [known.get(p) or {} for p in self.params]
+        keys = set(self._kept(states[0]))
+        for state in states:
+            if type(state) is not dict:
+                return "whose states are no dicts"
+            if other := keys.symmetric_difference(self._kept(state)):
+                return f"of which some have no {max(other)!r}"
+        return next(filter(None, (self._why_not_key(key, states) for key in sorted(keys))), None)
+
+    def _why_not_key(self, key: str, states: Sequence[State]) -> str | None:
+        """What keeps the values of one key from being joined."""
+        if self._are_views(key, states):
+            return self._why_not_equal(key, states)
         for place, state in enumerate(states):
-            for key in views:
-                views[key][place][...] = state[key]
-            old = {key: views[key][place] if key in views else whole[key] for key in kept}
-            state.clear()
-            state.update(old)
-        return whole
+            if not isinstance(state[key], np.ndarray):
+                return f"whose {key!r} is no array"
+            if sys.getrefcount(state[key]) != HELD or not sole(state[key]):
+                return f"whose {key!r} somebody else holds"
+            if key not in self.optimizer.counters and not self._fits(state[key], place):
+                return f"whose {key!r} is laid out in another way"
+        return self._why_not_equal(key, states)
+
+    def _why_not_equal(self, key: str, states: Sequence[State]) -> str | None:
+        first = states[0][key]
+        if key in self.optimizer.counters and any(
+            s[key].shape or s[key].dtype != first.dtype or s[key].tobytes() != first.tobytes()
+            for s in states
+        ):
+            return f"whose {key!r} differs"
+        return None
+
+    def _fits(self, value: Array, place: int) -> bool:
+        p = self.params[place]._data
+        return (value.shape, value.strides, value.dtype) == (p.shape, p.strides, self.flat.dtype)
+
+    def _are_views(self, key: str, states: Sequence[State]) -> bool:
+        views = self._views.get(key)
+        return views is not None and all(
+            state[key] is view for state, view in zip(states, views, strict=True)
+        )
+
+    def _join(self) -> None:
+        optimizer, counters = self.optimizer, self.optimizer.counters
+        states = [optimizer.state_of(self.group, p) for p in self.params]
+        whole: State = {}
+        for key in self._kept(states[0]):
+            if not self._are_views(key, states):  # of a room of its own: others may see the old one
+                self._whole[key], self._views[key] = self._room(states[0][key], key in counters)
+                for view, state in zip(self._views[key], states, strict=True):
+                    view[...] = state[key]
+                    state[key] = view
+            whole[key] = self._whole[key]
+        for state in states:
+            for key in state.keys() - whole.keys():
+                del state[key]  # scratch, of which the whole has its own
+        self._join_as(states, whole)
+
+    def _room(self, like: Array, counter: bool) -> tuple[Array, list[Array]]:
+        """Memory for a key of all parameters, and each one's part of it."""
+        if not counter:
+            whole = np.zeros_like(self.flat)
+            return whole, self.cut(whole)
+        counts = np.zeros(len(self.params), like.dtype)
+        views = [counts[place : place + 1].reshape(()) for place in range(len(counts))]
+        return views[0], views
+
+    def _join_as(self, states: list[State], whole: State) -> None:
+        self._states = states
+        self._values = [value for state in states for value in state.values()]
+        self._counts, self._parts = [], {}
+        for key in whole.keys() & self.optimizer.counters:
+            counts = self._views[key][0].base
+            assert counts is not None
+            self._counts.append((self._views[key][0], counts))
+        self.state, self._size = whole, len(whole)
+
+    def _adopt(self, whole: State) -> None:
+        """Keys that an update has added, such as momentum that was turned on, for all parameters."""
+        self._size = len(whole)
+        fresh = [key for key in self._kept(whole) if key not in self._states[0]]
+        for key in fresh:
+            value = whole[key]
+            if key in self.optimizer.counters:
+                whole[key], self._views[key] = self._room(value, True)
+                for view in self._views[key]:
+                    view[...] = value
+            else:
+                self._views[key] = self.cut(value)
+            self._whole[key] = whole[key]
+            for view, state in zip(self._views[key], self._states, strict=True):
+                state[key] = view
+        if fresh:
+            self._join_as(self._states, whole)
 
     def split(self) -> None:
-        """Each parameter counts for itself again; the arrays may go on sharing a buffer."""
+        """Each parameter counts for itself again; the arrays go on sharing a buffer."""
         self.state = None
-        for p in self.params:
-            state = self.optimizer.state[p]
-            for key in state.keys() & self.optimizer.counters:
-                state[key] = state[key].copy()
+
+
+def sole(array: Array) -> bool:
+    """Whether its memory is its own, and no other array or buffer looks at it.
+
+    Who holds the array itself is for the caller to count.
+    """
+    if type(array) is not np.ndarray or not array.flags.writeable:
+        return False
+    if array.base is None:
+        return bool(array.flags.owndata)
+    return bool(
+        type(array.base) is np.ndarray
+        and array.base.flags.owndata
+        and sys.getrefcount(array.base) == HELD
+    )

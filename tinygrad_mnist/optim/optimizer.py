@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import weakref
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import writes
-from tinygrad_mnist.autograd.modes import DEFAULT, MODES, current, enable_grad
+from tinygrad_mnist.autograd.modes import CHANGES, DEFAULT, MODES, current, enable_grad
 from tinygrad_mnist.autograd.tensor import Tensor, unwrap, wrap
 from tinygrad_mnist.optim.checks import (
     check_implementation,
@@ -26,6 +27,7 @@ from tinygrad_mnist.optim.checks import (
 from tinygrad_mnist.optim.pieces import Array, Group, State, number
 
 Closure = Callable[[], Any]
+_NO_STAMP: tuple[Callable[[], Any], Callable[[], None]] = (lambda: None, lambda: None)
 
 
 class Optimizer:
@@ -73,8 +75,8 @@ class Optimizer:
         self.param_groups: list[Group] = []
         self.stepped = False  # a scheduler asks whether step() came first
         self.joints: list[Any] = []  # parameters whose states are one: see joint.py
-        # Each parameter's memory, and what says that it was written
-        self._stamps: dict[Tensor, tuple[Array, Callable[[], None]]] = {}
+        # Each parameter's memory (which belongs to others), and what says that it was written
+        self._stamps: dict[Tensor, tuple[Callable[[], Any], Callable[[], None]]] = {}
         groups = list(params)
         if not groups:
             raise ValueError("optimizer got an empty parameter list")
@@ -127,10 +129,10 @@ class Optimizer:
                     continue
                 array = p._data
                 self.update(group, array, grad._data, self.state_of(group, p))
-                known, stamp = self._stamps.get(p, (None, None))
-                if stamp is None or known is not array:
+                known, stamp = self._stamps.get(p, _NO_STAMP)
+                if known() is not array:
                     stamp = writes.restamp(array)
-                    self._stamps[p] = array, stamp
+                    self._stamps[p] = weakref.ref(array), stamp
                 stamp()
 
     def split(self) -> None:
@@ -208,6 +210,7 @@ class Optimizer:
         check_settings(group)
         self._check_against_groups(group)
         drop_duplicates(group)
+        CHANGES[0] += 1
         self.param_groups.append(group)
 
     def _check_against_groups(self, group: Group) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import Tensor, no_grad, writes
+from tinygrad_mnist.autograd.tensor import _unheard
 from tinygrad_mnist.ops import create, join, reduce, shape, table
 from tinygrad_mnist.ops.inplace import write
 
@@ -86,6 +87,7 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     total = sum(p._data.size for p in params)
     if vec.shape != (total,):
         raise ValueError(f"the vector has shape {list(vec.shape)}, the parameters {total} elements")
+    _unheard("vector_to_parameters()")
     start = 0
     for p in params:
         piece = vec._data[start : start + p._data.size]

@@ -1,0 +1,96 @@
+"""JitBase: what stands in the place of a function, whichever way it is compiled."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import types
+from collections.abc import Callable, Sequence
+from typing import Any
+
+
+class JitBase:
+    """A compiled function: it has the name of its function, and is a method where that is one.
+
+    An instance of a class has a compiled method of its own, which goes when the instance goes. A
+    copy of a compiled function, and one that comes out of a pickle, has captured nothing yet.
+    """
+
+    __name__: str
+
+    def __init__(self, function: Callable[..., Any], **options: Any) -> None:
+        """`options` are what a copy is made with, by name; TypeError for what cannot be called."""
+        if not callable(function):
+            raise TypeError(
+                f"jit compiles a function, not {function!r} of type {type(function).__name__}"
+            )
+        functools.update_wrapper(self, function)
+        if not hasattr(self, "__name__"):  # a partial, or an object that can be called
+            self.__name__ = self.__qualname__ = type(function).__name__
+        self.function, self._options = function, options
+
+    def programs(self) -> Sequence[Any]:
+        """The captured programs, the last one used first."""
+        raise NotImplementedError
+
+    def report(self) -> str:
+        """What was captured: calls, buffers and bytes, for each program."""
+        rows = [f"program {i}: {program.summary()}" for i, program in enumerate(self.programs())]
+        return "\n".join(rows) or f"{self.__name__}: nothing captured yet"
+
+    def __repr__(self) -> str:
+        programs = self.programs()
+        if not programs:
+            return f"<jit {self.__name__}: nothing captured yet>"
+        return "\n".join(f"# program {i}\n" + "\n".join(p.lines()) for i, p in enumerate(programs))
+
+    # As a method
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        binds = getattr(type(self.function), "__get__", None)
+        method = binds(self.function, instance, owner) if binds is not None else None
+        if instance is None or getattr(method, "__self__", None) is not instance:
+            return self
+        held = getattr(instance, "__dict__", {})
+        name = f"_jit {self.__qualname__}"
+        found = held.get(name)
+        # A shallow copy of the instance has the method of the first one in its __dict__
+        if found is None or found.function != method:
+            found = held[name] = type(self)(method, **self._options)
+        return found
+
+    # Copies
+
+    def __copy__(self) -> JitBase:
+        return type(self)(self.function, **self._options)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> JitBase:
+        return type(self)(copy.deepcopy(self.function, memo), **self._options)
+
+    def __reduce__(self) -> Any:
+        function = self.function
+        if isinstance(function, types.MethodType) and _is_method(self, function):
+            return getattr, (function.__self__, function.__name__)
+        if _is_global(self):
+            return self.__qualname__
+        return _again, (type(self), function, self._options)
+
+
+def _is_method(compiled: JitBase, method: types.MethodType) -> bool:
+    """Whether asking the instance for the name gives the compiled method."""
+    of_class = getattr(type(method.__self__), method.__name__, None)
+    return isinstance(of_class, JitBase) and of_class.function is method.__func__
+
+
+def _is_global(compiled: JitBase) -> bool:
+    """Whether the module of the function has the compiled one under its name."""
+    import sys
+
+    found: Any = sys.modules.get(getattr(compiled, "__module__", ""))
+    for name in compiled.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found is compiled
+
+
+def _again(kind: type[JitBase], function: Callable[..., Any], options: dict[str, Any]) -> JitBase:
+    return kind(function, **options)

@@ -1,0 +1,205 @@
+"""Names: what a function finds around it - globals, closure, defaults - and whether it still does.
+
+A program of a pure function holds the objects that the names stood for when it was captured. Under
+the contract they are bound for good; looking is cheap, so it is looked.
+"""
+
+from __future__ import annotations
+
+import dis
+import functools
+import types
+from collections.abc import Callable, Iterable, Iterator
+from operator import attrgetter, is_
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.jit.callable import JitBase
+from tinygrad_mnist.nn import Module
+
+NUMBERS = (bool, int, float, complex, str, bytes, np.generic)
+LIBRARY = ("tinygrad_mnist.", "numpy.")
+MOST = 64  # objects that are looked into, and entries of each
+
+_contents = attrgetter("cell_contents")
+
+
+class Names:
+    """The objects around a function, and around those that it calls by name."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.objects: list[Any] = []  # all that was found
+        self.parts: list[Part] = []
+        self._seen: set[int] = set()
+        self._look_into(function, ())
+        self.parts = merged(self.parts)
+
+    def hold(self) -> bool:
+        """Whether each name stands for what it stood for."""
+        for get, keys, values in self.parts:
+            try:
+                same = all(map(is_, map(get, keys), values))
+            except (ValueError, LookupError):  # an empty cell, a shorter list
+                return False
+            if not same and not self._equal(get, keys, values):
+                return False
+        return True
+
+    def bound(self) -> bool:
+        """Whether each name that stands for no number may do so again."""
+        for get, keys, values in self.parts:
+            for key, value in zip(keys, values, strict=True):
+                try:
+                    now = get(key)
+                except (ValueError, LookupError):
+                    return False
+                if now is not value and not isinstance(value, NUMBERS):
+                    return False
+        return True
+
+    def _equal(self, get: Callable[[Any], Any], keys: Iterable[Any], values: list[Any]) -> bool:
+        now = list(map(get, keys))
+        for place, (value, before) in enumerate(zip(now, values, strict=True)):
+            if value is not before and not same_number(value, before):
+                return False
+            values[place] = value  # found by identity the next time
+        return True
+
+    # Finding
+
+    def _part(self, get: Callable[[Any], Any], keys: Iterable[Any], words: Words) -> None:
+        known = tuple(keys)
+        if not known:
+            return
+        values = []
+        for key in known:
+            try:
+                values.append(get(key))
+            except (ValueError, LookupError):
+                return
+        self.parts.append((get, known, values))
+        for value in values:
+            self._look_into(value, words)
+
+    def _look_into(self, value: Any, words: Words) -> None:
+        if isinstance(value, (*NUMBERS, type(None))) or id(value) in self._seen:
+            return
+        if len(self._seen) >= MOST:
+            return
+        self._seen.add(id(value))
+        self.objects.append(value)
+        if isinstance(value, types.FunctionType):
+            if not _of_library(value):
+                self._function(value)
+        elif isinstance(value, types.MethodType):
+            self._look_into(value.__func__, ())
+            self._attributes(value.__self__, words_of(getattr(value.__func__, "__code__", None)))
+        elif isinstance(value, functools.partial):
+            self._part(lambda i: value.args[i], range(len(value.args)), words)
+            self._part(value.keywords.get, value.keywords, words)
+            self._look_into(value.func, words)
+        elif isinstance(value, JitBase):
+            self._look_into(value.function, words)
+        elif isinstance(value, Module):
+            for module in value.modules():
+                self._look_into(type(module).forward, ())
+        else:
+            self._attributes(value, words)
+
+    def _function(self, function: types.FunctionType) -> None:
+        code = function.__code__
+        words = words_of(code)
+        self._part(function.__globals__.get, globals_of(code), words)
+        self._part(_contents, function.__closure__ or (), words)
+        defaults = function.__defaults__
+        self._part(attrgetter("__defaults__"), (function,) if defaults else (), ())
+        for value in defaults or ():
+            self._look_into(value, words)
+        keywords = function.__kwdefaults__ or {}
+        self._part(keywords.get, keywords, words)
+
+    def _attributes(self, value: Any, words: Words) -> None:
+        """What the function says by name of an object, a class, a module, a dict or a list."""
+        if isinstance(value, (np.ndarray, Tensor)) or _of_library(value):
+            return
+        if type(value) in (list, tuple):
+            if len(value) <= MOST:
+                self._part(lambda _: len(value), (0,), words)
+                self._part(value.__getitem__, range(len(value)), words)
+        elif type(value) is dict:
+            self._part(value.get, [w for w in words if w in value], words)
+        elif (inside := getattr(value, "__dict__", None)) is not None:
+            self._part(inside.get, [w for w in words if w in inside], words)
+            for name in words:
+                method = getattr(type(value), name, None) if name not in inside else None
+                if isinstance(method, types.FunctionType):
+                    self._look_into(method, words)
+                    self._attributes_once(value, words_of(method.__code__))
+
+    def _attributes_once(self, value: Any, words: Words) -> None:
+        inside = getattr(value, "__dict__", {})
+        known = {key for get, keys, _ in self.parts if getattr(get, "__self__", None) is inside
+                 for key in keys}  # fmt: skip
+        self._part(inside.get, [w for w in words if w in inside and w not in known], words)
+
+
+Words = tuple[str, ...]
+Part = tuple[Callable[[Any], Any], tuple[Any, ...], list[Any]]
+
+
+def merged(parts: Iterable[Part]) -> list[Part]:
+    """The parts with one for each place where names are looked up."""
+    found: dict[Any, Part] = {}
+    for get, keys, values in parts:
+        where = getattr(get, "__self__", get)
+        key = id(where), getattr(get, "__name__", "")
+        _, before, known = found.get(key, (get, (), []))
+        fresh = [i for i, k in enumerate(keys) if not any(k is b for b in before)]
+        found[key] = get, (*before, *(keys[i] for i in fresh)), [*known, *(values[i] for i in fresh)]
+    return list(found.values())
+
+
+def _of_library(value: Any) -> bool:
+    """Whether it, or its class, is this library's or NumPy's: those are followed by other means."""
+    if isinstance(value, types.ModuleType):
+        where = value.__name__
+    else:
+        where = getattr(value, "__module__", None) or ""
+        if not isinstance(where, str):
+            return False
+    return f"{where}.".startswith(LIBRARY) or where in ("builtins", "math", "functools")
+
+
+@functools.lru_cache(maxsize=512)
+def globals_of(code: types.CodeType) -> Words:
+    """The global names that code looks up, and so does code inside it."""
+    names = {i.argval for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL"}
+    for inner in _inner(code):
+        names.update(globals_of(inner))
+    return tuple(sorted(names))
+
+
+@functools.lru_cache(maxsize=512)
+def words_of(code: types.CodeType | None) -> Words:
+    """The names and strings in code: what it may ask an object or a dict for."""
+    if code is None:
+        return ()
+    words = {*code.co_names, *(c for c in code.co_consts if isinstance(c, str))}
+    for inner in _inner(code):
+        words.update(words_of(inner))
+    return tuple(sorted(words))
+
+
+def _inner(code: types.CodeType) -> Iterator[types.CodeType]:
+    return (c for c in code.co_consts if isinstance(c, types.CodeType))
+
+
+def same_number(a: Any, b: Any) -> bool:
+    """Whether two values are one number or text: of one type, and alike to the sign of a zero."""
+    if type(a) is not type(b) or not isinstance(a, NUMBERS):
+        return False
+    if isinstance(a, np.generic):
+        return bool(a.dtype == b.dtype and a.tobytes() == b.tobytes())
+    return repr(a) == repr(b) if isinstance(a, (float, complex)) else bool(a == b)

@@ -1,0 +1,301 @@
+"""PureFunction: eager on the first call, captured on the second, replayed from the third on.
+
+The function is not run at a replay: it depends on nothing but its arguments and on the library's
+objects. A program belongs to the shapes, dtypes and settings of one call; another shape, such as
+that of a last, smaller batch, gets its own. What a program relied on is looked at before each call.
+"""
+
+from __future__ import annotations
+
+import threading
+from _thread import get_ident
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakSet
+
+import numpy as np
+
+from tinygrad_mnist.autograd import modes
+from tinygrad_mnist.autograd.tensor import Leaf, Tensor, wrap
+from tinygrad_mnist.jit import passes
+from tinygrad_mnist.jit.callable import JitBase
+from tinygrad_mnist.jit.flat import flat_steps
+from tinygrad_mnist.jit.guards import Guards, plain
+from tinygrad_mnist.jit.looks import dense
+from tinygrad_mnist.jit.names import NUMBERS, Names
+from tinygrad_mnist.jit.program import Program, Unfinished
+from tinygrad_mnist.jit.results import Plan, refuse_live_graph, tensors_in
+from tinygrad_mnist.jit.tape import Effect, Tape, Write
+from tinygrad_mnist.jit.tiles import Tiled
+from tinygrad_mnist.nn import Module
+from tinygrad_mnist.optim import Optimizer
+from tinygrad_mnist.ops.random import Generator
+
+Array = np.ndarray[Any, Any]
+BIG = 1 << 20  # bytes: larger inputs that are the same object at each call are not copied
+MOST_PROGRAMS = 64
+MOST_SEEN = 256
+
+
+class PureFunction(JitBase):
+    """A function that is captured and replayed; see `jit`."""
+
+    def __init__(self, function: Callable[..., Any], *, tile_rows: int | None = None) -> None:
+        super().__init__(function, tile_rows=tile_rows)
+        if tile_rows is not None and (type(tile_rows) is not int or tile_rows < 1):
+            raise ValueError(f"tile_rows must be a whole number above 0, not {tile_rows!r}")
+        self.tile_rows = tile_rows
+        self._captured: list[Captured] = []  # the last one used first
+        self._seen: dict[Any, Seen] = {}  # the last eager call of each kind
+        self._tried: WeakSet[Any] = WeakSet()  # optimizers whose parameters are where they may be
+        self._busy = threading.Lock()
+
+    def __call__(self, *args: Any, **kw: Any) -> Any:
+        if modes.MODES and (modes.current().tape or modes.current().watch) is not None:
+            return self.function(*args, **kw)  # part of an outer capture, or looked at
+        if kw:
+            raise TypeError(f"{self.__name__}: a jitted function takes its arguments by position")
+        if not self._busy.acquire(False):  # another thread, or a call inside itself
+            return self._eager(args)
+        try:
+            for captured in self._captured:
+                arrays = captured.arrays_of(args)
+                if arrays is not None:
+                    if captured is not self._captured[0]:
+                        self._captured.remove(captured)
+                        self._captured.insert(0, captured)
+                    return captured.replay(arrays, args)
+            return self._not_captured(args)
+        except Unfinished:
+            captured.restart()
+        finally:
+            self._busy.release()
+        # Nothing has changed yet: the function itself says what is wrong, and leaves what it does.
+        # Or it goes another way than the captured call did.
+        return self._eager(args)
+
+    def programs(self) -> list[Program | Tiled]:
+        """The captured programs, the last one used first."""
+        return [captured.program for captured in self._captured]
+
+    def _not_captured(self, args: tuple[Any, ...]) -> Any:
+        """Eager the first time, captured the second."""
+        args = tuple(_usual(a) for a in args)
+        self._check(args)
+        if self.tile_rows and _rows(self, args) > self.tile_rows:
+            return self._capture_tiled(args)
+        self._captured = [c for c in self._captured if c.guards.names.bound()]
+        key = (modes.current().grad, *map(signature, args))
+        seen = self._seen.pop(key, None)
+        again = seen is not None and seen.holds()
+        gaps = any(isinstance(a := plain(arg), np.ndarray) and not dense(a) for arg in args)
+        if not again or gaps:
+            self._note(key, Seen(args, self.function))
+            result = self._eager(args)
+            self._settle(self._seen[key].names.objects)
+            return result
+        assert seen is not None
+        self._note(key, seen)
+        return self._captured_call(args, seen.same(args))
+
+    def _captured_call(self, args: tuple[Any, ...], same: list[bool]) -> Any:
+        """Capture; or put an optimizer's parameters into one buffer first, and capture later."""
+        captured, result, unsettled = self._capture(args, same)
+        moved = False
+        for optimizer, leaves in unsettled:  # now that no tape holds the parameters' arrays
+            self._tried.add(optimizer)
+            moved = bool(flat_steps(optimizer, dict.fromkeys(leaves))) or moved
+        if captured is not None and not moved:
+            self._captured.insert(0, captured)
+            del self._captured[MOST_PROGRAMS:]
+        return result
+
+    def _check(self, args: tuple[Any, ...]) -> None:
+        known = (*NUMBERS, np.ndarray, Tensor, Module, Optimizer, Generator, type(None), np.dtype)
+        for arg in args:
+            if not isinstance(arg, known) and not callable(arg):
+                raise TypeError(
+                    f"{self.__name__}: a jitted function takes arrays, Tensors and numbers, "
+                    f"not {type(arg).__name__}"
+                )
+
+    def _note(self, key: Any, seen: Seen) -> None:
+        self._seen[key] = seen
+        if len(self._seen) > MOST_SEEN:
+            del self._seen[next(iter(self._seen))]
+
+    def _eager(self, args: tuple[Any, ...]) -> Any:
+        return self.function(*(wrap(a) if isinstance(a, np.ndarray) else a for a in args))
+
+    def _settle(self, objects: list[Any]) -> None:
+        """Move parameters to where one update does all, while no tape holds their arrays."""
+        for optimizer in objects:
+            if isinstance(optimizer, Optimizer):
+                leaves = (p._node for group in optimizer.param_groups for p in group["params"])
+                flat_steps(optimizer, {n: None for n in leaves if getattr(n, "grad", None) is not None})
+
+    def _capture(
+        self, args: tuple[Any, ...], same: list[bool]
+    ) -> tuple[Captured | None, Any, list[tuple[Any, list[Leaf]]]]:
+        """Run once more eagerly, on a tape, and bind what it heard.
+
+        Also says which optimizers have no flat form yet, and of which gradients.
+        """
+        given = [wrap(a) if isinstance(a, np.ndarray) else a for a in args]
+        tensors = [g for g in given if isinstance(g, Tensor)]
+        copied = [
+            t._node is None and not (again and t._data.nbytes >= BIG)
+            for t, again in zip(tensors, same, strict=True)
+        ]
+        tape = Tape([a for a in args if isinstance(a, Tensor)])
+        inputs = [t._data for t in tensors]
+        guards = Guards(Names(self.function), args, copied)
+        result = under(tape, self.function, given)
+        if tape.abandoned is not None:
+            return None, result, []
+        outputs = tensors_in(result)
+        for tensor in outputs:
+            refuse_live_graph(tensor, tape)
+        with np.errstate(all="ignore"):
+            program = Program(tape, inputs, copied, {id(t._data) for t in outputs})
+        results = Plan(result, program, given)
+        captured = Captured(program, guards.closed(tape, apart(program, tape)), results)
+        unsettled = [
+            (e.subject, list(e.grads)) for e in tape.entries
+            if isinstance(e, Effect) and isinstance(e.subject, Optimizer) and e.grads
+            and e.subject not in self._tried and not program.is_flat(e)
+        ] if passes.on("flat") else []  # fmt: skip
+        program.forget()
+        return captured, result, unsettled
+
+    def _capture_tiled(self, args: tuple[Any, ...]) -> Any:
+        """Cut it into tiles at once: an eager first call would round otherwise.
+
+        Large inputs are read where they are, until a call comes with others.
+        """
+        given = [wrap(a) if isinstance(a, np.ndarray) else a for a in args]
+        inputs = [g._data for g in given if isinstance(g, Tensor)]
+        key = tuple(map(signature, args))
+        first = self._seen.pop(key, None) is None
+        copied = [not (first and a.nbytes >= BIG and a.flags.c_contiguous) for a in inputs]
+        names = Names(self.function)
+        guards = Guards(names, args, copied)
+        tiled = Tiled(self.function, given, copied, self.tile_rows or 0)
+        results = Plan(tiled.result, tiled, given)
+        captured = Captured(tiled, guards.closed(tiled.tape, None), results)
+        tiled.forget()
+        self._note(key, Seen(args, self.function))
+        self._captured.insert(0, captured)
+        del self._captured[MOST_PROGRAMS:]
+        return captured.replay(inputs, args)
+
+
+class Captured:
+    """A program, what it relies on, and how to give back its results."""
+
+    def __init__(self, program: Program | Tiled, guards: Guards, results: Plan) -> None:
+        self.program, self.guards, self._results = program, guards, results
+        self._random: list[Any] = []  # where the generators were before the present replay
+
+    def arrays_of(self, args: tuple[Any, ...]) -> list[Array] | None:
+        """The arrays among the arguments, if the program stands for a call with them."""
+        arrays = self.guards.arrays_of(args)
+        if arrays is None or (self.program.grad_feeds and not self.program.fits()):
+            return None
+        return arrays
+
+    def replay(self, arrays: list[Array], args: tuple[Any, ...]) -> Any:
+        """Run it, and take the results out of its buffers."""
+        if self.program.generators:
+            self._random = [generator.state for generator in self.program.generators]
+        self.program.replay(arrays)
+        return self._results(arrays, args)
+
+    def restart(self) -> None:
+        """Let random numbers be drawn as if there had been no replay."""
+        for generator, state in zip(self.program.generators, self._random, strict=True):
+            generator.state = state
+
+
+class Seen:
+    """An eager call: the same once more, with the same things around it, is worth capturing."""
+
+    def __init__(self, args: tuple[Any, ...], function: Callable[..., Any]) -> None:
+        self.names = Names(function)
+        self._ids = [id(plain(a)) for a in args if isinstance(a, (np.ndarray, Tensor))]
+
+    def holds(self) -> bool:
+        """Whether the function finds around it what it found."""
+        return self.names.hold()
+
+    def same(self, args: tuple[Any, ...]) -> list[bool]:
+        """Which arrays are the very ones of that call."""
+        arrays = [plain(a) for a in args if isinstance(a, (np.ndarray, Tensor))]
+        return [i == id(a) for i, a in zip(self._ids, arrays, strict=True)]
+
+
+def under(tape: Tape, function: Callable[..., Any], given: list[Any]) -> Any:
+    """What the function gives while the tape listens.
+
+    The mode is put back by single operations: an interrupt between them would leave it on.
+    """
+    thread = get_ident()
+    before = modes.MODES.get(thread)
+    try:
+        modes.MODES[thread] = modes.current()._replace(tape=tape)
+        return function(*given)
+    finally:
+        if before is None:
+            modes.MODES.pop(thread, None)
+        else:
+            modes.MODES[thread] = before
+
+
+def apart(program: Program, tape: Tape) -> list[Array] | None:
+    """What no argument may overlap, as the program reads its copy after that was written.
+
+    None where nothing is written, and arguments may lie wherever they do.
+    """
+    written: list[Array] | None = None
+    for place, entry in enumerate(tape.entries):
+        if isinstance(entry, Write) and program.root(entry.target) in program.fed:
+            return [array for array, _ in tape.external.values()]
+        worldly = isinstance(entry, Effect) or program.root(entry.target) in tape.external if (
+            isinstance(entry, (Effect, Write))) else False  # fmt: skip
+        reads = (a for e in tape.entries[place:] if not isinstance(e, Effect) for a in e.reads)
+        if worldly and (written is not None or any(program.root(a) in program.fed for a in reads)):
+            written = [] if written is None else written
+            if isinstance(entry, Write):
+                written.append(program.at(entry.target))
+            elif isinstance(entry.subject, Optimizer):
+                groups = entry.subject.param_groups
+                written += [p._data for group in groups for p in group["params"]]
+    return written
+
+
+def signature(value: Any) -> Any:
+    """What must be the same of an argument: shape and dtype of an array, type and value else."""
+    value = plain(value)
+    if isinstance(value, np.ndarray):
+        return value.shape, value.dtype, value.strides
+    if isinstance(value, (float, complex)):
+        return type(value), repr(value)
+    return (type(value), value) if isinstance(value, NUMBERS) else (type(value), id(value))
+
+
+def _usual(arg: Any) -> Any:
+    """An array of a subclass, such as one mapped from a file, as an array on its memory."""
+    return np.asarray(arg) if isinstance(arg, np.ndarray) else arg
+
+
+def _rows(function: PureFunction, args: tuple[Any, ...]) -> int:
+    """How many rows all array arguments have; raises TypeError where they have not."""
+    arrays = [a for a in args if isinstance(a, (np.ndarray, Tensor))]
+    counts = {a.shape[:1] for a in arrays}
+    learns = [a for a in arrays if isinstance(a, Tensor) and a._node is not None]
+    if len(counts) != 1 or () in counts or learns:
+        raise TypeError(
+            f"{function.__name__}: with tile_rows, arguments are arrays with a row for each "
+            f"example and without gradients, not of shapes {[list(a.shape) for a in arrays]}"
+        )
+    return int(counts.pop()[0])
