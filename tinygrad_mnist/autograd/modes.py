@@ -32,7 +32,7 @@ class Mode(NamedTuple):
 
 DEFAULT = Mode()
 MODES: dict[int, Mode] = {}
-TAPED: set[int] = set()  # the threads of MODES that have a tape
+TAPED: set[int] = set()  # the threads that may have a tape: while it is empty, none has
 
 
 def current() -> Mode:
@@ -136,7 +136,7 @@ def is_grad_enabled() -> bool:
 
 def is_taped() -> bool:
     """Tell whether a tape records this thread: then no value may be read out of a Tensor."""
-    return bool(TAPED) and get_ident() in TAPED
+    return bool(TAPED) and current().tape is not None
 
 
 def as_effect(method: F) -> F:

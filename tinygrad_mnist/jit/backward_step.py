@@ -146,7 +146,7 @@ class BackwardStep(Step):
                 if leaf.grad is None:
                     leaf.grad = born
                 else:
-                    accumulate(leaf, home, False)
+                    accumulate(leaf, home, False, False)
         if not retain:
             for node in nodes:
                 if node.saved:
@@ -194,7 +194,7 @@ class Walk:
             if g is None:
                 continue
             if wanted is None:
-                accumulate(node, np.array(g._data), True)
+                accumulate(node, np.array(g._data), True, False)
             else:
                 wanted[node] = np.array(g._data)
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 MOST_TIMES = 3  # that one step is prepared anew
+BIG = 1 << 20  # bytes: smaller arrays from outside are copied, or their kernel is called whole
 
 
 class SeenCall:
@@ -96,6 +97,8 @@ def new_step(call: Follower, parent: Step, seen: Any, made: dict[int, int]) -> S
     parts = zip(seen.arrays, seen.are_tensors, seen.arg_nodes, seen.owners, strict=True)
     for array, is_tensor, node, owner in parts:
         argument = Argument(array, is_tensor, made.get(id(array)))
+        if owner is None and getattr(array, "nbytes", BIG) < BIG:
+            argument.array = None  # whoever brings it may bring another one, or let go of it
         if isinstance(node, Leaf) and node.order >= call.start:
             argument.node = node
             watch(call, node, owner)
@@ -211,6 +214,7 @@ def prepare_again(call: Follower, step: OpStep, arguments: set[Argument], arrays
             argument.array = argument.step = None
             argument.strides = arrays[number].strides
     step.release()
+    step.inner = None if step.view else step.inner
     prepare(step, step.path(), arrays, (), call.scratch)
 
 

@@ -158,9 +158,11 @@ class OpStep(Step):
             elif array is not expected.array:
                 if array.shape != expected.shape or array.dtype != expected.dtype:
                     return None
-                if expected.array is not None or array.strides != expected.strides:
+                if expected.array is not None:
                     placed = False
                     call.strayed(self, expected, array)
+                elif self.view or array.strides != expected.strides:
+                    placed = False
             arrays.append(array)
         return self._result(call, args, kw, grad, arrays, nodes, placed)
 

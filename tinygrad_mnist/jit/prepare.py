@@ -55,6 +55,7 @@ def another_look(array: Array) -> Array:
 
 
 MISSING: Any = object()
+SMALL = 1 << 12  # bytes: copying as much takes less than a call of NumPy
 
 
 def inner_array(
@@ -69,7 +70,7 @@ def inner_array(
     if argument.array is not None:
         return argument.array
     argument.strides = array.strides
-    if array.size > 1 and packed_strides(array) != array.strides:
+    if array.nbytes > SMALL or (array.size > 1 and packed_strides(array) != array.strides):
         return MISSING
     place = array_on(block(array.nbytes), array)
     place[...] = array

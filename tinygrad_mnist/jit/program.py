@@ -211,8 +211,9 @@ class Program:
             return
         if call.op.view and self._bind_view(call, args):
             return
+        constants = self.tape.constants
         dying = {self._root.get(id(a), id(a)) for a in call.reads}
-        dying = {key for key in dying if self._last[key] == moment}
+        dying = {key for key in dying if self._last[key] == moment and key not in constants}
         ending = any(id(out) in self._ending for out in call.outs)
         mine = [self._place[key] for key in dying] if passes.on("in place") and not ending else []
         steps, outs = self._steps(call, args, mine, Pool() if ending else self.pool)

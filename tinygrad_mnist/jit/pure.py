@@ -242,6 +242,7 @@ def under(tape: Tape, function: Callable[..., Any], given: list[Any]) -> Any:
     thread = get_ident()
     before = modes.MODES.get(thread)
     try:
+        modes.TAPED.add(thread)
         modes.MODES[thread] = modes.current()._replace(tape=tape)
         return function(*given)
     finally:
@@ -249,6 +250,7 @@ def under(tape: Tape, function: Callable[..., Any], given: list[Any]) -> Any:
             modes.MODES.pop(thread, None)
         else:
             modes.MODES[thread] = before
+        modes.TAPED.discard(thread)
 
 
 def apart(program: Program, tape: Tape) -> list[Array] | None:

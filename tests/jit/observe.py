@@ -1,0 +1,284 @@
+"""What can be seen of a run: everything a caller could look at, turned into plain tuples.
+
+`Observer` walks results and worlds; two runs are the same when their observations are equal. Values
+are compared by their bytes, and so are dtypes, shapes, strides, graphs, gradients, identity (which
+of the things seen are one), shared memory, random states, modes, warnings and what was printed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import itertools
+import random
+import types
+import warnings
+import weakref
+
+import numpy as np
+
+import tinygrad_mnist as tg
+from tinygrad_mnist import nn, optim
+from tinygrad_mnist.autograd import is_anomaly_enabled, modes
+from tinygrad_mnist.optim.lr_scheduler import LRScheduler
+
+PLAIN = (bool, int, str, bytes, type(None), type(Ellipsis), type(NotImplemented))
+NODES = 60  # of a graph are looked at
+
+
+class Observer:
+    """Looks at values. With `keep`, it also tells which things of earlier looks came again."""
+
+    def __init__(self, keep=False):
+        self._keep = [] if keep else None
+        self._labels = {}
+        self._arrays = []
+
+    def __call__(self, value):
+        """All that is seen of `value` now, and which of its arrays share memory."""
+        self._arrays = []
+        if self._keep is None:
+            self._labels = {}
+        else:
+            self._keep.append(value)
+        return self._look(value), ("memory shared by", _sharing(self._arrays))
+
+    def again(self):
+        """What is seen now of all that was seen before."""
+        return self(list(self._keep))
+
+    def _label(self, value):
+        """A number for this very object, and whether it was seen before."""
+        if id(value) in self._labels:
+            return self._labels[id(value)][0], True
+        self._labels[id(value)] = len(self._labels), value  # held: an id must not come again
+        return len(self._labels) - 1, False
+
+    def _look(self, value):
+        if isinstance(value, PLAIN):
+            return type(value).__name__, value
+        if isinstance(value, float):
+            return type(value).__name__, float(value).hex()
+        if isinstance(value, np.generic):
+            return "scalar", str(value.dtype), value.tobytes()
+        if isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType, np.dtype)):
+            return type(value).__name__, getattr(value, "__name__", str(value))
+        if isinstance(value, tg.Tensor):
+            return self._tensor(value)
+        label, seen = self._label(value)
+        if seen and not isinstance(value, np.ndarray):
+            return "seen before", label
+        for kind, look in LOOKS.items():
+            if isinstance(value, kind):
+                return type(value).__name__, label, look(self, value)
+        return type(value).__name__, label, self._attributes(value)
+
+    def _array(self, array):
+        self._arrays.append(array)
+        long = [stride if n > 1 else 0 for n, stride in zip(array.shape, array.strides)]
+        strides = tuple(long) if array.size else ()
+        return str(array.dtype), array.shape, strides, array.flags.writeable, array.tobytes()
+
+    def _tensor(self, tensor):
+        label, seen = self._label(tensor)
+        if seen:
+            return "seen before", label
+        kind = type(tensor).__name__, label
+        flags = tensor.requires_grad, tensor.is_leaf, tensor.retains_grad
+        return *kind, flags, self._array(tensor._data), self._grad(tensor), graph_of(tensor)
+
+    def _grad(self, tensor):
+        return None if tensor.grad is None else self._look(tensor.grad)
+
+    def _attributes(self, value):
+        slots = getattr(type(value), "__slots__", ())
+        named = {k: getattr(value, k) for k in slots if hasattr(value, k)}
+        return [(k, self._look(v)) for k, v in {**named, **getattr(value, "__dict__", {})}.items()]
+
+    def _module(self, module):
+        hooks = {kind: len(held) for kind, held in (module._hooks or {}).items() if held}
+        own = {k: v for k, v in vars(module).items() if not k.startswith("_")}
+        held = [module._parameters, module._buffers, module._modules]
+        return hooks, [[(k, self._look(v)) for k, v in each.items()] for each in (own, *held)]
+
+    def _optimizer(self, optimizer):
+        state = [
+            (self._look(p), [(k, self._look(v)) for k, v in kept.items() if k[0] != "_"])
+            for p, kept in optimizer.state.items()
+        ]
+        groups = self._look(optimizer.param_groups)
+        return optimizer.stepped, groups, state, self._look(optimizer.state_dict())
+
+    def _mapping(self, mapping):
+        return [(self._look(k), self._look(v)) for k, v in mapping.items()]
+
+    def _sequence(self, values):
+        return [self._look(item) for item in values]
+
+
+def _scheduler(observer, scheduler):
+    return observer._look(scheduler.state_dict()), scheduler.get_last_lr()
+
+
+def _error(observer, error):
+    return str(error), getattr(error, "__notes__", None), [observer._look(a) for a in error.args]
+
+
+LOOKS = {
+    np.ndarray: Observer._array,
+    nn.Module: Observer._module,
+    optim.Optimizer: Observer._optimizer,
+    LRScheduler: _scheduler,
+    tg.Generator: lambda observer, g: repr(g.get_state()),
+    np.random.Generator: lambda observer, g: repr(g.bit_generator.state),
+    BaseException: _error,
+    dict: Observer._mapping,
+    list: Observer._sequence,
+    tuple: Observer._sequence,
+    set: lambda observer, values: sorted(map(repr, values)),
+    slice: lambda observer, s: (s.start, s.stop, s.step),
+    memoryview: lambda observer, view: (view.format, view.shape, view.tobytes()),
+    weakref.ref: lambda observer, ref: "dead" if ref() is None else "alive",
+    types.MethodType: lambda observer, method: method.__name__,
+}
+
+
+def graph_of(tensor):
+    """The recorded calls behind a Tensor: names, shapes, dtypes, and how they hang together."""
+    numbers, told, waiting = {}, [], [tensor.grad_fn]
+    while waiting and len(told) < NODES:
+        node = waiting.pop(0)
+        if node is None or id(node) in numbers:
+            continue
+        numbers[id(node)] = len(numbers)
+        parents = getattr(node, "parents", ())
+        name = node.name() if hasattr(node, "name") else "leaf"
+        waiting += parents
+        told.append((name, node.shape, str(node.dtype), _hooks(node), parents))
+    return [(*rest, _numbers(numbers, parents)) for *rest, parents in told]
+
+
+def _numbers(numbers, parents):
+    """The parents by number, up to the last that is one: how a row counts the rest is its own."""
+    found = [numbers.get(id(p)) for p in parents]
+    while found and found[-1] is None:
+        found.pop()
+    return found
+
+
+def _hooks(node):
+    return len(node.hooks) if getattr(node, "hooks", None) else 0
+
+
+def _sharing(arrays):
+    numbered = list(enumerate(arrays))
+    return [
+        (i, j)
+        for (i, a), (j, b) in itertools.combinations(numbered, 2)
+        if np.may_share_memory(a, b) and np.shares_memory(a, b)
+    ]
+
+
+def surroundings():
+    """What is seen without looking at any object."""
+    usual = modes.current() == modes.DEFAULT
+    kinds = tg.is_grad_enabled(), is_anomaly_enabled(), usual, str(tg.get_default_dtype())
+    kind, keys, *rest = np.random.get_state()
+    numbers = str(tg.get_rng_state()), keys.tobytes(), tuple(rest), random.getstate()
+    return kinds, np.geterr(), tuple(map(hash, numbers))
+
+
+@contextlib.contextmanager
+def isolated():
+    """Begin with known random numbers and settings; leave none of them changed."""
+    before = tg.get_default_dtype(), tg.get_rng_state(), np.random.get_state(), random.getstate()
+    mode = modes.current()
+    tg.manual_seed(0), np.random.seed(0), random.seed(0)
+    try:
+        with np.errstate(divide="warn", over="warn", under="ignore", invalid="warn"):
+            yield
+    finally:
+        tg.set_default_dtype(before[0]), tg.set_rng_state(before[1])
+        np.random.set_state(before[2]), random.setstate(before[3])
+        modes.switch(mode)
+
+
+HOW = ("always", "seldom")
+
+
+def watch(steps, how="always", last=None):
+    """Run a generator of steps; a list of what was seen when it yielded.
+
+    how: look "always" at what is yielded, hold all of it, and look at it again in the end; or look
+    only at every third step and the `last`, and hold nothing ("seldom"): looking touches things.
+    """
+    seen, observer, printed = [], Observer(keep=how == "always"), io.StringIO()
+    with (
+        isolated(),
+        warnings.catch_warnings(record=True) as heard,
+        contextlib.redirect_stdout(printed),
+    ):
+        warnings.simplefilter("always")
+        for number in itertools.count():
+            shown = None  # nothing here holds what the caller has dropped
+            try:
+                shown = next(steps)
+            except StopIteration:
+                break
+            looking = how != "seldom" or number % 3 == 2 or number == last
+            looked = observer(shown) if looking else None
+            seen.append((looked, surroundings(), printed.getvalue(), _heard(heard)))
+        if how == "always":
+            seen.append(observer.again())
+    return seen
+
+
+def _heard(warned):
+    """The warnings, less what the garbage collector says of another case."""
+    told = [(w.category.__name__, str(w.message)) for w in warned]
+    return [(kind, message) for kind, message in told if "never awaited" not in message]
+
+
+@dataclasses.dataclass
+class Raised:
+    """An exception that a call raised."""
+
+    kind: str
+    message: str
+    notes: list | None = None
+
+
+def attempt(function, *args, **kw):
+    """What the call returns, or what it raises."""
+    try:
+        return function(*args, **kw)
+    except BaseException as error:
+        return Raised(type(error).__name__, str(error), getattr(error, "__notes__", None))
+
+
+def difference(a, b, path=()):
+    """Where two observations differ first, in one line; None if nowhere."""
+    if type(a) is not type(b):
+        return f"{_at(path)}: {_short(a)} != {_short(b)}"
+    if isinstance(a, (list, tuple)):
+        for i, (x, y) in enumerate(zip(a, b)):
+            found = difference(x, y, (*path, i))
+            if found:
+                return found
+        if len(a) != len(b):
+            more = (a if len(a) > len(b) else b)[min(len(a), len(b))]
+            return f"{_at(path)}: {len(a)} != {len(b)} entries, beginning with {_short(more)}"
+        return None
+    return None if a == b else f"{_at(path)}: {_short(a)} != {_short(b)}"
+
+
+def _at(path):
+    return "step " + ".".join(map(str, path)) if path else "the whole"
+
+
+def _short(value):
+    if isinstance(value, bytes) and len(value) % 4 == 0 and value:
+        return f"{np.frombuffer(value, np.float32)[:8]} (read as float32)"
+    text = repr(value)
+    return text if len(text) < 300 else text[:300] + " ..."
