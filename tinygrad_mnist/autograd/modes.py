@@ -44,6 +44,8 @@ def switch(mode: Mode) -> Mode:
     """Put this thread into `mode`; returns the one it was in."""
     thread = get_ident()
     before = MODES.get(thread, DEFAULT)
+    if mode.follower is not None and not mode.follower.active:
+        mode = mode._replace(follower=None)  # its call is over
     if mode == DEFAULT:
         MODES.pop(thread, None)
     else:

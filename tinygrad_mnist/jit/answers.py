@@ -83,7 +83,6 @@ def answer_of(step: Any, path: Any) -> Answer:
         add_node(t, step, args, arrays)
     else:
         t.add("out._node = None")
-    t.add(f"call.outs[{step.depth}] = y")
     t.add(f"call.placed[{step.depth}] = True")
     t.add("call.here = step")
     t.add("return out")

@@ -44,7 +44,7 @@ class BackwardStep(Step):
     )  # fmt: skip
     op = "backward"
 
-    def __init__(self, parent: Step, root: int, wanted: list[Any] | None) -> None:
+    def __init__(self, parent: Step, root: int | None, wanted: list[Any] | None) -> None:
         super().__init__(parent)
         self.root, self.wanted = root, wanted  # wanted: depths of steps, or leaves
         self.program: WalkProgram | None = None
@@ -62,6 +62,8 @@ class BackwardStep(Step):
 
     def matches(self, call: Any, root: Any, wanted: Any) -> bool:
         """Tell whether this is the walk that a call asks for."""
+        if self.root is None:
+            return True
         if root is not call.nodes[self.root]:
             return False
         if self.wanted is None or wanted is None:

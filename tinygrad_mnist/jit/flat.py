@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+import weakref
 from collections.abc import Callable, Sequence
 from contextvars import Context
 from functools import partial
@@ -123,9 +124,10 @@ class FlatStep:
 
     def __init__(self, optimizer: Any, joint: Joint, flat: Flat, stepped: list[Tensor]) -> None:
         """`stepped` are the parameters of all groups that this step is a part of."""
-        self._optimizer, self._joint, self._flat = optimizer, joint, flat
+        self._optimizer, self._joint, self._flat = weakref.ref(optimizer), joint, flat
         self._params, self._leaves = joint.params, [p._node for p in joint.params]
         self._group, self._groups = joint.group, list(optimizer.param_groups)
+        self._kinds = list(map(type, joint.group.values()))  # of a setting that does not fit
         self._list, self._all = joint.group["params"], list(joint.group["params"])
         mine = set(map(id, stepped))
         groups = self._groups if joint.group is self._groups[0] else [joint.group]
@@ -135,9 +137,11 @@ class FlatStep:
 
     def holds(self) -> bool:
         """Whether one update does what the optimizer's step would, on each parameter alone."""
-        optimizer, groups, of_all = self._optimizer, self._groups, self._list
+        optimizer, groups, of_all = self._optimizer(), self._groups, self._list
         return (
-            len(optimizer.param_groups) == len(groups)
+            optimizer is not None
+            and self._kinds == list(map(type, self._group.values()))
+            and len(optimizer.param_groups) == len(groups)
             and all(map(is_, optimizer.param_groups, groups))
             and self._group["params"] is of_all
             and len(of_all) == len(self._all)
@@ -159,7 +163,7 @@ class FlatStep:
         self._run(self._at_once if len(self._flat.g) < MANY else partial(self._in_parts, count))
 
     def _run(self, update: Callable[[], None]) -> None:
-        self._optimizer.stepped = True
+        self._joint.optimizer.stepped = True
         try:
             if floating_errors() == WARNINGS_RAISE:
                 self._carefully(update)
@@ -186,7 +190,7 @@ class FlatStep:
             for array, old in zip(arrays, before, strict=True):
                 array[...] = old
             self._joint.share()
-        optimizer = self._optimizer
+        optimizer = self._joint.optimizer
         optimizer.split()
         for p, g in zip(self._params, self._flat.grads, strict=True):
             optimizer.update(self._group, p._data, g, optimizer.state_of(self._group, p))

@@ -48,6 +48,7 @@ class Follower:
         # The same with ABSENT, and behind it the nodes that no step makes: ..., a leaf, a leaf, None
         self.absent: list[Any] = [None]
         self.slots: dict[int, int] = {}  # by the id of a leaf: its place there, from the end
+        self.errors: list[Exception] = []  # that came up while learning: faults of the jit's own
         self.owners: dict[int, weakref.ref[Tensor]] = {}  # by the id of the leaf that they own
         self.dead: list[int] = []  # ids of leaves whose owners are gone
         self._clear()
@@ -106,12 +107,15 @@ class Follower:
                     flat_steps(optimizer, dict.fromkeys(leaves))
 
     def _learn(self) -> None:
-        if self.seen:
-            learn.learn(self)
-        for step, walk in self.walked:
-            learn.bind_walk(self, step, walk, step.path())
-        for step, (arguments, arrays) in self.astray.items():
-            learn.prepare_again(self, step, arguments, arrays)
+        try:
+            if self.seen:
+                learn.learn(self)
+            for step, walk in self.walked:
+                learn.bind_walk(self, step, walk, step.path())
+            for step, (arguments, arrays) in self.astray.items():
+                learn.prepare_again(self, step, arguments, arrays)
+        except Exception as error:  # the call itself went well
+            self.errors.append(error)
 
     # The events of a call
 
@@ -179,7 +183,8 @@ class Follower:
 
     def _recorded(self, root: Tensor, wanted: Any, retain: bool) -> Walk | None:
         """Walk with a tape, where this call made every node and nothing is amiss."""
-        known = {id(node) for node in self.nodes}
+        steps = [s for s in self.here.path() if isinstance(s, OpStep)]
+        known = {id(self.nodes[s.depth]) for s in steps if s.knows_its_arguments()}
         known |= {id(call.node) for call in self.seen if isinstance(call, learn.SeenCall)}
         walked = ancestors([root._node])  # type: ignore[list-item]
         for node in (*walked, *(wanted or ())):

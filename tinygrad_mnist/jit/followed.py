@@ -7,10 +7,7 @@ from _thread import get_ident
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from tinygrad_mnist.autograd.modes import DEFAULT, MODES, Mode, switch
-from tinygrad_mnist.autograd.tensor import wrap
 from tinygrad_mnist.jit.callable import JitBase
 from tinygrad_mnist.jit.follow import Follower
 
@@ -25,10 +22,6 @@ class FollowedFunction(JitBase):
         self._following = {grad: Mode(grad, follower=self._follower) for grad in (True, False)}
 
     def __call__(self, *args: Any, **kw: Any) -> Any:
-        for arg in args:
-            if type(arg) is np.ndarray:
-                args = tuple(wrap(a) if type(a) is np.ndarray else a for a in args)
-                break
         mode = MODES.get(get_ident(), DEFAULT)
         if mode.tape is not None or mode.watch is not None or not self._busy.acquire(False):
             return self.function(*args, **kw)

@@ -54,7 +54,7 @@ def learn(call: Follower) -> None:
     made: dict[int, int] = {}  # the id of an array or a node -> the depth of the step it is from
     for step in path:
         if isinstance(step, OpStep):
-            made[id(call.outs[step.depth])] = step.depth
+            made[id(result_of(step, call))] = step.depth
             if isinstance(call.nodes[step.depth], Node):
                 made[id(call.nodes[step.depth])] = step.depth
     first: Step | None = None
@@ -72,6 +72,8 @@ def learn(call: Follower) -> None:
     for _, step in steps:
         if isinstance(step, OpStep):
             find_slots(call, step)
+            for argument in step.arguments:
+                argument.maker = None if argument.step is None else path[argument.step]
     for seen, step in steps:  # before anything is bound: parameters may move
         if isinstance(seen, SeenUpdate):
             step.join(seen.leaves)  # type: ignore[attr-defined]
@@ -85,6 +87,12 @@ def learn(call: Follower) -> None:
     assert first is not None
     parent.next.insert(0, first)
     call.size += len(steps)
+
+
+def result_of(step: OpStep, call: Follower) -> Any:
+    """The array that a step of the call's path gave."""
+    given = call.outs[step.depth]
+    return given if given is not None or not step.outs else step.outs[0]
 
 
 def new_step(call: Follower, parent: Step, seen: Any, made: dict[int, int]) -> Step:
@@ -127,7 +135,7 @@ def new_step(call: Follower, parent: Step, seen: Any, made: dict[int, int]) -> S
 def new_backward(call: Follower, parent: Step, walk: Walk | None, made: dict[int, int]) -> Step:
     """Make the step of a walk; of None, one that the engine did by itself and will do again."""
     if walk is None:
-        return BackwardStep(parent, -1, None)
+        return BackwardStep(parent, None, None)
     wanted = walk.wanted
     places = None if wanted is None else [made.get(id(node), node) for node in wanted]
     return BackwardStep(parent, made[id(walk.root)], places)

@@ -70,12 +70,13 @@ class Argument:
     """
 
     __slots__ = (
-        "array", "dtype", "is_tensor", "node", "seen", "shape", "slot", "step", "strides", "value",
+        "array", "dtype", "is_tensor", "maker", "node", "seen", "shape", "slot", "step", "strides", "value",
     )  # fmt: skip
 
     def __init__(self, array: Any, is_tensor: bool, step: int | None) -> None:
         self.is_tensor, self.step = is_tensor, step
         self.node: Any = None
+        self.maker: OpStep | None = None  # the step at that depth
         self.slot: int | None = None  # where the node stands in `Follower.nodes`
         self.array = self.shape = self.dtype = self.strides = self.value = None
         self.seen = 0  # how often it lay elsewhere
@@ -114,6 +115,10 @@ class OpStep(Step):
         self.run = self.quick = None
         self.feeds, self.lines = [], ()
 
+    def knows_its_arguments(self) -> bool:
+        """Tell whether each argument was computed in this call, belongs to a leaf, or has no node."""
+        return all(argument.node is not ANY_NODE for argument in self.arguments)
+
     def answer(self, call: Any, args: tuple[Any, ...], kw: dict[str, Any], grad: bool) -> Any:
         """Return the Tensor that the op gives for these arguments; None if this is another call."""
         arguments = self.arguments
@@ -150,7 +155,7 @@ class OpStep(Step):
                     continue
             at = expected.step
             if at is not None:
-                if array is not call.outs[at] or not call.placed[at]:
+                if not lies_in(array, expected.maker, call):
                     if array.shape != expected.shape or array.dtype != expected.dtype:
                         return None
                     placed = False
@@ -183,7 +188,9 @@ class OpStep(Step):
                 call.astray[self] = call.astray[self][0], arrays
             outs, placed = self._computed(args, kw, arrays, placed)
         k = self.depth
-        call.outs[k], call.placed[k] = outs[0], placed
+        call.placed[k] = placed
+        if outs is not self.outs:
+            call.outs[k] = outs[0]
         out = new(Tensor)
         out._data = outs[0]
         call.here = self
@@ -241,6 +248,13 @@ class OpStep(Step):
         """Note how many references the buffers have while nobody else holds them."""
         for out in self.outs:
             self.idle = getrefcount(out)
+
+
+def lies_in(array: Array, maker: Any, call: Any) -> bool:
+    """Tell whether an array is what a step left in this call where later steps expect it."""
+    if maker.view:
+        return array is call.outs[maker.depth] and bool(call.placed[maker.depth])
+    return bool(maker.outs) and array is maker.outs[0]
 
 
 def fitting(results: Sequence[Array], outs: Sequence[Array]) -> bool:

@@ -174,6 +174,8 @@ def _elementwise(
         given = tuple(np.asarray(a, out.dtype) for a in given)
     if not kw.keys() <= {"out"}:
         return partial(function, *given, *args[function.nin :], **kw)
+    if not all(isinstance(a, np.ndarray) for a in given):  # a bool, say
+        return partial(function, *given, out=out)
     if all(a.ndim == 0 or _is_turned(a, out.shape) for a in (*given, out)):
         given, out = tuple(a.T for a in given), out.T
     if function in (np.maximum, np.minimum):  # they take out= by name only

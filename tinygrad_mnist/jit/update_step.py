@@ -33,9 +33,13 @@ class UpdateStep(Step):
 
     def __init__(self, parent: Step, optimizer: weakref.ref[Any]) -> None:
         super().__init__(parent)
-        self.optimizer = optimizer
+        found = optimizer()
+        self.optimizer = optimizer if found is None else weakref.ref(found, self._forget)
         self.parts: list[Any] = []
         self.tries = 0  # how often the parameters could not be joined
+
+    def _forget(self, _: object) -> None:
+        self.parts = []
 
     def join(self, leaves: list[Leaf]) -> None:
         """Join the parameters that have gradients, where nobody else looks at them."""
