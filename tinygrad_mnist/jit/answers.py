@@ -111,7 +111,7 @@ def one_argument(t: Text, name: str, argument: Any, path: Any) -> str:
             t.add(f"if {array} is not {t.name('made', outs)}[0]: return None")
         else:  # a view, which is another array in each call
             at = argument.step
-            t.add(f"if {array} is not call.outs[{at}] or not call.placed[{at}]: return None")
+            t.add(f"if {array} is not call.views[{at}] or not call.placed[{at}]: return None")
     elif argument.array is not None:
         t.add(f"if {array} is not {t.name('array', argument.array)}: return None")
     else:

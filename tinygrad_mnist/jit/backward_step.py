@@ -98,7 +98,7 @@ class BackwardStep(Step):
                 return None
         for depth, place, step in self.views:
             value = known[depth].saved[place]
-            if value is not call.outs[step] or not call.placed[step]:
+            if value is not call.views[step] or not call.placed[step]:
                 self._miss(depth, place, value)
                 return None
         for depth, place, number in self.feeds:
@@ -176,9 +176,14 @@ class WalkTape(Tape):
 class Walk:
     """One walk as it was recorded: its tape, and the gradients that it gave."""
 
-    def __init__(self, root: Tensor, nodes: list[Node], wanted: Any, retain: bool) -> None:
+    def __init__(
+        self, root: Tensor, nodes: list[Node], wanted: Any, retain: bool, made: Any
+    ) -> None:
         """Walk on Tensors with a tape, and do to leaves and `wanted` what the engine does."""
         self.root, self.nodes = root._node, nodes
+        self.depths = [made.step_of(node) for node in nodes]
+        places = None if wanted is None else [made.step_of(n) if isinstance(n, Node) else n for n in wanted]
+        self.signature = made.step_of(self.root), places
         self.wanted = None if wanted is None else list(wanted)
         leaves = [n for n in ancestors([self.root]) if isinstance(n, Leaf)]  # type: ignore[list-item]
         self.targets: dict[Any, Any] = dict.fromkeys(leaves if wanted is None else wanted)

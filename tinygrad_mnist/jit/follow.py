@@ -56,10 +56,11 @@ class Follower:
     def _clear(self) -> None:
         self.here: Step = self.root
         self.state = LOST
-        self.outs: list[Any] = []  # what each step of the path gave in this call
+        self.views: list[Any] = []  # what each step that makes a view gave in this call
         self.placed: list[bool] = []  # whether that lies in the step's own buffer
         self.nodes: list[Any] = []  # and its node
         self.seen: list[Any] = []  # what is to be learnt
+        self.made = learn.Made()
         self.walked: list[tuple[BackwardStep, Walk]] = []  # what is to be bound anew
         self.astray: dict[OpStep, tuple[set[Argument], Any]] = {}
         self.unjoined: list[tuple[UpdateStep, list[Leaf]]] = []
@@ -69,7 +70,7 @@ class Follower:
         """Stand at the start of a call."""
         if self.dead:
             learn.forget(self)
-        self.outs, self.placed = self.blank.copy(), self.blank.copy()
+        self.views, self.placed = self.blank.copy(), self.blank.copy()
         self.nodes = self.absent.copy()
         self.here, self.state, self.active = self.root, FOLLOWS, True
         self.start = writes.tick()
@@ -141,13 +142,17 @@ class Follower:
         if op.promotes:
             args = promote(op.kernel, args)
         out = record(op, args, kw, grad, tape=self)  # type: ignore[arg-type]
-        self.seen[-1].node = out._node
+        if out._node is not None:
+            self.seen[-1].node = weakref.ref(out._node)
+            self.made.add(out._node, self.here.depth + len(self.seen))
         return out
 
     def record(self, op: Op, args: Any, kw: dict[str, Any], out: Tensor, residuals: Any) -> None:
         """Note a call while learning; the recorder calls this before it makes the node."""
         results = (out._data, *residuals)
-        self.seen.append(learn.SeenCall(op, args, kw, modes.current().grad, results))
+        made, depth = self.made, self.here.depth + 1 + len(self.seen)
+        self.seen.append(learn.SeenCall(op, args, kw, modes.current().grad, results, made))
+        made.add(out._data, depth)
 
     def backward(self, roots: Sequence[Tensor], seeds: Any, wanted: Any, retain: bool) -> bool:
         """Walk back from one root by bound calls; return False where the engine has to."""
@@ -183,18 +188,23 @@ class Follower:
 
     def _recorded(self, root: Tensor, wanted: Any, retain: bool) -> Walk | None:
         """Walk with a tape, where this call made every node and nothing is amiss."""
-        steps = [s for s in self.here.path() if isinstance(s, OpStep)]
-        known = {id(self.nodes[s.depth]) for s in steps if s.knows_its_arguments()}
-        known |= {id(call.node) for call in self.seen if isinstance(call, learn.SeenCall)}
+        made = self.made if self.state == LEARNS else learn.start_of(self)
+        unsure = {
+            step.depth
+            for step in self.here.path()
+            if isinstance(step, OpStep) and not step.knows_its_arguments()
+        }
         walked = ancestors([root._node])  # type: ignore[list-item]
         for node in (*walked, *(wanted or ())):
             if isinstance(node, Leaf):
                 if node.hooks or node.order < self.start:  # made in this call: another one next time
                     return None
-            elif id(node) not in known or node.hooks is not None or node.saved is None:
+            elif node.hooks is not None or node.saved is None:
+                return None
+            elif (depth := made.step_of(node)) is None or depth in unsure:
                 return None
         nodes = [node for node in walked if isinstance(node, Node)]
-        return Walk(root, nodes, wanted, retain) if unwritten(nodes) else None
+        return Walk(root, nodes, wanted, retain, made) if unwritten(nodes) else None
 
     def update(self, optimizer: Any) -> None:
         """Apply one step of an optimizer."""
@@ -217,6 +227,8 @@ class Follower:
         here.misses += 1
         room = len(here.next) < MOST_BRANCHES and self.size < MOST_STEPS
         self.state = LEARNS if room and here.misses > 1 else LOST
+        if self.state == LEARNS:
+            self.made = learn.start_of(self)
 
     # What is not where it was
 
@@ -226,6 +238,11 @@ class Follower:
         if argument.step is None or argument.seen > 2:
             arguments, _ = self.astray.setdefault(step, (set(), None))
             arguments.add(argument)
+
+    def note(self, step: OpStep, arrays: Sequence[Any]) -> None:
+        """Note where the arguments of a step lie in this call."""
+        faint = [learn.Faint(a) if isinstance(a, np.ndarray) else a for a in arrays]
+        self.astray[step] = self.astray[step][0], faint
 
 
 __all__ = ["Follower", "UpdateStep"]

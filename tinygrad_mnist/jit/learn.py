@@ -24,18 +24,73 @@ BIG = 1 << 20  # bytes: smaller arrays from outside are copied, or their kernel 
 
 
 class SeenCall:
-    """One call of an op as it was seen; it holds the arrays until the call is learnt from."""
+    """One call of an op as it was seen.
 
-    def __init__(self, op: Op, args: Any, kw: dict[str, Any], grad: bool, results: Any) -> None:
-        self.op, self.kw, self.grad, self.results = op, dict(kw), grad, results
-        self.arrays = tuple(a._data if isinstance(a, Tensor) else a for a in args)
-        self.are_tensors = tuple(isinstance(a, Tensor) for a in args)
-        self.arg_nodes = tuple(getattr(a, "_node", None) for a in args)
+    It holds no array and no node: who counts references must not find more of them than in eager.
+    """
+
+    def __init__(
+        self, op: Op, args: Any, kw: dict[str, Any], grad: bool, results: Any, made: Made
+    ) -> None:
+        self.op, self.kw, self.grad = op, dict(kw), grad
+        arrays = [a._data if isinstance(a, Tensor) else a for a in args]
+        self.view = any(
+            np.may_share_memory(results[0], a) for a in arrays if isinstance(a, np.ndarray)
+        )
+        self.are_tensors = [isinstance(a, Tensor) for a in args]
+        self.steps = [made.step_of(a) for a in arrays]
+        self.nodes = [node_of(getattr(a, "_node", None), made) for a in args]
         self.owners = [
-            weakref.ref(a) if isinstance(node, Leaf) else None
-            for a, node in zip(args, self.arg_nodes, strict=True)
+            weakref.ref(a) if isinstance(getattr(a, "_node", None), Leaf) else None for a in args
         ]
-        self.node: Node | None = None
+        self.arrays = [Faint(a) if isinstance(a, np.ndarray) else a for a in arrays]
+        self.results = [Faint(a) for a in results]
+        self.node: weakref.ref[Node] | None = None
+
+
+class Faint:
+    """An array held weakly; once it is gone, ones that lie as it lay can stand in for it."""
+
+    def __init__(self, array: Array) -> None:
+        self.shape, self.dtype, self.strides = array.shape, array.dtype, array.strides
+        self.nbytes = array.nbytes
+        self._ref = weakref.ref(array)
+
+    def get(self) -> Array:
+        """The array, or another one that lies as it lay."""
+        array = self._ref()
+        if array is not None:
+            return array
+        size = 1 + sum((n - 1) * abs(s) for n, s in zip(self.shape, self.strides, strict=True) if n)
+        count = -(-size // self.dtype.itemsize) + 1
+        flat = np.ones(count, self.dtype)
+        start = sum((n - 1) * -s for n, s in zip(self.shape, self.strides, strict=True) if s < 0 < n)
+        return np.ndarray(self.shape, self.dtype, flat, start, self.strides)  # type: ignore[arg-type]
+
+
+class Made:
+    """Which step of the present call made an array or a node, while they live."""
+
+    def __init__(self) -> None:
+        self._steps: dict[int, tuple[weakref.ref[Any], int]] = {}
+
+    def add(self, value: Any, step: int) -> None:
+        """Note what a step made; a result that is an argument stays what made that."""
+        if self.step_of(value) is None:
+            self._steps[id(value)] = weakref.ref(value), step
+
+    def step_of(self, value: Any) -> int | None:
+        """The depth of the step that made it; None if no step did."""
+        ref, step = self._steps.get(id(value), (None, 0))
+        return step if ref is not None and ref() is value else None
+
+
+def node_of(node: Any, made: Made) -> Any:
+    """A node as an Argument knows it: None, a leaf, the depth of a step, or ANY_NODE."""
+    if node is None or isinstance(node, Leaf):
+        return node
+    step = made.step_of(node)
+    return ANY_NODE if step is None else step
 
 
 class SeenUpdate:
@@ -51,16 +106,10 @@ def learn(call: Follower) -> None:
     parent = call.here
     path = parent.path()
     steps: list[tuple[Any, Step]] = []
-    made: dict[int, int] = {}  # the id of an array or a node -> the depth of the step it is from
-    for step in path:
-        if isinstance(step, OpStep):
-            made[id(result_of(step, call))] = step.depth
-            if isinstance(call.nodes[step.depth], Node):
-                made[id(call.nodes[step.depth])] = step.depth
     first: Step | None = None
     tail = parent
     for seen in call.seen:
-        step = new_step(call, tail, seen, made)
+        step = new_step(call, tail, seen)
         steps.append((seen, step))
         path.append(step)
         if first is None:
@@ -80,65 +129,62 @@ def learn(call: Follower) -> None:
     for seen, step in steps:
         if isinstance(step, OpStep):
             find_parameters(step, seen)
-            prepare(step, path, seen.arrays, seen.results, call.scratch)
+            arrays = [a.get() if isinstance(a, Faint) else a for a in seen.arrays]
+            results = [a.get() for a in seen.results]
+            prepare(step, path, arrays, results, call.scratch)
     for seen, step in steps:
-        if isinstance(step, BackwardStep) and seen is not None:
+        if isinstance(step, BackwardStep) and isinstance(seen, Walk):
             bind_walk(call, step, seen, path)
     assert first is not None
     parent.next.insert(0, first)
     call.size += len(steps)
 
 
-def result_of(step: OpStep, call: Follower) -> Any:
-    """The array that a step of the call's path gave."""
-    given = call.outs[step.depth]
-    return given if given is not None or not step.outs else step.outs[0]
+def start_of(call: Follower) -> Made:
+    """What the steps made that the call has taken until now."""
+    made = Made()
+    for step in call.here.path():
+        if isinstance(step, OpStep):
+            result = call.views[step.depth]
+            if result is None and step.outs:
+                result = step.outs[0]
+            if result is not None:
+                made.add(result, step.depth)
+            if isinstance(call.nodes[step.depth], Node):
+                made.add(call.nodes[step.depth], step.depth)
+    return made
 
 
-def new_step(call: Follower, parent: Step, seen: Any, made: dict[int, int]) -> Step:
+def new_step(call: Follower, parent: Step, seen: Any) -> Step:
     """Make the step of one event, to be recognised but not yet prepared."""
     if isinstance(seen, SeenUpdate):
         return UpdateStep(parent, seen.optimizer)
     if not isinstance(seen, SeenCall):
-        return new_backward(call, parent, seen, made)
+        return BackwardStep(parent, *((None, None) if seen is None else seen.signature))
     arguments = []
-    parts = zip(seen.arrays, seen.are_tensors, seen.arg_nodes, seen.owners, strict=True)
-    for array, is_tensor, node, owner in parts:
-        argument = Argument(array, is_tensor, made.get(id(array)))
-        if owner is None and getattr(array, "nbytes", BIG) < BIG:
+    parts = zip(seen.arrays, seen.are_tensors, seen.steps, seen.nodes, seen.owners, strict=True)
+    for array, is_tensor, step_before, node, owner in parts:
+        argument = Argument(array, is_tensor, step_before)
+        if owner is None and isinstance(array, Faint) and array.nbytes < BIG:
             argument.array = None  # whoever brings it may bring another one, or let go of it
-        if isinstance(node, Leaf) and node.order >= call.start:
-            argument.node = node
-            watch(call, node, owner)
-        elif node is not None:
-            argument.node = made.get(id(node), ANY_NODE)
+        argument.node = node
+        if isinstance(node, Leaf):
+            if node.order < call.start:  # made in this call: the next call makes another one
+                argument.node, argument.array = ANY_NODE, None
+            else:
+                watch(call, node, owner)
         arguments.append(argument)
     step = OpStep(parent, seen.op, arguments, seen.kw)
-    out = seen.results[0]
-    arrays = [a for a in seen.arrays if isinstance(a, np.ndarray)]
-    step.view = any(np.may_share_memory(out, a) for a in arrays)
-    step.grad, step.makes_node = seen.grad, seen.node is not None
-    if seen.node is not None:
+    step.view, step.grad, step.makes_node = seen.view, seen.grad, seen.node is not None
+    if step.makes_node:
         op = seen.op
-        needed = [n is not None for n in seen.arg_nodes]
+        needed = [node is not None for node in seen.nodes]
         for place in op.constants:
             if place < len(needed):
                 needed[place] = False
         step.keep = op.keepers[(True,) if op.variadic else tuple(needed)]
         step.padding = (None,) * (len(op.params) - len(arguments))
-    made.setdefault(id(out), step.depth)
-    if seen.node is not None:
-        made[id(seen.node)] = step.depth
     return step
-
-
-def new_backward(call: Follower, parent: Step, walk: Walk | None, made: dict[int, int]) -> Step:
-    """Make the step of a walk; of None, one that the engine did by itself and will do again."""
-    if walk is None:
-        return BackwardStep(parent, None, None)
-    wanted = walk.wanted
-    places = None if wanted is None else [made.get(id(node), node) for node in wanted]
-    return BackwardStep(parent, made[id(walk.root)], places)
 
 
 def watch(call: Follower, leaf: Leaf, owner: Any) -> None:
@@ -214,6 +260,7 @@ def prepare_again(call: Follower, step: OpStep, arguments: set[Argument], arrays
     if step.times > MOST_TIMES or arrays is None:
         step.release()
         return
+    arrays = [a.get() if isinstance(a, Faint) else a for a in arrays]
     for argument in arguments:
         number = step.arguments.index(argument)
         if isinstance(argument.node, Leaf) and step.times < MOST_TIMES:
@@ -228,8 +275,7 @@ def prepare_again(call: Follower, step: OpStep, arguments: set[Argument], arrays
 
 def bind_walk(call: Follower, step: BackwardStep, walk: Walk, path: Sequence[Any]) -> None:
     """Bind a recorded walk to NumPy calls."""
-    made = {id(walk_node): depth for walk_node, depth in depths(call, walk, path)}
-    step.nodes = [made[id(node)] for node in walk.nodes]
+    step.nodes = walk.depths
     step.leaves = [n for n in walk.targets if isinstance(n, Leaf)]
     step.kept, step.made, step.views, step.feeds, step.alike = [], [], [], [], []
     known: dict[int, Array] = {}
@@ -275,18 +321,6 @@ def bind_walk(call: Follower, step: BackwardStep, walk: Walk, path: Sequence[Any
             if isinstance(later, UpdateStep):
                 homes.update(later.homes())
     step.program = WalkProgram(walk, known, inputs, homes)
-
-
-def depths(call: Follower, walk: Walk, path: Sequence[Any]) -> list[tuple[Any, int]]:
-    """Each node of a walk with the depth of its step."""
-    known = [(call.nodes[s.depth], s.depth) for s in path[: len(call.nodes)]]
-    start = len(call.here.path())
-    known += [
-        (seen.node, start + number)
-        for number, seen in enumerate(call.seen)
-        if isinstance(seen, SeenCall)
-    ]
-    return known
 
 
 def expectation(

@@ -74,15 +74,16 @@ class Argument:
     )  # fmt: skip
 
     def __init__(self, array: Any, is_tensor: bool, step: int | None) -> None:
+        """`array` is a number, None, or an array held weakly."""
         self.is_tensor, self.step = is_tensor, step
         self.node: Any = None
         self.maker: OpStep | None = None  # the step at that depth
         self.slot: int | None = None  # where the node stands in `Follower.nodes`
         self.array = self.shape = self.dtype = self.strides = self.value = None
         self.seen = 0  # how often it lay elsewhere
-        if isinstance(array, ndarray):
-            self.shape, self.dtype = array.shape, array.dtype
-            self.array = array if step is None else None
+        if hasattr(array, "shape"):
+            self.shape, self.dtype, self.strides = array.shape, array.dtype, array.strides
+            self.array = array.get() if step is None else None
         else:
             self.value = array
 
@@ -185,12 +186,12 @@ class OpStep(Step):
                 return record(self.op, args, kw, grad)
         else:
             if self in call.astray:
-                call.astray[self] = call.astray[self][0], arrays
+                call.note(self, arrays)
             outs, placed = self._computed(args, kw, arrays, placed)
         k = self.depth
         call.placed[k] = placed
-        if outs is not self.outs:
-            call.outs[k] = outs[0]
+        if self.view:
+            call.views[k] = outs[0]
         out = new(Tensor)
         out._data = outs[0]
         call.here = self
@@ -238,7 +239,7 @@ class OpStep(Step):
             results = (np.asarray(results[0]), *results[1:])
         if self.view:
             return results, placed and self.inner is not None
-        if not self.outs or not self._is_free() or not fitting(results, self.outs):
+        if not self.outs or not fitting(results, self.outs) or not self._is_free():
             return results, False
         for out, value in zip(self.outs, results, strict=True):
             out[...] = value
@@ -253,13 +254,14 @@ class OpStep(Step):
 def lies_in(array: Array, maker: Any, call: Any) -> bool:
     """Tell whether an array is what a step left in this call where later steps expect it."""
     if maker.view:
-        return array is call.outs[maker.depth] and bool(call.placed[maker.depth])
+        return array is call.views[maker.depth] and bool(call.placed[maker.depth])
     return bool(maker.outs) and array is maker.outs[0]
 
 
 def fitting(results: Sequence[Array], outs: Sequence[Array]) -> bool:
     """Tell whether arrays have the shapes, dtypes and strides of others."""
     for a, b in zip(results, outs, strict=True):
+        a = np.asarray(a)
         if a.shape != b.shape or a.dtype != b.dtype or (a.size > 1 and a.strides != b.strides):
             return False
     return True
