@@ -32,28 +32,30 @@ class Observer:
 
     def __init__(self, keep=False):
         self._keep = [] if keep else None
-        self._labels = {}
-        self._arrays = []
+        self._labels, self._visited, self._arrays = {}, set(), []
 
     def __call__(self, value):
         """All that is seen of `value` now, and which of its arrays share memory."""
-        self._arrays = []
-        if self._keep is None:
-            self._labels = {}
-        else:
+        if self._keep is not None:
             self._keep.append(value)
-        return self._look(value), ("memory shared by", _sharing(self._arrays))
+        self._visited = set()
+        seen = self._look(value), ("memory shared by", _sharing(self._arrays))
+        self._arrays.clear()
+        if self._keep is None:  # nothing here holds what the caller drops
+            self._labels.clear()
+        return seen
 
     def again(self):
         """What is seen now of all that was seen before."""
         return self(list(self._keep))
 
     def _label(self, value):
-        """A number for this very object, and whether it was seen before."""
-        if id(value) in self._labels:
-            return self._labels[id(value)][0], True
-        self._labels[id(value)] = len(self._labels), value  # held: an id must not come again
-        return len(self._labels) - 1, False
+        """A number for this very object, and whether it was seen in this look."""
+        if id(value) not in self._labels:
+            self._labels[id(value)] = len(self._labels), value  # held: an id must not come again
+        seen = id(value) in self._visited
+        self._visited.add(id(value))
+        return self._labels[id(value)][0], seen
 
     def _look(self, value):
         if isinstance(value, PLAIN):
@@ -76,7 +78,9 @@ class Observer:
 
     def _array(self, array):
         self._arrays.append(array)
-        long = [stride if n > 1 else 0 for n, stride in zip(array.shape, array.strides)]
+        long = [
+            stride if n > 1 else 0 for n, stride in zip(array.shape, array.strides, strict=False)
+        ]
         strides = tuple(long) if array.size else ()
         return str(array.dtype), array.shape, strides, array.flags.writeable, array.tobytes()
 
@@ -184,7 +188,7 @@ def surroundings():
     """What is seen without looking at any object."""
     usual = modes.current() == modes.DEFAULT
     kinds = tg.is_grad_enabled(), is_anomaly_enabled(), usual, str(tg.get_default_dtype())
-    kind, keys, *rest = np.random.get_state()
+    _kind, keys, *rest = np.random.get_state()
     numbers = str(tg.get_rng_state()), keys.tobytes(), tuple(rest), random.getstate()
     return kinds, np.geterr(), tuple(map(hash, numbers))
 
@@ -262,7 +266,7 @@ def difference(a, b, path=()):
     if type(a) is not type(b):
         return f"{_at(path)}: {_short(a)} != {_short(b)}"
     if isinstance(a, (list, tuple)):
-        for i, (x, y) in enumerate(zip(a, b)):
+        for i, (x, y) in enumerate(zip(a, b, strict=False)):
             found = difference(x, y, (*path, i))
             if found:
                 return found

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.record import record
-from tinygrad_mnist.autograd.tensor import Node, Tensor, new
+from tinygrad_mnist.autograd.tensor import Leaf, Node, Tensor, new
 from tinygrad_mnist.autograd.writes import tick
 from tinygrad_mnist.jit.likeness import same
 from tinygrad_mnist.jit.op_step import ANY_NODE
@@ -114,6 +114,9 @@ def one_argument(t: Text, name: str, argument: Any, path: Any) -> str:
             t.add(f"if {array} is not call.views[{at}] or not call.placed[{at}]: return None")
     elif argument.array is not None:
         t.add(f"if {array} is not {t.name('array', argument.array)}: return None")
+        if not isinstance(argument.node, Leaf):  # it may be resized, or turned, in place
+            t.add(f"if {array}.strides != {argument.array.strides!r} or ")
+            t.lines[-1] += f"{array}.shape != {argument.shape!r}: return None"
     else:
         if not argument.is_tensor:
             t.add(f"if type({array}) is not ndarray: return None")

@@ -121,6 +121,10 @@ class BackwardStep(Step):
             self.late.add((depth, place))
             self.outdated = True
 
+    def described(self) -> tuple[str, Sequence[Any]]:
+        """Return a title, and the bound calls in their plain form."""
+        return "backward", () if self.program is None else self.program.steps
+
     def release(self) -> None:
         """Leave this walk to the engine, and let go of all that its program holds."""
         self.program = None

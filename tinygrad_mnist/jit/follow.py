@@ -24,7 +24,7 @@ from tinygrad_mnist.jit import learn
 from tinygrad_mnist.jit.backward_step import BackwardStep, Walk, unwritten
 from tinygrad_mnist.jit.memory import Pool
 from tinygrad_mnist.jit.op_step import ABSENT, Argument, OpStep, Step
-from tinygrad_mnist.jit.program import HEARD
+from tinygrad_mnist.jit.program import HEARD, line
 from tinygrad_mnist.jit.flat import flat_steps
 from tinygrad_mnist.jit.update_step import UpdateStep, with_gradients
 
@@ -61,13 +61,15 @@ class Follower:
         self.nodes: list[Any] = []  # and its node
         self.seen: list[Any] = []  # what is to be learnt
         self.made = learn.Made()
+        self.given: Any = ()  # the arguments, and while learning the ids of their arrays
         self.walked: list[tuple[BackwardStep, Walk]] = []  # what is to be bound anew
         self.astray: dict[OpStep, tuple[set[Argument], Any]] = {}
         self.unjoined: list[tuple[UpdateStep, list[Leaf]]] = []
         self.stepped: list[tuple[weakref.ref[Any], list[Leaf]]] = []  # optimizers, in an eager call
 
-    def begin(self) -> None:
-        """Stand at the start of a call."""
+    def begin(self, given: Any = ()) -> None:
+        """Stand at the start of a call with these arguments."""
+        self.given = given
         if self.dead:
             learn.forget(self)
         self.views, self.placed = self.blank.copy(), self.blank.copy()
@@ -151,7 +153,8 @@ class Follower:
         """Note a call while learning; the recorder calls this before it makes the node."""
         results = (out._data, *residuals)
         made, depth = self.made, self.here.depth + 1 + len(self.seen)
-        self.seen.append(learn.SeenCall(op, args, kw, modes.current().grad, results, made))
+        grad = modes.current().grad
+        self.seen.append(learn.SeenCall(op, args, kw, grad, results, made, self.given))
         made.add(out._data, depth)
 
     def backward(self, roots: Sequence[Tensor], seeds: Any, wanted: Any, retain: bool) -> bool:
@@ -229,6 +232,18 @@ class Follower:
         self.state = LEARNS if room and here.misses > 1 else LOST
         if self.state == LEARNS:
             self.made = learn.start_of(self)
+            self.given = learn.arrays_in(self.given)
+
+    def ways(self) -> list[Way]:
+        """The learnt ways from the start of the function to its end, the last one used first."""
+        ends = []
+        waiting = self.root.next[::-1]
+        while waiting:
+            step = waiting.pop()
+            waiting += step.next[::-1]
+            if not step.next:
+                ends.append(step)
+        return [Way(end.path()) for end in ends]
 
     # What is not where it was
 
@@ -245,4 +260,29 @@ class Follower:
         self.astray[step] = self.astray[step][0], faint
 
 
-__all__ = ["Follower", "UpdateStep"]
+class Way:
+    """One way through a function: its steps, and the NumPy calls that were prepared for them."""
+
+    def __init__(self, steps: list[Any]) -> None:
+        self.steps = steps
+
+    def lines(self) -> list[str]:
+        """The NumPy calls, one per line, with the op that each belongs to beside its first line."""
+        names: dict[tuple[int, Any, Any], str] = {}
+        found = []
+        for step in self.steps:
+            title, calls = step.described()
+            texts = [line(call, names) for call in calls] or ["..."]
+            found += [(texts[0], title), *((text, "") for text in texts[1:])]
+        width = min(76, max(len(text) for text, _ in found))
+        return [f"{text:<{width}}  # {title}" if title else text for text, title in found]
+
+    def summary(self) -> str:
+        """How many steps there are, and how many of them are prepared."""
+        described = [step.described() for step in self.steps]
+        prepared = sum(bool(calls) for _, calls in described)
+        calls = sum(len(calls) for _, calls in described)
+        return f"{len(described)} steps, {prepared} prepared, {calls} NumPy calls"
+
+
+__all__ = ["Follower", "UpdateStep", "Way"]

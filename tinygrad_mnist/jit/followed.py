@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from _thread import get_ident
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from tinygrad_mnist.autograd.modes import DEFAULT, MODES, Mode, switch
+from tinygrad_mnist.autograd.modes import MODES, Mode
 from tinygrad_mnist.jit.callable import JitBase
 from tinygrad_mnist.jit.follow import Follower
+
+PLAIN = Mode(), Mode(grad=False)
 
 
 class FollowedFunction(JitBase):
@@ -17,29 +18,44 @@ class FollowedFunction(JitBase):
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
-        self._busy = threading.Lock()
         self._follower = Follower()
         self._following = {grad: Mode(grad, follower=self._follower) for grad in (True, False)}
+        self._busy: dict[int, Any] = {}  # the call that is followed now, under 0
 
     def __call__(self, *args: Any, **kw: Any) -> Any:
-        mode = MODES.get(get_ident(), DEFAULT)
-        if mode.tape is not None or mode.watch is not None or not self._busy.acquire(False):
-            return self.function(*args, **kw)
-        follower = self._follower
-        if mode.follower is not None and mode.follower.active:  # within another jitted function
-            self._busy.release()
-            return self.function(*args, **kw)
-        whole = False
+        thread, call, whole = get_ident(), [None], False
+        # An interrupt may come wherever a function is entered or left. So what has to be undone is
+        # done and undone by single operations on dicts, and nothing is called before it is undone.
         try:
-            follower.begin()
-            switch(self._following[mode.grad])
+            before = MODES.get(thread, PLAIN[0])
+            if self._is_taken(before) or self._busy.setdefault(0, call) is not call:
+                return self.function(*args, **kw)
+            self._follower.begin((args, kw))
+            MODES[thread] = self._following[before.grad]
             result = self.function(*args, **kw)
             whole = True
             return result
         finally:
-            try:
-                now = MODES.get(get_ident(), DEFAULT)
-                switch(Mode(now.grad, now.tape, now.watch) if now.follower is not None else now)
-                follower.end(whole)
-            finally:
-                self._busy.release()
+            if self._busy.get(0) is call:
+                self._follower.active = False
+                now = MODES.get(thread, PLAIN[0])
+                if now.tape is None and now.watch is None:
+                    if now.grad:
+                        MODES.pop(thread, None)
+                    else:
+                        MODES[thread] = PLAIN[1]
+                try:
+                    self._follower.end(whole)
+                finally:
+                    self._busy.pop(0, None)
+
+    @staticmethod
+    def _is_taken(mode: Mode) -> bool:
+        """Tell whether somebody else follows, records or watches this thread's calls."""
+        if mode.tape is not None or mode.watch is not None:
+            return True
+        return mode.follower is not None and mode.follower.active
+
+    def programs(self) -> Sequence[Any]:
+        """The ways that calls were seen to take, the last one used first."""
+        return self._follower.ways()

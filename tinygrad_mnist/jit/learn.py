@@ -30,7 +30,7 @@ class SeenCall:
     """
 
     def __init__(
-        self, op: Op, args: Any, kw: dict[str, Any], grad: bool, results: Any, made: Made
+        self, op: Op, args: Any, kw: dict[str, Any], grad: bool, results: Any, made: Made, given: Any
     ) -> None:
         self.op, self.kw, self.grad = op, dict(kw), grad
         arrays = [a._data if isinstance(a, Tensor) else a for a in args]
@@ -43,9 +43,21 @@ class SeenCall:
         self.owners = [
             weakref.ref(a) if isinstance(getattr(a, "_node", None), Leaf) else None for a in args
         ]
+        self.are_given = [id(a) in given and a.nbytes < BIG for a in arrays]
         self.arrays = [Faint(a) if isinstance(a, np.ndarray) else a for a in arrays]
         self.results = [Faint(a) for a in results]
         self.node: weakref.ref[Node] | None = None
+
+
+def arrays_in(value: Any) -> set[int]:
+    """The ids of the arrays among arguments, and in lists, tuples and dicts of them."""
+    if isinstance(value, Tensor):
+        return {id(value._data)} if value._node is None else set()
+    if isinstance(value, np.ndarray):
+        return {id(value)}
+    if isinstance(value, dict):
+        value = list(value.values())
+    return set().union(*map(arrays_in, value)) if isinstance(value, (list, tuple)) else set()
 
 
 class Faint:
@@ -162,10 +174,12 @@ def new_step(call: Follower, parent: Step, seen: Any) -> Step:
     if not isinstance(seen, SeenCall):
         return BackwardStep(parent, *((None, None) if seen is None else seen.signature))
     arguments = []
-    parts = zip(seen.arrays, seen.are_tensors, seen.steps, seen.nodes, seen.owners, strict=True)
-    for array, is_tensor, step_before, node, owner in parts:
+    parts = zip(
+        seen.arrays, seen.are_tensors, seen.steps, seen.nodes, seen.owners, seen.are_given, strict=True
+    )
+    for array, is_tensor, step_before, node, owner, is_given in parts:
         argument = Argument(array, is_tensor, step_before)
-        if owner is None and isinstance(array, Faint) and array.nbytes < BIG:
+        if is_given:
             argument.array = None  # whoever brings it may bring another one, or let go of it
         argument.node = node
         if isinstance(node, Leaf):

@@ -116,6 +116,10 @@ class OpStep(Step):
         self.run = self.quick = None
         self.feeds, self.lines = [], ()
 
+    def described(self) -> tuple[str, Sequence[Any]]:
+        """Return the op's name, and the prepared calls in their plain form."""
+        return self.op.name, self.lines
+
     def knows_its_arguments(self) -> bool:
         """Tell whether each argument was computed in this call, belongs to a leaf, or has no node."""
         return all(argument.node is not ANY_NODE for argument in self.arguments)
@@ -161,7 +165,7 @@ class OpStep(Step):
                         return None
                     placed = False
                     call.strayed(self, expected, array)
-            elif array is not expected.array:
+            elif array is not expected.array or array.strides != expected.strides:
                 if array.shape != expected.shape or array.dtype != expected.dtype:
                     return None
                 if expected.array is not None:

@@ -47,10 +47,17 @@ class NotUnrolled(Exception):
 class Traced(np.ndarray[Any, Any]):
     """An ndarray that writes down what is done with it."""
 
-    log: Log | None = None
+    # The log of the trace, in a list that is emptied when the trace is over: a plain array may hold
+    # a traced one as its base, and the garbage collector does not look through plain arrays.
+    cell: list[Log] = []
+
+    @property
+    def log(self) -> Log | None:
+        """The log of the trace that is under way."""
+        return self.cell[0] if self.cell else None
 
     def __array_finalize__(self, source: Any) -> None:
-        self.log = getattr(source, "log", None)
+        self.cell = getattr(source, "cell", [])
 
     def __array_ufunc__(
         self, ufunc: Any, method: str, *inputs: Any, out: Any = (), **kw: Any
@@ -155,6 +162,7 @@ class Log:
 
     def __init__(self, pool: Pool, given: Sequence[Array], dying: Sequence[Array]) -> None:
         self.pool, self.given = pool, given
+        self.cell = [self]
         self.dying = dying  # arguments that nothing reads after this kernel
         self.overwritten: list[Array] = []  # those of them that hold something else now
         self.steps: list[partial[Any]] = []
@@ -165,7 +173,7 @@ class Log:
 
     def traced(self, array: Array) -> Traced:
         view = array.view(Traced)
-        view.log = self
+        view.cell = self.cell
         return view
 
     def call(self, function: Any, inputs: Any, kw: dict[str, Any], out: Any, ufunc: bool) -> Any:
@@ -277,6 +285,8 @@ def unroll(
                 return [replaced(step, clones.real) for step in log.steps], outs
     except (NotUnrolled, TypeError, AttributeError):
         pass
+    finally:
+        log.cell.clear()
     log.release_all_but(())
     return unroll(kernel, args, kw, pool) if log.overwritten else None
 

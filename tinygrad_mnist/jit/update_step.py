@@ -56,6 +56,10 @@ class UpdateStep(Step):
             for leaf, home in zip(leaves, flat.grads, strict=True)
         }
 
+    def described(self) -> tuple[str, list[Any]]:
+        """Return a title, and the joint updates."""
+        return "optimizer", [part for part, _, _ in self.parts]
+
     def go(self, call: Any, optimizer: Any) -> None:
         """Apply the step."""
         if not self.parts or not self._ready():

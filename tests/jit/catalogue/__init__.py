@@ -95,10 +95,16 @@ LAYERS = {
     "cumulative BatchNorm1d": lambda: nn.Sequential(
         nn.BatchNorm1d(3, momentum=None), nn.Linear(3, 3)
     ),
-    "LayerNorm": lambda: nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.GELU(), nn.Linear(4, 3)),
+    "LayerNorm": lambda: nn.Sequential(
+        nn.Linear(3, 4), nn.LayerNorm(4), nn.GELU(), nn.Linear(4, 3)
+    ),
     "Dropout": lambda: nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.4), nn.Linear(8, 3)),
     "Conv2d": lambda: nn.Sequential(
-        nn.Unflatten(1, (1, 1, 3)), nn.Conv2d(1, 2, (1, 2)), nn.ReLU(), nn.Flatten(), nn.Linear(4, 3)
+        nn.Unflatten(1, (1, 1, 3)),
+        nn.Conv2d(1, 2, (1, 2)),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(4, 3),
     ),
     "wide": lambda: nn.Sequential(nn.Linear(3, 20), nn.Tanh(), nn.Linear(20, 3)),
 }

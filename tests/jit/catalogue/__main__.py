@@ -1,4 +1,4 @@
-"""Count how a form of jit does: `python -m tests.jit.catalogue [--eager | --pure] [part of a name]`.
+"""Count how a form of jit does: `python -m tests.jit.catalogue [--eager | --pure] [a word]`.
 
 Prints each case that is not as eager in one line: "differs" (silently), or "raises" where eager
 does not; with --quiet the counts alone.

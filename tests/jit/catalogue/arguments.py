@@ -1,4 +1,4 @@
-"""What may be passed: kinds of objects, layouts, views of one buffer, sizes and dtypes that change."""
+"""What may be passed: kinds of objects, layouts, views of one buffer, changing sizes."""
 
 import dataclasses
 import types
@@ -188,9 +188,10 @@ USES = {
 }
 
 
-@case("layouts", over={f"{b} after {a}": (LAYOUTS[a], LAYOUTS[b]) for a, b in zip(
-    LAYOUTS, [*list(LAYOUTS)[1:], "transposed"]
-)})
+PAIRS = zip(LAYOUTS, [*list(LAYOUTS)[1:], "transposed"], strict=True)
+
+
+@case("layouts", over={f"{b} after {a}": (LAYOUTS[a], LAYOUTS[b]) for a, b in PAIRS})
 def of_arguments_that_change(jit, layouts):
     f = jit(lambda x: [use(x) for use in USES.values()])
     for k in range(9):
@@ -235,7 +236,17 @@ def dtypes_that_change(jit):
         return y.detach(), x * 2
 
     f = jit(f)
-    kinds = ("float32", "float32", "float64", "float32", "int64", "float16", "bool", "uint8", "int8")
+    kinds = [
+        "float32",
+        "float32",
+        "float64",
+        "float32",
+        "int64",
+        "float16",
+        "bool",
+        "uint8",
+        "int8",
+    ]
     for k in range(18):
         yield f(t(k % 3, 1, dtype=kinds[k // 2])), w
 
@@ -244,7 +255,8 @@ def dtypes_that_change(jit):
 def labels_of_many_dtypes(jit):
     model = mlp()
     step = jit(training(model, optim.SGD(model.parameters(), lr=0.1)))
-    for k, kind in enumerate(("int64", "int64", "int32", "uint8", "int64", "float32", "int16", "int64")):
+    kinds = ["int64", "int64", "int32", "uint8", "int64", "float32", "int16", "int64"]
+    for k, kind in enumerate(kinds):
         yield attempt(step, rows(k), labels(k).to(kind)), model
 
 

@@ -6,7 +6,18 @@ import numpy as np
 
 import tinygrad_mnist as tg
 import tinygrad_mnist.nn.functional as F
-from tests.jit.catalogue import LAYERS, OPTIMIZERS, batch_for, case, labels, mlp, param, rows, t, training
+from tests.jit.catalogue import (
+    LAYERS,
+    OPTIMIZERS,
+    batch_for,
+    case,
+    labels,
+    mlp,
+    param,
+    rows,
+    t,
+    training,
+)
 from tests.jit.observe import attempt
 from tinygrad_mnist import nn, optim
 from tinygrad_mnist.autograd import functional
@@ -126,7 +137,7 @@ def an_inner_step_as_in_maml(jit, second):
         inner = F.mse_loss(model(x), y)
         params = list(model.parameters())
         grads = tg.autograd.grad(inner, params, create_graph=second)
-        w, b = (p - 0.1 * g for p, g in zip(params, grads))
+        w, b = (p - 0.1 * g for p, g in zip(params, grads, strict=False))
         outer = F.mse_loss(F.linear(x, w, b), y)
         outer.backward()
         optimizer.step()
@@ -592,13 +603,13 @@ def sharpness_aware_steps(jit, make):
         F.cross_entropy(model(x), y).backward()
         moves = [0.05 * p.grad / (p.grad.norm() + 1e-12) for p in model.parameters()]
         with tg.no_grad():
-            for p, move in zip(model.parameters(), moves):
+            for p, move in zip(model.parameters(), moves, strict=False):
                 p.add_(move)
         optimizer.zero_grad()
         loss = F.cross_entropy(model(x), y)
         loss.backward()
         with tg.no_grad():
-            for p, move in zip(model.parameters(), moves):
+            for p, move in zip(model.parameters(), moves, strict=False):
                 p.sub_(move)
         optimizer.step()
         return loss.detach()

@@ -331,7 +331,9 @@ def labels_that_are_all_ignored(jit):
         yield attempt(step, rows(k), y), model
 
 
-@case("exceptions", over={"ignore_index": {"ignore_index": 1}, "smoothing": {"label_smoothing": 0.1}})
+@case(
+    "exceptions", over={"ignore_index": {"ignore_index": 1}, "smoothing": {"label_smoothing": 0.1}}
+)
 def labels_with_settings_of_the_loss(jit, settings):
     model, w = mlp(), t(0.5, 1, 2)
     loss = lambda out, y: F.cross_entropy(out, y, weight=w, **settings)  # noqa: E731

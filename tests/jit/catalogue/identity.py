@@ -1,4 +1,4 @@
-"""Arguments and settings that are equal and yet not the same; arrays that are the same and yet not."""
+"""Arguments and settings that are equal and not the same; arrays that are the same and not."""
 
 import math
 import warnings
@@ -45,7 +45,9 @@ def as_arguments(jit, given):
             yield attempt(f, t(3, -0.0), k)
 
 
-@case("numbers", over={n: NUMBERS[n] for n in ("twos", "nan", "large", "small", "signs", "strings")})
+@case(
+    "numbers", over={n: NUMBERS[n] for n in ("twos", "nan", "large", "small", "signs", "strings")}
+)
 def as_arguments_of_a_step(jit, numbers):
     w = param(1, -2)
 
@@ -97,7 +99,10 @@ SETTINGS = {
     "k": (lambda x, s: x.topk(s, 0), [1, 2, 1, True, 2, 1]),
     "p of dropout": (lambda x, s: F.dropout(x, s), [0.5, 0.2, 0.0, 1.0, 0, 1, 0.5]),
     "shifts": (lambda x, s: x.roll(s, 0), [0, 1, -1, 2, True, 1]),
-    "an equation": (lambda x, s: tg.einsum(s, x, x), ["ij,jk->ik", "ij,ij->i", "ij,ij", "ij,jk->ik"]),
+    "an equation": (
+        lambda x, s: tg.einsum(s, x, x),
+        ["ij,jk->ik", "ij,ij->i", "ij,ij", "ij,jk->ik"],
+    ),
     "a mask": (lambda x, s: x[s], [tg.eye(2) > 0, tg.ones(2, 2) > 0, tg.zeros(2, 2) > 0]),
     "repeats": (lambda x, s: x.repeat(s), [(1, 2), (2, 1), [1, 2], (1, 1), (2, 2), (1, 2)]),
     "pad": (lambda x, s: F.pad(x, s), [(1, 0), (0, 1), (1, 1), (0, 0), (1, 0), (0, 1)]),

@@ -1,12 +1,20 @@
-"""Modules: all layers in training and evaluation, hooks, structure that changes, recurrent state."""
+"""Modules: layers in training and evaluation, hooks, structure that changes, recurrent state."""
 
 import types
 
-import numpy as np
-
 import tinygrad_mnist as tg
 import tinygrad_mnist.nn.functional as F
-from tests.jit.catalogue import LAYERS, OPTIMIZERS, batch_for, case, labels, mlp, param, rows, t, training
+from tests.jit.catalogue import (
+    LAYERS,
+    OPTIMIZERS,
+    batch_for,
+    case,
+    labels,
+    mlp,
+    param,
+    rows,
+    training,
+)
 from tests.jit.observe import attempt
 from tinygrad_mnist import nn, optim
 
@@ -75,10 +83,28 @@ def of_images(jit, make):
         yield step(rows(k, (n, 1, 6, 6))), model
 
 
-ACTIVATIONS = (
-    "CELU ELU GELU GLU SELU Hardsigmoid Hardswish Hardtanh LeakyReLU LogSigmoid Mish PReLU ReLU6 "
-    "RReLU SiLU Softplus Softshrink Softsign Tanhshrink AlphaDropout"
-).split()
+ACTIVATIONS = [
+    "CELU",
+    "ELU",
+    "GELU",
+    "GLU",
+    "SELU",
+    "Hardsigmoid",
+    "Hardswish",
+    "Hardtanh",
+    "LeakyReLU",
+    "LogSigmoid",
+    "Mish",
+    "PReLU",
+    "ReLU6",
+    "RReLU",
+    "SiLU",
+    "Softplus",
+    "Softshrink",
+    "Softsign",
+    "Tanhshrink",
+    "AlphaDropout",
+]
 
 
 @case("layers", over={name: getattr(nn, name) for name in ACTIVATIONS})

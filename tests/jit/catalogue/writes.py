@@ -265,7 +265,7 @@ def a_moving_average_of_the_weights(jit):
     def step(x, y):
         loss = train(x, y)
         with tg.no_grad():
-            for p, q in zip(model.parameters(), slow.parameters()):
+            for p, q in zip(model.parameters(), slow.parameters(), strict=False):
                 q.lerp_(p, 0.1)
         return loss.detach()
 

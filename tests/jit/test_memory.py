@@ -1,0 +1,170 @@
+"""What a jitted function holds is freed with it, and does not grow from call to call."""
+
+import gc
+import os
+import tracemalloc
+import weakref
+
+import numpy as np
+import pytest
+
+import tinygrad_mnist as tg
+import tinygrad_mnist.nn.functional as F
+from tests.jit.catalogue import labels, mlp, rows, t
+from tinygrad_mnist import nn, optim
+
+JIT = {"eager": lambda f: f, "jit": tg.jit}[os.environ.get("JIT_CATALOGUE", "jit")]
+SMALL = 150_000  # bytes: what caches of Python and NumPy may come to
+
+
+def grown(work, first, then):
+    """By how many bytes the memory grows with `then` more rounds of work after `first`."""
+    for k in range(first):
+        work(k)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for k in range(first, first + then):
+            work(k)
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_number_that_changes_from_call_to_call():
+    f, x, w = JIT(lambda x, k: (w * x * k).sum().backward()), t(1, 2), nn.Parameter(np.ones(2))
+
+    def work(k):
+        w.grad = None
+        f(x, k / 7)
+
+    assert grown(work, 300, 4000) < SMALL
+
+
+def test_a_number_around_it_that_changes():
+    held, x = [0.0], t(1, 2)
+    f = JIT(lambda x: x * held[0] + held[0])
+
+    def work(k):
+        held[0] = k / 7
+        f(x)
+
+    assert grown(work, 300, 4000) < SMALL
+
+
+def test_a_string_and_an_object_that_change():
+    f, x = JIT(lambda x, word, thing: x * len(word) + thing.k), t(1, 2)
+
+    class Thing:
+        k = 1
+
+    assert grown(lambda k: f(x, str(k), Thing()), 300, 2000) < SMALL
+
+
+def test_sizes_that_change():
+    f = JIT(lambda x: (x * 2 + 1).sum())
+    assert grown(lambda k: [f(tg.ones(1 + k % 500)) for _ in range(2)], 600, 1000) < SMALL
+
+
+def test_branches_that_change():
+    f = JIT(lambda x, n: [x := x * 2 for _ in range(n)])
+    assert grown(lambda k: f(t(1, 2), k % 60), 300, 600) < SMALL
+
+
+def test_tensors_made_anew():
+    def work(k):
+        held["x"], held["y"] = rows(k, (20, 20)), np.ones((20, 20), np.float32)
+        f()
+
+    held = {}
+    f = JIT(lambda: (held["x"] * tg.from_numpy(held["y"])).sum())
+    assert grown(work, 300, 2000) < SMALL
+
+
+def test_functions_made_anew():
+    w = nn.Parameter(np.ones((50, 50), np.float32))
+
+    def work(k):
+        f = JIT(lambda x: (w * x).sum().backward())
+        for _ in range(4):
+            f(tg.ones(50, 50))
+
+    assert grown(work, 20, 100) < SMALL
+
+
+def training(model, optimizer, x, y):
+    optimizer.zero_grad()
+    loss = F.cross_entropy(model(x), y)
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
+
+
+@pytest.mark.parametrize("kind", [optim.SGD, optim.Adam])
+def test_models_and_optimizers_made_anew_for_one_function(kind):
+    step = JIT(training)
+
+    def work(k):
+        model = mlp()
+        optimizer = kind(model.parameters(), lr=0.01)
+        for i in range(4):
+            step(model, optimizer, rows(i), labels(i))
+
+    assert grown(work, 20, 60) < SMALL
+
+
+@pytest.mark.parametrize("kind", [optim.SGD, optim.Adam])
+def test_models_and_optimizers_made_anew_with_their_functions(kind):
+    def work(k):
+        model = mlp()
+        optimizer = kind(model.parameters(), lr=0.01)
+        step = JIT(lambda x, y: training(model, optimizer, x, y))
+        for i in range(4):
+            step(rows(i), labels(i))
+
+    assert grown(work, 20, 60) < SMALL
+
+
+def test_a_large_model_is_freed_when_its_last_holder_goes():
+    """Whether the function, the model or the optimizer is the last that is dropped."""
+    for order in ("step model optimizer", "model optimizer step", "optimizer step model"):
+        held = {"model": nn.Sequential(nn.Linear(100, 100), nn.ReLU(), nn.Linear(100, 3))}
+        held["optimizer"] = optim.Adam(held["model"].parameters(), lr=0.01)
+        held["step"] = JIT(training)
+        for k in range(5):
+            held["step"](held["model"], held["optimizer"], rows(k, (8, 100)), labels(k, 8))
+        refs = [weakref.ref(held["model"]), weakref.ref(held["model"][0].weight)]
+        refs += [weakref.ref(held["optimizer"])]
+        for name in order.split():
+            del held[name]
+        gc.collect()
+        assert [ref() is None for ref in refs] == [True] * 3, order
+
+
+def test_a_batch_is_not_held_after_the_call():
+    model, refs = mlp(), []
+    f = JIT(lambda x: model(x).sum().backward())
+    for k in range(6):
+        x = rows(k, (1000, 3))
+        refs.append(weakref.ref(x.numpy()))
+        f(x)
+        del x
+    gc.collect()
+    assert [ref() is None for ref in refs] == [True] * 6
+
+
+def test_an_idle_function_holds_little_beside_its_buffers():
+    """And the graph that its results hung on is gone."""
+    model, nodes = mlp(), []
+
+    def f(x):
+        loss = model(x).square().sum()
+        nodes.append(weakref.ref(loss.grad_fn))
+        loss.backward()
+
+    f = JIT(f)
+    for k in range(6):
+        f(rows(k))
+    assert [ref() is None for ref in nodes] == [True] * 6
