@@ -130,29 +130,52 @@ class FlatStep:
         mine = set(map(id, stepped))
         groups = self._groups if joint.group is self._groups[0] else [joint.group]
         self._others = [p for g in groups for p in g["params"] if id(p) not in mine]
-        self._update = type(optimizer).update
+        self._update, self._size = type(optimizer).update, len(vars(optimizer))
+        self._changes, self._errors = -1, HARMLESS
         self.__qualname__ = f"{type(optimizer).__name__}.update"
 
     def holds(self) -> bool:
         """Whether one update does what the optimizer's step would, on each parameter alone."""
-        optimizer, groups, of_all = self._optimizer, self._groups, self._list
+        optimizer, known = self._optimizer, self._list
+        self._errors = floating_errors()
         return (
-            len(optimizer.param_groups) == len(groups)
-            and all(map(is_, optimizer.param_groups, groups))
-            and self._group["params"] is of_all
-            and len(of_all) == len(self._all)
-            and all(map(is_, of_all, self._all))
-            and all(map(is_, map(_data, self._params), self._flat.like))
-            and all(map(is_, map(_node, self._params), self._leaves))
+            self._errors != ERRORS_RAISE
+            and self._group["params"] is known
+            and len(known) == len(self._all)
+            and all(map(is_, known, self._all))
+            and len(optimizer.param_groups) == len(self._groups)
+            and all(map(is_, optimizer.param_groups, self._groups))
+            and (CHANGES[0] == self._changes or self._in_place())
             and not (self._others and any(map(_has_gradient, self._others)))
-            and OVERRIDDEN.isdisjoint(optimizer.__dict__)
+            and (len(optimizer.__dict__) == self._size or not self._overridden())
             and type(optimizer).update is self._update
-            and floating_errors() != ERRORS_RAISE
             and self._joint.holds()
         )
 
+    def _in_place(self) -> bool:
+        """Whether each parameter lies in the buffer, and its gradient arrives where it did."""
+        fine = all(map(is_, map(_data, self._params), self._flat.like)) and all(
+            map(is_, map(_node, self._params), self._leaves)
+        )
+        if fine:
+            self._changes = CHANGES[0]
+        return fine
+
+    def _overridden(self) -> bool:
+        found = not OVERRIDDEN.isdisjoint(vars(self._optimizer))
+        if not found:
+            self._size = len(vars(self._optimizer))
+        return found
+
     def __call__(self) -> None:
-        self._run(self._at_once)
+        if self._errors != HARMLESS:
+            self._run(self._at_once)
+            return
+        self._optimizer.stepped = True
+        try:
+            self._joint.update(self._flat.g)
+        finally:
+            self._flat.restamp()
 
     def on_threads(self, count: int) -> None:
         """The same, on some threads; it pays for many parameters only."""

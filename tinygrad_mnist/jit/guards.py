@@ -31,7 +31,7 @@ class Guards:
         """Look at them before the call; `closed` looks at what it has used."""
         self.names = names
         self._mode = mode()
-        self._default = self._mode[0] and self._mode[2] is None
+        self._default, self._dtype = self._mode[0] and self._mode[2] is None, self._mode[1]
         arrays = [plain(a) for a in args]
         self._args = [
             (a.shape, a.dtype, a.strides, getattr(arg, "_node", None)) if isinstance(a, np.ndarray) else a
@@ -63,7 +63,6 @@ class Guards:
         self._modules = [(m, settings(m)) for m in modules.values()]
         self._optimizers = [(o, parameters_of(o)) for o in optimizers.values()]
         self._changes = modes.CHANGES[0]
-        self._plain = not self.names.parts and not self._empty and self._apart is None
         return self
 
     def arrays_of(self, args: Sequence[Any]) -> list[Array] | None:
@@ -92,23 +91,21 @@ class Guards:
         for i, array in self._by_reference:
             if arrays[i] is not array:
                 return None
-        return arrays if self._world(arrays) else None
-
-    def _world(self, arrays: list[Array]) -> bool:
-        """Whether all that is no argument is as it was, and no gradient is where none was."""
-        if (modes.MODES or not self._default or _DEFAULT_DTYPE[0] is not self._mode[1]) and (
+        if (modes.MODES or not self._default or _DEFAULT_DTYPE[0] is not self._dtype) and (
             mode() != self._mode
         ):
-            return False
+            return None
         if modes.CHANGES[0] != self._changes and not self._unchanged():
-            return False
-        if self._plain:
-            return True
-        if not self.names.hold():
-            return False
+            return None
+        try:
+            for get, keys, values in self.names.parts:
+                if not all(map(is_, map(get, keys), values)) and not self.names.hold():
+                    return None
+        except (ValueError, LookupError):  # an empty cell, a shorter list
+            return None
         if self._empty and not all(map(is_, map(_grad, self._empty), repeat(None))):
-            return False
-        return self._apart is None or not _overlap(arrays, self._apart)
+            return None
+        return arrays if self._apart is None or not _overlap(arrays, self._apart) else None
 
     def _unchanged(self) -> bool:
         fine = (

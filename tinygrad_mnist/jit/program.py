@@ -329,7 +329,7 @@ class Program:
             np.copyto(place, leaf.grad._data)  # type: ignore[union-attr]
         for i, back in self.given_back:
             back.argument = arrays[i]
-        before = [leaf.grad for leaf, _, _ in self._added]
+        before = [leaf.grad for leaf, _, _ in self._added] if self._added else ()
         try:
             for step in self._run:
                 step()
@@ -344,8 +344,9 @@ class Program:
             self._change()
         for leaf, grad in self.born:
             leaf.grad = grad
-        for (leaf, place, born), grad in zip(self._added, before, strict=True):
-            self._add(leaf, place, born, grad)
+        if self._added:
+            for (leaf, place, born), grad in zip(self._added, before, strict=True):
+                self._add(leaf, place, born, grad)
 
     def _change(self) -> None:
         """The steps from the first one on that changes something outside."""
@@ -457,6 +458,7 @@ class EffectStep:
         grads: Sequence[tuple[Leaf, Tensor | None]],
     ) -> None:
         self.parts, self.grads, self._run = parts, grads, effect.run
+        self._single = parts[0] if len(parts) == 1 else None
         name = f"{type(effect.subject).__name__}.{getattr(effect.run, '__name__', 'step')}"
         self.__qualname__ = parts[0].__qualname__ if parts else name
 
@@ -473,6 +475,10 @@ class EffectStep:
         return False
 
     def __call__(self) -> None:
+        single = self._single
+        if single is not None and single.holds():
+            single()
+            return
         if not self.flat():
             self._run()
             return

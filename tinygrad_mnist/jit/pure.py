@@ -196,9 +196,9 @@ class Captured:
     def __init__(self, program: Program | Tiled, guards: Guards, results: Plan) -> None:
         self.program, self.guards, self._results = program, guards, results
         self._random: list[Any] = []  # where the generators were before the present replay
+        self.arrays_of = self._with_gradients if program.grad_feeds else guards.arrays_of
 
-    def arrays_of(self, args: tuple[Any, ...]) -> list[Array] | None:
-        """The arrays among the arguments, if the program stands for a call with them."""
+    def _with_gradients(self, args: tuple[Any, ...]) -> list[Array] | None:
         arrays = self.guards.arrays_of(args)
         if arrays is None or (self.program.grad_feeds and not self.program.fits()):
             return None

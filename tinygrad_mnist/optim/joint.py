@@ -96,9 +96,11 @@ class Joint:
         """
         if self.state is None:
             return self._why_not() is None
-        states, values = self._states, self._values
+        known, states, values = self.optimizer.state.get, self._states, self._values
+        if not values:
+            return not any(map(known, self.params))
         return (
-            all(map(is_, map(self.optimizer.state.get, self.params), states))
+            all(map(is_, map(known, self.params), states))
             and sum(map(len, states)) == len(values)
             and all(map(is_, chain.from_iterable(map(dict.values, states)), values))
             and all(others.tobytes() == first.tobytes() * len(others) for first, others in self._counts)
