@@ -302,10 +302,12 @@ class Program:
 
     def _born(self, g: Tensor | None) -> Tensor | None:
         """What a leaf's `.grad` is, for what it was when captured."""
-        if g is None or (id(g._data) in self.tape.external and id(g._data) not in self.grads_fed):
-            return g
+        if g is None:
+            return None
         if self.root(g._data) in self.fed:
             raise RuntimeError("a jitted function makes an argument the gradient of a parameter")
+        if id(g._data) in self.tape.external and id(g._data) not in self.grads_fed:
+            return g
         return _born(self.at(g._data))
 
     def forget(self) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 from tinygrad_mnist.autograd.tensor import Born, Leaf, Tensor, new
 from tinygrad_mnist.jit import threads
 from tinygrad_mnist.jit.flat import Flat, flat_steps
-from tinygrad_mnist.jit.heard import Heard, LightTape, Refused
+from tinygrad_mnist.jit.heard import Heard, LightTape, Refused, check_rows
 from tinygrad_mnist.jit.looks import look, replaced
 from tinygrad_mnist.jit.program import EffectStep, Program, Unfinished
 from tinygrad_mnist.jit.quick import quick
@@ -75,6 +75,7 @@ class Tiled:
         first_two = slice(0, self.cuts[1].stop)
         one, both = heard[length(self.cuts[0])], Heard(function, args, first_two, tape=LightTape)
         self.tape, self.result = one.tape, one.result
+        check_rows(one, tensors_in(one.result))
         self._layout = Layout(one.gradients, [part[1:] for parts in flat for part in parts])
         self._outputs = [
             Output(a._data, b._data, self.cuts)
