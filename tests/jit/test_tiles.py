@@ -291,7 +291,7 @@ def test_other_refusals():
     assert "not one for each row" in refusal(draws_by_itself)
     assert "generator of its own" in refusal(draws_elsewhere)
     assert "result of shape [] changes" in refusal(returns_a_sum)
-    assert "returns shape (4, 3) for 2 rows, (8, 3) for 4" in refusal(returns_a_pair_of_rows)
+    assert "cat puts rows behind rows" in refusal(returns_a_pair_of_rows)
     assert w.tolist() == [1, 1, 1]
 
 

@@ -69,12 +69,14 @@ class Program:
         self._root: dict[int, int] = {}  # id of a view -> id of the array whose memory it shows
         self._homes: dict[int, Array] = {}  # id of a captured gradient -> where it is to be born
         self._flat: dict[int, Any] = {}  # id of an optimizer's effect -> its steps in flat form
+        self._kept: set[int] = set()  # ids of what holds a result
         self._ending: set[int] = set()  # ids of what holds a leaf's gradient when all is over
         self.given_back: list[tuple[int, WriteBack]] = []  # arguments that are written to
         self._worldly: list[tuple[int, Gradients]] = []  # steps that change the world; .grads then
         self._prepare(live)
         self._last = self._last_uses(live, kept)
         final = {id(g._data) for g in tape.grads.values() if g is not None}
+        self._kept = {self._root.get(key, key) for key in kept}
         self._ending = {self._root.get(key, key) for key in final}
         order = {id(entry): place for place, entry in enumerate(tape.entries)}
         for moment, entry in enumerate(live):
@@ -207,12 +209,13 @@ class Program:
         args = tuple(self.at(a) if isinstance(a, np.ndarray) else a for a in call.args)
         if self._constant(call):
             for out in call.outs:
-                self._place[id(out)] = self.tape.constants[id(out)] = out
+                self._bind_constant(out)
             return
         if call.op.view and self._bind_view(call, args):
             return
         dying = {self._root.get(id(a), id(a)) for a in call.reads}
-        dying = {key for key in dying if self._last[key] == moment}
+        constants = self.tape.constants.keys()  # which a replay must find as they are
+        dying = {key for key in dying - constants if self._last[key] == moment}
         ending = any(id(out) in self._ending for out in call.outs)
         mine = [self._place[key] for key in dying] if passes.on("in place") and not ending else []
         steps, outs = self._steps(call, args, mine, Pool() if ending else self.pool)
@@ -261,6 +264,15 @@ class Program:
         if _takes_out(kernel):
             return [partial(kernel, *args, **call.kw, out=outs[0])], outs
         return [partial(copy_results, outs, kernel, args, call.kw)], outs
+
+    def _bind_constant(self, out: Array) -> None:
+        """What is the same in each call; a copy of it where somebody else will write to it."""
+        if id(out) in self._ending or id(out) in self._kept:
+            self._place[id(out)] = place = _own(out)
+            self.steps.append(partial(np.copyto, place, out.copy("K")))
+            self.steps[-1]()
+        else:
+            self._place[id(out)] = self.tape.constants[id(out)] = out
 
     def _bind_view(self, call: Call, args: tuple[Any, ...]) -> bool:
         """A view is made now, once, and costs nothing at replay; False if it had to copy."""
