@@ -62,6 +62,8 @@ class Guards:
         optimizers = {id(o): o for o in [*subjects, *found] if isinstance(o, Optimizer)}
         self._modules = [(m, settings(m)) for m in modules.values()]
         self._optimizers = [(o, parameters_of(o)) for o in optimizers.values()]
+        groups = [group for o in optimizers.values() for group in o.param_groups]
+        self._groups = [(group, group["params"], len(group["params"])) for group in groups]
         self._changes = modes.CHANGES[0]
         return self
 
@@ -97,6 +99,9 @@ class Guards:
             return None
         if modes.CHANGES[0] != self._changes and not self._unchanged():
             return None
+        for group, params, count in self._groups:  # lists, which say to nobody that they change
+            if group["params"] is not params or len(params) != count:
+                return None
         try:
             for get, keys, values in self.names.parts:
                 if not all(map(is_, map(get, keys), values)) and not self.names.hold():
