@@ -106,7 +106,10 @@ def test_an_update_of_ones_own_is_called_for_each_parameter():
     optimizer = optim.SGD(model.parameters(), lr=0.1)
     step = stepped(model, optimizer)
     update = optimizer.update
-    optimizer.update = lambda group, p, g, state: (calls.append(p.shape), update(group, p, g, state))
+    optimizer.update = lambda group, p, g, state: (
+        calls.append(p.shape),
+        update(group, p, g, state),
+    )
     step(tg.ones(4, 3))
     assert calls == [(2, 3), (2,)]
 
@@ -132,7 +135,10 @@ def test_a_copied_and_a_pickled_optimizer_are_their_own():
     model = nn.Linear(3, 2)
     optimizer = optim.Adam(model.parameters())
     stepped(model, optimizer)
-    for twin, its in (copy.deepcopy((model, optimizer)), pickle.loads(pickle.dumps((model, optimizer)))):
+    for twin, its in (
+        copy.deepcopy((model, optimizer)),
+        pickle.loads(pickle.dumps((model, optimizer))),
+    ):
         before = model.weight.detach().numpy().copy()
         stepped(twin, its)
         assert np.array_equal(model.weight.detach().numpy(), before)
@@ -152,7 +158,9 @@ def test_nothing_is_kept_alive():
         for _ in range(4):
             step(tg.ones(4, 30))
         assert parts(step)
-        return [weakref.ref(o) for o in (model, optimizer, step, parts(step)[0], model.weight._data)]
+        return [
+            weakref.ref(o) for o in (model, optimizer, step, parts(step)[0], model.weight._data)
+        ]
 
     gc.collect()
     before = len(flat._OF), len(flat._JOINTS)

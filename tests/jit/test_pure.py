@@ -147,7 +147,25 @@ def momentum_turned_on(maybe):
 def a_global_number(maybe):
     global FACTOR
     multiply = maybe(lambda x: x * FACTOR)
-    for value in (2.0, 2.0, 2.0, 3.0, 3.0, 3.0, -0.0, -0.0, -0.0, 0.0, 0.0, True, True, True, 1, 1, 1):
+    for value in (
+        2.0,
+        2.0,
+        2.0,
+        3.0,
+        3.0,
+        3.0,
+        -0.0,
+        -0.0,
+        -0.0,
+        0.0,
+        0.0,
+        True,
+        True,
+        True,
+        1,
+        1,
+        1,
+    ):
         FACTOR = value
         y = multiply(tg.tensor([1, 2]))
         yield str(y.dtype), bits(y)
@@ -350,7 +368,11 @@ def default_dtypes(maybe):
     try:
         for dtype in (tg.float32,) * 3 + (tg.float64,) * 3 + (tg.float32,) * 2:
             tg.set_default_dtype(dtype)
-            yield str(step(np.ones(2, np.float32) if maybe is pure else tg.ones(2, dtype=tg.float32)).dtype)
+            yield str(
+                step(
+                    np.ones(2, np.float32) if maybe is pure else tg.ones(2, dtype=tg.float32)
+                ).dtype
+            )
     finally:
         tg.set_default_dtype(tg.float32)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextvars import Context
 from functools import partial
 from operator import attrgetter, is_
@@ -84,9 +84,9 @@ class Flat:
 def flat_of(params: Sequence[Tensor]) -> Flat | None:
     """The buffers of exactly these parameters, made now if need be; None if there can be none."""
     flat = _OF.get(params[0]._node)
-    if flat is not None and len(flat.like) == len(params):
-        if all(map(is_, map(_data, params), flat.like)):
-            return flat
+    there = flat is not None and len(flat.like) == len(params)
+    if flat is not None and there and all(map(is_, map(_data, params), flat.like)):
+        return flat
     if len({p.dtype for p in params}) != 1 or not all(map(_movable, params)):
         return None
     return Flat(params)
@@ -214,12 +214,15 @@ class FlatStep:
         for p, g in zip(self._params, self._flat.grads, strict=True):
             optimizer.update(self._group, p._data, g, optimizer.state_of(self._group, p))
 
+
 def _has_gradient(p: Tensor) -> bool:
     return getattr(p._node, "grad", None) is not None
 
 
-def flat_steps(optimizer: Any, grads: dict[Leaf, Array]) -> list[tuple[FlatStep, Flat, list[Leaf]]]:
+def flat_steps(optimizer: Any, grads: Container[Leaf]) -> list[tuple[FlatStep, Flat, list[Leaf]]]:
     """A step of the optimizer in flat form, a part for each group; [] where it has none.
+
+    `grads` are (or have as keys) the leaves whose gradients it will find.
 
     The first time, parameters are moved, so nothing may hold their arrays: no tape, no graph.
     """

@@ -34,7 +34,9 @@ class Guards:
         self._default, self._dtype = self._mode[0] and self._mode[2] is None, self._mode[1]
         arrays = [plain(a) for a in args]
         self._args = [
-            (a.shape, a.dtype, a.strides, getattr(arg, "_node", None)) if isinstance(a, np.ndarray) else a
+            (a.shape, a.dtype, a.strides, getattr(arg, "_node", None))
+            if isinstance(a, np.ndarray)
+            else a
             for a, arg in zip(arrays, args, strict=True)
         ]
         given = [a for a in arrays if isinstance(a, np.ndarray)]
@@ -53,7 +55,9 @@ class Guards:
         self._empty = list(tape.empty_before)
         feeds = {id(a) for a in tape.grads_before.values()}
         self._tensors = [
-            (t, t._data, t._node, hooks_of(t)) for t in tape.handles.values() if id(t._data) not in feeds
+            (t, t._data, t._node, hooks_of(t))
+            for t in tape.handles.values()
+            if id(t._data) not in feeds
         ]
         found = self.names.objects
         subjects = [e.subject for e in tape.entries if isinstance(e, Effect)]

@@ -54,7 +54,9 @@ class Program:
             for i, (place, copy) in enumerate(zip(self.inputs, copied, strict=True))
             if copy
         ]
-        self.fed = {id(a): i for i, (a, copy) in enumerate(zip(inputs, copied, strict=True)) if copy}
+        self.fed = {
+            id(a): i for i, (a, copy) in enumerate(zip(inputs, copied, strict=True)) if copy
+        }
         self.grad_feeds = [(leaf, self._input(a)) for leaf, a in tape.grads_before.items()]
         self.grads_fed = {id(a) for a in tape.grads_before.values()}
         for key, (array, _) in tape.external.items():

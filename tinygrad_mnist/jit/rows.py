@@ -21,14 +21,15 @@ FREE = "the same for all rows"
 ROWS = "along its first axis, so many entries for each row"
 MEAN = "a mean, or a sum, over the rows, and linear in what it is a mean of"
 
-ELEMENTWISE = frozenset(
-    "where cast clip within beats gate relu sigmoid hardtanh slopes inside bce bce_of_p softplus "
-    "erf erfc reciprocal".split()
-)
+ELEMENTWISE = frozenset((
+    "where", "cast", "clip", "within", "beats", "gate", "relu", "sigmoid", "hardtanh", "slopes",
+    "inside", "bce", "bce_of_p", "softplus", "erf", "erfc", "reciprocal",
+))  # fmt: skip
 LINEAR = frozenset(("sum", "mean", "sum_to", "cast", "neg", "reshape", "broadcast_to", "permute"))
-ALONG = frozenset(
-    "amax amin ties logsumexp softmax log_softmax argmax argmin argsort any cumsum standardize".split()
-)
+ALONG = frozenset((
+    "amax", "amin", "ties", "logsumexp", "softmax", "log_softmax", "argmax", "argmin", "argsort",
+    "any", "cumsum", "standardize",
+))  # fmt: skip
 IMAGES = frozenset(("max_pool", "pool_sum", "pool_spread", "pool_index", "pool_take", "pool_put"))
 
 
@@ -212,7 +213,7 @@ class Kinds:
         self._want(fine, "cat", "puts rows behind rows")
         return self._elementwise("cat", call.reads, None)
 
-    _rules: dict[str, Callable[[Kinds, Call], str]] = {  # noqa: RUF012
+    _rules: dict[str, Callable[[Kinds, Call], str]] = {
         "sum": _reduction, "mean": _reduction,
         "reshape": _reshape, "permute": _permute, "broadcast_to": _broadcast_to,
         "slice": _slice, "assign": _assign, "cat": _cat,
@@ -234,4 +235,3 @@ def whole(key: Any) -> bool:
     """Whether a key leaves the first axis as it is."""
     first = key[0] if isinstance(key, tuple) and key else key
     return first is Ellipsis or first == slice(None)
-

@@ -56,7 +56,7 @@ class Tiled:
 
     grad_feeds = ()  # a step that starts from gradients is refused
     # No result is an argument, or shares memory with another
-    fed: dict[int, int] = {}  # noqa: RUF012
+    fed: dict[int, int] = {}
     inputs: Sequence[Array] = ()
     grads_fed: frozenset[int] = frozenset()
 
@@ -227,7 +227,7 @@ class Tile:
         self.rows, self.program = rows, program
         by, fed = rows.start - program.rows.start, {i for i, _ in program.feeds}
         read = [
-            (whole, part, by * whole.strides[0])
+            (part, by * whole.strides[0])
             for i, (whole, part) in enumerate(zip(wholes, program.read, strict=True))
             if i not in fed
         ]
@@ -347,9 +347,9 @@ def _flat_steps(effect: Effect) -> list[Any]:
     return flat_steps(effect.subject, effect.grads)
 
 
-def moved(read: Sequence[tuple[Array, Array, int]], array: Array) -> Array:
-    """The same look at other rows, for a look at the rows `part` of `whole`, so many bytes on."""
-    for whole, part, by in read:
+def moved(read: Sequence[tuple[Array, int]], array: Array) -> Array:
+    """The same look at other rows, so many bytes on, for a look at the rows `part`."""
+    for part, by in read:
         if by and np.may_share_memory(array, part):
             return look(array, part, part, by)
     return array
