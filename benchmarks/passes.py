@@ -13,18 +13,18 @@ from typing import Any
 import numpy as np
 
 from benchmarks import measure, steps
-from benchmarks.ours import TILE_ROWS, Jitted, Untiled
+from benchmarks.ours import TILE_ROWS, Pure, Untiled
 from benchmarks.problem import CONFIGS, ROWS, Problem, make, random_data
 from tinygrad_mnist.jit import passes
 
 ALL, NONE, TILES = "all", "no pass", "tiles"
 
 
-def captured(problem: Problem, name: str) -> tuple[Jitted, list[float]]:
+def captured(problem: Problem, name: str) -> tuple[Pure, list[float]]:
     """The step without the pass of that name, captured, and its first losses."""
     off = {ALL: (), NONE: tuple(passes.NAMES), TILES: ()}.get(name, (name,))
     with passes.without(*off):
-        contender = (Untiled if name == TILES else Jitted)(problem)
+        contender = (Untiled if name == TILES else Pure)(problem)
         losses = contender.run(problem.batches(steps.CHECKED))
     return contender, losses.tolist()
 

@@ -69,9 +69,13 @@ def compare(config: Config, times: dict[str, list[float]]) -> dict[str, Any]:
     best = min(torch, key=lambda name: float(np.median(times[name])), default=None)
     pairs = {
         "jitted / twin": ("jitted", "numpy twin"),
+        "pure / twin": ("pure", "numpy twin"),
+        "jitted / pure": ("jitted", "pure"),
         "eager / twin": ("eager", "numpy twin"),
         "eager / naive": ("eager", "numpy naive"),
         "jitted / best torch": ("jitted", best),
+        "pure / best torch": ("pure", best),
+        "pure / jax blocking": ("pure", "jax blocking"),
         "jitted / jax blocking": ("jitted", "jax blocking"),
         "jitted / jax async": ("jitted", "jax async"),
         "jitted / jax scan": ("jitted", "jax scan"),

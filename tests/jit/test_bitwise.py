@@ -1,6 +1,7 @@
 """jit(f) equals f, bit for bit: losses, weights and gradients over whole training runs."""
 
 import copy
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from tinygrad_mnist import nn, optim
 from tinygrad_mnist.jit import passes
 from tinygrad_mnist.jit.quick import TakeAll
 from tinygrad_mnist.jit.unroll import quietly
+
+pure = partial(tg.jit, pure=True)
 
 RNG = np.random.default_rng(0)
 X = tg.from_numpy(RNG.random((300, 20), dtype=np.float32))
@@ -53,11 +56,11 @@ def trainer(model, optimizer):
     return step
 
 
-def run(make_model, make_optimizer, jitted, calls=12, sizes=(32, 32, 32, 7)):
+def run(make_model, make_optimizer, jitted, calls=12, sizes=(32, 32, 32, 7), jit=pure):
     tg.manual_seed(1)
     model = make_model()
     step = trainer(model, make_optimizer(model.parameters()))
-    step = tg.jit(step) if jitted else step
+    step = jit(step) if jitted else step
     rng = np.random.default_rng(2)
     losses = []
     for call in range(calls):
@@ -96,9 +99,9 @@ def test_each_pass_is_at_work():
         return x + 1
 
     with passes.without("dead code"):
-        kept = tg.jit(wasteful)
+        kept = pure(wasteful)
         kept(X), kept(X)
-    left = tg.jit(wasteful)
+    left = pure(wasteful)
     left(X), left(X)
     assert "exp" in repr(kept) and "exp" not in repr(left)
 
@@ -124,10 +127,15 @@ def test_an_unknown_pass():
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("model", MODELS)
-def test_training_is_bitwise_the_same(model, optimizer):
+def test_training_is_bitwise_the_same(model, optimizer, jit):
     eager = run(MODELS[model], OPTIMIZERS[optimizer], jitted=False)
-    jitted = run(MODELS[model], OPTIMIZERS[optimizer], jitted=True)
-    assert eager[:3] == jitted[:3]
+    default = run(MODELS[model], OPTIMIZERS[optimizer], jitted=True, jit=jit)
+    assert eager[:3] == default[:3]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_each_batch_size_has_a_program(model):
+    jitted = run(MODELS[model], OPTIMIZERS["adam"], jitted=True)
     assert len(jitted[3].programs()) == 2  # one for each batch size
 
 
@@ -142,7 +150,7 @@ def test_a_wrong_bit_would_be_seen():
     assert eager[1] != other[1]
 
 
-def test_resumed_optimizer_state_and_eager_calls_between():
+def test_resumed_optimizer_state_and_eager_calls_between(jit):
     """Replays, eager steps and a state dict round trip on one optimizer give the eager bits."""
 
     def go(jitted):
@@ -150,7 +158,7 @@ def test_resumed_optimizer_state_and_eager_calls_between():
         model = MODELS["relu"]()
         optimizer = optim.Adam(model.parameters(), lr=1e-2)
         plain = trainer(model, optimizer)
-        step = tg.jit(plain) if jitted else plain
+        step = jit(plain) if jitted else plain
         rng = np.random.default_rng(4)
         draw = lambda: tg.from_numpy(rng.integers(0, len(X), 16))  # noqa: E731
         for _ in range(5):
@@ -168,7 +176,7 @@ def test_resumed_optimizer_state_and_eager_calls_between():
     assert go(False) == go(True)
 
 
-def test_gradients_accumulate_over_calls_as_in_eager():
+def test_gradients_accumulate_over_calls_as_in_eager(jit):
     def go(jitted):
         tg.manual_seed(5)
         model = MODELS["relu"]()
@@ -178,7 +186,7 @@ def test_gradients_accumulate_over_calls_as_in_eager():
             loss.backward()
             return loss
 
-        add = tg.jit(add) if jitted else add
+        add = jit(add) if jitted else add
         rng = np.random.default_rng(6)
         for _ in range(6):
             add(tg.from_numpy(rng.integers(0, len(X), 16)))
@@ -187,9 +195,9 @@ def test_gradients_accumulate_over_calls_as_in_eager():
     assert go(False) == go(True)
 
 
-def test_evaluation_under_no_grad():
+def test_evaluation_under_no_grad(jit):
     model = MODELS["relu"]().eval()
-    predict = tg.jit(lambda x: model(x).argmax(dim=1))
+    predict = jit(lambda x: model(x).argmax(dim=1))
     with tg.no_grad():
         for start in range(0, 100, 20):
             x = X[start : start + 20]

@@ -1,6 +1,7 @@
 """What goes wrong with other jits: here each either agrees with eager or raises a clear error."""
 
 import threading
+from functools import partial
 
 import numpy as np
 import pytest
@@ -8,6 +9,8 @@ import pytest
 import tinygrad_mnist as tg
 import tinygrad_mnist.nn.functional as F
 from tinygrad_mnist import nn, optim
+
+pure = partial(tg.jit, pure=True)
 
 
 def calls(function, *inputs):
@@ -30,7 +33,7 @@ ABCD = ([1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [-7.0, 8.0])
     ],
 )
 def test_values_read_out(read, named):
-    @tg.jit
+    @pure
     def f(x):
         read(x)
         return x * 2
@@ -41,7 +44,7 @@ def test_values_read_out(read, named):
 
 
 def test_a_branch_on_data():
-    @tg.jit
+    @pure
     def f(x):
         return x * 2 if x.sum() > 0 else x * 3
 
@@ -53,19 +56,19 @@ def test_a_branch_on_data():
 SCALE = 2.0
 
 
-def test_a_global_number_that_changes():
+def test_a_global_number_that_changes(jit):
     global SCALE
     SCALE = 2.0
-    f = tg.jit(lambda x: x * SCALE)
+    f = jit(lambda x: x * SCALE)
     assert calls(f, *ABCD[:3])[-1] == [10.0, 12.0]
     SCALE = 3.0
     assert f(tg.tensor([5.0, 6.0])).tolist() == [15.0, 18.0]
 
 
-def test_a_closure_number_that_changes():
+def test_a_closure_number_that_changes(jit):
     scale = 2.0
 
-    @tg.jit
+    @jit
     def f(x):
         return x * scale
 
@@ -74,15 +77,15 @@ def test_a_closure_number_that_changes():
     assert f(tg.tensor([5.0, 6.0])).tolist() == [15.0, 18.0]
 
 
-def test_a_number_as_argument_gets_its_own_program():
-    f = tg.jit(lambda x, k: x * k)
+def test_a_number_as_argument_gets_its_own_program(jit):
+    f = jit(lambda x, k: x * k)
     for k in (2.0, 3.0, 2.0, 3.0, 2.0, 3.0):
         assert f(tg.tensor([1.0]), k).tolist() == [k]
 
 
-def test_training_and_eval_of_dropout():
+def test_training_and_eval_of_dropout(jit):
     layer = nn.Dropout(0.5)
-    f = tg.jit(lambda x: layer(x))
+    f = jit(lambda x: layer(x))
     x = tg.ones(1000)
     drawn = [f(x).tolist() for _ in range(5)]
     assert len({tuple(d) for d in drawn}) == 5  # drawn afresh at every call
@@ -92,7 +95,7 @@ def test_training_and_eval_of_dropout():
     assert f(x).tolist() != x.tolist()
 
 
-def test_learning_rate_that_changes():
+def test_learning_rate_that_changes(jit):
     w = [nn.Parameter(tg.tensor([1.0])) for _ in range(2)]
     optimizers = [optim.SGD([p], lr=0.1) for p in w]
 
@@ -104,7 +107,7 @@ def test_learning_rate_that_changes():
 
         return step
 
-    eager, jitted = make(w[0], optimizers[0]), tg.jit(make(w[1], optimizers[1]))
+    eager, jitted = make(w[0], optimizers[0]), jit(make(w[1], optimizers[1]))
     for call in range(8):
         for optimizer in optimizers:
             optimizer.param_groups[0]["lr"] = 0.1 / (call + 1)
@@ -113,7 +116,7 @@ def test_learning_rate_that_changes():
     assert w[0].item() == w[1].item()
 
 
-def test_a_schedule_inside_and_outside():
+def test_a_schedule_inside_and_outside(jit):
     def go(jitted, inside):
         p = nn.Parameter(tg.tensor([1.0]))
         optimizer = optim.SGD([p], lr=0.1)
@@ -126,7 +129,7 @@ def test_a_schedule_inside_and_outside():
             if inside:
                 schedule.step()
 
-        step = tg.jit(step) if jitted else step
+        step = jit(step) if jitted else step
         for _ in range(8):
             step(tg.tensor([1.0]))
             if not inside:
@@ -137,10 +140,10 @@ def test_a_schedule_inside_and_outside():
     assert go(False, True) == go(True, True)
 
 
-def test_requires_grad_that_changes():
+def test_requires_grad_that_changes(jit):
     model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
 
-    @tg.jit
+    @jit
     def step(x):
         model.zero_grad()
         model(x).sum().backward()
@@ -156,9 +159,9 @@ def test_requires_grad_that_changes():
     assert model[1].weight.grad is not None
 
 
-def test_parameters_swapped_by_data_and_load_state_dict():
+def test_parameters_swapped_by_data_and_load_state_dict(jit):
     model = nn.Linear(2, 1, bias=False)
-    f = tg.jit(lambda x: model(x).detach())
+    f = jit(lambda x: model(x).detach())
     x = tg.tensor([[1.0, 1.0]])
     for _ in range(4):
         f(x)
@@ -171,10 +174,10 @@ def test_parameters_swapped_by_data_and_load_state_dict():
     assert f(x).tolist() == [[2.0]]
 
 
-def test_outputs_and_gradients_kept_over_calls():
+def test_outputs_and_gradients_kept_over_calls(jit):
     p = nn.Parameter(tg.tensor([1.0, 1.0]))
 
-    @tg.jit
+    @jit
     def f(x):
         p.grad = None
         loss = (p * x).sum()
@@ -187,8 +190,8 @@ def test_outputs_and_gradients_kept_over_calls():
     assert [g.tolist() for _, g in kept] == [list(x) for x in ABCD]
 
 
-def test_inputs_that_alias():
-    f = tg.jit(lambda a, b: a * 2 + b)
+def test_inputs_that_alias(jit):
+    f = jit(lambda a, b: a * 2 + b)
     for x in ABCD:
         t = tg.tensor(x)
         assert f(t, t).tolist() == [3 * v for v in x]
@@ -196,8 +199,8 @@ def test_inputs_that_alias():
     assert f(a, b).tolist() == [12.0, 24.0]
 
 
-def test_results_in_tuples_dicts_and_named_tuples():
-    f = tg.jit(lambda x: {"a": (x + 1, [x * 2]), "b": tg.sort(x), "c": None})
+def test_results_in_tuples_dicts_and_named_tuples(jit):
+    f = jit(lambda x: {"a": (x + 1, [x * 2]), "b": tg.sort(x), "c": None})
     for x in ABCD:
         out = f(tg.tensor(x))
         assert out["a"][0].tolist() == [v + 1 for v in x]
@@ -206,15 +209,15 @@ def test_results_in_tuples_dicts_and_named_tuples():
         assert out["c"] is None
 
 
-def test_an_input_given_back():
-    f = tg.jit(lambda x: x)
+def test_an_input_given_back(jit):
+    f = jit(lambda x: x)
     for x in ABCD:
         t = tg.tensor(x)
         assert f(t) is t
 
 
-def test_an_input_is_never_changed_or_kept():
-    f = tg.jit(lambda x: x.exp().log() + 1)
+def test_an_input_is_never_changed_or_kept(jit):
+    f = jit(lambda x: x.exp().log() + 1)
     for x in ABCD:
         array = np.array(x, np.float32)
         before = array.copy()
@@ -223,22 +226,22 @@ def test_an_input_is_never_changed_or_kept():
         array[:] = 0
 
 
-def test_two_models_one_function():
+def test_two_models_one_function(jit):
     models = [nn.Linear(2, 2, bias=False) for _ in range(2)]
-    f = tg.jit(lambda x, i: models[i](x).detach())
+    f = jit(lambda x, i: models[i](x).detach())
     x = tg.ones(1, 2)
     for i in (0, 1, 0, 1, 0, 1):
         assert f(x, i).tolist() == models[i](x).tolist()
 
 
-def test_jit_inside_jit():
-    inner = tg.jit(lambda x: x * 2)
-    outer = tg.jit(lambda x: inner(x) + 1)
+def test_jit_inside_jit(jit):
+    inner = jit(lambda x: x * 2)
+    outer = jit(lambda x: inner(x) + 1)
     assert calls(outer, *ABCD) == [[2 * a + 1, 2 * b + 1] for a, b in ABCD]
 
 
-def test_recursion():
-    @tg.jit
+def test_recursion(jit):
+    @jit
     def f(x, n):
         return x if n == 0 else f(x * 2, n - 1)
 
@@ -246,10 +249,10 @@ def test_recursion():
         assert f(tg.tensor([1.0]), 3).tolist() == [8.0]
 
 
-def test_an_exception_in_the_middle_of_a_capture():
+def test_an_exception_in_the_middle_of_a_capture(jit):
     broken = [True]
 
-    @tg.jit
+    @jit
     def f(x):
         y = x * 2
         if broken[0]:
@@ -266,7 +269,7 @@ def test_an_exception_in_the_middle_of_a_capture():
 
 def test_a_live_graph_is_refused():
     model = nn.Linear(2, 1)
-    f = tg.jit(lambda x: model(x).sum())
+    f = pure(lambda x: model(x).sum())
     f(tg.ones(1, 2))
     with pytest.raises(RuntimeError, match="graph is alive"):
         f(tg.ones(1, 2))
@@ -274,15 +277,15 @@ def test_a_live_graph_is_refused():
 
 @pytest.mark.parametrize("result", [1.5, 3, "text", np.ones(2)])
 def test_what_is_not_a_tensor_is_not_returned(result):
-    f = tg.jit(lambda x: (x * 2, result))
+    f = pure(lambda x: (x * 2, result))
     f(tg.ones(2))
     with pytest.raises(TypeError, match="returns Tensors"):
         f(tg.ones(2))
 
 
-def test_labels_out_of_range_are_found_in_a_replay():
+def test_labels_out_of_range_are_found_in_a_replay(jit):
     model = nn.Linear(4, 3)
-    f = tg.jit(lambda x, t: F.cross_entropy(model(x), t).detach())
+    f = jit(lambda x, t: F.cross_entropy(model(x), t).detach())
     x, good = tg.ones(5, 4), np.array([0, 1, 2, 1, 0])
     for _ in range(4):
         f(x, good)
@@ -294,10 +297,10 @@ def test_labels_out_of_range_are_found_in_a_replay():
     assert f(x, good).item() > 0
 
 
-def test_indices_negative_and_out_of_range_in_a_replay():
+def test_indices_negative_and_out_of_range_in_a_replay(jit):
     table = tg.arange(10000).reshape(1000, 10).float()
-    f = tg.jit(lambda i: table[i])
-    wide = tg.jit(lambda i: table[i] * 2)
+    f = jit(lambda i: table[i])
+    wide = jit(lambda i: table[i] * 2)
     for index in ([0, 1], [2, 3], [4, 5], [-1, 999]):
         i = np.array(index)
         assert f(i).tolist() == table.numpy()[i].tolist()
@@ -307,7 +310,7 @@ def test_indices_negative_and_out_of_range_in_a_replay():
 
 
 def test_shapes_and_dtypes_get_their_own_programs():
-    f = tg.jit(lambda x: x * 2)
+    f = pure(lambda x: x * 2)
     for _ in range(3):
         assert f(tg.ones(2)).dtype == np.float32
         assert f(tg.ones(3)).shape == (3,)
@@ -315,8 +318,8 @@ def test_shapes_and_dtypes_get_their_own_programs():
     assert len(f.programs()) == 3
 
 
-def test_threads():
-    f = tg.jit(lambda x: (x * 2).exp().log() / 2)
+def test_threads(jit):
+    f = jit(lambda x: (x * 2).exp().log() / 2)
     wrong = []
 
     def work(number):
@@ -333,18 +336,18 @@ def test_threads():
     assert wrong == []
 
 
-def test_random_numbers_drawn_inside():
+def test_random_numbers_drawn_inside(jit):
     def go(jitted):
         tg.manual_seed(0)
         f = lambda x: x + tg.rand(3)  # noqa: E731
-        f = tg.jit(f) if jitted else f
+        f = jit(f) if jitted else f
         return [f(tg.zeros(3)).tolist() for _ in range(6)]
 
     assert go(False) == go(True)
     assert len({tuple(x) for x in go(True)}) == 6
 
 
-def test_in_place_writes_inside():
+def test_in_place_writes_inside(jit):
     def go(jitted):
         total = tg.zeros(2)
 
@@ -355,17 +358,17 @@ def test_in_place_writes_inside():
             y.mul_(2)
             return y
 
-        f = tg.jit(f) if jitted else f
+        f = jit(f) if jitted else f
         return [f(tg.tensor(x)).tolist() for x in ABCD], total.tolist()
 
     assert go(False) == go(True)
 
 
-def test_a_stale_graph_is_still_noticed_after_a_jitted_step():
+def test_a_stale_graph_is_still_noticed_after_a_jitted_step(jit):
     model = nn.Linear(2, 1)
     optimizer = optim.SGD(model.parameters(), lr=0.1)
 
-    @tg.jit
+    @jit
     def step(x):
         optimizer.zero_grad()
         model(x).sum().backward()
@@ -380,10 +383,10 @@ def test_a_stale_graph_is_still_noticed_after_a_jitted_step():
         y.backward()
 
 
-def test_a_stale_graph_is_still_noticed_after_a_replayed_write():
+def test_a_stale_graph_is_still_noticed_after_a_replayed_write(jit):
     buffer = tg.ones(2)
 
-    @tg.jit
+    @jit
     def step(x):
         buffer.add_(x)
 
@@ -395,7 +398,7 @@ def test_a_stale_graph_is_still_noticed_after_a_replayed_write():
         y.backward()
 
 
-def test_an_optimizer_of_what_two_others_have_stepped():
+def test_an_optimizer_of_what_two_others_have_stepped(jit):
     def go(maybe):
         tg.manual_seed(0)
         model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
@@ -413,10 +416,10 @@ def test_an_optimizer_of_what_two_others_have_stepped():
                 step(tg.full((2, 3), k + 1.0))
         return [p.detach().numpy().tobytes() for p in model.parameters()]
 
-    assert go(lambda step: step) == go(tg.jit)
+    assert go(lambda step: step) == go(jit)
 
 
-def test_clipping_inside():
+def test_clipping_inside(jit):
     def go(jitted):
         tg.manual_seed(0)
         model = nn.Linear(3, 2)
@@ -428,7 +431,7 @@ def test_clipping_inside():
             nn.utils.clip_grad_norm_(model.parameters(), 0.1)
             optimizer.step()
 
-        step = tg.jit(step) if jitted else step
+        step = jit(step) if jitted else step
         for k in range(6):
             step(tg.ones(2, 3) * (k + 1))
         return [p.detach().numpy().tobytes() for p in model.parameters()]
@@ -437,7 +440,7 @@ def test_clipping_inside():
 
 
 def test_printed_program_and_report():
-    f = tg.jit(lambda x: (x * 2).exp())
+    f = pure(lambda x: (x * 2).exp())
     assert "nothing captured" in repr(f)
     for _ in range(3):
         f(tg.ones(4))
@@ -445,7 +448,7 @@ def test_printed_program_and_report():
     assert "bytes" in f.report()
 
 
-def test_hooks_that_come_and_go():
+def test_hooks_that_come_and_go(jit):
     model = nn.Linear(2, 2)
     weight = model.weight
 
@@ -454,7 +457,7 @@ def test_hooks_that_come_and_go():
         model(x).square().mean().backward()
         return weight.grad
 
-    f = tg.jit(step)
+    f = jit(step)
     x = tg.tensor([[1.0, 2.0]])
 
     def agrees():

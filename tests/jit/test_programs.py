@@ -38,7 +38,7 @@ def gradients_of(program: Program, jitted: bool, calls: int = 4) -> list[list[by
         loss.backward()
         return loss, *(leaf.grad for leaf in leaves if leaf.grad is not None)
 
-    step = tg.jit(step) if jitted else step
+    step = tg.jit(step, pure=True) if jitted else step
     scales = [np.asarray(1 - k / 16) for k in range(calls)]
     with np.errstate(all="ignore"):
         return [bits(step(scale if jitted else tg.from_numpy(scale))) for scale in scales]
@@ -83,7 +83,7 @@ def test_a_random_network_in_training(drawn: tuple[nn.Sequential, Tensor]) -> No
                 optimizer.step()
             return loss
 
-        step = tg.jit(step) if jitted else step
+        step = tg.jit(step, pure=True) if jitted else step
         with np.errstate(all="ignore"):
             losses = [step(x) for _ in range(5)]
         return bits(losses) + bits(t.detach() for t in model.state_dict().values())
@@ -92,7 +92,7 @@ def test_a_random_network_in_training(drawn: tuple[nn.Sequential, Tensor]) -> No
 
 
 def test_a_reshape_that_has_to_copy_a_view_that_cannot_be_written_to() -> None:
-    @tg.jit
+    @tg.jit(pure=True)
     def f(x: Tensor) -> Tensor:
         return (x * 2).expand(2, 2, 3).reshape(1, 3, 2, 2)
 

@@ -96,7 +96,7 @@ def test_floating_point_errors_warn_where_eager_warns(function, at, where):
         loss.backward()
         return loss, w.grad  # what nobody asks for is not computed, and cannot warn
 
-    jitted = tg.jit(step)
+    jitted = tg.jit(step, pure=True)
     for each in (step, jitted, jitted, jitted, jitted):
         with np.testing.assert_no_warnings() if not where else pytest.warns(RuntimeWarning) as said:
             each(tg.tensor(at))
@@ -117,7 +117,7 @@ def test_constants_of_backward_that_are_not_one_number(shape):
         a_constant_that_is_not_even(w * a).backward()
         return w.grad
 
-    jitted, a = tg.jit(step), tg.full(shape, 2.0)
+    jitted, a = tg.jit(step, pure=True), tg.full(shape, 2.0)
     assert [jitted(a).tolist() for _ in range(4)] == [step(a).tolist()] * 4
 
 
@@ -199,3 +199,73 @@ def test_a_result_moves_elsewhere_only_if_nothing_looks_at_parts_of_it():
     assert redirect(turned, by_row.T, moved.T)
     turned[0]()
     assert same_bits(moved, x() @ rows().T) and not by_row.any()
+
+
+def test_arguments_are_only_read():
+    """Not even for the moment of a trial: another thread may be reading them, or a file behind."""
+    a, b = x(), fixed(x() + 1)
+    before = a.copy()
+
+    def kernel(given, other):
+        assert same_bits(a, before)
+        return np.exp(given.copy()) * other
+
+    steps, (out,) = unroll(kernel, (a, b), {}, Pool())
+    assert same_bits(a, before) and same_bits(out, np.exp(a) * b)
+    a += 1
+    for step in steps:
+        step()
+    assert same_bits(out, np.exp(a) * b)
+
+
+@pytest.mark.parametrize(
+    "turn", [lambda a: a, lambda a: a.T, lambda a: a[::-1], lambda a: a[:, ::2]]
+)
+def test_the_steps_read_arguments_of_any_layout(turn):
+    whole = np.arange(24.0, dtype=np.float32).reshape(4, 6)
+    a = turn(whole)
+    steps, (out,) = unroll(lambda a: (a[1:] * 2).sum(axis=0), (a,), {}, Pool())
+    whole += 1
+    for step in steps:
+        step()
+    assert same_bits(out, (a[1:] * 2).sum(axis=0))
+
+
+def test_a_dying_argument_may_come_to_hold_the_result():
+    pool = Pool()
+    a, b = pool.like(x()), x()
+    a[...] = b
+
+    def kernel(a):
+        y = a.copy()
+        np.multiply(y, 2, out=y)
+        return y
+
+    steps, (out,) = unroll(kernel, (a,), {}, pool, [a])
+    assert np.may_share_memory(out, a) and same_bits(out, b * 2)
+    a[...] = b + 1
+    for step in steps:
+        step()
+    assert same_bits(out, (b + 1) * 2)
+
+
+def test_two_looks_at_a_dying_argument_are_told_apart():
+    pool = Pool()
+    a = pool.like(np.ones((3, 3), np.float32))
+    a[...] = np.arange(9).reshape(3, 3)
+    expected = np.exp(a) * a.T
+    for view in (a.T, a[:, ::-1]):
+        a[...] = np.arange(9).reshape(3, 3)
+        expected = np.exp(a) * view
+
+        def kernel(a, other):
+            y = a.copy()
+            np.exp(y, out=y)
+            return y * other
+
+        found = unroll(kernel, (a, view), {}, pool, [a])
+        if found is not None:
+            a[...] = np.arange(9).reshape(3, 3)
+            for step in found[0]:
+                step()
+            assert same_bits(found[1][0], expected)

@@ -23,10 +23,11 @@ ndarray, np_add = np.ndarray, np.add
 
 
 class ENGINE_OPS:
-    """The three ops that the walk needs itself, and what stacks a Jacobian's rows; `ops/table.py`
+    """The four ops that the walk needs itself, and what stacks a Jacobian's rows; `ops/table.py`
     hands them over."""
 
     add: Callable[..., Any]
+    assign: Callable[..., Any]
     sum_to: Callable[..., Any]
     cast: Callable[..., Any]
     cat: Callable[..., Any]
@@ -115,8 +116,21 @@ def push(
     before, mine = known
     if mine and type(g) is type(before) is ndarray and before.base is None:
         np_add(before, g, before)
-    else:
-        cotangents[node] = ENGINE_OPS.add(before, g), True
+        return
+    total = ENGINE_OPS.add(before, g)
+    if mine and type(total) is Tensor and _differ_in_layout(before, total):
+        total = ENGINE_OPS.assign(before, total, key=(...,))
+    cotangents[node] = total, True
+
+
+def _differ_in_layout(before: Any, total: Tensor) -> bool:
+    """Whether the walk on bare arrays, which adds in place here, has another layout.
+
+    A later sum over it would round in another order.
+    """
+    if type(before) is not Tensor or before._node is not None or total._node is not None:
+        return False
+    return before._data.base is None and before._data.strides != total._data.strides
 
 
 def leading_to(wanted: dict[AnyNode, Any], roots: Sequence[AnyNode]) -> set[AnyNode]:

@@ -29,6 +29,10 @@ class JitBase:
             self.__name__ = self.__qualname__ = type(function).__name__
         self.function, self._options = function, options
 
+    def __call__(self, *args: Any, **kw: Any) -> Any:
+        """What the function gives."""
+        raise NotImplementedError
+
     def programs(self) -> Sequence[Any]:
         """The captured programs, the last one used first."""
         raise NotImplementedError
@@ -49,7 +53,7 @@ class JitBase:
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         binds = getattr(type(self.function), "__get__", None)
         method = binds(self.function, instance, owner) if binds is not None else None
-        if instance is None or getattr(method, "__self__", None) is not instance:
+        if method is None or instance is None or getattr(method, "__self__", None) is not instance:
             return self
         held = getattr(instance, "__dict__", {})
         name = f"_jit {self.__qualname__}"

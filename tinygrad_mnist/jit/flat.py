@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 import warnings
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextvars import Context
 from functools import partial
 from operator import attrgetter, is_
@@ -85,9 +85,9 @@ class Flat:
 def flat_of(params: Sequence[Tensor]) -> Flat | None:
     """The buffers of exactly these parameters, made now if need be; None if there can be none."""
     flat = _OF.get(params[0]._node)
-    if flat is not None and len(flat.like) == len(params):
-        if all(map(is_, map(_data, params), flat.like)):
-            return flat
+    there = flat is not None and len(flat.like) == len(params)
+    if flat is not None and there and all(map(is_, map(_data, params), flat.like)):
+        return flat
     if len({p.dtype for p in params}) != 1 or not all(map(_movable, params)):
         return None
     return Flat(params)
@@ -132,31 +132,55 @@ class FlatStep:
         mine = set(map(id, stepped))
         groups = self._groups if joint.group is self._groups[0] else [joint.group]
         self._others = [p for g in groups for p in g["params"] if id(p) not in mine]
-        self._update = type(optimizer).update
+        self._update, self._size = type(optimizer).update, len(vars(optimizer))
+        self._changes, self._errors = -1, HARMLESS
         self.__qualname__ = f"{type(optimizer).__name__}.update"
 
     def holds(self) -> bool:
         """Whether one update does what the optimizer's step would, on each parameter alone."""
-        optimizer, groups, of_all = self._optimizer(), self._groups, self._list
+        optimizer, known = self._optimizer(), self._list
+        self._errors = floating_errors()
         return (
             optimizer is not None
             and self._kinds == list(map(type, self._group.values()))
-            and len(optimizer.param_groups) == len(groups)
-            and all(map(is_, optimizer.param_groups, groups))
-            and self._group["params"] is of_all
-            and len(of_all) == len(self._all)
-            and all(map(is_, of_all, self._all))
-            and all(map(is_, map(_data, self._params), self._flat.like))
-            and all(map(is_, map(_node, self._params), self._leaves))
+            and self._errors != ERRORS_RAISE
+            and self._group["params"] is known
+            and len(known) == len(self._all)
+            and all(map(is_, known, self._all))
+            and len(optimizer.param_groups) == len(self._groups)
+            and all(map(is_, optimizer.param_groups, self._groups))
+            and (CHANGES[0] == self._changes or self._in_place())
             and not (self._others and any(map(_has_gradient, self._others)))
-            and OVERRIDDEN.isdisjoint(optimizer.__dict__)
+            and (len(optimizer.__dict__) == self._size or not self._overridden())
             and type(optimizer).update is self._update
-            and floating_errors() != ERRORS_RAISE
             and self._joint.holds()
         )
 
+    def _in_place(self) -> bool:
+        """Whether each parameter lies in the buffer, and its gradient arrives where it did."""
+        fine = all(map(is_, map(_data, self._params), self._flat.like)) and all(
+            map(is_, map(_node, self._params), self._leaves)
+        )
+        if fine:
+            self._changes = CHANGES[0]
+        return fine
+
+    def _overridden(self) -> bool:
+        of_optimizer = vars(self._joint.optimizer)
+        found = not OVERRIDDEN.isdisjoint(of_optimizer)
+        if not found:
+            self._size = len(of_optimizer)
+        return found
+
     def __call__(self) -> None:
-        self._run(self._at_once)
+        if self._errors != HARMLESS:
+            self._run(self._at_once)
+            return
+        self._joint.optimizer.stepped = True
+        try:
+            self._joint.update(self._flat.g)
+        finally:
+            self._flat.restamp()
 
     def on_threads(self, count: int) -> None:
         """The same, on some threads; it pays for many parameters only."""
@@ -195,12 +219,15 @@ class FlatStep:
         for p, g in zip(self._params, self._flat.grads, strict=True):
             optimizer.update(self._group, p._data, g, optimizer.state_of(self._group, p))
 
+
 def _has_gradient(p: Tensor) -> bool:
     return getattr(p._node, "grad", None) is not None
 
 
-def flat_steps(optimizer: Any, grads: dict[Leaf, Array]) -> list[tuple[FlatStep, Flat, list[Leaf]]]:
+def flat_steps(optimizer: Any, grads: Container[Leaf]) -> list[tuple[FlatStep, Flat, list[Leaf]]]:
     """A step of the optimizer in flat form, a part for each group; [] where it has none.
+
+    `grads` are (or have as keys) the leaves whose gradients it will find.
 
     The first time, parameters are moved, so nothing may hold their arrays: no tape, no graph.
     """

@@ -31,10 +31,12 @@ class Guards:
         """Look at them before the call; `closed` looks at what it has used."""
         self.names = names
         self._mode = mode()
-        self._default = self._mode[0] and self._mode[2] is None
+        self._default, self._dtype = self._mode[0] and self._mode[2] is None, self._mode[1]
         arrays = [plain(a) for a in args]
         self._args = [
-            (a.shape, a.dtype, a.strides, getattr(arg, "_node", None)) if isinstance(a, np.ndarray) else a
+            (a.shape, a.dtype, a.strides, getattr(arg, "_node", None))
+            if isinstance(a, np.ndarray)
+            else a
             for a, arg in zip(arrays, args, strict=True)
         ]
         given = [a for a in arrays if isinstance(a, np.ndarray)]
@@ -53,7 +55,9 @@ class Guards:
         self._empty = list(tape.empty_before)
         feeds = {id(a) for a in tape.grads_before.values()}
         self._tensors = [
-            (t, t._data, t._node, hooks_of(t)) for t in tape.handles.values() if id(t._data) not in feeds
+            (t, t._data, t._node, hooks_of(t))
+            for t in tape.handles.values()
+            if id(t._data) not in feeds
         ]
         found = self.names.objects
         subjects = [e.subject for e in tape.entries if isinstance(e, Effect)]
@@ -62,8 +66,9 @@ class Guards:
         optimizers = {id(o): o for o in [*subjects, *found] if isinstance(o, Optimizer)}
         self._modules = [(m, settings(m)) for m in modules.values()]
         self._optimizers = [(o, parameters_of(o)) for o in optimizers.values()]
+        groups = [group for o in optimizers.values() for group in o.param_groups]
+        self._groups = [(group, group["params"], len(group["params"])) for group in groups]
         self._changes = modes.CHANGES[0]
-        self._plain = not self.names.parts and not self._empty and self._apart is None
         return self
 
     def arrays_of(self, args: Sequence[Any]) -> list[Array] | None:
@@ -92,23 +97,24 @@ class Guards:
         for i, array in self._by_reference:
             if arrays[i] is not array:
                 return None
-        return arrays if self._world(arrays) else None
-
-    def _world(self, arrays: list[Array]) -> bool:
-        """Whether all that is no argument is as it was, and no gradient is where none was."""
-        if (modes.MODES or not self._default or _DEFAULT_DTYPE[0] is not self._mode[1]) and (
+        if (modes.MODES or not self._default or _DEFAULT_DTYPE[0] is not self._dtype) and (
             mode() != self._mode
         ):
-            return False
+            return None
         if modes.CHANGES[0] != self._changes and not self._unchanged():
-            return False
-        if self._plain:
-            return True
-        if not self.names.hold():
-            return False
+            return None
+        for group, params, count in self._groups:  # lists, which say to nobody that they change
+            if group["params"] is not params or len(params) != count:
+                return None
+        try:
+            for get, keys, values in self.names.parts:
+                if not all(map(is_, map(get, keys), values)) and not self.names.hold():
+                    return None
+        except (ValueError, LookupError):  # an empty cell, a shorter list
+            return None
         if self._empty and not all(map(is_, map(_grad, self._empty), repeat(None))):
-            return False
-        return self._apart is None or not _overlap(arrays, self._apart)
+            return None
+        return arrays if self._apart is None or not _overlap(arrays, self._apart) else None
 
     def _unchanged(self) -> bool:
         fine = (

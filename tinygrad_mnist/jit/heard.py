@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import modes
-from tinygrad_mnist.autograd.tensor import Leaf, Tensor, wrap
+from tinygrad_mnist.autograd.op import Op
+from tinygrad_mnist.autograd.tensor import Leaf, Node, Tensor, wrap
+from tinygrad_mnist.jit.rows import ROWS, Kinds, Mixed
 from tinygrad_mnist.jit.tape import Call, Effect, Tape
 from tinygrad_mnist.ops.random import get_rng_state, set_rng_state
 
@@ -30,10 +32,42 @@ class TileTape(Tape):
 
     share = 1.0
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.losses: list[Array] = []  # what backward began with
+        self._made: dict[int, Tensor] = {}
+        self._begins = False
+
+    def record(self, op: Any, args: Any, kw: dict[str, Any], out: Tensor, residuals: Any) -> None:
+        """Hear a call, and keep its Tensor: backward will name its node."""
+        super().record(op, args, kw, out, residuals)
+        self._made[id(out)] = out
+
     def constant(self, array: Array) -> None:
         """Scale what backward starts with: then gradients of tiles need only be added."""
         np.multiply(array, self.share, out=array)
+        self._begins = True
         super().constant(array)
+
+    def walked(self, node: Node) -> None:
+        """Note the loss; refuse what is done on the way back and no op stands for."""
+        super().walked(node)
+        if not isinstance(node.op, Op):
+            raise Refused(f"{node.op.name} has a backward of its own, which might mix rows")
+        if node.hooks:
+            raise Refused("a hook looks at a gradient, of which a tile has a part")
+        if self._begins:
+            self.losses += [t._data for t in self._made.values() if t._node is node]
+            self._begins = False
+
+    def grad_read(self, leaf: Leaf) -> None:
+        """Refuse to show the gradient of some of the rows."""
+        if self.grads.get(leaf) is not None:
+            raise Refused(
+                "it looks at a gradient between backward() and the optimizer's step, as clipping "
+                "does; a tile has only its part of it"
+            )
+        super().grad_read(leaf)
 
     def effect(self, run: Callable[[], object], subject: Any) -> bool:
         """Later, once for all tiles."""
@@ -63,7 +97,7 @@ class LightTape(TileTape):
     def record(self, op: Any, args: Any, kw: dict[str, Any], out: Tensor, residuals: Any) -> None:
         """Hear a draw."""
         if op.draws:
-            super().record(op, args, kw, out, residuals)
+            Tape.record(self, op, args, kw, out, residuals)
 
     def written(self, tensor: Tensor, value: Tensor) -> None:
         """A write: that it is allowed, the tape of the tile has said."""
@@ -106,6 +140,8 @@ class Heard:
     def _check(self) -> None:
         if not self.gradients:
             raise Refused("it computes no gradients")
+        if any(leaf.hooks for leaf in self.gradients):
+            raise Refused("a hook looks at a gradient, of which a tile has a part")
         if self.tape.grads_before:
             raise Refused("it adds to gradients that are there already: call zero_grad() in it")
         entries = self.tape.entries
@@ -115,6 +151,20 @@ class Heard:
             reads = () if isinstance(entry, Effect) else entry.reads
             if any(np.may_share_memory(array, p) for array in reads for p in changed):
                 raise Refused("it computes with parameters after the optimizer's step")
+
+
+def check_rows(heard: Heard, results: Sequence[Tensor]) -> None:
+    """Raise Refused unless the losses are means over rows of which none depends on another."""
+    kinds = Kinds(heard.inputs, heard.tape.entries, heard.rows.stop - heard.rows.start)
+    try:
+        if any(kinds.of(loss) == ROWS for loss in heard.tape.losses):
+            raise Mixed("the loss is not a mean over the rows")
+        for result in results:
+            kinds.of(result._data)
+    except Mixed as mixed:
+        raise Refused(
+            f"{mixed}. The loss has to be a mean over the rows, and no row may depend on others"
+        ) from None
 
 
 def parameters(optimizer: Any) -> list[Tensor]:

@@ -39,9 +39,11 @@ def pointer(array: Array) -> int:
 
 def look(array: Array, of: Array, instead: Array, by: int = 0) -> Array:
     """What `array` is to `of`, of another array with the same strides, so many bytes further on."""
-    if array is of and not by:
+    offset = pointer(array) - pointer(of) + by
+    layout = array.shape, array.strides, array.dtype
+    if not offset and layout == (of.shape, of.strides, of.dtype):
         return instead
-    start = pointer(instead) + pointer(array) - pointer(of) + by
+    start = pointer(instead) + offset
     return np.asarray(_Memory(start, array, instead))
 
 
@@ -54,7 +56,9 @@ def dense(array: Array) -> bool:
 def same_strides(a: Array, b: Array) -> bool:
     """Whether two arrays of one shape are laid out alike; an axis of one element has no stride."""
     pairs = zip(a.shape, a.strides, b.strides, strict=True)
-    return a.strides == b.strides or not a.size or all(n < 2 or mine == its for n, mine, its in pairs)
+    return (
+        a.strides == b.strides or not a.size or all(n < 2 or mine == its for n, mine, its in pairs)
+    )
 
 
 def clone(array: Array) -> Array | None:
@@ -62,7 +66,9 @@ def clone(array: Array) -> Array | None:
     copy = shaped(aligned(array.nbytes), array)
     if not same_strides(array, copy):
         return None
-    if array.size and copy.strides != array.strides:  # along axes of one element, where they mean nothing
+    if (
+        array.size and copy.strides != array.strides
+    ):  # along axes of one element, where they mean nothing
         copy = np.asarray(_Memory(pointer(copy), array, copy))
     copy[...] = array
     return copy

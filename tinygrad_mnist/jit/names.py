@@ -157,7 +157,11 @@ def merged(parts: Iterable[Part]) -> list[Part]:
         key = id(where), getattr(get, "__name__", "")
         _, before, known = found.get(key, (get, (), []))
         fresh = [i for i, k in enumerate(keys) if not any(k is b for b in before)]
-        found[key] = get, (*before, *(keys[i] for i in fresh)), [*known, *(values[i] for i in fresh)]
+        found[key] = (
+            get,
+            (*before, *(keys[i] for i in fresh)),
+            [*known, *(values[i] for i in fresh)],
+        )
     return list(found.values())
 
 

@@ -165,7 +165,11 @@ class OpStep(Step):
                         return None
                     placed = False
                     call.strayed(self, expected, array)
-            elif array is not expected.array or array.strides != expected.strides:
+            elif (
+                array is not expected.array
+                or array.strides != expected.strides
+                or array.shape != expected.shape
+            ):
                 if array.shape != expected.shape or array.dtype != expected.dtype:
                     return None
                 if expected.array is not None:

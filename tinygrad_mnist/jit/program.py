@@ -54,7 +54,9 @@ class Program:
             for i, (place, copy) in enumerate(zip(self.inputs, copied, strict=True))
             if copy
         ]
-        self.fed = {id(a): i for i, (a, copy) in enumerate(zip(inputs, copied, strict=True)) if copy}
+        self.fed = {
+            id(a): i for i, (a, copy) in enumerate(zip(inputs, copied, strict=True)) if copy
+        }
         self.grad_feeds = [(leaf, self._input(a)) for leaf, a in tape.grads_before.items()]
         self.grads_fed = {id(a) for a in tape.grads_before.values()}
         for key, (array, _) in tape.external.items():
@@ -69,12 +71,14 @@ class Program:
         self._root: dict[int, int] = {}  # id of a view -> id of the array whose memory it shows
         self._homes: dict[int, Array] = {}  # id of a captured gradient -> where it is to be born
         self._flat: dict[int, Any] = {}  # id of an optimizer's effect -> its steps in flat form
+        self._kept: set[int] = set()  # ids of what holds a result
         self._ending: set[int] = set()  # ids of what holds a leaf's gradient when all is over
         self.given_back: list[tuple[int, WriteBack]] = []  # arguments that are written to
         self._worldly: list[tuple[int, Gradients]] = []  # steps that change the world; .grads then
         self._prepare(live)
         self._last = self._last_uses(live, kept)
         final = {id(g._data) for g in tape.grads.values() if g is not None}
+        self._kept = {self._root.get(key, key) for key in kept}
         self._ending = {self._root.get(key, key) for key in final}
         order = {id(entry): place for place, entry in enumerate(tape.entries)}
         for moment, entry in enumerate(live):
@@ -207,13 +211,13 @@ class Program:
         args = tuple(self.at(a) if isinstance(a, np.ndarray) else a for a in call.args)
         if self._constant(call):
             for out in call.outs:
-                self._place[id(out)] = self.tape.constants[id(out)] = out
+                self._bind_constant(out)
             return
         if call.op.view and self._bind_view(call, args):
             return
-        constants = self.tape.constants
         dying = {self._root.get(id(a), id(a)) for a in call.reads}
-        dying = {key for key in dying if self._last[key] == moment and key not in constants}
+        constants = self.tape.constants.keys()  # which a replay must find as they are
+        dying = {key for key in dying - constants if self._last[key] == moment}
         ending = any(id(out) in self._ending for out in call.outs)
         mine = [self._place[key] for key in dying] if passes.on("in place") and not ending else []
         steps, outs = self._steps(call, args, mine, Pool() if ending else self.pool)
@@ -263,6 +267,15 @@ class Program:
             return [partial(kernel, *args, **call.kw, out=outs[0])], outs
         return [partial(copy_results, outs, kernel, args, call.kw)], outs
 
+    def _bind_constant(self, out: Array) -> None:
+        """What is the same in each call; a copy of it where somebody else will write to it."""
+        if id(out) in self._ending or id(out) in self._kept:
+            self._place[id(out)] = place = _own(out)
+            self.steps.append(partial(np.copyto, place, out.copy("K")))
+            self.steps[-1]()
+        else:
+            self._place[id(out)] = self.tape.constants[id(out)] = out
+
     def _bind_view(self, call: Call, args: tuple[Any, ...]) -> bool:
         """A view is made now, once, and costs nothing at replay; False if it had to copy."""
         view = call.op.kernel(*args, **call.kw)
@@ -303,10 +316,12 @@ class Program:
 
     def _born(self, g: Tensor | None) -> Tensor | None:
         """What a leaf's `.grad` is, for what it was when captured."""
-        if g is None or (id(g._data) in self.tape.external and id(g._data) not in self.grads_fed):
-            return g
+        if g is None:
+            return None
         if self.root(g._data) in self.fed:
             raise RuntimeError("a jitted function makes an argument the gradient of a parameter")
+        if id(g._data) in self.tape.external and id(g._data) not in self.grads_fed:
+            return g
         return _born(self.at(g._data))
 
     def forget(self) -> None:
@@ -330,7 +345,7 @@ class Program:
             np.copyto(place, leaf.grad._data)  # type: ignore[union-attr]
         for i, back in self.given_back:
             back.argument = arrays[i]
-        before = [leaf.grad for leaf, _, _ in self._added]
+        before = [leaf.grad for leaf, _, _ in self._added] if self._added else ()
         try:
             for step in self._run:
                 step()
@@ -345,8 +360,9 @@ class Program:
             self._change()
         for leaf, grad in self.born:
             leaf.grad = grad
-        for (leaf, place, born), grad in zip(self._added, before, strict=True):
-            self._add(leaf, place, born, grad)
+        if self._added:
+            for (leaf, place, born), grad in zip(self._added, before, strict=True):
+                self._add(leaf, place, born, grad)
 
     def _change(self) -> None:
         """The steps from the first one on that changes something outside."""
@@ -458,6 +474,7 @@ class EffectStep:
         grads: Sequence[tuple[Leaf, Tensor | None]],
     ) -> None:
         self.parts, self.grads, self._run = parts, grads, effect.run
+        self._single = parts[0] if len(parts) == 1 else None
         name = f"{type(effect.subject).__name__}.{getattr(effect.run, '__name__', 'step')}"
         self.__qualname__ = parts[0].__qualname__ if parts else name
 
@@ -474,6 +491,10 @@ class EffectStep:
         return False
 
     def __call__(self) -> None:
+        single = self._single
+        if single is not None and single.holds():
+            single()
+            return
         if not self.flat():
             self._run()
             return

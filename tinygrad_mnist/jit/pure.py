@@ -28,8 +28,8 @@ from tinygrad_mnist.jit.results import Plan, refuse_live_graph, tensors_in
 from tinygrad_mnist.jit.tape import Effect, Tape, Write
 from tinygrad_mnist.jit.tiles import Tiled
 from tinygrad_mnist.nn import Module
-from tinygrad_mnist.optim import Optimizer
 from tinygrad_mnist.ops.random import Generator
+from tinygrad_mnist.optim import Optimizer
 
 Array = np.ndarray[Any, Any]
 BIG = 1 << 20  # bytes: larger inputs that are the same object at each call are not copied
@@ -104,7 +104,7 @@ class PureFunction(JitBase):
         moved = False
         for optimizer, leaves in unsettled:  # now that no tape holds the parameters' arrays
             self._tried.add(optimizer)
-            moved = bool(flat_steps(optimizer, dict.fromkeys(leaves))) or moved
+            moved = bool(flat_steps(optimizer, leaves)) or moved
         if captured is not None and not moved:
             self._captured.insert(0, captured)
             del self._captured[MOST_PROGRAMS:]
@@ -132,7 +132,7 @@ class PureFunction(JitBase):
         for optimizer in objects:
             if isinstance(optimizer, Optimizer):
                 leaves = (p._node for group in optimizer.param_groups for p in group["params"])
-                flat_steps(optimizer, {n: None for n in leaves if getattr(n, "grad", None) is not None})
+                flat_steps(optimizer, [n for n in leaves if getattr(n, "grad", None) is not None])
 
     def _capture(
         self, args: tuple[Any, ...], same: list[bool]
@@ -196,9 +196,9 @@ class Captured:
     def __init__(self, program: Program | Tiled, guards: Guards, results: Plan) -> None:
         self.program, self.guards, self._results = program, guards, results
         self._random: list[Any] = []  # where the generators were before the present replay
+        self.arrays_of = self._with_gradients if program.grad_feeds else guards.arrays_of
 
-    def arrays_of(self, args: tuple[Any, ...]) -> list[Array] | None:
-        """The arrays among the arguments, if the program stands for a call with them."""
+    def _with_gradients(self, args: tuple[Any, ...]) -> list[Array] | None:
         arrays = self.guards.arrays_of(args)
         if arrays is None or (self.program.grad_feeds and not self.program.fits()):
             return None
@@ -258,21 +258,27 @@ def apart(program: Program, tape: Tape) -> list[Array] | None:
 
     None where nothing is written, and arguments may lie wherever they do.
     """
-    written: list[Array] | None = None
-    for place, entry in enumerate(tape.entries):
+    written: list[Array] = []
+    worldly = False
+    for entry in tape.entries:
+        if isinstance(entry, Effect):
+            worldly = True
+            groups = getattr(entry.subject, "param_groups", ())
+            written += [p._data for group in groups for p in group["params"]]
+            continue
+        if worldly and any(program.root(a) in program.fed for a in entry.reads):
+            return written + _all_written(program, tape)
         if isinstance(entry, Write) and program.root(entry.target) in program.fed:
             return [array for array, _ in tape.external.values()]
-        worldly = isinstance(entry, Effect) or program.root(entry.target) in tape.external if (
-            isinstance(entry, (Effect, Write))) else False  # fmt: skip
-        reads = (a for e in tape.entries[place:] if not isinstance(e, Effect) for a in e.reads)
-        if worldly and (written is not None or any(program.root(a) in program.fed for a in reads)):
-            written = [] if written is None else written
-            if isinstance(entry, Write):
-                written.append(program.at(entry.target))
-            elif isinstance(entry.subject, Optimizer):
-                groups = entry.subject.param_groups
-                written += [p._data for group in groups for p in group["params"]]
-    return written
+        if isinstance(entry, Write) and program.root(entry.target) in tape.external:
+            worldly = True
+    return None
+
+
+def _all_written(program: Program, tape: Tape) -> list[Array]:
+    """Where the program writes outside."""
+    targets = [e.target for e in tape.entries if isinstance(e, Write)]
+    return [program.at(t) for t in targets if program.root(t) in tape.external]
 
 
 def signature(value: Any) -> Any:

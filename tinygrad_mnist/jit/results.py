@@ -7,8 +7,8 @@ parameter given back, a gradient.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -19,7 +19,6 @@ from tinygrad_mnist.jit.tape import Tape
 
 Array = np.ndarray[Any, Any]
 Copies = dict[int, Array]  # of this call: id of a buffer -> the copy that leaves
-Maker = Callable[[Sequence[Array], Sequence[Any], Copies], Tensor]
 
 
 def tensors_in(result: Any) -> list[Tensor]:
@@ -38,6 +37,13 @@ def tensors_in(result: Any) -> list[Tensor]:
     return [result]
 
 
+class Maker(Protocol):
+    """Makes one of the results of a call."""
+
+    def __call__(self, arrays: Sequence[Array], args: Sequence[Any], copies: Copies, /) -> Tensor:
+        """Of the call's arrays, its arguments, and the buffers that have been copied already."""
+
+
 class Plan:
     """How the results of a program are made of its buffers and of a call's arguments."""
 
@@ -50,9 +56,10 @@ class Plan:
         self._shape = self._numbered(result)
         self._makers = [self._maker(t) for t in tensors.values()]
         self._single: Array | None = None  # the usual case: one Tensor, a buffer copied
-        if isinstance(result, Tensor) and type(self._makers[0]) is Copied:
-            self._single = self._makers[0].buffer
-        self._program = self._tape = self._given = None
+        first = self._makers[0] if isinstance(result, Tensor) else None
+        if isinstance(first, Copied):
+            self._single = first.buffer
+        del self._program, self._tape, self._given  # what is needed of them, the makers have
 
     def _numbered(self, result: Any) -> Any:
         """The result with each Tensor replaced by its number."""

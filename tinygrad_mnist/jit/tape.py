@@ -146,6 +146,8 @@ class Tape:
     def _begins_with(self, leaf: Leaf, before: Tensor | None) -> None:
         if leaf in self.grads or leaf in self.grads_before or leaf in self.empty_before:
             return
+        if leaf.order < self.start:  # of a Tensor of this very call
+            return
         if before is None:
             self.empty_before.append(leaf)
             return

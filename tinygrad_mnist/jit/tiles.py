@@ -19,7 +19,7 @@ import numpy as np
 from tinygrad_mnist.autograd.tensor import Born, Leaf, Tensor, new
 from tinygrad_mnist.jit import threads
 from tinygrad_mnist.jit.flat import Flat, flat_steps
-from tinygrad_mnist.jit.heard import Heard, LightTape, Refused
+from tinygrad_mnist.jit.heard import Heard, LightTape, Refused, check_rows
 from tinygrad_mnist.jit.looks import look, replaced
 from tinygrad_mnist.jit.program import EffectStep, Program, Unfinished
 from tinygrad_mnist.jit.quick import quick
@@ -56,7 +56,7 @@ class Tiled:
 
     grad_feeds = ()  # a step that starts from gradients is refused
     # No result is an argument, or shares memory with another
-    fed: dict[int, int] = {}  # noqa: RUF012
+    fed: dict[int, int] = {}
     inputs: Sequence[Array] = ()
     grads_fed: frozenset[int] = frozenset()
 
@@ -75,6 +75,7 @@ class Tiled:
         first_two = slice(0, self.cuts[1].stop)
         one, both = heard[length(self.cuts[0])], Heard(function, args, first_two, tape=LightTape)
         self.tape, self.result = one.tape, one.result
+        check_rows(one, tensors_in(one.result))
         self._layout = Layout(one.gradients, [part[1:] for parts in flat for part in parts])
         self._outputs = [
             Output(a._data, b._data, self.cuts)
@@ -226,7 +227,7 @@ class Tile:
         self.rows, self.program = rows, program
         by, fed = rows.start - program.rows.start, {i for i, _ in program.feeds}
         read = [
-            (whole, part, by * whole.strides[0])
+            (part, by * whole.strides[0])
             for i, (whole, part) in enumerate(zip(wholes, program.read, strict=True))
             if i not in fed
         ]
@@ -346,9 +347,9 @@ def _flat_steps(effect: Effect) -> list[Any]:
     return flat_steps(effect.subject, effect.grads)
 
 
-def moved(read: Sequence[tuple[Array, Array, int]], array: Array) -> Array:
-    """The same look at other rows, for a look at the rows `part` of `whole`, so many bytes on."""
-    for whole, part, by in read:
+def moved(read: Sequence[tuple[Array, int]], array: Array) -> Array:
+    """The same look at other rows, so many bytes on, for a look at the rows `part`."""
+    for part, by in read:
         if by and np.may_share_memory(array, part):
             return look(array, part, part, by)
     return array

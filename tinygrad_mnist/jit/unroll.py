@@ -326,7 +326,9 @@ class Clones:
     def alone(self, array: Array, args: Sequence[Any]) -> bool:
         """Whether no other argument lies over part of it, which a clone of its own would hide."""
         return not any(
-            isinstance(a, np.ndarray) and np.may_share_memory(a, array) and not same_memory(a, array)
+            isinstance(a, np.ndarray)
+            and np.may_share_memory(a, array)
+            and not same_memory(a, array)
             for a in args
         )
 

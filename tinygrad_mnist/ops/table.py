@@ -284,4 +284,5 @@ def inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 name_rows(globals())
-ENGINE_OPS.add, ENGINE_OPS.sum_to, ENGINE_OPS.cast, ENGINE_OPS.cat = add, sum_to, cast, cat
+ENGINE_OPS.add, ENGINE_OPS.assign, ENGINE_OPS.cat = add, assign, cat
+ENGINE_OPS.sum_to, ENGINE_OPS.cast = sum_to, cast

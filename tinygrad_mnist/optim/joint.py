@@ -96,13 +96,17 @@ class Joint:
         """
         if self.state is None:
             return self._why_not() is None
-        states, values = self._states, self._values
+        known, states, values = self.optimizer.state.get, self._states, self._values
+        if not values:
+            return not any(map(known, self.params))
         return (
-            all(map(is_, map(self.optimizer.state.get, self.params), states))
+            all(map(is_, map(known, self.params), states))
             and sum(map(len, states)) == len(values)
             and all(map(is_, chain.from_iterable(map(dict.values, states)), values))
-            and all(others.tobytes() == first.tobytes() * len(others) for first, others in self._counts)
-        )  # fmt: skip
+            and all(
+                others.tobytes() == first.tobytes() * len(others) for first, others in self._counts
+            )
+        )
 
     def joined(self) -> State:
         """The state of the whole buffer, made of those of the parameters if need be."""
@@ -216,7 +220,7 @@ class Joint:
         self.state, self._size = whole, len(whole)
 
     def _adopt(self, whole: State) -> None:
-        """Keys that an update has added, such as momentum that was turned on, for all parameters."""
+        """Give all parameters what an update has added, such as momentum that was turned on."""
         self._size = len(whole)
         fresh = [key for key in self._kept(whole) if key not in self._states[0]]
         for key in fresh:

@@ -101,7 +101,7 @@ class Trainer:
         self._inputs = from_numpy(self.training.inputs)
         self._targets = from_numpy(self.training.targets)
         step = self._step_on_all if recipe.batch_size is None else self._step_on_rows
-        self.step = step if eager else jit(step, tile_rows=recipe.tile_rows)
+        self.step = step if eager else jit(step, pure=True, tile_rows=recipe.tile_rows)
         self.history: list[dict[str, Any]] = []  # the numbers of each epoch that is over
         self.epoch = 0  # epochs that are over
         self.batch = 0  # steps of the present epoch that are over

@@ -1,0 +1,202 @@
+"""Parameters in one buffer: only where nobody else holds their memory, and none is kept alive."""
+
+import copy
+import gc
+import mmap
+import pickle
+import weakref
+
+import numpy as np
+import pytest
+
+import tinygrad_mnist as tg
+from tinygrad_mnist import nn, optim
+from tinygrad_mnist.jit import flat
+
+
+def stepped(model, optimizer, calls=5):
+    @tg.jit(pure=True)
+    def step(x):
+        optimizer.zero_grad()
+        loss = (model(x) ** 2).mean()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    for i in range(calls):
+        step(tg.full((4, 3), 0.1 * i))
+    return step
+
+
+def parts(step):
+    return step.programs()[0].steps[-1].parts
+
+
+def test_they_are_moved_where_nobody_looks():
+    model = nn.Linear(3, 2)
+    assert len(parts(stepped(model, optim.Adam(model.parameters())))) == 1
+
+
+def base(model):
+    array = np.arange(6, dtype=np.float32).reshape(2, 3)
+    model.weight = nn.Parameter(array)
+    return array
+
+
+def mapped(model):
+    memory = mmap.mmap(-1, 24)
+    model.weight = nn.Parameter(np.frombuffer(memory, np.float32).reshape(2, 3))
+    return memory
+
+
+HOLDERS = {
+    "a state dict": lambda m, o: m.state_dict()["weight"],
+    "a detached Tensor": lambda m, o: m.weight.detach(),
+    "an array": lambda m, o: m.weight.detach().numpy(),
+    "a row": lambda m, o: m.weight.detach()[0],
+    "the transposed": lambda m, o: m.weight.detach().T,
+    "the array it was made on": lambda m, o: base(m),
+    "a memory map": lambda m, o: mapped(m),
+    "a memoryview": lambda m, o: memoryview(m.weight.detach().numpy()),
+    "a graph": lambda m, o: (m.weight * m.weight).sum(),
+}
+
+
+def seen(held):
+    if isinstance(held, mmap.mmap):
+        return held[:]
+    if isinstance(held, (np.ndarray, memoryview)):
+        return np.asarray(held).tobytes()
+    return held.detach().numpy().tobytes()
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
+def test_what_looks_at_them_goes_on_seeing_them(holder):
+    model = nn.Linear(3, 2)
+    held = HOLDERS[holder](model, None)
+    before = seen(held)
+    step = stepped(model, optim.SGD(model.parameters(), lr=0.1))
+    assert not parts(step)
+    assert holder == "a graph" or seen(held) != before
+    shown = model.weight.detach().numpy()
+    if holder not in ("a row", "the transposed", "a graph"):
+        assert seen(held) == shown.tobytes()
+
+
+def test_tied_weights_stay_tied():
+    model, other = nn.Linear(3, 2), nn.Linear(3, 2)
+    other.weight.data = model.weight.data
+    stepped(model, optim.SGD(model.parameters(), lr=0.1))
+    assert np.shares_memory(model.weight.detach().numpy(), other.weight.detach().numpy())
+
+
+def test_state_that_somebody_holds_is_changed_where_it_is():
+    model = nn.Linear(3, 2)
+    optimizer = optim.Adam(model.parameters())
+    model(tg.ones(4, 3)).sum().backward()
+    optimizer.step()
+    held = optimizer.state[model.weight]["exp_avg"]
+    before = held.copy()
+    assert not parts(stepped(model, optimizer))
+    assert held is optimizer.state[model.weight]["exp_avg"] and not np.array_equal(held, before)
+
+
+def test_an_update_of_ones_own_is_called_for_each_parameter():
+    model, calls = nn.Linear(3, 2), []
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    step = stepped(model, optimizer)
+    update = optimizer.update
+    optimizer.update = lambda group, p, g, state: (
+        calls.append(p.shape),
+        update(group, p, g, state),
+    )
+    step(tg.ones(4, 3))
+    assert calls == [(2, 3), (2,)]
+
+
+def test_a_parameter_outside_the_step_that_has_a_gradient_is_stepped_as_well():
+    model, other = nn.Linear(3, 2), nn.Parameter(tg.ones(2))
+    optimizer = optim.SGD([*model.parameters(), other], lr=0.1)
+
+    @tg.jit(pure=True)
+    def step(x):
+        model.zero_grad()
+        (model(x) ** 2).mean().backward()
+        optimizer.step()
+
+    for i in range(6):
+        if i == 4:
+            other.grad = tg.ones(2)
+        step(tg.ones(4, 3))
+    assert np.allclose(other.detach().numpy(), 0.8)
+
+
+def test_a_copied_and_a_pickled_optimizer_are_their_own():
+    model = nn.Linear(3, 2)
+    optimizer = optim.Adam(model.parameters())
+    stepped(model, optimizer)
+    for twin, its in (
+        copy.deepcopy((model, optimizer)),
+        pickle.loads(pickle.dumps((model, optimizer))),
+    ):
+        before = model.weight.detach().numpy().copy()
+        stepped(twin, its)
+        assert np.array_equal(model.weight.detach().numpy(), before)
+
+
+def test_nothing_is_kept_alive():
+    def made():
+        model = nn.Linear(30, 20)
+        optimizer = optim.Adam(model.parameters())
+
+        def step(x):
+            optimizer.zero_grad()
+            model(x).sum().backward()
+            optimizer.step()
+
+        step = tg.jit(step, pure=True)
+        for _ in range(4):
+            step(tg.ones(4, 30))
+        assert parts(step)
+        return [
+            weakref.ref(o) for o in (model, optimizer, step, parts(step)[0], model.weight._data)
+        ]
+
+    gc.collect()
+    before = len(flat._OF), len(flat._JOINTS)
+    references = made()
+    gc.collect()
+    assert [r() for r in references] == [None] * 5
+    assert (len(flat._OF), len(flat._JOINTS)) == before
+
+
+def test_an_optimizer_that_goes_first_leaves_nothing():
+    model = nn.Linear(3, 2)
+    optimizer = optim.Adam(model.parameters())
+    stepped(model, optimizer)
+    reference = weakref.ref(optimizer)
+    del optimizer
+    gc.collect()
+    assert reference() is None
+
+
+def test_where_a_warning_is_an_error_it_leaves_what_eager_leaves():
+    def run(maybe):
+        w = [nn.Parameter(tg.ones(2)), nn.Parameter(tg.ones(3))]
+        optimizer = optim.SGD(w, lr=1.0, momentum=0.9)
+
+        def step(x):
+            optimizer.zero_grad()
+            sum((p * x).sum() for p in w).backward()
+            optimizer.step()
+
+        step = maybe(step)
+        for i in range(5):
+            optimizer.param_groups[0]["lr"] = 3e38 if i == 4 else 1.0
+            if i < 4:
+                step(tg.tensor(2.0))
+        with pytest.raises(RuntimeWarning, match="overflow"):
+            step(tg.tensor(2.0))
+        return [p.tolist() for p in w], repr(optimizer.state_dict())
+
+    assert run(lambda f: tg.jit(f, pure=True)) == run(lambda f: f)

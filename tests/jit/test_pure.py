@@ -1,0 +1,481 @@
+"""jit(f, pure=True): to the bit what eager gives, whatever happens between calls, or refused."""
+
+import contextlib
+from functools import partial
+
+import numpy as np
+import pytest
+
+import tinygrad_mnist as tg
+import tinygrad_mnist.nn.functional as F
+from tinygrad_mnist import nn, optim
+
+pure = partial(tg.jit, pure=True)
+WORLD = {"k": 1.0}
+FACTOR = 1.0
+
+
+def bits(t):
+    return None if t is None else t.detach().numpy().tobytes()
+
+
+def told(parameters):
+    return [(bits(p), bits(p.grad)) for p in parameters]
+
+
+def trained(model, optimizer, loss=lambda y: (y * y).mean()):
+    def step(x):
+        optimizer.zero_grad()
+        value = loss(model(x))
+        value.backward()
+        optimizer.step()
+        return value
+
+    return step
+
+
+def network():
+    tg.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
+
+
+def inputs(count):
+    return [tg.full((2, 3), 0.1 * i - 0.5) for i in range(count)]
+
+
+# Each takes the compiler (or none), and says all that can be seen afterwards.
+
+
+def accumulation(maybe):
+    model = network()
+    optimizer = optim.Adam(model.parameters(), lr=0.1)
+    add = maybe(lambda x: (model(x) ** 2).mean().backward())
+    for i, x in enumerate(inputs(12)):
+        add(x)
+        if i % 3 == 2:
+            optimizer.step()
+            optimizer.zero_grad()
+        yield told(model.parameters())
+
+
+def gradients_that_somebody_holds(maybe):
+    w = tg.tensor([1.0, 2.0], requires_grad=True)
+    add = maybe(lambda x: (w * x).sum().backward())
+    for _ in range(4):
+        add(tg.ones(2))
+    held = w.grad
+    for i in range(3):
+        add(tg.full((2,), float(i)))
+        yield held.tolist(), held is w.grad
+
+
+def gradients_that_go_and_come(maybe):
+    w, x = tg.tensor(1.0, requires_grad=True), tg.tensor(2.0)
+    add = maybe(lambda x: (w * x).sum().backward())
+    for i in range(12):
+        if i % 5 == 1:
+            w.grad = None
+        if i == 7:
+            w.grad = tg.tensor(10.0)
+        if i == 9:
+            (w * x).backward()
+        add(x)
+        yield w.grad.item()
+
+
+def two_losses_in_changing_order(maybe):
+    model = network()
+    optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    one, other = (maybe(f) for f in (
+        lambda x: model(x).mean().backward(), lambda x: (model(x) ** 2).sum().backward()
+    ))  # fmt: skip
+    step = maybe(lambda: optimizer.step())
+    for i, x in enumerate(inputs(16)):
+        (one if i // 2 % 2 else other)(x)
+        (other if i % 3 else one)(x)
+        step()
+        if i % 2:
+            optimizer.zero_grad()
+        yield told(model.parameters())
+
+
+def freezing_and_thawing(maybe):
+    model = network()
+    optimizer = optim.Adam(model.parameters(), lr=0.1)
+    step = maybe(trained(model, optimizer))
+    for i, x in enumerate(inputs(24)):
+        if i in (6, 12):
+            model[0].weight.requires_grad_(i == 12)
+        if i == 16:
+            model[2].bias.data = tg.zeros(2)
+        if i == 19:
+            optimizer.state.clear()
+        if i == 21:
+            optimizer.param_groups[0]["lr"] = 0.01
+        yield bits(step(x)), told(model.parameters()), repr(optimizer.state_dict())
+
+
+def groups_that_change(maybe):
+    model, more = network(), nn.Linear(2, 2)
+    more.weight.data.fill_(0.5)
+    more.bias.data.fill_(0.1)
+    optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    step = maybe(trained(nn.Sequential(model, more), optimizer))
+    for i, x in enumerate(inputs(15)):
+        if i == 5:
+            optimizer.add_param_group({"params": more.parameters(), "lr": 0.5})
+        if i == 9:
+            optimizer.param_groups[0]["params"].pop()
+        if i == 12:
+            next(iter(optimizer.state.values()))["momentum_buffer"] += 1
+        yield bits(step(x)), told([*model.parameters(), *more.parameters()])
+
+
+def momentum_turned_on(maybe):
+    model = network()
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    plain = trained(model, optimizer)
+    step = maybe(plain)
+    for i, x in enumerate(inputs(14)):
+        if i == 5:
+            optimizer.param_groups[0]["momentum"] = 0.9
+        if i == 10:
+            plain(x)
+        yield bits(step(x)), told(model.parameters()), repr(optimizer.state_dict())
+
+
+def a_global_number(maybe):
+    global FACTOR
+    multiply = maybe(lambda x: x * FACTOR)
+    for value in (
+        2.0,
+        2.0,
+        2.0,
+        3.0,
+        3.0,
+        3.0,
+        -0.0,
+        -0.0,
+        -0.0,
+        0.0,
+        0.0,
+        True,
+        True,
+        True,
+        1,
+        1,
+        1,
+    ):
+        FACTOR = value
+        y = multiply(tg.tensor([1, 2]))
+        yield str(y.dtype), bits(y)
+
+
+def numbers_as_arguments(maybe):
+    multiply = maybe(lambda x, k: x * k)
+    for value in (0.0, -0.0, True, 1, 1.0) * 4:
+        y = multiply(tg.tensor([1, 2]), value)
+        yield str(y.dtype), bits(y)
+
+
+def entries_and_attributes(maybe):
+    class Settings:
+        shift = 1.0
+
+    settings, factors = Settings(), [1.0]
+
+    def scale(x, power=2.0):
+        return x**power * WORLD["k"] + factors[0] - settings.shift
+
+    step = maybe(lambda x: scale(x))
+    for i in range(12):
+        WORLD["k"] = 1.0 + i // 4
+        factors[0] = 1.0 + i // 6
+        settings.shift = 1.0 + i // 8
+        if i == 10:
+            scale.__defaults__ = (3.0,)
+        yield step(tg.tensor([3.0])).tolist()
+
+
+def names_bound_anew(maybe):
+    model, batch = nn.Linear(2, 2), tg.ones(1, 2)
+    step = maybe(lambda x: (model(x) + batch).detach())
+    for i in range(12):
+        if i % 4 == 0:
+            model = nn.Linear(2, 2)
+            model.weight.data.fill_(float(i))
+            model.bias.data.fill_(0.0)
+        if i == 6:
+            batch = tg.zeros(1, 2)
+        yield step(tg.ones(1, 2)).tolist()
+
+
+def parameters_bound_anew(maybe):
+    model = nn.Linear(2, 2)
+    model.weight.data.fill_(1.0)
+    model.bias.data.fill_(0.0)
+    step = maybe(lambda x: model.forward(x).detach())
+    for i in range(10):
+        if i == 4:
+            model.weight = nn.Parameter(tg.full((2, 2), 3.0))
+        if i == 7:
+            model.bias = None
+        yield step(tg.ones(1, 2)).tolist()
+
+
+def a_detached_parameter_that_is_swapped(maybe):
+    w = tg.tensor([1.0], requires_grad=True)
+    step = maybe(lambda x: x * w.detach())
+    for i in range(8):
+        if i == 4:
+            w.data = tg.tensor([5.0])
+        yield step(tg.ones(1)).tolist()
+
+
+def what_is_given_back(maybe):
+    w = tg.tensor([1.0, 2.0], requires_grad=True)
+
+    def step(x):
+        y = x * 2
+        return y, y, y[0], y.T, w, w.detach(), x, x[0], x.T
+
+    step = maybe(step)
+    for i in range(5):
+        x = tg.full((2, 3), float(i))
+        y, again, row, turned, same_w, cut, same_x, first, other = step(x)
+        shares = [
+            np.shares_memory(a.detach().numpy(), b.detach().numpy())
+            for a, b in ((y, row), (y, turned), (w, cut), (x, first), (x, other), (x, y))
+        ]
+        yield y is again, same_w is w, cut is w, same_x is x, shares, turned.numpy().strides
+
+
+def a_gradient_given_back(maybe):
+    w = tg.tensor([1.0, 2.0], requires_grad=True)
+
+    def step(x):
+        w.grad = None
+        (w * x).sum().backward()
+        return w.grad
+
+    step, kept = maybe(step), []
+    for i in range(5):
+        kept.append(step(tg.full((2,), float(i))))
+        yield kept[-1] is w.grad, [g.tolist() for g in kept]
+
+
+def writes(maybe):
+    x, buffer = tg.ones(2), tg.zeros(2, 1)
+    double, add = maybe(lambda x: x.mul_(2)), maybe(lambda x: buffer[0].add_(x))
+    for _ in range(5):
+        double(x)
+        add(tg.ones(1))
+        overlapping = tg.arange(5).float()
+        maybe_add(maybe)(overlapping[1:], overlapping[:4])
+        yield x.tolist(), buffer.tolist(), overlapping.tolist()
+
+
+def maybe_add(maybe, known={}):  # noqa: B006
+    return known.setdefault(maybe, maybe(lambda a, b: a.add_(b)))
+
+
+def layouts(maybe):
+    total = maybe(lambda x: x.sum())
+    x = np.random.default_rng(0).random((64, 65), np.float32)
+    for _ in range(4):
+        for view in (x, x.T.copy().T, x[:, ::2], x[::-1], np.broadcast_to(x[:1], x.shape)):
+            yield bits(total(tg.from_numpy(view)))
+
+
+def labels(maybe):
+    model = nn.Sequential(network(), nn.Dropout(0.5))
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+
+    def step(x, y):
+        loss = F.cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    step = maybe(step)
+    for i, x in enumerate(inputs(12)):
+        y = tg.tensor([0, {5: -100, 7: 9, 8: -100}.get(i, 1)])
+        try:
+            result = bits(step(x, y))
+        except IndexError as error:
+            result = str(error)
+        yield result, told(model.parameters()), tg.rand(1).item()
+
+
+def an_overflow_that_is_an_error(maybe):
+    w = [nn.Parameter(tg.tensor([1.0, 2.0])), nn.Parameter(tg.tensor([1e30, 3.0]))]
+    optimizer = optim.SGD(w, lr=1.0, momentum=0.5)
+    step = maybe(trained(lambda x: sum((p * x).sum() for p in w), optimizer, lambda y: y))
+    for i in range(8):
+        optimizer.param_groups[0]["lr"] = 3e38 if i > 4 else 1.0
+        treated = np.errstate(over="raise") if i % 2 else contextlib.nullcontext()
+        try:
+            with treated:
+                step(tg.tensor([2.0, 1.0]))
+            raised = None
+        except (FloatingPointError, RuntimeWarning) as error:
+            raised = str(error)
+        yield raised, told(w), repr(optimizer.state_dict())
+
+
+def clipping_and_zeros(maybe):
+    model = network()
+    optimizer = optim.SGD(model.parameters(), lr=0.5)
+
+    def step(x):
+        optimizer.zero_grad(set_to_none=False)
+        (model(x) ** 2).sum().backward()
+        norm = nn.utils.clip_grad_norm_(model.parameters(), 0.1)
+        optimizer.step()
+        return norm
+
+    step = maybe(step)
+    for x in inputs(8):
+        yield bits(step(x)), told(model.parameters())
+
+
+def gradient_penalty(maybe, norm=nn.BatchNorm1d):
+    tg.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 16), norm(16), nn.Tanh(), nn.Linear(16, 1))
+    optimizer = optim.Adam(model.parameters(), lr=1e-2)
+
+    def step(x):
+        optimizer.zero_grad()
+        x = (x * 1).detach().requires_grad_()
+        out = model(x)
+        (g,) = tg.autograd.grad(out.sum(), x, create_graph=True)
+        loss = (out**2).mean() + 0.1 * ((g.norm(dim=1) - 1) ** 2).mean()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    step, rng = maybe(step), np.random.default_rng(0)
+    for i in range(12):
+        if i == 6:
+            model[0].bias.requires_grad_(False)
+        x = tg.from_numpy(rng.standard_normal((32, 6)).astype(np.float32))
+        yield bits(step(x)), told(model.parameters())
+
+
+def default_dtypes(maybe):
+    step = maybe(lambda x: x + tg.ones(2))
+    try:
+        for dtype in (tg.float32,) * 3 + (tg.float64,) * 3 + (tg.float32,) * 2:
+            tg.set_default_dtype(dtype)
+            yield str(
+                step(
+                    np.ones(2, np.float32) if maybe is pure else tg.ones(2, dtype=tg.float32)
+                ).dtype
+            )
+    finally:
+        tg.set_default_dtype(tg.float32)
+
+
+CASES = [
+    accumulation, gradients_that_somebody_holds, gradients_that_go_and_come,
+    two_losses_in_changing_order, freezing_and_thawing, groups_that_change, momentum_turned_on,
+    a_global_number, numbers_as_arguments, entries_and_attributes, names_bound_anew,
+    parameters_bound_anew, a_detached_parameter_that_is_swapped, what_is_given_back,
+    a_gradient_given_back, writes, layouts, labels, an_overflow_that_is_an_error,
+    clipping_and_zeros, gradient_penalty, partial(gradient_penalty, norm=nn.LayerNorm),
+    default_dtypes,
+]  # fmt: skip
+
+
+def name_of(case):
+    return getattr(case, "__name__", "gradient_penalty_with_layer_norm")
+
+
+@pytest.mark.parametrize("case", CASES, ids=name_of)
+def test_it_is_as_in_eager(case):
+    def eager(function):
+        return function
+
+    assert list(case(pure)) == list(case(eager))
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda x: tg.tensor(x), lambda x: tg.tensor([x[0], x[1]]), lambda x: x.new_tensor(x),
+        lambda x: tg.linspace(0, x[0], 3), lambda x: __import__("copy").deepcopy(x), repr,
+        lambda x: tg.manual_seed(0), lambda x: setattr(W, "data", tg.ones(1)),
+        lambda x: W.requires_grad_(False), lambda x: nn.init.zeros_(W),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_followed_is_refused(read):
+    def step(x):
+        if tg.is_grad_enabled():
+            read(x)
+        return x * 2
+
+    step = pure(step)
+    with tg.no_grad():
+        step(tg.ones(2)), step(tg.ones(2))
+    x = tg.ones(2)
+    try:
+        step(x)
+        W.requires_grad_(True)
+        with pytest.raises(RuntimeError, match="while a program is being captured"):
+            step(x)
+    finally:
+        W.data, _ = tg.ones(1), W.requires_grad_(True)
+    assert tg.ones(1).item() == 1.0  # nothing listens any more
+
+
+W = tg.ones(1, requires_grad=True)
+
+
+def test_anomalies_are_looked_for():
+    x = tg.tensor([4.0, 0.0], requires_grad=True)
+    step = pure(lambda: (x.sqrt() * 0).sum().backward())
+    for _ in range(4):
+        x.grad = None
+        step()
+    with tg.autograd.detect_anomaly(), pytest.raises(RuntimeError, match="nan"):
+        step()
+
+
+@pytest.mark.parametrize("at", range(1, 8))
+def test_an_interrupt_at_any_op_of_a_capture_leaves_what_eager_leaves(at, monkeypatch):
+    def run(maybe):
+        model = network()
+        optimizer = optim.Adam(model.parameters(), lr=0.1)
+        left = [0]
+
+        def count(y):
+            left[0] -= 1
+            if left[0] == 0:
+                raise KeyboardInterrupt
+            return (y * y).mean()
+
+        for layer in model:
+            layer.register_forward_hook(lambda *_: (count(tg.ones(1)), None)[1])
+        step = maybe(trained(model, optimizer, count))
+        for i, x in enumerate(inputs(8)):
+            left[0] = at if i in (1, 4) else 0
+            try:
+                step(x)
+            except KeyboardInterrupt:
+                yield "interrupted"
+            yield told(model.parameters())
+
+    assert list(run(pure))[:5] == list(run(lambda f: f))[:5]
+    assert tg.ones(1).item() == 1.0
+
+
+def test_numbers_without_end_make_no_programs_without_end():
+    step = pure(lambda x, k: x * k)
+    for i in range(1000):
+        step(tg.ones(2), float(i))
+    assert len(step._seen) <= 256 and not step.programs()
+    for i in range(200):
+        for _ in range(2):
+            step(tg.ones(2), float(i))
+    assert len(step.programs()) <= 64

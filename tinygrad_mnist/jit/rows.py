@@ -1,0 +1,237 @@
+"""Rows: whether a loss is a mean over rows of which none depends on another, by what its ops do.
+
+A trial on some data cannot tell: a clamp that does not act today, class weights whose sums are
+equal in two tiles. So each array that the forward pass makes is of one of three kinds, and an op
+that is not known to keep to them is named.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.jit.tape import Call, Entry, Write
+
+Array = np.ndarray[Any, Any]
+
+FREE = "the same for all rows"
+ROWS = "along its first axis, so many entries for each row"
+MEAN = "a mean, or a sum, over the rows, and linear in what it is a mean of"
+
+ELEMENTWISE = frozenset((
+    "where", "cast", "clip", "within", "beats", "gate", "relu", "sigmoid", "hardtanh", "slopes",
+    "inside", "bce", "bce_of_p", "softplus", "erf", "erfc", "reciprocal",
+))  # fmt: skip
+LINEAR = frozenset(("sum", "mean", "sum_to", "cast", "neg", "reshape", "broadcast_to", "permute"))
+ALONG = frozenset((
+    "amax", "amin", "ties", "logsumexp", "softmax", "log_softmax", "argmax", "argmin", "argsort",
+    "any", "cumsum", "standardize",
+))  # fmt: skip
+IMAGES = frozenset(("max_pool", "pool_sum", "pool_spread", "pool_index", "pool_take", "pool_put"))
+
+
+class Mixed(Exception):
+    """An op mixes rows, or makes of a mean what is none; the message says which and how."""
+
+
+class Kinds:
+    """The kind of each array of a forward pass."""
+
+    def __init__(self, inputs: Sequence[Array], entries: Sequence[Entry], count: int) -> None:
+        """`inputs` have `count` rows each."""
+        self._count = count
+        self._kinds: dict[int, str | Mixed] = {id(a): ROWS for a in inputs}
+        self._even: set[int] = set()  # ids of arrays that hold one number
+        for entry in entries:
+            if isinstance(entry, Call):
+                self._call(entry)
+            elif isinstance(entry, Write):
+                self._write(entry)
+
+    def of(self, array: Array) -> str:
+        """The kind of an array; raises Mixed where it has none."""
+        kind = self._kinds.get(id(array), FREE)
+        if isinstance(kind, Mixed):
+            raise kind
+        return kind
+
+    def _call(self, call: Call) -> None:
+        try:
+            kind: str | Mixed = self._of_call(call)
+        except Mixed as mixed:
+            kind = mixed
+        for out in call.outs:
+            self._kinds[id(out)] = kind
+
+    def _write(self, entry: Write) -> None:
+        value = self._kinds.get(id(entry.value), FREE)
+        if self._kinds.get(id(entry.target), FREE) != value:
+            self._kinds[id(entry.target)] = Mixed("it writes into a part of what it has made")
+
+    def _of_call(self, call: Call) -> str:
+        name, out = call.op.name, call.outs[0]
+        if call.op.draws:
+            per_row = out.ndim > 0 and len(out) == self._count
+            self._want(per_row, name, "draws random numbers that are not one for each row")
+            return ROWS
+        arrays = [a for a in call.args if isinstance(a, np.ndarray)]
+        kinds = {self.of(a) for a in arrays}
+        if kinds <= {FREE}:
+            if name == "full" or (name == "broadcast_to" and self._is_even(call.args[0])):
+                self._even.add(id(out))
+            return FREE
+        if MEAN in kinds:
+            return self._of_mean(call, kinds)
+        kernel = call.op.kernel
+        ufunc = getattr(kernel, "nin", 0) > 0 and getattr(kernel, "signature", None) is None
+        rule = self._rules.get(name)
+        if name in ELEMENTWISE or ufunc:
+            return self._elementwise(name, arrays, out)
+        if name in ALONG or name in IMAGES:
+            axes = axes_of(call.kw.get("axis"), call.args[0].ndim) if name in ALONG else (1,)
+            self._want(0 not in axes, name, "goes along the rows")
+            return self._elementwise(name, arrays, None)
+        self._want(rule is not None, name, "is not known to keep rows apart")
+        assert rule is not None
+        return rule(self, call)
+
+    def _of_mean(self, call: Call, kinds: set[str]) -> str:
+        name = call.op.name
+        if ROWS in kinds:
+            raise Mixed(f"{name} brings a mean over the rows together with single rows")
+        means = [isinstance(a, np.ndarray) and self.of(a) == MEAN for a in call.args]
+        fine = (
+            name in LINEAR
+            or name in ("add", "sub")
+            or (name == "mul" and means.count(True) == 1)
+            or (name == "div" and means == [True, False])
+        )
+        self._want(fine, name, "makes of a mean over the rows what is none")
+        return MEAN
+
+    def _want(self, fine: bool, name: str, why: str) -> None:
+        if not fine:
+            raise Mixed(f"{name} {why}")
+
+    def _is_even(self, array: Any) -> bool:
+        return not isinstance(array, np.ndarray) or array.size == 1 or id(array) in self._even
+
+    def _elementwise(self, name: str, arrays: Sequence[Array], out: Array | None) -> str:
+        """Each row of the result is made of the same row of the arguments."""
+        ndim = max(a.ndim for a in arrays) if out is None else out.ndim
+        lengths = {len(a) for a in arrays if self.of(a) == ROWS and a.ndim}
+        for a in arrays:
+            if self.of(a) == ROWS:
+                self._want(a.ndim == ndim and len(lengths) == 1, name, "sets rows beside others")
+            else:
+                beside = 0 < a.ndim == ndim and len(a) > 1 and not self._is_even(a)
+                self._want(not beside, name, "takes for each row what belongs to its number")
+        return ROWS
+
+    # Ops by name
+
+    def _reduction(self, call: Call) -> str:
+        return MEAN if 0 in axes_of(call.kw.get("axis"), call.args[0].ndim) else ROWS
+
+    def _reshape(self, call: Call) -> str:
+        x, out = call.args[0], call.outs[0]
+        each = x.size // max(self._count, 1)
+        rest = math.prod(out.shape[1:])
+        fine = out.ndim > 0 and len(out) % self._count == 0 and rest > 0 and each % rest == 0
+        self._want(fine, "reshape", "puts several rows into one")
+        return ROWS
+
+    def _permute(self, call: Call) -> str:
+        self._want(call.kw["axes"][0] == 0, "permute", "moves the rows to another axis")
+        return ROWS
+
+    def _broadcast_to(self, call: Call) -> str:
+        x, out = call.args[0], call.outs[0]
+        fine = x.ndim == out.ndim and len(x) == len(out)
+        self._want(fine, "broadcast_to", "repeats rows")
+        return ROWS
+
+    def _slice(self, call: Call) -> str:
+        self._want(whole(call.kw["key"]), call.op.name, "picks some of the rows")
+        return ROWS
+
+    def _assign(self, call: Call) -> str:
+        x, value = call.args
+        fine = whole(call.kw["key"]) and self.of(x) == ROWS
+        if isinstance(value, np.ndarray) and not self._is_even(value):
+            fine = fine and self.of(value) == ROWS and value.ndim > 0 and len(value) == len(x)
+        self._want(fine, "assign", "writes to some of the rows")
+        return ROWS
+
+    def _take(self, call: Call) -> str:
+        source, index = (call.args[0], call.args[1])
+        fine = self.of(source) == FREE and self.of(index) == ROWS
+        self._want(fine, call.op.name, "takes rows by number from among the rows")
+        return ROWS
+
+    def _embed(self, call: Call) -> str:
+        kinds = [self.of(a) for a in call.args if isinstance(a, np.ndarray)]
+        self._want(sorted(kinds) == sorted((FREE, ROWS)), "embed", "looks rows up among the rows")
+        return ROWS
+
+    def _gather(self, call: Call) -> str:
+        self._want(call.kw["axis"] % call.args[0].ndim != 0, call.op.name, "picks among the rows")
+        return self._elementwise(call.op.name, call.reads, None)
+
+    def _xent(self, call: Call) -> str:
+        fine = all(self.of(a) == ROWS and len(a) == len(call.args[0]) for a in call.reads)
+        self._want(fine, "xent", "takes for each row what belongs to its number")
+        return ROWS
+
+    def _one_hot(self, call: Call) -> str:
+        return ROWS
+
+    def _matmul(self, call: Call) -> str:
+        a, b = call.args
+        out = call.outs[0]
+        mine, its = self.of(a) == ROWS, self.of(b) == ROWS
+        if mine and its:
+            fine = a.ndim == b.ndim == out.ndim >= 3
+        elif mine:
+            fine = a.ndim >= 2 and a.ndim == out.ndim + (b.ndim == 1)
+        else:
+            fine = b.ndim >= 3 and b.ndim == out.ndim + (a.ndim == 1)
+        self._want(fine, call.op.name, "sums over the rows")
+        return ROWS
+
+    def _linear(self, call: Call) -> str:
+        x, *others = (a for a in call.args if isinstance(a, np.ndarray))
+        fine = self.of(x) == ROWS and x.ndim >= 2 and all(self.of(a) == FREE for a in others)
+        self._want(fine, call.op.name, "has weights that depend on the rows")
+        return ROWS
+
+    def _cat(self, call: Call) -> str:
+        fine = call.kw.get("axis", 0) % call.outs[0].ndim != 0
+        self._want(fine, "cat", "puts rows behind rows")
+        return self._elementwise("cat", call.reads, None)
+
+    _rules: dict[str, Callable[[Kinds, Call], str]] = {
+        "sum": _reduction, "mean": _reduction,
+        "reshape": _reshape, "permute": _permute, "broadcast_to": _broadcast_to,
+        "slice": _slice, "assign": _assign, "cat": _cat,
+        "take": _take, "embed": _embed, "gather": _gather, "scatter_add": _gather,
+        "xent": _xent, "one_hot": _one_hot,
+        "matmul": _matmul, "linear": _linear, "linear_by_column": _linear,
+        "conv": _linear, "conv_input": _linear,
+    }  # fmt: skip
+
+
+def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
+    """The axes that a reduction goes along, counted from the front."""
+    if axis is None:
+        return tuple(range(ndim))
+    return tuple(a % max(ndim, 1) for a in (axis if isinstance(axis, tuple) else (axis,)))
+
+
+def whole(key: Any) -> bool:
+    """Whether a key leaves the first axis as it is."""
+    first = key[0] if isinstance(key, tuple) and key else key
+    return first is Ellipsis or first == slice(None)
