@@ -283,8 +283,26 @@ def prepare_again(call: Follower, step: OpStep, arguments: set[Argument], arrays
             argument.array = argument.step = None
             argument.strides = arrays[number].strides
     step.release()
-    step.inner = None if step.view else step.inner
+    if step.view:
+        step.inner = None
+        leave_view(step)
     prepare(step, step.path(), arrays, (), call.scratch)
+
+
+def leave_view(view: OpStep) -> None:
+    """Let go of what was prepared to read the memory that a view step looked at before."""
+    waiting = list(view.next)
+    while waiting:
+        step = waiting.pop()
+        waiting += step.next
+        if isinstance(step, BackwardStep) and any(depth == view.depth for *_, depth in step.views):
+            step.program, step.outdated = None, True
+        elif isinstance(step, OpStep) and any(a.maker is view for a in step.arguments):
+            step.release()
+            step.is_stale = True
+            if step.view:
+                step.inner = None
+                leave_view(step)
 
 
 def bind_walk(call: Follower, step: BackwardStep, walk: Walk, path: Sequence[Any]) -> None:

@@ -92,14 +92,14 @@ class OpStep(Step):
     """See the file's docstring; `run` is None where the kernel itself must run at each call."""
 
     __slots__ = (
-        "arguments", "feeds", "grad", "idle", "inner", "keep", "kw", "lines", "makes_node", "op",
+        "arguments", "feeds", "grad", "idle", "inner", "is_stale", "keep", "kw", "lines", "makes_node", "op",
         "outs", "padding", "quick", "run", "times", "view",
     )  # fmt: skip
 
     def __init__(self, parent: Step, op: Op, arguments: list[Argument], kw: dict[str, Any]) -> None:
         super().__init__(parent)
         self.op, self.arguments, self.kw = op, arguments, kw
-        self.grad = self.makes_node = self.view = False
+        self.grad = self.makes_node = self.view = self.is_stale = False
         self.keep: Any = None
         self.padding: tuple[None, ...] = ()
         self.outs: tuple[Array, ...] = ()  # what is handed out: the output, then the residuals
@@ -193,6 +193,9 @@ class OpStep(Step):
             except Exception:  # let the op itself say what is wrong
                 return record(self.op, args, kw, grad)
         else:
+            if self.is_stale and placed:
+                call.astray[self] = set(), None
+                self.is_stale = False
             if self in call.astray:
                 call.note(self, arrays)
             outs, placed = self._computed(args, kw, arrays, placed)
