@@ -176,12 +176,16 @@ def _hooks(node):
 
 
 def _sharing(arrays):
-    numbered = list(enumerate(arrays))
-    return [
-        (i, j)
-        for (i, a), (j, b) in itertools.combinations(numbered, 2)
-        if np.may_share_memory(a, b) and np.shares_memory(a, b)
-    ]
+    """The pairs of arrays that have memory in common; sorted by address, few need a closer look."""
+    bounds = sorted((*np.lib.array_utils.byte_bounds(a), i) for i, a in enumerate(arrays))
+    pairs = []
+    for at, (_, end, i) in enumerate(bounds):
+        for start, _, j in itertools.islice(bounds, at + 1, None):
+            if start >= end:
+                break
+            if np.shares_memory(arrays[i], arrays[j]):
+                pairs.append((min(i, j), max(i, j)))
+    return sorted(pairs)
 
 
 def surroundings():

@@ -462,7 +462,8 @@ def training(seed, jit, form="default"):
             result = attempt(event, w)
             w.rest += [result] * isinstance(result, Raised)
         twins += [jit(make(twin)) for twin in w.twins[len(twins) :]]
-        yield "before", call, [event.__name__ for event in happened], *w.seen()
+        before = w.seen() if form != "default" else []
+        yield "before", call, [event.__name__ for event in happened], *before
         with w.call():
             result = attempt(step, w.x, w.y)
         gave = [attempt(twin, w.x, w.y) for twin in twins]
@@ -496,7 +497,7 @@ def observed(steps):
     """
     for shown in steps:
         cut = 3 if shown[0] == "before" else 5
-        for result in (shown[2], *shown[3], *shown[-3]):
+        for result in (shown[2], *shown[3], *shown[-3]):  # of the call, of twins, of events
             if isinstance(result, Raised):
                 result.message = result.message.split("): ")[-1]
         yield shown, (Observer()(shown[:cut]), surroundings()), Observer()(shown[cut:])

@@ -34,9 +34,9 @@ def test_default_seldom_looked_at(seed):
 @pytest.mark.parametrize("form", ["pure", "tiles"])
 def test_others_are_as_eager_or_refused(form):
     """And most are not refused."""
-    found = [compare(seed, form, FORMS[form]) for seed in range(15)]
+    found = [compare(seed, form, FORMS[form]) for seed in range(10)]
     assert [where for where in found if where not in (None, "refused")] == []
-    assert found.count(None) > 3
+    assert found.count(None) > 2
 
 
 def stops(function):
@@ -80,7 +80,7 @@ def refuses_too_late(function):
     return call
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_wrong_jit_would_be_seen(seed):
     for form in FORMS:
         assert compare(seed, form, stops) not in (None, "refused")

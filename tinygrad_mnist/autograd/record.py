@@ -188,8 +188,10 @@ def ternary(it: Op) -> Callable[..., Any]:
     kernel, keepers, otherwise = it.kernel, it.keepers, general(it)
 
     def call(a: Any, b: Any, c: Any = None) -> Any:
-        if MODES or not (isinstance(a, Tensor) and isinstance(b, Tensor) and isinstance(c, Tensor)):
+        if not (isinstance(a, Tensor) and isinstance(b, Tensor) and isinstance(c, Tensor)):
             return otherwise(a, b) if c is None else otherwise(a, b, c)
+        if MODES:
+            return special(it, (a, b, c), {})
         x, w, v = a._data, b._data, c._data
         try:
             y = kernel(x, w, v)
@@ -287,12 +289,12 @@ def special(it: Op, args: tuple[Any, ...], kw: dict[str, Any]) -> Tensor:
     mode = MODES.get(get_ident())
     if mode is None:
         return record(it, args, kw)
-    follower = mode.follower
-    if follower is not None and follower.active and mode.watch is None and mode.tape is None:
-        return follower.call(it, args, kw, mode.grad)
+    grad, tape, watch, follower = mode
+    if follower is not None and follower.active and watch is None and tape is None:
+        return follower.call(it, args, kw, grad)
     if it.promotes:
         args = promote(it.kernel, args)
-    out = record(it, args, kw, mode.grad, mode.tape)
-    if mode.watch is not None and out._node is not None:
-        mode.watch.called(out._node)
+    out = record(it, args, kw, grad, tape)
+    if watch is not None and out._node is not None:
+        watch.called(out._node)
     return out

@@ -30,6 +30,7 @@ class Text:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.names: dict[str, Any] = {}
+        self.indent = "    "
 
     def name(self, what: str, value: Any) -> str:
         """Give an object a name of its own."""
@@ -39,7 +40,7 @@ class Text:
 
     def add(self, line: str) -> None:
         """Add a line to the function's body."""
-        self.lines.append("    " + line)
+        self.lines.append(self.indent + line)
 
     def compiled(self, head: str, filename: str) -> Any:
         """Make the function."""
@@ -67,7 +68,13 @@ def answer_of(step: Any, path: Any) -> Answer:
     if args:
         t.add(f"{', '.join(args)}, = args")
     t.add("nodes = call.nodes")
+    t.add("try:")
+    t.indent = "        "
     arrays = [one_argument(t, a, arg, path) for a, arg in zip(args, step.arguments, strict=True)]
+    t.add("pass")
+    t.indent = "    "
+    t.add("except AttributeError:  # not a Tensor")
+    t.add("    return None")
     for i in range(len(step.outs)):
         t.add(f"if getrefcount(outs[{i}]) != {step.idle - 1}: return None")
     t.add("try:")
@@ -83,7 +90,6 @@ def answer_of(step: Any, path: Any) -> Answer:
         add_node(t, step, args, arrays)
     else:
         t.add("out._node = None")
-    t.add(f"call.placed[{step.depth}] = True")
     t.add("call.here = step")
     t.add("return out")
     return t.compiled("def answer(call, args, kw, grad):", f"<{step.op.name}>")  # type: ignore[no-any-return]
@@ -97,7 +103,6 @@ def one_argument(t: Text, name: str, argument: Any, path: Any) -> str:
         return name
     array = "d" + name
     if argument.is_tensor:
-        t.add(f"if not isinstance({name}, Tensor): return None")
         t.add(f"{array} = {name}._data")
         if argument.slot is not None:
             t.add(f"if {name}._node is not nodes[{argument.slot}]: return None")
@@ -111,12 +116,14 @@ def one_argument(t: Text, name: str, argument: Any, path: Any) -> str:
             t.add(f"if {array} is not {t.name('made', outs)}[0]: return None")
         else:  # a view, which is another array in each call
             at = argument.step
-            t.add(f"if {array} is not call.views[{at}] or not call.placed[{at}]: return None")
+            t.add(f"if {array} is not call.views[{at}]: return None")
     elif argument.array is not None:
         t.add(f"if {array} is not {t.name('array', argument.array)}: return None")
         if not isinstance(argument.node, Leaf):  # it may be resized, or turned, in place
-            t.add(f"if {array}.strides != {argument.array.strides!r} or ")
-            t.lines[-1] += f"{array}.shape != {argument.shape!r}: return None"
+            t.add(
+                f"if {array}.strides != {argument.array.strides!r} "
+                f"or {array}.shape != {argument.shape!r}: return None"
+            )
     else:
         if not argument.is_tensor:
             t.add(f"if type({array}) is not ndarray: return None")
@@ -149,3 +156,38 @@ def add_node(t: Text, step: Any, args: list[str], arrays: list[str]) -> None:
     t.add("node.order = tick()")
     t.add("node.hooks = None")
     t.add(f"nodes[{step.depth}] = node")
+
+
+def check_of(step: Any) -> Callable[[Any], bool]:
+    """Make the function that tells whether a bound walk may run: see `BackwardStep.ready`.
+
+    It looks at no writes. Whatever is not as expected, `BackwardStep.ready` finds again.
+    """
+    t = Text()
+    t.names |= {"Node": Node, "same": same, "ndarray": np.ndarray}
+    t.add("nodes = call.nodes")
+    for depth in step.nodes:
+        t.add(f"n{depth} = nodes[{depth}]")
+        t.add(f"if n{depth}.__class__ is not Node or n{depth}.hooks is not None: return False")
+        t.add(f"s{depth} = n{depth}.saved")
+        t.add(f"if s{depth} is None: return False")
+    for leaf in step.leaves:
+        t.add(f"if {t.name('leaf', leaf)}.hooks: return False")
+    for depth, place, expected in step.kept:
+        known = t.name("kept", expected)
+        unlike = "" if isinstance(expected, np.ndarray) else f" and not same(s{depth}[{place}], {known})"
+        t.add(f"if s{depth}[{place}] is not {known}{unlike}: return False")
+    for depth, place, outs, number in step.made:
+        t.add(f"if s{depth}[{place}] is not {t.name('outs', outs)}[{number}]: return False")
+    for depth, place, view in step.views:
+        t.add(f"if s{depth}[{place}] is not call.views[{view}]: return False")
+    for depth, place, twin, its_place in step.alike:
+        t.add(f"if s{depth}[{place}] is not s{twin}[{its_place}]: return False")
+    for depth, place, number in step.feeds:
+        like = step.program.inputs[number]
+        t.add(f"a = s{depth}[{place}]")
+        t.add(f"if a.__class__ is not ndarray or a.shape != {like.shape!r}: return False")
+        t.add(f"if a.strides != {like.strides!r} or a.dtype != {t.name('dtype', like.dtype)}:")
+        t.add("    return False")
+    t.add("return True")
+    return t.compiled("def check(call):", "<backward>")  # type: ignore[no-any-return]

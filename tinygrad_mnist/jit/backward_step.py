@@ -39,7 +39,7 @@ class BackwardStep(Step):
     """See the file's docstring; `program` is None until the walk is bound."""
 
     __slots__ = (
-        "alike", "feeds", "kept", "late", "leaves", "made", "nodes", "outdated", "program", "root",
+        "alike", "check", "feeds", "kept", "late", "leaves", "made", "nodes", "outdated", "program", "root",
         "times", "views", "wanted",
     )  # fmt: skip
     op = "backward"
@@ -56,6 +56,7 @@ class BackwardStep(Step):
         self.views: list[tuple[int, int, int]] = []  # the step that must have made what is there
         self.feeds: list[tuple[int, int, int]] = []  # the number of the input that it is copied to
         self.alike: list[tuple[int, int, int, int]] = []  # twice: the same must be in both places
+        self.check: Any = None  # see answers.check_of
         self.late: set[tuple[int, int]] = set()  # where other arrays were seen from call to call
         self.outdated = False  # whether to record the walk again
         self.times = 0  # how often it was
@@ -77,42 +78,38 @@ class BackwardStep(Step):
 
     def ready(self, call: Any) -> list[Node] | None:
         """Return the nodes if all is as the bound calls expect it, else None."""
-        known, nodes = call.nodes, []
-        for depth in self.nodes:
-            node = known[depth]
-            if type(node) is not Node or node.hooks is not None or node.saved is None:
+        known = call.nodes
+        if self.check(call):
+            nodes = [known[depth] for depth in self.nodes]
+            if writes.LAST[0] < nodes[-1].order and not unwritten(nodes):
                 return None
-            nodes.append(node)
-        for leaf in self.leaves:
-            if leaf.hooks:
-                return None
+            return nodes
+        self._find_fault(call)
+        return None
+
+    def _find_fault(self, call: Any) -> None:
+        """Note what was not as expected, to expect any array in its place the next time."""
+        nodes = [call.nodes[depth] for depth in self.nodes]
+        if any(type(node) is not Node or node.saved is None for node in nodes):
+            return
+        saved = {depth: node.saved for depth, node in zip(self.nodes, nodes, strict=True)}
         for depth, place, expected in self.kept:
-            value = known[depth].saved[place]
+            value = saved[depth][place]
             if value is not expected and (type(value) is ndarray or not same(value, expected)):
                 self._miss(depth, place, value)
-                return None
         for depth, place, outs, number in self.made:
-            value = known[depth].saved[place]
-            if value is not outs[number]:
-                self._miss(depth, place, value)
-                return None
+            if saved[depth][place] is not outs[number]:
+                self._miss(depth, place, saved[depth][place])
         for depth, place, step in self.views:
-            value = known[depth].saved[place]
-            if value is not call.views[step] or not call.placed[step]:
-                self._miss(depth, place, value)
-                return None
-        for depth, place, number in self.feeds:
-            value, like = known[depth].saved[place], self.program.inputs[number]
-            if type(value) is not ndarray or value.dtype != like.dtype:
-                return None
-            if value.shape != like.shape or value.strides != like.strides:
-                return None
-        for depth, place, twin, its_place in self.alike:
-            if known[depth].saved[place] is not known[twin].saved[its_place]:
-                return None
-        if nodes and writes.LAST[0] < nodes[-1].order and not unwritten(nodes):
-            return None
-        return nodes
+            if saved[depth][place] is not call.views[step]:
+                self._miss(depth, place, saved[depth][place])
+
+    def _keep_grads(self) -> None:
+        """Move gradients of an earlier walk, which are still wanted, out of this walk's buffers."""
+        assert self.program is not None
+        for leaf, home in zip(self.leaves, self.program.homes, strict=True):
+            if leaf.grad is not None and leaf.grad._data is home:
+                leaf.grad = wrap(home.copy(order="K"))
 
     def _miss(self, depth: int, place: int, value: Any) -> None:
         """Expect any array in this place from the next time on."""
@@ -137,10 +134,10 @@ class BackwardStep(Step):
         assert program is not None
         homes = program.homes
         if wanted is None:
-            for leaf, home in zip(self.leaves, homes):  # noqa: B905
-                grad = leaf.grad
-                if grad is not None and grad._data is home:  # of an earlier walk, and still wanted
-                    leaf.grad = wrap(home.copy(order="K"))
+            for leaf in self.leaves:
+                if leaf.grad is not None:
+                    self._keep_grads()
+                    break
         for depth, place, number in self.feeds:
             program.inputs[number][...] = call.nodes[depth].saved[place]
         program.run()

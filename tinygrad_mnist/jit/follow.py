@@ -56,8 +56,7 @@ class Follower:
     def _clear(self) -> None:
         self.here: Step = self.root
         self.state = LOST
-        self.views: list[Any] = []  # what each step that makes a view gave in this call
-        self.placed: list[bool] = []  # whether that lies in the step's own buffer
+        self.views: list[Any] = []  # what each step gave that makes a view of a step's own buffer
         self.nodes: list[Any] = []  # and its node
         self.seen: list[Any] = []  # what is to be learnt
         self.made = learn.Made()
@@ -72,7 +71,7 @@ class Follower:
         self.given = given
         if self.dead:
             learn.forget(self)
-        self.views, self.placed = self.blank.copy(), self.blank.copy()
+        self.views = self.blank.copy()
         self.nodes = self.absent.copy()
         self.here, self.state, self.active = self.root, FOLLOWS, True
         self.start = writes.tick()

@@ -6,7 +6,10 @@ from _thread import get_ident
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from tinygrad_mnist.autograd.modes import MODES, Mode
+from tinygrad_mnist.autograd.tensor import wrap
 from tinygrad_mnist.jit.callable import JitBase
 from tinygrad_mnist.jit.follow import Follower
 
@@ -23,6 +26,10 @@ class FollowedFunction(JitBase):
         self._busy: dict[int, Any] = {}  # the call that is followed now, under 0
 
     def __call__(self, *args: Any, **kw: Any) -> Any:
+        for arg in args:
+            if type(arg) is np.ndarray:
+                args = tuple(wrap(a) if type(a) is np.ndarray else a for a in args)
+                break
         thread, call, whole = get_ident(), [None], False
         # An interrupt may come wherever a function is entered or left. So what has to be undone is
         # done and undone by single operations on dicts, and nothing is called before it is undone.

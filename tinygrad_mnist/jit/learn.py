@@ -10,6 +10,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd.op import Op
 from tinygrad_mnist.autograd.tensor import Leaf, Node, Tensor
+from tinygrad_mnist.jit.answers import check_of
 from tinygrad_mnist.jit.backward_step import BackwardStep, Walk, WalkProgram
 from tinygrad_mnist.jit.op_step import ABSENT, ANY_NODE, Argument, OpStep, Step
 from tinygrad_mnist.jit.prepare import another_look, prepare
@@ -353,6 +354,7 @@ def bind_walk(call: Follower, step: BackwardStep, walk: Walk, path: Sequence[Any
             if isinstance(later, UpdateStep):
                 homes.update(later.homes())
     step.program = WalkProgram(walk, known, inputs, homes)
+    step.check = check_of(step)
 
 
 def expectation(

@@ -200,8 +200,7 @@ class OpStep(Step):
                 call.note(self, arrays)
             outs, placed = self._computed(args, kw, arrays, placed)
         k = self.depth
-        call.placed[k] = placed
-        if self.view:
+        if self.view and placed:
             call.views[k] = outs[0]
         out = new(Tensor)
         out._data = outs[0]
@@ -265,7 +264,7 @@ class OpStep(Step):
 def lies_in(array: Array, maker: Any, call: Any) -> bool:
     """Tell whether an array is what a step left in this call where later steps expect it."""
     if maker.view:
-        return array is call.views[maker.depth] and bool(call.placed[maker.depth])
+        return array is call.views[maker.depth]
     return bool(maker.outs) and array is maker.outs[0]
 
 

@@ -24,8 +24,9 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     tensor([[4.],
             [4.]])
     """
-    if input.ndim == 2 == weight.ndim:
-        by_row = weight._data.flags.c_contiguous
+    matrix = weight._data
+    if input._data.ndim == 2 == matrix.ndim:
+        by_row = matrix.flags.c_contiguous
         row = table.linear if by_row else table.linear_by_column
         return row(input, weight) if bias is None else row(input, weight, bias)
     if weight.ndim == 1:

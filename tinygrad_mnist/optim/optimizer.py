@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import writes
-from tinygrad_mnist.autograd.modes import CHANGES, DEFAULT, MODES, current, enable_grad
+from tinygrad_mnist.autograd.modes import CHANGES, DEFAULT, MODES, TAPED, current, enable_grad
 from tinygrad_mnist.autograd.tensor import Tensor, unwrap, wrap
 from tinygrad_mnist.optim.checks import (
     check_implementation,
@@ -149,6 +149,12 @@ class Optimizer:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget all gradients, or, with `set_to_none=False`, fill those there are with zeros."""
+        if set_to_none and not TAPED:
+            for group in self.param_groups:
+                for p in group["params"]:
+                    if p._node is not None:
+                        p._node.grad = None
+            return
         for group in self.param_groups:
             for p in group["params"]:
                 if set_to_none:

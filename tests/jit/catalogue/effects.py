@@ -473,7 +473,7 @@ def in_the_middle_of_a_step_by_its_state(jit):
     step, params = jit(training(model, optimizer)), list(model.parameters())
     for k in range(10):
         saved = optimizer.state[params[2]].pop("exp_avg_sq") if k in (4, 7) else None
-        yield attempt(step, rows(k), labels(k)), model, optimizer.state[params[0]]
+        yield attempt(step, rows(k), labels(k)), model, optimizer.state[params[0]]["exp_avg"]
         if saved is not None:
             optimizer.state[params[2]]["exp_avg_sq"] = saved
 
