@@ -134,6 +134,7 @@ class FlatStep:
         self._others = [p for g in groups for p in g["params"] if id(p) not in mine]
         self._update, self._size = type(optimizer).update, len(vars(optimizer))
         self._changes, self._errors = -1, HARMLESS
+        self._alone = len(self._groups) == 1
         self.__qualname__ = f"{type(optimizer).__name__}.update"
 
     def holds(self) -> bool:
@@ -147,13 +148,13 @@ class FlatStep:
             and self._group["params"] is known
             and len(known) == len(self._all)
             and all(map(is_, known, self._all))
-            and len(optimizer.param_groups) == len(self._groups)
-            and all(map(is_, optimizer.param_groups, self._groups))
+            and len(groups := optimizer.param_groups) == len(self._groups)
+            and (groups[0] is self._group if self._alone else all(map(is_, groups, self._groups)))
             and (CHANGES[0] == self._changes or self._in_place())
             and not (self._others and any(map(_has_gradient, self._others)))
             and (len(optimizer.__dict__) == self._size or not self._overridden())
             and type(optimizer).update is self._update
-            and self._joint.holds()
+            and self._joint.holds(optimizer.state)
         )
 
     def _in_place(self) -> bool:
@@ -242,7 +243,7 @@ def flat_steps(optimizer: Any, grads: Container[Leaf]) -> list[tuple[FlatStep, F
         if flat is not None:
             parts.append((group, params, flat))
     joints = [_joint(optimizer, *part) for part in parts]
-    if not all(joint.holds() for joint in joints):
+    if not all(joint.holds(optimizer.state) for joint in joints):
         return []
     stepped = [p for _, params, _ in parts for p in params]
     return [

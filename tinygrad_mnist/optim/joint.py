@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain, pairwise
 from operator import is_
+from typing import Any
 
 import numpy as np
 
@@ -89,14 +90,16 @@ class Joint:
         if self.state is not None and len(self.state) != self._size:
             self._adopt(self.state)
 
-    def holds(self) -> bool:
+    def holds(self, state: Any) -> bool:
         """Whether `update` does what the optimizer would: the states are joined, or can be.
+
+        `state` is the optimizer's, which the caller has at hand.
 
         Nobody has put other states, or other arrays, in the places of those that were joined.
         """
         if self.state is None:
             return self._why_not() is None
-        known, states, values = self.optimizer.state.get, self._states, self._values
+        known, states, values = state.get, self._states, self._values
         if not values:
             return not any(map(known, self.params))
         return (
