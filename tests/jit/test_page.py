@@ -1,10 +1,16 @@
-"""docs/jit.md runs, and shows what is printed."""
+"""docs/jit.md and docs/one-step.md run, and show what is printed."""
 
 import doctest
 from pathlib import Path
 
+import pytest
 
-def test_the_page_runs() -> None:
-    page = Path(__file__).parents[2] / "docs" / "jit.md"
-    failed, tried = doctest.testfile(str(page), module_relative=False, optionflags=doctest.ELLIPSIS)
-    assert failed == 0 and tried > 10
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.mark.parametrize(("name", "least"), [("jit.md", 30), ("one-step.md", 20)])
+def test_the_page_runs(name: str, least: int) -> None:
+    failed, tried = doctest.testfile(
+        str(DOCS / name), module_relative=False, optionflags=doctest.ELLIPSIS
+    )
+    assert failed == 0 and tried > least

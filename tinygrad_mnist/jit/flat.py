@@ -40,7 +40,7 @@ _JOINTS: WeakKeyDictionary[Any, list[Joint]] = WeakKeyDictionary()
 # What an optimizer does with each parameter alone: one that does it in its own way is not flat.
 OWN = ("_apply", "split", "state_of")
 OVERRIDDEN = frozenset({*OWN, "update", "init_state", "step"})
-_data, _node = attrgetter("_data"), attrgetter("_node")
+_data, _node, _writeable = map(attrgetter, ("_data", "_node", "flags.writeable"))
 
 
 class Flat:
@@ -151,6 +151,7 @@ class FlatStep:
             and len(groups := optimizer.param_groups) == len(self._groups)
             and (groups[0] is self._group if self._alone else all(map(is_, groups, self._groups)))
             and (CHANGES[0] == self._changes or self._in_place())
+            and all(map(_writeable, self._flat.like))
             and not (self._others and any(map(_has_gradient, self._others)))
             and (len(optimizer.__dict__) == self._size or not self._overridden())
             and type(optimizer).update is self._update

@@ -101,7 +101,7 @@ class Joint:
             return self._why_not() is None
         known, states, values = state.get, self._states, self._values
         if not values:
-            return not any(map(known, self.params))
+            return all(state is not None and not state for state in map(known, self.params))
         return (
             all(map(is_, map(known, self.params), states))
             and sum(map(len, states)) == len(values)
