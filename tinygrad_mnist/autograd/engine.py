@@ -337,7 +337,7 @@ def run(
     retain = create_graph if retain_graph is None else retain_graph
     mode = current() if MODES else DEFAULT
     follower = mode.follower
-    if follower is not None and follower.active and not create_graph and mode.watch is None:
+    if follower is not None and not create_graph:
         if follower.backward(roots, given, wanted, retain):
             return
     lifted = create_graph or mode.tape is not None

@@ -54,10 +54,10 @@ class Tape(Protocol):
 class Follower(Protocol):
     """Computes each call in the place of the recorder, where it knows what comes: `jit/follow.py`.
 
-    A mode may outlive the call that it was made for, so ask `active` first.
+    `thread` is where the call that it follows is under way, None between calls.
     """
 
-    active: bool
+    thread: int | None
 
     def call(self, op: Any, args: tuple[Any, ...], kw: dict[str, Any], grad: bool) -> Any:
         """Return the Tensor that `op(*args, **kw)` gives, recorded if `grad` and an input need it."""

@@ -29,6 +29,11 @@ class Mode(NamedTuple):
     watch: Watch | None = None
     follower: Follower | None = None
 
+    def may_follow(self, thread: int) -> bool:
+        """Tell whether the follower's call is under way in this thread, and nobody else listens."""
+        alone = self.tape is None and self.watch is None
+        return alone and self.follower is not None and self.follower.thread == thread
+
 
 DEFAULT = Mode()
 MODES: dict[int, Mode] = {}
@@ -44,8 +49,8 @@ def switch(mode: Mode) -> Mode:
     """Put this thread into `mode`; returns the one it was in."""
     thread = get_ident()
     before = MODES.get(thread, DEFAULT)
-    if mode.follower is not None and not mode.follower.active:
-        mode = mode._replace(follower=None)  # its call is over
+    if mode.follower is not None and not mode.may_follow(thread):
+        mode = mode._replace(follower=None)
     if mode == DEFAULT:
         MODES.pop(thread, None)
     else:

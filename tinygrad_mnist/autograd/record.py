@@ -289,9 +289,10 @@ def special(it: Op, args: tuple[Any, ...], kw: dict[str, Any]) -> Tensor:
     mode = MODES.get(get_ident())
     if mode is None:
         return record(it, args, kw)
-    grad, tape, watch, follower = mode
-    if follower is not None and follower.active and watch is None and tape is None:
-        return follower.call(it, args, kw, grad)
+    follower = mode[3]
+    if follower is not None:
+        return follower.call(it, args, kw, mode[0])
+    grad, tape, watch, _ = mode
     if it.promotes:
         args = promote(it.kernel, args)
     out = record(it, args, kw, grad, tape)

@@ -9,19 +9,21 @@ read better. `print(answer_of(step).text)` shows it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from sys import getrefcount
 from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.autograd import writes
+from tinygrad_mnist.autograd.engine import check_unwritten
 from tinygrad_mnist.autograd.record import record
 from tinygrad_mnist.autograd.tensor import Leaf, Node, Tensor, new
 from tinygrad_mnist.autograd.writes import tick
 from tinygrad_mnist.jit.likeness import same
 from tinygrad_mnist.jit.op_step import ANY_NODE
 
-Answer = Callable[[Any, tuple[Any, ...], dict[str, Any], bool], Any]
+Answer = Callable[[Any, Any, tuple[Any, ...], dict[str, Any], bool], Any]
 
 
 class Text:
@@ -60,17 +62,21 @@ def answer_of(step: Any, path: Any) -> Answer:
     }  # fmt: skip
     count = len(step.arguments)
     args = [f"a{i}" for i in range(count)]
-    t.add(f"if grad is not {step.grad} or len(args) != {count} or len(kw) != {len(step.kw)}:")
-    t.add("    return None")
+    t.add(f"if which is not op or grad is not {step.grad} or len(args) != {count}: return None")
+    t.add(f"if {'len(kw) != ' + str(len(step.kw)) if step.kw else 'kw'}: return None")
     for key, value in step.kw.items():
         known = t.name("kw", value)
         t.add(f"if kw[{key!r}] is not {known} and not same(kw[{key!r}], {known}): return None")
     if args:
         t.add(f"{', '.join(args)}, = args")
-    t.add("nodes = call.nodes")
+    if step.makes_node or any(type(a.node) is int for a in step.arguments):
+        t.add("nodes = call.nodes")
     t.add("try:")
     t.indent = "        "
-    arrays = [one_argument(t, a, arg, path) for a, arg in zip(args, step.arguments, strict=True)]
+    arrays = [
+        one_argument(t, a, arg, path, step.grad)
+        for a, arg in zip(args, step.arguments, strict=True)
+    ]
     t.add("pass")
     t.indent = "    "
     t.add("except AttributeError:  # not a Tensor")
@@ -92,10 +98,19 @@ def answer_of(step: Any, path: Any) -> Answer:
         t.add("out._node = None")
     t.add("call.here = step")
     t.add("return out")
-    return t.compiled("def answer(call, args, kw, grad):", f"<{step.op.name}>")  # type: ignore[no-any-return]
+    return t.compiled("def answer(call, which, args, kw, grad):", f"<{step.op.name}>")  # type: ignore[no-any-return]
 
 
-def one_argument(t: Text, name: str, argument: Any, path: Any) -> str:
+def unlike(t: Text, node: Any) -> str:
+    """The comparison that is true of a node that an argument may not have."""
+    if node is None:
+        return "is not None"
+    if node is ANY_NODE:
+        return "is None"
+    return f"is not nodes[{node}]" if type(node) is int else f"is not {t.name('leaf', node)}"
+
+
+def one_argument(t: Text, name: str, argument: Any, path: Any, looks_at_nodes: bool) -> str:
     """Add the lines that look at one argument; returns the name of its array."""
     if argument.shape is None:
         known = t.name("number", argument.value)
@@ -104,10 +119,8 @@ def one_argument(t: Text, name: str, argument: Any, path: Any) -> str:
     array = "d" + name
     if argument.is_tensor:
         t.add(f"{array} = {name}._data")
-        if argument.slot is not None:
-            t.add(f"if {name}._node is not nodes[{argument.slot}]: return None")
-        elif argument.node is ANY_NODE:
-            t.add(f"if {name}._node is None: return None")
+        if looks_at_nodes:
+            t.add(f"if {name}._node {unlike(t, argument.node)}: return None")
     else:
         t.add(f"{array} = {name}")
     if argument.step is not None:
@@ -158,25 +171,59 @@ def add_node(t: Text, step: Any, args: list[str], arrays: list[str]) -> None:
     t.add(f"nodes[{step.depth}] = node")
 
 
-def check_of(step: Any) -> Callable[[Any], bool]:
-    """Make the function that tells whether a bound walk may run: see `BackwardStep.ready`.
-
-    It looks at no writes. Whatever is not as expected, `BackwardStep.ready` finds again.
+def walk_of(step: Any) -> Callable[[Any, bool], bool]:
+    """Make the function that walks by bound calls; it returns False, and does nothing, where
+    something is not as expected: see `BackwardStep`.
     """
+    program = step.program
     t = Text()
-    t.names |= {"Node": Node, "same": same, "ndarray": np.ndarray}
+    t.names |= {
+        "Node": Node, "same": same, "ndarray": np.ndarray, "step": step, "last": writes.LAST,
+        "unwritten": unwritten, "run": program.run, "step_keep_grads": step.keep_grads,
+    }  # fmt: skip
     t.add("nodes = call.nodes")
     for depth in step.nodes:
         t.add(f"n{depth} = nodes[{depth}]")
         t.add(f"if n{depth}.__class__ is not Node or n{depth}.hooks is not None: return False")
         t.add(f"s{depth} = n{depth}.saved")
         t.add(f"if s{depth} is None: return False")
-    for leaf in step.leaves:
-        t.add(f"if {t.name('leaf', leaf)}.hooks: return False")
+    leaves = {t.name("leaf", leaf): leaf for leaf in step.leaves}
+    for name in leaves:
+        t.add(f"if {name}.hooks: return False")
+    add_comparisons(t, step)
+    oldest = f"n{step.nodes[-1]}"
+    every = ", ".join(f"n{depth}" for depth in step.nodes)
+    t.add(f"if last[0] < {oldest}.order and not unwritten(({every},)): return False")
+    for depth, place, number in step.feeds:
+        t.add(f"{t.name('input', program.inputs[number])}[...] = s{depth}[{place}]")
+    if step.wanted is not None:
+        t.add("run()")
+    else:
+        t.add(f"empty = {' is '.join([f'{name}.grad' for name in leaves] + ['None'])}")
+        t.add("if not empty: step_keep_grads()")
+        t.add("run()")
+        t.add("if not empty: step.add_grads()")
+        t.add("else:")
+        for name, born in zip(leaves, program.born, strict=True):
+            t.add(f"    {name}.grad = {t.name('born', born)}")
+        t.add("    pass")
+    t.add("if not retain:")
+    for depth in step.nodes:
+        t.add(f"    if s{depth}: n{depth}.saved = None")
+    t.add("call.here = step")
+    t.add("return True")
+    return t.compiled("def walk(call, retain):", "<backward>")  # type: ignore[no-any-return]
+
+
+def add_comparisons(t: Text, step: Any) -> None:
+    """Add the lines that look at what the nodes keep."""
     for depth, place, expected in step.kept:
         known = t.name("kept", expected)
-        unlike = "" if isinstance(expected, np.ndarray) else f" and not same(s{depth}[{place}], {known})"
-        t.add(f"if s{depth}[{place}] is not {known}{unlike}: return False")
+        if isinstance(expected, np.ndarray):
+            t.add(f"if s{depth}[{place}] is not {known}: return False")
+        else:
+            value = f"s{depth}[{place}]"
+            t.add(f"if {value} is not {known} and not same({value}, {known}): return False")
     for depth, place, outs, number in step.made:
         t.add(f"if s{depth}[{place}] is not {t.name('outs', outs)}[{number}]: return False")
     for depth, place, view in step.views:
@@ -189,5 +236,14 @@ def check_of(step: Any) -> Callable[[Any], bool]:
         t.add(f"if a.__class__ is not ndarray or a.shape != {like.shape!r}: return False")
         t.add(f"if a.strides != {like.strides!r} or a.dtype != {t.name('dtype', like.dtype)}:")
         t.add("    return False")
-    t.add("return True")
-    return t.compiled("def check(call):", "<backward>")  # type: ignore[no-any-return]
+
+
+def unwritten(nodes: Sequence[Node]) -> bool:
+    """Tell whether no node keeps what was written after the node was made; newest first."""
+    try:
+        for node in nodes:
+            if writes.LAST[0] < node.order and node.saved is not None:
+                check_unwritten(node, node.saved, nodes[:1])
+    except RuntimeError:
+        return False
+    return True

@@ -9,7 +9,8 @@ the engine walks as ever. The gradients are then added to the leaves as the engi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
+from collections import deque
 from contextvars import Context
 from functools import partial
 from typing import Any
@@ -39,8 +40,8 @@ class BackwardStep(Step):
     """See the file's docstring; `program` is None until the walk is bound."""
 
     __slots__ = (
-        "alike", "check", "feeds", "kept", "late", "leaves", "made", "nodes", "outdated", "program", "root",
-        "times", "views", "wanted",
+        "alike", "feeds", "kept", "late", "leaves", "made", "nodes", "outdated", "program", "root",
+        "times", "views", "walk", "wanted",
     )  # fmt: skip
     op = "backward"
 
@@ -56,7 +57,7 @@ class BackwardStep(Step):
         self.views: list[tuple[int, int, int]] = []  # the step that must have made what is there
         self.feeds: list[tuple[int, int, int]] = []  # the number of the input that it is copied to
         self.alike: list[tuple[int, int, int, int]] = []  # twice: the same must be in both places
-        self.check: Any = None  # see answers.check_of
+        self.walk: Any = None  # see answers.walk_of
         self.late: set[tuple[int, int]] = set()  # where other arrays were seen from call to call
         self.outdated = False  # whether to record the walk again
         self.times = 0  # how often it was
@@ -76,17 +77,6 @@ class BackwardStep(Step):
             for node, mine in zip(wanted, self.wanted, strict=True)
         )
 
-    def ready(self, call: Any) -> list[Node] | None:
-        """Return the nodes if all is as the bound calls expect it, else None."""
-        known = call.nodes
-        if self.check(call):
-            nodes = [known[depth] for depth in self.nodes]
-            if writes.LAST[0] < nodes[-1].order and not unwritten(nodes):
-                return None
-            return nodes
-        self._find_fault(call)
-        return None
-
     def _find_fault(self, call: Any) -> None:
         """Note what was not as expected, to expect any array in its place the next time."""
         nodes = [call.nodes[depth] for depth in self.nodes]
@@ -104,7 +94,7 @@ class BackwardStep(Step):
             if saved[depth][place] is not call.views[step]:
                 self._miss(depth, place, saved[depth][place])
 
-    def _keep_grads(self) -> None:
+    def keep_grads(self) -> None:
         """Move gradients of an earlier walk, which are still wanted, out of this walk's buffers."""
         assert self.program is not None
         for leaf, home in zip(self.leaves, self.program.homes, strict=True):
@@ -128,43 +118,29 @@ class BackwardStep(Step):
         self.nodes, self.leaves, self.outdated = [], [], False
         self.kept, self.made, self.views, self.feeds, self.alike = [], [], [], [], []
 
-    def go(self, call: Any, wanted: Any, retain: bool, nodes: list[Node]) -> None:
-        """Run the bound calls, and give the gradients to the leaves or to `wanted`."""
+    def go(self, call: Any, wanted: Any, retain: bool) -> bool:
+        """Walk by the bound calls; return False, and do nothing, where something is amiss."""
         program = self.program
-        assert program is not None
-        homes = program.homes
-        if wanted is None:
-            for leaf in self.leaves:
-                if leaf.grad is not None:
-                    self._keep_grads()
-                    break
-        for depth, place, number in self.feeds:
-            program.inputs[number][...] = call.nodes[depth].saved[place]
-        program.run()
+        if program is None:
+            return False
+        if not self.walk(call, retain):
+            self._find_fault(call)
+            return False
         if wanted is not None:
-            for node, home in zip(wanted, homes, strict=True):
+            for node, home in zip(wanted, program.homes, strict=True):
                 wanted[node] = None if home is None else np.array(home)
-        else:
-            for leaf, home, born in zip(self.leaves, homes, program.born):  # noqa: B905
-                if leaf.grad is None:
-                    leaf.grad = born
-                else:
-                    accumulate(leaf, home, False, False)
-        if not retain:
-            for node in nodes:
-                if node.saved:
-                    node.saved = None
+        return True
 
-
-def unwritten(nodes: Sequence[Node]) -> bool:
-    """Tell whether no node keeps what was written after the node was made."""
-    try:
-        for node in nodes:
-            if writes.LAST[0] < node.order and node.saved is not None:
-                check_unwritten(node, node.saved, nodes[:1])
-    except RuntimeError:
-        return False
-    return True
+    def add_grads(self) -> None:
+        """Give the gradients to leaves of which some have one already."""
+        assert self.program is not None
+        for leaf, home, born in zip(
+            self.leaves, self.program.homes, self.program.born, strict=True
+        ):
+            if leaf.grad is None:
+                leaf.grad = born
+            else:
+                accumulate(leaf, home, False, False)
 
 
 class WalkTape(Tape):
@@ -265,8 +241,7 @@ class WalkProgram(Program):
         self._quietly(self._all)
 
     def _all(self) -> None:
-        for step in self._run:
-            step()
+        deque(map(operator.call, self._run), 0)  # which no interrupt comes between
 
 
 def as_born(array: Array) -> Born:

@@ -9,6 +9,7 @@ a function are a tree, and one call is a path from its root.
 from __future__ import annotations
 
 import weakref
+from _thread import get_ident
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,12 +22,13 @@ from tinygrad_mnist.autograd.op import Op
 from tinygrad_mnist.autograd.record import record
 from tinygrad_mnist.autograd.tensor import Leaf, Node, Tensor
 from tinygrad_mnist.jit import learn
-from tinygrad_mnist.jit.backward_step import BackwardStep, Walk, unwritten
+from tinygrad_mnist.jit.answers import unwritten
+from tinygrad_mnist.jit.backward_step import BackwardStep, Walk
 from tinygrad_mnist.jit.memory import Pool
-from tinygrad_mnist.jit.op_step import ABSENT, Argument, OpStep, Step
+from tinygrad_mnist.jit.op_step import ABSENT, OFF, Argument, OpStep, Step
 from tinygrad_mnist.jit.program import HEARD, line
 from tinygrad_mnist.jit.flat import flat_steps
-from tinygrad_mnist.jit.update_step import UpdateStep, with_gradients
+from tinygrad_mnist.jit.update_step import MOST_TRIES, UpdateStep, with_gradients
 
 Array = np.ndarray[Any, Any]
 
@@ -39,28 +41,29 @@ class Follower:
     """The steps that a function was seen to take, and where in them the present call is."""
 
     def __init__(self) -> None:
-        self.active = False
+        self.thread: int | None = None  # of the call that is under way
         self.root = Step()
         self.size = 0  # how many steps there are
         self.start = 0  # the moment at which the call began
         self.scratch = Pool()
         self.blank: list[None] = []  # a place for each step of the longest path
-        # The same with ABSENT, and behind it the nodes that no step makes: ..., a leaf, a leaf, None
-        self.absent: list[Any] = [None]
-        self.slots: dict[int, int] = {}  # by the id of a leaf: its place there, from the end
+        self.absent: list[Any] = []  # the same, with ABSENT
         self.errors: list[Exception] = []  # that came up while learning: faults of the jit's own
         self.owners: dict[int, weakref.ref[Tensor]] = {}  # by the id of the leaf that they own
         self.dead: list[int] = []  # ids of leaves whose owners are gone
+        # Of the call that is under way:
+        self.here: Step = OFF  # the last step
+        self.state = LOST
+        self.views: Any = ()  # what each step gave that makes a view of a step's own buffer
+        self.nodes: Any = ()  # and its node
+        self.given: Any = ()  # the arguments, and while learning the ids of their arrays
         self._clear()
 
     def _clear(self) -> None:
-        self.here: Step = self.root
-        self.state = LOST
-        self.views: list[Any] = []  # what each step gave that makes a view of a step's own buffer
-        self.nodes: list[Any] = []  # and its node
+        self.left: Step = self.root  # where the call went another way
+        self.is_eventful = False  # whether there is anything below
         self.seen: list[Any] = []  # what is to be learnt
         self.made = learn.Made()
-        self.given: Any = ()  # the arguments, and while learning the ids of their arrays
         self.walked: list[tuple[BackwardStep, Walk]] = []  # what is to be bound anew
         self.astray: dict[OpStep, tuple[set[Argument], Any]] = {}
         self.unjoined: list[tuple[UpdateStep, list[Leaf]]] = []
@@ -68,36 +71,26 @@ class Follower:
 
     def begin(self, given: Any = ()) -> None:
         """Stand at the start of a call with these arguments."""
-        self.given = given
         if self.dead:
             learn.forget(self)
-        self.views = self.blank.copy()
-        self.nodes = self.absent.copy()
-        self.here, self.state, self.active = self.root, FOLLOWS, True
+        self.given, self.views, self.nodes = given, self.blank.copy(), self.absent.copy()
+        self.here, self.state, self.thread = self.root, FOLLOWS, get_ident()
         self.start = writes.tick()
 
     def grow(self, depth: int) -> None:
         """Make room for longer paths."""
-        more = depth - len(self.blank)
-        if more > 0:
-            self.blank += [None] * more
-            self.absent = [ABSENT] * more + self.absent
-
-    def slot_of(self, leaf: Leaf) -> int:
-        """Give a leaf a place behind the steps' nodes; the same one as before if it has one."""
-        slot = self.slots.get(id(leaf))
-        if slot is None:
-            self.absent.insert(len(self.blank), leaf)
-            slot = self.slots[id(leaf)] = len(self.blank) - len(self.absent)
-        return slot
+        self.blank = [None] * max(depth, len(self.blank))
+        self.absent = [ABSENT] * len(self.blank)
 
     def end(self, whole: bool) -> None:
         """Let go of the call; learn from it if it is `whole`, that is, if it raised no error."""
-        self.active = False
+        self.thread, self.here, self.state = None, OFF, LOST
+        self.views = self.nodes = self.given = ()
+        if not self.is_eventful:
+            return
         try:
-            if whole and (self.seen or self.walked or self.astray):
-                with np.errstate(**HEARD):
-                    self._learn()
+            if whole:
+                self._learn()
         finally:
             unjoined, stepped = self.unjoined, self.stepped
             self._clear()
@@ -110,12 +103,13 @@ class Follower:
 
     def _learn(self) -> None:
         try:
-            if self.seen:
-                learn.learn(self)
-            for step, walk in self.walked:
-                learn.bind_walk(self, step, walk, step.path())
-            for step, (arguments, arrays) in self.astray.items():
-                learn.prepare_again(self, step, arguments, arrays)
+            with np.errstate(**HEARD):
+                if self.seen:
+                    learn.learn(self)
+                for step, walk in self.walked:
+                    learn.bind_walk(self, step, walk, step.path())
+                for step, (arguments, arrays) in self.astray.items():
+                    learn.prepare_again(self, step, arguments, arrays)
         except Exception as error:  # the call itself went well
             self.errors.append(error)
 
@@ -123,16 +117,20 @@ class Follower:
 
     def call(self, op: Op, args: tuple[Any, ...], kw: dict[str, Any], grad: bool) -> Any:
         """Answer one call of an op."""
+        answer = self.here.ahead(self, op, args, kw, grad)
+        return self._look(op, args, kw, grad) if answer is None else answer
+
+    def _look(self, op: Op, args: tuple[Any, ...], kw: dict[str, Any], grad: bool) -> Any:
+        """Answer a call that is not quite the one that came before."""
         if self.state == FOLLOWS:
-            for step in self.here.next:
+            before = self.here
+            for step in before.next:
                 if step.op is op:
-                    quick = step.quick
-                    if quick is not None:
-                        answer = quick(self, args, kw, grad)
-                        if answer is not None:
-                            return answer
-                    answer = step.answer(self, args, kw, grad)
+                    answer = step.quick(self, op, args, kw, grad) if step.quick else None
+                    if answer is None:
+                        answer = step.answer(self, args, kw, grad)
                     if answer is not None:
+                        before.prefer(step)
                         return answer
             cast = promote(op.kernel, args) if op.promotes else args
             if any(a is not b for a, b in zip(cast, args, strict=True)):
@@ -145,13 +143,13 @@ class Follower:
         out = record(op, args, kw, grad, tape=self)  # type: ignore[arg-type]
         if out._node is not None:
             self.seen[-1].node = weakref.ref(out._node)
-            self.made.add(out._node, self.here.depth + len(self.seen))
+            self.made.add(out._node, self.left.depth + len(self.seen))
         return out
 
     def record(self, op: Op, args: Any, kw: dict[str, Any], out: Tensor, residuals: Any) -> None:
         """Note a call while learning; the recorder calls this before it makes the node."""
         results = (out._data, *residuals)
-        made, depth = self.made, self.here.depth + 1 + len(self.seen)
+        made, depth = self.made, self.left.depth + 1 + len(self.seen)
         grad = modes.current().grad
         self.seen.append(learn.SeenCall(op, args, kw, grad, results, made, self.given))
         made.add(out._data, depth)
@@ -161,13 +159,15 @@ class Follower:
         root = roots[0]
         if len(roots) != 1 or seeds[0] is not None or not isinstance(root, Tensor):
             return False
-        if not isinstance(root._node, Node) or root._data.size != 1:
+        node = root._node
+        if not isinstance(node, Node) or root._data.size != 1:
             return False
         if self.state == FOLLOWS:
             for step in self.here.next:
-                if step.op == "backward" and step.matches(self, root._node, wanted):
+                if step.op == "backward" and step.matches(self, node, wanted):
+                    self.here.prefer(step)
                     self.here = step
-                    return self._walk(step, root, wanted, retain)
+                    return step.go(self, wanted, retain) or self._walk(step, root, wanted, retain)
             self._miss()
         if self.state == LOST:
             return False
@@ -176,24 +176,23 @@ class Follower:
         return walk is not None
 
     def _walk(self, step: BackwardStep, root: Tensor, wanted: Any, retain: bool) -> bool:
-        nodes = step.ready(self) if step.program is not None else None
-        if nodes is not None:
-            step.go(self, wanted, retain, nodes)
-            return True
         if not step.outdated:
             return False
         walk = self._recorded(root, wanted, retain)
         if walk is None:
             return False
+        self.is_eventful = True
         self.walked.append((step, walk))
         return True
 
     def _recorded(self, root: Tensor, wanted: Any, retain: bool) -> Walk | None:
         """Walk with a tape, where this call made every node and nothing is amiss."""
+        if self.state == FOLLOWS:
+            self.left = self.here
         made = self.made if self.state == LEARNS else learn.start_of(self)
         unsure = {
             step.depth
-            for step in self.here.path()
+            for step in self.left.path()
             if isinstance(step, OpStep) and not step.knows_its_arguments()
         }
         walked = ancestors([root._node])  # type: ignore[list-item]
@@ -213,13 +212,14 @@ class Follower:
         if self.state == FOLLOWS:
             for step in self.here.next:
                 if step.op == "update" and step.optimizer() is optimizer:
+                    self.here.prefer(step)
                     self.here = step
                     step.go(self, optimizer)
                     return
             self._miss()
         if self.state == LEARNS:
             self.seen.append(learn.SeenUpdate(optimizer))
-        else:
+        elif self.left.misses < MOST_TRIES:
             self.stepped.append((weakref.ref(optimizer), with_gradients(optimizer)))
         optimizer._apply()
 
@@ -229,6 +229,7 @@ class Follower:
         here.misses += 1
         room = len(here.next) < MOST_BRANCHES and self.size < MOST_STEPS
         self.state = LEARNS if room and here.misses > 1 else LOST
+        self.left, self.here, self.is_eventful = here, OFF, True
         if self.state == LEARNS:
             self.made = learn.start_of(self)
             self.given = learn.arrays_in(self.given)
@@ -250,6 +251,7 @@ class Follower:
         """Note that an argument lay elsewhere than its step was prepared for."""
         argument.seen += 1
         if argument.step is None or argument.seen > 2:
+            self.is_eventful = True
             arguments, _ = self.astray.setdefault(step, (set(), None))
             arguments.add(argument)
 

@@ -30,21 +30,21 @@ class FollowedFunction(JitBase):
             if type(arg) is np.ndarray:
                 args = tuple(wrap(a) if type(a) is np.ndarray else a for a in args)
                 break
-        thread, call, whole = get_ident(), [None], False
+        thread, call, whole, follower = get_ident(), [None], False, self._follower
         # An interrupt may come wherever a function is entered or left. So what has to be undone is
         # done and undone by single operations on dicts, and nothing is called before it is undone.
         try:
             before = MODES.get(thread, PLAIN[0])
-            if self._is_taken(before) or self._busy.setdefault(0, call) is not call:
+            if before not in PLAIN or self._busy.setdefault(0, call) is not call:
                 return self.function(*args, **kw)
-            self._follower.begin((args, kw))
+            follower.begin((args, kw))
             MODES[thread] = self._following[before.grad]
             result = self.function(*args, **kw)
             whole = True
             return result
         finally:
             if self._busy.get(0) is call:
-                self._follower.active = False
+                follower.thread = None
                 now = MODES.get(thread, PLAIN[0])
                 if now.tape is None and now.watch is None:
                     if now.grad:
@@ -52,16 +52,9 @@ class FollowedFunction(JitBase):
                     else:
                         MODES[thread] = PLAIN[1]
                 try:
-                    self._follower.end(whole)
+                    follower.end(whole)
                 finally:
                     self._busy.pop(0, None)
-
-    @staticmethod
-    def _is_taken(mode: Mode) -> bool:
-        """Tell whether somebody else follows, records or watches this thread's calls."""
-        if mode.tape is not None or mode.watch is not None:
-            return True
-        return mode.follower is not None and mode.follower.active
 
     def programs(self) -> Sequence[Any]:
         """The ways that calls were seen to take, the last one used first."""

@@ -10,9 +10,9 @@ import numpy as np
 
 from tinygrad_mnist.autograd.op import Op
 from tinygrad_mnist.autograd.tensor import Leaf, Node, Tensor
-from tinygrad_mnist.jit.answers import check_of
+from tinygrad_mnist.jit.answers import walk_of
 from tinygrad_mnist.jit.backward_step import BackwardStep, Walk, WalkProgram
-from tinygrad_mnist.jit.op_step import ABSENT, ANY_NODE, Argument, OpStep, Step
+from tinygrad_mnist.jit.op_step import ANY_NODE, Argument, OpStep, Step
 from tinygrad_mnist.jit.prepare import another_look, prepare
 from tinygrad_mnist.jit.update_step import UpdateStep, with_gradients
 
@@ -116,7 +116,7 @@ class SeenUpdate:
 
 def learn(call: Follower) -> None:
     """Add what the call has seen as a branch where it left the known steps."""
-    parent = call.here
+    parent = call.left
     path = parent.path()
     steps: list[tuple[Any, Step]] = []
     first: Step | None = None
@@ -133,7 +133,6 @@ def learn(call: Follower) -> None:
     call.grow(len(path))
     for _, step in steps:
         if isinstance(step, OpStep):
-            find_slots(call, step)
             for argument in step.arguments:
                 argument.maker = None if argument.step is None else path[argument.step]
     for seen, step in steps:  # before anything is bound: parameters may move
@@ -150,13 +149,14 @@ def learn(call: Follower) -> None:
             bind_walk(call, step, seen, path)
     assert first is not None
     parent.next.insert(0, first)
+    parent.look_ahead()
     call.size += len(steps)
 
 
 def start_of(call: Follower) -> Made:
     """What the steps made that the call has taken until now."""
     made = Made()
-    for step in call.here.path():
+    for step in call.left.path():
         if isinstance(step, OpStep):
             result = call.views[step.depth]
             if result is None and step.outs:
@@ -214,7 +214,7 @@ def watch(call: Follower, leaf: Leaf, owner: Any) -> None:
         if still is not None:
             still.owners.pop(key, None)
             still.dead.append(key)
-            if not still.active:
+            if still.thread is None:
                 forget(still)
 
     call.owners[id(leaf)] = weakref.ref(tensor, gone)
@@ -234,26 +234,7 @@ def forget(call: Follower) -> None:
         for argument in step.arguments:
             if id(argument.node) in dead:
                 argument.node, argument.array = ANY_NODE, None
-                argument.slot = None
                 step.release()
-
-
-    for key in dead:
-        slot = call.slots.pop(key, None)
-        if slot is not None:
-            call.absent[slot] = ABSENT
-
-
-def find_slots(call: Follower, step: OpStep) -> None:
-    """Note where the nodes of a step's arguments will stand in `call.nodes`."""
-    for argument in step.arguments:
-        node = argument.node
-        if not step.grad or node is ANY_NODE:
-            continue
-        if isinstance(node, Leaf):
-            argument.slot = call.slot_of(node)
-        else:
-            argument.slot = -1 if node is None else node
 
 
 def find_parameters(step: OpStep, seen: SeenCall) -> None:
@@ -354,7 +335,7 @@ def bind_walk(call: Follower, step: BackwardStep, walk: Walk, path: Sequence[Any
             if isinstance(later, UpdateStep):
                 homes.update(later.homes())
     step.program = WalkProgram(walk, known, inputs, homes)
-    step.check = check_of(step)
+    step.walk = walk_of(step)
 
 
 def expectation(

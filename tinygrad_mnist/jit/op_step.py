@@ -26,16 +26,33 @@ Call = Callable[[], object]
 ndarray = np.ndarray
 
 
+def no_answer(call: Any, op: Any, args: Any, kw: Any, grad: Any) -> None:
+    """Answer nothing."""
+
+
 class Step:
     """One event of a call, and those that were seen to come next, the last one used first."""
 
-    __slots__ = ("depth", "misses", "next", "parent")
+    __slots__ = ("ahead", "depth", "misses", "next", "parent")
 
     def __init__(self, parent: Step | None = None) -> None:
         self.parent = parent
         self.depth = -1 if parent is None else parent.depth + 1
         self.next: list[Any] = []
         self.misses = 0
+        self.ahead: Any = no_answer  # the quick answer of the step that comes next
+
+    def look_ahead(self) -> None:
+        """Note the quick answer of the step that is tried first."""
+        first = self.next[0] if self.next else None
+        self.ahead = getattr(first, "quick", None) or no_answer
+
+    def prefer(self, step: Any) -> None:
+        """Try a step first from now on."""
+        if self.next[0] is not step:
+            self.next.remove(step)
+            self.next.insert(0, step)
+            self.look_ahead()
 
     def path(self) -> list[Any]:
         """Return the steps from the first one of the call to this one."""
@@ -54,6 +71,9 @@ class Elsewhere:
 ANY_NODE = Elsewhere()
 
 
+OFF = Step()  # where a call stands that follows no known step any more
+
+
 class Absent:
     """Stands for the node of a step that was not taken in this call."""
 
@@ -70,7 +90,7 @@ class Argument:
     """
 
     __slots__ = (
-        "array", "dtype", "is_tensor", "maker", "node", "seen", "shape", "slot", "step", "strides", "value",
+        "array", "dtype", "is_tensor", "maker", "node", "seen", "shape", "step", "strides", "value",
     )  # fmt: skip
 
     def __init__(self, array: Any, is_tensor: bool, step: int | None) -> None:
@@ -78,7 +98,6 @@ class Argument:
         self.is_tensor, self.step = is_tensor, step
         self.node: Any = None
         self.maker: OpStep | None = None  # the step at that depth
-        self.slot: int | None = None  # where the node stands in `Follower.nodes`
         self.array = self.shape = self.dtype = self.strides = self.value = None
         self.seen = 0  # how often it lay elsewhere
         if hasattr(array, "shape"):
@@ -114,6 +133,8 @@ class OpStep(Step):
     def release(self) -> None:
         """Let go of the prepared calls and of what they hold."""
         self.run = self.quick = None
+        if self.parent is not None:
+            self.parent.look_ahead()
         self.feeds, self.lines = [], ()
 
     def described(self) -> tuple[str, Sequence[Any]]:
@@ -194,7 +215,7 @@ class OpStep(Step):
                 return record(self.op, args, kw, grad)
         else:
             if self.is_stale and placed:
-                call.astray[self] = set(), None
+                call.is_eventful, call.astray[self] = True, (set(), None)
                 self.is_stale = False
             if self in call.astray:
                 call.note(self, arrays)

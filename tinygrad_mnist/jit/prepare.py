@@ -49,6 +49,8 @@ def prepare(
     calls = numpy_calls(step, inner, scratch)
     step.lines, step.run = calls, quick(calls, ())
     step.quick = answer_of(step, path)
+    if step.parent is not None:
+        step.parent.look_ahead()
 
 
 def another_look(array: Array) -> Array:

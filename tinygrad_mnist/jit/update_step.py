@@ -16,6 +16,7 @@ from tinygrad_mnist.jit.flat import flat_steps
 from tinygrad_mnist.jit.op_step import Step
 
 Array = np.ndarray[Any, Any]
+Pairs = list[tuple[Leaf, Array]]  # a parameter's leaf, and where its gradient is wanted
 MOST_TRIES = 3
 
 
@@ -35,7 +36,7 @@ class UpdateStep(Step):
         super().__init__(parent)
         found = optimizer()
         self.optimizer = optimizer if found is None else weakref.ref(found, self._forget)
-        self.parts: list[Any] = []
+        self.parts: list[tuple[Any, Pairs]] = []
         self.tries = 0  # how often the parameters could not be joined
 
     def _forget(self, _: object) -> None:
@@ -45,41 +46,41 @@ class UpdateStep(Step):
         """Join the parameters that have gradients, where nobody else looks at them."""
         optimizer = self.optimizer()
         if optimizer is not None:
-            self.parts = flat_steps(optimizer, dict.fromkeys(leaves))
+            self.parts = [
+                (part, list(zip(its, flat.grads, strict=True)))
+                for part, flat, its in flat_steps(optimizer, dict.fromkeys(leaves))
+            ]
         self.tries += 1
 
     def homes(self) -> dict[Leaf, Array]:
         """Where the gradients are wanted."""
-        return {
-            leaf: home
-            for _, flat, leaves in self.parts
-            for leaf, home in zip(leaves, flat.grads, strict=True)
-        }
+        return {leaf: home for _, pairs in self.parts for leaf, home in pairs}
 
     def described(self) -> tuple[str, list[Any]]:
         """Return a title, and the joint updates."""
-        return "optimizer", [part for part, _, _ in self.parts]
+        return "optimizer", [part for part, _ in self.parts]
 
     def go(self, call: Any, optimizer: Any) -> None:
         """Apply the step."""
-        if not self.parts or not self._ready():
-            if not self.parts and self.tries < MOST_TRIES:
+        for part, pairs in self.parts:
+            if not part.holds() or not self._gather(pairs):
+                break
+        else:
+            for part, _ in self.parts:
+                part()
+            if self.parts:
+                return
+            if self.tries < MOST_TRIES:
+                call.is_eventful = True
                 call.unjoined.append((self, with_gradients(optimizer)))
-            optimizer._apply()
-            return
-        for _, flat, leaves in self.parts:
-            for leaf, home in zip(leaves, flat.grads):  # noqa: B905  (strict takes longer)
-                grad = leaf.grad._data
-                if grad is not home:
-                    home[...] = grad
-        for part, _, _ in self.parts:
-            part()
+        optimizer._apply()
 
-    def _ready(self) -> bool:
-        for part, _, leaves in self.parts:
-            if not part.holds():
+    def _gather(self, pairs: Pairs) -> bool:
+        """Have every gradient in its home; return False where there is none."""
+        for leaf, home in pairs:
+            grad = leaf.grad
+            if grad is None:
                 return False
-            for leaf in leaves:
-                if leaf.grad is None:
-                    return False
+            if grad._data is not home:
+                home[...] = grad._data
         return True

@@ -113,7 +113,7 @@ class Optimizer:
                 loss = closure()
         self.stepped = True
         mode = current() if MODES else DEFAULT
-        if mode.follower is not None and mode.follower.active:
+        if mode.follower is not None:
             mode.follower.update(self)
         elif mode.tape is None or mode.tape.effect(self._apply, self):
             self._apply()
