@@ -98,7 +98,9 @@ class Observer:
     def _attributes(self, value):
         slots = getattr(type(value), "__slots__", ())
         named = {k: getattr(value, k) for k in slots if hasattr(value, k)}
-        return [(k, self._look(v)) for k, v in {**named, **getattr(value, "__dict__", {})}.items()]
+        named |= getattr(value, "__dict__", {})
+        # An instance holds the jitted form of its method, as docs/jit.md says
+        return [(k, self._look(v)) for k, v in named.items() if not k.startswith("_jit ")]
 
     def _module(self, module):
         hooks = {kind: len(held) for kind, held in (module._hooks or {}).items() if held}
