@@ -336,10 +336,9 @@ def run(
         raise RuntimeError(f"got {len(roots)} tensors and {len(given)} gradients")
     retain = create_graph if retain_graph is None else retain_graph
     mode = current() if MODES else DEFAULT
-    follower = mode.follower
-    if follower is not None and not create_graph:
-        if follower.backward(roots, given, wanted, retain):
-            return
+    follower = None if create_graph else mode.follower
+    if follower is not None and follower.backward(roots, given, wanted, retain):
+        return
     lifted = create_graph or mode.tape is not None
     seeds = []
     for i, root in enumerate(roots):

@@ -60,7 +60,7 @@ class Follower(Protocol):
     thread: int | None
 
     def call(self, op: Any, args: tuple[Any, ...], kw: dict[str, Any], grad: bool) -> Any:
-        """Return the Tensor that `op(*args, **kw)` gives, recorded if `grad` and an input need it."""
+        """Return the Tensor that `op(*args, **kw)` gives; record the call if `grad`."""
 
     def backward(self, roots: Any, seeds: Any, wanted: Any, retain: bool) -> bool:
         """Do what `engine.walk` does, if it is known how; tell whether it was done."""

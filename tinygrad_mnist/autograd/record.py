@@ -291,7 +291,7 @@ def special(it: Op, args: tuple[Any, ...], kw: dict[str, Any]) -> Tensor:
         return record(it, args, kw)
     follower = mode[3]
     if follower is not None:
-        return follower.call(it, args, kw, mode[0])
+        return follower.call(it, args, kw, mode[0])  # type: ignore[no-any-return]
     grad, tape, watch, _ = mode
     if it.promotes:
         args = promote(it.kernel, args)

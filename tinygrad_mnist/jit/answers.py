@@ -58,7 +58,8 @@ def answer_of(step: Any, path: Any) -> Answer:
     t = Text()
     t.names |= {
         "new": new, "tick": tick, "getrefcount": getrefcount, "same": same, "record": record,
-        "Tensor": Tensor, "Node": Node, "ndarray": np.ndarray, "step": step, "op": step.op, "outs": step.outs,
+        "Tensor": Tensor, "Node": Node, "ndarray": np.ndarray, "step": step, "op": step.op,
+        "outs": step.outs,
     }  # fmt: skip
     count = len(step.arguments)
     args = [f"a{i}" for i in range(count)]
@@ -204,7 +205,7 @@ def walk_of(step: Any) -> Callable[[Any, bool], bool]:
         t.add("run()")
         t.add("if not empty: step.add_grads()")
         t.add("else:")
-        for name, born in zip(leaves, program.born, strict=True):
+        for name, born in zip(leaves, program.births, strict=True):
             t.add(f"    {name}.grad = {t.name('born', born)}")
         t.add("    pass")
     t.add("if not retain:")

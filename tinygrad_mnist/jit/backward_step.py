@@ -11,17 +11,17 @@ from __future__ import annotations
 
 import operator
 from collections import deque
+from collections.abc import Sequence
 from contextvars import Context
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd import modes, writes
+from tinygrad_mnist.autograd import modes
 from tinygrad_mnist.autograd.engine import (
     accumulate,
     ancestors,
-    check_unwritten,
     seed,
     walk,
 )
@@ -35,6 +35,7 @@ from tinygrad_mnist.jit.tape import Tape
 Array = np.ndarray[Any, Any]
 ndarray = np.ndarray
 MOST_TIMES = 3  # that one walk is recorded anew
+
 
 class BackwardStep(Step):
     """See the file's docstring; `program` is None until the walk is bound."""
@@ -135,7 +136,7 @@ class BackwardStep(Step):
         """Give the gradients to leaves of which some have one already."""
         assert self.program is not None
         for leaf, home, born in zip(
-            self.leaves, self.program.homes, self.program.born, strict=True
+            self.leaves, self.program.homes, self.program.births, strict=True
         ):
             if leaf.grad is None:
                 leaf.grad = born
@@ -159,7 +160,11 @@ class Walk:
         """Walk on Tensors with a tape, and do to leaves and `wanted` what the engine does."""
         self.root, self.nodes = root._node, nodes
         self.depths = [made.step_of(node) for node in nodes]
-        places = None if wanted is None else [made.step_of(n) if isinstance(n, Node) else n for n in wanted]
+        places = (
+            None
+            if wanted is None
+            else [made.step_of(n) if isinstance(n, Node) else n for n in wanted]
+        )
         self.signature = made.step_of(self.root), places
         self.wanted = None if wanted is None else list(wanted)
         leaves = [n for n in ancestors([self.root]) if isinstance(n, Leaf)]  # type: ignore[list-item]
@@ -222,7 +227,7 @@ class WalkProgram(Program):
                 np.copyto(home, at)
             taken.append(home)
             self.homes.append(home)
-        self.born = [None if home is None else as_born(home) for home in self.homes]
+        self.births = [None if home is None else as_born(home) for home in self.homes]
         self._quietly = Context().run  # as the engine ignores errors of floating point
         self._quietly(lambda: np.seterr(all="ignore"))
         self._run = quick(self.steps, list(tape.constants.values()))

@@ -24,10 +24,10 @@ from tinygrad_mnist.autograd.tensor import Leaf, Node, Tensor
 from tinygrad_mnist.jit import learn
 from tinygrad_mnist.jit.answers import unwritten
 from tinygrad_mnist.jit.backward_step import BackwardStep, Walk
+from tinygrad_mnist.jit.flat import flat_steps
 from tinygrad_mnist.jit.memory import Pool
 from tinygrad_mnist.jit.op_step import ABSENT, OFF, Argument, OpStep, Step
 from tinygrad_mnist.jit.program import HEARD, line
-from tinygrad_mnist.jit.flat import flat_steps
 from tinygrad_mnist.jit.update_step import MOST_TRIES, UpdateStep, with_gradients
 
 Array = np.ndarray[Any, Any]
@@ -108,8 +108,8 @@ class Follower:
                     learn.learn(self)
                 for step, walk in self.walked:
                     learn.bind_walk(self, step, walk, step.path())
-                for step, (arguments, arrays) in self.astray.items():
-                    learn.prepare_again(self, step, arguments, arrays)
+                for one, (arguments, arrays) in self.astray.items():
+                    learn.prepare_again(self, one, arguments, arrays)
         except Exception as error:  # the call itself went well
             self.errors.append(error)
 
@@ -190,7 +190,8 @@ class Follower:
         if self.state == FOLLOWS:
             self.left = self.here
         made = self.made if self.state == LEARNS else learn.start_of(self)
-        unsure = {
+        unsure: set[int | None] = {None}  # what was not made in this call, or not of what is known
+        unsure |= {
             step.depth
             for step in self.left.path()
             if isinstance(step, OpStep) and not step.knows_its_arguments()
@@ -198,14 +199,18 @@ class Follower:
         walked = ancestors([root._node])  # type: ignore[list-item]
         for node in (*walked, *(wanted or ())):
             if isinstance(node, Leaf):
-                if node.hooks or node.order < self.start:  # made in this call: another one next time
+                if (
+                    node.hooks or node.order < self.start
+                ):  # made in this call: another one next time
                     return None
-            elif node.hooks is not None or node.saved is None:
-                return None
-            elif (depth := made.step_of(node)) is None or depth in unsure:
+            elif node.hooks is not None or node.saved is None or made.step_of(node) in unsure:
                 return None
         nodes = [node for node in walked if isinstance(node, Node)]
         return Walk(root, nodes, wanted, retain, made) if unwritten(nodes) else None
+
+    def _is_fresh(self, leaf: Leaf) -> bool:
+        """Tell whether a leaf was made in this call: the next call will make another one."""
+        return leaf.order < self.start
 
     def update(self, optimizer: Any) -> None:
         """Apply one step of an optimizer."""

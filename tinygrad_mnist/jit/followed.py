@@ -1,4 +1,4 @@
-"""FollowedFunction: the default form of jit. The function runs at every call; a Follower computes."""
+"""FollowedFunction: jit in its default form. The function runs at each call, a Follower computes."""
 
 from __future__ import annotations
 

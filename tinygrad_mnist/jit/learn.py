@@ -31,7 +31,14 @@ class SeenCall:
     """
 
     def __init__(
-        self, op: Op, args: Any, kw: dict[str, Any], grad: bool, results: Any, made: Made, given: Any
+        self,
+        op: Op,
+        args: Any,
+        kw: dict[str, Any],
+        grad: bool,
+        results: Any,
+        made: Made,
+        given: Any,
     ) -> None:
         self.op, self.kw, self.grad = op, dict(kw), grad
         arrays = [a._data if isinstance(a, Tensor) else a for a in args]
@@ -77,8 +84,10 @@ class Faint:
         size = 1 + sum((n - 1) * abs(s) for n, s in zip(self.shape, self.strides, strict=True) if n)
         count = -(-size // self.dtype.itemsize) + 1
         flat = np.ones(count, self.dtype)
-        start = sum((n - 1) * -s for n, s in zip(self.shape, self.strides, strict=True) if s < 0 < n)
-        return np.ndarray(self.shape, self.dtype, flat, start, self.strides)  # type: ignore[arg-type]
+        start = sum(
+            (n - 1) * -s for n, s in zip(self.shape, self.strides, strict=True) if s < 0 < n
+        )
+        return np.ndarray(self.shape, self.dtype, flat, start, self.strides)
 
 
 class Made:
@@ -176,7 +185,13 @@ def new_step(call: Follower, parent: Step, seen: Any) -> Step:
         return BackwardStep(parent, *((None, None) if seen is None else seen.signature))
     arguments = []
     parts = zip(
-        seen.arrays, seen.are_tensors, seen.steps, seen.nodes, seen.owners, seen.are_given, strict=True
+        seen.arrays,
+        seen.are_tensors,
+        seen.steps,
+        seen.nodes,
+        seen.owners,
+        seen.are_given,
+        strict=True,
     )
     for array, is_tensor, step_before, node, owner, is_given in parts:
         argument = Argument(array, is_tensor, step_before)
@@ -298,7 +313,7 @@ def bind_walk(call: Follower, step: BackwardStep, walk: Walk, path: Sequence[Any
     first_place: dict[int, tuple[int, int]] = {}
     for depth, node in zip(step.nodes, walk.nodes, strict=True):
         source = path[depth]
-        for place, value in enumerate(walk.saved[node][:-1]):
+        for place, value in enumerate((walk.saved[node] or ())[:-1]):
             if value is None:
                 continue
             if not isinstance(value, np.ndarray):

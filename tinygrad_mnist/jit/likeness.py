@@ -33,7 +33,7 @@ def same(a: Any, b: Any) -> bool:
     if kind is dict:
         return list(a) == list(b) and all(same(value, b[key]) for key, value in a.items())
     if isinstance(a, np.generic):
-        return a.dtype == b.dtype and a.tobytes() == b.tobytes()
+        return bool(a.dtype == b.dtype and a.tobytes() == b.tobytes())
     if isinstance(a, np.dtype):
         return bool(a == b)
     if isinstance(a, tuple):  # a named tuple, such as a kernel's geometry

@@ -37,7 +37,7 @@ class Step:
 
     def __init__(self, parent: Step | None = None) -> None:
         self.parent = parent
-        self.depth = -1 if parent is None else parent.depth + 1
+        self.depth: int = -1 if parent is None else parent.depth + 1
         self.next: list[Any] = []
         self.misses = 0
         self.ahead: Any = no_answer  # the quick answer of the step that comes next
@@ -111,8 +111,8 @@ class OpStep(Step):
     """See the file's docstring; `run` is None where the kernel itself must run at each call."""
 
     __slots__ = (
-        "arguments", "feeds", "grad", "idle", "inner", "is_stale", "keep", "kw", "lines", "makes_node", "op",
-        "outs", "padding", "quick", "run", "times", "view",
+        "arguments", "feeds", "grad", "idle", "inner", "is_stale", "keep", "kw", "lines",
+        "makes_node", "op", "outs", "padding", "quick", "run", "times", "view",
     )  # fmt: skip
 
     def __init__(self, parent: Step, op: Op, arguments: list[Argument], kw: dict[str, Any]) -> None:
@@ -142,7 +142,7 @@ class OpStep(Step):
         return self.op.name, self.lines
 
     def knows_its_arguments(self) -> bool:
-        """Tell whether each argument was computed in this call, belongs to a leaf, or has no node."""
+        """Tell whether each argument has no node, a leaf's, or that of a step of this call."""
         return all(argument.node is not ANY_NODE for argument in self.arguments)
 
     def answer(self, call: Any, args: tuple[Any, ...], kw: dict[str, Any], grad: bool) -> Any:
@@ -231,9 +231,9 @@ class OpStep(Step):
             return out
         out._node = node = new(Node)
         node.op = op = self.op
-        for place in op.constants:
-            if place < len(nodes):
-                nodes[place] = None
+        for constant in op.constants:
+            if constant < len(nodes):
+                nodes[constant] = None
         node.source = tuple(nodes)
         keep = self.keep
         if keep is None:
@@ -251,7 +251,7 @@ class OpStep(Step):
     def _is_free(self) -> bool:
         """Tell whether nobody holds what an earlier call left in the buffers."""
         idle = self.idle
-        for out in self.outs:
+        for out in self.outs:  # noqa: SIM110  (a generator would hold it once more)
             if getrefcount(out) != idle:
                 return False
         return True

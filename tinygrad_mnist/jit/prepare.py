@@ -111,7 +111,7 @@ def numpy_calls(step: OpStep, inner: Sequence[Any], scratch: Pool) -> list[Calla
 
 def is_packed(array: Any) -> bool:
     """Tell whether an array has no gaps, so that `array_on` lays another one out as it is."""
-    return array.size <= 1 or packed_strides(array) == array.strides
+    return bool(array.size <= 1 or packed_strides(array) == array.strides)
 
 
 def memory_of(array: Any) -> Any:
@@ -132,5 +132,5 @@ def moved_array(array: Array, moves: Sequence[tuple[Memory, Memory]]) -> Array:
     for old, new in moves:
         if memory is old:
             start = array.ctypes.data - first_line(old) + first_line(new) - new.ctypes.data
-            return np.ndarray(array.shape, array.dtype, new, start, array.strides)  # type: ignore[arg-type]
+            return np.ndarray(array.shape, array.dtype, new, start, array.strides)
     return array

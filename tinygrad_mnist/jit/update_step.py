@@ -1,4 +1,4 @@
-"""UpdateStep: one optimizer.step() of a function as it was learnt, as one update of many parameters.
+"""UpdateStep: an optimizer's step of a function as it was learnt: one update of many parameters.
 
 Parameters that nobody else looks at lie in one buffer, their gradients in another (`flat.py`). If
 anything is not as it was then, the optimizer goes from parameter to parameter as ever.

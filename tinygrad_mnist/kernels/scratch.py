@@ -59,11 +59,11 @@ def array_on(memory: Memory, like: Array) -> Array:
     Each call makes another array on the same bytes.
     """
     start = -memory.ctypes.data % ALIGN
-    return np.ndarray(like.shape, like.dtype, memory, start, packed_strides(like))  # type: ignore[arg-type]
+    return np.ndarray(like.shape, like.dtype, memory, start, packed_strides(like))
 
 
 def packed_strides(like: Array) -> tuple[int, ...]:
-    """Return the strides of an array without gaps whose axes lie in the order of those of `like`."""
+    """Return the strides of an array without gaps, its axes in the same order in memory."""
     order = sorted(range(like.ndim), key=lambda axis: -abs(like.strides[axis]))
     strides, step = [0] * like.ndim, like.itemsize
     for axis in reversed(order):
