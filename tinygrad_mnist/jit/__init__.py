@@ -1,7 +1,27 @@
-"""jit(): run a function of Tensors once on a tape, then replay it as a list of NumPy calls.
+"""jit(): a function's ops, answered by NumPy calls that were prepared for them.
 
-`tape.py` hears, `program.py` binds and replays, `unroll.py` opens kernels, `memory.py` plans.
-No op is named here, and no op knows of it: whatever the table can do, a program can.
+Nothing outside this folder knows of it but by the three protocols of `autograd/listeners.py`, and
+no op knows of it: whatever the table can do, a program can. Read in this order:
+
+function.py       the door: which form a function gets      callable.py  what all forms share
+The default form, in which the function itself runs (docs/one-step.md follows one call):
+followed.py       a call: begin, run the function, end
+follow.py         the Follower: which step comes next, and what to do where another one does
+op_step.py        one op call: how it is recognised, and what answers it
+backward_step.py  one backward()                             update_step.py  one optimizer.step()
+learn.py          steps made of what a call has seen         prepare.py  their buffers and NumPy calls
+answers.py        the usual way of a step, written out       likeness.py  equal, type and sign included
+What both forms are bound with:
+tape.py           calls and effects as they are heard        program.py  a tape as a list of NumPy calls
+unroll.py         a kernel as the NumPy calls that it makes  quick.py  each in its cheapest form
+memory.py         buffers, used again                        looks.py  the same look at other memory
+flat.py           an optimizer's parameters in one buffer    passes.py  what makes it fast, by name
+The pure form, in which a replay stands for the function:
+pure.py           capture and replay                         guards.py, names.py  what it relies on
+results.py        what it returns
+Tiles, for batches larger than a cache:
+tiles.py          some rows at a time, on threads.py         heard.py  a call on some rows
+rows.py           the proof that the rows may be cut
 """
 
 from __future__ import annotations
@@ -13,10 +33,10 @@ from typing import TYPE_CHECKING, Any
 from tinygrad_mnist.lazy import page
 
 if TYPE_CHECKING:
+    from tinygrad_mnist.jit.callable import JitFunction as JitFunction
     from tinygrad_mnist.jit.function import jit as jit
-    from tinygrad_mnist.jit.pure import PureFunction as PureFunction
 else:
-    __getattr__, __dir__, __all__ = page(__name__, {"function": "jit", "pure": "PureFunction"})
+    __getattr__, __dir__, __all__ = page(__name__, {"callable": "JitFunction", "function": "jit"})
 
 
 class _Callable(types.ModuleType):

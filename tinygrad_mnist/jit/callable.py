@@ -1,4 +1,4 @@
-"""JitBase: what stands in the place of a function, whichever way it is compiled."""
+"""JitFunction: what stands in the place of a function, whichever way it is compiled."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 
-class JitBase:
+class JitFunction:
     """A compiled function: it has the name of its function, and is a method where that is one.
 
     An instance of a class has a compiled method of its own, which goes when the instance goes. A
@@ -65,10 +65,10 @@ class JitBase:
 
     # Copies
 
-    def __copy__(self) -> JitBase:
+    def __copy__(self) -> JitFunction:
         return type(self)(self.function, **self._options)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> JitBase:
+    def __deepcopy__(self, memo: dict[int, Any]) -> JitFunction:
         return type(self)(copy.deepcopy(self.function, memo), **self._options)
 
     def __reduce__(self) -> Any:
@@ -80,13 +80,13 @@ class JitBase:
         return _again, (type(self), function, self._options)
 
 
-def _is_method(compiled: JitBase, method: types.MethodType) -> bool:
+def _is_method(compiled: JitFunction, method: types.MethodType) -> bool:
     """Whether asking the instance for the name gives the compiled method."""
     of_class = getattr(type(method.__self__), method.__name__, None)
-    return isinstance(of_class, JitBase) and of_class.function is method.__func__
+    return isinstance(of_class, JitFunction) and of_class.function is method.__func__
 
 
-def _is_global(compiled: JitBase) -> bool:
+def _is_global(compiled: JitFunction) -> bool:
     """Whether the module of the function has the compiled one under its name."""
     import sys
 
@@ -96,5 +96,5 @@ def _is_global(compiled: JitBase) -> bool:
     return found is compiled
 
 
-def _again(kind: type[JitBase], function: Callable[..., Any], options: dict[str, Any]) -> JitBase:
+def _again(kind: type[JitFunction], function: Callable[..., Any], options: dict[str, Any]) -> JitFunction:
     return kind(function, **options)

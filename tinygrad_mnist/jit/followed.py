@@ -1,4 +1,4 @@
-"""FollowedFunction: jit in its default form. The function runs at each call, a Follower computes."""
+"""FollowedFunction: the default form of jit. The function runs at each call."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 
 from tinygrad_mnist.autograd.modes import MODES, Mode
 from tinygrad_mnist.autograd.tensor import wrap
-from tinygrad_mnist.jit.callable import JitBase
+from tinygrad_mnist.jit.callable import JitFunction
 from tinygrad_mnist.jit.follow import Follower
 
 PLAIN = Mode(), Mode(grad=False)
 
 
-class FollowedFunction(JitBase):
+class FollowedFunction(JitFunction):
     """A function whose ops, backward() and optimizer steps are answered by prepared NumPy calls."""
 
     def __init__(self, function: Callable[..., Any]) -> None:

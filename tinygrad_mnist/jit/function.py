@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, overload
 
-from tinygrad_mnist.jit.callable import JitBase
+from tinygrad_mnist.jit.callable import JitFunction
 from tinygrad_mnist.jit.followed import FollowedFunction
 from tinygrad_mnist.jit.pure import PureFunction
 
@@ -14,29 +14,33 @@ from tinygrad_mnist.jit.pure import PureFunction
 @overload
 def jit(
     function: Callable[..., Any], *, pure: bool = False, tile_rows: int | None = None
-) -> JitBase: ...
+) -> JitFunction: ...
 @overload
 def jit(
     *, pure: bool = False, tile_rows: int | None = None
-) -> Callable[[Callable[..., Any]], JitBase]: ...
+) -> Callable[[Callable[..., Any]], JitFunction]: ...
 def jit(
     function: Callable[..., Any] | None = None, *, pure: bool = False, tile_rows: int | None = None
 ) -> Any:
-    """Compile a function of arrays and Tensors to a list of NumPy calls; bitwise as eager.
+    """Answer a function's calls of ops by prepared NumPy calls; bitwise as eager.
 
-    It may build a graph, call `backward()`, step an optimizer. Arrays reach it as Tensors. Call 1
-    is eager, call 2 captures, later ones replay; each new shape or dtype anew. `print(step)` shows
-    the program, `step.report()` its memory.
+    The function itself runs at every call. The first call is eager, the second is learnt from; from
+    then on, each op, `backward()` and `optimizer.step()` that comes as before is answered by NumPy
+    calls on buffers of its own, and from where something else comes the call goes on eagerly. An
+    array among the arguments reaches the function as a Tensor on the same memory. `print(step)`
+    shows the NumPy calls, `step.report()` counts them.
 
     With `pure`, the function itself is not run at a replay: it depends on nothing but its arguments
-    and on Tensors, modules and optimizers, as for `jax.jit`.
+    and on Tensors, modules and optimizers, as for `jax.jit`. It takes arrays, Tensors, numbers,
+    modules and optimizers by position.
 
     With `tile_rows`, which implies `pure`, a step on more rows than that goes through so many at a
     time, on as many threads as the BLAS has (with threadpoolctl; else on one): faster where a batch
     does not fit into the cache, equal to eager within rounding, and the same from run to run.
 
-    Raises RuntimeError where the value of one call would be frozen into all later ones; with
-    `tile_rows`, also where the loss is not a mean over the rows, or a row depends on others.
+    Raises TypeError for what cannot be called, and RuntimeError at a call where `pure` would freeze
+    the value of one call into all later ones, or where with `tile_rows` the loss is not a mean over
+    the rows, or a row depends on others.
 
     >>> import tinygrad_mnist as tg
     >>> @tg.jit

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.tensor import Tensor
-from tinygrad_mnist.jit.callable import JitBase
+from tinygrad_mnist.jit.callable import JitFunction
 from tinygrad_mnist.nn import Module
 
 NUMBERS = (bool, int, float, complex, str, bytes, np.generic)
@@ -100,7 +100,7 @@ class Names:
             self._part(lambda i: value.args[i], range(len(value.args)), words)
             self._part(value.keywords.get, value.keywords, words)
             self._look_into(value.func, words)
-        elif isinstance(value, JitBase):
+        elif isinstance(value, JitFunction):
             self._look_into(value.function, words)
         elif isinstance(value, Module):
             for module in value.modules():

@@ -18,7 +18,7 @@ import numpy as np
 from tinygrad_mnist.autograd import modes
 from tinygrad_mnist.autograd.tensor import Leaf, Tensor, wrap
 from tinygrad_mnist.jit import passes
-from tinygrad_mnist.jit.callable import JitBase
+from tinygrad_mnist.jit.callable import JitFunction
 from tinygrad_mnist.jit.flat import flat_steps
 from tinygrad_mnist.jit.guards import Guards, plain
 from tinygrad_mnist.jit.looks import dense
@@ -37,7 +37,7 @@ MOST_PROGRAMS = 64
 MOST_SEEN = 256
 
 
-class PureFunction(JitBase):
+class PureFunction(JitFunction):
     """A function that is captured and replayed; see `jit`."""
 
     def __init__(self, function: Callable[..., Any], *, tile_rows: int | None = None) -> None:
