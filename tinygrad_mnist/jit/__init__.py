@@ -8,19 +8,19 @@ The default form, in which the function itself runs (docs/one-step.md follows on
 followed.py       a call: begin, run the function, end
 follow.py         the Follower: which step comes next, and what to do where another one does
 op_step.py        one op call: how it is recognised, and what answers it
-backward_step.py  one backward()                             update_step.py  one optimizer.step()
-learn.py          steps made of what a call has seen         prepare.py  their buffers and NumPy calls
-answers.py        the usual way of a step, written out       likeness.py  equal, type and sign included
+backward_step.py  one backward()                            update_step.py  one optimizer.step()
+learn.py          steps made of what a call has seen        prepare.py  their buffers and calls
+answers.py        the usual way of a step, written out      likeness.py  equal, type and sign too
 What both forms are bound with:
-tape.py           calls and effects as they are heard        program.py  a tape as a list of NumPy calls
-unroll.py         a kernel as the NumPy calls that it makes  quick.py  each in its cheapest form
-memory.py         buffers, used again                        looks.py  the same look at other memory
-flat.py           an optimizer's parameters in one buffer    passes.py  what makes it fast, by name
+tape.py           calls and effects as they happen          program.py  a tape as NumPy calls
+unroll.py         a kernel as the NumPy calls it makes      quick.py  each in its cheapest form
+memory.py         buffers, used again                       looks.py  the same look at other memory
+flat.py           an optimizer's parameters in one buffer   passes.py  what makes it fast, by name
 The pure form, in which a replay stands for the function:
-pure.py           capture and replay                         guards.py, names.py  what it relies on
+pure.py           capture and replay                        guards.py, names.py  what it relies on
 results.py        what it returns
 Tiles, for batches larger than a cache:
-tiles.py          some rows at a time, on threads.py         heard.py  a call on some rows
+tiles.py          some rows at a time, on threads.py        heard.py  a call on some rows
 rows.py           the proof that the rows may be cut
 """
 

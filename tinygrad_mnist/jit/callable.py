@@ -96,5 +96,7 @@ def _is_global(compiled: JitFunction) -> bool:
     return found is compiled
 
 
-def _again(kind: type[JitFunction], function: Callable[..., Any], options: dict[str, Any]) -> JitFunction:
+def _again(
+    kind: type[JitFunction], function: Callable[..., Any], options: dict[str, Any]
+) -> JitFunction:
     return kind(function, **options)
