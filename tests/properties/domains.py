@@ -98,6 +98,15 @@ def reducible(draw: Draw, low_side: int = 0, dims: int = 0, **bounds: Any) -> An
     return x, {"axis": axis, "keepdims": draw(st.booleans())}
 
 
+@composed(lambda x, axis, correction, keepdims: np.var(x, axis, ddof=correction, keepdims=keepdims))
+def deviations(draw: Draw) -> Any:
+    """An array, some of its axes, and fewer degrees of freedom than they have elements."""
+    x = draw(arrays(shapes(min_dims=1, min_side=2)))
+    chosen = st.lists(st.sampled_from(range(x.ndim)), unique=True, min_size=1)
+    settings = {"axis": tuple(sorted(draw(chosen))), "correction": draw(st.sampled_from([0, 1]))}
+    return (x,), settings | {"keepdims": draw(st.booleans())}
+
+
 def reduction(like: Any, low_side: int = 0, **bounds: Any) -> Row:
     return Row(reducible(low_side, **bounds).map(lambda c: Call((c[0],), c[1])), like)
 
@@ -654,6 +663,7 @@ ROWS: dict[str, Row] = {
     "amax": reduction(np.amax, 1, distinct=True),
     "amin": reduction(np.amin, 1, distinct=True),
     "ties": shares,
+    "var": deviations,
     "cumsum": along(np.cumsum, 0),
     "logsumexp": reduction(
         lambda x, axis, keepdims: np.log(np.sum(np.exp(x), axis, keepdims=keepdims)), 1

@@ -10,6 +10,8 @@ import numpy as np
 # np.clip without its Python wrapper
 from numpy._core.umath import clip as clip_ufunc  # type: ignore[attr-defined]
 
+from tinygrad_mnist.kernels.sums import in_float32
+
 Array = Any  # an ndarray or a Python number: kernels take both
 
 # By a dtype's letter; a ufunc takes a 0-d array in half the time of a Python number.
@@ -44,6 +46,7 @@ def gate(d: Array, at: Array) -> Array:
 
 
 @like_ufunc
+@in_float32
 @np.errstate(over="ignore")
 def sigmoid(x: Array) -> Array:
     """1 / (1 + exp(-x)); where exp overflows, 0 is right. By tanh the left tail would be lost."""
@@ -59,6 +62,7 @@ def softplus(x: Array) -> Array:
     return np.logaddexp(x, np.zeros((), getattr(x, "dtype", None)))
 
 
+@in_float32
 def bce(z: Array, t: Array) -> Array:
     """Binary cross-entropy of a logit z: log(1 + exp(z)) - z t, stable for any finite z."""
     return np.maximum(z, ZERO.get(z.dtype.char, 0)) - z * t + np.log1p(np.exp(-np.abs(z)))

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_mnist.kernels.scratch import given, pixels, scratch, scratch_like
+from tinygrad_mnist.kernels.sums import in_float32
 
 Array = np.ndarray[Any, Any]
 Pair = tuple[int, int]
@@ -129,6 +130,7 @@ def pool_index(x: Array, y: Array, *, win: Windows) -> Array:
     return out
 
 
+@in_float32
 def pool_sum(x: Array, *, win: Windows) -> Array:
     """The sum of each window."""
     x = _covered(x, win, 0)

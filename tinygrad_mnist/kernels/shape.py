@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import numpy as np
+
+from tinygrad_mnist.kernels.sums import FEW, columns, total
 
 Array = Any  # an ndarray; NumPy's own types say too little to help here
 Key = tuple[Any, ...]
@@ -32,26 +33,22 @@ def broadcast_to(x: Array, *, shape: tuple[int, ...]) -> Array:
 
 def sum_to(x: Array, *, shape: tuple[int, ...]) -> Array:
     """The adjoint of broadcasting from `shape`: sums over the dimensions that were repeated."""
-    if x.ndim == 2 and shape == x.shape[1:] and x.dtype.kind == "f" and len(x) > 8:
-        return x.T.dot(ones(len(x), x.dtype))  # BLAS: several times faster than a reduction
+    if x.ndim == 2 and shape == x.shape[1:] and x.dtype.kind == "f" and len(x) > FEW:
+        return columns(x)
     extra = x.ndim - len(shape)
     axes = tuple(
         i for i, n in enumerate(x.shape) if i < extra or (shape[i - extra] == 1 and n != 1)
     )
-    return np.add.reduce(x, axis=axes, keepdims=True).reshape(shape)
-
-
-@functools.lru_cache(maxsize=16)
-def ones(count: int, dtype: Any) -> Array:
-    """The same read-only ones at every call."""
-    y = np.ones(count, dtype)
-    y.setflags(write=False)
-    return y
+    y = total(x, axes, True).reshape(shape)
+    return y if y.dtype == x.dtype else y.astype(x.dtype)
 
 
 def slice(x: Array, *, key: Key) -> Array:
-    """x[key] for a key of ints, slices, None and Ellipsis; a view."""
-    return x[key]
+    """x[key] for a key of ints, slices, None and Ellipsis; a view.
+
+    Without an Ellipsis a key that picks one element would give NumPy's number, which is a copy.
+    """
+    return x[key if ... in key else (*key, ...)]
 
 
 def unslice(x: Array, *, key: Key, shape: tuple[int, ...]) -> Array:

@@ -204,6 +204,35 @@ def floating(x: Any) -> Any:
     return cast(x, dtype=get_default_dtype())
 
 
+def in_float32(function: Callable[P, R]) -> Callable[P, R]:
+    """A function that takes float16 through its steps in float32, and rounds its result once."""
+
+    @functools.wraps(function)
+    def wide(*args: P.args, **kw: P.kwargs) -> R:
+        for x in (*args, *kw.values()) if kw else args:
+            if isinstance(x, Tensor) and x._data.dtype.char == "e":
+                break
+        else:
+            return function(*args, **kw)
+        return _in_float32(function, args, kw)  # type: ignore[no-any-return]
+
+    return wide
+
+
+def _in_float32(function: Callable[..., Any], args: tuple[Any, ...], kw: dict[str, Any]) -> Any:
+    from tinygrad_mnist.ops.table import cast
+
+    def up(x: Any) -> Any:
+        half = isinstance(x, Tensor) and x._data.dtype.char == "e"
+        return cast(x, dtype="float32") if half else x
+
+    given = [x for x in (*args, *kw.values()) if isinstance(x, Tensor)]
+    made = function(*map(up, args), **{k: up(v) for k, v in kw.items()})
+    if kw.get("dtype") is not None or any(x.dtype.char in "fd" for x in given):
+        return made
+    return cast(made, dtype="float16")
+
+
 def tensor_of(x: Any, like: Any = None) -> Tensor:
     """x as a Tensor: itself, or one on the same memory, or a new one in the dtype of `like`."""
     if isinstance(x, Tensor):

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import writes
+from tinygrad_mnist.autograd.dtypes import KIND
 from tinygrad_mnist.autograd.modes import MODES, current
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.tensor import Leaf, Tensor, unwrap, wrap
@@ -47,16 +48,33 @@ def write(tensor: Tensor, value: Any, key: Any = None) -> Tensor:
     array = tensor._data
     if key is not None:  # with an Ellipsis in it, a key gives a view and never a number
         array = array[key if ... in key else (*key, ...)]
+    if not array.flags.writeable:
+        array = writeable(array)
     try:
         np.copyto(array, elements, "unsafe")
     except ValueError:
         raise ShapeError(
-            f"a value of shape {list(elements.shape)} does not fit into {list(array.shape)}"
+            f"a value of shape {list(np.shape(elements))} does not fit into {list(array.shape)}"
         ) from None
     if recorded:
         tensor._node = getattr(value, "_node", None)
     writes.stamp(array)
     return tensor
+
+
+def writeable(array: Any) -> Any:
+    """A view that may be written, of an array that was expanded: where each element has a place."""
+    if any(n > 1 and not step for n, step in zip(array.shape, array.strides, strict=True)):
+        raise RuntimeError(
+            "unsupported operation: more than one element of the written-to tensor refers to a "
+            "single memory location. Please clone() the tensor before performing the operation."
+        )
+    view = array.view()
+    try:
+        view.setflags(write=True)
+    except ValueError:
+        raise RuntimeError("the memory of this Tensor is read-only; write to a clone()") from None
+    return view
 
 
 def check_allowed(tensor: Tensor) -> None:
@@ -103,7 +121,7 @@ def method(function: Callable[..., Any]) -> Callable[..., Tensor]:
                 f"output with shape {list(self.shape)} doesn't match the broadcast shape "
                 f"{list(value.shape)}"
             )
-        if "biuf".index(value.dtype.kind) > "biuf".index(self.dtype.kind.replace("u", "i")):
+        if KIND[value.dtype.kind] > KIND[self.dtype.kind]:
             raise RuntimeError(
                 f"result type {value.dtype} can't be cast to the desired output type {self.dtype}"
             )

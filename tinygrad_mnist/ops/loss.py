@@ -12,6 +12,7 @@ from typing import Any
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import reduce, table
+from tinygrad_mnist.ops.arguments import in_float32
 from tinygrad_mnist.ops.join import broadcast_tensors
 
 __all__ = [
@@ -46,6 +47,7 @@ def legacy(reduction: str, size_average: bool | None, reduce: bool | None) -> st
 def loss(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """Give a loss for each element the arguments `reduction`, `size_average` and `reduce`."""
 
+    @in_float32
     @functools.wraps(function)
     def call(
         *args: Any,
@@ -56,8 +58,11 @@ def loss(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     ) -> Tensor:
         return reduced(function(*args, **kw), legacy(reduction, size_average, reduce))
 
-    own, more = inspect.signature(function), inspect.signature(call, follow_wrapped=False)
-    added = [p for p in more.parameters.values() if p.kind is p.KEYWORD_ONLY]
+    own, more = inspect.signature(function), inspect.signature(legacy)
+    added = [
+        p.replace(kind=p.KEYWORD_ONLY, default=default)
+        for p, default in zip(more.parameters.values(), ("mean", None, None), strict=True)
+    ]
     call.__signature__ = own.replace(parameters=[*own.parameters.values(), *added])  # type: ignore[attr-defined]
     return call
 
@@ -119,6 +124,7 @@ def huber_loss(
     return _weighted(table.where(d <= delta, d * d * 0.5, (d - 0.5 * delta) * delta), weight)
 
 
+@in_float32
 def kl_div(
     input: Tensor,
     target: Tensor,
@@ -241,6 +247,7 @@ def _by_class(
     return reduced(table.reshape(each, shape=shape), reduction)
 
 
+@in_float32
 def nll_loss(
     input: Tensor,
     target: Tensor,
@@ -263,6 +270,7 @@ def nll_loss(
     return _by_class("nll_loss", per_row, input, target, weight, ignore_index, reduction)
 
 
+@in_float32
 def cross_entropy(
     input: Tensor,
     target: Tensor,
@@ -404,6 +412,7 @@ def triplet_margin_loss(
     return table.relu(near - far + margin)
 
 
+@in_float32
 def pairwise_distance(
     x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
 ) -> Tensor:
@@ -411,6 +420,7 @@ def pairwise_distance(
     return reduce.norm(x1 - x2 + eps, p, -1, keepdim)
 
 
+@in_float32
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """x1 · x2 / (|x1| |x2|) along `dim`; each norm counts as eps at least."""
     x1, x2 = broadcast_tensors(x1, x2)
@@ -418,6 +428,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     return reduce.sum((x1 / lengths[0]) * (x2 / lengths[1]), dim)
 
 
+@in_float32
 def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> Tensor:
     """x divided by its p-norm along `dim`, which counts as eps at least."""
     return input / table.clip(reduce.norm(input, p, dim, True), low=eps, high=math.inf)

@@ -12,7 +12,15 @@ import numpy as np
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.kernels.reduce import count
 from tinygrad_mnist.ops import table
-from tinygrad_mnist.ops.arguments import Dim, axes_of, composed, dim_of, floating, public
+from tinygrad_mnist.ops.arguments import (
+    Dim,
+    axes_of,
+    composed,
+    dim_of,
+    floating,
+    in_float32,
+    public,
+)
 
 __all__ = [
     "all", "amax", "amin", "aminmax", "any", "argmax", "argmin", "count_nonzero", "cumprod",
@@ -175,15 +183,14 @@ def var(
         dim, unbiased = None, dim
     if correction is None:
         correction = 0 if unbiased is False else 1
+    if input.dtype.kind != "f":
+        raise RuntimeError(f"std and var only support floating point dtypes, not {input.dtype}")
     axes = axes_of(input.ndim, dim)
-    n = count(input.shape, axes)
-    x = input - mean(input, dim, True)
-    total = table.sum(table.square(x), axis=axes, keepdims=keepdim)
-    if n > correction:
-        return total / (n - correction)
-    warnings.warn("var(): degrees of freedom is <= 0", UserWarning, stacklevel=3)
+    axes = tuple(range(input.ndim)) if axes is None else axes
+    if count(input.shape, axes) <= correction:
+        warnings.warn("var(): degrees of freedom is <= 0", UserWarning, stacklevel=3)
     with np.errstate(all="ignore"):
-        return total / 0.0
+        return table.var(input, axis=axes, correction=correction, keepdims=keepdim)
 
 
 def root(x: Tensor) -> Tensor:
@@ -193,6 +200,7 @@ def root(x: Tensor) -> Tensor:
 
 
 @public
+@in_float32
 def prod(
     input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None
 ) -> Tensor:
@@ -237,6 +245,7 @@ def scan(combine: Callable[..., Any], x: Tensor, dim: int) -> Tensor:
 
 
 @public
+@in_float32
 def norm(
     input: Tensor, p: Any = "fro", dim: Dim = None, keepdim: bool = False, dtype: Any = None
 ) -> Tensor:
@@ -289,7 +298,9 @@ all = composed(
 )
 std = composed(
     "The square root of `var`; its gradient is zero where the deviation is.",
-    lambda input, *args, **kw: root(var(input, *args, **kw)),
+    lambda input, *args, **kw: as_dtype(
+        root(var(as_dtype(input, "float64"), *args, **kw)), input.dtype
+    ),
 )
 aminmax = composed(
     "`amin` and `amax` together.", lambda input, **kw: MinMax(amin(input, **kw), amax(input, **kw))
@@ -300,11 +311,11 @@ count_nonzero = composed(
 )
 cumprod = composed(
     "Running products along `dim`, in log2(n) steps: differentiable at zeros too.",
-    lambda input, dim, *, dtype=None: scan(table.mul, widened(input, dtype), dim),
+    in_float32(lambda input, dim, *, dtype=None: scan(table.mul, widened(input, dtype), dim)),
 )
 logcumsumexp = composed(
     "log of the running sums of exp(input) along `dim`, stable for huge elements.",
-    lambda input, dim: scan(table.logaddexp, input, dim),
+    in_float32(lambda input, dim: scan(table.logaddexp, input, dim)),
 )
 nansum = composed(
     "The sum over `dim` of what is not NaN.",
@@ -312,8 +323,12 @@ nansum = composed(
 )
 nanmean = composed(
     "The mean over `dim` of what is not NaN.",
-    lambda input, dim=None, keepdim=False, **kw: (
-        nansum(input, dim, keepdim, **kw) / sum(~table.isnan(input), dim, keepdim)
+    in_float32(
+        lambda input, dim=None, keepdim=False, **kw: (
+            nansum(input, dim, keepdim, **kw) / sum(~table.isnan(input), dim, keepdim)
+        )
     ),
 )
-dist = composed("The p-norm of input - other.", lambda input, other, p=2: norm(input - other, p))
+dist = composed(
+    "The p-norm of input - other.", in_float32(lambda input, other, p=2: norm(input - other, p))
+)

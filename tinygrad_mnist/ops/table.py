@@ -115,11 +115,19 @@ cast = op(E.cast, x=lambda g: g)  # the engine casts a gradient to its input's d
 sum = op(R.sum, x=lambda g, shape, axis: broadcast_to(regrow(g, shape, axis), shape=shape))
 mean = op(
     R.mean,
-    x=lambda g, shape, axis: broadcast_to(regrow(g / count(shape, axis), shape, axis), shape=shape),
+    x=lambda g, shape, axis: broadcast_to(
+        regrow(shared(g, count(shape, axis)), shape, axis), shape=shape
+    ),
 )
 amax = op(R.amax, x=lambda g, x, y, shape, axis: regrow(g, shape, axis) * ties(x, y, axis=axis))
 amin = op(R.amin, x=lambda g, x, y, shape, axis: regrow(g, shape, axis) * ties(x, y, axis=axis))
 ties: OpCall = op(R.ties)
+var = op(
+    M.var,
+    x=lambda g, x, shape, axis, correction: (
+        regrow(g * (2 / free(shape, axis, correction)), shape, axis) * (x - average(x, axis))
+    ),
+)
 cumsum: OpCall = op(R.cumsum, x=lambda g, axis: flip(cumsum(flip(g, axis), axis=axis), axis))
 logsumexp: OpCall = op(
     R.logsumexp,
@@ -238,6 +246,19 @@ def regrow(g: Any, shape: tuple[int, ...], axis: Any) -> Any:
     return g if axis is None else reshape(g, shape=kept(shape, axis))
 
 
+def shared(g: Any, n: int) -> Any:
+    """g / n; in float16, where n may be too large a number, in float32."""
+    if g.dtype.char != "e":
+        return g / n
+    return cast(cast(g, dtype="float32") / n, dtype=g.dtype)
+
+
+def free(shape: tuple[int, ...], axis: Any, correction: float) -> float:
+    """The degrees of freedom of a variance; infinity has no part in them."""
+    n = count(shape, axis) - correction
+    return n if n > 0 else math.nan
+
+
 def safely(a: Any, b: Any) -> Tensor:
     """a / b, but 0 where b is 0."""
     return where(b == 0, 0.0, a / where(b == 0, 1.0, b))
@@ -260,7 +281,7 @@ def narrow(x: Any, axis: int, start: int, length: int) -> Tensor:
 
 def average(x: Any, axis: tuple[int, ...]) -> Any:
     """The mean along `axis`, which keeps its dimensions."""
-    return sum(x, axis=axis, keepdims=True) / math.prod(x.shape[i] for i in axis)
+    return mean(x, axis=axis, keepdims=True)
 
 
 def rms_inverse(x: Any, axis: tuple[int, ...], eps: float) -> Any:
