@@ -338,15 +338,27 @@ def minus_hots(draw: Draw) -> Any:
     return (draw(arrays((n, c))), classes * n + np.arange(n)), {}
 
 
-def _ties(x: Any, y: Any, axis: Any) -> Any:
+def gates(like: Any) -> Row:
+    """A gradient, what it is let through by, and the bounds."""
+
+    @composed(like)
+    def row(draw: Draw) -> Any:
+        d = draw(arrays(shapes()))
+        return (d, draw(arrays(d.shape, **_TIED))), dict(_BOUNDS)
+
+    return row
+
+
+def _ties(d: Any, x: Any, y: Any, axis: Any) -> Any:
     same = x == np.amax(x, axis=axis, keepdims=True)
-    return same / same.sum(axis=axis, keepdims=True)
+    return d * same / same.sum(axis=axis, keepdims=True)
 
 
 @composed(_ties)
 def shares(draw: Draw) -> Any:
     x, how = draw(reducible(1, elements=st.sampled_from([0.0, 1.0])))
-    return (x, np.amax(x, axis=how["axis"], keepdims=how["keepdims"])), {"axis": how["axis"]}
+    y = np.amax(x, axis=how["axis"], keepdims=how["keepdims"])
+    return (draw(arrays(x.shape)), x, y), {"axis": how["axis"]}
 
 
 # Windows over images
@@ -639,7 +651,7 @@ ROWS: dict[str, Row] = {
         lambda x, low, high: np.maximum(np.minimum(x, high), low), _BOUNDS, **_AT_BOUNDS
     ),
     "slopes": with_settings(lambda x, slope: np.where(x > 0, 1.0, slope), {"slope": 0.25}),
-    "inside": with_settings(lambda x, low, high: 1.0 * (x > low) * (x < high), _BOUNDS, **_TIED),
+    "inside": gates(lambda d, x, low, high: d * (x > low) * (x < high)),
     "erf": unary(_erf),
     "erfc": unary(_erfc),
     # Steps
@@ -652,8 +664,9 @@ ROWS: dict[str, Row] = {
     "clip": with_settings(
         lambda x, low, high: np.maximum(np.minimum(x, high), low), _BOUNDS, **_AT_BOUNDS
     ),
-    "within": with_settings(lambda x, low, high: 1.0 * (x >= low) * (x <= high), _BOUNDS, **_TIED),
-    "beats": binary(lambda a, b: (np.sign(a - b) + 1) / 2, _TIED, _TIED),
+    "within": gates(lambda d, x, low, high: d * (x >= low) * (x <= high)),
+    "beats": elementwise(lambda d, a, b: d * (np.sign(a - b) + 1) / 2, {}, _TIED, _TIED),
+    "nothing": unary(np.zeros_like),
     # Choosing and casting
     "where": elementwise(lambda c, a, b: c * a + ~c * b, BOOL, {}, {}),
     "cast": with_settings(lambda x, dtype: x, {"dtype": np.dtype(np.float64)}),
@@ -662,6 +675,8 @@ ROWS: dict[str, Row] = {
     "mean": reduction(np.mean, 1),
     "amax": reduction(np.amax, 1, distinct=True),
     "amin": reduction(np.amin, 1, distinct=True),
+    "highest": Row(reducible(1, distinct=True).map(lambda c: Call((c[0],), {})), np.max),
+    "lowest": Row(reducible(1, distinct=True).map(lambda c: Call((c[0],), {})), np.min),
     "ties": shares,
     "var": deviations,
     "cumsum": along(np.cumsum, 0),

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.kernels.elementwise import I8, masked
+
 Array = Any  # an ndarray; NumPy's own types say too little to help here
 
 
@@ -22,9 +24,9 @@ def clip(x: Array, *, low: float, high: float) -> Array:
     return np.clip(x, low, high)
 
 
-def inside(x: Array, *, low: float, high: float) -> Array:
-    """1 where low < x < high, else 0, in x's dtype."""
-    return ((x > low) & (x < high)).astype(x.dtype)
+def inside(d: Array, x: Array, *, low: float, high: float) -> Array:
+    """d where low < x < high (or x is NaN), else 0."""
+    return masked(d, np.subtract(((x <= low) | (x >= high)).view(np.int8), I8))
 
 
 def dropout_mask(*, shape: tuple[int, ...], p: float, dtype: Any, rng: Any) -> Array:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.kernels.checks import classes_within
-from tinygrad_mnist.kernels.elementwise import ONE
+from tinygrad_mnist.kernels.elementwise import ONE, masked
 from tinygrad_mnist.kernels.sums import F64, columns, in_float32, total
 
 Array = Any  # an ndarray; NumPy's own types say too little to help here
@@ -40,6 +40,16 @@ def amin(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
     return np.minimum.reduce(x, axis=axis, keepdims=keepdims)
 
 
+def highest(x: Array) -> Array:
+    """The largest of all; NaN wins."""
+    return np.maximum.reduce(x, axis=None)
+
+
+def lowest(x: Array) -> Array:
+    """The smallest of all; NaN wins."""
+    return np.minimum.reduce(x, axis=None)
+
+
 def any(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
     """Whether an element along `axis` is not zero."""
     return np.logical_or.reduce(x, axis=axis, keepdims=keepdims)
@@ -63,11 +73,17 @@ def argsort(x: Array, *, axis: int, descending: bool = False) -> Array:
     return np.flip(x.shape[axis] - 1 - backwards, axis)
 
 
-def ties(x: Array, y: Array, *, axis: Axis = None) -> Array:
-    """How much of y = amax(x) is due to each x: 1 / (number of ties), or 0."""
+def ties(d: Array, x: Array, y: Array, *, axis: Axis = None, nan: bool = False) -> Array:
+    """What of d, where y = amax(x), is due to each x: ties share it, the others get 0.
+
+    A NaN is no maximum, and the row's gradient is 0 / 0, as PyTorch's; or, for `nan`, it is one.
+    """
     y = y.reshape(kept(x.shape, axis))
-    same = ((x == y) | (np.isnan(x) & np.isnan(y))).astype(x.dtype)
-    return same / total(same, axis, True).astype(x.dtype)
+    same = np.equal(x, y)
+    if nan:
+        same |= np.isnan(x) & np.isnan(y)
+    count = total(same.astype(x.dtype), axis, True).astype(x.dtype, copy=False)
+    return masked(d, np.negative(same.view(np.int8))) / count
 
 
 def cumsum(x: Array, *, axis: int) -> Array:

@@ -98,10 +98,10 @@ def extreme(
         if isinstance(dim, Tensor):
             return pair(x, dim)
         if dim is None:
-            return whole(x, axis=None)
+            return whole(x)
         axis = dim_of(x.ndim, dim)
         if not x.ndim:
-            return Found(whole(x, axis=None), where(x, axis=None))
+            return Found(whole(x), where(x, axis=None))
         index = where(x, axis=axis, keepdims=True)
         values = table.gather(x, index, axis=axis)
         shape = table.kept(x.shape, axis) if keepdim else table.dropped(x.shape, (axis,))
@@ -121,11 +121,11 @@ argmin = position(
     table.argmin, "Where the first smallest is, along `dim` or in the flattened input."
 )
 max = extreme(
-    table.amax, table.argmax, table.maximum,
+    table.highest, table.argmax, table.maximum,
     "The largest of all; along `dim`, (values, indices); with a Tensor, `maximum`.",
 )  # fmt: skip
 min = extreme(
-    table.amin, table.argmin, table.minimum,
+    table.lowest, table.argmin, table.minimum,
     "The smallest of all; along `dim`, (values, indices); with a Tensor, `minimum`.",
 )  # fmt: skip
 softmax = along(table.softmax, "exp(input) / sum(exp(input)) along `dim`.")

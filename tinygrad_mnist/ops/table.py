@@ -46,8 +46,8 @@ pow: OpCall = op(
 reciprocal = op(E.reciprocal, x=lambda g, y: -g * y * y)
 remainder = op(np.remainder, a=lambda g: g, b=lambda g, a, b: -g * floor(a / b))
 fmod = op(np.fmod, a=lambda g: g, b=lambda g, a, b: -g * trunc(a / b))
-maximum = op(np.maximum, a=lambda g, a, b: g * beats(a, b), b=lambda g, a, b: g * beats(b, a))
-minimum = op(np.minimum, a=lambda g, a, b: g * beats(b, a), b=lambda g, a, b: g * beats(a, b))
+maximum = op(np.maximum, a=lambda g, a, b: beats(g, a, b), b=lambda g, a, b: beats(g, b, a))
+minimum = op(np.minimum, a=lambda g, a, b: beats(g, b, a), b=lambda g, a, b: beats(g, a, b))
 atan2 = op(
     np.arctan2,
     a=lambda g, a, b: g * safely(b, a * a + b * b),
@@ -87,23 +87,24 @@ relu: OpCall = op(E.relu, x=lambda g, y: gate(g, y))
 gate: OpCall = op(E.gate, d=lambda g, at: gate(g, at))
 sigmoid: OpCall = op(E.sigmoid, x=lambda g, y: g * y * (1 - y))
 softplus = op(E.softplus, x=lambda g, x: g * sigmoid(x))
-hardtanh = op(A.clip, x=lambda g, x, low, high: g * inside(x, low=low, high=high))
+hardtanh = op(A.clip, x=lambda g, x, low, high: inside(g, x, low=low, high=high))
 slopes = op(A.slopes)  # the derivative of leaky_relu
-inside: OpCall = op(A.inside)
+inside: OpCall = op(A.inside, d=lambda g, x, low, high: inside(g, x, low=low, high=high))
 erf = op(E.erf, x=lambda g, x: g * exp(-x * x) * (2 / SQRT_PI))
 erfc = op(E.erfc, x=lambda g, x: g * exp(-x * x) * (-2 / SQRT_PI))
 
 # Steps: zero or one almost everywhere
 abs = op(np.absolute, x=lambda g, x: g * sign(x))
-sign: OpCall = op(np.sign, x=lambda g: g * 0.0)
-floor: OpCall = op(np.floor, x=lambda g: g * 0.0)
-ceil = op(np.ceil, x=lambda g: g * 0.0)
-round = op(np.rint, x=lambda g: g * 0.0)
-trunc: OpCall = op(np.trunc, x=lambda g: g * 0.0)
-floor_divide = op(np.floor_divide, a=lambda g: g * 0.0, b=lambda g: g * 0.0)
-clip = op(E.clip, x=lambda g, x, low, high: g * within(x, low=low, high=high))
-within: OpCall = op(E.within)
-beats: OpCall = op(E.beats)
+sign: OpCall = op(np.sign, x=lambda g: nothing(g))
+floor: OpCall = op(np.floor, x=lambda g: nothing(g))
+ceil = op(np.ceil, x=lambda g: nothing(g))
+round = op(np.rint, x=lambda g: nothing(g))
+trunc: OpCall = op(np.trunc, x=lambda g: nothing(g))
+floor_divide = op(np.floor_divide, a=lambda g: nothing(g), b=lambda g: nothing(g))
+clip = op(E.clip, x=lambda g, x, low, high: within(g, x, low=low, high=high))
+within: OpCall = op(E.within, d=lambda g, x, low, high: within(g, x, low=low, high=high))
+beats: OpCall = op(E.beats, d=lambda g, a, b: beats(g, a, b))
+nothing: OpCall = op(E.nothing, d=lambda g: nothing(g))
 
 # Choosing and casting
 where: OpCall = op(
@@ -119,9 +120,11 @@ mean = op(
         regrow(shared(g, count(shape, axis)), shape, axis), shape=shape
     ),
 )
-amax = op(R.amax, x=lambda g, x, y, shape, axis: regrow(g, shape, axis) * ties(x, y, axis=axis))
-amin = op(R.amin, x=lambda g, x, y, shape, axis: regrow(g, shape, axis) * ties(x, y, axis=axis))
-ties: OpCall = op(R.ties)
+amax = op(R.amax, x=lambda g, x, y, axis: ties(spread(g, x, axis), x, y, axis=axis))
+amin = op(R.amin, x=lambda g, x, y, axis: ties(spread(g, x, axis), x, y, axis=axis))
+highest = op(R.highest, x=lambda g, x, y: ties(spread(g, x, None), x, y, nan=True))
+lowest = op(R.lowest, x=lambda g, x, y: ties(spread(g, x, None), x, y, nan=True))
+ties: OpCall = op(R.ties, d=lambda g, x, y, axis, nan: ties(g, x, y, axis=axis, nan=nan))
 var = op(
     M.var,
     x=lambda g, x, shape, axis, correction: (
@@ -244,6 +247,11 @@ dropout_mask = op(A.dropout_mask, draws=True)
 def regrow(g: Any, shape: tuple[int, ...], axis: Any) -> Any:
     """A reduction's gradient with the reduced dimensions back; one number fits as it is."""
     return g if axis is None else reshape(g, shape=kept(shape, axis))
+
+
+def spread(g: Any, x: Any, axis: Any) -> Any:
+    """A reduction's gradient in the shape of what was reduced."""
+    return broadcast_to(regrow(g, x.shape, axis), shape=x.shape)
 
 
 def shared(g: Any, n: int) -> Any:
