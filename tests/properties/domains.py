@@ -618,6 +618,11 @@ ROWS: dict[str, Row] = {
     "maximum": binary(lambda a, b: np.where(a > b, a, b), _QUARTERS, _EIGHTHS),
     "minimum": binary(lambda a, b: np.where(a < b, a, b), _QUARTERS, _EIGHTHS),
     "atan2": binary(lambda a, b: np.angle(b + 1j * a), NONZERO, POSITIVE),
+    "logit": unary(lambda x: np.log(x) - np.log1p(-x), 0.125, 0.875),
+    "hypot": binary(lambda a, b: np.sqrt(a * a + b * b), NONZERO, NONZERO),
+    "xlogy": binary(lambda a, b: a * np.log(b), {}, POSITIVE),
+    "sinc": unary(np.sinc),
+    "sinc_slope": unary(lambda x: (np.cos(np.pi * x) - np.sinc(x)) / x, **NONZERO),
     "logaddexp": binary(lambda a, b: np.log(np.exp(a) + np.exp(b)), NONZERO, POSITIVE),
     # Exponentials and powers
     "exp": unary(lambda x: np.vectorize(math.exp, otypes=[float])(x)),
@@ -678,6 +683,9 @@ ROWS: dict[str, Row] = {
     "highest": Row(reducible(1, distinct=True).map(lambda c: Call((c[0],), {})), np.max),
     "lowest": Row(reducible(1, distinct=True).map(lambda c: Call((c[0],), {})), np.min),
     "ties": shares,
+    "length": reduction(
+        lambda x, axis, keepdims: np.sqrt(np.sum(x * x, axis, keepdims=keepdims)), 1, **POSITIVE
+    ),
     "var": deviations,
     "cumsum": along(np.cumsum, 0),
     "logsumexp": reduction(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.kernels.elementwise import I8, masked
+from tinygrad_mnist.kernels.elementwise import kept
 
 Array = Any  # an ndarray; NumPy's own types say too little to help here
 
@@ -25,8 +25,8 @@ def clip(x: Array, *, low: float, high: float) -> Array:
 
 
 def inside(d: Array, x: Array, *, low: float, high: float) -> Array:
-    """d where low < x < high (or x is NaN), else 0."""
-    return masked(d, np.subtract(((x <= low) | (x >= high)).view(np.int8), I8))
+    """d where low < x < high, else 0."""
+    return kept(d, (x > low) & (x < high))
 
 
 def dropout_mask(*, shape: tuple[int, ...], p: float, dtype: Any, rng: Any) -> Array:

@@ -87,10 +87,46 @@ def softplus(x: Array) -> Array:
     return np.logaddexp(x, np.zeros((), getattr(x, "dtype", None)))
 
 
+def xlogy(a: Array, b: Array) -> Array:
+    """a log(b), and 0 where a is 0 and b is a number."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        y = np.multiply(a, np.log(b))
+        return np.where(np.equal(a, 0) & ~np.isnan(b), np.zeros((), y.dtype), y)
+
+
+@like_ufunc
+def sinc(x: Array) -> Array:
+    """sin(pi x) / (pi x), 1 at 0."""
+    z = np.multiply(x, math.pi)
+    return np.where(np.equal(z, 0), np.ones((), z.dtype), np.sin(z) / np.where(z == 0, 1, z))
+
+
+@like_ufunc
+def sinc_slope(x: Array) -> Array:
+    """The derivative of sinc: (cos(pi x) - sinc(x)) / x; near 0 by its series."""
+    z = np.asarray(x, np.float64) * math.pi
+    near = np.abs(z) < 0.05
+    far = np.where(near, 1.0, z)
+    y = np.where(
+        near,
+        z * (-1 / 3 + z * z * (1 / 30 - z * z / 840)),
+        (np.cos(far) - np.sin(far) / far) / far,
+    )
+    return (y * math.pi).astype(x.dtype if x.dtype.kind == "f" else np.float64)
+
+
+@like_ufunc
+@in_float32
+def logit(x: Array) -> Array:
+    """log(x / (1 - x)); NaN outside of [0, 1]."""
+    return np.log(np.true_divide(x, np.subtract(1, x)))
+
+
 @in_float32
 def bce(z: Array, t: Array) -> Array:
-    """Binary cross-entropy of a logit z: log(1 + exp(z)) - z t, stable for any finite z."""
-    return np.maximum(z, ZERO.get(z.dtype.char, 0)) - z * t + np.log1p(np.exp(-np.abs(z)))
+    """Binary cross-entropy of a logit z: log(1 + exp(z)) - z t, stable for any z."""
+    way = np.subtract(np.greater(z, ZERO.get(z.dtype.char, 0)), t, dtype=z.dtype)
+    return z * way + np.log1p(np.exp(-np.abs(z)))
 
 
 def clip(x: Array, *, low: float | None, high: float | None) -> Array:

@@ -14,6 +14,7 @@ from tinygrad_mnist.kernels.sums import F64, columns, in_float32, total
 
 Array = Any  # an ndarray; NumPy's own types say too little to help here
 Axis = tuple[int, ...] | None
+TINY = 1e-30  # a sum of squares below it may have lost some
 
 
 def sum(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
@@ -73,15 +74,24 @@ def argsort(x: Array, *, axis: int, descending: bool = False) -> Array:
     return np.flip(x.shape[axis] - 1 - backwards, axis)
 
 
-def ties(d: Array, x: Array, y: Array, *, axis: Axis = None, nan: bool = False) -> Array:
-    """What of d, where y = amax(x), is due to each x: ties share it, the others get 0.
+def length(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
+    """The square root of the sum of squares; in float64 where float32 cannot hold the squares."""
+    with np.errstate(over="ignore", under="ignore"):
+        squares = total(x * x, axis, keepdims)
+    if x.dtype.itemsize < 8 and not np.all((squares > TINY) & (squares < np.inf)):
+        squares = total(np.square(x, dtype=F64), axis, keepdims)
+    return np.sqrt(squares).astype(x.dtype, copy=False)
+
+
+def ties(d: Array, x: Array, top: Array, *, axis: Axis = None, nan: bool = False) -> Array:
+    """What of d, where top = amax(x), is due to each x: ties share it, the others get 0.
 
     A NaN is no maximum, and the row's gradient is 0 / 0, as PyTorch's; or, for `nan`, it is one.
     """
-    y = y.reshape(kept(x.shape, axis))
-    same = np.equal(x, y)
+    top = top.reshape(kept(x.shape, axis))
+    same = np.equal(x, top)
     if nan:
-        same |= np.isnan(x) & np.isnan(y)
+        same |= np.isnan(x) & np.isnan(top)
     count = total(same.astype(x.dtype), axis, True).astype(x.dtype, copy=False)
     return masked(d, np.negative(same.view(np.int8))) / count
 

@@ -74,7 +74,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where x > 0, else alpha (exp(x) - 1)."""
     low = table.expm1(table.clip(input, low=-math.inf, high=0.0))
-    return table.where(input > 0, input, low * alpha)
+    return table.where(input <= 0, low * alpha, input)
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -140,17 +140,17 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
 
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x where |x| > lambd, else 0."""
-    return table.where(table.abs(input) > lambd, input, 0.0)
+    return table.where(table.abs(input) <= lambd, 0.0, input)
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x moved towards zero by lambd, and no further."""
-    return table.relu(input - lambd) - table.relu(-input - lambd)
+    return input - table.clip(input, low=-lambd, high=lambd)
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """x where x > threshold, else value."""
-    return table.where(input > threshold, input, value)
+    return table.where(input <= threshold, value, input)
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:

@@ -25,6 +25,8 @@ __all__ = [
 NOT_METHODS = {"fill", "rsub"}
 METHODS = [name for name in __all__ if name not in NOT_METHODS]
 
+abs_of = abs
+
 # Rows of the table
 abs = absolute = public(table.abs)
 acos = arccos = public(table.acos)
@@ -132,8 +134,16 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     if not any(isinstance(bound, Tensor) for bound in bounds):
         return table.clip(x, low=min, high=max)
     if min is not None:
-        x = table.where(table.lt(x, min), min, x)
-    return x if max is None else table.where(table.gt(x, max), max, x)
+        x = _bounded(x, min, table.ge)
+    return x if max is None else _bounded(x, max, table.le)
+
+
+def _bounded(x: Tensor, bound: Any, within: Any) -> Tensor:
+    """x where it is within the bound, else the bound; NaN where either is, without a gradient."""
+    if x.dtype.kind != "f":
+        return table.where(within(x, bound), x, bound)
+    beyond = table.where(table.logical_or(table.isnan(x), table.isnan(bound)), math.nan, bound)
+    return table.where(within(x, bound), x, beyond)
 
 
 clip = clamp
@@ -156,6 +166,16 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
 
 
 @public
+def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
+    """input + weight * (end - input); from weight 1/2 on counted from `end`, which is then met."""
+    way = end - input
+    near, far = input + weight * way, end - (1 - weight) * way
+    if not isinstance(weight, Tensor):
+        return near if abs_of(weight) < 0.5 else far
+    return table.where(table.abs(weight) < 0.5, near, far)
+
+
+@public
 def nan_to_num(
     input: Tensor,
     nan: float | None = None,
@@ -175,22 +195,19 @@ def nan_to_num(
 def logit(input: Tensor, eps: float | None = None) -> Tensor:
     """log(input / (1 - input)), of input moved into [eps, 1 - eps]."""
     x = floating(input) if eps is None else clamp(input, eps, 1 - eps)
-    return table.log(x / (1 - x))
+    return table.logit(x)
 
 
 @public
 def xlogy(input: Any, other: Any) -> Tensor:
     """input * log(other), 0 where input is 0."""
-    zero = table.logical_and(table.eq(input, 0), table.logical_not(table.isnan(other)))
-    return table.where(zero, 0.0, input * table.log(table.where(zero, 1.0, other)))
+    return table.xlogy(input, other)
 
 
 @public
 def sinc(input: Tensor) -> Tensor:
     """sin(pi x) / (pi x), 1 at 0."""
-    zero = table.eq(input, 0)
-    x = table.where(zero, 1.0, input) * math.pi
-    return table.where(zero, 1.0, table.sin(x) / x)
+    return table.sinc(floating(input))
 
 
 # One line of others
@@ -210,13 +227,7 @@ addcdiv = composed(
     "input + value * tensor1 / tensor2.",
     lambda input, tensor1, tensor2, *, value=1: add(input, tensor1 / tensor2, alpha=value),
 )
-lerp = composed(
-    "input + weight * (end - input).", lambda input, end, weight: input + weight * (end - input)
-)
-hypot = composed(
-    "sqrt(input² + other²).",
-    lambda input, other: table.sqrt(table.square(input) + table.square(other)),
-)
+hypot = public(table.hypot)
 frac = composed("What follows the decimal point.", lambda input: input - table.trunc(input))
 clamp_min = composed("input, but at least `min`.", lambda input, min: clamp(input, min))
 clamp_max = composed("input, but at most `max`.", lambda input, max: clamp(input, None, max))

@@ -78,6 +78,11 @@ def _check_sizes(input: Tensor, target: Tensor) -> None:
         )
 
 
+def _hinge(x: Any) -> Any:
+    """max(0, x), with a gradient at 0 too, as PyTorch's."""
+    return table.clip(x, low=0.0, high=None)
+
+
 def _weighted(loss: Tensor, weight: Tensor | None) -> Tensor:
     return loss if weight is None else loss * weight
 
@@ -109,7 +114,10 @@ def smooth_l1_loss(input: Tensor, target: Tensor, beta: float = 1.0) -> Tensor:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
     _check_sizes(input, target)
     d = table.abs(input - target)
-    return d if beta == 0 else table.where(d < beta, d * d * (0.5 / beta), d - 0.5 * beta)
+    if beta == 0:
+        return d
+    near = table.clip(d, low=None, high=beta)  # so that no infinity is squared, and then left out
+    return near * (d - near * 0.5) * (1 / beta)
 
 
 @loss
@@ -121,7 +129,8 @@ def huber_loss(
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     _check_sizes(input, target)
     d = table.abs(input - target)
-    return _weighted(table.where(d <= delta, d * d * 0.5, (d - 0.5 * delta) * delta), weight)
+    near = table.clip(d, low=None, high=delta)
+    return _weighted(near * (d - near * 0.5), weight)
 
 
 @in_float32
@@ -137,15 +146,10 @@ def kl_div(
     if log_target:
         each = table.exp(target) * (target - input)
     else:
-        each = _xlogx(target) - target * input
+        each = table.xlogy(target, target) - target * input
     if reduction == "batchmean":
         return table.sum(each) / (input.shape[0] if input.ndim else 1)
     return reduced(each, legacy(reduction, size_average, reduce))
-
-
-def _xlogx(t: Tensor) -> Any:
-    """t log t, and 0 at t = 0."""
-    return t * table.log(table.where(t == 0, 1.0, t))
 
 
 def _same_shape(name: str, input: Tensor, target: Tensor) -> None:
@@ -364,7 +368,7 @@ def gaussian_nll_loss(
 @loss
 def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0) -> Tensor:
     """x where t = 1, max(0, margin - x) where t = -1."""
-    far = table.where(target != 1, table.relu(margin - input), 0.0)
+    far = table.where(target != 1, _hinge(margin - input), 0.0)
     return table.where(target != -1, input, 0.0) + far
 
 
@@ -379,7 +383,7 @@ def margin_ranking_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0
 ) -> Tensor:
     """max(0, margin - t (x1 - x2))."""
-    return table.relu(margin - target * (input1 - input2))
+    return _hinge(margin - target * (input1 - input2))
 
 
 @loss
@@ -390,7 +394,7 @@ def cosine_embedding_loss(
     axis = (input1.ndim - 1,)
     squares = [table.sum(x * x, axis=axis) + 1e-12 for x in (input1, input2)]
     cos = table.sum(input1 * input2, axis=axis) / table.sqrt(squares[0] * squares[1])
-    far = table.where(target == -1, table.relu(cos - margin), 0.0)
+    far = table.where(target == -1, _hinge(cos - margin), 0.0)
     return table.where(target == 1, 1.0 - cos, 0.0) + far
 
 
@@ -409,7 +413,7 @@ def triplet_margin_loss(
     far = pairwise_distance(anchor, negative, p, eps)
     if swap:
         far = table.minimum(far, pairwise_distance(positive, negative, p, eps))
-    return table.relu(near - far + margin)
+    return _hinge(near - far + margin)
 
 
 @in_float32

@@ -253,7 +253,7 @@ def norm(
     x = as_dtype(input, dtype)
     axes = axes_of(x.ndim, dim)
     if p in ("fro", 2, None):
-        return root(table.sum(table.square(x), axis=axes, keepdims=keepdim))
+        return table.length(floating(x), axis=axes, keepdims=keepdim)
     if p == "nuc":
         return nuclear(x, axes or (0, 1), keepdim)
     size = table.abs(x)

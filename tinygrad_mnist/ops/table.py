@@ -40,11 +40,11 @@ div = op(np.true_divide, a=lambda g, b: g / b, b=lambda g, y, b: -g * y / b)
 neg = op(np.negative, x=lambda g: -g)
 pow: OpCall = op(
     np.power,
-    a=lambda g, a, b: g * b * pow(where((a == 0) & (b == 0), 1.0, a), b - 1),  # 0 * 0^-1 is 0
+    a=lambda g, a, b: g * b * pow(where(eq(b, 0) & ~isfinite(reciprocal(a)), 1.0, a), b - 1),
     b=lambda g, y, a, b: g * y * log(where((a == 0) & (b >= 0), 1.0, a)),
 )
 reciprocal = op(E.reciprocal, x=lambda g, y: -g * y * y)
-remainder = op(np.remainder, a=lambda g: g, b=lambda g, a, b: -g * floor(a / b))
+remainder = op(np.remainder, a=lambda g: g, b=lambda g, a, b: -g * floor_divide(a, b))
 fmod = op(np.fmod, a=lambda g: g, b=lambda g, a, b: -g * trunc(a / b))
 maximum = op(np.maximum, a=lambda g, a, b: beats(g, a, b), b=lambda g, a, b: beats(g, b, a))
 minimum = op(np.minimum, a=lambda g, a, b: beats(g, b, a), b=lambda g, a, b: beats(g, a, b))
@@ -52,6 +52,12 @@ atan2 = op(
     np.arctan2,
     a=lambda g, a, b: g * safely(b, a * a + b * b),
     b=lambda g, a, b: -g * safely(a, a * a + b * b),
+)
+hypot = op(np.hypot, a=lambda g, y, a: g * safely(a, y), b=lambda g, y, b: g * safely(b, y))
+xlogy: OpCall = op(
+    E.xlogy,
+    a=lambda g, a, b: g * where(eq(a, 0.0) & le(b, 0.0), 0.0, log(b)),
+    b=lambda g, a, b: g * a / b,
 )
 logaddexp = op(
     np.logaddexp, a=lambda g, a, b: g * sigmoid(a - b), b=lambda g, a, b: g * sigmoid(b - a)
@@ -65,6 +71,9 @@ log: OpCall = op(np.log, x=lambda g, x: g / x)
 log2 = op(np.log2, x=lambda g, x: g / (x * LN2))
 log10 = op(np.log10, x=lambda g, x: g / (x * LN10))
 log1p = op(np.log1p, x=lambda g, x: g / (x + 1))
+logit = op(
+    E.logit, x=lambda g, x, y: where(isnan(y), math.nan, g / where(isnan(y), 1.0, x * (1 - x)))
+)
 sqrt = op(np.sqrt, x=lambda g, y: g / (y * 2))
 square = op(np.square, x=lambda g, x: g * x * 2)
 
@@ -75,6 +84,14 @@ tan = op(np.tan, x=lambda g, y: g * (1 + y * y))
 asin = op(np.arcsin, x=lambda g, x: g / sqrt(1 - x * x))
 acos = op(np.arccos, x=lambda g, x: -g / sqrt(1 - x * x))
 atan = op(np.arctan, x=lambda g, x: g / (1 + x * x))
+sinc: OpCall = op(E.sinc, x=lambda g, x: g * sinc_slope(x))
+sinc_slope: OpCall = op(
+    E.sinc_slope,
+    x=lambda g, x: (
+        g
+        * where(eq(x, 0), math.pi**2 / -3, sinc(x) * -(math.pi**2) - safely(sinc_slope(x) * 2.0, x))
+    ),
+)
 sinh: OpCall = op(np.sinh, x=lambda g, x: g * cosh(x))
 cosh: OpCall = op(np.cosh, x=lambda g, x: g * sinh(x))
 tanh = op(np.tanh, x=lambda g, y: g * (1 - y * y))
@@ -124,7 +141,11 @@ amax = op(R.amax, x=lambda g, x, y, axis: ties(spread(g, x, axis), x, y, axis=ax
 amin = op(R.amin, x=lambda g, x, y, axis: ties(spread(g, x, axis), x, y, axis=axis))
 highest = op(R.highest, x=lambda g, x, y: ties(spread(g, x, None), x, y, nan=True))
 lowest = op(R.lowest, x=lambda g, x, y: ties(spread(g, x, None), x, y, nan=True))
-ties: OpCall = op(R.ties, d=lambda g, x, y, axis, nan: ties(g, x, y, axis=axis, nan=nan))
+ties: OpCall = op(R.ties, d=lambda g, x, top, axis, nan: ties(g, x, top, axis=axis, nan=nan))
+length = op(
+    R.length,
+    x=lambda g, x, y, shape, axis: regrow(g, shape, axis) * safely(x, regrow(y, shape, axis)),
+)
 var = op(
     M.var,
     x=lambda g, x, shape, axis, correction: (
