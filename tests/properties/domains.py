@@ -173,6 +173,67 @@ def row_assigns(draw: Draw) -> Any:
     return (x, index, draw(arrays((len(index), *x.shape[1:])))), {}
 
 
+@composed(lambda x, offset, axes: np.diagonal(x, offset, *axes))
+def diagonals(draw: Draw) -> Any:
+    x = draw(arrays(shapes(min_dims=2, min_side=1)))
+    axes = draw(st.permutations(range(x.ndim)))[:2]
+    return (x,), {"offset": draw(st.integers(-1, 1)), "axes": tuple(axes)}
+
+
+def _on_diagonal(x: Any, offset: int, axes: Any, shape: Any) -> Any:
+    out = np.zeros(shape)
+    for i, value in enumerate(x):
+        out[i + max(-offset, 0), i + max(offset, 0)] = value
+    return out
+
+
+@composed(_on_diagonal)
+def undiagonals(draw: Draw) -> Any:
+    n, offset = draw(st.integers(1, 3)), draw(st.integers(-1, 1))
+    side = n + abs(offset)
+    return (draw(arrays((n,))),), {"offset": offset, "axes": (0, 1), "shape": (side, side)}
+
+
+class ViewOf(NamedTuple):
+    """An op as the ways of `assign_view` know it: by its kernel."""
+
+    kernel: Any
+
+
+WAYS: Any = [
+    ((), lambda x: x),
+    (((ViewOf(lambda x: x[1]), {}),), lambda x: x[1]),
+    (((ViewOf(lambda x: x.T), {}), (ViewOf(lambda x: x[1:]), {})), lambda x: x.T[1:]),
+    (((ViewOf(lambda x: x.reshape(-1)), {}), (ViewOf(lambda x: x[::2]), {})),
+     lambda x: x.reshape(-1)[::2]),
+]  # fmt: skip
+
+
+def through(like: Any, parts: Callable[[Any, Any], Any]) -> Row:
+    """A matrix, a way from it to a view, and the arrays that `parts` makes of their shapes."""
+
+    @composed(like)
+    def row(draw: Draw) -> Any:
+        way, view = draw(st.sampled_from(WAYS))
+        shapes = (2, 3), view(np.zeros((2, 3))).shape
+        args, more = parts(*shapes)
+        return tuple(draw(arrays(shape)) for shape in args), {"way": way, "order": (0, 1), **more}
+
+    return row
+
+
+def _through(x: Any, way: Any) -> Any:
+    for it, kw in way:
+        x = it.kernel(x, **kw)
+    return x
+
+
+def _assigned(x: Any, value: Any, way: Any, order: Any) -> Any:
+    out = np.array(x)
+    _through(out, way)[...] = value
+    return out
+
+
 def indices(draw: Draw, count: int, shape: Any) -> Any:
     return draw(arrays(shape, dtype=np.int64, low=-count, high=count - 1))
 
@@ -701,6 +762,14 @@ ROWS: dict[str, Row] = {
     "slice": slices,
     "unslice": unslices,
     "take": takes,
+    "assign_view": through(_assigned, lambda base, view: ((base, view), {})),
+    "view_of": through(lambda x, way, order: _through(x, way), lambda base, view: ((base,), {})),
+    "unview": through(
+        lambda x, way, order, shape: _assigned(np.zeros(shape), x, way, order),
+        lambda base, view: ((view,), {"shape": base}),
+    ),
+    "diagonal": diagonals,
+    "undiagonal": undiagonals,
     "embed": embeddings,
     "put": puts,
     "gather": gathers,

@@ -18,7 +18,7 @@ MASKS: dict[str, tuple[Callable[[Any], Any], list[float]]] = {
     "relu method": (lambda x: x.relu(), [0, 1, 1, 0, 0, 1]),
     "clamp below": (lambda x: x.clamp(min=0), [0, 1, 1, 1, 1, 0]),
     "clamp": (lambda x: x.clamp(0, 2), [0, 1, 0, 1, 1, 0]),
-    "clamp by a Tensor": (lambda x: x.clamp(min=tg.tensor(0.5)), [0, 1, 1, 0, 0, 1]),
+    "clamp by a Tensor": (lambda x: x.clamp(min=tg.tensor(0.5)), [0, 1, 1, 0, 0, 0]),
     "hardtanh": (lambda x: F.hardtanh(x, -0.5, 2), [0, 1, 0, 1, 1, 0]),
     "relu6": (F.relu6, [0, 1, 1, 0, 0, 0]),
     "maximum": (lambda x: tg.maximum(x, tg.tensor(-0.5)), [0, 1, 1, 1, 1, 1]),

@@ -15,6 +15,7 @@ import numpy as np
 from tinygrad_mnist.autograd.record import recorder
 from tinygrad_mnist.autograd.signature import all_names, defaults, parameters
 from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.autograd.views import look
 
 Kernel = Callable[..., Any]
 Rule = Callable[..., Any]
@@ -26,6 +27,10 @@ REGISTRY: dict[str, Op] = {}
 
 class ShapeError(RuntimeError, ValueError):
     """The shapes or types of an op's arguments do not fit; the message names the op and them."""
+
+
+class DTypeError(RuntimeError, TypeError):
+    """The dtypes of an op's arguments do not fit; the message names the op and them."""
 
 
 class Keepers(dict[tuple[bool, ...], Keeper | None]):
@@ -46,6 +51,8 @@ class Keepers(dict[tuple[bool, ...], Keeper | None]):
 
 class Op:
     """What is known of an op: its kernel, its arguments' names, and its rules."""
+
+    look = staticmethod(look)
 
     def __init__(
         self,
@@ -132,8 +139,6 @@ class Op:
         names = set().union(*wanted)
         for residual in names.intersection(self.residual):
             names.update(all_names(self.residual[residual]))
-        if self.view:
-            names.add("y")  # not for a rule: to notice writes through another view
         flags = [n in names for n in (*self.params, "y", *self.residual)]
         return [*flags, not names.isdisjoint(self.keywords)]
 
@@ -152,8 +157,14 @@ class Op:
             return error
         given = ", ".join(_describe(arg) for arg in args)
         options = "".join(f", {k}={v!r}" for k, v in kw.items())
-        kinds = (kind for kind in (IndexError, TypeError) if isinstance(error, kind))
-        return next(kinds, ShapeError)(f"{self.name}({given}{options}): {error}")
+        message = f"{self.name}({given}{options}): {error}"
+        for kind in (IndexError, FloatingPointError):
+            if isinstance(error, kind):
+                return kind(message)
+        if not isinstance(error, TypeError):
+            return ShapeError(message)
+        known = (Tensor, np.ndarray, np.generic, bool, int, float)
+        return (DTypeError if all(isinstance(arg, known) for arg in args) else TypeError)(message)
 
     def __repr__(self) -> str:
         return f"<op {self.name}({', '.join((*self.params, *self.keywords))})>"

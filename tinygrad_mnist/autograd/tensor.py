@@ -185,11 +185,13 @@ class Tensor(TensorMethods):
     tensor([2., 4.])
     """
 
-    __slots__ = ("__weakref__", "_data", "_node")
+    __slots__ = ("__weakref__", "_data", "_node", "_seen", "_views")  # the last two: `views.py`
     __array_priority__ = 1000
 
     _data: Array
     _node: Node | Leaf | None
+    _seen: Any
+    _views: Any
 
     def __init__(self, data: Any = (), *, requires_grad: bool = False, dtype: Any = None) -> None:
         self._data = as_array(data, dtype)
@@ -408,7 +410,14 @@ class Tensor(TensorMethods):
     __hash__ = object.__hash__
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if self._data.ndim == 0 and spec else repr(self)
+        if self._data.ndim == 0 or (spec and self._data.size == 1):
+            return format(self.item(), spec)
+        if spec:
+            raise TypeError(
+                f"unsupported format string {spec!r} for a Tensor of {self._data.size} elements; "
+                "format one of them, or its .item()"
+            )
+        return repr(self)
 
 
 class Born(Tensor):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import weakref
+from _thread import allocate_lock  # `threading` itself takes longer to load
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -62,6 +63,7 @@ class _View:
 
 WRITES: dict[_Key, _Written] = {}
 LAST = [0]
+_IN_ORDER = allocate_lock()  # two threads that write: the newest number is the last one noted
 
 
 def owner(array: Array) -> Array:
@@ -73,14 +75,14 @@ def owner(array: Array) -> Array:
 
 def stamp(array: Array) -> None:
     """Say that the elements of `array` have just been written."""
-    moment = tick()
-    LAST[0] = moment
     key = (array.__array_interface__["data"][0], array.shape, array.strides, array.itemsize)
-    written = WRITES.pop(key, None)
-    if written is None or written.owner() is not owner(array):
-        written = _Written(array, key, moment)
-    written.moment = moment
-    WRITES[key] = written  # at the end: the dict stays in the order of moments
+    with _IN_ORDER:
+        moment = LAST[0] = tick()
+        written = WRITES.pop(key, None)
+        if written is None or written.owner() is not owner(array):
+            written = _Written(array, key, moment)
+        written.moment = moment
+        WRITES[key] = written  # at the end: the dict stays in the order of moments
 
 
 def any_since(moment: int) -> bool:
@@ -107,8 +109,9 @@ def restamp(array: Array) -> Callable[[], None]:
     written = _Written(array, key, tick())
 
     def again() -> None:
-        written.moment = LAST[0] = tick()
-        WRITES.pop(key, None)
-        WRITES[key] = written
+        with _IN_ORDER:
+            written.moment = LAST[0] = tick()
+            WRITES.pop(key, None)
+            WRITES[key] = written
 
     return again

@@ -61,7 +61,7 @@ def embed(w: Array, index: Array) -> Array:
 def one_dtype(a: Array, b: Array) -> None:
     """Refuse to mix dtypes: casting a whole matrix at each product is never what is wanted."""
     if a.dtype != b.dtype:
-        raise ValueError(
+        raise TypeError(
             f"expected both arguments to have the same dtype, but got {a.dtype} and {b.dtype}; "
             "cast one of them, e.g. with .float()"
         )

@@ -143,7 +143,7 @@ def xent(z: Array, t: Array) -> tuple[Array, Array, Array]:
     if z.ndim != 2 or t.shape != z.shape[:1]:
         raise ValueError(f"logits must be (n, classes) and targets (n,), not {z.shape}, {t.shape}")
     if t.dtype.kind not in "iu":
-        raise ValueError(f"class targets must be integers, not {t.dtype}")
+        raise TypeError(f"class targets must be integers, not {t.dtype}")
     classes_within(t, z.shape[1])
     p = z.T.copy()
     p -= np.maximum.reduce(p, axis=0, initial=-np.inf)

@@ -58,6 +58,20 @@ def unslice(x: Array, *, key: Key, shape: tuple[int, ...]) -> Array:
     return out
 
 
+def diagonal(x: Array, *, offset: int, axes: tuple[int, int]) -> Array:
+    """The diagonals of the matrices in two axes, as the last dimension; a view."""
+    return x.diagonal(offset, *axes)
+
+
+def undiagonal(x: Array, *, offset: int, axes: tuple[int, int], shape: tuple[int, ...]) -> Array:
+    """The adjoint of diagonal: zeros of `shape` with x on those diagonals."""
+    out = np.zeros(shape, x.dtype)
+    view = out.diagonal(offset, *axes)
+    view.setflags(write=True)
+    view[...] = x
+    return out
+
+
 def take(x: Array, index: Array) -> Array:
     """The rows x[index], along the first dimension; negative indices count from the end."""
     return x.take(index, 0)
@@ -91,6 +105,32 @@ def assign(x: Array, value: Any, *, key: Key) -> Array:
     out = np.array(x)
     out[key] = value
     return out
+
+
+def assign_view(x: Array, value: Any, *, way: Any, order: tuple[int, ...]) -> Array:
+    """x with value in the view that the ops of `way` make of it, its axes in `order` in memory."""
+    packed = np.empty([x.shape[axis] for axis in order], x.dtype)
+    out = packed.transpose(np.argsort(order)) if order else packed
+    out[...] = x
+    view = out[...]
+    for op, kw in way:
+        view = op.kernel(view, **kw)
+    if not view.flags.writeable:
+        view.setflags(write=True)
+    view[...] = value
+    return out
+
+
+def view_of(x: Array, *, way: Any, order: tuple[int, ...]) -> Array:
+    """The view that the ops of `way` make of x: the adjoint of `assign_view` to its value."""
+    for op, kw in way:
+        x = op.kernel(x, **kw)
+    return x
+
+
+def unview(x: Array, *, way: Any, order: tuple[int, ...], shape: tuple[int, ...]) -> Array:
+    """The adjoint of view_of: zeros of `shape` with x in that view."""
+    return assign_view(np.zeros(shape, x.dtype), x, way=way, order=order)
 
 
 def assign_at(x: Array, index: Array, value: Any) -> Array:

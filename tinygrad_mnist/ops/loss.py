@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from tinygrad_mnist.autograd.op import ShapeError
+from tinygrad_mnist.autograd.op import DTypeError, ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import reduce, table
 from tinygrad_mnist.ops.arguments import in_float32
@@ -224,12 +224,12 @@ def _by_class(
         )
     classes = target if len(shape) == 1 else table.reshape(target, shape=(math.prod(shape),))
     if classes.dtype.kind not in "iu":
-        raise ShapeError(f"{name}: class targets must be integers, not {target.dtype}")
+        raise DTypeError(f"{name}: class targets must be integers, not {target.dtype}")
     if weight is None and spread is None and not 0 <= ignore_index < rows.shape[1]:
         try:  # the hot path: the kernel refuses an ignored index, which is no class
             each = per_row(rows, classes)
             return reduced(each if len(shape) == 1 else table.reshape(each, shape=shape), reduction)
-        except (ShapeError, IndexError):
+        except (ShapeError, DTypeError, IndexError):
             if not (classes._data == ignore_index).any():
                 raise
     counts = table.ne(classes, ignore_index)
@@ -293,7 +293,8 @@ def cross_entropy(
     indices divides by the sum of the targets' weights, leaving `ignore_index` out; over
     probabilities, by n.
 
-    Raises ShapeError, naming the shapes, the dtype, or the class that is out of bounds.
+    Raises ShapeError or DTypeError, naming the shapes or the dtype; IndexError, naming the class
+    that is out of bounds.
 
     >>> import tinygrad_mnist as tg
     >>> import tinygrad_mnist.nn.functional as F

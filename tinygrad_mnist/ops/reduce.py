@@ -212,6 +212,8 @@ def prod(
     n = x.shape[axis]
     if n == 0:
         x = table.sum(x, axis=(axis,), keepdims=True) + 1
+    if n == 1:
+        x = table.cast(x, dtype=x.dtype)  # a result of its own, not a view
     while n > 1:
         half = n // 2
         pairs = table.narrow(x, axis, 0, half) * table.narrow(x, axis, half, half)
@@ -236,6 +238,8 @@ def scan(combine: Callable[..., Any], x: Tensor, dim: int) -> Tensor:
     """All the running combinations along `dim`, doubling the reach at each step."""
     axis = dim_of(x.ndim, dim)
     n, reach = x.shape[axis] if x.ndim else 1, 1
+    if n < 2:
+        return table.cast(x, dtype=x.dtype)
     while reach < n:
         head = table.narrow(x, axis, 0, reach)
         tail = combine(table.narrow(x, axis, reach, n - reach), table.narrow(x, axis, 0, n - reach))

@@ -169,6 +169,14 @@ broadcast_to: OpCall = op(S.broadcast_to, view=True, x=lambda g: g)  # the engin
 sum_to: OpCall = op(S.sum_to, x=lambda g, shape: broadcast_to(g, shape=shape))
 slice: OpCall = op(S.slice, view=True, x=lambda g, shape, key: unslice(g, key=key, shape=shape))
 unslice: OpCall = op(S.unslice, x=lambda g, key: slice(g, key=key))
+diagonal: OpCall = op(
+    S.diagonal,
+    view=True,
+    x=lambda g, shape, offset, axes: undiagonal(g, offset=offset, axes=axes, shape=shape),
+)
+undiagonal: OpCall = op(
+    S.undiagonal, x=lambda g, offset, axes: diagonal(g, offset=offset, axes=axes)
+)
 take: OpCall = op(S.take, x=lambda g, shape, index: put(g, index, shape=shape))
 put: OpCall = op(S.put, x=lambda g, index: take(g, index))
 gather: OpCall = op(
@@ -178,6 +186,15 @@ scatter_add: OpCall = op(S.scatter_add, x=lambda g, index, axis: gather(g, index
 assign: OpCall = op(
     S.assign, x=lambda g, key: assign(g, 0.0, key=key), value=lambda g, key: slice(g, key=key)
 )
+assign_view: OpCall = op(
+    S.assign_view,
+    x=lambda g, way, order: assign_view(g, 0.0, way=way, order=order),
+    value=lambda g, way, order: view_of(g, way=way, order=order),
+)
+view_of: OpCall = op(
+    S.view_of, x=lambda g, shape, way, order: unview(g, way=way, order=order, shape=shape)
+)
+unview: OpCall = op(S.unview, x=lambda g, way, order: view_of(g, way=way, order=order))
 assign_at: OpCall = op(
     S.assign_at,
     x=lambda g, index: assign_at(g, index, 0.0),
