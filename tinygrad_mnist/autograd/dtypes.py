@@ -6,11 +6,12 @@ are of a higher kind (bool < int < float). https://docs.pytorch.org/docs/stable/
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd.tensor import _DEFAULT_DTYPE, Tensor
+from tinygrad_mnist.autograd.tensor import _DEFAULT_DTYPE, Tensor, unwrap
 
 DType = np.dtype[Any]
 KIND = {"b": 0, "u": 1, "i": 1, "f": 2}
@@ -65,9 +66,40 @@ def _of_number(value: Any) -> DType:
     raise TypeError(f"a Tensor, an array or a number is needed, not {type(value).__name__}")
 
 
+def _no_bools(dtype: DType, args: tuple[Any, ...]) -> None:
+    if dtype.kind == "b":
+        raise TypeError("not implemented for bools")
+
+
+def _no_integers(dtype: DType, args: tuple[Any, ...]) -> None:
+    if dtype.kind != "f":
+        raise TypeError(f"not implemented for {dtype}; cast to float first")
+
+
+def _no_bool_at_all(dtype: DType, args: tuple[Any, ...]) -> None:
+    if any(getattr(unwrap(arg), "dtype", None) == np.bool_ for arg in args):
+        raise TypeError(
+            "subtraction, the `-` operator, with a bool Tensor is not supported; use `^`, "
+            "logical_xor() or, to invert a mask, `~`"
+        )
+
+
+# What PyTorch refuses, though NumPy has an answer. Rows that are not here take every dtype.
+REFUSED: dict[Any, Callable[[DType, tuple[Any, ...]], None]] = {
+    np.subtract: _no_bool_at_all,
+    np.power: _no_bools,
+    np.fmod: _no_bools,
+    np.hypot: _no_integers,
+    np.logaddexp: _no_integers,
+}
+
+
 def promote(kernel: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
     """The arguments, cast to the dtype that the ufunc should compute in."""
     dtype = result_type(*args)
+    refused = REFUSED.get(kernel)
+    if refused is not None:
+        refused(dtype, args)
     if dtype.kind != "f":
         probe = np.ones((), dtype)
         if kernel(*[probe] * kernel.nin).dtype.kind == "f":

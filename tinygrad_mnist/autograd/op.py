@@ -33,6 +33,10 @@ class DTypeError(RuntimeError, TypeError):
     """The dtypes of an op's arguments do not fit; the message names the op and them."""
 
 
+class DivisionError(RuntimeError, ZeroDivisionError):
+    """Integers were divided by 0."""
+
+
 class Keepers(dict[tuple[bool, ...], Keeper | None]):
     """What picks `saved` from (*arrays, y, *residuals, settings, None), by which inputs need grad.
 
@@ -61,8 +65,10 @@ class Op:
         residual: dict[str, Rule] | None = None,
         view: bool = False,
         draws: bool = False,
+        again: bool = False,
     ) -> None:
         self.kernel = kernel
+        self.again = again
         self.view = view
         self.draws = draws
         self.name = kernel.__name__
@@ -158,6 +164,8 @@ class Op:
         given = ", ".join(_describe(arg) for arg in args)
         options = "".join(f", {k}={v!r}" for k, v in kw.items())
         message = f"{self.name}({given}{options}): {error}"
+        if isinstance(error, ZeroDivisionError):
+            return DivisionError(message)
         for kind in (IndexError, FloatingPointError):
             if isinstance(error, kind):
                 return kind(message)
@@ -195,6 +203,7 @@ def op(
     residual: dict[str, Rule] | None = None,
     view: bool = False,
     draws: bool = False,
+    again: bool = False,
     **rules: Rule | None,
 ) -> Callable[..., Tensor]:
     """Declare an op: `mul = op(np.multiply, a=lambda g, b: g * b, b=lambda g, a: g * a)`.
@@ -206,11 +215,12 @@ def op(
     are arrays (or numbers). A kernel with `residual` returns (output, residuals...); each residual
     comes with its definition in terms of the inputs, for derivatives of higher order. `view` says
     that the output may share memory with the input; `draws`, that the kernel draws random numbers:
-    every call gives another answer.
+    every call gives another answer; `again`, that an output which was written in place is to be
+    computed again for backward, as PyTorch does not keep it at all.
 
     The op takes and returns ndarrays, or, as soon as one argument is a Tensor, Tensors.
     """
-    it = Op(kernel, rules, residual, view, draws)
+    it = Op(kernel, rules, residual, view, draws, again)
     call = recorder(it)(it)
     call.op = it  # type: ignore[attr-defined]
     return call

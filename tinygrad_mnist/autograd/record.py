@@ -259,7 +259,10 @@ def record(
 ) -> Tensor:
     """Call the kernel and, where an input requires grad, record it: the general case."""
     if it.promotes:
-        args = promote(it.kernel, args)
+        try:
+            args = promote(it.kernel, args)
+        except TypeError as error:
+            raise it.explain(error, args, kw) from None
     arrays: list[Any] = []
     parents: list[Any] = []
     needed: list[bool] = []
@@ -315,8 +318,6 @@ def special(it: Op, args: tuple[Any, ...], kw: dict[str, Any]) -> Tensor:
     mode = MODES.get(get_ident())
     if mode is None:
         return record(it, args, kw)
-    if it.promotes:
-        args = promote(it.kernel, args)
     out = record(it, args, kw, mode.grad, mode.tape)
     if mode.watch is not None and out._node is not None:
         mode.watch.called(out._node)

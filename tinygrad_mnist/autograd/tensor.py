@@ -176,7 +176,8 @@ def _has_float64(data: Any) -> bool:
 class Tensor(TensorMethods):
     """An n-dimensional array whose computation can be differentiated.
 
-    `Tensor(data)` copies `data` (numbers, nested lists, arrays). Python floats become float32.
+    `Tensor(data)` copies `data` (numbers, nested lists, arrays). Python's numbers become float32,
+    ints too; `tensor(data)` leaves ints integers. Arrays and Tensors keep their dtype.
 
     >>> import tinygrad_mnist as tg
     >>> w = tg.tensor([1.0, 2.0], requires_grad=True)
@@ -195,6 +196,8 @@ class Tensor(TensorMethods):
 
     def __init__(self, data: Any = (), *, requires_grad: bool = False, dtype: Any = None) -> None:
         self._data = as_array(data, dtype)
+        if dtype is None and self._data.dtype.kind != "f" and not hasattr(data, "dtype"):
+            self._data = self._data.astype(_DEFAULT_DTYPE[0])
         self._node = None
         if requires_grad:
             self.requires_grad_()

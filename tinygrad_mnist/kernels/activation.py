@@ -20,7 +20,9 @@ def slopes(x: Array, *, slope: float) -> Array:
 
 
 def clip(x: Array, *, low: float, high: float) -> Array:
-    """x, moved into [low, high]."""
+    """x, moved into [low, high]; integers stay integers."""
+    if x.dtype.kind != "f":
+        low, high = int(low), int(high)
     return np.clip(x, low, high)
 
 

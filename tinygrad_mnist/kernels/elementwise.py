@@ -21,6 +21,12 @@ INTEGER = {d: np.dtype(f"i{np.dtype(d).itemsize}") for d in "efd"}
 I8 = np.array(1, np.int8)
 
 
+def like_ufuncs(kernel: Any) -> Any:
+    """Mark a kernel of two arrays as elementwise."""
+    kernel.nin = 2
+    return kernel
+
+
 def like_ufunc(kernel: Any) -> Any:
     """Mark a kernel of one array as elementwise: integers are promoted as for NumPy's own."""
     kernel.nin = 1
@@ -40,6 +46,8 @@ def cast(x: Array, *, dtype: Any) -> Array:
 def relu(x: Array) -> Array:
     """max(x, 0); clipping to two bounds has a fast loop that `maximum` with a number misses."""
     letter = x.dtype.char
+    if letter == "?":
+        raise TypeError("not implemented for bools")
     return clip_ufunc(x, ZERO[letter], INFINITY[letter]) if letter in ZERO else np.maximum(x, 0)
 
 
@@ -75,7 +83,7 @@ def nothing(d: Array) -> Array:
 @np.errstate(over="ignore")
 def sigmoid(x: Array) -> Array:
     """1 / (1 + exp(-x)); where exp overflows, 0 is right. By tanh the left tail would be lost."""
-    y = np.exp(-x)
+    y = np.exp(-x if x.dtype.kind != "b" else np.negative(x, dtype=np.int8))
     one = ONE.get(y.dtype.char, 1)
     y += one
     return np.true_divide(one, y)
@@ -87,8 +95,11 @@ def softplus(x: Array) -> Array:
     return np.logaddexp(x, np.zeros((), getattr(x, "dtype", None)))
 
 
+@like_ufuncs
 def xlogy(a: Array, b: Array) -> Array:
     """a log(b), and 0 where a is 0 and b is a number."""
+    if not isinstance(b, np.ndarray):
+        b = np.asarray(b, a.dtype if a.dtype.kind == "f" else None)
     with np.errstate(divide="ignore", invalid="ignore"):
         y = np.multiply(a, np.log(b))
         return np.where(np.equal(a, 0) & ~np.isnan(b), np.zeros((), y.dtype), y)
@@ -120,6 +131,31 @@ def sinc_slope(x: Array) -> Array:
 def logit(x: Array) -> Array:
     """log(x / (1 - x)); NaN outside of [0, 1]."""
     return np.log(np.true_divide(x, np.subtract(1, x)))
+
+
+@like_ufuncs
+def floor_divide(a: Array, b: Array) -> Array:
+    """The quotient, rounded down; ZeroDivisionError where integers are divided by 0."""
+    nonzero(a, b)
+    return np.floor_divide(a, b)
+
+
+@like_ufuncs
+def remainder(a: Array, b: Array) -> Array:
+    """What floor_divide leaves; ZeroDivisionError where integers are divided by 0."""
+    nonzero(a, b)
+    return np.remainder(a, b)
+
+
+def nonzero(a: Array, b: Array) -> None:
+    """Refuse to divide integers by 0, for which they have no answer."""
+    dtypes = {getattr(x, "dtype", np.dtype(type(x))).kind for x in (a, b)}
+    if "f" in dtypes:
+        return
+    if dtypes == {"b"}:
+        raise TypeError("not implemented for bools")
+    if not np.all(b):
+        raise ZeroDivisionError("integers were divided by 0")
 
 
 @in_float32
@@ -178,7 +214,9 @@ def erf(x: Array) -> Array:
     small = np.minimum(z, 0.5)
     near = small * np.polyval(_ERF_P, small * small) / np.polyval(_ERF_Q, small * small)
     y = np.where(z <= 0.5, near, 1.0 - _erfc_positive(np.maximum(z, 0.46875)))
-    return (np.sign(x) * y).astype(x.dtype if x.dtype.kind == "f" else np.float64)
+    return np.copysign(y, x.astype(np.float64)).astype(
+        x.dtype if x.dtype.kind == "f" else np.float64
+    )
 
 
 @like_ufunc

@@ -30,6 +30,7 @@ from tinygrad_mnist.ops import (
     table,
 )
 from tinygrad_mnist.ops.arguments import device, named
+from tinygrad_mnist.ops.refused import refuse
 
 FAMILIES = (
     elementwise, compare, reduce, shape, join, diagonal, index, matmul, create, random
@@ -102,6 +103,7 @@ def unknown(self: Tensor, name: str) -> Any:
 
 for _family in FAMILIES:
     named(vars(_family), _family.__all__)
+    refuse(vars(_family))
 METHODS = methods()
 for _name, _value in METHODS.items():
     setattr(Tensor, _name, _value)

@@ -12,6 +12,7 @@ from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import reduce, table
 from tinygrad_mnist.ops.arguments import dim_of, heard
 from tinygrad_mnist.ops.random import rng_of
+from tinygrad_mnist.ops.refused import refuse
 
 __all__ = [
     "alpha_dropout", "celu", "dropout", "dropout1d", "dropout2d", "elu", "gelu", "glu",
@@ -255,3 +256,6 @@ def _drop(x: Tensor, p: float, training: bool, shape: tuple[int, ...]) -> Tensor
     if not training or p == 0:
         return x
     return x * heard(table.dropout_mask, shape=shape, p=p, dtype=x.dtype, rng=rng_of(None))
+
+
+refuse(globals())

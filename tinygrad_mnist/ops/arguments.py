@@ -16,7 +16,7 @@ from tinygrad_mnist.autograd.dtypes import get_default_dtype
 from tinygrad_mnist.autograd.modes import MODES
 from tinygrad_mnist.autograd.record import record, special
 from tinygrad_mnist.autograd.signature import all_names, parameters
-from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.autograd.tensor import Tensor, as_array, wrap
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -238,10 +238,8 @@ def tensor_of(x: Any, like: Any = None) -> Tensor:
     if isinstance(x, Tensor):
         return x
     if isinstance(x, np.ndarray):
-        from tinygrad_mnist.autograd.tensor import wrap
-
         return wrap(x)
     if like is None:
-        return Tensor(x)
+        return wrap(as_array(x))
     number_fits = isinstance(x, (bool, int)) or like.dtype.kind == "f"
-    return Tensor(x, dtype=like.dtype if number_fits else None)
+    return wrap(as_array(x, like.dtype if number_fits else None))

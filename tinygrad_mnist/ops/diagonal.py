@@ -67,7 +67,7 @@ def triangle(x: Tensor, diagonal: int, lower: bool) -> Tensor:
     if x.ndim < 2:
         raise RuntimeError("tril and triu: input tensor must have at least 2 dimensions")
     below = np.tri(x.shape[-2], x.shape[-1], diagonal, dtype=np.bool_)
-    return table.where(below if lower else ~below, x, 0)
+    return table.where(below if lower else ~below, x, np.zeros((), x.dtype))
 
 
 # One line of others

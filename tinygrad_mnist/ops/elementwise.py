@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.dtypes import result_type
-from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.autograd.op import DivisionError, DTypeError
+from tinygrad_mnist.autograd.tensor import Tensor, unwrap
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import composed, floating, public, tensor_of
 
@@ -25,7 +26,7 @@ __all__ = [
 NOT_METHODS = {"fill", "rsub"}
 METHODS = [name for name in __all__ if name not in NOT_METHODS]
 
-abs_of = abs
+abs_of, _FLOAT = abs, np.dtype(np.float32)
 
 # Rows of the table
 abs = absolute = public(table.abs)
@@ -60,26 +61,47 @@ reciprocal = public(table.reciprocal)
 relu = public(table.relu)
 remainder = public(table.remainder)
 sigmoid = public(table.sigmoid)
-sign = sgn = public(table.sign)
 sin = public(table.sin)
 sinh = public(table.sinh)
 sqrt = public(table.sqrt)
-square = public(table.square)
 tan = public(table.tan)
 tanh = public(table.tanh)
 trunc = fix = public(table.trunc)
 
 
 @public
+def sign(input: Tensor) -> Tensor:
+    """-1, 0 or 1, by the sign of each element; bools as they are."""
+    return table.cast(input, dtype=bool) if input.dtype.kind == "b" else table.sign(input)
+
+
+sgn = sign
+
+
+@public
+def square(input: Tensor) -> Tensor:
+    """input * input; of bools as int64."""
+    return table.square(table.cast(input, dtype="int64") if input.dtype.kind == "b" else input)
+
+
+@public
 def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """input + alpha * other."""
-    return table.add(input, other if alpha == 1 else table.mul(other, alpha))
+    return table.add(input, other if alpha == 1 else _times(alpha, input, other))
 
 
 @public
 def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """input - alpha * other."""
-    return table.sub(input, other if alpha == 1 else table.mul(other, alpha))
+    return table.sub(input, other if alpha == 1 else _times(alpha, input, other))
+
+
+def _times(alpha: Any, input: Any, other: Any) -> Tensor:
+    if isinstance(alpha, float) and result_type(input, other).kind != "f":
+        raise DTypeError(
+            "For integral input tensors, argument alpha must not be a floating point number."
+        )
+    return table.mul(other, alpha)
 
 
 @public
@@ -90,7 +112,10 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     if rounding_mode == "floor":
         return table.floor_divide(input, other)
     if rounding_mode == "trunc":
-        return table.cast(table.trunc(table.div(input, other)), dtype=result_type(input, other))
+        dtype = result_type(input, other)
+        if dtype.kind != "f" and not np.all(unwrap(other)):
+            raise DivisionError("div: integers were divided by 0")
+        return table.cast(table.trunc(table.div(input, other)), dtype=dtype)
     raise RuntimeError(f"rounding_mode is None, 'trunc' or 'floor', not {rounding_mode!r}")
 
 
@@ -101,8 +126,10 @@ subtract, divide = sub, div
 def pow(input: Any, exponent: Any) -> Tensor:
     """input ** exponent. The usual exponents take cheaper ways: square, sqrt."""
     if exponent.__class__ is int or exponent.__class__ is float:
+        if exponent.__class__ is float and getattr(input, "dtype", _FLOAT).kind != "f":
+            input = floating(input)
         if exponent == 2:
-            return table.square(input)
+            return square(input)
         if exponent == 0.5:
             return table.sqrt(input)
         if exponent == 1:
@@ -161,6 +188,10 @@ def fill(input: Tensor, value: Any) -> Tensor:
 @public
 def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     """The nearest integer (or multiple of 10**-decimals), halves to even."""
+    if input.dtype.kind != "f":
+        if decimals or input.dtype.kind == "b":
+            raise DTypeError(f"round() of {input.dtype} is not implemented")
+        return table.cast(input, dtype=input.dtype)
     scale = 10.0**decimals
     return table.round(input * scale) / scale if decimals else table.round(input)
 

@@ -91,6 +91,8 @@ def embedding(
     """
     if input.dtype.kind not in "iu":
         raise DTypeError(f"embedding: indices must be integers, not {input.dtype}")
+    if padding_idx is not None and not -len(weight) <= padding_idx < len(weight):
+        raise ValueError(f"embedding: padding_idx {padding_idx} is not within {len(weight)} rows")
     to = (*input.shape, 1)
     uses: Any = None
     if max_norm is not None or scale_grad_by_freq:

@@ -14,6 +14,7 @@ from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import reduce, table
 from tinygrad_mnist.ops.arguments import in_float32
 from tinygrad_mnist.ops.join import broadcast_tensors
+from tinygrad_mnist.ops.refused import refuse
 
 __all__ = [
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "cosine_embedding_loss",
@@ -437,3 +438,6 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
 def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> Tensor:
     """x divided by its p-norm along `dim`, which counts as eps at least."""
     return input / table.clip(reduce.norm(input, p, dim, True), low=eps, high=math.inf)
+
+
+refuse(globals())

@@ -145,7 +145,9 @@ def widened(x: Any, dtype: Any) -> Any:
 
 def as_dtype(x: Any, dtype: Any) -> Any:
     """x cast to `dtype`, where one is asked for."""
-    return x if dtype is None or x.dtype == dtype else table.cast(x, dtype=dtype)
+    if dtype is None or x.dtype == dtype:
+        return x
+    return table.cast(x if np.dtype(dtype).kind == "f" else x.detach(), dtype=dtype)
 
 
 @public
@@ -323,7 +325,11 @@ logcumsumexp = composed(
 )
 nansum = composed(
     "The sum over `dim` of what is not NaN.",
-    lambda input, *args, **kw: sum(table.where(table.isnan(input), 0.0, input), *args, **kw),
+    lambda input, *args, **kw: sum(
+        input if input.dtype.kind != "f" else table.where(table.isnan(input), 0.0, input),
+        *args,
+        **kw,
+    ),
 )
 nanmean = composed(
     "The mean over `dim` of what is not NaN.",
