@@ -66,11 +66,6 @@ def _of_number(value: Any) -> DType:
     raise TypeError(f"a Tensor, an array or a number is needed, not {type(value).__name__}")
 
 
-def _no_bools(dtype: DType, args: tuple[Any, ...]) -> None:
-    if dtype.kind == "b":
-        raise TypeError("not implemented for bools")
-
-
 def _no_integers(dtype: DType, args: tuple[Any, ...]) -> None:
     if dtype.kind != "f":
         raise TypeError(f"not implemented for {dtype}; cast to float first")
@@ -87,8 +82,6 @@ def _no_bool_at_all(dtype: DType, args: tuple[Any, ...]) -> None:
 # What PyTorch refuses, though NumPy has an answer. Rows that are not here take every dtype.
 REFUSED: dict[Any, Callable[[DType, tuple[Any, ...]], None]] = {
     np.subtract: _no_bool_at_all,
-    np.power: _no_bools,
-    np.fmod: _no_bools,
     np.hypot: _no_integers,
     np.logaddexp: _no_integers,
 }

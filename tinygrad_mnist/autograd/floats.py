@@ -12,7 +12,7 @@ import numpy as np
 
 # np.errstate itself takes 1 us, as long as three calls on a small batch.
 from numpy._core._ufunc_config import _extobj_contextvar as _state  # type: ignore[attr-defined]
-from numpy._core.umath import _make_extobj  # type: ignore[attr-defined]
+from numpy._core.umath import _make_extobj
 
 state, restore = _state.get, _state.reset
 USUAL = Context().run(state)  # what is there where nobody has asked

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import writes
+from tinygrad_mnist.autograd.floats import USUAL, hush, restore, state
 from tinygrad_mnist.autograd.tensor import Born, Leaf, Tensor, new, wrap
 from tinygrad_mnist.jit import passes
 from tinygrad_mnist.jit.flat import flat_steps
@@ -237,8 +238,13 @@ class Program:
             place[...] = arrays[i]
         for leaf, place in self.grad_feeds:
             np.copyto(place, leaf.grad._data)  # type: ignore[union-attr]
-        for step in self._run:
-            step()
+        token = hush() if state() is USUAL else None
+        try:
+            for step in self._run:
+                step()
+        finally:
+            if token is not None:
+                restore(token)
         for leaf, born in self.born:
             leaf.grad = born
 

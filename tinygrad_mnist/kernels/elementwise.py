@@ -147,6 +147,28 @@ def remainder(a: Array, b: Array) -> Array:
     return np.remainder(a, b)
 
 
+@like_ufuncs
+def fmod(a: Array, b: Array) -> Array:
+    """What division leaves, with the sign of a; ZeroDivisionError where integers are by 0."""
+    nonzero(a, b)
+    return np.fmod(a, b)
+
+
+@like_ufuncs
+def power(a: Array, b: Array) -> Array:
+    """a to the power b; an integer to a negative one is 0, but for 1 and -1."""
+    dtypes = {getattr(x, "dtype", np.dtype(type(x))).kind for x in (a, b)}
+    if dtypes == {"b"}:
+        raise TypeError("not implemented for bools")
+    if not isinstance(b, np.ndarray) or "f" in dtypes:
+        return np.power(a, b)
+    low = b < 0
+    if not low.any():
+        return np.power(a, b)
+    unit = np.where(np.abs(a) == 1, np.where(b % 2 == 0, 1, a), 0)
+    return np.where(low, unit, np.power(a, np.where(low, 0, b)))
+
+
 def nonzero(a: Array, b: Array) -> None:
     """Refuse to divide integers by 0, for which they have no answer."""
     dtypes = {getattr(x, "dtype", np.dtype(type(x))).kind for x in (a, b)}

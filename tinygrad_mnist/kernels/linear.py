@@ -16,6 +16,8 @@ def matmul(a: Array, b: Array) -> Array:
     """a @ b for matrices (or stacks of them); `a.dot` has the least overhead for two matrices."""
     if a.dtype is not b.dtype:
         one_dtype(a, b)
+    if a.dtype.char == "?":
+        raise TypeError("not implemented for bools")
     if a.ndim == 2 and b.ndim == 2:
         return a.dot(b)
     if a.ndim < 2 or b.ndim < 2:

@@ -35,5 +35,6 @@ def var(x: Array, *, axis: tuple[int, ...], correction: float, keepdims: Any = F
     n = math.prod(x.shape[i] for i in axis)
     d = x - total(x, axis, True) / (n or 1)
     rounded = total(d, axis, keepdims)
-    y = total(d * d, axis, keepdims) - rounded * rounded / (n or 1)
-    return np.divide(y, n - correction if n > correction else 0.0)
+    y: Array = np.asarray(total(d * d, axis, keepdims) - rounded * rounded / (n or 1))
+    y /= n - correction if n > correction else 0.0
+    return y

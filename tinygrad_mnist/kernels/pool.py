@@ -120,9 +120,10 @@ def pool_take(v: Array, x: Array, y0: Array, *, win: Windows) -> Array:
 
 def _choose(d: Array, first: Array, out: Array | None = None) -> Array:
     """d where `first` holds, else 0: a product of the bits, for infinity times 0 would be NaN."""
-    bits = INTEGER.get(d.dtype.char, d.dtype)
+    bits: Any = INTEGER.get(d.dtype.char, d.dtype)
     into = None if out is None else out.view(bits)
-    return np.multiply(d.view(bits), first, out=into).view(d.dtype)
+    chosen: Array = np.multiply(d.view(bits), first, out=into)
+    return chosen.view(d.dtype)
 
 
 def pool_index(x: Array, y: Array, *, win: Windows) -> Array:

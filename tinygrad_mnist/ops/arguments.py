@@ -20,6 +20,7 @@ from tinygrad_mnist.autograd.tensor import Tensor, as_array, wrap
 
 P = ParamSpec("P")
 R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Any])
 Dim = int | Sequence[int] | None
 
 # NumPy's name of an argument, and ours.
@@ -204,19 +205,19 @@ def floating(x: Any) -> Any:
     return cast(x, dtype=get_default_dtype())
 
 
-def in_float32(function: Callable[P, R]) -> Callable[P, R]:
+def in_float32(function: F) -> F:
     """A function that takes float16 through its steps in float32, and rounds its result once."""
 
     @functools.wraps(function)
-    def wide(*args: P.args, **kw: P.kwargs) -> R:
+    def wide(*args: Any, **kw: Any) -> Any:
         for x in (*args, *kw.values()) if kw else args:
             if isinstance(x, Tensor) and x._data.dtype.char == "e":
                 break
         else:
             return function(*args, **kw)
-        return _in_float32(function, args, kw)  # type: ignore[no-any-return]
+        return _in_float32(function, args, kw)
 
-    return wide
+    return wide  # type: ignore[return-value]
 
 
 def _in_float32(function: Callable[..., Any], args: tuple[Any, ...], kw: dict[str, Any]) -> Any:

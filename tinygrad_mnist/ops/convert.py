@@ -80,7 +80,7 @@ for _it in REGISTRY.values():
         OF_UFUNC.setdefault(_it.kernel, getattr(table, _it.name))
 OF_UFUNC |= {
     np.matmul: matmul, np.reciprocal: table.reciprocal, np.remainder: table.remainder,
-    np.floor_divide: table.floor_divide,
+    np.floor_divide: table.floor_divide, np.fmod: table.fmod, np.power: table.pow,
 }  # fmt: skip
 
 

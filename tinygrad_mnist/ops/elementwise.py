@@ -26,7 +26,7 @@ __all__ = [
 NOT_METHODS = {"fill", "rsub"}
 METHODS = [name for name in __all__ if name not in NOT_METHODS]
 
-abs_of, _FLOAT = abs, np.dtype(np.float32)
+_FLOAT = np.dtype(np.float32)
 
 # Rows of the table
 abs = absolute = public(table.abs)
@@ -142,6 +142,12 @@ def double(x: Any) -> Any:
     return table.cast(x, dtype="float64") if isinstance(x, Tensor) else x
 
 
+def _no_bools(x: Tensor, *others: Any) -> Tensor:
+    if result_type(x, *others).kind == "b":
+        raise DTypeError("addcmul() is not implemented for bools; cast them to float first")
+    return x
+
+
 @public
 def positive(input: Tensor) -> Tensor:
     """input itself; RuntimeError for bools."""
@@ -169,6 +175,8 @@ def _bounded(x: Tensor, bound: Any, within: Any) -> Tensor:
     """x where it is within the bound, else the bound; NaN where either is, without a gradient."""
     if x.dtype.kind != "f":
         return table.where(within(x, bound), x, bound)
+    if isinstance(bound, Tensor) and bound.dtype != x.dtype:
+        bound = table.cast(bound, dtype=x.dtype)
     beyond = table.where(table.logical_or(table.isnan(x), table.isnan(bound)), math.nan, bound)
     return table.where(within(x, bound), x, beyond)
 
@@ -199,10 +207,13 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
 @public
 def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
     """input + weight * (end - input); from weight 1/2 on counted from `end`, which is then met."""
+    if isinstance(end, Tensor) and end.dtype != input.dtype:
+        raise DTypeError(f"lerp: input is {input.dtype} and end {end.dtype}; cast one of them")
     way = end - input
     near, far = input + weight * way, end - (1 - weight) * way
     if not isinstance(weight, Tensor):
-        return near if abs_of(weight) < 0.5 else far
+        first: Tensor = near if -0.5 < weight < 0.5 else far
+        return first
     return table.where(table.abs(weight) < 0.5, near, far)
 
 
@@ -252,7 +263,9 @@ float_power = composed(
 )
 addcmul = composed(
     "input + value * tensor1 * tensor2.",
-    lambda input, tensor1, tensor2, *, value=1: add(input, tensor1 * tensor2, alpha=value),
+    lambda input, tensor1, tensor2, *, value=1: add(
+        _no_bools(input, tensor1, tensor2), tensor1 * tensor2, alpha=value
+    ),
 )
 addcdiv = composed(
     "input + value * tensor1 / tensor2.",

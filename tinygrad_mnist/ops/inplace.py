@@ -42,6 +42,7 @@ def write(tensor: Tensor, value: Any, key: Any = None, start: int | None = None)
     tape = current().tape if MODES else None
     node = getattr(value, "_node", None)
     recorded = (node is not None or tensor._node is not None) and current().grad
+    recorded = recorded and tensor._data.dtype.kind == "f"
     if recorded:
         views.check_allowed(tensor)
     if key is not None and tape is not None:

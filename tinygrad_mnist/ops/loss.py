@@ -79,7 +79,7 @@ def _check_sizes(input: Tensor, target: Tensor) -> None:
         )
 
 
-def _hinge(x: Any) -> Any:
+def _hinge(x: Any) -> Tensor:
     """max(0, x), with a gradient at 0 too, as PyTorch's."""
     return table.clip(x, low=0.0, high=None)
 

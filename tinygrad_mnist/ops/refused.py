@@ -19,7 +19,7 @@ REFUSED: dict[str, str] = {
     "abs": BOOLS, "ceil": BOOLS, "floor": BOOLS, "trunc": BOOLS,
     "frac": INTEGERS, "std": ALL, "argmax": BOOLS, "argmin": BOOLS, "norm": ALL, "nanmean": ALL,
     "logcumsumexp": ALL, "softmax": ALL, "log_softmax": ALL, "trace": BOOLS, "topk": BOOLS,
-    "lerp": ALL, "addcmul": BOOLS, "addcdiv": ALL, "dist": ALL, "relu": BOOLS,
+    "lerp": ALL, "addcdiv": ALL, "relu": BOOLS,
     "gelu": ALL, "leaky_relu": ALL, "elu": ALL, "celu": ALL, "selu": ALL, "silu": ALL,
     "mish": ALL, "softplus": ALL, "logsigmoid": ALL, "hardsigmoid": ALL, "hardswish": ALL,
     "hardshrink": ALL, "softshrink": ALL, "threshold": BOOLS, "softsign": BOOLS,
@@ -39,7 +39,7 @@ def refusing(function: Callable[..., Any], name: str, kinds: str) -> Callable[..
 
     @functools.wraps(function)
     def call(*args: Any, **kw: Any) -> Any:
-        x = args[0] if args else kw.get("input")
+        x: Any = args[0] if args else kw.get("input")
         wrong = isinstance(x, (Tensor, np.ndarray)) and x.dtype.kind in kinds
         if wrong and kw.get("dtype") is None:
             raise DTypeError(

@@ -39,13 +39,13 @@ mul = op(np.multiply, a=lambda g, b: g * b, b=lambda g, a: g * a)
 div = op(np.true_divide, a=lambda g, b: g / b, b=lambda g, a, b: -g * (a / b) / b)
 neg = op(np.negative, x=lambda g: -g)
 pow: OpCall = op(
-    np.power,
+    E.power,
     a=lambda g, a, b: g * b * pow(where(eq(b, 0) & ~isfinite(reciprocal(a)), 1.0, a), b - 1),
     b=lambda g, y, a, b: g * y * log(where((a == 0) & (b >= 0), 1.0, a)),
 )
-reciprocal = op(E.reciprocal, x=lambda g, y: -g * y * y)
+reciprocal: OpCall = op(E.reciprocal, x=lambda g, y: -g * y * y)
 remainder = op(E.remainder, a=lambda g: g, b=lambda g, a, b: -g * floor_divide(a, b))
-fmod = op(np.fmod, a=lambda g: g, b=lambda g, a, b: -g * trunc(a / b))
+fmod = op(E.fmod, a=lambda g: g, b=lambda g, a, b: -g * trunc(a / b))
 maximum = op(np.maximum, a=lambda g, a, b: beats(g, a, b), b=lambda g, a, b: beats(g, b, a))
 minimum = op(np.minimum, a=lambda g, a, b: beats(g, b, a), b=lambda g, a, b: beats(g, a, b))
 atan2 = op(
@@ -117,7 +117,7 @@ floor: OpCall = op(np.floor, x=lambda g: nothing(g))
 ceil = op(np.ceil, x=lambda g: nothing(g))
 round = op(np.rint, x=lambda g: nothing(g))
 trunc: OpCall = op(np.trunc, x=lambda g: nothing(g))
-floor_divide = op(E.floor_divide, a=lambda g: nothing(g), b=lambda g: nothing(g))
+floor_divide: OpCall = op(E.floor_divide, a=lambda g: nothing(g), b=lambda g: nothing(g))
 clip = op(E.clip, x=lambda g, x, low, high: within(g, x, low=low, high=high))
 within: OpCall = op(E.within, d=lambda g, x, low, high: within(g, x, low=low, high=high))
 beats: OpCall = op(E.beats, d=lambda g, a, b: beats(g, a, b))
@@ -262,13 +262,18 @@ bce_of_p = op(
 bce = op(E.bce, z=lambda g, z, t: g * (sigmoid(z) - t), t=lambda g, z: -g * z)
 
 # Comparisons have no derivative
-eq, ne = op(np.equal), op(np.not_equal)
-lt, le, gt, ge = op(np.less), op(np.less_equal), op(np.greater), op(np.greater_equal)
-logical_and, logical_or = op(np.logical_and), op(np.logical_or)
+eq: OpCall = op(np.equal)
+ne = op(np.not_equal)
+lt, gt = op(np.less), op(np.greater)
+le: OpCall = op(np.less_equal)
+ge: OpCall = op(np.greater_equal)
+logical_and: OpCall = op(np.logical_and)
+logical_or = op(np.logical_or)
 logical_xor, logical_not = op(np.logical_xor), op(np.logical_not)
 bitwise_and, bitwise_or = op(np.bitwise_and), op(np.bitwise_or)
 bitwise_xor, bitwise_not = op(np.bitwise_xor), op(np.invert)
-isnan, isinf, isfinite = op(np.isnan), op(np.isinf), op(np.isfinite)
+isnan, isinf = op(np.isnan), op(np.isinf)
+isfinite: OpCall = op(np.isfinite)
 
 # Neither have finding a place, and what is drawn from nothing
 any, argmax, argmin, argsort = op(R.any), op(R.argmax), op(R.argmin), op(R.argsort)
