@@ -9,6 +9,7 @@ from collections.abc import Generator
 import pytest
 
 import tinygrad_mnist as tg
+from tinygrad_mnist.autograd import writes
 
 
 def test_no_grad_holds_in_the_body_of_a_generator_and_not_outside() -> None:
@@ -87,3 +88,21 @@ def test_writes_from_threads_are_all_noticed() -> None:
     for thread in threads:
         thread.join()
     assert not missed
+
+
+def test_the_clock_of_writes_forgets_what_nothing_can_have_kept() -> None:
+    table = tg.zeros(20_000, 2)
+    for i in range(20_000):
+        table[i].add_(1)
+    assert len(writes.WRITES) < 5000
+
+
+def test_the_clock_of_writes_remembers_what_a_graph_needs() -> None:
+    w = tg.ones(20_000, 2, requires_grad=True)
+    y = w * 1.0
+    z = (y * y).sum()
+    with tg.no_grad():
+        for i in range(3000):
+            y[i].add_(1)
+    with pytest.raises(RuntimeError, match="inplace"):
+        z.backward()

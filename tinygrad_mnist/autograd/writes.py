@@ -8,6 +8,7 @@ blames no other layer. An op pays nothing; a write pays about a microsecond.
 
 from __future__ import annotations
 
+import gc
 import itertools
 import weakref
 from _thread import allocate_lock  # `threading` itself takes longer to load
@@ -63,6 +64,8 @@ class _View:
 
 WRITES: dict[_Key, _Written] = {}
 LAST = [0]
+FEW = 1000  # places that are kept without a thought
+ROOM = [FEW]
 _IN_ORDER = allocate_lock()  # two threads that write: the newest number is the last one noted
 
 
@@ -83,6 +86,20 @@ def stamp(array: Array) -> None:
             written = _Written(array, key, moment)
         written.moment = moment
         WRITES[key] = written  # at the end: the dict stays in the order of moments
+        if len(WRITES) > ROOM[0]:
+            forget()
+
+
+def forget() -> None:
+    """Drop the writes that are older than every node that lives: nothing can have kept what was.
+
+    That takes a look at all objects, so it is done when there are twice as many as were left.
+    """
+    orders = [getattr(it, "order", 0) for it in gc.get_objects() if type(it).__name__ == "Node"]
+    oldest = max((order for order in orders if type(order) is int and order), default=LAST[0])
+    for key in [key for key, written in WRITES.items() if written.moment > oldest]:
+        del WRITES[key]
+    ROOM[0] = 2 * len(WRITES) + FEW
 
 
 def any_since(moment: int) -> bool:
