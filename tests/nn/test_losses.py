@@ -7,7 +7,7 @@ import pytest
 
 import tinygrad_mnist as tg
 import tinygrad_mnist.nn.functional as F
-from tinygrad_mnist.autograd.op import ShapeError
+from tinygrad_mnist.autograd.op import DTypeError, ShapeError
 
 Z = np.array([[1.0, 2.0, -1.0], [0.5, -3.0, 2.0], [0.0, 0.0, 4.0], [2.0, 1.0, 1.0]])
 T = np.array([1, 2, 0, 2])
@@ -86,7 +86,7 @@ def test_classes_may_be_followed_by_more_dimensions() -> None:
         (np.array([0, 1, 3, 0]), IndexError, ["3", "out of bounds"]),
         (np.array([0, 1, -1, 0]), IndexError, ["-1", "out of bounds"]),
         (np.array([0, 1]), ShapeError, ["[4]", "[2]"]),
-        (np.array([0.0, 1.0, 1.0, 1.0]), ShapeError, ["integers", "float64"]),
+        (np.array([0.0, 1.0, 1.0, 1.0]), DTypeError, ["integers", "float64"]),
     ],
     ids=["too large", "negative", "too few", "floats"],
 )

@@ -98,6 +98,15 @@ def reducible(draw: Draw, low_side: int = 0, dims: int = 0, **bounds: Any) -> An
     return x, {"axis": axis, "keepdims": draw(st.booleans())}
 
 
+@composed(lambda x, axis, correction, keepdims: np.var(x, axis, ddof=correction, keepdims=keepdims))
+def deviations(draw: Draw) -> Any:
+    """An array, some of its axes, and fewer degrees of freedom than they have elements."""
+    x = draw(arrays(shapes(min_dims=1, min_side=2)))
+    chosen = st.lists(st.sampled_from(range(x.ndim)), unique=True, min_size=1)
+    settings = {"axis": tuple(sorted(draw(chosen))), "correction": draw(st.sampled_from([0, 1]))}
+    return (x,), settings | {"keepdims": draw(st.booleans())}
+
+
 def reduction(like: Any, low_side: int = 0, **bounds: Any) -> Row:
     return Row(reducible(low_side, **bounds).map(lambda c: Call((c[0],), c[1])), like)
 
@@ -162,6 +171,67 @@ def row_assigns(draw: Draw) -> Any:
     x = draw(arrays(shapes(min_dims=1, min_side=1)))
     index = np.array(draw(st.lists(st.integers(0, len(x) - 1), unique=True)), np.int64)
     return (x, index, draw(arrays((len(index), *x.shape[1:])))), {}
+
+
+@composed(lambda x, offset, axes: np.diagonal(x, offset, *axes))
+def diagonals(draw: Draw) -> Any:
+    x = draw(arrays(shapes(min_dims=2, min_side=1)))
+    axes = draw(st.permutations(range(x.ndim)))[:2]
+    return (x,), {"offset": draw(st.integers(-1, 1)), "axes": tuple(axes)}
+
+
+def _on_diagonal(x: Any, offset: int, axes: Any, shape: Any) -> Any:
+    out = np.zeros(shape)
+    for i, value in enumerate(x):
+        out[i + max(-offset, 0), i + max(offset, 0)] = value
+    return out
+
+
+@composed(_on_diagonal)
+def undiagonals(draw: Draw) -> Any:
+    n, offset = draw(st.integers(1, 3)), draw(st.integers(-1, 1))
+    side = n + abs(offset)
+    return (draw(arrays((n,))),), {"offset": offset, "axes": (0, 1), "shape": (side, side)}
+
+
+class ViewOf(NamedTuple):
+    """An op as the ways of `assign_view` know it: by its kernel."""
+
+    kernel: Any
+
+
+WAYS: Any = [
+    ((), lambda x: x),
+    (((ViewOf(lambda x: x[1]), {}),), lambda x: x[1]),
+    (((ViewOf(lambda x: x.T), {}), (ViewOf(lambda x: x[1:]), {})), lambda x: x.T[1:]),
+    (((ViewOf(lambda x: x.reshape(-1)), {}), (ViewOf(lambda x: x[::2]), {})),
+     lambda x: x.reshape(-1)[::2]),
+]  # fmt: skip
+
+
+def through(like: Any, parts: Callable[[Any, Any], Any]) -> Row:
+    """A matrix, a way from it to a view, and the arrays that `parts` makes of their shapes."""
+
+    @composed(like)
+    def row(draw: Draw) -> Any:
+        way, view = draw(st.sampled_from(WAYS))
+        shapes = (2, 3), view(np.zeros((2, 3))).shape
+        args, more = parts(*shapes)
+        return tuple(draw(arrays(shape)) for shape in args), {"way": way, "order": (0, 1), **more}
+
+    return row
+
+
+def _through(x: Any, way: Any) -> Any:
+    for it, kw in way:
+        x = it.kernel(x, **kw)
+    return x
+
+
+def _assigned(x: Any, value: Any, way: Any, order: Any) -> Any:
+    out = np.array(x)
+    _through(out, way)[...] = value
+    return out
 
 
 def indices(draw: Draw, count: int, shape: Any) -> Any:
@@ -329,15 +399,27 @@ def minus_hots(draw: Draw) -> Any:
     return (draw(arrays((n, c))), classes * n + np.arange(n)), {}
 
 
-def _ties(x: Any, y: Any, axis: Any) -> Any:
+def gates(like: Any) -> Row:
+    """A gradient, what it is let through by, and the bounds."""
+
+    @composed(like)
+    def row(draw: Draw) -> Any:
+        d = draw(arrays(shapes()))
+        return (d, draw(arrays(d.shape, **_TIED))), dict(_BOUNDS)
+
+    return row
+
+
+def _ties(d: Any, x: Any, y: Any, axis: Any) -> Any:
     same = x == np.amax(x, axis=axis, keepdims=True)
-    return same / same.sum(axis=axis, keepdims=True)
+    return d * same / same.sum(axis=axis, keepdims=True)
 
 
 @composed(_ties)
 def shares(draw: Draw) -> Any:
     x, how = draw(reducible(1, elements=st.sampled_from([0.0, 1.0])))
-    return (x, np.amax(x, axis=how["axis"], keepdims=how["keepdims"])), {"axis": how["axis"]}
+    y = np.amax(x, axis=how["axis"], keepdims=how["keepdims"])
+    return (draw(arrays(x.shape)), x, y), {"axis": how["axis"]}
 
 
 # Windows over images
@@ -597,6 +679,11 @@ ROWS: dict[str, Row] = {
     "maximum": binary(lambda a, b: np.where(a > b, a, b), _QUARTERS, _EIGHTHS),
     "minimum": binary(lambda a, b: np.where(a < b, a, b), _QUARTERS, _EIGHTHS),
     "atan2": binary(lambda a, b: np.angle(b + 1j * a), NONZERO, POSITIVE),
+    "logit": unary(lambda x: np.log(x) - np.log1p(-x), 0.125, 0.875),
+    "hypot": binary(lambda a, b: np.sqrt(a * a + b * b), NONZERO, NONZERO),
+    "xlogy": binary(lambda a, b: a * np.log(b), {}, POSITIVE),
+    "sinc": unary(np.sinc),
+    "sinc_slope": unary(lambda x: (np.cos(np.pi * x) - np.sinc(x)) / x, **NONZERO),
     "logaddexp": binary(lambda a, b: np.log(np.exp(a) + np.exp(b)), NONZERO, POSITIVE),
     # Exponentials and powers
     "exp": unary(lambda x: np.vectorize(math.exp, otypes=[float])(x)),
@@ -630,7 +717,7 @@ ROWS: dict[str, Row] = {
         lambda x, low, high: np.maximum(np.minimum(x, high), low), _BOUNDS, **_AT_BOUNDS
     ),
     "slopes": with_settings(lambda x, slope: np.where(x > 0, 1.0, slope), {"slope": 0.25}),
-    "inside": with_settings(lambda x, low, high: 1.0 * (x > low) * (x < high), _BOUNDS, **_TIED),
+    "inside": gates(lambda d, x, low, high: d * (x > low) * (x < high)),
     "erf": unary(_erf),
     "erfc": unary(_erfc),
     # Steps
@@ -643,8 +730,9 @@ ROWS: dict[str, Row] = {
     "clip": with_settings(
         lambda x, low, high: np.maximum(np.minimum(x, high), low), _BOUNDS, **_AT_BOUNDS
     ),
-    "within": with_settings(lambda x, low, high: 1.0 * (x >= low) * (x <= high), _BOUNDS, **_TIED),
-    "beats": binary(lambda a, b: (np.sign(a - b) + 1) / 2, _TIED, _TIED),
+    "within": gates(lambda d, x, low, high: d * (x >= low) * (x <= high)),
+    "beats": elementwise(lambda d, a, b: d * (np.sign(a - b) + 1) / 2, {}, _TIED, _TIED),
+    "nothing": unary(np.zeros_like),
     # Choosing and casting
     "where": elementwise(lambda c, a, b: c * a + ~c * b, BOOL, {}, {}),
     "cast": with_settings(lambda x, dtype: x, {"dtype": np.dtype(np.float64)}),
@@ -653,7 +741,13 @@ ROWS: dict[str, Row] = {
     "mean": reduction(np.mean, 1),
     "amax": reduction(np.amax, 1, distinct=True),
     "amin": reduction(np.amin, 1, distinct=True),
+    "highest": Row(reducible(1, distinct=True).map(lambda c: Call((c[0],), {})), np.max),
+    "lowest": Row(reducible(1, distinct=True).map(lambda c: Call((c[0],), {})), np.min),
     "ties": shares,
+    "length": reduction(
+        lambda x, axis, keepdims: np.sqrt(np.sum(x * x, axis, keepdims=keepdims)), 1, **POSITIVE
+    ),
+    "var": deviations,
     "cumsum": along(np.cumsum, 0),
     "logsumexp": reduction(
         lambda x, axis, keepdims: np.log(np.sum(np.exp(x), axis, keepdims=keepdims)), 1
@@ -668,6 +762,14 @@ ROWS: dict[str, Row] = {
     "slice": slices,
     "unslice": unslices,
     "take": takes,
+    "assign_view": through(_assigned, lambda base, view: ((base, view), {})),
+    "view_of": through(lambda x, way, order: _through(x, way), lambda base, view: ((base,), {})),
+    "unview": through(
+        lambda x, way, order, shape: _assigned(np.zeros(shape), x, way, order),
+        lambda base, view: ((view,), {"shape": base}),
+    ),
+    "diagonal": diagonals,
+    "undiagonal": undiagonals,
     "embed": embeddings,
     "put": puts,
     "gather": gathers,

@@ -1,19 +1,20 @@
 """Which dtype a mixed call computes in: PyTorch's rule, where NumPy's differs.
 
-Arrays with dimensions decide; 0-d arrays and Python numbers matter only if they are of a higher
-kind (bool < int < float). https://docs.pytorch.org/docs/stable/tensor_attributes.html
+Arrays with dimensions decide; after them 0-d arrays, then Python numbers, which matter only if they
+are of a higher kind (bool < int < float). https://docs.pytorch.org/docs/stable/tensor_attributes.html
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd.tensor import _DEFAULT_DTYPE, Tensor
+from tinygrad_mnist.autograd.tensor import _DEFAULT_DTYPE, Tensor, unwrap
 
 DType = np.dtype[Any]
-_KIND = {"b": 0, "u": 1, "i": 1, "f": 2}
+KIND = {"b": 0, "u": 1, "i": 1, "f": 2}
 
 
 def set_default_dtype(dtype: Any) -> None:
@@ -31,26 +32,28 @@ def get_default_dtype() -> DType:
 
 def promote_types(a: DType, b: DType) -> DType:
     """The dtype of `a op b` for two arrays with dimensions; int64 with float32 is float32."""
-    if _KIND[a.kind] == _KIND[b.kind] or a.kind == "b" or b.kind == "b":
+    if KIND[a.kind] == KIND[b.kind] or a.kind == "b" or b.kind == "b":
         return np.promote_types(a, b)
     return a if a.kind == "f" else b
 
 
 def result_type(*args: Any) -> DType:
     """The dtype that a call on these Tensors, arrays and Python numbers computes in."""
-    with_dims: DType | None = None
-    without: DType | None = None
+    found: list[DType | None] = [None, None, None]  # of numbers, of 0-d arrays, of the others
     for arg in args:
         value = arg._data if isinstance(arg, Tensor) else arg
-        if isinstance(value, np.ndarray) and value.ndim:
-            with_dims = promote_types(with_dims, value.dtype) if with_dims else value.dtype
-            continue
-        dtype = value.dtype if isinstance(value, np.ndarray) else _of_number(value)
-        without = promote_types(without, dtype) if without else dtype
-    if with_dims is None or without is None:
-        return with_dims or without or get_default_dtype()
-    higher = _KIND[without.kind] > _KIND[with_dims.kind]
-    return promote_types(with_dims, without) if higher else with_dims
+        array = isinstance(value, np.ndarray)
+        dtype, rank = (value.dtype, 1 + (value.ndim > 0)) if array else (_of_number(value), 0)
+        known = found[rank]
+        found[rank] = dtype if known is None else promote_types(known, dtype)
+    result: DType | None = None
+    for dtype in found:
+        if result is None:
+            result = dtype
+        elif dtype is not None:
+            higher = KIND[result.kind] > KIND[dtype.kind]
+            result = promote_types(dtype, result) if higher else dtype
+    return get_default_dtype() if result is None else result
 
 
 def _of_number(value: Any) -> DType:
@@ -63,9 +66,33 @@ def _of_number(value: Any) -> DType:
     raise TypeError(f"a Tensor, an array or a number is needed, not {type(value).__name__}")
 
 
+def _no_integers(dtype: DType, args: tuple[Any, ...]) -> None:
+    if dtype.kind != "f":
+        raise TypeError(f"not implemented for {dtype}; cast to float first")
+
+
+def _no_bool_at_all(dtype: DType, args: tuple[Any, ...]) -> None:
+    if any(getattr(unwrap(arg), "dtype", None) == np.bool_ for arg in args):
+        raise TypeError(
+            "subtraction, the `-` operator, with a bool Tensor is not supported; use `^`, "
+            "logical_xor() or, to invert a mask, `~`"
+        )
+
+
+# What PyTorch refuses, though NumPy has an answer. Rows that are not here take every dtype.
+REFUSED: dict[Any, Callable[[DType, tuple[Any, ...]], None]] = {
+    np.subtract: _no_bool_at_all,
+    np.hypot: _no_integers,
+    np.logaddexp: _no_integers,
+}
+
+
 def promote(kernel: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
     """The arguments, cast to the dtype that the ufunc should compute in."""
     dtype = result_type(*args)
+    refused = REFUSED.get(kernel)
+    if refused is not None:
+        refused(dtype, args)
     if dtype.kind != "f":
         probe = np.ones((), dtype)
         if kernel(*[probe] * kernel.nin).dtype.kind == "f":

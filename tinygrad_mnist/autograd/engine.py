@@ -75,7 +75,7 @@ def walk(
         if saved is None:
             raise released(node)
         if last_write[0] < node.order:
-            check_unwritten(node, saved, roots)
+            saved = unwritten(node, saved)
         if tape is not None:
             tape.walked(node)
         frame = lift(node, graph) if lifted else saved
@@ -92,7 +92,7 @@ def walk(
                 watch.gave(node, gi, g)
             if gi is not None:
                 push(parent, gi, g, heap, cotangents)
-        if not retain and saved:
+        if not retain and saved and not node.op.view:  # a view keeps no values
             node.saved = None
 
 
@@ -221,31 +221,27 @@ def released(node: Node) -> RuntimeError:
     )
 
 
-def check_unwritten(node: Node, saved: Sequence[Any], roots: Sequence[AnyNode]) -> None:
-    """Refuse to use a kept array that was written in place since; never a false alarm."""
+def unwritten(node: Node, saved: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What a node kept; refuse to use an array that was written in place since.
+
+    Never a false alarm. An output that PyTorch would not have kept is computed again.
+    """
     names = (*node.op.params, "y", *node.op.residual)
     for name, value in zip(names, saved, strict=False):
-        if type(value) is not ndarray or (name == "y" and node.op.view):
+        if type(value) is not ndarray:
             continue
         if writes.written_since(value, node.order):
+            if name == "y" and node.op.again:
+                x, _, kw = saved
+                node.saved = saved = (x, node.op.kernel(x, **kw), kw)
+                continue
             what = "its output" if name == "y" else f"its argument {name!r}"
             raise RuntimeError(
                 f"one of the variables needed for gradient computation has been modified by an "
                 f"inplace operation: {node.op.name} kept {what} {list(value.shape)} for "
                 "backward, and it was written afterwards. Write to a clone(), or out of place."
             )
-    if not (node.op.view and saved):
-        return
-    view = saved[len(node.op.params)]
-    for user in ancestors(roots):
-        if not isinstance(user, Node) or node not in user.parents:
-            continue
-        if writes.written_since(view, node.order, until=user.order):
-            raise RuntimeError(
-                f"{user.op.name} used a view (made by {node.op.name}) whose memory had been "
-                "written in place through another Tensor; its gradient would be wrong. Take "
-                "the view after the write, or write out of place."
-            )
+    return saved
 
 
 def backward(
@@ -307,6 +303,8 @@ def grad(
     (tensor(18.),)
     """
     targets = as_tuple(inputs)
+    if not targets:
+        raise RuntimeError("'inputs' argument to grad() cannot be empty")
     wanted = wanted_nodes(targets)
     run(as_tuple(outputs), grad_outputs, wanted, retain_graph, create_graph)
     result: list[Any] = []

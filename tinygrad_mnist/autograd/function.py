@@ -26,7 +26,7 @@ Rule = Callable[[Any, Sequence[Any], tuple[int, ...], int], Any]
 class FunctionCtx:
     """What forward hands on to backward, one for each call. Attributes of your own are kept too."""
 
-    view, variadic = False, None
+    view, variadic, again = False, None, False
 
     def __init__(self, function: type[Function], args: Sequence[Any]) -> None:
         self.name = function.__name__
@@ -243,7 +243,7 @@ class Parts:
 class _Part:
     """The op of one output of several: from the tuple of results, that one."""
 
-    view, variadic, residual, params = False, None, (), ("results",)
+    view, variadic, again, residual, params = False, None, False, (), ("results",)
 
     def __init__(self, name: str, output: int) -> None:
         self.name = name

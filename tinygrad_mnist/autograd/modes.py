@@ -7,8 +7,8 @@ one dict for emptiness and pays nothing else for modes, threads and tapes.
 from __future__ import annotations
 
 import functools
-from _thread import get_ident  # `threading` itself takes longer to load
-from collections.abc import Callable
+from _thread import _local, get_ident  # `threading` itself takes longer to load
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
@@ -40,6 +40,25 @@ MODES: dict[int, Mode] = {}
 TAPED: set[int] = set()  # the threads that may have a tape: while it is empty, none has
 
 
+class _Guard:
+    """Dies with its thread, and takes its mode along: another thread may get its identity."""
+
+    def __init__(self, thread: int) -> None:
+        self._thread = thread
+
+    def __del__(self) -> None:
+        MODES.pop(self._thread, None)
+        TAPED.discard(self._thread)
+
+
+class _Guards(_local):
+    mine: _Guard | None = None
+
+
+_GUARDS = _Guards()
+IS_GENERATOR = 0x20  # inspect.CO_GENERATOR
+
+
 def current() -> Mode:
     """The mode of this thread."""
     return MODES.get(get_ident(), DEFAULT)
@@ -55,6 +74,8 @@ def switch(mode: Mode) -> Mode:
         MODES.pop(thread, None)
     else:
         MODES[thread] = mode
+        if _GUARDS.mine is None:
+            _GUARDS.mine = _Guard(thread)
     if mode.tape is not None:
         TAPED.add(thread)
     elif TAPED:
@@ -77,6 +98,8 @@ class _Switch:
 
     def __call__(self, function: F) -> F:
         fields = self._fields
+        if getattr(getattr(function, "__code__", None), "co_flags", 0) & IS_GENERATOR:
+            return _generator(function, fields)
 
         @functools.wraps(function)
         def wrapped(*args: Any, **kw: Any) -> Any:
@@ -84,6 +107,31 @@ class _Switch:
                 return function(*args, **kw)
 
         return wrapped  # type: ignore[return-value]
+
+
+def _generator(function: F, fields: dict[str, Any]) -> F:
+    """A generator function in whose body the mode holds, and not where its values are used."""
+
+    @functools.wraps(function)
+    def wrapped(*args: Any, **kw: Any) -> Generator[Any, Any, Any]:
+        inner = function(*args, **kw)
+        resume, given = inner.send, None
+        while True:
+            try:
+                with _Switch(**fields):
+                    value = resume(given)
+            except StopIteration as end:
+                return end.value
+            try:
+                given, resume = (yield value), inner.send
+            except GeneratorExit:
+                with _Switch(**fields):
+                    inner.close()
+                raise
+            except BaseException as error:
+                given, resume = error, inner.throw
+
+    return wrapped  # type: ignore[return-value]
 
 
 class no_grad(_Switch):

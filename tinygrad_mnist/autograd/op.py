@@ -15,6 +15,7 @@ import numpy as np
 from tinygrad_mnist.autograd.record import recorder
 from tinygrad_mnist.autograd.signature import all_names, defaults, parameters
 from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.autograd.views import look
 
 Kernel = Callable[..., Any]
 Rule = Callable[..., Any]
@@ -26,6 +27,14 @@ REGISTRY: dict[str, Op] = {}
 
 class ShapeError(RuntimeError, ValueError):
     """The shapes or types of an op's arguments do not fit; the message names the op and them."""
+
+
+class DTypeError(RuntimeError, TypeError):
+    """The dtypes of an op's arguments do not fit; the message names the op and them."""
+
+
+class DivisionError(RuntimeError, ZeroDivisionError):
+    """Integers were divided by 0."""
 
 
 class Keepers(dict[tuple[bool, ...], Keeper | None]):
@@ -47,6 +56,8 @@ class Keepers(dict[tuple[bool, ...], Keeper | None]):
 class Op:
     """What is known of an op: its kernel, its arguments' names, and its rules."""
 
+    look = staticmethod(look)
+
     def __init__(
         self,
         kernel: Kernel,
@@ -54,8 +65,10 @@ class Op:
         residual: dict[str, Rule] | None = None,
         view: bool = False,
         draws: bool = False,
+        again: bool = False,
     ) -> None:
         self.kernel = kernel
+        self.again = again
         self.view = view
         self.draws = draws
         self.name = kernel.__name__
@@ -132,8 +145,6 @@ class Op:
         names = set().union(*wanted)
         for residual in names.intersection(self.residual):
             names.update(all_names(self.residual[residual]))
-        if self.view:
-            names.add("y")  # not for a rule: to notice writes through another view
         flags = [n in names for n in (*self.params, "y", *self.residual)]
         return [*flags, not names.isdisjoint(self.keywords)]
 
@@ -152,8 +163,16 @@ class Op:
             return error
         given = ", ".join(_describe(arg) for arg in args)
         options = "".join(f", {k}={v!r}" for k, v in kw.items())
-        kinds = (kind for kind in (IndexError, TypeError) if isinstance(error, kind))
-        return next(kinds, ShapeError)(f"{self.name}({given}{options}): {error}")
+        message = f"{self.name}({given}{options}): {error}"
+        if isinstance(error, ZeroDivisionError):
+            return DivisionError(message)
+        for kind in (IndexError, FloatingPointError):
+            if isinstance(error, kind):
+                return kind(message)
+        if not isinstance(error, TypeError):
+            return ShapeError(message)
+        known = (Tensor, np.ndarray, np.generic, bool, int, float)
+        return (DTypeError if all(isinstance(arg, known) for arg in args) else TypeError)(message)
 
     def __repr__(self) -> str:
         return f"<op {self.name}({', '.join((*self.params, *self.keywords))})>"
@@ -184,6 +203,7 @@ def op(
     residual: dict[str, Rule] | None = None,
     view: bool = False,
     draws: bool = False,
+    again: bool = False,
     **rules: Rule | None,
 ) -> Callable[..., Tensor]:
     """Declare an op: `mul = op(np.multiply, a=lambda g, b: g * b, b=lambda g, a: g * a)`.
@@ -195,11 +215,12 @@ def op(
     are arrays (or numbers). A kernel with `residual` returns (output, residuals...); each residual
     comes with its definition in terms of the inputs, for derivatives of higher order. `view` says
     that the output may share memory with the input; `draws`, that the kernel draws random numbers:
-    every call gives another answer.
+    every call gives another answer; `again`, that an output which was written in place is to be
+    computed again for backward, as PyTorch does not keep it at all.
 
     The op takes and returns ndarrays, or, as soon as one argument is a Tensor, Tensors.
     """
-    it = Op(kernel, rules, residual, view, draws)
+    it = Op(kernel, rules, residual, view, draws, again)
     call = recorder(it)(it)
     call.op = it  # type: ignore[attr-defined]
     return call

@@ -14,6 +14,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd import writes
 from tinygrad_mnist.autograd.dtypes import promote
+from tinygrad_mnist.autograd.floats import USUAL, hush, restore, state
 from tinygrad_mnist.autograd.modes import MODES
 from tinygrad_mnist.autograd.tensor import Node, Tensor, new
 
@@ -53,7 +54,14 @@ def unary(it: Op) -> Callable[..., Any]:
         if MODES:
             return special(it, (x,), {})
         array = x._data
-        y = kernel(array)
+        token = hush() if state() is USUAL else None
+        try:
+            y = kernel(array)
+        except Exception as error:
+            raise it.explain(error, (x,), {}) from None
+        finally:
+            if token is not None:
+                restore(token)
         if type(y) is not ndarray:
             y = asarray(y)
         if promotes and y.dtype is not array.dtype:
@@ -79,7 +87,7 @@ def unary(it: Op) -> Callable[..., Any]:
 
 def unary_with_settings(it: Op) -> Callable[..., Any]:
     """One array, and settings by name."""
-    kernel, has_rule = it.kernel, it.rules[0] is not None
+    kernel, has_rule, view = it.kernel, it.rules[0] is not None, it.view
     keeps_x, keeps_y, keeps_kw = flags = it.mask([True])
     keeps = True in flags
 
@@ -89,14 +97,20 @@ def unary_with_settings(it: Op) -> Callable[..., Any]:
         if MODES:
             return special(it, (x,), kw)
         array = x._data
+        token = hush() if state() is USUAL else None
         try:
             y = kernel(array, **kw)
         except Exception as error:
             raise it.explain(error, (x,), kw) from None
+        finally:
+            if token is not None:
+                restore(token)
         if type(y) is not ndarray:
             y = asarray(y)
         out = new(Tensor)
         out._data = y
+        if view:
+            it.look(x, out, it, kw)
         parent = x._node
         if parent is None or not has_rule:
             out._node = None
@@ -143,10 +157,14 @@ def binary(it: Op) -> Callable[..., Any]:
             return kernel(a, b)
         if MODES:
             return special(it, (a, b), {})
+        token = hush() if state() is USUAL else None
         try:
             y = kernel(x, w)
         except Exception as error:
             raise it.explain(error, (a, b), {}) from None
+        finally:
+            if token is not None:
+                restore(token)
         if type(y) is not ndarray:
             y = asarray(y)
         y_dtype = y.dtype
@@ -193,10 +211,14 @@ def ternary(it: Op) -> Callable[..., Any]:
         if MODES:
             return special(it, (a, b, c), {})
         x, w, v = a._data, b._data, c._data
+        token = hush() if state() is USUAL else None
         try:
             y = kernel(x, w, v)
         except Exception as error:
             raise it.explain(error, (a, b, c), {}) from None
+        finally:
+            if token is not None:
+                restore(token)
         out = new(Tensor)
         out._data = y
         parents = node_a, node_b, node_c = a._node, b._node, c._node
@@ -239,7 +261,10 @@ def record(
 ) -> Tensor:
     """Call the kernel and, where an input requires grad, record it: the general case."""
     if it.promotes:
-        args = promote(it.kernel, args)
+        try:
+            args = promote(it.kernel, args)
+        except TypeError as error:
+            raise it.explain(error, args, kw) from None
     arrays: list[Any] = []
     parents: list[Any] = []
     needed: list[bool] = []
@@ -252,16 +277,22 @@ def record(
             arrays.append(arg)
         parents.append(node)
         needed.append(node is not None)
+    token = hush() if state() is USUAL else None
     try:
         result = it.kernel(*arrays, **kw) if kw else it.kernel(*arrays)
     except Exception as error:
         raise it.explain(error, args, kw) from None
+    finally:
+        if token is not None:
+            restore(token)
     y, residuals = (result[0], result[1:]) if it.residual else (result, ())
     if type(y) is not ndarray:
         y = asarray(y)
     out = new(Tensor)
     out._data = y
     out._node = None
+    if it.view and isinstance(args[0], Tensor):
+        it.look(args[0], out, it, kw)
     if tape is not None:
         tape.record(it, args, kw, out, residuals)
     for place in it.constants:
@@ -293,8 +324,6 @@ def special(it: Op, args: tuple[Any, ...], kw: dict[str, Any]) -> Tensor:
     if follower is not None:
         return follower.call(it, args, kw, mode[0])  # type: ignore[no-any-return]
     grad, tape, watch, _ = mode
-    if it.promotes:
-        args = promote(it.kernel, args)
     out = record(it, args, kw, grad, tape)
     if watch is not None and out._node is not None:
         watch.called(out._node)

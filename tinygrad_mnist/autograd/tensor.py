@@ -184,7 +184,8 @@ def _has_float64(data: Any) -> bool:
 class Tensor(TensorMethods):
     """An n-dimensional array whose computation can be differentiated.
 
-    `Tensor(data)` copies `data` (numbers, nested lists, arrays). Python floats become float32.
+    `Tensor(data)` copies `data` (numbers, nested lists, arrays). Python's numbers become float32,
+    ints too; `tensor(data)` leaves ints integers. Arrays and Tensors keep their dtype.
 
     >>> import tinygrad_mnist as tg
     >>> w = tg.tensor([1.0, 2.0], requires_grad=True)
@@ -193,14 +194,18 @@ class Tensor(TensorMethods):
     tensor([2., 4.])
     """
 
-    __slots__ = ("__weakref__", "_data", "_node")
+    __slots__ = ("__weakref__", "_data", "_node", "_seen", "_views")  # the last two: `views.py`
     __array_priority__ = 1000
 
     _data: Array
     _node: Node | Leaf | None
+    _seen: Any
+    _views: Any
 
     def __init__(self, data: Any = (), *, requires_grad: bool = False, dtype: Any = None) -> None:
         self._data = as_array(data, dtype)
+        if dtype is None and self._data.dtype.kind != "f" and not hasattr(data, "dtype"):
+            self._data = self._data.astype(_DEFAULT_DTYPE[0])
         self._node = None
         if requires_grad:
             self.requires_grad_()
@@ -427,7 +432,14 @@ class Tensor(TensorMethods):
     __hash__ = object.__hash__
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if self._data.ndim == 0 and spec else repr(self)
+        if self._data.ndim == 0 or (spec and self._data.size == 1):
+            return format(self.item(), spec)
+        if spec:
+            raise TypeError(
+                f"unsupported format string {spec!r} for a Tensor of {self._data.size} elements; "
+                "format one of them, or its .item()"
+            )
+        return repr(self)
 
 
 class Born(Tensor):

@@ -8,8 +8,10 @@ blames no other layer. An op pays nothing; a write pays about a microsecond.
 
 from __future__ import annotations
 
+import gc
 import itertools
 import weakref
+from _thread import allocate_lock  # `threading` itself takes longer to load
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -62,6 +64,9 @@ class _View:
 
 WRITES: dict[_Key, _Written] = {}
 LAST = [0]
+FEW = 1000  # places that are kept without a thought
+ROOM = [FEW]
+_IN_ORDER = allocate_lock()  # two threads that write: the newest number is the last one noted
 
 
 def owner(array: Array) -> Array:
@@ -73,14 +78,28 @@ def owner(array: Array) -> Array:
 
 def stamp(array: Array) -> None:
     """Say that the elements of `array` have just been written."""
-    moment = tick()
-    LAST[0] = moment
     key = (array.__array_interface__["data"][0], array.shape, array.strides, array.itemsize)
-    written = WRITES.pop(key, None)
-    if written is None or written.owner() is not owner(array):
-        written = _Written(array, key, moment)
-    written.moment = moment
-    WRITES[key] = written  # at the end: the dict stays in the order of moments
+    with _IN_ORDER:
+        moment = LAST[0] = tick()
+        written = WRITES.pop(key, None)
+        if written is None or written.owner() is not owner(array):
+            written = _Written(array, key, moment)
+        written.moment = moment
+        WRITES[key] = written  # at the end: the dict stays in the order of moments
+        if len(WRITES) > ROOM[0]:
+            forget()
+
+
+def forget() -> None:
+    """Drop the writes that are older than every node that lives: nothing can have kept what was.
+
+    That takes a look at all objects, so it is done when there are twice as many as were left.
+    """
+    orders = [getattr(it, "order", 0) for it in gc.get_objects() if type(it).__name__ == "Node"]
+    oldest = max((order for order in orders if type(order) is int and order), default=LAST[0])
+    for key in [key for key, written in WRITES.items() if written.moment > oldest]:
+        del WRITES[key]
+    ROOM[0] = 2 * len(WRITES) + FEW
 
 
 def any_since(moment: int) -> bool:
@@ -107,8 +126,9 @@ def restamp(array: Array) -> Callable[[], None]:
     written = _Written(array, key, tick())
 
     def again() -> None:
-        written.moment = LAST[0] = tick()
-        WRITES.pop(key, None)
-        WRITES[key] = written
+        with _IN_ORDER:
+            written.moment = LAST[0] = tick()
+            WRITES.pop(key, None)
+            WRITES[key] = written
 
     return again

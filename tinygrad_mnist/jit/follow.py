@@ -132,14 +132,14 @@ class Follower:
                     if answer is not None:
                         before.prefer(step)
                         return answer
-            cast = promote(op.kernel, args) if op.promotes else args
+            cast = promoted(op, args, kw) if op.promotes else args
             if any(a is not b for a, b in zip(cast, args, strict=True)):
                 return self.call(op, cast, kw, grad)
             self._miss()
         if self.state == LOST:
             return record(op, args, kw, grad)
         if op.promotes:
-            args = promote(op.kernel, args)
+            args = promoted(op, args, kw)
         out = record(op, args, kw, grad, tape=self)  # type: ignore[arg-type]
         if out._node is not None:
             self.seen[-1].node = weakref.ref(out._node)
@@ -264,6 +264,14 @@ class Follower:
         """Note where the arguments of a step lie in this call."""
         faint = [learn.Faint(a) if isinstance(a, np.ndarray) else a for a in arrays]
         self.astray[step] = self.astray[step][0], faint
+
+
+def promoted(op: Op, args: tuple[Any, ...], kw: dict[str, Any]) -> tuple[Any, ...]:
+    """Cast the arguments as the recorder does."""
+    try:
+        return promote(op.kernel, args)
+    except TypeError as error:
+        raise op.explain(error, args, kw) from None
 
 
 class Way:

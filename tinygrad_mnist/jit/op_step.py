@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.autograd.floats import USUAL, hush, restore, state
 from tinygrad_mnist.autograd.op import Op
 from tinygrad_mnist.autograd.record import record
 from tinygrad_mnist.autograd.tensor import Leaf, Node, Tensor, new
@@ -206,13 +207,19 @@ class OpStep(Step):
     ) -> Tensor:
         outs = self.outs
         if placed and self.run is not None and self._is_free():
+            token = hush() if state() is USUAL else None
             try:
                 for place, number in self.feeds:
                     place[...] = arrays[number]
                 for step in self.run:
                     step()
             except Exception:  # let the op itself say what is wrong
+                if token is not None:
+                    token = restore(token)
                 return record(self.op, args, kw, grad)
+            finally:
+                if token is not None:
+                    restore(token)
         else:
             if self.is_stale and placed:
                 call.is_eventful, call.astray[self] = True, (set(), None)
@@ -225,12 +232,15 @@ class OpStep(Step):
             call.views[k] = outs[0]
         out = new(Tensor)
         out._data = outs[0]
+        op = self.op
+        if op.view and isinstance(args[0], Tensor):
+            op.look(args[0], out, op, kw)
         call.here = self
         if not self.makes_node:
             out._node = None
             return out
         out._node = node = new(Node)
-        node.op = op = self.op
+        node.op = op
         for constant in op.constants:
             if constant < len(nodes):
                 nodes[constant] = None
@@ -261,15 +271,21 @@ class OpStep(Step):
     ) -> tuple[tuple[Array, ...], bool]:
         """Call the kernel; the results, and whether they lie where later steps expect them."""
         op = self.op
+        token = hush() if state() is USUAL else None
         try:
             result = op.kernel(*arrays, **kw)
         except Exception as error:
             raise op.explain(error, args, kw) from None
+        finally:
+            if token is not None:
+                restore(token)
         results = result if op.residual else (result,)
         if type(results[0]) is not ndarray:
             results = (np.asarray(results[0]), *results[1:])
         if self.view:
             return results, placed and self.inner is not None
+        if op.view and np.may_share_memory(results[0], arrays[0]):  # and not when it was learnt
+            return results, False
         if not self.outs or not fitting(results, self.outs) or not self._is_free():
             return results, False
         for out, value in zip(self.outs, results, strict=True):

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import writes
+from tinygrad_mnist.autograd.floats import USUAL, hush, restore, state
 from tinygrad_mnist.autograd.tensor import Born, Leaf, Tensor, new, wrap
 from tinygrad_mnist.jit import passes
 from tinygrad_mnist.jit.flat import FlatStep, flat_steps
@@ -346,6 +347,19 @@ class Program:
         for i, back in self.given_back:
             back.argument = arrays[i]
         before = [leaf.grad for leaf, _, _ in self._added] if self._added else ()
+        token = hush() if state() is USUAL else None
+        try:
+            self._run_all()
+        finally:
+            if token is not None:
+                restore(token)
+        for leaf, grad in self.born:
+            leaf.grad = grad
+        if self._added:
+            for (leaf, place, born), grad in zip(self._added, before, strict=True):
+                self._add(leaf, place, born, grad)
+
+    def _run_all(self) -> None:
         try:
             for step in self._run:
                 step()
@@ -358,11 +372,6 @@ class Program:
             raise
         if self._rest:
             self._change()
-        for leaf, grad in self.born:
-            leaf.grad = grad
-        if self._added:
-            for (leaf, place, born), grad in zip(self._added, before, strict=True):
-                self._add(leaf, place, born, grad)
 
     def _change(self) -> None:
         """The steps from the first one on that changes something outside."""

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.kernels.elementwise import kept
+
 Array = Any  # an ndarray; NumPy's own types say too little to help here
 
 
@@ -18,13 +20,15 @@ def slopes(x: Array, *, slope: float) -> Array:
 
 
 def clip(x: Array, *, low: float, high: float) -> Array:
-    """x, moved into [low, high]."""
+    """x, moved into [low, high]; integers stay integers."""
+    if x.dtype.kind != "f":
+        low, high = int(low), int(high)
     return np.clip(x, low, high)
 
 
-def inside(x: Array, *, low: float, high: float) -> Array:
-    """1 where low < x < high, else 0, in x's dtype."""
-    return ((x > low) & (x < high)).astype(x.dtype)
+def inside(d: Array, x: Array, *, low: float, high: float) -> Array:
+    """d where low < x < high, else 0."""
+    return kept(d, (x > low) & (x < high))
 
 
 def dropout_mask(*, shape: tuple[int, ...], p: float, dtype: Any, rng: Any) -> Array:

@@ -16,6 +16,8 @@ def matmul(a: Array, b: Array) -> Array:
     """a @ b for matrices (or stacks of them); `a.dot` has the least overhead for two matrices."""
     if a.dtype is not b.dtype:
         one_dtype(a, b)
+    if a.dtype.char == "?":
+        raise TypeError("not implemented for bools")
     if a.ndim == 2 and b.ndim == 2:
         return a.dot(b)
     if a.ndim < 2 or b.ndim < 2:
@@ -61,7 +63,7 @@ def embed(w: Array, index: Array) -> Array:
 def one_dtype(a: Array, b: Array) -> None:
     """Refuse to mix dtypes: casting a whole matrix at each product is never what is wanted."""
     if a.dtype != b.dtype:
-        raise ValueError(
+        raise TypeError(
             f"expected both arguments to have the same dtype, but got {a.dtype} and {b.dtype}; "
             "cast one of them, e.g. with .float()"
         )

@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.kernels.sums import in_float32
+
 Array = Any  # an ndarray; NumPy's own types say too little to help here
 
 
+@in_float32
 def bce_of_p(p: Array, t: Array) -> Array:
     """-(t log p + (1 - t) log(1 - p)) for probabilities p, each logarithm at least -100."""
     if p.size and not (p.min() >= 0 and p.max() <= 1):  # NaN is refused as well

@@ -7,17 +7,34 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.kernels.sums import in_float32, total
+
 Array = np.ndarray[Any, Any]
 
 
+@in_float32
 def standardize(x: Array, *, axis: tuple[int, ...], eps: float) -> tuple[Array, Array]:
     """(x - mean) r with r = 1 / sqrt(variance + eps) along `axis`; and r, dimensions kept."""
     n = math.prod(x.shape[i] for i in axis) or 1  # of nothing at all, nothing is made
-    y = x - np.add.reduce(x, axis=axis, keepdims=True) / n
-    r = np.add.reduce(y * y, axis=axis, keepdims=True)
+    y = x - total(x, axis, True) / n
+    r = total(y * y, axis, True)
     r /= n
     r += eps
     np.sqrt(r, out=r)
     np.divide(1, r, out=r)
     y *= r
     return y, r
+
+
+@in_float32
+def var(x: Array, *, axis: tuple[int, ...], correction: float, keepdims: Any = False) -> Array:
+    """The mean squared distance from the mean along `axis`, over n - correction elements.
+
+    What the mean itself was rounded by is taken out again (Chan, Golub and LeVeque, 1983).
+    """
+    n = math.prod(x.shape[i] for i in axis)
+    d = x - total(x, axis, True) / (n or 1)
+    rounded = total(d, axis, keepdims)
+    y: Array = np.asarray(total(d * d, axis, keepdims) - rounded * rounded / (n or 1))
+    y /= n - correction if n > correction else 0.0
+    return y

@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinygrad_mnist.kernels.elementwise import INTEGER
 from tinygrad_mnist.kernels.scratch import given, pixels, scratch, scratch_like
+from tinygrad_mnist.kernels.sums import in_float32
 
 Array = np.ndarray[Any, Any]
 Pair = tuple[int, int]
@@ -70,9 +72,9 @@ def pool_put(d: Array, x: Array, y0: Array, *, win: Windows, out: Array | None =
     parts = (padded[place] for place in win.places())
     for place, _ in zip(win.places(), _firsts(parts, y0, first, taken), strict=True):
         if apart:  # no two windows share an element
-            np.multiply(d, first, out=whole[place])
+            _choose(d, first, whole[place])
         else:
-            whole[place] += d * first
+            whole[place] += _choose(d, first)
     return given(_uncovered(whole, x.shape[2:], win), out)
 
 
@@ -100,7 +102,7 @@ def _put_side_by_side(d: Array, x: Array, y0: Array, whole: Array, size: Pair) -
         np.copyto(same, d[some])
         parts = parts.reshape(-1, *one)
         for part, _ in zip(parts, _firsts(parts, y0[some], first, taken), strict=True):
-            np.multiply(same, first, out=part)
+            _choose(same, first, part)
         np.copyto(target[some], sorted_)
 
 
@@ -112,8 +114,16 @@ def pool_take(v: Array, x: Array, y0: Array, *, win: Windows) -> Array:
     x = _covered(x, win, _lowest(x))
     parts = (x[place] for place in win.places())
     for place, _ in zip(win.places(), _firsts(parts, y0, first, taken), strict=True):
-        out += v[place] * first
+        out += _choose(v[place], first)
     return out
+
+
+def _choose(d: Array, first: Array, out: Array | None = None) -> Array:
+    """d where `first` holds, else 0: a product of the bits, for infinity times 0 would be NaN."""
+    bits: Any = INTEGER.get(d.dtype.char, d.dtype)
+    into = None if out is None else out.view(bits)
+    chosen: Array = np.multiply(d.view(bits), first, out=into)
+    return chosen.view(d.dtype)
 
 
 def pool_index(x: Array, y: Array, *, win: Windows) -> Array:
@@ -129,6 +139,7 @@ def pool_index(x: Array, y: Array, *, win: Windows) -> Array:
     return out
 
 
+@in_float32
 def pool_sum(x: Array, *, win: Windows) -> Array:
     """The sum of each window."""
     x = _covered(x, win, 0)

@@ -9,24 +9,26 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.kernels.checks import classes_within
-from tinygrad_mnist.kernels.elementwise import ONE
-from tinygrad_mnist.kernels.shape import ones
+from tinygrad_mnist.kernels.elementwise import ONE, masked
+from tinygrad_mnist.kernels.sums import F64, columns, in_float32, total
 
 Array = Any  # an ndarray; NumPy's own types say too little to help here
 Axis = tuple[int, ...] | None
+TINY = 1e-30  # a sum of squares below it may have lost some
 
 
 def sum(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
     """The sum along `axis`; small integers and bools add up as int64."""
-    dtype = np.int64 if x.dtype.kind in "biu" else None
-    return np.add.reduce(x, axis, dtype, keepdims=keepdims)
+    y = total(x, axis, keepdims)
+    return y if x.dtype.char != "e" else y.astype(x.dtype)
 
 
 def mean(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
     """The mean along `axis`; nan where there is nothing."""
     n = count(x.shape, axis)
-    total = np.add.reduce(x, axis, keepdims=keepdims)
-    return total / n if n else total * np.nan
+    y = total(x, axis, keepdims)
+    y = y / n if n else y * np.nan
+    return y if x.dtype.char != "e" else y.astype(x.dtype)
 
 
 def amax(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
@@ -37,6 +39,16 @@ def amax(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
 def amin(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
     """The smallest along `axis`; NaN wins, as in PyTorch."""
     return np.minimum.reduce(x, axis=axis, keepdims=keepdims)
+
+
+def highest(x: Array) -> Array:
+    """The largest of all; NaN wins."""
+    return np.maximum.reduce(x, axis=None)
+
+
+def lowest(x: Array) -> Array:
+    """The smallest of all; NaN wins."""
+    return np.minimum.reduce(x, axis=None)
 
 
 def any(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
@@ -62,43 +74,65 @@ def argsort(x: Array, *, axis: int, descending: bool = False) -> Array:
     return np.flip(x.shape[axis] - 1 - backwards, axis)
 
 
-def ties(x: Array, y: Array, *, axis: Axis = None) -> Array:
-    """How much of y = amax(x) is due to each x: 1 / (number of ties), or 0."""
-    y = y.reshape(kept(x.shape, axis))
-    same = ((x == y) | (np.isnan(x) & np.isnan(y))).astype(x.dtype)
-    return same / np.add.reduce(same, axis=axis, keepdims=True)
+def length(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
+    """The square root of the sum of squares; in float64 where float32 cannot hold the squares."""
+    with np.errstate(over="ignore", under="ignore"):
+        squares = total(x * x, axis, keepdims)
+    if x.dtype.itemsize < 8 and not np.all((squares > TINY) & (squares < np.inf)):
+        squares = total(np.square(x, dtype=F64), axis, keepdims)
+    return np.sqrt(squares).astype(x.dtype, copy=False)
+
+
+def ties(d: Array, x: Array, top: Array, *, axis: Axis = None, nan: bool = False) -> Array:
+    """What of d, where top = amax(x), is due to each x: ties share it, the others get 0.
+
+    A NaN is no maximum, and the row's gradient is 0 / 0, as PyTorch's; or, for `nan`, it is one.
+    """
+    top = top.reshape(kept(x.shape, axis))
+    same = np.equal(x, top)
+    if nan:
+        same |= np.isnan(x) & np.isnan(top)
+    count = total(same.astype(x.dtype), axis, True).astype(x.dtype, copy=False)
+    return masked(d, np.negative(same.view(np.int8))) / count
 
 
 def cumsum(x: Array, *, axis: int) -> Array:
-    """Running sums along `axis`."""
-    return np.add.accumulate(x, axis=axis, dtype=np.int64 if x.dtype.kind in "biu" else None)
+    """Running sums along `axis`, added in float64; of integers and bools in int64."""
+    if x.dtype.kind in "biu":
+        return np.add.accumulate(x, axis=axis, dtype=np.int64)
+    y = np.add.accumulate(x, axis=axis, dtype=F64)
+    return y if x.dtype == F64 else y.astype(x.dtype)
 
 
+@in_float32
 def logsumexp(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
     """log(sum(exp(x))), stable for huge x; -inf for an empty sum."""
     top = np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, np.zeros((), x.dtype))
     with np.errstate(divide="ignore"):
-        y = np.log(np.add.reduce(np.exp(x - top), axis=axis, keepdims=True)) + top
+        y = np.log(total(np.exp(x - top), axis, True)) + top
     return y if keepdims else y.reshape(dropped(x.shape, axis))
 
 
+@in_float32
 def softmax(x: Array, *, axis: int) -> Array:
     """exp(x) / sum(exp(x)) along `axis`, stable for huge x."""
     with np.errstate(invalid="ignore"):  # nothing but -inf gives NaN, as in PyTorch
         y = np.exp(x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf))
-        y /= np.add.reduce(y, axis=axis, keepdims=True)
+        y /= total(y, (axis,), True)
     return y
 
 
+@in_float32
 def log_softmax(x: Array, *, axis: int) -> Array:
     """x - log(sum(exp(x))) along `axis`, stable for huge x."""
     with np.errstate(invalid="ignore"):  # nothing but -inf gives NaN, as in PyTorch
         y = x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
-        y -= np.log(np.add.reduce(np.exp(y), axis=axis, keepdims=True))
+        y -= np.log(total(np.exp(y), (axis,), True))
     return y
 
 
+@in_float32
 def xent(z: Array, t: Array) -> tuple[Array, Array, Array]:
     """Cross-entropy of each row of logits z (n, c) against its class t (n,).
 
@@ -109,16 +143,16 @@ def xent(z: Array, t: Array) -> tuple[Array, Array, Array]:
     if z.ndim != 2 or t.shape != z.shape[:1]:
         raise ValueError(f"logits must be (n, classes) and targets (n,), not {z.shape}, {t.shape}")
     if t.dtype.kind not in "iu":
-        raise ValueError(f"class targets must be integers, not {t.dtype}")
+        raise TypeError(f"class targets must be integers, not {t.dtype}")
     classes_within(t, z.shape[1])
     p = z.T.copy()
     p -= np.maximum.reduce(p, axis=0, initial=-np.inf)
     at = hot_index(t)
     picked = p.reshape(-1).take(at, mode="clip")
     np.exp(p, p)
-    total = p.T.dot(ones(len(p), p.dtype))  # BLAS: half the time of a reduction
-    p /= total
-    return np.log(total) - picked, p.T, at
+    sums = columns(p)
+    p /= sums
+    return np.log(sums) - picked, p.T, at
 
 
 def hot_index(t: Array) -> Array:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import numpy as np
+
+from tinygrad_mnist.kernels.sums import FEW, columns, total
 
 Array = Any  # an ndarray; NumPy's own types say too little to help here
 Key = tuple[Any, ...]
@@ -32,32 +33,42 @@ def broadcast_to(x: Array, *, shape: tuple[int, ...]) -> Array:
 
 def sum_to(x: Array, *, shape: tuple[int, ...]) -> Array:
     """The adjoint of broadcasting from `shape`: sums over the dimensions that were repeated."""
-    if x.ndim == 2 and shape == x.shape[1:] and x.dtype.kind == "f" and len(x) > 8:
-        return x.T.dot(ones(len(x), x.dtype))  # BLAS: several times faster than a reduction
+    if x.ndim == 2 and shape == x.shape[1:] and x.dtype.kind == "f" and len(x) > FEW:
+        return columns(x)
     extra = x.ndim - len(shape)
     axes = tuple(
         i for i, n in enumerate(x.shape) if i < extra or (shape[i - extra] == 1 and n != 1)
     )
-    return np.add.reduce(x, axis=axes, keepdims=True).reshape(shape)
-
-
-@functools.lru_cache(maxsize=16)
-def ones(count: int, dtype: Any) -> Array:
-    """The same read-only ones at every call."""
-    y = np.ones(count, dtype)
-    y.setflags(write=False)
-    return y
+    y = total(x, axes, True).reshape(shape)
+    return y if y.dtype == x.dtype else y.astype(x.dtype)
 
 
 def slice(x: Array, *, key: Key) -> Array:
-    """x[key] for a key of ints, slices, None and Ellipsis; a view."""
-    return x[key]
+    """x[key] for a key of ints, slices, None and Ellipsis; a view.
+
+    Without an Ellipsis a key that picks one element would give NumPy's number, which is a copy.
+    """
+    return x[key if ... in key else (*key, ...)]
 
 
 def unslice(x: Array, *, key: Key, shape: tuple[int, ...]) -> Array:
     """The adjoint of slice: zeros of `shape` with x at `key`."""
     out = np.zeros(shape, x.dtype)
     out[key] = x
+    return out
+
+
+def diagonal(x: Array, *, offset: int, axes: tuple[int, int]) -> Array:
+    """The diagonals of the matrices in two axes, as the last dimension; a view."""
+    return x.diagonal(offset, *axes)
+
+
+def undiagonal(x: Array, *, offset: int, axes: tuple[int, int], shape: tuple[int, ...]) -> Array:
+    """The adjoint of diagonal: zeros of `shape` with x on those diagonals."""
+    out = np.zeros(shape, x.dtype)
+    view = out.diagonal(offset, *axes)
+    view.setflags(write=True)
+    view[...] = x
     return out
 
 
@@ -94,6 +105,32 @@ def assign(x: Array, value: Any, *, key: Key) -> Array:
     out = np.array(x)
     out[key] = value
     return out
+
+
+def assign_view(x: Array, value: Any, *, way: Any, order: tuple[int, ...]) -> Array:
+    """x with value in the view that the ops of `way` make of it, its axes in `order` in memory."""
+    packed = np.empty([x.shape[axis] for axis in order], x.dtype)
+    out = packed.transpose(np.argsort(order)) if order else packed
+    out[...] = x
+    view = out[...]
+    for op, kw in way:
+        view = op.kernel(view, **kw)
+    if not view.flags.writeable:
+        view.setflags(write=True)
+    view[...] = value
+    return out
+
+
+def view_of(x: Array, *, way: Any, order: tuple[int, ...]) -> Array:
+    """The view that the ops of `way` make of x: the adjoint of `assign_view` to its value."""
+    for op, kw in way:
+        x = op.kernel(x, **kw)
+    return x
+
+
+def unview(x: Array, *, way: Any, order: tuple[int, ...], shape: tuple[int, ...]) -> Array:
+    """The adjoint of view_of: zeros of `shape` with x in that view."""
+    return assign_view(np.zeros(shape, x.dtype), x, way=way, order=order)
 
 
 def assign_at(x: Array, index: Array, value: Any) -> Array:

@@ -14,7 +14,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.autograd.modes import CHANGES, TAPED, current
-from tinygrad_mnist.autograd.op import ShapeError
+from tinygrad_mnist.autograd.op import DTypeError, ShapeError
 from tinygrad_mnist.autograd.tensor import RemovableHandle
 from tinygrad_mnist.nn import hooks, state
 from tinygrad_mnist.nn.parameter import Parameter
@@ -56,7 +56,7 @@ class Module:
             if self._hooks is not None:
                 return hooks.call(self, self._hooks, args, kw)
             return self.forward(*args, **kw)
-        except (ShapeError, IndexError) as error:
+        except (ShapeError, DTypeError, IndexError) as error:
             _say_where(error, self)
             raise
 

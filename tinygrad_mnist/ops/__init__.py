@@ -30,11 +30,12 @@ from tinygrad_mnist.ops import (
     table,
 )
 from tinygrad_mnist.ops.arguments import device, named
+from tinygrad_mnist.ops.refused import refuse
 
 FAMILIES = (
     elementwise, compare, reduce, shape, join, diagonal, index, matmul, create, random
 )  # fmt: skip
-Operator = Callable[[Tensor, Any], Any]
+Operator = Callable[[Any, Any], Any]
 
 OPERATORS: dict[str, Operator] = {
     "add": table.add, "sub": table.sub, "mul": table.mul, "truediv": table.div,
@@ -45,15 +46,17 @@ OPERATORS: dict[str, Operator] = {
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 
 
+OPERANDS = (Tensor, np.ndarray, np.generic, int, float)
+
+
+def operation(operator: Operator) -> Operator:
+    """An operator that leaves what is neither a Tensor nor a number to Python: x == None."""
+    return lambda a, b: operator(a, b) if isinstance(b, OPERANDS) else NotImplemented
+
+
 def reflected(operator: Operator) -> Operator:
     """other op self, where Python calls self.__rop__(other)."""
-    return lambda self, other: operator(other, self)
-
-
-def comparison(operator: Operator) -> Operator:
-    """A comparison that leaves what is neither a Tensor nor a number to Python: x == None."""
-    known = (Tensor, np.ndarray, np.generic, int, float)
-    return lambda a, b: operator(a, b) if isinstance(b, known) else NotImplemented
+    return lambda a, b: operator(b, a) if isinstance(b, OPERANDS) else NotImplemented
 
 
 def method_of(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -70,8 +73,8 @@ def methods() -> dict[str, Any]:
     found |= convert.METHODS | inplace.METHODS
     for name, operator in OPERATORS.items():
         bare = getattr(operator, "__wrapped__", operator)
-        found |= {f"__{name}__": bare, f"__r{name}__": reflected(bare)}
-    found |= {f"__{name}__": comparison(getattr(table, name)) for name in COMPARISONS}
+        found |= {f"__{name}__": operation(bare), f"__r{name}__": reflected(bare)}
+    found |= {f"__{name}__": operation(getattr(table, name)) for name in COMPARISONS}
     return found | {
         "__getitem__": index.getitem,
         "__getattr__": unknown,
@@ -94,12 +97,13 @@ def methods() -> dict[str, Any]:
 
 def unknown(self: Tensor, name: str) -> Any:
     """AttributeError that names the nearest method; Python asks here only when it found nothing."""
-    hint = "" if name.startswith("__") else nearest(name, dir(Tensor))
+    hint = "" if name.startswith("_") else nearest(name, dir(Tensor))
     raise AttributeError(f"'{type(self).__name__}' object has no attribute {name!r}{hint}")
 
 
 for _family in FAMILIES:
     named(vars(_family), _family.__all__)
+    refuse(vars(_family))
 METHODS = methods()
 for _name, _value in METHODS.items():
     setattr(Tensor, _name, _value)

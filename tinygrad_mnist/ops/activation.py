@@ -12,6 +12,7 @@ from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import reduce, table
 from tinygrad_mnist.ops.arguments import dim_of, heard
 from tinygrad_mnist.ops.random import rng_of
+from tinygrad_mnist.ops.refused import refuse
 
 __all__ = [
     "alpha_dropout", "celu", "dropout", "dropout1d", "dropout2d", "elu", "gelu", "glu",
@@ -74,7 +75,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where x > 0, else alpha (exp(x) - 1)."""
     low = table.expm1(table.clip(input, low=-math.inf, high=0.0))
-    return table.where(input > 0, input, low * alpha)
+    return table.where(input <= 0, low * alpha, input)
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -140,17 +141,17 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
 
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x where |x| > lambd, else 0."""
-    return table.where(table.abs(input) > lambd, input, 0.0)
+    return table.where(table.abs(input) <= lambd, 0.0, input)
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x moved towards zero by lambd, and no further."""
-    return table.relu(input - lambd) - table.relu(-input - lambd)
+    return input - table.clip(input, low=-lambd, high=lambd)
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """x where x > threshold, else value."""
-    return table.where(input > threshold, input, value)
+    return table.where(input <= threshold, value, input)
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
@@ -255,3 +256,6 @@ def _drop(x: Tensor, p: float, training: bool, shape: tuple[int, ...]) -> Tensor
     if not training or p == 0:
         return x
     return x * heard(table.dropout_mask, shape=shape, p=p, dtype=x.dtype, rng=rng_of(None))
+
+
+refuse(globals())

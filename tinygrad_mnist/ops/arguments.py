@@ -16,10 +16,11 @@ from tinygrad_mnist.autograd.dtypes import get_default_dtype
 from tinygrad_mnist.autograd.modes import MODES
 from tinygrad_mnist.autograd.record import record, special
 from tinygrad_mnist.autograd.signature import all_names, parameters
-from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.autograd.tensor import Tensor, as_array, wrap
 
 P = ParamSpec("P")
 R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Any])
 Dim = int | Sequence[int] | None
 
 # NumPy's name of an argument, and ours.
@@ -204,15 +205,42 @@ def floating(x: Any) -> Any:
     return cast(x, dtype=get_default_dtype())
 
 
+def in_float32(function: F) -> F:
+    """A function that takes float16 through its steps in float32, and rounds its result once."""
+
+    @functools.wraps(function)
+    def wide(*args: Any, **kw: Any) -> Any:
+        for x in (*args, *kw.values()) if kw else args:
+            if isinstance(x, Tensor) and x._data.dtype.char == "e":
+                break
+        else:
+            return function(*args, **kw)
+        return _in_float32(function, args, kw)
+
+    return wide  # type: ignore[return-value]
+
+
+def _in_float32(function: Callable[..., Any], args: tuple[Any, ...], kw: dict[str, Any]) -> Any:
+    from tinygrad_mnist.ops.table import cast
+
+    def up(x: Any) -> Any:
+        half = isinstance(x, Tensor) and x._data.dtype.char == "e"
+        return cast(x, dtype="float32") if half else x
+
+    given = [x for x in (*args, *kw.values()) if isinstance(x, Tensor)]
+    made = function(*map(up, args), **{k: up(v) for k, v in kw.items()})
+    if kw.get("dtype") is not None or any(x.dtype.char in "fd" for x in given):
+        return made
+    return cast(made, dtype="float16")
+
+
 def tensor_of(x: Any, like: Any = None) -> Tensor:
     """x as a Tensor: itself, or one on the same memory, or a new one in the dtype of `like`."""
     if isinstance(x, Tensor):
         return x
     if isinstance(x, np.ndarray):
-        from tinygrad_mnist.autograd.tensor import wrap
-
         return wrap(x)
     if like is None:
-        return Tensor(x)
+        return wrap(as_array(x))
     number_fits = isinstance(x, (bool, int)) or like.dtype.kind == "f"
-    return Tensor(x, dtype=like.dtype if number_fits else None)
+    return wrap(as_array(x, like.dtype if number_fits else None))

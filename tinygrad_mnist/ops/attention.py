@@ -26,10 +26,18 @@ def scaled_dot_product_attention(
 
     query (..., l, e), key (..., s, e), value (..., s, v) give (..., l, v). `scale` is 1 / sqrt(e)
     unless given. A bool mask says who may be seen; a float mask is added. `is_causal`: query i sees
-    keys up to i. `dropout_p` applies always: pass 0 in evaluation.
+    keys up to i. A query that may see nobody gives zeros. `dropout_p` applies always: pass 0 in
+    evaluation.
     """
     mixed, _ = attend(query, key, value, attn_mask, dropout_p, is_causal, scale, enable_gqa)
     return mixed
+
+
+def _of_whom_is_seen(scores: Tensor) -> Tensor:
+    """softmax of the scores; zeros where a query sees nobody, with gradients of zero."""
+    nobody = table.eq(table.amax(scores, axis=(scores.ndim - 1,), keepdims=True), -math.inf)
+    weights = reduce.softmax(table.where(nobody, 0.0, scores), -1)
+    return table.where(nobody, 0.0, weights)
 
 
 def attend(
@@ -58,7 +66,10 @@ def attend(
     elif mask is not None:
         allowed = mask.dtype.kind == "b"
         scores = table.where(mask, scores, -math.inf) if allowed else scores + mask
-    weights = reduce.softmax(scores, -1)
+    if mask is None:
+        weights = reduce.softmax(scores, -1)
+    else:
+        weights = _of_whom_is_seen(scores)
     if dropout_p:
         weights = activation.dropout(weights, dropout_p)
     return matmul.matmul(weights, value), weights

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd.op import ShapeError
+from tinygrad_mnist.autograd.op import DTypeError, ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.kernels.conv import Geometry
 from tinygrad_mnist.ops import shape, table
@@ -40,7 +40,7 @@ def conv2d(
     input (n, in, h, w) or (in, h, w); weight (out, in / groups, kh, kw); bias (out,); the result is
     (n, out, h', w'). `padding` zeros surround the image; "same" keeps its size, "valid" means none.
 
-    Raises ShapeError for sizes, channels and dtypes that do not fit.
+    Raises ShapeError for sizes and channels that do not fit, DTypeError for dtypes.
 
     >>> import tinygrad_mnist as tg
     >>> import tinygrad_mnist.nn.functional as F
@@ -84,7 +84,7 @@ def _check(name: str, input: Tensor, weight: Tensor, channels: int) -> None:
             f"channels, but input {list(input.shape)} has {input.shape[1]}"
         )
     if input.dtype != weight.dtype:
-        raise ShapeError(
+        raise DTypeError(
             f"{name}: input is {input.dtype} and weight {weight.dtype}; cast one of them, "
             "for example with input.float()"
         )

@@ -34,7 +34,8 @@ def to(
             dtype = arg
     if not copy and (dtype is None or np.dtype(dtype) == self.dtype):
         return self
-    return table.cast(self, dtype=np.dtype(dtype or self.dtype))
+    dtype = np.dtype(dtype or self.dtype)
+    return table.cast(self if dtype.kind == "f" else self.detach(), dtype=dtype)
 
 
 def cpu(self: Tensor) -> Tensor:
@@ -77,7 +78,10 @@ OF_UFUNC: dict[Any, Any] = {}
 for _it in REGISTRY.values():
     if isinstance(_it.kernel, np.ufunc):
         OF_UFUNC.setdefault(_it.kernel, getattr(table, _it.name))
-OF_UFUNC |= {np.matmul: matmul, np.reciprocal: table.reciprocal}
+OF_UFUNC |= {
+    np.matmul: matmul, np.reciprocal: table.reciprocal, np.remainder: table.remainder,
+    np.floor_divide: table.floor_divide, np.fmod: table.fmod, np.power: table.pow,
+}  # fmt: skip
 
 
 def deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:

@@ -7,7 +7,7 @@ import numpy as np
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import composed, dim_of, public
-from tinygrad_mnist.ops.shape import movedim, ravel, reshape
+from tinygrad_mnist.ops.shape import clone, movedim, ravel, reshape
 
 __all__ = ["diag", "diag_embed", "diagflat", "diagonal", "trace", "tril", "triu"]
 NOT_METHODS = {"diag_embed"}
@@ -16,14 +16,11 @@ METHODS = [name for name in __all__ if name not in NOT_METHODS]
 
 @public
 def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
-    """The diagonals of the matrices in (dim1, dim2), as the last dimension."""
+    """The diagonals of the matrices in (dim1, dim2), as the last dimension; a view."""
     if dim_of(input.ndim, dim1) == dim_of(input.ndim, dim2):
         raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
-    x = movedim(input, (dim1, dim2), (-2, -1))
-    start, step, length = diagonal_of(x.shape[-2], x.shape[-1], offset)
-    flat = reshape(x, (*x.shape[:-2], x.shape[-2] * x.shape[-1]))
-    stop = start + (length - 1) * step + 1 if length else start
-    return table.slice(flat, key=(..., slice(start, stop, step)))
+    axes = dim_of(input.ndim, dim1), dim_of(input.ndim, dim2)
+    return table.diagonal(input, offset=int(offset), axes=axes)
 
 
 take_diagonal = diagonal  # for where `diagonal` is a number
@@ -54,7 +51,7 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
         return diag_embed(input, diagonal)
     if input.ndim != 2:
         raise RuntimeError(f"diag(): expected a vector or a matrix, not {input.ndim} dimensions")
-    return take_diagonal(input, diagonal)
+    return clone(take_diagonal(input, diagonal))
 
 
 @public
@@ -70,7 +67,7 @@ def triangle(x: Tensor, diagonal: int, lower: bool) -> Tensor:
     if x.ndim < 2:
         raise RuntimeError("tril and triu: input tensor must have at least 2 dimensions")
     below = np.tri(x.shape[-2], x.shape[-1], diagonal, dtype=np.bool_)
-    return table.where(below if lower else ~below, x, 0)
+    return table.where(below if lower else ~below, x, np.zeros((), x.dtype))
 
 
 # One line of others

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.dtypes import result_type
-from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.autograd.op import DivisionError, DTypeError
+from tinygrad_mnist.autograd.tensor import Tensor, unwrap
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import composed, floating, public, tensor_of
 
@@ -24,6 +25,8 @@ __all__ = [
 ]  # fmt: skip
 NOT_METHODS = {"fill", "rsub"}
 METHODS = [name for name in __all__ if name not in NOT_METHODS]
+
+_FLOAT = np.dtype(np.float32)
 
 # Rows of the table
 abs = absolute = public(table.abs)
@@ -58,26 +61,47 @@ reciprocal = public(table.reciprocal)
 relu = public(table.relu)
 remainder = public(table.remainder)
 sigmoid = public(table.sigmoid)
-sign = sgn = public(table.sign)
 sin = public(table.sin)
 sinh = public(table.sinh)
 sqrt = public(table.sqrt)
-square = public(table.square)
 tan = public(table.tan)
 tanh = public(table.tanh)
 trunc = fix = public(table.trunc)
 
 
 @public
+def sign(input: Tensor) -> Tensor:
+    """-1, 0 or 1, by the sign of each element; bools as they are."""
+    return table.cast(input, dtype=bool) if input.dtype.kind == "b" else table.sign(input)
+
+
+sgn = sign
+
+
+@public
+def square(input: Tensor) -> Tensor:
+    """input * input; of bools as int64."""
+    return table.square(table.cast(input, dtype="int64") if input.dtype.kind == "b" else input)
+
+
+@public
 def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """input + alpha * other."""
-    return table.add(input, other if alpha == 1 else table.mul(other, alpha))
+    return table.add(input, other if alpha == 1 else _times(alpha, input, other))
 
 
 @public
 def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """input - alpha * other."""
-    return table.sub(input, other if alpha == 1 else table.mul(other, alpha))
+    return table.sub(input, other if alpha == 1 else _times(alpha, input, other))
+
+
+def _times(alpha: Any, input: Any, other: Any) -> Tensor:
+    if isinstance(alpha, float) and result_type(input, other).kind != "f":
+        raise DTypeError(
+            "For integral input tensors, argument alpha must not be a floating point number."
+        )
+    return table.mul(other, alpha)
 
 
 @public
@@ -88,7 +112,10 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     if rounding_mode == "floor":
         return table.floor_divide(input, other)
     if rounding_mode == "trunc":
-        return table.cast(table.trunc(table.div(input, other)), dtype=result_type(input, other))
+        dtype = result_type(input, other)
+        if dtype.kind != "f" and not np.all(unwrap(other)):
+            raise DivisionError("div: integers were divided by 0")
+        return table.cast(table.trunc(table.div(input, other)), dtype=dtype)
     raise RuntimeError(f"rounding_mode is None, 'trunc' or 'floor', not {rounding_mode!r}")
 
 
@@ -99,8 +126,10 @@ subtract, divide = sub, div
 def pow(input: Any, exponent: Any) -> Tensor:
     """input ** exponent. The usual exponents take cheaper ways: square, sqrt."""
     if exponent.__class__ is int or exponent.__class__ is float:
+        if exponent.__class__ is float and getattr(input, "dtype", _FLOAT).kind != "f":
+            input = floating(input)
         if exponent == 2:
-            return table.square(input)
+            return square(input)
         if exponent == 0.5:
             return table.sqrt(input)
         if exponent == 1:
@@ -111,6 +140,12 @@ def pow(input: Any, exponent: Any) -> Tensor:
 def double(x: Any) -> Any:
     """A Tensor as float64; a number as it is."""
     return table.cast(x, dtype="float64") if isinstance(x, Tensor) else x
+
+
+def _no_bools(x: Tensor, *others: Any) -> Tensor:
+    if result_type(x, *others).kind == "b":
+        raise DTypeError("addcmul() is not implemented for bools; cast them to float first")
+    return x
 
 
 @public
@@ -132,8 +167,18 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     if not any(isinstance(bound, Tensor) for bound in bounds):
         return table.clip(x, low=min, high=max)
     if min is not None:
-        x = table.where(table.lt(x, min), min, x)
-    return x if max is None else table.where(table.gt(x, max), max, x)
+        x = _bounded(x, min, table.ge)
+    return x if max is None else _bounded(x, max, table.le)
+
+
+def _bounded(x: Tensor, bound: Any, within: Any) -> Tensor:
+    """x where it is within the bound, else the bound; NaN where either is, without a gradient."""
+    if x.dtype.kind != "f":
+        return table.where(within(x, bound), x, bound)
+    if isinstance(bound, Tensor) and bound.dtype != x.dtype:
+        bound = table.cast(bound, dtype=x.dtype)
+    beyond = table.where(table.logical_or(table.isnan(x), table.isnan(bound)), math.nan, bound)
+    return table.where(within(x, bound), x, beyond)
 
 
 clip = clamp
@@ -151,8 +196,25 @@ def fill(input: Tensor, value: Any) -> Tensor:
 @public
 def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     """The nearest integer (or multiple of 10**-decimals), halves to even."""
+    if input.dtype.kind != "f":
+        if decimals or input.dtype.kind == "b":
+            raise DTypeError(f"round() of {input.dtype} is not implemented")
+        return table.cast(input, dtype=input.dtype)
     scale = 10.0**decimals
     return table.round(input * scale) / scale if decimals else table.round(input)
+
+
+@public
+def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
+    """input + weight * (end - input); from weight 1/2 on counted from `end`, which is then met."""
+    if isinstance(end, Tensor) and end.dtype != input.dtype:
+        raise DTypeError(f"lerp: input is {input.dtype} and end {end.dtype}; cast one of them")
+    way = end - input
+    near, far = input + weight * way, end - (1 - weight) * way
+    if not isinstance(weight, Tensor):
+        first: Tensor = near if -0.5 < weight < 0.5 else far
+        return first
+    return table.where(table.abs(weight) < 0.5, near, far)
 
 
 @public
@@ -175,22 +237,19 @@ def nan_to_num(
 def logit(input: Tensor, eps: float | None = None) -> Tensor:
     """log(input / (1 - input)), of input moved into [eps, 1 - eps]."""
     x = floating(input) if eps is None else clamp(input, eps, 1 - eps)
-    return table.log(x / (1 - x))
+    return table.logit(x)
 
 
 @public
 def xlogy(input: Any, other: Any) -> Tensor:
     """input * log(other), 0 where input is 0."""
-    zero = table.logical_and(table.eq(input, 0), table.logical_not(table.isnan(other)))
-    return table.where(zero, 0.0, input * table.log(table.where(zero, 1.0, other)))
+    return table.xlogy(input, other)
 
 
 @public
 def sinc(input: Tensor) -> Tensor:
     """sin(pi x) / (pi x), 1 at 0."""
-    zero = table.eq(input, 0)
-    x = table.where(zero, 1.0, input) * math.pi
-    return table.where(zero, 1.0, table.sin(x) / x)
+    return table.sinc(floating(input))
 
 
 # One line of others
@@ -204,19 +263,15 @@ float_power = composed(
 )
 addcmul = composed(
     "input + value * tensor1 * tensor2.",
-    lambda input, tensor1, tensor2, *, value=1: add(input, tensor1 * tensor2, alpha=value),
+    lambda input, tensor1, tensor2, *, value=1: add(
+        _no_bools(input, tensor1, tensor2), tensor1 * tensor2, alpha=value
+    ),
 )
 addcdiv = composed(
     "input + value * tensor1 / tensor2.",
     lambda input, tensor1, tensor2, *, value=1: add(input, tensor1 / tensor2, alpha=value),
 )
-lerp = composed(
-    "input + weight * (end - input).", lambda input, end, weight: input + weight * (end - input)
-)
-hypot = composed(
-    "sqrt(input² + other²).",
-    lambda input, other: table.sqrt(table.square(input) + table.square(other)),
-)
+hypot = public(table.hypot)
 frac = composed("What follows the decimal point.", lambda input: input - table.trunc(input))
 clamp_min = composed("input, but at least `min`.", lambda input, min: clamp(input, min))
 clamp_max = composed("input, but at most `max`.", lambda input, max: clamp(input, None, max))

@@ -229,7 +229,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     n = input.shape[axis] if input.ndim else 1
     hit = table.assign_at(np.zeros(n, np.bool_), reshape(index, (-1,)), True)
     along = (n, *(1,) * (input.ndim - axis - 1)) if input.ndim else ()
-    return table.where(reshape(hit, along), value, input)
+    return table.where(reshape(hit, along), filler(value, input), input)
 
 
 @public
@@ -239,7 +239,14 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
         raise RuntimeError(f"masked_fill only supports boolean masks, but got {mask.dtype}")
     if getattr(value, "ndim", 0):
         raise RuntimeError(f"masked_fill only supports a 0-dimensional value, not {value.ndim}-D")
-    return table.where(mask, value, input)
+    return table.where(mask, filler(value, input), input)
+
+
+def filler(value: Any, x: Tensor) -> Any:
+    """One value, in the dtype of what it is written into."""
+    if isinstance(value, Tensor):
+        return value if value.dtype == x.dtype else table.cast(value, dtype=x.dtype)
+    return np.asarray(value).astype(x.dtype)
 
 
 @public

@@ -6,20 +6,21 @@ the Tensor the result of the call that computed the value.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd import writes
+from tinygrad_mnist.autograd import views, writes
+from tinygrad_mnist.autograd.dtypes import KIND
+from tinygrad_mnist.autograd.floats import silently
 from tinygrad_mnist.autograd.modes import CHANGES, TAPED, current
 from tinygrad_mnist.autograd.op import ShapeError
-from tinygrad_mnist.autograd.tensor import Leaf, Tensor, unwrap, wrap
-from tinygrad_mnist.kernels.scratch import Memory, is_view
+from tinygrad_mnist.autograd.tensor import Tensor, unwrap, wrap
 from tinygrad_mnist.ops import compare, diagonal, elementwise, index, random, shape, table
 from tinygrad_mnist.ops.arguments import tensor_of
 
+ASSIGN = table.assign_view.op  # type: ignore[attr-defined]
 # Each of these is also a method with an underscore: x.add_(y) is write(x, add(x, y)).
 FAMILIES = {
     elementwise: [*elementwise.METHODS, "fill"],
@@ -30,52 +31,60 @@ FAMILIES = {
 }
 
 
-def write(tensor: Tensor, value: Any, key: Any = None) -> Tensor:
+def write(tensor: Tensor, value: Any, key: Any = None, start: int | None = None) -> Tensor:
     """Write `value` into the Tensor's memory (at a basic `key`); its gradient becomes the value's.
 
-    Raises RuntimeError, in grad mode, for a leaf that requires grad, and for a view of memory that
-    others hold: their gradients would be wrong.
+    A recorded write through a view is one into its base, from which the views are made anew.
+    `start` is a moment before the value was computed, where nobody else has that Tensor. Raises
+    RuntimeError, in grad mode, for a leaf that requires grad and for its views, and for
+    views that were made under no_grad.
     """
     tape = current().tape if TAPED else None
-    elements, node = unwrap(value), getattr(value, "_node", None)
+    node = getattr(value, "_node", None)
     recorded = (node is not None or tensor._node is not None) and current().grad
+    recorded = recorded and tensor._data.dtype.kind == "f"
     if recorded:
-        check_allowed(tensor)
-    if key is not None and (recorded or tape is not None):
-        value = table.assign(copy_of(tensor), value, key=key)
+        views.check_allowed(tensor)
+    if key is not None and tape is not None:
+        value, key = table.assign(copy_of(tensor), value, key=key), None
+    elif key is not None and recorded:
+        write(table.slice(tensor, key=key), value)
+        return tensor
     if tape is not None:
         tape.written(tensor, value)
-    array = tensor._data
+    array, elements = tensor._data, unwrap(value)
     if key is not None:  # with an Ellipsis in it, a key gives a view and never a number
         array = array[key if ... in key else (*key, ...)]
+    if not array.flags.writeable:
+        array = writeable(array)
     try:
-        np.copyto(array, elements, "unsafe")
+        with silently():
+            np.copyto(array, elements, "unsafe")
     except ValueError:
         raise ShapeError(
-            f"a value of shape {list(elements.shape)} does not fit into {list(array.shape)}"
+            f"a value of shape {list(np.shape(elements))} does not fit into {list(array.shape)}"
         ) from None
+    writes.stamp(array)
     if recorded:
         CHANGES[0] += 1
-        tensor._node = getattr(value, "_node", None)
-    writes.stamp(array)
+        views.settle(value, array, start)
+        views.written(tensor, getattr(value, "_node", None), ASSIGN, start is None)
     return tensor
 
 
-def check_allowed(tensor: Tensor) -> None:
-    """RuntimeError where a recorded write would leave somebody with a wrong gradient."""
-    if isinstance(tensor._node, Leaf):
+def writeable(array: Any) -> Any:
+    """A view that may be written, of an array that was expanded: where each element has a place."""
+    if any(n > 1 and not step for n, step in zip(array.shape, array.strides, strict=True)):
         raise RuntimeError(
-            "a leaf Variable that requires grad is being used in an in-place operation. "
-            "Write under no_grad(), or out of place."
+            "unsupported operation: more than one element of the written-to tensor refers to a "
+            "single memory location. Please clone() the tensor before performing the operation."
         )
-    array = tensor._data
-    base = array.base
-    if is_view(array) and sys.getrefcount(base) > 3 + (type(getattr(base, "base", None)) is Memory):
-        # more than the view, this name and the call (and the jit, of an array of its own)
-        raise RuntimeError(
-            "an in-place write that requires grad into a view: the Tensor that it is a view of "
-            "would not hear of it. Write to x[key] = value on that Tensor itself, or to a clone()."
-        )
+    view = array.view()
+    try:
+        view.setflags(write=True)
+    except ValueError:
+        raise RuntimeError("the memory of this Tensor is read-only; write to a clone()") from None
+    return view
 
 
 def copy_of(tensor: Tensor, *others: Any) -> Tensor:
@@ -100,6 +109,7 @@ def method(function: Callable[..., Any]) -> Callable[..., Tensor]:
     """The in-place form of a function whose first argument is a Tensor."""
 
     def in_place(self: Tensor, *args: Any, **kw: Any) -> Tensor:
+        start = writes.tick()
         old = copy_of(self, *args, *kw.values())
         value = function(old, *(old if arg is self else arg for arg in args), **kw)
         if value.shape != self.shape:
@@ -107,11 +117,11 @@ def method(function: Callable[..., Any]) -> Callable[..., Tensor]:
                 f"output with shape {list(self.shape)} doesn't match the broadcast shape "
                 f"{list(value.shape)}"
             )
-        if "biuf".index(value.dtype.kind) > "biuf".index(self.dtype.kind.replace("u", "i")):
+        if KIND[value.dtype.kind] > KIND[self.dtype.kind]:
             raise RuntimeError(
                 f"result type {value.dtype} can't be cast to the desired output type {self.dtype}"
             )
-        return write(self, fitted(self, value))
+        return write(self, fitted(self, value), start=start)
 
     in_place.__doc__ = f"In place: {function.__doc__}"
     in_place.__name__ = in_place.__qualname__ = f"{function.__name__}_"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tinygrad_mnist.autograd.modes import no_grad
-from tinygrad_mnist.autograd.op import ShapeError
+from tinygrad_mnist.autograd.op import DTypeError, ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import create, reduce, shape, table
 from tinygrad_mnist.ops.inplace import write
@@ -16,7 +16,7 @@ __all__ = ["bilinear", "embedding", "linear", "one_hot"]
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """input @ weight.T + bias over the last dimension; weight is (out, in), bias (out,).
 
-    Raises ShapeError where sizes or dtypes differ; nothing is cast silently.
+    Raises ShapeError where sizes, DTypeError where dtypes differ; nothing is cast silently.
 
     >>> import tinygrad_mnist as tg
     >>> import tinygrad_mnist.nn.functional as F
@@ -91,7 +91,9 @@ def embedding(
     every gradient is dense.
     """
     if input.dtype.kind not in "iu":
-        raise ShapeError(f"embedding: indices must be integers, not {input.dtype}")
+        raise DTypeError(f"embedding: indices must be integers, not {input.dtype}")
+    if padding_idx is not None and not -len(weight) <= padding_idx < len(weight):
+        raise ValueError(f"embedding: padding_idx {padding_idx} is not within {len(weight)} rows")
     to = (*input.shape, 1)
     uses: Any = None
     if max_norm is not None or scale_grad_by_freq:

@@ -10,10 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 from tinygrad_mnist.autograd.modes import MODES, current
-from tinygrad_mnist.autograd.op import ShapeError
+from tinygrad_mnist.autograd.op import DTypeError, ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import reduce, table
+from tinygrad_mnist.ops.arguments import in_float32
 from tinygrad_mnist.ops.join import broadcast_tensors
+from tinygrad_mnist.ops.refused import refuse
 
 __all__ = [
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "cosine_embedding_loss",
@@ -47,6 +49,7 @@ def legacy(reduction: str, size_average: bool | None, reduce: bool | None) -> st
 def loss(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """Give a loss for each element the arguments `reduction`, `size_average` and `reduce`."""
 
+    @in_float32
     @functools.wraps(function)
     def call(
         *args: Any,
@@ -57,8 +60,11 @@ def loss(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     ) -> Tensor:
         return reduced(function(*args, **kw), legacy(reduction, size_average, reduce))
 
-    own, more = inspect.signature(function), inspect.signature(call, follow_wrapped=False)
-    added = [p for p in more.parameters.values() if p.kind is p.KEYWORD_ONLY]
+    own, more = inspect.signature(function), inspect.signature(legacy)
+    added = [
+        p.replace(kind=p.KEYWORD_ONLY, default=default)
+        for p, default in zip(more.parameters.values(), ("mean", None, None), strict=True)
+    ]
     call.__signature__ = own.replace(parameters=[*own.parameters.values(), *added])  # type: ignore[attr-defined]
     return call
 
@@ -72,6 +78,11 @@ def _check_sizes(input: Tensor, target: Tensor) -> None:
             UserWarning,
             stacklevel=4,
         )
+
+
+def _hinge(x: Any) -> Tensor:
+    """max(0, x), with a gradient at 0 too, as PyTorch's."""
+    return table.clip(x, low=0.0, high=None)
 
 
 def _weighted(loss: Tensor, weight: Tensor | None) -> Tensor:
@@ -105,7 +116,10 @@ def smooth_l1_loss(input: Tensor, target: Tensor, beta: float = 1.0) -> Tensor:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
     _check_sizes(input, target)
     d = table.abs(input - target)
-    return d if beta == 0 else table.where(d < beta, d * d * (0.5 / beta), d - 0.5 * beta)
+    if beta == 0:
+        return d
+    near = table.clip(d, low=None, high=beta)  # so that no infinity is squared, and then left out
+    return near * (d - near * 0.5) * (1 / beta)
 
 
 @loss
@@ -117,9 +131,11 @@ def huber_loss(
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     _check_sizes(input, target)
     d = table.abs(input - target)
-    return _weighted(table.where(d <= delta, d * d * 0.5, (d - 0.5 * delta) * delta), weight)
+    near = table.clip(d, low=None, high=delta)
+    return _weighted(near * (d - near * 0.5), weight)
 
 
+@in_float32
 def kl_div(
     input: Tensor,
     target: Tensor,
@@ -132,15 +148,10 @@ def kl_div(
     if log_target:
         each = table.exp(target) * (target - input)
     else:
-        each = _xlogx(target) - target * input
+        each = table.xlogy(target, target) - target * input
     if reduction == "batchmean":
         return table.sum(each) / (input.shape[0] if input.ndim else 1)
     return reduced(each, legacy(reduction, size_average, reduce))
-
-
-def _xlogx(t: Tensor) -> Any:
-    """t log t, and 0 at t = 0."""
-    return t * table.log(table.where(t == 0, 1.0, t))
 
 
 def _same_shape(name: str, input: Tensor, target: Tensor) -> None:
@@ -215,12 +226,12 @@ def _by_class(
         )
     classes = target if len(shape) == 1 else table.reshape(target, shape=(math.prod(shape),))
     if classes.dtype.kind not in "iu":
-        raise ShapeError(f"{name}: class targets must be integers, not {target.dtype}")
+        raise DTypeError(f"{name}: class targets must be integers, not {target.dtype}")
     if weight is None and spread is None and not 0 <= ignore_index < rows.shape[1]:
         try:  # the hot path: the kernel refuses an ignored index, which is no class
             each = per_row(rows, classes)
             return reduced(each if len(shape) == 1 else table.reshape(each, shape=shape), reduction)
-        except (ShapeError, IndexError):
+        except (ShapeError, DTypeError, IndexError):
             if not (classes._data == ignore_index).any():
                 raise
             if MODES and (tape := current().tape) is not None:
@@ -244,6 +255,7 @@ def _by_class(
     return reduced(table.reshape(each, shape=shape), reduction)
 
 
+@in_float32
 def nll_loss(
     input: Tensor,
     target: Tensor,
@@ -266,6 +278,7 @@ def nll_loss(
     return _by_class("nll_loss", per_row, input, target, weight, ignore_index, reduction)
 
 
+@in_float32
 def cross_entropy(
     input: Tensor,
     target: Tensor,
@@ -284,7 +297,8 @@ def cross_entropy(
     indices divides by the sum of the targets' weights, leaving `ignore_index` out; over
     probabilities, by n.
 
-    Raises ShapeError, naming the shapes, the dtype, or the class that is out of bounds.
+    Raises ShapeError or DTypeError, naming the shapes or the dtype; IndexError, naming the class
+    that is out of bounds.
 
     >>> import tinygrad_mnist as tg
     >>> import tinygrad_mnist.nn.functional as F
@@ -359,7 +373,7 @@ def gaussian_nll_loss(
 @loss
 def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0) -> Tensor:
     """x where t = 1, max(0, margin - x) where t = -1."""
-    far = table.where(target != 1, table.relu(margin - input), 0.0)
+    far = table.where(target != 1, _hinge(margin - input), 0.0)
     return table.where(target != -1, input, 0.0) + far
 
 
@@ -374,7 +388,7 @@ def margin_ranking_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0
 ) -> Tensor:
     """max(0, margin - t (x1 - x2))."""
-    return table.relu(margin - target * (input1 - input2))
+    return _hinge(margin - target * (input1 - input2))
 
 
 @loss
@@ -385,7 +399,7 @@ def cosine_embedding_loss(
     axis = (input1.ndim - 1,)
     squares = [table.sum(x * x, axis=axis) + 1e-12 for x in (input1, input2)]
     cos = table.sum(input1 * input2, axis=axis) / table.sqrt(squares[0] * squares[1])
-    far = table.where(target == -1, table.relu(cos - margin), 0.0)
+    far = table.where(target == -1, _hinge(cos - margin), 0.0)
     return table.where(target == 1, 1.0 - cos, 0.0) + far
 
 
@@ -404,9 +418,10 @@ def triplet_margin_loss(
     far = pairwise_distance(anchor, negative, p, eps)
     if swap:
         far = table.minimum(far, pairwise_distance(positive, negative, p, eps))
-    return table.relu(near - far + margin)
+    return _hinge(near - far + margin)
 
 
+@in_float32
 def pairwise_distance(
     x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
 ) -> Tensor:
@@ -414,6 +429,7 @@ def pairwise_distance(
     return reduce.norm(x1 - x2 + eps, p, -1, keepdim)
 
 
+@in_float32
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """x1 · x2 / (|x1| |x2|) along `dim`; each norm counts as eps at least."""
     x1, x2 = broadcast_tensors(x1, x2)
@@ -421,6 +437,10 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     return reduce.sum((x1 / lengths[0]) * (x2 / lengths[1]), dim)
 
 
+@in_float32
 def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> Tensor:
     """x divided by its p-norm along `dim`, which counts as eps at least."""
     return input / table.clip(reduce.norm(input, p, dim, True), low=eps, high=math.inf)
+
+
+refuse(globals())

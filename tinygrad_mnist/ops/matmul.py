@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from tinygrad_mnist.autograd.op import ShapeError
+from tinygrad_mnist.autograd.op import DTypeError, ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import composed, dims_of, public
@@ -274,6 +274,13 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
 @public
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: Any = None) -> Tensor:
     """The p-norm distance of each row of x1 to each row of x2."""
+    if x1.ndim < 2 or x2.ndim < 2 or x1.shape[-1] != x2.shape[-1]:
+        raise ShapeError(
+            f"cdist: rows of one length are needed, 2 dimensions or more; not {list(x1.shape)} and "
+            f"{list(x2.shape)}"
+        )
+    if x1.dtype.kind != "f" or x2.dtype.kind != "f":
+        raise DTypeError(f"cdist is for floating-point dtypes, not {x1.dtype} and {x2.dtype}")
     x = table.reshape(x1, shape=(*x1.shape[:-1], 1, x1.shape[-1]))
     y = table.reshape(x2, shape=(*x2.shape[:-2], 1, *x2.shape[-2:]))
     return norm(x - y, p, -1)

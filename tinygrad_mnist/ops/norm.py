@@ -11,6 +11,7 @@ from tinygrad_mnist.autograd.modes import no_grad
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import elementwise, reduce, shape, table
+from tinygrad_mnist.ops.arguments import in_float32
 from tinygrad_mnist.ops.inplace import write
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm"]
@@ -64,7 +65,7 @@ def batch_norm(
         )
     if training and n and running_mean is not None and running_var is not None:
         with no_grad():
-            x = input.detach()
+            x = _moments_of(input)
             _move(running_mean, reduce.mean(x, axes), momentum)
             _move(running_var, reduce.var(x, axes), momentum)
     return _affine(table.standardize(input, axis=axes, eps=eps), weight, bias, to)
@@ -96,6 +97,7 @@ def _last(name: str, x: Tensor, size: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(range(x.ndim - len(size), x.ndim))
 
 
+@in_float32
 def rms_norm(
     input: Tensor, normalized_shape: Any, weight: Tensor | None = None, eps: float | None = None
 ) -> Tensor:
@@ -146,11 +148,17 @@ def instance_norm(
     if running_mean is not None and running_var is not None:
         axes = tuple(range(2, input.ndim))
         with no_grad():
-            x = input.detach()
+            x = _moments_of(input)
             mean, var = reduce.mean(x, axes).mean(0), reduce.var(x, axes).mean(0)
             _move(running_mean, mean, momentum)
             _move(running_var, var, momentum)
     return group_norm(input, input.shape[1], weight, bias, eps)
+
+
+def _moments_of(x: Tensor) -> Tensor:
+    """What running moments are taken of: never float16, in which a variance soon is infinite."""
+    x = x.detach()
+    return table.cast(x, dtype="float32") if x.dtype.char == "e" else x
 
 
 def _move(running: Any, batch: Tensor, momentum: Any) -> None:

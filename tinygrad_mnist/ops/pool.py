@@ -10,6 +10,7 @@ from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.kernels.pool import Windows
 from tinygrad_mnist.ops import join, reduce, shape, table
+from tinygrad_mnist.ops.arguments import in_float32
 from tinygrad_mnist.ops.conv import pair
 
 __all__ = [
@@ -110,6 +111,7 @@ def max_pool1d(
     return shape.squeeze(result, -2)
 
 
+@in_float32
 def avg_pool2d(
     input: Tensor,
     kernel_size: Any,
@@ -158,6 +160,7 @@ def avg_pool1d(
     return shape.squeeze(avg_pool2d(wide, *settings, ceil_mode, count_include_pad), -2)
 
 
+@in_float32
 def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
     """Means of windows chosen so that the output has `output_size` (None: as the input).
 

@@ -12,7 +12,15 @@ import numpy as np
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.kernels.reduce import count
 from tinygrad_mnist.ops import table
-from tinygrad_mnist.ops.arguments import Dim, axes_of, composed, dim_of, floating, public
+from tinygrad_mnist.ops.arguments import (
+    Dim,
+    axes_of,
+    composed,
+    dim_of,
+    floating,
+    in_float32,
+    public,
+)
 
 __all__ = [
     "all", "amax", "amin", "aminmax", "any", "argmax", "argmin", "count_nonzero", "cumprod",
@@ -90,10 +98,10 @@ def extreme(
         if isinstance(dim, Tensor):
             return pair(x, dim)
         if dim is None:
-            return whole(x, axis=None)
+            return whole(x)
         axis = dim_of(x.ndim, dim)
         if not x.ndim:
-            return Found(whole(x, axis=None), where(x, axis=None))
+            return Found(whole(x), where(x, axis=None))
         index = where(x, axis=axis, keepdims=True)
         values = table.gather(x, index, axis=axis)
         shape = table.kept(x.shape, axis) if keepdim else table.dropped(x.shape, (axis,))
@@ -113,11 +121,11 @@ argmin = position(
     table.argmin, "Where the first smallest is, along `dim` or in the flattened input."
 )
 max = extreme(
-    table.amax, table.argmax, table.maximum,
+    table.highest, table.argmax, table.maximum,
     "The largest of all; along `dim`, (values, indices); with a Tensor, `maximum`.",
 )  # fmt: skip
 min = extreme(
-    table.amin, table.argmin, table.minimum,
+    table.lowest, table.argmin, table.minimum,
     "The smallest of all; along `dim`, (values, indices); with a Tensor, `minimum`.",
 )  # fmt: skip
 softmax = along(table.softmax, "exp(input) / sum(exp(input)) along `dim`.")
@@ -137,7 +145,9 @@ def widened(x: Any, dtype: Any) -> Any:
 
 def as_dtype(x: Any, dtype: Any) -> Any:
     """x cast to `dtype`, where one is asked for."""
-    return x if dtype is None or x.dtype == dtype else table.cast(x, dtype=dtype)
+    if dtype is None or x.dtype == dtype:
+        return x
+    return table.cast(x if np.dtype(dtype).kind == "f" else x.detach(), dtype=dtype)
 
 
 @public
@@ -175,15 +185,14 @@ def var(
         dim, unbiased = None, dim
     if correction is None:
         correction = 0 if unbiased is False else 1
+    if input.dtype.kind != "f":
+        raise RuntimeError(f"std and var only support floating point dtypes, not {input.dtype}")
     axes = axes_of(input.ndim, dim)
-    n = count(input.shape, axes)
-    x = input - mean(input, dim, True)
-    total = table.sum(table.square(x), axis=axes, keepdims=keepdim)
-    if n > correction:
-        return total / (n - correction)
-    warnings.warn("var(): degrees of freedom is <= 0", UserWarning, stacklevel=3)
+    axes = tuple(range(input.ndim)) if axes is None else axes
+    if count(input.shape, axes) <= correction:
+        warnings.warn("var(): degrees of freedom is <= 0", UserWarning, stacklevel=3)
     with np.errstate(all="ignore"):
-        return total / 0.0
+        return table.var(input, axis=axes, correction=correction, keepdims=keepdim)
 
 
 def root(x: Tensor) -> Tensor:
@@ -193,6 +202,7 @@ def root(x: Tensor) -> Tensor:
 
 
 @public
+@in_float32
 def prod(
     input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None
 ) -> Tensor:
@@ -204,6 +214,8 @@ def prod(
     n = x.shape[axis]
     if n == 0:
         x = table.sum(x, axis=(axis,), keepdims=True) + 1
+    if n == 1:
+        x = table.cast(x, dtype=x.dtype)  # a result of its own, not a view
     while n > 1:
         half = n // 2
         pairs = table.narrow(x, axis, 0, half) * table.narrow(x, axis, half, half)
@@ -228,6 +240,8 @@ def scan(combine: Callable[..., Any], x: Tensor, dim: int) -> Tensor:
     """All the running combinations along `dim`, doubling the reach at each step."""
     axis = dim_of(x.ndim, dim)
     n, reach = x.shape[axis] if x.ndim else 1, 1
+    if n < 2:
+        return table.cast(x, dtype=x.dtype)
     while reach < n:
         head = table.narrow(x, axis, 0, reach)
         tail = combine(table.narrow(x, axis, reach, n - reach), table.narrow(x, axis, 0, n - reach))
@@ -237,6 +251,7 @@ def scan(combine: Callable[..., Any], x: Tensor, dim: int) -> Tensor:
 
 
 @public
+@in_float32
 def norm(
     input: Tensor, p: Any = "fro", dim: Dim = None, keepdim: bool = False, dtype: Any = None
 ) -> Tensor:
@@ -244,7 +259,7 @@ def norm(
     x = as_dtype(input, dtype)
     axes = axes_of(x.ndim, dim)
     if p in ("fro", 2, None):
-        return root(table.sum(table.square(x), axis=axes, keepdims=keepdim))
+        return table.length(floating(x), axis=axes, keepdims=keepdim)
     if p == "nuc":
         return nuclear(x, axes or (0, 1), keepdim)
     size = table.abs(x)
@@ -289,7 +304,9 @@ all = composed(
 )
 std = composed(
     "The square root of `var`; its gradient is zero where the deviation is.",
-    lambda input, *args, **kw: root(var(input, *args, **kw)),
+    lambda input, *args, **kw: as_dtype(
+        root(var(as_dtype(input, "float64"), *args, **kw)), input.dtype
+    ),
 )
 aminmax = composed(
     "`amin` and `amax` together.", lambda input, **kw: MinMax(amin(input, **kw), amax(input, **kw))
@@ -300,20 +317,28 @@ count_nonzero = composed(
 )
 cumprod = composed(
     "Running products along `dim`, in log2(n) steps: differentiable at zeros too.",
-    lambda input, dim, *, dtype=None: scan(table.mul, widened(input, dtype), dim),
+    in_float32(lambda input, dim, *, dtype=None: scan(table.mul, widened(input, dtype), dim)),
 )
 logcumsumexp = composed(
     "log of the running sums of exp(input) along `dim`, stable for huge elements.",
-    lambda input, dim: scan(table.logaddexp, input, dim),
+    in_float32(lambda input, dim: scan(table.logaddexp, input, dim)),
 )
 nansum = composed(
     "The sum over `dim` of what is not NaN.",
-    lambda input, *args, **kw: sum(table.where(table.isnan(input), 0.0, input), *args, **kw),
+    lambda input, *args, **kw: sum(
+        input if input.dtype.kind != "f" else table.where(table.isnan(input), 0.0, input),
+        *args,
+        **kw,
+    ),
 )
 nanmean = composed(
     "The mean over `dim` of what is not NaN.",
-    lambda input, dim=None, keepdim=False, **kw: (
-        nansum(input, dim, keepdim, **kw) / sum(~table.isnan(input), dim, keepdim)
+    in_float32(
+        lambda input, dim=None, keepdim=False, **kw: (
+            nansum(input, dim, keepdim, **kw) / sum(~table.isnan(input), dim, keepdim)
+        )
     ),
 )
-dist = composed("The p-norm of input - other.", lambda input, other, p=2: norm(input - other, p))
+dist = composed(
+    "The p-norm of input - other.", in_float32(lambda input, other, p=2: norm(input - other, p))
+)

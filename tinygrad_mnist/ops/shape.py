@@ -234,7 +234,7 @@ reshape_as = composed(
 expand_as = composed(
     "`expand` to the shape of other.", lambda input, other: broadcast_to(input, other.shape)
 )
-ravel = composed("All elements in one dimension.", lambda input: reshape(input, (-1,)))
+ravel = composed("All elements in one dimension.", lambda input: reshape(contiguous(input), (-1,)))
 clone = composed(
     "A copy in new memory, through which gradients flow.",
     lambda input, *, memory_format=None: table.cast(input, dtype=input.dtype),

@@ -36,22 +36,28 @@ LN2, LN10, SQRT_PI = math.log(2), math.log(10), math.sqrt(math.pi)
 add = op(np.add, a=lambda g: g, b=lambda g: g)
 sub = op(np.subtract, a=lambda g: g, b=lambda g: -g)
 mul = op(np.multiply, a=lambda g, b: g * b, b=lambda g, a: g * a)
-div = op(np.true_divide, a=lambda g, b: g / b, b=lambda g, y, b: -g * y / b)
+div = op(np.true_divide, a=lambda g, b: g / b, b=lambda g, a, b: -g * (a / b) / b)
 neg = op(np.negative, x=lambda g: -g)
 pow: OpCall = op(
-    np.power,
-    a=lambda g, a, b: g * b * pow(where((a == 0) & (b == 0), 1.0, a), b - 1),  # 0 * 0^-1 is 0
+    E.power,
+    a=lambda g, a, b: g * b * pow(where(eq(b, 0) & ~isfinite(reciprocal(a)), 1.0, a), b - 1),
     b=lambda g, y, a, b: g * y * log(where((a == 0) & (b >= 0), 1.0, a)),
 )
-reciprocal = op(E.reciprocal, x=lambda g, y: -g * y * y)
-remainder = op(np.remainder, a=lambda g: g, b=lambda g, a, b: -g * floor(a / b))
-fmod = op(np.fmod, a=lambda g: g, b=lambda g, a, b: -g * trunc(a / b))
-maximum = op(np.maximum, a=lambda g, a, b: g * beats(a, b), b=lambda g, a, b: g * beats(b, a))
-minimum = op(np.minimum, a=lambda g, a, b: g * beats(b, a), b=lambda g, a, b: g * beats(a, b))
+reciprocal: OpCall = op(E.reciprocal, x=lambda g, y: -g * y * y)
+remainder = op(E.remainder, a=lambda g: g, b=lambda g, a, b: -g * floor_divide(a, b))
+fmod = op(E.fmod, a=lambda g: g, b=lambda g, a, b: -g * trunc(a / b))
+maximum = op(np.maximum, a=lambda g, a, b: beats(g, a, b), b=lambda g, a, b: beats(g, b, a))
+minimum = op(np.minimum, a=lambda g, a, b: beats(g, b, a), b=lambda g, a, b: beats(g, a, b))
 atan2 = op(
     np.arctan2,
     a=lambda g, a, b: g * safely(b, a * a + b * b),
     b=lambda g, a, b: -g * safely(a, a * a + b * b),
+)
+hypot = op(np.hypot, a=lambda g, y, a: g * safely(a, y), b=lambda g, y, b: g * safely(b, y))
+xlogy: OpCall = op(
+    E.xlogy,
+    a=lambda g, a, b: g * where(eq(a, 0.0) & le(b, 0.0), 0.0, log(b)),
+    b=lambda g, a, b: g * a / b,
 )
 logaddexp = op(
     np.logaddexp, a=lambda g, a, b: g * sigmoid(a - b), b=lambda g, a, b: g * sigmoid(b - a)
@@ -65,6 +71,9 @@ log: OpCall = op(np.log, x=lambda g, x: g / x)
 log2 = op(np.log2, x=lambda g, x: g / (x * LN2))
 log10 = op(np.log10, x=lambda g, x: g / (x * LN10))
 log1p = op(np.log1p, x=lambda g, x: g / (x + 1))
+logit = op(
+    E.logit, x=lambda g, x: g / where(logical_and(ge(x, 0.0), le(x, 1.0)), x * (1 - x), math.nan)
+)
 sqrt = op(np.sqrt, x=lambda g, y: g / (y * 2))
 square = op(np.square, x=lambda g, x: g * x * 2)
 
@@ -75,6 +84,14 @@ tan = op(np.tan, x=lambda g, y: g * (1 + y * y))
 asin = op(np.arcsin, x=lambda g, x: g / sqrt(1 - x * x))
 acos = op(np.arccos, x=lambda g, x: -g / sqrt(1 - x * x))
 atan = op(np.arctan, x=lambda g, x: g / (1 + x * x))
+sinc: OpCall = op(E.sinc, x=lambda g, x: g * sinc_slope(x))
+sinc_slope: OpCall = op(
+    E.sinc_slope,
+    x=lambda g, x: (
+        g
+        * where(eq(x, 0), math.pi**2 / -3, sinc(x) * -(math.pi**2) - safely(sinc_slope(x) * 2.0, x))
+    ),
+)
 sinh: OpCall = op(np.sinh, x=lambda g, x: g * cosh(x))
 cosh: OpCall = op(np.cosh, x=lambda g, x: g * sinh(x))
 tanh = op(np.tanh, x=lambda g, y: g * (1 - y * y))
@@ -87,23 +104,24 @@ relu: OpCall = op(E.relu, x=lambda g, y: gate(g, y))
 gate: OpCall = op(E.gate, d=lambda g, at: gate(g, at))
 sigmoid: OpCall = op(E.sigmoid, x=lambda g, y: g * y * (1 - y))
 softplus = op(E.softplus, x=lambda g, x: g * sigmoid(x))
-hardtanh = op(A.clip, x=lambda g, x, low, high: g * inside(x, low=low, high=high))
+hardtanh = op(A.clip, x=lambda g, x, low, high: inside(g, x, low=low, high=high))
 slopes = op(A.slopes)  # the derivative of leaky_relu
-inside: OpCall = op(A.inside)
+inside: OpCall = op(A.inside, d=lambda g, x, low, high: inside(g, x, low=low, high=high))
 erf = op(E.erf, x=lambda g, x: g * exp(-x * x) * (2 / SQRT_PI))
 erfc = op(E.erfc, x=lambda g, x: g * exp(-x * x) * (-2 / SQRT_PI))
 
 # Steps: zero or one almost everywhere
 abs = op(np.absolute, x=lambda g, x: g * sign(x))
-sign: OpCall = op(np.sign, x=lambda g: g * 0.0)
-floor: OpCall = op(np.floor, x=lambda g: g * 0.0)
-ceil = op(np.ceil, x=lambda g: g * 0.0)
-round = op(np.rint, x=lambda g: g * 0.0)
-trunc: OpCall = op(np.trunc, x=lambda g: g * 0.0)
-floor_divide = op(np.floor_divide, a=lambda g: g * 0.0, b=lambda g: g * 0.0)
-clip = op(E.clip, x=lambda g, x, low, high: g * within(x, low=low, high=high))
-within: OpCall = op(E.within)
-beats: OpCall = op(E.beats)
+sign: OpCall = op(np.sign, x=lambda g: nothing(g))
+floor: OpCall = op(np.floor, x=lambda g: nothing(g))
+ceil = op(np.ceil, x=lambda g: nothing(g))
+round = op(np.rint, x=lambda g: nothing(g))
+trunc: OpCall = op(np.trunc, x=lambda g: nothing(g))
+floor_divide: OpCall = op(E.floor_divide, a=lambda g: nothing(g), b=lambda g: nothing(g))
+clip = op(E.clip, x=lambda g, x, low, high: within(g, x, low=low, high=high))
+within: OpCall = op(E.within, d=lambda g, x, low, high: within(g, x, low=low, high=high))
+beats: OpCall = op(E.beats, d=lambda g, a, b: beats(g, a, b))
+nothing: OpCall = op(E.nothing, d=lambda g: nothing(g))
 
 # Choosing and casting
 where: OpCall = op(
@@ -115,11 +133,25 @@ cast = op(E.cast, x=lambda g: g)  # the engine casts a gradient to its input's d
 sum = op(R.sum, x=lambda g, shape, axis: broadcast_to(regrow(g, shape, axis), shape=shape))
 mean = op(
     R.mean,
-    x=lambda g, shape, axis: broadcast_to(regrow(g / count(shape, axis), shape, axis), shape=shape),
+    x=lambda g, shape, axis: broadcast_to(
+        regrow(shared(g, count(shape, axis)), shape, axis), shape=shape
+    ),
 )
-amax = op(R.amax, x=lambda g, x, y, shape, axis: regrow(g, shape, axis) * ties(x, y, axis=axis))
-amin = op(R.amin, x=lambda g, x, y, shape, axis: regrow(g, shape, axis) * ties(x, y, axis=axis))
-ties: OpCall = op(R.ties)
+amax = op(R.amax, x=lambda g, x, y, axis: ties(spread(g, x, axis), x, y, axis=axis))
+amin = op(R.amin, x=lambda g, x, y, axis: ties(spread(g, x, axis), x, y, axis=axis))
+highest = op(R.highest, x=lambda g, x, y: ties(spread(g, x, None), x, y, nan=True))
+lowest = op(R.lowest, x=lambda g, x, y: ties(spread(g, x, None), x, y, nan=True))
+ties: OpCall = op(R.ties, d=lambda g, x, top, axis, nan: ties(g, x, top, axis=axis, nan=nan))
+length = op(
+    R.length,
+    x=lambda g, x, y, shape, axis: regrow(g, shape, axis) * safely(x, regrow(y, shape, axis)),
+)
+var = op(
+    M.var,
+    x=lambda g, x, shape, axis, correction: (
+        regrow(g * (2 / free(shape, axis, correction)), shape, axis) * (x - average(x, axis))
+    ),
+)
 cumsum: OpCall = op(R.cumsum, x=lambda g, axis: flip(cumsum(flip(g, axis), axis=axis), axis))
 logsumexp: OpCall = op(
     R.logsumexp,
@@ -137,6 +169,14 @@ broadcast_to: OpCall = op(S.broadcast_to, view=True, x=lambda g: g)  # the engin
 sum_to: OpCall = op(S.sum_to, x=lambda g, shape: broadcast_to(g, shape=shape))
 slice: OpCall = op(S.slice, view=True, x=lambda g, shape, key: unslice(g, key=key, shape=shape))
 unslice: OpCall = op(S.unslice, x=lambda g, key: slice(g, key=key))
+diagonal: OpCall = op(
+    S.diagonal,
+    view=True,
+    x=lambda g, shape, offset, axes: undiagonal(g, offset=offset, axes=axes, shape=shape),
+)
+undiagonal: OpCall = op(
+    S.undiagonal, x=lambda g, offset, axes: diagonal(g, offset=offset, axes=axes)
+)
 take: OpCall = op(S.take, x=lambda g, shape, index: put(g, index, shape=shape))
 put: OpCall = op(S.put, x=lambda g, index: take(g, index))
 gather: OpCall = op(
@@ -146,6 +186,15 @@ scatter_add: OpCall = op(S.scatter_add, x=lambda g, index, axis: gather(g, index
 assign: OpCall = op(
     S.assign, x=lambda g, key: assign(g, 0.0, key=key), value=lambda g, key: slice(g, key=key)
 )
+assign_view: OpCall = op(
+    S.assign_view,
+    x=lambda g, way, order: assign_view(g, 0.0, way=way, order=order),
+    value=lambda g, way, order: view_of(g, way=way, order=order),
+)
+view_of: OpCall = op(
+    S.view_of, x=lambda g, shape, way, order: unview(g, way=way, order=order, shape=shape)
+)
+unview: OpCall = op(S.unview, x=lambda g, way, order: view_of(g, way=way, order=order))
 assign_at: OpCall = op(
     S.assign_at,
     x=lambda g, index: assign_at(g, index, 0.0),
@@ -183,7 +232,7 @@ conv_weight: OpCall = op(
 )
 
 # Pooling; ties go to the first maximum
-max_pool = op(P.max_pool, x=lambda g, x, y, win: pool_put(g, x, y, win=win))
+max_pool = op(P.max_pool, again=True, x=lambda g, x, y, win: pool_put(g, x, y, win=win))
 pool_put: OpCall = op(P.pool_put, d=lambda g, x, y0, win: pool_take(g, x, y0, win=win))
 pool_take: OpCall = op(P.pool_take, v=lambda g, x, y0, win: pool_put(g, x, y0, win=win))
 pool_index = op(P.pool_index)
@@ -213,13 +262,18 @@ bce_of_p = op(
 bce = op(E.bce, z=lambda g, z, t: g * (sigmoid(z) - t), t=lambda g, z: -g * z)
 
 # Comparisons have no derivative
-eq, ne = op(np.equal), op(np.not_equal)
-lt, le, gt, ge = op(np.less), op(np.less_equal), op(np.greater), op(np.greater_equal)
-logical_and, logical_or = op(np.logical_and), op(np.logical_or)
+eq: OpCall = op(np.equal)
+ne = op(np.not_equal)
+lt, gt = op(np.less), op(np.greater)
+le: OpCall = op(np.less_equal)
+ge: OpCall = op(np.greater_equal)
+logical_and: OpCall = op(np.logical_and)
+logical_or = op(np.logical_or)
 logical_xor, logical_not = op(np.logical_xor), op(np.logical_not)
 bitwise_and, bitwise_or = op(np.bitwise_and), op(np.bitwise_or)
 bitwise_xor, bitwise_not = op(np.bitwise_xor), op(np.invert)
-isnan, isinf, isfinite = op(np.isnan), op(np.isinf), op(np.isfinite)
+isnan, isinf = op(np.isnan), op(np.isinf)
+isfinite: OpCall = op(np.isfinite)
 
 # Neither have finding a place, and what is drawn from nothing
 any, argmax, argmin, argsort = op(R.any), op(R.argmax), op(R.argmin), op(R.argsort)
@@ -236,6 +290,24 @@ dropout_mask = op(A.dropout_mask, draws=True)
 def regrow(g: Any, shape: tuple[int, ...], axis: Any) -> Any:
     """A reduction's gradient with the reduced dimensions back; one number fits as it is."""
     return g if axis is None else reshape(g, shape=kept(shape, axis))
+
+
+def spread(g: Any, x: Any, axis: Any) -> Any:
+    """A reduction's gradient in the shape of what was reduced."""
+    return broadcast_to(regrow(g, x.shape, axis), shape=x.shape)
+
+
+def shared(g: Any, n: int) -> Any:
+    """g / n; in float16, where n may be too large a number, in float32."""
+    if g.dtype.char != "e":
+        return g / n
+    return cast(cast(g, dtype="float32") / n, dtype=g.dtype)
+
+
+def free(shape: tuple[int, ...], axis: Any, correction: float) -> float:
+    """The degrees of freedom of a variance; infinity has no part in them."""
+    n = count(shape, axis) - correction
+    return n if n > 0 else math.nan
 
 
 def safely(a: Any, b: Any) -> Tensor:
@@ -260,7 +332,7 @@ def narrow(x: Any, axis: int, start: int, length: int) -> Tensor:
 
 def average(x: Any, axis: tuple[int, ...]) -> Any:
     """The mean along `axis`, which keeps its dimensions."""
-    return sum(x, axis=axis, keepdims=True) / math.prod(x.shape[i] for i in axis)
+    return mean(x, axis=axis, keepdims=True)
 
 
 def rms_inverse(x: Any, axis: tuple[int, ...], eps: float) -> Any:

@@ -27,6 +27,8 @@ def check_settings(group: Group) -> None:
         raise ValueError(f"Tensor lr must be 1-element, not {lr.shape}")
     for key in _NOT_NEGATIVE:
         value = group.get(key, 0.0)
+        if key == "lr" and "initial_lr" in group:  # where a schedule took it is not checked
+            continue
         if not isinstance(value, (tuple, list)) and not number(value) >= 0.0:
             raise ValueError(f"Invalid {_WORDS.get(key, f'{key} value')}: {value} (0 or more)")
     for index, beta in enumerate(group.get("betas", ())):

@@ -336,6 +336,7 @@ class ReduceLROnPlateau(LRScheduler):
         self.mode, self.threshold, self.threshold_mode = mode, threshold, threshold_mode
         self.factor, self.patience, self.cooldown, self.eps = factor, patience, cooldown, eps
         self.min_lrs = one_each(optimizer, min_lr, "min_lr")
+        self._one_min_lr = not isinstance(min_lr, (list, tuple))  # also for groups to come
         self.best = math.inf if mode == "min" else -math.inf
         self.cooldown_counter = self.num_bad_epochs = self.last_epoch = 0
         self._last_lr = self._rates()
@@ -367,6 +368,9 @@ class ReduceLROnPlateau(LRScheduler):
         return sign * metric < sign * bar
 
     def _reduce(self) -> None:
+        groups = len(self.optimizer.param_groups)
+        if self._one_min_lr and len(self.min_lrs) < groups:
+            self.min_lrs += self.min_lrs[-1:] * (groups - len(self.min_lrs))
         least = one_each(self.optimizer, self.min_lrs, "min_lr")
         for group, low in zip(self.optimizer.param_groups, least, strict=True):
             lr = number(group["lr"])

@@ -7,7 +7,8 @@ Each function takes what `module.parameters()` gives; nothing here is recorded f
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,12 @@ from tinygrad_mnist.ops.inplace import write
 
 def _gradients(parameters: Any) -> list[Tensor]:
     params = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    if not params and isinstance(parameters, Iterator):
+        warnings.warn(
+            "the parameters are an iterator that has nothing left: no gradient is clipped",
+            UserWarning,
+            stacklevel=4,
+        )
     return [p.grad for p in params if p.grad is not None]
 
 

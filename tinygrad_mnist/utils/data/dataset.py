@@ -100,13 +100,17 @@ class Subset(Dataset[T]):
 
     def __init__(self, dataset: Any, indices: Sequence[int]) -> None:
         self.dataset, self.indices = dataset, indices
-        self.rows = np.asarray(unwrap(indices), dtype=np.intp)
+
+    @property
+    def rows(self) -> Any:
+        """The indices as they are now, an array."""
+        return np.asarray(unwrap(self.indices), dtype=np.intp)
 
     def __getitem__(self, index: Any) -> T:
-        return self.dataset[int(self.rows[index])]  # type: ignore[no-any-return]
+        return self.dataset[int(self.indices[index])]  # type: ignore[no-any-return]
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.indices)
 
 
 class ConcatDataset(Dataset[T]):

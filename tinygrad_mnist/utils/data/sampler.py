@@ -116,7 +116,8 @@ class SubsetRandomSampler(Sampler):
 class WeightedRandomSampler(Sampler):
     """`num_samples` indices, each as likely as its weight says.
 
-    Raises ValueError if too few weights are above zero to draw without replacement.
+    Raises ValueError for a `num_samples` below 1, and if too few weights are above zero to draw
+    without replacement.
 
     >>> list(WeightedRandomSampler([0.0, 1.0], num_samples=3))
     [1, 1, 1]
@@ -129,6 +130,10 @@ class WeightedRandomSampler(Sampler):
         replacement: bool = True,
         generator: Any = None,
     ) -> None:
+        if isinstance(num_samples, bool) or not isinstance(num_samples, int) or num_samples < 1:
+            raise ValueError(
+                f"num_samples should be a positive integer value, but got {num_samples!r}"
+            )
         self.weights = np.asarray(unwrap(weights), np.float64)
         self.num_samples, self.replacement, self.generator = num_samples, replacement, generator
 

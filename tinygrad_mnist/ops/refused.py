@@ -1,0 +1,50 @@
+"""Which dtypes PyTorch's functions refuse, where NumPy would find some answer.
+
+`tests/reports/dtypes.json` says of every (function, dtype) what PyTorch gives.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.autograd.op import DTypeError
+from tinygrad_mnist.autograd.tensor import Tensor
+
+BOOLS, INTEGERS, ALL = "b", "iu", "biu"
+REFUSED: dict[str, str] = {
+    "abs": BOOLS, "ceil": BOOLS, "floor": BOOLS, "trunc": BOOLS,
+    "frac": INTEGERS, "std": ALL, "argmax": BOOLS, "argmin": BOOLS, "norm": ALL, "nanmean": ALL,
+    "logcumsumexp": ALL, "softmax": ALL, "log_softmax": ALL, "trace": BOOLS, "topk": BOOLS,
+    "lerp": ALL, "addcdiv": ALL, "relu": BOOLS,
+    "gelu": ALL, "leaky_relu": ALL, "elu": ALL, "celu": ALL, "selu": ALL, "silu": ALL,
+    "mish": ALL, "softplus": ALL, "logsigmoid": ALL, "hardsigmoid": ALL, "hardswish": ALL,
+    "hardshrink": ALL, "softshrink": ALL, "threshold": BOOLS, "softsign": BOOLS,
+    "hardtanh": BOOLS, "mse_loss": ALL, "l1_loss": ALL, "smooth_l1_loss": ALL, "huber_loss": ALL,
+    "normalize": ALL,
+}  # fmt: skip
+
+
+def refuse(family: dict[str, Any]) -> None:
+    """Let the public functions among a module's globals refuse what PyTorch's do."""
+    for name in REFUSED.keys() & set(family["__all__"]):
+        family[name] = refusing(family[name], name, REFUSED[name])
+
+
+def refusing(function: Callable[..., Any], name: str, kinds: str) -> Callable[..., Any]:
+    """The function, with DTypeError for a first argument of those kinds."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kw: Any) -> Any:
+        x: Any = args[0] if args else kw.get("input")
+        wrong = isinstance(x, (Tensor, np.ndarray)) and x.dtype.kind in kinds
+        if wrong and kw.get("dtype") is None:
+            raise DTypeError(
+                f"{name}() is not implemented for {x.dtype}; cast the input to float first"
+            )
+        return function(*args, **kw)
+
+    return call
