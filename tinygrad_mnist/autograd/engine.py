@@ -14,6 +14,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd import writes
 from tinygrad_mnist.autograd.modes import DEFAULT, MODES, TAPED, current, enable_grad, no_grad
+from tinygrad_mnist.autograd.record import record
 from tinygrad_mnist.autograd.tensor import ENGINE, Hooks, Leaf, Node, Tensor, unwrap, wrap
 from tinygrad_mnist.kernels.scratch import is_view
 
@@ -233,7 +234,7 @@ def unwritten(node: Node, saved: tuple[Any, ...]) -> tuple[Any, ...]:
         if writes.written_since(value, node.order):
             if name == "y" and node.op.again:
                 x, _, kw = saved
-                node.saved = saved = (x, node.op.kernel(x, **kw), kw)
+                node.saved = saved = (x, again(node.op, x, kw), kw)
                 continue
             what = "its output" if name == "y" else f"its argument {name!r}"
             raise RuntimeError(
@@ -242,6 +243,14 @@ def unwritten(node: Node, saved: tuple[Any, ...]) -> tuple[Any, ...]:
                 "backward, and it was written afterwards. Write to a clone(), or out of place."
             )
     return saved
+
+
+def again(op: Any, x: Any, kw: dict[str, Any]) -> Any:
+    """An output that was overwritten, computed once more; a tape has to hear of it."""
+    tape = current().tape if TAPED else None
+    if tape is None:
+        return op.kernel(x, **kw)
+    return record(op, (wrap(x),), kw, False, tape)._data
 
 
 def backward(

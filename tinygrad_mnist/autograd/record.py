@@ -161,6 +161,8 @@ def binary(it: Op) -> Callable[..., Any]:
         try:
             y = kernel(x, w)
         except Exception as error:
+            if promotes:  # which may have a better reason to refuse
+                return record(it, (a, b), {})
             raise it.explain(error, (a, b), {}) from None
         finally:
             if token is not None:

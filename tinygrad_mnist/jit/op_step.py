@@ -95,13 +95,13 @@ class Argument:
     )  # fmt: skip
 
     def __init__(self, array: Any, is_tensor: bool, step: int | None) -> None:
-        """`array` is a number, None, or an array held weakly."""
+        """`array` is a number (NumPy's too), None, or an array held weakly."""
         self.is_tensor, self.step = is_tensor, step
         self.node: Any = None
         self.maker: OpStep | None = None  # the step at that depth
         self.array = self.shape = self.dtype = self.strides = self.value = None
         self.seen = 0  # how often it lay elsewhere
-        if hasattr(array, "shape"):
+        if hasattr(array, "shape") and not isinstance(array, np.generic):
             self.shape, self.dtype, self.strides = array.shape, array.dtype, array.strides
             self.array = array.get() if step is None else None
         else:

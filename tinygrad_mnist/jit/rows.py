@@ -23,12 +23,12 @@ MEAN = "a mean, or a sum, over the rows, and linear in what it is a mean of"
 
 ELEMENTWISE = frozenset((
     "where", "cast", "clip", "within", "beats", "gate", "relu", "sigmoid", "hardtanh", "slopes",
-    "inside", "bce", "bce_of_p", "softplus", "erf", "erfc", "reciprocal",
+    "inside", "bce", "bce_of_p", "softplus", "erf", "erfc", "reciprocal", "nothing",
 ))  # fmt: skip
 LINEAR = frozenset(("sum", "mean", "sum_to", "cast", "neg", "reshape", "broadcast_to", "permute"))
 ALONG = frozenset((
     "amax", "amin", "ties", "logsumexp", "softmax", "log_softmax", "argmax", "argmin", "argsort",
-    "any", "cumsum", "standardize",
+    "any", "cumsum", "standardize", "length", "var",
 ))  # fmt: skip
 IMAGES = frozenset(("max_pool", "pool_sum", "pool_spread", "pool_index", "pool_take", "pool_put"))
 

@@ -35,6 +35,5 @@ def var(x: Array, *, axis: tuple[int, ...], correction: float, keepdims: Any = F
     n = math.prod(x.shape[i] for i in axis)
     d = x - total(x, axis, True) / (n or 1)
     rounded = total(d, axis, keepdims)
-    y: Array = np.asarray(total(d * d, axis, keepdims) - rounded * rounded / (n or 1))
-    y /= n - correction if n > correction else 0.0
-    return y
+    y: Array = total(d * d, axis, keepdims) - rounded * rounded / (n or 1)
+    return y / (n - correction if n > correction else 0.0)

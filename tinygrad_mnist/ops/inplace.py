@@ -16,11 +16,13 @@ from tinygrad_mnist.autograd.dtypes import KIND
 from tinygrad_mnist.autograd.floats import silently
 from tinygrad_mnist.autograd.modes import CHANGES, TAPED, current
 from tinygrad_mnist.autograd.op import ShapeError
+from tinygrad_mnist.autograd.record import record
 from tinygrad_mnist.autograd.tensor import Tensor, unwrap, wrap
 from tinygrad_mnist.ops import compare, diagonal, elementwise, index, random, shape, table
 from tinygrad_mnist.ops.arguments import tensor_of
 
 ASSIGN = table.assign_view.op  # type: ignore[attr-defined]
+CAST = table.cast.op  # type: ignore[attr-defined]
 # Each of these is also a method with an underscore: x.add_(y) is write(x, add(x, y)).
 FAMILIES = {
     elementwise: [*elementwise.METHODS, "fill"],
@@ -92,7 +94,11 @@ def copy_of(tensor: Tensor, *others: Any) -> Tensor:
     recorded = any(isinstance(t, Tensor) and t._node is not None for t in (tensor, *others))
     if not recorded or not current().grad:
         return tensor
-    return wrap(tensor._data.copy(), tensor._node)
+    if (tape := current().tape if TAPED else None) is not None:  # which has to hear of the copy
+        return wrap(
+            record(CAST, (tensor,), {"dtype": tensor.dtype}, False, tape)._data, tensor._node
+        )
+    return wrap(tensor._data.copy("K"), tensor._node)
 
 
 def fitted(tensor: Tensor, value: Any) -> Any:
