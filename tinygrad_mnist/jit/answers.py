@@ -14,6 +14,7 @@ from sys import getrefcount
 from typing import Any
 
 import numpy as np
+from numpy._core.umath import clip as clip_ufunc  # type: ignore[attr-defined]
 
 from tinygrad_mnist.autograd import engine, writes
 from tinygrad_mnist.autograd.floats import USUAL, hush, restore, state
@@ -23,7 +24,6 @@ from tinygrad_mnist.autograd.writes import tick
 from tinygrad_mnist.jit.likeness import same
 from tinygrad_mnist.jit.op_step import ANY_NODE
 from tinygrad_mnist.jit.unroll import take_checked
-from tinygrad_mnist.kernels.elementwise import clip_ufunc
 
 # What copies, compares to a number, or is done by the BLAS, which says nothing
 QUIET = {np.dot, np.take, take_checked, np.clip, clip_ufunc, np.maximum, np.minimum}
@@ -264,9 +264,10 @@ def unwritten(nodes: Sequence[Node]) -> bool:
     try:
         for node in nodes:
             saved = node.saved
-            if writes.LAST[0] < node.order and saved is not None:
-                if engine.unwritten(node, saved) is not saved:
-                    return False
+            if saved is None or writes.LAST[0] >= node.order:
+                continue
+            if engine.unwritten(node, saved) is not saved:
+                return False
     except RuntimeError:
         return False
     return True

@@ -281,12 +281,12 @@ def floating_errors() -> int:
     known, same, first, count, answer = _seen
     if state is known and filters is same and len(filters) == count and filters[0] is first:
         return answer
-    answer = HARMLESS
-    if any(
+    answer, treated = HARMLESS, set(np.geterr().values())
+    if "warn" in treated and any(
         action == "error" and issubclass(RuntimeWarning, kind) for action, _, kind, *_ in filters
     ):
         answer = WARNINGS_RAISE
-    if not {"raise", "call"}.isdisjoint(np.geterr().values()):
+    if not treated.isdisjoint({"raise", "call"}):
         answer = ERRORS_RAISE
     _seen = state, filters, next(iter(filters), None), len(filters), answer  # type: ignore[assignment]
     return answer

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.autograd.floats import USUAL, hush, restore, state
 from tinygrad_mnist.autograd.tensor import Born, Leaf, Tensor, new
 from tinygrad_mnist.jit import threads
 from tinygrad_mnist.jit.flat import Flat, flat_steps
@@ -160,6 +161,14 @@ class Tiled:
 
     def replay(self, arrays: Sequence[Array]) -> None:
         """Go through all tiles, then do the effects once."""
+        token = hush() if state() is USUAL else None  # as eager ops are
+        try:
+            self._replay(arrays)
+        finally:
+            if token is not None:
+                restore(token)
+
+    def _replay(self, arrays: Sequence[Array]) -> None:
         try:
             drawn = [draw() for draw in self._draws]
             run = [partial(lane.run, arrays, drawn, self._outputs) for lane in self._lanes]

@@ -94,11 +94,11 @@ def copy_of(tensor: Tensor, *others: Any) -> Tensor:
     recorded = any(isinstance(t, Tensor) and t._node is not None for t in (tensor, *others))
     if not recorded or not current().grad:
         return tensor
-    if (tape := current().tape if TAPED else None) is not None:  # which has to hear of the copy
-        return wrap(
-            record(CAST, (tensor,), {"dtype": tensor.dtype}, False, tape)._data, tensor._node
-        )
-    return wrap(tensor._data.copy("K"), tensor._node)
+    if TAPED and (tape := current().tape) is not None:  # which has to hear of the copy
+        copy = record(CAST, (tensor,), {"dtype": tensor.dtype}, False, tape)._data
+    else:
+        copy = tensor._data.copy("K")
+    return wrap(copy, tensor._node)
 
 
 def fitted(tensor: Tensor, value: Any) -> Any:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import writes
+from tinygrad_mnist.autograd.floats import USUAL, hush, restore, state
 from tinygrad_mnist.autograd.modes import CHANGES, DEFAULT, MODES, TAPED, current, enable_grad
 from tinygrad_mnist.autograd.tensor import Tensor, unwrap, wrap
 from tinygrad_mnist.optim.checks import (
@@ -113,10 +114,15 @@ class Optimizer:
                 loss = closure()
         self.stepped = True
         mode = current() if MODES else DEFAULT
-        if mode.follower is not None:
-            mode.follower.update(self)
-        elif mode.tape is None or mode.tape.effect(self._apply, self):
-            self._apply()
+        token = hush() if state() is USUAL else None  # silent as ops are
+        try:
+            if mode.follower is not None:
+                mode.follower.update(self)
+            elif mode.tape is None or mode.tape.effect(self._apply, self):
+                self._apply()
+        finally:
+            if token is not None:
+                restore(token)
         return loss
 
     def _apply(self) -> None:
