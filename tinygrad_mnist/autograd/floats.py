@@ -7,6 +7,7 @@ asked for there holds: "raise" raises FloatingPointError.
 from __future__ import annotations
 
 from contextvars import Context
+from functools import partial
 
 import numpy as np
 
@@ -14,14 +15,12 @@ import numpy as np
 from numpy._core._ufunc_config import _extobj_contextvar as _state  # type: ignore[attr-defined]
 from numpy._core.umath import _make_extobj
 
-state, restore = _state.get, _state.reset
+state = _state.get
 USUAL = Context().run(state)  # what is there where nobody has asked
-_SILENT = _make_extobj(all="ignore")
 
-
-def hush() -> object:
-    """Be silent from now on; gives what `restore` takes."""
-    return _state.set(_SILENT)
+# Single calls of C: an interrupt, which comes when one is over, finds it known what to undo.
+hush = partial(_state.set, _make_extobj(all="ignore"))
+restore = partial(_state.set, USUAL)
 
 
 def silently() -> np.errstate:

@@ -54,14 +54,16 @@ def unary(it: Op) -> Callable[..., Any]:
         if MODES:
             return special(it, (x,), {})
         array = x._data
-        token = hush() if state() is USUAL else None
+        usual = state() is USUAL
         try:
+            if usual:
+                hush()
             y = kernel(array)
         except Exception as error:
             raise it.explain(error, (x,), {}) from None
         finally:
-            if token is not None:
-                restore(token)
+            if usual:
+                restore()
         if type(y) is not ndarray:
             y = asarray(y)
         if promotes and y.dtype is not array.dtype:
@@ -97,14 +99,16 @@ def unary_with_settings(it: Op) -> Callable[..., Any]:
         if MODES:
             return special(it, (x,), kw)
         array = x._data
-        token = hush() if state() is USUAL else None
+        usual = state() is USUAL
         try:
+            if usual:
+                hush()
             y = kernel(array, **kw)
         except Exception as error:
             raise it.explain(error, (x,), kw) from None
         finally:
-            if token is not None:
-                restore(token)
+            if usual:
+                restore()
         if type(y) is not ndarray:
             y = asarray(y)
         out = new(Tensor)
@@ -157,16 +161,18 @@ def binary(it: Op) -> Callable[..., Any]:
             return kernel(a, b)
         if MODES:
             return special(it, (a, b), {})
-        token = hush() if state() is USUAL else None
+        usual = state() is USUAL
         try:
+            if usual:
+                hush()
             y = kernel(x, w)
         except Exception as error:
             if promotes:  # which may have a better reason to refuse
                 return record(it, (a, b), {})
             raise it.explain(error, (a, b), {}) from None
         finally:
-            if token is not None:
-                restore(token)
+            if usual:
+                restore()
         if type(y) is not ndarray:
             y = asarray(y)
         y_dtype = y.dtype
@@ -213,14 +219,16 @@ def ternary(it: Op) -> Callable[..., Any]:
         if MODES:
             return special(it, (a, b, c), {})
         x, w, v = a._data, b._data, c._data
-        token = hush() if state() is USUAL else None
+        usual = state() is USUAL
         try:
+            if usual:
+                hush()
             y = kernel(x, w, v)
         except Exception as error:
             raise it.explain(error, (a, b, c), {}) from None
         finally:
-            if token is not None:
-                restore(token)
+            if usual:
+                restore()
         out = new(Tensor)
         out._data = y
         parents = node_a, node_b, node_c = a._node, b._node, c._node
@@ -279,14 +287,16 @@ def record(
             arrays.append(arg)
         parents.append(node)
         needed.append(node is not None)
-    token = hush() if state() is USUAL else None
+    usual = state() is USUAL
     try:
+        if usual:
+            hush()
         result = it.kernel(*arrays, **kw) if kw else it.kernel(*arrays)
     except Exception as error:
         raise it.explain(error, args, kw) from None
     finally:
-        if token is not None:
-            restore(token)
+        if usual:
+            restore()
     y, residuals = (result[0], result[1:]) if it.residual else (result, ())
     if type(y) is not ndarray:
         y = asarray(y)

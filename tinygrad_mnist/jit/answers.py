@@ -90,19 +90,21 @@ def answer_of(step: Any, path: Any) -> Answer:
         t.add(f"if getrefcount(outs[{i}]) != {step.idle - 1}: return None")
     silent = not all(map(says_nothing, step.lines))
     if silent:
-        t.add("token = hush() if state() is USUAL else None")
+        t.add("usual = state() is USUAL")
     t.add("try:")
+    if silent:
+        t.add("    if usual: hush()")
     for place, number in step.feeds:
         t.add(f"    {t.name('place', place)}[...] = {arrays[number]}")
     for one in step.run:
         t.add(f"    {t.name('run', one)}()")
     t.add("except Exception:  # let the op itself say what is wrong")
     if silent:
-        t.add("    if token is not None: token = restore(token)")
+        t.add("    if usual: restore()")
     t.add("    return record(op, args, kw, grad)")
     if silent:
         t.add("finally:")
-        t.add("    if token is not None: restore(token)")
+        t.add("    if usual: restore()")
     t.add("out = new(Tensor)")
     t.add("out._data = y = outs[0]")
     if step.makes_node:

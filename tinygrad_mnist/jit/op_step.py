@@ -207,19 +207,21 @@ class OpStep(Step):
     ) -> Tensor:
         outs = self.outs
         if placed and self.run is not None and self._is_free():
-            token = hush() if state() is USUAL else None
+            usual = state() is USUAL
             try:
+                if usual:
+                    hush()
                 for place, number in self.feeds:
                     place[...] = arrays[number]
                 for step in self.run:
                     step()
             except Exception:  # let the op itself say what is wrong
-                if token is not None:
-                    token = restore(token)
+                if usual:
+                    restore()
                 return record(self.op, args, kw, grad)
             finally:
-                if token is not None:
-                    restore(token)
+                if usual:
+                    restore()
         else:
             if self.is_stale and placed:
                 call.is_eventful, call.astray[self] = True, (set(), None)
@@ -271,14 +273,16 @@ class OpStep(Step):
     ) -> tuple[tuple[Array, ...], bool]:
         """Call the kernel; the results, and whether they lie where later steps expect them."""
         op = self.op
-        token = hush() if state() is USUAL else None
+        usual = state() is USUAL
         try:
+            if usual:
+                hush()
             result = op.kernel(*arrays, **kw)
         except Exception as error:
             raise op.explain(error, args, kw) from None
         finally:
-            if token is not None:
-                restore(token)
+            if usual:
+                restore()
         results = result if op.residual else (result,)
         if type(results[0]) is not ndarray:
             results = (np.asarray(results[0]), *results[1:])

@@ -347,12 +347,14 @@ class Program:
         for i, back in self.given_back:
             back.argument = arrays[i]
         before = [leaf.grad for leaf, _, _ in self._added] if self._added else ()
-        token = hush() if state() is USUAL else None
+        usual = state() is USUAL
         try:
+            if usual:
+                hush()
             self._run_all()
         finally:
-            if token is not None:
-                restore(token)
+            if usual:
+                restore()
         for leaf, grad in self.born:
             leaf.grad = grad
         if self._added:

@@ -161,12 +161,14 @@ class Tiled:
 
     def replay(self, arrays: Sequence[Array]) -> None:
         """Go through all tiles, then do the effects once."""
-        token = hush() if state() is USUAL else None  # as eager ops are
+        usual = state() is USUAL  # as eager ops are
         try:
+            if usual:
+                hush()
             self._replay(arrays)
         finally:
-            if token is not None:
-                restore(token)
+            if usual:
+                restore()
 
     def _replay(self, arrays: Sequence[Array]) -> None:
         try:

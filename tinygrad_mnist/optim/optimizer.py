@@ -114,15 +114,17 @@ class Optimizer:
                 loss = closure()
         self.stepped = True
         mode = current() if MODES else DEFAULT
-        token = hush() if state() is USUAL else None  # silent as ops are
+        usual = state() is USUAL  # silent as ops are
         try:
+            if usual:
+                hush()
             if mode.follower is not None:
                 mode.follower.update(self)
             elif mode.tape is None or mode.tape.effect(self._apply, self):
                 self._apply()
         finally:
-            if token is not None:
-                restore(token)
+            if usual:
+                restore()
         return loss
 
     def _apply(self) -> None:
