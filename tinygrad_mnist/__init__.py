@@ -13,6 +13,9 @@ import builtins
 import math
 from typing import TYPE_CHECKING, Any
 
+from tinygrad_mnist import start as start  # before all that takes time
+
+# isort: split
 from tinygrad_mnist import blas as blas  # before NumPy, for which it may choose a core
 
 # isort: split
