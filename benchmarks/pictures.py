@@ -3,9 +3,9 @@
 `python -m benchmarks.pictures RUN --data DIR`
 
 Each picture is made from a test image of its own, as a camera, scanner or drawing program would
-show it: another pen, tilted on paper of another shade, under uneven light, blurred, noisy, packed as
-JPEG, inverted, on nothing but transparency. Only digits that the model reads right as MNIST images
-are drawn, so that what is counted is the reader of pictures and not the model.
+show it: another pen, tilted on paper of another shade, under uneven light, blurred, noisy, packed
+as JPEG, inverted, on nothing but transparency. Only digits that the model reads right as MNIST
+images are drawn, so that what is counted is the reader of pictures and not the model.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PEN = 12  # pixels of a drawing for one of the digit's
 
 
 def pen(digit: np.ndarray, width: float) -> np.ndarray:
-    """Draw a 28x28 digit large, its strokes `width` pixels of the digit thicker: (336, 336), 0 to 1."""
+    """Draw a 28x28 digit large, its strokes `width` of its pixels thicker: (336, 336), 0 to 1."""
     size = (digit.shape[1] * PEN, digit.shape[0] * PEN)
     large = Image.fromarray(digit).resize(size, Image.Resampling.BICUBIC)
     large = large.filter(ImageFilter.GaussianBlur(PEN / 3)).point(lambda v: 255 if v > 110 else 0)

@@ -9,13 +9,13 @@ family in `ops/` begins with the list of its names. `nn`, `optim`, `jit`, `utils
 
 from __future__ import annotations
 
+from tinygrad_mnist import start as start  # before all that takes time
+
+# isort: split
 import builtins
 import math
 from typing import TYPE_CHECKING, Any
 
-from tinygrad_mnist import start as start  # before all that takes time
-
-# isort: split
 from tinygrad_mnist import blas as blas  # before NumPy, for which it may choose a core
 
 # isort: split

@@ -5,8 +5,13 @@ through NumPy; until `cli.main` runs it ends the process instead, as it does any
 """
 
 import os
-import signal
 import sys
+
+TYPE_CHECKING = False  # typing itself takes a while to import
+if TYPE_CHECKING:
+    import signal
+else:
+    import _signal as signal  # the C part, which is there without an import of its own
 
 
 def is_command(arguments: list[str], original: list[str]) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import re
+import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -39,7 +41,9 @@ def load_data(named: str | None) -> Mnist:
         where = "in the package"
     say("data", f"{data.name}: {image_counts(data)} ({where})")
     if why:
-        say("why", why if len(why) < 60 else f"{why[:57]}... (all of it: tinygrad-mnist data)")
+        hint = " (see tinygrad-mnist data)"
+        reason = re.sub(r"https?://\S+: ", "", why.partition(";")[0])
+        say("why", textwrap.shorten(reason, 71 - len(hint), placeholder="...") + hint)
     return data
 
 

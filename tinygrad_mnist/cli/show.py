@@ -85,7 +85,9 @@ def tables_of(rows: Sequence[Sequence[str]], left: int, room: int) -> list[list[
         for group in groups
     ]
     if len(shown) < left:  # the other words follow, each under its row's name
-        tables.append([f"{row[0]}: {', '.join(row[i] for i in words[1:])}" for row in rows[1:]])
+        listed = (f"{row[0]}: {', '.join(row[i] for i in words[1:])}" for row in rows[1:])
+        fill = textwrap.TextWrapper(room, subsequent_indent="  ", break_on_hyphens=False)
+        tables.append([line for text in listed for line in fill.wrap(text)])
     return [tables[0], *(["", *table] for table in tables[1:])]
 
 
