@@ -116,7 +116,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("model", help="model.pkl, or the folder that holds it")
     arguments.add_argument("--data", help="as for the command line")
-    arguments.add_argument("--pictures", type=int, default=400)
+    arguments.add_argument("--pictures", type=int, default=250)
     arguments.add_argument("--seed", type=int, default=0)
     arguments.add_argument("--keep", type=Path, help="where to keep the pictures that are misread")
     args = arguments.parse_args()

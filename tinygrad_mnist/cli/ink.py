@@ -103,14 +103,16 @@ def _paper(pixels: Floats) -> Floats:
     y, x = np.mgrid[-1 : 1 : rows * 1j, -1 : 1 : columns * 1j]
     terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], -1).astype(np.float32)
     terms, shades = terms.reshape(-1, 6), pixels.reshape(-1, channels)
-    surface = _agreed_plane(terms[:, :3], shades)
+    some, wanted = terms[::7], shades[::7]  # as many as a surface needs
+    fit = np.zeros((6, channels), np.float32)
+    fit[:3] = _agreed_plane(some[:, :3], wanted)
     for _ in range(8):
-        away = np.abs(shades - surface).max(1)
+        away = np.abs(wanted - some @ fit).max(1)
         spread = 1.4826 * float(np.median(away))
         weights = (1 / (1 + (away / (2 * max(spread, 2.0))) ** 4)).astype(np.float32)
-        weighted = terms * weights[:, None]
-        surface = terms @ np.linalg.lstsq(weighted.T @ terms, weighted.T @ shades, rcond=None)[0]
-    return surface.reshape(pixels.shape)
+        weighted = some * weights[:, None]
+        fit = np.linalg.lstsq(weighted.T @ some, weighted.T @ wanted, rcond=None)[0]
+    return (terms @ fit).reshape(pixels.shape)
 
 
 def _agreed_plane(terms: Floats, shades: Floats) -> Floats:
@@ -118,7 +120,7 @@ def _agreed_plane(terms: Floats, shades: Floats) -> Floats:
     rng = np.random.default_rng(0)
     some = rng.integers(0, len(terms), 1500)
     seen, wanted = terms[some], shades[some]
-    best, least = np.median(wanted, 0) * terms[:, :1], np.inf
+    best, least = np.outer([1.0, 0.0, 0.0], np.median(wanted, 0)), np.inf
     for three in rng.integers(0, len(terms), (300, 3)):
         try:
             plane = np.linalg.solve(terms[three], shades[three])
@@ -127,7 +129,7 @@ def _agreed_plane(terms: Floats, shades: Floats) -> Floats:
         away = np.abs(seen @ plane - wanted).max(1)
         middle = float(np.partition(away, len(away) // 2)[len(away) // 2])
         if middle < least:
-            least, best = middle, terms @ plane
+            least, best = middle, plane
     return np.asarray(best, np.float32)
 
 
