@@ -435,3 +435,22 @@ def test_metadata_is_kept(tmp_path: Path) -> None:
     exchange.save_safetensors(STATE, tmp_path / "m.safetensors", {"note": json.dumps({"ö": 1})})
     with safetensors.safe_open(tmp_path / "m.safetensors", "numpy") as file:
         assert json.loads(file.metadata()["note"]) == {"ö": 1}
+
+
+def test_a_tensor_never_has_the_other_byte_order() -> None:
+    """PyTorch refuses such arrays; what copies may convert, what shares memory cannot."""
+    from tinygrad_mnist.utils.data import DataLoader, TensorDataset
+
+    for dtype in (">f4", ">f8", ">i8", ">u2"):
+        big = np.arange(3).astype(dtype)
+        for make in (tg.tensor, tg.as_tensor):
+            made = make(big)
+            assert made.dtype.isnative and made.tolist() == [0, 1, 2]
+        for share in (tg.from_numpy, TensorDataset, lambda x: next(iter(DataLoader(x)))):
+            with pytest.raises(ValueError, match="byte order"):
+                share(big)
+    layer = nn.Linear(3, 1)
+    state = {"weight": np.ones((1, 3), ">f4"), "bias": np.zeros(1, ">f8")}
+    for assign in (False, True):
+        layer.load_state_dict(state, assign=assign)
+        assert layer.weight.dtype.isnative and layer.weight.tolist() == [[1, 1, 1]]

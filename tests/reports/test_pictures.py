@@ -206,10 +206,12 @@ def test_every_cut_of_a_picture_names_the_file(tmp_path: Path) -> None:
         path = tmp_path / f"cut.{kind}"
         for cut in range(0, len(whole), max(1, len(whole) // 8)):
             path.write_bytes(whole[:cut])
+            said = f"{path}: "
             try:
                 read_picture(str(path))
             except UsageError as error:
-                assert str(error).startswith(f"{path}: ") and "\n" not in str(error)
+                said = str(error)
+            assert said.startswith(f"{path}: ") and "\n" not in said
 
 
 def test_what_the_model_saw_is_drawn(model: str, tmp_path: Path, capsys) -> None:
