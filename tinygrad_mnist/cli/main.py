@@ -86,7 +86,7 @@ def _run(argv: Sequence[str] | None) -> int:
         known = _code(error)
         if known is None:  # a mistake of ours: the traceback helps to find it
             raise
-        return complain(_words(error), known)
+        return complain(words(error), known)
 
 
 def _code(error: Exception) -> int | None:
@@ -102,7 +102,8 @@ def _code(error: Exception) -> int | None:
     return 2 if isinstance(error, expected) else None
 
 
-def _words(error: Exception) -> str:
+def words(error: Exception) -> str:
+    """Say what is wrong, with the name of the file that it is about."""
     if isinstance(error, MemoryError):
         return f"not enough memory: {error}"
     if isinstance(error, OSError) and error.strerror and error.filename:

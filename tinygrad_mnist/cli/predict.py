@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_mnist.cli.main import UsageError, complain
+from tinygrad_mnist.cli.main import UsageError, complain, words
 from tinygrad_mnist.cli.options import add_data, load_data, load_saved
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tinygrad_mnist.nn import Module
 
 HELP = "ask a model which digits images show"
-SURE = 0.4  # the least probability, as a mean over a picture's views, of an answer
+SURE = 0.5  # the least probability, as a mean over a picture's views, of an answer
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,8 +45,8 @@ def run(args: argparse.Namespace) -> int:
     for name in args.images:
         try:
             views, truth = _images(name, data)
-        except UsageError as error:
-            code = complain(str(error), 2)
+        except (UsageError, OSError) as error:
+            code = complain(words(error), 2)
             continue
         image, shares, answer = ask(saved.model, views)
         unsure = answer is None and not truth
