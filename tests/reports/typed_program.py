@@ -42,7 +42,7 @@ reveal_type(Net()(x))  # Tensor
 reveal_type(Net()(x, scale=2.0))  # Tensor
 reveal_type(Pair()(x, both=True))  # tuple[Tensor, Tensor]
 reveal_type(nn.Linear(4, 2)(x))  # Tensor
-reveal_type(nn.Sequential(nn.ReLU())(x))  # Tensor
+reveal_type(nn.Sequential(nn.ReLU())(x))  # Any
 
 for batch in DataLoader(TensorDataset(x, x), batch_size=2, shuffle=True):
     reveal_type(batch)  # list[Tensor]

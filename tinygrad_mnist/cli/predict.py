@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tinygrad_mnist.nn import Module
 
 HELP = "ask a model which digits images show"
-SURE = 0.5  # the least probability, as a mean over a picture's views, of an answer
+SURE = 0.4  # the least probability, as a mean over a picture's views, of an answer
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
