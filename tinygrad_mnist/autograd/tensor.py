@@ -153,6 +153,8 @@ def as_array(data: Any, dtype: Any = None) -> Array:
             array = array.astype(_DEFAULT_DTYPE[0])
     else:
         array = np.array(_unwrap_nested(data), dtype=dtype)
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
     if array.dtype.kind not in "fiub":
         raise TypeError(
             f"a Tensor holds real numbers or bools, not {array.dtype} "
