@@ -11,10 +11,10 @@ import pytest
 import tinygrad_mnist as tg
 from tinygrad_mnist import Tensor, nn
 from tinygrad_mnist.autograd import Function, op
-from tinygrad_mnist.autograd.ruler import How
 from tinygrad_mnist.autograd.tensor import wrap
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.testing import GradcheckError, examine, gradcheck, gradgradcheck
+from tinygrad_mnist.testing.gradients.ruler import How
 
 RNG = np.random.default_rng(0)
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from tinygrad_mnist.autograd import Tensor, grad
 from tinygrad_mnist.autograd.engine import as_tuple
-from tinygrad_mnist.autograd.examine import Report, examine
-from tinygrad_mnist.autograd.gradcheck import GradcheckError
-from tinygrad_mnist.autograd.ruler import How
 from tinygrad_mnist.autograd.tensor import wrap
+from tinygrad_mnist.testing.gradients.examine import Report, examine
+from tinygrad_mnist.testing.gradients.gradcheck import GradcheckError
+from tinygrad_mnist.testing.gradients.ruler import How
 from tinygrad_mnist.testing.strategies import as_tensor, relayout
 
 Array = np.ndarray[Any, Any]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tinygrad_mnist.autograd.examine import Report
+    from tinygrad_mnist.testing.gradients.examine import Report
 
 _REVERSE_ONLY = "gradients here are reverse-mode and unbatched: nothing else can be checked"
 
@@ -56,8 +56,8 @@ def gradcheck(
     >>> tg.autograd.gradcheck(lambda x: (x * x).sum(), x)
     True
     """
-    from tinygrad_mnist.autograd.examine import examine  # not needed to train
-    from tinygrad_mnist.autograd.ruler import How
+    from tinygrad_mnist.testing.gradients.examine import examine  # not needed to train
+    from tinygrad_mnist.testing.gradients.ruler import How
 
     if check_forward_ad or check_batched_grad or check_batched_forward_grad:
         raise NotImplementedError(_REVERSE_ONLY)
@@ -95,8 +95,8 @@ def gradgradcheck(
     >>> tg.autograd.gradgradcheck(lambda x: x * x * x, x)
     True
     """
-    from tinygrad_mnist.autograd.examine import examine
-    from tinygrad_mnist.autograd.ruler import How
+    from tinygrad_mnist.testing.gradients.examine import examine
+    from tinygrad_mnist.testing.gradients.ruler import How
 
     if check_fwd_over_rev or check_batched_grad:
         raise NotImplementedError(_REVERSE_ONLY)

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd.diagnosis import Block, diagnose
 from tinygrad_mnist.autograd.engine import as_tuple, backward, grad
 from tinygrad_mnist.autograd.modes import _Switch
-from tinygrad_mnist.autograd.numeric import Slope
-from tinygrad_mnist.autograd.problem import Backward, Problem
-from tinygrad_mnist.autograd.ruler import How, Ruler
 from tinygrad_mnist.autograd.tensor import Tensor, wrap
+from tinygrad_mnist.testing.gradients.diagnosis import Block, diagnose
+from tinygrad_mnist.testing.gradients.numeric import Slope
+from tinygrad_mnist.testing.gradients.problem import Backward, Problem
+from tinygrad_mnist.testing.gradients.ruler import How, Ruler
 
 Array = np.ndarray[Any, Any]
 

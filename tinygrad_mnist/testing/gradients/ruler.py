@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_mnist.autograd.engine import ancestors
-from tinygrad_mnist.autograd.numeric import (
+from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.testing.gradients.numeric import (
     Curve,
     Slope,
     complex_step,
@@ -26,8 +27,7 @@ from tinygrad_mnist.autograd.numeric import (
     roughness,
     thorough,
 )
-from tinygrad_mnist.autograd.problem import Problem
-from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.testing.gradients.problem import Problem
 
 Array = np.ndarray[Any, Any]
 
