@@ -1,27 +1,26 @@
 """examine: the steps of a gradient check, and the report they write.
 
 Two calls must agree; each derivative is compared with a numerical one, measured with as much care
-as the comparison needs; gradients must own their memory; float32 must stay float32.
+as the comparison needs; backward must change nothing; float32 must stay float32 where it is asked
+for. What else a library promises is checked by its adapter.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd.engine import as_tuple, backward, grad
-from tinygrad_mnist.autograd.modes import _Switch
-from tinygrad_mnist.autograd.tensor import Tensor, wrap
 from tinygrad_mnist.testing.gradients.diagnosis import Block, diagnose
+from tinygrad_mnist.testing.gradients.gradcheck import GradcheckError
 from tinygrad_mnist.testing.gradients.numeric import Slope
-from tinygrad_mnist.testing.gradients.problem import Backward, Problem
+from tinygrad_mnist.testing.gradients.problem import Backward, Problem, Trace, tuple_of
 from tinygrad_mnist.testing.gradients.ruler import How, Ruler
-
-Array = np.ndarray[Any, Any]
+from tinygrad_mnist.testing.libraries.adapter import Adapter, Array
+from tinygrad_mnist.testing.libraries.door import Named, adapter_for
 
 _DIRECTIONS = 2
 """How many random directions `fast` tries for each input."""
@@ -41,6 +40,10 @@ class Report:
     """How often the function was called for the numerical side."""
     worst: float = 0.0
     """The largest relative difference that passed."""
+    library: str = ""
+    """The library that differentiated the function."""
+    left_out: tuple[str, ...] = ()
+    """The checks that make no sense for that library."""
 
     def __bool__(self) -> bool:
         return not self.failures
@@ -51,38 +54,61 @@ class Report:
             f"largest relative difference that passed {self.worst:.1e}, "
             f"{self.evaluations} evaluations"
         )
-        return "\n".join([head, *self.failures, *self.kinks, *self.notes])
+        lines = [head, *self.failures, *self.kinks, *self.notes]
+        if self.left_out:
+            lines.append(f"left out for {self.library}: {'; '.join(self.left_out)}")
+        return "\n".join(lines)
 
 
 def examine(
-    func: Callable[..., Any],
+    func: Callable[..., Any] | tuple[Callable[..., Any], Callable[..., Any]],
     inputs: Any,
     how: How = How(),  # noqa: B008
     order: int = 1,
     grad_outputs: Any = None,
+    library: Named = None,
 ) -> Report:
     """Check the derivative of the given order and report; the inputs are left alone.
+
+    `library` is found as `gradcheck` finds it.
 
     >>> import tinygrad_mnist as tg
     >>> print(examine(lambda x: x.exp(), tg.tensor([1.0], requires_grad=True)))
     gradcheck passed: 1 derivatives compared, ...
     note: float32, and checked in float64: input 0
     """
-    report = Report()
-    problem = Problem(func, inputs)
-    for _ in range(order - 1):
-        problem = Backward(problem, grad_outputs)
-    for dtype in sorted(set(map(str, problem.cast_from.values()))):
-        names = ", ".join(name for name, own in problem.cast_from.items() if str(own) == dtype)
-        report.notes.append(f"note: {dtype}, and checked in float64: {names}")
-    with np.errstate(all="ignore"):
+    adapter = adapter_for(func, tuple_of(inputs), library)
+    report = Report(library=adapter.name, left_out=adapter.left_out)
+    with adapter.session(), np.errstate(all="ignore"):
+        problem = Problem(func, inputs, adapter)
+        for _ in range(order - 1):
+            problem = Backward(problem, grad_outputs)
+        for dtype in sorted(set(problem.cast_from.values())):
+            names = ", ".join(name for name, own in problem.cast_from.items() if own == dtype)
+            report.notes.append(f"note: {dtype}, and checked in float64: {names}")
         if check_steady(problem, how, report):
-            (check_directions if how.fast else check_entries)(problem, how, report)
-            if order == 1:
-                check_memory(problem, report)
-                check_float32(func, inputs, how, report)
+            try:
+                check_order(func, inputs, problem, how, order, report)
+            except GradcheckError as error:  # a derivative of a wrong shape or number
+                report.failures.append(str(error))
+    if report.failures and (called := adapter.called(func)):
+        report.failures[0] += f"\n  in {called}"
     report.evaluations = problem.evaluations
     return report
+
+
+def check_order(
+    func: Any, inputs: Any, problem: Problem, how: How, order: int, report: Report
+) -> None:
+    """Compare the derivatives, and check what else is promised of the first order."""
+    (check_directions if how.fast else check_entries)(problem, how, report)
+    if order > 1:
+        return
+    check_backward(problem, how, report)
+    float32 = float32_problem(func, inputs, problem.library, how)
+    if float32 is not None and how.dtypes:
+        check_float32(float32, report)
+    report.failures.extend(problem.library.own_checks(problem, float32))
 
 
 # The parts of a check
@@ -90,30 +116,50 @@ def examine(
 
 def check_steady(problem: Problem, how: How, report: Report) -> bool:
     """Two calls must give the same, and change no input: nothing else can be said otherwise."""
-    before = [arg._data.copy() if isinstance(arg, Tensor) else None for arg in problem.args]
-    one, two = problem.row(), problem.row()
+    to_numpy = problem.library.to_numpy
+    leaves = problem.lent(problem.copies())
+    inputs = inputs_of(problem, leaves)
+    before = [np.array(to_numpy(array)) for _, array in inputs]
+    one, two = (
+        np.concatenate([np.ravel(to_numpy(out)).copy() for out in problem.call(*leaves)])
+        for _ in range(2)
+    )
     if one.shape != two.shape or np.any(np.abs(one - two) > how.nondet_tol):
         report.failures.append(
             "not deterministic: two calls with the same inputs differ. Seed the random numbers "
-            "inside the function, or put the module into eval()"
+            "inside the function, keep no state, or put the module into eval()"
         )
-    for i, (array, arg) in enumerate(zip(before, problem.args, strict=True)):
-        if array is not None and not np.array_equal(array, arg._data, equal_nan=True):
-            report.failures.append(f"input {i} is mutated: the function writes into its argument")
+    for (name, array), old in zip(inputs, before, strict=True):
+        if not np.array_equal(to_numpy(array), old, equal_nan=True):
+            report.failures.append(
+                f"{name} is mutated: the function writes into its argument. Copy it first"
+            )
     return not report.failures
+
+
+def inputs_of(problem: Problem, leaves: Sequence[Any]) -> list[tuple[str, Any]]:
+    """The arrays that a call with these leaves is given, with their names."""
+    library = problem.library
+    arguments = library.flatten(problem.arguments(leaves)[1])[0]
+    named = list(zip(problem.names, leaves, strict=True))
+    ours = {id(leaf) for leaf in leaves}
+    others = [(path, x) for path, x in arguments if library.is_array(x) and id(x) not in ours]
+    return [*named, *((f"input {path[1:].replace(']', '', 1)}", x) for path, x in others)]
 
 
 def check_entries(problem: Problem, how: How, report: Report) -> None:
     """Compare every derivative of every output element by every input element."""
-    ruler = Ruler(problem, how)
-    jacobians = analytic_jacobians(problem)
-    shapes = [out.shape for out in problem.outputs()]
-    for name, leaf, analytic in zip(problem.names, problem.leaves, jacobians, strict=True):
+    trace = problem.trace()
+    ruler = Ruler(problem, how, trace)
+    shapes = [tuple(np.shape(problem.library.to_numpy(out))) for out in trace.outputs]
+    jacobians = analytic_jacobians(problem, trace)
+    for place, analytic in enumerate(jacobians):
+        name, leaf = problem.names[place], problem.leaves[place]
         if not analytic.size:
             continue
-        slope = ruler.jacobian(leaf, analytic)
-        if np.any(ruler.objections(slope, analytic)) and ruler.is_rougher(leaf):
-            slope = ruler.jacobian(leaf, analytic)
+        slope = ruler.jacobian(place, analytic)
+        if np.any(ruler.objections(slope, analytic)) and ruler.is_rougher(place):
+            slope = ruler.jacobian(place, analytic)
         start = 0
         for i, shape in enumerate(shapes):
             rows = slice(start, start + math.prod(shape))
@@ -124,32 +170,26 @@ def check_entries(problem: Problem, how: How, report: Report) -> None:
             compare(block, part, where, report)
 
 
-def analytic_jacobians(problem: Problem) -> list[Array]:
-    """One backward for each output element: (all output elements, elements of the leaf) each."""
-    outputs = problem.outputs()
+def analytic_jacobians(problem: Problem, trace: Trace) -> list[Array]:
+    """One backward for each output element: (all output elements, elements of the leaf) each.
+
+    An output is differentiated without the others, as far as the library can leave them out.
+    """
+    outputs = [problem.library.to_numpy(out) for out in trace.outputs]
     rows: list[list[Array]] = [[] for _ in problem.leaves]
-    for out in outputs:
-        seed = np.zeros(out.shape, out.dtype)
+    for i, out in enumerate(outputs):
         for index in np.ndindex(out.shape):
+            seeds: list[Array | None] = [None] * len(outputs)
+            seeds[i] = seed = np.zeros(out.shape, out.dtype)
             seed[index] = 1
-            pulled = pull_back([out], [seed], problem.leaves)
-            for into, g in zip(rows, pulled, strict=True):
-                into.append(g)
-            seed[index] = 0
+            for into, g in zip(rows, problem.pulled(trace, seeds), strict=True):
+                into.append(np.ravel(g))
+    if not any(out.size for out in outputs):  # the shapes of the gradients are still checked
+        problem.pulled(trace, [np.zeros(out.shape, out.dtype) for out in outputs])
     return [
-        np.array(into, np.float64).reshape(len(into), leaf._data.size)
+        np.array(into, np.float64).reshape(len(into), leaf.size)
         for into, leaf in zip(rows, problem.leaves, strict=True)
     ]
-
-
-def pull_back(outputs: list[Tensor], seeds: list[Array], leaves: list[Tensor]) -> list[Array]:
-    """The gradients of sum(output * seed) as flat arrays; zeros where none arrives."""
-    live = [(o, wrap(s)) for o, s in zip(outputs, seeds, strict=True) if o.requires_grad]
-    if not live:
-        return [np.zeros(leaf._data.size) for leaf in leaves]
-    outs, gs = zip(*live, strict=True)
-    grads = grad(outs, leaves, gs, retain_graph=True, allow_unused=True, materialize_grads=True)
-    return [np.ravel(g._data) for g in grads]
 
 
 def compare(block: Block, slope: Slope, where: str, report: Report) -> None:
@@ -207,19 +247,21 @@ def kink_lines(b: Block, slope: Slope, where: str) -> Iterator[str]:
 def check_directions(problem: Problem, how: How, report: Report) -> None:
     """Compare v·J·u for random u and v: one backward and a few calls for each."""
     rng = np.random.default_rng(0)
-    ruler = Ruler(problem, how)
+    trace = problem.trace()
+    ruler = Ruler(problem, how, trace)
     for _ in range(_DIRECTIONS):
         v = signed(rng, ruler.middle.shape)
-        pulled = pull_back(*seeded(problem.outputs(), v), problem.leaves)
-        for name, leaf, g in zip(problem.names, problem.leaves, pulled, strict=True):
-            if not leaf._data.size or not v.size:
+        pulled = problem.pulled(trace, cut([problem.library.to_numpy(o) for o in trace.outputs], v))
+        for place, g in enumerate(pulled):
+            name, leaf = problem.names[place], problem.leaves[place]
+            if not leaf.size or not v.size:
                 continue
-            size = np.where(leaf._data == 0, 1, np.minimum(np.abs(leaf._data), 1))
-            u = signed(rng, leaf.shape) * size / math.sqrt(leaf._data.size)
-            analytic = np.array([[g @ np.ravel(u)]])
-            slope = ruler.along(leaf, u, v, analytic)
-            if np.any(ruler.objections(slope, analytic)) and ruler.is_rougher(leaf):
-                slope = ruler.along(leaf, u, v, analytic)
+            size = np.where(leaf == 0, 1, np.minimum(np.abs(leaf), 1))
+            u = signed(rng, leaf.shape) * size / math.sqrt(leaf.size)
+            analytic = np.array([[np.ravel(g) @ np.ravel(u)]])
+            slope = ruler.along(place, u, v, analytic)
+            if np.any(ruler.objections(slope, analytic)) and ruler.is_rougher(place):
+                slope = ruler.along(place, u, v, analytic)
             where = f"the outputs along a random direction by {name} (shape {list(leaf.shape)})"
             block = Block(analytic, slope.value, ruler.tolerance(slope), (1,), (1,))
             compare(block, slope, where, report)
@@ -233,16 +275,15 @@ def signed(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     return np.asarray(rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape))
 
 
-def seeded(outputs: list[Tensor], v: Array) -> tuple[list[Tensor], list[Array]]:
-    """The outputs, and v cut into their shapes."""
-    cuts = np.cumsum([out._data.size for out in outputs])[:-1]
-    parts = zip(np.split(v, cuts), outputs, strict=True)
-    return outputs, [part.reshape(out.shape).astype(out.dtype) for part, out in parts]
+def cut(outputs: Sequence[Array], v: Array) -> list[Array]:
+    """Cut v into the shapes and dtypes of the outputs."""
+    parts = np.split(v, np.cumsum([out.size for out in outputs])[:-1])
+    return [p.reshape(o.shape).astype(o.dtype) for p, o in zip(parts, outputs, strict=True)]
 
 
 def locate(problem: Problem, how: How, report: Report) -> None:
     """A random direction has shown that something is wrong: say where, if that is affordable."""
-    if sum(leaf._data.size for leaf in problem.leaves) * len(problem.row()) > 100_000:
+    if sum(leaf.size for leaf in problem.leaves) * len(problem.row()) > 100_000:
         report.notes.append("note: fast=False would name the elements that differ")
         return
     slow = Report()
@@ -251,63 +292,47 @@ def locate(problem: Problem, how: How, report: Report) -> None:
         report.failures[-1:] = slow.failures
 
 
-def check_memory(problem: Problem, report: Report) -> None:
-    """Each gradient must be memory of its own, and backward must change no input and no output."""
-    leaves = list(zip(problem.names, problem.leaves, strict=True))
-    held: list[tuple[str, Array]] = []
-    for call in (" of an earlier backward", ""):
-        outputs = [out for out in problem.outputs() if out.requires_grad]
-        inputs = [(f"argument {i}", a) for i, a in enumerate(problem.args) if isinstance(a, Tensor)]
-        named = [*inputs, *leaves, *((f"output {i}", out) for i, out in enumerate(outputs))]
-        others = [(name, tensor._data) for name, tensor in named]
-        before = [array.copy() for _, array in others]
-        if outputs:
-            backward(outputs, [wrap(np.ones(out.shape, out.dtype)) for out in outputs])
-        for (name, array), old in zip(others, before, strict=True):
-            if not np.array_equal(array, old, equal_nan=True):
-                report.failures.append(f"backward overwrites {name}")
-        for name, leaf in leaves:
-            if leaf.grad is None:
-                continue
-            for other, array in (*held, *others):
-                if np.shares_memory(leaf.grad._data, array):
-                    report.failures.append(f"the gradient of {name} shares memory with {other}")
-            held.append((f"the gradient of {name}{call}", leaf.grad._data))
-            leaf.grad = None
-
-
-def check_float32(func: Callable[..., Any], inputs: Any, how: How, report: Report) -> None:
-    """In float32 everything must stay float32; only if asked, or if the inputs are float32."""
-    given = [a for a in as_tuple(inputs) if isinstance(a, Tensor) and a.requires_grad]
-    if not how.dtypes and not any(a.dtype == np.float32 for a in given):
-        return
-    problem = Problem(func, inputs, np.float32 if how.dtypes else None)
-    outputs = [out for out in problem.outputs() if out.requires_grad]
-    watch = _Upcasts()
-    with _Switch(watch=watch):
-        backward(outputs, [wrap(np.ones(out.shape, out.dtype)) for out in outputs])
-    report.failures.extend(
-        f"float64 upcast: {name} turns a float32 gradient into float64"
-        for name in sorted(watch.found)
+def check_backward(problem: Problem, how: How, report: Report) -> None:
+    """Backward must change no input and no output, and give the same when it is repeated."""
+    trace = problem.trace()
+    to_numpy = problem.library.to_numpy
+    named = [
+        *inputs_of(problem, trace.leaves),
+        *((f"output {i}", out) for i, out in enumerate(trace.outputs)),
+    ]
+    before = [np.array(to_numpy(array)) for _, array in named]
+    seeds = [np.ones(np.shape(old), old.dtype) for old in before[-len(trace.outputs) :]]
+    one, two = (
+        [np.array(g) for g in problem.pulled(trace, [s.copy() for s in seeds])] for _ in range(2)
     )
-    if how.dtypes:
-        report.failures.extend(
-            f"float64 upcast: output {i} is {out.dtype} for float32 inputs"
-            for i, out in enumerate(outputs)
-            if out.dtype != np.float32
-        )
+    for (name, array), old in zip(named, before, strict=True):
+        if not np.array_equal(to_numpy(array), old, equal_nan=True):
+            report.failures.append(f"backward overwrites {name}")
+    for name, first, second in zip(problem.names, one, two, strict=True):
+        if not np.allclose(first, second, 1e-12, how.nondet_tol, True) and not report.failures:
+            report.failures.append(
+                f"the gradient of {name} is not deterministic: two backward passes differ"
+            )
 
 
-class _Upcasts:
-    """Names the calls whose rules turn float32 into float64."""
+def float32_problem(func: Any, inputs: Any, library: Adapter, how: How) -> Problem | None:
+    """The same in float32, if that is asked for or the inputs are of it already."""
+    if not how.dtypes:
+        problem = Problem(func, inputs, library, None)
+        given = problem.leaves[problem.parameters :]
+        return problem if any(leaf.dtype == np.float32 for leaf in given) else None
+    return Problem(func, inputs, library, np.float32)
 
-    def __init__(self) -> None:
-        self.found: set[str] = set()
 
-    def called(self, node: Any) -> None:
-        """Nothing to see."""
-
-    def gave(self, node: Any, gradient: Any, incoming: Any) -> None:
-        """Compare what came out with what came in."""
-        if gradient is not None and incoming.dtype == np.float32 and gradient.dtype == np.float64:
-            self.found.add(node.name())
+def check_float32(problem: Problem, report: Report) -> None:
+    """Outputs and gradients of float32 inputs must be float32."""
+    trace = problem.trace()
+    outputs = [problem.library.to_numpy(out) for out in trace.outputs]
+    grads = problem.pulled(trace, [np.ones(out.shape, out.dtype) for out in outputs])
+    named = [
+        *((f"output {i}", out) for i, out in enumerate(outputs)),
+        *zip((f"the gradient of {name}" for name in problem.names), grads, strict=True),
+    ]
+    for name, array in named:
+        if array.dtype == np.float64:
+            report.failures.append(f"float64 upcast: {name} is float64 for float32 inputs")

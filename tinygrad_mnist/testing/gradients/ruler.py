@@ -15,8 +15,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_mnist.autograd.engine import ancestors
-from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.testing.gradients.numeric import (
     Curve,
     Slope,
@@ -27,7 +25,7 @@ from tinygrad_mnist.testing.gradients.numeric import (
     roughness,
     thorough,
 )
-from tinygrad_mnist.testing.gradients.problem import Problem
+from tinygrad_mnist.testing.gradients.problem import Problem, Trace
 
 Array = np.ndarray[Any, Any]
 
@@ -49,16 +47,17 @@ class How(NamedTuple):
 class Ruler:
     """Measures how the outputs of one problem depend on its leaves."""
 
-    def __init__(self, problem: Problem, how: How) -> None:
+    def __init__(self, problem: Problem, how: How, trace: Trace) -> None:
         self.problem, self.how = problem, how
         self.middle = flat(problem.row())
-        self.precision = precision_of(problem.outputs())
+        self.precision = problem.library.precision(trace.outputs)
 
-    def jacobian(self, leaf: Tensor, expected: Array) -> Slope:
-        """The slope of each output (rows) by each element of the leaf (columns)."""
-        with self.problem.moving(leaf) as towards:
+    def jacobian(self, place: int, expected: Array) -> Slope:
+        """The slope of each output (rows) by each element of a leaf (columns)."""
+        leaf = self.problem.leaves[place]
+        with self.problem.moving(place) as towards:
             curves = [towards(one) for one in units(leaf.shape)]
-            sizes = np.abs(np.ravel(leaf._data)).tolist()
+            sizes = np.abs(np.ravel(leaf)).tolist()
             if self.is_analytic(towards, leaf.shape):
                 exact = np.stack([imaginary_part(curve) for curve in curves], axis=1)
                 none = np.zeros(exact.shape)
@@ -72,9 +71,9 @@ class Ruler:
                     field[:, j] = part
         return found._replace(kink=found.kink.astype(bool))
 
-    def along(self, leaf: Tensor, u: Array, v: Array, expected: Array) -> Slope:
+    def along(self, place: int, u: Array, v: Array, expected: Array) -> Slope:
         """The slope of v·outputs along u, as one row and one column."""
-        with self.problem.moving(leaf) as towards:
+        with self.problem.moving(place) as towards:
             curve = towards(u)
             slope = self.slope(
                 lambda t: np.array([flat(curve(t)) @ v]),
@@ -105,10 +104,11 @@ class Ruler:
         agrees = np.all(np.abs(value - slope.value) <= 10 * slope.error)
         return bool(agrees) and not slope.kink.any()
 
-    def is_rougher(self, leaf: Tensor) -> bool:
-        """Whether the values are less precise than was thought; if so, it is known from now on."""
-        size = np.where(leaf._data == 0, 1.0, np.abs(leaf._data))
-        with self.problem.moving(leaf) as towards:
+    def is_rougher(self, place: int) -> bool:
+        """Measure whether the values are less precise than was thought; use that from now on."""
+        leaf = self.problem.leaves[place]
+        size = np.where(leaf == 0, 1.0, np.abs(leaf))
+        with self.problem.moving(place) as towards:
             curve = towards(np.random.default_rng(2).uniform(0.5, 1.5, leaf.shape) * size)
             noise = roughness(curve, self.middle)
         if noise < 100 * self.precision:
@@ -142,10 +142,3 @@ def units(shape: tuple[int, ...]) -> Iterator[Array]:
         one = np.zeros(shape)
         one[index] = 1.0
         yield one
-
-
-def precision_of(outputs: list[Tensor]) -> float:
-    """The relative rounding of the least precise dtype on the way to the outputs."""
-    dtypes = [out.dtype for out in outputs]
-    dtypes += [node.dtype for node in ancestors([o._node for o in outputs if o._node is not None])]
-    return max((float(np.finfo(d).eps) for d in dtypes if d.kind == "f"), default=_DOUBLE)
