@@ -7,8 +7,7 @@ Only the library's adapter touches arrays of the library.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,7 +38,7 @@ class Problem:
         self.leaves: list[Array] = []
         self.likes: list[Any] = []
         self.cast_from: dict[str, Any] = {}
-        self.evaluations = self.width = 0
+        self.evaluations = 0
         parameters, self._function = library.parameters(func, dtype)
         for name, parameter in parameters.items():
             self._add(repr(name), parameter)
@@ -164,29 +163,35 @@ class Problem:
     def row(self, arrays: Sequence[Array] | None = None) -> Array:
         """All outputs, one after the other."""
         self.evaluations += 1
-        row = np.concatenate([np.ravel(out) for out in self.values(arrays)])
-        self.width = len(row)
-        return row
+        return np.concatenate([np.ravel(out) for out in self.values(arrays)])
 
-    @contextmanager
-    def moving(self, place: int) -> Iterator[Callable[[Array], Callable[[Any], Array]]]:
-        """direction -> (t -> the outputs with a leaf moved by t along it); t may be imaginary."""
+    def moving(self, place: int, width: int) -> Callable[[Array], Callable[[Any], Array]]:
+        """direction -> (t -> the `width` outputs with a leaf moved by t along it).
+
+        t may be imaginary. What the function refuses, or answers in another size, is NaN.
+        """
+        move = self.moving_all(width)
+        return lambda direction: move({place: direction})
+
+    def moving_all(self, width: int) -> Callable[[dict[int, Array]], Callable[[Any], Array]]:
+        """The same for several leaves at once: a direction for each, by the leaf's place."""
         real: list[Array] = []
         imaginary: list[Array] = []  # all leaves: a product of two dtypes may be refused
-        nowhere = np.full(self.width, np.nan)  # where nothing can be measured
+        nowhere = np.full(width, np.nan)  # where nothing can be measured
 
-        def at(t: Any, direction: Array) -> Array:
+        def at(t: Any, directions: dict[int, Array]) -> Array:
             now, dtype = (imaginary, np.complex128) if isinstance(t, complex) else (real, None)
             if not now:
                 now.extend(same_layout(leaf, dtype or leaf.dtype) for leaf in self.leaves)
-            np.add(self.leaves[place], t * direction, out=now[place])
+            for place, direction in directions.items():
+                np.add(self.leaves[place], t * direction, out=now[place])
             try:
                 row = self.row(now)
             except Exception:  # moved out of the domain
                 return nowhere
             return row if len(row) == len(nowhere) else nowhere
 
-        yield lambda direction: lambda t: at(t, direction)
+        return lambda directions: lambda t: at(t, directions)
 
 
 class _Place(NamedTuple):
@@ -203,7 +208,7 @@ class Backward(Problem):
 
     def __init__(self, base: Problem, grad_outputs: Any = None) -> None:
         self.base, self.library, self.dtype = base, base.library, base.dtype
-        self.evaluations = self.width = 0
+        self.evaluations = 0
         self.cast_from = base.cast_from
         outputs = base.call(*base.lent(base.leaves))
         self._live = [i for i, out in enumerate(outputs) if self.library.is_checked(out)]

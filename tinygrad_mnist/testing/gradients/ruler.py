@@ -30,6 +30,7 @@ from tinygrad_mnist.testing.gradients.problem import Problem, Trace
 Array = np.ndarray[Any, Any]
 
 _WARNINGS = threading.RLock()  # the filters belong to all threads
+_GROUPS = 8  # sets of outputs that are looked at again with directions of their own
 _DOUBLE = float(np.finfo(np.float64).eps)
 
 
@@ -55,32 +56,31 @@ class Ruler:
     def jacobian(self, place: int, expected: Array) -> Slope:
         """The slope of each output (rows) by each element of a leaf (columns)."""
         leaf = self.problem.leaves[place]
-        with self.problem.moving(place) as towards:
-            curves = [towards(one) for one in units(leaf.shape)]
-            sizes = np.abs(np.ravel(leaf)).tolist()
-            if self.is_analytic(towards, leaf.shape):
-                exact = np.stack([imaginary_part(curve) for curve in curves], axis=1)
-                none = np.zeros(exact.shape)
-                found = Slope(exact, none, none != 0, exact.copy(), exact.copy())
-                again = np.any(self.doubts(found, expected), axis=0)
-            else:
-                found, again = Slope(*np.zeros((5, *expected.shape))), np.ones(len(curves), bool)
-            for j in np.flatnonzero(again):
-                measured = self.slope(curves[j], self.middle, sizes[j], expected[:, j])
-                for field, part in zip(found, measured, strict=True):
-                    field[:, j] = part
+        towards = self.problem.moving(place, len(self.middle))
+        curves = [towards(one) for one in units(leaf.shape)]
+        sizes = np.abs(np.ravel(leaf)).tolist()
+        if self.is_analytic(towards, leaf.shape):
+            exact = np.stack([imaginary_part(curve) for curve in curves], axis=1)
+            none = np.zeros(exact.shape)
+            found = Slope(exact, none, none != 0, exact.copy(), exact.copy())
+            again = np.any(self.doubts(found, expected), axis=0)
+        else:
+            found, again = Slope(*np.zeros((5, *expected.shape))), np.ones(len(curves), bool)
+        for j in np.flatnonzero(again):
+            measured = self.slope(curves[j], self.middle, sizes[j], expected[:, j])
+            for field, part in zip(found, measured, strict=True):
+                field[:, j] = part
         return found._replace(kink=found.kink.astype(bool))
 
     def along(self, place: int, u: Array, v: Array, expected: Array) -> Slope:
         """The slope of v·outputs along u, as one row and one column."""
-        with self.problem.moving(place) as towards:
-            curve = towards(u)
-            slope = self.slope(
-                lambda t: np.array([flat(curve(t)) @ v]),
-                np.array([self.middle @ v]),
-                0.0,
-                expected[0],
-            )
+        curve = self.problem.moving(place, len(self.middle))(u)
+        slope = self.slope(
+            lambda t: np.array([flat(curve(t)) @ v]),
+            np.array([self.middle @ v]),
+            0.0,
+            expected[0],
+        )
         return Slope(*(part[:, None] for part in slope))
 
     def slope(self, curve: Curve, middle: Array, size: float, expected: Array) -> Slope:
@@ -108,13 +108,37 @@ class Ruler:
         """Measure whether the values are less precise than was thought; use that from now on."""
         leaf = self.problem.leaves[place]
         size = np.where(leaf == 0, 1.0, np.abs(leaf))
-        with self.problem.moving(place) as towards:
-            curve = towards(np.random.default_rng(2).uniform(0.5, 1.5, leaf.shape) * size)
-            noise = roughness(curve, self.middle)
+        curve = self.problem.moving(place, len(self.middle))(
+            np.random.default_rng(2).uniform(0.5, 1.5, leaf.shape) * size
+        )
+        noise = roughness(curve, self.middle)
         if noise < 100 * self.precision:
             return False
         self.precision = noise
         return True
+
+    def bends(self, kinks: list[Array], rows: Array) -> Array:
+        """Which outputs bend along a random direction, though not along the elements themselves.
+
+        Singular values that coincide do: their slopes by the elements add up to no derivative.
+        `kinks` (one array per leaf: outputs, elements) are left out of the direction, so that what
+        bends there excuses nothing else. Only the given rows are measured.
+        """
+        bent = np.zeros(len(self.middle), bool)
+        rng = np.random.default_rng(3)
+        masks = np.concatenate(kinks, axis=1)
+        for mask in np.unique(masks[rows], axis=0)[:_GROUPS]:
+            alike = rows & np.all(masks == mask, axis=1)
+            free = np.split(~mask, np.cumsum([kink.shape[1] for kink in kinks])[:-1])
+            for _ in range(4):
+                directions = {
+                    i: free[i].reshape(leaf.shape) * rng.uniform(0.5, 1.5, leaf.shape)
+                    * rng.choice([-1.0, 1.0], leaf.shape)
+                    for i, leaf in enumerate(self.problem.leaves)
+                }  # fmt: skip
+                curve = self.problem.moving_all(len(self.middle))(directions)
+                bent |= alike & thorough(curve, self.middle, 0.0, self.precision).kink
+        return bent
 
     def tolerance(self, slope: Slope) -> Array:
         """What a right derivative may differ by: ten estimated errors, and its own rounding."""

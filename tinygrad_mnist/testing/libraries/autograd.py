@@ -55,6 +55,10 @@ class Autograd(NumpyLike):
         tracer = sys.modules.get("autograd.tracer")
         return tracer is not None and isinstance(value, tracer.Box)
 
+    def flatten(self, value: Any) -> tuple[list[tuple[str, Any]], Rebuild]:
+        """The leaves of containers, traced ones among them."""
+        return super().flatten(opened(value))
+
     def is_float(self, array: Any) -> bool:
         """Whether its dtype is a float; a traced array knows its own."""
         return bool(array.dtype.kind == "f")
@@ -81,6 +85,16 @@ class Autograd(NumpyLike):
     ) -> Sequence[Any]:
         """The same: autograd traces its own derivatives."""
         return self.vjp(function, arrays)[1](cotangents)
+
+
+def opened(value: Any) -> Any:
+    """The items of a container that is being traced, and anything else as it is."""
+    builtins = sys.modules.get("autograd.builtins")
+    if builtins is not None and isinstance(value, builtins.SequenceBox):
+        return [opened(value[i]) for i in range(len(value))]
+    if builtins is not None and isinstance(value, builtins.DictBox):
+        return {key: opened(value[key]) for key in value}
+    return value
 
 
 def picked(function: Function, i: int) -> Function:
