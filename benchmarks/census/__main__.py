@@ -71,6 +71,12 @@ class Findings:
             f"{self.compared:,} | {counts} | {self.seconds:.0f} |"
         )
 
+    def write(self, out: Path | None) -> None:
+        """Write what was found into a folder."""
+        if out is not None:
+            out.mkdir(parents=True, exist_ok=True)
+            (out / f"{self.library}.md").write_text(f"{HEAD}\n{self.row()}\n{self}\n", "utf-8")
+
     def __str__(self) -> str:
         lines = []
         for kind in KINDS:
@@ -115,8 +121,8 @@ def told(value: Any) -> str:
     return repr(value) if not callable(value) else getattr(value, "__name__", "function")
 
 
-def census(library: str, only: set[str]) -> Findings:
-    """Go through a library."""
+def census(library: str, only: set[str], out: Path | None = None) -> Findings:
+    """Go through a library; what is found so far is written down again and again."""
     findings = Findings(library)
     start = time.perf_counter()
     names: dict[str, int] = defaultdict(int)
@@ -126,9 +132,11 @@ def census(library: str, only: set[str]) -> Findings:
             continue
         names[entry[0]] += 1
         findings.look(entry)
-        if len(names) % 20 == 0 and names[entry[0]] == 1:
+        findings.seconds = time.perf_counter() - start
+        if names[entry[0]] == 1 and len(names) % 10 == 0:
             print(f"{library}: {len(names)} names, at {entry[0]}", file=sys.stderr, flush=True)
-    findings.seconds = time.perf_counter() - start
+            findings.write(out)
+    findings.write(out)
     return findings
 
 
@@ -156,13 +164,9 @@ def main(arguments: list[str] | None = None) -> None:
         if importlib.util.find_spec(name) is None:
             print(f"| {library} is not installed |")
             continue
-        findings = census(library, only)
+        findings = census(library, only, options.out)
         print(findings.row(), flush=True)
         details.append(str(findings))
-        if options.out:
-            options.out.mkdir(parents=True, exist_ok=True)
-            text = f"{HEAD}\n{findings.row()}\n{findings}\n"
-            (options.out / f"{library}.md").write_text(text)
     print("\n".join(details))
 
 

@@ -134,7 +134,7 @@ def changes_dtype(library: str, function: Callable[..., Any], call: Call) -> str
 
 def smallest(library: str, function: Callable[..., Any], call: Call, kind: str) -> Call:
     """The call, made smaller as long as the verdict stays of this kind."""
-    tries = 60
+    tries = 12 if library == "jax" else 60  # each shape is compiled
     progress = True
     while progress and tries > 0:
         progress = False

@@ -8,7 +8,7 @@ import inspect
 import operator
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.census.points import CALLS, FEW, I3, ONE, TWO, Call, general, words
 
 Function = Callable[..., Any]
-Entry = tuple[str, Function, list[Call]]
+Entry = tuple[str, Function, Iterable[Call]]
 """The name that a user writes, the function, and where it is called."""
 
 # Names that read or write files or settings, that draw, or that no derivative is asked of.

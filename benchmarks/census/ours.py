@@ -112,7 +112,7 @@ CALLS: dict[str, list[Call]] = {
 }  # fmt: skip
 
 
-def rows() -> Iterator[tuple[str, Callable[..., Any], list[Call]]]:
+def rows() -> Iterator[tuple[str, Callable[..., Any], Iterator[Call]]]:
     """Each row of the table of derivatives, with calls drawn as its property test draws them."""
     from tests.properties.domains import ROWS
     from tinygrad_mnist.autograd import REGISTRY
@@ -126,8 +126,8 @@ def rows() -> Iterator[tuple[str, Callable[..., Any], list[Call]]]:
         yield f"table.{name}", getattr(table, name), calls
 
 
-def drawn(strategy: Any) -> list[Call]:
-    """The same examples each time."""
+def drawn(strategy: Any) -> Iterator[Call]:
+    """Draw the same examples each time, once the first of them is asked for."""
     calls: list[Call] = []
 
     @seed(0)
@@ -140,4 +140,4 @@ def drawn(strategy: Any) -> list[Call]:
         calls.append(Call(call.args, call.kw))
 
     draw()
-    return calls
+    yield from calls
