@@ -6,8 +6,8 @@ Each call is checked as it is, and with each kind of error planted into the deri
 passes through a function that returns it, and whose own derivative is wrong. Both checkers run with
 their defaults in float64, in reverse mode, first order. A planted error counts where it changes a
 gradient by more than 1e-9. The names of what is blamed as it is are printed: where a library's own
-derivative is wrong, which the census shows, that is no false alarm. PyTorch's calls are those of its
-database of operators, the others' are smooth points of the census.
+derivative is wrong, which the census shows, that is no false alarm. PyTorch's calls are those of
+its database of operators, the others' are smooth points of the census.
 """
 
 from __future__ import annotations

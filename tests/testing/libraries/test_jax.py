@@ -81,6 +81,15 @@ def test_any_pytree_and_settings_among_the_leaves() -> None:
     ]
 
 
+def test_integers_and_complex_numbers_among_the_outputs() -> None:
+    import jax
+    import jax.numpy as jnp
+
+    assert gradcheck(lambda x: jax.lax.top_k(x, 2), jnp.array([0.5, 2.0, -1.0]))
+    with pytest.raises(ValueError, match="output 0 is complex"):
+        gradcheck(jnp.fft.fft, jnp.ones(2))
+
+
 def test_jitted_functions_and_integers() -> None:
     import jax
     import jax.numpy as jnp

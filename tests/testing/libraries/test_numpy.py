@@ -99,6 +99,7 @@ def test_a_derivative_of_a_wrong_number_or_shape(derivative: Any, says: str) -> 
         ((np.sin, lambda x, y, z: x), X, TypeError, "needs 3 arguments and there are 1 inputs"),
         ((np.sin, lambda *args: args[0]), X, TypeError, "name its arguments"),
         ((np.sin, np.cos, np.sin), X, TypeError, "is a pair of NumPy functions"),
+        ((np.sin, lambda g, x: g), ("x",), ValueError, "none of them is an array of floats"),
         ((np.sin, lambda g, x: g), np.arange(3), ValueError, "they are int64; pass floats"),
         (np.sin, X, TypeError, r"pass \(f, vjp\) or \(f, grad\)"),
         ((np.argmax, lambda g, x: g), X, ValueError, "at least one ndarray of floats.*int64"),

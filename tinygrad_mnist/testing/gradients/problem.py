@@ -74,14 +74,12 @@ class Problem:
         self.likes.append(value)
 
     def _nothing_to_check(self, values: Sequence[tuple[str, Any]]) -> str:
-        noun, place = self.library.noun, self.library.is_array
-        ints = [str(v.dtype) for _, v in values if place(v) and not self.library.is_float(v)]
+        arrays = [value for _, value in values if self.library.is_array(value)]
+        ints = [str(array.dtype) for array in arrays if not self.library.is_float(array)]
         start = "gradcheck expects at least one input tensor to require gradient, but none of them "
-        if ints and len(ints) == sum(place(v) for _, v in values):
+        if ints and len(ints) == len(arrays):
             return f"{start}is of floats: they are {', '.join(ints)}; pass floats, as in 2.0"
-        if hasattr(noun, "requires_grad") or self.library.name in ("tinygrad_mnist", "PyTorch"):
-            return f"{start}do: pass Tensors made with requires_grad=True"
-        return f"{start}is a {noun} of floats that is differentiated by"
+        return start + self.library.asks
 
     def arguments(self, leaves: Sequence[Any]) -> tuple[list[Any], Any]:
         """The parameters and the arguments, with these arrays of the library for leaves."""
@@ -94,9 +92,7 @@ class Problem:
         returned = self._function(parameters, *arguments)
         found = [value for _, value in self.library.flatten(returned)[0]]
         arrays = [value for value in found if self.library.is_array(value)]
-        floats = [array for array in arrays if self.library.is_float(array)]
-        if len(floats) < len(arrays):
-            floats = [array for array in arrays if float_or_complex(self.library, array)]
+        floats = [x for x in arrays if self.library.is_float(x) or "complex" in str(x.dtype)]
         if not floats:
             kinds = ", ".join(sorted({type_name(value) for value in found})) or "nothing"
             raise ValueError(
@@ -260,11 +256,6 @@ def converted(value: Any, library: Adapter) -> Any:
 def tuple_of(value: Any) -> tuple[Any, ...]:
     """One input, or several, as a tuple."""
     return tuple(value) if type(value) in (list, tuple) else (value,)
-
-
-def float_or_complex(library: Adapter, array: Any) -> bool:
-    """Whether an output has a derivative: an integer has none."""
-    return library.is_float(array) or library.to_numpy(array).dtype.kind == "c"
 
 
 def type_name(value: Any) -> str:

@@ -46,6 +46,8 @@ class Adapter:
     """What messages call the library."""
     noun = "array"
     """What messages call its arrays."""
+    asks = "is an array of floats of this library"
+    """The end of the message for inputs of which none is differentiated by: "none of them ..."."""
     keeps_float32 = False
     """Whether float32 in promises float32 out, gradients included."""
     keeps_layout = False

@@ -15,6 +15,7 @@ class MyGrad(Adapter):
     """`mygrad.Tensor`s; `backward` consumes the graph, so each pull-back makes another."""
 
     name, noun = "MyGrad", "mygrad.Tensor"
+    asks = "do: pass Tensors of floats made with constant=False"
     skips_outputs = True
     left_out = ("ownership of gradients", "float32: MyGrad promises no dtype")
 

@@ -17,6 +17,7 @@ class Ours(Adapter):
     """Tensors that require grad, as recorded by `autograd`."""
 
     name, noun = "tinygrad_mnist", "Tensor"
+    asks = "do: pass Tensors made with requires_grad=True"
     keeps_float32 = keeps_layout = skips_outputs = True
 
     def is_array(self, value: Any) -> bool:

@@ -17,6 +17,7 @@ class Torch(Adapter):
     """`torch.Tensor`s, on the device that they come from; `torch.autograd.grad` pulls back."""
 
     name, noun = "PyTorch", "torch.Tensor"
+    asks = "do: pass Tensors made with requires_grad=True"
     keeps_float32 = keeps_layout = skips_outputs = True
     left_out = ("ownership of gradients: PyTorch lets them share memory",)
 
