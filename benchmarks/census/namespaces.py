@@ -26,8 +26,11 @@ LEFT_OUT = re.compile(
     r"|iterable|lookfor|nested|nditer|ndenumerate|jit|pmap|pure_callback|^apply|piecewise|random"
     r"|bartlett|blackman|hamming|hanning|kaiser|^eye$|tri$|indices|^no_|turn_|Tensor$|allow|may_share"
     r"|shares_mem|byte|who|mgrid|ogrid|bmat|asmatrix|^mat$|dropout|rrelu|multinomial|bernoulli"
+    r"|^u?int\d|^b?float\d|^complex|double$|single$|^half$"  # dtypes that can be called
     r"|^arange$|^tensor$|^asarray$|^astensor$|^array$|^identity$|as_tensor|^rand|normal|poisson$|_$|manual_seed|grad_enabled|default_dtype|^save"
 )
+
+DRAWN = re.compile(r"^normal|bernoulli|multinomial|dropout|rand|rrelu|cauchy|exponential|geometric")
 
 # Parameters that are no arrays to differentiate by.
 SETTINGS = frozenset(words(
@@ -154,7 +157,11 @@ def of_torch(samples: int = 3, largest: int = 16) -> Iterator[Entry]:
 
     torch.set_num_threads(1)
     for entry in op_db:
-        if not entry.supports_autograd or torch.float64 not in entry.supported_dtypes("cpu"):
+        if (
+            not entry.supports_autograd
+            or LEFT_OUT.search(entry.name)
+            or torch.float64 not in entry.supported_dtypes("cpu")
+        ):
             continue
         with contextlib.suppress(Exception), warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -313,6 +313,14 @@ def test_a_point_that_bends_only_between_the_axes_has_no_derivative() -> None:
     assert not report and "output index (1,), input index (2,)" in report.failures[0]
 
 
+def test_a_median_of_equal_numbers_has_no_derivative() -> None:
+    """Along each line through the point it is straight, and yet the slopes do not add up."""
+    ties = np.zeros(3)
+    assert examine((np.median, lambda g, x: g * np.array([1.0, 0.0, 0.0])), ties)
+    apart = (np.median, lambda g, x: g * np.array([1.0, 0.0, 0.0]))
+    assert not examine(apart, np.array([0.0, 1.0, 2.0]))
+
+
 def test_a_kink_of_one_element_excuses_no_other_in_their_sum() -> None:
     bad = op(lambda x: np.maximum(x, 0), x=lambda g, x: table.gate(g, x) * 1.001)
     report = examine(lambda x: bad(x).sum(), at(0.0, 0.5))

@@ -18,7 +18,7 @@ from tinygrad_mnist.testing.gradients.diagnosis import Block, diagnose
 from tinygrad_mnist.testing.gradients.gradcheck import GradcheckError
 from tinygrad_mnist.testing.gradients.numeric import Slope
 from tinygrad_mnist.testing.gradients.problem import Backward, Problem, Trace, tuple_of
-from tinygrad_mnist.testing.gradients.ruler import How, Ruler
+from tinygrad_mnist.testing.gradients.ruler import How, Ruler, vague
 from tinygrad_mnist.testing.libraries.adapter import Adapter, Array
 from tinygrad_mnist.testing.libraries.door import Named, adapter_for
 
@@ -186,7 +186,7 @@ def without_bends(ruler: Ruler, slopes: list[Slope], jacobians: list[Array]) -> 
         rows |= differing(analytic, slope, ruler.tolerance(slope)).any(axis=1)
     if not rows.any():
         return slopes
-    bent = ruler.bends([slope.kink.astype(bool) for slope in slopes], rows)[:, None]
+    bent = ruler.bends(slopes, rows)[:, None]
     return [slope._replace(kink=slope.kink.astype(bool) | bent) for slope in slopes]
 
 
@@ -233,10 +233,7 @@ def compare(block: Block, slope: Slope, where: str, report: Report) -> None:
 def differing(analytic: Array, slope: Slope, tolerance: Array) -> Array:
     """Where a derivative is wrong. Where there is none, or it is vague, nothing finite is asked."""
     known = np.isfinite(slope.error) & ~slope.kink.astype(bool)
-    size = np.abs(slope.value)
-    largest = np.max(size[np.isfinite(size)], initial=1.0)
-    vague = slope.error > 0.1 * size + 1e-6 * largest
-    nowhere = vague | slope.kink.astype(bool)
+    nowhere = vague(slope) | slope.kink.astype(bool)
     excused = ~np.isfinite(analytic) & nowhere.any(axis=0)  # 0 * inf, one output further
     return np.asarray(~(np.abs(analytic - slope.value) <= tolerance) & known & ~excused)
 

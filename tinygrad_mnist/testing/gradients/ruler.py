@@ -117,28 +117,42 @@ class Ruler:
         self.precision = noise
         return True
 
-    def bends(self, kinks: list[Array], rows: Array) -> Array:
-        """Which outputs bend along a random direction, though not along the elements themselves.
+    def bends(self, slopes: list[Slope], rows: Array) -> Array:
+        """Which outputs have no derivative, though they may have a slope by each element.
 
-        Singular values that coincide do: their slopes by the elements add up to no derivative.
-        `kinks` (one array per leaf: outputs, elements) are left out of the direction, so that what
-        bends there excuses nothing else. Only the given rows are measured.
+        Of singular values that coincide, or a median of equal numbers, the slopes along a random
+        direction differ on both sides, or are not what those by the elements add up to. Elements
+        at a kink are left out of the direction, so that a kink excuses nothing else. Only the given
+        rows are measured.
         """
         bent = np.zeros(len(self.middle), bool)
         rng = np.random.default_rng(3)
-        masks = np.concatenate(kinks, axis=1)
+        values, errors, kinks = (
+            np.concatenate([getattr(slope, field) for slope in slopes], axis=1)
+            for field in ("value", "error", "kink")
+        )
+        masks = kinks.astype(bool) | ~np.isfinite(errors)
         for mask in np.unique(masks[rows], axis=0)[:_GROUPS]:
             alike = rows & np.all(masks == mask, axis=1)
-            free = np.split(~mask, np.cumsum([kink.shape[1] for kink in kinks])[:-1])
             for _ in range(4):
-                directions = {
-                    i: free[i].reshape(leaf.shape) * rng.uniform(0.5, 1.5, leaf.shape)
-                    * rng.choice([-1.0, 1.0], leaf.shape)
-                    for i, leaf in enumerate(self.problem.leaves)
-                }  # fmt: skip
-                curve = self.problem.moving_all(len(self.middle))(directions)
-                bent |= alike & thorough(curve, self.middle, 0.0, self.precision).kink
+                u = ~mask * rng.uniform(0.5, 1.5, mask.shape) * rng.choice([-1.0, 1.0], mask.shape)
+                along = thorough(self._all_along(u), self.middle, 0.0, self.precision)
+                added = np.where(mask, 0.0, values) @ u
+                room = np.where(mask, 0.0, errors) @ np.abs(u) + along.error
+                size = np.abs(along.value) + np.abs(np.where(mask, 0.0, values)) @ np.abs(u)
+                apart = np.abs(along.value - added) > 20 * room + 1e-3 * size
+                bent |= alike & (along.kink | apart | vague(along))
         return bent
+
+    def _all_along(self, u: Array) -> Curve:
+        """t -> the outputs with all leaves moved along u, which has their elements in a row."""
+        leaves = self.problem.leaves
+        parts = np.split(u, np.cumsum([leaf.size for leaf in leaves])[:-1])
+        directions = {
+            i: part.reshape(leaf.shape)
+            for i, (part, leaf) in enumerate(zip(parts, leaves, strict=True))
+        }
+        return self.problem.moving_all(len(self.middle))(directions)
 
     def tolerance(self, slope: Slope) -> Array:
         """What a right derivative may differ by: ten estimated errors, and its own rounding."""
@@ -158,6 +172,13 @@ class Ruler:
         """What disagrees, or may be a kink."""
         off = ~(np.abs(expected - slope.value) <= self.tolerance(slope))
         return np.asarray(slope.kink | off)
+
+
+def vague(slope: Slope) -> Array:
+    """Where nothing that is worth the name of a slope was measured: at jumps, vertical tangents."""
+    size = np.abs(slope.value)
+    largest = np.max(size[np.isfinite(size)], initial=1.0)
+    return np.asarray(~(slope.error <= 0.1 * size + 1e-6 * largest))
 
 
 def units(shape: tuple[int, ...]) -> Iterator[Array]:

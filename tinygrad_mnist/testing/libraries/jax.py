@@ -75,6 +75,12 @@ class Jax(Adapter):
 
         return enable_x64()  # type: ignore[no-any-return]
 
+    def precision(self, outputs: Sequence[Any]) -> float:
+        """The rounding of the outputs' dtypes, bfloat16 among them."""
+        import jax
+
+        return max((float(jax.numpy.finfo(out.dtype).eps) for out in outputs), default=2.0**-52)
+
     def called(self, function: Any) -> str:
         """The function's name, and whether its derivative is a custom one."""
         name = super().called(function)

@@ -100,6 +100,12 @@ class Torch(Adapter):
 
         return checked, call
 
+    def precision(self, outputs: Sequence[Any]) -> float:
+        """The rounding of the outputs' dtypes, bfloat16 among them."""
+        import torch
+
+        return max((torch.finfo(out.dtype).eps for out in outputs), default=2.0**-52)
+
     def called(self, function: Any) -> str:
         """The Function that `apply` belongs to, the Module's class, or the function's name."""
         import torch
