@@ -7,8 +7,10 @@ arrays, made once. `lines()` prints them, and they read as the loop one would ha
 from __future__ import annotations
 
 import inspect
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,7 +22,7 @@ from tinygrad_mnist.jit.flat import FlatStep, flat_steps
 from tinygrad_mnist.jit.looks import look
 from tinygrad_mnist.jit.memory import Pool, same_memory, same_place
 from tinygrad_mnist.jit.quick import quick
-from tinygrad_mnist.jit.tape import Call, Effect, Gradients, Tape, Write
+from tinygrad_mnist.jit.tape import Call, Effect, Tape, Write
 from tinygrad_mnist.jit.unroll import quietly, unroll
 from tinygrad_mnist.kernels.scratch import aligned, shaped
 
@@ -74,15 +76,16 @@ class Program:
         self._kept: set[int] = set()  # ids of what holds a result
         self._ending: set[int] = set()  # ids of what holds a leaf's gradient when all is over
         self.given_back: list[tuple[int, WriteBack]] = []  # arguments that are written to
-        self._worldly: list[tuple[int, Gradients]] = []  # steps that change the world; .grads then
+        self._worldly: list[int] = []  # steps that change the world
+        self._starts: list[tuple[int, int]] = []  # entries, and the step that each begins with
         self._prepare(live)
         self._last = self._last_uses(live, kept)
-        final = {id(g._data) for g in tape.grads.values() if g is not None}
+        final = self._gradients()
         self._kept = {self._root.get(key, key) for key in kept}
         self._ending = {self._root.get(key, key) for key in final}
         order = {id(entry): place for place, entry in enumerate(tape.entries)}
         for moment, entry in enumerate(live):
-            self._number = order[id(entry)]
+            self._starts.append((order[id(entry)], len(self.steps)))
             self._bind(entry, moment)
         self._end(tape)
 
@@ -91,29 +94,39 @@ class Program:
         grads = [id(g._data) for g in tape.grads.values() if g is not None]
         if len(set(grads)) < len(grads):
             raise RuntimeError("a jitted function gives one gradient to two parameters")
-        self.born = [(leaf, self._born(g)) for leaf, g in self._new(tape.grads)]
+        self.born = [
+            (leaf, self._born(g)) for leaf, g in tape.grads.items()
+            if g is None or id(g._data) not in self.grads_fed
+        ]  # fmt: skip
         sums = [(leaf, self.at(g._data)) for leaf, g in tape.grads.items()
                 if g is not None and id(g._data) in self.grads_fed]  # fmt: skip
         self._added = [(leaf, place, _born(_own(place))) for leaf, place in sums]
-        constants = list(tape.constants.values())
-        ends = [place for place, _ in self._worldly] + [len(self.steps)]
-        self._run = quick(self.steps[: ends[0]], constants)
+        self._changes = [
+            (at, leaf, None if g is not None and id(g._data) in self.grads_fed else (self._born(g),))
+            for at, leaf, g in tape.changes
+        ]
+        self._cut(list(tape.constants.values()))
+
+    def _cut(self, constants: list[Array]) -> None:
+        """Make the steps quick, in parts in which `.grad` of every leaf stays what it is."""
+        starts = [start for _, start in self._starts]
+        numbers = [number for number, _ in self._starts]
+        first = self._worldly[0] if self._worldly else len(self.steps)
+        self._run = quick(self.steps[:first], constants)
         self._rest: list[Step] = []
-        self._grads_then: list[list[tuple[Leaf, Tensor | None]]] = []
-        for (start, then), end in zip(self._worldly, ends[1:], strict=True):
+        self._numbers: list[int] = []  # for each of the rest, the entry that it is a part of
+        ends = {*self._worldly, len(self.steps)}
+        for at, _, _ in self._changes:
+            entry = bisect_left(numbers, at)
+            ends |= {starts[entry]} if entry < len(starts) else set()
+        for start, end in pairwise(sorted(end for end in ends if end >= first)):
             part = quick(self.steps[start:end], constants)
             self._rest += part
-            self._grads_then += [[(leaf, self._born(g)) for leaf, g in self._new(then)]] * len(part)
-
-    def _new(self, grads: Gradients) -> list[tuple[Leaf, Tensor | None]]:
-        """Those that do not add to what was there before."""
-        return [
-            (leaf, g) for leaf, g in grads.items() if g is None or id(g._data) not in self.grads_fed
-        ]
+            self._numbers += [numbers[bisect_right(starts, start) - 1]] * len(part)
 
     def _world(self) -> None:
         """Note that the next step changes something that is not the program's own."""
-        self._worldly.append((len(self.steps), self.tape.grads_at.get(self._number, {})))
+        self._worldly.append(len(self.steps))
 
     # Binding
 
@@ -125,7 +138,7 @@ class Program:
 
     def _live(self, kept: set[int]) -> list[Call | Write | Effect]:
         """The entries whose results are used: by another, by an effect, or by the caller."""
-        wanted = set(kept) | {id(g._data) for g in self.tape.grads.values() if g is not None}
+        wanted = set(kept) | self._gradients()
         live: list[Call | Write | Effect] = []
         for entry in reversed(self.tape.entries):
             pure = isinstance(entry, Call) and not entry.op.draws
@@ -135,6 +148,10 @@ class Program:
             live.append(entry)
             wanted.update(id(a) for a in entry.reads)
         return live[::-1]
+
+    def _gradients(self) -> set[int]:
+        """All that a leaf's gradient is at any time: an error may come while it is so."""
+        return {id(g._data) for _, _, g in self.tape.changes if g is not None}
 
     def _last_uses(self, live: Sequence[Call | Write | Effect], kept: set[int]) -> dict[int, int]:
         """For each root of memory, the last entry that uses it, through any view."""
@@ -149,7 +166,7 @@ class Program:
         for moment, entry in enumerate(live):
             arrays = entry.reads + (entry.outs if isinstance(entry, Call) else ())
             last.update((root.get(id(array), id(array)), moment) for array in arrays)
-        final = set(kept) | {id(g._data) for g in self.tape.grads.values() if g is not None}
+        final = set(kept) | self._gradients()
         final |= self._place.keys()  # inputs, constants and what is external
         return last | {root.get(key, key): len(live) for key in final}
 
@@ -329,7 +346,7 @@ class Program:
         self.calls = len(self.tape.entries)
         self.tape = Tape()
         self._place, self._last, self._root, self._homes, self._flat = {}, {}, {}, {}, {}
-        self._worldly, self._ending, self.fed = [], set(), {}
+        self._worldly, self._starts, self._ending, self.fed = [], [], set(), {}
 
     # Running
 
@@ -357,14 +374,14 @@ class Program:
                     leaf.grad = None
             raise
         if self._rest:
-            self._change()
+            self._change(before)
         for leaf, grad in self.born:
             leaf.grad = grad
         if self._added:
             for (leaf, place, born), grad in zip(self._added, before, strict=True):
                 self._add(leaf, place, born, grad)
 
-    def _change(self) -> None:
+    def _change(self, before: Sequence[Tensor | None]) -> None:
         """The steps from the first one on that changes something outside."""
         number = 0
         try:
@@ -372,9 +389,22 @@ class Program:
                 step()
                 number += 1
         except BaseException:
-            for leaf, grad in self._grads_then[number]:
-                leaf.grad = grad
+            self._leave_gradients(self._numbers[number], before)
             raise
+
+    def _leave_gradients(self, number: int, before: Sequence[Tensor | None]) -> None:
+        """Let each leaf have the gradient that it has when entry `number` begins."""
+        sums = {leaf: (place, born, grad) for (leaf, place, born), grad
+                in zip(self._added, before, strict=True)}  # fmt: skip
+        for leaf, (_, _, grad) in sums.items():
+            leaf.grad = grad
+        for at, leaf, new_one in self._changes:
+            if at > number:
+                return
+            if new_one is not None:
+                (leaf.grad,) = new_one
+            elif leaf in sums:
+                self._add(leaf, *sums[leaf])
 
     def _add(self, leaf: Leaf, total: Array, born: Born, before: Tensor | None) -> None:
         """A sum takes the place of the gradient that it began with, which others may hold."""
