@@ -21,6 +21,7 @@ from tinygrad_mnist.jit import passes
 from tinygrad_mnist.jit.callable import JitBase
 from tinygrad_mnist.jit.flat import flat_steps
 from tinygrad_mnist.jit.guards import Guards, plain
+from tinygrad_mnist.jit.heard import Failed
 from tinygrad_mnist.jit.looks import dense
 from tinygrad_mnist.jit.names import NUMBERS, Names
 from tinygrad_mnist.jit.program import Program, Unfinished
@@ -180,7 +181,10 @@ class PureFunction(JitBase):
         copied = [not (first and a.nbytes >= BIG and a.flags.c_contiguous) for a in inputs]
         names = Names(self.function)
         guards = Guards(names, args, copied)
-        tiled = Tiled(self.function, given, copied, self.tile_rows or 0)
+        try:
+            tiled = Tiled(self.function, given, copied, self.tile_rows or 0, names.objects)
+        except Failed:  # it says what is wrong, and leaves what it does
+            return self._eager(args)
         results = Plan(tiled.result, tiled, given)
         captured = Captured(tiled, guards.closed(tiled.tape, None), results)
         tiled.forget()

@@ -133,7 +133,7 @@ class Tape:
         self._becomes(leaf, after)
 
     def cleared(self, leaf: Leaf) -> None:
-        """Hear that a leaf's gradient was set to None."""
+        """Hear that a leaf's gradient is about to be set to None."""
         self._becomes(leaf, None)
 
     def _becomes(self, leaf: Leaf, grad: Tensor | None) -> None:
