@@ -67,12 +67,12 @@ class PureFunction(JitBase):
                         self._captured.insert(0, captured)
                     return captured.replay(arrays, args)
             return self._not_captured(args)
-        except Unfinished:
-            captured.restart()
+        except Unfinished:  # nothing has changed yet
+            pass
         finally:
             self._busy.release()
-        # Nothing has changed yet: the function itself says what is wrong, and leaves what it does.
-        # Or it goes another way than the captured call did.
+        # The function itself says what is wrong, and leaves what it does. Or it goes another way
+        # than the captured call did.
         return self._eager(args)
 
     def programs(self) -> list[Program | Tiled]:
@@ -199,7 +199,6 @@ class Captured:
 
     def __init__(self, program: Program | Tiled, guards: Guards, results: Plan) -> None:
         self.program, self.guards, self._results = program, guards, results
-        self._random: list[Any] = []  # where the generators were before the present replay
         self.arrays_of = self._with_gradients if program.grad_feeds else guards.arrays_of
 
     def _with_gradients(self, args: tuple[Any, ...]) -> list[Array] | None:
@@ -211,14 +210,21 @@ class Captured:
     def replay(self, arrays: list[Array], args: tuple[Any, ...]) -> Any:
         """Run it, and take the results out of its buffers."""
         if self.program.generators:
-            self._random = [generator.state for generator in self.program.generators]
-        self.program.replay(arrays)
+            self._drawing(arrays)
+        else:
+            self.program.replay(arrays)
         return self._results(arrays, args)
 
-    def restart(self) -> None:
-        """Let random numbers be drawn as if there had been no replay."""
-        for generator, state in zip(self.program.generators, self._random, strict=True):
-            generator.state = state
+    def _drawing(self, arrays: list[Array]) -> None:
+        """Run it; where it does not finish, random numbers are drawn as if it had not begun."""
+        generators = self.program.generators
+        states = [generator.state for generator in generators]
+        try:
+            self.program.replay(arrays)
+        except Unfinished:
+            for generator, state in zip(generators, states, strict=True):
+                generator.state = state
+            raise
 
 
 class Seen:
