@@ -21,7 +21,7 @@ from tinygrad_mnist.jit import passes
 from tinygrad_mnist.jit.flat import FlatStep, flat_steps
 from tinygrad_mnist.jit.looks import look
 from tinygrad_mnist.jit.memory import Pool, same_memory, same_place
-from tinygrad_mnist.jit.quick import quick
+from tinygrad_mnist.jit.quick import CHECKS, quick
 from tinygrad_mnist.jit.tape import Call, Effect, Tape, Write
 from tinygrad_mnist.jit.unroll import quietly, unroll
 from tinygrad_mnist.kernels.scratch import aligned, shaped
@@ -65,7 +65,9 @@ class Program:
             self._place.setdefault(key, array)
         for key, array in tape.constants.items():
             self._place[key] = array
-        live = self._live(kept)
+        self._settled = set(self._place)  # ids of what no step changes, and all made of that alone
+        self._checks: list[Step] = []  # those that may be made before anything changes
+        live, moved = self._integers_first(self._live(kept))
         self.generators = list({
             id(e.kw["rng"]): e.kw["rng"].bit_generator
             for e in live if isinstance(e, Call) and e.op.draws and e.kw.get("rng") is not None
@@ -85,8 +87,10 @@ class Program:
         self._ending = {self._root.get(key, key) for key in final}
         order = {id(entry): place for place, entry in enumerate(tape.entries)}
         for moment, entry in enumerate(live):
-            self._starts.append((order[id(entry)], len(self.steps)))
+            if id(entry) not in moved:
+                self._starts.append((order[id(entry)], len(self.steps)))
             self._bind(entry, moment)
+        self._check_early()
         self._end(tape)
 
     def _end(self, tape: Tape) -> None:
@@ -148,6 +152,47 @@ class Program:
             live.append(entry)
             wanted.update(id(a) for a in entry.reads)
         return live[::-1]
+
+    def _integers_first(
+        self, live: list[Call | Write | Effect]
+    ) -> tuple[list[Call | Write | Effect], set[int]]:
+        """Move what computes integers before the first change, as far as no change can reach it.
+
+        Then labels can be checked while the call can still be left to the function itself.
+        """
+        first = next((i for i, e in enumerate(live) if not isinstance(e, Call)), len(live))
+        written = [e.target for e in live if isinstance(e, Write)]
+        subjects = [e.subject for e in live if isinstance(e, Effect)]
+        groups = [group for s in subjects for group in getattr(s, "param_groups", ())]
+        written += [p._data for group in groups for p in group["params"]]
+        moved: set[int] = set()
+        for moment, entry in enumerate(live):
+            if (
+                isinstance(entry, Call)
+                and not entry.op.draws
+                and all(out.dtype.kind in "iub" for out in entry.outs)
+                and all(id(a) in self._settled for a in entry.reads)
+                and not any(np.may_share_memory(a, w) for a in entry.reads for w in written)
+            ):
+                self._settled.update(map(id, entry.outs))
+                moved |= {id(entry)} if moment > first else set()
+        for entry in live:  # what is read may be written to itself
+            if isinstance(entry, Call):
+                changed = (a for a in entry.reads for w in written if np.may_share_memory(a, w))
+                self._settled.difference_update(map(id, changed))
+        early = [entry for entry in live if id(entry) in moved]
+        rest = [entry for entry in live[first:] if id(entry) not in moved]
+        return [*live[:first], *early, *rest], moved
+
+    def _check_early(self) -> None:
+        """Put the checks that can be made then before the first step that changes something."""
+        count = len(self._checks)
+        if not count:
+            return
+        first = self._worldly[0]
+        self.steps[first:first] = self._checks
+        self._worldly = [place + count for place in self._worldly]
+        self._starts = [(n, at + count if at >= first else at) for n, at in self._starts]
 
     def _gradients(self) -> set[int]:
         """All that a leaf's gradient is at any time: an error may come while it is so."""
@@ -245,6 +290,10 @@ class Program:
             self.pool.release(outs[0])
             np.copyto(home, outs[0])
             outs = (home, *outs[1:])
+        if self._worldly and all(id(a) in self._settled for a in call.reads if a.dtype.kind in "iu"):
+            self._checks += [s for s in steps if s.func in CHECKS]  # type: ignore[attr-defined]
+            self._checks += indices_within(call, args)
+            steps = [s for s in steps if s.func not in CHECKS]  # type: ignore[attr-defined]
         self.steps += [partial(quietly, call.errors, s) for s in steps] if call.errors else steps
         for captured, place in zip(call.outs, outs, strict=True):
             self._place[id(captured)] = place
@@ -484,6 +533,16 @@ def argument_to_overwrite(steps: list[Step], out: Array, dying: list[Array]) -> 
     ]  # fmt: skip
     ending = (a for a in alike if any(same_place(a, d) or same_memory(a, d) for d in dying))
     return next(ending, None)
+
+
+def indices_within(call: Call, args: tuple[Any, ...]) -> list[Step]:
+    """A check of the indices that a call picks by, if it picks by any."""
+    if call.op.name not in ("take", "gather") or not isinstance(args[1], np.ndarray):
+        return []
+    x, index = args[:2]
+    if index.dtype.kind not in "iu" or not x.ndim:
+        return []
+    return [partial(CHECKS[1], index, x.shape[call.kw.get("axis", 0)])]
 
 
 def given(step: Any) -> list[Any]:
