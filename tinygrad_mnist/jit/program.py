@@ -465,14 +465,21 @@ class Program:
             writes.stamp(before._data)
             leaf.grad = before
 
-    def fits(self) -> bool:
-        """Whether the gradients that it starts from are there, laid out as they were."""
+    def fits(self, arrays: Sequence[Array]) -> bool:
+        """Whether the gradients that it starts from are there, laid out as they were.
+
+        Each in memory of its own: not that of another, nor of an argument.
+        """
+        others = list(arrays)
         for leaf, place in self.grad_feeds:
             g = leaf.grad
             if g is None or g._node is not None or g._data.strides != place.strides:
                 return False
             if g._data.dtype != place.dtype or g._data.shape != place.shape:
                 return False
+            if any(np.may_share_memory(g._data, other) for other in others):
+                return False
+            others.append(g._data)
         return True
 
     def summary(self) -> str:
@@ -603,6 +610,8 @@ class WriteBack:
     """What was written to a program's copy of an argument is written to the argument."""
 
     def __init__(self, target: Array, copy: Array) -> None:
+        if not np.may_share_memory(target, copy):
+            raise RuntimeError("a write into an argument does not lie in the argument's copy")
         self._target, self._copy = target, copy
         self.argument = copy  # of the present call
 

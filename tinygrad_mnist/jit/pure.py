@@ -152,7 +152,7 @@ class PureFunction(JitBase):
         inputs = [t._data for t in tensors]
         guards = Guards(Names(self.function), args, copied)
         result = under(tape, self.function, given)
-        if tape.abandoned is not None:
+        if tape.abandoned is not None or shared_gradients(tape, inputs):
             return None, result, []
         outputs = tensors_in(result)
         for tensor in outputs:
@@ -203,7 +203,7 @@ class Captured:
 
     def _with_gradients(self, args: tuple[Any, ...]) -> list[Array] | None:
         arrays = self.guards.arrays_of(args)
-        if arrays is None or (self.program.grad_feeds and not self.program.fits()):
+        if arrays is None or not self.program.fits(arrays):
             return None
         return arrays
 
@@ -242,6 +242,17 @@ class Seen:
         """Which arrays are the very ones of that call."""
         arrays = [plain(a) for a in args if isinstance(a, (np.ndarray, Tensor))]
         return [i == id(a) for i, a in zip(self._ids, arrays, strict=True)]
+
+
+def shared_gradients(tape: Tape, inputs: list[Array]) -> bool:
+    """Whether a gradient that was there shares memory with another, or with what is read."""
+    there = list(tape.grads_before.values())
+    own = set(map(id, there))
+    others = inputs + [a for a, _ in tape.external.values() if id(a) not in own]
+    ends = [id(g._data) for g in tape.grads.values() if g is not None]
+    return len(set(ends)) < len(ends) or any(
+        np.may_share_memory(g, other) for i, g in enumerate(there) for other in others + there[:i]
+    )
 
 
 def under(tape: Tape, function: Callable[..., Any], given: list[Any]) -> Any:
