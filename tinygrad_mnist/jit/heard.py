@@ -20,6 +20,7 @@ from tinygrad_mnist.ops.random import Generator, rng_of
 Array = np.ndarray[Any, Any]
 OF_TAPES = ("being captured", "outside the jitted function")  # what their errors say
 
+
 class Refused(RuntimeError):
     """A step that cannot be cut into tiles; the message says why."""
 

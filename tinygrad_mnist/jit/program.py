@@ -106,7 +106,11 @@ class Program:
                 if g is not None and id(g._data) in self.grads_fed]  # fmt: skip
         self._added = [(leaf, place, _born(_own(place))) for leaf, place in sums]
         self._changes = [
-            (at, leaf, None if g is not None and id(g._data) in self.grads_fed else (self._born(g),))
+            (
+                at,
+                leaf,
+                None if g is not None and id(g._data) in self.grads_fed else (self._born(g),),
+            )
             for at, leaf, g in tape.changes
         ]
         self._cut(list(tape.constants.values()))
@@ -290,7 +294,9 @@ class Program:
             self.pool.release(outs[0])
             np.copyto(home, outs[0])
             outs = (home, *outs[1:])
-        if self._worldly and all(id(a) in self._settled for a in call.reads if a.dtype.kind in "iu"):
+        if self._worldly and all(
+            id(a) in self._settled for a in call.reads if a.dtype.kind in "iu"
+        ):
             self._checks += [s for s in steps if s.func in CHECKS]  # type: ignore[attr-defined]
             self._checks += indices_within(call, args)
             steps = [s for s in steps if s.func not in CHECKS]  # type: ignore[attr-defined]

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import writes
+from tinygrad_mnist.autograd.modes import current
 from tinygrad_mnist.autograd.op import Op
 from tinygrad_mnist.autograd.tensor import Born, Leaf, Node, Tensor, wrap
 
@@ -189,7 +190,9 @@ class Tape:
         self.modules[id(module)] = module
 
     def written(self, tensor: Tensor, value: Tensor) -> None:
-        """Hear of a write in place."""
+        """Hear of a write in place; one with a gradient reads a copy of which no tape hears."""
+        if tensor._node is not None or (value._node is not None and current().grad):
+            self.abandon("it writes in place to a Tensor that takes part in a gradient")
         self._written_gradient(tensor._data)
         self.entries.append(Write(self._array(tensor), self._array(value)))
 
