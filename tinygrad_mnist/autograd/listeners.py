@@ -24,7 +24,7 @@ class Tape(Protocol):
         """A leaf's gradient went from the Tensor `before` (or None) to the Tensor `after`."""
 
     def cleared(self, leaf: Any) -> None:
-        """A leaf's gradient became None."""
+        """A leaf's gradient is about to become None."""
 
     def grad_read(self, leaf: Any) -> None:
         """Somebody is about to look at a leaf's gradient."""

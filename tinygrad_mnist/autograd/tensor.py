@@ -301,11 +301,11 @@ class Tensor(TensorMethods):
             if value.shape != self.shape:
                 raise RuntimeError(f"grad has shape {value.shape}, its Tensor {self.shape}")
         if isinstance(node, Leaf):
-            node.grad = value
             if TAPED and (tape := current().tape) is not None:
                 tape.cleared(node)
                 if value is not None:
                     tape.accumulated(node, None, value)
+            node.grad = value
         elif value is not None:
             raise RuntimeError("only a leaf that requires grad can be given a .grad")
 

@@ -111,7 +111,6 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        self.stepped = True
         mode = current() if MODES else DEFAULT
         if mode.follower is not None:
             mode.follower.update(self)
@@ -121,6 +120,7 @@ class Optimizer:
 
     def _apply(self) -> None:
         """The step itself: nothing in it is recorded, and all of it may be run again."""
+        self.stepped = True
         self.split()
         for group in self.param_groups:
             for p in group["params"]:
