@@ -58,6 +58,7 @@ class Follower(Protocol):
     """
 
     thread: int | None
+    here: Any  # `here.ahead(follower, op, args, kw, grad)` answers the usual call, or gives None
 
     def call(self, op: Any, args: tuple[Any, ...], kw: dict[str, Any], grad: bool) -> Any:
         """Return the Tensor that `op(*args, **kw)` gives; record the call if `grad`."""

@@ -116,12 +116,7 @@ class Follower:
     # The events of a call
 
     def call(self, op: Op, args: tuple[Any, ...], kw: dict[str, Any], grad: bool) -> Any:
-        """Answer one call of an op."""
-        answer = self.here.ahead(self, op, args, kw, grad)
-        return self._look(op, args, kw, grad) if answer is None else answer
-
-    def _look(self, op: Op, args: tuple[Any, ...], kw: dict[str, Any], grad: bool) -> Any:
-        """Answer a call that is not quite the one that came before."""
+        """Answer a call of an op that is not quite the one that came before."""
         if self.state == FOLLOWS:
             before = self.here
             for step in before.next:
