@@ -87,7 +87,7 @@ CALLS: dict[str, list[Call]] = {
     "max_pool1d": [call(ramp(1, 1, 5), 2)], "max_pool2d": [call(IMAGES, 2), call(IMAGES * 0, 2)],
     "avg_pool1d": [call(ramp(1, 1, 5), 2, padding=1)], "avg_pool2d": [call(IMAGES, 2), call(IMAGES, 3, 1, 1)],
     "adaptive_avg_pool1d": [call(ramp(1, 1, 5), 2)], "adaptive_avg_pool2d": [call(IMAGES, 3)],
-    "embedding": [call(I3, X23.T), call(I3, X23.T, padding_idx=0)],
+    "embedding": [call(I3, X23.T)],
     "layer_norm": [call(X23, (3,)), call(X23, (3,), HALF, MIXED), call(TIED, (3,))],
     "group_norm": [call(ramp(2, 4), 2), call(ramp(2, 4, 2), 2, ramp(4), ramp(4))],
     "rms_norm": [call(X23, (3,)), call(np.zeros((2, 3)), (3,), HALF)], "instance_norm": [call(ramp(1, 2, 3))],

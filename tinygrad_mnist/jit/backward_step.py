@@ -27,8 +27,8 @@ from tinygrad_mnist.autograd.engine import (
 )
 from tinygrad_mnist.autograd.tensor import Born, Leaf, Node, Tensor, new, wrap
 from tinygrad_mnist.jit.likeness import same
-from tinygrad_mnist.jit.op_step import Step
 from tinygrad_mnist.jit.looks import is_packed
+from tinygrad_mnist.jit.op_step import Step
 from tinygrad_mnist.jit.program import Program
 from tinygrad_mnist.jit.quick import quick
 from tinygrad_mnist.jit.tape import Tape

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-
 CONSTANTS = (bool, int, float, str, type, np.dtype, np.generic, type(...))
 
 

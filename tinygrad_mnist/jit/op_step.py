@@ -111,8 +111,8 @@ class OpStep(Step):
     """See the file's docstring; `run` is None where the kernel itself must run at each call."""
 
     __slots__ = (
-        "arguments", "feeds", "grad", "idle", "inner", "is_constant", "is_stale", "keep", "kw", "lines",
-        "makes_node", "op", "outs", "padding", "quick", "run", "times", "view",
+        "arguments", "feeds", "grad", "idle", "inner", "is_constant", "is_stale", "keep", "kw",
+        "lines", "makes_node", "op", "outs", "padding", "quick", "run", "times", "view",
     )  # fmt: skip
 
     def __init__(self, parent: Step, op: Op, arguments: list[Argument], kw: dict[str, Any]) -> None:

@@ -159,7 +159,7 @@ class Ruler:
         size = np.abs(slope.value)
         largest = np.max(size[np.isfinite(size)], initial=0.0)
         relative = max(self.how.rtol, 1e-6, 1e3 * self.precision)
-        floor = self.how.atol + 100 * self.precision + 1e-4 * relative * largest
+        floor = self.how.atol + 1e3 * self.precision + 1e-4 * relative * largest
         return np.asarray(floor + relative * size + 10 * slope.error)
 
     def doubts(self, slope: Slope, expected: Array) -> Array:
