@@ -9,6 +9,9 @@ family in `ops/` begins with the list of its names. `nn`, `optim`, `jit`, `utils
 
 from __future__ import annotations
 
+from tinygrad_mnist import start as start  # before all that takes time
+
+# isort: split
 import builtins
 import math
 from typing import TYPE_CHECKING, Any

@@ -21,8 +21,9 @@ def page(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """`__getattr__`, `__dir__` and `__all__` of a folder: {module: the names from it}.
 
-    The names under "" are modules themselves; other modules of the folder are found as well, but
-    not listed. An unknown name is an AttributeError that says what was probably meant.
+    The names under "" are modules themselves; ".other.module" is one of the folder beside this one.
+    Other modules of the folder are found as well, but not listed. An unknown name is an
+    AttributeError that says what was probably meant.
 
     >>> import tinygrad_mnist.optim
     >>> get, listing, names = page("tinygrad_mnist.optim", {"sgd": "SGD", "": "lr_scheduler"})
@@ -34,7 +35,7 @@ def page(
 
     def get(name: str) -> Any:
         where = home.get(name)
-        value = getattr(import_module(f"{folder}.{where}"), name) if where else submodule(name)
+        value = getattr(import_module(f".{where}", folder), name) if where else submodule(name)
         setattr(module, name, value)  # not asked for again
         return value
 

@@ -54,7 +54,7 @@ def test_the_weights_come_back_bit_for_bit(kind: str, folder: Path, run) -> None
     state = load(folder / "model.pkl")["model"]
     got = read(file, state) if kind == "h5" else read(file)
     assert {k: (v.shape, v.tobytes()) for k, v in got.items()} == {
-        k: (v.shape, v.tobytes()) for k, v in state.items()
+        k: (v.shape, v.numpy().tobytes()) for k, v in state.items()
     }
 
 
@@ -166,7 +166,7 @@ def test_inspect(folder: Path, run, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_inspect_says_the_accuracy_and_what_a_checkpoint_holds(folder: Path, run) -> None:
     content = load(folder / "model.pkl")
     accuracy = f"{content['results']['accuracy']:.2%}".replace("%", " %")
-    assert f"test    {accuracy} right, on the 1,000 test images" in run("inspect", folder)[1]
+    assert f"test    accuracy {accuracy}, on the 1,000 test images" in run("inspect", folder)[1]
     moments = {"state": {0: {"exp_avg": np.zeros((2, 3))}}}
     training = {"epoch": 1, "optimizer": moments, "history": [{"loss": 1.0}]}
     save(content | {"results": None, "training": training}, folder / "model.pkl")

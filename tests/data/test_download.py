@@ -26,7 +26,8 @@ NewMirror = Callable[[], Mirror]
 
 
 def cached() -> list[str]:
-    return sorted(path.name for path in cache_dir().iterdir())
+    """The data in the cache; not the note of a failure."""
+    return sorted(path.name for path in cache_dir().iterdir() if path.suffix != ".json")
 
 
 ALL = sorted(f"{name}.gz" for name in NAMES)

@@ -479,3 +479,76 @@ def test_numbers_without_end_make_no_programs_without_end():
         for _ in range(2):
             step(tg.ones(2), float(i))
     assert len(step.programs()) <= 64
+
+
+def test_a_gradient_that_takes_no_part_is_zeroed_at_each_call():
+    used, unused = (tg.tensor([1.0], requires_grad=True) for _ in range(2))
+    optimizer = optim.SGD([used, unused], lr=0.1)
+
+    def step(x):
+        optimizer.zero_grad(set_to_none=False)
+        (used * x).sum().backward()
+        optimizer.step()
+
+    step = tg.jit(step, pure=True)
+    for _ in range(4):
+        unused.grad = tg.tensor([5.0])
+        step(tg.tensor([2.0]))
+        assert unused.grad.item() == 0.0
+        assert unused.item() == 1.0
+
+
+def test_a_gradient_that_is_the_argument_is_added_to():
+    w = tg.tensor([1.0, 2.0], requires_grad=True)
+    step = tg.jit(lambda x: (w * x).sum().backward(), pure=True)
+    for _ in range(5):
+        x = tg.tensor([3.0, 4.0])
+        w.grad = x
+        step(x)
+        assert x.tolist() == [6.0, 8.0]
+
+
+def test_a_write_in_place_takes_part_in_a_gradient():
+    w = tg.tensor([1.0, 2.0], requires_grad=True)
+
+    def doubled(x):
+        y = w * x
+        y.mul_(2)
+        (y * y).sum().backward()
+        return y.detach()
+
+    doubled = tg.jit(doubled, pure=True)
+    for k in range(5):
+        assert doubled(tg.tensor([float(k), 1.0])).tolist() == [2.0 * k, 4.0]
+
+
+@pytest.mark.parametrize("target", [-100, 7])
+@pytest.mark.parametrize("to_none", [True, False])
+def test_a_label_to_ignore_behind_batch_norm_is_left_to_the_function(target, to_none):
+    def train(jit):
+        tg.manual_seed(0)
+        model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(0.2), nn.Linear(4, 3))
+        optimizer = optim.SGD(model.parameters(), lr=0.1)
+
+        def step(x, y):
+            optimizer.zero_grad(set_to_none=to_none)
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss.detach()
+
+        step, seen = jit(step), []
+        for k in range(5):
+            labels = tg.tensor([0, 1, 2, target if k == 3 else 0])
+            try:
+                seen.append(step(tg.arange(12.0).reshape(4, 3) * (k - 2), labels).item())
+            except IndexError:
+                seen.append("refused")
+            seen += [
+                [p.tolist(), None if p.grad is None else p.grad.tolist()]
+                for p in model.parameters()
+            ]
+            seen += [b.tolist() for b in model.buffers()]
+        return seen
+
+    assert train(lambda f: f) == train(lambda f: tg.jit(f, pure=True))

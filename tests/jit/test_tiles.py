@@ -545,3 +545,36 @@ def test_labels_to_ignore_that_appear_later_are_ignored():
     assert jitted(x, tg.from_numpy(y))[0].item() == pytest.approx(expected, rel=1e-5)
     for a, b in zip(model.parameters(), twin.parameters(), strict=True):
         np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("loss_of", [F.cross_entropy, lambda out, y: F.cross_entropy(out, y) ** 2])
+def test_a_refusal_changes_nothing_and_an_error_is_that_of_eager(loss_of):
+    def world():
+        tg.manual_seed(0)
+        model = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.3), nn.Linear(4, 3)).double()
+        optimizer = optim.SGD(model.parameters(), lr=0.1)
+        model(tg.ones(2, 3).double()).sum().backward()
+
+        def step(x, y):
+            optimizer.zero_grad()
+            loss_of(model(x), y).backward()
+            optimizer.step()
+
+        return model, optimizer, step
+
+    def seen(model, optimizer):
+        grads = [None if p.grad is None else p.grad.tolist() for p in model.parameters()]
+        return grads, optimizer.stepped, repr(tg.get_rng_state())
+
+    x, y = tg.ones(9, 3).double(), tg.tensor([0, 1, 2] * 3)
+    bad = loss_of is F.cross_entropy
+    y[0] = 7 if bad else 0
+    model, optimizer, step = world()
+    if bad:
+        with pytest.raises(IndexError):
+            step(x, y)
+    expected = seen(model, optimizer)
+    model, optimizer, step = world()
+    with pytest.raises(IndexError if bad else RuntimeError):
+        tg.jit(step, tile_rows=4)(x, y)
+    assert seen(model, optimizer) == expected

@@ -9,8 +9,8 @@ import pytest
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import Tensor, nn
-from tinygrad_mnist.autograd.examine import examine
-from tinygrad_mnist.autograd.ruler import How
+from tinygrad_mnist.testing.gradients.examine import examine
+from tinygrad_mnist.testing.gradients.ruler import How
 
 Build = Callable[[], Any]
 

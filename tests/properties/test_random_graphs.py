@@ -257,8 +257,8 @@ def test_graphs_for_long() -> None:
 
 def path_sum(program: Program) -> list[Array]:
     """d sum(results) / d inputs: the naive engine on local Jacobians, by finite differences."""
-    from tinygrad_mnist.autograd.numeric import flat
     from tinygrad_mnist.ops import table
+    from tinygrad_mnist.testing.gradients.numeric import flat
 
     arrays = [x.detach().numpy() for x in program.inputs]
     values = [Value(array) for array in arrays]

@@ -4,6 +4,8 @@ import struct
 
 import numpy as np
 
+from tinygrad_mnist import Tensor
+
 
 def assert_same(got: object, want: object, where: str = "obj") -> None:
     """`got` is what loading gives for a saved `want`: scalars of NumPy become 0-d arrays."""
@@ -15,7 +17,10 @@ def assert_same(got: object, want: object, where: str = "obj") -> None:
         assert got.dtype.byteorder in "=|", where
         return
     assert type(got) is type(want), where
-    if isinstance(want, dict):
+    if isinstance(want, Tensor):
+        assert got.requires_grad == want.requires_grad, where
+        assert_same(got.detach().numpy(), want.detach().numpy(), where)
+    elif isinstance(want, dict):
         assert list(got) == list(want), where
         assert [type(key) for key in got] == [type(key) for key in want], where
         for key in want:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import tinygrad_mnist as tg
 from tests.serialize.same import assert_same
 from tinygrad_mnist.serialize import FormatError, UnsafeFileError, inspect, load, save
 from tinygrad_mnist.serialize.guard import Machine
@@ -37,6 +38,13 @@ EXPECTED = {
            for kind in ("int", "uint") for n in (8, 16, 32, 64)},
         "fortran": np.asfortranarray(np.arange(12.0).reshape(3, 4)),
         "big": np.arange(70_000, dtype=np.uint8),
+    },
+    "v2.kinds.pkl": {
+        "tensor": tg.tensor([[1.5, -0.0], [float("inf"), 2.0]]),
+        "leaf": tg.tensor([0.25], requires_grad=True),
+        "int": tg.tensor([1, 2]),
+        "array": np.array([1, 2], np.int16),
+        "tuples": (("tensor", "float32"), ("leaf", 1), ("array", [tg.tensor(True)])),
     },
     "v1.checkpoint.pkl": {
         "model": {"0.weight": np.full((2, 3), 0.5, np.float32), "0.bias": np.zeros(2, np.float32)},
@@ -70,11 +78,11 @@ def test_the_format_page_tells_how_to_open_a_file_without_this_library(tmp_path,
 
 def test_a_newer_version_is_named(tmp_path):
     data = bytearray((SAMPLES / "v1.plain.pkl").read_bytes())
-    data[29] = 2
+    data[29] = 3
     path = tmp_path / "newer.pkl"
     path.write_bytes(data)
     with pytest.raises(
-        FormatError, match=r"newer\.pkl: .* version 2; this release reads version 1"
+        FormatError, match=r"newer\.pkl: .* version 3; this release reads version 1 to 2"
     ):
         load(path)
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+import tinygrad_mnist as tg
 from tests.serialize.same import assert_same
 from tinygrad_mnist.serialize import ArrayInfo, FormatError, UnsafeFileError, inspect, load, save
 from tinygrad_mnist.serialize.guard import DTYPES, MAX_DEPTH
@@ -29,6 +30,11 @@ LAYOUTS = [
 arrays = hnp.arrays(
     st.sampled_from(sorted(DTYPES)), hnp.array_shapes(min_dims=0, min_side=0, max_side=4)
 )
+tensors = st.builds(
+    lambda array, trained: tg.from_numpy(array).requires_grad_(trained and array.dtype.kind == "f"),
+    arrays,
+    st.booleans(),
+)
 leaves = st.one_of(
     st.none(),
     st.booleans(),
@@ -37,6 +43,7 @@ leaves = st.one_of(
     st.text(st.characters()),
     st.binary(),
     st.builds(lambda array, layout: layout(array), arrays, st.sampled_from(LAYOUTS)),
+    tensors,
 )
 keys = st.text() | st.integers(-(2**60) + 1, 2**60 - 1)
 trees = st.recursive(
@@ -47,7 +54,7 @@ trees = st.recursive(
 
 def described(value: object) -> object:
     """What inspect() must tell of a saved value."""
-    if isinstance(value, (np.ndarray, np.generic)):
+    if isinstance(value, (np.ndarray, np.generic, tg.Tensor)):
         return ArrayInfo(value.dtype.name, value.shape)
     if isinstance(value, dict):
         return {key: described(item) for key, item in value.items()}
@@ -88,7 +95,7 @@ class Tensor:
         return self.data
 
 
-def test_tensors_and_ordered_dicts_are_saved_as_arrays_and_dicts(tmp_path):
+def test_tensors_of_others_and_ordered_dicts_are_saved_as_arrays_and_dicts(tmp_path):
     weight = np.arange(3, dtype=np.float32)
     save(collections.OrderedDict(b=Tensor(weight), a=weight), tmp_path / "model.pkl")
     assert_same(load(tmp_path / "model.pkl"), {"b": weight, "a": weight})
@@ -97,9 +104,9 @@ def test_tensors_and_ordered_dicts_are_saved_as_arrays_and_dicts(tmp_path):
 def test_the_standard_library_alone_opens_the_file(tmp_path):
     save({"weight": np.float32([[1, 2]]), "sizes": (784, 10)}, tmp_path / "model.pkl")
     name, version, sha256, tree = pickle.loads((tmp_path / "model.pkl").read_bytes())
-    assert (name, version, len(sha256)) == ("tinygrad-mnist", 1, 32)
+    assert (name, version, len(sha256)) == ("tinygrad-mnist", 2, 32)
     data = np.float32([1, 2]).tobytes()
-    assert tree == {"weight": ("tensor", "float32", (1, 2), data), "sizes": ("tuple", 784, 10)}
+    assert tree == {"weight": ("array", "float32", (1, 2), data), "sizes": ("tuple", 784, 10)}
 
 
 def itself():
@@ -164,7 +171,8 @@ def peak_bytes(action):
 
 def test_memory_saving_takes_no_copy_loading_one_and_inspecting_none(tmp_path):
     path, size = tmp_path / "large.pkl", 40_000_000
-    tree = {str(i): np.zeros(size // 16, np.float32) for i in range(4)}
+    tree = {str(i): np.zeros(size // 16, np.float32) for i in range(2)}
+    tree |= {str(i): tg.zeros(size // 16) for i in range(2, 4)}
     assert peak_bytes(lambda: save(tree, path)) < size / 8
     assert peak_bytes(lambda: load(path)) < size * 1.1
     assert peak_bytes(lambda: inspect(path)) < size / 8

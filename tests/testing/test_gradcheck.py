@@ -11,10 +11,10 @@ import pytest
 import tinygrad_mnist as tg
 from tinygrad_mnist import Tensor, nn
 from tinygrad_mnist.autograd import Function, op
-from tinygrad_mnist.autograd.ruler import How
 from tinygrad_mnist.autograd.tensor import wrap
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.testing import GradcheckError, examine, gradcheck, gradgradcheck
+from tinygrad_mnist.testing.gradients.ruler import How
 
 RNG = np.random.default_rng(0)
 
@@ -296,6 +296,62 @@ def test_smooth_functions_have_no_kinks() -> None:
     for function in (lambda x: x**2, lambda x: (50 * x).tanh(), lambda x: (1e3 * x * x).cos()):
         report = examine(function, at(0.0, 1e-3, 0.1))
         assert report and not report.kinks, str(report)
+
+
+def test_a_point_that_bends_only_between_the_axes_has_no_derivative() -> None:
+    """As singular values that coincide: the slopes along the axes are those of no derivative."""
+
+    def ridge(x: Any) -> Any:
+        return np.array([x[0] * x[1] / (np.hypot(x[0], x[1]) or 1.0), x[2] ** 2])
+
+    def slope(g: Any, x: Any) -> Any:
+        return np.array([g[0], g[0], 2 * x[2] * g[1]])
+
+    report = examine((ridge, slope), np.array([0.0, 0.0, 3.0]))
+    assert report and len(report.kinks) == 3
+    report = examine((ridge, lambda g, x: slope(g, x) * [1, 1, 1.001]), np.array([0.0, 0.0, 3.0]))
+    assert not report and "output index (1,), input index (2,)" in report.failures[0]
+
+
+def test_a_median_of_equal_numbers_has_no_derivative() -> None:
+    """Along each line through the point it is straight, and yet the slopes do not add up."""
+    ties = np.zeros(3)
+    assert examine((np.median, lambda g, x: g * np.array([1.0, 0.0, 0.0])), ties)
+    apart = (np.median, lambda g, x: g * np.array([1.0, 0.0, 0.0]))
+    assert not examine(apart, np.array([0.0, 1.0, 2.0]))
+
+
+def test_a_kink_of_one_element_excuses_no_other_in_their_sum() -> None:
+    bad = op(lambda x: np.maximum(x, 0), x=lambda g, x: table.gate(g, x) * 1.001)
+    report = examine(lambda x: bad(x).sum(), at(0.0, 0.5))
+    assert not report and "input index (1,)" in report.failures[0]
+
+
+def test_a_jump_and_a_vertical_tangent_ask_for_no_finite_value() -> None:
+    def nowhere(g: Any, x: Any) -> Any:
+        return g * np.where(x == 0, np.nan, np.abs(x) ** (-2 / 3) / 3)
+
+    assert examine((np.cbrt, nowhere), np.array([0.0, 2.0]))
+    assert examine((np.sign, lambda g, x: g * np.where(x == 0, np.nan, 0.0)), np.array([0.0, 2.0]))
+    flat = np.array([0.5, 2.0])
+    assert not examine((np.sign, lambda g, x: g * np.where(x < 1, np.nan, 0.0)), flat)
+
+
+@pytest.mark.parametrize("by", [1.0, 1.001])
+def test_a_function_that_changes_close_to_zero(by: float) -> None:
+    def sharp(x: Any) -> Any:
+        return x / np.sqrt(x * x + 1e-16)
+
+    pair = (sharp, lambda g, x: by * g * 1e-16 / (x * x + 1e-16) ** 1.5)
+    assert gradcheck(pair, np.zeros(1), raise_exception=False) == (by == 1.0)
+    hinge = (lambda x: np.maximum(x - 1 + 2e-6, 0), lambda g, x: by * g)
+    assert gradcheck(hinge, np.ones(1), raise_exception=False) == (by == 1.0)
+
+
+def test_infinite_inputs_and_outputs_that_change_their_size() -> None:
+    assert gradcheck((np.nan_to_num, lambda g, x: g * np.isfinite(x)), np.array([1.0, np.inf]))
+    tied = np.array([2.0, 2.0, 1.0])  # a step away from the tie there are three outputs
+    assert examine((np.unique, lambda g, x: np.array([np.nan, np.nan, g[0]])), tied)
 
 
 # Inputs

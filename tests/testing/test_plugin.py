@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 TESTS = """
@@ -30,9 +31,23 @@ def test_profile():
 """
 
 
-def session(folder: Path, *args: str, **environ: str) -> str:
-    (folder / "test_it.py").write_text(TESTS)
-    command = [sys.executable, "-m", "pytest", "-q", "-s", "-p", "tinygrad_mnist.testing.plugin"]
+ASKED = """
+import sys
+
+def test_nothing_is_loaded_unless_it_is_asked_for():
+    assert "tinygrad_mnist" not in sys.modules and "numpy" not in sys.modules
+"""
+
+
+def session(
+    folder: Path,
+    *args: str,
+    plugin: str = "tinygrad_mnist.testing.plugin",
+    tests: str = TESTS,
+    **environ: str,
+) -> str:
+    (folder / "test_it.py").write_text(tests)
+    command = [sys.executable, "-m", "pytest", "-q", "-s", "-p", plugin]
     options = ["-p", "no:cacheprovider", "--strict-markers", "--rootdir", str(folder)]
     done = subprocess.run(
         [*command, *options, *args, "test_it.py"],
@@ -49,6 +64,25 @@ def test_fuzz_is_left_out_and_examples_are_counted(tmp_path: Path) -> None:
     out = session(tmp_path)
     assert "SEARCHED" not in out and "3 passed, 1 deselected" in out
     assert "hypothesis tried 24 examples in 2 tests" in out
+
+
+DOOR = "tinygrad_mnist_pytest"
+
+
+def test_the_entry_point_does_nothing_unless_it_is_asked(tmp_path: Path) -> None:
+    alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    assert "1 passed" in session(tmp_path, plugin=DOOR, tests=ASKED, **alone)
+    out = session(tmp_path, "--gradients", plugin=DOOR, **alone)
+    assert "3 passed, 1 deselected" in out and "hypothesis tried 24 examples in 2 tests" in out
+    (tmp_path / "pytest.ini").write_text("[pytest]\ngradients = true")
+    assert "hypothesis tried" in session(tmp_path, plugin=DOOR, **alone)
+    both = session(tmp_path, "--gradients", "-p", DOOR, **alone)
+    assert "hypothesis tried 24 examples" in both, "each example is counted once"
+
+
+def test_the_entry_point_is_registered() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))
+    assert project["project"]["entry-points"] == {"pytest11": {"tinygrad-mnist-gradients": DOOR}}
 
 
 def test_fuzz_runs_when_it_is_named(tmp_path: Path) -> None:

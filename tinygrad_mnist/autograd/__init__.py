@@ -7,7 +7,6 @@ Read `tensor.py`, `op.py`, `record.py`, then `engine.py`; change an op in the ta
 from typing import TYPE_CHECKING
 
 from tinygrad_mnist.autograd.engine import backward, grad
-from tinygrad_mnist.autograd.gradcheck import gradcheck, gradgradcheck
 from tinygrad_mnist.autograd.modes import (
     enable_grad,
     inference_mode,
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     )
     from tinygrad_mnist.autograd.function import Function, once_differentiable
     from tinygrad_mnist.autograd.memory import graph_memory
+    from tinygrad_mnist.testing.gradients.gradcheck import gradcheck, gradgradcheck
 else:
     __getattr__, __dir__ = page(
         __name__,
@@ -36,6 +36,7 @@ else:
             "anomaly": "detect_anomaly is_anomaly_enabled set_detect_anomaly",
             "function": "Function once_differentiable",
             "memory": "graph_memory",
+            ".testing.gradients.gradcheck": "gradcheck gradgradcheck",  # a layer above: on demand
         },
     )[:2]
 

@@ -24,7 +24,7 @@ class Tape(Protocol):
         """A leaf's gradient went from the Tensor `before` (or None) to the Tensor `after`."""
 
     def cleared(self, leaf: Any) -> None:
-        """A leaf's gradient became None."""
+        """A leaf's gradient is about to become None."""
 
     def grad_read(self, leaf: Any) -> None:
         """Somebody is about to look at a leaf's gradient."""
@@ -58,6 +58,7 @@ class Follower(Protocol):
     """
 
     thread: int | None
+    here: Any  # `here.ahead(follower, op, args, kw, grad)` answers the usual call, or gives None
 
     def call(self, op: Any, args: tuple[Any, ...], kw: dict[str, Any], grad: bool) -> Any:
         """Return the Tensor that `op(*args, **kw)` gives; record the call if `grad`."""

@@ -153,6 +153,8 @@ def as_array(data: Any, dtype: Any = None) -> Array:
             array = array.astype(_DEFAULT_DTYPE[0])
     else:
         array = np.array(_unwrap_nested(data), dtype=dtype)
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
     if array.dtype.kind not in "fiub":
         raise TypeError(
             f"a Tensor holds real numbers or bools, not {array.dtype} "
@@ -304,11 +306,11 @@ class Tensor(TensorMethods):
             if value.shape != self.shape:
                 raise RuntimeError(f"grad has shape {value.shape}, its Tensor {self.shape}")
         if isinstance(node, Leaf):
-            node.grad = value
             if TAPED and (tape := current().tape) is not None:
                 tape.cleared(node)
                 if value is not None:
                     tape.accumulated(node, None, value)
+            node.grad = value
         elif value is not None:
             raise RuntimeError("only a leaf that requires grad can be given a .grad")
 

@@ -16,17 +16,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         default="where",
         choices=("where", "verify", "fetch"),
-        help="where: which data would be used (the default)",
+        help="where: which data would be used (the default); fetch: download it into the cache, "
+        "or into --data",
     )
     add_data(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do it; `verify` returns 1 when something is wrong."""
-    from tinygrad_mnist.data import cache_dir, fetch, load_mnist, verify
+    from tinygrad_mnist.cli.options import image_counts
+    from tinygrad_mnist.cli.show import say
+    from tinygrad_mnist.data import fetch, load_mnist, verify
+    from tinygrad_mnist.data.mnist import why_not_downloaded
 
     if args.action == "fetch":
-        print(f"the four files are in {fetch()}, verified")
+        print(f"the four files are in {fetch(args.data)}, verified")
         return 0
     if args.action == "verify":
         report = verify(args.data)
@@ -34,8 +38,29 @@ def run(args: argparse.Namespace) -> int:
             print(f"{name}: {verdict}" if verdict == "ok" else verdict)
         return 0 if set(report.values()) == {"ok"} else 1
     data = load_mnist(args.data, download=False)
-    print(f"name    {data.name}")
-    print(f"images  {len(data.train_labels):,} train / {len(data.test_labels):,} test")
-    print(f"source  {data.source}")
-    print(f"cache   {cache_dir()}")
+    say("name", data.name)
+    say("images", image_counts(data))
+    for line in data.source.split("; "):
+        say("source", line)
+    say("cache", _cache())
+    if data.name == "mnist-5k-embedded" and _may_download(args.data):
+        say("next", why_not_downloaded() or "the next train, evaluate or predict tries a download")
     return 0
+
+
+def _cache() -> str:
+    from tinygrad_mnist.data import DataError, cache_dir
+
+    try:
+        return str(cache_dir())
+    except DataError as error:
+        return str(error)
+
+
+def _may_download(named: str | None) -> bool:
+    """Whether nothing names the data, so that a command would look for it."""
+    import os
+
+    from tinygrad_mnist.data.mnist import ENV
+
+    return not named and not os.environ.get(ENV)

@@ -26,18 +26,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print everything that is counted."""
-    from tinygrad_mnist.cli.show import percent, show_table
+    from tinygrad_mnist.cli.show import percent, say, show_table
     from tinygrad_mnist.train import evaluate
 
     saved = load_saved(args.model)
     data = load_data(args.data)
-    print(f"model   {saved.recipe.name}, trained on {saved.data['name']}")
     evaluation = evaluate(saved.model, saved.recipe, data.test_images, data.test_labels)
-    print(verdict(evaluation, saved.recipe, data))
+    show_verdict(evaluation, saved.recipe, data)
     if data.name == "mnist-5k-embedded" and saved.data["name"] == "mnist":
-        print(
-            "beware  the embedded digits are among the images it was trained on: "
-            "this flatters it; test it on MNIST's own test images"
+        say(
+            "beware",
+            "the embedded digits are among the images it was trained on: this flatters it; test "
+            "it on MNIST's own test images",
         )
     confusion, names = evaluation.confusion, evaluation.classes
     counts = [f"{count:,}" for count in confusion.sum(1)]
@@ -55,19 +55,16 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def verdict(evaluation: Evaluation, recipe: Recipe, data: Mnist) -> str:
-    """The result, with what it was measured on; for a neuron, beside what needs no neuron."""
-    from tinygrad_mnist.cli.show import percent
+def show_verdict(evaluation: Evaluation, recipe: Recipe, data: Mnist) -> None:
+    """Say the result, and on what it was measured; of a neuron, beside what needs no neuron."""
+    from tinygrad_mnist.cli.show import percent, say
     from tinygrad_mnist.train import measured_on
 
-    line = (
-        f"test    {percent(evaluation.accuracy)} right, error rate "
-        f"{percent(evaluation.error_rate)}, on {measured_on(data)}"
-    )
+    right, wrong = percent(evaluation.accuracy), percent(evaluation.error_rate)
+    say("test", f"accuracy {right}, error rate {wrong}, on {measured_on(data)}")
     if recipe.digit is None:
-        return line
-    return (
-        f"{line}\n        recall on {recipe.digit}: {percent(evaluation.recall[1])}, precision: "
-        f"{percent(evaluation.precision[1])}; always saying no would be "
-        f"{percent(1 - evaluation.labels.mean())} right"
-    )
+        return
+    recall, precision = percent(evaluation.recall[1]), percent(evaluation.precision[1])
+    always_no = percent(1 - evaluation.labels.mean())
+    say("", f"recall on {recipe.digit}: {recall}, precision: {precision}")
+    say("", f"always saying no would have an accuracy of {always_no}")

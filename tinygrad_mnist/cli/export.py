@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="model.pkl, or the folder that holds it")
     parser.add_argument("--to", required=True, choices=tuple(SUFFIXES), help="the format")
     parser.add_argument("--out", metavar="FILE", help="where to write (default: beside the model)")
+    parser.add_argument("--overwrite", action="store_true", help="replace the file that is there")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -41,7 +42,9 @@ def run(args: argparse.Namespace) -> int:
     out = Path(args.out) if args.out else source.with_suffix(SUFFIXES[args.to])
     if out.resolve() == source.resolve():
         raise UsageError(f"--out {out}: the model itself; name another file")
-    saved = load_saved(args.model)
+    if out.exists() and not args.overwrite:
+        raise UsageError(f"{out}: exists already; name another --out, or give --overwrite")
+    saved = load_saved(args.model, quiet=True)
     try:
         _write(args.to, saved, out)
     except MissingExtra as error:

@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the recipe, the results and a row for each array."""
-    from tinygrad_mnist.cli.show import percent, show_table
+    from tinygrad_mnist.cli.show import percent, say, show_table
     from tinygrad_mnist.models import Recipe, RecipeError
     from tinygrad_mnist.serialize import FormatError, inspect
 
@@ -30,10 +30,10 @@ def run(args: argparse.Namespace) -> int:
         print(f"file    {path}: {path.stat().st_size:,} bytes, its checksum is right")
         print(f"written by tinygrad-mnist {content['tinygrad_mnist']}")
         fields = (f"{name} {value}" for name, value in recipe.to_dict().items() if name not in SAID)
-        print(f"recipe  {recipe.name}: {recipe.what}; {', '.join(fields)}")
+        say("recipe", f"{recipe.name}: {recipe.what}; {', '.join(fields)}")
         print("data    {name}, {train:,} train / {test:,} test images".format(**content["data"]))
         if results := content["results"]:
-            print(f"test    {percent(results['accuracy'])} right, on {results['measured_on']}")
+            say("test", f"accuracy {percent(results['accuracy'])}, on {results['measured_on']}")
         if training := content["training"]:
             arrays |= _arrays(training, "training.")
             print(f"resume  a checkpoint, after {training['epoch']} of {recipe.epochs} epochs")

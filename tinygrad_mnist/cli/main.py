@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from tinygrad_mnist import __version__
+from tinygrad_mnist import __version__, start
+from tinygrad_mnist.cli.output import open_streams, outlive_reader
 
 COMMANDS = ("train", "evaluate", "predict", "models", "data", "doctor", "export", "inspect")
 
@@ -35,7 +37,7 @@ def parser() -> Parser:
         description="Train MNIST models on NumPy, and ask them about digits.",
         epilog="Start with: tinygrad-mnist train mlp-128",
     )
-    top.add_argument("--version", action="version", version=__version__)
+    top.add_argument("-V", "--version", action="version", version=__version__)
     commands = top.add_subparsers(
         dest="command", metavar="COMMAND", required=True, parser_class=Parser
     )
@@ -55,26 +57,36 @@ def parser() -> Parser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line (default: the process's own) and return its exit code.
 
-    0: done; 1: training diverged; 2: something the user can put right; 130: stopped by Ctrl-C.
+    0: done; 1: training diverged; 2: something the user can put right; 130: stopped by Ctrl-C,
+    143: by SIGTERM.
 
     >>> main(["train", "mlp-129"])
     2
     """
+    if start.COMMAND:
+        start.end()
     try:
-        args = parser().parse_args(argv)
-        code: int = args.run(args)
-        sys.stdout.flush()
-        return code
+        return _run(argv)
     except KeyboardInterrupt:
-        return _complain("stopped", STOPPED)
-    except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return complain("stopped", STOPPED)
+    finally:
+        if start.COMMAND:  # nothing is left to be lost: Ctrl-C from here on needs no traceback
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    open_streams()
+    try:
+        with outlive_reader():
+            args = parser().parse_args(argv)
+            code: int = args.run(args)
+            sys.stdout.flush()
+        return code
     except Exception as error:
         known = _code(error)
         if known is None:  # a mistake of ours: the traceback helps to find it
             raise
-        return _complain(_words(error), known)
+        return complain(words(error), known)
 
 
 def _code(error: Exception) -> int | None:
@@ -90,14 +102,16 @@ def _code(error: Exception) -> int | None:
     return 2 if isinstance(error, expected) else None
 
 
-def _words(error: Exception) -> str:
+def words(error: Exception) -> str:
+    """Say what is wrong, with the name of the file that it is about."""
     if isinstance(error, MemoryError):
         return f"not enough memory: {error}"
     if isinstance(error, OSError) and error.strerror and error.filename:
-        return f"{error.filename}: {error.strerror}"
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
     return str(error)
 
 
-def _complain(message: str, code: int) -> int:
+def complain(message: str, code: int) -> int:
+    """Say on one line of standard error what is wrong; gives the exit code back."""
     print(f"tinygrad-mnist: {' '.join(message.split())}", file=sys.stderr)
     return code

@@ -17,7 +17,7 @@ def run(args: argparse.Namespace) -> int:
     from tinygrad_mnist.models import RECIPES
 
     show_table(
-        ["recipe", "layers", "optimizer", "what it is", "must reach on MNIST's test images"],
+        ["recipe", "layers", "optimizer", "what it is", "must reach"],
         [
             [r.name, "-".join(map(str, r.layers)), r.optimizer, r.what, f"{r.floor:.1%}"]
             for r in RECIPES.values()

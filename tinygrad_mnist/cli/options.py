@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import re
+import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from tinygrad_mnist.cli.main import UsageError
+from tinygrad_mnist.cli.show import say
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,18 +26,35 @@ def add_data(parser: argparse.ArgumentParser) -> None:
         "--data",
         metavar="DIR",
         help="folder with the four MNIST files, or 'embedded' for the 5,000 digits in the package "
-        "(default: $TINYGRAD_MNIST_DATA, the cache, a download, embedded)",
+        "(default: $TINYGRAD_MNIST_DATA, the cache, a download unless $TINYGRAD_MNIST_OFFLINE is "
+        "set, embedded)",
     )
 
 
 def load_data(named: str | None) -> Mnist:
-    """The data that --data names; says on one line which it is."""
+    """Load the data that --data names; says on one line which it is, and on one why not MNIST."""
     from tinygrad_mnist.data import load_mnist
 
     data = load_mnist(named)
-    sizes = f"{len(data.train_labels):,} train / {len(data.test_labels):,} test images"
-    print(f"data    {data.name}: {sizes} ({data.source})", flush=True)
+    where, _, why = data.source.partition("; ")
+    if data.name == "mnist-5k-embedded":
+        where = "in the package"
+    say("data", f"{data.name}: {image_counts(data)} ({where})")
+    if why:
+        hint = " (see tinygrad-mnist data)"
+        reason = re.sub(r"https?://\S+: ", "", why.partition(";")[0])
+        say("why", textwrap.shorten(reason, 71 - len(hint), placeholder="...") + hint)
     return data
+
+
+def image_counts(data: Mnist) -> str:
+    """How many images there are.
+
+    >>> from tinygrad_mnist.data import load_embedded
+    >>> image_counts(load_embedded())
+    '4,000 train / 1,000 test images'
+    """
+    return f"{len(data.train_labels):,} train / {len(data.test_labels):,} test images"
 
 
 def recipe_of(name: str) -> Recipe:
@@ -59,24 +79,53 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}"
 
 
-def load_saved(path: str) -> Saved:
-    """The model in the file that `path` stands for."""
+def load_saved(path: str, quiet: bool = False) -> Saved:
+    """Load the model in the file that `path` stands for, and say on one line which it is.
+
+    When `quiet`, only a checkpoint is worth a line: its training has not come to its end.
+    """
     from tinygrad_mnist.train import load_model
 
-    return load_model(model_file(path))
+    file = model_file(path)
+    saved = load_model(file)
+    if saved.training is not None or not quiet:
+        describe_model(file, saved)
+    return saved
 
 
 def model_file(path: str) -> Path:
-    """The model file at `path`, or model.pkl in it if it is a folder."""
+    """The model file at `path`; of a folder, its model.pkl, or checkpoint.pkl if there is no other.
+
+    Raises UsageError for a folder with both, which hold different runs, and for one with neither.
+    """
     from pathlib import Path
+
+    from tinygrad_mnist.cli.folder import CHECKPOINT, MODEL
 
     file = Path(path)
     if file.is_dir():
-        names = [name for name in ("model.pkl", "checkpoint.pkl") if (file / name).is_file()]
+        names = [name for name in (MODEL, CHECKPOINT) if (file / name).is_file()]
         if not names:
             raise UsageError(f"{path}: holds neither model.pkl nor checkpoint.pkl")
+        if len(names) == 2:
+            raise UsageError(
+                f"{path}: holds {MODEL} of one run and {CHECKPOINT} of an interrupted one; "
+                "name the file"
+            )
         file = file / names[0]
     return file
+
+
+def describe_model(path: Path, saved: Saved) -> None:
+    """Say which file is asked, what it is, and how far its training came."""
+    from tinygrad_mnist.cli.folder import is_claimed
+
+    what = f"{saved.recipe.name}, trained on {saved.data['name']}"
+    if saved.training is not None:
+        run = "a run in progress" if is_claimed(path.parent) else "an interrupted run"
+        epochs = f"{saved.training['epoch']} of {saved.recipe.epochs} epochs"
+        what += f"; a checkpoint of {run}, after {epochs}"
+    say("model", f"{path}: {what}")
 
 
 def sizes(text: str) -> tuple[int, ...]:

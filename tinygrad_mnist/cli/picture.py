@@ -1,4 +1,4 @@
-"""From a picture of a digit to an image as MNIST has them: 28x28, white on black, centred."""
+"""From a picture file to an image as MNIST has them: 28x28, white on black, centred."""
 
 from __future__ import annotations
 
@@ -11,53 +11,129 @@ from tinygrad_mnist.cli.main import UsageError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SIDE, BOX = 28, 20
-INK = 32  # what is darker than this counts as paper
+SIDE = 28
+LARGEST = 1200  # pixels of the longer side: of more, several become one at once
+MOST = 300_000_000  # pixels that are decoded: they take up to 1.2 GB
 
 
 def read_picture(path: str) -> NDArray[np.uint8]:
-    """Read a picture file as a 28x28 uint8 image.
+    """Read a picture file as a 28x28 uint8 image, white on black: the first of its views."""
+    first: NDArray[np.uint8] = read_views(path)[0]
+    return first
 
-    A picture on light paper is inverted. One of another size than 28x28 is treated as MNIST's
-    digits were: the ink is scaled into a box of 20x20 and its centre of mass put in the middle
-    (http://yann.lecun.com/exdb/mnist/). Raises `UsageError` for what cannot be read as a picture.
+
+def read_views(path: str) -> NDArray[np.uint8]:
+    """Read a picture file as uint8 images (N, 28, 28), white on black, upright and a little turned.
+
+    Any paper, light and pen: see ink.py. A picture of 28x28 pixels on black, or on white, is taken
+    as it is, and is the only view. Raises `UsageError` for what cannot be read as a picture of one
+    digit, naming the file.
     """
     try:
-        from PIL import Image, UnidentifiedImageError
+        from PIL import Image
     except ImportError:
         raise UsageError("reading pictures needs pip install 'tinygrad-mnist[cli]'") from None
+    from tinygrad_mnist.cli.ink import NoDigit, views_of
+
+    picture = _opened(Image, path)
+    if picture.size == (SIDE, SIDE):
+        ready = _as_it_is(np.asarray(picture.convert("L")))
+        if ready is not None:
+            return ready[None]
     try:
-        with Image.open(path) as opened:
-            rgba = opened.convert("RGBA")
+        return views_of(picture)
+    except NoDigit as error:
+        raise UsageError(f"{path}: {error}") from None
+
+
+def _as_it_is(pixels: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+    """A 28x28 image whose border is black, or white; None for any other."""
+    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    if np.ptp(pixels) < 32:
+        return None
+    if np.median(border) < 8:
+        return pixels
+    return 255 - pixels if np.median(border) > 247 else None
+
+
+def _opened(image: Any, path: str) -> Any:
+    """The picture, upright, on paper, in L or RGB, no larger than is of use."""
+    from PIL import ImageOps, UnidentifiedImageError
+
+    before = image.MAX_IMAGE_PIXELS
+    image.MAX_IMAGE_PIXELS = None  # a bound of our own, without a warning at half of it
+    try:
+        with image.open(path) as opened:
+            if opened.width * opened.height > MOST:
+                raise UsageError(
+                    f"{path}: {opened.width:,} x {opened.height:,} pixels; scale it down to at "
+                    f"most {MOST:,}"
+                )
+            opened.draft("RGB", (LARGEST, LARGEST))  # JPEG alone can leave details out at once
+            picture = ImageOps.exif_transpose(_reduced(_plain(image, opened)))
     except UnidentifiedImageError:
         raise UsageError(f"{path}: no picture that can be read; PNG is best") from None
-    paper = Image.new("RGBA", rgba.size, "white")  # what is transparent is taken for paper
-    picture = Image.alpha_composite(paper, rgba).convert("L")
-    pixels = np.asarray(picture)
-    if _border(pixels).mean() > 127:
-        picture = Image.fromarray(255 - pixels)
-    if picture.size == (SIDE, SIDE):
-        return np.asarray(picture)
-    return _centred(picture, path)
+    except (SyntaxError, ValueError, EOFError, image.DecompressionBombError) as error:
+        raise UsageError(f"{path}: a damaged picture: {error}") from None
+    except OSError as error:
+        if error.filename:
+            raise
+        raise UsageError(f"{path}: a damaged picture: {error}") from None
+    finally:
+        image.MAX_IMAGE_PIXELS = before
+    return _on_paper(image, picture) if picture.mode == "RGBA" else picture
 
 
-def _border(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+def _plain(image: Any, picture: Any) -> Any:
+    """The picture in L, RGB or RGBA."""
+    mode = picture.mode
+    if mode in ("L", "RGB", "RGBA"):
+        return picture.convert("RGBA") if "transparency" in picture.info else picture
+    if mode == "1":
+        return picture.convert("L")
+    if mode.startswith(("I", "F")):
+        return image.fromarray(_eight_bits(np.asarray(picture)))
+    if mode in ("LA", "PA", "La", "RGBa") or "transparency" in picture.info:
+        return picture.convert("RGBA")
+    return picture.convert("RGB")
 
 
-def _centred(picture: Any, path: str) -> NDArray[np.uint8]:
-    ink = picture.point(lambda value: value if value > INK else 0).getbbox()
-    if ink is None:
-        raise UsageError(f"{path}: there is no digit: all of it is of one shade")
-    picture = picture.crop(ink)
-    scale = BOX / max(picture.size)
-    digit = np.asarray(picture.resize([max(1, round(side * scale)) for side in picture.size]))
-    weights = digit / digit.sum()
-    centre = [(np.arange(n) * weights.sum(1 - axis)).sum() for axis, n in enumerate(digit.shape)]
-    corner = [
-        int(np.clip(round(SIDE / 2 - c), 0, SIDE - n))
-        for c, n in zip(centre, digit.shape, strict=True)
-    ]
-    image = np.zeros((SIDE, SIDE), np.uint8)
-    image[corner[0] : corner[0] + digit.shape[0], corner[1] : corner[1] + digit.shape[1]] = digit
-    return image
+def _eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    """Numbers of any range as shades from 0 to 255."""
+    values = pixels.astype(np.float64)
+    finite = np.isfinite(values)
+    if not finite.any():
+        return np.zeros(values.shape, np.uint8)
+    low, high = values[finite].min(), values[finite].max()
+    values[~finite] = np.median(values[finite])
+    return np.asarray((values - low) * (255 / max(high - low, 1e-300)), np.uint8)
+
+
+def _reduced(picture: Any) -> Any:
+    """The picture, with several of its pixels as one where it is very large."""
+    factor = max(picture.size) // LARGEST
+    if factor < 2:
+        return picture
+    exif = picture.getexif()
+    small = picture.reduce(factor)
+    small.getexif().update(exif)
+    return small
+
+
+def _on_paper(image: Any, picture: Any) -> Any:
+    """A picture that is transparent in places, on paper of a shade that shows what is on it."""
+    pixels = np.asarray(picture, np.float32)
+    alpha = pixels[..., 3] / 255
+    if alpha.min() > 0.95:
+        return picture.convert("RGB")
+    solid = alpha > 0.5
+    if not solid.any():
+        return image.new("RGB", picture.size, "white")
+    grey = picture.convert("RGB").convert("L")
+    shades = np.asarray(grey)[solid]
+    common = float(np.median(shades))
+    # Paper and ink are both there, with transparent corners; or ink alone, on nothing
+    written = np.percentile(np.abs(shades - common), 97) > 48
+    paper = common if written else (0.0 if common > 127 else 255.0)
+    shown = pixels[..., :3] * alpha[..., None] + paper * (1 - alpha[..., None])
+    return image.fromarray(shown.round().astype(np.uint8))

@@ -1,6 +1,7 @@
 """Train a recipe, and write the model, the record of the run and plots of it into a folder.
 
-Ctrl-C stops after the present step and leaves a checkpoint that --resume continues, bit for bit.
+Ctrl-C, SIGTERM and a closed terminal stop after the present step and leave a checkpoint that
+--resume continues, bit for bit.
 """
 
 from __future__ import annotations
@@ -14,7 +15,18 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tinygrad_mnist.cli.main import STOPPED, UsageError
+from tinygrad_mnist.cli.folder import (
+    BEST,
+    CHECKPOINT,
+    MODEL,
+    RECORD,
+    Claim,
+    check_free,
+    claim,
+    claim_new,
+    results_in,
+)
+from tinygrad_mnist.cli.main import UsageError
 from tinygrad_mnist.cli.options import add_data, batch_size, load_data, recipe_of, sizes
 
 if TYPE_CHECKING:
@@ -22,7 +34,6 @@ if TYPE_CHECKING:
     from tinygrad_mnist.train import Evaluation, Trainer
 
 HELP = "train a recipe, for example mlp-128"
-CHECKPOINT, BEST, MODEL, RECORD = "checkpoint.pkl", "best.pkl", "model.pkl", "run.json"
 SAVE_SECONDS = 5.0  # at most so much work is lost when the process is killed
 
 # Flags that change a field of the recipe: type and help of each.
@@ -52,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", metavar="DIR", help="where to write (default: a new folder, runs/RECIPE)"
     )
+    parser.add_argument("--overwrite", action="store_true", help="replace the run that --out holds")
     parser.add_argument(
         "--resume", metavar="PATH", help="continue the run of a checkpoint.pkl, or of its folder"
     )
@@ -66,28 +78,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train; then test, and write everything."""
-    from tinygrad_mnist.train import Diverged
-
     if args.keep < 0:
         raise UsageError(f"--keep must be at least 0, not {args.keep}")
-    trainer, out, given = _resumed(args) if args.resume else _new(args)
-    out.mkdir(parents=True, exist_ok=True)
-    print(f"recipe  {_describe(trainer.recipe)}", flush=True)
+    claimed, trainer, given = _resumed(args) if args.resume else _new(args)
     try:
-        finished = _train(trainer, out, given, args.keep)
+        return _run(claimed.folder, trainer, given, args)
+    finally:
+        claimed.release()
+
+
+def _run(out: Path, trainer: Trainer, given: str | None, args: argparse.Namespace) -> int:
+    from tinygrad_mnist.cli.show import say
+    from tinygrad_mnist.train import Diverged
+
+    say("recipe", _describe(trainer.recipe))
+    try:
+        stopped = _train(trainer, out, given, args)
     except Diverged:  # and would again
         (out / CHECKPOINT).unlink()
         raise
-    if not finished:
+    if stopped is not None:
         where = f"epoch {trainer.epoch + 1}, step {trainer.batch} of {trainer.steps_an_epoch}"
         print(f"stopped in {where}; all of it is in {out / CHECKPOINT}")
         print(f"continue with: tinygrad-mnist train --resume {shlex.quote(str(out))}")
-        return STOPPED
+        return 128 + stopped  # what a shell reports of a program that the signal ended
     _finish(trainer, out, given)
     return 0
 
 
-def _new(args: argparse.Namespace) -> tuple[Trainer, Path, str | None]:
+def _new(args: argparse.Namespace) -> tuple[Claim, Trainer, str | None]:
     from tinygrad_mnist.train import Trainer
 
     if args.recipe is None:
@@ -95,45 +114,51 @@ def _new(args: argparse.Namespace) -> tuple[Trainer, Path, str | None]:
     recipe = recipe_of(args.recipe).replace(**_overrides(args))
     if args.digit is not _UNSET and recipe_of(args.recipe).digit is None:
         raise UsageError(f"--digit is for recipes with one output; {recipe.name} tells all ten")
-    out = Path(args.out) if args.out else _free_folder(Path("runs") / recipe.name)
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"--out {out}: a file; name a folder")
-    if (out / CHECKPOINT).exists():
-        raise UsageError(
-            f"{out} holds an interrupted run; continue it with --resume {out}, "
-            f"or delete {out / CHECKPOINT}"
-        )
+    if args.overwrite and not args.out:
+        raise UsageError("--overwrite is for --out: without it, each run has a new folder")
     given = args.data if args.data in (None, "embedded") else os.path.abspath(args.data)
-    return Trainer(recipe, load_data(given), args.eager), out, given
+    claimed = claim(Path(args.out)) if args.out else claim_new(Path("runs") / recipe.name)
+    try:
+        if not args.overwrite:
+            check_free(claimed.folder)
+        return claimed, Trainer(recipe, load_data(given), args.eager), given
+    except BaseException:
+        claimed.release()
+        raise
 
 
-def _resumed(args: argparse.Namespace) -> tuple[Trainer, Path, str | None]:
+def _resumed(args: argparse.Namespace) -> tuple[Claim, Trainer, str | None]:
     from tinygrad_mnist.train import load_model, resume
 
     if args.recipe is not None or _overrides(args):
         raise UsageError("--resume continues a run as it was begun: leave out recipe and its flags")
     path = Path(args.resume)
     if path.is_dir():
+        if (path / MODEL).exists() and not (path / CHECKPOINT).exists():
+            raise UsageError(f"{path}: its training is complete; there is nothing to resume")
         path = path / CHECKPOINT
-    saved = load_model(path)
-    if saved.training is None:
-        raise UsageError(f"{path}: its training is complete; there is nothing to resume")
-    given = args.data if args.data is not None else saved.data.get("given")
+    if not path.exists():
+        raise UsageError(f"{path}: No such file or directory: there is no checkpoint to resume")
     out = Path(args.out) if args.out else path.parent
-    return resume(saved, load_data(given), args.eager), out, given
+    claimed = claim(out)
+    try:
+        saved = load_model(path)
+        if saved.training is None:
+            raise UsageError(f"{path}: its training is complete; there is nothing to resume")
+        is_its_own = path.parent.resolve() == out.resolve() and path.name == CHECKPOINT
+        if is_its_own:
+            args.overwrite = False  # it goes on with what is there
+        elif not args.overwrite:
+            check_free(out)
+        given = args.data if args.data is not None else saved.data.get("given")
+        return claimed, resume(saved, load_data(given), args.eager), given
+    except BaseException:
+        claimed.release()
+        raise
 
 
 def _overrides(args: argparse.Namespace) -> dict[str, Any]:
     return {field: value for field in OVERRIDES if (value := getattr(args, field)) is not _UNSET}
-
-
-def _free_folder(wanted: Path) -> Path:
-    """`wanted`, or wanted-2, wanted-3, ...: no run is overwritten unasked."""
-    folder, number = wanted, 1
-    while folder.exists():
-        number += 1
-        folder = wanted.with_name(f"{wanted.name}-{number}")
-    return folder
 
 
 def _describe(recipe: Recipe) -> str:
@@ -146,14 +171,19 @@ def _describe(recipe: Recipe) -> str:
 
 
 class _Stop:
-    """Ctrl-C and SIGTERM ask to stop after the present step; asked twice, Ctrl-C stops at once."""
+    """Ctrl-C, SIGTERM and SIGHUP ask to stop after the present step; asked twice, at once."""
 
     def __init__(self) -> None:
-        self.asked = False
+        self.asked: int | None = None
 
     def __enter__(self) -> _Stop:
+        names = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
+        numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+        ignored = signal.SIG_IGN  # as nohup does, which has to stay so
         self.before = {
-            number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)
+            number: signal.signal(number, self._ask)
+            for number in numbers
+            if signal.getsignal(number) is not ignored
         }
         return self
 
@@ -162,21 +192,26 @@ class _Stop:
             signal.signal(number, handler)
 
     def _ask(self, number: int, frame: object) -> None:
-        if self.asked:
+        if self.asked is not None:
             raise KeyboardInterrupt
-        self.asked = True
+        self.asked = number
 
 
-def _train(trainer: Trainer, out: Path, given: str | None, keep: int) -> bool:
-    """Train to the end, saving now and then; False when the user stopped it before."""
+def _train(trainer: Trainer, out: Path, given: str | None, args: argparse.Namespace) -> int | None:
+    """Train to the end, saving now and then; the signal's number when one stopped it before."""
     from tinygrad_mnist.cli.show import progress
     from tinygrad_mnist.train import save_model
+
+    keep = args.keep
 
     def save(name: str = CHECKPOINT) -> None:
         save_model(out / name, trainer, checkpoint=True, given=given)
 
     with _Stop() as stop:
         save()  # at once: a folder that cannot be written to should not cost an hour
+        if args.overwrite:  # only now that the new run is in the folder
+            for path in results_in(out):
+                path.unlink()
         saved = time.monotonic()
         with progress(trainer) as bar:
             for numbers in trainer.steps():
@@ -186,13 +221,13 @@ def _train(trainer: Trainer, out: Path, given: str | None, keep: int) -> bool:
                     (out / f"epoch-{trainer.epoch - keep:04}.pkl").unlink(missing_ok=True)
                     if _is_best(trainer.history):
                         save(BEST)
-                if stop.asked and trainer.epoch < trainer.recipe.epochs:
+                if stop.asked is not None and trainer.epoch < trainer.recipe.epochs:
                     save()
-                    return False
+                    return stop.asked
                 if time.monotonic() - saved > SAVE_SECONDS:
                     save()
                     saved = time.monotonic()
-    return True
+    return None
 
 
 def _is_best(history: list[dict[str, Any]]) -> bool:
@@ -203,7 +238,8 @@ def _is_best(history: list[dict[str, Any]]) -> bool:
 
 def _finish(trainer: Trainer, out: Path, given: str | None) -> None:
     """Test the model, write everything, and say how it did and what to do next."""
-    from tinygrad_mnist.cli.evaluate import verdict
+    from tinygrad_mnist.cli.evaluate import show_verdict
+    from tinygrad_mnist.cli.show import say
     from tinygrad_mnist.serialize import atomic_write
     from tinygrad_mnist.train import evaluate, run_record, save_model
 
@@ -213,17 +249,22 @@ def _finish(trainer: Trainer, out: Path, given: str | None) -> None:
     save_model(out / MODEL, trainer, record["test"])
     atomic_write(out / RECORD, (json.dumps(record, indent=1) + "\n").encode())
     (out / CHECKPOINT).unlink(missing_ok=True)
-    print(verdict(evaluation, trainer.recipe, data))
+    show_verdict(evaluation, trainer.recipe, data)
     written = [MODEL, RECORD, *_plots(trainer, evaluation, out)]
-    print(f"wrote   {', '.join(written)} into {out}")
+    say("wrote", f"{', '.join(written)} into {out}")
     data_flag = f" --data {shlex.quote(given)}" if given else ""
     print(f"next    tinygrad-mnist evaluate {shlex.quote(str(out / MODEL))}{data_flag}")
 
 
 def _plots(trainer: Trainer, evaluation: Evaluation, out: Path) -> list[str]:
-    from tinygrad_mnist.train.plots import can_plot, plot_run
+    from tinygrad_mnist.train.plots import can_plot, import_matplotlib, plot_run
 
     if not can_plot():
         print("no plots: they need matplotlib; pip install 'tinygrad-mnist[cli]'")
+        return []
+    try:
+        import_matplotlib()
+    except Exception as error:  # whatever is wrong with it, the run is written and complete
+        print(f"no plots: matplotlib cannot be imported: {' '.join(str(error).split())}")
         return []
     return [path.name for path in plot_run(trainer, evaluation, out)]

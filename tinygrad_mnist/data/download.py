@@ -22,9 +22,15 @@ CHUNK = 2**16
 Progress = Callable[[str, int, int], None]  # file name, bytes so far, bytes in all (0: unknown)
 
 
+def tell(line: str) -> None:
+    """Say something on standard error, if there is one."""
+    if sys.stderr is not None:
+        print(line, file=sys.stderr, flush=True)
+
+
 def show_progress(name: str, done: int, total: int) -> None:
     """Draw one line of progress on a terminal's standard error; elsewhere stay silent."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         return
     share = f"{done / total:4.0%} of {total / 1e6:.1f} MB" if total else f"{done / 1e6:.1f} MB"
     end = "\n" if done == total else ""

@@ -14,6 +14,7 @@ import gzip
 import hashlib
 import math
 import os
+import stat
 import struct
 import zlib
 from collections.abc import Iterator
@@ -58,10 +59,17 @@ def read_idx(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> NDA
     array([ 0,  1,  4,  9, 16], dtype=int32)
     """
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=_without_waiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise DataError(f"{path}: not a regular file")
             return read_stream(file, os.fspath(path), max_bytes)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _without_waiting(name: str, flags: int) -> int:
+    """Open a file; a pipe would otherwise block until somebody writes into it."""
+    return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def read_stream(file: BinaryIO, name: str, max_bytes: int = MAX_BYTES) -> NDArray[Any]:

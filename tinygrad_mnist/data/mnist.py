@@ -9,7 +9,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_mnist.data.download import MAX_DOWNLOAD, Progress, download, show_progress
+from tinygrad_mnist.data import failures
+from tinygrad_mnist.data.download import (
+    CONNECT_SECONDS,
+    MAX_DOWNLOAD,
+    Progress,
+    download,
+    show_progress,
+    tell,
+)
 from tinygrad_mnist.data.idx import DataError, idx_sha256, read_idx, read_stream, replacing
 
 SHA256 = {  # of the uncompressed files
@@ -23,6 +31,7 @@ MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
 )
 ENV = "TINYGRAD_MNIST_DATA"
+OFFLINE = "TINYGRAD_MNIST_OFFLINE"
 EMBEDDED: Literal["embedded"] = "embedded"
 LAYOUTS = ("", "MNIST/raw", "raw")  # the folder itself, and where torchvision puts the files
 
@@ -66,8 +75,10 @@ def load_mnist(
     `data` is a folder with the four IDX files (plain or gzipped, a torchvision root included) or
     "embedded"; when None, the environment variable TINYGRAD_MNIST_DATA says it. A folder that is
     named must be good: anything wrong in it raises `DataError`. Otherwise the cache
-    (`cache_dir()`) is filled by a download unless `download` is False, and when that fails the
-    embedded subset is loaded; its `source` says why.
+    (`cache_dir()`) is filled by a download, which a line on standard error announces, and when
+    that fails the embedded subset is loaded; its `source` says why. Nothing is asked of a network
+    when `download` is False, when TINYGRAD_MNIST_OFFLINE is set, or for a day after a failure;
+    `fetch` tries again.
 
     >>> mnist = load_mnist("embedded")
     >>> mnist.name, mnist.train_images.shape, mnist.test_labels.shape
@@ -75,15 +86,15 @@ def load_mnist(
     """
     named = _named_folder(data)
     if isinstance(named, Path):
-        return _load_folder(named)
+        return _load_folder(named, "" if data is not None else f" (named by {ENV})")
     if named == EMBEDDED:
         return load_embedded()
 
     arrays, problems = _read_cache()
-    source = f"cache: {cache_dir()}"
+    source = f"cache: {_cache_dir()}"
     if download and len(arrays) < len(SHA256):
         try:
-            mirror = _download_missing(arrays, mirrors, progress)
+            mirror = _try_download(arrays, mirrors, progress)
             source = f"downloaded from {mirror} to {cache_dir()}"
         except DataError as error:
             problems.append(str(error))
@@ -118,22 +129,51 @@ def load_embedded() -> Mnist:
 def cache_dir() -> Path:
     """Return `$XDG_CACHE_HOME/tinygrad-mnist`, or `~/.cache/tinygrad-mnist`; it need not exist.
 
+    Raises DataError where neither variable nor the system says where the user's files are.
+
     >>> cache_dir().name
     'tinygrad-mnist'
     """
     base = Path(os.environ.get("XDG_CACHE_HOME", ""))  # not absolute: to be ignored, says XDG
-    return (base if base.is_absolute() else Path.home() / ".cache") / "tinygrad-mnist"
+    try:
+        return (base if base.is_absolute() else Path.home() / ".cache") / "tinygrad-mnist"
+    except RuntimeError:  # no HOME, and no entry in the system's list of users
+        raise DataError("no cache: HOME is not set; set HOME or XDG_CACHE_HOME") from None
 
 
-def fetch(*, mirrors: tuple[str, ...] = MIRRORS, progress: Progress = show_progress) -> Path:
+def _cache_dir() -> Path | None:
+    """The cache's folder, or None where there is none."""
+    try:
+        return cache_dir()
+    except DataError:
+        return None
+
+
+def fetch(
+    folder: str | os.PathLike[str] | None = None,
+    *,
+    mirrors: tuple[str, ...] = MIRRORS,
+    progress: Progress = show_progress,
+) -> Path:
     """Make the cache complete and verified, downloading what is missing or bad; return its folder.
 
-    Raises `DataError` saying what went wrong with each mirror.
+    With `folder`, that folder in its place; what is bad in it is left there, and named. Raises
+    `DataError` saying what went wrong with each mirror.
     """
-    arrays, _ = _read_cache()
+    if folder is None:
+        target = cache_dir()
+        arrays, _ = _read_cache()
+    elif folder == EMBEDDED:
+        raise DataError("the embedded subset is in the package; there is nothing to fetch")
+    else:
+        target = _expanded(folder)
+        files = _files_in(target)
+        arrays = {n: _canonical(read_idx(path), n, str(path)) for n, path in files.items()}
     if len(arrays) < len(SHA256):
-        _download_missing(arrays, mirrors, progress)
-    return cache_dir()
+        _download_missing(arrays, mirrors, progress, target)
+    if (cache := _cache_dir()) is not None:
+        failures.forget(cache)
+    return target
 
 
 def verify(data: str | os.PathLike[str] | None = None) -> dict[str, str]:
@@ -165,7 +205,7 @@ def _named_folder(data: str | os.PathLike[str] | None) -> Path | Literal["embedd
         return None
     if named == EMBEDDED:
         return EMBEDDED
-    folder = Path(named).expanduser()
+    folder = _expanded(named)
     if folder.is_dir():
         return folder
     if folder.exists():
@@ -173,13 +213,19 @@ def _named_folder(data: str | os.PathLike[str] | None) -> Path | Literal["embedd
     raise DataError(f"{folder}{origin}: no such folder")
 
 
-def _load_folder(folder: Path) -> Mnist:
+def _expanded(named: str | os.PathLike[str]) -> Path:
+    """The path, with ~ for the user's home; a ~name that is no user's stays as it is."""
+    return Path(os.path.expanduser(named))
+
+
+def _load_folder(folder: Path, origin: str = "") -> Mnist:
     """Load whatever digits, or the like, the folder holds; say so when they are not MNIST's."""
     place, paths = _find(folder)
     if missing := [name for name in SHA256 if name not in paths]:
         raise DataError(
-            f"{folder}: missing {', '.join(missing)}; looked in it and in its MNIST/raw and raw, "
-            "for names like train-images-idx3-ubyte, .gz or not, and train-images.idx3-ubyte"
+            f"{folder}{origin}: missing {', '.join(missing)}; looked in it and in its "
+            "MNIST/raw and raw, for names like train-images-idx3-ubyte, .gz or not, and "
+            "train-images.idx3-ubyte"
         )
     arrays = {name: read_idx(path) for name, path in paths.items()}
     files = {name: str(path) for name, path in paths.items()}
@@ -211,8 +257,13 @@ def _files_in(place: Path) -> dict[str, Path]:
 
 def _read_cache() -> tuple[dict[str, Array], list[str]]:
     """Read what is good in the cache, remove what is not, and return both arrays and complaints."""
-    arrays, problems = {}, []
-    for name, path in _files_in(cache_dir()).items():
+    arrays: dict[str, Array] = {}
+    problems: list[str] = []
+    try:
+        files = _files_in(cache_dir())
+    except DataError as error:
+        return arrays, [str(error)]
+    for name, path in files.items():
         try:
             arrays[name] = _canonical(read_idx(path, max_bytes=MAX_DOWNLOAD), name, str(path))
         except DataError as error:
@@ -222,10 +273,32 @@ def _read_cache() -> tuple[dict[str, Array], list[str]]:
     return arrays, problems
 
 
+def _try_download(arrays: dict[str, Array], mirrors: tuple[str, ...], progress: Progress) -> str:
+    """Download what is missing, unless that is unwanted or has failed within a day."""
+    if why := why_not_downloaded(mirrors):
+        raise DataError(why)
+    cache = cache_dir()
+    seconds = CONNECT_SECONDS * len(mirrors)
+    tell(f"MNIST is not here: trying to download it ({seconds:.0f} s at most for an answer)")
+    try:
+        return _download_missing(arrays, mirrors, progress, cache)
+    except DataError as error:
+        failures.remember(cache, mirrors, str(error))
+        raise
+
+
+def why_not_downloaded(mirrors: tuple[str, ...] = MIRRORS) -> str | None:
+    """Why load_mnist() asks nobody for the files at present; None when it would."""
+    if os.environ.get(OFFLINE, "0") not in ("", "0"):
+        return f"no download: {OFFLINE} is set"
+    cache = _cache_dir()
+    return None if cache is None else failures.recent(cache, mirrors)
+
+
 def _download_missing(
-    arrays: dict[str, Array], mirrors: tuple[str, ...], progress: Progress
+    arrays: dict[str, Array], mirrors: tuple[str, ...], progress: Progress, folder: Path
 ) -> str:
-    """Add to `arrays` and the cache what is not there yet; return the mirror that completed it.
+    """Add to `arrays` and the folder what is not there yet; return the mirror that completed it.
 
     The first failure of a mirror ends its turn, so that being offline costs one try of each.
     """
@@ -234,17 +307,17 @@ def _download_missing(
         try:
             for name in SHA256:
                 if name not in arrays:
-                    arrays[name] = _download_one(mirror, name, progress)
+                    arrays[name] = _download_one(mirror, name, progress, folder)
             return mirror
         except DataError as error:
             problems.append(str(error))
     raise DataError(f"no download: {'; '.join(problems)}")
 
 
-def _download_one(mirror: str, name: str, progress: Progress) -> Array:
-    """Download one file into the cache; under its own name only once it is verified."""
+def _download_one(mirror: str, name: str, progress: Progress, folder: Path) -> Array:
+    """Download one file into the folder; under its own name only once it is verified."""
     url = f"{mirror.rstrip('/')}/{name}.gz"
-    path = cache_dir() / f"{name}.gz"
+    path = folder / f"{name}.gz"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as part:

@@ -155,7 +155,8 @@ def one_argument(t: Text, name: str, argument: Any, path: Any, looks_at_nodes: b
         if not isinstance(argument.node, Leaf):  # it may be resized, or turned, in place
             t.add(
                 f"if {array}.strides != {argument.array.strides!r} "
-                f"or {array}.shape != {argument.shape!r}: return None"
+                f"or {array}.shape != {argument.shape!r} "
+                f"or {array}.dtype != {t.name('dtype', argument.dtype)}: return None"
             )
     else:
         if not argument.is_tensor:

@@ -27,6 +27,7 @@ from tinygrad_mnist.autograd.engine import (
 )
 from tinygrad_mnist.autograd.tensor import Born, Leaf, Node, Tensor, new, wrap
 from tinygrad_mnist.jit.likeness import same
+from tinygrad_mnist.jit.looks import is_packed
 from tinygrad_mnist.jit.op_step import Step
 from tinygrad_mnist.jit.program import Program
 from tinygrad_mnist.jit.quick import quick
@@ -175,9 +176,13 @@ class Walk:
             self.tape.errors = dict(np.geterr())
         before = modes.switch(modes.Mode(grad=False, tape=self.tape))
         try:
-            walk([seed(root, None, True)], self.targets, True, False, retain)
+            walk([seed(root, None, True)], self.targets, True, False, True)
         finally:
             modes.switch(before)
+        if not retain:
+            for node in nodes:
+                if node.saved:
+                    node.saved = None
         self.grads: list[Any] = [None if g is None else g._data for g in self.targets.values()]
         for node, g in self.targets.items():
             if g is None:
@@ -239,7 +244,12 @@ class WalkProgram(Program):
 
     def _is_own(self, at: Array, captured: Array, taken: list[Array]) -> bool:
         """Tell whether a gradient may stay where it was computed: alone in memory of its own."""
-        return self.pool.owns(at) and not any(np.may_share_memory(at, home) for home in taken)
+        return (
+            self.pool.owns(at)
+            and at.flags.writeable
+            and is_packed(at)
+            and not any(np.may_share_memory(at, home) for home in taken)
+        )
 
     def run(self) -> None:
         """Run the calls; the inputs have been fed."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import weakref
 from _thread import get_ident
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,7 @@ Array = np.ndarray[Any, Any]
 FOLLOWS, LEARNS, LOST = range(3)
 MOST_BRANCHES = 16  # of one step
 MOST_STEPS = 20_000  # of one function
+MOST_FAILURES = 100  # of learning
 
 
 class Follower:
@@ -48,7 +49,8 @@ class Follower:
         self.scratch = Pool()
         self.blank: list[None] = []  # a place for each step of the longest path
         self.absent: list[Any] = []  # the same, with ABSENT
-        self.errors: list[Exception] = []  # that came up while learning: faults of the jit's own
+        self.errors: list[str] = []  # the last ones that came up while learning
+        self.failures = 0  # how many there were
         self.owners: dict[int, weakref.ref[Tensor]] = {}  # by the id of the leaf that they own
         self.dead: list[int] = []  # ids of leaves whose owners are gone
         # Of the call that is under way:
@@ -102,26 +104,26 @@ class Follower:
                     flat_steps(optimizer, dict.fromkeys(leaves))
 
     def _learn(self) -> None:
+        with np.errstate(**HEARD):
+            if self.seen:
+                self.trying(learn.learn, self)
+            for step, walk in self.walked:
+                self.trying(learn.bind_walk, self, step, walk, step.path())
+            for one, (arguments, arrays) in self.astray.items():
+                self.trying(learn.prepare_again, self, one, arguments, arrays)
+
+    def trying(self, learn: Callable[..., None], *args: Any) -> None:
+        """Learn; where that fails, note it and go on without: the call itself went well."""
         try:
-            with np.errstate(**HEARD):
-                if self.seen:
-                    learn.learn(self)
-                for step, walk in self.walked:
-                    learn.bind_walk(self, step, walk, step.path())
-                for one, (arguments, arrays) in self.astray.items():
-                    learn.prepare_again(self, one, arguments, arrays)
-        except Exception as error:  # the call itself went well
-            self.errors.append(error)
+            learn(*args)
+        except Exception as error:
+            self.failures += 1
+            self.errors = [*self.errors[-2:], f"{type(error).__name__}: {error}"]
 
     # The events of a call
 
     def call(self, op: Op, args: tuple[Any, ...], kw: dict[str, Any], grad: bool) -> Any:
-        """Answer one call of an op."""
-        answer = self.here.ahead(self, op, args, kw, grad)
-        return self._look(op, args, kw, grad) if answer is None else answer
-
-    def _look(self, op: Op, args: tuple[Any, ...], kw: dict[str, Any], grad: bool) -> Any:
-        """Answer a call that is not quite the one that came before."""
+        """Answer a call of an op that is not quite the one that came before."""
         if self.state == FOLLOWS:
             before = self.here
             for step in before.next:
@@ -196,6 +198,11 @@ class Follower:
             for step in self.left.path()
             if isinstance(step, OpStep) and not step.knows_its_arguments()
         }
+        unsure |= {
+            self.left.depth + 1 + number
+            for number, seen in enumerate(self.seen)
+            if isinstance(seen, learn.SeenCall) and not seen.is_constant
+        }
         walked = ancestors([root._node])  # type: ignore[list-item]
         for node in (*walked, *(wanted or ())):
             if isinstance(node, Leaf):
@@ -206,7 +213,12 @@ class Follower:
             elif node.hooks is not None or node.saved is None or made.step_of(node) in unsure:
                 return None
         nodes = [node for node in walked if isinstance(node, Node)]
-        return Walk(root, nodes, wanted, retain, made) if unwritten(nodes) else None
+        if not unwritten(nodes):
+            return None
+        try:
+            return Walk(root, nodes, wanted, retain, made)
+        except Exception:  # let the engine say what is wrong, if anything is
+            return None
 
     def _is_fresh(self, leaf: Leaf) -> bool:
         """Tell whether a leaf was made in this call: the next call will make another one."""
@@ -233,6 +245,7 @@ class Follower:
         here = self.here
         here.misses += 1
         room = len(here.next) < MOST_BRANCHES and self.size < MOST_STEPS
+        room = room and self.failures < MOST_FAILURES
         self.state = LEARNS if room and here.misses > 1 else LOST
         self.left, self.here, self.is_eventful = here, OFF, True
         if self.state == LEARNS:

@@ -26,10 +26,8 @@ class FollowedFunction(JitFunction):
         self._busy: dict[int, Any] = {}  # the call that is followed now, under 0
 
     def __call__(self, *args: Any, **kw: Any) -> Any:
-        for arg in args:
-            if type(arg) is np.ndarray:
-                args = tuple(wrap(a) if type(a) is np.ndarray else a for a in args)
-                break
+        if np.ndarray in map(type, args):
+            args = tuple(wrap(a) if type(a) is np.ndarray else a for a in args)
         thread, call, whole, follower = get_ident(), [None], False, self._follower
         # An interrupt may come wherever a function is entered or left. So what has to be undone is
         # done and undone by single operations on dicts, and nothing is called before it is undone.

@@ -14,10 +14,11 @@ from tinygrad_mnist.autograd import modes
 from tinygrad_mnist.autograd.op import Op
 from tinygrad_mnist.autograd.tensor import Leaf, Node, Tensor, wrap
 from tinygrad_mnist.jit.rows import ROWS, Kinds, Mixed
-from tinygrad_mnist.jit.tape import Call, Effect, Tape
-from tinygrad_mnist.ops.random import get_rng_state, set_rng_state
+from tinygrad_mnist.jit.tape import Call, Effect, Gradients, Tape
+from tinygrad_mnist.ops.random import Generator, rng_of
 
 Array = np.ndarray[Any, Any]
+OF_TAPES = ("being captured", "outside the jitted function")  # what their errors say
 
 
 class Refused(RuntimeError):
@@ -35,6 +36,7 @@ class TileTape(Tape):
     def __init__(self) -> None:
         super().__init__()
         self.losses: list[Array] = []  # what backward began with
+        self._world: Gradients = {}  # the gradients that were there before the call
         self._made: dict[int, Tensor] = {}
         self._begins = False
 
@@ -76,9 +78,20 @@ class TileTape(Tape):
 
     def accumulated(self, leaf: Leaf, before: Tensor | None, after: Tensor) -> None:
         """A gradient that starts from none."""
+        self._world.setdefault(leaf, before)
         super().accumulated(leaf, before, after)
         if leaf in self.grads_before:
             raise Refused("it adds to gradients that are there already: call zero_grad() in it")
+
+    def cleared(self, leaf: Leaf) -> None:
+        """Note what is lost."""
+        self._world.setdefault(leaf, leaf.grad)
+        super().cleared(leaf)
+
+    def restore(self) -> None:
+        """Put the gradients back that there were before the call."""
+        for leaf, grad in self._world.items():
+            leaf.grad = grad
 
     def abandon(self, why: str) -> None:
         """Refuse."""
@@ -86,6 +99,8 @@ class TileTape(Tape):
 
     def written(self, tensor: Tensor, value: Tensor) -> None:
         """A write into what the call itself has made."""
+        if any(np.may_share_memory(tensor._data, g) for g in self.grads_before.values()):
+            raise Refused("it writes into gradients that are there: call zero_grad() in it")
         if id(tensor._data) not in self.known:
             raise Refused("it writes into a tensor that outlives it, as batch norm does")
         super().written(tensor, value)
@@ -103,8 +118,16 @@ class LightTape(TileTape):
         """A write: that it is allowed, the tape of the tile has said."""
 
 
+class Failed(Exception):
+    """The function itself raised an error, which is the cause; nothing has changed."""
+
+
 class Heard:
-    """A call of `function` on some rows of its arguments: its tape, results and gradients."""
+    """A call of `function` on some rows of its arguments: its tape, results and gradients.
+
+    Gradients and random numbers are then as they were before. Raises Refused where it cannot be
+    cut, and Failed where the function fails.
+    """
 
     def __init__(
         self,
@@ -113,21 +136,34 @@ class Heard:
         rows: slice,
         share: float = 1.0,
         tape: type[TileTape] = TileTape,
+        around: Sequence[Any] = (),
     ) -> None:
-        self.rows, self.tape, random = rows, tape(), get_rng_state()
+        """`around` are objects of which it may use some."""
+        self.rows, self.tape = rows, tape()
         self.tape.share = share
         given = [wrap(a._data[rows]) if isinstance(a, Tensor) else a for a in args]
         self.inputs = [g._data for g in given if isinstance(g, Tensor)]
-        mode = modes.switch(modes.current()._replace(tape=self.tape))
-        try:
-            self.result = function(*given)
-        finally:
-            modes.switch(mode)
-            set_rng_state(random)
+        self.result = self._call(function, given, [*given, *around])
         self.effects = [e for e in self.tape.entries if isinstance(e, Effect)]
         self.draws = [e for e in self.tape.entries if isinstance(e, Call) and e.op.draws]
         self.gradients = self._gradients()
         self._check()
+
+    def _call(self, function: Any, given: Sequence[Any], around: Sequence[Any]) -> Any:
+        generators = [rng_of(g).bit_generator for g in (None, *around) if _draws(g)]
+        random = [generator.state for generator in generators]
+        mode = modes.switch(modes.current()._replace(tape=self.tape))
+        try:
+            return function(*given)
+        except Exception as error:
+            if isinstance(error, Refused) or any(words in str(error) for words in OF_TAPES):
+                raise
+            raise Failed from error
+        finally:
+            modes.switch(mode)
+            for generator, state in zip(generators, random, strict=True):
+                generator.state = state
+            self.tape.restore()
 
     def _gradients(self) -> dict[Leaf, Array]:
         """Each leaf's gradient, as the effects or the caller will find it."""
@@ -151,6 +187,10 @@ class Heard:
             reads = () if isinstance(entry, Effect) else entry.reads
             if any(np.may_share_memory(array, p) for array in reads for p in changed):
                 raise Refused("it computes with parameters after the optimizer's step")
+
+
+def _draws(value: Any) -> bool:
+    return value is None or isinstance(value, (Generator, np.random.Generator))
 
 
 def check_rows(heard: Heard, results: Sequence[Tensor]) -> None:

@@ -12,6 +12,7 @@ from tinygrad_mnist.autograd.op import Op
 from tinygrad_mnist.autograd.tensor import Leaf, Node, Tensor
 from tinygrad_mnist.jit.answers import walk_of
 from tinygrad_mnist.jit.backward_step import BackwardStep, Walk, WalkProgram
+from tinygrad_mnist.jit.likeness import is_constant
 from tinygrad_mnist.jit.op_step import ANY_NODE, Argument, OpStep, Step
 from tinygrad_mnist.jit.prepare import another_look, prepare
 from tinygrad_mnist.jit.update_step import UpdateStep, with_gradients
@@ -55,6 +56,7 @@ class SeenCall:
         self.arrays = [Faint(a) if isinstance(a, np.ndarray) else a for a in arrays]
         self.results = [Faint(a) for a in results]
         self.node: weakref.ref[Node] | None = None
+        self.is_constant = all(map(is_constant, kw.values()))
 
 
 def arrays_in(value: Any) -> set[int]:
@@ -83,7 +85,7 @@ class Faint:
             return array
         size = 1 + sum((n - 1) * abs(s) for n, s in zip(self.shape, self.strides, strict=True) if n)
         count = -(-size // self.dtype.itemsize) + 1
-        flat = np.ones(count, self.dtype)
+        flat = np.full(count, self.dtype.kind == "f", self.dtype)  # 0 is an index of everything
         start = sum(
             (n - 1) * -s for n, s in zip(self.shape, self.strides, strict=True) if s < 0 < n
         )
@@ -152,10 +154,10 @@ def learn(call: Follower) -> None:
             find_parameters(step, seen)
             arrays = [a.get() if isinstance(a, Faint) else a for a in seen.arrays]
             results = [a.get() for a in seen.results]
-            prepare(step, path, arrays, results, call.scratch)
+            call.trying(prepare, step, path, arrays, results, call.scratch)
     for seen, step in steps:
         if isinstance(step, BackwardStep) and isinstance(seen, Walk):
-            bind_walk(call, step, seen, path)
+            call.trying(bind_walk, call, step, seen, path)
     assert first is not None
     parent.next.insert(0, first)
     parent.look_ahead()

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+CONSTANTS = (bool, int, float, str, type, np.dtype, np.generic, type(...))
+
 
 def same(a: Any, b: Any) -> bool:
     """Tell whether `a` may stand for `b`: the same object, or equal in type, value and sign.
@@ -39,6 +41,19 @@ def same(a: Any, b: Any) -> bool:
     if isinstance(a, tuple):  # a named tuple, such as a kernel's geometry
         return len(a) == len(b) and all(map(same, a, b))
     return False
+
+
+def is_constant(value: Any) -> bool:
+    """Tell whether a setting stays what it is: nobody can change it in place.
+
+    >>> is_constant((1, slice(None), "mean")), is_constant([1])
+    (True, False)
+    """
+    if isinstance(value, tuple):
+        return all(map(is_constant, value))
+    if isinstance(value, slice):
+        return is_constant((value.start, value.stop, value.step))
+    return value is None or isinstance(value, CONSTANTS)
 
 
 def same_float(a: float, b: float) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.kernels.scratch import aligned, shaped
+from tinygrad_mnist.kernels.scratch import aligned, packed_strides, shaped
 
 Array = np.ndarray[Any, Any]
 
@@ -45,6 +45,11 @@ def look(array: Array, of: Array, instead: Array, by: int = 0) -> Array:
         return instead
     start = pointer(instead) + offset
     return np.asarray(_Memory(start, array, instead))
+
+
+def is_packed(array: Array) -> bool:
+    """Tell whether an array has no gaps, so that `array_on` lays another one out as it is."""
+    return bool(array.size <= 1 or packed_strides(array) == array.strides)
 
 
 def dense(array: Array) -> bool:

@@ -20,7 +20,7 @@ from tinygrad_mnist.autograd.op import Op
 from tinygrad_mnist.autograd.record import record
 from tinygrad_mnist.autograd.tensor import Leaf, Node, Tensor, new
 from tinygrad_mnist.autograd.writes import tick
-from tinygrad_mnist.jit.likeness import same
+from tinygrad_mnist.jit.likeness import is_constant, same
 
 Array = np.ndarray[Any, Any]
 Call = Callable[[], object]
@@ -101,7 +101,7 @@ class Argument:
         self.maker: OpStep | None = None  # the step at that depth
         self.array = self.shape = self.dtype = self.strides = self.value = None
         self.seen = 0  # how often it lay elsewhere
-        if hasattr(array, "shape") and not isinstance(array, np.generic):
+        if hasattr(array, "get"):
             self.shape, self.dtype, self.strides = array.shape, array.dtype, array.strides
             self.array = array.get() if step is None else None
         else:
@@ -112,13 +112,14 @@ class OpStep(Step):
     """See the file's docstring; `run` is None where the kernel itself must run at each call."""
 
     __slots__ = (
-        "arguments", "feeds", "grad", "idle", "inner", "is_stale", "keep", "kw", "lines",
-        "makes_node", "op", "outs", "padding", "quick", "run", "times", "view",
+        "arguments", "feeds", "grad", "idle", "inner", "is_constant", "is_stale", "keep", "kw",
+        "lines", "makes_node", "op", "outs", "padding", "quick", "run", "times", "view",
     )  # fmt: skip
 
     def __init__(self, parent: Step, op: Op, arguments: list[Argument], kw: dict[str, Any]) -> None:
         super().__init__(parent)
         self.op, self.arguments, self.kw = op, arguments, kw
+        self.is_constant = all(map(is_constant, kw.values()))
         self.grad = self.makes_node = self.view = self.is_stale = False
         self.keep: Any = None
         self.padding: tuple[None, ...] = ()
@@ -143,8 +144,11 @@ class OpStep(Step):
         return self.op.name, self.lines
 
     def knows_its_arguments(self) -> bool:
-        """Tell whether each argument has no node, a leaf's, or that of a step of this call."""
-        return all(argument.node is not ANY_NODE for argument in self.arguments)
+        """Tell whether each argument has no node, a leaf's, or that of a step of this call.
+
+        And whether nobody can change a setting in place.
+        """
+        return self.is_constant and all(a.node is not ANY_NODE for a in self.arguments)
 
     def answer(self, call: Any, args: tuple[Any, ...], kw: dict[str, Any], grad: bool) -> Any:
         """Return the Tensor that the op gives for these arguments; None if this is another call."""
@@ -189,6 +193,7 @@ class OpStep(Step):
                     call.strayed(self, expected, array)
             elif (
                 array is not expected.array
+                or array.dtype != expected.dtype
                 or array.strides != expected.strides
                 or array.shape != expected.shape
             ):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.jit.answers import answer_of
-from tinygrad_mnist.jit.looks import replaced
+from tinygrad_mnist.jit.looks import is_packed, replaced
 from tinygrad_mnist.jit.memory import Pool
 from tinygrad_mnist.jit.op_step import Argument, OpStep, fitting
 from tinygrad_mnist.jit.program import copy_results, takes_out
@@ -41,7 +41,12 @@ def prepare(
     if step.view:
         step.inner = step.op.kernel(*inner, **step.kw)
         return
-    if not step.outs or step.op.draws or not any(isinstance(a, np.ndarray) for a in inner):
+    if (
+        not step.outs
+        or step.op.draws
+        or not step.is_constant
+        or not any(isinstance(a, np.ndarray) for a in inner)
+    ):
         return
     given = step.op.kernel(*inner, **step.kw)
     if not fitting(given if step.op.residual else (given,), step.outs):
@@ -107,11 +112,6 @@ def numpy_calls(step: OpStep, inner: Sequence[Any], scratch: Pool) -> list[Calla
     for place in borrowed:
         scratch.release(place)
     return [replaced(call, lambda array: moved_array(array, moves)) for call in calls]
-
-
-def is_packed(array: Any) -> bool:
-    """Tell whether an array has no gaps, so that `array_on` lays another one out as it is."""
-    return bool(array.size <= 1 or packed_strides(array) == array.strides)
 
 
 def memory_of(array: Any) -> Any:

@@ -7,8 +7,10 @@ arrays, made once. `lines()` prints them, and they read as the loop one would ha
 from __future__ import annotations
 
 import inspect
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,8 +22,8 @@ from tinygrad_mnist.jit import passes
 from tinygrad_mnist.jit.flat import FlatStep, flat_steps
 from tinygrad_mnist.jit.looks import look
 from tinygrad_mnist.jit.memory import Pool, same_memory, same_place
-from tinygrad_mnist.jit.quick import quick
-from tinygrad_mnist.jit.tape import Call, Effect, Gradients, Tape, Write
+from tinygrad_mnist.jit.quick import CHECKS, quick
+from tinygrad_mnist.jit.tape import Call, Effect, Tape, Write
 from tinygrad_mnist.jit.unroll import quietly, unroll
 from tinygrad_mnist.kernels.scratch import aligned, shaped
 
@@ -64,7 +66,9 @@ class Program:
             self._place.setdefault(key, array)
         for key, array in tape.constants.items():
             self._place[key] = array
-        live = self._live(kept)
+        self._settled = set(self._place)  # ids of what no step changes, and all made of that alone
+        self._checks: list[Step] = []  # those that may be made before anything changes
+        live, moved = self._integers_first(self._live(kept))
         self.generators = list({
             id(e.kw["rng"]): e.kw["rng"].bit_generator
             for e in live if isinstance(e, Call) and e.op.draws and e.kw.get("rng") is not None
@@ -75,16 +79,19 @@ class Program:
         self._kept: set[int] = set()  # ids of what holds a result
         self._ending: set[int] = set()  # ids of what holds a leaf's gradient when all is over
         self.given_back: list[tuple[int, WriteBack]] = []  # arguments that are written to
-        self._worldly: list[tuple[int, Gradients]] = []  # steps that change the world; .grads then
+        self._worldly: list[int] = []  # steps that change the world
+        self._starts: list[tuple[int, int]] = []  # entries, and the step that each begins with
         self._prepare(live)
         self._last = self._last_uses(live, kept)
-        final = {id(g._data) for g in tape.grads.values() if g is not None}
+        final = self._gradients()
         self._kept = {self._root.get(key, key) for key in kept}
         self._ending = {self._root.get(key, key) for key in final}
         order = {id(entry): place for place, entry in enumerate(tape.entries)}
         for moment, entry in enumerate(live):
-            self._number = order[id(entry)]
+            if id(entry) not in moved:
+                self._starts.append((order[id(entry)], len(self.steps)))
             self._bind(entry, moment)
+        self._check_early()
         self._end(tape)
 
     def _end(self, tape: Tape) -> None:
@@ -92,29 +99,43 @@ class Program:
         grads = [id(g._data) for g in tape.grads.values() if g is not None]
         if len(set(grads)) < len(grads):
             raise RuntimeError("a jitted function gives one gradient to two parameters")
-        self.born = [(leaf, self._born(g)) for leaf, g in self._new(tape.grads)]
+        self.born = [
+            (leaf, self._born(g)) for leaf, g in tape.grads.items()
+            if g is None or id(g._data) not in self.grads_fed
+        ]  # fmt: skip
         sums = [(leaf, self.at(g._data)) for leaf, g in tape.grads.items()
                 if g is not None and id(g._data) in self.grads_fed]  # fmt: skip
         self._added = [(leaf, place, _born(_own(place))) for leaf, place in sums]
-        constants = list(tape.constants.values())
-        ends = [place for place, _ in self._worldly] + [len(self.steps)]
-        self._run = quick(self.steps[: ends[0]], constants)
+        self._changes = [
+            (
+                at,
+                leaf,
+                None if g is not None and id(g._data) in self.grads_fed else (self._born(g),),
+            )
+            for at, leaf, g in tape.changes
+        ]
+        self._cut(list(tape.constants.values()))
+
+    def _cut(self, constants: list[Array]) -> None:
+        """Make the steps quick, in parts in which `.grad` of every leaf stays what it is."""
+        starts = [start for _, start in self._starts]
+        numbers = [number for number, _ in self._starts]
+        first = self._worldly[0] if self._worldly else len(self.steps)
+        self._run = quick(self.steps[:first], constants)
         self._rest: list[Step] = []
-        self._grads_then: list[list[tuple[Leaf, Tensor | None]]] = []
-        for (start, then), end in zip(self._worldly, ends[1:], strict=True):
+        self._numbers: list[int] = []  # for each of the rest, the entry that it is a part of
+        ends = {*self._worldly, len(self.steps)}
+        for at, _, _ in self._changes:
+            entry = bisect_left(numbers, at)
+            ends |= {starts[entry]} if entry < len(starts) else set()
+        for start, end in pairwise(sorted(end for end in ends if end >= first)):
             part = quick(self.steps[start:end], constants)
             self._rest += part
-            self._grads_then += [[(leaf, self._born(g)) for leaf, g in self._new(then)]] * len(part)
-
-    def _new(self, grads: Gradients) -> list[tuple[Leaf, Tensor | None]]:
-        """Those that do not add to what was there before."""
-        return [
-            (leaf, g) for leaf, g in grads.items() if g is None or id(g._data) not in self.grads_fed
-        ]
+            self._numbers += [numbers[bisect_right(starts, start) - 1]] * len(part)
 
     def _world(self) -> None:
         """Note that the next step changes something that is not the program's own."""
-        self._worldly.append((len(self.steps), self.tape.grads_at.get(self._number, {})))
+        self._worldly.append(len(self.steps))
 
     # Binding
 
@@ -126,7 +147,7 @@ class Program:
 
     def _live(self, kept: set[int]) -> list[Call | Write | Effect]:
         """The entries whose results are used: by another, by an effect, or by the caller."""
-        wanted = set(kept) | {id(g._data) for g in self.tape.grads.values() if g is not None}
+        wanted = set(kept) | self._gradients()
         live: list[Call | Write | Effect] = []
         for entry in reversed(self.tape.entries):
             pure = isinstance(entry, Call) and not entry.op.draws
@@ -136,6 +157,51 @@ class Program:
             live.append(entry)
             wanted.update(id(a) for a in entry.reads)
         return live[::-1]
+
+    def _integers_first(
+        self, live: list[Call | Write | Effect]
+    ) -> tuple[list[Call | Write | Effect], set[int]]:
+        """Move what computes integers before the first change, as far as no change can reach it.
+
+        Then labels can be checked while the call can still be left to the function itself.
+        """
+        first = next((i for i, e in enumerate(live) if not isinstance(e, Call)), len(live))
+        written = [e.target for e in live if isinstance(e, Write)]
+        subjects = [e.subject for e in live if isinstance(e, Effect)]
+        groups = [group for s in subjects for group in getattr(s, "param_groups", ())]
+        written += [p._data for group in groups for p in group["params"]]
+        moved: set[int] = set()
+        for moment, entry in enumerate(live):
+            if (
+                isinstance(entry, Call)
+                and not entry.op.draws
+                and all(out.dtype.kind in "iub" for out in entry.outs)
+                and all(id(a) in self._settled for a in entry.reads)
+                and not any(np.may_share_memory(a, w) for a in entry.reads for w in written)
+            ):
+                self._settled.update(map(id, entry.outs))
+                moved |= {id(entry)} if moment > first else set()
+        for entry in live:  # what is read may be written to itself
+            if isinstance(entry, Call):
+                changed = (a for a in entry.reads for w in written if np.may_share_memory(a, w))
+                self._settled.difference_update(map(id, changed))
+        early = [entry for entry in live if id(entry) in moved]
+        rest = [entry for entry in live[first:] if id(entry) not in moved]
+        return [*live[:first], *early, *rest], moved
+
+    def _check_early(self) -> None:
+        """Put the checks that can be made then before the first step that changes something."""
+        count = len(self._checks)
+        if not count:
+            return
+        first = self._worldly[0]
+        self.steps[first:first] = self._checks
+        self._worldly = [place + count for place in self._worldly]
+        self._starts = [(n, at + count if at >= first else at) for n, at in self._starts]
+
+    def _gradients(self) -> set[int]:
+        """All that a leaf's gradient is at any time: an error may come while it is so."""
+        return {id(g._data) for _, _, g in self.tape.changes if g is not None}
 
     def _last_uses(self, live: Sequence[Call | Write | Effect], kept: set[int]) -> dict[int, int]:
         """For each root of memory, the last entry that uses it, through any view."""
@@ -150,7 +216,7 @@ class Program:
         for moment, entry in enumerate(live):
             arrays = entry.reads + (entry.outs if isinstance(entry, Call) else ())
             last.update((root.get(id(array), id(array)), moment) for array in arrays)
-        final = set(kept) | {id(g._data) for g in self.tape.grads.values() if g is not None}
+        final = set(kept) | self._gradients()
         final |= self._place.keys()  # inputs, constants and what is external
         return last | {root.get(key, key): len(live) for key in final}
 
@@ -229,6 +295,12 @@ class Program:
             self.pool.release(outs[0])
             np.copyto(home, outs[0])
             outs = (home, *outs[1:])
+        if self._worldly and all(
+            id(a) in self._settled for a in call.reads if a.dtype.kind in "iu"
+        ):
+            self._checks += [s for s in steps if s.func in CHECKS]  # type: ignore[attr-defined]
+            self._checks += indices_within(call, args)
+            steps = [s for s in steps if s.func not in CHECKS]  # type: ignore[attr-defined]
         self.steps += [partial(quietly, call.errors, s) for s in steps] if call.errors else steps
         for captured, place in zip(call.outs, outs, strict=True):
             self._place[id(captured)] = place
@@ -330,7 +402,7 @@ class Program:
         self.calls = len(self.tape.entries)
         self.tape = Tape()
         self._place, self._last, self._root, self._homes, self._flat = {}, {}, {}, {}, {}
-        self._worldly, self._ending, self.fed = [], set(), {}
+        self._worldly, self._starts, self._ending, self.fed = [], [], set(), {}
 
     # Running
 
@@ -351,7 +423,7 @@ class Program:
         try:
             if usual:
                 hush()
-            self._run_all()
+            self._run_all(before)
         finally:
             if usual:
                 restore()
@@ -361,7 +433,7 @@ class Program:
             for (leaf, place, born), grad in zip(self._added, before, strict=True):
                 self._add(leaf, place, born, grad)
 
-    def _run_all(self) -> None:
+    def _run_all(self, before: Sequence[Tensor | None]) -> None:
         try:
             for step in self._run:
                 step()
@@ -373,9 +445,9 @@ class Program:
                     leaf.grad = None
             raise
         if self._rest:
-            self._change()
+            self._change(before)
 
-    def _change(self) -> None:
+    def _change(self, before: Sequence[Tensor | None]) -> None:
         """The steps from the first one on that changes something outside."""
         number = 0
         try:
@@ -383,9 +455,22 @@ class Program:
                 step()
                 number += 1
         except BaseException:
-            for leaf, grad in self._grads_then[number]:
-                leaf.grad = grad
+            self._leave_gradients(self._numbers[number], before)
             raise
+
+    def _leave_gradients(self, number: int, before: Sequence[Tensor | None]) -> None:
+        """Let each leaf have the gradient that it has when entry `number` begins."""
+        sums = {leaf: (place, born, grad) for (leaf, place, born), grad
+                in zip(self._added, before, strict=True)}  # fmt: skip
+        for leaf, (_, _, grad) in sums.items():
+            leaf.grad = grad
+        for at, leaf, new_one in self._changes:
+            if at > number:
+                return
+            if new_one is not None:
+                (leaf.grad,) = new_one
+            elif leaf in sums:
+                self._add(leaf, *sums[leaf])
 
     def _add(self, leaf: Leaf, total: Array, born: Born, before: Tensor | None) -> None:
         """A sum takes the place of the gradient that it began with, which others may hold."""
@@ -397,14 +482,21 @@ class Program:
             writes.stamp(before._data)
             leaf.grad = before
 
-    def fits(self) -> bool:
-        """Whether the gradients that it starts from are there, laid out as they were."""
+    def fits(self, arrays: Sequence[Array]) -> bool:
+        """Whether the gradients that it starts from are there, laid out as they were.
+
+        Each in memory of its own: not that of another, nor of an argument.
+        """
+        others = list(arrays)
         for leaf, place in self.grad_feeds:
             g = leaf.grad
             if g is None or g._node is not None or g._data.strides != place.strides:
                 return False
             if g._data.dtype != place.dtype or g._data.shape != place.shape:
                 return False
+            if any(np.may_share_memory(g._data, other) for other in others):
+                return False
+            others.append(g._data)
         return True
 
     def summary(self) -> str:
@@ -467,6 +559,16 @@ def argument_to_overwrite(steps: list[Step], out: Array, dying: list[Array]) -> 
     return next(ending, None)
 
 
+def indices_within(call: Call, args: tuple[Any, ...]) -> list[Step]:
+    """A check of the indices that a call picks by, if it picks by any."""
+    if call.op.name not in ("take", "gather") or not isinstance(args[1], np.ndarray):
+        return []
+    x, index = args[:2]
+    if index.dtype.kind not in "iu" or not x.ndim:
+        return []
+    return [partial(CHECKS[1], index, x.shape[call.kw.get("axis", 0)])]
+
+
 def given(step: Any) -> list[Any]:
     """The arguments of a step."""
     return [*step.args, *step.keywords.values()]
@@ -525,6 +627,8 @@ class WriteBack:
     """What was written to a program's copy of an argument is written to the argument."""
 
     def __init__(self, target: Array, copy: Array) -> None:
+        if not np.may_share_memory(target, copy):
+            raise RuntimeError("a write into an argument does not lie in the argument's copy")
         self._target, self._copy = target, copy
         self.argument = copy  # of the present call
 

@@ -21,6 +21,7 @@ from tinygrad_mnist.jit import passes
 from tinygrad_mnist.jit.callable import JitFunction
 from tinygrad_mnist.jit.flat import flat_steps
 from tinygrad_mnist.jit.guards import Guards, plain
+from tinygrad_mnist.jit.heard import Failed
 from tinygrad_mnist.jit.looks import dense
 from tinygrad_mnist.jit.names import NUMBERS, Names
 from tinygrad_mnist.jit.program import Program, Unfinished
@@ -66,12 +67,12 @@ class PureFunction(JitFunction):
                         self._captured.insert(0, captured)
                     return captured.replay(arrays, args)
             return self._not_captured(args)
-        except Unfinished:
-            captured.restart()
+        except Unfinished:  # nothing has changed yet
+            pass
         finally:
             self._busy.release()
-        # Nothing has changed yet: the function itself says what is wrong, and leaves what it does.
-        # Or it goes another way than the captured call did.
+        # The function itself says what is wrong, and leaves what it does. Or it goes another way
+        # than the captured call did.
         return self._eager(args)
 
     def programs(self) -> list[Program | Tiled]:
@@ -151,7 +152,7 @@ class PureFunction(JitFunction):
         inputs = [t._data for t in tensors]
         guards = Guards(Names(self.function), args, copied)
         result = under(tape, self.function, given)
-        if tape.abandoned is not None:
+        if tape.abandoned is not None or shared_gradients(tape, inputs):
             return None, result, []
         outputs = tensors_in(result)
         for tensor in outputs:
@@ -180,7 +181,10 @@ class PureFunction(JitFunction):
         copied = [not (first and a.nbytes >= BIG and a.flags.c_contiguous) for a in inputs]
         names = Names(self.function)
         guards = Guards(names, args, copied)
-        tiled = Tiled(self.function, given, copied, self.tile_rows or 0)
+        try:
+            tiled = Tiled(self.function, given, copied, self.tile_rows or 0, names.objects)
+        except Failed:  # it says what is wrong, and leaves what it does
+            return self._eager(args)
         results = Plan(tiled.result, tiled, given)
         captured = Captured(tiled, guards.closed(tiled.tape, None), results)
         tiled.forget()
@@ -195,26 +199,32 @@ class Captured:
 
     def __init__(self, program: Program | Tiled, guards: Guards, results: Plan) -> None:
         self.program, self.guards, self._results = program, guards, results
-        self._random: list[Any] = []  # where the generators were before the present replay
         self.arrays_of = self._with_gradients if program.grad_feeds else guards.arrays_of
 
     def _with_gradients(self, args: tuple[Any, ...]) -> list[Array] | None:
         arrays = self.guards.arrays_of(args)
-        if arrays is None or (self.program.grad_feeds and not self.program.fits()):
+        if arrays is None or not self.program.fits(arrays):
             return None
         return arrays
 
     def replay(self, arrays: list[Array], args: tuple[Any, ...]) -> Any:
         """Run it, and take the results out of its buffers."""
         if self.program.generators:
-            self._random = [generator.state for generator in self.program.generators]
-        self.program.replay(arrays)
+            self._drawing(arrays)
+        else:
+            self.program.replay(arrays)
         return self._results(arrays, args)
 
-    def restart(self) -> None:
-        """Let random numbers be drawn as if there had been no replay."""
-        for generator, state in zip(self.program.generators, self._random, strict=True):
-            generator.state = state
+    def _drawing(self, arrays: list[Array]) -> None:
+        """Run it; where it does not finish, random numbers are drawn as if it had not begun."""
+        generators = self.program.generators
+        states = [generator.state for generator in generators]
+        try:
+            self.program.replay(arrays)
+        except Unfinished:
+            for generator, state in zip(generators, states, strict=True):
+                generator.state = state
+            raise
 
 
 class Seen:
@@ -232,6 +242,17 @@ class Seen:
         """Which arrays are the very ones of that call."""
         arrays = [plain(a) for a in args if isinstance(a, (np.ndarray, Tensor))]
         return [i == id(a) for i, a in zip(self._ids, arrays, strict=True)]
+
+
+def shared_gradients(tape: Tape, inputs: list[Array]) -> bool:
+    """Whether a gradient that was there shares memory with another, or with what is read."""
+    there = list(tape.grads_before.values())
+    own = set(map(id, there))
+    others = inputs + [a for a, _ in tape.external.values() if id(a) not in own]
+    ends = [id(g._data) for g in tape.grads.values() if g is not None]
+    return len(set(ends)) < len(ends) or any(
+        np.may_share_memory(g, other) for i, g in enumerate(there) for other in others + there[:i]
+    )
 
 
 def under(tape: Tape, function: Callable[..., Any], given: list[Any]) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import writes
+from tinygrad_mnist.autograd.modes import current
 from tinygrad_mnist.autograd.op import Op
 from tinygrad_mnist.autograd.tensor import Born, Leaf, Node, Tensor, wrap
 
@@ -83,7 +84,7 @@ class Tape:
     fresh: dict[int, Tensor] = field(default_factory=dict)  # other Tensors on their memory
     constants: dict[int, Array] = field(default_factory=dict)
     grads: Gradients = field(default_factory=dict)
-    grads_at: dict[int, Gradients] = field(default_factory=dict)  # when an entry changed the world
+    changes: list[tuple[int, Leaf, Tensor | None]] = field(default_factory=list)  # of gradients
     grads_before: dict[Leaf, Array] = field(default_factory=dict)  # those that it begins with
     empty_before: list[Leaf] = field(default_factory=list)  # leaves that must have none
     walked_nodes: set[Node] = field(default_factory=set)
@@ -130,11 +131,15 @@ class Tape:
         """Hear that a leaf's gradient changed."""
         self._begins_with(leaf, before)
         self._array(after)
-        self.grads[leaf] = after
+        self._becomes(leaf, after)
 
     def cleared(self, leaf: Leaf) -> None:
-        """Hear that a leaf's gradient was set to None."""
-        self.grads[leaf] = None
+        """Hear that a leaf's gradient is about to be set to None."""
+        self._becomes(leaf, None)
+
+    def _becomes(self, leaf: Leaf, grad: Tensor | None) -> None:
+        self.grads[leaf] = grad
+        self.changes.append((len(self.entries), leaf, grad))
 
     def grad_read(self, leaf: Leaf) -> None:
         """Hear that a leaf's gradient was asked for."""
@@ -185,13 +190,25 @@ class Tape:
         self.modules[id(module)] = module
 
     def written(self, tensor: Tensor, value: Tensor) -> None:
-        """Hear of a write in place."""
-        self.grads_at[len(self.entries)] = dict(self.grads)
+        """Hear of a write in place; one with a gradient reads a copy of which no tape hears."""
+        if tensor._node is not None or (value._node is not None and current().grad):
+            self.abandon("it writes in place to a Tensor that takes part in a gradient")
+        self._written_gradient(tensor._data)
         self.entries.append(Write(self._array(tensor), self._array(value)))
+
+    def _written_gradient(self, target: Array) -> None:
+        """Note which gradient that was there before is written to, as `zero_()` does."""
+        for leaf, before in self.grads_before.items():
+            if not np.may_share_memory(before, target):
+                continue
+            now = self.grads.setdefault(leaf, leaf.grad)
+            if now is None or now._data is not before:
+                self.abandon("it writes into a gradient after taking it from its leaf")
+            else:
+                self._becomes(leaf, now)
 
     def effect(self, run: Callable[[], object], subject: Any) -> bool:
         """Hear of something done for its effect: an optimizer's step, a schedule's."""
-        self.grads_at[len(self.entries)] = dict(self.grads)
         grads = {leaf: g._data for leaf, g in self.grads.items() if g is not None}
         self.entries.append(Effect(run, subject, grads))
         return True

@@ -62,19 +62,26 @@ class Tiled:
     grads_fed: frozenset[int] = frozenset()
 
     def __init__(
-        self, function: Any, args: Sequence[Any], copied: Sequence[bool], tile_rows: int
+        self,
+        function: Any,
+        args: Sequence[Any],
+        copied: Sequence[bool],
+        tile_rows: int,
+        around: Sequence[Any] = (),
     ) -> None:
         """Hear the function on its first two tiles, arrange all gradients, bind, and try.
 
-        Raises Refused where the tiles' mean is not the batch's.
+        `around` are objects that it may use. Raises Refused where the tiles' mean is not the
+        batch's, and Failed where the function raises an error; nothing has changed then.
         """
+        hear = partial(Heard, function, args, around=around)
         wholes = [a._data for a in args if isinstance(a, Tensor)]
         self.cuts = cuts(len(wholes[0]), tile_rows)
-        flat = [_flat_steps(effect) for effect in Heard(function, args, self.cuts[0]).effects]
+        flat = [_flat_steps(effect) for effect in hear(self.cuts[0]).effects]
         sizes = {length(rows): rows for rows in reversed(self.cuts)}  # the first of each size
-        heard = {n: Heard(function, args, rows, n / len(wholes[0])) for n, rows in sizes.items()}
+        heard = {n: hear(rows, n / len(wholes[0])) for n, rows in sizes.items()}
         first_two = slice(0, self.cuts[1].stop)
-        one, both = heard[length(self.cuts[0])], Heard(function, args, first_two, tape=LightTape)
+        one, both = heard[length(self.cuts[0])], hear(first_two, tape=LightTape)
         self.tape, self.result = one.tape, one.result
         check_rows(one, tensors_in(one.result))
         self._layout = Layout(one.gradients, [part[1:] for parts in flat for part in parts])

@@ -7,6 +7,7 @@ list is run on other data: then the bits differ, and the kernel is called whole 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -245,15 +246,29 @@ def step(function: Any, given: Any, kw: dict[str, Any], out: Array, ufunc: bool)
     """One NumPy call into `out`; Python numbers become 0-d arrays, which NumPy takes faster."""
     if ufunc and not kw:
         dtypes = [x.dtype for x in given if isinstance(x, np.ndarray)]
-        numbers = (int, float)
-        if dtypes and any(type(x) in numbers for x in given):
+        if dtypes and any(type(x) in (int, float) for x in given):
             kind = np.result_type(*dtypes)
-            exact = [np.asarray(x, kind) if type(x) in numbers else x for x in given]
-            if function(*exact).dtype == out.dtype:
+            exact = [as_kind(x, kind) if type(x) in (int, float) else x for x in given]
+            if all(x is not None for x in exact) and function(*exact).dtype == out.dtype:
                 given = tuple(exact)
         if function not in (np.maximum, np.minimum):  # they take out= by name only
             return partial(function, *given, out)
     return partial(function, *given, **kw, out=out)
+
+
+def as_kind(x: float, kind: np.dtype[Any]) -> Array | None:
+    """A number as a 0-d array of a dtype; None where it would not be the same number to a ufunc.
+
+    A float beside integers, a number beside bools, and one that overflows are not.
+    """
+    if kind.kind == "f":
+        with np.errstate(all="ignore"):
+            exact = np.asarray(x, kind)
+        return exact if math.isfinite(exact) or not math.isfinite(x) else None
+    if kind.kind not in "iu" or type(x) is not int:
+        return None
+    limits = np.iinfo(kind)
+    return np.asarray(x, kind) if limits.min <= x <= limits.max else None
 
 
 def unroll(

@@ -32,7 +32,7 @@ class Recipe:
     (784, 32, 16, 10)
     >>> recipe.replace(lr=-1)
     Traceback (most recent call last):
-    tinygrad_mnist.models.recipe.RecipeError: lr must be above 0, not -1
+    tinygrad_mnist.models.recipe.RecipeError: lr must be above 0 and finite, not -1
     """
 
     name: str
@@ -74,7 +74,7 @@ class Recipe:
         _require_one_of("schedule", self.schedule, SCHEDULES)
         _require(0 <= self.dropout < 0.5, "dropout", "at least 0 and below 0.5", self.dropout)
         _require(self.digit in (None, *range(10)), "digit", "0 to 9", self.digit)
-        _require(0 < self.lr < float("inf"), "lr", "above 0", self.lr)
+        _require(0 < self.lr < float("inf"), "lr", "above 0 and finite", self.lr)
         _require(0 <= self.momentum < 1, "momentum", "at least 0 and below 1", self.momentum)
         no_batches = self.batch_size is not None and self.batch_size < 1
         _require(not no_batches, "batch_size", "at least 1", self.batch_size)

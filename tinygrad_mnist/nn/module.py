@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 
@@ -21,7 +21,17 @@ from tinygrad_mnist.nn.parameter import Parameter
 from tinygrad_mnist.ops import create
 
 Self = TypeVar("Self", bound="Module")
+P = ParamSpec("P")
+R = TypeVar("R", covariant=True)
 WHAT = {"_parameters": "parameter", "_buffers": "buffer", "_modules": "child module"}
+
+
+class HasForward(Protocol[P, R]):
+    """What a module is to a type checker: something that its `forward` tells how to call."""
+
+    @property
+    def forward(self) -> Callable[P, R]:
+        """What the module computes."""
 
 
 class Module:
@@ -49,22 +59,31 @@ class Module:
             training=True, _parameters={}, _buffers={}, _modules={}, _transient=set(), _hooks=None
         )
 
-    def __call__(self, *args: Any, **kw: Any) -> Any:
-        if TAPED and (tape := current().tape) is not None:
-            tape.module(self)
-        try:
-            if self._hooks is not None:
-                return hooks.call(self, self._hooks, args, kw)
-            return self.forward(*args, **kw)
-        except (ShapeError, DTypeError, IndexError) as error:
-            _say_where(error, self)
-            raise
+    if TYPE_CHECKING:  # a call has the types of the subclass's forward, which may have any
+        forward: Callable[..., Any]
 
-    def forward(self, *args: Any) -> Any:
-        """What the module computes; every subclass defines it."""
-        raise NotImplementedError(
-            f'Module [{type(self).__name__}] is missing the required "forward" function'
-        )
+        def __call__(self: HasForward[P, R], *args: P.args, **kw: P.kwargs) -> R:
+            """Call `forward`, and the hooks around it."""
+
+    else:
+
+        def __call__(self, *args: Any, **kw: Any) -> Any:
+            """Call `forward`, and the hooks around it."""
+            if TAPED and (tape := current().tape) is not None:
+                tape.module(self)
+            try:
+                if self._hooks is not None:
+                    return hooks.call(self, self._hooks, args, kw)
+                return self.forward(*args, **kw)
+            except (ShapeError, DTypeError, IndexError) as error:
+                _say_where(error, self)
+                raise
+
+        def forward(self, *args: Any) -> Any:
+            """Compute what the module is for; every subclass defines it."""
+            raise NotImplementedError(
+                f'Module [{type(self).__name__}] is missing the required "forward" function'
+            )
 
     # Registering
 

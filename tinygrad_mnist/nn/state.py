@@ -68,6 +68,8 @@ def _fitting(name: str, value: Any, tensor: Tensor, problems: list[str]) -> Any:
     except (TypeError, ValueError, RuntimeError) as error:
         problems.append(f"{name}: not readable as an array ({error}).")
         return None
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
     if array.dtype.kind not in "fiub":
         problems.append(f"{name}: holds {array.dtype}, and numbers are needed.")
     elif array.shape != tensor.shape:

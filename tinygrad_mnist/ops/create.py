@@ -37,7 +37,7 @@ def as_tensor(data: Any, dtype: Any = None) -> Tensor:
     """data as a Tensor, sharing its memory where it can."""
     if isinstance(data, Tensor):
         return data if dtype in (None, data.dtype) else table.cast(data, dtype=dtype)
-    if isinstance(data, np.ndarray) and dtype in (None, data.dtype):
+    if isinstance(data, np.ndarray) and dtype in (None, data.dtype) and data.dtype.isnative:
         return from_numpy(data)
     return wrap(as_array(data, dtype))
 
@@ -51,6 +51,11 @@ def from_numpy(ndarray: Any) -> Tensor:
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
     if ndarray.dtype.kind not in "fiub":
         raise TypeError(f"can't convert np.ndarray of type {ndarray.dtype} to a Tensor")
+    if not ndarray.dtype.isnative:
+        raise ValueError(
+            f"an array of the other byte order ({ndarray.dtype}) cannot share its memory with a "
+            "Tensor; convert it with array.astype(array.dtype.newbyteorder('='))"
+        )
     return wrap(ndarray)
 
 

@@ -257,7 +257,7 @@ hot_index: OpCall = op(R.hot_index)
 bce_of_p = op(
     O.bce_of_p,
     p=lambda g, p, t: g * (p - t) / clip(p * (1 - p), low=1e-12, high=1.0),
-    t=lambda g, p: g * (log1p(-p) - log(p)),
+    t=lambda g, p: g * (clip(log1p(-p), low=-100.0, high=0.0) - clip(log(p), low=-100.0, high=0.0)),
 )
 bce = op(E.bce, z=lambda g, z, t: g * (sigmoid(z) - t), t=lambda g, z: -g * z)
 

@@ -112,7 +112,6 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        self.stepped = True
         mode = current() if MODES else DEFAULT
         usual = state() is USUAL  # silent as ops are
         try:
@@ -129,6 +128,7 @@ class Optimizer:
 
     def _apply(self) -> None:
         """The step itself: nothing in it is recorded, and all of it may be run again."""
+        self.stepped = True
         self.split()
         for group in self.param_groups:
             for p in group["params"]:

@@ -5,32 +5,21 @@ format on one page.
 """
 
 import hashlib
-import io
 import math
-import os
 import pickle
-import stat
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
-from .atomic import atomic_write
-from .guard import (
-    DTYPES,
-    MAX_BYTES,
-    MAX_DEPTH,
-    FormatError,
-    Machine,
-    Span,
-    UnsafeFileError,
-    is_key,
-)
+from tinygrad_mnist.autograd.tensor import Tensor, wrap
 
-VERSION = 1
+from .files import File, check_map_location, name_of, opened, write
+from .guard import DTYPES, MAX_BYTES, MAX_DEPTH, FormatError, Machine, Span, is_key
+
+VERSION = 2
 # The file's first 64 bytes, as the pickler writes them: PROTO and the length of a FRAME (which
 # varies), then the name, the version and the digest. save() reads its own file back, so a
 # pickler that wrote them otherwise would be noticed at once.
@@ -50,25 +39,28 @@ class ArrayInfo:
         return np.dtype(self.dtype).itemsize * math.prod(self.shape)
 
 
-def save(obj: object, path: str | os.PathLike[str]) -> None:
-    """Write a nest of dict, list, tuple, str, int, float, bool, None, bytes and arrays to `path`.
+def save(obj: object, path: File) -> None:
+    """Write a nest of dict, list, tuple, str, int, float, bool, None, bytes, Tensors and arrays.
 
-    Arrays are NumPy arrays, NumPy scalars or Tensors (anything with `detach()` and `numpy()`) of
-    a bool, integer or float dtype; dict keys are str or int, and subclasses of dict become dicts.
-    The file replaces an older one as a whole or not at all; the same object gives the same bytes.
+    `path` is a path, or a binary file open for writing, BytesIO among them. A path's older file
+    is replaced as a whole or not at all. Tensors, NumPy arrays and NumPy scalars (which
+    become 0-d arrays) have a bool, integer or float dtype. A Parameter is saved as a Tensor that
+    requires a gradient; what else has `detach()` and `numpy()`, such as a tensor of PyTorch, as an
+    array. Dict keys are str or
+    int, and subclasses of dict become dicts. The same object gives the same bytes.
 
     Raises TypeError for anything else in `obj`, naming where it is; OSError when the file cannot
     be written; FormatError when load() would not read it (nested too deep, too many values).
 
     >>> import tempfile
     >>> target = tempfile.mkdtemp() + "/model.pkl"
-    >>> save({"weight": np.zeros((1, 3), np.float32), "epoch": 7}, target)
+    >>> save({"weight": wrap(np.zeros((1, 3), np.float32)), "mean": np.zeros(2)}, target)
     >>> load(target)
-    {'weight': array([[0., 0., 0.]], dtype=float32), 'epoch': 7}
+    {'weight': tensor([[0., 0., 0.]]), 'mean': array([0., 0.])}
     """
     tree = _encode(obj, "obj")
 
-    def write(file: io.BufferedRandom) -> None:
+    def content(file: Any) -> None:
         pickler = pickle.Pickler(file, protocol=5)
         pickler.fast = True  # no memo: the reader has no opcode for one
         pickler.dump(("tinygrad-mnist", VERSION, bytes(TREE_AT - DIGEST_AT), tree))
@@ -76,37 +68,47 @@ def save(obj: object, path: str | os.PathLike[str]) -> None:
         digest = _digest(file)
         file.seek(DIGEST_AT)
         file.write(digest)
-        _open_tree(file, size, str(path))  # what load() would refuse must not replace anything
+        _open_tree(file, size, name_of(path))  # what load() would refuse must replace nothing
 
-    atomic_write(path, write)
+    write(path, content)
 
 
 def load(
-    path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES, numpy_pickle: bool = False
+    path: File,
+    map_location: Any = None,
+    *,
+    weights_only: bool | None = None,
+    max_bytes: int = MAX_BYTES,
+    numpy_pickle: bool = False,
 ) -> Any:
-    """Read what save() wrote; arrays come back as new writable ndarrays. No code in it can run.
+    """Read what save() wrote: Tensors come back as Tensors, arrays as new writable ndarrays.
 
-    A file of more than `max_bytes` is refused. With `numpy_pickle=True` the file is instead an
-    ordinary pickle (protocol 2 to 5) of NumPy arrays in plain containers, under the same guard.
+    `path` is a path, or a binary file open for reading, which is read from its present position
+    to its end. A file of more than `max_bytes` is refused. `map_location` may name no device but
+    the CPU. No code in the file can run, whatever `weights_only` says. With `numpy_pickle=True`
+    the file is instead an ordinary pickle (protocol 2 to 5) of NumPy arrays in plain containers,
+    under the same guard. In files of format version 1 Tensors were not told from arrays: all come
+    back as arrays.
 
     Raises FormatError (a ValueError) for a file that is damaged or not of this format, its
     subclass UnsafeFileError for one that asks for more than plain data, OSError when it cannot be
-    opened.
+    opened, RuntimeError for another device.
 
     >>> load(__file__)
     Traceback (most recent call last):
     tinygrad_mnist.serialize.guard.FormatError: ...: not a file that save() writes...
     """
-    with _opened(path, max_bytes) as (file, size):
+    check_map_location(map_location)
+    with opened(path, max_bytes) as (file, size):
         if numpy_pickle:
             from .numpy_pickle import read_numpy_pickle
 
-            return read_numpy_pickle(file, size, str(path))
-        return read(file, size, str(path))
+            return read_numpy_pickle(file, size, name_of(path))
+        return read(file, size, name_of(path))
 
 
-def inspect(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> Any:
-    """What load() returns, with an ArrayInfo for each array: none is loaded into memory.
+def inspect(path: File, *, max_bytes: int = MAX_BYTES) -> Any:
+    """Read what load() returns, with an ArrayInfo for each Tensor and array: none is loaded.
 
     The checksum is verified too. Raises as load() does.
 
@@ -116,46 +118,43 @@ def inspect(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> Any:
     >>> inspect(target)
     {'weight': ArrayInfo(dtype='float32', shape=(2, 3))}
     """
-    with _opened(path, max_bytes) as (file, size):
-        machine, tree = _open_tree(file, size, str(path))
-        return _decode(tree, machine, lambda dtype, shape, _: ArrayInfo(dtype, shape))
+    with opened(path, max_bytes) as (file, size):
+        machine, tree = _open_tree(file, size, name_of(path))
+        return _decode(tree, machine, lambda kind, dtype, shape, _: ArrayInfo(dtype, shape))
 
 
-def read(file: io.BufferedIOBase, size: int, name: str) -> Any:
-    """load() of an open file of `size` bytes that error messages call `name`."""
+def read(file: IO[bytes], size: int, name: str) -> Any:
+    """Read an open file of `size` bytes that error messages call `name`, as load() does."""
     machine, tree = _open_tree(file, size, name)
 
-    def array(dtype: str, shape: tuple[int, ...], span: Span) -> np.ndarray:
+    def restored(kind: str, dtype: str, shape: tuple[int, ...], span: Span) -> object:
         value = np.empty(shape, dtype)
         file.seek(span.start)
-        if file.readinto(value.reshape(-1).view(np.uint8).data) != span.size:
+        if file.readinto(value.reshape(-1).view(np.uint8).data) != span.size:  # type: ignore[attr-defined]
             machine.fail("the file shrank while it was read")
-        return machine.checked(value if sys.byteorder == "little" else value.byteswap())
+        value = value if sys.byteorder == "little" else value.byteswap()
+        return KINDS[machine.version][kind](machine.checked(value))
 
-    return _decode(tree, machine, array)
-
-
-@contextmanager
-def _opened(
-    path: str | os.PathLike[str], max_bytes: int
-) -> Iterator[tuple[io.BufferedReader, int]]:
-    """The file and its size, when it is a regular file of at most `max_bytes`."""
-
-    def without_waiting(name: str, flags: int) -> int:  # a pipe would block until it is written
-        return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
-
-    with open(path, "rb", opener=without_waiting) as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise FormatError(f"{path}: not a regular file")
-        if status.st_size > max_bytes:
-            raise UnsafeFileError(
-                f"{path}: refused: {status.st_size:,} bytes, more than max_bytes={max_bytes:,}"
-            )
-        yield file, status.st_size
+    return _decode(tree, machine, restored)
 
 
-def _open_tree(file: io.BufferedIOBase, size: int, name: str) -> tuple[Machine, object]:
+def _leaf(array: np.ndarray) -> Tensor:
+    """Make a Tensor that requires a gradient."""
+    return wrap(array).requires_grad_()
+
+
+def _as_it_is(array: np.ndarray) -> np.ndarray:
+    return array
+
+
+# What a tuple of (kind, dtype, shape, data) stands for, in each version of the format
+KINDS: dict[int, dict[str, Callable[[np.ndarray], object]]] = {
+    1: {"tensor": _as_it_is},
+    2: {"array": _as_it_is, "tensor": wrap, "leaf": _leaf},
+}
+
+
+def _open_tree(file: IO[bytes], size: int, name: str) -> tuple[Machine, object]:
     """The tree of a file whose header and checksum are right; its bytes stay in the file."""
     file.seek(0)
     head = file.read(TREE_AT)
@@ -163,8 +162,8 @@ def _open_tree(file: io.BufferedIOBase, size: int, name: str) -> tuple[Machine, 
         raise FormatError(f"{name}: not a file that save() writes, or damaged at its beginning")
     if len(head) < TREE_AT or head[28:29] + head[30:32] != b"KC ":
         raise FormatError(f"{name}: damaged or cut short in its first {TREE_AT} bytes")
-    if head[VERSION_AT] != VERSION:
-        known = f"this release reads version {VERSION}"
+    if head[VERSION_AT] not in KINDS:
+        known = f"this release reads version 1 to {VERSION}"
         raise FormatError(f"{name}: written in format version {head[VERSION_AT]}; {known}")
     if head[DIGEST_AT:] != _digest(file):
         raise FormatError(
@@ -173,12 +172,13 @@ def _open_tree(file: io.BufferedIOBase, size: int, name: str) -> tuple[Machine, 
         )
     machine = Machine(file, size, name)
     match machine.run():
-        case (_, _, Span(), tree):
+        case (_, int(version), Span(), tree):
+            machine.version = version
             return machine, tree
     raise FormatError(f"{name}: not the pickle of (format, version, SHA-256, tree)")
 
 
-def _digest(file: io.BufferedIOBase) -> bytes:
+def _digest(file: IO[bytes]) -> bytes:
     """SHA-256 of the whole file, with zeros in the digest's own place."""
     file.seek(0)
     sha = hashlib.sha256(file.read(DIGEST_AT))
@@ -204,40 +204,45 @@ def _encode(value: Any, where: str, depth: int = 0) -> object:
         return [_encode(v, f"{where}[{i}]", depth + 1) for i, v in enumerate(value)]
     if type(value) is tuple:
         return "tuple", *(_encode(v, f"{where}[{i}]", depth + 1) for i, v in enumerate(value))
+    if isinstance(value, Tensor):
+        kind = "leaf" if value.requires_grad else "tensor"
+        return _encode_array(value.detach().numpy(), kind, where)
     if hasattr(value, "detach") and hasattr(value, "numpy"):
         value = value.detach().numpy()
     if isinstance(value, np.generic):
         value = np.asarray(value)
     if type(value) in (np.ndarray, np.memmap):
-        return _encode_array(value, where)
+        return _encode_array(value, "array", where)
     raise TypeError(
         f"{where} is of type {type(value).__name__}; save() takes dict, list, tuple, str, int, "
         "float, bool, None, bytes, NumPy arrays and Tensors"
     )
 
 
-def _encode_array(array: np.ndarray, where: str) -> object:
+def _encode_array(array: np.ndarray, kind: str, where: str) -> object:
     dtype = array.dtype.name
     if dtype not in DTYPES:
         raise TypeError(f"{where} has dtype {dtype}; save() takes {', '.join(sorted(DTYPES))}")
     flat = np.ascontiguousarray(array, np.dtype(dtype).newbyteorder("<")).reshape(-1)
     # A read-only buffer is pickled as bytes, straight from the array's memory.
-    return "tensor", dtype, array.shape, pickle.PickleBuffer(flat.view(np.uint8).data.toreadonly())
+    return kind, dtype, array.shape, pickle.PickleBuffer(flat.view(np.uint8).data.toreadonly())
 
 
-def _decode(value: Any, machine: Machine, array: Callable[..., object], depth: int = 0) -> object:
-    """What _encode() was given; array(dtype, shape, span) makes the arrays."""
+def _decode(
+    value: Any, machine: Machine, restored: Callable[..., object], depth: int = 0
+) -> object:
+    """Decode what _encode() made; restored(kind, dtype, shape, span) makes Tensors and arrays."""
     if depth > MAX_DEPTH:
         machine.refuse(f"nested more than {MAX_DEPTH} deep")
     match value:
         case dict():
-            return {k: _decode(v, machine, array, depth + 1) for k, v in value.items()}
+            return {k: _decode(v, machine, restored, depth + 1) for k, v in value.items()}
         case list():
-            return [_decode(v, machine, array, depth + 1) for v in value]
+            return [_decode(v, machine, restored, depth + 1) for v in value]
         case ("tuple", *items):
-            return tuple(_decode(v, machine, array, depth + 1) for v in items)
-        case ("tensor", dtype, shape, Span() as span):
-            return array(*machine.layout(dtype, shape, span.size), span)
+            return tuple(_decode(v, machine, restored, depth + 1) for v in items)
+        case (str(kind), dtype, shape, Span() as span) if kind in KINDS[machine.version]:
+            return restored(kind, *machine.layout(dtype, shape, span.size), span)
         case tuple():
             machine.fail("a tuple that stands for neither a tuple nor a tensor")
         case Span():

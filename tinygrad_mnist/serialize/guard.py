@@ -7,14 +7,13 @@ before it was compared with what is left of the file. So memory stays below the 
 about 200 bytes for each of at most MAX_OPCODES opcodes.
 """
 
-import io
 import math
 import pickle
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from reprlib import repr as brief
-from typing import Any, ClassVar, NoReturn
+from typing import IO, Any, ClassVar, NoReturn
 
 import numpy as np
 
@@ -54,9 +53,10 @@ class Machine:
 
     ops: ClassVar[Mapping[bytes, Callable[[Any], None]]]  # the table at the end of this file
 
-    def __init__(self, file: io.BufferedIOBase, size: int, name: str) -> None:
+    def __init__(self, file: IO[bytes], size: int, name: str) -> None:
         self.file, self.size, self.name = file, size, name
         self.at = 0
+        self.version = 0  # of the format, once that is known
         self.stack: list[Any] = []
         self.outer: list[list[Any]] = []  # the stacks below each MARK that is still open
 

@@ -5,11 +5,10 @@ the array itself. What is remembered can be used again only if it holds nothing 
 file cannot become a large object.
 """
 
-import io
 import pickle
 from dataclasses import dataclass
 from reprlib import repr as brief
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 import numpy as np
 
@@ -58,7 +57,7 @@ class Array:
 class NumpyMachine(Machine):
     """A Machine with a memo, bytes at once, and the calls that NumPy's own pickles make."""
 
-    def __init__(self, file: io.BufferedIOBase, size: int, name: str) -> None:
+    def __init__(self, file: IO[bytes], size: int, name: str) -> None:
         super().__init__(file, size, name)
         self.memo: dict[int, Any] = {}
         self.used = 0  # bytes made from what may be remembered, and so used again
@@ -184,7 +183,7 @@ NumpyMachine.ops = {
 }
 
 
-def read_numpy_pickle(file: io.BufferedIOBase, size: int, name: str) -> Any:
+def read_numpy_pickle(file: IO[bytes], size: int, name: str) -> Any:
     """What a pickle of NumPy arrays in plain containers holds; raises as load() does."""
     machine = NumpyMachine(file, size, name)
     value = machine.run()

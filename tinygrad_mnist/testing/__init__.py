@@ -7,9 +7,10 @@ only by what draws: it is imported when one of those names is first used.
 
 from typing import TYPE_CHECKING, Any
 
-from tinygrad_mnist.autograd.examine import Report, examine
-from tinygrad_mnist.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from tinygrad_mnist.lazy import page
+from tinygrad_mnist.testing.gradients.examine import Report, examine
+from tinygrad_mnist.testing.gradients.gradcheck import GradcheckError, gradcheck, gradgradcheck
+from tinygrad_mnist.testing.libraries.adapter import Adapter
 
 if TYPE_CHECKING:
     from tinygrad_mnist.testing.given import given_gradients
@@ -39,6 +40,7 @@ else:
 
 
 __all__ = [
+    "Adapter",
     "GradcheckError",
     "Program",
     "Report",

@@ -1,4 +1,4 @@
-"""given_gradients: a property test of value, first and second order in one line."""
+"""given_gradients: a property test of value, first and second order, for any library."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 
 from tinygrad_mnist.testing.graphs import Program
+from tinygrad_mnist.testing.libraries.door import Named
 from tinygrad_mnist.testing.networks import is_module
 from tinygrad_mnist.testing.properties import prove
+from tinygrad_mnist.testing.strategies import as_arrays_of
 
 Function = Callable[..., Any]
 
@@ -19,22 +21,31 @@ def given_gradients(
     *strategies: Any,
     value: Function | None = None,
     second_order: bool = True,
-    float32: bool = True,
+    float32: bool | None = None,
     max_examples: int | None = None,
+    library: Named = None,
+    vjp: Function | None = None,
 ) -> Callable[[Function], Callable[[], None]]:
-    """Turn a function of Tensors into a property test: draw inputs, and `prove` each call.
+    """Turn a function into a property test: draw inputs, and `prove` each call.
 
-    One strategy for each argument, or one that draws all of them (`broadcastable(2)`). With
-    `programs()` or `modules()` the function gets the program or the model and returns what is to
-    be proved: itself, a compiled form of it. `value` is the same function of ndarrays, written
-    independently. What is checked is said at `prove`; the example that a failing test ends with
-    has been shrunk.
+    One strategy for each argument, or one that draws all of them (`broadcastable(2)`). What they
+    draw reaches the function as arrays of `library` ("torch", "jax", "autograd", "mygrad", an
+    Adapter); as Tensors of this library without it. A NumPy function is proved with its `vjp`.
+    With `programs()` or `modules()` the function gets the program or the model and returns what is
+    to be proved: itself, a compiled form of it. `value` is the same function of ndarrays, written
+    independently. What is checked stands at `prove`; the example that a failing test ends with has
+    been shrunk.
 
+    >>> import numpy as np
     >>> from tinygrad_mnist.testing import given_gradients, tensors
     >>> @given_gradients(tensors(low=0.5), value=lambda x: x**1.5)
     ... def test_power(x):
     ...     return x * x.sqrt()
     >>> test_power()
+    >>> @given_gradients(tensors(), vjp=lambda g, x: g * np.cos(x))
+    ... def test_sine(x):
+    ...     return np.sin(x)
+    >>> test_sine()
     """
 
     def decorate(function: Function) -> Callable[[], None]:
@@ -49,16 +60,23 @@ def given_gradients(
                 f"{function.__name__} takes {len(names)} arguments"
             )
 
+        if library is not None or vjp is not None:
+            target = "autograd" if library is None else library  # both take ndarrays
+            drawn = {name: as_arrays_of(target, strategy) for name, strategy in drawn.items()}
+
         def check(**given_: Any) -> None:
             first, *others = given_.values()
-            called, inputs = function, (first, *others)
+            called: Any = function if vjp is None else (function, vjp)
+            inputs: Any = (first, *others)
             if isinstance(first, Program):
                 called, inputs = function(first), first.inputs
             elif is_module(first):
                 called, inputs = function(first[0]), (first[1],)
             elif isinstance(first, tuple) and not others:
                 inputs = first
-            prove(called, inputs, value, second_order=second_order, float32=float32)
+            prove(
+                called, inputs, value, second_order=second_order, float32=float32, library=library
+            )
 
         check.__name__ = check.__qualname__ = function.__name__
         check.__doc__, check.__module__ = function.__doc__, function.__module__

@@ -1,7 +1,7 @@
 """A pytest plugin: settings for gradient tests, the `fuzz` marker, a count of the examples tried.
 
-Switch it on by `pytest_plugins = ["tinygrad_mnist.testing.plugin"]` in the conftest.py beside your
-tests, or by `pytest -p tinygrad_mnist.testing.plugin`.
+Switch it on by `pytest --gradients`, by `gradients = true` in pytest's configuration file, or by
+`pytest_plugins = ["tinygrad_mnist.testing.plugin"]` in the conftest.py beside your tests.
 """
 
 from __future__ import annotations

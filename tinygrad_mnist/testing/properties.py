@@ -7,51 +7,60 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd import Tensor, grad
-from tinygrad_mnist.autograd.engine import as_tuple
-from tinygrad_mnist.autograd.examine import Report, examine
-from tinygrad_mnist.autograd.gradcheck import GradcheckError
-from tinygrad_mnist.autograd.ruler import How
-from tinygrad_mnist.autograd.tensor import wrap
-from tinygrad_mnist.testing.strategies import as_tensor, relayout
+from tinygrad_mnist.testing.gradients.examine import Report, examine
+from tinygrad_mnist.testing.gradients.gradcheck import GradcheckError
+from tinygrad_mnist.testing.gradients.problem import Problem, tuple_of
+from tinygrad_mnist.testing.gradients.ruler import How
+from tinygrad_mnist.testing.libraries.adapter import Adapter
+from tinygrad_mnist.testing.libraries.door import Named, adapter_for
+from tinygrad_mnist.testing.strategies import relayout
 
 Array = np.ndarray[Any, Any]
 
 
 def prove(
-    function: Callable[..., Any],
+    function: Any,
     inputs: Sequence[Any],
     value: Callable[..., Any] | None = None,
     *,
     second_order: bool = True,
-    float32: bool = True,
+    float32: bool | None = None,
+    library: Named = None,
 ) -> None:
     """Check one call: value, first and second order, dtype, memory, layout.
 
     `value` is the same function of ndarrays, written independently. What is checked besides: two
     calls agree, no input is changed, gradients own their memory, a float32 call stays float32 and
-    close to the float64 one, and memory layout changes nothing. A Module is checked by parameter,
-    to second order. Raises GradcheckError with the differences and what they look like;
-    AssertionError for a wrong value.
+    close to the float64 one, and memory layout changes nothing. Of these, a library is held to
+    what it promises; `float32` says otherwise for dtypes. A module is checked by parameter, to
+    second order. `function` and `library` are those of `gradcheck`.
+
+    Raises GradcheckError with the differences and what they look like; AssertionError for a wrong
+    value.
     """
-    if hasattr(function, "named_parameters"):
-        _raise(examine(function, inputs))
-        _raise(examine(function, inputs, How(fast=True), 2))
-        return
-    outputs = as_tuple(function(*inputs))
-    if value is not None:
-        with np.errstate(all="ignore"):
-            check_value(outputs, as_tuple(value(*(_array(a) for a in inputs))))
-    if not any(isinstance(a, Tensor) and a.requires_grad for a in inputs):
-        return
-    if not any(isinstance(out, Tensor) and out.dtype.kind == "f" for out in outputs):
-        return
-    _raise(examine(function, inputs, How(dtypes=float32)))
-    if second_order and any(isinstance(out, Tensor) and out.requires_grad for out in outputs):
-        _raise(examine(function, inputs, How(fast=True), 2))
-    check_layout(function, inputs)
-    if float32:
-        check_float32(function, inputs)
+    adapter = adapter_for(function, tuple(inputs), library)
+    float32 = adapter.keeps_float32 if float32 is None else float32
+    second_order = second_order and adapter.has_second_order
+    with adapter.session():
+        if hasattr(function, "named_parameters"):
+            _raise(examine(function, inputs, library=adapter))
+            _raise(examine(function, inputs, How(fast=True), 2, library=adapter))
+            return
+        called = function[0] if isinstance(function, tuple) else function
+        returned = called(*inputs)
+        if value is not None:
+            with np.errstate(all="ignore"):
+                expected = value(*(_array(a, adapter) for a in inputs))
+            check_value([_array(y, adapter) for y in tuple_of(returned)], tuple_of(expected))
+        if not _is_differentiable(adapter, inputs, returned):
+            return
+        _raise(examine(function, inputs, How(dtypes=float32), library=adapter))
+        if second_order and any(adapter.is_checked(y) for y in _floats(adapter, returned)):
+            _raise(examine(function, inputs, How(fast=True), 2, library=adapter))
+        if adapter.keeps_layout:
+            check_layout(function, inputs, adapter)
+        if float32:
+            check_float32(function, inputs, adapter)
 
 
 def _raise(report: Report) -> None:
@@ -59,15 +68,25 @@ def _raise(report: Report) -> None:
         raise GradcheckError("\n\n".join([*report.failures, *report.notes]))
 
 
-def _array(value: Any) -> Any:
-    return value._data.copy() if isinstance(value, Tensor) else value
+def _floats(adapter: Adapter, value: Any) -> list[Any]:
+    arrays = [leaf for _, leaf in adapter.flatten(value)[0] if adapter.is_array(leaf)]
+    return [array for array in arrays if adapter.is_float(array)]
+
+
+def _is_differentiable(adapter: Adapter, inputs: Sequence[Any], returned: Any) -> bool:
+    """Whether floats come out, and go in to be differentiated by."""
+    given = _floats(adapter, tuple(inputs))
+    return bool(_floats(adapter, returned)) and any(adapter.is_checked(array) for array in given)
+
+
+def _array(value: Any, adapter: Adapter) -> Any:
+    return np.array(adapter.to_numpy(value)) if adapter.is_array(value) else value
 
 
 def check_value(outputs: Sequence[Any], expected: Sequence[Any]) -> None:
     """The outputs have the expected shapes and values."""
     assert len(outputs) == len(expected), f"{len(outputs)} outputs, {len(expected)} expected"
-    for i, (out, right) in enumerate(zip(outputs, expected, strict=True)):
-        found = _array(out)
+    for i, (found, right) in enumerate(zip(outputs, expected, strict=True)):
         assert np.shape(found) == np.shape(right), (
             f"output {i} has shape {np.shape(found)}, expected {np.shape(right)}"
         )
@@ -75,20 +94,20 @@ def check_value(outputs: Sequence[Any], expected: Sequence[Any]) -> None:
             raise AssertionError(f"output {i} is\n{found!r}\nexpected\n{np.asarray(right)!r}")
 
 
-def check_layout(function: Callable[..., Any], inputs: Sequence[Any]) -> None:
+def check_layout(function: Any, inputs: Sequence[Any], adapter: Adapter) -> None:
     """Neither values nor gradients depend on how the inputs lie in memory."""
     here, plain = (
-        _values_and_gradients(function, [_moved(a, layout, None) for a in inputs])
+        _values_and_gradients(function, _moved(inputs, adapter, layout, None), adapter)
         for layout in (None, "C")
     )
     for one, two in zip(here, plain, strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-9, atol=1e-12, err_msg="layout matters")
 
 
-def check_float32(function: Callable[..., Any], inputs: Sequence[Any]) -> None:
+def check_float32(function: Any, inputs: Sequence[Any], adapter: Adapter) -> None:
     """Values and gradients in float32 are those of float64, to float32's precision."""
     small, large = (
-        _values_and_gradients(function, [_moved(a, None, dtype) for a in inputs])
+        _values_and_gradients(function, _moved(inputs, adapter, None, dtype), adapter)
         for dtype in (np.float32, np.float64)
     )
     for one, two in zip(small, large, strict=True):
@@ -96,23 +115,27 @@ def check_float32(function: Callable[..., Any], inputs: Sequence[Any]) -> None:
         np.testing.assert_allclose(one, two, rtol=1e-3, atol=room, err_msg="float32 is far off")
 
 
-def _moved(value: Any, layout: str | None, dtype: Any) -> Any:
-    """A copy of a float Tensor, laid out or cast otherwise."""
-    if not isinstance(value, Tensor) or value.dtype.kind != "f":
-        return value
-    array = value._data if dtype is None else value._data.astype(dtype)
-    return as_tensor(relayout(array, layout) if layout else array, value.requires_grad)
+def _moved(inputs: Sequence[Any], adapter: Adapter, layout: str | None, dtype: Any) -> Any:
+    """Copies of the float arrays, laid out or cast otherwise."""
+    leaves, rebuild = adapter.flatten(tuple(inputs))
+    moved = []
+    for _, leaf in leaves:
+        if not adapter.is_array(leaf) or not adapter.is_float(leaf):
+            moved.append(leaf)
+            continue
+        array = adapter.to_numpy(leaf)
+        array = array if dtype is None else array.astype(dtype)
+        make = adapter.leaf if adapter.is_checked(leaf) else adapter.from_numpy
+        moved.append(make(relayout(array, layout) if layout else array, leaf))
+    return rebuild(moved)
 
 
-def _values_and_gradients(function: Callable[..., Any], inputs: Sequence[Any]) -> list[Array]:
-    outputs = [out for out in as_tuple(function(*inputs)) if isinstance(out, Tensor)]
-    found = [out._data for out in outputs]
-    live = [out for out in outputs if out.requires_grad]
-    leaves = [a for a in inputs if isinstance(a, Tensor) and a.requires_grad]
-    if not live:
-        return found
-    rng = np.random.default_rng(0)
-    seeds = [wrap(rng.uniform(0.5, 1.5, out.shape).astype(out.dtype)) for out in live]
+def _values_and_gradients(function: Any, inputs: Any, adapter: Adapter) -> list[Array]:
+    """The outputs, and the gradients of a weighted sum of them, the inputs in their own dtypes."""
+    problem = Problem(function, inputs, adapter, None)
     with np.errstate(all="ignore"):
-        grads = grad(live, leaves, seeds, allow_unused=True, materialize_grads=True)
-    return [*found, *(g._data for g in grads)]
+        trace = problem.trace()
+        outputs = [np.array(adapter.to_numpy(out)) for out in trace.outputs]
+        rng = np.random.default_rng(0)
+        seeds = [np.array(rng.uniform(0.5, 1.5, out.shape), out.dtype) for out in outputs]
+        return [*outputs, *problem.pulled(trace, seeds)]

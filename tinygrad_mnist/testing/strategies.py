@@ -14,6 +14,8 @@ import numpy as np
 
 from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.autograd.tensor import wrap
+from tinygrad_mnist.testing.libraries.adapter import Adapter
+from tinygrad_mnist.testing.libraries.door import named
 
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
@@ -161,6 +163,23 @@ def broadcastable(count: int, *, max_dims: int = 3, max_side: int = 3, **how: An
     return together.flatmap(
         lambda found: st.tuples(*(tensors(shape, **how) for shape in found.input_shapes))
     )
+
+
+def as_arrays_of(library: str | Adapter, strategy: Any) -> Any:
+    """The same strategy, with arrays of another library for Tensors and ndarrays."""
+    adapter = named(library) if isinstance(library, str) else library
+
+    def convert(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(convert, value))
+        array = value._data if isinstance(value, Tensor) else value
+        if not isinstance(array, np.ndarray):
+            return value
+        wants = value.requires_grad if isinstance(value, Tensor) else array.dtype.kind == "f"
+        with adapter.session():
+            return (adapter.leaf if wants else adapter.from_numpy)(array, None)
+
+    return strategy.map(convert)
 
 
 def _just(value: Any) -> Any:

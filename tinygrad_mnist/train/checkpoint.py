@@ -5,7 +5,6 @@ A checkpoint is a model file that also holds what a resumed run needs.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +12,8 @@ from tinygrad_mnist import __version__, nn
 from tinygrad_mnist.data import Mnist
 from tinygrad_mnist.models import Recipe, RecipeError, build
 from tinygrad_mnist.serialize import FormatError, load, save
+from tinygrad_mnist.serialize.files import File, name_of
 from tinygrad_mnist.train.loop import Trainer
-
-Path = str | os.PathLike[str]
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ class Saved:
 
 
 def save_model(
-    path: Path,
+    path: File,
     trainer: Trainer,
     results: dict[str, Any] | None = None,
     *,
@@ -57,7 +55,7 @@ def save_model(
     save(content, path)
 
 
-def load_model(path: Path) -> Saved:
+def load_model(path: File) -> Saved:
     """Read a model file and build its model. No code in the file can run.
 
     Raises FormatError, naming the file, when it is damaged or no model file; OSError when it
@@ -70,9 +68,9 @@ def load_model(path: Path) -> Saved:
         model.load_state_dict(content["model"])
         return Saved(model, recipe, content["data"], content["results"], content["training"])
     except (KeyError, TypeError):
-        raise FormatError(f"{path}: not a model file: `train` writes model.pkl") from None
+        raise FormatError(f"{name_of(path)}: not a model file: `train` writes model.pkl") from None
     except (RecipeError, RuntimeError) as error:
-        raise FormatError(f"{path}: {' '.join(str(error).split())}") from None
+        raise FormatError(f"{name_of(path)}: {' '.join(str(error).split())}") from None
 
 
 def resume(saved: Saved, data: Mnist, eager: bool = False) -> Trainer:

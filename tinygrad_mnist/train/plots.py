@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
+import os
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +24,19 @@ def can_plot() -> bool:
     return importlib.util.find_spec("matplotlib") is not None
 
 
+def import_matplotlib() -> None:
+    """Import it without MPLBACKEND, which names what draws on a display: none is drawn on here."""
+    backend = os.environ.pop("MPLBACKEND", None)
+    try:
+        importlib.import_module("matplotlib.figure")
+    finally:
+        if backend is not None:
+            os.environ["MPLBACKEND"] = backend
+
+
 def plot_run(trainer: Trainer, evaluation: Evaluation, folder: Path) -> list[Path]:
     """Draw curves.png, confusion.png, digits.png and mistakes.png; returns the paths written."""
+    import_matplotlib()
     data = trainer.data
     first = np.arange(min(SHOWN, len(data.test_labels)))
     figures = {

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import importlib
-import os
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_mnist.serialize.files import File, name_of
 from tinygrad_mnist.serialize.guard import DTYPES, FormatError
 
-Path = str | os.PathLike[str]
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -43,15 +42,32 @@ def arrays_of(state: Mapping[str, Any]) -> Arrays:
     """The values of a state dict, Tensors or arrays, as arrays in C order and native byte order.
 
     Raises TypeError, naming the key, for a key that is no string or a value that is no array of
-    a bool, integer or float dtype.
+    a bool, integer or float dtype; Unsupported for a name that other libraries cannot store.
     """
+    if not isinstance(state, Mapping):
+        raise TypeError(f"a state dict is needed, not {type(state).__name__}")
     return {_name(key): _array(key, value) for key, value in state.items()}
 
 
 def _name(key: object) -> str:
     if type(key) is not str or not key:
         raise TypeError(f"the key {key!r}: a state dict's keys are names")
+    if "\0" in key or not is_text(key):
+        raise Unsupported(f"the name {key!r} has a NUL or a lone surrogate, which no format stores")
     return key
+
+
+def is_text(text: str) -> bool:
+    """Whether a string can be written as UTF-8: it holds no half of a character.
+
+    >>> is_text("ö"), is_text("\\ud800")
+    (True, False)
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _array(key: str, value: Any) -> NDArray[Any]:
@@ -68,7 +84,14 @@ def native(dtype: np.dtype[Any], where: str, error: type[Exception] = TypeError)
     return dtype.newbyteorder("=")
 
 
-def damaged(path: Path, kind: str, error: Exception) -> FormatError:
+def checked(array: NDArray[Any], where: str) -> NDArray[Any]:
+    """Give back the array; a bool that is neither 0 nor 1 would make NumPy answer nonsense."""
+    if array.dtype == np.bool_ and array.size and array.view(np.uint8).max() > 1:
+        raise FormatError(f"{where} holds bools other than 0 and 1")
+    return array
+
+
+def damaged(path: File, kind: str, error: Exception) -> FormatError:
     """The one-line error of a file that its library cannot read."""
     said = " ".join(str(error).split())[:200] or type(error).__name__
-    return FormatError(f"{os.fspath(path)}: not a {kind} file, or damaged: {said}")
+    return FormatError(f"{name_of(path)}: not a {kind} file, or damaged: {said}")

@@ -12,29 +12,27 @@ are matched by their order.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_mnist.serialize.atomic import atomic_write
 from tinygrad_mnist.serialize.exchange.arrays import (
     Arrays,
-    Path,
     Unsupported,
     arrays_of,
     damaged,
     native,
     require,
 )
+from tinygrad_mnist.serialize.files import File, check_map_location, name_of, opened, write
 from tinygrad_mnist.serialize.guard import FormatError
 
 INSTALL = "tinygrad-mnist[h5]"
 
 
-def save_h5(state: Mapping[str, Any], path: Path) -> None:
+def save_h5(state: Mapping[str, Any], path: File) -> None:
     """Write the Linear layers of a state dict as Dense layers, for Keras's `load_weights`.
 
     Keras 3 wants a path that ends in `.weights.h5`; with any other `.h5` it reads the older layout,
@@ -46,7 +44,7 @@ def save_h5(state: Mapping[str, Any], path: Path) -> None:
     layers = [[arrays[key] for key in keys] for keys in _layers(arrays)]
     names = ["dense", *(f"dense_{k}" for k in range(1, len(layers)))][: len(layers)]
 
-    def write(target: io.BufferedRandom) -> None:
+    def content(target: Any) -> None:
         with h5py.File(target, "w") as file:
             file.create_group("vars")
             file.attrs["layer_names"] = names
@@ -61,10 +59,16 @@ def save_h5(state: Mapping[str, Any], path: Path) -> None:
                     values[str(k)] = array.T
                     older[link] = values[str(k)]
 
-    atomic_write(path, write)
+    write(path, content)
 
 
-def load_h5(path: Path, like: Mapping[str, Any]) -> Arrays:
+def load_h5(
+    path: File,
+    like: Mapping[str, Any],
+    map_location: Any = None,
+    *,
+    weights_only: bool | None = None,
+) -> Arrays:
     """Read Dense layers' weights as a state dict with the names and shapes of `like`.
 
     Takes what Keras 3 and Keras 2 save: weights alone, or a whole model as `.h5`. `like` is the
@@ -82,7 +86,8 @@ def load_h5(path: Path, like: Mapping[str, Any]) -> Arrays:
     """
     h5py = require("h5py", INSTALL)
     wanted = _layers(like)
-    with open(path, "rb") as source:
+    check_map_location(map_location)
+    with opened(path) as (source, _):
         try:
             with h5py.File(source, "r") as file:
                 found = _datasets(h5py, file)
@@ -96,7 +101,7 @@ def load_h5(path: Path, like: Mapping[str, Any]) -> Arrays:
                 ]
                 return {key: _read(file, key, data, like[key].shape) for key, data in pairs}
         except FormatError as error:
-            raise FormatError(f"{path}: {error}") from None
+            raise FormatError(f"{name_of(path)}: {error}") from None
         except (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError) as error:
             raise damaged(path, "Keras .h5", error) from None
 
@@ -147,5 +152,7 @@ def _names(group: Any, attribute: str) -> list[str]:
 def _read(file: Any, key: str, data: Any, shape: tuple[int, ...]) -> NDArray[Any]:
     if tuple(data.shape) != tuple(shape)[::-1]:
         raise FormatError(f"{key} is {tuple(shape)}; {data.name} is {data.shape}, not its reverse")
+    if any(n > size for n, size in zip(data.chunks or (), data.shape, strict=False)):
+        raise FormatError(f"refused: {data.name} is packed in chunks larger than itself")
     dtype = native(data.dtype, data.name, FormatError)
     return np.array(data[()].T, dtype, order="C")

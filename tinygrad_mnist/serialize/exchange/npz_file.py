@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import lzma
 import math
-import os
 import struct
 import zipfile
 import zlib
@@ -16,8 +14,15 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from tinygrad_mnist.serialize.atomic import atomic_write
-from tinygrad_mnist.serialize.exchange.arrays import Arrays, Path, arrays_of, damaged, native
+from tinygrad_mnist.serialize.exchange.arrays import (
+    Arrays,
+    Unsupported,
+    arrays_of,
+    checked,
+    damaged,
+    native,
+)
+from tinygrad_mnist.serialize.files import File, check_map_location, name_of, opened, write
 from tinygrad_mnist.serialize.guard import MAX_BYTES, FormatError, UnsafeFileError
 
 # What zipfile and the reader of headers raise for bytes that make no sense to them.
@@ -25,24 +30,37 @@ _UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOF
 DAMAGED = (*_UNREADABLE, ValueError, SyntaxError, RuntimeError)
 
 
-def save_npz(state: Mapping[str, Any], path: Path) -> None:
+LONGEST = 65_535 - len(".npy")  # bytes of a name in a zip archive
+
+
+def save_npz(state: Mapping[str, Any], path: File) -> None:
     """Write a state dict as `np.savez` does; the same arrays give the same bytes.
 
-    Raises TypeError for what is no array, OSError when the file cannot be written.
+    Raises TypeError for what is no array, Unsupported for a name that an archive cannot store,
+    OSError when the file cannot be written.
     """
     arrays = arrays_of(state)
+    for name in arrays:
+        if len(name.encode()) > LONGEST:
+            raise Unsupported(f"the name {name[:40]!r}... is longer than .npz stores")
 
-    def write(file: io.BufferedRandom) -> None:
+    def content(file: Any) -> None:
         with zipfile.ZipFile(file, "w") as archive:
             for name, array in arrays.items():
                 member = zipfile.ZipInfo(f"{name}.npy")  # without a date
                 with archive.open(member, "w", force_zip64=True) as target:
                     npy.write_array(target, array, allow_pickle=False)
 
-    atomic_write(path, write)
+    write(path, content)
 
 
-def load_npz(path: Path, *, max_bytes: int = MAX_BYTES) -> Arrays:
+def load_npz(
+    path: File,
+    map_location: Any = None,
+    *,
+    weights_only: bool | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> Arrays:
     """Read an `.npz`, stored or compressed; object arrays are refused, as pickle would be needed.
 
     Raises FormatError for what is no such file, UnsafeFileError for one that asks for pickle or
@@ -54,12 +72,13 @@ def load_npz(path: Path, *, max_bytes: int = MAX_BYTES) -> Arrays:
     >>> load_npz(target)
     {'0.weight': array([[1., 1.]], dtype=float32)}
     """
-    with open(path, "rb") as file:
+    check_map_location(map_location)
+    with opened(path, max_bytes) as (file, _):
         try:
             with zipfile.ZipFile(file) as archive:
                 return _members(archive, max_bytes)
         except FormatError as error:
-            raise type(error)(f"{os.fspath(path)}: {error}") from None
+            raise type(error)(f"{name_of(path)}: {error}") from None
         except DAMAGED as error:
             raise damaged(path, ".npz", error) from None
 
@@ -91,4 +110,5 @@ def _read(source: IO[bytes], size: int, where: str) -> NDArray[Any]:
     if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != size - source.tell():
         raise FormatError(f"{where}: the shape {shape} does not agree with the size")
     flat = np.frombuffer(source.read(), dtype)
-    return flat.reshape(shape, order="F" if fortran else "C").astype(wanted, order="C")
+    array = flat.reshape(shape, order="F" if fortran else "C").astype(wanted, order="C")
+    return checked(array, where)

@@ -8,29 +8,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tinygrad_mnist.autograd import no_grad
+from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.tensor import wrap
-from tinygrad_mnist.serialize.atomic import atomic_write
-from tinygrad_mnist.serialize.exchange.arrays import Arrays, Path, Unsupported, arrays_of, require
+from tinygrad_mnist.serialize.exchange.arrays import Arrays, Unsupported, arrays_of, require
+from tinygrad_mnist.serialize.files import File, write
 
 INSTALL = "tinygrad-mnist[onnx]"
 # The oldest versions with all operators below (Gelu came last): older programs read the file too.
 OPSET, IR_VERSION = 20, 9
 
 Settings = dict[str, Any]
-# What a layer becomes: an operator, its settings, and its arrays after the first input.
-Operator = tuple[str, Settings, Arrays]
+
+
+class Operator(NamedTuple):
+    """What a layer becomes: an operator, its settings, and its arrays after the first input."""
+
+    name: str
+    settings: Settings
+    arrays: Arrays
+    linear_above: float | None = None
+    """Inputs above this pass through unchanged."""
 
 
 def _plain(operator: str, **settings: str) -> Callable[..., Operator]:
     """A layer that is an operator, with settings called {ONNX's name: the layer's}."""
 
     def convert(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator:
-        return operator, {theirs: getattr(layer, ours) for theirs, ours in settings.items()}, {}
+        given = {theirs: getattr(layer, ours) for theirs, ours in settings.items()}
+        return Operator(operator, given, {})
 
     return convert
 
@@ -38,13 +48,13 @@ def _plain(operator: str, **settings: str) -> Callable[..., Operator]:
 def _reshape(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator:
     if shape[0] != BATCH:
         raise Unsupported("it mixes the batch with other dimensions")
-    return "Reshape", {}, {"shape": np.array([-1, *shape[1:]], np.int64)}
+    return Operator("Reshape", {}, {"shape": np.array([-1, *shape[1:]], np.int64)})
 
 
 def _linear(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator:
     if input_ndim != 2:
         raise Unsupported(f"its input has {input_ndim} dimensions; flatten it to 2 before")
-    return "Gemm", {"transB": 1}, _own(layer)
+    return Operator("Gemm", {"transB": 1}, _own(layer))
 
 
 def _conv(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator:
@@ -56,7 +66,8 @@ def _conv(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator:
     else:
         pads = [0] * 2 * len(reach) if layer.padding == "valid" else list(layer.padding) * 2
     settings = {"kernel_shape": layer.kernel_size, "strides": layer.stride, "pads": pads}
-    return "Conv", settings | {"dilations": layer.dilation, "group": layer.groups}, _own(layer)
+    settings |= {"dilations": layer.dilation, "group": layer.groups}
+    return Operator("Conv", settings, _own(layer))
 
 
 def _max_pool(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator:
@@ -66,7 +77,7 @@ def _max_pool(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator:
         raise Unsupported("its input is (C, H, W); ONNX wants a batch of them")
     names = {"kernel_shape": "kernel_size", "strides": "stride", "dilations": "dilation"}
     settings = {theirs: _pair(getattr(layer, ours)) for theirs, ours in names.items()}
-    return "MaxPool", settings | {"pads": _pair(layer.padding) * 2}, {}
+    return Operator("MaxPool", settings | {"pads": _pair(layer.padding) * 2}, {})
 
 
 def _batch_norm(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator:
@@ -77,14 +88,14 @@ def _batch_norm(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator
     values = [own.get("weight", one), own.get("bias", 0 * one)]
     arrays = dict(zip(("weight", "bias"), values, strict=True))
     moments = {name: own[name] for name in ("running_mean", "running_var")}
-    return "BatchNormalization", {"epsilon": layer.eps}, arrays | moments
+    return Operator("BatchNormalization", {"epsilon": layer.eps}, arrays | moments)
 
 
 def _softmax(operator: str) -> Callable[..., Operator]:
     def convert(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator:
         if layer.dim is None:
             raise Unsupported("its dim is None; say which")
-        return operator, {"axis": layer.dim}, {}
+        return Operator(operator, {"axis": layer.dim}, {})
 
     return convert
 
@@ -92,7 +103,8 @@ def _softmax(operator: str) -> Callable[..., Operator]:
 def _softplus(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator:
     if layer.beta != 1:
         raise Unsupported(f"beta={layer.beta}; only 1 is known")
-    return "Softplus", {}, {}
+    # Above 40 the formula gives its input back, in float64 too.
+    return Operator("Softplus", {}, {}, layer.threshold if layer.threshold < 40 else None)
 
 
 LAYERS: dict[str, Callable[..., Operator]] = {
@@ -119,23 +131,26 @@ LAYERS: dict[str, Callable[..., Operator]] = {
     "Tanh": _plain("Tanh"),
     "Unflatten": _reshape,
 }
+SHAPE = "an input's shape without the batch, such as (784,) or (1, 28, 28)"
 BATCH = 2  # of the zeros that are sent through the model to see the shapes
 
 
 def save_onnx(
     model: Any,
-    path: Path,
-    input_shape: Sequence[int],
+    path: File,
+    input_shape: Sequence[int] | None = None,
     metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Write a Sequential, as it is in evaluation, as an ONNX graph from `input` to `output`.
 
-    `input_shape` is an input's shape without the batch, which may be of any size. Parameters keep
-    their names and shapes as the graph's initializers. Sequentials may be nested; LAYERS is what
-    they may hold. The model's own mode and weights are left as they are.
+    `input_shape` is an input's shape without the batch, which may be of any size; it may be left
+    out for a model that begins with a Linear. Parameters keep their names and shapes as the
+    graph's initializers. Sequentials may be nested; LAYERS is what they may hold. The model's own
+    mode and weights are left as they are.
 
-    Raises Unsupported for a layer or a setting that is not known, naming the layer; OSError when
-    the file cannot be written; MissingExtra.
+    Raises Unsupported for a layer or a setting that is not known, naming the layer; TypeError and
+    ValueError for an `input_shape` that is missing, no shape, or not what the model takes; OSError
+    when the file cannot be written; MissingExtra.
 
     >>> import onnx, tempfile
     >>> from tinygrad_mnist import nn
@@ -147,20 +162,32 @@ def save_onnx(
     onnx = require("onnx", INSTALL)
     helper = onnx.helper
     dtype = next((p.dtype for p in model.parameters()), np.dtype(np.float32))
+    layers = list(_layers(model, ""))
+    input_shape = _input_shape(layers, input_shape)
     nodes, initializers = [], []
     value, name = wrap(np.zeros((BATCH, *input_shape), dtype)), "input"
     with _evaluating(model), no_grad():
-        for path_in_model, layer in _layers(model, ""):
-            before, value = value.ndim, layer(value)
-            operator, settings, arrays = _convert(path_in_model, layer, before, value.shape)
-            names = [f"{path_in_model}.{key}" for key in arrays]
-            given = zip(names, arrays.values(), strict=True)
-            initializers += [onnx.numpy_helper.from_array(array, key) for key, array in given]
+        for path_in_model, layer in layers:
+            before, value = value.ndim, _called(path_in_model, layer, value)
+            operator = _convert(path_in_model, layer, before, value.shape)
+            arrays = {f"{path_in_model}.{key}": array for key, array in operator.arrays.items()}
             output = f"{path_in_model}.output"
-            node_name = f"{path_in_model}.{operator}"
-            nodes.append(
-                helper.make_node(operator, [name, *names], [output], node_name, **settings)
-            )
+            if operator.linear_above is not None:
+                limit, above, curve = (f"{path_in_model}.{k}" for k in ("limit", "above", "curve"))
+                arrays_after = {limit: np.array(operator.linear_above, dtype)}
+                steps = [
+                    (operator.name, [name], curve, operator.settings),
+                    ("Greater", [name, limit], above, {}),
+                    ("Where", [above, name, curve], output, {}),
+                ]
+                arrays |= arrays_after
+            else:
+                steps = [(operator.name, [name, *arrays], output, operator.settings)]
+            initializers += [onnx.numpy_helper.from_array(a, key) for key, a in arrays.items()]
+            nodes += [
+                helper.make_node(kind, inputs, [result], f"{path_in_model}.{kind}", **settings)
+                for kind, inputs, result, settings in steps
+            ]
             name = output
     if not nodes:
         raise Unsupported("the model has no layers")
@@ -177,7 +204,31 @@ def save_onnx(
     )
     helper.set_model_props(made, dict(metadata or {}))
     onnx.checker.check_model(made, full_check=True)
-    atomic_write(path, made.SerializeToString(deterministic=True))
+    write(path, made.SerializeToString(deterministic=True))
+
+
+def _input_shape(layers: Sequence[tuple[str, Any]], given: Sequence[int] | None) -> tuple[int, ...]:
+    """Check the shape of an input, or take it from a Linear that comes first."""
+    if given is None:
+        if layers and type(layers[0][1]).__name__ == "Linear":
+            return (layers[0][1].in_features,)
+        raise TypeError(f"save_onnx needs input_shape, {SHAPE}")
+    if isinstance(given, (str, bytes)) or not isinstance(given, Sequence):
+        raise TypeError(f"input_shape must be {SHAPE}, not {type(given).__name__}")
+    if not all(isinstance(size, (int, np.integer)) and size > 0 for size in given):
+        raise ValueError(f"input_shape must be {SHAPE}, not {tuple(given)}")
+    return tuple(int(size) for size in given)
+
+
+def _called(path: str, layer: Any, value: Any) -> Any:
+    """Call a layer on zeros; an input that does not fit it is the caller's mistake."""
+    try:
+        return layer(value)
+    except (ShapeError, IndexError) as error:
+        kind, shape = type(layer).__name__, tuple(value.shape[1:])
+        raise ValueError(
+            f"layer {path}, {kind}: takes no input of shape {shape}: {error}"
+        ) from None
 
 
 def _layers(model: Any, prefix: str) -> Iterator[tuple[str, Any]]:

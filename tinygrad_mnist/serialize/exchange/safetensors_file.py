@@ -5,35 +5,54 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tinygrad_mnist.serialize.atomic import atomic_write
+import numpy as np
+from numpy.typing import NDArray
+
 from tinygrad_mnist.serialize.exchange.arrays import (
     Arrays,
-    Path,
+    Unsupported,
     arrays_of,
+    checked,
     damaged,
-    native,
     require,
 )
-from tinygrad_mnist.serialize.guard import FormatError
+from tinygrad_mnist.serialize.files import File, check_map_location, opened, write
+from tinygrad_mnist.serialize.guard import DTYPES, MAX_BYTES, FormatError
 
 INSTALL = "tinygrad-mnist[safetensors]"
+RESERVED = "__metadata__"  # where the format itself keeps its notes
+# What the format calls the dtypes: F32, I64, U8, BOOL
+NAMES = {
+    "BOOL" if name == "bool" else f"{name[0].upper()}{np.dtype(name).itemsize * 8}": name
+    for name in DTYPES
+}
 
 
 def save_safetensors(
-    state: Mapping[str, Any], path: Path, metadata: dict[str, str] | None = None
+    state: Mapping[str, Any], path: File, metadata: dict[str, str] | None = None
 ) -> None:
     """Write a state dict, and strings about it, with the safetensors library.
 
-    Raises TypeError for what is no array, OSError when the file cannot be written, MissingExtra.
+    Raises TypeError for what is no array, Unsupported for the one name that the format keeps for
+    itself, OSError when the file cannot be written, MissingExtra.
     """
     library = require("safetensors.numpy", INSTALL)
-    atomic_write(path, library.save(arrays_of(state), metadata))
+    if RESERVED in state:
+        raise Unsupported(f"the name {RESERVED!r} is the format's own; rename the weight")
+    write(path, library.save(arrays_of(state), metadata))
 
 
-def load_safetensors(path: Path) -> Arrays:
+def load_safetensors(
+    path: File,
+    map_location: Any = None,
+    *,
+    weights_only: bool | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> Arrays:
     """Read a state dict; bfloat16, which NumPy lacks, is refused by name.
 
-    Raises FormatError for what is no such file, OSError when it cannot be opened, MissingExtra.
+    Raises FormatError for what is no such file, UnsafeFileError for more than `max_bytes`, OSError
+    when it cannot be opened, MissingExtra.
 
     >>> import numpy as np, tempfile
     >>> target = tempfile.mkdtemp() + "/model.safetensors"
@@ -42,12 +61,19 @@ def load_safetensors(path: Path) -> Arrays:
     {'0.bias': array([0., 0., 0.], dtype=float32)}
     """
     library = require("safetensors", INSTALL)
-    arrays: Arrays = {}
-    try:
-        with library.safe_open(path, "numpy") as file:
-            for name in file.keys():  # noqa: SIM118 (a file, not a dict)
-                array = file.get_tensor(name)
-                arrays[name] = array.astype(native(array.dtype, repr(name), FormatError))
-    except (library.SafetensorError, TypeError, AttributeError, FormatError) as error:
-        raise damaged(path, "safetensors", error) from None
-    return arrays
+    check_map_location(map_location)
+    with opened(path, max_bytes) as (file, _):
+        try:
+            members = library.deserialize(file.read())
+            return {name: _array(name, **member) for name, member in members}
+        except (library.SafetensorError, FormatError) as error:
+            raise damaged(path, "safetensors", error) from None
+
+
+def _array(name: str, dtype: str, shape: list[int], data: bytearray) -> NDArray[Any]:
+    if dtype not in NAMES:
+        called = "bfloat16" if dtype == "BF16" else dtype
+        raise FormatError(f"{name!r} has dtype {called}; there are {', '.join(sorted(DTYPES))}")
+    wanted = np.dtype(NAMES[dtype])
+    stored = np.frombuffer(data, wanted.newbyteorder("<").str).reshape(shape)
+    return checked(stored.astype(wanted, copy=False), repr(name))

@@ -3,40 +3,51 @@
 from __future__ import annotations
 
 import math
-import os
 import pickle
+import zipfile
 from collections.abc import Mapping
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_mnist.serialize.atomic import atomic_write
 from tinygrad_mnist.serialize.exchange.arrays import (
     Arrays,
-    Path,
     arrays_of,
     damaged,
     native,
     require,
 )
+from tinygrad_mnist.serialize.files import File, check_map_location, name_of, opened, write
 from tinygrad_mnist.serialize.guard import MAX_BYTES, FormatError, UnsafeFileError
 
+# A file's tensors may share memory, as tied weights do, so that they take more than its size, but
+# not thousands of times more: a stride of 0 makes a gigabyte of four bytes.
+SHARED = 8
+ALWAYS = 64 << 20  # bytes that any file may ask for
 
-def save_torch(state: Mapping[str, Any], path: Path) -> None:
+
+def save_torch(state: Mapping[str, Any], path: File) -> None:
     """Write a state dict that `torch.load(path, weights_only=True)` reads, with torch.
 
     Raises TypeError for what is no array, OSError when the file cannot be written, MissingExtra.
     """
     torch = require("torch", "torch")
     tensors = {name: torch.from_numpy(array) for name, array in arrays_of(state).items()}
-    atomic_write(path, lambda file: torch.save(tensors, file))
+    write(path, lambda file: torch.save(tensors, file))
 
 
-def load_torch(source: Path | Mapping[str, Any]) -> Arrays:
+def load_torch(
+    source: File | Mapping[str, Any],
+    map_location: Any = None,
+    *,
+    weights_only: bool | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> Arrays:
     """Read a state dict that torch.save wrote, or take one of torch tensors that is in memory.
 
-    A file is read with `weights_only=True`, always. bfloat16, which NumPy lacks, becomes float32.
+    A file is read with `weights_only=True`, whatever is asked, and its tensors may take eight times
+    its size (64 MiB in any case). bfloat16, which NumPy lacks, becomes float32.
     The arrays are copies: writing to them leaves the tensors as they are.
 
     Raises FormatError, naming the key, for what is no state dict; UnsafeFileError for a file that
@@ -49,33 +60,54 @@ def load_torch(source: Path | Mapping[str, Any]) -> Arrays:
     {'0.bias': array([0., 0., 0.], dtype=float32)}
     """
     torch = require("torch", "torch")
-    name = "the state dict" if isinstance(source, Mapping) else os.fspath(source)
-    state = source if isinstance(source, Mapping) else _read(torch, source)
+    check_map_location(map_location)
+    if isinstance(source, Mapping):
+        return _arrays(torch, "the state dict", source, max_bytes)
+    with opened(source, max_bytes) as (file, size):
+        room = min(max_bytes, max(ALWAYS, SHARED * size))
+        return _arrays(torch, name_of(source), _read(torch, source, file, room), room)
+
+
+def _arrays(torch: Any, name: str, state: Any, room: int) -> Arrays:
+    """Copy the tensors, which may take `room` bytes, all together."""
     if not isinstance(state, Mapping):
         raise FormatError(f"{name}: holds a {type(state).__name__}, not a state dict")
-    return {key: _array(torch, f"{name}: {key!r}", value) for key, value in state.items()}
+    arrays: Arrays = {}
+    for key, value in state.items():
+        arrays[key], room = _array(torch, f"{name}: {key!r}", value, room)
+    return arrays
 
 
-def _read(torch: Any, path: Path) -> Any:
+def _read(torch: Any, source: File, file: IO[bytes], room: int) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except OSError:
+        if zipfile.is_zipfile(file):
+            with zipfile.ZipFile(file) as archive:
+                unpacked = sum(member.file_size for member in archive.infolist())
+            if unpacked > room:
+                raise UnsafeFileError(
+                    f"{name_of(source)}: refused: unpacks to {unpacked:,} bytes, more than {room:,}"
+                )
+        file.seek(0)
+        return torch.load(file, map_location="cpu", weights_only=True)
+    except (OSError, FormatError):
         raise
     except pickle.UnpicklingError:
         why = "PyTorch's reader of weights alone does not take it, or it is damaged"
-        raise UnsafeFileError(f"{os.fspath(path)}: refused: {why}") from None
+        raise UnsafeFileError(f"{name_of(source)}: refused: {why}") from None
     except Exception as error:  # a damaged file can end in any error of torch's
-        raise damaged(path, "PyTorch", error) from None
+        raise damaged(source, "PyTorch", error) from None
 
 
-def _array(torch: Any, where: str, value: Any) -> NDArray[Any]:
+def _array(torch: Any, where: str, value: Any, room: int) -> tuple[NDArray[Any], int]:
+    """Copy a tensor; the bytes that are left for the others come with it."""
     if not isinstance(value, torch.Tensor):
         raise FormatError(f"{where} is a {type(value).__name__}, not a tensor: name its state dict")
     tensor = value.detach().cpu()
-    if math.prod(tensor.shape) * tensor.element_size() > MAX_BYTES:  # an expanded tensor is small
-        raise UnsafeFileError(f"{where}: refused: more than {MAX_BYTES:,} bytes")
+    size = math.prod(tensor.shape) * tensor.element_size()
+    if size > room:  # of few bytes, where its strides are 0
+        raise UnsafeFileError(f"{where}: refused: {size:,} bytes, more than {room:,} in all")
     try:
         array: NDArray[Any] = (tensor.float() if tensor.dtype is torch.bfloat16 else tensor).numpy()
     except (TypeError, RuntimeError) as error:
         raise FormatError(f"{where}: no plain array: {' '.join(str(error).split())}") from None
-    return np.array(array, native(array.dtype, where, FormatError), order="C")
+    return np.array(array, native(array.dtype, where, FormatError), order="C"), room - size

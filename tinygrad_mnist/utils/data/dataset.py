@@ -15,7 +15,8 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from tinygrad_mnist.autograd.tensor import Tensor, unwrap, wrap
+from tinygrad_mnist.autograd.tensor import Tensor, unwrap
+from tinygrad_mnist.ops.create import from_numpy
 from tinygrad_mnist.ops.random import rng_of
 
 T = TypeVar("T", covariant=True)
@@ -71,7 +72,7 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
     def __init__(self, *tensors: Any) -> None:
         if not tensors:
             raise ValueError("TensorDataset needs at least one Tensor")
-        wrapped = (wrap(t) if isinstance(t, np.ndarray) else t for t in tensors)
+        wrapped = (from_numpy(t) if isinstance(t, np.ndarray) else t for t in tensors)
         self.tensors: tuple[Any, ...] = tuple(wrapped)
         for t in self.tensors:
             if not isinstance(t, Tensor):
@@ -200,4 +201,4 @@ def take_rows(x: Any, rows: Rows) -> Any:
     """x[rows] as a Tensor on memory of its own."""
     if getattr(x, "requires_grad", False):
         return x[rows]
-    return wrap(np.take(unwrap(x), rows, axis=0))
+    return from_numpy(np.take(unwrap(x), rows, axis=0))

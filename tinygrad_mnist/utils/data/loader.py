@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar, overload
 
 import numpy as np
 
@@ -26,7 +26,23 @@ _WORKERS = frozenset({
 })  # fmt: skip
 
 
-class DataLoader:
+B = TypeVar("B")
+S = TypeVar("S")  # what a sample is; a batch of it follows, where the loader makes the batch
+S_co = TypeVar("S_co", covariant=True)
+
+
+class Indexed(Protocol[S_co]):
+    """What gives a sample for an index: a Dataset, a Tensor, a list."""
+
+    def __getitem__(self, index: int, /) -> S_co:
+        """The sample at `index`."""
+
+
+class Collated(Generic[B]):
+    """What type checkers take for the samples of a loader whose `collate_fn` gives a B."""
+
+
+class DataLoader(Generic[S]):
     """Iterate over a data set in batches; each `iter()` is one epoch.
 
     The samples of a batch go through `collate_fn` (`default_collate`: Tensors are stacked, tuples
@@ -47,6 +63,49 @@ class DataLoader:
     [4, 4, 2]
     """
 
+    @overload
+    def __init__(
+        self: DataLoader[Collated[B]],
+        dataset: Indexed[Any],
+        batch_size: int | None = 1,
+        shuffle: bool | None = None,
+        sampler: Iterable[Any] | None = None,
+        batch_sampler: Iterable[Any] | None = None,
+        num_workers: int = 0,
+        *,
+        collate_fn: Callable[[Any], B],
+        drop_last: bool = False,
+        generator: Any = None,
+        **workers: Any,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: DataLoader[S],
+        dataset: Indexed[S],
+        batch_size: int = 1,
+        shuffle: bool | None = None,
+        sampler: Iterable[Any] | None = None,
+        batch_sampler: Iterable[Any] | None = None,
+        num_workers: int = 0,
+        collate_fn: None = None,
+        drop_last: bool = False,
+        generator: Any = None,
+        **workers: Any,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: DataLoader[Any],
+        dataset: Any,
+        batch_size: int | None = 1,
+        shuffle: bool | None = None,
+        sampler: Iterable[Any] | None = None,
+        batch_sampler: Iterable[Any] | None = None,
+        num_workers: int = 0,
+        collate_fn: Callable[[Any], Any] | None = None,
+        drop_last: bool = False,
+        generator: Any = None,
+        **workers: Any,
+    ) -> None: ...
     def __init__(
         self,
         dataset: Any,
@@ -94,6 +153,14 @@ class DataLoader:
         single = batch_size is None and batch_sampler is None
         self.collate_fn = collate_fn or (default_convert if single else default_collate)
 
+    @overload
+    def __iter__(self: DataLoader[Collated[B]]) -> Iterator[B]: ...
+    @overload
+    def __iter__(self: DataLoader[Tensor]) -> Iterator[Tensor]: ...
+    @overload
+    def __iter__(self: DataLoader[tuple[Tensor, ...]]) -> Iterator[list[Tensor]]: ...
+    @overload
+    def __iter__(self) -> Iterator[Any]: ...
     def __iter__(self) -> Iterator[Any]:
         """Start an epoch; its order is drawn here, not at the first batch."""
         if self.batch_sampler is None:

@@ -103,9 +103,12 @@ def kinks(jump: Array, noise: Array) -> tuple[Array, Array]:
 
 
 def ladder(scale: float, smallest: float | None) -> Array:
-    """Steps from a quarter of `scale` down to a 2^-24 of the smallest value that matters."""
-    top = max(1.0, scale) / 4
-    bottom = min(1.0, smallest or 1.0) * 2.0**-24
+    """Steps from a quarter of `scale` down to a 2^-28 of the smallest value that matters.
+
+    Around zero nothing tells how small that is: there are as many steps as are affordable.
+    """
+    top = max(1.0, scale if math.isfinite(scale) else 1.0) / 4
+    bottom = min(1.0, smallest or 2.0**-32) * 2.0**-28
     count = min(24, int(np.ceil(np.log(top / bottom) / np.log(4))) + 1)
     return top * 0.25 ** np.arange(count)
 

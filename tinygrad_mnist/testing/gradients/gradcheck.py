@@ -1,4 +1,4 @@
-"""gradcheck: compare the gradients of any function of Tensors with numerical ones.
+"""gradcheck: compare the gradients of any function, of any library, with numerical ones.
 
 The numerical derivative comes with an estimate of its own error (`numeric.py`), and the tolerance
 follows it: a derivative that is wrong by a factor of 1.00001 fails. The steps are in `examine.py`.
@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tinygrad_mnist.autograd.examine import Report
+    from tinygrad_mnist.testing.gradients.examine import Report
+    from tinygrad_mnist.testing.libraries.door import Named
 
 _REVERSE_ONLY = "gradients here are reverse-mode and unbatched: nothing else can be checked"
 
@@ -20,7 +21,7 @@ class GradcheckError(RuntimeError):
 
 
 def gradcheck(
-    func: Callable[..., Any],
+    func: Callable[..., Any] | tuple[Callable[..., Any], Callable[..., Any]],
     inputs: Any,
     *,
     eps: float | None = None,
@@ -37,6 +38,7 @@ def gradcheck(
     fast_mode: bool = False,
     masked: bool | None = None,
     fast: bool = False,
+    library: Named = None,
 ) -> bool:
     """Whether the gradients of `func(*inputs)` are its derivatives; PyTorch's signature.
 
@@ -48,21 +50,30 @@ def gradcheck(
     turns float64. Each output is also differentiated without the others, so
     `check_undefined_grad` has nothing to add. Points without a derivative, and casts, are logged.
 
+    Tensors of this library, of PyTorch and of MyGrad, and JAX's arrays tell by themselves whose
+    function it is; for ndarrays alone it is autograd's, or what `library` names ("torch", "jax",
+    "autograd", "mygrad", an Adapter). A pair (f, vjp) or (f, grad) of NumPy functions takes
+    ndarrays: `vjp(g, *inputs)` and `grad(*inputs)` return one array for each input.
+
     Raises GradcheckError (or returns False, unless `raise_exception`), ValueError where nothing
-    requires grad or no float comes out, and NotImplementedError for forward or batched checks.
+    requires grad or no float comes out, TypeError for inputs of several libraries or of none, and
+    NotImplementedError for forward or batched checks.
 
     >>> import tinygrad_mnist as tg
     >>> x = tg.tensor([0.5, 2.0], dtype=tg.float64, requires_grad=True)
     >>> tg.autograd.gradcheck(lambda x: (x * x).sum(), x)
     True
+    >>> import numpy as np
+    >>> tg.autograd.gradcheck((np.exp, lambda g, x: g * np.exp(x)), np.array([0.5, 2.0]))
+    True
     """
-    from tinygrad_mnist.autograd.examine import examine  # not needed to train
-    from tinygrad_mnist.autograd.ruler import How
+    from tinygrad_mnist.testing.gradients.examine import examine  # not needed to train
+    from tinygrad_mnist.testing.gradients.ruler import How
 
     if check_forward_ad or check_batched_grad or check_batched_forward_grad:
         raise NotImplementedError(_REVERSE_ONLY)
     how = How(eps, atol, rtol, nondet_tol, check_grad_dtypes, fast or fast_mode)
-    return settle(examine(func, inputs, how), raise_exception)
+    return settle(examine(func, inputs, how, library=library), raise_exception)
 
 
 def gradgradcheck(
@@ -84,6 +95,7 @@ def gradgradcheck(
     fast_mode: bool = False,
     masked: bool = False,
     fast: bool = False,
+    library: Named = None,
 ) -> bool:
     """Whether the gradients of the gradients are right: `gradcheck` of func's own backward.
 
@@ -95,13 +107,13 @@ def gradgradcheck(
     >>> tg.autograd.gradgradcheck(lambda x: x * x * x, x)
     True
     """
-    from tinygrad_mnist.autograd.examine import examine
-    from tinygrad_mnist.autograd.ruler import How
+    from tinygrad_mnist.testing.gradients.examine import examine
+    from tinygrad_mnist.testing.gradients.ruler import How
 
     if check_fwd_over_rev or check_batched_grad:
         raise NotImplementedError(_REVERSE_ONLY)
     how = How(eps, atol, rtol, nondet_tol, check_grad_dtypes, fast or fast_mode)
-    return settle(examine(func, inputs, how, 2, grad_outputs), raise_exception)
+    return settle(examine(func, inputs, how, 2, grad_outputs, library), raise_exception)
 
 
 def settle(report: Report, raise_exception: bool) -> bool:

@@ -1,0 +1,486 @@
+"""The command line: no run is lost, nothing is silent, and no mistake ends in a traceback."""
+
+import json
+import os
+import pty
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import ROOT, Ran, Shell
+from tinygrad_mnist.cli import main
+from tinygrad_mnist.cli.show import draw_image, epoch_line, tables_of
+from tinygrad_mnist.data import DataError, cache_dir, failures, fetch, load_embedded, load_mnist
+from tinygrad_mnist.serialize import load
+
+EMBEDDED = ("--data", "embedded")
+SHORT = ("train", "neuron", *EMBEDDED, "--epochs", "2")
+ENDLESS = ("train", "deep", *EMBEDDED, "--epochs", "100000")
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    return Shell(tmp_path)
+
+
+@pytest.fixture
+def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if matplotlib were not installed: it takes seconds."""
+    monkeypatch.setattr("tinygrad_mnist.train.plots.can_plot", lambda: False)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that is complete."""
+    folder = tmp_path_factory.mktemp("finished")
+    assert Shell(folder)(*SHORT, "--out", "run").code == 0
+    return folder / "run"
+
+
+def start(shell: Shell, *args: str, **options: object) -> "subprocess.Popen[str]":
+    """The command, once it has finished an epoch."""
+    process = subprocess.Popen(
+        shell.command(*args),
+        cwd=shell.folder,
+        env=shell.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,  # type: ignore[call-overload]
+    )
+    assert process.stdout is not None
+    while not process.stdout.readline().startswith("epoch"):
+        assert process.poll() is None, process.communicate()
+    return process
+
+
+@pytest.fixture
+def running(shell: Shell) -> Iterator["subprocess.Popen[str]"]:
+    """A training in the folder `run`, which is killed in the end."""
+    process = start(shell, *ENDLESS, "--out", "run")
+    yield process
+    process.kill()
+    process.communicate()
+
+
+# Runs are lost
+
+
+def test_two_runs_started_together_have_a_folder_each(shell: Shell) -> None:
+    processes = [
+        subprocess.Popen(
+            shell.command(*SHORT, "--seed", str(seed)), cwd=shell.folder, env=shell.environment,
+            stdout=subprocess.DEVNULL,
+        )
+        for seed in range(4)
+    ]  # fmt: skip
+    assert [process.wait(120) for process in processes] == [0] * 4
+    models = sorted((shell.folder / "runs").glob("*/model.pkl"))
+    assert {load(model)["recipe"]["seed"] for model in models} == {0, 1, 2, 3}
+
+
+@pytest.mark.usefixtures("no_plots")
+@pytest.mark.parametrize("recipe", ["neuron", "mlp-10"])
+def test_a_finished_run_is_overwritten_on_request_alone(
+    recipe: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = ["--out", str(tmp_path / "run"), *EMBEDDED, "--epochs", "1"]
+    assert main(["train", "neuron", *out, "--keep", "1"]) == 0
+    before = {path: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    assert main(["train", recipe, *out, "--seed", "5"]) == 2
+    assert "holds model.pkl of another run" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
+    assert main(["train", recipe, *out, "--seed", "5", "--overwrite"]) == 0
+    assert load(tmp_path / "run" / "model.pkl")["recipe"]["name"] == recipe
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    assert names == {"model.pkl", "run.json"}, "of the other run nothing is left"
+
+
+@pytest.mark.parametrize("left", ["run.json", "best.pkl", "epoch-0003.pkl", "curves.png"])
+def test_whatever_a_run_has_left_is_kept(
+    left: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / left).write_bytes(b"precious")
+    (tmp_path / "notes.txt").write_bytes(b"of the user's")
+    assert main([*SHORT, "--out", str(tmp_path)]) == 2
+    assert f"holds {left} of another run" in capsys.readouterr().err
+    assert {p.name for p in tmp_path.iterdir()} == {left, "notes.txt"}
+
+
+def test_a_run_in_progress_is_nobody_elses(running: "subprocess.Popen[str]", shell: Shell) -> None:
+    for args in (["--resume", "run"], ["neuron", "--out", "run", *EMBEDDED, "--overwrite"]):
+        ran = shell("train", *args)
+        assert ran.code == 2 and "another process is training there at present" in ran.err
+    ran = shell("evaluate", "run", *EMBEDDED)
+    assert ran.code == 0 and "run/checkpoint.pkl: deep" in ran.out
+    assert "a checkpoint of a run in progress, after" in ran.out
+    assert running.poll() is None
+
+
+def test_a_killed_run_leaves_no_lock_behind(running: "subprocess.Popen[str]", shell: Shell) -> None:
+    running.kill()
+    running.wait()
+    ran = shell("evaluate", "run", *EMBEDDED)
+    assert "a checkpoint of an interrupted run" in ran.out
+    process = start(shell, "train", "--resume", "run")
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (143, "")
+    assert sorted(path.name for path in (shell.folder / "run").iterdir()) == ["checkpoint.pkl"]
+
+
+def test_an_interrupted_run_over_an_old_one_is_the_one_that_is_evaluated(
+    shell: Shell, finished: Path
+) -> None:
+    (shell.folder / "run").mkdir()
+    for path in finished.iterdir():
+        (shell.folder / "run" / path.name).write_bytes(path.read_bytes())
+    process = start(shell, *ENDLESS, "--out", "run", "--overwrite")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    out = shell("evaluate", "run", *EMBEDDED).out
+    assert "run/checkpoint.pkl: deep" in out and "interrupted" in out
+
+    (shell.folder / "run" / "model.pkl").write_bytes((finished / "model.pkl").read_bytes())
+    ran = shell("evaluate", "run", *EMBEDDED)  # as an older release could leave it
+    assert ran.code == 2 and "name the file" in ran.err
+    assert "run/model.pkl: neuron" in shell("evaluate", "run/model.pkl", *EMBEDDED).out
+
+
+def test_a_training_outlives_the_reader_of_its_progress(shell: Shell) -> None:
+    """As `train ... | head -3` does."""
+    for redirect in ("| head -1", ">/dev/full", ">&-", "2>&-", ">&- 2>&- <&-"):
+        folder = f"run{redirect.count('&')}{len(redirect)}"
+        command = " ".join(shell.command(*SHORT, "--out", folder))
+        ran = subprocess.run(
+            ["bash", "-o", "pipefail", "-c", f"{command} {redirect}"],
+            cwd=shell.folder, env=shell.environment, capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+        assert (ran.returncode, ran.stderr) == (0, ""), redirect
+        assert (shell.folder / folder / "model.pkl").exists(), redirect
+
+
+def test_export_writes_over_nothing(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = finished.parent / "other.pkl"
+    other.write_bytes(b"a model")
+    command = ["export", str(finished), "--to", "npz", "--out", str(other)]
+    assert main(command) == 2
+    assert "exists already" in capsys.readouterr().err and other.read_bytes() == b"a model"
+    assert main([*command, "--overwrite"]) == 0 and other.read_bytes() != b"a model"
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="needs SIGHUP")
+def test_a_closed_terminal_leaves_a_checkpoint(shell: Shell) -> None:
+    process = start(shell, *ENDLESS, "--out", "run")
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=60)
+    assert process.returncode == 129
+    assert load(shell.folder / "run" / "checkpoint.pkl")["training"] is not None
+
+
+def test_the_resume_of_a_finished_run(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--resume", str(finished)]) == 2
+    assert "training is complete; there is nothing to resume" in capsys.readouterr().err
+
+
+# Tracebacks
+
+
+def one_line(ran: Ran, says: str) -> None:
+    assert ran.code == 2 and ran.err.count("\n") == 1, ran.err
+    assert ran.err.startswith("tinygrad-mnist: ") and says in ran.err
+
+
+def homeless(shell: Shell, *args: str) -> Ran:
+    """The command of a user without HOME and without an entry in the list of users."""
+    script = (
+        "import os, pwd, sys\n"
+        "def nobody(uid): raise KeyError(uid)\n"
+        "pwd.getpwuid = nobody\n"
+        "for name in ('HOME', 'XDG_CACHE_HOME', 'MPLCONFIGDIR'): os.environ.pop(name, None)\n"
+        "from tinygrad_mnist.cli import main\n"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    return shell.run([sys.executable, "-c", script, *args])
+
+
+def test_without_a_home_there_is_no_cache(shell: Shell, finished: Path) -> None:
+    ran = homeless(shell, "data")
+    assert ran.code == 0 and "set HOME or XDG_CACHE_HOME" in ran.out
+    assert homeless(shell, "evaluate", str(finished)).code == 0
+    one_line(homeless(shell, "data", "fetch"), "HOME is not set")
+    one_line(homeless(shell, "data", "verify"), "HOME is not set")
+
+
+def test_the_home_of_a_user_that_is_not_there(shell: Shell) -> None:
+    one_line(shell("data", "--data", "~nosuchuser/x"), "~nosuchuser/x: no such folder")
+
+
+def test_a_variable_that_names_the_data_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder in (tmp_path, tmp_path / "none"):
+        monkeypatch.setenv("TINYGRAD_MNIST_DATA", str(folder))
+        assert main(["data"]) == 2
+        assert "named by TINYGRAD_MNIST_DATA" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp437", "koi8-r", "utf-8:strict"])
+def test_an_encoding_that_lacks_a_letter(encoding: str, shell: Shell, finished: Path) -> None:
+    ran = subprocess.run(
+        shell.command("export", str(finished), "--to", "npz", "--out", "größe-ł-数.npz"),
+        cwd=shell.folder, env=shell.environment | {"PYTHONIOENCODING": encoding},
+        capture_output=True, timeout=120,
+    )  # fmt: skip
+    assert ran.returncode == 0 and b"wrote" in ran.stdout and ran.stderr == b""
+    missing = subprocess.run(
+        shell.command("evaluate", b"nicht-da-\xff.pkl"),  # type: ignore[arg-type]
+        cwd=shell.folder, env=shell.environment | {"PYTHONIOENCODING": encoding},
+        capture_output=True, timeout=120,
+    )  # fmt: skip
+    assert missing.returncode == 2 and missing.stderr.count(b"\n") == 1
+
+
+def test_a_backend_that_is_not_there(shell: Shell) -> None:
+    """Seen in oobabooga/textgen#6815 and bmaltais/kohya_ss#2521: a variable that Jupyter leaves."""
+    pytest.importorskip("matplotlib")
+    for number, backend in enumerate(["module://matplotlib_inline.backend_inline", "nosuch"]):
+        environment = shell.environment | {"MPLBACKEND": backend}
+        ran = subprocess.run(
+            shell.command(*SHORT, "--out", str(number)), cwd=shell.folder, env=environment,
+            capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+        assert (ran.returncode, ran.stderr) == (0, "")
+        assert (shell.folder / str(number) / "curves.png").exists()
+
+
+def test_a_matplotlib_that_is_broken_costs_the_plots_alone(shell: Shell) -> None:
+    (shell.folder / "matplotlib").mkdir()
+    (shell.folder / "matplotlib" / "__init__.py").write_text("raise ValueError('two\\nlines')")
+    script = "import sys; sys.path.insert(0, '.'); from tinygrad_mnist.cli import main;"
+    ran = shell.run([sys.executable, "-c", f"{script} sys.exit(main(sys.argv[1:]))", *SHORT])
+    assert ran.code == 0 and "no plots: matplotlib cannot be imported: two lines" in ran.out
+    assert (shell.folder / "runs" / "neuron" / "model.pkl").exists()
+
+
+def test_a_number_that_int_does_not_take_is_a_file(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("²", "٣", "１"):
+        assert main(["predict", str(finished), name, *EMBEDDED]) == 2
+        assert capsys.readouterr().err == f"tinygrad-mnist: {name}: No such file or directory\n"
+
+
+@pytest.mark.parametrize("wait", [0.02, 0.05, 0.1, 0.2, 0.3, 0.5])
+def test_ctrl_c_while_python_starts(wait: float, shell: Shell) -> None:
+    """Once Python itself is there: before that the traceback is its own."""
+    script = (
+        "import sys, os; sys.argv[0] = '/usr/bin/tinygrad-mnist'; print(flush=True);"
+        "from tinygrad_mnist.cli import main; sys.exit(main())"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, *ENDLESS, "--out", "run"],
+        cwd=shell.folder, env=shell.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    process.stdout.readline()
+    time.sleep(wait)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode in (130, -signal.SIGINT)
+    assert "Traceback" not in err or "site" in err
+
+
+def test_the_command_alone_changes_what_ctrl_c_does() -> None:
+    script = "import signal, tinygrad_mnist; print(signal.getsignal(signal.SIGINT))"
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, env=environment)
+    assert b"default_int_handler" in ran.stdout
+
+
+# Slow in silence
+
+
+class Mute:
+    """A name server, or any other, that takes a connection and never answers."""
+
+    def __enter__(self) -> str:
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{self.socket.getsockname()[1]}/"
+
+    def __exit__(self, *exception: object) -> None:
+        self.socket.close()
+
+
+@pytest.fixture
+def mute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("TINYGRAD_MNIST_DATA", raising=False)
+    monkeypatch.setattr("tinygrad_mnist.data.download.CONNECT_SECONDS", 0.2)
+    with Mute() as url:
+        yield url
+
+
+def test_a_download_is_announced_and_its_failure_remembered(
+    mute: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "no answer within" in load_mnist(mirrors=(mute,)).source
+    assert capsys.readouterr().err.startswith("MNIST is not here: trying to download it")
+
+    def refuse(*args: object) -> None:
+        raise AssertionError("asked again")
+
+    monkeypatch.setattr("tinygrad_mnist.data.mnist.download", refuse)
+    source = load_mnist(mirrors=(mute,)).source
+    assert capsys.readouterr().err == ""
+    assert "no answer within" in source and "tinygrad-mnist data fetch tries again" in source
+    with pytest.raises(AssertionError, match="asked again"):
+        fetch(mirrors=(mute,))
+    with pytest.raises(AssertionError, match="asked again"):
+        load_mnist(mirrors=("http://another.example/",))
+    note = json.loads((cache_dir() / failures.NAME).read_text())
+    for changed in (note | {"time": time.time() - failures.DAY}, note | {"time": "?"}, []):
+        (cache_dir() / failures.NAME).write_text(json.dumps(changed))
+        with pytest.raises(AssertionError, match="asked again"):
+            load_mnist(mirrors=(mute,))
+
+
+def test_a_variable_keeps_it_from_asking(
+    mute: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TINYGRAD_MNIST_OFFLINE", "1")
+    data = load_mnist(mirrors=(mute,))
+    assert data.source.endswith("no download: TINYGRAD_MNIST_OFFLINE is set")
+    assert capsys.readouterr().err == "" and not cache_dir().exists()
+
+
+def test_a_name_server_that_never_answers_is_waited_for_once(shell: Shell, finished: Path) -> None:
+    script = (
+        "import socket, sys, threading\n"
+        "asked = []\n"
+        "def never(*args, **kw):\n"
+        "    asked.append(args); threading.Event().wait()\n"
+        "socket.getaddrinfo = never\n"
+        "from tinygrad_mnist.data import download\n"
+        "download.CONNECT_SECONDS = 0.2\n"
+        "from tinygrad_mnist.cli import main\n"
+        "code = main(sys.argv[1:]); print('asked', len(asked)); sys.exit(code)"
+    )
+    command = [sys.executable, "-c", script, "evaluate", str(finished)]
+    first, second = shell.run(command), shell.run(command)
+    assert "asked 2" in first.out and first.err.count("\n") == 1 and "trying" in first.err
+    assert "asked 0" in second.out and second.err == ""
+    for ran in (first, second):
+        notices = [line for line in ran.out.splitlines() if line.startswith(("data ", "why "))]
+        assert len(notices) == 2 and max(map(len, notices)) <= 80
+    assert "that was " in shell("data").out
+
+
+def test_fetch_into_a_folder(mute: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no download"):
+        fetch(tmp_path / "mine", mirrors=(mute,))
+    assert main(["data", "fetch", "--data", "embedded"]) == 2
+    (tmp_path / "mine" / "t10k-labels-idx1-ubyte").write_bytes(b"bad")
+    with pytest.raises(DataError, match="mine/t10k-labels-idx1-ubyte"):
+        fetch(tmp_path / "mine", mirrors=(mute,))
+    assert (tmp_path / "mine" / "t10k-labels-idx1-ubyte").read_bytes() == b"bad"
+
+
+def test_fetch_of_a_folder_that_is_complete(
+    full_mnist_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["data", "fetch", "--data", str(full_mnist_dir)]) == 0
+    assert f"the four files are in {full_mnist_dir}, verified" in capsys.readouterr().out
+
+
+def test_a_pipe_among_the_data_is_not_waited_for(tmp_path: Path) -> None:
+    from tinygrad_mnist.data import read_idx
+
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", "/dev/zero"):
+        with pytest.raises(DataError, match="not a regular file"):
+            read_idx(path)
+
+
+# At 80 columns
+
+
+def on_terminal(shell: Shell, columns: int, *args: str) -> list[str]:
+    """The lines that a terminal of so many columns would show, each cut off where it ends."""
+    ours, theirs = pty.openpty()
+    environment = shell.environment | {"TERM": "xterm", "COLUMNS": str(columns)}
+    with subprocess.Popen(
+        shell.command(*args), cwd=shell.folder, env=environment, stdout=theirs, stderr=theirs
+    ):
+        os.close(theirs)
+        seen = b""
+        with open(ours, "rb", buffering=0) as screen:
+            try:
+                while piece := screen.read(4096):
+                    seen += piece
+            except OSError:  # Linux's way to say that the other side has closed
+                pass
+    import re
+
+    plain = re.sub(rb"\x1b\[[0-9;?]*[a-zA-Z]", b"", seen).decode()
+    return [line.rsplit("\r", 1)[-1].rstrip() for line in plain.replace("\r\n", "\n").split("\n")]
+
+
+@pytest.mark.parametrize("columns", [80, 40])
+def test_nothing_is_cut_in_two_on_a_narrow_terminal(
+    columns: int, shell: Shell, finished: Path
+) -> None:
+    pytest.importorskip("rich")
+    lines = on_terminal(shell, columns, "models")
+    assert any(line.startswith("mlp-532-minibatch") for line in lines)
+    assert sum("784-256-128-64-10" in line for line in lines) == 1
+    lines += on_terminal(shell, columns, *SHORT, "--out", "run")
+    assert any(line.startswith("epoch 2/2  loss ") for line in lines)
+    lines += on_terminal(shell, columns, "evaluate", "run", *EMBEDDED)
+    free = [line for line in lines if "/" not in line]  # a path is as long as it is
+    assert max(map(len, free)) <= columns
+
+
+def test_a_wide_table_is_parted_between_columns() -> None:
+    rows = [["truth", *"0123456789"], *([str(k), *["1,234"] * 10] for k in range(10))]
+    tables = tables_of(rows, 1, 40)
+    lines = [line for table in tables for line in table]
+    assert max(map(len, lines)) <= 40
+    assert sum(line.count("1,234") for line in lines) == 100
+    assert all(table[-1].startswith("9") for table in tables)
+
+
+def test_an_epoch_is_one_line_of_80_columns() -> None:
+    numbers = {
+        "epoch": 999, "loss": 1e30, "accuracy": 1.0, "validation_loss": 1e30,
+        "validation_accuracy": 1.0, "images_per_second": 12_345_678.0,
+    }  # fmt: skip
+    for room in (79, 40):
+        line = epoch_line(numbers, 1000, room)
+        assert line.startswith("epoch  999/1000  loss 1e+30") and len(line) <= room
+
+
+def test_words(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for args in (["evaluate", str(finished), *EMBEDDED], ["inspect", str(finished)]):
+        assert main(args) == 0
+        out = capsys.readouterr().out
+        assert "accuracy " in out and " right" not in out.replace("checksum is right", "")
+    with pytest.raises(SystemExit):
+        main(["-V"])
+    assert main(["train", "mlp-10", "--lr", "inf"]) == 2
+    assert "lr must be above 0 and finite" in capsys.readouterr().err
+
+
+def test_the_picture_is_drawn_in_any_encoding() -> None:
+    image = load_embedded().test_images[0]
+    lines = draw_image(image, "utf-8").split("\n")
+    assert len(lines) == 14 and set("".join(lines)) <= set(" ▀▄█") and "█" in "".join(lines)
+    for encoding in ("ascii", "latin-1", None, "nonsense"):
+        assert draw_image(image, encoding).isascii()

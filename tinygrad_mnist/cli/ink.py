@@ -1,0 +1,357 @@
+"""From the pixels of a picture to the ink of its one digit, whatever the paper, light and pen.
+
+All of it is arithmetic on arrays: the paper is a smooth surface through what is not ink, and ink is
+what differs from it, so that nothing here depends on which of the two is the darker. The picture is
+looked at twice: as a whole, to find where the digit is, then closely, with the paper around it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+SIDE, BOX = 28, 20  # of an image, and of the digit in it, as MNIST has them
+FAR, NEAR = (
+    256,
+    192,
+)  # pixels of the longer side: of the whole picture, of the digit looked at closely
+TILTS = (0, -5, 5, -10, 10, -15, 15)  # degrees
+FINE = 8  # pixels of a mask for one of the image
+THIN, THICK, USUAL = 1.5, 2.3, 1.85  # widths of MNIST's strokes, in pixels of the image
+
+
+class NoDigit(ValueError):
+    """The picture shows no digit, or not exactly one; the message says which."""
+
+
+def views_of(picture: Any, tilts: tuple[float, ...] = TILTS) -> NDArray[np.uint8]:
+    """Find the one digit of a picture (a PIL image, L or RGB) and give it as MNIST would.
+
+    White on black, (tilts, 28, 28), turned by each tilt in degrees; the ink is scaled into a box of
+    20x20 and its centre of mass put in the middle (http://yann.lecun.com/exdb/mnist/), and strokes
+    are as wide as MNIST's. Raises NoDigit.
+    """
+    from PIL import Image
+
+    strokes = Image.fromarray(strokes_of(picture)).convert("L")
+    room = _padded(strokes, max(strokes.size) // 4)  # turning cuts nothing off
+    turned = (room.rotate(tilt, Image.Resampling.BICUBIC) for tilt in tilts)
+    return np.stack([as_mnist(np.asarray(each) > 127) for each in turned])
+
+
+def strokes_of(picture: Any) -> Mask:
+    """Find the strokes of the one digit of a picture, seen closely. Raises NoDigit."""
+    pieces = _pieces(ink_of(_pixels(picture, FAR)))
+    scale = max(picture.size) / FAR
+    if _is_sheet(pieces[0]):
+        left, top, right, bottom = (round(n * scale) for n in pieces[0].box)
+        inset = (right - left) // 16, (bottom - top) // 16
+        sheet = left + inset[0], top + inset[1], right - inset[0], bottom - inset[1]
+        with contextlib.suppress(NoDigit):
+            return strokes_of(picture.crop(sheet))
+    _check_one(pieces)
+    box = _around([piece.box for piece in pieces], scale, picture.size)
+    close = _pixels(picture.crop(box), NEAR)
+    mask = np.zeros(close.shape[:2], np.bool_)
+    for piece in _pieces(ink_of(close)):
+        mask |= piece.mask
+    return mask
+
+
+def _pixels(picture: Any, longer: int) -> Floats:
+    """The picture with its longer side of that many pixels, (rows, columns, channels)."""
+    from PIL import Image
+
+    scale = longer / max(picture.size)
+    size = [max(4, round(n * scale)) for n in picture.size]
+    way = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
+    pixels = np.asarray(picture.resize(size, way), np.float32)
+    return pixels.reshape(*pixels.shape[:2], -1)
+
+
+# Ink is what differs from the paper
+
+
+def ink_of(pixels: Floats) -> Mask:
+    """Where the ink is. Raises NoDigit when all of the picture is of one shade."""
+    soft = _blurred(pixels, 0.8)
+    paper = _paper(soft)
+    difference = _along_strongest(soft - paper)
+    noise = 1.4826 * np.median(np.abs(difference - np.median(difference)))
+    floor = max(5 * noise, 12.0)
+    beyond = difference > floor
+    if beyond.sum() < 12:
+        raise NoDigit("there is no digit: all of it is of one shade")
+    full = np.percentile(difference[beyond], 75)
+    ink: Mask = difference > max(0.5 * full, floor)
+    return ink
+
+
+def _paper(pixels: Floats) -> Floats:
+    """The paper's shade everywhere, as if nothing had been written: what most pixels agree on.
+
+    A plane through three pixels, of which many are tried, is followed by more than half of them;
+    from there a surface of second degree is fitted, in which each pixel counts by how near it is.
+    """
+    rows, columns, channels = pixels.shape
+    y, x = np.mgrid[-1 : 1 : rows * 1j, -1 : 1 : columns * 1j]
+    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], -1).astype(np.float32)
+    terms, shades = terms.reshape(-1, 6), pixels.reshape(-1, channels)
+    some, wanted = terms[::7], shades[::7]  # as many as a surface needs
+    fit = np.zeros((6, channels), np.float32)
+    fit[:3] = _agreed_plane(some[:, :3], wanted)
+    for _ in range(8):
+        away = np.abs(wanted - some @ fit).max(1)
+        spread = 1.4826 * float(np.median(away))
+        weights = (1 / (1 + (away / (2 * max(spread, 2.0))) ** 4)).astype(np.float32)
+        weighted = some * weights[:, None]
+        fit = np.linalg.lstsq(weighted.T @ some, weighted.T @ wanted, rcond=None)[0]
+    return (terms @ fit).reshape(pixels.shape)
+
+
+def _agreed_plane(terms: Floats, shades: Floats) -> Floats:
+    """The plane, of 300 through three pixels each, from which half of the pixels differ least."""
+    rng = np.random.default_rng(0)
+    some = rng.integers(0, len(terms), 1500)
+    seen, wanted = terms[some], shades[some]
+    best, least = np.outer([1.0, 0.0, 0.0], np.median(wanted, 0)), np.inf
+    for three in rng.integers(0, len(terms), (300, 3)):
+        try:
+            plane = np.linalg.solve(terms[three], shades[three])
+        except np.linalg.LinAlgError:  # three pixels in a line
+            continue
+        away = np.abs(seen @ plane - wanted).max(1)
+        middle = float(np.partition(away, len(away) // 2)[len(away) // 2])
+        if middle < least:
+            least, best = middle, plane
+    return np.asarray(best, np.float32)
+
+
+def _along_strongest(difference: Floats) -> Floats:
+    """The difference from the paper as one number: along the colour in which the ink differs."""
+    size = np.linalg.norm(difference, axis=2)
+    strong = difference[size >= np.percentile(size, 98)]
+    direction = strong.mean(0)
+    length = np.linalg.norm(direction)
+    if length < 1e-6:
+        return np.zeros(size.shape, np.float32)
+    along: Floats = difference @ (direction / length)
+    return along
+
+
+def _blurred(pixels: Floats, radius: float) -> Floats:
+    from PIL import Image, ImageFilter
+
+    blur = ImageFilter.GaussianBlur(radius)
+    planes = [
+        np.asarray(Image.fromarray(plane).filter(blur))
+        for plane in np.clip(pixels, 0, 255).astype(np.uint8).transpose(2, 0, 1)
+    ]
+    return np.stack(planes, -1).astype(np.float32)
+
+
+# Pieces that hang together
+
+
+class Piece(NamedTuple):
+    """Ink that hangs together: its mask, its box (left, top, right, bottom) and its area."""
+
+    mask: Mask
+    box: tuple[int, int, int, int]
+    area: int
+
+    @property
+    def height(self) -> int:
+        return self.box[3] - self.box[1]
+
+
+def labelled(mask: Mask) -> tuple[NDArray[np.int32], int]:
+    """Number the pieces of a mask that hang together, corners included, from 1 on; 0 is outside.
+
+    >>> labelled(np.array([[1, 0, 1], [0, 1, 0], [0, 0, 0], [1, 1, 0]], bool))[0].tolist()
+    [[1, 0, 1], [0, 1, 0], [0, 0, 0], [2, 2, 0]]
+    """
+    padded = np.pad(mask, ((0, 0), (1, 1))).astype(np.int8)
+    step = np.diff(padded, axis=1)
+    rows, starts = np.nonzero(step == 1)
+    ends = np.nonzero(step == -1)[1]
+    parent = list(range(len(rows)))
+
+    def root(k: int) -> int:
+        while parent[k] != k:
+            parent[k] = parent[parent[k]]
+            k = parent[k]
+        return k
+
+    first = np.searchsorted(rows, np.arange(mask.shape[0] + 1))
+    for row in range(1, mask.shape[0]):
+        above, end = int(first[row - 1]), int(first[row])
+        for k in range(end, int(first[row + 1])):
+            while above < end and ends[above] < starts[k]:
+                above += 1
+            j = above
+            while j < end and starts[j] <= ends[k]:
+                parent[root(j)] = root(k)
+                j += 1
+    roots = [root(k) for k in range(len(rows))]
+    number = {r: n for n, r in enumerate(dict.fromkeys(roots), 1)}
+    labels = np.zeros(mask.shape, np.int32)
+    for k, r in enumerate(roots):
+        labels[rows[k], starts[k] : ends[k]] = number[r]
+    return labels, len(number)
+
+
+def _pieces(mask: Mask) -> list[Piece]:
+    """The pieces of the digit, the largest first: no edge of the paper, no shadow, no speck.
+
+    Strokes that a thin pen has left apart by two pixels hang together.
+    """
+    from PIL import Image, ImageFilter
+
+    wide = np.asarray(Image.fromarray(mask).convert("L").filter(ImageFilter.MaxFilter(3))) > 0
+    labels, count = labelled(wide)
+    labels *= mask
+    areas = np.bincount(labels.reshape(-1), minlength=count + 1)
+    areas[0] = 0
+    found = []
+    for k in np.argsort(-areas)[:30]:
+        if areas[k] < 8:
+            break
+        piece = labels == k
+        ys, xs = np.flatnonzero(piece.any(1)), np.flatnonzero(piece.any(0))
+        box = int(xs[0]), int(ys[0]), int(xs[-1]) + 1, int(ys[-1]) + 1
+        found.append(Piece(piece, box, int(areas[k])))
+    if not found:
+        raise NoDigit("there is no digit: nothing in it is large enough")
+    found = _without_surroundings(found)
+    main = found[0]
+    reach = 0.3 * max(main.height, main.box[2] - main.box[0])
+    near = [p for p in found if _gap(p, main) < reach or p.height > 0.5 * main.height]
+    return [p for p in near if p.area > 0.02 * main.area]
+
+
+def _without_surroundings(pieces: list[Piece]) -> list[Piece]:
+    """The pieces without those that surround the digit: a table's edge, a frame, a shadow."""
+    inside = [piece for piece in pieces if not _surrounds(piece)]
+    return inside if inside and inside[0].height > 0.06 * inside[0].mask.shape[0] else pieces
+
+
+def _surrounds(piece: Piece) -> bool:
+    """Whether the piece lies in two corners of the picture, or along all sides of its own box."""
+    corners = sum(bool(piece.mask[y, x]) for y in (0, -1) for x in (0, -1))
+    left, top, right, bottom = piece.box
+    own = piece.mask[top:bottom, left:right]
+    rows, columns = max(1, own.shape[0] // 7), max(1, own.shape[1] // 7)
+    along = own[:rows].any(0), own[-rows:].any(0), own[:, :columns].any(1), own[:, -columns:].any(1)
+    return corners >= 2 or min(float(side.mean()) for side in along) > 0.9
+
+
+def _is_sheet(piece: Piece) -> bool:
+    """Whether it may be a sheet of paper that lies on something darker: it fills a large box."""
+    left, top, right, bottom = piece.box
+    size = (right - left) * (bottom - top)
+    return piece.area > 0.75 * size and size > 0.15 * piece.mask.size
+
+
+def _gap(one: Piece, other: Piece) -> float:
+    """The distance of two boxes."""
+    across = max(one.box[0] - other.box[2], other.box[0] - one.box[2], 0)
+    down = max(one.box[1] - other.box[3], other.box[1] - one.box[3], 0)
+    return float(np.hypot(across, down))
+
+
+def _check_one(pieces: list[Piece]) -> None:
+    """Raise NoDigit for several digits beside each other."""
+    tall = max(piece.height for piece in pieces)
+    ends, count = -np.inf, 0
+    for piece in sorted(pieces, key=lambda piece: piece.box[0]):
+        if piece.height < 0.5 * tall:
+            continue
+        if piece.box[0] > ends + 0.1 * tall:
+            count += 1
+        ends = max(ends, float(piece.box[2]))
+    if count > 1:
+        raise NoDigit(f"there are {count} digits or more: crop the picture to one")
+
+
+def _around(
+    boxes: list[tuple[int, int, int, int]], scale: float, size: tuple[int, int]
+) -> tuple[int, int, int, int]:
+    """The box around all boxes with a margin, in the picture's own pixels."""
+    left, top = min(b[0] for b in boxes), min(b[1] for b in boxes)
+    right, bottom = max(b[2] for b in boxes), max(b[3] for b in boxes)
+    margin = 0.25 * max(right - left, bottom - top)
+    return (
+        max(0, int((left - margin) * scale)),
+        max(0, int((top - margin) * scale)),
+        min(size[0], int((right + margin) * scale) + 1),
+        min(size[1], int((bottom + margin) * scale) + 1),
+    )
+
+
+# As MNIST's digits were made
+
+
+def as_mnist(mask: Mask) -> NDArray[np.uint8]:
+    """A digit's mask as a 28x28 image: in a box of 20x20, its centre of mass in the middle."""
+    from PIL import Image
+
+    mask = mask[np.ix_(mask.any(1), mask.any(0))]
+    large = Image.fromarray((mask * 255).astype(np.uint8))
+    large = _with_usual_strokes(_fitted(large, BOX * FINE))
+    digit = np.asarray(_fitted(large.crop(large.getbbox()), BOX), np.float32)
+    weights = digit / digit.sum()
+    centre = [(np.arange(n) * weights.sum(1 - axis)).sum() for axis, n in enumerate(digit.shape)]
+    top, left = (
+        int(np.clip(round(SIDE / 2 - c), 0, SIDE - n))
+        for c, n in zip(centre, digit.shape, strict=True)
+    )
+    image = np.zeros((SIDE, SIDE), np.uint8)
+    image[top : top + digit.shape[0], left : left + digit.shape[1]] = digit.round()
+    return image
+
+
+def _fitted(picture: Any, longer: int) -> Any:
+    from PIL import Image
+
+    scale = longer / max(picture.size)
+    size = [max(1, round(n * scale)) for n in picture.size]
+    return picture.resize(size, Image.Resampling.BILINEAR)
+
+
+def _with_usual_strokes(large: Any) -> Any:
+    """Strokes thinner or thicker than MNIST's are brought to its usual width."""
+    from PIL import ImageFilter
+
+    large = _padded(large, 2 * FINE).point(lambda v: 255 if v > 127 else 0)
+    width = stroke_width(large) / FINE
+    if THIN <= width <= THICK:
+        return large
+    change = round((USUAL - width) * FINE / 2)
+    size = ImageFilter.MaxFilter(3) if change > 0 else ImageFilter.MinFilter(3)
+    for _ in range(abs(change)):
+        large = large.filter(size)
+    return large
+
+
+def _padded(picture: Any, margin: int) -> Any:
+    from PIL import Image
+
+    sheet = Image.new("L", [n + 2 * margin for n in picture.size], 0)
+    sheet.paste(picture, (margin, margin))
+    return sheet
+
+
+def stroke_width(large: Any) -> float:
+    """The mean width of strokes: twice their area over the length of their outline."""
+    from PIL import ImageFilter
+
+    area = int(np.count_nonzero(np.asarray(large)))
+    inner = int(np.count_nonzero(np.asarray(large.filter(ImageFilter.MinFilter(3)))))
+    return 2 * area / max(area - inner, 1)

@@ -1,0 +1,85 @@
+"""Standard output that a command cannot trip over: closed, full, gone, or of an odd encoding."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+
+def open_streams() -> None:
+    """Make sure that there are an output and an error stream, and that they can write any text.
+
+    A shell's `>&-` closes them: then the next file to be opened would take their place. What an
+    encoding lacks is written as an escape, `\\xf6` for an o with two dots.
+    """
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        stream = getattr(sys, name)
+        if stream is None:
+            _occupy(number)
+            stream = open(number, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+            setattr(sys, name, stream)
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _occupy(number: int) -> None:
+    """Open the null device under a descriptor that is free."""
+    try:
+        os.fstat(number)
+    except OSError:
+        null = os.open(os.devnull, os.O_RDWR)
+        if null != number:
+            os.dup2(null, number)
+            os.close(null)
+
+
+@contextlib.contextmanager
+def outlive_reader() -> Iterator[None]:
+    """Go on without output once nobody reads it, as after `| head -3`, or the disk is full.
+
+    A training that dies because its progress is not read any more would be lost.
+    """
+    before = sys.stdout
+    sys.stdout = _Outliving(before)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError, ValueError):
+            before.flush()
+        sys.stdout = before
+
+
+class _Outliving:
+    """A text stream that turns into the null device when it cannot be written any more."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write the text, or nothing."""
+        try:
+            self._stream.write(text)
+        except OSError:
+            self._give_up()
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, or give the stream up."""
+        try:
+            self._stream.flush()
+        except OSError:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """Point the stream's descriptor to the null device: what is buffered goes there, too."""
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, self._stream.fileno())
+            os.close(null)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)

@@ -1,0 +1,44 @@
+"""The last failed download, remembered for a day: nobody offline waits for it each time."""
+
+import json
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+
+DAY = 24 * 3600.0
+NAME = "no-download.json"
+LARGEST = 1 << 16  # bytes of it that are read
+
+
+def remember(folder: Path, mirrors: tuple[str, ...], why: str) -> None:
+    """Write down that no mirror gave the files, where the folder can be written."""
+    note = {"time": time.time(), "mirrors": mirrors, "why": why}
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        part = folder / f"{NAME}.{os.getpid()}.part"
+        part.write_text(json.dumps(note), encoding="utf-8")
+        os.replace(part, folder / NAME)
+
+
+def recent(folder: Path, mirrors: tuple[str, ...]) -> str | None:
+    """What failed within the last day, and when; None when these mirrors may be tried."""
+    try:
+        if not (folder / NAME).is_file():
+            return None
+        with open(folder / NAME, encoding="utf-8") as file:
+            note = json.loads(file.read(LARGEST))
+        ago = time.time() - float(note["time"])
+        if not 0 <= ago < DAY or note["mirrors"] != list(mirrors):
+            return None
+        hours, minutes = divmod(int(ago) // 60, 60)
+        when = f"{hours} h {minutes} min" if hours else f"{minutes} min"
+        return f"{note['why']}; that was {when} ago: tinygrad-mnist data fetch tries again"
+    except (OSError, ValueError, KeyError, TypeError):  # a note that makes no sense is none
+        return None
+
+
+def forget(folder: Path) -> None:
+    """Remove the note."""
+    with suppress(OSError):
+        (folder / NAME).unlink()

@@ -1,0 +1,140 @@
+"""What every save and load takes: a path, or a binary file that is open already.
+
+A path has to lead to a regular file. A pipe would be waited for and a device like /dev/zero never
+ends, so both are refused before the first read. What is open already is read to its end, and no
+further than a bound.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+from tinygrad_mnist.ops.arguments import device
+
+from .atomic import atomic_write
+from .guard import MAX_BYTES, FormatError, UnsafeFileError
+
+Path = str | os.PathLike[str]
+File = Path | IO[bytes]
+CHUNK = 1 << 20
+
+
+@contextmanager
+def opened(source: File, max_bytes: int = MAX_BYTES) -> Iterator[tuple[IO[bytes], int]]:
+    """Open a regular file, or take an open binary file, and yield it with its size in bytes.
+
+    The file that is yielded can seek and begins at 0. One that is open already is read from its
+    present position to its end.
+
+    Raises FormatError for what is no regular file, UnsafeFileError for more than `max_bytes`,
+    OSError when it cannot be opened, TypeError for what is neither a path nor a binary file.
+    """
+    file: IO[bytes]
+    if not isinstance(source, (str, os.PathLike)):
+        file, size = _from_open_file(source, max_bytes)
+        yield file, size
+        file.seek(size)  # where a reader of all of it ends
+        return
+    with open(source, "rb", opener=_without_waiting) as file:
+        check_regular(file, name_of(source))
+        size = os.fstat(file.fileno()).st_size
+        check_size(size, max_bytes, name_of(source))
+        yield file, size
+
+
+def write(target: File, content: bytes | Callable[[Any], object]) -> None:
+    """Write a path whole or not at all, or an open binary file from its present position on.
+
+    `content` is the bytes, or a function that writes them into the binary file it is given.
+    """
+    if isinstance(target, (str, os.PathLike)):
+        atomic_write(target, content)
+        return
+    check_binary(target, "write")
+    if not isinstance(content, bytes):
+        buffer = io.BytesIO()
+        content(buffer)
+        content = buffer.getvalue()
+    target.write(content)
+
+
+def name_of(file: object) -> str:
+    """What error messages call a file: its path, or the type of an object without one."""
+    if isinstance(file, (str, os.PathLike)):
+        return os.fspath(file)
+    name = getattr(file, "name", None)
+    return name if isinstance(name, str) else f"the {type(file).__name__}"
+
+
+def check_regular(file: object, name: str) -> None:
+    """Refuse an open file of the system that is a pipe, a device or a socket."""
+    try:
+        descriptor = file.fileno()  # type: ignore[attr-defined]
+    except (AttributeError, OSError):  # in memory, or an archive's member
+        return
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        raise FormatError(
+            f"{name}: not a regular file; read what you trust of it into an io.BytesIO"
+        )
+
+
+def check_size(size: int, max_bytes: int, name: str) -> None:
+    """Refuse more than `max_bytes`."""
+    if size > max_bytes:
+        raise UnsafeFileError(f"{name}: refused: {size:,} bytes, more than max_bytes={max_bytes:,}")
+
+
+def check_binary(file: object, method: str) -> None:
+    """Raise TypeError for anything but a file that is open in binary mode."""
+    if isinstance(file, io.TextIOBase):
+        raise TypeError(f"{name_of(file)} is open in text mode; open it with mode 'rb' or 'wb'")
+    if not hasattr(file, method):
+        raise TypeError(f"a path or an open binary file is needed, not {type(file).__name__}")
+
+
+def check_map_location(map_location: Any) -> None:
+    """Raise RuntimeError for any device but the CPU, on which everything is loaded.
+
+    A function or a dict, with which PyTorch moves storages between devices, has nothing to move.
+    """
+    if map_location is not None and not callable(map_location):
+        wanted = map_location.values() if isinstance(map_location, dict) else [map_location]
+        for each in wanted:
+            device(each)
+
+
+def _without_waiting(name: str, flags: int) -> int:
+    """Open a file; a pipe would otherwise block until somebody writes into it."""
+    return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _from_open_file(source: Any, max_bytes: int) -> tuple[IO[bytes], int]:
+    check_binary(source, "read")
+    name = name_of(source)
+    check_regular(source, name)
+    if _is_whole(source):
+        size = source.seek(0, os.SEEK_END)
+        check_size(size, max_bytes, name)
+        source.seek(0)
+        return source, size
+    rest = io.BytesIO()
+    while chunk := source.read(min(CHUNK, max_bytes + 1 - rest.tell())):
+        rest.write(chunk)
+        check_size(rest.tell(), max_bytes, name)
+    size = rest.tell()
+    rest.seek(0)
+    if size == 0 and hasattr(source, "tell") and source.tell():
+        raise FormatError(f"{name}: already read to its end; call seek(0) before")
+    return rest, size
+
+
+def _is_whole(source: Any) -> bool:
+    """Whether an open file can be read in place: it is at its beginning, and its size is known."""
+    in_memory = isinstance(source, io.BytesIO)
+    on_disk = isinstance(getattr(source, "raw", None), io.FileIO)
+    return (in_memory or on_disk) and source.tell() == 0

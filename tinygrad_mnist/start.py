@@ -1,0 +1,46 @@
+"""The first moments of the command, before there is anything that could report Ctrl-C in a line.
+
+The package is imported for a good part of a second. A Ctrl-C in that time would end in a traceback
+through NumPy; until `cli.main` runs it ends the process instead, as it does any program of C.
+"""
+
+import os
+import sys
+
+TYPE_CHECKING = False  # typing itself takes a while to import
+if TYPE_CHECKING:
+    import signal
+else:
+    import _signal as signal  # the C part, which is there without an import of its own
+
+
+def is_command(arguments: list[str], original: list[str]) -> bool:
+    """Whether Python was started to run this package's command, by its script or with -m.
+
+    >>> is_command(["/usr/bin/tinygrad-mnist", "models"], [])
+    True
+    >>> is_command(["-m", "models"], ["python", "-m", "tinygrad_mnist", "models"])
+    True
+    >>> is_command(["program.py"], ["python", "program.py"])
+    False
+    """
+    if arguments[:1] == ["-m"]:
+        return ("-m", "tinygrad_mnist") in zip(original, original[1:], strict=False)  # noqa: RUF007
+    return bool(arguments) and os.path.basename(arguments[0]).split(".")[0] == "tinygrad-mnist"
+
+
+def begin() -> None:
+    """Let Ctrl-C end the process without a word while the command is imported."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def end() -> None:
+    """Let Ctrl-C be a KeyboardInterrupt again, if `begin` changed that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+COMMAND = is_command(sys.argv if hasattr(sys, "argv") else [], sys.orig_argv)
+if COMMAND:
+    begin()

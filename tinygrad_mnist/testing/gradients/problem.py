@@ -1,0 +1,280 @@
+"""Problem: what a check moves and looks at, for any library.
+
+Float64 copies of the inputs as ndarrays, the outputs as one row, and the pull-back of cotangents.
+Only the library's adapter touches arrays of the library.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinygrad_mnist.testing.gradients.gradcheck import GradcheckError
+from tinygrad_mnist.testing.libraries.adapter import Adapter, Array, Pull
+
+
+class Trace(NamedTuple):
+    """One call with a history: its arguments and outputs, as the library's arrays."""
+
+    leaves: Sequence[Any]
+    arguments: Sequence[Any]
+    outputs: Sequence[Any]
+    pull: Pull
+
+
+class Problem:
+    """A function, copies of its inputs that can be moved (`leaves`), and what it returns.
+
+    `dtype=None` leaves the inputs in their own dtypes. A model's parameters become leaves under
+    their own names.
+    """
+
+    def __init__(self, func: Any, inputs: Any, library: Adapter, dtype: Any = np.float64) -> None:
+        self.library, self.dtype = library, dtype
+        self.names: list[str] = []
+        self.leaves: list[Array] = []
+        self.likes: list[Any] = []
+        self.cast_from: dict[str, Any] = {}
+        self.evaluations = 0
+        parameters, self._function = library.parameters(func, dtype)
+        for name, parameter in parameters.items():
+            self._add(repr(name), parameter)
+        self.parameters = len(parameters)
+        values, self._rebuild = library.flatten(tuple_of(inputs))
+        if not any(library.is_array(value) for _, value in values):
+            values = [(path, converted(value, library)) for path, value in values]
+        self._values = [self._value(path, value) for path, value in values]
+        if not self.leaves:
+            raise ValueError(self._nothing_to_check(values))
+
+    def _value(self, path: str, value: Any) -> Any:
+        """The place of a leaf among the leaves, as a `_Place`, or the value as it is passed on."""
+        if not self.library.is_array(value):
+            return value
+        if not self.library.is_float(value):
+            return self.library.from_numpy(np.array(self.library.to_numpy(value)), value)
+        if self.library.is_checked(value):
+            self._add(f"input {path[1:].replace(']', '', 1)}", value)
+            return _Place(len(self.leaves) - 1)
+        return self.library.from_numpy(self._copy(value), value)
+
+    def _copy(self, value: Any) -> Array:
+        array = self.library.to_numpy(value)
+        return same_layout(array, np.dtype(self.dtype or array.dtype))
+
+    def _add(self, name: str, value: Any) -> None:
+        own = str(value.dtype).removeprefix("torch.")
+        if self.dtype is not None and own != np.dtype(self.dtype).name:
+            self.cast_from[name] = own
+        self.names.append(name)
+        self.leaves.append(self._copy(value))
+        self.likes.append(value)
+
+    def _nothing_to_check(self, values: Sequence[tuple[str, Any]]) -> str:
+        arrays = [value for _, value in values if self.library.is_array(value)]
+        ints = [str(array.dtype) for array in arrays if not self.library.is_float(array)]
+        start = "gradcheck expects at least one input tensor to require gradient, but none of them "
+        if ints and len(ints) == len(arrays):
+            return f"{start}is of floats: they are {', '.join(ints)}; pass floats, as in 2.0"
+        return start + self.library.asks
+
+    def arguments(self, leaves: Sequence[Any]) -> tuple[list[Any], Any]:
+        """The parameters and the arguments, with these arrays of the library for leaves."""
+        values = [leaves[v.number] if isinstance(v, _Place) else v for v in self._values]
+        return list(leaves[: self.parameters]), self._rebuild(values)
+
+    def call(self, *leaves: Any) -> list[Any]:
+        """The function's outputs of floats, for these arrays of the library."""
+        parameters, arguments = self.arguments(leaves)
+        returned = self._function(parameters, *arguments)
+        found = [value for _, value in self.library.flatten(returned)[0]]
+        arrays = [value for value in found if self.library.is_array(value)]
+        floats = [x for x in arrays if self.library.is_float(x) or "complex" in str(x.dtype)]
+        if not floats:
+            kinds = ", ".join(sorted({type_name(value) for value in found})) or "nothing"
+            raise ValueError(
+                f"gradcheck expects the function to return at least one {self.library.noun} of "
+                f"floats, and it returns {kinds}"
+            )
+        return floats
+
+    def copies(self) -> list[Array]:
+        """Copies of the leaves that lie in memory as they do."""
+        return [same_layout(leaf, leaf.dtype) for leaf in self.leaves]
+
+    def lent(self, arrays: Sequence[Array]) -> list[Any]:
+        """Arrays of the library to differentiate by, on this memory where it can be shared."""
+        return [self.library.leaf(a, like) for a, like in zip(arrays, self.likes, strict=True)]
+
+    def values(self, arrays: Sequence[Array] | None = None) -> list[Array]:
+        """The outputs for these leaves, at first those of the problem."""
+        outputs = self.call(*self.lent(self.leaves if arrays is None else arrays))
+        return [self.library.to_numpy(out) for out in outputs]
+
+    def trace(self) -> Trace:
+        """One call that can be pulled back, on copies of the leaves."""
+        leaves = self.lent(self.copies())
+        outputs, pull = self.library.vjp(self.call, leaves)
+        for i, out in enumerate(outputs):
+            if self.library.to_numpy(out).dtype.kind == "c":
+                raise ValueError(
+                    f"output {i} is complex, and derivatives of real numbers are checked: return "
+                    "its real and its imaginary part"
+                )
+        return Trace(leaves, self.arguments(leaves)[1], outputs, pull)
+
+    def pulled(self, trace: Trace, seeds: Sequence[Array | None]) -> list[Array]:
+        """The gradient of each leaf for one cotangent per output; zeros where none arrives."""
+        library = self.library
+        cotangents = []
+        for seed, out in zip(seeds, trace.outputs, strict=True):
+            if seed is None and not library.skips_outputs:
+                seed = np.zeros(np.shape(out), library.to_numpy(out).dtype)
+            cotangents.append(None if seed is None else library.from_numpy(seed, out))
+        grads = list(trace.pull(cotangents))
+        if len(grads) != len(self.leaves):
+            raise GradcheckError(
+                f"the derivative returns {len(grads)} arrays, and {len(self.leaves)} inputs are "
+                f"differentiated by ({', '.join(self.names)}): return one array for each"
+            )
+        return [self._gradient(i, grad) for i, grad in enumerate(grads)]
+
+    def _gradient(self, i: int, grad: Any) -> Array:
+        leaf, name = self.leaves[i], self.names[i]
+        if grad is None:
+            return np.zeros(leaf.shape, leaf.dtype)
+        array = self.library.to_numpy(grad) if self.library.is_array(grad) else np.asarray(grad)
+        if array.shape != leaf.shape:
+            raise GradcheckError(
+                f"the gradient of {name} has shape {list(array.shape)}, and {name} has shape "
+                f"{list(leaf.shape)}: they must be equal"
+            )
+        if array.dtype.kind == "c":
+            raise GradcheckError(f"the gradient of {name} is complex, and {name} is real")
+        return array
+
+    def row(self, arrays: Sequence[Array] | None = None) -> Array:
+        """All outputs, one after the other."""
+        self.evaluations += 1
+        return np.concatenate([np.ravel(out) for out in self.values(arrays)])
+
+    def moving(self, place: int, width: int) -> Callable[[Array], Callable[[Any], Array]]:
+        """direction -> (t -> the `width` outputs with a leaf moved by t along it).
+
+        t may be imaginary. What the function refuses, or answers in another size, is NaN.
+        """
+        move = self.moving_all(width)
+        return lambda direction: move({place: direction})
+
+    def moving_all(self, width: int) -> Callable[[dict[int, Array]], Callable[[Any], Array]]:
+        """The same for several leaves at once: a direction for each, by the leaf's place."""
+        real: list[Array] = []
+        imaginary: list[Array] = []  # all leaves: a product of two dtypes may be refused
+        nowhere = np.full(width, np.nan)  # where nothing can be measured
+
+        def at(t: Any, directions: dict[int, Array]) -> Array:
+            now, dtype = (imaginary, np.complex128) if isinstance(t, complex) else (real, None)
+            if not now:
+                now.extend(same_layout(leaf, dtype or leaf.dtype) for leaf in self.leaves)
+            for place, direction in directions.items():
+                np.add(self.leaves[place], t * direction, out=now[place])
+            try:
+                row = self.row(now)
+            except Exception:  # moved out of the domain
+                return nowhere
+            return row if len(row) == len(nowhere) else nowhere
+
+        return lambda directions: lambda t: at(t, directions)
+
+
+class _Place(NamedTuple):
+    """Stands for a leaf among the values that the function is called with."""
+
+    number: int
+
+
+class Backward(Problem):
+    """The gradients of another problem as a function of its leaves and of what comes in.
+
+    Only gradients that come out with a history can be moved; the others are constants.
+    """
+
+    def __init__(self, base: Problem, grad_outputs: Any = None) -> None:
+        self.base, self.library, self.dtype = base, base.library, base.dtype
+        self.evaluations = 0
+        self.cast_from = base.cast_from
+        outputs = base.call(*base.lent(base.leaves))
+        self._live = [i for i, out in enumerate(outputs) if self.library.is_checked(out)]
+        if not self._live:
+            raise ValueError("no output requires grad: there is no gradient to differentiate")
+        live = [outputs[i] for i in self._live]
+        if grad_outputs is None:
+            rng = np.random.default_rng(len(live))
+            arrays = [self.library.to_numpy(out) for out in live]
+            given = [np.array(rng.uniform(0.5, 1.5, a.shape), a.dtype) for a in arrays]
+            moved = [True] * len(given)
+        else:
+            live = list(tuple_of(grad_outputs))
+            given = [np.array(self.library.to_numpy(g), base.dtype) for g in live]
+            moved = [self.library.is_checked(g) for g in live]
+        self._fixed = [
+            None if m else self.library.from_numpy(g, o)
+            for m, g, o in zip(moved, given, live, strict=True)
+        ]
+        places = [i for i, each in enumerate(moved) if each]
+        self.names = [*base.names, *(f"incoming gradient {i}" for i in places)]
+        self.leaves = [*base.leaves, *(given[i] for i in places)]
+        self.likes = [*base.likes, *(live[i] for i in places)]
+
+    def arguments(self, leaves: Sequence[Any]) -> tuple[list[Any], Any]:
+        """Those of the base problem."""
+        return self.base.arguments(leaves[: len(self.base.leaves)])
+
+    def call(self, *leaves: Any) -> list[Any]:
+        """The gradient of each leaf of the base problem; zeros for what none arrives at."""
+        count = len(self.base.leaves)
+        incoming = iter(leaves[count:])
+        cotangents = [next(incoming) if g is None else g for g in self._fixed]
+        return list(self.library.gradient(self._of_live, leaves[:count], cotangents))
+
+    def _of_live(self, *leaves: Any) -> list[Any]:
+        outputs = self.base.call(*leaves)
+        return [outputs[i] for i in self._live]
+
+
+def converted(value: Any, library: Adapter) -> Any:
+    """An ndarray as an array of the library, to differentiate by where it is of floats."""
+    if not isinstance(value, (np.ndarray, np.generic)):
+        return value
+    array = np.asarray(value)
+    return (library.leaf if array.dtype.kind == "f" else library.from_numpy)(array, value)
+
+
+def tuple_of(value: Any) -> tuple[Any, ...]:
+    """One input, or several, as a tuple."""
+    return tuple(value) if type(value) in (list, tuple) else (value,)
+
+
+def type_name(value: Any) -> str:
+    """The dtype of an array, and the type of anything else."""
+    dtype = getattr(value, "dtype", None)
+    kind = f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}"
+    return f"{kind} of {dtype}" if dtype is not None else kind.removeprefix("builtins.")
+
+
+def same_layout(array: Array, dtype: Any) -> Array:
+    """A copy with the same strides, or a plain one where elements overlap."""
+    size = array.itemsize
+    spans = sorted((abs(s), n) for s, n in zip(array.strides, array.shape, strict=True) if n > 1)
+    overlaps = any(b < a * n for (a, n), (b, _) in itertools.pairwise(spans))
+    if not array.size or overlaps or any(s < size or s % size for s, _ in spans):
+        return np.array(array, dtype)
+    buffer = np.zeros(sum((n - 1) * s for s, n in spans) // size + 1, dtype)
+    turned: tuple[Any, ...] = tuple(slice(None, None, -1 if s < 0 else 1) for s in array.strides)
+    strides = [abs(s) // size * buffer.itemsize for s in array.strides]
+    view = np.lib.stride_tricks.as_strided(buffer, array.shape, strides)[(*turned, ...)]
+    view[...] = array
+    return view

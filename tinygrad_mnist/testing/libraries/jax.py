@@ -1,0 +1,87 @@
+"""The adapter of JAX: arrays in pytrees, with 64 bits switched on for the check alone."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.testing.libraries.adapter import Adapter, Array, Function, Pull, Rebuild
+
+
+class Jax(Adapter):
+    """`jax.Array`s, and ndarrays beside them; `jax.vjp` pulls back."""
+
+    name, noun = "JAX", "jax.Array"
+    keeps_float32 = True
+    left_out = ("ownership of gradients", "memory layouts")
+
+    def owns(self, value: Any) -> bool:
+        """Whether it is a jax.Array."""
+        jax = sys.modules.get("jax")
+        return jax is not None and isinstance(value, jax.Array)
+
+    def is_array(self, value: Any) -> bool:
+        """Whether it is a jax.Array or an ndarray, which JAX takes as well."""
+        return isinstance(value, (np.ndarray, np.generic)) or self.owns(value)
+
+    def is_float(self, array: Any) -> bool:
+        """Whether its dtype is a float of any width."""
+        import jax
+
+        return bool(jax.numpy.issubdtype(array.dtype, jax.numpy.floating))
+
+    def to_numpy(self, array: Any) -> Array:
+        """A read-only look at the values."""
+        return np.asarray(array)
+
+    def from_numpy(self, array: Array, like: Any) -> Any:
+        """A jax.Array of its own memory: JAX may otherwise share it with NumPy."""
+        import jax
+
+        return jax.numpy.array(array, copy=True)
+
+    def vjp(self, function: Function, arrays: Sequence[Any]) -> tuple[Sequence[Any], Pull]:
+        """Linearise the call once."""
+        import jax
+
+        outputs, pull = jax.vjp(lambda *xs: list(function(*xs)), *arrays)
+        return outputs, lambda gs: pull(list(gs))
+
+    def gradient(
+        self, function: Function, arrays: Sequence[Any], cotangents: Sequence[Any]
+    ) -> Sequence[Any]:
+        """The gradients, traced."""
+        return self.vjp(function, arrays)[1](cotangents)
+
+    def flatten(self, value: Any) -> tuple[list[tuple[str, Any]], Rebuild]:
+        """The leaves of any pytree, with JAX's own paths."""
+        import jax
+
+        found, tree = jax.tree_util.tree_flatten_with_path(value)
+        named = [(jax.tree_util.keystr(path), leaf) for path, leaf in found]
+        return named, lambda leaves: jax.tree_util.tree_unflatten(tree, leaves)
+
+    def session(self) -> AbstractContextManager[Any]:
+        """Float64 stays float64 inside."""
+        import jax
+
+        if hasattr(jax, "enable_x64"):
+            return jax.enable_x64(True)  # type: ignore[no-any-return]
+        from jax.experimental import enable_x64  # before JAX 0.8
+
+        return enable_x64()  # type: ignore[no-any-return]
+
+    def precision(self, outputs: Sequence[Any]) -> float:
+        """The rounding of the outputs' dtypes, bfloat16 among them."""
+        import jax
+
+        return max((float(jax.numpy.finfo(out.dtype).eps) for out in outputs), default=2.0**-52)
+
+    def called(self, function: Any) -> str:
+        """The function's name, and whether its derivative is a custom one."""
+        name = super().called(function)
+        return f"the jax.custom_vjp {name}" if type(function).__name__ == "custom_vjp" else name

@@ -1,0 +1,66 @@
+"""The adapter of MyGrad: Tensors that are not constant; first order, which is all that it has."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.testing.libraries.adapter import Adapter, Array, Function, Pull
+
+
+class MyGrad(Adapter):
+    """`mygrad.Tensor`s; `backward` consumes the graph, so each pull-back makes another."""
+
+    name, noun = "MyGrad", "mygrad.Tensor"
+    asks = "do: pass Tensors of floats made with constant=False"
+    skips_outputs = True
+    left_out = ("ownership of gradients", "float32: MyGrad promises no dtype")
+
+    def is_array(self, value: Any) -> bool:
+        """Whether it is a mygrad.Tensor."""
+        mygrad = sys.modules.get("mygrad")
+        return mygrad is not None and isinstance(value, mygrad.Tensor)
+
+    def is_checked(self, array: Any) -> bool:
+        """Whether it is not constant."""
+        return not array.constant
+
+    def to_numpy(self, array: Any) -> Array:
+        """The Tensor's own memory."""
+        return array.data  # type: ignore[no-any-return]
+
+    def from_numpy(self, array: Array, like: Any) -> Any:
+        """A constant; a copy, for MyGrad locks the memory that it works on."""
+        import mygrad
+
+        return mygrad.tensor(array, constant=True, copy=True)
+
+    def leaf(self, array: Array, like: Any) -> Any:
+        """A Tensor that is differentiated by."""
+        import mygrad
+
+        if array.dtype.kind == "c":
+            raise TypeError("MyGrad has no complex numbers")
+        return mygrad.tensor(array, constant=False, copy=True)
+
+    def vjp(self, function: Function, arrays: Sequence[Any]) -> tuple[Sequence[Any], Pull]:
+        """The outputs; one call and one backward for each cotangent."""
+        outputs = function(*arrays)
+
+        def pull(gs: Sequence[Any]) -> Sequence[Any]:
+            sums: list[Any] = [None] * len(arrays)
+            for i, g in enumerate(gs):
+                if g is None or outputs[i].constant:
+                    continue
+                fresh = [self.leaf(self.to_numpy(array), array) for array in arrays]
+                function(*fresh)[i].backward(g)
+                for j, array in enumerate(fresh):
+                    if array.grad is not None:
+                        grad = np.array(array.grad)
+                        sums[j] = grad if sums[j] is None else sums[j] + grad
+            return sums
+
+        return outputs, pull
