@@ -104,6 +104,11 @@ def copy_of(tensor: Tensor, *others: Any) -> Tensor:
 def fitted(tensor: Tensor, value: Any) -> Any:
     """The value in the Tensor's shape and dtype."""
     value = tensor_of(value, tensor)
+    if value.ndim > tensor.ndim:
+        raise RuntimeError(
+            f"output with shape {list(tensor.shape)} doesn't match the broadcast shape "
+            f"{list(value.shape)}"
+        )
     if value.dtype != tensor.dtype:
         value = table.cast(value, dtype=tensor.dtype)
     if value.shape != tensor.shape:
