@@ -88,7 +88,7 @@ def test_a_name():
     assert repr(tg.jit(plain)) == "<jit plain: nothing captured yet>"
 
 
-@pytest.mark.parametrize("what", [3, "text", [plain]], ids=str)
+@pytest.mark.parametrize("what", [3, "text", [plain]], ids=["a number", "a text", "a list"])
 def test_only_what_can_be_called_is_compiled(what, jit):
     with pytest.raises(TypeError, match=f"jit compiles a function, not .*{type(what).__name__}"):
         jit(what)

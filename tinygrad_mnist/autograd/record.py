@@ -335,7 +335,7 @@ def special(it: Op, args: tuple[Any, ...], kw: dict[str, Any]) -> Tensor:
     follower = mode[3]
     if follower is not None:
         answer = follower.here.ahead(follower, it, args, kw, mode[0])
-        return follower.call(it, args, kw, mode[0]) if answer is None else answer
+        return follower.call(it, args, kw, mode[0]) if answer is None else answer  # type: ignore[no-any-return]
     grad, tape, watch, _ = mode
     out = record(it, args, kw, grad, tape)
     if watch is not None and out._node is not None:

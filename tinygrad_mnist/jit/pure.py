@@ -203,7 +203,7 @@ class Captured:
 
     def _with_gradients(self, args: tuple[Any, ...]) -> list[Array] | None:
         arrays = self.guards.arrays_of(args)
-        if arrays is None or not self.program.fits(arrays):
+        if arrays is None or not self.program.fits(arrays):  # type: ignore[union-attr]
             return None
         return arrays
 

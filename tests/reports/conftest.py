@@ -1,0 +1,3 @@
+"""`typed_program.py` is for a type checker alone: run, it would raise what it shows to be wrong."""
+
+collect_ignore = ["typed_program.py"]
