@@ -20,7 +20,7 @@ import tinygrad_mnist as tg
 import tinygrad_mnist.nn.functional as F
 from tests.jit.catalogue import labels, rows
 from tinygrad_mnist import nn, optim
-from tinygrad_mnist.autograd import modes
+from tinygrad_mnist.autograd import floats, modes
 
 # A generator that is interrupted cannot say so when it is closed.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -106,6 +106,7 @@ def try_once(model, optimizer, step, number, interrupting):
     tg.manual_seed(number)
     interrupted = interrupting(step, x, y)
     assert modes.current() == modes.DEFAULT, "the thread stays in a mode"
+    assert floats.state() is floats.USUAL, "errors of floating point stay ignored"
     assert (x.numpy().tobytes(), y.numpy().tobytes()) == batch, "the batch was written"
     check_left(before, parts(twin), parts(model))
     if interrupted:

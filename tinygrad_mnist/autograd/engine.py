@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import writes
+from tinygrad_mnist.autograd.floats import silent
 from tinygrad_mnist.autograd.modes import DEFAULT, MODES, TAPED, current, enable_grad, no_grad
 from tinygrad_mnist.autograd.record import record
 from tinygrad_mnist.autograd.tensor import ENGINE, Hooks, Leaf, Node, Tensor, unwrap, wrap
@@ -34,7 +35,7 @@ class ENGINE_OPS:
     cat: Callable[..., Any]
 
 
-@np.errstate(all="ignore")  # the forward calls have said it
+@silent  # the forward calls have said it
 def walk(
     seeds: Sequence[tuple[AnyNode, Any]],
     wanted: dict[AnyNode, Any] | None,

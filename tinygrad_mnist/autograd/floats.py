@@ -6,8 +6,11 @@ asked for there holds: "raise" raises FloatingPointError.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from contextvars import Context
 from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,12 +18,28 @@ import numpy as np
 from numpy._core._ufunc_config import _extobj_contextvar as _state  # type: ignore[attr-defined]
 from numpy._core.umath import _make_extobj
 
-state = _state.get
+F = TypeVar("F", bound=Callable[..., Any])
+state, put = _state.get, _state.set
 USUAL = Context().run(state)  # what is there where nobody has asked
 
 # Single calls of C: an interrupt, which comes when one is over, finds it known what to undo.
-hush = partial(_state.set, _make_extobj(all="ignore"))
-restore = partial(_state.set, USUAL)
+hush = partial(put, _make_extobj(all="ignore"))
+restore = partial(put, USUAL)
+
+
+def silent(function: F) -> F:
+    """A function in which nothing is said, whatever anybody asked for."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kw: Any) -> Any:
+        before = state()
+        try:
+            hush()
+            return function(*args, **kw)
+        finally:
+            put(before)
+
+    return call  # type: ignore[return-value]
 
 
 def silently() -> np.errstate:

@@ -172,8 +172,7 @@ class Walk:
         self.targets: dict[Any, Any] = dict.fromkeys(leaves if wanted is None else wanted)
         self.saved = {node: node.saved for node in self.nodes}
         self.tape = WalkTape()
-        with np.errstate(all="ignore"):
-            self.tape.errors = dict(np.geterr())
+        self.tape.errors = dict.fromkeys(self.tape.errors, "ignore")
         before = modes.switch(modes.Mode(grad=False, tape=self.tape))
         try:
             walk([seed(root, None, True)], self.targets, True, False, True)

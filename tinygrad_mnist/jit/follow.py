@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd import modes, writes
+from tinygrad_mnist.autograd import floats, modes, writes
 from tinygrad_mnist.autograd.dtypes import promote
 from tinygrad_mnist.autograd.engine import ancestors
 from tinygrad_mnist.autograd.op import Op
@@ -104,13 +104,17 @@ class Follower:
                     flat_steps(optimizer, dict.fromkeys(leaves))
 
     def _learn(self) -> None:
-        with np.errstate(**HEARD):
-            if self.seen:
-                self.trying(learn.learn, self)
-            for step, walk in self.walked:
-                self.trying(learn.bind_walk, self, step, walk, step.path())
-            for one, (arguments, arrays) in self.astray.items():
-                self.trying(learn.prepare_again, self, one, arguments, arrays)
+        before = floats.state()
+        try:
+            with np.errstate(**HEARD):
+                if self.seen:
+                    self.trying(learn.learn, self)
+                for step, walk in self.walked:
+                    self.trying(learn.bind_walk, self, step, walk, step.path())
+                for one, (arguments, arrays) in self.astray.items():
+                    self.trying(learn.prepare_again, self, one, arguments, arrays)
+        finally:  # of an interrupt, np.errstate may not know what to undo
+            floats.put(before)
 
     def trying(self, learn: Callable[..., None], *args: Any) -> None:
         """Learn; where that fails, note it and go on without: the call itself went well."""
