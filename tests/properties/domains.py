@@ -229,7 +229,7 @@ def _through(x: Any, way: Any) -> Any:
 
 
 def _assigned(x: Any, value: Any, way: Any, order: Any) -> Any:
-    out = np.array(x)
+    out = np.array(x, order="C")
     _through(out, way)[...] = value
     return out
 
