@@ -1,7 +1,4 @@
-"""Gradients through a mask are NaN where they must be 0: sqrt(relu(x)) at x = -1 (inf times 0).
-
-pytorch/pytorch#4132 and #10729 are about where(); relu, clamp and their like mask inside.
-"""
+"""Gradients through a mask are NaN where they must be 0: sqrt(relu(x)) at x = -1 (inf times 0)."""
 
 from collections.abc import Callable
 from typing import Any

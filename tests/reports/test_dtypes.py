@@ -1,7 +1,4 @@
-"""Integers and bools: each result has PyTorch's dtype, or both refuse; `dtypes.json` has the table.
-
-pytorch/pytorch#38018 and NumPy's own promotion give other dtypes here and there.
-"""
+"""Integers and bools: each result has PyTorch's dtype, or both refuse; `dtypes.json` has the table."""
 
 import json
 import warnings

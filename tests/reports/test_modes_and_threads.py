@@ -1,7 +1,4 @@
-"""no_grad on a generator function does nothing, and a dead thread leaves its mode to another.
-
-pytorch/pytorch#38957: no_grad around a generator.
-"""
+"""no_grad on a generator function does nothing, and a dead thread leaves its mode to another."""
 
 import threading
 from collections.abc import Generator

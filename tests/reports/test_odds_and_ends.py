@@ -1,7 +1,4 @@
-"""Attention where nobody is seen, ignored targets, samplers, schedules: one case for each report.
-
-pytorch/pytorch#41508 (attention with a row that is fully masked is NaN).
-"""
+"""Attention where nobody is seen, ignored targets, samplers, schedules: one case for each report."""
 
 import warnings
 from collections.abc import Iterator

@@ -1,7 +1,4 @@
-"""An operator that knows nothing of the other operand must return NotImplemented, not raise.
-
-pytorch/pytorch#27781 (operators with objects that define the reflected method).
-"""
+"""An operator that knows nothing of the other operand must return NotImplemented, not raise."""
 
 import numpy as np
 import pytest

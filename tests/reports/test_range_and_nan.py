@@ -1,7 +1,4 @@
-"""Values out of range on the way to a result in range, and NaN that becomes a number.
-
-pytorch/pytorch#22528 (hypot), #38035 (NaN in clamp), #31829 (gradients at 0).
-"""
+"""Values out of range on the way to a result in range, and NaN that becomes a number."""
 
 from collections.abc import Callable
 from typing import Any

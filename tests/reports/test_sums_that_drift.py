@@ -1,7 +1,7 @@
 """Sums of many numbers are off: in float16 beyond 2048, in float32 where they go across memory.
 
-pytorch/pytorch#1532 and numpy/numpy#8786: the mean of a large float32 array along its first axis
-is wrong by far more than a rounding; numpy/numpy#5063: float16 means overflow.
+The mean of a large float32 array along its first axis was wrong by far more than a rounding, and
+float16 means overflowed.
 """
 
 from typing import Any

@@ -1,7 +1,6 @@
 """Recorded writes through views are refused or lose a gradient; views are copies, or copies views.
 
-pytorch/pytorch#19778 and google/jax#2882 ask for y[i] += w[i]; `tests/conformance` has the
-interleavings beside PyTorch.
+`tests/conformance` has the interleavings beside PyTorch.
 """
 
 from collections.abc import Callable
