@@ -281,7 +281,7 @@ def test_a_number_that_int_does_not_take_is_a_file(
 def test_ctrl_c_while_python_starts(wait: float, shell: Shell) -> None:
     """Once Python itself is there: before that the traceback is its own."""
     script = (
-        "import sys, signal; signal.signal(signal.SIGINT, signal.default_int_handler);"  # if ignored
+        "import sys, signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
         "sys.argv[0] = '/usr/bin/tinygrad-mnist'; print(flush=True);"
         "from tinygrad_mnist.cli import main; sys.exit(main())"
     )

@@ -1,4 +1,4 @@
-"""Integers and bools: each result has PyTorch's dtype, or both refuse; `dtypes.json` has the table."""
+"""Integers and bools: each result has PyTorch's dtype, or both refuse: see `dtypes.json`."""
 
 import json
 import warnings

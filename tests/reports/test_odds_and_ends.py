@@ -1,4 +1,4 @@
-"""Attention where nobody is seen, ignored targets, samplers, schedules: one case for each report."""
+"""Attention where nobody is seen, ignored targets, samplers, schedules: a case for each."""
 
 import warnings
 from collections.abc import Iterator

@@ -9,6 +9,7 @@ read better. `print(answer_of(step).text)` shows it.
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable, Sequence
 from sys import getrefcount
 from typing import Any
@@ -49,11 +50,12 @@ class Text:
         self.lines.append(self.indent + line)
 
     def compiled(self, head: str, filename: str) -> Any:
-        """Make the function."""
+        """Make the function; its text holds names and shapes that this file wrote, nothing else."""
         text = "\n".join([head, *self.lines])
-        exec(compile(text, filename, "exec"), self.names)
-        function = self.names[head[4 : head.index("(")]]
-        function.text = text
+        module = compile(text, filename, "exec")
+        (code,) = (c for c in module.co_consts if isinstance(c, types.CodeType))
+        function = types.FunctionType(code, self.names)
+        function.text = text  # type: ignore[attr-defined]
         return function
 
 
