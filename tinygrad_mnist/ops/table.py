@@ -57,7 +57,7 @@ hypot = op(np.hypot, a=lambda g, y, a: g * safely(a, y), b=lambda g, y, b: g * s
 xlogy: OpCall = op(
     E.xlogy,
     a=lambda g, a, b: g * where(eq(a, 0.0) & le(b, 0.0), 0.0, log(b)),
-    b=lambda g, a, b: g * a / b,
+    b=lambda g, a, b: g * where(eq(a, 0.0) & eq(b, 0.0), 0.0, a / b),
 )
 logaddexp = op(
     np.logaddexp, a=lambda g, a, b: g * sigmoid(a - b), b=lambda g, a, b: g * sigmoid(b - a)
