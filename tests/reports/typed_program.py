@@ -4,6 +4,7 @@ from typing import Any, reveal_type
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import Tensor, nn
+from tinygrad_mnist.jit import jit
 from tinygrad_mnist.utils.data import DataLoader, Dataset, TensorDataset
 
 
@@ -54,5 +55,20 @@ for other in DataLoader(Texts()):
     reveal_type(other)  # Any
 loader: DataLoader[tuple[Tensor, ...]] = DataLoader(TensorDataset(x))
 anyone: DataLoader[Any] = DataLoader(Texts(), batch_size=None)
+
+
+@jit
+def scaled(x: Tensor, k: int) -> Tensor:
+    return x * k
+
+
+@jit(pure=True)
+def doubled(x: Tensor) -> Tensor:
+    return x * 2
+
+
+reveal_type(scaled(x, 2))  # Tensor
+reveal_type(doubled(x))  # Tensor
+scaled(x)  # error: call-arg
 Net()("no Tensor")  # error: arg-type
 Net()()  # error: call-arg

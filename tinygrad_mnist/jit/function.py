@@ -3,22 +3,41 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import Any, overload
+from collections.abc import Callable, Sequence
+from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
-from tinygrad_mnist.jit.callable import JitFunction
 from tinygrad_mnist.jit.followed import FollowedFunction
 from tinygrad_mnist.jit.pure import PureFunction
 
+P = ParamSpec("P")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Jitted(Protocol[P, R_co]):
+    """A jitted function as a type checker sees it: it has the types of the function."""
+
+    def __call__(self, *args: P.args, **kw: P.kwargs) -> R_co:
+        """Call the function."""
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """Return the jitted method of an instance."""
+
+    def programs(self) -> Sequence[Any]:
+        """Return what was prepared, the last one used first."""
+
+    def report(self) -> str:
+        """Count what was prepared."""
+
 
 @overload
 def jit(
-    function: Callable[..., Any], *, pure: bool = False, tile_rows: int | None = None
-) -> JitFunction: ...
+    function: Callable[P, R], *, pure: bool = False, tile_rows: int | None = None
+) -> Jitted[P, R]: ...
 @overload
 def jit(
     *, pure: bool = False, tile_rows: int | None = None
-) -> Callable[[Callable[..., Any]], JitFunction]: ...
+) -> Callable[[Callable[P, R]], Jitted[P, R]]: ...
 def jit(
     function: Callable[..., Any] | None = None, *, pure: bool = False, tile_rows: int | None = None
 ) -> Any:
