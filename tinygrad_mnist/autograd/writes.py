@@ -102,11 +102,6 @@ def forget() -> None:
     ROOM[0] = 2 * len(WRITES) + FEW
 
 
-def any_since(moment: int) -> bool:
-    """Whether anything at all was written after `moment`."""
-    return LAST[0] < moment
-
-
 def since(moment: int) -> Iterator[_Written]:
     """The regions written after `moment`, newest first."""
     for written in reversed(list(WRITES.values())):

@@ -263,6 +263,3 @@ def as_born(array: Array) -> Born:
     born: Born = new(Born)
     born._data, born._node = array, None
     return born
-
-
-__all__ = ["BackwardStep", "Walk", "WalkProgram"]

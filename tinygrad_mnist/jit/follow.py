@@ -314,6 +314,3 @@ class Way:
         prepared = sum(bool(calls) for _, calls in described)
         calls = sum(len(calls) for _, calls in described)
         return f"{len(described)} steps, {prepared} prepared, {calls} NumPy calls"
-
-
-__all__ = ["Follower", "UpdateStep", "Way"]

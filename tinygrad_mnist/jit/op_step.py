@@ -18,7 +18,7 @@ import numpy as np
 from tinygrad_mnist.autograd.floats import USUAL, hush, restore, state
 from tinygrad_mnist.autograd.op import Op
 from tinygrad_mnist.autograd.record import record
-from tinygrad_mnist.autograd.tensor import Leaf, Node, Tensor, new
+from tinygrad_mnist.autograd.tensor import Node, Tensor, new
 from tinygrad_mnist.autograd.writes import tick
 from tinygrad_mnist.jit.likeness import is_constant, same
 
@@ -321,9 +321,3 @@ def fitting(results: Sequence[Array], outs: Sequence[Array]) -> bool:
         if a.shape != b.shape or a.dtype != b.dtype or (a.size > 1 and a.strides != b.strides):
             return False
     return True
-
-
-def leaf_of(tensor: Any) -> Leaf | None:
-    """Return the leaf that a Tensor owns, if it is one."""
-    node = getattr(tensor, "_node", None)
-    return node if isinstance(node, Leaf) else None
