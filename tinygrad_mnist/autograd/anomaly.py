@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.autograd.graph import Node
 from tinygrad_mnist.autograd.modes import _Switch, current, switch
-from tinygrad_mnist.autograd.tensor import Node, unwrap
+from tinygrad_mnist.autograd.tensor import unwrap
 
 _PACKAGE = str(Path(__file__).parents[1])
 

@@ -14,9 +14,10 @@ import numpy as np
 
 from tinygrad_mnist.autograd import writes
 from tinygrad_mnist.autograd.floats import silent
+from tinygrad_mnist.autograd.graph import Hooks, Leaf, Node
 from tinygrad_mnist.autograd.modes import DEFAULT, MODES, TAPED, current, enable_grad, no_grad
 from tinygrad_mnist.autograd.record import record
-from tinygrad_mnist.autograd.tensor import ENGINE, Hooks, Leaf, Node, Tensor, unwrap, wrap
+from tinygrad_mnist.autograd.tensor import ENGINE, Tensor, unwrap, wrap
 from tinygrad_mnist.kernels.scratch import is_view
 
 AnyNode = Node | Leaf

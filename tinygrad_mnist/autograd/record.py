@@ -15,8 +15,9 @@ import numpy as np
 from tinygrad_mnist.autograd import writes
 from tinygrad_mnist.autograd.dtypes import promote
 from tinygrad_mnist.autograd.floats import USUAL, hush, restore, state
+from tinygrad_mnist.autograd.graph import Node
 from tinygrad_mnist.autograd.modes import MODES
-from tinygrad_mnist.autograd.tensor import Node, Tensor, new
+from tinygrad_mnist.autograd.tensor import Tensor, new
 
 if TYPE_CHECKING:
     from tinygrad_mnist.autograd.listeners import Tape

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from tinygrad_mnist.autograd import writes
+from tinygrad_mnist.autograd.graph import Hooks, Leaf, Node
 from tinygrad_mnist.autograd.modes import current
-from tinygrad_mnist.autograd.tensor import Hooks, Leaf, Node, Tensor, new, wrap
+from tinygrad_mnist.autograd.tensor import Tensor, new, wrap
 
 if TYPE_CHECKING:
     from tinygrad_mnist.autograd.op import Op

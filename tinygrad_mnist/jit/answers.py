@@ -19,8 +19,9 @@ from numpy._core.umath import clip as clip_ufunc  # type: ignore[attr-defined]
 
 from tinygrad_mnist.autograd import engine, writes
 from tinygrad_mnist.autograd.floats import USUAL, hush, restore, state
+from tinygrad_mnist.autograd.graph import Leaf, Node
 from tinygrad_mnist.autograd.record import record
-from tinygrad_mnist.autograd.tensor import Leaf, Node, Tensor, new
+from tinygrad_mnist.autograd.tensor import Tensor, new
 from tinygrad_mnist.autograd.writes import tick
 from tinygrad_mnist.jit.likeness import same
 from tinygrad_mnist.jit.op_step import ANY_NODE

@@ -25,7 +25,8 @@ from tinygrad_mnist.autograd.engine import (
     seed,
     walk,
 )
-from tinygrad_mnist.autograd.tensor import Born, Leaf, Node, Tensor, new, wrap
+from tinygrad_mnist.autograd.graph import Leaf, Node
+from tinygrad_mnist.autograd.tensor import Born, Tensor, new, wrap
 from tinygrad_mnist.jit.likeness import same
 from tinygrad_mnist.jit.looks import is_packed
 from tinygrad_mnist.jit.op_step import Step

@@ -21,8 +21,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from tinygrad_mnist.autograd import writes
+from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.autograd.modes import CHANGES
-from tinygrad_mnist.autograd.tensor import Leaf, Tensor
+from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.jit import threads
 from tinygrad_mnist.kernels.scratch import ALIGN, aligned, shaped
 from tinygrad_mnist.optim.joint import HELD, Joint, sole

@@ -18,9 +18,10 @@ import numpy as np
 from tinygrad_mnist.autograd import floats, modes, writes
 from tinygrad_mnist.autograd.dtypes import promote
 from tinygrad_mnist.autograd.engine import ancestors
+from tinygrad_mnist.autograd.graph import Leaf, Node
 from tinygrad_mnist.autograd.op import Op
 from tinygrad_mnist.autograd.record import record
-from tinygrad_mnist.autograd.tensor import Leaf, Node, Tensor
+from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.jit import learn
 from tinygrad_mnist.jit.answers import unwritten
 from tinygrad_mnist.jit.backward_step import BackwardStep, Walk

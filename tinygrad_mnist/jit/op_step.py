@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.floats import USUAL, hush, restore, state
+from tinygrad_mnist.autograd.graph import Node
 from tinygrad_mnist.autograd.op import Op
 from tinygrad_mnist.autograd.record import record
-from tinygrad_mnist.autograd.tensor import Node, Tensor, new
+from tinygrad_mnist.autograd.tensor import Tensor, new
 from tinygrad_mnist.autograd.writes import tick
 from tinygrad_mnist.jit.likeness import is_constant, same
 

@@ -16,7 +16,8 @@ from weakref import WeakSet
 import numpy as np
 
 from tinygrad_mnist.autograd import modes
-from tinygrad_mnist.autograd.tensor import Leaf, Tensor, wrap
+from tinygrad_mnist.autograd.graph import Leaf
+from tinygrad_mnist.autograd.tensor import Tensor, wrap
 from tinygrad_mnist.jit import passes
 from tinygrad_mnist.jit.callable import JitFunction
 from tinygrad_mnist.jit.flat import flat_steps

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 import numpy as np
 
 from tinygrad_mnist.autograd import Tensor
+from tinygrad_mnist.autograd.graph import RemovableHandle
 from tinygrad_mnist.autograd.modes import CHANGES, TAPED, current
 from tinygrad_mnist.autograd.op import DTypeError, ShapeError
-from tinygrad_mnist.autograd.tensor import RemovableHandle
 from tinygrad_mnist.nn import hooks, state
 from tinygrad_mnist.nn.parameter import Parameter
 from tinygrad_mnist.ops import create

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.dtypes import get_default_dtype
-from tinygrad_mnist.autograd.tensor import Node, Tensor, _reads
+from tinygrad_mnist.autograd.graph import Node
+from tinygrad_mnist.autograd.tensor import Tensor, _reads
 
 Array = np.ndarray[Any, Any]
 PRECISION, EDGE, THRESHOLD, WIDTH = 4, 3, 1000, 80
