@@ -57,7 +57,6 @@ def walk(
     useful = None if wanted is None else leading_to(wanted, roots)
     mode = current()
     tape, watch = mode.tape, mode.watch
-    last_write = writes.LAST
     while heap:
         node = heappop(heap)[1]
         g, mine = cotangents.pop(node)
@@ -77,7 +76,7 @@ def walk(
         saved = node.saved
         if saved is None:
             raise released(node)
-        if last_write[0] < node.order:
+        if writes.last < node.order:
             saved = unwritten(node, saved)
         if tape is not None:
             tape.walked(node)

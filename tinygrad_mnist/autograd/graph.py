@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import writes
-from tinygrad_mnist.autograd.modes import CHANGES
+from tinygrad_mnist.autograd.modes import note_change
 
 Hook = Callable[[Any], Any]
 
@@ -101,12 +101,12 @@ class RemovableHandle:
     def __init__(self, hooks: dict[int, Any], hook: Any) -> None:
         self._hooks, self._key = hooks, next(_handles)
         hooks[self._key] = hook
-        CHANGES[0] += 1
+        note_change()
 
     def remove(self) -> None:
         """Take the hook away; once is enough."""
         self._hooks.pop(self._key, None)
-        CHANGES[0] += 1
+        note_change()
 
     def __enter__(self) -> RemovableHandle:
         return self

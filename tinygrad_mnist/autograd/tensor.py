@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tinygrad_mnist.autograd import default_dtype
 from tinygrad_mnist.autograd.graph import Hooks, Leaf, Node, RemovableHandle
-from tinygrad_mnist.autograd.modes import CHANGES, TAPED, current, is_taped
+from tinygrad_mnist.autograd.modes import TAPED, current, is_taped, note_change
 
 if TYPE_CHECKING:
     from tinygrad_mnist.autograd._methods import TensorMethods
@@ -23,7 +24,6 @@ Array = np.ndarray[Any, Any]
 Hook = Callable[["Tensor"], "Tensor | None"]
 
 new = object.__new__
-_DEFAULT_DTYPE = [np.dtype(np.float32)]
 
 
 class ENGINE:
@@ -53,7 +53,7 @@ def as_array(data: Any, dtype: Any = None) -> Array:
     if dtype is None and not isinstance(data, (np.ndarray, np.generic)):
         array = np.array(_unwrap_nested(data))
         if array.dtype == np.float64 and not _has_float64(data):
-            array = array.astype(_DEFAULT_DTYPE[0])
+            array = array.astype(default_dtype.current)
     else:
         array = np.array(_unwrap_nested(data), dtype=dtype)
     if not array.dtype.isnative:
@@ -110,7 +110,7 @@ class Tensor(TensorMethods):
     def __init__(self, data: Any = (), *, requires_grad: bool = False, dtype: Any = None) -> None:
         self._data = as_array(data, dtype)
         if dtype is None and self._data.dtype.kind != "f" and not hasattr(data, "dtype"):
-            self._data = self._data.astype(_DEFAULT_DTYPE[0])
+            self._data = self._data.astype(default_dtype.current)
         self._node = None
         if requires_grad:
             self.requires_grad_()
@@ -165,7 +165,7 @@ class Tensor(TensorMethods):
             )
         if TAPED and (tape := current().tape) is not None and self.requires_grad != requires_grad:
             tape.requires(self)
-        CHANGES[0] += 1
+        note_change()
         if not requires_grad:
             self._node = None
         elif self._node is None:
@@ -263,7 +263,7 @@ class Tensor(TensorMethods):
 
     def detach_(self) -> Tensor:
         """Cut this very Tensor off from its graph."""
-        CHANGES[0] += 1
+        note_change()
         self._node = None
         return self
 
@@ -283,7 +283,7 @@ class Tensor(TensorMethods):
             fresh = Leaf(array)
             fresh.hooks = leaf.hooks
             self._node = fresh
-        CHANGES[0] += 1
+        note_change()
         self._data = array
 
     # Reading values out

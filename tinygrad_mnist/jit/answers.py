@@ -202,7 +202,7 @@ def walk_of(step: Any) -> Callable[[Any, bool], bool]:
     program, path = step.program, step.path()
     t = Text()
     t.names |= {
-        "Node": Node, "same": same, "ndarray": np.ndarray, "step": step, "last": writes.LAST,
+        "Node": Node, "same": same, "ndarray": np.ndarray, "step": step, "writes": writes,
         "unwritten": unwritten, "run": program.run, "step_keep_grads": step.keep_grads,
     }  # fmt: skip
     t.add("nodes = call.nodes")
@@ -216,7 +216,7 @@ def walk_of(step: Any) -> Callable[[Any, bool], bool]:
         t.add(f"if {name}.hooks: return False")
     add_comparisons(t, step)
     every = ", ".join(f"n{depth}" for depth in step.nodes)
-    t.add(f"if last[0] < call.start and not unwritten(({every},)): return False")
+    t.add(f"if writes.last < call.start and not unwritten(({every},)): return False")
     for depth, place, number in step.feeds:
         t.add(f"{t.name('input', program.inputs[number])}[...] = s{depth}[{place}]")
     if step.wanted is not None:
@@ -270,7 +270,7 @@ def unwritten(nodes: Sequence[Node]) -> bool:
     try:
         for node in nodes:
             saved = node.saved
-            if saved is None or writes.LAST[0] >= node.order:
+            if saved is None or writes.last >= node.order:
                 continue
             if engine.unwritten(node, saved) is not saved:
                 return False

@@ -20,9 +20,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from tinygrad_mnist.autograd import writes
+from tinygrad_mnist.autograd import modes, writes
 from tinygrad_mnist.autograd.graph import Leaf
-from tinygrad_mnist.autograd.modes import CHANGES
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.jit import threads
 from tinygrad_mnist.kernels.scratch import ALIGN, aligned, shaped
@@ -65,7 +64,7 @@ class Flat:
         for tensor, view in zip(params, self.like, strict=True):
             view[...] = tensor._data
             tensor._data = view
-        CHANGES[0] += 1
+        modes.note_change()
         _OF.update((tensor._node, self) for tensor in params)
 
     def _filled(self, value: int) -> Array:
@@ -151,7 +150,7 @@ class FlatStep:
             and all(map(is_, known, self._all))
             and len(groups := optimizer.param_groups) == len(self._groups)
             and (groups[0] is self._group if self._alone else all(map(is_, groups, self._groups)))
-            and (CHANGES[0] == self._changes or self._in_place())
+            and (modes.changes == self._changes or self._in_place())
             and all(map(_writeable, self._flat.like))
             and not (self._others and any(map(_has_gradient, self._others)))
             and (len(optimizer.__dict__) == self._size or not self._overridden())
@@ -165,7 +164,7 @@ class FlatStep:
             map(is_, map(_node, self._params), self._leaves)
         )
         if fine:
-            self._changes = CHANGES[0]
+            self._changes = modes.changes
         return fine
 
     def _overridden(self) -> bool:

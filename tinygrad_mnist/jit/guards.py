@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd import modes
-from tinygrad_mnist.autograd.tensor import _DEFAULT_DTYPE, Tensor
+from tinygrad_mnist.autograd import default_dtype, modes
+from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.jit.names import Names, same_number
 from tinygrad_mnist.jit.tape import Effect, Tape
 from tinygrad_mnist.nn import Module
@@ -68,7 +68,7 @@ class Guards:
         self._optimizers = [(o, parameters_of(o)) for o in optimizers.values()]
         groups = [group for o in optimizers.values() for group in o.param_groups]
         self._groups = [(group, group["params"], len(group["params"])) for group in groups]
-        self._changes = modes.CHANGES[0]
+        self._changes = modes.changes
         return self
 
     def arrays_of(self, args: Sequence[Any]) -> list[Array] | None:
@@ -97,11 +97,11 @@ class Guards:
         for i, array in self._by_reference:
             if arrays[i] is not array:
                 return None
-        if (modes.MODES or not self._default or _DEFAULT_DTYPE[0] is not self._dtype) and (
+        if (modes.MODES or not self._default or default_dtype.current is not self._dtype) and (
             mode() != self._mode
         ):
             return None
-        if modes.CHANGES[0] != self._changes and not self._unchanged():
+        if modes.changes != self._changes and not self._unchanged():
             return None
         for group, params, count in self._groups:  # lists, which say to nobody that they change
             if group["params"] is not params or len(params) != count:
@@ -126,14 +126,14 @@ class Guards:
             and all(same_settings(parameters_of(o), before) for o, before in self._optimizers)
         )
         if fine:
-            self._changes = modes.CHANGES[0]
+            self._changes = modes.changes
         return fine
 
 
 def mode() -> tuple[Any, ...]:
     """Grad mode, default dtype, and who watches."""
     now = modes.current() if modes.MODES else modes.DEFAULT
-    return now.grad, _DEFAULT_DTYPE[0], now.watch
+    return now.grad, default_dtype.current, now.watch
 
 
 def plain(arg: Any) -> Any:

@@ -14,7 +14,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.autograd.graph import RemovableHandle
-from tinygrad_mnist.autograd.modes import CHANGES, TAPED, current
+from tinygrad_mnist.autograd.modes import TAPED, current, note_change
 from tinygrad_mnist.autograd.op import DTypeError, ShapeError
 from tinygrad_mnist.nn import hooks, state
 from tinygrad_mnist.nn.parameter import Parameter
@@ -96,7 +96,7 @@ class Module:
         else:
             registry = next((r for r in WHAT if name in known.get(r, ())), "")
         if not registry:
-            CHANGES[0] += 1
+            note_change()
             object.__setattr__(self, name, value)
             return
         for other in (known, *(known.get(r, {}) for r in WHAT if r != registry)):
@@ -115,7 +115,7 @@ class Module:
         )
 
     def __delattr__(self, name: str) -> None:
-        CHANGES[0] += 1
+        note_change()
         for registry in WHAT:
             if name in self.__dict__[registry]:
                 del self.__dict__[registry][name]
@@ -144,7 +144,7 @@ class Module:
                 f"cannot assign {type(value).__name__} as {what} {name!r} "
                 f"({kind.__name__} or None is needed)"
             )
-        CHANGES[0] += 1
+        note_change()
         held[name] = value
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:

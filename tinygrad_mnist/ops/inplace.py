@@ -14,7 +14,7 @@ import numpy as np
 from tinygrad_mnist.autograd import views, writes
 from tinygrad_mnist.autograd.dtypes import KIND
 from tinygrad_mnist.autograd.floats import silently
-from tinygrad_mnist.autograd.modes import CHANGES, TAPED, current
+from tinygrad_mnist.autograd.modes import TAPED, current, note_change
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.record import record
 from tinygrad_mnist.autograd.tensor import Tensor, unwrap, wrap
@@ -68,7 +68,7 @@ def write(tensor: Tensor, value: Any, key: Any = None, start: int | None = None)
         ) from None
     writes.stamp(array)
     if recorded:
-        CHANGES[0] += 1
+        note_change()
         views.settle(value, array, start)
         views.written(tensor, getattr(value, "_node", None), ASSIGN, start is None)
     return tensor

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd.dtypes import get_default_dtype
+from tinygrad_mnist.autograd.default_dtype import get_default_dtype
 from tinygrad_mnist.autograd.graph import Node
 from tinygrad_mnist.autograd.tensor import Tensor, _reads
 
