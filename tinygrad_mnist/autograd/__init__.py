@@ -14,7 +14,8 @@ from tinygrad_mnist.autograd.modes import (
     no_grad,
     set_grad_enabled,
 )
-from tinygrad_mnist.autograd.op import REGISTRY, Op, op
+from tinygrad_mnist.autograd.op import REGISTRY, Op
+from tinygrad_mnist.autograd.record import op
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.lazy import page
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.autograd import supplied
 from tinygrad_mnist.autograd.default_dtype import get_default_dtype
 from tinygrad_mnist.autograd.tensor import Tensor, unwrap
 
@@ -89,10 +90,8 @@ def promote(kernel: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _cast_arg(arg: Any, dtype: DType) -> Any:
-    from tinygrad_mnist.autograd.engine import ENGINE_OPS
-
     if isinstance(arg, Tensor):
-        return arg if arg._data.dtype == dtype else ENGINE_OPS.cast(arg, dtype=dtype)
+        return arg if arg._data.dtype == dtype else supplied.cast(arg, dtype=dtype)
     if isinstance(arg, np.generic):
         return arg.item()
     if isinstance(arg, np.ndarray):

@@ -6,34 +6,23 @@ that use it. The walk is iterative, and drops each cotangent as soon as it has b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd import writes
+from tinygrad_mnist.autograd import supplied, writes
 from tinygrad_mnist.autograd.floats import silent
 from tinygrad_mnist.autograd.graph import Hooks, Leaf, Node
 from tinygrad_mnist.autograd.modes import DEFAULT, MODES, TAPED, current, enable_grad, no_grad
 from tinygrad_mnist.autograd.record import record
-from tinygrad_mnist.autograd.tensor import ENGINE, Tensor, unwrap, wrap
+from tinygrad_mnist.autograd.tensor import Tensor, unwrap, wrap
 from tinygrad_mnist.kernels.scratch import is_view
 
 AnyNode = Node | Leaf
 Cotangent = tuple[Any, bool]  # and whether nobody else holds that array or Tensor
 ndarray, np_add = np.ndarray, np.add
-
-
-class ENGINE_OPS:
-    """The four ops that the walk needs itself, and what stacks a Jacobian's rows; `ops/table.py`
-    hands them over."""
-
-    add: Callable[..., Any]
-    assign: Callable[..., Any]
-    sum_to: Callable[..., Any]
-    cast: Callable[..., Any]
-    cat: Callable[..., Any]
 
 
 @silent  # the forward calls have said it
@@ -107,9 +96,9 @@ def push(
 ) -> None:
     """Add `g` to the node's cotangent; un-broadcast and cast it first where they differ."""
     if g.shape != node.shape:
-        g = ENGINE_OPS.sum_to(g, shape=node.shape)
+        g = supplied.sum_to(g, shape=node.shape)
     if g.dtype is not node.dtype:
-        g = ENGINE_OPS.cast(g, dtype=node.dtype)
+        g = supplied.cast(g, dtype=node.dtype)
     known = cotangents.get(node)
     if known is None:
         heappush(heap, (node.order, node))
@@ -119,9 +108,9 @@ def push(
     if mine and type(g) is type(before) is ndarray and before.base is None:
         np_add(before, g, before)
         return
-    total = ENGINE_OPS.add(before, g)
+    total = supplied.add(before, g)
     if mine and type(total) is Tensor and _differ_in_layout(before, total):
-        total = ENGINE_OPS.assign(before, total, key=(...,))
+        total = supplied.assign(before, total, key=(...,))
     cotangents[node] = total, True
 
 
@@ -193,22 +182,22 @@ def accumulate(leaf: Leaf, g: Any, mine: bool, graph: bool) -> None:
         if before is not None and before._node is None and not graph:
             if MODES and (tape := current().tape) is not None:
                 tape.accumulated(leaf, before, before)
-                tape.written(before, total := ENGINE_OPS.add(before, g))
+                tape.written(before, total := supplied.add(before, g))
                 g = unwrap(total)
             np.copyto(before._data, g)
             writes.stamp(before._data)
             return
         if before is not None:
-            g = ENGINE_OPS.add(before, g)
+            g = supplied.add(before, g)
         elif not mine or is_view(g._data):
-            g = ENGINE_OPS.cast(g, dtype=g.dtype)
+            g = supplied.cast(g, dtype=g.dtype)
         leaf.grad = g
         if TAPED and (tape := current().tape) is not None:
             tape.accumulated(leaf, before, g)
     elif before is None:
         leaf.grad = wrap(g if mine and g.base is None else np.array(g))
     elif before._node is not None:
-        leaf.grad = ENGINE_OPS.add(before, wrap(g))
+        leaf.grad = supplied.add(before, wrap(g))
     else:
         np.add(before._data, g, out=before._data)
         writes.stamp(before._data)
@@ -292,7 +281,7 @@ def backward(
             node.hooks.grad = g if isinstance(g, Tensor) else wrap(g)
 
 
-ENGINE.backward = backward
+supplied.backward = backward
 
 
 def grad(

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd.engine import ENGINE_OPS, as_tuple, grad
+from tinygrad_mnist.autograd import supplied
+from tinygrad_mnist.autograd.engine import as_tuple, grad
 from tinygrad_mnist.autograd.modes import enable_grad
 from tinygrad_mnist.autograd.tensor import Tensor, wrap
 
@@ -208,7 +209,7 @@ def _rows(y: Tensor, xs: Tensors, create_graph: bool, strict: bool) -> Tensors:
     blocks = []
     for x, gs in zip(xs, found, strict=True):
         empty = wrap(np.zeros((0, *x.shape), x.dtype))
-        whole = ENGINE_OPS.cat(empty, *gs, axis=0, starts=(0, *range(len(gs))))
+        whole = supplied.cat(empty, *gs, axis=0, starts=(0, *range(len(gs))))
         blocks.append(whole.reshape(*y.shape, *x.shape))
     return tuple(blocks)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd import default_dtype
+from tinygrad_mnist.autograd import default_dtype, supplied
 from tinygrad_mnist.autograd.graph import Hooks, Leaf, Node, RemovableHandle
 from tinygrad_mnist.autograd.modes import TAPED, current, is_taped, note_change
 
@@ -24,12 +24,6 @@ Array = np.ndarray[Any, Any]
 Hook = Callable[["Tensor"], "Tensor | None"]
 
 new = object.__new__
-
-
-class ENGINE:
-    """What `Tensor.backward` calls; `engine.py` is built on this module and hands it over."""
-
-    backward: Callable[..., None]
 
 
 def wrap(array: Any, node: Node | Leaf | None = None) -> Tensor:
@@ -252,7 +246,7 @@ class Tensor(TensorMethods):
         inputs: Any = None,
     ) -> None:
         """Add d(self)/d(leaf) to `.grad` of every leaf; see `autograd.backward`."""
-        ENGINE.backward(self, gradient, retain_graph, create_graph, inputs)
+        supplied.backward(self, gradient, retain_graph, create_graph, inputs)
 
     def detach(self) -> Tensor:
         """The same memory, cut off from the graph."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd import views, writes
+from tinygrad_mnist.autograd import rebase, views, writes
 from tinygrad_mnist.autograd.dtypes import KIND
 from tinygrad_mnist.autograd.floats import silently
 from tinygrad_mnist.autograd.modes import TAPED, current, note_change
@@ -69,8 +69,8 @@ def write(tensor: Tensor, value: Any, key: Any = None, start: int | None = None)
     writes.stamp(array)
     if recorded:
         note_change()
-        views.settle(value, array, start)
-        views.written(tensor, getattr(value, "_node", None), ASSIGN, start is None)
+        rebase.settle(value, array, start)
+        rebase.written(tensor, getattr(value, "_node", None), ASSIGN, foreign=start is None)
     return tensor
 
 
