@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.testing.gradients.diagnosis import Block, diagnose
-from tinygrad_mnist.testing.gradients.gradcheck import GradcheckError
+from tinygrad_mnist.testing.gradients.error import GradcheckError
 from tinygrad_mnist.testing.gradients.numeric import Slope
 from tinygrad_mnist.testing.gradients.problem import Backward, Problem, Trace, tuple_of
 from tinygrad_mnist.testing.gradients.ruler import How, Ruler, vague

@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from tinygrad_mnist.testing.gradients.error import GradcheckError
+
 if TYPE_CHECKING:
     from tinygrad_mnist.testing.gradients.examine import Report
     from tinygrad_mnist.testing.libraries.door import Named
 
 _REVERSE_ONLY = "gradients here are reverse-mode and unbatched: nothing else can be checked"
-
-
-class GradcheckError(RuntimeError):
-    """A gradient is not the derivative: says where, by how much, and what it looks like."""
 
 
 def gradcheck(
