@@ -8,7 +8,7 @@ Tensors; `tensor.py`, which is built on this file, gives them their types.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -85,6 +85,9 @@ class Node:
         return f"<{self.name()}>"
 
 
+AnyNode = Node | Leaf
+
+
 class Hooks(dict[int, Hook]):
     """Hooks of a recorded Tensor; `grad` is kept here after `retain_grad()`."""
 
@@ -113,3 +116,24 @@ class RemovableHandle:
 
     def __exit__(self, *_: object) -> None:
         self.remove()
+
+
+def leading_to(wanted: Iterable[AnyNode], roots: Iterable[AnyNode]) -> set[AnyNode]:
+    """The wanted nodes, and all that have one of them among their ancestors."""
+    useful = set(wanted)
+    for node in reversed(ancestors(roots)):  # the oldest first
+        if isinstance(node, Node) and any(parent in useful for parent in node.parents):
+            useful.add(node)
+    return useful
+
+
+def ancestors(roots: Iterable[AnyNode]) -> list[AnyNode]:
+    """Every node that the roots were computed from, themselves included, newest first."""
+    stack, seen = list(roots), set(roots)
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Node):
+            fresh = [p for p in node.parents if p is not None and p not in seen]
+            seen.update(fresh)
+            stack.extend(fresh)
+    return sorted(seen, key=lambda node: node.order)

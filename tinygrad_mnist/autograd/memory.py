@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_mnist.autograd.engine import ancestors
-from tinygrad_mnist.autograd.graph import Node
+from tinygrad_mnist.autograd.graph import Node, ancestors
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.autograd.writes import owner
 

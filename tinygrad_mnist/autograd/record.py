@@ -269,7 +269,12 @@ def general(it: Op) -> Callable[..., Any]:
 
 
 def record(
-    it: Op, args: tuple[Any, ...], kw: dict[str, Any], grad: bool = True, tape: Tape | None = None
+    it: Op,
+    args: tuple[Any, ...],
+    kw: dict[str, Any],
+    *,
+    grad: bool = True,
+    tape: Tape | None = None,
 ) -> Tensor:
     """Call the kernel and, where an input requires grad, record it: the general case."""
     if it.promotes:
@@ -339,7 +344,7 @@ def special(it: Op, args: tuple[Any, ...], kw: dict[str, Any]) -> Tensor:
         answer = follower.here.ahead(follower, it, args, kw, mode[0])
         return follower.call(it, args, kw, mode[0]) if answer is None else answer  # type: ignore[no-any-return]
     grad, tape, watch, _ = mode
-    out = record(it, args, kw, grad, tape)
+    out = record(it, args, kw, grad=grad, tape=tape)
     if watch is not None and out._node is not None:
         watch.called(out._node)
     return out

@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 from numpy._core.umath import clip as clip_ufunc  # type: ignore[attr-defined]
 
-from tinygrad_mnist.autograd import engine, writes
+from tinygrad_mnist.autograd import writes
 from tinygrad_mnist.autograd.floats import USUAL, hush, restore, state
 from tinygrad_mnist.autograd.graph import Leaf, Node
 from tinygrad_mnist.autograd.record import record
+from tinygrad_mnist.autograd.saved import check_saved
 from tinygrad_mnist.autograd.tensor import Tensor, new
 from tinygrad_mnist.autograd.writes import tick
 from tinygrad_mnist.jit.likeness import same
@@ -104,7 +105,7 @@ def answer_of(step: Any, path: Any) -> Answer:
     t.add("except Exception:  # let the op itself say what is wrong")
     if silent:
         t.add("    if usual: restore()")
-    t.add("    return record(op, args, kw, grad)")
+    t.add("    return record(op, args, kw, grad=grad)")
     if silent:
         t.add("finally:")
         t.add("    if usual: restore()")
@@ -272,7 +273,7 @@ def unwritten(nodes: Sequence[Node]) -> bool:
             saved = node.saved
             if saved is None or writes.last >= node.order:
                 continue
-            if engine.unwritten(node, saved) is not saved:
+            if check_saved(node) is not saved:
                 return False
     except RuntimeError:
         return False

@@ -225,7 +225,7 @@ class OpStep(Step):
             except Exception:  # let the op itself say what is wrong
                 if usual:
                     restore()
-                return record(self.op, args, kw, grad)
+                return record(self.op, args, kw, grad=grad)
             finally:
                 if usual:
                     restore()

@@ -95,7 +95,7 @@ def copy_of(tensor: Tensor, *others: Any) -> Tensor:
     if not recorded or not current().grad:
         return tensor
     if TAPED and (tape := current().tape) is not None:  # which has to hear of the copy
-        copy = record(CAST, (tensor,), {"dtype": tensor.dtype}, False, tape)._data
+        copy = record(CAST, (tensor,), {"dtype": tensor.dtype}, grad=False, tape=tape)._data
     else:
         copy = tensor._data.copy("K")
     return wrap(copy, tensor._node)
