@@ -143,13 +143,13 @@ def backward(
     """
     roots = as_tuple(tensors)
     if inputs is None:
-        run(roots, grad_tensors, None, retain_graph, create_graph)
+        run(roots, grad_tensors, None, retain_graph=retain_graph, create_graph=create_graph)
         return
     wanted_tensors = as_tuple(inputs)
     if not wanted_tensors:
         raise RuntimeError("'inputs' argument to backward() cannot be empty")
     wanted = wanted_nodes(wanted_tensors)
-    run(roots, grad_tensors, wanted, retain_graph, create_graph)
+    run(roots, grad_tensors, wanted, retain_graph=retain_graph, create_graph=create_graph)
     for node, g in wanted.items():
         if g is not None and isinstance(node, Leaf):
             accumulate(node, g, mine=True, record=create_graph)
@@ -182,7 +182,13 @@ def grad(
     if not targets:
         raise RuntimeError("'inputs' argument to grad() cannot be empty")
     wanted = wanted_nodes(targets)
-    run(as_tuple(outputs), grad_outputs, wanted, retain_graph, create_graph)
+    run(
+        as_tuple(outputs),
+        grad_outputs,
+        wanted,
+        retain_graph=retain_graph,
+        create_graph=create_graph,
+    )
     result: list[Any] = []
     for tensor in targets:
         g = wanted[tensor._node]
@@ -201,6 +207,7 @@ def run(
     roots: Sequence[Tensor],
     grad_tensors: Any,
     wanted: dict[AnyNode, Any] | None,
+    *,
     retain_graph: bool | None,
     create_graph: bool,
 ) -> None:

@@ -79,7 +79,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}"
 
 
-def load_saved(path: str, quiet: bool = False) -> Saved:
+def load_saved(path: str, *, quiet: bool = False) -> Saved:
     """Load the model in the file that `path` stands for, and say on one line which it is.
 
     When `quiet`, only a checkpoint is worth a line: its training has not come to its end.

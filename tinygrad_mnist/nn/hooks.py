@@ -15,7 +15,7 @@ Hooks = dict[str, OfKind]
 
 
 def register(
-    held: OfKind, hook: Callable[..., Any], prepend: bool = False, with_kwargs: bool = False
+    held: OfKind, hook: Callable[..., Any], *, prepend: bool, with_kwargs: bool = False
 ) -> RemovableHandle:
     """Add a hook behind, or before, those that are there."""
     before = dict(held) if prepend else {}

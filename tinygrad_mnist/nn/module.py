@@ -180,7 +180,7 @@ class Module:
                 yield from child.named_modules(memo, below, remove_duplicate)
 
     def _named(
-        self, registry: str, prefix: str, recurse: bool, remove_duplicate: bool
+        self, registry: str, prefix: str, *, recurse: bool, remove_duplicate: bool
     ) -> Iterator[tuple[str, Any]]:
         seen: set[int] = set()
         walk = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate)
@@ -196,13 +196,15 @@ class Module:
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Parameter]]:
         """(dotted name, Parameter) of this module and all below it; a shared one comes once."""
-        return self._named("_parameters", prefix, recurse, remove_duplicate)
+        return self._named(
+            "_parameters", prefix, recurse=recurse, remove_duplicate=remove_duplicate
+        )
 
     def named_buffers(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Tensor]]:
         """(dotted name, Tensor) of the buffers of this module and all below it."""
-        return self._named("_buffers", prefix, recurse, remove_duplicate)
+        return self._named("_buffers", prefix, recurse=recurse, remove_duplicate=remove_duplicate)
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """(name, module) of the immediate children; a shared one comes once."""
@@ -275,7 +277,7 @@ class Module:
 
     def eval(self: Self) -> Self:
         """train(False)."""
-        return self.train(False)
+        return self.train(mode=False)
 
     def requires_grad_(self: Self, requires_grad: bool = True) -> Self:
         """Ask (or stop asking) for the gradient of every Parameter: `False` freezes the module."""
@@ -362,7 +364,7 @@ class Module:
 
         With `with_kwargs`: `hook(module, args, kwargs)`, which returns None or (args, kwargs).
         """
-        return self._register("pre", hook, prepend, with_kwargs)
+        return self._register("pre", hook, prepend=prepend, with_kwargs=with_kwargs)
 
     def register_forward_hook(
         self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
@@ -371,7 +373,7 @@ class Module:
 
         With `with_kwargs`: `hook(module, args, kwargs, output)`.
         """
-        return self._register("post", hook, prepend, with_kwargs)
+        return self._register("post", hook, prepend=prepend, with_kwargs=with_kwargs)
 
     def register_full_backward_hook(
         self, hook: Callable[..., Any], prepend: bool = False
@@ -381,17 +383,17 @@ class Module:
         A tuple or Tensor that it returns replaces `grad_input`, the gradients of the positional
         Tensor arguments (None for those that do not require grad).
         """
-        return self._register("backward", hook, prepend, False)
+        return self._register("backward", hook, prepend=prepend)
 
     def register_full_backward_pre_hook(
         self, hook: Callable[..., Any], prepend: bool = False
     ) -> RemovableHandle:
         """Call `hook(module, grad_output)` first; what it returns replaces `grad_output`."""
-        return self._register("backward_pre", hook, prepend, False)
+        return self._register("backward_pre", hook, prepend=prepend)
 
-    def _register(self, kind: str, *hook: Any) -> RemovableHandle:
+    def _register(self, kind: str, hook: Callable[..., Any], **how: bool) -> RemovableHandle:
         self._hooks = self._hooks if self._hooks is not None else {kind: {} for kind in hooks.KINDS}
-        return hooks.register(self._hooks[kind], *hook)
+        return hooks.register(self._hooks[kind], hook, **how)
 
     # Showing
 

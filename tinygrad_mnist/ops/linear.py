@@ -101,7 +101,7 @@ def embedding(
         uses = table.put(one, input, shape=weight.shape[:1])
     if max_norm is not None:
         with no_grad():
-            length = reduce.norm(weight, norm_type, 1, True)
+            length = reduce.norm(weight, norm_type, 1, keepdim=True)
             long = table.logical_and(length > max_norm, shape.unsqueeze(uses, 1) > 0)
             write(weight, table.where(long, weight * (max_norm / (length + 1e-7)), weight))
     rows = table.embed(weight, input)

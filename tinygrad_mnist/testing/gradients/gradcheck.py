@@ -71,7 +71,7 @@ def gradcheck(
     if check_forward_ad or check_batched_grad or check_batched_forward_grad:
         raise NotImplementedError(_REVERSE_ONLY)
     how = How(eps, atol, rtol, nondet_tol, check_grad_dtypes, fast or fast_mode)
-    return settle(examine(func, inputs, how, library=library), raise_exception)
+    return settle(examine(func, inputs, how, library=library), raise_exception=raise_exception)
 
 
 def gradgradcheck(
@@ -111,10 +111,12 @@ def gradgradcheck(
     if check_fwd_over_rev or check_batched_grad:
         raise NotImplementedError(_REVERSE_ONLY)
     how = How(eps, atol, rtol, nondet_tol, check_grad_dtypes, fast or fast_mode)
-    return settle(examine(func, inputs, how, 2, grad_outputs, library), raise_exception)
+    return settle(
+        examine(func, inputs, how, 2, grad_outputs, library), raise_exception=raise_exception
+    )
 
 
-def settle(report: Report, raise_exception: bool) -> bool:
+def settle(report: Report, *, raise_exception: bool) -> bool:
     """Log what was noticed; True, or GradcheckError or False for a report with failures."""
     import logging
 
