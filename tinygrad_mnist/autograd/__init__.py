@@ -42,24 +42,8 @@ else:
     )[:2]
 
 __all__ = [
-    "REGISTRY",
-    "Function",
-    "Op",
-    "Tensor",
-    "backward",
-    "detect_anomaly",
-    "enable_grad",
-    "functional",
-    "grad",
-    "gradcheck",
-    "gradgradcheck",
-    "graph_memory",
-    "inference_mode",
-    "is_anomaly_enabled",
-    "is_grad_enabled",
-    "no_grad",
-    "once_differentiable",
-    "op",
-    "set_detect_anomaly",
-    "set_grad_enabled",
-]
+    "REGISTRY", "Function", "Op", "Tensor", "backward", "detect_anomaly", "enable_grad",
+    "functional", "grad", "gradcheck", "gradgradcheck", "graph_memory", "inference_mode",
+    "is_anomaly_enabled", "is_grad_enabled", "no_grad", "once_differentiable", "op",
+    "set_detect_anomaly", "set_grad_enabled",
+]  # fmt: skip

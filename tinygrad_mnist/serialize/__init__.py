@@ -8,12 +8,4 @@ from tinygrad_mnist.files import atomic_write
 from tinygrad_mnist.serialize.format import ArrayInfo, inspect, load, save
 from tinygrad_mnist.serialize.guard import FormatError, UnsafeFileError
 
-__all__ = [
-    "ArrayInfo",
-    "FormatError",
-    "UnsafeFileError",
-    "atomic_write",
-    "inspect",
-    "load",
-    "save",
-]
+__all__ = ["ArrayInfo", "FormatError", "UnsafeFileError", "atomic_write", "inspect", "load", "save"]

@@ -41,18 +41,6 @@ else:
 
 
 __all__ = [
-    "Adapter",
-    "GradcheckError",
-    "Program",
-    "Report",
-    "arrays",
-    "broadcastable",
-    "examine",
-    "given_gradients",
-    "gradcheck",
-    "gradgradcheck",
-    "modules",
-    "programs",
-    "prove",
-    "tensors",
-]
+    "Adapter", "GradcheckError", "Program", "Report", "arrays", "broadcastable", "examine",
+    "given_gradients", "gradcheck", "gradgradcheck", "modules", "programs", "prove", "tensors",
+]  # fmt: skip

@@ -8,9 +8,6 @@ from tinygrad_mnist.nn.utils.clip_grad import clip_grad_norm_, clip_grad_value_,
 from tinygrad_mnist.nn.utils.convert_parameters import parameters_to_vector, vector_to_parameters
 
 __all__ = [
-    "clip_grad_norm_",
-    "clip_grad_value_",
-    "get_total_norm",
-    "parameters_to_vector",
+    "clip_grad_norm_", "clip_grad_value_", "get_total_norm", "parameters_to_vector",
     "vector_to_parameters",
-]
+]  # fmt: skip

@@ -13,15 +13,6 @@ from tinygrad_mnist.serialize.exchange.safetensors_file import load_safetensors,
 from tinygrad_mnist.serialize.exchange.torch_file import load_torch, save_torch
 
 __all__ = [
-    "MissingExtra",
-    "Unsupported",
-    "load_h5",
-    "load_npz",
-    "load_safetensors",
-    "load_torch",
-    "save_h5",
-    "save_npz",
-    "save_onnx",
-    "save_safetensors",
-    "save_torch",
-]
+    "MissingExtra", "Unsupported", "load_h5", "load_npz", "load_safetensors", "load_torch",
+    "save_h5", "save_npz", "save_onnx", "save_safetensors", "save_torch",
+]  # fmt: skip
