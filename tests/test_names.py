@@ -44,6 +44,30 @@ def test_a_list_of_names_is_packed_and_true(path: Path) -> None:
     assert len(set(names)) == len(names)
 
 
+def boxes(sources: dict[str, str]) -> list[str]:
+    """The module-level lists of one element in whose place somebody puts another."""
+    made, changed = set(), set()
+    for source in sources.values():
+        tree = ast.parse(source)
+        for node in tree.body:
+            if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.List):
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                if len(node.value.elts) == 1:
+                    made |= {target.id for target in targets if isinstance(target, ast.Name)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+                if ast.unparse(node.slice) == "0":
+                    changed.add(ast.unparse(node.value).rpartition(".")[2])
+    return sorted(made & changed)
+
+
+def test_no_list_of_one_element_stands_in_for_a_variable() -> None:
+    """An attribute of a module costs the same, and a grep finds who sets it."""
+    assert boxes({str(path): path.read_text("utf-8") for path in ROOT.rglob("*.py")}) == []
+    assert boxes({"a": "LAST: list[int] = [0]", "b": "a.LAST[0] += 1"}) == ["LAST"]
+    assert boxes({"a": "LAST = [0]\nmoment = LAST[0] = 3"}) == ["LAST"]
+
+
 def test_packing() -> None:
     assert packed(["a", "b"]) == '__all__ = ["a", "b"]'
     names = [f"name_{i:02}" for i in range(12)]

@@ -1,7 +1,8 @@
 """How differentiation works: Tensors, recorded calls, and one walk over them.
 
-No op is named here: `ops/table.py` declares them and hands the walk the three it needs.
-Read `tensor.py`, `op.py`, `record.py`, then `engine.py`; change an op in the table, never here.
+No op is named here: `ops/table.py` declares them, and sets in `supplied.py` those that the walk
+needs. Read `graph.py`, `tensor.py`, `op.py`, `record.py`, then `engine.py`; change an op in the
+table, never here.
 """
 
 from typing import TYPE_CHECKING

@@ -17,6 +17,8 @@ from tinygrad_mnist.autograd.engine import as_tuple, grad
 from tinygrad_mnist.autograd.modes import enable_grad
 from tinygrad_mnist.autograd.tensor import Tensor, wrap
 
+__all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
+
 Func = Callable[..., Any]
 Tensors = tuple[Tensor, ...]
 
