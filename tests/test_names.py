@@ -55,9 +55,9 @@ def boxes(sources: dict[str, str]) -> list[str]:
                 if len(node.value.elts) == 1:
                     made |= {target.id for target in targets if isinstance(target, ast.Name)}
         for node in ast.walk(tree):
-            if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
-                if ast.unparse(node.slice) == "0":
-                    changed.add(ast.unparse(node.value).rpartition(".")[2])
+            stored = isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store)
+            if stored and ast.unparse(node.slice) == "0":
+                changed.add(ast.unparse(node.value).rpartition(".")[2])
     return sorted(made & changed)
 
 

@@ -7,7 +7,6 @@ import contextlib
 import errno
 import io
 import os
-import secrets
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -40,7 +39,7 @@ def atomic_write(
 def replacing(path: str | os.PathLike[str]) -> Iterator[io.BufferedRandom]:
     """Open the temporary file of `atomic_write`; it takes its place unless the block raises."""
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{target.name[:50]}-{secrets.token_hex(4)}.part")
+    temporary = target.with_name(f".{target.name[:50]}-{os.urandom(4).hex()}.part")
     try:
         mode = _mode_of(target)
         try:

@@ -59,6 +59,7 @@ class Op:
         kernel: Kernel,
         rules: dict[str, Rule | None],
         residual: dict[str, Rule] | None = None,
+        *,
         view: bool = False,
         draws: bool = False,
         again: bool = False,

@@ -372,7 +372,7 @@ def op(
 
     The op takes and returns ndarrays, or, as soon as one argument is a Tensor, Tensors.
     """
-    it = Op(kernel, rules, residual, view, draws, again)
+    it = Op(kernel, rules, residual, view=view, draws=draws, again=again)
     call = recorder(it)(it)
     call.op = it  # type: ignore[attr-defined]
     return call
