@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import tinygrad_mnist as tg
+from tinygrad_mnist.jit.in_place import argument_to_overwrite, redirect
 from tinygrad_mnist.jit.memory import Pool
-from tinygrad_mnist.jit.program import argument_to_overwrite, redirect
 from tinygrad_mnist.jit.quick import quick
 from tinygrad_mnist.jit.unroll import quietly, same_bits, take_checked, unroll
 from tinygrad_mnist.kernels.checks import classes_within

@@ -19,11 +19,12 @@ from tinygrad_mnist.autograd import modes
 from tinygrad_mnist.autograd.engine import seed, walk
 from tinygrad_mnist.autograd.gradients import accumulate
 from tinygrad_mnist.autograd.graph import Leaf, Node, ancestors
-from tinygrad_mnist.autograd.tensor import Born, Tensor, new, wrap
+from tinygrad_mnist.autograd.tensor import Tensor, wrap
+from tinygrad_mnist.jit.bind import Binding
 from tinygrad_mnist.jit.likeness import same
 from tinygrad_mnist.jit.looks import is_packed
+from tinygrad_mnist.jit.memory import buffered_grad
 from tinygrad_mnist.jit.op_step import Step
-from tinygrad_mnist.jit.program import Program
 from tinygrad_mnist.jit.quick import plain, quick
 from tinygrad_mnist.jit.tape import Tape
 
@@ -187,65 +188,45 @@ class Walk:
                 wanted[node] = np.array(g._data)
 
 
-class WalkProgram(Program):
-    """The calls of one walk, with gradients born where they are wanted."""
+class WalkProgram:
+    """The NumPy calls of one walk, which leave the gradients where they are wanted."""
 
     def __init__(
         self,
-        walked: Walk,
-        known: dict[int, Array],
+        walk: Walk,
+        stand_ins: dict[int, Array],
         inputs: list[Array],
         homes: dict[Leaf, Array],
     ) -> None:
-        """`known`: what stands for a captured array, by its id; `homes`: where gradients go."""
-        grads = [g for g in walked.grads if g is not None]
-        self._targets = [
-            (g, homes.get(node))
-            for node, g in zip(walked.targets, walked.grads, strict=True)
-            if g is not None
-        ]
-        self._known = known
-        self._grads = walked.grads
-        super().__init__(walked.tape, inputs, [True] * len(inputs), {id(g) for g in grads})
-        self.forget()
+        """`stand_ins` and `homes` as for a Binding, but that `homes` are by leaf."""
+        captured = dict(zip(walk.targets, walk.grads, strict=True))
+        wanted = {id(g): homes[n] for n, g in captured.items() if g is not None and n in homes}
+        returned = {id(g) for g in walk.grads if g is not None}
+        copied = [True] * len(inputs)
+        binding = Binding(walk.tape, inputs, copied, returned, stand_ins, wanted)
+        self.steps, self.inputs = binding.steps, binding.inputs
+        self.homes: list[Any] = []  # where each gradient is; None where there is none
+        for node, g in captured.items():
+            self.homes.append(None if g is None else self._home(binding, g, homes.get(node)))
+        self.births = [None if home is None else buffered_grad(home) for home in self.homes]
+        self.bound = plain(quick(self.steps, list(walk.tape.constants.values())))
 
-    def _end(self, tape: Tape) -> None:
-        self.homes: list[Any] = []
-        given = iter(self._targets)
-        taken: list[Array] = []
-        for g in self._grads:
-            if g is None:
-                self.homes.append(None)
-                continue
-            captured, home = next(given)
-            at = self.at(captured)
-            if home is None:
-                home = at if self._is_own(at, captured, taken) else self.pool.like(captured)
-            if at is not home:
-                self.steps.append(partial(np.copyto, home, at))
-                np.copyto(home, at)
-            taken.append(home)
-            self.homes.append(home)
-        self.births = [None if home is None else as_born(home) for home in self.homes]
-        self.bound = plain(quick(self.steps, list(tape.constants.values())))
-        del self._grads, self._targets
+    def _home(self, binding: Binding, captured: Array, wanted: Array | None) -> Array:
+        """Return where a gradient lies in the end, and have it copied there if need be."""
+        at = binding.at(captured)
+        home = wanted
+        if home is None:
+            home = at if self._is_own(binding, at) else binding.pool.like(captured)
+        if at is not home:
+            self.steps.append(partial(np.copyto, home, at))
+            np.copyto(home, at)
+        return home
 
-    def _prepare(self, live: Any) -> None:
-        self._place.update(self._known)
-        self._homes = {id(g): home for g, home in self._targets if home is not None}
-
-    def _is_own(self, at: Array, captured: Array, taken: list[Array]) -> bool:
+    def _is_own(self, binding: Binding, at: Array) -> bool:
         """Tell whether a gradient may stay where it was computed: alone in memory of its own."""
         return (
-            self.pool.owns(at)
+            binding.pool.owns(at)
             and at.flags.writeable
             and is_packed(at)
-            and not any(np.may_share_memory(at, home) for home in taken)
+            and not any(np.may_share_memory(at, h) for h in self.homes if h is not None)
         )
-
-
-def as_born(array: Array) -> Born:
-    """Make a gradient that is copied out of its buffer when somebody looks at it."""
-    born: Born = new(Born)
-    born._data, born._node = array, None
-    return born

@@ -24,10 +24,11 @@ from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.jit import learn
 from tinygrad_mnist.jit.answers import unwritten
 from tinygrad_mnist.jit.backward_step import BackwardStep, Walk
+from tinygrad_mnist.jit.bind import DROP_ERRORS
 from tinygrad_mnist.jit.flat import flat_steps
 from tinygrad_mnist.jit.memory import Pool
 from tinygrad_mnist.jit.op_step import ABSENT, OFF, Argument, OpStep, Step
-from tinygrad_mnist.jit.program import HEARD, line
+from tinygrad_mnist.jit.program import line
 from tinygrad_mnist.jit.update_step import MOST_TRIES, UpdateStep, with_gradients
 
 Array = np.ndarray[Any, Any]
@@ -106,7 +107,7 @@ class Follower:
     def _learn(self) -> None:
         before = floats.state()
         try:
-            with np.errstate(**HEARD):
+            with np.errstate(**DROP_ERRORS):
                 if self.seen:
                     self.trying(learn.learn, self)
                 for step, walk in self.walked:

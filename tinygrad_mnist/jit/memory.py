@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.autograd.tensor import Born, new
 from tinygrad_mnist.jit import passes
 from tinygrad_mnist.kernels.scratch import ALIGN, Memory, array_on, block
 
@@ -52,6 +53,13 @@ class Pool:
     def free_blocks(self) -> list[Memory]:
         """The blocks that nobody uses now."""
         return [memory for blocks in self._free.values() for memory in blocks]
+
+
+def buffered_grad(buffer: Array) -> Born:
+    """Return the gradient that lies in a buffer: it is copied out when somebody looks at it."""
+    grad: Born = new(Born)
+    grad._data, grad._node = buffer, None
+    return grad
 
 
 def place(a: Array) -> tuple[Any, ...]:

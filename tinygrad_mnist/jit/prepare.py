@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.jit.answers import answer_of
+from tinygrad_mnist.jit.bind import copy_results, takes_out
 from tinygrad_mnist.jit.looks import is_packed, replaced
 from tinygrad_mnist.jit.memory import Pool
 from tinygrad_mnist.jit.op_step import Argument, OpStep, fitting
-from tinygrad_mnist.jit.program import copy_results, takes_out
 from tinygrad_mnist.jit.quick import quick
 from tinygrad_mnist.jit.unroll import unroll
 from tinygrad_mnist.kernels.scratch import ALIGN, Memory, array_on, block, packed_strides

@@ -19,6 +19,7 @@ from tinygrad_mnist.autograd import modes
 from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.autograd.tensor import Tensor, wrap
 from tinygrad_mnist.jit import passes
+from tinygrad_mnist.jit.bind import Binding
 from tinygrad_mnist.jit.callable import JitFunction
 from tinygrad_mnist.jit.flat import flat_steps
 from tinygrad_mnist.jit.guards import Guards, plain
@@ -159,15 +160,15 @@ class PureFunction(JitFunction):
         for tensor in outputs:
             refuse_live_graph(tensor, tape)
         with np.errstate(all="ignore"):
-            program = Program(tape, inputs, copied, {id(t._data) for t in outputs})
-        results = Plan(result, program, given)
-        captured = Captured(program, guards.closed(tape, apart(program, tape)), results)
+            binding = Binding(tape, inputs, copied, {id(t._data) for t in outputs})
+            program = Program(binding)
+        results = Plan(result, binding, given)
+        captured = Captured(program, guards.closed(tape, apart(binding)), results)
         unsettled = [
             (e.subject, list(e.grads)) for e in tape.entries
             if isinstance(e, Effect) and isinstance(e.subject, Optimizer) and e.grads
-            and e.subject not in self._tried and not program.is_flat(e)
+            and e.subject not in self._tried and not binding.is_flat(e)
         ] if passes.on("flat") else []  # fmt: skip
-        program.forget()
         return captured, result, unsettled
 
     def _capture_tiled(self, args: tuple[Any, ...]) -> Any:
@@ -275,32 +276,33 @@ def under(tape: Tape, function: Callable[..., Any], given: list[Any]) -> Any:
         modes.TAPED.discard(thread)
 
 
-def apart(program: Program, tape: Tape) -> list[Array] | None:
+def apart(binding: Binding) -> list[Array] | None:
     """What no argument may overlap, as the program reads its copy after that was written.
 
     None where nothing is written, and arguments may lie wherever they do.
     """
+    tape = binding.tape
     written: list[Array] = []
-    worldly = False
+    outward = False  # whether something outside has changed by then
     for entry in tape.entries:
         if isinstance(entry, Effect):
-            worldly = True
+            outward = True
             groups = getattr(entry.subject, "param_groups", ())
             written += [p._data for group in groups for p in group["params"]]
             continue
-        if worldly and any(program.root(a) in program.fed for a in entry.reads):
-            return written + _all_written(program, tape)
-        if isinstance(entry, Write) and program.root(entry.target) in program.fed:
+        if outward and any(binding.root(a) in binding.fed for a in entry.reads):
+            return written + _all_written(binding)
+        if isinstance(entry, Write) and binding.root(entry.target) in binding.fed:
             return [array for array, _ in tape.external.values()]
-        if isinstance(entry, Write) and program.root(entry.target) in tape.external:
-            worldly = True
+        if isinstance(entry, Write) and binding.root(entry.target) in tape.external:
+            outward = True
     return None
 
 
-def _all_written(program: Program, tape: Tape) -> list[Array]:
+def _all_written(binding: Binding) -> list[Array]:
     """Where the program writes outside."""
-    targets = [e.target for e in tape.entries if isinstance(e, Write)]
-    return [program.at(t) for t in targets if program.root(t) in tape.external]
+    targets = [e.target for e in binding.tape.entries if isinstance(e, Write)]
+    return [binding.at(t) for t in targets if binding.root(t) in binding.tape.external]
 
 
 def signature(value: Any) -> Any:

@@ -47,11 +47,11 @@ class Maker(Protocol):
 class Plan:
     """How the results of a program are made of its buffers and of a call's arguments."""
 
-    def __init__(self, result: Any, program: Any, given: Sequence[Any]) -> None:
+    def __init__(self, result: Any, binding: Any, given: Sequence[Any]) -> None:
         """`given` are the arguments as the function got them."""
-        self._program, self._tape, self._given = program, program.tape, given
+        self._binding, self._tape, self._given = binding, binding.tape, given
         tensors = {id(t): t for t in tensors_in(result)}
-        self._roots = [program.root(t._data) for t in tensors.values()]
+        self._roots = [binding.root(t._data) for t in tensors.values()]
         self._numbers = {key: number for number, key in enumerate(tensors)}
         self._shape = self._numbered(result)
         self._makers = [self._maker(t) for t in tensors.values()]
@@ -59,7 +59,7 @@ class Plan:
         first = self._makers[0] if isinstance(result, Tensor) else None
         if isinstance(first, Copied):
             self._single = first.buffer
-        del self._program, self._tape, self._given  # what is needed of them, the makers have
+        del self._binding, self._tape, self._given  # what is needed of them, the makers have
 
     def _numbered(self, result: Any) -> Any:
         """The result with each Tensor replaced by its number."""
@@ -70,27 +70,27 @@ class Plan:
         return None if result is None else self._numbers[id(result)]
 
     def _maker(self, tensor: Tensor) -> Maker:
-        array, program, tape = tensor._data, self._program, self._tape
+        array, binding, tape = tensor._data, self._binding, self._tape
         for i, arg in enumerate(self._given):
             if tensor is arg:
                 return Argument(i)
-        root = program.root(array)
-        place = program.at(array)
-        if root in program.fed:
-            i = program.fed[root]
-            return LookAtArgument(i, place, program.inputs[i])
+        root = binding.root(array)
+        place = binding.at(array)
+        if root in binding.fed:
+            i = binding.fed[root]
+            return LookAtArgument(i, place, binding.inputs[i])
         for leaf, g in tape.grads.items():
             if g is not None and id(g._data) == root and root not in tape.external:
-                return Gradient(leaf, None if g is tensor else (place, program.at(g._data)))
-        if root in tape.external and root not in program.grads_fed:
+                return Gradient(leaf, None if g is tensor else (place, binding.at(g._data)))
+        if root in tape.external and root not in binding.grads_fed:
             known = tensor is tape.handles.get(id(tensor)) and id(tensor) not in tape.fresh
             return Outside(tensor if known else None, place)
-        if root in program.grads_fed:
+        if root in binding.grads_fed:
             raise RuntimeError(
                 "a jitted function returns a gradient that was there before it: look at the "
                 "parameter's .grad instead"
             )
-        whole = program.place_of(root)
+        whole = binding.buffer_of(root)
         if whole is not None and (self._roots.count(root) > 1 or not dense(place)):
             return LookAtCopy(whole, place)
         return Copied(place)

@@ -18,15 +18,18 @@ import numpy as np
 
 from tinygrad_mnist.autograd.floats import USUAL, hush, restore, state
 from tinygrad_mnist.autograd.graph import Leaf
-from tinygrad_mnist.autograd.tensor import Born, Tensor, new
+from tinygrad_mnist.autograd.tensor import Born, Tensor
 from tinygrad_mnist.jit import threads
+from tinygrad_mnist.jit.bind import Binding
+from tinygrad_mnist.jit.effects import EffectStep
 from tinygrad_mnist.jit.flat import Flat, flat_steps
 from tinygrad_mnist.jit.heard import Heard, LightTape, Refused, check_rows
 from tinygrad_mnist.jit.looks import look, replaced
-from tinygrad_mnist.jit.program import EffectStep, Program, Unfinished
+from tinygrad_mnist.jit.memory import buffered_grad
+from tinygrad_mnist.jit.program import Unfinished, lines_of, summary_of
 from tinygrad_mnist.jit.quick import quick
 from tinygrad_mnist.jit.results import tensors_in
-from tinygrad_mnist.jit.tape import Call, Effect, Write
+from tinygrad_mnist.jit.tape import Call, Effect, Entry
 from tinygrad_mnist.kernels.scratch import aligned, shaped
 from tinygrad_mnist.ops.random import rng_of
 
@@ -119,11 +122,7 @@ class Tiled:
         return [(leaf, self._born(leaf)) for leaf in effect.grads]
 
     def _born(self, leaf: Leaf, nothing: bool = False) -> Born | None:
-        if nothing:
-            return None
-        born: Born = new(Born)
-        born._data, born._node = self._layout.homes[leaf], None
-        return born
+        return None if nothing else buffered_grad(self._layout.homes[leaf])
 
     def _prove(self, both: Heard, wholes: Sequence[Array]) -> None:
         """Whether two tiles give together what they give as one batch."""
@@ -159,7 +158,7 @@ class Tiled:
         """Each result stands for itself."""
         return id(array)
 
-    def place_of(self, root: int) -> Array | None:
+    def buffer_of(self, root: int) -> Array | None:
         """Each result stands for itself."""
         return None
 
@@ -213,30 +212,45 @@ class Tiled:
         return [title, *(f"    {line}" for line in inner), *after]
 
 
-class TileProgram(Program):
+class TileBinding(Binding):
     """The calls for one tile: effects left out, random numbers put in from outside."""
 
-    def __init__(self, heard: Heard, copied: Sequence[bool], homes: Homes) -> None:
-        self.rows, self.read = heard.rows, heard.inputs
-        self._heard, self._given = heard, homes
-        self.drawn: list[Array] = []
-        results = [tensor._data for tensor in tensors_in(heard.result)]
-        super().__init__(heard.tape, heard.inputs, copied, {id(a) for a in results})
-        self.outputs = [self.at(a) for a in results]
-        for leaf, g in heard.gradients.items():
-            if self.at(g) is not homes[leaf]:
-                self.steps.append(partial(np.copyto, homes[leaf], self.at(g)))
-        self.constants = list(heard.tape.constants.values())
-        self.forget()
-        del self._heard  # and with it all that the tile's rows gave when it was heard
+    drawn: list[Array]  # buffers for the random numbers
 
-    def _prepare(self, live: Sequence[Call | Write | Effect]) -> None:
-        self._homes = {id(g): self._given[leaf] for leaf, g in self._heard.gradients.items()}
-        self.drawn = [self._input(call.outs[0]) for call in self._heard.draws]
+    def _reserve(self, live: Sequence[Entry]) -> None:
+        draws = [e for e in self.tape.entries if isinstance(e, Call) and e.op.draws]
+        self.drawn = [self._input(call.outs[0]) for call in draws]
 
-    def _bind(self, entry: Call | Write | Effect, moment: int) -> None:
+    def _bind(self, entry: Entry, moment: int) -> None:
         if not isinstance(entry, Effect) and not (isinstance(entry, Call) and entry.op.draws):
             super()._bind(entry, moment)
+
+
+class TileProgram:
+    """The steps for a tile of one size, bound to the first tile of that size."""
+
+    def __init__(self, heard: Heard, copied: Sequence[bool], homes: Homes) -> None:
+        """Bind what was heard; nothing of it is held afterwards but the inputs."""
+        self.rows, self.read = heard.rows, heard.inputs
+        results = [tensor._data for tensor in tensors_in(heard.result)]
+        gradients = {id(g): homes[leaf] for leaf, g in heard.gradients.items()}
+        returned = {id(a) for a in results}
+        binding = TileBinding(heard.tape, heard.inputs, copied, returned, homes=gradients)
+        self.feeds, self.drawn, self.steps = binding.feeds, binding.drawn, binding.steps
+        self.outputs = [binding.at(a) for a in results]
+        for leaf, g in heard.gradients.items():
+            if binding.at(g) is not homes[leaf]:
+                self.steps.append(partial(np.copyto, homes[leaf], binding.at(g)))
+        self.constants = list(heard.tape.constants.values())
+        self._summary = summary_of(binding)
+
+    def summary(self) -> str:
+        """Count calls, steps, and bytes of memory."""
+        return self._summary
+
+    def lines(self) -> list[str]:
+        """Return the steps, one NumPy call per line."""
+        return lines_of(self.steps)
 
 
 class Tile:
