@@ -1,4 +1,4 @@
-"""jit(f, pure=True): to the bit what eager gives, whatever happens between calls, or refused."""
+"""jit(f, pure=True): the bits of eager, whatever happens between calls, or a refusal."""
 
 import contextlib
 from functools import partial
@@ -43,7 +43,7 @@ def inputs(count):
     return [tg.full((2, 3), 0.1 * i - 0.5) for i in range(count)]
 
 
-# Each takes the compiler (or none), and says all that can be seen afterwards.
+# Each takes the compiler (or none), and yields all that can be seen afterwards
 
 
 def accumulation(maybe):
@@ -232,7 +232,7 @@ def a_detached_parameter_that_is_swapped(maybe):
         yield step(tg.ones(1)).tolist()
 
 
-def what_is_given_back(maybe):
+def what_is_returned(maybe):
     w = tg.tensor([1.0, 2.0], requires_grad=True)
 
     def step(x):
@@ -250,7 +250,7 @@ def what_is_given_back(maybe):
         yield y is again, same_w is w, cut is w, same_x is x, shares, turned.numpy().strides
 
 
-def a_gradient_given_back(maybe):
+def a_gradient_that_is_returned(maybe):
     w = tg.tensor([1.0, 2.0], requires_grad=True)
 
     def step(x):
@@ -427,8 +427,8 @@ CASES = [
     gradients_that_go_and_come,
     two_losses_in_changing_order, freezing_and_thawing, groups_that_change, momentum_turned_on,
     a_global_number, numbers_as_arguments, entries_and_attributes, names_bound_anew,
-    parameters_bound_anew, a_detached_parameter_that_is_swapped, what_is_given_back,
-    a_gradient_given_back, writes, layouts, labels, an_overflow_that_is_an_error,
+    parameters_bound_anew, a_detached_parameter_that_is_swapped, what_is_returned,
+    a_gradient_that_is_returned, writes, layouts, labels, an_overflow_that_is_an_error,
     clipping_and_zeros, gradient_penalty, partial(gradient_penalty, norm=nn.LayerNorm),
     default_dtypes,
 ]  # fmt: skip
@@ -472,7 +472,7 @@ def test_what_cannot_be_followed_is_refused(read):
             step(x)
     finally:
         W.data, _ = tg.ones(1), W.requires_grad_(True)
-    assert tg.ones(1).item() == 1.0  # nothing listens any more
+    assert tg.ones(1).item() == 1.0  # no tape is on any more
 
 
 W = tg.ones(1, requires_grad=True)

@@ -119,7 +119,7 @@ def test_a_write_through_a_view(body, form):
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_reshape_that_copied_when_it_was_learnt(form):
-    """Of another layout it gives a view, and what is written there is written to the base."""
+    """An array of another layout gives a view, and a write to the view is a write to the base."""
 
     def step(x):
         y = x.reshape(-1)
@@ -152,7 +152,7 @@ ERRORS = {
 
 
 def outcome(function, x, errors):
-    """The bits or the error, and the warnings."""
+    """Return the bits or the error, and the warnings."""
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         try:
@@ -179,7 +179,7 @@ def test_errors_of_floating_point_and_of_dtypes(name, form):
 
 @pytest.mark.parametrize("how", [{}, {"tile_rows": 4}])
 def test_a_training_step_is_silent_until_asked(how):
-    """Its ops, its backward, and its optimizer: in tiles too."""
+    """That goes for its ops, its backward and its optimizer, in tiles too."""
     model = nn.Linear(3, 2)
     optimizer = optim.SGD(model.parameters(), lr=1e38)
 

@@ -1,7 +1,7 @@
-"""jit(): a function's ops, answered by NumPy calls that were prepared for them.
+"""jit(): NumPy calls, prepared in advance, answer the ops of a function.
 
-Nothing outside this folder knows of it but by the three protocols of `autograd/listeners.py`, and
-no op knows of it: whatever the table can do, a program can. Read in this order:
+The rest of the package reaches this folder by the three protocols of `autograd/listeners.py` alone,
+and no op refers to it: whatever the table can do, a program can. Read in this order:
 
 function.py       the door: which form a function gets
 callable.py       what all forms share: a name, copies, methods
@@ -25,22 +25,23 @@ bind.py           a tape's entries as NumPy calls on buffers
 unroll.py         a kernel as the NumPy calls that it makes
 in_place.py       results that take the place of an argument
 effects.py        steps that change something outside
-flat.py           an optimizer's parameters in one buffer
+joint_optimizer.py  an optimizer's parameters in one buffer
 memory.py         buffers, used again
-looks.py          the same look at other memory
-quick.py          each NumPy call in its cheapest form
+views.py          the same view of other memory
+respell.py        each NumPy call in its cheapest form
 program.py        the calls, replayed and printed
 passes.py         what makes a program fast, by name
 
 The pure form, in which a replay stands for the function:
 pure.py           capture and replay
-guards.py         what a program relies on, looked at before each replay
+guards.py         the assumptions of a program, checked before each replay
 names.py          what a function finds around it
-results.py        what it returns
+outputs.py        the Tensors that it returns
 
 Tiles, for batches larger than a cache:
 tiles.py          some rows at a time
-heard.py          a call on some of the rows
+tile_tapes.py     a call on some of the rows, recorded
+tile_program.py   the steps for one tile
 rows.py           the proof that the rows may be cut
 threads.py        threads in the place of the BLAS's own
 """

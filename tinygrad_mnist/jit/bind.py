@@ -1,8 +1,8 @@
 """Binding: a tape's entries become a list of NumPy calls on buffers of their own.
 
 Nothing is interpreted when the list runs: each step is a `functools.partial` of a NumPy function
-with its arrays, made once. What runs the list is a `Program`, the walk of a `backward()`
-(`backward_step.py`), or the program of a tile (`tiles.py`).
+with its arrays, made once. Three classes run such a list: `Program`, the walk of a
+`backward()` (`backward_step.py`), and the program of a tile (`tile_program.py`).
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from tinygrad_mnist.autograd import writes
 from tinygrad_mnist.autograd.tensor import Tensor, wrap
 from tinygrad_mnist.jit import liveness, passes
 from tinygrad_mnist.jit.effects import EffectStep, WriteBack
-from tinygrad_mnist.jit.flat import flat_steps
 from tinygrad_mnist.jit.in_place import argument_to_overwrite, redirect
+from tinygrad_mnist.jit.joint_optimizer import flat_steps
 from tinygrad_mnist.jit.memory import Pool, buffered_grad
-from tinygrad_mnist.jit.quick import CHECKS
+from tinygrad_mnist.jit.respell import CHECKS
 from tinygrad_mnist.jit.tape import Call, Effect, Entry, Tape, Write
-from tinygrad_mnist.jit.unroll import quietly, unroll
+from tinygrad_mnist.jit.unroll import under_errstate, unroll
 from tinygrad_mnist.kernels.scratch import aligned, shaped
 
 Array = np.ndarray[Any, Any]
@@ -44,10 +44,10 @@ class Binding:
         stand_ins: Mapping[int, Array] | None = None,
         homes: Mapping[int, Array] | None = None,
     ) -> None:
-        """Bind a tape; `copied` says which inputs get a buffer that each replay copies them into.
+        """Bind a tape; where `copied` is True, each replay copies the input into a buffer.
 
-        By the ids of captured arrays: `returned` are results, `stand_ins` what to use in the place
-        of an array, `homes` where to leave a gradient.
+        The others are by the ids of captured arrays: `returned` are results, `stand_ins` arrays to
+        use in the place of others, `homes` arrays in which to leave gradients.
         """
         self.tape = tape
         self.pool = Pool()
@@ -135,7 +135,7 @@ class Binding:
         )
 
     def _reserve(self, live: Sequence[Entry]) -> None:
-        """Arrange what must lie in a certain place, before anything is bound to where it lies."""
+        """Allocate arrays that must lie in a certain place, before any step is bound."""
         for entry in live if passes.on("flat") else ():
             if isinstance(entry, Effect) and getattr(entry.subject, "elementwise", False):
                 self._flatten(entry)
@@ -227,7 +227,9 @@ class Binding:
             np.copyto(home, outs[0])
             outs = (home, *outs[1:])
         steps = self._without_early_checks(call, args, steps)
-        self.steps += [partial(quietly, call.errors, s) for s in steps] if call.errors else steps
+        self.steps += (
+            [partial(under_errstate, call.errors, s) for s in steps] if call.errors else steps
+        )
         self._bound.update((id(o), out) for o, out in zip(call.outs, outs, strict=True))
         unused = {id(out) for out in call.outs if self._last[id(out)] == moment}
         over = {key for key in reusable if not self._shares(key, outs)}

@@ -10,9 +10,9 @@ import numpy as np
 from tinygrad_mnist.autograd import writes
 from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.autograd.tensor import Tensor
-from tinygrad_mnist.jit.flat import FlatStep
-from tinygrad_mnist.jit.looks import look
+from tinygrad_mnist.jit.joint_optimizer import FlatStep
 from tinygrad_mnist.jit.tape import Effect
+from tinygrad_mnist.jit.views import moved_view
 
 Array = np.ndarray[Any, Any]
 
@@ -42,8 +42,8 @@ class EffectStep:
                     break
             else:
                 return True
-        for leaf, born in self.grads:
-            leaf.grad = born
+        for leaf, grad in self.grads:
+            leaf.grad = grad
         return False
 
     def __call__(self) -> None:
@@ -76,6 +76,6 @@ class WriteBack:
         self.argument = copy  # of the present call
 
     def __call__(self) -> None:
-        part = look(self._target, self._copy, self.argument)
+        part = moved_view(self._target, self._copy, self.argument)
         np.copyto(part, self._target)
         writes.stamp(part)

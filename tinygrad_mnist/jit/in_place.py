@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.jit.memory import same_memory, same_place
-from tinygrad_mnist.jit.unroll import quietly
+from tinygrad_mnist.jit.memory import same_elements, same_memory
+from tinygrad_mnist.jit.unroll import under_errstate
 
 Array = np.ndarray[Any, Any]
 Step = Callable[[], object]
@@ -27,12 +27,12 @@ def redirect(steps: list[Step], old: Array, new: Array) -> bool:
     """
     if (old.strides, old.dtype) != (new.strides, new.dtype):
         return False
-    if any(s.func is quietly for s in steps):  # type: ignore[attr-defined]
+    if any(s.func is under_errstate for s in steps):  # type: ignore[attr-defined]
         return False
     args = [a for s in steps for a in arguments_of(s)]
     inside = [b for a in args if isinstance(a, (tuple, list)) for b in a]
     forms = [(old, new), (old.T, new.T)]
-    moved = {id(a): to for a in args for was, to in forms if same_place(a, was)}
+    moved = {id(a): to for a in args for was, to in forms if same_elements(a, was)}
     others = [a for a in (*args, *inside) if isinstance(a, np.ndarray) and id(a) not in moved]
     if not moved or any(np.may_share_memory(a, old) for a in others):
         return False
@@ -63,5 +63,5 @@ def argument_to_overwrite(steps: list[Step], out: Array, reusable: list[Array]) 
         a for a in last.args
         if isinstance(a, np.ndarray) and (a.shape, a.strides, a.dtype) == layout
     ]  # fmt: skip
-    found = (a for a in alike if any(same_place(a, r) or same_memory(a, r) for r in reusable))
+    found = (a for a in alike if any(same_elements(a, r) or same_memory(a, r) for r in reusable))
     return next(found, None)

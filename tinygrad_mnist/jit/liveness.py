@@ -1,7 +1,7 @@
 """Which entries of a tape are needed, in which order they run, and how long each array lives.
 
-Pure functions on lists of entries, in which arrays are known by their ids. `bind.py` asks them
-before it binds anything.
+Pure functions on lists of entries, in which arrays are identified by `id`. `bind.py` calls
+them before it binds anything.
 """
 
 from __future__ import annotations

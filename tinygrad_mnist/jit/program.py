@@ -21,11 +21,11 @@ import numpy as np
 from tinygrad_mnist.autograd import writes
 from tinygrad_mnist.autograd.floats import USUAL, hush, restore, state
 from tinygrad_mnist.autograd.graph import Leaf
-from tinygrad_mnist.autograd.tensor import Born, Tensor
+from tinygrad_mnist.autograd.tensor import BufferedGrad, Tensor
 from tinygrad_mnist.jit.bind import Binding
 from tinygrad_mnist.jit.memory import buffered_grad
-from tinygrad_mnist.jit.quick import plain, quick
-from tinygrad_mnist.jit.unroll import quietly
+from tinygrad_mnist.jit.respell import respell, unwrapped
+from tinygrad_mnist.jit.unroll import under_errstate
 from tinygrad_mnist.kernels.scratch import aligned, shaped
 
 Array = np.ndarray[Any, Any]
@@ -49,7 +49,7 @@ class Program:
         if len({id(g._data) for g in grads.values()}) < len(grads):
             raise RuntimeError("a jitted function gives one gradient to two parameters")
         added = {leaf: g for leaf, g in grads.items() if id(g._data) in binding.grads_fed}
-        self.born = [
+        self.grads = [
             (leaf, binding.gradient(g)) for leaf, g in tape.grads.items() if leaf not in added
         ]
         sums = [(leaf, binding.at(g._data)) for leaf, g in added.items()]
@@ -72,13 +72,13 @@ class Program:
         self._summary = summary_of(binding)
 
     def _cut(self, binding: Binding) -> None:
-        """Make the steps quick, in parts in which `.grad` of every leaf stays what it is."""
+        """Respell the steps, in parts during which every leaf's `.grad` stays the same."""
         constants = list(binding.tape.constants.values())
         starts = [start for _, start in binding.starts]
         numbers = [number for number, _ in binding.starts]
         first = binding.outward[0] if binding.outward else len(self.steps)
-        self._run = quick(self.steps[:first], constants)
-        self._hushed = plain(self._run)
+        self._run = respell(self.steps[:first], constants)
+        self._hushed = unwrapped(self._run)
         self._rest: list[Step] = []
         self._numbers: list[int] = []  # for each of the rest, the entry that it is a part of
         ends = {*binding.outward, len(self.steps)}
@@ -86,7 +86,7 @@ class Program:
             entry = bisect_left(numbers, at)
             ends |= {starts[entry]} if entry < len(starts) else set()
         for start, end in pairwise(sorted(end for end in ends if end >= first)):
-            part = quick(self.steps[start:end], constants)
+            part = respell(self.steps[start:end], constants)
             self._rest += part
             self._numbers += [numbers[bisect_right(starts, start) - 1]] * len(part)
         self._numbers.append(sys.maxsize)  # an interrupt may come when all of them are over
@@ -120,16 +120,16 @@ class Program:
         finally:
             if usual:
                 restore()
-        for leaf, grad in self.born:
+        for leaf, grad in self.grads:
             leaf.grad = grad
         if self._added:
-            for (leaf, place, born), grad in zip(self._added, before, strict=True):
-                self._add(leaf, place, born, grad)
+            for (leaf, place, own), grad in zip(self._added, before, strict=True):
+                self._add(leaf, place, own, grad)
 
     def _drop_gradients(self) -> None:
         """Take from the leaves the gradients that an interrupt left half written."""
-        for leaf, born in self.born:
-            if leaf.grad is born:
+        for leaf, grad in self.grads:
+            if leaf.grad is grad:
                 leaf.grad = None
 
     def _change(self, before: Sequence[Tensor | None]) -> None:
@@ -145,7 +145,7 @@ class Program:
 
     def _leave_gradients(self, number: int, before: Sequence[Tensor | None]) -> None:
         """Give each leaf the gradient that it has when entry `number` begins."""
-        sums = {leaf: (place, born, grad) for (leaf, place, born), grad
+        sums = {leaf: (place, own, grad) for (leaf, place, own), grad
                 in zip(self._added, before, strict=True)}  # fmt: skip
         for leaf, (_, _, grad) in sums.items():
             leaf.grad = grad
@@ -157,11 +157,11 @@ class Program:
             elif leaf in sums:
                 self._add(leaf, *sums[leaf])
 
-    def _add(self, leaf: Leaf, total: Array, born: Born, before: Tensor | None) -> None:
+    def _add(self, leaf: Leaf, total: Array, own: BufferedGrad, before: Tensor | None) -> None:
         """Put a sum in the place of the gradient that it began with, which others may hold."""
-        if before is None or type(before) is Born:
-            np.copyto(born._data, total)
-            leaf.grad = born
+        if before is None or type(before) is BufferedGrad:
+            np.copyto(own._data, total)
+            leaf.grad = own
         else:
             np.copyto(before._data, total)
             writes.stamp(before._data)
@@ -214,7 +214,7 @@ def line(step: Any, names: dict[tuple[int, Any, Any], str]) -> str:
     if not isinstance(step, partial):
         return f"{getattr(step, '__qualname__', step)}()"
     function = step.func
-    if function is quietly:
+    if function is under_errstate:
         return line(step.args[1], names)
     owner = getattr(function, "__self__", None)
     title = (

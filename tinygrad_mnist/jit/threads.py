@@ -1,4 +1,4 @@
-"""Threads of Python in the place of the BLAS's own: each goes through its own part of a batch.
+"""Python threads in the place of the BLAS's own: each goes through its own part of a batch.
 
 NumPy lets other threads run while it computes. Two threads over a BLAS that has two of its own
 would fight for the cores, so it is given one each for as long; that takes threadpoolctl.
