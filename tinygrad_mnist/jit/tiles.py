@@ -182,9 +182,12 @@ class Tiled:
             threads.together(run)
         except Exception as error:
             raise Unfinished from error
-        self._add_up()
-        for step in self._after:
-            step.on_threads(len(self._workers))
+        try:
+            self._add_up()
+        except BaseException:
+            self._drop_gradients()
+            raise
+        self._do_effects()
         for leaf, grad in self.grads:
             leaf.grad = grad
 
@@ -197,6 +200,23 @@ class Tiled:
                 np.add(total, another, total)
         for output in self._outputs:
             output.finish()
+
+    def _drop_gradients(self) -> None:
+        """Take from the leaves the gradients that an interrupt left half added up."""
+        homes = self._layout.homes
+        for leaf, home in homes.items():
+            if leaf.grad is not None and leaf.grad._data is home:
+                leaf.grad = None
+
+    def _do_effects(self) -> None:
+        """Run the effects; an error in one leaves the new gradients, as in eager."""
+        for step in self._after:
+            try:
+                step.on_threads(len(self._workers))
+            except BaseException:
+                for leaf, grad in (*self.grads, *step.grads):
+                    leaf.grad = grad
+                raise
 
     def summary(self) -> str:
         """Describe the cut, and count the calls, steps and bytes of one tile."""
