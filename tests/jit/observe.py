@@ -100,7 +100,7 @@ class Observer:
         slots = getattr(type(value), "__slots__", ())
         named = {k: getattr(value, k) for k in slots if hasattr(value, k)}
         named |= getattr(value, "__dict__", {})
-        # An instance holds the jitted form of its method, as docs/jit.md says
+        # An instance holds the jitted form of its method, as in docs/jit.md
         return [(k, self._look(v)) for k, v in named.items() if not k.startswith("_jit ")]
 
     def _module(self, module):
@@ -153,8 +153,8 @@ LOOKS = {
 
 def graph_of(tensor):
     """Return the recorded calls behind a Tensor: names, shapes, dtypes, and their connections."""
-    numbers, told, waiting = {}, [], [tensor.grad_fn]
-    while waiting and len(told) < NODES:
+    numbers, found, waiting = {}, [], [tensor.grad_fn]
+    while waiting and len(found) < NODES:
         node = waiting.pop(0)
         if node is None or id(node) in numbers:
             continue
@@ -162,8 +162,8 @@ def graph_of(tensor):
         parents = getattr(node, "parents", ())
         name = node.name() if hasattr(node, "name") else "leaf"
         waiting += parents
-        told.append((name, node.shape, str(node.dtype), _hooks(node), parents))
-    return [(*rest, _numbers(numbers, parents)) for *rest, parents in told]
+        found.append((name, node.shape, str(node.dtype), _hooks(node), parents))
+    return [(*rest, _numbers(numbers, parents)) for *rest, parents in found]
 
 
 def _numbers(numbers, parents):
@@ -240,16 +240,16 @@ def watch(steps, how="always", last=None):
                 break
             looking = how != "seldom" or number % 3 == 2 or number == last
             looked = observer(shown) if looking else None
-            seen.append((looked, surroundings(), printed.getvalue(), _told(caught)))
+            seen.append((looked, surroundings(), printed.getvalue(), _messages(caught)))
         if how == "always":
             seen.append(observer.again())
     return seen
 
 
-def _told(warned):
+def _messages(warned):
     """Return the warnings, without those that the garbage collector gives about another case."""
-    told = [(w.category.__name__, str(w.message)) for w in warned]
-    return [(kind, message) for kind, message in told if "never awaited" not in message]
+    found = [(w.category.__name__, str(w.message)) for w in warned]
+    return [(kind, message) for kind, message in found if "never awaited" not in message]
 
 
 @dataclasses.dataclass

@@ -30,11 +30,11 @@ def step_of(name: str, call: Call, leaves: list[Tensor]) -> Any:
     smooth = differentiated(name, call)
     op = getattr(table, name)
 
-    def step(*given: Tensor) -> tuple[Tensor, ...]:
+    def step(*inputs: Tensor) -> tuple[Tensor, ...]:
         for leaf in leaves:
             leaf.grad = None
         at = iter(leaves)
-        args = [arg + next(at) if s else arg for arg, s in zip(given, smooth, strict=True)]
+        args = [arg + next(at) if s else arg for arg, s in zip(inputs, smooth, strict=True)]
         y = op(*args, **call.kw)
         if y.requires_grad:
             (y * y).sum().backward()

@@ -299,10 +299,10 @@ def test_other_refusals():
     assert w.tolist() == [1, 1, 1]
 
 
-@pytest.mark.parametrize("given", [(np.ones((6, 3)), np.ones(5)), (np.ones(()),), ()], ids=str)
-def test_arguments_need_a_row_for_each_example(given):
+@pytest.mark.parametrize("args", [(np.ones((6, 3)), np.ones(5)), (np.ones(()),), ()], ids=str)
+def test_arguments_need_a_row_for_each_example(args):
     with pytest.raises(TypeError, match="a row for each example"):
-        tg.jit(lambda *a: None, tile_rows=2)(*given)
+        tg.jit(lambda *a: None, tile_rows=2)(*args)
 
 
 @pytest.mark.parametrize("tile_rows", [0, -1, 2.5, "all"])

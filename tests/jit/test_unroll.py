@@ -212,9 +212,9 @@ def test_arguments_are_only_read():
     a, b = x(), fixed(x() + 1)
     before = a.copy()
 
-    def kernel(given, other):
+    def kernel(x, other):
         assert same_bits(a, before)
-        return np.exp(given.copy()) * other
+        return np.exp(x.copy()) * other
 
     steps, (out,) = unroll(kernel, (a, b), {}, Pool())
     assert same_bits(a, before) and same_bits(out, np.exp(a) * b)

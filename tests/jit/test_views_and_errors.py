@@ -129,8 +129,8 @@ def test_a_reshape_that_copied_when_it_was_learnt(form):
     jitted = FORMS[form](step)
     for number in range(8):
         array = START.copy() if number in (4, 6) else np.asfortranarray(START)
-        given = tg.from_numpy(array), tg.from_numpy(array.copy("K"))
-        assert jitted(given[0]).tolist() == step(given[1]).tolist(), f"call {number}"
+        pair = tg.from_numpy(array), tg.from_numpy(array.copy("K"))
+        assert jitted(pair[0]).tolist() == step(pair[1]).tolist(), f"call {number}"
 
 
 ERRORS = {
@@ -153,14 +153,14 @@ ERRORS = {
 
 def outcome(function, x, errors):
     """Return the bits or the error, and the warnings."""
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             with np.errstate(**errors) if errors else contextlib.nullcontext():
                 found = function(x).detach().numpy().tobytes()
         except Exception as error:
             found = type(error), str(error)
-    return found, [(one.category, str(one.message)) for one in said]
+    return found, [(one.category, str(one.message)) for one in caught]
 
 
 @pytest.mark.parametrize("form", FORMS)

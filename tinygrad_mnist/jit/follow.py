@@ -220,7 +220,7 @@ class Follower:
             return None
         try:
             return Walk(root, nodes, wanted, retain, made)
-        except Exception:  # let the engine say what is wrong, if anything is
+        except Exception:  # let the engine raise the error, if there is one
             return None
 
     def update(self, optimizer: Any) -> None:

@@ -24,7 +24,7 @@ ADDS = "it adds to gradients from before: call zero_grad() in the step"
 
 
 class Refused(RuntimeError):
-    """A step that cannot be cut into tiles; the message says why."""
+    """A step that cannot be cut into tiles; the message gives the reason."""
 
     def __init__(self, why: str) -> None:
         super().__init__(f"this step cannot be cut into tiles: {why}. Leave tile_rows out")
