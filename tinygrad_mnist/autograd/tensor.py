@@ -13,6 +13,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd import default_dtype, supplied
 from tinygrad_mnist.autograd.graph import Hooks, Leaf, Node, RemovableHandle
+from tinygrad_mnist.autograd.layout import PAIRS, is_paired
 from tinygrad_mnist.autograd.modes import TAPED, current, is_taped, note_change
 
 if TYPE_CHECKING:
@@ -290,6 +291,10 @@ class Tensor(TensorMethods):
                 "instead."
             )
         _reads("numpy()")
+        if PAIRS and is_paired(self._data):  # a write would not reach the copy
+            array = self._data.view()
+            array.flags.writeable = False
+            return array
         return self._data
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:

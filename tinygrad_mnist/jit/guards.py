@@ -7,7 +7,7 @@ counted a change to one of them since.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import combinations, repeat
+from itertools import combinations, repeat, starmap
 from operator import attrgetter, is_
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd import default_dtype, modes
 from tinygrad_mnist.autograd.tensor import Tensor
-from tinygrad_mnist.jit.names import Names, same_number
+from tinygrad_mnist.jit.names import Names, attribute, same_number
 from tinygrad_mnist.jit.tape import Effect, Tape
 from tinygrad_mnist.jit.text import Text
 from tinygrad_mnist.nn import Module
@@ -87,7 +87,7 @@ class Guards:
             "MODES": modes.MODES, "modes": modes, "mode": mode, "expected": self._mode,
             "default_dtype": default_dtype, "dtype": self._dtype, "guards": self, "is_": is_,
             "names": self.names, "apart": self._apart, "overlap": _overlap, "grad": _grad,
-            "empty": self._empty, "none": repeat(None),
+            "empty": self._empty, "none": repeat(None), "starmap": starmap,
         }  # fmt: skip
         names = [f"a{i}" for i in range(len(self._args))]
         t.add(f"if len(args) != {len(names)}: return None")
@@ -110,8 +110,10 @@ class Guards:
             t.add(f"if len({held}) != {count}: return None")
         t.add("try:")
         for get, keys, values in self.names.parts:
-            get_name, keys_name = t.name("get", get), t.name("keys", keys)
-            t.add(f"    if not all(map(is_, map({get_name}, {keys_name}), {t.name('v', values)})):")
+            found = f"map({t.name('get', get)}, {t.name('keys', keys)})"
+            if get is attribute:  # in C alone
+                found = f"starmap(getattr, {t.name('keys', keys)})"
+            t.add(f"    if not all(map(is_, {found}, {t.name('values', values)})):")
             t.add("        if not names.hold(): return None")
         t.add("    pass")
         t.add("except (ValueError, LookupError): return None  # an empty cell, a shorter list")
