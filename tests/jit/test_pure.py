@@ -423,7 +423,8 @@ def what_functions_and_modules_hold(maybe):
 
 
 CASES = [
-    what_functions_and_modules_hold, accumulation, gradients_that_somebody_holds, gradients_that_go_and_come,
+    what_functions_and_modules_hold, accumulation, gradients_that_somebody_holds,
+    gradients_that_go_and_come,
     two_losses_in_changing_order, freezing_and_thawing, groups_that_change, momentum_turned_on,
     a_global_number, numbers_as_arguments, entries_and_attributes, names_bound_anew,
     parameters_bound_anew, a_detached_parameter_that_is_swapped, what_is_given_back,

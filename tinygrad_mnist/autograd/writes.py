@@ -80,6 +80,7 @@ def stamp(array: Array) -> None:
 
 
 def _note(array: Array) -> None:
+    """Note one write."""
     global last
     key = (array.__array_interface__["data"][0], array.shape, array.strides, array.itemsize)
     with _IN_ORDER:
