@@ -54,8 +54,8 @@ def jit(
     modules and optimizers by position.
 
     With `tile_rows`, which implies `pure`, a step on more rows goes through `tile_rows` of them at
-    a time, on as many threads as the BLAS has (with threadpoolctl; else on one): faster where a
-    batch does not fit into the cache, equal to eager within rounding, and the same from run to run.
+    a time, on as many threads as the BLAS has: faster where a batch does not fit into the cache,
+    equal to eager within rounding, and the same from run to run.
 
     Raises TypeError if `function` cannot be called. A call raises RuntimeError where `pure` would
     freeze the value of one call into all later ones, or where, with `tile_rows`, the loss is not a
