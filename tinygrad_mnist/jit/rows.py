@@ -34,7 +34,7 @@ IMAGES = frozenset(("max_pool", "pool_sum", "pool_spread", "pool_index", "pool_t
 
 
 class Mixed(Exception):
-    """An op mixes rows, or turns a mean into something else; the message names the op and the fault."""
+    """An op mixes rows, or spoils a mean; the message names the op and the fault."""
 
 
 class Kinds:
