@@ -44,7 +44,8 @@ def cast(x: Array, *, dtype: Any) -> Array:
 
 
 def relu(x: Array) -> Array:
-    """max(x, 0); clipping to two bounds has a fast loop that `maximum` with a number misses."""
+    """x where it is positive, else 0: max(x, 0). Integers stay integers."""
+    # Clipping to two bounds has a fast loop that `maximum` with a number misses.
     letter = x.dtype.char
     if letter == "?":
         raise TypeError("not implemented for bools")
@@ -82,7 +83,10 @@ def nothing(d: Array) -> Array:
 @in_float32
 @np.errstate(over="ignore")
 def sigmoid(x: Array) -> Array:
-    """1 / (1 + exp(-x)); where exp overflows, 0 is right. By tanh the left tail would be lost."""
+    """The logistic function 1 / (1 + exp(-x)). Integers become floats.
+
+    Where exp overflows, 0 is right. By tanh the left tail would be lost.
+    """
     y = np.exp(-x if x.dtype.kind != "b" else np.negative(x, dtype=np.int8))
     one = ONE.get(y.dtype.char, 1)
     y += one
@@ -97,7 +101,7 @@ def softplus(x: Array) -> Array:
 
 @like_ufuncs
 def xlogy(a: Array, b: Array) -> Array:
-    """a log(b), and 0 where a is 0 and b is a number."""
+    """a log(b), and 0 where a is 0 and b is not NaN."""
     if not isinstance(b, np.ndarray):
         b = np.asarray(b, a.dtype if a.dtype.kind == "f" else None)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -107,7 +111,7 @@ def xlogy(a: Array, b: Array) -> Array:
 
 @like_ufunc
 def sinc(x: Array) -> Array:
-    """sin(pi x) / (pi x), 1 at 0."""
+    """sin(pi x) / (pi x), and 1 at 0. Integers become floats."""
     z = np.multiply(x, math.pi)
     return np.where(np.equal(z, 0), np.ones((), z.dtype), np.sin(z) / np.where(z == 0, 1, z))
 
@@ -135,21 +139,21 @@ def logit(x: Array) -> Array:
 
 @like_ufuncs
 def floor_divide(a: Array, b: Array) -> Array:
-    """The quotient, rounded down; ZeroDivisionError where integers are divided by 0."""
+    """The quotient, rounded down. Integers stay integers; ZeroDivisionError if 0 divides one."""
     nonzero(a, b)
     return np.floor_divide(a, b)
 
 
 @like_ufuncs
 def remainder(a: Array, b: Array) -> Array:
-    """What floor_divide leaves; ZeroDivisionError where integers are divided by 0."""
+    """The remainder of `floor_divide`, with the divisor's sign. Integers stay integers."""
     nonzero(a, b)
     return np.remainder(a, b)
 
 
 @like_ufuncs
 def fmod(a: Array, b: Array) -> Array:
-    """What division leaves, with the sign of a; ZeroDivisionError where integers are by 0."""
+    """The remainder of division rounded to 0, with the dividend's sign. Integers stay integers."""
     nonzero(a, b)
     return np.fmod(a, b)
 
@@ -207,7 +211,7 @@ def beats(d: Array, a: Array, b: Array) -> Array:
 
 @like_ufunc
 def reciprocal(x: Array) -> Array:
-    """1 / x; integers become floats, where NumPy's own would truncate."""
+    """The inverse 1 / x. Integers become floats, where NumPy's own would truncate."""
     return np.true_divide(1, x)
 
 
@@ -230,7 +234,10 @@ _FAR_Q = (1.0, 2.56852019228982242, 1.87295284992346725, 5.27905102951428412e-1,
 
 @like_ufunc
 def erf(x: Array) -> Array:
-    """The error function, 2/sqrt(pi) * integral of exp(-t^2) from 0 to x, to double precision."""
+    """The error function, 2/sqrt(pi) * integral of exp(-t^2) from 0 to x. Integers become floats.
+
+    To double precision.
+    """
     x = np.asarray(x)
     z = np.abs(x.astype(np.float64))
     small = np.minimum(z, 0.5)
@@ -243,7 +250,7 @@ def erf(x: Array) -> Array:
 
 @like_ufunc
 def erfc(x: Array) -> Array:
-    """1 - erf(x), without cancellation for large x."""
+    """1 - erf(x), without cancellation for large x. Integers become floats."""
     x = np.asarray(x)
     z = x.astype(np.float64)
     tail = _erfc_positive(np.maximum(np.abs(z), 0.46875))

@@ -1,9 +1,10 @@
 """The derivative table: every primitive, each with its NumPy kernel and one rule for each input.
 
-Read a row as calculus: `mul = op(np.multiply, a=lambda g, b: g * b, ...)` says d(ab)/da = b, with
-`g` the incoming gradient, `y` the op's own output, `shape` the input's shape. Rules are written
-with these same ops, so each derivative has a derivative. Un-broadcasting and casting happen in the
-engine. Everything else in `ops/` is composed of these rows.
+Read a row as calculus: `div = op(np.true_divide, a=lambda g, b: g / b, ...)` says d(a/b)/da = 1/b,
+with `g` the incoming gradient, `y` the op's own output, `shape` the input's shape. Rules are
+written with these same ops, so each derivative has a derivative. Un-broadcasting and casting happen
+in the engine. An `elementwise` row is public as it stands, a function and a method of Tensor of its
+name; an `op` is what other files in `ops/` compose public functions of.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from tinygrad_mnist.kernels import pool as P
 from tinygrad_mnist.kernels import random as N
 from tinygrad_mnist.kernels import reduce as R
 from tinygrad_mnist.kernels import shape as S
+from tinygrad_mnist.ops.published import elementwise
 
 OpCall = Callable[..., Tensor]
 kept, dropped, count = R.kept, R.dropped, R.count
@@ -35,56 +37,65 @@ LN2, LN10, SQRT_PI = math.log(2), math.log(10), math.sqrt(math.pi)
 # Arithmetic
 add = op(np.add, a=lambda g: g, b=lambda g: g)
 sub = op(np.subtract, a=lambda g: g, b=lambda g: -g)
-mul = op(np.multiply, a=lambda g, b: g * b, b=lambda g, a: g * a)
+mul = elementwise(np.multiply, also="multiply", a=lambda g, b: g * b, b=lambda g, a: g * a)
 div = op(np.true_divide, a=lambda g, b: g / b, b=lambda g, a, b: -g * (a / b) / b)
-neg = op(np.negative, x=lambda g: -g)
+neg = elementwise(np.negative, also="negative", x=lambda g: -g)
 pow: OpCall = op(
     E.power,
     a=lambda g, a, b: g * b * pow(where(eq(b, 0) & ~isfinite(reciprocal(a)), 1.0, a), b - 1),
     b=lambda g, y, a, b: g * y * log(where((a == 0) & (b >= 0), 1.0, a)),
 )
-reciprocal: OpCall = op(E.reciprocal, x=lambda g, y: -g * y * y)
-remainder = op(E.remainder, a=lambda g: g, b=lambda g, a, b: -g * floor_divide(a, b))
-fmod = op(E.fmod, a=lambda g: g, b=lambda g, a, b: -g * trunc(a / b))
-maximum = op(np.maximum, a=lambda g, a, b: beats(g, a, b), b=lambda g, a, b: beats(g, b, a))
-minimum = op(np.minimum, a=lambda g, a, b: beats(g, b, a), b=lambda g, a, b: beats(g, a, b))
-atan2 = op(
+reciprocal: OpCall = elementwise(E.reciprocal, x=lambda g, y: -g * y * y)
+remainder = elementwise(E.remainder, a=lambda g: g, b=lambda g, a, b: -g * floor_divide(a, b))
+fmod = elementwise(E.fmod, a=lambda g: g, b=lambda g, a, b: -g * trunc(a / b))
+maximum = elementwise(
+    np.maximum, a=lambda g, a, b: beats(g, a, b), b=lambda g, a, b: beats(g, b, a)
+)
+minimum = elementwise(
+    np.minimum, a=lambda g, a, b: beats(g, b, a), b=lambda g, a, b: beats(g, a, b)
+)
+atan2 = elementwise(
     np.arctan2,
     a=lambda g, a, b: g * safely(b, a * a + b * b),
     b=lambda g, a, b: -g * safely(a, a * a + b * b),
 )
-hypot = op(np.hypot, a=lambda g, y, a: g * safely(a, y), b=lambda g, y, b: g * safely(b, y))
-xlogy: OpCall = op(
+hypot = elementwise(
+    np.hypot, a=lambda g, y, a: g * safely(a, y), b=lambda g, y, b: g * safely(b, y)
+)
+xlogy: OpCall = elementwise(
     E.xlogy,
+    doc="input * log(other), and 0 where input is 0 and other is not NaN. Integers become floats.",
     a=lambda g, a, b: g * where(eq(a, 0.0) & le(b, 0.0), 0.0, log(b)),
     b=lambda g, a, b: g * where(eq(a, 0.0) & eq(b, 0.0), 0.0, a / b),
 )
-logaddexp = op(
+logaddexp = elementwise(
     np.logaddexp, a=lambda g, a, b: g * sigmoid(a - b), b=lambda g, a, b: g * sigmoid(b - a)
 )
 
 # Exponentials and powers
-exp = op(np.exp, x=lambda g, y: g * y)
-exp2 = op(np.exp2, x=lambda g, y: g * y * LN2)
-expm1 = op(np.expm1, x=lambda g, y: g * (y + 1))
-log: OpCall = op(np.log, x=lambda g, x: g / x)
-log2 = op(np.log2, x=lambda g, x: g / (x * LN2))
-log10 = op(np.log10, x=lambda g, x: g / (x * LN10))
-log1p = op(np.log1p, x=lambda g, x: g / (x + 1))
+exp = elementwise(np.exp, x=lambda g, y: g * y)
+exp2 = elementwise(np.exp2, x=lambda g, y: g * y * LN2)
+expm1 = elementwise(np.expm1, x=lambda g, y: g * (y + 1))
+log: OpCall = elementwise(np.log, x=lambda g, x: g / x)
+log2 = elementwise(np.log2, x=lambda g, x: g / (x * LN2))
+log10 = elementwise(np.log10, x=lambda g, x: g / (x * LN10))
+log1p = elementwise(np.log1p, x=lambda g, x: g / (x + 1))
 logit = op(
     E.logit, x=lambda g, x: g / where(logical_and(ge(x, 0.0), le(x, 1.0)), x * (1 - x), math.nan)
 )
-sqrt = op(np.sqrt, x=lambda g, y: g / (y * 2))
+sqrt = elementwise(np.sqrt, x=lambda g, y: g / (y * 2))
 square = op(np.square, x=lambda g, x: g * x * 2)
 
 # Trigonometry
-sin: OpCall = op(np.sin, x=lambda g, x: g * cos(x))
-cos: OpCall = op(np.cos, x=lambda g, x: -g * sin(x))
-tan = op(np.tan, x=lambda g, y: g * (1 + y * y))
-asin = op(np.arcsin, x=lambda g, x: g / sqrt(1 - x * x))
-acos = op(np.arccos, x=lambda g, x: -g / sqrt(1 - x * x))
-atan = op(np.arctan, x=lambda g, x: g / (1 + x * x))
-sinc: OpCall = op(E.sinc, x=lambda g, x: g * sinc_slope(x))
+sin: OpCall = elementwise(np.sin, x=lambda g, x: g * cos(x))
+cos: OpCall = elementwise(
+    np.cos, doc="Trigonometric cosine, element-wise.", x=lambda g, x: -g * sin(x)
+)
+tan = elementwise(np.tan, x=lambda g, y: g * (1 + y * y))
+asin = elementwise(np.arcsin, also="arcsin", x=lambda g, x: g / sqrt(1 - x * x))
+acos = elementwise(np.arccos, also="arccos", x=lambda g, x: -g / sqrt(1 - x * x))
+atan = elementwise(np.arctan, also="arctan", x=lambda g, x: g / (1 + x * x))
+sinc: OpCall = elementwise(E.sinc, x=lambda g, x: g * sinc_slope(x))
 sinc_slope: OpCall = op(
     E.sinc_slope,
     x=lambda g, x: (
@@ -92,32 +103,32 @@ sinc_slope: OpCall = op(
         * where(eq(x, 0), math.pi**2 / -3, sinc(x) * -(math.pi**2) - safely(sinc_slope(x) * 2.0, x))
     ),
 )
-sinh: OpCall = op(np.sinh, x=lambda g, x: g * cosh(x))
-cosh: OpCall = op(np.cosh, x=lambda g, x: g * sinh(x))
-tanh = op(np.tanh, x=lambda g, y: g * (1 - y * y))
-asinh = op(np.arcsinh, x=lambda g, x: g / sqrt(x * x + 1))
-acosh = op(np.arccosh, x=lambda g, x: g / sqrt(x * x - 1))
-atanh = op(np.arctanh, x=lambda g, x: g / (1 - x * x))
+sinh: OpCall = elementwise(np.sinh, x=lambda g, x: g * cosh(x))
+cosh: OpCall = elementwise(np.cosh, x=lambda g, x: g * sinh(x))
+tanh = elementwise(np.tanh, x=lambda g, y: g * (1 - y * y))
+asinh = elementwise(np.arcsinh, x=lambda g, x: g / sqrt(x * x + 1))
+acosh = elementwise(np.arccosh, x=lambda g, x: g / sqrt(x * x - 1))
+atanh = elementwise(np.arctanh, x=lambda g, x: g / (1 - x * x))
 
 # Activations and special functions
-relu: OpCall = op(E.relu, x=lambda g, y: gate(g, y))
+relu: OpCall = elementwise(E.relu, x=lambda g, y: gate(g, y))
 gate: OpCall = op(E.gate, d=lambda g, at: gate(g, at))
-sigmoid: OpCall = op(E.sigmoid, x=lambda g, y: g * y * (1 - y))
+sigmoid: OpCall = elementwise(E.sigmoid, x=lambda g, y: g * y * (1 - y))
 softplus = op(E.softplus, x=lambda g, x: g * sigmoid(x))
 hardtanh = op(A.clip, x=lambda g, x, low, high: inside(g, x, low=low, high=high))
 slopes = op(A.slopes)  # the derivative of leaky_relu
 inside: OpCall = op(A.inside, d=lambda g, x, low, high: inside(g, x, low=low, high=high))
-erf = op(E.erf, x=lambda g, x: g * exp(-x * x) * (2 / SQRT_PI))
-erfc = op(E.erfc, x=lambda g, x: g * exp(-x * x) * (-2 / SQRT_PI))
+erf = elementwise(E.erf, x=lambda g, x: g * exp(-x * x) * (2 / SQRT_PI))
+erfc = elementwise(E.erfc, x=lambda g, x: g * exp(-x * x) * (-2 / SQRT_PI))
 
 # Steps: zero or one almost everywhere
-abs = op(np.absolute, x=lambda g, x: g * sign(x))
+abs = elementwise(np.absolute, also="absolute", x=lambda g, x: g * sign(x))
 sign: OpCall = op(np.sign, x=lambda g: nothing(g))
-floor: OpCall = op(np.floor, x=lambda g: nothing(g))
-ceil = op(np.ceil, x=lambda g: nothing(g))
+floor: OpCall = elementwise(np.floor, x=lambda g: nothing(g))
+ceil = elementwise(np.ceil, x=lambda g: nothing(g))
 round = op(np.rint, x=lambda g: nothing(g))
-trunc: OpCall = op(np.trunc, x=lambda g: nothing(g))
-floor_divide: OpCall = op(E.floor_divide, a=lambda g: nothing(g), b=lambda g: nothing(g))
+trunc: OpCall = elementwise(np.trunc, also="fix", x=lambda g: nothing(g))
+floor_divide: OpCall = elementwise(E.floor_divide, a=lambda g: nothing(g), b=lambda g: nothing(g))
 clip = op(E.clip, x=lambda g, x, low, high: within(g, x, low=low, high=high))
 within: OpCall = op(E.within, d=lambda g, x, low, high: within(g, x, low=low, high=high))
 beats: OpCall = op(E.beats, d=lambda g, a, b: beats(g, a, b))
@@ -262,18 +273,23 @@ bce_of_p = op(
 bce = op(E.bce, z=lambda g, z, t: g * (sigmoid(z) - t), t=lambda g, z: -g * z)
 
 # Comparisons have no derivative
-eq: OpCall = op(np.equal)
-ne = op(np.not_equal)
-lt, gt = op(np.less), op(np.greater)
-le: OpCall = op(np.less_equal)
-ge: OpCall = op(np.greater_equal)
-logical_and: OpCall = op(np.logical_and)
-logical_or = op(np.logical_or)
-logical_xor, logical_not = op(np.logical_xor), op(np.logical_not)
-bitwise_and, bitwise_or = op(np.bitwise_and), op(np.bitwise_or)
-bitwise_xor, bitwise_not = op(np.bitwise_xor), op(np.invert)
-isnan, isinf = op(np.isnan), op(np.isinf)
-isfinite: OpCall = op(np.isfinite)
+eq: OpCall = elementwise(np.equal)
+ne = elementwise(np.not_equal, also="not_equal")
+lt = elementwise(np.less, also="less")
+gt = elementwise(np.greater, also="greater")
+le: OpCall = elementwise(np.less_equal, also="less_equal")
+ge: OpCall = elementwise(np.greater_equal, also="greater_equal")
+logical_and: OpCall = elementwise(np.logical_and)
+logical_or = elementwise(np.logical_or)
+logical_xor = elementwise(np.logical_xor)
+logical_not = elementwise(np.logical_not)
+bitwise_and = elementwise(np.bitwise_and)
+bitwise_or = elementwise(np.bitwise_or)
+bitwise_xor = elementwise(np.bitwise_xor)
+bitwise_not = elementwise(np.invert)
+isnan = elementwise(np.isnan)
+isinf = elementwise(np.isinf)
+isfinite: OpCall = elementwise(np.isfinite)
 
 # Neither have finding a place, and what is drawn from nothing
 any, argmax, argmin, argsort = op(R.any), op(R.argmax), op(R.argmin), op(R.argsort)
