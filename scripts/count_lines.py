@@ -30,7 +30,7 @@ def sections() -> list[tuple[str, int, int]]:
         title, _, rows = part.partition("\n")
         code = [line for line in rows.splitlines() if line.strip() and not line.startswith("#")]
         primitives = len(re.findall(r"\b(?:op|elementwise)\(", rows))
-        found.append((re.split("[,;:]", title)[0], primitives, len(code)))
+        found.append((re.split(r"[,;:]| \(", title)[0], primitives, len(code)))
     return found
 
 

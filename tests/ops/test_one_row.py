@@ -43,7 +43,9 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "docs").mkdir()
     shutil.copy(ROOT / "docs" / "layout.md", root / "docs")
     table = root / "tinygrad_mnist" / "ops" / "table.py"
-    before, heading, after = table.read_text().partition("# Trigonometry\n")
+    before, heading, after = table.read_text().partition(
+        "# Trigonometry (kernels/trigonometry.py)\n"
+    )
     assert heading
     table.write_text(f"{before}{heading}{ROW}{after}")
     return root

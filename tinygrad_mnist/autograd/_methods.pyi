@@ -13,7 +13,7 @@ class TensorMethods:
     def H(self) -> Tensor: ...  # ops/__init__.py:93
     @property
     def T(self) -> Tensor: ...  # ops/__init__.py:107
-    def __abs__(self) -> Tensor: ...  # ops/table.py:125
+    def __abs__(self) -> Tensor: ...  # ops/table.py:136
     def __add__(self, b: Any) -> Tensor: ...  # ops/__init__.py:55
     def __and__(self, b: Any) -> Tensor: ...  # ops/__init__.py:55
     def __array_ufunc__(self, ufunc: Any, method: builtins.str, *inputs: Any, **kw: Any) -> Any: ...  # ops/convert.py:62
@@ -26,10 +26,10 @@ class TensorMethods:
     def __getitem__(self, key: Any) -> Tensor: ...  # ops/index.py:27
     def __gt__(self, b: Any) -> Tensor: ...  # ops/__init__.py:55
     def __iadd__(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:52
-    def __ifloordiv__(self, other: Any) -> Tensor: ...  # ops/table.py:131
-    def __imod__(self, other: Any) -> Tensor: ...  # ops/table.py:49
-    def __imul__(self, other: Any) -> Tensor: ...  # ops/table.py:40
-    def __invert__(self) -> Tensor: ...  # ops/table.py:289
+    def __ifloordiv__(self, other: Any) -> Tensor: ...  # ops/table.py:60
+    def __imod__(self, other: Any) -> Tensor: ...  # ops/table.py:56
+    def __imul__(self, other: Any) -> Tensor: ...  # ops/table.py:47
+    def __invert__(self) -> Tensor: ...  # ops/table.py:311
     def __ipow__(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:90
     def __isub__(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:58
     def __itruediv__(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
@@ -39,7 +39,7 @@ class TensorMethods:
     def __mod__(self, b: Any) -> Tensor: ...  # ops/__init__.py:55
     def __mul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:55
     def __ne__(self, other: Any) -> Tensor: ...  # type: ignore[override]  # ops/__init__.py:55
-    def __neg__(self) -> Tensor: ...  # ops/table.py:42
+    def __neg__(self) -> Tensor: ...  # ops/table.py:49
     def __or__(self, b: Any) -> Tensor: ...  # ops/__init__.py:55
     def __pos__(self) -> Tensor: ...  # ops/elementwise.py:116
     def __pow__(self, b: Any) -> Tensor: ...  # ops/__init__.py:55
@@ -59,14 +59,14 @@ class TensorMethods:
     def __sub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:55
     def __truediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:55
     def __xor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:55
-    def abs(self) -> Tensor: ...  # ops/table.py:125
-    def abs_(self) -> Tensor: ...  # ops/table.py:125
-    def absolute(self) -> Tensor: ...  # ops/table.py:125
-    def absolute_(self) -> Tensor: ...  # ops/table.py:125
-    def acos(self) -> Tensor: ...  # ops/table.py:96
-    def acos_(self) -> Tensor: ...  # ops/table.py:96
-    def acosh(self) -> Tensor: ...  # ops/table.py:110
-    def acosh_(self) -> Tensor: ...  # ops/table.py:110
+    def abs(self) -> Tensor: ...  # ops/table.py:136
+    def abs_(self) -> Tensor: ...  # ops/table.py:136
+    def absolute(self) -> Tensor: ...  # ops/table.py:136
+    def absolute_(self) -> Tensor: ...  # ops/table.py:136
+    def acos(self) -> Tensor: ...  # ops/table.py:105
+    def acos_(self) -> Tensor: ...  # ops/table.py:105
+    def acosh(self) -> Tensor: ...  # ops/table.py:119
+    def acosh_(self) -> Tensor: ...  # ops/table.py:119
     def add(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:52
     def add_(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:52
     def addbmm(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
@@ -83,39 +83,39 @@ class TensorMethods:
     def amin(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:53
     def aminmax(self, **kw: Any) -> Any: ...  # ops/reduce.py:312
     def any(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:53
-    def arccos(self) -> Tensor: ...  # ops/table.py:96
-    def arccos_(self) -> Tensor: ...  # ops/table.py:96
-    def arcsin(self) -> Tensor: ...  # ops/table.py:95
-    def arcsin_(self) -> Tensor: ...  # ops/table.py:95
-    def arctan(self) -> Tensor: ...  # ops/table.py:97
-    def arctan_(self) -> Tensor: ...  # ops/table.py:97
+    def arccos(self) -> Tensor: ...  # ops/table.py:105
+    def arccos_(self) -> Tensor: ...  # ops/table.py:105
+    def arcsin(self) -> Tensor: ...  # ops/table.py:104
+    def arcsin_(self) -> Tensor: ...  # ops/table.py:104
+    def arctan(self) -> Tensor: ...  # ops/table.py:106
+    def arctan_(self) -> Tensor: ...  # ops/table.py:106
     def argmax(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:64
     def argmin(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:64
     def argsort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> Tensor: ...  # ops/index.py:285
     def argwhere(self) -> Tensor: ...  # ops/index.py:269
-    def asin(self) -> Tensor: ...  # ops/table.py:95
-    def asin_(self) -> Tensor: ...  # ops/table.py:95
-    def asinh(self) -> Tensor: ...  # ops/table.py:109
-    def asinh_(self) -> Tensor: ...  # ops/table.py:109
-    def atan(self) -> Tensor: ...  # ops/table.py:97
-    def atan2(self, other: Any) -> Tensor: ...  # ops/table.py:57
-    def atan2_(self, other: Any) -> Tensor: ...  # ops/table.py:57
-    def atan_(self) -> Tensor: ...  # ops/table.py:97
-    def atanh(self) -> Tensor: ...  # ops/table.py:111
-    def atanh_(self) -> Tensor: ...  # ops/table.py:111
+    def asin(self) -> Tensor: ...  # ops/table.py:104
+    def asin_(self) -> Tensor: ...  # ops/table.py:104
+    def asinh(self) -> Tensor: ...  # ops/table.py:118
+    def asinh_(self) -> Tensor: ...  # ops/table.py:118
+    def atan(self) -> Tensor: ...  # ops/table.py:106
+    def atan2(self, other: Any) -> Tensor: ...  # ops/table.py:69
+    def atan2_(self, other: Any) -> Tensor: ...  # ops/table.py:69
+    def atan_(self) -> Tensor: ...  # ops/table.py:106
+    def atanh(self) -> Tensor: ...  # ops/table.py:120
+    def atanh_(self) -> Tensor: ...  # ops/table.py:120
     def baddbmm(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
     def bernoulli(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:183
     def bernoulli_(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:183
-    def bitwise_and(self, other: Any) -> Tensor: ...  # ops/table.py:286
-    def bitwise_not(self) -> Tensor: ...  # ops/table.py:289
-    def bitwise_or(self, other: Any) -> Tensor: ...  # ops/table.py:287
-    def bitwise_xor(self, other: Any) -> Tensor: ...  # ops/table.py:288
+    def bitwise_and(self, other: Any) -> Tensor: ...  # ops/table.py:308
+    def bitwise_not(self) -> Tensor: ...  # ops/table.py:311
+    def bitwise_or(self, other: Any) -> Tensor: ...  # ops/table.py:309
+    def bitwise_xor(self, other: Any) -> Tensor: ...  # ops/table.py:310
     def bmm(self, mat2: Tensor) -> Tensor: ...  # ops/matmul.py:67
     def bool(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:55
     def broadcast_to(self, size: Any) -> Tensor: ...  # ops/shape.py:134
     def byte(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:55
-    def ceil(self) -> Tensor: ...  # ops/table.py:128
-    def ceil_(self) -> Tensor: ...  # ops/table.py:128
+    def ceil(self) -> Tensor: ...  # ops/table.py:139
+    def ceil_(self) -> Tensor: ...  # ops/table.py:139
     def chunk(self, chunks: builtins.int, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:126
     def clamp(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:124
     def clamp_(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:124
@@ -128,10 +128,10 @@ class TensorMethods:
     def clone(self, *, memory_format: Any = ...) -> Any: ...  # ops/shape.py:240
     def contiguous(self, memory_format: Any = ...) -> Tensor: ...  # ops/shape.py:149
     def copy_(self, src: Any, non_blocking: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:179
-    def cos(self) -> Tensor: ...  # ops/table.py:91
-    def cos_(self) -> Tensor: ...  # ops/table.py:91
-    def cosh(self) -> Tensor: ...  # ops/table.py:107
-    def cosh_(self) -> Tensor: ...  # ops/table.py:107
+    def cos(self) -> Tensor: ...  # ops/table.py:100
+    def cos_(self) -> Tensor: ...  # ops/table.py:100
+    def cosh(self) -> Tensor: ...  # ops/table.py:116
+    def cosh_(self) -> Tensor: ...  # ops/table.py:116
     def count_nonzero(self, dim: Any = ...) -> Any: ...  # ops/reduce.py:316
     def cpu(self) -> Tensor: ...  # ops/convert.py:41
     def cuda(self, *_: Any) -> Tensor: ...  # ops/convert.py:46
@@ -154,47 +154,47 @@ class TensorMethods:
     def dot(self, tensor: Tensor) -> Tensor: ...  # ops/matmul.py:83
     def double(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:55
     def element_size(self) -> builtins.int: ...  # ops/convert.py:145
-    def eq(self, other: Any) -> Tensor: ...  # ops/table.py:276
-    def eq_(self, other: Any) -> Tensor: ...  # ops/table.py:276
+    def eq(self, other: Any) -> Tensor: ...  # ops/table.py:298
+    def eq_(self, other: Any) -> Tensor: ...  # ops/table.py:298
     def equal(self, other: Tensor) -> builtins.bool: ...  # ops/compare.py:73
-    def erf(self) -> Tensor: ...  # ops/table.py:121
-    def erf_(self) -> Tensor: ...  # ops/table.py:121
-    def erfc(self) -> Tensor: ...  # ops/table.py:122
-    def erfc_(self) -> Tensor: ...  # ops/table.py:122
-    def exp(self) -> Tensor: ...  # ops/table.py:76
-    def exp2(self) -> Tensor: ...  # ops/table.py:77
-    def exp2_(self) -> Tensor: ...  # ops/table.py:77
-    def exp_(self) -> Tensor: ...  # ops/table.py:76
+    def erf(self) -> Tensor: ...  # ops/table.py:132
+    def erf_(self) -> Tensor: ...  # ops/table.py:132
+    def erfc(self) -> Tensor: ...  # ops/table.py:133
+    def erfc_(self) -> Tensor: ...  # ops/table.py:133
+    def exp(self) -> Tensor: ...  # ops/table.py:88
+    def exp2(self) -> Tensor: ...  # ops/table.py:89
+    def exp2_(self) -> Tensor: ...  # ops/table.py:89
+    def exp_(self) -> Tensor: ...  # ops/table.py:88
     def expand(self, *size: Any) -> Tensor: ...  # ops/shape.py:143
     def expand_as(self, other: Any) -> Any: ...  # ops/shape.py:235
-    def expm1(self) -> Tensor: ...  # ops/table.py:78
-    def expm1_(self) -> Tensor: ...  # ops/table.py:78
+    def expm1(self) -> Tensor: ...  # ops/table.py:90
+    def expm1_(self) -> Tensor: ...  # ops/table.py:90
     def fill_(self, value: Any) -> Tensor: ...  # ops/elementwise.py:152
-    def fix(self) -> Tensor: ...  # ops/table.py:130
-    def fix_(self) -> Tensor: ...  # ops/table.py:130
+    def fix(self) -> Tensor: ...  # ops/table.py:141
+    def fix_(self) -> Tensor: ...  # ops/table.py:141
     def flatten(self, start_dim: builtins.int = ..., end_dim: builtins.int = ...) -> Tensor: ...  # ops/shape.py:47
     def flip(self, *dims: Any) -> Tensor: ...  # ops/shape.py:177
     def float(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:55
     def float_power(self, exponent: Any) -> Any: ...  # ops/elementwise.py:215
     def float_power_(self, exponent: Any) -> Any: ...  # ops/elementwise.py:215
-    def floor(self) -> Tensor: ...  # ops/table.py:127
-    def floor_(self) -> Tensor: ...  # ops/table.py:127
-    def floor_divide(self, other: Any) -> Tensor: ...  # ops/table.py:131
-    def floor_divide_(self, other: Any) -> Tensor: ...  # ops/table.py:131
-    def fmod(self, other: Any) -> Tensor: ...  # ops/table.py:50
-    def fmod_(self, other: Any) -> Tensor: ...  # ops/table.py:50
+    def floor(self) -> Tensor: ...  # ops/table.py:138
+    def floor_(self) -> Tensor: ...  # ops/table.py:138
+    def floor_divide(self, other: Any) -> Tensor: ...  # ops/table.py:60
+    def floor_divide_(self, other: Any) -> Tensor: ...  # ops/table.py:60
+    def fmod(self, other: Any) -> Tensor: ...  # ops/table.py:59
+    def fmod_(self, other: Any) -> Tensor: ...  # ops/table.py:59
     def frac(self) -> Any: ...  # ops/elementwise.py:227
     def frac_(self) -> Any: ...  # ops/elementwise.py:227
     def gather(self, dim: builtins.int, index: Tensor, *, sparse_grad: builtins.bool = ...) -> Tensor: ...  # ops/index.py:126
-    def ge(self, other: Any) -> Tensor: ...  # ops/table.py:281
-    def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:281
-    def greater(self, other: Any) -> Tensor: ...  # ops/table.py:279
-    def greater_equal(self, other: Any) -> Tensor: ...  # ops/table.py:281
-    def gt(self, other: Any) -> Tensor: ...  # ops/table.py:279
-    def gt_(self, other: Any) -> Tensor: ...  # ops/table.py:279
+    def ge(self, other: Any) -> Tensor: ...  # ops/table.py:303
+    def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:303
+    def greater(self, other: Any) -> Tensor: ...  # ops/table.py:301
+    def greater_equal(self, other: Any) -> Tensor: ...  # ops/table.py:303
+    def gt(self, other: Any) -> Tensor: ...  # ops/table.py:301
+    def gt_(self, other: Any) -> Tensor: ...  # ops/table.py:301
     def half(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:55
-    def hypot(self, other: Any) -> Tensor: ...  # ops/table.py:62
-    def hypot_(self, other: Any) -> Tensor: ...  # ops/table.py:62
+    def hypot(self, other: Any) -> Tensor: ...  # ops/table.py:74
+    def hypot_(self, other: Any) -> Tensor: ...  # ops/table.py:74
     def index_add(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: Any = ...) -> Tensor: ...  # ops/index.py:199
     def index_add_(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: Any = ...) -> Tensor: ...  # ops/index.py:199
     def index_copy(self, dim: builtins.int, index: Tensor, source: Tensor) -> Tensor: ...  # ops/index.py:215
@@ -209,45 +209,45 @@ class TensorMethods:
     def is_cuda(self) -> builtins.bool: ...  # ops/__init__.py:97
     def is_floating_point(self) -> builtins.bool: ...  # ops/convert.py:120
     def isclose(self, other: Any, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> Tensor: ...  # ops/compare.py:47
-    def isfinite(self) -> Tensor: ...  # ops/table.py:292
-    def isinf(self) -> Tensor: ...  # ops/table.py:291
-    def isnan(self) -> Tensor: ...  # ops/table.py:290
+    def isfinite(self) -> Tensor: ...  # ops/table.py:314
+    def isinf(self) -> Tensor: ...  # ops/table.py:313
+    def isnan(self) -> Tensor: ...  # ops/table.py:312
     def isneginf(self) -> Any: ...  # ops/compare.py:27
     def isposinf(self) -> Any: ...  # ops/compare.py:26
     @property
     def itemsize(self) -> builtins.int: ...  # ops/__init__.py:100
     def kron(self, other: Tensor) -> Tensor: ...  # ops/matmul.py:264
-    def le(self, other: Any) -> Tensor: ...  # ops/table.py:280
-    def le_(self, other: Any) -> Tensor: ...  # ops/table.py:280
+    def le(self, other: Any) -> Tensor: ...  # ops/table.py:302
+    def le_(self, other: Any) -> Tensor: ...  # ops/table.py:302
     def lerp(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:172
     def lerp_(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:172
-    def less(self, other: Any) -> Tensor: ...  # ops/table.py:278
-    def less_equal(self, other: Any) -> Tensor: ...  # ops/table.py:280
-    def log(self) -> Tensor: ...  # ops/table.py:79
-    def log10(self) -> Tensor: ...  # ops/table.py:81
-    def log10_(self) -> Tensor: ...  # ops/table.py:81
-    def log1p(self) -> Tensor: ...  # ops/table.py:82
-    def log1p_(self) -> Tensor: ...  # ops/table.py:82
-    def log2(self) -> Tensor: ...  # ops/table.py:80
-    def log2_(self) -> Tensor: ...  # ops/table.py:80
-    def log_(self) -> Tensor: ...  # ops/table.py:79
+    def less(self, other: Any) -> Tensor: ...  # ops/table.py:300
+    def less_equal(self, other: Any) -> Tensor: ...  # ops/table.py:302
+    def log(self) -> Tensor: ...  # ops/table.py:91
+    def log10(self) -> Tensor: ...  # ops/table.py:93
+    def log10_(self) -> Tensor: ...  # ops/table.py:93
+    def log1p(self) -> Tensor: ...  # ops/table.py:94
+    def log1p_(self) -> Tensor: ...  # ops/table.py:94
+    def log2(self) -> Tensor: ...  # ops/table.py:92
+    def log2_(self) -> Tensor: ...  # ops/table.py:92
+    def log_(self) -> Tensor: ...  # ops/table.py:91
     def log_softmax(self, dim: builtins.int = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:76
-    def logaddexp(self, other: Any) -> Tensor: ...  # ops/table.py:71
-    def logaddexp_(self, other: Any) -> Tensor: ...  # ops/table.py:71
+    def logaddexp(self, other: Any) -> Tensor: ...  # ops/table.py:83
+    def logaddexp_(self, other: Any) -> Tensor: ...  # ops/table.py:83
     def logcumsumexp(self, dim: Any) -> Any: ...  # ops/reduce.py:324
-    def logical_and(self, other: Any) -> Tensor: ...  # ops/table.py:282
-    def logical_and_(self, other: Any) -> Tensor: ...  # ops/table.py:282
-    def logical_not(self) -> Tensor: ...  # ops/table.py:285
-    def logical_not_(self) -> Tensor: ...  # ops/table.py:285
-    def logical_or(self, other: Any) -> Tensor: ...  # ops/table.py:283
-    def logical_or_(self, other: Any) -> Tensor: ...  # ops/table.py:283
-    def logical_xor(self, other: Any) -> Tensor: ...  # ops/table.py:284
+    def logical_and(self, other: Any) -> Tensor: ...  # ops/table.py:304
+    def logical_and_(self, other: Any) -> Tensor: ...  # ops/table.py:304
+    def logical_not(self) -> Tensor: ...  # ops/table.py:307
+    def logical_not_(self) -> Tensor: ...  # ops/table.py:307
+    def logical_or(self, other: Any) -> Tensor: ...  # ops/table.py:305
+    def logical_or_(self, other: Any) -> Tensor: ...  # ops/table.py:305
+    def logical_xor(self, other: Any) -> Tensor: ...  # ops/table.py:306
     def logit(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:201
     def logit_(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:201
     def logsumexp(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:135
     def long(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:55
-    def lt(self, other: Any) -> Tensor: ...  # ops/table.py:278
-    def lt_(self, other: Any) -> Tensor: ...  # ops/table.py:278
+    def lt(self, other: Any) -> Tensor: ...  # ops/table.py:300
+    def lt_(self, other: Any) -> Tensor: ...  # ops/table.py:300
     @property
     def mT(self) -> Tensor: ...  # ops/__init__.py:88
     def masked_fill(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:235
@@ -255,19 +255,19 @@ class TensorMethods:
     def masked_select(self, mask: Tensor) -> Tensor: ...  # ops/index.py:252
     def matmul(self, other: Any) -> Tensor: ...  # ops/matmul.py:25
     def max(self, dim: Any = ..., keepdim: builtins.bool = ...) -> Any: ...  # ops/reduce.py:95
-    def maximum(self, other: Any) -> Tensor: ...  # ops/table.py:51
-    def maximum_(self, other: Any) -> Tensor: ...  # ops/table.py:51
+    def maximum(self, other: Any) -> Tensor: ...  # ops/table.py:63
+    def maximum_(self, other: Any) -> Tensor: ...  # ops/table.py:63
     def mean(self, dim: Dim = ..., keepdim: builtins.bool = ..., *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:165
     def min(self, dim: Any = ..., keepdim: builtins.bool = ...) -> Any: ...  # ops/reduce.py:95
-    def minimum(self, other: Any) -> Tensor: ...  # ops/table.py:54
-    def minimum_(self, other: Any) -> Tensor: ...  # ops/table.py:54
+    def minimum(self, other: Any) -> Tensor: ...  # ops/table.py:66
+    def minimum_(self, other: Any) -> Tensor: ...  # ops/table.py:66
     def mm(self, mat2: Tensor) -> Tensor: ...  # ops/matmul.py:60
     def movedim(self, source: Any, destination: Any) -> Tensor: ...  # ops/shape.py:114
-    def mul(self, other: Any) -> Tensor: ...  # ops/table.py:40
-    def mul_(self, other: Any) -> Tensor: ...  # ops/table.py:40
+    def mul(self, other: Any) -> Tensor: ...  # ops/table.py:47
+    def mul_(self, other: Any) -> Tensor: ...  # ops/table.py:47
     def multinomial(self, num_samples: builtins.int, replacement: builtins.bool = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:190
-    def multiply(self, other: Any) -> Tensor: ...  # ops/table.py:40
-    def multiply_(self, other: Any) -> Tensor: ...  # ops/table.py:40
+    def multiply(self, other: Any) -> Tensor: ...  # ops/table.py:47
+    def multiply_(self, other: Any) -> Tensor: ...  # ops/table.py:47
     def mv(self, vec: Tensor) -> Tensor: ...  # ops/matmul.py:76
     def nan_to_num(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:185
     def nan_to_num_(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:185
@@ -276,12 +276,12 @@ class TensorMethods:
     def narrow(self, dim: builtins.int, start: Any, length: builtins.int) -> Tensor: ...  # ops/shape.py:155
     @property
     def nbytes(self) -> builtins.int: ...  # ops/__init__.py:102
-    def ne(self, other: Any) -> Tensor: ...  # ops/table.py:277
-    def ne_(self, other: Any) -> Tensor: ...  # ops/table.py:277
-    def neg(self) -> Tensor: ...  # ops/table.py:42
-    def neg_(self) -> Tensor: ...  # ops/table.py:42
-    def negative(self) -> Tensor: ...  # ops/table.py:42
-    def negative_(self) -> Tensor: ...  # ops/table.py:42
+    def ne(self, other: Any) -> Tensor: ...  # ops/table.py:299
+    def ne_(self, other: Any) -> Tensor: ...  # ops/table.py:299
+    def neg(self) -> Tensor: ...  # ops/table.py:49
+    def neg_(self) -> Tensor: ...  # ops/table.py:49
+    def negative(self) -> Tensor: ...  # ops/table.py:49
+    def negative_(self) -> Tensor: ...  # ops/table.py:49
     def nelement(self) -> builtins.int: ...  # ops/convert.py:130
     def new_empty(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:164
     def new_full(self, size: Any, fill_value: Any, *, dtype: Any = ...) -> Tensor: ...  # ops/create.py:158
@@ -291,7 +291,7 @@ class TensorMethods:
     def nonzero(self, *, as_tuple: builtins.bool = ...) -> Any: ...  # ops/index.py:260
     def norm(self, p: Any = ..., dim: Dim = ..., keepdim: builtins.bool = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:253
     def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:195
-    def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:277
+    def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:299
     def numel(self) -> builtins.int: ...  # ops/convert.py:130
     def outer(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:103
     def permute(self, *dims: Any) -> Tensor: ...  # ops/shape.py:84
@@ -306,12 +306,12 @@ class TensorMethods:
     def ravel(self) -> Any: ...  # ops/shape.py:237
     @property
     def real(self) -> Tensor: ...  # ops/__init__.py:98
-    def reciprocal(self) -> Tensor: ...  # ops/table.py:48
-    def reciprocal_(self) -> Tensor: ...  # ops/table.py:48
-    def relu(self) -> Tensor: ...  # ops/table.py:114
-    def relu_(self) -> Tensor: ...  # ops/table.py:114
-    def remainder(self, other: Any) -> Tensor: ...  # ops/table.py:49
-    def remainder_(self, other: Any) -> Tensor: ...  # ops/table.py:49
+    def reciprocal(self) -> Tensor: ...  # ops/table.py:55
+    def reciprocal_(self) -> Tensor: ...  # ops/table.py:55
+    def relu(self) -> Tensor: ...  # ops/table.py:123
+    def relu_(self) -> Tensor: ...  # ops/table.py:123
+    def remainder(self, other: Any) -> Tensor: ...  # ops/table.py:56
+    def remainder_(self, other: Any) -> Tensor: ...  # ops/table.py:56
     def repeat(self, *sizes: Any) -> Tensor: ...  # ops/shape.py:185
     def repeat_interleave(self, repeats: Any, dim: builtins.int | None = ..., *, output_size: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:326
     def reshape(self, *shape: Any) -> Tensor: ...  # ops/shape.py:26
@@ -329,23 +329,23 @@ class TensorMethods:
     def sgn(self) -> Tensor: ...  # ops/elementwise.py:37
     def sgn_(self) -> Tensor: ...  # ops/elementwise.py:37
     def short(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:55
-    def sigmoid(self) -> Tensor: ...  # ops/table.py:116
-    def sigmoid_(self) -> Tensor: ...  # ops/table.py:116
+    def sigmoid(self) -> Tensor: ...  # ops/table.py:125
+    def sigmoid_(self) -> Tensor: ...  # ops/table.py:125
     def sign(self) -> Tensor: ...  # ops/elementwise.py:37
     def sign_(self) -> Tensor: ...  # ops/elementwise.py:37
-    def sin(self) -> Tensor: ...  # ops/table.py:90
-    def sin_(self) -> Tensor: ...  # ops/table.py:90
-    def sinc(self) -> Tensor: ...  # ops/table.py:98
-    def sinc_(self) -> Tensor: ...  # ops/table.py:98
-    def sinh(self) -> Tensor: ...  # ops/table.py:106
-    def sinh_(self) -> Tensor: ...  # ops/table.py:106
+    def sin(self) -> Tensor: ...  # ops/table.py:99
+    def sin_(self) -> Tensor: ...  # ops/table.py:99
+    def sinc(self) -> Tensor: ...  # ops/table.py:107
+    def sinc_(self) -> Tensor: ...  # ops/table.py:107
+    def sinh(self) -> Tensor: ...  # ops/table.py:115
+    def sinh_(self) -> Tensor: ...  # ops/table.py:115
     def size(self, dim: builtins.int | None = ...) -> Any: ...  # ops/convert.py:140
     def softmax(self, dim: builtins.int = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:76
     def sort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> Found: ...  # ops/index.py:276
     def split(self, split_size_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:114
     def split_with_sizes(self, split_sizes: Sequence[builtins.int], dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:101
-    def sqrt(self) -> Tensor: ...  # ops/table.py:86
-    def sqrt_(self) -> Tensor: ...  # ops/table.py:86
+    def sqrt(self) -> Tensor: ...  # ops/table.py:95
+    def sqrt_(self) -> Tensor: ...  # ops/table.py:95
     def square(self) -> Tensor: ...  # ops/elementwise.py:46
     def square_(self) -> Tensor: ...  # ops/elementwise.py:46
     def squeeze(self, dim: Any = ...) -> Tensor: ...  # ops/shape.py:66
@@ -360,10 +360,10 @@ class TensorMethods:
     def swapdims(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:93
     def t(self) -> Tensor: ...  # ops/shape.py:106
     def take_along_dim(self, indices: Tensor, dim: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:306
-    def tan(self) -> Tensor: ...  # ops/table.py:94
-    def tan_(self) -> Tensor: ...  # ops/table.py:94
-    def tanh(self) -> Tensor: ...  # ops/table.py:108
-    def tanh_(self) -> Tensor: ...  # ops/table.py:108
+    def tan(self) -> Tensor: ...  # ops/table.py:103
+    def tan_(self) -> Tensor: ...  # ops/table.py:103
+    def tanh(self) -> Tensor: ...  # ops/table.py:117
+    def tanh_(self) -> Tensor: ...  # ops/table.py:117
     def tensor_split(self, indices_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:135
     def tile(self, *dims: Any) -> Tensor: ...  # ops/shape.py:200
     def to(self, *args: Any, dtype: Any = ..., device: Any = ..., other: Any = ..., non_blocking: builtins.bool = ..., copy: builtins.bool = ..., memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:17
@@ -376,8 +376,8 @@ class TensorMethods:
     def triu_(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:84
     def true_divide(self, other: Any) -> Any: ...  # ops/elementwise.py:211
     def true_divide_(self, other: Any) -> Any: ...  # ops/elementwise.py:211
-    def trunc(self) -> Tensor: ...  # ops/table.py:130
-    def trunc_(self) -> Tensor: ...  # ops/table.py:130
+    def trunc(self) -> Tensor: ...  # ops/table.py:141
+    def trunc_(self) -> Tensor: ...  # ops/table.py:141
     def type_as(self, other: Tensor) -> Tensor: ...  # ops/convert.py:115
     def unbind(self, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:149
     def unflatten(self, dim: builtins.int, sizes: Sequence[builtins.int]) -> Tensor: ...  # ops/shape.py:59
@@ -389,6 +389,6 @@ class TensorMethods:
     def view(self, *shape: Any) -> Tensor: ...  # ops/shape.py:32
     def view_as(self, other: Any) -> Any: ...  # ops/shape.py:230
     def where(self, condition: Tensor, other: Any) -> Tensor: ...  # ops/__init__.py:112
-    def xlogy(self, other: Any) -> Tensor: ...  # ops/table.py:65
-    def xlogy_(self, other: Any) -> Tensor: ...  # ops/table.py:65
+    def xlogy(self, other: Any) -> Tensor: ...  # ops/table.py:77
+    def xlogy_(self, other: Any) -> Tensor: ...  # ops/table.py:77
     def zero_(self) -> Tensor: ...  # ops/inplace.py:184
