@@ -1,4 +1,4 @@
-"""Write what follows from the code: types of the public ops and methods, sizes in docs/layout.md.
+"""Write what follows from the code: types of public ops, docs/api.md, sizes in docs/layout.md.
 
 python scripts/write_stub.py
 
@@ -116,9 +116,14 @@ def is_row(function: Any, name: str) -> bool:
     return publication is not None and name in (row.op.name, *publication.aliases)
 
 
+def script(name: str) -> dict[str, Any]:
+    """What another script in this folder defines."""
+    return runpy.run_path(str(Path(__file__).with_name(name)))
+
+
 def layout() -> str:
     """docs/layout.md, with its size tables as they should be."""
-    tables = runpy.run_path(str(Path(__file__).with_name("count_lines.py")))["tables"]()
+    tables = script("count_lines.py")["tables"]()
     head, marker, _ = (ROOT / "docs" / "layout.md").read_text().partition(SIZES)
     return f"{head}{marker}\n{tables}"
 
@@ -129,6 +134,7 @@ def written() -> dict[Path, str]:
         PACKAGE / "autograd" / "_methods.pyi": methods(),
         PACKAGE / "ops" / "_elementwise.pyi": rows(elementwise),
         PACKAGE / "ops" / "_compare.pyi": rows(compare),
+        ROOT / "docs" / "api.md": script("write_api.py")["page"](),
         ROOT / "docs" / "layout.md": layout(),
     }
 

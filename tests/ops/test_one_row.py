@@ -41,7 +41,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "tinygrad_mnist", root / "tinygrad_mnist")
     shutil.copytree(ROOT / "scripts", root / "scripts")
     (root / "docs").mkdir()
-    shutil.copy(ROOT / "docs" / "layout.md", root / "docs")
+    for name in ("api.md", "layout.md"):
+        shutil.copy(ROOT / "docs" / name, root / "docs")
     table = root / "tinygrad_mnist" / "ops" / "table.py"
     before, heading, after = table.read_text().partition(
         "# Trigonometry (kernels/trigonometry.py)\n"
@@ -75,6 +76,9 @@ def test_types_and_sizes_follow_from_the_row(copy: Path) -> None:
         assert re.search(
             rf"    def {name}\(self.*\) -> Tensor: ...  # ops/table.py:{line}\n", methods
         )
+
+    index = (copy / "docs" / "api.md").read_text()
+    assert "- `cbrt(input)`: Return the cube-root of an array, element-wise.\n" in index
 
     def primitives(root: Path) -> int:
         text = (root / "docs" / "layout.md").read_text()

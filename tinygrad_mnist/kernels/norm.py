@@ -16,8 +16,8 @@ Array = np.ndarray[Any, Any]
 def standardize(x: Array, *, axis: tuple[int, ...], eps: float) -> tuple[Array, Array]:
     """(x - mean) r with r = 1 / sqrt(variance + eps) along `axis`; and r, dimensions kept."""
     n = math.prod(x.shape[i] for i in axis) or 1  # of nothing at all, nothing is made
-    y = x - total(x, axis, True) / n
-    r = total(y * y, axis, True)
+    y = x - total(x, axis, keepdims=True) / n
+    r = total(y * y, axis, keepdims=True)
     r /= n
     r += eps
     np.sqrt(r, out=r)

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.autograd.op import REGISTRY
-from tinygrad_mnist.autograd.tensor import Leaf, Tensor, _reads, wrap
-from tinygrad_mnist.ops import table
+from tinygrad_mnist.autograd.tensor import Tensor, _reads, wrap
+from tinygrad_mnist.ops import shape, table
 from tinygrad_mnist.ops.arguments import check_device
 from tinygrad_mnist.ops.arguments import device as Device
 from tinygrad_mnist.ops.matmul import matmul
@@ -124,7 +125,7 @@ def is_floating_point(self: Tensor) -> bool:
 
 def is_contiguous(self: Tensor, memory_format: Any = None) -> bool:
     """Whether the elements lie in memory row by row, without gaps."""
-    return self._data.flags.c_contiguous
+    return shape.is_contiguous(self)
 
 
 def numel(self: Tensor) -> int:
@@ -149,7 +150,7 @@ def element_size(self: Tensor) -> int:
 
 def stride(self: Tensor, dim: int | None = None) -> Any:
     """The number of elements from one to the next along each dimension, or along one."""
-    steps = tuple(step // self._data.itemsize for step in self._data.strides)
+    steps = shape.stride(self)
     return steps if dim is None else steps[dim]
 
 

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_mnist.autograd.dtypes import REFUSED
-from tinygrad_mnist.autograd.op import Kernel, Op, op
+from tinygrad_mnist.autograd.op import Kernel, Op
+from tinygrad_mnist.autograd.record import op
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops.arguments import public
 

@@ -100,7 +100,7 @@ class Machine:
             self.fail("the file shrank while it was read")
         return data
 
-    def number(self, width: int, signed: bool = False) -> int:
+    def number(self, width: int, *, signed: bool = False) -> int:
         return int.from_bytes(self.take(width), "little", signed=signed)
 
     def text(self, width: int) -> str:
@@ -207,8 +207,8 @@ Machine.ops = {
     pickle.PROTO: Machine.start,
     pickle.FRAME: Machine.frame,
     pickle.NONE: lambda m: m.push(None),
-    pickle.NEWTRUE: lambda m: m.push(True),
-    pickle.NEWFALSE: lambda m: m.push(False),
+    pickle.NEWTRUE: lambda m: m.push(True),  # noqa: FBT003
+    pickle.NEWFALSE: lambda m: m.push(False),  # noqa: FBT003
     pickle.BININT: lambda m: m.push(m.number(4, signed=True)),
     pickle.BININT1: lambda m: m.push(m.number(1)),
     pickle.BININT2: lambda m: m.push(m.number(2)),

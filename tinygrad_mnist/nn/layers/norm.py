@@ -91,7 +91,15 @@ class BatchNorm1d(_Scaled):
                 momentum = 1.0 / self.num_batches_tracked.to(self.running_mean.dtype)
         by_batch = self.training or self.running_mean is None
         moments = (self.running_mean, self.running_var)
-        return F.batch_norm(input, *moments, self.weight, self.bias, by_batch, momentum, self.eps)
+        return F.batch_norm(
+            input,
+            *moments,
+            self.weight,
+            self.bias,
+            training=by_batch,
+            momentum=momentum,
+            eps=self.eps,
+        )
 
     def extra_repr(self) -> str:
         return (
@@ -144,7 +152,9 @@ class RMSNorm(LayerNorm):
         device: Any = None,
         dtype: Any = None,
     ) -> None:
-        super().__init__(normalized_shape, 0.0, elementwise_affine, False, device, dtype)
+        super().__init__(
+            normalized_shape, 0.0, elementwise_affine, bias=False, device=device, dtype=dtype
+        )
         self.eps = eps
 
     def forward(self, input: Tensor) -> Tensor:

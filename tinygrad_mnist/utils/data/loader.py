@@ -148,7 +148,7 @@ class DataLoader(Generic[S]):
             else:
                 sampler = SequentialSampler(dataset)
         if sampler is not None and batch_size is not None:
-            batch_sampler = BatchSampler(sampler, batch_size, drop_last)
+            batch_sampler = BatchSampler(sampler, batch_size, drop_last=drop_last)
         self.sampler, self.batch_sampler = sampler, batch_sampler
         single = batch_size is None and batch_sampler is None
         self.collate_fn = collate_fn or (default_convert if single else default_collate)
@@ -170,7 +170,7 @@ class DataLoader(Generic[S]):
                 samples = (self.dataset[i] for i in iter(self.sampler))
             if self.batch_size is None:
                 return map(self.collate_fn, samples)
-            return map(self.collate_fn, chunks(samples, self.batch_size, self.drop_last))
+            return map(self.collate_fn, chunks(samples, self.batch_size, drop_last=self.drop_last))
         take = taker(self.dataset) if self.collate_fn is default_collate else None
         if take is None:
             return (self.collate_fn([self.dataset[i] for i in b]) for b in iter(self.batch_sampler))
