@@ -17,7 +17,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd.dtypes import REFUSED
 from tinygrad_mnist.autograd.op import Kernel, Op
-from tinygrad_mnist.autograd.record import op
+from tinygrad_mnist.autograd.record import name_rows, op
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops.arguments import public
 
@@ -68,9 +68,10 @@ def elementwise(
 def publish(family: dict[str, Any], table: ModuleType, with_rules: bool) -> list[str]:
     """Put the public functions of the table's rows into a module's globals; return their names.
 
-    Those rows that have a rule, or those that have none. Raises TypeError for a name that the
-    module lists already.
+    Those rows that have a rule, or those that have none. All rows are named and entered in REGISTRY
+    before. Raises TypeError for a name that the module lists already.
     """
+    name_rows(vars(table))
     names: list[str] = []
     for row in list(vars(table).values()):
         publication = getattr(row, "publication", None)
