@@ -14,10 +14,10 @@ from tinygrad_mnist.ops.published import publish
 
 __all__ = ["allclose", "equal", "isclose", "isneginf", "isposinf", "where"]
 if TYPE_CHECKING:
-    from tinygrad_mnist.ops import _compare
+    import tinygrad_mnist.ops._compare as _rows
     from tinygrad_mnist.ops._compare import *
 
-    __all__ += _compare.__all__
+    __all__ += _rows.__all__
 else:
     __all__ += publish(globals(), table, with_rules=False)
 NOT_METHODS = {"where"}

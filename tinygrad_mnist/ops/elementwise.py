@@ -22,10 +22,10 @@ __all__ = [
     "true_divide",
 ]  # fmt: skip
 if TYPE_CHECKING:
-    from tinygrad_mnist.ops import _elementwise
+    import tinygrad_mnist.ops._elementwise as _rows
     from tinygrad_mnist.ops._elementwise import *
 
-    __all__ += _elementwise.__all__
+    __all__ += _rows.__all__
 else:
     __all__ += publish(globals(), table, with_rules=True)
 NOT_METHODS = {"fill", "rsub"}
