@@ -25,14 +25,14 @@ class TensorMethods:
     def __ge__(self, b: Any) -> Tensor: ...  # ops/__init__.py:55
     def __getitem__(self, key: Any) -> Tensor: ...  # ops/index.py:27
     def __gt__(self, b: Any) -> Tensor: ...  # ops/__init__.py:55
-    def __iadd__(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:52
+    def __iadd__(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:47
     def __ifloordiv__(self, other: Any) -> Tensor: ...  # ops/table.py:60
     def __imod__(self, other: Any) -> Tensor: ...  # ops/table.py:56
     def __imul__(self, other: Any) -> Tensor: ...  # ops/table.py:47
     def __invert__(self) -> Tensor: ...  # ops/table.py:311
-    def __ipow__(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:90
-    def __isub__(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:58
-    def __itruediv__(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
+    def __ipow__(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:85
+    def __isub__(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:53
+    def __itruediv__(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:67
     def __le__(self, b: Any) -> Tensor: ...  # ops/__init__.py:55
     def __lt__(self, b: Any) -> Tensor: ...  # ops/__init__.py:55
     def __matmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:55
@@ -41,7 +41,7 @@ class TensorMethods:
     def __ne__(self, other: Any) -> Tensor: ...  # type: ignore[override]  # ops/__init__.py:55
     def __neg__(self) -> Tensor: ...  # ops/table.py:49
     def __or__(self, b: Any) -> Tensor: ...  # ops/__init__.py:55
-    def __pos__(self) -> Tensor: ...  # ops/elementwise.py:116
+    def __pos__(self) -> Tensor: ...  # ops/elementwise.py:111
     def __pow__(self, b: Any) -> Tensor: ...  # ops/__init__.py:55
     def __radd__(self, b: Any) -> Tensor: ...  # ops/__init__.py:60
     def __rand__(self, b: Any) -> Tensor: ...  # ops/__init__.py:60
@@ -67,18 +67,18 @@ class TensorMethods:
     def acos_(self) -> Tensor: ...  # ops/table.py:105
     def acosh(self) -> Tensor: ...  # ops/table.py:119
     def acosh_(self) -> Tensor: ...  # ops/table.py:119
-    def add(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:52
-    def add_(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:52
+    def add(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:47
+    def add_(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:47
     def addbmm(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
-    def addcdiv(self, tensor1: Any, tensor2: Any, *, value: Any = ...) -> Any: ...  # ops/elementwise.py:225
-    def addcdiv_(self, tensor1: Any, tensor2: Any, *, value: Any = ...) -> Any: ...  # ops/elementwise.py:225
-    def addcmul(self, tensor1: Any, tensor2: Any, *, value: Any = ...) -> Any: ...  # ops/elementwise.py:219
-    def addcmul_(self, tensor1: Any, tensor2: Any, *, value: Any = ...) -> Any: ...  # ops/elementwise.py:219
+    def addcdiv(self, tensor1: Any, tensor2: Any, *, value: Any = ...) -> Any: ...  # ops/elementwise.py:220
+    def addcdiv_(self, tensor1: Any, tensor2: Any, *, value: Any = ...) -> Any: ...  # ops/elementwise.py:220
+    def addcmul(self, tensor1: Any, tensor2: Any, *, value: Any = ...) -> Any: ...  # ops/elementwise.py:214
+    def addcmul_(self, tensor1: Any, tensor2: Any, *, value: Any = ...) -> Any: ...  # ops/elementwise.py:214
     def addmm(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
     def addmv(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
     def addr(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
     def all(self, dim: Any = ..., keepdim: Any = ...) -> Any: ...  # ops/reduce.py:306
-    def allclose(self, other: Any, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> builtins.bool: ...  # ops/compare.py:65
+    def allclose(self, other: Any, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> builtins.bool: ...  # ops/compare.py:60
     def amax(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:54
     def amin(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:54
     def aminmax(self, **kw: Any) -> Any: ...  # ops/reduce.py:315
@@ -117,14 +117,14 @@ class TensorMethods:
     def ceil(self) -> Tensor: ...  # ops/table.py:139
     def ceil_(self) -> Tensor: ...  # ops/table.py:139
     def chunk(self, chunks: builtins.int, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:126
-    def clamp(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:124
-    def clamp_(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:124
-    def clamp_max(self, max: Any) -> Any: ...  # ops/elementwise.py:229
-    def clamp_max_(self, max: Any) -> Any: ...  # ops/elementwise.py:229
-    def clamp_min(self, min: Any) -> Any: ...  # ops/elementwise.py:228
-    def clamp_min_(self, min: Any) -> Any: ...  # ops/elementwise.py:228
-    def clip(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:124
-    def clip_(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:124
+    def clamp(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:119
+    def clamp_(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:119
+    def clamp_max(self, max: Any) -> Any: ...  # ops/elementwise.py:224
+    def clamp_max_(self, max: Any) -> Any: ...  # ops/elementwise.py:224
+    def clamp_min(self, min: Any) -> Any: ...  # ops/elementwise.py:223
+    def clamp_min_(self, min: Any) -> Any: ...  # ops/elementwise.py:223
+    def clip(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:119
+    def clip_(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:119
     def clone(self, *, memory_format: Any = ...) -> Any: ...  # ops/shape.py:284
     def contiguous(self, memory_format: Any = ...) -> Tensor: ...  # ops/shape.py:179
     def copy_(self, src: Any, non_blocking: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:184
@@ -138,8 +138,8 @@ class TensorMethods:
     def cumprod(self, dim: Any, *, dtype: Any = ...) -> Any: ...  # ops/reduce.py:323
     def cumsum(self, dim: builtins.int, *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:233
     def data_ptr(self) -> builtins.int: ...  # ops/convert.py:157
-    def deg2rad(self) -> Any: ...  # ops/elementwise.py:230
-    def deg2rad_(self) -> Any: ...  # ops/elementwise.py:230
+    def deg2rad(self) -> Any: ...  # ops/elementwise.py:225
+    def deg2rad_(self) -> Any: ...  # ops/elementwise.py:225
     @property
     def device(self) -> device: ...  # ops/__init__.py:96
     def diag(self, diagonal: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:47
@@ -147,16 +147,16 @@ class TensorMethods:
     def diagonal(self, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:17
     def dim(self) -> builtins.int: ...  # ops/convert.py:136
     def dist(self, other: Any, p: Any = ...) -> Any: ...  # ops/reduce.py:346
-    def div(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
-    def div_(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
-    def divide(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
-    def divide_(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
+    def div(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:67
+    def div_(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:67
+    def divide(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:67
+    def divide_(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:67
     def dot(self, tensor: Tensor) -> Tensor: ...  # ops/matmul.py:83
     def double(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def element_size(self) -> builtins.int: ...  # ops/convert.py:146
     def eq(self, other: Any) -> Tensor: ...  # ops/table.py:298
     def eq_(self, other: Any) -> Tensor: ...  # ops/table.py:298
-    def equal(self, other: Tensor) -> builtins.bool: ...  # ops/compare.py:73
+    def equal(self, other: Tensor) -> builtins.bool: ...  # ops/compare.py:68
     def erf(self) -> Tensor: ...  # ops/table.py:132
     def erf_(self) -> Tensor: ...  # ops/table.py:132
     def erfc(self) -> Tensor: ...  # ops/table.py:133
@@ -169,22 +169,22 @@ class TensorMethods:
     def expand_as(self, other: Any) -> Any: ...  # ops/shape.py:279
     def expm1(self) -> Tensor: ...  # ops/table.py:90
     def expm1_(self) -> Tensor: ...  # ops/table.py:90
-    def fill_(self, value: Any) -> Tensor: ...  # ops/elementwise.py:152
+    def fill_(self, value: Any) -> Tensor: ...  # ops/elementwise.py:147
     def fix(self) -> Tensor: ...  # ops/table.py:141
     def fix_(self) -> Tensor: ...  # ops/table.py:141
     def flatten(self, start_dim: builtins.int = ..., end_dim: builtins.int = ...) -> Tensor: ...  # ops/shape.py:77
     def flip(self, *dims: Any) -> Tensor: ...  # ops/shape.py:221
     def float(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
-    def float_power(self, exponent: Any) -> Any: ...  # ops/elementwise.py:215
-    def float_power_(self, exponent: Any) -> Any: ...  # ops/elementwise.py:215
+    def float_power(self, exponent: Any) -> Any: ...  # ops/elementwise.py:210
+    def float_power_(self, exponent: Any) -> Any: ...  # ops/elementwise.py:210
     def floor(self) -> Tensor: ...  # ops/table.py:138
     def floor_(self) -> Tensor: ...  # ops/table.py:138
     def floor_divide(self, other: Any) -> Tensor: ...  # ops/table.py:60
     def floor_divide_(self, other: Any) -> Tensor: ...  # ops/table.py:60
     def fmod(self, other: Any) -> Tensor: ...  # ops/table.py:59
     def fmod_(self, other: Any) -> Tensor: ...  # ops/table.py:59
-    def frac(self) -> Any: ...  # ops/elementwise.py:227
-    def frac_(self) -> Any: ...  # ops/elementwise.py:227
+    def frac(self) -> Any: ...  # ops/elementwise.py:222
+    def frac_(self) -> Any: ...  # ops/elementwise.py:222
     def gather(self, dim: builtins.int, index: Tensor, *, sparse_grad: builtins.bool = ...) -> Tensor: ...  # ops/index.py:126
     def ge(self, other: Any) -> Tensor: ...  # ops/table.py:303
     def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:303
@@ -208,19 +208,19 @@ class TensorMethods:
     @property
     def is_cuda(self) -> builtins.bool: ...  # ops/__init__.py:97
     def is_floating_point(self) -> builtins.bool: ...  # ops/convert.py:121
-    def isclose(self, other: Any, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> Tensor: ...  # ops/compare.py:47
+    def isclose(self, other: Any, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> Tensor: ...  # ops/compare.py:42
     def isfinite(self) -> Tensor: ...  # ops/table.py:314
     def isinf(self) -> Tensor: ...  # ops/table.py:313
     def isnan(self) -> Tensor: ...  # ops/table.py:312
-    def isneginf(self) -> Any: ...  # ops/compare.py:27
-    def isposinf(self) -> Any: ...  # ops/compare.py:26
+    def isneginf(self) -> Any: ...  # ops/compare.py:22
+    def isposinf(self) -> Any: ...  # ops/compare.py:21
     @property
     def itemsize(self) -> builtins.int: ...  # ops/__init__.py:100
     def kron(self, other: Tensor) -> Tensor: ...  # ops/matmul.py:264
     def le(self, other: Any) -> Tensor: ...  # ops/table.py:302
     def le_(self, other: Any) -> Tensor: ...  # ops/table.py:302
-    def lerp(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:172
-    def lerp_(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:172
+    def lerp(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:167
+    def lerp_(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:167
     def less(self, other: Any) -> Tensor: ...  # ops/table.py:300
     def less_equal(self, other: Any) -> Tensor: ...  # ops/table.py:302
     def log(self) -> Tensor: ...  # ops/table.py:91
@@ -242,8 +242,8 @@ class TensorMethods:
     def logical_or(self, other: Any) -> Tensor: ...  # ops/table.py:305
     def logical_or_(self, other: Any) -> Tensor: ...  # ops/table.py:305
     def logical_xor(self, other: Any) -> Tensor: ...  # ops/table.py:306
-    def logit(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:201
-    def logit_(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:201
+    def logit(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:196
+    def logit_(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:196
     def logsumexp(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:136
     def long(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def lt(self, other: Any) -> Tensor: ...  # ops/table.py:300
@@ -269,8 +269,8 @@ class TensorMethods:
     def multiply(self, other: Any) -> Tensor: ...  # ops/table.py:47
     def multiply_(self, other: Any) -> Tensor: ...  # ops/table.py:47
     def mv(self, vec: Tensor) -> Tensor: ...  # ops/matmul.py:76
-    def nan_to_num(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:185
-    def nan_to_num_(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:185
+    def nan_to_num(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:180
+    def nan_to_num_(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:180
     def nanmean(self, dim: Any = ..., keepdim: Any = ..., **kw: Any) -> Any: ...  # ops/reduce.py:340
     def nansum(self, *args: Any, **kw: Any) -> Any: ...  # ops/reduce.py:331
     def narrow(self, dim: builtins.int, start: Any, length: builtins.int) -> Tensor: ...  # ops/shape.py:199
@@ -295,13 +295,13 @@ class TensorMethods:
     def numel(self) -> builtins.int: ...  # ops/convert.py:131
     def outer(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:103
     def permute(self, *dims: Any) -> Tensor: ...  # ops/shape.py:114
-    def positive(self) -> Tensor: ...  # ops/elementwise.py:116
-    def positive_(self) -> Tensor: ...  # ops/elementwise.py:116
-    def pow(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:90
-    def pow_(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:90
+    def positive(self) -> Tensor: ...  # ops/elementwise.py:111
+    def positive_(self) -> Tensor: ...  # ops/elementwise.py:111
+    def pow(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:85
+    def pow_(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:85
     def prod(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:207
-    def rad2deg(self) -> Any: ...  # ops/elementwise.py:231
-    def rad2deg_(self) -> Any: ...  # ops/elementwise.py:231
+    def rad2deg(self) -> Any: ...  # ops/elementwise.py:226
+    def rad2deg_(self) -> Any: ...  # ops/elementwise.py:226
     def random_(self, low: builtins.int = ..., high: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:206
     def ravel(self) -> Any: ...  # ops/shape.py:281
     @property
@@ -317,22 +317,22 @@ class TensorMethods:
     def reshape(self, *shape: Any) -> Tensor: ...  # ops/shape.py:28
     def reshape_as(self, other: Any) -> Any: ...  # ops/shape.py:276
     def roll(self, shifts: Any, dims: Any = ...) -> Tensor: ...  # ops/join.py:156
-    def round(self, *, decimals: builtins.int = ...) -> Tensor: ...  # ops/elementwise.py:161
-    def round_(self, *, decimals: builtins.int = ...) -> Tensor: ...  # ops/elementwise.py:161
-    def rsqrt(self) -> Any: ...  # ops/elementwise.py:213
-    def rsqrt_(self) -> Any: ...  # ops/elementwise.py:213
+    def round(self, *, decimals: builtins.int = ...) -> Tensor: ...  # ops/elementwise.py:156
+    def round_(self, *, decimals: builtins.int = ...) -> Tensor: ...  # ops/elementwise.py:156
+    def rsqrt(self) -> Any: ...  # ops/elementwise.py:208
+    def rsqrt_(self) -> Any: ...  # ops/elementwise.py:208
     def scatter(self, dim: builtins.int, index: Tensor, src: Any, *, reduce: builtins.str | None = ...) -> Tensor: ...  # ops/index.py:164
     def scatter_(self, dim: builtins.int, index: Tensor, src: Any, *, reduce: builtins.str | None = ...) -> Tensor: ...  # ops/index.py:164
     def scatter_add(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...  # ops/index.py:146
     def scatter_add_(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...  # ops/index.py:146
     def select(self, dim: builtins.int, index: Any) -> Tensor: ...  # ops/shape.py:212
-    def sgn(self) -> Tensor: ...  # ops/elementwise.py:37
-    def sgn_(self) -> Tensor: ...  # ops/elementwise.py:37
+    def sgn(self) -> Tensor: ...  # ops/elementwise.py:32
+    def sgn_(self) -> Tensor: ...  # ops/elementwise.py:32
     def short(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def sigmoid(self) -> Tensor: ...  # ops/table.py:125
     def sigmoid_(self) -> Tensor: ...  # ops/table.py:125
-    def sign(self) -> Tensor: ...  # ops/elementwise.py:37
-    def sign_(self) -> Tensor: ...  # ops/elementwise.py:37
+    def sign(self) -> Tensor: ...  # ops/elementwise.py:32
+    def sign_(self) -> Tensor: ...  # ops/elementwise.py:32
     def sin(self) -> Tensor: ...  # ops/table.py:99
     def sin_(self) -> Tensor: ...  # ops/table.py:99
     def sinc(self) -> Tensor: ...  # ops/table.py:107
@@ -346,15 +346,15 @@ class TensorMethods:
     def split_with_sizes(self, split_sizes: Sequence[builtins.int], dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:101
     def sqrt(self) -> Tensor: ...  # ops/table.py:95
     def sqrt_(self) -> Tensor: ...  # ops/table.py:95
-    def square(self) -> Tensor: ...  # ops/elementwise.py:46
-    def square_(self) -> Tensor: ...  # ops/elementwise.py:46
+    def square(self) -> Tensor: ...  # ops/elementwise.py:41
+    def square_(self) -> Tensor: ...  # ops/elementwise.py:41
     def squeeze(self, dim: Any = ...) -> Tensor: ...  # ops/shape.py:96
     def std(self, *args: Any, **kw: Any) -> Any: ...  # ops/reduce.py:310
     def stride(self, dim: builtins.int | None = ...) -> Any: ...  # ops/convert.py:151
-    def sub(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:58
-    def sub_(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:58
-    def subtract(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:58
-    def subtract_(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:58
+    def sub(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:53
+    def sub_(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:53
+    def subtract(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:53
+    def subtract_(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:53
     def sum(self, dim: Dim = ..., keepdim: builtins.bool = ..., *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:154
     def swapaxes(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
     def swapdims(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
@@ -374,8 +374,8 @@ class TensorMethods:
     def tril_(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:80
     def triu(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:84
     def triu_(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:84
-    def true_divide(self, other: Any) -> Any: ...  # ops/elementwise.py:211
-    def true_divide_(self, other: Any) -> Any: ...  # ops/elementwise.py:211
+    def true_divide(self, other: Any) -> Any: ...  # ops/elementwise.py:206
+    def true_divide_(self, other: Any) -> Any: ...  # ops/elementwise.py:206
     def trunc(self) -> Tensor: ...  # ops/table.py:141
     def trunc_(self) -> Tensor: ...  # ops/table.py:141
     def type_as(self, other: Tensor) -> Tensor: ...  # ops/convert.py:116

@@ -1,4 +1,4 @@
-"""Rows that are public in ops/elementwise.py: written by scripts/write_stub.py."""
+"""The rows of the table that are public: written by scripts/write_stub.py."""
 
 from typing import Any
 
@@ -16,9 +16,14 @@ def asinh(input: Tensor) -> Tensor: ...  # ops/table.py:118
 def atan(input: Tensor) -> Tensor: ...  # ops/table.py:106
 def atan2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:69
 def atanh(input: Tensor) -> Tensor: ...  # ops/table.py:120
+def bitwise_and(input: Any, other: Any) -> Tensor: ...  # ops/table.py:308
+def bitwise_not(input: Tensor) -> Tensor: ...  # ops/table.py:311
+def bitwise_or(input: Any, other: Any) -> Tensor: ...  # ops/table.py:309
+def bitwise_xor(input: Any, other: Any) -> Tensor: ...  # ops/table.py:310
 def ceil(input: Tensor) -> Tensor: ...  # ops/table.py:139
 def cos(input: Tensor) -> Tensor: ...  # ops/table.py:100
 def cosh(input: Tensor) -> Tensor: ...  # ops/table.py:116
+def eq(input: Any, other: Any) -> Tensor: ...  # ops/table.py:298
 def erf(input: Tensor) -> Tensor: ...  # ops/table.py:132
 def erfc(input: Tensor) -> Tensor: ...  # ops/table.py:133
 def exp(input: Tensor) -> Tensor: ...  # ops/table.py:88
@@ -28,18 +33,35 @@ def fix(input: Tensor) -> Tensor: ...  # ops/table.py:141
 def floor(input: Tensor) -> Tensor: ...  # ops/table.py:138
 def floor_divide(input: Any, other: Any) -> Tensor: ...  # ops/table.py:60
 def fmod(input: Any, other: Any) -> Tensor: ...  # ops/table.py:59
+def ge(input: Any, other: Any) -> Tensor: ...  # ops/table.py:303
+def greater(input: Any, other: Any) -> Tensor: ...  # ops/table.py:301
+def greater_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:303
+def gt(input: Any, other: Any) -> Tensor: ...  # ops/table.py:301
 def hypot(input: Any, other: Any) -> Tensor: ...  # ops/table.py:74
+def isfinite(input: Tensor) -> Tensor: ...  # ops/table.py:314
+def isinf(input: Tensor) -> Tensor: ...  # ops/table.py:313
+def isnan(input: Tensor) -> Tensor: ...  # ops/table.py:312
+def le(input: Any, other: Any) -> Tensor: ...  # ops/table.py:302
+def less(input: Any, other: Any) -> Tensor: ...  # ops/table.py:300
+def less_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:302
 def log(input: Tensor) -> Tensor: ...  # ops/table.py:91
 def log10(input: Tensor) -> Tensor: ...  # ops/table.py:93
 def log1p(input: Tensor) -> Tensor: ...  # ops/table.py:94
 def log2(input: Tensor) -> Tensor: ...  # ops/table.py:92
 def logaddexp(input: Any, other: Any) -> Tensor: ...  # ops/table.py:83
+def logical_and(input: Any, other: Any) -> Tensor: ...  # ops/table.py:304
+def logical_not(input: Tensor) -> Tensor: ...  # ops/table.py:307
+def logical_or(input: Any, other: Any) -> Tensor: ...  # ops/table.py:305
+def logical_xor(input: Any, other: Any) -> Tensor: ...  # ops/table.py:306
+def lt(input: Any, other: Any) -> Tensor: ...  # ops/table.py:300
 def maximum(input: Any, other: Any) -> Tensor: ...  # ops/table.py:63
 def minimum(input: Any, other: Any) -> Tensor: ...  # ops/table.py:66
 def mul(input: Any, other: Any) -> Tensor: ...  # ops/table.py:47
 def multiply(input: Any, other: Any) -> Tensor: ...  # ops/table.py:47
+def ne(input: Any, other: Any) -> Tensor: ...  # ops/table.py:299
 def neg(input: Tensor) -> Tensor: ...  # ops/table.py:49
 def negative(input: Tensor) -> Tensor: ...  # ops/table.py:49
+def not_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:299
 def reciprocal(input: Tensor) -> Tensor: ...  # ops/table.py:55
 def relu(input: Tensor) -> Tensor: ...  # ops/table.py:123
 def remainder(input: Any, other: Any) -> Tensor: ...  # ops/table.py:56
@@ -66,9 +88,14 @@ __all__ = [
     "atan",
     "atan2",
     "atanh",
+    "bitwise_and",
+    "bitwise_not",
+    "bitwise_or",
+    "bitwise_xor",
     "ceil",
     "cos",
     "cosh",
+    "eq",
     "erf",
     "erfc",
     "exp",
@@ -78,18 +105,35 @@ __all__ = [
     "floor",
     "floor_divide",
     "fmod",
+    "ge",
+    "greater",
+    "greater_equal",
+    "gt",
     "hypot",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "le",
+    "less",
+    "less_equal",
     "log",
     "log10",
     "log1p",
     "log2",
     "logaddexp",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
+    "lt",
     "maximum",
     "minimum",
     "mul",
     "multiply",
+    "ne",
     "neg",
     "negative",
+    "not_equal",
     "reciprocal",
     "relu",
     "remainder",
