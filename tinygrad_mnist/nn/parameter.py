@@ -8,7 +8,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.autograd.graph import Leaf
-from tinygrad_mnist.autograd.tensor import _reads, unwrap
+from tinygrad_mnist.autograd.tensor import refuse_read, unwrap
 from tinygrad_mnist.kernels.scratch import aligned, shaped
 from tinygrad_mnist.ops import create
 
@@ -42,7 +42,7 @@ class Parameter(Tensor):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
         """A copy of the values in the same memory order, without the gradient."""
-        _reads("deepcopy()")
+        refuse_read("deepcopy()")
         if id(self) not in memo:
             copy = shaped(aligned(self._data.nbytes), self._data)
             copy[...] = self._data
@@ -51,7 +51,7 @@ class Parameter(Tensor):
         return copied
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        _reads("pickling")
+        refuse_read("pickling")
         return type(self), (self._data, isinstance(self._node, Leaf))
 
 

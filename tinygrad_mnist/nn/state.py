@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_mnist.autograd import Tensor, writes
-from tinygrad_mnist.autograd.tensor import _unheard, wrap
+from tinygrad_mnist.autograd.tensor import refuse_unrecorded, wrap
 
 
 class IncompatibleKeys(NamedTuple):
@@ -51,7 +51,7 @@ def load(module: Any, given: Mapping[str, Any], strict: bool, assign: bool) -> I
         raise RuntimeError(
             f"Error(s) in loading state_dict for {type(module).__name__}:\n\t{lines}"
         )
-    _unheard("load_state_dict()")
+    refuse_unrecorded("load_state_dict()")
     for name, array in arrays.items():
         if assign:
             mine[name].data = wrap(array)

@@ -74,7 +74,7 @@ def write(tensor: Tensor, value: Any, key: Any = None, start: int | None = None)
     writes.stamp(array)
     if recorded:
         note_change()
-        rebase.settle(value, array, start)
+        rebase.keep_target(value, array, start)
         rebase.written(tensor, getattr(value, "_node", None), ASSIGN, foreign=start is None)
     return tensor
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.engine import backward
-from tinygrad_mnist.autograd.modes import _Switch
+from tinygrad_mnist.autograd.modes import Switch
 from tinygrad_mnist.autograd.tensor import Tensor, wrap
 from tinygrad_mnist.testing.libraries.adapter import Array
 
@@ -46,7 +46,7 @@ def upcast_failures(problem: Any) -> Iterator[str]:
     """In a float32 problem no rule may turn a float32 gradient into float64."""
     outputs = [out for out in problem.call(*problem.lent(problem.leaves)) if out.requires_grad]
     watch = _Upcasts()
-    with _Switch(watch=watch):
+    with Switch(watch=watch):
         backward(outputs, ones_like(outputs))
     for name in sorted(watch.found):
         yield f"float64 upcast: {name} turns a float32 gradient into float64"
