@@ -232,7 +232,7 @@ class Tensor(TensorMethods):
         return hooks is not None and hooks.retain
 
     def register_hook(self, hook: Hook) -> RemovableHandle:
-        """Call `hook(grad)` once this gradient is complete; a Tensor that `hook` returns replaces it."""
+        """Call `hook(grad)` once this gradient is complete; its result, if any, replaces it."""
         if self._node is None:
             raise RuntimeError("cannot register a hook on a Tensor that doesn't require gradient")
         if self._node.hooks is None:

@@ -9,7 +9,7 @@ import numpy as np
 from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.autograd.tensor import refuse_read, unwrap
-from tinygrad_mnist.kernels.scratch import aligned, shaped
+from tinygrad_mnist.kernels.scratch import aligned_bytes, shaped
 from tinygrad_mnist.ops import create
 
 
@@ -44,7 +44,7 @@ class Parameter(Tensor):
         """A copy of the values in the same memory order, without the gradient."""
         refuse_read("deepcopy()")
         if id(self) not in memo:
-            copy = shaped(aligned(self._data.nbytes), self._data)
+            copy = shaped(aligned_bytes(self._data.nbytes), self._data)
             copy[...] = self._data
             memo[id(self)] = type(self)(copy, isinstance(self._node, Leaf))
         copied: Parameter = memo[id(self)]
@@ -84,4 +84,4 @@ def unset(
     """
     new = create.empty(shape[::-1] if by_column else shape, dtype=dtype, device=device)._data
     new = new.T if by_column else new
-    return Parameter(shaped(aligned(new.nbytes), new))
+    return Parameter(shaped(aligned_bytes(new.nbytes), new))
