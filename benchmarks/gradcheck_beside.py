@@ -29,7 +29,7 @@ from benchmarks.census.namespaces import LIBRARIES, takes
 from benchmarks.census.points import ABOVE, HALF, MIXED, Call, ramp
 from tinygrad_mnist.testing import gradcheck
 from tinygrad_mnist.testing.gradients.problem import Problem
-from tinygrad_mnist.testing.libraries.door import named
+from tinygrad_mnist.testing.libraries.door import library_named
 
 Function = Callable[..., Any]
 
@@ -135,7 +135,7 @@ def calls(library: str) -> Iterator[tuple[str, Function, Any]]:
 
 def gradients(library: str, function: Function, arrays: Any) -> list[Any] | None:
     """The gradients of the outputs' sum; None where one is not finite."""
-    problem = Problem(function, arrays, named(library))
+    problem = Problem(function, arrays, library_named(library))
     trace = problem.trace()
     seeds = [np.ones_like(problem.library.to_numpy(out)) for out in trace.outputs]
     grads = problem.pulled(trace, seeds)
@@ -203,7 +203,7 @@ def through_each(wrong: Function, function: Function) -> Function:
 
 def quiet(library: str, run: Function, *args: Any) -> Any:
     """What it returns, without warnings; None where it raises."""
-    with warnings.catch_warnings(), named(library).session(), np.errstate(all="ignore"):
+    with warnings.catch_warnings(), library_named(library).session(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
             return run(*args)

@@ -13,7 +13,7 @@ from benchmarks.census.points import Call
 from tinygrad_mnist.testing.gradients.examine import Report, examine
 from tinygrad_mnist.testing.gradients.problem import Problem
 from tinygrad_mnist.testing.libraries.adapter import Adapter
-from tinygrad_mnist.testing.libraries.door import named
+from tinygrad_mnist.testing.libraries.door import library_named
 
 LARGEST = 60  # elements of all outputs
 
@@ -38,7 +38,7 @@ class Verdict(NamedTuple):
 
 def judge(library: str, function: Callable[..., Any], call: Call) -> Verdict | None:
     """Check one call; None if the function refuses it, or returns nothing to differentiate."""
-    adapter = named(library)
+    adapter = library_named(library)
 
     def called(*args: Any) -> Any:
         returned = function(*args, **call.kw)
@@ -111,7 +111,7 @@ def alone(library: str, function: Callable[..., Any], call: Call) -> Verdict | N
 
         def by_one(x: Any, i: int = i) -> Any:
             fixed = [
-                named(library).from_numpy(v, v) if isinstance(v, np.ndarray) else v
+                library_named(library).from_numpy(v, v) if isinstance(v, np.ndarray) else v
                 for v in call.args
             ]
             return function(*fixed[:i], x, *fixed[i + 1 :], **call.kw)
@@ -129,7 +129,7 @@ def detached(problem: Problem) -> bool:
 
 def changes_dtype(library: str, function: Callable[..., Any], call: Call) -> str:
     """What the gradients of a float32 call are, where they are no float32; else nothing."""
-    adapter = named(library)
+    adapter = library_named(library)
     with warnings.catch_warnings(), adapter.session(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:

@@ -11,7 +11,7 @@ from tests.properties.domains import ROWS, Call
 from tinygrad_mnist.autograd import REGISTRY, Tensor
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.testing.properties import prove
-from tinygrad_mnist.testing.strategies import arrays, as_tensor
+from tinygrad_mnist.testing.strategies import arrays, tensor_on
 
 KNOWN = [name for name in REGISTRY if name in ROWS]
 quickly = settings(max_examples=12)
@@ -28,7 +28,7 @@ def recorded(name: str, call: Call) -> tuple[Any, list[Any]]:
     op, row = getattr(table, name), REGISTRY[name]
     rules = row.rules * len(call.args) if row.variadic else row.rules
     args = [
-        as_tensor(arg, rule is not None and arg.dtype.kind == "f")
+        tensor_on(arg, rule is not None and arg.dtype.kind == "f")
         for arg, rule in zip(call.args, rules, strict=False)
     ]
     if not args:  # made of settings alone: a new generator for each call, or two calls differ

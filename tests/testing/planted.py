@@ -19,7 +19,7 @@ from tinygrad_mnist.autograd import REGISTRY, Tensor, grad
 from tinygrad_mnist.autograd.tensor import unwrap, wrap
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.testing.properties import prove
-from tinygrad_mnist.testing.strategies import as_tensor
+from tinygrad_mnist.testing.strategies import tensor_on
 
 Rule = Callable[..., Any]
 Sabotage = Callable[[Rule], Rule]
@@ -133,7 +133,7 @@ def places(name: str) -> list[int]:
 
 def fingerprint(function: Any, args: list[Any], second: bool) -> list[Any]:
     """Outputs, gradients (if asked for, of second order alone), and what became of inputs."""
-    leaves = [as_tensor(a._data.copy(), a.requires_grad) for a in args]
+    leaves = [tensor_on(a._data.copy(), a.requires_grad) for a in args]
     wanted = [leaf for leaf in leaves if leaf.requires_grad]
     rng = np.random.default_rng(1)
 
