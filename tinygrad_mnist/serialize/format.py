@@ -1,4 +1,4 @@
-"""save, load and inspect: what a file holds, written by the standard pickler, read by the guard.
+"""save, load and inspect: files that the standard pickler writes and the guard reads.
 
 The file is the pickle of ("tinygrad-mnist", version, SHA-256, tree). docs/format.md is the
 format on one page.
@@ -36,7 +36,7 @@ NAME_AT, VERSION_AT, DIGEST_AT, TREE_AT = 11, 29, 32, 64
 
 @dataclass(frozen=True, slots=True)
 class ArrayInfo:
-    """What inspect() tells of an array: its dtype's name, its shape, and its size in bytes."""
+    """An array in the result of inspect(): its dtype's name, its shape, and its size in bytes."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -49,12 +49,12 @@ class ArrayInfo:
 def save(obj: object, path: File) -> None:
     """Write a nest of dict, list, tuple, str, int, float, bool, None, bytes, Tensors and arrays.
 
-    `path` is a path, or a binary file open for writing, BytesIO among them. A path's older file
-    is replaced as a whole or not at all. Tensors, NumPy arrays and NumPy scalars (which
-    become 0-d arrays) have a bool, integer or float dtype. A Parameter is saved as a Tensor that
-    requires a gradient; what else has `detach()` and `numpy()`, such as a tensor of PyTorch, as an
-    array. Dict keys are str or
-    int, and subclasses of dict become dicts. The same object gives the same bytes.
+    `path` is a path, or a binary file open for writing, BytesIO among them. A path's older file is
+    replaced as a whole or not at all. Tensors, NumPy arrays and NumPy scalars (which become 0-d
+    arrays) have a bool, integer or float dtype. A Parameter is saved as a Tensor that requires a
+    gradient; any other object with `detach()` and `numpy()`, such as a tensor of PyTorch, as an
+    array. Dict keys are str or int, and subclasses of dict become dicts. The same object gives the
+    same bytes.
 
     Raises TypeError for anything else in `obj`, naming where it is; OSError when the file cannot
     be written; FormatError when load() would not read it (nested too deep, too many values).
@@ -94,8 +94,8 @@ def load(
     to its end. A file of more than `max_bytes` is refused. `map_location` may name no device but
     the CPU. No code in the file can run, whatever `weights_only` says. With `numpy_pickle=True`
     the file is instead an ordinary pickle (protocol 2 to 5) of NumPy arrays in plain containers,
-    under the same guard. In files of format version 1 Tensors were not told from arrays: all come
-    back as arrays.
+    under the same guard. Files of format version 1 do not tell Tensors from arrays: all come back
+    as arrays.
 
     Raises FormatError (a ValueError) for a file that is damaged or not of this format, its
     subclass UnsafeFileError for one that asks for more than plain data, OSError when it cannot be
@@ -154,7 +154,7 @@ def _as_it_is(array: np.ndarray) -> np.ndarray:
     return array
 
 
-# What a tuple of (kind, dtype, shape, data) stands for, in each version of the format
+# The kinds of a tuple (kind, dtype, shape, data), in each version of the format
 KINDS: dict[int, dict[str, Callable[[np.ndarray], object]]] = {
     1: {"tensor": _as_it_is},
     2: {"array": _as_it_is, "tensor": wrap, "leaf": _leaf},
@@ -162,7 +162,7 @@ KINDS: dict[int, dict[str, Callable[[np.ndarray], object]]] = {
 
 
 def _open_tree(file: IO[bytes], size: int, name: str) -> tuple[Machine, object]:
-    """The tree of a file whose header and checksum are right; its bytes stay in the file."""
+    """Return the tree of a file, if header and checksum are right; its bytes stay in the file."""
     file.seek(0)
     head = file.read(TREE_AT)
     if head[:3] != b"\x80\x05\x95" or head[NAME_AT : NAME_AT + len(NAME)] != NAME:
@@ -170,8 +170,8 @@ def _open_tree(file: IO[bytes], size: int, name: str) -> tuple[Machine, object]:
     if len(head) < TREE_AT or head[28:29] + head[30:32] != b"KC ":
         raise FormatError(f"{name}: damaged or cut short in its first {TREE_AT} bytes")
     if head[VERSION_AT] not in KINDS:
-        known = f"this release reads version 1 to {VERSION}"
-        raise FormatError(f"{name}: written in format version {head[VERSION_AT]}; {known}")
+        readable = f"this release reads version 1 to {VERSION}"
+        raise FormatError(f"{name}: written in format version {head[VERSION_AT]}; {readable}")
     if head[DIGEST_AT:] != _digest(file):
         raise FormatError(
             f"{name}: damaged or cut short: its content does not match its SHA-256; "
@@ -186,7 +186,7 @@ def _open_tree(file: IO[bytes], size: int, name: str) -> tuple[Machine, object]:
 
 
 def _digest(file: IO[bytes]) -> bytes:
-    """SHA-256 of the whole file, with zeros in the digest's own place."""
+    """Return the SHA-256 of the whole file, with zeros in place of the digest."""
     file.seek(0)
     sha = hashlib.sha256(file.read(DIGEST_AT))
     sha.update(bytes(TREE_AT - DIGEST_AT))
@@ -197,7 +197,7 @@ def _digest(file: IO[bytes]) -> bytes:
 
 
 def _encode(value: Any, where: str, depth: int = 0) -> object:
-    """The value in built-in types, where a tuple begins with the name of what it stands for."""
+    """Return the value in built-in types, where each tuple begins with the name of its kind."""
     if depth > MAX_DEPTH:
         raise FormatError(f"{where[:60]}... is nested more than {MAX_DEPTH} deep, or in itself")
     if value is None or type(value) in (str, int, float, bool, bytes):

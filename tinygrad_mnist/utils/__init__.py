@@ -1,4 +1,4 @@
-"""What PyTorch keeps in `torch.utils`, as far as it is here: `utils.data`.
+"""The part of `torch.utils` that is here: `utils.data`.
 
 Training programs written for PyTorch import it; the package itself does not need it.
 A name of `torch.utils` that is missing here is added in a file of its own.

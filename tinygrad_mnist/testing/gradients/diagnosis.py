@@ -34,15 +34,8 @@ class Block(NamedTuple):
 def diagnose(block: Block) -> str:
     """Return a sentence on the likely mistake; empty if no guess fits."""
     guesses = (
-        _not_finite,
-        _zero,
-        _factor,
-        _transposed,
-        _mirrored,
-        _first_only,
-        _some_outputs,
-        _shifted,
-    )
+        _not_finite, _zero, _factor, _transposed, _mirrored, _first_only, _some_outputs, _shifted,
+    )  # fmt: skip
     return next((sentence for guess in guesses if (sentence := guess(block))), "")
 
 

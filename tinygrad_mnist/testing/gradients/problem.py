@@ -127,7 +127,7 @@ class Problem:
         return Trace(leaves, self.arguments(leaves)[1], outputs, pull)
 
     def pulled(self, trace: Trace, seeds: Sequence[Array | None]) -> list[Array]:
-        """Return the gradient of each leaf for one cotangent per output; zeros where none arrives."""
+        """Return the gradient of each leaf for one cotangent per output; zeros without one."""
         library = self.library
         cotangents = []
         for seed, out in zip(seeds, trace.outputs, strict=True):

@@ -27,19 +27,19 @@ _WORKERS = frozenset({
 
 
 B = TypeVar("B")
-S = TypeVar("S")  # what a sample is; a batch of it follows, where the loader makes the batch
+S = TypeVar("S")  # the type of a sample; the type of a batch follows, where the loader makes it
 S_co = TypeVar("S_co", covariant=True)
 
 
 class Indexed(Protocol[S_co]):
-    """What gives a sample for an index: a Dataset, a Tensor, a list."""
+    """Anything with a sample for an index: a Dataset, a Tensor, a list."""
 
     def __getitem__(self, index: int, /) -> S_co:
-        """The sample at `index`."""
+        """Return the sample at `index`."""
 
 
 class Collated(Generic[B]):
-    """What type checkers take for the samples of a loader whose `collate_fn` gives a B."""
+    """For type checkers, the samples of a loader whose `collate_fn` returns a B."""
 
 
 class DataLoader(Generic[S]):
@@ -48,9 +48,9 @@ class DataLoader(Generic[S]):
     The samples of a batch go through `collate_fn` (`default_collate`: Tensors are stacked, tuples
     become lists of batches). With the default, sets that lie in arrays (`TensorDataset`, subsets of
     it, Tensors, ndarrays) are gathered a whole batch at a time. The order comes from `sampler` or
-    `batch_sampler`, or is shuffled anew each epoch by `generator`, or else by what `manual_seed`
-    seeded; `batch_size=None` gives single samples. Batches are made in the calling process:
-    `num_workers` and its companions are taken and change nothing.
+    `batch_sampler`, or is shuffled anew each epoch by `generator`, or else by the generator that
+    `manual_seed` seeds; `batch_size=None` gives single samples. Batches are made in the calling
+    process: `num_workers` and related options are accepted and change nothing.
 
     Raises ValueError for options that exclude each other or are out of range.
 
@@ -162,7 +162,7 @@ class DataLoader(Generic[S]):
     @overload
     def __iter__(self) -> Iterator[Any]: ...
     def __iter__(self) -> Iterator[Any]:
-        """Start an epoch; its order is drawn here, not at the first batch."""
+        """Start an epoch, and draw its order now, not at the first batch."""
         if self.batch_sampler is None:
             if self.sampler is None:
                 samples = iter(self.dataset)
@@ -178,7 +178,7 @@ class DataLoader(Generic[S]):
         return (take(np.asarray(rows, np.intp)) for rows in arrays())
 
     def __len__(self) -> int:
-        """The number of batches in an epoch; TypeError if the data set has no length."""
+        """Return the number of batches in an epoch; TypeError if the data set has no length."""
         if self.batch_sampler is None and self.batch_size is not None:
             full, rest = divmod(len(self.dataset), self.batch_size)
             return full + (rest > 0 and not self.drop_last)
@@ -187,9 +187,9 @@ class DataLoader(Generic[S]):
 
 
 def default_collate(batch: list[Any]) -> Any:
-    """One batch from a list of samples: Tensors and arrays stacked, numbers as one Tensor.
+    """Make one batch of a list of samples: Tensors and arrays stacked, numbers as one Tensor.
 
-    Tuples and lists become a list with a batch for each place, dicts a dict; strings stay a list.
+    Tuples and lists become a list with a batch for each index, dicts a dict; strings stay a list.
     Python floats become float64, ints int64. Raises TypeError for anything else, ValueError if
     the samples have different lengths or shapes.
 
@@ -212,8 +212,8 @@ def default_collate(batch: list[Any]) -> Any:
     if isinstance(first, (tuple, list)):
         if len({len(sample) for sample in batch}) > 1:
             raise ValueError("each element in list of batch should be of equal size")
-        places = [default_collate(list(place)) for place in zip(*batch, strict=True)]
-        return type(first)(*places) if hasattr(first, "_fields") else places
+        columns = [default_collate(list(column)) for column in zip(*batch, strict=True)]
+        return type(first)(*columns) if hasattr(first, "_fields") else columns
     raise TypeError(
         "default_collate: batch must contain Tensors, numpy arrays, numbers, dicts or lists; "
         f"found {type(first).__name__}"
@@ -221,7 +221,7 @@ def default_collate(batch: list[Any]) -> Any:
 
 
 def default_convert(sample: Any) -> Any:
-    """A sample with its arrays as Tensors: what a loader without batches gives."""
+    """Convert the arrays of a sample to Tensors, for a loader without batches."""
     if isinstance(sample, (np.ndarray, np.generic)):
         return wrap(np.asarray(sample))
     if isinstance(sample, Mapping):
@@ -233,7 +233,7 @@ def default_convert(sample: Any) -> Any:
 
 
 def get_worker_info() -> None:
-    """None: batches are made in the calling process."""
+    """Return None: batches are made in the calling process."""
 
 
 def _stacked(arrays: list[Any]) -> Tensor:
