@@ -65,7 +65,7 @@ def mlp(config: Config, P: list[Array], x: Array, y: Array) -> tuple[float, list
 
 
 def convolutions(P: list[Array], x: Array) -> list[Array]:
-    """Return the images, after each of the two convolutions, and after the pooling, (n, c, h, w)."""
+    """Return the images (n, c, h, w): as given, after each convolution, and after the pooling."""
     x = x.reshape(-1, 1, 28, 28)
     a = np.maximum(convolved(x, P[0]) + P[1][:, None, None], 0)
     c = np.maximum(convolved(a, P[2]) + P[3][:, None, None], 0)

@@ -153,7 +153,7 @@ class Team:
         return self.blas.limit(limits=1) if self.blas else nullcontext()
 
     def do(self, work: Callable[..., object], *each: Iterable[Any]) -> None:
-        """Do `work` on each set of arguments: the first in this thread, which waits for the rest."""
+        """Do `work` on each set of arguments: the first in this thread, which then waits."""
         first, *others = zip(*each, strict=True)
         begun = [self.threads.submit(work, *args) for args in others]
         work(*first)

@@ -144,7 +144,7 @@ def main(args: list[str] | None = None) -> None:
     options = parser.parse_args(args)
     for wanted, table in ((options.configs, CONFIGS), (options.contenders, CONTENDERS)):
         if unknown := set(wanted) - set(table):
-            parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+            parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(table)}")
     X, Y = random_data(options.rows)
     results = measure.earlier("steps", options.out)
     for key in options.configs:

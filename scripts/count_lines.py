@@ -25,13 +25,13 @@ def sections() -> list[tuple[str, int, int]]:
     """Count by the headings of the derivative table: title, primitives, lines."""
     table = (ROOT / "ops" / "table.py").read_text(encoding="utf-8")
     body = table.split("# Arithmetic", 1)[1].split("# Short words", 1)[0]
-    rows = []
+    counts = []
     for part in re.split(r"^# ", "Arithmetic" + body, flags=re.MULTILINE):
         title, _, rows = part.partition("\n")
         code = [line for line in rows.splitlines() if line.strip() and not line.startswith("#")]
         primitives = len(re.findall(r"\b(?:op|elementwise)\(", rows))
-        rows.append((re.split(r"[,;:]| \(", title)[0], primitives, len(code)))
-    return rows
+        counts.append((re.split(r"[,;:]| \(", title)[0], primitives, len(code)))
+    return counts
 
 
 def tables() -> str:

@@ -31,7 +31,7 @@ from benchmarks.census.points import Call
 
 
 class Findings:
-    """The results of one library: functions tried, and by kind of fault each one's smallest call."""
+    """The results of one library: functions tried, and the smallest call for each fault."""
 
     def __init__(self, library: str) -> None:
         self.library = library

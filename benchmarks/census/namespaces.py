@@ -189,8 +189,8 @@ def torch_call(entry: Any, sample: Any) -> tuple[Function, list[Call]]:
 
     arguments = [sample.input, *sample.args]
     indices = [
-        i for i, x in enumerate(arguments) if isinstance(x, torch.Tensor) and x.dtype == torch.float64
-        and x.requires_grad
+        i for i, x in enumerate(arguments)
+        if isinstance(x, torch.Tensor) and x.dtype == torch.float64 and x.requires_grad
     ]  # fmt: skip
     arrays = tuple(arguments[i].detach().numpy().copy() for i in indices)
 

@@ -33,7 +33,7 @@ def recorded(name: str, call: Call) -> tuple[Any, list[Any]]:
     ]
     if not args:  # made of settings alone: a new generator for each call, or two calls differ
         return lambda: op(**call.kw), []
-    return lambda *given: op(*given, **call.kw), args
+    return lambda *arrays: op(*arrays, **call.kw), args
 
 
 def check_op(name: str, examples: int) -> None:
