@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from tinygrad_mnist.nn.layers.embedding import *
     from tinygrad_mnist.nn.layers.linear import *
     from tinygrad_mnist.nn.layers.norm import *
+    from tinygrad_mnist.nn.layers.pad import *
     from tinygrad_mnist.nn.layers.pool import *
     from tinygrad_mnist.nn.layers.rnn import *
+    from tinygrad_mnist.nn.layers.rnn_cell import *
     from tinygrad_mnist.nn.loss import *
     from tinygrad_mnist.nn.module import Module as Module
     from tinygrad_mnist.nn.parameter import Parameter as Parameter
@@ -41,18 +43,23 @@ else:
                 "Tanh Tanhshrink Threshold"
             ),
             "layers.attention": "MultiheadAttention",
-            "layers.conv": (
-                "CircularPad1d CircularPad2d ConstantPad1d ConstantPad2d Conv1d Conv2d "
-                "ConvTranspose1d ConvTranspose2d ReflectionPad1d ReflectionPad2d "
-                "ReplicationPad1d ReplicationPad2d ZeroPad1d ZeroPad2d"
-            ),
+            "layers.conv": "Conv1d Conv2d ConvTranspose1d ConvTranspose2d",
             "layers.embedding": "Embedding",
             "layers.linear": "Bilinear Flatten Identity Linear Unflatten",
-            "layers.norm": "BatchNorm1d BatchNorm2d GroupNorm LayerNorm RMSNorm",
+            "layers.norm": (
+                "BatchNorm1d BatchNorm2d BatchNorm3d GroupNorm InstanceNorm1d InstanceNorm2d "
+                "InstanceNorm3d LayerNorm RMSNorm"
+            ),
+            "layers.pad": (
+                "CircularPad1d CircularPad2d CircularPad3d ConstantPad1d ConstantPad2d "
+                "ConstantPad3d ReflectionPad1d ReflectionPad2d ReflectionPad3d ReplicationPad1d "
+                "ReplicationPad2d ReplicationPad3d ZeroPad1d ZeroPad2d ZeroPad3d"
+            ),
             "layers.pool": (
                 "AdaptiveAvgPool1d AdaptiveAvgPool2d AvgPool1d AvgPool2d MaxPool1d MaxPool2d"
             ),
-            "layers.rnn": "GRU LSTM RNN GRUCell LSTMCell RNNCell",
+            "layers.rnn": "GRU LSTM RNN RNNBase",
+            "layers.rnn_cell": "GRUCell LSTMCell RNNCell RNNCellBase",
             "loss": (
                 "BCELoss BCEWithLogitsLoss CosineEmbeddingLoss CosineSimilarity CrossEntropyLoss "
                 "GaussianNLLLoss HingeEmbeddingLoss HuberLoss KLDivLoss L1Loss MSELoss "
