@@ -19,14 +19,18 @@ if TYPE_CHECKING:
     from tinygrad_mnist.nn.layers.attention import *
     from tinygrad_mnist.nn.layers.conv import *
     from tinygrad_mnist.nn.layers.embedding import *
+    from tinygrad_mnist.nn.layers.lazy import *
     from tinygrad_mnist.nn.layers.linear import *
     from tinygrad_mnist.nn.layers.norm import *
     from tinygrad_mnist.nn.layers.pad import *
     from tinygrad_mnist.nn.layers.pool import *
     from tinygrad_mnist.nn.layers.rnn import *
     from tinygrad_mnist.nn.layers.rnn_cell import *
+    from tinygrad_mnist.nn.lazy import UninitializedBuffer as UninitializedBuffer
+    from tinygrad_mnist.nn.lazy import UninitializedParameter as UninitializedParameter
     from tinygrad_mnist.nn.loss import *
     from tinygrad_mnist.nn.module import Module as Module
+    from tinygrad_mnist.nn.parameter import Buffer as Buffer
     from tinygrad_mnist.nn.parameter import Parameter as Parameter
 else:
     __getattr__, __dir__, __all__ = page(
@@ -34,7 +38,8 @@ else:
         {
             "": "functional init utils",
             "module": "Module",
-            "parameter": "Parameter",
+            "parameter": "Buffer Parameter",
+            "lazy": "UninitializedBuffer UninitializedParameter",
             "containers": "ModuleDict ModuleList ParameterDict ParameterList Sequential",
             "layers.activation": (
                 "CELU ELU GELU GLU SELU AlphaDropout Dropout Dropout1d Dropout2d Hardshrink "
@@ -45,6 +50,11 @@ else:
             "layers.attention": "MultiheadAttention",
             "layers.conv": "Conv1d Conv2d ConvTranspose1d ConvTranspose2d",
             "layers.embedding": "Embedding",
+            "layers.lazy": (
+                "LazyBatchNorm1d LazyBatchNorm2d LazyBatchNorm3d LazyConv1d LazyConv2d "
+                "LazyConvTranspose1d LazyConvTranspose2d LazyInstanceNorm1d LazyInstanceNorm2d "
+                "LazyInstanceNorm3d LazyLinear"
+            ),
             "layers.linear": "Bilinear Flatten Identity Linear Unflatten",
             "layers.norm": (
                 "BatchNorm1d BatchNorm2d BatchNorm3d GroupNorm InstanceNorm1d InstanceNorm2d "
