@@ -594,6 +594,97 @@ def pool_indices(draw: Draw) -> Any:
     return (x, y), {"win": win}
 
 
+# Windows over any axes, and mixtures of places along one
+
+
+@st.composite
+def sliding(draw: Draw) -> Any:
+    """A shape, how many of its last axes windows slide over, and their settings."""
+    lead, dims = draw(shapes(max_dims=1)), draw(st.integers(1, 2))
+    each = st.lists(st.integers(1, 2), min_size=dims, max_size=dims).map(tuple)
+    size, step, gap = draw(each), draw(each), draw(each)
+    least = (g * (k - 1) + 1 for k, g in zip(size, gap, strict=True))
+    return (*lead, *(n + draw(st.integers(0, 2)) for n in least)), size, step, gap
+
+
+def _slid(shape: Any, size: Any, step: Any, gap: Any) -> Any:
+    """The place in the windows, and in x, of all that the windows hold; loops alone."""
+    lead = len(shape) - len(size)
+    sides = zip(shape[lead:], size, step, gap, strict=True)
+    number = [len(range(0, n - g * (k - 1), s)) for n, k, s, g in sides]
+    for at in np.ndindex(*shape[:lead], *size, *number):
+        inside, across = at[lead : lead + len(size)], at[lead + len(size) :]
+        sides = zip(inside, across, step, gap, strict=True)
+        yield at, (*at[:lead], *(i * s + p * g for p, i, s, g in sides))
+
+
+def _windows(x: Any, size: Any, step: Any, gap: Any) -> Any:
+    pairs = dict(_slid(x.shape, size, step, gap))
+    lead = x.ndim - len(size)
+    sides = zip(x.shape[lead:], size, step, gap, strict=True)
+    number = [len(range(0, n - g * (k - 1), s)) for n, k, s, g in sides]
+    out = np.zeros((*x.shape[:lead], *size, *number))
+    for at, place in pairs.items():
+        out[at] = x[place]
+    return out
+
+
+def _unwindows(d: Any, shape: Any, step: Any, gap: Any) -> Any:
+    count = len(shape)
+    lead, size = d.shape[: -2 * count], d.shape[-2 * count : -count]
+    out = np.zeros((*lead, *shape))
+    for at, place in _slid(out.shape, size, step, gap):
+        out[place] += d[at]
+    return out
+
+
+@composed(_windows)
+def window_views(draw: Draw) -> Any:
+    shape, size, step, gap = draw(sliding())
+    return (draw(arrays(shape)),), {"size": size, "step": step, "gap": gap}
+
+
+@composed(_unwindows)
+def window_sums(draw: Draw) -> Any:
+    shape, size, step, gap = draw(sliding())
+    d = _windows(np.zeros(shape), size, step, gap).shape
+    return (draw(arrays(d)),), {"shape": shape[-len(size) :], "step": step, "gap": gap}
+
+
+@st.composite
+def mixtures(draw: Draw) -> Any:
+    """A shape, an axis, and of which of its places each of some is a mixture."""
+    shape = draw(shapes(min_dims=1, min_side=1))
+    axis = draw(st.integers(0, len(shape) - 1))
+    taps = draw(st.integers(1, 3)), draw(st.integers(1, 2))
+    index = draw(arrays(taps, dtype=np.int64, low=0, high=shape[axis] - 1))
+    return shape, axis, index, draw(arrays(taps))
+
+
+def _mixing(length: int, index: Any, weight: Any) -> Any:
+    matrix = np.zeros((len(index), length))
+    for at in np.ndindex(index.shape):
+        matrix[at[0], index[at]] += weight[at]
+    return matrix
+
+
+@composed(lambda x, index, weight, axis: np.moveaxis(
+    np.tensordot(_mixing(x.shape[axis], index, weight), x, (1, axis)), 0, axis
+))  # fmt: skip
+def mixes(draw: Draw) -> Any:
+    shape, axis, index, weight = draw(mixtures())
+    return (draw(arrays(shape)), index, weight), {"axis": axis}
+
+
+@composed(lambda d, index, weight, axis, length: np.moveaxis(
+    np.tensordot(_mixing(length, index, weight).T, d, (1, axis)), 0, axis
+))  # fmt: skip
+def unmixes(draw: Draw) -> Any:
+    shape, axis, index, weight = draw(mixtures())
+    d = draw(arrays((*shape[:axis], len(index), *shape[axis + 1 :])))
+    return (d, index, weight), {"axis": axis, "length": shape[axis]}
+
+
 def _standardized(x: Any, axis: Any, eps: float) -> Any:
     deviation = np.sqrt(np.var(x, axis, keepdims=True) + eps)
     return (x - np.mean(x, axis, keepdims=True)) / deviation
@@ -776,6 +867,10 @@ ROWS: dict[str, Row] = {
     "scatter_add": scatters,
     "assign": assigns,
     "assign_at": row_assigns,
+    "windows": window_views,
+    "unwindows": window_sums,
+    "mix": mixes,
+    "unmix": unmixes,
     "cat": cats,
     # Products and losses
     "matmul": products,

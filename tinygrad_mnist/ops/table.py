@@ -26,7 +26,9 @@ from tinygrad_mnist.kernels import norm as M
 from tinygrad_mnist.kernels import pool as P
 from tinygrad_mnist.kernels import random as N
 from tinygrad_mnist.kernels import reduce as R
+from tinygrad_mnist.kernels import resample as I
 from tinygrad_mnist.kernels import shape as S
+from tinygrad_mnist.kernels import windows as W
 
 OpCall = Callable[..., Tensor]
 kept, dropped, count = R.kept, R.dropped, R.count
@@ -200,6 +202,23 @@ assign_at: OpCall = op(
     x=lambda g, index: assign_at(g, index, 0.0),
     value=lambda g, index: take(g, index),
 )
+windows: OpCall = op(
+    W.windows,
+    x=lambda g, shape, size, step, gap: unwindows(
+        g, shape=shape[len(shape) - len(size) :], step=step, gap=gap
+    ),
+)
+unwindows: OpCall = op(
+    W.unwindows,
+    d=lambda g, shape, step, gap: windows(
+        g, size=shape[-2 * len(step) : -len(step)], step=step, gap=gap
+    ),
+)
+mix: OpCall = op(
+    I.mix,
+    x=lambda g, index, weight, shape, axis: unmix(g, index, weight, axis=axis, length=shape[axis]),
+)
+unmix: OpCall = op(I.unmix, d=lambda g, index, weight, axis: mix(g, index, weight, axis=axis))
 cat = op(S.cat, xs=lambda g, i, shape, axis, starts: narrow(g, axis, starts[i], shape[axis]))
 
 # Products
