@@ -31,7 +31,8 @@ class Hooked:
         return list((self._hooks or {}).get(kind, {}).values())
 
     def _around_step(self, step: Callable[..., Any], args: Any, kw: dict[str, Any]) -> Any:
-        """Call `step` between its hooks."""
+        """Call `step` between its hooks, which see the optimizer as its first argument."""
+        args = (self, *args)
         before, after = self._hooks_of("step_pre"), self._hooks_of("step_post")
         if is_taped() and (before or after):
             raise RuntimeError(
@@ -47,7 +48,7 @@ class Hooked:
                         f"new_kwargs), but got {changed}."
                     )
                 args, kw = changed
-        result = step(self, *args, **kw)
+        result = step(*args, **kw)
         for hook in after:
             hook(self, args, kw)
         return result
