@@ -85,6 +85,9 @@ def check_one(name: str, given: Any, training: bool) -> None:
     theirs = theirs_class(*args, **kwargs, **dtype).double()
     our_args, our_kwargs = settings_of(args, kwargs | dtype)
     ours = ours_class(*our_args, **our_kwargs)
+    if name.startswith("Lazy"):  # the first call gives the Parameters their shapes
+        theirs(*given.forward_input.args), ours(*map(to_ours, given.forward_input.args))
+        assert type(ours) is getattr(tg.nn, type(theirs).__name__)
     state = theirs.state_dict()
     assert [(k, tuple(v.shape)) for k, v in state.items()] == [
         (k, v.shape) for k, v in ours.state_dict().items()

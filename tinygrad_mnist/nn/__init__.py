@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tinygrad_mnist.nn import utils as utils
     from tinygrad_mnist.nn.containers import *
     from tinygrad_mnist.nn.layers.activation import *
+    from tinygrad_mnist.nn.layers.adaptive_pool import *
     from tinygrad_mnist.nn.layers.attention import *
     from tinygrad_mnist.nn.layers.conv import *
     from tinygrad_mnist.nn.layers.embedding import *
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from tinygrad_mnist.nn.layers.norm import *
     from tinygrad_mnist.nn.layers.pad import *
     from tinygrad_mnist.nn.layers.pool import *
+    from tinygrad_mnist.nn.layers.resample import *
     from tinygrad_mnist.nn.layers.rnn import *
     from tinygrad_mnist.nn.layers.rnn_cell import *
     from tinygrad_mnist.nn.lazy import UninitializedBuffer as UninitializedBuffer
@@ -37,9 +39,6 @@ else:
         __name__,
         {
             "": "functional init utils",
-            "module": "Module",
-            "parameter": "Buffer Parameter",
-            "lazy": "UninitializedBuffer UninitializedParameter",
             "containers": "ModuleDict ModuleList ParameterDict ParameterList Sequential",
             "layers.activation": (
                 "CELU ELU GELU GLU SELU AlphaDropout Dropout Dropout1d Dropout2d Hardshrink "
@@ -47,13 +46,18 @@ else:
                 "ReLU ReLU6 SiLU Sigmoid Softmax Softmax2d Softmin Softplus Softshrink Softsign "
                 "Tanh Tanhshrink Threshold"
             ),
+            "layers.adaptive_pool": (
+                "AdaptiveMaxPool1d AdaptiveMaxPool2d AdaptiveMaxPool3d FractionalMaxPool2d "
+                "FractionalMaxPool3d LPPool1d LPPool2d LPPool3d MaxUnpool1d MaxUnpool2d "
+                "MaxUnpool3d"
+            ),
             "layers.attention": "MultiheadAttention",
-            "layers.conv": "Conv1d Conv2d ConvTranspose1d ConvTranspose2d",
+            "layers.conv": "Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d",
             "layers.embedding": "Embedding",
             "layers.lazy": (
-                "LazyBatchNorm1d LazyBatchNorm2d LazyBatchNorm3d LazyConv1d LazyConv2d "
-                "LazyConvTranspose1d LazyConvTranspose2d LazyInstanceNorm1d LazyInstanceNorm2d "
-                "LazyInstanceNorm3d LazyLinear"
+                "LazyBatchNorm1d LazyBatchNorm2d LazyBatchNorm3d LazyConv1d LazyConv2d LazyConv3d "
+                "LazyConvTranspose1d LazyConvTranspose2d LazyConvTranspose3d LazyInstanceNorm1d "
+                "LazyInstanceNorm2d LazyInstanceNorm3d LazyLinear"
             ),
             "layers.linear": "Bilinear Flatten Identity Linear Unflatten",
             "layers.norm": (
@@ -66,15 +70,23 @@ else:
                 "ReplicationPad2d ReplicationPad3d ZeroPad1d ZeroPad2d ZeroPad3d"
             ),
             "layers.pool": (
-                "AdaptiveAvgPool1d AdaptiveAvgPool2d AvgPool1d AvgPool2d MaxPool1d MaxPool2d"
+                "AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveAvgPool3d AvgPool1d AvgPool2d "
+                "AvgPool3d MaxPool1d MaxPool2d MaxPool3d"
+            ),
+            "layers.resample": (
+                "ChannelShuffle Fold PixelShuffle PixelUnshuffle Unfold Upsample "
+                "UpsamplingBilinear2d UpsamplingNearest2d"
             ),
             "layers.rnn": "GRU LSTM RNN RNNBase",
             "layers.rnn_cell": "GRUCell LSTMCell RNNCell RNNCellBase",
+            "lazy": "UninitializedBuffer UninitializedParameter",
             "loss": (
                 "BCELoss BCEWithLogitsLoss CosineEmbeddingLoss CosineSimilarity CrossEntropyLoss "
                 "GaussianNLLLoss HingeEmbeddingLoss HuberLoss KLDivLoss L1Loss MSELoss "
                 "MarginRankingLoss NLLLoss PairwiseDistance PoissonNLLLoss SmoothL1Loss "
                 "SoftMarginLoss TripletMarginLoss"
             ),
+            "module": "Module",
+            "parameter": "Buffer Parameter",
         },
     )

@@ -11,7 +11,9 @@ from tinygrad_mnist.nn.layers.linear import uniform_by_fan
 from tinygrad_mnist.nn.module import Module
 from tinygrad_mnist.nn.parameter import unset
 
-__all__ = ["Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d"]
+__all__ = [
+    "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d",
+]  # fmt: skip
 
 Size = int | Sequence[int]
 MODES = ("zeros", "reflect", "replicate", "circular")
@@ -137,6 +139,13 @@ class Conv2d(_Conv):
     function = staticmethod(F.conv2d)
 
 
+class Conv3d(_Conv):
+    """A convolution of volumes, with weight (out, in / groups, kd, kh, kw); see `F.conv3d`."""
+
+    dims = 3
+    function = staticmethod(F.conv3d)
+
+
 class _ConvTransposeNd(_ConvNd):
     """What the transposed convolutions share."""
 
@@ -201,3 +210,10 @@ class ConvTranspose2d(_ConvTransposeNd):
     """
 
     function = staticmethod(F.conv_transpose2d)
+
+
+class ConvTranspose3d(_ConvTransposeNd):
+    """`ConvTranspose2d` of volumes, with weight (in, out / groups, kd, kh, kw)."""
+
+    dims = 3
+    function = staticmethod(F.conv_transpose3d)
