@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tinygrad_mnist.nn.layers.resample import *
     from tinygrad_mnist.nn.layers.rnn import *
     from tinygrad_mnist.nn.layers.rnn_cell import *
+    from tinygrad_mnist.nn.layers.transformer import *
     from tinygrad_mnist.nn.lazy import UninitializedBuffer as UninitializedBuffer
     from tinygrad_mnist.nn.lazy import UninitializedParameter as UninitializedParameter
     from tinygrad_mnist.nn.loss import *
@@ -79,6 +80,10 @@ else:
             ),
             "layers.rnn": "GRU LSTM RNN RNNBase",
             "layers.rnn_cell": "GRUCell LSTMCell RNNCell RNNCellBase",
+            "layers.transformer": (
+                "Transformer TransformerDecoder TransformerDecoderLayer TransformerEncoder "
+                "TransformerEncoderLayer"
+            ),
             "lazy": "UninitializedBuffer UninitializedParameter",
             "loss": (
                 "BCELoss BCEWithLogitsLoss CosineEmbeddingLoss CosineSimilarity CrossEntropyLoss "
