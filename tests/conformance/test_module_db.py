@@ -41,12 +41,31 @@ def module_info(name: str) -> Any:
     return next(info for info in module_db if info.name == f"nn.{name}")
 
 
+def module_of(value: Any) -> Any:
+    """PyTorch's functions and modules among a module's arguments as ours, other values as ever."""
+    import torch
+
+    if callable(value) and hasattr(tg.nn.functional, getattr(value, "__name__", " ")):
+        return getattr(tg.nn.functional, value.__name__)
+    if isinstance(value, torch.nn.TransformerEncoderLayer):
+        attention = value.self_attn
+        sizes = (attention.embed_dim, attention.num_heads, value.linear1.out_features)
+        options = {"batch_first": attention.batch_first, "norm_first": value.norm_first}
+        options |= {"dropout": value.dropout.p, "activation": module_of(value.activation)}
+        return tg.nn.TransformerEncoderLayer(
+            *sizes, bias=value.linear1.bias is not None, dtype=tg.float64, **options
+        )
+    return to_ours(value)
+
+
 def settings_of(args: Any, kwargs: Any) -> tuple[Any, Any]:
     """A call's arguments as ours; one Tensor given twice stays one."""
     known: dict[int, Any] = {}
 
     def ours(value: Any) -> Any:
-        return known.setdefault(id(value), to_ours(value))
+        if id(value) not in known:
+            known[id(value)] = module_of(value)
+        return known[id(value)]
 
     return mapped(tuple(args), ours), mapped(dict(kwargs), ours)
 

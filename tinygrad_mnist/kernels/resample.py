@@ -26,7 +26,7 @@ def unmix(d: Array, index: Array, weight: Array, *, axis: int, length: int) -> A
     out = np.zeros((*d.shape[:axis], length, *d.shape[axis + 1 :]), d.dtype)
     if not d.size:
         return out
-    front = (np.s_[:],) * axis
+    front: Any = (np.s_[:],) * axis
     for places, shares in zip(index.T, weight.T, strict=True):
         order = np.argsort(places, kind="stable")
         share = d.take(order, axis)  # equal places side by side, to be added up in one pass

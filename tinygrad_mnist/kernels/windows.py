@@ -37,7 +37,7 @@ def unwindows(d: Array, *, shape: Sizes, step: Sizes, gap: Sizes) -> Array:
     if not d.size:
         return out
     for place in np.ndindex(*size):
-        key = tuple(
+        key: Any = tuple(
             np.s_[p * g : p * g + (m - 1) * s + 1 : s]
             for p, g, m, s in zip(place, gap, number, step, strict=True)
         )

@@ -15,7 +15,10 @@ from tinygrad_mnist.ops.pool import *  # noqa: F403
 
 if TYPE_CHECKING:
     from tinygrad_mnist.ops.adaptive_pool import *  # noqa: F403
+    from tinygrad_mnist.ops.ctc import *  # noqa: F403
     from tinygrad_mnist.ops.fold import *  # noqa: F403
+    from tinygrad_mnist.ops.grid import *  # noqa: F403
+    from tinygrad_mnist.ops.margin import *  # noqa: F403
     from tinygrad_mnist.ops.resample import *  # noqa: F403
 else:
     __getattr__, __dir__ = page(
@@ -29,8 +32,14 @@ else:
                 "fractional_max_pool3d_with_indices lp_pool1d lp_pool2d lp_pool3d max_unpool1d "
                 "max_unpool2d max_unpool3d"
             ),
+            "..ops.ctc": "ctc_loss",
             "..ops.fold": (
                 "channel_shuffle fold native_channel_shuffle pixel_shuffle pixel_unshuffle unfold"
+            ),
+            "..ops.grid": "affine_grid grid_sample",
+            "..ops.margin": (
+                "multi_margin_loss multilabel_margin_loss multilabel_soft_margin_loss "
+                "triplet_margin_with_distance_loss"
             ),
             "..ops.resample": "interpolate upsample upsample_bilinear upsample_nearest",
         },

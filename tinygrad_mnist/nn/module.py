@@ -337,7 +337,8 @@ class Module(hooks.Hooked, state.Stateful):
 
     def type(self: Self, dst_type: Any) -> Self:
         """Cast all Parameters and buffers, also those that are not floating point."""
-        return self._apply(lambda t: t.type(dst_type) if isinstance(dst_type, str) else t.to(dst_type))
+        named = isinstance(dst_type, str)
+        return self._apply(lambda t: t.type(dst_type) if named else t.to(dst_type))
 
     def float(self: Self) -> Self:
         """Cast to float32."""

@@ -1,4 +1,4 @@
-"""Pools whose windows lie anywhere: adaptive and fractional maxima, and the way back from a maximum.
+"""Pools whose windows lie anywhere: adaptive and fractional maxima, and the way back from maxima.
 
 A window is a list of places in its image, so all of them are one gather and one maximum.
 """
@@ -16,8 +16,14 @@ from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import random, shape, table
 from tinygrad_mnist.ops.arguments import in_float32
 from tinygrad_mnist.ops.conv import several
-from tinygrad_mnist.ops.pool import _images, adaptive_ends, avg_pool1d, avg_pool2d, avg_pool3d
-from tinygrad_mnist.ops.pool import output_sizes
+from tinygrad_mnist.ops.pool import (
+    _images,
+    adaptive_ends,
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    output_sizes,
+)
 from tinygrad_mnist.ops.reduce import power
 
 __all__ = [
@@ -67,7 +73,7 @@ def _grid(sides: list[Array], lengths: tuple[int, ...]) -> Array:
 
 
 def _sides(n: int, m: int) -> Array:
-    """The places of m adaptive windows over n, each as long as the longest: the last one repeats."""
+    """The places of m adaptive windows over n, all as long as the longest: the last one repeats."""
     ends = np.array(adaptive_ends(n, m), np.int64).reshape(m, 2)
     reach = np.arange((ends[:, 1] - ends[:, 0]).max(initial=1))
     return np.minimum(ends[:, :1] + reach, ends[:, 1:] - 1)
@@ -146,7 +152,8 @@ def fractional(dims: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
             )
         if _random_samples is None:
             _random_samples = random.rand((*x.shape[:2], dims), dtype=x.dtype)
-        drawn = _random_samples.detach().numpy()[..., ::-1]  # PyTorch draws the width's first
+        drawn = _random_samples.detach().numpy()
+        drawn = drawn[..., ::-1] if dims == 2 else drawn  # for images PyTorch draws the width first
         sides = [
             _starts(drawn[..., i], n, m, k)[..., None] + np.arange(k)
             for i, (n, m, k) in enumerate(zip(lengths, sizes, size, strict=True))
@@ -178,7 +185,7 @@ def fractional(dims: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
 
 
 def _starts(drawn: Array, n: int, m: int, k: int) -> Array:
-    """Where m windows of k over n begin: steps of two lengths, in the order that `drawn` decides."""
+    """Where m windows of k over n begin: steps of two lengths, in an order that `drawn` decides."""
     if m == 1:
         return np.full((*drawn.shape, 1), n - k)
     alpha = (n - k) / (m - 1)
@@ -282,8 +289,7 @@ def lp_pool(dims: int) -> Callable[..., Tensor]:
         size = several(kernel_size, "kernel_size", dims)
         p = float(norm_type)
         total = mean(table.pow(input, p), size, stride, 0, ceil_mode)
-        positive = table.sign(total) * table.relu(table.abs(total))
-        return power(table.relu(positive * math.prod(size)), 1 / p)
+        return power(total * math.prod(size), 1 / p)
 
     pool.__doc__ = (
         f"(sum of x^p)^(1/p) of each window over the last {dims} dimensions; its gradient at zero "

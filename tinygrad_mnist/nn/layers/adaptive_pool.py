@@ -1,4 +1,4 @@
-"""Pools over as many windows as the output is to have, at random windows, by p-norms, and undone."""
+"""Pools over as many windows as the output has, at random windows, by p-norms, and undone."""
 
 from __future__ import annotations
 

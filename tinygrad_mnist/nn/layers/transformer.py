@@ -1,7 +1,7 @@
-"""Transformers: encoder and decoder layers, stacks of them, and both together; Vaswani et al., 2017.
+"""Transformers: encoder and decoder layers, stacks of them, both together (Vaswani et al., 2017).
 
-Sequences are (length, n, d_model), or (n, length, d_model) if `batch_first`, or without n. Masks are
-those of `MultiheadAttention`: True, or minus infinity, is what may not be seen. The `is_causal`
+Sequences are (length, n, d_model), or (n, length, d_model) if `batch_first`, or without n. Masks
+are those of `MultiheadAttention`: True, or minus infinity, is what may not be seen. The `is_causal`
 arguments are hints that a mask is causal; the mask has to be given, and is what counts.
 """
 
