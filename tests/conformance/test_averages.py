@@ -53,11 +53,11 @@ def test_averaged_models_agree(kind, use_buffers):
             noise = rng.standard_normal(p.shape)
             p.data, q.data = p.data + tg.tensor(noise), q.data + torch.tensor(noise)
         average.update_parameters(mine), their_average.update_parameters(other)
-        same(average, their_average, 1e-6 if kind == "multi mean" else 1e-12)
+        same(average, their_average, 1e-4 if kind == "multi mean" else 1e-12)
     batches = [rng.standard_normal((6, 3)) for _ in range(3)]
     swa_utils.update_bn([[tg.tensor(b), 0] for b in batches], average)
     theirs.update_bn([[torch.tensor(b), 0] for b in batches], their_average)
-    same(average, their_average, 1e-6 if kind == "multi mean" else 1e-12)
+    same(average, their_average, 1e-4 if kind == "multi mean" else 1e-12)
     assert average.module[1].momentum == 0.1 and average.training
 
 
@@ -69,7 +69,9 @@ def test_optimizer_hooks_are_called_as_pytorchs():
         optimizer = lib.optim.SGD([w], lr=0.5)
         handles = [
             optimizer.register_step_pre_hook(lambda o, a, k, c=calls: c.append(("pre", a[1:], k))),
-            optimizer.register_step_post_hook(lambda o, a, k, c=calls: c.append(("post", a[1:], k))),
+            optimizer.register_step_post_hook(
+                lambda o, a, k, c=calls: c.append(("post", a[1:], k))
+            ),
             optimizer.register_state_dict_post_hook(lambda o, s: s | {"more": 1}),
             optimizer.register_load_state_dict_pre_hook(
                 lambda o, s: {k: v for k, v in s.items() if k != "more"}

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tinygrad_mnist.nn.containers import *
     from tinygrad_mnist.nn.layers.activation import *
     from tinygrad_mnist.nn.layers.adaptive_pool import *
+    from tinygrad_mnist.nn.layers.adaptive_softmax import *
     from tinygrad_mnist.nn.layers.attention import *
     from tinygrad_mnist.nn.layers.conv import *
     from tinygrad_mnist.nn.layers.embedding import *
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from tinygrad_mnist.nn.lazy import UninitializedParameter as UninitializedParameter
     from tinygrad_mnist.nn.loss import *
     from tinygrad_mnist.nn.module import Module as Module
+    from tinygrad_mnist.nn.parallel import *
     from tinygrad_mnist.nn.parameter import Buffer as Buffer
     from tinygrad_mnist.nn.parameter import Parameter as Parameter
 else:
@@ -42,19 +44,20 @@ else:
             "": "functional init utils",
             "containers": "ModuleDict ModuleList ParameterDict ParameterList Sequential",
             "layers.activation": (
-                "CELU ELU GELU GLU SELU AlphaDropout Dropout Dropout1d Dropout2d Hardshrink "
-                "Hardsigmoid Hardswish Hardtanh LeakyReLU LogSigmoid LogSoftmax Mish PReLU RReLU "
-                "ReLU ReLU6 SiLU Sigmoid Softmax Softmax2d Softmin Softplus Softshrink Softsign "
-                "Tanh Tanhshrink Threshold"
+                "CELU ELU GELU GLU SELU AlphaDropout Dropout Dropout1d Dropout2d Dropout3d "
+                "FeatureAlphaDropout Hardshrink Hardsigmoid Hardswish Hardtanh LeakyReLU "
+                "LogSigmoid LogSoftmax Mish PReLU RReLU ReLU ReLU6 SiLU Sigmoid Softmax Softmax2d "
+                "Softmin Softplus Softshrink Softsign Tanh Tanhshrink Threshold"
             ),
             "layers.adaptive_pool": (
                 "AdaptiveMaxPool1d AdaptiveMaxPool2d AdaptiveMaxPool3d FractionalMaxPool2d "
                 "FractionalMaxPool3d LPPool1d LPPool2d LPPool3d MaxUnpool1d MaxUnpool2d "
                 "MaxUnpool3d"
             ),
+            "layers.adaptive_softmax": "AdaptiveLogSoftmaxWithLoss",
             "layers.attention": "MultiheadAttention",
             "layers.conv": "Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d",
-            "layers.embedding": "Embedding",
+            "layers.embedding": "Embedding EmbeddingBag",
             "layers.lazy": (
                 "LazyBatchNorm1d LazyBatchNorm2d LazyBatchNorm3d LazyConv1d LazyConv2d LazyConv3d "
                 "LazyConvTranspose1d LazyConvTranspose2d LazyConvTranspose3d LazyInstanceNorm1d "
@@ -62,8 +65,8 @@ else:
             ),
             "layers.linear": "Bilinear Flatten Identity Linear Unflatten",
             "layers.norm": (
-                "BatchNorm1d BatchNorm2d BatchNorm3d GroupNorm InstanceNorm1d InstanceNorm2d "
-                "InstanceNorm3d LayerNorm RMSNorm"
+                "BatchNorm1d BatchNorm2d BatchNorm3d CrossMapLRN2d GroupNorm InstanceNorm1d "
+                "InstanceNorm2d InstanceNorm3d LayerNorm LocalResponseNorm RMSNorm"
             ),
             "layers.pad": (
                 "CircularPad1d CircularPad2d CircularPad3d ConstantPad1d ConstantPad2d "
@@ -86,12 +89,14 @@ else:
             ),
             "lazy": "UninitializedBuffer UninitializedParameter",
             "loss": (
-                "BCELoss BCEWithLogitsLoss CosineEmbeddingLoss CosineSimilarity CrossEntropyLoss "
-                "GaussianNLLLoss HingeEmbeddingLoss HuberLoss KLDivLoss L1Loss MSELoss "
-                "MarginRankingLoss NLLLoss PairwiseDistance PoissonNLLLoss SmoothL1Loss "
-                "SoftMarginLoss TripletMarginLoss"
+                "BCELoss BCEWithLogitsLoss CTCLoss CosineEmbeddingLoss CosineSimilarity "
+                "CrossEntropyLoss GaussianNLLLoss HingeEmbeddingLoss HuberLoss KLDivLoss L1Loss "
+                "MSELoss MarginRankingLoss MultiLabelMarginLoss MultiLabelSoftMarginLoss "
+                "MultiMarginLoss NLLLoss NLLLoss2d PairwiseDistance PoissonNLLLoss SmoothL1Loss "
+                "SoftMarginLoss TripletMarginLoss TripletMarginWithDistanceLoss"
             ),
             "module": "Module",
+            "parallel": "DataParallel",
             "parameter": "Buffer Parameter",
         },
     )

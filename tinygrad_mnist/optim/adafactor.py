@@ -16,7 +16,7 @@ class Adafactor(Optimizer):
     """p = p - α u / max(1, rms(u) / d) with u = g / √v̂ (Shazeer and Stern, 2018).
 
     v̂ is the product of the decaying means of g² over rows and over columns, divided by the mean of
-    the former; vectors keep all of g². α = max(eps[1], rms(p)) min(lr, 1/√t), and the means' decay is
+    the former; vectors keep all of g². α = max(eps[1], rms(p)) min(lr, 1/√t); the means decay by
     1 - t^beta2_decay. PyTorch's arguments. Raises ValueError for a setting out of its range.
 
     >>> import tinygrad_mnist as tg

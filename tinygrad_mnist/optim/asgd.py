@@ -11,10 +11,11 @@ from tinygrad_mnist.optim.pieces import Array, Group, State, counter, descent, n
 
 
 class ASGD(Optimizer):
-    """p = (1 - lambd η) p - η g, with ηₜ₊₁ = lr / (1 + lambd lr t)^alpha (Polyak and Juditsky, 1992).
+    """p = (1 - lambd η) p - η g, and the mean of p along the way (Polyak and Juditsky, 1992).
 
-    The state's `ax` is the mean of p over the steps from `t0` on, and p itself before. PyTorch's
-    arguments. Raises ValueError for a setting out of its range.
+    η is lr at first, then lr / (1 + lambd lr t)^alpha. The state's `ax` is the mean of p over the
+    steps from `t0` on, and p itself before. PyTorch's arguments. Raises ValueError for a setting
+    out of its range.
 
     >>> import tinygrad_mnist as tg
     >>> w = tg.tensor([1.0], requires_grad=True)

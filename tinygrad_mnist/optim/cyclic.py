@@ -184,7 +184,9 @@ class CyclicLR(LRScheduler):
     def state_dict(self) -> dict[str, Any]:
         """As for every schedule; of `scale_fn`, the attributes of a callable object."""
         f = self._scale_fn_custom
-        rest = {k: v for k, v in self.__dict__.items() if k not in ("optimizer", "_scale_fn_custom")}
+        rest = {
+            k: v for k, v in self.__dict__.items() if k not in ("optimizer", "_scale_fn_custom")
+        }
         return copy.deepcopy(rest | {"_scale_fn_custom": f and saved_function(f)})
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

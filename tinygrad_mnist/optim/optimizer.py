@@ -17,7 +17,7 @@ import numpy as np
 from tinygrad_mnist.autograd import writes
 from tinygrad_mnist.autograd.floats import USUAL, hush, restore, state
 from tinygrad_mnist.autograd.modes import CHANGES, DEFAULT, MODES, TAPED, current, enable_grad
-from tinygrad_mnist.autograd.tensor import Tensor, unwrap, wrap
+from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.optim.checks import (
     check_implementation,
     check_parameter,
@@ -345,7 +345,9 @@ class Optimizer(Hooked):
             if not key.startswith("_") and key not in saved:
                 raise ValueError(f"no {key!r}, which {type(self).__name__} keeps")
         return {
-            key: own_value(key, value, p) if key not in self.counters else np.array(number(value), "f4")
+            key: own_value(key, value, p)
+            if key not in self.counters
+            else np.array(number(value), "f4")
             for key, value in saved.items()
             if value is not None
         }

@@ -13,10 +13,10 @@ from tinygrad_mnist.nn.parameter import unset
 
 __all__ = [
     "CELU", "ELU", "GELU", "GLU", "SELU", "AlphaDropout", "Dropout", "Dropout1d", "Dropout2d",
-    "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh", "LeakyReLU", "LogSigmoid",
-    "LogSoftmax", "Mish", "PReLU", "RReLU", "ReLU", "ReLU6", "SiLU", "Sigmoid", "Softmax",
-    "Softmax2d", "Softmin", "Softplus", "Softshrink", "Softsign", "Tanh", "Tanhshrink",
-    "Threshold",
+    "Dropout3d", "FeatureAlphaDropout", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh",
+    "LeakyReLU", "LogSigmoid", "LogSoftmax", "Mish", "PReLU", "RReLU", "ReLU", "ReLU6", "SiLU",
+    "Sigmoid", "Softmax", "Softmax2d", "Softmin", "Softplus", "Softshrink", "Softsign", "Tanh",
+    "Tanhshrink", "Threshold",
 ]  # fmt: skip
 
 
@@ -182,5 +182,13 @@ class Dropout2d(_Dropout, function=F.dropout2d):
     """Whole channels of (n, c, height, width) dropped."""
 
 
+class Dropout3d(_Dropout, function=F.dropout3d):
+    """Whole channels of (n, c, depth, height, width) dropped."""
+
+
 class AlphaDropout(_Dropout, function=F.alpha_dropout):
     """Dropout that keeps mean and deviation, for SELU networks."""
+
+
+class FeatureAlphaDropout(_Dropout, function=F.feature_alpha_dropout):
+    """`AlphaDropout` of whole channels."""
