@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinygrad_mnist.autograd import writes
+from tinygrad_mnist.autograd.layout import PAIRS, is_paired
 from tinygrad_mnist.autograd.modes import CHANGES, TAPED, current, is_taped
 
 if TYPE_CHECKING:
@@ -393,6 +394,10 @@ class Tensor(TensorMethods):
                 "instead."
             )
         _reads("numpy()")
+        if PAIRS and is_paired(self._data):  # a write would not reach the copy
+            array = self._data.view()
+            array.flags.writeable = False
+            return array
         return self._data
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:

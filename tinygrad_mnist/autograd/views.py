@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_mnist.autograd import writes
+from tinygrad_mnist.autograd import layout, writes
+from tinygrad_mnist.autograd.layout import owner
 from tinygrad_mnist.autograd.modes import current
 from tinygrad_mnist.autograd.tensor import Hooks, Leaf, Node, Tensor, new, wrap
 
@@ -52,13 +53,13 @@ def seen(tensor: Tensor) -> Seen | None:
         found: Seen = _seen(tensor)
     except AttributeError:
         return None
-    return found if writes.owner(found.base._data) is writes.owner(tensor._data) else None
+    return found if owner(found.base._data) is owner(tensor._data) else None
 
 
 def look(x: Tensor, view: Tensor, op: Op, kw: dict[str, Any]) -> None:
     """Say that `view` is op(x), if it shares memory (a reshape may have had to copy)."""
-    memory = writes.owner(view._data)
-    if memory is not writes.owner(x._data):
+    memory = owner(view._data)
+    if memory is not owner(x._data):
         return
     before = seen(x)
     base, way = (x, ()) if before is None else (before.base, before.way)
@@ -72,6 +73,8 @@ def look(x: Tensor, view: Tensor, op: Op, kw: dict[str, Any]) -> None:
 
 def check_allowed(tensor: Tensor) -> None:
     """RuntimeError where a write may not be recorded."""
+    if layout.PAIRS:
+        layout.check_alone(tensor)
     known = seen(tensor)
     if isinstance(tensor._node, Leaf):
         raise RuntimeError(

@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.autograd.layout import PAIRS, owner, update_copies
+
 Array = np.ndarray[Any, Any]
 
 # Counts down, so that the newest number is the smallest: what a heap pops first.
@@ -69,15 +71,15 @@ ROOM = [FEW]
 _IN_ORDER = allocate_lock()  # two threads that write: the newest number is the last one noted
 
 
-def owner(array: Array) -> Array:
-    """The last ndarray in the chain of bases: the one whose life is the memory's."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return array
-
-
 def stamp(array: Array) -> None:
     """Say that the elements of `array` have just been written."""
+    _note(array)
+    if PAIRS:
+        for copy in update_copies(array):
+            _note(copy)
+
+
+def _note(array: Array) -> None:
     key = (array.__array_interface__["data"][0], array.shape, array.strides, array.itemsize)
     with _IN_ORDER:
         moment = LAST[0] = tick()
@@ -125,5 +127,8 @@ def restamp(array: Array) -> Callable[[], None]:
             written.moment = LAST[0] = tick()
             WRITES.pop(key, None)
             WRITES[key] = written
+        if PAIRS and (memory := written.owner()) is not None:
+            for copy in update_copies(memory):
+                _note(copy)
 
     return again
