@@ -10,9 +10,22 @@ from tinygrad_mnist.autograd.tensor import RemovableHandle
 from tinygrad_mnist.ops import table
 
 KINDS = ("pre", "post", "backward", "backward_pre")
-# The hook, whether it wants keywords, and whether it is called even if the module raises
-OfKind = dict[int, tuple[Callable[..., Any], bool, bool]]
+OfKind = dict[int, Any]  # functions, and those with wishes as a `Wishing`
 Hooks = dict[str, OfKind]
+
+
+class Wishing:
+    """A hook that wants the call's keywords, or is called even if the module raises."""
+
+    def __init__(self, hook: Callable[..., Any], with_kwargs: bool, always: bool) -> None:
+        self.hook, self.with_kwargs, self.always = hook, with_kwargs, always
+
+
+def opened(hook: Any) -> tuple[Callable[..., Any], bool, bool]:
+    """A hook, whether it wants keywords, and whether it is called whatever happens."""
+    if isinstance(hook, Wishing):
+        return hook.hook, hook.with_kwargs, hook.always
+    return hook, False, False
 
 
 def register(
@@ -24,7 +37,8 @@ def register(
 ) -> RemovableHandle:
     """Add a hook behind, or before, those that are there."""
     before = dict(held) if prepend else {}
-    handle = RemovableHandle(held, (hook, with_kwargs, always))
+    wishes = with_kwargs or always
+    handle = RemovableHandle(held, Wishing(hook, with_kwargs, always) if wishes else hook)
     for key, value in before.items():
         del held[key]
         held[key] = value
@@ -37,7 +51,8 @@ def call(module: Any, hooks: Hooks, args: tuple[Any, ...], kw: dict[str, Any]) -
     try:
         return _call(module, hooks, args, kw, called)
     except Exception:
-        for key, (hook, with_kwargs, always) in list(hooks["post"].items()):
+        for key, held in list(hooks["post"].items()):
+            hook, with_kwargs, always = opened(held)
             if always and key not in called:
                 hook(module, *((args, kw) if with_kwargs else (args,)), None)
         raise
@@ -47,7 +62,7 @@ def _call(
     module: Any, hooks: Hooks, args: tuple[Any, ...], kw: dict[str, Any], called: set[int]
 ) -> Any:
     """The call itself, which notes the hooks that it has called after `forward`."""
-    for hook, with_kwargs, _ in list(hooks["pre"].values()):
+    for hook, with_kwargs, _ in map(opened, list(hooks["pre"].values())):
         result = hook(module, args, kw) if with_kwargs else hook(module, args)
         if result is not None and with_kwargs:
             args, kw = result
@@ -57,7 +72,8 @@ def _call(
     if hooks["backward"] or hooks["backward_pre"]:
         args = backward.on_inputs(args)
     output = module.forward(*args, **kw)
-    for key, (hook, with_kwargs, _) in list(hooks["post"].items()):
+    for key, held in list(hooks["post"].items()):
+        hook, with_kwargs, _ = opened(held)
         called.add(key)
         extra = (args, kw) if with_kwargs else (args,)
         result = hook(module, *extra, output)
@@ -98,7 +114,7 @@ class BackwardHooks:
         self.grad_output = [None] * len(outputs)
 
         def complete(i: int) -> Tensor | None:
-            for hook, *_ in list(self.hooks["backward_pre"].values()):
+            for hook in list(self.hooks["backward_pre"].values()):
                 result = hook(self.module, tuple(self.grad_output))
                 if result is not None:
                     self.grad_output[:] = result if isinstance(result, tuple) else (result,)
@@ -110,7 +126,7 @@ class BackwardHooks:
 
     def _call_hooks(self) -> tuple[Tensor | None, ...]:
         grads = tuple(self.grad_input)
-        for hook, *_ in list(self.hooks["backward"].values()):
+        for hook in list(self.hooks["backward"].values()):
             result = hook(self.module, grads, tuple(self.grad_output))
             if result is not None:
                 grads = result if isinstance(result, tuple) else (result,)
@@ -203,12 +219,12 @@ class Hooked:
 
     @property
     def _forward_hooks(self) -> OfKind:
-        return self._of_kind("post")
+        return {} if self._hooks is None else self._hooks["post"]
 
     @property
     def _forward_pre_hooks(self) -> OfKind:
-        return self._of_kind("pre")
+        return {} if self._hooks is None else self._hooks["pre"]
 
     @property
     def _backward_hooks(self) -> OfKind:
-        return self._of_kind("backward")
+        return {} if self._hooks is None else self._hooks["backward"]

@@ -27,6 +27,7 @@ class UninitializedTensorMixin:
 
     __slots__ = ()
     cls_to_become: type[Tensor]
+    _node: Any
 
     @property
     def _data(self: Any) -> Array:
@@ -69,8 +70,9 @@ class UninitializedTensorMixin:
         self.__class__ = self.cls_to_become
         self._data = array
         if leaf is not None:
-            self._node = Leaf(array)
-            self._node.hooks = leaf.hooks
+            fresh = Leaf(array)
+            fresh.hooks = leaf.hooks
+            self._node = fresh
 
     def to(self: Any, *args: Any, **kw: Any) -> Any:
         """Cast the dtype that the values will have, in place."""
@@ -135,7 +137,7 @@ class LazyModuleMixin:
     cls_to_become: type[Module] | None = None
 
     def __init__(self: Any, *args: Any, **kw: Any) -> None:
-        super().__init__(*args, **kw)  # type: ignore[misc]
+        super().__init__(*args, **kw)
         self._initialize_hook = self.register_forward_pre_hook(
             self._infer_parameters, with_kwargs=True
         )

@@ -255,7 +255,7 @@ class Stateful:
 
     def _of_state(self, kind: str) -> list[Callable[..., Any]]:
         held = (self._state_hooks or {}).get(kind, {})
-        return [hook for hook, *_ in held.values()]
+        return list(held.values())
 
     def _register_state(self, kind: str, hook: Callable[..., Any]) -> RemovableHandle:
         if self._state_hooks is None:

@@ -191,8 +191,8 @@ class CyclicLR(LRScheduler):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """As for every schedule; `scale_fn` stays, its attributes are set."""
-        f = self._scale_fn_custom
+        f, saved = self._scale_fn_custom, state_dict.get("_scale_fn_custom")
         super().load_state_dict(state_dict)
-        if self._scale_fn_custom is not None:
-            f.__dict__.update(self._scale_fn_custom)
+        if f is not None and saved:
+            f.__dict__.update(saved)
         self._scale_fn_custom = f

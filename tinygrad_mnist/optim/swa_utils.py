@@ -53,7 +53,8 @@ def get_swa_avg_fn() -> Average:
 
     @no_grad()
     def swa_update(average: Tensor, value: Tensor, count: Any) -> Tensor:
-        return average + (value - average) / (count + 1)
+        moved: Tensor = average + (value - average) / (count + 1)
+        return moved
 
     return swa_update
 
@@ -117,9 +118,10 @@ class AveragedModel(Module):
     @no_grad()
     def update_parameters(self, model: Module) -> None:
         """Take the model's parameters into the average."""
-        kept, seen = list(self.module.parameters()), list(model.parameters())
+        kept: list[Tensor] = list(self.module.parameters())
+        seen: list[Tensor] = list(model.parameters())
         if self.use_buffers:
-            kept, seen = kept + list(self.module.buffers()), seen + list(model.buffers())  # type: ignore[operator]
+            kept, seen = [*kept, *self.module.buffers()], [*seen, *model.buffers()]
         pairs = [(a.detach(), b.detach()) for a, b in zip(kept, seen, strict=True)]
         if int(self.n_averaged) == 0:
             for average, value in pairs:

@@ -45,9 +45,8 @@ class Embedding(Module):
             self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        init.normal_(self.weight)
-        if self.padding_idx is not None:
-            init.zeros_(self.weight.data[self.padding_idx])
+        """Draw all rows anew, but for the one that pads."""
+        _draw(self.weight, self.padding_idx)
 
     @classmethod
     def from_pretrained(cls, embeddings: Tensor, freeze: bool = True, **settings: Any) -> Embedding:
@@ -98,7 +97,9 @@ class EmbeddingBag(Module):
         if _weight is None:
             self.reset_parameters()
 
-    reset_parameters = Embedding.reset_parameters
+    def reset_parameters(self) -> None:
+        """Draw all rows anew, but for the one that pads."""
+        _draw(self.weight, self.padding_idx)
 
     @classmethod
     def from_pretrained(
@@ -133,6 +134,12 @@ def _within(padding_idx: int | None, count: int) -> int | None:
     if padding_idx is not None and not -count <= padding_idx < count:
         raise ValueError(f"padding_idx must be within num_embeddings ({count}), not {padding_idx}")
     return padding_idx if padding_idx is None else padding_idx % count
+
+
+def _draw(weight: Parameter, padding_idx: int | None) -> None:
+    init.normal_(weight)
+    if padding_idx is not None:
+        init.zeros_(weight.data[padding_idx])
 
 
 def _size(embeddings: Tensor) -> tuple[int, int]:

@@ -84,6 +84,8 @@ class _LazyConvXdMixin(LazyModuleMixin):
     """What lazy convolutions share: in_channels from the first input, (n, c, ...) or (c, ...)."""
 
     transposed: ClassVar[bool] = False
+    weight: Any
+    bias: Any
 
     def _uninitialized(self: Any, out_channels: int, bias: bool, dtype: Any, device: Any) -> None:
         self.out_channels = out_channels
@@ -120,7 +122,8 @@ class _LazyConvXdMixin(LazyModuleMixin):
                 f"Expected {rank}D (unbatched) or {rank + 1}D (batched) input to "
                 f"{type(self).__name__}, but got input of size: {list(input.shape)}"
             )
-        return input.shape[input.ndim - rank]
+        channels: int = input.shape[input.ndim - rank]
+        return channels
 
 
 class _LazyConv(_LazyConvXdMixin):

@@ -171,8 +171,8 @@ class _InstanceNorm(_NormBase):
         x = shape.unsqueeze(input, 0) if alone else input
         by_sample = self.training or not self.track_running_stats
         moments = (self.running_mean, self.running_var)
-        settings = (by_sample, self.momentum or 0.0, self.eps)
-        y = F.instance_norm(x, *moments, self.weight, self.bias, *settings)
+        momentum = self.momentum or 0.0
+        y = F.instance_norm(x, *moments, self.weight, self.bias, by_sample, momentum, self.eps)
         return shape.squeeze(y, 0) if alone else y
 
 

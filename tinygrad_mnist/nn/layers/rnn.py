@@ -74,6 +74,7 @@ class RNNBase(Module):
         self._all_weights: list[list[str]] = []
         for suffix, layer in self._suffixes():
             inputs = out * (2 if bidirectional else 1) if layer else input_size
+            sizes: dict[str, tuple[int, ...]]
             sizes = {"weight_ih": (rows, inputs), "weight_hh": (rows, out)}
             sizes |= {"bias_ih": (rows,), "bias_hh": (rows,)} if bias else {}
             sizes |= {"weight_hr": (proj_size, hidden_size)} if proj_size else {}
@@ -180,7 +181,7 @@ class RNNBase(Module):
 
     def permute_hidden(self, hx: Any, permutation: Tensor | None) -> Any:
         """The states with their sequences in another order."""
-        if permutation is None:
+        if permutation is None or hx is None:
             return hx
         if isinstance(hx, tuple):
             return tuple(index.index_select(h, 1, permutation) for h in hx)

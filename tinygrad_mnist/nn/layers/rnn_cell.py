@@ -109,7 +109,7 @@ class RNNCellBase(Module):
             zeros = create.zeros((len(x), self.hidden_size), dtype=x.dtype)
             state: States = (zeros,) * self.states
         else:
-            state = hx if isinstance(hx, (tuple, list)) else (hx,)
+            state = tuple(hx) if isinstance(hx, (tuple, list)) else (hx,)
             state = tuple(h if h.ndim == 2 else shape.unsqueeze(h, 0) for h in state)
         weights = (self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
         result = self._step()(x, state, weights)
