@@ -65,9 +65,9 @@ class _View:
 
 
 WRITES: dict[_Key, _Written] = {}
-LAST = [0]
+last = 0  # the moment of the newest write; moments count down
 FEW = 1000  # places that are kept without a thought
-ROOM = [FEW]
+room = FEW
 _IN_ORDER = allocate_lock()  # two threads that write: the newest number is the last one noted
 
 
@@ -80,15 +80,17 @@ def stamp(array: Array) -> None:
 
 
 def _note(array: Array) -> None:
+    """Note one write."""
+    global last
     key = (array.__array_interface__["data"][0], array.shape, array.strides, array.itemsize)
     with _IN_ORDER:
-        moment = LAST[0] = tick()
+        moment = last = tick()
         written = WRITES.pop(key, None)
         if written is None or written.owner() is not owner(array):
             written = _Written(array, key, moment)
         written.moment = moment
         WRITES[key] = written  # at the end: the dict stays in the order of moments
-        if len(WRITES) > ROOM[0]:
+        if len(WRITES) > room:
             forget()
 
 
@@ -97,11 +99,12 @@ def forget() -> None:
 
     That takes a look at all objects, so it is done when there are twice as many as were left.
     """
+    global room
     orders = [getattr(it, "order", 0) for it in gc.get_objects() if type(it).__name__ == "Node"]
-    oldest = max((order for order in orders if type(order) is int and order), default=LAST[0])
+    oldest = max((order for order in orders if type(order) is int and order), default=last)
     for key in [key for key, written in WRITES.items() if written.moment > oldest]:
         del WRITES[key]
-    ROOM[0] = 2 * len(WRITES) + FEW
+    room = 2 * len(WRITES) + FEW
 
 
 def since(moment: int) -> Iterator[_Written]:
@@ -123,8 +126,9 @@ def restamp(array: Array) -> Callable[[], None]:
     written = _Written(array, key, tick())
 
     def again() -> None:
+        global last
         with _IN_ORDER:
-            written.moment = LAST[0] = tick()
+            written.moment = last = tick()
             WRITES.pop(key, None)
             WRITES[key] = written
         if PAIRS and (memory := written.owner()) is not None:

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import writes
+from tinygrad_mnist.autograd.graph import Leaf, Node
 from tinygrad_mnist.autograd.modes import current
 from tinygrad_mnist.autograd.op import Op
-from tinygrad_mnist.autograd.tensor import Born, Leaf, Node, Tensor, wrap
+from tinygrad_mnist.autograd.tensor import Born, Tensor, wrap
 
 Array = np.ndarray[Any, Any]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tinygrad_mnist.autograd import Tensor
-from tinygrad_mnist.autograd.tensor import RemovableHandle
+from tinygrad_mnist.autograd.graph import RemovableHandle
 from tinygrad_mnist.ops import table
 
 KINDS = ("pre", "post", "backward", "backward_pre")
@@ -17,7 +17,7 @@ Hooks = dict[str, OfKind]
 class Wishing:
     """A hook that wants the call's keywords, or is called even if the module raises."""
 
-    def __init__(self, hook: Callable[..., Any], with_kwargs: bool, always: bool) -> None:
+    def __init__(self, hook: Callable[..., Any], *, with_kwargs: bool, always: bool) -> None:
         self.hook, self.with_kwargs, self.always = hook, with_kwargs, always
 
 
@@ -30,15 +30,17 @@ def opened(hook: Any) -> tuple[Callable[..., Any], bool, bool]:
 
 def register(
     held: dict[int, Any],
-    hook: Callable[..., Any],
+    hook: Any,
+    *,
     prepend: bool = False,
     with_kwargs: bool = False,
     always: bool = False,
 ) -> RemovableHandle:
     """Add a hook behind, or before, those that are there."""
     before = dict(held) if prepend else {}
-    wishes = with_kwargs or always
-    handle = RemovableHandle(held, Wishing(hook, with_kwargs, always) if wishes else hook)
+    if with_kwargs or always:
+        hook = Wishing(hook, with_kwargs=with_kwargs, always=always)
+    handle = RemovableHandle(held, hook)
     for key, value in before.items():
         del held[key]
         held[key] = value
@@ -165,8 +167,8 @@ class Hooked:
 
     _hooks: Hooks | None
 
-    def _register(self, kind: str, *hook: Any) -> RemovableHandle:
-        return register(self._of_kind(kind), *hook)
+    def _register(self, kind: str, hook: Any, **wishes: bool) -> RemovableHandle:
+        return register(self._of_kind(kind), hook, **wishes)
 
     def _of_kind(self, kind: str) -> OfKind:
         if self._hooks is None:
@@ -180,7 +182,7 @@ class Hooked:
 
         With `with_kwargs`: `hook(module, args, kwargs)`, which returns None or (args, kwargs).
         """
-        return self._register("pre", hook, prepend, with_kwargs)
+        return self._register("pre", hook, prepend=prepend, with_kwargs=with_kwargs)
 
     def register_forward_hook(
         self,
@@ -195,7 +197,8 @@ class Hooked:
         With `with_kwargs`: `hook(module, args, kwargs, output)`. With `always_call`, also if
         `forward` raised: the output is then None.
         """
-        return self._register("post", hook, prepend, with_kwargs, always_call)
+        wishes = {"with_kwargs": with_kwargs, "always": always_call}
+        return self._register("post", hook, prepend=prepend, **wishes)
 
     def register_full_backward_hook(
         self, hook: Callable[..., Any], prepend: bool = False
@@ -205,13 +208,13 @@ class Hooked:
         A tuple or Tensor that it returns replaces `grad_input`, the gradients of the positional
         Tensor arguments (None for those that do not require grad).
         """
-        return self._register("backward", hook, prepend)
+        return self._register("backward", hook, prepend=prepend)
 
     def register_full_backward_pre_hook(
         self, hook: Callable[..., Any], prepend: bool = False
     ) -> RemovableHandle:
         """Call `hook(module, grad_output)` first; what it returns replaces `grad_output`."""
-        return self._register("backward_pre", hook, prepend)
+        return self._register("backward_pre", hook, prepend=prepend)
 
     def register_backward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """`register_full_backward_hook` by its old name."""

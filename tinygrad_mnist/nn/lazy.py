@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import Tensor
-from tinygrad_mnist.autograd.modes import CHANGES
-from tinygrad_mnist.autograd.tensor import Leaf, _unheard
+from tinygrad_mnist.autograd.graph import Leaf
+from tinygrad_mnist.autograd.modes import note_change
+from tinygrad_mnist.autograd.tensor import _unheard
 from tinygrad_mnist.nn.module import Module
 from tinygrad_mnist.nn.parameter import Parameter, unset
 
@@ -66,7 +67,7 @@ class UninitializedTensorMixin:
         _unheard("materialize()")
         leaf, dtype = self._node, self.dtype if dtype is None else dtype
         array = unset(shape, dtype, device, by_column=by_column)._data
-        CHANGES[0] += 1
+        note_change()
         self.__class__ = self.cls_to_become
         self._data = array
         if leaf is not None:

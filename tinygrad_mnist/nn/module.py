@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 import numpy as np
 
 from tinygrad_mnist.autograd import Tensor
-from tinygrad_mnist.autograd.modes import CHANGES, TAPED, current
+from tinygrad_mnist.autograd.modes import TAPED, current, note_change
 from tinygrad_mnist.autograd.op import DTypeError, ShapeError
 from tinygrad_mnist.nn import hooks, state
 from tinygrad_mnist.nn.parameter import Buffer, Parameter
@@ -97,7 +97,7 @@ class Module(hooks.Hooked, state.Stateful):
         else:
             registry = next((r for r in WHAT if name in known.get(r, ())), "")
         if not registry:
-            CHANGES[0] += 1
+            note_change()
             object.__setattr__(self, name, value)
             return
         for other in (known, *(known.get(r, {}) for r in WHAT if r != registry)):
@@ -116,7 +116,7 @@ class Module(hooks.Hooked, state.Stateful):
         )
 
     def __delattr__(self, name: str) -> None:
-        CHANGES[0] += 1
+        note_change()
         for registry in WHAT:
             if name in self.__dict__[registry]:
                 del self.__dict__[registry][name]
@@ -145,7 +145,7 @@ class Module(hooks.Hooked, state.Stateful):
                 f"cannot assign {type(value).__name__} as {what} {name!r} "
                 f"({kind.__name__} or None is needed)"
             )
-        CHANGES[0] += 1
+        note_change()
         held[name] = value
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
@@ -292,7 +292,7 @@ class Module(hooks.Hooked, state.Stateful):
 
     def eval(self: Self) -> Self:
         """train(False)."""
-        return self.train(False)
+        return self.train(mode=False)
 
     def requires_grad_(self: Self, requires_grad: bool = True) -> Self:
         """Ask (or stop asking) for the gradient of every Parameter: `False` freezes the module."""
@@ -380,7 +380,7 @@ class Module(hooks.Hooked, state.Stateful):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take over the attributes of a copied or stored module."""
-        CHANGES[0] += 1
+        note_change()
         begun = {"training": True, "_transient": set(), "_hooks": None}
         self.__dict__.update(begun | state)
 

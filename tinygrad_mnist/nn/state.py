@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_mnist.autograd import Tensor, writes
-from tinygrad_mnist.autograd.tensor import RemovableHandle, _unheard, wrap
+from tinygrad_mnist.autograd.graph import RemovableHandle
+from tinygrad_mnist.autograd.tensor import _unheard, wrap
 from tinygrad_mnist.nn.hooks import register
 
 EXTRA = "_extra_state"  # the key of what get_extra_state() returns
@@ -28,6 +29,9 @@ class IncompatibleKeys(NamedTuple):
         if not self.missing_keys and not self.unexpected_keys:
             return "<All keys matched successfully>"
         return f"missing {self.missing_keys}, unexpected {self.unexpected_keys}"
+
+
+NONE = IncompatibleKeys([], [])
 
 
 def own(module: Any) -> Iterator[tuple[str, Tensor]]:
@@ -55,9 +59,9 @@ def load(module: Any, given: Mapping[str, Any], strict: bool, assign: bool) -> I
     )
     hooks = [(part, hook) for _, part in reversed(walk) for hook in part._of_state("load_post")]
     if not hooks:
-        _refuse(module, keys, strict, problems)
+        _refuse(module, keys if strict else NONE, problems)
     elif problems:
-        _refuse(module, keys, False, problems)
+        _refuse(module, NONE, problems)
     _unheard("load_state_dict()")
     for write in plan:
         write()
@@ -65,7 +69,7 @@ def load(module: Any, given: Mapping[str, Any], strict: bool, assign: bool) -> I
         if hook(part, keys) is not None:
             raise RuntimeError("a hook after load_state_dict() changes the keys in place: no value")
     if hooks:
-        _refuse(module, keys, strict, [])
+        _refuse(module, keys if strict else NONE, [])
     return keys
 
 
@@ -75,11 +79,11 @@ def _names(path: str, part: Any) -> Iterator[str]:
     yield prefix + EXTRA
 
 
-def _refuse(module: Any, keys: IncompatibleKeys, strict: bool, problems: list[str]) -> None:
-    """Raise one RuntimeError for all that does not fit."""
+def _refuse(module: Any, keys: IncompatibleKeys, problems: list[str]) -> None:
+    """Raise one RuntimeError for all that does not fit, if anything."""
     lines = []
     for what, names in zip(("Missing", "Unexpected"), keys, strict=True):
-        if strict and names:
+        if names:
             listed = ", ".join(f'"{name}"' for name in names)
             lines.append(f"{what} key(s) in state_dict: {listed}.")
     lines += problems

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.autograd.op import REGISTRY
-from tinygrad_mnist.autograd.tensor import Leaf, Tensor, _reads, wrap
+from tinygrad_mnist.autograd.tensor import Tensor, _reads, wrap
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import check_device
 from tinygrad_mnist.ops.arguments import device as Device

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd.dtypes import get_default_dtype
+from tinygrad_mnist.autograd.default_dtype import get_default_dtype
 from tinygrad_mnist.autograd.layout import note_foreign
 from tinygrad_mnist.autograd.tensor import Tensor, _reads, as_array, unwrap, wrap
 from tinygrad_mnist.ops import table

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tinygrad_mnist.autograd.graph import RemovableHandle
 from tinygrad_mnist.autograd.modes import is_taped
-from tinygrad_mnist.autograd.tensor import RemovableHandle
 
 Hook = Callable[..., Any]
 

@@ -63,8 +63,9 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         self.tail = ModuleList()
         for i, (start, stop) in enumerate(pairwise(self.cutoffs)):
             width = int(in_features // div_value ** (i + 1))
-            inner = Linear(in_features, width, False, device, dtype)
-            self.tail.append(Sequential(inner, Linear(width, stop - start, False, device, dtype)))
+            inner = Linear(in_features, width, bias=False, device=device, dtype=dtype)
+            outer = Linear(width, stop - start, bias=False, device=device, dtype=dtype)
+            self.tail.append(Sequential(inner, outer))
 
     def reset_parameters(self) -> None:
         """Draw all weights anew."""

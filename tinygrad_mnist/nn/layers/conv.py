@@ -11,9 +11,7 @@ from tinygrad_mnist.nn.layers.linear import uniform_by_fan
 from tinygrad_mnist.nn.module import Module
 from tinygrad_mnist.nn.parameter import unset
 
-__all__ = [
-    "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d",
-]  # fmt: skip
+__all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"]
 
 Size = int | Sequence[int]
 MODES = ("zeros", "reflect", "replicate", "circular")

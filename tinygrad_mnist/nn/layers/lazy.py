@@ -35,8 +35,7 @@ from tinygrad_mnist.ops import create
 __all__ = [
     "LazyBatchNorm1d", "LazyBatchNorm2d", "LazyBatchNorm3d", "LazyConv1d", "LazyConv2d",
     "LazyConv3d", "LazyConvTranspose1d", "LazyConvTranspose2d", "LazyConvTranspose3d",
-    "LazyInstanceNorm1d", "LazyInstanceNorm2d",
-    "LazyInstanceNorm3d", "LazyLinear",
+    "LazyInstanceNorm1d", "LazyInstanceNorm2d", "LazyInstanceNorm3d", "LazyLinear",
 ]  # fmt: skip
 
 
@@ -57,7 +56,7 @@ class LazyLinear(LazyModuleMixin, Linear):
     def __init__(
         self, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None
     ) -> None:
-        super().__init__(0, 0, False)
+        super().__init__(0, 0, bias=False)
         self.out_features = out_features
         self.weight = UninitializedParameter(dtype=dtype, device=device)
         self.bias = UninitializedParameter(dtype=dtype, device=device) if bias else None
@@ -221,7 +220,7 @@ class _LazyNormBase(LazyModuleMixin, _NormBase):
         *,
         bias: bool = True,
     ) -> None:
-        super().__init__(0, eps, momentum, False, False, bias=False)
+        super().__init__(0, eps, momentum, affine=False, track_running_stats=False, bias=False)
         self.affine, self.track_running_stats = affine, track_running_stats
         factory = {"dtype": dtype, "device": device}
         if affine:

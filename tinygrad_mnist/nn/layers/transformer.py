@@ -87,7 +87,8 @@ class _Layer(Module):
     def _sa_block(
         self, x: Tensor, attn_mask: Any, key_padding_mask: Any, is_causal: bool = False
     ) -> Tensor:
-        mixed, _ = self.self_attn(x, x, x, key_padding_mask, False, attn_mask, is_causal=is_causal)
+        masks = {"attn_mask": attn_mask, "key_padding_mask": key_padding_mask}
+        mixed, _ = self.self_attn(x, x, x, **masks, need_weights=False, is_causal=is_causal)
         result: Tensor = self.dropout1(mixed)
         return result
 
@@ -159,9 +160,9 @@ class TransformerDecoderLayer(_Layer):
     def _mha_block(
         self, x: Tensor, mem: Tensor, attn_mask: Any, key_padding_mask: Any, is_causal: bool = False
     ) -> Tensor:
-        mixed, _ = self.multihead_attn(
-            x, mem, mem, key_padding_mask, False, attn_mask, is_causal=is_causal
-        )
+        masks = {"attn_mask": attn_mask, "key_padding_mask": key_padding_mask}
+        hints = {"need_weights": False, "is_causal": is_causal}
+        mixed, _ = self.multihead_attn(x, mem, mem, **masks, **hints)
         result: Tensor = self.dropout2(mixed)
         return result
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tinygrad_mnist.autograd import Tensor, no_grad
-from tinygrad_mnist.autograd.modes import CHANGES
+from tinygrad_mnist.autograd.modes import note_change
 from tinygrad_mnist.nn.containers import ModuleDict, ModuleList
 from tinygrad_mnist.nn.module import Module
 from tinygrad_mnist.nn.parameter import Parameter
@@ -189,7 +189,7 @@ def register_parametrization(
 
 def _change_class(module: Module) -> None:
     """Give the module a class of its own, for the properties that compute its Tensors."""
-    CHANGES[0] += 1
+    note_change()
     before = type(module)
 
     def __reduce_ex__(self: Any, protocol: Any) -> Any:
@@ -255,7 +255,7 @@ def remove_parametrizations(
             "Cannot leave unparametrized (`leave_parametrized=False`) a tensor that is "
             "parametrized in terms of a sequence of tensors."
         )
-    CHANGES[0] += 1
+    note_change()
     delattr(type(module), tensor_name)
     del module.parametrizations[tensor_name]
     _register(module, tensor_name, tensor)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tinygrad_mnist.autograd import Tensor
-from tinygrad_mnist.autograd.modes import CHANGES
+from tinygrad_mnist.autograd.modes import note_change
 from tinygrad_mnist.nn.module import Module
 
 __all__ = ["functional_call"]
@@ -71,7 +71,7 @@ def _replaced(
 
 
 def _put(places: Mapping[str, tuple[dict[str, Any], str]], values: Mapping[str, Tensor]) -> None:
-    CHANGES[0] += 1
+    note_change()
     for name, value in values.items():
         held, key = places[name]
         held[key] = value
