@@ -83,9 +83,10 @@ def searchsorted(edges: Array, x: Array, *, right: bool) -> Array:
     side: Any = "right" if right else "left"
     if edges.ndim == 1:
         return np.asarray(np.searchsorted(edges, x, side), np.int64)
-    rows = zip(edges.reshape(-1, edges.shape[-1]), x.reshape(-1, x.shape[-1]), strict=True)
-    found = [np.searchsorted(row, some, side) for row, some in rows]
-    return np.array(found, np.int64).reshape(x.shape)
+    out = np.zeros(x.shape, np.int64)
+    for at in np.ndindex(x.shape[:-1]):
+        out[at] = np.searchsorted(edges[at], x[at], side)
+    return out
 
 
 def histogram(x: Array, *, bins: int, low: float, high: float) -> Array:

@@ -1,4 +1,4 @@
-"""Reductions into places of a vector: products, extremes; several values may go to one place."""
+"""Extremes in the places of a vector, to each of which several values may go."""
 
 from __future__ import annotations
 
@@ -7,13 +7,6 @@ from typing import Any
 import numpy as np
 
 Array = Any  # an ndarray; NumPy's own types say too little to help here
-
-
-def product_at(x: Array, index: Array, value: Array) -> Array:
-    """x, multiplied at `index` by each value."""
-    out = np.array(x)
-    np.multiply.at(out, index, value)
-    return out
 
 
 def largest_at(x: Array, index: Array, value: Array) -> Array:

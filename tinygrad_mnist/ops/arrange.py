@@ -1,4 +1,4 @@
-"""Elements put together, taken apart and turned in other ways: blocks, products, stacks, windows."""
+"""Elements put together, taken apart and turned: blocks, products, stacks, windows, copies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Differences, integrals and running extremes along a dimension, and products of vectors in space."""
+"""Differences, integrals and running extremes along a dimension; vectors' products and lengths."""
 
 from __future__ import annotations
 
@@ -61,10 +61,10 @@ def diff(
     if n < 0:
         raise RuntimeError(f"order must be non-negative but got {n}")
     axis = dim_of(input.ndim, dim)
+    if not n:
+        return shape.clone(input)
     parts = [part for part in (prepend, input, append) if part is not None]
     x = join.cat(parts, axis) if len(parts) > 1 else input
-    if not n:
-        return table.cast(x, dtype=x.dtype)
     for _ in range(n):
         length = x.shape[axis]
         if length < 2:
@@ -97,7 +97,7 @@ def gradient(
                 f"{len(axes)}, but got a list of length {len(steps)}"
             )
     else:
-        steps = [spacing] * len(axes)
+        steps = [1 if spacing is None else spacing] * len(axes)
     for axis in axes:
         if x.shape[axis] < edge_order + 1:
             raise RuntimeError(

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor, _reads, wrap
-from tinygrad_mnist.ops import shape, table
+from tinygrad_mnist.ops import join, shape, table
 from tinygrad_mnist.ops.arguments import dim_of, named, public, tensor_of
 from tinygrad_mnist.ops.index import ALL, argwhere, parse, spelled, to_rows, trim
 
@@ -164,12 +164,6 @@ def _assigned(input: Tensor, src: Tensor, key: tuple[Any, ...]) -> Tensor:
     return table.assign(input, src, key=key)
 
 
-REDUCES = {
-    "sum": "sum", "prod": "prod", "mean": "mean", "amax": "amax", "amin": "amin",
-    "add": "sum", "multiply": "prod",
-}  # fmt: skip
-
-
 @public
 def scatter_reduce(
     input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True
@@ -217,7 +211,7 @@ def index_reduce(
     """
     if reduce not in ("prod", "mean", "amax", "amin"):
         raise RuntimeError(
-            f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}"
+            f"index_reduce(): reduce must be one of prod, mean, amax or amin, not {reduce!r}"
         )
     _same_dtype("index_reduce", input, source)
     _integers("index_reduce", index)
@@ -233,9 +227,7 @@ def index_reduce(
         )
     to = (count, *(1,) * (input.ndim - axis - 1))
     spread = table.broadcast_to(table.reshape(index, shape=to), shape=source.shape)
-    return scatter_reduce(  # type: ignore[no-any-return]
-        input, axis, spread, source, reduce, include_self=include_self
-    )
+    return scatter_reduce(input, axis, spread, source, reduce, include_self=include_self)
 
 
 def _reduced(line: Tensor, at: Tensor, values: Tensor, how: str, with_self: bool) -> Tensor:
@@ -250,9 +242,10 @@ def _reduced(line: Tensor, at: Tensor, values: Tensor, how: str, with_self: bool
             low, high = (0, 1) if limits is None else (limits.min, limits.max)
             neutral = low if how == "amax" else high
         line = table.where(touched > 0, np.asarray(neutral).astype(line.dtype), line)
-    if how in ("prod", "amax", "amin"):
-        row = {"prod": table.product_at, "amax": table.largest_at, "amin": table.smallest_at}[how]
-        return row(line, at, values)
+    if how == "prod":
+        return _product(line, at, values)
+    if how in ("amax", "amin"):
+        return (table.largest_at if how == "amax" else table.smallest_at)(line, at, values)
     total = line + table.put(values, at, shape=line.shape)
     if how == "sum":
         return total
@@ -260,6 +253,29 @@ def _reduced(line: Tensor, at: Tensor, values: Tensor, how: str, with_self: bool
     if line.dtype.kind != "f":
         return table.floor_divide(total, table.cast(count, dtype=line.dtype))
     return total / table.cast(count, dtype=line.dtype)
+
+
+def _product(line: Tensor, at: Tensor, values: Tensor) -> Tensor:
+    """A vector, each element multiplied by the values that go to its place.
+
+    Neighbours that go to one place are multiplied in pairs until one is left: differentiable at
+    zeros too.
+    """
+    _reads("reduce='prod'")
+    n = line.shape[0]
+    place = np.concatenate([np.arange(n), at._data % max(n, 1)])
+    order = np.argsort(place, kind="stable")
+    x, place = table.take(join.cat([line, values]), order), place[order]
+    while len(place) > n:
+        begins = np.append(True, place[1:] != place[:-1])
+        position = np.arange(len(place))
+        position = position - np.maximum.accumulate(np.where(begins, position, 0))
+        left = np.flatnonzero(position % 2 == 0)
+        right = np.minimum(left + 1, len(place) - 1)
+        paired = (right > left) & (place[right] == place[left])
+        factor = table.where(paired, table.take(x, right), np.ones((), x.dtype))
+        x, place = table.take(x, left) * factor, place[left]
+    return x
 
 
 @public

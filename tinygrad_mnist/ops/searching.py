@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -95,21 +96,19 @@ def unique_consecutive(
     _reads("unique_consecutive()")
     axis = 0 if dim is None else dim_of(input.ndim, dim)
     x = input._data.reshape(-1) if dim is None else np.moveaxis(input._data, axis, 0)
-    rows = x.reshape(len(x), -1)
+    rows = x.reshape(len(x), math.prod(x.shape[1:]))
     begins = np.ones(len(x), bool)
     if len(x):
         begins[1:] = (rows[1:] != rows[:-1]).any(1)
-    distinct = wrap(
-        np.ascontiguousarray(x[begins] if dim is None else np.moveaxis(x[begins], 0, axis))
-    )
+    kept = x[begins] if dim is None else np.moveaxis(x[begins], 0, axis)
     inverse = np.cumsum(begins) - 1
     counts = np.diff(np.flatnonzero(np.append(begins, True)))
-    found: list[Tensor] = [distinct]
+    found: list[Tensor] = [wrap(np.ascontiguousarray(kept))]
     if return_inverse:
         found.append(wrap(inverse if dim is not None else inverse.reshape(input.shape)))
     if return_counts:
         found.append(wrap(counts))
-    return tuple(found) if len(found) > 1 else distinct
+    return tuple(found) if len(found) > 1 else found[0]
 
 
 named(globals(), __all__)

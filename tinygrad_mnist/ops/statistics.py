@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -320,17 +321,17 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
         raise DTypeError(f"histc() is not implemented for {input.dtype}; cast to float first")
     if bins <= 0:
         raise RuntimeError("bins must be > 0")
-    low, high = _range(input, float(min), float(max))
+    low, high = _range(input, float(min), float(max), 1.0)
     return table.histogram(input, bins=int(bins), low=low, high=high)
 
 
-def _range(input: Tensor, low: float, high: float) -> tuple[float, float]:
-    """The range of a histogram: the one asked for, or the elements' own."""
+def _range(input: Tensor, low: float, high: float, wider: float) -> tuple[float, float]:
+    """The range of a histogram: the one asked for, or the elements' own, made `wider` if empty."""
     if low == high and input._data.size:
         _reads("a histogram of an unknown range")
         low, high = float(input._data.min()), float(input._data.max())
     if low == high:
-        low, high = low - 1, high + 1
+        low, high = low - wider, high + wider
     if not math.isfinite(low) or not math.isfinite(high):
         raise RuntimeError(f"range of [{low}, {high}] is not finite")
     if low > high:
@@ -388,12 +389,29 @@ def histogramdd(
         if isinstance(given, Tensor):
             edges.append(given._data.astype(points.dtype))
             continue
-        low, high = (range[2 * i], range[2 * i + 1]) if range is not None else (0.0, 0.0)
-        low, high = _range(wrap(points[:, i]), float(low), float(high))
+        empty = (0.0, 0.0) if len(points) else (0.0, 1.0)
+        low, high = empty if range is None else (range[2 * i], range[2 * i + 1])
+        low, high = _range(wrap(points[:, i]), float(low), float(high), 0.5)
         edges.append(np.linspace(low, high, int(given) + 1).astype(points.dtype))
     weights = None if weight is None else weight._data.reshape(-1)
-    hist, _ = np.histogramdd(points, edges, density=density, weights=weights)
-    return Histogram(wrap(hist.astype(points.dtype)), tuple(wrap(e) for e in edges))
+    hist = _binned(points, edges, weights).astype(points.dtype)
+    if density:
+        sizes = [np.diff(e).reshape(-1, *(1,) * (count - i - 1)) for i, e in enumerate(edges)]
+        hist = hist / (hist.sum() * functools.reduce(np.multiply, sizes))
+    return Histogram(wrap(hist), tuple(wrap(e) for e in edges))
+
+
+def _binned(points: Any, edges: list[Any], weights: Any) -> Any:
+    """How many points, or which of their weights, lie between the edges of each dimension."""
+    sizes = tuple(len(e) - 1 for e in edges)
+    place, inside = np.zeros(len(points), np.int64), np.ones(len(points), bool)
+    for i, e in enumerate(edges):
+        x = points[:, i]
+        inside &= (x >= e[0]) & (x <= e[-1])
+        at = np.searchsorted(e, x, "right") - 1
+        place = place * sizes[i] + np.clip(np.where(x == e[-1], sizes[i] - 1, at), 0, sizes[i] - 1)
+    weights = weights if weights is None else weights[inside]
+    return np.bincount(place[inside], weights, math.prod(sizes)).reshape(sizes)
 
 
 named(globals(), __all__)

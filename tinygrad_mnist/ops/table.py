@@ -232,12 +232,7 @@ linear_by_column = op(  # for a weight laid out column by column, as its gradien
 matmul_by_column: OpCall = op(
     L.matmul_by_column, a=lambda g, b: matmul(b, g.mT), b=lambda g, a: matmul(a, g)
 )
-# Several values to one place: products and extremes
-product_at: OpCall = op(
-    V.product_at,
-    x=lambda g, x, index, value: g * product_at(np.ones(x.shape, x.dtype), index, value),
-    value=lambda g, x, index, value: take(g * x, index) * others(x, index, value),
-)
+# Extremes of several values that go to one place
 largest_at: OpCall = op(
     V.largest_at,
     x=lambda g, x, index, value, y: shares(g, x, index, value, y)[0],
@@ -362,15 +357,6 @@ def safely(a: Any, b: Any) -> Tensor:
 def softmax_over(x: Any, axis: Any) -> Any:
     """softmax over several axes at once."""
     return exp(x - logsumexp(x, axis=axis, keepdims=True))
-
-
-def others(x: Any, index: Any, value: Any) -> Tensor:
-    """The product of the other values that go to each value's place, also where some are zero."""
-    zero = eq(value, 0)
-    some = where(zero, 1.0, value)
-    zeros = take(put(cast(zero, dtype=value.dtype), index, shape=x.shape), index)
-    product = take(product_at(np.ones(x.shape, x.dtype), index, some), index)
-    return where(eq(zeros, cast(zero, dtype=value.dtype)), product / some, 0.0)
 
 
 def shares(g: Any, x: Any, index: Any, value: Any, top: Any) -> tuple[Tensor, Tensor]:
