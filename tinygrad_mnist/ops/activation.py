@@ -215,14 +215,14 @@ def gumbel_softmax(logits: Tensor, tau: float = 1.0, hard: bool = False, dim: in
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Each element zero with probability p, the others times 1 / (1 - p); in evaluation x."""
-    return _drop(input, p, training, input.shape)
+    return _drop(input, p, input.shape, training=training)
 
 
 def dropout1d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
     """Whole channels dropped, for input (n, c, length) or (c, length)."""
-    return _drop(input, p, training, (*input.shape[:-1], 1))
+    return _drop(input, p, (*input.shape[:-1], 1), training=training)
 
 
 def dropout2d(
@@ -231,21 +231,21 @@ def dropout2d(
     """Whole channels dropped, for input (n, c, height, width) or (c, height, width)."""
     if input.ndim == 2:
         raise RuntimeError("dropout2d: input of 3 or 4 dimensions is needed, not 2; use dropout")
-    return _drop(input, p, training, (*input.shape[:-2], 1, 1))
+    return _drop(input, p, (*input.shape[:-2], 1, 1), training=training)
 
 
 def dropout3d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
     """Whole channels dropped, for input (n, c, depth, height, width), with or without n."""
-    return _drop(input, p, training, (*input.shape[:-3], 1, 1, 1))
+    return _drop(input, p, (*input.shape[:-3], 1, 1, 1), training=training)
 
 
 def alpha_dropout(
     input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
 ) -> Tensor:
     """Dropout to SELU's lower bound, then scaled so that mean and deviation stay (same paper)."""
-    return _alpha_drop(input, p, training, input.shape)
+    return _alpha_drop(input, p, input.shape, training=training)
 
 
 def feature_alpha_dropout(
@@ -254,10 +254,10 @@ def feature_alpha_dropout(
     """`alpha_dropout` of whole channels of (n, c, ...)."""
     if input.ndim < 2:
         raise RuntimeError(f"feature_alpha_dropout: input needs channels, not {list(input.shape)}")
-    return _alpha_drop(input, p, training, (*input.shape[:2], *(1,) * (input.ndim - 2)))
+    return _alpha_drop(input, p, (*input.shape[:2], *(1,) * (input.ndim - 2)), training=training)
 
 
-def _alpha_drop(input: Tensor, p: float, training: bool, shape: tuple[int, ...]) -> Tensor:
+def _alpha_drop(input: Tensor, p: float, shape: tuple[int, ...], *, training: bool) -> Tensor:
     _check_probability(p)
     if not training or p == 0:
         return input
@@ -272,7 +272,7 @@ def _check_probability(p: float) -> None:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
 
 
-def _drop(x: Tensor, p: float, training: bool, shape: tuple[int, ...]) -> Tensor:
+def _drop(x: Tensor, p: float, shape: tuple[int, ...], *, training: bool) -> Tensor:
     _check_probability(p)
     if not training or p == 0:
         return x

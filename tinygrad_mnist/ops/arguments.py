@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from tinygrad_mnist.autograd.dtypes import get_default_dtype
+from tinygrad_mnist.autograd.default_dtype import get_default_dtype
 from tinygrad_mnist.autograd.modes import MODES
 from tinygrad_mnist.autograd.record import record, special
 from tinygrad_mnist.autograd.signature import all_names, parameters
@@ -50,7 +50,7 @@ def public(function: Callable[P, R]) -> Callable[P, R]:
     def call(*args: P.args, **kw: P.kwargs) -> R:
         if kw and not kw.keys() <= plain:
             if kw.get("out") is not None and "out" not in plain:
-                return _into(call, args, kw)
+                return _into(call, args, kw)  # type: ignore[no-any-return]
             args, kw = _respell(call.__name__, function, args, kw)  # type: ignore[assignment]
         try:
             return function(*args, **kw)

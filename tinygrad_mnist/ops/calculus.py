@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd.dtypes import get_default_dtype
+from tinygrad_mnist.autograd.default_dtype import get_default_dtype
 from tinygrad_mnist.autograd.op import DTypeError, ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import join, reduce, shape, table
@@ -228,7 +228,7 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
         raise RuntimeError(f"renorm: p must be positive and maxnorm not negative: {p}, {maxnorm}")
     axis = dim_of(input.ndim, dim)
     others = [i for i in range(input.ndim) if i != axis]
-    size = reduce.norm(input, p, others, True)
+    size = reduce.norm(input, p, others, keepdim=True)
     long = table.gt(size, maxnorm)
     factor = table.where(long, maxnorm / (table.where(long, size, 1.0) + 1e-7), 1.0)
     return input * factor

@@ -288,9 +288,9 @@ def _adaptive_mean(x: Tensor, axis: int, m: int) -> Tensor:
     if m == n:
         return x
     if m == 1:
-        return reduce.mean(x, axis, True)
+        return reduce.mean(x, axis, keepdim=True)
     if m == 0:
         return table.narrow(x, axis, 0, 0)
     ends = adaptive_ends(n, m)
-    means = [reduce.mean(table.narrow(x, axis, a, b - a), axis, True) for a, b in ends]
+    means = [reduce.mean(table.narrow(x, axis, a, b - a), axis, keepdim=True) for a, b in ends]
     return join.cat(means, axis)

@@ -43,7 +43,7 @@ def _one_of(input: Tensor, place: Tensor, axis: int, keepdim: bool) -> Found:
     return Found(*(table.reshape(y, shape=to) for y in (values, place)))
 
 
-def middle(whole: Callable[..., Tensor], nan: bool, what: str) -> Callable[..., Any]:
+def middle(whole: Callable[..., Tensor], *, nan: bool, what: str) -> Callable[..., Any]:
     """median or nanmedian."""
 
     @public
@@ -72,11 +72,11 @@ def _not_empty(name: str, x: Tensor, axis: int) -> None:
 
 
 median = middle(
-    table.median, True,
-    "The middle of all, the lower of two; NaN if there is one. Along `dim`: (values, indices).",
+    table.median, nan=True,
+    what="The middle of all, the lower of two; NaN if there is one. Along `dim`: and where.",
 )  # fmt: skip
 nanmedian = middle(
-    table.nanmedian, False, "`median` of what is not NaN; NaN where there is nothing else."
+    table.nanmedian, nan=False, what="`median` of what is not NaN; NaN where there is nothing else."
 )
 
 
