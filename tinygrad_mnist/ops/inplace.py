@@ -368,10 +368,11 @@ METHODS: dict[str, Callable[..., Any]] = {
     for family, names in FAMILIES.items()
     for name in names
 }
-METHODS |= {
+RELAID = {
     f"{name}_": relaid(getattr(shape, name))
     for name in ("squeeze", "swapaxes", "swapdims", "t", "transpose", "unsqueeze")
 }
+METHODS |= RELAID
 METHODS |= {
     f.__name__: f
     for f in (
