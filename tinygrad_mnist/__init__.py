@@ -56,6 +56,11 @@ if TYPE_CHECKING:
     from tinygrad_mnist import train as train
     from tinygrad_mnist import utils as utils
     from tinygrad_mnist.jit import jit as jit  # the folder, which can be called
+    from tinygrad_mnist.ops.arrange import *
+    from tinygrad_mnist.ops.calculus import *
+    from tinygrad_mnist.ops.place import *
+    from tinygrad_mnist.ops.searching import *
+    from tinygrad_mnist.ops.statistics import *
     from tinygrad_mnist.serialize import load as load
     from tinygrad_mnist.serialize import save as save
 else:
@@ -63,6 +68,26 @@ else:
         __name__,
         {
             "": "data jit models nn optim serialize testing train utils",
+            "ops.arrange": (
+                "adjoint alias_copy atleast_3d block_diag broadcast_shapes cartesian_prod "
+                "column_stack combinations detach detach_copy diagonal_copy dsplit dstack "
+                "expand_copy hsplit narrow_copy permute_copy rot90 select_copy slice_copy "
+                "split_copy split_with_sizes_copy squeeze_copy sum_to_size t_copy "
+                "transpose_copy unbind_copy unfold unfold_copy unsafe_chunk unsafe_split "
+                "unsafe_split_with_sizes unsqueeze_copy vander view_copy vsplit"
+            ),
+            "ops.calculus": (
+                "cross cummax cummin cumulative_trapezoid diff gradient renorm trapezoid trapz"
+            ),
+            "ops.place": (
+                "diagonal_scatter index_put index_reduce masked_scatter nonzero_static put "
+                "scatter_reduce select_scatter slice_scatter take unravel_index"
+            ),
+            "ops.searching": "bucketize isin searchsorted unique_consecutive",
+            "ops.statistics": (
+                "bincount corrcoef cov histc histogram histogramdd kthvalue median mode msort "
+                "nanmedian nanquantile quantile std_mean var_mean"
+            ),
             "serialize": "load save",
         },
     )[:2]

@@ -729,6 +729,75 @@ def sorts(draw: Draw) -> Any:
     return (x,), {"axis": draw(st.integers(0, x.ndim - 1)), "descending": draw(st.booleans())}
 
 
+def running(better: Any) -> Row:
+    """Where the best so far is, the last of its equals."""
+
+    def like(x: Any, axis: int) -> Any:
+        lines = np.moveaxis(x, axis, -1)
+        out = np.zeros(lines.shape, np.int64)
+        for at in np.ndindex(lines.shape):
+            line = lines[at[:-1]][: at[-1] + 1]
+            out[at] = max(i for i, v in enumerate(line) if v == better(line))
+        return np.moveaxis(out, -1, axis)
+
+    return along(like, **_TIED)
+
+
+def one_place(choose: Any, **settings: Any) -> Row:
+    """One place of each row along an axis, with that axis kept."""
+
+    @composed(lambda x, axis, **_: np.expand_dims(
+        np.apply_along_axis(choose, axis, x).astype(np.int64), axis
+    ))  # fmt: skip
+    def row(draw: Draw) -> Any:
+        x = draw(arrays(shapes(min_dims=1, min_side=1), **_TIED))
+        return (x,), {"axis": draw(st.integers(0, x.ndim - 1)), **settings}
+
+    return row
+
+
+def _commonest(line: Any) -> int:
+    counts = {v: sum(line == v) for v in sorted(line)}
+    best = max(counts, key=lambda v: counts[v])  # max keeps the first, the smallest
+    return max(i for i, v in enumerate(line) if v == best)
+
+
+def _middle(x: Any) -> Any:
+    return np.array(sorted(x.reshape(-1))[(x.size - 1) // 2])
+
+
+_middles = Row(arrays(shapes(min_side=1), distinct=True).map(lambda x: Call((x,), {})), _middle)
+
+
+@composed(lambda edges, x, right: np.array([
+    sum(edges <= v) if right else sum(edges < v) for v in x.reshape(-1)
+], np.int64).reshape(x.shape))  # fmt: skip
+def sorted_places(draw: Draw) -> Any:
+    edges = np.sort(draw(arrays(st.tuples(st.integers(0, 4)), **_TIED)))
+    return (edges, draw(arrays(shapes(), **_TIED))), {"right": draw(st.booleans())}
+
+
+def _extreme_at(better: Any) -> Any:
+    def like(x: Any, index: Any, value: Any) -> Any:
+        rows = enumerate(x)
+        return np.array([better([v, *value[index == i]]) for i, v in rows], float).reshape(x.shape)
+
+    return like
+
+
+def extremes_at(better: Any) -> Row:
+    """A vector, places in it, and values for them, all different."""
+
+    @composed(_extreme_at(better))
+    def row(draw: Draw) -> Any:
+        n, m = draw(st.integers(1, 3)), draw(st.integers(0, 4))
+        every = draw(arrays((n + m,), distinct=True))
+        index = draw(arrays((m,), dtype=np.int64, low=0, high=n - 1))
+        return (every[:n], index, every[n:]), {}
+
+    return row
+
+
 @composed(lambda *index, shape: np.arange(math.prod(shape)).reshape(shape)[index])
 def flat_indices(draw: Draw) -> Any:
     shape = draw(shapes(min_dims=1, min_side=1))
@@ -922,6 +991,21 @@ ROWS: dict[str, Row] = {
     "argmax": place(lambda x, axis: np.argmax(x == np.amax(x, axis, keepdims=True), axis)),
     "argmin": place(lambda x, axis: np.argmax(x == np.amin(x, axis, keepdims=True), axis)),
     "argsort": sorts,
+    "cumargmax": running(max),
+    "cumargmin": running(min),
+    "middle": one_place(
+        lambda line: sorted(range(len(line)), key=lambda i: line[i])[(len(line) - 1) // 2], nan=True
+    ),
+    "mode": one_place(_commonest),
+    "median": _middles,
+    "nanmedian": _middles,
+    "searchsorted": sorted_places,
+    "histogram": Row(
+        arrays(**_TIED).map(lambda x: Call((x,), {"bins": 2, "low": -1.0, "high": 1.0})),
+        lambda x, bins, low, high: np.array([np.sum(x < 0), np.sum(x >= 0)], float),
+    ),
+    "largest_at": extremes_at(max),
+    "smallest_at": extremes_at(min),
     "flat_index": flat_indices,
     "hot_index": Row(
         arrays(st.tuples(st.integers(0, 4)), dtype=np.int64, low=0, high=3).map(

@@ -238,14 +238,14 @@ def dropout3d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
     """Whole channels dropped, for input (n, c, depth, height, width), with or without n."""
-    return _drop(input, p, training, (*input.shape[:-3], 1, 1, 1))
+    return _drop(input, p, (*input.shape[:-3], 1, 1, 1), training=training)
 
 
 def alpha_dropout(
     input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
 ) -> Tensor:
     """Dropout to SELU's lower bound, then scaled so that mean and deviation stay (same paper)."""
-    return _alpha_drop(input, p, training, input.shape)
+    return _alpha_drop(input, p, input.shape, training=training)
 
 
 def feature_alpha_dropout(
@@ -254,10 +254,10 @@ def feature_alpha_dropout(
     """`alpha_dropout` of whole channels of (n, c, ...)."""
     if input.ndim < 2:
         raise RuntimeError(f"feature_alpha_dropout: input needs channels, not {list(input.shape)}")
-    return _alpha_drop(input, p, training, (*input.shape[:2], *(1,) * (input.ndim - 2)))
+    return _alpha_drop(input, p, (*input.shape[:2], *(1,) * (input.ndim - 2)), training=training)
 
 
-def _alpha_drop(input: Tensor, p: float, training: bool, shape: tuple[int, ...]) -> Tensor:
+def _alpha_drop(input: Tensor, p: float, shape: tuple[int, ...], *, training: bool) -> Tensor:
     _check_probability(p)
     if not training or p == 0:
         return input

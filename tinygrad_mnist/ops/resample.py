@@ -129,7 +129,7 @@ def _nearest(x: Tensor, axis: int, m: int, factor: float | None, mode: str) -> T
         factor = None  # as PyTorch for images, whatever it was
     if n == m and not factor:
         return x
-    scale = np.float32(_scale(n, m, factor, False))
+    scale = np.float32(_scale(n, m, factor, align_corners=False))
     places = np.arange(m, dtype=np.float32) + np.float32(mode == "nearest-exact") / 2
     index = np.minimum(np.floor(places * scale).astype(np.int64), n - 1)
     return table.mix(x, index[:, None], np.ones((m, 1), x.dtype), axis=axis)
