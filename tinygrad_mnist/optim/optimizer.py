@@ -32,6 +32,16 @@ Closure = Callable[[], Any]
 _NO_STAMP: tuple[Callable[[], Any], Callable[[], None]] = (lambda: None, lambda: None)
 
 
+class _Required:
+    """The default of a setting that each group has to have."""
+
+    def __repr__(self) -> str:
+        return "<required parameter>"
+
+
+required = _Required()  # of optimizers written before PyTorch 2.2
+
+
 class Optimizer(Hooked):
     """What all optimizers share; `params` are Tensors, (name, Tensor) pairs, or group dicts.
 
@@ -62,6 +72,7 @@ class Optimizer(Hooked):
     """
 
     elementwise = False
+    foreign = False  # written by somebody else: its settings mean what they mean there
     counters: frozenset[str] = frozenset({"step"})
 
     def __init__(self, params: Any, defaults: Group, **implementation: Any) -> None:
@@ -90,6 +101,7 @@ class Optimizer(Hooked):
     def __init_subclass__(cls, **kw: Any) -> None:
         super().__init_subclass__(**kw)
         if "step" in cls.__dict__:  # an optimizer of the user's own, written as for PyTorch
+            cls.foreign = True
             cls.step = _marking(cls.__dict__["step"])  # type: ignore[method-assign]
 
     # What a subclass defines
@@ -227,7 +239,16 @@ class Optimizer(Hooked):
             group["param_names"] = [pair[0] for pair in pairs]
         for p in params:
             check_parameter(p)
-        check_settings(group)
+        for key, value in group.items():
+            if value is required:
+                raise ValueError(
+                    "parameter group didn't specify a value of required optimization parameter "
+                    f"{key}"
+                )
+        if not self.foreign:  # settings of another optimizer in the same groups mean what they mean
+            check_settings(
+                {key: group[key] for key in (*self.defaults, "initial_lr") if key in group}
+            )
         self._check_against_groups(group)
         drop_duplicates(group)
         note_change()
@@ -380,4 +401,4 @@ def _marking(step: Callable[..., Any]) -> Callable[..., Any]:
 def _name(group: Group, number: int, place: int) -> str:
     if "param_names" in group:
         return str(group["param_names"][place])
-    return f"param_groups[{number}]['params'][{place}] {group['params'][place].shape}"
+    return f"param_groups[{number}]['params'][{place}] {tuple(group['params'][place].shape)}"
