@@ -56,16 +56,13 @@ if TYPE_CHECKING:
     from tinygrad_mnist import train as train
     from tinygrad_mnist import utils as utils
     from tinygrad_mnist.jit import jit as jit  # the folder, which can be called
-<<<<<<< HEAD
+    from tinygrad_mnist.kernels.threads import get_num_threads as get_num_threads
+    from tinygrad_mnist.kernels.threads import set_num_threads as set_num_threads
     from tinygrad_mnist.ops.arrange import *
     from tinygrad_mnist.ops.calculus import *
     from tinygrad_mnist.ops.place import *
     from tinygrad_mnist.ops.searching import *
     from tinygrad_mnist.ops.statistics import *
-=======
-    from tinygrad_mnist.kernels.threads import get_num_threads as get_num_threads
-    from tinygrad_mnist.kernels.threads import set_num_threads as set_num_threads
->>>>>>> main
     from tinygrad_mnist.serialize import load as load
     from tinygrad_mnist.serialize import save as save
 else:
