@@ -14,7 +14,7 @@ import numpy as np
 from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.autograd.modes import note_change
-from tinygrad_mnist.autograd.tensor import _unheard
+from tinygrad_mnist.autograd.tensor import _unheard, wrap
 from tinygrad_mnist.nn.module import Module
 from tinygrad_mnist.nn.parameter import Parameter, unset
 
@@ -57,6 +57,15 @@ class UninitializedTensorMixin:
         """The dtype that the values will have."""
         return _memory.__get__(self).dtype
 
+    @property
+    def data(self: Any) -> Tensor:
+        """An empty Tensor, so that values may be drawn into it in advance, to no effect."""
+        return wrap(_memory.__get__(self))
+
+    @data.setter
+    def data(self: Any, value: Tensor) -> None:
+        _data_of_tensor.__set__(self, value)
+
     def _word(self) -> str:
         return "parameter" if isinstance(self, Parameter) else "buffer"
 
@@ -97,6 +106,7 @@ class UninitializedTensorMixin:
         return type(self), (self.requires_grad, None, self.dtype)
 
 
+_data_of_tensor: Any = Tensor.__dict__["data"]
 _memory: Any = Tensor.__dict__["_data"]  # the slot that both properties above stand before
 
 
