@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from tinygrad_mnist import ops
-from tinygrad_mnist.ops import late
 
 PATH = Path(__file__).parents[1] / "tinygrad_mnist" / "autograd" / "_methods.pyi"
 HEADER = '''"""What `ops/` gives to Tensor, for type checkers: written by scripts/write_stub.py."""
@@ -54,11 +53,12 @@ def parameters(signature: inspect.Signature) -> str:
 
 def line(name: str, value: Any) -> str:
     """The declaration of one attribute."""
-    value = value.found() if isinstance(value, late.Late) else value
     if isinstance(value, property):
         return f"    @property\n    def {name}(self) -> {PROPERTIES.get(name, 'Tensor')}: ...\n"
     if name in ("__eq__", "__ne__"):
         return f"    def {name}(self, other: Any) -> Tensor: ...  # type: ignore[override]\n"
+    if hasattr(value, "load"):
+        value = value.load()
     signature = inspect.signature(value)
     row = hasattr(inspect.unwrap(value), "op")
     operator = name.strip("_").removeprefix("r") in (*ops.OPERATORS, *ops.COMPARISONS)

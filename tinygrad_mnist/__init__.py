@@ -69,8 +69,8 @@ else:
         {
             "": "data jit models nn optim serialize testing train utils",
             "ops.arrange": (
-                "adjoint alias_copy atleast_3d block_diag broadcast_shapes cartesian_prod "
-                "column_stack combinations detach detach_copy diagonal_copy dsplit dstack "
+                "adjoint alias_copy atleast_3d block_diag cartesian_prod "
+                "column_stack combinations detach_copy diagonal_copy dsplit dstack "
                 "expand_copy hsplit narrow_copy permute_copy rot90 select_copy slice_copy "
                 "split_copy split_with_sizes_copy squeeze_copy sum_to_size t_copy "
                 "transpose_copy unbind_copy unfold unfold_copy unsafe_chunk unsafe_split "

@@ -7,6 +7,7 @@ a method of Tensor. To add an op, add a row; to add a name, compose it in its fa
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,6 @@ from tinygrad_mnist.ops import (
     index,
     inplace,
     join,
-    late,
     matmul,
     printing,
     random,
@@ -44,6 +44,18 @@ OPERATORS: dict[str, Operator] = {
     "floordiv": table.floor_divide, "and": table.bitwise_and, "or": table.bitwise_or,
     "xor": table.bitwise_xor,
 }  # fmt: skip
+# Methods whose module is loaded when one of them is first called
+LATER = {
+    "arrange": "adjoint dsplit hsplit narrow_copy rot90 sum_to_size unfold unsafe_chunk "
+    "unsafe_split unsafe_split_with_sizes vsplit",
+    "calculus": "cross cummax cummin diff renorm renorm_",
+    "place": "diagonal_scatter index_put index_put_ index_reduce index_reduce_ masked_scatter "
+    "masked_scatter_ nonzero_static put put_ scatter_reduce scatter_reduce_ select_scatter "
+    "slice_scatter take",
+    "searching": "unique_consecutive",
+    "statistics": "bincount corrcoef cov histc histogram kthvalue median mode msort nanmedian "
+    "nanquantile quantile",
+}
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 
 
@@ -66,16 +78,37 @@ def method_of(function: Callable[..., Any]) -> Callable[..., Any]:
     return bare if hasattr(bare, "op") else function  # type: ignore[return-value]
 
 
+def later(module: str, name: str) -> Callable[..., Any]:
+    """A method that takes its own place by the function of that name, when it is first called.
+
+    With an underscore it is the in-place form of the function.
+    """
+
+    def load() -> Any:
+        function = getattr(import_module(f"{__name__}.{module}"), name.removesuffix("_"))
+        return inplace.method(function) if name.endswith("_") else function
+
+    def method(self: Tensor, *args: Any, **kw: Any) -> Any:
+        function = load()
+        setattr(Tensor, name, function)
+        return function(self, *args, **kw)
+
+    method.load = load  # type: ignore[attr-defined]
+    return method
+
+
 def methods() -> dict[str, Any]:
     """All that Tensor gets from here, by name."""
     found: dict[str, Any] = {
         name: method_of(getattr(family, name)) for family in FAMILIES for name in family.METHODS
     }
-    found |= convert.METHODS | inplace.METHODS | late.METHODS
+    found |= convert.METHODS | inplace.METHODS
     for name, operator in OPERATORS.items():
         bare = getattr(operator, "__wrapped__", operator)
         found |= {f"__{name}__": operation(bare), f"__r{name}__": reflected(bare)}
     found |= {f"__{name}__": operation(getattr(table, name)) for name in COMPARISONS}
+    for module, names in LATER.items():
+        found |= {name: later(module, name) for name in names.split()}
     return found | {
         "__getitem__": index.getitem,
         "__getattr__": unknown,
@@ -84,10 +117,10 @@ def methods() -> dict[str, Any]:
         "__pos__": elementwise.positive,
         "__abs__": table.abs,
         "__invert__": table.bitwise_not,
-        "mH": property(lambda x: shape.transpose(x, -1, -2)),
         "mT": property(lambda x: shape.transpose(x, -1, -2)),
         "T": property(lambda x: table.permute(x, axes=tuple(range(x.ndim))[::-1])),
         "H": property(lambda x: shape.transpose(x, -1, -2)),
+        "mH": property(lambda x: shape.transpose(x, -1, -2)),
         "device": property(lambda x: device("cpu")),
         "is_cuda": property(lambda x: False),
         "real": property(lambda x: x),
