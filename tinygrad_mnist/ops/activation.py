@@ -252,7 +252,7 @@ def feature_alpha_dropout(
     input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
 ) -> Tensor:
     """`alpha_dropout` of whole channels of (n, c, ...)."""
-    if input.ndim < 2:
+    if training and p and input.ndim < 2:
         raise RuntimeError(f"feature_alpha_dropout: input needs channels, not {list(input.shape)}")
     return _alpha_drop(input, p, (*input.shape[:2], *(1,) * (input.ndim - 2)), training=training)
 

@@ -241,13 +241,12 @@ def cov(
     _no_bools("cov", input)
     x = table.reshape(input, shape=(-1, input.shape[-1] if input.ndim else 1))
     x = floating(x)
-    weight = _weights(fweights, aweights, x)
+    weight = _weights(fweights, aweights, x.shape[1])
     count: Any = x.shape[1] if weight is None else table.sum(weight)
     product = x if weight is None else x * weight
     mean = table.sum(product, axis=(1,), keepdims=True) / count
     if aweights is not None and correction:
-        squares: Any = table.sum(weight * table.cast(aweights, dtype=x.dtype))
-        free = count - squares / count * correction
+        free = count - table.sum(weight * aweights) / count * correction
     else:
         free = count - correction
     free = table.clip(tensor_of(free, x), low=0.0, high=None)
@@ -257,20 +256,20 @@ def cov(
     return table.reshape(matrix, shape=()) if matrix.shape == (1, 1) else matrix
 
 
-def _weights(fweights: Tensor | None, aweights: Tensor | None, x: Tensor) -> Tensor | None:
+def _weights(fweights: Tensor | None, aweights: Tensor | None, count: int) -> Tensor | None:
     """The weight of each observation."""
     for name, weights, kinds in (("fweights", fweights, "iu"), ("aweights", aweights, "f")):
         if weights is None:
             continue
-        if weights.shape != (x.shape[1],):
+        if weights.shape != (count,):
             raise ShapeError(
-                f"cov(): expected {x.shape[1]} {name}, not a shape of {list(weights.shape)}"
+                f"cov(): expected {count} {name}, not a shape of {list(weights.shape)}"
             )
         if weights.dtype.kind not in kinds:
             raise DTypeError(f"cov(): {name} cannot be {weights.dtype}")
         if (weights._data < 0).any():
             raise RuntimeError(f"cov(): {name} cannot be negative")
-    given = [table.cast(w, dtype=x.dtype) for w in (fweights, aweights) if w is not None]
+    given = [w for w in (fweights, aweights) if w is not None]
     if not given:
         return None
     return given[0] if len(given) == 1 else given[0] * given[1]
