@@ -12,7 +12,7 @@ from tinygrad_mnist.autograd.dtypes import promote_types
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.kernels.windows import fitting
-from tinygrad_mnist.ops import diagonal, join, shape, table
+from tinygrad_mnist.ops import diagonal, join, reduce, shape, table
 from tinygrad_mnist.ops.arguments import dim_of, named, public, size_of, tensor_of
 
 __all__ = [
@@ -152,7 +152,11 @@ def sum_to_size(input: Tensor, *size: Any) -> Tensor:
         fits = False
     if not fits:
         raise RuntimeError(f"size {list(to)} is not expandable to size {list(input.shape)}.")
-    return input if to == input.shape else table.sum_to(input, shape=to)
+    if not to:
+        return table.sum(input)
+    if to == input.shape:
+        return input
+    return table.sum_to(reduce.widened(input, None), shape=to)
 
 
 @public

@@ -11,8 +11,9 @@ from tinygrad_mnist.autograd.default_dtype import get_default_dtype
 from tinygrad_mnist.autograd.op import DTypeError, ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import join, reduce, shape, table
-from tinygrad_mnist.ops.arguments import dim_of, floating, in_float32, named, public
+from tinygrad_mnist.ops.arguments import dim_of, dims_of, floating, in_float32, named, public
 from tinygrad_mnist.ops.reduce import Found
+from tinygrad_mnist.ops.refused import refuse
 
 __all__ = [
     "cross", "cummax", "cummin", "cumulative_trapezoid", "diff", "gradient", "renorm", "trapezoid",
@@ -88,7 +89,7 @@ def gradient(
         raise RuntimeError("torch.gradient only supports edge_order=1 and edge_order=2.")
     x = floating(input)
     chosen = range(x.ndim) if dim is None else dim if isinstance(dim, (tuple, list)) else (dim,)
-    axes = [dim_of(x.ndim, d) for d in chosen]
+    axes = dims_of(x.ndim, chosen)
     if isinstance(spacing, (tuple, list)):
         steps = list(spacing)
         if len(steps) != len(axes):
@@ -235,3 +236,4 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
 
 
 named(globals(), __all__)
+refuse(globals())

@@ -16,6 +16,7 @@ from tinygrad_mnist.autograd.op import DTypeError, ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import in_float32
+from tinygrad_mnist.ops.refused import refuse
 
 __all__ = ["affine_grid", "grid_sample"]
 
@@ -174,3 +175,6 @@ def grid_sampler(
     return grid_sample(
         input, grid, MODES[interpolation_mode], PADDINGS[padding_mode], align_corners
     )
+
+
+refuse(globals())

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd.op import ShapeError
+from tinygrad_mnist.autograd.op import DTypeError, ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import in_float32
 from tinygrad_mnist.ops.loss import _hinge, legacy, pairwise_distance, reduced
+from tinygrad_mnist.ops.refused import refuse
 
 __all__ = [
     "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss",
@@ -43,6 +44,8 @@ def multi_margin_loss(
             f"multi_margin_loss: inconsistent target size, expected {rows.shape[0]} but got "
             f"{list(target.shape)}"
         )
+    if target.dtype.kind not in "iu":
+        raise DTypeError(f"multi_margin_loss: class targets must be integers, not {target.dtype}")
     if weight is not None and weight.shape != rows.shape[1:]:
         raise ShapeError(f"inconsistent weight size, expected {rows.shape[1]} but got {weight}")
     at = table.reshape(classes, shape=(-1, 1))
@@ -125,3 +128,6 @@ def triplet_margin_with_distance_loss(
     if swap:
         far = table.minimum(far, distance(positive, negative))
     return reduced(_hinge(near - far + margin), reduction)
+
+
+refuse(globals())

@@ -14,6 +14,7 @@ from tinygrad_mnist.kernels.pool import Windows
 from tinygrad_mnist.ops import join, reduce, shape, table
 from tinygrad_mnist.ops.arguments import in_float32
 from tinygrad_mnist.ops.conv import several
+from tinygrad_mnist.ops.refused import refuse
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "avg_pool1d", "avg_pool2d",
@@ -265,8 +266,10 @@ def adaptive_avg_pool3d(input: Tensor, output_size: Any) -> Tensor:
 def output_sizes(x: Tensor, value: Any, dims: int) -> tuple[int, ...]:
     """The lengths of the last dimensions of an adaptive pool's result; None keeps one."""
     given = tuple(value) if isinstance(value, (tuple, list)) else (value,) * dims
-    if len(given) != dims:
-        raise ValueError(f"output_size must be one number or {dims}, not {value!r}")
+    if len(given) != dims or any(m is not None and m < 0 for m in given):
+        raise RuntimeError(
+            f"output_size must be one number or {dims}, none of them negative, not {value!r}"
+        )
     pairs = zip(given, x.shape[-dims:], strict=True)
     return tuple(n if m is None else int(m) for m, n in pairs)
 
@@ -294,3 +297,6 @@ def _adaptive_mean(x: Tensor, axis: int, m: int) -> Tensor:
     ends = adaptive_ends(n, m)
     means = [reduce.mean(table.narrow(x, axis, a, b - a), axis, keepdim=True) for a, b in ends]
     return join.cat(means, axis)
+
+
+refuse(globals())

@@ -94,7 +94,7 @@ def _check_mode(x: Tensor, mode: str, align_corners: bool | None, antialias: boo
         )
     if antialias and mode not in ("bilinear", "bicubic"):
         raise ValueError("Anti-alias option is restricted to bilinear and bicubic modes")
-    if x.dtype.kind != "f":
+    if x.dtype.kind != "f" and (mode not in ("nearest", "nearest-exact") or x.dtype != np.uint8):
         raise DTypeError(f"interpolate() is not implemented for {x.dtype}; cast to float first")
 
 

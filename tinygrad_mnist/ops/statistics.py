@@ -21,6 +21,7 @@ from tinygrad_mnist.ops.arguments import (
     tensor_of,
 )
 from tinygrad_mnist.ops.reduce import Found
+from tinygrad_mnist.ops.refused import refuse
 
 __all__ = [
     "bincount", "corrcoef", "cov", "histc", "histogram", "histogramdd", "kthvalue", "median",
@@ -126,7 +127,7 @@ def quantile(
     >>> tg.quantile(tg.tensor([1.0, 2.0, 4.0]), 0.75)
     tensor(3.)
     """
-    return _quantile(input, q, dim, keepdim, interpolation, ignore_nan=False)
+    return _quantile(input, q, dim, interpolation, keepdim=keepdim, ignore_nan=False)
 
 
 @public
@@ -139,12 +140,11 @@ def nanquantile(
     interpolation: str = "linear",
 ) -> Tensor:
     """`quantile` of what is not NaN; NaN where there is nothing else."""
-    return _quantile(input, q, dim, keepdim, interpolation, ignore_nan=True)
+    return _quantile(input, q, dim, interpolation, keepdim=keepdim, ignore_nan=True)
 
 
-@in_float32
 def _quantile(
-    input: Tensor, q: Any, dim: int | None, keepdim: bool, interpolation: str, ignore_nan: bool
+    input: Tensor, q: Any, dim: int | None, interpolation: str, *, keepdim: bool, ignore_nan: bool
 ) -> Tensor:
     if interpolation not in ("linear", "lower", "higher", "midpoint", "nearest"):
         raise RuntimeError(
@@ -166,7 +166,7 @@ def _quantile(
     x = table.reshape(input, shape=(-1,)) if flat else shape.movedim(input, axis, -1)
     if not x.shape[-1]:
         raise RuntimeError("quantile() input tensor must be non-empty")
-    picked = _between(x, table.reshape(q, shape=(-1,)), interpolation, ignore_nan)
+    picked = _between(x, table.reshape(q, shape=(-1,)), interpolation, ignore_nan=ignore_nan)
     picked = shape.movedim(picked, -1, 0)  # one for each q, first
     rest = table.kept(input.shape, None if dim is None else (axis,))
     if not keepdim:
@@ -174,7 +174,7 @@ def _quantile(
     return table.reshape(picked, shape=(*q.shape, *rest))
 
 
-def _between(x: Tensor, q: Tensor, interpolation: str, ignore_nan: bool) -> Tensor:
+def _between(x: Tensor, q: Tensor, interpolation: str, *, ignore_nan: bool) -> Tensor:
     """The quantiles (..., len(q)) of rows x (..., n)."""
     last = x.ndim - 1
     ordered = index.sort(x, -1).values
@@ -414,3 +414,4 @@ def _binned(points: Any, edges: list[Any], weights: Any) -> Any:
 
 
 named(globals(), __all__)
+refuse(globals())
