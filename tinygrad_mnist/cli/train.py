@@ -121,7 +121,7 @@ def _new(args: argparse.Namespace) -> tuple[Claim, Trainer, str | None]:
     try:
         if not args.overwrite:
             check_free(claimed.folder)
-        return claimed, Trainer(recipe, load_data(given), args.eager), given
+        return claimed, Trainer(recipe, load_data(given), eager=args.eager), given
     except BaseException:
         claimed.release()
         raise
@@ -151,7 +151,7 @@ def _resumed(args: argparse.Namespace) -> tuple[Claim, Trainer, str | None]:
         elif not args.overwrite:
             check_free(out)
         given = args.data if args.data is not None else saved.data.get("given")
-        return claimed, resume(saved, load_data(given), args.eager), given
+        return claimed, resume(saved, load_data(given), eager=args.eager), given
     except BaseException:
         claimed.release()
         raise

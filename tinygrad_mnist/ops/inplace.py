@@ -346,15 +346,21 @@ def relaid(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
                 f"{function.__name__}_: the Tensor has views; write x = x.{function.__name__}(...) "
                 "instead"
             )
-        view = function(self, *args, **kw)
-        known = views.seen(view)
+        before = views.seen(self)
+        twin = wrap(self._data, self._node)
+        if before is not None:
+            twin._seen = before
+        view = function(twin, *args, **kw)
         if isinstance(self._node, Leaf):
             self.data = view
-        else:
-            note_change()
-            self._data, self._node = view._data, view._node
-        if known is not None and known.base is not self:
+            return self
+        note_change()
+        self._data, self._node = view._data, view._node
+        known = views.seen(view)
+        if known is not None:
             self._seen = known
+            if before is None:
+                views.views_of(known.base).add(self)
         return self
 
     in_place.__doc__ = f"In place: {function.__doc__}"

@@ -229,7 +229,7 @@ def fit(recipe: Recipe, data: Mnist, eager: bool = False) -> Trainer:
     >>> len(trainer.history)
     5
     """
-    trainer = Trainer(recipe, data, eager)
+    trainer = Trainer(recipe, data, eager=eager)
     for _ in trainer.steps():
         pass
     return trainer
