@@ -95,9 +95,6 @@ def _respell(
     if variadic is not None and variadic in given:
         first = (given.pop(positional[0]),) if positional and not args else ()
         args = (*args, *first, given.pop(variadic))
-    for place, word in enumerate(("input", "other")):  # a row of the table has its own names
-        if word in given and word not in names and len(args) == place:
-            args = (*args, given.pop(word))
     return args, given
 
 

@@ -37,34 +37,21 @@ ASSIGN = table.assign_view.op  # type: ignore[attr-defined]
 CAST = table.cast.op  # type: ignore[attr-defined]
 # Each of these is also a method with an underscore: x.add_(y) is write(x, add(x, y)).
 FAMILIES = {
-    elementwise: [*elementwise.METHODS, "fill"],
+    elementwise: [
+        *(name for name in elementwise.METHODS if name not in ("frexp", "isreal")), "fill",
+    ],
     compare: [
-        "bitwise_and",
-        "bitwise_not",
-        "bitwise_or",
-        "bitwise_xor",
-        "eq",
-        "ge",
-        "greater",
-        "greater_equal",
-        "gt",
-        "le",
-        "less",
-        "less_equal",
-        "logical_and",
-        "logical_not",
-        "logical_or",
-        "logical_xor",
-        "lt",
-        "ne",
-        "not_equal",
+        "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift",
+        "bitwise_xor", "eq", "gcd", "ge", "greater", "greater_equal", "gt", "heaviside", "lcm",
+        "le", "less", "less_equal", "logical_and", "logical_not", "logical_or", "logical_xor",
+        "lt", "ne", "nextafter", "not_equal",
     ],
     index: ["index_add", "index_copy", "index_fill", "masked_fill", "scatter", "scatter_add"],
     diagonal: ["tril", "triu"],
     matmul: ["addbmm", "addmm", "addmv", "addr", "baddbmm"],
     reduce: ["cumprod", "cumsum"],
     random: ["bernoulli"],
-}
+}  # fmt: skip
 
 
 def write(tensor: Tensor, value: Any, key: Any = None, start: int | None = None) -> Tensor:

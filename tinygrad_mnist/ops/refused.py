@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from inspect import cleandoc
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ FLOATS_ALONE = (
     "max_unpool1d max_unpool2d max_unpool3d multi_margin_loss multilabel_margin_loss "
     "multilabel_soft_margin_loss pdist"
 )
+NAMES = {BOOLS: "bools", INTEGERS: "integers", ALL: "integers and bools"}
 REFUSED: dict[str, str] = {
     "abs": BOOLS, "ceil": BOOLS, "floor": BOOLS, "trunc": BOOLS,
     "frac": INTEGERS, "std": ALL, "argmax": BOOLS, "argmin": BOOLS, "norm": ALL, "nanmean": ALL,
@@ -40,9 +42,11 @@ REFUSED: dict[str, str] = {
 
 
 def refuse(family: dict[str, Any]) -> None:
-    """Let the public functions among a module's globals refuse what PyTorch's do."""
+    """Let the public functions among a module's globals refuse what PyTorch's do, by any name."""
     for name in REFUSED.keys() & set(family["__all__"]):
-        family[name] = refusing(family[name], name, REFUSED[name])
+        function = family[name]
+        refuser = refusing(function, name, REFUSED[name])
+        family |= {alias: refuser for alias in family["__all__"] if family[alias] is function}
 
 
 def refusing(function: Callable[..., Any], name: str, kinds: str) -> Callable[..., Any]:
@@ -58,4 +62,5 @@ def refusing(function: Callable[..., Any], name: str, kinds: str) -> Callable[..
             )
         return function(*args, **kw)
 
+    call.__doc__ = f"{cleandoc(function.__doc__ or '')}\n\nRaises DTypeError for {NAMES[kinds]}."
     return call

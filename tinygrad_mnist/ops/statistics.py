@@ -11,6 +11,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd.op import DTypeError, ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor, _reads, wrap
+from tinygrad_mnist.kernels.reduce import dropped, kept
 from tinygrad_mnist.ops import elementwise, index, reduce, shape, table
 from tinygrad_mnist.ops.arguments import (
     dim_of,
@@ -40,7 +41,7 @@ class Histogram(NamedTuple):
 def _one_of(input: Tensor, place: Tensor, axis: int, keepdim: bool) -> Found:
     """The elements at one place a row along `axis`, and those places."""
     values = table.gather(input, place, axis=axis)
-    to = table.kept(input.shape, axis) if keepdim else table.dropped(input.shape, (axis,))
+    to = kept(input.shape, axis) if keepdim else dropped(input.shape, (axis,))
     return Found(*(table.reshape(y, shape=to) for y in (values, place)))
 
 
@@ -168,7 +169,7 @@ def _quantile(
         raise RuntimeError("quantile() input tensor must be non-empty")
     picked = _between(x, table.reshape(q, shape=(-1,)), interpolation, ignore_nan=ignore_nan)
     picked = shape.movedim(picked, -1, 0)  # one for each q, first
-    rest = table.kept(input.shape, None if dim is None else (axis,))
+    rest = kept(input.shape, None if dim is None else (axis,))
     if not keepdim:
         rest = () if dim is None else rest[:axis] + rest[axis + 1 :]
     return table.reshape(picked, shape=(*q.shape, *rest))

@@ -1,0 +1,121 @@
+"""Rows that are public in ops/elementwise.py: written by scripts/write_stub.py."""
+
+from typing import Any
+
+from tinygrad_mnist.autograd.tensor import Tensor
+
+def abs(input: Tensor) -> Tensor: ...  # ops/table.py:158
+def absolute(input: Tensor) -> Tensor: ...  # ops/table.py:158
+def acos(input: Tensor) -> Tensor: ...  # ops/table.py:127
+def acosh(input: Tensor) -> Tensor: ...  # ops/table.py:141
+def arccos(input: Tensor) -> Tensor: ...  # ops/table.py:127
+def arccosh(input: Tensor) -> Tensor: ...  # ops/table.py:141
+def arcsin(input: Tensor) -> Tensor: ...  # ops/table.py:126
+def arcsinh(input: Tensor) -> Tensor: ...  # ops/table.py:140
+def arctan(input: Tensor) -> Tensor: ...  # ops/table.py:128
+def arctan2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:73
+def arctanh(input: Tensor) -> Tensor: ...  # ops/table.py:142
+def asin(input: Tensor) -> Tensor: ...  # ops/table.py:126
+def asinh(input: Tensor) -> Tensor: ...  # ops/table.py:140
+def atan(input: Tensor) -> Tensor: ...  # ops/table.py:128
+def atan2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:73
+def atanh(input: Tensor) -> Tensor: ...  # ops/table.py:142
+def ceil(input: Tensor) -> Tensor: ...  # ops/table.py:161
+def copysign(input: Any, other: Any) -> Tensor: ...  # ops/table.py:88
+def cos(input: Tensor) -> Tensor: ...  # ops/table.py:122
+def cosh(input: Tensor) -> Tensor: ...  # ops/table.py:138
+def erf(input: Tensor) -> Tensor: ...  # ops/table.py:154
+def erfc(input: Tensor) -> Tensor: ...  # ops/table.py:155
+def exp(input: Tensor) -> Tensor: ...  # ops/table.py:110
+def exp2(input: Tensor) -> Tensor: ...  # ops/table.py:111
+def expm1(input: Tensor) -> Tensor: ...  # ops/table.py:112
+def fix(input: Tensor) -> Tensor: ...  # ops/table.py:163
+def floor(input: Tensor) -> Tensor: ...  # ops/table.py:160
+def floor_divide(input: Any, other: Any) -> Tensor: ...  # ops/table.py:64
+def fmax(input: Any, other: Any) -> Tensor: ...  # ops/table.py:89
+def fmin(input: Any, other: Any) -> Tensor: ...  # ops/table.py:94
+def fmod(input: Any, other: Any) -> Tensor: ...  # ops/table.py:63
+def hypot(input: Any, other: Any) -> Tensor: ...  # ops/table.py:79
+def log(input: Tensor) -> Tensor: ...  # ops/table.py:113
+def log10(input: Tensor) -> Tensor: ...  # ops/table.py:115
+def log1p(input: Tensor) -> Tensor: ...  # ops/table.py:116
+def log2(input: Tensor) -> Tensor: ...  # ops/table.py:114
+def logaddexp(input: Any, other: Any) -> Tensor: ...  # ops/table.py:105
+def logaddexp2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:99
+def maximum(input: Any, other: Any) -> Tensor: ...  # ops/table.py:67
+def minimum(input: Any, other: Any) -> Tensor: ...  # ops/table.py:70
+def mul(input: Any, other: Any) -> Tensor: ...  # ops/table.py:51
+def multiply(input: Any, other: Any) -> Tensor: ...  # ops/table.py:51
+def neg(input: Tensor) -> Tensor: ...  # ops/table.py:53
+def negative(input: Tensor) -> Tensor: ...  # ops/table.py:53
+def reciprocal(input: Tensor) -> Tensor: ...  # ops/table.py:59
+def relu(input: Tensor) -> Tensor: ...  # ops/table.py:145
+def remainder(input: Any, other: Any) -> Tensor: ...  # ops/table.py:60
+def sigmoid(input: Tensor) -> Tensor: ...  # ops/table.py:147
+def sin(input: Tensor) -> Tensor: ...  # ops/table.py:121
+def sinc(input: Tensor) -> Tensor: ...  # ops/table.py:129
+def sinh(input: Tensor) -> Tensor: ...  # ops/table.py:137
+def sqrt(input: Tensor) -> Tensor: ...  # ops/table.py:117
+def tan(input: Tensor) -> Tensor: ...  # ops/table.py:125
+def tanh(input: Tensor) -> Tensor: ...  # ops/table.py:139
+def trunc(input: Tensor) -> Tensor: ...  # ops/table.py:163
+def xlogy(input: Any, other: Any) -> Tensor: ...  # ops/table.py:82
+
+__all__ = [
+    "abs",
+    "absolute",
+    "acos",
+    "acosh",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctan2",
+    "arctanh",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "ceil",
+    "copysign",
+    "cos",
+    "cosh",
+    "erf",
+    "erfc",
+    "exp",
+    "exp2",
+    "expm1",
+    "fix",
+    "floor",
+    "floor_divide",
+    "fmax",
+    "fmin",
+    "fmod",
+    "hypot",
+    "log",
+    "log10",
+    "log1p",
+    "log2",
+    "logaddexp",
+    "logaddexp2",
+    "maximum",
+    "minimum",
+    "mul",
+    "multiply",
+    "neg",
+    "negative",
+    "reciprocal",
+    "relu",
+    "remainder",
+    "sigmoid",
+    "sin",
+    "sinc",
+    "sinh",
+    "sqrt",
+    "tan",
+    "tanh",
+    "trunc",
+    "xlogy",
+]
