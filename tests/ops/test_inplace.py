@@ -14,10 +14,13 @@ DRAWN = {
 }  # fmt: skip
 OPERANDS = {"addbmm_": (3, 3), "addmm_": (2, 2), "addmv_": (2, 1), "addr_": (1, 1),
             "baddbmm_": (3, 3)}  # fmt: skip
-NAMES = {n for n in inplace.METHODS if not n.startswith("__")} - inplace.RELAID.keys()
+OTHERS = ("__", "bitwise", "gcd", "lcm")  # operators and integers
+NAMES = {n for n in inplace.METHODS if not n.startswith(OTHERS)} - inplace.RELAID.keys()
 
 
-@pytest.mark.parametrize("name", sorted(n for n in NAMES if not n.startswith("bitwise")))
+@pytest.mark.parametrize(
+    "name", sorted(n for n in NAMES if not n.startswith(("bitwise", "gcd", "lcm")))
+)
 def test_in_place_is_out_of_place_in_the_same_memory(name: str) -> None:
     shift = 1 if name == "acosh_" else 0
     x = tg.tensor([[0.25, 0.5], [0.75, 0.3]], dtype=tg.float64) + shift
@@ -103,6 +106,8 @@ def test_bits_in_place() -> None:
     assert x.bitwise_and_(tg.tensor([3, 3, 2])).tolist() == [1, 2, 2]
     assert x.bitwise_or_(tg.tensor([4, 4, 4])).tolist() == [5, 6, 6]
     assert x.bitwise_xor_(tg.tensor([1, 1, 1])).bitwise_not_().tolist() == [-5, -8, -8]
+    assert x.bitwise_left_shift_(1).bitwise_right_shift_(2).tolist() == [-3, -4, -4]
+    assert x.gcd_(tg.tensor([6, 6, 8])).lcm_(tg.tensor([2, 3, 1])).tolist() == [6, 6, 4]
 
 
 def test_a_diagonal_in_place() -> None:

@@ -12,10 +12,10 @@ from tinygrad_mnist.ops.statistics import Histogram
 
 class TensorMethods:
     @property
-    def H(self) -> Tensor: ...  # ops/__init__.py:128
+    def H(self) -> Tensor: ...  # ops/__init__.py:130
     @property
-    def T(self) -> Tensor: ...  # ops/__init__.py:146
-    def __abs__(self) -> Tensor: ...  # ops/table.py:158
+    def T(self) -> Tensor: ...  # ops/__init__.py:148
+    def __abs__(self) -> Tensor: ...  # ops/table.py:160
     def __add__(self, b: Any) -> Tensor: ...  # ops/__init__.py:69
     def __and__(self, b: Any) -> Tensor: ...  # ops/__init__.py:69
     def __array_ufunc__(self, ufunc: Any, method: builtins.str, *inputs: Any, **kw: Any) -> Any: ...  # ops/convert.py:63
@@ -31,7 +31,7 @@ class TensorMethods:
     def __ifloordiv__(self, other: Any) -> Tensor: ...  # ops/table.py:64
     def __imod__(self, other: Any) -> Tensor: ...  # ops/table.py:60
     def __imul__(self, other: Any) -> Tensor: ...  # ops/table.py:51
-    def __invert__(self) -> Tensor: ...  # ops/table.py:369
+    def __invert__(self) -> Tensor: ...  # ops/table.py:371
     def __ipow__(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:91
     def __isub__(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:59
     def __itruediv__(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:73
@@ -65,14 +65,14 @@ class TensorMethods:
     def __sub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:69
     def __truediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:69
     def __xor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:69
-    def abs(self) -> Tensor: ...  # ops/table.py:158
-    def abs_(self) -> Tensor: ...  # ops/table.py:158
-    def absolute(self) -> Tensor: ...  # ops/table.py:158
-    def absolute_(self) -> Tensor: ...  # ops/table.py:158
-    def acos(self) -> Tensor: ...  # ops/table.py:127
-    def acos_(self) -> Tensor: ...  # ops/table.py:127
-    def acosh(self) -> Tensor: ...  # ops/table.py:141
-    def acosh_(self) -> Tensor: ...  # ops/table.py:141
+    def abs(self) -> Tensor: ...  # ops/table.py:160
+    def abs_(self) -> Tensor: ...  # ops/table.py:160
+    def absolute(self) -> Tensor: ...  # ops/table.py:160
+    def absolute_(self) -> Tensor: ...  # ops/table.py:160
+    def acos(self) -> Tensor: ...  # ops/table.py:129
+    def acos_(self) -> Tensor: ...  # ops/table.py:129
+    def acosh(self) -> Tensor: ...  # ops/table.py:143
+    def acosh_(self) -> Tensor: ...  # ops/table.py:143
     def add(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:53
     def add_(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:53
     def addbmm(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
@@ -96,58 +96,58 @@ class TensorMethods:
     def angle(self) -> Tensor: ...  # ops/elementwise.py:237
     def angle_(self) -> Tensor: ...  # ops/elementwise.py:237
     def any(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:54
-    def arccos(self) -> Tensor: ...  # ops/table.py:127
-    def arccos_(self) -> Tensor: ...  # ops/table.py:127
-    def arccosh(self) -> Tensor: ...  # ops/table.py:141
-    def arccosh_(self) -> Tensor: ...  # ops/table.py:141
-    def arcsin(self) -> Tensor: ...  # ops/table.py:126
-    def arcsin_(self) -> Tensor: ...  # ops/table.py:126
-    def arcsinh(self) -> Tensor: ...  # ops/table.py:140
-    def arcsinh_(self) -> Tensor: ...  # ops/table.py:140
-    def arctan(self) -> Tensor: ...  # ops/table.py:128
+    def arccos(self) -> Tensor: ...  # ops/table.py:129
+    def arccos_(self) -> Tensor: ...  # ops/table.py:129
+    def arccosh(self) -> Tensor: ...  # ops/table.py:143
+    def arccosh_(self) -> Tensor: ...  # ops/table.py:143
+    def arcsin(self) -> Tensor: ...  # ops/table.py:128
+    def arcsin_(self) -> Tensor: ...  # ops/table.py:128
+    def arcsinh(self) -> Tensor: ...  # ops/table.py:142
+    def arcsinh_(self) -> Tensor: ...  # ops/table.py:142
+    def arctan(self) -> Tensor: ...  # ops/table.py:130
     def arctan2(self, other: Any) -> Tensor: ...  # ops/table.py:73
     def arctan2_(self, other: Any) -> Tensor: ...  # ops/table.py:73
-    def arctan_(self) -> Tensor: ...  # ops/table.py:128
-    def arctanh(self) -> Tensor: ...  # ops/table.py:142
-    def arctanh_(self) -> Tensor: ...  # ops/table.py:142
+    def arctan_(self) -> Tensor: ...  # ops/table.py:130
+    def arctanh(self) -> Tensor: ...  # ops/table.py:144
+    def arctanh_(self) -> Tensor: ...  # ops/table.py:144
     def argmax(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:65
     def argmin(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:65
     def argsort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> Tensor: ...  # ops/index.py:285
     def argwhere(self) -> Tensor: ...  # ops/index.py:269
-    def asin(self) -> Tensor: ...  # ops/table.py:126
-    def asin_(self) -> Tensor: ...  # ops/table.py:126
-    def asinh(self) -> Tensor: ...  # ops/table.py:140
-    def asinh_(self) -> Tensor: ...  # ops/table.py:140
-    def atan(self) -> Tensor: ...  # ops/table.py:128
+    def asin(self) -> Tensor: ...  # ops/table.py:128
+    def asin_(self) -> Tensor: ...  # ops/table.py:128
+    def asinh(self) -> Tensor: ...  # ops/table.py:142
+    def asinh_(self) -> Tensor: ...  # ops/table.py:142
+    def atan(self) -> Tensor: ...  # ops/table.py:130
     def atan2(self, other: Any) -> Tensor: ...  # ops/table.py:73
     def atan2_(self, other: Any) -> Tensor: ...  # ops/table.py:73
-    def atan_(self) -> Tensor: ...  # ops/table.py:128
-    def atanh(self) -> Tensor: ...  # ops/table.py:142
-    def atanh_(self) -> Tensor: ...  # ops/table.py:142
+    def atan_(self) -> Tensor: ...  # ops/table.py:130
+    def atanh(self) -> Tensor: ...  # ops/table.py:144
+    def atanh_(self) -> Tensor: ...  # ops/table.py:144
     def baddbmm(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
     def baddbmm_(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
     def bernoulli(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:193
     def bernoulli_(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:193
     def bincount(self, weights: Tensor | None = ..., minlength: builtins.int = ...) -> Tensor: ...  # ops/statistics.py:291
-    def bitwise_and(self, other: Any) -> Tensor: ...  # ops/table.py:366
-    def bitwise_and_(self, other: Any) -> Tensor: ...  # ops/table.py:366
-    def bitwise_left_shift(self, other: Any) -> Tensor: ...  # ops/table.py:374
-    def bitwise_left_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:374
-    def bitwise_not(self) -> Tensor: ...  # ops/table.py:369
-    def bitwise_not_(self) -> Tensor: ...  # ops/table.py:369
-    def bitwise_or(self, other: Any) -> Tensor: ...  # ops/table.py:367
-    def bitwise_or_(self, other: Any) -> Tensor: ...  # ops/table.py:367
-    def bitwise_right_shift(self, other: Any) -> Tensor: ...  # ops/table.py:375
-    def bitwise_right_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:375
-    def bitwise_xor(self, other: Any) -> Tensor: ...  # ops/table.py:368
-    def bitwise_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:368
+    def bitwise_and(self, other: Any) -> Tensor: ...  # ops/table.py:368
+    def bitwise_and_(self, other: Any) -> Tensor: ...  # ops/table.py:368
+    def bitwise_left_shift(self, other: Any) -> Tensor: ...  # ops/table.py:376
+    def bitwise_left_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:376
+    def bitwise_not(self) -> Tensor: ...  # ops/table.py:371
+    def bitwise_not_(self) -> Tensor: ...  # ops/table.py:371
+    def bitwise_or(self, other: Any) -> Tensor: ...  # ops/table.py:369
+    def bitwise_or_(self, other: Any) -> Tensor: ...  # ops/table.py:369
+    def bitwise_right_shift(self, other: Any) -> Tensor: ...  # ops/table.py:377
+    def bitwise_right_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:377
+    def bitwise_xor(self, other: Any) -> Tensor: ...  # ops/table.py:370
+    def bitwise_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:370
     def bmm(self, mat2: Tensor) -> Tensor: ...  # ops/matmul.py:67
     def bool(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def broadcast_to(self, size: Any) -> Tensor: ...  # ops/shape.py:164
     def byte(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def cauchy_(self, median: builtins.float = ..., sigma: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:281
-    def ceil(self) -> Tensor: ...  # ops/table.py:161
-    def ceil_(self) -> Tensor: ...  # ops/table.py:161
+    def ceil(self) -> Tensor: ...  # ops/table.py:163
+    def ceil_(self) -> Tensor: ...  # ops/table.py:163
     def char(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def chunk(self, chunks: builtins.int, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:126
     def clamp(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:125
@@ -168,10 +168,10 @@ class TensorMethods:
     def copysign(self, other: Any) -> Tensor: ...  # ops/table.py:88
     def copysign_(self, other: Any) -> Tensor: ...  # ops/table.py:88
     def corrcoef(self) -> Tensor: ...  # ops/statistics.py:279
-    def cos(self) -> Tensor: ...  # ops/table.py:122
-    def cos_(self) -> Tensor: ...  # ops/table.py:122
-    def cosh(self) -> Tensor: ...  # ops/table.py:138
-    def cosh_(self) -> Tensor: ...  # ops/table.py:138
+    def cos(self) -> Tensor: ...  # ops/table.py:124
+    def cos_(self) -> Tensor: ...  # ops/table.py:124
+    def cosh(self) -> Tensor: ...  # ops/table.py:140
+    def cosh_(self) -> Tensor: ...  # ops/table.py:140
     def count_nonzero(self, dim: Any = ...) -> Any: ...  # ops/reduce.py:319
     def cov(self, *, correction: builtins.int = ..., fweights: Tensor | None = ..., aweights: Tensor | None = ...) -> Tensor: ...  # ops/statistics.py:226
     def cpu(self) -> Tensor: ...  # ops/convert.py:42
@@ -187,7 +187,7 @@ class TensorMethods:
     def deg2rad(self) -> Any: ...  # ops/elementwise.py:281
     def deg2rad_(self) -> Any: ...  # ops/elementwise.py:281
     @property
-    def device(self) -> device: ...  # ops/__init__.py:135
+    def device(self) -> device: ...  # ops/__init__.py:137
     def diag(self, diagonal: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:47
     def diagflat(self, offset: Any = ...) -> Any: ...  # ops/diagonal.py:76
     def diagonal(self, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:17
@@ -203,59 +203,59 @@ class TensorMethods:
     def double(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def dsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
     def element_size(self) -> builtins.int: ...  # ops/convert.py:146
-    def eq(self, other: Any) -> Tensor: ...  # ops/table.py:356
-    def eq_(self, other: Any) -> Tensor: ...  # ops/table.py:356
+    def eq(self, other: Any) -> Tensor: ...  # ops/table.py:358
+    def eq_(self, other: Any) -> Tensor: ...  # ops/table.py:358
     def equal(self, other: Tensor) -> builtins.bool: ...  # ops/compare.py:73
-    def erf(self) -> Tensor: ...  # ops/table.py:154
-    def erf_(self) -> Tensor: ...  # ops/table.py:154
-    def erfc(self) -> Tensor: ...  # ops/table.py:155
-    def erfc_(self) -> Tensor: ...  # ops/table.py:155
-    def exp(self) -> Tensor: ...  # ops/table.py:110
-    def exp2(self) -> Tensor: ...  # ops/table.py:111
-    def exp2_(self) -> Tensor: ...  # ops/table.py:111
-    def exp_(self) -> Tensor: ...  # ops/table.py:110
+    def erf(self) -> Tensor: ...  # ops/table.py:156
+    def erf_(self) -> Tensor: ...  # ops/table.py:156
+    def erfc(self) -> Tensor: ...  # ops/table.py:157
+    def erfc_(self) -> Tensor: ...  # ops/table.py:157
+    def exp(self) -> Tensor: ...  # ops/table.py:112
+    def exp2(self) -> Tensor: ...  # ops/table.py:113
+    def exp2_(self) -> Tensor: ...  # ops/table.py:113
+    def exp_(self) -> Tensor: ...  # ops/table.py:112
     def expand(self, *size: Any) -> Tensor: ...  # ops/shape.py:173
     def expand_as(self, other: Any) -> Any: ...  # ops/shape.py:279
-    def expm1(self) -> Tensor: ...  # ops/table.py:112
-    def expm1_(self) -> Tensor: ...  # ops/table.py:112
+    def expm1(self) -> Tensor: ...  # ops/table.py:114
+    def expm1_(self) -> Tensor: ...  # ops/table.py:114
     def exponential_(self, lambd: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:273
     def fill_(self, value: Any) -> Tensor: ...  # ops/elementwise.py:153
     def fill_diagonal_(self, fill_value: Any, wrap: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:310
-    def fix(self) -> Tensor: ...  # ops/table.py:163
-    def fix_(self) -> Tensor: ...  # ops/table.py:163
+    def fix(self) -> Tensor: ...  # ops/table.py:165
+    def fix_(self) -> Tensor: ...  # ops/table.py:165
     def flatten(self, start_dim: builtins.int = ..., end_dim: builtins.int = ...) -> Tensor: ...  # ops/shape.py:77
     def flip(self, *dims: Any) -> Tensor: ...  # ops/shape.py:221
     def float(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def float_power(self, exponent: Any) -> Any: ...  # ops/elementwise.py:266
     def float_power_(self, exponent: Any) -> Any: ...  # ops/elementwise.py:266
-    def floor(self) -> Tensor: ...  # ops/table.py:160
-    def floor_(self) -> Tensor: ...  # ops/table.py:160
+    def floor(self) -> Tensor: ...  # ops/table.py:162
+    def floor_(self) -> Tensor: ...  # ops/table.py:162
     def floor_divide(self, other: Any) -> Tensor: ...  # ops/table.py:64
     def floor_divide_(self, other: Any) -> Tensor: ...  # ops/table.py:64
     def fmax(self, other: Any) -> Tensor: ...  # ops/table.py:89
     def fmax_(self, other: Any) -> Tensor: ...  # ops/table.py:89
-    def fmin(self, other: Any) -> Tensor: ...  # ops/table.py:94
-    def fmin_(self, other: Any) -> Tensor: ...  # ops/table.py:94
+    def fmin(self, other: Any) -> Tensor: ...  # ops/table.py:95
+    def fmin_(self, other: Any) -> Tensor: ...  # ops/table.py:95
     def fmod(self, other: Any) -> Tensor: ...  # ops/table.py:63
     def fmod_(self, other: Any) -> Tensor: ...  # ops/table.py:63
     def frac(self) -> Any: ...  # ops/elementwise.py:278
     def frac_(self) -> Any: ...  # ops/elementwise.py:278
     def frexp(self) -> Parts: ...  # ops/elementwise.py:216
     def gather(self, dim: builtins.int, index: Tensor, *, sparse_grad: builtins.bool = ...) -> Tensor: ...  # ops/index.py:126
-    def gcd(self, other: Any) -> Tensor: ...  # ops/table.py:376
-    def gcd_(self, other: Any) -> Tensor: ...  # ops/table.py:376
-    def ge(self, other: Any) -> Tensor: ...  # ops/table.py:361
-    def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:361
+    def gcd(self, other: Any) -> Tensor: ...  # ops/table.py:378
+    def gcd_(self, other: Any) -> Tensor: ...  # ops/table.py:378
+    def ge(self, other: Any) -> Tensor: ...  # ops/table.py:363
+    def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:363
     def geometric_(self, p: builtins.float, *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:291
-    def greater(self, other: Any) -> Tensor: ...  # ops/table.py:359
-    def greater_(self, other: Any) -> Tensor: ...  # ops/table.py:359
-    def greater_equal(self, other: Any) -> Tensor: ...  # ops/table.py:361
-    def greater_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:361
-    def gt(self, other: Any) -> Tensor: ...  # ops/table.py:359
-    def gt_(self, other: Any) -> Tensor: ...  # ops/table.py:359
+    def greater(self, other: Any) -> Tensor: ...  # ops/table.py:361
+    def greater_(self, other: Any) -> Tensor: ...  # ops/table.py:361
+    def greater_equal(self, other: Any) -> Tensor: ...  # ops/table.py:363
+    def greater_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:363
+    def gt(self, other: Any) -> Tensor: ...  # ops/table.py:361
+    def gt_(self, other: Any) -> Tensor: ...  # ops/table.py:361
     def half(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
-    def heaviside(self, other: Any) -> Tensor: ...  # ops/table.py:169
-    def heaviside_(self, other: Any) -> Tensor: ...  # ops/table.py:169
+    def heaviside(self, other: Any) -> Tensor: ...  # ops/table.py:171
+    def heaviside_(self, other: Any) -> Tensor: ...  # ops/table.py:171
     def histc(self, bins: builtins.int = ..., min: builtins.float = ..., max: builtins.float = ...) -> Tensor: ...  # ops/statistics.py:314
     def histogram(self, bins: Any, *, range: Any = ..., weight: Tensor | None = ..., density: builtins.bool = ...) -> Histogram: ...  # ops/statistics.py:342
     def hsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
@@ -276,64 +276,64 @@ class TensorMethods:
     def int(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def is_contiguous(self, memory_format: Any = ...) -> builtins.bool: ...  # ops/convert.py:126
     @property
-    def is_cuda(self) -> builtins.bool: ...  # ops/__init__.py:136
+    def is_cuda(self) -> builtins.bool: ...  # ops/__init__.py:138
     def is_floating_point(self) -> builtins.bool: ...  # ops/convert.py:121
     def isclose(self, other: Any, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> Tensor: ...  # ops/compare.py:47
-    def isfinite(self) -> Tensor: ...  # ops/table.py:372
-    def isinf(self) -> Tensor: ...  # ops/table.py:371
-    def isnan(self) -> Tensor: ...  # ops/table.py:370
+    def isfinite(self) -> Tensor: ...  # ops/table.py:374
+    def isinf(self) -> Tensor: ...  # ops/table.py:373
+    def isnan(self) -> Tensor: ...  # ops/table.py:372
     def isneginf(self) -> Any: ...  # ops/compare.py:27
     def isposinf(self) -> Any: ...  # ops/compare.py:26
     def isreal(self) -> Tensor: ...  # ops/elementwise.py:244
     @property
-    def itemsize(self) -> builtins.int: ...  # ops/__init__.py:139
+    def itemsize(self) -> builtins.int: ...  # ops/__init__.py:141
     def kron(self, other: Tensor) -> Tensor: ...  # ops/matmul.py:264
     def kthvalue(self, k: builtins.int, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> Found: ...  # ops/statistics.py:95
-    def lcm(self, other: Any) -> Tensor: ...  # ops/table.py:377
-    def lcm_(self, other: Any) -> Tensor: ...  # ops/table.py:377
+    def lcm(self, other: Any) -> Tensor: ...  # ops/table.py:379
+    def lcm_(self, other: Any) -> Tensor: ...  # ops/table.py:379
     def ldexp(self, other: Any) -> Tensor: ...  # ops/elementwise.py:231
     def ldexp_(self, other: Any) -> Tensor: ...  # ops/elementwise.py:231
-    def le(self, other: Any) -> Tensor: ...  # ops/table.py:360
-    def le_(self, other: Any) -> Tensor: ...  # ops/table.py:360
+    def le(self, other: Any) -> Tensor: ...  # ops/table.py:362
+    def le_(self, other: Any) -> Tensor: ...  # ops/table.py:362
     def lerp(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:173
     def lerp_(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:173
-    def less(self, other: Any) -> Tensor: ...  # ops/table.py:358
-    def less_(self, other: Any) -> Tensor: ...  # ops/table.py:358
-    def less_equal(self, other: Any) -> Tensor: ...  # ops/table.py:360
-    def less_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:360
-    def log(self) -> Tensor: ...  # ops/table.py:113
-    def log10(self) -> Tensor: ...  # ops/table.py:115
-    def log10_(self) -> Tensor: ...  # ops/table.py:115
-    def log1p(self) -> Tensor: ...  # ops/table.py:116
-    def log1p_(self) -> Tensor: ...  # ops/table.py:116
-    def log2(self) -> Tensor: ...  # ops/table.py:114
-    def log2_(self) -> Tensor: ...  # ops/table.py:114
-    def log_(self) -> Tensor: ...  # ops/table.py:113
+    def less(self, other: Any) -> Tensor: ...  # ops/table.py:360
+    def less_(self, other: Any) -> Tensor: ...  # ops/table.py:360
+    def less_equal(self, other: Any) -> Tensor: ...  # ops/table.py:362
+    def less_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:362
+    def log(self) -> Tensor: ...  # ops/table.py:115
+    def log10(self) -> Tensor: ...  # ops/table.py:117
+    def log10_(self) -> Tensor: ...  # ops/table.py:117
+    def log1p(self) -> Tensor: ...  # ops/table.py:118
+    def log1p_(self) -> Tensor: ...  # ops/table.py:118
+    def log2(self) -> Tensor: ...  # ops/table.py:116
+    def log2_(self) -> Tensor: ...  # ops/table.py:116
+    def log_(self) -> Tensor: ...  # ops/table.py:115
     def log_normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:300
     def log_softmax(self, dim: builtins.int = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:77
-    def logaddexp(self, other: Any) -> Tensor: ...  # ops/table.py:105
-    def logaddexp2(self, other: Any) -> Tensor: ...  # ops/table.py:99
-    def logaddexp2_(self, other: Any) -> Tensor: ...  # ops/table.py:99
-    def logaddexp_(self, other: Any) -> Tensor: ...  # ops/table.py:105
+    def logaddexp(self, other: Any) -> Tensor: ...  # ops/table.py:107
+    def logaddexp2(self, other: Any) -> Tensor: ...  # ops/table.py:101
+    def logaddexp2_(self, other: Any) -> Tensor: ...  # ops/table.py:101
+    def logaddexp_(self, other: Any) -> Tensor: ...  # ops/table.py:107
     def logcumsumexp(self, dim: Any) -> Any: ...  # ops/reduce.py:327
-    def logical_and(self, other: Any) -> Tensor: ...  # ops/table.py:362
-    def logical_and_(self, other: Any) -> Tensor: ...  # ops/table.py:362
-    def logical_not(self) -> Tensor: ...  # ops/table.py:365
-    def logical_not_(self) -> Tensor: ...  # ops/table.py:365
-    def logical_or(self, other: Any) -> Tensor: ...  # ops/table.py:363
-    def logical_or_(self, other: Any) -> Tensor: ...  # ops/table.py:363
-    def logical_xor(self, other: Any) -> Tensor: ...  # ops/table.py:364
-    def logical_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:364
+    def logical_and(self, other: Any) -> Tensor: ...  # ops/table.py:364
+    def logical_and_(self, other: Any) -> Tensor: ...  # ops/table.py:364
+    def logical_not(self) -> Tensor: ...  # ops/table.py:367
+    def logical_not_(self) -> Tensor: ...  # ops/table.py:367
+    def logical_or(self, other: Any) -> Tensor: ...  # ops/table.py:365
+    def logical_or_(self, other: Any) -> Tensor: ...  # ops/table.py:365
+    def logical_xor(self, other: Any) -> Tensor: ...  # ops/table.py:366
+    def logical_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:366
     def logit(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:202
     def logit_(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:202
     def logsumexp(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:136
     def long(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
-    def lt(self, other: Any) -> Tensor: ...  # ops/table.py:358
-    def lt_(self, other: Any) -> Tensor: ...  # ops/table.py:358
+    def lt(self, other: Any) -> Tensor: ...  # ops/table.py:360
+    def lt_(self, other: Any) -> Tensor: ...  # ops/table.py:360
     @property
-    def mH(self) -> Tensor: ...  # ops/__init__.py:132
+    def mH(self) -> Tensor: ...  # ops/__init__.py:134
     @property
-    def mT(self) -> Tensor: ...  # ops/__init__.py:123
+    def mT(self) -> Tensor: ...  # ops/__init__.py:125
     def masked_fill(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:235
     def masked_fill_(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:235
     def masked_scatter(self, mask: Tensor, source: Tensor) -> Tensor: ...  # ops/place.py:92
@@ -367,9 +367,9 @@ class TensorMethods:
     def narrow(self, dim: builtins.int, start: Any, length: builtins.int) -> Tensor: ...  # ops/shape.py:199
     def narrow_copy(self, *args: Any, **kw: Any) -> Any: ...  # ops/arrange.py:215
     @property
-    def nbytes(self) -> builtins.int: ...  # ops/__init__.py:141
-    def ne(self, other: Any) -> Tensor: ...  # ops/table.py:357
-    def ne_(self, other: Any) -> Tensor: ...  # ops/table.py:357
+    def nbytes(self) -> builtins.int: ...  # ops/__init__.py:143
+    def ne(self, other: Any) -> Tensor: ...  # ops/table.py:359
+    def ne_(self, other: Any) -> Tensor: ...  # ops/table.py:359
     def neg(self) -> Tensor: ...  # ops/table.py:53
     def neg_(self) -> Tensor: ...  # ops/table.py:53
     def negative(self) -> Tensor: ...  # ops/table.py:53
@@ -380,14 +380,14 @@ class TensorMethods:
     def new_ones(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:173
     def new_tensor(self, data: Any, *, dtype: Any = ...) -> Tensor: ...  # ops/create.py:155
     def new_zeros(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:167
-    def nextafter(self, other: Any) -> Tensor: ...  # ops/table.py:378
-    def nextafter_(self, other: Any) -> Tensor: ...  # ops/table.py:378
+    def nextafter(self, other: Any) -> Tensor: ...  # ops/table.py:380
+    def nextafter_(self, other: Any) -> Tensor: ...  # ops/table.py:380
     def nonzero(self, *, as_tuple: builtins.bool = ...) -> Any: ...  # ops/index.py:260
     def nonzero_static(self, *, size: builtins.int, fill_value: builtins.int = ...) -> Tensor: ...  # ops/place.py:282
     def norm(self, p: Any = ..., dim: Dim = ..., keepdim: builtins.bool = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:256
     def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:259
-    def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:357
-    def not_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:357
+    def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:359
+    def not_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:359
     def numel(self) -> builtins.int: ...  # ops/convert.py:131
     def outer(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:103
     def permute(self, *dims: Any) -> Tensor: ...  # ops/shape.py:114
@@ -404,11 +404,11 @@ class TensorMethods:
     def random_(self, low: builtins.int = ..., high: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:265
     def ravel(self) -> Any: ...  # ops/shape.py:281
     @property
-    def real(self) -> Tensor: ...  # ops/__init__.py:137
+    def real(self) -> Tensor: ...  # ops/__init__.py:139
     def reciprocal(self) -> Tensor: ...  # ops/table.py:59
     def reciprocal_(self) -> Tensor: ...  # ops/table.py:59
-    def relu(self) -> Tensor: ...  # ops/table.py:145
-    def relu_(self) -> Tensor: ...  # ops/table.py:145
+    def relu(self) -> Tensor: ...  # ops/table.py:147
+    def relu_(self) -> Tensor: ...  # ops/table.py:147
     def remainder(self, other: Any) -> Tensor: ...  # ops/table.py:60
     def remainder_(self, other: Any) -> Tensor: ...  # ops/table.py:60
     def renorm(self, p: builtins.float, dim: builtins.int, maxnorm: builtins.float) -> Tensor: ...  # ops/calculus.py:223
@@ -438,25 +438,25 @@ class TensorMethods:
     def sgn(self) -> Tensor: ...  # ops/elementwise.py:38
     def sgn_(self) -> Tensor: ...  # ops/elementwise.py:38
     def short(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
-    def sigmoid(self) -> Tensor: ...  # ops/table.py:147
-    def sigmoid_(self) -> Tensor: ...  # ops/table.py:147
+    def sigmoid(self) -> Tensor: ...  # ops/table.py:149
+    def sigmoid_(self) -> Tensor: ...  # ops/table.py:149
     def sign(self) -> Tensor: ...  # ops/elementwise.py:38
     def sign_(self) -> Tensor: ...  # ops/elementwise.py:38
-    def signbit(self) -> Tensor: ...  # ops/table.py:373
-    def sin(self) -> Tensor: ...  # ops/table.py:121
-    def sin_(self) -> Tensor: ...  # ops/table.py:121
-    def sinc(self) -> Tensor: ...  # ops/table.py:129
-    def sinc_(self) -> Tensor: ...  # ops/table.py:129
-    def sinh(self) -> Tensor: ...  # ops/table.py:137
-    def sinh_(self) -> Tensor: ...  # ops/table.py:137
+    def signbit(self) -> Tensor: ...  # ops/table.py:375
+    def sin(self) -> Tensor: ...  # ops/table.py:123
+    def sin_(self) -> Tensor: ...  # ops/table.py:123
+    def sinc(self) -> Tensor: ...  # ops/table.py:131
+    def sinc_(self) -> Tensor: ...  # ops/table.py:131
+    def sinh(self) -> Tensor: ...  # ops/table.py:139
+    def sinh_(self) -> Tensor: ...  # ops/table.py:139
     def size(self, dim: builtins.int | None = ...) -> Any: ...  # ops/convert.py:141
     def slice_scatter(self, src: Tensor, dim: builtins.int = ..., start: builtins.int | None = ..., end: builtins.int | None = ..., step: builtins.int = ...) -> Tensor: ...  # ops/place.py:143
     def softmax(self, dim: builtins.int = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:77
     def sort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> Found: ...  # ops/index.py:276
     def split(self, split_size_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:114
     def split_with_sizes(self, split_sizes: Sequence[builtins.int], dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:101
-    def sqrt(self) -> Tensor: ...  # ops/table.py:117
-    def sqrt_(self) -> Tensor: ...  # ops/table.py:117
+    def sqrt(self) -> Tensor: ...  # ops/table.py:119
+    def sqrt_(self) -> Tensor: ...  # ops/table.py:119
     def square(self) -> Tensor: ...  # ops/elementwise.py:47
     def square_(self) -> Tensor: ...  # ops/elementwise.py:47
     def squeeze(self, dim: Any = ...) -> Tensor: ...  # ops/shape.py:96
@@ -477,10 +477,10 @@ class TensorMethods:
     def t_(self) -> Tensor: ...  # ops/shape.py:136
     def take(self, index: Tensor) -> Tensor: ...  # ops/place.py:24
     def take_along_dim(self, indices: Tensor, dim: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:306
-    def tan(self) -> Tensor: ...  # ops/table.py:125
-    def tan_(self) -> Tensor: ...  # ops/table.py:125
-    def tanh(self) -> Tensor: ...  # ops/table.py:139
-    def tanh_(self) -> Tensor: ...  # ops/table.py:139
+    def tan(self) -> Tensor: ...  # ops/table.py:127
+    def tan_(self) -> Tensor: ...  # ops/table.py:127
+    def tanh(self) -> Tensor: ...  # ops/table.py:141
+    def tanh_(self) -> Tensor: ...  # ops/table.py:141
     def tensor_split(self, indices_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:135
     def tile(self, *dims: Any) -> Tensor: ...  # ops/shape.py:244
     def to(self, *args: Any, dtype: Any = ..., device: Any = ..., other: Any = ..., non_blocking: builtins.bool = ..., copy: builtins.bool = ..., memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:18
@@ -494,8 +494,8 @@ class TensorMethods:
     def triu_(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:84
     def true_divide(self, other: Any) -> Any: ...  # ops/elementwise.py:262
     def true_divide_(self, other: Any) -> Any: ...  # ops/elementwise.py:262
-    def trunc(self) -> Tensor: ...  # ops/table.py:163
-    def trunc_(self) -> Tensor: ...  # ops/table.py:163
+    def trunc(self) -> Tensor: ...  # ops/table.py:165
+    def trunc_(self) -> Tensor: ...  # ops/table.py:165
     def type_as(self, other: Tensor) -> Tensor: ...  # ops/convert.py:116
     def unbind(self, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:149
     def unflatten(self, dim: builtins.int, sizes: Sequence[builtins.int]) -> Tensor: ...  # ops/shape.py:89
@@ -513,7 +513,7 @@ class TensorMethods:
     def view(self, *shape: Any) -> Tensor: ...  # ops/shape.py:34
     def view_as(self, other: Any) -> Any: ...  # ops/shape.py:274
     def vsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
-    def where(self, condition: Tensor, other: Any) -> Tensor: ...  # ops/__init__.py:151
+    def where(self, condition: Tensor, other: Any) -> Tensor: ...  # ops/__init__.py:153
     def xlogy(self, other: Any) -> Tensor: ...  # ops/table.py:82
     def xlogy_(self, other: Any) -> Tensor: ...  # ops/table.py:82
     def zero_(self) -> Tensor: ...  # ops/inplace.py:248

@@ -80,23 +80,25 @@ def method_of(function: Callable[..., Any]) -> Callable[..., Any]:
     return bare if hasattr(bare, "op") else function  # type: ignore[return-value]
 
 
-def later(module: str, name: str) -> Callable[..., Any]:
-    """A method that takes its own place by the function of that name, when it is first called.
+class Later:
+    """A method that is loaded, and put into its place on Tensor, when it is first asked for.
 
-    With an underscore it is the in-place form of the function.
+    With an underscore it is the in-place form of the function before it.
     """
 
-    def load() -> Any:
-        function = getattr(import_module(f"{__name__}.{module}"), name.removesuffix("_"))
-        return inplace.method(function) if name.endswith("_") else function
+    def __init__(self, module: str, name: str) -> None:
+        self.module, self.name = module, name
 
-    def method(self: Tensor, *args: Any, **kw: Any) -> Any:
-        function = load()
-        setattr(Tensor, name, function)
-        return function(self, *args, **kw)
+    def load(self) -> Any:
+        """The function itself."""
+        module = import_module(f"{__name__}.{self.module}")
+        function = getattr(module, self.name.removesuffix("_"))
+        return inplace.method(function) if self.name.endswith("_") else function
 
-    method.load = load  # type: ignore[attr-defined]
-    return method
+    def __get__(self, tensor: Tensor | None, owner: type) -> Any:
+        function = self.load()
+        setattr(Tensor, self.name, function)
+        return function if tensor is None else function.__get__(tensor, owner)
 
 
 def methods() -> dict[str, Any]:
@@ -110,7 +112,7 @@ def methods() -> dict[str, Any]:
         found |= {f"__{name}__": operation(bare), f"__r{name}__": reflected(bare)}
     found |= {f"__{name}__": operation(getattr(table, name)) for name in COMPARISONS}
     for module, names in LATER.items():
-        found |= {name: later(module, name) for name in names.split()}
+        found |= {name: Later(module, name) for name in names.split()}
     return found | {
         "__getitem__": index.getitem,
         "__getattr__": unknown,
@@ -130,7 +132,7 @@ def methods() -> dict[str, Any]:
         ),
         "mH": property(
             lambda x: shape.transpose(x, -1, -2),
-            doc="The conjugate transpose, which is `mT`, for all elements are real.",
+            doc="The conjugate transpose of each matrix: `mT`, for all elements are real.",
         ),
         "device": property(lambda x: device("cpu"), doc="The device, which is always the CPU."),
         "is_cuda": property(lambda x: False, doc="Whether the Tensor lives on a GPU: False."),

@@ -4,44 +4,44 @@ from typing import Any
 
 from tinygrad_mnist.autograd.tensor import Tensor
 
-def abs(input: Tensor) -> Tensor: ...  # ops/table.py:158
-def absolute(input: Tensor) -> Tensor: ...  # ops/table.py:158
-def acos(input: Tensor) -> Tensor: ...  # ops/table.py:127
-def acosh(input: Tensor) -> Tensor: ...  # ops/table.py:141
-def arccos(input: Tensor) -> Tensor: ...  # ops/table.py:127
-def arccosh(input: Tensor) -> Tensor: ...  # ops/table.py:141
-def arcsin(input: Tensor) -> Tensor: ...  # ops/table.py:126
-def arcsinh(input: Tensor) -> Tensor: ...  # ops/table.py:140
-def arctan(input: Tensor) -> Tensor: ...  # ops/table.py:128
+def abs(input: Tensor) -> Tensor: ...  # ops/table.py:160
+def absolute(input: Tensor) -> Tensor: ...  # ops/table.py:160
+def acos(input: Tensor) -> Tensor: ...  # ops/table.py:129
+def acosh(input: Tensor) -> Tensor: ...  # ops/table.py:143
+def arccos(input: Tensor) -> Tensor: ...  # ops/table.py:129
+def arccosh(input: Tensor) -> Tensor: ...  # ops/table.py:143
+def arcsin(input: Tensor) -> Tensor: ...  # ops/table.py:128
+def arcsinh(input: Tensor) -> Tensor: ...  # ops/table.py:142
+def arctan(input: Tensor) -> Tensor: ...  # ops/table.py:130
 def arctan2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:73
-def arctanh(input: Tensor) -> Tensor: ...  # ops/table.py:142
-def asin(input: Tensor) -> Tensor: ...  # ops/table.py:126
-def asinh(input: Tensor) -> Tensor: ...  # ops/table.py:140
-def atan(input: Tensor) -> Tensor: ...  # ops/table.py:128
+def arctanh(input: Tensor) -> Tensor: ...  # ops/table.py:144
+def asin(input: Tensor) -> Tensor: ...  # ops/table.py:128
+def asinh(input: Tensor) -> Tensor: ...  # ops/table.py:142
+def atan(input: Tensor) -> Tensor: ...  # ops/table.py:130
 def atan2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:73
-def atanh(input: Tensor) -> Tensor: ...  # ops/table.py:142
-def ceil(input: Tensor) -> Tensor: ...  # ops/table.py:161
+def atanh(input: Tensor) -> Tensor: ...  # ops/table.py:144
+def ceil(input: Tensor) -> Tensor: ...  # ops/table.py:163
 def copysign(input: Any, other: Any) -> Tensor: ...  # ops/table.py:88
-def cos(input: Tensor) -> Tensor: ...  # ops/table.py:122
-def cosh(input: Tensor) -> Tensor: ...  # ops/table.py:138
-def erf(input: Tensor) -> Tensor: ...  # ops/table.py:154
-def erfc(input: Tensor) -> Tensor: ...  # ops/table.py:155
-def exp(input: Tensor) -> Tensor: ...  # ops/table.py:110
-def exp2(input: Tensor) -> Tensor: ...  # ops/table.py:111
-def expm1(input: Tensor) -> Tensor: ...  # ops/table.py:112
-def fix(input: Tensor) -> Tensor: ...  # ops/table.py:163
-def floor(input: Tensor) -> Tensor: ...  # ops/table.py:160
+def cos(input: Tensor) -> Tensor: ...  # ops/table.py:124
+def cosh(input: Tensor) -> Tensor: ...  # ops/table.py:140
+def erf(input: Tensor) -> Tensor: ...  # ops/table.py:156
+def erfc(input: Tensor) -> Tensor: ...  # ops/table.py:157
+def exp(input: Tensor) -> Tensor: ...  # ops/table.py:112
+def exp2(input: Tensor) -> Tensor: ...  # ops/table.py:113
+def expm1(input: Tensor) -> Tensor: ...  # ops/table.py:114
+def fix(input: Tensor) -> Tensor: ...  # ops/table.py:165
+def floor(input: Tensor) -> Tensor: ...  # ops/table.py:162
 def floor_divide(input: Any, other: Any) -> Tensor: ...  # ops/table.py:64
 def fmax(input: Any, other: Any) -> Tensor: ...  # ops/table.py:89
-def fmin(input: Any, other: Any) -> Tensor: ...  # ops/table.py:94
+def fmin(input: Any, other: Any) -> Tensor: ...  # ops/table.py:95
 def fmod(input: Any, other: Any) -> Tensor: ...  # ops/table.py:63
 def hypot(input: Any, other: Any) -> Tensor: ...  # ops/table.py:79
-def log(input: Tensor) -> Tensor: ...  # ops/table.py:113
-def log10(input: Tensor) -> Tensor: ...  # ops/table.py:115
-def log1p(input: Tensor) -> Tensor: ...  # ops/table.py:116
-def log2(input: Tensor) -> Tensor: ...  # ops/table.py:114
-def logaddexp(input: Any, other: Any) -> Tensor: ...  # ops/table.py:105
-def logaddexp2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:99
+def log(input: Tensor) -> Tensor: ...  # ops/table.py:115
+def log10(input: Tensor) -> Tensor: ...  # ops/table.py:117
+def log1p(input: Tensor) -> Tensor: ...  # ops/table.py:118
+def log2(input: Tensor) -> Tensor: ...  # ops/table.py:116
+def logaddexp(input: Any, other: Any) -> Tensor: ...  # ops/table.py:107
+def logaddexp2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:101
 def maximum(input: Any, other: Any) -> Tensor: ...  # ops/table.py:67
 def minimum(input: Any, other: Any) -> Tensor: ...  # ops/table.py:70
 def mul(input: Any, other: Any) -> Tensor: ...  # ops/table.py:51
@@ -49,16 +49,16 @@ def multiply(input: Any, other: Any) -> Tensor: ...  # ops/table.py:51
 def neg(input: Tensor) -> Tensor: ...  # ops/table.py:53
 def negative(input: Tensor) -> Tensor: ...  # ops/table.py:53
 def reciprocal(input: Tensor) -> Tensor: ...  # ops/table.py:59
-def relu(input: Tensor) -> Tensor: ...  # ops/table.py:145
+def relu(input: Tensor) -> Tensor: ...  # ops/table.py:147
 def remainder(input: Any, other: Any) -> Tensor: ...  # ops/table.py:60
-def sigmoid(input: Tensor) -> Tensor: ...  # ops/table.py:147
-def sin(input: Tensor) -> Tensor: ...  # ops/table.py:121
-def sinc(input: Tensor) -> Tensor: ...  # ops/table.py:129
-def sinh(input: Tensor) -> Tensor: ...  # ops/table.py:137
-def sqrt(input: Tensor) -> Tensor: ...  # ops/table.py:117
-def tan(input: Tensor) -> Tensor: ...  # ops/table.py:125
-def tanh(input: Tensor) -> Tensor: ...  # ops/table.py:139
-def trunc(input: Tensor) -> Tensor: ...  # ops/table.py:163
+def sigmoid(input: Tensor) -> Tensor: ...  # ops/table.py:149
+def sin(input: Tensor) -> Tensor: ...  # ops/table.py:123
+def sinc(input: Tensor) -> Tensor: ...  # ops/table.py:131
+def sinh(input: Tensor) -> Tensor: ...  # ops/table.py:139
+def sqrt(input: Tensor) -> Tensor: ...  # ops/table.py:119
+def tan(input: Tensor) -> Tensor: ...  # ops/table.py:127
+def tanh(input: Tensor) -> Tensor: ...  # ops/table.py:141
+def trunc(input: Tensor) -> Tensor: ...  # ops/table.py:165
 def xlogy(input: Any, other: Any) -> Tensor: ...  # ops/table.py:82
 
 __all__ = [

@@ -88,11 +88,13 @@ xlogy: OpCall = elementwise(
 copysign = elementwise(np.copysign, a=lambda g, y, a: g * sign(y) * sign(a), b=lambda g: nothing(g))
 fmax = elementwise(
     np.fmax,
+    doc="The larger of two elements, and the one that is not NaN.",
     a=lambda g, a, b: where(ge(a, b) | isnan(b), g, 0.0),
     b=lambda g, a, b: where(ge(a, b) | isnan(b), 0.0, g),
 )
 fmin = elementwise(
     np.fmin,
+    doc="The smaller of two elements, and the one that is not NaN.",
     a=lambda g, a, b: where(le(a, b) | isnan(b), g, 0.0),
     b=lambda g, a, b: where(le(a, b) | isnan(b), 0.0, g),
 )
@@ -373,8 +375,8 @@ isfinite: OpCall = elementwise(np.isfinite)
 signbit = elementwise(np.signbit)
 bitwise_left_shift = elementwise(np.left_shift)
 bitwise_right_shift = elementwise(np.right_shift)
-gcd = elementwise(np.gcd)
-lcm = elementwise(np.lcm)
+gcd = elementwise(np.gcd, doc="The greatest common divisor of |input| and |other|.")
+lcm = elementwise(np.lcm, doc="The least common multiple of |input| and |other|.")
 nextafter = elementwise(np.nextafter)
 
 # Order (kernels/order.py): medians have a derivative, places and counts have none
