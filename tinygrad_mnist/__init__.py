@@ -56,8 +56,23 @@ if TYPE_CHECKING:
     from tinygrad_mnist import train as train
     from tinygrad_mnist import utils as utils
     from tinygrad_mnist.jit import jit as jit  # the folder, which can be called
+    from tinygrad_mnist.kernels.threads import get_num_threads as get_num_threads
+    from tinygrad_mnist.kernels.threads import set_num_threads as set_num_threads
+    from tinygrad_mnist.nn.functional import channel_shuffle as channel_shuffle
+    from tinygrad_mnist.nn.functional import conv3d as conv3d
+    from tinygrad_mnist.nn.functional import conv_transpose3d as conv_transpose3d
+    from tinygrad_mnist.nn.functional import feature_alpha_dropout as feature_alpha_dropout
+    from tinygrad_mnist.nn.functional import max_pool3d as max_pool3d
+    from tinygrad_mnist.nn.functional import native_channel_shuffle as native_channel_shuffle
+    from tinygrad_mnist.nn.functional import pdist as pdist
+    from tinygrad_mnist.nn.functional import pixel_shuffle as pixel_shuffle
+    from tinygrad_mnist.nn.functional import pixel_unshuffle as pixel_unshuffle
     from tinygrad_mnist.ops.arrange import *
     from tinygrad_mnist.ops.calculus import *
+    from tinygrad_mnist.ops.grid import affine_grid_generator as affine_grid_generator
+    from tinygrad_mnist.ops.grid import grid_sampler as grid_sampler
+    from tinygrad_mnist.ops.grid import grid_sampler_2d as grid_sampler_2d
+    from tinygrad_mnist.ops.grid import grid_sampler_3d as grid_sampler_3d
     from tinygrad_mnist.ops.place import *
     from tinygrad_mnist.ops.searching import *
     from tinygrad_mnist.ops.statistics import *
@@ -79,6 +94,11 @@ else:
             "ops.calculus": (
                 "cross cummax cummin cumulative_trapezoid diff gradient renorm trapezoid trapz"
             ),
+            "ops.grid": "affine_grid_generator grid_sampler grid_sampler_2d grid_sampler_3d",
+            "nn.functional": (
+                "channel_shuffle conv3d conv_transpose3d feature_alpha_dropout max_pool3d "
+                "native_channel_shuffle pdist pixel_shuffle pixel_unshuffle"
+            ),
             "ops.place": (
                 "diagonal_scatter index_put index_reduce masked_scatter nonzero_static put "
                 "scatter_reduce select_scatter slice_scatter take unravel_index"
@@ -89,6 +109,7 @@ else:
                 "nanmedian nanquantile quantile std_mean var_mean"
             ),
             "serialize": "load save",
+            "kernels.threads": "get_num_threads set_num_threads",
         },
     )[:2]
 

@@ -18,6 +18,7 @@ SHARED = {  # what several kernels are made of
     "elementwise",
     "scratch",
     "sums",
+    "threads",
     "winograd",
 }
 
