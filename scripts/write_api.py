@@ -85,7 +85,7 @@ def section(title: str, module: ModuleType, names: Iterable[str]) -> Iterator[st
 def every_family() -> list[ModuleType]:
     """The families of functions on Tensors, and those that are loaded later."""
     later = [importlib.import_module(f"{ops.__name__}.{name}") for name in ops.LATER]
-    return [*ops.FAMILIES, *later]
+    return [*ops.FAMILIES, *(family for family in later if set(family.__all__) <= set(dir(tg)))]
 
 
 def front() -> Iterator[str]:

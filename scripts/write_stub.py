@@ -21,7 +21,7 @@ PACKAGE = ROOT / "tinygrad_mnist"
 METHODS_HEADER = '''"""The methods that `ops/` gives to Tensor: written by scripts/write_stub.py."""
 
 import builtins
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tinygrad_mnist.autograd.tensor import Tensor

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from tinygrad_mnist.kernels.threads import set_num_threads as set_num_threads
     from tinygrad_mnist.nn.functional import channel_shuffle as channel_shuffle
     from tinygrad_mnist.nn.functional import conv3d as conv3d
+    from tinygrad_mnist.nn.functional import conv_tbc as conv_tbc
     from tinygrad_mnist.nn.functional import conv_transpose3d as conv_transpose3d
     from tinygrad_mnist.nn.functional import feature_alpha_dropout as feature_alpha_dropout
     from tinygrad_mnist.nn.functional import max_pool3d as max_pool3d
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
     from tinygrad_mnist.ops.grid import grid_sampler_3d as grid_sampler_3d
     from tinygrad_mnist.ops.place import *
     from tinygrad_mnist.ops.searching import *
+    from tinygrad_mnist.ops.signal import *
     from tinygrad_mnist.ops.statistics import *
     from tinygrad_mnist.serialize import load as load
     from tinygrad_mnist.serialize import save as save
@@ -96,7 +98,7 @@ else:
             ),
             "ops.grid": "affine_grid_generator grid_sampler grid_sampler_2d grid_sampler_3d",
             "nn.functional": (
-                "channel_shuffle conv3d conv_transpose3d feature_alpha_dropout max_pool3d "
+                "channel_shuffle conv3d conv_tbc conv_transpose3d feature_alpha_dropout max_pool3d "
                 "native_channel_shuffle pdist pixel_shuffle pixel_unshuffle"
             ),
             "ops.place": (
@@ -104,6 +106,9 @@ else:
                 "scatter_reduce select_scatter slice_scatter take unravel_index"
             ),
             "ops.searching": "bucketize isin searchsorted unique_consecutive",
+            "ops.signal": (
+                "bartlett_window blackman_window hamming_window hann_window kaiser_window"
+            ),
             "ops.statistics": (
                 "bincount corrcoef cov histc histogram histogramdd kthvalue median mode msort "
                 "nanmedian nanquantile quantile std_mean var_mean"

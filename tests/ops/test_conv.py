@@ -130,6 +130,8 @@ CASES = [
       ]),
     Case("pad", lambda x: F.pad(x, (1, 0), value=7), [[1.0]], [7, 1]),
     Case("pad", lambda x: F.pad(x, (-1, 2), mode="circular"), [[1.0, 2.0, 3.0]], [2, 3, 2, 3]),
+    Case("conv_tbc", F.conv_tbc, [[[[1.0, 2.0]], [[3.0, 4.0]]], [[[5.0], [6.0]], [[7.0], [8.0]]],
+                                  [0.5]], [[[17 + 53 + 0.5]]]),
     *(Case("conv3d", lambda x, w, b, kw=kw: F.conv3d(x, w, b, **kw), VOLUMES,
            six_loops(*VOLUMES, **kw).tolist())
       for kw in ({}, {"stride": (1, 2, 1), "padding": (1, 0, 1)}, {"dilation": (2, 1, 1)})),

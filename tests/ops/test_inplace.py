@@ -10,7 +10,8 @@ from tinygrad_mnist.ops import inplace
 
 DRAWN = {
     "bernoulli_": (), "cauchy_": (), "exponential_": (), "geometric_": (0.5,), "log_normal_": (),
-    "normal_": (), "random_": (), "uniform_": (),
+    "normal_": (), "random_": (), "uniform_": (), "apply_": (lambda v: v,),
+    "map_": (tg.ones(2), lambda a, b: a),
 }  # fmt: skip
 OPERANDS = {"addbmm_": (3, 3), "addmm_": (2, 2), "addmv_": (2, 1), "addr_": (1, 1),
             "baddbmm_": (3, 3)}  # fmt: skip
@@ -190,3 +191,10 @@ def test_in_place_calls_in_a_captured_program_do_what_they_do_outside() -> None:
     for k in range(3):
         x, w = tg.arange(3.0) + k, tg.tensor(2.0 + k)
         assert captured(x, w).equal(rewritten(x, w))
+
+
+def test_a_python_function_of_each_element() -> None:
+    assert tg.tensor([1, 2]).apply_(lambda v: v * v + 1).tolist() == [2, 5]
+    assert tg.tensor([1.0, 2.0]).map_(tg.tensor([3.0]), lambda a, b: a - b).tolist() == [-2, -1]
+    with pytest.raises(RuntimeError, match="can't be changed by a Python function"):
+        tg.ones(2, requires_grad=True).apply_(abs)

@@ -37,6 +37,18 @@ CASES = [
              a, p, n, distance_function=lambda x, y: (x - y).abs().sum(-1), swap=True, margin=2.0),
          [[[0.0, 0.0]], [[2.0, 1.0]], [[1.0, 1.25]]], 3 - 1.25 + 2),
 ]  # fmt: skip
+W = np.eye(3)[:, :2] + 0.25
+CASES += [
+    Case("linear_cross_entropy", lambda x, w, b: F.linear_cross_entropy(
+             x, w, tg.tensor([2, 0]), linear_bias=b), [[[1.0, 2.0], [0.5, -1.0]], W.tolist(),
+                                                       [0.5, 0.0, 1.0]],
+         F.cross_entropy(F.linear(tg.tensor([[1.0, 2.0], [0.5, -1.0]]), tg.tensor(W).float(),
+                                  tg.tensor([0.5, 0.0, 1.0])), tg.tensor([2, 0])).item()),
+    Case("linear_cross_entropy", lambda x, w: F.linear_cross_entropy(
+             x, w, tg.tensor([[1, 0]]), reduction="none"),
+         [[[1.0]], [[[0.0], [0.0]], [[0.0], [1.0]]]],
+         [[np.log(2), np.log(1 + np.e)]]),
+]  # fmt: skip
 Y, AT = tg.tensor(X), tg.tensor(T)
 REFUSALS = [
     Refusal("p", lambda: F.multi_margin_loss(Y, AT, 3), ValueError, "only p == 1 and p == 2"),

@@ -66,6 +66,9 @@ CASES = [
          [[[[[3.0], [4.0]]]]]),
 ]  # fmt: skip
 PLAIN = [
+    *(Plain(f"max_pool{n}d_with_indices", getattr(F, f"max_pool{n}d_with_indices"), [x, 1],
+            (x, np.zeros((1,) * (n + 2), np.int64)))
+      for n, x in [(1, [[[5.0]]]), (2, [[[[5.0]]]]), (3, [[[[[5.0]]]]])]),
     Plain("max_pool3d", lambda x: F.max_pool3d(x, 2, return_indices=True), [CUBE],
           ([[[[[7]]]]], np.array([[[[[5]]]]]))),
     Plain("max_pool3d", lambda x: F.max_pool3d(x, 1, return_indices=True)[1], [CUBE],

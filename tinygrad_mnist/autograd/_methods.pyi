@@ -1,7 +1,7 @@
 """The methods that `ops/` gives to Tensor: written by scripts/write_stub.py."""
 
 import builtins
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tinygrad_mnist.autograd.tensor import Tensor
@@ -12,21 +12,21 @@ from tinygrad_mnist.ops.statistics import Histogram
 
 class TensorMethods:
     @property
-    def H(self) -> Tensor: ...  # ops/__init__.py:130
+    def H(self) -> Tensor: ...  # ops/__init__.py:131
     @property
-    def T(self) -> Tensor: ...  # ops/__init__.py:148
+    def T(self) -> Tensor: ...  # ops/__init__.py:149
     def __abs__(self) -> Tensor: ...  # ops/table.py:160
-    def __add__(self, b: Any) -> Tensor: ...  # ops/__init__.py:69
-    def __and__(self, b: Any) -> Tensor: ...  # ops/__init__.py:69
+    def __add__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
+    def __and__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
     def __array_ufunc__(self, ufunc: Any, method: builtins.str, *inputs: Any, **kw: Any) -> Any: ...  # ops/convert.py:63
     def __deepcopy__(self, memo: builtins.dict[builtins.int, Any]) -> Tensor: ...  # ops/convert.py:88
     def __dlpack__(self, **kw: Any) -> Any: ...  # ops/convert.py:171
     def __dlpack_device__(self) -> Any: ...  # ops/convert.py:172
-    def __eq__(self, other: Any) -> Tensor: ...  # type: ignore[override]  # ops/__init__.py:69
-    def __floordiv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:69
-    def __ge__(self, b: Any) -> Tensor: ...  # ops/__init__.py:69
+    def __eq__(self, other: Any) -> Tensor: ...  # type: ignore[override]  # ops/__init__.py:70
+    def __floordiv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
+    def __ge__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
     def __getitem__(self, key: Any) -> Tensor: ...  # ops/index.py:27
-    def __gt__(self, b: Any) -> Tensor: ...  # ops/__init__.py:69
+    def __gt__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
     def __iadd__(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:53
     def __ifloordiv__(self, other: Any) -> Tensor: ...  # ops/table.py:64
     def __imod__(self, other: Any) -> Tensor: ...  # ops/table.py:60
@@ -35,36 +35,36 @@ class TensorMethods:
     def __ipow__(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:91
     def __isub__(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:59
     def __itruediv__(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:73
-    def __le__(self, b: Any) -> Tensor: ...  # ops/__init__.py:69
-    def __lshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:69
-    def __lt__(self, b: Any) -> Tensor: ...  # ops/__init__.py:69
-    def __matmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:69
-    def __mod__(self, b: Any) -> Tensor: ...  # ops/__init__.py:69
-    def __mul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:69
-    def __ne__(self, other: Any) -> Tensor: ...  # type: ignore[override]  # ops/__init__.py:69
+    def __le__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
+    def __lshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
+    def __lt__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
+    def __matmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
+    def __mod__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
+    def __mul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
+    def __ne__(self, other: Any) -> Tensor: ...  # type: ignore[override]  # ops/__init__.py:70
     def __neg__(self) -> Tensor: ...  # ops/table.py:53
-    def __or__(self, b: Any) -> Tensor: ...  # ops/__init__.py:69
+    def __or__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
     def __pos__(self) -> Tensor: ...  # ops/elementwise.py:117
-    def __pow__(self, b: Any) -> Tensor: ...  # ops/__init__.py:69
-    def __radd__(self, b: Any) -> Tensor: ...  # ops/__init__.py:74
-    def __rand__(self, b: Any) -> Tensor: ...  # ops/__init__.py:74
+    def __pow__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
+    def __radd__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
+    def __rand__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
     def __reduce__(self) -> builtins.tuple[Any, ...]: ...  # ops/convert.py:105
-    def __rfloordiv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:74
-    def __rlshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:74
-    def __rmatmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:74
-    def __rmod__(self, b: Any) -> Tensor: ...  # ops/__init__.py:74
-    def __rmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:74
-    def __ror__(self, b: Any) -> Tensor: ...  # ops/__init__.py:74
-    def __rpow__(self, b: Any) -> Tensor: ...  # ops/__init__.py:74
-    def __rrshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:74
-    def __rshift__(self, b: Any) -> Any: ...  # ops/__init__.py:69
-    def __rsub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:74
-    def __rtruediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:74
-    def __rxor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:74
+    def __rfloordiv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
+    def __rlshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
+    def __rmatmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
+    def __rmod__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
+    def __rmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
+    def __ror__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
+    def __rpow__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
+    def __rrshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
+    def __rshift__(self, b: Any) -> Any: ...  # ops/__init__.py:70
+    def __rsub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
+    def __rtruediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
+    def __rxor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
     def __setitem__(self, key: Any, value: Any) -> None: ...  # ops/inplace.py:207
-    def __sub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:69
-    def __truediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:69
-    def __xor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:69
+    def __sub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
+    def __truediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
+    def __xor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
     def abs(self) -> Tensor: ...  # ops/table.py:160
     def abs_(self) -> Tensor: ...  # ops/table.py:160
     def absolute(self) -> Tensor: ...  # ops/table.py:160
@@ -96,6 +96,7 @@ class TensorMethods:
     def angle(self) -> Tensor: ...  # ops/elementwise.py:237
     def angle_(self) -> Tensor: ...  # ops/elementwise.py:237
     def any(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:54
+    def apply_(self, callable: Callable[[Any], Any]) -> Tensor: ...  # ops/inplace.py:321
     def arccos(self) -> Tensor: ...  # ops/table.py:129
     def arccos_(self) -> Tensor: ...  # ops/table.py:129
     def arccosh(self) -> Tensor: ...  # ops/table.py:143
@@ -187,10 +188,11 @@ class TensorMethods:
     def deg2rad(self) -> Any: ...  # ops/elementwise.py:281
     def deg2rad_(self) -> Any: ...  # ops/elementwise.py:281
     @property
-    def device(self) -> device: ...  # ops/__init__.py:137
-    def diag(self, diagonal: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:47
-    def diagflat(self, offset: Any = ...) -> Any: ...  # ops/diagonal.py:76
-    def diagonal(self, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:17
+    def device(self) -> device: ...  # ops/__init__.py:138
+    def diag(self, diagonal: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:46
+    def diag_embed(self, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:35
+    def diagflat(self, offset: Any = ...) -> Any: ...  # ops/diagonal.py:75
+    def diagonal(self, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:16
     def diagonal_scatter(self, src: Tensor, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/place.py:113
     def diff(self, n: builtins.int = ..., dim: builtins.int = ..., prepend: Any = ..., append: Any = ...) -> Tensor: ...  # ops/calculus.py:49
     def dim(self) -> builtins.int: ...  # ops/convert.py:136
@@ -225,6 +227,8 @@ class TensorMethods:
     def fix_(self) -> Tensor: ...  # ops/table.py:165
     def flatten(self, start_dim: builtins.int = ..., end_dim: builtins.int = ...) -> Tensor: ...  # ops/shape.py:77
     def flip(self, *dims: Any) -> Tensor: ...  # ops/shape.py:221
+    def fliplr(self) -> Any: ...  # ops/shape.py:286
+    def flipud(self) -> Any: ...  # ops/shape.py:287
     def float(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def float_power(self, exponent: Any) -> Any: ...  # ops/elementwise.py:266
     def float_power_(self, exponent: Any) -> Any: ...  # ops/elementwise.py:266
@@ -254,6 +258,7 @@ class TensorMethods:
     def gt(self, other: Any) -> Tensor: ...  # ops/table.py:361
     def gt_(self, other: Any) -> Tensor: ...  # ops/table.py:361
     def half(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
+    def hardshrink(self, lambd: builtins.float = ...) -> Tensor: ...  # ops/activation.py:146
     def heaviside(self, other: Any) -> Tensor: ...  # ops/table.py:171
     def heaviside_(self, other: Any) -> Tensor: ...  # ops/table.py:171
     def histc(self, bins: builtins.int = ..., min: builtins.float = ..., max: builtins.float = ...) -> Tensor: ...  # ops/statistics.py:314
@@ -276,7 +281,7 @@ class TensorMethods:
     def int(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def is_contiguous(self, memory_format: Any = ...) -> builtins.bool: ...  # ops/convert.py:126
     @property
-    def is_cuda(self) -> builtins.bool: ...  # ops/__init__.py:138
+    def is_cuda(self) -> builtins.bool: ...  # ops/__init__.py:139
     def is_floating_point(self) -> builtins.bool: ...  # ops/convert.py:121
     def isclose(self, other: Any, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> Tensor: ...  # ops/compare.py:47
     def isfinite(self) -> Tensor: ...  # ops/table.py:374
@@ -286,7 +291,7 @@ class TensorMethods:
     def isposinf(self) -> Any: ...  # ops/compare.py:26
     def isreal(self) -> Tensor: ...  # ops/elementwise.py:244
     @property
-    def itemsize(self) -> builtins.int: ...  # ops/__init__.py:141
+    def itemsize(self) -> builtins.int: ...  # ops/__init__.py:142
     def kron(self, other: Tensor) -> Tensor: ...  # ops/matmul.py:264
     def kthvalue(self, k: builtins.int, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> Found: ...  # ops/statistics.py:95
     def lcm(self, other: Any) -> Tensor: ...  # ops/table.py:379
@@ -331,9 +336,10 @@ class TensorMethods:
     def lt(self, other: Any) -> Tensor: ...  # ops/table.py:360
     def lt_(self, other: Any) -> Tensor: ...  # ops/table.py:360
     @property
-    def mH(self) -> Tensor: ...  # ops/__init__.py:134
+    def mH(self) -> Tensor: ...  # ops/__init__.py:135
     @property
-    def mT(self) -> Tensor: ...  # ops/__init__.py:125
+    def mT(self) -> Tensor: ...  # ops/__init__.py:126
+    def map_(self, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor: ...  # ops/inplace.py:326
     def masked_fill(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:235
     def masked_fill_(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:235
     def masked_scatter(self, mask: Tensor, source: Tensor) -> Tensor: ...  # ops/place.py:92
@@ -350,6 +356,7 @@ class TensorMethods:
     def minimum_(self, other: Any) -> Tensor: ...  # ops/table.py:70
     def mm(self, mat2: Tensor) -> Tensor: ...  # ops/matmul.py:60
     def mode(self, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> Found: ...  # ops/statistics.py:85
+    def moveaxis(self, source: Any, destination: Any) -> Tensor: ...  # ops/shape.py:144
     def movedim(self, source: Any, destination: Any) -> Tensor: ...  # ops/shape.py:144
     def msort(self) -> Tensor: ...  # ops/statistics.py:107
     def mul(self, other: Any) -> Tensor: ...  # ops/table.py:51
@@ -367,7 +374,7 @@ class TensorMethods:
     def narrow(self, dim: builtins.int, start: Any, length: builtins.int) -> Tensor: ...  # ops/shape.py:199
     def narrow_copy(self, *args: Any, **kw: Any) -> Any: ...  # ops/arrange.py:215
     @property
-    def nbytes(self) -> builtins.int: ...  # ops/__init__.py:143
+    def nbytes(self) -> builtins.int: ...  # ops/__init__.py:144
     def ne(self, other: Any) -> Tensor: ...  # ops/table.py:359
     def ne_(self, other: Any) -> Tensor: ...  # ops/table.py:359
     def neg(self) -> Tensor: ...  # ops/table.py:53
@@ -395,6 +402,7 @@ class TensorMethods:
     def positive_(self) -> Tensor: ...  # ops/elementwise.py:117
     def pow(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:91
     def pow_(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:91
+    def prelu(self, weight: Tensor) -> Tensor: ...  # ops/activation.py:67
     def prod(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:207
     def put(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/place.py:43
     def put_(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/place.py:43
@@ -404,7 +412,7 @@ class TensorMethods:
     def random_(self, low: builtins.int = ..., high: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:265
     def ravel(self) -> Any: ...  # ops/shape.py:281
     @property
-    def real(self) -> Tensor: ...  # ops/__init__.py:139
+    def real(self) -> Tensor: ...  # ops/__init__.py:140
     def reciprocal(self) -> Tensor: ...  # ops/table.py:59
     def reciprocal_(self) -> Tensor: ...  # ops/table.py:59
     def relu(self) -> Tensor: ...  # ops/table.py:147
@@ -485,13 +493,13 @@ class TensorMethods:
     def tile(self, *dims: Any) -> Tensor: ...  # ops/shape.py:244
     def to(self, *args: Any, dtype: Any = ..., device: Any = ..., other: Any = ..., non_blocking: builtins.bool = ..., copy: builtins.bool = ..., memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:18
     def topk(self, k: builtins.int, dim: builtins.int = ..., largest: builtins.bool = ..., sorted: builtins.bool = ...) -> Found: ...  # ops/index.py:294
-    def trace(self) -> Tensor: ...  # ops/diagonal.py:57
+    def trace(self) -> Tensor: ...  # ops/diagonal.py:56
     def transpose(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
     def transpose_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
-    def tril(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:80
-    def tril_(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:80
-    def triu(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:84
-    def triu_(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:84
+    def tril(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:79
+    def tril_(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:79
+    def triu(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:83
+    def triu_(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:83
     def true_divide(self, other: Any) -> Any: ...  # ops/elementwise.py:262
     def true_divide_(self, other: Any) -> Any: ...  # ops/elementwise.py:262
     def trunc(self) -> Tensor: ...  # ops/table.py:165
@@ -513,7 +521,7 @@ class TensorMethods:
     def view(self, *shape: Any) -> Tensor: ...  # ops/shape.py:34
     def view_as(self, other: Any) -> Any: ...  # ops/shape.py:274
     def vsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
-    def where(self, condition: Tensor, other: Any) -> Tensor: ...  # ops/__init__.py:153
+    def where(self, condition: Tensor, other: Any) -> Tensor: ...  # ops/__init__.py:154
     def xlogy(self, other: Any) -> Tensor: ...  # ops/table.py:82
     def xlogy_(self, other: Any) -> Tensor: ...  # ops/table.py:82
     def zero_(self) -> Tensor: ...  # ops/inplace.py:248

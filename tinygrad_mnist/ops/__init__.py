@@ -48,6 +48,7 @@ OPERATORS: dict[str, Operator] = {
 }  # fmt: skip
 # Methods whose module is loaded when one of them is first called
 LATER = {
+    "activation": "hardshrink prelu",
     "arrange": "adjoint dsplit hsplit narrow_copy rot90 sum_to_size unfold unsafe_chunk "
     "unsafe_split unsafe_split_with_sizes vsplit",
     "calculus": "cross cummax cummin diff renorm renorm_",

@@ -19,7 +19,7 @@ from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.autograd.modes import TAPED, current, note_change
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.record import record
-from tinygrad_mnist.autograd.tensor import Tensor, unwrap, wrap
+from tinygrad_mnist.autograd.tensor import Tensor, _reads, unwrap, wrap
 from tinygrad_mnist.ops import (
     compare,
     diagonal,
@@ -318,6 +318,22 @@ def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
     return write(self, table.where(hit, index.filler(fill_value, self), copy_of(self)))
 
 
+def apply_(self: Tensor, callable: Callable[[Any], Any]) -> Tensor:
+    """Write callable(element) for each element; a Python call each, which no gradient sees."""
+    return map_(self, self, lambda element, _: callable(element))
+
+
+def map_(self: Tensor, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor:
+    """Write callable(element, the other's element), a Python call each, which no gradient sees."""
+    if self.requires_grad or tensor.requires_grad:
+        raise RuntimeError("a Tensor that requires grad can't be changed by a Python function")
+    _reads("apply_() and map_()")
+    other = fitted(self, tensor)._data
+    pairs = zip(self._data.reshape(-1).tolist(), other.reshape(-1).tolist(), strict=True)
+    values = np.array([callable(*pair) for pair in pairs], self.dtype)
+    return write(self, values.reshape(self.shape))
+
+
 def relaid(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """The in-place form of a function of views: the Tensor itself gets the other shape.
 
@@ -370,7 +386,7 @@ METHODS |= {
     f.__name__: f
     for f in (
         copy_, zero_, uniform_, normal_, random_, exponential_, cauchy_, geometric_, log_normal_,
-        fill_diagonal_,
+        fill_diagonal_, apply_, map_,
     )
 }  # fmt: skip
 METHODS |= {"__setitem__": setitem}

@@ -18,7 +18,8 @@ from tinygrad_mnist.ops.refused import refuse
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "avg_pool1d", "avg_pool2d",
-    "avg_pool3d", "max_pool1d", "max_pool2d", "max_pool3d",
+    "avg_pool3d", "max_pool1d", "max_pool1d_with_indices", "max_pool2d",
+    "max_pool2d_with_indices", "max_pool3d", "max_pool3d_with_indices",
 ]  # fmt: skip
 
 
@@ -214,6 +215,21 @@ def max_pool3d(
     index = table.floor_divide(at, math.prod(flat.number)) * math.prod(size) + pixel
     index = table.reshape(index, shape=y.shape)
     return result, index if input.ndim == 5 else shape.squeeze(index, 0)
+
+
+def max_pool1d_with_indices(*args: Any, **kw: Any) -> tuple[Tensor, Tensor]:
+    """`max_pool1d` with `return_indices`."""
+    return max_pool1d(*args, **kw | {"return_indices": True})  # type: ignore[no-any-return]
+
+
+def max_pool2d_with_indices(*args: Any, **kw: Any) -> tuple[Tensor, Tensor]:
+    """`max_pool2d` with `return_indices`."""
+    return max_pool2d(*args, **kw | {"return_indices": True})  # type: ignore[no-any-return]
+
+
+def max_pool3d_with_indices(*args: Any, **kw: Any) -> tuple[Tensor, Tensor]:
+    """`max_pool3d` with `return_indices`."""
+    return max_pool3d(*args, **kw | {"return_indices": True})  # type: ignore[no-any-return]
 
 
 @in_float32
