@@ -10,11 +10,10 @@ import inspect
 import re
 import runpy
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from tinygrad_mnist import ops
-from tinygrad_mnist.ops import compare, elementwise
+from tinygrad_mnist.ops import rows
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "tinygrad_mnist"
@@ -32,7 +31,7 @@ from tinygrad_mnist.ops.statistics import Histogram
 
 class TensorMethods:
 '''
-ROWS_HEADER = '''"""Rows that are public in {family}: written by scripts/write_stub.py."""
+ROWS_HEADER = '''"""The rows of the table that are public: written by scripts/write_stub.py."""
 
 from typing import Any
 
@@ -102,22 +101,15 @@ def methods() -> str:
     )
 
 
-def rows(family: ModuleType) -> str:
-    """The stub of the functions that the table's rows become in a family."""
-    made = {n: f for n, f in sorted(vars(family).items()) if is_row(f, n) and n in family.__all__}
-    text = ROWS_HEADER.format(family=f"ops/{family.__name__.rpartition('.')[2]}.py")
-    for name, function in made.items():
+def public_rows() -> str:
+    """ops/rows.pyi."""
+    text = ROWS_HEADER
+    for name in sorted(rows.__all__):
+        function = getattr(rows, name)
         signature = str(inspect.signature(function)).replace("'", "")
         text += f"def {name}{signature}: ...  # {place(function)}\n"
-    listed = "".join(f'    "{name}",\n' for name in made)
+    listed = "".join(f'    "{name}",\n' for name in sorted(rows.__all__))
     return f"{text}\n__all__ = [\n{listed}]\n"
-
-
-def is_row(function: Any, name: str) -> bool:
-    """Whether a public function is a row of the table, by its name or by another."""
-    row = inspect.unwrap(function) if callable(function) else None
-    publication = getattr(row, "publication", None)
-    return publication is not None and name in (row.op.name, *publication.aliases)
 
 
 def script(name: str) -> dict[str, Any]:
@@ -136,8 +128,7 @@ def written() -> dict[Path, str]:
     """Each file that this script writes, and what belongs in it."""
     return {
         PACKAGE / "autograd" / "_methods.pyi": methods(),
-        PACKAGE / "ops" / "_elementwise.pyi": rows(elementwise),
-        PACKAGE / "ops" / "_compare.pyi": rows(compare),
+        PACKAGE / "ops" / "rows.pyi": public_rows(),
         ROOT / "docs" / "api.md": script("write_api.py")["page"](),
         ROOT / "docs" / "layout.md": layout(),
     }

@@ -1,14 +1,16 @@
 """Elementwise functions, by NumPy's, by hand, and against finite differences."""
 
 import math
+from types import ModuleType
 
 import numpy as np
 import pytest
 
 import tinygrad_mnist as tg
 from tests.ops.cases import Case, Plain, Refusal, family_tests
+from tinygrad_mnist.autograd import REGISTRY
 from tinygrad_mnist.autograd.op import DivisionError, DTypeError
-from tinygrad_mnist.ops import elementwise
+from tinygrad_mnist.ops import elementwise, published
 
 inf, nan = math.inf, math.nan
 X, SMALL, LARGE, POSITIVE = (
@@ -205,21 +207,20 @@ test_value, test_gradient, test_refusal, test_every_name_has_a_case = family_tes
 )
 
 
-def test_a_row_that_is_a_name_already_is_refused() -> None:
-    from tinygrad_mnist.ops import published, table
-
-    family = {"__name__": "family", "__all__": ["exp"]}
-    with pytest.raises(TypeError, match="exp is a row of the table and in family as well"):
-        published.publish(family, table, with_rules=True)
+def test_a_name_of_two_rows_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = ModuleType("table")
+    for name in ("one", "two"):
+        setattr(table, name, published.elementwise(np.exp, also="both"))
+        monkeypatch.setitem(REGISTRY, name, None)  # taken out again afterwards
+    with pytest.raises(TypeError, match="both is the name of two rows"):
+        published.publish({"__name__": "page"}, table)
 
 
 def test_a_row_with_settings_is_no_elementwise_one() -> None:
-    from tinygrad_mnist.ops.published import elementwise
-
     with pytest.raises(
         TypeError, match=r"power: .* one array or two and no settings, not \(x, p\)"
     ):
-        elementwise(power, x=lambda g, x, p: g * x**p)
+        published.elementwise(power, x=lambda g, x, p: g * x**p)
 
 
 def power(x: np.ndarray, *, p: float) -> np.ndarray:

@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 ROW = 'cbrt = elementwise(np.cbrt, also="cube_root", x=lambda g, y: g / (3 * y * y))\n'
+LAST = "signbit = elementwise(np.signbit)\n"  # below all else
 PROGRAM = """
 import inspect, pydoc
 import numpy as np
@@ -29,7 +30,9 @@ for function in (tg.cbrt, tg.Tensor.cbrt):
     text = pydoc.plain(pydoc.render_doc(function))
     assert "Return the cube-root of an array, element-wise." in text, text
     assert str(inspect.signature(function)) == "(input: 'Tensor') -> 'Tensor'"
-assert tg.cbrt.__module__ == "tinygrad_mnist.ops.elementwise" and tg.cbrt.__name__ == "cbrt"
+assert tg.signbit(-x).tolist() == [False, True, True] and "signbit" in REGISTRY
+assert tg.signbit.__name__ == "signbit" and "signbit" in tg.ops.compare.__all__
+assert tg.cbrt.__module__ == "tinygrad_mnist.ops.rows" and tg.cbrt.__name__ == "cbrt"
 assert tg.ops.table.cbrt.__module__ == "tinygrad_mnist.ops.table"
 """
 
@@ -48,7 +51,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "# Trigonometry (kernels/trigonometry.py)\n"
     )
     assert heading
-    table.write_text(f"{before}{heading}{ROW}{after}")
+    table.write_text(f"{before}{heading}{ROW}{after}\n{LAST}")
     return root
 
 
@@ -68,7 +71,7 @@ def test_types_and_sizes_follow_from_the_row(copy: Path) -> None:
     run(copy, "scripts/write_stub.py")
     package = copy / "tinygrad_mnist"
     line = (package / "ops" / "table.py").read_text().splitlines().index(ROW.strip()) + 1
-    functions = (package / "ops" / "_elementwise.pyi").read_text()
+    functions = (package / "ops" / "rows.pyi").read_text()
     assert f"def cbrt(input: Tensor) -> Tensor: ...  # ops/table.py:{line}\n" in functions
     assert '    "cbrt",\n' in functions and '    "cube_root",\n' in functions
     methods = (package / "autograd" / "_methods.pyi").read_text()

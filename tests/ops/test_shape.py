@@ -5,6 +5,7 @@ import pytest
 
 import tinygrad_mnist as tg
 from tests.ops.cases import Case, Plain, Refusal, family_tests
+from tinygrad_mnist import nn
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.ops import shape
 
@@ -100,3 +101,22 @@ test_value, test_gradient, test_refusal, test_every_name_has_a_case = family_tes
 def test_what_shares_memory(call: object, shares: bool) -> None:
     x = tg.zeros(2, 3)
     assert np.shares_memory(call(x).numpy(), x.numpy()) is shares
+
+
+def test_a_view_where_the_layout_is_our_own_follows_what_is_written() -> None:
+    w = nn.Linear(20, 30).weight.detach()
+    assert not w._data.flags.c_contiguous and w.contiguous() is w
+    flat = w.view(-1)
+    flat[0] = 5
+    assert w[0, 0].item() == 5 and flat.equal(w.reshape(-1))
+    assert w.clone().t().contiguous().tolist() == w.t().tolist()
+
+
+def test_such_a_view_in_a_captured_program() -> None:
+    def flattened(x: tg.Tensor, w: tg.Tensor) -> tg.Tensor:
+        return (x @ w.t()).sum() + w.view(-1).sum()
+
+    captured, w = tg.jit(flattened, pure=True), nn.Linear(20, 30).weight.detach()
+    for k in range(3):
+        x = tg.full((2, 20), float(k))
+        assert captured(x, w).item() == flattened(x, w).item()

@@ -27,14 +27,14 @@ class TensorMethods:
     def __ge__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
     def __getitem__(self, key: Any) -> Tensor: ...  # ops/index.py:27
     def __gt__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
-    def __iadd__(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:53
+    def __iadd__(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:48
     def __ifloordiv__(self, other: Any) -> Tensor: ...  # ops/table.py:64
     def __imod__(self, other: Any) -> Tensor: ...  # ops/table.py:60
     def __imul__(self, other: Any) -> Tensor: ...  # ops/table.py:51
     def __invert__(self) -> Tensor: ...  # ops/table.py:371
-    def __ipow__(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:91
-    def __isub__(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:59
-    def __itruediv__(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:73
+    def __ipow__(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:86
+    def __isub__(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:54
+    def __itruediv__(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:68
     def __le__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
     def __lshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
     def __lt__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
@@ -44,7 +44,7 @@ class TensorMethods:
     def __ne__(self, other: Any) -> Tensor: ...  # type: ignore[override]  # ops/__init__.py:70
     def __neg__(self) -> Tensor: ...  # ops/table.py:53
     def __or__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
-    def __pos__(self) -> Tensor: ...  # ops/elementwise.py:117
+    def __pos__(self) -> Tensor: ...  # ops/elementwise.py:112
     def __pow__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
     def __radd__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
     def __rand__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
@@ -73,14 +73,14 @@ class TensorMethods:
     def acos_(self) -> Tensor: ...  # ops/table.py:129
     def acosh(self) -> Tensor: ...  # ops/table.py:143
     def acosh_(self) -> Tensor: ...  # ops/table.py:143
-    def add(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:53
-    def add_(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:53
+    def add(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:48
+    def add_(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:48
     def addbmm(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
     def addbmm_(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
-    def addcdiv(self, tensor1: Any, tensor2: Any, *, value: Any = ...) -> Any: ...  # ops/elementwise.py:276
-    def addcdiv_(self, tensor1: Any, tensor2: Any, *, value: Any = ...) -> Any: ...  # ops/elementwise.py:276
-    def addcmul(self, tensor1: Any, tensor2: Any, *, value: Any = ...) -> Any: ...  # ops/elementwise.py:270
-    def addcmul_(self, tensor1: Any, tensor2: Any, *, value: Any = ...) -> Any: ...  # ops/elementwise.py:270
+    def addcdiv(self, tensor1: Any, tensor2: Any, *, value: Any = ...) -> Any: ...  # ops/elementwise.py:271
+    def addcdiv_(self, tensor1: Any, tensor2: Any, *, value: Any = ...) -> Any: ...  # ops/elementwise.py:271
+    def addcmul(self, tensor1: Any, tensor2: Any, *, value: Any = ...) -> Any: ...  # ops/elementwise.py:265
+    def addcmul_(self, tensor1: Any, tensor2: Any, *, value: Any = ...) -> Any: ...  # ops/elementwise.py:265
     def addmm(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
     def addmm_(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
     def addmv(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
@@ -89,12 +89,12 @@ class TensorMethods:
     def addr_(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
     def adjoint(self) -> Tensor: ...  # ops/arrange.py:32
     def all(self, dim: Any = ..., keepdim: Any = ...) -> Any: ...  # ops/reduce.py:306
-    def allclose(self, other: Any, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> builtins.bool: ...  # ops/compare.py:65
+    def allclose(self, other: Any, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> builtins.bool: ...  # ops/compare.py:60
     def amax(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:54
     def amin(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:54
     def aminmax(self, **kw: Any) -> Any: ...  # ops/reduce.py:315
-    def angle(self) -> Tensor: ...  # ops/elementwise.py:237
-    def angle_(self) -> Tensor: ...  # ops/elementwise.py:237
+    def angle(self) -> Tensor: ...  # ops/elementwise.py:232
+    def angle_(self) -> Tensor: ...  # ops/elementwise.py:232
     def any(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:54
     def apply_(self, callable: Callable[[Any], Any]) -> Tensor: ...  # ops/inplace.py:321
     def arccos(self) -> Tensor: ...  # ops/table.py:129
@@ -151,19 +151,19 @@ class TensorMethods:
     def ceil_(self) -> Tensor: ...  # ops/table.py:163
     def char(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def chunk(self, chunks: builtins.int, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:126
-    def clamp(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:125
-    def clamp_(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:125
-    def clamp_max(self, max: Any) -> Any: ...  # ops/elementwise.py:280
-    def clamp_max_(self, max: Any) -> Any: ...  # ops/elementwise.py:280
-    def clamp_min(self, min: Any) -> Any: ...  # ops/elementwise.py:279
-    def clamp_min_(self, min: Any) -> Any: ...  # ops/elementwise.py:279
-    def clip(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:125
-    def clip_(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:125
+    def clamp(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:120
+    def clamp_(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:120
+    def clamp_max(self, max: Any) -> Any: ...  # ops/elementwise.py:275
+    def clamp_max_(self, max: Any) -> Any: ...  # ops/elementwise.py:275
+    def clamp_min(self, min: Any) -> Any: ...  # ops/elementwise.py:274
+    def clamp_min_(self, min: Any) -> Any: ...  # ops/elementwise.py:274
+    def clip(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:120
+    def clip_(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:120
     def clone(self, *, memory_format: Any = ...) -> Any: ...  # ops/shape.py:284
-    def conj(self) -> Tensor: ...  # ops/elementwise.py:250
-    def conj_(self) -> Tensor: ...  # ops/elementwise.py:250
-    def conj_physical(self) -> Tensor: ...  # ops/elementwise.py:250
-    def conj_physical_(self) -> Tensor: ...  # ops/elementwise.py:250
+    def conj(self) -> Tensor: ...  # ops/elementwise.py:245
+    def conj_(self) -> Tensor: ...  # ops/elementwise.py:245
+    def conj_physical(self) -> Tensor: ...  # ops/elementwise.py:245
+    def conj_physical_(self) -> Tensor: ...  # ops/elementwise.py:245
     def contiguous(self, memory_format: Any = ...) -> Tensor: ...  # ops/shape.py:179
     def copy_(self, src: Any, non_blocking: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:243
     def copysign(self, other: Any) -> Tensor: ...  # ops/table.py:88
@@ -185,8 +185,8 @@ class TensorMethods:
     def cumsum(self, dim: builtins.int, *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:233
     def cumsum_(self, dim: builtins.int, *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:233
     def data_ptr(self) -> builtins.int: ...  # ops/convert.py:157
-    def deg2rad(self) -> Any: ...  # ops/elementwise.py:281
-    def deg2rad_(self) -> Any: ...  # ops/elementwise.py:281
+    def deg2rad(self) -> Any: ...  # ops/elementwise.py:276
+    def deg2rad_(self) -> Any: ...  # ops/elementwise.py:276
     @property
     def device(self) -> device: ...  # ops/__init__.py:138
     def diag(self, diagonal: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:46
@@ -197,17 +197,17 @@ class TensorMethods:
     def diff(self, n: builtins.int = ..., dim: builtins.int = ..., prepend: Any = ..., append: Any = ...) -> Tensor: ...  # ops/calculus.py:49
     def dim(self) -> builtins.int: ...  # ops/convert.py:136
     def dist(self, other: Any, p: Any = ...) -> Any: ...  # ops/reduce.py:346
-    def div(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:73
-    def div_(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:73
-    def divide(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:73
-    def divide_(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:73
+    def div(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:68
+    def div_(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:68
+    def divide(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:68
+    def divide_(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:68
     def dot(self, tensor: Tensor) -> Tensor: ...  # ops/matmul.py:83
     def double(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def dsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
     def element_size(self) -> builtins.int: ...  # ops/convert.py:146
     def eq(self, other: Any) -> Tensor: ...  # ops/table.py:358
     def eq_(self, other: Any) -> Tensor: ...  # ops/table.py:358
-    def equal(self, other: Tensor) -> builtins.bool: ...  # ops/compare.py:73
+    def equal(self, other: Tensor) -> builtins.bool: ...  # ops/compare.py:68
     def erf(self) -> Tensor: ...  # ops/table.py:156
     def erf_(self) -> Tensor: ...  # ops/table.py:156
     def erfc(self) -> Tensor: ...  # ops/table.py:157
@@ -221,7 +221,7 @@ class TensorMethods:
     def expm1(self) -> Tensor: ...  # ops/table.py:114
     def expm1_(self) -> Tensor: ...  # ops/table.py:114
     def exponential_(self, lambd: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:273
-    def fill_(self, value: Any) -> Tensor: ...  # ops/elementwise.py:153
+    def fill_(self, value: Any) -> Tensor: ...  # ops/elementwise.py:148
     def fill_diagonal_(self, fill_value: Any, wrap: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:310
     def fix(self) -> Tensor: ...  # ops/table.py:165
     def fix_(self) -> Tensor: ...  # ops/table.py:165
@@ -230,8 +230,8 @@ class TensorMethods:
     def fliplr(self) -> Any: ...  # ops/shape.py:286
     def flipud(self) -> Any: ...  # ops/shape.py:287
     def float(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
-    def float_power(self, exponent: Any) -> Any: ...  # ops/elementwise.py:266
-    def float_power_(self, exponent: Any) -> Any: ...  # ops/elementwise.py:266
+    def float_power(self, exponent: Any) -> Any: ...  # ops/elementwise.py:261
+    def float_power_(self, exponent: Any) -> Any: ...  # ops/elementwise.py:261
     def floor(self) -> Tensor: ...  # ops/table.py:162
     def floor_(self) -> Tensor: ...  # ops/table.py:162
     def floor_divide(self, other: Any) -> Tensor: ...  # ops/table.py:64
@@ -242,9 +242,9 @@ class TensorMethods:
     def fmin_(self, other: Any) -> Tensor: ...  # ops/table.py:95
     def fmod(self, other: Any) -> Tensor: ...  # ops/table.py:63
     def fmod_(self, other: Any) -> Tensor: ...  # ops/table.py:63
-    def frac(self) -> Any: ...  # ops/elementwise.py:278
-    def frac_(self) -> Any: ...  # ops/elementwise.py:278
-    def frexp(self) -> Parts: ...  # ops/elementwise.py:216
+    def frac(self) -> Any: ...  # ops/elementwise.py:273
+    def frac_(self) -> Any: ...  # ops/elementwise.py:273
+    def frexp(self) -> Parts: ...  # ops/elementwise.py:211
     def gather(self, dim: builtins.int, index: Tensor, *, sparse_grad: builtins.bool = ...) -> Tensor: ...  # ops/index.py:126
     def gcd(self, other: Any) -> Tensor: ...  # ops/table.py:378
     def gcd_(self, other: Any) -> Tensor: ...  # ops/table.py:378
@@ -283,25 +283,25 @@ class TensorMethods:
     @property
     def is_cuda(self) -> builtins.bool: ...  # ops/__init__.py:139
     def is_floating_point(self) -> builtins.bool: ...  # ops/convert.py:121
-    def isclose(self, other: Any, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> Tensor: ...  # ops/compare.py:47
+    def isclose(self, other: Any, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> Tensor: ...  # ops/compare.py:42
     def isfinite(self) -> Tensor: ...  # ops/table.py:374
     def isinf(self) -> Tensor: ...  # ops/table.py:373
     def isnan(self) -> Tensor: ...  # ops/table.py:372
-    def isneginf(self) -> Any: ...  # ops/compare.py:27
-    def isposinf(self) -> Any: ...  # ops/compare.py:26
-    def isreal(self) -> Tensor: ...  # ops/elementwise.py:244
+    def isneginf(self) -> Any: ...  # ops/compare.py:22
+    def isposinf(self) -> Any: ...  # ops/compare.py:21
+    def isreal(self) -> Tensor: ...  # ops/elementwise.py:239
     @property
     def itemsize(self) -> builtins.int: ...  # ops/__init__.py:142
     def kron(self, other: Tensor) -> Tensor: ...  # ops/matmul.py:264
     def kthvalue(self, k: builtins.int, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> Found: ...  # ops/statistics.py:95
     def lcm(self, other: Any) -> Tensor: ...  # ops/table.py:379
     def lcm_(self, other: Any) -> Tensor: ...  # ops/table.py:379
-    def ldexp(self, other: Any) -> Tensor: ...  # ops/elementwise.py:231
-    def ldexp_(self, other: Any) -> Tensor: ...  # ops/elementwise.py:231
+    def ldexp(self, other: Any) -> Tensor: ...  # ops/elementwise.py:226
+    def ldexp_(self, other: Any) -> Tensor: ...  # ops/elementwise.py:226
     def le(self, other: Any) -> Tensor: ...  # ops/table.py:362
     def le_(self, other: Any) -> Tensor: ...  # ops/table.py:362
-    def lerp(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:173
-    def lerp_(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:173
+    def lerp(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:168
+    def lerp_(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:168
     def less(self, other: Any) -> Tensor: ...  # ops/table.py:360
     def less_(self, other: Any) -> Tensor: ...  # ops/table.py:360
     def less_equal(self, other: Any) -> Tensor: ...  # ops/table.py:362
@@ -329,8 +329,8 @@ class TensorMethods:
     def logical_or_(self, other: Any) -> Tensor: ...  # ops/table.py:365
     def logical_xor(self, other: Any) -> Tensor: ...  # ops/table.py:366
     def logical_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:366
-    def logit(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:202
-    def logit_(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:202
+    def logit(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:197
+    def logit_(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:197
     def logsumexp(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:136
     def long(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def lt(self, other: Any) -> Tensor: ...  # ops/table.py:360
@@ -365,8 +365,8 @@ class TensorMethods:
     def multiply(self, other: Any) -> Tensor: ...  # ops/table.py:51
     def multiply_(self, other: Any) -> Tensor: ...  # ops/table.py:51
     def mv(self, vec: Tensor) -> Tensor: ...  # ops/matmul.py:76
-    def nan_to_num(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:186
-    def nan_to_num_(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:186
+    def nan_to_num(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:181
+    def nan_to_num_(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:181
     def nanmean(self, dim: Any = ..., keepdim: Any = ..., **kw: Any) -> Any: ...  # ops/reduce.py:340
     def nanmedian(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Any: ...  # ops/statistics.py:51
     def nanquantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ...) -> Tensor: ...  # ops/statistics.py:134
@@ -398,17 +398,17 @@ class TensorMethods:
     def numel(self) -> builtins.int: ...  # ops/convert.py:131
     def outer(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:103
     def permute(self, *dims: Any) -> Tensor: ...  # ops/shape.py:114
-    def positive(self) -> Tensor: ...  # ops/elementwise.py:117
-    def positive_(self) -> Tensor: ...  # ops/elementwise.py:117
-    def pow(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:91
-    def pow_(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:91
+    def positive(self) -> Tensor: ...  # ops/elementwise.py:112
+    def positive_(self) -> Tensor: ...  # ops/elementwise.py:112
+    def pow(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:86
+    def pow_(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:86
     def prelu(self, weight: Tensor) -> Tensor: ...  # ops/activation.py:67
     def prod(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:207
     def put(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/place.py:43
     def put_(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/place.py:43
     def quantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ...) -> Tensor: ...  # ops/statistics.py:113
-    def rad2deg(self) -> Any: ...  # ops/elementwise.py:282
-    def rad2deg_(self) -> Any: ...  # ops/elementwise.py:282
+    def rad2deg(self) -> Any: ...  # ops/elementwise.py:277
+    def rad2deg_(self) -> Any: ...  # ops/elementwise.py:277
     def random_(self, low: builtins.int = ..., high: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:265
     def ravel(self) -> Any: ...  # ops/shape.py:281
     @property
@@ -425,16 +425,16 @@ class TensorMethods:
     def repeat_interleave(self, repeats: Any, dim: builtins.int | None = ..., *, output_size: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:326
     def reshape(self, *shape: Any) -> Tensor: ...  # ops/shape.py:28
     def reshape_as(self, other: Any) -> Any: ...  # ops/shape.py:276
-    def resolve_conj(self) -> Tensor: ...  # ops/elementwise.py:250
-    def resolve_conj_(self) -> Tensor: ...  # ops/elementwise.py:250
-    def resolve_neg(self) -> Tensor: ...  # ops/elementwise.py:250
-    def resolve_neg_(self) -> Tensor: ...  # ops/elementwise.py:250
+    def resolve_conj(self) -> Tensor: ...  # ops/elementwise.py:245
+    def resolve_conj_(self) -> Tensor: ...  # ops/elementwise.py:245
+    def resolve_neg(self) -> Tensor: ...  # ops/elementwise.py:245
+    def resolve_neg_(self) -> Tensor: ...  # ops/elementwise.py:245
     def roll(self, shifts: Any, dims: Any = ...) -> Tensor: ...  # ops/join.py:156
     def rot90(self, k: builtins.int = ..., dims: Any = ...) -> Tensor: ...  # ops/arrange.py:125
-    def round(self, *, decimals: builtins.int = ...) -> Tensor: ...  # ops/elementwise.py:162
-    def round_(self, *, decimals: builtins.int = ...) -> Tensor: ...  # ops/elementwise.py:162
-    def rsqrt(self) -> Any: ...  # ops/elementwise.py:264
-    def rsqrt_(self) -> Any: ...  # ops/elementwise.py:264
+    def round(self, *, decimals: builtins.int = ...) -> Tensor: ...  # ops/elementwise.py:157
+    def round_(self, *, decimals: builtins.int = ...) -> Tensor: ...  # ops/elementwise.py:157
+    def rsqrt(self) -> Any: ...  # ops/elementwise.py:259
+    def rsqrt_(self) -> Any: ...  # ops/elementwise.py:259
     def scatter(self, dim: builtins.int, index: Tensor, src: Any, *, reduce: builtins.str | None = ...) -> Tensor: ...  # ops/index.py:164
     def scatter_(self, dim: builtins.int, index: Tensor, src: Any, *, reduce: builtins.str | None = ...) -> Tensor: ...  # ops/index.py:164
     def scatter_add(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...  # ops/index.py:146
@@ -443,13 +443,13 @@ class TensorMethods:
     def scatter_reduce_(self, dim: builtins.int, index: Tensor, src: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/place.py:168
     def select(self, dim: builtins.int, index: Any) -> Tensor: ...  # ops/shape.py:212
     def select_scatter(self, src: Tensor, dim: builtins.int, index: builtins.int) -> Tensor: ...  # ops/place.py:131
-    def sgn(self) -> Tensor: ...  # ops/elementwise.py:38
-    def sgn_(self) -> Tensor: ...  # ops/elementwise.py:38
+    def sgn(self) -> Tensor: ...  # ops/elementwise.py:33
+    def sgn_(self) -> Tensor: ...  # ops/elementwise.py:33
     def short(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def sigmoid(self) -> Tensor: ...  # ops/table.py:149
     def sigmoid_(self) -> Tensor: ...  # ops/table.py:149
-    def sign(self) -> Tensor: ...  # ops/elementwise.py:38
-    def sign_(self) -> Tensor: ...  # ops/elementwise.py:38
+    def sign(self) -> Tensor: ...  # ops/elementwise.py:33
+    def sign_(self) -> Tensor: ...  # ops/elementwise.py:33
     def signbit(self) -> Tensor: ...  # ops/table.py:375
     def sin(self) -> Tensor: ...  # ops/table.py:123
     def sin_(self) -> Tensor: ...  # ops/table.py:123
@@ -465,16 +465,16 @@ class TensorMethods:
     def split_with_sizes(self, split_sizes: Sequence[builtins.int], dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:101
     def sqrt(self) -> Tensor: ...  # ops/table.py:119
     def sqrt_(self) -> Tensor: ...  # ops/table.py:119
-    def square(self) -> Tensor: ...  # ops/elementwise.py:47
-    def square_(self) -> Tensor: ...  # ops/elementwise.py:47
+    def square(self) -> Tensor: ...  # ops/elementwise.py:42
+    def square_(self) -> Tensor: ...  # ops/elementwise.py:42
     def squeeze(self, dim: Any = ...) -> Tensor: ...  # ops/shape.py:96
     def squeeze_(self, dim: Any = ...) -> Tensor: ...  # ops/shape.py:96
     def std(self, *args: Any, **kw: Any) -> Any: ...  # ops/reduce.py:310
     def stride(self, dim: builtins.int | None = ...) -> Any: ...  # ops/convert.py:151
-    def sub(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:59
-    def sub_(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:59
-    def subtract(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:59
-    def subtract_(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:59
+    def sub(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:54
+    def sub_(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:54
+    def subtract(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:54
+    def subtract_(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:54
     def sum(self, dim: Dim = ..., keepdim: builtins.bool = ..., *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:154
     def sum_to_size(self, *size: Any) -> Tensor: ...  # ops/arrange.py:145
     def swapaxes(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
@@ -500,8 +500,8 @@ class TensorMethods:
     def tril_(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:79
     def triu(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:83
     def triu_(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:83
-    def true_divide(self, other: Any) -> Any: ...  # ops/elementwise.py:262
-    def true_divide_(self, other: Any) -> Any: ...  # ops/elementwise.py:262
+    def true_divide(self, other: Any) -> Any: ...  # ops/elementwise.py:257
+    def true_divide_(self, other: Any) -> Any: ...  # ops/elementwise.py:257
     def trunc(self) -> Tensor: ...  # ops/table.py:165
     def trunc_(self) -> Tensor: ...  # ops/table.py:165
     def type_as(self, other: Tensor) -> Tensor: ...  # ops/convert.py:116

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 # ruff: noqa: F403
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tinygrad_mnist.autograd.dtypes import result_type
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import composed, public, tensor_of
-from tinygrad_mnist.ops.published import publish
+from tinygrad_mnist.ops.published import public_names
+from tinygrad_mnist.ops.rows import *
 
 __all__ = ["allclose", "equal", "isclose", "isneginf", "isposinf", "where"]
-if TYPE_CHECKING:
-    from tinygrad_mnist.ops import _compare
-    from tinygrad_mnist.ops._compare import *
-
-    __all__ += _compare.__all__
-else:
-    __all__ += publish(globals(), table, with_rules=False)
+__all__ += public_names(table, with_rules=False)
 NOT_METHODS = {"where"}
 METHODS = [name for name in __all__ if name not in NOT_METHODS]
 

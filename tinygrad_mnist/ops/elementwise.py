@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # ruff: noqa: F403
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,8 @@ from tinygrad_mnist.autograd.op import DivisionError, DTypeError
 from tinygrad_mnist.autograd.tensor import Tensor, unwrap
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import composed, floating, public, tensor_of
-from tinygrad_mnist.ops.published import publish
+from tinygrad_mnist.ops.published import public_names
+from tinygrad_mnist.ops.rows import *
 
 __all__ = [
     "add", "addcdiv", "addcmul", "angle", "clamp", "clamp_max", "clamp_min", "clip", "conj",
@@ -22,13 +23,7 @@ __all__ = [
     "resolve_neg", "round", "rsqrt", "rsub", "sgn", "sign", "square", "sub", "subtract",
     "true_divide",
 ]  # fmt: skip
-if TYPE_CHECKING:
-    from tinygrad_mnist.ops import _elementwise
-    from tinygrad_mnist.ops._elementwise import *
-
-    __all__ += _elementwise.__all__
-else:
-    __all__ += publish(globals(), table, with_rules=True)
+__all__ += public_names(table, with_rules=True)
 NOT_METHODS = {"fill", "real", "rsub"}
 METHODS = [name for name in __all__ if name not in NOT_METHODS]
 

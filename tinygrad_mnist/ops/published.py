@@ -1,15 +1,14 @@
 """Rows of the table that are public as they stand: a function and a method of the row's name.
 
-`elementwise` declares such a row; `publish` makes the functions, in `ops/elementwise.py` those that
-have a derivative, in `ops/compare.py` the others. Their types for type checkers stand in two stubs
-beside those files, which scripts/write_stub.py writes.
+`elementwise` declares such a row; `publish` makes the functions, for `rows.py`. The families list
+them: `elementwise.py` those that have a derivative, `compare.py` the others.
 """
 
 from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -17,7 +16,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd.dtypes import REFUSED
 from tinygrad_mnist.autograd.op import Kernel, Op
-from tinygrad_mnist.autograd.record import op
+from tinygrad_mnist.autograd.record import name_rows, op
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops.arguments import public
 
@@ -65,24 +64,39 @@ def elementwise(
     return row
 
 
-def publish(family: dict[str, Any], table: ModuleType, with_rules: bool) -> list[str]:
-    """Put the public functions of the table's rows into a module's globals; return their names.
-
-    Those rows that have a rule, or those that have none. Raises TypeError for a name that the
-    module lists already.
-    """
-    names: list[str] = []
+def publications(table: ModuleType) -> Iterator[tuple[Any, Publication]]:
+    """The rows that are public, and how."""
     for row in list(vars(table).values()):
         publication = getattr(row, "publication", None)
-        if publication is None or with_rules != any(row.op.rules):
-            continue
-        function = public_function(row, publication, family["__name__"])
+        if publication is not None:
+            yield row, publication
+
+
+def publish(page: dict[str, Any], table: ModuleType) -> list[str]:
+    """Put the public functions of the table's rows into a module's globals; return their names.
+
+    All rows are named and entered in REGISTRY before. Raises TypeError for a name of two rows.
+    """
+    name_rows(vars(table))
+    names: list[str] = []
+    for row, publication in publications(table):
+        function = public_function(row, publication, page["__name__"])
         for name in (row.op.name, *publication.aliases):
-            if name in names or name in family["__all__"]:
-                raise TypeError(f"{name} is a row of the table and in {family['__name__']} as well")
-            family[name] = function
+            if name in names:
+                raise TypeError(f"{name} is the name of two rows of the table")
+            page[name] = function
             names.append(name)
     return names
+
+
+def public_names(table: ModuleType, with_rules: bool) -> list[str]:
+    """The names of the public rows that have a rule, or of those that have none."""
+    return [
+        name
+        for row, publication in publications(table)
+        if any(row.op.rules) == with_rules
+        for name in (row.op.name, *publication.aliases)
+    ]
 
 
 def public_function(row: Any, publication: Publication, module: str) -> Callable[..., Tensor]:

@@ -45,6 +45,8 @@ def refuse(family: dict[str, Any]) -> None:
     """Let the public functions among a module's globals refuse what PyTorch's do, by any name."""
     for name in REFUSED.keys() & set(family["__all__"]):
         function = family[name]
+        if hasattr(function, "refuses"):  # it came from `rows.py`
+            continue
         refuser = refusing(function, name, REFUSED[name])
         family |= {alias: refuser for alias in family["__all__"] if family[alias] is function}
 
@@ -62,5 +64,6 @@ def refusing(function: Callable[..., Any], name: str, kinds: str) -> Callable[..
             )
         return function(*args, **kw)
 
+    call.refuses = kinds  # type: ignore[attr-defined]
     call.__doc__ = f"{cleandoc(function.__doc__ or '')}\n\nRaises DTypeError for {NAMES[kinds]}."
     return call

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import supplied
-from tinygrad_mnist.autograd.record import name_rows, op
+from tinygrad_mnist.autograd.record import op
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.kernels import (
     activation,
@@ -486,6 +486,5 @@ def inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(int(i) for i in np.argsort(axes))
 
 
-name_rows(globals())
 supplied.add, supplied.assign, supplied.cat = add, assign, cat
 supplied.sum_to, supplied.cast = sum_to, cast
