@@ -125,7 +125,7 @@ class TensorMethods:
     def clamp_min_(self, min: Any) -> Any: ...  # ops/elementwise.py:223
     def clip(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:119
     def clip_(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:119
-    def clone(self, *, memory_format: Any = ...) -> Any: ...  # ops/shape.py:284
+    def clone(self, *, memory_format: Any = ...) -> Any: ...  # ops/shape.py:290
     def contiguous(self, memory_format: Any = ...) -> Tensor: ...  # ops/shape.py:179
     def copy_(self, src: Any, non_blocking: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:184
     def cos(self) -> Tensor: ...  # ops/table.py:100
@@ -166,14 +166,14 @@ class TensorMethods:
     def exp2_(self) -> Tensor: ...  # ops/table.py:89
     def exp_(self) -> Tensor: ...  # ops/table.py:88
     def expand(self, *size: Any) -> Tensor: ...  # ops/shape.py:173
-    def expand_as(self, other: Any) -> Any: ...  # ops/shape.py:279
+    def expand_as(self, other: Any) -> Any: ...  # ops/shape.py:285
     def expm1(self) -> Tensor: ...  # ops/table.py:90
     def expm1_(self) -> Tensor: ...  # ops/table.py:90
     def fill_(self, value: Any) -> Tensor: ...  # ops/elementwise.py:147
     def fix(self) -> Tensor: ...  # ops/table.py:141
     def fix_(self) -> Tensor: ...  # ops/table.py:141
     def flatten(self, start_dim: builtins.int = ..., end_dim: builtins.int = ...) -> Tensor: ...  # ops/shape.py:77
-    def flip(self, *dims: Any) -> Tensor: ...  # ops/shape.py:221
+    def flip(self, *dims: Any) -> Tensor: ...  # ops/shape.py:227
     def float(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def float_power(self, exponent: Any) -> Any: ...  # ops/elementwise.py:210
     def float_power_(self, exponent: Any) -> Any: ...  # ops/elementwise.py:210
@@ -273,7 +273,7 @@ class TensorMethods:
     def nan_to_num_(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:180
     def nanmean(self, dim: Any = ..., keepdim: Any = ..., **kw: Any) -> Any: ...  # ops/reduce.py:340
     def nansum(self, *args: Any, **kw: Any) -> Any: ...  # ops/reduce.py:331
-    def narrow(self, dim: builtins.int, start: Any, length: builtins.int) -> Tensor: ...  # ops/shape.py:199
+    def narrow(self, dim: builtins.int, start: Any, length: builtins.int) -> Tensor: ...  # ops/shape.py:205
     @property
     def nbytes(self) -> builtins.int: ...  # ops/__init__.py:102
     def ne(self, other: Any) -> Tensor: ...  # ops/table.py:299
@@ -303,7 +303,7 @@ class TensorMethods:
     def rad2deg(self) -> Any: ...  # ops/elementwise.py:226
     def rad2deg_(self) -> Any: ...  # ops/elementwise.py:226
     def random_(self, low: builtins.int = ..., high: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:206
-    def ravel(self) -> Any: ...  # ops/shape.py:281
+    def ravel(self) -> Any: ...  # ops/shape.py:287
     @property
     def real(self) -> Tensor: ...  # ops/__init__.py:98
     def reciprocal(self) -> Tensor: ...  # ops/table.py:55
@@ -312,10 +312,10 @@ class TensorMethods:
     def relu_(self) -> Tensor: ...  # ops/table.py:123
     def remainder(self, other: Any) -> Tensor: ...  # ops/table.py:56
     def remainder_(self, other: Any) -> Tensor: ...  # ops/table.py:56
-    def repeat(self, *sizes: Any) -> Tensor: ...  # ops/shape.py:229
+    def repeat(self, *sizes: Any) -> Tensor: ...  # ops/shape.py:235
     def repeat_interleave(self, repeats: Any, dim: builtins.int | None = ..., *, output_size: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:326
     def reshape(self, *shape: Any) -> Tensor: ...  # ops/shape.py:28
-    def reshape_as(self, other: Any) -> Any: ...  # ops/shape.py:276
+    def reshape_as(self, other: Any) -> Any: ...  # ops/shape.py:282
     def roll(self, shifts: Any, dims: Any = ...) -> Tensor: ...  # ops/join.py:156
     def round(self, *, decimals: builtins.int = ...) -> Tensor: ...  # ops/elementwise.py:156
     def round_(self, *, decimals: builtins.int = ...) -> Tensor: ...  # ops/elementwise.py:156
@@ -325,7 +325,7 @@ class TensorMethods:
     def scatter_(self, dim: builtins.int, index: Tensor, src: Any, *, reduce: builtins.str | None = ...) -> Tensor: ...  # ops/index.py:164
     def scatter_add(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...  # ops/index.py:146
     def scatter_add_(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...  # ops/index.py:146
-    def select(self, dim: builtins.int, index: Any) -> Tensor: ...  # ops/shape.py:212
+    def select(self, dim: builtins.int, index: Any) -> Tensor: ...  # ops/shape.py:218
     def sgn(self) -> Tensor: ...  # ops/elementwise.py:32
     def sgn_(self) -> Tensor: ...  # ops/elementwise.py:32
     def short(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
@@ -365,7 +365,7 @@ class TensorMethods:
     def tanh(self) -> Tensor: ...  # ops/table.py:117
     def tanh_(self) -> Tensor: ...  # ops/table.py:117
     def tensor_split(self, indices_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:135
-    def tile(self, *dims: Any) -> Tensor: ...  # ops/shape.py:244
+    def tile(self, *dims: Any) -> Tensor: ...  # ops/shape.py:250
     def to(self, *args: Any, dtype: Any = ..., device: Any = ..., other: Any = ..., non_blocking: builtins.bool = ..., copy: builtins.bool = ..., memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:18
     def topk(self, k: builtins.int, dim: builtins.int = ..., largest: builtins.bool = ..., sorted: builtins.bool = ...) -> Found: ...  # ops/index.py:294
     def trace(self) -> Tensor: ...  # ops/diagonal.py:57
@@ -387,7 +387,7 @@ class TensorMethods:
     def var(self, dim: Any = ..., unbiased: builtins.bool | None = ..., keepdim: builtins.bool = ..., *, correction: builtins.float | None = ...) -> Tensor: ...  # ops/reduce.py:175
     def vdot(self, tensor: Tensor) -> Tensor: ...  # ops/matmul.py:83
     def view(self, *shape: Any) -> Tensor: ...  # ops/shape.py:34
-    def view_as(self, other: Any) -> Any: ...  # ops/shape.py:274
+    def view_as(self, other: Any) -> Any: ...  # ops/shape.py:280
     def where(self, condition: Tensor, other: Any) -> Tensor: ...  # ops/__init__.py:112
     def xlogy(self, other: Any) -> Tensor: ...  # ops/table.py:77
     def xlogy_(self, other: Any) -> Tensor: ...  # ops/table.py:77
