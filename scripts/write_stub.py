@@ -27,7 +27,7 @@ from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops.arguments import Dim, device
 from tinygrad_mnist.ops.elementwise import Parts
 from tinygrad_mnist.ops.reduce import Found, MinMax
-from tinygrad_mnist.ops.statistics import Histogram
+from tinygrad_mnist.ops.histogram import Histogram
 
 class TensorMethods:
 '''

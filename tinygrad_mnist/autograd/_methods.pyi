@@ -8,7 +8,7 @@ from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops.arguments import Dim, device
 from tinygrad_mnist.ops.elementwise import Parts
 from tinygrad_mnist.ops.reduce import Found, MinMax
-from tinygrad_mnist.ops.statistics import Histogram
+from tinygrad_mnist.ops.histogram import Histogram
 
 class TensorMethods:
     @property
@@ -129,7 +129,7 @@ class TensorMethods:
     def baddbmm_(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
     def bernoulli(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:193
     def bernoulli_(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:193
-    def bincount(self, weights: Tensor | None = ..., minlength: builtins.int = ...) -> Tensor: ...  # ops/statistics.py:291
+    def bincount(self, weights: Tensor | None = ..., minlength: builtins.int = ...) -> Tensor: ...  # ops/histogram.py:27
     def bitwise_and(self, other: Any) -> Tensor: ...  # ops/table.py:368
     def bitwise_and_(self, other: Any) -> Tensor: ...  # ops/table.py:368
     def bitwise_left_shift(self, other: Any) -> Tensor: ...  # ops/table.py:376
@@ -159,7 +159,7 @@ class TensorMethods:
     def clamp_min_(self, min: Any) -> Any: ...  # ops/elementwise.py:274
     def clip(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:120
     def clip_(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:120
-    def clone(self, *, memory_format: Any = ...) -> Any: ...  # ops/shape.py:284
+    def clone(self, *, memory_format: Any = ...) -> Any: ...  # ops/shape.py:290
     def conj(self) -> Tensor: ...  # ops/elementwise.py:245
     def conj_(self) -> Tensor: ...  # ops/elementwise.py:245
     def conj_physical(self) -> Tensor: ...  # ops/elementwise.py:245
@@ -168,13 +168,13 @@ class TensorMethods:
     def copy_(self, src: Any, non_blocking: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:243
     def copysign(self, other: Any) -> Tensor: ...  # ops/table.py:88
     def copysign_(self, other: Any) -> Tensor: ...  # ops/table.py:88
-    def corrcoef(self) -> Tensor: ...  # ops/statistics.py:279
+    def corrcoef(self) -> Tensor: ...  # ops/statistics.py:270
     def cos(self) -> Tensor: ...  # ops/table.py:124
     def cos_(self) -> Tensor: ...  # ops/table.py:124
     def cosh(self) -> Tensor: ...  # ops/table.py:140
     def cosh_(self) -> Tensor: ...  # ops/table.py:140
     def count_nonzero(self, dim: Any = ...) -> Any: ...  # ops/reduce.py:319
-    def cov(self, *, correction: builtins.int = ..., fweights: Tensor | None = ..., aweights: Tensor | None = ...) -> Tensor: ...  # ops/statistics.py:226
+    def cov(self, *, correction: builtins.int = ..., fweights: Tensor | None = ..., aweights: Tensor | None = ...) -> Tensor: ...  # ops/statistics.py:217
     def cpu(self) -> Tensor: ...  # ops/convert.py:42
     def cross(self, other: Tensor, dim: builtins.int | None = ...) -> Tensor: ...  # ops/calculus.py:197
     def cuda(self, *_: Any) -> Tensor: ...  # ops/convert.py:47
@@ -193,7 +193,7 @@ class TensorMethods:
     def diag_embed(self, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:35
     def diagflat(self, offset: Any = ...) -> Any: ...  # ops/diagonal.py:75
     def diagonal(self, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:16
-    def diagonal_scatter(self, src: Tensor, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/place.py:113
+    def diagonal_scatter(self, src: Tensor, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/place.py:114
     def diff(self, n: builtins.int = ..., dim: builtins.int = ..., prepend: Any = ..., append: Any = ...) -> Tensor: ...  # ops/calculus.py:49
     def dim(self) -> builtins.int: ...  # ops/convert.py:136
     def dist(self, other: Any, p: Any = ...) -> Any: ...  # ops/reduce.py:346
@@ -217,7 +217,7 @@ class TensorMethods:
     def exp2_(self) -> Tensor: ...  # ops/table.py:113
     def exp_(self) -> Tensor: ...  # ops/table.py:112
     def expand(self, *size: Any) -> Tensor: ...  # ops/shape.py:173
-    def expand_as(self, other: Any) -> Any: ...  # ops/shape.py:279
+    def expand_as(self, other: Any) -> Any: ...  # ops/shape.py:285
     def expm1(self) -> Tensor: ...  # ops/table.py:114
     def expm1_(self) -> Tensor: ...  # ops/table.py:114
     def exponential_(self, lambd: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:273
@@ -226,9 +226,9 @@ class TensorMethods:
     def fix(self) -> Tensor: ...  # ops/table.py:165
     def fix_(self) -> Tensor: ...  # ops/table.py:165
     def flatten(self, start_dim: builtins.int = ..., end_dim: builtins.int = ...) -> Tensor: ...  # ops/shape.py:77
-    def flip(self, *dims: Any) -> Tensor: ...  # ops/shape.py:221
-    def fliplr(self) -> Any: ...  # ops/shape.py:286
-    def flipud(self) -> Any: ...  # ops/shape.py:287
+    def flip(self, *dims: Any) -> Tensor: ...  # ops/shape.py:227
+    def fliplr(self) -> Any: ...  # ops/shape.py:292
+    def flipud(self) -> Any: ...  # ops/shape.py:293
     def float(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def float_power(self, exponent: Any) -> Any: ...  # ops/elementwise.py:261
     def float_power_(self, exponent: Any) -> Any: ...  # ops/elementwise.py:261
@@ -261,8 +261,8 @@ class TensorMethods:
     def hardshrink(self, lambd: builtins.float = ...) -> Tensor: ...  # ops/activation.py:146
     def heaviside(self, other: Any) -> Tensor: ...  # ops/table.py:171
     def heaviside_(self, other: Any) -> Tensor: ...  # ops/table.py:171
-    def histc(self, bins: builtins.int = ..., min: builtins.float = ..., max: builtins.float = ...) -> Tensor: ...  # ops/statistics.py:314
-    def histogram(self, bins: Any, *, range: Any = ..., weight: Tensor | None = ..., density: builtins.bool = ...) -> Histogram: ...  # ops/statistics.py:342
+    def histc(self, bins: builtins.int = ..., min: builtins.float = ..., max: builtins.float = ...) -> Tensor: ...  # ops/histogram.py:50
+    def histogram(self, bins: Any, *, range: Any = ..., weight: Tensor | None = ..., density: builtins.bool = ...) -> Histogram: ...  # ops/histogram.py:78
     def hsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
     def hypot(self, other: Any) -> Tensor: ...  # ops/table.py:79
     def hypot_(self, other: Any) -> Tensor: ...  # ops/table.py:79
@@ -274,8 +274,8 @@ class TensorMethods:
     def index_fill_(self, dim: builtins.int, index: Tensor, value: Any) -> Tensor: ...  # ops/index.py:225
     def index_put(self, indices: Any, values: Any, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/place.py:69
     def index_put_(self, indices: Any, values: Any, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/place.py:69
-    def index_reduce(self, dim: builtins.int, index: Tensor, source: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/place.py:199
-    def index_reduce_(self, dim: builtins.int, index: Tensor, source: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/place.py:199
+    def index_reduce(self, dim: builtins.int, index: Tensor, source: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/place.py:200
+    def index_reduce_(self, dim: builtins.int, index: Tensor, source: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/place.py:200
     def index_select(self, dim: builtins.int, index: Tensor) -> Tensor: ...  # ops/index.py:188
     def inner(self, other: Tensor) -> Tensor: ...  # ops/matmul.py:93
     def int(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
@@ -293,7 +293,7 @@ class TensorMethods:
     @property
     def itemsize(self) -> builtins.int: ...  # ops/__init__.py:142
     def kron(self, other: Tensor) -> Tensor: ...  # ops/matmul.py:264
-    def kthvalue(self, k: builtins.int, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> Found: ...  # ops/statistics.py:95
+    def kthvalue(self, k: builtins.int, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> Found: ...  # ops/statistics.py:86
     def lcm(self, other: Any) -> Tensor: ...  # ops/table.py:379
     def lcm_(self, other: Any) -> Tensor: ...  # ops/table.py:379
     def ldexp(self, other: Any) -> Tensor: ...  # ops/elementwise.py:226
@@ -350,15 +350,15 @@ class TensorMethods:
     def maximum(self, other: Any) -> Tensor: ...  # ops/table.py:67
     def maximum_(self, other: Any) -> Tensor: ...  # ops/table.py:67
     def mean(self, dim: Dim = ..., keepdim: builtins.bool = ..., *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:166
-    def median(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Any: ...  # ops/statistics.py:51
+    def median(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Any: ...  # ops/statistics.py:42
     def min(self, dim: Any = ..., keepdim: builtins.bool = ...) -> Any: ...  # ops/reduce.py:96
     def minimum(self, other: Any) -> Tensor: ...  # ops/table.py:70
     def minimum_(self, other: Any) -> Tensor: ...  # ops/table.py:70
     def mm(self, mat2: Tensor) -> Tensor: ...  # ops/matmul.py:60
-    def mode(self, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> Found: ...  # ops/statistics.py:85
+    def mode(self, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> Found: ...  # ops/statistics.py:76
     def moveaxis(self, source: Any, destination: Any) -> Tensor: ...  # ops/shape.py:144
     def movedim(self, source: Any, destination: Any) -> Tensor: ...  # ops/shape.py:144
-    def msort(self) -> Tensor: ...  # ops/statistics.py:107
+    def msort(self) -> Tensor: ...  # ops/statistics.py:98
     def mul(self, other: Any) -> Tensor: ...  # ops/table.py:51
     def mul_(self, other: Any) -> Tensor: ...  # ops/table.py:51
     def multinomial(self, num_samples: builtins.int, replacement: builtins.bool = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:200
@@ -368,10 +368,10 @@ class TensorMethods:
     def nan_to_num(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:181
     def nan_to_num_(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:181
     def nanmean(self, dim: Any = ..., keepdim: Any = ..., **kw: Any) -> Any: ...  # ops/reduce.py:340
-    def nanmedian(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Any: ...  # ops/statistics.py:51
-    def nanquantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ...) -> Tensor: ...  # ops/statistics.py:134
+    def nanmedian(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Any: ...  # ops/statistics.py:42
+    def nanquantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ...) -> Tensor: ...  # ops/statistics.py:125
     def nansum(self, *args: Any, **kw: Any) -> Any: ...  # ops/reduce.py:331
-    def narrow(self, dim: builtins.int, start: Any, length: builtins.int) -> Tensor: ...  # ops/shape.py:199
+    def narrow(self, dim: builtins.int, start: Any, length: builtins.int) -> Tensor: ...  # ops/shape.py:205
     def narrow_copy(self, *args: Any, **kw: Any) -> Any: ...  # ops/arrange.py:215
     @property
     def nbytes(self) -> builtins.int: ...  # ops/__init__.py:144
@@ -390,7 +390,7 @@ class TensorMethods:
     def nextafter(self, other: Any) -> Tensor: ...  # ops/table.py:380
     def nextafter_(self, other: Any) -> Tensor: ...  # ops/table.py:380
     def nonzero(self, *, as_tuple: builtins.bool = ...) -> Any: ...  # ops/index.py:260
-    def nonzero_static(self, *, size: builtins.int, fill_value: builtins.int = ...) -> Tensor: ...  # ops/place.py:282
+    def nonzero_static(self, *, size: builtins.int, fill_value: builtins.int = ...) -> Tensor: ...  # ops/place.py:283
     def norm(self, p: Any = ..., dim: Dim = ..., keepdim: builtins.bool = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:256
     def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:259
     def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:359
@@ -406,11 +406,11 @@ class TensorMethods:
     def prod(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:207
     def put(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/place.py:43
     def put_(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/place.py:43
-    def quantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ...) -> Tensor: ...  # ops/statistics.py:113
+    def quantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ...) -> Tensor: ...  # ops/statistics.py:104
     def rad2deg(self) -> Any: ...  # ops/elementwise.py:277
     def rad2deg_(self) -> Any: ...  # ops/elementwise.py:277
     def random_(self, low: builtins.int = ..., high: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:265
-    def ravel(self) -> Any: ...  # ops/shape.py:281
+    def ravel(self) -> Any: ...  # ops/shape.py:287
     @property
     def real(self) -> Tensor: ...  # ops/__init__.py:140
     def reciprocal(self) -> Tensor: ...  # ops/table.py:59
@@ -421,10 +421,10 @@ class TensorMethods:
     def remainder_(self, other: Any) -> Tensor: ...  # ops/table.py:60
     def renorm(self, p: builtins.float, dim: builtins.int, maxnorm: builtins.float) -> Tensor: ...  # ops/calculus.py:223
     def renorm_(self, p: builtins.float, dim: builtins.int, maxnorm: builtins.float) -> Tensor: ...  # ops/calculus.py:223
-    def repeat(self, *sizes: Any) -> Tensor: ...  # ops/shape.py:229
+    def repeat(self, *sizes: Any) -> Tensor: ...  # ops/shape.py:235
     def repeat_interleave(self, repeats: Any, dim: builtins.int | None = ..., *, output_size: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:326
     def reshape(self, *shape: Any) -> Tensor: ...  # ops/shape.py:28
-    def reshape_as(self, other: Any) -> Any: ...  # ops/shape.py:276
+    def reshape_as(self, other: Any) -> Any: ...  # ops/shape.py:282
     def resolve_conj(self) -> Tensor: ...  # ops/elementwise.py:245
     def resolve_conj_(self) -> Tensor: ...  # ops/elementwise.py:245
     def resolve_neg(self) -> Tensor: ...  # ops/elementwise.py:245
@@ -439,10 +439,10 @@ class TensorMethods:
     def scatter_(self, dim: builtins.int, index: Tensor, src: Any, *, reduce: builtins.str | None = ...) -> Tensor: ...  # ops/index.py:164
     def scatter_add(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...  # ops/index.py:146
     def scatter_add_(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...  # ops/index.py:146
-    def scatter_reduce(self, dim: builtins.int, index: Tensor, src: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/place.py:168
-    def scatter_reduce_(self, dim: builtins.int, index: Tensor, src: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/place.py:168
-    def select(self, dim: builtins.int, index: Any) -> Tensor: ...  # ops/shape.py:212
-    def select_scatter(self, src: Tensor, dim: builtins.int, index: builtins.int) -> Tensor: ...  # ops/place.py:131
+    def scatter_reduce(self, dim: builtins.int, index: Tensor, src: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/place.py:169
+    def scatter_reduce_(self, dim: builtins.int, index: Tensor, src: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/place.py:169
+    def select(self, dim: builtins.int, index: Any) -> Tensor: ...  # ops/shape.py:218
+    def select_scatter(self, src: Tensor, dim: builtins.int, index: builtins.int) -> Tensor: ...  # ops/place.py:132
     def sgn(self) -> Tensor: ...  # ops/elementwise.py:33
     def sgn_(self) -> Tensor: ...  # ops/elementwise.py:33
     def short(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
@@ -458,7 +458,7 @@ class TensorMethods:
     def sinh(self) -> Tensor: ...  # ops/table.py:139
     def sinh_(self) -> Tensor: ...  # ops/table.py:139
     def size(self, dim: builtins.int | None = ...) -> Any: ...  # ops/convert.py:141
-    def slice_scatter(self, src: Tensor, dim: builtins.int = ..., start: builtins.int | None = ..., end: builtins.int | None = ..., step: builtins.int = ...) -> Tensor: ...  # ops/place.py:143
+    def slice_scatter(self, src: Tensor, dim: builtins.int = ..., start: builtins.int | None = ..., end: builtins.int | None = ..., step: builtins.int = ...) -> Tensor: ...  # ops/place.py:144
     def softmax(self, dim: builtins.int = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:77
     def sort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> Found: ...  # ops/index.py:276
     def split(self, split_size_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:114
@@ -490,7 +490,7 @@ class TensorMethods:
     def tanh(self) -> Tensor: ...  # ops/table.py:141
     def tanh_(self) -> Tensor: ...  # ops/table.py:141
     def tensor_split(self, indices_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:135
-    def tile(self, *dims: Any) -> Tensor: ...  # ops/shape.py:244
+    def tile(self, *dims: Any) -> Tensor: ...  # ops/shape.py:250
     def to(self, *args: Any, dtype: Any = ..., device: Any = ..., other: Any = ..., non_blocking: builtins.bool = ..., copy: builtins.bool = ..., memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:18
     def topk(self, k: builtins.int, dim: builtins.int = ..., largest: builtins.bool = ..., sorted: builtins.bool = ...) -> Found: ...  # ops/index.py:294
     def trace(self) -> Tensor: ...  # ops/diagonal.py:56
@@ -519,7 +519,7 @@ class TensorMethods:
     def var(self, dim: Any = ..., unbiased: builtins.bool | None = ..., keepdim: builtins.bool = ..., *, correction: builtins.float | None = ...) -> Tensor: ...  # ops/reduce.py:175
     def vdot(self, tensor: Tensor) -> Tensor: ...  # ops/matmul.py:83
     def view(self, *shape: Any) -> Tensor: ...  # ops/shape.py:34
-    def view_as(self, other: Any) -> Any: ...  # ops/shape.py:274
+    def view_as(self, other: Any) -> Any: ...  # ops/shape.py:280
     def vsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
     def where(self, condition: Tensor, other: Any) -> Tensor: ...  # ops/__init__.py:154
     def xlogy(self, other: Any) -> Tensor: ...  # ops/table.py:82

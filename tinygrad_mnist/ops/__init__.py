@@ -52,12 +52,12 @@ LATER = {
     "arrange": "adjoint dsplit hsplit narrow_copy rot90 sum_to_size unfold unsafe_chunk "
     "unsafe_split unsafe_split_with_sizes vsplit",
     "calculus": "cross cummax cummin diff renorm renorm_",
+    "histogram": "bincount histc histogram",
     "place": "diagonal_scatter index_put index_put_ index_reduce index_reduce_ masked_scatter "
     "masked_scatter_ nonzero_static put put_ scatter_reduce scatter_reduce_ select_scatter "
     "slice_scatter take",
     "searching": "unique_consecutive",
-    "statistics": "bincount corrcoef cov histc histogram kthvalue median mode msort nanmedian "
-    "nanquantile quantile",
+    "statistics": "corrcoef cov kthvalue median mode msort nanmedian nanquantile quantile",
 }
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 
