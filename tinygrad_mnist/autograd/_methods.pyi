@@ -159,7 +159,7 @@ class TensorMethods:
     def clamp_min_(self, min: Any) -> Any: ...  # ops/elementwise.py:274
     def clip(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:120
     def clip_(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:120
-    def clone(self, *, memory_format: Any = ...) -> Any: ...  # ops/shape.py:284
+    def clone(self, *, memory_format: Any = ...) -> Any: ...  # ops/shape.py:290
     def conj(self) -> Tensor: ...  # ops/elementwise.py:245
     def conj_(self) -> Tensor: ...  # ops/elementwise.py:245
     def conj_physical(self) -> Tensor: ...  # ops/elementwise.py:245
@@ -217,7 +217,7 @@ class TensorMethods:
     def exp2_(self) -> Tensor: ...  # ops/table.py:113
     def exp_(self) -> Tensor: ...  # ops/table.py:112
     def expand(self, *size: Any) -> Tensor: ...  # ops/shape.py:173
-    def expand_as(self, other: Any) -> Any: ...  # ops/shape.py:279
+    def expand_as(self, other: Any) -> Any: ...  # ops/shape.py:285
     def expm1(self) -> Tensor: ...  # ops/table.py:114
     def expm1_(self) -> Tensor: ...  # ops/table.py:114
     def exponential_(self, lambd: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:273
@@ -226,9 +226,9 @@ class TensorMethods:
     def fix(self) -> Tensor: ...  # ops/table.py:165
     def fix_(self) -> Tensor: ...  # ops/table.py:165
     def flatten(self, start_dim: builtins.int = ..., end_dim: builtins.int = ...) -> Tensor: ...  # ops/shape.py:77
-    def flip(self, *dims: Any) -> Tensor: ...  # ops/shape.py:221
-    def fliplr(self) -> Any: ...  # ops/shape.py:286
-    def flipud(self) -> Any: ...  # ops/shape.py:287
+    def flip(self, *dims: Any) -> Tensor: ...  # ops/shape.py:227
+    def fliplr(self) -> Any: ...  # ops/shape.py:292
+    def flipud(self) -> Any: ...  # ops/shape.py:293
     def float(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def float_power(self, exponent: Any) -> Any: ...  # ops/elementwise.py:261
     def float_power_(self, exponent: Any) -> Any: ...  # ops/elementwise.py:261
@@ -371,7 +371,7 @@ class TensorMethods:
     def nanmedian(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Any: ...  # ops/statistics.py:42
     def nanquantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ...) -> Tensor: ...  # ops/statistics.py:125
     def nansum(self, *args: Any, **kw: Any) -> Any: ...  # ops/reduce.py:331
-    def narrow(self, dim: builtins.int, start: Any, length: builtins.int) -> Tensor: ...  # ops/shape.py:199
+    def narrow(self, dim: builtins.int, start: Any, length: builtins.int) -> Tensor: ...  # ops/shape.py:205
     def narrow_copy(self, *args: Any, **kw: Any) -> Any: ...  # ops/arrange.py:215
     @property
     def nbytes(self) -> builtins.int: ...  # ops/__init__.py:144
@@ -410,7 +410,7 @@ class TensorMethods:
     def rad2deg(self) -> Any: ...  # ops/elementwise.py:277
     def rad2deg_(self) -> Any: ...  # ops/elementwise.py:277
     def random_(self, low: builtins.int = ..., high: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:265
-    def ravel(self) -> Any: ...  # ops/shape.py:281
+    def ravel(self) -> Any: ...  # ops/shape.py:287
     @property
     def real(self) -> Tensor: ...  # ops/__init__.py:140
     def reciprocal(self) -> Tensor: ...  # ops/table.py:59
@@ -421,10 +421,10 @@ class TensorMethods:
     def remainder_(self, other: Any) -> Tensor: ...  # ops/table.py:60
     def renorm(self, p: builtins.float, dim: builtins.int, maxnorm: builtins.float) -> Tensor: ...  # ops/calculus.py:223
     def renorm_(self, p: builtins.float, dim: builtins.int, maxnorm: builtins.float) -> Tensor: ...  # ops/calculus.py:223
-    def repeat(self, *sizes: Any) -> Tensor: ...  # ops/shape.py:229
+    def repeat(self, *sizes: Any) -> Tensor: ...  # ops/shape.py:235
     def repeat_interleave(self, repeats: Any, dim: builtins.int | None = ..., *, output_size: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:326
     def reshape(self, *shape: Any) -> Tensor: ...  # ops/shape.py:28
-    def reshape_as(self, other: Any) -> Any: ...  # ops/shape.py:276
+    def reshape_as(self, other: Any) -> Any: ...  # ops/shape.py:282
     def resolve_conj(self) -> Tensor: ...  # ops/elementwise.py:245
     def resolve_conj_(self) -> Tensor: ...  # ops/elementwise.py:245
     def resolve_neg(self) -> Tensor: ...  # ops/elementwise.py:245
@@ -441,7 +441,7 @@ class TensorMethods:
     def scatter_add_(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...  # ops/index.py:146
     def scatter_reduce(self, dim: builtins.int, index: Tensor, src: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/place.py:169
     def scatter_reduce_(self, dim: builtins.int, index: Tensor, src: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/place.py:169
-    def select(self, dim: builtins.int, index: Any) -> Tensor: ...  # ops/shape.py:212
+    def select(self, dim: builtins.int, index: Any) -> Tensor: ...  # ops/shape.py:218
     def select_scatter(self, src: Tensor, dim: builtins.int, index: builtins.int) -> Tensor: ...  # ops/place.py:132
     def sgn(self) -> Tensor: ...  # ops/elementwise.py:33
     def sgn_(self) -> Tensor: ...  # ops/elementwise.py:33
@@ -490,7 +490,7 @@ class TensorMethods:
     def tanh(self) -> Tensor: ...  # ops/table.py:141
     def tanh_(self) -> Tensor: ...  # ops/table.py:141
     def tensor_split(self, indices_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:135
-    def tile(self, *dims: Any) -> Tensor: ...  # ops/shape.py:244
+    def tile(self, *dims: Any) -> Tensor: ...  # ops/shape.py:250
     def to(self, *args: Any, dtype: Any = ..., device: Any = ..., other: Any = ..., non_blocking: builtins.bool = ..., copy: builtins.bool = ..., memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:18
     def topk(self, k: builtins.int, dim: builtins.int = ..., largest: builtins.bool = ..., sorted: builtins.bool = ...) -> Found: ...  # ops/index.py:294
     def trace(self) -> Tensor: ...  # ops/diagonal.py:56
@@ -519,7 +519,7 @@ class TensorMethods:
     def var(self, dim: Any = ..., unbiased: builtins.bool | None = ..., keepdim: builtins.bool = ..., *, correction: builtins.float | None = ...) -> Tensor: ...  # ops/reduce.py:175
     def vdot(self, tensor: Tensor) -> Tensor: ...  # ops/matmul.py:83
     def view(self, *shape: Any) -> Tensor: ...  # ops/shape.py:34
-    def view_as(self, other: Any) -> Any: ...  # ops/shape.py:274
+    def view_as(self, other: Any) -> Any: ...  # ops/shape.py:280
     def vsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
     def where(self, condition: Tensor, other: Any) -> Tensor: ...  # ops/__init__.py:154
     def xlogy(self, other: Any) -> Tensor: ...  # ops/table.py:82
