@@ -13,7 +13,15 @@ import pytest
 import tinygrad_mnist as tg
 from tinygrad_mnist import autograd, nn, optim, testing
 
-PAGES = [tg, autograd, nn, optim, importlib.import_module("tinygrad_mnist.jit"), testing]
+PAGES = [
+    tg,
+    autograd,
+    nn,
+    nn.functional,
+    optim,
+    importlib.import_module("tinygrad_mnist.jit"),
+    testing,
+]
 
 # The standard library's and NumPy's that these imports do without, unless NumPy loads them.
 HEAVY = {
