@@ -7,6 +7,7 @@ a method of Tensor. To add an op, add a row; to add a name, compose it in its fa
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,11 @@ OPERATORS: dict[str, Operator] = {
     "floordiv": table.floor_divide, "and": table.bitwise_and, "or": table.bitwise_or,
     "xor": table.bitwise_xor,
 }  # fmt: skip
+# Methods whose module is loaded when one of them is first called
+LATER = {
+    "linalg.older": "cholesky cholesky_inverse cholesky_solve cross det geqrf inverse logdet lu "
+    "lu_solve matrix_exp matrix_power orgqr ormqr pinverse qr slogdet svd triangular_solve",
+}
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 
 
@@ -65,6 +71,21 @@ def method_of(function: Callable[..., Any]) -> Callable[..., Any]:
     return bare if hasattr(bare, "op") else function  # type: ignore[return-value]
 
 
+def later(module: str, name: str) -> Callable[..., Any]:
+    """A method that takes its own place by the function of that name, when it is first called."""
+
+    def load() -> Any:
+        return getattr(import_module(f"{__name__}.{module}"), name)
+
+    def method(self: Tensor, *args: Any, **kw: Any) -> Any:
+        function = load()
+        setattr(Tensor, name, function)
+        return function(self, *args, **kw)
+
+    method.load = load  # type: ignore[attr-defined]
+    return method
+
+
 def methods() -> dict[str, Any]:
     """All that Tensor gets from here, by name."""
     found: dict[str, Any] = {
@@ -75,6 +96,8 @@ def methods() -> dict[str, Any]:
         bare = getattr(operator, "__wrapped__", operator)
         found |= {f"__{name}__": operation(bare), f"__r{name}__": reflected(bare)}
     found |= {f"__{name}__": operation(getattr(table, name)) for name in COMPARISONS}
+    for module, names in LATER.items():
+        found |= {name: later(module, name) for name in names.split()}
     return found | {
         "__getitem__": index.getitem,
         "__getattr__": unknown,
@@ -86,6 +109,7 @@ def methods() -> dict[str, Any]:
         "mT": property(lambda x: shape.transpose(x, -1, -2)),
         "T": property(lambda x: table.permute(x, axes=tuple(range(x.ndim))[::-1])),
         "H": property(lambda x: shape.transpose(x, -1, -2)),
+        "mH": property(lambda x: shape.transpose(x, -1, -2)),
         "device": property(lambda x: device("cpu")),
         "is_cuda": property(lambda x: False),
         "real": property(lambda x: x),
