@@ -80,6 +80,14 @@ if TYPE_CHECKING:
     from tinygrad_mnist.ops.linalg.older import slogdet as slogdet
     from tinygrad_mnist.ops.linalg.older import svd as svd
     from tinygrad_mnist.ops.linalg.older import triangular_solve as triangular_solve
+    from tinygrad_mnist.ops.special import digamma as digamma
+    from tinygrad_mnist.ops.special import erfinv as erfinv
+    from tinygrad_mnist.ops.special import i0 as i0
+    from tinygrad_mnist.ops.special import igamma as igamma
+    from tinygrad_mnist.ops.special import igammac as igammac
+    from tinygrad_mnist.ops.special import lgamma as lgamma
+    from tinygrad_mnist.ops.special import mvlgamma as mvlgamma
+    from tinygrad_mnist.ops.special import polygamma as polygamma
     from tinygrad_mnist.serialize import load as load
     from tinygrad_mnist.serialize import save as save
 else:
@@ -91,6 +99,7 @@ else:
             "ops.linalg.older": "cholesky cholesky_inverse cholesky_solve cross det geqrf inverse "
             "logdet lu lu_solve lu_unpack matrix_exp matrix_power orgqr ormqr pinverse qr slogdet "
             "svd triangular_solve",
+            "ops.special": "digamma erfinv i0 igamma igammac lgamma mvlgamma polygamma",
             "serialize": "load save",
         },
     )[:2]

@@ -8,6 +8,7 @@ engine. Everything else in `ops/` is composed of these rows.
 
 from __future__ import annotations
 
+import builtins
 import itertools
 import math
 from collections.abc import Callable
@@ -29,10 +30,12 @@ from tinygrad_mnist.kernels import pool as P
 from tinygrad_mnist.kernels import random as N
 from tinygrad_mnist.kernels import reduce as R
 from tinygrad_mnist.kernels import shape as S
+from tinygrad_mnist.kernels import special as F
 
 OpCall = Callable[..., Tensor]
 kept, dropped, count = R.kept, R.dropped, R.count
 LN2, LN10, SQRT_PI = math.log(2), math.log(10), math.sqrt(math.pi)
+SQRT_2PI = math.sqrt(2 * math.pi)
 
 # Arithmetic
 add = op(np.add, a=lambda g: g, b=lambda g: g)
@@ -111,6 +114,33 @@ slopes = op(A.slopes)  # the derivative of leaky_relu
 inside: OpCall = op(A.inside, d=lambda g, x, low, high: inside(g, x, low=low, high=high))
 erf = op(E.erf, x=lambda g, x: g * exp(-x * x) * (2 / SQRT_PI))
 erfc = op(E.erfc, x=lambda g, x: g * exp(-x * x) * (-2 / SQRT_PI))
+erfcx = op(E.erfcx, x=lambda g, x, y: g * (x * y * 2 - 2 / SQRT_PI))
+erfinv = op(F.erfinv, x=lambda g, y: g * exp(y * y) * (SQRT_PI / 2))
+ndtr = op(F.ndtr, x=lambda g, x: g * exp(-x * x / 2) / SQRT_2PI)
+ndtri = op(F.ndtri, p=lambda g, y: g * exp(y * y / 2) * SQRT_2PI)
+log_ndtr = op(F.log_ndtr, x=lambda g, x: g * mills(x))
+mills: OpCall = op(F.mills, x=lambda g, x, y: -g * y * (x + y))
+lgamma = op(F.lgamma, x=lambda g, x: g * digamma(x))
+digamma: OpCall = op(F.digamma, x=lambda g, x: g * polygamma(x, n=1))
+polygamma: OpCall = op(F.polygamma, x=lambda g, x, n: g * polygamma(x, n=n + 1))
+zeta: OpCall = op(F.zeta, x=None, q=lambda g, x, q: -g * x * zeta(x + 1, q))
+gammainc = op(F.gammainc, a=None, x=lambda g, a, x: g * exp(xlogy(a - 1, x) - x - lgamma(a)))
+gammaincc = op(F.gammaincc, a=None, x=lambda g, a, x: -g * exp(xlogy(a - 1, x) - x - lgamma(a)))
+bessel_i: OpCall = op(
+    F.bessel_i, x=lambda g, x, n: g * (bessel_i(x, n=builtins.abs(n - 1)) + bessel_i(x, n=n + 1)) / 2
+)
+bessel_ie: OpCall = op(
+    F.bessel_ie,
+    x=lambda g, x, y, n: (
+        g * ((bessel_ie(x, n=builtins.abs(n - 1)) + bessel_ie(x, n=n + 1)) / 2 - sign(x) * y)
+    ),
+)
+entr = op(F.entr, x=lambda g, x: g * (-log(x) - 1))
+xlog1py: OpCall = op(
+    F.xlog1py,
+    a=lambda g, a, b: g * where(eq(a, 0.0) & le(b, -1.0), 0.0, log1p(b)),
+    b=lambda g, a, b: g * where(eq(a, 0.0) & eq(b, -1.0), 0.0, a / (b + 1)),
+)
 
 # Steps: zero or one almost everywhere
 abs = op(np.absolute, x=lambda g, x: g * sign(x))
