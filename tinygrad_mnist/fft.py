@@ -35,8 +35,7 @@ else:
         __getattr__,
         "fft",
         dict.fromkeys(
-            "fft fft2 fftn hfft hfft2 hfftn ifft ifft2 ifftn ihfft ihfft2 ihfftn irfft irfft2 "
-            "irfftn rfft rfft2 rfftn".split(),
+            ["fft", "fft2", "fftn", "hfft", "hfft2", "hfftn", "ifft", "ifft2", "ifftn", "ihfft", "ihfft2", "ihfftn", "irfft", "irfft2", "irfftn", "rfft", "rfft2", "rfftn"],
             _COMPLEX,
         ),
     )

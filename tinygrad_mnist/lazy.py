@@ -60,9 +60,7 @@ def page(
     return get, listing, list(home)
 
 
-def refusing(
-    get: Callable[[str], Any], page: str, reasons: dict[str, str]
-) -> Callable[[str], Any]:
+def refusing(get: Callable[[str], Any], page: str, reasons: dict[str, str]) -> Callable[[str], Any]:
     """A page's `__getattr__` that says of some names why they are not there, and what is.
 
     >>> refusing(str, "linalg", {"eig": "has complex results; write linalg.eigh"})("eig")

@@ -12,7 +12,7 @@ tensor([[ 0.3750, -0.2500],
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tinygrad_mnist.lazy import page, refusing
 

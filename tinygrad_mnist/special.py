@@ -37,6 +37,4 @@ else:
         "shifted_chebyshev_polynomial_v shifted_chebyshev_polynomial_w spherical_bessel_j0"
     )
     _SAME = {f"modified_bessel_i{n}": f"is not there; write special.i{n}" for n in (0, 1)}
-    __getattr__ = refusing(
-        __getattr__, "special", dict.fromkeys(_NAMES.split(), _NONE) | _SAME
-    )
+    __getattr__ = refusing(__getattr__, "special", dict.fromkeys(_NAMES.split(), _NONE) | _SAME)

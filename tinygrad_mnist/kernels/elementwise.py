@@ -258,7 +258,9 @@ def erfcx(x: Array) -> Array:
     z = x.astype(np.float64)
     with np.errstate(over="ignore"):
         low = np.minimum(z, 0.46875)
-        y = np.where(z <= 0.46875, np.exp(low * low) * erfc(low), _erfcx_positive(np.maximum(z, 0.46875)))
+        y = np.where(
+            z <= 0.46875, np.exp(low * low) * erfc(low), _erfcx_positive(np.maximum(z, 0.46875))
+        )
     return y.astype(x.dtype if x.dtype.kind == "f" else np.float64)
 
 

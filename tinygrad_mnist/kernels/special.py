@@ -281,7 +281,9 @@ def mills(x: Array) -> Array:
     low = np.minimum(x, 0.0) / math.sqrt(2)
     high = np.maximum(x, 0.0)
     dense = np.exp(-high * high / 2) / math.sqrt(2 * math.pi)
-    return np.where(x < 0, math.sqrt(2 / math.pi) / erfcx(-low), dense / (erfc(-high / math.sqrt(2)) / 2))
+    return np.where(
+        x < 0, math.sqrt(2 / math.pi) / erfcx(-low), dense / (erfc(-high / math.sqrt(2)) / 2)
+    )
 
 
 # Bessel's functions of an imaginary argument

@@ -10,7 +10,7 @@ from typing import Any
 
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import table
-from tinygrad_mnist.ops.arguments import Dim, composed, floating, public
+from tinygrad_mnist.ops.arguments import composed, floating, public
 from tinygrad_mnist.ops.create import arange
 from tinygrad_mnist.ops.elementwise import erf, erfc, exp2, expm1, log1p, logit, sinc, xlogy
 from tinygrad_mnist.ops.elementwise import round as round
@@ -25,9 +25,7 @@ __all__ = [
     "polygamma", "psi", "round", "sinc", "softmax", "xlog1py", "xlogy", "zeta",
 ]  # fmt: skip
 
-lgamma = gammaln = composed(
-    "log |gamma(input)|.", lambda input: table.lgamma(floating(input))
-)
+lgamma = gammaln = composed("log |gamma(input)|.", lambda input: table.lgamma(floating(input)))
 digamma = psi = composed(
     "The derivative of `lgamma`.", lambda input: table.digamma(floating(input))
 )
@@ -49,12 +47,8 @@ i1 = composed(
     "The modified Bessel function of the first kind, of order 1.",
     lambda input: table.bessel_i(floating(input), n=1),
 )
-i0e = composed(
-    "`i0` times exp(-|input|).", lambda input: table.bessel_ie(floating(input), n=0)
-)
-i1e = composed(
-    "`i1` times exp(-|input|).", lambda input: table.bessel_ie(floating(input), n=1)
-)
+i0e = composed("`i0` times exp(-|input|).", lambda input: table.bessel_ie(floating(input), n=0))
+i1e = composed("`i1` times exp(-|input|).", lambda input: table.bessel_ie(floating(input), n=1))
 entr = composed(
     "-input log(input), 0 at 0 and -inf below.", lambda input: table.entr(floating(input))
 )

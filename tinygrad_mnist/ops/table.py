@@ -22,6 +22,7 @@ from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.kernels import activation as A
 from tinygrad_mnist.kernels import conv as C
 from tinygrad_mnist.kernels import elementwise as E
+from tinygrad_mnist.kernels import implicit as I
 from tinygrad_mnist.kernels import linalg as G
 from tinygrad_mnist.kernels import linear as L
 from tinygrad_mnist.kernels import loss as O
@@ -127,7 +128,8 @@ zeta: OpCall = op(F.zeta, x=None, q=lambda g, x, q: -g * x * zeta(x + 1, q))
 gammainc = op(F.gammainc, a=None, x=lambda g, a, x: g * exp(xlogy(a - 1, x) - x - lgamma(a)))
 gammaincc = op(F.gammaincc, a=None, x=lambda g, a, x: -g * exp(xlogy(a - 1, x) - x - lgamma(a)))
 bessel_i: OpCall = op(
-    F.bessel_i, x=lambda g, x, n: g * (bessel_i(x, n=builtins.abs(n - 1)) + bessel_i(x, n=n + 1)) / 2
+    F.bessel_i,
+    x=lambda g, x, n: g * (bessel_i(x, n=builtins.abs(n - 1)) + bessel_i(x, n=n + 1)) / 2,
 )
 bessel_ie: OpCall = op(
     F.bessel_ie,
@@ -355,9 +357,32 @@ full, one_hot = op(N.full), op(O.one_hot)
 uniform, normal = op(N.uniform, draws=True), op(N.normal, draws=True)
 integers, permutation = op(N.integers, draws=True), op(N.permutation, draws=True)
 dropout_mask = op(A.dropout_mask, draws=True)
+gammas, poissons = op(N.gammas, draws=True), op(N.poissons, draws=True)
+binomials, categories = op(N.binomials, draws=True), op(N.categories, draws=True)
+
+# Samples that move with their parameter; how they do has no derivative
+gamma_drawn = op(I.drawn, a=lambda g, a, x: g * gamma_slope(a, x))
+dirichlet_drawn = op(
+    I.drawn,
+    a=lambda g, a, x: (
+        beta_slope(x, a, sum(a, axis=(a.ndim - 1,), keepdims=True))
+        * (g - sum(x * g, axis=(x.ndim - 1,), keepdims=True))
+    ),
+)
+gamma_slope: OpCall = op(I.gamma_slope, a=lambda g: once(), x=lambda g: once())
+beta_slope: OpCall = op(
+    I.beta_slope, x=lambda g: once(), a=lambda g: once(), total=lambda g: once()
+)
 
 
 # Short words that the rules use
+
+
+def once() -> Any:
+    """Refuse: PyTorch's samples have one derivative, too."""
+    raise RuntimeError(
+        "the gradient of a gamma, beta or Dirichlet sample cannot be differentiated once more"
+    )
 
 
 def regrow(g: Any, shape: tuple[int, ...], axis: Any) -> Any:

@@ -44,9 +44,7 @@ inverse = composed("`linalg.inv`.", lambda input: solve.inv(input))
 det = composed("`linalg.det`.", lambda input: measure.det(input))
 slogdet = composed("`linalg.slogdet`.", lambda input: measure.slogdet(input))
 matrix_exp = composed("`linalg.matrix_exp`.", lambda input: products.matrix_exp(input))
-matrix_power = composed(
-    "`linalg.matrix_power`.", lambda input, n: products.matrix_power(input, n)
-)
+matrix_power = composed("`linalg.matrix_power`.", lambda input, n: products.matrix_power(input, n))
 pinverse = composed(
     "`linalg.pinv`, which counts singular values up to `rcond` times the largest as 0.",
     lambda input, rcond=1e-15: solve.pinv(input, rcond),

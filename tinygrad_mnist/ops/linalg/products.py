@@ -13,7 +13,7 @@ from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import dim_of, public
 from tinygrad_mnist.ops.diagonal import diagonal as take_diagonal
 from tinygrad_mnist.ops.join import stack
-from tinygrad_mnist.ops.linalg.checks import matrices, square
+from tinygrad_mnist.ops.linalg.checks import square
 from tinygrad_mnist.ops.linalg.solve import inv
 from tinygrad_mnist.ops.matmul import matmul as matmul
 
@@ -27,8 +27,7 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
     """A multiplied by itself n times; for a negative n its inverse."""
     if not isinstance(n, int):
         raise TypeError(
-            "linalg_matrix_power(): argument 'n' (position 2) must be int, not "
-            f"{type(n).__name__}"
+            f"linalg_matrix_power(): argument 'n' (position 2) must be int, not {type(n).__name__}"
         )
     square("matrix_power", A)
     if n < 0:
