@@ -29,10 +29,10 @@ from tinygrad_mnist.autograd import inference_mode as inference_mode
 from tinygrad_mnist.autograd import is_grad_enabled as is_grad_enabled
 from tinygrad_mnist.autograd import no_grad as no_grad
 from tinygrad_mnist.autograd import set_grad_enabled as set_grad_enabled
-from tinygrad_mnist.autograd.dtypes import get_default_dtype as get_default_dtype
+from tinygrad_mnist.autograd.default_dtype import get_default_dtype as get_default_dtype
+from tinygrad_mnist.autograd.default_dtype import set_default_dtype as set_default_dtype
 from tinygrad_mnist.autograd.dtypes import promote_types as promote_types
 from tinygrad_mnist.autograd.dtypes import result_type as result_type
-from tinygrad_mnist.autograd.dtypes import set_default_dtype as set_default_dtype
 from tinygrad_mnist.lazy import page
 from tinygrad_mnist.ops.arguments import device as device
 from tinygrad_mnist.ops.compare import *  # eq, lt, logical_and, isnan, where, allclose, ...

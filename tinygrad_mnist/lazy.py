@@ -1,16 +1,18 @@
 """Pages of names that are imported when they are first asked for (PEP 562).
 
 A folder's first file lists its names once for type checkers, under `if TYPE_CHECKING:`, and once
-for Python, in a `page`; a test holds the two together. Imports nothing but the standard library.
+for Python, in a `page`; a test holds the two together.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
 from typing import Any
+
+from tinygrad_mnist.hints import did_you_mean
 
 # What a page imports to be one; no names of its own.
 TOOLS = frozenset({"Any", "TYPE_CHECKING", "annotations", "page", "refusing"})
@@ -47,7 +49,7 @@ def page(
             except ModuleNotFoundError as error:
                 if error.name != dotted:  # it is there, and misses something itself
                     raise
-            hint = nearest(name, listing())
+            hint = did_you_mean(name, listing())
         raise AttributeError(f"module {folder!r} has no attribute {name!r}{hint}")
 
     def listing() -> list[str]:
@@ -74,11 +76,3 @@ def refusing(get: Callable[[str], Any], page: str, reasons: dict[str, str]) -> C
         return get(name)
 
     return answer
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The end of an error about an unknown name: '; did you mean ...?', or nothing."""
-    import difflib
-
-    found = difflib.get_close_matches(name, [n for n in known if not n.startswith("_")], 1, 0.5)
-    return f"; did you mean {found[0]!r}?" if found else ""

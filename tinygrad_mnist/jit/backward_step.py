@@ -9,28 +9,22 @@ the engine walks as ever. The gradients are then added to the leaves as the engi
 
 from __future__ import annotations
 
-import operator
-from collections import deque
 from collections.abc import Sequence
-from contextvars import Context
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from tinygrad_mnist.autograd import modes
-from tinygrad_mnist.autograd.engine import (
-    accumulate,
-    ancestors,
-    seed,
-    walk,
-)
-from tinygrad_mnist.autograd.tensor import Born, Leaf, Node, Tensor, new, wrap
+from tinygrad_mnist.autograd.engine import seed, walk
+from tinygrad_mnist.autograd.gradients import accumulate
+from tinygrad_mnist.autograd.graph import Leaf, Node, ancestors
+from tinygrad_mnist.autograd.tensor import Born, Tensor, new, wrap
 from tinygrad_mnist.jit.likeness import same
 from tinygrad_mnist.jit.looks import is_packed
 from tinygrad_mnist.jit.op_step import Step
 from tinygrad_mnist.jit.program import Program
-from tinygrad_mnist.jit.quick import quick
+from tinygrad_mnist.jit.quick import plain, quick
 from tinygrad_mnist.jit.tape import Tape
 
 Array = np.ndarray[Any, Any]
@@ -142,7 +136,7 @@ class BackwardStep(Step):
             if leaf.grad is None:
                 leaf.grad = born
             else:
-                accumulate(leaf, home, False, False)
+                accumulate(leaf, home, mine=False, record=False)
 
 
 class WalkTape(Tape):
@@ -175,7 +169,8 @@ class Walk:
         self.tape.errors = dict.fromkeys(self.tape.errors, "ignore")
         before = modes.switch(modes.Mode(grad=False, tape=self.tape))
         try:
-            walk([seed(root, None, True)], self.targets, True, False, True)
+            seeds = [seed(root, None, on_tensors=True)]
+            walk(seeds, self.targets, on_tensors=True, record=False, retain=True)
         finally:
             modes.switch(before)
         if not retain:
@@ -187,7 +182,7 @@ class Walk:
             if g is None:
                 continue
             if wanted is None:
-                accumulate(node, np.array(g._data), True, False)
+                accumulate(node, np.array(g._data), mine=True, record=False)
             else:
                 wanted[node] = np.array(g._data)
 
@@ -232,9 +227,7 @@ class WalkProgram(Program):
             taken.append(home)
             self.homes.append(home)
         self.births = [None if home is None else as_born(home) for home in self.homes]
-        self._quietly = Context().run  # as the engine ignores errors of floating point
-        self._quietly(lambda: np.seterr(all="ignore"))
-        self._run = quick(self.steps, list(tape.constants.values()))
+        self.bound = plain(quick(self.steps, list(tape.constants.values())))
         del self._grads, self._targets
 
     def _prepare(self, live: Any) -> None:
@@ -249,13 +242,6 @@ class WalkProgram(Program):
             and is_packed(at)
             and not any(np.may_share_memory(at, home) for home in taken)
         )
-
-    def run(self) -> None:
-        """Run the calls; the inputs have been fed."""
-        self._quietly(self._all)
-
-    def _all(self) -> None:
-        deque(map(operator.call, self._run), 0)  # which no interrupt comes between
 
 
 def as_born(array: Array) -> Born:

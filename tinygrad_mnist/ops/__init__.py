@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.tensor import Tensor
-from tinygrad_mnist.lazy import nearest
+from tinygrad_mnist.hints import did_you_mean
 from tinygrad_mnist.ops import (
     compare,
     convert,
@@ -122,7 +122,7 @@ def methods() -> dict[str, Any]:
 
 def unknown(self: Tensor, name: str) -> Any:
     """AttributeError that names the nearest method; Python asks here only when it found nothing."""
-    hint = "" if name.startswith("_") else nearest(name, dir(Tensor))
+    hint = "" if name.startswith("_") else did_you_mean(name, dir(Tensor))
     raise AttributeError(f"'{type(self).__name__}' object has no attribute {name!r}{hint}")
 
 

@@ -60,9 +60,12 @@ class Joint:
 
         Raises ValueError if the parameters' states cannot be joined: `holds` says whether.
         """
+        optimizer = self.optimizer
+        optimizer.stepped = True
         state = self.joined() if self.state is None else self.state
-        self.optimizer.update(self.group, self.flat, gradients, state)
-        self.share()
+        optimizer.update(self.group, self.flat, gradients, state)
+        if self._counts or len(state) != self._size:
+            self.share()
 
     def in_parts(self, gradients: Array, count: int) -> list[Callable[[], None]]:
         """The same step as `count` tasks, each for a part of the buffer, to be run in any order.
@@ -101,7 +104,8 @@ class Joint:
             return self._why_not() is None
         known, states, values = state.get, self._states, self._values
         if not values:
-            return all(state is not None and not state for state in map(known, self.params))
+            there = list(map(known, self.params))
+            return not any(there) and None not in there
         return (
             all(map(is_, map(known, self.params), states))
             and sum(map(len, states)) == len(values)
@@ -193,7 +197,9 @@ class Joint:
         whole: State = {}
         for key in self._kept(states[0]):
             if not self._are_views(key, states):  # of a room of its own: others may see the old one
-                self._whole[key], self._views[key] = self._room(states[0][key], key in counters)
+                self._whole[key], self._views[key] = self._room(
+                    states[0][key], counter=key in counters
+                )
                 for view, state in zip(self._views[key], states, strict=True):
                     view[...] = state[key]
                     state[key] = view
@@ -203,7 +209,7 @@ class Joint:
                 del state[key]  # scratch, of which the whole has its own
         self._join_as(states, whole)
 
-    def _room(self, like: Array, counter: bool) -> tuple[Array, list[Array]]:
+    def _room(self, like: Array, *, counter: bool) -> tuple[Array, list[Array]]:
         """Memory for a key of all parameters, and each one's part of it."""
         if not counter:
             whole = np.zeros_like(self.flat)
@@ -229,7 +235,7 @@ class Joint:
         for key in fresh:
             value = whole[key]
             if key in self.optimizer.counters:
-                whole[key], self._views[key] = self._room(value, True)
+                whole[key], self._views[key] = self._room(value, counter=True)
                 for view in self._views[key]:
                     view[...] = value
             else:

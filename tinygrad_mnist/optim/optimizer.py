@@ -17,7 +17,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd import writes
 from tinygrad_mnist.autograd.floats import USUAL, hush, restore, state
-from tinygrad_mnist.autograd.modes import CHANGES, DEFAULT, MODES, TAPED, current, enable_grad
+from tinygrad_mnist.autograd.modes import DEFAULT, MODES, TAPED, current, enable_grad, note_change
 from tinygrad_mnist.autograd.tensor import Tensor, unwrap, wrap
 from tinygrad_mnist.optim.checks import (
     check_implementation,
@@ -224,7 +224,7 @@ class Optimizer:
         check_settings(group)
         self._check_against_groups(group)
         drop_duplicates(group)
-        CHANGES[0] += 1
+        note_change()
         self.param_groups.append(group)
 
     def _check_against_groups(self, group: Group) -> None:

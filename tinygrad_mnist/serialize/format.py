@@ -15,9 +15,16 @@ from typing import IO, Any
 import numpy as np
 
 from tinygrad_mnist.autograd.tensor import Tensor, wrap
-
-from .files import File, check_map_location, name_of, opened, write
-from .guard import DTYPES, MAX_BYTES, MAX_DEPTH, FormatError, Machine, Span, is_key
+from tinygrad_mnist.serialize.files import File, check_map_location, name_of, opened, write
+from tinygrad_mnist.serialize.guard import (
+    DTYPES,
+    MAX_BYTES,
+    MAX_DEPTH,
+    FormatError,
+    Machine,
+    Span,
+    is_key,
+)
 
 VERSION = 2
 # The file's first 64 bytes, as the pickler writes them: PROTO and the length of a FRAME (which
@@ -101,7 +108,7 @@ def load(
     check_map_location(map_location)
     with opened(path, max_bytes) as (file, size):
         if numpy_pickle:
-            from .numpy_pickle import read_numpy_pickle
+            from tinygrad_mnist.serialize.numpy_pickle import read_numpy_pickle
 
             return read_numpy_pickle(file, size, name_of(path))
         return read(file, size, name_of(path))
