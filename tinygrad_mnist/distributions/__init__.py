@@ -3,7 +3,7 @@
 `distribution.py` has what they share, and each family a file: `location_scale.py`, `gamma.py`,
 `simplex.py`, `discrete.py`, `categorical.py`, `relaxed.py`, `multivariate.py`. `composed.py` makes
 distributions of others by `transforms/`, `pushed.py` are such. `constraints.py` says where values
-may lie, `registry.py` how to get there, `kl.py` and `kl_cross.py` how far two are apart.
+may lie, `registry.py` how to get there, `kl.py` how far two are apart.
 
 >>> import tinygrad_mnist as tg
 >>> mean = tg.zeros(2, requires_grad=True)
@@ -136,8 +136,8 @@ else:
             "simplex": "Beta ContinuousBernoulli Dirichlet",
             "transforms.base": "ComposeTransform IndependentTransform ReshapeTransform "
             "Transform identity_transform",
-            "transforms.elementwise": "AbsTransform AffineTransform CumulativeDistributionTransform "
-            "ExpTransform PowerTransform SigmoidTransform "
+            "transforms.elementwise": "AbsTransform AffineTransform "
+            "CumulativeDistributionTransform ExpTransform PowerTransform SigmoidTransform "
             "SoftplusTransform TanhTransform",
             "transforms.joined": "CatTransform StackTransform",
             "transforms.vectors": "CorrCholeskyTransform LowerCholeskyTransform "

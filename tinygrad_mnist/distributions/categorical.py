@@ -48,20 +48,20 @@ class Categorical(Distribution):
         logits: Tensor | None = None,
         validate_args: bool | None = None,
     ) -> None:
-        name = one_of(EITHER, probs=probs, logits=logits)
+        self._given = name = one_of(EITHER, probs=probs, logits=logits)
         param: Any = probs if probs is not None else logits
         if param.ndim < 1:
             raise ValueError(f"`{name}` parameter must be at least one-dimensional.")
         if probs is not None:
-            self.probs = probs / probs.sum(-1, True)
+            self.probs = probs / probs.sum(-1, keepdim=True)
         else:
-            self.logits = param - param.logsumexp(-1, True)
+            self.logits = param - param.logsumexp(-1, keepdim=True)
         self._num_events = param.shape[-1]
         super().__init__(param.shape[:-1], validate_args=validate_args)
 
     @property
     def _param(self) -> Tensor:
-        return self.__dict__["probs"] if "probs" in self.__dict__ else self.logits  # type: ignore[no-any-return]
+        return self.probs if self._given == "probs" else self.logits  # type: ignore[no-any-return]
 
     @property
     def param_shape(self) -> tuple[int, ...]:
@@ -245,6 +245,6 @@ class Multinomial(_OfCategorical):
     def entropy(self) -> Tensor:
         n = self.total_count
         each = Binomial(n, self.probs, validate_args=False)
-        counts = each.enumerate_support(False)[1:]
+        counts = each.enumerate_support(expand=False)[1:]
         doubled = (each.log_prob(counts).exp() * lgamma(counts + 1)).sum((0, -1))
         return n * self._categorical.entropy() - math.lgamma(n + 1) + doubled

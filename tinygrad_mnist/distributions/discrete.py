@@ -49,7 +49,7 @@ class Odds(Distribution):
 
     @property
     def _param(self) -> Tensor:
-        return self.__dict__["probs"] if "probs" in self.__dict__ else self.logits  # type: ignore[no-any-return]
+        return self.probs if self._given == "probs" else self.logits  # type: ignore[no-any-return]
 
     @property
     def param_shape(self) -> tuple[int, ...]:
@@ -57,14 +57,16 @@ class Odds(Distribution):
         return self._param.shape
 
     def _take(self, probs: Any, logits: Any) -> tuple[int, ...]:
-        if one_of(EITHER, probs=probs, logits=logits) == "probs":
+        self._given = one_of(EITHER, probs=probs, logits=logits)
+        if self._given == "probs":
             (self.probs,) = broadcast_all(probs)
         else:
             (self.logits,) = broadcast_all(logits)
         return self._param.shape
 
     def _take_count(self, total_count: Any, probs: Any, logits: Any) -> tuple[int, ...]:
-        if one_of(EITHER, probs=probs, logits=logits) == "probs":
+        self._given = one_of(EITHER, probs=probs, logits=logits)
+        if self._given == "probs":
             total_count, self.probs = broadcast_all(total_count, probs)
         else:
             total_count, self.logits = broadcast_all(total_count, logits)
@@ -181,7 +183,7 @@ class Binomial(Odds):
 
     def entropy(self) -> Tensor:
         self._one_count("entropy")
-        log_prob = self.log_prob(self.enumerate_support(False))
+        log_prob = self.log_prob(self.enumerate_support(expand=False))
         return -(log_prob.exp() * log_prob).sum(0)
 
     def enumerate_support(self, expand: bool = True) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.distributions.discrete import Bernoulli, Binomial, Poisson
 from tinygrad_mnist.distributions.gamma import Exponential, Gamma
-from tinygrad_mnist.distributions.kl import register_kl
+from tinygrad_mnist.distributions.kl_registry import register_kl
 from tinygrad_mnist.distributions.location_scale import Laplace, Normal, Uniform
 from tinygrad_mnist.distributions.pushed import Gumbel, Pareto
 from tinygrad_mnist.distributions.simplex import Beta, ContinuousBernoulli

@@ -170,7 +170,8 @@ class LowRankMultivariateNormal(Distribution):
         n = loc.shape[-1]
         if cov_factor.ndim < 2:
             raise ValueError(
-                "cov_factor must be at least two-dimensional, with optional leading batch dimensions"
+                "cov_factor must be at least two-dimensional, with optional leading batch "
+                "dimensions"
             )
         if cov_factor.shape[-2] != n:
             raise ValueError(f"cov_factor must be a batch of matrices with shape {n} x m")

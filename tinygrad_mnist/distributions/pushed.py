@@ -149,7 +149,7 @@ class _Own(TransformedDistribution):
     def expand(self, batch_shape: Size, _instance: Any = None) -> Any:
         new = self.__new__(type(self)) if _instance is None else _instance
         vars(new).update(expand_all(self, batch_shape))
-        new._begin(False)
+        new._begin(validate_args=False)
         new._validate_args = self._validate_args
         return new
 

@@ -52,7 +52,7 @@ class Dirichlet(ExponentialFamily):
     def rsample(self, sample_shape: Size = ()) -> Tensor:
         a = self.concentration.expand(self._extended_shape(sample_shape))
         drawn = table.gammas(a.detach(), rng=rng_of(None))
-        x = drawn / drawn.sum(-1, True)
+        x = drawn / drawn.sum(-1, keepdim=True)
         return table.dirichlet_drawn(a, x.clamp(tiny(x), 1 - eps(x) / 2))
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -62,13 +62,13 @@ class Dirichlet(ExponentialFamily):
 
     @property
     def mean(self) -> Tensor:
-        return self.concentration / self.concentration.sum(-1, True)
+        return self.concentration / self.concentration.sum(-1, keepdim=True)
 
     @property
     def mode(self) -> Tensor:
         above = (self.concentration - 1).clamp(min=0)
-        inside = above / above.sum(-1, True)
-        none = (self.concentration < 1).all(-1, True)
+        inside = above / above.sum(-1, keepdim=True)
+        none = (self.concentration < 1).all(-1, keepdim=True)
         corner = table.one_hot(
             inside.detach().nan_to_num(-1.0).argmax(-1), count=self.concentration.shape[-1]
         ).to(self.concentration.dtype)
@@ -76,7 +76,7 @@ class Dirichlet(ExponentialFamily):
 
     @property
     def variance(self) -> Tensor:
-        a, total = self.concentration, self.concentration.sum(-1, True)
+        a, total = self.concentration, self.concentration.sum(-1, keepdim=True)
         return a * (total - a) / (total**2 * (total + 1))
 
     def entropy(self) -> Tensor:

@@ -30,7 +30,7 @@ def gamma_slope(a: Array, x: Array) -> Array:
     y = np.empty(x.shape)
     y[below] = _lower(a[below], x[below], gap[below])
     y[~below] = _upper(a[~below], x[~below], gap[~below])
-    return y
+    return np.where(x == 0, 0.0, y)
 
 
 def _lower(a: Array, x: Array, gap: Array) -> Array:

@@ -80,15 +80,15 @@ def zeta(input: Any, other: Any) -> Tensor:
 def gammainc(input: Tensor, other: Tensor) -> Tensor:
     """The regularized lower incomplete gamma function of `input`, up to `other`.
 
-    RuntimeError for an input that requires grad: as in PyTorch, only `other` has a derivative.
+    Its derivative by `input`, which PyTorch has not, cannot be differentiated once more.
     """
-    return table.gammainc(constant("igamma", "input", input), other)
+    return table.gammainc(input, other)
 
 
 @public
 def gammaincc(input: Tensor, other: Tensor) -> Tensor:
     """1 - `gammainc`, without cancellation."""
-    return table.gammaincc(constant("igammac", "input", input), other)
+    return table.gammaincc(input, other)
 
 
 igamma, igammac = gammainc, gammaincc

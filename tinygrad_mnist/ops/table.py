@@ -125,8 +125,16 @@ lgamma = op(F.lgamma, x=lambda g, x: g * digamma(x))
 digamma: OpCall = op(F.digamma, x=lambda g, x: g * polygamma(x, n=1))
 polygamma: OpCall = op(F.polygamma, x=lambda g, x, n: g * polygamma(x, n=n + 1))
 zeta: OpCall = op(F.zeta, x=None, q=lambda g, x, q: -g * x * zeta(x + 1, q))
-gammainc = op(F.gammainc, a=None, x=lambda g, a, x: g * exp(xlogy(a - 1, x) - x - lgamma(a)))
-gammaincc = op(F.gammaincc, a=None, x=lambda g, a, x: -g * exp(xlogy(a - 1, x) - x - lgamma(a)))
+gammainc = op(
+    F.gammainc,
+    a=lambda g, a, x: -g * gamma_density(a, x) * gamma_slope(a, x),
+    x=lambda g, a, x: g * gamma_density(a, x),
+)
+gammaincc = op(
+    F.gammaincc,
+    a=lambda g, a, x: g * gamma_density(a, x) * gamma_slope(a, x),
+    x=lambda g, a, x: -g * gamma_density(a, x),
+)
 bessel_i: OpCall = op(
     F.bessel_i,
     x=lambda g, x, n: g * (bessel_i(x, n=builtins.abs(n - 1)) + bessel_i(x, n=n + 1)) / 2,
@@ -378,10 +386,16 @@ beta_slope: OpCall = op(
 # Short words that the rules use
 
 
+def gamma_density(a: Any, x: Any) -> Any:
+    """The density of the gamma distribution of shape a."""
+    return exp(xlogy(a - 1, x) - x - lgamma(a))
+
+
 def once() -> Any:
     """Refuse: PyTorch's samples have one derivative, too."""
     raise RuntimeError(
-        "the gradient of a gamma, beta or Dirichlet sample cannot be differentiated once more"
+        "the gradient of a gamma, beta or Dirichlet sample, or of gammainc by its first argument, "
+        "cannot be differentiated once more"
     )
 
 

@@ -117,7 +117,7 @@ def triangular_solve(
 
 @public
 def lu(A: Tensor, pivot: bool = True, get_infos: bool = False) -> Any:
-    """`linalg.lu_factor_ex`: L and U in one, the row exchanges, and with `get_infos` where it fails."""
+    """`linalg.lu_factor_ex`: L and U in one, the exchanges, and with `get_infos` what fails."""
     both, swaps, info = factor.lu_factor_ex(A, pivot=pivot)
     return (both, swaps, info) if get_infos else (both, swaps)
 
