@@ -356,5 +356,11 @@ def divergence(name: str, other: str, library: Any) -> tuple[Any, list[Any]]:
     (p, a), (q, b) = (made(n, library) for n in (name, other))
     try:
         return library.distributions.kl_divergence(p, q), [*a, *b]
-    except (NotImplementedError, RuntimeError, ValueError, TypeError, IndexError):  # shapes that do not fit
+    except (
+        NotImplementedError,
+        RuntimeError,
+        ValueError,
+        TypeError,
+        IndexError,
+    ):  # shapes that do not fit
         return None, []

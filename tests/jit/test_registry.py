@@ -20,7 +20,10 @@ def differentiated(name: str, call: Call) -> list[bool]:
     row = REGISTRY[name]
     rules = row.rules * len(call.args) if row.variadic else row.rules
     return [
-        rule is not None and isinstance(arg, np.ndarray) and arg.dtype.kind == "f"
+        ROWS[name].order > 0
+        and rule is not None
+        and isinstance(arg, np.ndarray)
+        and arg.dtype.kind == "f"
         for arg, rule in zip(call.args, rules, strict=False)
     ]
 

@@ -61,7 +61,7 @@ class Categorical(Distribution):
 
     @property
     def _param(self) -> Tensor:
-        return self.probs if self._given == "probs" else self.logits  # type: ignore[no-any-return]
+        return self.probs if self._given == "probs" else self.logits
 
     @property
     def param_shape(self) -> tuple[int, ...]:

@@ -49,7 +49,7 @@ class Odds(Distribution):
 
     @property
     def _param(self) -> Tensor:
-        return self.probs if self._given == "probs" else self.logits  # type: ignore[no-any-return]
+        return self.probs if self._given == "probs" else self.logits
 
     @property
     def param_shape(self) -> tuple[int, ...]:
@@ -122,7 +122,7 @@ class Bernoulli(Odds, ExponentialFamily):
     def _natural_params(self) -> tuple[Tensor, ...]:
         return (self.logits,)
 
-    def _log_normalizer(self, x: Tensor) -> Tensor:  # type: ignore[override]
+    def _log_normalizer(self, x: Tensor) -> Tensor:
         return table.softplus(x)
 
 
@@ -314,5 +314,5 @@ class Poisson(ExponentialFamily):
     def _natural_params(self) -> tuple[Tensor, ...]:
         return (self.rate.log(),)
 
-    def _log_normalizer(self, x: Tensor) -> Tensor:  # type: ignore[override]
+    def _log_normalizer(self, x: Tensor) -> Tensor:
         return x.exp()

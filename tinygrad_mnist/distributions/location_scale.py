@@ -75,7 +75,7 @@ class Normal(LocationScale, ExponentialFamily):
     def _natural_params(self) -> tuple[Tensor, ...]:
         return self.loc / self.scale**2, -1 / (2 * self.scale**2)
 
-    def _log_normalizer(self, x: Tensor, y: Tensor) -> Tensor:  # type: ignore[override]
+    def _log_normalizer(self, x: Tensor, y: Tensor) -> Tensor:
         return -(x**2) / (4 * y) + (-math.pi / y).log() / 2
 
 
@@ -203,7 +203,7 @@ class Uniform(Distribution):
         super().__init__(self.low.shape, validate_args=validate_args)
 
     @property
-    def arg_constraints(self) -> Any:  # type: ignore[override]
+    def arg_constraints(self) -> Any:
         return {
             "low": constraints.less_than(self.high),
             "high": constraints.greater_than(self.low),

@@ -14,9 +14,7 @@ from tinygrad_mnist.ops.linalg.factor import svdvals
 from tinygrad_mnist.ops.linalg.solve import inv_ex, least
 from tinygrad_mnist.ops.reduce import norm as p_norm
 
-__all__ = [
-    "cond", "det", "matrix_norm", "matrix_rank", "norm", "slogdet", "vector_norm",
-]  # fmt: skip
+__all__ = ["cond", "det", "matrix_norm", "matrix_rank", "norm", "slogdet", "vector_norm"]
 
 
 class Slogdet(NamedTuple):
