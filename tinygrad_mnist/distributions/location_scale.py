@@ -106,7 +106,8 @@ class Laplace(LocationScale):
     def cdf(self, value: Tensor) -> Tensor:
         self._check(value)
         z = self._standard(value)
-        return 0.5 - 0.5 * z.sign() * (-z.abs()).expm1()
+        below, above = z.clamp(max=0).exp() / 2, 1 - (-z.clamp(min=0)).exp() / 2
+        return where(z < 0, below, above)  # which has a slope at 0, as |z| has not
 
     def icdf(self, value: Tensor) -> Tensor:
         u = value - 0.5

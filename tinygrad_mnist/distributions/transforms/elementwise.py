@@ -138,7 +138,7 @@ class PowerTransform(Transform):
         return x**self.exponent
 
     def _inverse(self, y: Tensor) -> Tensor:
-        return y ** (1 / self.exponent)
+        return y ** (1 / self.exponent.to(y.dtype))  # a third in float32 is none in float64
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         return (self.exponent * y / x).abs().log()
