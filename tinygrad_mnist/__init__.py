@@ -60,6 +60,8 @@ if TYPE_CHECKING:
     from tinygrad_mnist import train as train
     from tinygrad_mnist import utils as utils
     from tinygrad_mnist.jit import jit as jit  # the folder, which can be called
+    from tinygrad_mnist.kernels.threads import get_num_threads as get_num_threads
+    from tinygrad_mnist.kernels.threads import set_num_threads as set_num_threads
     from tinygrad_mnist.ops.linalg.older import cholesky as cholesky
     from tinygrad_mnist.ops.linalg.older import cholesky_inverse as cholesky_inverse
     from tinygrad_mnist.ops.linalg.older import cholesky_solve as cholesky_solve
@@ -101,6 +103,7 @@ else:
             "svd triangular_solve",
             "ops.special": "digamma erfinv i0 igamma igammac lgamma mvlgamma polygamma",
             "serialize": "load save",
+            "kernels.threads": "get_num_threads set_num_threads",
         },
     )[:2]
 
