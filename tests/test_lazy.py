@@ -29,7 +29,7 @@ HEAVY = {
 OWN = {
     "autograd.anomaly", "autograd.function", "autograd.functional",
     "autograd.memory", "cli", "data", "distributions", "linalg", "special", "fft", "ops.linalg",
-    "ops.special", "jit.function", "jit.program", "jit.tape", "models",
+    "ops.special", "ops.further", "jit.function", "jit.program", "jit.tape", "models",
     "nn.functional", "nn.init", "nn.layers", "nn.loss", "nn.module", "nn.utils",
     "optim.lr_scheduler", "optim.optimizer", "ops.loss", "ops.pool", "serialize", "testing",
     "train", "utils",

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 import tinygrad_mnist as tg
-from tests.properties.domains import ROWS, Call
+from tests.properties.domains import ROWS, Call, op_named
 from tinygrad_mnist.autograd import REGISTRY, Tensor
-from tinygrad_mnist.ops import table
 
 quickly = settings(max_examples=8, suppress_health_check=list(HealthCheck))
 DETERMINISTIC = [name for name in ROWS if not REGISTRY[name].draws]
@@ -31,7 +30,7 @@ def differentiated(name: str, call: Call) -> list[bool]:
 def step_of(name: str, call: Call, leaves: list[Tensor]) -> Any:
     """A step that adds the inputs to leaves of zeros, calls the op and goes backward."""
     smooth = differentiated(name, call)
-    op = getattr(table, name)
+    op = op_named(name)
 
     def step(*given: Tensor) -> tuple[Tensor, ...]:
         for leaf in leaves:

@@ -17,6 +17,7 @@ import numpy as np
 
 from tinygrad_mnist.kernels.conv import Geometry
 from tinygrad_mnist.kernels.pool import Windows
+from tinygrad_mnist.ops import further, table
 from tinygrad_mnist.testing.strategies import arrays, numbers, shapes
 
 Draw = Callable[[Any], Any]
@@ -40,6 +41,11 @@ class Row(NamedTuple):
     """How often it can be differentiated: 2 stands for as often as one likes."""
     through: Callable[[Any], Any] | None = None
     """What the arguments are made to be first: symmetric, say."""
+
+
+def op_named(name: str) -> Callable[..., Any]:
+    """The op of either page of the table."""
+    return getattr(further if hasattr(further, name) else table, name)  # type: ignore[no-any-return]
 
 
 def elementwise(like: Any, *parts: dict[str, Any]) -> Row:

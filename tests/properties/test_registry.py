@@ -7,9 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.properties.domains import ROWS, Call
+from tests.properties.domains import ROWS, Call, op_named
 from tinygrad_mnist.autograd import REGISTRY, Tensor
-from tinygrad_mnist.ops import table
 from tinygrad_mnist.testing.properties import prove
 from tinygrad_mnist.testing.strategies import arrays, as_tensor
 
@@ -25,7 +24,7 @@ def test_every_op_has_a_row_and_every_row_an_op() -> None:
 
 def recorded(name: str, call: Call) -> tuple[Any, list[Any]]:
     """The op as a function of its arrays, and the arrays as Tensors where it has a rule."""
-    op, row = getattr(table, name), REGISTRY[name]
+    op, row = op_named(name), REGISTRY[name]
     rules = row.rules * len(call.args) if row.variadic else row.rules
     smooth = ROWS[name].order > 0
     args = [
@@ -50,7 +49,7 @@ def check_op(name: str, examples: int) -> None:
         second = ROWS[name].order > 1
         prove(function, args, value, second_order=second, float32="dtype" not in call.kw)
         if args and not REGISTRY[name].draws:
-            raw = getattr(table, name)(*map(through, call.args), **call.kw)
+            raw = op_named(name)(*map(through, call.args), **call.kw)
             assert type(raw) is not Tensor, "an op given ndarrays returns ndarrays"
             assert np.array_equal(raw, function(*args)._data, equal_nan=raw.dtype.kind == "f")
 
@@ -91,7 +90,7 @@ def test_creation(name: str) -> None:
     @quickly
     @given(ROWS[name].calls)
     def check(call: Call) -> None:
-        out = getattr(table, name)(*call.args, **call.kw)
+        out = op_named(name)(*call.args, **call.kw)
         if not call.args:
             assert out.shape == call.kw.get("shape", (call.kw.get("n"),))
             assert out.dtype == call.kw.get("dtype", np.int64)

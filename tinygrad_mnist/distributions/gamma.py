@@ -9,7 +9,7 @@ from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.distributions import constraints
 from tinygrad_mnist.distributions.distribution import Distribution, ExponentialFamily
 from tinygrad_mnist.distributions.tools import Size, broadcast_all, constant, tiny, where
-from tinygrad_mnist.ops import table
+from tinygrad_mnist.ops import further
 from tinygrad_mnist.ops.elementwise import xlogy
 from tinygrad_mnist.ops.random import rand, rng_of
 from tinygrad_mnist.ops.special import gammainc, lgamma
@@ -128,7 +128,7 @@ class Gamma(ExponentialFamily):
 def standard_gamma(a: Tensor, shape: Size) -> Tensor:
     """Samples of rate 1, which move with their concentration."""
     a = a.expand(tuple(shape))
-    return table.gamma_drawn(a, table.gammas(a.detach(), rng=rng_of(None)))
+    return further.gamma_drawn(a, further.gammas(a.detach(), rng=rng_of(None)))
 
 
 class Chi2(Gamma):

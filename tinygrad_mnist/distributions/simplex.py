@@ -22,7 +22,7 @@ from tinygrad_mnist.distributions.tools import (
     tiny,
     where,
 )  # fmt: skip
-from tinygrad_mnist.ops import table
+from tinygrad_mnist.ops import further, table
 from tinygrad_mnist.ops.elementwise import xlogy
 from tinygrad_mnist.ops.join import stack
 from tinygrad_mnist.ops.random import rand, rng_of
@@ -51,9 +51,9 @@ class Dirichlet(ExponentialFamily):
 
     def rsample(self, sample_shape: Size = ()) -> Tensor:
         a = self.concentration.expand(self._extended_shape(sample_shape))
-        drawn = table.gammas(a.detach(), rng=rng_of(None))
+        drawn = further.gammas(a.detach(), rng=rng_of(None))
         x = drawn / drawn.sum(-1, keepdim=True)
-        return table.dirichlet_drawn(a, x.clamp(tiny(x), 1 - eps(x) / 2))
+        return further.dirichlet_drawn(a, x.clamp(tiny(x), 1 - eps(x) / 2))
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._check(value)
