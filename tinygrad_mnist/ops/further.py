@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd.op import name_rows, op
+from tinygrad_mnist.autograd.record import name_rows, op
 from tinygrad_mnist.kernels import elementwise as E
 from tinygrad_mnist.kernels import implicit as I
 from tinygrad_mnist.kernels import linalg as G
