@@ -172,7 +172,8 @@ class StudentT(LocationScale):
         finite = self.df > 2
         safe = where(finite, self.df, 3.0)
         value = self.scale**2 * safe / (safe - 2)
-        return where(finite, value, where(self.df > 1, math.inf, math.nan))
+        infinite = constant(self.df.shape, math.inf, self.df)
+        return where(finite, value, where(self.df > 1, infinite, math.nan))
 
     def rsample(self, sample_shape: Size = ()) -> Tensor:
         noise = randn(self._extended_shape(sample_shape), dtype=self.df.dtype)
@@ -237,7 +238,7 @@ class Uniform(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         self._check(value)
         inside = (self.low <= value) & (value < self.high)
-        return where(inside, 0.0, -math.inf) - (self.high - self.low).log()
+        return where(inside, -(self.high - self.low).log(), -math.inf)
 
     def cdf(self, value: Tensor) -> Tensor:
         self._check(value)

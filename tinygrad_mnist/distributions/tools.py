@@ -92,7 +92,7 @@ def constant(shape: Size, value: float, like: Tensor) -> Tensor:
 
 
 def where(mask: Tensor, a: Any, b: Any) -> Tensor:
-    """a where the mask holds, else b; either may be a number."""
+    """a where the mask holds, else b; one of them may be a number."""
     return table.where(mask, a, b)
 
 
