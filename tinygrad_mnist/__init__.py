@@ -44,6 +44,7 @@ from tinygrad_mnist.ops.join import *  # cat, stack, split, chunk, unbind, roll,
 from tinygrad_mnist.ops.matmul import *  # matmul, mm, dot, einsum, tensordot, cdist, ...
 from tinygrad_mnist.ops.random import *  # manual_seed, Generator, rand, randn, bernoulli, ...
 from tinygrad_mnist.ops.reduce import *  # sum, mean, var, max, argmax, softmax, norm, ...
+from tinygrad_mnist.ops.rows import *  # the rows of the table: for type checkers, rows.pyi
 from tinygrad_mnist.ops.shape import *  # reshape, permute, squeeze, expand, flip, repeat, ...
 
 if TYPE_CHECKING:
@@ -60,8 +61,6 @@ if TYPE_CHECKING:
     from tinygrad_mnist import train as train
     from tinygrad_mnist import utils as utils
     from tinygrad_mnist.jit import jit as jit  # the folder, which can be called
-    from tinygrad_mnist.kernels.threads import get_num_threads as get_num_threads
-    from tinygrad_mnist.kernels.threads import set_num_threads as set_num_threads
     from tinygrad_mnist.ops.linalg.older import cholesky as cholesky
     from tinygrad_mnist.ops.linalg.older import cholesky_inverse as cholesky_inverse
     from tinygrad_mnist.ops.linalg.older import cholesky_solve as cholesky_solve
@@ -92,6 +91,8 @@ if TYPE_CHECKING:
     from tinygrad_mnist.ops.special import polygamma as polygamma
     from tinygrad_mnist.serialize import load as load
     from tinygrad_mnist.serialize import save as save
+    from tinygrad_mnist.threads import get_num_threads as get_num_threads
+    from tinygrad_mnist.threads import set_num_threads as set_num_threads
 else:
     __getattr__, __dir__ = page(
         __name__,
@@ -103,7 +104,7 @@ else:
             "svd triangular_solve",
             "ops.special": "digamma erfinv i0 igamma igammac lgamma mvlgamma polygamma",
             "serialize": "load save",
-            "kernels.threads": "get_num_threads set_num_threads",
+            "threads": "get_num_threads set_num_threads",
         },
     )[:2]
 

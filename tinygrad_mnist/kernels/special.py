@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.kernels.elementwise import erf, erfc, erfcx
+from tinygrad_mnist.kernels.activation import erf, erfc, erfcx
 
 Array = Any  # an ndarray or a Python number: kernels take both
 EPS = float(np.finfo(np.float64).eps)
