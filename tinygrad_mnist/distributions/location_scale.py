@@ -14,9 +14,7 @@ from tinygrad_mnist.distributions.tools import Size, broadcast_all, constant, ep
 from tinygrad_mnist.ops.random import rand, randn
 from tinygrad_mnist.ops.special import i0e, i1e, lgamma
 
-__all__ = [
-    "Cauchy", "GeneralizedPareto", "Laplace", "Normal", "StudentT", "Uniform", "VonMises",
-]  # fmt: skip
+__all__ = ["Cauchy", "GeneralizedPareto", "Laplace", "Normal", "StudentT", "Uniform", "VonMises"]
 
 
 class LocationScale(Distribution):
