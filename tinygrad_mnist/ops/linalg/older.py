@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import further, table
-from tinygrad_mnist.ops.arguments import composed, public
+from tinygrad_mnist.ops.arguments import composed, named, public
 from tinygrad_mnist.ops.linalg import factor, measure, products, solve
 from tinygrad_mnist.ops.linalg.checks import matrices, square
 
@@ -165,3 +165,6 @@ def ormqr(
     if not left:
         return factor.reflected(input, tau, other.mT, backwards=transpose).mT
     return factor.reflected(input, tau, other, backwards=not transpose)
+
+
+named(globals(), __all__)
