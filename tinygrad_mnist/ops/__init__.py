@@ -43,13 +43,24 @@ OPERATORS: dict[str, Operator] = {
     "add": table.add, "sub": table.sub, "mul": table.mul, "truediv": table.div,
     "matmul": matmul.matmul, "pow": elementwise.pow, "mod": table.remainder,
     "floordiv": table.floor_divide, "and": table.bitwise_and, "or": table.bitwise_or,
-    "xor": table.bitwise_xor,
+    "xor": table.bitwise_xor, "lshift": table.bitwise_left_shift,
+    "rshift": table.bitwise_right_shift,
 }  # fmt: skip
 # Methods whose module is loaded when one of them is first called
 LATER = {
-    "linalg.older": "cholesky cholesky_inverse cholesky_solve cross det geqrf inverse logdet lu "
-    "lu_solve matrix_exp matrix_power orgqr ormqr pinverse qr slogdet svd triangular_solve",
+    "activation": "hardshrink prelu",
+    "arrange": "adjoint dsplit hsplit narrow_copy rot90 sum_to_size unfold unsafe_chunk "
+    "unsafe_split unsafe_split_with_sizes vsplit",
+    "calculus": "cross cummax cummin diff renorm renorm_",
+    "histogram": "bincount histc histogram",
+    "linalg.older": "cholesky cholesky_inverse cholesky_solve det geqrf inverse logdet lu lu_solve "
+    "matrix_exp matrix_power orgqr ormqr pinverse qr slogdet svd triangular_solve",
+    "place": "diagonal_scatter index_put index_put_ index_reduce index_reduce_ masked_scatter "
+    "masked_scatter_ nonzero_static put put_ scatter_reduce scatter_reduce_ select_scatter "
+    "slice_scatter take",
+    "searching": "unique_consecutive",
     "special": "digamma erfinv i0 igamma igammac lgamma mvlgamma polygamma",
+    "statistics": "corrcoef cov kthvalue median mode msort nanmedian nanquantile quantile",
 }
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 
@@ -73,19 +84,25 @@ def method_of(function: Callable[..., Any]) -> Callable[..., Any]:
     return bare if hasattr(bare, "op") else function  # type: ignore[return-value]
 
 
-def later(module: str, name: str) -> Callable[..., Any]:
-    """A method that takes its own place by the function of that name, when it is first called."""
+class Later:
+    """A method that is loaded, and put into its place on Tensor, when it is first asked for.
 
-    def load() -> Any:
-        return getattr(import_module(f"{__name__}.{module}"), name)
+    With an underscore it is the in-place form of the function before it.
+    """
 
-    def method(self: Tensor, *args: Any, **kw: Any) -> Any:
-        function = load()
-        setattr(Tensor, name, function)
-        return function(self, *args, **kw)
+    def __init__(self, module: str, name: str) -> None:
+        self.module, self.name = module, name
 
-    method.load = load  # type: ignore[attr-defined]
-    return method
+    def load(self) -> Any:
+        """The function itself."""
+        module = import_module(f"{__name__}.{self.module}")
+        function = getattr(module, self.name.removesuffix("_"))
+        return inplace.method(function) if self.name.endswith("_") else function
+
+    def __get__(self, tensor: Tensor | None, owner: type) -> Any:
+        function = self.load()
+        setattr(Tensor, self.name, function)
+        return function if tensor is None else function.__get__(tensor, owner)
 
 
 def methods() -> dict[str, Any]:
@@ -99,7 +116,7 @@ def methods() -> dict[str, Any]:
         found |= {f"__{name}__": operation(bare), f"__r{name}__": reflected(bare)}
     found |= {f"__{name}__": operation(getattr(table, name)) for name in COMPARISONS}
     for module, names in LATER.items():
-        found |= {name: later(module, name) for name in names.split()}
+        found |= {name: Later(module, name) for name in names.split()}
     return found | {
         "__getitem__": index.getitem,
         "__getattr__": unknown,
@@ -119,7 +136,7 @@ def methods() -> dict[str, Any]:
         ),
         "mH": property(
             lambda x: shape.transpose(x, -1, -2),
-            doc="The conjugate transpose of each matrix, which is `mT`: all elements are real.",
+            doc="The conjugate transpose of each matrix: `mT`, for all elements are real.",
         ),
         "device": property(lambda x: device("cpu"), doc="The device, which is always the CPU."),
         "is_cuda": property(lambda x: False, doc="Whether the Tensor lives on a GPU: False."),
