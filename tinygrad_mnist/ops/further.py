@@ -76,8 +76,7 @@ xlog1py: OpCall = op(
     b=lambda g, a, b: g * where(eq(a, 0.0) & eq(b, -1.0), 0.0, a / (b + 1)),
 )
 
-# Linear algebra (kernels/linalg.py), of stacks of matrices; a factorization comes packed, its parts
-# side by side
+# Linear algebra (kernels/linalg.py), of stacks of matrices; factorizations come packed
 inv: OpCall = op(G.inv, a=lambda g, y: -matmul(matmul(y.mT, g), y.mT))
 solve: OpCall = op(
     G.solve,
