@@ -25,8 +25,10 @@ a name, the arguments are PyTorch's; [what differs](differences.md) is listed.
 """
 FOLDERS = ("linalg", "special", "fft", "distributions", "distributions.constraints",
            "distributions.transforms", "autograd", "autograd.functional", "nn", "nn.functional",
-           "nn.init", "nn.utils", "optim", "optim.lr_scheduler", "jit", "utils.data", "data",
-           "models", "serialize", "serialize.exchange", "testing", "train")  # fmt: skip
+           "nn.init", "nn.utils", "nn.utils.rnn", "nn.utils.parametrize",
+           "nn.utils.parametrizations", "nn.utils.prune", "nn.utils.stateless", "optim",
+           "optim.swa_utils", "optim.lr_scheduler", "jit", "utils.data", "data", "models",
+           "serialize", "serialize.exchange", "testing", "train")  # fmt: skip
 
 
 def listed(module: ModuleType) -> list[str]:
