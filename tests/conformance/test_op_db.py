@@ -28,19 +28,49 @@ SAMPLES = 40  # of each variant of an op, evenly spaced: cdist alone has 256
 
 # What is drawn at random has no values to compare: shapes and dtypes are.
 DRAWN = {
-    "bernoulli", "multinomial", "nn.functional.dropout", "nn.functional.dropout2d", "randint",
-    "randn", "randn_like",
+    "bernoulli", "cauchy", "empty", "empty_like", "exponential", "geometric", "log_normal",
+    "multinomial", "new_empty", "nn.functional.alpha_dropout", "nn.functional.dropout",
+    "nn.functional.dropout2d", "nn.functional.dropout3d", "nn.functional.feature_alpha_dropout",
+    "nn.functional.fractional_max_pool2d", "nn.functional.fractional_max_pool3d",
+    "nn.functional.multi_head_attention_forward", "nn.functional.rrelu", "normal", "rand_like",
+    "randint", "randint_like", "randn", "randn_like", "uniform",
 }  # fmt: skip
+# What PyTorch has no second derivative of, though its database does not say so.
+ONCE = {"nn.functional.ctc_loss"}
 # Where the database calls something other than the function or the method of that name.
 CALLED: dict[str, Callable[..., Any]] = {
     "T": lambda x: x.T,
+    "mH": lambda x: x.mH,
     "mT": lambda x: x.mT,
+    "normal": lambda x, *args, **kw: (
+        x.clone().normal_(*args, **kw)
+        if len(args) == 2 and hasattr(x, "clone")
+        else (tg.normal(x, *args, **kw))
+    ),
     "real": lambda x: x.real,
     "einsum": lambda tensors, equation: tg.einsum(equation, *tensors),
     "where": lambda x, condition, other: x.where(condition, other),
     "nn.functional.embedding": lambda w, index, **kw: tg.nn.functional.embedding(index, w, **kw),
+    "nn.functional.embedding_bag": (
+        lambda w, index, **kw: tg.nn.functional.embedding_bag(index, w, **kw)
+    ),
+    "nn.functional.triplet_margin_with_distance_loss": (
+        lambda *args, distance_function=None, **kw: (
+            tg.nn.functional.triplet_margin_with_distance_loss(
+                *args, distance_function=distance_function and tg.nn.PairwiseDistance(), **kw
+            )
+        )
+    ),
+    **{
+        name: lambda x, *args, name=name, **kw: getattr(x.clone(), f"{name}_")(*args, **kw)
+        for name in ("cauchy", "exponential", "geometric", "log_normal", "uniform")
+    },
     "zero_": lambda x: x.clone().zero_(),
+    "linalg.pinv, singular": lambda a, b: tg.linalg.pinv(a @ b.mT),
+    "linalg.lstsq, grad_oriented": lambda a, b, driver: tg.linalg.lstsq(a, b, driver=driver)[:2],
 }
+# A length has the derivative 0 where it is 0, in every order; PyTorch's second one is NaN.
+FIRST_ORDER = {"linalg.norm"}
 
 
 @functools.cache
@@ -60,10 +90,26 @@ def ours(name: str) -> Callable[..., Any]:
         return CALLED[name]
     if name.startswith("nn.functional."):
         return getattr(tg.nn.functional, name.rpartition(".")[2])
+    page, _, last = name.rpartition(".")
+    if page:
+        return getattr(getattr(tg, page), last)
     function = getattr(tg, name, None)
     if callable(function) and not isinstance(function, np.dtype):
         return function
     return lambda x, *args, **kw: getattr(x, name)(*args, **kw)
+
+
+def variant(entry: Any) -> str:
+    """The entry's name; with that of its variant where we call something else for it."""
+    name = f"{entry.name}, {entry.variant_test_name}"
+    return name if name in CALLED else entry.name  # type: ignore[no-any-return]
+
+
+def proper(entry: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function of inputs that are made symmetric or triangular first, where it wants such."""
+    if entry.name == "cholesky_inverse":  # whose wrapper takes torch's Tensors only
+        return lambda x, upper=False: function(x.triu() if upper else x.tril(), upper=upper)
+    return lambda *args, **kw: entry.gradcheck_wrapper(function, *args, **kw)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -84,5 +130,7 @@ def test_op_is_pytorchs(name: str) -> None:
                     (tuple(b.shape), str(b.dtype).removeprefix("torch.")) for b in theirs
                 ]
                 continue
+            second = entry.supports_gradgrad and name not in FIRST_ORDER
+            calls = (proper(entry, f) for f in (ours(variant(entry)), entry.op))
             with sdpa_kernel(SDPBackend.MATH):  # the fast kernel has no second derivative
-                compare(ours(name), entry.op, args, kw, grad, entry.supports_gradgrad)
+                compare(*calls, args, kw, grad, second, sample.output_process_fn_grad)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import hypothesis.extra.numpy as hnp
@@ -16,6 +17,7 @@ import numpy as np
 
 from tinygrad_mnist.kernels.conv import Geometry
 from tinygrad_mnist.kernels.pool import Windows
+from tinygrad_mnist.ops import further, table
 from tinygrad_mnist.testing.strategies import arrays, numbers, shapes
 
 Draw = Callable[[Any], Any]
@@ -35,6 +37,15 @@ class Row(NamedTuple):
     like: Callable[..., Any] | None = None
     parts: tuple[dict[str, Any], ...] = ()
     """The bounds of each argument, if the op is elementwise and takes any shape."""
+    order: int = 2
+    """How often it can be differentiated: 2 stands for as often as one likes."""
+    through: Callable[[Any], Any] | None = None
+    """What the arguments are made to be first: symmetric, say."""
+
+
+def op_named(name: str) -> Callable[..., Any]:
+    """The op of either page of the table."""
+    return getattr(further if hasattr(further, name) else table, name)  # type: ignore[no-any-return]
 
 
 def elementwise(like: Any, *parts: dict[str, Any]) -> Row:
@@ -594,6 +605,97 @@ def pool_indices(draw: Draw) -> Any:
     return (x, y), {"win": win}
 
 
+# Windows over any axes, and mixtures of places along one
+
+
+@st.composite
+def sliding(draw: Draw) -> Any:
+    """A shape, how many of its last axes windows slide over, and their settings."""
+    lead, dims = draw(shapes(max_dims=1)), draw(st.integers(1, 2))
+    each = st.lists(st.integers(1, 2), min_size=dims, max_size=dims).map(tuple)
+    size, step, gap = draw(each), draw(each), draw(each)
+    least = (g * (k - 1) + 1 for k, g in zip(size, gap, strict=True))
+    return (*lead, *(n + draw(st.integers(0, 2)) for n in least)), size, step, gap
+
+
+def _slid(shape: Any, size: Any, step: Any, gap: Any) -> Any:
+    """The place in the windows, and in x, of all that the windows hold; loops alone."""
+    lead = len(shape) - len(size)
+    sides = zip(shape[lead:], size, step, gap, strict=True)
+    number = [len(range(0, n - g * (k - 1), s)) for n, k, s, g in sides]
+    for at in np.ndindex(*shape[:lead], *size, *number):
+        inside, across = at[lead : lead + len(size)], at[lead + len(size) :]
+        sides = zip(inside, across, step, gap, strict=True)
+        yield at, (*at[:lead], *(i * s + p * g for p, i, s, g in sides))
+
+
+def _windows(x: Any, size: Any, step: Any, gap: Any) -> Any:
+    pairs = dict(_slid(x.shape, size, step, gap))
+    lead = x.ndim - len(size)
+    sides = zip(x.shape[lead:], size, step, gap, strict=True)
+    number = [len(range(0, n - g * (k - 1), s)) for n, k, s, g in sides]
+    out = np.zeros((*x.shape[:lead], *size, *number))
+    for at, place in pairs.items():
+        out[at] = x[place]
+    return out
+
+
+def _unwindows(d: Any, shape: Any, step: Any, gap: Any) -> Any:
+    count = len(shape)
+    lead, size = d.shape[: -2 * count], d.shape[-2 * count : -count]
+    out = np.zeros((*lead, *shape))
+    for at, place in _slid(out.shape, size, step, gap):
+        out[place] += d[at]
+    return out
+
+
+@composed(_windows)
+def window_views(draw: Draw) -> Any:
+    shape, size, step, gap = draw(sliding())
+    return (draw(arrays(shape)),), {"size": size, "step": step, "gap": gap}
+
+
+@composed(_unwindows)
+def window_sums(draw: Draw) -> Any:
+    shape, size, step, gap = draw(sliding())
+    d = _windows(np.zeros(shape), size, step, gap).shape
+    return (draw(arrays(d)),), {"shape": shape[-len(size) :], "step": step, "gap": gap}
+
+
+@st.composite
+def mixtures(draw: Draw) -> Any:
+    """A shape, an axis, and of which of its places each of some is a mixture."""
+    shape = draw(shapes(min_dims=1, min_side=1))
+    axis = draw(st.integers(0, len(shape) - 1))
+    taps = draw(st.integers(1, 3)), draw(st.integers(1, 2))
+    index = draw(arrays(taps, dtype=np.int64, low=0, high=shape[axis] - 1))
+    return shape, axis, index, draw(arrays(taps))
+
+
+def _mixing(length: int, index: Any, weight: Any) -> Any:
+    matrix = np.zeros((len(index), length))
+    for at in np.ndindex(index.shape):
+        matrix[at[0], index[at]] += weight[at]
+    return matrix
+
+
+@composed(lambda x, index, weight, axis: np.moveaxis(
+    np.tensordot(_mixing(x.shape[axis], index, weight), x, (1, axis)), 0, axis
+))  # fmt: skip
+def mixes(draw: Draw) -> Any:
+    shape, axis, index, weight = draw(mixtures())
+    return (draw(arrays(shape)), index, weight), {"axis": axis}
+
+
+@composed(lambda d, index, weight, axis, length: np.moveaxis(
+    np.tensordot(_mixing(length, index, weight).T, d, (1, axis)), 0, axis
+))  # fmt: skip
+def unmixes(draw: Draw) -> Any:
+    shape, axis, index, weight = draw(mixtures())
+    d = draw(arrays((*shape[:axis], len(index), *shape[axis + 1 :])))
+    return (d, index, weight), {"axis": axis, "length": shape[axis]}
+
+
 def _standardized(x: Any, axis: Any, eps: float) -> Any:
     deviation = np.sqrt(np.var(x, axis, keepdims=True) + eps)
     return (x - np.mean(x, axis, keepdims=True)) / deviation
@@ -638,6 +740,75 @@ def sorts(draw: Draw) -> Any:
     return (x,), {"axis": draw(st.integers(0, x.ndim - 1)), "descending": draw(st.booleans())}
 
 
+def running(better: Any) -> Row:
+    """Where the best so far is, the last of its equals."""
+
+    def like(x: Any, axis: int) -> Any:
+        lines = np.moveaxis(x, axis, -1)
+        out = np.zeros(lines.shape, np.int64)
+        for at in np.ndindex(lines.shape):
+            line = lines[at[:-1]][: at[-1] + 1]
+            out[at] = max(i for i, v in enumerate(line) if v == better(line))
+        return np.moveaxis(out, -1, axis)
+
+    return along(like, **_TIED)
+
+
+def one_place(choose: Any, **settings: Any) -> Row:
+    """One place of each row along an axis, with that axis kept."""
+
+    @composed(lambda x, axis, **_: np.expand_dims(
+        np.apply_along_axis(choose, axis, x).astype(np.int64), axis
+    ))  # fmt: skip
+    def row(draw: Draw) -> Any:
+        x = draw(arrays(shapes(min_dims=1, min_side=1), **_TIED))
+        return (x,), {"axis": draw(st.integers(0, x.ndim - 1)), **settings}
+
+    return row
+
+
+def _commonest(line: Any) -> int:
+    counts = {v: sum(line == v) for v in sorted(line)}
+    best = max(counts, key=lambda v: counts[v])  # max keeps the first, the smallest
+    return max(i for i, v in enumerate(line) if v == best)
+
+
+def _middle(x: Any) -> Any:
+    return np.array(sorted(x.reshape(-1))[(x.size - 1) // 2])
+
+
+_middles = Row(arrays(shapes(min_side=1), distinct=True).map(lambda x: Call((x,), {})), _middle)
+
+
+@composed(lambda edges, x, right: np.array([
+    sum(edges <= v) if right else sum(edges < v) for v in x.reshape(-1)
+], np.int64).reshape(x.shape))  # fmt: skip
+def sorted_places(draw: Draw) -> Any:
+    edges = np.sort(draw(arrays(st.tuples(st.integers(0, 4)), **_TIED)))
+    return (edges, draw(arrays(shapes(), **_TIED))), {"right": draw(st.booleans())}
+
+
+def _extreme_at(better: Any) -> Any:
+    def like(x: Any, index: Any, value: Any) -> Any:
+        rows = enumerate(x)
+        return np.array([better([v, *value[index == i]]) for i, v in rows], float).reshape(x.shape)
+
+    return like
+
+
+def extremes_at(better: Any) -> Row:
+    """A vector, places in it, and values for them, all different."""
+
+    @composed(_extreme_at(better))
+    def row(draw: Draw) -> Any:
+        n, m = draw(st.integers(1, 3)), draw(st.integers(0, 4))
+        every = draw(arrays((n + m,), distinct=True))
+        index = draw(arrays((m,), dtype=np.int64, low=0, high=n - 1))
+        return (every[:n], index, every[n:]), {}
+
+    return row
+
+
 @composed(lambda *index, shape: np.arange(math.prod(shape)).reshape(shape)[index])
 def flat_indices(draw: Draw) -> Any:
     shape = draw(shapes(min_dims=1, min_side=1))
@@ -656,8 +827,211 @@ def created(**settings: Any) -> Row:
     return Row(st.fixed_dictionaries(fixed).map(lambda kw: Call((), kw)), None)
 
 
+# Matrices
+
+
+@st.composite
+def matrices(draw: Draw, rows: int | None = None, columns: int | None = None) -> Any:
+    """A stack of well-conditioned matrices, none of whose singular values are near each other."""
+    m = draw(st.integers(1, 3)) if rows is None else rows
+    n = m if columns is None else draw(st.integers(1, 3)) if columns < 0 else columns
+    lead = draw(shapes(max_dims=1))
+    small = draw(arrays((*lead, m, n), low=-0.5, high=0.5, layout="C"))
+    return small + np.eye(m, n) * np.array([2.0, 5.0, 8.0])[:n]
+
+
+def symmetric(a: Any) -> Any:
+    """The symmetric part of a matrix, on which alone a function of one triangle is smooth."""
+    return (a + a.mT) / 2
+
+
+def of_matrices(like: Any, rectangular: bool = False, **settings: Any) -> Row:
+    made = matrices(columns=-1) if rectangular else matrices()
+    return Row(made.map(lambda a: Call((a,), settings)), lambda a, **kw: like(a))
+
+
+def tilted(like: Any, rectangular: bool = False, **settings: Any) -> Row:
+    """The same, with no 0 below the diagonal: LAPACK's signs change where such a column ends."""
+    made = matrices(columns=-1) if rectangular else matrices()
+    calls = made.map(lambda a: Call((a + 1.5 * np.tri(*a.shape[-2:], -1),), settings))
+    return Row(calls, lambda a, **kw: like(a))
+
+
+@composed(np.linalg.solve)
+def solves(draw: Draw) -> Any:
+    a = draw(matrices())
+    return (a, draw(arrays((*a.shape[:-1], draw(st.integers(1, 2)))))), {}
+
+
+def _triangle(a: Any, upper: bool, unitriangular: bool) -> Any:
+    k = int(unitriangular)
+    return np.triu(a, k) if upper else np.tril(a, -k)
+
+
+@composed(
+    lambda a, b, upper, unitriangular: np.linalg.solve(
+        _triangle(a, upper, unitriangular) + unitriangular * np.eye(a.shape[-1]), b
+    )
+)
+def triangular_solves(draw: Draw) -> Any:
+    (a, b), _ = draw(solves.calls)
+    return (a, b), {"upper": draw(st.booleans()), "unitriangular": draw(st.booleans())}
+
+
+@composed(_triangle)
+def triangles(draw: Draw) -> Any:
+    x = draw(arrays(shapes(min_dims=2)))
+    return (x,), {"upper": draw(st.booleans()), "unitriangular": draw(st.booleans())}
+
+
+def _cofactor(a: Any) -> Any:
+    """By minors, with their signs."""
+    y, n = np.empty(a.shape), a.shape[-1]
+    for i in range(n):
+        for j in range(n):
+            minor = np.delete(np.delete(a, i, -2), j, -1)
+            y[..., i, j] = (-1) ** (i + j) * np.linalg.det(minor)
+    return y
+
+
+def _slope_along(function: Any, a: Any, d: Any) -> Any:
+    """The gradient of <d, function>, one entry after the other."""
+    y = np.empty(a.shape)
+    for i in range(a.shape[-2]):
+        for j in range(a.shape[-1]):
+            at = np.zeros(a.shape)
+            at[..., i, j] = 1
+            y[..., i, j] = _slope(lambda t: (function(a + t * at) * d).sum((-2, -1)), 0.0)  # noqa: B023
+    return y
+
+
+def _lu(a: Any) -> Any:
+    """L below the diagonal of U, a column after the other."""
+    n = min(a.shape[-2:])
+    low, up = (
+        np.zeros((*a.shape[:-1], n)) + np.eye(a.shape[-2], n),
+        np.zeros((*a.shape[:-2], n, a.shape[-1])),
+    )
+    for k in range(n):
+        up[..., k, k:] = a[..., k, k:] - np.einsum(
+            "...i,...ij->...j", low[..., k, :k], up[..., :k, k:]
+        )
+        rest = a[..., k + 1 :, k] - np.einsum(
+            "...ij,...j->...i", low[..., k + 1 :, :k], up[..., :k, k]
+        )
+        low[..., k + 1 :, k] = rest / up[..., k, k, None]
+    y = np.zeros(a.shape)
+    y[..., :, :n] += np.tril(low, -1)
+    y[..., :n, :] += np.triu(up)
+    return y
+
+
+def _packed(*parts: Any) -> Any:
+    lead = parts[0].shape[:-2]
+    return np.concatenate([p.reshape(*lead, math.prod(p.shape[len(lead) :])) for p in parts], -1)
+
+
+def _svd(a: Any, **kw: Any) -> Any:
+    u, s, vh = np.linalg.svd(a, full_matrices=False)
+    return _packed(u, s, vh)
+
+
+def _eigh(a: Any, **kw: Any) -> Any:
+    w, v = np.linalg.eigh(a)
+    return np.concatenate([w, _packed(v)], -1)
+
+
+def _exponential(a: Any) -> Any:
+    """By its series, of a / 1024, squared ten times."""
+    y = term = np.zeros(a.shape) + np.eye(a.shape[-1])
+    for k in range(1, 12):
+        term = term @ a / (1024 * k)
+        y = y + term
+    for _ in range(10):
+        y = y @ y
+    return y
+
+
+# Special functions, in float64 and by other ways than the kernels go
+
+_K = np.arange(4000)
+
+
+def _over_k(function: Any) -> Any:
+    """A function of one number and of k = 0, 1, ..., summed over k."""
+    return np.vectorize(lambda *args: float(np.sum(function(*args))), otypes=[float])
+
+
+def _zeta(x: Any, q: Any) -> Any:
+    end = q + len(_K)
+    rest = end ** (1 - x) / (x - 1) - end**-x / 2 + x / 12 * end ** (-x - 1)
+    return _over_k(lambda x, q: (q + _K) ** -x)(x, q) + rest + end**-x
+
+
+def _digamma(x: Any) -> Any:
+    end = x + len(_K)
+    return np.log(end) - 1 / (2 * end) - 1 / (12 * end**2) - _over_k(lambda x: 1 / (x + _K))(x)
+
+
+def _bessel(n: int, scaled: bool) -> Any:
+    """I_n(x) as the mean of exp(x cos t) cos(n t)."""
+    t = np.arange(64) * math.pi / 32
+    whole = np.vectorize(lambda x: np.mean(np.exp(x * np.cos(t)) * np.cos(n * t)), otypes=[float])
+    return lambda x, n: whole(x) * (np.exp(-np.abs(x)) if scaled else 1.0)
+
+
+_ndtri = np.vectorize(NormalDist().inv_cdf, otypes=[float])
+_ndtr = np.vectorize(NormalDist().cdf, otypes=[float])
+_pdf = np.vectorize(NormalDist().pdf, otypes=[float])
+_lgamma = np.vectorize(math.lgamma, otypes=[float])
+_TERMS = np.arange(40)
+_FACTORIALS = np.array([math.factorial(int(k)) for k in _TERMS], float)
+
+
+def _gammainc(a: Any, x: Any) -> Any:
+    series = _over_k(lambda a, x: (-x) ** _TERMS / (_FACTORIALS * (a + _TERMS)))(a, x)
+    return series * x**a / np.exp(_lgamma(a))
+
+
+def _betainc(x: Any, a: Any, b: Any) -> Any:
+    def terms(x: Any, a: Any, b: Any) -> Any:
+        k = np.arange(400)
+        return np.cumprod(np.r_[1.0, (k[1:] - b) * x / k[1:]]) / (a + k)
+
+    return _over_k(terms)(x, a, b) * x**a * np.exp(_lgamma(a + b) - _lgamma(a) - _lgamma(b))
+
+
+def _slope(function: Any, a: Any) -> Any:
+    """The derivative at a, by differences of order 6."""
+    h = 2.0**-7
+    steps = ((1, 45.0), (2, -9.0), (3, 1.0))
+    return sum(w * (function(a + i * h) - function(a - i * h)) for i, w in steps) / (60 * h)
+
+
+def _gamma_slope(a: Any, x: Any) -> Any:
+    density = np.exp((a - 1) * np.log(x) - x - _lgamma(a))
+    return -_slope(lambda a: _gammainc(a, x), a) / density
+
+
+def _beta_slope(x: Any, a: Any, total: Any) -> Any:
+    b = total - a
+    density = np.exp((a - 1) * np.log(x) + b * np.log1p(-x)
+                     + _lgamma(a + b) - _lgamma(a) - _lgamma(b))  # fmt: skip
+    return -_slope(lambda a: _betainc(x, a, b), a) / density
+
+
+def drawn_from(*parts: dict[str, Any], **settings: Any) -> Row:
+    """Arguments of one shape, and a generator."""
+    fixed = {k: v if isinstance(v, st.SearchStrategy) else st.just(v) for k, v in settings.items()}
+    calls = shapes().flatmap(lambda s: st.tuples(*(arrays(s, **how) for how in parts)))
+    return Row(
+        st.builds(lambda args, kw: Call(args, kw), calls, st.fixed_dictionaries(fixed | _RNG))
+    )
+
+
 _erf, _erfc = np.vectorize(math.erf, otypes=[float]), np.vectorize(math.erfc, otypes=[float])
 _COMPARED = (INT, INT)
+_SHIFTS: dict[str, Any] = {"dtype": np.int64, "low": 0, "high": 5}
 # For max and min: multiples of 1/4 against numbers an eighth off them, so nothing ties.
 _QUARTERS: dict[str, Any] = {"elements": st.integers(-12, 12).map(lambda i: i / 4)}
 _EIGHTHS: dict[str, Any] = {"elements": st.integers(-12, 12).map(lambda i: i / 4 + 0.125)}
@@ -684,6 +1058,22 @@ ROWS: dict[str, Row] = {
     "xlogy": binary(lambda a, b: a * np.log(b), {}, POSITIVE),
     "sinc": unary(np.sinc),
     "sinc_slope": unary(lambda x: (np.cos(np.pi * x) - np.sinc(x)) / x, **NONZERO),
+    "logaddexp2": binary(lambda a, b: np.log2(2.0**a + 2.0**b), NONZERO, POSITIVE),
+    "copysign": binary(lambda a, b: np.abs(a) * np.where(b < 0, -1, 1), NONZERO, NONZERO),
+    "fmax": binary(lambda a, b: np.where(a > b, a, b), _QUARTERS, _EIGHTHS),
+    "fmin": binary(lambda a, b: np.where(a < b, a, b), _QUARTERS, _EIGHTHS),
+    "heaviside": binary(lambda a, b: np.where(a < 0, 0, np.where(a > 0, 1, b)) * 1.0, _TIED, _TIED),
+    "exponent": elementwise(
+        lambda x: np.array(np.vectorize(lambda v: math.frexp(v)[1], otypes=[int])(x), np.int32), {}
+    ),
+    "nextafter": binary(
+        lambda a, b: np.vectorize(math.nextafter, otypes=[float])(a, b), _QUARTERS, _EIGHTHS
+    ),
+    "gcd": binary(lambda a, b: np.vectorize(math.gcd, otypes=[np.int64])(a, b), INT, INT),
+    "lcm": binary(lambda a, b: np.vectorize(math.lcm, otypes=[np.int64])(a, b), INT, INT),
+    "bitwise_left_shift": binary(lambda a, b: a * 2**b, INT, _SHIFTS),
+    "bitwise_right_shift": binary(lambda a, b: np.floor_divide(a, 2**b), INT, _SHIFTS),
+    "signbit": elementwise(lambda x: x < 0, NONZERO),
     "logaddexp": binary(lambda a, b: np.log(np.exp(a) + np.exp(b)), NONZERO, POSITIVE),
     # Exponentials and powers
     "exp": unary(lambda x: np.vectorize(math.exp, otypes=[float])(x)),
@@ -720,6 +1110,24 @@ ROWS: dict[str, Row] = {
     "inside": gates(lambda d, x, low, high: d * (x > low) * (x < high)),
     "erf": unary(_erf),
     "erfc": unary(_erfc),
+    "erfcx": unary(lambda x: np.exp(x * x) * _erfc(x)),
+    "erfinv": unary(lambda x: _ndtri((x + 1) / 2) / math.sqrt(2), -0.875, 0.875),
+    "ndtr": unary(_ndtr),
+    "ndtri": unary(_ndtri, 0.0625, 0.9375),
+    "log_ndtr": unary(lambda x: np.log(_ndtr(x))),
+    "mills": unary(lambda x: _pdf(x) / _ndtr(x)),
+    "lgamma": unary(_lgamma, **POSITIVE),
+    "digamma": unary(_digamma, **POSITIVE),
+    "polygamma": with_settings(lambda x, n: 2 * -_zeta(3.0, x), {"n": 2}, **POSITIVE),
+    "zeta": elementwise(_zeta, {"low": 1.5, "high": 4.0}, POSITIVE),
+    "gammainc": elementwise(_gammainc, POSITIVE, POSITIVE)._replace(order=1),
+    "gammaincc": elementwise(lambda a, x: 1 - _gammainc(a, x), POSITIVE, POSITIVE)._replace(
+        order=1
+    ),
+    "bessel_i": with_settings(_bessel(2, scaled=False), {"n": 2}),
+    "bessel_ie": with_settings(_bessel(1, scaled=True), {"n": 1}, **NONZERO),
+    "entr": unary(lambda x: -x * np.log(x), **POSITIVE),
+    "xlog1py": binary(lambda a, b: a * np.log1p(b), {}, POSITIVE),
     # Steps
     "abs": unary(lambda x: np.sqrt(x * x), away_from=[0.0]),
     "sign": unary(lambda x: (x > 0) * 1.0 - (x < 0), away_from=[0.0]),
@@ -776,6 +1184,10 @@ ROWS: dict[str, Row] = {
     "scatter_add": scatters,
     "assign": assigns,
     "assign_at": row_assigns,
+    "windows": window_views,
+    "unwindows": window_sums,
+    "mix": mixes,
+    "unmix": unmixes,
     "cat": cats,
     # Products and losses
     "matmul": products,
@@ -789,6 +1201,71 @@ ROWS: dict[str, Row] = {
         lambda p, t: -t * np.log(p) - (1 - t) * np.log(1 - p),
         {"low": 0.1, "high": 0.9},
         {"low": 0.0, "high": 1.0},
+    ),
+    # Linear algebra
+    "inv": of_matrices(lambda a: _cofactor(a).mT / np.linalg.det(a)[..., None, None]),
+    "solve": solves,
+    "triangle": triangles,
+    "solve_triangular": triangular_solves,
+    "cholesky": of_matrices(
+        lambda a: (
+            np.tril(_lu(a).mT) / np.sqrt(np.diagonal(_lu(a), axis1=-2, axis2=-1))[..., None, :]
+        )
+    )._replace(through=symmetric),
+    "det": of_matrices(lambda a: np.prod(np.diagonal(_lu(a), axis1=-2, axis2=-1), -1)),
+    "cofactor": of_matrices(_cofactor),
+    "cofactor_slope": Row(
+        matrices().map(lambda a: Call((a[..., ::-1, :] / 2, a), {})),
+        lambda d, a: _slope_along(_cofactor, a, d),
+    ),
+    "logabsdet": of_matrices(lambda a: np.log(np.abs(np.linalg.det(a)))),
+    "det_sign": of_matrices(lambda a: np.sign(np.linalg.det(a))),
+    "eigh": tilted(_eigh, lower=True)._replace(through=symmetric),
+    "svd": tilted(_svd, rectangular=True, full=False),
+    "qr": tilted(lambda a: _packed(*np.linalg.qr(a)), rectangular=True, complete=False),
+    "lu": of_matrices(_lu, rectangular=True),
+    "pinv": Row(
+        matrices(columns=-1).map(lambda a: Call((a, np.zeros(a.shape[:-2])), {})),
+        lambda a, limit: np.linalg.pinv(a),
+    ),
+    "matrix_exp": Row(matrices().map(lambda a: Call((a / 4,), {})), _exponential),
+    "rank": Row(
+        matrices(columns=-1).map(lambda a: Call((a, np.zeros(a.shape[:-2])), {})),
+        lambda a, limit: np.full(a.shape[:-2], min(a.shape[-2:])),
+    ),
+    "failures": of_matrices(lambda a: np.zeros(a.shape[:-2], np.int32), kind="inv"),
+    "row_exchanges": of_matrices(
+        lambda a: np.zeros(a.shape[:-1], np.int32) + np.arange(1, a.shape[-1] + 1)
+    ),
+    "row_order": Row(
+        st.just(Call((np.array([[2, 3, 3], [1, 2, 3]]),), {"rows": 3})),
+        lambda swaps, rows: np.array([[1, 2, 0], [0, 1, 2]]),
+    ),
+    # Samples, and how they move
+    "gamma_drawn": Row(
+        arrays(**POSITIVE).map(lambda a: Call((a, a / 2), {})), lambda a, x: x, order=0
+    ),
+    "dirichlet_drawn": Row(
+        arrays((2, 3), **POSITIVE).map(lambda a: Call((a, a / a.sum(-1, keepdims=True)), {})),
+        lambda a, x: x,
+        order=0,
+    ),
+    "gamma_slope": elementwise(
+        _gamma_slope, {"low": 0.25, "high": 3.0}, {"low": 0.25, "high": 3.0}
+    )._replace(order=0),
+    "beta_slope": elementwise(
+        _beta_slope,
+        {"low": 0.25, "high": 0.75},
+        {"low": 0.5, "high": 2.0},
+        {"low": 2.5, "high": 4.0},
+    )._replace(order=0),
+    "gammas": drawn_from(POSITIVE),
+    "poissons": drawn_from(POSITIVE),
+    "binomials": drawn_from(POSITIVE, {"low": 0.0, "high": 1.0}),
+    "categories": Row(
+        arrays((2, 3), **POSITIVE).map(
+            lambda p: Call((p,), {"count": 4, "rng": np.random.default_rng(0)})
+        )
     ),
     # Windows over images, and normalising
     "conv": convs,
@@ -827,6 +1304,21 @@ ROWS: dict[str, Row] = {
     "argmax": extreme_index(lambda x, axis: np.argmax(x == np.amax(x, axis, keepdims=True), axis)),
     "argmin": extreme_index(lambda x, axis: np.argmax(x == np.amin(x, axis, keepdims=True), axis)),
     "argsort": sorts,
+    "cumargmax": running(max),
+    "cumargmin": running(min),
+    "middle": one_place(
+        lambda line: sorted(range(len(line)), key=lambda i: line[i])[(len(line) - 1) // 2], nan=True
+    ),
+    "mode": one_place(_commonest),
+    "median": _middles,
+    "nanmedian": _middles,
+    "searchsorted": sorted_places,
+    "histogram": Row(
+        arrays(**_TIED).map(lambda x: Call((x,), {"bins": 2, "low": -1.0, "high": 1.0})),
+        lambda x, bins, low, high: np.array([np.sum(x < 0), np.sum(x >= 0)], float),
+    ),
+    "largest_at": extremes_at(max),
+    "smallest_at": extremes_at(min),
     "flat_index": flat_indices,
     "hot_index": Row(
         arrays(st.tuples(st.integers(0, 4)), dtype=np.int64, low=0, high=3).map(

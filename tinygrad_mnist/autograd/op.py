@@ -185,7 +185,7 @@ class Op:
 
     def explain(self, error: Exception, args: Sequence[Any], kw: dict[str, Any]) -> Exception:
         """Return the same failure with the op's name and arguments in its message."""
-        if isinstance(error, (Warning, MemoryError)):
+        if isinstance(error, (Warning, MemoryError, np.linalg.LinAlgError)):
             return error
         shown = ", ".join(_describe(arg) for arg in args)
         options = "".join(f", {k}={v!r}" for k, v in kw.items())

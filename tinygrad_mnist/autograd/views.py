@@ -72,6 +72,14 @@ def look(x: Tensor, view: Tensor, op: Op, kw: dict[str, Any]) -> None:
     views.add(view)
 
 
+def has_views(tensor: Tensor) -> bool:
+    """Tell whether a live Tensor is a view of this one."""
+    try:
+        return any(ref() is not None for ref in views_of(tensor))
+    except AttributeError:
+        return False
+
+
 def laid_out_as_pytorch(tensor: Tensor) -> Array:
     """Return an array with the strides that PyTorch would give this Tensor, and any elements."""
     origin = origin_of(tensor)
