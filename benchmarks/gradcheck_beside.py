@@ -187,8 +187,8 @@ def compare(library: str, most: int) -> None:
     print(f"| {row} | {' | '.join(f'{counts[c, row]} of {tried}' for c in who)} |")
     times = [f"{1e3 * spent[c] / max(tried, 1):.1f}" for c in who]
     print(f"| milliseconds per right call | {' | '.join(times)} |")
-    for checker, found in blamed.items():
-        print(f"\nblamed by {checker}: {', '.join(sorted(set(found))) or 'none'}", flush=True)
+    for checker, functions in blamed.items():
+        print(f"\nblamed by {checker}: {', '.join(sorted(set(functions))) or 'none'}", flush=True)
 
 
 def ours(library: str) -> Function:

@@ -10,7 +10,7 @@ import pytest
 
 import tinygrad_mnist as tg
 from tinygrad_mnist.autograd import REGISTRY
-from tinygrad_mnist.autograd.signature import all_names, defaults, parameters_of
+from tinygrad_mnist.autograd.signature import all_names, defaults, parameter_names
 from tinygrad_mnist.nn import functional as F
 
 
@@ -44,7 +44,7 @@ def test_they_are_those_that_inspect_finds(function: Callable[..., Any]) -> None
     for p in inspected:
         kinds.setdefault(p.kind, []).append(p.name)
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    ours = parameters_of(function)
+    ours = parameter_names(function)
     assert list(ours[0]) == [name for kind in positional for name in kinds.get(kind, [])]
     assert [ours[1]] == kinds.get(inspect.Parameter.VAR_POSITIONAL, [None])
     assert list(ours[2]) == kinds.get(inspect.Parameter.KEYWORD_ONLY, [])

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd.signature import all_names, defaults, parameters_of
+from tinygrad_mnist.autograd.signature import all_names, defaults, parameter_names
 from tinygrad_mnist.autograd.tensor import Tensor
 
 Kernel = Callable[..., Any]
@@ -215,7 +215,7 @@ def _signature(
     if isinstance(kernel, np.ufunc):
         usual = ["x"] if kernel.nin == 1 else list("abcdef"[: kernel.nin])
         return tuple(inputs if len(inputs) == kernel.nin else usual), (), None
-    positional, variadic, keywords = parameters_of(kernel)
+    positional, variadic, keywords = parameter_names(kernel)
     if variadic is not None:
         positional = (*positional, variadic)
     return positional, tuple(name for name in keywords if name != "out"), variadic

@@ -13,10 +13,10 @@ Parameters = tuple[tuple[str, ...], str | None, tuple[str, ...]]
 HAS_ARGS = 4  # inspect.CO_VARARGS
 
 
-def parameters_of(function: Callable[..., Any]) -> Parameters:
+def parameter_names(function: Callable[..., Any]) -> Parameters:
     """Return the positional parameters, the name of *args or None, and the keyword-only ones.
 
-    >>> parameters_of(lambda x, y=1, *rest, key=0: x)
+    >>> parameter_names(lambda x, y=1, *rest, key=0: x)
     (('x', 'y'), 'rest', ('key',))
     """
     function = undecorated(function)
@@ -30,7 +30,7 @@ def parameters_of(function: Callable[..., Any]) -> Parameters:
 
 def all_names(function: Callable[..., Any]) -> tuple[str, ...]:
     """Return the names of all parameters in their order, without **kw."""
-    positional, variadic, keywords = parameters_of(function)
+    positional, variadic, keywords = parameter_names(function)
     return (*positional, variadic, *keywords) if variadic else (*positional, *keywords)
 
 

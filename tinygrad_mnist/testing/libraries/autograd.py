@@ -57,7 +57,7 @@ class Autograd(NumpyLike):
 
     def flatten(self, value: Any) -> tuple[list[tuple[str, Any]], Rebuild]:
         """Return the leaves of containers, also of traced ones."""
-        return super().flatten(untraced(value))
+        return super().flatten(unboxed(value))
 
     def is_float(self, array: Any) -> bool:
         """Tell whether the array's dtype is a float; a traced array has a dtype too."""
@@ -87,13 +87,13 @@ class Autograd(NumpyLike):
         return self.vjp(function, arrays)[1](cotangents)
 
 
-def untraced(value: Any) -> Any:
+def unboxed(value: Any) -> Any:
     """Return the items of a container that is being traced, and anything else as it is."""
     builtins = sys.modules.get("autograd.builtins")
     if builtins is not None and isinstance(value, builtins.SequenceBox):
-        return [untraced(value[i]) for i in range(len(value))]
+        return [unboxed(value[i]) for i in range(len(value))]
     if builtins is not None and isinstance(value, builtins.DictBox):
-        return {key: untraced(value[key]) for key in value}
+        return {key: unboxed(value[key]) for key in value}
     return value
 
 

@@ -100,7 +100,7 @@ class RandomSampler(Sampler[int]):
 
     @property
     def endless(self) -> bool:
-        """Whether there are too many to draw before the first is used."""
+        """Tell whether there are too many indices to draw them all before the first is used."""
         return self.replacement and self.num_samples > MANY
 
     def _stream(self) -> Iterator[int]:
