@@ -28,6 +28,7 @@ LEVELS = [
     ["models"],
     ["serialize"],
     ["train"],
+    ["report"],
     ["cli", "__main__"],
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
