@@ -85,11 +85,11 @@ def machine_facts(record: dict[str, Any]) -> list[Fact]:
 def seconds_text(seconds: float) -> str:
     """A duration for a reader.
 
-    >>> seconds_text(3.21), seconds_text(75), seconds_text(4000)
-    ('3.2 s', '1 min 15 s', '1 h 7 min')
+    >>> seconds_text(0.0412), seconds_text(3.21), seconds_text(75), seconds_text(4000)
+    ('0.041 s', '3.2 s', '1 min 15 s', '1 h 7 min')
     """
     if seconds < 60:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds:.2g} s"
     minutes = round(seconds / 60)
     if minutes < 60:
         return f"{int(seconds // 60)} min {int(seconds % 60)} s"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,10 @@ from tinygrad_mnist.report.histograms import build_like
 from tinygrad_mnist.report.run import Run
 from tinygrad_mnist.train.loop import examples
 
-BOX, SIDE_BOX, TALL, GAP = 190, 128, 30, 34
-SIDE_LEFT, MAIN_LEFT, TOP = 8, 236, 8
-WIDTH = MAIN_LEFT + BOX + 34
+BOX, SIDE_BOX, TALL, GAP = 210, 128, 30, 34
+SIDE_LEFT, MAIN_LEFT, TOP = 8, 216, 8
+FLOW = MAIN_LEFT + 96  # where the arrows from op to op run
+WIDTH = MAIN_LEFT + BOX + 60
 MOST = 128  # images: as many as a usual batch
 
 
@@ -73,11 +75,10 @@ def _forward(model: Any, inputs: Any) -> tuple[dict[AnyNode, str], Any]:
 
 def _place(ops: list[Node], groups: list[str], names: dict[Any, str]) -> dict[str, Any]:
     """Where boxes, frames and arrows stand: an op below the ops that it takes."""
-    drawing: dict[str, Any] = {"boxes": [], "arrows": [], "frames": [], "width": WIDTH}
+    drawing: dict[str, Any] = {"boxes": [], "arrows": [], "frames": [], "width": WIDTH, "left": MAIN_LEFT}
     y = TOP
     first = next(p for p in ops[0].parents if p is not None)
     _box(drawing, "images", MAIN_LEFT, y, BOX, "source")
-    middle = MAIN_LEFT + BOX / 2
     at: dict[AnyNode, float] = {first: y}
     for place, (node, group) in enumerate(zip(ops, groups, strict=True)):
         new_group = place == 0 or groups[place - 1] != group
@@ -92,7 +93,7 @@ def _place(ops: list[Node], groups: list[str], names: dict[Any, str]) -> dict[st
                 continue
             if parent in at:
                 straight = at[parent] == max(v for k, v in at.items() if k is not node)
-                _arrow(drawing, parent, middle, at[parent] + TALL, y, straight=straight)
+                _arrow(drawing, parent, at[parent] + TALL, y, straight=straight)
                 continue
             left_y = y + beside * (TALL + GAP - 12)
             _box(drawing, names.get(parent, "constant"), SIDE_LEFT, left_y, SIDE_BOX, "parameter")
@@ -119,19 +120,19 @@ def _box(drawing: dict[str, Any], text: str, x: float, y: float, width: float, k
 
 
 def _arrow(
-    drawing: dict[str, Any], node: AnyNode, x: float, top: float, bottom: float, *, straight: bool
+    drawing: dict[str, Any], node: AnyNode, top: float, bottom: float, *, straight: bool
 ) -> None:
     """From one op down to another: straight, or around those between them."""
     right = MAIN_LEFT + BOX
-    around = f"M{right},{top - TALL / 2}C{right + 40},{top} {right + 40},{bottom} {right},{bottom + TALL / 2}"
+    bend = f"C{right + 40},{top} {right + 40},{bottom} {right},{bottom + TALL / 2}"
+    around = f"M{right},{top - TALL / 2}{bend}"
     drawing["arrows"].append(
         {
-            "path": f"M{x},{top}V{bottom - 2}" if straight else around,
+            "path": f"M{FLOW},{top}V{bottom - 2}" if straight else around,
             "text": _shape(node),
-            "x": x + 8,
+            "x": FLOW + 8,
             "y": top + 16,
-            "anchor": "start",
-        }
+                    }
     )
 
 
@@ -145,8 +146,7 @@ def _side_arrow(drawing: dict[str, Any], text: str, top: float, bottom: float) -
             "text": text,
             "x": SIDE_LEFT + 4,
             "y": top + TALL + 13,
-            "anchor": "start",
-        }
+                    }
     )
 
 
@@ -156,6 +156,5 @@ def _shape(node: AnyNode) -> str:
 
 
 def _short(group: str) -> str:
-    """A layer's name as far as it fits above its box."""
-    head = group.partition("(")[0] if len(group) > 30 else group
-    return head if head.strip() else group[:30]
+    """A layer's name and kind, which fit above its box."""
+    return re.split(r"[(:]", group)[0]
