@@ -47,8 +47,7 @@ def run(args: argparse.Namespace) -> int:
     check_out(out, overwrite=args.overwrite)
     saved = load_saved(args.model)
     record = record_of(source, saved)
-    given = args.data if args.data is not None else saved.data.get("given")
-    data = load_data(given)
+    data = load_data(args.data if args.data is not None else _named_data(saved))
     evaluation = evaluate(saved.model, saved.recipe, data.test_images, data.test_labels)
     if record:
         epochs = record["epochs"]
@@ -58,6 +57,14 @@ def run(args: argparse.Namespace) -> int:
     made = Run(saved.model, saved.recipe, data, evaluation, record, epochs)
     write_page(out, render_report(made))
     return 0
+
+
+def _named_data(saved: Saved) -> str | None:
+    """What a model was trained on, where the file says how to find it."""
+    if saved.data.get("name") == "mnist-5k-embedded":
+        return "embedded"
+    given = saved.data.get("given")
+    return given if isinstance(given, str) else None
 
 
 def record_of(model: Path, saved: Saved) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ const Pad = (() => {
   const hidden = document.createElement("canvas"); // strokes alone, without grid or pen
   hidden.width = hidden.height = SIZE;
   const paper = hidden.getContext("2d", { willReadFrequently: true });
+  const saw = byId("saw").getContext("2d", { willReadFrequently: true });
   const network = new Network(
     JSON.parse(byId("network-data").textContent), byId("weights-data").textContent);
 
@@ -83,11 +84,10 @@ const Pad = (() => {
   function answer() {
     draw();
     const image = seen();
-    const context = byId("saw").getContext("2d");
-    const shown = context.createImageData(SIDE, SIDE);
+    const shown = saw.createImageData(SIDE, SIDE);
     for (let i = 0; i < SIDE * SIDE; i++)
       shown.data.set([image ? image[i] : 0, image ? image[i] : 0, image ? image[i] : 0, 255], 4 * i);
-    context.putImageData(shown, 0, 0);
+    saw.putImageData(shown, 0, 0);
     const shares = image && network.probabilities(image);
     const best = shares ? shares.indexOf(Math.max(...shares)) : -1;
     [...byId("shares").children].forEach((row, at) => {

@@ -1,5 +1,6 @@
 // From what was drawn to an image as MNIST has them. The same steps, in the same integers, as
-// `as_mnist` of the command `predict`, and as Pillow's resize and rank filters, which it calls.
+// `as_mnist` of the command `predict`, and as Pillow's resize and rank filters, which it calls;
+// only which of both directions is resized first, and rounded, is Pillow's choice: a shade of 255.
 
 const Prepare = (() => {
   const SIDE = 28, BOX = 20, FINE = 8;
@@ -54,7 +55,7 @@ const Prepare = (() => {
       const end = Math.min(from, Math.floor(centre + wide + 0.5));
       const weights = [];
       for (let x = first; x < end; x++)
-        weights.push(Math.max(0, 1 - Math.abs((x - centre + 0.5) / wide)));
+        weights.push(Math.max(0, 1 - Math.abs((x - centre + 0.5) * (1 / wide))));
       const sum = weights.reduce((a, b) => a + b, 0);
       return { first, weights: weights.map((w) => Math.floor(0.5 + (w / sum) * 2 ** 22)) };
     });
