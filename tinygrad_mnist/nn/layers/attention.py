@@ -59,7 +59,7 @@ class MultiheadAttention(Module):
         self.in_proj_bias = made(3 * embed_dim) if bias else None
         self.bias_k = made(1, 1, embed_dim) if add_bias_kv else None
         self.bias_v = made(1, 1, embed_dim) if add_bias_kv else None
-        self.out_proj = Linear(embed_dim, embed_dim, bias, device, dtype)
+        self.out_proj = Linear(embed_dim, embed_dim, bias=bias, device=device, dtype=dtype)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -91,7 +91,7 @@ class MultiheadAttention(Module):
         elif not self.batch_first:
             inputs = [shape.transpose(x, 0, 1) for x in inputs]
         q, k, v = self._project(*inputs)
-        mask = self._mask(attn_mask, key_padding_mask, q, batched)
+        mask = self._mask(attn_mask, key_padding_mask, q, batched=batched)
         for bias, at in ((self.bias_k, "k"), (self.bias_v, "v")):
             if bias is not None:
                 row = shape.broadcast_to(bias, (len(q), 1, self.embed_dim))
@@ -129,7 +129,7 @@ class MultiheadAttention(Module):
         split = shape.reshape(x, (*x.shape[:2], self.num_heads, self.embed_dim // self.num_heads))
         return shape.transpose(split, 1, 2)
 
-    def _mask(self, attn: Any, padding: Any, q: Tensor, batched: bool) -> Any:
+    def _mask(self, attn: Any, padding: Any, q: Tensor, *, batched: bool) -> Any:
         """Both masks as one that is added to the scores (n, heads, l, s)."""
         if padding is not None:
             padding = self._added(padding, q)

@@ -91,7 +91,15 @@ class BatchNorm1d(_Scaled):
                 momentum = 1.0 / self.num_batches_tracked.to(self.running_mean.dtype)
         by_batch = self.training or self.running_mean is None
         moments = (self.running_mean, self.running_var)
-        return F.batch_norm(input, *moments, self.weight, self.bias, by_batch, momentum, self.eps)
+        return F.batch_norm(
+            input,
+            *moments,
+            self.weight,
+            self.bias,
+            training=by_batch,
+            momentum=momentum,
+            eps=self.eps,
+        )
 
     def extra_repr(self) -> str:
         return (

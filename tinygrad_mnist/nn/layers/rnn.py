@@ -230,7 +230,7 @@ class RNN(_Recurrent):
         finals: list[States] = []
         for layer in range(self.num_layers):
             if layer and self.dropout:
-                x = F.dropout(x, self.dropout, self.training)
+                x = F.dropout(x, self.dropout, training=self.training)
             sides = []
             for direction in self.directions:
                 weights = self._weights(f"_l{layer}{direction}")

@@ -60,7 +60,7 @@ def clip_grad_norm_(
     (tensor(5.), tensor([0.6000, 0.8000]))
     """
     grads = _gradients(parameters)
-    total = get_total_norm(grads, norm_type, error_if_nonfinite)
+    total = get_total_norm(grads, norm_type, error_if_nonfinite=error_if_nonfinite)
     factor = table.clip(max_norm / (total + 1e-6), low=0.0, high=1.0)
     for grad in grads:
         write(grad, grad * factor)
