@@ -75,7 +75,9 @@ def browser() -> Iterator[Any]:
     if found is None:
         missing(f"there is no browser: none of {', '.join(BROWSERS)} is installed")
     with sync_playwright() as playwright:
-        flags = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+        flags = ["--disable-dev-shm-usage"]  # which is small in a container
+        if hasattr(os, "geteuid") and os.geteuid() == 0:
+            flags.append("--no-sandbox")
         launched = playwright.chromium.launch(executable_path=found, args=flags)
         yield launched
         launched.close()

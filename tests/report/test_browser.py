@@ -1,6 +1,7 @@
 """The report in a real browser: what it computes, what is drawn on it, and who can use it."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,9 @@ HANDS = {
 }
 
 
-@pytest.mark.parametrize(("name", "hand"), [("deep", "upright"), ("deep", "small"), ("cnn", "slanted")])
+@pytest.mark.parametrize(
+    ("name", "hand"), [("deep", "upright"), ("deep", "small"), ("cnn", "slanted")]
+)
 def test_strokes_of_a_person_are_read(
     name: str, hand: str, report_of: Reports, run_of: Runs, open_page: Open
 ) -> None:
@@ -362,7 +365,7 @@ def test_who_cannot_see_it_is_told_what_is_there(report_of: Reports, open_page: 
     ids = page.eval_on_selector_all("[id]", "all => all.map(e => e.id)")
     assert len(ids) == len(set(ids))
     headings = page.eval_on_selector_all("h1, h2, h3", "all => all.map(e => +e.tagName[1])")
-    assert headings[0] == 1 and all(b - a <= 1 for a, b in zip(headings, headings[1:], strict=False))
+    assert headings[0] == 1 and all(b - a <= 1 for a, b in pairwise(headings))
 
 
 def test_who_wants_no_motion_gets_none(report_of: Reports, open_page: Open) -> None:

@@ -39,7 +39,9 @@ def line_chart(title: str, lines: Sequence[Line], *, shares: bool = False) -> di
     known = [value for values in given for value in values if value is not None]
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
     room = (high - low) * 0.05 or abs(high) * 0.05 or 0.5
-    bottom, top = (low - room, min(high + room, 1.0)) if shares else (max(low - room, 0), high + room)
+    bottom, top = (
+        (low - room, min(high + room, 1.0)) if shares else (max(low - room, 0), high + room)
+    )
     if top <= bottom:
         bottom = top - 0.01
     last = max((len(values) for values in given), default=1)
@@ -53,12 +55,13 @@ def line_chart(title: str, lines: Sequence[Line], *, shares: bool = False) -> di
     def text(value: float) -> str:
         return f"{value:.2%}".replace("%", " %") if shares else f"{value:.4g}"
 
-    drawn = []
+    drawn, hover = [], []
     for line, values in zip(lines, given, strict=True):
         points = [
             None if value is None else (across(epoch), down(value), text(value))
             for epoch, value in enumerate(values, 1)
         ]
+        hover.append([point and point[2] for point in points])
         drawn.append(
             {
                 "name": line.name,
@@ -72,7 +75,7 @@ def line_chart(title: str, lines: Sequence[Line], *, shares: bool = False) -> di
     return {
         "title": title,
         "lines": drawn,
-        "hover": [[point and point[2] for point in line["points"]] for line in drawn],
+        "hover": hover,
         "last": last,
         "x_ticks": [{"at": across(e), "text": str(e)} for e in _epochs(last)],
         "y_ticks": [

@@ -88,7 +88,10 @@ def settings(records: Records) -> list[Row]:
 def _settings_of(record: dict[str, Any]) -> list[tuple[str, str]]:
     data = record["data"]
     return [
-        *((f"recipe: {name}", text) for name, text in recipe_facts(Recipe.from_dict(record["recipe"]))),
+        *(
+            (f"recipe: {name}", text)
+            for name, text in recipe_facts(Recipe.from_dict(record["recipe"]))
+        ),
         ("data: name", data["name"]),
         ("data: trained on", f"{data['trained_on']:,} images"),
         ("data: validated on", f"{data['validated_on']:,} images"),

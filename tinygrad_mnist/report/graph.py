@@ -1,4 +1,4 @@
-"""The graph that one training step records, as boxes and arrows for SVG: op by op, layer by layer."""
+"""The graph that one training step records, as boxes and arrows for SVG: ops, framed by layer."""
 
 from __future__ import annotations
 
@@ -31,16 +31,14 @@ def step_graph(run: Run) -> dict[str, Any]:
     model = build_like(run)
     batch = min(run.recipe.batch_size or MOST, MOST, len(run.data.train_labels))
     some = examples(run.recipe, run.data.train_images[:batch], run.data.train_labels[:batch])
-    inputs = from_numpy(some.inputs).requires_grad_(True)  # so that it is in the graph
+    inputs = from_numpy(some.inputs).requires_grad_()  # so that it is in the graph
     before = get_rng_state()
     try:
         layer_of, outputs = _forward(model.train(), inputs)
         loss = getattr(F, run.recipe.loss)(outputs, from_numpy(some.targets))
     finally:
         set_rng_state(before)
-    names: dict[Any, str] = {
-        parameter._node: name for name, parameter in model.named_parameters()
-    }
+    names: dict[Any, str] = {parameter._node: name for name, parameter in model.named_parameters()}
     names[inputs._node] = "images"
     nodes = ancestors([loss.grad_fn])[::-1]
     ops = [node for node in nodes if isinstance(node, Node)]
@@ -64,9 +62,7 @@ def _forward(model: Any, inputs: Any) -> tuple[dict[AnyNode, str], Any]:
 
         return note
 
-    handles = [
-        layer.register_forward_hook(noting(name)) for name, layer in model.named_children()
-    ]
+    handles = [layer.register_forward_hook(noting(name)) for name, layer in model.named_children()]
     outputs = model(inputs)
     for handle in handles:
         handle.remove()
@@ -75,7 +71,13 @@ def _forward(model: Any, inputs: Any) -> tuple[dict[AnyNode, str], Any]:
 
 def _place(ops: list[Node], groups: list[str], names: dict[Any, str]) -> dict[str, Any]:
     """Where boxes, frames and arrows stand: an op below the ops that it takes."""
-    drawing: dict[str, Any] = {"boxes": [], "arrows": [], "frames": [], "width": WIDTH, "left": MAIN_LEFT}
+    drawing: dict[str, Any] = {
+        "boxes": [],
+        "arrows": [],
+        "frames": [],
+        "width": WIDTH,
+        "left": MAIN_LEFT,
+    }
     y = TOP
     first = next(p for p in ops[0].parents if p is not None)
     _box(drawing, "images", MAIN_LEFT, y, BOX, "source")
@@ -132,7 +134,7 @@ def _arrow(
             "text": _shape(node),
             "x": FLOW + 8,
             "y": top + 16,
-                    }
+        }
     )
 
 
@@ -146,7 +148,7 @@ def _side_arrow(drawing: dict[str, Any], text: str, top: float, bottom: float) -
             "text": text,
             "x": SIDE_LEFT + 4,
             "y": top + TALL + 13,
-                    }
+        }
     )
 
 

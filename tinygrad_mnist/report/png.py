@@ -52,4 +52,9 @@ def sheet(images: NDArray[Any], columns: int, fill: int = 0, gap: int = 0) -> Pi
 
 
 def _chunk(name: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+    return (
+        struct.pack(">I", len(content))
+        + name
+        + content
+        + struct.pack(">I", zlib.crc32(name + content))
+    )

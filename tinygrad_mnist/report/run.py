@@ -23,7 +23,7 @@ class RecordError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A model with its recipe, its answers to the test images, and what is known of its training."""
+    """A model with its recipe, its answers to the test images, and what is known of its run."""
 
     model: nn.Module
     recipe: Recipe
@@ -81,7 +81,9 @@ def _check(record: dict[str, Any]) -> None:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return isinstance(value, float) or abs(value) < 2**63
 
 
 def _require(good: bool, what: str) -> None:
@@ -90,9 +92,10 @@ def _require(good: bool, what: str) -> None:
 
 
 def finite(value: Any) -> float | None:
-    """A number as JSON can hold it: None for infinity and NaN.
+    """A number that can be drawn: None for infinity, NaN and what is nearly infinite.
 
     >>> finite(0.5), finite(float("inf"))
     (0.5, None)
     """
-    return float(value) if value is not None and math.isfinite(value) else None
+    drawable = value is not None and math.isfinite(value) and abs(value) < 1e300
+    return float(value) if drawable else None
