@@ -1,5 +1,7 @@
 """In-place calls: the values, the gradients, and what is refused rather than wrong."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -82,3 +84,53 @@ def test_overlapping_assignment_reads_before_it_writes() -> None:
     x = tg.arange(6.0)
     x[1:] = x[:-1]
     assert x.tolist() == [0, 0, 1, 2, 3, 4]
+
+
+def test_a_mask_of_the_whole_shape_picks_what_is_written() -> None:
+    w = tg.tensor([1.0, -2.0, 3.0], requires_grad=True)
+    y = w * 1
+    y[y < 0] = 0
+    y.sum().backward()
+    assert y.tolist() == [1, 0, 3] and w.grad.tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: tg.zeros(2).expand(3, 2).fill_(1), "more than one element"),
+        (lambda: read_only().add_(1), "read-only; write to a clone"),
+        (lambda: tg.zeros(2).copy_(tg.ones(2, 2)), "output with shape [2] doesn't match"),
+        (lambda: tg.zeros(2).add_(tg.ones(2, 2)), "output with shape [2] doesn't match"),
+        (lambda: tg.tensor([1]).add_(0.5), "float32 can't be cast"),
+        (lambda: inplace.write(tg.zeros(2), tg.ones(3)), "a value of shape [3] does not fit"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_written_is_refused(call: object, message: str) -> None:
+    with pytest.raises(RuntimeError, match=re.escape(message)):
+        call()
+
+
+def read_only() -> tg.Tensor:
+    array = np.zeros(2, np.float32)
+    array.flags.writeable = False
+    return tg.from_numpy(array)
+
+
+def test_an_expanded_view_of_single_elements_may_be_written() -> None:
+    x = tg.zeros(2)
+    x.expand(1, 2).fill_(3)
+    assert x.tolist() == [3, 3]
+
+
+def test_in_place_calls_in_a_captured_program_do_what_they_do_outside() -> None:
+    def rewritten(x: tg.Tensor, w: tg.Tensor) -> tg.Tensor:
+        y = x * w
+        y[1] = w
+        y.mul_(y).add_(1)
+        y[0:1] = 5.0
+        return y
+
+    captured = tg.jit(rewritten, pure=True)
+    for k in range(3):
+        x, w = tg.arange(3.0) + k, tg.tensor(2.0 + k)
+        assert captured(x, w).equal(rewritten(x, w))

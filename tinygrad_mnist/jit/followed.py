@@ -30,7 +30,7 @@ class FollowedFunction(JitFunction):
             args = tuple(wrap(a) if type(a) is np.ndarray else a for a in args)
         thread, call, whole = get_ident(), [None], False
         follower, busy = self._follower, self._busy
-        # An interrupt may come whenever a call is over, of a function of C too. So what has to be
+        # An interrupt may come after any call, even of a C function. So everything that must be
         # undone is done by single operations on dicts, and undone before anything is called.
         try:
             before = MODES.get(thread, PLAIN[0])
@@ -56,5 +56,5 @@ class FollowedFunction(JitFunction):
                     del busy[0]
 
     def programs(self) -> Sequence[Any]:
-        """The ways that calls were seen to take, the last one used first."""
+        """Return the ways that calls were seen to take, the last one used first."""
         return self._follower.ways()

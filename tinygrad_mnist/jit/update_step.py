@@ -1,7 +1,8 @@
-"""UpdateStep: an optimizer's step of a function as it was learnt: one update of many parameters.
+"""UpdateStep: one optimizer.step() of a function as it was learnt: one update of many parameters.
 
-Parameters that nobody else looks at lie in one buffer, their gradients in another (`flat.py`). If
-anything is not as it was then, the optimizer goes from parameter to parameter as ever.
+Parameters whose memory nobody else holds lie in one buffer, their gradients in another
+(`joint_optimizer.py`). If anything has changed since, the optimizer goes from parameter to
+parameter as in eager.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.graph import Leaf
-from tinygrad_mnist.jit.flat import flat_steps
+from tinygrad_mnist.jit.joint_optimizer import flat_steps
 from tinygrad_mnist.jit.op_step import Step
 
 Array = np.ndarray[Any, Any]
@@ -21,13 +22,13 @@ MOST_TRIES = 3
 
 
 def with_gradients(optimizer: Any) -> list[Leaf]:
-    """The leaves of an optimizer's parameters that have gradients."""
+    """Return the leaves of an optimizer's parameters that have gradients."""
     nodes = (p._node for group in optimizer.param_groups for p in group["params"])
     return [node for node in nodes if getattr(node, "grad", None) is not None]
 
 
 class UpdateStep(Step):
-    """See the file's docstring."""
+    """One optimizer.step(): a joint update per group, or the optimizer's own step."""
 
     __slots__ = ("optimizer", "parts", "tries")
     op = "update"
@@ -43,7 +44,7 @@ class UpdateStep(Step):
         self.parts = []
 
     def join(self, leaves: list[Leaf]) -> None:
-        """Join the parameters that have gradients, where nobody else looks at them."""
+        """Join the parameters that have gradients, where nobody else holds their memory."""
         optimizer = self.optimizer()
         if optimizer is not None:
             self.parts = [
@@ -53,7 +54,7 @@ class UpdateStep(Step):
         self.tries += 1
 
     def homes(self) -> dict[Leaf, Array]:
-        """Where the gradients are wanted."""
+        """Return where each leaf's gradient is wanted."""
         return {leaf: home for _, pairs in self.parts for leaf, home in pairs}
 
     def described(self) -> tuple[str, list[Any]]:
@@ -76,7 +77,7 @@ class UpdateStep(Step):
         optimizer._apply()
 
     def _gather(self, pairs: Pairs) -> bool:
-        """Have every gradient in its home; return False where there is none."""
+        """Copy each gradient to its home, unless it is there; return False where one is missing."""
         for leaf, home in pairs:
             grad = leaf.grad
             if grad is None:

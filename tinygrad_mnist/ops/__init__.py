@@ -1,7 +1,8 @@
 """The derivative table, and PyTorch's functions composed of its rows, one file a family.
 
-`table.py` is where derivatives are; the families have none. A family lists in METHODS what is also
-a method of Tensor. To add an op, add a row; to add a name, compose it in its family.
+`table.py` is where derivatives are; the families have none. An `elementwise` row is a function and
+a method of Tensor as it stands. A family lists in METHODS what of it is also a method. To add an
+op, add a row; to add a name that needs no row, compose it in its family.
 """
 
 from __future__ import annotations
@@ -83,16 +84,34 @@ def methods() -> dict[str, Any]:
         "__pos__": elementwise.positive,
         "__abs__": table.abs,
         "__invert__": table.bitwise_not,
-        "mT": property(lambda x: shape.transpose(x, -1, -2)),
-        "T": property(lambda x: table.permute(x, axes=tuple(range(x.ndim))[::-1])),
-        "H": property(lambda x: shape.transpose(x, -1, -2)),
-        "device": property(lambda x: device("cpu")),
-        "is_cuda": property(lambda x: False),
-        "real": property(lambda x: x),
-        "itemsize": property(lambda x: x._data.itemsize),
-        "nbytes": property(lambda x: x._data.nbytes),
-        "where": lambda x, condition, other: compare.where(condition, x, other),
+        "mT": property(
+            lambda x: shape.transpose(x, -1, -2),
+            doc="Each matrix in the last two dimensions transposed; a view.",
+        ),
+        "T": property(transposed),
+        "H": property(
+            lambda x: shape.transpose(x, -1, -2),
+            doc="The conjugate transpose, which is `mT`, for all elements are real.",
+        ),
+        "device": property(lambda x: device("cpu"), doc="The device, which is always the CPU."),
+        "is_cuda": property(lambda x: False, doc="Whether the Tensor lives on a GPU: False."),
+        "real": property(lambda x: x, doc="The Tensor itself: all elements are real."),
+        "itemsize": property(
+            lambda x: x._data.itemsize, doc="The number of bytes of one element: `element_size()`."
+        ),
+        "nbytes": property(lambda x: x._data.nbytes, doc="The number of bytes of all elements."),
+        "where": where,
     }
+
+
+def transposed(x: Tensor) -> Tensor:
+    """The dimensions in reverse order; a view."""
+    return table.permute(x, axes=tuple(range(x.ndim))[::-1])
+
+
+def where(self: Tensor, condition: Tensor, other: Any) -> Tensor:
+    """The elements where `condition` holds, and those of `other` elsewhere."""
+    return compare.where(condition, self, other)  # type: ignore[no-any-return]
 
 
 def unknown(self: Tensor, name: str) -> Any:

@@ -25,7 +25,10 @@ SELU_ALPHA, SELU_SCALE = 1.6732632423543772848, 1.0507009873554804934
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
-    """max(x, 0). `inplace` is accepted here as everywhere, and the input is left as it is."""
+    """x where it is positive, else 0: max(x, 0).
+
+    `inplace` is accepted here as everywhere, and the input is left as it is.
+    """
     return table.relu(input)
 
 
@@ -99,12 +102,12 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
-    """x sigmoid(x)."""
+    """The sigmoid linear unit, x sigmoid(x); also called swish."""
     return input * table.sigmoid(input)
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
-    """x tanh(softplus(x))."""
+    """A smooth rectifier, x tanh(softplus(x)) (Misra 2019)."""
     return input * table.tanh(table.softplus(input))
 
 
@@ -135,7 +138,7 @@ def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
-    """x hardsigmoid(x)."""
+    """silu by straight lines: x hardsigmoid(x)."""
     return input * hardsigmoid(input)
 
 
@@ -176,7 +179,7 @@ def softmax(
 def softmin(
     input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
 ) -> Tensor:
-    """softmax(-x)."""
+    """The softmax of -x along `dim`: the smallest element gets the most."""
     return reduce.softmax(-input, _implied(input, dim), dtype)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+# ruff: noqa: F403
 import math
 from typing import Any
 
@@ -12,61 +13,20 @@ from tinygrad_mnist.autograd.op import DivisionError, DTypeError
 from tinygrad_mnist.autograd.tensor import Tensor, unwrap
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import composed, floating, public, tensor_of
+from tinygrad_mnist.ops.published import public_names
+from tinygrad_mnist.ops.rows import *
 
 __all__ = [
-    "abs", "absolute", "acos", "acosh", "add", "addcdiv", "addcmul", "arccos", "arcsin", "arctan",
-    "asin", "asinh", "atan", "atan2", "atanh", "ceil", "clamp", "clamp_max", "clamp_min", "clip",
-    "cos", "cosh", "deg2rad", "div", "divide", "erf", "erfc", "exp", "exp2", "expm1", "fill",
-    "fix", "float_power", "floor", "floor_divide", "fmod", "frac", "hypot", "lerp", "log", "log1p",
-    "log2", "log10", "logaddexp", "logit", "maximum", "minimum", "mul", "multiply", "nan_to_num",
-    "neg", "negative", "positive", "pow", "rad2deg", "reciprocal", "relu", "remainder", "round",
-    "rsqrt", "rsub", "sgn", "sigmoid", "sign", "sin", "sinc", "sinh", "sqrt", "square", "sub",
-    "subtract", "tan", "tanh", "true_divide", "trunc", "xlogy",
+    "add", "addcdiv", "addcmul", "clamp", "clamp_max", "clamp_min", "clip", "deg2rad", "div",
+    "divide", "fill", "float_power", "frac", "lerp", "logit", "nan_to_num", "positive", "pow",
+    "rad2deg", "round", "rsqrt", "rsub", "sgn", "sign", "square", "sub", "subtract",
+    "true_divide",
 ]  # fmt: skip
+__all__ += public_names(table, with_rules=True)
 NOT_METHODS = {"fill", "rsub"}
 METHODS = [name for name in __all__ if name not in NOT_METHODS]
 
 _FLOAT = np.dtype(np.float32)
-
-# Rows of the table
-abs = absolute = public(table.abs)
-acos = arccos = public(table.acos)
-acosh = public(table.acosh)
-asin = arcsin = public(table.asin)
-asinh = public(table.asinh)
-atan = arctan = public(table.atan)
-atan2 = public(table.atan2)
-atanh = public(table.atanh)
-ceil = public(table.ceil)
-cos = public(table.cos)
-cosh = public(table.cosh)
-erf = public(table.erf)
-erfc = public(table.erfc)
-exp = public(table.exp)
-exp2 = public(table.exp2)
-expm1 = public(table.expm1)
-floor = public(table.floor)
-floor_divide = public(table.floor_divide)
-fmod = public(table.fmod)
-log = public(table.log)
-log10 = public(table.log10)
-log1p = public(table.log1p)
-log2 = public(table.log2)
-logaddexp = public(table.logaddexp)
-maximum = public(table.maximum)
-minimum = public(table.minimum)
-mul = multiply = public(table.mul)
-neg = negative = public(table.neg)
-reciprocal = public(table.reciprocal)
-relu = public(table.relu)
-remainder = public(table.remainder)
-sigmoid = public(table.sigmoid)
-sin = public(table.sin)
-sinh = public(table.sinh)
-sqrt = public(table.sqrt)
-tan = public(table.tan)
-tanh = public(table.tanh)
-trunc = fix = public(table.trunc)
 
 
 @public
@@ -240,18 +200,6 @@ def logit(input: Tensor, eps: float | None = None) -> Tensor:
     return table.logit(x)
 
 
-@public
-def xlogy(input: Any, other: Any) -> Tensor:
-    """input * log(other), 0 where input is 0."""
-    return table.xlogy(input, other)
-
-
-@public
-def sinc(input: Tensor) -> Tensor:
-    """sin(pi x) / (pi x), 1 at 0."""
-    return table.sinc(floating(input))
-
-
 # One line of others
 rsub = composed("other - input.", lambda input, other, alpha=1: sub(other, input, alpha=alpha))
 true_divide = composed(
@@ -271,7 +219,6 @@ addcdiv = composed(
     "input + value * tensor1 / tensor2.",
     lambda input, tensor1, tensor2, *, value=1: add(input, tensor1 / tensor2, alpha=value),
 )
-hypot = public(table.hypot)
 frac = composed("What follows the decimal point.", lambda input: input - table.trunc(input))
 clamp_min = composed("input, but at least `min`.", lambda input, min: clamp(input, min))
 clamp_max = composed("input, but at most `max`.", lambda input, max: clamp(input, None, max))

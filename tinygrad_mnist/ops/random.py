@@ -125,7 +125,7 @@ def rand(*size: Any, generator: Any = None, dtype: Any = None) -> Tensor:
 
 @creation
 def randn(*size: Any, generator: Any = None, dtype: Any = None) -> Tensor:
-    """Standard normal."""
+    """Standard normal numbers: of mean 0 and deviation 1."""
     dtype = np.dtype(dtype or get_default_dtype())
     return heard(table.normal, shape=size_of(size), dtype=dtype, rng=rng_of(generator))
 

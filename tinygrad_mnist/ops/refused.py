@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from inspect import cleandoc
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from tinygrad_mnist.autograd.op import DTypeError
 from tinygrad_mnist.autograd.tensor import Tensor
 
 BOOLS, INTEGERS, ALL = "b", "iu", "biu"
+NAMES = {BOOLS: "bools", INTEGERS: "integers", ALL: "integers and bools"}
 REFUSED: dict[str, str] = {
     "abs": BOOLS, "ceil": BOOLS, "floor": BOOLS, "trunc": BOOLS,
     "frac": INTEGERS, "std": ALL, "argmax": BOOLS, "argmin": BOOLS, "norm": ALL, "nanmean": ALL,
@@ -29,9 +31,13 @@ REFUSED: dict[str, str] = {
 
 
 def refuse(family: dict[str, Any]) -> None:
-    """Let the public functions among a module's globals refuse what PyTorch's do."""
+    """Let the public functions among a module's globals refuse what PyTorch's do, by any name."""
     for name in REFUSED.keys() & set(family["__all__"]):
-        family[name] = refusing(family[name], name, REFUSED[name])
+        function = family[name]
+        if hasattr(function, "refuses"):  # it came from `rows.py`
+            continue
+        refuser = refusing(function, name, REFUSED[name])
+        family |= {alias: refuser for alias in family["__all__"] if family[alias] is function}
 
 
 def refusing(function: Callable[..., Any], name: str, kinds: str) -> Callable[..., Any]:
@@ -47,4 +53,6 @@ def refusing(function: Callable[..., Any], name: str, kinds: str) -> Callable[..
             )
         return function(*args, **kw)
 
+    call.refuses = kinds  # type: ignore[attr-defined]
+    call.__doc__ = f"{cleandoc(function.__doc__ or '')}\n\nRaises DTypeError for {NAMES[kinds]}."
     return call

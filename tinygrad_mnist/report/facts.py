@@ -64,7 +64,7 @@ def machine_facts(record: dict[str, Any]) -> list[Fact]:
     names = ("name", "version")
     parts = [str(blas[name]) for name in names if blas.get(name)]
     core = blas.get("core")
-    threads = (
+    named = (
         ", ".join(f"{name}={value}" for name, value in variables.items())
         if isinstance(variables, dict)
         else ""
@@ -76,7 +76,8 @@ def machine_facts(record: dict[str, Any]) -> list[Fact]:
         ("BLAS", ", ".join([" ".join(parts), *([f"core: {core}"] if core else [])])),
         ("machine", " ".join(str(environment.get(n) or "") for n in ("system", "machine")).strip()),
         ("cores", environment.get("cores")),
-        ("variables", threads),
+        ("threads", record.get("threads")),
+        ("variables", named),
         ("duration", seconds_text(record["seconds"])),
     ]
     return [(name, str(value)) for name, value in facts if value]
