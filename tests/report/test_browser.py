@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.report.conftest import ALL
 from tests.report.strokes import DIGITS
 from tinygrad_mnist.data import Mnist
-from tinygrad_mnist.models import RECIPES
 from tinygrad_mnist.report import Run, render_comparison
 from tinygrad_mnist.train import predict
 
@@ -49,7 +49,7 @@ def draw(page: Any, strokes: list[list[tuple[float, float]]]) -> None:
         page.mouse.up()
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", ALL)
 def test_the_page_computes_what_the_library_does(
     name: str, report_of: Reports, run_of: Runs, embedded: Mnist, open_page: Open
 ) -> None:

@@ -112,7 +112,7 @@ def check_out(out: Path, *, overwrite: bool) -> None:
         raise UsageError(f"{out}: a folder; name a file")
     if not out.parent.is_dir():
         raise UsageError(f"{out.parent}: no such folder; make it first")
-    if not out.exists() or overwrite:
+    if overwrite or not out.exists() or out.stat().st_size == 0:
         return
     with open(out, "rb") as file:
         if MARK.encode() not in file.read(1000):

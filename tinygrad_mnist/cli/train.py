@@ -7,6 +7,7 @@ Ctrl-C, SIGTERM and a closed terminal stop after the present step and leave a ch
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import shlex
@@ -275,6 +276,11 @@ def _report(
 
     if not can_render():
         print("no report: it needs Jinja2; pip install 'tinygrad-mnist[cli]'")
+        return []
+    try:
+        importlib.import_module("jinja2")
+    except Exception as error:  # whatever is wrong with it, the run is written and complete
+        print(f"no report: Jinja2 cannot be imported: {' '.join(str(error).split())}")
         return []
     run = Run(trainer.model, trainer.recipe, trainer.data, evaluation, record, record["epochs"])
     atomic_write(out / REPORT, render_report(run).encode())

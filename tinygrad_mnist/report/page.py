@@ -109,11 +109,21 @@ def _matrix(run: Run) -> list[list[dict[str, Any]]]:
     rows = counts.sum(1)
     return [
         [
-            {"count": int(count), "share": float(count / max(rows[truth], 1))}
+            {"count": int(count), "share": share, "shade": _shade(share)}
             for count in counts[truth]
+            for share in [float(count / max(rows[truth], 1))]
         ]
         for truth in range(len(counts))
     ]
+
+
+def _shade(share: float) -> float:
+    """How strongly a cell is coloured: few mistakes can be seen, and no text is on a middle tone.
+
+    >>> round(_shade(0.01), 2), round(_shade(0.4), 2), round(_shade(0.99), 2)
+    (0.1, 0.41, 1.0)
+    """
+    return 0.06 + 0.6 * share**0.6 if share < 0.45 else 0.82 + 0.18 * share
 
 
 def curves(epochs: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -28,12 +28,13 @@ const Digits = (() => {
     button.type = "button";
     button.className = truth === answer ? "tile" : "tile wrong";
     button.dataset.place = place;
-    button.ariaLabel = `test image ${number}: a ${truth}, read as ${answer} with ${percent(share)}`;
+    const words = document.createElement("span");
+    button.setAttribute("aria-label",
+      `test image ${number}: a ${truth}, read as ${answer} with ${percent(share)}`);
     const digit = document.createElement("span");
     digit.className = "digit";
     digit.style.setProperty("--left", place % data.columns);
     digit.style.setProperty("--top", Math.floor(place / data.columns));
-    const words = document.createElement("span");
     words.className = "words";
     const small = document.createElement("small");
     small.textContent = percent(share);

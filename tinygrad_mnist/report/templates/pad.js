@@ -102,7 +102,8 @@ const Pad = (() => {
       ? `${classes[best]}, with ${percent(shares[best])}`
       : "Draw, or choose a digit below.";
     if (byId("answer").textContent !== words) byId("answer").textContent = words;
-    byId("saw").ariaLabel = image ? `an image of 28 by 28, read as ${classes[best]}` : "nothing yet";
+    const name = image ? `an image of 28 by 28, read as ${classes[best]}` : "nothing yet";
+    byId("saw").setAttribute("aria-label", name);
   }
 
   function change() { // at most once a frame
