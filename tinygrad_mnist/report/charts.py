@@ -33,7 +33,7 @@ def line_chart(title: str, lines: Sequence[Line], *, shares: bool = False) -> di
 
     >>> chart = line_chart("loss", [Line("training", 0, [2.0, 1.0, None])])
     >>> chart["lines"][0]["path"], chart["x_ticks"][0]
-    ('M56.0,41.4L252.0,182.7', {'at': 56.0, 'text': '1'})
+    ('M56.0,22.4L252.0,229.6', {'at': 56.0, 'text': '1'})
     """
     given = [[finite(value) for value in line.values] for line in lines]
     known = [value for values in given for value in values if value is not None]
