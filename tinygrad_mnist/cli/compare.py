@@ -34,7 +34,8 @@ def run(args: argparse.Namespace) -> int:
     out = Path(args.out or PAGE)
     check_out(out, overwrite=args.overwrite)
     page = render_comparison(records)
-    rows = [*results(records)[:2], *(row for row in settings(records) if row.differs)]
+    accuracy, *others = [*results(records), *settings(records)]
+    rows = [accuracy, *(row for row in others if row.differs and row.name != "recipe: what")]
     show_table(["", *records], [[row.name, *row.texts] for row in rows])
     write_page(out, page)
     return 0
