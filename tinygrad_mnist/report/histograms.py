@@ -78,7 +78,8 @@ def _counts(
     finite = flat[np.isfinite(flat)]
     both = finite if before is None else np.concatenate([finite, before.reshape(-1)])
     low, high = (float(both.min()), float(both.max())) if both.size else (0.0, 0.0)
-    edges = np.linspace(low, high if high > low else low + 1e-12, BINS + 1)
+    room = (abs(low) or 1.0) * 0.01 if high == low else 0.0  # one value: in the middle
+    edges = np.linspace(low - room, high + room, BINS + 1)
     return {
         "counts": np.histogram(finite, edges)[0].tolist(),
         "before": None if before is None else np.histogram(before, edges)[0].tolist(),
