@@ -57,17 +57,17 @@ if TYPE_CHECKING:
     from tinygrad_mnist import train as train
     from tinygrad_mnist import utils as utils
     from tinygrad_mnist.jit import jit as jit  # the folder, which can be called
-    from tinygrad_mnist.kernels.threads import get_num_threads as get_num_threads
-    from tinygrad_mnist.kernels.threads import set_num_threads as set_num_threads
     from tinygrad_mnist.serialize import load as load
     from tinygrad_mnist.serialize import save as save
+    from tinygrad_mnist.threads import get_num_threads as get_num_threads
+    from tinygrad_mnist.threads import set_num_threads as set_num_threads
 else:
     __getattr__, __dir__ = page(
         __name__,
         {
             "": "data jit models nn optim serialize testing train utils",
             "serialize": "load save",
-            "kernels.threads": "get_num_threads set_num_threads",
+            "threads": "get_num_threads set_num_threads",
         },
     )[:2]
 

@@ -14,9 +14,9 @@ import tinygrad_mnist.nn.functional as F
 from tinygrad_mnist import nn, optim
 from tinygrad_mnist.jit import joint_optimizer, threads, tiles
 from tinygrad_mnist.jit.tape import Call
-from tinygrad_mnist.kernels.threads import blas
 from tinygrad_mnist.optim import Optimizer
 from tinygrad_mnist.testing import modules
+from tinygrad_mnist.threads import blas
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((53, 1, 8, 8), dtype=np.float32)

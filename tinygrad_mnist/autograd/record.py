@@ -146,6 +146,8 @@ def binary(it: Op) -> Callable[..., Any]:
     keeps_a, keeps_b, keeps_ab = (mask if any(mask) else None for mask in masks)
 
     def call(input: Any, other: Any) -> Any:
+        if MODES and (isinstance(input, Tensor) or isinstance(other, Tensor)):
+            return special(it, (input, other), {})
         if isinstance(input, Tensor):
             x, node_a = input._data, input._node
             dtype = x.dtype
@@ -161,8 +163,6 @@ def binary(it: Op) -> Callable[..., Any]:
             dtype = w.dtype
         else:
             return kernel(input, other)
-        if MODES:
-            return special(it, (input, other), {})
         usual = state() is USUAL
         try:
             if usual:
@@ -216,10 +216,10 @@ def ternary(it: Op) -> Callable[..., Any]:
     kernel, keepers, otherwise = it.kernel, it.keepers, general(it)
 
     def call(a: Any, b: Any, c: Any = None) -> Any:
+        if MODES and c is not None and isinstance(a, Tensor):
+            return special(it, (a, b, c), {})
         if not (isinstance(a, Tensor) and isinstance(b, Tensor) and isinstance(c, Tensor)):
             return otherwise(a, b) if c is None else otherwise(a, b, c)
-        if MODES:
-            return special(it, (a, b, c), {})
         x, w, v = a._data, b._data, c._data
         usual = state() is USUAL
         try:

@@ -44,24 +44,22 @@ def answer_of(step: Any, path: Any) -> Answer:
     }  # fmt: skip
     count = len(step.arguments)
     args = [f"a{i}" for i in range(count)]
-    t.add(f"if which is not op or grad is not {step.grad} or len(args) != {count}: return None")
+    t.add(f"if which is not op or grad is not {step.grad}: return None")
     t.add(f"if {'len(kw) != ' + str(len(step.kw)) if step.kw else 'kw'}: return None")
     for key, value in step.kw.items():
         known = t.name("kw", value)
         t.add(f"if kw[{key!r}] is not {known} and not same(kw[{key!r}], {known}): return None")
-    if args:
-        t.add(f"{', '.join(args)}, = args")
     if step.makes_node or any(type(a.node) is int for a in step.arguments):
         t.add("nodes = call.nodes")
     t.add("try:")
     t.indent = "        "
+    t.add(f"[{', '.join(args)}] = args")
     arrays = [
         one_argument(t, a, arg, path, step.grad)
         for a, arg in zip(args, step.arguments, strict=True)
     ]
-    t.add("pass")
     t.indent = "    "
-    t.add("except AttributeError:  # not a Tensor")
+    t.add("except (AttributeError, ValueError):  # not a Tensor; more of them, or fewer")
     t.add("    return None")
     for i in range(len(step.outs)):
         t.add(f"if getrefcount(outs[{i}]) != {step.idle - 1}: return None")
@@ -184,7 +182,7 @@ def walk_of(step: Any) -> Callable[[Any, bool], bool]:
     t.add("nodes = call.nodes")
     for depth in step.nodes:
         t.add(f"n{depth} = nodes[{depth}]")
-        t.add(f"if n{depth}.__class__ is not Node or n{depth}.hooks is not None: return False")
+        t.add(f"if n{depth}.hooks is not None: return False")
         t.add(f"s{depth} = n{depth}.saved")
         t.add(f"if s{depth} is None: return False")
     leaves = {t.name("leaf", leaf): leaf for leaf in step.leaves}
@@ -212,8 +210,9 @@ def walk_of(step: Any) -> Callable[[Any, bool], bool]:
         t.add("    pass")
     t.add("if not retain:")
     for depth in step.nodes:
-        if not path[depth].op.view:  # as the engine does
-            t.add(f"    if s{depth}: n{depth}.saved = None")
+        if path[depth].keep is not None and not path[depth].op.view:  # as the engine does
+            t.add(f"    n{depth}.saved = None")
+    t.add("    pass")
     t.add("call.here = step")
     t.add("return True")
     return t.compiled("def walk(call, retain):", "<backward>")  # type: ignore[no-any-return]

@@ -112,7 +112,7 @@ class BackwardStep(Step):
 
     def release(self) -> None:
         """Leave this walk to the engine, and let go of all that its program holds."""
-        self.program = None
+        self.program = self.walk = None
         self.nodes, self.leaves, self.outdated = [], [], False
         self.kept, self.made, self.views, self.feeds, self.alike = [], [], [], [], []
 

@@ -9,18 +9,18 @@ branch: the steps of a function are a tree, and one call is a path from its root
 from __future__ import annotations
 
 import weakref
-from _thread import get_ident
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd import floats, modes, writes
+from tinygrad_mnist.autograd import floats, modes
 from tinygrad_mnist.autograd.dtypes import promote
 from tinygrad_mnist.autograd.graph import Leaf, Node, ancestors
 from tinygrad_mnist.autograd.op import Op
 from tinygrad_mnist.autograd.record import record
 from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.autograd.writes import tick
 from tinygrad_mnist.jit import learn
 from tinygrad_mnist.jit.answers import unwritten
 from tinygrad_mnist.jit.backward_step import BackwardStep, Walk
@@ -72,13 +72,13 @@ class Follower:
         self.unjoined: list[tuple[UpdateStep, list[Leaf]]] = []
         self.stepped: list[tuple[weakref.ref[Any], list[Leaf]]] = []  # optimizers, in an eager call
 
-    def begin(self, arguments: Any = ()) -> None:
-        """Stand at the start of a call with these arguments."""
+    def begin(self, thread: int, arguments: Any = ()) -> None:
+        """Stand at the start of a call in a thread, with these arguments."""
         if self.dead:
             learn.forget(self)
         self.arguments, self.views, self.nodes = arguments, self.blank.copy(), self.absent.copy()
-        self.here, self.state, self.thread = self.root, FOLLOWS, get_ident()
-        self.start = writes.tick()
+        self.here, self.state, self.thread = self.root, FOLLOWS, thread
+        self.start = tick()
 
     def grow(self, depth: int) -> None:
         """Make room for longer paths."""
@@ -161,6 +161,15 @@ class Follower:
         self.seen.append(learn.SeenCall(op, args, kw, grad, results, made, self.arguments))
         made.add(out._data, depth)
 
+    def backward_ahead(self, root: Any, retain: Any) -> bool:
+        """Do what `backward` does, if that is the step that is tried first, and all is usual."""
+        step = self.here.first
+        if step is None or step.op != "backward" or step.walk is None or step.wanted is not None:
+            return False
+        if root._node is not self.nodes[step.root] or root._data.size != 1:
+            return False
+        return step.walk(self, retain)  # type: ignore[no-any-return]
+
     def backward(self, roots: Sequence[Tensor], seeds: Any, wanted: Any, retain: bool) -> bool:
         """Walk back from one root by bound calls; return False where the engine has to."""
         root = roots[0]
@@ -225,6 +234,11 @@ class Follower:
 
     def update(self, optimizer: Any) -> None:
         """Apply one step of an optimizer."""
+        step = self.here.first
+        if step is not None and step.op == "update" and step.optimizer() is optimizer:
+            self.here = step
+            step.go(self, optimizer)
+            return
         if self.state == FOLLOWS:
             for step in self.here.next:
                 if step.op == "update" and step.optimizer() is optimizer:

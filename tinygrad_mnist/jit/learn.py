@@ -161,7 +161,8 @@ def learn(call: Follower) -> None:
             call.trying(bind_walk, call, step, seen, path)
     assert first is not None
     parent.next.insert(0, first)
-    parent.look_ahead()
+    for step in (parent, *(step for _, step in steps)):
+        step.look_ahead()
     call.size += len(steps)
 
 

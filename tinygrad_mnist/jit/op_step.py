@@ -36,18 +36,19 @@ def no_answer(call: Any, op: Any, args: Any, kw: Any, grad: Any) -> None:
 class Step:
     """One event of a call, and the steps that were seen to come next, the last one used first."""
 
-    __slots__ = ("ahead", "depth", "misses", "next", "parent")
+    __slots__ = ("ahead", "depth", "first", "misses", "next", "parent")
 
     def __init__(self, parent: Step | None = None) -> None:
         self.parent = parent
         self.depth: int = -1 if parent is None else parent.depth + 1
         self.next: list[Any] = []
         self.misses = 0
-        self.ahead: Any = no_answer  # the shortcut of the step that is tried first
+        self.first: Any = None  # the step that is tried first
+        self.ahead: Any = no_answer  # and its shortcut
 
     def look_ahead(self) -> None:
         """Note the shortcut of the step that is tried first."""
-        first = self.next[0] if self.next else None
+        self.first = first = self.next[0] if self.next else None
         self.ahead = getattr(first, "shortcut", None) or no_answer
 
     def prefer(self, step: Any) -> None:
@@ -79,6 +80,8 @@ OFF = Step()  # the step of a call that has left the known ones
 
 class Absent:
     """Stands for the node of a step that was not taken in this call."""
+
+    hooks = ()  # so that no walk takes it for a node without hooks
 
 
 ABSENT = Absent()

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from tinygrad_mnist.kernels.threads import blas
+from tinygrad_mnist.threads import blas
 
 _lock = threading.Lock()
 _inside = 0  # how many calls of `together` are under way

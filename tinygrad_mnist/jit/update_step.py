@@ -8,6 +8,7 @@ parameter as in eager.
 from __future__ import annotations
 
 import weakref
+from operator import attrgetter, is_
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from tinygrad_mnist.jit.op_step import Step
 Array = np.ndarray[Any, Any]
 Pairs = list[tuple[Leaf, Array]]  # a parameter's leaf, and where its gradient is wanted
 MOST_TRIES = 3
+_grad = attrgetter("grad")
 
 
 def with_gradients(optimizer: Any) -> list[Leaf]:
@@ -30,7 +32,7 @@ def with_gradients(optimizer: Any) -> list[Leaf]:
 class UpdateStep(Step):
     """One optimizer.step(): a joint update per group, or the optimizer's own step."""
 
-    __slots__ = ("optimizer", "parts", "tries")
+    __slots__ = ("_grads", "_leaves", "optimizer", "parts", "tries")
     op = "update"
 
     def __init__(self, parent: Step, optimizer: weakref.ref[Any]) -> None:
@@ -38,10 +40,12 @@ class UpdateStep(Step):
         found = optimizer()
         self.optimizer = optimizer if found is None else weakref.ref(found, self._forget)
         self.parts: list[tuple[Any, Pairs]] = []
+        self._leaves: list[Leaf] = []  # those whose gradients were at home after the last step,
+        self._grads: list[Any] = []  # and these gradients
         self.tries = 0  # how often the parameters could not be joined
 
     def _forget(self, _: object) -> None:
-        self.parts = []
+        self.parts, self._leaves, self._grads = [], [], []
 
     def join(self, leaves: list[Leaf]) -> None:
         """Join the parameters that have gradients, where nobody else holds their memory."""
@@ -63,13 +67,17 @@ class UpdateStep(Step):
 
     def go(self, call: Any, optimizer: Any) -> None:
         """Apply the step."""
-        for part, pairs in self.parts:
-            if not part.holds() or not self._gather(pairs):
+        parts = self.parts
+        at_home = self._grads and all(map(is_, map(_grad, self._leaves), self._grads))
+        for part, pairs in parts:
+            if not part.holds() or not (at_home or self._gather(pairs)):
                 break
         else:
-            for part, _ in self.parts:
+            for part, _ in parts:
                 part()
-            if self.parts:
+            if parts:
+                if not at_home:
+                    self._look(parts)
                 return
             if self.tries < MOST_TRIES:
                 call.is_eventful = True
@@ -85,3 +93,12 @@ class UpdateStep(Step):
             if grad._data is not home:
                 home[...] = grad._data
         return True
+
+    def _look(self, parts: list[tuple[Any, Pairs]]) -> None:
+        """Note the gradients, if all are at home: those of the next step will be the same ones."""
+        pairs = [pair for _, its in parts for pair in its]
+        if all(leaf.grad is not None and leaf.grad._data is home for leaf, home in pairs):
+            self._leaves = [leaf for leaf, _ in pairs]
+            self._grads = [leaf.grad for leaf in self._leaves]
+        else:
+            self._leaves, self._grads = [], []
