@@ -1,6 +1,7 @@
 """What stands in the pages, and what is said when there is nothing to make one of."""
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -237,6 +238,13 @@ def test_a_damaged_record_is_one_line(kind: str, tmp_path: Path) -> None:
     with pytest.raises(RecordError, match=re.escape(str(path))) as error:
         read_record(path)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_a_record_that_is_no_file_is_not_waited_for(make: Any, tmp_path: Path) -> None:
+    make(tmp_path / "run.json")
+    with pytest.raises(RecordError, match="no regular file"):
+        read_record(tmp_path / "run.json")
 
 
 def every_change(record: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

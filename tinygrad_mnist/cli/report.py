@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _named_data(saved: Saved) -> str | None:
-    """What a model was trained on, where the file says how to find it."""
+    """The data that a model was trained on, where the file says how to find it."""
     if saved.data.get("name") == "mnist-5k-embedded":
         return "embedded"
     given = saved.data.get("given")

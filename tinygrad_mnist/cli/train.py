@@ -264,6 +264,8 @@ def _finish(trainer: Trainer, out: Path, given: str | None) -> None:
     written = [MODEL, RECORD, *_plots(trainer, evaluation, out)]
     written += _report(trainer, evaluation, record, out)
     say("wrote", f"{', '.join(written)} into {out}")
+    if REPORT in written:
+        say("open", f"{out / REPORT} in a browser, and draw a digit on it")
     data_flag = f" --data {shlex.quote(given)}" if given else ""
     print(f"next    tinygrad-mnist evaluate {shlex.quote(str(out / MODEL))}{data_flag}")
 

@@ -55,7 +55,7 @@ def both_charts(records: Records) -> list[dict[str, Any]]:
 
 
 def results(records: Records) -> list[Row]:
-    """What the runs came to; the best is marked where all were tested on the same images."""
+    """The runs' results; the best is marked where all were tested on the same images."""
     runs = list(records.values())
     accuracies = [run["test"]["accuracy"] for run in runs]
     comparable = len({run["test"]["measured_on"] for run in runs}) == 1

@@ -45,7 +45,7 @@ class Digits:
         return [self._tile(int(number)) for number in numbers]
 
     def _tile(self, number: int) -> dict[str, Any]:
-        """What the page shows of one test image."""
+        """One test image as the page shows it."""
         evaluation = self.run.evaluation
         place = self._place.setdefault(number, len(self._place))
         answer, truth = int(evaluation.predicted[number]), int(evaluation.labels[number])

@@ -1,4 +1,4 @@
-"""What is known of a run, as lines for a reader."""
+"""The facts of a run, as lines for a reader."""
 
 from __future__ import annotations
 

@@ -94,8 +94,7 @@ def _place(ops: list[Node], groups: list[str], names: dict[Any, str]) -> dict[st
             if parent is None:
                 continue
             if parent in at:
-                straight = at[parent] == max(v for k, v in at.items() if k is not node)
-                _arrow(drawing, parent, at[parent] + TALL, y, straight=straight)
+                _arrow(drawing, parent, at[parent] + TALL, y)
                 continue
             left_y = y + beside * (TALL + GAP - 12)
             _box(drawing, names.get(parent, "constant"), SIDE_LEFT, left_y, SIDE_BOX, "parameter")
@@ -121,20 +120,10 @@ def _box(drawing: dict[str, Any], text: str, x: float, y: float, width: float, k
     )
 
 
-def _arrow(
-    drawing: dict[str, Any], node: AnyNode, top: float, bottom: float, *, straight: bool
-) -> None:
-    """From one op down to another: straight, or around those between them."""
-    right = MAIN_LEFT + BOX
-    bend = f"C{right + 40},{top} {right + 40},{bottom} {right},{bottom + TALL / 2}"
-    around = f"M{right},{top - TALL / 2}{bend}"
+def _arrow(drawing: dict[str, Any], node: AnyNode, top: float, bottom: float) -> None:
+    """From one op down to the next: the models of all recipes are chains."""
     drawing["arrows"].append(
-        {
-            "path": f"M{FLOW},{top}V{bottom - 2}" if straight else around,
-            "text": _shape(node),
-            "x": FLOW + 8,
-            "y": top + 16,
-        }
+        {"path": f"M{FLOW},{top}V{bottom - 2}", "text": _shape(node), "x": FLOW + 8, "y": top + 16}
     )
 
 

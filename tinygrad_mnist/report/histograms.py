@@ -36,7 +36,7 @@ def histograms(run: Run) -> list[dict[str, Any]]:
 
 
 def _first_values(run: Run) -> dict[str, np.ndarray[Any, Any]]:
-    """What the parameters were before the first step: the seed says it."""
+    """The parameters before the first step, which follow from the seed."""
     before = get_rng_state()
     try:
         manual_seed(run.recipe.seed)

@@ -48,7 +48,7 @@ def render_report(run: Run) -> str:
 
 
 def _content(run: Run) -> dict[str, Any]:
-    """What the template shows, but for the digits and the weights."""
+    """Gather all that the template shows, but for the digits and the weights."""
     evaluation = run.evaluation
     return {
         "title": f"{run.recipe.name}, seed {run.recipe.seed}",

@@ -1,4 +1,4 @@
-"""What a report is made of: a trained model, what it was tested on, and the record of its run."""
+"""The content of a report: a trained model, its test images, and the record of its run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Run:
     data: Mnist
     evaluation: Evaluation
     record: dict[str, Any] | None = None
-    """What run.json holds; None where it is missing."""
+    """The content of run.json; None where it is missing."""
     epochs: list[dict[str, Any]] = field(default_factory=list)
     """The numbers of each epoch, as in the record."""
 
@@ -42,6 +42,8 @@ def read_record(path: str | os.PathLike[str]) -> dict[str, Any]:
     read.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise RecordError(f"{path}: no regular file")
     if path.stat().st_size > LARGEST:
         raise RecordError(f"{path}: too large for the record of a run")
     try:
