@@ -20,12 +20,14 @@ PACKAGE = ROOT / "tinygrad_mnist"
 METHODS_HEADER = '''"""The methods that `ops/` gives to Tensor: written by scripts/write_stub.py."""
 
 import builtins
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops.arguments import Dim, device
+from tinygrad_mnist.ops.elementwise import Parts
 from tinygrad_mnist.ops.reduce import Found, MinMax
+from tinygrad_mnist.ops.histogram import Histogram
 
 class TensorMethods:
 '''
@@ -75,6 +77,8 @@ def place(value: Any) -> str:
 
 def line(name: str, value: Any) -> str:
     """The declaration of one attribute."""
+    if hasattr(value, "load"):
+        value = value.load()
     where = f"  # {place(value)}\n"
     if isinstance(value, property):
         return (

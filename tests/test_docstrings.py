@@ -36,7 +36,8 @@ def of_tensor() -> Iterator[tuple[str, Any]]:
     """The public methods and properties of Tensor."""
     for name in dir(tg.Tensor):
         if not name.startswith("_"):
-            yield f"Tensor.{name}", inspect.getattr_static(tg.Tensor, name)
+            thing = inspect.getattr_static(tg.Tensor, name)
+            yield f"Tensor.{name}", thing.load() if isinstance(thing, tg.ops.Later) else thing
 
 
 def everything() -> dict[str, Any]:

@@ -71,6 +71,8 @@ CASES = [
 ]  # fmt: skip
 PLAIN = [
     *map(dropped, ["dropout", "dropout1d", "dropout2d", "alpha_dropout"]),
+    Plain("dropout3d", lambda x: F.dropout3d(x, 1.0), [[[[[1.0, 2.0]]]]], [[[[0, 0]]]]),
+    Plain("feature_alpha_dropout", lambda x: F.feature_alpha_dropout(x, 0.5), [[1.0]], [1]),
     Plain("softplus", F.softplus, [[1000.0, -1000.0]], [1000, 0]),
     Plain("softmax", lambda x: F.softmax(x, 0), [[1000.0, 1000.0]], [0.5, 0.5]),
     Plain("gumbel_softmax", lambda x: F.gumbel_softmax(x).sum(), [[1.0, 2.0]], 1),
@@ -82,9 +84,11 @@ REFUSALS = [
     Refusal("glu", lambda: F.glu(ONES), RuntimeError, "even, but dimension 1 is 3"),
     Refusal("dropout", lambda: F.dropout(ONES, 1.5), ValueError, "between 0 and 1, but got 1.5"),
     Refusal("dropout2d", lambda: F.dropout2d(ONES), RuntimeError, "3 or 4 dimensions is needed"),
+    Refusal("feature_alpha_dropout", lambda: F.feature_alpha_dropout(ONES[0], 0.5, training=True),
+            RuntimeError, "input needs channels, not [3]"),
     Refusal("elu of integers", lambda: F.elu(tg.tensor([1])), DTypeError, "elu() is not"),
     Refusal("relu of bools", lambda: F.relu(tg.tensor([True])), DTypeError, "relu() is not"),
-]
+]  # fmt: skip
 test_value, test_gradient, test_refusal, test_every_name_has_a_case = family_tests(
     activation, CASES, PLAIN, REFUSALS
 )
@@ -94,7 +98,7 @@ test_value, test_gradient, test_refusal, test_every_name_has_a_case = family_tes
     ("name", "shape", "alike"),
     [
         ("dropout", (40, 50), ()), ("dropout1d", (40, 50, 6), (2,)),
-        ("dropout2d", (9, 99, 2, 2), (2, 3)),
+        ("dropout2d", (9, 99, 2, 2), (2, 3)), ("dropout3d", (9, 99, 1, 2, 2), (2, 3, 4)),
     ],
 )  # fmt: skip
 def test_dropout_drops_about_p_and_scales_the_rest(
@@ -143,3 +147,13 @@ def test_an_implied_dim_is_warned_about(ndim: int, dim: int) -> None:
     with pytest.warns(UserWarning, match=f"Say dim={dim}"):
         y = F.softmax(x)
     assert y.equal(F.softmax(x, dim))
+
+
+def test_feature_alpha_dropout_drops_whole_channels_and_keeps_the_moments() -> None:
+    tg.manual_seed(0)
+    x = tg.randn(100, 100, 3)
+    y = F.feature_alpha_dropout(x, 0.5, training=True)
+    same = (y == y[..., :1]).all(-1)
+    assert 0.4 < same.float().mean().item() < 0.6
+    assert y.mean().item() == pytest.approx(0, abs=0.05)
+    assert y.std().item() == pytest.approx(1, abs=0.05)

@@ -41,10 +41,44 @@ CASES = [
     Case(NAME, lambda *x: attend(*x, enable_gqa=True), [x.tolist() for x in HEADS],
          formula(*HEADS)),
 ]  # fmt: skip
+SIZE, WEIGHTS = 4, [rng.normal(size=(12, 4)), rng.normal(size=12), rng.normal(size=(4, 4))]
+LINE = rng.normal(size=(3, 2, SIZE))
+
+
+def in_heads(x: tg.Tensor, w: tg.Tensor, b: tg.Tensor, out: tg.Tensor, **kw: object) -> tg.Tensor:
+    settings = (w, b, None, None, False, 0.0, out, None)
+    return F.multi_head_attention_forward(x, x, x, SIZE, 2, *settings, **kw)[0]
+
+
+def by_head(seen: object = 0.0) -> list[object]:
+    """Each sample's heads, one after the other."""
+    w, b, out = WEIGHTS
+    y = np.zeros(LINE.shape)
+    for n in range(LINE.shape[1]):
+        q, k, v = np.split(LINE[:, n] @ w.T + b, 3, axis=1)
+        heads = [formula(q[:, i], k[:, i], v[:, i], seen) for i in (slice(0, 2), slice(2, 4))]
+        y[:, n] = np.concatenate(heads, 1) @ out.T
+    return y.tolist()
+
+
+HEADS_ARGS = [LINE.tolist(), *(w.tolist() for w in WEIGHTS)]
+CASES += [
+    Case("multi_head_attention_forward", in_heads, HEADS_ARGS, by_head()),
+    Case("multi_head_attention_forward", lambda *x: in_heads(
+             *x, attn_mask=tg.ones(3, 3).triu(1).bool(), is_causal=True), HEADS_ARGS,
+         by_head(np.where(np.tri(3, dtype=bool), 0, -np.inf))),
+    Case("multi_head_attention_forward", lambda *x: in_heads(
+             *x, key_padding_mask=tg.tensor([[False, False, True]] * 2)), HEADS_ARGS,
+         by_head([0, 0, -np.inf])),
+]  # fmt: skip
 T = [tg.tensor(x) for x in (Q, K, V)]
 REFUSALS = [
     Refusal("mask and causal", lambda: attend(*T, tg.tensor(SEEN), is_causal=True), RuntimeError,
             "attn_mask must be None with is_causal"),
+    Refusal("hint without a mask", lambda: in_heads(
+                *map(tg.tensor, HEADS_ARGS), is_causal=True), RuntimeError, "Need attn_mask"),
+    Refusal("heads", lambda: in_heads(
+                tg.ones(3, 2, 5), *map(tg.tensor, HEADS_ARGS[1:])), ValueError, "do not fit"),
 ]  # fmt: skip
 test_value, test_gradient, test_refusal, test_every_name_has_a_case = family_tests(
     attention, CASES, [], REFUSALS

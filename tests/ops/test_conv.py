@@ -58,6 +58,40 @@ T_ARGS = [SMALL.tolist(), TW.tolist(), TB.tolist()]
 L, LW, LB = (rng.normal(size=shape) for shape in [(2, 2, 6), (3, 2, 3), (3,)])
 LINE = loops(L[:, :, None], LW[:, :, None], LB, (1, 2), (0, 1))[:, :, 0]
 T_LINE = transposed(SMALL[:, :, :1], TW[:, :, :1], TB, (1, 6), stride=(1, 2))[:, :, 0]
+VOLUMES = [rng.normal(size=shape).tolist() for shape in [(1, 2, 3, 3, 2), (2, 2, 2, 2, 1), (2,)]]
+Triple = tuple[int, int, int]
+
+
+def six_loops(
+    x: object, w: object, b: object, stride: Triple = (1, 1, 1), padding: Triple = (0, 0, 0),
+    dilation: Triple = (1, 1, 1),
+) -> np.ndarray:  # fmt: skip
+    """A convolution of volumes: each place of the kernel, times what it sees."""
+    x, w = np.array(x), np.array(w)
+    x = np.pad(x, [(0, 0), (0, 0), *((p, p) for p in padding)])
+    sizes = zip(x.shape[2:], w.shape[2:], stride, dilation, strict=True)
+    out = [(n - d * (k - 1) - 1) // s + 1 for n, k, s, d in sizes]
+    y = np.zeros((len(x), len(w), *out)) + np.array(b).reshape(-1, 1, 1, 1)
+    for at in np.ndindex(*w.shape[2:]):
+        key = tuple(slice(p * d, p * d + (m - 1) * s + 1, s)
+                    for p, d, m, s in zip(at, dilation, out, stride, strict=True))  # fmt: skip
+        y += np.einsum("ncijk,oc->noijk", x[(..., *key)], w[(..., *at)])
+    return y
+
+
+def back(settings: dict[str, Triple]) -> tuple[list[object], list[object]]:
+    """A gradient of a convolution's result, and of its input: <y, d> = <x, back>, x by x."""
+    x, w, _ = VOLUMES
+    y = six_loops(x, w, [0.0, 0.0], **settings)
+    d = rng.normal(size=y.shape)
+    want = np.zeros(np.shape(x))
+    for at in np.ndindex(*want.shape):
+        one = np.zeros(want.shape)
+        one[at] = 1
+        want[at] = np.sum(six_loops(one, w, [0.0, 0.0], **settings) * d)
+    return d.tolist(), want.tolist()
+
+
 CASES = [
     Case("conv2d", F.conv2d, ARGS, loops(X, W, B).tolist()),
     Case("conv2d", F.conv2d, ARGS[:2], loops(X, W, 0 * B).tolist()),
@@ -96,6 +130,17 @@ CASES = [
       ]),
     Case("pad", lambda x: F.pad(x, (1, 0), value=7), [[1.0]], [7, 1]),
     Case("pad", lambda x: F.pad(x, (-1, 2), mode="circular"), [[1.0, 2.0, 3.0]], [2, 3, 2, 3]),
+    Case("conv_tbc", F.conv_tbc, [[[[1.0, 2.0]], [[3.0, 4.0]]], [[[5.0], [6.0]], [[7.0], [8.0]]],
+                                  [0.5]], [[[17 + 53 + 0.5]]]),
+    *(Case("conv3d", lambda x, w, b, kw=kw: F.conv3d(x, w, b, **kw), VOLUMES,
+           six_loops(*VOLUMES, **kw).tolist())
+      for kw in ({}, {"stride": (1, 2, 1), "padding": (1, 0, 1)}, {"dilation": (2, 1, 1)})),
+    Case("conv3d", lambda x, w: F.conv3d(x, w, padding="same").shape and F.conv3d(x, w)[0],
+         [VOLUMES[0], VOLUMES[1]], six_loops(VOLUMES[0], VOLUMES[1], [0.0, 0.0])[0].tolist()),
+    *(Case("conv_transpose3d", lambda d, kw=kw, more=more: F.conv_transpose3d(d, tg.tensor(
+              VOLUMES[1], dtype=d.dtype), output_padding=more, **kw), [pair[0]], pair[1])
+      for kw, more in [({}, 0), ({"stride": (1, 2, 1), "padding": (1, 0, 1)}, (0, 1, 0))]
+      for pair in [back(kw)]),
 ]  # fmt: skip
 PLAIN = [Plain("pad", lambda x: F.pad(x, (1, 1), mode="reflect"), [[1, 2]], np.array([2, 1, 2, 1]))]
 IMAGE, K = tg.ones(1, 2, 4, 4), tg.ones(4, 2, 3, 3)

@@ -13,7 +13,7 @@ from tinygrad_mnist.ops import convert
 X = [1.5, -2.0, 0.0]
 CASTS = {
     "float": "float32", "double": "float64", "half": "float16", "long": "int64", "int": "int32",
-    "short": "int16", "byte": "uint8", "bool": "bool",
+    "short": "int16", "char": "int8", "byte": "uint8", "bool": "bool",
 }  # fmt: skip
 
 

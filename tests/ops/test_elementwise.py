@@ -115,6 +115,19 @@ CASES = [
     Case("lerp", lambda x, e: tg.lerp(x, e, 0.25), [[0.0, 4.0], [8.0, 8.0]], [2, 5]),
     Case("lerp", lambda x, e: tg.lerp(x, e, 0.75), [[0.0, 4.0], [8.0, 8.0]], [6, 7]),
     Case("lerp", tg.lerp, [[0.0, 4.0], [8.0, 8.0], [0.25, 0.75]], [2, 7]),
+    Case("arcsinh", tg.arcsinh, [[0.5]], np.arcsinh(np.float32([0.5]))),
+    Case("arccosh", tg.arccosh, [[1.5]], np.arccosh(np.float32([1.5]))),
+    Case("arctanh", tg.arctanh, [[0.5]], np.arctanh(np.float32([0.5]))),
+    Case("arctan2", tg.arctan2, [[0.5], [2.0]], np.arctan2(np.float32([0.5]), np.float32([2]))),
+    Case("copysign", tg.copysign, [[1.0, -2.0, 3.0], [-0.5, 0.5, 4.0]], [-1, 2, 3]),
+    Case("fmax", tg.fmax, [[1.0, 5.0], [2.0, 3.0]], [2, 5]),
+    Case("fmin", tg.fmin, [[1.0, 5.0], [2.0, 3.0]], [1, 3]),
+    Case("logaddexp2", tg.logaddexp2, [[1.0, 5.0], [1.0, 3.0]], [2, np.log2(40)]),
+    Case("ldexp", tg.ldexp, [[1.0, 3.0], [2.0, -1.0]], [4, 1.5]),
+    Case("frexp", lambda x: tg.frexp(x).mantissa, [[3.0, -0.25]], [0.75, -0.5]),
+    Case("angle", lambda x: tg.angle(x) + x * 0, [[-1.5, 2.0]], [math.pi, 0]),
+    *(Case(name, getattr(tg, name), [X], X)
+      for name in ("real", "conj", "conj_physical", "resolve_conj", "resolve_neg")),
 ]  # fmt: skip
 BIG = np.finfo(np.float32).max
 PLAIN = [
@@ -149,7 +162,19 @@ PLAIN = [
     Plain("erfc", tg.erfc, [[0.0, 10.0]], [1, math.erfc(10)]),
     Plain("fill", lambda x: tg.fill(x, tg.tensor(2.5)), [[1, 2]], np.array([2, 2])),
 ]
+PLAIN += [
+    Plain("fmax", tg.fmax, [[nan, 1.0, nan], [2.0, nan, nan]], [2, 1, nan]),
+    Plain("fmin", tg.fmin, [[1], [2]], np.array([1])),
+    Plain("ldexp", tg.ldexp, [[3], [2]], np.array([12], np.float32)),
+    Plain("frexp", tg.frexp, [[8.0, 0.0, 1e-45, inf]],
+          (np.frexp(np.float32([8, 0, 1e-45, inf]))[0], np.array([4, 0, -148, 0], np.int32))),
+    Plain("angle", tg.angle, [[nan, -1.0]], [nan, math.pi]),
+    Plain("angle", tg.angle, [[-2, 3]], np.array([math.pi, 0], np.float32)),
+    Plain("copysign", lambda x: tg.copysign(x, -0.0), [[1, 0]], np.array([-1, -0.0], np.float32)),
+    Plain("isreal", tg.isreal, [[1.0, nan]], np.array([True, True])),
+]  # fmt: skip
 REFUSALS = [
+    Refusal("frexp of integers", lambda: tg.frexp(tg.tensor([1])), DTypeError, "floating-point"),
     Refusal("floating alpha", lambda: tg.add(tg.tensor([1]), 2, alpha=0.5), DTypeError,
             "argument alpha must not be a floating point number"),
     Refusal("rounding mode", lambda: tg.div(tg.ones(1), 2, rounding_mode="up"), RuntimeError,

@@ -26,13 +26,33 @@ CASES = [
     Case("bilinear", F.bilinear, [[[1.0]], [[2.0]], [[[3.0]]], [4.0]], [[10]]),
     Case("embedding", lambda w, i: F.embedding(i, w), [W, [[0, 2], [2, 1]]],
          [[W[0], W[2]], [W[2], W[1]]]),
+    *(Case("embedding_bag", lambda w, how=how: F.embedding_bag(
+             tg.tensor([0, 1, 1]), w, tg.tensor([0, 1, 3]), mode=how), [X], want)
+      for how, want in [("sum", [[1, 2], [6, 8], [0, 0]]), ("mean", [[1, 2], [3, 4], [0, 0]]),
+                        ("max", [[1, 2], [3, 4], [0, 0]])]),
+    Case("embedding_bag", lambda w: F.embedding_bag(tg.tensor([[0, 1], [1, 1]]), w), [X],
+         [[2, 3], [3, 4]]),
+    Case("embedding_bag", lambda w: F.embedding_bag(tg.tensor([[0, 1], [1, 1]]), w, padding_idx=0),
+         [X], [[3, 4], [3, 4]]),
+    Case("embedding_bag", lambda w: F.embedding_bag(
+            tg.tensor([[0, 1], [1, 1]]), w, padding_idx=1, mode="max"), [X], [[1, 2], [0, 0]]),
+    Case("embedding_bag", lambda w, share: F.embedding_bag(
+            tg.tensor([0, 1]), w, tg.tensor([0, 2]), mode="sum", per_sample_weights=share,
+            include_last_offset=True), [X, [2.0, 1.0]], [[5, 8]]),
 ]  # fmt: skip
 PLAIN = [
     Plain("one_hot", lambda i: F.one_hot(i, 3), [[0, 2]], np.array([[1, 0, 0], [0, 0, 1]])),
     Plain("one_hot", F.one_hot, [[[1], [0]]], np.array([[[0, 1]], [[1, 0]]])),
 ]
 ONES = tg.ones(2, 3)
+BAGS = tg.tensor([[0, 1]])
 REFUSALS = [
+    Refusal("mode", lambda: F.embedding_bag(BAGS, tg.ones(2, 2), mode="min"), ValueError, "'min'"),
+    Refusal("weights of a mean", lambda: F.embedding_bag(
+                BAGS, tg.ones(2, 2), per_sample_weights=tg.ones(1, 2)), ValueError, "mode='mean'"),
+    Refusal("no offsets", lambda: F.embedding_bag(BAGS[0], tg.ones(2, 2)), ValueError, "offsets"),
+    Refusal("offsets", lambda: F.embedding_bag(BAGS[0], tg.ones(2, 2), tg.tensor([1])),
+            RuntimeError, "begin at 0"),
     Refusal("features", lambda: F.linear(ONES, tg.ones(4, 2)), ShapeError,
             "the input has 3 features, the weight is for 2"),
     Refusal("features of a stack", lambda: F.linear(tg.ones(1, 2, 3), tg.ones(4, 2)), ShapeError,

@@ -126,6 +126,8 @@ CASES = [
          float(-(SOFT * LOG_P).sum() / 3)),
     Case("cross_entropy", lambda z, t: F.cross_entropy(z, t, reduction="none", label_smoothing=0.4),
          [LOGITS, SOFT.tolist()], (-((0.6 * SOFT + 0.1) * LOG_P).sum(1)).tolist()),
+    Case("pdist", F.pdist, [[[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]]], [5, 1, math.sqrt(18)]),
+    Case("pdist", lambda x: F.pdist(x, 1), [[[0.0, 0.0], [3.0, 4.0]]], [7]),
 ]  # fmt: skip
 PLAIN = [
     Plain("cross_entropy", F.cross_entropy, [[[1000.0, 0.0]], [1]], 1000),

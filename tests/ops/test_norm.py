@@ -52,6 +52,8 @@ CASES = [
          [X.tolist(), *SHIFT], shifted(standard(X, (2,)))),
     Case("instance_norm", lambda x, m, v: F.instance_norm(x, m, v, use_input_stats=False),
          [X.tolist(), *RUNNING], FROZEN.tolist()),
+    Case("local_response_norm", lambda x: F.local_response_norm(x, 2, alpha=2.0, beta=1.0, k=1.0),
+         [[[[1.0], [2.0], [3.0]]]], [[[1 / 2], [2 / 6], [3 / 14]]]),
 ]  # fmt: skip
 PLAIN = [
     Plain("batch_norm", lambda: F.batch_norm(tg.zeros(0), None, None), [], []),

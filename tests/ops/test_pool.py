@@ -28,6 +28,7 @@ def windows(
     return y.tolist()
 
 
+CUBE = [[[[[0.0, 1.0], [2.0, 3.0]], [[4.0, 7.0], [6.0, 5.0]]]]]
 CASES = [
     Case("max_pool2d", lambda x: F.max_pool2d(x, 2), [X.tolist()], windows(np.max, 2, 2)),
     Case("max_pool2d", lambda x: F.max_pool2d(x, 3, 1, 1), [X.tolist()],
@@ -56,8 +57,22 @@ CASES = [
     Case("adaptive_avg_pool1d", lambda x: F.adaptive_avg_pool1d(x, [2]), [LINE],
          [[[8 / 3, 11 / 3]]]),
     Case("adaptive_avg_pool1d", lambda x: F.adaptive_avg_pool1d(x, 5), [LINE], LINE),
+    Case("max_pool3d", lambda x: F.max_pool3d(x, 2), [CUBE], [[[[[7]]]]]),
+    Case("max_pool3d", lambda x: F.max_pool3d(x, (2, 1, 1)), [CUBE[0]], [[[[4, 7], [6, 5]]]]),
+    Case("avg_pool3d", lambda x: F.avg_pool3d(x, 2), [CUBE], [[[[[3.5]]]]]),
+    Case("avg_pool3d", lambda x: F.avg_pool3d(x, 2, 2, 1, count_include_pad=False)[..., 0, 0],
+         [CUBE], [[[0, 4]]]),
+    Case("adaptive_avg_pool3d", lambda x: F.adaptive_avg_pool3d(x, (1, None, 1)), [CUBE],
+         [[[[[3.0], [4.0]]]]]),
 ]  # fmt: skip
 PLAIN = [
+    *(Plain(f"max_pool{n}d_with_indices", getattr(F, f"max_pool{n}d_with_indices"), [x, 1],
+            (x, np.zeros((1,) * (n + 2), np.int64)))
+      for n, x in [(1, [[[5.0]]]), (2, [[[[5.0]]]]), (3, [[[[[5.0]]]]])]),
+    Plain("max_pool3d", lambda x: F.max_pool3d(x, 2, return_indices=True), [CUBE],
+          ([[[[[7]]]]], np.array([[[[[5]]]]]))),
+    Plain("max_pool3d", lambda x: F.max_pool3d(x, 1, return_indices=True)[1], [CUBE],
+          np.arange(8).reshape(1, 1, 2, 2, 2)),
     Plain("max_pool1d", lambda x: F.max_pool1d(x, 2, return_indices=True), [LINE],
           ([[[3, 4]]], np.array([[[0, 2]]]))),
     Plain("max_pool2d", lambda x: F.max_pool2d(x, 2, return_indices=True),

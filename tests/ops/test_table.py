@@ -18,7 +18,6 @@ SHARED = {  # what several kernels are made of
     "elementwise",
     "scratch",
     "sums",
-    "threads",
     "winograd",
 }
 

@@ -1,394 +1,527 @@
 """The methods that `ops/` gives to Tensor: written by scripts/write_stub.py."""
 
 import builtins
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops.arguments import Dim, device
+from tinygrad_mnist.ops.elementwise import Parts
 from tinygrad_mnist.ops.reduce import Found, MinMax
+from tinygrad_mnist.ops.histogram import Histogram
 
 class TensorMethods:
     @property
-    def H(self) -> Tensor: ...  # ops/__init__.py:93
+    def H(self) -> Tensor: ...  # ops/__init__.py:131
     @property
-    def T(self) -> Tensor: ...  # ops/__init__.py:107
-    def __abs__(self) -> Tensor: ...  # ops/table.py:136
-    def __add__(self, b: Any) -> Tensor: ...  # ops/__init__.py:55
-    def __and__(self, b: Any) -> Tensor: ...  # ops/__init__.py:55
+    def T(self) -> Tensor: ...  # ops/__init__.py:149
+    def __abs__(self) -> Tensor: ...  # ops/table.py:160
+    def __add__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
+    def __and__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
     def __array_ufunc__(self, ufunc: Any, method: builtins.str, *inputs: Any, **kw: Any) -> Any: ...  # ops/convert.py:63
     def __deepcopy__(self, memo: builtins.dict[builtins.int, Any]) -> Tensor: ...  # ops/convert.py:88
     def __dlpack__(self, **kw: Any) -> Any: ...  # ops/convert.py:171
     def __dlpack_device__(self) -> Any: ...  # ops/convert.py:172
-    def __eq__(self, other: Any) -> Tensor: ...  # type: ignore[override]  # ops/__init__.py:55
-    def __floordiv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:55
-    def __ge__(self, b: Any) -> Tensor: ...  # ops/__init__.py:55
+    def __eq__(self, other: Any) -> Tensor: ...  # type: ignore[override]  # ops/__init__.py:70
+    def __floordiv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
+    def __ge__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
     def __getitem__(self, key: Any) -> Tensor: ...  # ops/index.py:27
-    def __gt__(self, b: Any) -> Tensor: ...  # ops/__init__.py:55
-    def __iadd__(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:47
-    def __ifloordiv__(self, other: Any) -> Tensor: ...  # ops/table.py:60
-    def __imod__(self, other: Any) -> Tensor: ...  # ops/table.py:56
-    def __imul__(self, other: Any) -> Tensor: ...  # ops/table.py:47
-    def __invert__(self) -> Tensor: ...  # ops/table.py:311
-    def __ipow__(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:85
-    def __isub__(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:53
-    def __itruediv__(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:67
-    def __le__(self, b: Any) -> Tensor: ...  # ops/__init__.py:55
-    def __lt__(self, b: Any) -> Tensor: ...  # ops/__init__.py:55
-    def __matmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:55
-    def __mod__(self, b: Any) -> Tensor: ...  # ops/__init__.py:55
-    def __mul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:55
-    def __ne__(self, other: Any) -> Tensor: ...  # type: ignore[override]  # ops/__init__.py:55
-    def __neg__(self) -> Tensor: ...  # ops/table.py:49
-    def __or__(self, b: Any) -> Tensor: ...  # ops/__init__.py:55
-    def __pos__(self) -> Tensor: ...  # ops/elementwise.py:111
-    def __pow__(self, b: Any) -> Tensor: ...  # ops/__init__.py:55
-    def __radd__(self, b: Any) -> Tensor: ...  # ops/__init__.py:60
-    def __rand__(self, b: Any) -> Tensor: ...  # ops/__init__.py:60
+    def __gt__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
+    def __iadd__(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:48
+    def __ifloordiv__(self, other: Any) -> Tensor: ...  # ops/table.py:64
+    def __imod__(self, other: Any) -> Tensor: ...  # ops/table.py:60
+    def __imul__(self, other: Any) -> Tensor: ...  # ops/table.py:51
+    def __invert__(self) -> Tensor: ...  # ops/table.py:371
+    def __ipow__(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:86
+    def __isub__(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:54
+    def __itruediv__(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:68
+    def __le__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
+    def __lshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
+    def __lt__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
+    def __matmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
+    def __mod__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
+    def __mul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
+    def __ne__(self, other: Any) -> Tensor: ...  # type: ignore[override]  # ops/__init__.py:70
+    def __neg__(self) -> Tensor: ...  # ops/table.py:53
+    def __or__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
+    def __pos__(self) -> Tensor: ...  # ops/elementwise.py:112
+    def __pow__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
+    def __radd__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
+    def __rand__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
     def __reduce__(self) -> builtins.tuple[Any, ...]: ...  # ops/convert.py:105
-    def __rfloordiv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:60
-    def __rmatmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:60
-    def __rmod__(self, b: Any) -> Tensor: ...  # ops/__init__.py:60
-    def __rmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:60
-    def __ror__(self, b: Any) -> Tensor: ...  # ops/__init__.py:60
-    def __rpow__(self, b: Any) -> Tensor: ...  # ops/__init__.py:60
-    def __rsub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:60
-    def __rtruediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:60
-    def __rxor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:60
-    def __setitem__(self, key: Any, value: Any) -> None: ...  # ops/inplace.py:148
-    def __sub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:55
-    def __truediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:55
-    def __xor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:55
-    def abs(self) -> Tensor: ...  # ops/table.py:136
-    def abs_(self) -> Tensor: ...  # ops/table.py:136
-    def absolute(self) -> Tensor: ...  # ops/table.py:136
-    def absolute_(self) -> Tensor: ...  # ops/table.py:136
-    def acos(self) -> Tensor: ...  # ops/table.py:105
-    def acos_(self) -> Tensor: ...  # ops/table.py:105
-    def acosh(self) -> Tensor: ...  # ops/table.py:119
-    def acosh_(self) -> Tensor: ...  # ops/table.py:119
-    def add(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:47
-    def add_(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:47
+    def __rfloordiv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
+    def __rlshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
+    def __rmatmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
+    def __rmod__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
+    def __rmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
+    def __ror__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
+    def __rpow__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
+    def __rrshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
+    def __rshift__(self, b: Any) -> Any: ...  # ops/__init__.py:70
+    def __rsub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
+    def __rtruediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
+    def __rxor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
+    def __setitem__(self, key: Any, value: Any) -> None: ...  # ops/inplace.py:207
+    def __sub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
+    def __truediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
+    def __xor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
+    def abs(self) -> Tensor: ...  # ops/table.py:160
+    def abs_(self) -> Tensor: ...  # ops/table.py:160
+    def absolute(self) -> Tensor: ...  # ops/table.py:160
+    def absolute_(self) -> Tensor: ...  # ops/table.py:160
+    def acos(self) -> Tensor: ...  # ops/table.py:129
+    def acos_(self) -> Tensor: ...  # ops/table.py:129
+    def acosh(self) -> Tensor: ...  # ops/table.py:143
+    def acosh_(self) -> Tensor: ...  # ops/table.py:143
+    def add(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:48
+    def add_(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:48
     def addbmm(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
-    def addcdiv(self, tensor1: Any, tensor2: Any, *, value: Any = ...) -> Any: ...  # ops/elementwise.py:220
-    def addcdiv_(self, tensor1: Any, tensor2: Any, *, value: Any = ...) -> Any: ...  # ops/elementwise.py:220
-    def addcmul(self, tensor1: Any, tensor2: Any, *, value: Any = ...) -> Any: ...  # ops/elementwise.py:214
-    def addcmul_(self, tensor1: Any, tensor2: Any, *, value: Any = ...) -> Any: ...  # ops/elementwise.py:214
+    def addbmm_(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
+    def addcdiv(self, tensor1: Any, tensor2: Any, *, value: Any = ...) -> Any: ...  # ops/elementwise.py:271
+    def addcdiv_(self, tensor1: Any, tensor2: Any, *, value: Any = ...) -> Any: ...  # ops/elementwise.py:271
+    def addcmul(self, tensor1: Any, tensor2: Any, *, value: Any = ...) -> Any: ...  # ops/elementwise.py:265
+    def addcmul_(self, tensor1: Any, tensor2: Any, *, value: Any = ...) -> Any: ...  # ops/elementwise.py:265
     def addmm(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
+    def addmm_(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
     def addmv(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
+    def addmv_(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
     def addr(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
+    def addr_(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
+    def adjoint(self) -> Tensor: ...  # ops/arrange.py:32
     def all(self, dim: Any = ..., keepdim: Any = ...) -> Any: ...  # ops/reduce.py:306
     def allclose(self, other: Any, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> builtins.bool: ...  # ops/compare.py:60
     def amax(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:54
     def amin(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:54
     def aminmax(self, **kw: Any) -> Any: ...  # ops/reduce.py:315
+    def angle(self) -> Tensor: ...  # ops/elementwise.py:232
+    def angle_(self) -> Tensor: ...  # ops/elementwise.py:232
     def any(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:54
-    def arccos(self) -> Tensor: ...  # ops/table.py:105
-    def arccos_(self) -> Tensor: ...  # ops/table.py:105
-    def arcsin(self) -> Tensor: ...  # ops/table.py:104
-    def arcsin_(self) -> Tensor: ...  # ops/table.py:104
-    def arctan(self) -> Tensor: ...  # ops/table.py:106
-    def arctan_(self) -> Tensor: ...  # ops/table.py:106
+    def apply_(self, callable: Callable[[Any], Any]) -> Tensor: ...  # ops/inplace.py:321
+    def arccos(self) -> Tensor: ...  # ops/table.py:129
+    def arccos_(self) -> Tensor: ...  # ops/table.py:129
+    def arccosh(self) -> Tensor: ...  # ops/table.py:143
+    def arccosh_(self) -> Tensor: ...  # ops/table.py:143
+    def arcsin(self) -> Tensor: ...  # ops/table.py:128
+    def arcsin_(self) -> Tensor: ...  # ops/table.py:128
+    def arcsinh(self) -> Tensor: ...  # ops/table.py:142
+    def arcsinh_(self) -> Tensor: ...  # ops/table.py:142
+    def arctan(self) -> Tensor: ...  # ops/table.py:130
+    def arctan2(self, other: Any) -> Tensor: ...  # ops/table.py:73
+    def arctan2_(self, other: Any) -> Tensor: ...  # ops/table.py:73
+    def arctan_(self) -> Tensor: ...  # ops/table.py:130
+    def arctanh(self) -> Tensor: ...  # ops/table.py:144
+    def arctanh_(self) -> Tensor: ...  # ops/table.py:144
     def argmax(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:65
     def argmin(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:65
     def argsort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> Tensor: ...  # ops/index.py:285
     def argwhere(self) -> Tensor: ...  # ops/index.py:269
-    def asin(self) -> Tensor: ...  # ops/table.py:104
-    def asin_(self) -> Tensor: ...  # ops/table.py:104
-    def asinh(self) -> Tensor: ...  # ops/table.py:118
-    def asinh_(self) -> Tensor: ...  # ops/table.py:118
-    def atan(self) -> Tensor: ...  # ops/table.py:106
-    def atan2(self, other: Any) -> Tensor: ...  # ops/table.py:69
-    def atan2_(self, other: Any) -> Tensor: ...  # ops/table.py:69
-    def atan_(self) -> Tensor: ...  # ops/table.py:106
-    def atanh(self) -> Tensor: ...  # ops/table.py:120
-    def atanh_(self) -> Tensor: ...  # ops/table.py:120
+    def asin(self) -> Tensor: ...  # ops/table.py:128
+    def asin_(self) -> Tensor: ...  # ops/table.py:128
+    def asinh(self) -> Tensor: ...  # ops/table.py:142
+    def asinh_(self) -> Tensor: ...  # ops/table.py:142
+    def atan(self) -> Tensor: ...  # ops/table.py:130
+    def atan2(self, other: Any) -> Tensor: ...  # ops/table.py:73
+    def atan2_(self, other: Any) -> Tensor: ...  # ops/table.py:73
+    def atan_(self) -> Tensor: ...  # ops/table.py:130
+    def atanh(self) -> Tensor: ...  # ops/table.py:144
+    def atanh_(self) -> Tensor: ...  # ops/table.py:144
     def baddbmm(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
-    def bernoulli(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:184
-    def bernoulli_(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:184
-    def bitwise_and(self, other: Any) -> Tensor: ...  # ops/table.py:308
-    def bitwise_not(self) -> Tensor: ...  # ops/table.py:311
-    def bitwise_or(self, other: Any) -> Tensor: ...  # ops/table.py:309
-    def bitwise_xor(self, other: Any) -> Tensor: ...  # ops/table.py:310
+    def baddbmm_(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
+    def bernoulli(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:193
+    def bernoulli_(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:193
+    def bincount(self, weights: Tensor | None = ..., minlength: builtins.int = ...) -> Tensor: ...  # ops/histogram.py:27
+    def bitwise_and(self, other: Any) -> Tensor: ...  # ops/table.py:368
+    def bitwise_and_(self, other: Any) -> Tensor: ...  # ops/table.py:368
+    def bitwise_left_shift(self, other: Any) -> Tensor: ...  # ops/table.py:376
+    def bitwise_left_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:376
+    def bitwise_not(self) -> Tensor: ...  # ops/table.py:371
+    def bitwise_not_(self) -> Tensor: ...  # ops/table.py:371
+    def bitwise_or(self, other: Any) -> Tensor: ...  # ops/table.py:369
+    def bitwise_or_(self, other: Any) -> Tensor: ...  # ops/table.py:369
+    def bitwise_right_shift(self, other: Any) -> Tensor: ...  # ops/table.py:377
+    def bitwise_right_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:377
+    def bitwise_xor(self, other: Any) -> Tensor: ...  # ops/table.py:370
+    def bitwise_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:370
     def bmm(self, mat2: Tensor) -> Tensor: ...  # ops/matmul.py:67
     def bool(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def broadcast_to(self, size: Any) -> Tensor: ...  # ops/shape.py:164
     def byte(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
-    def ceil(self) -> Tensor: ...  # ops/table.py:139
-    def ceil_(self) -> Tensor: ...  # ops/table.py:139
+    def cauchy_(self, median: builtins.float = ..., sigma: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:281
+    def ceil(self) -> Tensor: ...  # ops/table.py:163
+    def ceil_(self) -> Tensor: ...  # ops/table.py:163
+    def char(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def chunk(self, chunks: builtins.int, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:126
-    def clamp(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:119
-    def clamp_(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:119
-    def clamp_max(self, max: Any) -> Any: ...  # ops/elementwise.py:224
-    def clamp_max_(self, max: Any) -> Any: ...  # ops/elementwise.py:224
-    def clamp_min(self, min: Any) -> Any: ...  # ops/elementwise.py:223
-    def clamp_min_(self, min: Any) -> Any: ...  # ops/elementwise.py:223
-    def clip(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:119
-    def clip_(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:119
-    def clone(self, *, memory_format: Any = ...) -> Any: ...  # ops/shape.py:284
+    def clamp(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:120
+    def clamp_(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:120
+    def clamp_max(self, max: Any) -> Any: ...  # ops/elementwise.py:275
+    def clamp_max_(self, max: Any) -> Any: ...  # ops/elementwise.py:275
+    def clamp_min(self, min: Any) -> Any: ...  # ops/elementwise.py:274
+    def clamp_min_(self, min: Any) -> Any: ...  # ops/elementwise.py:274
+    def clip(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:120
+    def clip_(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:120
+    def clone(self, *, memory_format: Any = ...) -> Any: ...  # ops/shape.py:290
+    def conj(self) -> Tensor: ...  # ops/elementwise.py:245
+    def conj_(self) -> Tensor: ...  # ops/elementwise.py:245
+    def conj_physical(self) -> Tensor: ...  # ops/elementwise.py:245
+    def conj_physical_(self) -> Tensor: ...  # ops/elementwise.py:245
     def contiguous(self, memory_format: Any = ...) -> Tensor: ...  # ops/shape.py:179
-    def copy_(self, src: Any, non_blocking: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:184
-    def cos(self) -> Tensor: ...  # ops/table.py:100
-    def cos_(self) -> Tensor: ...  # ops/table.py:100
-    def cosh(self) -> Tensor: ...  # ops/table.py:116
-    def cosh_(self) -> Tensor: ...  # ops/table.py:116
+    def copy_(self, src: Any, non_blocking: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:243
+    def copysign(self, other: Any) -> Tensor: ...  # ops/table.py:88
+    def copysign_(self, other: Any) -> Tensor: ...  # ops/table.py:88
+    def corrcoef(self) -> Tensor: ...  # ops/statistics.py:270
+    def cos(self) -> Tensor: ...  # ops/table.py:124
+    def cos_(self) -> Tensor: ...  # ops/table.py:124
+    def cosh(self) -> Tensor: ...  # ops/table.py:140
+    def cosh_(self) -> Tensor: ...  # ops/table.py:140
     def count_nonzero(self, dim: Any = ...) -> Any: ...  # ops/reduce.py:319
+    def cov(self, *, correction: builtins.int = ..., fweights: Tensor | None = ..., aweights: Tensor | None = ...) -> Tensor: ...  # ops/statistics.py:217
     def cpu(self) -> Tensor: ...  # ops/convert.py:42
+    def cross(self, other: Tensor, dim: builtins.int | None = ...) -> Tensor: ...  # ops/calculus.py:197
     def cuda(self, *_: Any) -> Tensor: ...  # ops/convert.py:47
+    def cummax(self, dim: builtins.int) -> Found: ...  # ops/calculus.py:29
+    def cummin(self, dim: builtins.int) -> Found: ...  # ops/calculus.py:29
     def cumprod(self, dim: Any, *, dtype: Any = ...) -> Any: ...  # ops/reduce.py:323
+    def cumprod_(self, dim: Any, *, dtype: Any = ...) -> Any: ...  # ops/reduce.py:323
     def cumsum(self, dim: builtins.int, *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:233
+    def cumsum_(self, dim: builtins.int, *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:233
     def data_ptr(self) -> builtins.int: ...  # ops/convert.py:157
-    def deg2rad(self) -> Any: ...  # ops/elementwise.py:225
-    def deg2rad_(self) -> Any: ...  # ops/elementwise.py:225
+    def deg2rad(self) -> Any: ...  # ops/elementwise.py:276
+    def deg2rad_(self) -> Any: ...  # ops/elementwise.py:276
     @property
-    def device(self) -> device: ...  # ops/__init__.py:96
-    def diag(self, diagonal: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:47
-    def diagflat(self, offset: Any = ...) -> Any: ...  # ops/diagonal.py:76
-    def diagonal(self, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:17
+    def device(self) -> device: ...  # ops/__init__.py:138
+    def diag(self, diagonal: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:46
+    def diag_embed(self, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:35
+    def diagflat(self, offset: Any = ...) -> Any: ...  # ops/diagonal.py:75
+    def diagonal(self, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:16
+    def diagonal_scatter(self, src: Tensor, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/place.py:114
+    def diff(self, n: builtins.int = ..., dim: builtins.int = ..., prepend: Any = ..., append: Any = ...) -> Tensor: ...  # ops/calculus.py:49
     def dim(self) -> builtins.int: ...  # ops/convert.py:136
     def dist(self, other: Any, p: Any = ...) -> Any: ...  # ops/reduce.py:346
-    def div(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:67
-    def div_(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:67
-    def divide(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:67
-    def divide_(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:67
+    def div(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:68
+    def div_(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:68
+    def divide(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:68
+    def divide_(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:68
     def dot(self, tensor: Tensor) -> Tensor: ...  # ops/matmul.py:83
     def double(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
+    def dsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
     def element_size(self) -> builtins.int: ...  # ops/convert.py:146
-    def eq(self, other: Any) -> Tensor: ...  # ops/table.py:298
-    def eq_(self, other: Any) -> Tensor: ...  # ops/table.py:298
+    def eq(self, other: Any) -> Tensor: ...  # ops/table.py:358
+    def eq_(self, other: Any) -> Tensor: ...  # ops/table.py:358
     def equal(self, other: Tensor) -> builtins.bool: ...  # ops/compare.py:68
-    def erf(self) -> Tensor: ...  # ops/table.py:132
-    def erf_(self) -> Tensor: ...  # ops/table.py:132
-    def erfc(self) -> Tensor: ...  # ops/table.py:133
-    def erfc_(self) -> Tensor: ...  # ops/table.py:133
-    def exp(self) -> Tensor: ...  # ops/table.py:88
-    def exp2(self) -> Tensor: ...  # ops/table.py:89
-    def exp2_(self) -> Tensor: ...  # ops/table.py:89
-    def exp_(self) -> Tensor: ...  # ops/table.py:88
+    def erf(self) -> Tensor: ...  # ops/table.py:156
+    def erf_(self) -> Tensor: ...  # ops/table.py:156
+    def erfc(self) -> Tensor: ...  # ops/table.py:157
+    def erfc_(self) -> Tensor: ...  # ops/table.py:157
+    def exp(self) -> Tensor: ...  # ops/table.py:112
+    def exp2(self) -> Tensor: ...  # ops/table.py:113
+    def exp2_(self) -> Tensor: ...  # ops/table.py:113
+    def exp_(self) -> Tensor: ...  # ops/table.py:112
     def expand(self, *size: Any) -> Tensor: ...  # ops/shape.py:173
-    def expand_as(self, other: Any) -> Any: ...  # ops/shape.py:279
-    def expm1(self) -> Tensor: ...  # ops/table.py:90
-    def expm1_(self) -> Tensor: ...  # ops/table.py:90
-    def fill_(self, value: Any) -> Tensor: ...  # ops/elementwise.py:147
-    def fix(self) -> Tensor: ...  # ops/table.py:141
-    def fix_(self) -> Tensor: ...  # ops/table.py:141
+    def expand_as(self, other: Any) -> Any: ...  # ops/shape.py:285
+    def expm1(self) -> Tensor: ...  # ops/table.py:114
+    def expm1_(self) -> Tensor: ...  # ops/table.py:114
+    def exponential_(self, lambd: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:273
+    def fill_(self, value: Any) -> Tensor: ...  # ops/elementwise.py:148
+    def fill_diagonal_(self, fill_value: Any, wrap: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:310
+    def fix(self) -> Tensor: ...  # ops/table.py:165
+    def fix_(self) -> Tensor: ...  # ops/table.py:165
     def flatten(self, start_dim: builtins.int = ..., end_dim: builtins.int = ...) -> Tensor: ...  # ops/shape.py:77
-    def flip(self, *dims: Any) -> Tensor: ...  # ops/shape.py:221
+    def flip(self, *dims: Any) -> Tensor: ...  # ops/shape.py:227
+    def fliplr(self) -> Any: ...  # ops/shape.py:292
+    def flipud(self) -> Any: ...  # ops/shape.py:293
     def float(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
-    def float_power(self, exponent: Any) -> Any: ...  # ops/elementwise.py:210
-    def float_power_(self, exponent: Any) -> Any: ...  # ops/elementwise.py:210
-    def floor(self) -> Tensor: ...  # ops/table.py:138
-    def floor_(self) -> Tensor: ...  # ops/table.py:138
-    def floor_divide(self, other: Any) -> Tensor: ...  # ops/table.py:60
-    def floor_divide_(self, other: Any) -> Tensor: ...  # ops/table.py:60
-    def fmod(self, other: Any) -> Tensor: ...  # ops/table.py:59
-    def fmod_(self, other: Any) -> Tensor: ...  # ops/table.py:59
-    def frac(self) -> Any: ...  # ops/elementwise.py:222
-    def frac_(self) -> Any: ...  # ops/elementwise.py:222
+    def float_power(self, exponent: Any) -> Any: ...  # ops/elementwise.py:261
+    def float_power_(self, exponent: Any) -> Any: ...  # ops/elementwise.py:261
+    def floor(self) -> Tensor: ...  # ops/table.py:162
+    def floor_(self) -> Tensor: ...  # ops/table.py:162
+    def floor_divide(self, other: Any) -> Tensor: ...  # ops/table.py:64
+    def floor_divide_(self, other: Any) -> Tensor: ...  # ops/table.py:64
+    def fmax(self, other: Any) -> Tensor: ...  # ops/table.py:89
+    def fmax_(self, other: Any) -> Tensor: ...  # ops/table.py:89
+    def fmin(self, other: Any) -> Tensor: ...  # ops/table.py:95
+    def fmin_(self, other: Any) -> Tensor: ...  # ops/table.py:95
+    def fmod(self, other: Any) -> Tensor: ...  # ops/table.py:63
+    def fmod_(self, other: Any) -> Tensor: ...  # ops/table.py:63
+    def frac(self) -> Any: ...  # ops/elementwise.py:273
+    def frac_(self) -> Any: ...  # ops/elementwise.py:273
+    def frexp(self) -> Parts: ...  # ops/elementwise.py:211
     def gather(self, dim: builtins.int, index: Tensor, *, sparse_grad: builtins.bool = ...) -> Tensor: ...  # ops/index.py:126
-    def ge(self, other: Any) -> Tensor: ...  # ops/table.py:303
-    def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:303
-    def greater(self, other: Any) -> Tensor: ...  # ops/table.py:301
-    def greater_equal(self, other: Any) -> Tensor: ...  # ops/table.py:303
-    def gt(self, other: Any) -> Tensor: ...  # ops/table.py:301
-    def gt_(self, other: Any) -> Tensor: ...  # ops/table.py:301
+    def gcd(self, other: Any) -> Tensor: ...  # ops/table.py:378
+    def gcd_(self, other: Any) -> Tensor: ...  # ops/table.py:378
+    def ge(self, other: Any) -> Tensor: ...  # ops/table.py:363
+    def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:363
+    def geometric_(self, p: builtins.float, *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:291
+    def greater(self, other: Any) -> Tensor: ...  # ops/table.py:361
+    def greater_(self, other: Any) -> Tensor: ...  # ops/table.py:361
+    def greater_equal(self, other: Any) -> Tensor: ...  # ops/table.py:363
+    def greater_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:363
+    def gt(self, other: Any) -> Tensor: ...  # ops/table.py:361
+    def gt_(self, other: Any) -> Tensor: ...  # ops/table.py:361
     def half(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
-    def hypot(self, other: Any) -> Tensor: ...  # ops/table.py:74
-    def hypot_(self, other: Any) -> Tensor: ...  # ops/table.py:74
+    def hardshrink(self, lambd: builtins.float = ...) -> Tensor: ...  # ops/activation.py:146
+    def heaviside(self, other: Any) -> Tensor: ...  # ops/table.py:171
+    def heaviside_(self, other: Any) -> Tensor: ...  # ops/table.py:171
+    def histc(self, bins: builtins.int = ..., min: builtins.float = ..., max: builtins.float = ...) -> Tensor: ...  # ops/histogram.py:50
+    def histogram(self, bins: Any, *, range: Any = ..., weight: Tensor | None = ..., density: builtins.bool = ...) -> Histogram: ...  # ops/histogram.py:78
+    def hsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
+    def hypot(self, other: Any) -> Tensor: ...  # ops/table.py:79
+    def hypot_(self, other: Any) -> Tensor: ...  # ops/table.py:79
     def index_add(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: Any = ...) -> Tensor: ...  # ops/index.py:199
     def index_add_(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: Any = ...) -> Tensor: ...  # ops/index.py:199
     def index_copy(self, dim: builtins.int, index: Tensor, source: Tensor) -> Tensor: ...  # ops/index.py:215
     def index_copy_(self, dim: builtins.int, index: Tensor, source: Tensor) -> Tensor: ...  # ops/index.py:215
     def index_fill(self, dim: builtins.int, index: Tensor, value: Any) -> Tensor: ...  # ops/index.py:225
     def index_fill_(self, dim: builtins.int, index: Tensor, value: Any) -> Tensor: ...  # ops/index.py:225
+    def index_put(self, indices: Any, values: Any, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/place.py:69
+    def index_put_(self, indices: Any, values: Any, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/place.py:69
+    def index_reduce(self, dim: builtins.int, index: Tensor, source: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/place.py:200
+    def index_reduce_(self, dim: builtins.int, index: Tensor, source: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/place.py:200
     def index_select(self, dim: builtins.int, index: Tensor) -> Tensor: ...  # ops/index.py:188
     def inner(self, other: Tensor) -> Tensor: ...  # ops/matmul.py:93
     def int(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def is_contiguous(self, memory_format: Any = ...) -> builtins.bool: ...  # ops/convert.py:126
     @property
-    def is_cuda(self) -> builtins.bool: ...  # ops/__init__.py:97
+    def is_cuda(self) -> builtins.bool: ...  # ops/__init__.py:139
     def is_floating_point(self) -> builtins.bool: ...  # ops/convert.py:121
     def isclose(self, other: Any, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> Tensor: ...  # ops/compare.py:42
-    def isfinite(self) -> Tensor: ...  # ops/table.py:314
-    def isinf(self) -> Tensor: ...  # ops/table.py:313
-    def isnan(self) -> Tensor: ...  # ops/table.py:312
+    def isfinite(self) -> Tensor: ...  # ops/table.py:374
+    def isinf(self) -> Tensor: ...  # ops/table.py:373
+    def isnan(self) -> Tensor: ...  # ops/table.py:372
     def isneginf(self) -> Any: ...  # ops/compare.py:22
     def isposinf(self) -> Any: ...  # ops/compare.py:21
+    def isreal(self) -> Tensor: ...  # ops/elementwise.py:239
     @property
-    def itemsize(self) -> builtins.int: ...  # ops/__init__.py:100
+    def itemsize(self) -> builtins.int: ...  # ops/__init__.py:142
     def kron(self, other: Tensor) -> Tensor: ...  # ops/matmul.py:264
-    def le(self, other: Any) -> Tensor: ...  # ops/table.py:302
-    def le_(self, other: Any) -> Tensor: ...  # ops/table.py:302
-    def lerp(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:167
-    def lerp_(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:167
-    def less(self, other: Any) -> Tensor: ...  # ops/table.py:300
-    def less_equal(self, other: Any) -> Tensor: ...  # ops/table.py:302
-    def log(self) -> Tensor: ...  # ops/table.py:91
-    def log10(self) -> Tensor: ...  # ops/table.py:93
-    def log10_(self) -> Tensor: ...  # ops/table.py:93
-    def log1p(self) -> Tensor: ...  # ops/table.py:94
-    def log1p_(self) -> Tensor: ...  # ops/table.py:94
-    def log2(self) -> Tensor: ...  # ops/table.py:92
-    def log2_(self) -> Tensor: ...  # ops/table.py:92
-    def log_(self) -> Tensor: ...  # ops/table.py:91
+    def kthvalue(self, k: builtins.int, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> Found: ...  # ops/statistics.py:86
+    def lcm(self, other: Any) -> Tensor: ...  # ops/table.py:379
+    def lcm_(self, other: Any) -> Tensor: ...  # ops/table.py:379
+    def ldexp(self, other: Any) -> Tensor: ...  # ops/elementwise.py:226
+    def ldexp_(self, other: Any) -> Tensor: ...  # ops/elementwise.py:226
+    def le(self, other: Any) -> Tensor: ...  # ops/table.py:362
+    def le_(self, other: Any) -> Tensor: ...  # ops/table.py:362
+    def lerp(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:168
+    def lerp_(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:168
+    def less(self, other: Any) -> Tensor: ...  # ops/table.py:360
+    def less_(self, other: Any) -> Tensor: ...  # ops/table.py:360
+    def less_equal(self, other: Any) -> Tensor: ...  # ops/table.py:362
+    def less_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:362
+    def log(self) -> Tensor: ...  # ops/table.py:115
+    def log10(self) -> Tensor: ...  # ops/table.py:117
+    def log10_(self) -> Tensor: ...  # ops/table.py:117
+    def log1p(self) -> Tensor: ...  # ops/table.py:118
+    def log1p_(self) -> Tensor: ...  # ops/table.py:118
+    def log2(self) -> Tensor: ...  # ops/table.py:116
+    def log2_(self) -> Tensor: ...  # ops/table.py:116
+    def log_(self) -> Tensor: ...  # ops/table.py:115
+    def log_normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:300
     def log_softmax(self, dim: builtins.int = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:77
-    def logaddexp(self, other: Any) -> Tensor: ...  # ops/table.py:83
-    def logaddexp_(self, other: Any) -> Tensor: ...  # ops/table.py:83
+    def logaddexp(self, other: Any) -> Tensor: ...  # ops/table.py:107
+    def logaddexp2(self, other: Any) -> Tensor: ...  # ops/table.py:101
+    def logaddexp2_(self, other: Any) -> Tensor: ...  # ops/table.py:101
+    def logaddexp_(self, other: Any) -> Tensor: ...  # ops/table.py:107
     def logcumsumexp(self, dim: Any) -> Any: ...  # ops/reduce.py:327
-    def logical_and(self, other: Any) -> Tensor: ...  # ops/table.py:304
-    def logical_and_(self, other: Any) -> Tensor: ...  # ops/table.py:304
-    def logical_not(self) -> Tensor: ...  # ops/table.py:307
-    def logical_not_(self) -> Tensor: ...  # ops/table.py:307
-    def logical_or(self, other: Any) -> Tensor: ...  # ops/table.py:305
-    def logical_or_(self, other: Any) -> Tensor: ...  # ops/table.py:305
-    def logical_xor(self, other: Any) -> Tensor: ...  # ops/table.py:306
-    def logit(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:196
-    def logit_(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:196
+    def logical_and(self, other: Any) -> Tensor: ...  # ops/table.py:364
+    def logical_and_(self, other: Any) -> Tensor: ...  # ops/table.py:364
+    def logical_not(self) -> Tensor: ...  # ops/table.py:367
+    def logical_not_(self) -> Tensor: ...  # ops/table.py:367
+    def logical_or(self, other: Any) -> Tensor: ...  # ops/table.py:365
+    def logical_or_(self, other: Any) -> Tensor: ...  # ops/table.py:365
+    def logical_xor(self, other: Any) -> Tensor: ...  # ops/table.py:366
+    def logical_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:366
+    def logit(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:197
+    def logit_(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:197
     def logsumexp(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:136
     def long(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
-    def lt(self, other: Any) -> Tensor: ...  # ops/table.py:300
-    def lt_(self, other: Any) -> Tensor: ...  # ops/table.py:300
+    def lt(self, other: Any) -> Tensor: ...  # ops/table.py:360
+    def lt_(self, other: Any) -> Tensor: ...  # ops/table.py:360
     @property
-    def mT(self) -> Tensor: ...  # ops/__init__.py:88
+    def mH(self) -> Tensor: ...  # ops/__init__.py:135
+    @property
+    def mT(self) -> Tensor: ...  # ops/__init__.py:126
+    def map_(self, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor: ...  # ops/inplace.py:326
     def masked_fill(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:235
     def masked_fill_(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:235
+    def masked_scatter(self, mask: Tensor, source: Tensor) -> Tensor: ...  # ops/place.py:92
+    def masked_scatter_(self, mask: Tensor, source: Tensor) -> Tensor: ...  # ops/place.py:92
     def masked_select(self, mask: Tensor) -> Tensor: ...  # ops/index.py:252
     def matmul(self, other: Any) -> Tensor: ...  # ops/matmul.py:25
     def max(self, dim: Any = ..., keepdim: builtins.bool = ...) -> Any: ...  # ops/reduce.py:96
-    def maximum(self, other: Any) -> Tensor: ...  # ops/table.py:63
-    def maximum_(self, other: Any) -> Tensor: ...  # ops/table.py:63
+    def maximum(self, other: Any) -> Tensor: ...  # ops/table.py:67
+    def maximum_(self, other: Any) -> Tensor: ...  # ops/table.py:67
     def mean(self, dim: Dim = ..., keepdim: builtins.bool = ..., *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:166
+    def median(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Any: ...  # ops/statistics.py:42
     def min(self, dim: Any = ..., keepdim: builtins.bool = ...) -> Any: ...  # ops/reduce.py:96
-    def minimum(self, other: Any) -> Tensor: ...  # ops/table.py:66
-    def minimum_(self, other: Any) -> Tensor: ...  # ops/table.py:66
+    def minimum(self, other: Any) -> Tensor: ...  # ops/table.py:70
+    def minimum_(self, other: Any) -> Tensor: ...  # ops/table.py:70
     def mm(self, mat2: Tensor) -> Tensor: ...  # ops/matmul.py:60
+    def mode(self, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> Found: ...  # ops/statistics.py:76
+    def moveaxis(self, source: Any, destination: Any) -> Tensor: ...  # ops/shape.py:144
     def movedim(self, source: Any, destination: Any) -> Tensor: ...  # ops/shape.py:144
-    def mul(self, other: Any) -> Tensor: ...  # ops/table.py:47
-    def mul_(self, other: Any) -> Tensor: ...  # ops/table.py:47
-    def multinomial(self, num_samples: builtins.int, replacement: builtins.bool = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:191
-    def multiply(self, other: Any) -> Tensor: ...  # ops/table.py:47
-    def multiply_(self, other: Any) -> Tensor: ...  # ops/table.py:47
+    def msort(self) -> Tensor: ...  # ops/statistics.py:98
+    def mul(self, other: Any) -> Tensor: ...  # ops/table.py:51
+    def mul_(self, other: Any) -> Tensor: ...  # ops/table.py:51
+    def multinomial(self, num_samples: builtins.int, replacement: builtins.bool = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:200
+    def multiply(self, other: Any) -> Tensor: ...  # ops/table.py:51
+    def multiply_(self, other: Any) -> Tensor: ...  # ops/table.py:51
     def mv(self, vec: Tensor) -> Tensor: ...  # ops/matmul.py:76
-    def nan_to_num(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:180
-    def nan_to_num_(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:180
+    def nan_to_num(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:181
+    def nan_to_num_(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:181
     def nanmean(self, dim: Any = ..., keepdim: Any = ..., **kw: Any) -> Any: ...  # ops/reduce.py:340
+    def nanmedian(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Any: ...  # ops/statistics.py:42
+    def nanquantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ...) -> Tensor: ...  # ops/statistics.py:125
     def nansum(self, *args: Any, **kw: Any) -> Any: ...  # ops/reduce.py:331
-    def narrow(self, dim: builtins.int, start: Any, length: builtins.int) -> Tensor: ...  # ops/shape.py:199
+    def narrow(self, dim: builtins.int, start: Any, length: builtins.int) -> Tensor: ...  # ops/shape.py:205
+    def narrow_copy(self, *args: Any, **kw: Any) -> Any: ...  # ops/arrange.py:215
     @property
-    def nbytes(self) -> builtins.int: ...  # ops/__init__.py:102
-    def ne(self, other: Any) -> Tensor: ...  # ops/table.py:299
-    def ne_(self, other: Any) -> Tensor: ...  # ops/table.py:299
-    def neg(self) -> Tensor: ...  # ops/table.py:49
-    def neg_(self) -> Tensor: ...  # ops/table.py:49
-    def negative(self) -> Tensor: ...  # ops/table.py:49
-    def negative_(self) -> Tensor: ...  # ops/table.py:49
+    def nbytes(self) -> builtins.int: ...  # ops/__init__.py:144
+    def ne(self, other: Any) -> Tensor: ...  # ops/table.py:359
+    def ne_(self, other: Any) -> Tensor: ...  # ops/table.py:359
+    def neg(self) -> Tensor: ...  # ops/table.py:53
+    def neg_(self) -> Tensor: ...  # ops/table.py:53
+    def negative(self) -> Tensor: ...  # ops/table.py:53
+    def negative_(self) -> Tensor: ...  # ops/table.py:53
     def nelement(self) -> builtins.int: ...  # ops/convert.py:131
     def new_empty(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:167
     def new_full(self, size: Any, fill_value: Any, *, dtype: Any = ...) -> Tensor: ...  # ops/create.py:161
     def new_ones(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:173
     def new_tensor(self, data: Any, *, dtype: Any = ...) -> Tensor: ...  # ops/create.py:155
     def new_zeros(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:167
+    def nextafter(self, other: Any) -> Tensor: ...  # ops/table.py:380
+    def nextafter_(self, other: Any) -> Tensor: ...  # ops/table.py:380
     def nonzero(self, *, as_tuple: builtins.bool = ...) -> Any: ...  # ops/index.py:260
+    def nonzero_static(self, *, size: builtins.int, fill_value: builtins.int = ...) -> Tensor: ...  # ops/place.py:283
     def norm(self, p: Any = ..., dim: Dim = ..., keepdim: builtins.bool = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:256
-    def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:200
-    def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:299
+    def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:259
+    def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:359
+    def not_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:359
     def numel(self) -> builtins.int: ...  # ops/convert.py:131
     def outer(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:103
     def permute(self, *dims: Any) -> Tensor: ...  # ops/shape.py:114
-    def positive(self) -> Tensor: ...  # ops/elementwise.py:111
-    def positive_(self) -> Tensor: ...  # ops/elementwise.py:111
-    def pow(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:85
-    def pow_(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:85
+    def positive(self) -> Tensor: ...  # ops/elementwise.py:112
+    def positive_(self) -> Tensor: ...  # ops/elementwise.py:112
+    def pow(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:86
+    def pow_(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:86
+    def prelu(self, weight: Tensor) -> Tensor: ...  # ops/activation.py:67
     def prod(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:207
-    def rad2deg(self) -> Any: ...  # ops/elementwise.py:226
-    def rad2deg_(self) -> Any: ...  # ops/elementwise.py:226
-    def random_(self, low: builtins.int = ..., high: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:206
-    def ravel(self) -> Any: ...  # ops/shape.py:281
+    def put(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/place.py:43
+    def put_(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/place.py:43
+    def quantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ...) -> Tensor: ...  # ops/statistics.py:104
+    def rad2deg(self) -> Any: ...  # ops/elementwise.py:277
+    def rad2deg_(self) -> Any: ...  # ops/elementwise.py:277
+    def random_(self, low: builtins.int = ..., high: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:265
+    def ravel(self) -> Any: ...  # ops/shape.py:287
     @property
-    def real(self) -> Tensor: ...  # ops/__init__.py:98
-    def reciprocal(self) -> Tensor: ...  # ops/table.py:55
-    def reciprocal_(self) -> Tensor: ...  # ops/table.py:55
-    def relu(self) -> Tensor: ...  # ops/table.py:123
-    def relu_(self) -> Tensor: ...  # ops/table.py:123
-    def remainder(self, other: Any) -> Tensor: ...  # ops/table.py:56
-    def remainder_(self, other: Any) -> Tensor: ...  # ops/table.py:56
-    def repeat(self, *sizes: Any) -> Tensor: ...  # ops/shape.py:229
+    def real(self) -> Tensor: ...  # ops/__init__.py:140
+    def reciprocal(self) -> Tensor: ...  # ops/table.py:59
+    def reciprocal_(self) -> Tensor: ...  # ops/table.py:59
+    def relu(self) -> Tensor: ...  # ops/table.py:147
+    def relu_(self) -> Tensor: ...  # ops/table.py:147
+    def remainder(self, other: Any) -> Tensor: ...  # ops/table.py:60
+    def remainder_(self, other: Any) -> Tensor: ...  # ops/table.py:60
+    def renorm(self, p: builtins.float, dim: builtins.int, maxnorm: builtins.float) -> Tensor: ...  # ops/calculus.py:223
+    def renorm_(self, p: builtins.float, dim: builtins.int, maxnorm: builtins.float) -> Tensor: ...  # ops/calculus.py:223
+    def repeat(self, *sizes: Any) -> Tensor: ...  # ops/shape.py:235
     def repeat_interleave(self, repeats: Any, dim: builtins.int | None = ..., *, output_size: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:326
     def reshape(self, *shape: Any) -> Tensor: ...  # ops/shape.py:28
-    def reshape_as(self, other: Any) -> Any: ...  # ops/shape.py:276
+    def reshape_as(self, other: Any) -> Any: ...  # ops/shape.py:282
+    def resolve_conj(self) -> Tensor: ...  # ops/elementwise.py:245
+    def resolve_conj_(self) -> Tensor: ...  # ops/elementwise.py:245
+    def resolve_neg(self) -> Tensor: ...  # ops/elementwise.py:245
+    def resolve_neg_(self) -> Tensor: ...  # ops/elementwise.py:245
     def roll(self, shifts: Any, dims: Any = ...) -> Tensor: ...  # ops/join.py:156
-    def round(self, *, decimals: builtins.int = ...) -> Tensor: ...  # ops/elementwise.py:156
-    def round_(self, *, decimals: builtins.int = ...) -> Tensor: ...  # ops/elementwise.py:156
-    def rsqrt(self) -> Any: ...  # ops/elementwise.py:208
-    def rsqrt_(self) -> Any: ...  # ops/elementwise.py:208
+    def rot90(self, k: builtins.int = ..., dims: Any = ...) -> Tensor: ...  # ops/arrange.py:125
+    def round(self, *, decimals: builtins.int = ...) -> Tensor: ...  # ops/elementwise.py:157
+    def round_(self, *, decimals: builtins.int = ...) -> Tensor: ...  # ops/elementwise.py:157
+    def rsqrt(self) -> Any: ...  # ops/elementwise.py:259
+    def rsqrt_(self) -> Any: ...  # ops/elementwise.py:259
     def scatter(self, dim: builtins.int, index: Tensor, src: Any, *, reduce: builtins.str | None = ...) -> Tensor: ...  # ops/index.py:164
     def scatter_(self, dim: builtins.int, index: Tensor, src: Any, *, reduce: builtins.str | None = ...) -> Tensor: ...  # ops/index.py:164
     def scatter_add(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...  # ops/index.py:146
     def scatter_add_(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...  # ops/index.py:146
-    def select(self, dim: builtins.int, index: Any) -> Tensor: ...  # ops/shape.py:212
-    def sgn(self) -> Tensor: ...  # ops/elementwise.py:32
-    def sgn_(self) -> Tensor: ...  # ops/elementwise.py:32
+    def scatter_reduce(self, dim: builtins.int, index: Tensor, src: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/place.py:169
+    def scatter_reduce_(self, dim: builtins.int, index: Tensor, src: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/place.py:169
+    def select(self, dim: builtins.int, index: Any) -> Tensor: ...  # ops/shape.py:218
+    def select_scatter(self, src: Tensor, dim: builtins.int, index: builtins.int) -> Tensor: ...  # ops/place.py:132
+    def sgn(self) -> Tensor: ...  # ops/elementwise.py:33
+    def sgn_(self) -> Tensor: ...  # ops/elementwise.py:33
     def short(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
-    def sigmoid(self) -> Tensor: ...  # ops/table.py:125
-    def sigmoid_(self) -> Tensor: ...  # ops/table.py:125
-    def sign(self) -> Tensor: ...  # ops/elementwise.py:32
-    def sign_(self) -> Tensor: ...  # ops/elementwise.py:32
-    def sin(self) -> Tensor: ...  # ops/table.py:99
-    def sin_(self) -> Tensor: ...  # ops/table.py:99
-    def sinc(self) -> Tensor: ...  # ops/table.py:107
-    def sinc_(self) -> Tensor: ...  # ops/table.py:107
-    def sinh(self) -> Tensor: ...  # ops/table.py:115
-    def sinh_(self) -> Tensor: ...  # ops/table.py:115
+    def sigmoid(self) -> Tensor: ...  # ops/table.py:149
+    def sigmoid_(self) -> Tensor: ...  # ops/table.py:149
+    def sign(self) -> Tensor: ...  # ops/elementwise.py:33
+    def sign_(self) -> Tensor: ...  # ops/elementwise.py:33
+    def signbit(self) -> Tensor: ...  # ops/table.py:375
+    def sin(self) -> Tensor: ...  # ops/table.py:123
+    def sin_(self) -> Tensor: ...  # ops/table.py:123
+    def sinc(self) -> Tensor: ...  # ops/table.py:131
+    def sinc_(self) -> Tensor: ...  # ops/table.py:131
+    def sinh(self) -> Tensor: ...  # ops/table.py:139
+    def sinh_(self) -> Tensor: ...  # ops/table.py:139
     def size(self, dim: builtins.int | None = ...) -> Any: ...  # ops/convert.py:141
+    def slice_scatter(self, src: Tensor, dim: builtins.int = ..., start: builtins.int | None = ..., end: builtins.int | None = ..., step: builtins.int = ...) -> Tensor: ...  # ops/place.py:144
     def softmax(self, dim: builtins.int = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:77
     def sort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> Found: ...  # ops/index.py:276
     def split(self, split_size_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:114
     def split_with_sizes(self, split_sizes: Sequence[builtins.int], dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:101
-    def sqrt(self) -> Tensor: ...  # ops/table.py:95
-    def sqrt_(self) -> Tensor: ...  # ops/table.py:95
-    def square(self) -> Tensor: ...  # ops/elementwise.py:41
-    def square_(self) -> Tensor: ...  # ops/elementwise.py:41
+    def sqrt(self) -> Tensor: ...  # ops/table.py:119
+    def sqrt_(self) -> Tensor: ...  # ops/table.py:119
+    def square(self) -> Tensor: ...  # ops/elementwise.py:42
+    def square_(self) -> Tensor: ...  # ops/elementwise.py:42
     def squeeze(self, dim: Any = ...) -> Tensor: ...  # ops/shape.py:96
+    def squeeze_(self, dim: Any = ...) -> Tensor: ...  # ops/shape.py:96
     def std(self, *args: Any, **kw: Any) -> Any: ...  # ops/reduce.py:310
     def stride(self, dim: builtins.int | None = ...) -> Any: ...  # ops/convert.py:151
-    def sub(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:53
-    def sub_(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:53
-    def subtract(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:53
-    def subtract_(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:53
+    def sub(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:54
+    def sub_(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:54
+    def subtract(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:54
+    def subtract_(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:54
     def sum(self, dim: Dim = ..., keepdim: builtins.bool = ..., *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:154
+    def sum_to_size(self, *size: Any) -> Tensor: ...  # ops/arrange.py:145
     def swapaxes(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
+    def swapaxes_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
     def swapdims(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
+    def swapdims_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
     def t(self) -> Tensor: ...  # ops/shape.py:136
+    def t_(self) -> Tensor: ...  # ops/shape.py:136
+    def take(self, index: Tensor) -> Tensor: ...  # ops/place.py:24
     def take_along_dim(self, indices: Tensor, dim: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:306
-    def tan(self) -> Tensor: ...  # ops/table.py:103
-    def tan_(self) -> Tensor: ...  # ops/table.py:103
-    def tanh(self) -> Tensor: ...  # ops/table.py:117
-    def tanh_(self) -> Tensor: ...  # ops/table.py:117
+    def tan(self) -> Tensor: ...  # ops/table.py:127
+    def tan_(self) -> Tensor: ...  # ops/table.py:127
+    def tanh(self) -> Tensor: ...  # ops/table.py:141
+    def tanh_(self) -> Tensor: ...  # ops/table.py:141
     def tensor_split(self, indices_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:135
-    def tile(self, *dims: Any) -> Tensor: ...  # ops/shape.py:244
+    def tile(self, *dims: Any) -> Tensor: ...  # ops/shape.py:250
     def to(self, *args: Any, dtype: Any = ..., device: Any = ..., other: Any = ..., non_blocking: builtins.bool = ..., copy: builtins.bool = ..., memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:18
     def topk(self, k: builtins.int, dim: builtins.int = ..., largest: builtins.bool = ..., sorted: builtins.bool = ...) -> Found: ...  # ops/index.py:294
-    def trace(self) -> Tensor: ...  # ops/diagonal.py:57
+    def trace(self) -> Tensor: ...  # ops/diagonal.py:56
     def transpose(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
-    def tril(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:80
-    def tril_(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:80
-    def triu(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:84
-    def triu_(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:84
-    def true_divide(self, other: Any) -> Any: ...  # ops/elementwise.py:206
-    def true_divide_(self, other: Any) -> Any: ...  # ops/elementwise.py:206
-    def trunc(self) -> Tensor: ...  # ops/table.py:141
-    def trunc_(self) -> Tensor: ...  # ops/table.py:141
+    def transpose_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
+    def tril(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:79
+    def tril_(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:79
+    def triu(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:83
+    def triu_(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:83
+    def true_divide(self, other: Any) -> Any: ...  # ops/elementwise.py:257
+    def true_divide_(self, other: Any) -> Any: ...  # ops/elementwise.py:257
+    def trunc(self) -> Tensor: ...  # ops/table.py:165
+    def trunc_(self) -> Tensor: ...  # ops/table.py:165
     def type_as(self, other: Tensor) -> Tensor: ...  # ops/convert.py:116
     def unbind(self, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:149
     def unflatten(self, dim: builtins.int, sizes: Sequence[builtins.int]) -> Tensor: ...  # ops/shape.py:89
-    def uniform_(self, a: builtins.float = ..., b: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:194
+    def unfold(self, dimension: builtins.int, size: builtins.int, step: builtins.int) -> Tensor: ...  # ops/arrange.py:162
+    def uniform_(self, a: builtins.float = ..., b: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:253
     def unique(self, sorted: builtins.bool = ..., return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/index.py:341
+    def unique_consecutive(self, return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/searching.py:86
+    def unsafe_chunk(self, chunks: builtins.int, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:126
+    def unsafe_split(self, split_size_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:114
+    def unsafe_split_with_sizes(self, split_sizes: Sequence[builtins.int], dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:101
     def unsqueeze(self, dim: builtins.int) -> Tensor: ...  # ops/shape.py:107
+    def unsqueeze_(self, dim: builtins.int) -> Tensor: ...  # ops/shape.py:107
     def var(self, dim: Any = ..., unbiased: builtins.bool | None = ..., keepdim: builtins.bool = ..., *, correction: builtins.float | None = ...) -> Tensor: ...  # ops/reduce.py:175
     def vdot(self, tensor: Tensor) -> Tensor: ...  # ops/matmul.py:83
     def view(self, *shape: Any) -> Tensor: ...  # ops/shape.py:34
-    def view_as(self, other: Any) -> Any: ...  # ops/shape.py:274
-    def where(self, condition: Tensor, other: Any) -> Tensor: ...  # ops/__init__.py:112
-    def xlogy(self, other: Any) -> Tensor: ...  # ops/table.py:77
-    def xlogy_(self, other: Any) -> Tensor: ...  # ops/table.py:77
-    def zero_(self) -> Tensor: ...  # ops/inplace.py:189
+    def view_as(self, other: Any) -> Any: ...  # ops/shape.py:280
+    def vsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
+    def where(self, condition: Tensor, other: Any) -> Tensor: ...  # ops/__init__.py:154
+    def xlogy(self, other: Any) -> Tensor: ...  # ops/table.py:82
+    def xlogy_(self, other: Any) -> Tensor: ...  # ops/table.py:82
+    def zero_(self) -> Tensor: ...  # ops/inplace.py:248

@@ -72,6 +72,14 @@ def look(x: Tensor, view: Tensor, op: Op, kw: dict[str, Any]) -> None:
     known.add(view)
 
 
+def looked_at(tensor: Tensor) -> bool:
+    """Whether other Tensors, that are still there, are views of this one."""
+    try:
+        return any(ref() is not None for ref in views_of(tensor))
+    except AttributeError:
+        return False
+
+
 def as_seen(tensor: Tensor) -> Array:
     """An array that is laid out as PyTorch would lay out this Tensor; its elements mean nothing."""
     known = seen(tensor)

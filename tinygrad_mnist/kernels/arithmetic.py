@@ -26,6 +26,11 @@ def power(a: Array, b: Array) -> Array:
     return np.where(low, unit, np.power(a, np.where(low, 0, b)))
 
 
+def exponent(x: Array) -> Array:
+    """The exponent e of x = m 2^e with 1/2 <= |m| < 1, as int32; 0 for 0, NaN and infinities."""
+    return np.where(np.isfinite(x), np.frexp(x)[1], 0).astype(np.int32)
+
+
 @like_ufunc
 def reciprocal(x: Array) -> Array:
     """The inverse 1 / x. Integers become floats, where NumPy's own would truncate."""

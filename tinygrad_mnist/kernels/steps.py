@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.kernels.elementwise import I8, INTEGER, kept, masked
+from tinygrad_mnist.kernels.elementwise import I8, INTEGER, kept, like_ufuncs, masked
 
 Array = Any  # an ndarray; NumPy's own types say too little to help here
 
@@ -16,6 +16,13 @@ def clip(x: Array, *, low: float | None, high: float | None) -> Array:
     if x.dtype.kind in "iu":
         low, high = (bound if bound is None else int(bound) for bound in (low, high))
     return np.clip(x, low, high)
+
+
+@like_ufuncs
+def heaviside(x: Array, values: Array) -> Array:
+    """Zero where x < 0, `values` where x is 0, and 1 beyond. Integers stay integers."""
+    dtype = np.result_type(x, values)
+    return np.asarray(np.where(np.equal(x, 0), values, np.greater(x, 0)), dtype)
 
 
 def within(d: Array, x: Array, *, low: float | None, high: float | None) -> Array:

@@ -8,6 +8,7 @@ op, add a row; to add a name that needs no row, compose it in its family.
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -42,8 +43,22 @@ OPERATORS: dict[str, Operator] = {
     "add": table.add, "sub": table.sub, "mul": table.mul, "truediv": table.div,
     "matmul": matmul.matmul, "pow": elementwise.pow, "mod": table.remainder,
     "floordiv": table.floor_divide, "and": table.bitwise_and, "or": table.bitwise_or,
-    "xor": table.bitwise_xor,
+    "xor": table.bitwise_xor, "lshift": table.bitwise_left_shift,
+    "rshift": table.bitwise_right_shift,
 }  # fmt: skip
+# Methods whose module is loaded when one of them is first called
+LATER = {
+    "activation": "hardshrink prelu",
+    "arrange": "adjoint dsplit hsplit narrow_copy rot90 sum_to_size unfold unsafe_chunk "
+    "unsafe_split unsafe_split_with_sizes vsplit",
+    "calculus": "cross cummax cummin diff renorm renorm_",
+    "histogram": "bincount histc histogram",
+    "place": "diagonal_scatter index_put index_put_ index_reduce index_reduce_ masked_scatter "
+    "masked_scatter_ nonzero_static put put_ scatter_reduce scatter_reduce_ select_scatter "
+    "slice_scatter take",
+    "searching": "unique_consecutive",
+    "statistics": "corrcoef cov kthvalue median mode msort nanmedian nanquantile quantile",
+}
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 
 
@@ -66,6 +81,27 @@ def method_of(function: Callable[..., Any]) -> Callable[..., Any]:
     return bare if hasattr(bare, "op") else function  # type: ignore[return-value]
 
 
+class Later:
+    """A method that is loaded, and put into its place on Tensor, when it is first asked for.
+
+    With an underscore it is the in-place form of the function before it.
+    """
+
+    def __init__(self, module: str, name: str) -> None:
+        self.module, self.name = module, name
+
+    def load(self) -> Any:
+        """The function itself."""
+        module = import_module(f"{__name__}.{self.module}")
+        function = getattr(module, self.name.removesuffix("_"))
+        return inplace.method(function) if self.name.endswith("_") else function
+
+    def __get__(self, tensor: Tensor | None, owner: type) -> Any:
+        function = self.load()
+        setattr(Tensor, self.name, function)
+        return function if tensor is None else function.__get__(tensor, owner)
+
+
 def methods() -> dict[str, Any]:
     """All that Tensor gets from here, by name."""
     found: dict[str, Any] = {
@@ -76,6 +112,8 @@ def methods() -> dict[str, Any]:
         bare = getattr(operator, "__wrapped__", operator)
         found |= {f"__{name}__": operation(bare), f"__r{name}__": reflected(bare)}
     found |= {f"__{name}__": operation(getattr(table, name)) for name in COMPARISONS}
+    for module, names in LATER.items():
+        found |= {name: Later(module, name) for name in names.split()}
     return found | {
         "__getitem__": index.getitem,
         "__getattr__": unknown,
@@ -92,6 +130,10 @@ def methods() -> dict[str, Any]:
         "H": property(
             lambda x: shape.transpose(x, -1, -2),
             doc="The conjugate transpose, which is `mT`, for all elements are real.",
+        ),
+        "mH": property(
+            lambda x: shape.transpose(x, -1, -2),
+            doc="The conjugate transpose of each matrix: `mT`, for all elements are real.",
         ),
         "device": property(lambda x: device("cpu"), doc="The device, which is always the CPU."),
         "is_cuda": property(lambda x: False, doc="Whether the Tensor lives on a GPU: False."),

@@ -164,7 +164,7 @@ METHODS: dict[str, Any] = {
     "__reduce__": reduce,
     "float": caster("float32"), "double": caster("float64"), "half": caster("float16"),
     "long": caster("int64"), "int": caster("int32"), "short": caster("int16"),
-    "byte": caster("uint8"), "bool": caster("bool"),
+    "byte": caster("uint8"), "char": caster("int8"), "bool": caster("bool"),
     "type_as": type_as, "is_floating_point": is_floating_point, "is_contiguous": is_contiguous,
     "numel": numel, "nelement": numel, "dim": dim, "size": size, "element_size": element_size,
     "stride": stride, "data_ptr": data_ptr,

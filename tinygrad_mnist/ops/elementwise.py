@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # ruff: noqa: F403
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,13 +17,14 @@ from tinygrad_mnist.ops.published import public_names
 from tinygrad_mnist.ops.rows import *
 
 __all__ = [
-    "add", "addcdiv", "addcmul", "clamp", "clamp_max", "clamp_min", "clip", "deg2rad", "div",
-    "divide", "fill", "float_power", "frac", "lerp", "logit", "nan_to_num", "positive", "pow",
-    "rad2deg", "round", "rsqrt", "rsub", "sgn", "sign", "square", "sub", "subtract",
+    "add", "addcdiv", "addcmul", "angle", "clamp", "clamp_max", "clamp_min", "clip", "conj",
+    "conj_physical", "deg2rad", "div", "divide", "fill", "float_power", "frac", "frexp", "isreal",
+    "ldexp", "lerp", "logit", "nan_to_num", "positive", "pow", "rad2deg", "real", "resolve_conj",
+    "resolve_neg", "round", "rsqrt", "rsub", "sgn", "sign", "square", "sub", "subtract",
     "true_divide",
 ]  # fmt: skip
 __all__ += public_names(table, with_rules=True)
-NOT_METHODS = {"fill", "rsub"}
+NOT_METHODS = {"fill", "real", "rsub"}
 METHODS = [name for name in __all__ if name not in NOT_METHODS]
 
 _FLOAT = np.dtype(np.float32)
@@ -198,6 +199,56 @@ def logit(input: Tensor, eps: float | None = None) -> Tensor:
     """log(input / (1 - input)), of input moved into [eps, 1 - eps]."""
     x = floating(input) if eps is None else clamp(input, eps, 1 - eps)
     return table.logit(x)
+
+
+class Parts(NamedTuple):
+    """What `frexp` returns."""
+
+    mantissa: Tensor
+    exponent: Tensor
+
+
+@public
+def frexp(input: Tensor) -> Parts:
+    """The mantissa m and the exponent e (int32) of input = m 2^e, with 1/2 <= |m| < 1 or m = 0."""
+    if input.dtype.kind != "f":
+        raise DTypeError(f"torch.frexp() only supports floating-point dtypes, not {input.dtype}")
+    e = table.exponent(input)
+    half = table.floor_divide(e, 2)  # in two steps, for 2^-e may be too large a number
+    small = (_power_of_two(input, -half), _power_of_two(input, half - e))
+    return Parts(input * small[0] * small[1], e)
+
+
+def _power_of_two(x: Tensor, e: Tensor) -> Tensor:
+    return table.exp2(table.cast(e, dtype=x.dtype))
+
+
+@public
+def ldexp(input: Tensor, other: Any) -> Tensor:
+    """input * 2^other."""
+    return table.mul(input, table.exp2(tensor_of(other, input)))
+
+
+@public
+def angle(input: Tensor) -> Tensor:
+    """pi where input is negative, else 0; NaN where it is NaN."""
+    x = floating(input)
+    return table.where(table.lt(x, 0), math.pi, table.where(table.isnan(x), x, 0.0))
+
+
+@public
+def isreal(input: Tensor) -> Tensor:
+    """True everywhere: all elements are real."""
+    return table.eq(table.isnan(input), table.isnan(input))
+
+
+@public
+def real(input: Tensor) -> Tensor:
+    """input itself: all elements are real."""
+    return input
+
+
+conj = conj_physical = resolve_conj = resolve_neg = real
 
 
 # One line of others

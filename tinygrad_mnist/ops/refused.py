@@ -16,6 +16,14 @@ from tinygrad_mnist.autograd.op import DTypeError
 from tinygrad_mnist.autograd.tensor import Tensor
 
 BOOLS, INTEGERS, ALL = "b", "iu", "biu"
+FLOATS_ALONE = (
+    "adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d "
+    "adaptive_max_pool1d_with_indices adaptive_max_pool2d adaptive_max_pool2d_with_indices "
+    "adaptive_max_pool3d adaptive_max_pool3d_with_indices ctc_loss fold fractional_max_pool2d "
+    "fractional_max_pool3d glu grid_sample local_response_norm lp_pool1d lp_pool2d lp_pool3d "
+    "max_unpool1d max_unpool2d max_unpool3d multi_margin_loss multilabel_margin_loss "
+    "multilabel_soft_margin_loss pdist"
+)
 NAMES = {BOOLS: "bools", INTEGERS: "integers", ALL: "integers and bools"}
 REFUSED: dict[str, str] = {
     "abs": BOOLS, "ceil": BOOLS, "floor": BOOLS, "trunc": BOOLS,
@@ -26,7 +34,10 @@ REFUSED: dict[str, str] = {
     "mish": ALL, "softplus": ALL, "logsigmoid": ALL, "hardsigmoid": ALL, "hardswish": ALL,
     "hardshrink": ALL, "softshrink": ALL, "threshold": BOOLS, "softsign": BOOLS,
     "hardtanh": BOOLS, "mse_loss": ALL, "l1_loss": ALL, "smooth_l1_loss": ALL, "huber_loss": ALL,
-    "normalize": ALL,
+    "normalize": ALL, "kthvalue": BOOLS, "index_reduce": BOOLS, "searchsorted": BOOLS,
+    "bucketize": BOOLS, "isin": BOOLS, "gradient": BOOLS,
+    "unfold": INTEGERS,
+    **dict.fromkeys(FLOATS_ALONE.split(), ALL),
 }  # fmt: skip
 
 

@@ -26,9 +26,12 @@ from tinygrad_mnist.kernels import (
     index,
     loss,
     norm,
+    order,
     pool,
     random,
     reduce,
+    resample,
+    scatter,
     search,
     shape,
     steps,
@@ -36,6 +39,7 @@ from tinygrad_mnist.kernels import (
 )
 from tinygrad_mnist.kernels import conv as convolution
 from tinygrad_mnist.kernels import linear as products
+from tinygrad_mnist.kernels import windows as sliding
 from tinygrad_mnist.ops.published import elementwise
 
 OpCall = Callable[..., Tensor]
@@ -68,6 +72,7 @@ minimum = elementwise(
 )
 atan2 = elementwise(
     np.arctan2,
+    also="arctan2",
     a=lambda g, a, b: g * safely(b, a * a + b * b),
     b=lambda g, a, b: -g * safely(a, a * a + b * b),
 )
@@ -80,6 +85,25 @@ xlogy: OpCall = elementwise(
     a=lambda g, a, b: g * where(eq(a, 0.0) & le(b, 0.0), 0.0, log(b)),
     b=lambda g, a, b: g * where(eq(a, 0.0) & eq(b, 0.0), 0.0, a / b),
 )
+copysign = elementwise(np.copysign, a=lambda g, y, a: g * sign(y) * sign(a), b=lambda g: nothing(g))
+fmax = elementwise(
+    np.fmax,
+    doc="The larger of two elements, and the one that is not NaN.",
+    a=lambda g, a, b: where(ge(a, b) | isnan(b), g, 0.0),
+    b=lambda g, a, b: where(ge(a, b) | isnan(b), 0.0, g),
+)
+fmin = elementwise(
+    np.fmin,
+    doc="The smaller of two elements, and the one that is not NaN.",
+    a=lambda g, a, b: where(le(a, b) | isnan(b), g, 0.0),
+    b=lambda g, a, b: where(le(a, b) | isnan(b), 0.0, g),
+)
+logaddexp2 = elementwise(
+    np.logaddexp2,
+    a=lambda g, a, b: g * sigmoid((a - b) * LN2),
+    b=lambda g, a, b: g * sigmoid((b - a) * LN2),
+)
+exponent = op(arithmetic.exponent)
 logaddexp = elementwise(
     np.logaddexp, a=lambda g, a, b: g * sigmoid(a - b), b=lambda g, a, b: g * sigmoid(b - a)
 )
@@ -115,9 +139,9 @@ sinc_slope: OpCall = op(
 sinh: OpCall = elementwise(np.sinh, x=lambda g, x: g * cosh(x))
 cosh: OpCall = elementwise(np.cosh, x=lambda g, x: g * sinh(x))
 tanh = elementwise(np.tanh, x=lambda g, y: g * (1 - y * y))
-asinh = elementwise(np.arcsinh, x=lambda g, x: g / sqrt(x * x + 1))
-acosh = elementwise(np.arccosh, x=lambda g, x: g / sqrt(x * x - 1))
-atanh = elementwise(np.arctanh, x=lambda g, x: g / (1 - x * x))
+asinh = elementwise(np.arcsinh, also="arcsinh", x=lambda g, x: g / sqrt(x * x + 1))
+acosh = elementwise(np.arccosh, also="arccosh", x=lambda g, x: g / sqrt(x * x - 1))
+atanh = elementwise(np.arctanh, also="arctanh", x=lambda g, x: g / (1 - x * x))
 
 # Activations and special functions (kernels/activation.py)
 relu: OpCall = elementwise(activation.relu, x=lambda g, y: gate(g, y))
@@ -144,6 +168,7 @@ within: OpCall = op(steps.within, d=lambda g, x, low, high: within(g, x, low=low
 hardtanh = op(steps.clip, x=lambda g, x, low, high: inside(g, x, low=low, high=high))
 inside: OpCall = op(steps.inside, d=lambda g, x, low, high: inside(g, x, low=low, high=high))
 beats: OpCall = op(steps.beats, d=lambda g, a, b: beats(g, a, b))
+heaviside = elementwise(steps.heaviside)
 nothing: OpCall = op(steps.nothing, d=lambda g: nothing(g))
 
 # Choosing and casting (kernels/choose.py)
@@ -202,6 +227,29 @@ undiagonal: OpCall = op(
 )
 cat = op(shape.cat, xs=lambda g, i, shape, axis, starts: narrow(g, axis, starts[i], shape[axis]))
 
+# Windows (kernels/windows.py): an adjoint pair
+windows: OpCall = op(
+    sliding.windows,
+    x=lambda g, shape, size, step, gap: unwindows(
+        g, shape=shape[len(shape) - len(size) :], step=step, gap=gap
+    ),
+)
+unwindows: OpCall = op(
+    sliding.unwindows,
+    d=lambda g, shape, step, gap: windows(
+        g, size=shape[-2 * len(step) : -len(step)], step=step, gap=gap
+    ),
+)
+
+# Mixtures of places (kernels/resample.py): another
+mix: OpCall = op(
+    resample.mix,
+    x=lambda g, index, weight, shape, axis: unmix(g, index, weight, axis=axis, length=shape[axis]),
+)
+unmix: OpCall = op(
+    resample.unmix, d=lambda g, index, weight, axis: mix(g, index, weight, axis=axis)
+)
+
 # Picking and writing elements by index (kernels/index.py)
 take: OpCall = op(index.take, x=lambda g, shape, index: put(g, index, shape=shape))
 put: OpCall = op(index.put, x=lambda g, index: take(g, index))
@@ -228,6 +276,18 @@ assign_at: OpCall = op(
 )
 embed = op(index.embed, w=lambda g, shape, index: put(g, index, shape=shape))
 flat_index = op(index.flat_index)
+
+# Extremes of values that go to one place (kernels/scatter.py): those that tie share the gradient
+largest_at: OpCall = op(
+    scatter.largest_at,
+    x=lambda g, x, index, value, y: shares(g, x, index, value, y)[0],
+    value=lambda g, x, index, value, y: shares(g, x, index, value, y)[1],
+)
+smallest_at: OpCall = op(
+    scatter.smallest_at,
+    x=lambda g, x, index, value, y: shares(g, x, index, value, y)[0],
+    value=lambda g, x, index, value, y: shares(g, x, index, value, y)[1],
+)
 
 # Products (kernels/linear.py)
 matmul: OpCall = op(products.matmul, a=lambda g, b: matmul(g, b.mT), b=lambda g, a: matmul(a.mT, g))
@@ -309,9 +369,25 @@ bitwise_and = elementwise(np.bitwise_and)
 bitwise_or = elementwise(np.bitwise_or)
 bitwise_xor = elementwise(np.bitwise_xor)
 bitwise_not = elementwise(np.invert)
-isnan = elementwise(np.isnan)
+isnan: OpCall = elementwise(np.isnan)
 isinf = elementwise(np.isinf)
 isfinite: OpCall = elementwise(np.isfinite)
+signbit = elementwise(np.signbit)
+bitwise_left_shift = elementwise(np.left_shift)
+bitwise_right_shift = elementwise(np.right_shift)
+gcd = elementwise(np.gcd, doc="The greatest common divisor of |input| and |other|.")
+lcm = elementwise(np.lcm, doc="The least common multiple of |input| and |other|.")
+nextafter = elementwise(np.nextafter)
+
+# Order (kernels/order.py): medians have a derivative, places and counts have none
+median = op(order.median, x=lambda g, x, y: ties(spread(g, x, None), x, y, nan=True))
+nanmedian = op(order.nanmedian, x=lambda g, x, y: ties(spread(g, x, None), x, y, nan=True))
+cumargmax = op(order.cumargmax)
+cumargmin = op(order.cumargmin)
+middle = op(order.middle)
+mode = op(order.mode)
+searchsorted = op(order.searchsorted)
+histogram = op(order.histogram)
 
 # Searches have none either (kernels/search.py)
 any = op(search.any)
@@ -365,6 +441,14 @@ def safely(a: Any, b: Any) -> Tensor:
 def softmax_over(x: Any, axis: Any) -> Any:
     """softmax over several axes at once."""
     return exp(x - logsumexp(x, axis=axis, keepdims=True))
+
+
+def shares(g: Any, x: Any, index: Any, value: Any, top: Any) -> tuple[Tensor, Tensor]:
+    """The gradient of an extreme: to x and to the values, each that is one gets the same."""
+    pairs = (x, top), (value, take(top, index))
+    is_x, is_value = (cast(eq(*pair), dtype=g.dtype) for pair in pairs)
+    each = safely(g, is_x + put(is_value, index, shape=x.shape))
+    return each * is_x, take(each, index) * is_value
 
 
 def flip(x: Any, axis: int) -> Tensor:

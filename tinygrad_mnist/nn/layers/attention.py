@@ -10,8 +10,7 @@ from tinygrad_mnist.nn import init
 from tinygrad_mnist.nn.layers.linear import Linear
 from tinygrad_mnist.nn.module import Module
 from tinygrad_mnist.nn.parameter import Parameter, unset
-from tinygrad_mnist.ops import create, join, reduce, shape, table
-from tinygrad_mnist.ops.attention import attend
+from tinygrad_mnist.ops import shape
 
 __all__ = ["MultiheadAttention"]
 
@@ -84,65 +83,32 @@ class MultiheadAttention(Module):
         average_attn_weights: bool = True,
         is_causal: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
-        batched = query.ndim == 3
-        inputs = [query, key, value]
-        if not batched:
-            inputs = [shape.unsqueeze(x, 0) for x in inputs]
-        elif not self.batch_first:
-            inputs = [shape.transpose(x, 0, 1) for x in inputs]
-        q, k, v = self._project(*inputs)
-        mask = self._mask(attn_mask, key_padding_mask, q, batched=batched)
-        for bias, at in ((self.bias_k, "k"), (self.bias_v, "v")):
-            if bias is not None:
-                row = shape.broadcast_to(bias, (len(q), 1, self.embed_dim))
-                k, v = (join.cat([k, row], 1), v) if at == "k" else (k, join.cat([v, row], 1))
-        if self.add_zero_attn:
-            zero = create.zeros((len(q), 1, self.embed_dim), dtype=q.dtype)
-            k, v = join.cat([k, zero], 1), join.cat([v, zero], 1)
-        more = k.shape[1] - (mask.shape[-1] if mask is not None else k.shape[1])
-        if more and mask is not None:
-            mask = F.pad(mask, (0, more))
-        q, k, v = (self._heads(x) for x in (q, k, v))
-        mixed, weights = attend(q, k, v, mask, self.dropout if self.training else 0.0)
-        mixed = shape.flatten(shape.transpose(mixed, 1, 2), 2)
-        out = self.out_proj(mixed)
-        if need_weights and average_attn_weights:
-            weights = reduce.mean(weights, 1)
-        if not batched:
-            out, weights = shape.squeeze(out, 0), shape.squeeze(weights, 0)
-        elif not self.batch_first:
-            out = shape.transpose(out, 0, 1)
-        return out, weights if need_weights else None
-
-    def _project(self, query: Tensor, key: Tensor, value: Tensor) -> list[Tensor]:
-        weights = [self.q_proj_weight, self.k_proj_weight, self.v_proj_weight]
-        if self.in_proj_weight is not None:
-            weights = list(join.chunk(self.in_proj_weight, 3))
-        biases: Any = (None,) * 3
-        if self.in_proj_bias is not None:
-            biases = join.chunk(self.in_proj_bias, 3)
-        inputs = zip((query, key, value), weights, biases, strict=True)
-        return [F.linear(x, w, b) for x, w, b in inputs]
-
-    def _heads(self, x: Tensor) -> Tensor:
-        """(n, length, embed_dim) to (n, heads, length, embed_dim / heads)."""
-        split = shape.reshape(x, (*x.shape[:2], self.num_heads, self.embed_dim // self.num_heads))
-        return shape.transpose(split, 1, 2)
-
-    def _mask(self, attn: Any, padding: Any, q: Tensor, *, batched: bool) -> Any:
-        """Both masks as one that is added to the scores (n, heads, l, s)."""
-        if padding is not None:
-            padding = self._added(padding, q)
-            padding = shape.reshape(padding, (-1, 1, 1, padding.shape[-1]))
-        if attn is not None:
-            attn = self._added(attn, q)
-            if attn.ndim == 3:
-                attn = shape.reshape(attn, (-1, self.num_heads, *attn.shape[1:]))
-        if attn is None or padding is None:
-            return padding if attn is None else attn
-        return attn + padding
-
-    def _added(self, mask: Tensor, q: Tensor) -> Any:
-        if mask.dtype.kind != "b":
-            return mask
-        return table.where(mask, -float("inf"), create.zeros((), dtype=q.dtype))
+        flipped = self.batch_first and query.ndim == 3
+        if flipped:
+            query, key, value = (shape.transpose(x, 0, 1) for x in (query, key, value))
+        out, weights = F.multi_head_attention_forward(
+            query,
+            key,
+            value,
+            self.embed_dim,
+            self.num_heads,
+            self.in_proj_weight,
+            self.in_proj_bias,
+            self.bias_k,
+            self.bias_v,
+            self.add_zero_attn,
+            self.dropout,
+            self.out_proj.weight,
+            self.out_proj.bias,
+            self.training,
+            key_padding_mask,
+            need_weights,
+            attn_mask,
+            self.in_proj_weight is None,
+            self.q_proj_weight,
+            self.k_proj_weight,
+            self.v_proj_weight,
+            average_attn_weights=average_attn_weights,
+            is_causal=is_causal and attn_mask is not None,
+        )
+        return shape.transpose(out, 0, 1) if flipped else out, weights
