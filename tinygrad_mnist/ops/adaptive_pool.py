@@ -153,7 +153,7 @@ def fractional(dims: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
             )
         if _random_samples is None:
             _random_samples = random.rand((*x.shape[:2], dims), dtype=x.dtype)
-        drawn = _random_samples.detach().numpy()
+        drawn = _random_samples.detach().numpy()[: len(x)]
         drawn = drawn[..., ::-1] if dims == 2 else drawn  # for images PyTorch draws the width first
         sides = [
             _starts(drawn[..., i], n, m, k)[..., None] + np.arange(k)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from tinygrad_mnist.autograd import Tensor
+from tinygrad_mnist.autograd.op import DTypeError, ShapeError
 from tinygrad_mnist.nn import functional as F
 from tinygrad_mnist.nn import init
-from tinygrad_mnist.nn.layers.linear import Linear
+from tinygrad_mnist.nn.layers.linear import NonDynamicallyQuantizableLinear
 from tinygrad_mnist.nn.module import Module
 from tinygrad_mnist.nn.parameter import Parameter, unset
 from tinygrad_mnist.ops import shape
@@ -45,7 +46,8 @@ class MultiheadAttention(Module):
         self.embed_dim, self.num_heads, self.dropout = embed_dim, num_heads, dropout
         self.kdim, self.vdim = kdim or embed_dim, vdim or embed_dim
         self.batch_first, self.add_zero_attn = batch_first, add_zero_attn
-        together = self.kdim == self.vdim == embed_dim
+        together = self._qkv_same_embed_dim = self.kdim == self.vdim == embed_dim
+        self.head_dim = embed_dim // num_heads
 
         def made(*size: int) -> Parameter:
             return unset(size, dtype, device)
@@ -58,7 +60,9 @@ class MultiheadAttention(Module):
         self.in_proj_bias = made(3 * embed_dim) if bias else None
         self.bias_k = made(1, 1, embed_dim) if add_bias_kv else None
         self.bias_v = made(1, 1, embed_dim) if add_bias_kv else None
-        self.out_proj = Linear(embed_dim, embed_dim, bias=bias, device=device, dtype=dtype)
+        self.out_proj = NonDynamicallyQuantizableLinear(
+            embed_dim, embed_dim, bias=bias, device=device, dtype=dtype
+        )
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -83,6 +87,8 @@ class MultiheadAttention(Module):
         average_attn_weights: bool = True,
         is_causal: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
+        self._check(query, key, value)
+        self._check_masks(query, key, attn_mask, key_padding_mask)
         flipped = self.batch_first and query.ndim == 3
         if flipped:
             query, key, value = (shape.transpose(x, 0, 1) for x in (query, key, value))
@@ -109,6 +115,44 @@ class MultiheadAttention(Module):
             self.k_proj_weight,
             self.v_proj_weight,
             average_attn_weights=average_attn_weights,
-            is_causal=is_causal and attn_mask is not None,
+            is_causal=is_causal,
         )
         return shape.transpose(out, 0, 1) if flipped else out, weights
+
+    def _check(self, query: Tensor, key: Tensor, value: Tensor) -> None:
+        """Raise ShapeError for inputs of other ranks, features or lengths."""
+        if query.ndim not in (2, 3) or not query.ndim == key.ndim == value.ndim:
+            raise ShapeError(
+                "query, key and value should all be 3-D (batched) or 2-D (unbatched), not "
+                f"{query.ndim}-D, {key.ndim}-D and {value.ndim}-D"
+            )
+        for x, name, size in (
+            (query, "query", self.embed_dim), (key, "key", self.kdim), (value, "value", self.vdim)
+        ):  # fmt: skip
+            if x.shape[-1] != size:
+                raise ShapeError(
+                    f"was expecting embedding dimension of {size} for the {name}, but got "
+                    f"{x.shape[-1]}"
+                )
+        if key.shape[:-1] != value.shape[:-1]:
+            raise ShapeError(
+                f"key's sequence and batch dims {key.shape[:-1]} do not match value's "
+                f"{value.shape[:-1]}"
+            )
+
+    def _check_masks(self, query: Tensor, key: Tensor, attn: Any, padding: Any) -> None:
+        """Raise an error for masks that are neither bool nor float, or of other shapes."""
+        at = 1 if self.batch_first and query.ndim == 3 else 0
+        n = query.shape[1 - at] if query.ndim == 3 else 1
+        queries, keys = query.shape[at], key.shape[at]
+        for mask, name in ((attn, "attn_mask"), (padding, "key_padding_mask")):
+            if mask is not None and mask.dtype.kind not in "bf":
+                raise DTypeError(
+                    f"only bool and floating types of {name} are supported, not {mask.dtype}"
+                )
+        fits = ((queries, keys), (n * self.num_heads, queries, keys))
+        if attn is not None and attn.shape not in fits:
+            raise ShapeError(f"attn_mask has shape {attn.shape}, it should be one of {fits}")
+        size = (n, keys) if query.ndim == 3 else (keys,)
+        if padding is not None and padding.shape != size:
+            raise ShapeError(f"key_padding_mask has shape {padding.shape}, it should be {size}")
