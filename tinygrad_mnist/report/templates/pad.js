@@ -5,7 +5,10 @@ const Pad = (() => {
   if (!pad) return null;
   const byId = (id) => document.getElementById(id);
   const SIZE = pad.width, SIDE = 28, CELL = SIZE / SIDE;
+  const fine = Math.min(4, Math.max(1, devicePixelRatio)); // pixels of the screen for one of the pad
+  pad.width = pad.height = Math.round(SIZE * fine);
   const screen = pad.getContext("2d");
+  screen.scale(pad.width / SIZE, pad.width / SIZE);
   const hidden = document.createElement("canvas"); // strokes alone, without grid or pen
   hidden.width = hidden.height = SIZE;
   const paper = hidden.getContext("2d", { willReadFrequently: true });
@@ -15,22 +18,23 @@ const Pad = (() => {
 
   let tool = "pen"; // or "pixels", or "digit": a test digit that was chosen
   let strokes = []; // of the pen: { width, points: [[x, y], ...] }
+  let cleared = []; // the strokes that Clear took away, for undo
+  let last = [0, 0]; // where the pointer was before
   let before = []; // earlier pixels, for undo
   let pixels = new Uint8Array(SIDE * SIDE); // of the tool "pixels", and of a digit
   let drawing = null; // the id of the pointer that is down
   let pen = { x: SIZE / 2, y: SIZE / 2, down: false, shown: false }; // moved by keys
   let asked = false;
 
-  function drawStrokes() {
-    paper.clearRect(0, 0, SIZE, SIZE);
-    paper.strokeStyle = "#fff";
-    paper.lineCap = paper.lineJoin = "round";
+  function drawStrokes(context) {
+    context.strokeStyle = "#fff";
+    context.lineCap = context.lineJoin = "round";
     for (const { width, points } of strokes) {
-      paper.lineWidth = width;
-      paper.beginPath();
-      paper.moveTo(...points[0]);
-      for (const point of points) paper.lineTo(...point);
-      paper.stroke();
+      context.lineWidth = width;
+      context.beginPath();
+      context.moveTo(...points[0]);
+      for (const point of points) context.lineTo(...point);
+      context.stroke();
     }
   }
 
@@ -46,10 +50,8 @@ const Pad = (() => {
   function draw() {
     screen.fillStyle = "#000";
     screen.fillRect(0, 0, SIZE, SIZE);
-    if (tool === "pen") {
-      drawStrokes();
-      screen.drawImage(hidden, 0, 0);
-    } else drawPixels(screen, SIZE);
+    if (tool === "pen") drawStrokes(screen);
+    else drawPixels(screen, SIZE);
     if (tool === "pixels") {
       screen.fillStyle = "rgba(128,128,128,0.35)";
       for (let i = 1; i < SIDE; i++) {
@@ -74,6 +76,8 @@ const Pad = (() => {
   function seen() {
     if (tool !== "pen") return pixels.some((v) => v) ? pixels : null;
     if (!strokes.length) return null;
+    paper.clearRect(0, 0, SIZE, SIZE);
+    drawStrokes(paper);
     const rgba = paper.getImageData(0, 0, SIZE, SIZE).data;
     const data = Uint8Array.from({ length: SIZE * SIZE }, (_, i) => (rgba[4 * i + 3] > 127 ? 1 : 0));
     return Prepare.asMnist({ width: SIZE, height: SIZE, data });
@@ -118,9 +122,9 @@ const Pad = (() => {
   const width = () => Number(byId("pen-width").value);
   const cellAt = (x, y) => [x, y].map((v) => Math.max(0, Math.min(SIDE - 1, Math.floor(v / CELL))));
 
-  function paintCell(x, y, shade) {
+  function paintCell(x, y) {
     const [column, row] = cellAt(x, y);
-    pixels[row * SIDE + column] = shade;
+    pixels[row * SIDE + column] = Number(byId("shade").value);
   }
 
   function begin(x, y) {
@@ -128,14 +132,21 @@ const Pad = (() => {
     if (tool === "pen") strokes.push({ width: width(), points: [[x, y]] });
     else {
       before.push(pixels.slice());
-      paintCell(x, y, Number(byId("shade").value));
+      paintCell(x, y);
     }
+    last = [x, y];
     change();
   }
 
   function proceed(x, y) {
     if (tool === "pen") strokes.at(-1).points.push([x, y]);
-    else paintCell(x, y, Number(byId("shade").value));
+    else {
+      const [fromX, fromY] = last; // a quick hand skips cells
+      const steps = Math.ceil(Math.hypot(x - fromX, y - fromY) / (CELL / 2)) || 1;
+      for (let i = 1; i <= steps; i++)
+        paintCell(fromX + ((x - fromX) * i) / steps, fromY + ((y - fromY) * i) / steps);
+    }
+    last = [x, y];
     change();
   }
 
@@ -151,7 +162,8 @@ const Pad = (() => {
   }
 
   function undo() {
-    if (tool === "pen") strokes.pop();
+    if (tool === "pen" && strokes.length) strokes.pop();
+    else if (tool === "pen") [strokes, cleared] = [cleared, []];
     else if (tool === "pixels" && before.length) pixels = before.pop();
     pen.down = false;
     change();
@@ -159,7 +171,7 @@ const Pad = (() => {
 
   function clear() {
     if (tool === "digit") choose("pen");
-    if (tool === "pen") strokes = [];
+    if (tool === "pen") [strokes, cleared] = [[], strokes.length ? strokes : cleared];
     else {
       before.push(pixels.slice());
       pixels = new Uint8Array(SIDE * SIDE);
