@@ -1,8 +1,8 @@
 """Reverse-mode automatic differentiation on NumPy, with PyTorch's names, and MNIST models.
 
 The public names stand here, on one page; each folder's first file says what lives in it. Each
-family in `ops/` begins with the list of its names. `nn`, `optim`, `jit`, `utils`, `data`, `models`,
-`serialize`, `testing` and `train` are imported when they are first asked for.
+family in `ops/` begins with the list of its names. The other folders, `linalg`, `special`, `fft`
+and `distributions` are imported when they are first asked for.
 """
 
 # ruff: noqa: F403
@@ -49,10 +49,14 @@ from tinygrad_mnist.ops.shape import *  # reshape, permute, squeeze, expand, fli
 
 if TYPE_CHECKING:
     from tinygrad_mnist import data as data
+    from tinygrad_mnist import distributions as distributions
+    from tinygrad_mnist import fft as fft
+    from tinygrad_mnist import linalg as linalg
     from tinygrad_mnist import models as models
     from tinygrad_mnist import nn as nn
     from tinygrad_mnist import optim as optim
     from tinygrad_mnist import serialize as serialize
+    from tinygrad_mnist import special as special
     from tinygrad_mnist import testing as testing
     from tinygrad_mnist import train as train
     from tinygrad_mnist import utils as utils
@@ -74,9 +78,36 @@ if TYPE_CHECKING:
     from tinygrad_mnist.ops.grid import grid_sampler_2d as grid_sampler_2d
     from tinygrad_mnist.ops.grid import grid_sampler_3d as grid_sampler_3d
     from tinygrad_mnist.ops.histogram import *
+    from tinygrad_mnist.ops.linalg.older import cholesky as cholesky
+    from tinygrad_mnist.ops.linalg.older import cholesky_inverse as cholesky_inverse
+    from tinygrad_mnist.ops.linalg.older import cholesky_solve as cholesky_solve
+    from tinygrad_mnist.ops.linalg.older import det as det
+    from tinygrad_mnist.ops.linalg.older import geqrf as geqrf
+    from tinygrad_mnist.ops.linalg.older import inverse as inverse
+    from tinygrad_mnist.ops.linalg.older import logdet as logdet
+    from tinygrad_mnist.ops.linalg.older import lu as lu
+    from tinygrad_mnist.ops.linalg.older import lu_solve as lu_solve
+    from tinygrad_mnist.ops.linalg.older import lu_unpack as lu_unpack
+    from tinygrad_mnist.ops.linalg.older import matrix_exp as matrix_exp
+    from tinygrad_mnist.ops.linalg.older import matrix_power as matrix_power
+    from tinygrad_mnist.ops.linalg.older import orgqr as orgqr
+    from tinygrad_mnist.ops.linalg.older import ormqr as ormqr
+    from tinygrad_mnist.ops.linalg.older import pinverse as pinverse
+    from tinygrad_mnist.ops.linalg.older import qr as qr
+    from tinygrad_mnist.ops.linalg.older import slogdet as slogdet
+    from tinygrad_mnist.ops.linalg.older import svd as svd
+    from tinygrad_mnist.ops.linalg.older import triangular_solve as triangular_solve
     from tinygrad_mnist.ops.place import *
     from tinygrad_mnist.ops.searching import *
     from tinygrad_mnist.ops.signal import *
+    from tinygrad_mnist.ops.special import digamma as digamma
+    from tinygrad_mnist.ops.special import erfinv as erfinv
+    from tinygrad_mnist.ops.special import i0 as i0
+    from tinygrad_mnist.ops.special import igamma as igamma
+    from tinygrad_mnist.ops.special import igammac as igammac
+    from tinygrad_mnist.ops.special import lgamma as lgamma
+    from tinygrad_mnist.ops.special import mvlgamma as mvlgamma
+    from tinygrad_mnist.ops.special import polygamma as polygamma
     from tinygrad_mnist.ops.statistics import *
     from tinygrad_mnist.serialize import load as load
     from tinygrad_mnist.serialize import save as save
@@ -86,7 +117,14 @@ else:
     __getattr__, __dir__ = page(
         __name__,
         {
-            "": "data jit models nn optim serialize testing train utils",
+            "": "data distributions fft jit linalg models nn optim serialize special testing train "
+            "utils",
+            "ops.linalg.older": (
+                "cholesky cholesky_inverse cholesky_solve det geqrf inverse logdet lu lu_solve "
+                "lu_unpack matrix_exp matrix_power orgqr ormqr pinverse qr slogdet svd "
+                "triangular_solve"
+            ),
+            "ops.special": "digamma erfinv i0 igamma igammac lgamma mvlgamma polygamma",
             "ops.arrange": (
                 "adjoint alias_copy atleast_3d block_diag cartesian_prod "
                 "column_stack combinations detach_copy diagonal_copy dsplit dstack "

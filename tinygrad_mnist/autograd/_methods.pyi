@@ -9,24 +9,26 @@ from tinygrad_mnist.ops.arguments import Dim, device
 from tinygrad_mnist.ops.elementwise import Parts
 from tinygrad_mnist.ops.reduce import Found, MinMax
 from tinygrad_mnist.ops.histogram import Histogram
+from tinygrad_mnist.ops.linalg import factor, measure
+from tinygrad_mnist.ops.linalg.older import SVD, Geqrf, TriangularSolve
 
 class TensorMethods:
     @property
-    def H(self) -> Tensor: ...  # ops/__init__.py:131
+    def H(self) -> Tensor: ...  # ops/__init__.py:134
     @property
-    def T(self) -> Tensor: ...  # ops/__init__.py:149
+    def T(self) -> Tensor: ...  # ops/__init__.py:152
     def __abs__(self) -> Tensor: ...  # ops/table.py:160
-    def __add__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
-    def __and__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
+    def __add__(self, b: Any) -> Tensor: ...  # ops/__init__.py:73
+    def __and__(self, b: Any) -> Tensor: ...  # ops/__init__.py:73
     def __array_ufunc__(self, ufunc: Any, method: builtins.str, *inputs: Any, **kw: Any) -> Any: ...  # ops/convert.py:63
     def __deepcopy__(self, memo: builtins.dict[builtins.int, Any]) -> Tensor: ...  # ops/convert.py:88
     def __dlpack__(self, **kw: Any) -> Any: ...  # ops/convert.py:171
     def __dlpack_device__(self) -> Any: ...  # ops/convert.py:172
-    def __eq__(self, other: Any) -> Tensor: ...  # type: ignore[override]  # ops/__init__.py:70
-    def __floordiv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
-    def __ge__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
+    def __eq__(self, other: Any) -> Tensor: ...  # type: ignore[override]  # ops/__init__.py:73
+    def __floordiv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:73
+    def __ge__(self, b: Any) -> Tensor: ...  # ops/__init__.py:73
     def __getitem__(self, key: Any) -> Tensor: ...  # ops/index.py:27
-    def __gt__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
+    def __gt__(self, b: Any) -> Tensor: ...  # ops/__init__.py:73
     def __iadd__(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:48
     def __ifloordiv__(self, other: Any) -> Tensor: ...  # ops/table.py:64
     def __imod__(self, other: Any) -> Tensor: ...  # ops/table.py:60
@@ -35,36 +37,36 @@ class TensorMethods:
     def __ipow__(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:86
     def __isub__(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:54
     def __itruediv__(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:68
-    def __le__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
-    def __lshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
-    def __lt__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
-    def __matmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
-    def __mod__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
-    def __mul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
-    def __ne__(self, other: Any) -> Tensor: ...  # type: ignore[override]  # ops/__init__.py:70
+    def __le__(self, b: Any) -> Tensor: ...  # ops/__init__.py:73
+    def __lshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:73
+    def __lt__(self, b: Any) -> Tensor: ...  # ops/__init__.py:73
+    def __matmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:73
+    def __mod__(self, b: Any) -> Tensor: ...  # ops/__init__.py:73
+    def __mul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:73
+    def __ne__(self, other: Any) -> Tensor: ...  # type: ignore[override]  # ops/__init__.py:73
     def __neg__(self) -> Tensor: ...  # ops/table.py:53
-    def __or__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
+    def __or__(self, b: Any) -> Tensor: ...  # ops/__init__.py:73
     def __pos__(self) -> Tensor: ...  # ops/elementwise.py:112
-    def __pow__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
-    def __radd__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
-    def __rand__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
+    def __pow__(self, b: Any) -> Tensor: ...  # ops/__init__.py:73
+    def __radd__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __rand__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
     def __reduce__(self) -> builtins.tuple[Any, ...]: ...  # ops/convert.py:105
-    def __rfloordiv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
-    def __rlshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
-    def __rmatmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
-    def __rmod__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
-    def __rmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
-    def __ror__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
-    def __rpow__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
-    def __rrshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
-    def __rshift__(self, b: Any) -> Any: ...  # ops/__init__.py:70
-    def __rsub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
-    def __rtruediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
-    def __rxor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:75
-    def __setitem__(self, key: Any, value: Any) -> None: ...  # ops/inplace.py:207
-    def __sub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
-    def __truediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
-    def __xor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:70
+    def __rfloordiv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __rlshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __rmatmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __rmod__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __rmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __ror__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __rpow__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __rrshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __rshift__(self, b: Any) -> Any: ...  # ops/__init__.py:73
+    def __rsub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __rtruediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __rxor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __setitem__(self, key: Any, value: Any) -> None: ...  # ops/inplace.py:210
+    def __sub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:73
+    def __truediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:73
+    def __xor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:73
     def abs(self) -> Tensor: ...  # ops/table.py:160
     def abs_(self) -> Tensor: ...  # ops/table.py:160
     def absolute(self) -> Tensor: ...  # ops/table.py:160
@@ -96,7 +98,7 @@ class TensorMethods:
     def angle(self) -> Tensor: ...  # ops/elementwise.py:232
     def angle_(self) -> Tensor: ...  # ops/elementwise.py:232
     def any(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:54
-    def apply_(self, callable: Callable[[Any], Any]) -> Tensor: ...  # ops/inplace.py:321
+    def apply_(self, callable: Callable[[Any], Any]) -> Tensor: ...  # ops/inplace.py:324
     def arccos(self) -> Tensor: ...  # ops/table.py:129
     def arccos_(self) -> Tensor: ...  # ops/table.py:129
     def arccosh(self) -> Tensor: ...  # ops/table.py:143
@@ -146,10 +148,13 @@ class TensorMethods:
     def bool(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def broadcast_to(self, size: Any) -> Tensor: ...  # ops/shape.py:164
     def byte(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
-    def cauchy_(self, median: builtins.float = ..., sigma: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:281
+    def cauchy_(self, median: builtins.float = ..., sigma: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:284
     def ceil(self) -> Tensor: ...  # ops/table.py:163
     def ceil_(self) -> Tensor: ...  # ops/table.py:163
     def char(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
+    def cholesky(self, upper: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:65
+    def cholesky_inverse(self, upper: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:80
+    def cholesky_solve(self, L: Tensor, upper: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:71
     def chunk(self, chunks: builtins.int, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:126
     def clamp(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:120
     def clamp_(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:120
@@ -165,7 +170,7 @@ class TensorMethods:
     def conj_physical(self) -> Tensor: ...  # ops/elementwise.py:245
     def conj_physical_(self) -> Tensor: ...  # ops/elementwise.py:245
     def contiguous(self, memory_format: Any = ...) -> Tensor: ...  # ops/shape.py:179
-    def copy_(self, src: Any, non_blocking: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:243
+    def copy_(self, src: Any, non_blocking: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:246
     def copysign(self, other: Any) -> Tensor: ...  # ops/table.py:88
     def copysign_(self, other: Any) -> Tensor: ...  # ops/table.py:88
     def corrcoef(self) -> Tensor: ...  # ops/statistics.py:270
@@ -187,14 +192,16 @@ class TensorMethods:
     def data_ptr(self) -> builtins.int: ...  # ops/convert.py:157
     def deg2rad(self) -> Any: ...  # ops/elementwise.py:276
     def deg2rad_(self) -> Any: ...  # ops/elementwise.py:276
+    def det(self) -> Any: ...  # ops/linalg/older.py:44
     @property
-    def device(self) -> device: ...  # ops/__init__.py:138
+    def device(self) -> device: ...  # ops/__init__.py:141
     def diag(self, diagonal: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:46
     def diag_embed(self, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:35
     def diagflat(self, offset: Any = ...) -> Any: ...  # ops/diagonal.py:75
     def diagonal(self, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:16
     def diagonal_scatter(self, src: Tensor, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/place.py:114
     def diff(self, n: builtins.int = ..., dim: builtins.int = ..., prepend: Any = ..., append: Any = ...) -> Tensor: ...  # ops/calculus.py:49
+    def digamma(self) -> Any: ...  # ops/special.py:30
     def dim(self) -> builtins.int: ...  # ops/convert.py:136
     def dist(self, other: Any, p: Any = ...) -> Any: ...  # ops/reduce.py:346
     def div(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:68
@@ -212,6 +219,7 @@ class TensorMethods:
     def erf_(self) -> Tensor: ...  # ops/table.py:156
     def erfc(self) -> Tensor: ...  # ops/table.py:157
     def erfc_(self) -> Tensor: ...  # ops/table.py:157
+    def erfinv(self) -> Any: ...  # ops/special.py:36
     def exp(self) -> Tensor: ...  # ops/table.py:112
     def exp2(self) -> Tensor: ...  # ops/table.py:113
     def exp2_(self) -> Tensor: ...  # ops/table.py:113
@@ -220,9 +228,9 @@ class TensorMethods:
     def expand_as(self, other: Any) -> Any: ...  # ops/shape.py:285
     def expm1(self) -> Tensor: ...  # ops/table.py:114
     def expm1_(self) -> Tensor: ...  # ops/table.py:114
-    def exponential_(self, lambd: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:273
+    def exponential_(self, lambd: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:276
     def fill_(self, value: Any) -> Tensor: ...  # ops/elementwise.py:148
-    def fill_diagonal_(self, fill_value: Any, wrap: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:310
+    def fill_diagonal_(self, fill_value: Any, wrap: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:313
     def fix(self) -> Tensor: ...  # ops/table.py:165
     def fix_(self) -> Tensor: ...  # ops/table.py:165
     def flatten(self, start_dim: builtins.int = ..., end_dim: builtins.int = ...) -> Tensor: ...  # ops/shape.py:77
@@ -250,7 +258,8 @@ class TensorMethods:
     def gcd_(self, other: Any) -> Tensor: ...  # ops/table.py:378
     def ge(self, other: Any) -> Tensor: ...  # ops/table.py:363
     def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:363
-    def geometric_(self, p: builtins.float, *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:291
+    def geometric_(self, p: builtins.float, *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:294
+    def geqrf(self) -> Geqrf: ...  # ops/linalg/older.py:139
     def greater(self, other: Any) -> Tensor: ...  # ops/table.py:361
     def greater_(self, other: Any) -> Tensor: ...  # ops/table.py:361
     def greater_equal(self, other: Any) -> Tensor: ...  # ops/table.py:363
@@ -266,6 +275,9 @@ class TensorMethods:
     def hsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
     def hypot(self, other: Any) -> Tensor: ...  # ops/table.py:79
     def hypot_(self, other: Any) -> Tensor: ...  # ops/table.py:79
+    def i0(self) -> Any: ...  # ops/special.py:44
+    def igamma(self, other: Tensor) -> Tensor: ...  # ops/special.py:79
+    def igammac(self, other: Tensor) -> Tensor: ...  # ops/special.py:88
     def index_add(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: Any = ...) -> Tensor: ...  # ops/index.py:199
     def index_add_(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: Any = ...) -> Tensor: ...  # ops/index.py:199
     def index_copy(self, dim: builtins.int, index: Tensor, source: Tensor) -> Tensor: ...  # ops/index.py:215
@@ -279,9 +291,10 @@ class TensorMethods:
     def index_select(self, dim: builtins.int, index: Tensor) -> Tensor: ...  # ops/index.py:188
     def inner(self, other: Tensor) -> Tensor: ...  # ops/matmul.py:93
     def int(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
+    def inverse(self) -> Any: ...  # ops/linalg/older.py:43
     def is_contiguous(self, memory_format: Any = ...) -> builtins.bool: ...  # ops/convert.py:126
     @property
-    def is_cuda(self) -> builtins.bool: ...  # ops/__init__.py:139
+    def is_cuda(self) -> builtins.bool: ...  # ops/__init__.py:142
     def is_floating_point(self) -> builtins.bool: ...  # ops/convert.py:121
     def isclose(self, other: Any, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> Tensor: ...  # ops/compare.py:42
     def isfinite(self) -> Tensor: ...  # ops/table.py:374
@@ -291,7 +304,7 @@ class TensorMethods:
     def isposinf(self) -> Any: ...  # ops/compare.py:21
     def isreal(self) -> Tensor: ...  # ops/elementwise.py:239
     @property
-    def itemsize(self) -> builtins.int: ...  # ops/__init__.py:142
+    def itemsize(self) -> builtins.int: ...  # ops/__init__.py:145
     def kron(self, other: Tensor) -> Tensor: ...  # ops/matmul.py:264
     def kthvalue(self, k: builtins.int, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> Found: ...  # ops/statistics.py:86
     def lcm(self, other: Any) -> Tensor: ...  # ops/table.py:379
@@ -306,6 +319,7 @@ class TensorMethods:
     def less_(self, other: Any) -> Tensor: ...  # ops/table.py:360
     def less_equal(self, other: Any) -> Tensor: ...  # ops/table.py:362
     def less_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:362
+    def lgamma(self) -> Any: ...  # ops/special.py:28
     def log(self) -> Tensor: ...  # ops/table.py:115
     def log10(self) -> Tensor: ...  # ops/table.py:117
     def log10_(self) -> Tensor: ...  # ops/table.py:117
@@ -314,13 +328,14 @@ class TensorMethods:
     def log2(self) -> Tensor: ...  # ops/table.py:116
     def log2_(self) -> Tensor: ...  # ops/table.py:116
     def log_(self) -> Tensor: ...  # ops/table.py:115
-    def log_normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:300
+    def log_normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:303
     def log_softmax(self, dim: builtins.int = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:77
     def logaddexp(self, other: Any) -> Tensor: ...  # ops/table.py:107
     def logaddexp2(self, other: Any) -> Tensor: ...  # ops/table.py:101
     def logaddexp2_(self, other: Any) -> Tensor: ...  # ops/table.py:101
     def logaddexp_(self, other: Any) -> Tensor: ...  # ops/table.py:107
     def logcumsumexp(self, dim: Any) -> Any: ...  # ops/reduce.py:327
+    def logdet(self) -> Tensor: ...  # ops/linalg/older.py:58
     def logical_and(self, other: Any) -> Tensor: ...  # ops/table.py:364
     def logical_and_(self, other: Any) -> Tensor: ...  # ops/table.py:364
     def logical_not(self) -> Tensor: ...  # ops/table.py:367
@@ -335,17 +350,21 @@ class TensorMethods:
     def long(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def lt(self, other: Any) -> Tensor: ...  # ops/table.py:360
     def lt_(self, other: Any) -> Tensor: ...  # ops/table.py:360
+    def lu(self, pivot: builtins.bool = ..., get_infos: builtins.bool = ...) -> Any: ...  # ops/linalg/older.py:118
+    def lu_solve(self, LU_data: Tensor, LU_pivots: Tensor) -> Tensor: ...  # ops/linalg/older.py:125
     @property
-    def mH(self) -> Tensor: ...  # ops/__init__.py:135
+    def mH(self) -> Tensor: ...  # ops/__init__.py:138
     @property
-    def mT(self) -> Tensor: ...  # ops/__init__.py:126
-    def map_(self, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor: ...  # ops/inplace.py:326
+    def mT(self) -> Tensor: ...  # ops/__init__.py:129
+    def map_(self, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor: ...  # ops/inplace.py:329
     def masked_fill(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:235
     def masked_fill_(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:235
     def masked_scatter(self, mask: Tensor, source: Tensor) -> Tensor: ...  # ops/place.py:92
     def masked_scatter_(self, mask: Tensor, source: Tensor) -> Tensor: ...  # ops/place.py:92
     def masked_select(self, mask: Tensor) -> Tensor: ...  # ops/index.py:252
     def matmul(self, other: Any) -> Tensor: ...  # ops/matmul.py:25
+    def matrix_exp(self) -> Any: ...  # ops/linalg/older.py:46
+    def matrix_power(self, n: Any) -> Any: ...  # ops/linalg/older.py:47
     def max(self, dim: Any = ..., keepdim: builtins.bool = ...) -> Any: ...  # ops/reduce.py:96
     def maximum(self, other: Any) -> Tensor: ...  # ops/table.py:67
     def maximum_(self, other: Any) -> Tensor: ...  # ops/table.py:67
@@ -365,6 +384,7 @@ class TensorMethods:
     def multiply(self, other: Any) -> Tensor: ...  # ops/table.py:51
     def multiply_(self, other: Any) -> Tensor: ...  # ops/table.py:51
     def mv(self, vec: Tensor) -> Tensor: ...  # ops/matmul.py:76
+    def mvlgamma(self, p: builtins.int) -> Tensor: ...  # ops/special.py:107
     def nan_to_num(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:181
     def nan_to_num_(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:181
     def nanmean(self, dim: Any = ..., keepdim: Any = ..., **kw: Any) -> Any: ...  # ops/reduce.py:340
@@ -374,7 +394,7 @@ class TensorMethods:
     def narrow(self, dim: builtins.int, start: Any, length: builtins.int) -> Tensor: ...  # ops/shape.py:205
     def narrow_copy(self, *args: Any, **kw: Any) -> Any: ...  # ops/arrange.py:215
     @property
-    def nbytes(self) -> builtins.int: ...  # ops/__init__.py:144
+    def nbytes(self) -> builtins.int: ...  # ops/__init__.py:147
     def ne(self, other: Any) -> Tensor: ...  # ops/table.py:359
     def ne_(self, other: Any) -> Tensor: ...  # ops/table.py:359
     def neg(self) -> Tensor: ...  # ops/table.py:53
@@ -392,12 +412,16 @@ class TensorMethods:
     def nonzero(self, *, as_tuple: builtins.bool = ...) -> Any: ...  # ops/index.py:260
     def nonzero_static(self, *, size: builtins.int, fill_value: builtins.int = ...) -> Tensor: ...  # ops/place.py:283
     def norm(self, p: Any = ..., dim: Dim = ..., keepdim: builtins.bool = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:256
-    def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:259
+    def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:262
     def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:359
     def not_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:359
     def numel(self) -> builtins.int: ...  # ops/convert.py:131
+    def orgqr(self, input2: Any) -> Any: ...  # ops/linalg/older.py:54
+    def ormqr(self, tau: Tensor, other: Tensor, left: builtins.bool = ..., transpose: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:149
     def outer(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:103
     def permute(self, *dims: Any) -> Tensor: ...  # ops/shape.py:114
+    def pinverse(self, rcond: Any = ...) -> Any: ...  # ops/linalg/older.py:50
+    def polygamma(self, input: Tensor) -> Tensor: ...  # ops/special.py:97
     def positive(self) -> Tensor: ...  # ops/elementwise.py:112
     def positive_(self) -> Tensor: ...  # ops/elementwise.py:112
     def pow(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:86
@@ -406,13 +430,14 @@ class TensorMethods:
     def prod(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:207
     def put(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/place.py:43
     def put_(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/place.py:43
+    def qr(self, some: builtins.bool = ...) -> factor.Qr: ...  # ops/linalg/older.py:88
     def quantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ...) -> Tensor: ...  # ops/statistics.py:104
     def rad2deg(self) -> Any: ...  # ops/elementwise.py:277
     def rad2deg_(self) -> Any: ...  # ops/elementwise.py:277
-    def random_(self, low: builtins.int = ..., high: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:265
+    def random_(self, low: builtins.int = ..., high: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:268
     def ravel(self) -> Any: ...  # ops/shape.py:287
     @property
-    def real(self) -> Tensor: ...  # ops/__init__.py:140
+    def real(self) -> Tensor: ...  # ops/__init__.py:143
     def reciprocal(self) -> Tensor: ...  # ops/table.py:59
     def reciprocal_(self) -> Tensor: ...  # ops/table.py:59
     def relu(self) -> Tensor: ...  # ops/table.py:147
@@ -459,6 +484,7 @@ class TensorMethods:
     def sinh_(self) -> Tensor: ...  # ops/table.py:139
     def size(self, dim: builtins.int | None = ...) -> Any: ...  # ops/convert.py:141
     def slice_scatter(self, src: Tensor, dim: builtins.int = ..., start: builtins.int | None = ..., end: builtins.int | None = ..., step: builtins.int = ...) -> Tensor: ...  # ops/place.py:144
+    def slogdet(self) -> Any: ...  # ops/linalg/older.py:45
     def softmax(self, dim: builtins.int = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:77
     def sort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> Found: ...  # ops/index.py:276
     def split(self, split_size_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:114
@@ -477,6 +503,7 @@ class TensorMethods:
     def subtract_(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:54
     def sum(self, dim: Dim = ..., keepdim: builtins.bool = ..., *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:154
     def sum_to_size(self, *size: Any) -> Tensor: ...  # ops/arrange.py:145
+    def svd(self, some: builtins.bool = ..., compute_uv: builtins.bool = ...) -> SVD: ...  # ops/linalg/older.py:94
     def swapaxes(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
     def swapaxes_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
     def swapdims(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
@@ -496,6 +523,7 @@ class TensorMethods:
     def trace(self) -> Tensor: ...  # ops/diagonal.py:56
     def transpose(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
     def transpose_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
+    def triangular_solve(self, A: Tensor, upper: builtins.bool = ..., transpose: builtins.bool = ..., unitriangular: builtins.bool = ...) -> TriangularSolve: ...  # ops/linalg/older.py:103
     def tril(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:79
     def tril_(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:79
     def triu(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:83
@@ -508,7 +536,7 @@ class TensorMethods:
     def unbind(self, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:149
     def unflatten(self, dim: builtins.int, sizes: Sequence[builtins.int]) -> Tensor: ...  # ops/shape.py:89
     def unfold(self, dimension: builtins.int, size: builtins.int, step: builtins.int) -> Tensor: ...  # ops/arrange.py:162
-    def uniform_(self, a: builtins.float = ..., b: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:253
+    def uniform_(self, a: builtins.float = ..., b: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:256
     def unique(self, sorted: builtins.bool = ..., return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/index.py:341
     def unique_consecutive(self, return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/searching.py:86
     def unsafe_chunk(self, chunks: builtins.int, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:126
@@ -521,7 +549,7 @@ class TensorMethods:
     def view(self, *shape: Any) -> Tensor: ...  # ops/shape.py:34
     def view_as(self, other: Any) -> Any: ...  # ops/shape.py:280
     def vsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
-    def where(self, condition: Tensor, other: Any) -> Tensor: ...  # ops/__init__.py:154
+    def where(self, condition: Tensor, other: Any) -> Tensor: ...  # ops/__init__.py:157
     def xlogy(self, other: Any) -> Tensor: ...  # ops/table.py:82
     def xlogy_(self, other: Any) -> Tensor: ...  # ops/table.py:82
-    def zero_(self) -> Tensor: ...  # ops/inplace.py:248
+    def zero_(self) -> Tensor: ...  # ops/inplace.py:251

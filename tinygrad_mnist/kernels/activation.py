@@ -109,9 +109,14 @@ def erfc(x: Array) -> Array:
 
 def _erfc_positive(z: Array) -> Array:
     """erfc on [0.46875, inf)."""
+    return np.exp(-np.square(np.minimum(z, 30.0))) * erfcx_positive(z)
+
+
+def erfcx_positive(z: Array) -> Array:
+    """exp(z^2) erfc(z) on [0.46875, inf)."""
     mid = np.minimum(z, 4.0)
     near = np.polyval(_MID_P, mid) / np.polyval(_MID_Q, mid)
     inverse = 1.0 / np.square(np.maximum(z, 4.0))
     ratio = inverse * np.polyval(_FAR_P, inverse) / np.polyval(_FAR_Q, inverse)
     far = (1.0 / math.sqrt(math.pi) - ratio) / np.maximum(z, 4.0)
-    return np.exp(-np.square(np.minimum(z, 30.0))) * np.where(z <= 4.0, near, far)
+    return np.where(z <= 4.0, near, far)

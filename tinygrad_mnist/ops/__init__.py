@@ -53,10 +53,13 @@ LATER = {
     "unsafe_split unsafe_split_with_sizes vsplit",
     "calculus": "cross cummax cummin diff renorm renorm_",
     "histogram": "bincount histc histogram",
+    "linalg.older": "cholesky cholesky_inverse cholesky_solve det geqrf inverse logdet lu lu_solve "
+    "matrix_exp matrix_power orgqr ormqr pinverse qr slogdet svd triangular_solve",
     "place": "diagonal_scatter index_put index_put_ index_reduce index_reduce_ masked_scatter "
     "masked_scatter_ nonzero_static put put_ scatter_reduce scatter_reduce_ select_scatter "
     "slice_scatter take",
     "searching": "unique_consecutive",
+    "special": "digamma erfinv i0 igamma igammac lgamma mvlgamma polygamma",
     "statistics": "corrcoef cov kthvalue median mode msort nanmedian nanquantile quantile",
 }
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
