@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1] / "tinygrad_mnist"
 
 # Bottom first. Names on one line are one level and may import each other.
 LEVELS = [
-    ["blas", "lazy", "start"],
+    ["blas", "lazy", "missing", "paths", "start"],
     ["kernels"],
     ["autograd"],
     ["ops"],
@@ -28,7 +28,7 @@ LEVELS = [
     ["models"],
     ["serialize"],
     ["train"],
-    ["cli", "__main__"],
+    ["compat", "cli", "__main__", "run"],
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
 # Below themselves in the list, and still none of their business.

@@ -1,8 +1,7 @@
 """Reverse-mode automatic differentiation on NumPy, with PyTorch's names, and MNIST models.
 
 The public names stand here, on one page; each folder's first file says what lives in it. Each
-family in `ops/` begins with the list of its names. `nn`, `optim`, `jit`, `utils`, `data`, `models`,
-`serialize`, `testing` and `train` are imported when they are first asked for.
+family in `ops/` begins with the list of its names. All else is imported when it is first asked for.
 """
 
 # ruff: noqa: F403
@@ -34,6 +33,7 @@ from tinygrad_mnist.autograd.dtypes import promote_types as promote_types
 from tinygrad_mnist.autograd.dtypes import result_type as result_type
 from tinygrad_mnist.autograd.dtypes import set_default_dtype as set_default_dtype
 from tinygrad_mnist.lazy import page
+from tinygrad_mnist.paths import register
 from tinygrad_mnist.ops.arguments import device as device
 from tinygrad_mnist.ops.compare import *  # eq, lt, logical_and, isnan, where, allclose, ...
 from tinygrad_mnist.ops.create import *  # tensor, zeros, arange, eye, from_numpy, full_like, ...
@@ -42,12 +42,16 @@ from tinygrad_mnist.ops.elementwise import *  # add, exp, sqrt, clamp, relu, sig
 from tinygrad_mnist.ops.index import *  # gather, scatter, sort, topk, masked_fill, unique, ...
 from tinygrad_mnist.ops.join import *  # cat, stack, split, chunk, unbind, roll, meshgrid, ...
 from tinygrad_mnist.ops.matmul import *  # matmul, mm, dot, einsum, tensordot, cdist, ...
+from tinygrad_mnist.ops.printing import get_printoptions as get_printoptions
+from tinygrad_mnist.ops.printing import set_printoptions as set_printoptions
 from tinygrad_mnist.ops.random import *  # manual_seed, Generator, rand, randn, bernoulli, ...
 from tinygrad_mnist.ops.reduce import *  # sum, mean, var, max, argmax, softmax, norm, ...
 from tinygrad_mnist.ops.shape import *  # reshape, permute, squeeze, expand, flip, repeat, ...
 
 if TYPE_CHECKING:
+    from tinygrad_mnist import compat as compat
     from tinygrad_mnist import data as data
+    from tinygrad_mnist.jit import jit as jit  # the folder, which can be called
     from tinygrad_mnist import models as models
     from tinygrad_mnist import nn as nn
     from tinygrad_mnist import optim as optim
@@ -55,15 +59,200 @@ if TYPE_CHECKING:
     from tinygrad_mnist import testing as testing
     from tinygrad_mnist import train as train
     from tinygrad_mnist import utils as utils
-    from tinygrad_mnist.jit import jit as jit  # the folder, which can be called
     from tinygrad_mnist.serialize import load as load
     from tinygrad_mnist.serialize import save as save
+    from tinygrad_mnist.autograd.size import Size as Size
+    from tinygrad_mnist.compat.amp import GradScaler as GradScaler
+    from tinygrad_mnist.compat.amp import autocast as autocast
+    from tinygrad_mnist.compat.amp import is_autocast_enabled as is_autocast_enabled
+    from tinygrad_mnist.compat.dtypes import bfloat16 as bfloat16
+    from tinygrad_mnist.compat.dtypes import cdouble as cdouble
+    from tinygrad_mnist.compat.dtypes import cfloat as cfloat
+    from tinygrad_mnist.compat.dtypes import chalf as chalf
+    from tinygrad_mnist.compat.dtypes import channels_last as channels_last
+    from tinygrad_mnist.compat.dtypes import channels_last_3d as channels_last_3d
+    from tinygrad_mnist.compat.dtypes import complex128 as complex128
+    from tinygrad_mnist.compat.dtypes import complex32 as complex32
+    from tinygrad_mnist.compat.dtypes import complex64 as complex64
+    from tinygrad_mnist.compat.dtypes import contiguous_format as contiguous_format
+    from tinygrad_mnist.compat.dtypes import layout as layout
+    from tinygrad_mnist.compat.dtypes import memory_format as memory_format
+    from tinygrad_mnist.compat.dtypes import newaxis as newaxis
+    from tinygrad_mnist.compat.dtypes import preserve_format as preserve_format
+    from tinygrad_mnist.compat.dtypes import sparse_coo as sparse_coo
+    from tinygrad_mnist.compat.dtypes import sparse_csr as sparse_csr
+    from tinygrad_mnist.compat.dtypes import strided as strided
+    from tinygrad_mnist.compat.functions import abs_ as abs_
+    from tinygrad_mnist.compat.functions import acos_ as acos_
+    from tinygrad_mnist.compat.functions import are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled
+    from tinygrad_mnist.compat.functions import as_strided as as_strided
+    from tinygrad_mnist.compat.functions import asin_ as asin_
+    from tinygrad_mnist.compat.functions import atan_ as atan_
+    from tinygrad_mnist.compat.functions import broadcast_shapes as broadcast_shapes
+    from tinygrad_mnist.compat.functions import can_cast as can_cast
+    from tinygrad_mnist.compat.functions import ceil_ as ceil_
+    from tinygrad_mnist.compat.functions import clamp_ as clamp_
+    from tinygrad_mnist.compat.functions import clamp_max_ as clamp_max_
+    from tinygrad_mnist.compat.functions import clamp_min_ as clamp_min_
+    from tinygrad_mnist.compat.functions import clip_ as clip_
+    from tinygrad_mnist.compat.functions import compiled_with_cxx11_abi as compiled_with_cxx11_abi
+    from tinygrad_mnist.compat.functions import cos_ as cos_
+    from tinygrad_mnist.compat.functions import cosh_ as cosh_
+    from tinygrad_mnist.compat.functions import default_generator as default_generator
+    from tinygrad_mnist.compat.functions import detach as detach
+    from tinygrad_mnist.compat.functions import detach_ as detach_
+    from tinygrad_mnist.compat.functions import erf_ as erf_
+    from tinygrad_mnist.compat.functions import erfc_ as erfc_
+    from tinygrad_mnist.compat.functions import exp_ as exp_
+    from tinygrad_mnist.compat.functions import exp2_ as exp2_
+    from tinygrad_mnist.compat.functions import expm1_ as expm1_
+    from tinygrad_mnist.compat.functions import fill_ as fill_
+    from tinygrad_mnist.compat.functions import fix_ as fix_
+    from tinygrad_mnist.compat.functions import floor_ as floor_
+    from tinygrad_mnist.compat.functions import frac_ as frac_
+    from tinygrad_mnist.compat.functions import frombuffer as frombuffer
+    from tinygrad_mnist.compat.functions import ger as ger
+    from tinygrad_mnist.compat.functions import get_default_device as get_default_device
+    from tinygrad_mnist.compat.functions import get_device as get_device
+    from tinygrad_mnist.compat.functions import get_float32_matmul_precision as get_float32_matmul_precision
+    from tinygrad_mnist.compat.functions import get_num_interop_threads as get_num_interop_threads
+    from tinygrad_mnist.compat.functions import get_num_threads as get_num_threads
+    from tinygrad_mnist.compat.functions import is_complex as is_complex
+    from tinygrad_mnist.compat.functions import is_conj as is_conj
+    from tinygrad_mnist.compat.functions import is_deterministic_algorithms_warn_only_enabled as is_deterministic_algorithms_warn_only_enabled
+    from tinygrad_mnist.compat.functions import is_inference as is_inference
+    from tinygrad_mnist.compat.functions import is_neg as is_neg
+    from tinygrad_mnist.compat.functions import is_nonzero as is_nonzero
+    from tinygrad_mnist.compat.functions import is_same_size as is_same_size
+    from tinygrad_mnist.compat.functions import is_signed as is_signed
+    from tinygrad_mnist.compat.functions import is_storage as is_storage
+    from tinygrad_mnist.compat.functions import log10_ as log10_
+    from tinygrad_mnist.compat.functions import log1p_ as log1p_
+    from tinygrad_mnist.compat.functions import log2_ as log2_
+    from tinygrad_mnist.compat.functions import log_ as log_
+    from tinygrad_mnist.compat.functions import logit_ as logit_
+    from tinygrad_mnist.compat.functions import nan_to_num_ as nan_to_num_
+    from tinygrad_mnist.compat.functions import neg_ as neg_
+    from tinygrad_mnist.compat.functions import negative_ as negative_
+    from tinygrad_mnist.compat.functions import range as range
+    from tinygrad_mnist.compat.functions import reciprocal_ as reciprocal_
+    from tinygrad_mnist.compat.functions import relu_ as relu_
+    from tinygrad_mnist.compat.functions import resize_as_ as resize_as_
+    from tinygrad_mnist.compat.functions import round_ as round_
+    from tinygrad_mnist.compat.functions import rsqrt_ as rsqrt_
+    from tinygrad_mnist.compat.functions import scalar_tensor as scalar_tensor
+    from tinygrad_mnist.compat.functions import seed as seed
+    from tinygrad_mnist.compat.functions import set_anomaly_enabled as set_anomaly_enabled
+    from tinygrad_mnist.compat.functions import set_default_device as set_default_device
+    from tinygrad_mnist.compat.functions import set_deterministic_debug_mode as set_deterministic_debug_mode
+    from tinygrad_mnist.compat.functions import set_float32_matmul_precision as set_float32_matmul_precision
+    from tinygrad_mnist.compat.functions import set_flush_denormal as set_flush_denormal
+    from tinygrad_mnist.compat.functions import set_num_interop_threads as set_num_interop_threads
+    from tinygrad_mnist.compat.functions import set_num_threads as set_num_threads
+    from tinygrad_mnist.compat.functions import set_warn_always as set_warn_always
+    from tinygrad_mnist.compat.functions import sigmoid_ as sigmoid_
+    from tinygrad_mnist.compat.functions import sin_ as sin_
+    from tinygrad_mnist.compat.functions import sinc_ as sinc_
+    from tinygrad_mnist.compat.functions import sinh_ as sinh_
+    from tinygrad_mnist.compat.functions import sqrt_ as sqrt_
+    from tinygrad_mnist.compat.functions import square_ as square_
+    from tinygrad_mnist.compat.functions import tan_ as tan_
+    from tinygrad_mnist.compat.functions import tanh_ as tanh_
+    from tinygrad_mnist.compat.functions import trunc_ as trunc_
+    from tinygrad_mnist.compat.functions import typename as typename
+    from tinygrad_mnist.compat.functions import use_deterministic_algorithms as use_deterministic_algorithms
+    from tinygrad_mnist.compat.functions import xlogy_ as xlogy_
+    from tinygrad_mnist.compat.functions import zero_ as zero_
+    from tinygrad_mnist.compat.func import vmap as vmap
+    from tinygrad_mnist.compat.scripting import compile as compile
+    from tinygrad_mnist.compat.tensors import BoolTensor as BoolTensor
+    from tinygrad_mnist.compat.tensors import ByteTensor as ByteTensor
+    from tinygrad_mnist.compat.tensors import CharTensor as CharTensor
+    from tinygrad_mnist.compat.tensors import DoubleTensor as DoubleTensor
+    from tinygrad_mnist.compat.tensors import FloatTensor as FloatTensor
+    from tinygrad_mnist.compat.tensors import HalfTensor as HalfTensor
+    from tinygrad_mnist.compat.tensors import IntTensor as IntTensor
+    from tinygrad_mnist.compat.tensors import LongTensor as LongTensor
+    from tinygrad_mnist.compat.tensors import ShortTensor as ShortTensor
+    from tinygrad_mnist.compat.tensors import set_default_tensor_type as set_default_tensor_type
+    from tinygrad_mnist.autograd.anomaly import is_anomaly_enabled as is_anomaly_enabled
+    from tinygrad_mnist.nn.functional import adaptive_avg_pool1d as adaptive_avg_pool1d
+    from tinygrad_mnist.nn.functional import alpha_dropout as alpha_dropout
+    from tinygrad_mnist.nn.functional import avg_pool1d as avg_pool1d
+    from tinygrad_mnist.nn.functional import batch_norm as batch_norm
+    from tinygrad_mnist.nn.functional import bilinear as bilinear
+    from tinygrad_mnist.nn.functional import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
+    from tinygrad_mnist.nn.functional import celu as celu
+    from tinygrad_mnist.nn.functional import conv1d as conv1d
+    from tinygrad_mnist.nn.functional import conv2d as conv2d
+    from tinygrad_mnist.nn.functional import conv_transpose1d as conv_transpose1d
+    from tinygrad_mnist.nn.functional import conv_transpose2d as conv_transpose2d
+    from tinygrad_mnist.nn.functional import cosine_embedding_loss as cosine_embedding_loss
+    from tinygrad_mnist.nn.functional import cosine_similarity as cosine_similarity
+    from tinygrad_mnist.nn.functional import dropout as dropout
+    from tinygrad_mnist.nn.functional import embedding as embedding
+    from tinygrad_mnist.nn.functional import group_norm as group_norm
+    from tinygrad_mnist.nn.functional import hardshrink as hardshrink
+    from tinygrad_mnist.nn.functional import hinge_embedding_loss as hinge_embedding_loss
+    from tinygrad_mnist.nn.functional import kl_div as kl_div
+    from tinygrad_mnist.nn.functional import layer_norm as layer_norm
+    from tinygrad_mnist.nn.functional import margin_ranking_loss as margin_ranking_loss
+    from tinygrad_mnist.nn.functional import max_pool1d as max_pool1d
+    from tinygrad_mnist.nn.functional import max_pool2d as max_pool2d
+    from tinygrad_mnist.nn.functional import pairwise_distance as pairwise_distance
+    from tinygrad_mnist.nn.functional import poisson_nll_loss as poisson_nll_loss
+    from tinygrad_mnist.nn.functional import prelu as prelu
+    from tinygrad_mnist.nn.functional import rms_norm as rms_norm
+    from tinygrad_mnist.nn.functional import rrelu as rrelu
+    from tinygrad_mnist.nn.functional import selu as selu
+    from tinygrad_mnist.nn.functional import threshold as threshold
+    from tinygrad_mnist.nn.functional import triplet_margin_loss as triplet_margin_loss
 else:
     __getattr__, __dir__ = page(
         __name__,
         {
-            "": "data jit models nn optim serialize testing train utils",
+            "": "compat data jit models nn optim serialize testing train utils",
             "serialize": "load save",
+            "autograd.size": "Size",
+            "compat.amp": "GradScaler autocast is_autocast_enabled",
+            "compat.dtypes": (
+                "bfloat16 cdouble cfloat chalf channels_last channels_last_3d "
+                "complex128 complex32 complex64 contiguous_format layout memory_format "
+                "newaxis preserve_format sparse_coo sparse_csr strided"
+            ),
+            "compat.functions": (
+                "abs_ acos_ are_deterministic_algorithms_enabled as_strided asin_ atan_ "
+                "broadcast_shapes can_cast ceil_ clamp_ clamp_max_ clamp_min_ clip_ "
+                "compiled_with_cxx11_abi cos_ cosh_ default_generator detach detach_ "
+                "erf_ erfc_ exp_ exp2_ expm1_ fill_ fix_ floor_ frac_ frombuffer ger "
+                "get_default_device get_device get_float32_matmul_precision "
+                "get_num_interop_threads get_num_threads is_complex is_conj "
+                "is_deterministic_algorithms_warn_only_enabled is_inference is_neg "
+                "is_nonzero is_same_size is_signed is_storage log10_ log1p_ log2_ log_ "
+                "logit_ nan_to_num_ neg_ negative_ range reciprocal_ relu_ resize_as_ "
+                "round_ rsqrt_ scalar_tensor seed set_anomaly_enabled "
+                "set_default_device set_deterministic_debug_mode "
+                "set_float32_matmul_precision set_flush_denormal "
+                "set_num_interop_threads set_num_threads set_warn_always sigmoid_ sin_ "
+                "sinc_ sinh_ sqrt_ square_ tan_ tanh_ trunc_ typename "
+                "use_deterministic_algorithms xlogy_ zero_"
+            ),
+            "compat.func": "vmap",
+            "compat.scripting": "compile",
+            "compat.tensors": (
+                "BoolTensor ByteTensor CharTensor DoubleTensor FloatTensor HalfTensor "
+                "IntTensor LongTensor ShortTensor set_default_tensor_type"
+            ),
+            "autograd.anomaly": "is_anomaly_enabled",
+            "nn.functional": (
+                "adaptive_avg_pool1d alpha_dropout avg_pool1d batch_norm bilinear "
+                "binary_cross_entropy_with_logits celu conv1d conv2d conv_transpose1d "
+                "conv_transpose2d cosine_embedding_loss cosine_similarity dropout "
+                "embedding group_norm hardshrink hinge_embedding_loss kl_div layer_norm "
+                "margin_ranking_loss max_pool1d max_pool2d pairwise_distance "
+                "poisson_nll_loss prelu rms_norm rrelu selu threshold "
+                "triplet_margin_loss"
+            ),
         },
     )[:2]
 
@@ -75,6 +264,7 @@ float16 = half = np.dtype("float16")
 float32 = float = np.dtype("float32")
 float64 = double = np.dtype("float64")
 uint8 = np.dtype("uint8")
+uint16, uint32, uint64 = np.dtype("uint16"), np.dtype("uint32"), np.dtype("uint64")
 int8 = np.dtype("int8")
 int16 = short = np.dtype("int16")
 int32 = int = np.dtype("int32")
@@ -82,34 +272,7 @@ int64 = long = np.dtype("int64")
 bool = np.dtype("bool")
 e, inf, nan, pi = math.e, math.inf, math.nan, math.pi
 
-
-class cuda:
-    """There is none: programs that ask are told so."""
-
-    @staticmethod
-    def is_available() -> builtins.bool:
-        """False."""
-        return False
-
-    @staticmethod
-    def device_count() -> builtins.int:
-        """0."""
-        return 0
-
-    @staticmethod
-    def manual_seed(seed: builtins.int) -> None:
-        """Nothing to seed."""
-
-    manual_seed_all = manual_seed
-
-
-accelerator = cuda
-
-
-class backends:
-    """PyTorch programs ask `backends.mps.is_available()`: no."""
-
-    mps = cuda
+register()  # PyTorch's import paths: nn.modules.conv, utils.data.dataloader, cuda.amp, ...
 
 
 def is_tensor(obj: Any) -> builtins.bool:

@@ -47,7 +47,9 @@ def page(
             except ModuleNotFoundError as error:
                 if error.name != dotted:  # it is there, and misses something itself
                     raise
-            hint = nearest(name, listing())
+            from tinygrad_mnist.missing import instead
+
+            hint = instead(folder.partition(".")[2], name, listing())
         raise AttributeError(f"module {folder!r} has no attribute {name!r}{hint}")
 
     def listing() -> list[str]:

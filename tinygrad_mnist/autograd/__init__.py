@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from tinygrad_mnist.autograd.function import Function, once_differentiable
     from tinygrad_mnist.autograd.memory import graph_memory
+    from tinygrad_mnist.compat.tensors import Variable
     from tinygrad_mnist.testing.gradients.gradcheck import gradcheck, gradgradcheck
 else:
     __getattr__, __dir__ = page(
@@ -36,7 +37,8 @@ else:
             "anomaly": "detect_anomaly is_anomaly_enabled set_detect_anomaly",
             "function": "Function once_differentiable",
             "memory": "graph_memory",
-            ".testing.gradients.gradcheck": "gradcheck gradgradcheck",  # a layer above: on demand
+            ".compat.tensors": "Variable",  # layers above: on demand
+            ".testing.gradients.gradcheck": "gradcheck gradgradcheck",
         },
     )[:2]
 
@@ -45,6 +47,7 @@ __all__ = [
     "Function",
     "Op",
     "Tensor",
+    "Variable",
     "backward",
     "detect_anomaly",
     "enable_grad",

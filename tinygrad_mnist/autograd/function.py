@@ -142,6 +142,9 @@ class Function:
         return tuple(outputs) if isinstance(result, tuple) else outputs[0]
 
 
+InplaceFunction = Function  # PyTorch's older name for one that may write into its inputs
+
+
 # Recording a call
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd import writes
 from tinygrad_mnist.autograd.modes import CHANGES, TAPED, current, is_taped
+from tinygrad_mnist.autograd.size import SIZES, Size
 
 if TYPE_CHECKING:
     from tinygrad_mnist.autograd._methods import TensorMethods
@@ -186,8 +187,9 @@ def _has_float64(data: Any) -> bool:
 class Tensor(TensorMethods):
     """An n-dimensional array whose computation can be differentiated.
 
-    `Tensor(data)` copies `data` (numbers, nested lists, arrays). Python's numbers become float32,
-    ints too; `tensor(data)` leaves ints integers. Arrays and Tensors keep their dtype.
+    `Tensor(data)` copies `data` (nested lists, arrays) into the default dtype, ints too;
+    `tensor(data)` keeps dtypes. Another Tensor gives its memory and dtype. `Tensor(2, 3)` and
+    `Tensor(x.size())` are zeros of that size; `Tensor()` has no element.
 
     >>> import tinygrad_mnist as tg
     >>> w = tg.tensor([1.0, 2.0], requires_grad=True)
@@ -204,10 +206,24 @@ class Tensor(TensorMethods):
     _seen: Any
     _views: Any
 
-    def __init__(self, data: Any = (), *, requires_grad: bool = False, dtype: Any = None) -> None:
-        self._data = as_array(data, dtype)
-        if dtype is None and self._data.dtype.kind != "f" and not hasattr(data, "dtype"):
-            self._data = self._data.astype(_DEFAULT_DTYPE[0])
+    def __init__(
+        self, *data: Any, requires_grad: bool = False, dtype: Any = None, device: Any = None
+    ) -> None:
+        from tinygrad_mnist.autograd import legacy
+
+        if device is not None and str(device) != "cpu":
+            raise RuntimeError(f"device {device!r} is not available: everything runs on the CPU")
+        wanted = _DEFAULT_DTYPE[0] if dtype is None else np.dtype(dtype)
+        if legacy.is_size(data):
+            self._data = legacy.zeros_of(data, wanted)
+        elif len(data) > 1:
+            kinds = ", ".join(type(part).__name__ for part in data)
+            raise TypeError(f"Tensor() takes one piece of data, or a size of ints, not ({kinds})")
+        elif isinstance(data[0], Tensor) and dtype in (None, data[0].dtype):
+            _reads("Tensor()")
+            self._data = data[0]._data
+        else:
+            self._data = as_array(data[0]).astype(wanted, copy=False)
         self._node = None
         if requires_grad:
             self.requires_grad_()
@@ -215,10 +231,9 @@ class Tensor(TensorMethods):
     # What it is
 
     @property
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> Size:
         """The length of each dimension."""
-        shape: tuple[int, ...] = self._data.shape
-        return shape
+        return SIZES[self._data.shape]
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -304,7 +319,8 @@ class Tensor(TensorMethods):
             if not isinstance(value, Tensor):
                 raise TypeError(f"grad must be a Tensor or None, not {type(value).__name__}")
             if value.shape != self.shape:
-                raise RuntimeError(f"grad has shape {value.shape}, its Tensor {self.shape}")
+                given, own = tuple(value.shape), tuple(self.shape)
+                raise RuntimeError(f"grad has shape {given}, its Tensor {own}")
         if isinstance(node, Leaf):
             if TAPED and (tape := current().tape) is not None:
                 tape.cleared(node)

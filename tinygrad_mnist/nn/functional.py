@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from tinygrad_mnist.lazy import nearest
 from tinygrad_mnist.ops.activation import *  # noqa: F403
 from tinygrad_mnist.ops.attention import *  # noqa: F403
 from tinygrad_mnist.ops.conv import *  # noqa: F403
@@ -15,4 +14,7 @@ from tinygrad_mnist.ops.pool import *  # noqa: F403
 
 
 def __getattr__(name: str) -> Any:
-    raise AttributeError(f"module {__name__!r} has no {name!r}{nearest(name, globals())}")
+    from tinygrad_mnist.missing import instead
+
+    hint = instead("nn.functional", name, globals())
+    raise AttributeError(f"module {__name__!r} has no {name!r}{hint}")

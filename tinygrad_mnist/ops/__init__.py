@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.tensor import Tensor
-from tinygrad_mnist.lazy import nearest
 from tinygrad_mnist.ops import (
     compare,
     convert,
@@ -23,6 +22,7 @@ from tinygrad_mnist.ops import (
     inplace,
     join,
     matmul,
+    old,
     printing,
     random,
     reduce,
@@ -70,7 +70,7 @@ def methods() -> dict[str, Any]:
     found: dict[str, Any] = {
         name: method_of(getattr(family, name)) for family in FAMILIES for name in family.METHODS
     }
-    found |= convert.METHODS | inplace.METHODS
+    found |= convert.METHODS | inplace.METHODS | old.METHODS
     for name, operator in OPERATORS.items():
         bare = getattr(operator, "__wrapped__", operator)
         found |= {f"__{name}__": operation(bare), f"__r{name}__": reflected(bare)}
@@ -97,7 +97,9 @@ def methods() -> dict[str, Any]:
 
 def unknown(self: Tensor, name: str) -> Any:
     """AttributeError that names the nearest method; Python asks here only when it found nothing."""
-    hint = "" if name.startswith("_") else nearest(name, dir(Tensor))
+    from tinygrad_mnist.missing import instead
+
+    hint = "" if name.startswith("_") else instead("Tensor", name, dir(Tensor))
     raise AttributeError(f"'{type(self).__name__}' object has no attribute {name!r}{hint}")
 
 

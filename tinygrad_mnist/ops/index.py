@@ -71,7 +71,7 @@ def parse(x: Tensor, key: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[int, A
 
 def spelled(part: Any) -> Any:
     """One part of a key: an int, a slice, None, an Ellipsis, or a Tensor of integers or bools."""
-    if isinstance(part, (list, np.ndarray, bool, np.bool_)):
+    if isinstance(part, (list, np.ndarray, bool, np.bool_, range)):
         part = wrap(np.asarray(part) if np.size(part) else np.zeros(np.shape(part), np.int64))
     whole = isinstance(part, Tensor) and not part.ndim and part.dtype.kind in "iu"
     if isinstance(part, np.integer) or (whole and not is_taped()):  # it must not be read out

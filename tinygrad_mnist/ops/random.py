@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.dtypes import get_default_dtype, result_type
-from tinygrad_mnist.autograd.tensor import Tensor, _unheard
+from tinygrad_mnist.autograd.tensor import Tensor, _unheard, wrap
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import creation, heard, size_of
 
@@ -136,6 +136,8 @@ def randint(
     """Integers, uniform on low (0) to high - 1; low may be left out: `randint(high, size)`."""
     if size is None:
         low, high, size = 0, low, high
+    elif high is None:
+        low, high = 0, low
     if low >= high:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got {low} >= {high}")
     kind = np.dtype(dtype or np.int64)
@@ -205,4 +207,4 @@ def multinomial(
     rows = weights.reshape(-1, weights.shape[-1])
     rows = rows / rows.sum(-1, keepdims=True)
     drawn = [rng.choice(rows.shape[1], num_samples, replacement, p) for p in rows]
-    return Tensor(np.array(drawn, np.int64).reshape(*weights.shape[:-1], num_samples))
+    return wrap(np.array(drawn, np.int64).reshape(*weights.shape[:-1], num_samples))

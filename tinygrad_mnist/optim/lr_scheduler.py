@@ -33,6 +33,8 @@ __all__ = [
     "StepLR",
 ]
 
+_LRScheduler = LRScheduler  # what programs written before PyTorch 2.0 subclass
+
 
 class LambdaLR(LRScheduler):
     """lr = initial lr * f(epoch); `lr_lambda` is f, or a list with one for each group.

@@ -31,6 +31,16 @@ Closure = Callable[[], Any]
 _NO_STAMP: tuple[Callable[[], Any], Callable[[], None]] = (lambda: None, lambda: None)
 
 
+class _Required:
+    """The default of a setting that each group has to have."""
+
+    def __repr__(self) -> str:
+        return "<required parameter>"
+
+
+required = _Required()  # of optimizers written before PyTorch 2.2
+
+
 class Optimizer:
     """What all optimizers share; `params` are Tensors, (name, Tensor) pairs, or group dicts.
 
@@ -61,6 +71,7 @@ class Optimizer:
     """
 
     elementwise = False
+    foreign = False  # written by somebody else: its settings mean what they mean there
     counters: frozenset[str] = frozenset({"step"})
 
     def __init__(self, params: Any, defaults: Group, **implementation: Any) -> None:
@@ -89,6 +100,7 @@ class Optimizer:
     def __init_subclass__(cls, **kw: Any) -> None:
         super().__init_subclass__(**kw)
         if "step" in cls.__dict__:  # an optimizer of the user's own, written as for PyTorch
+            cls.foreign = True
             cls.step = _marking(cls.__dict__["step"])  # type: ignore[method-assign]
 
     # What a subclass defines
@@ -221,7 +233,13 @@ class Optimizer:
             group["param_names"] = [pair[0] for pair in pairs]
         for p in params:
             check_parameter(p)
-        check_settings(group)
+        for key, value in group.items():
+            if value is required:
+                raise ValueError(
+                    f"parameter group didn't specify a value of required optimization parameter {key}"
+                )
+        if not self.foreign:
+            check_settings(group)
         self._check_against_groups(group)
         drop_duplicates(group)
         CHANGES[0] += 1
@@ -359,7 +377,7 @@ def _marking(step: Callable[..., Any]) -> Callable[..., Any]:
 def _name(group: Group, number: int, place: int) -> str:
     if "param_names" in group:
         return str(group["param_names"][place])
-    return f"param_groups[{number}]['params'][{place}] {group['params'][place].shape}"
+    return f"param_groups[{number}]['params'][{place}] {tuple(group['params'][place].shape)}"
 
 
 def _saved(value: Any) -> Any:

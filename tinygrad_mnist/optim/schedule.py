@@ -71,15 +71,26 @@ class LRScheduler:
         raise NotImplementedError(f"{type(self).__name__} must define get_lr()")
 
     @as_effect
-    def step(self) -> None:
-        """Go on to the next epoch."""
+    def step(self, epoch: int | None = None) -> None:
+        """Go on to the next epoch, or to the one given, as programs before PyTorch 1.4 do."""
         if self._step_count == 1 and not self.optimizer.stepped:
             warnings.warn(
                 "Detected call of `lr_scheduler.step()` before `optimizer.step()`: the first "
                 "learning rate of the schedule is never used. Call `optimizer.step()` first.",
                 stacklevel=3,
             )
-        self._advance()
+        if epoch is None or epoch == self.last_epoch + 1:
+            self._advance()
+        else:
+            self._go_to(int(epoch))
+
+    def _go_to(self, epoch: int) -> None:
+        """Begin anew, and go on to an epoch."""
+        steps = self._step_count
+        self._restart()
+        while self.last_epoch < epoch:
+            self._advance()
+        self._step_count = steps + 1
 
     def _advance(self) -> None:
         self._step_count += 1

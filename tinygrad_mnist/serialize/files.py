@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
-from tinygrad_mnist.ops.arguments import device
+from tinygrad_mnist.ops.arguments import check_device
 
 from .atomic import atomic_write
 from .guard import MAX_BYTES, FormatError, UnsafeFileError
@@ -105,7 +105,7 @@ def check_map_location(map_location: Any) -> None:
     if map_location is not None and not callable(map_location):
         wanted = map_location.values() if isinstance(map_location, dict) else [map_location]
         for each in wanted:
-            device(each)
+            check_device(each)
 
 
 def _without_waiting(name: str, flags: int) -> int:

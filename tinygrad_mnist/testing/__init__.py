@@ -13,6 +13,7 @@ from tinygrad_mnist.testing.gradients.gradcheck import GradcheckError, gradcheck
 from tinygrad_mnist.testing.libraries.adapter import Adapter
 
 if TYPE_CHECKING:
+    from tinygrad_mnist.compat.assertions import assert_allclose, assert_close, make_tensor
     from tinygrad_mnist.testing.given import given_gradients
     from tinygrad_mnist.testing.graphs import Program, programs
     from tinygrad_mnist.testing.networks import modules
@@ -22,6 +23,7 @@ else:
     _get, __dir__ = page(
         __name__,
         {
+            ".compat.assertions": "assert_allclose assert_close make_tensor",  # a layer above
             "given": "given_gradients",
             "graphs": "Program programs",
             "networks": "modules",
@@ -45,11 +47,14 @@ __all__ = [
     "Program",
     "Report",
     "arrays",
+    "assert_allclose",
+    "assert_close",
     "broadcastable",
     "examine",
     "given_gradients",
     "gradcheck",
     "gradgradcheck",
+    "make_tensor",
     "modules",
     "programs",
     "prove",

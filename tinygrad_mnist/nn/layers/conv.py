@@ -80,7 +80,7 @@ class Conv2d(_Conv):
     >>> import tinygrad_mnist as tg
     >>> from tinygrad_mnist import nn
     >>> nn.Conv2d(1, 32, 3)(tg.ones(64, 1, 28, 28)).shape
-    (64, 32, 26, 26)
+    torch.Size([64, 32, 26, 26])
     """
 
     function = staticmethod(F.conv2d)

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from itertools import islice
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from tinygrad_mnist.autograd.tensor import unwrap
 from tinygrad_mnist.ops.random import rng_of
 
+T = TypeVar("T")
+MANY = 1 << 20  # indices that are drawn at once
 Rows = np.ndarray[Any, np.dtype[np.intp]]
 
 
-class Sampler:
+class Sampler(Generic[T]):
     """Something to draw indices from: a subclass defines `order()`, or `__iter__` and `__len__`.
 
     >>> class Backwards(Sampler):
@@ -38,7 +40,7 @@ class Sampler:
         return iter(self.order().tolist())
 
 
-class SequentialSampler(Sampler):
+class SequentialSampler(Sampler[int]):
     """0, 1, 2, ...
 
     >>> list(SequentialSampler("abc"))
@@ -56,7 +58,7 @@ class SequentialSampler(Sampler):
         return len(self.data_source)
 
 
-class RandomSampler(Sampler):
+class RandomSampler(Sampler[int]):
     """All indices shuffled, or `num_samples` of them; with `replacement`, each drawn anew.
 
     Random numbers come from `generator`, or from the one that `manual_seed` seeds.
@@ -91,11 +93,26 @@ class RandomSampler(Sampler):
         rounds = [rng.permutation(n) for _ in range(-(-self.num_samples // n))]
         return np.concatenate(rounds)[: self.num_samples]
 
+    def __iter__(self) -> Iterator[int]:
+        if not self.endless:
+            return iter(self.order().tolist())
+        return self._stream()
+
+    @property
+    def endless(self) -> bool:
+        """Whether there are too many to draw before the first is used."""
+        return self.replacement and self.num_samples > MANY
+
+    def _stream(self) -> Iterator[int]:
+        n, rng = len(self.data_source), rng_of(self.generator)
+        for start in range(0, self.num_samples, MANY >> 8):
+            yield from rng.integers(n, size=min(MANY >> 8, self.num_samples - start)).tolist()
+
     def __len__(self) -> int:
         return self.num_samples
 
 
-class SubsetRandomSampler(Sampler):
+class SubsetRandomSampler(Sampler[int]):
     """The given indices, shuffled.
 
     >>> sorted(SubsetRandomSampler([4, 2]))
@@ -113,7 +130,7 @@ class SubsetRandomSampler(Sampler):
         return len(self.indices)
 
 
-class WeightedRandomSampler(Sampler):
+class WeightedRandomSampler(Sampler[int]):
     """`num_samples` indices, each as likely as its weight says.
 
     Raises ValueError for a `num_samples` below 1, and if too few weights are above zero to draw
@@ -148,7 +165,7 @@ class WeightedRandomSampler(Sampler):
         return self.num_samples
 
 
-class BatchSampler(Sampler):
+class BatchSampler(Sampler[list[int]]):
     """Indices from another sampler, `batch_size` at a time, as lists.
 
     Raises ValueError when `batch_size` is below 1.
@@ -167,7 +184,8 @@ class BatchSampler(Sampler):
     def arrays(self) -> Iterator[Any]:
         """As iteration, with arrays for lists where the sampler has an order."""
         plain = type(self).__iter__ is BatchSampler.__iter__
-        if not plain or type(self.sampler).__iter__ is not Sampler.__iter__:
+        own = type(self.sampler).__iter__ in (Sampler.__iter__, RandomSampler.__iter__)
+        if not plain or not own or getattr(self.sampler, "endless", False):
             return iter(self)
         order = self.sampler.order()  # type: ignore[attr-defined]
         stop = len(order) - len(order) % self.batch_size if self.drop_last else len(order)
