@@ -12,8 +12,6 @@ from contextvars import Context
 from functools import partial
 from typing import Any, TypeVar
 
-import numpy as np
-
 # np.errstate itself takes 1 us, as long as three calls on a small batch.
 from numpy._core._ufunc_config import _extobj_contextvar as _state  # type: ignore[attr-defined]
 from numpy._core.umath import _make_extobj
@@ -23,7 +21,8 @@ state, put = _state.get, _state.set
 USUAL = Context().run(state)  # what is there where nobody has asked
 
 # Single calls of C: an interrupt, which comes when one is over, finds it known what to undo.
-hush = partial(put, _make_extobj(all="ignore"))
+SILENT = _make_extobj(all="ignore")
+hush = partial(put, SILENT)
 restore = partial(put, USUAL)
 
 
@@ -40,8 +39,3 @@ def silent(function: F) -> F:
             put(before)
 
     return call  # type: ignore[return-value]
-
-
-def silently() -> np.errstate:
-    """A context in which nothing is said, unless somebody asked for it."""
-    return np.errstate(all="ignore") if state() is USUAL else np.errstate()

@@ -10,7 +10,8 @@ follow.py         the Follower: which step comes next, and what to do where anot
 op_step.py        one op call: how it is recognised, and what answers it
 backward_step.py  one backward()                            update_step.py  one optimizer.step()
 learn.py          steps made of what a call has seen        prepare.py  their buffers and calls
-answers.py        the usual way of a step, written out      likeness.py  equal, type and sign too
+answers.py        the usual way of a step, written out      text.py  functions written out
+likeness.py       equal, in type and sign too
 What both forms are bound with:
 tape.py           calls and effects as they happen          program.py  a tape as NumPy calls
 unroll.py         a kernel as the NumPy calls it makes      quick.py  each in its cheapest form

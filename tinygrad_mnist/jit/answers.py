@@ -3,13 +3,13 @@
 It takes the usual way alone: every argument lies where the step was prepared for it, and nobody
 holds the step's results. Whatever else comes, it returns None, and `OpStep.answer` looks closer.
 Matching is most of what a call costs at small sizes, so nothing is looped over: the function is
-written out as text and compiled, as NumPy does not offer and closures of every arity would not
-read better. `print(answer_of(step).text)` shows it.
+written out (`text.py`). `print(answer_of(step).text)` shows it.
 """
 
 from __future__ import annotations
 
-import types
+import operator
+from collections import deque
 from collections.abc import Callable, Sequence
 from sys import getrefcount
 from typing import Any
@@ -18,45 +18,18 @@ import numpy as np
 from numpy._core.umath import clip as clip_ufunc  # type: ignore[attr-defined]
 
 from tinygrad_mnist.autograd import engine, writes
-from tinygrad_mnist.autograd.floats import USUAL, hush, restore, state
+from tinygrad_mnist.autograd.floats import USUAL, hush, put, restore, state
 from tinygrad_mnist.autograd.record import record
 from tinygrad_mnist.autograd.tensor import Leaf, Node, Tensor, new
 from tinygrad_mnist.autograd.writes import tick
 from tinygrad_mnist.jit.likeness import same
 from tinygrad_mnist.jit.op_step import ANY_NODE
+from tinygrad_mnist.jit.text import Text
 from tinygrad_mnist.jit.unroll import take_checked
 
 # What copies, compares to a number, or is done by the BLAS, which says nothing
 QUIET = {np.dot, np.take, take_checked, np.clip, clip_ufunc, np.maximum, np.minimum}
 Answer = Callable[[Any, Any, tuple[Any, ...], dict[str, Any], bool], Any]
-
-
-class Text:
-    """Lines of a function, and the objects that they name."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.names: dict[str, Any] = {}
-        self.indent = "    "
-
-    def name(self, what: str, value: Any) -> str:
-        """Give an object a name of its own."""
-        name = f"{what}{len(self.names)}"
-        self.names[name] = value
-        return name
-
-    def add(self, line: str) -> None:
-        """Add a line to the function's body."""
-        self.lines.append(self.indent + line)
-
-    def compiled(self, head: str, filename: str) -> Any:
-        """Make the function; its text holds names and shapes that this file wrote, nothing else."""
-        text = "\n".join([head, *self.lines])
-        module = compile(text, filename, "exec")
-        (code,) = (c for c in module.co_consts if isinstance(c, types.CodeType))
-        function = types.FunctionType(code, self.names)
-        function.text = text  # type: ignore[attr-defined]
-        return function
 
 
 def answer_of(step: Any, path: Any) -> Answer:
@@ -202,7 +175,8 @@ def walk_of(step: Any) -> Callable[[Any, bool], bool]:
     t = Text()
     t.names |= {
         "Node": Node, "same": same, "ndarray": np.ndarray, "step": step, "last": writes.LAST,
-        "unwritten": unwritten, "run": program.run, "step_keep_grads": step.keep_grads,
+        "unwritten": unwritten, "calls": program.bound, "step_keep_grads": step.keep_grads,
+        "deque": deque, "call_each": operator.call, "state": state, "hush": hush, "put": put,
     }  # fmt: skip
     t.add("nodes = call.nodes")
     for depth in step.nodes:
@@ -218,12 +192,16 @@ def walk_of(step: Any) -> Callable[[Any, bool], bool]:
     t.add(f"if last[0] < call.start and not unwritten(({every},)): return False")
     for depth, place, number in step.feeds:
         t.add(f"{t.name('input', program.inputs[number])}[...] = s{depth}[{place}]")
-    if step.wanted is not None:
-        t.add("run()")
-    else:
+    if step.wanted is None:
         t.add(f"empty = {' is '.join([f'{name}.grad' for name in leaves] + ['None'])}")
         t.add("if not empty: step_keep_grads()")
-        t.add("run()")
+    t.add("before = state()")
+    t.add("try:")
+    t.add("    hush()  # as the engine does, whatever anybody asked for")
+    t.add("    deque(map(call_each, calls), 0)  # which no interrupt comes between")
+    t.add("finally:")
+    t.add("    put(before)")
+    if step.wanted is None:
         t.add("if not empty: step.add_grads()")
         t.add("else:")
         for name, born in zip(leaves, program.births, strict=True):

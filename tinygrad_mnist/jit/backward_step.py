@@ -9,10 +9,7 @@ the engine walks as ever. The gradients are then added to the leaves as the engi
 
 from __future__ import annotations
 
-import operator
-from collections import deque
 from collections.abc import Sequence
-from contextvars import Context
 from functools import partial
 from typing import Any
 
@@ -30,7 +27,7 @@ from tinygrad_mnist.jit.likeness import same
 from tinygrad_mnist.jit.looks import is_packed
 from tinygrad_mnist.jit.op_step import Step
 from tinygrad_mnist.jit.program import Program
-from tinygrad_mnist.jit.quick import quick
+from tinygrad_mnist.jit.quick import plain, quick
 from tinygrad_mnist.jit.tape import Tape
 
 Array = np.ndarray[Any, Any]
@@ -232,9 +229,7 @@ class WalkProgram(Program):
             taken.append(home)
             self.homes.append(home)
         self.births = [None if home is None else as_born(home) for home in self.homes]
-        self._quietly = Context().run  # as the engine ignores errors of floating point
-        self._quietly(lambda: np.seterr(all="ignore"))
-        self._run = quick(self.steps, list(tape.constants.values()))
+        self.bound = plain(quick(self.steps, list(tape.constants.values())))
         del self._grads, self._targets
 
     def _prepare(self, live: Any) -> None:
@@ -249,13 +244,6 @@ class WalkProgram(Program):
             and is_packed(at)
             and not any(np.may_share_memory(at, home) for home in taken)
         )
-
-    def run(self) -> None:
-        """Run the calls; the inputs have been fed."""
-        self._quietly(self._all)
-
-    def _all(self) -> None:
-        deque(map(operator.call, self._run), 0)  # which no interrupt comes between
 
 
 def as_born(array: Array) -> Born:

@@ -12,7 +12,6 @@ import sys
 import warnings
 import weakref
 from collections.abc import Callable, Container, Sequence
-from contextvars import Context
 from functools import partial
 from operator import attrgetter, is_
 from typing import Any
@@ -21,6 +20,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from tinygrad_mnist.autograd import writes
+from tinygrad_mnist.autograd.floats import SILENT, state
 from tinygrad_mnist.autograd.modes import CHANGES
 from tinygrad_mnist.autograd.tensor import Leaf, Tensor
 from tinygrad_mnist.jit import threads
@@ -128,33 +128,32 @@ class FlatStep:
         self._params, self._leaves = joint.params, [p._node for p in joint.params]
         self._group, self._groups = joint.group, list(optimizer.param_groups)
         self._kinds = list(map(type, joint.group.values()))  # of a setting that does not fit
-        self._list, self._all = joint.group["params"], list(joint.group["params"])
+        self._list, self._ids = joint.group["params"], list(map(id, joint.group["params"]))
+        self._held = list(joint.group["params"])  # so that no other object gets one of the ids
+        self._group_ids = list(map(id, self._groups))
         mine = set(map(id, stepped))
         groups = self._groups if joint.group is self._groups[0] else [joint.group]
         self._others = [p for g in groups for p in g["params"] if id(p) not in mine]
         self._update, self._size = type(optimizer).update, len(vars(optimizer))
         self._changes, self._errors = -1, HARMLESS
-        self._alone = len(self._groups) == 1
         self.__qualname__ = f"{type(optimizer).__name__}.update"
 
     def holds(self) -> bool:
         """Whether one update does what the optimizer's step would, on each parameter alone."""
-        optimizer, known = self._optimizer(), self._list
-        self._errors = floating_errors()
+        optimizer, group, known = self._optimizer(), self._group, self._list
+        self._errors = errors = HARMLESS if state() is SILENT else floating_errors()
         return (
             optimizer is not None
-            and self._kinds == list(map(type, self._group.values()))
-            and self._errors != ERRORS_RAISE
-            and self._group["params"] is known
-            and len(known) == len(self._all)
-            and all(map(is_, known, self._all))
-            and len(groups := optimizer.param_groups) == len(self._groups)
-            and (groups[0] is self._group if self._alone else all(map(is_, groups, self._groups)))
+            and errors != ERRORS_RAISE
+            and self._kinds == list(map(type, group.values()))
+            and group["params"] is known
+            and self._ids == list(map(id, known))
+            and self._group_ids == list(map(id, optimizer.param_groups))
             and (CHANGES[0] == self._changes or self._in_place())
             and all(map(_writeable, self._flat.like))
             and not (self._others and any(map(_has_gradient, self._others)))
             and (len(optimizer.__dict__) == self._size or not self._overridden())
-            and type(optimizer).update is self._update
+            and optimizer.__class__.update is self._update
             and self._joint.holds(optimizer.state)
         )
 
@@ -178,11 +177,11 @@ class FlatStep:
         if self._errors != HARMLESS:
             self._run(self._at_once)
             return
-        self._joint.optimizer.stepped = True
+        joint, flat = self._joint, self._flat
         try:
-            self._joint.update(self._flat.g)
+            joint.update(flat.g)
         finally:
-            self._flat.restamp()
+            flat.restamp()
 
     def on_threads(self, count: int) -> None:
         """The same, on some threads; it pays for many parameters only."""
@@ -258,18 +257,6 @@ def _overridden(optimizer: Any) -> bool:
     return own or not OVERRIDDEN.isdisjoint(vars(optimizer))
 
 
-def _find_error_state() -> Any:
-    """What gives the object by which NumPy knows how it treats errors; a new one where it cannot.
-
-    NumPy says it in a dict as well, in forty times the time.
-    """
-    context = Context()
-    context.run(np.seterr, all="ignore")
-    variable = next(iter(context), None)
-    return object if variable is None else partial(variable.get, None)
-
-
-_error_state = _find_error_state()
 HARMLESS, WARNINGS_RAISE, ERRORS_RAISE = range(3)
 _seen: tuple[Any, list[Any], Any, int, int] = (object(), [], None, 0, 0)
 
@@ -277,9 +264,11 @@ _seen: tuple[Any, list[Any], Any, int, int] = (object(), [], None, 0, 0)
 def floating_errors() -> int:
     """What an overflow or the like leads to, here and now: an error, or nothing but a warning."""
     global _seen
-    state, filters = _error_state(), warnings.filters
+    now, filters = state(), warnings.filters
+    if now is SILENT:
+        return HARMLESS
     known, same, first, count, answer = _seen
-    if state is known and filters is same and len(filters) == count and filters[0] is first:
+    if now is known and filters is same and len(filters) == count and filters[0] is first:
         return answer
     answer, treated = HARMLESS, set(np.geterr().values())
     if "warn" in treated and any(
@@ -288,5 +277,5 @@ def floating_errors() -> int:
         answer = WARNINGS_RAISE
     if not treated.isdisjoint({"raise", "call"}):
         answer = ERRORS_RAISE
-    _seen = state, filters, next(iter(filters), None), len(filters), answer  # type: ignore[assignment]
+    _seen = now, filters, next(iter(filters), None), len(filters), answer  # type: ignore[assignment]
     return answer

@@ -28,12 +28,13 @@ class FollowedFunction(JitFunction):
     def __call__(self, *args: Any, **kw: Any) -> Any:
         if np.ndarray in map(type, args):
             args = tuple(wrap(a) if type(a) is np.ndarray else a for a in args)
-        thread, call, whole, follower = get_ident(), [None], False, self._follower
-        # An interrupt may come wherever a function is entered or left. So what has to be undone is
-        # done and undone by single operations on dicts, and nothing is called before it is undone.
+        thread, call, whole = get_ident(), [None], False
+        follower, busy = self._follower, self._busy
+        # An interrupt may come whenever a call is over, of a function of C too. So what has to be
+        # undone is done by single operations on dicts, and undone before anything is called.
         try:
             before = MODES.get(thread, PLAIN[0])
-            if before not in PLAIN or self._busy.setdefault(0, call) is not call:
+            if before not in PLAIN or busy.setdefault(0, call) is not call:
                 return self.function(*args, **kw)
             follower.begin((args, kw))
             MODES[thread] = self._following[before.grad]
@@ -41,18 +42,18 @@ class FollowedFunction(JitFunction):
             whole = True
             return result
         finally:
-            if self._busy.get(0) is call:
+            if 0 in busy and busy[0] is call:
                 follower.thread = None
-                now = MODES.get(thread, PLAIN[0])
+                now = MODES[thread] if thread in MODES else PLAIN[0]
                 if now.tape is None and now.watch is None:
-                    if now.grad:
-                        MODES.pop(thread, None)
-                    else:
+                    if not now.grad:
                         MODES[thread] = PLAIN[1]
+                    elif thread in MODES:
+                        del MODES[thread]
                 try:
                     follower.end(whole)
                 finally:
-                    self._busy.pop(0, None)
+                    del busy[0]
 
     def programs(self) -> Sequence[Any]:
         """The ways that calls were seen to take, the last one used first."""

@@ -6,8 +6,8 @@ counted a change to one of them since.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import repeat
+from collections.abc import Callable, Sequence
+from itertools import combinations, repeat
 from operator import attrgetter, is_
 from typing import Any
 
@@ -17,10 +17,12 @@ from tinygrad_mnist.autograd import modes
 from tinygrad_mnist.autograd.tensor import _DEFAULT_DTYPE, Tensor
 from tinygrad_mnist.jit.names import Names, same_number
 from tinygrad_mnist.jit.tape import Effect, Tape
+from tinygrad_mnist.jit.text import Text
 from tinygrad_mnist.nn import Module
 from tinygrad_mnist.optim import Optimizer
 
 Array = np.ndarray[Any, Any]
+ArraysOf = Callable[[Sequence[Any]], list[Array] | None]
 _grad = attrgetter("grad")
 
 
@@ -45,6 +47,7 @@ class Guards:
         self._by_reference = [(i, a) for i, (a, copy) in pairs if not copy]
         self._apart: list[Array] | None = None
         self._changes = -1
+        self.arrays_of: ArraysOf  # see `_written`
 
     def closed(self, tape: Tape, apart: list[Array] | None) -> Guards:
         """The call is over: note the Tensors, modules and optimizers that it used.
@@ -69,52 +72,74 @@ class Guards:
         groups = [group for o in optimizers.values() for group in o.param_groups]
         self._groups = [(group, group["params"], len(group["params"])) for group in groups]
         self._changes = modes.CHANGES[0]
+        self.arrays_of = self._written()
         return self
 
-    def arrays_of(self, args: Sequence[Any]) -> list[Array] | None:
-        """The arrays among the arguments, if the program stands for a call with them."""
-        if len(args) != len(self._args):
-            return None
-        arrays = []
-        for arg, known in zip(args, self._args):  # noqa: B905  (strict takes longer)
-            if isinstance(arg, Tensor):
-                array, node = arg._data, arg._node
-            else:
-                array, node = arg, None
-            if type(array) is np.ndarray:
-                if type(known) is not tuple or node is not known[3]:
-                    return None
-                shape, dtype, strides, _ = known
-                if array.shape != shape or (array.dtype is not dtype and array.dtype != dtype):
-                    return None
-                if array.strides != strides and not _alike(array, shape, strides):
-                    return None
-                arrays.append(array)
-            elif type(known) is tuple or (array is not known and not same_number(array, known)):
-                return None
-        if len(arrays) > 1 and places(arrays) != self._same:
-            return None
+    def _written(self) -> ArraysOf:
+        """Write out the function that gives the arrays among the arguments of a call.
+
+        It returns None where the program does not stand for a call with these arguments, or in
+        the world as it is then.
+        """
+        t = Text()
+        t.names |= {
+            "Tensor": Tensor, "ndarray": np.ndarray, "alike": _alike, "same_number": same_number,
+            "MODES": modes.MODES, "DTYPE": _DEFAULT_DTYPE, "dtype": self._dtype, "mode": mode,
+            "expected": self._mode, "CHANGES": modes.CHANGES, "guards": self, "is_": is_,
+            "names": self.names, "apart": self._apart, "overlap": _overlap, "grad": _grad,
+            "empty": self._empty, "none": repeat(None),
+        }  # fmt: skip
+        names = [f"a{i}" for i in range(len(self._args))]
+        t.add(f"if len(args) != {len(names)}: return None")
+        if names:
+            t.add(f"{', '.join(names)}, = args")
+        for name, known in zip(names, self._args, strict=True):
+            self._write_argument(t, name, known)
+        arrays = [n for n, known in zip(names, self._args, strict=True) if type(known) is tuple]
+        for i, j in combinations(range(len(arrays)), 2):
+            told = "is not" if self._same[i] == self._same[j] else "is"
+            t.add(f"if {arrays[i]} {told} {arrays[j]}: return None")
         for i, array in self._by_reference:
-            if arrays[i] is not array:
-                return None
-        if (modes.MODES or not self._default or _DEFAULT_DTYPE[0] is not self._dtype) and (
-            mode() != self._mode
-        ):
-            return None
-        if modes.CHANGES[0] != self._changes and not self._unchanged():
-            return None
+            t.add(f"if {arrays[i]} is not {t.name('array', array)}: return None")
+        unusual = "MODES or DTYPE[0] is not dtype" if self._default else "True"
+        t.add(f"if ({unusual}) and mode() != expected: return None")
+        t.add("if CHANGES[0] != guards._changes and not guards._unchanged(): return None")
         for group, params, count in self._groups:  # lists, which say to nobody that they change
-            if group["params"] is not params or len(params) != count:
-                return None
-        try:
-            for get, keys, values in self.names.parts:
-                if not all(map(is_, map(get, keys), values)) and not self.names.hold():
-                    return None
-        except (ValueError, LookupError):  # an empty cell, a shorter list
-            return None
-        if self._empty and not all(map(is_, map(_grad, self._empty), repeat(None))):
-            return None
-        return arrays if self._apart is None or not _overlap(arrays, self._apart) else None
+            held = t.name("params", params)
+            t.add(f"if {t.name('group', group)}['params'] is not {held}: return None")
+            t.add(f"if len({held}) != {count}: return None")
+        t.add("try:")
+        for get, keys, values in self.names.parts:
+            get_name, keys_name = t.name("get", get), t.name("keys", keys)
+            t.add(f"    if not all(map(is_, map({get_name}, {keys_name}), {t.name('v', values)})):")
+            t.add("        if not names.hold(): return None")
+        t.add("    pass")
+        t.add("except (ValueError, LookupError): return None  # an empty cell, a shorter list")
+        if self._empty:
+            t.add("if not all(map(is_, map(grad, empty), none)): return None")
+        t.add(f"arrays = [{', '.join(arrays)}]")
+        if self._apart is not None:
+            t.add("if overlap(arrays, apart): return None")
+        t.add("return arrays")
+        return t.compiled("def arrays_of(args):", "<guards>")  # type: ignore[no-any-return]
+
+    def _write_argument(self, t: Text, name: str, known: Any) -> None:
+        """Add the lines that compare one argument; its name is that of its array then."""
+        if type(known) is not tuple:
+            value = t.name("value", known)
+            t.add(f"if {name} is not {value} and not same_number({name}, {value}): return None")
+            return
+        shape, dtype, strides, node = known
+        kind, own = t.name("dtype", dtype), t.name("node", node)
+        t.add(f"if isinstance({name}, Tensor):")
+        t.add(f"    if {name}._node is not {own}: return None")
+        t.add(f"    {name} = {name}._data")
+        if node is not None:
+            t.add("else: return None")
+        t.add(f"if type({name}) is not ndarray or {name}.shape != {shape!r}: return None")
+        t.add(f"if {name}.dtype is not {kind} and {name}.dtype != {kind}: return None")
+        t.add(f"if {name}.strides != {strides!r}:")
+        t.add(f"    if not alike({name}, {shape!r}, {strides!r}): return None")
 
     def _unchanged(self) -> bool:
         fine = (

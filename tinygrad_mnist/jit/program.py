@@ -7,7 +7,10 @@ arrays, made once. `lines()` prints them, and they read as the loop one would ha
 from __future__ import annotations
 
 import inspect
+import operator
+import sys
 from bisect import bisect_left, bisect_right
+from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
@@ -22,7 +25,7 @@ from tinygrad_mnist.jit import passes
 from tinygrad_mnist.jit.flat import FlatStep, flat_steps
 from tinygrad_mnist.jit.looks import look
 from tinygrad_mnist.jit.memory import Pool, same_memory, same_place
-from tinygrad_mnist.jit.quick import CHECKS, quick
+from tinygrad_mnist.jit.quick import CHECKS, plain, quick
 from tinygrad_mnist.jit.tape import Call, Effect, Tape, Write
 from tinygrad_mnist.jit.unroll import quietly, unroll
 from tinygrad_mnist.kernels.scratch import aligned, shaped
@@ -122,6 +125,7 @@ class Program:
         numbers = [number for number, _ in self._starts]
         first = self._worldly[0] if self._worldly else len(self.steps)
         self._run = quick(self.steps[:first], constants)
+        self._hushed = plain(self._run)
         self._rest: list[Step] = []
         self._numbers: list[int] = []  # for each of the rest, the entry that it is a part of
         ends = {*self._worldly, len(self.steps)}
@@ -132,6 +136,7 @@ class Program:
             part = quick(self.steps[start:end], constants)
             self._rest += part
             self._numbers += [numbers[bisect_right(starts, start) - 1]] * len(part)
+        self._numbers.append(sys.maxsize)  # an interrupt may come when all of them are over
 
     def _world(self) -> None:
         """Note that the next step changes something that is not the program's own."""
@@ -423,7 +428,15 @@ class Program:
         try:
             if usual:
                 hush()
-            self._run_all(before)
+            try:
+                deque(map(operator.call, self._hushed if usual else self._run), 0)
+            except Exception as error:
+                raise Unfinished from error
+            except BaseException:
+                self._drop_gradients()
+                raise
+            if self._rest:
+                self._change(before)
         finally:
             if usual:
                 restore()
@@ -433,19 +446,11 @@ class Program:
             for (leaf, place, born), grad in zip(self._added, before, strict=True):
                 self._add(leaf, place, born, grad)
 
-    def _run_all(self, before: Sequence[Tensor | None]) -> None:
-        try:
-            for step in self._run:
-                step()
-        except Exception as error:
-            raise Unfinished from error
-        except BaseException:
-            for leaf, born in self.born:
-                if leaf.grad is born:  # half written
-                    leaf.grad = None
-            raise
-        if self._rest:
-            self._change(before)
+    def _drop_gradients(self) -> None:
+        """Let no leaf have a gradient that an interrupt left half written."""
+        for leaf, born in self.born:
+            if leaf.grad is born:
+                leaf.grad = None
 
     def _change(self, before: Sequence[Tensor | None]) -> None:
         """The steps from the first one on that changes something outside."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd import views, writes
 from tinygrad_mnist.autograd.dtypes import KIND
-from tinygrad_mnist.autograd.floats import silently
+from tinygrad_mnist.autograd.floats import USUAL, hush, restore, state
 from tinygrad_mnist.autograd.modes import CHANGES, TAPED, current
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.record import record
@@ -59,13 +59,18 @@ def write(tensor: Tensor, value: Any, key: Any = None, start: int | None = None)
         array = array[key if ... in key else (*key, ...)]
     if not array.flags.writeable:
         array = writeable(array)
+    usual = state() is USUAL
     try:
-        with silently():
-            np.copyto(array, elements, "unsafe")
+        if usual:
+            hush()
+        np.copyto(array, elements, "unsafe")
     except ValueError:
         raise ShapeError(
             f"a value of shape {list(np.shape(elements))} does not fit into {list(array.shape)}"
         ) from None
+    finally:
+        if usual:
+            restore()
     writes.stamp(array)
     if recorded:
         CHANGES[0] += 1

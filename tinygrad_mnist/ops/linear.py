@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinygrad_mnist.autograd.modes import no_grad
 from tinygrad_mnist.autograd.op import DTypeError, ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import create, reduce, shape, table
@@ -100,10 +99,10 @@ def embedding(
         one = create.ones(input.shape, dtype=weight.dtype)
         uses = table.put(one, input, shape=weight.shape[:1])
     if max_norm is not None:
-        with no_grad():
-            length = reduce.norm(weight, norm_type, 1, True)
-            long = table.logical_and(length > max_norm, shape.unsqueeze(uses, 1) > 0)
-            write(weight, table.where(long, weight * (max_norm / (length + 1e-7)), weight))
+        rows = weight.detach()
+        length = reduce.norm(rows, norm_type, 1, True)
+        long = table.logical_and(length > max_norm, shape.unsqueeze(uses, 1) > 0)
+        write(rows, table.where(long, rows * (max_norm / (length + 1e-7)), rows))
     rows = table.embed(weight, input)
     if scale_grad_by_freq:
         share = rows / shape.reshape(table.take(uses, input), to)

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd.modes import no_grad
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import elementwise, reduce, shape, table
@@ -64,10 +63,9 @@ def batch_norm(
             f"Expected more than 1 value per channel when training, got input size {input.shape}"
         )
     if training and n and running_mean is not None and running_var is not None:
-        with no_grad():
-            x = _moments_of(input)
-            _move(running_mean, reduce.mean(x, axes), momentum)
-            _move(running_var, reduce.var(x, axes), momentum)
+        x = _moments_of(input)
+        _move(running_mean, reduce.mean(x, axes), momentum)
+        _move(running_var, reduce.var(x, axes), momentum)
     return _affine(table.standardize(input, axis=axes, eps=eps), weight, bias, to)
 
 
@@ -147,11 +145,10 @@ def instance_norm(
         )
     if running_mean is not None and running_var is not None:
         axes = tuple(range(2, input.ndim))
-        with no_grad():
-            x = _moments_of(input)
-            mean, var = reduce.mean(x, axes).mean(0), reduce.var(x, axes).mean(0)
-            _move(running_mean, mean, momentum)
-            _move(running_var, var, momentum)
+        x = _moments_of(input)
+        mean, var = reduce.mean(x, axes).mean(0), reduce.var(x, axes).mean(0)
+        _move(running_mean, mean, momentum)
+        _move(running_var, var, momentum)
     return group_norm(input, input.shape[1], weight, bias, eps)
 
 
@@ -162,5 +159,9 @@ def _moments_of(x: Tensor) -> Tensor:
 
 
 def _move(running: Any, batch: Tensor, momentum: Any) -> None:
-    """Move a running moment towards the batch's, in place."""
+    """Move a running moment towards the batch's, in place and without recording it.
+
+    `no_grad` would do too, but an interrupt at its end leaves the thread in it.
+    """
+    running = running.detach()
     write(running, running * (1 - momentum) + batch * momentum)

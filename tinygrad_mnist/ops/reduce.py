@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinygrad_mnist.autograd.floats import silent
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.kernels.reduce import count
 from tinygrad_mnist.ops import table
@@ -191,8 +192,10 @@ def var(
     axes = tuple(range(input.ndim)) if axes is None else axes
     if count(input.shape, axes) <= correction:
         warnings.warn("var(): degrees of freedom is <= 0", UserWarning, stacklevel=3)
-    with np.errstate(all="ignore"):
-        return table.var(input, axis=axes, correction=correction, keepdims=keepdim)
+    return _silent_var(input, axis=axes, correction=correction, keepdims=keepdim)
+
+
+_silent_var = silent(table.var)
 
 
 def root(x: Tensor) -> Tensor:

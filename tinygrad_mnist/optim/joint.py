@@ -60,9 +60,12 @@ class Joint:
 
         Raises ValueError if the parameters' states cannot be joined: `holds` says whether.
         """
+        optimizer = self.optimizer
+        optimizer.stepped = True
         state = self.joined() if self.state is None else self.state
-        self.optimizer.update(self.group, self.flat, gradients, state)
-        self.share()
+        optimizer.update(self.group, self.flat, gradients, state)
+        if self._counts or len(state) != self._size:
+            self.share()
 
     def in_parts(self, gradients: Array, count: int) -> list[Callable[[], None]]:
         """The same step as `count` tasks, each for a part of the buffer, to be run in any order.
@@ -101,7 +104,8 @@ class Joint:
             return self._why_not() is None
         known, states, values = state.get, self._states, self._values
         if not values:
-            return all(state is not None and not state for state in map(known, self.params))
+            there = list(map(known, self.params))
+            return not any(there) and None not in there
         return (
             all(map(is_, map(known, self.params), states))
             and sum(map(len, states)) == len(values)
