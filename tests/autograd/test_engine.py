@@ -13,7 +13,7 @@ from tinygrad_mnist.autograd import REGISTRY, grad
 
 def leaf(*values: Any, dtype: Any = np.float64) -> Tensor:
     data = np.array(values[0] if len(values) == 1 else values, dtype)
-    return Tensor(data, requires_grad=True)
+    return tg.tensor(data, requires_grad=True)
 
 
 # Released graphs

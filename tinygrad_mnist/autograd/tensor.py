@@ -198,7 +198,7 @@ class Tensor(TensorMethods):
     tensor([2., 4.])
     """
 
-    __slots__ = ("__weakref__", "_data", "_node", "_seen", "_views")  # the last two: `views.py`
+    __slots__ = ("__dict__", "__weakref__", "_data", "_node", "_seen", "_views")  # the last two: `views.py`
     __array_priority__ = 1000
 
     _data: Array

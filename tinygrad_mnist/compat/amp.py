@@ -87,9 +87,9 @@ class GradScaler:
     For the device "cuda", which is not there, it is off, as in PyTorch: the loss stays as it is and
     `step` is the optimizer's. On "cpu" it scales, skips a step that has inf or nan, and adapts.
 
-    >>> scaler = GradScaler()
-    >>> scaler.is_enabled(), scaler.scale(2.0)
-    (False, 2.0)
+    >>> import tinygrad_mnist as tg
+    >>> GradScaler("cpu").scale(tg.ones(1))
+    tensor([65536.])
     """
 
     def __init__(

@@ -24,8 +24,7 @@ from tinygrad_mnist.ops.arguments import check_device, device
 def range(start: Any, end: Any, step: Any = 1, *, dtype: Any = None, **kw: Any) -> Tensor:
     """start, start + step, ... up to end, which is included; `arange` leaves it out.
 
-    >>> range(1, 4)
-    tensor([1., 2., 3., 4.])
+    Warns that it is deprecated.
     """
     warnings.warn(
         "range is deprecated: use arange, which does not include the end", UserWarning, stacklevel=2

@@ -13,7 +13,19 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+import tinygrad_mnist
+from tinygrad_mnist.paths import Path
+
+LIKE = "2.13.0"  # the PyTorch that programs are told of: `tests/conformance` compares with it
 NAMES = {"torch": "tinygrad_mnist", "torchvision": "tinygrad_mnist.compat.vision"}
+
+
+class Torch(Path):
+    """The package under the name `torch`, with a PyTorch's version for programs that ask for one."""
+
+    def __init__(self) -> None:
+        super().__init__("torch", ["tinygrad_mnist"])
+        self.__version__ = f"{LIKE}+tinygrad.mnist.{tinygrad_mnist.__version__}"
 
 
 class Alias:
@@ -30,6 +42,8 @@ class Alias:
     def create_module(spec: ModuleSpec) -> ModuleType:
         """Return the module itself, under its other name."""
         top, dot, rest = spec.name.partition(".")
+        if spec.name == "torch":
+            return Torch()
         try:
             module = importlib.import_module(NAMES[top] + dot + rest)
         except ModuleNotFoundError as error:
@@ -51,7 +65,7 @@ class Alias:
 def install() -> None:
     """Put the library under `torch`; RuntimeError if PyTorch itself was imported before."""
     known = sys.modules.get("torch")
-    if known is not None and not known.__name__.startswith("tinygrad_mnist"):
+    if known is not None and not isinstance(known, Torch):
         raise RuntimeError("PyTorch is imported already: import tinygrad_mnist.compat.torch first")
     if Alias not in sys.meta_path:
         sys.meta_path.insert(0, Alias)

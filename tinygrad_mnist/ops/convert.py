@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy as deep
 from typing import Any
 
 import numpy as np
@@ -94,6 +95,8 @@ def deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
     _reads("deepcopy()")
     twin = wrap(self._data.copy(order="K"))
     memo[id(self)] = twin
+    if self.__dict__:
+        twin.__dict__.update(deep(self.__dict__, memo))
     if isinstance(self._node, Leaf):
         twin.requires_grad_()
         if self.grad is not None:

@@ -165,7 +165,9 @@ def randn_like(input: Tensor, *, dtype: Any = None) -> Tensor:
 
 
 @creation
-def randint_like(input: Tensor, low: int, high: int | None = None, *, dtype: Any = None) -> Tensor:
+def randint_like(
+    input: Tensor, low: int | None = None, high: int | None = None, *, dtype: Any = None
+) -> Tensor:
     """`randint` in the shape and dtype of input."""
     low, high = (0, low) if high is None else (low, high)
     return randint(low, high, input.shape, dtype=dtype or input.dtype)

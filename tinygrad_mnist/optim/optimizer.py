@@ -238,8 +238,8 @@ class Optimizer:
                 raise ValueError(
                     f"parameter group didn't specify a value of required optimization parameter {key}"
                 )
-        if not self.foreign:
-            check_settings(group)
+        if not self.foreign:  # settings of another optimizer in the same groups mean what they mean
+            check_settings({key: group[key] for key in (*self.defaults, "initial_lr") if key in group})
         self._check_against_groups(group)
         drop_duplicates(group)
         CHANGES[0] += 1

@@ -72,7 +72,7 @@ def save(
     {'weight': tensor([[0., 0., 0.]]), 'mean': array([0., 0.])}
     """
     tree = _encode(obj, "obj")
-    version = 3 if _holds_module(tree) else 2
+    version = 3 if _is_new(tree) else 2
 
     def content(file: Any) -> None:
         pickler = pickle.Pickler(file, protocol=5)
@@ -161,9 +161,9 @@ def read(file: IO[bytes], size: int, name: str, weights_only: bool | None = None
         return KINDS[machine.version][kind](machine.checked(value))
 
     def find(kind: str) -> Any:
-        from .modules import find_class
+        from .modules import class_named
 
-        return find_class(kind, weights_only, SAFE_CLASSES, name)
+        return class_named(kind, weights_only, SAFE_CLASSES, name)
 
     return _decode(tree, machine, restored, find)
 
@@ -220,13 +220,13 @@ def _digest(file: IO[bytes]) -> bytes:
     return sha.digest()
 
 
-def _holds_module(tree: object) -> bool:
-    """Tell whether a module is somewhere in what _encode() made."""
+def _is_new(tree: object) -> bool:
+    """Tell whether something that came with version 3 is in what _encode() made."""
     if isinstance(tree, dict):
-        return any(map(_holds_module, tree.values()))
-    if isinstance(tree, tuple) and tree[:1] == ("module",):
+        return any(map(_is_new, tree.values()))
+    if isinstance(tree, tuple) and tree[:1] in (("module",), ("namespace",)):
         return True
-    return isinstance(tree, (list, tuple)) and any(map(_holds_module, tree))
+    return isinstance(tree, (list, tuple)) and any(map(_is_new, tree))
 
 
 def _encode(value: Any, where: str, depth: int = 0, special: Any = None) -> object:
@@ -245,7 +245,8 @@ def _encode(value: Any, where: str, depth: int = 0, special: Any = None) -> obje
     if type(value) is list:
         return [_encode(v, f"{where}[{i}]", depth + 1, special) for i, v in enumerate(value)]
     if type(value) is tuple or isinstance(value, Size):
-        return "tuple", *(_encode(v, f"{where}[{i}]", depth + 1, special) for i, v in enumerate(value))
+        parts = enumerate(value)
+        return "tuple", *(_encode(v, f"{where}[{i}]", depth + 1, special) for i, v in parts)
     if isinstance(value, Tensor):
         kind = "leaf" if value.requires_grad else "tensor"
         return _encode_array(value.detach().numpy(), kind, where)
@@ -255,6 +256,8 @@ def _encode(value: Any, where: str, depth: int = 0, special: Any = None) -> obje
         value = np.asarray(value)
     if type(value) in (np.ndarray, np.memmap):
         return _encode_array(value, "array", where)
+    if type(value) is getattr(sys.modules.get("argparse"), "Namespace", ()):  # the options that a checkpoint was trained with
+        return "namespace", _encode(vars(value), where, depth + 1, special)
     if "_parameters" in getattr(value, "__dict__", ()):
         from .modules import encode, is_module
 
@@ -301,6 +304,14 @@ def _decode(
             return [below(v) for v in value]
         case ("tuple", *items):
             return tuple(map(below, items))
+        case ("namespace", dict() as options) if machine.version >= 3:
+            from argparse import Namespace
+
+            if not all(isinstance(k, str) and k.strip("_").isidentifier() for k in options):
+                machine.fail("options without names")
+            namespace = Namespace()
+            namespace.__dict__.update({k: below(v) for k, v in options.items()})
+            return namespace
         case ("module", *_) if machine.version >= 3:
             return _module(value, machine, restored, find)
         case (str(), *_) if special is not None:

@@ -123,7 +123,7 @@ def _function(name: str) -> Any:
     return None
 
 
-def find_class(name: str, weights_only: bool | None, allowed: list[Any], file: str) -> Any:
+def class_named(name: str, weights_only: bool | None, allowed: list[Any], file: str) -> Any:
     """The class of a name in a file; FormatError where it is not there or was not asked for."""
     if name.startswith("nn."):
         for page in PAGES:

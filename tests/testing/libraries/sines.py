@@ -108,7 +108,7 @@ def mygrad_sine(slope: Function) -> Any:
 def our_array(values: Any) -> Any:
     from tinygrad_mnist import Tensor
 
-    return Tensor(np.array(values, float), requires_grad=True)
+    return tensor(np.array(values, float), requires_grad=True)
 
 
 def our_sine(slope: Function) -> Any:
