@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.by_hand import Backprop, Parameters
+from benchmarks.by_hand_mlp import Backprop, Parameters
 from benchmarks.by_hand_naive import logits
 from benchmarks.by_hand_parts import Team, aligned, bound, make, seed, update
 from benchmarks.problem import Array, Problem, Stepwise

@@ -28,12 +28,11 @@ from tinygrad_mnist.autograd import inference_mode as inference_mode
 from tinygrad_mnist.autograd import is_grad_enabled as is_grad_enabled
 from tinygrad_mnist.autograd import no_grad as no_grad
 from tinygrad_mnist.autograd import set_grad_enabled as set_grad_enabled
-from tinygrad_mnist.autograd.dtypes import get_default_dtype as get_default_dtype
+from tinygrad_mnist.autograd.default_dtype import get_default_dtype as get_default_dtype
+from tinygrad_mnist.autograd.default_dtype import set_default_dtype as set_default_dtype
 from tinygrad_mnist.autograd.dtypes import promote_types as promote_types
 from tinygrad_mnist.autograd.dtypes import result_type as result_type
-from tinygrad_mnist.autograd.dtypes import set_default_dtype as set_default_dtype
 from tinygrad_mnist.lazy import page
-from tinygrad_mnist.paths import register
 from tinygrad_mnist.ops.arguments import device as device
 from tinygrad_mnist.ops.compare import *  # eq, lt, logical_and, isnan, where, allclose, ...
 from tinygrad_mnist.ops.create import *  # tensor, zeros, arange, eye, from_numpy, full_like, ...
@@ -47,11 +46,11 @@ from tinygrad_mnist.ops.printing import set_printoptions as set_printoptions
 from tinygrad_mnist.ops.random import *  # manual_seed, Generator, rand, randn, bernoulli, ...
 from tinygrad_mnist.ops.reduce import *  # sum, mean, var, max, argmax, softmax, norm, ...
 from tinygrad_mnist.ops.shape import *  # reshape, permute, squeeze, expand, flip, repeat, ...
+from tinygrad_mnist.paths import register
 
 if TYPE_CHECKING:
     from tinygrad_mnist import compat as compat
     from tinygrad_mnist import data as data
-    from tinygrad_mnist.jit import jit as jit  # the folder, which can be called
     from tinygrad_mnist import models as models
     from tinygrad_mnist import nn as nn
     from tinygrad_mnist import optim as optim
@@ -59,8 +58,7 @@ if TYPE_CHECKING:
     from tinygrad_mnist import testing as testing
     from tinygrad_mnist import train as train
     from tinygrad_mnist import utils as utils
-    from tinygrad_mnist.serialize import load as load
-    from tinygrad_mnist.serialize import save as save
+    from tinygrad_mnist.autograd.anomaly import is_anomaly_enabled as is_anomaly_enabled
     from tinygrad_mnist.autograd.size import Size as Size
     from tinygrad_mnist.compat.amp import GradScaler as GradScaler
     from tinygrad_mnist.compat.amp import autocast as autocast
@@ -71,9 +69,9 @@ if TYPE_CHECKING:
     from tinygrad_mnist.compat.dtypes import chalf as chalf
     from tinygrad_mnist.compat.dtypes import channels_last as channels_last
     from tinygrad_mnist.compat.dtypes import channels_last_3d as channels_last_3d
-    from tinygrad_mnist.compat.dtypes import complex128 as complex128
     from tinygrad_mnist.compat.dtypes import complex32 as complex32
     from tinygrad_mnist.compat.dtypes import complex64 as complex64
+    from tinygrad_mnist.compat.dtypes import complex128 as complex128
     from tinygrad_mnist.compat.dtypes import contiguous_format as contiguous_format
     from tinygrad_mnist.compat.dtypes import layout as layout
     from tinygrad_mnist.compat.dtypes import memory_format as memory_format
@@ -82,9 +80,12 @@ if TYPE_CHECKING:
     from tinygrad_mnist.compat.dtypes import sparse_coo as sparse_coo
     from tinygrad_mnist.compat.dtypes import sparse_csr as sparse_csr
     from tinygrad_mnist.compat.dtypes import strided as strided
+    from tinygrad_mnist.compat.func import vmap as vmap
     from tinygrad_mnist.compat.functions import abs_ as abs_
     from tinygrad_mnist.compat.functions import acos_ as acos_
-    from tinygrad_mnist.compat.functions import are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled
+    from tinygrad_mnist.compat.functions import (
+        are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled,
+    )
     from tinygrad_mnist.compat.functions import as_strided as as_strided
     from tinygrad_mnist.compat.functions import asin_ as asin_
     from tinygrad_mnist.compat.functions import atan_ as atan_
@@ -103,8 +104,8 @@ if TYPE_CHECKING:
     from tinygrad_mnist.compat.functions import detach_ as detach_
     from tinygrad_mnist.compat.functions import erf_ as erf_
     from tinygrad_mnist.compat.functions import erfc_ as erfc_
-    from tinygrad_mnist.compat.functions import exp_ as exp_
     from tinygrad_mnist.compat.functions import exp2_ as exp2_
+    from tinygrad_mnist.compat.functions import exp_ as exp_
     from tinygrad_mnist.compat.functions import expm1_ as expm1_
     from tinygrad_mnist.compat.functions import fill_ as fill_
     from tinygrad_mnist.compat.functions import fix_ as fix_
@@ -114,21 +115,25 @@ if TYPE_CHECKING:
     from tinygrad_mnist.compat.functions import ger as ger
     from tinygrad_mnist.compat.functions import get_default_device as get_default_device
     from tinygrad_mnist.compat.functions import get_device as get_device
-    from tinygrad_mnist.compat.functions import get_float32_matmul_precision as get_float32_matmul_precision
+    from tinygrad_mnist.compat.functions import (
+        get_float32_matmul_precision as get_float32_matmul_precision,
+    )
     from tinygrad_mnist.compat.functions import get_num_interop_threads as get_num_interop_threads
     from tinygrad_mnist.compat.functions import get_num_threads as get_num_threads
     from tinygrad_mnist.compat.functions import is_complex as is_complex
     from tinygrad_mnist.compat.functions import is_conj as is_conj
-    from tinygrad_mnist.compat.functions import is_deterministic_algorithms_warn_only_enabled as is_deterministic_algorithms_warn_only_enabled
+    from tinygrad_mnist.compat.functions import (
+        is_deterministic_algorithms_warn_only_enabled as is_deterministic_algorithms_warn_only_enabled,
+    )
     from tinygrad_mnist.compat.functions import is_inference as is_inference
     from tinygrad_mnist.compat.functions import is_neg as is_neg
     from tinygrad_mnist.compat.functions import is_nonzero as is_nonzero
     from tinygrad_mnist.compat.functions import is_same_size as is_same_size
     from tinygrad_mnist.compat.functions import is_signed as is_signed
     from tinygrad_mnist.compat.functions import is_storage as is_storage
-    from tinygrad_mnist.compat.functions import log10_ as log10_
     from tinygrad_mnist.compat.functions import log1p_ as log1p_
     from tinygrad_mnist.compat.functions import log2_ as log2_
+    from tinygrad_mnist.compat.functions import log10_ as log10_
     from tinygrad_mnist.compat.functions import log_ as log_
     from tinygrad_mnist.compat.functions import logit_ as logit_
     from tinygrad_mnist.compat.functions import nan_to_num_ as nan_to_num_
@@ -144,8 +149,12 @@ if TYPE_CHECKING:
     from tinygrad_mnist.compat.functions import seed as seed
     from tinygrad_mnist.compat.functions import set_anomaly_enabled as set_anomaly_enabled
     from tinygrad_mnist.compat.functions import set_default_device as set_default_device
-    from tinygrad_mnist.compat.functions import set_deterministic_debug_mode as set_deterministic_debug_mode
-    from tinygrad_mnist.compat.functions import set_float32_matmul_precision as set_float32_matmul_precision
+    from tinygrad_mnist.compat.functions import (
+        set_deterministic_debug_mode as set_deterministic_debug_mode,
+    )
+    from tinygrad_mnist.compat.functions import (
+        set_float32_matmul_precision as set_float32_matmul_precision,
+    )
     from tinygrad_mnist.compat.functions import set_flush_denormal as set_flush_denormal
     from tinygrad_mnist.compat.functions import set_num_interop_threads as set_num_interop_threads
     from tinygrad_mnist.compat.functions import set_num_threads as set_num_threads
@@ -160,10 +169,11 @@ if TYPE_CHECKING:
     from tinygrad_mnist.compat.functions import tanh_ as tanh_
     from tinygrad_mnist.compat.functions import trunc_ as trunc_
     from tinygrad_mnist.compat.functions import typename as typename
-    from tinygrad_mnist.compat.functions import use_deterministic_algorithms as use_deterministic_algorithms
+    from tinygrad_mnist.compat.functions import (
+        use_deterministic_algorithms as use_deterministic_algorithms,
+    )
     from tinygrad_mnist.compat.functions import xlogy_ as xlogy_
     from tinygrad_mnist.compat.functions import zero_ as zero_
-    from tinygrad_mnist.compat.func import vmap as vmap
     from tinygrad_mnist.compat.scripting import compile as compile
     from tinygrad_mnist.compat.tensors import BoolTensor as BoolTensor
     from tinygrad_mnist.compat.tensors import ByteTensor as ByteTensor
@@ -175,13 +185,15 @@ if TYPE_CHECKING:
     from tinygrad_mnist.compat.tensors import LongTensor as LongTensor
     from tinygrad_mnist.compat.tensors import ShortTensor as ShortTensor
     from tinygrad_mnist.compat.tensors import set_default_tensor_type as set_default_tensor_type
-    from tinygrad_mnist.autograd.anomaly import is_anomaly_enabled as is_anomaly_enabled
+    from tinygrad_mnist.jit import jit as jit  # the folder, which can be called
     from tinygrad_mnist.nn.functional import adaptive_avg_pool1d as adaptive_avg_pool1d
     from tinygrad_mnist.nn.functional import alpha_dropout as alpha_dropout
     from tinygrad_mnist.nn.functional import avg_pool1d as avg_pool1d
     from tinygrad_mnist.nn.functional import batch_norm as batch_norm
     from tinygrad_mnist.nn.functional import bilinear as bilinear
-    from tinygrad_mnist.nn.functional import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
+    from tinygrad_mnist.nn.functional import (
+        binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
+    )
     from tinygrad_mnist.nn.functional import celu as celu
     from tinygrad_mnist.nn.functional import conv1d as conv1d
     from tinygrad_mnist.nn.functional import conv2d as conv2d
@@ -207,6 +219,8 @@ if TYPE_CHECKING:
     from tinygrad_mnist.nn.functional import selu as selu
     from tinygrad_mnist.nn.functional import threshold as threshold
     from tinygrad_mnist.nn.functional import triplet_margin_loss as triplet_margin_loss
+    from tinygrad_mnist.serialize import load as load
+    from tinygrad_mnist.serialize import save as save
 else:
     __getattr__, __dir__ = page(
         __name__,

@@ -1,13 +1,13 @@
 """Pages of names that are imported when they are first asked for (PEP 562).
 
 A folder's first file lists its names once for type checkers, under `if TYPE_CHECKING:`, and once
-for Python, in a `page`; a test holds the two together. Imports nothing but the standard library.
+for Python, in a `page`; a test holds the two together.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -60,11 +60,3 @@ def page(
         return not foreign and name not in TOOLS
 
     return get, listing, list(home)
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The end of an error about an unknown name: '; did you mean ...?', or nothing."""
-    import difflib
-
-    found = difflib.get_close_matches(name, [n for n in known if not n.startswith("_")], 1, 0.5)
-    return f"; did you mean {found[0]!r}?" if found else ""

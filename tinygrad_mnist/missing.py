@@ -89,6 +89,6 @@ def instead(namespace: str, name: str, known: Iterable[str]) -> str:
     reason = INSTEAD.get(namespace or "torch", {}).get(name)
     if reason:
         return f"; {reason}"
-    from tinygrad_mnist.lazy import nearest
+    from tinygrad_mnist.hints import did_you_mean
 
-    return nearest(name, known)
+    return did_you_mean(name, known)

@@ -19,6 +19,11 @@ NN = "nn compat.private"
 MODULES = """_functions activation adaptive batchnorm channelshuffle container conv distance dropout
 flatten fold instancenorm lazy linear loss module normalization padding pixelshuffle pooling rnn
 sparse transformer upsampling utils"""
+UTILS = """clip_grad convert_parameters fusion init parametrizations parametrize prune rnn
+spectral_norm weight_norm"""
+OPTIMIZERS = """_adafactor adadelta adagrad adamax adamw asgd nadam radam rmsprop rprop
+sparse_adam"""
+BACKENDS = "cuda cudnn mkl mkldnn mps openmp"
 
 # A path of PyTorch's, and the modules here in which its names are looked for, in order.
 PATHS: dict[str, str] = {
@@ -28,15 +33,10 @@ PATHS: dict[str, str] = {
     "nn.parallel": "compat.parallel",
     "nn.parallel.data_parallel": "compat.parallel",
     "nn.parallel.distributed": "compat.parallel",
-    **{f"nn.utils.{name}": "nn.utils" for name in (
-        "clip_grad convert_parameters fusion init parametrizations parametrize prune rnn "
-        "spectral_norm weight_norm"
-    ).split()},
+    **{f"nn.utils.{name}": "nn.utils" for name in UTILS.split()},
     "nn.utils.stateless": "compat.func",
     "nn.attention": "compat.private",
-    **{f"optim.{name}": "optim" for name in (
-        "_adafactor adadelta adagrad adamax adamw asgd nadam radam rmsprop rprop sparse_adam"
-    ).split()},
+    **{f"optim.{name}": "optim" for name in OPTIMIZERS.split()},
     "utils.checkpoint": "compat.checkpoint",
     "utils.model_zoo": "compat.hub",
     "utils.data.dataloader": "utils.data utils.data.loader",
@@ -58,7 +58,7 @@ PATHS: dict[str, str] = {
     "cuda.amp.grad_scaler": "compat.amp",
     "cuda.amp.autocast_mode": "compat.amp",
     "backends": "compat.backends",
-    **{f"backends.{name}": "compat.backends" for name in "cuda cudnn mkl mkldnn mps openmp".split()},
+    **{f"backends.{name}": "compat.backends" for name in BACKENDS.split()},
     "mps": "compat.cuda",
     "xpu": "compat.cuda",
     "compiler": "compat.compiler",

@@ -8,12 +8,17 @@ import pytest
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import Tensor
-from tinygrad_mnist.autograd import REGISTRY, grad
+from tinygrad_mnist.autograd import REGISTRY, grad, supplied
 
 
 def leaf(*values: Any, dtype: Any = np.float64) -> Tensor:
     data = np.array(values[0] if len(values) == 1 else values, dtype)
     return tg.tensor(data, requires_grad=True)
+
+
+def test_what_lower_files_call_is_supplied_by_higher_ones() -> None:
+    missing = [name for name in supplied.__annotations__ if not callable(getattr(supplied, name))]
+    assert supplied.__annotations__ and missing == []
 
 
 # Released graphs

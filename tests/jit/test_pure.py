@@ -377,8 +377,54 @@ def default_dtypes(maybe):
         tg.set_default_dtype(tg.float32)
 
 
+class Scale:
+    def __init__(self):
+        self.factor = 2.0
+
+    def __call__(self, x):
+        return x * self.factor
+
+
+class Listing(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers, self.settings = [lambda x: x * 2], {"factor": 3.0}
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return x * self.settings["factor"]
+
+
+def what_functions_and_modules_hold(maybe):
+    """A callable object, keyword defaults, the code itself, a module's plain list and dict."""
+
+    def keyword(x, *, factor=2.0):
+        return x * factor
+
+    def replaced(x):
+        return x * 2
+
+    def other(x):
+        return x * 7
+
+    scale, module, x = Scale(), Listing(), tg.tensor([1.0, 2.0])
+    for function, change in (
+        (scale, lambda: setattr(scale, "factor", 5.0)),
+        (keyword, lambda: setattr(keyword, "__kwdefaults__", {"factor": 5.0})),
+        (replaced, lambda: setattr(replaced, "__code__", other.__code__)),
+        (lambda x: module(x), lambda: module.layers.append(lambda x: x * 3)),
+        (lambda x: module(x), lambda: module.settings.update(factor=4.0)),
+    ):
+        step = maybe(function)
+        yield [bits(step(x)) for _ in range(4)]
+        change()
+        yield bits(step(x))
+
+
 CASES = [
-    accumulation, gradients_that_somebody_holds, gradients_that_go_and_come,
+    what_functions_and_modules_hold, accumulation, gradients_that_somebody_holds,
+    gradients_that_go_and_come,
     two_losses_in_changing_order, freezing_and_thawing, groups_that_change, momentum_turned_on,
     a_global_number, numbers_as_arguments, entries_and_attributes, names_bound_anew,
     parameters_bound_anew, a_detached_parameter_that_is_swapped, what_is_given_back,

@@ -9,7 +9,8 @@ import sys
 
 import numpy as np
 
-from tinygrad_mnist.serialize import atomic, format, load, save
+from tinygrad_mnist import files
+from tinygrad_mnist.serialize import format, load, save
 
 
 def content(number: int) -> dict[str, object]:
@@ -30,7 +31,7 @@ def die_before_step(wanted: int) -> None:
 
         return step
 
-    atomic.open = counted(open)
+    files.open = counted(open)
     format.pickle.Pickler = counted(format.pickle.Pickler)
     format._digest = counted(format._digest)
     format._open_tree = counted(format._open_tree)

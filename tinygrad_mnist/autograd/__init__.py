@@ -1,7 +1,8 @@
 """How differentiation works: Tensors, recorded calls, and one walk over them.
 
-No op is named here: `ops/table.py` declares them and hands the walk the three it needs.
-Read `tensor.py`, `op.py`, `record.py`, then `engine.py`; change an op in the table, never here.
+No op is named here: `ops/table.py` declares them, and sets in `supplied.py` those that the walk
+needs. Read `graph.py`, `tensor.py`, `op.py`, `record.py`, then `engine.py`; change an op in the
+table, never here.
 """
 
 from typing import TYPE_CHECKING
@@ -14,7 +15,8 @@ from tinygrad_mnist.autograd.modes import (
     no_grad,
     set_grad_enabled,
 )
-from tinygrad_mnist.autograd.op import REGISTRY, Op, op
+from tinygrad_mnist.autograd.op import REGISTRY, Op
+from tinygrad_mnist.autograd.record import op
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.lazy import page
 
@@ -43,25 +45,9 @@ else:
     )[:2]
 
 __all__ = [
-    "REGISTRY",
-    "Function",
-    "Op",
-    "Tensor",
-    "Variable",
-    "backward",
-    "detect_anomaly",
-    "enable_grad",
-    "functional",
-    "grad",
-    "gradcheck",
-    "gradgradcheck",
-    "graph_memory",
+    "REGISTRY", "Function", "Op", "Tensor", "Variable", "backward", "detect_anomaly",
+    "enable_grad", "functional", "grad", "gradcheck", "gradgradcheck", "graph_memory",
     "inference_mode",
-    "is_anomaly_enabled",
-    "is_grad_enabled",
-    "no_grad",
-    "once_differentiable",
-    "op",
-    "set_detect_anomaly",
-    "set_grad_enabled",
-]
+    "is_anomaly_enabled", "is_grad_enabled", "no_grad", "once_differentiable", "op",
+    "set_detect_anomaly", "set_grad_enabled",
+]  # fmt: skip

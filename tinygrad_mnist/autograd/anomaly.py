@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.autograd.graph import Node
 from tinygrad_mnist.autograd.modes import _Switch, current, switch
-from tinygrad_mnist.autograd.tensor import Node, unwrap
+from tinygrad_mnist.autograd.tensor import unwrap
 
 _PACKAGE = str(Path(__file__).parents[1])
 
@@ -17,7 +18,7 @@ _PACKAGE = str(Path(__file__).parents[1])
 class _Anomaly:
     """Keeps where each call was made, and refuses a gradient with a NaN in it."""
 
-    def __init__(self, check_nan: bool = True) -> None:
+    def __init__(self, *, check_nan: bool) -> None:
         self.check_nan = check_nan
 
     def called(self, node: Any) -> None:
@@ -93,14 +94,14 @@ class detect_anomaly(_Switch):
     """
 
     def __init__(self, check_nan: bool = True) -> None:
-        super().__init__(watch=_Anomaly(check_nan))
+        super().__init__(watch=_Anomaly(check_nan=check_nan))
 
 
 class set_detect_anomaly(_Switch):
     """Turn anomaly detection on or off in this thread, at once or for a `with` block."""
 
     def __init__(self, mode: bool, check_nan: bool = True) -> None:
-        watch = _Anomaly(check_nan) if mode else None
+        watch = _Anomaly(check_nan=check_nan) if mode else None
         super().__init__(watch=watch)
         self._before.append(switch(current()._replace(watch=watch)))
 

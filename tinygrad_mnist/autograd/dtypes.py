@@ -11,23 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd.tensor import _DEFAULT_DTYPE, Tensor, unwrap
+from tinygrad_mnist.autograd import supplied
+from tinygrad_mnist.autograd.default_dtype import get_default_dtype
+from tinygrad_mnist.autograd.tensor import Tensor, unwrap
 
 DType = np.dtype[Any]
 KIND = {"b": 0, "u": 1, "i": 1, "f": 2}
-
-
-def set_default_dtype(dtype: Any) -> None:
-    """The dtype that Python floats become, and what creation functions make: float32 at first."""
-    dtype = np.dtype(dtype)
-    if dtype.kind != "f":
-        raise TypeError(f"only floating-point types can be the default, not {dtype}")
-    _DEFAULT_DTYPE[0] = dtype
-
-
-def get_default_dtype() -> DType:
-    """The dtype that Python floats become."""
-    return _DEFAULT_DTYPE[0]
 
 
 def promote_types(a: DType, b: DType) -> DType:
@@ -101,10 +90,8 @@ def promote(kernel: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _cast_arg(arg: Any, dtype: DType) -> Any:
-    from tinygrad_mnist.autograd.engine import ENGINE_OPS
-
     if isinstance(arg, Tensor):
-        return arg if arg._data.dtype == dtype else ENGINE_OPS.cast(arg, dtype=dtype)
+        return arg if arg._data.dtype == dtype else supplied.cast(arg, dtype=dtype)
     if isinstance(arg, np.generic):
         return arg.item()
     if isinstance(arg, np.ndarray):

@@ -1,64 +1,54 @@
 """One walk, newest call first, behind `backward()` and `grad()`.
 
 Creation order is a topological order, so a heap keyed by it visits every node once, after all
-that use it. The walk is iterative, and drops each cotangent as soon as it has been used.
+that use it. The walk is iterative, and drops each cotangent as soon as it has been used. What may
+still be used of what a node has saved is in `saved.py`, what a gradient does on arrival in
+`gradients.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd import writes
+from tinygrad_mnist.autograd import supplied, writes
 from tinygrad_mnist.autograd.floats import silent
-from tinygrad_mnist.autograd.modes import DEFAULT, MODES, TAPED, current, enable_grad, no_grad
-from tinygrad_mnist.autograd.record import record
-from tinygrad_mnist.autograd.tensor import ENGINE, Hooks, Leaf, Node, Tensor, unwrap, wrap
-from tinygrad_mnist.kernels.scratch import is_view
+from tinygrad_mnist.autograd.gradients import accumulate, run_hooks
+from tinygrad_mnist.autograd.graph import AnyNode, Hooks, Leaf, Node, leading_to
+from tinygrad_mnist.autograd.modes import DEFAULT, MODES, current, enable_grad, no_grad
+from tinygrad_mnist.autograd.saved import as_tensors, check_saved
+from tinygrad_mnist.autograd.tensor import Tensor, unwrap, wrap
 
-AnyNode = Node | Leaf
 Cotangent = tuple[Any, bool]  # and whether nobody else holds that array or Tensor
 ndarray, np_add = np.ndarray, np.add
 
 
-class ENGINE_OPS:
-    """The four ops that the walk needs itself, and what stacks a Jacobian's rows; `ops/table.py`
-    hands them over."""
-
-    add: Callable[..., Any]
-    assign: Callable[..., Any]
-    sum_to: Callable[..., Any]
-    cast: Callable[..., Any]
-    cat: Callable[..., Any]
-
-
-@silent  # the forward calls have said it
+@silent  # the forward pass has already warned
 def walk(
     seeds: Sequence[tuple[AnyNode, Any]],
     wanted: dict[AnyNode, Any] | None,
-    lifted: bool,
-    graph: bool,
+    *,
+    on_tensors: bool,
+    record: bool,
     retain: bool,
 ) -> None:
     """Carry cotangents from `seeds` to the leaves' `.grad`, or to the nodes that are `wanted`.
 
-    `lifted`: run the rules on Tensors, so that calls are heard; `graph`: so that they are recorded.
+    The chain rule: what a call's rule for an input makes of the call's cotangent is added to the
+    cotangent of that input. With `on_tensors` the rules run on Tensors, for a tape; with `record`
+    their calls are recorded, to be differentiated again. `retain` keeps what the nodes have saved.
     """
     heap: list[tuple[int, AnyNode]] = []
     cotangents: dict[AnyNode, Cotangent] = {}
-    roots = []
     for node, g in seeds:
-        roots.append(node)
         push(node, g, g, heap, cotangents)
-    useful = None if wanted is None else leading_to(wanted, roots)
-    mode = current()
-    tape, watch = mode.tape, mode.watch
-    last_write = writes.LAST
+    useful = None if wanted is None else leading_to(wanted, dict(seeds))
+    _, tape, watch, _ = current()
     while heap:
-        node = heappop(heap)[1]
+        node = heappop(heap)[1]  # the newest: nothing is left that could add to its cotangent
         g, mine = cotangents.pop(node)
         if node.hooks is not None:
             g, mine = run_hooks(node, g), False
@@ -66,7 +56,7 @@ def walk(
             wanted[node] = g if isinstance(g, Tensor) else np.array(g)
         if isinstance(node, Leaf):
             if wanted is None:
-                accumulate(node, g, mine, graph)
+                accumulate(node, g, mine=mine, record=record)
             continue
         parents = node.source
         if type(parents) is not tuple:
@@ -74,19 +64,14 @@ def walk(
         if useful is not None and useful.isdisjoint(parents):
             continue
         saved = node.saved
-        if saved is None:
-            raise released(node)
-        if last_write[0] < node.order:
-            saved = unwritten(node, saved)
-        if tape is not None:
-            tape.walked(node)
-        frame = lift(node, graph) if lifted else saved
-        rules = node.op.rules
-        if node.op.variadic is not None:
-            rules *= len(parents)
+        if saved is None or writes.last < node.order:
+            saved = check_saved(node)
+        frame = as_tensors(node, saved, tape, attached=record) if on_tensors else saved
+        op = node.op
+        rules = op.rules if op.variadic is None else op.rules * len(parents)
         i = -1
         for parent in parents:
-            i += 1  # as fast again as `enumerate`, and this is run for every edge
+            i += 1  # twice as fast as `enumerate`, and this runs for every edge
             if parent is None or (useful is not None and parent not in useful):
                 continue
             gi = rules[i](g, frame, parent.shape, i)
@@ -94,7 +79,7 @@ def walk(
                 watch.gave(node, gi, g)
             if gi is not None:
                 push(parent, gi, g, heap, cotangents)
-        if not retain and saved and not node.op.view:  # a view keeps no values
+        if not retain and saved and not op.view:  # a view keeps no values
             node.saved = None
 
 
@@ -107,9 +92,9 @@ def push(
 ) -> None:
     """Add `g` to the node's cotangent; un-broadcast and cast it first where they differ."""
     if g.shape != node.shape:
-        g = ENGINE_OPS.sum_to(g, shape=node.shape)
+        g = supplied.sum_to(g, shape=node.shape)
     if g.dtype is not node.dtype:
-        g = ENGINE_OPS.cast(g, dtype=node.dtype)
+        g = supplied.cast(g, dtype=node.dtype)
     known = cotangents.get(node)
     if known is None:
         heappush(heap, (node.order, node))
@@ -119,9 +104,9 @@ def push(
     if mine and type(g) is type(before) is ndarray and before.base is None:
         np_add(before, g, before)
         return
-    total = ENGINE_OPS.add(before, g)
+    total = supplied.add(before, g)
     if mine and type(total) is Tensor and _differ_in_layout(before, total):
-        total = ENGINE_OPS.assign(before, total, key=(...,))
+        total = supplied.assign(before, total, key=(...,))
     cotangents[node] = total, True
 
 
@@ -133,125 +118,6 @@ def _differ_in_layout(before: Any, total: Tensor) -> bool:
     if type(before) is not Tensor or before._node is not None or total._node is not None:
         return False
     return before._data.base is None and before._data.strides != total._data.strides
-
-
-def leading_to(wanted: dict[AnyNode, Any], roots: Sequence[AnyNode]) -> set[AnyNode]:
-    """The wanted nodes, and all that have one of them among their ancestors."""
-    useful = set(wanted)
-    for node in reversed(ancestors(roots)):  # the oldest first
-        if isinstance(node, Node) and any(parent in useful for parent in node.parents):
-            useful.add(node)
-    return useful
-
-
-def ancestors(roots: Sequence[AnyNode]) -> list[AnyNode]:
-    """Every node that the roots were computed from, themselves included, newest first."""
-    stack, seen = list(roots), set(roots)
-    while stack:
-        node = stack.pop()
-        if isinstance(node, Node):
-            fresh = [p for p in node.parents if p is not None and p not in seen]
-            seen.update(fresh)
-            stack.extend(fresh)
-    return sorted(seen, key=lambda node: node.order)
-
-
-def lift(node: Node, graph: bool) -> tuple[Any, ...]:
-    """What the node kept, as Tensors attached to where it came from, so that rules are recorded."""
-    saved, it = node.saved, node.op
-    if not saved:
-        return ()
-    if not graph:
-        return tuple(wrap(v) if type(v) is ndarray else v for v in saved[:-1]) + saved[-1:]
-    count = len(it.params)
-    inputs = [
-        wrap(value, node.parents[i] if i < len(node.parents) else None)
-        if type(value) is ndarray else value
-        for i, value in enumerate(saved[:count])
-    ]  # fmt: skip
-    y = wrap(saved[count], node) if saved[count] is not None else None
-    return (*inputs, y, *it.rebuild(inputs, saved), saved[-1])
-
-
-def run_hooks(node: AnyNode, g: Any) -> Any:
-    """Let each hook see, and perhaps replace, a gradient that is complete."""
-    raw = not isinstance(g, Tensor)
-    for hook in list((node.hooks or {}).values()):
-        given = wrap(g) if raw else g
-        result = hook(given)
-        if result is not None:
-            g = unwrap(result) if raw else result
-    if isinstance(node, Node) and node.hooks is not None and node.hooks.retain:
-        node.hooks.grad = wrap(np.array(g)) if raw else g
-    return g
-
-
-def accumulate(leaf: Leaf, g: Any, mine: bool, graph: bool) -> None:
-    """Add `g` to `leaf.grad`; no two `.grad`s ever share memory."""
-    before = leaf.grad
-    if isinstance(g, Tensor):
-        if before is not None and before._node is None and not graph:
-            if MODES and (tape := current().tape) is not None:
-                tape.accumulated(leaf, before, before)
-                tape.written(before, total := ENGINE_OPS.add(before, g))
-                g = unwrap(total)
-            np.copyto(before._data, g)
-            writes.stamp(before._data)
-            return
-        if before is not None:
-            g = ENGINE_OPS.add(before, g)
-        elif not mine or is_view(g._data):
-            g = ENGINE_OPS.cast(g, dtype=g.dtype)
-        leaf.grad = g
-        if TAPED and (tape := current().tape) is not None:
-            tape.accumulated(leaf, before, g)
-    elif before is None:
-        leaf.grad = wrap(g if mine and g.base is None else np.array(g))
-    elif before._node is not None:
-        leaf.grad = ENGINE_OPS.add(before, wrap(g))
-    else:
-        np.add(before._data, g, out=before._data)
-        writes.stamp(before._data)
-
-
-def released(node: Node) -> RuntimeError:
-    """What backward says the second time."""
-    return RuntimeError(
-        f"Trying to backward through the graph a second time: what {node.op.name} kept has already "
-        "been freed. Specify retain_graph=True in the first backward() or grad() to go through the "
-        "graph again."
-    )
-
-
-def unwritten(node: Node, saved: tuple[Any, ...]) -> tuple[Any, ...]:
-    """What a node kept; refuse to use an array that was written in place since.
-
-    Never a false alarm. An output that PyTorch would not have kept is computed again.
-    """
-    names = (*node.op.params, "y", *node.op.residual)
-    for name, value in zip(names, saved, strict=False):
-        if type(value) is not ndarray:
-            continue
-        if writes.written_since(value, node.order):
-            if name == "y" and node.op.again:
-                x, _, kw = saved
-                node.saved = saved = (x, again(node.op, x, kw), kw)
-                continue
-            what = "its output" if name == "y" else f"its argument {name!r}"
-            raise RuntimeError(
-                f"one of the variables needed for gradient computation has been modified by an "
-                f"inplace operation: {node.op.name} kept {what} {list(value.shape)} for "
-                "backward, and it was written afterwards. Write to a clone(), or out of place."
-            )
-    return saved
-
-
-def again(op: Any, x: Any, kw: dict[str, Any]) -> Any:
-    """An output that was overwritten, computed once more; a tape has to hear of it."""
-    tape = current().tape if TAPED else None
-    if tape is None:
-        return op.kernel(x, **kw)
-    return record(op, (wrap(x),), kw, False, tape)._data
 
 
 def backward(
@@ -277,22 +143,22 @@ def backward(
     """
     roots = as_tuple(tensors)
     if inputs is None:
-        run(roots, grad_tensors, None, retain_graph, create_graph)
+        run(roots, grad_tensors, None, retain_graph=retain_graph, create_graph=create_graph)
         return
     wanted_tensors = as_tuple(inputs)
     if not wanted_tensors:
         raise RuntimeError("'inputs' argument to backward() cannot be empty")
     wanted = wanted_nodes(wanted_tensors)
-    run(roots, grad_tensors, wanted, retain_graph, create_graph)
+    run(roots, grad_tensors, wanted, retain_graph=retain_graph, create_graph=create_graph)
     for node, g in wanted.items():
         if g is not None and isinstance(node, Leaf):
-            accumulate(node, g, True, create_graph)
+            accumulate(node, g, mine=True, record=create_graph)
         elif g is not None and isinstance(node, Node):
             node.hooks = node.hooks if node.hooks is not None else Hooks()
             node.hooks.grad = g if isinstance(g, Tensor) else wrap(g)
 
 
-ENGINE.backward = backward
+supplied.backward = backward
 
 
 def grad(
@@ -323,7 +189,13 @@ def grad(
     if not targets:
         raise RuntimeError("'inputs' argument to grad() cannot be empty")
     wanted = wanted_nodes(targets)
-    run(as_tuple(outputs), grad_outputs, wanted, retain_graph, create_graph)
+    run(
+        as_tuple(outputs),
+        grad_outputs,
+        wanted,
+        retain_graph=retain_graph,
+        create_graph=create_graph,
+    )
     result: list[Any] = []
     for tensor in targets:
         g = wanted[tensor._node]
@@ -342,6 +214,7 @@ def run(
     roots: Sequence[Tensor],
     grad_tensors: Any,
     wanted: dict[AnyNode, Any] | None,
+    *,
     retain_graph: bool | None,
     create_graph: bool,
 ) -> None:
@@ -354,18 +227,18 @@ def run(
     follower = None if create_graph else mode.follower
     if follower is not None and follower.backward(roots, given, wanted, retain):
         return
-    lifted = create_graph or mode.tape is not None
+    on_tensors = create_graph or mode.tape is not None
     seeds = []
     for i, root in enumerate(roots):
-        seeds.append(seed(root, given[i], lifted))
-    if not lifted:
-        walk(seeds, wanted, False, False, retain)
+        seeds.append(seed(root, given[i], on_tensors=on_tensors))
+    if not on_tensors:
+        walk(seeds, wanted, on_tensors=False, record=False, retain=retain)
         return
     with enable_grad() if create_graph else no_grad():
-        walk(seeds, wanted, True, create_graph, retain)
+        walk(seeds, wanted, on_tensors=True, record=create_graph, retain=retain)
 
 
-def seed(root: Tensor, g: Any, lifted: bool) -> tuple[AnyNode, Any]:
+def seed(root: Tensor, g: Any, *, on_tensors: bool) -> tuple[AnyNode, Any]:
     """The node of an output and the gradient to start it with."""
     if not isinstance(root, Tensor):
         raise TypeError(f"backward needs Tensors, not {type(root).__name__}")
@@ -375,19 +248,19 @@ def seed(root: Tensor, g: Any, lifted: bool) -> tuple[AnyNode, Any]:
             "this computation has requires_grad=True (or it ran under no_grad)"
         )
     if g is None:
-        return root._node, first(root, lifted)
+        return root._node, first(root, on_tensors=on_tensors)
     array = np.asarray(unwrap(g))
     if array.shape != root.shape:
         raise RuntimeError(
             f"Mismatch in shape: the gradient has shape {list(array.shape)}, "
             f"the output {list(root.shape)}"
         )
-    if lifted:
+    if on_tensors:
         return root._node, g if isinstance(g, Tensor) else wrap(array)
     return root._node, array
 
 
-def first(root: Tensor, lifted: bool) -> Any:
+def first(root: Tensor, *, on_tensors: bool) -> Any:
     """d(root)/d(root): one, for an output of one element."""
     data = root._data
     if data.size != 1:
@@ -395,12 +268,12 @@ def first(root: Tensor, lifted: bool) -> Any:
             "grad can be implicitly created only for scalar outputs, this one has shape "
             f"{list(root.shape)}: pass gradient=, or reduce it with .sum() or .mean()"
         )
-    if not data.ndim and not lifted:
+    if not data.ndim and not on_tensors:
         return data.dtype.type(1)  # NumPy divides this by the batch size in a quarter of the time
     one = np.array(1, data.dtype, ndmin=data.ndim)
-    if lifted and (tape := current().tape) is not None:
+    if on_tensors and (tape := current().tape) is not None:
         tape.constant(one)
-    return wrap(one) if lifted else one
+    return wrap(one) if on_tensors else one
 
 
 def as_tuple(value: Any) -> tuple[Any, ...]:

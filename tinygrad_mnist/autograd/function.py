@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.autograd.graph import Leaf, Node
 from tinygrad_mnist.autograd.modes import current, is_grad_enabled, no_grad
-from tinygrad_mnist.autograd.tensor import Leaf, Node, Tensor, new, unwrap, wrap
+from tinygrad_mnist.autograd.tensor import Tensor, new, unwrap, wrap
 from tinygrad_mnist.autograd.writes import tick
 
 Backward = Callable[..., Any]

@@ -12,9 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd.engine import ENGINE_OPS, as_tuple, grad
+from tinygrad_mnist.autograd import supplied
+from tinygrad_mnist.autograd.engine import as_tuple, grad
 from tinygrad_mnist.autograd.modes import enable_grad
 from tinygrad_mnist.autograd.tensor import Tensor, wrap
+
+__all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 
 Func = Callable[..., Any]
 Tensors = tuple[Tensor, ...]
@@ -31,9 +34,12 @@ def vjp(
     (tensor([1., 4.]), tensor([2., 4.]))
     """
     with enable_grad():
-        xs, outputs, result = _call(func, inputs, create_graph, strict)
-        grads = _pull(outputs, xs, _vector(v, outputs, "v"), create_graph, strict)
-    return _like(result, outputs, create_graph), _like(inputs, grads, create_graph)
+        xs, outputs, result = _call(func, inputs, create_graph=create_graph, strict=strict)
+        seeds = _vector(v, outputs, "v")
+        grads = _pull(outputs, xs, seeds, create_graph=create_graph, strict=strict)
+    return _like(result, outputs, attached=create_graph), _like(
+        inputs, grads, attached=create_graph
+    )
 
 
 def jvp(
@@ -49,12 +55,14 @@ def jvp(
     (tensor([3., 6.]), tensor([4., 2.]))
     """
     with enable_grad():
-        xs, outputs, result = _call(func, inputs, create_graph, strict)
+        xs, outputs, result = _call(func, inputs, create_graph=create_graph, strict=strict)
         direction = _vector(v, xs, "v")
         pulls = tuple(wrap(np.zeros(y.shape, y.dtype)).requires_grad_() for y in outputs)
-        grads = _pull(outputs, xs, pulls, True, strict)
-        moved = _pull(grads, pulls, direction, create_graph, False)
-    return _like(result, outputs, create_graph), _like(result, moved, create_graph)
+        grads = _pull(outputs, xs, pulls, create_graph=True, strict=strict)
+        moved = _pull(grads, pulls, direction, create_graph=create_graph, strict=False)
+    return _like(result, outputs, attached=create_graph), _like(
+        result, moved, attached=create_graph
+    )
 
 
 def jacobian(
@@ -77,9 +85,9 @@ def jacobian(
     if strategy != "reverse-mode":
         raise NotImplementedError(f"strategy={strategy!r}: gradients here are reverse-mode")
     with enable_grad():
-        xs, outputs, result = _call(func, inputs, create_graph, strict)
-        rows = [_rows(y, xs, create_graph, strict) for y in outputs]
-    blocks = [_like(inputs, row, create_graph) for row in rows]
+        xs, outputs, result = _call(func, inputs, create_graph=create_graph, strict=strict)
+        rows = [_rows(y, xs, create_graph=create_graph, strict=strict) for y in outputs]
+    blocks = [_like(inputs, row, attached=create_graph) for row in rows]
     return tuple(blocks) if isinstance(result, (tuple, list)) else blocks[0]
 
 
@@ -98,7 +106,7 @@ def hessian(
     tensor([[ 6.,  0.],
             [ 0., 12.]])
     """
-    first = _gradient_of(func, inputs, strict)
+    first = _gradient_of(func, inputs, strict=strict)
     return jacobian(first, inputs, create_graph, strict, vectorize, outer_jacobian_strategy)
 
 
@@ -112,11 +120,12 @@ def vhp(
     (tensor(9.), tensor([ 6., 12.]))
     """
     with enable_grad():
-        xs, outputs, _ = _call(func, inputs, create_graph, strict)
-        grads = _pull(_scalar(outputs), xs, None, True, strict)
-        product = _pull(grads, xs, _vector(v, xs, "v"), create_graph, strict)
+        xs, outputs, _ = _call(func, inputs, create_graph=create_graph, strict=strict)
+        grads = _pull(_scalar(outputs), xs, None, create_graph=True, strict=strict)
+        direction = _vector(v, xs, "v")
+        product = _pull(grads, xs, direction, create_graph=create_graph, strict=strict)
     value = outputs[0] if create_graph else outputs[0].detach()
-    return value, _like(inputs, product, create_graph)
+    return value, _like(inputs, product, attached=create_graph)
 
 
 def hvp(
@@ -127,7 +136,7 @@ def hvp(
     Equal to `vhp`, which needs one backward less, wherever second derivatives are continuous.
     """
     value = func(*as_tuple(inputs)) if create_graph else func(*_detached(inputs)).detach()
-    _, product = jvp(_gradient_of(func, inputs, strict), inputs, v, create_graph, strict)
+    _, product = jvp(_gradient_of(func, inputs, strict=strict), inputs, v, create_graph, strict)
     return value, product
 
 
@@ -139,7 +148,7 @@ def _detached(inputs: Any) -> Tensors:
 
 
 def _call(
-    func: Func, inputs: Any, create_graph: bool, strict: bool
+    func: Func, inputs: Any, *, create_graph: bool, strict: bool
 ) -> tuple[Tensors, Tensors, Any]:
     """The inputs as something to differentiate by, and func's outputs as a tuple and as given."""
     for x in as_tuple(inputs):
@@ -180,7 +189,7 @@ def _vector(v: Any, shaped: Sequence[Tensor], name: str) -> Tensors:
 
 
 def _pull(
-    outputs: Sequence[Tensor], xs: Sequence[Tensor], v: Any, create_graph: bool, strict: bool
+    outputs: Sequence[Tensor], xs: Sequence[Tensor], v: Any, *, create_graph: bool, strict: bool
 ) -> Tensors:
     """The gradients of v·outputs; zeros (or an error) where there is no way back."""
     given = v if v is not None else (None,) * len(outputs)
@@ -195,20 +204,19 @@ def _pull(
     return tuple(wrap(np.zeros(x.shape, x.dtype)) if g is None else g for g, x in pairs)
 
 
-def _rows(y: Tensor, xs: Tensors, create_graph: bool, strict: bool) -> Tensors:
+def _rows(y: Tensor, xs: Tensors, *, create_graph: bool, strict: bool) -> Tensors:
     """The Jacobian of one output by each input."""
     found: list[list[Tensor]] = [[] for _ in xs]
     for index in np.ndindex(y.shape):
         seed = np.zeros(y.shape, y.dtype)
         seed[index] = 1
-        for into, g in zip(
-            found, _pull((y,), xs, (wrap(seed),), create_graph, strict), strict=True
-        ):
+        grads = _pull((y,), xs, (wrap(seed),), create_graph=create_graph, strict=strict)
+        for into, g in zip(found, grads, strict=True):
             into.append(g.reshape(1, *g.shape))
     blocks = []
     for x, gs in zip(xs, found, strict=True):
         empty = wrap(np.zeros((0, *x.shape), x.dtype))
-        whole = ENGINE_OPS.cat(empty, *gs, axis=0, starts=(0, *range(len(gs))))
+        whole = supplied.cat(empty, *gs, axis=0, starts=(0, *range(len(gs))))
         blocks.append(whole.reshape(*y.shape, *x.shape))
     return tuple(blocks)
 
@@ -219,20 +227,20 @@ def _scalar(outputs: Tensors) -> Tensors:
     return outputs
 
 
-def _gradient_of(func: Func, inputs: Any, strict: bool) -> Func:
+def _gradient_of(func: Func, inputs: Any, *, strict: bool) -> Func:
     """inputs -> the gradient of func, with a graph."""
 
     def first(*xs: Tensor) -> Any:
         y = func(*xs)
         if strict and not y.requires_grad:
             raise RuntimeError("the output of the function does not depend on the inputs (strict)")
-        grads = _pull(_scalar(as_tuple(y)), xs, None, True, strict)
+        grads = _pull(_scalar(as_tuple(y)), xs, None, create_graph=True, strict=strict)
         return grads if isinstance(inputs, (tuple, list)) else grads[0]
 
     return first
 
 
-def _like(shaped: Any, values: Sequence[Tensor], create_graph: bool) -> Any:
+def _like(shaped: Any, values: Sequence[Tensor], *, attached: bool) -> Any:
     """A tuple where `shaped` is one; detached unless the graph is wanted."""
-    found = tuple(values) if create_graph else tuple(value.detach() for value in values)
+    found = tuple(values) if attached else tuple(value.detach() for value in values)
     return found if isinstance(shaped, (tuple, list)) else found[0]

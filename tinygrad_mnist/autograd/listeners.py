@@ -32,6 +32,9 @@ class Tape(Protocol):
     def looked(self, tensor: Any, view: Any) -> None:
         """`view` is a new Tensor on the memory of `tensor`, made without a call."""
 
+    def copied(self, tensor: Any, copy: Any) -> None:
+        """`copy` shares memory with `tensor` to the user: see `layout.py`."""
+
     def requires(self, tensor: Any) -> None:
         """Whether a Tensor requires grad is about to be changed."""
 

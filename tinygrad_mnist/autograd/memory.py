@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_mnist.autograd.engine import ancestors
-from tinygrad_mnist.autograd.tensor import Node, Tensor
-from tinygrad_mnist.autograd.writes import owner
+from tinygrad_mnist.autograd.graph import Node, ancestors
+from tinygrad_mnist.autograd.layout import owner
+from tinygrad_mnist.autograd.tensor import Tensor
 
 _RUNNING_SUM = 8  # so many additions in a row are no model
 

@@ -7,6 +7,7 @@ one dict for emptiness and pays nothing else for modes, threads and tapes.
 from __future__ import annotations
 
 import functools
+import itertools
 from _thread import _local, get_ident  # `threading` itself takes longer to load
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# Bumped whenever what a captured program relies on may have changed: a Tensor's memory swapped,
-# requires_grad set, an attribute of a module assigned. While it stands still, nothing has.
-CHANGES = [0]
+# Another number whenever what a captured program relies on may have changed: a Tensor's memory
+# swapped, requires_grad set, an attribute of a module assigned. While it stands still, nothing has.
+changes = 0
+_new_number = itertools.count(1).__next__
 
 
 class Mode(NamedTuple):
@@ -182,6 +184,15 @@ class set_grad_enabled(_Switch):
     def __call__(self, function: F) -> F:
         switch(self._before.pop())
         return super().__call__(function)
+
+
+def note_change() -> None:
+    """Count a change to something that a captured program may rely on.
+
+    No number comes twice, whichever of two threads stores its own last: no change is missed.
+    """
+    global changes
+    changes = _new_number()
 
 
 def is_grad_enabled() -> bool:

@@ -1,4 +1,4 @@
-"""op(): declare a NumPy kernel with one rule for each input.
+"""Op: a NumPy kernel with one rule for each input; `op()` in `record.py` declares one.
 
 A rule is written once, in terms of ops. Run on ndarrays it is plain NumPy; run on Tensors it
 builds the graph of its own derivative, so every op has every order of derivative.
@@ -12,10 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd.record import recorder
 from tinygrad_mnist.autograd.signature import all_names, defaults, parameters
 from tinygrad_mnist.autograd.tensor import Tensor
-from tinygrad_mnist.autograd.views import look
 
 Kernel = Callable[..., Any]
 Rule = Callable[..., Any]
@@ -56,13 +54,12 @@ class Keepers(dict[tuple[bool, ...], Keeper | None]):
 class Op:
     """What is known of an op: its kernel, its arguments' names, and its rules."""
 
-    look = staticmethod(look)
-
     def __init__(
         self,
         kernel: Kernel,
         rules: dict[str, Rule | None],
         residual: dict[str, Rule] | None = None,
+        *,
         view: bool = False,
         draws: bool = False,
         again: bool = False,
@@ -196,42 +193,3 @@ def _describe(arg: Any) -> str:
     if isinstance(array, np.ndarray):
         return f"{array.dtype}{list(array.shape)}"
     return repr(array)
-
-
-def op(
-    kernel: Kernel,
-    residual: dict[str, Rule] | None = None,
-    view: bool = False,
-    draws: bool = False,
-    again: bool = False,
-    **rules: Rule | None,
-) -> Callable[..., Tensor]:
-    """Declare an op: `mul = op(np.multiply, a=lambda g, b: g * b, b=lambda g, a: g * a)`.
-
-    A keyword names the input that is differentiated, and a rule's parameters name what it needs:
-    `g` the incoming gradient (always first), `y` the output, `shape` the input's shape, `i` which
-    one of the kernel's `*args`, or any argument of the kernel. The parameter list is the list of
-    what is kept for backward. Keyword-only arguments of the kernel are settings; positional ones
-    are arrays (or numbers). A kernel with `residual` returns (output, residuals...); each residual
-    comes with its definition in terms of the inputs, for derivatives of higher order. `view` says
-    that the output may share memory with the input; `draws`, that the kernel draws random numbers:
-    every call gives another answer; `again`, that an output which was written in place is to be
-    computed again for backward, as PyTorch does not keep it at all.
-
-    The op takes and returns ndarrays, or, as soon as one argument is a Tensor, Tensors.
-    """
-    it = Op(kernel, rules, residual, view, draws, again)
-    call = recorder(it)(it)
-    call.op = it  # type: ignore[attr-defined]
-    return call
-
-
-def name_rows(table: dict[str, Any]) -> None:
-    """Give each op in a module's globals the name it is bound to, and enter it in REGISTRY."""
-    for name, row in table.items():
-        known = getattr(row, "op", None)
-        if isinstance(known, Op):
-            known.name = name
-            row.__name__ = row.__qualname__ = name
-            row.__doc__ = row.__doc__ or repr(known)
-            REGISTRY[name] = known

@@ -1,4 +1,4 @@
-"""Recorders: an op as a function that, given Tensors, leaves a node behind for backward.
+"""op() and its recorders: an op is a function that, given Tensors, leaves a node for backward.
 
 The usual calls have a recorder of their own, in which nothing is looped over: at small sizes
 recording is most of what a call costs. `record` is the general case, and what all of them do.
@@ -15,12 +15,14 @@ import numpy as np
 from tinygrad_mnist.autograd import writes
 from tinygrad_mnist.autograd.dtypes import promote
 from tinygrad_mnist.autograd.floats import USUAL, hush, restore, state
+from tinygrad_mnist.autograd.graph import Node
 from tinygrad_mnist.autograd.modes import MODES
-from tinygrad_mnist.autograd.tensor import Node, Tensor, new
+from tinygrad_mnist.autograd.op import REGISTRY, Kernel, Op, Rule
+from tinygrad_mnist.autograd.tensor import Tensor, new
+from tinygrad_mnist.autograd.views import look
 
 if TYPE_CHECKING:
     from tinygrad_mnist.autograd.listeners import Tape
-    from tinygrad_mnist.autograd.op import Op
 
 ndarray, asarray, tick = np.ndarray, np.asarray, writes.tick
 
@@ -114,7 +116,7 @@ def unary_with_settings(it: Op) -> Callable[..., Any]:
         out = new(Tensor)
         out._data = y
         if view:
-            it.look(x, out, it, kw)
+            look(x, out, it, kw)
         parent = x._node
         if parent is None or not has_rule:
             out._node = None
@@ -267,7 +269,12 @@ def general(it: Op) -> Callable[..., Any]:
 
 
 def record(
-    it: Op, args: tuple[Any, ...], kw: dict[str, Any], grad: bool = True, tape: Tape | None = None
+    it: Op,
+    args: tuple[Any, ...],
+    kw: dict[str, Any],
+    *,
+    grad: bool = True,
+    tape: Tape | None = None,
 ) -> Tensor:
     """Call the kernel and, where an input requires grad, record it: the general case."""
     if it.promotes:
@@ -304,7 +311,7 @@ def record(
     out._data = y
     out._node = None
     if it.view and isinstance(args[0], Tensor):
-        it.look(args[0], out, it, kw)
+        look(args[0], out, it, kw)
     if tape is not None:
         tape.record(it, args, kw, out, residuals)
     for place in it.constants:
@@ -337,7 +344,46 @@ def special(it: Op, args: tuple[Any, ...], kw: dict[str, Any]) -> Tensor:
         answer = follower.here.ahead(follower, it, args, kw, mode[0])
         return follower.call(it, args, kw, mode[0]) if answer is None else answer  # type: ignore[no-any-return]
     grad, tape, watch, _ = mode
-    out = record(it, args, kw, grad, tape)
+    out = record(it, args, kw, grad=grad, tape=tape)
     if watch is not None and out._node is not None:
         watch.called(out._node)
     return out
+
+
+def op(
+    kernel: Kernel,
+    residual: dict[str, Rule] | None = None,
+    view: bool = False,
+    draws: bool = False,
+    again: bool = False,
+    **rules: Rule | None,
+) -> Callable[..., Tensor]:
+    """Declare an op: `mul = op(np.multiply, a=lambda g, b: g * b, b=lambda g, a: g * a)`.
+
+    A keyword names the input that is differentiated, and a rule's parameters name what it needs:
+    `g` the incoming gradient (always first), `y` the output, `shape` the input's shape, `i` which
+    one of the kernel's `*args`, or any argument of the kernel. The parameter list is the list of
+    what is kept for backward. Keyword-only arguments of the kernel are settings; positional ones
+    are arrays (or numbers). A kernel with `residual` returns (output, residuals...); each residual
+    comes with its definition in terms of the inputs, for derivatives of higher order. `view` says
+    that the output may share memory with the input; `draws`, that the kernel draws random numbers:
+    every call gives another answer; `again`, that an output which was written in place is to be
+    computed again for backward, as PyTorch does not keep it at all.
+
+    The op takes and returns ndarrays, or, as soon as one argument is a Tensor, Tensors.
+    """
+    it = Op(kernel, rules, residual, view=view, draws=draws, again=again)
+    call = recorder(it)(it)
+    call.op = it  # type: ignore[attr-defined]
+    return call
+
+
+def name_rows(table: dict[str, Any]) -> None:
+    """Give each op in a module's globals the name it is bound to, and enter it in REGISTRY."""
+    for name, row in table.items():
+        known = getattr(row, "op", None)
+        if isinstance(known, Op):
+            known.name = name
+            row.__name__ = row.__qualname__ = name
+            row.__doc__ = row.__doc__ or repr(known)
+            REGISTRY[name] = known

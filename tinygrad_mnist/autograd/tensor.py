@@ -6,14 +6,15 @@ gradient) or a `Node` (a recorded call). The operators and most methods arrive f
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd import writes
-from tinygrad_mnist.autograd.modes import CHANGES, TAPED, current, is_taped
+from tinygrad_mnist.autograd import default_dtype, supplied
+from tinygrad_mnist.autograd.graph import Hooks, Leaf, Node, RemovableHandle
+from tinygrad_mnist.autograd.layout import PAIRS, is_paired
+from tinygrad_mnist.autograd.modes import TAPED, current, is_taped, note_change
 from tinygrad_mnist.autograd.size import SIZES, Size
 
 if TYPE_CHECKING:
@@ -25,109 +26,6 @@ Array = np.ndarray[Any, Any]
 Hook = Callable[["Tensor"], "Tensor | None"]
 
 new = object.__new__
-_DEFAULT_DTYPE = [np.dtype(np.float32)]
-
-
-class ENGINE:
-    """What `Tensor.backward` calls; `engine.py` is built on this module and hands it over."""
-
-    backward: Callable[..., None]
-
-
-class Leaf:
-    """Where a gradient arrives: owned by the Tensor, and the owner of `.grad`."""
-
-    __slots__ = ("__weakref__", "dtype", "grad", "hooks", "order", "shape")
-    op = None
-
-    def __init__(self, array: Array) -> None:
-        self.shape, self.dtype = array.shape, array.dtype
-        self.order = writes.tick()
-        self.grad: Tensor | None = None
-        self.hooks: dict[int, Hook] | None = None
-
-
-class Node:
-    """A recorded call: the op, where its inputs came from, and what its rules asked to keep.
-
-    `saved` has one place for each argument, then the output, the residuals and the keywords, and
-    None wherever no rule that will run names it. A node never holds its output Tensor, so there
-    are no cycles and a graph is freed by reference counting alone.
-    """
-
-    __slots__ = (
-        "__weakref__",
-        "dtype",
-        "hooks",
-        "op",
-        "order",
-        "saved",
-        "shape",
-        "source",
-        "trace",
-    )
-
-    op: Any
-    source: Any  # `parents`, or the first of them alone
-    saved: tuple[Any, ...] | None
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    order: int
-    hooks: Hooks | None
-    trace: str
-
-    def name(self) -> str:
-        """PyTorch's name of the step backward, for example `MulBackward0`."""
-        words = self.op.name.replace(".", "_").split("_")
-        return "".join(word[:1].upper() + word[1:] for word in words) + "Backward0"
-
-    @property
-    def parents(self) -> tuple[Node | Leaf | None, ...]:
-        """The nodes of the inputs, with None for one that does not require grad.
-
-        Where only the first does, `source` is its node itself. The garbage collector looks through
-        a deep graph again and again: a tuple less for each node is a third of its time.
-        """
-        source = self.source
-        return source if type(source) is tuple else (source,)
-
-    @property
-    def next_functions(self) -> tuple[tuple[Node | Leaf | None, int], ...]:
-        """The nodes that the gradient goes to next, as (node, 0) pairs."""
-        return tuple((parent, 0) for parent in self.parents)
-
-    def __repr__(self) -> str:
-        return f"<{self.name()}>"
-
-
-class Hooks(dict[int, Hook]):
-    """Hooks of a recorded Tensor; `grad` is kept here after `retain_grad()`."""
-
-    grad: Tensor | None = None
-    retain = False
-
-
-_handles = itertools.count()  # an id would be reused once its handle is dropped
-
-
-class RemovableHandle:
-    """What `register_hook` returns; `remove()` takes the hook away."""
-
-    def __init__(self, hooks: dict[int, Any], hook: Any) -> None:
-        self._hooks, self._key = hooks, next(_handles)
-        hooks[self._key] = hook
-        CHANGES[0] += 1
-
-    def remove(self) -> None:
-        """Take the hook away; once is enough."""
-        self._hooks.pop(self._key, None)
-        CHANGES[0] += 1
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.remove()
 
 
 def wrap(array: Any, node: Node | Leaf | None = None) -> Tensor:
@@ -151,7 +49,7 @@ def as_array(data: Any, dtype: Any = None) -> Array:
     if dtype is None and not isinstance(data, (np.ndarray, np.generic)):
         array = np.array(_unwrap_nested(data))
         if array.dtype == np.float64 and not _has_float64(data):
-            array = array.astype(_DEFAULT_DTYPE[0])
+            array = array.astype(default_dtype.current)
     else:
         array = np.array(_unwrap_nested(data), dtype=dtype)
     if not array.dtype.isnative:
@@ -198,7 +96,14 @@ class Tensor(TensorMethods):
     tensor([2., 4.])
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_data", "_node", "_seen", "_views")  # the last two: `views.py`
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_data",
+        "_node",
+        "_seen",
+        "_views",
+    )  # the last two: `views.py`
     __array_priority__ = 1000
 
     _data: Array
@@ -213,7 +118,7 @@ class Tensor(TensorMethods):
 
         if device is not None and str(device) != "cpu":
             raise RuntimeError(f"device {device!r} is not available: everything runs on the CPU")
-        wanted = _DEFAULT_DTYPE[0] if dtype is None else np.dtype(dtype)
+        wanted = default_dtype.current if dtype is None else np.dtype(dtype)
         if legacy.is_size(data):
             self._data = legacy.zeros_of(data, wanted)
         elif len(data) > 1:
@@ -277,7 +182,7 @@ class Tensor(TensorMethods):
             )
         if TAPED and (tape := current().tape) is not None and self.requires_grad != requires_grad:
             tape.requires(self)
-        CHANGES[0] += 1
+        note_change()
         if not requires_grad:
             self._node = None
         elif self._node is None:
@@ -310,7 +215,7 @@ class Tensor(TensorMethods):
             tape.grad_read(node)
         if type(node.grad) is Born:  # lives in a buffer that the next call writes again
             node.grad = wrap(node.grad._data.copy(order="K"))
-        return node.grad
+        return node.grad  # type: ignore[no-any-return]
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
@@ -365,7 +270,7 @@ class Tensor(TensorMethods):
         inputs: Any = None,
     ) -> None:
         """Add d(self)/d(leaf) to `.grad` of every leaf; see `autograd.backward`."""
-        ENGINE.backward(self, gradient, retain_graph, create_graph, inputs)
+        supplied.backward(self, gradient, retain_graph, create_graph, inputs)
 
     def detach(self) -> Tensor:
         """The same memory, cut off from the graph."""
@@ -376,7 +281,7 @@ class Tensor(TensorMethods):
 
     def detach_(self) -> Tensor:
         """Cut this very Tensor off from its graph."""
-        CHANGES[0] += 1
+        note_change()
         self._node = None
         return self
 
@@ -396,7 +301,7 @@ class Tensor(TensorMethods):
             fresh = Leaf(array)
             fresh.hooks = leaf.hooks
             self._node = fresh
-        CHANGES[0] += 1
+        note_change()
         self._data = array
 
     # Reading values out
@@ -409,6 +314,10 @@ class Tensor(TensorMethods):
                 "instead."
             )
         _reads("numpy()")
+        if PAIRS and is_paired(self._data):  # a write would not reach the copy
+            array = self._data.view()
+            array.flags.writeable = False
+            return array
         return self._data
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:

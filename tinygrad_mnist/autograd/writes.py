@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.autograd.layout import PAIRS, owner, update_copies
+
 Array = np.ndarray[Any, Any]
 
 # Counts down, so that the newest number is the smallest: what a heap pops first.
@@ -63,30 +65,32 @@ class _View:
 
 
 WRITES: dict[_Key, _Written] = {}
-LAST = [0]
+last = 0  # the moment of the newest write; moments count down
 FEW = 1000  # places that are kept without a thought
-ROOM = [FEW]
+room = FEW
 _IN_ORDER = allocate_lock()  # two threads that write: the newest number is the last one noted
-
-
-def owner(array: Array) -> Array:
-    """The last ndarray in the chain of bases: the one whose life is the memory's."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return array
 
 
 def stamp(array: Array) -> None:
     """Say that the elements of `array` have just been written."""
+    _note(array)
+    if PAIRS:
+        for copy in update_copies(array):
+            _note(copy)
+
+
+def _note(array: Array) -> None:
+    """Note one write."""
+    global last
     key = (array.__array_interface__["data"][0], array.shape, array.strides, array.itemsize)
     with _IN_ORDER:
-        moment = LAST[0] = tick()
+        moment = last = tick()
         written = WRITES.pop(key, None)
         if written is None or written.owner() is not owner(array):
             written = _Written(array, key, moment)
         written.moment = moment
         WRITES[key] = written  # at the end: the dict stays in the order of moments
-        if len(WRITES) > ROOM[0]:
+        if len(WRITES) > room:
             forget()
 
 
@@ -95,11 +99,12 @@ def forget() -> None:
 
     That takes a look at all objects, so it is done when there are twice as many as were left.
     """
+    global room
     orders = [getattr(it, "order", 0) for it in gc.get_objects() if type(it).__name__ == "Node"]
-    oldest = max((order for order in orders if type(order) is int and order), default=LAST[0])
+    oldest = max((order for order in orders if type(order) is int and order), default=last)
     for key in [key for key, written in WRITES.items() if written.moment > oldest]:
         del WRITES[key]
-    ROOM[0] = 2 * len(WRITES) + FEW
+    room = 2 * len(WRITES) + FEW
 
 
 def since(moment: int) -> Iterator[_Written]:
@@ -121,9 +126,13 @@ def restamp(array: Array) -> Callable[[], None]:
     written = _Written(array, key, tick())
 
     def again() -> None:
+        global last
         with _IN_ORDER:
-            written.moment = LAST[0] = tick()
+            written.moment = last = tick()
             WRITES.pop(key, None)
             WRITES[key] = written
+        if PAIRS and (memory := written.owner()) is not None:
+            for copy in update_copies(memory):
+                _note(copy)
 
     return again

@@ -106,7 +106,7 @@ def _make(folder: Path) -> bool:
     return True
 
 
-def _lock(descriptor: int, shared: bool = False) -> bool:
+def _lock(descriptor: int, *, shared: bool = False) -> bool:
     """Lock an open file for as long as it is open; False when another process has locked it."""
     try:
         if sys.platform == "win32":

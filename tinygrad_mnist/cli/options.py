@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
 import textwrap
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from tinygrad_mnist.cli.main import UsageError
 from tinygrad_mnist.cli.show import say
+from tinygrad_mnist.hints import did_you_mean
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,24 +61,13 @@ def recipe_of(name: str) -> Recipe:
     from tinygrad_mnist.models import RECIPES
 
     if name not in RECIPES:
-        raise UsageError(f"no recipe {name!r}{did_you_mean(name, RECIPES)}")
+        every = f"; there are {', '.join(RECIPES)}"
+        hint = did_you_mean(name, RECIPES, spelled=str, otherwise=every)
+        raise UsageError(f"no recipe {name!r}{hint}")
     return RECIPES[name]
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A hint for a mistyped word.
-
-    >>> did_you_mean("mlp128", ["mlp-10", "mlp-128", "deep"])
-    '; did you mean mlp-128?'
-    >>> did_you_mean("x", ["mlp-10", "mlp-128", "deep"])
-    '; there are mlp-10, mlp-128, deep'
-    """
-    known = list(known)
-    near = difflib.get_close_matches(word.lower(), known, n=1)
-    return f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}"
-
-
-def load_saved(path: str, quiet: bool = False) -> Saved:
+def load_saved(path: str, *, quiet: bool = False) -> Saved:
     """Load the model in the file that `path` stands for, and say on one line which it is.
 
     When `quiet`, only a checkpoint is worth a line: its training has not come to its end.

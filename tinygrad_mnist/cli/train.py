@@ -240,7 +240,7 @@ def _finish(trainer: Trainer, out: Path, given: str | None) -> None:
     """Test the model, write everything, and say how it did and what to do next."""
     from tinygrad_mnist.cli.evaluate import show_verdict
     from tinygrad_mnist.cli.show import say
-    from tinygrad_mnist.serialize import atomic_write
+    from tinygrad_mnist.files import atomic_write
     from tinygrad_mnist.train import evaluate, run_record, save_model
 
     data = trainer.data

@@ -8,7 +8,7 @@ from typing import Any
 
 from tinygrad_mnist.autograd import functional
 from tinygrad_mnist.autograd import grad as gradient
-from tinygrad_mnist.autograd.modes import CHANGES
+from tinygrad_mnist.autograd.modes import note_change
 from tinygrad_mnist.compat.pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 from tinygrad_mnist.nn.module import Module
 from tinygrad_mnist.ops import join
@@ -40,7 +40,7 @@ def functional_call(
     if tie_weights:
         places += _tied(module, values)
     own = [(held, name, held[name]) for held, name, _ in places]
-    CHANGES[0] += 1
+    note_change()
     try:
         for held, name, value in places:
             held[name] = value
@@ -49,7 +49,7 @@ def functional_call(
     finally:
         for held, name, value in own:
             held[name] = value
-        CHANGES[0] += 1
+        note_change()
 
 
 def _place(module: Module, name: str) -> tuple[dict[str, Any], str]:

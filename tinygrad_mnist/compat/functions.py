@@ -12,13 +12,11 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import Tensor
-from tinygrad_mnist.autograd.dtypes import get_default_dtype
+from tinygrad_mnist.autograd.default_dtype import get_default_dtype
 from tinygrad_mnist.autograd.tensor import wrap
 from tinygrad_mnist.ops import create, matmul, old
 from tinygrad_mnist.ops import random as _random
 from tinygrad_mnist.ops.arguments import check_device, device
-
-
 
 
 def range(start: Any, end: Any, step: Any = 1, *, dtype: Any = None, **kw: Any) -> Tensor:
@@ -93,7 +91,7 @@ def can_cast(from_: Any, to: Any) -> bool:
     """Whether PyTorch casts so in place: never from floats to ints, nor to bool."""
     kinds = "biuf"
     a, b = np.dtype(from_).kind, np.dtype(to).kind
-    return b == "b" and a == "b" or b != "b" and not (a == "f" and b in kinds[1:3])
+    return (b == "b" and a == "b") or (b != "b" and not (a == "f" and b in kinds[1:3]))
 
 
 def frombuffer(

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd import Tensor, legacy
-from tinygrad_mnist.autograd.dtypes import set_default_dtype
-from tinygrad_mnist.autograd.op import DTypeError
+from tinygrad_mnist.autograd import Tensor
+from tinygrad_mnist.autograd.default_dtype import set_default_dtype
 from tinygrad_mnist.autograd.tensor import as_array, wrap
 from tinygrad_mnist.ops.old import TENSOR_TYPES, dtype_of, new
 

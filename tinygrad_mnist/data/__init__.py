@@ -10,17 +10,6 @@ from tinygrad_mnist.data.mnist import Mnist, cache_dir, fetch, load_embedded, lo
 from tinygrad_mnist.data.transforms import as_inputs, normalize, one_hot
 
 __all__ = [
-    "DataError",
-    "Mnist",
-    "as_inputs",
-    "batches",
-    "cache_dir",
-    "fetch",
-    "load_embedded",
-    "load_mnist",
-    "normalize",
-    "one_hot",
-    "read_idx",
-    "verify",
-    "write_idx",
-]
+    "DataError", "Mnist", "as_inputs", "batches", "cache_dir", "fetch", "load_embedded",
+    "load_mnist", "normalize", "one_hot", "read_idx", "verify", "write_idx",
+]  # fmt: skip

@@ -1,10 +1,11 @@
 """The last failed download, remembered for a day: nobody offline waits for it each time."""
 
 import json
-import os
 import time
 from contextlib import suppress
 from pathlib import Path
+
+from tinygrad_mnist.files import atomic_write
 
 DAY = 24 * 3600.0
 NAME = "no-download.json"
@@ -16,9 +17,7 @@ def remember(folder: Path, mirrors: tuple[str, ...], why: str) -> None:
     note = {"time": time.time(), "mirrors": mirrors, "why": why}
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
-        part = folder / f"{NAME}.{os.getpid()}.part"
-        part.write_text(json.dumps(note), encoding="utf-8")
-        os.replace(part, folder / NAME)
+        atomic_write(folder / NAME, json.dumps(note).encode())
 
 
 def recent(folder: Path, mirrors: tuple[str, ...]) -> str | None:

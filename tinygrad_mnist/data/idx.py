@@ -17,13 +17,13 @@ import os
 import stat
 import struct
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tinygrad_mnist.files import atomic_write, open_without_waiting
 
 TYPES: dict[int, np.dtype[Any]] = {
     0x08: np.dtype(">u1"),  # unsigned byte
@@ -59,17 +59,12 @@ def read_idx(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> NDA
     array([ 0,  1,  4,  9, 16], dtype=int32)
     """
     try:
-        with open(path, "rb", opener=_without_waiting) as file:
+        with open(path, "rb", opener=open_without_waiting) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise DataError(f"{path}: not a regular file")
             return read_stream(file, os.fspath(path), max_bytes)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-
-
-def _without_waiting(name: str, flags: int) -> int:
-    """Open a file; a pipe would otherwise block until somebody writes into it."""
-    return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def read_stream(file: BinaryIO, name: str, max_bytes: int = MAX_BYTES) -> NDArray[Any]:
@@ -154,20 +149,7 @@ def write_idx(path: str | os.PathLike[str], array: NDArray[Any]) -> None:
     path = Path(path)
     header, items = encode_idx(array)
     data = header + items.tobytes()
-    with replacing(path) as file:
-        file.write(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Open a `.part` file beside `path`; it takes that name when all went well, else vanishes."""
-    part = path.with_name(f"{path.name}.{os.urandom(4).hex()}.part")
-    try:
-        with open(part, "x+b") as file:
-            yield file
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    atomic_write(path, gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
 
 
 def encode_idx(array: NDArray[Any]) -> tuple[bytes, NDArray[Any]]:

@@ -18,7 +18,8 @@ from tinygrad_mnist.data.download import (
     show_progress,
     tell,
 )
-from tinygrad_mnist.data.idx import DataError, idx_sha256, read_idx, read_stream, replacing
+from tinygrad_mnist.data.idx import DataError, idx_sha256, read_idx, read_stream
+from tinygrad_mnist.files import replacing
 
 SHA256 = {  # of the uncompressed files
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
@@ -324,7 +325,8 @@ def _download_one(mirror: str, name: str, progress: Progress, folder: Path) -> A
             download(url, part, progress)
             return _canonical(read_stream(part, url, MAX_DOWNLOAD), name, url)
     except OSError as error:
-        reason = error.strerror or error
+        system = error.__cause__ if isinstance(error.__cause__, OSError) else error
+        reason = system.strerror or system
         raise DataError(f"{path.parent}: cannot be written: {reason}") from error
 
 

@@ -17,10 +17,12 @@ from typing import Any
 import numpy as np
 from numpy._core.umath import clip as clip_ufunc  # type: ignore[attr-defined]
 
-from tinygrad_mnist.autograd import engine, writes
+from tinygrad_mnist.autograd import writes
 from tinygrad_mnist.autograd.floats import USUAL, hush, put, restore, state
+from tinygrad_mnist.autograd.graph import Leaf, Node
 from tinygrad_mnist.autograd.record import record
-from tinygrad_mnist.autograd.tensor import Leaf, Node, Tensor, new
+from tinygrad_mnist.autograd.saved import check_saved
+from tinygrad_mnist.autograd.tensor import Tensor, new
 from tinygrad_mnist.autograd.writes import tick
 from tinygrad_mnist.jit.likeness import same
 from tinygrad_mnist.jit.op_step import ANY_NODE
@@ -76,7 +78,7 @@ def answer_of(step: Any, path: Any) -> Answer:
     t.add("except Exception:  # let the op itself say what is wrong")
     if silent:
         t.add("    if usual: restore()")
-    t.add("    return record(op, args, kw, grad)")
+    t.add("    return record(op, args, kw, grad=grad)")
     if silent:
         t.add("finally:")
         t.add("    if usual: restore()")
@@ -174,7 +176,7 @@ def walk_of(step: Any) -> Callable[[Any, bool], bool]:
     program, path = step.program, step.path()
     t = Text()
     t.names |= {
-        "Node": Node, "same": same, "ndarray": np.ndarray, "step": step, "last": writes.LAST,
+        "Node": Node, "same": same, "ndarray": np.ndarray, "step": step, "writes": writes,
         "unwritten": unwritten, "calls": program.bound, "step_keep_grads": step.keep_grads,
         "deque": deque, "call_each": operator.call, "state": state, "hush": hush, "put": put,
     }  # fmt: skip
@@ -189,7 +191,7 @@ def walk_of(step: Any) -> Callable[[Any, bool], bool]:
         t.add(f"if {name}.hooks: return False")
     add_comparisons(t, step)
     every = ", ".join(f"n{depth}" for depth in step.nodes)
-    t.add(f"if last[0] < call.start and not unwritten(({every},)): return False")
+    t.add(f"if writes.last < call.start and not unwritten(({every},)): return False")
     for depth, place, number in step.feeds:
         t.add(f"{t.name('input', program.inputs[number])}[...] = s{depth}[{place}]")
     if step.wanted is None:
@@ -247,9 +249,9 @@ def unwritten(nodes: Sequence[Node]) -> bool:
     try:
         for node in nodes:
             saved = node.saved
-            if saved is None or writes.LAST[0] >= node.order:
+            if saved is None or writes.last >= node.order:
                 continue
-            if engine.unwritten(node, saved) is not saved:
+            if check_saved(node) is not saved:
                 return False
     except RuntimeError:
         return False

@@ -16,13 +16,10 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import modes
-from tinygrad_mnist.autograd.engine import (
-    accumulate,
-    ancestors,
-    seed,
-    walk,
-)
-from tinygrad_mnist.autograd.tensor import Born, Leaf, Node, Tensor, new, wrap
+from tinygrad_mnist.autograd.engine import seed, walk
+from tinygrad_mnist.autograd.gradients import accumulate
+from tinygrad_mnist.autograd.graph import Leaf, Node, ancestors
+from tinygrad_mnist.autograd.tensor import Born, Tensor, new, wrap
 from tinygrad_mnist.jit.likeness import same
 from tinygrad_mnist.jit.looks import is_packed
 from tinygrad_mnist.jit.op_step import Step
@@ -139,7 +136,7 @@ class BackwardStep(Step):
             if leaf.grad is None:
                 leaf.grad = born
             else:
-                accumulate(leaf, home, False, False)
+                accumulate(leaf, home, mine=False, record=False)
 
 
 class WalkTape(Tape):
@@ -172,7 +169,8 @@ class Walk:
         self.tape.errors = dict.fromkeys(self.tape.errors, "ignore")
         before = modes.switch(modes.Mode(grad=False, tape=self.tape))
         try:
-            walk([seed(root, None, True)], self.targets, True, False, True)
+            seeds = [seed(root, None, on_tensors=True)]
+            walk(seeds, self.targets, on_tensors=True, record=False, retain=True)
         finally:
             modes.switch(before)
         if not retain:
@@ -184,7 +182,7 @@ class Walk:
             if g is None:
                 continue
             if wanted is None:
-                accumulate(node, np.array(g._data), True, False)
+                accumulate(node, np.array(g._data), mine=True, record=False)
             else:
                 wanted[node] = np.array(g._data)
 

@@ -19,10 +19,10 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from tinygrad_mnist.autograd import writes
+from tinygrad_mnist.autograd import modes, writes
 from tinygrad_mnist.autograd.floats import SILENT, state
-from tinygrad_mnist.autograd.modes import CHANGES
-from tinygrad_mnist.autograd.tensor import Leaf, Tensor
+from tinygrad_mnist.autograd.graph import Leaf
+from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.jit import threads
 from tinygrad_mnist.kernels.scratch import ALIGN, aligned, shaped
 from tinygrad_mnist.optim.joint import HELD, Joint, sole
@@ -64,7 +64,7 @@ class Flat:
         for tensor, view in zip(params, self.like, strict=True):
             view[...] = tensor._data
             tensor._data = view
-        CHANGES[0] += 1
+        modes.note_change()
         _OF.update((tensor._node, self) for tensor in params)
 
     def _filled(self, value: int) -> Array:
@@ -149,7 +149,7 @@ class FlatStep:
             and group["params"] is known
             and self._ids == list(map(id, known))
             and self._group_ids == list(map(id, optimizer.param_groups))
-            and (CHANGES[0] == self._changes or self._in_place())
+            and (modes.changes == self._changes or self._in_place())
             and all(map(_writeable, self._flat.like))
             and not (self._others and any(map(_has_gradient, self._others)))
             and (len(optimizer.__dict__) == self._size or not self._overridden())
@@ -163,7 +163,7 @@ class FlatStep:
             map(is_, map(_node, self._params), self._leaves)
         )
         if fine:
-            self._changes = CHANGES[0]
+            self._changes = modes.changes
         return fine
 
     def _overridden(self) -> bool:

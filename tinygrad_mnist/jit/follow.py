@@ -17,10 +17,10 @@ import numpy as np
 
 from tinygrad_mnist.autograd import floats, modes, writes
 from tinygrad_mnist.autograd.dtypes import promote
-from tinygrad_mnist.autograd.engine import ancestors
+from tinygrad_mnist.autograd.graph import Leaf, Node, ancestors
 from tinygrad_mnist.autograd.op import Op
 from tinygrad_mnist.autograd.record import record
-from tinygrad_mnist.autograd.tensor import Leaf, Node, Tensor
+from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.jit import learn
 from tinygrad_mnist.jit.answers import unwritten
 from tinygrad_mnist.jit.backward_step import BackwardStep, Walk
@@ -143,10 +143,10 @@ class Follower:
                 return self.call(op, cast, kw, grad)
             self._miss()
         if self.state == LOST:
-            return record(op, args, kw, grad)
+            return record(op, args, kw, grad=grad)
         if op.promotes:
             args = promoted(op, args, kw)
-        out = record(op, args, kw, grad, tape=self)  # type: ignore[arg-type]
+        out = record(op, args, kw, grad=grad, tape=self)  # type: ignore[arg-type]
         if out._node is not None:
             self.seen[-1].node = weakref.ref(out._node)
             self.made.add(out._node, self.left.depth + len(self.seen))

@@ -7,15 +7,15 @@ counted a change to one of them since.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import combinations, repeat
+from itertools import combinations, repeat, starmap
 from operator import attrgetter, is_
 from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd import modes
-from tinygrad_mnist.autograd.tensor import _DEFAULT_DTYPE, Tensor
-from tinygrad_mnist.jit.names import Names, same_number
+from tinygrad_mnist.autograd import default_dtype, modes
+from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.jit.names import Names, attribute, same_number
 from tinygrad_mnist.jit.tape import Effect, Tape
 from tinygrad_mnist.jit.text import Text
 from tinygrad_mnist.nn import Module
@@ -71,7 +71,7 @@ class Guards:
         self._optimizers = [(o, parameters_of(o)) for o in optimizers.values()]
         groups = [group for o in optimizers.values() for group in o.param_groups]
         self._groups = [(group, group["params"], len(group["params"])) for group in groups]
-        self._changes = modes.CHANGES[0]
+        self._changes = modes.changes
         self.arrays_of = self._written()
         return self
 
@@ -84,10 +84,10 @@ class Guards:
         t = Text()
         t.names |= {
             "Tensor": Tensor, "ndarray": np.ndarray, "alike": _alike, "same_number": same_number,
-            "MODES": modes.MODES, "DTYPE": _DEFAULT_DTYPE, "dtype": self._dtype, "mode": mode,
-            "expected": self._mode, "CHANGES": modes.CHANGES, "guards": self, "is_": is_,
+            "MODES": modes.MODES, "modes": modes, "mode": mode, "expected": self._mode,
+            "default_dtype": default_dtype, "dtype": self._dtype, "guards": self, "is_": is_,
             "names": self.names, "apart": self._apart, "overlap": _overlap, "grad": _grad,
-            "empty": self._empty, "none": repeat(None),
+            "empty": self._empty, "none": repeat(None), "starmap": starmap,
         }  # fmt: skip
         names = [f"a{i}" for i in range(len(self._args))]
         t.add(f"if len(args) != {len(names)}: return None")
@@ -101,17 +101,19 @@ class Guards:
             t.add(f"if {arrays[i]} {told} {arrays[j]}: return None")
         for i, array in self._by_reference:
             t.add(f"if {arrays[i]} is not {t.name('array', array)}: return None")
-        unusual = "MODES or DTYPE[0] is not dtype" if self._default else "True"
+        unusual = "MODES or default_dtype.current is not dtype" if self._default else "True"
         t.add(f"if ({unusual}) and mode() != expected: return None")
-        t.add("if CHANGES[0] != guards._changes and not guards._unchanged(): return None")
+        t.add("if modes.changes != guards._changes and not guards._unchanged(): return None")
         for group, params, count in self._groups:  # lists, which say to nobody that they change
             held = t.name("params", params)
             t.add(f"if {t.name('group', group)}['params'] is not {held}: return None")
             t.add(f"if len({held}) != {count}: return None")
         t.add("try:")
         for get, keys, values in self.names.parts:
-            get_name, keys_name = t.name("get", get), t.name("keys", keys)
-            t.add(f"    if not all(map(is_, map({get_name}, {keys_name}), {t.name('v', values)})):")
+            found = f"map({t.name('get', get)}, {t.name('keys', keys)})"
+            if get is attribute:  # in C alone
+                found = f"starmap(getattr, {t.name('keys', keys)})"
+            t.add(f"    if not all(map(is_, {found}, {t.name('values', values)})):")
             t.add("        if not names.hold(): return None")
         t.add("    pass")
         t.add("except (ValueError, LookupError): return None  # an empty cell, a shorter list")
@@ -151,14 +153,14 @@ class Guards:
             and all(same_settings(parameters_of(o), before) for o, before in self._optimizers)
         )
         if fine:
-            self._changes = modes.CHANGES[0]
+            self._changes = modes.changes
         return fine
 
 
 def mode() -> tuple[Any, ...]:
     """Grad mode, default dtype, and who watches."""
     now = modes.current() if modes.MODES else modes.DEFAULT
-    return now.grad, _DEFAULT_DTYPE[0], now.watch
+    return now.grad, default_dtype.current, now.watch
 
 
 def plain(arg: Any) -> Any:

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import modes
+from tinygrad_mnist.autograd.graph import Leaf, Node
 from tinygrad_mnist.autograd.op import Op
-from tinygrad_mnist.autograd.tensor import Leaf, Node, Tensor, wrap
+from tinygrad_mnist.autograd.tensor import Tensor, wrap
 from tinygrad_mnist.jit.rows import ROWS, Kinds, Mixed
 from tinygrad_mnist.jit.tape import Call, Effect, Gradients, Tape
 from tinygrad_mnist.ops.random import Generator, rng_of

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tinygrad_mnist.autograd.graph import Leaf, Node
 from tinygrad_mnist.autograd.op import Op
-from tinygrad_mnist.autograd.tensor import Leaf, Node, Tensor
+from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.jit.answers import walk_of
 from tinygrad_mnist.jit.backward_step import BackwardStep, Walk, WalkProgram
 from tinygrad_mnist.jit.likeness import is_constant

@@ -24,6 +24,7 @@ LIBRARY = ("tinygrad_mnist.", "numpy.")
 MOST = 64  # objects that are looked into, and entries of each
 
 _contents = attrgetter("cell_contents")
+OF_FUNCTIONS = ("__code__", "__defaults__", "__kwdefaults__")
 
 
 class Names:
@@ -105,7 +106,18 @@ class Names:
         elif isinstance(value, Module):
             for module in value.modules():
                 self._look_into(type(module).forward, ())
+                self._lists_of(module)
         else:
+            call = getattr(type(value), "__call__", None)  # noqa: B004  (its code is looked into)
+            if isinstance(call, types.FunctionType) and not _of_library(value):
+                self._look_into(call, ())
+                words = (*words, *words_of(call.__code__))
+            self._attributes(value, words)
+
+    def _lists_of(self, module: Module) -> None:
+        """Look into a module's plain lists and dicts, which count no change."""
+        words = words_of(getattr(type(module).forward, "__code__", None))
+        for value in [v for v in vars(module).values() if type(v) in (list, dict)]:
             self._attributes(value, words)
 
     def _function(self, function: types.FunctionType) -> None:
@@ -113,9 +125,8 @@ class Names:
         words = words_of(code)
         self._part(function.__globals__.get, globals_of(code), words)
         self._part(_contents, function.__closure__ or (), words)
-        defaults = function.__defaults__
-        self._part(attrgetter("__defaults__"), (function,) if defaults else (), ())
-        for value in defaults or ():
+        self._part(attribute, [(function, name) for name in OF_FUNCTIONS], ())
+        for value in function.__defaults__ or ():
             self._look_into(value, words)
         keywords = function.__kwdefaults__ or {}
         self._part(keywords.get, keywords, words)
@@ -143,6 +154,11 @@ class Names:
         known = {key for get, keys, _ in self.parts if getattr(get, "__self__", None) is inside
                  for key in keys}  # fmt: skip
         self._part(inside.get, [w for w in words if w in inside and w not in known], words)
+
+
+def attribute(key: tuple[Any, str]) -> Any:
+    """Return an attribute of an object."""
+    return getattr(*key)
 
 
 Words = tuple[str, ...]

@@ -16,9 +16,11 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.floats import USUAL, hush, restore, state
+from tinygrad_mnist.autograd.graph import Node
 from tinygrad_mnist.autograd.op import Op
 from tinygrad_mnist.autograd.record import record
-from tinygrad_mnist.autograd.tensor import Node, Tensor, new
+from tinygrad_mnist.autograd.tensor import Tensor, new
+from tinygrad_mnist.autograd.views import look
 from tinygrad_mnist.autograd.writes import tick
 from tinygrad_mnist.jit.likeness import is_constant, same
 
@@ -223,7 +225,7 @@ class OpStep(Step):
             except Exception:  # let the op itself say what is wrong
                 if usual:
                     restore()
-                return record(self.op, args, kw, grad)
+                return record(self.op, args, kw, grad=grad)
             finally:
                 if usual:
                     restore()
@@ -241,7 +243,7 @@ class OpStep(Step):
         out._data = outs[0]
         op = self.op
         if op.view and isinstance(args[0], Tensor):
-            op.look(args[0], out, op, kw)
+            look(args[0], out, op, kw)
         call.here = self
         if not self.makes_node:
             out._node = None

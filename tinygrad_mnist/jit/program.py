@@ -20,7 +20,8 @@ import numpy as np
 
 from tinygrad_mnist.autograd import writes
 from tinygrad_mnist.autograd.floats import USUAL, hush, restore, state
-from tinygrad_mnist.autograd.tensor import Born, Leaf, Tensor, new, wrap
+from tinygrad_mnist.autograd.graph import Leaf
+from tinygrad_mnist.autograd.tensor import Born, Tensor, new, wrap
 from tinygrad_mnist.jit import passes
 from tinygrad_mnist.jit.flat import FlatStep, flat_steps
 from tinygrad_mnist.jit.looks import look
@@ -420,7 +421,7 @@ class Program:
         for i, place in self.feeds:
             place[...] = arrays[i]
         for leaf, place in self.grad_feeds:
-            np.copyto(place, leaf.grad._data)  # type: ignore[union-attr]
+            np.copyto(place, leaf.grad._data)
         for i, back in self.given_back:
             back.argument = arrays[i]
         before = [leaf.grad for leaf, _, _ in self._added] if self._added else ()

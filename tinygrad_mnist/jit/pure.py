@@ -16,7 +16,8 @@ from weakref import WeakSet
 import numpy as np
 
 from tinygrad_mnist.autograd import modes
-from tinygrad_mnist.autograd.tensor import Leaf, Tensor, wrap
+from tinygrad_mnist.autograd.graph import Leaf
+from tinygrad_mnist.autograd.tensor import Tensor, wrap
 from tinygrad_mnist.jit import passes
 from tinygrad_mnist.jit.callable import JitFunction
 from tinygrad_mnist.jit.flat import flat_steps
@@ -56,7 +57,7 @@ class PureFunction(JitFunction):
             return self.function(*args, **kw)  # part of an outer capture, or looked at
         if kw:
             raise TypeError(f"{self.__name__}: a jitted function takes its arguments by position")
-        if not self._busy.acquire(False):  # another thread, or a call inside itself
+        if not self._busy.acquire(blocking=False):  # another thread, or a call inside itself
             return self._eager(args)
         try:
             for captured in self._captured:

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from tinygrad_mnist.autograd.engine import ancestors
-from tinygrad_mnist.autograd.tensor import Born, Leaf, Node, Tensor, wrap
+from tinygrad_mnist.autograd.graph import Leaf, Node, ancestors
+from tinygrad_mnist.autograd.tensor import Born, Tensor, wrap
 from tinygrad_mnist.jit.looks import dense, look, same_kind
 from tinygrad_mnist.jit.tape import Tape
 

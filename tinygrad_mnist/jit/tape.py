@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import writes
+from tinygrad_mnist.autograd.graph import Leaf, Node
 from tinygrad_mnist.autograd.modes import current
 from tinygrad_mnist.autograd.op import Op
-from tinygrad_mnist.autograd.tensor import Born, Leaf, Node, Tensor, wrap
+from tinygrad_mnist.autograd.tensor import Born, Tensor, wrap
 
 Array = np.ndarray[Any, Any]
 
@@ -90,6 +91,7 @@ class Tape:
     walked_nodes: set[Node] = field(default_factory=set)
     modules: dict[int, Any] = field(default_factory=dict)
     errors: dict[str, Any] = field(default_factory=lambda: dict(np.geterr()))
+    copies: list[Array] = field(default_factory=list)  # in C order, and what they are copies of
     abandoned: str | None = None  # why no program can be made of it
     start: int = field(default_factory=writes.tick)
 
@@ -126,6 +128,10 @@ class Tape:
         """Hear that another Tensor was put on the memory of one."""
         self._array(tensor)
         self.fresh[id(view)] = view
+
+    def copied(self, tensor: Tensor, copy: Tensor) -> None:
+        """Hear that a view had to be a copy, which no replay keeps equal."""
+        self.copies += [tensor._data, copy._data]
 
     def accumulated(self, leaf: Leaf, before: Tensor | None, after: Tensor) -> None:
         """Hear that a leaf's gradient changed."""
@@ -193,6 +199,8 @@ class Tape:
         """Hear of a write in place; one with a gradient reads a copy of which no tape hears."""
         if tensor._node is not None or (value._node is not None and current().grad):
             self.abandon("it writes in place to a Tensor that takes part in a gradient")
+        if any(np.may_share_memory(tensor._data, copy) for copy in self.copies):
+            self.abandon("it writes in place to a Tensor that view() had to copy")
         self._written_gradient(tensor._data)
         self.entries.append(Write(self._array(tensor), self._array(value)))
 

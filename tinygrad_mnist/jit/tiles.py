@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.floats import USUAL, hush, restore, state
-from tinygrad_mnist.autograd.tensor import Born, Leaf, Tensor, new
+from tinygrad_mnist.autograd.graph import Leaf
+from tinygrad_mnist.autograd.tensor import Born, Tensor, new
 from tinygrad_mnist.jit import threads
 from tinygrad_mnist.jit.flat import Flat, flat_steps
 from tinygrad_mnist.jit.heard import Heard, LightTape, Refused, check_rows

@@ -80,7 +80,7 @@ class Traced(np.ndarray[Any, Any]):
             function = take_checked
         if function in INTO:
             kw = dict(kw)
-            return log.call(function, args, kw, kw.pop("out", None), False)
+            return log.call(function, args, kw, kw.pop("out", None), ufunc=False)
         if function is np.empty_like:
             return log.traced(log.place(function(plain(args[0]), *args[1:], **kw)))
         if function in VIEWS:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd.tensor import Leaf
+from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.jit.flat import flat_steps
 from tinygrad_mnist.jit.op_step import Step
 

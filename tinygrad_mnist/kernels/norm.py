@@ -16,8 +16,8 @@ Array = np.ndarray[Any, Any]
 def standardize(x: Array, *, axis: tuple[int, ...], eps: float) -> tuple[Array, Array]:
     """(x - mean) r with r = 1 / sqrt(variance + eps) along `axis`; and r, dimensions kept."""
     n = math.prod(x.shape[i] for i in axis) or 1  # of nothing at all, nothing is made
-    y = x - total(x, axis, True) / n
-    r = total(y * y, axis, True)
+    y = x - total(x, axis, keepdims=True) / n
+    r = total(y * y, axis, keepdims=True)
     r /= n
     r += eps
     np.sqrt(r, out=r)
@@ -33,7 +33,7 @@ def var(x: Array, *, axis: tuple[int, ...], correction: float, keepdims: Any = F
     What the mean itself was rounded by is taken out again (Chan, Golub and LeVeque, 1983).
     """
     n = math.prod(x.shape[i] for i in axis)
-    d = x - total(x, axis, True) / (n or 1)
-    rounded = total(d, axis, keepdims)
-    y: Array = total(d * d, axis, keepdims) - rounded * rounded / (n or 1)
+    d = x - total(x, axis, keepdims=True) / (n or 1)
+    rounded = total(d, axis, keepdims=keepdims)
+    y: Array = total(d * d, axis, keepdims=keepdims) - rounded * rounded / (n or 1)
     return y / (n - correction if n > correction else 0.0)

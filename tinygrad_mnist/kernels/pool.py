@@ -189,7 +189,7 @@ def _firsts(parts: Iterable[Array], y: Array, first: Array, taken: Array) -> Ite
     y for the first time, in `first`.
     """
     nan = np.isnan(y) if np.isnan(np.min(y, initial=0)) else None
-    taken.fill(False)
+    taken.fill(0)
     for part in parts:
         np.equal(part, y, out=first)
         if nan is not None:

@@ -19,14 +19,14 @@ TINY = 1e-30  # a sum of squares below it may have lost some
 
 def sum(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
     """The sum along `axis`; small integers and bools add up as int64."""
-    y = total(x, axis, keepdims)
+    y = total(x, axis, keepdims=keepdims)
     return y if x.dtype.char != "e" else y.astype(x.dtype)
 
 
 def mean(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
     """The mean along `axis`; nan where there is nothing."""
     n = count(x.shape, axis)
-    y = total(x, axis, keepdims)
+    y = total(x, axis, keepdims=keepdims)
     y = y / n if n else y * np.nan
     return y if x.dtype.char != "e" else y.astype(x.dtype)
 
@@ -77,9 +77,9 @@ def argsort(x: Array, *, axis: int, descending: bool = False) -> Array:
 def length(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
     """The square root of the sum of squares; in float64 where float32 cannot hold the squares."""
     with np.errstate(over="ignore", under="ignore"):
-        squares = total(x * x, axis, keepdims)
+        squares = total(x * x, axis, keepdims=keepdims)
     if x.dtype.itemsize < 8 and not np.all((squares > TINY) & (squares < np.inf)):
-        squares = total(np.square(x, dtype=F64), axis, keepdims)
+        squares = total(np.square(x, dtype=F64), axis, keepdims=keepdims)
     return np.sqrt(squares).astype(x.dtype, copy=False)
 
 
@@ -92,7 +92,7 @@ def ties(d: Array, x: Array, top: Array, *, axis: Axis = None, nan: bool = False
     same = np.equal(x, top)
     if nan:
         same |= np.isnan(x) & np.isnan(top)
-    count = total(same.astype(x.dtype), axis, True).astype(x.dtype, copy=False)
+    count = total(same.astype(x.dtype), axis, keepdims=True).astype(x.dtype, copy=False)
     return masked(d, np.negative(same.view(np.int8))) / count
 
 
@@ -110,7 +110,7 @@ def logsumexp(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
     top = np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, np.zeros((), x.dtype))
     with np.errstate(divide="ignore"):
-        y = np.log(total(np.exp(x - top), axis, True)) + top
+        y = np.log(total(np.exp(x - top), axis, keepdims=True)) + top
     return y if keepdims else y.reshape(dropped(x.shape, axis))
 
 
@@ -119,7 +119,7 @@ def softmax(x: Array, *, axis: int) -> Array:
     """exp(x) / sum(exp(x)) along `axis`, stable for huge x."""
     with np.errstate(invalid="ignore"):  # nothing but -inf gives NaN, as in PyTorch
         y = np.exp(x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf))
-        y /= total(y, (axis,), True)
+        y /= total(y, (axis,), keepdims=True)
     return y
 
 
@@ -128,7 +128,7 @@ def log_softmax(x: Array, *, axis: int) -> Array:
     """x - log(sum(exp(x))) along `axis`, stable for huge x."""
     with np.errstate(invalid="ignore"):  # nothing but -inf gives NaN, as in PyTorch
         y = x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
-        y -= np.log(total(np.exp(y), (axis,), True))
+        y -= np.log(total(np.exp(y), (axis,), keepdims=True))
     return y
 
 

@@ -39,7 +39,7 @@ def sum_to(x: Array, *, shape: tuple[int, ...]) -> Array:
     axes = tuple(
         i for i, n in enumerate(x.shape) if i < extra or (shape[i - extra] == 1 and n != 1)
     )
-    y = total(x, axes, True).reshape(shape)
+    y = total(x, axes, keepdims=True).reshape(shape)
     return y if y.dtype == x.dtype else y.astype(x.dtype)
 
 

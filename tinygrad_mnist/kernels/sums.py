@@ -22,7 +22,7 @@ BLOCK, WIDE = 128, 32  # rows that BLAS adds onto one, if they are as long as th
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def total(x: Array, axis: Axis = None, keepdims: Any = False) -> Array:
+def total(x: Array, axis: Axis = None, *, keepdims: Any = False) -> Array:
     """The sum along `axis`, in x's dtype: but float16 in float32, integers and bools in int64."""
     dtype = x.dtype
     if dtype.kind != "f":

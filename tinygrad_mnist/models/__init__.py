@@ -9,14 +9,4 @@ from tinygrad_mnist.models.mlp import deep, mlp, neuron, shallow
 from tinygrad_mnist.models.recipe import Recipe, RecipeError, build
 from tinygrad_mnist.models.recipes import RECIPES
 
-__all__ = [
-    "RECIPES",
-    "Recipe",
-    "RecipeError",
-    "build",
-    "cnn",
-    "deep",
-    "mlp",
-    "neuron",
-    "shallow",
-]
+__all__ = ["RECIPES", "Recipe", "RecipeError", "build", "cnn", "deep", "mlp", "neuron", "shallow"]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tinygrad_mnist.autograd import Tensor
-from tinygrad_mnist.autograd.tensor import RemovableHandle
+from tinygrad_mnist.autograd.graph import RemovableHandle
 from tinygrad_mnist.ops import table
 
 KINDS = ("pre", "post", "backward", "backward_pre")
@@ -15,7 +15,7 @@ Hooks = dict[str, OfKind]
 
 
 def register(
-    held: OfKind, hook: Callable[..., Any], prepend: bool = False, with_kwargs: bool = False
+    held: OfKind, hook: Callable[..., Any], *, prepend: bool, with_kwargs: bool = False
 ) -> RemovableHandle:
     """Add a hook behind, or before, those that are there."""
     before = dict(held) if prepend else {}

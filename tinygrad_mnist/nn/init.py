@@ -15,6 +15,12 @@ from tinygrad_mnist.autograd import Tensor, writes
 from tinygrad_mnist.autograd.tensor import _unheard
 from tinygrad_mnist.ops.random import rng_of
 
+__all__ = [
+    "calculate_gain", "constant_", "dirac_", "eye_", "kaiming_normal_", "kaiming_uniform_",
+    "normal_", "ones_", "orthogonal_", "sparse_", "trunc_normal_", "uniform_", "xavier_normal_",
+    "xavier_uniform_", "zeros_",
+]  # fmt: skip
+
 Array = np.ndarray[Any, Any]
 
 

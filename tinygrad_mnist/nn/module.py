@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 import numpy as np
 
 from tinygrad_mnist.autograd import Tensor
-from tinygrad_mnist.autograd.modes import CHANGES, TAPED, current
+from tinygrad_mnist.autograd.graph import RemovableHandle
+from tinygrad_mnist.autograd.modes import TAPED, current, note_change
 from tinygrad_mnist.autograd.op import DTypeError, ShapeError
-from tinygrad_mnist.autograd.tensor import RemovableHandle
 from tinygrad_mnist.nn import hooks, state
 from tinygrad_mnist.nn.parameter import Parameter
 from tinygrad_mnist.ops import create
@@ -96,7 +96,7 @@ class Module:
         else:
             registry = next((r for r in WHAT if name in known.get(r, ())), "")
         if not registry:
-            CHANGES[0] += 1
+            note_change()
             object.__setattr__(self, name, value)
             return
         for other in (known, *(known.get(r, {}) for r in WHAT if r != registry)):
@@ -115,7 +115,7 @@ class Module:
         )
 
     def __delattr__(self, name: str) -> None:
-        CHANGES[0] += 1
+        note_change()
         for registry in WHAT:
             if name in self.__dict__[registry]:
                 del self.__dict__[registry][name]
@@ -144,7 +144,7 @@ class Module:
                 f"cannot assign {type(value).__name__} as {what} {name!r} "
                 f"({kind.__name__} or None is needed)"
             )
-        CHANGES[0] += 1
+        note_change()
         held[name] = value
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
@@ -180,7 +180,7 @@ class Module:
                 yield from child.named_modules(memo, below, remove_duplicate)
 
     def _named(
-        self, registry: str, prefix: str, recurse: bool, remove_duplicate: bool
+        self, registry: str, prefix: str, *, recurse: bool, remove_duplicate: bool
     ) -> Iterator[tuple[str, Any]]:
         seen: set[int] = set()
         walk = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate)
@@ -196,13 +196,15 @@ class Module:
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Parameter]]:
         """(dotted name, Parameter) of this module and all below it; a shared one comes once."""
-        return self._named("_parameters", prefix, recurse, remove_duplicate)
+        return self._named(
+            "_parameters", prefix, recurse=recurse, remove_duplicate=remove_duplicate
+        )
 
     def named_buffers(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Tensor]]:
         """(dotted name, Tensor) of the buffers of this module and all below it."""
-        return self._named("_buffers", prefix, recurse, remove_duplicate)
+        return self._named("_buffers", prefix, recurse=recurse, remove_duplicate=remove_duplicate)
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """(name, module) of the immediate children; a shared one comes once."""
@@ -275,7 +277,7 @@ class Module:
 
     def eval(self: Self) -> Self:
         """train(False)."""
-        return self.train(False)
+        return self.train(mode=False)
 
     def requires_grad_(self: Self, requires_grad: bool = True) -> Self:
         """Ask (or stop asking) for the gradient of every Parameter: `False` freezes the module."""
@@ -362,7 +364,7 @@ class Module:
 
         With `with_kwargs`: `hook(module, args, kwargs)`, which returns None or (args, kwargs).
         """
-        return self._register("pre", hook, prepend, with_kwargs)
+        return self._register("pre", hook, prepend=prepend, with_kwargs=with_kwargs)
 
     def register_forward_hook(
         self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
@@ -371,7 +373,7 @@ class Module:
 
         With `with_kwargs`: `hook(module, args, kwargs, output)`.
         """
-        return self._register("post", hook, prepend, with_kwargs)
+        return self._register("post", hook, prepend=prepend, with_kwargs=with_kwargs)
 
     def register_full_backward_hook(
         self, hook: Callable[..., Any], prepend: bool = False
@@ -381,17 +383,17 @@ class Module:
         A tuple or Tensor that it returns replaces `grad_input`, the gradients of the positional
         Tensor arguments (None for those that do not require grad).
         """
-        return self._register("backward", hook, prepend, False)
+        return self._register("backward", hook, prepend=prepend)
 
     def register_full_backward_pre_hook(
         self, hook: Callable[..., Any], prepend: bool = False
     ) -> RemovableHandle:
         """Call `hook(module, grad_output)` first; what it returns replaces `grad_output`."""
-        return self._register("backward_pre", hook, prepend, False)
+        return self._register("backward_pre", hook, prepend=prepend)
 
-    def _register(self, kind: str, *hook: Any) -> RemovableHandle:
+    def _register(self, kind: str, hook: Callable[..., Any], **how: bool) -> RemovableHandle:
         self._hooks = self._hooks if self._hooks is not None else {kind: {} for kind in hooks.KINDS}
-        return hooks.register(self._hooks[kind], *hook)
+        return hooks.register(self._hooks[kind], hook, **how)
 
     # Showing
 

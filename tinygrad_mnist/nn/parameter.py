@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import Tensor
-from tinygrad_mnist.autograd.tensor import Leaf, _reads, unwrap
+from tinygrad_mnist.autograd.graph import Leaf
+from tinygrad_mnist.autograd.tensor import _reads, unwrap
 from tinygrad_mnist.kernels.scratch import aligned, shaped
 from tinygrad_mnist.ops import create
 

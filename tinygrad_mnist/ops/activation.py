@@ -214,14 +214,14 @@ def gumbel_softmax(logits: Tensor, tau: float = 1.0, hard: bool = False, dim: in
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Each element zero with probability p, the others times 1 / (1 - p); in evaluation x."""
-    return _drop(input, p, training, input.shape)
+    return _drop(input, p, input.shape, training=training)
 
 
 def dropout1d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
     """Whole channels dropped, for input (n, c, length) or (c, length)."""
-    return _drop(input, p, training, (*input.shape[:-1], 1))
+    return _drop(input, p, (*input.shape[:-1], 1), training=training)
 
 
 def dropout2d(
@@ -230,7 +230,7 @@ def dropout2d(
     """Whole channels dropped, for input (n, c, height, width) or (c, height, width)."""
     if input.ndim == 2:
         raise RuntimeError("dropout2d: input of 3 or 4 dimensions is needed, not 2; use dropout")
-    return _drop(input, p, training, (*input.shape[:-2], 1, 1))
+    return _drop(input, p, (*input.shape[:-2], 1, 1), training=training)
 
 
 def alpha_dropout(
@@ -251,7 +251,7 @@ def _check_probability(p: float) -> None:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
 
 
-def _drop(x: Tensor, p: float, training: bool, shape: tuple[int, ...]) -> Tensor:
+def _drop(x: Tensor, p: float, shape: tuple[int, ...], *, training: bool) -> Tensor:
     _check_probability(p)
     if not training or p == 0:
         return x

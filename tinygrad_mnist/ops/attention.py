@@ -29,7 +29,9 @@ def scaled_dot_product_attention(
     keys up to i. A query that may see nobody gives zeros. `dropout_p` applies always: pass 0 in
     evaluation.
     """
-    mixed, _ = attend(query, key, value, attn_mask, dropout_p, is_causal, scale, enable_gqa)
+    mixed, _ = attend(
+        query, key, value, attn_mask, dropout_p, scale, is_causal=is_causal, enable_gqa=enable_gqa
+    )
     return mixed
 
 
@@ -46,8 +48,9 @@ def attend(
     value: Tensor,
     mask: Tensor | None = None,
     dropout_p: float = 0.0,
-    is_causal: bool = False,
     scale: float | None = None,
+    *,
+    is_causal: bool = False,
     enable_gqa: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """The mixtures, and the weights (..., l, s) that made them."""

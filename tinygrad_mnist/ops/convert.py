@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.autograd.op import REGISTRY
-from tinygrad_mnist.autograd.tensor import Leaf, Tensor, _reads, wrap
+from tinygrad_mnist.autograd.tensor import Tensor, _reads, wrap
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import check_device
 from tinygrad_mnist.ops.arguments import device as Device
 from tinygrad_mnist.ops.matmul import matmul
+from tinygrad_mnist.ops.shape import is_contiguous, stride
 
 
 def to(
@@ -123,7 +125,7 @@ METHODS: dict[str, Any] = {
     "byte": caster("uint8"), "bool": caster("bool"),
     "type_as": lambda self, other: to(self, other.dtype),
     "is_floating_point": lambda self: self.dtype.kind == "f",
-    "is_contiguous": lambda self, **kw: self._data.flags.c_contiguous,
+    "is_contiguous": lambda self, **kw: is_contiguous(self),
     "numel": lambda self: self._data.size,
     "nelement": lambda self: self._data.size,
     "dim": lambda self: self._data.ndim,
@@ -134,8 +136,3 @@ METHODS: dict[str, Any] = {
     "__dlpack__": lambda self, **kw: self.detach().numpy().__dlpack__(**kw),
     "__dlpack_device__": lambda self: self._data.__dlpack_device__(),
 }  # fmt: skip
-
-
-def stride(x: Tensor) -> tuple[int, ...]:
-    """How many elements further the next one is, along each dimension."""
-    return tuple(step // x._data.itemsize for step in x._data.strides)

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd.dtypes import get_default_dtype
+from tinygrad_mnist.autograd.default_dtype import get_default_dtype
+from tinygrad_mnist.autograd.layout import note_foreign
 from tinygrad_mnist.autograd.tensor import Tensor, _reads, as_array, unwrap, wrap
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import creation, heard, public, size_of
@@ -56,6 +57,8 @@ def from_numpy(ndarray: Any) -> Tensor:
             f"an array of the other byte order ({ndarray.dtype}) cannot share its memory with a "
             "Tensor; convert it with array.astype(array.dtype.newbyteorder('='))"
         )
+    if not ndarray.flags.c_contiguous:
+        note_foreign(ndarray)
     return wrap(ndarray)
 
 

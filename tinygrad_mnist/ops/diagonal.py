@@ -62,7 +62,7 @@ def trace(input: Tensor) -> Tensor:
     return table.sum(diagonal(input))
 
 
-def triangle(x: Tensor, diagonal: int, lower: bool) -> Tensor:
+def triangle(x: Tensor, diagonal: int, *, lower: bool) -> Tensor:
     """What is on and below `diagonal`, or what is above it."""
     if x.ndim < 2:
         raise RuntimeError("tril and triu: input tensor must have at least 2 dimensions")

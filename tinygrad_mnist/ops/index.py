@@ -227,7 +227,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """input, with `value` everywhere in its slices at `index` along `dim`."""
     axis = dim_of(input.ndim, dim)
     n = input.shape[axis] if input.ndim else 1
-    hit = table.assign_at(np.zeros(n, np.bool_), reshape(index, (-1,)), True)
+    hit = table.assign_at(np.zeros(n, np.bool_), reshape(index, (-1,)), True)  # noqa: FBT003
     along = (n, *(1,) * (input.ndim - axis - 1)) if input.ndim else ()
     return table.where(reshape(hit, along), filler(value, input), input)
 
@@ -349,5 +349,5 @@ def unique(
     """The distinct elements in order; on request where each went, and how often each comes."""
     _reads("unique()")
     find: Any = np.unique
-    found = find(input._data, False, return_inverse, return_counts, dim)
+    found = find(input._data, return_inverse=return_inverse, return_counts=return_counts, axis=dim)
     return tuple(map(wrap, found)) if isinstance(found, tuple) else wrap(found)

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd import views, writes
+from tinygrad_mnist.autograd import rebase, views, writes
 from tinygrad_mnist.autograd.dtypes import KIND
 from tinygrad_mnist.autograd.floats import USUAL, hush, restore, state
-from tinygrad_mnist.autograd.modes import CHANGES, TAPED, current
+from tinygrad_mnist.autograd.modes import TAPED, current, note_change
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.record import record
 from tinygrad_mnist.autograd.tensor import Tensor, unwrap, wrap
@@ -73,9 +73,9 @@ def write(tensor: Tensor, value: Any, key: Any = None, start: int | None = None)
             restore()
     writes.stamp(array)
     if recorded:
-        CHANGES[0] += 1
-        views.settle(value, array, start)
-        views.written(tensor, getattr(value, "_node", None), ASSIGN, start is None)
+        note_change()
+        rebase.settle(value, array, start)
+        rebase.written(tensor, getattr(value, "_node", None), ASSIGN, foreign=start is None)
     return tensor
 
 
@@ -100,7 +100,7 @@ def copy_of(tensor: Tensor, *others: Any) -> Tensor:
     if not recorded or not current().grad:
         return tensor
     if TAPED and (tape := current().tape) is not None:  # which has to hear of the copy
-        copy = record(CAST, (tensor,), {"dtype": tensor.dtype}, False, tape)._data
+        copy = record(CAST, (tensor,), {"dtype": tensor.dtype}, grad=False, tape=tape)._data
     else:
         copy = tensor._data.copy("K")
     return wrap(copy, tensor._node)

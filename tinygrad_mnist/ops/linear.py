@@ -100,7 +100,7 @@ def embedding(
         uses = table.put(one, input, shape=weight.shape[:1])
     if max_norm is not None:
         rows = weight.detach()
-        length = reduce.norm(rows, norm_type, 1, True)
+        length = reduce.norm(rows, norm_type, 1, keepdim=True)
         long = table.logical_and(length > max_norm, shape.unsqueeze(uses, 1) > 0)
         write(rows, table.where(long, rows * (max_norm / (length + 1e-7)), rows))
     rows = table.embed(weight, input)

@@ -433,14 +433,14 @@ def pairwise_distance(
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """x1 · x2 / (|x1| |x2|) along `dim`; each norm counts as eps at least."""
     x1, x2 = broadcast_tensors(x1, x2)
-    lengths = [table.maximum(reduce.norm(x, 2, dim, True), eps) for x in (x1, x2)]
+    lengths = [table.maximum(reduce.norm(x, 2, dim, keepdim=True), eps) for x in (x1, x2)]
     return reduce.sum((x1 / lengths[0]) * (x2 / lengths[1]), dim)
 
 
 @in_float32
 def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> Tensor:
     """x divided by its p-norm along `dim`, which counts as eps at least."""
-    return input / table.clip(reduce.norm(input, p, dim, True), low=eps, high=math.inf)
+    return input / table.clip(reduce.norm(input, p, dim, keepdim=True), low=eps, high=math.inf)
 
 
 refuse(globals())

@@ -135,7 +135,7 @@ def scaled_sum(x: Tensor, y: Tensor, beta: Any, alpha: Any) -> Tensor:
     """beta * x + alpha * y."""
     y = y if alpha == 1 else y * alpha
     if beta == 0:
-        return y + table.broadcast_to(table.where(True, 0.0, x), shape=y.shape)
+        return y + table.broadcast_to(table.where(True, 0.0, x), shape=y.shape)  # noqa: FBT003
     return (x if beta == 1 else x * beta) + y
 
 

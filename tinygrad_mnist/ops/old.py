@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import legacy
-from tinygrad_mnist.autograd.dtypes import get_default_dtype
-from tinygrad_mnist.autograd.modes import CHANGES
+from tinygrad_mnist.autograd.default_dtype import get_default_dtype
+from tinygrad_mnist.autograd.modes import note_change
 from tinygrad_mnist.autograd.op import DTypeError
 from tinygrad_mnist.autograd.tensor import Node, Tensor, _reads, _unheard, as_array, wrap
 from tinygrad_mnist.ops import convert, inplace, matmul, shape
@@ -65,7 +65,9 @@ def new(self: Tensor, *data: Any, device: Any = None) -> Tensor:
         raise TypeError("new(): data must be a sequence (got float)")
     if isinstance(data[0], Tensor):
         if data[0].dtype != dtype:
-            raise DTypeError(f"expected a Tensor of {dtype}, not {data[0].dtype}; use x.to({dtype})")
+            raise DTypeError(
+                f"expected a Tensor of {dtype}, not {data[0].dtype}; use x.to({dtype})"
+            )
         _reads("new()")
         return wrap(data[0]._data)
     whole = isinstance(data[0], np.ndarray) or dtype.kind == "u"
@@ -81,7 +83,7 @@ def resize_(self: Tensor, *size: Any, memory_format: Any = None) -> Tensor:
     if self._node is not None:
         raise RuntimeError("cannot resize variables that require grad")
     _unheard("resize_()")
-    CHANGES[0] += 1
+    note_change()
     wanted = size_of(size)
     count, array = int(np.prod(wanted)), self._data
     if count <= array.size and array.flags.c_contiguous:
@@ -114,9 +116,7 @@ def map_(self: Tensor, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> T
     return inplace.write(self, np.array(values, self.dtype).reshape(self.shape))
 
 
-def as_strided(
-    input: Tensor, size: Any, stride: Any, storage_offset: int | None = None
-) -> Tensor:
+def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
     """A view of the memory that `input` lies in, by steps of so many elements.
 
     Raises RuntimeError for a view that leaves the memory, and where `input` requires grad and the
@@ -140,7 +140,11 @@ def as_strided(
         base = base.base
     first = offset(input) if storage_offset is None else storage_offset
     last = first + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
-    if not base.flags.contiguous or (0 not in size and last >= base.size) or min(stride, default=0) < 0:
+    if (
+        not base.flags.contiguous
+        or (0 not in size and last >= base.size)
+        or min(stride, default=0) < 0
+    ):
         raise RuntimeError(
             f"as_strided: size {list(size)}, stride {list(stride)} and offset {first} reach beyond "
             f"the {base.size} elements of the memory"
@@ -159,7 +163,7 @@ def moved(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
                 "a leaf Tensor that requires grad is being used in an in-place operation"
             )
         _unheard(f"{function.__name__}_()")
-        CHANGES[0] += 1
+        note_change()
         view = function(self, *args, **kw)
         self._data, self._node = view._data, view._node
         return self

@@ -20,7 +20,7 @@ __all__ = [
 
 
 def _windows(
-    name: str, x: Tensor, size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
+    name: str, x: Tensor, size: Any, stride: Any, padding: Any, dilation: Any, *, ceil_mode: bool
 ) -> Windows:
     kernel, rim, gaps = (
         pair(size, "kernel_size"),
@@ -77,7 +77,7 @@ def max_pool2d(
               [13., 15.]]]])
     """
     x = _images("max_pool2d", input)
-    win = _windows("max_pool2d", x, kernel_size, stride, padding, dilation, ceil_mode)
+    win = _windows("max_pool2d", x, kernel_size, stride, padding, dilation, ceil_mode=ceil_mode)
     y = table.max_pool(x, win=win)
     result = y if input.ndim == 4 else shape.squeeze(y, 0)
     if not return_indices:
@@ -123,7 +123,7 @@ def avg_pool2d(
 ) -> Tensor:
     """The mean of each window; padding counts as zeros, or not at all (count_include_pad=False)."""
     x = _images("avg_pool2d", input)
-    win = _windows("avg_pool2d", x, kernel_size, stride, padding, 1, ceil_mode)
+    win = _windows("avg_pool2d", x, kernel_size, stride, padding, 1, ceil_mode=ceil_mode)
     total = table.pool_sum(x, win=win)
     if divisor_override == 0:
         raise RuntimeError("divisor must be not zero")
@@ -132,11 +132,11 @@ def avg_pool2d(
     elif win.padding == (0, 0) and not ceil_mode:
         y = total / (win.size[0] * win.size[1])
     else:
-        y = total / _counts(win, x.shape[2:], count_include_pad).astype(x.dtype)
+        y = total / _counts(win, x.shape[2:], with_padding=count_include_pad).astype(x.dtype)
     return y if input.ndim == 4 else shape.squeeze(y, 0)
 
 
-def _counts(win: Windows, size: tuple[int, ...], with_padding: bool) -> Any:
+def _counts(win: Windows, size: tuple[int, ...], *, with_padding: bool) -> Any:
     """How many elements each window has: what reaches over the far rim never counts."""
     sides = []
     for k, s, p, m, n in zip(win.size, win.stride, win.padding, win.number, size, strict=True):
@@ -186,8 +186,8 @@ def _adaptive_mean(x: Tensor, axis: int, m: int) -> Tensor:
     if m == n:
         return x
     if m == 1:
-        return reduce.mean(x, axis, True)
+        return reduce.mean(x, axis, keepdim=True)
     ends = [(i * n // m, -(-(i + 1) * n // m)) for i in range(m)]
     axis %= x.ndim
-    means = [reduce.mean(table.narrow(x, axis, a, b - a), axis, True) for a, b in ends]
+    means = [reduce.mean(table.narrow(x, axis, a, b - a), axis, keepdim=True) for a, b in ends]
     return join.cat(means, axis)

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd.dtypes import get_default_dtype
-from tinygrad_mnist.autograd.tensor import Node, Tensor, _reads
+from tinygrad_mnist.autograd.default_dtype import get_default_dtype
+from tinygrad_mnist.autograd.graph import Node
+from tinygrad_mnist.autograd.tensor import Tensor, _reads
 
 Array = np.ndarray[Any, Any]
 PROFILES: dict[str, dict[str, Any]] = {
@@ -65,7 +66,7 @@ def render(tensor: Tensor) -> str:
     text = "[]"
     if array.size:
         shown = corners(array) if summarize else array
-        text = block(array, len(prefix), summarize, *formatter(shown))
+        text = block(array, len(prefix), *formatter(shown), summarize=summarize)
     notes = []
     if not array.size and array.ndim != 1:
         notes.append(f"size={array.shape}")
@@ -129,18 +130,21 @@ def formatter(array: Array) -> tuple[Callable[[Any], str], int]:
 
 
 def block(
-    array: Array, indent: int, summarize: bool, write: Callable[[Any], str], width: int
+    array: Array, indent: int, write: Callable[[Any], str], width: int, *, summarize: bool
 ) -> str:
     """The elements in nested brackets."""
     if not array.ndim:
         return write(array.item())
     edge = OPTIONS["edgeitems"]
     cut = summarize and len(array) > 2 * edge
-    first, last = (array[:edge], array[-edge:] if edge else array[:0]) if cut else (array, array[:0])
+    first, last = (
+        (array[:edge], array[-edge:] if edge else array[:0]) if cut else (array, array[:0])
+    )
     gap = [" ..." if array.ndim == 1 else "..."] if cut else []
     if array.ndim > 1:
         inner = [
-            [block(x, indent + 1, summarize, write, width) for x in part] for part in (first, last)
+            [block(x, indent + 1, write, width, summarize=summarize) for x in part]
+            for part in (first, last)
         ]
         return "[" + ("," + "\n" * (array.ndim - 1) + " " * (indent + 1)).join(
             [*inner[0], *gap, *inner[1]]

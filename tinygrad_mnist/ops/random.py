@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd.dtypes import get_default_dtype, result_type
+from tinygrad_mnist.autograd.default_dtype import get_default_dtype
+from tinygrad_mnist.autograd.dtypes import result_type
 from tinygrad_mnist.autograd.tensor import Tensor, _unheard, wrap
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import creation, heard, size_of

@@ -264,7 +264,7 @@ def norm(
     if p in ("fro", 2, None):
         return table.length(floating(x), axis=axes, keepdims=keepdim)
     if p == "nuc":
-        return nuclear(x, axes or (0, 1), keepdim)
+        return nuclear(x, axes or (0, 1), keepdim=keepdim)
     size = table.abs(x)
     if p == math.inf:
         return table.amax(size, axis=axes, keepdims=keepdim)
@@ -278,7 +278,7 @@ def norm(
     return power(total, 1 / p)
 
 
-def nuclear(x: Tensor, axes: tuple[int, ...], keepdim: bool) -> Tensor:
+def nuclear(x: Tensor, axes: tuple[int, ...], *, keepdim: bool) -> Tensor:
     """The sum of the singular values of matrices: <x, q> for the orthogonal factor q of x.
 
     q comes from Newton and Schulz's iteration, whose derivatives converge with it.
@@ -286,7 +286,7 @@ def nuclear(x: Tensor, axes: tuple[int, ...], keepdim: bool) -> Tensor:
     if len(axes) != 2 or x.ndim < 2:
         raise RuntimeError(f"the nuclear norm is one of matrices: two dims are needed, not {axes}")
     a = table.permute(x, axes=(*(i for i in range(x.ndim) if i not in axes), *axes))
-    length = norm(a, 2, (-2, -1), True)
+    length = norm(a, 2, (-2, -1), keepdim=True)
     q = a / table.where(table.eq(length, 0), 1.0, length)
     for _ in range(50):  # a singular value of 1e-6 of the norm has come to 1 by then
         q = q * 1.5 - table.matmul(table.matmul(q, q.mT), q) * 0.5

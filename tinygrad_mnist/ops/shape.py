@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.autograd import layout
+from tinygrad_mnist.autograd.modes import TAPED, current
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import composed, dim_of, dims_of, public, size_of
@@ -31,17 +33,38 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
 
 @public
 def view(input: Tensor, *shape: Any) -> Tensor:
-    """`reshape`; RuntimeError where that cannot share memory."""
+    """`reshape`; RuntimeError where PyTorch's would not share memory either.
+
+    Where this library's layout alone keeps it from sharing memory, it is a copy that is kept equal:
+    see `autograd/layout.py`.
+    """
     size = size_of(shape)
+    if not _shares(layout.as_seen(input), size):
+        raise RuntimeError(
+            f"view of shape {list(size)} is not compatible with the layout of this Tensor of "
+            f"shape {list(input.shape)}; use .reshape(...) instead"
+        )
+    tape = current().tape if TAPED else None
+    if _shares(input._data, size) or not input._data.size:
+        return table.reshape(input, shape=size)
+    if tape is None:
+        return table.reshape(layout.in_c_order(input), shape=size)
+    copy = table.reshape(input, shape=size)
+    layout.Pair(input, copy._data)
+    tape.copied(input, copy)
+    return copy
+
+
+def _shares(array: Any, size: tuple[int, ...]) -> bool:
+    """Tell whether the array in another shape shares its memory; True where it has no such shape.
+
+    The op then says what is wrong with the shape.
+    """
     try:
-        input._data.reshape(size, copy=False)
+        array.reshape(size, copy=False)
     except ValueError as error:
-        if "copy" in str(error):
-            raise RuntimeError(
-                f"view of shape {list(size)} is not compatible with the layout of this Tensor of "
-                f"shape {list(input.shape)}; use .reshape(...) instead"
-            ) from None
-    return table.reshape(input, shape=size)
+        return "copy" not in str(error)
+    return True
 
 
 @public
@@ -148,8 +171,22 @@ def expand(input: Tensor, *size: Any) -> Tensor:
 
 @public
 def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
-    """input itself if its memory is in C order, else a copy that is."""
-    return input if input._data.flags.c_contiguous else table.cast(input, dtype=input.dtype)
+    """input itself if it is contiguous, else a copy that is."""
+    if is_contiguous(input):
+        return input
+    if input._data.flags.c_contiguous:  # but PyTorch would have laid it out in another way
+        return clone(input)
+    return reshape(reshape(input, (-1,)), input.shape)
+
+
+def is_contiguous(x: Tensor) -> bool:
+    """Tell whether PyTorch would lay out this Tensor in C order, as everything but views."""
+    return bool(layout.as_seen(x).flags.c_contiguous)
+
+
+def stride(x: Tensor) -> tuple[int, ...]:
+    """How many elements further the next one is, along each dimension, in PyTorch's layout."""
+    return tuple(step // x._data.itemsize for step in layout.as_seen(x).strides)
 
 
 @public

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd.engine import ENGINE_OPS
-from tinygrad_mnist.autograd.op import name_rows, op
+from tinygrad_mnist.autograd import supplied
+from tinygrad_mnist.autograd.record import name_rows, op
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.kernels import activation as A
 from tinygrad_mnist.kernels import conv as C
@@ -356,5 +356,5 @@ def inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 name_rows(globals())
-ENGINE_OPS.add, ENGINE_OPS.assign, ENGINE_OPS.cat = add, assign, cat
-ENGINE_OPS.sum_to, ENGINE_OPS.cast = sum_to, cast
+supplied.add, supplied.assign, supplied.cat = add, assign, cat
+supplied.sum_to, supplied.cast = sum_to, cast

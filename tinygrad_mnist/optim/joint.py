@@ -197,7 +197,9 @@ class Joint:
         whole: State = {}
         for key in self._kept(states[0]):
             if not self._are_views(key, states):  # of a room of its own: others may see the old one
-                self._whole[key], self._views[key] = self._room(states[0][key], key in counters)
+                self._whole[key], self._views[key] = self._room(
+                    states[0][key], counter=key in counters
+                )
                 for view, state in zip(self._views[key], states, strict=True):
                     view[...] = state[key]
                     state[key] = view
@@ -207,7 +209,7 @@ class Joint:
                 del state[key]  # scratch, of which the whole has its own
         self._join_as(states, whole)
 
-    def _room(self, like: Array, counter: bool) -> tuple[Array, list[Array]]:
+    def _room(self, like: Array, *, counter: bool) -> tuple[Array, list[Array]]:
         """Memory for a key of all parameters, and each one's part of it."""
         if not counter:
             whole = np.zeros_like(self.flat)
@@ -233,7 +235,7 @@ class Joint:
         for key in fresh:
             value = whole[key]
             if key in self.optimizer.counters:
-                whole[key], self._views[key] = self._room(value, True)
+                whole[key], self._views[key] = self._room(value, counter=True)
                 for view in self._views[key]:
                     view[...] = value
             else:

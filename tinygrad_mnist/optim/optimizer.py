@@ -17,7 +17,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd import writes
 from tinygrad_mnist.autograd.floats import USUAL, hush, restore, state
-from tinygrad_mnist.autograd.modes import CHANGES, DEFAULT, MODES, TAPED, current, enable_grad
+from tinygrad_mnist.autograd.modes import DEFAULT, MODES, TAPED, current, enable_grad, note_change
 from tinygrad_mnist.autograd.tensor import Tensor, unwrap, wrap
 from tinygrad_mnist.optim.checks import (
     check_implementation,
@@ -239,10 +239,12 @@ class Optimizer:
                     f"parameter group didn't specify a value of required optimization parameter {key}"
                 )
         if not self.foreign:  # settings of another optimizer in the same groups mean what they mean
-            check_settings({key: group[key] for key in (*self.defaults, "initial_lr") if key in group})
+            check_settings(
+                {key: group[key] for key in (*self.defaults, "initial_lr") if key in group}
+            )
         self._check_against_groups(group)
         drop_duplicates(group)
-        CHANGES[0] += 1
+        note_change()
         self.param_groups.append(group)
 
     def _check_against_groups(self, group: Group) -> None:

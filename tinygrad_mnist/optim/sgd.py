@@ -67,7 +67,7 @@ class SGD(Optimizer):
         """The decaying sum of gradients, if there is momentum."""
         if not group["momentum"]:
             return {}
-        return {"momentum_buffer": np.zeros_like(p), "_first": np.array(True)}
+        return {"momentum_buffer": np.zeros_like(p), "_first": np.ones((), np.bool_)}
 
     def update(self, group: Group, p: Array, g: Array, state: State) -> None:
         """Two passes over memory without momentum, four with it."""

@@ -14,10 +14,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
+from tinygrad_mnist.files import atomic_write, open_without_waiting
 from tinygrad_mnist.ops.arguments import check_device
-
-from .atomic import atomic_write
-from .guard import MAX_BYTES, FormatError, UnsafeFileError
+from tinygrad_mnist.serialize.guard import MAX_BYTES, FormatError, UnsafeFileError
 
 Path = str | os.PathLike[str]
 File = Path | IO[bytes]
@@ -40,7 +39,7 @@ def opened(source: File, max_bytes: int = MAX_BYTES) -> Iterator[tuple[IO[bytes]
         yield file, size
         file.seek(size)  # where a reader of all of it ends
         return
-    with open(source, "rb", opener=_without_waiting) as file:
+    with open(source, "rb", opener=open_without_waiting) as file:
         check_regular(file, name_of(source))
         size = os.fstat(file.fileno()).st_size
         check_size(size, max_bytes, name_of(source))
@@ -106,11 +105,6 @@ def check_map_location(map_location: Any) -> None:
         wanted = map_location.values() if isinstance(map_location, dict) else [map_location]
         for each in wanted:
             check_device(each)
-
-
-def _without_waiting(name: str, flags: int) -> int:
-    """Open a file; a pipe would otherwise block until somebody writes into it."""
-    return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _from_open_file(source: Any, max_bytes: int) -> tuple[IO[bytes], int]:

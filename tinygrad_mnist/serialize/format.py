@@ -16,9 +16,16 @@ import numpy as np
 
 from tinygrad_mnist.autograd.size import Size
 from tinygrad_mnist.autograd.tensor import Tensor, wrap
-
-from .files import File, check_map_location, name_of, opened, write
-from .guard import DTYPES, MAX_BYTES, MAX_DEPTH, FormatError, Machine, Span, is_key
+from tinygrad_mnist.serialize.files import File, check_map_location, name_of, opened, write
+from tinygrad_mnist.serialize.guard import (
+    DTYPES,
+    MAX_BYTES,
+    MAX_DEPTH,
+    FormatError,
+    Machine,
+    Span,
+    is_key,
+)
 
 VERSION = 3  # written where a module is in the tree; without one it is 2
 # The file's first 64 bytes, as the pickler writes them: PROTO and the length of a FRAME (which
@@ -123,7 +130,7 @@ def load(
         raise TypeError(f"load() got an unexpected keyword argument {key!r}")
     with opened(f, max_bytes) as (file, size):
         if numpy_pickle:
-            from .numpy_pickle import read_numpy_pickle
+            from tinygrad_mnist.serialize.numpy_pickle import read_numpy_pickle
 
             return read_numpy_pickle(file, size, name_of(f))
         return read(file, size, name_of(f), weights_only)
@@ -256,7 +263,9 @@ def _encode(value: Any, where: str, depth: int = 0, special: Any = None) -> obje
         value = np.asarray(value)
     if type(value) in (np.ndarray, np.memmap):
         return _encode_array(value, "array", where)
-    if type(value) is getattr(sys.modules.get("argparse"), "Namespace", ()):  # the options that a checkpoint was trained with
+    if type(value) is getattr(
+        sys.modules.get("argparse"), "Namespace", ()
+    ):  # the options that a checkpoint was trained with
         return "namespace", _encode(vars(value), where, depth + 1, special)
     if "_parameters" in getattr(value, "__dict__", ()):
         from .modules import encode, is_module

@@ -207,8 +207,8 @@ Machine.ops = {
     pickle.PROTO: Machine.start,
     pickle.FRAME: Machine.frame,
     pickle.NONE: lambda m: m.push(None),
-    pickle.NEWTRUE: lambda m: m.push(True),
-    pickle.NEWFALSE: lambda m: m.push(False),
+    pickle.NEWTRUE: lambda m: m.push(True),  # noqa: FBT003
+    pickle.NEWFALSE: lambda m: m.push(False),  # noqa: FBT003
     pickle.BININT: lambda m: m.push(m.number(4, signed=True)),
     pickle.BININT1: lambda m: m.push(m.number(1)),
     pickle.BININT2: lambda m: m.push(m.number(2)),

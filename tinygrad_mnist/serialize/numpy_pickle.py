@@ -12,7 +12,7 @@ from typing import IO, Any, Literal
 
 import numpy as np
 
-from .guard import DTYPES, MAX_DEPTH, Machine
+from tinygrad_mnist.serialize.guard import DTYPES, MAX_DEPTH, Machine
 
 CODES = {np.dtype(name).str[1:]: name for name in DTYPES}  # NumPy pickles float32 as "f4"
 NAMES = {

@@ -8,8 +8,9 @@ only by what draws: it is imported when one of those names is first used.
 from typing import TYPE_CHECKING, Any
 
 from tinygrad_mnist.lazy import page
+from tinygrad_mnist.testing.gradients.error import GradcheckError
 from tinygrad_mnist.testing.gradients.examine import Report, examine
-from tinygrad_mnist.testing.gradients.gradcheck import GradcheckError, gradcheck, gradgradcheck
+from tinygrad_mnist.testing.gradients.gradcheck import gradcheck, gradgradcheck
 from tinygrad_mnist.testing.libraries.adapter import Adapter
 
 if TYPE_CHECKING:
@@ -42,21 +43,7 @@ else:
 
 
 __all__ = [
-    "Adapter",
-    "GradcheckError",
-    "Program",
-    "Report",
-    "arrays",
-    "assert_allclose",
-    "assert_close",
-    "broadcastable",
-    "examine",
-    "given_gradients",
-    "gradcheck",
-    "gradgradcheck",
-    "make_tensor",
-    "modules",
-    "programs",
-    "prove",
-    "tensors",
-]
+    "Adapter", "GradcheckError", "Program", "Report", "arrays", "assert_allclose", "assert_close",
+    "broadcastable", "examine", "given_gradients", "gradcheck", "gradgradcheck", "make_tensor",
+    "modules", "programs", "prove", "tensors",
+]  # fmt: skip

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.testing.gradients.error import GradcheckError
 from tinygrad_mnist.testing.gradients.examine import Report, examine
-from tinygrad_mnist.testing.gradients.gradcheck import GradcheckError
 from tinygrad_mnist.testing.gradients.problem import Problem, tuple_of
 from tinygrad_mnist.testing.gradients.ruler import How
 from tinygrad_mnist.testing.libraries.adapter import Adapter

@@ -10,18 +10,6 @@ from tinygrad_mnist.train.metrics import Evaluation, confusion_matrix, evaluate
 from tinygrad_mnist.train.report import environment, measured_on, run_record
 
 __all__ = [
-    "Diverged",
-    "Evaluation",
-    "Saved",
-    "Trainer",
-    "confusion_matrix",
-    "environment",
-    "evaluate",
-    "fit",
-    "load_model",
-    "measured_on",
-    "predict",
-    "resume",
-    "run_record",
-    "save_model",
-]
+    "Diverged", "Evaluation", "Saved", "Trainer", "confusion_matrix", "environment", "evaluate",
+    "fit", "load_model", "measured_on", "predict", "resume", "run_record", "save_model",
+]  # fmt: skip

@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tinygrad_mnist.data import Mnist
+from tinygrad_mnist.files import atomic_write
 from tinygrad_mnist.train.loop import Trainer
 from tinygrad_mnist.train.metrics import Evaluation
 from tinygrad_mnist.train.report import measured_on
@@ -49,7 +51,7 @@ def plot_run(trainer: Trainer, evaluation: Evaluation, folder: Path) -> list[Pat
         ),
     }  # fmt: skip
     for name, figure in figures.items():
-        figure.savefig(folder / name, dpi=100)
+        atomic_write(folder / name, partial(figure.savefig, format="png", dpi=100))
     return [folder / name for name in figures]
 
 

@@ -106,7 +106,7 @@ def mygrad_sine(slope: Function) -> Any:
 
 
 def our_array(values: Any) -> Any:
-    from tinygrad_mnist import Tensor
+    from tinygrad_mnist import tensor
 
     return tensor(np.array(values, float), requires_grad=True)
 

@@ -144,7 +144,9 @@ class RMSNorm(LayerNorm):
         device: Any = None,
         dtype: Any = None,
     ) -> None:
-        super().__init__(normalized_shape, 0.0, elementwise_affine, False, device, dtype)
+        super().__init__(
+            normalized_shape, 0.0, elementwise_affine, bias=False, device=device, dtype=dtype
+        )
         self.eps = eps
 
     def forward(self, input: Tensor) -> Tensor:

@@ -5,23 +5,14 @@ needed. `arrays.py` is what they share: which arrays a state dict may hold, and 
 missing. Names and shapes are the state dict's own: what a format calls them stands in its file.
 """
 
-from .arrays import MissingExtra, Unsupported
-from .h5_file import load_h5, save_h5
-from .npz_file import load_npz, save_npz
-from .onnx_file import save_onnx
-from .safetensors_file import load_safetensors, save_safetensors
-from .torch_file import load_torch, save_torch
+from tinygrad_mnist.serialize.exchange.arrays import MissingExtra, Unsupported
+from tinygrad_mnist.serialize.exchange.h5_file import load_h5, save_h5
+from tinygrad_mnist.serialize.exchange.npz_file import load_npz, save_npz
+from tinygrad_mnist.serialize.exchange.onnx_file import save_onnx
+from tinygrad_mnist.serialize.exchange.safetensors_file import load_safetensors, save_safetensors
+from tinygrad_mnist.serialize.exchange.torch_file import load_torch, save_torch
 
 __all__ = [
-    "MissingExtra",
-    "Unsupported",
-    "load_h5",
-    "load_npz",
-    "load_safetensors",
-    "load_torch",
-    "save_h5",
-    "save_npz",
-    "save_onnx",
-    "save_safetensors",
-    "save_torch",
-]
+    "MissingExtra", "Unsupported", "load_h5", "load_npz", "load_safetensors", "load_torch",
+    "save_h5", "save_npz", "save_onnx", "save_safetensors", "save_torch",
+]  # fmt: skip

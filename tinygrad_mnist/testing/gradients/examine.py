@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.testing.gradients.diagnosis import Block, diagnose
-from tinygrad_mnist.testing.gradients.gradcheck import GradcheckError
+from tinygrad_mnist.testing.gradients.error import GradcheckError
 from tinygrad_mnist.testing.gradients.numeric import Slope
 from tinygrad_mnist.testing.gradients.problem import Backward, Problem, Trace, tuple_of
 from tinygrad_mnist.testing.gradients.ruler import How, Ruler, vague
@@ -336,7 +336,10 @@ def check_backward(problem: Problem, how: How, report: Report) -> None:
         if not np.array_equal(to_numpy(array), old, equal_nan=True):
             report.failures.append(f"backward overwrites {name}")
     for name, first, second in zip(problem.names, one, two, strict=True):
-        if not np.allclose(first, second, 1e-12, how.nondet_tol, True) and not report.failures:
+        if (
+            not np.allclose(first, second, 1e-12, how.nondet_tol, equal_nan=True)
+            and not report.failures
+        ):
             report.failures.append(
                 f"the gradient of {name} is not deterministic: two backward passes differ"
             )

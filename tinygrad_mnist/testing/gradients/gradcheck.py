@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from tinygrad_mnist.testing.gradients.error import GradcheckError
+
 if TYPE_CHECKING:
     from tinygrad_mnist.testing.gradients.examine import Report
     from tinygrad_mnist.testing.libraries.door import Named
 
 _REVERSE_ONLY = "gradients here are reverse-mode and unbatched: nothing else can be checked"
-
-
-class GradcheckError(RuntimeError):
-    """A gradient is not the derivative: says where, by how much, and what it looks like."""
 
 
 def gradcheck(
@@ -73,7 +71,7 @@ def gradcheck(
     if check_forward_ad or check_batched_grad or check_batched_forward_grad:
         raise NotImplementedError(_REVERSE_ONLY)
     how = How(eps, atol, rtol, nondet_tol, check_grad_dtypes, fast or fast_mode)
-    return settle(examine(func, inputs, how, library=library), raise_exception)
+    return settle(examine(func, inputs, how, library=library), raise_exception=raise_exception)
 
 
 def gradgradcheck(
@@ -113,10 +111,12 @@ def gradgradcheck(
     if check_fwd_over_rev or check_batched_grad:
         raise NotImplementedError(_REVERSE_ONLY)
     how = How(eps, atol, rtol, nondet_tol, check_grad_dtypes, fast or fast_mode)
-    return settle(examine(func, inputs, how, 2, grad_outputs, library), raise_exception)
+    return settle(
+        examine(func, inputs, how, 2, grad_outputs, library), raise_exception=raise_exception
+    )
 
 
-def settle(report: Report, raise_exception: bool) -> bool:
+def settle(report: Report, *, raise_exception: bool) -> bool:
     """Log what was noticed; True, or GradcheckError or False for a report with failures."""
     import logging
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_mnist.testing.gradients.gradcheck import GradcheckError
+from tinygrad_mnist.testing.gradients.error import GradcheckError
 from tinygrad_mnist.testing.libraries.adapter import Adapter, Array, Pull
 
 

@@ -70,7 +70,7 @@ class Jax(Adapter):
         import jax
 
         if hasattr(jax, "enable_x64"):
-            return jax.enable_x64(True)  # type: ignore[no-any-return]
+            return jax.enable_x64(True)  # type: ignore[no-any-return]  # noqa: FBT003
         from jax.experimental import enable_x64  # before JAX 0.8
 
         return enable_x64()  # type: ignore[no-any-return]

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd.engine import ancestors, grad
+from tinygrad_mnist.autograd.engine import grad
+from tinygrad_mnist.autograd.graph import ancestors
 from tinygrad_mnist.autograd.tensor import Tensor, wrap
 from tinygrad_mnist.testing.libraries.adapter import Adapter, Array, Function, Pull
 

@@ -170,7 +170,7 @@ class DataLoader(Generic[S]):
                 samples = (self.dataset[i] for i in iter(self.sampler))
             if self.batch_size is None:
                 return map(self.collate_fn, samples)
-            return map(self.collate_fn, chunks(samples, self.batch_size, self.drop_last))
+            return map(self.collate_fn, chunks(samples, self.batch_size, drop_last=self.drop_last))
         take = taker(self.dataset) if self.collate_fn is default_collate else None
         if take is None:
             return (self.collate_fn([self.dataset[i] for i in b]) for b in iter(self.batch_sampler))

@@ -179,7 +179,7 @@ class BatchSampler(Sampler[list[int]]):
         self.sampler, self.batch_size, self.drop_last = sampler, batch_size, drop_last
 
     def __iter__(self) -> Iterator[list[Any]]:
-        return chunks(iter(self.sampler), self.batch_size, self.drop_last)
+        return chunks(iter(self.sampler), self.batch_size, drop_last=self.drop_last)
 
     def arrays(self) -> Iterator[Any]:
         """As iteration, with arrays for lists where the sampler has an order."""
@@ -205,7 +205,7 @@ def check_batch_size(batch_size: Any) -> None:
         )
 
 
-def chunks(stream: Iterator[Any], size: int, drop_last: bool) -> Iterator[list[Any]]:
+def chunks(stream: Iterator[Any], size: int, *, drop_last: bool) -> Iterator[list[Any]]:
     """Lists of `size` items each; the last one may be shorter unless `drop_last`."""
     while chunk := list(islice(stream, size)):
         if len(chunk) == size or not drop_last:

@@ -1,12 +1,14 @@
-"""Replacing a file so that a reader, or a crash, finds the whole old one or the whole new one."""
+"""Files: replaced so that a reader, or a crash, finds the whole old one or the whole new one.
+
+Whatever the package writes is written here, so every file is whole and on the disk.
+"""
 
 import contextlib
 import errno
 import io
 import os
-import secrets
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 
@@ -29,13 +31,20 @@ def atomic_write(
     >>> target.read_text()
     '{}'
     """
+    with replacing(path) as file:
+        file.write(content) if isinstance(content, bytes) else content(file)
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[io.BufferedRandom]:
+    """Open the temporary file of `atomic_write`; it takes its place unless the block raises."""
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{target.name[:50]}-{secrets.token_hex(4)}.part")
+    temporary = target.with_name(f".{target.name[:50]}-{os.urandom(4).hex()}.part")
     try:
         mode = _mode_of(target)
         try:
             with open(temporary, "x+b") as file:
-                file.write(content) if isinstance(content, bytes) else content(file)
+                yield file
                 file.flush()
                 if mode is not None:
                     os.chmod(temporary, mode)
@@ -50,6 +59,11 @@ def atomic_write(
         hint = "an older file is left as it was; free space or choose another path"
         raise OSError(error.errno or errno.EIO, f"{why} ({hint})", str(path)) from error
     _sync_folder(target.parent)
+
+
+def open_without_waiting(name: str, flags: int) -> int:
+    """Open a file, as `opener` of `open`; a pipe would else block until somebody writes into it."""
+    return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _mode_of(target: Path) -> int | None:

@@ -1,0 +1,119 @@
+"""Write docs/api.md: every public name, its arguments, and the first sentence of its docstring.
+
+python scripts/write_api.py
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import tinygrad_mnist as tg
+from tinygrad_mnist import ops
+
+PATH = Path(__file__).parents[1] / "docs" / "api.md"
+HEAD = """# The public names
+
+Written by `python scripts/write_api.py` from the lists of names (`__all__`) and the docstrings.
+`help(name)` shows the rest of a docstring: shapes, dtypes, errors and examples. Where PyTorch has
+a name, the arguments are PyTorch's; [what differs](differences.md) is listed.
+"""
+FOLDERS = ("autograd", "autograd.functional", "nn", "nn.functional", "nn.init", "nn.utils", "optim",
+           "optim.lr_scheduler", "jit", "utils.data", "data", "models", "serialize",
+           "serialize.exchange", "testing", "train")  # fmt: skip
+
+
+def listed(module: ModuleType) -> list[str]:
+    """The names of a module: those of its `__all__`, or else those that it takes from `ops/`."""
+    names = getattr(module, "__all__", None) or [
+        name
+        for name, value in vars(module).items()
+        if getattr(value, "__module__", "").startswith("tinygrad_mnist.ops")
+    ]
+    return sorted(names, key=lambda name: (name.lower(), name))
+
+
+def signature(value: Any) -> str:
+    """The arguments by name, without types; an argument that may be left out as `name=...`."""
+    try:
+        parameters = list(inspect.signature(value).parameters.values())
+    except (TypeError, ValueError):
+        return ""
+    words: list[str] = []
+    for p in parameters:
+        if p.kind is p.KEYWORD_ONLY and not any(word.startswith("*") for word in words):
+            words.append("*")
+        star = {p.VAR_POSITIONAL: "*", p.VAR_KEYWORD: "**"}.get(p.kind, "")
+        words.append(f"{star}{p.name}" + ("" if p.default is p.empty else f"={shown(p.default)}"))
+    return f"({', '.join(words)})"
+
+
+def shown(default: Any) -> str:
+    """A default as it would be written, or `...` where that is no short literal."""
+    text = repr(default)
+    return text if re.fullmatch(r"[\w.'\"+-]*|\(\)", text) else "..."
+
+
+def sentence(value: Any) -> str:
+    """The first sentence of a docstring, on one line."""
+    text = (inspect.getdoc(value) or "").split("\n\n")[0].replace("\n", " ")
+    first = re.split(r"(?<=[.!?]) (?=[A-Z`])", text)[0]
+    return first.replace("<", "\\<").replace("*", "\\*")
+
+
+def entry(name: str, value: Any) -> str:
+    """One line of the index."""
+    if isinstance(value, ModuleType):
+        return f"- `{name}`: {sentence(value)}"
+    if not callable(value):
+        return f"- `{name}`"
+    return f"- `{name}{signature(value)}`: {sentence(value)}".removesuffix(": ")
+
+
+def section(title: str, module: ModuleType, names: Iterable[str]) -> Iterator[str]:
+    """A heading, what the module is, and its names."""
+    yield f"\n## {title}\n"
+    yield f"{sentence(module)}\n"
+    yield from (entry(name, getattr(module, name)) for name in names)
+
+
+def methods() -> Iterator[str]:
+    """What a Tensor has: the functions of the same names, in place too, and its own."""
+    names = [name for name in dir(tg.Tensor) if not name.startswith("_")]
+    same = [name for name in names if hasattr(tg, name)]
+    in_place = [name for name in names if name.endswith("_") and name[:-1] in same]
+    yield "\n## Methods of `Tensor`\n"
+    yield f"As the functions of these names, with the Tensor first: {', '.join(same)}.\n"
+    yield f"As those, but written into the Tensor itself: {', '.join(in_place)}.\n"
+    yield "Its own:\n"
+    for name in names:
+        value = inspect.getattr_static(tg.Tensor, name)
+        if name not in same and name not in in_place:
+            arguments = re.sub(r"^\(\w+(, )?", "(", signature(value))  # without the Tensor
+            yield f"- `{name}{arguments}`: {sentence(value)}".removesuffix(": ")
+
+
+def page() -> str:
+    """The whole file."""
+    lines = [HEAD]
+    own = ["Tensor", "device", "is_tensor", "numel", "is_floating_point", "no_grad", "enable_grad",
+           "set_grad_enabled", "is_grad_enabled", "inference_mode", "set_default_dtype",
+           "get_default_dtype", "promote_types", "result_type", "load", "save"]  # fmt: skip
+    lines += section("`tinygrad_mnist`", tg, own)
+    lines += methods()
+    for family in ops.FAMILIES:
+        stem = family.__name__.rpartition(".")[2]
+        lines += section(f"`tinygrad_mnist`: {stem}", family, listed(family))
+    for folder in FOLDERS:
+        module = importlib.import_module(f"tinygrad_mnist.{folder}")
+        lines += section(f"`{folder}`", module, listed(module))
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    PATH.write_text(page(), "utf-8")

@@ -1,0 +1,54 @@
+"""What happens to a gradient that is complete: hooks see it, and a leaf adds it to its `.grad`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.autograd import supplied, writes
+from tinygrad_mnist.autograd.graph import AnyNode, Leaf, Node
+from tinygrad_mnist.autograd.modes import MODES, TAPED, current
+from tinygrad_mnist.autograd.tensor import Tensor, unwrap, wrap
+from tinygrad_mnist.kernels.scratch import is_view
+
+
+def run_hooks(node: AnyNode, g: Any) -> Any:
+    """Let each hook see, and perhaps replace, a gradient that is complete."""
+    raw = not isinstance(g, Tensor)
+    for hook in list((node.hooks or {}).values()):
+        given = wrap(g) if raw else g
+        result = hook(given)
+        if result is not None:
+            g = unwrap(result) if raw else result
+    if isinstance(node, Node) and node.hooks is not None and node.hooks.retain:
+        node.hooks.grad = wrap(np.array(g)) if raw else g
+    return g
+
+
+def accumulate(leaf: Leaf, g: Any, *, mine: bool, record: bool) -> None:
+    """Add `g` to `leaf.grad`; no two `.grad`s ever share memory."""
+    before = leaf.grad
+    if isinstance(g, Tensor):
+        if before is not None and before._node is None and not record:
+            if MODES and (tape := current().tape) is not None:
+                tape.accumulated(leaf, before, before)
+                tape.written(before, total := supplied.add(before, g))
+                g = unwrap(total)
+            np.copyto(before._data, g)
+            writes.stamp(before._data)
+            return
+        if before is not None:
+            g = supplied.add(before, g)
+        elif not mine or is_view(g._data):
+            g = supplied.cast(g, dtype=g.dtype)
+        leaf.grad = g
+        if TAPED and (tape := current().tape) is not None:
+            tape.accumulated(leaf, before, g)
+    elif before is None:
+        leaf.grad = wrap(g if mine and g.base is None else np.array(g))
+    elif before._node is not None:
+        leaf.grad = supplied.add(before, wrap(g))
+    else:
+        np.add(before._data, g, out=before._data)
+        writes.stamp(before._data)

@@ -1,0 +1,139 @@
+"""The recorded graph: a `Node` for each recorded call, a `Leaf` where a gradient arrives.
+
+Nodes point to the nodes of their inputs and to nothing else: no node holds a Tensor, so that a
+graph is freed by reference counting alone. Gradients and hooks are Tensors and functions of
+Tensors; `tensor.py`, which is built on this file, gives them their types.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.autograd import writes
+from tinygrad_mnist.autograd.modes import note_change
+
+Hook = Callable[[Any], Any]
+
+
+class Leaf:
+    """Where a gradient arrives: owned by the Tensor, and the owner of `.grad`."""
+
+    __slots__ = ("__weakref__", "dtype", "grad", "hooks", "order", "shape")
+    op = None
+
+    def __init__(self, array: np.ndarray[Any, Any]) -> None:
+        self.shape, self.dtype = array.shape, array.dtype
+        self.order = writes.tick()
+        self.grad: Any = None  # a Tensor, or None
+        self.hooks: dict[int, Hook] | None = None
+
+
+class Node:
+    """A recorded call: the op, where its inputs came from, and what its rules asked to keep.
+
+    `saved` has one place for each argument, then the output, the residuals and the keywords, and
+    None wherever no rule that will run names it. A node never holds its output Tensor, so there
+    are no cycles and a graph is freed by reference counting alone.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "dtype",
+        "hooks",
+        "op",
+        "order",
+        "saved",
+        "shape",
+        "source",
+        "trace",
+    )
+
+    op: Any
+    source: Any  # `parents`, or the first of them alone
+    saved: tuple[Any, ...] | None
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    order: int
+    hooks: Hooks | None
+    trace: str
+
+    def name(self) -> str:
+        """PyTorch's name of the step backward, for example `MulBackward0`."""
+        words = self.op.name.replace(".", "_").split("_")
+        return "".join(word[:1].upper() + word[1:] for word in words) + "Backward0"
+
+    @property
+    def parents(self) -> tuple[Node | Leaf | None, ...]:
+        """The nodes of the inputs, with None for one that does not require grad.
+
+        Where only the first does, `source` is its node itself. The garbage collector looks through
+        a deep graph again and again: a tuple less for each node is a third of its time.
+        """
+        source = self.source
+        return source if type(source) is tuple else (source,)
+
+    @property
+    def next_functions(self) -> tuple[tuple[Node | Leaf | None, int], ...]:
+        """The nodes that the gradient goes to next, as (node, 0) pairs."""
+        return tuple((parent, 0) for parent in self.parents)
+
+    def __repr__(self) -> str:
+        return f"<{self.name()}>"
+
+
+AnyNode = Node | Leaf
+
+
+class Hooks(dict[int, Hook]):
+    """Hooks of a recorded Tensor; `grad` is kept here after `retain_grad()`."""
+
+    grad: Any = None  # a Tensor, or None
+    retain = False
+
+
+_handles = itertools.count()  # an id would be reused once its handle is dropped
+
+
+class RemovableHandle:
+    """What `register_hook` returns; `remove()` takes the hook away."""
+
+    def __init__(self, hooks: dict[int, Any], hook: Any) -> None:
+        self._hooks, self._key = hooks, next(_handles)
+        hooks[self._key] = hook
+        note_change()
+
+    def remove(self) -> None:
+        """Take the hook away; once is enough."""
+        self._hooks.pop(self._key, None)
+        note_change()
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+
+def leading_to(wanted: Iterable[AnyNode], roots: Iterable[AnyNode]) -> set[AnyNode]:
+    """The wanted nodes, and all that have one of them among their ancestors."""
+    useful = set(wanted)
+    for node in reversed(ancestors(roots)):  # the oldest first
+        if isinstance(node, Node) and any(parent in useful for parent in node.parents):
+            useful.add(node)
+    return useful
+
+
+def ancestors(roots: Iterable[AnyNode]) -> list[AnyNode]:
+    """Every node that the roots were computed from, themselves included, newest first."""
+    stack, seen = list(roots), set(roots)
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Node):
+            fresh = [p for p in node.parents if p is not None and p not in seen]
+            seen.update(fresh)
+            stack.extend(fresh)
+    return sorted(seen, key=lambda node: node.order)

@@ -1,0 +1,127 @@
+"""Layout: how PyTorch's users see memory that this library lays out in its own way.
+
+Images lie channel by channel within a pixel and weights column by column, where that is faster.
+To a program written for PyTorch they are contiguous all the same: `is_contiguous`, `stride` and
+`view` answer as if every Tensor that is no view were in C order. Where `view` cannot share such
+memory it takes a copy in C order, and the two are kept equal: what the library writes to one it
+writes to the other, for as long as the copy lives.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from tinygrad_mnist.autograd.tensor import Tensor
+
+Array = np.ndarray[Any, Any]
+
+# By the id of the array that owns memory: the pairs that this memory is one of
+PAIRS: dict[int, list[Pair]] = {}
+# By the id of the array that owns it: memory that a user has laid out, and PyTorch would keep so
+FOREIGN: dict[int, weakref.ref[Array]] = {}
+
+
+def owner(array: Array) -> Array:
+    """The last ndarray in the chain of bases: the one whose life is the memory's."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+class Pair:
+    """An array and its copy in C order; it goes when the copy does, and holds the array until then.
+
+    So nobody takes the array's memory for something else while the copy is there.
+    """
+
+    def __init__(self, tensor: Tensor, copy: Array) -> None:
+        self.array, self.tensor = tensor._data, weakref.ref(tensor)
+        memory = owner(copy)
+        self.keys = id(owner(self.array)), id(memory)
+        self.ref = weakref.ref(memory, self._forget)
+        for key in self.keys:
+            PAIRS.setdefault(key, []).append(self)
+
+    def _forget(self, _: object) -> None:
+        for key in self.keys:
+            PAIRS[key].remove(self)
+            if not PAIRS[key]:
+                del PAIRS[key]
+
+    def update(self, key: int) -> Array | None:
+        """Copy from the memory with that key to the other one, which is returned."""
+        memory = self.ref()
+        if memory is None:
+            return None
+        copy = memory.reshape(self.array.shape)
+        source, target = (self.array, copy) if key == self.keys[0] else (copy, self.array)
+        np.copyto(target, source)
+        return target
+
+
+def in_c_order(tensor: Tensor) -> Tensor:
+    """The Tensor with the same elements, and the same place in the graph, in C order."""
+    from tinygrad_mnist.autograd.tensor import wrap
+
+    copy = np.array(tensor._data, order="C")
+    Pair(tensor, copy)
+    return wrap(copy, tensor._node)
+
+
+def update_copies(written: Array) -> Iterator[Array]:
+    """Have what was written in all other copies of it; yields what was changed."""
+    done, waiting = set(), [id(owner(written))]
+    while waiting:
+        key = waiting.pop()
+        done.add(key)
+        for pair in list(PAIRS.get(key, ())):
+            (other,) = {*pair.keys} - {key}
+            if other not in done:
+                waiting.append(other)
+                changed = pair.update(key)
+                if changed is not None:
+                    yield changed
+
+
+def is_paired(array: Array) -> bool:
+    """Tell whether this memory is kept equal to another."""
+    return bool(PAIRS) and id(owner(array)) in PAIRS
+
+
+def check_alone(tensor: Tensor) -> None:
+    """Raise RuntimeError where a write to be recorded would have to change another's graph too."""
+    key = id(owner(tensor._data))
+    for pair in PAIRS.get(key, ()):
+        if key == pair.keys[0] or pair.tensor() is not None:
+            raise RuntimeError(
+                "an in-place operation that is recorded, on a Tensor of which view() has made a "
+                f"copy in another layout (of shape {list(pair.array.shape)}), or on that view: "
+                "write out of place, or use reshape() instead of view()"
+            )
+
+
+def note_foreign(array: Array) -> None:
+    """Note that an array from outside has a layout of its own, which is PyTorch's too."""
+    memory = owner(array)
+    key = id(memory)
+    FOREIGN[key] = weakref.ref(memory, lambda _: FOREIGN.pop(key, None))
+
+
+def as_seen(tensor: Tensor) -> Array:
+    """An array that is laid out as PyTorch would lay out this Tensor; its elements mean nothing."""
+    from tinygrad_mnist.autograd.views import seen
+
+    known = seen(tensor)
+    base, way = (tensor, ()) if known is None else (known.base, known.way)
+    array = base._data
+    if array.flags.c_contiguous or id(owner(array)) in FOREIGN:
+        return tensor._data
+    shadow = np.empty(array.shape, array.dtype)
+    for op, kw in way:
+        shadow = op.kernel(shadow, **kw)
+    return shadow

@@ -1,0 +1,94 @@
+"""Recorded writes: the base becomes a new node of the graph, its views are made anew from it.
+
+As in PyTorch, a write through one Tensor reaches all that look at the same memory: `written` gives
+the base a node with its old value and the new one as inputs, and each view that the write touched
+the node of the same view of that. Nothing is copied.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.autograd import writes
+from tinygrad_mnist.autograd.graph import Hooks, Node
+from tinygrad_mnist.autograd.op import Op
+from tinygrad_mnist.autograd.record import record
+from tinygrad_mnist.autograd.tensor import Tensor, new, wrap
+from tinygrad_mnist.autograd.views import Way, seen, views_of
+
+Array = np.ndarray[Any, Any]
+
+
+def written(tensor: Tensor, node: Any, op: Op, *, foreign: bool) -> None:
+    """Say that a value, which came from `node`, was written over all of `tensor`.
+
+    `op` is `assign_view`: base with value at the end of a way. A `foreign` value was not computed
+    from the Tensor: what that came from is gone through all the same, with a gradient of zero.
+    """
+    known = seen(tensor)
+    base, way = (tensor, ()) if known is None else known[:2]
+    if way or node is None or (foreign and base._node is not None):
+        node = _assignment(base, node, op, way)
+    _become(base, node)
+    if base is not tensor:
+        _become(tensor, _node_of(base, way))
+    try:
+        others = views_of(base)
+    except AttributeError:
+        return
+    for ref in others:
+        view = ref()
+        if view is None or view is tensor or (known := seen(view)) is None:
+            continue
+        if view._node is None or np.may_share_memory(view._data, tensor._data):
+            _become(view, _node_of(base, known.way))
+
+
+def settle(value: Any, place: Array, start: int | None) -> None:
+    """Let a node that was made after `start`, and kept its value, keep where it was written to.
+
+    One copy less is held, and what is written there later is noticed, as in PyTorch.
+    """
+    node = getattr(value, "_node", None)
+    if start is None or not isinstance(node, Node) or node.order > start or not node.saved:
+        return
+    at = len(node.op.params)
+    if len(node.saved) > at and node.saved[at] is value._data and place.shape == value.shape:
+        node.saved = (*node.saved[:at], place, *node.saved[at + 1 :])
+        node.order = writes.tick()
+
+
+def _assignment(base: Tensor, node: Any, op: Op, way: Way) -> Node:
+    """The base's new node: its old value, but for what was written at the end of the way."""
+    made = new(Node)
+    array = base._data
+    order = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
+    made.op, made.source = op, (base._node, node)
+    made.saved = None, None, None, {"way": way, "order": tuple(order)}
+    made.shape, made.dtype, made.hooks = array.shape, array.dtype, None
+    made.order = writes.tick()
+    return made
+
+
+def _node_of(base: Tensor, way: Way) -> Any:
+    """The node of a view that is made anew of its base."""
+    if base._node is None:
+        return None
+    view = wrap(base._data, base._node)
+    for op, kw in way:
+        view = record(op, (view,), kw)
+    return view._node
+
+
+def _become(tensor: Tensor, node: Any) -> None:
+    """Give the Tensor another node; what `retain_grad()` asked for goes along."""
+    before = tensor._node
+    if isinstance(before, Node) and before.hooks is not None and before.hooks.retain:
+        before.hooks.retain = False
+        if isinstance(node, Node):
+            if node.hooks is None:
+                node.hooks = Hooks()
+            node.hooks.retain = True
+    tensor._node = node

@@ -1,0 +1,82 @@
+"""What nodes have saved for their rules: whether it may still be used, and as what.
+
+Backward frees it, and a write in place can spoil it. Both end in an error that names the op.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tinygrad_mnist.autograd import writes
+from tinygrad_mnist.autograd.graph import Node
+from tinygrad_mnist.autograd.modes import TAPED, current
+from tinygrad_mnist.autograd.record import record
+from tinygrad_mnist.autograd.tensor import wrap
+
+if TYPE_CHECKING:
+    from tinygrad_mnist.autograd.listeners import Tape
+
+ndarray = np.ndarray
+
+
+def check_saved(node: Node) -> tuple[Any, ...]:
+    """Return what a node has saved; RuntimeError if it was freed, or written in place since.
+
+    Never a false alarm. An output that PyTorch would not have kept is computed again.
+    """
+    saved = node.saved
+    if saved is None:
+        raise RuntimeError(
+            f"Trying to backward through the graph a second time: what {node.op.name} kept has "
+            "already been freed. Specify retain_graph=True in the first backward() or grad() to go "
+            "through the graph again."
+        )
+    names = (*node.op.params, "y", *node.op.residual)
+    for name, value in zip(names, saved, strict=False):
+        if type(value) is not ndarray or not writes.written_since(value, node.order):
+            continue
+        if name == "y" and node.op.again:
+            x, _, kw = saved
+            node.saved = saved = (x, compute_again(node.op, x, kw), kw)
+            continue
+        what = "its output" if name == "y" else f"its argument {name!r}"
+        raise RuntimeError(
+            f"one of the variables needed for gradient computation has been modified by an "
+            f"inplace operation: {node.op.name} kept {what} {list(value.shape)} for "
+            "backward, and it was written afterwards. Write to a clone(), or out of place."
+        )
+    return saved
+
+
+def compute_again(op: Any, x: Any, kw: dict[str, Any]) -> Any:
+    """Compute an output that was overwritten once more; a tape records that."""
+    tape = current().tape if TAPED else None
+    if tape is None:
+        return op.kernel(x, **kw)
+    return record(op, (wrap(x),), kw, grad=False, tape=tape)._data
+
+
+def as_tensors(
+    node: Node, saved: tuple[Any, ...], tape: Tape | None, *, attached: bool
+) -> tuple[Any, ...]:
+    """Wrap what a node has saved in Tensors, so that a tape records what its rules do with it.
+
+    If `attached`, they lead to where they came from: then what the rules do can be differentiated.
+    """
+    if tape is not None:
+        tape.walked(node)
+    op = node.op
+    if not saved:
+        return ()
+    if not attached:
+        return tuple(wrap(v) if type(v) is ndarray else v for v in saved[:-1]) + saved[-1:]
+    count = len(op.params)
+    inputs = [
+        wrap(value, node.parents[i] if i < len(node.parents) else None)
+        if type(value) is ndarray else value
+        for i, value in enumerate(saved[:count])
+    ]  # fmt: skip
+    y = wrap(saved[count], node) if saved[count] is not None else None
+    return (*inputs, y, *op.rebuild(inputs, saved), saved[-1])
