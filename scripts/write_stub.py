@@ -14,7 +14,7 @@ PATH = Path(__file__).parents[1] / "tinygrad_mnist" / "autograd" / "_methods.pyi
 HEADER = '''"""What `ops/` gives to Tensor, for type checkers: written by scripts/write_stub.py."""
 
 import builtins
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tinygrad_mnist.autograd.tensor import Tensor

@@ -123,7 +123,7 @@ if TYPE_CHECKING:
     from tinygrad_mnist.compat.functions import is_complex as is_complex
     from tinygrad_mnist.compat.functions import is_conj as is_conj
     from tinygrad_mnist.compat.functions import (
-        is_deterministic_algorithms_warn_only_enabled as is_deterministic_algorithms_warn_only_enabled,
+        is_deterministic_algorithms_warn_only_enabled as is_deterministic_algorithms_warn_only_enabled,  # noqa: E501
     )
     from tinygrad_mnist.compat.functions import is_inference as is_inference
     from tinygrad_mnist.compat.functions import is_neg as is_neg
@@ -175,6 +175,9 @@ if TYPE_CHECKING:
     from tinygrad_mnist.compat.functions import xlogy_ as xlogy_
     from tinygrad_mnist.compat.functions import zero_ as zero_
     from tinygrad_mnist.compat.scripting import compile as compile
+    from tinygrad_mnist.compat.sparse import smm as smm
+    from tinygrad_mnist.compat.sparse import sparse_coo_tensor as sparse_coo_tensor
+    from tinygrad_mnist.compat.sparse import spmm as spmm
     from tinygrad_mnist.compat.tensors import BoolTensor as BoolTensor
     from tinygrad_mnist.compat.tensors import ByteTensor as ByteTensor
     from tinygrad_mnist.compat.tensors import CharTensor as CharTensor
@@ -253,6 +256,7 @@ else:
             ),
             "compat.func": "vmap",
             "compat.scripting": "compile",
+            "compat.sparse": "smm sparse_coo_tensor spmm",
             "compat.tensors": (
                 "BoolTensor ByteTensor CharTensor DoubleTensor FloatTensor HalfTensor "
                 "IntTensor LongTensor ShortTensor set_default_tensor_type"

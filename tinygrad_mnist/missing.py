@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 COMPLEX = "NumPy's real dtypes are all that a Tensor holds: keep the real and imaginary parts apart"
-SPARSE = "every Tensor is dense: multiply by x.to_dense(), or by a mask"
+SPARSE = "matrices are dense inside: sparse_coo_tensor has what graph networks need of them"
 QUANTIZED = "there are no quantized Tensors: model.half() is the smallest that runs"
 STORAGE = "a Tensor lies in an ndarray: x.numpy() is its memory, x.data_ptr() where it begins"
 DEVICE = "everything runs on the CPU"
@@ -23,9 +23,8 @@ _ROWS: dict[str, list[tuple[str, str]]] = {
         ("bfloat16 complex complex32 complex64 complex128 cfloat cdouble chalf", ""),
         ("polar view_as_complex view_as_real angle imag conj conj_physical resolve_conj is_conj "
          "complex stft istft", COMPLEX),
-        ("sparse sparse_coo_tensor sparse_csr_tensor sparse_csc_tensor sparse_bsr_tensor "
-         "sparse_bsc_tensor sparse_compressed_tensor smm spmm sspaddmm hspmm hsmm dsmm saddmm",
-         SPARSE),
+        ("sparse_csr_tensor sparse_csc_tensor sparse_bsr_tensor sparse_bsc_tensor "
+         "sparse_compressed_tensor sspaddmm hspmm hsmm dsmm saddmm", SPARSE),
         ("quantize_per_tensor quantize_per_channel quantize_per_tensor_dynamic dequantize quint8 "
          "qint8 qint32 quint2x4 quint4x2 qscheme quantization ao", QUANTIZED),
         ("Storage FloatStorage LongStorage DoubleStorage IntStorage ByteStorage UntypedStorage "
@@ -39,8 +38,8 @@ _ROWS: dict[str, list[tuple[str, str]]] = {
     ],
     "Tensor": [
         ("storage untyped_storage storage_type set_", STORAGE),
-        ("to_sparse to_sparse_coo to_sparse_csr coalesce indices values crow_indices col_indices "
-         "sparse_mask is_coalesced sparse_dim dense_dim", SPARSE),
+        ("to_sparse_csr to_sparse_csc to_sparse_bsr to_sparse_bsc coalesce indices values "
+         "crow_indices col_indices sparse_mask is_coalesced sparse_dim dense_dim", SPARSE),
         ("imag conj conj_physical resolve_conj angle cfloat cdouble chalf", COMPLEX),
         ("bfloat16", "NumPy has no bfloat16: use float() or half()"),
         ("xpu mtia ipu record_stream", DEVICE),

@@ -72,6 +72,7 @@ PATHS: dict[str, str] = {
     "profiler": "compat.profiler",
     "random": "ops.random",
     "serialization": "compat.serialization serialize",
+    "sparse": "compat.sparse",
     "storage": "compat.private",
     "types": "compat.private",
     "version": "compat.version",

@@ -1,4 +1,4 @@
-"""`python -m tinygrad_mnist.run program.py ...`: run a PyTorch program with this library as `torch`.
+"""`python -m tinygrad_mnist.run program.py ...`: a PyTorch program with this library as `torch`.
 
 The program sees its own arguments, and is `__main__`. See `compat/torch.py`.
 """

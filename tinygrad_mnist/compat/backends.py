@@ -1,4 +1,4 @@
-"""`torch.backends`: switches of libraries that are not here, which may be set and change nothing."""
+"""`torch.backends`: switches of libraries that are not here: setting them changes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`torch.compiler` and `torch._dynamo`: `compile` is the jit's default form, and needs no settings."""
+"""`torch.compiler` and `torch._dynamo`: `compile` is the jit's default form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`nn.parallel` and `torch.distributed`: one process on the CPU, so what would spread work does not."""
+"""`nn.parallel` and `torch.distributed`: there is one process on the CPU, nothing to spread."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ class DataParallel(Module):
         self, module: Module, device_ids: Any = None, output_device: Any = None, dim: int = 0
     ) -> None:
         super().__init__()
-        self.module, self.dim, self.device_ids = module, dim, []
+        self.module, self.dim = module, dim
+        self.device_ids: list[int] = []
 
     def forward(self, *inputs: Any, **kw: Any) -> Any:
         """Call the module."""

@@ -55,7 +55,7 @@ def _addindent(s_: str, numSpaces: int) -> str:
 
 
 class _Kind(type):
-    """A class of layers that PyTorch has and this package has not: isinstance() knows its members."""
+    """A class of layers that PyTorch has and this package has not, for isinstance()."""
 
     members: tuple[str, ...]
 

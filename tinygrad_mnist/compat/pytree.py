@@ -27,8 +27,7 @@ def _parts(tree: Any) -> tuple[Any, Any, list[Any]] | None:
     if isinstance(tree, dict):
         return type(tree), list(tree), list(tree.values())
     if isinstance(tree, (list, tuple)):
-        named = hasattr(tree, "_fields")
-        return type(tree), tree._fields if named else None, list(tree)
+        return type(tree), getattr(tree, "_fields", None), list(tree)
     return None
 
 

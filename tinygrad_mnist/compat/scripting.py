@@ -38,7 +38,7 @@ def compile(
     model: Any = None, *, fullgraph: bool = False, dynamic: Any = None, backend: Any = "inductor",
     mode: Any = None, options: Any = None, disable: bool = False,
 ) -> Any:  # fmt: skip
-    """`tinygrad_mnist.jit` in its default form: the function, or a module's call, with prepared ops.
+    """The jit's default form: the function, or a module's call, with prepared ops.
 
     PyTorch's settings are taken and change nothing, but `disable`. What to compile for speed is the
     whole step with `backward()` and `optimizer.step()`, by `jit`.

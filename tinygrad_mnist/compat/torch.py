@@ -13,7 +13,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-import tinygrad_mnist
+from tinygrad_mnist import __version__
 from tinygrad_mnist.paths import Path
 
 LIKE = "2.13.0"  # the PyTorch that programs are told of: `tests/conformance` compares with it
@@ -21,11 +21,11 @@ NAMES = {"torch": "tinygrad_mnist", "torchvision": "tinygrad_mnist.compat.vision
 
 
 class Torch(Path):
-    """The package under the name `torch`, with a PyTorch's version for programs that ask for one."""
+    """The package under the name `torch`, with a PyTorch's version for those who ask for it."""
 
     def __init__(self) -> None:
         super().__init__("torch", ["tinygrad_mnist"])
-        self.__version__ = f"{LIKE}+tinygrad.mnist.{tinygrad_mnist.__version__}"
+        self.__version__ = f"{LIKE}+tinygrad.mnist.{__version__}"
 
 
 class Alias:

@@ -128,6 +128,9 @@ class device:
     (device(type='cpu'), device(type='cuda', index=1))
     """
 
+    type: str
+    index: int | None
+
     def __init__(self, type: Any = "cpu", index: int | None = None) -> None:
         if isinstance(type, device):
             type, index = type.type, type.index

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy as deep
 from typing import Any
 
 import numpy as np
@@ -98,6 +97,8 @@ def deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
     twin = wrap(self._data.copy(order="K"))
     memo[id(self)] = twin
     if self.__dict__:
+        from copy import deepcopy as deep
+
         twin.__dict__.update(deep(self.__dict__, memo))
     if isinstance(self._node, Leaf):
         twin.requires_grad_()

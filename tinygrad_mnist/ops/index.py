@@ -163,11 +163,20 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
 
 @public
 def scatter(
-    input: Tensor, dim: int, index: Tensor, src: Any, *, reduce: str | None = None
+    input: Tensor,
+    dim: int,
+    index: Tensor,
+    src: Any = None,
+    *,
+    value: Any = None,
+    reduce: str | None = None,
 ) -> Tensor:
-    """input, with src[i][j] (or one number) at [index[i][j]][j] (for dim 0)."""
+    """input, with src[i][j] (or one number, `value`) at [index[i][j]][j] (for dim 0)."""
+    if (src is None) == (value is None):
+        raise TypeError("scatter() takes either src or value")
+    src = value if src is None else src
     if reduce == "add":
-        src = src if isinstance(src, Tensor) else Tensor(np.full(index.shape, src, input.dtype))
+        src = src if isinstance(src, Tensor) else wrap(np.full(index.shape, src, input.dtype))
         return scatter_add(input, dim, index, src)
     if reduce is not None:
         raise RuntimeError(f"scatter: reduce may be 'add' or None, not {reduce!r}")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,9 @@ from tinygrad_mnist.autograd import legacy
 from tinygrad_mnist.autograd.default_dtype import get_default_dtype
 from tinygrad_mnist.autograd.modes import note_change
 from tinygrad_mnist.autograd.op import DTypeError
-from tinygrad_mnist.autograd.tensor import Node, Tensor, _reads, _unheard, as_array, wrap
-from tinygrad_mnist.ops import convert, inplace, matmul, shape
+from tinygrad_mnist.autograd.graph import Node
+from tinygrad_mnist.autograd.tensor import Tensor, _reads, _unheard, as_array, wrap
+from tinygrad_mnist.ops import convert, index, inplace, matmul, shape
 from tinygrad_mnist.ops.arguments import check_device, size_of
 
 TENSOR_TYPES = {
@@ -111,7 +113,8 @@ def apply_(self: Tensor, callable: Callable[[Any], Any]) -> Tensor:
 def map_(self: Tensor, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor:
     """Write `callable(element, the other's element)` in the place of each element; slow."""
     _reads("map_()")
-    pairs = zip(self._data.ravel().tolist(), tensor.expand_as(self).reshape(-1).tolist())
+    own = self._data.ravel().tolist()
+    pairs = zip(own, tensor.expand_as(self).reshape(-1).tolist(), strict=True)
     values = [callable(a, b) for a, b in pairs]
     return inplace.write(self, np.array(values, self.dtype).reshape(self.shape))
 
@@ -174,8 +177,9 @@ def moved(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return in_place
 
 
-def _answer(value: Any) -> property:
-    return property(lambda self: value)
+def to_sparse(self: Tensor, *args: Any, **kw: Any) -> Any:
+    """The Tensor as a sparse one: see `sparse_coo_tensor`."""
+    return import_module("tinygrad_mnist.compat.sparse").of_dense(self)  # a layer above
 
 
 METHODS: dict[str, Any] = {
@@ -202,12 +206,16 @@ METHODS: dict[str, Any] = {
     "as_subclass": lambda self, cls: self if cls is Tensor else _subclass(self, cls),
     "resolve_neg": lambda self: self,
     "_is_view": lambda self: False,
+    "to_sparse": to_sparse, "to_sparse_coo": to_sparse,
+    "to_dense": lambda self, dtype=None, **kw: self if dtype is None else self.to(dtype),
+    "_indices": lambda self: index.nonzero(self).t(),  # of what a Function has saved of a sparse one
+    "_values": lambda self: self[index.nonzero(self, as_tuple=True)],
     **{f"{f.__name__}_": moved(f) for f in (
         shape.squeeze, shape.unsqueeze, shape.transpose, shape.t, shape.swapaxes, shape.swapdims,
     )},
-    "is_cpu": _answer(True), "layout": _answer("torch.strided"), "name": _answer(None),
-    "output_nr": _answer(0),
-    **{f"is_{kind}": _answer(False) for kind in (
+    "is_cpu": property(lambda self: True), "layout": property(lambda self: "torch.strided"),
+    "name": property(lambda self: None), "output_nr": property(lambda self: 0),
+    **{f"is_{kind}": property(lambda self: False) for kind in (
         "sparse", "sparse_csr", "quantized", "meta", "mps", "xpu", "mkldnn", "nested", "ipu", "xla",
         "vulkan", "mtia",
     )},

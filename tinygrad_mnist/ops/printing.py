@@ -32,7 +32,7 @@ def set_printoptions(
     profile: str | None = None,
     sci_mode: bool | None = None,
 ) -> None:
-    """Set how Tensors are printed: decimals, when they are cut short, and how; None changes nothing.
+    """Set how Tensors are printed; None leaves a setting as it is.
 
     `profile` is "default", "short" or "full" and comes first; `sci_mode` None, which chooses for
     each Tensor, is what every call goes back to.

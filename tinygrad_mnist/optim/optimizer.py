@@ -236,7 +236,8 @@ class Optimizer:
         for key, value in group.items():
             if value is required:
                 raise ValueError(
-                    f"parameter group didn't specify a value of required optimization parameter {key}"
+                    "parameter group didn't specify a value of required optimization parameter "
+                    f"{key}"
                 )
         if not self.foreign:  # settings of another optimizer in the same groups mean what they mean
             check_settings(

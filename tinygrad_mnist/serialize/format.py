@@ -168,7 +168,7 @@ def read(file: IO[bytes], size: int, name: str, weights_only: bool | None = None
         return KINDS[machine.version][kind](machine.checked(value))
 
     def find(kind: str) -> Any:
-        from .modules import class_named
+        from tinygrad_mnist.serialize.modules import class_named
 
         return class_named(kind, weights_only, SAFE_CLASSES, name)
 
@@ -268,7 +268,7 @@ def _encode(value: Any, where: str, depth: int = 0, special: Any = None) -> obje
     ):  # the options that a checkpoint was trained with
         return "namespace", _encode(vars(value), where, depth + 1, special)
     if "_parameters" in getattr(value, "__dict__", ()):
-        from .modules import encode, is_module
+        from tinygrad_mnist.serialize.modules import encode, is_module
 
         if is_module(value):
             return encode(value, where, _encode)
@@ -338,7 +338,7 @@ def _module(
     node: tuple[Any, ...], machine: Machine, restored: Callable[..., object], find: Any
 ) -> object:
     """A module; without `find`, the parts that the file names."""
-    from .modules import build
+    from tinygrad_mnist.serialize.modules import build
 
     if find is None:
         described = _decode(node[2], machine, restored, None, lambda v: v[-1])

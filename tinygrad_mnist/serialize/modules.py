@@ -17,8 +17,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops.arguments import device
-
-from .guard import FormatError
+from tinygrad_mnist.serialize.guard import FormatError
 
 PACKAGE = __name__.partition(".")[0]
 # Where the library's own classes and functions are looked up, by name
@@ -154,7 +153,8 @@ def class_named(name: str, weights_only: bool | None, allowed: list[Any], file: 
 def _is_module_class(kind: Any) -> bool:
     """Tell whether it is a subclass of nn.Module that is made as any other object."""
     base = import_module(f"{PACKAGE}.nn.module").Module
-    return isinstance(kind, type) and issubclass(kind, base) and kind.__new__ is object.__new__
+    made_plainly = getattr(kind, "__new__", None) == object.__new__
+    return isinstance(kind, type) and issubclass(kind, base) and made_plainly
 
 
 def build(node: tuple[Any, ...], decode: Encode, find: Callable[[str], Any], fail: Any) -> Any:
