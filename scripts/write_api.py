@@ -23,7 +23,9 @@ Written by `python scripts/write_api.py` from the lists of names (`__all__`) and
 `help(name)` shows the rest of a docstring: shapes, dtypes, errors and examples. Where PyTorch has
 a name, the arguments are PyTorch's; [what differs](differences.md) is listed.
 """
-FOLDERS = ("autograd", "autograd.functional", "nn", "nn.functional", "nn.init", "nn.utils", "optim",
+FOLDERS = ("autograd", "autograd.functional", "nn", "nn.functional", "nn.init", "nn.utils",
+           "nn.utils.rnn", "nn.utils.parametrize", "nn.utils.parametrizations", "nn.utils.prune",
+           "nn.utils.stateless", "optim", "optim.swa_utils",
            "optim.lr_scheduler", "jit", "utils.data", "data", "models", "serialize",
            "serialize.exchange", "testing", "train")  # fmt: skip
 
@@ -32,7 +34,7 @@ def listed(module: ModuleType) -> list[str]:
     """The names of a module: those of its `__all__`, or else those that it takes from `ops/`."""
     names = getattr(module, "__all__", None) or [
         name
-        for name, value in vars(module).items()
+        for name, value in ((name, getattr(module, name)) for name in dir(module))
         if getattr(value, "__module__", "").startswith("tinygrad_mnist.ops")
     ]
     return sorted(names, key=lambda name: (name.lower(), name))

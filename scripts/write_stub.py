@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tinygrad_mnist import ops
+from tinygrad_mnist.ops import late
 
 PATH = Path(__file__).parents[1] / "tinygrad_mnist" / "autograd" / "_methods.pyi"
 HEADER = '''"""What `ops/` gives to Tensor, for type checkers: written by scripts/write_stub.py."""
@@ -20,6 +21,7 @@ from typing import Any
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops.arguments import Dim, device
 from tinygrad_mnist.ops.reduce import Found, MinMax
+from tinygrad_mnist.ops.statistics import Histogram
 
 class TensorMethods:
 '''
@@ -52,6 +54,7 @@ def parameters(signature: inspect.Signature) -> str:
 
 def line(name: str, value: Any) -> str:
     """The declaration of one attribute."""
+    value = value.found() if isinstance(value, late.Late) else value
     if isinstance(value, property):
         return f"    @property\n    def {name}(self) -> {PROPERTIES.get(name, 'Tensor')}: ...\n"
     if name in ("__eq__", "__ne__"):

@@ -89,7 +89,6 @@ if TYPE_CHECKING:
     from tinygrad_mnist.compat.functions import as_strided as as_strided
     from tinygrad_mnist.compat.functions import asin_ as asin_
     from tinygrad_mnist.compat.functions import atan_ as atan_
-    from tinygrad_mnist.compat.functions import broadcast_shapes as broadcast_shapes
     from tinygrad_mnist.compat.functions import can_cast as can_cast
     from tinygrad_mnist.compat.functions import ceil_ as ceil_
     from tinygrad_mnist.compat.functions import clamp_ as clamp_
@@ -100,7 +99,6 @@ if TYPE_CHECKING:
     from tinygrad_mnist.compat.functions import cos_ as cos_
     from tinygrad_mnist.compat.functions import cosh_ as cosh_
     from tinygrad_mnist.compat.functions import default_generator as default_generator
-    from tinygrad_mnist.compat.functions import detach as detach
     from tinygrad_mnist.compat.functions import detach_ as detach_
     from tinygrad_mnist.compat.functions import erf_ as erf_
     from tinygrad_mnist.compat.functions import erfc_ as erfc_
@@ -222,6 +220,11 @@ if TYPE_CHECKING:
     from tinygrad_mnist.nn.functional import selu as selu
     from tinygrad_mnist.nn.functional import threshold as threshold
     from tinygrad_mnist.nn.functional import triplet_margin_loss as triplet_margin_loss
+    from tinygrad_mnist.ops.arrange import *
+    from tinygrad_mnist.ops.calculus import *
+    from tinygrad_mnist.ops.place import *
+    from tinygrad_mnist.ops.searching import *
+    from tinygrad_mnist.ops.statistics import *
     from tinygrad_mnist.serialize import load as load
     from tinygrad_mnist.serialize import save as save
 else:
@@ -229,6 +232,26 @@ else:
         __name__,
         {
             "": "compat data jit models nn optim serialize testing train utils",
+            "ops.arrange": (
+                "adjoint alias_copy atleast_3d block_diag broadcast_shapes cartesian_prod "
+                "column_stack combinations detach detach_copy diagonal_copy dsplit dstack "
+                "expand_copy hsplit narrow_copy permute_copy rot90 select_copy slice_copy "
+                "split_copy split_with_sizes_copy squeeze_copy sum_to_size t_copy "
+                "transpose_copy unbind_copy unfold unfold_copy unsafe_chunk unsafe_split "
+                "unsafe_split_with_sizes unsqueeze_copy vander view_copy vsplit"
+            ),
+            "ops.calculus": (
+                "cross cummax cummin cumulative_trapezoid diff gradient renorm trapezoid trapz"
+            ),
+            "ops.place": (
+                "diagonal_scatter index_put index_reduce masked_scatter nonzero_static put "
+                "scatter_reduce select_scatter slice_scatter take unravel_index"
+            ),
+            "ops.searching": "bucketize isin searchsorted unique_consecutive",
+            "ops.statistics": (
+                "bincount corrcoef cov histc histogram histogramdd kthvalue median mode msort "
+                "nanmedian nanquantile quantile std_mean var_mean"
+            ),
             "serialize": "load save",
             "autograd.size": "Size",
             "compat.amp": "GradScaler autocast is_autocast_enabled",
@@ -239,8 +262,8 @@ else:
             ),
             "compat.functions": (
                 "abs_ acos_ are_deterministic_algorithms_enabled as_strided asin_ atan_ "
-                "broadcast_shapes can_cast ceil_ clamp_ clamp_max_ clamp_min_ clip_ "
-                "compiled_with_cxx11_abi cos_ cosh_ default_generator detach detach_ "
+                "can_cast ceil_ clamp_ clamp_max_ clamp_min_ clip_ "
+                "compiled_with_cxx11_abi cos_ cosh_ default_generator detach_ "
                 "erf_ erfc_ exp_ exp2_ expm1_ fill_ fix_ floor_ frac_ frombuffer ger "
                 "get_default_device get_device get_float32_matmul_precision "
                 "get_num_interop_threads get_num_threads is_complex is_conj "

@@ -229,7 +229,7 @@ def test_a_copy_is_equal_and_apart(copied) -> None:
 
 @pytest.mark.parametrize(
     ("module", "name", "near"),
-    [(nn, "Conv3d", "Conv2d"), (nn, "Flaten", "Flatten"), (nn.functional, "conv3d", "conv2d")],
+    [(nn, "Conv4d", "Conv3d"), (nn, "Flaten", "Flatten"), (nn.functional, "conv9d", "conv3d")],
 )
 def test_a_name_that_is_not_there_says_the_nearest_that_is(module, name: str, near: str) -> None:
     with pytest.raises(AttributeError, match=f"{name!r}; did you mean {near!r}"):

@@ -52,10 +52,7 @@ def test_arguments_may_be_named() -> None:
 @pytest.mark.parametrize(
     "call",
     [
-        lambda x: tg.exp(x, out=x),
-        lambda x: tg.sum(x, 0, out=x),
         lambda x: tg.zeros(2, layout="sparse_coo"),
-        lambda x: tg.rsqrt(x, out=x),
         lambda x: tg.ones(2, pin_memory=True),
     ],
 )
@@ -91,7 +88,7 @@ def test_the_cpu_is_a_device() -> None:
 def test_an_unknown_name_names_the_nearest() -> None:
     for owner, name, nearest in [
         (tg, "softmacks", "softmax"),
-        (tg, "sumation", "sum"),
+        (tg, "summ", "sum"),
         (tg.tensor(X), "reshaped", "reshape"),
         (tg.tensor(X), "squeese", "squeeze"),
     ]:

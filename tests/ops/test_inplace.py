@@ -6,8 +6,16 @@ import pytest
 import tinygrad_mnist as tg
 from tinygrad_mnist.ops import inplace
 
+DRAWN = {
+    "bernoulli_": (), "cauchy_": (), "exponential_": (), "geometric_": (0.5,), "log_normal_": (),
+    "normal_": (), "random_": (), "uniform_": (),
+}  # fmt: skip
+OPERANDS = {"addbmm_": (3, 3), "addmm_": (2, 2), "addmv_": (2, 1), "addr_": (1, 1),
+            "baddbmm_": (3, 3)}  # fmt: skip
+NAMES = {n for n in inplace.METHODS if not n.startswith("__")} - inplace.RELAID.keys()
 
-@pytest.mark.parametrize("name", sorted(n for n in inplace.METHODS if not n.startswith("__")))
+
+@pytest.mark.parametrize("name", sorted(n for n in NAMES if not n.startswith("bitwise")))
 def test_in_place_is_out_of_place_in_the_same_memory(name: str) -> None:
     shift = 1 if name == "acosh_" else 0
     x = tg.tensor([[0.25, 0.5], [0.75, 0.3]], dtype=tg.float64) + shift
@@ -17,10 +25,14 @@ def test_in_place_is_out_of_place_in_the_same_memory(name: str) -> None:
         "index_add_": (0, i[0], x), "index_copy_": (0, i[0], x), "index_fill_": (0, i[0], 3.0),
         "scatter_": (0, i, x), "scatter_add_": (0, i, x), "lerp_": (x, 0.5), "addcmul_": (x, x),
         "addcdiv_": (x, x), "clip_": (0.3, 0.6), "clamp_min_": (0.4,), "clamp_max_": (0.4,),
+        "cumsum_": (0,), "cumprod_": (0,), "fill_diagonal_": (2.0,), "zero_": (), **DRAWN,
     }.get(name)  # fmt: skip
-    if name in ("uniform_", "normal_", "random_", "bernoulli_", "zero_"):
+    if name in OPERANDS:
+        full = tg.stack([x, x])
+        x = full if name == "baddbmm_" else x[0] if name == "addmv_" else x
+        args = tuple({1: x[0] if x.ndim > 1 else x, 2: full[0], 3: full}[n] for n in OPERANDS[name])
+    if name in DRAWN or name in ("zero_", "fill_diagonal_"):
         expected = None
-        args = ()
     else:
         out_of_place = getattr(tg, name[:-1], None) or (lambda old, new: new)
         try:
@@ -82,3 +94,42 @@ def test_overlapping_assignment_reads_before_it_writes() -> None:
     x = tg.arange(6.0)
     x[1:] = x[:-1]
     assert x.tolist() == [0, 0, 1, 2, 3, 4]
+
+
+def test_bits_in_place() -> None:
+    x = tg.tensor([1, 2, 3])
+    assert x.bitwise_and_(tg.tensor([3, 3, 2])).tolist() == [1, 2, 2]
+    assert x.bitwise_or_(tg.tensor([4, 4, 4])).tolist() == [5, 6, 6]
+    assert x.bitwise_xor_(tg.tensor([1, 1, 1])).bitwise_not_().tolist() == [-5, -8, -8]
+
+
+def test_a_diagonal_in_place() -> None:
+    assert tg.ones(2, 2).fill_diagonal_(5).tolist() == [[5, 1], [1, 5]]
+    tall = tg.zeros(5, 2).fill_diagonal_(1, wrap=True)
+    assert tall.tolist() == [[1, 0], [0, 1], [0, 0], [1, 0], [0, 1]]
+
+
+@pytest.mark.parametrize("name", sorted(inplace.RELAID))
+def test_another_shape_in_place(name: str) -> None:
+    args = {"unsqueeze_": (0,), "squeeze_": (0,), "t_": ()}.get(name, (0, 1))
+    w = tg.ones(1, 3, requires_grad=True)
+    x = w * 2
+    same = x
+    assert getattr(x, name)(*args) is same
+    assert x.equal(getattr(w * 2, name[:-1])(*args))
+    (x * x).sum().backward()
+    assert w.grad.tolist() == [[8, 8, 8]]
+    with pytest.raises(RuntimeError, match="leaf Variable that requires grad"):
+        getattr(w, name)(*args)
+
+
+def test_what_is_written_to_the_base_reaches_a_view_that_got_another_shape() -> None:
+    base = tg.zeros(2, 3)
+    row = base[0].unsqueeze_(1)
+    assert row.shape == (3, 1)
+    w = tg.ones(2, 3, requires_grad=True)
+    base.add_(w * 2)
+    row.sum().backward()
+    assert w.grad.tolist() == [[2, 2, 2], [0, 0, 0]]
+    with pytest.raises(RuntimeError, match="has views"):
+        base.unsqueeze_(0)

@@ -15,6 +15,7 @@ CASES: list[tuple[type[optim.Optimizer], dict[str, Any]]] = [
     (optim.SGD, {"lr": 0.1, "weight_decay": 0.2, "maximize": True}),
     (optim.SGD, {"lr": 0.1, "momentum": 0.9, "dampening": 0.3}),
     (optim.SGD, {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
+    (optim.ASGD, {"lr": 0.1, "lambd": 0.1, "t0": 10, "weight_decay": 0.1}),
     (optim.Adam, {"lr": 0.1}),
     (optim.Adam, {"lr": 0.1, "betas": (0.5, 0.9), "amsgrad": True, "weight_decay": 0.1}),
     (optim.AdamW, {"lr": 0.1, "weight_decay": 0.2}),
@@ -57,6 +58,9 @@ def textbook(optimizer: optim.Optimizer, p: float) -> Iterator[float]:
         if name == "SGD":
             b = g if t == 1 else o["momentum"] * b + (1 - o["dampening"]) * g
             p -= lr * (g + o["momentum"] * b if o["nesterov"] else b if o["momentum"] else g)
+        elif name == "ASGD":
+            eta = float(np.float32(lr if t == 1 else lr / (1 + o["lambd"] * lr * (t - 1)) ** 0.75))
+            p = (1 - o["lambd"] * eta) * p - eta * g
         elif name in ("Adam", "AdamW"):
             v = v_adam
             u = max(u, v) if o["amsgrad"] else v

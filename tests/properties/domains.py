@@ -594,6 +594,97 @@ def pool_indices(draw: Draw) -> Any:
     return (x, y), {"win": win}
 
 
+# Windows over any axes, and mixtures of places along one
+
+
+@st.composite
+def sliding(draw: Draw) -> Any:
+    """A shape, how many of its last axes windows slide over, and their settings."""
+    lead, dims = draw(shapes(max_dims=1)), draw(st.integers(1, 2))
+    each = st.lists(st.integers(1, 2), min_size=dims, max_size=dims).map(tuple)
+    size, step, gap = draw(each), draw(each), draw(each)
+    least = (g * (k - 1) + 1 for k, g in zip(size, gap, strict=True))
+    return (*lead, *(n + draw(st.integers(0, 2)) for n in least)), size, step, gap
+
+
+def _slid(shape: Any, size: Any, step: Any, gap: Any) -> Any:
+    """The place in the windows, and in x, of all that the windows hold; loops alone."""
+    lead = len(shape) - len(size)
+    sides = zip(shape[lead:], size, step, gap, strict=True)
+    number = [len(range(0, n - g * (k - 1), s)) for n, k, s, g in sides]
+    for at in np.ndindex(*shape[:lead], *size, *number):
+        inside, across = at[lead : lead + len(size)], at[lead + len(size) :]
+        sides = zip(inside, across, step, gap, strict=True)
+        yield at, (*at[:lead], *(i * s + p * g for p, i, s, g in sides))
+
+
+def _windows(x: Any, size: Any, step: Any, gap: Any) -> Any:
+    pairs = dict(_slid(x.shape, size, step, gap))
+    lead = x.ndim - len(size)
+    sides = zip(x.shape[lead:], size, step, gap, strict=True)
+    number = [len(range(0, n - g * (k - 1), s)) for n, k, s, g in sides]
+    out = np.zeros((*x.shape[:lead], *size, *number))
+    for at, place in pairs.items():
+        out[at] = x[place]
+    return out
+
+
+def _unwindows(d: Any, shape: Any, step: Any, gap: Any) -> Any:
+    count = len(shape)
+    lead, size = d.shape[: -2 * count], d.shape[-2 * count : -count]
+    out = np.zeros((*lead, *shape))
+    for at, place in _slid(out.shape, size, step, gap):
+        out[place] += d[at]
+    return out
+
+
+@composed(_windows)
+def window_views(draw: Draw) -> Any:
+    shape, size, step, gap = draw(sliding())
+    return (draw(arrays(shape)),), {"size": size, "step": step, "gap": gap}
+
+
+@composed(_unwindows)
+def window_sums(draw: Draw) -> Any:
+    shape, size, step, gap = draw(sliding())
+    d = _windows(np.zeros(shape), size, step, gap).shape
+    return (draw(arrays(d)),), {"shape": shape[-len(size) :], "step": step, "gap": gap}
+
+
+@st.composite
+def mixtures(draw: Draw) -> Any:
+    """A shape, an axis, and of which of its places each of some is a mixture."""
+    shape = draw(shapes(min_dims=1, min_side=1))
+    axis = draw(st.integers(0, len(shape) - 1))
+    taps = draw(st.integers(1, 3)), draw(st.integers(1, 2))
+    index = draw(arrays(taps, dtype=np.int64, low=0, high=shape[axis] - 1))
+    return shape, axis, index, draw(arrays(taps))
+
+
+def _mixing(length: int, index: Any, weight: Any) -> Any:
+    matrix = np.zeros((len(index), length))
+    for at in np.ndindex(index.shape):
+        matrix[at[0], index[at]] += weight[at]
+    return matrix
+
+
+@composed(lambda x, index, weight, axis: np.moveaxis(
+    np.tensordot(_mixing(x.shape[axis], index, weight), x, (1, axis)), 0, axis
+))  # fmt: skip
+def mixes(draw: Draw) -> Any:
+    shape, axis, index, weight = draw(mixtures())
+    return (draw(arrays(shape)), index, weight), {"axis": axis}
+
+
+@composed(lambda d, index, weight, axis, length: np.moveaxis(
+    np.tensordot(_mixing(length, index, weight).T, d, (1, axis)), 0, axis
+))  # fmt: skip
+def unmixes(draw: Draw) -> Any:
+    shape, axis, index, weight = draw(mixtures())
+    d = draw(arrays((*shape[:axis], len(index), *shape[axis + 1 :])))
+    return (d, index, weight), {"axis": axis, "length": shape[axis]}
+
+
 def _standardized(x: Any, axis: Any, eps: float) -> Any:
     deviation = np.sqrt(np.var(x, axis, keepdims=True) + eps)
     return (x - np.mean(x, axis, keepdims=True)) / deviation
@@ -636,6 +727,75 @@ def _argsort(x: Any, axis: int, descending: bool) -> Any:
 def sorts(draw: Draw) -> Any:
     x = draw(arrays(shapes(min_dims=1), **_TIED))
     return (x,), {"axis": draw(st.integers(0, x.ndim - 1)), "descending": draw(st.booleans())}
+
+
+def running(better: Any) -> Row:
+    """Where the best so far is, the last of its equals."""
+
+    def like(x: Any, axis: int) -> Any:
+        lines = np.moveaxis(x, axis, -1)
+        out = np.zeros(lines.shape, np.int64)
+        for at in np.ndindex(lines.shape):
+            line = lines[at[:-1]][: at[-1] + 1]
+            out[at] = max(i for i, v in enumerate(line) if v == better(line))
+        return np.moveaxis(out, -1, axis)
+
+    return along(like, **_TIED)
+
+
+def one_place(choose: Any, **settings: Any) -> Row:
+    """One place of each row along an axis, with that axis kept."""
+
+    @composed(lambda x, axis, **_: np.expand_dims(
+        np.apply_along_axis(choose, axis, x).astype(np.int64), axis
+    ))  # fmt: skip
+    def row(draw: Draw) -> Any:
+        x = draw(arrays(shapes(min_dims=1, min_side=1), **_TIED))
+        return (x,), {"axis": draw(st.integers(0, x.ndim - 1)), **settings}
+
+    return row
+
+
+def _commonest(line: Any) -> int:
+    counts = {v: sum(line == v) for v in sorted(line)}
+    best = max(counts, key=lambda v: counts[v])  # max keeps the first, the smallest
+    return max(i for i, v in enumerate(line) if v == best)
+
+
+def _middle(x: Any) -> Any:
+    return np.array(sorted(x.reshape(-1))[(x.size - 1) // 2])
+
+
+_middles = Row(arrays(shapes(min_side=1), distinct=True).map(lambda x: Call((x,), {})), _middle)
+
+
+@composed(lambda edges, x, right: np.array([
+    sum(edges <= v) if right else sum(edges < v) for v in x.reshape(-1)
+], np.int64).reshape(x.shape))  # fmt: skip
+def sorted_places(draw: Draw) -> Any:
+    edges = np.sort(draw(arrays(st.tuples(st.integers(0, 4)), **_TIED)))
+    return (edges, draw(arrays(shapes(), **_TIED))), {"right": draw(st.booleans())}
+
+
+def _extreme_at(better: Any) -> Any:
+    def like(x: Any, index: Any, value: Any) -> Any:
+        rows = enumerate(x)
+        return np.array([better([v, *value[index == i]]) for i, v in rows], float).reshape(x.shape)
+
+    return like
+
+
+def extremes_at(better: Any) -> Row:
+    """A vector, places in it, and values for them, all different."""
+
+    @composed(_extreme_at(better))
+    def row(draw: Draw) -> Any:
+        n, m = draw(st.integers(1, 3)), draw(st.integers(0, 4))
+        every = draw(arrays((n + m,), distinct=True))
+        index = draw(arrays((m,), dtype=np.int64, low=0, high=n - 1))
+        return (every[:n], index, every[n:]), {}
+
+    return row
 
 
 @composed(lambda *index, shape: np.arange(math.prod(shape)).reshape(shape)[index])
@@ -776,6 +936,10 @@ ROWS: dict[str, Row] = {
     "scatter_add": scatters,
     "assign": assigns,
     "assign_at": row_assigns,
+    "windows": window_views,
+    "unwindows": window_sums,
+    "mix": mixes,
+    "unmix": unmixes,
     "cat": cats,
     # Products and losses
     "matmul": products,
@@ -827,6 +991,21 @@ ROWS: dict[str, Row] = {
     "argmax": place(lambda x, axis: np.argmax(x == np.amax(x, axis, keepdims=True), axis)),
     "argmin": place(lambda x, axis: np.argmax(x == np.amin(x, axis, keepdims=True), axis)),
     "argsort": sorts,
+    "cumargmax": running(max),
+    "cumargmin": running(min),
+    "middle": one_place(
+        lambda line: sorted(range(len(line)), key=lambda i: line[i])[(len(line) - 1) // 2], nan=True
+    ),
+    "mode": one_place(_commonest),
+    "median": _middles,
+    "nanmedian": _middles,
+    "searchsorted": sorted_places,
+    "histogram": Row(
+        arrays(**_TIED).map(lambda x: Call((x,), {"bins": 2, "low": -1.0, "high": 1.0})),
+        lambda x, bins, low, high: np.array([np.sum(x < 0), np.sum(x >= 0)], float),
+    ),
+    "largest_at": extremes_at(max),
+    "smallest_at": extremes_at(min),
     "flat_index": flat_indices,
     "hot_index": Row(
         arrays(st.tuples(st.integers(0, 4)), dtype=np.int64, low=0, high=3).map(

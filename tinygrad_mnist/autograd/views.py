@@ -72,6 +72,14 @@ def look(x: Tensor, view: Tensor, op: Op, kw: dict[str, Any]) -> None:
     known.add(view)
 
 
+def looked_at(tensor: Tensor) -> bool:
+    """Whether other Tensors, that are still there, are views of this one."""
+    try:
+        return any(ref() is not None for ref in views_of(tensor))
+    except AttributeError:
+        return False
+
+
 def check_allowed(tensor: Tensor) -> None:
     """RuntimeError where a write may not be recorded."""
     if layout.PAIRS:

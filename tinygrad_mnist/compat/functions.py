@@ -65,26 +65,9 @@ def is_storage(obj: Any) -> bool:
     return False
 
 
-def detach(input: Tensor) -> Tensor:
-    """The same memory, cut off from the graph."""
-    return input.detach()
-
-
 def scalar_tensor(s: Any, *, dtype: Any = None, **kw: Any) -> Tensor:
     """A 0-d Tensor, of the default dtype."""
     return create.full((), s, dtype=dtype or get_default_dtype(), **kw)
-
-
-def broadcast_shapes(*shapes: Any) -> Any:
-    """The shape that Tensors of these shapes broadcast to; RuntimeError if they do not."""
-    from tinygrad_mnist.autograd.size import Size
-
-    try:
-        return Size(np.broadcast_shapes(*shapes))
-    except ValueError:
-        raise RuntimeError(
-            f"Shape mismatch: objects of shapes {shapes} cannot be broadcast to a single shape"
-        ) from None
 
 
 def can_cast(from_: Any, to: Any) -> bool:

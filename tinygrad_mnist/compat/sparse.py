@@ -101,7 +101,9 @@ def sparse_coo_tensor(
     where = np.asarray(as_array(indices), np.int64)
     if where.ndim != 2:
         raise RuntimeError(f"indices must be of shape (dimensions, n), not {list(where.shape)}")
-    given = values if isinstance(values, Tensor) else wrap(as_array(() if values is None else values))
+    given = (
+        values if isinstance(values, Tensor) else wrap(as_array(() if values is None else values))
+    )
     given = given.to(dtype or (given.dtype if values is not None else get_default_dtype()))
     given = given.expand(where.shape[1]) if not given.ndim else given
     if size is None:
@@ -112,7 +114,7 @@ def sparse_coo_tensor(
             f"{list(where.shape)} indices and {list(given.shape)} values do not make a Tensor of "
             f"size {list(size)}: a row of indices for each dimension, one value for each column"
         )
-    if where.size and ((where < 0).any() or (where.T >= np.array(size)).any()):
+    if where.size and ((where < 0).any() or (np.array(size) <= where.T).any()):
         raise RuntimeError(f"an index is outside of size {list(size)}")
     flat = wrap(np.ravel_multi_index(tuple(where), size) if where.size else where.reshape(-1))
     zeros = create.zeros(size.numel(), dtype=given.dtype)

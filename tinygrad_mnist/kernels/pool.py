@@ -17,17 +17,18 @@ from tinygrad_mnist.kernels.sums import in_float32
 
 Array = np.ndarray[Any, Any]
 Pair = tuple[int, int]
+Sizes = tuple[int, ...]  # the kernels below take two; `ops/pool.py` splits three in two pools
 BLOCK = 1 << 20  # bytes of images at a time: they stay in the cache
 
 
 class Windows(NamedTuple):
     """Size, step, distance of elements, rim before, and the number of windows."""
 
-    size: Pair
-    stride: Pair
-    dilation: Pair
-    padding: Pair
-    number: Pair
+    size: Sizes
+    stride: Sizes
+    dilation: Sizes
+    padding: Sizes
+    number: Sizes
 
     def reach(self) -> Pair:
         """The height and width of what the windows cover."""
@@ -85,7 +86,7 @@ def _wide_pixels(*arrays: Array) -> bool:
     )
 
 
-def _put_side_by_side(d: Array, x: Array, y0: Array, whole: Array, size: Pair) -> None:
+def _put_side_by_side(d: Array, x: Array, y0: Array, whole: Array, size: Sizes) -> None:
     """pool_put into `whole`, by long passes: equal positions of all windows lie together."""
     d, x, y0, whole = (a.transpose(0, 2, 3, 1) for a in (d, x, y0, whole))
     h, w, c = y0.shape[1:]

@@ -34,7 +34,8 @@ class _Held(Module):
     def extra_repr(self) -> str:
         return "\n".join(
             f"({k}): Parameter containing: [{p.dtype} of size {'x'.join(map(str, p.shape))}]"
-            for k, p in self._parameters.items()
+            for k, p in self._held().items()
+            if self.registry == "_parameters"
         )
 
 

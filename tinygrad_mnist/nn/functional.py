@@ -1,7 +1,8 @@
 """`torch.nn.functional`'s names; each is computed in `ops/`, one file a family."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
+from tinygrad_mnist.lazy import page
 from tinygrad_mnist.ops.activation import *  # noqa: F403
 from tinygrad_mnist.ops.attention import *  # noqa: F403
 from tinygrad_mnist.ops.conv import *  # noqa: F403
@@ -12,9 +13,34 @@ from tinygrad_mnist.ops.loss import *  # noqa: F403
 from tinygrad_mnist.ops.norm import *  # noqa: F403
 from tinygrad_mnist.ops.pool import *  # noqa: F403
 
-
-def __getattr__(name: str) -> Any:
-    from tinygrad_mnist.missing import instead
-
-    hint = instead("nn.functional", name, globals())
-    raise AttributeError(f"module {__name__!r} has no {name!r}{hint}")
+if TYPE_CHECKING:
+    from tinygrad_mnist.ops.adaptive_pool import *  # noqa: F403
+    from tinygrad_mnist.ops.ctc import *  # noqa: F403
+    from tinygrad_mnist.ops.fold import *  # noqa: F403
+    from tinygrad_mnist.ops.grid import *  # noqa: F403
+    from tinygrad_mnist.ops.margin import *  # noqa: F403
+    from tinygrad_mnist.ops.resample import *  # noqa: F403
+else:
+    __getattr__, __dir__ = page(
+        __name__,
+        {
+            "..ops.adaptive_pool": (
+                "adaptive_max_pool1d adaptive_max_pool1d_with_indices adaptive_max_pool2d "
+                "adaptive_max_pool2d_with_indices adaptive_max_pool3d "
+                "adaptive_max_pool3d_with_indices fractional_max_pool2d "
+                "fractional_max_pool2d_with_indices fractional_max_pool3d "
+                "fractional_max_pool3d_with_indices lp_pool1d lp_pool2d lp_pool3d max_unpool1d "
+                "max_unpool2d max_unpool3d"
+            ),
+            "..ops.ctc": "ctc_loss",
+            "..ops.fold": (
+                "channel_shuffle fold native_channel_shuffle pixel_shuffle pixel_unshuffle unfold"
+            ),
+            "..ops.grid": "affine_grid grid_sample",
+            "..ops.margin": (
+                "multi_margin_loss multilabel_margin_loss multilabel_soft_margin_loss "
+                "triplet_margin_with_distance_loss"
+            ),
+            "..ops.resample": "interpolate upsample upsample_bilinear upsample_nearest",
+        },
+    )[:2]

@@ -10,16 +10,37 @@ from tinygrad_mnist.autograd.graph import RemovableHandle
 from tinygrad_mnist.ops import table
 
 KINDS = ("pre", "post", "backward", "backward_pre")
-OfKind = dict[int, tuple[Callable[..., Any], bool]]  # the hook, and whether it wants keywords
+OfKind = dict[int, Any]  # functions, and those with wishes as a `Wishing`
 Hooks = dict[str, OfKind]
 
 
+class Wishing:
+    """A hook that wants the call's keywords, or is called even if the module raises."""
+
+    def __init__(self, hook: Callable[..., Any], *, with_kwargs: bool, always: bool) -> None:
+        self.hook, self.with_kwargs, self.always = hook, with_kwargs, always
+
+
+def opened(hook: Any) -> tuple[Callable[..., Any], bool, bool]:
+    """A hook, whether it wants keywords, and whether it is called whatever happens."""
+    if isinstance(hook, Wishing):
+        return hook.hook, hook.with_kwargs, hook.always
+    return hook, False, False
+
+
 def register(
-    held: OfKind, hook: Callable[..., Any], *, prepend: bool, with_kwargs: bool = False
+    held: dict[int, Any],
+    hook: Any,
+    *,
+    prepend: bool = False,
+    with_kwargs: bool = False,
+    always: bool = False,
 ) -> RemovableHandle:
     """Add a hook behind, or before, those that are there."""
     before = dict(held) if prepend else {}
-    handle = RemovableHandle(held, (hook, with_kwargs))
+    if with_kwargs or always:
+        hook = Wishing(hook, with_kwargs=with_kwargs, always=always)
+    handle = RemovableHandle(held, hook)
     for key, value in before.items():
         del held[key]
         held[key] = value
@@ -28,7 +49,22 @@ def register(
 
 def call(module: Any, hooks: Hooks, args: tuple[Any, ...], kw: dict[str, Any]) -> Any:
     """module.forward(*args, **kw), with all hooks."""
-    for hook, with_kwargs in list(hooks["pre"].values()):
+    called: set[int] = set()
+    try:
+        return _call(module, hooks, args, kw, called)
+    except Exception:
+        for key, held in list(hooks["post"].items()):
+            hook, with_kwargs, always = opened(held)
+            if always and key not in called:
+                hook(module, *((args, kw) if with_kwargs else (args,)), None)
+        raise
+
+
+def _call(
+    module: Any, hooks: Hooks, args: tuple[Any, ...], kw: dict[str, Any], called: set[int]
+) -> Any:
+    """The call itself, which notes the hooks that it has called after `forward`."""
+    for hook, with_kwargs, _ in map(opened, list(hooks["pre"].values())):
         result = hook(module, args, kw) if with_kwargs else hook(module, args)
         if result is not None and with_kwargs:
             args, kw = result
@@ -38,7 +74,9 @@ def call(module: Any, hooks: Hooks, args: tuple[Any, ...], kw: dict[str, Any]) -
     if hooks["backward"] or hooks["backward_pre"]:
         args = backward.on_inputs(args)
     output = module.forward(*args, **kw)
-    for hook, with_kwargs in list(hooks["post"].values()):
+    for key, held in list(hooks["post"].items()):
+        hook, with_kwargs, _ = opened(held)
+        called.add(key)
         extra = (args, kw) if with_kwargs else (args,)
         result = hook(module, *extra, output)
         output = output if result is None else result
@@ -78,7 +116,7 @@ class BackwardHooks:
         self.grad_output = [None] * len(outputs)
 
         def complete(i: int) -> Tensor | None:
-            for hook, _ in list(self.hooks["backward_pre"].values()):
+            for hook in list(self.hooks["backward_pre"].values()):
                 result = hook(self.module, tuple(self.grad_output))
                 if result is not None:
                     self.grad_output[:] = result if isinstance(result, tuple) else (result,)
@@ -90,7 +128,7 @@ class BackwardHooks:
 
     def _call_hooks(self) -> tuple[Tensor | None, ...]:
         grads = tuple(self.grad_input)
-        for hook, _ in list(self.hooks["backward"].values()):
+        for hook in list(self.hooks["backward"].values()):
             result = hook(self.module, grads, tuple(self.grad_output))
             if result is not None:
                 grads = result if isinstance(result, tuple) else (result,)
@@ -122,3 +160,74 @@ def _watched(
         fresh[i] = table.reshape(values[i], shape=values[i].shape)
         fresh[i].register_hook(watch(i))
     return tuple(fresh)
+
+
+class Hooked:
+    """What a Module has for hooks; `_hooks` is None until there is one."""
+
+    _hooks: Hooks | None
+
+    def _register(self, kind: str, hook: Any, **wishes: bool) -> RemovableHandle:
+        return register(self._of_kind(kind), hook, **wishes)
+
+    def _of_kind(self, kind: str) -> OfKind:
+        if self._hooks is None:
+            self._hooks = {kind: {} for kind in KINDS}
+        return self._hooks[kind]
+
+    def register_forward_pre_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(module, args)` before `forward`; what it returns replaces the arguments.
+
+        With `with_kwargs`: `hook(module, args, kwargs)`, which returns None or (args, kwargs).
+        """
+        return self._register("pre", hook, prepend=prepend, with_kwargs=with_kwargs)
+
+    def register_forward_hook(
+        self,
+        hook: Callable[..., Any],
+        *,
+        prepend: bool = False,
+        with_kwargs: bool = False,
+        always_call: bool = False,
+    ) -> RemovableHandle:
+        """Call `hook(module, args, output)` after `forward`; what it returns replaces the output.
+
+        With `with_kwargs`: `hook(module, args, kwargs, output)`. With `always_call`, also if
+        `forward` raised: the output is then None.
+        """
+        wishes = {"with_kwargs": with_kwargs, "always": always_call}
+        return self._register("post", hook, prepend=prepend, **wishes)
+
+    def register_full_backward_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(module, grad_input, grad_output)` once both tuples are complete.
+
+        A tuple or Tensor that it returns replaces `grad_input`, the gradients of the positional
+        Tensor arguments (None for those that do not require grad).
+        """
+        return self._register("backward", hook, prepend=prepend)
+
+    def register_full_backward_pre_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(module, grad_output)` first; what it returns replaces `grad_output`."""
+        return self._register("backward_pre", hook, prepend=prepend)
+
+    def register_backward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """`register_full_backward_hook` by its old name."""
+        return self.register_full_backward_hook(hook)
+
+    @property
+    def _forward_hooks(self) -> OfKind:
+        return {} if self._hooks is None else self._hooks["post"]
+
+    @property
+    def _forward_pre_hooks(self) -> OfKind:
+        return {} if self._hooks is None else self._hooks["pre"]
+
+    @property
+    def _backward_hooks(self) -> OfKind:
+        return {} if self._hooks is None else self._hooks["backward"]

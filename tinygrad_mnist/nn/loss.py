@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tinygrad_mnist.nn import functional as F
 from tinygrad_mnist.nn.layers.functional import Functional
 
 __all__ = [
-    "BCELoss", "BCEWithLogitsLoss", "CosineEmbeddingLoss", "CosineSimilarity",
-    "CrossEntropyLoss", "GaussianNLLLoss", "HingeEmbeddingLoss", "HuberLoss", "KLDivLoss",
-    "L1Loss", "MSELoss", "MarginRankingLoss", "NLLLoss", "PairwiseDistance", "PoissonNLLLoss",
-    "SmoothL1Loss", "SoftMarginLoss", "TripletMarginLoss",
+    "BCELoss", "BCEWithLogitsLoss", "CTCLoss", "CosineEmbeddingLoss", "CosineSimilarity",
+    "CrossEntropyLoss", "GaussianNLLLoss", "HingeEmbeddingLoss", "HuberLoss", "KLDivLoss", "L1Loss",
+    "MSELoss", "MarginRankingLoss", "MultiLabelMarginLoss", "MultiLabelSoftMarginLoss",
+    "MultiMarginLoss", "NLLLoss", "NLLLoss2d", "PairwiseDistance", "PoissonNLLLoss", "SmoothL1Loss",
+    "SoftMarginLoss", "TripletMarginLoss", "TripletMarginWithDistanceLoss",
 ]  # fmt: skip
 
 
@@ -54,6 +57,10 @@ class NLLLoss(_Loss, function=F.nll_loss, inputs=2):
     """-x[t] for log-probabilities x."""
 
 
+class NLLLoss2d(NLLLoss):
+    """`NLLLoss` by its old name."""
+
+
 class BCELoss(_Loss, function=F.binary_cross_entropy, inputs=2):
     """-(t log p + (1 - t) log(1 - p)) for probabilities p."""
 
@@ -88,6 +95,34 @@ class CosineEmbeddingLoss(_Loss, function=F.cosine_embedding_loss, inputs=3):
 
 class TripletMarginLoss(_Loss, function=F.triplet_margin_loss, inputs=3):
     """max(0, d(anchor, positive) - d(anchor, negative) + margin)."""
+
+
+class TripletMarginWithDistanceLoss(_Loss, function=F.triplet_margin_with_distance_loss, inputs=3):
+    """`TripletMarginLoss` with a distance of your own, a function or a Module."""
+
+    def __init__(self, **kw: Any) -> None:
+        if kw.get("distance_function") is None:
+            kw["distance_function"] = PairwiseDistance()
+        super().__init__(**kw)
+
+
+class MultiMarginLoss(_Loss, function=F.multi_margin_loss, inputs=2):
+    """The mean over the other classes i of max(0, margin - x[t] + x[i])^p."""
+
+
+class MultiLabelMarginLoss(_Loss, function=F.multilabel_margin_loss, inputs=2):
+    """max(0, 1 - (x[t] - x[i])) over all labels t and all classes i that are none."""
+
+
+class MultiLabelSoftMarginLoss(_Loss, function=F.multilabel_soft_margin_loss, inputs=2):
+    """The mean over the classes of `BCEWithLogitsLoss`."""
+
+
+class CTCLoss(_Loss, function=F.ctc_loss, inputs=4):
+    """-log of the probability that a sequence is read as its target; see `F.ctc_loss`.
+
+    Called with (log_probs, targets, input_lengths, target_lengths).
+    """
 
 
 class PairwiseDistance(_Loss, function=F.pairwise_distance, inputs=2):

@@ -6,18 +6,16 @@ Assigning a Parameter or a Module to an attribute registers it. The three dicts 
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 
 from tinygrad_mnist.autograd import Tensor
-from tinygrad_mnist.autograd.graph import RemovableHandle
 from tinygrad_mnist.autograd.modes import TAPED, current, note_change
 from tinygrad_mnist.autograd.op import DTypeError, ShapeError
 from tinygrad_mnist.nn import hooks, state
-from tinygrad_mnist.nn.parameter import Parameter
+from tinygrad_mnist.nn.parameter import Buffer, Parameter
 from tinygrad_mnist.ops import create
 
 Self = TypeVar("Self", bound="Module")
@@ -34,7 +32,7 @@ class HasForward(Protocol[P, R]):
         """What the module computes."""
 
 
-class Module:
+class Module(hooks.Hooked, state.Stateful):
     """The base class of layers and models: assign layers in `__init__`, use them in `forward`.
 
     >>> from tinygrad_mnist import nn
@@ -93,6 +91,9 @@ class Module:
             registry = "_parameters"
         elif isinstance(value, Module):
             registry = "_modules"
+        elif isinstance(value, Buffer):
+            self.register_buffer(name, value, value.persistent)
+            return
         else:
             registry = next((r for r in WHAT if name in known.get(r, ())), "")
         if not registry:
@@ -180,7 +181,7 @@ class Module:
                 yield from child.named_modules(memo, below, remove_duplicate)
 
     def _named(
-        self, registry: str, prefix: str, *, recurse: bool, remove_duplicate: bool
+        self, registry: str, prefix: str, recurse: bool, remove_duplicate: bool
     ) -> Iterator[tuple[str, Any]]:
         seen: set[int] = set()
         walk = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate)
@@ -196,15 +197,13 @@ class Module:
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Parameter]]:
         """(dotted name, Parameter) of this module and all below it; a shared one comes once."""
-        return self._named(
-            "_parameters", prefix, recurse=recurse, remove_duplicate=remove_duplicate
-        )
+        return self._named("_parameters", prefix, recurse, remove_duplicate)
 
     def named_buffers(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Tensor]]:
         """(dotted name, Tensor) of the buffers of this module and all below it."""
-        return self._named("_buffers", prefix, recurse=recurse, remove_duplicate=remove_duplicate)
+        return self._named("_buffers", prefix, recurse, remove_duplicate)
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """(name, module) of the immediate children; a shared one comes once."""
@@ -226,9 +225,25 @@ class Module:
         """The immediate children."""
         return (child for _, child in self.named_children())
 
-    def modules(self) -> Iterator[Module]:
-        """This module and all below it."""
-        return (module for _, module in self.named_modules())
+    def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
+        """This module and all below it, each once unless told otherwise."""
+        named = self.named_modules(remove_duplicate=remove_duplicate)
+        return (module for _, module in named)
+
+    def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
+        """Put a module in the place at a dotted path; the last name may be new unless `strict`.
+
+        Raises ValueError for an empty path, AttributeError where the path breaks.
+        """
+        path, _, name = target.rpartition(".")
+        if not name:
+            raise ValueError("Cannot set the submodule without a target name!")
+        if not isinstance(module, Module):
+            raise ValueError(f"expected an nn.Module for {target!r}, not {type(module).__name__}")
+        parent = self.get_submodule(path)
+        if strict and name not in parent._modules:
+            raise AttributeError(f"{type(parent).__name__!r} object has no child module {name!r}")
+        setattr(parent, name, module)
 
     def get_submodule(self, target: str) -> Module:
         """The module at a dotted path; AttributeError says where the path breaks."""
@@ -293,18 +308,37 @@ class Module:
             elif param.grad is not None:
                 param.grad = create.zeros_like(param.grad)
 
+    def _apply(self: Self, fn: Callable[[Any], Any], recurse: bool = True) -> Self:
+        """Give every Parameter and buffer, and their gradients, the values that `fn` returns."""
+        if recurse:
+            for child in self.children():
+                child._apply(fn)
+        for tensor in (*self._parameters.values(), *self._buffers.values()):
+            if tensor is None:
+                continue
+            old, grad = tensor.detach(), tensor.grad
+            new = fn(old)
+            if new is old or hasattr(tensor, "materialize"):  # nothing new, or nothing at all yet
+                continue
+            tensor.data = new
+            if grad is not None:
+                tensor.grad = fn(grad.detach())
+        return self
+
     def to(self: Self, *args: Any, **kw: Any) -> Self:
         """Cast the floating-point Parameters and buffers in place; arguments as `Tensor.to` takes.
 
-        Gradients are dropped by a cast. Raises RuntimeError for a device that is not the CPU.
+        Gradients are cast too. Raises RuntimeError for a device that is not the CPU.
         """
         dtype = create.zeros(()).to(*args, **kw).dtype
         if dtype.kind != "f":
             raise TypeError(f"nn.Module.to only accepts floating point dtypes, not {dtype}")
-        for tensor in itertools.chain(self.parameters(), self.buffers()):
-            if tensor.dtype.kind == "f":
-                tensor.data = tensor.detach().to(*args, **kw)
-        return self
+        return self._apply(lambda t: t.to(*args, **kw) if t.dtype.kind == "f" else t)
+
+    def type(self: Self, dst_type: Any) -> Self:
+        """Cast all Parameters and buffers, also those that are not floating point."""
+        named = isinstance(dst_type, str)
+        return self._apply(lambda t: t.type(dst_type) if named else t.to(dst_type))
 
     def float(self: Self) -> Self:
         """Cast to float32."""
@@ -318,6 +352,10 @@ class Module:
         """Cast to float16."""
         return self.to(np.float16)
 
+    def bfloat16(self: Self) -> Self:
+        """RuntimeError: NumPy has no bfloat16."""
+        raise RuntimeError("NumPy has no bfloat16: cast with .half() (float16) or stay in float32")
+
     def cpu(self: Self) -> Self:
         """Nothing to do: every Tensor is on the CPU."""
         return self
@@ -326,76 +364,30 @@ class Module:
         """RuntimeError: there is no CUDA here."""
         return self.to(device="cuda" if device is None else device)
 
-    # State
+    def to_empty(self: Self, *, device: Any = None, recurse: bool = True) -> Self:
+        """Give all Parameters and buffers new memory with no particular values in it."""
+        create.zeros(()).to(device="cpu" if device is None else device)
+        return self._apply(create.empty_like, recurse)
 
-    def state_dict(
-        self, destination: Any = None, *, prefix: str = "", keep_vars: bool = False
-    ) -> dict[str, Any]:
-        """Dotted name -> detached Tensor on the same memory: all Parameters and lasting buffers.
+    def share_memory(self: Self) -> Self:
+        """Nothing to do: memory is not shared between processes here."""
+        return self
 
-        Order: a module's Parameters, its buffers, then its children. `keep_vars` gives the
-        Parameters themselves.
-        """
-        found: dict[str, Any] = {} if destination is None else destination
-        for name, tensor in state.named(self, prefix):
-            found[name] = tensor if keep_vars else tensor.detach()
-        return found
+    def compile(self, *args: Any, **kw: Any) -> None:
+        """Nothing to do: `jit(step)` compiles a whole step of training, this module included."""
 
-    def load_state_dict(
-        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
-    ) -> state.IncompatibleKeys:
-        """Copy values into the Parameters and buffers of the same names, cast to their dtypes.
+    # Copying
 
-        Values are Tensors, arrays, or anything NumPy can read, PyTorch's tensors among them.
-        `strict=False` skips keys that only one side has; `assign` takes over the given memory and
-        dtype. Returns (missing_keys, unexpected_keys).
-
-        Raises one RuntimeError that lists every missing, unexpected, misshapen and unreadable key;
-        then nothing has been written.
-        """
-        return state.load(self, state_dict, strict, assign)
-
-    # Hooks
-
-    def register_forward_pre_hook(
-        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
-    ) -> RemovableHandle:
-        """Call `hook(module, args)` before `forward`; what it returns replaces the arguments.
-
-        With `with_kwargs`: `hook(module, args, kwargs)`, which returns None or (args, kwargs).
-        """
-        return self._register("pre", hook, prepend=prepend, with_kwargs=with_kwargs)
-
-    def register_forward_hook(
-        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
-    ) -> RemovableHandle:
-        """Call `hook(module, args, output)` after `forward`; what it returns replaces the output.
-
-        With `with_kwargs`: `hook(module, args, kwargs, output)`.
-        """
-        return self._register("post", hook, prepend=prepend, with_kwargs=with_kwargs)
-
-    def register_full_backward_hook(
-        self, hook: Callable[..., Any], prepend: bool = False
-    ) -> RemovableHandle:
-        """Call `hook(module, grad_input, grad_output)` once both tuples are complete.
-
-        A tuple or Tensor that it returns replaces `grad_input`, the gradients of the positional
-        Tensor arguments (None for those that do not require grad).
-        """
-        return self._register("backward", hook, prepend=prepend)
-
-    def register_full_backward_pre_hook(
-        self, hook: Callable[..., Any], prepend: bool = False
-    ) -> RemovableHandle:
-        """Call `hook(module, grad_output)` first; what it returns replaces `grad_output`."""
-        return self._register("backward_pre", hook, prepend=prepend)
-
-    def _register(self, kind: str, hook: Callable[..., Any], **how: bool) -> RemovableHandle:
-        self._hooks = self._hooks if self._hooks is not None else {kind: {} for kind in hooks.KINDS}
-        return hooks.register(self._hooks[kind], hook, **how)
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over the attributes of a copied or stored module."""
+        note_change()
+        begun = {"training": True, "_transient": set(), "_hooks": None}
+        self.__dict__.update(begun | state)
 
     # Showing
+
+    def _get_name(self) -> str:
+        return type(self).__name__
 
     def extra_repr(self) -> str:
         """What stands between the brackets of `repr(module)`."""
@@ -406,8 +398,8 @@ class Module:
         lines = extra.split("\n") if extra else []
         children = [f"({k}): " + text.replace("\n", "\n  ") for k, text in self._shown_children()]
         if not children and len(lines) < 2:
-            return f"{type(self).__name__}({extra})"
-        return f"{type(self).__name__}(\n  " + "\n  ".join([*lines, *children]) + "\n)"
+            return f"{self._get_name()}({extra})"
+        return f"{self._get_name()}(\n  " + "\n  ".join([*lines, *children]) + "\n)"
 
     def _shown_children(self) -> Iterator[tuple[str, str]]:
         return ((name, repr(child)) for name, child in self._modules.items())

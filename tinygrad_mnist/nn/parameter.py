@@ -58,6 +58,21 @@ class Parameter(Tensor):
         return type(self), (self._data, isinstance(self._node, Leaf))
 
 
+class Buffer(Tensor):
+    """A Tensor that a Module registers as a buffer when it is assigned to an attribute.
+
+    `persistent=False` keeps it out of `state_dict()`.
+    """
+
+    __slots__ = ("persistent",)
+
+    def __init__(self, data: Any = None, *, persistent: bool = True) -> None:
+        array = np.empty(0, np.float32) if data is None else unwrap(data)
+        if not isinstance(array, np.ndarray):
+            raise TypeError(f"Buffer needs a Tensor or an array, not {type(data).__name__}")
+        self._data, self._node, self.persistent = array, None, persistent
+
+
 class Held:
     """A Parameter that instances hold, found in a third of the time of `Module.__getattr__`.
 

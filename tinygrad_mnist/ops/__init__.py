@@ -21,6 +21,7 @@ from tinygrad_mnist.ops import (
     index,
     inplace,
     join,
+    late,
     matmul,
     old,
     printing,
@@ -70,7 +71,7 @@ def methods() -> dict[str, Any]:
     found: dict[str, Any] = {
         name: method_of(getattr(family, name)) for family in FAMILIES for name in family.METHODS
     }
-    found |= convert.METHODS | inplace.METHODS | old.METHODS
+    found |= convert.METHODS | inplace.METHODS | late.METHODS | old.METHODS
     for name, operator in OPERATORS.items():
         bare = getattr(operator, "__wrapped__", operator)
         found |= {f"__{name}__": operation(bare), f"__r{name}__": reflected(bare)}
@@ -83,6 +84,7 @@ def methods() -> dict[str, Any]:
         "__pos__": elementwise.positive,
         "__abs__": table.abs,
         "__invert__": table.bitwise_not,
+        "mH": property(lambda x: shape.transpose(x, -1, -2)),
         "mT": property(lambda x: shape.transpose(x, -1, -2)),
         "T": property(lambda x: table.permute(x, axes=tuple(range(x.ndim))[::-1])),
         "H": property(lambda x: shape.transpose(x, -1, -2)),

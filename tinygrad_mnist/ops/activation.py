@@ -15,10 +15,11 @@ from tinygrad_mnist.ops.random import rng_of
 from tinygrad_mnist.ops.refused import refuse
 
 __all__ = [
-    "alpha_dropout", "celu", "dropout", "dropout1d", "dropout2d", "elu", "gelu", "glu",
-    "gumbel_softmax", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu",
-    "log_softmax", "logsigmoid", "mish", "prelu", "relu", "relu6", "rrelu", "selu", "silu",
-    "softmax", "softmin", "softplus", "softshrink", "softsign", "tanhshrink", "threshold",
+    "alpha_dropout", "celu", "dropout", "dropout1d", "dropout2d", "dropout3d", "elu",
+    "feature_alpha_dropout", "gelu", "glu", "gumbel_softmax", "hardshrink", "hardsigmoid",
+    "hardswish", "hardtanh", "leaky_relu", "log_softmax", "logsigmoid", "mish", "prelu", "relu",
+    "relu6", "rrelu", "selu", "silu", "softmax", "softmin", "softplus", "softshrink", "softsign",
+    "tanhshrink", "threshold",
 ]  # fmt: skip
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848, 1.0507009873554804934
@@ -233,16 +234,36 @@ def dropout2d(
     return _drop(input, p, (*input.shape[:-2], 1, 1), training=training)
 
 
+def dropout3d(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Tensor:
+    """Whole channels dropped, for input (n, c, depth, height, width), with or without n."""
+    return _drop(input, p, (*input.shape[:-3], 1, 1, 1), training=training)
+
+
 def alpha_dropout(
     input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
 ) -> Tensor:
     """Dropout to SELU's lower bound, then scaled so that mean and deviation stay (same paper)."""
+    return _alpha_drop(input, p, input.shape, training=training)
+
+
+def feature_alpha_dropout(
+    input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
+) -> Tensor:
+    """`alpha_dropout` of whole channels of (n, c, ...)."""
+    if input.ndim < 2:
+        raise RuntimeError(f"feature_alpha_dropout: input needs channels, not {list(input.shape)}")
+    return _alpha_drop(input, p, (*input.shape[:2], *(1,) * (input.ndim - 2)), training=training)
+
+
+def _alpha_drop(input: Tensor, p: float, shape: tuple[int, ...], *, training: bool) -> Tensor:
     _check_probability(p)
     if not training or p == 0:
         return input
     low = -SELU_SCALE * SELU_ALPHA
     a = 1 / math.sqrt((1 - p) * (1 + p * low * low)) if p < 1 else 0.0
-    u = heard(table.uniform, shape=input.shape, dtype=input.dtype, rng=rng_of(None))
+    u = heard(table.uniform, shape=shape, dtype=input.dtype, rng=rng_of(None))
     return table.where(u >= p, input, low) * a - a * p * low
 
 

@@ -30,7 +30,6 @@ NUMPY_NAMES = {
 }  # fmt: skip
 # What PyTorch has and this package has not: the values that ask for nothing are let through.
 UNSUPPORTED = {
-    "out": "assign the result instead",
     "layout": "every Tensor is dense",
     "pin_memory": "there is no device to copy to",
     "memory_format": "the kernels choose the layout",
@@ -43,14 +42,16 @@ NOTHING = (None, False, "torch.strided", "torch.contiguous_format", "torch.prese
 def public(function: Callable[P, R]) -> Callable[P, R]:
     """Let a function of the public page be called with NumPy's argument names too.
 
-    Raises TypeError for an argument that PyTorch has and this package has not (`out=`), and for a
-    first argument that is no Tensor.
+    `out=` writes the result into a Tensor, for every function alike. Raises TypeError for an
+    argument that PyTorch has and this package has not, and for a first argument that is no Tensor.
     """
     positional, _, keywords = parameters(function)
     plain = {*positional, *keywords}
 
     def call(*args: P.args, **kw: P.kwargs) -> R:
         if kw and not kw.keys() <= plain:
+            if kw.get("out") is not None and "out" not in plain:
+                return _into(call, args, kw)  # type: ignore[no-any-return]
             args, kw = _respell(call.__name__, function, args, kw)  # type: ignore[assignment]
         try:
             return function(*args, **kw)
@@ -68,6 +69,15 @@ def public(function: Callable[P, R]) -> Callable[P, R]:
     return call
 
 
+def _into(call: Callable[..., Any], args: tuple[Any, ...], kw: dict[str, Any]) -> Any:
+    """The call's result, written into what `out=` names."""
+    from tinygrad_mnist.ops.inplace import write_out
+
+    out = kw["out"]
+    made = call(*args, **{word: value for word, value in kw.items() if word != "out"})
+    return write_out(call.__name__, out, made)
+
+
 def _respell(
     called: str, function: Callable[..., Any], args: tuple[Any, ...], kw: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -76,6 +86,8 @@ def _respell(
     names = (*positional, variadic, *keywords)
     given: dict[str, Any] = {}
     for word, value in kw.items():
+        if word == "out" and word not in names:  # None: a result of its own
+            continue
         if word in UNSUPPORTED and word not in names:
             if not any(value is it for it in NOTHING) and str(value) not in NOTHING:
                 raise TypeError(f"{called}(): {word}= is not supported; {UNSUPPORTED[word]}")

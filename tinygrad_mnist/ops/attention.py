@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
-from tinygrad_mnist.ops import activation, index, matmul, reduce, shape, table
+from tinygrad_mnist.ops import activation, create, index, join, matmul, reduce, shape, table
+from tinygrad_mnist.ops.linear import linear
 
-__all__ = ["scaled_dot_product_attention"]
+__all__ = ["multi_head_attention_forward", "scaled_dot_product_attention"]
 
 
 def scaled_dot_product_attention(
@@ -76,3 +79,105 @@ def attend(
     if dropout_p:
         weights = activation.dropout(weights, dropout_p)
     return matmul.matmul(weights, value), weights
+
+
+def multi_head_attention_forward(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    embed_dim_to_check: int,
+    num_heads: int,
+    in_proj_weight: Tensor | None,
+    in_proj_bias: Tensor | None,
+    bias_k: Tensor | None,
+    bias_v: Tensor | None,
+    add_zero_attn: bool,
+    dropout_p: float,
+    out_proj_weight: Tensor,
+    out_proj_bias: Tensor | None,
+    training: bool = True,
+    key_padding_mask: Tensor | None = None,
+    need_weights: bool = True,
+    attn_mask: Tensor | None = None,
+    use_separate_proj_weight: bool = False,
+    q_proj_weight: Tensor | None = None,
+    k_proj_weight: Tensor | None = None,
+    v_proj_weight: Tensor | None = None,
+    static_k: Tensor | None = None,
+    static_v: Tensor | None = None,
+    average_attn_weights: bool = True,
+    is_causal: bool = False,
+) -> tuple[Tensor, Tensor | None]:
+    """Attention in several heads, each on its own projection: what `nn.MultiheadAttention` calls.
+
+    query (l, n, e), key (s, n, k) and value (s, n, v), all with n or without it; Vaswani et al.,
+    2017. Returns the mixtures, in the query's shape, and the weights (n, l, s), averaged over the
+    heads unless `average_attn_weights=False`. `is_causal` is a hint about `attn_mask`, and changes
+    nothing.
+    """
+    size, batched = query.shape[-1], query.ndim == 3
+    if size != embed_dim_to_check or size % num_heads:
+        raise ShapeError(
+            f"multi_head_attention_forward: embeddings of {embed_dim_to_check} in {num_heads} heads"
+            f" do not fit a query {list(query.shape)}"
+        )
+    if is_causal and attn_mask is None:
+        raise RuntimeError("Need attn_mask if specifying the is_causal hint.")
+    at = 1 if batched else 0
+    inputs = [shape.movedim(x, 0, 1) if at else shape.unsqueeze(x, 0) for x in (query, key, value)]
+    weights: Any = (q_proj_weight, k_proj_weight, v_proj_weight)
+    if not use_separate_proj_weight and in_proj_weight is not None:
+        weights = join.chunk(in_proj_weight, 3)
+    biases: Any = (None,) * 3 if in_proj_bias is None else join.chunk(in_proj_bias, 3)
+    projected = (linear(*each) for each in zip(inputs, weights, biases, strict=True))
+    q, k, v = projected
+    k, v = (
+        x if bias is None else join.cat([x, shape.broadcast_to(bias, (len(q), 1, size))], 1)
+        for x, bias in ((k, bias_k), (v, bias_v))
+    )
+    q, k, v = (_heads(x, num_heads) for x in (q, k, v))
+    k, v = (
+        x if static is None else shape.reshape(static, (len(q), num_heads, *static.shape[1:]))
+        for x, static in ((k, static_k), (v, static_v))
+    )
+    if add_zero_attn:
+        zero = create.zeros((len(q), num_heads, 1, size // num_heads), dtype=q.dtype)
+        k, v = join.cat([k, zero], 2), join.cat([v, zero], 2)
+    mask = _scores_mask(attn_mask, key_padding_mask, q)
+    if mask is not None and k.shape[2] > mask.shape[-1]:
+        mask = shape.constant_pad_nd(mask, (0, k.shape[2] - mask.shape[-1]))
+    mixed, found = attend(q, k, v, mask, dropout_p if training else 0.0)
+    mixed = shape.flatten(shape.transpose(mixed, 1, 2), 2)
+    out = linear(mixed, out_proj_weight, out_proj_bias)
+    out = shape.movedim(out, 0, 1) if batched else shape.squeeze(out, 0)
+    if not need_weights:
+        return out, None
+    found = reduce.mean(found, 1) if average_attn_weights else found
+    return out, found if batched else shape.squeeze(found, 0)
+
+
+def _heads(x: Tensor, count: int) -> Tensor:
+    """(n, length, e) to (n, heads, length, e / heads)."""
+    split = shape.reshape(x, (*x.shape[:2], count, x.shape[2] // count))
+    return shape.transpose(split, 1, 2)
+
+
+def _scores_mask(attn: Tensor | None, padding: Tensor | None, q: Tensor) -> Any:
+    """Both masks as one that is added to the scores (n, heads, l, s)."""
+    if padding is not None:
+        padding = _added(padding, q)
+        padding = shape.reshape(padding, (-1, 1, 1, padding.shape[-1]))
+    if attn is not None:
+        attn = _added(attn, q)
+        if attn.ndim == 3:
+            attn = shape.reshape(attn, (-1, q.shape[1], *attn.shape[1:]))
+    if attn is None or padding is None:
+        return padding if attn is None else attn
+    return attn + padding
+
+
+def _added(mask: Tensor, q: Tensor) -> Tensor:
+    """A mask of bools as numbers to add: -inf where it holds."""
+    if mask.dtype.kind != "b":
+        return mask
+    return table.where(mask, -math.inf, create.zeros((), dtype=q.dtype))

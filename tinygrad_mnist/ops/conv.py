@@ -12,18 +12,27 @@ from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.kernels.conv import Geometry
 from tinygrad_mnist.ops import shape, table
 
-__all__ = ["conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d", "pad"]
+__all__ = [
+    "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "pad",
+]  # fmt: skip
 
 Size = int | Sequence[int]
 
 
 def pair(value: Any, name: str) -> tuple[int, int]:
     """One number for both dimensions, or two."""
-    values = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
-    values = values * 2 if len(values) == 1 else values
-    if len(values) != 2:
-        raise ValueError(f"{name} must be one number or two, not {value!r}")
-    return int(values[0]), int(values[1])
+    first, second = several(value, name, 2)
+    return first, second
+
+
+def several(value: Any, name: str, dims: int) -> tuple[int, ...]:
+    """One number for all dimensions, or one for each."""
+    values = tuple(value) if isinstance(value, (tuple, list)) else (value,)
+    values = values * dims if len(values) == 1 else values
+    if len(values) != dims:
+        count = {1: "one number", 2: "one number or two"}.get(dims, f"one number or {dims}")
+        raise ValueError(f"{name} must be {count}, not {value!r}")
+    return tuple(int(value) for value in values)
 
 
 def conv2d(
@@ -51,7 +60,7 @@ def conv2d(
     if input.ndim == 3 and weight.ndim == 4:
         one = shape.unsqueeze(input, 0)
         return shape.squeeze(conv2d(one, weight, bias, stride, padding, dilation, groups), 0)
-    _check("conv2d", input, weight, weight.shape[1] * groups if weight.ndim == 4 else 0)
+    _check("conv2d", input, weight, weight.shape[1] * groups if weight.ndim > 1 else 0)
     if groups < 1 or weight.shape[0] % groups:
         raise ShapeError(f"conv2d: {weight.shape[0]} output channels in {groups} groups")
     step, gaps = pair(stride, "stride"), pair(dilation, "dilation")
@@ -72,11 +81,11 @@ def conv2d(
     return table.conv(*args, geom=geom)
 
 
-def _check(name: str, input: Tensor, weight: Tensor, channels: int) -> None:
-    if weight.ndim != 4 or input.ndim != 4:
+def _check(name: str, input: Tensor, weight: Tensor, channels: int, ndim: int = 4) -> None:
+    if weight.ndim != ndim or input.ndim != ndim:
         raise ShapeError(
-            f"{name}: input must have 3 or 4 dimensions and weight 4, not shapes "
-            f"{list(input.shape)} and {list(weight.shape)}"
+            f"{name}: input must have {ndim - 1} or {ndim} dimensions and weight {ndim}, not "
+            f"shapes {list(input.shape)} and {list(weight.shape)}"
         )
     if input.shape[1] != channels:
         raise ShapeError(
@@ -91,18 +100,18 @@ def _check(name: str, input: Tensor, weight: Tensor, channels: int) -> None:
 
 
 def _named_padding(
-    input: Tensor, weight: Tensor, padding: str, step: tuple[int, int], gaps: tuple[int, int]
+    input: Tensor, weight: Tensor, padding: str, step: tuple[int, ...], gaps: tuple[int, ...]
 ) -> tuple[Tensor, Any]:
     if padding == "valid":
         return input, 0
     if padding != "same":
         raise ValueError(f"padding must be a number, 'same' or 'valid', not {padding!r}")
-    if step != (1, 1):
+    if max(step) > 1:
         raise RuntimeError("padding='same' is not supported for strided convolutions")
-    (h, w) = ((k - 1) * d for k, d in zip(weight.shape[2:], gaps, strict=True))
-    if h % 2 == 0 and w % 2 == 0:
-        return input, (h // 2, w // 2)
-    return pad(input, (w // 2, w - w // 2, h // 2, h - h // 2)), 0
+    more = [(k - 1) * d for k, d in zip(weight.shape[2:], gaps, strict=True)]
+    if all(n % 2 == 0 for n in more):
+        return input, tuple(n // 2 for n in more)
+    return pad(input, [m for n in more[::-1] for m in (n // 2, n - n // 2)]), 0
 
 
 def _flat(value: Any, other: Any) -> Any:
@@ -183,6 +192,93 @@ def conv_transpose1d(
     settings = _flat(stride, 1), _flat(padding, 0), _flat(output_padding, 0)
     y = conv_transpose2d(image, kernel, bias, *settings, groups, _flat(dilation, 1))
     return shape.squeeze(y, -2)
+
+
+def conv3d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Size = 1,
+    padding: Any = 0,
+    dilation: Size = 1,
+    groups: int = 1,
+) -> Tensor:
+    """`conv2d` of volumes: input (n, in, d, h, w), weight (out, in / groups, kd, kh, kw).
+
+    The frames under a kernel's depth are channels of one image, and so it is a convolution of two
+    dimensions. Raises what `conv2d` raises.
+    """
+    if input.ndim == 4 and weight.ndim == 5:
+        one = shape.unsqueeze(input, 0)
+        return shape.squeeze(conv3d(one, weight, bias, stride, padding, dilation, groups), 0)
+    _check("conv3d", input, weight, weight.shape[1] * groups if weight.ndim > 1 else 0, 5)
+    step, gaps = several(stride, "stride", 3), several(dilation, "dilation", 3)
+    if min(step) < 1 or min(gaps) < 1:
+        raise RuntimeError(f"conv3d: stride and dilation must be positive, not {step} and {gaps}")
+    if isinstance(padding, str):
+        input, padding = _named_padding(input, weight, padding, step, gaps)
+    rim = several(padding, "padding", 3)
+    if min(rim) < 0:
+        raise RuntimeError(f"negative padding is not supported: {rim}")
+    whole = [n + 2 * p for n, p in zip(input.shape[2:], rim, strict=True)]
+    size = weight.shape[2:]
+    if any(d * (k - 1) >= n for n, k, d in zip(whole, size, gaps, strict=True)):
+        raise ShapeError(
+            f"conv3d: the kernel {list(size)} (dilation {list(gaps)}) is larger than the padded "
+            f"input {whole}"
+        )
+    x = shape.constant_pad_nd(input, (0, 0, 0, 0, rim[0], rim[0])) if rim[0] else input
+    x = table.permute(x, axes=(0, 1, 3, 4, 2))
+    x = table.windows(x, size=size[:1], step=step[:1], gap=gaps[:1])
+    n, _, h, w, depth, frames = x.shape
+    x = table.permute(x, axes=(0, 5, 1, 4, 2, 3))
+    x = table.reshape(x, shape=(n * frames, input.shape[1] * depth, h, w))
+    kernel = table.reshape(weight, shape=(len(weight), weight.shape[1] * depth, *size[1:]))
+    y = conv2d(x, kernel, bias, step[1:], rim[1:], gaps[1:], groups)
+    y = table.reshape(y, shape=(n, frames, *y.shape[1:]))
+    return table.permute(y, axes=(0, 2, 1, 3, 4))
+
+
+def conv_transpose3d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Size = 1,
+    padding: Size = 0,
+    output_padding: Size = 0,
+    groups: int = 1,
+    dilation: Size = 1,
+) -> Tensor:
+    """`conv_transpose2d` of volumes: input (n, in, d, h, w), weight (in, out / groups, kd, kh, kw).
+
+    A kernel's depth is channels of one image, which are then added up where they overlap.
+    """
+    if input.ndim == 4 and weight.ndim == 5:
+        one = shape.unsqueeze(input, 0)
+        settings = (bias, stride, padding, output_padding, groups, dilation)
+        return shape.squeeze(conv_transpose3d(one, weight, *settings), 0)
+    _check("conv_transpose3d", input, weight, len(weight), 5)
+    step, gaps = several(stride, "stride", 3), several(dilation, "dilation", 3)
+    rim, more = several(padding, "padding", 3), several(output_padding, "output_padding", 3)
+    size, (n, channels, frames, h, w) = weight.shape[2:], input.shape
+    covered = (frames - 1) * step[0] + gaps[0] * (size[0] - 1) + 1
+    depth = covered - 2 * rim[0] + more[0]
+    if more[0] >= max(step[0], gaps[0]):
+        raise RuntimeError(
+            f"output padding must be smaller than either stride or dilation, but got {more[0]}"
+        )
+    if depth < 1:
+        raise ShapeError(f"conv_transpose3d: the output would have a depth of {depth}")
+    x = table.permute(input, axes=(0, 2, 1, 3, 4))
+    x = table.reshape(x, shape=(n * frames, channels, h, w))
+    kernel = table.reshape(weight, shape=(channels, weight.shape[1] * size[0], *size[1:]))
+    y = conv_transpose2d(x, kernel, None, step[1:], rim[1:], more[1:], groups, gaps[1:])
+    out = weight.shape[1] * groups
+    y = table.reshape(y, shape=(n, frames, out, size[0], *y.shape[2:]))
+    y = table.permute(y, axes=(0, 2, 4, 5, 3, 1))
+    y = table.unwindows(y, shape=(max(covered, rim[0] + depth),), step=step[:1], gap=gaps[:1])
+    y = table.permute(table.narrow(y, 4, rim[0], depth), axes=(0, 1, 4, 2, 3))
+    return y if bias is None else y + bias.reshape(-1, 1, 1, 1)
 
 
 def pad(

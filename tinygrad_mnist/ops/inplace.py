@@ -6,6 +6,7 @@ the Tensor the result of the call that computed the value.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -14,11 +15,22 @@ import numpy as np
 from tinygrad_mnist.autograd import rebase, views, writes
 from tinygrad_mnist.autograd.dtypes import KIND
 from tinygrad_mnist.autograd.floats import USUAL, hush, restore, state
+from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.autograd.modes import TAPED, current, note_change
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.record import record
 from tinygrad_mnist.autograd.tensor import Tensor, unwrap, wrap
-from tinygrad_mnist.ops import compare, diagonal, elementwise, index, random, shape, table
+from tinygrad_mnist.ops import (
+    compare,
+    diagonal,
+    elementwise,
+    index,
+    matmul,
+    random,
+    reduce,
+    shape,
+    table,
+)
 from tinygrad_mnist.ops.arguments import tensor_of
 
 ASSIGN = table.assign_view.op  # type: ignore[attr-defined]
@@ -26,9 +38,31 @@ CAST = table.cast.op  # type: ignore[attr-defined]
 # Each of these is also a method with an underscore: x.add_(y) is write(x, add(x, y)).
 FAMILIES = {
     elementwise: [*elementwise.METHODS, "fill"],
-    compare: ["eq", "ge", "gt", "le", "lt", "ne", "logical_and", "logical_not", "logical_or"],
+    compare: [
+        "bitwise_and",
+        "bitwise_not",
+        "bitwise_or",
+        "bitwise_xor",
+        "eq",
+        "ge",
+        "greater",
+        "greater_equal",
+        "gt",
+        "le",
+        "less",
+        "less_equal",
+        "logical_and",
+        "logical_not",
+        "logical_or",
+        "logical_xor",
+        "lt",
+        "ne",
+        "not_equal",
+    ],
     index: ["index_add", "index_copy", "index_fill", "masked_fill", "scatter", "scatter_add"],
     diagonal: ["tril", "triu"],
+    matmul: ["addbmm", "addmm", "addmv", "addr", "baddbmm"],
+    reduce: ["cumprod", "cumsum"],
     random: ["bernoulli"],
 }
 
@@ -145,6 +179,44 @@ def method(function: Callable[..., Any]) -> Callable[..., Tensor]:
     return in_place
 
 
+def write_out(name: str, out: Any, made: Any) -> Any:
+    """Write a result into the Tensor of `out=`, or several into several; returns those.
+
+    A Tensor of another shape is resized, with a warning unless it was empty. Raises RuntimeError
+    where a gradient would be lost, and for a dtype that does not hold the result.
+    """
+    if isinstance(made, (tuple, list)):
+        places = list(out) if isinstance(out, (tuple, list)) else [out]
+        if len(places) != len(made):
+            raise TypeError(f"{name}(): out= must be {len(made)} Tensors, not {len(places)}")
+        each = [write_out(name, *pair) for pair in zip(places, made, strict=True)]
+        return type(made)(*each) if hasattr(made, "_fields") else type(made)(each)
+    if not isinstance(made, Tensor):
+        raise TypeError(f"{name}() got an unexpected keyword argument 'out'")
+    if not isinstance(out, Tensor):
+        raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
+    if current().grad and (made._node is not None or out._node is not None):
+        raise RuntimeError(
+            f"{name}(): functions with out=... arguments don't support automatic differentiation, "
+            "but one of the arguments requires grad."
+        )
+    if KIND[made.dtype.kind] > KIND[out.dtype.kind]:
+        raise RuntimeError(
+            f"result type {made.dtype} can't be cast to the desired output type {out.dtype}"
+        )
+    if out.shape != made.shape:
+        if out._data.size:
+            warnings.warn(
+                "An output with one or more elements was resized since it had shape "
+                f"{list(out.shape)}, which does not match the required output shape "
+                f"{list(made.shape)}.",
+                UserWarning,
+                stacklevel=4,
+            )
+        out.data = wrap(np.empty(made.shape, out.dtype))
+    return write(out, made)
+
+
 def setitem(self: Tensor, key: Any, value: Any) -> None:
     """x[key] = value, with the keys of `getitem`."""
     plain = key if type(key) is tuple else (key,)
@@ -211,12 +283,103 @@ def random_(
     return write(self, random.randint(low, high, self.shape, dtype=self.dtype, generator=generator))
 
 
+def exponential_(self: Tensor, lambd: float = 1.0, *, generator: Any = None) -> Tensor:
+    """Write exponentially distributed numbers, of the rate `lambd`."""
+    if lambd <= 0:
+        raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
+    drawn = random.rand(self.shape, dtype=self.dtype, generator=generator)
+    return write(self, table.log1p(-drawn) / -lambd)
+
+
+def cauchy_(
+    self: Tensor, median: float = 0.0, sigma: float = 1.0, *, generator: Any = None
+) -> Tensor:
+    """Write numbers of Cauchy's distribution."""
+    if sigma <= 0:
+        raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma}")
+    drawn = random.rand(self.shape, dtype=self.dtype, generator=generator)
+    return write(self, table.tan((drawn - 0.5) * np.pi) * sigma + median)
+
+
+def geometric_(self: Tensor, p: float, *, generator: Any = None) -> Tensor:
+    """Write how many trials there were up to the first success, of probability p each."""
+    if not 0 < p < 1:
+        raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p}")
+    kind = self.dtype if self.dtype.kind == "f" else np.dtype(np.float64)
+    drawn = random.rand(self.shape, dtype=kind, generator=generator)
+    return write(self, table.ceil(table.log1p(-drawn) / np.log1p(-p)))
+
+
+def log_normal_(
+    self: Tensor, mean: float = 1.0, std: float = 2.0, *, generator: Any = None
+) -> Tensor:
+    """Write numbers whose logarithms are normal."""
+    if std <= 0:
+        raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std}")
+    drawn = random.randn(self.shape, dtype=self.dtype, generator=generator)
+    return write(self, table.exp(drawn * std + mean))
+
+
+def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
+    """Write one value on the main diagonal, and with `wrap` on those below a tall matrix's end."""
+    if self.ndim < 2:
+        raise RuntimeError("dimensions must larger than 1")
+    if self.ndim > 2 and len(set(self.shape)) > 1:
+        raise RuntimeError("all dimensions of input must be of equal length")
+    hit = np.zeros(self.shape, np.bool_)
+    np.fill_diagonal(hit, 1, wrap=wrap and self.ndim == 2)
+    return write(self, table.where(hit, index.filler(fill_value, self), copy_of(self)))
+
+
+def relaid(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The in-place form of a function of views: the Tensor itself gets the other shape.
+
+    Raises RuntimeError for a leaf that requires grad, in grad mode, and where other Tensors are
+    views of this one: what is written through them could not be told to it any more.
+    """
+
+    def in_place(self: Tensor, *args: Any, **kw: Any) -> Tensor:
+        if self._node is not None and current().grad:
+            views.check_allowed(self)
+        if self.dtype.kind == "f" and views.looked_at(self):
+            raise RuntimeError(
+                f"{function.__name__}_: the Tensor has views; write x = x.{function.__name__}(...) "
+                "instead"
+            )
+        view = function(self, *args, **kw)
+        known = views.seen(view)
+        if isinstance(self._node, Leaf):
+            self.data = view
+        else:
+            note_change()
+            self._data, self._node = view._data, view._node
+        if known is not None and known.base is not self:
+            self._seen = known
+        return self
+
+    in_place.__doc__ = f"In place: {function.__doc__}"
+    in_place.__name__ = in_place.__qualname__ = f"{function.__name__}_"
+    in_place.__wrapped__ = function  # type: ignore[attr-defined]
+    return in_place
+
+
 METHODS: dict[str, Callable[..., Any]] = {
     f"{name}_": method(getattr(family, name))
     for family, names in FAMILIES.items()
     for name in names
 }
-METHODS |= {f.__name__: f for f in (copy_, zero_, uniform_, normal_, random_)}
+RELAID = {
+    f"{name}_": relaid(getattr(shape, name))
+    for name in ("squeeze", "swapaxes", "swapdims", "t", "transpose", "unsqueeze")
+}
+METHODS |= RELAID
+METHODS |= {
+    f.__name__: f
+    for f in (
+        copy_, zero_, uniform_, normal_, random_, exponential_, cauchy_, geometric_, log_normal_,
+        fill_diagonal_,
+    )
+}  # fmt: skip
 METHODS |= {"__setitem__": setitem}
 METHODS |= {
     f"__i{dunder}__": METHODS[f"{name}_"]

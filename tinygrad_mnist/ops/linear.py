@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tinygrad_mnist.autograd.op import DTypeError, ShapeError
-from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.autograd.tensor import Tensor, _reads
 from tinygrad_mnist.ops import create, reduce, shape, table
 from tinygrad_mnist.ops.inplace import write
 
-__all__ = ["bilinear", "embedding", "linear", "one_hot"]
+__all__ = ["bilinear", "embedding", "embedding_bag", "linear", "one_hot"]
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -111,3 +113,94 @@ def embedding(
         real = table.ne(input, padding_idx % weight.shape[0])
         rows = table.where(shape.reshape(real, to), rows, rows.detach())
     return rows
+
+
+def embedding_bag(
+    input: Tensor,
+    weight: Tensor,
+    offsets: Tensor | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    mode: str = "mean",
+    sparse: bool = False,
+    per_sample_weights: Tensor | None = None,
+    include_last_offset: bool = False,
+    padding_idx: int | None = None,
+) -> Tensor:
+    """The "sum", "mean" or "max" of each bag's `embedding`s; zeros for an empty one.
+
+    A bag is a row of input (n, length), or what lies between two `offsets` into input (length,).
+    `per_sample_weights` multiply the embeddings of a sum; `padding_idx` does not count.
+    """
+    if mode not in ("sum", "mean", "max"):
+        raise ValueError(f"mode has to be one of sum, mean or max, not {mode!r}")
+    if per_sample_weights is not None and (
+        mode != "sum" or per_sample_weights.shape != input.shape
+    ):
+        raise ValueError(
+            "embedding_bag: per_sample_weights go with mode='sum' and have the shape of input "
+            f"{list(input.shape)}, not mode={mode!r} and {list(per_sample_weights.shape)}"
+        )
+    if scale_grad_by_freq and mode == "max":
+        raise RuntimeError("embedding_bag: scale_grad_by_freq is not supported for mode 'max'")
+    if (input.ndim == 2) != (offsets is None) or input.ndim not in (1, 2):
+        raise ValueError(
+            "embedding_bag: input is rows of bags, or one dimension with `offsets`, not "
+            f"{list(input.shape)} with offsets {offsets}"
+        )
+    bag, count = _bags(input, offsets, include_last_offset)
+    input = table.reshape(input, shape=(-1,))
+    rows = embedding(input, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq)
+    kept: Any = None
+    if padding_idx is not None:
+        kept = table.ne(input, padding_idx % weight.shape[0])
+    if mode == "max":
+        return _largest(rows, bag, count, kept)
+    if per_sample_weights is not None:
+        rows = rows * table.reshape(per_sample_weights, shape=(-1, 1))
+    if kept is not None:
+        rows = table.where(table.reshape(kept, shape=(-1, 1)), rows, 0.0)
+    total = table.put(rows, bag, shape=(count, weight.shape[1]))
+    if mode == "sum":
+        return total
+    ones = create.ones(input.shape, dtype=weight.dtype) if kept is None else kept
+    size = table.put(table.cast(ones, dtype=weight.dtype), bag, shape=(count,))
+    return total / table.reshape(table.clip(size, low=1.0, high=None), shape=(-1, 1))
+
+
+def _bags(input: Tensor, offsets: Tensor | None, with_last: bool) -> tuple[Tensor, int]:
+    """The bag of each index, and how many bags there are."""
+    if offsets is None:
+        count, length = input.shape
+        return Tensor(np.repeat(np.arange(count), length)), count
+    n, starts = input.shape[0], offsets._data
+    if offsets.ndim != 1 or (starts.size and (starts[0] != 0 or starts.max() > n)):
+        raise RuntimeError(
+            "embedding_bag: offsets are one dimension, begin at 0 and end within input, not "
+            f"{offsets.tolist()} into {n}"
+        )
+    if with_last and not starts.size:
+        raise RuntimeError("include_last_offset: number of offsets should be at least 1")
+    ones = create.ones(offsets.shape, dtype="int64")
+    begun = table.put(ones, offsets, shape=(n + 1,))
+    bag = table.narrow(table.cumsum(begun, axis=0), 0, 0, n) - 1
+    count = starts.size - bool(with_last)
+    return table.clip(bag, low=0, high=max(count - 1, 0)), count
+
+
+def _largest(rows: Tensor, bag: Tensor, count: int, kept: Any) -> Tensor:
+    """The largest of each bag's rows, element by element; the first of equals."""
+    _reads("embedding_bag(mode='max')")
+    bags, size = bag._data, rows.shape[1]
+    order = np.arange(len(bags)) if kept is None else np.flatnonzero(kept._data)
+    lengths = np.bincount(bags[order], minlength=count)
+    reach = int(lengths.max(initial=0))
+    if not reach:
+        return create.zeros((count, size), dtype=rows.dtype)
+    starts = np.cumsum(lengths) - lengths
+    places = np.minimum(starts[:, None] + np.arange(reach), starts[:, None] + lengths[:, None] - 1)
+    held = table.take(rows, order[np.maximum(places, 0).clip(0, len(order) - 1)])
+    first = table.argmax(held.detach(), axis=1, keepdims=True)
+    top = table.reshape(table.gather(held, first, axis=1), shape=(count, size))
+    return table.where(lengths[:, None] > 0, top, 0.0)

@@ -9,6 +9,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from tinygrad_mnist.autograd.modes import MODES, current
 from tinygrad_mnist.autograd.op import DTypeError, ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
@@ -20,8 +22,8 @@ from tinygrad_mnist.ops.refused import refuse
 __all__ = [
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "cosine_embedding_loss",
     "cosine_similarity", "cross_entropy", "gaussian_nll_loss", "hinge_embedding_loss",
-    "huber_loss", "kl_div", "l1_loss", "margin_ranking_loss", "mse_loss", "nll_loss",
-    "normalize", "pairwise_distance", "poisson_nll_loss", "smooth_l1_loss", "soft_margin_loss",
+    "huber_loss", "kl_div", "l1_loss", "margin_ranking_loss", "mse_loss", "nll_loss", "normalize",
+    "pairwise_distance", "pdist", "poisson_nll_loss", "smooth_l1_loss", "soft_margin_loss",
     "softmax_cross_entropy", "triplet_margin_loss",
 ]  # fmt: skip
 
@@ -427,6 +429,17 @@ def pairwise_distance(
 ) -> Tensor:
     """The p-norm of x1 - x2 + eps over the last dimension."""
     return reduce.norm(x1 - x2 + eps, p, -1, keepdim)
+
+
+@in_float32
+def pdist(input: Tensor, p: float = 2.0) -> Tensor:
+    """The p-norm distances of all pairs of rows: of 0 and 1, 0 and 2, ..., 1 and 2, ..."""
+    if input.ndim != 2:
+        raise ShapeError(f"pdist only supports 2D tensors, got: {input.ndim}D")
+    if p < 0:
+        raise RuntimeError("pdist only supports non-negative p values")
+    first, second = np.triu_indices(len(input), 1)
+    return reduce.norm(table.take(input, first) - table.take(input, second), p, 1)
 
 
 @in_float32

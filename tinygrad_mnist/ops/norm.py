@@ -13,7 +13,14 @@ from tinygrad_mnist.ops import elementwise, reduce, shape, table
 from tinygrad_mnist.ops.arguments import in_float32
 from tinygrad_mnist.ops.inplace import write
 
-__all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm"]
+__all__ = [
+    "batch_norm",
+    "group_norm",
+    "instance_norm",
+    "layer_norm",
+    "local_response_norm",
+    "rms_norm",
+]
 
 
 def _affine(x: Tensor, weight: Tensor | None, bias: Tensor | None, to: tuple[int, ...]) -> Tensor:
@@ -150,6 +157,29 @@ def instance_norm(
         _move(running_mean, mean, momentum)
         _move(running_var, var, momentum)
     return group_norm(input, input.shape[1], weight, bias, eps)
+
+
+@in_float32
+def local_response_norm(
+    input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Tensor:
+    """x / (k + alpha mean(x^2))^beta, the mean over `size` channels around; Krizhevsky, 2012.
+
+    Channels beyond the first and last count as zeros.
+    """
+    if input.ndim < 3:
+        raise ValueError(
+            f"Expected 3D or higher dimensionality input (got {input.ndim} dimensions)"
+        )
+    if not input._data.size:
+        return input
+    before, after = size // 2, (size - 1) // 2
+    rim = (*(0, 0) * (input.ndim - 2), before, after)
+    squares = shape.constant_pad_nd(table.square(input), rim)
+    total = table.narrow(squares, 1, 0, input.shape[1])
+    for start in range(1, size):
+        total = total + table.narrow(squares, 1, start, input.shape[1])
+    return input / table.pow(total * (alpha / size) + k, beta)
 
 
 def _moments_of(x: Tensor) -> Tensor:

@@ -13,9 +13,9 @@ import numpy as np
 
 from tinygrad_mnist.autograd import legacy
 from tinygrad_mnist.autograd.default_dtype import get_default_dtype
+from tinygrad_mnist.autograd.graph import Node
 from tinygrad_mnist.autograd.modes import note_change
 from tinygrad_mnist.autograd.op import DTypeError
-from tinygrad_mnist.autograd.graph import Node
 from tinygrad_mnist.autograd.tensor import Tensor, _reads, _unheard, as_array, wrap
 from tinygrad_mnist.ops import convert, index, inplace, matmul, shape
 from tinygrad_mnist.ops.arguments import check_device, size_of

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from typing import Any
 
 import numpy as np
@@ -11,23 +13,26 @@ from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.kernels.pool import Windows
 from tinygrad_mnist.ops import join, reduce, shape, table
 from tinygrad_mnist.ops.arguments import in_float32
-from tinygrad_mnist.ops.conv import pair
+from tinygrad_mnist.ops.conv import several
 
 __all__ = [
-    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "avg_pool1d", "avg_pool2d", "max_pool1d",
-    "max_pool2d",
+    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "avg_pool1d", "avg_pool2d",
+    "avg_pool3d", "max_pool1d", "max_pool2d", "max_pool3d",
 ]  # fmt: skip
 
 
-def _windows(
-    name: str, x: Tensor, size: Any, stride: Any, padding: Any, dilation: Any, *, ceil_mode: bool
-) -> Windows:
+Settings = tuple[Any, Any, Any, Any]  # kernel size, stride, padding, dilation
+
+
+def _windows(name: str, x: Tensor, settings: Settings, ceil_mode: bool, dims: int = 2) -> Windows:
+    """Where the windows over the last dimensions lie."""
+    size, stride, padding, dilation = settings
     kernel, rim, gaps = (
-        pair(size, "kernel_size"),
-        pair(padding, "padding"),
-        pair(dilation, "dilation"),
+        several(size, "kernel_size", dims),
+        several(padding, "padding", dims),
+        several(dilation, "dilation", dims),
     )
-    step = pair(stride, "stride") if stride not in (None, (), []) else kernel
+    step = several(stride, "stride", dims) if stride not in (None, (), []) else kernel
     if min(kernel + step + gaps) < 1:
         raise RuntimeError(f"{name}: kernel size, stride and dilation must be positive")
     if any(2 * p > k for p, k in zip(rim, kernel, strict=True)) or min(rim) < 0:
@@ -36,7 +41,7 @@ def _windows(
             f"kernel size={kernel}"
         )
     count = []
-    for n, k, s, p, d in zip(x.shape[-2:], kernel, step, rim, gaps, strict=True):
+    for n, k, s, p, d in zip(x.shape[-dims:], kernel, step, rim, gaps, strict=True):
         room = n + 2 * p - d * (k - 1) - 1
         number = (room + (s - 1 if ceil_mode else 0)) // s + 1
         if ceil_mode and (number - 1) * s >= n + p:
@@ -46,14 +51,26 @@ def _windows(
         raise ShapeError(
             f"{name}: windows of {list(kernel)} do not fit into an input of shape {list(x.shape)}"
         )
-    return Windows(kernel, step, gaps, rim, (count[0], count[1]))
+    return Windows(kernel, step, gaps, rim, tuple(count))
 
 
-def _images(name: str, x: Tensor) -> Tensor:
-    if x.ndim == 4:
+def _flat_and_deep(win: Windows) -> tuple[Windows, Windows]:
+    """Windows over volumes as windows over their frames, and over columns of the frames' results.
+
+    The first maximum of a volume's window is in the first frame with that maximum.
+    """
+    flat = Windows(*(part[1:] for part in win))
+    deep = zip(win, (1, 1, 1, 0, math.prod(flat.number)), strict=True)
+    return flat, Windows(*((part[0], one) for part, one in deep))
+
+
+def _images(name: str, x: Tensor, ndim: int = 4) -> Tensor:
+    if x.ndim == ndim:
         return x
-    if x.ndim != 3:
-        raise ShapeError(f"{name}: input must have 3 or 4 dimensions, not shape {list(x.shape)}")
+    if x.ndim != ndim - 1:
+        raise ShapeError(
+            f"{name}: input must have {ndim - 1} or {ndim} dimensions, not shape {list(x.shape)}"
+        )
     return shape.unsqueeze(x, 0)
 
 
@@ -77,7 +94,7 @@ def max_pool2d(
               [13., 15.]]]])
     """
     x = _images("max_pool2d", input)
-    win = _windows("max_pool2d", x, kernel_size, stride, padding, dilation, ceil_mode=ceil_mode)
+    win = _windows("max_pool2d", x, (kernel_size, stride, padding, dilation), ceil_mode)
     y = table.max_pool(x, win=win)
     result = y if input.ndim == 4 else shape.squeeze(y, 0)
     if not return_indices:
@@ -123,27 +140,33 @@ def avg_pool2d(
 ) -> Tensor:
     """The mean of each window; padding counts as zeros, or not at all (count_include_pad=False)."""
     x = _images("avg_pool2d", input)
-    win = _windows("avg_pool2d", x, kernel_size, stride, padding, 1, ceil_mode=ceil_mode)
+    win = _windows("avg_pool2d", x, (kernel_size, stride, padding, 1), ceil_mode)
     total = table.pool_sum(x, win=win)
-    if divisor_override == 0:
-        raise RuntimeError("divisor must be not zero")
-    if divisor_override is not None:
-        y = total / divisor_override
-    elif win.padding == (0, 0) and not ceil_mode:
-        y = total / (win.size[0] * win.size[1])
-    else:
-        y = total / _counts(win, x.shape[2:], with_padding=count_include_pad).astype(x.dtype)
+    y = _shared(total, win, x, ceil_mode, count_include_pad, divisor_override)
     return y if input.ndim == 4 else shape.squeeze(y, 0)
 
 
-def _counts(win: Windows, size: tuple[int, ...], *, with_padding: bool) -> Any:
+def _shared(
+    total: Tensor, win: Windows, x: Tensor, ceil_mode: bool, with_padding: bool, divisor: Any
+) -> Tensor:
+    """The windows' sums divided by how many elements they count."""
+    if divisor == 0:
+        raise RuntimeError("divisor must be not zero")
+    if divisor is not None:
+        return table.div(total, divisor)
+    if max(win.padding) == 0 and not ceil_mode:
+        return table.div(total, math.prod(win.size))
+    return table.div(total, _counts(win, x.shape[2:], with_padding).astype(x.dtype))
+
+
+def _counts(win: Windows, size: tuple[int, ...], with_padding: bool) -> Any:
     """How many elements each window has: what reaches over the far rim never counts."""
     sides = []
     for k, s, p, m, n in zip(win.size, win.stride, win.padding, win.number, size, strict=True):
         start = np.arange(m) * s - p
         low, high = (-p, n + p) if with_padding else (0, n)
         sides.append(np.minimum(start + k, high) - np.maximum(start, low))
-    return np.outer(*sides)
+    return functools.reduce(np.multiply.outer, sides)
 
 
 def avg_pool1d(
@@ -160,25 +183,104 @@ def avg_pool1d(
     return shape.squeeze(avg_pool2d(wide, *settings, ceil_mode, count_include_pad), -2)
 
 
+def max_pool3d(
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """`max_pool2d` of volumes (n, channels, depth, height, width)."""
+    x = _images("max_pool3d", input, 5)
+    settings = (kernel_size, stride, padding, dilation)
+    flat, deep = _flat_and_deep(_windows("max_pool3d", x, settings, ceil_mode, 3))
+    n, c, frames, *size = x.shape
+    images = table.reshape(x, shape=(n, c * frames, *size))
+    tops = table.max_pool(images, win=flat)
+    columns = table.reshape(tops, shape=(n, c, frames, math.prod(flat.number)))
+    y = table.reshape(table.max_pool(columns, win=deep), shape=(n, c, deep.number[0], *flat.number))
+    result = y if input.ndim == 5 else shape.squeeze(y, 0)
+    if not return_indices:
+        return result
+    top = table.reshape(y.detach(), shape=(n, c, *deep.number))
+    frame = table.pool_index(columns.detach(), top, win=deep)  # of frames times pixels of a result
+    within = table.pool_index(images.detach(), tops.detach(), win=flat)
+    within = table.reshape(within, shape=(n, c, frames * math.prod(flat.number)))
+    at = table.reshape(frame, shape=(n, c, math.prod(deep.number)))
+    pixel = table.gather(within, at, axis=2)
+    index = table.floor_divide(at, math.prod(flat.number)) * math.prod(size) + pixel
+    index = table.reshape(index, shape=y.shape)
+    return result, index if input.ndim == 5 else shape.squeeze(index, 0)
+
+
+@in_float32
+def avg_pool3d(
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """`avg_pool2d` of volumes (n, channels, depth, height, width)."""
+    x = _images("avg_pool3d", input, 5)
+    win = _windows("avg_pool3d", x, (kernel_size, stride, padding, 1), ceil_mode, 3)
+    flat, deep = _flat_and_deep(win)
+    n, c, frames, *size = x.shape
+    sums = table.pool_sum(table.reshape(x, shape=(n, c * frames, *size)), win=flat)
+    columns = table.reshape(sums, shape=(n, c, frames, math.prod(flat.number)))
+    total = table.pool_sum(columns, win=deep)
+    total = table.reshape(total, shape=(n, c, *win.number))
+    y = _shared(total, win, x, ceil_mode, count_include_pad, divisor_override)
+    return y if input.ndim == 5 else shape.squeeze(y, 0)
+
+
 @in_float32
 def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
     """Means of windows chosen so that the output has `output_size` (None: as the input).
 
     Window i of m over n elements goes from floor(i n / m) to ceil((i + 1) n / m).
     """
-    sizes = output_size if isinstance(output_size, (tuple, list)) else (output_size, output_size)
-    if input.ndim not in (3, 4):
-        raise ShapeError(f"adaptive_avg_pool2d: input of 3 or 4 dimensions, not {input.ndim}")
-    y = input
-    for axis, m in zip((-2, -1), sizes, strict=True):
-        y = _adaptive_mean(y, axis, y.shape[axis] if m is None else m)
-    return y
+    _images("adaptive_avg_pool2d", input)
+    return adaptive_mean(input, output_sizes(input, output_size, 2))
 
 
+@in_float32
 def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
     """`adaptive_avg_pool2d` along the last dimension."""
-    m = output_size[0] if isinstance(output_size, (tuple, list)) else output_size
-    return _adaptive_mean(input, -1, m)
+    _images("adaptive_avg_pool1d", input, 3)
+    return adaptive_mean(input, output_sizes(input, output_size, 1))
+
+
+@in_float32
+def adaptive_avg_pool3d(input: Tensor, output_size: Any) -> Tensor:
+    """`adaptive_avg_pool2d` of volumes (n, channels, depth, height, width)."""
+    _images("adaptive_avg_pool3d", input, 5)
+    return adaptive_mean(input, output_sizes(input, output_size, 3))
+
+
+def output_sizes(x: Tensor, value: Any, dims: int) -> tuple[int, ...]:
+    """The lengths of the last dimensions of an adaptive pool's result; None keeps one."""
+    given = tuple(value) if isinstance(value, (tuple, list)) else (value,) * dims
+    if len(given) != dims:
+        raise ValueError(f"output_size must be one number or {dims}, not {value!r}")
+    pairs = zip(given, x.shape[-dims:], strict=True)
+    return tuple(n if m is None else int(m) for m, n in pairs)
+
+
+def adaptive_mean(x: Tensor, sizes: tuple[int, ...]) -> Tensor:
+    """The means of adaptive windows over the last dimensions."""
+    for axis, m in enumerate(sizes, x.ndim - len(sizes)):
+        x = _adaptive_mean(x, axis, m)
+    return x
+
+
+def adaptive_ends(n: int, m: int) -> list[tuple[int, int]]:
+    """Where window i of m over n elements begins and ends."""
+    return [(i * n // m, -(-(i + 1) * n // m)) for i in range(m)]
 
 
 def _adaptive_mean(x: Tensor, axis: int, m: int) -> Tensor:
@@ -187,7 +289,8 @@ def _adaptive_mean(x: Tensor, axis: int, m: int) -> Tensor:
         return x
     if m == 1:
         return reduce.mean(x, axis, keepdim=True)
-    ends = [(i * n // m, -(-(i + 1) * n // m)) for i in range(m)]
-    axis %= x.ndim
+    if m == 0:
+        return table.narrow(x, axis, 0, 0)
+    ends = adaptive_ends(n, m)
     means = [reduce.mean(table.narrow(x, axis, a, b - a), axis, keepdim=True) for a, b in ends]
     return join.cat(means, axis)

@@ -23,10 +23,14 @@ from tinygrad_mnist.kernels import elementwise as E
 from tinygrad_mnist.kernels import linear as L
 from tinygrad_mnist.kernels import loss as O
 from tinygrad_mnist.kernels import norm as M
+from tinygrad_mnist.kernels import order as Q
 from tinygrad_mnist.kernels import pool as P
 from tinygrad_mnist.kernels import random as N
 from tinygrad_mnist.kernels import reduce as R
+from tinygrad_mnist.kernels import resample as I
+from tinygrad_mnist.kernels import scatter as V
 from tinygrad_mnist.kernels import shape as S
+from tinygrad_mnist.kernels import windows as W
 
 OpCall = Callable[..., Tensor]
 kept, dropped, count = R.kept, R.dropped, R.count
@@ -200,6 +204,23 @@ assign_at: OpCall = op(
     x=lambda g, index: assign_at(g, index, 0.0),
     value=lambda g, index: take(g, index),
 )
+windows: OpCall = op(
+    W.windows,
+    x=lambda g, shape, size, step, gap: unwindows(
+        g, shape=shape[len(shape) - len(size) :], step=step, gap=gap
+    ),
+)
+unwindows: OpCall = op(
+    W.unwindows,
+    d=lambda g, shape, step, gap: windows(
+        g, size=shape[-2 * len(step) : -len(step)], step=step, gap=gap
+    ),
+)
+mix: OpCall = op(
+    I.mix,
+    x=lambda g, index, weight, shape, axis: unmix(g, index, weight, axis=axis, length=shape[axis]),
+)
+unmix: OpCall = op(I.unmix, d=lambda g, index, weight, axis: mix(g, index, weight, axis=axis))
 cat = op(S.cat, xs=lambda g, i, shape, axis, starts: narrow(g, axis, starts[i], shape[axis]))
 
 # Products
@@ -210,6 +231,17 @@ linear_by_column = op(  # for a weight laid out column by column, as its gradien
 )
 matmul_by_column: OpCall = op(
     L.matmul_by_column, a=lambda g, b: matmul(b, g.mT), b=lambda g, a: matmul(a, g)
+)
+# Extremes of several values that go to one place
+largest_at: OpCall = op(
+    V.largest_at,
+    x=lambda g, x, index, value, y: shares(g, x, index, value, y)[0],
+    value=lambda g, x, index, value, y: shares(g, x, index, value, y)[1],
+)
+smallest_at: OpCall = op(
+    V.smallest_at,
+    x=lambda g, x, index, value, y: shares(g, x, index, value, y)[0],
+    value=lambda g, x, index, value, y: shares(g, x, index, value, y)[1],
 )
 embed = op(L.embed, w=lambda g, shape, index: put(g, index, shape=shape))
 
@@ -278,6 +310,13 @@ isfinite: OpCall = op(np.isfinite)
 # Neither have finding a place, and what is drawn from nothing
 any, argmax, argmin, argsort = op(R.any), op(R.argmax), op(R.argmin), op(R.argsort)
 flat_index = op(S.flat_index)
+
+# Order
+median = op(Q.median, x=lambda g, x, y: ties(spread(g, x, None), x, y, nan=True))
+nanmedian = op(Q.nanmedian, x=lambda g, x, y: ties(spread(g, x, None), x, y, nan=True))
+cumargmax, cumargmin = op(Q.cumargmax), op(Q.cumargmin)
+middle, mode = op(Q.middle), op(Q.mode)
+searchsorted, histogram = op(Q.searchsorted), op(Q.histogram)
 full, one_hot = op(N.full), op(O.one_hot)
 uniform, normal = op(N.uniform, draws=True), op(N.normal, draws=True)
 integers, permutation = op(N.integers, draws=True), op(N.permutation, draws=True)
@@ -318,6 +357,14 @@ def safely(a: Any, b: Any) -> Tensor:
 def softmax_over(x: Any, axis: Any) -> Any:
     """softmax over several axes at once."""
     return exp(x - logsumexp(x, axis=axis, keepdims=True))
+
+
+def shares(g: Any, x: Any, index: Any, value: Any, top: Any) -> tuple[Tensor, Tensor]:
+    """The gradient of an extreme: to x and to the values, each that is one gets the same."""
+    pairs = (x, top), (value, take(top, index))
+    is_x, is_value = (cast(eq(*pair), dtype=g.dtype) for pair in pairs)
+    each = safely(g, is_x + put(is_value, index, shape=x.shape))
+    return each * is_x, take(each, index) * is_value
 
 
 def flip(x: Any, axis: int) -> Tensor:

@@ -10,6 +10,8 @@ from tinygrad_mnist.lazy import page
 
 if TYPE_CHECKING:
     from tinygrad_mnist.optim import lr_scheduler as lr_scheduler
+    from tinygrad_mnist.optim import swa_utils as swa_utils
+    from tinygrad_mnist.optim.adafactor import Adafactor as Adafactor
     from tinygrad_mnist.optim.adam import Adam as Adam
     from tinygrad_mnist.optim.adam import Adamax as Adamax
     from tinygrad_mnist.optim.adam import AdamW as AdamW
@@ -19,18 +21,24 @@ if TYPE_CHECKING:
     from tinygrad_mnist.optim.adaptive import Adagrad as Adagrad
     from tinygrad_mnist.optim.adaptive import RMSprop as RMSprop
     from tinygrad_mnist.optim.adaptive import Rprop as Rprop
+    from tinygrad_mnist.optim.asgd import ASGD as ASGD
     from tinygrad_mnist.optim.lbfgs import LBFGS as LBFGS
     from tinygrad_mnist.optim.optimizer import Optimizer as Optimizer
+    from tinygrad_mnist.optim.refused import Muon as Muon
+    from tinygrad_mnist.optim.refused import SparseAdam as SparseAdam
     from tinygrad_mnist.optim.sgd import SGD as SGD
 else:
     __getattr__, __dir__, __all__ = page(
         __name__,
         {
-            "": "lr_scheduler",
+            "": "lr_scheduler swa_utils",
+            "adafactor": "Adafactor",
             "adam": "Adam AdamW Adamax NAdam RAdam",
             "adaptive": "Adadelta Adagrad RMSprop Rprop",
+            "asgd": "ASGD",
             "lbfgs": "LBFGS",
             "optimizer": "Optimizer",
+            "refused": "Muon SparseAdam",
             "sgd": "SGD",
         },
     )

@@ -6,70 +6,35 @@ and SequentialLR set it outright. `last_epoch` counts the steps; the first happe
 
 from __future__ import annotations
 
-import copy
 import math
-import types
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tinygrad_mnist.autograd.modes import as_effect
+from tinygrad_mnist.optim.cyclic import CosineAnnealingWarmRestarts, CyclicLR
+from tinygrad_mnist.optim.factors import (
+    ChainedScheduler,
+    ConstantLR,
+    LambdaLR,
+    MultiplicativeLR,
+    PolynomialLR,
+    Schedules,
+    check_schedulers,
+)
 from tinygrad_mnist.optim.one_cycle import OneCycleLR
 from tinygrad_mnist.optim.optimizer import Optimizer
 from tinygrad_mnist.optim.pieces import number
 from tinygrad_mnist.optim.schedule import LRScheduler, check_optimizer, one_each, set_lr
 
 __all__ = [
-    "CosineAnnealingLR", "ExponentialLR", "LRScheduler", "LambdaLR", "LinearLR", "MultiStepLR",
-    "OneCycleLR", "ReduceLROnPlateau", "SequentialLR", "StepLR",
+    "ChainedScheduler", "ConstantLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts",
+    "CyclicLR", "ExponentialLR", "LRScheduler", "LambdaLR", "LinearLR", "MultiStepLR",
+    "MultiplicativeLR", "OneCycleLR", "PolynomialLR", "ReduceLROnPlateau", "SequentialLR", "StepLR",
 ]  # fmt: skip
 
-_LRScheduler = LRScheduler  # what programs written before PyTorch 2.0 subclass
-
-
-class LambdaLR(LRScheduler):
-    """lr = initial lr * f(epoch); `lr_lambda` is f, or a list with one for each group.
-
-    Of the functions, `state_dict()` saves only the attributes of callable objects.
-
-    >>> import tinygrad_mnist as tg
-    >>> optimizer = tg.optim.SGD([tg.tensor([1.0], requires_grad=True)], lr=0.5)
-    >>> LambdaLR(optimizer, lambda epoch: 1 / (1 + epoch)).get_last_lr()
-    [0.5]
-    """
-
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]],
-        last_epoch: int = -1,
-    ) -> None:
-        check_optimizer(optimizer)
-        self.lr_lambdas = one_each(optimizer, lr_lambda, "lr_lambda")
-        super().__init__(optimizer, last_epoch)
-
-    def get_lr(self) -> list[float]:
-        pairs = zip(self.base_lrs, self.lr_lambdas, strict=True)
-        return [lr * f(self.last_epoch) for lr, f in pairs]
-
-    def state_dict(self) -> dict[str, Any]:
-        """As for every schedule, and functions are saved as None."""
-        functions = [
-            None if isinstance(f, types.FunctionType) else dict(getattr(f, "__dict__", {}))
-            for f in self.lr_lambdas
-        ]
-        rest = {k: v for k, v in self.__dict__.items() if k not in ("optimizer", "lr_lambdas")}
-        return copy.deepcopy(rest | {"lr_lambdas": functions})
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """As for every schedule; the functions stay, their attributes are set."""
-        functions = self.lr_lambdas
-        super().load_state_dict(state_dict)
-        for f, saved in zip(functions, self.lr_lambdas, strict=True):
-            if saved is not None:
-                f.__dict__.update(saved)
-        self.lr_lambdas = functions
+_LRScheduler = LRScheduler  # its name in older programs
 
 
 class StepLR(LRScheduler):
@@ -93,6 +58,9 @@ class StepLR(LRScheduler):
     def get_lr(self) -> list[float]:
         due = self.last_epoch > 0 and self.last_epoch % self.step_size == 0
         return [lr * self.gamma if due else lr for lr in self._rates()]
+
+    def _get_closed_form_lr(self) -> list[float]:
+        return [lr * self.gamma ** (self.last_epoch // self.step_size) for lr in self.base_lrs]
 
 
 class MultiStepLR(LRScheduler):
@@ -118,6 +86,10 @@ class MultiStepLR(LRScheduler):
         times = self.milestones.get(self.last_epoch, 0)
         return [lr * self.gamma**times for lr in self._rates()]
 
+    def _get_closed_form_lr(self) -> list[float]:
+        times = bisect_right(sorted(Counter(self.milestones).elements()), self.last_epoch)
+        return [lr * self.gamma**times for lr in self.base_lrs]
+
 
 class ExponentialLR(LRScheduler):
     """Multiply the rate by `gamma` every epoch.
@@ -134,6 +106,9 @@ class ExponentialLR(LRScheduler):
 
     def get_lr(self) -> list[float]:
         return [lr if self.initial else lr * self.gamma for lr in self._rates()]
+
+    def _get_closed_form_lr(self) -> list[float]:
+        return [lr * self.gamma**self.last_epoch for lr in self.base_lrs]
 
 
 class LinearLR(LRScheduler):
@@ -179,6 +154,11 @@ class LinearLR(LRScheduler):
             factor = 1 + rise / (self.total_iters * self.start_factor + (epoch - 1) * rise)
         return [lr * factor for lr in self._rates()]
 
+    def _get_closed_form_lr(self) -> list[float]:
+        done = min(self.total_iters, self.last_epoch) / self.total_iters
+        factor = self.start_factor + (self.end_factor - self.start_factor) * done
+        return [lr * factor for lr in self.base_lrs]
+
 
 class CosineAnnealingLR(LRScheduler):
     """Half a cosine, from the initial rate to `eta_min` in `T_max` epochs, and up again.
@@ -212,8 +192,12 @@ class CosineAnnealingLR(LRScheduler):
         factor = (1 + math.cos(math.pi * epoch / T)) / (1 + math.cos(math.pi * (epoch - 1) / T))
         return [low + (lr - low) * factor for lr in self._rates()]
 
+    def _get_closed_form_lr(self) -> list[float]:
+        share = (1 + math.cos(math.pi * self.last_epoch / self.T_max)) / 2
+        return [self.eta_min + (lr - self.eta_min) * share for lr in self.base_lrs]
 
-class SequentialLR(LRScheduler):
+
+class SequentialLR(Schedules):
     """One schedule after the other: the next takes over at each epoch in `milestones`.
 
     Raises ValueError unless there is one milestone fewer than schedules, all of one optimizer.
@@ -233,19 +217,7 @@ class SequentialLR(LRScheduler):
         last_epoch: int = -1,
     ) -> None:
         check_optimizer(optimizer)
-        if not schedulers:
-            raise ValueError("SequentialLR expects at least one scheduler, but got no scheduler")
-        for place, scheduler in enumerate(schedulers):
-            if isinstance(scheduler, ReduceLROnPlateau):
-                raise ValueError(
-                    "SequentialLR does not support `ReduceLROnPlateau`, whose step() needs a "
-                    f"metric; there is one at index {place}"
-                )
-            if scheduler.optimizer is not optimizer:
-                raise ValueError(
-                    "SequentialLR expects all schedulers to belong to the same optimizer; the "
-                    f"{type(scheduler).__name__} at index {place} has another"
-                )
+        check_schedulers("SequentialLR", schedulers, optimizer)
         if len(milestones) != len(schedulers) - 1:
             raise ValueError(
                 "Sequential Schedulers expects number of schedulers provided to be one more than "
@@ -263,10 +235,8 @@ class SequentialLR(LRScheduler):
         self._last_lr = first.get_last_lr()
 
     @as_effect
-    def step(self, epoch: int | None = None) -> None:
+    def step(self) -> None:  # type: ignore[override]
         """Go on to the next epoch, and at a milestone to the next schedule."""
-        if epoch is not None:
-            raise TypeError("SequentialLR.step() takes no epoch")
         self.last_epoch += 1
         place = bisect_right(self._milestones, self.last_epoch)
         scheduler = self._schedulers[place]
@@ -275,20 +245,6 @@ class SequentialLR(LRScheduler):
         else:
             scheduler.step()
         self._last_lr = scheduler.get_last_lr()
-
-    def state_dict(self) -> dict[str, Any]:
-        """As for every schedule, with the state of each."""
-        rest = {k: v for k, v in self.__dict__.items() if k not in ("optimizer", "_schedulers")}
-        states = [scheduler.state_dict() for scheduler in self._schedulers]
-        return copy.deepcopy(rest) | {"_schedulers": states}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """As for every schedule, with the state of each."""
-        schedulers = self._schedulers
-        super().load_state_dict(state_dict)
-        for scheduler, state in zip(schedulers, state_dict["_schedulers"], strict=True):
-            scheduler.load_state_dict(state)
-        self._schedulers = schedulers
 
 
 class ReduceLROnPlateau(LRScheduler):
@@ -337,10 +293,10 @@ class ReduceLROnPlateau(LRScheduler):
         self.cooldown_counter = self.num_bad_epochs = self.last_epoch = 0
         self._last_lr = self._rates()
 
-    def step(self, metrics: Any) -> None:  # type: ignore[override]
-        """Hear of the epoch's metric, a number or a Tensor of one element."""
+    def step(self, metrics: Any, epoch: int | None = None) -> None:  # type: ignore[override]
+        """Take the epoch's metric, a number or a Tensor of one element."""
         metric = float(metrics)
-        self.last_epoch += 1
+        self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         better = self._better(metric)
         self.num_bad_epochs = 0 if better else self.num_bad_epochs + 1
         if better:

@@ -6,7 +6,6 @@ both on bare ndarrays. Everything else is here: groups, skipping, closures, savi
 
 from __future__ import annotations
 
-import copy
 import functools
 import weakref
 from collections import defaultdict
@@ -18,14 +17,16 @@ import numpy as np
 from tinygrad_mnist.autograd import writes
 from tinygrad_mnist.autograd.floats import USUAL, hush, restore, state
 from tinygrad_mnist.autograd.modes import DEFAULT, MODES, TAPED, current, enable_grad, note_change
-from tinygrad_mnist.autograd.tensor import Tensor, unwrap, wrap
+from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.optim.checks import (
     check_implementation,
     check_parameter,
     check_settings,
     drop_duplicates,
 )
+from tinygrad_mnist.optim.hooks import Hooked
 from tinygrad_mnist.optim.pieces import Array, Group, State, number
+from tinygrad_mnist.optim.saved import copied_value, kept_value, own_value, saved_value
 
 Closure = Callable[[], Any]
 _NO_STAMP: tuple[Callable[[], Any], Callable[[], None]] = (lambda: None, lambda: None)
@@ -41,7 +42,7 @@ class _Required:
 required = _Required()  # of optimizers written before PyTorch 2.2
 
 
-class Optimizer:
+class Optimizer(Hooked):
     """What all optimizers share; `params` are Tensors, (name, Tensor) pairs, or group dicts.
 
     A subclass for which each element's new value depends on that element alone sets
@@ -120,6 +121,11 @@ class Optimizer:
 
         `closure`, if given, computes the loss and its gradients anew, with gradients recorded.
         """
+        if self._hooks:
+            return self._around_step(Optimizer._step, (closure,) if closure else (), {})
+        return self._step(closure)
+
+    def _step(self, closure: Closure | None = None) -> Any:
         loss = None
         if closure is not None:
             with enable_grad():
@@ -270,6 +276,8 @@ class Optimizer:
         `{"state": {number of the parameter: {key: value}}, "param_groups": [{setting: value,
         "params": [numbers]}]}`, with arrays as Tensors. It shares no memory with the optimizer.
         """
+        for hook in self._hooks_of("save_pre"):
+            hook(self)
         numbers = {p: number for number, p in enumerate(self._parameters())}
         state = {
             numbers.get(p, p): saved
@@ -277,20 +285,27 @@ class Optimizer:
             if (saved := self.export_state(kept))
         }
         groups = [
-            {**_copied(group), "params": [numbers[p] for p in group["params"]]}
+            {**copied_value(group), "params": [numbers[p] for p in group["params"]]}
             for group in self.param_groups
         ]
-        return {"state": state, "param_groups": groups}
+        whole = {"state": state, "param_groups": groups}
+        for hook in self._hooks_of("save_post"):
+            changed = hook(self, whole)
+            whole = whole if changed is None else changed
+        return whole
 
     def export_state(self, state: State) -> State:
         """What is saved of a parameter's state: all but the keys that start with `_`."""
-        return {key: _saved(value) for key, value in state.items() if not key.startswith("_")}
+        return {key: saved_value(value) for key, value in state.items() if not key.startswith("_")}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over what `state_dict()` of such an optimizer, here or in PyTorch, returned.
 
         Raises ValueError, before anything is changed, if the groups or the shapes do not fit.
         """
+        for hook in self._hooks_of("load_pre"):
+            changed = hook(self, state_dict)
+            state_dict = state_dict if changed is None else changed
         if not {"state", "param_groups"} <= state_dict.keys():
             raise ValueError(f"not the state of an optimizer: its keys are {[*state_dict]}")
         saved_groups, saved_state = state_dict["param_groups"], state_dict["state"]
@@ -313,7 +328,7 @@ class Optimizer:
         state: dict[Any, Any] = {}
         for key, saved in saved_state.items():
             if key not in owners:
-                state[key] = _copied(saved)
+                state[key] = copied_value(saved)
                 continue
             group, p = owners[key]
             try:
@@ -327,8 +342,10 @@ class Optimizer:
             params = group["params"]
             names = {key: group[key] for key in ("param_names",) if key in group}
             group.clear()  # the dict stays the same one: others may hold it
-            group.update(names | _copied(saved))
+            group.update(names | copied_value(saved))
             group["params"] = params
+        for hook in self._hooks_of("load_post"):
+            hook(self)
 
     def _completed(self, saved: Group) -> Group:
         """Saved settings, checked; switches that an older version did not know are added."""
@@ -344,12 +361,14 @@ class Optimizer:
     def import_state(self, group: Group, p: Array, saved: State) -> State:
         """Saved state as it is kept: copies, as ndarrays if there is an `update`, else Tensors."""
         if type(self).update is Optimizer.update:
-            return {key: _kept(value, p) for key, value in saved.items()}
+            return {key: kept_value(value, p) for key, value in saved.items()}
         for key in self.init_state(group, p):
             if not key.startswith("_") and key not in saved:
                 raise ValueError(f"no {key!r}, which {type(self).__name__} keeps")
         return {
-            key: _own(key, value, p) if key not in self.counters else np.array(number(value), "f4")
+            key: own_value(key, value, p)
+            if key not in self.counters
+            else np.array(number(value), "f4")
             for key, value in saved.items()
             if value is not None
         }
@@ -372,6 +391,8 @@ def _marking(step: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(step)
     def marked(self: Optimizer, *args: Any, **kw: Any) -> Any:
         self.stepped = True
+        if self._hooks:
+            return self._around_step(step, args, kw)
         return step(self, *args, **kw)
 
     return marked
@@ -381,39 +402,3 @@ def _name(group: Group, number: int, place: int) -> str:
     if "param_names" in group:
         return str(group["param_names"][place])
     return f"param_groups[{number}]['params'][{place}] {tuple(group['params'][place].shape)}"
-
-
-def _saved(value: Any) -> Any:
-    """A copy of a value of the state, with arrays as Tensors."""
-    if isinstance(value, (np.ndarray, Tensor)):
-        return wrap(np.array(unwrap(value), order="K"))
-    if isinstance(value, (list, tuple)):
-        return type(value)(map(_saved, value))
-    return copy.deepcopy(value)
-
-
-def _copied(value: Any) -> Any:
-    """A copy of settings or of foreign state; parameters are left out."""
-    if isinstance(value, dict):
-        return {key: _copied(item) for key, item in value.items() if key != "params"}
-    return _saved(value)
-
-
-def _kept(value: Any, p: Array) -> Any:
-    """A copy of saved state; floating point Tensors in p's dtype."""
-    if isinstance(value, (list, tuple)):
-        return type(value)(_kept(item, p) for item in value)
-    if not isinstance(value, (Tensor, np.ndarray)):
-        return copy.deepcopy(value)
-    saved = np.array(unwrap(value))
-    return wrap(saved.astype(p.dtype) if saved.dtype.kind == "f" else saved)
-
-
-def _own(key: str, value: Any, p: Array) -> Array:
-    """A saved array as a copy in the dtype and the memory order of p."""
-    saved = np.asarray(unwrap(value))
-    if saved.shape != p.shape:
-        raise ValueError(f"{key} has shape {saved.shape}, the parameter {p.shape}")
-    own = np.empty_like(p)
-    own[...] = saved
-    return own

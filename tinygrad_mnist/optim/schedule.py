@@ -35,6 +35,7 @@ class LRScheduler:
     """
 
     initial = False
+    _get_lr_called_within_step = True  # for subclasses that ask whether step() calls get_lr()
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         """Set the rates of the epoch after `last_epoch`; -1 is before the first."""
@@ -55,7 +56,10 @@ class LRScheduler:
         self._step_count, self.last_epoch = 0, last_epoch
         self.initial = True
         try:
-            self._advance()
+            if type(self).step is LRScheduler.step:
+                self._advance()
+            else:
+                self.step()
         finally:
             del self.initial
 
@@ -72,30 +76,21 @@ class LRScheduler:
 
     @as_effect
     def step(self, epoch: int | None = None) -> None:
-        """Go on to the next epoch, or to the one given, as programs before PyTorch 1.4 do."""
+        """Go on to the next epoch, or to `epoch`, by the schedule's formula where it has one."""
         if self._step_count == 1 and not self.optimizer.stepped:
             warnings.warn(
                 "Detected call of `lr_scheduler.step()` before `optimizer.step()`: the first "
                 "learning rate of the schedule is never used. Call `optimizer.step()` first.",
                 stacklevel=3,
             )
-        if epoch is None or epoch == self.last_epoch + 1:
-            self._advance()
-        else:
-            self._go_to(int(epoch))
+        self._advance(epoch)
 
-    def _go_to(self, epoch: int) -> None:
-        """Begin anew, and go on to an epoch."""
-        steps = self._step_count
-        self._restart()
-        while self.last_epoch < epoch:
-            self._advance()
-        self._step_count = steps + 1
-
-    def _advance(self) -> None:
+    def _advance(self, epoch: int | None = None) -> None:
         self._step_count += 1
-        self.last_epoch += 1
-        for group, lr in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
+        self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
+        closed = None if epoch is None else getattr(self, "_get_closed_form_lr", None)
+        rates = self.get_lr() if closed is None else closed()
+        for group, lr in zip(self.optimizer.param_groups, rates, strict=True):
             set_lr(group, lr)
         self._last_lr = self._rates()
 

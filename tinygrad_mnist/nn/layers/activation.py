@@ -13,18 +13,15 @@ from tinygrad_mnist.nn.parameter import unset
 
 __all__ = [
     "CELU", "ELU", "GELU", "GLU", "SELU", "AlphaDropout", "Dropout", "Dropout1d", "Dropout2d",
-    "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh", "LeakyReLU", "LogSigmoid", "LogSoftmax",
-    "Mish", "PReLU", "RReLU", "ReLU", "ReLU6", "SiLU", "Sigmoid", "Softmax", "Softmax2d", "Softmin",
-    "Softplus", "Softshrink", "Softsign", "Tanh", "Tanhshrink", "Threshold",
+    "Dropout3d", "FeatureAlphaDropout", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh",
+    "LeakyReLU", "LogSigmoid", "LogSoftmax", "Mish", "PReLU", "RReLU", "ReLU", "ReLU6", "SiLU",
+    "Sigmoid", "Softmax", "Softmax2d", "Softmin", "Softplus", "Softshrink", "Softsign", "Tanh",
+    "Tanhshrink", "Threshold",
 ]  # fmt: skip
 
 
 class ReLU(Functional, function=F.relu):
     """max(x, 0)."""
-
-
-class ReLU6(Functional, function=F.relu6):
-    """min(max(x, 0), 6)."""
 
 
 class LeakyReLU(Functional, function=F.leaky_relu):
@@ -85,6 +82,16 @@ class Tanhshrink(Functional, function=F.tanhshrink):
 
 class Hardtanh(Functional, function=F.hardtanh):
     """x, moved into [min_val, max_val]."""
+
+
+class ReLU6(Hardtanh):
+    """min(max(x, 0), 6): the `Hardtanh` from 0 to 6."""
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__(0.0, 6.0, inplace)
+
+    def extra_repr(self) -> str:
+        return "inplace=True" if self.inplace else ""
 
 
 class Softplus(Functional, function=F.softplus):
@@ -175,5 +182,13 @@ class Dropout2d(_Dropout, function=F.dropout2d):
     """Whole channels of (n, c, height, width) dropped."""
 
 
+class Dropout3d(_Dropout, function=F.dropout3d):
+    """Whole channels of (n, c, depth, height, width) dropped."""
+
+
 class AlphaDropout(_Dropout, function=F.alpha_dropout):
     """Dropout that keeps mean and deviation, for SELU networks."""
+
+
+class FeatureAlphaDropout(_Dropout, function=F.feature_alpha_dropout):
+    """`AlphaDropout` of whole channels."""

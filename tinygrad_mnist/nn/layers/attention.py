@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from tinygrad_mnist.autograd import Tensor
+from tinygrad_mnist.autograd.op import DTypeError, ShapeError
 from tinygrad_mnist.nn import functional as F
 from tinygrad_mnist.nn import init
-from tinygrad_mnist.nn.layers.linear import Linear
+from tinygrad_mnist.nn.layers.linear import NonDynamicallyQuantizableLinear
 from tinygrad_mnist.nn.module import Module
 from tinygrad_mnist.nn.parameter import Parameter, unset
-from tinygrad_mnist.ops import create, join, reduce, shape, table
-from tinygrad_mnist.ops.attention import attend
+from tinygrad_mnist.ops import shape
 
 __all__ = ["MultiheadAttention"]
 
@@ -46,7 +46,8 @@ class MultiheadAttention(Module):
         self.embed_dim, self.num_heads, self.dropout = embed_dim, num_heads, dropout
         self.kdim, self.vdim = kdim or embed_dim, vdim or embed_dim
         self.batch_first, self.add_zero_attn = batch_first, add_zero_attn
-        together = self.kdim == self.vdim == embed_dim
+        together = self._qkv_same_embed_dim = self.kdim == self.vdim == embed_dim
+        self.head_dim = embed_dim // num_heads
 
         def made(*size: int) -> Parameter:
             return unset(size, dtype, device)
@@ -59,7 +60,7 @@ class MultiheadAttention(Module):
         self.in_proj_bias = made(3 * embed_dim) if bias else None
         self.bias_k = made(1, 1, embed_dim) if add_bias_kv else None
         self.bias_v = made(1, 1, embed_dim) if add_bias_kv else None
-        self.out_proj = Linear(embed_dim, embed_dim, bias, device, dtype)
+        self.out_proj = NonDynamicallyQuantizableLinear(embed_dim, embed_dim, bias, device, dtype)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -84,65 +85,72 @@ class MultiheadAttention(Module):
         average_attn_weights: bool = True,
         is_causal: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
-        batched = query.ndim == 3
-        inputs = [query, key, value]
-        if not batched:
-            inputs = [shape.unsqueeze(x, 0) for x in inputs]
-        elif not self.batch_first:
-            inputs = [shape.transpose(x, 0, 1) for x in inputs]
-        q, k, v = self._project(*inputs)
-        mask = self._mask(attn_mask, key_padding_mask, q, batched)
-        for bias, at in ((self.bias_k, "k"), (self.bias_v, "v")):
-            if bias is not None:
-                row = shape.broadcast_to(bias, (len(q), 1, self.embed_dim))
-                k, v = (join.cat([k, row], 1), v) if at == "k" else (k, join.cat([v, row], 1))
-        if self.add_zero_attn:
-            zero = create.zeros((len(q), 1, self.embed_dim), dtype=q.dtype)
-            k, v = join.cat([k, zero], 1), join.cat([v, zero], 1)
-        more = k.shape[1] - (mask.shape[-1] if mask is not None else k.shape[1])
-        if more and mask is not None:
-            mask = F.pad(mask, (0, more))
-        q, k, v = (self._heads(x) for x in (q, k, v))
-        mixed, weights = attend(q, k, v, mask, self.dropout if self.training else 0.0)
-        mixed = shape.flatten(shape.transpose(mixed, 1, 2), 2)
-        out = self.out_proj(mixed)
-        if need_weights and average_attn_weights:
-            weights = reduce.mean(weights, 1)
-        if not batched:
-            out, weights = shape.squeeze(out, 0), shape.squeeze(weights, 0)
-        elif not self.batch_first:
-            out = shape.transpose(out, 0, 1)
-        return out, weights if need_weights else None
+        self._check(query, key, value)
+        self._check_masks(query, key, attn_mask, key_padding_mask)
+        flipped = self.batch_first and query.ndim == 3
+        if flipped:
+            query, key, value = (shape.transpose(x, 0, 1) for x in (query, key, value))
+        out, weights = F.multi_head_attention_forward(
+            query,
+            key,
+            value,
+            self.embed_dim,
+            self.num_heads,
+            self.in_proj_weight,
+            self.in_proj_bias,
+            self.bias_k,
+            self.bias_v,
+            self.add_zero_attn,
+            self.dropout,
+            self.out_proj.weight,
+            self.out_proj.bias,
+            self.training,
+            key_padding_mask,
+            need_weights,
+            attn_mask,
+            self.in_proj_weight is None,
+            self.q_proj_weight,
+            self.k_proj_weight,
+            self.v_proj_weight,
+            average_attn_weights=average_attn_weights,
+            is_causal=is_causal,
+        )
+        return shape.transpose(out, 0, 1) if flipped else out, weights
 
-    def _project(self, query: Tensor, key: Tensor, value: Tensor) -> list[Tensor]:
-        weights = [self.q_proj_weight, self.k_proj_weight, self.v_proj_weight]
-        if self.in_proj_weight is not None:
-            weights = list(join.chunk(self.in_proj_weight, 3))
-        biases: Any = (None,) * 3
-        if self.in_proj_bias is not None:
-            biases = join.chunk(self.in_proj_bias, 3)
-        inputs = zip((query, key, value), weights, biases, strict=True)
-        return [F.linear(x, w, b) for x, w, b in inputs]
+    def _check(self, query: Tensor, key: Tensor, value: Tensor) -> None:
+        """Raise ShapeError for inputs of other ranks, features or lengths."""
+        if query.ndim not in (2, 3) or not query.ndim == key.ndim == value.ndim:
+            raise ShapeError(
+                "query, key and value should all be 3-D (batched) or 2-D (unbatched), not "
+                f"{query.ndim}-D, {key.ndim}-D and {value.ndim}-D"
+            )
+        for x, name, size in (
+            (query, "query", self.embed_dim), (key, "key", self.kdim), (value, "value", self.vdim)
+        ):  # fmt: skip
+            if x.shape[-1] != size:
+                raise ShapeError(
+                    f"was expecting embedding dimension of {size} for the {name}, but got "
+                    f"{x.shape[-1]}"
+                )
+        if key.shape[:-1] != value.shape[:-1]:
+            raise ShapeError(
+                f"key's sequence and batch dims {key.shape[:-1]} do not match value's "
+                f"{value.shape[:-1]}"
+            )
 
-    def _heads(self, x: Tensor) -> Tensor:
-        """(n, length, embed_dim) to (n, heads, length, embed_dim / heads)."""
-        split = shape.reshape(x, (*x.shape[:2], self.num_heads, self.embed_dim // self.num_heads))
-        return shape.transpose(split, 1, 2)
-
-    def _mask(self, attn: Any, padding: Any, q: Tensor, batched: bool) -> Any:
-        """Both masks as one that is added to the scores (n, heads, l, s)."""
-        if padding is not None:
-            padding = self._added(padding, q)
-            padding = shape.reshape(padding, (-1, 1, 1, padding.shape[-1]))
-        if attn is not None:
-            attn = self._added(attn, q)
-            if attn.ndim == 3:
-                attn = shape.reshape(attn, (-1, self.num_heads, *attn.shape[1:]))
-        if attn is None or padding is None:
-            return padding if attn is None else attn
-        return attn + padding
-
-    def _added(self, mask: Tensor, q: Tensor) -> Any:
-        if mask.dtype.kind != "b":
-            return mask
-        return table.where(mask, -float("inf"), create.zeros((), dtype=q.dtype))
+    def _check_masks(self, query: Tensor, key: Tensor, attn: Any, padding: Any) -> None:
+        """Raise an error for masks that are neither bool nor float, or of other shapes."""
+        at = 1 if self.batch_first and query.ndim == 3 else 0
+        n = query.shape[1 - at] if query.ndim == 3 else 1
+        queries, keys = query.shape[at], key.shape[at]
+        for mask, name in ((attn, "attn_mask"), (padding, "key_padding_mask")):
+            if mask is not None and mask.dtype.kind not in "bf":
+                raise DTypeError(
+                    f"only bool and floating types of {name} are supported, not {mask.dtype}"
+                )
+        fits = ((queries, keys), (n * self.num_heads, queries, keys))
+        if attn is not None and attn.shape not in fits:
+            raise ShapeError(f"attn_mask has shape {attn.shape}, it should be one of {fits}")
+        size = (n, keys) if query.ndim == 3 else (keys,)
+        if padding is not None and padding.shape != size:
+            raise ShapeError(f"key_padding_mask has shape {padding.shape}, it should be {size}")

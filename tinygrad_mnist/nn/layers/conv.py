@@ -1,4 +1,4 @@
-"""Convolution and padding layers."""
+"""Convolution layers, and their transposed kin, over one, two and three dimensions."""
 
 from __future__ import annotations
 
@@ -11,11 +11,7 @@ from tinygrad_mnist.nn.layers.linear import uniform_by_fan
 from tinygrad_mnist.nn.module import Module
 from tinygrad_mnist.nn.parameter import unset
 
-__all__ = [
-    "CircularPad1d", "CircularPad2d", "ConstantPad1d", "ConstantPad2d", "Conv1d", "Conv2d",
-    "ConvTranspose1d", "ConvTranspose2d", "ReflectionPad1d", "ReflectionPad2d",
-    "ReplicationPad1d", "ReplicationPad2d", "ZeroPad1d", "ZeroPad2d",
-]  # fmt: skip
+__all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"]
 
 Size = int | Sequence[int]
 MODES = ("zeros", "reflect", "replicate", "circular")
@@ -26,7 +22,7 @@ def tupled(value: Any, dims: int) -> tuple[int, ...]:
     return tuple(value) if isinstance(value, (tuple, list)) else (value,) * dims
 
 
-class _Conv(Module):
+class _ConvNd(Module):
     """What convolutions share: settings, a weight, perhaps a bias, initial values."""
 
     dims: ClassVar[int] = 2
@@ -72,18 +68,8 @@ class _Conv(Module):
         return text if self.padding_mode == "zeros" else f"{text}, padding_mode={self.padding_mode}"
 
 
-class Conv2d(_Conv):
-    """A convolution with weight (out, in / groups, kh, kw) and bias (out,); see `F.conv2d`.
-
-    `padding_mode`: "zeros", "reflect", "replicate" or "circular".
-
-    >>> import tinygrad_mnist as tg
-    >>> from tinygrad_mnist import nn
-    >>> nn.Conv2d(1, 32, 3)(tg.ones(64, 1, 28, 28)).shape
-    torch.Size([64, 32, 26, 26])
-    """
-
-    function = staticmethod(F.conv2d)
+class _Conv(_ConvNd):
+    """What the convolutions that are not transposed share."""
 
     def __init__(
         self,
@@ -130,20 +116,36 @@ class Conv2d(_Conv):
         return [n for t in reversed(totals) for n in (t // 2, t - t // 2)]
 
 
-class Conv1d(Conv2d):
+class Conv1d(_Conv):
     """A convolution along one dimension, with weight (out, in / groups, k); see `F.conv1d`."""
 
     dims = 1
     function = staticmethod(F.conv1d)
 
 
-class ConvTranspose2d(_Conv):
-    """The adjoint of a convolution, with weight (in, out / groups, kh, kw); `F.conv_transpose2d`.
+class Conv2d(_Conv):
+    """A convolution with weight (out, in / groups, kh, kw) and bias (out,); see `F.conv2d`.
 
-    `output_size` in the call chooses among the sizes that a stride leaves open.
+    `padding_mode`: "zeros", "reflect", "replicate" or "circular".
+
+    >>> import tinygrad_mnist as tg
+    >>> from tinygrad_mnist import nn
+    >>> nn.Conv2d(1, 32, 3)(tg.ones(64, 1, 28, 28)).shape
+    (64, 32, 26, 26)
     """
 
-    function = staticmethod(F.conv_transpose2d)
+    function = staticmethod(F.conv2d)
+
+
+class Conv3d(_Conv):
+    """A convolution of volumes, with weight (out, in / groups, kd, kh, kw); see `F.conv3d`."""
+
+    dims = 3
+    function = staticmethod(F.conv3d)
+
+
+class _ConvTransposeNd(_ConvNd):
+    """What the transposed convolutions share."""
 
     def __init__(
         self,
@@ -192,91 +194,24 @@ class ConvTranspose2d(_Conv):
         return result
 
 
-class ConvTranspose1d(ConvTranspose2d):
+class ConvTranspose1d(_ConvTransposeNd):
     """`ConvTranspose2d` along one dimension, with weight (in, out / groups, k)."""
 
     dims = 1
     function = staticmethod(F.conv_transpose1d)
 
 
-class _Pad(Module):
-    """Padding by `mode`, the same on all sides or as (left, right, top, bottom)."""
+class ConvTranspose2d(_ConvTransposeNd):
+    """The adjoint of a convolution, with weight (in, out / groups, kh, kw); `F.conv_transpose2d`.
 
-    dims: ClassVar[int] = 2
-    mode: ClassVar[str] = "constant"
+    `output_size` in the call chooses among the sizes that a stride leaves open.
+    """
 
-    def __init__(self, padding: Size) -> None:
-        super().__init__()
-        self.padding = tupled(padding, 2 * self.dims)
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.pad(input, self.padding, mode=self.mode)
-
-    def extra_repr(self) -> str:
-        return str(self.padding)
+    function = staticmethod(F.conv_transpose2d)
 
 
-class ZeroPad2d(_Pad):
-    """Zeros around images."""
+class ConvTranspose3d(_ConvTransposeNd):
+    """`ConvTranspose2d` of volumes, with weight (in, out / groups, kd, kh, kw)."""
 
-
-class ZeroPad1d(_Pad):
-    """Zeros before and after."""
-
-    dims = 1
-
-
-class ReflectionPad2d(_Pad):
-    """Images continued by their mirror image."""
-
-    mode = "reflect"
-
-
-class ReplicationPad2d(_Pad):
-    """Images continued by their rim."""
-
-    mode = "replicate"
-
-
-class CircularPad2d(_Pad):
-    """Images continued by their other end."""
-
-    mode = "circular"
-
-
-class ConstantPad2d(_Pad):
-    """A constant around images."""
-
-    def __init__(self, padding: Size, value: float) -> None:
-        super().__init__(padding)
-        self.value = value
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.pad(input, self.padding, value=self.value)
-
-    def extra_repr(self) -> str:
-        return f"padding={self.padding}, value={self.value}"
-
-
-class ReflectionPad1d(ReflectionPad2d):
-    """Sequences continued by their mirror image."""
-
-    dims = 1
-
-
-class ReplicationPad1d(ReplicationPad2d):
-    """Sequences continued by their ends."""
-
-    dims = 1
-
-
-class CircularPad1d(CircularPad2d):
-    """Sequences continued by their other end."""
-
-    dims = 1
-
-
-class ConstantPad1d(ConstantPad2d):
-    """A constant before and after."""
-
-    dims = 1
+    dims = 3
+    function = staticmethod(F.conv_transpose3d)

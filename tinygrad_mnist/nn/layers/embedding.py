@@ -1,16 +1,17 @@
-"""Embedding: a trained row for each index."""
+"""Embedding: a trained row for each index, or for each bag of indices."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from tinygrad_mnist.autograd import Tensor
+from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.nn import functional as F
 from tinygrad_mnist.nn import init
 from tinygrad_mnist.nn.module import Module
 from tinygrad_mnist.nn.parameter import Parameter, unset
 
-__all__ = ["Embedding"]
+__all__ = ["Embedding", "EmbeddingBag"]
 
 
 class Embedding(Module):
@@ -28,32 +29,29 @@ class Embedding(Module):
         norm_type: float = 2.0,
         scale_grad_by_freq: bool = False,
         sparse: bool = False,
+        _weight: Tensor | None = None,
+        _freeze: bool = False,
         device: Any = None,
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        if padding_idx is not None:
-            if not -num_embeddings <= padding_idx < num_embeddings:
-                raise ValueError("padding_idx must be within num_embeddings")
-            padding_idx %= num_embeddings
+        padding_idx = _within(padding_idx, num_embeddings)
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
         self.padding_idx, self.max_norm, self.norm_type = padding_idx, max_norm, norm_type
         self.scale_grad_by_freq, self.sparse = scale_grad_by_freq, sparse
-        self.weight = unset((num_embeddings, embedding_dim), dtype, device)
-        self.reset_parameters()
+        self.weight = _rows(_weight, (num_embeddings, embedding_dim), dtype, device)
+        self.weight.requires_grad_(not _freeze)
+        if _weight is None:
+            self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        init.normal_(self.weight)
-        if self.padding_idx is not None:
-            init.zeros_(self.weight.data[self.padding_idx])
+        """Draw all rows anew, but for the one that pads."""
+        _draw(self.weight, self.padding_idx)
 
     @classmethod
     def from_pretrained(cls, embeddings: Tensor, freeze: bool = True, **settings: Any) -> Embedding:
         """An Embedding on the memory of these rows, not trained further unless freeze=False."""
-        count, size = embeddings.shape
-        made = cls(count, size, dtype=embeddings.dtype, **settings)
-        made.weight = Parameter(embeddings, requires_grad=not freeze)
-        return made
+        return cls(*_size(embeddings), _weight=embeddings, _freeze=freeze, **settings)
 
     def forward(self, input: Tensor) -> Tensor:
         limits = (self.padding_idx, self.max_norm, self.norm_type, self.scale_grad_by_freq)
@@ -61,4 +59,102 @@ class Embedding(Module):
 
     def extra_repr(self) -> str:
         text = f"{self.num_embeddings}, {self.embedding_dim}"
-        return text if self.padding_idx is None else f"{text}, padding_idx={self.padding_idx}"
+        defaults = {"padding_idx": None, "max_norm": None, "norm_type": 2}
+        for name, default in (defaults | {"scale_grad_by_freq": False}).items():
+            value = getattr(self, name)
+            text += "" if value == default else f", {name}={value}"
+        return f"{text}, sparse=True" if self.sparse else text
+
+
+class EmbeddingBag(Module):
+    """The "sum", "mean" or "max" (`mode`) of the embeddings of each bag; see `F.embedding_bag`.
+
+    Called with input (n, length), a bag a row, or with input (length,) and `offsets` (n,), where
+    each bag begins; and perhaps with `per_sample_weights`.
+    """
+
+    def __init__(
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        max_norm: float | None = None,
+        norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False,
+        mode: str = "mean",
+        sparse: bool = False,
+        _weight: Tensor | None = None,
+        include_last_offset: bool = False,
+        padding_idx: int | None = None,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
+        self.padding_idx, self.max_norm = _within(padding_idx, num_embeddings), max_norm
+        self.norm_type, self.scale_grad_by_freq = norm_type, scale_grad_by_freq
+        self.mode, self.sparse, self.include_last_offset = mode, sparse, include_last_offset
+        self.weight = _rows(_weight, (num_embeddings, embedding_dim), dtype, device)
+        if _weight is None:
+            self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw all rows anew, but for the one that pads."""
+        _draw(self.weight, self.padding_idx)
+
+    @classmethod
+    def from_pretrained(
+        cls, embeddings: Tensor, freeze: bool = True, **settings: Any
+    ) -> EmbeddingBag:
+        """An EmbeddingBag on the memory of these rows, not trained further unless freeze=False."""
+        made = cls(*_size(embeddings), _weight=embeddings, **settings)
+        made.weight.requires_grad_(not freeze)
+        return made
+
+    def forward(
+        self,
+        input: Tensor,
+        offsets: Tensor | None = None,
+        per_sample_weights: Tensor | None = None,
+    ) -> Tensor:
+        limits = (self.max_norm, self.norm_type, self.scale_grad_by_freq, self.mode, self.sparse)
+        bags = (per_sample_weights, self.include_last_offset, self.padding_idx)
+        return F.embedding_bag(input, self.weight, offsets, *limits, *bags)
+
+    def extra_repr(self) -> str:
+        text = f"{self.num_embeddings}, {self.embedding_dim}"
+        defaults = {"max_norm": None, "norm_type": 2, "scale_grad_by_freq": False, "mode": ""}
+        for name, default in (defaults | {"padding_idx": None}).items():
+            value = getattr(self, name)
+            text += "" if value == default else f", {name}={value!r}"
+        return text
+
+
+def _within(padding_idx: int | None, count: int) -> int | None:
+    """The index of the row that pads, counted from the front."""
+    if padding_idx is not None and not -count <= padding_idx < count:
+        raise ValueError(f"padding_idx must be within num_embeddings ({count}), not {padding_idx}")
+    return padding_idx if padding_idx is None else padding_idx % count
+
+
+def _draw(weight: Parameter, padding_idx: int | None) -> None:
+    init.normal_(weight)
+    if padding_idx is not None:
+        init.zeros_(weight.data[padding_idx])
+
+
+def _size(embeddings: Tensor) -> tuple[int, int]:
+    if embeddings.ndim != 2:
+        raise ShapeError(
+            f"Embeddings parameter is expected to be 2-dimensional, not {embeddings.ndim}"
+        )
+    count, size = embeddings.shape
+    return count, size
+
+
+def _rows(given: Tensor | None, size: tuple[int, int], dtype: Any, device: Any) -> Parameter:
+    """The weight: on the given memory, or new."""
+    if given is None:
+        return unset(size, dtype, device)
+    if given.shape != size:
+        raise ShapeError(f"the weight has shape {given.shape}, {size} is needed")
+    return Parameter(given)

@@ -77,6 +77,10 @@ class Linear(Module):
         )
 
 
+class NonDynamicallyQuantizableLinear(Linear):
+    """A `Linear`; `MultiheadAttention` shows its output projection by this name."""
+
+
 class Bilinear(Module):
     """y = x1^T W x2 + b, with weight (out_features, in1_features, in2_features)."""
 

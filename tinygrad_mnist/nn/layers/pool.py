@@ -9,7 +9,8 @@ from tinygrad_mnist.nn.layers.functional import Functional
 from tinygrad_mnist.nn.module import Module
 
 __all__ = [
-    "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AvgPool1d", "AvgPool2d", "MaxPool1d", "MaxPool2d",
+    "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AvgPool1d", "AvgPool2d",
+    "AvgPool3d", "MaxPool1d", "MaxPool2d", "MaxPool3d",
 ]  # fmt: skip
 
 
@@ -52,6 +53,10 @@ class MaxPool1d(_MaxPool, function=F.max_pool1d):
     """The largest element of each window along the last dimension; see `F.max_pool1d`."""
 
 
+class MaxPool3d(_MaxPool, function=F.max_pool3d):
+    """The largest element of each window of (n, c, d, h, w); see `F.max_pool3d`."""
+
+
 class AvgPool2d(_Pool, function=F.avg_pool2d):
     """The mean of each window; see `F.avg_pool2d`."""
 
@@ -60,9 +65,17 @@ class AvgPool1d(_Pool, function=F.avg_pool1d):
     """The mean of each window along the last dimension; see `F.avg_pool1d`."""
 
 
+class AvgPool3d(_Pool, function=F.avg_pool3d):
+    """The mean of each window of (n, c, d, h, w); see `F.avg_pool3d`."""
+
+
 class AdaptiveAvgPool2d(Functional, function=F.adaptive_avg_pool2d):
     """Means of as many windows as the output is to have; see `F.adaptive_avg_pool2d`."""
 
 
 class AdaptiveAvgPool1d(Functional, function=F.adaptive_avg_pool1d):
     """The same along the last dimension."""
+
+
+class AdaptiveAvgPool3d(Functional, function=F.adaptive_avg_pool3d):
+    """The same over (n, c, d, h, w)."""

@@ -1,265 +1,338 @@
-"""Recurrent layers: one step (cells), and whole sequences, in layers and in both directions.
+"""Recurrent layers over whole sequences, in several layers and in both directions.
 
-A step computes W_ih x + b_ih and W_hh h + b_hh, each for all gates at once; gates are stacked along
-the first dimension of the weights: input, forget, cell, output for the LSTM (Hochreiter and
-Schmidhuber, 1997); reset, update, new for the GRU (Cho et al., 2014).
+A sequence is a list of steps, each (rows, features): all rows at every step of a Tensor, and fewer
+and fewer at the later steps of a `PackedSequence`. `rnn_cell.py` has the steps' formulas.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from typing import Any, ClassVar
+import warnings
+from typing import Any
 
 from tinygrad_mnist.autograd import Tensor
-from tinygrad_mnist.autograd.op import ShapeError
+from tinygrad_mnist.autograd.op import DTypeError, ShapeError
 from tinygrad_mnist.nn import functional as F
-from tinygrad_mnist.nn import init
+from tinygrad_mnist.nn.layers.rnn_cell import (
+    States,
+    Step,
+    gru_step,
+    lstm_step,
+    relu_step,
+    tanh_step,
+    uniform_by_hidden_size,
+)
 from tinygrad_mnist.nn.module import Module
 from tinygrad_mnist.nn.parameter import unset
-from tinygrad_mnist.ops import create, join, shape, table
+from tinygrad_mnist.nn.utils.rnn import PackedSequence, steps_of
+from tinygrad_mnist.ops import create, index, join, shape
 
-__all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNCell"]
+__all__ = ["GRU", "LSTM", "RNN", "RNNBase"]
 
-Weights = tuple[Tensor, Tensor, Tensor | None, Tensor | None]
-States = tuple[Tensor, ...]
-Step = Callable[[Tensor, States, Weights], States]
-
-
-def _sums(x: Tensor, h: Tensor, weights: Weights) -> tuple[Tensor, Tensor]:
-    w_ih, w_hh, b_ih, b_hh = weights
-    return F.linear(x, w_ih, b_ih), F.linear(h, w_hh, b_hh)
-
-
-def tanh_step(x: Tensor, state: States, weights: Weights) -> States:
-    """h' = tanh(W_ih x + b_ih + W_hh h + b_hh)."""
-    a, b = _sums(x, state[0], weights)
-    return (table.tanh(a + b),)
+MODES: dict[str, tuple[int, Step]] = {  # how many gates, and one step
+    "RNN_TANH": (1, tanh_step),
+    "RNN_RELU": (1, relu_step),
+    "LSTM": (4, lstm_step),
+    "GRU": (3, gru_step),
+}
 
 
-def relu_step(x: Tensor, state: States, weights: Weights) -> States:
-    """h' = relu(W_ih x + b_ih + W_hh h + b_hh)."""
-    a, b = _sums(x, state[0], weights)
-    return (table.relu(a + b),)
+class InputDTypeError(DTypeError, ValueError):
+    """The input has not the dtype of the weights."""
 
 
-def lstm_step(x: Tensor, state: States, weights: Weights) -> States:
-    """c' = f c + i g, h' = o tanh(c'); i, f, o by sigmoid, g by tanh."""
-    a, b = _sums(x, state[0], weights)
-    i, f, g, o = join.chunk(a + b, 4, 1)
-    c = table.sigmoid(f) * state[1] + table.sigmoid(i) * table.tanh(g)
-    return table.sigmoid(o) * table.tanh(c), c
+class RNNBase(Module):
+    """What RNN, LSTM and GRU share; `mode` is "RNN_TANH", "RNN_RELU", "LSTM" or "GRU".
 
-
-def gru_step(x: Tensor, state: States, weights: Weights) -> States:
-    """h' = (1 - z) n + z h with n = tanh(W_in x + b_in + r (W_hn h + b_hn)); r, z by sigmoid."""
-    (h,) = state
-    a, b = _sums(x, h, weights)
-    (ar, az, an), (br, bz, bn) = join.chunk(a, 3, 1), join.chunk(b, 3, 1)
-    z = table.sigmoid(az + bz)
-    n = table.tanh(an + table.sigmoid(ar + br) * bn)
-    return (n + z * (h - n),)
-
-
-class _Recurrent(Module):
-    """What cells and layers share: weights named by a suffix, and their initial values."""
-
-    gates: ClassVar[int] = 1
-    states: ClassVar[int] = 1
-    step: Step
-
-    proj_size = 0
-
-    def _make(self, suffix: str, inputs: int, recurrent: int, bias: bool, dtype: Any) -> None:
-        rows = self.gates * self.hidden_size
-        sizes: dict[str, tuple[int, ...]] = {"weight_ih": (rows, inputs)}
-        sizes |= {"weight_hh": (rows, recurrent), "bias_ih": (rows,), "bias_hh": (rows,)}
-        for name, size in sizes.items():
-            wanted = bias or "weight" in name
-            setattr(self, name + suffix, unset(size, dtype) if wanted else None)
-        if self.proj_size:
-            setattr(self, "weight_hr" + suffix, unset((self.proj_size, self.hidden_size), dtype))
-
-    def _weights(self, suffix: str) -> Weights:
-        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        found = [getattr(self, name + suffix) for name in names]
-        return found[0], found[1], found[2], found[3]
-
-    def reset_parameters(self) -> None:
-        bound = 1 / math.sqrt(self.hidden_size) if self.hidden_size else 0.0
-        for param in self.parameters():
-            init.uniform_(param, -bound, bound)
-
-
-class RNNCell(_Recurrent):
-    """One step of a plain recurrent layer: (x (n, input_size), h (n, hidden_size)) to h'."""
-
-    step = staticmethod(tanh_step)
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        bias: bool = True,
-        nonlinearity: str = "tanh",
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__()
-        self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
-        self.nonlinearity = nonlinearity
-        self._make("", input_size, hidden_size, bias, dtype)
-        self.reset_parameters()
-
-    def _step(self) -> Step:
-        if self.nonlinearity not in ("tanh", "relu"):
-            raise RuntimeError(f"Unknown nonlinearity: {self.nonlinearity}")
-        return relu_step if self.nonlinearity == "relu" else type(self).step
-
-    def forward(self, input: Tensor, hx: Any = None) -> Any:
-        if input.ndim not in (1, 2) or input.shape[-1] != self.input_size:
-            raise ShapeError(
-                f"input has shape {list(input.shape)}; expected (n, {self.input_size}) or "
-                f"({self.input_size},)"
-            )
-        x = input if input.ndim == 2 else shape.unsqueeze(input, 0)
-        if hx is None:
-            zeros = create.zeros((len(x), self.hidden_size), dtype=x.dtype)
-            state: States = (zeros,) * self.states
-        else:
-            state = hx if isinstance(hx, tuple) else (hx,)
-            state = tuple(h if h.ndim == 2 else shape.unsqueeze(h, 0) for h in state)
-        result = self._step()(x, state, self._weights(""))
-        if input.ndim == 1:
-            result = tuple(shape.squeeze(h, 0) for h in result)
-        return result if self.states > 1 else result[0]
-
-    def extra_repr(self) -> str:
-        return f"{self.input_size}, {self.hidden_size}"
-
-
-class LSTMCell(RNNCell):
-    """One step of an LSTM: (x, (h, c)) to (h', c')."""
-
-    gates, states = 4, 2
-    step = staticmethod(lstm_step)
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        bias: bool = True,
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(input_size, hidden_size, bias, device=device, dtype=dtype)
-
-
-class GRUCell(LSTMCell):
-    """One step of a GRU: (x, h) to h'."""
-
-    gates, states = 3, 1
-    step = staticmethod(gru_step)
-
-
-class RNN(_Recurrent):
-    """A plain recurrent network over a sequence (length, n, input_size), or n first, or without n.
-
-    Returns the last layer's states at all times, (length, n, hidden_size), and the final states
-    of all layers, (num_layers, n, hidden_size). `bidirectional` runs each layer both ways, and both
-    states stand side by side; `dropout` acts between layers.
+    Layer k has `weight_ih_lk` (gates * hidden_size, features), `weight_hh_lk`, `bias_ih_lk` and
+    `bias_hh_lk`; `_reverse` ends the names of the other direction's. Raises TypeError or ValueError
+    for sizes that are no positive integers and for a dropout outside of [0, 1].
     """
 
-    step = staticmethod(tanh_step)
-
     def __init__(
         self,
+        mode: str,
         input_size: int,
         hidden_size: int,
         num_layers: int = 1,
-        nonlinearity: str = "tanh",
         bias: bool = True,
         batch_first: bool = False,
         dropout: float = 0.0,
         bidirectional: bool = False,
+        proj_size: int = 0,
         device: Any = None,
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        if nonlinearity not in ("tanh", "relu"):
-            raise ValueError(f"Unknown nonlinearity {nonlinearity!r}: 'tanh' or 'relu'")
-        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
-        self.nonlinearity, self.bias, self.batch_first = nonlinearity, bias, batch_first
-        self.dropout, self.bidirectional = dropout, bidirectional
-        self.directions = ("", "_reverse") if bidirectional else ("",)
-        out = self.proj_size or hidden_size
-        for layer in range(num_layers):
-            inputs = out * len(self.directions) if layer else input_size
-            for direction in self.directions:
-                self._make(f"_l{layer}{direction}", inputs, out, bias, dtype)
+        if mode not in MODES:
+            raise ValueError(f"Unrecognized RNN mode: {mode}")
+        self.mode, self.input_size, self.hidden_size = mode, input_size, hidden_size
+        self.num_layers, self.bias, self.batch_first = num_layers, bias, batch_first
+        self.dropout, self.bidirectional, self.proj_size = dropout, bidirectional, proj_size
+        self._check_settings()
+        self.dropout = float(dropout)
+        rows, out = MODES[mode][0] * hidden_size, proj_size or hidden_size
+        self._all_weights: list[list[str]] = []
+        for suffix, layer in self._suffixes():
+            inputs = out * (2 if bidirectional else 1) if layer else input_size
+            sizes: dict[str, tuple[int, ...]]
+            sizes = {"weight_ih": (rows, inputs), "weight_hh": (rows, out)}
+            sizes |= {"bias_ih": (rows,), "bias_hh": (rows,)} if bias else {}
+            sizes |= {"weight_hr": (proj_size, hidden_size)} if proj_size else {}
+            for name, size in sizes.items():
+                setattr(self, name + suffix, unset(size, dtype, device))
+            self._all_weights.append([name + suffix for name in sizes])
         self.reset_parameters()
 
-    def forward(self, input: Tensor, hx: Any = None) -> tuple[Tensor, Any]:
-        if input.ndim not in (2, 3) or input.shape[-1] != self.input_size:
-            raise ShapeError(
-                f"input has shape {list(input.shape)}; expected 2 or 3 dimensions, the last of "
-                f"length {self.input_size}"
+    def _check_settings(self) -> None:
+        for name in ("bias", "batch_first"):
+            if not isinstance(getattr(self, name), bool):
+                kind = type(getattr(self, name)).__name__
+                raise TypeError(f"{name} should be of type bool, got: {kind}")
+        for name in ("input_size", "hidden_size", "num_layers"):
+            size = getattr(self, name)
+            if not isinstance(size, int):
+                raise TypeError(f"{name} should be of type int, got: {type(size).__name__}")
+            if size <= 0:
+                raise ValueError(f"{name} must be greater than zero")
+        if self.proj_size < 0:
+            raise ValueError("proj_size should be a positive integer or zero")
+        if self.proj_size >= self.hidden_size:
+            raise ValueError("proj_size has to be smaller than hidden_size")
+        if isinstance(self.dropout, bool) or not 0 <= self.dropout <= 1:
+            raise ValueError("dropout should be a number in range [0, 1]")
+        if self.dropout and self.num_layers == 1:
+            warnings.warn(
+                "dropout acts after all layers but the last, so it does nothing with num_layers=1 "
+                f"(dropout={self.dropout})",
+                stacklevel=4,
             )
-        batched = input.ndim == 3
-        x = input if batched else shape.unsqueeze(input, 1)
-        x = shape.transpose(x, 0, 1) if batched and self.batch_first else x
-        count = self.num_layers * len(self.directions)
-        if hx is None:
-            sizes = (self.proj_size or self.hidden_size, self.hidden_size)[: self.states]
-            start: States = tuple(
-                create.zeros((count, x.shape[1], size), dtype=x.dtype) for size in sizes
-            )
-        else:
-            start = hx if isinstance(hx, tuple) else (hx,)
-            start = tuple(h if batched else shape.unsqueeze(h, 1) for h in start)
-        x, finals = self._layers(x, [tuple(h[i] for h in start) for i in range(count)])
-        last = tuple(join.stack([final[i] for final in finals]) for i in range(self.states))
-        if not batched:
-            x, last = shape.squeeze(x, 1), tuple(shape.squeeze(h, 1) for h in last)
-        elif self.batch_first:
-            x = shape.transpose(x, 0, 1)
-        return x, last if self.states > 1 else last[0]
 
-    def _layers(self, x: Tensor, start: list[States]) -> tuple[Tensor, list[States]]:
-        step = relu_step if self.nonlinearity == "relu" else type(self).step
+    def _suffixes(self) -> list[tuple[str, int]]:
+        """The ends of the weights' names, with their layers, in the order of the states."""
+        sides = ("", "_reverse") if self.bidirectional else ("",)
+        return [(f"_l{layer}{side}", layer) for layer in range(self.num_layers) for side in sides]
+
+    def reset_parameters(self) -> None:
+        """Draw all weights anew."""
+        uniform_by_hidden_size(self)
+
+    @property
+    def all_weights(self) -> list[list[Any]]:
+        """The weights of each layer and direction, in a list of their own."""
+        return [[getattr(self, name) for name in names] for names in self._all_weights]
+
+    @property
+    def _flat_weights_names(self) -> list[str]:
+        return [name for names in self._all_weights for name in names]
+
+    @property
+    def _flat_weights(self) -> list[Any]:
+        return [getattr(self, name, None) for name in self._flat_weights_names]
+
+    def flatten_parameters(self) -> None:
+        """Do nothing: there is no other memory that weights would be faster in."""
+
+    # What a call checks
+
+    def check_input(self, input: Tensor, batch_sizes: Tensor | None) -> None:
+        """Raise an error unless dtype, rank and number of features fit."""
+        weight = next((w for w in self._flat_weights if w is not None), input)
+        if input.dtype != weight.dtype:
+            raise InputDTypeError(
+                f"RNN input dtype ({input.dtype}) does not match weight dtype ({weight.dtype}). "
+                f"Convert input: input.to({weight.dtype}), or convert model: "
+                f"model.to({input.dtype})"
+            )
+        rank = 3 if batch_sizes is None else 2
+        if input.ndim != rank:
+            raise ShapeError(f"input must have {rank} dimensions, got {input.ndim}")
+        if input.shape[-1] != self.input_size:
+            raise ShapeError(
+                f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got "
+                f"{input.shape[-1]} (the input has shape {list(input.shape)})"
+            )
+
+    def get_expected_hidden_size(
+        self, input: Tensor, batch_sizes: Tensor | None
+    ) -> tuple[int, int, int]:
+        """(layers * directions, n, features) of h for this input."""
+        rows = input.shape[0 if self.batch_first else 1]
+        rows = rows if batch_sizes is None else int(batch_sizes[0])
+        return len(self._all_weights), rows, self.proj_size or self.hidden_size
+
+    def check_hidden_size(
+        self, hx: Tensor, expected_hidden_size: tuple[int, int, int],
+        msg: str = "Expected hidden size {}, got {}",
+    ) -> None:  # fmt: skip
+        """Raise ShapeError unless a state has the expected shape."""
+        if hx.shape != expected_hidden_size:
+            raise ShapeError(msg.format(tuple(expected_hidden_size), list(hx.shape)))
+
+    def check_forward_args(self, input: Tensor, hidden: Any, batch_sizes: Tensor | None) -> None:
+        """Raise an error unless the input and the states fit this layer and each other."""
+        self.check_input(input, batch_sizes)
+        expected = self.get_expected_hidden_size(input, batch_sizes)
+        if self.mode != "LSTM":
+            self.check_hidden_size(hidden, expected)
+            return
+        cell = (*expected[:2], self.hidden_size)
+        self.check_hidden_size(hidden[0], expected, "Expected hidden[0] size {}, got {}")
+        self.check_hidden_size(hidden[1], cell, "Expected hidden[1] size {}, got {}")
+
+    def permute_hidden(self, hx: Any, permutation: Tensor | None) -> Any:
+        """The states with their sequences in another order."""
+        if permutation is None or hx is None:
+            return hx
+        if isinstance(hx, tuple):
+            return tuple(index.index_select(h, 1, permutation) for h in hx)
+        return index.index_select(hx, 1, permutation)
+
+    # The call
+
+    def forward(self, input: Any, hx: Any = None) -> Any:
+        if isinstance(input, PackedSequence):
+            data, batch_sizes, order, back = input
+            self.check_input(data, batch_sizes)
+            hx = self._states(data, batch_sizes, self.permute_hidden(hx, order))
+            outputs, final = self._layers(steps_of(data, batch_sizes), hx)
+            packed = PackedSequence(join.cat(outputs), batch_sizes, order, back)
+            return packed, self.permute_hidden(final, back)
+        if input.ndim not in (2, 3):
+            raise ShapeError(
+                f"{type(self).__name__}: Expected input to be 2D or 3D, got {input.ndim}D instead"
+            )
+        batch = 0 if self.batch_first else 1
+        batched = input.ndim == 3
+        x = input if batched else shape.unsqueeze(input, batch)
+        self.check_input(x, None)
+        hx = self._states(x, None, self._batched(hx, batched))
+        x = shape.transpose(x, 0, 1) if self.batch_first else x
+        if not len(x):
+            raise ShapeError("Expected sequence length to be larger than 0 in RNN")
+        outputs, final = self._layers(list(join.unbind(x)), hx)
+        y = join.stack(outputs)
+        y = shape.transpose(y, 0, 1) if self.batch_first else y
+        if not batched:
+            y = shape.squeeze(y, batch)
+            one = not isinstance(final, tuple)
+            final = shape.squeeze(final, 1) if one else tuple(shape.squeeze(h, 1) for h in final)
+        return y, final
+
+    def _batched(self, hx: Any, batched: bool) -> Any:
+        """The given states with a dimension for the batch."""
+        if hx is None:
+            return None
+        several = isinstance(hx, (tuple, list))
+        states = tuple(hx) if several else (hx,)
+        names = "hx and cx" if self.mode == "LSTM" else "hx"
+        rank, kind = (3, "batched 3-D") if batched else (2, "unbatched 2-D")
+        for h in states:
+            if h.ndim != rank:
+                raise ShapeError(
+                    f"For {kind} input, {names} should also be {rank}-D but got {h.ndim}-D tensor"
+                )
+        states = states if batched else tuple(shape.unsqueeze(h, 1) for h in states)
+        return states if several else states[0]
+
+    def _states(self, input: Tensor, batch_sizes: Tensor | None, hx: Any) -> States:
+        """The states to begin with, given or zero, as a tuple."""
+        size = self.get_expected_hidden_size(input, batch_sizes)
+        if hx is None:
+            sizes = (size, (*size[:2], self.hidden_size))[: 2 if self.mode == "LSTM" else 1]
+            return tuple(create.zeros(size, dtype=input.dtype) for size in sizes)
+        self.check_forward_args(input, hx, batch_sizes)
+        return tuple(hx) if isinstance(hx, (tuple, list)) else (hx,)
+
+    def _layers(self, xs: list[Tensor], start: States) -> tuple[list[Tensor], Any]:
+        """The last layer's outputs, step by step, and the final states of all layers."""
         finals: list[States] = []
         for layer in range(self.num_layers):
             if layer and self.dropout:
-                x = F.dropout(x, self.dropout, self.training)
+                xs = [F.dropout(x, self.dropout, self.training) for x in xs]
             sides = []
-            for direction in self.directions:
-                weights = self._weights(f"_l{layer}{direction}")
-                state, outputs = start[len(finals)], []
-                for t in reversed(range(len(x))) if direction else range(len(x)):
-                    state = step(x[t], state, weights)
-                    if self.proj_size:
-                        weight_hr = getattr(self, f"weight_hr_l{layer}{direction}")
-                        state = (F.linear(state[0], weight_hr), *state[1:])
-                    outputs.append(state[0])
-                finals.append(state)
-                sides.append(join.stack(outputs[::-1] if direction else outputs))
-            x = join.cat(sides, 2) if len(sides) > 1 else sides[0]
-        return x, finals
+            for side in ("", "_reverse") if self.bidirectional else ("",):
+                state = tuple(h[len(finals)] for h in start)
+                outputs, final = self._direction(xs, state, f"_l{layer}{side}")
+                finals.append(final)
+                sides.append(outputs)
+            xs = sides[0]
+            if self.bidirectional:
+                xs = [join.cat(list(both), 1) for both in zip(*sides, strict=True)]
+        last = tuple(join.stack(list(states)) for states in zip(*finals, strict=True))
+        return xs, last if self.mode == "LSTM" else last[0]
+
+    def _direction(self, xs: list[Tensor], start: States, suffix: str) -> tuple[Any, States]:
+        """One layer in one direction: its outputs in the order of time, and its final state.
+
+        Where a step has fewer rows, those behind have ended, and their state is final; where it
+        has more (backwards), they begin with the state they were given.
+        """
+        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        found = [getattr(self, name + suffix) for name in (names if self.bias else names[:2])]
+        weights: Any = (*found, None, None)[:4]
+        project = getattr(self, "weight_hr" + suffix) if self.proj_size else None
+        step, backwards = MODES[self.mode][1], suffix.endswith("_reverse")
+        outputs, ended, state = [], [], start
+        if backwards and len(xs[-1]) < len(start[0]):
+            state = tuple(h[: len(xs[-1])] for h in start)
+        for x in reversed(xs) if backwards else xs:
+            before, rows = state[0].shape[0], x.shape[0]
+            if rows < before:
+                ended.append(tuple(h[rows:] for h in state))
+                state = tuple(h[:rows] for h in state)
+            elif rows > before:
+                pairs = zip(state, start, strict=True)
+                state = tuple(join.cat([h, first[before:rows]]) for h, first in pairs)
+            state = step(x, state, weights)
+            if project is not None:
+                state = (F.linear(state[0], project), *state[1:])
+            outputs.append(state[0])
+        if ended:
+            pieces = [state, *reversed(ended)]
+            state = tuple(join.cat(list(hs)) for hs in zip(*pieces, strict=True))
+        return outputs[::-1] if backwards else outputs, state
 
     def extra_repr(self) -> str:
         text = f"{self.input_size}, {self.hidden_size}"
-        defaults = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0.0}
-        for name, default in (defaults | {"bidirectional": False}).items():
+        defaults = {"proj_size": 0, "num_layers": 1, "bias": True, "batch_first": False}
+        for name, default in (defaults | {"dropout": 0.0, "bidirectional": False}).items():
             if getattr(self, name) != default:
                 text += f", {name}={getattr(self, name)}"
         return text
 
 
-class GRU(RNN):
-    """A GRU over a sequence; returns the outputs and the final h."""
+class RNN(RNNBase):
+    """A plain recurrent network over a sequence (length, n, input_size), or n first, or without n.
 
-    gates = 3
-    step = staticmethod(gru_step)
+    Returns the last layer's states at all times, (length, n, hidden_size), and the final states
+    of all layers, (num_layers, n, hidden_size). `bidirectional` runs each layer both ways, and both
+    states stand side by side; `dropout` acts between layers. A `PackedSequence` gives one back.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        if nonlinearity not in ("tanh", "relu"):
+            raise ValueError(
+                f"Unknown nonlinearity {nonlinearity!r}. Select from 'tanh' or 'relu'."
+            )
+        settings = (num_layers, bias, batch_first, dropout, bidirectional, 0, device, dtype)
+        super().__init__(f"RNN_{nonlinearity.upper()}", input_size, hidden_size, *settings)
+        self.nonlinearity = nonlinearity
+
+
+class GRU(RNNBase):
+    """A GRU over a sequence, as `RNN` takes it; returns the outputs and the final h."""
 
     def __init__(
         self,
@@ -273,19 +346,28 @@ class GRU(RNN):
         device: Any = None,
         dtype: Any = None,
     ) -> None:
-        settings = (num_layers, "tanh", bias, batch_first, dropout, bidirectional)
-        super().__init__(input_size, hidden_size, *settings, device, dtype)
+        settings = (num_layers, bias, batch_first, dropout, bidirectional, 0, device, dtype)
+        super().__init__("GRU", input_size, hidden_size, *settings)
 
 
-class LSTM(GRU):
-    """An LSTM over a sequence; returns the outputs and the final (h, c).
+class LSTM(RNNBase):
+    """An LSTM over a sequence, as `RNN` takes it; returns the outputs and the final (h, c).
 
     `proj_size` gives each step a projection of h to that size (Sak et al., 2014).
     """
 
-    gates, states = 4, 2
-    step = staticmethod(lstm_step)
-
-    def __init__(self, *args: Any, proj_size: int = 0, **kw: Any) -> None:
-        self.proj_size = proj_size
-        super().__init__(*args, **kw)
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        proj_size: int = 0,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        settings = (num_layers, bias, batch_first, dropout, bidirectional, proj_size)
+        super().__init__("LSTM", input_size, hidden_size, *settings, device, dtype)

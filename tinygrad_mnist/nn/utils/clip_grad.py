@@ -1,4 +1,4 @@
-"""Clip the gradients of many parameters at once, in place; nothing here is recorded."""
+"""Gradients of many parameters clipped at once; nothing here is recorded for backward."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from typing import Any
 from tinygrad_mnist.autograd import Tensor, no_grad
 from tinygrad_mnist.ops import create, join, reduce, table
 from tinygrad_mnist.ops.inplace import write
+
+__all__ = [
+    "clip_grad_norm", "clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_",
+    "get_total_norm",
+]  # fmt: skip
 
 
 def _gradients(parameters: Any) -> list[Tensor]:
@@ -61,10 +66,22 @@ def clip_grad_norm_(
     """
     grads = _gradients(parameters)
     total = get_total_norm(grads, norm_type, error_if_nonfinite)
+    _scale(grads, max_norm, total)
+    return total
+
+
+@no_grad()
+def clip_grads_with_norm_(
+    parameters: Any, max_norm: float, total_norm: Tensor, foreach: Any = None
+) -> None:
+    """Scale all gradients in place by max_norm / total_norm, if that is below one."""
+    _scale(_gradients(parameters), max_norm, total_norm)
+
+
+def _scale(grads: list[Tensor], max_norm: float, total: Tensor) -> None:
     factor = table.clip(max_norm / (total + 1e-6), low=0.0, high=1.0)
     for grad in grads:
         write(grad, grad * factor)
-    return total
 
 
 @no_grad()
@@ -72,3 +89,8 @@ def clip_grad_value_(parameters: Any, clip_value: float, foreach: Any = None) ->
     """Move each element of the gradients into [-clip_value, clip_value], in place."""
     for grad in _gradients(parameters):
         write(grad, table.clip(grad, low=-clip_value, high=clip_value))
+
+
+def clip_grad_norm(*args: Any, **kw: Any) -> Tensor:
+    """`clip_grad_norm_` by its old name."""
+    return clip_grad_norm_(*args, **kw)

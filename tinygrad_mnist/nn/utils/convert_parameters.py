@@ -1,4 +1,4 @@
-"""Parameters as one vector, and back."""
+"""All parameters as one vector, and a vector's pieces as parameters."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 from tinygrad_mnist.autograd import Tensor, writes
 from tinygrad_mnist.autograd.tensor import _unheard
 from tinygrad_mnist.ops import join, shape
+
+__all__ = ["parameters_to_vector", "vector_to_parameters"]
 
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:

@@ -1,0 +1,34 @@
+"""Modules that spread a batch over devices, where there is one device: each calls its module."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tinygrad_mnist.nn.module import Module
+
+__all__ = ["DataParallel"]  # DistributedDataParallel is in torch.nn.parallel alone
+
+
+class DataParallel(Module):
+    """Call `module`, whose state is under "module.": there is one CPU, nothing to spread over.
+
+    Raises RuntimeError for `device_ids`.
+    """
+
+    def __init__(
+        self, module: Module, device_ids: Any = None, output_device: Any = None, dim: int = 0
+    ) -> None:
+        super().__init__()
+        if device_ids:
+            raise RuntimeError(f"there are no devices {device_ids}: every Tensor is on the CPU")
+        self.module, self.dim = module, dim
+
+    def forward(self, *args: Any, **kw: Any) -> Any:
+        return self.module(*args, **kw)
+
+
+class DistributedDataParallel(DataParallel):
+    """`DataParallel` among processes; there is one."""
+
+    def __init__(self, module: Module, device_ids: Any = None, *args: Any, **kw: Any) -> None:
+        super().__init__(module, device_ids)

@@ -1,0 +1,23 @@
+"""Modules made without drawing initial values that are to be overwritten."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from tinygrad_mnist.nn.module import Module
+
+__all__ = ["skip_init"]
+
+
+def skip_init(module_cls: type[Module], *args: Any, **kwargs: Any) -> Module:
+    """module_cls(*args, **kwargs), whose Parameters hold no particular values.
+
+    Raises RuntimeError for what is no Module class, or takes no `device`.
+    """
+    if not issubclass(module_cls, Module):
+        raise RuntimeError(f"Expected a Module; got {module_cls}")
+    if "device" not in inspect.signature(module_cls).parameters:
+        raise RuntimeError("Module must support a 'device' arg to skip initialization")
+    device = kwargs.pop("device", "cpu")
+    return module_cls(*args, **kwargs).to_empty(device=device)

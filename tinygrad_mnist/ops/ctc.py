@@ -1,0 +1,144 @@
+"""Connectionist temporal classification: the likelihood of labels without their moments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.autograd.op import ShapeError
+from tinygrad_mnist.autograd.tensor import Tensor, _reads
+from tinygrad_mnist.ops import shape, table
+from tinygrad_mnist.ops.arguments import in_float32, tensor_of
+from tinygrad_mnist.ops.loss import reduced
+
+__all__ = ["ctc_loss"]
+
+NEVER = -1e30  # a log-probability of 0 that sums and differences leave finite
+
+
+@in_float32
+def ctc_loss(
+    log_probs: Tensor,
+    targets: Tensor,
+    input_lengths: Any,
+    target_lengths: Any,
+    blank: int = 0,
+    reduction: str = "mean",
+    zero_infinity: bool = False,
+) -> Tensor:
+    """-log of the probability that a sequence is read as its target; Graves et al., 2006.
+
+    log_probs (t, n, classes) or (t, classes) are log_softmax's; targets are (n, s), padded, or all
+    of them one after the other; the lengths are one for each sequence. A target that does not fit
+    costs infinity, or 0 with `zero_infinity`. The mean is of each loss divided by its target's
+    length. The gradient is that of probabilities which sum to one, as PyTorch's: in the direction
+    in which they stop to it is 0.
+
+    Raises ShapeError for lengths that do not fit, IndexError for a target that is no class.
+    """
+    if log_probs.ndim == 2:
+        one = shape.unsqueeze(log_probs, 1)
+        heard, spoken = (
+            table.reshape(tensor_of(v), shape=(1,)) for v in (input_lengths, target_lengths)
+        )
+        rows = table.reshape(targets, shape=(1, -1))
+        each = ctc_loss(one, rows, heard, spoken, blank, reduction, zero_infinity)
+        return table.reshape(each, shape=())
+    steps, n, classes = log_probs.shape
+    heard, spoken = (tensor_of(v) for v in (input_lengths, target_lengths))
+    labels = _padded(tensor_of(targets), spoken, n)
+    _check_lengths(heard, spoken, steps, labels.shape[1], n)
+    _check_labels(labels, spoken, classes, blank)
+    each = _negative_log_likelihood(log_probs, labels, heard, spoken, blank)
+    infinite = table.gt(each, -0.1 * NEVER)
+    each = table.where(infinite, 0.0 if zero_infinity else np.inf, each)
+    if reduction == "mean":
+        size = table.cast(table.clip(spoken, low=1, high=None), dtype=each.dtype)
+        return table.mean(each / size)
+    return reduced(each, reduction)
+
+
+def _padded(targets: Tensor, spoken: Tensor, n: int) -> Tensor:
+    """The targets as rows of one length."""
+    if targets.dtype.kind not in "iu":
+        raise TypeError(f"ctc_loss: targets must be integers, not {targets.dtype}")
+    if targets.ndim == 2:
+        if len(targets) != n:
+            raise ShapeError(f"ctc_loss: {len(targets)} rows of targets for {n} sequences")
+        return targets
+    _reads("ctc_loss() of targets one after the other")
+    lengths = spoken._data
+    if targets.ndim != 1 or lengths.sum() != targets.shape[0]:
+        raise ShapeError(
+            f"ctc_loss: targets {list(targets.shape)} are neither rows nor sequences of the "
+            f"lengths {lengths.tolist()} one after the other"
+        )
+    rows = np.zeros((n, int(lengths.max(initial=0))), np.int64)
+    rows[np.arange(rows.shape[1]) < lengths[:, None]] = targets._data
+    return Tensor(rows)
+
+
+def _check_lengths(heard: Tensor, spoken: Tensor, steps: int, room: int, n: int) -> None:
+    pairs = (("input_lengths", heard, steps), ("target_lengths", spoken, room))
+    for name, lengths, most in pairs:
+        if lengths.shape != (n,) or lengths.dtype.kind not in "iu":
+            raise ShapeError(f"ctc_loss: {name} must be {n} integers, not {lengths!r}")
+        values = lengths._data
+        if ((values < 0) | (values > most)).any():
+            raise ShapeError(
+                f"Expected {name} to have values from 0 to {most}, but got {values.tolist()}"
+            )
+
+
+def _check_labels(labels: Tensor, spoken: Tensor, classes: int, blank: int) -> None:
+    if not 0 <= blank < classes:
+        raise IndexError(f"ctc_loss: blank {blank} is not one of {classes} classes")
+    counted = np.arange(labels.shape[1]) < spoken._data[:, None]
+    bad = labels._data[counted & ((labels._data < 0) | (labels._data >= classes))]
+    if bad.size:
+        raise IndexError(f"ctc_loss: target {bad[0]} is out of bounds for {classes} classes")
+
+
+def _negative_log_likelihood(
+    log_probs: Tensor, labels: Tensor, heard: Tensor, spoken: Tensor, blank: int
+) -> Tensor:
+    """One number a sequence, by the forward recursion over labels with blanks between them."""
+    steps, n, _ = log_probs.shape
+    width = 2 * labels.shape[1] + 1
+    counted = table.lt(np.arange(labels.shape[1]), table.reshape(spoken, shape=(-1, 1)))
+    labels = table.cast(table.where(counted, labels, blank), dtype="int64")
+    states = table.assign(np.full((n, width), blank), labels, key=(np.s_[:], np.s_[1::2]))
+    before = table.assign(states, blank, key=(np.s_[:], np.s_[:2]))
+    if width > 2:
+        earlier = table.slice(states, key=(np.s_[:], np.s_[:-2]))
+        before = table.assign(before, earlier, key=(np.s_[:], np.s_[2:]))
+    skips = table.ne(states, blank) & table.ne(states, before)
+    skips = skips & Tensor(np.arange(width) > 1)
+    spread = table.broadcast_to(table.reshape(states, shape=(1, n, width)), shape=(steps, n, width))
+    said = table.clip(table.gather(log_probs, spread, axis=2), low=NEVER, high=None)
+    start = np.full((n, width), NEVER, log_probs.dtype)
+    start[:, 0] = 0  # before the first moment nothing was said
+    state = Tensor(start)
+    for t in range(steps):
+        jump = table.where(skips, _moved(state, 2), NEVER)
+        reached = table.logaddexp(table.logaddexp(state, _moved(state, 1)), jump) + said[t]
+        state = table.where(table.reshape(table.gt(heard, t), shape=(-1, 1)), reached, state)
+    end = table.cast(table.reshape(spoken * 2, shape=(-1, 1)), dtype="int64")
+    last = table.gather(state, end, axis=1)
+    other = table.gather(state, table.clip(end - 1, low=0, high=None), axis=1)
+    other = table.where(table.gt(end, 0), other, NEVER)
+    total = -table.reshape(table.logaddexp(last, other), shape=(-1,))
+    moments = table.lt(np.arange(steps).reshape(-1, 1), heard)
+    sums = table.sum(table.exp(log_probs), axis=(2,))
+    sums = table.sum(table.where(moments, sums, 0.0), axis=(0,))
+    return total + (sums - sums.detach())
+
+
+def _moved(state: Tensor, by: int) -> Tensor:
+    """The states moved on; nobody is at the first ones."""
+    n, width = state.shape
+    empty = Tensor(np.full((n, min(by, width)), NEVER, state.dtype))
+    if width <= by:
+        return empty
+    return table.cat(empty, table.narrow(state, 1, 0, width - by), axis=1, starts=(0, by))

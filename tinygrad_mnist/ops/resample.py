@@ -1,0 +1,199 @@
+"""Images on another grid of pixels: resizing, and sampling at any places.
+
+Source coordinates, weights and rims are those of PyTorch's UpSample.h and GridSampler.h.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.autograd.op import DTypeError, ShapeError
+from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.ops import pool, table
+from tinygrad_mnist.ops.arguments import in_float32
+
+__all__ = ["interpolate", "upsample", "upsample_bilinear", "upsample_nearest"]
+
+Array = np.ndarray[Any, Any]
+RANKS: dict[str, tuple[int, ...]] = {
+    "linear": (3,),
+    "bilinear": (4,),
+    "bicubic": (4,),
+    "trilinear": (5,),
+}
+RANKS |= dict.fromkeys(("nearest", "nearest-exact", "area"), (3, 4, 5))
+
+
+@in_float32
+def interpolate(
+    input: Tensor,
+    size: Any = None,
+    scale_factor: Any = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
+    recompute_scale_factor: bool | None = None,
+    antialias: bool = False,
+) -> Tensor:
+    """input (n, c, ...) resized to `size`, or by `scale_factor`, in its 1 to 3 dimensions of space.
+
+    `mode`: "nearest", "nearest-exact", "linear", "bilinear", "bicubic", "trilinear" or "area".
+    With `align_corners` the first and last pixels keep their places; `antialias` widens the kernel
+    of "bilinear" and "bicubic" where the image shrinks.
+
+    Raises ValueError or NotImplementedError for settings that do not go together, ShapeError where
+    a size is not positive.
+
+    >>> import tinygrad_mnist as tg
+    >>> import tinygrad_mnist.nn.functional as F
+    >>> F.interpolate(tg.tensor([[[1.0, 2.0]]]), scale_factor=2)
+    tensor([[[1., 1., 2., 2.]]])
+    """
+    _check_mode(input, mode, align_corners, antialias)
+    lengths = input.shape[2:]
+    to, factors = _sizes(lengths, size, scale_factor)
+    if recompute_scale_factor:
+        if factors is None:
+            raise ValueError("recompute_scale_factor is not meaningful with an explicit size.")
+        factors = None
+    if mode == "area":
+        return pool.adaptive_mean(input, to)
+    if min(to) < 1 or min(lengths) < 1 or not input.shape[1]:
+        raise ShapeError(
+            f"Input and output sizes should be greater than 0, but got {list(input.shape)} and "
+            f"output {list(to)}"
+        )
+    y = input
+    for i, (n, m) in enumerate(zip(lengths, to, strict=True)):
+        factor = None if factors is None else factors[i]
+        if mode in ("nearest", "nearest-exact"):
+            y = _nearest(y, i + 2, m, factor, mode)
+            continue
+        if n == m and (mode != "bicubic" or factor in (None, 1) or align_corners):
+            continue  # as PyTorch, whatever the factor is
+        scale = _scale(n, m, factor, bool(align_corners))
+        index, weight = _taps(n, m, scale, mode, bool(align_corners), antialias)
+        y = table.mix(y, index, weight.astype(y.dtype), axis=i + 2)
+    return y if y is not input else table.cast(y, dtype=y.dtype)
+
+
+def _check_mode(x: Tensor, mode: str, align_corners: bool | None, antialias: bool) -> None:
+    if mode not in RANKS:
+        raise NotImplementedError(f"mode is one of {', '.join(RANKS)}, not {mode!r}")
+    if x.ndim not in RANKS[mode]:
+        raise NotImplementedError(
+            f"Got {x.ndim}D input, but {mode} mode needs "
+            f"{' or '.join(f'{n}D' for n in RANKS[mode])} input (n, channels, ...)"
+        )
+    if align_corners is not None and mode in ("nearest", "nearest-exact", "area"):
+        raise ValueError(
+            "align_corners option can only be set with the interpolating modes: "
+            "linear | bilinear | bicubic | trilinear"
+        )
+    if antialias and mode not in ("bilinear", "bicubic"):
+        raise ValueError("Anti-alias option is restricted to bilinear and bicubic modes")
+    if x.dtype.kind != "f":
+        raise DTypeError(f"interpolate() is not implemented for {x.dtype}; cast to float first")
+
+
+def _sizes(
+    lengths: tuple[int, ...], size: Any, scale_factor: Any
+) -> tuple[tuple[int, ...], tuple[float, ...] | None]:
+    """The new lengths, and the factors where those were given."""
+    if size is not None and scale_factor is not None:
+        raise ValueError("only one of size or scale_factor should be defined")
+    given = scale_factor if size is None else size
+    if given is None:
+        raise ValueError("either size or scale_factor should be defined")
+    several = tuple(given) if isinstance(given, (tuple, list)) else (given,) * len(lengths)
+    if len(several) != len(lengths):
+        word = "size" if scale_factor is None else "scale_factor"
+        raise ValueError(f"{word} {given} must be one number, or one for each of {list(lengths)}")
+    if size is not None:
+        return tuple(int(n) for n in several), None
+    return tuple(math.floor(n * f) for n, f in zip(lengths, several, strict=True)), several
+
+
+def _scale(n: int, m: int, factor: float | None, align_corners: bool) -> float:
+    """How far apart the sources of two neighbours are."""
+    if align_corners:
+        return (n - 1) / (m - 1) if m > 1 else 0.0
+    return 1 / factor if factor else n / m
+
+
+def _nearest(x: Tensor, axis: int, m: int, factor: float | None, mode: str) -> Tensor:
+    n = x.shape[axis]
+    if x.ndim == 4 and mode == "nearest" and m in (n, 2 * n):
+        factor = None  # as PyTorch for images, whatever it was
+    if n == m and not factor:
+        return x
+    scale = np.float32(_scale(n, m, factor, align_corners=False))
+    places = np.arange(m, dtype=np.float32) + np.float32(mode == "nearest-exact") / 2
+    index = np.minimum(np.floor(places * scale).astype(np.int64), n - 1)
+    return table.mix(x, index[:, None], np.ones((m, 1), x.dtype), axis=axis)
+
+
+def _taps(
+    n: int, m: int, scale: float, mode: str, align_corners: bool, antialias: bool
+) -> tuple[Array, Array]:
+    """Which places of n each of m is a mixture of, and in which shares."""
+    cubic = mode == "bicubic"
+    if antialias:
+        return _wide_taps(n, m, scale, cubic)
+    i = np.arange(m)
+    source = scale * i if align_corners else scale * (i + 0.5) - 0.5
+    if not cubic:
+        source = np.maximum(source, 0)
+    low = np.floor(source).astype(np.int64)
+    if not cubic:
+        low = np.minimum(low, n - 1)
+        share = np.clip(source - low, 0, 1)
+        return np.stack([low, np.minimum(low + 1, n - 1)], 1), np.stack([1 - share, share], 1)
+    t = source - low
+    index = np.clip(low[:, None] + np.arange(-1, 3), 0, n - 1)
+    return index, np.stack([_cubic(abs(t - k), -0.75) for k in (-1, 0, 1, 2)], 1)
+
+
+def _cubic(x: Array, a: float) -> Array:
+    """Keys's kernel of cubic convolution (1981), for x >= 0."""
+    near = ((a + 2) * x - (a + 3)) * x * x + 1
+    far = ((x - 5) * x + 8) * x * a - 4 * a
+    return np.where(x < 1, near, np.where(x < 2, far, 0.0))
+
+
+def _wide_taps(n: int, m: int, scale: float, cubic: bool) -> tuple[Array, Array]:
+    """Taps of a kernel as wide as the distance of two sources; Pillow's resize has the same."""
+    wide = max(scale, 1.0)
+    support = (2.0 if cubic else 1.0) * wide
+    center = scale * (np.arange(m) + 0.5)
+    first = np.maximum((center - support + 0.5).astype(np.int64), 0)
+    last = np.minimum((center + support + 0.5).astype(np.int64), n)
+    reach = np.arange(int((last - first).max()))
+    index = first[:, None] + reach
+    away = abs(index - center[:, None] + 0.5) / wide
+    weight = _cubic(away, -0.5) if cubic else np.maximum(1 - away, 0)
+    weight = np.where(index < last[:, None], weight, 0)
+    return np.minimum(index, n - 1), weight / weight.sum(1, keepdims=True)
+
+
+def upsample(
+    input: Tensor,
+    size: Any = None,
+    scale_factor: Any = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
+) -> Tensor:
+    """`interpolate`, by its older name."""
+    return interpolate(input, size, scale_factor, mode, align_corners)
+
+
+def upsample_nearest(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
+    """`interpolate` with the nearest pixel."""
+    return interpolate(input, size, scale_factor)
+
+
+def upsample_bilinear(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
+    """`interpolate` between four pixels, with the corners aligned."""
+    return interpolate(input, size, scale_factor, "bilinear", align_corners=True)

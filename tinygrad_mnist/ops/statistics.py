@@ -1,0 +1,417 @@
+"""Medians, quantiles and modes; moments of several variables; histograms."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinygrad_mnist.autograd.op import DTypeError, ShapeError
+from tinygrad_mnist.autograd.tensor import Tensor, _reads, wrap
+from tinygrad_mnist.ops import elementwise, index, reduce, shape, table
+from tinygrad_mnist.ops.arguments import (
+    dim_of,
+    floating,
+    in_float32,
+    named,
+    public,
+    tensor_of,
+)
+from tinygrad_mnist.ops.reduce import Found
+
+__all__ = [
+    "bincount", "corrcoef", "cov", "histc", "histogram", "histogramdd", "kthvalue", "median",
+    "mode", "msort", "nanmedian", "nanquantile", "quantile", "std_mean", "var_mean",
+]  # fmt: skip
+METHODS = [name for name in __all__ if name not in {"histogramdd", "std_mean", "var_mean"}]
+
+
+class Histogram(NamedTuple):
+    """What `histogram` returns."""
+
+    hist: Tensor
+    bin_edges: Any
+
+
+def _one_of(input: Tensor, place: Tensor, axis: int, keepdim: bool) -> Found:
+    """The elements at one place a row along `axis`, and those places."""
+    values = table.gather(input, place, axis=axis)
+    to = table.kept(input.shape, axis) if keepdim else table.dropped(input.shape, (axis,))
+    return Found(*(table.reshape(y, shape=to) for y in (values, place)))
+
+
+def middle(whole: Callable[..., Tensor], *, nan: bool, what: str) -> Callable[..., Any]:
+    """median or nanmedian."""
+
+    @public
+    def found(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
+        _no_bools("median", input)
+        if dim is None:
+            return whole(input)
+        axis = dim_of(input.ndim, dim)
+        if not input.ndim:
+            return Found(shape.clone(input), table.argmax(input))
+        _not_empty("median", input, axis)
+        return _one_of(input, table.middle(input, axis=axis, nan=nan), axis, keepdim)
+
+    found.__doc__ = what
+    return found
+
+
+def _no_bools(name: str, x: Tensor) -> None:
+    if x.dtype.kind == "b":
+        raise DTypeError(f"{name}() is not implemented for bools; cast them first")
+
+
+def _not_empty(name: str, x: Tensor, axis: int) -> None:
+    if not x.shape[axis]:
+        raise IndexError(f"{name}(): Expected reduction dim {axis} to have non-zero size.")
+
+
+median = middle(
+    table.median, nan=True,
+    what="The middle of all, the lower of two; NaN if there is one. Along `dim`: and where.",
+)  # fmt: skip
+nanmedian = middle(
+    table.nanmedian, nan=False, what="`median` of what is not NaN; NaN where there is nothing else."
+)
+
+
+@public
+def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Found:
+    """The commonest along `dim`, the smallest of several, and where the last of it is."""
+    axis = dim_of(input.ndim, dim)
+    if not input.ndim:
+        return Found(shape.clone(input), table.argmax(input))
+    _not_empty("mode", input, axis)
+    return _one_of(input, table.mode(input, axis=axis), axis, keepdim)
+
+
+@public
+def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Found:
+    """The k-th smallest along `dim`, counted from 1, and where it is; NaN is the largest."""
+    axis = dim_of(input.ndim, dim)
+    if not 1 <= k <= (input.shape[axis] if input.ndim else 1):
+        raise RuntimeError("kthvalue(): selected number k out of range for dimension")
+    if not input.ndim:
+        return Found(shape.clone(input), table.argmax(input))
+    place = table.narrow(table.argsort(input, axis=axis), axis, k - 1, 1)
+    return _one_of(input, place, axis, keepdim)
+
+
+@public
+def msort(input: Tensor) -> Tensor:
+    """The elements in order along the first dimension."""
+    return index.sort(input, 0).values if input.ndim else shape.clone(input)
+
+
+@public
+def quantile(
+    input: Tensor,
+    q: Any,
+    dim: int | None = None,
+    keepdim: bool = False,
+    *,
+    interpolation: str = "linear",
+) -> Tensor:
+    """The q-th quantiles, 0 <= q <= 1, along `dim` (of all); NaN where there is one.
+
+    `interpolation` between two elements: "linear", "lower", "higher", "nearest" or "midpoint". Of
+    several q in one dimension the results have one more, the first.
+
+    >>> import tinygrad_mnist as tg
+    >>> tg.quantile(tg.tensor([1.0, 2.0, 4.0]), 0.75)
+    tensor(3.)
+    """
+    return _quantile(input, q, dim, keepdim, interpolation, ignore_nan=False)
+
+
+@public
+def nanquantile(
+    input: Tensor,
+    q: Any,
+    dim: int | None = None,
+    keepdim: bool = False,
+    *,
+    interpolation: str = "linear",
+) -> Tensor:
+    """`quantile` of what is not NaN; NaN where there is nothing else."""
+    return _quantile(input, q, dim, keepdim, interpolation, ignore_nan=True)
+
+
+@in_float32
+def _quantile(
+    input: Tensor, q: Any, dim: int | None, keepdim: bool, interpolation: str, ignore_nan: bool
+) -> Tensor:
+    if interpolation not in ("linear", "lower", "higher", "midpoint", "nearest"):
+        raise RuntimeError(
+            "quantile() interpolation must be one of linear, lower, higher, midpoint or nearest, "
+            f"but got {interpolation}"
+        )
+    if input.dtype.char not in "fd":
+        raise DTypeError(f"quantile() input must be either float32 or float64, not {input.dtype}")
+    given = isinstance(q, Tensor)
+    if given and q.dtype != input.dtype:
+        raise DTypeError(f"quantile() q is {q.dtype} and input {input.dtype}; cast one of them")
+    q = q if given else tensor_of(q, input)
+    if q.ndim > 1:
+        raise ShapeError(f"quantile() q must be a number or one dimension, not {list(q.shape)}")
+    if not np.all((q._data >= 0) & (q._data <= 1)):
+        raise RuntimeError(f"quantile() q must be in the range [0, 1] but got {q.tolist()}")
+    axis = 0 if dim is None else dim_of(input.ndim, dim)
+    flat = dim is None or not input.ndim
+    x = table.reshape(input, shape=(-1,)) if flat else shape.movedim(input, axis, -1)
+    if not x.shape[-1]:
+        raise RuntimeError("quantile() input tensor must be non-empty")
+    picked = _between(x, table.reshape(q, shape=(-1,)), interpolation, ignore_nan)
+    picked = shape.movedim(picked, -1, 0)  # one for each q, first
+    rest = table.kept(input.shape, None if dim is None else (axis,))
+    if not keepdim:
+        rest = () if dim is None else rest[:axis] + rest[axis + 1 :]
+    return table.reshape(picked, shape=(*q.shape, *rest))
+
+
+def _between(x: Tensor, q: Tensor, interpolation: str, ignore_nan: bool) -> Tensor:
+    """The quantiles (..., len(q)) of rows x (..., n)."""
+    last = x.ndim - 1
+    ordered = index.sort(x, -1).values
+    lacking = table.isnan(x)
+    if ignore_nan:
+        count = table.sum(table.logical_not(lacking), axis=(last,), keepdims=True)
+        rank = table.clip(table.cast(count, dtype=x.dtype) - 1, low=0.0, high=None) * q
+    else:
+        rank = table.broadcast_to(q * (x.shape[-1] - 1), shape=(*x.shape[:-1], q.shape[0]))
+        row = table.any(lacking, axis=(last,), keepdims=True)
+        rank = table.where(row, x.shape[-1] - 1.0, rank)  # NaN comes last
+    if interpolation in ("lower", "higher", "nearest"):
+        rounded = {"lower": table.floor, "higher": table.ceil, "nearest": table.round}
+        place = table.cast(rounded[interpolation](rank.detach()), dtype="int64")
+        return table.gather(ordered, place, axis=last)
+    low = table.floor(rank.detach())
+    ends = (table.cast(v, dtype="int64") for v in (low, table.ceil(rank.detach())))
+    below, above = (table.gather(ordered, place, axis=last) for place in ends)
+    share = Tensor(np.full(rank.shape, 0.5, x.dtype)) if interpolation == "midpoint" else rank - low
+    return elementwise.lerp(below, above, share)
+
+
+def with_mean(spread: Callable[..., Tensor], what: str) -> Callable[..., tuple[Tensor, Tensor]]:
+    """std_mean or var_mean."""
+
+    @public
+    def both(
+        input: Tensor,
+        dim: Any = None,
+        unbiased: bool | None = None,
+        keepdim: bool = False,
+        *,
+        correction: float | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        if isinstance(dim, bool):
+            dim, unbiased = None, dim
+        wide = spread(input, dim, unbiased, keepdim, correction=correction)
+        return wide, reduce.mean(input, dim, keepdim)
+
+    both.__doc__ = what
+    return both
+
+
+std_mean = with_mean(reduce.std, "`std` and `mean` over `dim` (all dimensions).")
+var_mean = with_mean(reduce.var, "`var` and `mean` over `dim` (all dimensions).")
+
+
+@public
+@in_float32
+def cov(
+    input: Tensor,
+    *,
+    correction: int = 1,
+    fweights: Tensor | None = None,
+    aweights: Tensor | None = None,
+) -> Tensor:
+    """The covariance matrix of variables in rows, observations in columns.
+
+    `fweights` say how often each observation came, `aweights` how much it counts; the products'
+    sum is divided by the weights' sum less `correction`.
+    """
+    if input.ndim > 2:
+        raise ShapeError(f"cov(): expected input to have two or fewer dimensions, not {input.ndim}")
+    _no_bools("cov", input)
+    x = table.reshape(input, shape=(-1, input.shape[-1] if input.ndim else 1))
+    x = floating(x)
+    weight = _weights(fweights, aweights, x)
+    count: Any = x.shape[1] if weight is None else table.sum(weight)
+    product = x if weight is None else x * weight
+    mean = table.sum(product, axis=(1,), keepdims=True) / count
+    if aweights is not None and correction:
+        squares: Any = table.sum(weight * table.cast(aweights, dtype=x.dtype))
+        free = count - squares / count * correction
+    else:
+        free = count - correction
+    free = table.clip(tensor_of(free, x), low=0.0, high=None)
+    away = x - mean
+    scaled = away if weight is None else away * weight
+    matrix = table.matmul(scaled, away.mT) / free
+    return table.reshape(matrix, shape=()) if matrix.shape == (1, 1) else matrix
+
+
+def _weights(fweights: Tensor | None, aweights: Tensor | None, x: Tensor) -> Tensor | None:
+    """The weight of each observation."""
+    for name, weights, kinds in (("fweights", fweights, "iu"), ("aweights", aweights, "f")):
+        if weights is None:
+            continue
+        if weights.shape != (x.shape[1],):
+            raise ShapeError(
+                f"cov(): expected {x.shape[1]} {name}, not a shape of {list(weights.shape)}"
+            )
+        if weights.dtype.kind not in kinds:
+            raise DTypeError(f"cov(): {name} cannot be {weights.dtype}")
+        if (weights._data < 0).any():
+            raise RuntimeError(f"cov(): {name} cannot be negative")
+    given = [table.cast(w, dtype=x.dtype) for w in (fweights, aweights) if w is not None]
+    if not given:
+        return None
+    return given[0] if len(given) == 1 else given[0] * given[1]
+
+
+@public
+@in_float32
+def corrcoef(input: Tensor) -> Tensor:
+    """The correlation coefficients of variables in rows, from -1 to 1."""
+    matrix = cov(input)
+    if not matrix.ndim:
+        return matrix / matrix
+    deviation = table.sqrt(table.diagonal(matrix, offset=0, axes=(0, 1)))
+    scaled = matrix / table.reshape(deviation, shape=(-1, 1)) / deviation
+    return table.clip(scaled, low=-1.0, high=1.0)
+
+
+@public
+def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
+    """How often each of 0, 1, ... is in input, or the sum of its `weights`.
+
+    >>> import tinygrad_mnist as tg
+    >>> tg.bincount(tg.tensor([0, 2, 2]))
+    tensor([1, 0, 2])
+    """
+    _reads("bincount()")
+    if input.dtype.kind not in "iu":
+        raise DTypeError(f"bincount() is not implemented for {input.dtype}; integers are needed")
+    if input.ndim != 1 or (input._data < 0).any():
+        raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
+    if minlength < 0:
+        raise RuntimeError("minlength should be >= 0")
+    if weights is None:
+        return wrap(np.bincount(input._data, minlength=minlength))
+    if weights.shape != input.shape:
+        raise ShapeError("weights should be 1-d and have the same length as input")
+    counts = np.bincount(input._data, weights._data, minlength)
+    return wrap(counts.astype(weights.dtype if weights.dtype == np.float32 else np.float64))
+
+
+@public
+def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
+    """How many elements are in each of `bins` equal parts of [min, max]; of their own range if 0.
+
+    What is outside does not count.
+    """
+    if input.dtype.kind != "f":
+        raise DTypeError(f"histc() is not implemented for {input.dtype}; cast to float first")
+    if bins <= 0:
+        raise RuntimeError("bins must be > 0")
+    low, high = _range(input, float(min), float(max), 1.0)
+    return table.histogram(input, bins=int(bins), low=low, high=high)
+
+
+def _range(input: Tensor, low: float, high: float, wider: float) -> tuple[float, float]:
+    """The range of a histogram: the one asked for, or the elements' own, made `wider` if empty."""
+    if low == high and input._data.size:
+        _reads("a histogram of an unknown range")
+        low, high = float(input._data.min()), float(input._data.max())
+    if low == high:
+        low, high = low - wider, high + wider
+    if not math.isfinite(low) or not math.isfinite(high):
+        raise RuntimeError(f"range of [{low}, {high}] is not finite")
+    if low > high:
+        raise RuntimeError("max must be larger than min")
+    return low, high
+
+
+@public
+def histogram(
+    input: Tensor,
+    bins: Any,
+    *,
+    range: Any = None,
+    weight: Tensor | None = None,
+    density: bool = False,
+) -> Histogram:
+    """How many elements (or what `weight`) each bin has, and the bins' edges.
+
+    `bins` is their number, in `range`, or their edges. The last bin has both its edges.
+    """
+    flat = None if weight is None else table.reshape(weight, shape=(-1,))
+    one = range if range is None else tuple(range)
+    points = table.reshape(input, shape=(-1, 1))
+    edges = bins if isinstance(bins, Tensor) else [bins]
+    found = histogramdd(
+        points, [edges] if isinstance(bins, Tensor) else edges, range=one, weight=flat,
+        density=density,
+    )  # fmt: skip
+    return Histogram(found.hist, found.bin_edges[0])
+
+
+@public
+def histogramdd(
+    input: Tensor,
+    bins: Any,
+    *,
+    range: Any = None,
+    weight: Tensor | None = None,
+    density: bool = False,
+) -> Histogram:
+    """`histogram` of points (..., dimensions); `bins` and `edges` are one for each dimension.
+
+    `range` lists the lower and the upper end of each dimension.
+    """
+    _reads("histogram()")
+    if input.dtype.char not in "fd":
+        raise DTypeError(f"histogram() is not implemented for {input.dtype}; cast to float first")
+    points = input._data.reshape(-1, input.shape[-1])
+    count = points.shape[1]
+    several = list(bins) if isinstance(bins, (tuple, list)) else [bins] * count
+    if len(several) != count:
+        raise RuntimeError(f"histogramdd: {len(several)} bins for {count} dimensions")
+    edges = []
+    for i, given in enumerate(several):
+        if isinstance(given, Tensor):
+            edges.append(given._data.astype(points.dtype))
+            continue
+        empty = (0.0, 0.0) if len(points) else (0.0, 1.0)
+        low, high = empty if range is None else (range[2 * i], range[2 * i + 1])
+        low, high = _range(wrap(points[:, i]), float(low), float(high), 0.5)
+        edges.append(np.linspace(low, high, int(given) + 1).astype(points.dtype))
+    weights = None if weight is None else weight._data.reshape(-1)
+    hist = _binned(points, edges, weights).astype(points.dtype)
+    if density:
+        sizes = [np.diff(e).reshape(-1, *(1,) * (count - i - 1)) for i, e in enumerate(edges)]
+        hist = hist / (hist.sum() * functools.reduce(np.multiply, sizes))
+    return Histogram(wrap(hist), tuple(wrap(e) for e in edges))
+
+
+def _binned(points: Any, edges: list[Any], weights: Any) -> Any:
+    """How many points, or which of their weights, lie between the edges of each dimension."""
+    sizes = tuple(len(e) - 1 for e in edges)
+    place, inside = np.zeros(len(points), np.int64), np.ones(len(points), bool)
+    for i, e in enumerate(edges):
+        x = points[:, i]
+        inside &= (x >= e[0]) & (x <= e[-1])
+        at = np.searchsorted(e, x, "right") - 1
+        place = place * sizes[i] + np.clip(np.where(x == e[-1], sizes[i] - 1, at), 0, sizes[i] - 1)
+    weights = weights if weights is None else weights[inside]
+    return np.bincount(place[inside], weights, math.prod(sizes)).reshape(sizes)
+
+
+named(globals(), __all__)
