@@ -20,6 +20,8 @@ from typing import Any
 
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops.arguments import Dim, device
+from tinygrad_mnist.ops.linalg import factor, measure
+from tinygrad_mnist.ops.linalg.older import SVD, Geqrf, TriangularSolve
 from tinygrad_mnist.ops.reduce import Found, MinMax
 from tinygrad_mnist.ops.statistics import Histogram
 
@@ -59,6 +61,8 @@ def line(name: str, value: Any) -> str:
         return f"    @property\n    def {name}(self) -> {PROPERTIES.get(name, 'Tensor')}: ...\n"
     if name in ("__eq__", "__ne__"):
         return f"    def {name}(self, other: Any) -> Tensor: ...  # type: ignore[override]\n"
+    if hasattr(value, "load"):
+        value = value.load()
     signature = inspect.signature(value)
     row = hasattr(inspect.unwrap(value), "op")
     operator = name.strip("_").removeprefix("r") in (*ops.OPERATORS, *ops.COMPARISONS)

@@ -51,179 +51,205 @@ from tinygrad_mnist.paths import register
 if TYPE_CHECKING:
     from tinygrad_mnist import compat as compat
     from tinygrad_mnist import data as data
+    from tinygrad_mnist import distributions as distributions
+    from tinygrad_mnist import fft as fft
+    from tinygrad_mnist import linalg as linalg
     from tinygrad_mnist import models as models
     from tinygrad_mnist import nn as nn
     from tinygrad_mnist import optim as optim
     from tinygrad_mnist import serialize as serialize
+    from tinygrad_mnist import special as special
     from tinygrad_mnist import testing as testing
     from tinygrad_mnist import train as train
     from tinygrad_mnist import utils as utils
     from tinygrad_mnist.autograd.anomaly import is_anomaly_enabled as is_anomaly_enabled
     from tinygrad_mnist.autograd.size import Size as Size
-    from tinygrad_mnist.compat.amp import GradScaler as GradScaler
-    from tinygrad_mnist.compat.amp import autocast as autocast
-    from tinygrad_mnist.compat.amp import is_autocast_enabled as is_autocast_enabled
-    from tinygrad_mnist.compat.dtypes import bfloat16 as bfloat16
-    from tinygrad_mnist.compat.dtypes import cdouble as cdouble
-    from tinygrad_mnist.compat.dtypes import cfloat as cfloat
-    from tinygrad_mnist.compat.dtypes import chalf as chalf
-    from tinygrad_mnist.compat.dtypes import channels_last as channels_last
-    from tinygrad_mnist.compat.dtypes import channels_last_3d as channels_last_3d
-    from tinygrad_mnist.compat.dtypes import complex32 as complex32
-    from tinygrad_mnist.compat.dtypes import complex64 as complex64
-    from tinygrad_mnist.compat.dtypes import complex128 as complex128
-    from tinygrad_mnist.compat.dtypes import contiguous_format as contiguous_format
-    from tinygrad_mnist.compat.dtypes import layout as layout
-    from tinygrad_mnist.compat.dtypes import memory_format as memory_format
-    from tinygrad_mnist.compat.dtypes import newaxis as newaxis
-    from tinygrad_mnist.compat.dtypes import preserve_format as preserve_format
-    from tinygrad_mnist.compat.dtypes import sparse_coo as sparse_coo
-    from tinygrad_mnist.compat.dtypes import sparse_csr as sparse_csr
-    from tinygrad_mnist.compat.dtypes import strided as strided
-    from tinygrad_mnist.compat.func import vmap as vmap
-    from tinygrad_mnist.compat.functions import abs_ as abs_
-    from tinygrad_mnist.compat.functions import acos_ as acos_
-    from tinygrad_mnist.compat.functions import (
-        are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled,
-    )
-    from tinygrad_mnist.compat.functions import as_strided as as_strided
-    from tinygrad_mnist.compat.functions import asin_ as asin_
-    from tinygrad_mnist.compat.functions import atan_ as atan_
-    from tinygrad_mnist.compat.functions import can_cast as can_cast
-    from tinygrad_mnist.compat.functions import ceil_ as ceil_
-    from tinygrad_mnist.compat.functions import clamp_ as clamp_
-    from tinygrad_mnist.compat.functions import clamp_max_ as clamp_max_
-    from tinygrad_mnist.compat.functions import clamp_min_ as clamp_min_
-    from tinygrad_mnist.compat.functions import clip_ as clip_
-    from tinygrad_mnist.compat.functions import compiled_with_cxx11_abi as compiled_with_cxx11_abi
-    from tinygrad_mnist.compat.functions import cos_ as cos_
-    from tinygrad_mnist.compat.functions import cosh_ as cosh_
-    from tinygrad_mnist.compat.functions import default_generator as default_generator
-    from tinygrad_mnist.compat.functions import detach_ as detach_
-    from tinygrad_mnist.compat.functions import erf_ as erf_
-    from tinygrad_mnist.compat.functions import erfc_ as erfc_
-    from tinygrad_mnist.compat.functions import exp2_ as exp2_
-    from tinygrad_mnist.compat.functions import exp_ as exp_
-    from tinygrad_mnist.compat.functions import expm1_ as expm1_
-    from tinygrad_mnist.compat.functions import fill_ as fill_
-    from tinygrad_mnist.compat.functions import fix_ as fix_
-    from tinygrad_mnist.compat.functions import floor_ as floor_
-    from tinygrad_mnist.compat.functions import frac_ as frac_
-    from tinygrad_mnist.compat.functions import frombuffer as frombuffer
-    from tinygrad_mnist.compat.functions import ger as ger
-    from tinygrad_mnist.compat.functions import get_default_device as get_default_device
-    from tinygrad_mnist.compat.functions import get_device as get_device
-    from tinygrad_mnist.compat.functions import (
-        get_float32_matmul_precision as get_float32_matmul_precision,
-    )
-    from tinygrad_mnist.compat.functions import get_num_interop_threads as get_num_interop_threads
-    from tinygrad_mnist.compat.functions import get_num_threads as get_num_threads
-    from tinygrad_mnist.compat.functions import is_complex as is_complex
-    from tinygrad_mnist.compat.functions import is_conj as is_conj
-    from tinygrad_mnist.compat.functions import (
-        is_deterministic_algorithms_warn_only_enabled as is_deterministic_algorithms_warn_only_enabled,  # noqa: E501
-    )
-    from tinygrad_mnist.compat.functions import is_inference as is_inference
-    from tinygrad_mnist.compat.functions import is_neg as is_neg
-    from tinygrad_mnist.compat.functions import is_nonzero as is_nonzero
-    from tinygrad_mnist.compat.functions import is_same_size as is_same_size
-    from tinygrad_mnist.compat.functions import is_signed as is_signed
-    from tinygrad_mnist.compat.functions import is_storage as is_storage
-    from tinygrad_mnist.compat.functions import log1p_ as log1p_
-    from tinygrad_mnist.compat.functions import log2_ as log2_
-    from tinygrad_mnist.compat.functions import log10_ as log10_
-    from tinygrad_mnist.compat.functions import log_ as log_
-    from tinygrad_mnist.compat.functions import logit_ as logit_
-    from tinygrad_mnist.compat.functions import nan_to_num_ as nan_to_num_
-    from tinygrad_mnist.compat.functions import neg_ as neg_
-    from tinygrad_mnist.compat.functions import negative_ as negative_
-    from tinygrad_mnist.compat.functions import range as range
-    from tinygrad_mnist.compat.functions import reciprocal_ as reciprocal_
-    from tinygrad_mnist.compat.functions import relu_ as relu_
-    from tinygrad_mnist.compat.functions import resize_as_ as resize_as_
-    from tinygrad_mnist.compat.functions import round_ as round_
-    from tinygrad_mnist.compat.functions import rsqrt_ as rsqrt_
-    from tinygrad_mnist.compat.functions import scalar_tensor as scalar_tensor
-    from tinygrad_mnist.compat.functions import seed as seed
-    from tinygrad_mnist.compat.functions import set_anomaly_enabled as set_anomaly_enabled
-    from tinygrad_mnist.compat.functions import set_default_device as set_default_device
-    from tinygrad_mnist.compat.functions import (
-        set_deterministic_debug_mode as set_deterministic_debug_mode,
-    )
-    from tinygrad_mnist.compat.functions import (
-        set_float32_matmul_precision as set_float32_matmul_precision,
-    )
-    from tinygrad_mnist.compat.functions import set_flush_denormal as set_flush_denormal
-    from tinygrad_mnist.compat.functions import set_num_interop_threads as set_num_interop_threads
-    from tinygrad_mnist.compat.functions import set_num_threads as set_num_threads
-    from tinygrad_mnist.compat.functions import set_warn_always as set_warn_always
-    from tinygrad_mnist.compat.functions import sigmoid_ as sigmoid_
-    from tinygrad_mnist.compat.functions import sin_ as sin_
-    from tinygrad_mnist.compat.functions import sinc_ as sinc_
-    from tinygrad_mnist.compat.functions import sinh_ as sinh_
-    from tinygrad_mnist.compat.functions import sqrt_ as sqrt_
-    from tinygrad_mnist.compat.functions import square_ as square_
-    from tinygrad_mnist.compat.functions import tan_ as tan_
-    from tinygrad_mnist.compat.functions import tanh_ as tanh_
-    from tinygrad_mnist.compat.functions import trunc_ as trunc_
-    from tinygrad_mnist.compat.functions import typename as typename
-    from tinygrad_mnist.compat.functions import (
-        use_deterministic_algorithms as use_deterministic_algorithms,
-    )
-    from tinygrad_mnist.compat.functions import xlogy_ as xlogy_
-    from tinygrad_mnist.compat.functions import zero_ as zero_
-    from tinygrad_mnist.compat.scripting import compile as compile
-    from tinygrad_mnist.compat.sparse import smm as smm
-    from tinygrad_mnist.compat.sparse import sparse_coo_tensor as sparse_coo_tensor
-    from tinygrad_mnist.compat.sparse import spmm as spmm
-    from tinygrad_mnist.compat.tensors import BoolTensor as BoolTensor
-    from tinygrad_mnist.compat.tensors import ByteTensor as ByteTensor
-    from tinygrad_mnist.compat.tensors import CharTensor as CharTensor
-    from tinygrad_mnist.compat.tensors import DoubleTensor as DoubleTensor
-    from tinygrad_mnist.compat.tensors import FloatTensor as FloatTensor
-    from tinygrad_mnist.compat.tensors import HalfTensor as HalfTensor
-    from tinygrad_mnist.compat.tensors import IntTensor as IntTensor
-    from tinygrad_mnist.compat.tensors import LongTensor as LongTensor
-    from tinygrad_mnist.compat.tensors import ShortTensor as ShortTensor
-    from tinygrad_mnist.compat.tensors import set_default_tensor_type as set_default_tensor_type
+    from tinygrad_mnist.compat.amp import *
+    from tinygrad_mnist.compat.dtypes import *
+    from tinygrad_mnist.compat.func import *
+    from tinygrad_mnist.compat.functions import *
+    from tinygrad_mnist.compat.scripting import *
+    from tinygrad_mnist.compat.sparse import *
+    from tinygrad_mnist.compat.tensors import *
     from tinygrad_mnist.jit import jit as jit  # the folder, which can be called
-    from tinygrad_mnist.nn.functional import adaptive_avg_pool1d as adaptive_avg_pool1d
-    from tinygrad_mnist.nn.functional import alpha_dropout as alpha_dropout
-    from tinygrad_mnist.nn.functional import avg_pool1d as avg_pool1d
-    from tinygrad_mnist.nn.functional import batch_norm as batch_norm
-    from tinygrad_mnist.nn.functional import bilinear as bilinear
+    from tinygrad_mnist.nn.functional import (
+        adaptive_avg_pool1d as adaptive_avg_pool1d,
+    )
+    from tinygrad_mnist.nn.functional import (
+        alpha_dropout as alpha_dropout,
+    )
+    from tinygrad_mnist.nn.functional import (
+        avg_pool1d as avg_pool1d,
+    )
+    from tinygrad_mnist.nn.functional import (
+        batch_norm as batch_norm,
+    )
+    from tinygrad_mnist.nn.functional import (
+        bilinear as bilinear,
+    )
     from tinygrad_mnist.nn.functional import (
         binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
     )
-    from tinygrad_mnist.nn.functional import celu as celu
-    from tinygrad_mnist.nn.functional import conv1d as conv1d
-    from tinygrad_mnist.nn.functional import conv2d as conv2d
-    from tinygrad_mnist.nn.functional import conv_transpose1d as conv_transpose1d
-    from tinygrad_mnist.nn.functional import conv_transpose2d as conv_transpose2d
-    from tinygrad_mnist.nn.functional import cosine_embedding_loss as cosine_embedding_loss
-    from tinygrad_mnist.nn.functional import cosine_similarity as cosine_similarity
-    from tinygrad_mnist.nn.functional import dropout as dropout
-    from tinygrad_mnist.nn.functional import embedding as embedding
-    from tinygrad_mnist.nn.functional import group_norm as group_norm
-    from tinygrad_mnist.nn.functional import hardshrink as hardshrink
-    from tinygrad_mnist.nn.functional import hinge_embedding_loss as hinge_embedding_loss
-    from tinygrad_mnist.nn.functional import kl_div as kl_div
-    from tinygrad_mnist.nn.functional import layer_norm as layer_norm
-    from tinygrad_mnist.nn.functional import margin_ranking_loss as margin_ranking_loss
-    from tinygrad_mnist.nn.functional import max_pool1d as max_pool1d
-    from tinygrad_mnist.nn.functional import max_pool2d as max_pool2d
-    from tinygrad_mnist.nn.functional import pairwise_distance as pairwise_distance
-    from tinygrad_mnist.nn.functional import poisson_nll_loss as poisson_nll_loss
-    from tinygrad_mnist.nn.functional import prelu as prelu
-    from tinygrad_mnist.nn.functional import rms_norm as rms_norm
-    from tinygrad_mnist.nn.functional import rrelu as rrelu
-    from tinygrad_mnist.nn.functional import selu as selu
-    from tinygrad_mnist.nn.functional import threshold as threshold
-    from tinygrad_mnist.nn.functional import triplet_margin_loss as triplet_margin_loss
+    from tinygrad_mnist.nn.functional import (
+        celu as celu,
+    )
+    from tinygrad_mnist.nn.functional import (
+        conv1d as conv1d,
+    )
+    from tinygrad_mnist.nn.functional import (
+        conv2d as conv2d,
+    )
+    from tinygrad_mnist.nn.functional import (
+        conv_transpose1d as conv_transpose1d,
+    )
+    from tinygrad_mnist.nn.functional import (
+        conv_transpose2d as conv_transpose2d,
+    )
+    from tinygrad_mnist.nn.functional import (
+        cosine_embedding_loss as cosine_embedding_loss,
+    )
+    from tinygrad_mnist.nn.functional import (
+        cosine_similarity as cosine_similarity,
+    )
+    from tinygrad_mnist.nn.functional import (
+        dropout as dropout,
+    )
+    from tinygrad_mnist.nn.functional import (
+        embedding as embedding,
+    )
+    from tinygrad_mnist.nn.functional import (
+        group_norm as group_norm,
+    )
+    from tinygrad_mnist.nn.functional import (
+        hardshrink as hardshrink,
+    )
+    from tinygrad_mnist.nn.functional import (
+        hinge_embedding_loss as hinge_embedding_loss,
+    )
+    from tinygrad_mnist.nn.functional import (
+        kl_div as kl_div,
+    )
+    from tinygrad_mnist.nn.functional import (
+        layer_norm as layer_norm,
+    )
+    from tinygrad_mnist.nn.functional import (
+        margin_ranking_loss as margin_ranking_loss,
+    )
+    from tinygrad_mnist.nn.functional import (
+        max_pool1d as max_pool1d,
+    )
+    from tinygrad_mnist.nn.functional import (
+        max_pool2d as max_pool2d,
+    )
+    from tinygrad_mnist.nn.functional import (
+        pairwise_distance as pairwise_distance,
+    )
+    from tinygrad_mnist.nn.functional import (
+        poisson_nll_loss as poisson_nll_loss,
+    )
+    from tinygrad_mnist.nn.functional import (
+        prelu as prelu,
+    )
+    from tinygrad_mnist.nn.functional import (
+        rms_norm as rms_norm,
+    )
+    from tinygrad_mnist.nn.functional import (
+        rrelu as rrelu,
+    )
+    from tinygrad_mnist.nn.functional import (
+        selu as selu,
+    )
+    from tinygrad_mnist.nn.functional import (
+        threshold as threshold,
+    )
+    from tinygrad_mnist.nn.functional import (
+        triplet_margin_loss as triplet_margin_loss,
+    )
     from tinygrad_mnist.ops.arrange import *
     from tinygrad_mnist.ops.calculus import *
+    from tinygrad_mnist.ops.linalg.older import (
+        cholesky as cholesky,
+    )
+    from tinygrad_mnist.ops.linalg.older import (
+        cholesky_inverse as cholesky_inverse,
+    )
+    from tinygrad_mnist.ops.linalg.older import (
+        cholesky_solve as cholesky_solve,
+    )
+    from tinygrad_mnist.ops.linalg.older import (
+        det as det,
+    )
+    from tinygrad_mnist.ops.linalg.older import (
+        geqrf as geqrf,
+    )
+    from tinygrad_mnist.ops.linalg.older import (
+        inverse as inverse,
+    )
+    from tinygrad_mnist.ops.linalg.older import (
+        logdet as logdet,
+    )
+    from tinygrad_mnist.ops.linalg.older import (
+        lu as lu,
+    )
+    from tinygrad_mnist.ops.linalg.older import (
+        lu_solve as lu_solve,
+    )
+    from tinygrad_mnist.ops.linalg.older import (
+        lu_unpack as lu_unpack,
+    )
+    from tinygrad_mnist.ops.linalg.older import (
+        matrix_exp as matrix_exp,
+    )
+    from tinygrad_mnist.ops.linalg.older import (
+        matrix_power as matrix_power,
+    )
+    from tinygrad_mnist.ops.linalg.older import (
+        orgqr as orgqr,
+    )
+    from tinygrad_mnist.ops.linalg.older import (
+        ormqr as ormqr,
+    )
+    from tinygrad_mnist.ops.linalg.older import (
+        pinverse as pinverse,
+    )
+    from tinygrad_mnist.ops.linalg.older import (
+        qr as qr,
+    )
+    from tinygrad_mnist.ops.linalg.older import (
+        slogdet as slogdet,
+    )
+    from tinygrad_mnist.ops.linalg.older import (
+        svd as svd,
+    )
+    from tinygrad_mnist.ops.linalg.older import (
+        triangular_solve as triangular_solve,
+    )
     from tinygrad_mnist.ops.place import *
     from tinygrad_mnist.ops.searching import *
+    from tinygrad_mnist.ops.special import (
+        digamma as digamma,
+    )
+    from tinygrad_mnist.ops.special import (
+        erfinv as erfinv,
+    )
+    from tinygrad_mnist.ops.special import (
+        i0 as i0,
+    )
+    from tinygrad_mnist.ops.special import (
+        igamma as igamma,
+    )
+    from tinygrad_mnist.ops.special import (
+        igammac as igammac,
+    )
+    from tinygrad_mnist.ops.special import (
+        lgamma as lgamma,
+    )
+    from tinygrad_mnist.ops.special import (
+        mvlgamma as mvlgamma,
+    )
+    from tinygrad_mnist.ops.special import (
+        polygamma as polygamma,
+    )
     from tinygrad_mnist.ops.statistics import *
     from tinygrad_mnist.serialize import load as load
     from tinygrad_mnist.serialize import save as save
@@ -231,7 +257,10 @@ else:
     __getattr__, __dir__ = page(
         __name__,
         {
-            "": "compat data jit models nn optim serialize testing train utils",
+            "": (
+                "compat data distributions fft jit linalg models nn optim serialize special "
+                "testing train utils"
+            ),
             "ops.arrange": (
                 "adjoint alias_copy atleast_3d block_diag broadcast_shapes cartesian_prod "
                 "column_stack combinations detach detach_copy diagonal_copy dsplit dstack "
@@ -249,33 +278,37 @@ else:
             ),
             "ops.searching": "bucketize isin searchsorted unique_consecutive",
             "ops.statistics": (
-                "bincount corrcoef cov histc histogram histogramdd kthvalue median mode msort "
-                "nanmedian nanquantile quantile std_mean var_mean"
+                "bincount corrcoef cov histc histogram histogramdd kthvalue median mode "
+                "msort nanmedian nanquantile quantile std_mean var_mean"
             ),
+            "ops.linalg.older": (
+                "cholesky cholesky_inverse cholesky_solve det geqrf inverse logdet lu "
+                "lu_solve lu_unpack matrix_exp matrix_power orgqr ormqr pinverse qr slogdet "
+                "svd triangular_solve"
+            ),
+            "ops.special": "digamma erfinv i0 igamma igammac lgamma mvlgamma polygamma",
             "serialize": "load save",
             "autograd.size": "Size",
             "compat.amp": "GradScaler autocast is_autocast_enabled",
             "compat.dtypes": (
-                "bfloat16 cdouble cfloat chalf channels_last channels_last_3d "
-                "complex128 complex32 complex64 contiguous_format layout memory_format "
-                "newaxis preserve_format sparse_coo sparse_csr strided"
+                "bfloat16 cdouble cfloat chalf channels_last channels_last_3d complex128 "
+                "complex32 complex64 contiguous_format layout memory_format newaxis "
+                "preserve_format sparse_coo sparse_csr strided"
             ),
             "compat.functions": (
                 "abs_ acos_ are_deterministic_algorithms_enabled as_strided asin_ atan_ "
-                "can_cast ceil_ clamp_ clamp_max_ clamp_min_ clip_ "
-                "compiled_with_cxx11_abi cos_ cosh_ default_generator detach_ "
-                "erf_ erfc_ exp_ exp2_ expm1_ fill_ fix_ floor_ frac_ frombuffer ger "
-                "get_default_device get_device get_float32_matmul_precision "
-                "get_num_interop_threads get_num_threads is_complex is_conj "
-                "is_deterministic_algorithms_warn_only_enabled is_inference is_neg "
-                "is_nonzero is_same_size is_signed is_storage log10_ log1p_ log2_ log_ "
-                "logit_ nan_to_num_ neg_ negative_ range reciprocal_ relu_ resize_as_ "
-                "round_ rsqrt_ scalar_tensor seed set_anomaly_enabled "
+                "can_cast ceil_ clamp_ clamp_max_ clamp_min_ clip_ compiled_with_cxx11_abi "
+                "cos_ cosh_ default_generator detach_ erf_ erfc_ exp_ exp2_ expm1_ fill_ "
+                "fix_ floor_ frac_ frombuffer ger get_default_device get_device "
+                "get_float32_matmul_precision get_num_interop_threads get_num_threads "
+                "is_complex is_conj is_deterministic_algorithms_warn_only_enabled "
+                "is_inference is_neg is_nonzero is_same_size is_signed is_storage log10_ "
+                "log1p_ log2_ log_ logit_ nan_to_num_ neg_ negative_ range reciprocal_ "
+                "relu_ resize_as_ round_ rsqrt_ scalar_tensor seed set_anomaly_enabled "
                 "set_default_device set_deterministic_debug_mode "
-                "set_float32_matmul_precision set_flush_denormal "
-                "set_num_interop_threads set_num_threads set_warn_always sigmoid_ sin_ "
-                "sinc_ sinh_ sqrt_ square_ tan_ tanh_ trunc_ typename "
-                "use_deterministic_algorithms xlogy_ zero_"
+                "set_float32_matmul_precision set_flush_denormal set_num_interop_threads "
+                "set_num_threads set_warn_always sigmoid_ sin_ sinc_ sinh_ sqrt_ square_ "
+                "tan_ tanh_ trunc_ typename use_deterministic_algorithms xlogy_ zero_"
             ),
             "compat.func": "vmap",
             "compat.scripting": "compile",
@@ -288,11 +321,10 @@ else:
             "nn.functional": (
                 "adaptive_avg_pool1d alpha_dropout avg_pool1d batch_norm bilinear "
                 "binary_cross_entropy_with_logits celu conv1d conv2d conv_transpose1d "
-                "conv_transpose2d cosine_embedding_loss cosine_similarity dropout "
-                "embedding group_norm hardshrink hinge_embedding_loss kl_div layer_norm "
+                "conv_transpose2d cosine_embedding_loss cosine_similarity dropout embedding "
+                "group_norm hardshrink hinge_embedding_loss kl_div layer_norm "
                 "margin_ranking_loss max_pool1d max_pool2d pairwise_distance "
-                "poisson_nll_loss prelu rms_norm rrelu selu threshold "
-                "triplet_margin_loss"
+                "poisson_nll_loss prelu rms_norm rrelu selu threshold triplet_margin_loss"
             ),
         },
     )[:2]

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 # What a page imports to be one; no names of its own.
-TOOLS = frozenset({"Any", "TYPE_CHECKING", "annotations", "page"})
+TOOLS = frozenset({"Any", "TYPE_CHECKING", "annotations", "page", "refusing"})
 
 
 def page(
@@ -60,3 +60,19 @@ def page(
         return not foreign and name not in TOOLS
 
     return get, listing, list(home)
+
+
+def refusing(get: Callable[[str], Any], page: str, reasons: dict[str, str]) -> Callable[[str], Any]:
+    """A page's `__getattr__` that says of some names why they are not there, and what is.
+
+    >>> refusing(str, "linalg", {"eig": "has complex results; write linalg.eigh"})("eig")
+    Traceback (most recent call last):
+    AttributeError: linalg.eig has complex results; write linalg.eigh
+    """
+
+    def answer(name: str) -> Any:
+        if name in reasons:
+            raise AttributeError(f"{page}.{name} {reasons[name]}")
+        return get(name)
+
+    return answer

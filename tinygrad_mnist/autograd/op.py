@@ -156,7 +156,7 @@ class Op:
 
     def explain(self, error: Exception, args: Sequence[Any], kw: dict[str, Any]) -> Exception:
         """The same failure, naming the op and what it was given."""
-        if isinstance(error, (Warning, MemoryError)):
+        if isinstance(error, (Warning, MemoryError, np.linalg.LinAlgError)):
             return error
         given = ", ".join(_describe(arg) for arg in args)
         options = "".join(f", {k}={v!r}" for k, v in kw.items())

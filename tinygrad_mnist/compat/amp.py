@@ -13,6 +13,10 @@ from typing import Any, TypeVar
 
 from tinygrad_mnist.autograd import Tensor, no_grad
 
+__all__ = [
+    "GradScaler", "autocast", "is_autocast_enabled",
+]  # fmt: skip
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 

@@ -4,6 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
+__all__ = [
+    "bfloat16",
+    "cdouble",
+    "cfloat",
+    "chalf",
+    "channels_last",
+    "channels_last_3d",
+    "complex32",
+    "complex64",
+    "complex128",
+    "contiguous_format",
+    "layout",
+    "memory_format",
+    "newaxis",
+    "preserve_format",
+    "sparse_coo",
+    "sparse_csr",
+    "strided",
+]  # fmt: skip
+
 
 class MissingDtype:
     """A dtype that NumPy does not have: it has a name, and TypeError where it is to be used.

@@ -13,6 +13,10 @@ from tinygrad_mnist.compat.pytree import tree_flatten, tree_leaves, tree_map, tr
 from tinygrad_mnist.nn.module import Module
 from tinygrad_mnist.ops import join
 
+__all__ = [
+    "vmap",
+]  # fmt: skip
+
 
 def functional_call(
     module: Module,

@@ -3,6 +3,8 @@
 Those with an underscore, `relu_(x)`, are the methods: `__getattr__` finds them.
 """
 
+# ruff: noqa: F822
+
 from __future__ import annotations
 
 import os
@@ -17,6 +19,22 @@ from tinygrad_mnist.autograd.tensor import wrap
 from tinygrad_mnist.ops import create, matmul, old
 from tinygrad_mnist.ops import random as _random
 from tinygrad_mnist.ops.arguments import check_device, device
+
+__all__ = [
+    "abs_", "acos_", "are_deterministic_algorithms_enabled", "as_strided", "asin_", "atan_",
+    "can_cast", "ceil_", "clamp_", "clamp_max_", "clamp_min_", "clip_", "compiled_with_cxx11_abi",
+    "cos_", "cosh_", "default_generator", "detach_", "erf_", "erfc_", "exp2_", "exp_", "expm1_",
+    "fill_", "fix_", "floor_", "frac_", "frombuffer", "ger", "get_default_device", "get_device",
+    "get_float32_matmul_precision", "get_num_interop_threads", "get_num_threads", "is_complex",
+    "is_conj", "is_deterministic_algorithms_warn_only_enabled", "is_inference", "is_neg",
+    "is_nonzero", "is_same_size", "is_signed", "is_storage", "log1p_", "log2_", "log10_", "log_",
+    "logit_", "nan_to_num_", "neg_", "negative_", "range", "reciprocal_", "relu_", "resize_as_",
+    "round_", "rsqrt_", "scalar_tensor", "seed", "set_anomaly_enabled", "set_default_device",
+    "set_deterministic_debug_mode", "set_float32_matmul_precision", "set_flush_denormal",
+    "set_num_interop_threads", "set_num_threads", "set_warn_always", "sigmoid_", "sin_", "sinc_",
+    "sinh_", "sqrt_", "square_", "tan_", "tanh_", "trunc_", "typename",
+    "use_deterministic_algorithms", "xlogy_", "zero_",
+]  # fmt: skip
 
 
 def range(start: Any, end: Any, step: Any = 1, *, dtype: Any = None, **kw: Any) -> Tensor:

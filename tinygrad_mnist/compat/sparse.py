@@ -12,19 +12,22 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import Tensor
-from tinygrad_mnist.autograd.default_dtype import get_default_dtype
 from tinygrad_mnist.autograd.size import Size
 from tinygrad_mnist.autograd.tensor import as_array, wrap
 from tinygrad_mnist.ops import create, index, matmul, reduce, shape
 from tinygrad_mnist.ops.arguments import check_device
 from tinygrad_mnist.ops.old import TENSOR_TYPES
 
+__all__ = [
+    "smm", "sparse_coo_tensor", "spmm",
+]  # fmt: skip
+
 
 class SparseTensor(Tensor):
     """A Tensor that says where its elements were given: see `sparse_coo_tensor`."""
 
-    is_sparse = True
-    layout = "torch.sparse_coo"
+    is_sparse: Any = True
+    layout: Any = "torch.sparse_coo"
 
     def to_dense(self, dtype: Any = None, **kw: Any) -> Tensor:
         """The same elements as a plain Tensor."""
@@ -104,7 +107,7 @@ def sparse_coo_tensor(
     given = (
         values if isinstance(values, Tensor) else wrap(as_array(() if values is None else values))
     )
-    given = given.to(dtype or (given.dtype if values is not None else get_default_dtype()))
+    given = given.to(dtype or given.dtype)
     given = given.expand(where.shape[1]) if not given.ndim else given
     if size is None:
         size = tuple(int(n) + 1 for n in where.max(1)) if where.size else (0,) * len(where)

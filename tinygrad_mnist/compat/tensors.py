@@ -12,7 +12,10 @@ from tinygrad_mnist.autograd.default_dtype import set_default_dtype
 from tinygrad_mnist.autograd.tensor import as_array, wrap
 from tinygrad_mnist.ops.old import TENSOR_TYPES, dtype_of, new
 
-__all__ = [*TENSOR_TYPES, "Variable", "set_default_tensor_type"]
+__all__ = [
+    "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor", "HalfTensor",
+    "IntTensor", "LongTensor", "ShortTensor", "set_default_tensor_type",
+]  # fmt: skip
 
 
 class TensorType(type):

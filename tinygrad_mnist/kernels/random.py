@@ -37,3 +37,32 @@ def integers(*, low: int, high: int, shape: Shape, dtype: Any, rng: Any) -> Arra
 def permutation(*, n: int, rng: Any) -> Array:
     """0, 1, ..., n - 1 in random order."""
     return np.asarray(rng.permutation(n), np.int64)
+
+
+def gammas(a: Array, *, rng: Any) -> Array:
+    """Gamma distributed, of shape a and rate 1; positive even where that underflows."""
+    drawn = np.asarray(rng.standard_gamma(a.astype(np.float64)))
+    return np.maximum(drawn, np.finfo(a.dtype).tiny).astype(a.dtype)
+
+
+def poissons(rate: Array, *, rng: Any) -> Array:
+    """Poisson distributed counts, as floats."""
+    return np.asarray(rng.poisson(rate)).astype(rate.dtype)
+
+
+def binomials(count: Array, p: Array, *, rng: Any) -> Array:
+    """Binomially distributed counts, as floats."""
+    return np.asarray(rng.binomial(count.astype(np.int64), p)).astype(p.dtype)
+
+
+def categories(p: Array, *, count: int, rng: Any) -> Array:
+    """`count` indices for each row of probabilities, by its running sums."""
+    sums = np.cumsum(p, -1, np.float64)
+    drawn = rng.random((count, len(p))) * sums[:, -1]
+    if len(p) <= count:
+        each = [np.searchsorted(row, drawn[:, i], "right") for i, row in enumerate(sums)]
+        index = np.stack(each, -1) if each else np.zeros((count, 0), np.int64)
+    else:
+        index = np.sum(drawn[..., None] >= sums, -1)
+    last = p.shape[-1] - 1 - np.argmax(p[:, ::-1] > 0, -1)  # rounding may lead past the end
+    return np.minimum(index, last).astype(np.int64)

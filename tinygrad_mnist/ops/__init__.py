@@ -7,6 +7,7 @@ a method of Tensor. To add an op, add a row; to add a name, compose it in its fa
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,12 @@ OPERATORS: dict[str, Operator] = {
     "floordiv": table.floor_divide, "and": table.bitwise_and, "or": table.bitwise_or,
     "xor": table.bitwise_xor,
 }  # fmt: skip
+# Methods whose module is loaded when one of them is first called
+LATER = {
+    "linalg.older": "cholesky cholesky_inverse cholesky_solve cross det geqrf inverse logdet lu "
+    "lu_solve matrix_exp matrix_power orgqr ormqr pinverse qr slogdet svd triangular_solve",
+    "special": "digamma erfinv i0 igamma igammac lgamma mvlgamma polygamma",
+}
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 
 
@@ -66,6 +73,21 @@ def method_of(function: Callable[..., Any]) -> Callable[..., Any]:
     return bare if hasattr(bare, "op") else function  # type: ignore[return-value]
 
 
+def later(module: str, name: str) -> Callable[..., Any]:
+    """A method that takes its own place by the function of that name, when it is first called."""
+
+    def load() -> Any:
+        return getattr(import_module(f"{__name__}.{module}"), name)
+
+    def method(self: Tensor, *args: Any, **kw: Any) -> Any:
+        function = load()
+        setattr(Tensor, name, function)
+        return function(self, *args, **kw)
+
+    method.load = load  # type: ignore[attr-defined]
+    return method
+
+
 def methods() -> dict[str, Any]:
     """All that Tensor gets from here, by name."""
     found: dict[str, Any] = {
@@ -76,6 +98,8 @@ def methods() -> dict[str, Any]:
         bare = getattr(operator, "__wrapped__", operator)
         found |= {f"__{name}__": operation(bare), f"__r{name}__": reflected(bare)}
     found |= {f"__{name}__": operation(getattr(table, name)) for name in COMPARISONS}
+    for module, names in LATER.items():
+        found |= {name: later(module, name) for name in names.split()}
     return found | {
         "__getitem__": index.getitem,
         "__getattr__": unknown,

@@ -208,7 +208,7 @@ METHODS: dict[str, Any] = {
     "_is_view": lambda self: False,
     "to_sparse": to_sparse, "to_sparse_coo": to_sparse,
     "to_dense": lambda self, dtype=None, **kw: self if dtype is None else self.to(dtype),
-    "_indices": lambda self: index.nonzero(self).t(),  # of what a Function has saved of a sparse one
+    "_indices": lambda self: index.nonzero(self).t(),
     "_values": lambda self: self[index.nonzero(self, as_tuple=True)],
     **{f"{f.__name__}_": moved(f) for f in (
         shape.squeeze, shape.unsqueeze, shape.transpose, shape.t, shape.swapaxes, shape.swapdims,

@@ -1,0 +1,376 @@
+"""Distributions that are transforms of simpler ones: LogNormal, Gumbel, Weibull, and others."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.distributions import constraints
+from tinygrad_mnist.distributions.composed import TransformedDistribution
+from tinygrad_mnist.distributions.gamma import Exponential, Gamma
+from tinygrad_mnist.distributions.location_scale import Cauchy, Normal, Uniform
+from tinygrad_mnist.distributions.tools import (
+    EULER,
+    Size,
+    broadcast_all,
+    constant,
+    eps,
+    expand_all,
+    tiny,
+    where,
+)  # fmt: skip
+from tinygrad_mnist.distributions.transforms.elementwise import (
+    AbsTransform,
+    AffineTransform,
+    ExpTransform,
+    PowerTransform,
+)  # fmt: skip
+from tinygrad_mnist.distributions.transforms.vectors import StickBreakingTransform
+from tinygrad_mnist.ops.special import lgamma
+
+__all__ = [
+    "Gumbel", "HalfCauchy", "HalfNormal", "InverseGamma", "Kumaraswamy", "LogNormal",
+    "LogisticNormal", "Pareto", "Weibull",
+]  # fmt: skip
+
+
+class _OfBase(TransformedDistribution):
+    """What has the `loc` and `scale` of its base."""
+
+    @property
+    def loc(self) -> Any:
+        """Where the base lies."""
+        return self.base_dist.loc
+
+    @property
+    def scale(self) -> Any:
+        """How wide the base is."""
+        return self.base_dist.scale
+
+
+class LogNormal(_OfBase):
+    """LogNormal(loc, scale): exp of a normal variable."""
+
+    arg_constraints: Any = {"loc": constraints.real, "scale": constraints.positive}
+    support = constraints.positive
+    has_rsample = True
+
+    def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
+        base = Normal(loc, scale, validate_args=validate_args)
+        super().__init__(base, ExpTransform(), validate_args=validate_args)
+
+    @property
+    def mean(self) -> Tensor:
+        return (self.loc + self.scale**2 / 2).exp()  # type: ignore[no-any-return]
+
+    @property
+    def mode(self) -> Tensor:
+        return (self.loc - self.scale**2).exp()  # type: ignore[no-any-return]
+
+    @property
+    def variance(self) -> Tensor:
+        square = self.scale**2
+        return square.expm1() * (2 * self.loc + square).exp()  # type: ignore[no-any-return]
+
+    def entropy(self) -> Tensor:
+        return self.base_dist.entropy() + self.loc  # type: ignore[no-any-return]
+
+
+class _Half(_OfBase):
+    """The absolute value of a symmetric variable."""
+
+    arg_constraints: Any = {"scale": constraints.positive}
+    support = constraints.nonnegative
+    has_rsample = True
+    _base: Any
+
+    def __init__(self, scale: Any, validate_args: bool | None = None) -> None:
+        base = self._base(0, scale, validate_args=False)
+        super().__init__(base, AbsTransform(), validate_args=validate_args)
+
+    @property
+    def mode(self) -> Tensor:
+        return constant(self._batch_shape, 0.0, self.scale)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        self._check(value)
+        return where(value >= 0, self.base_dist.log_prob(value) + math.log(2), -math.inf)
+
+    def cdf(self, value: Tensor) -> Tensor:
+        self._check(value)
+        return 2 * self.base_dist.cdf(value) - 1  # type: ignore[no-any-return]
+
+    def icdf(self, value: Tensor) -> Tensor:
+        return self.base_dist.icdf((value + 1) / 2)  # type: ignore[no-any-return]
+
+    def entropy(self) -> Tensor:
+        return self.base_dist.entropy() - math.log(2)  # type: ignore[no-any-return]
+
+
+class HalfNormal(_Half):
+    """HalfNormal(scale): |x| of a normal variable around 0."""
+
+    _base = Normal
+
+    @property
+    def mean(self) -> Tensor:
+        return self.scale * math.sqrt(2 / math.pi)  # type: ignore[no-any-return]
+
+    @property
+    def variance(self) -> Tensor:
+        return self.scale**2 * (1 - 2 / math.pi)  # type: ignore[no-any-return]
+
+
+class HalfCauchy(_Half):
+    """HalfCauchy(scale): |x| of a Cauchy variable around 0."""
+
+    _base = Cauchy
+
+    @property
+    def mean(self) -> Tensor:
+        return constant(self._batch_shape, math.inf, self.scale)
+
+    @property
+    def variance(self) -> Tensor:
+        return self.base_dist.variance  # type: ignore[no-any-return]
+
+
+class _Own(TransformedDistribution):
+    """What has parameters of its own, of which base and transforms are made."""
+
+    def _build(self) -> tuple[Any, list[Any]]:
+        raise NotImplementedError
+
+    def _begin(self, validate_args: bool | None) -> None:
+        base, transforms = self._build()
+        TransformedDistribution.__init__(self, base, transforms, validate_args=validate_args)
+
+    def expand(self, batch_shape: Size, _instance: Any = None) -> Any:
+        new = self.__new__(type(self)) if _instance is None else _instance
+        vars(new).update(expand_all(self, batch_shape))
+        new._begin(validate_args=False)
+        new._validate_args = self._validate_args
+        return new
+
+
+class Gumbel(_Own):
+    """Gumbel(loc, scale): loc - scale log(-log(u)), u uniform."""
+
+    arg_constraints: Any = {"loc": constraints.real, "scale": constraints.positive}
+    support = constraints.real
+
+    def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
+        self.loc, self.scale = broadcast_all(loc, scale)
+        self._begin(validate_args)
+
+    def _build(self) -> tuple[Any, list[Any]]:
+        low = constant(self.loc.shape, tiny(self.loc), self.loc)
+        high = constant(self.loc.shape, 1 - eps(self.loc), self.loc)
+        log, turned = ExpTransform().inv, AffineTransform(0, -1.0)
+        return Uniform(low, high, validate_args=False), [
+            log, turned, ExpTransform().inv, AffineTransform(self.loc, -self.scale)
+        ]  # fmt: skip
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        self._check(value)
+        y = (self.loc - value) / self.scale
+        return y - y.exp() - self.scale.log()  # type: ignore[no-any-return]
+
+    @property
+    def mean(self) -> Tensor:
+        return self.loc + self.scale * EULER  # type: ignore[no-any-return]
+
+    @property
+    def mode(self) -> Tensor:
+        return self.loc  # type: ignore[no-any-return]
+
+    @property
+    def variance(self) -> Tensor:
+        return self.scale**2 * (math.pi**2 / 6)  # type: ignore[no-any-return]
+
+    def entropy(self) -> Tensor:
+        return self.scale.log() + (1 + EULER)  # type: ignore[no-any-return]
+
+
+class Weibull(_Own):
+    """Weibull(scale, concentration): scale * e^(1 / concentration), e exponential."""
+
+    arg_constraints: Any = {
+        "scale": constraints.positive,
+        "concentration": constraints.positive,
+    }
+    support = constraints.positive
+
+    def __init__(self, scale: Any, concentration: Any, validate_args: bool | None = None) -> None:
+        self.scale, self.concentration = broadcast_all(scale, concentration)
+        self._begin(validate_args)
+
+    def _build(self) -> tuple[Any, list[Any]]:
+        base = Exponential(constant(self.scale.shape, 1.0, self.scale), validate_args=False)
+        return base, [PowerTransform(1 / self.concentration), AffineTransform(0, self.scale)]
+
+    @property
+    def mean(self) -> Tensor:
+        return self.scale * lgamma(1 + 1 / self.concentration).exp()  # type: ignore[no-any-return]
+
+    @property
+    def mode(self) -> Tensor:
+        k = self.concentration
+        return self.scale * ((k - 1) / k) ** (1 / k)  # type: ignore[no-any-return]
+
+    @property
+    def variance(self) -> Tensor:
+        k = 1 / self.concentration
+        return self.scale**2 * (lgamma(1 + 2 * k).exp() - (2 * lgamma(1 + k)).exp())  # type: ignore[no-any-return]
+
+    def entropy(self) -> Tensor:
+        k = 1 / self.concentration
+        return EULER * (1 - k) + (self.scale * k).log() + 1  # type: ignore[no-any-return]
+
+
+class Pareto(_Own):
+    """Pareto(scale, alpha): scale * exp(e), e exponential of rate alpha."""
+
+    arg_constraints: Any = {"alpha": constraints.positive, "scale": constraints.positive}
+
+    def __init__(self, scale: Any, alpha: Any, validate_args: bool | None = None) -> None:
+        self.scale, self.alpha = broadcast_all(scale, alpha)
+        self._begin(validate_args)
+
+    def _build(self) -> tuple[Any, list[Any]]:
+        base = Exponential(self.alpha, validate_args=False)
+        return base, [ExpTransform(), AffineTransform(0, self.scale)]
+
+    @constraints.dependent_property(is_discrete=False, event_dim=0)
+    def support(self) -> Any:
+        return constraints.greater_than_eq(self.scale)
+
+    @property
+    def mean(self) -> Tensor:
+        a = self.alpha.clamp(min=1)
+        return a * self.scale / (a - 1)  # type: ignore[no-any-return]
+
+    @property
+    def mode(self) -> Tensor:
+        return self.scale  # type: ignore[no-any-return]
+
+    @property
+    def variance(self) -> Tensor:
+        a = self.alpha.clamp(min=2)
+        return self.scale**2 * a / ((a - 1) ** 2 * (a - 2))  # type: ignore[no-any-return]
+
+    def entropy(self) -> Tensor:
+        return (self.scale / self.alpha).log() + (1 + 1 / self.alpha)  # type: ignore[no-any-return]
+
+
+class InverseGamma(TransformedDistribution):
+    """InverseGamma(concentration, rate): 1 / g of a gamma variable."""
+
+    arg_constraints: Any = {
+        "concentration": constraints.positive,
+        "rate": constraints.positive,
+    }
+    support = constraints.positive
+    has_rsample = True
+
+    def __init__(self, concentration: Any, rate: Any, validate_args: bool | None = None) -> None:
+        base = Gamma(concentration, rate, validate_args=validate_args)
+        power = PowerTransform(constant((), -1.0, base.rate))
+        super().__init__(base, power, validate_args=validate_args)
+
+    @property
+    def concentration(self) -> Any:
+        """The gamma's concentration."""
+        return self.base_dist.concentration
+
+    @property
+    def rate(self) -> Any:
+        """The gamma's rate."""
+        return self.base_dist.rate
+
+    @property
+    def mean(self) -> Tensor:
+        a = self.concentration
+        return where(a > 1, self.rate / (a - 1), math.inf)
+
+    @property
+    def mode(self) -> Tensor:
+        return self.rate / (self.concentration + 1)  # type: ignore[no-any-return]
+
+    @property
+    def variance(self) -> Tensor:
+        a = self.concentration
+        return where(a > 2, self.rate**2 / ((a - 1) ** 2 * (a - 2)), math.inf)
+
+    def entropy(self) -> Tensor:
+        a = self.concentration
+        return a + self.rate.log() + lgamma(a) - (1 + a) * a.digamma()  # type: ignore[no-any-return]
+
+
+class Kumaraswamy(_Own):
+    """Kumaraswamy(concentration1, concentration0): (1 - u^(1/b))^(1/a), u uniform."""
+
+    arg_constraints: Any = {
+        "concentration1": constraints.positive,
+        "concentration0": constraints.positive,
+    }
+    support = constraints.unit_interval
+    has_rsample = True
+
+    def __init__(
+        self, concentration1: Any, concentration0: Any, validate_args: bool | None = None
+    ) -> None:
+        self.concentration1, self.concentration0 = broadcast_all(concentration1, concentration0)
+        self._begin(validate_args)
+
+    def _build(self) -> tuple[Any, list[Any]]:
+        a, b = self.concentration1, self.concentration0
+        base = Uniform(constant(b.shape, 0.0, b), constant(b.shape, 1.0, b), validate_args=False)
+        return base, [PowerTransform(1 / b), AffineTransform(1.0, -1.0), PowerTransform(1 / a)]
+
+    def _moment(self, n: int) -> Any:
+        power, b = 1 + n / self.concentration1, self.concentration0
+        return b * (lgamma(power) + lgamma(b) - lgamma(power + b)).exp()
+
+    @property
+    def mean(self) -> Tensor:
+        return self._moment(1)  # type: ignore[no-any-return]
+
+    @property
+    def mode(self) -> Tensor:
+        a, b = self.concentration1, self.concentration0
+        value = ((-b).log1p() / b - (-b * a).log1p()).exp()
+        return where((a < 1) | (b < 1), math.nan, value)
+
+    @property
+    def variance(self) -> Tensor:
+        return self._moment(2) - self.mean**2  # type: ignore[no-any-return]
+
+    def entropy(self) -> Tensor:
+        a, b = self.concentration1, self.concentration0
+        harmonic = (b + 1).digamma() + EULER
+        return (1 - 1 / b) + (1 - 1 / a) * harmonic - a.log() - b.log()  # type: ignore[no-any-return]
+
+
+class LogisticNormal(TransformedDistribution):
+    """LogisticNormal(loc, scale): normal variables, put on the simplex by breaking a stick."""
+
+    arg_constraints: Any = {"loc": constraints.real, "scale": constraints.positive}
+    support = constraints.simplex
+    has_rsample = True
+
+    def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
+        base = Normal(loc, scale, validate_args=validate_args)
+        base = base if base.batch_shape else base.expand((1,))
+        super().__init__(base, StickBreakingTransform(), validate_args=validate_args)
+
+    @property
+    def loc(self) -> Any:
+        """The means of the normal variables."""
+        return self.base_dist.base_dist.loc
+
+    @property
+    def scale(self) -> Any:
+        """Their standard deviations."""
+        return self.base_dist.base_dist.scale
