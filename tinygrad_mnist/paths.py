@@ -19,8 +19,7 @@ NN = "nn compat.private"
 MODULES = """_functions activation adaptive batchnorm channelshuffle container conv distance dropout
 flatten fold instancenorm lazy linear loss module normalization padding pixelshuffle pooling rnn
 sparse transformer upsampling utils"""
-UTILS = """clip_grad convert_parameters fusion init parametrizations parametrize prune rnn
-spectral_norm weight_norm"""
+UTILS = "spectral_norm weight_norm"
 OPTIMIZERS = """_adafactor adadelta adagrad adamax adamw asgd nadam radam rmsprop rprop
 sparse_adam"""
 BACKENDS = "cuda cudnn mkl mkldnn mps openmp"
@@ -30,11 +29,9 @@ PATHS: dict[str, str] = {
     **{f"nn.modules.{name}": NN for name in MODULES.split()},
     "nn.modules": NN,
     "nn.common_types": "compat.private",
-    "nn.parallel": "compat.parallel",
-    "nn.parallel.data_parallel": "compat.parallel",
-    "nn.parallel.distributed": "compat.parallel",
+    "nn.parallel.data_parallel": "nn.parallel compat.parallel",
+    "nn.parallel.distributed": "nn.parallel",
     **{f"nn.utils.{name}": "nn.utils" for name in UTILS.split()},
-    "nn.utils.stateless": "compat.func",
     "nn.attention": "compat.private",
     **{f"optim.{name}": "optim" for name in OPTIMIZERS.split()},
     "utils.checkpoint": "compat.checkpoint",
@@ -47,7 +44,7 @@ PATHS: dict[str, str] = {
     "autograd.variable": "autograd",
     "autograd.grad_mode": "autograd",
     "autograd.anomaly_mode": "autograd.anomaly",
-    "autograd.gradcheck": "autograd",
+    "autograd.gradcheck": "testing.gradients.gradcheck",
     "autograd.profiler": "compat.profiler",
     "accelerator": "compat.cuda",
     "amp": "compat.amp",

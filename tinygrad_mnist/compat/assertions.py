@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import Tensor
+from tinygrad_mnist.autograd.size import Size
 from tinygrad_mnist.autograd.tensor import wrap
 from tinygrad_mnist.ops.arguments import size_of
 
@@ -38,7 +39,11 @@ def assert_close(
     >>> assert_close(tg.tensor([1.0]), tg.tensor([1.0 + 1e-7]))
     """
     if (rtol is None) != (atol is None):
-        raise ValueError("rtol and atol must both be specified or both be unspecified")
+        given = ("no rtol", "atol") if rtol is None else ("rtol", "no atol")
+        lacks = next(name for name in given if name.startswith("no "))
+        raise ValueError(
+            "Both 'rtol' and 'atol' must be either specified or omitted, but got " + lacks + "."
+        )
     problem = _difference(actual, expected, rtol, atol, equal_nan, check_dtype)
     if problem:
         text = msg(problem) if callable(msg) else msg
@@ -70,7 +75,7 @@ def _apart(a: Any, b: Any, rtol: Any, atol: Any, equal_nan: bool, check_dtype: b
     x, y = (np.asarray(v.detach() if isinstance(v, Tensor) else v) for v in (a, b))
     tensors = isinstance(a, Tensor) and isinstance(b, Tensor)
     if x.shape != y.shape:
-        return f"The values for attribute 'shape' do not match: {x.shape} != {y.shape}."
+        return f"The values for attribute 'shape' do not match: {Size(x.shape)} != {Size(y.shape)}."
     if tensors and check_dtype and x.dtype != y.dtype:
         return f"The values for attribute 'dtype' do not match: {x.dtype} != {y.dtype}."
     if rtol is None:
@@ -87,11 +92,12 @@ def _apart(a: Any, b: Any, rtol: Any, atol: Any, equal_nan: bool, check_dtype: b
     bad = int((~good).sum())
     where = tuple(int(i) for i in np.unravel_index(int(np.nanargmax(off)), off.shape)) \
         if off.size and not np.isnan(off).all() else ()  # fmt: skip
+    largest, relative = (np.nan if np.isnan(v).all() else np.nanmax(v) for v in (off, share))
     return (
         f"Tensor-likes are not close!\n\nMismatched elements: {bad} / {good.size} "
         f"({100 * bad / good.size:.1f}%)\n"
-        f"Greatest absolute difference: {np.nanmax(off)} at index {where} (up to {atol} allowed)\n"
-        f"Greatest relative difference: {np.nanmax(share)} (up to {rtol} allowed)"
+        f"Greatest absolute difference: {largest} at index {where} (up to {atol} allowed)\n"
+        f"Greatest relative difference: {relative} (up to {rtol} allowed)"
     )
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from tinygrad_mnist.autograd import functional
 from tinygrad_mnist.autograd import grad as gradient
-from tinygrad_mnist.autograd.modes import note_change
 from tinygrad_mnist.compat.pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
-from tinygrad_mnist.nn.module import Module
+from tinygrad_mnist.nn.utils import stateless
 from tinygrad_mnist.ops import join
 
 __all__ = [
@@ -18,62 +17,12 @@ __all__ = [
 ]  # fmt: skip
 
 
-def functional_call(
-    module: Module,
-    parameter_and_buffer_dicts: Any,
-    args: Any = None,
-    kwargs: dict[str, Any] | None = None,
-    *,
-    tie_weights: bool = True,
-    strict: bool = False,
-) -> Any:
-    """Call the module with other Tensors in the place of its parameters and buffers, by name.
-
-    The module keeps its own. Raises KeyError for a name that it does not have.
-
-    >>> import tinygrad_mnist as tg
-    >>> layer = tg.nn.Linear(1, 1, bias=False)
-    >>> functional_call(layer, {"weight": tg.tensor([[3.0]])}, (tg.ones(1, 1),))
-    tensor([[3.]])
-    """
+def functional_call(module: Any, parameter_and_buffer_dicts: Any, *args: Any, **kw: Any) -> Any:
+    """`nn.utils.stateless.functional_call`, with one dict or several."""
     given = parameter_and_buffer_dicts
-    values: dict[str, Any] = {}
-    for part in given if isinstance(given, (tuple, list)) else [given]:
-        values.update(part)
-    places = [(*_place(module, name), value) for name, value in values.items()]
-    if tie_weights:
-        places += _tied(module, values)
-    own = [(held, name, held[name]) for held, name, _ in places]
-    note_change()
-    try:
-        for held, name, value in places:
-            held[name] = value
-        inputs = args if isinstance(args, tuple) else () if args is None else (args,)
-        return module(*inputs, **(kwargs or {}))
-    finally:
-        for held, name, value in own:
-            held[name] = value
-        note_change()
-
-
-def _place(module: Module, name: str) -> tuple[dict[str, Any], str]:
-    path, _, last = name.rpartition(".")
-    owner = module.get_submodule(path)
-    for held in (owner._parameters, owner._buffers):
-        if last in held:
-            return held, last
-    raise KeyError(f"{name!r} is neither a parameter nor a buffer of the module")
-
-
-def _tied(module: Module, values: Mapping[str, Any]) -> list[tuple[dict[str, Any], str, Any]]:
-    """The other places of Parameters that are given by one of their names."""
-    of = {id(held[last]): value for name, value in values.items()
-          for held, last in [_place(module, name)]}  # fmt: skip
-    return [
-        (*_place(module, name), of[id(p)])
-        for name, p in module.named_parameters(remove_duplicate=False)
-        if name not in values and id(p) in of
-    ]
+    if isinstance(given, (tuple, list)):
+        given = {name: value for part in given for name, value in part.items()}
+    return stateless.functional_call(module, given, *args, **kw)
 
 
 def grad(func: Callable[..., Any], argnums: Any = 0, has_aux: bool = False) -> Callable[..., Any]:

@@ -12,26 +12,6 @@ from tinygrad_mnist.utils.data import Sampler
 ONE = "there is one process on the CPU: leave out what spreads a program over several"
 
 
-class DataParallel(Module):
-    """The module itself, as `module`: without devices PyTorch's calls it as it is, too.
-
-    >>> from tinygrad_mnist import nn
-    >>> list(DataParallel(nn.Linear(1, 1)).state_dict())
-    ['module.weight', 'module.bias']
-    """
-
-    def __init__(
-        self, module: Module, device_ids: Any = None, output_device: Any = None, dim: int = 0
-    ) -> None:
-        super().__init__()
-        self.module, self.dim = module, dim
-        self.device_ids: list[int] = []
-
-    def forward(self, *inputs: Any, **kw: Any) -> Any:
-        """Call the module."""
-        return self.module(*inputs, **kw)
-
-
 def data_parallel(
     module: Module, inputs: Any, device_ids: Any = None, output_device: Any = None, dim: int = 0,
     module_kwargs: Any = None,
@@ -39,13 +19,6 @@ def data_parallel(
     """Call the module."""
     inputs = inputs if isinstance(inputs, tuple) else (inputs,)
     return module(*inputs, **(module_kwargs or {}))
-
-
-class DistributedDataParallel(Module):
-    """RuntimeError: it needs a group of processes."""
-
-    def __init__(self, *args: Any, **kw: Any) -> None:
-        raise RuntimeError(f"DistributedDataParallel: {ONE}")
 
 
 class DistributedSampler(Sampler[int]):

@@ -79,7 +79,7 @@ _InstanceNorm = _kind("_InstanceNorm", "InstanceNorm")
 _MaxPoolNd = _kind("_MaxPoolNd", "MaxPool")
 _AvgPoolNd = _kind("_AvgPoolNd", "AvgPool")
 _DropoutNd = activation._Dropout
-NonDynamicallyQuantizableLinear = nn.Linear
+NonDynamicallyQuantizableLinear = linear.NonDynamicallyQuantizableLinear
 
 
 def _if_scalar_type_as(other: Any, *_: Any) -> Any:

@@ -21,7 +21,12 @@ from tinygrad_mnist.serialize.guard import FormatError
 
 PACKAGE = __name__.partition(".")[0]
 # Where the library's own classes and functions are looked up, by name
-PAGES = (f"{PACKAGE}.nn", f"{PACKAGE}.compat.parallel", f"{PACKAGE}.compat.scripting")
+PAGES = (
+    f"{PACKAGE}.nn",
+    f"{PACKAGE}.compat.private",
+    f"{PACKAGE}.nn.parallel",
+    f"{PACKAGE}.compat.scripting",
+)
 FUNCTIONS = (f"{PACKAGE}.nn.functional", PACKAGE)
 REGISTRIES = ("_parameters", "_buffers", "_modules")
 INSTEAD = "save(model.state_dict()), build the model as before, and load_state_dict()"
