@@ -22,6 +22,13 @@ sparse transformer upsampling utils"""
 UTILS = "spectral_norm weight_norm"
 OPTIMIZERS = """_adafactor adadelta adagrad adamax adamw asgd nadam radam rmsprop rprop
 sparse_adam"""
+DISTRIBUTIONS = """bernoulli beta binomial categorical cauchy chi2 constraint_registry constraints
+continuous_bernoulli dirichlet distribution exp_family exponential fishersnedecor gamma geometric
+gumbel half_cauchy half_normal independent inverse_gamma kl kumaraswamy laplace lkj_cholesky
+log_normal logistic_normal lowrank_multivariate_normal mixture_same_family multinomial
+multivariate_normal negative_binomial normal one_hot_categorical pareto poisson relaxed_bernoulli
+relaxed_categorical studentT transformed_distribution transforms uniform utils von_mises weibull
+wishart"""
 BACKENDS = "cuda cudnn mkl mkldnn mps openmp"
 
 # A path of PyTorch's, and the modules here in which its names are looked for, in order.
@@ -29,6 +36,7 @@ PATHS: dict[str, str] = {
     **{f"nn.modules.{name}": NN for name in MODULES.split()},
     "nn.modules": NN,
     "nn.common_types": "compat.private",
+    **{f"distributions.{name}": "distributions" for name in DISTRIBUTIONS.split()},
     "nn.parallel.data_parallel": "nn.parallel compat.parallel",
     "nn.parallel.distributed": "nn.parallel",
     **{f"nn.utils.{name}": "nn.utils" for name in UTILS.split()},

@@ -63,10 +63,17 @@ CALLS = {
     "scalar_tensor": lambda t: t.scalar_tensor(3),
     "is_nonzero": lambda t: [t.is_nonzero(t.tensor(2.0)), t.is_nonzero(t.tensor([0]))],
     "Size": lambda t: [
-        t.Size([2, 3]), t.Size((2, 3)) + (1,), (1,) + t.Size((2, 3)), t.Size((2, 3)).numel()
+        t.Size([2, 3]), t.Size((2, 3)) + (1,), (1,) + t.Size((2, 3)), t.Size((2, 3)).numel()  # noqa: RUF005
     ],
     "range as an index": lambda t: t.arange(5.0)[range(1, 4)],
     "range as a row": lambda t: t.arange(6.0).view(2, 3)[range(2), [0, 2]],
+    "add(alpha, other)": lambda t: [t.ones(2).add(3, t.arange(2.0)), t.ones(2).sub_(3, t.ones(2))],
+    "addcmul_(value, ...)": lambda t: t.ones(2).addcmul_(0.5, t.arange(2.0), t.ones(2) * 4),
+    "addcdiv_(value, ...)": lambda t: t.ones(2).addcdiv_(-0.5, t.arange(2.0), t.ones(2) * 4),
+    "Tensors in lists are numbers": lambda t: t.tensor([[t.ones(1), 2.0], [t.tensor(3.0), 4.0]]),
+    "scatter_(value=)": lambda t: t.zeros(2, 3).scatter_(1, t.tensor([[1], [2]]), value=2.0),
+    "randint(high, size=)": lambda t: t.randint(1, size=(2,)),
+    "randint_like(high=)": lambda t: t.randint_like(t.ones(2), high=1),
     "attributes": lambda t: [t.ones(1).is_cpu, t.ones(1).is_sparse, str(t.ones(1).layout)],
 }  # fmt: skip
 

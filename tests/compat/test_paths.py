@@ -103,7 +103,7 @@ def test_other_names_are_not_found_as_ever() -> None:
     with pytest.raises(ModuleNotFoundError, match=r"^No module named 'tinygrad_mnist.nope'$"):
         importlib.import_module("tinygrad_mnist.nope")
     with pytest.raises(AttributeError, match="did you mean 'Conv2d'"):
-        importlib.import_module("tinygrad_mnist.nn.modules.conv").Conv2D
+        getattr(importlib.import_module("tinygrad_mnist.nn.modules.conv"), "Conv2D")  # noqa: B009
     with pytest.raises(AttributeError, match=r"x\.numpy\(\) is its memory"):
         tg.ones(1).storage()
 

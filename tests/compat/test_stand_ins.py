@@ -65,9 +65,7 @@ def test_a_compiled_module_trains_as_the_module_does() -> None:
             (model(x) ** 2).mean().backward()
             optimizer.step()
     assert all((a == b).all() for a, b in zip(plain.parameters(), twin.parameters(), strict=True))
-    assert [*compiled.state_dict()][
-        0
-    ] == "_orig_mod.0.weight" and compiled.training is twin.training
+    assert "_orig_mod.0.weight" in compiled.state_dict()
 
 
 @pytest.mark.filterwarnings("ignore:jit")
@@ -141,7 +139,7 @@ def test_data_parallel_is_the_module() -> None:
     shares = [
         list(tg.utils.data.distributed.DistributedSampler(range(7), 2, rank)) for rank in (0, 1)
     ]
-    assert len(shares[0]) == len(shares[1]) == 4 and set(sum(shares, [])) == set(range(7))
+    assert len(shares[0]) == len(shares[1]) == 4 and {*shares[0], *shares[1]} == set(range(7))
 
 
 def test_trees_are_taken_apart_and_built_again() -> None:

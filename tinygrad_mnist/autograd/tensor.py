@@ -63,9 +63,16 @@ def as_array(data: Any, dtype: Any = None) -> Array:
 
 
 def _unwrap_nested(data: Any) -> Any:
+    """The data with arrays for Tensors, which are numbers in a list if they have one element."""
     if isinstance(data, (list, tuple)):
-        return [_unwrap_nested(item) for item in data]
+        return [_unwrap_item(item) for item in data]
     return unwrap(data)
+
+
+def _unwrap_item(item: Any) -> Any:
+    if isinstance(item, Tensor) and item._data.size == 1:
+        return item._data.reshape(())
+    return _unwrap_nested(item)
 
 
 def _holds_tensor(data: Any) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.autograd.modes import note_change
-from tinygrad_mnist.autograd.tensor import _unheard
+from tinygrad_mnist.autograd.tensor import _unheard, wrap
 from tinygrad_mnist.nn.module import Module
 from tinygrad_mnist.nn.parameter import Parameter, unset
 
@@ -51,6 +51,15 @@ class UninitializedTensorMixin:
             "initialized one. Call `forward` to initialize the parameters before accessing their "
             "attributes."
         )
+
+    @property
+    def data(self: Any) -> Tensor:
+        """A Tensor without elements: what fills it changes nothing, as in PyTorch."""
+        return wrap(_memory.__get__(self)[:0])
+
+    @data.setter
+    def data(self: Any, value: Any) -> None:
+        Tensor.data.__set__(self, value)  # type: ignore[attr-defined]
 
     @property
     def dtype(self: Any) -> Any:

@@ -13,7 +13,6 @@ import numpy as np
 
 from tinygrad_mnist.autograd import legacy
 from tinygrad_mnist.autograd.default_dtype import get_default_dtype
-from tinygrad_mnist.autograd.graph import Node
 from tinygrad_mnist.autograd.modes import note_change
 from tinygrad_mnist.autograd.op import DTypeError
 from tinygrad_mnist.autograd.tensor import Tensor, _reads, _unheard, as_array, wrap
@@ -157,26 +156,6 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
     return wrap(np.lib.stride_tricks.as_strided(flat, size, steps))
 
 
-def moved(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """The in-place form of a view: the Tensor itself becomes the view; RuntimeError for a leaf."""
-
-    def in_place(self: Tensor, *args: Any, **kw: Any) -> Tensor:
-        if self._node is not None and not isinstance(self._node, Node):
-            raise RuntimeError(
-                "a leaf Tensor that requires grad is being used in an in-place operation"
-            )
-        _unheard(f"{function.__name__}_()")
-        note_change()
-        view = function(self, *args, **kw)
-        self._data, self._node = view._data, view._node
-        return self
-
-    in_place.__name__ = in_place.__qualname__ = f"{function.__name__}_"
-    in_place.__doc__ = f"In place: {function.__doc__}"
-    in_place.__wrapped__ = function  # type: ignore[attr-defined]
-    return in_place
-
-
 def to_sparse(self: Tensor, *args: Any, **kw: Any) -> Any:
     """The Tensor as a sparse one: see `sparse_coo_tensor`."""
     return import_module("tinygrad_mnist.compat.sparse").of_dense(self)  # a layer above
@@ -210,9 +189,6 @@ METHODS: dict[str, Any] = {
     "to_dense": lambda self, dtype=None, **kw: self if dtype is None else self.to(dtype),
     "_indices": lambda self: index.nonzero(self).t(),
     "_values": lambda self: self[index.nonzero(self, as_tuple=True)],
-    **{f"{f.__name__}_": moved(f) for f in (
-        shape.squeeze, shape.unsqueeze, shape.transpose, shape.t, shape.swapaxes, shape.swapdims,
-    )},
     "is_cpu": property(lambda self: True), "layout": property(lambda self: "torch.strided"),
     "name": property(lambda self: None), "output_nr": property(lambda self: 0),
     **{f"is_{kind}": property(lambda self: False) for kind in (

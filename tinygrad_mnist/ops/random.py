@@ -170,7 +170,7 @@ def randint_like(
     input: Tensor, low: int | None = None, high: int | None = None, *, dtype: Any = None
 ) -> Tensor:
     """`randint` in the shape and dtype of input."""
-    low, high = (0, low) if high is None else (low, high)
+    low, high = (0, low) if high is None else (low or 0, high)
     return randint(low, high, input.shape, dtype=dtype or input.dtype)
 
 
