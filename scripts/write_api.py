@@ -84,6 +84,19 @@ def section(title: str, module: ModuleType, names: Iterable[str]) -> Iterator[st
     yield from (entry(name, getattr(module, name)) for name in names)
 
 
+def front() -> Iterator[str]:
+    """The names that stand in the package's first file, and not in a family of `ops/`."""
+    families = {name for family in ops.FAMILIES for name in family.__all__}
+    names = [name for name in dir(tg) if not name.startswith("_") and name not in families]
+    values = {name: getattr(tg, name) for name in sorted(names, key=str.lower)}
+    values = {name: v for name, v in values.items() if not isinstance(v, ModuleType)}
+    ours = {n for n, v in values.items() if getattr(v, "__module__", "").startswith(tg.__name__)}
+    own, constants = ([n for n in values if (n in ours) is mine] for mine in (True, False))
+    yield from section("`tinygrad_mnist`", tg, own)
+    yield f"\nNumPy's dtypes and plain numbers: {', '.join(f'`{name}`' for name in constants)}.\n"
+    yield "The functions on Tensors follow, family by family.\n"
+
+
 def methods() -> Iterator[str]:
     """What a Tensor has: the functions of the same names, in place too, and its own."""
     names = [name for name in dir(tg.Tensor) if not name.startswith("_")]
@@ -103,10 +116,7 @@ def methods() -> Iterator[str]:
 def page() -> str:
     """The whole file."""
     lines = [HEAD]
-    own = ["Tensor", "device", "is_tensor", "numel", "is_floating_point", "no_grad", "enable_grad",
-           "set_grad_enabled", "is_grad_enabled", "inference_mode", "set_default_dtype",
-           "get_default_dtype", "promote_types", "result_type", "load", "save"]  # fmt: skip
-    lines += section("`tinygrad_mnist`", tg, own)
+    lines += front()
     lines += methods()
     for family in ops.FAMILIES:
         stem = family.__name__.rpartition(".")[2]

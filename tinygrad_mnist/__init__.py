@@ -72,184 +72,21 @@ if TYPE_CHECKING:
     from tinygrad_mnist.compat.sparse import *
     from tinygrad_mnist.compat.tensors import *
     from tinygrad_mnist.jit import jit as jit  # the folder, which can be called
-    from tinygrad_mnist.nn.functional import (
-        adaptive_avg_pool1d as adaptive_avg_pool1d,
-    )
-    from tinygrad_mnist.nn.functional import (
-        alpha_dropout as alpha_dropout,
-    )
-    from tinygrad_mnist.nn.functional import (
-        avg_pool1d as avg_pool1d,
-    )
-    from tinygrad_mnist.nn.functional import (
-        batch_norm as batch_norm,
-    )
-    from tinygrad_mnist.nn.functional import (
-        bilinear as bilinear,
-    )
-    from tinygrad_mnist.nn.functional import (
-        binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
-    )
-    from tinygrad_mnist.nn.functional import (
-        celu as celu,
-    )
-    from tinygrad_mnist.nn.functional import (
-        conv1d as conv1d,
-    )
-    from tinygrad_mnist.nn.functional import (
-        conv2d as conv2d,
-    )
-    from tinygrad_mnist.nn.functional import (
-        conv_transpose1d as conv_transpose1d,
-    )
-    from tinygrad_mnist.nn.functional import (
-        conv_transpose2d as conv_transpose2d,
-    )
-    from tinygrad_mnist.nn.functional import (
-        cosine_embedding_loss as cosine_embedding_loss,
-    )
-    from tinygrad_mnist.nn.functional import (
-        cosine_similarity as cosine_similarity,
-    )
-    from tinygrad_mnist.nn.functional import (
-        dropout as dropout,
-    )
-    from tinygrad_mnist.nn.functional import (
-        embedding as embedding,
-    )
-    from tinygrad_mnist.nn.functional import (
-        group_norm as group_norm,
-    )
-    from tinygrad_mnist.nn.functional import (
-        hardshrink as hardshrink,
-    )
-    from tinygrad_mnist.nn.functional import (
-        hinge_embedding_loss as hinge_embedding_loss,
-    )
-    from tinygrad_mnist.nn.functional import (
-        kl_div as kl_div,
-    )
-    from tinygrad_mnist.nn.functional import (
-        layer_norm as layer_norm,
-    )
-    from tinygrad_mnist.nn.functional import (
-        margin_ranking_loss as margin_ranking_loss,
-    )
-    from tinygrad_mnist.nn.functional import (
-        max_pool1d as max_pool1d,
-    )
-    from tinygrad_mnist.nn.functional import (
-        max_pool2d as max_pool2d,
-    )
-    from tinygrad_mnist.nn.functional import (
-        pairwise_distance as pairwise_distance,
-    )
-    from tinygrad_mnist.nn.functional import (
-        poisson_nll_loss as poisson_nll_loss,
-    )
-    from tinygrad_mnist.nn.functional import (
-        prelu as prelu,
-    )
-    from tinygrad_mnist.nn.functional import (
-        rms_norm as rms_norm,
-    )
-    from tinygrad_mnist.nn.functional import (
-        rrelu as rrelu,
-    )
-    from tinygrad_mnist.nn.functional import (
-        selu as selu,
-    )
-    from tinygrad_mnist.nn.functional import (
-        threshold as threshold,
-    )
-    from tinygrad_mnist.nn.functional import (
-        triplet_margin_loss as triplet_margin_loss,
-    )
+    from tinygrad_mnist.kernels.threads import get_num_threads as get_num_threads
+    from tinygrad_mnist.kernels.threads import set_num_threads as set_num_threads
     from tinygrad_mnist.ops.arrange import *
     from tinygrad_mnist.ops.calculus import *
-    from tinygrad_mnist.ops.linalg.older import (
-        cholesky as cholesky,
-    )
-    from tinygrad_mnist.ops.linalg.older import (
-        cholesky_inverse as cholesky_inverse,
-    )
-    from tinygrad_mnist.ops.linalg.older import (
-        cholesky_solve as cholesky_solve,
-    )
-    from tinygrad_mnist.ops.linalg.older import (
-        det as det,
-    )
-    from tinygrad_mnist.ops.linalg.older import (
-        geqrf as geqrf,
-    )
-    from tinygrad_mnist.ops.linalg.older import (
-        inverse as inverse,
-    )
-    from tinygrad_mnist.ops.linalg.older import (
-        logdet as logdet,
-    )
-    from tinygrad_mnist.ops.linalg.older import (
-        lu as lu,
-    )
-    from tinygrad_mnist.ops.linalg.older import (
-        lu_solve as lu_solve,
-    )
-    from tinygrad_mnist.ops.linalg.older import (
-        lu_unpack as lu_unpack,
-    )
-    from tinygrad_mnist.ops.linalg.older import (
-        matrix_exp as matrix_exp,
-    )
-    from tinygrad_mnist.ops.linalg.older import (
-        matrix_power as matrix_power,
-    )
-    from tinygrad_mnist.ops.linalg.older import (
-        orgqr as orgqr,
-    )
-    from tinygrad_mnist.ops.linalg.older import (
-        ormqr as ormqr,
-    )
-    from tinygrad_mnist.ops.linalg.older import (
-        pinverse as pinverse,
-    )
-    from tinygrad_mnist.ops.linalg.older import (
-        qr as qr,
-    )
-    from tinygrad_mnist.ops.linalg.older import (
-        slogdet as slogdet,
-    )
-    from tinygrad_mnist.ops.linalg.older import (
-        svd as svd,
-    )
-    from tinygrad_mnist.ops.linalg.older import (
-        triangular_solve as triangular_solve,
-    )
+    from tinygrad_mnist.ops.linalg.older import *
     from tinygrad_mnist.ops.place import *
     from tinygrad_mnist.ops.searching import *
-    from tinygrad_mnist.ops.special import (
-        digamma as digamma,
-    )
-    from tinygrad_mnist.ops.special import (
-        erfinv as erfinv,
-    )
-    from tinygrad_mnist.ops.special import (
-        i0 as i0,
-    )
-    from tinygrad_mnist.ops.special import (
-        igamma as igamma,
-    )
-    from tinygrad_mnist.ops.special import (
-        igammac as igammac,
-    )
-    from tinygrad_mnist.ops.special import (
-        lgamma as lgamma,
-    )
-    from tinygrad_mnist.ops.special import (
-        mvlgamma as mvlgamma,
-    )
-    from tinygrad_mnist.ops.special import (
-        polygamma as polygamma,
-    )
+    from tinygrad_mnist.ops.special import digamma as digamma
+    from tinygrad_mnist.ops.special import erfinv as erfinv
+    from tinygrad_mnist.ops.special import i0 as i0
+    from tinygrad_mnist.ops.special import igamma as igamma
+    from tinygrad_mnist.ops.special import igammac as igammac
+    from tinygrad_mnist.ops.special import lgamma as lgamma
+    from tinygrad_mnist.ops.special import mvlgamma as mvlgamma
+    from tinygrad_mnist.ops.special import polygamma as polygamma
     from tinygrad_mnist.ops.statistics import *
     from tinygrad_mnist.serialize import load as load
     from tinygrad_mnist.serialize import save as save
@@ -296,19 +133,25 @@ else:
                 "preserve_format sparse_coo sparse_csr strided"
             ),
             "compat.functions": (
-                "abs_ acos_ are_deterministic_algorithms_enabled as_strided asin_ atan_ "
-                "can_cast ceil_ clamp_ clamp_max_ clamp_min_ clip_ compiled_with_cxx11_abi "
-                "cos_ cosh_ default_generator detach_ erf_ erfc_ exp_ exp2_ expm1_ fill_ "
-                "fix_ floor_ frac_ frombuffer ger get_default_device get_device "
-                "get_float32_matmul_precision get_num_interop_threads get_num_threads "
+                "abs_ acos_ adaptive_avg_pool1d alpha_dropout "
+                "are_deterministic_algorithms_enabled as_strided asin_ atan_ avg_pool1d "
+                "batch_norm bilinear binary_cross_entropy_with_logits can_cast ceil_ celu "
+                "clamp_ clamp_max_ clamp_min_ clip_ compiled_with_cxx11_abi conv1d conv2d "
+                "conv_transpose1d conv_transpose2d cos_ cosh_ cosine_embedding_loss "
+                "cosine_similarity default_generator detach_ dropout embedding erf_ erfc_ "
+                "exp2_ exp_ expm1_ fill_ fix_ floor_ frac_ frombuffer ger "
+                "get_default_device get_device get_float32_matmul_precision "
+                "get_num_interop_threads group_norm hardshrink hinge_embedding_loss "
                 "is_complex is_conj is_deterministic_algorithms_warn_only_enabled "
-                "is_inference is_neg is_nonzero is_same_size is_signed is_storage log10_ "
-                "log1p_ log2_ log_ logit_ nan_to_num_ neg_ negative_ range reciprocal_ "
-                "relu_ resize_as_ round_ rsqrt_ scalar_tensor seed set_anomaly_enabled "
-                "set_default_device set_deterministic_debug_mode "
-                "set_float32_matmul_precision set_flush_denormal set_num_interop_threads "
-                "set_num_threads set_warn_always sigmoid_ sin_ sinc_ sinh_ sqrt_ square_ "
-                "tan_ tanh_ trunc_ typename use_deterministic_algorithms xlogy_ zero_"
+                "is_inference is_neg is_nonzero is_same_size is_signed is_storage kl_div "
+                "layer_norm log10_ log1p_ log2_ log_ logit_ margin_ranking_loss max_pool1d "
+                "max_pool2d nan_to_num_ neg_ negative_ pairwise_distance poisson_nll_loss "
+                "prelu range reciprocal_ relu_ resize_as_ rms_norm round_ rrelu rsqrt_ "
+                "scalar_tensor seed selu set_anomaly_enabled set_default_device "
+                "set_deterministic_debug_mode set_float32_matmul_precision "
+                "set_flush_denormal set_num_interop_threads set_warn_always sigmoid_ sin_ "
+                "sinc_ sinh_ sqrt_ square_ tan_ tanh_ threshold triplet_margin_loss trunc_ "
+                "typename use_deterministic_algorithms xlogy_ zero_"
             ),
             "compat.func": "vmap",
             "compat.scripting": "compile",
@@ -318,14 +161,7 @@ else:
                 "IntTensor LongTensor ShortTensor set_default_tensor_type"
             ),
             "autograd.anomaly": "is_anomaly_enabled",
-            "nn.functional": (
-                "adaptive_avg_pool1d alpha_dropout avg_pool1d batch_norm bilinear "
-                "binary_cross_entropy_with_logits celu conv1d conv2d conv_transpose1d "
-                "conv_transpose2d cosine_embedding_loss cosine_similarity dropout embedding "
-                "group_norm hardshrink hinge_embedding_loss kl_div layer_norm "
-                "margin_ranking_loss max_pool1d max_pool2d pairwise_distance "
-                "poisson_nll_loss prelu rms_norm rrelu selu threshold triplet_margin_loss"
-            ),
+            "kernels.threads": "get_num_threads set_num_threads",
         },
     )[:2]
 

@@ -13,6 +13,8 @@ LINES = (
     "matrix product",
     "memory",
     "op",
+    "step",
+    "load",
     "advice",
 )
 
@@ -30,3 +32,23 @@ def test_doctor_says_what_it_found() -> None:
 
 def test_doctor_as_json() -> None:
     assert set(LINES) <= set(json.loads(doctor("--json")))
+
+
+def test_doctor_times_a_step_both_ways_and_advises_by_it(monkeypatch) -> None:
+    from tinygrad_mnist.cli import doctor as page
+
+    slow, fast = [1.0] * 5, [0.5] * 5
+    for name in page_variables():
+        monkeypatch.delenv(name, raising=False)
+    assert "nothing" in page.advice({"threads": 2}, {1: slow, 2: fast})[-1]
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+    assert "2 would be faster" in page.advice({"threads": 1}, {1: slow, 2: fast})[0]
+    assert "nothing" in page.advice({"threads": 1}, {1: fast, 2: slow})[-1]
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
+    assert "1 would be faster" in page.advice({"threads": 2}, {1: fast, 2: slow})[0]
+
+
+def page_variables() -> tuple[str, ...]:
+    from tinygrad_mnist.kernels.threads import VARIABLES
+
+    return VARIABLES

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import os
 import struct
 import tracemalloc
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tests.data.conftest import packed, plain
-from tinygrad_mnist.data import DataError, read_idx, write_idx
+from tinygrad_mnist.data import DataError, failures, read_idx, write_idx
 from tinygrad_mnist.data.idx import TYPES, encode_idx, idx_sha256
 
 same_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -196,6 +197,26 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path, monkeypat
         write_idx(tmp_path / "a", np.zeros(9, np.uint8))
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     assert read_idx(tmp_path / "a").tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda folder: write_idx(folder / "a", np.arange(3, dtype=np.uint8)),
+        lambda folder: failures.remember(folder, ("mirror",), "no answer"),
+    ],
+)
+def test_the_bytes_are_on_the_disk_before_the_file_has_its_name(write, tmp_path, monkeypatch):
+    steps = []
+
+    def noted(name):
+        call = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *args: [steps.append(name), call(*args)][1])
+
+    noted("fsync")
+    noted("replace")
+    write(tmp_path)
+    assert steps[:2] == ["fsync", "replace"]
 
 
 def test_equal_arrays_make_equal_gzip_files(tmp_path, monkeypatch):

@@ -37,6 +37,15 @@ def test_every_public_name_is_listed(module: ModuleType) -> None:
     assert all(hasattr(module, name) for name in listed)
 
 
+def test_every_name_of_the_package_is_listed() -> None:
+    listed = set(re.findall(r"`(\w+)", PAGE))
+    names = [name for name in dir(tg) if not name.startswith("_")]
+    assert [
+        n for n in names if n not in listed and not isinstance(getattr(tg, n), ModuleType)
+    ] == []
+    assert "no_grad" in names and "float32" in listed
+
+
 def test_arguments_and_sentences() -> None:
     script = write_api()
 

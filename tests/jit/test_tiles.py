@@ -3,7 +3,6 @@
 import copy
 import gc
 import weakref
-from functools import partial
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ import tinygrad_mnist.nn.functional as F
 from tinygrad_mnist import nn, optim
 from tinygrad_mnist.jit import flat, threads, tiles
 from tinygrad_mnist.jit.tape import Call
+from tinygrad_mnist.kernels.threads import blas
 from tinygrad_mnist.optim import Optimizer
 from tinygrad_mnist.testing import modules
 
@@ -361,14 +361,20 @@ def test_large_inputs_are_read_where_they_are_until_others_come(monkeypatch):
     assert len(step.programs()) == 2, "and then one program stands for all"
 
 
-def test_threads_leave_the_blas_as_it_was(monkeypatch):
-    pytest.importorskip("threadpoolctl")
-    monkeypatch.setattr(threads, "libraries", partial(list, threads.libraries()))
-    found, seen = [library.num_threads for library in threads.libraries()], []
-    for library in threads.libraries():
-        library.set_num_threads(2)
-    before = [library.num_threads for library in threads.libraries()]
-    look = lambda: seen.append([library.num_threads for library in threads.libraries()])  # noqa: E731
+@pytest.fixture
+def threads_of_blas():
+    """Two threads of NumPy's BLAS, where it can be told how many; as many as before afterwards."""
+    before = tg.get_num_threads()
+    if not blas().is_known:
+        pytest.skip("NumPy's BLAS cannot be told how many threads to use")
+    tg.set_num_threads(2)
+    yield
+    tg.set_num_threads(before)
+
+
+def test_threads_leave_the_blas_as_it_was(threads_of_blas):
+    seen = []
+    look = lambda: seen.append(tg.get_num_threads())  # noqa: E731
 
     def fail():
         raise KeyError("inside")
@@ -378,10 +384,7 @@ def test_threads_leave_the_blas_as_it_was(monkeypatch):
         threads.together([look, fail, look])
     with pytest.raises(KeyError, match="inside"):
         threads.together([fail, look])
-    assert seen == [[1] * len(before)] * 5
-    assert [library.num_threads for library in threads.libraries()] == before
-    for library, number in zip(threads.libraries(), found, strict=True):
-        library.set_num_threads(number)
+    assert seen == [1] * 5 and tg.get_num_threads() == 2
 
 
 def test_threads_see_the_callers_error_state():
@@ -389,8 +392,9 @@ def test_threads_see_the_callers_error_state():
         threads.together([lambda: None, lambda: np.float32(1) / np.zeros(1, np.float32)])
 
 
-def test_without_threadpoolctl_there_is_one_thread(monkeypatch):
-    monkeypatch.setattr(threads, "libraries", list)
+def test_there_are_as_many_threads_as_the_blas_has(threads_of_blas):
+    assert threads.count() == 2
+    tg.set_num_threads(1)
     assert threads.count() == 1
 
 

@@ -136,7 +136,8 @@ def hvp(
     Equal to `vhp`, which needs one backward less, wherever second derivatives are continuous.
     """
     value = func(*as_tuple(inputs)) if create_graph else func(*_detached(inputs)).detach()
-    _, product = jvp(_gradient_of(func, inputs, strict=strict), inputs, v, create_graph, strict)
+    gradient = _gradient_of(func, inputs, strict=strict)
+    _, product = jvp(gradient, inputs, v, create_graph=create_graph, strict=strict)
     return value, product
 
 

@@ -11,14 +11,12 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from tinygrad_mnist.autograd.tensor import Tensor
-
 Array = np.ndarray[Any, Any]
+Tensor = Any  # which is built on this file
 
 # By the id of the array that owns memory: the pairs that this memory is one of
 PAIRS: dict[int, list[Pair]] = {}
@@ -64,15 +62,6 @@ class Pair:
         return target
 
 
-def in_c_order(tensor: Tensor) -> Tensor:
-    """The Tensor with the same elements, and the same place in the graph, in C order."""
-    from tinygrad_mnist.autograd.tensor import wrap
-
-    copy = np.array(tensor._data, order="C")
-    Pair(tensor, copy)
-    return wrap(copy, tensor._node)
-
-
 def update_copies(written: Array) -> Iterator[Array]:
     """Have what was written in all other copies of it; yields what was changed."""
     done, waiting = set(), [id(owner(written))]
@@ -110,18 +99,3 @@ def note_foreign(array: Array) -> None:
     memory = owner(array)
     key = id(memory)
     FOREIGN[key] = weakref.ref(memory, lambda _: FOREIGN.pop(key, None))
-
-
-def as_seen(tensor: Tensor) -> Array:
-    """An array that is laid out as PyTorch would lay out this Tensor; its elements mean nothing."""
-    from tinygrad_mnist.autograd.views import seen
-
-    known = seen(tensor)
-    base, way = (tensor, ()) if known is None else (known.base, known.way)
-    array = base._data
-    if array.flags.c_contiguous or id(owner(array)) in FOREIGN:
-        return tensor._data
-    shadow = np.empty(array.shape, array.dtype)
-    for op, kw in way:
-        shadow = op.kernel(shadow, **kw)
-    return shadow

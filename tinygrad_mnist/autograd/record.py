@@ -385,5 +385,20 @@ def name_rows(table: dict[str, Any]) -> None:
         if isinstance(known, Op):
             known.name = name
             row.__name__ = row.__qualname__ = name
-            row.__doc__ = row.__doc__ or repr(known)
+            row.__module__ = table["__name__"]
+            row.__doc__ = row.__doc__ or first_sentence(known.kernel) or repr(known)
             REGISTRY[name] = known
+
+
+def first_sentence(kernel: Kernel) -> str:
+    """The first sentence of a kernel's docstring; a ufunc's begins with its signature.
+
+    >>> first_sentence(np.exp)
+    'Calculate the exponential of all elements in the input array.'
+    """
+    doc = kernel.__doc__ or ""  # python -OO drops it
+    if isinstance(kernel, np.ufunc):
+        doc = doc.partition("\n\n")[2]
+    paragraph = " ".join(doc.strip().partition("\n\n")[0].split())
+    sentence, stop, _ = paragraph.partition(". ")
+    return sentence + stop.rstrip()

@@ -80,6 +80,19 @@ def looked_at(tensor: Tensor) -> bool:
         return False
 
 
+def as_seen(tensor: Tensor) -> Array:
+    """An array that is laid out as PyTorch would lay out this Tensor; its elements mean nothing."""
+    known = seen(tensor)
+    base, way = (tensor, ()) if known is None else (known.base, known.way)
+    array = base._data
+    if array.flags.c_contiguous or id(owner(array)) in layout.FOREIGN:
+        return tensor._data
+    shadow = np.empty(array.shape, array.dtype)
+    for op, kw in way:
+        shadow = op.kernel(shadow, **kw)
+    return shadow
+
+
 def check_allowed(tensor: Tensor) -> None:
     """RuntimeError where a write may not be recorded."""
     if layout.PAIRS:

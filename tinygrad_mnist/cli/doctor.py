@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 HELP = "NumPy, its BLAS and this machine: what they are, how fast, and advice"
@@ -40,6 +41,7 @@ def examine() -> dict[str, Any]:
     about = environment()
     pool = thread_pool()
     speed = gemm_speed()
+    steps = step_seconds()
     return {
         "python": about["python"],
         "numpy": about["numpy"],
@@ -54,21 +56,59 @@ def examine() -> dict[str, Any]:
         "matrix product": f"{speed:.0f} GFLOP/s (float32, 1024 x 1024)",
         "memory": f"{memory_speed():.1f} GB/s (adding float32 vectors of 64 MB)",
         "op": f"{op_seconds() * 1e6:.1f} us (4 x 4 multiply, forward and backward)",
-        "advice": advice(pool),
+        "step": ", ".join(
+            f"{1e3 * median(seconds):.2f} ms with {count} thread{'s' * (count > 1)}"
+            for count, seconds in steps.items()
+        )
+        + " (mlp-128, a batch)",
+        "load": load(),
+        "advice": advice(pool, steps),
     }
 
 
+def step_seconds() -> dict[int, list[float]]:
+    """Time a step of mlp-128 with one thread and with one for each core: seconds, by number."""
+    from tinygrad_mnist import get_num_threads, set_num_threads
+    from tinygrad_mnist.data import load_embedded
+    from tinygrad_mnist.models import RECIPES
+    from tinygrad_mnist.train import Trainer
+    from tinygrad_mnist.train.threads import timed
+
+    before = get_num_threads()
+    counts = sorted({1, max(before, _cores())})
+    try:
+        trainer = Trainer(RECIPES["mlp-128"], load_embedded())
+        return dict(zip(counts, timed(trainer, counts), strict=True))
+    finally:
+        set_num_threads(before)
+
+
+def _cores() -> int:
+    """The cores that this process may use and its BLAS can be told of."""
+    from tinygrad_mnist.kernels.threads import blas
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return (cores or 1) if blas().is_known else 1
+
+
+def load() -> str:
+    """How many processes wanted a core in the last minute, and how many cores there are."""
+    if not hasattr(os, "getloadavg"):
+        return "unknown to this system"
+    return f"{os.getloadavg()[0]:.1f} processes on {os.cpu_count()} cores in the last minute"
+
+
 def thread_pool() -> dict[str, Any]:
-    """The core and the threads of the BLAS that is loaded; what threadpoolctl knows of it."""
+    """The core of the BLAS that is loaded, which threadpoolctl knows, and its threads."""
+    from tinygrad_mnist import get_num_threads
+
     try:
         from threadpoolctl import threadpool_info
     except ImportError:
-        missing = "unknown without threadpoolctl"
-        return {"core": missing, "threads": os.environ.get("OPENBLAS_NUM_THREADS", missing)}
+        return {"core": "unknown without threadpoolctl", "threads": get_num_threads()}
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
-    if not pools:
-        return {"core": "unknown to threadpoolctl", "threads": "unknown to threadpoolctl"}
-    return {"core": pools[0].get("architecture", "unknown"), "threads": pools[0]["num_threads"]}
+    core = pools[0].get("architecture", "unknown") if pools else "unknown to threadpoolctl"
+    return {"core": core, "threads": get_num_threads()}
 
 
 def caches() -> str:
@@ -127,17 +167,25 @@ def op_seconds() -> float:
     return best(run) / count
 
 
-def advice(pool: dict[str, Any]) -> list[str]:
+def advice(pool: dict[str, Any], steps: dict[int, list[float]]) -> list[str]:
     """What would help on this machine; never empty."""
+    from tinygrad_mnist.kernels.threads import VARIABLES, blas
+    from tinygrad_mnist.train.threads import pays
+
     words = []
-    if "threadpoolctl" in str(pool["core"]):
+    if not blas().is_known:
         words.append(
-            "pip install 'tinygrad-mnist[fast]': recipes with tiles then use a thread for each "
-            "core, and the BLAS core and its threads are shown here"
+            "pip install 'tinygrad-mnist[fast]': without threadpoolctl this BLAS cannot be told "
+            "how many threads to use, and tiles go on one"
         )
-    cores = os.cpu_count() or 1
-    if str(pool["threads"]) == "1" and cores > 1:
-        words.append(f"the BLAS has one thread on {cores} cores: unset OPENBLAS_NUM_THREADS")
+    given = next((name for name in VARIABLES if os.environ.get(name)), None)
+    one, every = steps[min(steps)], steps[max(steps)]
+    better = max(steps) if len(steps) > 1 and pays(one, every) else 1
+    if given and better != int(pool["threads"]):
+        words.append(
+            f"{given}={os.environ[given]} fixes the threads, and {better} would be faster here and "
+            "now: unset it, and each run takes the faster number"
+        )
     if os.environ.get("TINYGRAD_MNIST_BLAS") == "keep":
         words.append("TINYGRAD_MNIST_BLAS=keep: unset it to let the right core be chosen")
-    return words or ["nothing: this is as it should be"]
+    return words or ["nothing: this is as it should be, and each run chooses its threads"]

@@ -61,6 +61,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--eager", action="store_true", help="do not compile the step: slower, the same bits"
     )
     parser.add_argument(
+        "--threads",
+        metavar="N",
+        type=int,
+        help="threads of the BLAS (default: whichever number is faster here; it decides last bits)",
+    )
+    parser.add_argument(
         "--out", metavar="DIR", help="where to write (default: a new folder, runs/RECIPE)"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace the run that --out holds")
@@ -80,7 +86,10 @@ def run(args: argparse.Namespace) -> int:
     """Train; then test, and write everything."""
     if args.keep < 0:
         raise UsageError(f"--keep must be at least 0, not {args.keep}")
+    if args.threads is not None and args.threads < 1:
+        raise UsageError(f"--threads must be at least 1, not {args.threads}")
     claimed, trainer, given = _resumed(args) if args.resume else _new(args)
+    trainer.threads = args.threads or trainer.threads
     try:
         return _run(claimed.folder, trainer, given, args)
     finally:
@@ -121,7 +130,7 @@ def _new(args: argparse.Namespace) -> tuple[Claim, Trainer, str | None]:
     try:
         if not args.overwrite:
             check_free(claimed.folder)
-        return claimed, Trainer(recipe, load_data(given), args.eager), given
+        return claimed, Trainer(recipe, load_data(given), eager=args.eager), given
     except BaseException:
         claimed.release()
         raise
@@ -151,7 +160,7 @@ def _resumed(args: argparse.Namespace) -> tuple[Claim, Trainer, str | None]:
         elif not args.overwrite:
             check_free(out)
         given = args.data if args.data is not None else saved.data.get("given")
-        return claimed, resume(saved, load_data(given), args.eager), given
+        return claimed, resume(saved, load_data(given), eager=args.eager), given
     except BaseException:
         claimed.release()
         raise

@@ -16,24 +16,35 @@ import numpy as np
 from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.autograd.default_dtype import get_default_dtype
 from tinygrad_mnist.autograd.tensor import wrap
+from tinygrad_mnist.nn import functional
 from tinygrad_mnist.ops import create, matmul, old
 from tinygrad_mnist.ops import random as _random
 from tinygrad_mnist.ops.arguments import check_device, device
 
+# PyTorch has these of nn.functional on its first page, too
+OF_FUNCTIONAL = [
+    "adaptive_avg_pool1d", "alpha_dropout", "avg_pool1d", "batch_norm", "bilinear",
+    "binary_cross_entropy_with_logits", "celu", "conv1d", "conv2d", "conv_transpose1d",
+    "conv_transpose2d", "cosine_embedding_loss", "cosine_similarity", "dropout", "embedding",
+    "group_norm", "hardshrink", "hinge_embedding_loss", "kl_div", "layer_norm",
+    "margin_ranking_loss", "max_pool1d", "max_pool2d", "pairwise_distance", "poisson_nll_loss",
+    "prelu", "rms_norm", "rrelu", "selu", "threshold", "triplet_margin_loss",
+]  # fmt: skip
 __all__ = [
+    *OF_FUNCTIONAL,
     "abs_", "acos_", "are_deterministic_algorithms_enabled", "as_strided", "asin_", "atan_",
     "can_cast", "ceil_", "clamp_", "clamp_max_", "clamp_min_", "clip_", "compiled_with_cxx11_abi",
     "cos_", "cosh_", "default_generator", "detach_", "erf_", "erfc_", "exp2_", "exp_", "expm1_",
     "fill_", "fix_", "floor_", "frac_", "frombuffer", "ger", "get_default_device", "get_device",
-    "get_float32_matmul_precision", "get_num_interop_threads", "get_num_threads", "is_complex",
-    "is_conj", "is_deterministic_algorithms_warn_only_enabled", "is_inference", "is_neg",
-    "is_nonzero", "is_same_size", "is_signed", "is_storage", "log1p_", "log2_", "log10_", "log_",
-    "logit_", "nan_to_num_", "neg_", "negative_", "range", "reciprocal_", "relu_", "resize_as_",
-    "round_", "rsqrt_", "scalar_tensor", "seed", "set_anomaly_enabled", "set_default_device",
+    "get_float32_matmul_precision", "get_num_interop_threads", "is_complex", "is_conj",
+    "is_deterministic_algorithms_warn_only_enabled", "is_inference", "is_neg", "is_nonzero",
+    "is_same_size", "is_signed", "is_storage", "log10_", "log1p_", "log2_", "log_", "logit_",
+    "nan_to_num_", "neg_", "negative_", "range", "reciprocal_", "relu_", "resize_as_", "round_",
+    "rsqrt_", "scalar_tensor", "seed", "set_anomaly_enabled", "set_default_device",
     "set_deterministic_debug_mode", "set_float32_matmul_precision", "set_flush_denormal",
-    "set_num_interop_threads", "set_num_threads", "set_warn_always", "sigmoid_", "sin_", "sinc_",
-    "sinh_", "sqrt_", "square_", "tan_", "tanh_", "trunc_", "typename",
-    "use_deterministic_algorithms", "xlogy_", "zero_",
+    "set_num_interop_threads", "set_warn_always", "sigmoid_", "sin_", "sinc_", "sinh_", "sqrt_",
+    "square_", "tan_", "tanh_", "trunc_", "typename", "use_deterministic_algorithms", "xlogy_",
+    "zero_",
 ]  # fmt: skip
 
 
@@ -152,23 +163,9 @@ def get_float32_matmul_precision() -> str:
     return "highest"
 
 
-def get_num_threads() -> int:
-    """How many threads the BLAS may use: OMP_NUM_THREADS, or all cores."""
-    return int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
-
-
-get_num_interop_threads = get_num_threads
-
-
-def set_num_threads(int: int) -> None:
-    """Let the BLAS use so many threads, with threadpoolctl; without it nothing changes."""
-    if int < 1:
-        raise RuntimeError("set_num_threads expects a positive integer")
-    try:
-        from threadpoolctl import threadpool_limits
-    except ImportError:
-        return
-    threadpool_limits(int, "blas")
+def get_num_interop_threads() -> int:
+    """1: one call runs at a time."""
+    return 1
 
 
 def set_default_device(device: Any) -> None:
@@ -202,6 +199,8 @@ def set_anomaly_enabled(mode: bool, check_nan: bool = True) -> None:
 def __getattr__(name: str) -> Any:
     if name == "default_generator":
         return _random.default_generator
+    if name in OF_FUNCTIONAL:
+        return getattr(functional, name)
     if name.endswith("_") and not name.startswith("_") and hasattr(Tensor, name):
         return getattr(Tensor, name)
     raise AttributeError(f"module {__name__!r} has no {name!r}")

@@ -1,7 +1,7 @@
 """Threads of Python in the place of the BLAS's own: each goes through its own part of a batch.
 
 NumPy lets other threads run while it computes. Two threads over a BLAS that has two of its own
-would fight for the cores, so it is given one each for as long; that takes threadpoolctl.
+would fight for the cores, so it is given one each for as long.
 """
 
 from __future__ import annotations
@@ -14,25 +14,16 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
+from tinygrad_mnist.kernels.threads import blas
+
 _lock = threading.Lock()
 _inside = 0  # how many calls of `together` are under way
-_threads_before: list[int] = []
-
-
-@cache
-def libraries() -> list[Any]:
-    """Handles of the BLAS libraries that are loaded; [] without threadpoolctl."""
-    try:
-        from threadpoolctl import ThreadpoolController
-    except ImportError:
-        return []
-    found: list[Any] = ThreadpoolController().select(user_api="blas").lib_controllers
-    return found
+_threads_before = 1
 
 
 def count() -> int:
-    """How many threads to use: as many as the BLAS would, or 1 where it cannot be told to stop."""
-    return max((library.num_threads for library in libraries()), default=1)
+    """How many threads to use: as many as the BLAS would."""
+    return blas().get()
 
 
 def together(tasks: Sequence[Callable[[], object]]) -> None:
@@ -60,10 +51,11 @@ def together(tasks: Sequence[Callable[[], object]]) -> None:
 def one_thread_each() -> Iterator[None]:
     """The BLAS computes with one thread inside, and with as many as before afterwards."""
     global _inside, _threads_before
+    known = blas()
     with _lock:
         if not _inside:
-            _threads_before = [library.num_threads for library in libraries()]
-            _set([1] * len(libraries()))
+            _threads_before = known.get()
+            known.put(1)
         _inside += 1
     try:
         yield
@@ -71,12 +63,7 @@ def one_thread_each() -> Iterator[None]:
         with _lock:
             _inside -= 1
             if not _inside:
-                _set(_threads_before)
-
-
-def _set(counts: Sequence[int]) -> None:
-    for library, threads in zip(libraries(), counts, strict=True):
-        library.set_num_threads(threads)
+                known.put(_threads_before)
 
 
 @cache

@@ -80,7 +80,7 @@ def allclose(
     input: Tensor, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
 ) -> bool:
     """Whether `isclose` holds everywhere, as a Python bool."""
-    return bool(isclose(input, other, rtol, atol, equal_nan).all())
+    return bool(isclose(input, other, rtol, atol, equal_nan=equal_nan).all())
 
 
 @public

@@ -428,7 +428,7 @@ def pairwise_distance(
     x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
 ) -> Tensor:
     """The p-norm of x1 - x2 + eps over the last dimension."""
-    return reduce.norm(x1 - x2 + eps, p, -1, keepdim)
+    return reduce.norm(x1 - x2 + eps, p, -1, keepdim=keepdim)
 
 
 @in_float32

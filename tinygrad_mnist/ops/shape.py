@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd import layout
+from tinygrad_mnist.autograd import layout, views
 from tinygrad_mnist.autograd.modes import TAPED, current
-from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.autograd.tensor import Tensor, wrap
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import composed, dim_of, dims_of, public, size_of
 
@@ -39,7 +39,7 @@ def view(input: Tensor, *shape: Any) -> Tensor:
     see `autograd/layout.py`.
     """
     size = size_of(shape)
-    if not _shares(layout.as_seen(input), size):
+    if not _shares(views.as_seen(input), size):
         raise RuntimeError(
             f"view of shape {list(size)} is not compatible with the layout of this Tensor of "
             f"shape {list(input.shape)}; use .reshape(...) instead"
@@ -48,11 +48,18 @@ def view(input: Tensor, *shape: Any) -> Tensor:
     if _shares(input._data, size) or not input._data.size:
         return table.reshape(input, shape=size)
     if tape is None:
-        return table.reshape(layout.in_c_order(input), shape=size)
+        return table.reshape(_in_c_order(input), shape=size)
     copy = table.reshape(input, shape=size)
     layout.Pair(input, copy._data)
     tape.copied(input, copy)
     return copy
+
+
+def _in_c_order(tensor: Tensor) -> Tensor:
+    """The Tensor with the same elements, and the same place in the graph, in C order."""
+    copy = np.array(tensor._data, order="C")
+    layout.Pair(tensor, copy)
+    return wrap(copy, tensor._node)
 
 
 def _shares(array: Any, size: tuple[int, ...]) -> bool:
@@ -181,12 +188,12 @@ def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
 
 def is_contiguous(x: Tensor) -> bool:
     """Tell whether PyTorch would lay out this Tensor in C order, as everything but views."""
-    return bool(layout.as_seen(x).flags.c_contiguous)
+    return bool(views.as_seen(x).flags.c_contiguous)
 
 
 def stride(x: Tensor) -> tuple[int, ...]:
     """How many elements further the next one is, along each dimension, in PyTorch's layout."""
-    return tuple(step // x._data.itemsize for step in layout.as_seen(x).strides)
+    return tuple(step // x._data.itemsize for step in views.as_seen(x).strides)
 
 
 @public

@@ -100,7 +100,7 @@ class Machine:
             self.fail("the file shrank while it was read")
         return data
 
-    def number(self, width: int, signed: bool = False) -> int:
+    def number(self, width: int, *, signed: bool = False) -> int:
         return int.from_bytes(self.take(width), "little", signed=signed)
 
     def text(self, width: int) -> str:

@@ -86,7 +86,7 @@ def resume(saved: Saved, data: Mnist, eager: bool = False) -> Trainer:
             "the run was trained on {name} ({train:,} + {test:,} images)".format(**trained_on)
             + ", the data is {name} ({train:,} + {test:,} images)".format(**sizes(data))
         )
-    trainer = Trainer(saved.recipe, data, eager)
+    trainer = Trainer(saved.recipe, data, eager=eager)
     trainer.model.load_state_dict(saved.model.state_dict())
     trainer.load_state_dict(saved.training)
     return trainer

@@ -19,10 +19,12 @@ from tinygrad_mnist.autograd import Tensor, no_grad
 from tinygrad_mnist.data import Mnist, batches, normalize
 from tinygrad_mnist.data.transforms import MNIST_MEAN, MNIST_STD
 from tinygrad_mnist.jit import jit
+from tinygrad_mnist.kernels.threads import get_num_threads, set_num_threads
 from tinygrad_mnist.models import Recipe, RecipeError, build
 from tinygrad_mnist.nn import functional as F
 from tinygrad_mnist.ops.create import from_numpy
 from tinygrad_mnist.ops.random import get_rng_state, manual_seed, set_rng_state
+from tinygrad_mnist.train.threads import choose_threads
 
 Images = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -100,12 +102,19 @@ class Trainer:
         self.validation = examples(recipe, images[held], labels[held])
         self._inputs = from_numpy(self.training.inputs)
         self._targets = from_numpy(self.training.targets)
-        step = self._step_on_all if recipe.batch_size is None else self._step_on_rows
-        self.step = step if eager else jit(step, pure=True, tile_rows=recipe.tile_rows)
+        self.eager = eager
+        self.compile()
+        self.threads: int | None = None  # of the BLAS; chosen when the first step is taken
         self.history: list[dict[str, Any]] = []  # the numbers of each epoch that is over
         self.epoch = 0  # epochs that are over
         self.batch = 0  # steps of the present epoch that are over
         self.sums = _no_sums()  # of the present epoch
+
+    def compile(self) -> None:
+        """Make the step of this very trainer."""
+        recipe = self.recipe
+        step = self._step_on_all if recipe.batch_size is None else self._step_on_rows
+        self.step: Any = step if self.eager else jit(step, pure=True, tile_rows=recipe.tile_rows)
 
     def _step_on_rows(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         return self._step_on_all(self._inputs[rows], self._targets[rows])
@@ -126,11 +135,18 @@ class Trainer:
         the state is whole after each step. Raises `Diverged` when the loss is no longer finite.
         """
         self.model.train()
-        while self.epoch < self.recipe.epochs:
-            for rows in self._order()[self.batch :]:
-                self._train_on(rows)
-                self.batch += 1
-                yield self._end_epoch() if self.batch == self.steps_an_epoch else None
+        if self.threads is None:
+            self.threads = choose_threads(self)
+        before = get_num_threads()
+        set_num_threads(self.threads)
+        try:
+            while self.epoch < self.recipe.epochs:
+                for rows in self._order()[self.batch :]:
+                    self._train_on(rows)
+                    self.batch += 1
+                    yield self._end_epoch() if self.batch == self.steps_an_epoch else None
+        finally:
+            set_num_threads(before)
 
     @property
     def steps_an_epoch(self) -> int:
@@ -208,6 +224,7 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict() if self.scheduler else None,
             "random": get_rng_state(),
+            "threads": self.threads,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -218,6 +235,7 @@ class Trainer:
         if self.scheduler:
             self.scheduler.load_state_dict(state["scheduler"])
         set_rng_state(state["random"])
+        self.threads = state.get("threads")  # older checkpoints do not say
 
 
 def fit(recipe: Recipe, data: Mnist, eager: bool = False) -> Trainer:
@@ -229,7 +247,7 @@ def fit(recipe: Recipe, data: Mnist, eager: bool = False) -> Trainer:
     >>> len(trainer.history)
     5
     """
-    trainer = Trainer(recipe, data, eager)
+    trainer = Trainer(recipe, data, eager=eager)
     for _ in trainer.steps():
         pass
     return trainer

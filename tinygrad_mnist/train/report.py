@@ -63,6 +63,7 @@ def run_record(trainer: Trainer, evaluation: Evaluation) -> dict[str, Any]:
             "validated_on": len(trainer.validation.labels),
         },
         "environment": environment(),
+        "threads": trainer.threads,
         "epochs": trainer.history,
         "seconds": sum(epoch["seconds"] for epoch in trainer.history),
         "test": test_results(evaluation, data),

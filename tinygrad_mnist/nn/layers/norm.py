@@ -113,7 +113,15 @@ class _BatchNorm(_NormBase):
                 momentum = 1.0 / self.num_batches_tracked.to(self.running_mean.dtype)
         by_batch = self.training or self.running_mean is None
         moments = (self.running_mean, self.running_var)
-        return F.batch_norm(input, *moments, self.weight, self.bias, by_batch, momentum, self.eps)
+        return F.batch_norm(
+            input,
+            *moments,
+            self.weight,
+            self.bias,
+            training=by_batch,
+            momentum=momentum,
+            eps=self.eps,
+        )
 
 
 class BatchNorm1d(_BatchNorm):

@@ -12,7 +12,7 @@ from tinygrad_mnist.ops.linalg import factor, measure, products, solve
 from tinygrad_mnist.ops.linalg.checks import matrices, square
 
 __all__ = [
-    "cholesky", "cholesky_inverse", "cholesky_solve", "cross", "det", "geqrf", "inverse",
+    "cholesky", "cholesky_inverse", "cholesky_solve", "det", "geqrf", "inverse",
     "logdet", "lu", "lu_solve", "lu_unpack", "matrix_exp", "matrix_power", "orgqr", "ormqr",
     "pinverse", "qr", "slogdet", "svd", "triangular_solve",
 ]  # fmt: skip
@@ -134,16 +134,6 @@ def lu_unpack(
 ) -> factor.Lu:
     """P, L and U from what `linalg.lu_factor` gives; empty where they are not unpacked."""
     return factor.unpacked(LU_data, LU_pivots, unpack_data, unpack_pivots)
-
-
-@public
-def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
-    """`linalg.cross`; without `dim` along the first dimension of length 3."""
-    if dim is None:
-        dim = next((i for i, n in enumerate(input.shape) if n == 3), None)
-        if dim is None:
-            raise RuntimeError("no dimension of size 3 in input")
-    return products.cross(input, other, dim=dim)
 
 
 @public

@@ -148,7 +148,7 @@ class DataLoader(Generic[S]):
             else:
                 sampler = SequentialSampler(dataset)
         if sampler is not None and batch_size is not None:
-            batch_sampler = BatchSampler(sampler, batch_size, drop_last)
+            batch_sampler = BatchSampler(sampler, batch_size, drop_last=drop_last)
         self.sampler, self.batch_sampler = sampler, batch_sampler
         single = batch_size is None and batch_sampler is None
         self.collate_fn = collate_fn or (default_convert if single else default_collate)
