@@ -196,7 +196,7 @@ def test_no_batch_size_gives_single_samples():
     loader = DataLoader(Squares(), batch_size=None)
     assert len(loader) == 5
     sample = list(loader)[3]
-    assert sample["x"].item() == 3.0 and sample["y"] == (9, "3")
+    assert sample["x"].item() == 3.0 and sample["y"] == [9, "3"]  # a list, as in PyTorch
 
 
 def test_streams_are_batched():
@@ -287,3 +287,89 @@ def test_weights_and_subsets_are_drawn_from():
 def test_what_is_refused(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+def test_sets_side_by_side_and_streams_one_after_the_other():
+    both = D.StackDataset(Squares(), [1, 2, 3, 4, 5])
+    assert len(both) == 5 and both[2][1] == 3 and both[2][0]["y"] == (4, "2")
+    assert D.StackDataset(a=[1, 2], b="xy")[1] == {"a": 2, "b": "y"}
+    for args, kw in (((), {}), (([1],), {"b": [1]}), (([1], [1, 2]), {})):
+        with pytest.raises(ValueError):
+            D.StackDataset(*args, **kw)
+
+    class Count(D.IterableDataset):
+        def __init__(self, n):
+            self.n = n
+
+        def __iter__(self):
+            return iter(range(self.n))
+
+        def __len__(self):
+            return self.n
+
+    chain = Count(2) + Count(3)
+    assert list(chain) == [0, 1, 0, 1, 2] and len(chain) == 5 and isinstance(chain, D.ChainDataset)
+    assert [x.tolist() for x in DataLoader(chain, batch_size=2)] == [[0, 1], [0, 1], [2]]
+    with pytest.raises(TypeError, match="IterableDataset"):
+        list(D.ChainDataset([[1]]))
+
+
+@pytest.mark.parametrize("drop_last", [False, True])
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_processes_share_a_data_set(shuffle, drop_last):
+    parts = []
+    for rank in range(3):
+        sampler = D.DistributedSampler(range(10), 3, rank, shuffle, seed=5, drop_last=drop_last)
+        sampler.set_epoch(2)
+        parts.append(list(sampler))
+        assert len(sampler) == len(parts[-1]) == (3 if drop_last else 4)
+    drawn = [i for part in parts for i in part]
+    assert set(drawn) <= set(range(10)) and (len(set(drawn)) == (9 if drop_last else 10))
+    if not shuffle:
+        assert parts[1][:3] == [1, 4, 7]
+    alone = D.DistributedSampler(range(10), seed=5)
+    first = list(alone)
+    alone.set_epoch(1)
+    assert sorted(first) == sorted(alone) == list(range(10)) and first != list(alone)
+    with pytest.raises(ValueError, match="rank 3"):
+        D.DistributedSampler(range(10), 3, 3)
+
+
+def test_a_data_set_that_gives_several_samples_is_asked_once_a_batch():
+    asked = []
+
+    class Several(D.Dataset):
+        def __len__(self):
+            return 5
+
+        def __getitem__(self, i):
+            raise AssertionError(i)
+
+        def __getitems__(self, indices):
+            asked.append(indices)
+            return [i * 10 for i in indices]
+
+    assert [x.tolist() for x in DataLoader(Several(), batch_size=3)] == [[0, 10, 20], [30, 40]]
+    assert asked == [[0, 1, 2], [3, 4]]
+
+
+def test_arguments_come_in_pytorchs_order():
+    loader = DataLoader(range(5), 2, False, None, None, 0, None, True, True)
+    assert loader.pin_memory and loader.drop_last and len(loader) == 2
+    for options in ({"timeout": -1}, {"prefetch_factor": 2}, {"persistent_workers": True}):
+        with pytest.raises(ValueError):
+            DataLoader(range(5), **options)
+
+
+def test_containers_keep_their_kind_and_arrays_of_text_stay():
+    import collections
+
+    batch = D.default_collate([collections.OrderedDict(a=1), collections.OrderedDict(a=2)])
+    assert type(batch) is collections.OrderedDict and batch["a"].tolist() == [1, 2]
+    assert D.default_convert((np.ones(1), "a"))[1] == "a"
+    words = np.array(["a"])
+    assert D.default_convert(words) is words
+    with pytest.raises(TypeError, match="text"):
+        D.default_collate([words, words])
+    with pytest.raises(RuntimeError, match="equal size"):
+        D.default_collate([[1, 2], [1]])

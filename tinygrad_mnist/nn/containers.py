@@ -106,6 +106,9 @@ class _List(_Held):
 class ModuleList(_List):
     """A list of modules that are registered; what calls them is up to you."""
 
+    def __init__(self, modules: Iterable[Module] | None = None) -> None:
+        super().__init__(modules or ())
+
     def _shown_children(self) -> Iterator[tuple[str, str]]:
         """Equal neighbours as one line: `(0-2): 3 x Linear(...)`."""
         start = 0
@@ -154,6 +157,23 @@ class Sequential(_List):
 
     def __add__(self, other: Iterable[Any]) -> Any:
         return type(self)(*self, *other)
+
+    def __mul__(self, times: int) -> Any:
+        _check_times(times)
+        return type(self)(*list(self) * times)
+
+    __rmul__ = __mul__
+
+    def __imul__(self, times: int) -> Any:
+        _check_times(times)
+        return self.extend(list(self) * (times - 1))
+
+
+def _check_times(times: Any) -> None:
+    if not isinstance(times, int):
+        raise TypeError(f"a Sequential can be repeated an integer number of times, not {times!r}")
+    if times <= 0:
+        raise ValueError(f"a Sequential can be repeated one time or more, not {times}")
 
 
 class _Dict(_Held):
@@ -210,8 +230,54 @@ class _Dict(_Held):
 class ModuleDict(_Dict):
     """A dict of modules that are registered, in the order in which they came."""
 
+    def __init__(self, modules: Any = None) -> None:
+        super().__init__(modules)
+
 
 class ParameterDict(_Dict):
     """A dict of Parameters that are registered; Tensors become Parameters."""
 
     registry = "_parameters"
+
+    def __init__(self, parameters: Any = None) -> None:
+        super().__init__(parameters)
+
+    def copy(self) -> ParameterDict:
+        """Another dict of the same Parameters."""
+        return type(self)(list(self.items()))
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The Parameter of this name, or `default`."""
+        return self._held().get(key, default)
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """The Parameter of this name, which is `default` if there is none yet."""
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+    def popitem(self) -> tuple[str, Any]:
+        """Take the last one out, with its name."""
+        key = next(reversed(self._held()))
+        return key, self.pop(key)
+
+    def fromkeys(self, keys: Iterable[str], default: Any = None) -> ParameterDict:
+        """A new dict with `default` under all these names."""
+        return type(self)([(key, default) for key in keys])
+
+    def __reversed__(self) -> Iterator[str]:
+        return reversed(self._held())
+
+    def __or__(self, other: Any) -> ParameterDict:
+        both = self.copy()
+        both.update(other)
+        return both
+
+    def __ror__(self, other: Any) -> ParameterDict:
+        both = type(self)(list(other.items()))
+        both.update(self)
+        return both
+
+    def __ior__(self, other: Any) -> ParameterDict:
+        self.update(other)
+        return self

@@ -7,6 +7,8 @@ from the one given.
 from __future__ import annotations
 
 import math
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -38,7 +40,11 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     if nonlinearity == "leaky_relu":
         slope = 0.01 if param is None else param
         return math.sqrt(2.0 / (1 + slope**2))
-    linear = ("linear", "sigmoid", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d")
+    linear = (
+        "linear",
+        "sigmoid",
+        *(f"conv{kind}{d}d" for kind in ("", "_transpose") for d in (1, 2, 3)),
+    )
     if nonlinearity in linear:
         return 1.0
     if nonlinearity not in gains:
@@ -53,6 +59,16 @@ def fans(tensor: Tensor) -> tuple[int, int]:
         raise ValueError("Fan in and fan out can not be computed for fewer than 2 dimensions")
     field = math.prod(tensor.shape[2:])
     return tensor.shape[1] * field, tensor.shape[0] * field
+
+
+_calculate_fan_in_and_fan_out = fans  # PyTorch's name, which programs call
+
+
+def _calculate_correct_fan(tensor: Tensor, mode: str) -> int:
+    mode = mode.lower()
+    if mode not in ("fan_in", "fan_out"):
+        raise ValueError(f"Mode {mode} not supported, please use one of fan_in, fan_out")
+    return fans(tensor)[mode == "fan_out"]
 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Any = None) -> Tensor:
@@ -130,9 +146,7 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> 
 
 
 def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
-    if mode not in ("fan_in", "fan_out"):
-        raise ValueError(f"Mode {mode} not supported, please use one of fan_in, fan_out")
-    fan = fans(tensor)[mode == "fan_out"]
+    fan = _calculate_correct_fan(tensor, mode)
     return calculate_gain(nonlinearity, a) / math.sqrt(fan) if fan else 0.0
 
 
@@ -185,3 +199,33 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any =
     for column in values.T:
         column[rng.permutation(len(column))[: math.ceil(sparsity * len(column))]] = 0
     return _fill(tensor, values)
+
+
+def _by_its_old_name(fill: Any) -> Callable[..., Tensor]:
+    name = fill.__name__
+
+    def old(*args: Any, **kw: Any) -> Tensor:
+        warnings.warn(
+            f"`nn.init.{name[:-1]}` is now deprecated in favor of `nn.init.{name}`.",
+            FutureWarning,
+            stacklevel=2,
+        )
+        filled: Tensor = fill(*args, **kw)
+        return filled
+
+    old.__name__ = old.__qualname__ = name[:-1]
+    old.__doc__ = f"`{name}` by its old name; warns."
+    return old
+
+
+constant = _by_its_old_name(constant_)
+dirac = _by_its_old_name(dirac_)
+eye = _by_its_old_name(eye_)
+kaiming_normal = _by_its_old_name(kaiming_normal_)
+kaiming_uniform = _by_its_old_name(kaiming_uniform_)
+normal = _by_its_old_name(normal_)
+orthogonal = _by_its_old_name(orthogonal_)
+sparse = _by_its_old_name(sparse_)
+uniform = _by_its_old_name(uniform_)
+xavier_normal = _by_its_old_name(xavier_normal_)
+xavier_uniform = _by_its_old_name(xavier_uniform_)

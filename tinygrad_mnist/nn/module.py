@@ -15,7 +15,7 @@ from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.autograd.modes import TAPED, current, note_change
 from tinygrad_mnist.autograd.op import DTypeError, ShapeError
 from tinygrad_mnist.nn import hooks, state
-from tinygrad_mnist.nn.parameter import Buffer, Parameter
+from tinygrad_mnist.nn.parameter import Parameter
 from tinygrad_mnist.ops import create
 
 Self = TypeVar("Self", bound="Module")
@@ -91,7 +91,7 @@ class Module(hooks.Hooked, state.Stateful):
             registry = "_parameters"
         elif isinstance(value, Module):
             registry = "_modules"
-        elif isinstance(value, Buffer):
+        elif getattr(type(value), "is_buffer", False):
             self.register_buffer(name, value, value.persistent)
             return
         else:

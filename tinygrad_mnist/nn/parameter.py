@@ -65,6 +65,7 @@ class Buffer(Tensor):
     """
 
     __slots__ = ("persistent",)
+    is_buffer = True  # what a Module looks at
 
     def __init__(self, data: Any = None, *, persistent: bool = True) -> None:
         array = np.empty(0, np.float32) if data is None else unwrap(data)

@@ -47,7 +47,7 @@ OPERATORS: dict[str, Operator] = {
 }  # fmt: skip
 # Methods whose module is loaded when one of them is first called
 LATER = {
-    "linalg.older": "cholesky cholesky_inverse cholesky_solve cross det geqrf inverse logdet lu "
+    "linalg.older": "cholesky cholesky_inverse cholesky_solve det geqrf inverse logdet lu "
     "lu_solve matrix_exp matrix_power orgqr ormqr pinverse qr slogdet svd triangular_solve",
     "special": "digamma erfinv i0 igamma igammac lgamma mvlgamma polygamma",
 }

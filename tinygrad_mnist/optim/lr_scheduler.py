@@ -235,8 +235,10 @@ class SequentialLR(Schedules):
         self._last_lr = first.get_last_lr()
 
     @as_effect
-    def step(self) -> None:  # type: ignore[override]
+    def step(self, epoch: int | None = None) -> None:
         """Go on to the next epoch, and at a milestone to the next schedule."""
+        if epoch is not None:
+            raise TypeError("SequentialLR.step() takes no epoch")
         self.last_epoch += 1
         place = bisect_right(self._milestones, self.last_epoch)
         scheduler = self._schedulers[place]

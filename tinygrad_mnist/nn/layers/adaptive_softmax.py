@@ -32,7 +32,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
 
     Classes are sorted by falling frequency; `cutoffs` are where the clusters begin. Called with
     input (n, in_features) and target (n,), or without n. Raises ValueError for cutoffs that do not
-    rise between 1 and n_classes - 1, ShapeError and IndexError for inputs that do not fit.
+    rise between 1 and n_classes - 1, RuntimeError for inputs that do not fit.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         if len(x) != len(target):
             raise ShapeError("Input and target should have the same size in the batch dimension.")
         if target.size and not 0 <= target.min() <= target.max() < self.n_classes:
-            raise IndexError(
+            raise RuntimeError(
                 f"Target values should be in [0, {self.n_classes - 1}], but values in range "
                 f"[{target.min()}, {target.max()}] were found."
             )

@@ -29,12 +29,24 @@ class Functional(Module):
     trains = False  # whether the function also wants to know `training`
 
     def __init_subclass__(
-        cls, function: Callable[..., Any] | None = None, inputs: int = 1, **kw: Any
+        cls,
+        function: Callable[..., Any] | None = None,
+        inputs: int = 1,
+        order: str = "",
+        **kw: Any,
     ) -> None:
+        """Take the function's arguments behind its `inputs`, or those in `order`, in that order."""
         super().__init_subclass__(**kw)
         if function is None:
+            if "__init__" in cls.__dict__:
+                own = list(inspect.signature(cls.__init__).parameters.values())[1:]
+                cls.__signature__ = inspect.Signature(own)  # type: ignore[attr-defined]
             return
         known = list(inspect.signature(function).parameters.values())[inputs:]
+        if order:
+            either = inspect.Parameter.POSITIONAL_OR_KEYWORD
+            by_name = {p.name: p.replace(kind=either) for p in known}
+            known = [by_name[name] for name in order.split()]
         arguments = [p for p in known if p.name not in ("training", "dtype", "_stacklevel")]
         cls.function = staticmethod(function)
         cls.arguments = inspect.Signature(arguments)

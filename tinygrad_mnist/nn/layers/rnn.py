@@ -160,6 +160,12 @@ class RNNBase(Module):
         rows = rows if batch_sizes is None else int(batch_sizes[0])
         return len(self._all_weights), rows, self.proj_size or self.hidden_size
 
+    def get_expected_cell_size(
+        self, input: Tensor, batch_sizes: Tensor | None
+    ) -> tuple[int, int, int]:
+        """(layers * directions, n, features) of an LSTM's c for this input."""
+        return *self.get_expected_hidden_size(input, batch_sizes)[:2], self.hidden_size
+
     def check_hidden_size(
         self, hx: Tensor, expected_hidden_size: tuple[int, int, int],
         msg: str = "Expected hidden size {}, got {}",
@@ -175,7 +181,7 @@ class RNNBase(Module):
         if self.mode != "LSTM":
             self.check_hidden_size(hidden, expected)
             return
-        cell = (*expected[:2], self.hidden_size)
+        cell = self.get_expected_cell_size(input, batch_sizes)
         self.check_hidden_size(hidden[0], expected, "Expected hidden[0] size {}, got {}")
         self.check_hidden_size(hidden[1], cell, "Expected hidden[1] size {}, got {}")
 

@@ -4,15 +4,19 @@ Read `dataset.py`, `sampler.py`, then `loader.py`. Batches of array-backed sets 
 A data set of one's own subclasses `Dataset`; nothing in here has to change for it.
 """
 
+from tinygrad_mnist.utils.data.collate import default_collate, default_convert
 from tinygrad_mnist.utils.data.dataset import (
+    ChainDataset,
     ConcatDataset,
     Dataset,
     IterableDataset,
+    StackDataset,
     Subset,
     TensorDataset,
     random_split,
 )
-from tinygrad_mnist.utils.data.loader import DataLoader, default_collate, get_worker_info
+from tinygrad_mnist.utils.data.distributed import DistributedSampler
+from tinygrad_mnist.utils.data.loader import DataLoader, get_worker_info
 from tinygrad_mnist.utils.data.sampler import (
     BatchSampler,
     RandomSampler,
@@ -23,7 +27,8 @@ from tinygrad_mnist.utils.data.sampler import (
 )
 
 __all__ = [
-    "BatchSampler", "ConcatDataset", "DataLoader", "Dataset", "IterableDataset", "RandomSampler",
-    "Sampler", "SequentialSampler", "Subset", "SubsetRandomSampler", "TensorDataset",
-    "WeightedRandomSampler", "default_collate", "get_worker_info", "random_split",
+    "BatchSampler", "ChainDataset", "ConcatDataset", "DataLoader", "Dataset", "DistributedSampler",
+    "IterableDataset", "RandomSampler", "Sampler", "SequentialSampler", "StackDataset", "Subset",
+    "SubsetRandomSampler", "TensorDataset", "WeightedRandomSampler", "default_collate",
+    "default_convert", "get_worker_info", "random_split",
 ]  # fmt: skip

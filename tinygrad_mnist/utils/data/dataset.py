@@ -57,6 +57,9 @@ class IterableDataset(Dataset[T]):
     def __iter__(self) -> Iterator[T]:
         raise NotImplementedError(f"{type(self).__name__} must define __iter__()")
 
+    def __add__(self, other: Any) -> Any:
+        return ChainDataset([self, other])
+
 
 class TensorDataset(Dataset[tuple[Tensor, ...]]):
     """Rows of Tensors (or arrays) of one length: sample i is the tuple of their rows i.
@@ -108,6 +111,8 @@ class Subset(Dataset[T]):
         return np.asarray(unwrap(self.indices), dtype=np.intp)
 
     def __getitem__(self, index: Any) -> T:
+        if isinstance(index, list):
+            return self.dataset[[self.indices[i] for i in index]]  # type: ignore[no-any-return]
         return self.dataset[int(self.indices[index])]  # type: ignore[no-any-return]
 
     def __len__(self) -> int:
@@ -144,6 +149,60 @@ class ConcatDataset(Dataset[T]):
 
     def __len__(self) -> int:
         return self.cumulative_sizes[-1]
+
+
+class StackDataset(Dataset[Any]):
+    """Sample i of several sets together: a tuple, or a dict if they are given by name.
+
+    Raises ValueError for no sets, for both kinds at once, and for sets of different lengths.
+
+    >>> StackDataset("abc", [1, 2, 3])[1], StackDataset(letter="abc")[1]
+    (('b', 2), {'letter': 'b'})
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if args and kwargs:
+            raise ValueError("give the data sets as arguments or by name, not both")
+        self.datasets: Any = args or kwargs
+        lengths = {len(dataset) for dataset in args or kwargs.values()}
+        if not lengths:
+            raise ValueError("At least one dataset should be passed")
+        if len(lengths) > 1:
+            raise ValueError(f"Size mismatch between datasets: their lengths are {sorted(lengths)}")
+        (self._length,) = lengths
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(self.datasets, dict):
+            return {name: dataset[index] for name, dataset in self.datasets.items()}
+        return tuple(dataset[index] for dataset in self.datasets)
+
+    def __len__(self) -> int:
+        return self._length
+
+
+class ChainDataset(IterableDataset[T]):
+    """Several streams, one after the other.
+
+    Iteration and `len()` raise TypeError for a set that is no stream.
+    """
+
+    def __init__(self, datasets: Iterable[Any]) -> None:
+        self.datasets = datasets
+
+    def _streams(self) -> Iterator[Any]:
+        for dataset in self.datasets:
+            if not isinstance(dataset, IterableDataset):
+                raise TypeError(
+                    f"ChainDataset only supports IterableDataset, not {type(dataset).__name__}"
+                )
+            yield dataset
+
+    def __iter__(self) -> Iterator[T]:
+        for stream in self._streams():
+            yield from stream
+
+    def __len__(self) -> int:
+        return sum(map(len, self._streams()))
 
 
 def random_split(
@@ -195,6 +254,20 @@ def taker(dataset: Any) -> Callable[[Rows], Any] | None:
         if defined:
             return dataset.take if len(defined) == 2 else None
     return None
+
+
+def samples(dataset: Any, indices: Any) -> Any:
+    """The samples at these indices, by `__getitems__` where the data set has one of its own.
+
+    A subclass that changes `__getitem__` alone is asked for each.
+    """
+    for kind in type(dataset).__mro__:
+        defined = {"__getitems__", "__getitem__"} & kind.__dict__.keys()
+        if "__getitems__" in defined:
+            return dataset.__getitems__(indices)
+        if defined:
+            break
+    return [dataset[i] for i in indices]
 
 
 def take_rows(x: Any, rows: Rows) -> Any:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, Protocol, TypeVar, overload
 
 import numpy as np
 
-from tinygrad_mnist.autograd.tensor import Tensor, wrap
-from tinygrad_mnist.ops.create import from_numpy
-from tinygrad_mnist.ops.join import stack
-from tinygrad_mnist.utils.data.dataset import IterableDataset, taker
+from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.utils.data.collate import default_collate, default_convert
+from tinygrad_mnist.utils.data.dataset import IterableDataset, samples, taker
 from tinygrad_mnist.utils.data.sampler import (
     BatchSampler,
     RandomSampler,
@@ -18,13 +17,6 @@ from tinygrad_mnist.utils.data.sampler import (
     check_batch_size,
     chunks,
 )
-
-# How PyTorch spreads loading over processes and devices: taken, and without effect here.
-_WORKERS = frozenset({
-    "pin_memory", "timeout", "worker_init_fn", "multiprocessing_context", "prefetch_factor",
-    "persistent_workers", "pin_memory_device", "in_order",
-})  # fmt: skip
-
 
 B = TypeVar("B")
 S = TypeVar("S")  # what a sample is; a batch of it follows, where the loader makes the batch
@@ -49,8 +41,13 @@ class DataLoader(Generic[S]):
     become lists of batches). With the default, sets that lie in arrays (`TensorDataset`, subsets of
     it, Tensors, ndarrays) are gathered a whole batch at a time. The order comes from `sampler` or
     `batch_sampler`, or is shuffled anew each epoch by `generator`, or else by what `manual_seed`
-    seeded; `batch_size=None` gives single samples. Batches are made in the calling process:
-    `num_workers` and its companions are taken and change nothing.
+    seeded; `batch_size=None` gives single samples. A data set that has `__getitems__(indices)`
+    gives the samples of a batch at once.
+
+    Batches are made in the calling process, one when it is asked for. `num_workers`, `pin_memory`,
+    `timeout`, `multiprocessing_context`, `prefetch_factor`, `persistent_workers` and `in_order`
+    change nothing: no process is started, so `worker_init_fn` is not called, `get_worker_info()` is
+    None, and a stream is read once.
 
     Raises ValueError for options that exclude each other or are out of range.
 
@@ -74,9 +71,16 @@ class DataLoader(Generic[S]):
         num_workers: int = 0,
         *,
         collate_fn: Callable[[Any], B],
+        pin_memory: bool = False,
         drop_last: bool = False,
+        timeout: float = 0,
+        worker_init_fn: Callable[[int], Any] | None = None,
+        multiprocessing_context: Any = None,
         generator: Any = None,
-        **workers: Any,
+        prefetch_factor: int | None = None,
+        persistent_workers: bool = False,
+        pin_memory_device: str = "",
+        in_order: bool = True,
     ) -> None: ...
     @overload
     def __init__(
@@ -88,9 +92,17 @@ class DataLoader(Generic[S]):
         batch_sampler: Iterable[Any] | None = None,
         num_workers: int = 0,
         collate_fn: None = None,
+        pin_memory: bool = False,
         drop_last: bool = False,
+        timeout: float = 0,
+        worker_init_fn: Callable[[int], Any] | None = None,
+        multiprocessing_context: Any = None,
         generator: Any = None,
-        **workers: Any,
+        *,
+        prefetch_factor: int | None = None,
+        persistent_workers: bool = False,
+        pin_memory_device: str = "",
+        in_order: bool = True,
     ) -> None: ...
     @overload
     def __init__(
@@ -102,9 +114,17 @@ class DataLoader(Generic[S]):
         batch_sampler: Iterable[Any] | None = None,
         num_workers: int = 0,
         collate_fn: Callable[[Any], Any] | None = None,
+        pin_memory: bool = False,
         drop_last: bool = False,
+        timeout: float = 0,
+        worker_init_fn: Callable[[int], Any] | None = None,
+        multiprocessing_context: Any = None,
         generator: Any = None,
-        **workers: Any,
+        *,
+        prefetch_factor: int | None = None,
+        persistent_workers: bool = False,
+        pin_memory_device: str = "",
+        in_order: bool = True,
     ) -> None: ...
     def __init__(
         self,
@@ -115,14 +135,23 @@ class DataLoader(Generic[S]):
         batch_sampler: Iterable[Any] | None = None,
         num_workers: int = 0,
         collate_fn: Callable[[Any], Any] | None = None,
+        pin_memory: bool = False,
         drop_last: bool = False,
+        timeout: float = 0,
+        worker_init_fn: Callable[[int], Any] | None = None,
+        multiprocessing_context: Any = None,
         generator: Any = None,
-        **workers: Any,
+        *,
+        prefetch_factor: int | None = None,
+        persistent_workers: bool = False,
+        pin_memory_device: str = "",
+        in_order: bool = True,
     ) -> None:
-        for key in workers.keys() - _WORKERS:
-            raise TypeError(f"DataLoader() got an unexpected keyword argument {key!r}")
-        if num_workers < 0:
-            raise ValueError(f"num_workers must be 0 or more, not {num_workers}")
+        for name, least in (("num_workers", num_workers), ("timeout", timeout)):
+            if least < 0:
+                raise ValueError(f"{name} must be 0 or more (non-negative), not {least}")
+        if num_workers == 0 and (prefetch_factor is not None or persistent_workers):
+            raise ValueError("prefetch_factor and persistent_workers need num_workers > 0")
         stream = isinstance(dataset, IterableDataset)
         if stream and (shuffle or sampler is not None or batch_sampler is not None):
             raise ValueError("an IterableDataset has its own order: no shuffle, no sampler")
@@ -141,7 +170,13 @@ class DataLoader(Generic[S]):
             check_batch_size(batch_size)
         self.dataset, self.num_workers, self.generator = dataset, num_workers, generator
         self.batch_size = batch_size if batch_sampler is None else None
-        self.drop_last = drop_last
+        self.drop_last, self.pin_memory, self.timeout = drop_last, pin_memory, timeout
+        self.worker_init_fn, self.persistent_workers = worker_init_fn, persistent_workers
+        self.multiprocessing_context, self.prefetch_factor = (
+            multiprocessing_context,
+            prefetch_factor,
+        )
+        self.pin_memory_device, self.in_order = pin_memory_device, in_order
         if not stream and sampler is None and batch_sampler is None:
             if shuffle:
                 sampler = RandomSampler(dataset, generator=generator)
@@ -165,15 +200,15 @@ class DataLoader(Generic[S]):
         """Start an epoch; its order is drawn here, not at the first batch."""
         if self.batch_sampler is None:
             if self.sampler is None:
-                samples = iter(self.dataset)
+                stream = iter(self.dataset)
             else:
-                samples = (self.dataset[i] for i in iter(self.sampler))
+                stream = (self.dataset[i] for i in iter(self.sampler))
             if self.batch_size is None:
-                return map(self.collate_fn, samples)
-            return map(self.collate_fn, chunks(samples, self.batch_size, drop_last=self.drop_last))
+                return map(self.collate_fn, stream)
+            return map(self.collate_fn, chunks(stream, self.batch_size, drop_last=self.drop_last))
         take = taker(self.dataset) if self.collate_fn is default_collate else None
         if take is None:
-            return (self.collate_fn([self.dataset[i] for i in b]) for b in iter(self.batch_sampler))
+            return (self.collate_fn(samples(self.dataset, b)) for b in iter(self.batch_sampler))
         arrays = getattr(self.batch_sampler, "arrays", self.batch_sampler.__iter__)
         return (take(np.asarray(rows, np.intp)) for rows in arrays())
 
@@ -186,61 +221,5 @@ class DataLoader(Generic[S]):
         return len(self.dataset if drawn is None else drawn)
 
 
-def default_collate(batch: list[Any]) -> Any:
-    """One batch from a list of samples: Tensors and arrays stacked, numbers as one Tensor.
-
-    Tuples and lists become a list with a batch for each place, dicts a dict; strings stay a list.
-    Python floats become float64, ints int64. Raises TypeError for anything else, ValueError if
-    the samples have different lengths or shapes.
-
-    >>> default_collate([(1, "a"), (2, "b")])
-    [tensor([1, 2]), ['a', 'b']]
-    """
-    first = batch[0]
-    if isinstance(first, Tensor):
-        if any(x.requires_grad for x in batch):
-            return stack(batch)
-        return _stacked([x._data for x in batch])
-    if isinstance(first, (np.ndarray, np.generic)):
-        return _stacked(batch)
-    if isinstance(first, (bool, int, float)):
-        return wrap(np.array(batch))
-    if isinstance(first, (str, bytes)):
-        return batch
-    if isinstance(first, Mapping):
-        return {key: default_collate([sample[key] for sample in batch]) for key in first}
-    if isinstance(first, (tuple, list)):
-        if len({len(sample) for sample in batch}) > 1:
-            raise ValueError("each element in list of batch should be of equal size")
-        places = [default_collate(list(place)) for place in zip(*batch, strict=True)]
-        return type(first)(*places) if hasattr(first, "_fields") else places
-    raise TypeError(
-        "default_collate: batch must contain Tensors, numpy arrays, numbers, dicts or lists; "
-        f"found {type(first).__name__}"
-    )
-
-
-def default_convert(sample: Any) -> Any:
-    """A sample with its arrays as Tensors: what a loader without batches gives."""
-    if isinstance(sample, (np.ndarray, np.generic)):
-        return wrap(np.asarray(sample))
-    if isinstance(sample, Mapping):
-        return {key: default_convert(value) for key, value in sample.items()}
-    if isinstance(sample, (tuple, list)):
-        items = map(default_convert, sample)
-        return type(sample)(*items) if hasattr(sample, "_fields") else type(sample)(items)
-    return sample
-
-
 def get_worker_info() -> None:
     """None: batches are made in the calling process."""
-
-
-def _stacked(arrays: list[Any]) -> Tensor:
-    shapes = {x.shape for x in arrays}
-    if len(shapes) > 1:
-        raise ValueError(
-            f"stack expects each tensor to be equal size, but the samples are {sorted(shapes)}; "
-            "give the DataLoader a collate_fn that pads or crops them"
-        )
-    return from_numpy(np.stack(arrays))
