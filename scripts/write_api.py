@@ -23,11 +23,12 @@ Written by `python scripts/write_api.py` from the lists of names (`__all__`) and
 `help(name)` shows the rest of a docstring: shapes, dtypes, errors and examples. Where PyTorch has
 a name, the arguments are PyTorch's; [what differs](differences.md) is listed.
 """
-FOLDERS = ("autograd", "autograd.functional", "nn", "nn.functional", "nn.init", "nn.utils",
-           "nn.utils.rnn", "nn.utils.parametrize", "nn.utils.parametrizations", "nn.utils.prune",
-           "nn.utils.stateless", "optim", "optim.swa_utils",
-           "optim.lr_scheduler", "jit", "utils.data", "data", "models", "serialize",
-           "serialize.exchange", "testing", "train")  # fmt: skip
+FOLDERS = ("linalg", "special", "fft", "distributions", "distributions.constraints",
+           "distributions.transforms", "autograd", "autograd.functional", "nn", "nn.functional",
+           "nn.init", "nn.utils", "nn.utils.rnn", "nn.utils.parametrize",
+           "nn.utils.parametrizations", "nn.utils.prune", "nn.utils.stateless", "optim",
+           "optim.swa_utils", "optim.lr_scheduler", "jit", "utils.data", "data", "models",
+           "serialize", "serialize.exchange", "testing", "train")  # fmt: skip
 
 
 def listed(module: ModuleType) -> list[str]:

@@ -20,6 +20,8 @@ LEVELS = [
     ["kernels"],
     ["autograd"],
     ["ops"],
+    ["fft", "linalg", "special"],
+    ["distributions"],
     ["nn"],
     ["optim"],
     ["jit"],

@@ -108,18 +108,18 @@ NO_GRADIENT = {
 }  # fmt: skip
 
 
-def made(name: str, library: Any, **more: Any) -> tuple[Any, list[Any]]:
+def made(name: str, library: Any, dtype: Any = None) -> tuple[Any, list[Any]]:
     """The distribution in a library, and its parameters, which require grad."""
     kind, arguments = MADE[name]
     given = {
-        key: library.tensor(value, dtype=library.float64, requires_grad=True)
+        key: library.tensor(value, dtype=dtype or library.float64, requires_grad=True)
         if isinstance(value, (np.ndarray, float)) else value
         for key, value in arguments.items()
     }  # fmt: skip
     pages = library.distributions, getattr(library.distributions, "relaxed_bernoulli", None)
     cls = getattr(pages[0], kind, None) or getattr(pages[1], kind)
     leaves = [x for x in given.values() if not isinstance(x, int)]
-    return cls(**given, **more), leaves
+    return cls(**given), leaves
 
 
 def same(ours: Any, theirs: Any, what: str, tolerance: float = 1e-9) -> None:
@@ -221,6 +221,30 @@ def test_icdf(name: str) -> None:
     both(name, lambda d, library: d.icdf(library.tensor(p)), "icdf")
 
 
+@pytest.mark.parametrize("name", MADE)
+def test_float32_stays(name: str) -> None:
+    """The dtypes of all results are those of PyTorch's, for float32 parameters."""
+    import torch
+
+    x = values(name)
+    x = x.astype(np.float32) if x.dtype.kind == "f" else x
+    for quantity in ("mean", "mode", "variance", "entropy", "log_prob", "cdf", "icdf", "sample",
+                     "rsample", "enumerate_support"):  # fmt: skip
+        dtypes = []
+        for library in (tg, torch):
+            d, _ = made(name, library, dtype=library.float32)
+            at = library.tensor(x) if quantity in ("log_prob", "cdf") else None
+            if quantity == "icdf":
+                at = library.tensor(0.25)
+            try:
+                y = getattr(d, quantity)
+                y = y if not callable(y) else y() if at is None else y(at)
+            except NotImplementedError:
+                continue
+            dtypes.append(str(y.dtype).removeprefix("torch."))
+        assert len(set(dtypes)) <= 1, f"{quantity}: {dtypes}"
+
+
 @pytest.mark.parametrize("expand", [True, False])
 @pytest.mark.parametrize("name", MADE)
 def test_enumerate_support(name: str, expand: bool) -> None:
@@ -309,20 +333,20 @@ def test_implicit_gradients_are_pytorchs(name: str) -> None:
     """At the same samples; PyTorch's are approximations to some digits."""
     import torch
 
-    from tinygrad_mnist.ops import table
+    from tinygrad_mnist.ops import further
 
     a = RNG.uniform(0.1, 20.0, (200, 3))
     if name in ("Gamma", "Chi2"):
         x = RNG.gamma(a)
         found, right = (
-            table.gamma_slope(a, x),
+            further.gamma_slope(a, x),
             torch._standard_gamma_grad(*map(torch.tensor, (a, x))),
         )
     else:
         x = RNG.gamma(a)
         x /= x.sum(-1, keepdims=True)
         total = np.broadcast_to(a.sum(-1, keepdims=True), a.shape)
-        found = table.beta_slope(x, a, total)
+        found = further.beta_slope(x, a, total)
         right = torch._dirichlet_grad(*map(torch.tensor, (x, a, total.copy())))
     np.testing.assert_allclose(found, right.numpy(), rtol=5e-3)
 

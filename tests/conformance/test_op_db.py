@@ -41,6 +41,7 @@ CALLED: dict[str, Callable[..., Any]] = {
     "nn.functional.embedding": lambda w, index, **kw: tg.nn.functional.embedding(index, w, **kw),
     "zero_": lambda x: x.clone().zero_(),
     "linalg.pinv, singular": lambda a, b: tg.linalg.pinv(a @ b.mT),
+    "linalg.lstsq, grad_oriented": lambda a, b, driver: tg.linalg.lstsq(a, b, driver=driver)[:2],
 }
 # A length has the derivative 0 where it is 0, in every order; PyTorch's second one is NaN.
 FIRST_ORDER = {"linalg.norm"}
@@ -80,6 +81,8 @@ def variant(entry: Any) -> str:
 
 def proper(entry: Any, function: Callable[..., Any]) -> Callable[..., Any]:
     """The function of inputs that are made symmetric or triangular first, where it wants such."""
+    if entry.name == "cholesky_inverse":  # whose wrapper takes torch's Tensors only
+        return lambda x, upper=False: function(x.triu() if upper else x.tril(), upper=upper)
     return lambda *args, **kw: entry.gradcheck_wrapper(function, *args, **kw)
 
 

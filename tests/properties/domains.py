@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import hypothesis.extra.numpy as hnp
@@ -16,6 +17,7 @@ import numpy as np
 
 from tinygrad_mnist.kernels.conv import Geometry
 from tinygrad_mnist.kernels.pool import Windows
+from tinygrad_mnist.ops import further, table
 from tinygrad_mnist.testing.strategies import arrays, numbers, shapes
 
 Draw = Callable[[Any], Any]
@@ -35,6 +37,15 @@ class Row(NamedTuple):
     like: Callable[..., Any] | None = None
     parts: tuple[dict[str, Any], ...] = ()
     """The bounds of each argument, if the op is elementwise and takes any shape."""
+    order: int = 2
+    """How often it can be differentiated: 2 stands for as often as one likes."""
+    through: Callable[[Any], Any] | None = None
+    """What the arguments are made to be first: symmetric, say."""
+
+
+def op_named(name: str) -> Callable[..., Any]:
+    """The op of either page of the table."""
+    return getattr(further if hasattr(further, name) else table, name)  # type: ignore[no-any-return]
 
 
 def elementwise(like: Any, *parts: dict[str, Any]) -> Row:
@@ -816,6 +827,208 @@ def created(**settings: Any) -> Row:
     return Row(st.fixed_dictionaries(fixed).map(lambda kw: Call((), kw)), None)
 
 
+# Matrices
+
+
+@st.composite
+def matrices(draw: Draw, rows: int | None = None, columns: int | None = None) -> Any:
+    """A stack of well-conditioned matrices, none of whose singular values are near each other."""
+    m = draw(st.integers(1, 3)) if rows is None else rows
+    n = m if columns is None else draw(st.integers(1, 3)) if columns < 0 else columns
+    lead = draw(shapes(max_dims=1))
+    small = draw(arrays((*lead, m, n), low=-0.5, high=0.5, layout="C"))
+    return small + np.eye(m, n) * np.array([2.0, 5.0, 8.0])[:n]
+
+
+def symmetric(a: Any) -> Any:
+    """The symmetric part of a matrix, on which alone a function of one triangle is smooth."""
+    return (a + a.mT) / 2
+
+
+def of_matrices(like: Any, rectangular: bool = False, **settings: Any) -> Row:
+    made = matrices(columns=-1) if rectangular else matrices()
+    return Row(made.map(lambda a: Call((a,), settings)), lambda a, **kw: like(a))
+
+
+def tilted(like: Any, rectangular: bool = False, **settings: Any) -> Row:
+    """The same, with no 0 below the diagonal: LAPACK's signs change where such a column ends."""
+    made = matrices(columns=-1) if rectangular else matrices()
+    calls = made.map(lambda a: Call((a + 1.5 * np.tri(*a.shape[-2:], -1),), settings))
+    return Row(calls, lambda a, **kw: like(a))
+
+
+@composed(np.linalg.solve)
+def solves(draw: Draw) -> Any:
+    a = draw(matrices())
+    return (a, draw(arrays((*a.shape[:-1], draw(st.integers(1, 2)))))), {}
+
+
+def _triangle(a: Any, upper: bool, unitriangular: bool) -> Any:
+    k = int(unitriangular)
+    return np.triu(a, k) if upper else np.tril(a, -k)
+
+
+@composed(
+    lambda a, b, upper, unitriangular: np.linalg.solve(
+        _triangle(a, upper, unitriangular) + unitriangular * np.eye(a.shape[-1]), b
+    )
+)
+def triangular_solves(draw: Draw) -> Any:
+    (a, b), _ = draw(solves.calls)
+    return (a, b), {"upper": draw(st.booleans()), "unitriangular": draw(st.booleans())}
+
+
+@composed(_triangle)
+def triangles(draw: Draw) -> Any:
+    x = draw(arrays(shapes(min_dims=2)))
+    return (x,), {"upper": draw(st.booleans()), "unitriangular": draw(st.booleans())}
+
+
+def _cofactor(a: Any) -> Any:
+    """By minors, with their signs."""
+    y, n = np.empty(a.shape), a.shape[-1]
+    for i in range(n):
+        for j in range(n):
+            minor = np.delete(np.delete(a, i, -2), j, -1)
+            y[..., i, j] = (-1) ** (i + j) * np.linalg.det(minor)
+    return y
+
+
+def _slope_along(function: Any, a: Any, d: Any) -> Any:
+    """The gradient of <d, function>, one entry after the other."""
+    y = np.empty(a.shape)
+    for i in range(a.shape[-2]):
+        for j in range(a.shape[-1]):
+            at = np.zeros(a.shape)
+            at[..., i, j] = 1
+            y[..., i, j] = _slope(lambda t: (function(a + t * at) * d).sum((-2, -1)), 0.0)  # noqa: B023
+    return y
+
+
+def _lu(a: Any) -> Any:
+    """L below the diagonal of U, a column after the other."""
+    n = min(a.shape[-2:])
+    low, up = (
+        np.zeros((*a.shape[:-1], n)) + np.eye(a.shape[-2], n),
+        np.zeros((*a.shape[:-2], n, a.shape[-1])),
+    )
+    for k in range(n):
+        up[..., k, k:] = a[..., k, k:] - np.einsum(
+            "...i,...ij->...j", low[..., k, :k], up[..., :k, k:]
+        )
+        rest = a[..., k + 1 :, k] - np.einsum(
+            "...ij,...j->...i", low[..., k + 1 :, :k], up[..., :k, k]
+        )
+        low[..., k + 1 :, k] = rest / up[..., k, k, None]
+    y = np.zeros(a.shape)
+    y[..., :, :n] += np.tril(low, -1)
+    y[..., :n, :] += np.triu(up)
+    return y
+
+
+def _packed(*parts: Any) -> Any:
+    lead = parts[0].shape[:-2]
+    return np.concatenate([p.reshape(*lead, math.prod(p.shape[len(lead) :])) for p in parts], -1)
+
+
+def _svd(a: Any, **kw: Any) -> Any:
+    u, s, vh = np.linalg.svd(a, full_matrices=False)
+    return _packed(u, s, vh)
+
+
+def _eigh(a: Any, **kw: Any) -> Any:
+    w, v = np.linalg.eigh(a)
+    return np.concatenate([w, _packed(v)], -1)
+
+
+def _exponential(a: Any) -> Any:
+    """By its series, of a / 1024, squared ten times."""
+    y = term = np.zeros(a.shape) + np.eye(a.shape[-1])
+    for k in range(1, 12):
+        term = term @ a / (1024 * k)
+        y = y + term
+    for _ in range(10):
+        y = y @ y
+    return y
+
+
+# Special functions, in float64 and by other ways than the kernels go
+
+_K = np.arange(4000)
+
+
+def _over_k(function: Any) -> Any:
+    """A function of one number and of k = 0, 1, ..., summed over k."""
+    return np.vectorize(lambda *args: float(np.sum(function(*args))), otypes=[float])
+
+
+def _zeta(x: Any, q: Any) -> Any:
+    end = q + len(_K)
+    rest = end ** (1 - x) / (x - 1) - end**-x / 2 + x / 12 * end ** (-x - 1)
+    return _over_k(lambda x, q: (q + _K) ** -x)(x, q) + rest + end**-x
+
+
+def _digamma(x: Any) -> Any:
+    end = x + len(_K)
+    return np.log(end) - 1 / (2 * end) - 1 / (12 * end**2) - _over_k(lambda x: 1 / (x + _K))(x)
+
+
+def _bessel(n: int, scaled: bool) -> Any:
+    """I_n(x) as the mean of exp(x cos t) cos(n t)."""
+    t = np.arange(64) * math.pi / 32
+    whole = np.vectorize(lambda x: np.mean(np.exp(x * np.cos(t)) * np.cos(n * t)), otypes=[float])
+    return lambda x, n: whole(x) * (np.exp(-np.abs(x)) if scaled else 1.0)
+
+
+_ndtri = np.vectorize(NormalDist().inv_cdf, otypes=[float])
+_ndtr = np.vectorize(NormalDist().cdf, otypes=[float])
+_pdf = np.vectorize(NormalDist().pdf, otypes=[float])
+_lgamma = np.vectorize(math.lgamma, otypes=[float])
+_TERMS = np.arange(40)
+_FACTORIALS = np.array([math.factorial(int(k)) for k in _TERMS], float)
+
+
+def _gammainc(a: Any, x: Any) -> Any:
+    series = _over_k(lambda a, x: (-x) ** _TERMS / (_FACTORIALS * (a + _TERMS)))(a, x)
+    return series * x**a / np.exp(_lgamma(a))
+
+
+def _betainc(x: Any, a: Any, b: Any) -> Any:
+    def terms(x: Any, a: Any, b: Any) -> Any:
+        k = np.arange(400)
+        return np.cumprod(np.r_[1.0, (k[1:] - b) * x / k[1:]]) / (a + k)
+
+    return _over_k(terms)(x, a, b) * x**a * np.exp(_lgamma(a + b) - _lgamma(a) - _lgamma(b))
+
+
+def _slope(function: Any, a: Any) -> Any:
+    """The derivative at a, by differences of order 6."""
+    h = 2.0**-7
+    steps = ((1, 45.0), (2, -9.0), (3, 1.0))
+    return sum(w * (function(a + i * h) - function(a - i * h)) for i, w in steps) / (60 * h)
+
+
+def _gamma_slope(a: Any, x: Any) -> Any:
+    density = np.exp((a - 1) * np.log(x) - x - _lgamma(a))
+    return -_slope(lambda a: _gammainc(a, x), a) / density
+
+
+def _beta_slope(x: Any, a: Any, total: Any) -> Any:
+    b = total - a
+    density = np.exp((a - 1) * np.log(x) + b * np.log1p(-x)
+                     + _lgamma(a + b) - _lgamma(a) - _lgamma(b))  # fmt: skip
+    return -_slope(lambda a: _betainc(x, a, b), a) / density
+
+
+def drawn_from(*parts: dict[str, Any], **settings: Any) -> Row:
+    """Arguments of one shape, and a generator."""
+    fixed = {k: v if isinstance(v, st.SearchStrategy) else st.just(v) for k, v in settings.items()}
+    calls = shapes().flatmap(lambda s: st.tuples(*(arrays(s, **how) for how in parts)))
+    return Row(
+        st.builds(lambda args, kw: Call(args, kw), calls, st.fixed_dictionaries(fixed | _RNG))
+    )
+
+
 _erf, _erfc = np.vectorize(math.erf, otypes=[float]), np.vectorize(math.erfc, otypes=[float])
 _COMPARED = (INT, INT)
 # For max and min: multiples of 1/4 against numbers an eighth off them, so nothing ties.
@@ -880,6 +1093,24 @@ ROWS: dict[str, Row] = {
     "inside": gates(lambda d, x, low, high: d * (x > low) * (x < high)),
     "erf": unary(_erf),
     "erfc": unary(_erfc),
+    "erfcx": unary(lambda x: np.exp(x * x) * _erfc(x)),
+    "erfinv": unary(lambda x: _ndtri((x + 1) / 2) / math.sqrt(2), -0.875, 0.875),
+    "ndtr": unary(_ndtr),
+    "ndtri": unary(_ndtri, 0.0625, 0.9375),
+    "log_ndtr": unary(lambda x: np.log(_ndtr(x))),
+    "mills": unary(lambda x: _pdf(x) / _ndtr(x)),
+    "lgamma": unary(_lgamma, **POSITIVE),
+    "digamma": unary(_digamma, **POSITIVE),
+    "polygamma": with_settings(lambda x, n: 2 * -_zeta(3.0, x), {"n": 2}, **POSITIVE),
+    "zeta": elementwise(_zeta, {"low": 1.5, "high": 4.0}, POSITIVE),
+    "gammainc": elementwise(_gammainc, POSITIVE, POSITIVE)._replace(order=1),
+    "gammaincc": elementwise(lambda a, x: 1 - _gammainc(a, x), POSITIVE, POSITIVE)._replace(
+        order=1
+    ),
+    "bessel_i": with_settings(_bessel(2, scaled=False), {"n": 2}),
+    "bessel_ie": with_settings(_bessel(1, scaled=True), {"n": 1}, **NONZERO),
+    "entr": unary(lambda x: -x * np.log(x), **POSITIVE),
+    "xlog1py": binary(lambda a, b: a * np.log1p(b), {}, POSITIVE),
     # Steps
     "abs": unary(lambda x: np.sqrt(x * x), away_from=[0.0]),
     "sign": unary(lambda x: (x > 0) * 1.0 - (x < 0), away_from=[0.0]),
@@ -953,6 +1184,71 @@ ROWS: dict[str, Row] = {
         lambda p, t: -t * np.log(p) - (1 - t) * np.log(1 - p),
         {"low": 0.1, "high": 0.9},
         {"low": 0.0, "high": 1.0},
+    ),
+    # Linear algebra
+    "inv": of_matrices(lambda a: _cofactor(a).mT / np.linalg.det(a)[..., None, None]),
+    "solve": solves,
+    "triangle": triangles,
+    "solve_triangular": triangular_solves,
+    "cholesky": of_matrices(
+        lambda a: (
+            np.tril(_lu(a).mT) / np.sqrt(np.diagonal(_lu(a), axis1=-2, axis2=-1))[..., None, :]
+        )
+    )._replace(through=symmetric),
+    "det": of_matrices(lambda a: np.prod(np.diagonal(_lu(a), axis1=-2, axis2=-1), -1)),
+    "cofactor": of_matrices(_cofactor),
+    "cofactor_slope": Row(
+        matrices().map(lambda a: Call((a[..., ::-1, :] / 2, a), {})),
+        lambda d, a: _slope_along(_cofactor, a, d),
+    ),
+    "logabsdet": of_matrices(lambda a: np.log(np.abs(np.linalg.det(a)))),
+    "det_sign": of_matrices(lambda a: np.sign(np.linalg.det(a))),
+    "eigh": tilted(_eigh, lower=True)._replace(through=symmetric),
+    "svd": tilted(_svd, rectangular=True, full=False),
+    "qr": tilted(lambda a: _packed(*np.linalg.qr(a)), rectangular=True, complete=False),
+    "lu": of_matrices(_lu, rectangular=True),
+    "pinv": Row(
+        matrices(columns=-1).map(lambda a: Call((a, np.zeros(a.shape[:-2])), {})),
+        lambda a, limit: np.linalg.pinv(a),
+    ),
+    "matrix_exp": Row(matrices().map(lambda a: Call((a / 4,), {})), _exponential),
+    "rank": Row(
+        matrices(columns=-1).map(lambda a: Call((a, np.zeros(a.shape[:-2])), {})),
+        lambda a, limit: np.full(a.shape[:-2], min(a.shape[-2:])),
+    ),
+    "failures": of_matrices(lambda a: np.zeros(a.shape[:-2], np.int32), kind="inv"),
+    "row_exchanges": of_matrices(
+        lambda a: np.zeros(a.shape[:-1], np.int32) + np.arange(1, a.shape[-1] + 1)
+    ),
+    "row_order": Row(
+        st.just(Call((np.array([[2, 3, 3], [1, 2, 3]]),), {"rows": 3})),
+        lambda swaps, rows: np.array([[1, 2, 0], [0, 1, 2]]),
+    ),
+    # Samples, and how they move
+    "gamma_drawn": Row(
+        arrays(**POSITIVE).map(lambda a: Call((a, a / 2), {})), lambda a, x: x, order=0
+    ),
+    "dirichlet_drawn": Row(
+        arrays((2, 3), **POSITIVE).map(lambda a: Call((a, a / a.sum(-1, keepdims=True)), {})),
+        lambda a, x: x,
+        order=0,
+    ),
+    "gamma_slope": elementwise(
+        _gamma_slope, {"low": 0.25, "high": 3.0}, {"low": 0.25, "high": 3.0}
+    )._replace(order=0),
+    "beta_slope": elementwise(
+        _beta_slope,
+        {"low": 0.25, "high": 0.75},
+        {"low": 0.5, "high": 2.0},
+        {"low": 2.5, "high": 4.0},
+    )._replace(order=0),
+    "gammas": drawn_from(POSITIVE),
+    "poissons": drawn_from(POSITIVE),
+    "binomials": drawn_from(POSITIVE, {"low": 0.0, "high": 1.0}),
+    "categories": Row(
+        arrays((2, 3), **POSITIVE).map(
+            lambda p: Call((p,), {"count": 4, "rng": np.random.default_rng(0)})
+        )
     ),
     # Windows over images, and normalising
     "conv": convs,

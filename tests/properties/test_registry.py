@@ -7,9 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.properties.domains import ROWS, Call
+from tests.properties.domains import ROWS, Call, op_named
 from tinygrad_mnist.autograd import REGISTRY, Tensor
-from tinygrad_mnist.ops import table
 from tinygrad_mnist.testing.properties import prove
 from tinygrad_mnist.testing.strategies import arrays, as_tensor
 
@@ -25,29 +24,32 @@ def test_every_op_has_a_row_and_every_row_an_op() -> None:
 
 def recorded(name: str, call: Call) -> tuple[Any, list[Any]]:
     """The op as a function of its arrays, and the arrays as Tensors where it has a rule."""
-    op, row = getattr(table, name), REGISTRY[name]
+    op, row = op_named(name), REGISTRY[name]
     rules = row.rules * len(call.args) if row.variadic else row.rules
+    smooth = ROWS[name].order > 0
     args = [
-        as_tensor(arg, rule is not None and arg.dtype.kind == "f")
+        as_tensor(arg, smooth and rule is not None and arg.dtype.kind == "f")
         for arg, rule in zip(call.args, rules, strict=False)
     ]
     if not args:  # made of settings alone: a new generator for each call, or two calls differ
         return lambda: op(**call.kw), []
-    return lambda *given: op(*given, **call.kw), args
+    through = ROWS[name].through or (lambda a: a)
+    return lambda *given: op(*map(through, given), **call.kw), args
 
 
 def check_op(name: str, examples: int) -> None:
     """Value, first and second order, dtype, memory, mutation, layout; 0-d and empty are drawn."""
-    like = ROWS[name].like
+    like, through = ROWS[name].like, ROWS[name].through or (lambda a: a)
 
     @settings(max_examples=examples, suppress_health_check=list(HealthCheck))
     @given(ROWS[name].calls)
     def check(call: Call) -> None:
         function, args = recorded(name, call)
-        value = None if like is None else lambda *given: like(*given, **call.kw)
-        prove(function, args, value, float32="dtype" not in call.kw)
-        if args:
-            raw = getattr(table, name)(*call.args, **call.kw)
+        value = None if like is None else lambda *given: like(*map(through, given), **call.kw)
+        second = ROWS[name].order > 1
+        prove(function, args, value, second_order=second, float32="dtype" not in call.kw)
+        if args and not REGISTRY[name].draws:
+            raw = op_named(name)(*map(through, call.args), **call.kw)
             assert type(raw) is not Tensor, "an op given ndarrays returns ndarrays"
             assert np.array_equal(raw, function(*args)._data, equal_nan=raw.dtype.kind == "f")
 
@@ -76,7 +78,7 @@ def test_elementwise_op_at_the_edges(name: str, shape: tuple[int, ...]) -> None:
         function, tensors = recorded(name, Call(args, {}))
         out = function(*tensors)
         assert out.shape == shape
-        prove(function, tensors, ROWS[name].like)
+        prove(function, tensors, ROWS[name].like, second_order=ROWS[name].order > 1)
 
     check()
 
@@ -88,8 +90,13 @@ def test_creation(name: str) -> None:
     @quickly
     @given(ROWS[name].calls)
     def check(call: Call) -> None:
-        out = getattr(table, name)(**call.kw)
-        assert out.shape == call.kw.get("shape", (call.kw.get("n"),))
-        assert out.dtype == call.kw.get("dtype", np.int64)
+        out = op_named(name)(*call.args, **call.kw)
+        if not call.args:
+            assert out.shape == call.kw.get("shape", (call.kw.get("n"),))
+            assert out.dtype == call.kw.get("dtype", np.int64)
+        elif "count" in call.kw:
+            assert out.shape == (call.kw["count"], len(call.args[0])) and out.dtype == np.int64
+        else:
+            assert out.shape == call.args[0].shape and out.dtype == call.args[0].dtype
 
     check()

@@ -20,7 +20,7 @@ from tinygrad_mnist.distributions.tools import (
     probs_to_logits,
     where,
 )  # fmt: skip
-from tinygrad_mnist.ops import table
+from tinygrad_mnist.ops import further, table
 from tinygrad_mnist.ops.create import arange, eye
 from tinygrad_mnist.ops.join import broadcast_tensors
 from tinygrad_mnist.ops.random import rng_of
@@ -61,7 +61,7 @@ class Categorical(Distribution):
 
     @property
     def _param(self) -> Tensor:
-        return self.probs if self._given == "probs" else self.logits  # type: ignore[no-any-return]
+        return self.probs if self._given == "probs" else self.logits
 
     @property
     def param_shape(self) -> tuple[int, ...]:
@@ -98,7 +98,7 @@ class Categorical(Distribution):
         with no_grad():
             rows = self.probs.detach().reshape(math.prod(self._batch_shape), self._num_events)
             count = math.prod(sample_shape)
-            drawn = table.categories(rows, count=count, rng=rng_of(None))
+            drawn = further.categories(rows, count=count, rng=rng_of(None))
             return drawn.reshape(self._extended_shape(sample_shape))
 
     def log_prob(self, value: Tensor) -> Tensor:

@@ -52,11 +52,11 @@ class Independent(Distribution):
         return new
 
     @property
-    def has_rsample(self) -> Any:  # type: ignore[override]
+    def has_rsample(self) -> Any:
         return self.base_dist.has_rsample
 
     @property
-    def has_enumerate_support(self) -> Any:  # type: ignore[override]
+    def has_enumerate_support(self) -> Any:
         return self.base_dist.has_enumerate_support and not self.reinterpreted_batch_ndims
 
     @constraints.dependent_property
@@ -157,7 +157,7 @@ class TransformedDistribution(Distribution):
         return constraints.independent(support, more) if more > 0 else support
 
     @property
-    def has_rsample(self) -> Any:  # type: ignore[override]
+    def has_rsample(self) -> Any:
         return self.base_dist.has_rsample
 
     def _through(self, x: Tensor) -> Tensor:
@@ -183,7 +183,7 @@ class TransformedDistribution(Distribution):
             total = slope if total is None else total + slope
             y = x
         base = sum_rightmost(self.base_dist.log_prob(y), dims - len(self.base_dist.event_shape))
-        return base if total is None else base - total  # type: ignore[no-any-return]
+        return base if total is None else base - total
 
     def _monotone(self, value: Tensor) -> Tensor:
         """A probability, or where the transforms turn the order around 1 less it."""
@@ -192,7 +192,7 @@ class TransformedDistribution(Distribution):
             sign = sign * transform.sign
         if isinstance(sign, int) and sign == 1:
             return value
-        return sign * (value - 0.5) + 0.5  # type: ignore[no-any-return]
+        return sign * (value - 0.5) + 0.5
 
     def cdf(self, value: Tensor) -> Tensor:
         for transform in reversed(self.transforms):
@@ -273,12 +273,12 @@ class MixtureSameFamily(Distribution):
 
     @property
     def mean(self) -> Tensor:
-        return (self._weights() * self._component.mean).sum(-1 - self._dims)  # type: ignore[no-any-return]
+        return (self._weights() * self._component.mean).sum(-1 - self._dims)
 
     @property
     def variance(self) -> Tensor:
         apart = (self._component.mean - self._pad(self.mean)) ** 2
-        return (self._weights() * (self._component.variance + apart)).sum(-1 - self._dims)  # type: ignore[no-any-return]
+        return (self._weights() * (self._component.variance + apart)).sum(-1 - self._dims)
 
     def cdf(self, value: Tensor) -> Tensor:
         return (self._component.cdf(self._pad(value)) * self._mixture.probs).sum(-1)

@@ -22,7 +22,7 @@ from tinygrad_mnist.distributions.tools import (
     tiny,
     where,
 )  # fmt: skip
-from tinygrad_mnist.ops import table
+from tinygrad_mnist.ops import further, table
 from tinygrad_mnist.ops.activation import logsigmoid
 from tinygrad_mnist.ops.create import arange
 from tinygrad_mnist.ops.elementwise import xlogy
@@ -49,7 +49,7 @@ class Odds(Distribution):
 
     @property
     def _param(self) -> Tensor:
-        return self.probs if self._given == "probs" else self.logits  # type: ignore[no-any-return]
+        return self.probs if self._given == "probs" else self.logits
 
     @property
     def param_shape(self) -> tuple[int, ...]:
@@ -122,7 +122,7 @@ class Bernoulli(Odds, ExponentialFamily):
     def _natural_params(self) -> tuple[Tensor, ...]:
         return (self.logits,)
 
-    def _log_normalizer(self, x: Tensor) -> Tensor:  # type: ignore[override]
+    def _log_normalizer(self, x: Tensor) -> Tensor:
         return table.softplus(x)
 
 
@@ -167,7 +167,7 @@ class Binomial(Odds):
         shape = self._extended_shape(sample_shape)
         with no_grad():
             n, p = self.total_count.expand(shape), self.probs.expand(shape)
-            return table.binomials(n, p, rng=rng_of(None))
+            return further.binomials(n, p, rng=rng_of(None))
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._check(value)
@@ -225,8 +225,8 @@ class NegativeBinomial(Odds):
     def sample(self, sample_shape: Size = ()) -> Tensor:
         with no_grad():
             n = self.total_count.expand(self._extended_shape(sample_shape))
-            rate = table.gammas(n, rng=rng_of(None)) * self.logits.exp()
-            return table.poissons(rate, rng=rng_of(None))
+            rate = further.gammas(n, rng=rng_of(None)) * self.logits.exp()
+            return further.poissons(rate, rng=rng_of(None))
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._check(value)
@@ -304,7 +304,7 @@ class Poisson(ExponentialFamily):
     def sample(self, sample_shape: Size = ()) -> Tensor:
         with no_grad():
             rate = self.rate.expand(self._extended_shape(sample_shape))
-            return table.poissons(rate, rng=rng_of(None))
+            return further.poissons(rate, rng=rng_of(None))
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._check(value)
@@ -314,5 +314,5 @@ class Poisson(ExponentialFamily):
     def _natural_params(self) -> tuple[Tensor, ...]:
         return (self.rate.log(),)
 
-    def _log_normalizer(self, x: Tensor) -> Tensor:  # type: ignore[override]
+    def _log_normalizer(self, x: Tensor) -> Tensor:
         return x.exp()

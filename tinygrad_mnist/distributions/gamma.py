@@ -9,7 +9,7 @@ from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.distributions import constraints
 from tinygrad_mnist.distributions.distribution import Distribution, ExponentialFamily
 from tinygrad_mnist.distributions.tools import Size, broadcast_all, constant, tiny, where
-from tinygrad_mnist.ops import table
+from tinygrad_mnist.ops import further
 from tinygrad_mnist.ops.elementwise import xlogy
 from tinygrad_mnist.ops.random import rand, rng_of
 from tinygrad_mnist.ops.special import gammainc, lgamma
@@ -67,7 +67,7 @@ class Exponential(ExponentialFamily):
     def _natural_params(self) -> tuple[Tensor, ...]:
         return (-self.rate,)
 
-    def _log_normalizer(self, x: Tensor) -> Tensor:  # type: ignore[override]
+    def _log_normalizer(self, x: Tensor) -> Tensor:
         return -(-x).log()
 
 
@@ -121,14 +121,14 @@ class Gamma(ExponentialFamily):
     def _natural_params(self) -> tuple[Tensor, ...]:
         return self.concentration - 1, -self.rate
 
-    def _log_normalizer(self, x: Tensor, y: Tensor) -> Tensor:  # type: ignore[override]
+    def _log_normalizer(self, x: Tensor, y: Tensor) -> Tensor:
         return lgamma(x + 1) + (x + 1) * (-1 / y).log()
 
 
 def standard_gamma(a: Tensor, shape: Size) -> Tensor:
     """Samples of rate 1, which move with their concentration."""
     a = a.expand(tuple(shape))
-    return table.gamma_drawn(a, table.gammas(a.detach(), rng=rng_of(None)))
+    return further.gamma_drawn(a, further.gammas(a.detach(), rng=rng_of(None)))
 
 
 class Chi2(Gamma):

@@ -75,7 +75,7 @@ class Normal(LocationScale, ExponentialFamily):
     def _natural_params(self) -> tuple[Tensor, ...]:
         return self.loc / self.scale**2, -1 / (2 * self.scale**2)
 
-    def _log_normalizer(self, x: Tensor, y: Tensor) -> Tensor:  # type: ignore[override]
+    def _log_normalizer(self, x: Tensor, y: Tensor) -> Tensor:
         return -(x**2) / (4 * y) + (-math.pi / y).log() / 2
 
 
@@ -106,7 +106,8 @@ class Laplace(LocationScale):
     def cdf(self, value: Tensor) -> Tensor:
         self._check(value)
         z = self._standard(value)
-        return 0.5 - 0.5 * z.sign() * (-z.abs()).expm1()
+        below, above = z.clamp(max=0).exp() / 2, 1 - (-z.clamp(min=0)).exp() / 2
+        return where(z < 0, below, above)  # which has a slope at 0, as |z| has not
 
     def icdf(self, value: Tensor) -> Tensor:
         u = value - 0.5
@@ -171,7 +172,8 @@ class StudentT(LocationScale):
         finite = self.df > 2
         safe = where(finite, self.df, 3.0)
         value = self.scale**2 * safe / (safe - 2)
-        return where(finite, value, where(self.df > 1, math.inf, math.nan))
+        infinite = constant(self.df.shape, math.inf, self.df)
+        return where(finite, value, where(self.df > 1, infinite, math.nan))
 
     def rsample(self, sample_shape: Size = ()) -> Tensor:
         noise = randn(self._extended_shape(sample_shape), dtype=self.df.dtype)
@@ -203,7 +205,7 @@ class Uniform(Distribution):
         super().__init__(self.low.shape, validate_args=validate_args)
 
     @property
-    def arg_constraints(self) -> Any:  # type: ignore[override]
+    def arg_constraints(self) -> Any:
         return {
             "low": constraints.less_than(self.high),
             "high": constraints.greater_than(self.low),
@@ -236,7 +238,7 @@ class Uniform(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         self._check(value)
         inside = (self.low <= value) & (value < self.high)
-        return where(inside, 0.0, -math.inf) - (self.high - self.low).log()
+        return where(inside, -(self.high - self.low).log(), -math.inf)
 
     def cdf(self, value: Tensor) -> Tensor:
         self._check(value)

@@ -62,19 +62,19 @@ class LogNormal(_OfBase):
 
     @property
     def mean(self) -> Tensor:
-        return (self.loc + self.scale**2 / 2).exp()  # type: ignore[no-any-return]
+        return (self.loc + self.scale**2 / 2).exp()
 
     @property
     def mode(self) -> Tensor:
-        return (self.loc - self.scale**2).exp()  # type: ignore[no-any-return]
+        return (self.loc - self.scale**2).exp()
 
     @property
     def variance(self) -> Tensor:
         square = self.scale**2
-        return square.expm1() * (2 * self.loc + square).exp()  # type: ignore[no-any-return]
+        return square.expm1() * (2 * self.loc + square).exp()
 
     def entropy(self) -> Tensor:
-        return self.base_dist.entropy() + self.loc  # type: ignore[no-any-return]
+        return self.base_dist.entropy() + self.loc
 
 
 class _Half(_OfBase):
@@ -99,13 +99,13 @@ class _Half(_OfBase):
 
     def cdf(self, value: Tensor) -> Tensor:
         self._check(value)
-        return 2 * self.base_dist.cdf(value) - 1  # type: ignore[no-any-return]
+        return 2 * self.base_dist.cdf(value) - 1
 
     def icdf(self, value: Tensor) -> Tensor:
-        return self.base_dist.icdf((value + 1) / 2)  # type: ignore[no-any-return]
+        return self.base_dist.icdf((value + 1) / 2)
 
     def entropy(self) -> Tensor:
-        return self.base_dist.entropy() - math.log(2)  # type: ignore[no-any-return]
+        return self.base_dist.entropy() - math.log(2)
 
 
 class HalfNormal(_Half):
@@ -115,11 +115,11 @@ class HalfNormal(_Half):
 
     @property
     def mean(self) -> Tensor:
-        return self.scale * math.sqrt(2 / math.pi)  # type: ignore[no-any-return]
+        return self.scale * math.sqrt(2 / math.pi)
 
     @property
     def variance(self) -> Tensor:
-        return self.scale**2 * (1 - 2 / math.pi)  # type: ignore[no-any-return]
+        return self.scale**2 * (1 - 2 / math.pi)
 
 
 class HalfCauchy(_Half):
@@ -133,7 +133,7 @@ class HalfCauchy(_Half):
 
     @property
     def variance(self) -> Tensor:
-        return self.base_dist.variance  # type: ignore[no-any-return]
+        return self.base_dist.variance
 
 
 class _Own(TransformedDistribution):
@@ -175,22 +175,22 @@ class Gumbel(_Own):
     def log_prob(self, value: Tensor) -> Tensor:
         self._check(value)
         y = (self.loc - value) / self.scale
-        return y - y.exp() - self.scale.log()  # type: ignore[no-any-return]
+        return y - y.exp() - self.scale.log()
 
     @property
     def mean(self) -> Tensor:
-        return self.loc + self.scale * EULER  # type: ignore[no-any-return]
+        return self.loc + self.scale * EULER
 
     @property
     def mode(self) -> Tensor:
-        return self.loc  # type: ignore[no-any-return]
+        return self.loc
 
     @property
     def variance(self) -> Tensor:
-        return self.scale**2 * (math.pi**2 / 6)  # type: ignore[no-any-return]
+        return self.scale**2 * (math.pi**2 / 6)
 
     def entropy(self) -> Tensor:
-        return self.scale.log() + (1 + EULER)  # type: ignore[no-any-return]
+        return self.scale.log() + (1 + EULER)
 
 
 class Weibull(_Own):
@@ -212,21 +212,21 @@ class Weibull(_Own):
 
     @property
     def mean(self) -> Tensor:
-        return self.scale * lgamma(1 + 1 / self.concentration).exp()  # type: ignore[no-any-return]
+        return self.scale * lgamma(1 + 1 / self.concentration).exp()
 
     @property
     def mode(self) -> Tensor:
         k = self.concentration
-        return self.scale * ((k - 1) / k) ** (1 / k)  # type: ignore[no-any-return]
+        return self.scale * ((k - 1) / k) ** (1 / k)
 
     @property
     def variance(self) -> Tensor:
         k = 1 / self.concentration
-        return self.scale**2 * (lgamma(1 + 2 * k).exp() - (2 * lgamma(1 + k)).exp())  # type: ignore[no-any-return]
+        return self.scale**2 * (lgamma(1 + 2 * k).exp() - (2 * lgamma(1 + k)).exp())
 
     def entropy(self) -> Tensor:
         k = 1 / self.concentration
-        return EULER * (1 - k) + (self.scale * k).log() + 1  # type: ignore[no-any-return]
+        return EULER * (1 - k) + (self.scale * k).log() + 1
 
 
 class Pareto(_Own):
@@ -249,19 +249,19 @@ class Pareto(_Own):
     @property
     def mean(self) -> Tensor:
         a = self.alpha.clamp(min=1)
-        return a * self.scale / (a - 1)  # type: ignore[no-any-return]
+        return a * self.scale / (a - 1)
 
     @property
     def mode(self) -> Tensor:
-        return self.scale  # type: ignore[no-any-return]
+        return self.scale
 
     @property
     def variance(self) -> Tensor:
         a = self.alpha.clamp(min=2)
-        return self.scale**2 * a / ((a - 1) ** 2 * (a - 2))  # type: ignore[no-any-return]
+        return self.scale**2 * a / ((a - 1) ** 2 * (a - 2))
 
     def entropy(self) -> Tensor:
-        return (self.scale / self.alpha).log() + (1 + 1 / self.alpha)  # type: ignore[no-any-return]
+        return (self.scale / self.alpha).log() + (1 + 1 / self.alpha)
 
 
 class InverseGamma(TransformedDistribution):
@@ -296,7 +296,7 @@ class InverseGamma(TransformedDistribution):
 
     @property
     def mode(self) -> Tensor:
-        return self.rate / (self.concentration + 1)  # type: ignore[no-any-return]
+        return self.rate / (self.concentration + 1)
 
     @property
     def variance(self) -> Tensor:
@@ -305,7 +305,7 @@ class InverseGamma(TransformedDistribution):
 
     def entropy(self) -> Tensor:
         a = self.concentration
-        return a + self.rate.log() + lgamma(a) - (1 + a) * a.digamma()  # type: ignore[no-any-return]
+        return a + self.rate.log() + lgamma(a) - (1 + a) * a.digamma()
 
 
 class Kumaraswamy(_Own):
@@ -335,7 +335,7 @@ class Kumaraswamy(_Own):
 
     @property
     def mean(self) -> Tensor:
-        return self._moment(1)  # type: ignore[no-any-return]
+        return self._moment(1)
 
     @property
     def mode(self) -> Tensor:
@@ -345,12 +345,12 @@ class Kumaraswamy(_Own):
 
     @property
     def variance(self) -> Tensor:
-        return self._moment(2) - self.mean**2  # type: ignore[no-any-return]
+        return self._moment(2) - self.mean**2
 
     def entropy(self) -> Tensor:
         a, b = self.concentration1, self.concentration0
         harmonic = (b + 1).digamma() + EULER
-        return (1 - 1 / b) + (1 - 1 / a) * harmonic - a.log() - b.log()  # type: ignore[no-any-return]
+        return (1 - 1 / b) + (1 - 1 / a) * harmonic - a.log() - b.log()
 
 
 class LogisticNormal(TransformedDistribution):

@@ -11,9 +11,9 @@ tensor([0.5000, 0.5000])
 from __future__ import annotations
 
 from collections.abc import Callable
-from numbers import Number
 from typing import Any
 
+from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.distributions import constraints
 from tinygrad_mnist.distributions.constraints import Constraint
 from tinygrad_mnist.distributions.transforms.base import (
@@ -76,7 +76,7 @@ biject_to, transform_to = ConstraintRegistry(), ConstraintRegistry()
 
 def _between(constraint: Any) -> Transform:
     low, high = constraint.lower_bound, constraint.upper_bound
-    if isinstance(low, Number) and isinstance(high, Number) and low == 0 and high == 1:
+    if not isinstance(low, Tensor) and not isinstance(high, Tensor) and (low, high) == (0, 1):
         return SigmoidTransform()
     return ComposeTransform([SigmoidTransform(), AffineTransform(low, high - low)])
 
@@ -104,7 +104,8 @@ def _stack(registry: ConstraintRegistry) -> Factory:
 def _positive_or_above(constraint: Any) -> Transform:
     """exp for what is positive, moved for another bound: they are of one class."""
     bound = constraint.lower_bound
-    return ExpTransform() if isinstance(bound, Number) and bound == 0 else _above(constraint)
+    plain = not isinstance(bound, Tensor) and bound == 0
+    return ExpTransform() if plain else _above(constraint)
 
 
 for _registry in (biject_to, transform_to):

@@ -78,14 +78,14 @@ class ExpRelaxedCategorical(_OfCategorical):
     def rsample(self, sample_shape: Size = ()) -> Tensor:
         u = clamp_probs(rand(self._extended_shape(sample_shape), dtype=self._param.dtype))
         scores = (self.logits - (-u.log()).log()) / self.temperature
-        return scores - scores.logsumexp(-1, keepdim=True)  # type: ignore[no-any-return]
+        return scores - scores.logsumexp(-1, keepdim=True)
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._check(value)
         k = self._event_shape[0]
         score = self.logits - value * self.temperature
         score = (score - score.logsumexp(-1, keepdim=True)).sum(-1)
-        return score + math.lgamma(k) + (k - 1) * self.temperature.log()  # type: ignore[no-any-return]
+        return score + math.lgamma(k) + (k - 1) * self.temperature.log()
 
 
 class _OfRelaxed(TransformedDistribution):

@@ -22,7 +22,7 @@ from tinygrad_mnist.distributions.tools import (
     tiny,
     where,
 )  # fmt: skip
-from tinygrad_mnist.ops import table
+from tinygrad_mnist.ops import further, table
 from tinygrad_mnist.ops.elementwise import xlogy
 from tinygrad_mnist.ops.join import stack
 from tinygrad_mnist.ops.random import rand, rng_of
@@ -51,9 +51,9 @@ class Dirichlet(ExponentialFamily):
 
     def rsample(self, sample_shape: Size = ()) -> Tensor:
         a = self.concentration.expand(self._extended_shape(sample_shape))
-        drawn = table.gammas(a.detach(), rng=rng_of(None))
+        drawn = further.gammas(a.detach(), rng=rng_of(None))
         x = drawn / drawn.sum(-1, keepdim=True)
-        return table.dirichlet_drawn(a, x.clamp(tiny(x), 1 - eps(x) / 2))
+        return further.dirichlet_drawn(a, x.clamp(tiny(x), 1 - eps(x) / 2))
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._check(value)
@@ -90,7 +90,7 @@ class Dirichlet(ExponentialFamily):
     def _natural_params(self) -> tuple[Tensor, ...]:
         return (self.concentration,)
 
-    def _log_normalizer(self, x: Tensor) -> Tensor:  # type: ignore[override]
+    def _log_normalizer(self, x: Tensor) -> Tensor:
         return lgamma(x).sum(-1) - lgamma(x.sum(-1))
 
 
@@ -149,7 +149,7 @@ class Beta(ExponentialFamily):
     def _natural_params(self) -> tuple[Tensor, ...]:
         return self.concentration1, self.concentration0
 
-    def _log_normalizer(self, x: Tensor, y: Tensor) -> Tensor:  # type: ignore[override]
+    def _log_normalizer(self, x: Tensor, y: Tensor) -> Tensor:
         return lgamma(x) + lgamma(y) - lgamma(x + y)
 
 
@@ -250,7 +250,7 @@ class ContinuousBernoulli(ExponentialFamily):
     def _natural_params(self) -> tuple[Tensor, ...]:
         return (self.logits,)
 
-    def _log_normalizer(self, x: Tensor) -> Tensor:  # type: ignore[override]
+    def _log_normalizer(self, x: Tensor) -> Tensor:
         low, high = (lim - 0.5 for lim in self._lims)
         stable = (x <= low) | (x > high)
         cut = where(stable, x, low)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd.dtypes import get_default_dtype
+from tinygrad_mnist.autograd.default_dtype import get_default_dtype
 from tinygrad_mnist.autograd.modes import enable_grad
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import table
@@ -21,7 +21,7 @@ EULER = 0.57721566490153286060651209008240243
 Size = Sequence[int]
 
 
-def broadcast_all(*values: Any) -> tuple[Any, ...]:
+def broadcast_all(*values: Any) -> tuple[Tensor, ...]:
     """Numbers and Tensors as Tensors of one shape; numbers in the dtype of the first Tensor."""
     if not all(isinstance(v, (Tensor, Number)) for v in values):
         raise ValueError("Input arguments must all be instances of Number, or Tensors.")
@@ -92,7 +92,7 @@ def constant(shape: Size, value: float, like: Tensor) -> Tensor:
 
 
 def where(mask: Tensor, a: Any, b: Any) -> Tensor:
-    """a where the mask holds, else b; either may be a number."""
+    """a where the mask holds, else b; one of them may be a number."""
     return table.where(mask, a, b)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from tinygrad_mnist.kernels.special import EPS, digamma, wide
 
-Array = np.ndarray[Any, Any]
+Array = Any  # an ndarray; NumPy's own types say too little to help here
 
 
 def drawn(a: Array, x: Array) -> Array:

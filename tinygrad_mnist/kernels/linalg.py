@@ -47,7 +47,7 @@ def zero_pivot(a: Array) -> int:
         pivots = np.flatnonzero(np.diagonal(eliminated(matrix)[0]) == 0)
         if len(pivots):
             return int(pivots[0]) + 1
-    return a.shape[-1]
+    return int(a.shape[-1])
 
 
 def inv(a: Array) -> Array:

@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from tinygrad_mnist.autograd.tensor import Tensor
-from tinygrad_mnist.ops import table
+from tinygrad_mnist.ops import further, table
 from tinygrad_mnist.ops.arguments import composed, floating, public
 from tinygrad_mnist.ops.create import arange
 from tinygrad_mnist.ops.elementwise import erf, erfc, exp2, expm1, log1p, logit, sinc, xlogy
@@ -25,36 +25,36 @@ __all__ = [
     "polygamma", "psi", "round", "sinc", "softmax", "xlog1py", "xlogy", "zeta",
 ]  # fmt: skip
 
-lgamma = gammaln = composed("log |gamma(input)|.", lambda input: table.lgamma(floating(input)))
+lgamma = gammaln = composed("log |gamma(input)|.", lambda input: further.lgamma(floating(input)))
 digamma = psi = composed(
-    "The derivative of `lgamma`.", lambda input: table.digamma(floating(input))
+    "The derivative of `lgamma`.", lambda input: further.digamma(floating(input))
 )
 erfcx = composed(
     "exp(input^2) erfc(input), which neither over- nor underflows for large numbers.",
-    lambda input: table.erfcx(floating(input)),
+    lambda input: further.erfcx(floating(input)),
 )
-erfinv = composed("The inverse of `erf`.", lambda input: table.erfinv(floating(input)))
+erfinv = composed("The inverse of `erf`.", lambda input: further.erfinv(floating(input)))
 ndtr = composed(
-    "The standard normal distribution function.", lambda input: table.ndtr(floating(input))
+    "The standard normal distribution function.", lambda input: further.ndtr(floating(input))
 )
-ndtri = composed("The inverse of `ndtr`.", lambda input: table.ndtri(floating(input)))
-log_ndtr = composed("log(ndtr(input)).", lambda input: table.log_ndtr(floating(input)))
+ndtri = composed("The inverse of `ndtr`.", lambda input: further.ndtri(floating(input)))
+log_ndtr = composed("log(ndtr(input)).", lambda input: further.log_ndtr(floating(input)))
 i0 = composed(
     "The modified Bessel function of the first kind, of order 0.",
-    lambda input: table.bessel_i(floating(input), n=0),
+    lambda input: further.bessel_i(floating(input), n=0),
 )
 i1 = composed(
     "The modified Bessel function of the first kind, of order 1.",
-    lambda input: table.bessel_i(floating(input), n=1),
+    lambda input: further.bessel_i(floating(input), n=1),
 )
-i0e = composed("`i0` times exp(-|input|).", lambda input: table.bessel_ie(floating(input), n=0))
-i1e = composed("`i1` times exp(-|input|).", lambda input: table.bessel_ie(floating(input), n=1))
+i0e = composed("`i0` times exp(-|input|).", lambda input: further.bessel_ie(floating(input), n=0))
+i1e = composed("`i1` times exp(-|input|).", lambda input: further.bessel_ie(floating(input), n=1))
 entr = composed(
-    "-input log(input), 0 at 0 and -inf below.", lambda input: table.entr(floating(input))
+    "-input log(input), 0 at 0 and -inf below.", lambda input: further.entr(floating(input))
 )
 xlog1py = composed(
     "input log(1 + other), 0 where input is 0.",
-    lambda input, other: table.xlog1py(input, other),
+    lambda input, other: further.xlog1py(input, other),
 )
 
 
@@ -73,7 +73,7 @@ def zeta(input: Any, other: Any) -> Tensor:
 
     RuntimeError for an input that requires grad: as in PyTorch, only `other` has a derivative.
     """
-    return table.zeta(constant("zeta", "self", input), other)
+    return further.zeta(constant("zeta", "self", input), other)
 
 
 @public
@@ -82,13 +82,13 @@ def gammainc(input: Tensor, other: Tensor) -> Tensor:
 
     Its derivative by `input`, which PyTorch has not, cannot be differentiated once more.
     """
-    return table.gammainc(input, other)
+    return further.gammainc(input, other)
 
 
 @public
 def gammaincc(input: Tensor, other: Tensor) -> Tensor:
     """1 - `gammainc`, without cancellation."""
-    return table.gammaincc(input, other)
+    return further.gammaincc(input, other)
 
 
 igamma, igammac = gammainc, gammaincc
@@ -101,7 +101,7 @@ def polygamma(n: int, input: Tensor) -> Tensor:
         n, input = int(input), n
     if n < 0:
         raise RuntimeError("polygamma(n, x) does not support negative n.")
-    return digamma(input) if n == 0 else table.polygamma(floating(input), n=int(n))
+    return digamma(input) if n == 0 else further.polygamma(floating(input), n=int(n))
 
 
 @public
@@ -111,7 +111,7 @@ def multigammaln(input: Tensor, p: int) -> Tensor:
         raise RuntimeError("mvlgamma: p has to be greater than or equal to 1")
     x = floating(input)
     steps = arange(p, dtype=x.dtype) / -2
-    terms = table.lgamma(table.reshape(x, shape=(*x.shape, 1)) + steps)
+    terms = further.lgamma(table.reshape(x, shape=(*x.shape, 1)) + steps)
     return table.sum(terms, axis=(x.ndim,)) + p * (p - 1) / 4 * math.log(math.pi)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -139,7 +138,7 @@ class PowerTransform(Transform):
         return x**self.exponent
 
     def _inverse(self, y: Tensor) -> Tensor:
-        return y ** (1 / self.exponent)
+        return y ** (1 / self.exponent.to(y.dtype))  # a third in float32 is none in float64
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         return (self.exponent * y / x).abs().log()
@@ -191,10 +190,10 @@ class AffineTransform(Transform):
         return (y - self.loc) / self.scale
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
-        if isinstance(self.scale, Number):
-            slope = constant(x.shape, math.log(abs(self.scale)), x)  # type: ignore[arg-type]
-        else:
+        if isinstance(self.scale, Tensor):
             slope = self.scale.abs().log().expand(x.shape)
+        else:
+            slope = constant(x.shape, math.log(abs(self.scale)), x)
         for _ in range(self._event_dim):
             slope = slope.sum(-1)
         return slope
@@ -227,10 +226,10 @@ class CumulativeDistributionTransform(Transform):
         return self.distribution.support
 
     def _call(self, x: Tensor) -> Tensor:
-        return self.distribution.cdf(x)  # type: ignore[no-any-return]
+        return self.distribution.cdf(x)
 
     def _inverse(self, y: Tensor) -> Tensor:
-        return self.distribution.icdf(y)  # type: ignore[no-any-return]
+        return self.distribution.icdf(y)
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
-        return self.distribution.log_prob(x)  # type: ignore[no-any-return]
+        return self.distribution.log_prob(x)

@@ -10,7 +10,7 @@ import numpy as np
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.kernels.linalg import LinAlgError
-from tinygrad_mnist.ops import table
+from tinygrad_mnist.ops import further, table
 from tinygrad_mnist.ops.arguments import public
 from tinygrad_mnist.ops.linalg.checks import matrices, square
 
@@ -79,7 +79,7 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     LinAlgError for a matrix that is not positive-definite.
     """
     square("cholesky", A)
-    lower = table.cholesky(A.mT if upper else A)
+    lower = further.cholesky(A.mT if upper else A)
     return lower.mT if upper else lower
 
 
@@ -91,11 +91,11 @@ def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -
     """
     square("cholesky_ex", A)
     a = A.mT if upper else A
-    info = table.failures(a.detach(), kind="cholesky")
+    info = further.failures(a.detach(), kind="cholesky")
     if check_errors:
         return CholeskyEx(cholesky(A, upper=upper), info)
     fails = table.reshape(table.ne(info, 0), shape=(*info.shape, 1, 1))
-    lower = table.cholesky(table.where(fails, np.eye(a.shape[-1], dtype=a.dtype), a))
+    lower = further.cholesky(table.where(fails, np.eye(a.shape[-1], dtype=a.dtype), a))
     lower = table.where(fails, math.nan, lower)
     return CholeskyEx(lower.mT if upper else lower, info)
 
@@ -115,7 +115,7 @@ def eigh(A: Tensor, UPLO: str = "L") -> Eigh:
     if UPLO.upper() not in ("L", "U"):
         raise RuntimeError(f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
     n = A.shape[-1]
-    return Eigh(*table.parts(table.eigh(A, lower=UPLO.upper() == "L"), (n,), (n, n)))
+    return Eigh(*further.parts(further.eigh(A, lower=UPLO.upper() == "L"), (n,), (n, n)))
 
 
 @public
@@ -136,7 +136,7 @@ def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> 
     m, n = A.shape[-2:]
     k = min(m, n)
     sizes = ((m, m), (k,), (n, n)) if full_matrices else ((m, k), (k,), (k, n))
-    return Svd(*table.parts(table.svd(A, full=bool(full_matrices)), *sizes))
+    return Svd(*further.parts(further.svd(A, full=bool(full_matrices)), *sizes))
 
 
 @public
@@ -161,19 +161,19 @@ def qr(A: Tensor, mode: str = "reduced") -> Qr:
     m, n = A.shape[-2:]
     complete = mode == "complete"
     k = m if complete else min(m, n)
-    q, r = table.parts(table.qr(A, complete=complete), (m, k), (k, n))
+    q, r = further.parts(further.qr(A, complete=complete), (m, k), (k, n))
     return Qr(table.full(shape=(0,), value=0, dtype=A.dtype) if mode == "r" else q, r)
 
 
 def factored(a: Tensor, pivot: bool = True) -> tuple[Tensor, Tensor, Tensor]:
     """L and U in one, the row exchanges, and the order of the rows that they give."""
     m, n = a.shape[-2:]
-    swaps = table.row_exchanges(a.detach())
+    swaps = further.row_exchanges(a.detach())
     if not pivot:
         swaps = Tensor(np.zeros(swaps.shape, np.int32) + np.arange(1, min(m, n) + 1, dtype="i"))
-    order = table.row_order(swaps, rows=m)
+    order = further.row_order(swaps, rows=m)
     index = table.broadcast_to(table.reshape(order, shape=(*order.shape, 1)), shape=a.shape)
-    return table.lu(table.gather(a, index, axis=a.ndim - 2)), swaps, order
+    return further.lu(table.gather(a, index, axis=a.ndim - 2)), swaps, order
 
 
 @public
@@ -190,8 +190,8 @@ def unpacked(both: Tensor, swaps: Tensor, data: bool = True, pivots: bool = True
     k = min(m, n)
     p = lower = upper = table.cast(Tensor(np.empty(0)), dtype=both.dtype)
     if data:
-        lower = table.lower_of(both[..., :, :k], beyond=True) + np.eye(m, k, dtype=both.dtype)
-        upper = table.upper_of(both[..., :k, :])
+        lower = further.lower_of(both[..., :, :k], beyond=True) + np.eye(m, k, dtype=both.dtype)
+        upper = further.upper_of(both[..., :k, :])
     if pivots:
         p = permutation(swaps, m, both.dtype).mT
     return Lu(p, lower, upper)
@@ -199,7 +199,7 @@ def unpacked(both: Tensor, swaps: Tensor, data: bool = True, pivots: bool = True
 
 def permutation(swaps: Tensor, rows: int, dtype: Any) -> Tensor:
     """The matrix that puts rows in the order that exchanges give."""
-    order = table.row_order(swaps, rows=rows)
+    order = further.row_order(swaps, rows=rows)
     places = table.reshape(order, shape=(*order.shape, 1))
     return table.cast(table.eq(places, np.arange(rows)), dtype=dtype)
 
@@ -245,10 +245,10 @@ def lu_solve(
     p = permutation(pivots, n, LU.dtype)
     low: dict[str, Any] = {"upper": False, "unitriangular": True}
     if not adjoint:
-        x = table.solve_triangular(LU, table.matmul(p, B), **low)
-        return table.solve_triangular(LU, x, upper=True)
-    x = table.solve_triangular(LU.mT, B, upper=False)
-    return table.matmul(p.mT, table.solve_triangular(LU.mT, x, upper=True, unitriangular=True))
+        x = further.solve_triangular(LU, table.matmul(p, B), **low)
+        return further.solve_triangular(LU, x, upper=True)
+    x = further.solve_triangular(LU.mT, B, upper=False)
+    return table.matmul(p.mT, further.solve_triangular(LU.mT, x, upper=True, unitriangular=True))
 
 
 @public
@@ -274,7 +274,7 @@ def householder_product(A: Tensor, tau: Tensor) -> Tensor:
 def reflected(a: Tensor, tau: Tensor, x: Tensor, backwards: bool = True) -> Tensor:
     """The product of the reflections, times x."""
     k = tau.shape[-1]
-    v = table.lower_of(a, beyond=True) + np.eye(*a.shape[-2:], dtype=a.dtype)
+    v = further.lower_of(a, beyond=True) + np.eye(*a.shape[-2:], dtype=a.dtype)
     for i in reversed(range(k)) if backwards else range(k):
         column = v[..., :, i : i + 1]
         x = x - tau[..., i, None, None] * table.matmul(column, table.matmul(column.mT, x))

@@ -7,16 +7,14 @@ from typing import Any, NamedTuple
 
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
-from tinygrad_mnist.ops import table
+from tinygrad_mnist.ops import further, table
 from tinygrad_mnist.ops.arguments import Dim, dims_of, public
 from tinygrad_mnist.ops.linalg.checks import floats, matrices, square
 from tinygrad_mnist.ops.linalg.factor import svdvals
 from tinygrad_mnist.ops.linalg.solve import inv_ex, least
 from tinygrad_mnist.ops.reduce import norm as p_norm
 
-__all__ = [
-    "cond", "det", "matrix_norm", "matrix_rank", "norm", "slogdet", "vector_norm",
-]  # fmt: skip
+__all__ = ["cond", "det", "matrix_norm", "matrix_rank", "norm", "slogdet", "vector_norm"]
 
 
 class Slogdet(NamedTuple):
@@ -110,15 +108,15 @@ def det(A: Tensor) -> Tensor:
     tensor(-2.)
     """
     square("det", A)
-    return table.det(A)
+    return further.det(A)
 
 
 @public
 def slogdet(A: Tensor) -> Slogdet:
     """The determinants' signs, and the logarithms of their sizes: -inf for a singular matrix."""
     square("slogdet", A)
-    sign = table.det_sign(A)
-    return Slogdet(sign, table.logabsdet(A))
+    sign = further.det_sign(A)
+    return Slogdet(sign, further.logabsdet(A))
 
 
 @public
@@ -148,4 +146,4 @@ def matrix_rank(
         atol, rtol = tol, 0.0
     a = A.detach()
     limit = least(a, None, atol, rtol)
-    return table.rank(a, limit, symmetric=bool(hermitian))
+    return further.rank(a, limit, symmetric=bool(hermitian))

@@ -6,7 +6,7 @@ import math
 from typing import Any, NamedTuple
 
 from tinygrad_mnist.autograd.tensor import Tensor
-from tinygrad_mnist.ops import table
+from tinygrad_mnist.ops import further, table
 from tinygrad_mnist.ops.arguments import composed, public
 from tinygrad_mnist.ops.linalg import factor, measure, products, solve
 from tinygrad_mnist.ops.linalg.checks import matrices, square
@@ -73,16 +73,16 @@ def cholesky_solve(input: Tensor, L: Tensor, upper: bool = False) -> Tensor:
     """X of A X = input, from the Cholesky factor L of A."""
     matrices("cholesky_solve", L, input)
     lower = L.mT if upper else L
-    x = table.solve_triangular(lower, input, upper=False)
-    return table.solve_triangular(lower.mT, x, upper=True)
+    x = further.solve_triangular(lower, input, upper=False)
+    return further.solve_triangular(lower.mT, x, upper=True)
 
 
 @public
 def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
     """The inverse of A, from its Cholesky factor L."""
     square("cholesky_inverse", L)
-    whole = table.upper_of(L) if upper else table.lower_of(L)
-    return table.inv(table.matmul(whole.mT, whole) if upper else table.matmul(whole, whole.mT))
+    whole = further.upper_of(L) if upper else further.lower_of(L)
+    return further.inv(table.matmul(whole.mT, whole) if upper else table.matmul(whole, whole.mT))
 
 
 @public
@@ -111,7 +111,7 @@ def triangular_solve(
     """X of A X = input (of A' X = input with `transpose`), and A once more."""
     matrices("triangular_solve", A, input)
     a = A.mT if transpose else A
-    x = table.solve_triangular(a, input, upper=upper != transpose, unitriangular=unitriangular)
+    x = further.solve_triangular(a, input, upper=upper != transpose, unitriangular=unitriangular)
     return TriangularSolve(x, table.cast(A, dtype=A.dtype))
 
 

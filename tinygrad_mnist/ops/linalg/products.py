@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
-from tinygrad_mnist.ops import table
+from tinygrad_mnist.ops import further, table
 from tinygrad_mnist.ops.arguments import dim_of, public
 from tinygrad_mnist.ops.diagonal import diagonal as take_diagonal
 from tinygrad_mnist.ops.join import stack
@@ -48,7 +48,7 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
 def matrix_exp(A: Tensor) -> Tensor:
     """The exponential series of square matrices."""
     square("matrix_exp", A)
-    return table.matrix_exp(A)
+    return further.matrix_exp(A)
 
 
 @public

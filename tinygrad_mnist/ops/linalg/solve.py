@@ -10,7 +10,7 @@ import numpy as np
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.kernels.linalg import LinAlgError
-from tinygrad_mnist.ops import table
+from tinygrad_mnist.ops import further, table
 from tinygrad_mnist.ops.arguments import public, tensor_of
 from tinygrad_mnist.ops.create import empty
 from tinygrad_mnist.ops.linalg.checks import matrices, square
@@ -54,7 +54,7 @@ def inv(A: Tensor) -> Tensor:
             [0.0000, 0.2500]])
     """
     square("inv", A)
-    return table.inv(A)
+    return further.inv(A)
 
 
 @public
@@ -66,14 +66,14 @@ def inv_ex(A: Tensor, *, check_errors: bool = False) -> InvEx:
     square("inv_ex", A)
     if check_errors:
         inverse = inv(A)
-        return InvEx(inverse, table.failures(A.detach(), kind="inv"))
+        return InvEx(inverse, further.failures(A.detach(), kind="inv"))
     info, fails, a = mended(A)
-    return InvEx(table.where(fails, math.nan, table.inv(a)), info)
+    return InvEx(table.where(fails, math.nan, further.inv(a)), info)
 
 
 def mended(a: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Where a stack has singular matrices, the same as a mask, the stack with 1 in their place."""
-    info = table.failures(a.detach(), kind="inv")
+    info = further.failures(a.detach(), kind="inv")
     fails = table.reshape(table.ne(info, 0), shape=(*info.shape, 1, 1))
     return info, fails, table.where(fails, np.eye(a.shape[-1], dtype=a.dtype), a)
 
@@ -103,7 +103,7 @@ def solution(name: str, a: Tensor, b: Tensor, left: bool) -> Tensor:
             f"linalg.{name}: Incompatible shapes of A and B for the equation {equation} "
             f"({a.shape[-2]}x{n} and {rows.shape[-2]}x{rows.shape[-1]})"
         )
-    x = table.solve(a, rows) if left else table.solve(a.mT, rows.mT).mT
+    x = further.solve(a, rows) if left else further.solve(a.mT, rows.mT).mT
     return table.reshape(x, shape=x.shape[:-1]) if vector else x
 
 
@@ -127,7 +127,7 @@ def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = Fa
     """`solve`, and for each matrix 0 or the number of the pivot that is 0; X is NaN there."""
     square("solve_ex", A)
     if check_errors:
-        return SolveEx(solve(A, B, left=left), table.failures(A.detach(), kind="inv"))
+        return SolveEx(solve(A, B, left=left), further.failures(A.detach(), kind="inv"))
     info, fails, a = mended(A)
     x = solution("solve_ex", a, B, left)
     mask = table.reshape(fails, shape=info.shape + (1,) * (x.ndim - info.ndim))
@@ -145,14 +145,14 @@ def solve_triangular(
     square("solve_triangular", A)
     matrices("solve_triangular", A, B)
     if not left:
-        x = table.solve_triangular(A.mT, B.mT, upper=not upper, unitriangular=unitriangular)
+        x = further.solve_triangular(A.mT, B.mT, upper=not upper, unitriangular=unitriangular)
         return x.mT
     if B.shape[-2] != A.shape[-1]:
         raise ShapeError(
             "linalg.solve_triangular: Incompatible shapes of A and B for the equation AX = B "
             f"({A.shape[-2]}x{A.shape[-1]} and {B.shape[-2]}x{B.shape[-1]})"
         )
-    return table.solve_triangular(A, B, upper=upper, unitriangular=unitriangular)
+    return further.solve_triangular(A, B, upper=upper, unitriangular=unitriangular)
 
 
 def least(a: Tensor, rcond: Any = None, atol: Any = None, rtol: Any = None) -> Any:
@@ -183,7 +183,7 @@ def pinv(
     matrices("pinv", A)
     if not A.shape[-1] or not A.shape[-2]:
         return A.mT * 1.0
-    return table.pinv(A, least(A.detach(), rcond, atol, rtol))
+    return further.pinv(A, least(A.detach(), rcond, atol, rtol))
 
 
 DRIVERS = ("gels", "gelsy", "gelsd", "gelss")
@@ -210,8 +210,8 @@ def lstsq(A: Tensor, B: Tensor, rcond: Any = None, *, driver: str | None = None)
             f"{b.shape[-2]}"
         )
     limit = least(A.detach(), rcond)
-    x = table.matmul(table.pinv(A, limit), b)
-    rank = table.rank(A.detach(), limit)
+    x = table.matmul(further.pinv(A, limit), b)
+    rank = further.rank(A.detach(), limit)
     nothing, none = empty(0, dtype=A.dtype), empty(0, dtype="int64")
     residuals = table.reshape(x, shape=(-1,))[:0] if x.requires_grad else nothing
     m, n = A.shape[-2:]
