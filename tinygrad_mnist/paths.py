@@ -108,9 +108,11 @@ class Path(ModuleType):
             found = getattr(importlib.import_module(home), name, MISSING)
             if found is not MISSING:
                 return found
+        own = self.__name__.partition(".")[2]
+        if f"{own}.{name}" in PATHS:
+            return importlib.import_module(f"{self.__name__}.{name}")
         from tinygrad_mnist.missing import instead
 
-        own = self.__name__.partition(".")[2]
         raise AttributeError(
             f"module {self.__name__!r} has no attribute {name!r}{instead(own, name, dir(self))}"
         )

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd.op import DTypeError
 from tinygrad_mnist.autograd.size import Size
 
 
@@ -38,9 +37,3 @@ def zeros_of(args: tuple[Any, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any
     if not args:
         return np.zeros(0, dtype)
     return np.zeros(args[0] if isinstance(args[0], Size) else [int(n) for n in args], dtype)
-
-
-def same_dtype(given: np.dtype[Any], wanted: np.dtype[Any]) -> None:
-    """Refuse the Tensor of another dtype: DTypeError names the cast."""
-    if given != wanted:
-        raise DTypeError(f"expected a Tensor of {wanted} (got {given}); use x.to({wanted})")

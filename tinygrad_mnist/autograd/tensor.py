@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd import default_dtype, supplied
+from tinygrad_mnist.autograd import default_dtype, legacy, supplied
 from tinygrad_mnist.autograd.graph import Hooks, Leaf, Node, RemovableHandle
 from tinygrad_mnist.autograd.layout import PAIRS, is_paired
 from tinygrad_mnist.autograd.modes import TAPED, current, is_taped, note_change
@@ -121,8 +121,6 @@ class Tensor(TensorMethods):
     def __init__(
         self, *data: Any, requires_grad: bool = False, dtype: Any = None, device: Any = None
     ) -> None:
-        from tinygrad_mnist.autograd import legacy
-
         if device is not None and str(device) != "cpu":
             raise RuntimeError(f"device {device!r} is not available: everything runs on the CPU")
         wanted = default_dtype.current if dtype is None else np.dtype(dtype)
