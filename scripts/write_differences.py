@@ -2,9 +2,9 @@
 
 python scripts/write_differences.py
 
-A name is public if the namespace's `__all__` lists it, or, without one, if it does not begin with an
-underscore and is not a module of somebody else's. Reasons are those of `tinygrad_mnist/missing.py`;
-a name without one is an error, so that none goes missing without being noticed.
+A name is public if the namespace's `__all__` lists it, or, without one, if it does not begin with
+an underscore and is not somebody else's. Reasons are those of `tinygrad_mnist/missing.py`; a name
+without one is listed as not written. With `-` the page is printed.
 """
 
 import importlib
@@ -22,6 +22,12 @@ NAMESPACES = (
     "torch", "Tensor", "nn", "nn.functional", "nn.init", "nn.utils", "optim", "optim.lr_scheduler",
     "utils.data", "autograd", "linalg", "distributions",
 )  # fmt: skip
+# What of the classes on torch's first page programs use
+TYPES = {
+    "Tensor", "Size", "Generator", "device", "dtype", "finfo", "iinfo", "layout", "memory_format",
+    "no_grad", "enable_grad", "inference_mode", "autocast", "GradScaler",
+}  # fmt: skip
+NOT_WRITTEN = "not written yet"
 HEADER = """# PyTorch's names that are not here
 
 Written by `python scripts/write_differences.py` from a comparison with PyTorch {version}: for each
@@ -47,8 +53,10 @@ def public(namespace: str) -> list[str]:
     here = place("torch", namespace)
     listed = getattr(here, "__all__", None)
     if namespace in ("torch", "Tensor", "nn", "nn.functional", "optim.lr_scheduler") or not listed:
-        listed = [name for name in dir(here) if not name.startswith("_")]
-    return sorted(n for n in set(listed) if not n.startswith("_") and own(getattr(here, n, None), n))
+        listed = dir(here)
+    return sorted(
+        n for n in set(listed) if not n.startswith("_") and own(getattr(here, n, None), n)
+    )
 
 
 def own(value: Any, name: str) -> bool:
@@ -56,8 +64,10 @@ def own(value: Any, name: str) -> bool:
     if isinstance(value, types.ModuleType):
         return value.__name__.startswith("torch.")
     home = getattr(value, "__module__", None) or ""
+    if isinstance(value, type) and home in ("torch._C", "torch") and name not in TYPES:
+        return False  # a type of PyTorch's own machinery
     typing = home in ("typing", "typing_extensions", "functools", "collections.abc", "weakref")
-    return not (typing or name in {"Tensor", "TYPE_CHECKING", "inf", "torch"} - {"Tensor"})
+    return not (typing or name in {"TYPE_CHECKING", "inf", "torch"})
 
 
 def absent(namespace: str) -> list[str]:
@@ -68,15 +78,12 @@ def absent(namespace: str) -> list[str]:
 
 
 def reasons(namespace: str) -> dict[str, list[str]]:
-    """The names that are not here, by reason; ValueError for one without."""
-    known = missing.INSTEAD.get(namespace, {}), missing.FAMILIES
+    """The names that are not here, by reason."""
+    known = missing.INSTEAD.get(namespace, {})
     found: dict[str, list[str]] = defaultdict(list)
-    unknown = []
     for name in absent(namespace):
-        reason = known[0].get(name) or missing.of_family(name)
-        (found[reason] if reason else unknown).append(name)
-    if unknown:
-        raise ValueError(f"{namespace}: no reason in missing.py for {' '.join(unknown)}")
+        reason = known.get(name) or missing.of_family(name)
+        found[reason or NOT_WRITTEN].append(name)
     return found
 
 
@@ -102,5 +109,7 @@ def text() -> str:
 
 
 if __name__ == "__main__":
-    PATH.write_text(text(), "utf-8")
-    print(f"{PATH.name} written", file=sys.stderr)
+    if sys.argv[1:] == ["-"]:
+        print(text(), end="")
+    else:
+        PATH.write_text(text(), "utf-8")

@@ -21,7 +21,7 @@ INTERNAL = "PyTorch's own machinery"
 _ROWS: dict[str, list[tuple[str, str]]] = {
     "torch": [
         ("bfloat16 complex complex32 complex64 complex128 cfloat cdouble chalf", ""),
-        ("polar view_as_complex view_as_real angle imag conj conj_physical resolve_conj is_conj "
+        ("polar view_as_complex view_as_real angle imag conj conj_physical resolve_conj "
          "complex stft istft", COMPLEX),
         ("sparse_csr_tensor sparse_csc_tensor sparse_bsr_tensor sparse_bsc_tensor "
          "sparse_compressed_tensor sspaddmm hspmm hsmm dsmm saddmm", SPARSE),
@@ -62,17 +62,88 @@ _ROWS: dict[str, list[tuple[str, str]]] = {
     ],
     "autograd": [
         ("forward_ad", "use autograd.functional.jvp"),
-        ("graph", "use Tensor.register_hook and autograd.graph_memory"),
     ],
     "backends": [
         ("opt_einsum quantized xeon", DEVICE),
     ],
 }  # fmt: skip
 
+# Kinds of names, by what they begin or end with, and why none of them is here
+FAMILIES: list[tuple[str, str]] = [
+    (r".*Storage$|.*StorageBase$", STORAGE),
+    (
+        r"q_.*|.*quantiz.*|.*qat$|fbgemm_.*|qu?int.*|.*per_(tensor|channel)_.*|per_(tensor|channel).*|"
+        r"Q?U?Int\w*Storage|intrinsic|int_repr|qscheme|ao",
+        QUANTIZED,
+    ),
+    (
+        r"cudnn_.*|miopen_.*|mkldnn_.*|.*_mkldnn|to_mkldnn|cuda.*|is_(vulkan|maia|ipu).*|.*_stream|"
+        r"Stream.*|Event|DeviceObjType|get_device_module|mtia|xpu|ipu|cpu|has_(mkl|openmp|lapack|"
+        r"spectral)|init_num_threads|OutOfMemoryError|AcceleratorError|is_distributed",
+        DEVICE,
+    ),
+    (
+        r".*(csr|csc|bsr|bsc|ccol|crow|col_indices|row_indices|sparse|coalesce|indices_copy|"
+        r"values_copy).*|saddmm|sspaddmm|hsmm|hspmm|dsmm|smm|jagged|sparse_.*|dense_dim|values|indices",
+        SPARSE,
+    ),
+    (
+        r".*complex.*|.*conj.*|imag|angle|polar|stft|istft|view_as_real.*|cfloat|cdouble|chalf|eig|"
+        r"eigvals|lobpcg|symeig",
+        COMPLEX,
+    ),
+    (
+        r".*(Type|Type2|Script\w*|Graph|Graph\w*|JIT\w*|IR|ir|Code|Block|Node|Value|Use|Gradient|"
+        r"CompilationUnit|CallStack|Capsule|FileCheck|FunctionSchema|ArgumentSpec|TracingState|Pytorch"
+        r"File\w*|Stack|StaticModule|ExecutionPlan|IODescriptor|Argument|AliasDb|Concrete\w*|"
+        r"OperatorInfo|Future\w*|Await\w*|ErrorReport|LoggerBase|Logger|import_ir.*|parse_.*|"
+        r"unify_.*|merge_type.*|fork|wait|cond|while_loop|LiteScriptModule|DeepCopyMemoTable|"
+        r"SerializationStorageContext)$|PyTorchFile\w*|CompleteArgumentSpec|BufferDict|ModuleDict|"
+        r"ParameterDict|SUM|AVG|AggregationType|DispatchKey\w*|ExcludeDispatch\w*|DisableTorch\w*|"
+        r"PRIVATE_OPS|USE_\w*|Benchmark\w*|Throughput\w*|FatalError|Tag|Type|classes|classproperty|"
+        r"Sym\w+|sym_.*|Deserialization\w*|ObjectType|cpp|boolean_dispatch|Broadcasting\w*|"
+        r"\w*_notes|handle_torch_function|has_torch_function\w*|DType|\w*_MODES|assert_int_or_pair|"
+        r"factory_kwargs|Swizzle\w*|Scaling\w*|EPOCH_\w*|get_file_path|prepare_multi\w*|profiler_\w*|"
+        r"thread_safe_generator|torch_version|windows|hash_tensor|\w*_backward_\w*|batch_norm_\w*|"
+        r"native_\w*|norm_except_dim|embedding_renorm_|\w*autocast\w*|common_notes|"
+        r"enforce_grad_layout_policy|set_multithreading_enabled|is_warn_always_enabled|"
+        r"get_deterministic_debug_mode|is_anomaly_check_nan_enabled|slice_inverse|module_load|"
+        r"const_data_ptr|dim_order|grad_dtype|map2_|legacy_contiguous_format|convolution",
+        INTERNAL,
+    ),
+    (r"(lstm|gru|rnn)\w*", "the layers of nn compute them: nn.LSTM, nn.GRUCell, ..."),
+    (r"u?int[1-7]|float[48]_\w*|bit|bits\d\w*", "NumPy has no such dtype"),
+    (
+        r"as_strided_\w*|new_empty_strided|empty_strided|empty_permuted",
+        "a Tensor is laid out as its kernels want: use permute, expand, unfold and contiguous",
+    ),
+    (
+        r"solve|lstsq|matrix_rank|resize|resize_as|volatile|reinforce|index|Container|to_dlpack",
+        "PyTorch itself has taken it away, or raises an error that names its successor",
+    ),
+    (
+        r"IterDataPipe|MapDataPipe|DFIterDataPipe|DataChunk|\w*datapipe\w*|runtime_validation\w*|"
+        r"argument_validation|non_deterministic",
+        "data pipes: a Dataset and a DataLoader do it",
+    ),
+    (r"SyncBatchNorm", "there is one process: use BatchNorm"),
+]
+
 INSTEAD: dict[str, dict[str, str]] = {
     namespace: {name: reason for names, reason in rows for name in names.split()}
     for namespace, rows in _ROWS.items()
 }
+
+
+def of_family(name: str) -> str:
+    """Why a name is not here, by its kind; "" if it is of none.
+
+    >>> of_family("cudnn_convolution")
+    'everything runs on the CPU'
+    """
+    import re
+
+    return next((reason for kind, reason in FAMILIES if re.fullmatch(kind, name)), "")
 
 
 def instead(namespace: str, name: str, known: Iterable[str]) -> str:
@@ -86,6 +157,8 @@ def instead(namespace: str, name: str, known: Iterable[str]) -> str:
     "; did you mean 'Linear'?"
     """
     reason = INSTEAD.get(namespace or "torch", {}).get(name)
+    if reason is None and namespace in ("", "Tensor"):
+        reason = of_family(name)
     if reason:
         return f"; {reason}"
     from tinygrad_mnist.hints import did_you_mean
