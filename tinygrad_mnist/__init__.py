@@ -32,7 +32,7 @@ from tinygrad_mnist.autograd.default_dtype import get_default_dtype as get_defau
 from tinygrad_mnist.autograd.default_dtype import set_default_dtype as set_default_dtype
 from tinygrad_mnist.autograd.dtypes import promote_types as promote_types
 from tinygrad_mnist.autograd.dtypes import result_type as result_type
-from tinygrad_mnist.lazy import page
+from tinygrad_mnist.lazy import page, register
 from tinygrad_mnist.ops.arguments import device as device
 from tinygrad_mnist.ops.compare import *  # eq, lt, logical_and, isnan, where, allclose, ...
 from tinygrad_mnist.ops.create import *  # tensor, zeros, arange, eye, from_numpy, full_like, ...
@@ -46,7 +46,6 @@ from tinygrad_mnist.ops.printing import set_printoptions as set_printoptions
 from tinygrad_mnist.ops.random import *  # manual_seed, Generator, rand, randn, bernoulli, ...
 from tinygrad_mnist.ops.reduce import *  # sum, mean, var, max, argmax, softmax, norm, ...
 from tinygrad_mnist.ops.shape import *  # reshape, permute, squeeze, expand, flip, repeat, ...
-from tinygrad_mnist.paths import register
 
 if TYPE_CHECKING:
     from tinygrad_mnist import compat as compat

@@ -76,3 +76,22 @@ def refusing(get: Callable[[str], Any], page: str, reasons: dict[str, str]) -> C
         return get(name)
 
     return answer
+
+
+class Finder:
+    """Finds PyTorch's import paths, `paths.py`; Python asks it after all others."""
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> Any:
+        """Return how to load a path of the package, None for any other name."""
+        if not name.startswith("tinygrad_mnist."):
+            return None
+        from tinygrad_mnist.paths import find
+
+        return find(name)
+
+
+def register() -> None:
+    """Let Python ask the finder, once."""
+    if Finder not in sys.meta_path:
+        sys.meta_path.append(Finder)

@@ -1,9 +1,9 @@
 """PyTorch's import paths: `nn.modules.conv`, `utils.data.dataloader`, `optim.optimizer`, ...
 
-Programs import from them, though the names live in other files here. One finder answers for all:
-it stands last among Python's, so it is asked only where this package has no such file. What PATHS
-lists becomes a module that looks its names up where they are; what it does not list is not found,
-as ever. Imports nothing but the standard library, and nothing of the package until it is asked.
+Programs import from them, though the names live in other files here. One finder (`lazy.py`) answers
+for all: it stands last among Python's, so this file is loaded only when a program asks for a module
+of which the package has no file. What PATHS lists becomes a module that looks its names up where
+they are; what it does not list is not found, as ever.
 """
 
 from __future__ import annotations
@@ -129,20 +129,8 @@ class Path(ModuleType):
         return function(*args, **kw)
 
 
-class Finder:
-    """Finds the paths of PATHS; Python asks it after all others."""
-
-    @staticmethod
-    def find_spec(name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        """Return how to load the path, None for any other name."""
-        package, _, own = name.partition(".")
-        if package != PACKAGE:
-            return None
-        if own in PATHS:
-            return ModuleSpec(name, Finder, is_package=True)  # type: ignore[arg-type]
-        if not own.startswith("compat"):
-            _refuse(name, own)
-        return None
+class Loader:
+    """Makes a Path; there is nothing to run in one."""
 
     @staticmethod
     def create_module(spec: ModuleSpec) -> ModuleType:
@@ -155,6 +143,19 @@ class Finder:
         """Nothing to run: the names are there already."""
 
 
+def find(name: str) -> ModuleSpec | None:
+    """Return how to load a path of PATHS, None for any other name.
+
+    Raises ModuleNotFoundError for a module of PyTorch's for which missing.py has an answer.
+    """
+    own = name.partition(".")[2]
+    if own in PATHS:
+        return ModuleSpec(name, Loader, is_package=True)  # type: ignore[arg-type]
+    if not own.startswith("compat"):
+        _refuse(name, own)
+    return None
+
+
 def _refuse(name: str, own: str) -> None:
     """Raise ModuleNotFoundError that says what to do instead, where missing.py has an answer."""
     parent, _, last = own.rpartition(".")
@@ -164,9 +165,3 @@ def _refuse(name: str, own: str) -> None:
         reason = missing.INSTEAD.get(parent or "torch", {}).get(last)
         if reason is not None:
             raise ModuleNotFoundError(f"No module named {name!r}; {reason}", name=name)
-
-
-def register() -> None:
-    """Let Python ask the finder, once."""
-    if Finder not in sys.meta_path:
-        sys.meta_path.append(Finder)

@@ -3,11 +3,21 @@
 import importlib
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
 import tinygrad_mnist as tg
 from tinygrad_mnist.paths import PATHS
+
+
+@pytest.fixture(autouse=True)
+def gradcheck_is_a_function_again() -> Iterator[None]:
+    """Undo what an import of the path does to `autograd.gradcheck`, for other tests."""
+    yield
+    vars(tg.autograd).pop("gradcheck", None)
+    sys.modules.pop("tinygrad_mnist.autograd.gradcheck", None)
+
 
 # (path, names that programs import from it)
 IMPORTS = [

@@ -24,7 +24,6 @@ from tinygrad_mnist.ops import (
     join,
     late,
     matmul,
-    old,
     printing,
     random,
     reduce,
@@ -93,7 +92,7 @@ def methods() -> dict[str, Any]:
     found: dict[str, Any] = {
         name: method_of(getattr(family, name)) for family in FAMILIES for name in family.METHODS
     }
-    found |= convert.METHODS | inplace.METHODS | late.METHODS | old.METHODS
+    found |= convert.METHODS | inplace.METHODS | late.METHODS
     for name, operator in OPERATORS.items():
         bare = getattr(operator, "__wrapped__", operator)
         found |= {f"__{name}__": operation(bare), f"__r{name}__": reflected(bare)}
