@@ -1,4 +1,4 @@
-"""Print the tables of docs/layout.md: lines a folder, and primitives and lines a family of ops."""
+"""Print the tables of docs/layout.md: lines per folder, primitives and lines per family of ops."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1] / "tinygrad_mnist"
+FOLDERS = sorted(path.parent for path in ROOT.glob("*/__init__.py"))
 
 
 def lines(path: Path) -> tuple[int, int]:
@@ -28,28 +29,27 @@ def sections() -> list[tuple[str, int, int]]:
     for part in re.split(r"^# ", "Arithmetic" + body, flags=re.MULTILINE):
         title, _, rows = part.partition("\n")
         code = [line for line in rows.splitlines() if line.strip() and not line.startswith("#")]
-        found.append(
-            (title.split(",")[0].split(";")[0].split(":")[0], rows.count("op("), len(code))
-        )
+        primitives = len(re.findall(r"\b(?:op|elementwise)\(", rows))
+        found.append((re.split(r"[,;:]| \(", title)[0], primitives, len(code)))
     return found
 
 
-def main() -> None:
-    """Print both tables as Markdown."""
-    print("| folder | lines | without blanks and comments |\n|---|---|---|")
-    for folder in sorted(p.parent for p in ROOT.glob("*/__init__.py")):
-        every, code = total(sorted(folder.rglob("*.py")))
-        print(f"| `{folder.name}/` | {every:,} | {code:,} |")
+def tables() -> str:
+    """All tables as Markdown."""
+    folders = [(folder.name, *total(sorted(folder.rglob("*.py")))) for folder in FOLDERS]
     rows = sections()
-    print("\n| rows of the table | primitives | lines |\n|---|---|---|")
-    for title, count, length in rows:
-        print(f"| {title} | {count} | {length} |")
-    print(f"| all | {sum(r[1] for r in rows)} | {sum(r[2] for r in rows)} |")
-    print("\n| family | lines |\n|---|---|")
-    for path in sorted((ROOT / "ops").glob("*.py")):
-        if path.stem not in ("__init__", "table"):
-            print(f"| `ops/{path.name}` | {lines(path)[0]} |")
+    rows.append(("all", sum(r[1] for r in rows), sum(r[2] for r in rows)))
+    families = sorted(p for p in (ROOT / "ops").glob("*.py") if p.stem not in ("__init__", "table"))
+    return "\n".join([
+        "| folder | lines | without blanks and comments |\n|---|---|---|",
+        *(f"| `{name}/` | {every:,} | {code:,} |" for name, every, code in folders),
+        "\n| rows of the table | primitives | lines |\n|---|---|---|",
+        *(f"| {title} | {count} | {length} |" for title, count, length in rows),
+        "\n| family | lines |\n|---|---|",
+        *(f"| `ops/{path.name}` | {lines(path)[0]} |" for path in families),
+        "",
+    ])  # fmt: skip
 
 
 if __name__ == "__main__":
-    main()
+    print(tables(), end="")

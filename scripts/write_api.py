@@ -35,8 +35,8 @@ def listed(module: ModuleType) -> list[str]:
     """The names of a module: those of its `__all__`, or else those that it takes from `ops/`."""
     names = getattr(module, "__all__", None) or [
         name
-        for name, value in ((name, getattr(module, name)) for name in dir(module))
-        if getattr(value, "__module__", "").startswith("tinygrad_mnist.ops")
+        for name in dir(module)
+        if getattr(getattr(module, name), "__module__", "").startswith("tinygrad_mnist.ops")
     ]
     return sorted(names, key=lambda name: (name.lower(), name))
 
@@ -85,9 +85,15 @@ def section(title: str, module: ModuleType, names: Iterable[str]) -> Iterator[st
     yield from (entry(name, getattr(module, name)) for name in names)
 
 
+def every_family() -> list[ModuleType]:
+    """The families of functions on Tensors, and those that are loaded later."""
+    later = [importlib.import_module(f"{ops.__name__}.{name}") for name in ops.LATER]
+    return [*ops.FAMILIES, *(family for family in later if set(family.__all__) <= set(dir(tg)))]
+
+
 def front() -> Iterator[str]:
     """The names that stand in the package's first file, and not in a family of `ops/`."""
-    families = {name for family in ops.FAMILIES for name in family.__all__}
+    families = {name for family in every_family() for name in family.__all__}
     names = [name for name in dir(tg) if not name.startswith("_") and name not in families]
     values = {name: getattr(tg, name) for name in sorted(names, key=str.lower)}
     values = {name: v for name, v in values.items() if not isinstance(v, ModuleType)}
@@ -109,6 +115,7 @@ def methods() -> Iterator[str]:
     yield "Its own:\n"
     for name in names:
         value = inspect.getattr_static(tg.Tensor, name)
+        value = value.load() if isinstance(value, ops.Later) else value
         if name not in same and name not in in_place:
             arguments = re.sub(r"^\(\w+(, )?", "(", signature(value))  # without the Tensor
             yield f"- `{name}{arguments}`: {sentence(value)}".removesuffix(": ")
@@ -119,7 +126,7 @@ def page() -> str:
     lines = [HEAD]
     lines += front()
     lines += methods()
-    for family in ops.FAMILIES:
+    for family in every_family():
         stem = family.__name__.rpartition(".")[2]
         lines += section(f"`tinygrad_mnist`: {stem}", family, listed(family))
     for folder in FOLDERS:

@@ -1,18 +1,23 @@
-"""Write autograd/_methods.pyi: the types of what `ops/` attaches to Tensor.
+"""Write what follows from the code: types of public ops, docs/api.md, sizes in docs/layout.md.
 
 python scripts/write_stub.py
+
+`ops/` attaches methods to Tensor and makes functions of the table's rows; type checkers read of
+them in the stubs that are written here. A pre-commit hook runs this, and a test compares.
 """
 
 import inspect
 import re
+import runpy
 from pathlib import Path
 from typing import Any
 
 from tinygrad_mnist import ops
-from tinygrad_mnist.ops import late
+from tinygrad_mnist.ops import rows
 
-PATH = Path(__file__).parents[1] / "tinygrad_mnist" / "autograd" / "_methods.pyi"
-HEADER = '''"""What `ops/` gives to Tensor, for type checkers: written by scripts/write_stub.py."""
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "tinygrad_mnist"
+METHODS_HEADER = '''"""The methods that `ops/` gives to Tensor: written by scripts/write_stub.py."""
 
 import builtins
 from collections.abc import Callable, Sequence
@@ -22,16 +27,22 @@ from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops.arguments import Dim, device
 from tinygrad_mnist.ops.linalg import factor, measure
 from tinygrad_mnist.ops.linalg.older import SVD, Geqrf, TriangularSolve
+from tinygrad_mnist.ops.elementwise import Parts
 from tinygrad_mnist.ops.reduce import Found, MinMax
 from tinygrad_mnist.ops.statistics import Histogram
 
 class TensorMethods:
 '''
+ROWS_HEADER = '''"""The rows of the table that are public: written by scripts/write_stub.py."""
+
+from typing import Any
+
+from tinygrad_mnist.autograd.tensor import Tensor
+
+'''
+SIZES = "<!-- From here on written by scripts/write_stub.py -->\n"
 PROPERTIES = {"device": "device", "is_cuda": "builtins.bool", "itemsize": "builtins.int",
               "nbytes": "builtins.int"}  # fmt: skip
-
-RESULTS = dict.fromkeys(["numel", "nelement", "dim", "element_size", "data_ptr"], "builtins.int")
-RESULTS |= dict.fromkeys(["is_floating_point", "is_contiguous"], "builtins.bool")
 
 
 def typed(annotation: Any) -> str:
@@ -54,31 +65,78 @@ def parameters(signature: inspect.Signature) -> str:
     return ", ".join(parts)
 
 
+def place(value: Any) -> str:
+    """Where the code of a method stands: the row of the table, or the function."""
+    function = inspect.unwrap(value.fget if isinstance(value, property) else value)
+    row = getattr(function, "op", None)
+    if row is None:
+        code = function.__code__
+        return f"{Path(code.co_filename).relative_to(PACKAGE)}:{code.co_firstlineno}"
+    lines = (PACKAGE / "ops" / "table.py").read_text().splitlines()
+    found = (n for n, line in enumerate(lines, 1) if re.match(rf"{row.name}\b.*=", line))
+    return f"ops/table.py:{next(found)}"
+
+
 def line(name: str, value: Any) -> str:
     """The declaration of one attribute."""
-    value = value.found() if isinstance(value, late.Late) else value
-    if isinstance(value, property):
-        return f"    @property\n    def {name}(self) -> {PROPERTIES.get(name, 'Tensor')}: ...\n"
-    if name in ("__eq__", "__ne__"):
-        return f"    def {name}(self, other: Any) -> Tensor: ...  # type: ignore[override]\n"
     if hasattr(value, "load"):
         value = value.load()
+    where = f"  # {place(value)}\n"
+    if isinstance(value, property):
+        return (
+            f"    @property\n    def {name}(self) -> {PROPERTIES.get(name, 'Tensor')}: ...{where}"
+        )
+    if name in ("__eq__", "__ne__"):
+        return f"    def {name}(self, other: Any) -> Tensor: ...  # type: ignore[override]{where}"
     signature = inspect.signature(value)
     row = hasattr(inspect.unwrap(value), "op")
     operator = name.strip("_").removeprefix("r") in (*ops.OPERATORS, *ops.COMPARISONS)
     result = "Tensor" if row or operator else typed(signature.return_annotation)
-    result = RESULTS.get(name, result)
-    text = parameters(signature)
-    return f"    def {name}({text}) -> {result}: ...\n"
+    return f"    def {name}({parameters(signature)}) -> {result}: ...{where}"
 
 
-def stub() -> str:
-    """The whole file."""
+def methods() -> str:
+    """autograd/_methods.pyi."""
     skip = ("__getattr__", "__repr__")
-    return HEADER + "".join(
+    return METHODS_HEADER + "".join(
         line(name, value) for name, value in sorted(ops.METHODS.items()) if name not in skip
     )
 
 
+def public_rows() -> str:
+    """ops/rows.pyi."""
+    text = ROWS_HEADER
+    for name in sorted(rows.__all__):
+        function = getattr(rows, name)
+        signature = str(inspect.signature(function)).replace("'", "")
+        text += f"def {name}{signature}: ...  # {place(function)}\n"
+    listed = "".join(f'    "{name}",\n' for name in sorted(rows.__all__))
+    return f"{text}\n__all__ = [\n{listed}]\n"
+
+
+def script(name: str) -> dict[str, Any]:
+    """What another script in this folder defines."""
+    return runpy.run_path(str(Path(__file__).with_name(name)))
+
+
+def layout() -> str:
+    """docs/layout.md, with its size tables as they should be."""
+    tables = script("count_lines.py")["tables"]()
+    head, marker, _ = (ROOT / "docs" / "layout.md").read_text().partition(SIZES)
+    return f"{head}{marker}\n{tables}"
+
+
+def written() -> dict[Path, str]:
+    """Each file that this script writes, and what belongs in it."""
+    return {
+        PACKAGE / "autograd" / "_methods.pyi": methods(),
+        PACKAGE / "ops" / "rows.pyi": public_rows(),
+        ROOT / "docs" / "api.md": script("write_api.py")["page"](),
+        ROOT / "docs" / "layout.md": layout(),
+    }
+
+
 if __name__ == "__main__":
-    PATH.write_text(stub())
+    for path, text in written().items():
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)

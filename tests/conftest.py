@@ -1,10 +1,13 @@
-"""What every test shares: the full MNIST when it is there."""
+"""What every test shares: the full MNIST when it is there, and a seal that it must not break."""
 
 import os
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+from tests.sealed import note_hooks, sealed
 
 pytest_plugins = ["tinygrad_mnist.testing.plugin"]
 
@@ -16,6 +19,16 @@ EXAMPLES_NEED = {
     "safetensors_file.py": "safetensors",
     "torch_file.py": "torch",
 }
+
+
+note_hooks()
+
+
+@pytest.fixture(autouse=True)
+def leaves_everything_as_it_was(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that leaves a mode, a hook, the default dtype or a thread changed."""
+    with sealed(let_go=getattr(request.node, "funcargs", {}).clear):
+        yield
 
 
 @pytest.fixture(scope="session")

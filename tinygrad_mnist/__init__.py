@@ -45,6 +45,7 @@ from tinygrad_mnist.ops.printing import get_printoptions as get_printoptions
 from tinygrad_mnist.ops.printing import set_printoptions as set_printoptions
 from tinygrad_mnist.ops.random import *  # manual_seed, Generator, rand, randn, bernoulli, ...
 from tinygrad_mnist.ops.reduce import *  # sum, mean, var, max, argmax, softmax, norm, ...
+from tinygrad_mnist.ops.rows import *  # the rows of the table: for type checkers, rows.pyi
 from tinygrad_mnist.ops.shape import *  # reshape, permute, squeeze, expand, flip, repeat, ...
 
 if TYPE_CHECKING:
@@ -71,13 +72,26 @@ if TYPE_CHECKING:
     from tinygrad_mnist.compat.sparse import *
     from tinygrad_mnist.compat.tensors import *
     from tinygrad_mnist.jit import jit as jit  # the folder, which can be called
-    from tinygrad_mnist.kernels.threads import get_num_threads as get_num_threads
-    from tinygrad_mnist.kernels.threads import set_num_threads as set_num_threads
+    from tinygrad_mnist.nn.functional import channel_shuffle as channel_shuffle
+    from tinygrad_mnist.nn.functional import conv3d as conv3d
+    from tinygrad_mnist.nn.functional import conv_tbc as conv_tbc
+    from tinygrad_mnist.nn.functional import conv_transpose3d as conv_transpose3d
+    from tinygrad_mnist.nn.functional import feature_alpha_dropout as feature_alpha_dropout
+    from tinygrad_mnist.nn.functional import max_pool3d as max_pool3d
+    from tinygrad_mnist.nn.functional import native_channel_shuffle as native_channel_shuffle
+    from tinygrad_mnist.nn.functional import pdist as pdist
+    from tinygrad_mnist.nn.functional import pixel_shuffle as pixel_shuffle
+    from tinygrad_mnist.nn.functional import pixel_unshuffle as pixel_unshuffle
     from tinygrad_mnist.ops.arrange import *
     from tinygrad_mnist.ops.calculus import *
     from tinygrad_mnist.ops.linalg.older import *
+    from tinygrad_mnist.ops.grid import affine_grid_generator as affine_grid_generator
+    from tinygrad_mnist.ops.grid import grid_sampler as grid_sampler
+    from tinygrad_mnist.ops.grid import grid_sampler_2d as grid_sampler_2d
+    from tinygrad_mnist.ops.grid import grid_sampler_3d as grid_sampler_3d
     from tinygrad_mnist.ops.place import *
     from tinygrad_mnist.ops.searching import *
+    from tinygrad_mnist.ops.signal import *
     from tinygrad_mnist.ops.special import digamma as digamma
     from tinygrad_mnist.ops.special import erfinv as erfinv
     from tinygrad_mnist.ops.special import i0 as i0
@@ -89,6 +103,8 @@ if TYPE_CHECKING:
     from tinygrad_mnist.ops.statistics import *
     from tinygrad_mnist.serialize import load as load
     from tinygrad_mnist.serialize import save as save
+    from tinygrad_mnist.threads import get_num_threads as get_num_threads
+    from tinygrad_mnist.threads import set_num_threads as set_num_threads
 else:
     __getattr__, __dir__ = page(
         __name__,
@@ -98,8 +114,8 @@ else:
                 "testing train utils"
             ),
             "ops.arrange": (
-                "adjoint alias_copy atleast_3d block_diag broadcast_shapes cartesian_prod "
-                "column_stack combinations detach detach_copy diagonal_copy dsplit dstack "
+                "adjoint alias_copy atleast_3d block_diag cartesian_prod "
+                "column_stack combinations detach_copy diagonal_copy dsplit dstack "
                 "expand_copy hsplit narrow_copy permute_copy rot90 select_copy slice_copy "
                 "split_copy split_with_sizes_copy squeeze_copy sum_to_size t_copy "
                 "transpose_copy unbind_copy unfold unfold_copy unsafe_chunk unsafe_split "
@@ -108,11 +124,19 @@ else:
             "ops.calculus": (
                 "cross cummax cummin cumulative_trapezoid diff gradient renorm trapezoid trapz"
             ),
+            "ops.grid": "affine_grid_generator grid_sampler grid_sampler_2d grid_sampler_3d",
+            "nn.functional": (
+                "channel_shuffle conv3d conv_tbc conv_transpose3d feature_alpha_dropout max_pool3d "
+                "native_channel_shuffle pdist pixel_shuffle pixel_unshuffle"
+            ),
             "ops.place": (
                 "diagonal_scatter index_put index_reduce masked_scatter nonzero_static put "
                 "scatter_reduce select_scatter slice_scatter take unravel_index"
             ),
             "ops.searching": "bucketize isin searchsorted unique_consecutive",
+            "ops.signal": (
+                "bartlett_window blackman_window hamming_window hann_window kaiser_window"
+            ),
             "ops.statistics": (
                 "bincount corrcoef cov histc histogram histogramdd kthvalue median mode "
                 "msort nanmedian nanquantile quantile std_mean var_mean"
@@ -160,7 +184,7 @@ else:
                 "IntTensor LongTensor ShortTensor set_default_tensor_type"
             ),
             "autograd.anomaly": "is_anomaly_enabled",
-            "kernels.threads": "get_num_threads set_num_threads",
+            "threads": "get_num_threads set_num_threads",
         },
     )[:2]
 

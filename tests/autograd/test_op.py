@@ -16,6 +16,10 @@ def kernel(a: Any, b: Any, *, axis: int = 0) -> Any:
     return a * b
 
 
+def stacked(*xs: Any, axis: int = 0) -> Any:
+    return np.stack(xs, axis)
+
+
 def seeded(a: Any, *, g: Any = None) -> Any:
     return a
 
@@ -25,19 +29,51 @@ def seeded(a: Any, *, g: Any = None) -> Any:
     [
         (
             lambda: op(np.divide, a=lambda g, c: g / c, b=lambda g, a: g),
-            "divide: the rule for 'a' names 'c'; it may name g, y, shape, i, a, b",
+            "divide: the rule for 'a' names 'c'; it may name g, y, shape, a, b",
+        ),
+        (
+            lambda: op(np.multiply, a=lambda g, c: g * c),
+            "multiply: the rule for 'a' names 'c'; it may name g, y, shape, a, b",
+        ),
+        (
+            lambda: op(np.exp, x=lambda g, out: g * out),
+            "exp: the rule for 'x' names 'out'; it may name g, y, shape, x",
+        ),
+        (
+            lambda: op(np.multiply, w=lambda g, a: g * a),
+            "multiply: a rule for 'w', which is not an input of it; its inputs are a, b",
+        ),
+        (
+            lambda: op(np.exp, a=lambda g: g, b=lambda g: g),
+            "exp: a rule for 'a', which is not an input of it; its inputs are x",
+        ),
+        (
+            lambda: op(kernel, a=lambda g, i: g),
+            "kernel: the rule for 'a' names 'i'; it may name g, y, shape, a, b, axis",
+        ),
+        (
+            lambda: op(stacked, xs=lambda g, n: g),
+            "stacked: the rule for 'xs' names 'n'; it may name g, y, shape, i, xs, axis",
+        ),
+        (
+            lambda: op(kernel, a=lambda g, r: g * r, residual={"r": lambda a, c: a * c}),
+            "kernel: the definition of 'r' names 'c'; it may name a, b, axis",
+        ),
+        (
+            lambda: op(kernel, a=2.0),
+            "kernel: the rule for 'a' must be a function or None, not float",
         ),
         (
             lambda: op(kernel, a=lambda g, b, axes: g * b),
-            "kernel: the rule for 'a' names 'axes'; it may name g, y, shape, i, a, b, axis",
+            "kernel: the rule for 'a' names 'axes'; it may name g, y, shape, a, b, axis",
         ),
         (
             lambda: op(kernel, c=lambda g: g),
-            "kernel: a rule for 'c', which is not an argument of it",
+            "kernel: a rule for 'c', which is not an input of it; its inputs are a, b",
         ),
         (
             lambda: op(kernel, axis=lambda g: g),
-            "kernel: a rule for 'axis', which is not an argument of it",
+            "kernel: a rule for 'axis', which is not an input of it; its inputs are a, b",
         ),
         (
             lambda: op(np.negative, y=lambda g: -g),
@@ -49,7 +85,7 @@ def seeded(a: Any, *, g: Any = None) -> Any:
         ),
         (
             lambda: op(kernel, a=lambda b, g: g * b),
-            "kernel: the first parameter of the rule for 'a' must be g",
+            "kernel: the first parameter of the rule for 'a' must be g, the incoming gradient",
         ),
     ],
 )

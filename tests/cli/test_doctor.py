@@ -49,6 +49,6 @@ def test_doctor_times_a_step_both_ways_and_advises_by_it(monkeypatch) -> None:
 
 
 def page_variables() -> tuple[str, ...]:
-    from tinygrad_mnist.kernels.threads import VARIABLES
+    from tinygrad_mnist.threads import VARIABLES
 
     return VARIABLES

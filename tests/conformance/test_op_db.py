@@ -28,17 +28,43 @@ SAMPLES = 40  # of each variant of an op, evenly spaced: cdist alone has 256
 
 # What is drawn at random has no values to compare: shapes and dtypes are.
 DRAWN = {
-    "bernoulli", "multinomial", "nn.functional.dropout", "nn.functional.dropout2d", "randint",
-    "randn", "randn_like",
+    "bernoulli", "cauchy", "empty", "empty_like", "exponential", "geometric", "log_normal",
+    "multinomial", "new_empty", "nn.functional.alpha_dropout", "nn.functional.dropout",
+    "nn.functional.dropout2d", "nn.functional.dropout3d", "nn.functional.feature_alpha_dropout",
+    "nn.functional.fractional_max_pool2d", "nn.functional.fractional_max_pool3d",
+    "nn.functional.multi_head_attention_forward", "nn.functional.rrelu", "normal", "rand_like",
+    "randint", "randint_like", "randn", "randn_like", "uniform",
 }  # fmt: skip
+# What PyTorch has no second derivative of, though its database does not say so.
+ONCE = {"nn.functional.ctc_loss"}
 # Where the database calls something other than the function or the method of that name.
 CALLED: dict[str, Callable[..., Any]] = {
     "T": lambda x: x.T,
+    "mH": lambda x: x.mH,
     "mT": lambda x: x.mT,
+    "normal": lambda x, *args, **kw: (
+        x.clone().normal_(*args, **kw)
+        if len(args) == 2 and hasattr(x, "clone")
+        else (tg.normal(x, *args, **kw))
+    ),
     "real": lambda x: x.real,
     "einsum": lambda tensors, equation: tg.einsum(equation, *tensors),
     "where": lambda x, condition, other: x.where(condition, other),
     "nn.functional.embedding": lambda w, index, **kw: tg.nn.functional.embedding(index, w, **kw),
+    "nn.functional.embedding_bag": (
+        lambda w, index, **kw: tg.nn.functional.embedding_bag(index, w, **kw)
+    ),
+    "nn.functional.triplet_margin_with_distance_loss": (
+        lambda *args, distance_function=None, **kw: (
+            tg.nn.functional.triplet_margin_with_distance_loss(
+                *args, distance_function=distance_function and tg.nn.PairwiseDistance(), **kw
+            )
+        )
+    ),
+    **{
+        name: lambda x, *args, name=name, **kw: getattr(x.clone(), f"{name}_")(*args, **kw)
+        for name in ("cauchy", "exponential", "geometric", "log_normal", "uniform")
+    },
     "zero_": lambda x: x.clone().zero_(),
     "linalg.pinv, singular": lambda a, b: tg.linalg.pinv(a @ b.mT),
     "linalg.lstsq, grad_oriented": lambda a, b, driver: tg.linalg.lstsq(a, b, driver=driver)[:2],

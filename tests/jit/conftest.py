@@ -1,4 +1,4 @@
-"""Both compiled forms, for tests of what they have in common."""
+"""The two compiled forms, for tests of their common promises."""
 
 from collections.abc import Callable
 from functools import partial

@@ -1,8 +1,9 @@
-"""What can be seen of a run: everything a caller could look at, turned into plain tuples.
+"""Observations of a run: everything that a caller could look at, turned into plain tuples.
 
 `Observer` walks results and worlds; two runs are the same when their observations are equal. Values
 are compared by their bytes, and so are dtypes, shapes, strides, graphs, gradients, identity (which
-of the things seen are one), shared memory, random states, modes, warnings and what was printed.
+of the objects seen are the same one), shared memory, random states, modes, warnings and whatever
+was printed.
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ NODES = 60  # of a graph are looked at
 
 
 class Observer:
-    """Looks at values. With `keep`, it also tells which things of earlier looks came again."""
+    """Observes values; with `keep`, also which objects of earlier observations came again."""
 
     def __init__(self, keep=False):
         self._keep = [] if keep else None
         self._labels, self._visited, self._arrays = {}, set(), []
 
     def __call__(self, value):
-        """All that is seen of `value` now, and which of its arrays share memory."""
+        """Return all that is seen of `value` now, and which of its arrays share memory."""
         if self._keep is not None:
             self._keep.append(value)
         self._visited = set()
@@ -46,11 +47,11 @@ class Observer:
         return seen
 
     def again(self):
-        """What is seen now of all that was seen before."""
+        """Return what is seen now of all that was seen before."""
         return self(list(self._keep))
 
     def _label(self, value):
-        """A number for this very object, and whether it was seen in this look."""
+        """Return a number for this very object, and whether this observation has met it before."""
         if id(value) not in self._labels:
             self._labels[id(value)] = len(self._labels), value  # held: an id must not come again
         seen = id(value) in self._visited
@@ -99,7 +100,7 @@ class Observer:
         slots = getattr(type(value), "__slots__", ())
         named = {k: getattr(value, k) for k in slots if hasattr(value, k)}
         named |= getattr(value, "__dict__", {})
-        # An instance holds the jitted form of its method, as docs/jit.md says
+        # An instance holds the jitted form of its method, as in docs/jit.md
         return [(k, self._look(v)) for k, v in named.items() if not k.startswith("_jit ")]
 
     def _module(self, module):
@@ -151,9 +152,9 @@ LOOKS = {
 
 
 def graph_of(tensor):
-    """The recorded calls behind a Tensor: names, shapes, dtypes, and how they hang together."""
-    numbers, told, waiting = {}, [], [tensor.grad_fn]
-    while waiting and len(told) < NODES:
+    """Return the recorded calls behind a Tensor: names, shapes, dtypes, and their connections."""
+    numbers, found, waiting = {}, [], [tensor.grad_fn]
+    while waiting and len(found) < NODES:
         node = waiting.pop(0)
         if node is None or id(node) in numbers:
             continue
@@ -161,12 +162,12 @@ def graph_of(tensor):
         parents = getattr(node, "parents", ())
         name = node.name() if hasattr(node, "name") else "leaf"
         waiting += parents
-        told.append((name, node.shape, str(node.dtype), _hooks(node), parents))
-    return [(*rest, _numbers(numbers, parents)) for *rest, parents in told]
+        found.append((name, node.shape, str(node.dtype), _hooks(node), parents))
+    return [(*rest, _numbers(numbers, parents)) for *rest, parents in found]
 
 
 def _numbers(numbers, parents):
-    """The parents by number, up to the last that is one: how a row counts the rest is its own."""
+    """Return the numbers of the parents, without the Nones at the end, whose count may differ."""
     found = [numbers.get(id(p)) for p in parents]
     while found and found[-1] is None:
         found.pop()
@@ -178,7 +179,7 @@ def _hooks(node):
 
 
 def _sharing(arrays):
-    """The pairs of arrays that have memory in common; sorted by address, few need a closer look."""
+    """Return the pairs of arrays that share memory; sorted by address, few need a closer look."""
     bounds = sorted((*np.lib.array_utils.byte_bounds(a), i) for i, a in enumerate(arrays))
     pairs = []
     for at, (_, end, i) in enumerate(bounds):
@@ -191,7 +192,7 @@ def _sharing(arrays):
 
 
 def surroundings():
-    """What is seen without looking at any object."""
+    """Return what is seen without looking at any object."""
     usual = modes.current() == modes.DEFAULT
     kinds = tg.is_grad_enabled(), is_anomaly_enabled(), usual, str(tg.get_default_dtype())
     _kind, keys, *rest = np.random.get_state()
@@ -218,15 +219,16 @@ HOW = ("always", "seldom")
 
 
 def watch(steps, how="always", last=None):
-    """Run a generator of steps; a list of what was seen when it yielded.
+    """Run a generator of steps; return a list of what was seen at each yield.
 
-    how: look "always" at what is yielded, hold all of it, and look at it again in the end; or look
-    only at every third step and the `last`, and hold nothing ("seldom"): looking touches things.
+    With `how="always"`, look at each value, hold it, and look at all of them again in the end; with
+    "seldom", look only at every third step and the `last`, and hold nothing: looking may change
+    what comes next.
     """
     seen, observer, printed = [], Observer(keep=how == "always"), io.StringIO()
     with (
         isolated(),
-        warnings.catch_warnings(record=True) as heard,
+        warnings.catch_warnings(record=True) as caught,
         contextlib.redirect_stdout(printed),
     ):
         warnings.simplefilter("always")
@@ -238,16 +240,16 @@ def watch(steps, how="always", last=None):
                 break
             looking = how != "seldom" or number % 3 == 2 or number == last
             looked = observer(shown) if looking else None
-            seen.append((looked, surroundings(), printed.getvalue(), _heard(heard)))
+            seen.append((looked, surroundings(), printed.getvalue(), _messages(caught)))
         if how == "always":
             seen.append(observer.again())
     return seen
 
 
-def _heard(warned):
-    """The warnings, less what the garbage collector says of another case."""
-    told = [(w.category.__name__, str(w.message)) for w in warned]
-    return [(kind, message) for kind, message in told if "never awaited" not in message]
+def _messages(warned):
+    """Return the warnings, without those that the garbage collector gives about another case."""
+    found = [(w.category.__name__, str(w.message)) for w in warned]
+    return [(kind, message) for kind, message in found if "never awaited" not in message]
 
 
 @dataclasses.dataclass
@@ -260,7 +262,7 @@ class Raised:
 
 
 def attempt(function, *args, **kw):
-    """What the call returns, or what it raises."""
+    """Return what the call returns, or what it raises as a Raised."""
     try:
         return function(*args, **kw)
     except BaseException as error:
@@ -268,7 +270,7 @@ def attempt(function, *args, **kw):
 
 
 def difference(a, b, path=()):
-    """Where two observations differ first, in one line; None if nowhere."""
+    """Return where two observations differ first, in one line; None if they are equal."""
     if type(a) is not type(b):
         return f"{_at(path)}: {_short(a)} != {_short(b)}"
     if isinstance(a, (list, tuple)):

@@ -1,8 +1,8 @@
 """Random training runs with random events between their calls, eager and jitted, compared.
 
-A seed draws a model, a loss, an optimizer, how a step is made, and, before each of 20 calls, what
-happens: another batch size, freezing, hooks, loaded state, an exception, a copy, and so on. All
-that can be seen after every call must be equal to the bit; with tiles, close, in float64. For
+A seed draws a model, a loss, an optimizer, the form of a step, and, before each of 20 calls, an
+event: another batch size, freezing, hooks, loaded state, an exception, a copy, and so on. Whatever
+can be seen after each call must be equal to the bit; with tiles, close, in float64. With
 `pure=True` and tiles, a call may be refused instead, with an error and nothing changed.
 
 `python -m tests.jit.random_training --runs 3000 --seed 0 --form default` tries many.
@@ -24,7 +24,7 @@ import tinygrad_mnist as tg
 import tinygrad_mnist.nn.functional as F
 from tests.jit.observe import Observer, Raised, attempt, difference, isolated, surroundings, watch
 from tinygrad_mnist import nn, optim
-from tinygrad_mnist.jit.heard import Refused
+from tinygrad_mnist.jit.tile_tapes import Refused
 from tinygrad_mnist.optim import lr_scheduler
 
 CALLS = 20
@@ -35,7 +35,7 @@ CLASSES = 3
 
 
 def rows_model(rng, batch_norm):
-    """Dense layers on rows of 6 numbers, with what may stand between them."""
+    """Make dense layers on rows of 6 numbers, with any of the layers that may stand between."""
     layers, width = [], 6
     for _ in range(rng.integers(1, 4)):
         wider = int(rng.choice([4, 5, 18]))
@@ -113,7 +113,7 @@ class Interrupt(BaseException):
 
 
 class World:
-    """All that a run has: what a seed draws, and what events change."""
+    """The state of a run: what a seed draws, and what events change."""
 
     def __init__(self, seed, form):
         self.rng = rng = np.random.default_rng(seed)
@@ -150,7 +150,7 @@ class World:
         return make(params)
 
     def draw_batch(self):
-        """Another batch, of the size that holds now."""
+        """Draw another batch, of the present size."""
         shape = (self.size, *SHAPES[self.kind])
         dtype = next(self.model.parameters()).dtype
         if self.kind == "tokens":
@@ -163,12 +163,12 @@ class World:
         self.x, self.y = tg.from_numpy(x), tg.from_numpy(y)
 
     def stop(self, where):
-        """Raise here, if an event has asked for it."""
+        """Raise an error, if an event has asked for one here."""
         if self.raises and self.raises[0] == where:
             raise self.raises[1](where)
 
     def parameter(self):
-        """One of them, by chance."""
+        """Return a parameter, drawn by chance."""
         params = list(self.model.parameters())
         return params[self.rng.integers(len(params))]
 
@@ -177,7 +177,7 @@ class World:
 
 
 def step_of(w):
-    """The step, which reads its settings from the world at each call."""
+    """Make the step, which reads its settings from the world at each call."""
 
     def step(x, y):
         if w.clears:
@@ -204,7 +204,7 @@ def step_of(w):
 
 
 def pure_step_of(w):
-    """A step that reads nothing but its arguments and the library's objects."""
+    """Make a step that reads nothing but its arguments and the library's objects."""
     model, optimizer, schedule = w.model, w.optimizer, w.schedule
     loss_of, clip, penalty, clears, to_none = w.loss, w.clip, w.penalty, w.clears, w.to_none
     inside = schedule is not None and w.schedule_inside
@@ -430,7 +430,7 @@ EVENTS = {
 
 @contextlib.contextmanager
 def reading(w, changed):
-    """Another thread that reads the batch, which nobody may see changed, and the parameters."""
+    """Read parameters and the batch, which nobody may see changed, from another thread."""
     over, before = threading.Event(), (w.x.numpy().tobytes(), w.y.numpy().tobytes())
 
     def look():
@@ -453,7 +453,7 @@ def reading(w, changed):
 
 
 def training(seed, jit, form="default"):
-    """The steps of a run: yields, after each call, what it gave and all there is to look at."""
+    """Run the steps; yield, after each call, its result and everything there is to look at."""
     w, events = World(seed, form), EVENTS[form]
     make = step_of if form == "default" else pure_step_of
     w.plain = make(w)
@@ -489,7 +489,7 @@ def refused_tiles(result):
 
 
 def or_eager(pair):
-    """A jitted function, or, where that is refused, the function itself."""
+    """Return a function that calls the jitted one, or, where that is refused, the eager one."""
     jitted, plain = pair
 
     def step(*args):
@@ -502,7 +502,7 @@ def or_eager(pair):
 
 
 def compare(seed, form="default", jit=None, how="always"):
-    """None if the run with this seed is as eager, "refused", or where it differs."""
+    """Return None if the run with this seed is as eager, "refused", or where it differs."""
     if form == "tiles":
         return compare_tiles(seed, jit)
     jit = jit or (tg.jit if form == "default" else functools.partial(tg.jit, pure=True))
@@ -517,9 +517,9 @@ def compare(seed, form="default", jit=None, how="always"):
 
 
 def observed(steps):
-    """What each step yields, and what is seen of its beginning and of the world behind that.
+    """Return what each step yields, and what is seen of its beginning and of the world after it.
 
-    Errors may name the op and its shapes in another way, or not at all.
+    Errors may differ in how they name the op and its shapes.
     """
     for shown in steps:
         cut = 3 if shown[0] == "before" else 5
@@ -530,7 +530,7 @@ def observed(steps):
 
 
 def first_difference(expected, found, differ):
-    """As `compare`; a call may be refused if that is an error and changes nothing."""
+    """Compare as `compare` does; a call may be refused if that is an error and changes nothing."""
     before, expected, refused = None, iter(expected), None
     for other, *b in found:
         if other[0] == "refused":
@@ -553,14 +553,14 @@ def first_difference(expected, found, differ):
 
 
 def first_refused(shown, other):
-    """The first error that a call or a twin's raised where eager raised none."""
+    """Return the first error that a call, or a twin's call, raised where eager raised none."""
     pairs = zip([shown[2], *shown[3]], [other[2], *other[3]], strict=False)
     raised = [b for a, b in pairs if isinstance(b, Raised) and not isinstance(a, Raised)]
     return raised[0] if raised else None
 
 
 def compare_tiles(seed, jit=None):
-    """As `compare`, within rounding: a tiled step adds up in another order."""
+    """Compare as `compare` does, within rounding: a tiled step adds up in another order."""
     jit = jit or functools.partial(tg.jit, tile_rows=4)
     with isolated():
         expected = list(observed(training(seed, eager, "tiles")))
@@ -569,7 +569,7 @@ def compare_tiles(seed, jit=None):
 
 
 def far(a, b, path=()):
-    """As `difference`, where floats may differ by a hundred-thousandth of the largest."""
+    """Return the first difference; floats may differ by a hundred-thousandth of the largest."""
     if isinstance(a, bytes) and isinstance(b, bytes) and len(a) == len(b) and len(a) % 8 == 0:
         if a == b:
             return None

@@ -10,8 +10,8 @@ import tinygrad_mnist as tg
 import tinygrad_mnist.nn.functional as F
 from tinygrad_mnist import nn, optim
 from tinygrad_mnist.jit import passes
-from tinygrad_mnist.jit.quick import TakeAll
-from tinygrad_mnist.jit.unroll import quietly
+from tinygrad_mnist.jit.respell import TakeAll
+from tinygrad_mnist.jit.unroll import under_errstate
 
 pure = partial(tg.jit, pure=True)
 
@@ -73,7 +73,7 @@ def run(make_model, make_optimizer, jitted, calls=12, sizes=(32, 32, 32, 7), jit
 
 @pytest.mark.parametrize("off", [*passes.NAMES, "all of them"])
 @pytest.mark.parametrize("model", ["relu", "batch norm"])
-def test_it_is_so_without_any_of_the_passes(model, off):
+def test_the_bits_are_those_of_eager_without_any_of_the_passes(model, off):
     names = passes.NAMES if off == "all of them" else [off]
     with passes.without(*names):
         jitted = run(MODELS[model], OPTIMIZERS["adamw"], True)
@@ -81,7 +81,7 @@ def test_it_is_so_without_any_of_the_passes(model, off):
 
 
 def test_each_pass_is_at_work():
-    """What a report says of a step with and without it."""
+    """The report of a step differs with and without the pass."""
 
     def step(*off):
         with passes.without(*off):
@@ -92,7 +92,7 @@ def test_each_pass_is_at_work():
     assert whole.pool.asked < step("in place").pool.asked
     assert not whole.whole and "linear" in step("unroll").whole
     assert "Adam.update()" in whole.lines() and "Adam.update()" not in step("flat").lines()
-    assert type(whole._run[0]) is TakeAll and type(step("quick")._run[0]) is not TakeAll
+    assert type(whole._run[0]) is TakeAll and type(step("respell")._run[0]) is not TakeAll
 
     def wasteful(x):
         x.exp()
@@ -106,11 +106,11 @@ def test_each_pass_is_at_work():
     assert "exp" in repr(kept) and "exp" not in repr(left)
 
 
-def test_gradients_are_born_in_the_optimizers_buffer():
-    """Of wide weights, laid out column by column, too: nothing is copied there afterwards."""
+def test_gradients_are_computed_in_the_optimizers_buffer():
+    """Nothing is copied there afterwards, not even for wide weights, laid out column by column."""
     program = run(MODELS["deep"], OPTIMIZERS["sgd"], True)[3].programs()[-1]
     buffer = program.steps[-1].parts[0]._flat.g
-    steps = [s.args[1] if s.func is quietly else s for s in program.steps[:-1]]
+    steps = [s.args[1] if s.func is under_errstate else s for s in program.steps[:-1]]
     into = {
         s.func.__name__
         for s in steps

@@ -1,4 +1,4 @@
-"""tg.jit(f) does what f does: each case of the catalogue, looked at always, and seldom.
+"""tg.jit(f) does what f does: each case of the catalogue, observed at each call, and seldom.
 
 `JIT_CATALOGUE=eager pytest tests/jit/test_catalogue.py` compares eager with eager, which shows that
 the cases themselves repeat to the bit.
@@ -25,7 +25,7 @@ JIT = {"eager": eager, "jit": tg.jit}[os.environ.get("JIT_CATALOGUE", "jit")]
 
 @pytest.mark.parametrize("name", CASES)
 def test_jitted_is_eager(name):
-    """In everything that can be seen, however often it is looked at."""
+    """Everything that can be seen agrees, however often it is observed."""
     steps, last = CASES[name], None
     for how in HOW:
         expected = watch(steps(eager), how, last)

@@ -1,4 +1,4 @@
-"""What goes wrong with other jits: here each either agrees with eager or raises a clear error."""
+"""Traps of other jits: here each either agrees with eager or raises a clear error."""
 
 import threading
 from functools import partial
@@ -14,7 +14,7 @@ pure = partial(tg.jit, pure=True)
 
 
 def calls(function, *inputs):
-    """The results of calling with each input in turn, as lists."""
+    """Return the results of calling with each input in turn, as lists."""
     return [function(tg.tensor(x)).tolist() for x in inputs]
 
 
@@ -209,7 +209,7 @@ def test_results_in_tuples_dicts_and_named_tuples(jit):
         assert out["c"] is None
 
 
-def test_an_input_given_back(jit):
+def test_an_input_that_is_returned(jit):
     f = jit(lambda x: x)
     for x in ABCD:
         t = tg.tensor(x)
@@ -264,7 +264,7 @@ def test_an_exception_in_the_middle_of_a_capture(jit):
             f(tg.tensor([1.0]))
     broken[0] = False
     assert calls(f, *ABCD) == [[2 * a, 2 * b] for a, b in ABCD]
-    assert tg.tensor([1.0]).item() == 1.0  # nothing listens any more
+    assert tg.tensor([1.0]).item() == 1.0  # no tape is on any more
 
 
 def test_a_live_graph_is_refused():

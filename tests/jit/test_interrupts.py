@@ -1,7 +1,7 @@
 """An interrupt in the middle of a jitted step leaves what eager could have left, and nothing else.
 
 Real signals come at random moments; and a tracer raises at the entry of the n-th function that is
-called, which is where Python itself looks for signals. Afterwards each parameter is as before the
+called, where Python itself checks for signals. Afterwards each parameter is as before the
 step or as after it, the first ones first; gradients are those before, none, or the new ones; the
 batch is untouched; and training goes on as eager goes on from there.
 """
@@ -22,10 +22,10 @@ from tests.jit.catalogue import labels, rows
 from tinygrad_mnist import nn, optim
 from tinygrad_mnist.autograd import floats, modes
 
-# A generator that is interrupted cannot say so when it is closed.
+# An interrupted generator cannot raise its error when it is closed
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 JIT = {"eager": lambda f: f, "jit": tg.jit}[os.environ.get("JIT_CATALOGUE", "jit")]
-# What puts back and tidies up: an interrupt in it is lost in eager too.
+# Functions that tidy up: an interrupt in one of them is lost in eager too
 TIDIES = {"switch", "__exit__", "__enter__", "release", "inner", "_replace", "current", "forget"}
 
 MODELS = {
@@ -51,7 +51,7 @@ def step_of(model, optimizer):
 
 
 def twin_of(model, optimizer):
-    """A copy, with the gradients."""
+    """Return a copy of model and optimizer, with the gradients."""
     twin, its_optimizer = copy.deepcopy((model, optimizer))
     for p, q in zip(model.parameters(), twin.parameters(), strict=True):
         q.grad = None if p.grad is None else p.grad.clone()
@@ -63,13 +63,13 @@ def values(tensors):
 
 
 def parts(model):
-    """Parameters, gradients and buffers, each as bytes."""
+    """Return parameters, gradients and buffers, each as bytes."""
     params = list(model.parameters())
     return values(params), values(p.grad for p in params), values(model.buffers())
 
 
 def check_left(before, after, left):
-    """Whether an eager step between the two states could have been left like this."""
+    """Assert that an eager step between the two states could have been left like this."""
     for old, new, now in zip(before[0], after[0], left[0], strict=True):
         assert now in (old, new), "a parameter is neither as before nor as after the step"
     both = zip(before[0], after[0], left[0], strict=True)
@@ -83,7 +83,7 @@ def check_left(before, after, left):
 
 
 def goes_on_as_eager(model, optimizer, step):
-    """Three more steps on the model and on an eager copy of it are the same to the bit."""
+    """Assert that three more steps on the model and on an eager copy of it agree to the bit."""
     twin, its_optimizer = twin_of(model, optimizer)
     eager = step_of(twin, its_optimizer)
     for k in range(3):
@@ -97,7 +97,7 @@ def goes_on_as_eager(model, optimizer, step):
 
 
 def try_once(model, optimizer, step, number, interrupting):
-    """One call that `interrupting` may interrupt; returns whether it did."""
+    """Make one call that `interrupting` may interrupt; return whether it did."""
     x, y = rows(number), labels(number)
     batch, before = (x.numpy().tobytes(), y.numpy().tobytes()), parts(model)
     twin, its_optimizer = twin_of(model, optimizer)
@@ -116,7 +116,7 @@ def try_once(model, optimizer, step, number, interrupting):
 
 @pytest.fixture
 def alarm():
-    """Calls a function and interrupts it after some seconds, unless it was faster."""
+    """Call a function and interrupt it after some seconds, unless it was faster."""
     armed = [False]
 
     def handler(number, frame):
@@ -192,7 +192,7 @@ class Tracer:
 @pytest.mark.parametrize("calls_before", [0, 1, 2, 5])
 @pytest.mark.parametrize("name", MODELS)
 def test_at_every_function_that_is_entered(name, calls_before):
-    """In the call that is eager, that is recorded, that is the first of a program, and later."""
+    """Interrupt the eager call, the recorded one, the first one of a program, and later ones."""
     moments, longest, interrupted = random.Random(1), 0, 0
     for trial in range(20):
         tg.manual_seed(0)
@@ -207,7 +207,7 @@ def test_at_every_function_that_is_entered(name, calls_before):
     assert interrupted > 12
 
 
-def test_what_is_left_is_looked_at():
+def test_half_a_step_would_be_seen():
     """The check above can fail: half a step is no state of eager."""
     before, after = ([b"a", b"b"], [None, None], []), ([b"c", b"d"], [b"g", b"h"], [])
     check_left(before, after, ([b"c", b"b"], [b"g", b"h"], []))
@@ -223,7 +223,7 @@ def test_what_is_left_is_looked_at():
 
 
 def test_an_optimizer_goes_on_where_it_was_interrupted_between_two_parameters():
-    """Which is a state that eager can be left in: one parameter stepped, the other not."""
+    """One parameter stepped, the other not: a state that eager can be left in."""
     a, b = (nn.Parameter(np.ones(2, np.float32)) for _ in range(2))
     optimizer = optim.SGD([a, b], lr=0.1)
 

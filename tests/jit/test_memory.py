@@ -1,4 +1,4 @@
-"""What a jitted function holds is freed with it, and does not grow from call to call."""
+"""The memory of a jitted function is freed with it, and does not grow from call to call."""
 
 import gc
 import os
@@ -14,11 +14,11 @@ from tests.jit.catalogue import labels, mlp, rows, t
 from tinygrad_mnist import nn, optim
 
 JIT = {"eager": lambda f: f, "jit": tg.jit}[os.environ.get("JIT_CATALOGUE", "jit")]
-SMALL = 150_000  # bytes: what caches of Python and NumPy may come to
+SMALL = 150_000  # bytes that caches of Python and NumPy may take
 
 
 def grown(work, first, then):
-    """By how many bytes the memory grows with `then` more rounds of work after `first`."""
+    """Return by how many bytes memory grows in `then` more rounds of work after `first`."""
     for k in range(first):
         work(k)
     gc.collect()
@@ -128,7 +128,7 @@ def test_models_and_optimizers_made_anew_with_their_functions(kind):
 
 
 def test_a_large_model_is_freed_when_its_last_holder_goes():
-    """Whether the function, the model or the optimizer is the last that is dropped."""
+    """The last one to be dropped may be the function, the model or the optimizer."""
     for order in ("step model optimizer", "model optimizer step", "optimizer step model"):
         held = {"model": nn.Sequential(nn.Linear(100, 100), nn.ReLU(), nn.Linear(100, 3))}
         held["optimizer"] = optim.Adam(held["model"].parameters(), lr=0.01)
@@ -156,7 +156,7 @@ def test_a_batch_is_not_held_after_the_call():
 
 
 def test_an_idle_function_holds_little_beside_its_buffers():
-    """And the graph that its results hung on is gone."""
+    """The graph of its results is gone as well."""
     model, nodes = mlp(), []
 
     def f(x):

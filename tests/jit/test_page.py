@@ -1,4 +1,4 @@
-"""docs/jit.md and docs/one-step.md run, and show what is printed."""
+"""The examples of docs/jit.md and docs/one-step.md run, and print what the pages show."""
 
 import doctest
 from pathlib import Path

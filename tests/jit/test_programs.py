@@ -26,7 +26,7 @@ def bits(tensors: Any) -> list[bytes]:
 
 
 def gradients_of(program: Program, jitted: bool, calls: int = 4) -> list[list[bytes]]:
-    """The loss and the gradients of each call, on inputs that differ from call to call."""
+    """Return loss and gradients of each call, on inputs that differ from call to call."""
     leaves = [tg.tensor(x._data).requires_grad_() for x in program.inputs]
 
     def step(scale: Tensor) -> tuple[Tensor, ...]:
@@ -61,7 +61,7 @@ def test_a_random_program(program: Program) -> None:
 @settings(max_examples=20, suppress_health_check=list(HealthCheck))
 @given(programs())
 def test_a_random_program_with_its_kernels_called_whole(program: Program) -> None:
-    """Unrolling is the pass that could change a bit: without it, the same."""
+    """Unrolling is the pass that could change a bit: without it, the bits are the same."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(unroll, "_same_on_other_data", lambda *_: False)
         assert gradients_of(program, jitted=True) == gradients_of(program, jitted=False)

@@ -1,4 +1,4 @@
-"""jit(f, pure=True): to the bit what eager gives, whatever happens between calls, or refused."""
+"""jit(f, pure=True): the bits of eager, whatever happens between calls, or a refusal."""
 
 import contextlib
 from functools import partial
@@ -19,7 +19,7 @@ def bits(t):
     return None if t is None else t.detach().numpy().tobytes()
 
 
-def told(parameters):
+def contents(parameters):
     return [(bits(p), bits(p.grad)) for p in parameters]
 
 
@@ -43,7 +43,7 @@ def inputs(count):
     return [tg.full((2, 3), 0.1 * i - 0.5) for i in range(count)]
 
 
-# Each takes the compiler (or none), and says all that can be seen afterwards.
+# Each takes the compiler (or none), and yields all that can be seen afterwards
 
 
 def accumulation(maybe):
@@ -55,7 +55,7 @@ def accumulation(maybe):
         if i % 3 == 2:
             optimizer.step()
             optimizer.zero_grad()
-        yield told(model.parameters())
+        yield contents(model.parameters())
 
 
 def gradients_that_somebody_holds(maybe):
@@ -96,7 +96,7 @@ def two_losses_in_changing_order(maybe):
         step()
         if i % 2:
             optimizer.zero_grad()
-        yield told(model.parameters())
+        yield contents(model.parameters())
 
 
 def freezing_and_thawing(maybe):
@@ -112,7 +112,7 @@ def freezing_and_thawing(maybe):
             optimizer.state.clear()
         if i == 21:
             optimizer.param_groups[0]["lr"] = 0.01
-        yield bits(step(x)), told(model.parameters()), repr(optimizer.state_dict())
+        yield bits(step(x)), contents(model.parameters()), repr(optimizer.state_dict())
 
 
 def groups_that_change(maybe):
@@ -128,7 +128,7 @@ def groups_that_change(maybe):
             optimizer.param_groups[0]["params"].pop()
         if i == 12:
             next(iter(optimizer.state.values()))["momentum_buffer"] += 1
-        yield bits(step(x)), told([*model.parameters(), *more.parameters()])
+        yield bits(step(x)), contents([*model.parameters(), *more.parameters()])
 
 
 def momentum_turned_on(maybe):
@@ -141,7 +141,7 @@ def momentum_turned_on(maybe):
             optimizer.param_groups[0]["momentum"] = 0.9
         if i == 10:
             plain(x)
-        yield bits(step(x)), told(model.parameters()), repr(optimizer.state_dict())
+        yield bits(step(x)), contents(model.parameters()), repr(optimizer.state_dict())
 
 
 def a_global_number(maybe):
@@ -232,7 +232,7 @@ def a_detached_parameter_that_is_swapped(maybe):
         yield step(tg.ones(1)).tolist()
 
 
-def what_is_given_back(maybe):
+def what_is_returned(maybe):
     w = tg.tensor([1.0, 2.0], requires_grad=True)
 
     def step(x):
@@ -250,7 +250,7 @@ def what_is_given_back(maybe):
         yield y is again, same_w is w, cut is w, same_x is x, shares, turned.numpy().strides
 
 
-def a_gradient_given_back(maybe):
+def a_gradient_that_is_returned(maybe):
     w = tg.tensor([1.0, 2.0], requires_grad=True)
 
     def step(x):
@@ -305,7 +305,7 @@ def labels(maybe):
             result = bits(step(x, y))
         except IndexError as error:
             result = str(error)
-        yield result, told(model.parameters()), tg.rand(1).item()
+        yield result, contents(model.parameters()), tg.rand(1).item()
 
 
 def an_overflow_that_is_an_error(maybe):
@@ -321,7 +321,7 @@ def an_overflow_that_is_an_error(maybe):
             raised = None
         except (FloatingPointError, RuntimeWarning) as error:
             raised = str(error)
-        yield raised, told(w), repr(optimizer.state_dict())
+        yield raised, contents(w), repr(optimizer.state_dict())
 
 
 def clipping_and_zeros(maybe):
@@ -337,7 +337,7 @@ def clipping_and_zeros(maybe):
 
     step = maybe(step)
     for x in inputs(8):
-        yield bits(step(x)), told(model.parameters())
+        yield bits(step(x)), contents(model.parameters())
 
 
 def gradient_penalty(maybe, norm=nn.BatchNorm1d):
@@ -360,7 +360,7 @@ def gradient_penalty(maybe, norm=nn.BatchNorm1d):
         if i == 6:
             model[0].bias.requires_grad_(False)
         x = tg.from_numpy(rng.standard_normal((32, 6)).astype(np.float32))
-        yield bits(step(x)), told(model.parameters())
+        yield bits(step(x)), contents(model.parameters())
 
 
 def default_dtypes(maybe):
@@ -427,8 +427,8 @@ CASES = [
     gradients_that_go_and_come,
     two_losses_in_changing_order, freezing_and_thawing, groups_that_change, momentum_turned_on,
     a_global_number, numbers_as_arguments, entries_and_attributes, names_bound_anew,
-    parameters_bound_anew, a_detached_parameter_that_is_swapped, what_is_given_back,
-    a_gradient_given_back, writes, layouts, labels, an_overflow_that_is_an_error,
+    parameters_bound_anew, a_detached_parameter_that_is_swapped, what_is_returned,
+    a_gradient_that_is_returned, writes, layouts, labels, an_overflow_that_is_an_error,
     clipping_and_zeros, gradient_penalty, partial(gradient_penalty, norm=nn.LayerNorm),
     default_dtypes,
 ]  # fmt: skip
@@ -472,7 +472,7 @@ def test_what_cannot_be_followed_is_refused(read):
             step(x)
     finally:
         W.data, _ = tg.ones(1), W.requires_grad_(True)
-    assert tg.ones(1).item() == 1.0  # nothing listens any more
+    assert tg.ones(1).item() == 1.0  # no tape is on any more
 
 
 W = tg.ones(1, requires_grad=True)
@@ -510,7 +510,7 @@ def test_an_interrupt_at_any_op_of_a_capture_leaves_what_eager_leaves(at, monkey
                 step(x)
             except KeyboardInterrupt:
                 yield "interrupted"
-            yield told(model.parameters())
+            yield contents(model.parameters())
 
     assert list(run(pure))[:5] == list(run(lambda f: f))[:5]
     assert tg.ones(1).item() == 1.0

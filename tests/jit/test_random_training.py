@@ -33,14 +33,14 @@ def test_default_seldom_looked_at(seed):
 
 @pytest.mark.parametrize("form", ["pure", "tiles"])
 def test_others_are_as_eager_or_refused(form):
-    """And most are not refused."""
+    """Most runs are not refused."""
     found = [compare(seed, form, FORMS[form]) for seed in range(10)]
     assert [where for where in found if where not in (None, "refused")] == []
     assert found.count(None) > (2 if form == "pure" else 0)  # tiles refuse an event of most runs
 
 
 def stops(function):
-    """A jit that gives the results of its fifth call from then on."""
+    """A jit that returns the results of its fifth call from then on."""
     results = []
 
     def call(*args):

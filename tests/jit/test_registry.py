@@ -10,12 +10,12 @@ import tinygrad_mnist as tg
 from tests.properties.domains import ROWS, Call, op_named
 from tinygrad_mnist.autograd import REGISTRY, Tensor
 
-quickly = settings(max_examples=8, suppress_health_check=list(HealthCheck))
+few_examples = settings(max_examples=8, suppress_health_check=list(HealthCheck))
 DETERMINISTIC = [name for name in ROWS if not REGISTRY[name].draws]
 
 
 def differentiated(name: str, call: Call) -> list[bool]:
-    """Which arguments the op has a rule for."""
+    """Return the arguments that the op has a rule for."""
     row = REGISTRY[name]
     rules = row.rules * len(call.args) if row.variadic else row.rules
     return [
@@ -28,15 +28,15 @@ def differentiated(name: str, call: Call) -> list[bool]:
 
 
 def step_of(name: str, call: Call, leaves: list[Tensor]) -> Any:
-    """A step that adds the inputs to leaves of zeros, calls the op and goes backward."""
+    """Make a step that adds the inputs to leaves of zeros, calls the op and goes backward."""
     smooth = differentiated(name, call)
     op = op_named(name)
 
-    def step(*given: Tensor) -> tuple[Tensor, ...]:
+    def step(*inputs: Tensor) -> tuple[Tensor, ...]:
         for leaf in leaves:
             leaf.grad = None
         at = iter(leaves)
-        args = [arg + next(at) if s else arg for arg, s in zip(given, smooth, strict=True)]
+        args = [arg + next(at) if s else arg for arg, s in zip(inputs, smooth, strict=True)]
         y = op(*args, **call.kw)
         if y.requires_grad:
             (y * y).sum().backward()
@@ -47,7 +47,7 @@ def step_of(name: str, call: Call, leaves: list[Tensor]) -> Any:
 
 @pytest.mark.parametrize("name", DETERMINISTIC)
 def test_a_replay_gives_the_bits_of_eager(name: str) -> None:
-    @quickly
+    @few_examples
     @given(ROWS[name].calls)
     def check(call: Call) -> None:
         if not call.args or not all(isinstance(arg, np.ndarray) for arg in call.args):

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 import tinygrad_mnist as tg
 import tinygrad_mnist.nn.functional as F
 from tinygrad_mnist import nn, optim
-from tinygrad_mnist.jit import flat, threads, tiles
+from tinygrad_mnist.jit import joint_optimizer, threads, tiles
 from tinygrad_mnist.jit.tape import Call
-from tinygrad_mnist.kernels.threads import blas
 from tinygrad_mnist.optim import Optimizer
 from tinygrad_mnist.testing import modules
+from tinygrad_mnist.threads import blas
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((53, 1, 8, 8), dtype=np.float32)
@@ -38,7 +38,7 @@ MODELS = {
 
 
 class Descent(Optimizer):
-    """One that is not elementwise: its gradients cannot lie in one buffer."""
+    """An optimizer that is not elementwise: its gradients cannot lie in one buffer."""
 
     def update(self, group, p, g, state):
         p -= 0.1 * g / (1 + np.abs(g).max())
@@ -52,7 +52,7 @@ OPTIMIZERS = {
 
 
 @pytest.fixture(params=[1, 2, 3])
-def lanes(request, monkeypatch):
+def workers(request, monkeypatch):
     monkeypatch.setattr(threads, "count", lambda: request.param)
 
 
@@ -69,7 +69,7 @@ def step_of(model, optimizer, criterion=F.cross_entropy):
 
 
 def run(make_model, make_optimizer, tile_rows=None, calls=4, x=X, y=Y):
-    """Loss, outputs, weights and gradients over some steps."""
+    """Return loss, outputs, weights and gradients of some steps."""
     tg.manual_seed(1)
     model = make_model()
     step = step_of(model, make_optimizer(model.parameters()))
@@ -84,7 +84,7 @@ def run(make_model, make_optimizer, tile_rows=None, calls=4, x=X, y=Y):
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("model", MODELS)
-def test_training_is_that_of_eager_within_rounding(model, optimizer, lanes):
+def test_training_is_that_of_eager_within_rounding(model, optimizer, workers):
     eager, _ = run(MODELS[model], OPTIMIZERS[optimizer])
     tiled, step = run(MODELS[model], OPTIMIZERS[optimizer], tile_rows=10)
     assert "6 tiles of at most 9 rows" in step.report()
@@ -93,26 +93,28 @@ def test_training_is_that_of_eager_within_rounding(model, optimizer, lanes):
         np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-4)
 
 
-def test_what_the_tiles_gave_when_heard_is_let_go(monkeypatch):
-    """Or a captured step would hold its memory twice."""
-    heard = []
+def test_the_arrays_of_the_traces_are_let_go(monkeypatch):
+    """Otherwise a captured step would hold its memory twice."""
+    traced = []
 
-    class Watched(tiles.Heard):
+    class Watched(tiles.TileTrace):
         def __init__(self, *args, **kw):
             super().__init__(*args, **kw)
             calls = [call for call in self.tape.entries if isinstance(call, Call)]
-            heard.extend(weakref.ref(out) for call in calls for out in call.outs if out.size > 1000)
+            traced.extend(
+                weakref.ref(out) for call in calls for out in call.outs if out.size > 1000
+            )
 
-    monkeypatch.setattr(tiles, "Heard", Watched)
+    monkeypatch.setattr(tiles, "TileTrace", Watched)
     model = MODELS["cnn"]()
     step = tg.jit(step_of(model, optim.SGD(model.parameters(), lr=0.1)), tile_rows=20)
     step(tg.from_numpy(X), tg.from_numpy(Y))
     gc.collect()  # a trace and its tape hold each other
-    assert len(heard) > 10 and not any(one() is not None for one in heard)
+    assert len(traced) > 10 and not any(one() is not None for one in traced)
 
 
 def test_an_update_on_threads_is_noticed_by_a_stale_graph(monkeypatch):
-    monkeypatch.setattr(flat, "MANY", 0)
+    monkeypatch.setattr(joint_optimizer, "MANY", 0)
     monkeypatch.setattr(threads, "count", lambda: 2)
     model = MODELS["deep"]()
     step = tg.jit(step_of(model, optim.SGD(model.parameters(), lr=0.1)), tile_rows=20)
@@ -125,10 +127,10 @@ def test_an_update_on_threads_is_noticed_by_a_stale_graph(monkeypatch):
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_an_update_on_threads_is_that_of_one_thread(optimizer, monkeypatch):
-    """Also where a smaller batch, which is no tiles, takes turns with the large one."""
+    """This holds too where a smaller batch, which is not tiled, takes turns with the large one."""
 
     def weights(count):
-        monkeypatch.setattr(flat, "MANY", count)
+        monkeypatch.setattr(joint_optimizer, "MANY", count)
         tg.manual_seed(1)
         model = MODELS["deep"]()
         step = step_of(model, OPTIMIZERS[optimizer](model.parameters()))
@@ -151,7 +153,7 @@ def test_runs_are_the_same_to_the_bit(model, monkeypatch):
 
 
 def test_a_later_start_makes_no_difference(monkeypatch):
-    """The first call is tiled as well: a run that is resumed rounds as one that never stopped."""
+    """The first call is tiled as well: a resumed run rounds as one that never stopped."""
     monkeypatch.setattr(threads, "count", lambda: 2)
     tg.manual_seed(1)
     model = MODELS["deep"]()
@@ -175,8 +177,8 @@ def test_few_rows_are_one_tile_and_keep_the_bits_of_eager():
 
 
 @settings(max_examples=60, suppress_health_check=list(HealthCheck))
-@given(rows=st.integers(2, 40), tile_rows=st.integers(1, 39), lanes=st.integers(1, 4))
-def test_any_cut_of_any_batch(rows, tile_rows, lanes):
+@given(rows=st.integers(2, 40), tile_rows=st.integers(1, 39), workers=st.integers(1, 4))
+def test_any_cut_of_any_batch(rows, tile_rows, workers):
     def gradients(step):
         model.zero_grad()
         loss = step(tg.from_numpy(X[:rows]), tg.from_numpy(Y[:rows]))
@@ -192,7 +194,7 @@ def test_any_cut_of_any_batch(rows, tile_rows, lanes):
     model = MODELS["deep"]()
     expected = gradients(step)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(threads, "count", lambda: lanes)
+        patch.setattr(threads, "count", lambda: workers)
         jitted = tg.jit(step, tile_rows=tile_rows)
         for _ in range(3):
             for a, b in zip(gradients(jitted), expected, strict=True):
@@ -297,10 +299,10 @@ def test_other_refusals():
     assert w.tolist() == [1, 1, 1]
 
 
-@pytest.mark.parametrize("given", [(np.ones((6, 3)), np.ones(5)), (np.ones(()),), ()], ids=str)
-def test_arguments_need_a_row_for_each_example(given):
+@pytest.mark.parametrize("args", [(np.ones((6, 3)), np.ones(5)), (np.ones(()),), ()], ids=str)
+def test_arguments_need_a_row_for_each_example(args):
     with pytest.raises(TypeError, match="a row for each example"):
-        tg.jit(lambda *a: None, tile_rows=2)(*given)
+        tg.jit(lambda *a: None, tile_rows=2)(*args)
 
 
 @pytest.mark.parametrize("tile_rows", [0, -1, 2.5, "all"])
@@ -324,7 +326,7 @@ def test_as_a_decorator():
     assert "np.multiply" in repr(step)
 
 
-def test_a_bad_row_in_any_tile_is_the_error_of_eager_and_nothing_is_stepped(lanes):
+def test_a_bad_row_in_any_tile_is_the_error_of_eager_and_nothing_is_stepped(workers):
     model = MODELS["linear"]()
     step = tg.jit(step_of(model, optim.SGD(model.parameters(), lr=1)), tile_rows=10)
     x, y = tg.from_numpy(X), tg.from_numpy(Y.copy())
@@ -484,7 +486,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("criterion", REFUSED)
 def test_a_loss_that_looks_like_a_mean_on_this_data_is_refused_by_its_ops(criterion):
-    """With one class in all rows each would pass a trial."""
+    """With one class in all rows, each of these losses would pass a trial."""
     model = MODELS["linear"]()
     optimizer = optim.SGD(model.parameters(), lr=0.1)
     step = tg.jit(step_of(model, optimizer, criterion), tile_rows=10)
@@ -522,7 +524,7 @@ def test_other_means_over_rows_are_cut(criterion):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 
 
-def test_what_looks_at_a_part_of_a_gradient_is_refused():
+def test_a_look_at_a_part_of_a_gradient_is_refused():
     def clips(x):
         w.grad = None
         (x * w).mean().backward()

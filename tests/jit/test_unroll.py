@@ -1,7 +1,7 @@
-"""Kernels opened into NumPy calls, and each call in its quickest form: what is known to go wrong.
+"""Kernels opened into NumPy calls, and each call in its cheapest form: the known traps.
 
-Random kernels and programs are in test_registry.py and test_programs.py; here is one case for each
-reason to call a kernel whole, and for each rewriting of a call.
+Random kernels and programs are in test_registry.py and test_programs.py; this file has one case for
+each reason to call a kernel whole, and for each way to respell a call.
 """
 
 from functools import partial
@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import tinygrad_mnist as tg
+from tinygrad_mnist.jit.in_place import argument_to_overwrite, redirect
 from tinygrad_mnist.jit.memory import Pool
-from tinygrad_mnist.jit.program import argument_to_overwrite, redirect
-from tinygrad_mnist.jit.quick import quick
-from tinygrad_mnist.jit.unroll import quietly, same_bits, take_checked, unroll
+from tinygrad_mnist.jit.respell import respell
+from tinygrad_mnist.jit.unroll import same_bits, take_checked, under_errstate, unroll
 from tinygrad_mnist.kernels.checks import classes_within
 
 
@@ -27,7 +27,7 @@ def fixed(array):
 
 
 KERNELS = {
-    "a copy that nothing hears of": lambda a: a.flatten() + 1,
+    "a copy that leaves no record": lambda a: a.flatten() + 1,
     "a value read out": lambda a: a * float(a.max()),
     "a value read out in silence": lambda a: a * a.tolist()[0][0],
     "an array made from nothing": lambda a: np.add(a, np.arange(3), dtype=a.dtype) * a[0],
@@ -56,7 +56,7 @@ def test_a_kernel_is_opened_only_if_the_calls_give_its_bits(kernel, argument):
         assert same_bits(out, KERNELS[kernel](a))
 
 
-def test_what_a_kernel_ignores_is_ignored_again():
+def test_errors_that_a_kernel_ignores_are_ignored_at_replay():
     def kernel(a):
         with np.errstate(divide="ignore"):
             y = 1 / a
@@ -64,13 +64,13 @@ def test_what_a_kernel_ignores_is_ignored_again():
 
     with np.errstate(all="call", call=lambda *_: None):
         steps, (out,) = unroll(kernel, (a := x(),), {}, Pool())
-    assert steps[0].func is quietly and steps[1].func is not quietly
+    assert steps[0].func is under_errstate and steps[1].func is not under_errstate
     a[0, 0] = 0
-    for step in quick(steps, []):
+    for step in respell(steps, []):
         step()
     assert out[0, 0] == np.inf
     a[0, 0] = -1
-    first, second = quick(steps, [])
+    first, second = respell(steps, [])
     first()
     with pytest.warns(RuntimeWarning, match="sqrt"):
         second()
@@ -94,7 +94,7 @@ def test_floating_point_errors_are_silent_unless_asked_for(function, at, raises)
         w.grad = None
         loss = function(w + a).sum()
         loss.backward()
-        return loss, w.grad  # what nobody asks for is not computed, and cannot be wrong
+        return loss, w.grad  # a result that nothing uses is not computed, and cannot be wrong
 
     jitted = tg.jit(step, pure=True)
     for each in (step, jitted, jitted, jitted, jitted):
@@ -154,14 +154,14 @@ CALLS = {
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_a_quick_call_does_the_same(call):
+def test_a_respelled_call_does_the_same(call):
     function, args, kw = CALLS[call]
     out = kw.get("out", OUT)
     wanted, got = [], []
     step = partial(function, *args, **(kw | {"out": out}))
     for steps, results in (
         ([step], wanted),
-        (quick([step], [a for a in args if isinstance(a, np.ndarray)]), got),
+        (respell([step], [a for a in args if isinstance(a, np.ndarray)]), got),
     ):
         out[...] = 9
         for one in steps:
@@ -170,9 +170,9 @@ def test_a_quick_call_does_the_same(call):
     assert same_bits(wanted[0], got[0])
 
 
-def test_a_quick_check_complains_as_before():
+def test_a_respelled_check_raises_the_same_error():
     labels = np.array([0, 3, 1])
-    (check,) = quick([partial(classes_within.__wrapped__, labels, 4)], [])
+    (check,) = respell([partial(classes_within.__wrapped__, labels, 4)], [])
     check()
     for wrong in (4, -1):
         labels[1] = wrong
@@ -199,7 +199,7 @@ def test_a_result_moves_elsewhere_only_if_nothing_looks_at_parts_of_it():
     steps = [partial(np.copyto, old, 1), partial(np.copyto, old[0], 2)]
     assert not redirect(steps, old, new)
     assert redirect(steps[:1], old, new)
-    assert not redirect([steps[0], partial(quietly, {}, steps[0])], old, new)
+    assert not redirect([steps[0], partial(under_errstate, {}, steps[0])], old, new)
     by_row, moved = np.zeros((2, 4), np.float32), np.zeros((2, 4), np.float32)
     turned = [partial(np.dot, x(), rows().T, out=by_row)]
     assert redirect(turned, by_row.T, moved.T)
@@ -208,13 +208,13 @@ def test_a_result_moves_elsewhere_only_if_nothing_looks_at_parts_of_it():
 
 
 def test_arguments_are_only_read():
-    """Not even for the moment of a trial: another thread may be reading them, or a file behind."""
+    """They are not even written for a trial: another thread, or a file, may share their memory."""
     a, b = x(), fixed(x() + 1)
     before = a.copy()
 
-    def kernel(given, other):
+    def kernel(x, other):
         assert same_bits(a, before)
-        return np.exp(given.copy()) * other
+        return np.exp(x.copy()) * other
 
     steps, (out,) = unroll(kernel, (a, b), {}, Pool())
     assert same_bits(a, before) and same_bits(out, np.exp(a) * b)
@@ -237,7 +237,7 @@ def test_the_steps_read_arguments_of_any_layout(turn):
     assert same_bits(out, (a[1:] * 2).sum(axis=0))
 
 
-def test_a_dying_argument_may_come_to_hold_the_result():
+def test_an_argument_that_is_not_read_again_may_come_to_hold_the_result():
     pool = Pool()
     a, b = pool.like(x()), x()
     a[...] = b
@@ -255,7 +255,7 @@ def test_a_dying_argument_may_come_to_hold_the_result():
     assert same_bits(out, (b + 1) * 2)
 
 
-def test_two_looks_at_a_dying_argument_are_told_apart():
+def test_two_views_of_a_reusable_argument_are_told_apart():
     pool = Pool()
     a = pool.like(np.ones((3, 3), np.float32))
     a[...] = np.arange(9).reshape(3, 3)

@@ -119,7 +119,7 @@ def test_a_write_through_a_view(body, form):
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_reshape_that_copied_when_it_was_learnt(form):
-    """Of another layout it gives a view, and what is written there is written to the base."""
+    """An array of another layout gives a view, and a write to the view is a write to the base."""
 
     def step(x):
         y = x.reshape(-1)
@@ -129,8 +129,8 @@ def test_a_reshape_that_copied_when_it_was_learnt(form):
     jitted = FORMS[form](step)
     for number in range(8):
         array = START.copy() if number in (4, 6) else np.asfortranarray(START)
-        given = tg.from_numpy(array), tg.from_numpy(array.copy("K"))
-        assert jitted(given[0]).tolist() == step(given[1]).tolist(), f"call {number}"
+        pair = tg.from_numpy(array), tg.from_numpy(array.copy("K"))
+        assert jitted(pair[0]).tolist() == step(pair[1]).tolist(), f"call {number}"
 
 
 ERRORS = {
@@ -152,15 +152,15 @@ ERRORS = {
 
 
 def outcome(function, x, errors):
-    """The bits or the error, and the warnings."""
-    with warnings.catch_warnings(record=True) as said:
+    """Return the bits or the error, and the warnings."""
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             with np.errstate(**errors) if errors else contextlib.nullcontext():
                 found = function(x).detach().numpy().tobytes()
         except Exception as error:
             found = type(error), str(error)
-    return found, [(one.category, str(one.message)) for one in said]
+    return found, [(one.category, str(one.message)) for one in caught]
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -179,7 +179,7 @@ def test_errors_of_floating_point_and_of_dtypes(name, form):
 
 @pytest.mark.parametrize("how", [{}, {"tile_rows": 4}])
 def test_a_training_step_is_silent_until_asked(how):
-    """Its ops, its backward, and its optimizer: in tiles too."""
+    """That goes for its ops, its backward and its optimizer, in tiles too."""
     model = nn.Linear(3, 2)
     optimizer = optim.SGD(model.parameters(), lr=1e38)
 

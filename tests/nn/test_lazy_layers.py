@@ -65,6 +65,15 @@ def test_a_parameter_without_a_shape_cannot_be_used(use, error) -> None:
         use(nn.LazyLinear(2).weight)
 
 
+def test_values_written_in_advance_are_to_no_effect() -> None:
+    """As a book's programs do: `layer.weight.data.normal_(0, 0.01)` before the first call."""
+    layer = nn.LazyLinear(2)
+    layer.weight.data.normal_(0, 0.01)
+    layer.bias.data.fill_(0)
+    assert layer.weight.data.shape == (0,) and is_lazy(layer.weight)
+    assert layer(tg.ones(1, 3)).shape == (1, 2)
+
+
 def test_a_cast_before_the_first_call_decides_the_dtype() -> None:
     net = network().double()
     assert net[0].weight.dtype == tg.float64 and is_lazy(net[0].weight)

@@ -107,3 +107,39 @@ def test_a_list_is_no_tensor() -> None:
 def test_a_dimension_is_reduced_once(axes: tuple[int, int]) -> None:
     with pytest.raises(RuntimeError, match="twice"):
         tg.tensor(X).sum(axes)
+
+
+def test_rows_take_pytorchs_and_numpys_names() -> None:
+    a, b = tg.tensor([4.0]), tg.tensor([2.0])
+    assert tg.sqrt(input=a).item() == tg.sqrt(x=a).item() == 2
+    for keywords in ({"input": a, "other": b}, {"x1": a, "x2": b}):
+        assert tg.mul(**keywords).item() == 8
+    assert tg.mul(a, other=b).item() == a.mul(other=b).item() == 8
+    assert tg.mul(2.0, other=b).item() == 4
+
+
+def test_sizes_may_be_spelled_in_many_ways() -> None:
+    for size in ((2, 3), [2, 3], tg.tensor([2, 3]), np.array([2, 3])):
+        assert tg.zeros(size).shape == (2, 3)
+    assert tg.zeros(np.int64(2), tg.tensor(3)).shape == (2, 3)
+    assert tg.zeros(tg.tensor(2)).shape == (2,)
+
+
+def test_devices_are_all_the_cpu() -> None:
+    cpu = tg.device("cpu", 0)
+    assert cpu == tg.device(cpu) and len({cpu, tg.device("cpu:0")}) == 1 and cpu != "cpu"
+    assert (str(cpu), repr(cpu)) == ("cpu", "device(type='cpu')")
+
+
+def test_float16_goes_through_its_steps_in_float32() -> None:
+    x = tg.full((1000,), 300.0, dtype=tg.float16)
+    assert tg.dist(x, x * 0, p=1).dtype == tg.float16
+    assert tg.prod(x[:3], dtype=tg.float32).dtype == tg.float32
+    assert tg.prod(x[:3], dtype=tg.float32).item() == 300**3
+
+
+def test_an_attribute_that_is_missing_inside_is_no_missing_tensor() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'ndim'"):
+        tg.mv(tg.ones(2, 2), 3)
+    with pytest.raises(TypeError, match=r"mv\(\): argument 'input' must be Tensor, not int"):
+        tg.mv(3, tg.ones(2))

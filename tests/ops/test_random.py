@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import tinygrad_mnist as tg
+from tinygrad_mnist.ops import random
 
 DRAWS: dict[str, Callable[[Any], tg.Tensor]] = {
     "rand": lambda g: tg.rand(5, generator=g),
@@ -73,6 +74,44 @@ def test_dtypes_and_gradients() -> None:
     assert not tg.rand(2, requires_grad=True).bernoulli().requires_grad
     with pytest.raises(RuntimeError, match="less than"):
         tg.randint(5, 5, (2,))
+
+
+def test_every_name_has_a_test() -> None:
+    tested = {*DRAWS, "Generator", "manual_seed", "get_rng_state", "set_rng_state", "initial_seed"}
+    assert set(random.__all__) - tested == {"rand_like", "randn_like", "randint_like"}
+    x = tg.zeros(2, 3, dtype=tg.float64)
+    for like in (
+        tg.rand_like(x),
+        tg.randn_like(x),
+        tg.randint_like(x, 3),
+        tg.randint_like(x, 1, 9),
+    ):
+        assert like.shape == (2, 3) and like.dtype == tg.float64
+    assert set(tg.randint_like(tg.zeros(99), 3, 5).unique().tolist()) == {3, 4}
+
+
+def test_seeds_and_states() -> None:
+    assert tg.manual_seed(5).initial_seed() == tg.initial_seed() == 5
+    g = tg.Generator()
+    assert g.initial_seed() != tg.Generator().initial_seed() and g.seed() == g.initial_seed()
+    tg.rand(1, generator=g)
+    state = g.get_state()
+    first = tg.rand(3, generator=g)
+    g.set_state(state)
+    assert tg.rand(3, generator=g).equal(first)
+    assert tg.rand(2, generator=np.random.default_rng(0)).shape == (2,)
+
+
+def test_other_dtypes_and_spellings() -> None:
+    assert tg.rand(2, dtype=tg.float16).dtype == tg.randn(2, dtype=tg.float16).dtype == tg.float16
+    assert tg.randperm(3, dtype=tg.int32).dtype == tg.int32
+    assert tg.randint(5, (2,)).shape == (2,) and tg.randint(5, (2,)).max().item() < 5
+    means = tg.normal(tg.tensor([0.0, 100.0]), tg.tensor([1.0, 1.0]))
+    assert means.shape == (2,) and means[1].item() > 50
+    assert tg.zeros(9).bernoulli(1.0).tolist() == [1] * 9
+    assert tg.zeros(9).random_(5, 6).tolist() == [5] * 9
+    with pytest.raises(RuntimeError, match="at least one sample"):
+        tg.ones(3).multinomial(0)
 
 
 def test_a_captured_program_follows_the_seed() -> None:

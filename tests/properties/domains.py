@@ -1031,6 +1031,7 @@ def drawn_from(*parts: dict[str, Any], **settings: Any) -> Row:
 
 _erf, _erfc = np.vectorize(math.erf, otypes=[float]), np.vectorize(math.erfc, otypes=[float])
 _COMPARED = (INT, INT)
+_SHIFTS: dict[str, Any] = {"dtype": np.int64, "low": 0, "high": 5}
 # For max and min: multiples of 1/4 against numbers an eighth off them, so nothing ties.
 _QUARTERS: dict[str, Any] = {"elements": st.integers(-12, 12).map(lambda i: i / 4)}
 _EIGHTHS: dict[str, Any] = {"elements": st.integers(-12, 12).map(lambda i: i / 4 + 0.125)}
@@ -1057,6 +1058,22 @@ ROWS: dict[str, Row] = {
     "xlogy": binary(lambda a, b: a * np.log(b), {}, POSITIVE),
     "sinc": unary(np.sinc),
     "sinc_slope": unary(lambda x: (np.cos(np.pi * x) - np.sinc(x)) / x, **NONZERO),
+    "logaddexp2": binary(lambda a, b: np.log2(2.0**a + 2.0**b), NONZERO, POSITIVE),
+    "copysign": binary(lambda a, b: np.abs(a) * np.where(b < 0, -1, 1), NONZERO, NONZERO),
+    "fmax": binary(lambda a, b: np.where(a > b, a, b), _QUARTERS, _EIGHTHS),
+    "fmin": binary(lambda a, b: np.where(a < b, a, b), _QUARTERS, _EIGHTHS),
+    "heaviside": binary(lambda a, b: np.where(a < 0, 0, np.where(a > 0, 1, b)) * 1.0, _TIED, _TIED),
+    "exponent": elementwise(
+        lambda x: np.array(np.vectorize(lambda v: math.frexp(v)[1], otypes=[int])(x), np.int32), {}
+    ),
+    "nextafter": binary(
+        lambda a, b: np.vectorize(math.nextafter, otypes=[float])(a, b), _QUARTERS, _EIGHTHS
+    ),
+    "gcd": binary(lambda a, b: np.vectorize(math.gcd, otypes=[np.int64])(a, b), INT, INT),
+    "lcm": binary(lambda a, b: np.vectorize(math.lcm, otypes=[np.int64])(a, b), INT, INT),
+    "bitwise_left_shift": binary(lambda a, b: a * 2**b, INT, _SHIFTS),
+    "bitwise_right_shift": binary(lambda a, b: np.floor_divide(a, 2**b), INT, _SHIFTS),
+    "signbit": elementwise(lambda x: x < 0, NONZERO),
     "logaddexp": binary(lambda a, b: np.log(np.exp(a) + np.exp(b)), NONZERO, POSITIVE),
     # Exponentials and powers
     "exp": unary(lambda x: np.vectorize(math.exp, otypes=[float])(x)),

@@ -68,6 +68,10 @@ def doubled(x: Tensor) -> Tensor:
 
 
 reveal_type(scaled(x, 2))  # Tensor
+reveal_type(tg.exp(x))  # Tensor
+reveal_type(x.exp_())  # Tensor
+tg.exp()  # error: call-arg
+tg.expp(x)  # error: attr-defined
 reveal_type(doubled(x))  # Tensor
 scaled(x)  # error: call-arg
 Net()("no Tensor")  # error: arg-type

@@ -68,11 +68,22 @@ def _no_bool_at_all(dtype: DType, args: tuple[Any, ...]) -> None:
         )
 
 
+def _integers_alone(dtype: DType, args: tuple[Any, ...]) -> None:
+    if dtype.kind not in "iu":
+        raise TypeError(f"not implemented for {dtype}; integers are needed")
+
+
 # What PyTorch refuses, though NumPy has an answer. Rows that are not here take every dtype.
 REFUSED: dict[Any, Callable[[DType, tuple[Any, ...]], None]] = {
     np.subtract: _no_bool_at_all,
     np.hypot: _no_integers,
     np.logaddexp: _no_integers,
+    np.logaddexp2: _no_integers,
+    np.nextafter: _no_integers,
+    np.gcd: _integers_alone,
+    np.lcm: _integers_alone,
+    np.left_shift: _integers_alone,
+    np.right_shift: _integers_alone,
 }
 
 

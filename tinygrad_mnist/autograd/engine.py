@@ -141,6 +141,10 @@ def backward(
     >>> x.grad
     tensor(6.)
     """
+    if MODES and type(tensors) is Tensor and grad_tensors is inputs is None and not create_graph:
+        follower = current().follower
+        if follower is not None and follower.backward_ahead(tensors, retain_graph):
+            return
     roots = as_tuple(tensors)
     if inputs is None:
         run(roots, grad_tensors, None, retain_graph=retain_graph, create_graph=create_graph)

@@ -66,6 +66,9 @@ class Follower(Protocol):
     def call(self, op: Any, args: tuple[Any, ...], kw: dict[str, Any], grad: bool) -> Any:
         """Return the Tensor that `op(*args, **kw)` gives; record the call if `grad`."""
 
+    def backward_ahead(self, root: Any, retain: Any) -> bool:
+        """Walk back from one Tensor, if that usually comes next; tell whether it was done."""
+
     def backward(self, roots: Any, seeds: Any, wanted: Any, retain: bool) -> bool:
         """Do what `engine.walk` does, if it is known how; tell whether it was done."""
 

@@ -21,6 +21,7 @@ Keeper = Callable[[Sequence[Any]], tuple[Any, ...]]
 Bound = Callable[[Any, Sequence[Any], tuple[int, ...], int], Any]
 
 REGISTRY: dict[str, Op] = {}
+RESERVED = ("g", "y", "shape", "i")  # what a rule calls the gradient, the output, ...
 
 
 class ShapeError(RuntimeError, ValueError):
@@ -76,7 +77,11 @@ class Op:
         nin, loops = getattr(kernel, "nin", 0), getattr(kernel, "types", ())
         elementwise = nin > 0 and getattr(kernel, "signature", None) is None
         self.promotes = elementwise and "d" * nin + "->?" not in loops
-        self._words = {param: all_names(rule) for param, rule in rules.items() if rule}
+        self._words = {
+            param: self._parameters(f"rule for {param!r}", rule)
+            for param, rule in rules.items()
+            if rule is not None
+        }
         self._check(rules)
         self._places = {p: i for i, p in enumerate((*self.params, "y", *self.residual))}
         self.rules: tuple[Bound | None, ...] = tuple(self._bind(p, rules) for p in self.params)
@@ -84,28 +89,50 @@ class Op:
         self.keepers = Keepers(self)
 
     def _check(self, rules: dict[str, Rule | None]) -> None:
-        known = ("g", "y", "shape", "i", *self.params, *self.keywords, *self.residual)
+        """Refuse a rule for what is no input, and one that names what it cannot be given."""
+        reserved = ("g", "y", "shape", "i") if self.variadic else ("g", "y", "shape")
+        given = (*self.params, *self.keywords)
         for name in rules:
-            if name in ("g", "y", "shape", "i"):
+            if name in RESERVED:
                 raise TypeError(f"{self.name}: {name!r} has a meaning in rules; rename the input")
             if name not in self.params:
-                raise TypeError(f"{self.name}: a rule for {name!r}, which is not an argument of it")
-            for word in self._words.get(name, ()):
-                if word not in known:
-                    raise TypeError(
-                        f"{self.name}: the rule for {name!r} names {word!r}; "
-                        f"it may name {', '.join(known)}"
-                    )
+                raise TypeError(
+                    f"{self.name}: a rule for {name!r}, which is not an input of it; "
+                    f"its inputs are {', '.join(self.params)}"
+                )
+            words = self._words.get(name)
+            if words is not None and words[:1] != ("g",):
+                raise TypeError(
+                    f"{self.name}: the first parameter of the rule for {name!r} must be g, "
+                    "the incoming gradient"
+                )
+            self._check_words(
+                f"rule for {name!r}", words or (), (*reserved, *given, *self.residual)
+            )
+        for name, definition in self.residual.items():
+            words = self._parameters(f"definition of {name!r}", definition)
+            self._check_words(f"definition of {name!r}", words, given)
+
+    def _check_words(self, what: str, words: Sequence[str], known: Sequence[str]) -> None:
+        for word in words:
+            if word not in known:
+                raise TypeError(
+                    f"{self.name}: the {what} names {word!r}; it may name {', '.join(known)}"
+                )
+
+    def _parameters(self, what: str, rule: Any) -> tuple[str, ...]:
+        if not callable(rule):
+            raise TypeError(
+                f"{self.name}: the {what} must be a function or None, not {type(rule).__name__}"
+            )
+        return all_names(rule)
 
     def _bind(self, param: str, rules: dict[str, Rule | None]) -> Bound | None:
         """A rule as a closure of one fixed shape: (g, saved, shape of the input, its index)."""
         rule = rules.get(param)
         if rule is None:
             return None
-        names = self._words[param]
-        if names[:1] != ("g",):
-            raise TypeError(f"{self.name}: the first parameter of the rule for {param!r} must be g")
-        names = names[1:]
+        names = self._words[param][1:]
         places = [self._places.get(name, -1) for name in names]
         match places if -1 not in places else None:
             case []:
@@ -178,10 +205,14 @@ class Op:
 def _signature(
     kernel: Kernel, inputs: list[str]
 ) -> tuple[tuple[str, ...], tuple[str, ...], str | None]:
-    """The kernel's array arguments, its keywords, and the name of its *args, if it has them."""
+    """The kernel's array arguments, its keywords, and the name of its *args, if it has them.
+
+    A ufunc's arguments have no names: the rules name them, if there is one for each, or else they
+    are x, or a and b.
+    """
     if isinstance(kernel, np.ufunc):
-        names = inputs if len(inputs) == kernel.nin else ["x", "other"][: kernel.nin]
-        return tuple(names), (), None
+        usual = ["x"] if kernel.nin == 1 else list("abcdef"[: kernel.nin])
+        return tuple(inputs if len(inputs) == kernel.nin else usual), (), None
     positional, variadic, keywords = parameters(kernel)
     if variadic is not None:
         positional = (*positional, variadic)

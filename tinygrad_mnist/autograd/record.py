@@ -50,29 +50,29 @@ def unary(it: Op) -> Callable[..., Any]:
     keeps_x, keeps_y = it.mask([True])[:2]
     keeps = keeps_x or keeps_y
 
-    def call(x: Any) -> Any:
-        if not isinstance(x, Tensor):
-            return kernel(x)
+    def call(input: Any) -> Any:
+        if not isinstance(input, Tensor):
+            return kernel(input)
         if MODES:
-            return special(it, (x,), {})
-        array = x._data
+            return special(it, (input,), {})
+        array = input._data
         usual = state() is USUAL
         try:
             if usual:
                 hush()
             y = kernel(array)
         except Exception as error:
-            raise it.explain(error, (x,), {}) from None
+            raise it.explain(error, (input,), {}) from None
         finally:
             if usual:
                 restore()
         if type(y) is not ndarray:
             y = asarray(y)
         if promotes and y.dtype is not array.dtype:
-            return record(it, (x,), {})
+            return record(it, (input,), {})
         out = new(Tensor)
         out._data = y
-        parent = x._node
+        parent = input._node
         if parent is None or not has_rule:
             out._node = None
             return out
@@ -145,24 +145,24 @@ def binary(it: Op) -> Callable[..., Any]:
     masks = (it.mask(need)[:3] for need in ((True, False), (False, True), (True, True)))
     keeps_a, keeps_b, keeps_ab = (mask if any(mask) else None for mask in masks)
 
-    def call(a: Any, b: Any) -> Any:
-        if isinstance(a, Tensor):
-            x, node_a = a._data, a._node
+    def call(input: Any, other: Any) -> Any:
+        if MODES and (isinstance(input, Tensor) or isinstance(other, Tensor)):
+            return special(it, (input, other), {})
+        if isinstance(input, Tensor):
+            x, node_a = input._data, input._node
             dtype = x.dtype
-            if isinstance(b, Tensor):
-                w, node_b = b._data, b._node
+            if isinstance(other, Tensor):
+                w, node_b = other._data, other._node
                 if promotes and w.dtype is not dtype:
-                    return special(it, (a, b), {})
+                    return special(it, (input, other), {})
             else:
-                w, node_b = b, None
-        elif isinstance(b, Tensor):
-            x, node_a = a, None
-            w, node_b = b._data, b._node
+                w, node_b = other, None
+        elif isinstance(other, Tensor):
+            x, node_a = input, None
+            w, node_b = other._data, other._node
             dtype = w.dtype
         else:
-            return kernel(a, b)
-        if MODES:
-            return special(it, (a, b), {})
+            return kernel(input, other)
         usual = state() is USUAL
         try:
             if usual:
@@ -170,8 +170,8 @@ def binary(it: Op) -> Callable[..., Any]:
             y = kernel(x, w)
         except Exception as error:
             if promotes:  # which may have a better reason to refuse
-                return record(it, (a, b), {})
-            raise it.explain(error, (a, b), {}) from None
+                return record(it, (input, other), {})
+            raise it.explain(error, (input, other), {}) from None
         finally:
             if usual:
                 restore()
@@ -179,7 +179,7 @@ def binary(it: Op) -> Callable[..., Any]:
             y = asarray(y)
         y_dtype = y.dtype
         if promotes and y_dtype is not dtype:
-            return record(it, (a, b), {})
+            return record(it, (input, other), {})
         out = new(Tensor)
         out._data = y
         if not rule_a:
@@ -216,10 +216,10 @@ def ternary(it: Op) -> Callable[..., Any]:
     kernel, keepers, otherwise = it.kernel, it.keepers, general(it)
 
     def call(a: Any, b: Any, c: Any = None) -> Any:
+        if MODES and c is not None and isinstance(a, Tensor):
+            return special(it, (a, b, c), {})
         if not (isinstance(a, Tensor) and isinstance(b, Tensor) and isinstance(c, Tensor)):
             return otherwise(a, b) if c is None else otherwise(a, b, c)
-        if MODES:
-            return special(it, (a, b, c), {})
         x, w, v = a._data, b._data, c._data
         usual = state() is USUAL
         try:

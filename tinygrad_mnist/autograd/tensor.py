@@ -218,7 +218,7 @@ class Tensor(TensorMethods):
             return None
         if TAPED and (tape := current().tape) is not None:
             tape.grad_read(node)
-        if type(node.grad) is Born:  # lives in a buffer that the next call writes again
+        if type(node.grad) is BufferedGrad:  # lives in a buffer that the next call writes again
             node.grad = wrap(node.grad._data.copy(order="K"))
         return node.grad  # type: ignore[no-any-return]
 
@@ -374,7 +374,7 @@ class Tensor(TensorMethods):
         return repr(self)
 
 
-class Born(Tensor):
+class BufferedGrad(Tensor):
     """A gradient in a buffer of a compiled program: copied out when somebody looks at it."""
 
 

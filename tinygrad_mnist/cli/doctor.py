@@ -68,9 +68,9 @@ def examine() -> dict[str, Any]:
 
 def step_seconds() -> dict[int, list[float]]:
     """Time a step of mlp-128 with one thread and with one for each core: seconds, by number."""
-    from tinygrad_mnist import get_num_threads, set_num_threads
     from tinygrad_mnist.data import load_embedded
     from tinygrad_mnist.models import RECIPES
+    from tinygrad_mnist.threads import get_num_threads, set_num_threads
     from tinygrad_mnist.train import Trainer
     from tinygrad_mnist.train.threads import timed
 
@@ -85,7 +85,7 @@ def step_seconds() -> dict[int, list[float]]:
 
 def _cores() -> int:
     """The cores that this process may use and its BLAS can be told of."""
-    from tinygrad_mnist.kernels.threads import blas
+    from tinygrad_mnist.threads import blas
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return (cores or 1) if blas().is_known else 1
@@ -100,7 +100,7 @@ def load() -> str:
 
 def thread_pool() -> dict[str, Any]:
     """The core of the BLAS that is loaded, which threadpoolctl knows, and its threads."""
-    from tinygrad_mnist import get_num_threads
+    from tinygrad_mnist.threads import get_num_threads
 
     try:
         from threadpoolctl import threadpool_info
@@ -169,7 +169,7 @@ def op_seconds() -> float:
 
 def advice(pool: dict[str, Any], steps: dict[int, list[float]]) -> list[str]:
     """What would help on this machine; never empty."""
-    from tinygrad_mnist.kernels.threads import VARIABLES, blas
+    from tinygrad_mnist.threads import VARIABLES, blas
     from tinygrad_mnist.train.threads import pays
 
     words = []

@@ -1,28 +1,49 @@
-"""jit(): a function's ops, answered by NumPy calls that were prepared for them.
+"""jit(): NumPy calls, prepared in advance, answer the ops of a function.
 
-Nothing outside this folder knows of it but by the three protocols of `autograd/listeners.py`, and
-no op knows of it: whatever the table can do, a program can. Read in this order:
+The rest of the package reaches this folder by the three protocols of `autograd/listeners.py` alone,
+and no op refers to it: whatever the table can do, a program can. Read in this order:
 
-function.py       the door: which form a function gets      callable.py  what all forms share
+function.py       the door: which form a function gets
+callable.py       what all forms share: a name, copies, methods
+
 The default form, in which the function itself runs (docs/one-step.md follows one call):
 followed.py       a call: begin, run the function, end
-follow.py         the Follower: which step comes next, and what to do where another one does
+follow.py         the Follower: which step comes next, and what happens where another one comes
 op_step.py        one op call: how it is recognised, and what answers it
-backward_step.py  one backward()                            update_step.py  one optimizer.step()
-learn.py          steps made of what a call has seen        prepare.py  their buffers and calls
-answers.py        the usual way of a step, written out      text.py  functions written out
+backward_step.py  one backward()
+update_step.py    one optimizer.step()
+learn.py          a call as it was seen, made into steps
+prepare.py        the buffers and the NumPy calls of a step
+answers.py        the usual way through a step, written out as one function
+text.py           functions written out
 likeness.py       equal, in type and sign too
-What both forms are bound with:
-tape.py           calls and effects as they happen          program.py  a tape as NumPy calls
-unroll.py         a kernel as the NumPy calls it makes      quick.py  each in its cheapest form
-memory.py         buffers, used again                       looks.py  the same look at other memory
-flat.py           an optimizer's parameters in one buffer   passes.py  what makes it fast, by name
+
+Binding, for both forms:
+tape.py           calls and effects, recorded as they happen
+liveness.py       which entries of a tape are needed, and how long each array lives
+bind.py           a tape's entries as NumPy calls on buffers
+unroll.py         a kernel as the NumPy calls that it makes
+in_place.py       results that take the place of an argument
+effects.py        steps that change something outside
+joint_optimizer.py  an optimizer's parameters in one buffer
+memory.py         buffers, used again
+views.py          the same view of other memory
+respell.py        each NumPy call in its cheapest form
+program.py        the calls, replayed and printed
+passes.py         what makes a program fast, by name
+
 The pure form, in which a replay stands for the function:
-pure.py           capture and replay                        guards.py, names.py  what it relies on
-results.py        what it returns
+pure.py           capture and replay
+guards.py         the assumptions of a program, checked before each replay
+names.py          what a function finds around it
+outputs.py        the Tensors that it returns
+
 Tiles, for batches larger than a cache:
-tiles.py          some rows at a time, on threads.py        heard.py  a call on some rows
+tiles.py          some rows at a time
+tile_tapes.py     a call on some of the rows, recorded
+tile_program.py   the steps for one tile
 rows.py           the proof that the rows may be cut
+threads.py        threads in the place of the BLAS's own
 """
 
 from __future__ import annotations

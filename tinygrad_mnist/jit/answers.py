@@ -1,9 +1,9 @@
-"""answer_of(): the quick answer of a prepared step, as one straight function made for it.
+"""answer_of(): the shortcut of a prepared step, one function without a loop, made for the step.
 
-It takes the usual way alone: every argument lies where the step was prepared for it, and nobody
-holds the step's results. Whatever else comes, it returns None, and `OpStep.answer` looks closer.
-Matching is most of what a call costs at small sizes, so nothing is looped over: the function is
-written out (`text.py`). `print(answer_of(step).text)` shows it.
+A shortcut handles the usual case alone: every argument lies where the step was prepared for it, and
+nobody holds the step's results. In any other case it returns None, and `OpStep.answer` looks
+closer. Matching is most of what a call costs at small sizes, so there is no loop: the function is
+written out (`text.py`). `print(step.shortcut.text)` shows it.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from tinygrad_mnist.jit.op_step import ANY_NODE
 from tinygrad_mnist.jit.text import Text
 from tinygrad_mnist.jit.unroll import take_checked
 
-# What copies, compares to a number, or is done by the BLAS, which says nothing
+# Functions that meet no floating-point error: copies, comparisons with a number, and the BLAS
 QUIET = {np.dot, np.take, take_checked, np.clip, clip_ufunc, np.maximum, np.minimum}
 Answer = Callable[[Any, Any, tuple[Any, ...], dict[str, Any], bool], Any]
 
 
 def answer_of(step: Any, path: Any) -> Answer:
-    """Make the quick answer of a prepared step; `path` holds the steps up to it."""
+    """Make the shortcut of a prepared step; `path` holds the steps up to it."""
     t = Text()
     t.names |= {
         "new": new, "tick": tick, "getrefcount": getrefcount, "same": same, "record": record,
@@ -44,28 +44,26 @@ def answer_of(step: Any, path: Any) -> Answer:
     }  # fmt: skip
     count = len(step.arguments)
     args = [f"a{i}" for i in range(count)]
-    t.add(f"if which is not op or grad is not {step.grad} or len(args) != {count}: return None")
+    t.add(f"if which is not op or grad is not {step.grad}: return None")
     t.add(f"if {'len(kw) != ' + str(len(step.kw)) if step.kw else 'kw'}: return None")
     for key, value in step.kw.items():
         known = t.name("kw", value)
         t.add(f"if kw[{key!r}] is not {known} and not same(kw[{key!r}], {known}): return None")
-    if args:
-        t.add(f"{', '.join(args)}, = args")
     if step.makes_node or any(type(a.node) is int for a in step.arguments):
         t.add("nodes = call.nodes")
     t.add("try:")
     t.indent = "        "
+    t.add(f"[{', '.join(args)}] = args")
     arrays = [
         one_argument(t, a, arg, path, step.grad)
         for a, arg in zip(args, step.arguments, strict=True)
     ]
-    t.add("pass")
     t.indent = "    "
-    t.add("except AttributeError:  # not a Tensor")
+    t.add("except (AttributeError, ValueError):  # not a Tensor; more of them, or fewer")
     t.add("    return None")
     for i in range(len(step.outs)):
         t.add(f"if getrefcount(outs[{i}]) != {step.idle - 1}: return None")
-    silent = not all(map(says_nothing, step.lines))
+    silent = not all(map(meets_no_error, step.lines))
     if silent:
         t.add("usual = state() is USUAL")
     t.add("try:")
@@ -75,7 +73,7 @@ def answer_of(step: Any, path: Any) -> Answer:
         t.add(f"    {t.name('place', place)}[...] = {arrays[number]}")
     for one in step.run:
         t.add(f"    {t.name('run', one)}()")
-    t.add("except Exception:  # let the op itself say what is wrong")
+    t.add("except Exception:  # let the op itself raise the error")
     if silent:
         t.add("    if usual: restore()")
     t.add("    return record(op, args, kw, grad=grad)")
@@ -93,13 +91,13 @@ def answer_of(step: Any, path: Any) -> Answer:
     return t.compiled("def answer(call, which, args, kw, grad):", f"<{step.op.name}>")  # type: ignore[no-any-return]
 
 
-def says_nothing(call: Any) -> bool:
-    """Tell whether a prepared call cannot meet an error of floating point."""
+def meets_no_error(call: Any) -> bool:
+    """Tell whether a prepared call cannot meet a floating-point error."""
     return getattr(call, "func", None) in QUIET
 
 
 def unlike(t: Text, node: Any) -> str:
-    """The comparison that is true of a node that an argument may not have."""
+    """Return the comparison that is true of a node that an argument must not have."""
     if node is None:
         return "is not None"
     if node is ANY_NODE:
@@ -107,8 +105,8 @@ def unlike(t: Text, node: Any) -> str:
     return f"is not nodes[{node}]" if type(node) is int else f"is not {t.name('leaf', node)}"
 
 
-def one_argument(t: Text, name: str, argument: Any, path: Any, looks_at_nodes: bool) -> str:
-    """Add the lines that look at one argument; returns the name of its array."""
+def one_argument(t: Text, name: str, argument: Any, path: Any, checks_nodes: bool) -> str:
+    """Add the lines that check one argument; return the name of its array."""
     if argument.shape is None:
         known = t.name("number", argument.value)
         t.add(f"if {name} is not {known} and not same({name}, {known}): return None")
@@ -116,7 +114,7 @@ def one_argument(t: Text, name: str, argument: Any, path: Any, looks_at_nodes: b
     array = "d" + name
     if argument.is_tensor:
         t.add(f"{array} = {name}._data")
-        if looks_at_nodes:
+        if checks_nodes:
             t.add(f"if {name}._node {unlike(t, argument.node)}: return None")
     else:
         t.add(f"{array} = {name}")
@@ -129,7 +127,7 @@ def one_argument(t: Text, name: str, argument: Any, path: Any, looks_at_nodes: b
             t.add(f"if {array} is not call.views[{at}]: return None")
     elif argument.array is not None:
         t.add(f"if {array} is not {t.name('array', argument.array)}: return None")
-        if not isinstance(argument.node, Leaf):  # it may be resized, or turned, in place
+        if not isinstance(argument.node, Leaf):  # it may be resized or transposed in place
             t.add(
                 f"if {array}.strides != {argument.array.strides!r} "
                 f"or {array}.shape != {argument.shape!r} "
@@ -170,8 +168,9 @@ def add_node(t: Text, step: Any, args: list[str], arrays: list[str]) -> None:
 
 
 def walk_of(step: Any) -> Callable[[Any, bool], bool]:
-    """Make the function that walks by bound calls; it returns False, and does nothing, where
-    something is not as expected: see `BackwardStep`.
+    """Make the function that walks by bound calls.
+
+    It returns False, and does nothing, where something is not as expected: see `BackwardStep`.
     """
     program, path = step.program, step.path()
     t = Text()
@@ -183,7 +182,7 @@ def walk_of(step: Any) -> Callable[[Any, bool], bool]:
     t.add("nodes = call.nodes")
     for depth in step.nodes:
         t.add(f"n{depth} = nodes[{depth}]")
-        t.add(f"if n{depth}.__class__ is not Node or n{depth}.hooks is not None: return False")
+        t.add(f"if n{depth}.hooks is not None: return False")
         t.add(f"s{depth} = n{depth}.saved")
         t.add(f"if s{depth} is None: return False")
     leaves = {t.name("leaf", leaf): leaf for leaf in step.leaves}
@@ -199,27 +198,28 @@ def walk_of(step: Any) -> Callable[[Any, bool], bool]:
         t.add("if not empty: step_keep_grads()")
     t.add("before = state()")
     t.add("try:")
-    t.add("    hush()  # as the engine does, whatever anybody asked for")
-    t.add("    deque(map(call_each, calls), 0)  # which no interrupt comes between")
+    t.add("    hush()  # as the engine does, whatever np.errstate is")
+    t.add("    deque(map(call_each, calls), 0)  # no interrupt comes between them")
     t.add("finally:")
     t.add("    put(before)")
     if step.wanted is None:
         t.add("if not empty: step.add_grads()")
         t.add("else:")
-        for name, born in zip(leaves, program.births, strict=True):
-            t.add(f"    {name}.grad = {t.name('born', born)}")
+        for name, grad in zip(leaves, program.grads, strict=True):
+            t.add(f"    {name}.grad = {t.name('grad', grad)}")
         t.add("    pass")
     t.add("if not retain:")
     for depth in step.nodes:
-        if not path[depth].op.view:  # as the engine does
-            t.add(f"    if s{depth}: n{depth}.saved = None")
+        if path[depth].keep is not None and not path[depth].op.view:  # as the engine does
+            t.add(f"    n{depth}.saved = None")
+    t.add("    pass")
     t.add("call.here = step")
     t.add("return True")
     return t.compiled("def walk(call, retain):", "<backward>")  # type: ignore[no-any-return]
 
 
 def add_comparisons(t: Text, step: Any) -> None:
-    """Add the lines that look at what the nodes keep."""
+    """Add the lines that check what the nodes save."""
     for depth, place, expected in step.kept:
         known = t.name("kept", expected)
         if isinstance(expected, np.ndarray):
@@ -242,9 +242,9 @@ def add_comparisons(t: Text, step: Any) -> None:
 
 
 def unwritten(nodes: Sequence[Node]) -> bool:
-    """Tell whether no node keeps what was written after the node was made.
+    """Tell whether no node saves an array that was written to after the node was made.
 
-    An output that the engine computes again for that reason is none that bound calls know.
+    The engine may compute such an output again, but bound calls could not use it.
     """
     try:
         for node in nodes:

@@ -1,10 +1,11 @@
 """BackwardStep: one backward() or grad() of a function as it was learnt, bound to NumPy calls.
 
 The bound calls stand for one walk of the engine through nodes that steps of the same call made, to
-certain leaves. Before they run, everything that the walk depends on is looked at: that each node is
-there and not freed, that it keeps the very arrays (or one of the same shape, which is copied in)
-and numbers, that there are no hooks, and that nothing kept was written since. If anything differs,
-the engine walks as ever. The gradients are then added to the leaves as the engine adds them.
+certain leaves. Before they run, everything that the walk depends on is checked: that each node is
+there and not freed, that it saves the very arrays (or one of the same shape, which is copied in)
+and numbers, that there are no hooks, and that nothing saved has been written to since. If anything
+differs, the engine walks as in eager. The gradients are then added to the leaves as the engine adds
+them.
 """
 
 from __future__ import annotations
@@ -19,17 +20,18 @@ from tinygrad_mnist.autograd import modes
 from tinygrad_mnist.autograd.engine import seed, walk
 from tinygrad_mnist.autograd.gradients import accumulate
 from tinygrad_mnist.autograd.graph import Leaf, Node, ancestors
-from tinygrad_mnist.autograd.tensor import Born, Tensor, new, wrap
+from tinygrad_mnist.autograd.tensor import Tensor, wrap
+from tinygrad_mnist.jit.bind import Binding
 from tinygrad_mnist.jit.likeness import same
-from tinygrad_mnist.jit.looks import is_packed
+from tinygrad_mnist.jit.memory import buffered_grad
 from tinygrad_mnist.jit.op_step import Step
-from tinygrad_mnist.jit.program import Program
-from tinygrad_mnist.jit.quick import plain, quick
+from tinygrad_mnist.jit.respell import respell, unwrapped
 from tinygrad_mnist.jit.tape import Tape
+from tinygrad_mnist.jit.views import is_packed
 
 Array = np.ndarray[Any, Any]
 ndarray = np.ndarray
-MOST_TIMES = 3  # that one walk is recorded anew
+MOST_TIMES = 3  # how often one walk is recorded anew
 
 
 class BackwardStep(Step):
@@ -47,16 +49,16 @@ class BackwardStep(Step):
         self.program: WalkProgram | None = None
         self.nodes: list[int] = []  # the depths of the steps whose nodes are walked, newest first
         self.leaves: list[Leaf] = []  # where gradients arrive
-        # Where in which node's `saved`, by the depth of its step:
+        # Places in the `saved` of nodes: the depth of the node's step, the number in `saved`, and
         self.kept: list[tuple[int, int, Any]] = []  # what must be there
-        self.made: list[tuple[int, int, Any, int]] = []  # the results of a step, and which one
-        self.views: list[tuple[int, int, int]] = []  # the step that must have made what is there
-        self.feeds: list[tuple[int, int, int]] = []  # the number of the input that it is copied to
-        self.alike: list[tuple[int, int, int, int]] = []  # twice: the same must be in both places
+        self.made: list[tuple[int, int, Any, int]] = []  # a step's results, and which one it is
+        self.views: list[tuple[int, int, int]] = []  # the step that must have made the view
+        self.feeds: list[tuple[int, int, int]] = []  # the input that it is copied into
+        self.alike: list[tuple[int, int, int, int]] = []  # another place, with the same array
         self.walk: Any = None  # see answers.walk_of
-        self.late: set[tuple[int, int]] = set()  # where other arrays were seen from call to call
-        self.outdated = False  # whether to record the walk again
-        self.times = 0  # how often it was
+        self.late: set[tuple[int, int]] = set()  # places whose arrays differ from call to call
+        self.outdated = False  # whether the walk must be recorded again
+        self.times = 0  # how often that happened
 
     def matches(self, call: Any, root: Any, wanted: Any) -> bool:
         """Tell whether this is the walk that a call asks for."""
@@ -74,7 +76,7 @@ class BackwardStep(Step):
         )
 
     def _find_fault(self, call: Any) -> None:
-        """Note what was not as expected, to expect any array in its place the next time."""
+        """Note what differed from what was expected, to expect any array there from then on."""
         nodes = [call.nodes[depth] for depth in self.nodes]
         if any(type(node) is not Node or node.saved is None for node in nodes):
             return
@@ -110,7 +112,7 @@ class BackwardStep(Step):
 
     def release(self) -> None:
         """Leave this walk to the engine, and let go of all that its program holds."""
-        self.program = None
+        self.program = self.walk = None
         self.nodes, self.leaves, self.outdated = [], [], False
         self.kept, self.made, self.views, self.feeds, self.alike = [], [], [], [], []
 
@@ -130,11 +132,11 @@ class BackwardStep(Step):
     def add_grads(self) -> None:
         """Give the gradients to leaves of which some have one already."""
         assert self.program is not None
-        for leaf, home, born in zip(
-            self.leaves, self.program.homes, self.program.births, strict=True
+        for leaf, home, grad in zip(
+            self.leaves, self.program.homes, self.program.grads, strict=True
         ):
             if leaf.grad is None:
-                leaf.grad = born
+                leaf.grad = grad
             else:
                 accumulate(leaf, home, mine=False, record=False)
 
@@ -152,7 +154,7 @@ class Walk:
     def __init__(
         self, root: Tensor, nodes: list[Node], wanted: Any, retain: bool, made: Any
     ) -> None:
-        """Walk on Tensors with a tape, and do to leaves and `wanted` what the engine does."""
+        """Walk on Tensors with a tape, and give out gradients as the engine does."""
         self.root, self.nodes = root._node, nodes
         self.depths = [made.step_of(node) for node in nodes]
         places = (
@@ -187,65 +189,45 @@ class Walk:
                 wanted[node] = np.array(g._data)
 
 
-class WalkProgram(Program):
-    """The calls of one walk, with gradients born where they are wanted."""
+class WalkProgram:
+    """The NumPy calls of one walk, which leave the gradients where they are wanted."""
 
     def __init__(
         self,
-        walked: Walk,
-        known: dict[int, Array],
+        walk: Walk,
+        stand_ins: dict[int, Array],
         inputs: list[Array],
         homes: dict[Leaf, Array],
     ) -> None:
-        """`known`: what stands for a captured array, by its id; `homes`: where gradients go."""
-        grads = [g for g in walked.grads if g is not None]
-        self._targets = [
-            (g, homes.get(node))
-            for node, g in zip(walked.targets, walked.grads, strict=True)
-            if g is not None
-        ]
-        self._known = known
-        self._grads = walked.grads
-        super().__init__(walked.tape, inputs, [True] * len(inputs), {id(g) for g in grads})
-        self.forget()
+        """`stand_ins` and `homes` as for a Binding, but that `homes` are by leaf."""
+        captured = dict(zip(walk.targets, walk.grads, strict=True))
+        wanted = {id(g): homes[n] for n, g in captured.items() if g is not None and n in homes}
+        returned = {id(g) for g in walk.grads if g is not None}
+        copied = [True] * len(inputs)
+        binding = Binding(walk.tape, inputs, copied, returned, stand_ins, wanted)
+        self.steps, self.inputs = binding.steps, binding.inputs
+        self.homes: list[Any] = []  # where each gradient is; None where there is none
+        for node, g in captured.items():
+            self.homes.append(None if g is None else self._home(binding, g, homes.get(node)))
+        self.grads = [None if home is None else buffered_grad(home) for home in self.homes]
+        self.bound = unwrapped(respell(self.steps, list(walk.tape.constants.values())))
 
-    def _end(self, tape: Tape) -> None:
-        self.homes: list[Any] = []
-        given = iter(self._targets)
-        taken: list[Array] = []
-        for g in self._grads:
-            if g is None:
-                self.homes.append(None)
-                continue
-            captured, home = next(given)
-            at = self.at(captured)
-            if home is None:
-                home = at if self._is_own(at, captured, taken) else self.pool.like(captured)
-            if at is not home:
-                self.steps.append(partial(np.copyto, home, at))
-                np.copyto(home, at)
-            taken.append(home)
-            self.homes.append(home)
-        self.births = [None if home is None else as_born(home) for home in self.homes]
-        self.bound = plain(quick(self.steps, list(tape.constants.values())))
-        del self._grads, self._targets
+    def _home(self, binding: Binding, captured: Array, wanted: Array | None) -> Array:
+        """Return where a gradient ends up; add a copy to that place if it is computed elsewhere."""
+        at = binding.at(captured)
+        home = wanted
+        if home is None:
+            home = at if self._is_own(binding, at) else binding.pool.like(captured)
+        if at is not home:
+            self.steps.append(partial(np.copyto, home, at))
+            np.copyto(home, at)
+        return home
 
-    def _prepare(self, live: Any) -> None:
-        self._place.update(self._known)
-        self._homes = {id(g): home for g, home in self._targets if home is not None}
-
-    def _is_own(self, at: Array, captured: Array, taken: list[Array]) -> bool:
+    def _is_own(self, binding: Binding, at: Array) -> bool:
         """Tell whether a gradient may stay where it was computed: alone in memory of its own."""
         return (
-            self.pool.owns(at)
+            binding.pool.owns(at)
             and at.flags.writeable
             and is_packed(at)
-            and not any(np.may_share_memory(at, home) for home in taken)
+            and not any(np.may_share_memory(at, h) for h in self.homes if h is not None)
         )
-
-
-def as_born(array: Array) -> Born:
-    """Make a gradient that is copied out of its buffer when somebody looks at it."""
-    born: Born = new(Born)
-    born._data, born._node = array, None
-    return born

@@ -1,4 +1,4 @@
-"""JitFunction: what stands in the place of a function, whichever way it is compiled."""
+"""JitFunction: stands in the place of a function, whichever way that is compiled."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 
 
 class JitFunction:
-    """A compiled function: it has the name of its function, and is a method where that is one.
+    """A compiled function: it has the name of its function, and is a method if the function is.
 
-    An instance of a class has a compiled method of its own, which goes when the instance goes. A
-    copy of a compiled function, and one that comes out of a pickle, has captured nothing yet.
+    Each instance of a class has a compiled method of its own, which is freed with the instance. A
+    copy of a compiled function, or one that comes out of a pickle, has captured nothing yet.
     """
 
     __name__: str
 
     def __init__(self, function: Callable[..., Any], **options: Any) -> None:
-        """`options` are what a copy is made with, by name; TypeError for what cannot be called."""
+        """Wrap `function`; `options` are passed on to copies. Raises TypeError for no callable."""
         if not callable(function):
             raise TypeError(
                 f"jit compiles a function, not {function!r} of type {type(function).__name__}"
@@ -30,15 +30,15 @@ class JitFunction:
         self.function, self._options = function, options
 
     def __call__(self, *args: Any, **kw: Any) -> Any:
-        """What the function gives."""
+        """Return what the function returns."""
         raise NotImplementedError
 
     def programs(self) -> Sequence[Any]:
-        """The captured programs, the last one used first."""
+        """Return what was captured, the last one used first."""
         raise NotImplementedError
 
     def report(self) -> str:
-        """What was captured: calls, buffers and bytes, for each program."""
+        """Count the calls, buffers and bytes of each captured program."""
         rows = [f"program {i}: {program.summary()}" for i, program in enumerate(self.programs())]
         return "\n".join(rows) or f"{self.__name__}: nothing captured yet"
 
@@ -58,7 +58,7 @@ class JitFunction:
         held = getattr(instance, "__dict__", {})
         name = f"_jit {self.__qualname__}"
         found = held.get(name)
-        # A shallow copy of the instance has the method of the first one in its __dict__
+        # A shallow copy of an instance has the first instance's method in its __dict__
         if found is None or found.function != method:
             found = held[name] = type(self)(method, **self._options)
         return found
@@ -81,13 +81,13 @@ class JitFunction:
 
 
 def _is_method(compiled: JitFunction, method: types.MethodType) -> bool:
-    """Whether asking the instance for the name gives the compiled method."""
+    """Tell whether the method's name, looked up on the instance, gives the compiled method."""
     of_class = getattr(type(method.__self__), method.__name__, None)
     return isinstance(of_class, JitFunction) and of_class.function is method.__func__
 
 
 def _is_global(compiled: JitFunction) -> bool:
-    """Whether the module of the function has the compiled one under its name."""
+    """Tell whether the function's module has the compiled function under its name."""
     import sys
 
     found: Any = sys.modules.get(getattr(compiled, "__module__", ""))

@@ -1,33 +1,34 @@
 """Follower: goes along the learnt steps while the function itself runs.
 
-Each call of an op, each backward() and each optimizer step of the function comes here. Where it is
-the step that came next before, its prepared NumPy calls answer it. Where it is not, the rest of the
-call goes on eagerly, and what is seen for the second time is learnt as another branch: the steps of
-a function are a tree, and one call is a path from its root.
+Each call of an op, each backward() and each optimizer step of the function comes here. Where the
+event is the step that came next before, its prepared NumPy calls answer it. Where it is not, the
+rest of the call goes on eagerly, and events that are seen for the second time are learnt as another
+branch: the steps of a function are a tree, and one call is a path from its root.
 """
 
 from __future__ import annotations
 
 import weakref
-from _thread import get_ident
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd import floats, modes, writes
+from tinygrad_mnist.autograd import floats, modes
 from tinygrad_mnist.autograd.dtypes import promote
 from tinygrad_mnist.autograd.graph import Leaf, Node, ancestors
 from tinygrad_mnist.autograd.op import Op
 from tinygrad_mnist.autograd.record import record
 from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.autograd.writes import tick
 from tinygrad_mnist.jit import learn
 from tinygrad_mnist.jit.answers import unwritten
 from tinygrad_mnist.jit.backward_step import BackwardStep, Walk
-from tinygrad_mnist.jit.flat import flat_steps
+from tinygrad_mnist.jit.bind import DROP_ERRORS
+from tinygrad_mnist.jit.joint_optimizer import flat_steps
 from tinygrad_mnist.jit.memory import Pool
 from tinygrad_mnist.jit.op_step import ABSENT, OFF, Argument, OpStep, Step
-from tinygrad_mnist.jit.program import HEARD, line
+from tinygrad_mnist.jit.program import line
 from tinygrad_mnist.jit.update_step import MOST_TRIES, UpdateStep, with_gradients
 
 Array = np.ndarray[Any, Any]
@@ -39,45 +40,45 @@ MOST_FAILURES = 100  # of learning
 
 
 class Follower:
-    """The steps that a function was seen to take, and where in them the present call is."""
+    """The steps that a function was seen to take, and how far along them the present call is."""
 
     def __init__(self) -> None:
         self.thread: int | None = None  # of the call that is under way
         self.root = Step()
         self.size = 0  # how many steps there are
-        self.start = 0  # the moment at which the call began
+        self.start = 0  # when the call began, as `writes.tick()` counts
         self.scratch = Pool()
         self.blank: list[None] = []  # a place for each step of the longest path
         self.absent: list[Any] = []  # the same, with ABSENT
-        self.errors: list[str] = []  # the last ones that came up while learning
-        self.failures = 0  # how many there were
-        self.owners: dict[int, weakref.ref[Tensor]] = {}  # by the id of the leaf that they own
+        self.errors: list[str] = []  # the last ones raised while learning
+        self.failures = 0  # how many errors there were
+        self.owners: dict[int, weakref.ref[Tensor]] = {}  # by the id of the leaf that each owns
         self.dead: list[int] = []  # ids of leaves whose owners are gone
         # Of the call that is under way:
         self.here: Step = OFF  # the last step
         self.state = LOST
-        self.views: Any = ()  # what each step gave that makes a view of a step's own buffer
-        self.nodes: Any = ()  # and its node
-        self.given: Any = ()  # the arguments, and while learning the ids of their arrays
+        self.views: Any = ()  # by depth: the view that a step made of an earlier step's buffer
+        self.nodes: Any = ()  # by depth: the node of a step's output
+        self.arguments: Any = ()  # the arguments, and while learning the ids of their arrays
         self._clear()
 
     def _clear(self) -> None:
-        self.left: Step = self.root  # where the call went another way
+        self.left: Step = self.root  # the last step before the call went another way
         self.is_eventful = False  # whether there is anything below
-        self.seen: list[Any] = []  # what is to be learnt
+        self.seen: list[Any] = []  # the events to learn
         self.made = learn.Made()
-        self.walked: list[tuple[BackwardStep, Walk]] = []  # what is to be bound anew
+        self.walked: list[tuple[BackwardStep, Walk]] = []  # the walks to bind anew
         self.astray: dict[OpStep, tuple[set[Argument], Any]] = {}
         self.unjoined: list[tuple[UpdateStep, list[Leaf]]] = []
         self.stepped: list[tuple[weakref.ref[Any], list[Leaf]]] = []  # optimizers, in an eager call
 
-    def begin(self, given: Any = ()) -> None:
-        """Stand at the start of a call with these arguments."""
+    def begin(self, thread: int, arguments: Any = ()) -> None:
+        """Stand at the start of a call in a thread, with these arguments."""
         if self.dead:
             learn.forget(self)
-        self.given, self.views, self.nodes = given, self.blank.copy(), self.absent.copy()
-        self.here, self.state, self.thread = self.root, FOLLOWS, get_ident()
-        self.start = writes.tick()
+        self.arguments, self.views, self.nodes = arguments, self.blank.copy(), self.absent.copy()
+        self.here, self.state, self.thread = self.root, FOLLOWS, thread
+        self.start = tick()
 
     def grow(self, depth: int) -> None:
         """Make room for longer paths."""
@@ -85,9 +86,9 @@ class Follower:
         self.absent = [ABSENT] * len(self.blank)
 
     def end(self, whole: bool) -> None:
-        """Let go of the call; learn from it if it is `whole`, that is, if it raised no error."""
+        """Let go of the call; learn from it if it was `whole`, that is, raised no error."""
         self.thread, self.here, self.state = None, OFF, LOST
-        self.views = self.nodes = self.given = ()
+        self.views = self.nodes = self.arguments = ()
         if not self.is_eventful:
             return
         try:
@@ -106,18 +107,18 @@ class Follower:
     def _learn(self) -> None:
         before = floats.state()
         try:
-            with np.errstate(**HEARD):
+            with np.errstate(**DROP_ERRORS):
                 if self.seen:
                     self.trying(learn.learn, self)
                 for step, walk in self.walked:
                     self.trying(learn.bind_walk, self, step, walk, step.path())
                 for one, (arguments, arrays) in self.astray.items():
                     self.trying(learn.prepare_again, self, one, arguments, arrays)
-        finally:  # of an interrupt, np.errstate may not know what to undo
+        finally:  # after an interrupt, np.errstate may have nothing to undo
             floats.put(before)
 
     def trying(self, learn: Callable[..., None], *args: Any) -> None:
-        """Learn; where that fails, note it and go on without: the call itself went well."""
+        """Learn; where that fails, note the error and go on: the call itself succeeded."""
         try:
             learn(*args)
         except Exception as error:
@@ -132,7 +133,7 @@ class Follower:
             before = self.here
             for step in before.next:
                 if step.op is op:
-                    answer = step.quick(self, op, args, kw, grad) if step.quick else None
+                    answer = step.shortcut(self, op, args, kw, grad) if step.shortcut else None
                     if answer is None:
                         answer = step.answer(self, args, kw, grad)
                     if answer is not None:
@@ -157,8 +158,17 @@ class Follower:
         results = (out._data, *residuals)
         made, depth = self.made, self.left.depth + 1 + len(self.seen)
         grad = modes.current().grad
-        self.seen.append(learn.SeenCall(op, args, kw, grad, results, made, self.given))
+        self.seen.append(learn.SeenCall(op, args, kw, grad, results, made, self.arguments))
         made.add(out._data, depth)
+
+    def backward_ahead(self, root: Any, retain: Any) -> bool:
+        """Do what `backward` does, if that is the step that is tried first, and all is usual."""
+        step = self.here.first
+        if step is None or step.op != "backward" or step.walk is None or step.wanted is not None:
+            return False
+        if root._node is not self.nodes[step.root] or root._data.size != 1:
+            return False
+        return step.walk(self, retain)  # type: ignore[no-any-return]
 
     def backward(self, roots: Sequence[Tensor], seeds: Any, wanted: Any, retain: bool) -> bool:
         """Walk back from one root by bound calls; return False where the engine has to."""
@@ -192,15 +202,15 @@ class Follower:
         return True
 
     def _recorded(self, root: Tensor, wanted: Any, retain: bool) -> Walk | None:
-        """Walk with a tape, where this call made every node and nothing is amiss."""
+        """Walk with a tape; return None where a node is not of this call, or something is amiss."""
         if self.state == FOLLOWS:
             self.left = self.here
         made = self.made if self.state == LEARNS else learn.start_of(self)
-        unsure: set[int | None] = {None}  # what was not made in this call, or not of what is known
+        unsure: set[int | None] = {None}  # not made in this call, or made of unknown arguments
         unsure |= {
             step.depth
             for step in self.left.path()
-            if isinstance(step, OpStep) and not step.knows_its_arguments()
+            if isinstance(step, OpStep) and not step.has_known_arguments()
         }
         unsure |= {
             self.left.depth + 1 + number
@@ -210,9 +220,7 @@ class Follower:
         walked = ancestors([root._node])  # type: ignore[list-item]
         for node in (*walked, *(wanted or ())):
             if isinstance(node, Leaf):
-                if (
-                    node.hooks or node.order < self.start
-                ):  # made in this call: another one next time
+                if node.hooks or node.order < self.start:  # a leaf of this call, not of the next
                     return None
             elif node.hooks is not None or node.saved is None or made.step_of(node) in unsure:
                 return None
@@ -221,15 +229,16 @@ class Follower:
             return None
         try:
             return Walk(root, nodes, wanted, retain, made)
-        except Exception:  # let the engine say what is wrong, if anything is
+        except Exception:  # let the engine raise the error, if there is one
             return None
-
-    def _is_fresh(self, leaf: Leaf) -> bool:
-        """Tell whether a leaf was made in this call: the next call will make another one."""
-        return leaf.order < self.start
 
     def update(self, optimizer: Any) -> None:
         """Apply one step of an optimizer."""
+        step = self.here.first
+        if step is not None and step.op == "update" and step.optimizer() is optimizer:
+            self.here = step
+            step.go(self, optimizer)
+            return
         if self.state == FOLLOWS:
             for step in self.here.next:
                 if step.op == "update" and step.optimizer() is optimizer:
@@ -245,7 +254,7 @@ class Follower:
         optimizer._apply()
 
     def _miss(self) -> None:
-        """Something else came than before: learn it if that is so for the second time."""
+        """Leave the known steps; learn from here on if this is the second time at this step."""
         here = self.here
         here.misses += 1
         room = len(here.next) < MOST_BRANCHES and self.size < MOST_STEPS
@@ -254,10 +263,10 @@ class Follower:
         self.left, self.here, self.is_eventful = here, OFF, True
         if self.state == LEARNS:
             self.made = learn.start_of(self)
-            self.given = learn.arrays_in(self.given)
+            self.arguments = learn.arrays_in(self.arguments)
 
     def ways(self) -> list[Way]:
-        """The learnt ways from the start of the function to its end, the last one used first."""
+        """Return the learnt ways from the function's start to its end, the last one used first."""
         ends = []
         waiting = self.root.next[::-1]
         while waiting:
@@ -267,7 +276,7 @@ class Follower:
                 ends.append(step)
         return [Way(end.path()) for end in ends]
 
-    # What is not where it was
+    # Arguments that lie elsewhere
 
     def strayed(self, step: OpStep, argument: Argument, array: Any) -> None:
         """Note that an argument lay elsewhere than its step was prepared for."""
@@ -279,7 +288,7 @@ class Follower:
 
     def note(self, step: OpStep, arrays: Sequence[Any]) -> None:
         """Note where the arguments of a step lie in this call."""
-        faint = [learn.Faint(a) if isinstance(a, np.ndarray) else a for a in arrays]
+        faint = [learn.WeakArray(a) if isinstance(a, np.ndarray) else a for a in arrays]
         self.astray[step] = self.astray[step][0], faint
 
 
@@ -298,7 +307,7 @@ class Way:
         self.steps = steps
 
     def lines(self) -> list[str]:
-        """The NumPy calls, one per line, with the op that each belongs to beside its first line."""
+        """Return the NumPy calls, one per line; the first one of each step names the op."""
         names: dict[tuple[int, Any, Any], str] = {}
         found = []
         for step in self.steps:
@@ -309,7 +318,7 @@ class Way:
         return [f"{text:<{width}}  # {title}" if title else text for text, title in found]
 
     def summary(self) -> str:
-        """How many steps there are, and how many of them are prepared."""
+        """Count the steps, those that are prepared, and their NumPy calls."""
         described = [step.described() for step in self.steps]
         prepared = sum(bool(calls) for _, calls in described)
         calls = sum(len(calls) for _, calls in described)

@@ -23,6 +23,7 @@ class FollowedFunction(JitFunction):
         super().__init__(function)
         self._follower = Follower()
         self._following = {grad: Mode(grad, follower=self._follower) for grad in (True, False)}
+        self._recording = self._following[True]
         self._busy: dict[int, Any] = {}  # the call that is followed now, under 0
 
     def __call__(self, *args: Any, **kw: Any) -> Any:
@@ -30,31 +31,38 @@ class FollowedFunction(JitFunction):
             args = tuple(wrap(a) if type(a) is np.ndarray else a for a in args)
         thread, call, whole = get_ident(), [None], False
         follower, busy = self._follower, self._busy
-        # An interrupt may come whenever a call is over, of a function of C too. So what has to be
+        # An interrupt may come after any call, even of a C function. So everything that must be
         # undone is done by single operations on dicts, and undone before anything is called.
         try:
-            before = MODES.get(thread, PLAIN[0])
-            if before not in PLAIN or busy.setdefault(0, call) is not call:
+            following = self._recording
+            if thread in MODES:
+                if MODES[thread] not in PLAIN:
+                    return self.function(*args, **kw)
+                following = self._following[MODES[thread].grad]
+            if busy.setdefault(0, call) is not call:
                 return self.function(*args, **kw)
-            follower.begin((args, kw))
-            MODES[thread] = self._following[before.grad]
+            follower.begin(thread, (args, kw))
+            MODES[thread] = following
             result = self.function(*args, **kw)
             whole = True
             return result
         finally:
             if 0 in busy and busy[0] is call:
                 follower.thread = None
-                now = MODES[thread] if thread in MODES else PLAIN[0]
-                if now.tape is None and now.watch is None:
-                    if not now.grad:
-                        MODES[thread] = PLAIN[1]
-                    elif thread in MODES:
+                if thread in MODES:
+                    now = MODES[thread]
+                    if now is self._recording:
                         del MODES[thread]
+                    elif now.tape is None and now.watch is None:
+                        if now.grad:
+                            del MODES[thread]
+                        else:
+                            MODES[thread] = PLAIN[1]
                 try:
                     follower.end(whole)
                 finally:
                     del busy[0]
 
     def programs(self) -> Sequence[Any]:
-        """The ways that calls were seen to take, the last one used first."""
+        """Return the ways that calls were seen to take, the last one used first."""
         return self._follower.ways()

@@ -1,4 +1,4 @@
-"""jit(): the door. Which of the compiled forms a function gets, and what each promises."""
+"""jit(): the door. Which of the compiled forms a function gets, and what each one promises."""
 
 from __future__ import annotations
 
@@ -41,25 +41,25 @@ def jit(
 def jit(
     function: Callable[..., Any] | None = None, *, pure: bool = False, tile_rows: int | None = None
 ) -> Any:
-    """Answer a function's calls of ops by prepared NumPy calls; bitwise as eager.
+    """Compile a function: prepared NumPy calls answer its calls of ops, bitwise as eager.
 
     The function itself runs at every call. The first call is eager, the second is learnt from; from
-    then on, each op, `backward()` and `optimizer.step()` that comes as before is answered by NumPy
-    calls on buffers of its own, and from where something else comes the call goes on eagerly. An
-    array among the arguments reaches the function as a Tensor on the same memory. `print(step)`
-    shows the NumPy calls, `step.report()` counts them.
+    then on, NumPy calls on buffers of their own answer each op, `backward()` and `optimizer.step()`
+    that comes as before. Where something else comes, the rest of the call is eager. An array among
+    the arguments reaches the function as a Tensor on the same memory. `print(step)` shows the NumPy
+    calls, `step.report()` counts them.
 
-    With `pure`, the function itself is not run at a replay: it depends on nothing but its arguments
-    and on Tensors, modules and optimizers, as for `jax.jit`. It takes arrays, Tensors, numbers,
+    With `pure`, the function itself does not run at a replay: it must depend on nothing but its
+    arguments, Tensors, modules and optimizers, as for `jax.jit`. It takes arrays, Tensors, numbers,
     modules and optimizers by position.
 
-    With `tile_rows`, which implies `pure`, a step on more rows than that goes through so many at a
-    time, on as many threads as the BLAS has (with threadpoolctl; else on one): faster where a batch
-    does not fit into the cache, equal to eager within rounding, and the same from run to run.
+    With `tile_rows`, which implies `pure`, a step on more rows goes through `tile_rows` of them at
+    a time, on as many threads as the BLAS has: faster where a batch does not fit into the cache,
+    equal to eager within rounding, and the same from run to run.
 
-    Raises TypeError for what cannot be called, and RuntimeError at a call where `pure` would freeze
-    the value of one call into all later ones, or where with `tile_rows` the loss is not a mean over
-    the rows, or a row depends on others.
+    Raises TypeError if `function` cannot be called. A call raises RuntimeError where `pure` would
+    freeze the value of one call into all later ones, or where, with `tile_rows`, the loss is not a
+    mean over the rows or a row depends on others.
 
     >>> import tinygrad_mnist as tg
     >>> @tg.jit

@@ -1,4 +1,4 @@
-"""Guards: what a program took for granted, looked at before each replay.
+"""Guards: the assumptions of a program, checked before each replay.
 
 Arguments are compared at every call; Tensors, modules and optimizers only when the library has
 counted a change to one of them since.
@@ -27,34 +27,34 @@ _grad = attrgetter("grad")
 
 
 class Guards:
-    """The arguments, the mode and the world that a program stands for."""
+    """The arguments, the modes and the objects around it that a program stands for."""
 
     def __init__(self, names: Names, args: Sequence[Any], copied: Sequence[bool]) -> None:
-        """Look at them before the call; `closed` looks at what it has used."""
+        """Note arguments and modes before the captured call; `complete` adds the rest after it."""
         self.names = names
         self._mode = mode()
         self._default, self._dtype = self._mode[0] and self._mode[2] is None, self._mode[1]
-        arrays = [plain(a) for a in args]
+        arrays = [array_of(a) for a in args]
         self._args = [
             (a.shape, a.dtype, a.strides, getattr(arg, "_node", None))
             if isinstance(a, np.ndarray)
             else a
             for a, arg in zip(arrays, args, strict=True)
         ]
-        given = [a for a in arrays if isinstance(a, np.ndarray)]
-        self._same = places(given)
-        pairs = enumerate(zip(given, copied, strict=True))
+        passed = [a for a in arrays if isinstance(a, np.ndarray)]
+        self._same = first_positions(passed)
+        pairs = enumerate(zip(passed, copied, strict=True))
         self._by_reference = [(i, a) for i, (a, copy) in pairs if not copy]
-        self._apart: list[Array] | None = None
+        self._avoid: list[Array] | None = None
         self._changes = -1
         self.arrays_of: ArraysOf  # see `_written`
 
-    def closed(self, tape: Tape, apart: list[Array] | None) -> Guards:
-        """The call is over: note the Tensors, modules and optimizers that it used.
+    def complete(self, tape: Tape, avoid: list[Array] | None) -> Guards:
+        """Note, after the call, the Tensors, modules and optimizers that it used; return self.
 
-        `apart` are arrays that no argument may overlap, nor two arguments each other.
+        `avoid` are arrays that no argument may overlap, as no two arguments may overlap each other.
         """
-        self._apart = apart
+        self._avoid = avoid
         self._empty = list(tape.empty_before)
         feeds = {id(a) for a in tape.grads_before.values()}
         self._tensors = [
@@ -76,17 +76,17 @@ class Guards:
         return self
 
     def _written(self) -> ArraysOf:
-        """Write out the function that gives the arrays among the arguments of a call.
+        """Write out the function that returns the arrays among the arguments of a call.
 
-        It returns None where the program does not stand for a call with these arguments, or in
-        the world as it is then.
+        The function returns None where the program does not stand for a call with these arguments,
+        or where something that the program depends on has changed.
         """
         t = Text()
         t.names |= {
             "Tensor": Tensor, "ndarray": np.ndarray, "alike": _alike, "same_number": same_number,
             "MODES": modes.MODES, "modes": modes, "mode": mode, "expected": self._mode,
             "default_dtype": default_dtype, "dtype": self._dtype, "guards": self, "is_": is_,
-            "names": self.names, "apart": self._apart, "overlap": _overlap, "grad": _grad,
+            "names": self.names, "avoid": self._avoid, "overlap": _overlap, "grad": _grad,
             "empty": self._empty, "none": repeat(None), "starmap": starmap,
         }  # fmt: skip
         names = [f"a{i}" for i in range(len(self._args))]
@@ -97,14 +97,14 @@ class Guards:
             self._write_argument(t, name, known)
         arrays = [n for n, known in zip(names, self._args, strict=True) if type(known) is tuple]
         for i, j in combinations(range(len(arrays)), 2):
-            told = "is not" if self._same[i] == self._same[j] else "is"
-            t.add(f"if {arrays[i]} {told} {arrays[j]}: return None")
+            wrong = "is not" if self._same[i] == self._same[j] else "is"
+            t.add(f"if {arrays[i]} {wrong} {arrays[j]}: return None")
         for i, array in self._by_reference:
             t.add(f"if {arrays[i]} is not {t.name('array', array)}: return None")
         unusual = "MODES or default_dtype.current is not dtype" if self._default else "True"
         t.add(f"if ({unusual}) and mode() != expected: return None")
         t.add("if modes.changes != guards._changes and not guards._unchanged(): return None")
-        for group, params, count in self._groups:  # lists, which say to nobody that they change
+        for group, params, count in self._groups:  # lists, whose changes nobody counts
             held = t.name("params", params)
             t.add(f"if {t.name('group', group)}['params'] is not {held}: return None")
             t.add(f"if len({held}) != {count}: return None")
@@ -120,13 +120,13 @@ class Guards:
         if self._empty:
             t.add("if not all(map(is_, map(grad, empty), none)): return None")
         t.add(f"arrays = [{', '.join(arrays)}]")
-        if self._apart is not None:
-            t.add("if overlap(arrays, apart): return None")
+        if self._avoid is not None:
+            t.add("if overlap(arrays, avoid): return None")
         t.add("return arrays")
         return t.compiled("def arrays_of(args):", "<guards>")  # type: ignore[no-any-return]
 
     def _write_argument(self, t: Text, name: str, known: Any) -> None:
-        """Add the lines that compare one argument; its name is that of its array then."""
+        """Add the lines that compare one argument; from then on `name` names its array."""
         if type(known) is not tuple:
             value = t.name("value", known)
             t.add(f"if {name} is not {value} and not same_number({name}, {value}): return None")
@@ -158,18 +158,18 @@ class Guards:
 
 
 def mode() -> tuple[Any, ...]:
-    """Grad mode, default dtype, and who watches."""
+    """Return grad mode, default dtype, and the watch that sees calls."""
     now = modes.current() if modes.MODES else modes.DEFAULT
     return now.grad, default_dtype.current, now.watch
 
 
-def plain(arg: Any) -> Any:
-    """An argument's array, or the argument."""
+def array_of(arg: Any) -> Any:
+    """Return a Tensor's array, or any other argument as it is."""
     return arg._data if isinstance(arg, Tensor) else arg
 
 
-def places(arrays: list[Array]) -> list[int]:
-    """For each array, where it stands first: two that are one make a program of its own."""
+def first_positions(arrays: list[Array]) -> list[int]:
+    """Return, for each array, where it first occurs: repeated arguments need their own program."""
     ids = list(map(id, arrays))
     return list(map(ids.index, ids))
 
@@ -178,10 +178,10 @@ def _alike(array: Array, shape: tuple[int, ...], strides: tuple[int, ...]) -> bo
     return all(n < 2 or a == b for n, a, b in zip(shape, array.strides, strides, strict=True))
 
 
-def _overlap(arrays: list[Array], apart: list[Array]) -> bool:
-    """Whether two arguments share memory, or one with what the program writes to."""
+def _overlap(arrays: list[Array], avoid: list[Array]) -> bool:
+    """Tell whether two arguments share memory, or one shares memory with an array to avoid."""
     for i, array in enumerate(arrays):
-        if any(np.may_share_memory(array, other) for other in apart):
+        if any(np.may_share_memory(array, other) for other in avoid):
             return True
         if any(other is not array and np.may_share_memory(array, other) for other in arrays[:i]):
             return True
@@ -189,13 +189,13 @@ def _overlap(arrays: list[Array], apart: list[Array]) -> bool:
 
 
 def hooks_of(tensor: Tensor) -> list[int] | None:
-    """Which hooks see a Tensor's gradient."""
+    """Return the keys of the hooks that see a Tensor's gradient."""
     hooks = getattr(tensor._node, "hooks", None)
     return None if not hooks else list(hooks)
 
 
 def settings(module: Module) -> list[Any]:
-    """What a forward may depend on: attributes, Parameters, buffers, children, hooks."""
+    """Return all that a forward may depend on: attributes, Parameters, buffers, children, hooks."""
     known = vars(module)
     found: list[Any] = []
     for name, value in known.items():
@@ -209,7 +209,7 @@ def settings(module: Module) -> list[Any]:
 
 
 def parameters_of(optimizer: Any) -> list[Any]:
-    """An optimizer's groups, and their parameters, each with where its gradient arrives."""
+    """Return an optimizer's groups, and its parameters with the nodes where gradients arrive."""
     found: list[Any] = [optimizer.param_groups, len(optimizer.param_groups)]
     for group in optimizer.param_groups:
         found += [group, len(group["params"])]
@@ -218,7 +218,7 @@ def parameters_of(optimizer: Any) -> list[Any]:
 
 
 def same_settings(now: list[Any], before: list[Any]) -> bool:
-    """Whether two lists hold the same objects, or equal numbers."""
+    """Tell whether two lists hold the same objects, or equal numbers."""
     return len(now) == len(before) and all(
         a is b or same_number(a, b) or (type(a) is type(b) is tuple and _same_tuple(a, b))
         for a, b in zip(now, before, strict=True)

@@ -1,4 +1,4 @@
-"""learn(): what was seen in a call becomes steps that the next call can be answered by."""
+"""learn(): the events of a call become steps, by which the next call can be answered."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from tinygrad_mnist.jit.answers import walk_of
 from tinygrad_mnist.jit.backward_step import BackwardStep, Walk, WalkProgram
 from tinygrad_mnist.jit.likeness import is_constant
 from tinygrad_mnist.jit.op_step import ANY_NODE, Argument, OpStep, Step
-from tinygrad_mnist.jit.prepare import another_look, prepare
+from tinygrad_mnist.jit.prepare import another_view, prepare
 from tinygrad_mnist.jit.update_step import UpdateStep, with_gradients
 
 if TYPE_CHECKING:
     from tinygrad_mnist.jit.follow import Follower
 
 Array = np.ndarray[Any, Any]
-MOST_TIMES = 3  # that one step is prepared anew
+MOST_TIMES = 3  # how often one step is prepared anew
 BIG = 1 << 20  # bytes: smaller arrays from outside are copied, or their kernel is called whole
 
 
 class SeenCall:
     """One call of an op as it was seen.
 
-    It holds no array and no node: who counts references must not find more of them than in eager.
+    It holds no array and no node: a count of references must find no more than in eager.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class SeenCall:
         grad: bool,
         results: Any,
         made: Made,
-        given: Any,
+        passed: Any,
     ) -> None:
         self.op, self.kw, self.grad = op, dict(kw), grad
         arrays = [a._data if isinstance(a, Tensor) else a for a in args]
@@ -53,15 +53,15 @@ class SeenCall:
         self.owners = [
             weakref.ref(a) if isinstance(getattr(a, "_node", None), Leaf) else None for a in args
         ]
-        self.are_given = [id(a) in given and a.nbytes < BIG for a in arrays]
-        self.arrays = [Faint(a) if isinstance(a, np.ndarray) else a for a in arrays]
-        self.results = [Faint(a) for a in results]
+        self.are_passed = [id(a) in passed and a.nbytes < BIG for a in arrays]
+        self.arrays = [WeakArray(a) if isinstance(a, np.ndarray) else a for a in arrays]
+        self.results = [WeakArray(a) for a in results]
         self.node: weakref.ref[Node] | None = None
         self.is_constant = all(map(is_constant, kw.values()))
 
 
 def arrays_in(value: Any) -> set[int]:
-    """The ids of the arrays among arguments, and in lists, tuples and dicts of them."""
+    """Return the ids of the arrays among arguments, and in lists, tuples and dicts of them."""
     if isinstance(value, Tensor):
         return {id(value._data)} if value._node is None else set()
     if isinstance(value, np.ndarray):
@@ -71,8 +71,8 @@ def arrays_in(value: Any) -> set[int]:
     return set().union(*map(arrays_in, value)) if isinstance(value, (list, tuple)) else set()
 
 
-class Faint:
-    """An array held weakly; once it is gone, ones that lie as it lay can stand in for it."""
+class WeakArray:
+    """An array held weakly; once the array is gone, another one of its layout stands in for it."""
 
     def __init__(self, array: Array) -> None:
         self.shape, self.dtype, self.strides = array.shape, array.dtype, array.strides
@@ -80,13 +80,13 @@ class Faint:
         self._ref = weakref.ref(array)
 
     def get(self) -> Array:
-        """The array, or another one that lies as it lay."""
+        """Return the array, or another one of the same layout."""
         array = self._ref()
         if array is not None:
             return array
         size = 1 + sum((n - 1) * abs(s) for n, s in zip(self.shape, self.strides, strict=True) if n)
         count = -(-size // self.dtype.itemsize) + 1
-        flat = np.full(count, self.dtype.kind == "f", self.dtype)  # 0 is an index of everything
+        flat = np.full(count, self.dtype.kind == "f", self.dtype)  # 0 is always an index
         start = sum(
             (n - 1) * -s for n, s in zip(self.shape, self.strides, strict=True) if s < 0 < n
         )
@@ -94,24 +94,24 @@ class Faint:
 
 
 class Made:
-    """Which step of the present call made an array or a node, while they live."""
+    """The step of the present call that made each array or node, as long as that lives."""
 
     def __init__(self) -> None:
         self._steps: dict[int, tuple[weakref.ref[Any], int]] = {}
 
     def add(self, value: Any, step: int) -> None:
-        """Note what a step made; a result that is an argument stays what made that."""
+        """Note that a step made a value; a result that is an argument keeps its first maker."""
         if self.step_of(value) is None:
             self._steps[id(value)] = weakref.ref(value), step
 
     def step_of(self, value: Any) -> int | None:
-        """The depth of the step that made it; None if no step did."""
+        """Return the depth of the step that made a value; None if no step did."""
         ref, step = self._steps.get(id(value), (None, 0))
         return step if ref is not None and ref() is value else None
 
 
 def node_of(node: Any, made: Made) -> Any:
-    """A node as an Argument knows it: None, a leaf, the depth of a step, or ANY_NODE."""
+    """Return a node as an Argument describes it: None, a leaf, a step's depth, or ANY_NODE."""
     if node is None or isinstance(node, Leaf):
         return node
     step = made.step_of(node)
@@ -119,7 +119,7 @@ def node_of(node: Any, made: Made) -> Any:
 
 
 class SeenUpdate:
-    """One optimizer's step as it was seen: which leaves had gradients."""
+    """One optimizer's step as it was seen: the leaves that had gradients."""
 
     def __init__(self, optimizer: Any) -> None:
         self.optimizer = weakref.ref(optimizer)
@@ -127,7 +127,7 @@ class SeenUpdate:
 
 
 def learn(call: Follower) -> None:
-    """Add what the call has seen as a branch where it left the known steps."""
+    """Add the call's events as a branch, at the step where it left the known ones."""
     parent = call.left
     path = parent.path()
     steps: list[tuple[Any, Step]] = []
@@ -153,7 +153,7 @@ def learn(call: Follower) -> None:
     for seen, step in steps:
         if isinstance(step, OpStep):
             find_parameters(step, seen)
-            arrays = [a.get() if isinstance(a, Faint) else a for a in seen.arrays]
+            arrays = [a.get() if isinstance(a, WeakArray) else a for a in seen.arrays]
             results = [a.get() for a in seen.results]
             call.trying(prepare, step, path, arrays, results, call.scratch)
     for seen, step in steps:
@@ -161,12 +161,13 @@ def learn(call: Follower) -> None:
             call.trying(bind_walk, call, step, seen, path)
     assert first is not None
     parent.next.insert(0, first)
-    parent.look_ahead()
+    for step in (parent, *(step for _, step in steps)):
+        step.look_ahead()
     call.size += len(steps)
 
 
 def start_of(call: Follower) -> Made:
-    """What the steps made that the call has taken until now."""
+    """Return the values made so far, by the steps that the call has taken."""
     made = Made()
     for step in call.left.path():
         if isinstance(step, OpStep):
@@ -193,16 +194,16 @@ def new_step(call: Follower, parent: Step, seen: Any) -> Step:
         seen.steps,
         seen.nodes,
         seen.owners,
-        seen.are_given,
+        seen.are_passed,
         strict=True,
     )
-    for array, is_tensor, step_before, node, owner, is_given in parts:
+    for array, is_tensor, step_before, node, owner, is_passed in parts:
         argument = Argument(array, is_tensor, step_before)
-        if is_given:
-            argument.array = None  # whoever brings it may bring another one, or let go of it
+        if is_passed:
+            argument.array = None  # the caller may bring another one, or let go of this one
         argument.node = node
         if isinstance(node, Leaf):
-            if node.order < call.start:  # made in this call: the next call makes another one
+            if node.order < call.start:  # a leaf of this call: the next call makes another one
                 argument.node, argument.array = ANY_NODE, None
             else:
                 watch(call, node, owner)
@@ -221,7 +222,7 @@ def new_step(call: Follower, parent: Step, seen: Any) -> Step:
 
 
 def watch(call: Follower, leaf: Leaf, owner: Any) -> None:
-    """Let go of what is learnt of a leaf when the Tensor that owns it goes."""
+    """Forget a leaf as soon as the Tensor that owns the leaf is gone."""
     tensor = owner()
     if tensor is None or id(leaf) in call.owners:
         return
@@ -239,7 +240,7 @@ def watch(call: Follower, leaf: Leaf, owner: Any) -> None:
 
 
 def forget(call: Follower) -> None:
-    """Let go of leaves whose Tensors are gone: from now on another one may stand in their place."""
+    """Forget leaves whose Tensors are gone: from now on, any other one may take their place."""
     dead, call.dead = set(call.dead), []
     waiting = list(call.root.next)
     while waiting:
@@ -256,7 +257,7 @@ def forget(call: Follower) -> None:
 
 
 def find_parameters(step: OpStep, seen: SeenCall) -> None:
-    """Expect the parameters where they are now: they may have moved since the call."""
+    """Expect the parameters where they lie now: they may have moved since the call."""
     for argument, owner in zip(step.arguments, seen.owners, strict=True):
         tensor = owner() if owner is not None else None
         if tensor is not None and argument.array is not None and fits(tensor._data, argument.array):
@@ -269,12 +270,12 @@ def fits(a: Array, b: Array) -> bool:
 
 
 def prepare_again(call: Follower, step: OpStep, arguments: set[Argument], arrays: Any) -> None:
-    """Prepare a step whose arguments lie elsewhere now, for wherever they will lie."""
+    """Prepare anew a step whose arguments lie elsewhere now, for arguments that lie anywhere."""
     step.times += 1
     if step.times > MOST_TIMES or arrays is None:
         step.release()
         return
-    arrays = [a.get() if isinstance(a, Faint) else a for a in arrays]
+    arrays = [a.get() if isinstance(a, WeakArray) else a for a in arrays]
     for argument in arguments:
         number = step.arguments.index(argument)
         if isinstance(argument.node, Leaf) and step.times < MOST_TIMES:
@@ -290,7 +291,7 @@ def prepare_again(call: Follower, step: OpStep, arguments: set[Argument], arrays
 
 
 def leave_view(view: OpStep) -> None:
-    """Let go of what was prepared to read the memory that a view step looked at before."""
+    """Release the steps that were prepared to read the memory that a view showed before."""
     waiting = list(view.next)
     while waiting:
         step = waiting.pop()
@@ -340,7 +341,7 @@ def bind_walk(call: Follower, step: BackwardStep, walk: Walk, path: Sequence[Any
                 known[key] = expected.inner  # type: ignore[assignment]
             elif isinstance(expected, tuple):
                 step.made.append((depth, place, *expected))
-                known[key] = another_look(expected[0][expected[1]])
+                known[key] = another_view(expected[0][expected[1]])
             else:
                 step.kept.append((depth, place, expected))
                 known[key] = expected
@@ -359,10 +360,11 @@ def bind_walk(call: Follower, step: BackwardStep, walk: Walk, path: Sequence[Any
 def expectation(
     call: Follower, step: BackwardStep, source: OpStep, place: int, value: Array, path: Any
 ) -> Any:
-    """What a node will keep in the next call, for an array that it keeps in this one.
+    """Return what a node will save in the next call, in the place of an array that it saves now.
 
-    An array; or a step, whose view it will be; or (outs, number), what a step will leave there: the
-    tuple and not the array, which must be held by nobody else. None if each call brings another.
+    That is the array itself; or the step that will make the view; or (outs, number), where a step
+    will leave it: the tuple and not the array, which nobody else may hold. None if each call brings
+    another array.
     """
     count = len(source.op.params)
     if place >= count:  # the output or a residual

@@ -1,6 +1,6 @@
-"""same(): whether two settings are one and the same to a kernel; stricter than ==.
+"""same(): tells whether two settings are the same to a kernel; stricter than ==.
 
-1, 1.0 and True are equal, and so are 0.0 and -0.0, but kernels give other results for them.
+1, 1.0 and True are equal, and so are 0.0 and -0.0, but kernels tell them apart.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def same(a: Any, b: Any) -> bool:
 
 
 def is_constant(value: Any) -> bool:
-    """Tell whether a setting stays what it is: nobody can change it in place.
+    """Tell whether a setting is immutable, so that nobody can change it in place.
 
     >>> is_constant((1, slice(None), "mean")), is_constant([1])
     (True, False)

@@ -1,4 +1,4 @@
-"""Pool: memory for a program's arrays, 64-byte aligned, dead arrays' places used again."""
+"""Pool: 64-byte aligned memory for a program's arrays, used again once an array is dead."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.autograd.tensor import BufferedGrad, new
 from tinygrad_mnist.jit import passes
 from tinygrad_mnist.kernels.scratch import ALIGN, Memory, array_on, block
 
@@ -13,7 +14,7 @@ Array = np.ndarray[Any, Any]
 
 
 class Pool:
-    """Hands out uninitialised arrays and takes them back; the last freed is the first reused."""
+    """Hands out uninitialised arrays and takes them back; the last one freed is reused first."""
 
     def __init__(self) -> None:
         self._free: dict[int, list[Memory]] = {}
@@ -22,8 +23,8 @@ class Pool:
         self.held = 0  # bytes, in fact
 
     def like(self, array: Array) -> Array:
-        """An array of the same shape, dtype and order of strides."""
-        if not array.nbytes:  # it has no memory, and may seem to begin where another does
+        """Return an array of the same shape, dtype and order of strides."""
+        if not array.nbytes:  # an array without memory may seem to begin where another does
             return np.empty_like(array)
         size = -(-array.nbytes // ALIGN) * ALIGN
         free = self._free.get(size)
@@ -38,7 +39,7 @@ class Pool:
         return block(size)
 
     def release(self, array: Array) -> None:
-        """Take back the memory that `like` gave, known by where it starts; others are ignored."""
+        """Take back the memory of an array that `like` returned; ignore any other array."""
         if not array.nbytes or not passes.on("reuse"):
             return
         memory = self._taken.pop(array.ctypes.data, None)
@@ -46,25 +47,32 @@ class Pool:
             self._free.setdefault(len(memory) - ALIGN, []).append(memory)
 
     def owns(self, array: Array) -> bool:
-        """Tell whether an array lies at the start of memory that `like` gave and that is in use."""
+        """Tell whether an array lies at the start of memory that `like` gave out, still in use."""
         return array.ctypes.data in self._taken
 
     def free_blocks(self) -> list[Memory]:
-        """The blocks that nobody uses now."""
+        """Return the blocks that are not in use."""
         return [memory for blocks in self._free.values() for memory in blocks]
 
 
-def place(a: Array) -> tuple[Any, ...]:
-    """Equal for two arrays that are the same elements in the same memory."""
+def buffered_grad(buffer: Array) -> BufferedGrad:
+    """Return a buffer as a gradient, which is copied out when somebody looks at it."""
+    grad: BufferedGrad = new(BufferedGrad)
+    grad._data, grad._node = buffer, None
+    return grad
+
+
+def view_key(a: Array) -> tuple[Any, ...]:
+    """Return a key that is equal for two views of the same elements in the same memory."""
     return a.__array_interface__["data"][0], a.shape, a.strides, a.dtype
 
 
-def same_place(a: Any, b: Array) -> bool:
-    """Whether two arrays are the same elements in the same memory."""
-    return isinstance(a, np.ndarray) and place(a) == place(b)
+def same_elements(a: Any, b: Array) -> bool:
+    """Tell whether two arrays show the same elements of the same memory."""
+    return isinstance(a, np.ndarray) and view_key(a) == view_key(b)
 
 
 def same_memory(a: Array, b: Array) -> bool:
-    """Whether two arrays are the same block of memory, whatever the order of their axes."""
+    """Tell whether two arrays fill the same block of memory, whatever the order of their axes."""
     mine, its = ((x.ctypes.data, x.nbytes, x.dtype) for x in (a, b))
     return mine == its and all(x.flags.forc and x.flags.writeable for x in (a, b))

@@ -1,7 +1,7 @@
-"""Names: what a function finds around it - globals, closure, defaults - and whether it still does.
+"""Names: the objects that a function finds around it - globals, closure, defaults - by name.
 
 A program of a pure function holds the objects that the names stood for when it was captured. Under
-the contract they are bound for good; looking is cheap, so it is looked.
+the contract the names are bound for good; a check is cheap, so it is made before each replay.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tinygrad_mnist.nn import Module
 
 NUMBERS = (bool, int, float, complex, str, bytes, np.generic)
 LIBRARY = ("tinygrad_mnist.", "numpy.")
-MOST = 64  # objects that are looked into, and entries of each
+MOST = 64  # objects to look into, and entries of each
 
 _contents = attrgetter("cell_contents")
 OF_FUNCTIONS = ("__code__", "__defaults__", "__kwdefaults__")
@@ -31,14 +31,14 @@ class Names:
     """The objects around a function, and around those that it calls by name."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        self.objects: list[Any] = []  # all that was found
+        self.objects: list[Any] = []  # every object that was found
         self.parts: list[Part] = []
         self._seen: set[int] = set()
         self._look_into(function, ())
         self.parts = merged(self.parts)
 
     def hold(self) -> bool:
-        """Whether each name stands for what it stood for."""
+        """Tell whether each name stands for the same object as before, or for an equal number."""
         for get, keys, values in self.parts:
             try:
                 same = all(map(is_, map(get, keys), values))
@@ -49,7 +49,7 @@ class Names:
         return True
 
     def bound(self) -> bool:
-        """Whether each name that stands for no number may do so again."""
+        """Tell whether each name that stands for no number still stands for its object."""
         for get, keys, values in self.parts:
             for key, value in zip(keys, values, strict=True):
                 try:
@@ -62,10 +62,10 @@ class Names:
 
     def _equal(self, get: Callable[[Any], Any], keys: Iterable[Any], values: list[Any]) -> bool:
         now = list(map(get, keys))
-        for place, (value, before) in enumerate(zip(now, values, strict=True)):
+        for number, (value, before) in enumerate(zip(now, values, strict=True)):
             if value is not before and not same_number(value, before):
                 return False
-            values[place] = value  # found by identity the next time
+            values[number] = value  # recognised by identity the next time
         return True
 
     # Finding
@@ -115,7 +115,7 @@ class Names:
             self._attributes(value, words)
 
     def _lists_of(self, module: Module) -> None:
-        """Look into a module's plain lists and dicts, which count no change."""
+        """Look into a module's plain lists and dicts, whose changes nobody counts."""
         words = words_of(getattr(type(module).forward, "__code__", None))
         for value in [v for v in vars(module).values() if type(v) in (list, dict)]:
             self._attributes(value, words)
@@ -132,7 +132,7 @@ class Names:
         self._part(keywords.get, keywords, words)
 
     def _attributes(self, value: Any, words: Words) -> None:
-        """What the function says by name of an object, a class, a module, a dict or a list."""
+        """Look into what a function takes by name from an object, class, module, dict or list."""
         if isinstance(value, (np.ndarray, Tensor)) or _of_library(value):
             return
         if type(value) in (list, tuple):
@@ -166,7 +166,7 @@ Part = tuple[Callable[[Any], Any], tuple[Any, ...], list[Any]]
 
 
 def merged(parts: Iterable[Part]) -> list[Part]:
-    """The parts with one for each place where names are looked up."""
+    """Return the parts, merged into one for each place where names are looked up."""
     found: dict[Any, Part] = {}
     for get, keys, values in parts:
         where = getattr(get, "__self__", get)
@@ -182,7 +182,7 @@ def merged(parts: Iterable[Part]) -> list[Part]:
 
 
 def _of_library(value: Any) -> bool:
-    """Whether it, or its class, is this library's or NumPy's: those are followed by other means."""
+    """Tell whether a value or its class is this library's or NumPy's: other guards follow those."""
     if isinstance(value, types.ModuleType):
         where = value.__name__
     else:
@@ -194,7 +194,7 @@ def _of_library(value: Any) -> bool:
 
 @functools.lru_cache(maxsize=512)
 def globals_of(code: types.CodeType) -> Words:
-    """The global names that code looks up, and so does code inside it."""
+    """Return the global names that code, and any code inside it, looks up."""
     names = {i.argval for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL"}
     for inner in _inner(code):
         names.update(globals_of(inner))
@@ -203,7 +203,7 @@ def globals_of(code: types.CodeType) -> Words:
 
 @functools.lru_cache(maxsize=512)
 def words_of(code: types.CodeType | None) -> Words:
-    """The names and strings in code: what it may ask an object or a dict for."""
+    """Return the names and strings in code, by which it may ask an object or a dict for values."""
     if code is None:
         return ()
     words = {*code.co_names, *(c for c in code.co_consts if isinstance(c, str))}
@@ -217,7 +217,7 @@ def _inner(code: types.CodeType) -> Iterator[types.CodeType]:
 
 
 def same_number(a: Any, b: Any) -> bool:
-    """Whether two values are one number or text: of one type, and alike to the sign of a zero."""
+    """Tell whether two values are the same number or text, in type and sign of a zero too."""
     if type(a) is not type(b) or not isinstance(a, NUMBERS):
         return False
     if isinstance(a, np.generic):

@@ -1,10 +1,10 @@
 """OpStep: one op call of a function as it was learnt, with prepared NumPy calls that answer it.
 
-A step is known by its op, its settings and its arguments. An argument that lies where the step was
-prepared for it (the very array, or what an earlier step of the same call left in its buffer) lets
-the prepared calls run. One of the same shape elsewhere, or a result that somebody still holds, lets
-the kernel run as ever; its result is then copied to where the later steps expect it, if that is
-free. So nothing here decides what a call computes: only where.
+A step is recognised by its op, its settings and its arguments. If every argument lies where the
+step was prepared for it (the very array, or what an earlier step of the same call left in its
+buffer), the prepared calls run. If one has the same shape but lies elsewhere, or if somebody still
+holds the result of an earlier call, the kernel runs as in eager; its result is then copied to where
+later steps expect it, if that is free. So nothing here decides what a call computes: only where.
 """
 
 from __future__ import annotations
@@ -30,25 +30,26 @@ ndarray = np.ndarray
 
 
 def no_answer(call: Any, op: Any, args: Any, kw: Any, grad: Any) -> None:
-    """Answer nothing."""
+    """Answer no call."""
 
 
 class Step:
-    """One event of a call, and those that were seen to come next, the last one used first."""
+    """One event of a call, and the steps that were seen to come next, the last one used first."""
 
-    __slots__ = ("ahead", "depth", "misses", "next", "parent")
+    __slots__ = ("ahead", "depth", "first", "misses", "next", "parent")
 
     def __init__(self, parent: Step | None = None) -> None:
         self.parent = parent
         self.depth: int = -1 if parent is None else parent.depth + 1
         self.next: list[Any] = []
         self.misses = 0
-        self.ahead: Any = no_answer  # the quick answer of the step that comes next
+        self.first: Any = None  # the step that is tried first
+        self.ahead: Any = no_answer  # and its shortcut
 
     def look_ahead(self) -> None:
-        """Note the quick answer of the step that is tried first."""
-        first = self.next[0] if self.next else None
-        self.ahead = getattr(first, "quick", None) or no_answer
+        """Note the shortcut of the step that is tried first."""
+        self.first = first = self.next[0] if self.next else None
+        self.ahead = getattr(first, "shortcut", None) or no_answer
 
     def prefer(self, step: Any) -> None:
         """Try a step first from now on."""
@@ -68,17 +69,19 @@ class Step:
 
 
 class Elsewhere:
-    """Stands for the node of a Tensor that was not computed in this call: any will do."""
+    """Stands for the node of a Tensor that was not computed in this call: any node will do."""
 
 
 ANY_NODE = Elsewhere()
 
 
-OFF = Step()  # where a call stands that follows no known step any more
+OFF = Step()  # the step of a call that has left the known ones
 
 
 class Absent:
     """Stands for the node of a step that was not taken in this call."""
+
+    hooks = ()  # so that no walk takes it for a node without hooks
 
 
 ABSENT = Absent()
@@ -97,12 +100,12 @@ class Argument:
     )  # fmt: skip
 
     def __init__(self, array: Any, is_tensor: bool, step: int | None) -> None:
-        """`array` is a number (NumPy's too), None, or an array held weakly."""
+        """Describe an argument; `array` is a number (NumPy's too), None, or a WeakArray."""
         self.is_tensor, self.step = is_tensor, step
         self.node: Any = None
         self.maker: OpStep | None = None  # the step at that depth
         self.array = self.shape = self.dtype = self.strides = self.value = None
-        self.seen = 0  # how often it lay elsewhere
+        self.seen = 0  # how often the argument lay elsewhere
         if hasattr(array, "get"):
             self.shape, self.dtype, self.strides = array.shape, array.dtype, array.strides
             self.array = array.get() if step is None else None
@@ -115,7 +118,7 @@ class OpStep(Step):
 
     __slots__ = (
         "arguments", "feeds", "grad", "idle", "inner", "is_constant", "is_stale", "keep", "kw",
-        "lines", "makes_node", "op", "outs", "padding", "quick", "run", "times", "view",
+        "lines", "makes_node", "op", "outs", "padding", "run", "shortcut", "times", "view",
     )  # fmt: skip
 
     def __init__(self, parent: Step, op: Op, arguments: list[Argument], kw: dict[str, Any]) -> None:
@@ -125,18 +128,18 @@ class OpStep(Step):
         self.grad = self.makes_node = self.view = self.is_stale = False
         self.keep: Any = None
         self.padding: tuple[None, ...] = ()
-        self.outs: tuple[Array, ...] = ()  # what is handed out: the output, then the residuals
+        self.outs: tuple[Array, ...] = ()  # handed out: the output, then the residuals
         self.inner: Array | None = None  # the output again, for prepared calls to read
         self.idle = 0  # how many references an array of `outs` has when nobody else holds it
-        self.times = 0  # how often it was prepared anew
+        self.times = 0  # how often the step was prepared anew
         self.run: Sequence[Call] | None = None
-        self.quick: Any = None  # the usual way of `answer`, as one function: see answers.py
+        self.shortcut: Any = None  # the usual way of `answer`, as one function: see answers.py
         self.feeds: list[tuple[Array, int]] = []  # (a buffer, the argument copied into it)
         self.lines: Sequence[Any] = ()
 
     def release(self) -> None:
-        """Let go of the prepared calls and of what they hold."""
-        self.run = self.quick = None
+        """Let go of the prepared calls and of all that they hold."""
+        self.run = self.shortcut = None
         if self.parent is not None:
             self.parent.look_ahead()
         self.feeds, self.lines = [], ()
@@ -145,15 +148,15 @@ class OpStep(Step):
         """Return the op's name, and the prepared calls in their plain form."""
         return self.op.name, self.lines
 
-    def knows_its_arguments(self) -> bool:
+    def has_known_arguments(self) -> bool:
         """Tell whether each argument has no node, a leaf's, or that of a step of this call.
 
-        And whether nobody can change a setting in place.
+        Returns False as well if somebody could change a setting in place.
         """
         return self.is_constant and all(a.node is not ANY_NODE for a in self.arguments)
 
     def answer(self, call: Any, args: tuple[Any, ...], kw: dict[str, Any], grad: bool) -> Any:
-        """Return the Tensor that the op gives for these arguments; None if this is another call."""
+        """Return the op's result for these arguments as a Tensor; None if this is another call."""
         arguments = self.arguments
         if grad is not self.grad or len(args) != len(arguments):
             return None
@@ -222,7 +225,7 @@ class OpStep(Step):
                     place[...] = arrays[number]
                 for step in self.run:
                     step()
-            except Exception:  # let the op itself say what is wrong
+            except Exception:  # let the op itself raise the error
                 if usual:
                     restore()
                 return record(self.op, args, kw, grad=grad)
@@ -268,7 +271,7 @@ class OpStep(Step):
         return out
 
     def _is_free(self) -> bool:
-        """Tell whether nobody holds what an earlier call left in the buffers."""
+        """Tell whether nobody holds the results of an earlier call, which lie in the buffers."""
         idle = self.idle
         for out in self.outs:  # noqa: SIM110  (a generator would hold it once more)
             if getrefcount(out) != idle:
@@ -278,7 +281,7 @@ class OpStep(Step):
     def _computed(
         self, args: Any, kw: Any, arrays: Any, placed: bool
     ) -> tuple[tuple[Array, ...], bool]:
-        """Call the kernel; the results, and whether they lie where later steps expect them."""
+        """Call the kernel; return results, and whether they lie where later steps expect them."""
         op = self.op
         usual = state() is USUAL
         try:
@@ -310,14 +313,14 @@ class OpStep(Step):
 
 
 def lies_in(array: Array, maker: Any, call: Any) -> bool:
-    """Tell whether an array is what a step left in this call where later steps expect it."""
+    """Tell whether an array is a step's result in this call, in its usual place."""
     if maker.view:
         return array is call.views[maker.depth]
     return bool(maker.outs) and array is maker.outs[0]
 
 
 def fitting(results: Sequence[Array], outs: Sequence[Array]) -> bool:
-    """Tell whether arrays have the shapes, dtypes and strides of others."""
+    """Tell whether results have the shapes, dtypes and strides of the buffers `outs`."""
     for a, b in zip(results, outs, strict=True):
         a = np.asarray(a)
         if a.shape != b.shape or a.dtype != b.dtype or (a.size > 1 and a.strides != b.strides):

@@ -1,6 +1,6 @@
-"""Passes: what is done to make a program fast, by name; none of them changes a bit.
+"""Passes: the steps that make a program fast, by name; none of them changes a bit of a result.
 
-All are on. `without` is for tests, which compare, and for benchmarks, which show what each buys.
+All are on. `without` is for tests, which compare, and for benchmarks, which show what each saves.
 """
 
 from __future__ import annotations
@@ -9,21 +9,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 NAMES = {
-    "dead code": "calls whose results nobody uses are left out",
-    "in place": "a result takes the place of an argument that is not used again",
-    "reuse": "memory of arrays that are not used again is given to others",
+    "dead code": "calls whose results nothing uses are left out",
+    "in place": "a result overwrites an argument that is not used again",
+    "reuse": "the memory of arrays that are not used again goes to other arrays",
     "unroll": "kernels are opened into the NumPy calls that they make",
-    "quick": "each NumPy call is made in the form that takes NumPy least time",
-    "flat": "parameters and gradients of an optimizer lie in two buffers: one update for all",
+    "respell": "each NumPy call is spelled in the way that takes NumPy least time",
+    "flat": "an optimizer's parameters and gradients lie in two buffers: one update for all",
 }
 
 _off: frozenset[str] = frozenset()
 
 
 def on(name: str) -> bool:
-    """Whether captures make use of a pass.
+    """Tell whether captures use a pass.
 
-    >>> on("quick")
+    >>> on("respell")
     True
     """
     return name not in _off
@@ -31,10 +31,10 @@ def on(name: str) -> bool:
 
 @contextmanager
 def without(*names: str) -> Iterator[None]:
-    """Captures inside do without these passes; raises ValueError for an unknown name.
+    """Capture without these passes inside; raises ValueError for an unknown name.
 
-    >>> with without("quick"):
-    ...     on("quick")
+    >>> with without("respell"):
+    ...     on("respell")
     False
     """
     global _off

@@ -1,4 +1,4 @@
-"""prepare(): give a step of a learnt call its buffers and its NumPy calls."""
+"""prepare(): give a step its buffers and its NumPy calls."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.jit.answers import answer_of
-from tinygrad_mnist.jit.looks import is_packed, replaced
+from tinygrad_mnist.jit.bind import copy_results, takes_out
 from tinygrad_mnist.jit.memory import Pool
 from tinygrad_mnist.jit.op_step import Argument, OpStep, fitting
-from tinygrad_mnist.jit.program import copy_results, takes_out
-from tinygrad_mnist.jit.quick import quick
+from tinygrad_mnist.jit.respell import respell
 from tinygrad_mnist.jit.unroll import unroll
+from tinygrad_mnist.jit.views import is_packed, map_arrays
 from tinygrad_mnist.kernels.scratch import ALIGN, Memory, array_on, block, packed_strides
 
 Array = np.ndarray[Any, Any]
@@ -25,7 +25,7 @@ def prepare(
 ) -> None:
     """Prepare a step from one call: its arguments' arrays, and the arrays that came out.
 
-    `path` holds the steps before it, `scratch` the memory that steps use one after the other.
+    `path` holds the steps before this one; `scratch` is memory that steps use one after the other.
     """
     if not step.outs and not step.view and all(map(is_packed, results)):
         step.outs = tuple(array_on(block(a.nbytes), a) for a in results)
@@ -48,30 +48,30 @@ def prepare(
         or not any(isinstance(a, np.ndarray) for a in inner)
     ):
         return
-    given = step.op.kernel(*inner, **step.kw)
-    if not fitting(given if step.op.residual else (given,), step.outs):
-        return  # of arguments that lie so, results lie in another way
+    result = step.op.kernel(*inner, **step.kw)
+    if not fitting(result if step.op.residual else (result,), step.outs):
+        return  # with arguments in this layout, the results have another one
     calls = numpy_calls(step, inner, scratch)
-    step.lines, step.run = calls, quick(calls, ())
-    step.quick = answer_of(step, path)
+    step.lines, step.run = calls, respell(calls, ())
+    step.shortcut = answer_of(step, path)
     if step.parent is not None:
         step.parent.look_ahead()
 
 
-def another_look(array: Array) -> Array:
-    """Make another array on a step's own memory, so that `array` is held by its holders alone."""
+def another_view(array: Array) -> Array:
+    """Make another array on a step's own memory, for readers that must not hold the first."""
     memory = memory_of(array)
     return array if memory is None else moved_array(array, [(memory, memory)])
 
 
 MISSING: Any = object()
-SMALL = 1 << 12  # bytes: copying as much takes less than a call of NumPy
+SMALL = 1 << 12  # bytes: copying this much takes less than a call of NumPy
 
 
 def inner_array(
     step: OpStep, number: int, argument: Argument, array: Any, path: Sequence[Any]
 ) -> Any:
-    """What the prepared calls read in the place of an argument; MISSING if there is nothing."""
+    """Return what the prepared calls read in place of an argument; MISSING if there is nothing."""
     if argument.shape is None:
         return argument.value
     if argument.step is not None:
@@ -82,14 +82,14 @@ def inner_array(
     argument.strides = array.strides
     if array.nbytes > SMALL or (array.size > 1 and packed_strides(array) != array.strides):
         return MISSING
-    place = array_on(block(array.nbytes), array)
-    place[...] = array
-    step.feeds = [feed for feed in step.feeds if feed[1] != number] + [(place, number)]
-    return place
+    buffer = array_on(block(array.nbytes), array)
+    buffer[...] = array
+    step.feeds = [feed for feed in step.feeds if feed[1] != number] + [(buffer, number)]
+    return buffer
 
 
 def numpy_calls(step: OpStep, inner: Sequence[Any], scratch: Pool) -> list[Callable[[], Any]]:
-    """The kernel's NumPy calls, which leave the results in the step's own arrays."""
+    """Return the kernel's NumPy calls, which leave the results in the step's own arrays."""
     op, kw = step.op, step.kw
     own = [array_on(memory_of(out), out) for out in step.outs]
     pool = Pool()
@@ -106,28 +106,28 @@ def numpy_calls(step: OpStep, inner: Sequence[Any], scratch: Pool) -> list[Calla
         moves.append((memory_of(out), memory_of(mine)))
     borrowed = []
     for memory in pool.free_blocks():
-        place = scratch.like(np.empty(len(memory) - ALIGN, np.uint8))
-        borrowed.append(place)
-        moves.append((memory, memory_of(place)))
-    for place in borrowed:
-        scratch.release(place)
-    return [replaced(call, lambda array: moved_array(array, moves)) for call in calls]
+        loan = scratch.like(np.empty(len(memory) - ALIGN, np.uint8))
+        borrowed.append(loan)
+        moves.append((memory, memory_of(loan)))
+    for loan in borrowed:
+        scratch.release(loan)
+    return [map_arrays(call, lambda array: moved_array(array, moves)) for call in calls]
 
 
 def memory_of(array: Any) -> Any:
-    """The block that an array was cut from; None if it was not."""
+    """Return the block that an array was cut from; None if the array has its own memory."""
     while isinstance(array, np.ndarray) and type(array) is not Memory:
         array = array.base
     return array if type(array) is Memory else None
 
 
 def first_line(memory: Memory) -> int:
-    """The address of the first cache line of a block."""
+    """Return the address of the first cache line of a block."""
     return memory.ctypes.data + -memory.ctypes.data % ALIGN
 
 
 def moved_array(array: Array, moves: Sequence[tuple[Memory, Memory]]) -> Array:
-    """The same look at another block, if it is a look at one that moves."""
+    """Return the same view of another block, if the array's block moves; else the array."""
     memory = memory_of(array)
     for old, new in moves:
         if memory is old:

@@ -1,8 +1,8 @@
 """PureFunction: eager on the first call, captured on the second, replayed from the third on.
 
-The function is not run at a replay: it depends on nothing but its arguments and on the library's
+The function does not run at a replay: it depends on nothing but its arguments and the library's
 objects. A program belongs to the shapes, dtypes and settings of one call; another shape, such as
-that of a last, smaller batch, gets its own. What a program relied on is looked at before each call.
+that of a last, smaller batch, gets its own. Each call first checks the program's assumptions.
 """
 
 from __future__ import annotations
@@ -19,22 +19,23 @@ from tinygrad_mnist.autograd import modes
 from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.autograd.tensor import Tensor, wrap
 from tinygrad_mnist.jit import passes
+from tinygrad_mnist.jit.bind import Binding
 from tinygrad_mnist.jit.callable import JitFunction
-from tinygrad_mnist.jit.flat import flat_steps
-from tinygrad_mnist.jit.guards import Guards, plain
-from tinygrad_mnist.jit.heard import Failed
-from tinygrad_mnist.jit.looks import dense
+from tinygrad_mnist.jit.guards import Guards, array_of
+from tinygrad_mnist.jit.joint_optimizer import flat_steps
 from tinygrad_mnist.jit.names import NUMBERS, Names
+from tinygrad_mnist.jit.outputs import Plan, refuse_live_graph, tensors_in
 from tinygrad_mnist.jit.program import Program, Unfinished
-from tinygrad_mnist.jit.results import Plan, refuse_live_graph, tensors_in
 from tinygrad_mnist.jit.tape import Effect, Tape, Write
+from tinygrad_mnist.jit.tile_tapes import Failed
 from tinygrad_mnist.jit.tiles import Tiled
+from tinygrad_mnist.jit.views import dense
 from tinygrad_mnist.nn import Module
 from tinygrad_mnist.ops.random import Generator
 from tinygrad_mnist.optim import Optimizer
 
 Array = np.ndarray[Any, Any]
-BIG = 1 << 20  # bytes: larger inputs that are the same object at each call are not copied
+BIG = 1 << 20  # bytes: larger inputs that are the same array at each call are not copied
 MOST_PROGRAMS = 64
 MOST_SEEN = 256
 
@@ -49,12 +50,12 @@ class PureFunction(JitFunction):
         self.tile_rows = tile_rows
         self._captured: list[Captured] = []  # the last one used first
         self._seen: dict[Any, Seen] = {}  # the last eager call of each kind
-        self._tried: WeakSet[Any] = WeakSet()  # optimizers whose parameters are where they may be
+        self._tried: WeakSet[Any] = WeakSet()  # optimizers whose parameters need not be moved again
         self._busy = threading.Lock()
 
     def __call__(self, *args: Any, **kw: Any) -> Any:
         if modes.MODES and (modes.current().tape or modes.current().watch) is not None:
-            return self.function(*args, **kw)  # part of an outer capture, or looked at
+            return self.function(*args, **kw)  # part of an outer capture, or watched
         if kw:
             raise TypeError(f"{self.__name__}: a jitted function takes its arguments by position")
         if not self._busy.acquire(blocking=False):  # another thread, or a call inside itself
@@ -72,16 +73,16 @@ class PureFunction(JitFunction):
             pass
         finally:
             self._busy.release()
-        # The function itself says what is wrong, and leaves what it does. Or it goes another way
-        # than the captured call did.
+        # The function itself raises the error, and leaves what it leaves in eager; or it takes
+        # another way than the captured call did.
         return self._eager(args)
 
     def programs(self) -> list[Program | Tiled]:
-        """The captured programs, the last one used first."""
+        """Return the captured programs, the last one used first."""
         return [captured.program for captured in self._captured]
 
     def _not_captured(self, args: tuple[Any, ...]) -> Any:
-        """Eager the first time, captured the second."""
+        """Call the function eagerly the first time, and capture the call the second time."""
         args = tuple(_usual(a) for a in args)
         self._check(args)
         if self.tile_rows and _rows(self, args) > self.tile_rows:
@@ -90,7 +91,7 @@ class PureFunction(JitFunction):
         key = (modes.current().grad, *map(signature, args))
         seen = self._seen.pop(key, None)
         again = seen is not None and seen.holds()
-        gaps = any(isinstance(a := plain(arg), np.ndarray) and not dense(a) for arg in args)
+        gaps = any(isinstance(a := array_of(arg), np.ndarray) and not dense(a) for arg in args)
         if not again or gaps:
             self._note(key, Seen(args, self.function))
             result = self._eager(args)
@@ -101,7 +102,7 @@ class PureFunction(JitFunction):
         return self._captured_call(args, seen.same(args))
 
     def _captured_call(self, args: tuple[Any, ...], same: list[bool]) -> Any:
-        """Capture; or put an optimizer's parameters into one buffer first, and capture later."""
+        """Capture; or first move an optimizer's parameters into one buffer, and capture later."""
         captured, result, unsettled = self._capture(args, same)
         moved = False
         for optimizer, leaves in unsettled:  # now that no tape holds the parameters' arrays
@@ -130,7 +131,7 @@ class PureFunction(JitFunction):
         return self.function(*(wrap(a) if isinstance(a, np.ndarray) else a for a in args))
 
     def _settle(self, objects: list[Any]) -> None:
-        """Move parameters to where one update does all, while no tape holds their arrays."""
+        """Move parameters into one buffer per group, while no tape holds their arrays."""
         for optimizer in objects:
             if isinstance(optimizer, Optimizer):
                 leaves = (p._node for group in optimizer.param_groups for p in group["params"])
@@ -139,12 +140,12 @@ class PureFunction(JitFunction):
     def _capture(
         self, args: tuple[Any, ...], same: list[bool]
     ) -> tuple[Captured | None, Any, list[tuple[Any, list[Leaf]]]]:
-        """Run once more eagerly, on a tape, and bind what it heard.
+        """Call the function once more eagerly, on a tape, and bind the tape.
 
-        Also says which optimizers have no flat form yet, and of which gradients.
+        Also returns the optimizers that have no flat form yet, with the leaves of their gradients.
         """
-        given = [wrap(a) if isinstance(a, np.ndarray) else a for a in args]
-        tensors = [g for g in given if isinstance(g, Tensor)]
+        arguments = [wrap(a) if isinstance(a, np.ndarray) else a for a in args]
+        tensors = [g for g in arguments if isinstance(g, Tensor)]
         copied = [
             t._node is None and not (again and t._data.nbytes >= BIG)
             for t, again in zip(tensors, same, strict=True)
@@ -152,42 +153,42 @@ class PureFunction(JitFunction):
         tape = Tape([a for a in args if isinstance(a, Tensor)])
         inputs = [t._data for t in tensors]
         guards = Guards(Names(self.function), args, copied)
-        result = under(tape, self.function, given)
+        result = taped(tape, self.function, arguments)
         if tape.abandoned is not None or shared_gradients(tape, inputs):
             return None, result, []
         outputs = tensors_in(result)
         for tensor in outputs:
             refuse_live_graph(tensor, tape)
         with np.errstate(all="ignore"):
-            program = Program(tape, inputs, copied, {id(t._data) for t in outputs})
-        results = Plan(result, program, given)
-        captured = Captured(program, guards.closed(tape, apart(program, tape)), results)
+            binding = Binding(tape, inputs, copied, {id(t._data) for t in outputs})
+            program = Program(binding)
+        results = Plan(result, binding, arguments)
+        captured = Captured(program, guards.complete(tape, arrays_to_avoid(binding)), results)
         unsettled = [
             (e.subject, list(e.grads)) for e in tape.entries
             if isinstance(e, Effect) and isinstance(e.subject, Optimizer) and e.grads
-            and e.subject not in self._tried and not program.is_flat(e)
+            and e.subject not in self._tried and not binding.is_flat(e)
         ] if passes.on("flat") else []  # fmt: skip
-        program.forget()
         return captured, result, unsettled
 
     def _capture_tiled(self, args: tuple[Any, ...]) -> Any:
-        """Cut it into tiles at once: an eager first call would round otherwise.
+        """Cut the first call into tiles already: an eager first call would round differently.
 
         Large inputs are read where they are, until a call comes with others.
         """
-        given = [wrap(a) if isinstance(a, np.ndarray) else a for a in args]
-        inputs = [g._data for g in given if isinstance(g, Tensor)]
+        arguments = [wrap(a) if isinstance(a, np.ndarray) else a for a in args]
+        inputs = [g._data for g in arguments if isinstance(g, Tensor)]
         key = tuple(map(signature, args))
         first = self._seen.pop(key, None) is None
         copied = [not (first and a.nbytes >= BIG and a.flags.c_contiguous) for a in inputs]
         names = Names(self.function)
         guards = Guards(names, args, copied)
         try:
-            tiled = Tiled(self.function, given, copied, self.tile_rows or 0, names.objects)
-        except Failed:  # it says what is wrong, and leaves what it does
+            tiled = Tiled(self.function, arguments, copied, self.tile_rows or 0, names.objects)
+        except Failed:  # the function itself raises the error, and leaves what it leaves in eager
             return self._eager(args)
-        results = Plan(tiled.result, tiled, given)
-        captured = Captured(tiled, guards.closed(tiled.tape, None), results)
+        results = Plan(tiled.result, tiled, arguments)
+        captured = Captured(tiled, guards.complete(tiled.tape, None), results)
         tiled.forget()
         self._note(key, Seen(args, self.function))
         self._captured.insert(0, captured)
@@ -196,7 +197,7 @@ class PureFunction(JitFunction):
 
 
 class Captured:
-    """A program, what it relies on, and how to give back its results."""
+    """A program, its guards, and the plan of its results."""
 
     def __init__(self, program: Program | Tiled, guards: Guards, results: Plan) -> None:
         self.program, self.guards, self._results = program, guards, results
@@ -209,7 +210,7 @@ class Captured:
         return arrays
 
     def replay(self, arrays: list[Array], args: tuple[Any, ...]) -> Any:
-        """Run it, and take the results out of its buffers."""
+        """Run the program, and take the results out of its buffers."""
         if self.program.generators:
             self._drawing(arrays)
         else:
@@ -217,7 +218,7 @@ class Captured:
         return self._results(arrays, args)
 
     def _drawing(self, arrays: list[Array]) -> None:
-        """Run it; where it does not finish, random numbers are drawn as if it had not begun."""
+        """Run a program that draws random numbers; if it stays unfinished, put generators back."""
         generators = self.program.generators
         states = [generator.state for generator in generators]
         try:
@@ -229,24 +230,24 @@ class Captured:
 
 
 class Seen:
-    """An eager call: the same once more, with the same things around it, is worth capturing."""
+    """An eager call; if the same call comes again, with the same objects around, it is captured."""
 
     def __init__(self, args: tuple[Any, ...], function: Callable[..., Any]) -> None:
         self.names = Names(function)
-        self._ids = [id(plain(a)) for a in args if isinstance(a, (np.ndarray, Tensor))]
+        self._ids = [id(array_of(a)) for a in args if isinstance(a, (np.ndarray, Tensor))]
 
     def holds(self) -> bool:
-        """Whether the function finds around it what it found."""
+        """Tell whether the names around the function still stand for the same objects."""
         return self.names.hold()
 
     def same(self, args: tuple[Any, ...]) -> list[bool]:
-        """Which arrays are the very ones of that call."""
-        arrays = [plain(a) for a in args if isinstance(a, (np.ndarray, Tensor))]
+        """Tell, for each array argument, whether it is the very one of that call."""
+        arrays = [array_of(a) for a in args if isinstance(a, (np.ndarray, Tensor))]
         return [i == id(a) for i, a in zip(self._ids, arrays, strict=True)]
 
 
 def shared_gradients(tape: Tape, inputs: list[Array]) -> bool:
-    """Whether a gradient that was there shares memory with another, or with what is read."""
+    """Tell whether a gradient from before shares memory with another, or with an array read."""
     there = list(tape.grads_before.values())
     own = set(map(id, there))
     others = inputs + [a for a, _ in tape.external.values() if id(a) not in own]
@@ -256,17 +257,17 @@ def shared_gradients(tape: Tape, inputs: list[Array]) -> bool:
     )
 
 
-def under(tape: Tape, function: Callable[..., Any], given: list[Any]) -> Any:
-    """What the function gives while the tape listens.
+def taped(tape: Tape, function: Callable[..., Any], arguments: list[Any]) -> Any:
+    """Call the function with the tape on.
 
-    The mode is put back by single operations: an interrupt between them would leave it on.
+    The mode is put back by single operations: an interrupt between two would leave the tape on.
     """
     thread = get_ident()
     before = modes.MODES.get(thread)
     try:
         modes.TAPED.add(thread)
         modes.MODES[thread] = modes.current()._replace(tape=tape)
-        return function(*given)
+        return function(*arguments)
     finally:
         if before is None:
             modes.MODES.pop(thread, None)
@@ -275,37 +276,39 @@ def under(tape: Tape, function: Callable[..., Any], given: list[Any]) -> Any:
         modes.TAPED.discard(thread)
 
 
-def apart(program: Program, tape: Tape) -> list[Array] | None:
-    """What no argument may overlap, as the program reads its copy after that was written.
+def arrays_to_avoid(binding: Binding) -> list[Array] | None:
+    """Return the arrays that no argument may overlap.
 
-    None where nothing is written, and arguments may lie wherever they do.
+    A program reads its copy of an argument, and would miss a write to the argument itself. Returns
+    None where nothing is written before an argument is read: then arguments may lie anywhere.
     """
+    tape = binding.tape
     written: list[Array] = []
-    worldly = False
+    outward = False  # whether something outside has changed by then
     for entry in tape.entries:
         if isinstance(entry, Effect):
-            worldly = True
+            outward = True
             groups = getattr(entry.subject, "param_groups", ())
             written += [p._data for group in groups for p in group["params"]]
             continue
-        if worldly and any(program.root(a) in program.fed for a in entry.reads):
-            return written + _all_written(program, tape)
-        if isinstance(entry, Write) and program.root(entry.target) in program.fed:
+        if outward and any(binding.root(a) in binding.fed for a in entry.reads):
+            return written + _all_written(binding)
+        if isinstance(entry, Write) and binding.root(entry.target) in binding.fed:
             return [array for array, _ in tape.external.values()]
-        if isinstance(entry, Write) and program.root(entry.target) in tape.external:
-            worldly = True
+        if isinstance(entry, Write) and binding.root(entry.target) in tape.external:
+            outward = True
     return None
 
 
-def _all_written(program: Program, tape: Tape) -> list[Array]:
-    """Where the program writes outside."""
-    targets = [e.target for e in tape.entries if isinstance(e, Write)]
-    return [program.at(t) for t in targets if program.root(t) in tape.external]
+def _all_written(binding: Binding) -> list[Array]:
+    """Return the arrays outside that the program writes to."""
+    targets = [e.target for e in binding.tape.entries if isinstance(e, Write)]
+    return [binding.at(t) for t in targets if binding.root(t) in binding.tape.external]
 
 
 def signature(value: Any) -> Any:
-    """What must be the same of an argument: shape and dtype of an array, type and value else."""
-    value = plain(value)
+    """Return what must be the same of an argument: an array's layout, else type and value."""
+    value = array_of(value)
     if isinstance(value, np.ndarray):
         return value.shape, value.dtype, value.strides
     if isinstance(value, (float, complex)):
@@ -314,12 +317,12 @@ def signature(value: Any) -> Any:
 
 
 def _usual(arg: Any) -> Any:
-    """An array of a subclass, such as one mapped from a file, as an array on its memory."""
+    """Return an array of a subclass, such as one mapped from a file, as a plain array on it."""
     return np.asarray(arg) if isinstance(arg, np.ndarray) else arg
 
 
 def _rows(function: PureFunction, args: tuple[Any, ...]) -> int:
-    """How many rows all array arguments have; raises TypeError where they have not."""
+    """Return how many rows each array argument has; raise TypeError where the numbers differ."""
     arrays = [a for a in args if isinstance(a, (np.ndarray, Tensor))]
     counts = {a.shape[:1] for a in arrays}
     learns = [a for a in arrays if isinstance(a, Tensor) and a._node is not None]

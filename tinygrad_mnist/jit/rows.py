@@ -1,8 +1,8 @@
-"""Rows: whether a loss is a mean over rows of which none depends on another, by what its ops do.
+"""Rows: a proof, from the ops of a loss, that it is a mean over rows that do not depend on others.
 
-A trial on some data cannot tell: a clamp that does not act today, class weights whose sums are
-equal in two tiles. So each array that the forward pass makes is of one of three kinds, and an op
-that is not known to keep to them is named.
+A trial on some data is no proof: a clamp may not act today, class weights may have equal sums in
+two tiles. So each array that the forward pass makes is of one of three kinds, and an op that is not
+listed as keeping to them is refused by name.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from tinygrad_mnist.jit.tape import Call, Entry, Write
 Array = np.ndarray[Any, Any]
 
 FREE = "the same for all rows"
-ROWS = "along its first axis, so many entries for each row"
-MEAN = "a mean, or a sum, over the rows, and linear in what it is a mean of"
+ROWS = "along its first axis, the same number of entries for each row"
+MEAN = "a mean or a sum over the rows, and linear in what was averaged"
 
 ELEMENTWISE = frozenset((
     "where", "cast", "clip", "within", "beats", "gate", "relu", "sigmoid", "hardtanh", "slopes",
@@ -34,14 +34,14 @@ IMAGES = frozenset(("max_pool", "pool_sum", "pool_spread", "pool_index", "pool_t
 
 
 class Mixed(Exception):
-    """An op mixes rows, or makes of a mean what is none; the message says which and how."""
+    """An op mixes rows, or spoils a mean; the message names the op and the fault."""
 
 
 class Kinds:
     """The kind of each array of a forward pass."""
 
     def __init__(self, inputs: Sequence[Array], entries: Sequence[Entry], count: int) -> None:
-        """`inputs` have `count` rows each."""
+        """Find the kinds; each of the `inputs` has `count` rows."""
         self._count = count
         self._kinds: dict[int, str | Mixed] = {id(a): ROWS for a in inputs}
         self._even: set[int] = set()  # ids of arrays that hold one number
@@ -52,7 +52,7 @@ class Kinds:
                 self._write(entry)
 
     def of(self, array: Array) -> str:
-        """The kind of an array; raises Mixed where it has none."""
+        """Return the kind of an array; raise Mixed where it has none."""
         kind = self._kinds.get(id(array), FREE)
         if isinstance(kind, Mixed):
             raise kind
@@ -109,7 +109,7 @@ class Kinds:
             or (name == "mul" and means.count(True) == 1)
             or (name == "div" and means == [True, False])
         )
-        self._want(fine, name, "makes of a mean over the rows what is none")
+        self._want(fine, name, "turns a mean over the rows into something else")
         return MEAN
 
     def _want(self, fine: bool, name: str, why: str) -> None:
@@ -120,7 +120,7 @@ class Kinds:
         return not isinstance(array, np.ndarray) or array.size == 1 or id(array) in self._even
 
     def _elementwise(self, name: str, arrays: Sequence[Array], out: Array | None) -> str:
-        """Each row of the result is made of the same row of the arguments."""
+        """Return ROWS: each row of the result is computed from the same row of the arguments."""
         ndim = max(a.ndim for a in arrays) if out is None else out.ndim
         lengths = {len(a) for a in arrays if self.of(a) == ROWS and a.ndim}
         for a in arrays:
@@ -128,7 +128,7 @@ class Kinds:
                 self._want(a.ndim == ndim and len(lengths) == 1, name, "sets rows beside others")
             else:
                 beside = 0 < a.ndim == ndim and len(a) > 1 and not self._is_even(a)
-                self._want(not beside, name, "takes for each row what belongs to its number")
+                self._want(not beside, name, "takes for each row an entry by its number")
         return ROWS
 
     # Ops by name
@@ -183,7 +183,7 @@ class Kinds:
 
     def _xent(self, call: Call) -> str:
         fine = all(self.of(a) == ROWS and len(a) == len(call.args[0]) for a in call.reads)
-        self._want(fine, "xent", "takes for each row what belongs to its number")
+        self._want(fine, "xent", "takes for each row an entry by its number")
         return ROWS
 
     def _one_hot(self, call: Call) -> str:
@@ -225,13 +225,13 @@ class Kinds:
 
 
 def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
-    """The axes that a reduction goes along, counted from the front."""
+    """Return the axes that a reduction goes along, counted from the front."""
     if axis is None:
         return tuple(range(ndim))
     return tuple(a % max(ndim, 1) for a in (axis if isinstance(axis, tuple) else (axis,)))
 
 
 def whole(key: Any) -> bool:
-    """Whether a key leaves the first axis as it is."""
+    """Tell whether a key leaves the first axis as it is."""
     first = key[0] if isinstance(key, tuple) and key else key
     return first is Ellipsis or first == slice(None)

@@ -1,8 +1,9 @@
 """Tape: everything that happened during one captured call, in order.
 
-A call is (op, arrays in, settings, arrays out); arrays are known by identity, so a value that
-reaches an op without having come out of one is external: a parameter, a buffer, a constant. What
-changes something outside - an optimizer's step, a write, a gradient - is an effect, and stays one.
+A call is (op, arrays in, settings, arrays out). Arrays are identified by `id`, so an array that
+reaches an op without having come out of one is external: a parameter, a buffer, a constant. An
+event that changes something outside - an optimizer's step, a write, a gradient - is an effect, and
+happens again at each replay.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from tinygrad_mnist.autograd import writes
 from tinygrad_mnist.autograd.graph import Leaf, Node
 from tinygrad_mnist.autograd.modes import current
 from tinygrad_mnist.autograd.op import Op
-from tinygrad_mnist.autograd.tensor import Born, Tensor, wrap
+from tinygrad_mnist.autograd.tensor import BufferedGrad, Tensor, wrap
 
 Array = np.ndarray[Any, Any]
 
@@ -26,8 +27,8 @@ Array = np.ndarray[Any, Any]
 class Call:
     """op.kernel(*args, **kw) gave `outs`: the output, then the residuals.
 
-    `errors` is how NumPy treated errors then, where it was not as around the captured function:
-    backward ignores them.
+    `errors` is how NumPy treated floating-point errors then, where not as around the captured
+    function: backward ignores them.
     """
 
     op: Op
@@ -38,7 +39,7 @@ class Call:
 
     @property
     def reads(self) -> tuple[Array, ...]:
-        """The arrays that it depends on."""
+        """The arrays that the call depends on."""
         return tuple(a for a in self.args if isinstance(a, np.ndarray))
 
 
@@ -51,13 +52,13 @@ class Write:
 
     @property
     def reads(self) -> tuple[Array, ...]:
-        """Both: what was there before may have been used."""
+        """The value, and the target: an earlier entry may have used what was there."""
         return (self.value, self.target)
 
 
 @dataclass
 class Effect:
-    """`run()` is called again at every replay; `grads` are the gradients it will find."""
+    """`run()` is called again at every replay; `grads` are the gradients that it finds."""
 
     run: Callable[[], object]
     subject: Any
@@ -75,9 +76,9 @@ Gradients = dict[Leaf, Tensor | None]
 
 @dataclass
 class Tape:
-    """What was heard; see `autograd/listeners.py` for when each method is called."""
+    """The record of one call; `autograd/listeners.py` tells when each method is called."""
 
-    given: Sequence[Tensor] = ()  # the arguments
+    arguments: Sequence[Tensor] = ()
     entries: list[Entry] = field(default_factory=list)
     known: dict[int, Array] = field(default_factory=dict)
     external: dict[int, tuple[Array, Tensor | None]] = field(default_factory=dict)
@@ -86,22 +87,22 @@ class Tape:
     constants: dict[int, Array] = field(default_factory=dict)
     grads: Gradients = field(default_factory=dict)
     changes: list[tuple[int, Leaf, Tensor | None]] = field(default_factory=list)  # of gradients
-    grads_before: dict[Leaf, Array] = field(default_factory=dict)  # those that it begins with
+    grads_before: dict[Leaf, Array] = field(default_factory=dict)  # those that the call starts from
     empty_before: list[Leaf] = field(default_factory=list)  # leaves that must have none
     walked_nodes: set[Node] = field(default_factory=set)
     modules: dict[int, Any] = field(default_factory=dict)
     errors: dict[str, Any] = field(default_factory=lambda: dict(np.geterr()))
-    copies: list[Array] = field(default_factory=list)  # in C order, and what they are copies of
+    copies: list[Array] = field(default_factory=list)  # and what they were copied from
     abandoned: str | None = None  # why no program can be made of it
     start: int = field(default_factory=writes.tick)
 
     def record(
         self, op: Op, args: tuple[Any, ...], kw: dict[str, Any], out: Tensor, residuals: Any
     ) -> None:
-        """Hear a call."""
+        """Record a call of an op."""
         arrays = tuple(self._array(arg) for arg in args)
         if any(out._data is array for array in arrays):
-            return  # a kernel that had nothing to do
+            return  # the kernel had nothing to do
         errors: dict[str, Any] | None = dict(np.geterr())
         errors = None if errors == self.errors else errors
         self.entries.append(Call(op, arrays, dict(kw), (out._data, *residuals), errors))
@@ -121,26 +122,26 @@ class Tape:
         return array
 
     def constant(self, array: Array) -> None:
-        """Hear of an array that is the same in every call."""
+        """Note an array that is the same in every call."""
         self.constants[id(array)] = self.known[id(array)] = array
 
     def looked(self, tensor: Tensor, view: Tensor) -> None:
-        """Hear that another Tensor was put on the memory of one."""
+        """Note that another Tensor was put on the memory of one."""
         self._array(tensor)
         self.fresh[id(view)] = view
 
     def copied(self, tensor: Tensor, copy: Tensor) -> None:
-        """Hear that a view had to be a copy, which no replay keeps equal."""
+        """Note that a view had to be a copy, which no replay keeps equal to its source."""
         self.copies += [tensor._data, copy._data]
 
     def accumulated(self, leaf: Leaf, before: Tensor | None, after: Tensor) -> None:
-        """Hear that a leaf's gradient changed."""
-        self._begins_with(leaf, before)
+        """Record that a leaf's gradient changed."""
+        self._starts_from(leaf, before)
         self._array(after)
         self._becomes(leaf, after)
 
     def cleared(self, leaf: Leaf) -> None:
-        """Hear that a leaf's gradient is about to be set to None."""
+        """Record that a leaf's gradient is about to be set to None."""
         self._becomes(leaf, None)
 
     def _becomes(self, leaf: Leaf, grad: Tensor | None) -> None:
@@ -148,16 +149,16 @@ class Tape:
         self.changes.append((len(self.entries), leaf, grad))
 
     def grad_read(self, leaf: Leaf) -> None:
-        """Hear that a leaf's gradient was asked for."""
+        """Note that a leaf's gradient was read."""
         before = leaf.grad
-        if type(before) is Born:  # as the Tensor will do: what is seen is the copy
+        if type(before) is BufferedGrad:  # as Tensor.grad will do: the caller sees the copy
             before = leaf.grad = wrap(before._data.copy(order="K"))
-        self._begins_with(leaf, before)
+        self._starts_from(leaf, before)
 
-    def _begins_with(self, leaf: Leaf, before: Tensor | None) -> None:
+    def _starts_from(self, leaf: Leaf, before: Tensor | None) -> None:
         if leaf in self.grads or leaf in self.grads_before or leaf in self.empty_before:
             return
-        if leaf.order < self.start:  # of a Tensor of this very call
+        if leaf.order < self.start:  # the leaf of a Tensor made in this very call
             return
         if before is None:
             self.empty_before.append(leaf)
@@ -167,7 +168,7 @@ class Tape:
         self.grads_before[leaf] = before._data
 
     def walked(self, node: Node) -> None:
-        """Hear that backward went through a node; RuntimeError for one from outside."""
+        """Note that backward went through a node; raise RuntimeError for one from outside."""
         if node.order > self.start:
             raise RuntimeError(
                 "backward() through a graph that was recorded outside the jitted function: the "
@@ -176,11 +177,11 @@ class Tape:
         self.walked_nodes.add(node)
 
     def requires(self, tensor: Tensor) -> None:
-        """RuntimeError where it is not a Tensor of this very call."""
+        """Raise RuntimeError unless the Tensor was made in this very call."""
         if (
             (isinstance(tensor._node, Leaf) and tensor._node.order > self.start)
             or id(tensor) in self.handles
-            or any(tensor is one for one in self.given)
+            or any(tensor is one for one in self.arguments)
         ):
             raise RuntimeError(
                 "requires_grad of a Tensor from outside is changed while a program is being "
@@ -188,15 +189,15 @@ class Tape:
             )
 
     def abandon(self, why: str) -> None:
-        """Let the call come to its end, and make no program of it."""
+        """Let the call finish, and make no program of it; the first reason is kept."""
         self.abandoned = self.abandoned or why
 
     def module(self, module: Any) -> None:
-        """Hear that a module was called: its settings were relied on."""
+        """Note that a module was called: the program depends on its settings."""
         self.modules[id(module)] = module
 
     def written(self, tensor: Tensor, value: Tensor) -> None:
-        """Hear of a write in place; one with a gradient reads a copy of which no tape hears."""
+        """Record a write in place; one with a gradient reads a copy that no tape records."""
         if tensor._node is not None or (value._node is not None and current().grad):
             self.abandon("it writes in place to a Tensor that takes part in a gradient")
         if any(np.may_share_memory(tensor._data, copy) for copy in self.copies):
@@ -205,7 +206,7 @@ class Tape:
         self.entries.append(Write(self._array(tensor), self._array(value)))
 
     def _written_gradient(self, target: Array) -> None:
-        """Note which gradient that was there before is written to, as `zero_()` does."""
+        """Note a write to a gradient that was there before, as by `zero_()`."""
         for leaf, before in self.grads_before.items():
             if not np.may_share_memory(before, target):
                 continue
@@ -216,7 +217,7 @@ class Tape:
                 self._becomes(leaf, now)
 
     def effect(self, run: Callable[[], object], subject: Any) -> bool:
-        """Hear of something done for its effect: an optimizer's step, a schedule's."""
+        """Record a call made for its effect, such as an optimizer's step; return True to run it."""
         grads = {leaf: g._data for leaf, g in self.grads.items() if g is not None}
         self.entries.append(Effect(run, subject, grads))
         return True

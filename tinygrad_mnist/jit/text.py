@@ -1,4 +1,4 @@
-"""Text: a function written out for one use, in which nothing is looped over, and compiled.
+"""Text: a function that is written out for one use, without a loop, and compiled.
 
 Comparing a call with what is expected is most of what a small step costs, and a loop over three
 things costs more than three lines. Closures for every number of things would not read better.
@@ -18,9 +18,9 @@ class Text:
         self.names: dict[str, Any] = {}
         self.indent = "    "
 
-    def name(self, what: str, value: Any) -> str:
-        """Give an object a name of its own."""
-        name = f"{what}{len(self.names)}"
+    def name(self, stem: str, value: Any) -> str:
+        """Give an object a name of its own, and return the name."""
+        name = f"{stem}{len(self.names)}"
         self.names[name] = value
         return name
 
@@ -29,7 +29,7 @@ class Text:
         self.lines.append(self.indent + line)
 
     def compiled(self, head: str, filename: str) -> Any:
-        """Make the function; its text holds names and shapes that this file wrote, nothing else."""
+        """Compile the function; its text is made of names and shapes alone, never of data."""
         text = "\n".join([head, *self.lines])
         module = compile(text, filename, "exec")
         (code,) = (c for c in module.co_consts if isinstance(c, types.CodeType))

@@ -1,7 +1,7 @@
-"""Threads of Python in the place of the BLAS's own: each goes through its own part of a batch.
+"""Python threads in the place of the BLAS's own: each goes through its own part of a batch.
 
 NumPy lets other threads run while it computes. Two threads over a BLAS that has two of its own
-would fight for the cores, so it is given one each for as long.
+would fight for the cores, so meanwhile the BLAS gets one thread for each of them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from tinygrad_mnist.kernels.threads import blas
+from tinygrad_mnist.threads import blas
 
 _lock = threading.Lock()
 _inside = 0  # how many calls of `together` are under way
@@ -22,15 +22,15 @@ _threads_before = 1
 
 
 def count() -> int:
-    """How many threads to use: as many as the BLAS would."""
+    """Return how many threads to use: as many as the BLAS would."""
     return blas().get()
 
 
 def together(tasks: Sequence[Callable[[], object]]) -> None:
     """Run the tasks at the same time, the first one in this thread, and wait for all.
 
-    Each sees this thread's `np.errstate`. The first error, in the order of the tasks, is raised
-    when all are over.
+    Each task runs under this thread's `np.errstate`. When all are over, the first error, in the
+    order of the tasks, is raised.
     """
     if len(tasks) == 1:
         tasks[0]()
@@ -49,7 +49,7 @@ def together(tasks: Sequence[Callable[[], object]]) -> None:
 
 @contextmanager
 def one_thread_each() -> Iterator[None]:
-    """The BLAS computes with one thread inside, and with as many as before afterwards."""
+    """Let the BLAS use one thread inside, and as many as before afterwards."""
     global _inside, _threads_before
     known = blas()
     with _lock:
@@ -68,7 +68,7 @@ def one_thread_each() -> Iterator[None]:
 
 @cache
 def pool(process: int) -> Any:
-    """The threads, made once in each process: a fork has none of its parent's."""
+    """Return the threads, made once per process: a fork has none of its parent's."""
     from concurrent.futures import ThreadPoolExecutor
 
     return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="tinygrad-mnist")

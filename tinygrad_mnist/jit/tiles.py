@@ -1,7 +1,7 @@
-"""Tiles: a batch gone through some rows at a time, on threads, and the gradients added up.
+"""Tiles: a step goes through its batch some rows at a time, on threads, and adds up the gradients.
 
-What a step makes of a few hundred rows stays in a core's cache, where that of 60,000 goes out to
-memory after each call; and cores that work on rows of their own need not wait for each other. The
+The intermediate results of a few hundred rows stay in a core's cache; those of 60,000 go out to
+memory after each call. And cores that work on rows of their own need not wait for each other. The
 loss must be a mean over the rows, and no row may depend on another, as it does in batch norm: both
 are tried on the first two tiles before anything is changed. The gradient is the batch's within
 rounding, and the same from run to run: tiles, threads and sums have a fixed order.
@@ -18,26 +18,27 @@ import numpy as np
 
 from tinygrad_mnist.autograd.floats import USUAL, hush, restore, state
 from tinygrad_mnist.autograd.graph import Leaf
-from tinygrad_mnist.autograd.tensor import Born, Tensor, new
+from tinygrad_mnist.autograd.tensor import BufferedGrad, Tensor
 from tinygrad_mnist.jit import threads
-from tinygrad_mnist.jit.flat import Flat, flat_steps
-from tinygrad_mnist.jit.heard import Heard, LightTape, Refused, check_rows
-from tinygrad_mnist.jit.looks import look, replaced
-from tinygrad_mnist.jit.program import EffectStep, Program, Unfinished
-from tinygrad_mnist.jit.quick import quick
-from tinygrad_mnist.jit.results import tensors_in
-from tinygrad_mnist.jit.tape import Call, Effect, Write
+from tinygrad_mnist.jit.effects import EffectStep
+from tinygrad_mnist.jit.joint_optimizer import Flat, flat_steps
+from tinygrad_mnist.jit.memory import buffered_grad
+from tinygrad_mnist.jit.outputs import tensors_in
+from tinygrad_mnist.jit.program import Unfinished
+from tinygrad_mnist.jit.tape import Call, Effect
+from tinygrad_mnist.jit.tile_program import Tile, TileProgram
+from tinygrad_mnist.jit.tile_tapes import DrawsOnlyTape, Refused, TileTrace, check_rows
 from tinygrad_mnist.kernels.scratch import aligned, shaped
 from tinygrad_mnist.ops.random import rng_of
 
 Array = np.ndarray[Any, Any]
 Step = Callable[[], object]
 Homes = dict[Leaf, Array]
-CLOSE = 1e-4  # of the largest element: far above rounding, far below what mixing rows does
+CLOSE = 1e-4  # of the largest element: far above rounding, far below the effect of mixed rows
 
 
 def cuts(rows: int, tile_rows: int) -> list[slice]:
-    """Ranges of at most `tile_rows` rows, as even as can be, larger ones first.
+    """Return ranges of at most `tile_rows` rows, as even as possible, larger ones first.
 
     >>> cuts(10, 4)
     [slice(0, 4, None), slice(4, 7, None), slice(7, 10, None)]
@@ -49,12 +50,12 @@ def cuts(rows: int, tile_rows: int) -> list[slice]:
 
 
 def length(rows: slice) -> int:
-    """How many rows a range has."""
+    """Return how many rows a range has."""
     return int(rows.stop - rows.start)
 
 
 class Tiled:
-    """A step whose batch is gone through in tiles; stands where a `Program` stands."""
+    """A step that goes through its batch in tiles; stands where a `Program` or a Binding stands."""
 
     grad_feeds = ()  # a step that starts from gradients is refused
     # No result is an argument, or shares memory with another
@@ -70,19 +71,19 @@ class Tiled:
         tile_rows: int,
         around: Sequence[Any] = (),
     ) -> None:
-        """Hear the function on its first two tiles, arrange all gradients, bind, and try.
+        """Trace the function on the first two tiles, lay out all gradients, bind, and try.
 
-        `around` are objects that it may use. Raises Refused where the tiles' mean is not the
-        batch's, and Failed where the function raises an error; nothing has changed then.
+        `around` are objects that the function may use. Raises Refused where the tiles' mean is not
+        the batch's, and Failed where the function raises an error; nothing has changed then.
         """
-        hear = partial(Heard, function, args, around=around)
+        trace = partial(TileTrace, function, args, around=around)
         wholes = [a._data for a in args if isinstance(a, Tensor)]
         self.cuts = cuts(len(wholes[0]), tile_rows)
-        flat = [_flat_steps(effect) for effect in hear(self.cuts[0]).effects]
+        flat = [_flat_steps(effect) for effect in trace(self.cuts[0]).effects]
         sizes = {length(rows): rows for rows in reversed(self.cuts)}  # the first of each size
-        heard = {n: hear(rows, n / len(wholes[0])) for n, rows in sizes.items()}
+        traces = {n: trace(rows, n / len(wholes[0])) for n, rows in sizes.items()}
         first_two = slice(0, self.cuts[1].stop)
-        one, both = heard[length(self.cuts[0])], hear(first_two, tape=LightTape)
+        one, both = traces[length(self.cuts[0])], trace(first_two, tape=DrawsOnlyTape)
         self.tape, self.result = one.tape, one.result
         check_rows(one, tensors_in(one.result))
         self._layout = Layout(one.gradients, [part[1:] for parts in flat for part in parts])
@@ -92,48 +93,44 @@ class Tiled:
         ]
         self._draws = [Draw(*calls, self.cuts) for calls in zip(one.draws, both.draws, strict=True)]
         with np.errstate(all="ignore"):
-            self._lanes = self._bind(heard, copied, wholes)
+            self._workers = self._bind(traces, copied, wholes)
             self._prove(both, wholes)
         self._after = [
-            EffectStep(effect, [part[0] for part in parts], self._grads(effect))
+            EffectStep(effect, [part[0] for part in parts], self._grads_of(effect))
             for parts, effect in zip(flat, one.effects, strict=True)
         ]
         self.generators = list({id(d.generator): d.generator for d in self._draws}.values())
-        self.born = [(leaf, self._born(leaf, g is None)) for leaf, g in self.tape.grads.items()]
+        self.grads = [
+            (leaf, None if g is None else buffered_grad(self._layout.homes[leaf]))
+            for leaf, g in self.tape.grads.items()
+        ]
 
     def _bind(
-        self, heard: dict[int, Heard], copied: Sequence[bool], wholes: Sequence[Array]
-    ) -> list[Lane]:
-        lanes: list[Lane] = []
+        self, traces: dict[int, TileTrace], copied: Sequence[bool], wholes: Sequence[Array]
+    ) -> list[Worker]:
+        workers: list[Worker] = []
         count = min(threads.count(), len(self.cuts))
         for numbers in np.array_split(np.arange(len(self.cuts)), count):
-            lane = Lane(self._layout, len(numbers) > 1)
-            programs = {n: TileProgram(h, copied, lane.homes) for n, h in heard.items()}
+            worker = Worker(self._layout, len(numbers) > 1)
+            programs = {n: TileProgram(t, copied, worker.homes) for n, t in traces.items()}
             for number in numbers.tolist():
                 rows = self.cuts[number]
-                lane.tiles.append((number, Tile(programs[length(rows)], rows, wholes)))
-            lanes.append(lane)
-        return lanes
+                worker.tiles.append((number, Tile(programs[length(rows)], rows, wholes)))
+            workers.append(worker)
+        return workers
 
-    def _grads(self, effect: Effect) -> list[tuple[Leaf, Born | None]]:
-        return [(leaf, self._born(leaf)) for leaf in effect.grads]
+    def _grads_of(self, effect: Effect) -> list[tuple[Leaf, BufferedGrad]]:
+        return [(leaf, buffered_grad(self._layout.homes[leaf])) for leaf in effect.grads]
 
-    def _born(self, leaf: Leaf, nothing: bool = False) -> Born | None:
-        if nothing:
-            return None
-        born: Born = new(Born)
-        born._data, born._node = self._layout.homes[leaf], None
-        return born
-
-    def _prove(self, both: Heard, wholes: Sequence[Array]) -> None:
-        """Whether two tiles give together what they give as one batch."""
+    def _prove(self, both: TileTrace, wholes: Sequence[Array]) -> None:
+        """Raise Refused unless two tiles together give what they give as one batch."""
         drawn = [call.outs[0] for call in both.draws]
         sums = {leaf: np.zeros_like(g) for leaf, g in both.gradients.items()}
-        first_two = [(lane, *tile) for lane in self._lanes for tile in lane.tiles][:2]
-        for lane, number, tile in first_two:
+        first_two = [(worker, *tile) for worker in self._workers for tile in worker.tiles][:2]
+        for worker, number, tile in first_two:
             tile.run(wholes, drawn)
             for leaf, total in sums.items():
-                total += lane.homes[leaf]
+                total += worker.homes[leaf]
             for output, value in zip(self._outputs, tile.program.outputs, strict=True):
                 output.put(value, number, tile.rows)
         scale = self.cuts[-1].stop / self.cuts[1].stop
@@ -149,18 +146,18 @@ class Tiled:
                 raise Refused(f"a result of shape {list(tensor.shape)} changes with the cut")
 
     def at(self, array: Array) -> Array:
-        """Where the result that the first tile gave as `array` stands for the whole batch."""
+        """Return the batch's result, for the array that the first tile returned."""
         for output, tensor in zip(self._outputs, tensors_in(self.result), strict=True):
             if tensor._data is array:
                 return output.value
         return array
 
     def root(self, array: Array) -> int:
-        """Each result stands for itself."""
+        """Return the id of the array itself: no result is a view of another."""
         return id(array)
 
-    def place_of(self, root: int) -> Array | None:
-        """Each result stands for itself."""
+    def buffer_of(self, root: int) -> Array | None:
+        """Return None: no result is a view of another."""
         return None
 
     def forget(self) -> None:
@@ -181,99 +178,73 @@ class Tiled:
     def _replay(self, arrays: Sequence[Array]) -> None:
         try:
             drawn = [draw() for draw in self._draws]
-            run = [partial(lane.run, arrays, drawn, self._outputs) for lane in self._lanes]
+            run = [partial(worker.run, arrays, drawn, self._outputs) for worker in self._workers]
             threads.together(run)
         except Exception as error:
             raise Unfinished from error
-        first, *others = (lane.totals for lane in self._lanes)
+        try:
+            self._add_up()
+        except BaseException:
+            self._drop_gradients()
+            raise
+        self._do_effects()
+        for leaf, grad in self.grads:
+            leaf.grad = grad
+
+    def _add_up(self) -> None:
+        """Add up the workers' gradients, and finish what the function returns."""
+        first, *others = (worker.totals for worker in self._workers)
         for total, one, *more in zip(self._layout.totals, first, *others, strict=True):
             np.add(one, more[0], total) if more else np.copyto(total, one)
             for another in more[1:]:
                 np.add(total, another, total)
         for output in self._outputs:
             output.finish()
+
+    def _drop_gradients(self) -> None:
+        """Take from the leaves the gradients that an interrupt left half added up."""
+        homes = self._layout.homes
+        for leaf, home in homes.items():
+            if leaf.grad is not None and leaf.grad._data is home:
+                leaf.grad = None
+
+    def _do_effects(self) -> None:
+        """Run the effects; an error in one leaves the new gradients, as in eager."""
         for step in self._after:
-            step.on_threads(len(self._lanes))
-        for leaf, born in self.born:
-            leaf.grad = born
+            try:
+                step.on_threads(len(self._workers))
+            except BaseException:
+                for leaf, grad in (*self.grads, *step.grads):
+                    leaf.grad = grad
+                raise
 
     def summary(self) -> str:
-        """How it is cut, and what one tile takes."""
-        program = self._lanes[0].tiles[0][1].program
+        """Describe the cut, and count the calls, steps and bytes of one tile."""
+        program = self._workers[0].tiles[0][1].program
         return (
             f"{len(self.cuts)} tiles of at most {length(self.cuts[0])} rows "
-            f"(threads: {len(self._lanes)}), in each {program.summary()}"
+            f"(threads: {len(self._workers)}), in each {program.summary()}"
         )
 
     def lines(self) -> list[str]:
-        """The program of a tile, and what is done when all are over."""
-        inner = self._lanes[0].tiles[0][1].program.lines()
-        title = f"for each of {len(self.cuts)} tiles (threads: {len(self._lanes)}):"
+        """Return the program of a tile, and the effects that follow the last tile."""
+        inner = self._workers[0].tiles[0][1].program.lines()
+        title = f"for each of {len(self.cuts)} tiles (threads: {len(self._workers)}):"
         after = [f"{getattr(step, '__qualname__', 'the effects')}()" for step in self._after]
         return [title, *(f"    {line}" for line in inner), *after]
 
 
-class TileProgram(Program):
-    """The calls for one tile: effects left out, random numbers put in from outside."""
-
-    def __init__(self, heard: Heard, copied: Sequence[bool], homes: Homes) -> None:
-        self.rows, self.read = heard.rows, heard.inputs
-        self._heard, self._given = heard, homes
-        self.drawn: list[Array] = []
-        results = [tensor._data for tensor in tensors_in(heard.result)]
-        super().__init__(heard.tape, heard.inputs, copied, {id(a) for a in results})
-        self.outputs = [self.at(a) for a in results]
-        for leaf, g in heard.gradients.items():
-            if self.at(g) is not homes[leaf]:
-                self.steps.append(partial(np.copyto, homes[leaf], self.at(g)))
-        self.constants = list(heard.tape.constants.values())
-        self.forget()
-        del self._heard  # and with it all that the tile's rows gave when it was heard
-
-    def _prepare(self, live: Sequence[Call | Write | Effect]) -> None:
-        self._homes = {id(g): self._given[leaf] for leaf, g in self._heard.gradients.items()}
-        self.drawn = [self._input(call.outs[0]) for call in self._heard.draws]
-
-    def _bind(self, entry: Call | Write | Effect, moment: int) -> None:
-        if not isinstance(entry, Effect) and not (isinstance(entry, Call) and entry.op.draws):
-            super()._bind(entry, moment)
-
-
-class Tile:
-    """A program bound to one range of rows."""
-
-    def __init__(self, program: TileProgram, rows: slice, wholes: Sequence[Array]) -> None:
-        self.rows, self.program = rows, program
-        by, fed = rows.start - program.rows.start, {i for i, _ in program.feeds}
-        read = [
-            (part, by * whole.strides[0])
-            for i, (whole, part) in enumerate(zip(wholes, program.read, strict=True))
-            if i not in fed
-        ]
-        steps = [replaced(step, partial(moved, read)) for step in program.steps]
-        self._steps = quick(steps, program.constants)
-
-    def run(self, arrays: Sequence[Array], drawn: Sequence[Array]) -> None:
-        """Leave the gradients, and what the function returned, in the program's buffers."""
-        for i, place in self.program.feeds:
-            np.copyto(place, arrays[i][self.rows])
-        for place, whole in zip(self.program.drawn, drawn, strict=True):
-            np.copyto(place, whole[self.rows])
-        for step in self._steps:
-            step()
-
-
-class Lane:
-    """The tiles that one thread goes through, one after the other, and the sum they leave."""
+class Worker:
+    """The tiles that one thread goes through in turn, and the sums of their gradients."""
 
     def __init__(self, layout: Layout, several: bool) -> None:
-        """Of one tile there is nothing to sum."""
+        """Make the buffers; a worker of a single tile, not `several`, has nothing to sum."""
         self.tiles: list[tuple[int, Tile]] = []
         self.totals, homes = layout.another()
         self._parts, self.homes = layout.another() if several else ([], homes)
 
     def run(self, arrays: Sequence[Array], drawn: Sequence[Array], outputs: list[Output]) -> None:
-        """All tiles, in order."""
+        """Run all tiles, in order."""
         for turn, (number, tile) in enumerate(self.tiles):
             tile.run(arrays, drawn)
             for output, value in zip(outputs, tile.program.outputs, strict=True):
@@ -283,7 +254,7 @@ class Lane:
 
 
 class Layout:
-    """Where a step's gradients lie: the long buffers of its optimizers, and single arrays."""
+    """Where gradients lie: in the long buffers of optimizers, or in arrays of their own."""
 
     def __init__(self, gradients: Homes, flats: Iterable[tuple[Flat, Sequence[Leaf]]]) -> None:
         self._flats = list({id(flat): (flat, leaves) for flat, leaves in flats}.values())
@@ -295,7 +266,7 @@ class Layout:
             self.homes.update(zip(leaves, flat.grads, strict=True))
 
     def another(self) -> tuple[list[Array], Homes]:
-        """Buffers like these, and each leaf's place in them."""
+        """Return other buffers of this layout, and the home of each leaf's gradient in them."""
         buffers: list[Array] = []
         homes: Homes = {}
         for flat, leaves in self._flats:
@@ -308,10 +279,10 @@ class Layout:
 
 
 class Output:
-    """One array that the function returns: a row for each row, or a mean over all of them."""
+    """One array that the function returns: with one row per row of the batch, or a mean."""
 
     def __init__(self, tile: Array, both: Array, cuts: Sequence[slice]) -> None:
-        """`tile` is what the first tile gave, `both` what the first two gave as one."""
+        """Take the array of the first tile, and that of `both` the first and the second at once."""
         one, two = cuts[0].stop, cuts[1].stop
         self.by_rows = (tile.shape[:1], both.shape[:1]) == ((one,), (two,))
         rest = tile.shape[self.by_rows :]
@@ -322,16 +293,16 @@ class Output:
         self.value = self._all if self.by_rows else np.empty_like(tile)
 
     def put(self, value: Array, number: int, rows: slice) -> None:
-        """Take what a tile gave."""
+        """Put in the value that a tile returned."""
         self._all[rows if self.by_rows else number] = value
 
     def finish(self) -> None:
-        """Make the mean."""
+        """Compute the mean over the tiles, if the array is a mean."""
         if not self.by_rows:
             self.value[...] = np.tensordot(self._shares, self._all, 1)
 
     def of_first_two(self, rows: int) -> Array:
-        """What they make together."""
+        """Return what the first two tiles, which have so many rows, make together."""
         if self.by_rows:
             return self._all[:rows]
         mean: Array = np.tensordot(self._shares[:2] / self._shares[:2].sum(), self._all[:2], 1)
@@ -339,7 +310,7 @@ class Output:
 
 
 class Draw:
-    """Random numbers for the whole batch, drawn as eager does: tiles get their rows of them."""
+    """Random numbers for the whole batch, drawn as in eager; each tile gets those of its rows."""
 
     def __init__(self, tile: Call, both: Call, cuts: Sequence[slice]) -> None:
         one, two, rows = cuts[0].stop, cuts[1].stop, cuts[-1].stop
@@ -355,7 +326,7 @@ class Draw:
         self._draw = partial(tile.op.kernel, **tile.kw | whole)
 
     def __call__(self) -> Array:
-        """New ones."""
+        """Draw random numbers for the whole batch."""
         drawn: Array = self._draw()
         return drawn
 
@@ -364,14 +335,6 @@ def _flat_steps(effect: Effect) -> list[Any]:
     if not getattr(effect.subject, "elementwise", False):
         return []
     return flat_steps(effect.subject, effect.grads)
-
-
-def moved(read: Sequence[tuple[Array, int]], array: Array) -> Array:
-    """The same look at other rows, so many bytes on, for a look at the rows `part`."""
-    for part, by in read:
-        if by and np.may_share_memory(array, part):
-            return look(array, part, part, by)
-    return array
 
 
 def _largest(array: Array) -> float:

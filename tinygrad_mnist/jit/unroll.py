@@ -1,8 +1,8 @@
-"""unroll(): a kernel as the list of NumPy calls that it makes, each with a place for its result.
+"""unroll(): a kernel as the list of NumPy calls that it makes, each with a buffer for its result.
 
 The kernel is run once on arrays of a subclass whose `__array_ufunc__` and `__array_function__`
-write the calls down. What they missed (a value read out, an array made from nothing) shows when the
-list is run on other data: then the bits differ, and the kernel is called whole instead.
+record the calls. Whatever they miss (a value read out, an array made from nothing) shows when the
+list runs on other data: then bits differ, and the kernel is called whole instead.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.jit.looks import clone, look, replaced
 from tinygrad_mnist.jit.memory import Pool, same_memory
+from tinygrad_mnist.jit.views import clone, map_arrays, moved_view
 from tinygrad_mnist.kernels.checks import outside
 
 Array = np.ndarray[Any, Any]
@@ -25,9 +25,9 @@ Step = Callable[[], object]
 def take_checked(
     x: Array, index: Array, axis: int | None = None, out: Array | None = None
 ) -> Array:
-    """np.take; into `out` by mode="clip", since the default mode fills a buffer and copies it.
+    """Take as np.take does; into `out` by mode="clip", as the default mode copies a buffer.
 
-    So the indices are looked at first; negative ones are for the default mode.
+    The indices are therefore checked first; negative ones are left to the default mode.
     """
     count = x.size if axis is None else x.shape[axis]
     if out is not None and not outside(index, count):
@@ -35,18 +35,18 @@ def take_checked(
     return np.take(x, index, axis=axis, out=out)
 
 
-# NumPy functions that take out= and give back exactly it.
+# NumPy functions that take out= and return exactly that array
 INTO = {take_checked, np.dot, np.take, np.concatenate, np.clip, np.argmax, np.matmul}
 WRITERS = {np.copyto, np.put}
 VIEWS = {np.broadcast_to, np.expand_dims, np.squeeze, np.transpose, np.swapaxes, np.moveaxis}
 
 
 class NotUnrolled(Exception):
-    """The kernel does something that cannot be written down."""
+    """The kernel does something that cannot be recorded."""
 
 
 class Traced(np.ndarray[Any, Any]):
-    """An ndarray that writes down what is done with it."""
+    """An ndarray that records what is done with it."""
 
     # The log of the trace, in a list that is emptied when the trace is over: a plain array may hold
     # a traced one as its base, and the garbage collector does not look through plain arrays.
@@ -54,7 +54,7 @@ class Traced(np.ndarray[Any, Any]):
 
     @property
     def log(self) -> Log | None:
-        """The log of the trace that is under way."""
+        """The log of the trace that is under way; None once the trace is over."""
         return self.cell[0] if self.cell else None
 
     def __array_finalize__(self, source: Any) -> None:
@@ -82,9 +82,9 @@ class Traced(np.ndarray[Any, Any]):
             kw = dict(kw)
             return log.call(function, args, kw, kw.pop("out", None), ufunc=False)
         if function is np.empty_like:
-            return log.traced(log.place(function(plain(args[0]), *args[1:], **kw)))
+            return log.traced(log.buffer_for(function(untraced(args[0]), *args[1:], **kw)))
         if function in VIEWS:
-            return log.traced(function(plain(args[0]), *args[1:], **kw))
+            return log.traced(function(untraced(args[0]), *args[1:], **kw))
         raise NotUnrolled(function.__name__)
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -113,29 +113,29 @@ class Traced(np.ndarray[Any, Any]):
 
     def reshape(self, *shape: Any) -> Any:  # type: ignore[override]
         assert self.log is not None
-        result = plain(self).reshape(*shape)
-        if not result.size or np.may_share_memory(result, plain(self)):
+        result = untraced(self).reshape(*shape)
+        if not result.size or np.may_share_memory(result, untraced(self)):
             return self.log.traced(result)
-        out = self.log.place(result)
+        out = self.log.buffer_for(result)
         self.log.write(np.copyto, (self.log.traced(out.reshape(self.shape)), self), {})
         return self.log.traced(out)
 
     def copy(self, order: Any = "C") -> Any:
         assert self.log is not None
-        if self.log.may_stay(plain(self), order):
+        if self.log.may_stay(untraced(self), order):
             return self
-        return self.log.copied(np.array(plain(self), order=order), self)
+        return self.log.copied(np.array(untraced(self), order=order), self)
 
     def astype(self, dtype: Any, order: Any = "K", **kw: Any) -> Any:  # type: ignore[override]
         assert self.log is not None
         if kw.get("copy") is False and self.dtype == dtype:
             return self
-        return self.log.copied(plain(self).astype(dtype, order), self)
+        return self.log.copied(untraced(self).astype(dtype, order), self)
 
-    def hear(self, check: Any, args: Any) -> None:
-        """A check of the arguments runs again at every replay."""
+    def record_check(self, check: Any, args: Any) -> None:
+        """Record a check of arguments, which every replay makes again."""
         assert self.log is not None
-        self.log.steps.append(partial(check, *(plain(a) for a in args)))
+        self.log.steps.append(partial(check, *(untraced(a) for a in args)))
         self.log.steps[-1]()
 
     def __float__(self) -> float:
@@ -151,26 +151,25 @@ class Traced(np.ndarray[Any, Any]):
         raise NotUnrolled("item()")
 
 
-def plain(value: Any) -> Any:
-    """The same memory as a plain ndarray; also inside a tuple or list of arrays."""
+def untraced(value: Any) -> Any:
+    """Return a plain ndarray on the same memory; or a tuple or list of such arrays."""
     if isinstance(value, (tuple, list)):
-        return type(value)(map(plain, value))
+        return type(value)(map(untraced, value))
     return value.view(np.ndarray) if isinstance(value, Traced) else value
 
 
 class Log:
-    """The calls so far, and the arrays that hold their results from now on."""
+    """The calls recorded so far, and the arrays that hold their results from now on."""
 
-    def __init__(self, pool: Pool, given: Sequence[Array], dying: Sequence[Array]) -> None:
-        self.pool, self.given = pool, given
+    def __init__(self, pool: Pool, arguments: Sequence[Array], reusable: Sequence[Array]) -> None:
+        self.pool, self.arguments = pool, arguments
         self.cell = [self]
-        self.dying = dying  # arguments that nothing reads after this kernel
-        self.overwritten: list[Array] = []  # those of them that hold something else now
+        self.reusable = reusable  # arguments that nothing reads after this kernel
+        self.overwritten: list[Array] = []  # reusable arguments that hold something else now
         self.steps: list[partial[Any]] = []
         self.temporaries: list[Array] = []
-        self.errors: dict[str, Any] = dict(
-            np.geterr()
-        )  # what a kernel changes is changed at replay too
+        # Where the kernel treats errors otherwise, so does the replay
+        self.errors: dict[str, Any] = dict(np.geterr())
 
     def traced(self, array: Array) -> Traced:
         view = array.view(Traced)
@@ -179,34 +178,34 @@ class Log:
 
     def call(self, function: Any, inputs: Any, kw: dict[str, Any], out: Any, ufunc: bool) -> Any:
         self.refuse_hidden_copies(inputs)
-        given = tuple(plain(x) for x in inputs)
-        kw = {k: plain(v) for k, v in kw.items()}
+        arguments = tuple(untraced(x) for x in inputs)
+        kw = {k: untraced(v) for k, v in kw.items()}
         if out is None:
-            result = function(*given, **kw)
+            result = function(*arguments, **kw)
             if not isinstance(result, np.ndarray):
                 result = np.asarray(result)
-            out = self.place(result)
-        target = plain(out)
-        made = step(function, given, kw, target, ufunc)
+            out = self.buffer_for(result)
+        target = untraced(out)
+        made = call_into(function, arguments, kw, target, ufunc)
         errors: dict[str, Any] = dict(np.geterr())
         quiet = {k: v for k, v in errors.items() if v != self.errors[k]}
-        self.steps.append(partial(quietly, quiet, made) if quiet else made)
+        self.steps.append(partial(under_errstate, quiet, made) if quiet else made)
         self.steps[-1]()
         return out if isinstance(out, Traced) else self.traced(target)
 
     def refuse_hidden_copies(self, values: Any) -> None:
-        """A reshape may have had to copy, which nothing here heard of."""
+        """Raise NotUnrolled where a reshape had to copy, which leaves no record."""
         for x in values:
             if isinstance(x, (tuple, list)):
                 self.refuse_hidden_copies(x)
             elif isinstance(x, Traced) and x.size:
-                known = (*self.given, *self.temporaries)
-                if not any(np.may_share_memory(plain(x), array) for array in known):
+                known = (*self.arguments, *self.temporaries)
+                if not any(np.may_share_memory(untraced(x), array) for array in known):
                     raise NotUnrolled("a copy that was not asked for")
 
     def may_stay(self, array: Array, order: str | None) -> bool:
-        """Whether a copy of this array need not be made, since nobody wants the original."""
-        if not any(same_memory(array, dying) for dying in self.dying):
+        """Tell whether this array need not be copied, since nothing reads the original again."""
+        if not any(same_memory(array, a) for a in self.reusable):
             return False
         if order == "C" and not array.flags.c_contiguous:
             return False
@@ -217,11 +216,11 @@ class Log:
         if not isinstance(args[0], Traced):
             raise NotUnrolled(f"{function.__name__} into an array made from nothing")
         self.refuse_hidden_copies(args)
-        self.steps.append(partial(function, *(plain(a) for a in args), **kw))
+        self.steps.append(partial(function, *(untraced(a) for a in args), **kw))
         self.steps[-1]()
 
     def copied(self, result: Array, source: Traced) -> Traced:
-        out = self.place(result)
+        out = self.buffer_for(result)
         self.write(np.copyto, (self.traced(out), source), {"casting": "unsafe"})
         return self.traced(out)
 
@@ -230,36 +229,38 @@ class Log:
             if not any(np.may_share_memory(temporary, out) for out in outs):
                 self.pool.release(temporary)
 
-    def place(self, result: Array) -> Array:
+    def buffer_for(self, result: Array) -> Array:
         out = self.pool.like(result)
         self.temporaries.append(out)
         return out
 
 
-def quietly(errors: dict[str, Any], made: Step) -> None:
-    """A step that the kernel made inside `np.errstate`."""
+def under_errstate(errors: dict[str, Any], made: Step) -> None:
+    """Run a step that the kernel made inside `np.errstate`."""
     with np.errstate(**errors):
         made()
 
 
-def step(function: Any, given: Any, kw: dict[str, Any], out: Array, ufunc: bool) -> partial[Any]:
-    """One NumPy call into `out`; Python numbers become 0-d arrays, which NumPy takes faster."""
+def call_into(
+    function: Any, args: Any, kw: dict[str, Any], out: Array, ufunc: bool
+) -> partial[Any]:
+    """Make one NumPy call into `out`; numbers become 0-d arrays, which NumPy takes faster."""
     if ufunc and not kw:
-        dtypes = [x.dtype for x in given if isinstance(x, np.ndarray)]
-        if dtypes and any(type(x) in (int, float) for x in given):
+        dtypes = [x.dtype for x in args if isinstance(x, np.ndarray)]
+        if dtypes and any(type(x) in (int, float) for x in args):
             kind = np.result_type(*dtypes)
-            exact = [as_kind(x, kind) if type(x) in (int, float) else x for x in given]
+            exact = [as_kind(x, kind) if type(x) in (int, float) else x for x in args]
             if all(x is not None for x in exact) and function(*exact).dtype == out.dtype:
-                given = tuple(exact)
-        if function not in (np.maximum, np.minimum):  # they take out= by name only
-            return partial(function, *given, out)
-    return partial(function, *given, **kw, out=out)
+                args = tuple(exact)
+        if function not in (np.maximum, np.minimum):  # these take out= by name only
+            return partial(function, *args, out)
+    return partial(function, *args, **kw, out=out)
 
 
 def as_kind(x: float, kind: np.dtype[Any]) -> Array | None:
-    """A number as a 0-d array of a dtype; None where it would not be the same number to a ufunc.
+    """Return a number as a 0-d array of a dtype; None where a ufunc would take another number.
 
-    A float beside integers, a number beside bools, and one that overflows are not.
+    That is so for a float beside integers, a number beside bools, and one that overflows.
     """
     if kind.kind == "f":
         with np.errstate(all="ignore"):
@@ -272,32 +273,32 @@ def as_kind(x: float, kind: np.dtype[Any]) -> Array | None:
 
 
 def unroll(
-    kernel: Any, args: Any, kw: dict[str, Any], pool: Pool, dying: Sequence[Array] = ()
+    kernel: Any, args: Any, kw: dict[str, Any], pool: Pool, reusable: Sequence[Array] = ()
 ) -> tuple[list[Step], Any] | None:
-    """The kernel's NumPy calls on these very arrays, and the array(s) they leave its result in.
+    """Return the kernel's NumPy calls on these very arrays, and the arrays that hold its results.
 
-    None where that cannot be done bit for bit. It is tried on clones: the arrays must hold valid
-    data, and nothing is written to them, but to those that are `dying`, which may come to hold the
-    result.
+    Returns None where the calls do not give the kernel's bits. They are tried on clones: the arrays
+    must hold valid data, and nothing is written to them but to `reusable` ones, which may come to
+    hold the result.
     """
     clones = Clones(args)
     ending = [clones.of(a) for a in args if clones.has(a) and clones.alone(a, args)
-              and any(same_memory(a, d) for d in dying)]  # fmt: skip
+              and any(same_memory(a, r) for r in reusable)]  # fmt: skip
     cloned = [clones.of(a) for a in args]
     log = Log(pool, [a for a in cloned if isinstance(a, np.ndarray)], ending)
     try:
-        given = [log.traced(a) if isinstance(a, np.ndarray) else a for a in cloned]
-        result = kernel(*given, **kw)
+        traced = [log.traced(a) if isinstance(a, np.ndarray) else a for a in cloned]
+        result = kernel(*traced, **kw)
         results = result if isinstance(result, tuple) else (result,)
         if all(isinstance(r, Traced) for r in results):
             log.refuse_hidden_copies(results)
-            outs = tuple(plain(r) for r in results)
+            outs = tuple(untraced(r) for r in results)
             if _same_on_other_data(partial(kernel, *cloned, **kw), clones.pairs, log.steps, outs):
                 for array in log.overwritten:
                     np.copyto(clones.real(array), array)
                 outs = tuple(map(clones.real, outs))
                 log.release_all_but(outs)
-                return [replaced(step, clones.real) for step in log.steps], outs
+                return [map_arrays(step, clones.real) for step in log.steps], outs
     except (NotUnrolled, TypeError, AttributeError):
         pass
     finally:
@@ -307,9 +308,9 @@ def unroll(
 
 
 class Clones:
-    """Copies of a kernel's arguments, to try it on: what others hold is only read.
+    """Copies of a kernel's arguments, to try the kernel on: what others hold is only read.
 
-    Not of what is huge (for the time it takes), not dense, or read-only: that stands for itself.
+    An argument that is huge (a copy takes time), not dense, or read-only stands for itself.
     """
 
     def __init__(self, args: Sequence[Any]) -> None:
@@ -320,26 +321,26 @@ class Clones:
                 copy = clone(a) if copy is None else copy
                 if copy is not None:
                     self._by_id.setdefault(id(a), (a, copy))
-        # Each with the data that it begins with
+        # Each clone with the data that it begins with
         self.pairs = [(copy, copy.copy(order="K")) for _, copy in self._by_id.values()]
 
     def _same_block(self, array: Array) -> Array | None:
-        """Two looks at one block of memory become two looks at one clone."""
+        """Return a view of a clone that exists, where the array views the same block as another."""
         for known, copy in self._by_id.values():
             if same_memory(array, known):
-                return look(array, known, copy)
+                return moved_view(array, known, copy)
         return None
 
     def has(self, arg: Any) -> bool:
-        """Whether there is a clone of it."""
+        """Tell whether an argument has a clone."""
         return id(arg) in self._by_id
 
     def of(self, arg: Any) -> Any:
-        """The clone, or the argument itself."""
+        """Return the clone of an argument, or the argument itself."""
         return self._by_id[id(arg)][1] if self.has(arg) else arg
 
     def alone(self, array: Array, args: Sequence[Any]) -> bool:
-        """Whether no other argument lies over part of it, which a clone of its own would hide."""
+        """Tell whether no other argument overlaps an array, which separate clones would hide."""
         return not any(
             isinstance(a, np.ndarray)
             and np.may_share_memory(a, array)
@@ -348,17 +349,17 @@ class Clones:
         )
 
     def real(self, array: Array) -> Array:
-        """The same look at the argument itself, for a look at a clone; else the array."""
+        """Return the view of the argument for a view of its clone; any other array as it is."""
         for known, copy in self._by_id.values():
             if array is copy or np.may_share_memory(array, copy):
-                return look(array, copy, known)
+                return moved_view(array, copy, known)
         return array
 
 
 def _same_on_other_data(
     kernel: Callable[[], Any], kept: Any, steps: list[partial[Any]], outs: tuple[Array, ...]
 ) -> bool:
-    """Whether the list gives the kernel's bits, on the data at hand and on the same reversed."""
+    """Tell whether the list gives the kernel's bits, on the data at hand and on it reversed."""
     for backwards in (True, False):
         for array, before in kept:
             array[...] = before.ravel()[::-1].reshape(array.shape) if backwards else before
@@ -372,6 +373,6 @@ def _same_on_other_data(
 
 
 def same_bits(a: Any, b: Any) -> bool:
-    """Whether two arrays are of one dtype and shape and equal bit for bit."""
+    """Tell whether two arrays have one dtype and shape and are equal bit for bit."""
     a, b = np.asarray(a), np.asarray(b)
     return bool(a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes())

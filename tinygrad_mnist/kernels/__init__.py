@@ -2,4 +2,6 @@
 
 They import numpy alone, know nothing of Tensors or gradients, and change none of their inputs.
 Positional arguments are arrays or numbers, keyword-only ones are settings. Layout is decided here.
+A file for each section of `ops/table.py`, whose heading names it; beside them stands what they
+share: `elementwise`, `sums`, `scratch`, `checks`, `winograd`.
 """

@@ -1,4 +1,4 @@
-"""Activations whose derivative is a step, and dropout's mask."""
+"""Activations and special functions: rectifiers, the logistic function, the error function."""
 
 from __future__ import annotations
 
@@ -7,9 +7,54 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.kernels.elementwise import kept
+# np.clip without its Python wrapper
+from numpy._core.umath import clip as clip_ufunc  # type: ignore[attr-defined]
 
-Array = Any  # an ndarray; NumPy's own types say too little to help here
+from tinygrad_mnist.kernels.elementwise import I8, INFINITY, ONE, ZERO, like_ufunc, masked
+from tinygrad_mnist.kernels.sums import in_float32
+
+Array = Any  # an ndarray or a Python number; NumPy's own types say too little to help here
+
+
+def relu(x: Array) -> Array:
+    """x where it is positive, else 0: max(x, 0). Integers stay integers."""
+    # Clipping to two bounds has a fast loop that `maximum` with a number misses.
+    letter = x.dtype.char
+    if letter == "?":
+        raise TypeError("not implemented for bools")
+    return clip_ufunc(x, ZERO[letter], INFINITY[letter]) if letter in ZERO else np.maximum(x, 0)
+
+
+def gate(d: Array, at: Array) -> Array:
+    """d where at > 0 (or NaN), else 0."""
+    return masked(d, np.subtract(np.less_equal(at, ZERO[at.dtype.char]).view(np.int8), I8))
+
+
+@like_ufunc
+@in_float32
+@np.errstate(over="ignore")
+def sigmoid(x: Array) -> Array:
+    """The logistic function 1 / (1 + exp(-x)). Integers become floats.
+
+    Where exp overflows, 0 is right. By tanh the left tail would be lost.
+    """
+    y = np.exp(-x if x.dtype.kind != "b" else np.negative(x, dtype=np.int8))
+    one = ONE.get(y.dtype.char, 1)
+    y += one
+    return np.true_divide(one, y)
+
+
+@like_ufunc
+def softplus(x: Array) -> Array:
+    """log(1 + exp(x)) = max(x, 0) + log1p(exp(-|x|))."""
+    return np.logaddexp(x, np.zeros((), getattr(x, "dtype", None)))
+
+
+@like_ufunc
+@in_float32
+def logit(x: Array) -> Array:
+    """log(x / (1 - x)); NaN outside of [0, 1]."""
+    return np.log(np.true_divide(x, np.subtract(1, x)))
 
 
 def slopes(x: Array, *, slope: float) -> Array:
@@ -19,24 +64,54 @@ def slopes(x: Array, *, slope: float) -> Array:
     return steps
 
 
-def clip(x: Array, *, low: float, high: float) -> Array:
-    """x, moved into [low, high]; integers stay integers."""
-    if x.dtype.kind != "f":
-        low, high = int(low), int(high)
-    return np.clip(x, low, high)
+# Rational approximations by W. J. Cody, Math. Comp. 23 (1969), 631-637; relative error below 1e-16.
+_ERF_P = (1.85777706184603153e-1, 3.16112374387056560, 1.13864154151050156e2,
+          3.77485237685302021e2, 3.20937758913846947e3)  # fmt: skip
+_ERF_Q = (1.0, 2.36012909523441209e1, 2.44024637934444173e2,
+          1.28261652607737228e3, 2.84423683343917062e3)  # fmt: skip
+_MID_P = (2.15311535474403846e-8, 5.64188496988670089e-1, 8.88314979438837594,
+          6.61191906371416295e1, 2.98635138197400131e2, 8.81952221241769090e2,
+          1.71204761263407058e3, 2.05107837782607147e3, 1.23033935479799725e3)  # fmt: skip
+_MID_Q = (1.0, 1.57449261107098347e1, 1.17693950891312499e2, 5.37181101862009858e2,
+          1.62138957456669019e3, 3.29079923573345963e3, 4.36261909014324716e3,
+          3.43936767414372164e3, 1.23033935480374942e3)  # fmt: skip
+_FAR_P = (1.63153871373020978e-2, 3.05326634961232344e-1, 3.60344899949804439e-1,
+          1.25781726111229246e-1, 1.60837851487422766e-2, 6.58749161529837803e-4)  # fmt: skip
+_FAR_Q = (1.0, 2.56852019228982242, 1.87295284992346725, 5.27905102951428412e-1,
+          6.05183413124413191e-2, 2.33520497626869185e-3)  # fmt: skip
 
 
-def inside(d: Array, x: Array, *, low: float, high: float) -> Array:
-    """d where low < x < high, else 0."""
-    return kept(d, (x > low) & (x < high))
+@like_ufunc
+def erf(x: Array) -> Array:
+    """The error function, 2/sqrt(pi) * integral of exp(-t^2) from 0 to x. Integers become floats.
+
+    To double precision.
+    """
+    x = np.asarray(x)
+    z = np.abs(x.astype(np.float64))
+    small = np.minimum(z, 0.5)
+    near = small * np.polyval(_ERF_P, small * small) / np.polyval(_ERF_Q, small * small)
+    y = np.where(z <= 0.5, near, 1.0 - _erfc_positive(np.maximum(z, 0.46875)))
+    return np.copysign(y, x.astype(np.float64)).astype(
+        x.dtype if x.dtype.kind == "f" else np.float64
+    )
 
 
-def dropout_mask(*, shape: tuple[int, ...], p: float, dtype: Any, rng: Any) -> Array:
-    """0 with probability p, else 1 / (1 - p); drawn afresh at each call."""
-    count = math.prod(shape)
-    if (float(p) * 256).is_integer():  # one byte an element decides exactly, at a fifth of the time
-        words = rng.integers(0, 2**64, size=-(-count // 8), dtype=np.uint64)
-        keep = words.view(np.uint8)[:count].reshape(shape) >= int(p * 256)
-    else:
-        keep = rng.random(shape, np.float32) >= p
-    return np.multiply(keep, 1 / (1 - p) if p < 1 else 0.0, dtype=dtype)
+@like_ufunc
+def erfc(x: Array) -> Array:
+    """1 - erf(x), without cancellation for large x. Integers become floats."""
+    x = np.asarray(x)
+    z = x.astype(np.float64)
+    tail = _erfc_positive(np.maximum(np.abs(z), 0.46875))
+    y = np.where(np.abs(z) <= 0.46875, 1.0 - erf(z), np.where(z > 0, tail, 2.0 - tail))
+    return y.astype(x.dtype if x.dtype.kind == "f" else np.float64)
+
+
+def _erfc_positive(z: Array) -> Array:
+    """erfc on [0.46875, inf)."""
+    mid = np.minimum(z, 4.0)
+    near = np.polyval(_MID_P, mid) / np.polyval(_MID_Q, mid)
+    inverse = 1.0 / np.square(np.maximum(z, 4.0))
+    ratio = inverse * np.polyval(_FAR_P, inverse) / np.polyval(_FAR_Q, inverse)
+    far = (1.0 / math.sqrt(math.pi) - ratio) / np.maximum(z, 4.0)
+    return np.exp(-np.square(np.minimum(z, 30.0))) * np.where(z <= 4.0, near, far)

@@ -13,14 +13,14 @@ UNSIGNED = {c: np.dtype(f"u{np.dtype(c).itemsize}") for c in np.typecodes["AllIn
 
 
 def check(function: Callable[..., None]) -> Callable[..., None]:
-    """A check that an array which writes down its calls (`jit/unroll.py`) can hear of."""
+    """A check that an array which writes down its calls (`jit/unroll.py`) can record."""
 
     @functools.wraps(function)
     def heard(*args: Any) -> None:
         for arg in args:
-            hear = getattr(arg, "hear", None)
-            if hear is not None:
-                hear(function, args)
+            record = getattr(arg, "record_check", None)
+            if record is not None:
+                record(function, args)
                 return
         function(*args)
 

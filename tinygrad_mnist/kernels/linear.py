@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.kernels.checks import rows_within
-
 Array = Any  # an ndarray; NumPy's own types say too little to help here
 STREAM = 2 << 20  # bytes of rows that come from memory, not from a core's cache
 
@@ -52,12 +50,6 @@ def linear(x: Array, w: Array, b: Array | None = None) -> Array:
 def row_by_row(x: Array, w: Array) -> Array:
     """x @ w.T for one output: BLAS reads several rows at once, which memory is slower at."""
     return np.vecdot(x, w[0]).reshape(-1, 1)
-
-
-def embed(w: Array, index: Array) -> Array:
-    """The rows w[index]; indices count from the front alone."""
-    rows_within(index, len(w))
-    return w.take(index, axis=0)
 
 
 def one_dtype(a: Array, b: Array) -> None:

@@ -2,13 +2,65 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.kernels.sums import in_float32
+from tinygrad_mnist.kernels.checks import classes_within
+from tinygrad_mnist.kernels.elementwise import ONE, ZERO
+from tinygrad_mnist.kernels.sums import columns, in_float32
 
 Array = Any  # an ndarray; NumPy's own types say too little to help here
+
+
+@in_float32
+def xent(z: Array, t: Array) -> tuple[Array, Array, Array]:
+    """Cross-entropy of each row of logits z (n, c) against its class t (n,).
+
+    With it come softmax(z) and `hot_index(t)`.
+
+    Computed in (classes, batch) layout: reductions over a short last axis are slow in NumPy.
+    """
+    if z.ndim != 2 or t.shape != z.shape[:1]:
+        raise ValueError(f"logits must be (n, classes) and targets (n,), not {z.shape}, {t.shape}")
+    if t.dtype.kind not in "iu":
+        raise TypeError(f"class targets must be integers, not {t.dtype}")
+    classes_within(t, z.shape[1])
+    p = z.T.copy()
+    p -= np.maximum.reduce(p, axis=0, initial=-np.inf)
+    at = hot_index(t)
+    picked = p.reshape(-1).take(at, mode="clip")
+    np.exp(p, p)
+    sums = columns(p)
+    p /= sums
+    return np.log(sums) - picked, p.T, at
+
+
+def hot_index(t: Array) -> Array:
+    """Where the elements [t[i], i] of a (classes, n) array are in memory."""
+    count, first_row = row_index(len(t))
+    at = t.astype(np.int64, copy=False) * count
+    at += first_row
+    return at
+
+
+@functools.lru_cache(maxsize=16)
+def row_index(count: int) -> tuple[Array, Array]:
+    """`count` as an array, which NumPy multiplies by faster, and the numbers below it."""
+    numbers = np.arange(count)
+    numbers.flags.writeable = False
+    return np.array(count), numbers
+
+
+def minus_hot(p: Array, at: Array) -> Array:
+    """p (n, c) minus one in each row, at `hot_index` of the classes."""
+    by_class = p.T.copy()
+    flat = by_class.reshape(-1)
+    hot = flat.take(at, mode="clip")
+    hot -= ONE.get(hot.dtype.char, 1)
+    flat.put(at, hot, mode="clip")
+    return by_class.T
 
 
 @in_float32
@@ -22,8 +74,8 @@ def bce_of_p(p: Array, t: Array) -> Array:
     return (t - 1) * log_q - t * log_p
 
 
-def one_hot(t: Array, *, count: int) -> Array:
-    """int64 rows of `count` zeros with a one at each index in t."""
-    if t.size and (t.min() < 0 or t.max() >= count):
-        raise ValueError(f"class values must be from 0 to {count - 1}, not {t.min()} to {t.max()}")
-    return (t[..., None] == np.arange(count)).astype(np.int64)
+@in_float32
+def bce(z: Array, t: Array) -> Array:
+    """Binary cross-entropy of a logit z: log(1 + exp(z)) - z t, stable for any z."""
+    way = np.subtract(np.greater(z, ZERO.get(z.dtype.char, 0)), t, dtype=z.dtype)
+    return z * way + np.log1p(np.exp(-np.abs(z)))

@@ -24,16 +24,3 @@ def standardize(x: Array, *, axis: tuple[int, ...], eps: float) -> tuple[Array, 
     np.divide(1, r, out=r)
     y *= r
     return y, r
-
-
-@in_float32
-def var(x: Array, *, axis: tuple[int, ...], correction: float, keepdims: Any = False) -> Array:
-    """The mean squared distance from the mean along `axis`, over n - correction elements.
-
-    What the mean itself was rounded by is taken out again (Chan, Golub and LeVeque, 1983).
-    """
-    n = math.prod(x.shape[i] for i in axis)
-    d = x - total(x, axis, keepdims=True) / (n or 1)
-    rounded = total(d, axis, keepdims=keepdims)
-    y: Array = total(d * d, axis, keepdims=keepdims) - rounded * rounded / (n or 1)
-    return y / (n - correction if n > correction else 0.0)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.kernels.checks import classes_within
-from tinygrad_mnist.kernels.elementwise import ONE, masked
-from tinygrad_mnist.kernels.sums import F64, columns, in_float32, total
+from tinygrad_mnist.kernels.elementwise import masked
+from tinygrad_mnist.kernels.sums import F64, in_float32, total
 
 Array = Any  # an ndarray; NumPy's own types say too little to help here
 Axis = tuple[int, ...] | None
@@ -51,29 +49,6 @@ def lowest(x: Array) -> Array:
     return np.minimum.reduce(x, axis=None)
 
 
-def any(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
-    """Whether an element along `axis` is not zero."""
-    return np.logical_or.reduce(x, axis=axis, keepdims=keepdims)
-
-
-def argmax(x: Array, *, axis: int | None = None, keepdims: Any = False) -> Array:
-    """Where the first largest is."""
-    return np.argmax(x, axis=axis, keepdims=keepdims)
-
-
-def argmin(x: Array, *, axis: int | None = None, keepdims: Any = False) -> Array:
-    """Where the first smallest is."""
-    return np.argmin(x, axis=axis, keepdims=keepdims)
-
-
-def argsort(x: Array, *, axis: int, descending: bool = False) -> Array:
-    """The order that sorts x; equal elements stay in theirs, NaN is the largest."""
-    if not descending:
-        return np.argsort(x, axis=axis, stable=True)
-    backwards = np.argsort(np.flip(x, axis), axis=axis, stable=True)
-    return np.flip(x.shape[axis] - 1 - backwards, axis)
-
-
 def length(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
     """The square root of the sum of squares; in float64 where float32 cannot hold the squares."""
     with np.errstate(over="ignore", under="ignore"):
@@ -94,6 +69,19 @@ def ties(d: Array, x: Array, top: Array, *, axis: Axis = None, nan: bool = False
         same |= np.isnan(x) & np.isnan(top)
     count = total(same.astype(x.dtype), axis, keepdims=True).astype(x.dtype, copy=False)
     return masked(d, np.negative(same.view(np.int8))) / count
+
+
+@in_float32
+def var(x: Array, *, axis: tuple[int, ...], correction: float, keepdims: Any = False) -> Array:
+    """The mean squared distance from the mean along `axis`, over n - correction elements.
+
+    What the mean itself was rounded by is taken out again (Chan, Golub and LeVeque, 1983).
+    """
+    n = math.prod(x.shape[i] for i in axis)
+    d = x - total(x, axis, keepdims=True) / (n or 1)
+    rounded = total(d, axis, keepdims=keepdims)
+    y: Array = total(d * d, axis, keepdims=keepdims) - rounded * rounded / (n or 1)
+    return y / (n - correction if n > correction else 0.0)
 
 
 def cumsum(x: Array, *, axis: int) -> Array:
@@ -130,55 +118,6 @@ def log_softmax(x: Array, *, axis: int) -> Array:
         y = x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
         y -= np.log(total(np.exp(y), (axis,), keepdims=True))
     return y
-
-
-@in_float32
-def xent(z: Array, t: Array) -> tuple[Array, Array, Array]:
-    """Cross-entropy of each row of logits z (n, c) against its class t (n,).
-
-    With it come softmax(z) and `hot_index(t)`.
-
-    Computed in (classes, batch) layout: reductions over a short last axis are slow in NumPy.
-    """
-    if z.ndim != 2 or t.shape != z.shape[:1]:
-        raise ValueError(f"logits must be (n, classes) and targets (n,), not {z.shape}, {t.shape}")
-    if t.dtype.kind not in "iu":
-        raise TypeError(f"class targets must be integers, not {t.dtype}")
-    classes_within(t, z.shape[1])
-    p = z.T.copy()
-    p -= np.maximum.reduce(p, axis=0, initial=-np.inf)
-    at = hot_index(t)
-    picked = p.reshape(-1).take(at, mode="clip")
-    np.exp(p, p)
-    sums = columns(p)
-    p /= sums
-    return np.log(sums) - picked, p.T, at
-
-
-def hot_index(t: Array) -> Array:
-    """Where the elements [t[i], i] of a (classes, n) array are in memory."""
-    count, first_row = row_index(len(t))
-    at = t.astype(np.int64, copy=False) * count
-    at += first_row
-    return at
-
-
-@functools.lru_cache(maxsize=16)
-def row_index(count: int) -> tuple[Array, Array]:
-    """`count` as an array, which NumPy multiplies by faster, and the numbers below it."""
-    numbers = np.arange(count)
-    numbers.flags.writeable = False
-    return np.array(count), numbers
-
-
-def minus_hot(p: Array, at: Array) -> Array:
-    """p (n, c) minus one in each row, at `hot_index` of the classes."""
-    by_class = p.T.copy()
-    flat = by_class.reshape(-1)
-    hot = flat.take(at, mode="clip")
-    hot -= ONE.get(hot.dtype.char, 1)
-    flat.put(at, hot, mode="clip")
-    return by_class.T
 
 
 def count(shape: tuple[int, ...], axis: Axis) -> int:

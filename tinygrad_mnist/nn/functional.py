@@ -14,6 +14,7 @@ from tinygrad_mnist.ops.norm import *  # noqa: F403
 from tinygrad_mnist.ops.pool import *  # noqa: F403
 
 if TYPE_CHECKING:
+    from tinygrad_mnist.ops.activation_inplace import *  # noqa: F403
     from tinygrad_mnist.ops.adaptive_pool import *  # noqa: F403
     from tinygrad_mnist.ops.ctc import *  # noqa: F403
     from tinygrad_mnist.ops.fold import *  # noqa: F403
@@ -24,6 +25,10 @@ else:
     __getattr__, __dir__ = page(
         __name__,
         {
+            "..ops.activation_inplace": (
+                "alpha_dropout_ celu_ dropout_ elu_ feature_alpha_dropout_ hardtanh_ leaky_relu_ "
+                "relu_ rrelu_ selu_ threshold_"
+            ),
             "..ops.adaptive_pool": (
                 "adaptive_max_pool1d adaptive_max_pool1d_with_indices adaptive_max_pool2d "
                 "adaptive_max_pool2d_with_indices adaptive_max_pool3d "
@@ -38,8 +43,8 @@ else:
             ),
             "..ops.grid": "affine_grid grid_sample",
             "..ops.margin": (
-                "multi_margin_loss multilabel_margin_loss multilabel_soft_margin_loss "
-                "triplet_margin_with_distance_loss"
+                "linear_cross_entropy multi_margin_loss multilabel_margin_loss "
+                "multilabel_soft_margin_loss triplet_margin_with_distance_loss"
             ),
             "..ops.resample": "interpolate upsample upsample_bilinear upsample_nearest",
         },

@@ -72,13 +72,13 @@ def _calculate_correct_fan(tensor: Tensor, mode: str) -> int:
 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Any = None) -> Tensor:
-    """Uniform on [a, b)."""
+    """Fill with numbers uniform on [a, b)."""
     rng = rng_of(generator)
     return _fill(tensor, rng.random(tensor.shape, np.float32) * (b - a) + a)
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Tensor:
-    """Normal."""
+    """Fill with normal numbers of this mean and deviation."""
     rng = rng_of(generator)
     return _fill(tensor, rng.standard_normal(tensor.shape, np.float32) * std + mean)
 
@@ -91,7 +91,7 @@ def trunc_normal_(
     b: float = 2.0,
     generator: Any = None,
 ) -> Tensor:
-    """Normal, drawn again wherever it falls outside of [a, b]."""
+    """Fill with normal numbers, drawn again wherever it falls outside of [a, b]."""
     rng = rng_of(generator)
     values = rng.standard_normal(tensor.shape) * std + mean
     while (outside := (values < a) | (values > b)).any():
@@ -100,17 +100,17 @@ def trunc_normal_(
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
-    """`val` everywhere."""
+    """Fill with the number `val`."""
     return _fill(tensor, val)
 
 
 def ones_(tensor: Tensor) -> Tensor:
-    """Ones."""
+    """Fill with the number 1."""
     return _fill(tensor, 1.0)
 
 
 def zeros_(tensor: Tensor) -> Tensor:
-    """Zeros."""
+    """Fill with the number 0."""
     return _fill(tensor, 0.0)
 
 

@@ -66,6 +66,15 @@ class UninitializedTensorMixin:
         """The dtype that the values will have."""
         return _memory.__get__(self).dtype
 
+    @property
+    def data(self: Any) -> Tensor:
+        """An empty Tensor, so that values may be drawn into it in advance, to no effect."""
+        return wrap(_memory.__get__(self))
+
+    @data.setter
+    def data(self: Any, value: Tensor) -> None:
+        _data_of_tensor.__set__(self, value)
+
     def _word(self) -> str:
         return "parameter" if isinstance(self, Parameter) else "buffer"
 
@@ -106,6 +115,7 @@ class UninitializedTensorMixin:
         return type(self), (self.requires_grad, None, self.dtype)
 
 
+_data_of_tensor: Any = Tensor.__dict__["data"]
 _memory: Any = Tensor.__dict__["_data"]  # the slot that both properties above stand before
 
 

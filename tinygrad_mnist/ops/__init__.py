@@ -1,7 +1,8 @@
 """The derivative table, and PyTorch's functions composed of its rows, one file a family.
 
-`table.py` is where derivatives are; the families have none. A family lists in METHODS what is also
-a method of Tensor. To add an op, add a row; to add a name, compose it in its family.
+`table.py` is where derivatives are; the families have none. An `elementwise` row is a function and
+a method of Tensor as it stands. A family lists in METHODS what of it is also a method. To add an
+op, add a row; to add a name that needs no row, compose it in its family.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from tinygrad_mnist.ops import (
     index,
     inplace,
     join,
-    late,
     matmul,
     printing,
     random,
@@ -42,13 +42,29 @@ OPERATORS: dict[str, Operator] = {
     "add": table.add, "sub": table.sub, "mul": table.mul, "truediv": table.div,
     "matmul": matmul.matmul, "pow": elementwise.pow, "mod": table.remainder,
     "floordiv": table.floor_divide, "and": table.bitwise_and, "or": table.bitwise_or,
-    "xor": table.bitwise_xor,
+    "xor": table.bitwise_xor, "lshift": table.bitwise_left_shift,
+    "rshift": table.bitwise_right_shift,
 }  # fmt: skip
 # Methods whose module is loaded when one of them is first called
 LATER = {
     "linalg.older": "cholesky cholesky_inverse cholesky_solve det geqrf inverse logdet lu "
     "lu_solve matrix_exp matrix_power orgqr ormqr pinverse qr slogdet svd triangular_solve",
     "special": "digamma erfinv i0 igamma igammac lgamma mvlgamma polygamma",
+    "activation": "hardshrink prelu",
+    "arrange": "adjoint dsplit hsplit narrow_copy rot90 sum_to_size unfold unsafe_chunk "
+    "unsafe_split unsafe_split_with_sizes vsplit",
+    "calculus": "cross cummax cummin diff renorm renorm_",
+    "old": "_indices _is_view _values apply_ as_strided as_subclass ger get_device is_complex is_conj "
+    "is_cpu is_inference is_ipu is_meta is_mkldnn is_mps is_mtia is_neg is_nested is_nonzero "
+    "is_pinned is_quantized is_same_size is_set_to is_shared is_signed is_sparse is_sparse_csr "
+    "is_vulkan is_xla is_xpu layout map_ name ndimension new output_nr pin_memory resize_ "
+    "resize_as_ resolve_neg share_memory_ storage_offset to_dense to_sparse to_sparse_coo type",
+    "place": "diagonal_scatter index_put index_put_ index_reduce index_reduce_ masked_scatter "
+    "masked_scatter_ nonzero_static put put_ scatter_reduce scatter_reduce_ select_scatter "
+    "slice_scatter take",
+    "searching": "unique_consecutive",
+    "statistics": "bincount corrcoef cov histc histogram kthvalue median mode msort nanmedian "
+    "nanquantile quantile",
 }
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 
@@ -72,19 +88,27 @@ def method_of(function: Callable[..., Any]) -> Callable[..., Any]:
     return bare if hasattr(bare, "op") else function  # type: ignore[return-value]
 
 
-def later(module: str, name: str) -> Callable[..., Any]:
-    """A method that takes its own place by the function of that name, when it is first called."""
+class Later:
+    """A method that is loaded, and put into its place on Tensor, when it is first asked for.
 
-    def load() -> Any:
-        return getattr(import_module(f"{__name__}.{module}"), name)
+    With an underscore it is the in-place form of the function before it.
+    """
 
-    def method(self: Tensor, *args: Any, **kw: Any) -> Any:
-        function = load()
-        setattr(Tensor, name, function)
-        return function(self, *args, **kw)
+    def __init__(self, module: str, name: str) -> None:
+        self.module, self.name = module, name
 
-    method.load = load  # type: ignore[attr-defined]
-    return method
+    def load(self) -> Any:
+        """The function itself."""
+        module = import_module(f"{__name__}.{self.module}")
+        if self.module == "old":  # where methods have no functions of their names
+            return module.METHODS[self.name]
+        function = getattr(module, self.name.removesuffix("_"))
+        return inplace.method(function) if self.name.endswith("_") else function
+
+    def __get__(self, tensor: Tensor | None, owner: type) -> Any:
+        function = self.load()
+        setattr(Tensor, self.name, function)
+        return function if tensor is None else function.__get__(tensor, owner)
 
 
 def methods() -> dict[str, Any]:
@@ -92,13 +116,13 @@ def methods() -> dict[str, Any]:
     found: dict[str, Any] = {
         name: method_of(getattr(family, name)) for family in FAMILIES for name in family.METHODS
     }
-    found |= convert.METHODS | inplace.METHODS | late.METHODS
+    found |= convert.METHODS | inplace.METHODS
     for name, operator in OPERATORS.items():
         bare = getattr(operator, "__wrapped__", operator)
         found |= {f"__{name}__": operation(bare), f"__r{name}__": reflected(bare)}
     found |= {f"__{name}__": operation(getattr(table, name)) for name in COMPARISONS}
     for module, names in LATER.items():
-        found |= {name: later(module, name) for name in names.split()}
+        found |= {name: Later(module, name) for name in names.split()}
     return found | {
         "__getitem__": index.getitem,
         "__getattr__": unknown,
@@ -107,17 +131,38 @@ def methods() -> dict[str, Any]:
         "__pos__": elementwise.positive,
         "__abs__": table.abs,
         "__invert__": table.bitwise_not,
-        "mH": property(lambda x: shape.transpose(x, -1, -2)),
-        "mT": property(lambda x: shape.transpose(x, -1, -2)),
-        "T": property(lambda x: table.permute(x, axes=tuple(range(x.ndim))[::-1])),
-        "H": property(lambda x: shape.transpose(x, -1, -2)),
-        "device": property(lambda x: device("cpu")),
-        "is_cuda": property(lambda x: False),
-        "real": property(lambda x: x),
-        "itemsize": property(lambda x: x._data.itemsize),
-        "nbytes": property(lambda x: x._data.nbytes),
-        "where": lambda x, condition, other: compare.where(condition, x, other),
+        "mT": property(
+            lambda x: shape.transpose(x, -1, -2),
+            doc="Each matrix in the last two dimensions transposed; a view.",
+        ),
+        "T": property(transposed),
+        "H": property(
+            lambda x: shape.transpose(x, -1, -2),
+            doc="The conjugate transpose, which is `mT`, for all elements are real.",
+        ),
+        "mH": property(
+            lambda x: shape.transpose(x, -1, -2),
+            doc="The conjugate transpose of each matrix: `mT`, for all elements are real.",
+        ),
+        "device": property(lambda x: device("cpu"), doc="The device, which is always the CPU."),
+        "is_cuda": property(lambda x: False, doc="Whether the Tensor lives on a GPU: False."),
+        "real": property(lambda x: x, doc="The Tensor itself: all elements are real."),
+        "itemsize": property(
+            lambda x: x._data.itemsize, doc="The number of bytes of one element: `element_size()`."
+        ),
+        "nbytes": property(lambda x: x._data.nbytes, doc="The number of bytes of all elements."),
+        "where": where,
     }
+
+
+def transposed(x: Tensor) -> Tensor:
+    """The dimensions in reverse order; a view."""
+    return table.permute(x, axes=tuple(range(x.ndim))[::-1])
+
+
+def where(self: Tensor, condition: Tensor, other: Any) -> Tensor:
+    """The elements where `condition` holds, and those of `other` elsewhere."""
+    return compare.where(condition, self, other)  # type: ignore[no-any-return]
 
 
 def unknown(self: Tensor, name: str) -> Any:

@@ -26,7 +26,10 @@ SELU_ALPHA, SELU_SCALE = 1.6732632423543772848, 1.0507009873554804934
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
-    """max(x, 0). `inplace` is accepted here as everywhere, and the input is left as it is."""
+    """x where it is positive, else 0: max(x, 0).
+
+    `inplace` is accepted here as everywhere, and the input is left as it is.
+    """
     return table.relu(input)
 
 
@@ -100,12 +103,12 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
-    """x sigmoid(x)."""
+    """The sigmoid linear unit, x sigmoid(x); also called swish."""
     return input * table.sigmoid(input)
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
-    """x tanh(softplus(x))."""
+    """A smooth rectifier, x tanh(softplus(x)) (Misra 2019)."""
     return input * table.tanh(table.softplus(input))
 
 
@@ -136,7 +139,7 @@ def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
-    """x hardsigmoid(x)."""
+    """silu by straight lines: x hardsigmoid(x)."""
     return input * hardsigmoid(input)
 
 
@@ -177,7 +180,7 @@ def softmax(
 def softmin(
     input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
 ) -> Tensor:
-    """softmax(-x)."""
+    """The softmax of -x along `dim`: the smallest element gets the most."""
     return reduce.softmax(-input, _implied(input, dim), dtype)
 
 
@@ -252,7 +255,7 @@ def feature_alpha_dropout(
     input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
 ) -> Tensor:
     """`alpha_dropout` of whole channels of (n, c, ...)."""
-    if input.ndim < 2:
+    if training and p and input.ndim < 2:
         raise RuntimeError(f"feature_alpha_dropout: input needs channels, not {list(input.shape)}")
     return _alpha_drop(input, p, (*input.shape[:2], *(1,) * (input.ndim - 2)), training=training)
 

@@ -25,6 +25,7 @@ from tinygrad_mnist.ops.pool import (
     output_sizes,
 )
 from tinygrad_mnist.ops.reduce import power
+from tinygrad_mnist.ops.refused import refuse
 
 __all__ = [
     "adaptive_max_pool1d", "adaptive_max_pool1d_with_indices", "adaptive_max_pool2d",
@@ -299,3 +300,6 @@ def lp_pool(dims: int) -> Callable[..., Tensor]:
 
 
 lp_pool1d, lp_pool2d, lp_pool3d = lp_pool(1), lp_pool(2), lp_pool(3)
+
+
+refuse(globals())

@@ -12,6 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
+from tinygrad_mnist.autograd import supplied
 from tinygrad_mnist.autograd.default_dtype import get_default_dtype
 from tinygrad_mnist.autograd.modes import MODES
 from tinygrad_mnist.autograd.record import record, special
@@ -22,6 +23,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 F = TypeVar("F", bound=Callable[..., Any])
 Dim = int | Sequence[int] | None
+FLOAT16, FLOAT32 = np.dtype(np.float16), np.dtype(np.float32)
 
 # NumPy's name of an argument, and ours.
 NUMPY_NAMES = {
@@ -96,9 +98,6 @@ def _respell(
     if variadic is not None and variadic in given:
         first = (given.pop(positional[0]),) if positional and not args else ()
         args = (*args, *first, given.pop(variadic))
-    for place, word in enumerate(("input", "other")):  # a row of the table has its own names
-        if word in given and word not in names and len(args) == place:
-            args = (*args, given.pop(word))
     return args, given
 
 
@@ -232,9 +231,7 @@ def floating(x: Any) -> Any:
     """x itself, or cast to the default dtype if it holds integers or bools."""
     if x.dtype.kind == "f":
         return x
-    from tinygrad_mnist.ops.table import cast
-
-    return cast(x, dtype=get_default_dtype())
+    return supplied.cast(x, dtype=get_default_dtype())
 
 
 def in_float32(function: F) -> F:
@@ -243,7 +240,7 @@ def in_float32(function: F) -> F:
     @functools.wraps(function)
     def wide(*args: Any, **kw: Any) -> Any:
         for x in (*args, *kw.values()) if kw else args:
-            if isinstance(x, Tensor) and x._data.dtype.char == "e":
+            if isinstance(x, Tensor) and x._data.dtype is FLOAT16:  # there is one such object
                 break
         else:
             return function(*args, **kw)
@@ -253,17 +250,15 @@ def in_float32(function: F) -> F:
 
 
 def _in_float32(function: Callable[..., Any], args: tuple[Any, ...], kw: dict[str, Any]) -> Any:
-    from tinygrad_mnist.ops.table import cast
-
     def up(x: Any) -> Any:
         half = isinstance(x, Tensor) and x._data.dtype.char == "e"
-        return cast(x, dtype="float32") if half else x
+        return supplied.cast(x, dtype=FLOAT32) if half else x
 
     given = [x for x in (*args, *kw.values()) if isinstance(x, Tensor)]
     made = function(*map(up, args), **{k: up(v) for k, v in kw.items()})
     if kw.get("dtype") is not None or any(x.dtype.char in "fd" for x in given):
         return made
-    return cast(made, dtype="float16")
+    return supplied.cast(made, dtype=FLOAT16)
 
 
 def tensor_of(x: Any, like: Any = None) -> Tensor:

@@ -12,12 +12,12 @@ from tinygrad_mnist.autograd.dtypes import promote_types
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.kernels.windows import fitting
-from tinygrad_mnist.ops import diagonal, join, shape, table
-from tinygrad_mnist.ops.arguments import composed, dim_of, named, public, size_of, tensor_of
+from tinygrad_mnist.ops import diagonal, join, reduce, shape, table
+from tinygrad_mnist.ops.arguments import dim_of, named, public, size_of, tensor_of
 
 __all__ = [
-    "adjoint", "alias_copy", "atleast_3d", "block_diag", "broadcast_shapes", "cartesian_prod",
-    "column_stack", "combinations", "detach", "detach_copy", "diagonal_copy", "dsplit", "dstack",
+    "adjoint", "alias_copy", "atleast_3d", "block_diag", "cartesian_prod",
+    "column_stack", "combinations", "detach_copy", "diagonal_copy", "dsplit", "dstack",
     "expand_copy", "hsplit", "narrow_copy", "permute_copy", "rot90", "select_copy", "slice_copy",
     "split_copy", "split_with_sizes_copy", "squeeze_copy", "sum_to_size", "t_copy",
     "transpose_copy", "unbind_copy", "unfold", "unfold_copy", "unsafe_chunk", "unsafe_split",
@@ -65,21 +65,6 @@ def block_diag(*tensors: Tensor) -> Tensor:
         rows.append(shape.constant_pad_nd(table.cast(x, dtype=dtype), rest))
         start += x.shape[1]
     return join.cat(rows, 0)
-
-
-def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
-    """The shape that Tensors of these shapes broadcast to; RuntimeError where they do not.
-
-    >>> broadcast_shapes((2, 1), 3)
-    (2, 3)
-    """
-    try:
-        return np.broadcast_shapes(*(size_of((given,)) for given in shapes))
-    except ValueError:
-        raise RuntimeError(
-            "Shape mismatch: objects cannot be broadcast to a single shape: "
-            + ", ".join(str(tuple(s) if isinstance(s, Sequence) else s) for s in shapes)
-        ) from None
 
 
 @public
@@ -167,7 +152,11 @@ def sum_to_size(input: Tensor, *size: Any) -> Tensor:
         fits = False
     if not fits:
         raise RuntimeError(f"size {list(to)} is not expandable to size {list(input.shape)}.")
-    return input if to == input.shape else table.sum_to(input, shape=to)
+    if not to:
+        return table.sum(input)
+    if to == input.shape:
+        return input
+    return table.sum_to(reduce.widened(input, None), shape=to)
 
 
 @public
@@ -242,7 +231,6 @@ def _slice(
     return table.slice(input, key=key)
 
 
-detach = composed("The same memory, cut off from the graph.", lambda input: Tensor.detach(input))
 alias_copy = copied(lambda input: input, "input")
 detach_copy = copied(Tensor.detach, "detach")
 diagonal_copy = copied(diagonal.diagonal, "diagonal")

@@ -10,9 +10,11 @@ import numpy as np
 from tinygrad_mnist.autograd.default_dtype import get_default_dtype
 from tinygrad_mnist.autograd.op import DTypeError, ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.kernels.reduce import dropped, kept
 from tinygrad_mnist.ops import join, reduce, shape, table
-from tinygrad_mnist.ops.arguments import dim_of, floating, in_float32, named, public
+from tinygrad_mnist.ops.arguments import dim_of, dims_of, floating, in_float32, named, public
 from tinygrad_mnist.ops.reduce import Found
+from tinygrad_mnist.ops.refused import refuse
 
 __all__ = [
     "cross", "cummax", "cummin", "cumulative_trapezoid", "diff", "gradient", "renorm", "trapezoid",
@@ -88,7 +90,7 @@ def gradient(
         raise RuntimeError("torch.gradient only supports edge_order=1 and edge_order=2.")
     x = floating(input)
     chosen = range(x.ndim) if dim is None else dim if isinstance(dim, (tuple, list)) else (dim,)
-    axes = [dim_of(x.ndim, d) for d in chosen]
+    axes = dims_of(x.ndim, chosen)
     if isinstance(spacing, (tuple, list)):
         steps = list(spacing)
         if len(steps) != len(axes):
@@ -171,10 +173,10 @@ def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Any = None, dim: int = 
     tensor(4.5000)
     """
     if y.ndim and not y.shape[dim_of(y.ndim, dim)]:
-        whole = table.kept(y.shape, dim_of(y.ndim, dim))
-        dropped = table.dropped(whole, (dim_of(y.ndim, dim),))
+        whole = kept(y.shape, dim_of(y.ndim, dim))
+        rest = dropped(whole, (dim_of(y.ndim, dim),))
         kind = y.dtype if y.dtype.kind == "f" else get_default_dtype()
-        return Tensor(np.zeros(dropped, kind))
+        return Tensor(np.zeros(rest, kind))
     areas, axis = _areas(y, x, dx, dim)
     return table.sum(areas, axis=(axis,))
 
@@ -235,3 +237,4 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
 
 
 named(globals(), __all__)
+refuse(globals())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+# ruff: noqa: F403
 import math
 from typing import Any
 
@@ -9,33 +10,14 @@ from tinygrad_mnist.autograd.dtypes import result_type
 from tinygrad_mnist.autograd.tensor import Tensor, as_array, wrap
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import composed, public, tensor_of
+from tinygrad_mnist.ops.published import public_names
+from tinygrad_mnist.ops.rows import *
 
-__all__ = [
-    "allclose", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "eq", "equal", "ge",
-    "greater", "greater_equal", "gt", "isclose", "isfinite", "isinf", "isnan", "isneginf",
-    "isposinf", "le", "less", "less_equal", "logical_and", "logical_not", "logical_or",
-    "logical_xor", "lt", "ne", "not_equal", "where",
-]  # fmt: skip
+__all__ = ["allclose", "equal", "isclose", "isneginf", "isposinf", "where"]
+__all__ += public_names(table, with_rules=False)
 NOT_METHODS = {"where"}
 METHODS = [name for name in __all__ if name not in NOT_METHODS]
 
-eq = public(table.eq)
-ne = not_equal = public(table.ne)
-lt = less = public(table.lt)
-le = less_equal = public(table.le)
-gt = greater = public(table.gt)
-ge = greater_equal = public(table.ge)
-logical_and = public(table.logical_and)
-logical_or = public(table.logical_or)
-logical_xor = public(table.logical_xor)
-logical_not = public(table.logical_not)
-bitwise_and = public(table.bitwise_and)
-bitwise_or = public(table.bitwise_or)
-bitwise_xor = public(table.bitwise_xor)
-bitwise_not = public(table.bitwise_not)
-isnan = public(table.isnan)
-isinf = public(table.isinf)
-isfinite = public(table.isfinite)
 isposinf = composed("Whether each element is +inf.", lambda input: table.eq(input, math.inf))
 isneginf = composed("Whether each element is -inf.", lambda input: table.eq(input, -math.inf))
 

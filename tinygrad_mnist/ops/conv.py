@@ -13,7 +13,8 @@ from tinygrad_mnist.kernels.conv import Geometry
 from tinygrad_mnist.ops import shape, table
 
 __all__ = [
-    "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "pad",
+    "conv1d", "conv2d", "conv3d", "conv_tbc", "conv_transpose1d", "conv_transpose2d",
+    "conv_transpose3d", "pad",
 ]  # fmt: skip
 
 Size = int | Sequence[int]
@@ -279,6 +280,12 @@ def conv_transpose3d(
     y = table.unwindows(y, shape=(max(covered, rim[0] + depth),), step=step[:1], gap=gaps[:1])
     y = table.permute(table.narrow(y, 4, rim[0], depth), axes=(0, 1, 4, 2, 3))
     return y if bias is None else y + bias.reshape(-1, 1, 1, 1)
+
+
+def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tensor:
+    """`conv1d` of sequences (time, batch, in), with a weight (k, in, out) and a bias (out,)."""
+    x, kernel = table.permute(input, axes=(1, 2, 0)), table.permute(weight, axes=(2, 1, 0))
+    return table.permute(conv1d(x, kernel, bias, padding=pad), axes=(2, 0, 1))
 
 
 def pad(

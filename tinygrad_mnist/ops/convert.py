@@ -9,11 +9,10 @@ import numpy as np
 from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.autograd.op import REGISTRY
 from tinygrad_mnist.autograd.tensor import Tensor, _reads, wrap
-from tinygrad_mnist.ops import table
+from tinygrad_mnist.ops import shape, table
 from tinygrad_mnist.ops.arguments import check_device
 from tinygrad_mnist.ops.arguments import device as Device
 from tinygrad_mnist.ops.matmul import matmul
-from tinygrad_mnist.ops.shape import is_contiguous, stride
 
 
 def to(
@@ -118,22 +117,61 @@ def unpickled(array: Any, requires_grad: bool) -> Tensor:
     return wrap(array).requires_grad_(requires_grad)
 
 
+def type_as(self: Tensor, other: Tensor) -> Tensor:
+    """The Tensor in the dtype of `other`; itself if it has that dtype."""
+    return to(self, other.dtype)
+
+
+def is_floating_point(self: Tensor) -> bool:
+    """Whether the dtype is a float."""
+    return self.dtype.kind == "f"
+
+
+def is_contiguous(self: Tensor, memory_format: Any = None) -> bool:
+    """Whether the elements lie in memory row by row, without gaps."""
+    return shape.is_contiguous(self)
+
+
+def numel(self: Tensor) -> int:
+    """The number of elements: the product of the shape."""
+    return self._data.size
+
+
+def dim(self: Tensor) -> int:
+    """The number of dimensions: the length of the shape."""
+    return self._data.ndim
+
+
+def size(self: Tensor, dim: int | None = None) -> Any:
+    """The shape, or its length along one dimension; IndexError if there is none such."""
+    return self.shape if dim is None else self.shape[dim]
+
+
+def element_size(self: Tensor) -> int:
+    """The number of bytes of one element."""
+    return self._data.itemsize
+
+
+def stride(self: Tensor, dim: int | None = None) -> Any:
+    """The number of elements from one to the next along each dimension, or along one."""
+    steps = shape.stride(self)
+    return steps if dim is None else steps[dim]
+
+
+def data_ptr(self: Tensor) -> int:
+    """The address in memory of the first element."""
+    return self._data.ctypes.data
+
+
 METHODS: dict[str, Any] = {
     "to": to, "cpu": cpu, "cuda": cuda, "__array_ufunc__": array_ufunc, "__deepcopy__": deepcopy,
     "__reduce__": reduce,
     "float": caster("float32"), "double": caster("float64"), "half": caster("float16"),
     "long": caster("int64"), "int": caster("int32"), "short": caster("int16"),
-    "byte": caster("uint8"), "bool": caster("bool"),
-    "type_as": lambda self, other: to(self, other.dtype),
-    "is_floating_point": lambda self: self.dtype.kind == "f",
-    "is_contiguous": lambda self, **kw: is_contiguous(self),
-    "numel": lambda self: self._data.size,
-    "nelement": lambda self: self._data.size,
-    "dim": lambda self: self._data.ndim,
-    "size": lambda self, dim=None: self.shape if dim is None else self.shape[dim],
-    "element_size": lambda self: self._data.itemsize,
-    "stride": lambda self, dim=None: stride(self) if dim is None else stride(self)[dim],
-    "data_ptr": lambda self: self._data.ctypes.data,
+    "byte": caster("uint8"), "char": caster("int8"), "bool": caster("bool"),
+    "type_as": type_as, "is_floating_point": is_floating_point, "is_contiguous": is_contiguous,
+    "numel": numel, "nelement": numel, "dim": dim, "size": size, "element_size": element_size,
+    "stride": stride, "data_ptr": data_ptr,
     "__dlpack__": lambda self, **kw: self.detach().numpy().__dlpack__(**kw),
     "__dlpack_device__": lambda self: self._data.__dlpack_device__(),
 }  # fmt: skip

@@ -10,8 +10,7 @@ from tinygrad_mnist.ops.arguments import composed, dim_of, public
 from tinygrad_mnist.ops.shape import clone, movedim, ravel, reshape
 
 __all__ = ["diag", "diag_embed", "diagflat", "diagonal", "trace", "tril", "triu"]
-NOT_METHODS = {"diag_embed"}
-METHODS = [name for name in __all__ if name not in NOT_METHODS]
+METHODS = __all__
 
 
 @public

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+# ruff: noqa: F403
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,61 +13,21 @@ from tinygrad_mnist.autograd.op import DivisionError, DTypeError
 from tinygrad_mnist.autograd.tensor import Tensor, unwrap
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import composed, floating, public, tensor_of
+from tinygrad_mnist.ops.published import public_names
+from tinygrad_mnist.ops.rows import *
 
 __all__ = [
-    "abs", "absolute", "acos", "acosh", "add", "addcdiv", "addcmul", "arccos", "arcsin", "arctan",
-    "asin", "asinh", "atan", "atan2", "atanh", "ceil", "clamp", "clamp_max", "clamp_min", "clip",
-    "cos", "cosh", "deg2rad", "div", "divide", "erf", "erfc", "exp", "exp2", "expm1", "fill",
-    "fix", "float_power", "floor", "floor_divide", "fmod", "frac", "hypot", "lerp", "log", "log1p",
-    "log2", "log10", "logaddexp", "logit", "maximum", "minimum", "mul", "multiply", "nan_to_num",
-    "neg", "negative", "positive", "pow", "rad2deg", "reciprocal", "relu", "remainder", "round",
-    "rsqrt", "rsub", "sgn", "sigmoid", "sign", "sin", "sinc", "sinh", "sqrt", "square", "sub",
-    "subtract", "tan", "tanh", "true_divide", "trunc", "xlogy",
+    "add", "addcdiv", "addcmul", "angle", "clamp", "clamp_max", "clamp_min", "clip", "conj",
+    "conj_physical", "deg2rad", "div", "divide", "fill", "float_power", "frac", "frexp", "isreal",
+    "ldexp", "lerp", "logit", "nan_to_num", "positive", "pow", "rad2deg", "real", "resolve_conj",
+    "resolve_neg", "round", "rsqrt", "rsub", "sgn", "sign", "square", "sub", "subtract",
+    "true_divide",
 ]  # fmt: skip
-NOT_METHODS = {"fill", "rsub"}
+__all__ += public_names(table, with_rules=True)
+NOT_METHODS = {"fill", "real", "rsub"}
 METHODS = [name for name in __all__ if name not in NOT_METHODS]
 
 _FLOAT = np.dtype(np.float32)
-
-# Rows of the table
-abs = absolute = public(table.abs)
-acos = arccos = public(table.acos)
-acosh = public(table.acosh)
-asin = arcsin = public(table.asin)
-asinh = public(table.asinh)
-atan = arctan = public(table.atan)
-atan2 = public(table.atan2)
-atanh = public(table.atanh)
-ceil = public(table.ceil)
-cos = public(table.cos)
-cosh = public(table.cosh)
-erf = public(table.erf)
-erfc = public(table.erfc)
-exp = public(table.exp)
-exp2 = public(table.exp2)
-expm1 = public(table.expm1)
-floor = public(table.floor)
-floor_divide = public(table.floor_divide)
-fmod = public(table.fmod)
-log = public(table.log)
-log10 = public(table.log10)
-log1p = public(table.log1p)
-log2 = public(table.log2)
-logaddexp = public(table.logaddexp)
-maximum = public(table.maximum)
-minimum = public(table.minimum)
-mul = multiply = public(table.mul)
-neg = negative = public(table.neg)
-reciprocal = public(table.reciprocal)
-relu = public(table.relu)
-remainder = public(table.remainder)
-sigmoid = public(table.sigmoid)
-sin = public(table.sin)
-sinh = public(table.sinh)
-sqrt = public(table.sqrt)
-tan = public(table.tan)
-tanh = public(table.tanh)
-trunc = fix = public(table.trunc)
 
 
 @public
@@ -244,16 +205,54 @@ def logit(input: Tensor, eps: float | None = None) -> Tensor:
     return table.logit(x)
 
 
-@public
-def xlogy(input: Any, other: Any) -> Tensor:
-    """input * log(other), 0 where input is 0."""
-    return table.xlogy(input, other)
+class Parts(NamedTuple):
+    """What `frexp` returns."""
+
+    mantissa: Tensor
+    exponent: Tensor
 
 
 @public
-def sinc(input: Tensor) -> Tensor:
-    """sin(pi x) / (pi x), 1 at 0."""
-    return table.sinc(floating(input))
+def frexp(input: Tensor) -> Parts:
+    """The mantissa m and the exponent e (int32) of input = m 2^e, with 1/2 <= |m| < 1 or m = 0."""
+    if input.dtype.kind != "f":
+        raise DTypeError(f"torch.frexp() only supports floating-point dtypes, not {input.dtype}")
+    e = table.exponent(input)
+    half = table.floor_divide(e, 2)  # in two steps, for 2^-e may be too large a number
+    small = (_power_of_two(input, -half), _power_of_two(input, half - e))
+    return Parts(input * small[0] * small[1], e)
+
+
+def _power_of_two(x: Tensor, e: Tensor) -> Tensor:
+    return table.exp2(table.cast(e, dtype=x.dtype))
+
+
+@public
+def ldexp(input: Tensor, other: Any) -> Tensor:
+    """input * 2^other."""
+    return table.mul(input, table.exp2(tensor_of(other, input)))
+
+
+@public
+def angle(input: Tensor) -> Tensor:
+    """pi where input is negative, else 0; NaN where it is NaN."""
+    x = floating(input)
+    return table.where(table.lt(x, 0), math.pi, table.where(table.isnan(x), x, 0.0))
+
+
+@public
+def isreal(input: Tensor) -> Tensor:
+    """True everywhere: all elements are real."""
+    return table.eq(table.isnan(input), table.isnan(input))
+
+
+@public
+def real(input: Tensor) -> Tensor:
+    """input itself: all elements are real."""
+    return input
+
+
+conj = conj_physical = resolve_conj = resolve_neg = real
 
 
 @public

@@ -10,6 +10,7 @@ from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.kernels.windows import fitting
 from tinygrad_mnist.ops import shape, table
 from tinygrad_mnist.ops.conv import pair
+from tinygrad_mnist.ops.refused import refuse
 
 __all__ = [
     "channel_shuffle", "fold", "native_channel_shuffle", "pixel_shuffle", "pixel_unshuffle",
@@ -135,3 +136,6 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
 
 
 native_channel_shuffle = channel_shuffle
+
+
+refuse(globals())

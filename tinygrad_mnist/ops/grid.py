@@ -16,6 +16,7 @@ from tinygrad_mnist.autograd.op import DTypeError, ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import in_float32
+from tinygrad_mnist.ops.refused import refuse
 
 __all__ = ["affine_grid", "grid_sample"]
 
@@ -170,7 +171,12 @@ def affine_grid(theta: Tensor, size: Any, align_corners: bool | None = None) -> 
 def grid_sampler(
     input: Tensor, grid: Tensor, interpolation_mode: int, padding_mode: int, align_corners: bool
 ) -> Tensor:
-    """`nn.functional.grid_sample`, with its modes by number."""
+    """`nn.functional.grid_sample`, with its modes and paddings by number."""
     return grid_sample(
         input, grid, MODES[interpolation_mode], PADDINGS[padding_mode], align_corners
     )
+
+
+grid_sampler_2d = grid_sampler_3d = grid_sampler
+affine_grid_generator = affine_grid
+refuse(globals())

@@ -19,7 +19,7 @@ from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.autograd.modes import TAPED, current, note_change
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.record import record
-from tinygrad_mnist.autograd.tensor import Tensor, unwrap, wrap
+from tinygrad_mnist.autograd.tensor import Tensor, _reads, unwrap, wrap
 from tinygrad_mnist.ops import (
     compare,
     diagonal,
@@ -37,34 +37,21 @@ ASSIGN = table.assign_view.op  # type: ignore[attr-defined]
 CAST = table.cast.op  # type: ignore[attr-defined]
 # Each of these is also a method with an underscore: x.add_(y) is write(x, add(x, y)).
 FAMILIES = {
-    elementwise: [*elementwise.METHODS, "fill"],
+    elementwise: [
+        *(name for name in elementwise.METHODS if name not in ("frexp", "isreal")), "fill",
+    ],
     compare: [
-        "bitwise_and",
-        "bitwise_not",
-        "bitwise_or",
-        "bitwise_xor",
-        "eq",
-        "ge",
-        "greater",
-        "greater_equal",
-        "gt",
-        "le",
-        "less",
-        "less_equal",
-        "logical_and",
-        "logical_not",
-        "logical_or",
-        "logical_xor",
-        "lt",
-        "ne",
-        "not_equal",
+        "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift",
+        "bitwise_xor", "eq", "gcd", "ge", "greater", "greater_equal", "gt", "heaviside", "lcm",
+        "le", "less", "less_equal", "logical_and", "logical_not", "logical_or", "logical_xor",
+        "lt", "ne", "nextafter", "not_equal",
     ],
     index: ["index_add", "index_copy", "index_fill", "masked_fill", "scatter", "scatter_add"],
     diagonal: ["tril", "triu"],
     matmul: ["addbmm", "addmm", "addmv", "addr", "baddbmm"],
     reduce: ["cumprod", "cumsum"],
     random: ["bernoulli"],
-}
+}  # fmt: skip
 
 
 def write(tensor: Tensor, value: Any, key: Any = None, start: int | None = None) -> Tensor:
@@ -331,6 +318,22 @@ def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
     return write(self, table.where(hit, index.filler(fill_value, self), copy_of(self)))
 
 
+def apply_(self: Tensor, callable: Callable[[Any], Any]) -> Tensor:
+    """Write callable(element) for each element; a Python call each, which no gradient sees."""
+    return map_(self, self, lambda element, _: callable(element))
+
+
+def map_(self: Tensor, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor:
+    """Write callable(element, the other's element), a Python call each, which no gradient sees."""
+    if self.requires_grad or tensor.requires_grad:
+        raise RuntimeError("a Tensor that requires grad can't be changed by a Python function")
+    _reads("apply_() and map_()")
+    other = fitted(self, tensor)._data
+    pairs = zip(self._data.reshape(-1).tolist(), other.reshape(-1).tolist(), strict=True)
+    values = np.array([callable(*pair) for pair in pairs], self.dtype)
+    return write(self, values.reshape(self.shape))
+
+
 def relaid(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """The in-place form of a function of views: the Tensor itself gets the other shape.
 
@@ -346,15 +349,21 @@ def relaid(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
                 f"{function.__name__}_: the Tensor has views; write x = x.{function.__name__}(...) "
                 "instead"
             )
-        view = function(self, *args, **kw)
-        known = views.seen(view)
+        before = views.seen(self)
+        twin = wrap(self._data, self._node)
+        if before is not None:
+            twin._seen = before
+        view = function(twin, *args, **kw)
         if isinstance(self._node, Leaf):
             self.data = view
-        else:
-            note_change()
-            self._data, self._node = view._data, view._node
-        if known is not None and known.base is not self:
+            return self
+        note_change()
+        self._data, self._node = view._data, view._node
+        known = views.seen(view)
+        if known is not None:
             self._seen = known
+            if before is None:
+                views.views_of(known.base).add(self)
         return self
 
     in_place.__doc__ = f"In place: {function.__doc__}"
@@ -377,7 +386,7 @@ METHODS |= {
     f.__name__: f
     for f in (
         copy_, zero_, uniform_, normal_, random_, exponential_, cauchy_, geometric_, log_normal_,
-        fill_diagonal_,
+        fill_diagonal_, apply_, map_,
     )
 }  # fmt: skip
 METHODS |= {"__setitem__": setitem}

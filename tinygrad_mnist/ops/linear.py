@@ -9,6 +9,7 @@ import numpy as np
 from tinygrad_mnist.autograd.op import DTypeError, ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor, _reads
 from tinygrad_mnist.ops import create, reduce, shape, table
+from tinygrad_mnist.ops.arguments import in_float32
 from tinygrad_mnist.ops.inplace import write
 
 __all__ = ["bilinear", "embedding", "embedding_bag", "linear", "one_hot"]
@@ -115,6 +116,7 @@ def embedding(
     return rows
 
 
+@in_float32
 def embedding_bag(
     input: Tensor,
     weight: Tensor,
@@ -149,6 +151,8 @@ def embedding_bag(
             "embedding_bag: input is rows of bags, or one dimension with `offsets`, not "
             f"{list(input.shape)} with offsets {offsets}"
         )
+    if weight.dtype.kind != "f":
+        raise DTypeError(f"embedding_bag: weight must be floats, not {weight.dtype}")
     bag, count = _bags(input, offsets, include_last_offset)
     input = table.reshape(input, shape=(-1,))
     rows = embedding(input, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq)

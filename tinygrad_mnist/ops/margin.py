@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd.op import ShapeError
+from tinygrad_mnist.autograd.op import DTypeError, ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
-from tinygrad_mnist.ops import table
+from tinygrad_mnist.ops import index, table
 from tinygrad_mnist.ops.arguments import in_float32
-from tinygrad_mnist.ops.loss import _hinge, legacy, pairwise_distance, reduced
+from tinygrad_mnist.ops.linear import linear
+from tinygrad_mnist.ops.loss import _hinge, cross_entropy, legacy, pairwise_distance, reduced
+from tinygrad_mnist.ops.refused import refuse
 
 __all__ = [
-    "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss",
-    "triplet_margin_with_distance_loss",
+    "linear_cross_entropy", "multi_margin_loss", "multilabel_margin_loss",
+    "multilabel_soft_margin_loss", "triplet_margin_with_distance_loss",
 ]  # fmt: skip
 
 
@@ -43,6 +46,8 @@ def multi_margin_loss(
             f"multi_margin_loss: inconsistent target size, expected {rows.shape[0]} but got "
             f"{list(target.shape)}"
         )
+    if target.dtype.kind not in "iu":
+        raise DTypeError(f"multi_margin_loss: class targets must be integers, not {target.dtype}")
     if weight is not None and weight.shape != rows.shape[1:]:
         raise ShapeError(f"inconsistent weight size, expected {rows.shape[1]} but got {weight}")
     at = table.reshape(classes, shape=(-1, 1))
@@ -107,6 +112,36 @@ def multilabel_soft_margin_loss(
     return reduced(each, legacy(reduction, size_average, reduce))
 
 
+def linear_cross_entropy(
+    input: Tensor,
+    linear_weight: Tensor,
+    target: Tensor,
+    *,
+    linear_bias: Tensor | None = None,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    options: Any = None,
+) -> Tensor:
+    """cross_entropy(linear(input, linear_weight), target); a weight may be (classes, ..., in)."""
+    classes, *rest, size = linear_weight.shape
+    flat = table.reshape(linear_weight, shape=(classes * math.prod(rest), size))
+    bias = linear_bias if linear_bias is None else table.reshape(linear_bias, shape=(-1,))
+    if rest and bias is not None and bias.shape[0] == classes:
+        bias = index.repeat_interleave(bias, math.prod(rest))
+    logits = linear(input, flat, bias)
+    logits = table.reshape(logits, shape=(*input.shape[:-1], classes, *rest))
+    return cross_entropy(
+        logits,
+        target,
+        weight,
+        ignore_index=-100 if ignore_index is None else ignore_index,
+        reduction=reduction,
+        label_smoothing=label_smoothing,
+    )
+
+
 def triplet_margin_with_distance_loss(
     anchor: Tensor,
     positive: Tensor,
@@ -125,3 +160,6 @@ def triplet_margin_with_distance_loss(
     if swap:
         far = table.minimum(far, distance(positive, negative))
     return reduced(_hinge(near - far + margin), reduction)
+
+
+refuse(globals())

@@ -12,6 +12,7 @@ from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import elementwise, reduce, shape, table
 from tinygrad_mnist.ops.arguments import in_float32
 from tinygrad_mnist.ops.inplace import write
+from tinygrad_mnist.ops.refused import refuse
 
 __all__ = [
     "batch_norm",
@@ -195,3 +196,6 @@ def _move(running: Any, batch: Tensor, momentum: Any) -> None:
     """
     running = running.detach()
     write(running, running * (1 - momentum) + batch * momentum)
+
+
+refuse(globals())

@@ -12,6 +12,7 @@ from tinygrad_mnist.autograd.tensor import Tensor, _reads, wrap
 from tinygrad_mnist.ops import join, shape, table
 from tinygrad_mnist.ops.arguments import dim_of, named, public, tensor_of
 from tinygrad_mnist.ops.index import ALL, argwhere, parse, spelled, to_rows, trim
+from tinygrad_mnist.ops.refused import refuse
 
 __all__ = [
     "diagonal_scatter", "index_put", "index_reduce", "masked_scatter", "nonzero_static", "put",
@@ -294,10 +295,12 @@ def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
     _reads("unravel_index()")
     size = tuple(shape) if isinstance(shape, (tuple, list)) else (int(shape),)
     total = math.prod(size)
-    if ((indices._data < -total) | (indices._data >= total)).any():
+    places = indices._data.astype(np.int64)
+    if ((places < -total) | (places >= total)).any():
         raise ValueError(f"unravel_index: an index is out of bounds for shape {size}")
-    found = np.unravel_index(indices._data % max(total, 1), size)
-    return tuple(wrap(np.asarray(part, indices.dtype)) for part in found)
+    found = np.unravel_index(places % max(total, 1), size)
+    return tuple(wrap(np.asarray(part, np.int64)) for part in found)
 
 
 named(globals(), __all__)
+refuse(globals())

@@ -14,10 +14,12 @@ from tinygrad_mnist.kernels.pool import Windows
 from tinygrad_mnist.ops import join, reduce, shape, table
 from tinygrad_mnist.ops.arguments import in_float32
 from tinygrad_mnist.ops.conv import several
+from tinygrad_mnist.ops.refused import refuse
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "avg_pool1d", "avg_pool2d",
-    "avg_pool3d", "max_pool1d", "max_pool2d", "max_pool3d",
+    "avg_pool3d", "max_pool1d", "max_pool1d_with_indices", "max_pool2d",
+    "max_pool2d_with_indices", "max_pool3d", "max_pool3d_with_indices",
 ]  # fmt: skip
 
 
@@ -215,6 +217,21 @@ def max_pool3d(
     return result, index if input.ndim == 5 else shape.squeeze(index, 0)
 
 
+def max_pool1d_with_indices(*args: Any, **kw: Any) -> tuple[Tensor, Tensor]:
+    """`max_pool1d` with `return_indices`."""
+    return max_pool1d(*args, **kw | {"return_indices": True})  # type: ignore[no-any-return]
+
+
+def max_pool2d_with_indices(*args: Any, **kw: Any) -> tuple[Tensor, Tensor]:
+    """`max_pool2d` with `return_indices`."""
+    return max_pool2d(*args, **kw | {"return_indices": True})  # type: ignore[no-any-return]
+
+
+def max_pool3d_with_indices(*args: Any, **kw: Any) -> tuple[Tensor, Tensor]:
+    """`max_pool3d` with `return_indices`."""
+    return max_pool3d(*args, **kw | {"return_indices": True})  # type: ignore[no-any-return]
+
+
 @in_float32
 def avg_pool3d(
     input: Tensor,
@@ -265,8 +282,10 @@ def adaptive_avg_pool3d(input: Tensor, output_size: Any) -> Tensor:
 def output_sizes(x: Tensor, value: Any, dims: int) -> tuple[int, ...]:
     """The lengths of the last dimensions of an adaptive pool's result; None keeps one."""
     given = tuple(value) if isinstance(value, (tuple, list)) else (value,) * dims
-    if len(given) != dims:
-        raise ValueError(f"output_size must be one number or {dims}, not {value!r}")
+    if len(given) != dims or any(m is not None and m < 0 for m in given):
+        raise RuntimeError(
+            f"output_size must be one number or {dims}, none of them negative, not {value!r}"
+        )
     pairs = zip(given, x.shape[-dims:], strict=True)
     return tuple(n if m is None else int(m) for m, n in pairs)
 
@@ -294,3 +313,6 @@ def _adaptive_mean(x: Tensor, axis: int, m: int) -> Tensor:
     ends = adaptive_ends(n, m)
     means = [reduce.mean(table.narrow(x, axis, a, b - a), axis, keepdim=True) for a, b in ends]
     return join.cat(means, axis)
+
+
+refuse(globals())

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd.default_dtype import get_default_dtype
 from tinygrad_mnist.autograd.dtypes import result_type
-from tinygrad_mnist.autograd.tensor import Tensor, _unheard, wrap
+from tinygrad_mnist.autograd.tensor import Tensor, _unheard, unwrap, wrap
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import creation, heard, size_of
 
@@ -125,7 +125,7 @@ def rand(*size: Any, generator: Any = None, dtype: Any = None) -> Tensor:
 
 @creation
 def randn(*size: Any, generator: Any = None, dtype: Any = None) -> Tensor:
-    """Standard normal."""
+    """Standard normal numbers: of mean 0 and deviation 1."""
     dtype = np.dtype(dtype or get_default_dtype())
     return heard(table.normal, shape=size_of(size), dtype=dtype, rng=rng_of(generator))
 
@@ -178,9 +178,18 @@ def randint_like(
 def normal(
     mean: Any, std: Any = 1.0, size: Any = None, *, generator: Any = None, dtype: Any = None
 ) -> Tensor:
-    """Normal with the given means and standard deviations."""
-    shape = size if size is not None else np.broadcast_shapes(np.shape(mean), np.shape(std))
-    dtype = dtype or (result_type(mean, std) if size is None else None)
+    """Normal with the given means and standard deviations, through which no gradient flows.
+
+    Each is a number or a Tensor; of two numbers, `size` of them.
+    """
+    mean, std = (v.detach() if isinstance(v, Tensor) else v for v in (mean, std))
+    if np.any(np.less(unwrap(std), 0)):
+        raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
+    if size is None:
+        shape = np.broadcast_shapes(np.shape(unwrap(mean)), np.shape(unwrap(std)))
+        dtype = dtype or result_type(mean, std)
+    else:
+        shape = size
     drawn: Tensor = randn(shape, generator=generator, dtype=dtype) * std + mean
     return drawn
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd.floats import silent
 from tinygrad_mnist.autograd.tensor import Tensor
-from tinygrad_mnist.kernels.reduce import count
+from tinygrad_mnist.kernels.reduce import count, dropped, kept
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import (
     Dim,
@@ -105,7 +105,7 @@ def extreme(
             return Found(whole(x), where(x, axis=None))
         index = where(x, axis=axis, keepdims=True)
         values = table.gather(x, index, axis=axis)
-        shape = table.kept(x.shape, axis) if keepdim else table.dropped(x.shape, (axis,))
+        shape = kept(x.shape, axis) if keepdim else dropped(x.shape, (axis,))
         return Found(*(table.reshape(y, shape=shape) for y in (values, index)))
 
     extremes.__doc__ = what
@@ -212,7 +212,7 @@ def prod(
     """The product over `dim` (all dimensions), as a tree of pairs: differentiable at zeros too."""
     x = widened(input, dtype)
     axis = 0 if dim is None else dim_of(x.ndim, dim)
-    shape = table.kept(x.shape, None if dim is None else (axis,))
+    shape = kept(x.shape, None if dim is None else (axis,))
     x = table.reshape(x, shape=(-1,)) if dim is None or not x.ndim else x
     n = x.shape[axis]
     if n == 0:
@@ -291,7 +291,7 @@ def nuclear(x: Tensor, axes: tuple[int, ...], *, keepdim: bool) -> Tensor:
     for _ in range(50):  # a singular value of 1e-6 of the norm has come to 1 by then
         q = q * 1.5 - table.matmul(table.matmul(q, q.mT), q) * 0.5
     y = table.sum(a * q, axis=(a.ndim - 2, a.ndim - 1))
-    return table.reshape(y, shape=table.kept(x.shape, axes)) if keepdim else y
+    return table.reshape(y, shape=kept(x.shape, axes)) if keepdim else y
 
 
 def power(x: Tensor, p: float) -> Tensor:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from inspect import cleandoc
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,15 @@ from tinygrad_mnist.autograd.op import DTypeError
 from tinygrad_mnist.autograd.tensor import Tensor
 
 BOOLS, INTEGERS, ALL = "b", "iu", "biu"
+FLOATS_ALONE = (
+    "adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d "
+    "adaptive_max_pool1d_with_indices adaptive_max_pool2d adaptive_max_pool2d_with_indices "
+    "adaptive_max_pool3d adaptive_max_pool3d_with_indices ctc_loss fold fractional_max_pool2d "
+    "fractional_max_pool3d glu grid_sample local_response_norm lp_pool1d lp_pool2d lp_pool3d "
+    "max_unpool1d max_unpool2d max_unpool3d multi_margin_loss multilabel_margin_loss "
+    "multilabel_soft_margin_loss pdist"
+)
+NAMES = {BOOLS: "bools", INTEGERS: "integers", ALL: "integers and bools"}
 REFUSED: dict[str, str] = {
     "abs": BOOLS, "ceil": BOOLS, "floor": BOOLS, "trunc": BOOLS,
     "frac": INTEGERS, "std": ALL, "argmax": BOOLS, "argmin": BOOLS, "norm": ALL, "nanmean": ALL,
@@ -24,14 +34,21 @@ REFUSED: dict[str, str] = {
     "mish": ALL, "softplus": ALL, "logsigmoid": ALL, "hardsigmoid": ALL, "hardswish": ALL,
     "hardshrink": ALL, "softshrink": ALL, "threshold": BOOLS, "softsign": BOOLS,
     "hardtanh": BOOLS, "mse_loss": ALL, "l1_loss": ALL, "smooth_l1_loss": ALL, "huber_loss": ALL,
-    "normalize": ALL,
+    "normalize": ALL, "kthvalue": BOOLS, "index_reduce": BOOLS, "searchsorted": BOOLS,
+    "bucketize": BOOLS, "isin": BOOLS, "gradient": BOOLS,
+    "unfold": INTEGERS,
+    **dict.fromkeys(FLOATS_ALONE.split(), ALL),
 }  # fmt: skip
 
 
 def refuse(family: dict[str, Any]) -> None:
-    """Let the public functions among a module's globals refuse what PyTorch's do."""
+    """Let the public functions among a module's globals refuse what PyTorch's do, by any name."""
     for name in REFUSED.keys() & set(family["__all__"]):
-        family[name] = refusing(family[name], name, REFUSED[name])
+        function = family[name]
+        if hasattr(function, "refuses"):  # it came from `rows.py`
+            continue
+        refuser = refusing(function, name, REFUSED[name])
+        family |= {alias: refuser for alias in family["__all__"] if family[alias] is function}
 
 
 def refusing(function: Callable[..., Any], name: str, kinds: str) -> Callable[..., Any]:
@@ -47,4 +64,6 @@ def refusing(function: Callable[..., Any], name: str, kinds: str) -> Callable[..
             )
         return function(*args, **kw)
 
+    call.refuses = kinds  # type: ignore[attr-defined]
+    call.__doc__ = f"{cleandoc(function.__doc__ or '')}\n\nRaises DTypeError for {NAMES[kinds]}."
     return call

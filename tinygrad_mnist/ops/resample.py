@@ -12,7 +12,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd.op import DTypeError, ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
-from tinygrad_mnist.ops import pool, table
+from tinygrad_mnist.ops import pool, shape, table
 from tinygrad_mnist.ops.arguments import in_float32
 
 __all__ = ["interpolate", "upsample", "upsample_bilinear", "upsample_nearest"]
@@ -65,6 +65,8 @@ def interpolate(
             f"Input and output sizes should be greater than 0, but got {list(input.shape)} and "
             f"output {list(to)}"
         )
+    if mode in ("nearest", "nearest-exact") and _whole(lengths, to, factors):
+        return _repeated(input, lengths, to)
     y = input
     for i, (n, m) in enumerate(zip(lengths, to, strict=True)):
         factor = None if factors is None else factors[i]
@@ -94,7 +96,7 @@ def _check_mode(x: Tensor, mode: str, align_corners: bool | None, antialias: boo
         )
     if antialias and mode not in ("bilinear", "bicubic"):
         raise ValueError("Anti-alias option is restricted to bilinear and bicubic modes")
-    if x.dtype.kind != "f":
+    if x.dtype.kind != "f" and (mode not in ("nearest", "nearest-exact") or x.dtype != np.uint8):
         raise DTypeError(f"interpolate() is not implemented for {x.dtype}; cast to float first")
 
 
@@ -121,6 +123,27 @@ def _scale(n: int, m: int, factor: float | None, align_corners: bool) -> float:
     if align_corners:
         return (n - 1) / (m - 1) if m > 1 else 0.0
     return 1 / factor if factor else n / m
+
+
+def _whole(
+    lengths: tuple[int, ...], to: tuple[int, ...], factors: tuple[float, ...] | None
+) -> bool:
+    """Whether each pixel becomes a block of equal ones."""
+    pairs = list(zip(lengths, to, strict=True))
+    if any(m % n for n, m in pairs):
+        return False
+    return factors is None or factors == tuple(m // n for n, m in pairs)
+
+
+def _repeated(x: Tensor, lengths: tuple[int, ...], to: tuple[int, ...]) -> Tensor:
+    """Each pixel as a block: its gradient is a sum of the block, with no places to look up."""
+    spread = [1 for _ in lengths for _ in "ab"]
+    blocks = [1 for _ in lengths for _ in "ab"]
+    spread[::2] = blocks[::2] = lengths
+    blocks[1::2] = [m // n for n, m in zip(lengths, to, strict=True)]
+    lead = x.shape[:2]
+    wide = table.broadcast_to(table.reshape(x, shape=(*lead, *spread)), shape=(*lead, *blocks))
+    return shape.clone(table.reshape(wide, shape=(*lead, *to)))
 
 
 def _nearest(x: Tensor, axis: int, m: int, factor: float | None, mode: str) -> Tensor:

@@ -11,6 +11,7 @@ from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor, _reads, wrap
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import dim_of, named, public, tensor_of
+from tinygrad_mnist.ops.refused import refuse
 
 __all__ = ["bucketize", "isin", "searchsorted", "unique_consecutive"]
 METHODS = ["unique_consecutive"]
@@ -112,3 +113,4 @@ def unique_consecutive(
 
 
 named(globals(), __all__)
+refuse(globals())

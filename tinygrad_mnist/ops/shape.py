@@ -19,7 +19,7 @@ __all__ = [
     "reshape", "reshape_as", "select", "squeeze", "swapaxes", "swapdims", "t", "tile", "transpose",
     "unflatten", "unsqueeze", "view", "view_as",
 ]  # fmt: skip
-NOT_METHODS = {"constant_pad_nd", "fliplr", "flipud", "moveaxis"}
+NOT_METHODS = {"constant_pad_nd"}
 METHODS = [name for name in __all__ if name not in NOT_METHODS]
 
 ALL = np.s_[:]

@@ -11,6 +11,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd.op import DTypeError, ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor, _reads, wrap
+from tinygrad_mnist.kernels.reduce import dropped, kept
 from tinygrad_mnist.ops import elementwise, index, reduce, shape, table
 from tinygrad_mnist.ops.arguments import (
     dim_of,
@@ -21,6 +22,7 @@ from tinygrad_mnist.ops.arguments import (
     tensor_of,
 )
 from tinygrad_mnist.ops.reduce import Found
+from tinygrad_mnist.ops.refused import refuse
 
 __all__ = [
     "bincount", "corrcoef", "cov", "histc", "histogram", "histogramdd", "kthvalue", "median",
@@ -39,7 +41,7 @@ class Histogram(NamedTuple):
 def _one_of(input: Tensor, place: Tensor, axis: int, keepdim: bool) -> Found:
     """The elements at one place a row along `axis`, and those places."""
     values = table.gather(input, place, axis=axis)
-    to = table.kept(input.shape, axis) if keepdim else table.dropped(input.shape, (axis,))
+    to = kept(input.shape, axis) if keepdim else dropped(input.shape, (axis,))
     return Found(*(table.reshape(y, shape=to) for y in (values, place)))
 
 
@@ -126,7 +128,7 @@ def quantile(
     >>> tg.quantile(tg.tensor([1.0, 2.0, 4.0]), 0.75)
     tensor(3.)
     """
-    return _quantile(input, q, dim, keepdim, interpolation, ignore_nan=False)
+    return _quantile(input, q, dim, interpolation, keepdim=keepdim, ignore_nan=False)
 
 
 @public
@@ -139,12 +141,11 @@ def nanquantile(
     interpolation: str = "linear",
 ) -> Tensor:
     """`quantile` of what is not NaN; NaN where there is nothing else."""
-    return _quantile(input, q, dim, keepdim, interpolation, ignore_nan=True)
+    return _quantile(input, q, dim, interpolation, keepdim=keepdim, ignore_nan=True)
 
 
-@in_float32
 def _quantile(
-    input: Tensor, q: Any, dim: int | None, keepdim: bool, interpolation: str, ignore_nan: bool
+    input: Tensor, q: Any, dim: int | None, interpolation: str, *, keepdim: bool, ignore_nan: bool
 ) -> Tensor:
     if interpolation not in ("linear", "lower", "higher", "midpoint", "nearest"):
         raise RuntimeError(
@@ -166,15 +167,15 @@ def _quantile(
     x = table.reshape(input, shape=(-1,)) if flat else shape.movedim(input, axis, -1)
     if not x.shape[-1]:
         raise RuntimeError("quantile() input tensor must be non-empty")
-    picked = _between(x, table.reshape(q, shape=(-1,)), interpolation, ignore_nan)
+    picked = _between(x, table.reshape(q, shape=(-1,)), interpolation, ignore_nan=ignore_nan)
     picked = shape.movedim(picked, -1, 0)  # one for each q, first
-    rest = table.kept(input.shape, None if dim is None else (axis,))
+    rest = kept(input.shape, None if dim is None else (axis,))
     if not keepdim:
         rest = () if dim is None else rest[:axis] + rest[axis + 1 :]
     return table.reshape(picked, shape=(*q.shape, *rest))
 
 
-def _between(x: Tensor, q: Tensor, interpolation: str, ignore_nan: bool) -> Tensor:
+def _between(x: Tensor, q: Tensor, interpolation: str, *, ignore_nan: bool) -> Tensor:
     """The quantiles (..., len(q)) of rows x (..., n)."""
     last = x.ndim - 1
     ordered = index.sort(x, -1).values
@@ -241,13 +242,12 @@ def cov(
     _no_bools("cov", input)
     x = table.reshape(input, shape=(-1, input.shape[-1] if input.ndim else 1))
     x = floating(x)
-    weight = _weights(fweights, aweights, x)
+    weight = _weights(fweights, aweights, x.shape[1])
     count: Any = x.shape[1] if weight is None else table.sum(weight)
     product = x if weight is None else x * weight
     mean = table.sum(product, axis=(1,), keepdims=True) / count
     if aweights is not None and correction:
-        squares: Any = table.sum(weight * table.cast(aweights, dtype=x.dtype))
-        free = count - squares / count * correction
+        free = count - table.sum(weight * aweights) / count * correction
     else:
         free = count - correction
     free = table.clip(tensor_of(free, x), low=0.0, high=None)
@@ -257,20 +257,20 @@ def cov(
     return table.reshape(matrix, shape=()) if matrix.shape == (1, 1) else matrix
 
 
-def _weights(fweights: Tensor | None, aweights: Tensor | None, x: Tensor) -> Tensor | None:
+def _weights(fweights: Tensor | None, aweights: Tensor | None, count: int) -> Tensor | None:
     """The weight of each observation."""
     for name, weights, kinds in (("fweights", fweights, "iu"), ("aweights", aweights, "f")):
         if weights is None:
             continue
-        if weights.shape != (x.shape[1],):
+        if weights.shape != (count,):
             raise ShapeError(
-                f"cov(): expected {x.shape[1]} {name}, not a shape of {list(weights.shape)}"
+                f"cov(): expected {count} {name}, not a shape of {list(weights.shape)}"
             )
         if weights.dtype.kind not in kinds:
             raise DTypeError(f"cov(): {name} cannot be {weights.dtype}")
         if (weights._data < 0).any():
             raise RuntimeError(f"cov(): {name} cannot be negative")
-    given = [table.cast(w, dtype=x.dtype) for w in (fweights, aweights) if w is not None]
+    given = [w for w in (fweights, aweights) if w is not None]
     if not given:
         return None
     return given[0] if len(given) == 1 else given[0] * given[1]
@@ -415,3 +415,4 @@ def _binned(points: Any, edges: list[Any], weights: Any) -> Any:
 
 
 named(globals(), __all__)
+refuse(globals())

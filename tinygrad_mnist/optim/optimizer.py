@@ -16,7 +16,15 @@ import numpy as np
 
 from tinygrad_mnist.autograd import writes
 from tinygrad_mnist.autograd.floats import USUAL, hush, restore, state
-from tinygrad_mnist.autograd.modes import DEFAULT, MODES, TAPED, current, enable_grad, note_change
+from tinygrad_mnist.autograd.modes import (
+    DEFAULT,
+    MODES,
+    TAPED,
+    current,
+    enable_grad,
+    is_taped,
+    note_change,
+)
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.optim.checks import (
     check_implementation,
@@ -390,7 +398,8 @@ def _marking(step: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(step)
     def marked(self: Optimizer, *args: Any, **kw: Any) -> Any:
-        self.stepped = True
+        if not is_taped():  # else the effect marks it, if it is ever run
+            self.stepped = True
         if self._hooks:
             return self._around_step(step, args, kw)
         return step(self, *args, **kw)

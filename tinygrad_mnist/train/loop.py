@@ -19,11 +19,11 @@ from tinygrad_mnist.autograd import Tensor, no_grad
 from tinygrad_mnist.data import Mnist, batches, normalize
 from tinygrad_mnist.data.transforms import MNIST_MEAN, MNIST_STD
 from tinygrad_mnist.jit import jit
-from tinygrad_mnist.kernels.threads import get_num_threads, set_num_threads
 from tinygrad_mnist.models import Recipe, RecipeError, build
 from tinygrad_mnist.nn import functional as F
 from tinygrad_mnist.ops.create import from_numpy
 from tinygrad_mnist.ops.random import get_rng_state, manual_seed, set_rng_state
+from tinygrad_mnist.threads import get_num_threads, set_num_threads
 from tinygrad_mnist.train.threads import choose_threads
 
 Images = NDArray[np.uint8]

@@ -10,16 +10,13 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from tinygrad_mnist.kernels.threads import get_num_threads, is_given, set_num_threads
 from tinygrad_mnist.ops.create import from_numpy
 from tinygrad_mnist.ops.random import get_rng_state, set_rng_state
-
-if TYPE_CHECKING:
-    from tinygrad_mnist.train.loop import Trainer
+from tinygrad_mnist.threads import get_num_threads, is_given, set_num_threads
 
 WORTH = 20_000  # training images: fewer are over before a choice pays
 WARM, ROUNDS, SECONDS = 2, 5, 0.02  # of each number: the first ones are slow; each at least so long
@@ -28,7 +25,20 @@ HOPELESS = 4.0  # more threads that take so many times as long are not looked at
 STEADY = 2.0  # and one round alone may be much longer: threads that wait for others are
 
 
-def choose_threads(trainer: Trainer) -> int:
+class Run(Protocol):
+    """The parts of a `Trainer` that a copy needs."""
+
+    recipe: Any
+    training: Any
+    model: Any
+    optimizer: Any
+    step: Any
+
+    def compile(self) -> None:
+        """Make the step of this very run."""
+
+
+def choose_threads(trainer: Run) -> int:
     """Time some steps of a copy of the run with one thread, and with all; return the better number.
 
     Nothing of the run is changed, its random numbers neither.
@@ -53,7 +63,7 @@ def pays(one: list[float], every: list[float]) -> bool:
     return bool(usual <= CLEARLY * np.median(one) and sorted(every)[-2:][0] <= STEADY * usual)
 
 
-def timed(trainer: Trainer, counts: list[int]) -> list[list[float]]:
+def timed(trainer: Run, counts: list[int]) -> list[list[float]]:
     """Return the seconds per step, in each round, for each number of threads."""
     steps = []
     for count in counts:
@@ -85,7 +95,7 @@ def _seconds(step: Callable[[], object], count: int, repeats: int) -> float:
     return (time.perf_counter() - start) / repeats
 
 
-def _step_of_copy(trainer: Trainer) -> Any:
+def _step_of_copy(trainer: Run) -> Any:
     """Return one step, on the first rows, of a trainer with a model and optimizer of its own."""
     twin = copy.copy(trainer)
     twin.model, twin.optimizer = copy.deepcopy((trainer.model, trainer.optimizer))

@@ -1,7 +1,7 @@
-"""What users' functions do, as small cases, each run eagerly and jitted and compared to the bit.
+"""A catalogue of what users' functions do: small cases, run eagerly and jitted, compared by bits.
 
 A case is a generator: it builds a world of its own, wraps its functions with the `jit` that it is
-given, and yields, after each call or event, all that is to be looked at. Each file holds some kinds
+given, and yields, after each call or event, everything to look at. Each file holds some kinds
 of cases; `@case("kind")` enters one, and `over={"name": value}` enters one for each value.
 """
 
@@ -18,7 +18,7 @@ CASES = {}
 
 
 def case(kind, over=None):
-    """Enter a case, as "kind: its name", or once for each value of `over`, which it is given."""
+    """Enter a case as "kind: its name", or once per value of `over`, which the case is passed."""
 
     def enter(steps):
         assert inspect.isgeneratorfunction(steps), steps
@@ -32,33 +32,33 @@ def case(kind, over=None):
 
 
 def param(*values, dtype="float32"):
-    """A Parameter with these values."""
+    """Make a Parameter with these values."""
     return nn.Parameter(np.array(values, dtype))
 
 
 def t(*values, dtype="float32", **kw):
-    """A Tensor of one dimension with these values."""
+    """Make a Tensor of one dimension with these values."""
     return tg.tensor(np.array(values, dtype), **kw)
 
 
 def rows(number, shape=(4, 3), dtype="float32"):
-    """Normal numbers, others for each `number`."""
+    """Draw normal numbers, different ones for each `number`."""
     return tg.from_numpy(np.random.default_rng(number).standard_normal(shape).astype(dtype))
 
 
 def labels(number, count=4, classes=3):
-    """Labels, others for each `number`."""
+    """Draw labels, different ones for each `number`."""
     return tg.from_numpy(np.random.default_rng(number + 1000).integers(0, classes, count))
 
 
 def mlp(dtype=None, inputs=3, classes=3):
-    """Two layers with a ReLU between."""
+    """Make two layers with a ReLU between them."""
     model = nn.Sequential(nn.Linear(inputs, 5), nn.ReLU(), nn.Linear(5, classes))
     return model.to(dtype) if dtype else model
 
 
 def training(model, optimizer, loss=F.cross_entropy):
-    """The usual step."""
+    """Make the usual training step."""
 
     def step(x, y):
         optimizer.zero_grad()
@@ -110,7 +110,7 @@ LAYERS = {
 
 
 def batch_for(model, number, count=4):
-    """A batch in the model's dtype."""
+    """Draw a batch in the model's dtype."""
     dtype = next(model.parameters()).dtype
     return rows(number, (count, 3), dtype), labels(number, count)
 

@@ -18,7 +18,7 @@ def eager(function):
 
 
 def verdict(steps, jit):
-    """How the jitted run compares with the eager one, and where it differs."""
+    """Return how the jitted run compares with the eager one, and where it differs."""
     last = None
     for how in HOW:
         expected = watch(steps(eager), how, last)

@@ -1,4 +1,4 @@
-"""Views and dicts taken before, weights tied, memory shared: all that is held stays true."""
+"""Views and dicts taken before, tied weights, shared memory: they all stay true."""
 
 import copy
 import pickle

@@ -1,4 +1,4 @@
-"""What may be passed: kinds of objects, layouts, views of one buffer, changing sizes."""
+"""Arguments: kinds of objects, layouts, views of one buffer, changing sizes."""
 
 import dataclasses
 import types

@@ -1,4 +1,4 @@
-"""What a function does besides computing: counters, prints, attributes, exceptions, warnings."""
+"""Effects of a function besides its results: counters, prints, attributes, exceptions, warnings."""
 
 import contextlib
 import pathlib

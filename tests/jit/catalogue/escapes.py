@@ -1,4 +1,4 @@
-"""Ways in which what is computed leaves the function: none of them may be overwritten later."""
+"""Ways in which results leave the function: none of the results may be overwritten later."""
 
 import weakref
 
@@ -10,7 +10,7 @@ from tinygrad_mnist import nn
 
 
 class Holder:
-    """Keeps what it is given."""
+    """Keeps every value that it is passed."""
 
     def __init__(self, value):
         self.value = value

@@ -1,4 +1,4 @@
-"""Arguments and settings that are equal and not the same; arrays that are the same and not."""
+"""Arguments and settings that are equal but not the same; arrays that are the same, or not."""
 
 import math
 import warnings

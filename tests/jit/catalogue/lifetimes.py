@@ -1,4 +1,4 @@
-"""When things die, and what is copied, pickled or collected."""
+"""Lifetimes: objects that are dropped, copied, pickled or collected."""
 
 import copy
 import gc

@@ -244,7 +244,7 @@ def lbfgs_inside_and_with_a_jitted_closure(jit, search):
 
 
 class Descent(optim.Optimizer):
-    """Written as for this package; it counts, and decides by what it sees."""
+    """An optimizer written for this package; it counts steps, and decides by the gradients."""
 
     def __init__(self, params, lr):
         super().__init__(params, {"lr": lr})
@@ -264,7 +264,7 @@ class Descent(optim.Optimizer):
 
 
 class Elementwise(Descent):
-    """One that says each element goes for itself."""
+    """An optimizer that declares itself elementwise."""
 
     elementwise = True
 
@@ -274,7 +274,7 @@ class Elementwise(Descent):
 
 
 class OwnStep(optim.Optimizer):
-    """Written as for PyTorch."""
+    """An optimizer written as for PyTorch, with a `step` of its own."""
 
     def __init__(self, params, lr):
         super().__init__(params, {"lr": lr})

@@ -1,4 +1,4 @@
-"""What a function reads around it, and what it reads out of Tensors."""
+"""Reads: of objects around a function, and of values out of Tensors."""
 
 import contextvars
 import copy
@@ -34,7 +34,7 @@ class Config:
 
 
 class Dynamic:
-    """Answers any attribute, by what it was told last."""
+    """Returns, for any attribute, the value that was set last."""
 
     def __init__(self):
         self.told = 1.0

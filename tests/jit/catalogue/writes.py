@@ -291,7 +291,7 @@ def weights_clamped_after_the_step(jit):
 
 @case("writes")
 def numpys_between_the_forward_and_the_backward(jit):
-    """What backward reads is what is there then, for eager keeps arrays and not copies."""
+    """Backward reads the arrays as they are then, for eager saves arrays and not copies."""
     w = param(1, 2)
 
     def f(x):

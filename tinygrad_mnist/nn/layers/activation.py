@@ -21,7 +21,7 @@ __all__ = [
 
 
 class ReLU(Functional, function=F.relu):
-    """max(x, 0)."""
+    """The rectified linear unit: max(x, 0)."""
 
 
 class LeakyReLU(Functional, function=F.leaky_relu):
@@ -49,11 +49,11 @@ class GELU(Functional, function=F.gelu):
 
 
 class SiLU(Functional, function=F.silu):
-    """x sigmoid(x)."""
+    """The sigmoid linear unit: x sigmoid(x)."""
 
 
 class Mish(Functional, function=F.mish):
-    """x tanh(softplus(x))."""
+    """A smooth rectifier: x tanh(softplus(x))."""
 
 
 class Sigmoid(Functional, function=F.sigmoid):
@@ -61,7 +61,7 @@ class Sigmoid(Functional, function=F.sigmoid):
 
 
 class LogSigmoid(Functional, function=F.logsigmoid):
-    """log(sigmoid(x))."""
+    """The logarithm of the sigmoid: log(sigmoid(x)), without underflow."""
 
 
 class Hardsigmoid(Functional, function=F.hardsigmoid):
@@ -69,7 +69,7 @@ class Hardsigmoid(Functional, function=F.hardsigmoid):
 
 
 class Hardswish(Functional, function=F.hardswish):
-    """x hardsigmoid(x)."""
+    """SiLU by straight lines: x hardsigmoid(x)."""
 
 
 class Tanh(Functional, function=F.tanh):

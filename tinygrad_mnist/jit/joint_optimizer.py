@@ -1,9 +1,9 @@
-"""Flat: all parameters of one optimizer group in one buffer, and their gradients in another.
+"""The joint step of an optimizer: the parameters of a group in one buffer, gradients in another.
 
-Then a step is one update of one long vector, instead of one for each parameter. Parameters and
-optimizer state keep their names: their arrays become views of the buffers. They are moved there
-only if nobody else holds their memory, who would go on looking at the old one. Where that is not
-so, or where the optimizer is no longer as it was, it steps by itself.
+A step is then one update of one long vector, instead of one update per parameter. Parameters and
+optimizer state keep their names: their arrays become views of the buffers. Parameters are moved
+only if nobody else holds their memory, who would go on looking at the old memory. Otherwise, or
+where the optimizer is no longer as it was, the optimizer steps by itself, parameter by parameter.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from tinygrad_mnist.optim.optimizer import Optimizer
 Array = np.ndarray[Any, Any]
 Group = dict[str, Any]
 
-MANY = 1 << 18  # numbers: an update of fewer is over before another thread has begun
+MANY = 1 << 18  # elements: an update of fewer is over before another thread has begun
 
 # Keyed by the leaf: Tensors compare element by element. No value holds its key.
-_OF: WeakKeyDictionary[Any, Flat] = WeakKeyDictionary()
+_FLATS: WeakKeyDictionary[Any, Flat] = WeakKeyDictionary()
 _JOINTS: WeakKeyDictionary[Any, list[Joint]] = WeakKeyDictionary()
 
-# What an optimizer does with each parameter alone: one that does it in its own way is not flat.
+# How an optimizer steps one parameter; a class that overrides one of these has no flat form
 OWN = ("_apply", "split", "state_of")
 OVERRIDDEN = frozenset({*OWN, "update", "init_state", "step"})
 _data, _node, _writeable = map(attrgetter, ("_data", "_node", "flags.writeable"))
@@ -46,8 +46,8 @@ _data, _node, _writeable = map(attrgetter, ("_data", "_node", "flags.writeable")
 class Flat:
     """Two buffers of one layout: parameters in `p`, gradients in `g`.
 
-    In the gaps between two parameters stand zeros, and gradients of one: what an update makes of
-    those is a number, whatever it divides by.
+    The gaps between parameters hold zeros, and those between gradients ones: an update turns them
+    into finite numbers, whatever it divides by.
     """
 
     def __init__(self, params: Sequence[Tensor]) -> None:
@@ -65,7 +65,7 @@ class Flat:
             view[...] = tensor._data
             tensor._data = view
         modes.note_change()
-        _OF.update((tensor._node, self) for tensor in params)
+        _FLATS.update((tensor._node, self) for tensor in params)
 
     def _filled(self, value: int) -> Array:
         buffer = aligned(self._size).view(self.like[0].dtype)
@@ -73,18 +73,18 @@ class Flat:
         return buffer
 
     def gradients(self) -> Array:
-        """One more buffer of this layout."""
+        """Return another buffer of this layout, for gradients."""
         return self._filled(1)
 
     def cut(self, buffer: Array) -> list[Array]:
-        """The parameters' views of a buffer of this layout."""
+        """Return the parameters' views of a buffer of this layout."""
         raw = buffer.view(np.uint8)
         return [shaped(raw[at:], array) for at, array in zip(self.starts, self.like, strict=True)]
 
 
 def flat_of(params: Sequence[Tensor]) -> Flat | None:
-    """The buffers of exactly these parameters, made now if need be; None if there can be none."""
-    flat = _OF.get(params[0]._node)
+    """Return the buffers of exactly these parameters; make them if need be; None if impossible."""
+    flat = _FLATS.get(params[0]._node)
     there = flat is not None and len(flat.like) == len(params)
     if flat is not None and there and all(map(is_, map(_data, params), flat.like)):
         return flat
@@ -94,20 +94,20 @@ def flat_of(params: Sequence[Tensor]) -> Flat | None:
 
 
 def _movable(p: Tensor) -> bool:
-    """Whether the Tensor alone holds its array, and the array alone its memory."""
+    """Tell whether the Tensor alone holds its array, and the array alone its memory."""
     if sys.getrefcount(p._data) != HELD or not sole(p._data):
         return False
     return bool(p._data.nbytes) and _dense(p._data)
 
 
 def _dense(array: Array) -> bool:
-    """Whether the same strides will do in a buffer without gaps."""
+    """Tell whether the array has the same strides in a buffer without gaps."""
     like = shaped(np.empty(array.nbytes, np.uint8), array)
     return like.strides == array.strides
 
 
 def _joint(optimizer: Any, group: Group, params: list[Tensor], flat: Flat) -> Joint:
-    """The one update of these parameters by an optimizer, shared by all programs."""
+    """Return an optimizer's one update of these parameters, which all programs share."""
     joints = _JOINTS.setdefault(optimizer, [])
     for joint in joints:
         if joint.flat is flat.p and joint.group is group:
@@ -117,17 +117,17 @@ def _joint(optimizer: Any, group: Group, params: list[Tensor], flat: Flat) -> Jo
 
 
 class FlatStep:
-    """One optimizer's step on the parameters of one group, as one update.
+    """An optimizer's step on the parameters of one group, as one update.
 
-    Call it only while it `holds()`; otherwise `optimizer._apply()` does what it would have done.
+    Call it only while `holds()` is true; otherwise `optimizer._apply()` does the same.
     """
 
     def __init__(self, optimizer: Any, joint: Joint, flat: Flat, stepped: list[Tensor]) -> None:
-        """`stepped` are the parameters of all groups that this step is a part of."""
+        """Prepare the update; `stepped` are the parameters of all groups that the step updates."""
         self._optimizer, self._joint, self._flat = weakref.ref(optimizer), joint, flat
         self._params, self._leaves = joint.params, [p._node for p in joint.params]
         self._group, self._groups = joint.group, list(optimizer.param_groups)
-        self._kinds = list(map(type, joint.group.values()))  # of a setting that does not fit
+        self._kinds = list(map(type, joint.group.values()))  # of the settings
         self._list, self._ids = joint.group["params"], list(map(id, joint.group["params"]))
         self._held = list(joint.group["params"])  # so that no other object gets one of the ids
         self._group_ids = list(map(id, self._groups))
@@ -139,7 +139,7 @@ class FlatStep:
         self.__qualname__ = f"{type(optimizer).__name__}.update"
 
     def holds(self) -> bool:
-        """Whether one update does what the optimizer's step would, on each parameter alone."""
+        """Tell whether one update does what the optimizer would do parameter by parameter."""
         optimizer, group, known = self._optimizer(), self._group, self._list
         self._errors = errors = HARMLESS if state() is SILENT else floating_errors()
         return (
@@ -158,7 +158,7 @@ class FlatStep:
         )
 
     def _in_place(self) -> bool:
-        """Whether each parameter lies in the buffer, and its gradient arrives where it did."""
+        """Tell whether each parameter lies in the buffer, and its gradient arrives where it did."""
         fine = all(map(is_, map(_data, self._params), self._flat.like)) and all(
             map(is_, map(_node, self._params), self._leaves)
         )
@@ -184,7 +184,7 @@ class FlatStep:
             flat.restamp()
 
     def on_threads(self, count: int) -> None:
-        """The same, on some threads; it pays for many parameters only."""
+        """Apply the update; on `count` threads, where there are enough parameters."""
         self._run(self._at_once if len(self._flat.g) < MANY else partial(self._in_parts, count))
 
     def _run(self, update: Callable[[], None]) -> None:
@@ -205,7 +205,7 @@ class FlatStep:
         self._joint.share()
 
     def _carefully(self, update: Callable[[], None]) -> None:
-        """Where a warning is an error, it must leave what it leaves of parameters one by one."""
+        """Update where a warning is an error, which must leave what single updates would leave."""
         arrays = [self._flat.p, *self._joint.joined().values()]
         before = [array.copy() for array in arrays]
         try:
@@ -226,11 +226,11 @@ def _has_gradient(p: Tensor) -> bool:
 
 
 def flat_steps(optimizer: Any, grads: Container[Leaf]) -> list[tuple[FlatStep, Flat, list[Leaf]]]:
-    """A step of the optimizer in flat form, a part for each group; [] where it has none.
+    """Return a step of the optimizer in flat form, one part per group; [] where it has none.
 
-    `grads` are (or have as keys) the leaves whose gradients it will find.
+    `grads` are (or have as keys) the leaves whose gradients the step will find.
 
-    The first time, parameters are moved, so nothing may hold their arrays: no tape, no graph.
+    The first call moves the parameters, so nothing may hold their arrays: no tape, no graph.
     """
     if not isinstance(optimizer, Optimizer) or not optimizer.elementwise or _overridden(optimizer):
         return []
@@ -262,7 +262,7 @@ _seen: tuple[Any, list[Any], Any, int, int] = (object(), [], None, 0, 0)
 
 
 def floating_errors() -> int:
-    """What an overflow or the like leads to, here and now: an error, or nothing but a warning."""
+    """Return what an overflow leads to now: at most a warning, a warning that raises, an error."""
     global _seen
     now, filters = state(), warnings.filters
     if now is SILENT:

@@ -11,7 +11,7 @@ import pytest
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn, optim
-from tinygrad_mnist.jit import flat
+from tinygrad_mnist.jit import joint_optimizer
 
 
 def stepped(model, optimizer, calls=5):
@@ -32,7 +32,7 @@ def parts(step):
     return step.programs()[0].steps[-1].parts
 
 
-def test_they_are_moved_where_nobody_looks():
+def test_parameters_are_moved_where_nobody_else_holds_their_memory():
     model = nn.Linear(3, 2)
     assert len(parts(stepped(model, optim.Adam(model.parameters())))) == 1
 
@@ -71,7 +71,7 @@ def seen(held):
 
 
 @pytest.mark.parametrize("holder", HOLDERS)
-def test_what_looks_at_them_goes_on_seeing_them(holder):
+def test_a_view_of_parameters_goes_on_showing_them(holder):
     model = nn.Linear(3, 2)
     held = HOLDERS[holder](model, None)
     before = seen(held)
@@ -163,11 +163,11 @@ def test_nothing_is_kept_alive():
         ]
 
     gc.collect()
-    before = len(flat._OF), len(flat._JOINTS)
+    before = len(joint_optimizer._FLATS), len(joint_optimizer._JOINTS)
     references = made()
     gc.collect()
     assert [r() for r in references] == [None] * 5
-    assert (len(flat._OF), len(flat._JOINTS)) == before
+    assert (len(joint_optimizer._FLATS), len(joint_optimizer._JOINTS)) == before
 
 
 def test_an_optimizer_that_goes_first_leaves_nothing():

@@ -1,8 +1,8 @@
-"""What a jitted function returns: Tensors, and tuples, lists and dicts of them.
+"""Outputs: the Tensors that a pure function returns, and tuples, lists and dicts of them.
 
-A program's buffers are written again by the next call, so what leaves is a copy. What was one thing
-in eager is one thing here: the same Tensor twice, two looks at one memory, an argument or a
-parameter given back, a gradient.
+The next call writes a program's buffers again, so copies of them leave. Identity is kept as in
+eager: the same Tensor twice, two views of one memory, an argument or a parameter that is returned,
+a gradient.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from tinygrad_mnist.autograd.graph import Leaf, Node, ancestors
-from tinygrad_mnist.autograd.tensor import Born, Tensor, wrap
-from tinygrad_mnist.jit.looks import dense, look, same_kind
+from tinygrad_mnist.autograd.tensor import BufferedGrad, Tensor, wrap
 from tinygrad_mnist.jit.tape import Tape
+from tinygrad_mnist.jit.views import dense, moved_view, same_kind
 
 Array = np.ndarray[Any, Any]
 Copies = dict[int, Array]  # of this call: id of a buffer -> the copy that leaves
 
 
 def tensors_in(result: Any) -> list[Tensor]:
-    """The Tensors of a result; anything else in it would be frozen, and is refused."""
+    """Return a result's Tensors; raise TypeError for any other value, which would be frozen."""
     if isinstance(result, (tuple, list)):
         return [t for item in result for t in tensors_in(item)]
     if isinstance(result, dict):
@@ -31,8 +31,8 @@ def tensors_in(result: Any) -> list[Tensor]:
         return []
     if not isinstance(result, Tensor):
         raise TypeError(
-            f"a jitted function returns Tensors, not {type(result).__name__}: the value of the "
-            "captured call would be given back for ever"
+            f"a jitted function returns Tensors, not {type(result).__name__}: every later call "
+            "would return the value of the captured one"
         )
     return [result]
 
@@ -41,28 +41,28 @@ class Maker(Protocol):
     """Makes one of the results of a call."""
 
     def __call__(self, arrays: Sequence[Array], args: Sequence[Any], copies: Copies, /) -> Tensor:
-        """Of the call's arrays, its arguments, and the buffers that have been copied already."""
+        """Make a result from the call's arrays, its arguments, and the copies made already."""
 
 
 class Plan:
-    """How the results of a program are made of its buffers and of a call's arguments."""
+    """Makes the results of a program from its buffers and a call's arguments."""
 
-    def __init__(self, result: Any, program: Any, given: Sequence[Any]) -> None:
-        """`given` are the arguments as the function got them."""
-        self._program, self._tape, self._given = program, program.tape, given
+    def __init__(self, result: Any, binding: Any, arguments: Sequence[Any]) -> None:
+        """Plan for `result`; `arguments` are those that the function was called with."""
+        self._binding, self._tape, self._arguments = binding, binding.tape, arguments
         tensors = {id(t): t for t in tensors_in(result)}
-        self._roots = [program.root(t._data) for t in tensors.values()]
+        self._roots = [binding.root(t._data) for t in tensors.values()]
         self._numbers = {key: number for number, key in enumerate(tensors)}
         self._shape = self._numbered(result)
         self._makers = [self._maker(t) for t in tensors.values()]
-        self._single: Array | None = None  # the usual case: one Tensor, a buffer copied
+        self._single: Array | None = None  # the usual case: one Tensor, copied from this buffer
         first = self._makers[0] if isinstance(result, Tensor) else None
-        if isinstance(first, Copied):
+        if isinstance(first, CopyOfBuffer):
             self._single = first.buffer
-        del self._program, self._tape, self._given  # what is needed of them, the makers have
+        del self._binding, self._tape, self._arguments  # the makers hold what they need
 
     def _numbered(self, result: Any) -> Any:
-        """The result with each Tensor replaced by its number."""
+        """Return the result with each Tensor replaced by its number."""
         if isinstance(result, (tuple, list)):
             return same_kind(result, [self._numbered(item) for item in result])
         if isinstance(result, dict):
@@ -70,33 +70,35 @@ class Plan:
         return None if result is None else self._numbers[id(result)]
 
     def _maker(self, tensor: Tensor) -> Maker:
-        array, program, tape = tensor._data, self._program, self._tape
-        for i, arg in enumerate(self._given):
+        array, binding, tape = tensor._data, self._binding, self._tape
+        for i, arg in enumerate(self._arguments):
             if tensor is arg:
-                return Argument(i)
-        root = program.root(array)
-        place = program.at(array)
-        if root in program.fed:
-            i = program.fed[root]
-            return LookAtArgument(i, place, program.inputs[i])
+                return ReturnedArgument(i)
+        root = binding.root(array)
+        buffer = binding.at(array)
+        if root in binding.fed:
+            i = binding.fed[root]
+            return ViewOfArgument(i, buffer, binding.inputs[i])
         for leaf, g in tape.grads.items():
             if g is not None and id(g._data) == root and root not in tape.external:
-                return Gradient(leaf, None if g is tensor else (place, program.at(g._data)))
-        if root in tape.external and root not in program.grads_fed:
+                return ReturnedGradient(
+                    leaf, None if g is tensor else (buffer, binding.at(g._data))
+                )
+        if root in tape.external and root not in binding.grads_fed:
             known = tensor is tape.handles.get(id(tensor)) and id(tensor) not in tape.fresh
-            return Outside(tensor if known else None, place)
-        if root in program.grads_fed:
+            return FromOutside(tensor if known else None, buffer)
+        if root in binding.grads_fed:
             raise RuntimeError(
                 "a jitted function returns a gradient that was there before it: look at the "
                 "parameter's .grad instead"
             )
-        whole = program.place_of(root)
-        if whole is not None and (self._roots.count(root) > 1 or not dense(place)):
-            return LookAtCopy(whole, place)
-        return Copied(place)
+        whole = binding.buffer_of(root)
+        if whole is not None and (self._roots.count(root) > 1 or not dense(buffer)):
+            return ViewOfCopy(whole, buffer)
+        return CopyOfBuffer(buffer)
 
     def __call__(self, arrays: Sequence[Array], args: Sequence[Any]) -> Any:
-        """The results of the replay that has just been run on these arrays, of these arguments."""
+        """Return the results of the last replay, which ran on these arrays of these arguments."""
         if self._single is not None:
             return wrap(self._single.copy("K"))
         if not self._makers:
@@ -114,8 +116,8 @@ class Plan:
         return shape
 
 
-class Argument(NamedTuple):
-    """An argument, given back."""
+class ReturnedArgument(NamedTuple):
+    """An argument that is returned as it is."""
 
     number: int
 
@@ -124,7 +126,7 @@ class Argument(NamedTuple):
         return arg if isinstance(arg, Tensor) else wrap(arg)
 
 
-class LookAtArgument(NamedTuple):
+class ViewOfArgument(NamedTuple):
     """A view of an argument's memory."""
 
     number: int
@@ -132,25 +134,25 @@ class LookAtArgument(NamedTuple):
     whole: Array
 
     def __call__(self, arrays: Any, args: Any, copies: Copies) -> Tensor:
-        return wrap(look(self.view, self.whole, arrays[self.number]))
+        return wrap(moved_view(self.view, self.whole, arrays[self.number]))
 
 
-class Gradient(NamedTuple):
-    """A leaf's gradient, as its `.grad` is, or a view of it."""
+class ReturnedGradient(NamedTuple):
+    """A leaf's `.grad` itself, or a view of it."""
 
     leaf: Leaf
     view: tuple[Array, Array] | None
 
     def __call__(self, arrays: Any, args: Any, copies: Copies) -> Tensor:
-        if type(self.leaf.grad) is Born:
+        if type(self.leaf.grad) is BufferedGrad:
             self.leaf.grad = wrap(self.leaf.grad._data.copy("K"))
         grad = self.leaf.grad
         assert grad is not None
-        return grad if self.view is None else wrap(look(*self.view, grad._data))
+        return grad if self.view is None else wrap(moved_view(*self.view, grad._data))
 
 
-class Outside(NamedTuple):
-    """A Tensor from outside, or a new one on such memory."""
+class FromOutside(NamedTuple):
+    """A Tensor from outside, or a new Tensor on memory from outside."""
 
     tensor: Tensor | None
     view: Array
@@ -159,8 +161,8 @@ class Outside(NamedTuple):
         return wrap(self.view) if self.tensor is None else self.tensor
 
 
-class LookAtCopy(NamedTuple):
-    """One of several views of a buffer, or one with gaps."""
+class ViewOfCopy(NamedTuple):
+    """One of several views of a buffer, or a view with gaps: a view of a copy of the whole."""
 
     whole: Array
     view: Array
@@ -169,11 +171,11 @@ class LookAtCopy(NamedTuple):
         copy = copies.get(id(self.whole))
         if copy is None:
             copy = copies[id(self.whole)] = self.whole.copy("K")
-        return wrap(look(self.view, self.whole, copy))
+        return wrap(moved_view(self.view, self.whole, copy))
 
 
-class Copied(NamedTuple):
-    """A buffer, copied."""
+class CopyOfBuffer(NamedTuple):
+    """A copy of a buffer."""
 
     buffer: Array
 
@@ -182,10 +184,10 @@ class Copied(NamedTuple):
 
 
 def refuse_live_graph(tensor: Tensor, tape: Tape) -> None:
-    """A result must not carry a graph that somebody could still go backward through."""
+    """Raise RuntimeError for a result with a graph that somebody could still go back through."""
     node = tensor._node
     if isinstance(node, Node) and not any(n in tape.walked_nodes for n in ancestors([node])):
         raise RuntimeError(
-            "a jitted function returned a Tensor whose graph is alive, and a replay would return "
-            "it without one: call backward() inside, or return it detach()ed, or call under no_grad"
+            "a jitted function returned a Tensor whose graph is alive, but a replay returns no "
+            "graph: call backward() inside, return the Tensor detach()ed, or call under no_grad"
         )

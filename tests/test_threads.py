@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tinygrad_mnist as tg
-from tinygrad_mnist.kernels import threads
+from tinygrad_mnist import threads
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,6 @@
-"""Hearing a step on some of its rows, without letting it do anything to the world.
+"""Tapes of a step on some of its rows, which leave everything outside the step unchanged.
 
-What cannot be cut into tiles is refused here, before anything has changed.
+A step that cannot be cut into tiles is refused here, before anything has changed.
 """
 
 from __future__ import annotations
@@ -19,115 +19,116 @@ from tinygrad_mnist.jit.tape import Call, Effect, Gradients, Tape
 from tinygrad_mnist.ops.random import Generator, rng_of
 
 Array = np.ndarray[Any, Any]
-OF_TAPES = ("being captured", "outside the jitted function")  # what their errors say
+OF_TAPES = ("being captured", "outside the jitted function")  # words of their errors
+ADDS = "it adds to gradients from before: call zero_grad() in the step"
 
 
 class Refused(RuntimeError):
-    """A step that cannot be cut into tiles; the message says why."""
+    """A step that cannot be cut into tiles; the message gives the reason."""
 
     def __init__(self, why: str) -> None:
         super().__init__(f"this step cannot be cut into tiles: {why}. Leave tile_rows out")
 
 
 class TileTape(Tape):
-    """A tape on which effects wait, and backward starts with the rows' share in the mean."""
+    """A tape on which effects wait, and backward starts from the rows' share of the mean."""
 
     share = 1.0
 
     def __init__(self) -> None:
         super().__init__()
-        self.losses: list[Array] = []  # what backward began with
-        self._world: Gradients = {}  # the gradients that were there before the call
+        self.losses: list[Array] = []  # what backward started from
+        self._grads_outside: Gradients = {}  # the gradients that were there before the call
         self._made: dict[int, Tensor] = {}
         self._begins = False
 
     def record(self, op: Any, args: Any, kw: dict[str, Any], out: Tensor, residuals: Any) -> None:
-        """Hear a call, and keep its Tensor: backward will name its node."""
+        """Record a call, and keep its Tensor: backward will name the Tensor's node."""
         super().record(op, args, kw, out, residuals)
         self._made[id(out)] = out
 
     def constant(self, array: Array) -> None:
-        """Scale what backward starts with: then gradients of tiles need only be added."""
+        """Scale what backward starts from, so that gradients of tiles need only be added."""
         np.multiply(array, self.share, out=array)
         self._begins = True
         super().constant(array)
 
     def walked(self, node: Node) -> None:
-        """Note the loss; refuse what is done on the way back and no op stands for."""
+        """Note the loss; refuse a step back that is no op's."""
         super().walked(node)
         if not isinstance(node.op, Op):
             raise Refused(f"{node.op.name} has a backward of its own, which might mix rows")
         if node.hooks:
-            raise Refused("a hook looks at a gradient, of which a tile has a part")
+            raise Refused("a hook looks at a gradient, of which a tile has only a part")
         if self._begins:
             self.losses += [t._data for t in self._made.values() if t._node is node]
             self._begins = False
 
     def grad_read(self, leaf: Leaf) -> None:
-        """Refuse to show the gradient of some of the rows."""
+        """Refuse to show a gradient that comes from some of the rows."""
         if self.grads.get(leaf) is not None:
             raise Refused(
                 "it looks at a gradient between backward() and the optimizer's step, as clipping "
-                "does; a tile has only its part of it"
+                "does; a tile has only its part of the gradient"
             )
         super().grad_read(leaf)
 
     def effect(self, run: Callable[[], object], subject: Any) -> bool:
-        """Later, once for all tiles."""
+        """Record an effect, and return False: it runs later, once for all tiles."""
         super().effect(run, subject)
         return False
 
     def accumulated(self, leaf: Leaf, before: Tensor | None, after: Tensor) -> None:
-        """A gradient that starts from none."""
-        self._world.setdefault(leaf, before)
+        """Record a gradient; refuse one that is added to a gradient from before the call."""
+        self._grads_outside.setdefault(leaf, before)
         super().accumulated(leaf, before, after)
         if leaf in self.grads_before:
-            raise Refused("it adds to gradients that are there already: call zero_grad() in it")
+            raise Refused(ADDS)
 
     def cleared(self, leaf: Leaf) -> None:
-        """Note what is lost."""
-        self._world.setdefault(leaf, leaf.grad)
+        """Record that a gradient is cleared, and keep it for `restore`."""
+        self._grads_outside.setdefault(leaf, leaf.grad)
         super().cleared(leaf)
 
     def restore(self) -> None:
-        """Put the gradients back that there were before the call."""
-        for leaf, grad in self._world.items():
+        """Put back the gradients that were there before the call."""
+        for leaf, grad in self._grads_outside.items():
             leaf.grad = grad
 
     def abandon(self, why: str) -> None:
-        """Refuse."""
+        """Raise Refused."""
         raise Refused(why)
 
     def written(self, tensor: Tensor, value: Tensor) -> None:
-        """A write into what the call itself has made."""
+        """Record a write into an array that the call itself has made; refuse any other."""
         if any(np.may_share_memory(tensor._data, g) for g in self.grads_before.values()):
-            raise Refused("it writes into gradients that are there: call zero_grad() in it")
+            raise Refused("it writes into gradients from before: call zero_grad() in the step")
         if id(tensor._data) not in self.known:
             raise Refused("it writes into a tensor that outlives it, as batch norm does")
         super().written(tensor, value)
 
 
-class LightTape(TileTape):
-    """One that lets go of what it hears, but of random numbers: for a call that is not replayed."""
+class DrawsOnlyTape(TileTape):
+    """A tape that keeps random numbers alone, for a call that is not replayed."""
 
     def record(self, op: Any, args: Any, kw: dict[str, Any], out: Tensor, residuals: Any) -> None:
-        """Hear a draw."""
+        """Record a call that draws random numbers."""
         if op.draws:
             Tape.record(self, op, args, kw, out, residuals)
 
     def written(self, tensor: Tensor, value: Tensor) -> None:
-        """A write: that it is allowed, the tape of the tile has said."""
+        """Ignore writes: the tape of the first tile has already checked them."""
 
 
 class Failed(Exception):
     """The function itself raised an error, which is the cause; nothing has changed."""
 
 
-class Heard:
+class TileTrace:
     """A call of `function` on some rows of its arguments: its tape, results and gradients.
 
-    Gradients and random numbers are then as they were before. Raises Refused where it cannot be
-    cut, and Failed where the function fails.
+    The call leaves gradients and random generators as they were. Raises Refused where the step
+    cannot be cut, and Failed where the function fails.
     """
 
     def __init__(
@@ -139,23 +140,23 @@ class Heard:
         tape: type[TileTape] = TileTape,
         around: Sequence[Any] = (),
     ) -> None:
-        """`around` are objects of which it may use some."""
+        """Call the function; `around` are objects that it may use, such as generators."""
         self.rows, self.tape = rows, tape()
         self.tape.share = share
-        given = [wrap(a._data[rows]) if isinstance(a, Tensor) else a for a in args]
-        self.inputs = [g._data for g in given if isinstance(g, Tensor)]
-        self.result = self._call(function, given, [*given, *around])
+        parts = [wrap(a._data[rows]) if isinstance(a, Tensor) else a for a in args]
+        self.inputs = [part._data for part in parts if isinstance(part, Tensor)]
+        self.result = self._call(function, parts, [*parts, *around])
         self.effects = [e for e in self.tape.entries if isinstance(e, Effect)]
         self.draws = [e for e in self.tape.entries if isinstance(e, Call) and e.op.draws]
         self.gradients = self._gradients()
         self._check()
 
-    def _call(self, function: Any, given: Sequence[Any], around: Sequence[Any]) -> Any:
+    def _call(self, function: Any, args: Sequence[Any], around: Sequence[Any]) -> Any:
         generators = [rng_of(g).bit_generator for g in (None, *around) if _draws(g)]
         random = [generator.state for generator in generators]
         mode = modes.switch(modes.current()._replace(tape=self.tape))
         try:
-            return function(*given)
+            return function(*args)
         except Exception as error:
             if isinstance(error, Refused) or any(words in str(error) for words in OF_TAPES):
                 raise
@@ -167,7 +168,7 @@ class Heard:
             self.tape.restore()
 
     def _gradients(self) -> dict[Leaf, Array]:
-        """Each leaf's gradient, as the effects or the caller will find it."""
+        """Return each leaf's gradient, as the effects or the caller will find it."""
         found = {leaf: g._data for leaf, g in self.tape.grads.items() if g is not None}
         for leaf, g in (pair for effect in self.effects for pair in effect.grads.items()):
             if found.setdefault(leaf, g) is not g:
@@ -178,9 +179,9 @@ class Heard:
         if not self.gradients:
             raise Refused("it computes no gradients")
         if any(leaf.hooks for leaf in self.gradients):
-            raise Refused("a hook looks at a gradient, of which a tile has a part")
+            raise Refused("a hook looks at a gradient, of which a tile has only a part")
         if self.tape.grads_before:
-            raise Refused("it adds to gradients that are there already: call zero_grad() in it")
+            raise Refused(ADDS)
         entries = self.tape.entries
         first = next((i for i, e in enumerate(entries) if isinstance(e, Effect)), len(entries))
         changed = [p._data for effect in self.effects for p in parameters(effect.subject)]
@@ -194,11 +195,11 @@ def _draws(value: Any) -> bool:
     return value is None or isinstance(value, (Generator, np.random.Generator))
 
 
-def check_rows(heard: Heard, results: Sequence[Tensor]) -> None:
+def check_rows(trace: TileTrace, results: Sequence[Tensor]) -> None:
     """Raise Refused unless the losses are means over rows of which none depends on another."""
-    kinds = Kinds(heard.inputs, heard.tape.entries, heard.rows.stop - heard.rows.start)
+    kinds = Kinds(trace.inputs, trace.tape.entries, trace.rows.stop - trace.rows.start)
     try:
-        if any(kinds.of(loss) == ROWS for loss in heard.tape.losses):
+        if any(kinds.of(loss) == ROWS for loss in trace.tape.losses):
             raise Mixed("the loss is not a mean over the rows")
         for result in results:
             kinds.of(result._data)
@@ -209,5 +210,5 @@ def check_rows(heard: Heard, results: Sequence[Tensor]) -> None:
 
 
 def parameters(optimizer: Any) -> list[Tensor]:
-    """The parameters of an optimizer; none for other subjects of effects."""
+    """Return the parameters of an optimizer; none for other subjects of effects."""
     return [p for group in getattr(optimizer, "param_groups", ()) for p in group["params"]]

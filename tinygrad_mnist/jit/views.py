@@ -1,7 +1,7 @@
-"""Looks: the same elements of another block of memory, and copies that are laid out alike.
+"""Views of one memory moved to another, and copies that are laid out alike.
 
-What was bound to one array - a clone for a trial, the rows of one tile - is bound to another by
-putting in the place of each array in a step the same look at the other.
+A step that was bound to one array - a clone for a trial, the rows of one tile - is bound to another
+one by replacing each array in the step with the corresponding view of the other.
 """
 
 from __future__ import annotations
@@ -32,34 +32,36 @@ class _Memory:
 
 
 def pointer(array: Array) -> int:
-    """Where its first element lies; `array.ctypes.data` says the same and takes longer."""
+    """Return the address of the first element; `array.ctypes.data` is the same and takes longer."""
     where: int = array.__array_interface__["data"][0]
     return where
 
 
-def look(array: Array, of: Array, instead: Array, by: int = 0) -> Array:
-    """What `array` is to `of`, of another array with the same strides, so many bytes further on."""
-    offset = pointer(array) - pointer(of) + by
+def moved_view(array: Array, old: Array, new: Array, by: int = 0) -> Array:
+    """Return the view of `new` that lies in it as `array` lies in `old`, moved on `by` bytes.
+
+    `old` and `new` must have the same strides.
+    """
+    offset = pointer(array) - pointer(old) + by
     layout = array.shape, array.strides, array.dtype
-    if not offset and layout == (of.shape, of.strides, of.dtype):
-        return instead
-    start = pointer(instead) + offset
-    return np.asarray(_Memory(start, array, instead))
+    if not offset and layout == (old.shape, old.strides, old.dtype):
+        return new
+    return np.asarray(_Memory(pointer(new) + offset, array, new))
 
 
 def is_packed(array: Array) -> bool:
-    """Tell whether an array has no gaps, so that `array_on` lays another one out as it is."""
+    """Tell whether an array has no gaps, so that `array_on` lays out another one alike."""
     return bool(array.size <= 1 or packed_strides(array) == array.strides)
 
 
 def dense(array: Array) -> bool:
-    """Whether it leaves no gaps, and a copy that is packed has its strides."""
+    """Tell whether an array leaves no gaps, and a packed copy has the same strides."""
     packed = shaped(np.empty(array.nbytes, np.uint8), array)
     return same_strides(array, packed)
 
 
 def same_strides(a: Array, b: Array) -> bool:
-    """Whether two arrays of one shape are laid out alike; an axis of one element has no stride."""
+    """Tell whether arrays of one shape are laid out alike, but for axes of one element."""
     pairs = zip(a.shape, a.strides, b.strides, strict=True)
     return (
         a.strides == b.strides or not a.size or all(n < 2 or mine == its for n, mine, its in pairs)
@@ -67,31 +69,29 @@ def same_strides(a: Array, b: Array) -> bool:
 
 
 def clone(array: Array) -> Array | None:
-    """A copy with the very strides of the array; None where the array leaves gaps or overlaps."""
+    """Copy an array, strides and all; return None where the array has gaps or overlaps itself."""
     copy = shaped(aligned(array.nbytes), array)
     if not same_strides(array, copy):
         return None
-    if (
-        array.size and copy.strides != array.strides
-    ):  # along axes of one element, where they mean nothing
+    if array.size and copy.strides != array.strides:  # only along axes of one element
         copy = np.asarray(_Memory(pointer(copy), array, copy))
     copy[...] = array
     return copy
 
 
-def replaced(value: Any, change: Callable[[Array], Array]) -> Any:
-    """A step, or an argument of one, with each array in it changed."""
+def map_arrays(value: Any, change: Callable[[Array], Array]) -> Any:
+    """Return a step, or an argument of one, with `change` applied to each array in it."""
     if isinstance(value, np.ndarray):
         return change(value)
     if isinstance(value, (tuple, list)):
-        return same_kind(value, [replaced(item, change) for item in value])
+        return same_kind(value, [map_arrays(item, change) for item in value])
     if isinstance(value, partial):
-        kw = {key: replaced(item, change) for key, item in value.keywords.items()}
-        return partial(value.func, *replaced(value.args, change), **kw)
+        kw = {key: map_arrays(item, change) for key, item in value.keywords.items()}
+        return partial(value.func, *map_arrays(value.args, change), **kw)
     return value
 
 
 def same_kind(sequence: Any, items: list[Any]) -> Any:
-    """The items as a list, tuple or named tuple, like the sequence they are made from."""
+    """Return items as a list, tuple or named tuple, whichever `sequence` is."""
     kind = type(sequence)
     return kind(*items) if hasattr(kind, "_fields") else kind(items)

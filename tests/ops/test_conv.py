@@ -1,0 +1,187 @@
+"""Convolutions, by six loops; and padding, by NumPy."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+import tinygrad_mnist as tg
+import tinygrad_mnist.nn.functional as F
+from tests.ops.cases import Case, Plain, Refusal, family_tests
+from tinygrad_mnist.autograd.op import DTypeError, ShapeError
+from tinygrad_mnist.ops import conv
+
+rng = np.random.default_rng(0)
+X, W, B = (rng.normal(size=shape) for shape in [(2, 2, 5, 4), (4, 2, 3, 2), (4,)])
+ONE_PER_GROUP = rng.normal(size=(4, 1, 3, 2))
+ARGS = [X.tolist(), W.tolist(), B.tolist()]
+Pair = tuple[int, int]
+
+
+def loops(
+    x: np.ndarray, w: np.ndarray, b: np.ndarray, stride: Pair = (1, 1), padding: Pair = (0, 0),
+    dilation: Pair = (1, 1), groups: int = 1,
+) -> np.ndarray:  # fmt: skip
+    """The definition of a convolution, term by term."""
+    x = np.pad(x, [(0, 0), (0, 0), *((p, p) for p in padding)])
+    (n, c, *size), (out, _, *kernel) = x.shape, w.shape
+    sides = zip(size, kernel, stride, dilation, strict=True)
+    number = [(m - d * (k - 1) - 1) // s + 1 for m, k, s, d in sides]
+    y = np.zeros((n, out, *number)) + b[:, None, None]
+    for o, i, p, q in product(range(out), range(c // groups), *map(range, kernel)):
+        channel = o // (out // groups) * (c // groups) + i
+        for r, s in product(*map(range, number)):
+            at = r * stride[0] + p * dilation[0], s * stride[1] + q * dilation[1]
+            y[:, o, r, s] += w[o, i, p, q] * x[:, channel, at[0], at[1]]
+    return y
+
+
+def transposed(
+    x: np.ndarray, w: np.ndarray, b: np.ndarray, size: Pair, **geometry: object
+) -> np.ndarray:
+    """The adjoint: each pixel of x adds a multiple of its kernel, in each of the groups."""
+    groups = geometry.pop("groups", 1)
+    zero = np.zeros(w.shape[1] * groups)
+    y = np.zeros((len(x), len(zero), *size))
+    flipped = np.zeros_like(y)
+    kernels = np.concatenate(np.split(w, groups)) if groups > 1 else w
+    for at in np.ndindex(y.shape):
+        flipped[at] = 1
+        y[at] = (loops(flipped, kernels, np.zeros(len(w)), groups=groups, **geometry) * x).sum()
+        flipped[at] = 0
+    return y + b[:, None, None]
+
+
+SAME = np.pad(X, [(0, 0), (0, 0), (1, 1), (0, 1)])
+SMALL, TW, TB = (rng.normal(size=shape) for shape in [(1, 2, 2, 3), (2, 3, 2, 2), (3,)])
+T_ARGS = [SMALL.tolist(), TW.tolist(), TB.tolist()]
+L, LW, LB = (rng.normal(size=shape) for shape in [(2, 2, 6), (3, 2, 3), (3,)])
+LINE = loops(L[:, :, None], LW[:, :, None], LB, (1, 2), (0, 1))[:, :, 0]
+T_LINE = transposed(SMALL[:, :, :1], TW[:, :, :1], TB, (1, 6), stride=(1, 2))[:, :, 0]
+VOLUMES = [rng.normal(size=shape).tolist() for shape in [(1, 2, 3, 3, 2), (2, 2, 2, 2, 1), (2,)]]
+Triple = tuple[int, int, int]
+
+
+def six_loops(
+    x: object, w: object, b: object, stride: Triple = (1, 1, 1), padding: Triple = (0, 0, 0),
+    dilation: Triple = (1, 1, 1),
+) -> np.ndarray:  # fmt: skip
+    """A convolution of volumes: each place of the kernel, times what it sees."""
+    x, w = np.array(x), np.array(w)
+    x = np.pad(x, [(0, 0), (0, 0), *((p, p) for p in padding)])
+    sizes = zip(x.shape[2:], w.shape[2:], stride, dilation, strict=True)
+    out = [(n - d * (k - 1) - 1) // s + 1 for n, k, s, d in sizes]
+    y = np.zeros((len(x), len(w), *out)) + np.array(b).reshape(-1, 1, 1, 1)
+    for at in np.ndindex(*w.shape[2:]):
+        key = tuple(slice(p * d, p * d + (m - 1) * s + 1, s)
+                    for p, d, m, s in zip(at, dilation, out, stride, strict=True))  # fmt: skip
+        y += np.einsum("ncijk,oc->noijk", x[(..., *key)], w[(..., *at)])
+    return y
+
+
+def back(settings: dict[str, Triple]) -> tuple[list[object], list[object]]:
+    """A gradient of a convolution's result, and of its input: <y, d> = <x, back>, x by x."""
+    x, w, _ = VOLUMES
+    y = six_loops(x, w, [0.0, 0.0], **settings)
+    d = rng.normal(size=y.shape)
+    want = np.zeros(np.shape(x))
+    for at in np.ndindex(*want.shape):
+        one = np.zeros(want.shape)
+        one[at] = 1
+        want[at] = np.sum(six_loops(one, w, [0.0, 0.0], **settings) * d)
+    return d.tolist(), want.tolist()
+
+
+CASES = [
+    Case("conv2d", F.conv2d, ARGS, loops(X, W, B).tolist()),
+    Case("conv2d", F.conv2d, ARGS[:2], loops(X, W, 0 * B).tolist()),
+    Case("conv2d", lambda x, w: F.conv2d(x[0], w), ARGS[:2], loops(X, W, 0 * B)[0].tolist()),
+    Case("conv2d", lambda *a: F.conv2d(*a, stride=2, padding=(1, 2)), ARGS,
+         loops(X, W, B, (2, 2), (1, 2)).tolist()),
+    Case("conv2d", lambda *a: F.conv2d(*a, dilation=(2, 1), padding=[1]), ARGS,
+         loops(X, W, B, (1, 1), (1, 1), (2, 1)).tolist()),
+    Case("conv2d", lambda *a: F.conv2d(*a, groups=2), [X.tolist(), ONE_PER_GROUP.tolist()],
+         loops(X, ONE_PER_GROUP, 0 * B, groups=2).tolist()),
+    Case("conv2d", lambda *a: F.conv2d(*a, padding="same"), ARGS, loops(SAME, W, B).tolist()),
+    Case("conv2d", lambda x, w: F.conv2d(x, w, padding="same"), [X.tolist(), [[[[2.0]], [[1.0]]]]],
+         (2 * X[:, :1] + X[:, 1:]).tolist()),
+    Case("conv2d", lambda *a: F.conv2d(*a, padding="valid"), ARGS, loops(X, W, B).tolist()),
+    Case("conv1d", lambda *a: F.conv1d(*a, stride=2, padding=[1]),
+         [L.tolist(), LW.tolist(), LB.tolist()], LINE.tolist()),
+    Case("conv1d", lambda x, w: F.conv1d(x, w, padding="same"),
+         [[[1.0, 2.0, 4.0]], [[[1.0, 1.0, 1.0]]]],
+         [[3, 7, 6]]),
+    Case("conv_transpose2d", F.conv_transpose2d,
+         T_ARGS, transposed(SMALL, TW, TB, (3, 4)).tolist()),
+    Case("conv_transpose2d", lambda x, w: F.conv_transpose2d(x[0], w), T_ARGS[:2],
+         transposed(SMALL, TW, 0 * TB, (3, 4))[0].tolist()),
+    Case("conv_transpose2d", lambda *a: F.conv_transpose2d(*a, 2, 1, output_padding=1),
+         T_ARGS, transposed(SMALL, TW, TB, (3, 5), stride=(2, 2), padding=(1, 1)).tolist()),
+    Case("conv_transpose2d", lambda *a: F.conv_transpose2d(*a, dilation=2, groups=2),
+         [SMALL.tolist(), TW[:, :1].tolist()],
+         transposed(SMALL, TW[:, :1], np.zeros(2), (4, 5), dilation=(2, 2), groups=2).tolist()),
+    Case("conv_transpose1d", lambda *a: F.conv_transpose1d(*a, stride=2),
+         [SMALL[:, :, 0].tolist(), TW[:, :, 0].tolist(), TB.tolist()], T_LINE.tolist()),
+    *(Case("pad", lambda x, mode=mode: F.pad(x, (2, 1, 1, 0), mode=mode), [X.tolist()],
+           np.pad(X, [(0, 0), (0, 0), (1, 0), (2, 1)], mode=numpy_mode).tolist())
+      for mode, numpy_mode in [
+          ("constant", "constant"), ("reflect", "reflect"), ("replicate", "edge"),
+          ("circular", "wrap"),
+      ]),
+    Case("pad", lambda x: F.pad(x, (1, 0), value=7), [[1.0]], [7, 1]),
+    Case("pad", lambda x: F.pad(x, (-1, 2), mode="circular"), [[1.0, 2.0, 3.0]], [2, 3, 2, 3]),
+    Case("conv_tbc", F.conv_tbc, [[[[1.0, 2.0]], [[3.0, 4.0]]], [[[5.0], [6.0]], [[7.0], [8.0]]],
+                                  [0.5]], [[[17 + 53 + 0.5]]]),
+    *(Case("conv3d", lambda x, w, b, kw=kw: F.conv3d(x, w, b, **kw), VOLUMES,
+           six_loops(*VOLUMES, **kw).tolist())
+      for kw in ({}, {"stride": (1, 2, 1), "padding": (1, 0, 1)}, {"dilation": (2, 1, 1)})),
+    Case("conv3d", lambda x, w: F.conv3d(x, w, padding="same").shape and F.conv3d(x, w)[0],
+         [VOLUMES[0], VOLUMES[1]], six_loops(VOLUMES[0], VOLUMES[1], [0.0, 0.0])[0].tolist()),
+    *(Case("conv_transpose3d", lambda d, kw=kw, more=more: F.conv_transpose3d(d, tg.tensor(
+              VOLUMES[1], dtype=d.dtype), output_padding=more, **kw), [pair[0]], pair[1])
+      for kw, more in [({}, 0), ({"stride": (1, 2, 1), "padding": (1, 0, 1)}, (0, 1, 0))]
+      for pair in [back(kw)]),
+]  # fmt: skip
+PLAIN = [Plain("pad", lambda x: F.pad(x, (1, 1), mode="reflect"), [[1, 2]], np.array([2, 1, 2, 1]))]
+IMAGE, K = tg.ones(1, 2, 4, 4), tg.ones(4, 2, 3, 3)
+REFUSALS = [
+    Refusal("ndim", lambda: F.conv2d(tg.ones(4, 4), K), ShapeError, "3 or 4 dimensions and weight"),
+    Refusal("channels", lambda: F.conv2d(IMAGE, K[:, :1]), ShapeError, "to have 1 channels, but"),
+    Refusal("dtypes", lambda: F.conv2d(IMAGE.double(), K), DTypeError,
+            "input is float64 and weight"),
+    Refusal("groups", lambda: F.conv2d(tg.ones(1, 6, 4, 4), K, groups=3), ShapeError,
+            "4 output channels in 3 groups"),
+    Refusal("stride", lambda: F.conv2d(IMAGE, K, stride=0), RuntimeError,
+            "must be positive, not (0, 0)"),
+    Refusal("pair", lambda: F.conv2d(IMAGE, K, stride=(1, 1, 1)), ValueError,
+            "stride must be one number"),
+    Refusal("padding", lambda: F.conv2d(IMAGE, K, padding="full"), ValueError,
+            "'valid', not 'full'"),
+    Refusal("same", lambda: F.conv2d(IMAGE, K, None, 2, "same"), RuntimeError, "strided"),
+    Refusal("negative", lambda: F.conv2d(IMAGE, K, padding=-1), RuntimeError, "negative padding"),
+    Refusal("size", lambda: F.conv2d(IMAGE, K, dilation=2), ShapeError,
+            "is larger than the padded input"),
+    Refusal("conv1d", lambda: F.conv1d(IMAGE, K), ShapeError, "2 or 3 dimensions and weight 3"),
+    Refusal("output padding", lambda: F.conv_transpose2d(IMAGE, K[:2], output_padding=1),
+            RuntimeError,
+            "smaller than either stride or dilation, but got 1"),
+    Refusal("transposed size", lambda: F.conv_transpose2d(IMAGE, K[:2], padding=4), ShapeError,
+            "the output would have size [-2, -2]"),
+    Refusal("mode", lambda: F.pad(IMAGE, (1, 1), "mirror"), NotImplementedError,
+            "padding mode mirror"),
+    Refusal("value", lambda: F.pad(IMAGE, (1, 1), "reflect", 0), ValueError,
+            "take in value argument"),
+    Refusal("reach", lambda: F.pad(IMAGE, (4, 0), "reflect"), RuntimeError,
+            "must be at most 3 for mode"),
+]  # fmt: skip
+test_value, test_gradient, test_refusal, test_every_name_has_a_case = family_tests(
+    conv, CASES, PLAIN, REFUSALS
+)
+
+
+@pytest.mark.parametrize("size", [8, 12])
+def test_many_channels_give_what_few_do(size: int) -> None:
+    """Where Winograd's form is used: the plain sums, but for rounding."""
+    x, w = rng.normal(size=(2, 16, size, size)), rng.normal(size=(16, 16, 3, 3))
+    y = F.conv2d(tg.tensor(x), tg.tensor(w), padding=1)
+    assert np.allclose(y.numpy(), loops(x, w, np.zeros(16), padding=(1, 1)), atol=1e-10)

@@ -1,0 +1,91 @@
+"""What a test must leave as it found it: modes, hooks, the default dtype, threads, `np.errstate`.
+
+`sealed` puts back what it can, so that the tests after a careless one are not blamed.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+import tinygrad_mnist as tg
+from tinygrad_mnist.autograd import floats, modes
+
+POOL = "tinygrad-mnist"  # the jit's threads, which are made once and stay
+Hooks = dict[int, Any]  # of a Tensor or of a module
+Hook = tuple[Callable[[], Hooks | None], int]  # where it is registered, and its key there
+HOOKS: list[Hook] = []  # those that were registered since the test began
+
+
+def note_hooks() -> None:
+    """Note every hook that is registered from now on; called once."""
+    handle = tg.ones(1, requires_grad=True).register_hook(print)
+    kind, register = type(handle), type(handle).__init__
+
+    def noted(self: Any, hooks: Hooks, *args: Any, **kw: Any) -> None:
+        before = set(hooks)
+        register(self, hooks, *args, **kw)
+        where = (lambda: hooks) if type(hooks) is dict else weakref.ref(hooks)
+        HOOKS.extend((where, key) for key in set(hooks) - before)
+
+    kind.__init__ = noted  # type: ignore[method-assign]
+
+
+@contextmanager
+def sealed(let_go: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """AssertionError if the body leaves something changed; `let_go` drops what it still holds."""
+    mode, others, dtype = modes.current(), dict(modes.MODES), tg.get_default_dtype()
+    errors, threads, outer = floats.state(), set(threading.enumerate()), HOOKS[:]
+    HOOKS.clear()
+    yield
+    let_go()
+    faults = []
+    if modes.current() != mode:
+        faults.append(f"the mode is {modes.current()}, and was {mode}")
+        modes.switch(mode)
+    if (now := dict(modes.MODES)) != others:
+        faults.append(f"threads have the modes {now}, and had {others}")
+    if tg.get_default_dtype() != dtype:
+        faults.append(f"the default dtype is {tg.get_default_dtype()}, and was {dtype}")
+        tg.set_default_dtype(dtype)
+    if floats.state() is not errors:  # also one with the same values: somebody has asked for them
+        faults.append(f"np.errstate has been set, and is {np.geterr()}")
+        floats.put(errors)
+    faults += [f"{thread.name} is still running" for thread in running(threads)]
+    faults += [f"the hook {hook} is still registered" for hook in left_over()]
+    HOOKS[:] = outer
+    assert not faults, f"the test leaves something changed: {'; '.join(faults)}"
+
+
+def running(before: set[threading.Thread]) -> set[threading.Thread]:
+    """The threads that are new, and do not end within half a second."""
+    new = {t for t in threading.enumerate() if t not in before and not t.name.startswith(POOL)}
+    for thread in new:
+        thread.join(0.5)
+    return {thread for thread in new if thread.is_alive()}
+
+
+def left_over() -> list[str]:
+    """The hooks that are registered on something that outlives the test; takes them away."""
+    alive = [(where(), key) for where, key in HOOKS]
+    suspects = [(hooks, str(hooks.pop(key))) for hooks, key in alive if hooks and key in hooks]
+    HOOKS.clear()
+    alive.clear()
+    held = [hooks for hooks, _ in suspects]
+    if any(owned(hooks, held) for hooks in held):
+        gc.collect()  # what was in a cycle, also through the hook, does not outlive the test
+    return [text for hooks, text in suspects if owned(hooks, held)]
+
+
+def owned(hooks: Hooks, held: list[Hooks]) -> bool:
+    """Whether anybody but this file holds the dict of hooks."""
+    ours = 2 * sum(other is hooks for other in held)  # in two lists
+    # One reference more for each of: the loop's variable, the parameter, getrefcount's argument.
+    return sys.getrefcount(hooks) > ours + 3

@@ -1,0 +1,93 @@
+"""The steps for one tile of a batch, bound to the first tile and moved to the rows of another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.autograd.graph import Leaf
+from tinygrad_mnist.jit.bind import Binding
+from tinygrad_mnist.jit.outputs import tensors_in
+from tinygrad_mnist.jit.program import lines_of, summary_of
+from tinygrad_mnist.jit.respell import respell
+from tinygrad_mnist.jit.tape import Call, Effect, Entry
+from tinygrad_mnist.jit.tile_tapes import TileTrace
+from tinygrad_mnist.jit.views import map_arrays, moved_view
+
+Array = np.ndarray[Any, Any]
+
+
+class TileBinding(Binding):
+    """The calls for one tile, without effects; random numbers are copied in."""
+
+    drawn: list[Array]  # buffers for the random numbers
+
+    def _reserve(self, live: Sequence[Entry]) -> None:
+        draws = [e for e in self.tape.entries if isinstance(e, Call) and e.op.draws]
+        self.drawn = [self._input(call.outs[0]) for call in draws]
+
+    def _bind(self, entry: Entry, moment: int) -> None:
+        if not isinstance(entry, Effect) and not (isinstance(entry, Call) and entry.op.draws):
+            super()._bind(entry, moment)
+
+
+class TileProgram:
+    """The steps for a tile of one size, bound to the first tile of that size."""
+
+    def __init__(self, trace: TileTrace, copied: Sequence[bool], homes: dict[Leaf, Array]) -> None:
+        """Bind a trace, and hold nothing of the trace but its inputs."""
+        self.rows, self.read = trace.rows, trace.inputs
+        results = [tensor._data for tensor in tensors_in(trace.result)]
+        gradients = {id(g): homes[leaf] for leaf, g in trace.gradients.items()}
+        returned = {id(a) for a in results}
+        binding = TileBinding(trace.tape, trace.inputs, copied, returned, homes=gradients)
+        self.feeds, self.drawn, self.steps = binding.feeds, binding.drawn, binding.steps
+        self.outputs = [binding.at(a) for a in results]
+        for leaf, g in trace.gradients.items():
+            if binding.at(g) is not homes[leaf]:
+                self.steps.append(partial(np.copyto, homes[leaf], binding.at(g)))
+        self.constants = list(trace.tape.constants.values())
+        self._summary = summary_of(binding)
+
+    def summary(self) -> str:
+        """Count calls, steps, and bytes of memory."""
+        return self._summary
+
+    def lines(self) -> list[str]:
+        """Return the steps, one NumPy call per line."""
+        return lines_of(self.steps)
+
+
+class Tile:
+    """A program bound to one range of rows."""
+
+    def __init__(self, program: TileProgram, rows: slice, wholes: Sequence[Array]) -> None:
+        self.rows, self.program = rows, program
+        by, fed = rows.start - program.rows.start, {i for i, _ in program.feeds}
+        read = [
+            (part, by * whole.strides[0])
+            for i, (whole, part) in enumerate(zip(wholes, program.read, strict=True))
+            if i not in fed
+        ]
+        steps = [map_arrays(step, partial(on_other_rows, read)) for step in program.steps]
+        self._steps = respell(steps, program.constants)
+
+    def run(self, arrays: Sequence[Array], drawn: Sequence[Array]) -> None:
+        """Leave the gradients and the results of the function in the program's buffers."""
+        for i, buffer in self.program.feeds:
+            np.copyto(buffer, arrays[i][self.rows])
+        for buffer, whole in zip(self.program.drawn, drawn, strict=True):
+            np.copyto(buffer, whole[self.rows])
+        for step in self._steps:
+            step()
+
+
+def on_other_rows(read: Sequence[tuple[Array, int]], array: Array) -> Array:
+    """Return, for a view of rows that are read in place, the same view some bytes further on."""
+    for part, by in read:
+        if by and np.may_share_memory(array, part):
+            return moved_view(array, part, part, by)
+    return array

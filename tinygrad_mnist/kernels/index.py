@@ -1,0 +1,97 @@
+"""Picking elements by index, writing them, and the adjoints of both."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.kernels.checks import rows_within
+
+Array = Any  # an ndarray; NumPy's own types say too little to help here
+Key = tuple[Any, ...]
+
+
+def take(x: Array, index: Array) -> Array:
+    """The rows x[index], along the first dimension; negative indices count from the end."""
+    return x.take(index, 0)
+
+
+def put(x: Array, index: Array, *, shape: tuple[int, ...]) -> Array:
+    """The adjoint of take: zeros of `shape` to whose rows `index` the rows of x are added."""
+    out = np.zeros(shape, x.dtype)
+    np.add.at(out, index, x)
+    return out
+
+
+def gather(x: Array, index: Array, *, axis: int) -> Array:
+    """out[i][j] = x[index[i][j]][j] (for axis 0): one element of x along `axis` for each index."""
+    if index.size and index.min() < 0:
+        raise IndexError(f"index {index.min()} is negative; here indices count from the front")
+    return np.take_along_axis(x, index, axis)
+
+
+def scatter_add(x: Array, index: Array, *, axis: int, shape: tuple[int, ...]) -> Array:
+    """The adjoint of gather: zeros of `shape` to which x is added at `index` along `axis`."""
+    out = np.zeros(shape, x.dtype)
+    grid = list(np.ogrid[tuple(np.s_[:n] for n in index.shape)])
+    grid[axis] = index
+    np.add.at(out, tuple(grid), x)
+    return out
+
+
+def assign(x: Array, value: Any, *, key: Key) -> Array:
+    """x with value at `key` (ints, slices, None and Ellipsis)."""
+    out = np.array(x)
+    out[key] = value
+    return out
+
+
+def assign_view(x: Array, value: Any, *, way: Any, order: tuple[int, ...]) -> Array:
+    """x with value in the view that the ops of `way` make of it, its axes in `order` in memory."""
+    packed = np.empty([x.shape[axis] for axis in order], x.dtype)
+    out = packed.transpose(np.argsort(order)) if order else packed
+    out[...] = x
+    view = out[...]
+    for op, kw in way:
+        view = op.kernel(view, **kw)
+    if not view.flags.writeable:
+        view.setflags(write=True)
+    view[...] = value
+    return out
+
+
+def view_of(x: Array, *, way: Any, order: tuple[int, ...]) -> Array:
+    """The view that the ops of `way` make of x: the adjoint of `assign_view` to its value."""
+    for op, kw in way:
+        x = op.kernel(x, **kw)
+    return x
+
+
+def unview(x: Array, *, way: Any, order: tuple[int, ...], shape: tuple[int, ...]) -> Array:
+    """The adjoint of view_of: zeros of `shape` with x in that view."""
+    return assign_view(np.zeros(shape, x.dtype), x, way=way, order=order)
+
+
+def assign_at(x: Array, index: Array, value: Any) -> Array:
+    """x with its rows `index` replaced by those of value; the last of several wins."""
+    out = np.array(x)
+    out[index] = value
+    return out
+
+
+def flat_index(*index: Array, shape: tuple[int, ...]) -> Array:
+    """One index into flattened memory for an index into each dimension; negative ones wrap."""
+    total: Any = 0
+    for dim, (i, n) in enumerate(zip(index, shape, strict=True)):
+        bad = i[(i < -n) | (i >= n)]
+        if bad.size:
+            raise IndexError(f"index {bad[0]} is out of bounds for dimension {dim} with size {n}")
+        total = total * n + np.where(i < 0, i + n, i)
+    return np.asarray(total)
+
+
+def embed(w: Array, index: Array) -> Array:
+    """The rows w[index]; indices count from the front alone."""
+    rows_within(index, len(w))
+    return w.take(index, axis=0)

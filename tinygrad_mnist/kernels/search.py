@@ -1,0 +1,33 @@
+"""Searches: whether an element is there, where it is, and the order of all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+Array = Any  # an ndarray; NumPy's own types say too little to help here
+Axis = tuple[int, ...] | None
+
+
+def any(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
+    """Whether an element along `axis` is not zero."""
+    return np.logical_or.reduce(x, axis=axis, keepdims=keepdims)
+
+
+def argmax(x: Array, *, axis: int | None = None, keepdims: Any = False) -> Array:
+    """Where the first largest is."""
+    return np.argmax(x, axis=axis, keepdims=keepdims)
+
+
+def argmin(x: Array, *, axis: int | None = None, keepdims: Any = False) -> Array:
+    """Where the first smallest is."""
+    return np.argmin(x, axis=axis, keepdims=keepdims)
+
+
+def argsort(x: Array, *, axis: int, descending: bool = False) -> Array:
+    """The order that sorts x; equal elements stay in theirs, NaN is the largest."""
+    if not descending:
+        return np.argsort(x, axis=axis, stable=True)
+    backwards = np.argsort(np.flip(x, axis), axis=axis, stable=True)
+    return np.flip(x.shape[axis] - 1 - backwards, axis)

@@ -1,0 +1,49 @@
+"""Steps, whose derivative is zero or one almost everywhere, and those derivatives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.kernels.elementwise import I8, INTEGER, kept, like_ufuncs, masked
+
+Array = Any  # an ndarray; NumPy's own types say too little to help here
+
+
+def clip(x: Array, *, low: float | None, high: float | None) -> Array:
+    """x, moved into [low, high]; integers stay integers."""
+    if x.dtype.kind in "iu":
+        low, high = (bound if bound is None else int(bound) for bound in (low, high))
+    return np.clip(x, low, high)
+
+
+@like_ufuncs
+def heaviside(x: Array, values: Array) -> Array:
+    """Zero where x < 0, `values` where x is 0, and 1 beyond. Integers stay integers."""
+    dtype = np.result_type(x, values)
+    return np.asarray(np.where(np.equal(x, 0), values, np.greater(x, 0)), dtype)
+
+
+def within(d: Array, x: Array, *, low: float | None, high: float | None) -> Array:
+    """d where low <= x <= high, else 0."""
+    if low is None or high is None:
+        return kept(d, x >= low if high is None else x <= high)
+    return kept(d, (x >= low) & (x <= high))
+
+
+def inside(d: Array, x: Array, *, low: float, high: float) -> Array:
+    """d where low < x < high, else 0."""
+    return kept(d, (x > low) & (x < high))
+
+
+def beats(d: Array, a: Array, b: Array) -> Array:
+    """0 where a < b, half of d where they tie, else d: how PyTorch shares a tie, or a NaN."""
+    half = 1 - np.equal(a, b).astype(d.dtype) * d.dtype.type(0.5)
+    return masked(d * half, np.subtract(np.less(a, b).view(np.int8), I8))
+
+
+def nothing(d: Array) -> Array:
+    """Zeros in the shape of d, whatever d is."""
+    bits = INTEGER[d.dtype.char]
+    return np.bitwise_and(d.view(bits), bits.type(0)).view(d.dtype)

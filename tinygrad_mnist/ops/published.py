@@ -1,0 +1,138 @@
+"""Rows of the table that are public as they stand: a function and a method of the row's name.
+
+`elementwise` declares such a row; `publish` makes the functions, for `rows.py`. The families list
+them: `elementwise.py` those that have a derivative, `compare.py` the others.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinygrad_mnist.autograd.dtypes import REFUSED
+from tinygrad_mnist.autograd.op import Kernel, Op
+from tinygrad_mnist.autograd.record import name_rows, op
+from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.ops.arguments import public
+
+# What `help` shows, by the number of arrays.
+SIGNATURES = {
+    n: inspect.Signature(
+        [
+            inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=annotation)
+            for name, annotation in arrays
+        ],
+        return_annotation="Tensor",
+    )
+    for n, arrays in {1: [("input", "Tensor")], 2: [("input", "Any"), ("other", "Any")]}.items()
+}
+SHAPES = {
+    1: "The result has the shape of `input`.",
+    2: "`input` and `other`, of which one may be a number, broadcast.",
+}
+
+
+class Publication(NamedTuple):
+    """How a row is public: its other names, and its docstring."""
+
+    aliases: tuple[str, ...]
+    doc: str
+
+
+def elementwise(
+    kernel: Kernel, *, also: str = "", doc: str = "", **rules: Any
+) -> Callable[..., Tensor]:
+    """Declare an op that is a public function and a method of Tensor: `op`, and nothing else.
+
+    `also` holds other names of it, separated by spaces. `doc` is the first sentence of its
+    docstring; without it, that is the kernel's. A second sentence, of shapes and dtypes, is added.
+    """
+    row = op(kernel, **rules)
+    known: Op = row.op  # type: ignore[attr-defined]
+    if len(known.params) not in SIGNATURES or known.keywords:
+        raise TypeError(
+            f"{known.name}: a public elementwise op takes one array or two and no settings, "
+            f"not ({', '.join((*known.params, *known.keywords))}); declare it with op(), and write "
+            "its public function in its family's file"
+        )
+    row.publication = Publication(tuple(also.split()), doc)  # type: ignore[attr-defined]
+    return row
+
+
+def publications(table: ModuleType) -> Iterator[tuple[Any, Publication]]:
+    """The rows that are public, and how."""
+    for row in list(vars(table).values()):
+        publication = getattr(row, "publication", None)
+        if publication is not None:
+            yield row, publication
+
+
+def publish(page: dict[str, Any], table: ModuleType) -> list[str]:
+    """Put the public functions of the table's rows into a module's globals; return their names.
+
+    All rows are named and entered in REGISTRY before. Raises TypeError for a name of two rows.
+    """
+    name_rows(vars(table))
+    names: list[str] = []
+    for row, publication in publications(table):
+        function = public_function(row, publication, page["__name__"])
+        for name in (row.op.name, *publication.aliases):
+            if name in names:
+                raise TypeError(f"{name} is the name of two rows of the table")
+            page[name] = function
+            names.append(name)
+    return names
+
+
+def public_names(table: ModuleType, with_rules: bool) -> list[str]:
+    """The names of the public rows that have a rule, or of those that have none."""
+    return [
+        name
+        for row, publication in publications(table)
+        if any(row.op.rules) == with_rules
+        for name in (row.op.name, *publication.aliases)
+    ]
+
+
+def public_function(row: Any, publication: Publication, module: str) -> Callable[..., Tensor]:
+    """The function that users call for a row; the row itself is the method, with the same help."""
+    kernel, arrays = row.op.kernel, len(row.op.params)
+    own = not isinstance(kernel, np.ufunc)
+    first = publication.doc or (first_paragraph(kernel) if own else row.__doc__)
+    row.__doc__ = f"{in_public_words(first)}\n\n{SHAPES[arrays]} {dtypes_of(kernel)}".rstrip()
+    row.__signature__ = SIGNATURES[arrays]
+    function: Any = public(row)
+    function.__module__, function.__signature__ = module, row.__signature__
+    return function  # type: ignore[no-any-return]
+
+
+def first_paragraph(kernel: Kernel) -> str:
+    """The first paragraph of a docstring, on one line."""
+    return " ".join((kernel.__doc__ or "").partition("\n\n")[0].split())
+
+
+def in_public_words(doc: str) -> str:
+    """A kernel's docstring with PyTorch's names of arguments instead of NumPy's."""
+    words = {"x": "input", "x1": "input", "x2": "other"}
+    return re.sub(r"\b(x[12]?)\b", lambda found: words[found[0]], doc)
+
+
+def dtypes_of(kernel: Kernel) -> str:
+    """A sentence on the dtypes that a ufunc takes and gives; kernels of our own have theirs."""
+    if not isinstance(kernel, np.ufunc):
+        return ""
+    d, q = "d" * kernel.nin, "q" * kernel.nin
+    if f"{d}->?" in kernel.types:
+        return "The result is of bools."
+    if f"{d}->d" not in kernel.types:
+        return "Raises DTypeError for floats."
+    if kernel in REFUSED:
+        return "Raises DTypeError for integers and bools."
+    if f"{q}->q" in kernel.types:
+        return "Integers stay integers."
+    return "Of integers and bools the result is in the default dtype."
