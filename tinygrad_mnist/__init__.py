@@ -84,11 +84,11 @@ if TYPE_CHECKING:
     from tinygrad_mnist.nn.functional import pixel_unshuffle as pixel_unshuffle
     from tinygrad_mnist.ops.arrange import *
     from tinygrad_mnist.ops.calculus import *
-    from tinygrad_mnist.ops.linalg.older import *
     from tinygrad_mnist.ops.grid import affine_grid_generator as affine_grid_generator
     from tinygrad_mnist.ops.grid import grid_sampler as grid_sampler
     from tinygrad_mnist.ops.grid import grid_sampler_2d as grid_sampler_2d
     from tinygrad_mnist.ops.grid import grid_sampler_3d as grid_sampler_3d
+    from tinygrad_mnist.ops.linalg.older import *
     from tinygrad_mnist.ops.place import *
     from tinygrad_mnist.ops.searching import *
     from tinygrad_mnist.ops.signal import *

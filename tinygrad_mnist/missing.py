@@ -21,7 +21,7 @@ INTERNAL = "PyTorch's own machinery"
 _ROWS: dict[str, list[tuple[str, str]]] = {
     "torch": [
         ("bfloat16 complex complex32 complex64 complex128 cfloat cdouble chalf", ""),
-        ("polar view_as_complex view_as_real angle imag conj conj_physical resolve_conj "
+        ("polar view_as_complex view_as_real imag "
          "complex stft istft", COMPLEX),
         ("sparse_csr_tensor sparse_csc_tensor sparse_bsr_tensor sparse_bsc_tensor "
          "sparse_compressed_tensor sspaddmm hspmm hsmm dsmm saddmm", SPARSE),
@@ -40,7 +40,7 @@ _ROWS: dict[str, list[tuple[str, str]]] = {
         ("storage untyped_storage storage_type set_", STORAGE),
         ("to_sparse_csr to_sparse_csc to_sparse_bsr to_sparse_bsc coalesce indices values "
          "crow_indices col_indices sparse_mask is_coalesced sparse_dim dense_dim", SPARSE),
-        ("imag conj conj_physical resolve_conj angle cfloat cdouble chalf", COMPLEX),
+        ("imag cfloat cdouble chalf", COMPLEX),
         ("bfloat16", "NumPy has no bfloat16: use float() or half()"),
         ("xpu mtia ipu record_stream", DEVICE),
         ("q_scale q_zero_point int_repr dequantize qscheme", QUANTIZED),

@@ -1,9 +1,9 @@
 """Probability distributions; PyTorch's `distributions`.
 
 `distribution.py` has what they share, and each family a file: `location_scale.py`, `gamma.py`,
-`simplex.py`, `discrete.py`, `categorical.py`, `relaxed.py`, `multivariate.py`. `composed.py` makes
-distributions of others by `transforms/`, `pushed.py` are such. `constraints.py` says where values
-may lie, `registry.py` how to get there, `kl.py` how far two are apart.
+`simplex.py`, `discrete.py`, `categorical.py`, `relaxed.py`, `multivariate.py`, `matrices.py`.
+`composed.py` makes distributions of others by `transforms/`, `pushed.py` are such. `constraints.py`
+says where values may lie, `registry.py` how to get there, `kl.py` how far two are apart.
 
 >>> import tinygrad_mnist as tg
 >>> mean = tg.zeros(2, requires_grad=True)
@@ -47,11 +47,14 @@ if TYPE_CHECKING:
     from tinygrad_mnist.distributions.kl import kl_divergence as kl_divergence
     from tinygrad_mnist.distributions.kl import register_kl as register_kl
     from tinygrad_mnist.distributions.location_scale import Cauchy as Cauchy
+    from tinygrad_mnist.distributions.location_scale import GeneralizedPareto as GeneralizedPareto
     from tinygrad_mnist.distributions.location_scale import Laplace as Laplace
     from tinygrad_mnist.distributions.location_scale import Normal as Normal
     from tinygrad_mnist.distributions.location_scale import StudentT as StudentT
     from tinygrad_mnist.distributions.location_scale import Uniform as Uniform
     from tinygrad_mnist.distributions.location_scale import VonMises as VonMises
+    from tinygrad_mnist.distributions.matrices import LKJCholesky as LKJCholesky
+    from tinygrad_mnist.distributions.matrices import Wishart as Wishart
     from tinygrad_mnist.distributions.multivariate import (
         LowRankMultivariateNormal as LowRankMultivariateNormal,
     )
@@ -127,7 +130,8 @@ else:
             "distribution": "Distribution ExponentialFamily",
             "gamma": "Chi2 Exponential FisherSnedecor Gamma",
             "kl": "kl_divergence register_kl",
-            "location_scale": "Cauchy Laplace Normal StudentT Uniform VonMises",
+            "location_scale": "Cauchy GeneralizedPareto Laplace Normal StudentT Uniform VonMises",
+            "matrices": "LKJCholesky Wishart",
             "multivariate": "LowRankMultivariateNormal MultivariateNormal",
             "pushed": "Gumbel HalfCauchy HalfNormal InverseGamma Kumaraswamy LogNormal "
             "LogisticNormal Pareto Weibull",

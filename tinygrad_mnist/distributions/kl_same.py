@@ -173,7 +173,7 @@ def _family(p: ExponentialFamily, q: ExponentialFamily) -> Any:
     slopes = grad(own.sum(), theta, create_graph=True)
     result = q._log_normalizer(*q._natural_params) - own
     for a, b, slope in zip(theta, q._natural_params, slopes, strict=True):
-        result = result - sum_rightmost((b - a) * slope, len(q.event_shape))
+        result = result - sum_rightmost((b - a) * slope, a.ndim - len(p.batch_shape))
     return result
 
 

@@ -14,7 +14,7 @@ from tinygrad_mnist.distributions.tools import Size, broadcast_all, constant, ep
 from tinygrad_mnist.ops.random import rand, randn
 from tinygrad_mnist.ops.special import i0e, i1e, lgamma
 
-__all__ = ["Cauchy", "Laplace", "Normal", "StudentT", "Uniform", "VonMises"]
+__all__ = ["Cauchy", "GeneralizedPareto", "Laplace", "Normal", "StudentT", "Uniform", "VonMises"]
 
 
 class LocationScale(Distribution):
@@ -249,6 +249,76 @@ class Uniform(Distribution):
 
     def entropy(self) -> Tensor:
         return (self.high - self.low).log()
+
+
+class GeneralizedPareto(LocationScale):
+    """GeneralizedPareto(loc, scale, concentration): (1 + c z)^(-1 / c - 1) / scale, z >= 0.
+
+    With a concentration of 0 an exponential variable, below 0 one that has an end.
+    """
+
+    arg_constraints: Any = {
+        "loc": constraints.real,
+        "scale": constraints.positive,
+        "concentration": constraints.real,
+    }
+
+    def __init__(
+        self, loc: Any, scale: Any, concentration: Any, validate_args: bool | None = None
+    ) -> None:
+        self.loc, self.scale, self.concentration = broadcast_all(loc, scale, concentration)
+        Distribution.__init__(self, self.loc.shape, validate_args=validate_args)
+
+    @constraints.dependent_property(is_discrete=False, event_dim=0)
+    def support(self) -> Any:
+        c = self.concentration
+        end = self.loc - self.scale / where(c < 0, c, -1.0)
+        return constraints.interval(self.loc, where(c < 0, end, math.inf))
+
+    def _curved(self) -> tuple[Tensor, Tensor]:
+        """Where the concentration is not 0, and the concentration there."""
+        curved = self.concentration.abs() > 1e-8
+        return curved, where(curved, self.concentration, 1.0)
+
+    @property
+    def mean(self) -> Tensor:
+        finite = self.concentration < 1
+        c = where(finite, self.concentration, 0.5)
+        return where(finite, self.loc + self.scale / (1 - c), math.nan)
+
+    @property
+    def variance(self) -> Tensor:
+        finite = self.concentration < 0.5
+        c = where(finite, self.concentration, 0.25)
+        return where(finite, self.scale**2 / ((1 - c) ** 2 * (1 - 2 * c)), math.nan)
+
+    def rsample(self, sample_shape: Size = ()) -> Tensor:
+        return self.icdf(rand(self._extended_shape(sample_shape), dtype=self.loc.dtype))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        self._check(value)
+        z, (curved, c) = self._standard(value), self._curved()
+        return -self.scale.log() - where(curved, (1 / c + 1) * (c * z).log1p(), z)
+
+    def log_survival_function(self, value: Tensor) -> Tensor:
+        """log(1 - cdf(value))."""
+        self._check(value)
+        z, (curved, c) = self._standard(value), self._curved()
+        return -where(curved, (c * z).log1p() / c, z)
+
+    def log_cdf(self, value: Tensor) -> Tensor:
+        """log(cdf(value))."""
+        return (-self.log_survival_function(value).exp()).log1p()
+
+    def cdf(self, value: Tensor) -> Tensor:
+        return -self.log_survival_function(value).expm1()
+
+    def icdf(self, value: Tensor) -> Tensor:
+        z, (curved, c) = -(-value).log1p(), self._curved()
+        return self.loc + self.scale * where(curved, (c * z).expm1() / c, z)
+
+    def entropy(self) -> Tensor:
+        return self.scale.log() + self.concentration + 1
 
 
 class VonMises(Distribution):

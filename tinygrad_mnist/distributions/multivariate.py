@@ -30,6 +30,9 @@ def times(matrix: Tensor, vector: Tensor) -> Tensor:
 
 def mahalanobis(lower: Tensor, x: Tensor) -> Tensor:
     """The squared length of inv(lower) x."""
+    if lower.ndim == 2:  # one triangle for all of them: one system
+        columns = solve_triangular(lower, x.reshape(-1, x.shape[-1]).mT, upper=False)
+        return (columns**2).sum(0).reshape(x.shape[:-1])
     lead = np.broadcast_shapes(lower.shape[:-2], x.shape[:-1])
     x = x.expand(*lead, x.shape[-1]).unsqueeze(-1)
     return (solve_triangular(lower, x, upper=False) ** 2).sum((-2, -1))

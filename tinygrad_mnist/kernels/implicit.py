@@ -46,7 +46,9 @@ def _lower(a: Array, x: Array, gap: Array) -> Array:
 
 def _upper(a: Array, x: Array, gap: Array) -> Array:
     """By (1 - F) / p, Legendre's continued fraction, from its end."""
-    steps = 80 + int(8 * np.sqrt(a.max(initial=0)))
+    if not x.size:
+        return x
+    steps = 10 + int(90 / x.min()) + int(8 * np.sqrt(a.max()))
     tail, slope = np.zeros_like(x), np.zeros_like(x)
     for i in range(steps, 0, -1):
         below = x + 2 * i + 1 - a + tail

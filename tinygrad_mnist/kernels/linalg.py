@@ -129,6 +129,11 @@ def minor(matrix: Array) -> int:
 
 def failures(a: Array, *, kind: str) -> Array:
     """For each matrix 0, or where `inv` (a pivot) or `cholesky` (a leading minor) fails."""
+    try:
+        (np.linalg.cholesky if kind == "cholesky" else np.linalg.inv)(a)
+        return np.zeros(a.shape[:-2], np.int32)
+    except np.linalg.LinAlgError:
+        pass
     one = minor if kind == "cholesky" else lambda m: zero_pivot(m) if is_singular(m) else 0
     flat = [one(matrix) for matrix in a.reshape(math.prod(a.shape[:-2]), *a.shape[-2:])]
     return np.array(flat, np.int32).reshape(a.shape[:-2])

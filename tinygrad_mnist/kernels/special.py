@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.kernels.elementwise import erf, erfc, erfcx
+from tinygrad_mnist.kernels.activation import erf, erfc, erfcx
 
 Array = Any  # an ndarray or a Python number: kernels take both
 EPS = float(np.finfo(np.float64).eps)
@@ -64,24 +64,22 @@ def lgamma(x: Array) -> Array:
     """log |gamma(x)|."""
     z = np.abs(x)
     far = z >= 13
-    big = within(z, far, 13.0)
-    large = (big - 0.5) * np.log(big) - big + math.log(2 * math.pi) / 2 + tail(big, STIRLING)
-    low = within(z, ~far & (z > 0), 2.0)
-    factor, p = np.ones_like(low), low
-    for _ in range(11):
-        above = p >= 3
+    factor, p = np.ones_like(z), within(z, ~far & (z > 0), 2.0)
+    while np.any(above := p >= 3):
         p = np.where(above, p - 1, p)
         factor = np.where(above, factor * p, factor)
-    for _ in range(2):
-        below = p < 2
+    while np.any(below := p < 2):
         factor = np.where(below, factor / p, factor)
         p = np.where(below, p + 1, p)
     d = p - 2
-    small = np.log(factor) + d * np.polyval(LG_P, d) / np.polyval(LG_Q, d)
-    y = np.where(far, large, small)
-    y = np.where(np.isinf(z), np.inf, np.where(z == 0, np.inf, y))
-    if np.all(x > 0):
+    y = np.log(factor) + d * np.polyval(LG_P, d) / np.polyval(LG_Q, d)
+    if np.any(far):
+        big = within(z, far, 13.0)
+        large = (big - 0.5) * np.log(big) - big + math.log(2 * math.pi) / 2 + tail(big, STIRLING)
+        y = np.where(far, large, y)
+    if np.all((x > 0) & (z < np.inf)):
         return y
+    y = np.where(np.isinf(z) | (z == 0), np.inf, y)
     turn = np.abs(np.sin(math.pi * (z - np.rint(z)))) * z
     mirrored = np.where(turn == 0, np.inf, math.log(math.pi) - np.log(turn) - y)
     return np.where(np.isnan(x), x, np.where(x > 0, y, np.where(np.isinf(x), np.inf, mirrored)))
@@ -93,10 +91,9 @@ def digamma(x: Array) -> Array:
     positive = x > 0
     z = np.where(positive, x, 1 - x)
     total = np.zeros_like(z)
-    for _ in range(10):
-        low = z < 10
-        total = np.where(low, total - 1 / z, total)
-        z = np.where(low, z + 1, z)
+    while np.any(low := z < 10):
+        total = total - low / z
+        z = z + low
     y = total + np.log(z) - 0.5 / z - tail(z, PSI) / z
     if np.all(positive):
         return y

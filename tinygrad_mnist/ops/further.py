@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.record import name_rows, op
-from tinygrad_mnist.kernels import elementwise as E
+from tinygrad_mnist.kernels import activation as A
 from tinygrad_mnist.kernels import implicit as I
 from tinygrad_mnist.kernels import linalg as G
 from tinygrad_mnist.kernels import random as N
@@ -40,7 +40,7 @@ from tinygrad_mnist.ops.table import (
 SQRT_2PI = math.sqrt(2 * math.pi)
 
 # Special functions
-erfcx = op(E.erfcx, x=lambda g, x, y: g * (x * y * 2 - 2 / SQRT_PI))
+erfcx = op(A.erfcx, x=lambda g, x, y: g * (x * y * 2 - 2 / SQRT_PI))
 erfinv = op(F.erfinv, x=lambda g, y: g * exp(y * y) * (SQRT_PI / 2))
 ndtr = op(F.ndtr, x=lambda g, x: g * exp(-x * x / 2) / SQRT_2PI)
 ndtri = op(F.ndtri, p=lambda g, y: g * exp(y * y / 2) * SQRT_2PI)

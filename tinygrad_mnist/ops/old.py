@@ -19,6 +19,8 @@ from tinygrad_mnist.autograd.tensor import Tensor, _reads, _unheard, as_array, w
 from tinygrad_mnist.ops import convert, index, inplace, matmul, shape
 from tinygrad_mnist.ops.arguments import check_device, size_of
 
+__all__ = ["as_strided"]
+
 TENSOR_TYPES = {
     "FloatTensor": "float32", "DoubleTensor": "float64", "HalfTensor": "float16",
     "ByteTensor": "uint8", "CharTensor": "int8", "ShortTensor": "int16", "IntTensor": "int32",
