@@ -14,21 +14,21 @@ from tinygrad_mnist.ops.statistics import Histogram
 
 class TensorMethods:
     @property
-    def H(self) -> Tensor: ...  # ops/__init__.py:140
+    def H(self) -> Tensor: ...  # ops/__init__.py:141
     @property
-    def T(self) -> Tensor: ...  # ops/__init__.py:158
+    def T(self) -> Tensor: ...  # ops/__init__.py:159
     def __abs__(self) -> Tensor: ...  # ops/table.py:160
-    def __add__(self, b: Any) -> Tensor: ...  # ops/__init__.py:77
-    def __and__(self, b: Any) -> Tensor: ...  # ops/__init__.py:77
+    def __add__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __and__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
     def __array_ufunc__(self, ufunc: Any, method: builtins.str, *inputs: Any, **kw: Any) -> Any: ...  # ops/convert.py:63
     def __deepcopy__(self, memo: builtins.dict[builtins.int, Any]) -> Tensor: ...  # ops/convert.py:88
     def __dlpack__(self, **kw: Any) -> Any: ...  # ops/convert.py:175
     def __dlpack_device__(self) -> Any: ...  # ops/convert.py:176
-    def __eq__(self, other: Any) -> Tensor: ...  # type: ignore[override]  # ops/__init__.py:77
-    def __floordiv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:77
-    def __ge__(self, b: Any) -> Tensor: ...  # ops/__init__.py:77
+    def __eq__(self, other: Any) -> Tensor: ...  # type: ignore[override]  # ops/__init__.py:78
+    def __floordiv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __ge__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
     def __getitem__(self, key: Any) -> Tensor: ...  # ops/index.py:27
-    def __gt__(self, b: Any) -> Tensor: ...  # ops/__init__.py:77
+    def __gt__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
     def __iadd__(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:48
     def __ifloordiv__(self, other: Any) -> Tensor: ...  # ops/table.py:64
     def __imod__(self, other: Any) -> Tensor: ...  # ops/table.py:60
@@ -37,36 +37,36 @@ class TensorMethods:
     def __ipow__(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:90
     def __isub__(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:56
     def __itruediv__(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
-    def __le__(self, b: Any) -> Tensor: ...  # ops/__init__.py:77
-    def __lshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:77
-    def __lt__(self, b: Any) -> Tensor: ...  # ops/__init__.py:77
-    def __matmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:77
-    def __mod__(self, b: Any) -> Tensor: ...  # ops/__init__.py:77
-    def __mul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:77
-    def __ne__(self, other: Any) -> Tensor: ...  # type: ignore[override]  # ops/__init__.py:77
+    def __le__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __lshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __lt__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __matmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __mod__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __mul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __ne__(self, other: Any) -> Tensor: ...  # type: ignore[override]  # ops/__init__.py:78
     def __neg__(self) -> Tensor: ...  # ops/table.py:53
-    def __or__(self, b: Any) -> Tensor: ...  # ops/__init__.py:77
+    def __or__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
     def __pos__(self) -> Tensor: ...  # ops/elementwise.py:116
-    def __pow__(self, b: Any) -> Tensor: ...  # ops/__init__.py:77
-    def __radd__(self, b: Any) -> Tensor: ...  # ops/__init__.py:82
-    def __rand__(self, b: Any) -> Tensor: ...  # ops/__init__.py:82
+    def __pow__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __radd__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
+    def __rand__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
     def __reduce__(self) -> builtins.tuple[Any, ...]: ...  # ops/convert.py:109
-    def __rfloordiv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:82
-    def __rlshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:82
-    def __rmatmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:82
-    def __rmod__(self, b: Any) -> Tensor: ...  # ops/__init__.py:82
-    def __rmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:82
-    def __ror__(self, b: Any) -> Tensor: ...  # ops/__init__.py:82
-    def __rpow__(self, b: Any) -> Tensor: ...  # ops/__init__.py:82
-    def __rrshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:82
-    def __rshift__(self, b: Any) -> Any: ...  # ops/__init__.py:77
-    def __rsub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:82
-    def __rtruediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:82
-    def __rxor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:82
+    def __rfloordiv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
+    def __rlshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
+    def __rmatmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
+    def __rmod__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
+    def __rmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
+    def __ror__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
+    def __rpow__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
+    def __rrshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
+    def __rshift__(self, b: Any) -> Any: ...  # ops/__init__.py:78
+    def __rsub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
+    def __rtruediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
+    def __rxor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
     def __setitem__(self, key: Any, value: Any) -> None: ...  # ops/inplace.py:207
-    def __sub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:77
-    def __truediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:77
-    def __xor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:77
+    def __sub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __truediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __xor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
     def _indices(self) -> Any: ...  # ops/old.py:192
     def _is_view(self) -> Any: ...  # ops/old.py:189
     def _values(self) -> Any: ...  # ops/old.py:193
@@ -199,7 +199,7 @@ class TensorMethods:
     def deg2rad_(self) -> Any: ...  # ops/elementwise.py:291
     def det(self) -> Any: ...  # ops/linalg/older.py:44
     @property
-    def device(self) -> device: ...  # ops/__init__.py:147
+    def device(self) -> device: ...  # ops/__init__.py:148
     def diag(self, diagonal: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:46
     def diag_embed(self, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:35
     def diagflat(self, offset: Any = ...) -> Any: ...  # ops/diagonal.py:75
@@ -305,7 +305,7 @@ class TensorMethods:
     @property
     def is_cpu(self) -> Tensor: ...  # ops/old.py:194
     @property
-    def is_cuda(self) -> builtins.bool: ...  # ops/__init__.py:148
+    def is_cuda(self) -> builtins.bool: ...  # ops/__init__.py:149
     def is_floating_point(self) -> builtins.bool: ...  # ops/convert.py:125
     def is_inference(self) -> Any: ...  # ops/old.py:173
     @property
@@ -347,7 +347,7 @@ class TensorMethods:
     def isposinf(self) -> Any: ...  # ops/compare.py:21
     def isreal(self) -> Tensor: ...  # ops/elementwise.py:243
     @property
-    def itemsize(self) -> builtins.int: ...  # ops/__init__.py:151
+    def itemsize(self) -> builtins.int: ...  # ops/__init__.py:152
     def kron(self, other: Tensor) -> Tensor: ...  # ops/matmul.py:264
     def kthvalue(self, k: builtins.int, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> Found: ...  # ops/statistics.py:95
     @property
@@ -398,9 +398,9 @@ class TensorMethods:
     def lu(self, pivot: builtins.bool = ..., get_infos: builtins.bool = ...) -> Any: ...  # ops/linalg/older.py:118
     def lu_solve(self, LU_data: Tensor, LU_pivots: Tensor) -> Tensor: ...  # ops/linalg/older.py:125
     @property
-    def mH(self) -> Tensor: ...  # ops/__init__.py:144
+    def mH(self) -> Tensor: ...  # ops/__init__.py:145
     @property
-    def mT(self) -> Tensor: ...  # ops/__init__.py:135
+    def mT(self) -> Tensor: ...  # ops/__init__.py:136
     def map_(self, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor: ...  # ops/old.py:114
     def masked_fill(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:244
     def masked_fill_(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:244
@@ -441,7 +441,7 @@ class TensorMethods:
     def narrow(self, dim: builtins.int, start: Any, length: builtins.int) -> Tensor: ...  # ops/shape.py:199
     def narrow_copy(self, *args: Any, **kw: Any) -> Any: ...  # ops/arrange.py:215
     @property
-    def nbytes(self) -> builtins.int: ...  # ops/__init__.py:153
+    def nbytes(self) -> builtins.int: ...  # ops/__init__.py:154
     def ndimension(self) -> Any: ...  # ops/old.py:169
     def ne(self, other: Any) -> Tensor: ...  # ops/table.py:359
     def ne_(self, other: Any) -> Tensor: ...  # ops/table.py:359
@@ -489,7 +489,7 @@ class TensorMethods:
     def random_(self, low: builtins.int = ..., high: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:265
     def ravel(self) -> Any: ...  # ops/shape.py:281
     @property
-    def real(self) -> Tensor: ...  # ops/__init__.py:149
+    def real(self) -> Tensor: ...  # ops/__init__.py:150
     def reciprocal(self) -> Tensor: ...  # ops/table.py:59
     def reciprocal_(self) -> Tensor: ...  # ops/table.py:59
     def relu(self) -> Tensor: ...  # ops/table.py:147
@@ -609,7 +609,7 @@ class TensorMethods:
     def view(self, *shape: Any) -> Tensor: ...  # ops/shape.py:34
     def view_as(self, other: Any) -> Any: ...  # ops/shape.py:274
     def vsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
-    def where(self, condition: Tensor, other: Any) -> Tensor: ...  # ops/__init__.py:163
+    def where(self, condition: Tensor, other: Any) -> Tensor: ...  # ops/__init__.py:164
     def xlogy(self, other: Any) -> Tensor: ...  # ops/table.py:82
     def xlogy_(self, other: Any) -> Tensor: ...  # ops/table.py:82
     def zero_(self) -> Tensor: ...  # ops/inplace.py:248
