@@ -29,7 +29,7 @@ from tinygrad_mnist.ops.linalg import factor, measure
 from tinygrad_mnist.ops.linalg.older import SVD, Geqrf, TriangularSolve
 from tinygrad_mnist.ops.elementwise import Parts
 from tinygrad_mnist.ops.reduce import Found, MinMax
-from tinygrad_mnist.ops.statistics import Histogram
+from tinygrad_mnist.ops.histogram import Histogram
 
 class TensorMethods:
 '''

@@ -88,6 +88,7 @@ if TYPE_CHECKING:
     from tinygrad_mnist.ops.grid import grid_sampler as grid_sampler
     from tinygrad_mnist.ops.grid import grid_sampler_2d as grid_sampler_2d
     from tinygrad_mnist.ops.grid import grid_sampler_3d as grid_sampler_3d
+    from tinygrad_mnist.ops.histogram import *
     from tinygrad_mnist.ops.linalg.older import *
     from tinygrad_mnist.ops.place import *
     from tinygrad_mnist.ops.searching import *
@@ -125,6 +126,7 @@ else:
                 "cross cummax cummin cumulative_trapezoid diff gradient renorm trapezoid trapz"
             ),
             "ops.grid": "affine_grid_generator grid_sampler grid_sampler_2d grid_sampler_3d",
+            "ops.histogram": "bincount histc histogram histogramdd",
             "nn.functional": (
                 "channel_shuffle conv3d conv_tbc conv_transpose3d feature_alpha_dropout max_pool3d "
                 "native_channel_shuffle pdist pixel_shuffle pixel_unshuffle"
@@ -138,8 +140,8 @@ else:
                 "bartlett_window blackman_window hamming_window hann_window kaiser_window"
             ),
             "ops.statistics": (
-                "bincount corrcoef cov histc histogram histogramdd kthvalue median mode "
-                "msort nanmedian nanquantile quantile std_mean var_mean"
+                "corrcoef cov kthvalue median mode msort nanmedian nanquantile quantile std_mean "
+                "var_mean"
             ),
             "ops.linalg.older": (
                 "cholesky cholesky_inverse cholesky_solve det geqrf inverse logdet lu "

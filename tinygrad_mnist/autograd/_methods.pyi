@@ -10,7 +10,7 @@ from tinygrad_mnist.ops.linalg import factor, measure
 from tinygrad_mnist.ops.linalg.older import SVD, Geqrf, TriangularSolve
 from tinygrad_mnist.ops.elementwise import Parts
 from tinygrad_mnist.ops.reduce import Found, MinMax
-from tinygrad_mnist.ops.statistics import Histogram
+from tinygrad_mnist.ops.histogram import Histogram
 
 class TensorMethods:
     @property
@@ -67,9 +67,9 @@ class TensorMethods:
     def __sub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
     def __truediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
     def __xor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
-    def _indices(self) -> Any: ...  # ops/old.py:192
-    def _is_view(self) -> Any: ...  # ops/old.py:189
-    def _values(self) -> Any: ...  # ops/old.py:193
+    def _indices(self) -> Any: ...  # ops/old.py:174
+    def _is_view(self) -> Any: ...  # ops/old.py:171
+    def _values(self) -> Any: ...  # ops/old.py:175
     def abs(self) -> Tensor: ...  # ops/table.py:160
     def abs_(self) -> Tensor: ...  # ops/table.py:160
     def absolute(self) -> Tensor: ...  # ops/table.py:160
@@ -101,7 +101,7 @@ class TensorMethods:
     def angle(self) -> Tensor: ...  # ops/elementwise.py:236
     def angle_(self) -> Tensor: ...  # ops/elementwise.py:236
     def any(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:54
-    def apply_(self, callable: Callable[[Any], Any]) -> Tensor: ...  # ops/old.py:107
+    def apply_(self, callable: Callable[[Any], Any]) -> Tensor: ...  # ops/inplace.py:321
     def arccos(self) -> Tensor: ...  # ops/table.py:129
     def arccos_(self) -> Tensor: ...  # ops/table.py:129
     def arccosh(self) -> Tensor: ...  # ops/table.py:143
@@ -120,8 +120,8 @@ class TensorMethods:
     def argmin(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:65
     def argsort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> Tensor: ...  # ops/index.py:294
     def argwhere(self) -> Tensor: ...  # ops/index.py:278
-    def as_strided(self, size: Any, stride: Any, storage_offset: builtins.int | None = ...) -> Tensor: ...  # ops/old.py:123
-    def as_subclass(self, cls: Any) -> Any: ...  # ops/old.py:187
+    def as_strided(self, size: Any, stride: Any, storage_offset: builtins.int | None = ...) -> Tensor: ...  # ops/old.py:106
+    def as_subclass(self, cls: Any) -> Any: ...  # ops/old.py:170
     def asin(self) -> Tensor: ...  # ops/table.py:128
     def asin_(self) -> Tensor: ...  # ops/table.py:128
     def asinh(self) -> Tensor: ...  # ops/table.py:142
@@ -136,7 +136,7 @@ class TensorMethods:
     def baddbmm_(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
     def bernoulli(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:197
     def bernoulli_(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:197
-    def bincount(self, weights: Tensor | None = ..., minlength: builtins.int = ...) -> Tensor: ...  # ops/statistics.py:291
+    def bincount(self, weights: Tensor | None = ..., minlength: builtins.int = ...) -> Tensor: ...  # ops/histogram.py:27
     def bitwise_and(self, other: Any) -> Tensor: ...  # ops/table.py:368
     def bitwise_and_(self, other: Any) -> Tensor: ...  # ops/table.py:368
     def bitwise_left_shift(self, other: Any) -> Tensor: ...  # ops/table.py:376
@@ -169,7 +169,7 @@ class TensorMethods:
     def clamp_min_(self, min: Any) -> Any: ...  # ops/elementwise.py:289
     def clip(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:124
     def clip_(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:124
-    def clone(self, *, memory_format: Any = ...) -> Any: ...  # ops/shape.py:284
+    def clone(self, *, memory_format: Any = ...) -> Any: ...  # ops/shape.py:290
     def conj(self) -> Tensor: ...  # ops/elementwise.py:249
     def conj_(self) -> Tensor: ...  # ops/elementwise.py:249
     def conj_physical(self) -> Tensor: ...  # ops/elementwise.py:249
@@ -178,13 +178,13 @@ class TensorMethods:
     def copy_(self, src: Any, non_blocking: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:243
     def copysign(self, other: Any) -> Tensor: ...  # ops/table.py:88
     def copysign_(self, other: Any) -> Tensor: ...  # ops/table.py:88
-    def corrcoef(self) -> Tensor: ...  # ops/statistics.py:279
+    def corrcoef(self) -> Tensor: ...  # ops/statistics.py:270
     def cos(self) -> Tensor: ...  # ops/table.py:124
     def cos_(self) -> Tensor: ...  # ops/table.py:124
     def cosh(self) -> Tensor: ...  # ops/table.py:140
     def cosh_(self) -> Tensor: ...  # ops/table.py:140
     def count_nonzero(self, dim: Any = ...) -> Any: ...  # ops/reduce.py:319
-    def cov(self, *, correction: builtins.int = ..., fweights: Tensor | None = ..., aweights: Tensor | None = ...) -> Tensor: ...  # ops/statistics.py:226
+    def cov(self, *, correction: builtins.int = ..., fweights: Tensor | None = ..., aweights: Tensor | None = ...) -> Tensor: ...  # ops/statistics.py:217
     def cpu(self) -> Tensor: ...  # ops/convert.py:42
     def cross(self, other: Tensor, dim: builtins.int | None = ...) -> Tensor: ...  # ops/calculus.py:197
     def cuda(self, *_: Any) -> Tensor: ...  # ops/convert.py:47
@@ -204,7 +204,7 @@ class TensorMethods:
     def diag_embed(self, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:35
     def diagflat(self, offset: Any = ...) -> Any: ...  # ops/diagonal.py:75
     def diagonal(self, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:16
-    def diagonal_scatter(self, src: Tensor, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/place.py:113
+    def diagonal_scatter(self, src: Tensor, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/place.py:114
     def diff(self, n: builtins.int = ..., dim: builtins.int = ..., prepend: Any = ..., append: Any = ...) -> Tensor: ...  # ops/calculus.py:49
     def digamma(self) -> Any: ...  # ops/special.py:30
     def dim(self) -> builtins.int: ...  # ops/convert.py:140
@@ -230,7 +230,7 @@ class TensorMethods:
     def exp2_(self) -> Tensor: ...  # ops/table.py:113
     def exp_(self) -> Tensor: ...  # ops/table.py:112
     def expand(self, *size: Any) -> Tensor: ...  # ops/shape.py:173
-    def expand_as(self, other: Any) -> Any: ...  # ops/shape.py:279
+    def expand_as(self, other: Any) -> Any: ...  # ops/shape.py:285
     def expm1(self) -> Tensor: ...  # ops/table.py:114
     def expm1_(self) -> Tensor: ...  # ops/table.py:114
     def exponential_(self, lambd: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:273
@@ -239,9 +239,9 @@ class TensorMethods:
     def fix(self) -> Tensor: ...  # ops/table.py:165
     def fix_(self) -> Tensor: ...  # ops/table.py:165
     def flatten(self, start_dim: builtins.int = ..., end_dim: builtins.int = ...) -> Tensor: ...  # ops/shape.py:77
-    def flip(self, *dims: Any) -> Tensor: ...  # ops/shape.py:221
-    def fliplr(self) -> Any: ...  # ops/shape.py:286
-    def flipud(self) -> Any: ...  # ops/shape.py:287
+    def flip(self, *dims: Any) -> Tensor: ...  # ops/shape.py:227
+    def fliplr(self) -> Any: ...  # ops/shape.py:292
+    def flipud(self) -> Any: ...  # ops/shape.py:293
     def float(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def float_power(self, exponent: Any) -> Any: ...  # ops/elementwise.py:285
     def float_power_(self, exponent: Any) -> Any: ...  # ops/elementwise.py:285
@@ -266,7 +266,7 @@ class TensorMethods:
     def geometric_(self, p: builtins.float, *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:291
     def geqrf(self) -> Geqrf: ...  # ops/linalg/older.py:139
     def ger(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:103
-    def get_device(self) -> Any: ...  # ops/old.py:183
+    def get_device(self) -> Any: ...  # ops/old.py:166
     def greater(self, other: Any) -> Tensor: ...  # ops/table.py:361
     def greater_(self, other: Any) -> Tensor: ...  # ops/table.py:361
     def greater_equal(self, other: Any) -> Tensor: ...  # ops/table.py:363
@@ -277,8 +277,8 @@ class TensorMethods:
     def hardshrink(self, lambd: builtins.float = ...) -> Tensor: ...  # ops/activation.py:146
     def heaviside(self, other: Any) -> Tensor: ...  # ops/table.py:171
     def heaviside_(self, other: Any) -> Tensor: ...  # ops/table.py:171
-    def histc(self, bins: builtins.int = ..., min: builtins.float = ..., max: builtins.float = ...) -> Tensor: ...  # ops/statistics.py:314
-    def histogram(self, bins: Any, *, range: Any = ..., weight: Tensor | None = ..., density: builtins.bool = ...) -> Histogram: ...  # ops/statistics.py:342
+    def histc(self, bins: builtins.int = ..., min: builtins.float = ..., max: builtins.float = ...) -> Tensor: ...  # ops/histogram.py:50
+    def histogram(self, bins: Any, *, range: Any = ..., weight: Tensor | None = ..., density: builtins.bool = ...) -> Histogram: ...  # ops/histogram.py:78
     def hsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
     def hypot(self, other: Any) -> Tensor: ...  # ops/table.py:79
     def hypot_(self, other: Any) -> Tensor: ...  # ops/table.py:79
@@ -293,52 +293,52 @@ class TensorMethods:
     def index_fill_(self, dim: builtins.int, index: Tensor, value: Any) -> Tensor: ...  # ops/index.py:234
     def index_put(self, indices: Any, values: Any, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/place.py:69
     def index_put_(self, indices: Any, values: Any, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/place.py:69
-    def index_reduce(self, dim: builtins.int, index: Tensor, source: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/place.py:199
-    def index_reduce_(self, dim: builtins.int, index: Tensor, source: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/place.py:199
+    def index_reduce(self, dim: builtins.int, index: Tensor, source: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/place.py:200
+    def index_reduce_(self, dim: builtins.int, index: Tensor, source: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/place.py:200
     def index_select(self, dim: builtins.int, index: Tensor) -> Tensor: ...  # ops/index.py:197
     def inner(self, other: Tensor) -> Tensor: ...  # ops/matmul.py:93
     def int(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def inverse(self) -> Any: ...  # ops/linalg/older.py:43
-    def is_complex(self) -> Any: ...  # ops/old.py:170
-    def is_conj(self) -> Any: ...  # ops/old.py:171
+    def is_complex(self) -> Any: ...  # ops/old.py:153
+    def is_conj(self) -> Any: ...  # ops/old.py:154
     def is_contiguous(self, memory_format: Any = ...) -> builtins.bool: ...  # ops/convert.py:130
     @property
-    def is_cpu(self) -> Tensor: ...  # ops/old.py:194
+    def is_cpu(self) -> Tensor: ...  # ops/old.py:176
     @property
     def is_cuda(self) -> builtins.bool: ...  # ops/__init__.py:149
     def is_floating_point(self) -> builtins.bool: ...  # ops/convert.py:125
-    def is_inference(self) -> Any: ...  # ops/old.py:173
+    def is_inference(self) -> Any: ...  # ops/old.py:156
     @property
-    def is_ipu(self) -> Tensor: ...  # ops/old.py:196
+    def is_ipu(self) -> Tensor: ...  # ops/old.py:178
     @property
-    def is_meta(self) -> Tensor: ...  # ops/old.py:196
+    def is_meta(self) -> Tensor: ...  # ops/old.py:178
     @property
-    def is_mkldnn(self) -> Tensor: ...  # ops/old.py:196
+    def is_mkldnn(self) -> Tensor: ...  # ops/old.py:178
     @property
-    def is_mps(self) -> Tensor: ...  # ops/old.py:196
+    def is_mps(self) -> Tensor: ...  # ops/old.py:178
     @property
-    def is_mtia(self) -> Tensor: ...  # ops/old.py:196
-    def is_neg(self) -> Any: ...  # ops/old.py:172
+    def is_mtia(self) -> Tensor: ...  # ops/old.py:178
+    def is_neg(self) -> Any: ...  # ops/old.py:155
     @property
-    def is_nested(self) -> Tensor: ...  # ops/old.py:196
-    def is_nonzero(self) -> Any: ...  # ops/old.py:182
-    def is_pinned(self) -> Any: ...  # ops/old.py:175
+    def is_nested(self) -> Tensor: ...  # ops/old.py:178
+    def is_nonzero(self) -> Any: ...  # ops/old.py:165
+    def is_pinned(self) -> Any: ...  # ops/old.py:158
     @property
-    def is_quantized(self) -> Tensor: ...  # ops/old.py:196
-    def is_same_size(self, other: Any) -> Any: ...  # ops/old.py:177
-    def is_set_to(self, tensor: Any) -> Any: ...  # ops/old.py:178
-    def is_shared(self) -> Any: ...  # ops/old.py:176
-    def is_signed(self) -> Any: ...  # ops/old.py:174
+    def is_quantized(self) -> Tensor: ...  # ops/old.py:178
+    def is_same_size(self, other: Any) -> Any: ...  # ops/old.py:160
+    def is_set_to(self, tensor: Any) -> Any: ...  # ops/old.py:161
+    def is_shared(self) -> Any: ...  # ops/old.py:159
+    def is_signed(self) -> Any: ...  # ops/old.py:157
     @property
-    def is_sparse(self) -> Tensor: ...  # ops/old.py:196
+    def is_sparse(self) -> Tensor: ...  # ops/old.py:178
     @property
-    def is_sparse_csr(self) -> Tensor: ...  # ops/old.py:196
+    def is_sparse_csr(self) -> Tensor: ...  # ops/old.py:178
     @property
-    def is_vulkan(self) -> Tensor: ...  # ops/old.py:196
+    def is_vulkan(self) -> Tensor: ...  # ops/old.py:178
     @property
-    def is_xla(self) -> Tensor: ...  # ops/old.py:196
+    def is_xla(self) -> Tensor: ...  # ops/old.py:178
     @property
-    def is_xpu(self) -> Tensor: ...  # ops/old.py:196
+    def is_xpu(self) -> Tensor: ...  # ops/old.py:178
     def isclose(self, other: Any, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> Tensor: ...  # ops/compare.py:42
     def isfinite(self) -> Tensor: ...  # ops/table.py:374
     def isinf(self) -> Tensor: ...  # ops/table.py:373
@@ -349,9 +349,9 @@ class TensorMethods:
     @property
     def itemsize(self) -> builtins.int: ...  # ops/__init__.py:152
     def kron(self, other: Tensor) -> Tensor: ...  # ops/matmul.py:264
-    def kthvalue(self, k: builtins.int, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> Found: ...  # ops/statistics.py:95
+    def kthvalue(self, k: builtins.int, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> Found: ...  # ops/statistics.py:86
     @property
-    def layout(self) -> Tensor: ...  # ops/old.py:194
+    def layout(self) -> Tensor: ...  # ops/old.py:176
     def lcm(self, other: Any) -> Tensor: ...  # ops/table.py:379
     def lcm_(self, other: Any) -> Tensor: ...  # ops/table.py:379
     def ldexp(self, other: Any) -> Tensor: ...  # ops/elementwise.py:230
@@ -401,7 +401,7 @@ class TensorMethods:
     def mH(self) -> Tensor: ...  # ops/__init__.py:145
     @property
     def mT(self) -> Tensor: ...  # ops/__init__.py:136
-    def map_(self, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor: ...  # ops/old.py:114
+    def map_(self, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor: ...  # ops/inplace.py:326
     def masked_fill(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:244
     def masked_fill_(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:244
     def masked_scatter(self, mask: Tensor, source: Tensor) -> Tensor: ...  # ops/place.py:92
@@ -414,15 +414,15 @@ class TensorMethods:
     def maximum(self, other: Any) -> Tensor: ...  # ops/table.py:67
     def maximum_(self, other: Any) -> Tensor: ...  # ops/table.py:67
     def mean(self, dim: Dim = ..., keepdim: builtins.bool = ..., *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:166
-    def median(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Any: ...  # ops/statistics.py:51
+    def median(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Any: ...  # ops/statistics.py:42
     def min(self, dim: Any = ..., keepdim: builtins.bool = ...) -> Any: ...  # ops/reduce.py:96
     def minimum(self, other: Any) -> Tensor: ...  # ops/table.py:70
     def minimum_(self, other: Any) -> Tensor: ...  # ops/table.py:70
     def mm(self, mat2: Tensor) -> Tensor: ...  # ops/matmul.py:60
-    def mode(self, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> Found: ...  # ops/statistics.py:85
+    def mode(self, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> Found: ...  # ops/statistics.py:76
     def moveaxis(self, source: Any, destination: Any) -> Tensor: ...  # ops/shape.py:144
     def movedim(self, source: Any, destination: Any) -> Tensor: ...  # ops/shape.py:144
-    def msort(self) -> Tensor: ...  # ops/statistics.py:107
+    def msort(self) -> Tensor: ...  # ops/statistics.py:98
     def mul(self, other: Any) -> Tensor: ...  # ops/table.py:51
     def mul_(self, other: Any) -> Tensor: ...  # ops/table.py:51
     def multinomial(self, num_samples: builtins.int, replacement: builtins.bool = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:204
@@ -431,18 +431,18 @@ class TensorMethods:
     def mv(self, vec: Tensor) -> Tensor: ...  # ops/matmul.py:76
     def mvlgamma(self, p: builtins.int) -> Tensor: ...  # ops/special.py:107
     @property
-    def name(self) -> Tensor: ...  # ops/old.py:195
+    def name(self) -> Tensor: ...  # ops/old.py:177
     def nan_to_num(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:185
     def nan_to_num_(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:185
     def nanmean(self, dim: Any = ..., keepdim: Any = ..., **kw: Any) -> Any: ...  # ops/reduce.py:340
-    def nanmedian(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Any: ...  # ops/statistics.py:51
-    def nanquantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ...) -> Tensor: ...  # ops/statistics.py:134
+    def nanmedian(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Any: ...  # ops/statistics.py:42
+    def nanquantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ...) -> Tensor: ...  # ops/statistics.py:125
     def nansum(self, *args: Any, **kw: Any) -> Any: ...  # ops/reduce.py:331
-    def narrow(self, dim: builtins.int, start: Any, length: builtins.int) -> Tensor: ...  # ops/shape.py:199
+    def narrow(self, dim: builtins.int, start: Any, length: builtins.int) -> Tensor: ...  # ops/shape.py:205
     def narrow_copy(self, *args: Any, **kw: Any) -> Any: ...  # ops/arrange.py:215
     @property
     def nbytes(self) -> builtins.int: ...  # ops/__init__.py:154
-    def ndimension(self) -> Any: ...  # ops/old.py:169
+    def ndimension(self) -> Any: ...  # ops/old.py:152
     def ne(self, other: Any) -> Tensor: ...  # ops/table.py:359
     def ne_(self, other: Any) -> Tensor: ...  # ops/table.py:359
     def neg(self) -> Tensor: ...  # ops/table.py:53
@@ -450,7 +450,7 @@ class TensorMethods:
     def negative(self) -> Tensor: ...  # ops/table.py:53
     def negative_(self) -> Tensor: ...  # ops/table.py:53
     def nelement(self) -> builtins.int: ...  # ops/convert.py:135
-    def new(self, *data: Any, device: Any = ...) -> Tensor: ...  # ops/old.py:57
+    def new(self, *data: Any, device: Any = ...) -> Tensor: ...  # ops/old.py:56
     def new_empty(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:167
     def new_full(self, size: Any, fill_value: Any, *, dtype: Any = ...) -> Tensor: ...  # ops/create.py:161
     def new_ones(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:173
@@ -459,7 +459,7 @@ class TensorMethods:
     def nextafter(self, other: Any) -> Tensor: ...  # ops/table.py:380
     def nextafter_(self, other: Any) -> Tensor: ...  # ops/table.py:380
     def nonzero(self, *, as_tuple: builtins.bool = ...) -> Any: ...  # ops/index.py:269
-    def nonzero_static(self, *, size: builtins.int, fill_value: builtins.int = ...) -> Tensor: ...  # ops/place.py:282
+    def nonzero_static(self, *, size: builtins.int, fill_value: builtins.int = ...) -> Tensor: ...  # ops/place.py:283
     def norm(self, p: Any = ..., dim: Dim = ..., keepdim: builtins.bool = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:256
     def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:259
     def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:359
@@ -469,9 +469,9 @@ class TensorMethods:
     def ormqr(self, tau: Tensor, other: Tensor, left: builtins.bool = ..., transpose: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:149
     def outer(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:103
     @property
-    def output_nr(self) -> Tensor: ...  # ops/old.py:195
+    def output_nr(self) -> Tensor: ...  # ops/old.py:177
     def permute(self, *dims: Any) -> Tensor: ...  # ops/shape.py:114
-    def pin_memory(self, device: Any = ...) -> Any: ...  # ops/old.py:184
+    def pin_memory(self, device: Any = ...) -> Any: ...  # ops/old.py:167
     def pinverse(self, rcond: Any = ...) -> Any: ...  # ops/linalg/older.py:50
     def polygamma(self, input: Tensor) -> Tensor: ...  # ops/special.py:97
     def positive(self) -> Tensor: ...  # ops/elementwise.py:116
@@ -483,11 +483,11 @@ class TensorMethods:
     def put(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/place.py:43
     def put_(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/place.py:43
     def qr(self, some: builtins.bool = ...) -> factor.Qr: ...  # ops/linalg/older.py:88
-    def quantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ...) -> Tensor: ...  # ops/statistics.py:113
+    def quantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ...) -> Tensor: ...  # ops/statistics.py:104
     def rad2deg(self) -> Any: ...  # ops/elementwise.py:292
     def rad2deg_(self) -> Any: ...  # ops/elementwise.py:292
     def random_(self, low: builtins.int = ..., high: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:265
-    def ravel(self) -> Any: ...  # ops/shape.py:281
+    def ravel(self) -> Any: ...  # ops/shape.py:287
     @property
     def real(self) -> Tensor: ...  # ops/__init__.py:150
     def reciprocal(self) -> Tensor: ...  # ops/table.py:59
@@ -498,15 +498,15 @@ class TensorMethods:
     def remainder_(self, other: Any) -> Tensor: ...  # ops/table.py:60
     def renorm(self, p: builtins.float, dim: builtins.int, maxnorm: builtins.float) -> Tensor: ...  # ops/calculus.py:223
     def renorm_(self, p: builtins.float, dim: builtins.int, maxnorm: builtins.float) -> Tensor: ...  # ops/calculus.py:223
-    def repeat(self, *sizes: Any) -> Tensor: ...  # ops/shape.py:229
+    def repeat(self, *sizes: Any) -> Tensor: ...  # ops/shape.py:235
     def repeat_interleave(self, repeats: Any, dim: builtins.int | None = ..., *, output_size: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:335
     def reshape(self, *shape: Any) -> Tensor: ...  # ops/shape.py:28
-    def reshape_as(self, other: Any) -> Any: ...  # ops/shape.py:276
-    def resize_(self, *size: Any, memory_format: Any = ...) -> Tensor: ...  # ops/old.py:80
-    def resize_as_(self, the_template: Tensor, memory_format: Any = ...) -> Tensor: ...  # ops/old.py:102
+    def reshape_as(self, other: Any) -> Any: ...  # ops/shape.py:282
+    def resize_(self, *size: Any, memory_format: Any = ...) -> Tensor: ...  # ops/old.py:79
+    def resize_as_(self, the_template: Tensor, memory_format: Any = ...) -> Tensor: ...  # ops/old.py:101
     def resolve_conj(self) -> Tensor: ...  # ops/elementwise.py:249
     def resolve_conj_(self) -> Tensor: ...  # ops/elementwise.py:249
-    def resolve_neg(self) -> Any: ...  # ops/old.py:188
+    def resolve_neg(self) -> Tensor: ...  # ops/elementwise.py:249
     def resolve_neg_(self) -> Tensor: ...  # ops/elementwise.py:249
     def roll(self, shifts: Any, dims: Any = ...) -> Tensor: ...  # ops/join.py:156
     def rot90(self, k: builtins.int = ..., dims: Any = ...) -> Tensor: ...  # ops/arrange.py:125
@@ -518,13 +518,13 @@ class TensorMethods:
     def scatter_(self, dim: builtins.int, index: Tensor, src: Any = ..., *, value: Any = ..., reduce: builtins.str | None = ...) -> Tensor: ...  # ops/index.py:164
     def scatter_add(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...  # ops/index.py:146
     def scatter_add_(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...  # ops/index.py:146
-    def scatter_reduce(self, dim: builtins.int, index: Tensor, src: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/place.py:168
-    def scatter_reduce_(self, dim: builtins.int, index: Tensor, src: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/place.py:168
-    def select(self, dim: builtins.int, index: Any) -> Tensor: ...  # ops/shape.py:212
-    def select_scatter(self, src: Tensor, dim: builtins.int, index: builtins.int) -> Tensor: ...  # ops/place.py:131
+    def scatter_reduce(self, dim: builtins.int, index: Tensor, src: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/place.py:169
+    def scatter_reduce_(self, dim: builtins.int, index: Tensor, src: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/place.py:169
+    def select(self, dim: builtins.int, index: Any) -> Tensor: ...  # ops/shape.py:218
+    def select_scatter(self, src: Tensor, dim: builtins.int, index: builtins.int) -> Tensor: ...  # ops/place.py:132
     def sgn(self) -> Tensor: ...  # ops/elementwise.py:33
     def sgn_(self) -> Tensor: ...  # ops/elementwise.py:33
-    def share_memory_(self) -> Any: ...  # ops/old.py:185
+    def share_memory_(self) -> Any: ...  # ops/old.py:168
     def short(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def sigmoid(self) -> Tensor: ...  # ops/table.py:149
     def sigmoid_(self) -> Tensor: ...  # ops/table.py:149
@@ -538,7 +538,7 @@ class TensorMethods:
     def sinh(self) -> Tensor: ...  # ops/table.py:139
     def sinh_(self) -> Tensor: ...  # ops/table.py:139
     def size(self, dim: builtins.int | None = ...) -> Any: ...  # ops/convert.py:145
-    def slice_scatter(self, src: Tensor, dim: builtins.int = ..., start: builtins.int | None = ..., end: builtins.int | None = ..., step: builtins.int = ...) -> Tensor: ...  # ops/place.py:143
+    def slice_scatter(self, src: Tensor, dim: builtins.int = ..., start: builtins.int | None = ..., end: builtins.int | None = ..., step: builtins.int = ...) -> Tensor: ...  # ops/place.py:144
     def slogdet(self) -> Any: ...  # ops/linalg/older.py:45
     def softmax(self, dim: builtins.int = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:77
     def sort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> Found: ...  # ops/index.py:285
@@ -551,7 +551,7 @@ class TensorMethods:
     def squeeze(self, dim: Any = ...) -> Tensor: ...  # ops/shape.py:96
     def squeeze_(self, dim: Any = ...) -> Tensor: ...  # ops/shape.py:96
     def std(self, *args: Any, **kw: Any) -> Any: ...  # ops/reduce.py:310
-    def storage_offset(self) -> Any: ...  # ops/old.py:186
+    def storage_offset(self) -> Any: ...  # ops/old.py:169
     def stride(self, dim: builtins.int | None = ...) -> Any: ...  # ops/convert.py:155
     def sub(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:56
     def sub_(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:56
@@ -573,11 +573,11 @@ class TensorMethods:
     def tanh(self) -> Tensor: ...  # ops/table.py:141
     def tanh_(self) -> Tensor: ...  # ops/table.py:141
     def tensor_split(self, indices_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:135
-    def tile(self, *dims: Any) -> Tensor: ...  # ops/shape.py:244
+    def tile(self, *dims: Any) -> Tensor: ...  # ops/shape.py:250
     def to(self, *args: Any, dtype: Any = ..., device: Any = ..., other: Any = ..., non_blocking: builtins.bool = ..., copy: builtins.bool = ..., memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:18
-    def to_dense(self, dtype: Any = ..., **kw: Any) -> Any: ...  # ops/old.py:191
-    def to_sparse(self, *args: Any, **kw: Any) -> Any: ...  # ops/old.py:161
-    def to_sparse_coo(self, *args: Any, **kw: Any) -> Any: ...  # ops/old.py:161
+    def to_dense(self, dtype: Any = ..., **kw: Any) -> Any: ...  # ops/old.py:173
+    def to_sparse(self, *args: Any, **kw: Any) -> Any: ...  # ops/old.py:144
+    def to_sparse_coo(self, *args: Any, **kw: Any) -> Any: ...  # ops/old.py:144
     def topk(self, k: builtins.int, dim: builtins.int = ..., largest: builtins.bool = ..., sorted: builtins.bool = ...) -> Found: ...  # ops/index.py:303
     def trace(self) -> Tensor: ...  # ops/diagonal.py:56
     def transpose(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
@@ -591,7 +591,7 @@ class TensorMethods:
     def true_divide_(self, other: Any) -> Any: ...  # ops/elementwise.py:281
     def trunc(self) -> Tensor: ...  # ops/table.py:165
     def trunc_(self) -> Tensor: ...  # ops/table.py:165
-    def type(self, dtype: Any = ..., non_blocking: builtins.bool = ...) -> Any: ...  # ops/old.py:50
+    def type(self, dtype: Any = ..., non_blocking: builtins.bool = ...) -> Any: ...  # ops/old.py:49
     def type_as(self, other: Tensor) -> Tensor: ...  # ops/convert.py:120
     def unbind(self, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:149
     def unflatten(self, dim: builtins.int, sizes: Sequence[builtins.int]) -> Tensor: ...  # ops/shape.py:89
@@ -607,7 +607,7 @@ class TensorMethods:
     def var(self, dim: Any = ..., unbiased: builtins.bool | None = ..., keepdim: builtins.bool = ..., *, correction: builtins.float | None = ...) -> Tensor: ...  # ops/reduce.py:175
     def vdot(self, tensor: Tensor) -> Tensor: ...  # ops/matmul.py:83
     def view(self, *shape: Any) -> Tensor: ...  # ops/shape.py:34
-    def view_as(self, other: Any) -> Any: ...  # ops/shape.py:274
+    def view_as(self, other: Any) -> Any: ...  # ops/shape.py:280
     def vsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
     def where(self, condition: Tensor, other: Any) -> Tensor: ...  # ops/__init__.py:164
     def xlogy(self, other: Any) -> Tensor: ...  # ops/table.py:82

@@ -54,18 +54,18 @@ LATER = {
     "arrange": "adjoint dsplit hsplit narrow_copy rot90 sum_to_size unfold unsafe_chunk "
     "unsafe_split unsafe_split_with_sizes vsplit",
     "calculus": "cross cummax cummin diff renorm renorm_",
-    "old": "_indices _is_view _values apply_ as_strided as_subclass ger get_device is_complex "
+    "old": "_indices _is_view _values as_strided as_subclass ger get_device is_complex "
     "is_conj is_cpu is_inference is_ipu is_meta is_mkldnn is_mps is_mtia is_neg is_nested "
     "is_nonzero is_pinned is_quantized is_same_size is_set_to is_shared is_signed "
-    "is_sparse is_sparse_csr is_vulkan is_xla is_xpu layout map_ name ndimension new "
-    "output_nr pin_memory resize_ resize_as_ resolve_neg share_memory_ storage_offset "
+    "is_sparse is_sparse_csr is_vulkan is_xla is_xpu layout name ndimension new "
+    "output_nr pin_memory resize_ resize_as_ share_memory_ storage_offset "
     "to_dense to_sparse to_sparse_coo type",
+    "histogram": "bincount histc histogram",
     "place": "diagonal_scatter index_put index_put_ index_reduce index_reduce_ masked_scatter "
     "masked_scatter_ nonzero_static put put_ scatter_reduce scatter_reduce_ select_scatter "
     "slice_scatter take",
     "searching": "unique_consecutive",
-    "statistics": "bincount corrcoef cov histc histogram kthvalue median mode msort nanmedian "
-    "nanquantile quantile",
+    "statistics": "corrcoef cov kthvalue median mode msort nanmedian nanquantile quantile",
 }
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 

@@ -267,7 +267,7 @@ def _placed(name: str, x: Tensor, at: Tensor, sizes: tuple[int, ...]) -> Tensor:
         )
     image = np.arange(n * c).reshape(n * c, 1) * room
     places = table.reshape(at, shape=(n * c, count)) + image
-    flat = table.reshape(places, shape=(n * c * count,))
+    flat = table.flat_index(table.reshape(places, shape=(n * c * count,)), shape=(n * c * room,))
     values = table.reshape(x, shape=(n * c * count,))
     y = table.assign_at(np.zeros(n * c * room, x.dtype), flat, values)
     return table.reshape(y, shape=(n, c, *sizes))

@@ -150,7 +150,8 @@ class device:
         name, colon, number = str(type).partition(":")
         if name not in DEVICES or (colon and not number.isdigit()):
             raise RuntimeError(f"device {type!r} is not available: everything runs on the CPU")
-        self.type, self.index = name, int(number) if colon else index
+        self.type = name
+        self.index = None if name == "cpu" else int(number) if colon else index
 
     def __repr__(self) -> str:
         index = "" if self.index is None else f", index={self.index}"

@@ -19,7 +19,7 @@ from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.autograd.modes import TAPED, current, note_change
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.record import record
-from tinygrad_mnist.autograd.tensor import Tensor, _reads, unwrap, wrap
+from tinygrad_mnist.autograd.tensor import Tensor, _reads, _unheard, unwrap, wrap
 from tinygrad_mnist.ops import (
     compare,
     diagonal,
@@ -349,6 +349,7 @@ def relaid(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
                 f"{function.__name__}_: the Tensor has views; write x = x.{function.__name__}(...) "
                 "instead"
             )
+        _unheard(f"{function.__name__}_()")
         before = views.seen(self)
         twin = wrap(self._data, self._node)
         if before is not None:

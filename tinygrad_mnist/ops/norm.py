@@ -15,13 +15,8 @@ from tinygrad_mnist.ops.inplace import write
 from tinygrad_mnist.ops.refused import refuse
 
 __all__ = [
-    "batch_norm",
-    "group_norm",
-    "instance_norm",
-    "layer_norm",
-    "local_response_norm",
-    "rms_norm",
-]
+    "batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "rms_norm",
+]  # fmt: skip
 
 
 def _affine(x: Tensor, weight: Tensor | None, bias: Tensor | None, to: tuple[int, ...]) -> Tensor:

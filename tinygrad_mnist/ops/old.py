@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -16,7 +15,7 @@ from tinygrad_mnist.autograd.default_dtype import get_default_dtype
 from tinygrad_mnist.autograd.modes import note_change
 from tinygrad_mnist.autograd.op import DTypeError
 from tinygrad_mnist.autograd.tensor import Tensor, _reads, _unheard, as_array, wrap
-from tinygrad_mnist.ops import convert, index, inplace, matmul, shape
+from tinygrad_mnist.ops import convert, index, matmul, shape
 from tinygrad_mnist.ops.arguments import check_device, size_of
 
 __all__ = ["as_strided"]
@@ -104,22 +103,6 @@ def resize_as_(self: Tensor, the_template: Tensor, memory_format: Any = None) ->
     return resize_(self, *the_template.shape)
 
 
-def apply_(self: Tensor, callable: Callable[[Any], Any]) -> Tensor:
-    """Write `callable(element)` in the place of each element; slow."""
-    _reads("apply_()")
-    values = [callable(value) for value in self._data.ravel().tolist()]
-    return inplace.write(self, np.array(values, self.dtype).reshape(self.shape))
-
-
-def map_(self: Tensor, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor:
-    """Write `callable(element, the other's element)` in the place of each element; slow."""
-    _reads("map_()")
-    own = self._data.ravel().tolist()
-    pairs = zip(own, tensor.expand_as(self).reshape(-1).tolist(), strict=True)
-    values = [callable(a, b) for a, b in pairs]
-    return inplace.write(self, np.array(values, self.dtype).reshape(self.shape))
-
-
 def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
     """A view of the memory that `input` lies in, by steps of so many elements.
 
@@ -164,8 +147,8 @@ def to_sparse(self: Tensor, *args: Any, **kw: Any) -> Any:
 
 
 METHODS: dict[str, Any] = {
-    "type": type_, "new": new, "resize_": resize_, "resize_as_": resize_as_, "apply_": apply_,
-    "map_": map_, "as_strided": as_strided, "ger": matmul.outer,
+    "type": type_, "new": new, "resize_": resize_, "resize_as_": resize_as_,
+    "as_strided": as_strided, "ger": matmul.outer,
     "ndimension": lambda self: self._data.ndim,
     "is_complex": lambda self: False,
     "is_conj": lambda self: False,
@@ -185,7 +168,6 @@ METHODS: dict[str, Any] = {
     "share_memory_": lambda self: self,
     "storage_offset": lambda self: offset(self),
     "as_subclass": lambda self, cls: self if cls is Tensor else _subclass(self, cls),
-    "resolve_neg": lambda self: self,
     "_is_view": lambda self: False,
     "to_sparse": to_sparse, "to_sparse_coo": to_sparse,
     "to_dense": lambda self, dtype=None, **kw: self if dtype is None else self.to(dtype),

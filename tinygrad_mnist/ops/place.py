@@ -98,6 +98,7 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     size = np.broadcast_shapes(input.shape, mask.shape)
     mask = table.broadcast_to(mask, shape=size)
     line = table.reshape(mask, shape=(math.prod(size),))
+    _reads("masked_scatter()")
     if (needed := int(np.count_nonzero(mask._data))) > source._data.size:
         raise RuntimeError(
             f"masked_scatter: expected self and source to have same number of elements: the mask "

@@ -183,7 +183,13 @@ def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
         return input
     if input._data.flags.c_contiguous:  # but PyTorch would have laid it out in another way
         return clone(input)
-    return reshape(reshape(input, (-1,)), input.shape)
+    row = reshape(input, (-1,))  # a copy, unless the elements lie at even distances
+    return reshape(clone(row) if shares_memory(row, input) else row, input.shape)
+
+
+def shares_memory(a: Tensor, b: Tensor) -> bool:
+    """Tell whether two Tensors lie in one block of memory."""
+    return layout.owner(a._data) is layout.owner(b._data)
 
 
 def is_contiguous(x: Tensor) -> bool:
