@@ -163,10 +163,10 @@ class TensorMethods:
     def chunk(self, chunks: builtins.int, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:126
     def clamp(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:124
     def clamp_(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:124
-    def clamp_max(self, max: Any) -> Any: ...  # ops/elementwise.py:290
-    def clamp_max_(self, max: Any) -> Any: ...  # ops/elementwise.py:290
-    def clamp_min(self, min: Any) -> Any: ...  # ops/elementwise.py:289
-    def clamp_min_(self, min: Any) -> Any: ...  # ops/elementwise.py:289
+    def clamp_max(self, max: Any) -> Any: ...  # ops/elementwise.py:289
+    def clamp_max_(self, max: Any) -> Any: ...  # ops/elementwise.py:289
+    def clamp_min(self, min: Any) -> Any: ...  # ops/elementwise.py:288
+    def clamp_min_(self, min: Any) -> Any: ...  # ops/elementwise.py:288
     def clip(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:124
     def clip_(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:124
     def clone(self, *, memory_format: Any = ...) -> Any: ...  # ops/shape.py:290
@@ -195,8 +195,8 @@ class TensorMethods:
     def cumsum(self, dim: builtins.int, *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:233
     def cumsum_(self, dim: builtins.int, *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:233
     def data_ptr(self) -> builtins.int: ...  # ops/convert.py:161
-    def deg2rad(self) -> Any: ...  # ops/elementwise.py:291
-    def deg2rad_(self) -> Any: ...  # ops/elementwise.py:291
+    def deg2rad(self) -> Any: ...  # ops/elementwise.py:290
+    def deg2rad_(self) -> Any: ...  # ops/elementwise.py:290
     def det(self) -> Any: ...  # ops/linalg/older.py:44
     @property
     def device(self) -> device: ...  # ops/__init__.py:148
@@ -255,8 +255,8 @@ class TensorMethods:
     def fmin_(self, other: Any) -> Tensor: ...  # ops/table.py:95
     def fmod(self, other: Any) -> Tensor: ...  # ops/table.py:63
     def fmod_(self, other: Any) -> Tensor: ...  # ops/table.py:63
-    def frac(self) -> Any: ...  # ops/elementwise.py:288
-    def frac_(self) -> Any: ...  # ops/elementwise.py:288
+    def frac(self) -> Any: ...  # ops/elementwise.py:287
+    def frac_(self) -> Any: ...  # ops/elementwise.py:287
     def frexp(self) -> Parts: ...  # ops/elementwise.py:215
     def gather(self, dim: builtins.int, index: Tensor, *, sparse_grad: builtins.bool = ...) -> Tensor: ...  # ops/index.py:126
     def gcd(self, other: Any) -> Tensor: ...  # ops/table.py:378
@@ -484,8 +484,8 @@ class TensorMethods:
     def put_(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/place.py:43
     def qr(self, some: builtins.bool = ...) -> factor.Qr: ...  # ops/linalg/older.py:88
     def quantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ...) -> Tensor: ...  # ops/statistics.py:104
-    def rad2deg(self) -> Any: ...  # ops/elementwise.py:292
-    def rad2deg_(self) -> Any: ...  # ops/elementwise.py:292
+    def rad2deg(self) -> Any: ...  # ops/elementwise.py:291
+    def rad2deg_(self) -> Any: ...  # ops/elementwise.py:291
     def random_(self, low: builtins.int = ..., high: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:265
     def ravel(self) -> Any: ...  # ops/shape.py:287
     @property

@@ -284,7 +284,6 @@ rsqrt = composed("1 / sqrt(input).", lambda input: table.reciprocal(table.sqrt(i
 float_power = composed(
     "input ** exponent, in float64.", lambda input, exponent: pow(double(input), double(exponent))
 )
-hypot = public(table.hypot)
 frac = composed("What follows the decimal point.", lambda input: input - table.trunc(input))
 clamp_min = composed("input, but at least `min`.", lambda input, min: clamp(input, min))
 clamp_max = composed("input, but at most `max`.", lambda input, max: clamp(input, None, max))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.op import DTypeError, ShapeError
-from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.autograd.tensor import Tensor, wrap
 from tinygrad_mnist.kernels.reduce import dropped, kept
 from tinygrad_mnist.ops import elementwise, index, reduce, shape, table
 from tinygrad_mnist.ops.arguments import (
