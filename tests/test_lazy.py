@@ -14,8 +14,8 @@ import tinygrad_mnist as tg
 from tinygrad_mnist import autograd, distributions, fft, linalg, nn, optim, special, testing
 
 PAGES = [
-    tg, autograd, nn, optim, importlib.import_module("tinygrad_mnist.jit"), testing, linalg,
-    special, fft, distributions, distributions.transforms,
+    tg, autograd, nn, nn.functional, optim, importlib.import_module("tinygrad_mnist.jit"), testing,
+    linalg, special, fft, distributions, distributions.transforms,
 ]  # fmt: skip
 
 # The standard library's and NumPy's that these imports do without, unless NumPy loads them.

@@ -33,7 +33,7 @@ LEAKS = {
         target=ended.wait, name="sleeper"
     ).start(),
     "the hook <built-in function print>": lambda ended: SHARED.register_hook(print),
-    "the hook (<function forward": lambda ended: MODEL.register_forward_hook(forward),
+    "the hook <function forward": lambda ended: MODEL.register_forward_hook(forward),
 }
 
 

@@ -56,7 +56,8 @@ def page(
         return sorted({*(name for name, value in vars(module).items() if own(name, value)), *home})
 
     def own(name: str, value: Any) -> bool:
-        foreign = isinstance(value, ModuleType) and not value.__name__.startswith(folder)
+        module = isinstance(value, ModuleType)
+        foreign = module and (not value.__name__.startswith(folder) or "_homes" in vars(value))
         return not foreign and name not in TOOLS
 
     return get, listing, list(home)

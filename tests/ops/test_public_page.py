@@ -7,6 +7,7 @@ import pytest
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import ops
+from tinygrad_mnist.ops.linalg import older
 
 
 @pytest.mark.parametrize("family", ops.FAMILIES, ids=lambda f: f.__name__.rpartition(".")[2])
@@ -17,6 +18,13 @@ def test_every_name_of_a_family_is_public_and_says_what_it_is(family) -> None:
         assert getattr(tg, name).__name__ in family.__all__, name
     for name in family.METHODS:
         assert hasattr(tg.Tensor, name)
+
+
+@pytest.mark.parametrize("page", [tg.linalg, tg.special, tg.fft, older], ids=lambda p: p.__name__)
+def test_every_name_of_a_lazy_page_says_what_it_is(page) -> None:
+    for name in page.__all__:
+        function = getattr(page, name)
+        assert function.__doc__ and function.__name__.isidentifier(), name
 
 
 def test_folders_are_imported_when_asked_for() -> None:

@@ -6,11 +6,11 @@ from typing import Any
 
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops.arguments import Dim, device
-from tinygrad_mnist.ops.linalg import factor, measure
-from tinygrad_mnist.ops.linalg.older import SVD, Geqrf, TriangularSolve
 from tinygrad_mnist.ops.elementwise import Parts
 from tinygrad_mnist.ops.reduce import Found, MinMax
 from tinygrad_mnist.ops.histogram import Histogram
+from tinygrad_mnist.ops.linalg import factor, measure
+from tinygrad_mnist.ops.linalg.older import SVD, Geqrf, TriangularSolve
 
 class TensorMethods:
     @property
@@ -63,7 +63,7 @@ class TensorMethods:
     def __rsub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
     def __rtruediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
     def __rxor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
-    def __setitem__(self, key: Any, value: Any) -> None: ...  # ops/inplace.py:207
+    def __setitem__(self, key: Any, value: Any) -> None: ...  # ops/inplace.py:210
     def __sub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
     def __truediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
     def __xor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
@@ -101,7 +101,7 @@ class TensorMethods:
     def angle(self) -> Tensor: ...  # ops/elementwise.py:236
     def angle_(self) -> Tensor: ...  # ops/elementwise.py:236
     def any(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:54
-    def apply_(self, callable: Callable[[Any], Any]) -> Tensor: ...  # ops/inplace.py:321
+    def apply_(self, callable: Callable[[Any], Any]) -> Tensor: ...  # ops/inplace.py:324
     def arccos(self) -> Tensor: ...  # ops/table.py:129
     def arccos_(self) -> Tensor: ...  # ops/table.py:129
     def arccosh(self) -> Tensor: ...  # ops/table.py:143
@@ -153,7 +153,7 @@ class TensorMethods:
     def bool(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def broadcast_to(self, size: Any) -> Tensor: ...  # ops/shape.py:164
     def byte(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
-    def cauchy_(self, median: builtins.float = ..., sigma: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:281
+    def cauchy_(self, median: builtins.float = ..., sigma: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:284
     def ceil(self) -> Tensor: ...  # ops/table.py:163
     def ceil_(self) -> Tensor: ...  # ops/table.py:163
     def char(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
@@ -175,7 +175,7 @@ class TensorMethods:
     def conj_physical(self) -> Tensor: ...  # ops/elementwise.py:249
     def conj_physical_(self) -> Tensor: ...  # ops/elementwise.py:249
     def contiguous(self, memory_format: Any = ...) -> Tensor: ...  # ops/shape.py:179
-    def copy_(self, src: Any, non_blocking: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:243
+    def copy_(self, src: Any, non_blocking: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:246
     def copysign(self, other: Any) -> Tensor: ...  # ops/table.py:88
     def copysign_(self, other: Any) -> Tensor: ...  # ops/table.py:88
     def corrcoef(self) -> Tensor: ...  # ops/statistics.py:270
@@ -233,9 +233,9 @@ class TensorMethods:
     def expand_as(self, other: Any) -> Any: ...  # ops/shape.py:285
     def expm1(self) -> Tensor: ...  # ops/table.py:114
     def expm1_(self) -> Tensor: ...  # ops/table.py:114
-    def exponential_(self, lambd: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:273
+    def exponential_(self, lambd: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:276
     def fill_(self, value: Any) -> Tensor: ...  # ops/elementwise.py:152
-    def fill_diagonal_(self, fill_value: Any, wrap: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:310
+    def fill_diagonal_(self, fill_value: Any, wrap: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:313
     def fix(self) -> Tensor: ...  # ops/table.py:165
     def fix_(self) -> Tensor: ...  # ops/table.py:165
     def flatten(self, start_dim: builtins.int = ..., end_dim: builtins.int = ...) -> Tensor: ...  # ops/shape.py:77
@@ -263,7 +263,7 @@ class TensorMethods:
     def gcd_(self, other: Any) -> Tensor: ...  # ops/table.py:378
     def ge(self, other: Any) -> Tensor: ...  # ops/table.py:363
     def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:363
-    def geometric_(self, p: builtins.float, *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:291
+    def geometric_(self, p: builtins.float, *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:294
     def geqrf(self) -> Geqrf: ...  # ops/linalg/older.py:139
     def ger(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:103
     def get_device(self) -> Any: ...  # ops/old.py:166
@@ -373,7 +373,7 @@ class TensorMethods:
     def log2(self) -> Tensor: ...  # ops/table.py:116
     def log2_(self) -> Tensor: ...  # ops/table.py:116
     def log_(self) -> Tensor: ...  # ops/table.py:115
-    def log_normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:300
+    def log_normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:303
     def log_softmax(self, dim: builtins.int = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:77
     def logaddexp(self, other: Any) -> Tensor: ...  # ops/table.py:107
     def logaddexp2(self, other: Any) -> Tensor: ...  # ops/table.py:101
@@ -401,7 +401,7 @@ class TensorMethods:
     def mH(self) -> Tensor: ...  # ops/__init__.py:145
     @property
     def mT(self) -> Tensor: ...  # ops/__init__.py:136
-    def map_(self, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor: ...  # ops/inplace.py:326
+    def map_(self, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor: ...  # ops/inplace.py:329
     def masked_fill(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:244
     def masked_fill_(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:244
     def masked_scatter(self, mask: Tensor, source: Tensor) -> Tensor: ...  # ops/place.py:92
@@ -461,7 +461,7 @@ class TensorMethods:
     def nonzero(self, *, as_tuple: builtins.bool = ...) -> Any: ...  # ops/index.py:269
     def nonzero_static(self, *, size: builtins.int, fill_value: builtins.int = ...) -> Tensor: ...  # ops/place.py:283
     def norm(self, p: Any = ..., dim: Dim = ..., keepdim: builtins.bool = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:256
-    def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:259
+    def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:262
     def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:359
     def not_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:359
     def numel(self) -> builtins.int: ...  # ops/convert.py:135
@@ -486,7 +486,7 @@ class TensorMethods:
     def quantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ...) -> Tensor: ...  # ops/statistics.py:104
     def rad2deg(self) -> Any: ...  # ops/elementwise.py:291
     def rad2deg_(self) -> Any: ...  # ops/elementwise.py:291
-    def random_(self, low: builtins.int = ..., high: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:265
+    def random_(self, low: builtins.int = ..., high: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:268
     def ravel(self) -> Any: ...  # ops/shape.py:287
     @property
     def real(self) -> Tensor: ...  # ops/__init__.py:150
@@ -596,7 +596,7 @@ class TensorMethods:
     def unbind(self, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:149
     def unflatten(self, dim: builtins.int, sizes: Sequence[builtins.int]) -> Tensor: ...  # ops/shape.py:89
     def unfold(self, dimension: builtins.int, size: builtins.int, step: builtins.int) -> Tensor: ...  # ops/arrange.py:162
-    def uniform_(self, a: builtins.float = ..., b: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:253
+    def uniform_(self, a: builtins.float = ..., b: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:256
     def unique(self, sorted: builtins.bool = ..., return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/index.py:350
     def unique_consecutive(self, return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/searching.py:86
     def unsafe_chunk(self, chunks: builtins.int, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:126
@@ -612,4 +612,4 @@ class TensorMethods:
     def where(self, condition: Tensor, other: Any) -> Tensor: ...  # ops/__init__.py:164
     def xlogy(self, other: Any) -> Tensor: ...  # ops/table.py:82
     def xlogy_(self, other: Any) -> Tensor: ...  # ops/table.py:82
-    def zero_(self) -> Tensor: ...  # ops/inplace.py:248
+    def zero_(self) -> Tensor: ...  # ops/inplace.py:251

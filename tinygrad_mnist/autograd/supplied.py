@@ -52,6 +52,12 @@ class Cast(Protocol):
     def __call__(self, x: Value, /, *, dtype: np.dtype[Any]) -> Value: ...
 
 
+class WriteOut(Protocol):
+    """`write_out(name, out, made)`: what a function called `name` made, in the Tensor of `out=`."""
+
+    def __call__(self, name: str, out: Any, made: Any, /) -> Any: ...
+
+
 class Cat(Protocol):
     """`cat(*arrays, axis=..., starts=...)`; each array begins at its start."""
 
@@ -67,3 +73,6 @@ assign: Assign
 sum_to: SumTo
 cast: Cast
 cat: Cat
+
+# By `ops/inplace.py`, which writes what a public function makes:
+write_out: WriteOut

@@ -107,23 +107,12 @@ def erfc(x: Array) -> Array:
     return y.astype(x.dtype if x.dtype.kind == "f" else np.float64)
 
 
-@like_ufunc
-def erfcx(x: Array) -> Array:
-    """exp(x^2) erfc(x), which neither over- nor underflows for large x."""
-    x = np.asarray(x)
-    z = x.astype(np.float64)
-    low, high = np.minimum(z, 0.46875), np.maximum(z, 0.46875)
-    with np.errstate(over="ignore"):
-        y = np.where(z <= 0.46875, np.exp(low * low) * erfc(low), _erfcx_positive(high))
-    return y.astype(x.dtype if x.dtype.kind == "f" else np.float64)
-
-
 def _erfc_positive(z: Array) -> Array:
     """erfc on [0.46875, inf)."""
-    return np.exp(-np.square(np.minimum(z, 30.0))) * _erfcx_positive(z)
+    return np.exp(-np.square(np.minimum(z, 30.0))) * erfcx_positive(z)
 
 
-def _erfcx_positive(z: Array) -> Array:
+def erfcx_positive(z: Array) -> Array:
     """exp(z^2) erfc(z) on [0.46875, inf)."""
     mid = np.minimum(z, 4.0)
     near = np.polyval(_MID_P, mid) / np.polyval(_MID_Q, mid)

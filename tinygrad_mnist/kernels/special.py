@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.kernels.activation import erf, erfc, erfcx
+from tinygrad_mnist.kernels.activation import erf, erfc, erfcx_positive
 
 Array = Any  # an ndarray or a Python number: kernels take both
 EPS = float(np.finfo(np.float64).eps)
@@ -211,6 +211,13 @@ def split(a: Array, x: Array, lower: bool) -> Array:
 
 
 # The normal distribution
+
+
+@wide(1)
+def erfcx(x: Array) -> Array:
+    """exp(x^2) erfc(x), which neither over- nor underflows for large x."""
+    low, high = np.minimum(x, 0.46875), np.maximum(x, 0.46875)
+    return np.where(x <= 0.46875, np.exp(low * low) * erfc(low), erfcx_positive(high))
 
 
 @wide(1)

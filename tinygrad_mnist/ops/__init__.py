@@ -47,9 +47,6 @@ OPERATORS: dict[str, Operator] = {
 }  # fmt: skip
 # Methods whose module is loaded when one of them is first called
 LATER = {
-    "linalg.older": "cholesky cholesky_inverse cholesky_solve det geqrf inverse logdet lu "
-    "lu_solve matrix_exp matrix_power orgqr ormqr pinverse qr slogdet svd triangular_solve",
-    "special": "digamma erfinv i0 igamma igammac lgamma mvlgamma polygamma",
     "activation": "hardshrink prelu",
     "arrange": "adjoint dsplit hsplit narrow_copy rot90 sum_to_size unfold unsafe_chunk "
     "unsafe_split unsafe_split_with_sizes vsplit",
@@ -61,10 +58,13 @@ LATER = {
     "output_nr pin_memory resize_ resize_as_ share_memory_ storage_offset "
     "to_dense to_sparse to_sparse_coo type",
     "histogram": "bincount histc histogram",
+    "linalg.older": "cholesky cholesky_inverse cholesky_solve det geqrf inverse logdet lu lu_solve "
+    "matrix_exp matrix_power orgqr ormqr pinverse qr slogdet svd triangular_solve",
     "place": "diagonal_scatter index_put index_put_ index_reduce index_reduce_ masked_scatter "
     "masked_scatter_ nonzero_static put put_ scatter_reduce scatter_reduce_ select_scatter "
     "slice_scatter take",
     "searching": "unique_consecutive",
+    "special": "digamma erfinv i0 igamma igammac lgamma mvlgamma polygamma",
     "statistics": "corrcoef cov kthvalue median mode msort nanmedian nanquantile quantile",
 }
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")

@@ -73,11 +73,9 @@ def public(function: Callable[P, R]) -> Callable[P, R]:
 
 def _into(call: Callable[..., Any], args: tuple[Any, ...], kw: dict[str, Any]) -> Any:
     """The call's result, written into what `out=` names."""
-    from tinygrad_mnist.ops.inplace import write_out
-
     out = kw["out"]
     made = call(*args, **{word: value for word, value in kw.items() if word != "out"})
-    return write_out(call.__name__, out, made)
+    return supplied.write_out(call.__name__, out, made)
 
 
 def _respell(

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.record import name_rows, op
-from tinygrad_mnist.kernels import activation as A
 from tinygrad_mnist.kernels import implicit as I
 from tinygrad_mnist.kernels import linalg as G
 from tinygrad_mnist.kernels import random as N
@@ -39,8 +38,8 @@ from tinygrad_mnist.ops.table import (
 
 SQRT_2PI = math.sqrt(2 * math.pi)
 
-# Special functions
-erfcx = op(A.erfcx, x=lambda g, x, y: g * (x * y * 2 - 2 / SQRT_PI))
+# Special functions (kernels/special.py)
+erfcx = op(F.erfcx, x=lambda g, x, y: g * (x * y * 2 - 2 / SQRT_PI))
 erfinv = op(F.erfinv, x=lambda g, y: g * exp(y * y) * (SQRT_PI / 2))
 ndtr = op(F.ndtr, x=lambda g, x: g * exp(-x * x / 2) / SQRT_2PI)
 ndtri = op(F.ndtri, p=lambda g, y: g * exp(y * y / 2) * SQRT_2PI)
@@ -77,7 +76,7 @@ xlog1py: OpCall = op(
     b=lambda g, a, b: g * where(eq(a, 0.0) & eq(b, -1.0), 0.0, a / (b + 1)),
 )
 
-# Linear algebra, of stacks of matrices; a factorization comes packed, its parts side by side
+# Linear algebra (kernels/linalg.py), of stacks of matrices; factorizations come packed
 inv: OpCall = op(G.inv, a=lambda g, y: -matmul(matmul(y.mT, g), y.mT))
 solve: OpCall = op(
     G.solve,
@@ -115,14 +114,18 @@ qr: OpCall = op(G.qr, a=lambda g, y, shape, complete: qr_slope(g, y, shape[-2:],
 lu: OpCall = op(G.lu, a=lambda g, y, shape: lu_slope(g, y, *shape[-2:]))
 pinv = op(G.pinv, a=lambda g, y, a: pinv_slope(g, y, a))
 matrix_exp: OpCall = op(G.matrix_exp, a=lambda g, a: matrix_exp_slope(g, a))
-rank, failures = op(G.rank), op(G.failures)
-row_exchanges, row_order = op(G.row_exchanges), op(G.row_order)
+rank = op(G.rank)
+failures = op(G.failures)
+row_exchanges = op(G.row_exchanges)
+row_order = op(G.row_order)
 
-# What is drawn
-gammas, poissons = op(N.gammas, draws=True), op(N.poissons, draws=True)
-binomials, categories = op(N.binomials, draws=True), op(N.categories, draws=True)
+# What is drawn (kernels/random.py)
+gammas = op(N.gammas, draws=True)
+poissons = op(N.poissons, draws=True)
+binomials = op(N.binomials, draws=True)
+categories = op(N.categories, draws=True)
 
-# Samples that move with their parameter; how they do has no derivative
+# Samples that move with their parameter (kernels/implicit.py); how they do has no derivative
 gamma_drawn = op(I.drawn, a=lambda g, a, x: g * gamma_slope(a, x))
 dirichlet_drawn = op(
     I.drawn,

@@ -10,7 +10,7 @@ from typing import Any
 
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import further, table
-from tinygrad_mnist.ops.arguments import composed, floating, public
+from tinygrad_mnist.ops.arguments import composed, floating, named, public
 from tinygrad_mnist.ops.create import arange
 from tinygrad_mnist.ops.elementwise import erf, erfc, exp2, expm1, log1p, logit, sinc, xlogy
 from tinygrad_mnist.ops.elementwise import round as round
@@ -116,3 +116,6 @@ def multigammaln(input: Tensor, p: int) -> Tensor:
 
 
 mvlgamma = multigammaln
+
+_LINES = [name for name in __all__ if globals()[name].__name__ == "<lambda>"]
+named(globals(), _LINES)

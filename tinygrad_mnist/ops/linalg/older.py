@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 
 from tinygrad_mnist.autograd.tensor import Tensor, wrap
 from tinygrad_mnist.ops import further, table
-from tinygrad_mnist.ops.arguments import composed, public
+from tinygrad_mnist.ops.arguments import composed, named, public
 from tinygrad_mnist.ops.linalg import factor, measure, products, solve
 from tinygrad_mnist.ops.linalg.checks import matrices, square
 
 __all__ = [
-    "cholesky", "cholesky_inverse", "cholesky_solve", "det", "geqrf", "inverse",
-    "logdet", "lu", "lu_solve", "lu_unpack", "matrix_exp", "matrix_power", "orgqr", "ormqr",
-    "pinverse", "qr", "slogdet", "svd", "triangular_solve",
+    "cholesky", "cholesky_inverse", "cholesky_solve", "det", "geqrf", "inverse", "logdet", "lu",
+    "lu_solve", "lu_unpack", "matrix_exp", "matrix_power", "orgqr", "ormqr", "pinverse", "qr",
+    "slogdet", "svd", "triangular_solve",
 ]  # fmt: skip
 
 
@@ -155,3 +155,6 @@ def ormqr(
     if not left:
         return factor.reflected(input, tau, other.mT, backwards=transpose).mT
     return factor.reflected(input, tau, other, backwards=not transpose)
+
+
+named(globals(), __all__)
