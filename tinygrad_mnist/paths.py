@@ -39,7 +39,7 @@ PATHS: dict[str, str] = {
     **{f"distributions.{name}": "distributions" for name in DISTRIBUTIONS.split()},
     "nn.parallel.data_parallel": "nn.parallel compat.parallel",
     "nn.parallel.distributed": "nn.parallel",
-    **{f"nn.utils.{name}": "nn.utils" for name in UTILS.split()},
+    **{f"nn.utils.{name}": "nn.utils.norm_hooks" for name in UTILS.split()},
     "nn.attention": "compat.private",
     **{f"optim.{name}": "optim" for name in OPTIMIZERS.split()},
     "utils.checkpoint": "compat.checkpoint",

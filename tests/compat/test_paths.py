@@ -10,13 +10,18 @@ import pytest
 import tinygrad_mnist as tg
 from tinygrad_mnist.paths import PATHS
 
+FUNCTIONS = [
+    (tg.autograd, "gradcheck"), (tg.nn.utils, "weight_norm"), (tg.nn.utils, "spectral_norm"),
+]  # fmt: skip
+
 
 @pytest.fixture(autouse=True)
-def gradcheck_is_a_function_again() -> Iterator[None]:
-    """Undo what an import of the path does to `autograd.gradcheck`, for other tests."""
+def functions_again() -> Iterator[None]:
+    """Undo what an import of a path does to a function of its name, for other tests."""
     yield
-    vars(tg.autograd).pop("gradcheck", None)
-    sys.modules.pop("tinygrad_mnist.autograd.gradcheck", None)
+    for page, name in FUNCTIONS:
+        vars(page).pop(name, None)
+        sys.modules.pop(f"{page.__name__}.{name}", None)
 
 
 # (path, names that programs import from it)
@@ -94,6 +99,8 @@ def test_a_function_that_has_the_name_of_a_path_can_still_be_called() -> None:
     importlib.import_module("tinygrad_mnist.autograd.gradcheck")
     x = tg.ones(2, dtype=tg.float64, requires_grad=True)
     assert tg.autograd.gradcheck(tg.exp, (x,))
+    importlib.import_module("tinygrad_mnist.nn.utils.weight_norm")
+    assert "weight_g" in dict(tg.nn.utils.weight_norm(tg.nn.Linear(1, 1)).named_parameters())
 
 
 @pytest.mark.parametrize(

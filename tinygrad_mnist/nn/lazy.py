@@ -53,15 +53,6 @@ class UninitializedTensorMixin:
         )
 
     @property
-    def data(self: Any) -> Tensor:
-        """A Tensor without elements: what fills it changes nothing, as in PyTorch."""
-        return wrap(_memory.__get__(self)[:0])
-
-    @data.setter
-    def data(self: Any, value: Any) -> None:
-        Tensor.data.__set__(self, value)  # type: ignore[attr-defined]
-
-    @property
     def dtype(self: Any) -> Any:
         """The dtype that the values will have."""
         return _memory.__get__(self).dtype
