@@ -45,6 +45,8 @@ class FunctionCtx:
         self._zeros = True
         self._results: list[tuple[tuple[int, ...], Any] | None] = []
         self._by_place: dict[int, int] = {}  # place of a saved output -> which output
+        self._sources: tuple[Any, ...] = ()  # the nodes of the arguments
+        self._subclassed: dict[int, Tensor] = {}  # place of a saved Tensor of a subclass -> like it
         self.live: list[int] = []  # the outputs that have a gradient
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
@@ -143,6 +145,9 @@ class Function:
         return tuple(outputs) if isinstance(result, tuple) else outputs[0]
 
 
+InplaceFunction = Function  # PyTorch's older name for one that may write into its inputs
+
+
 # Recording a call
 
 
@@ -170,7 +175,7 @@ def _record(ctx: FunctionCtx, args: Sequence[Any], outputs: list[Any]) -> list[A
         if isinstance(y, Tensor) and y.dtype.kind == "f" and not _is_in(y, ctx._aside)
     ]  # fmt: skip
     saved = _saved(ctx, args, outputs)
-    parents = tuple(a._node if isinstance(a, Tensor) else None for a in args)
+    parents = ctx._sources = tuple(a._node if isinstance(a, Tensor) else None for a in args)
     if not ctx.live:
         return outputs
     if len(ctx.live) == 1:
@@ -210,6 +215,8 @@ def _saved(ctx: FunctionCtx, args: Sequence[Any], outputs: list[Any]) -> tuple[A
                 ctx._by_place[place] = output
                 frame[count] = np.empty(0)  # so that the walk tells which node this is
         frame[place] = tensor._data
+        if type(tensor) is not Tensor and tensor.__dict__:
+            ctx._subclassed[place] = _like(tensor, np.empty(0), None)
         ctx._places.append(place)
     ctx._tensors = ()
     return (*frame, None)
@@ -304,12 +311,24 @@ def _given_back(ctx: FunctionCtx, frame: Sequence[Any], place: int | None) -> Te
     if place is None:
         return None
     value = frame[place]
-    if not isinstance(value, Tensor):
-        return wrap(value)
+    if place in ctx._subclassed:
+        return _like(ctx._subclassed[place], unwrap(value), getattr(value, "_node", None))
+    if not isinstance(value, Tensor):  # a backward with enable_grad() may differentiate by it
+        if place < len(ctx._sources):
+            return wrap(value, ctx._sources[place])
+        return wrap(value, ctx.residual.get(f"saved tensor {place}"))
     here = frame[len(ctx.params)]
     if place in ctx._by_place and here._node is not None:
         return wrap(value._data, _part(ctx, ctx._by_place[place], here._node, value))
     return value
+
+
+def _like(tensor: Tensor, array: Any, node: Any) -> Tensor:
+    """A Tensor of the same class, with the same attributes."""
+    made: Tensor = new(type(tensor))
+    made._data, made._node = array, node
+    made.__dict__.update(tensor.__dict__)
+    return made
 
 
 def _checked(ctx: FunctionCtx, result: Any) -> tuple[Any, ...]:
