@@ -31,7 +31,6 @@ OF_FUNCTIONAL = [
     "prelu", "rms_norm", "rrelu", "selu", "threshold", "triplet_margin_loss",
 ]  # fmt: skip
 __all__ = [
-    *OF_FUNCTIONAL,
     "abs_", "acos_", "are_deterministic_algorithms_enabled", "as_strided", "asin_", "atan_",
     "can_cast", "ceil_", "clamp_", "clamp_max_", "clamp_min_", "clip_", "compiled_with_cxx11_abi",
     "cos_", "cosh_", "default_generator", "detach_", "erf_", "erfc_", "exp2_", "exp_", "expm1_",
@@ -46,6 +45,7 @@ __all__ = [
     "square_", "tan_", "tanh_", "trunc_", "typename", "use_deterministic_algorithms", "xlogy_",
     "zero_",
 ]  # fmt: skip
+__all__ += OF_FUNCTIONAL
 
 
 def range(start: Any, end: Any, step: Any = 1, *, dtype: Any = None, **kw: Any) -> Tensor:
@@ -175,7 +175,7 @@ def set_default_device(device: Any) -> None:
 
 
 def get_default_device() -> Any:
-    """The CPU."""
+    """Return the CPU, which is the only device."""
     return device("cpu")
 
 
