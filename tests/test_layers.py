@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1] / "tinygrad_mnist"
 
 # Bottom first. Names on one line are one level and may import each other.
 LEVELS = [
-    ["blas", "files", "hints", "lazy", "start", "threads"],
+    ["blas", "files", "hints", "lazy", "missing", "paths", "start", "threads"],
     ["kernels"],
     ["autograd"],
     ["ops"],
@@ -30,7 +30,8 @@ LEVELS = [
     ["models"],
     ["serialize"],
     ["train"],
-    ["cli", "__main__"],
+    ["report"],
+    ["compat", "cli", "__main__", "run"],
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
 # Below themselves in the list, and still none of their business.

@@ -1,8 +1,7 @@
 """Reverse-mode automatic differentiation on NumPy, with PyTorch's names, and MNIST models.
 
 The public names stand here, on one page; each folder's first file says what lives in it. Each
-family in `ops/` begins with the list of its names. The other folders, `linalg`, `special`, `fft`
-and `distributions` are imported when they are first asked for.
+family in `ops/` begins with the list of its names. All else is imported when it is first asked for.
 """
 
 # ruff: noqa: F403
@@ -33,7 +32,7 @@ from tinygrad_mnist.autograd.default_dtype import get_default_dtype as get_defau
 from tinygrad_mnist.autograd.default_dtype import set_default_dtype as set_default_dtype
 from tinygrad_mnist.autograd.dtypes import promote_types as promote_types
 from tinygrad_mnist.autograd.dtypes import result_type as result_type
-from tinygrad_mnist.lazy import page
+from tinygrad_mnist.lazy import page, register
 from tinygrad_mnist.ops.arguments import device as device
 from tinygrad_mnist.ops.compare import *  # eq, lt, logical_and, isnan, where, allclose, ...
 from tinygrad_mnist.ops.create import *  # tensor, zeros, arange, eye, from_numpy, full_like, ...
@@ -42,12 +41,15 @@ from tinygrad_mnist.ops.elementwise import *  # add, exp, sqrt, clamp, relu, sig
 from tinygrad_mnist.ops.index import *  # gather, scatter, sort, topk, masked_fill, unique, ...
 from tinygrad_mnist.ops.join import *  # cat, stack, split, chunk, unbind, roll, meshgrid, ...
 from tinygrad_mnist.ops.matmul import *  # matmul, mm, dot, einsum, tensordot, cdist, ...
+from tinygrad_mnist.ops.printing import get_printoptions as get_printoptions
+from tinygrad_mnist.ops.printing import set_printoptions as set_printoptions
 from tinygrad_mnist.ops.random import *  # manual_seed, Generator, rand, randn, bernoulli, ...
 from tinygrad_mnist.ops.reduce import *  # sum, mean, var, max, argmax, softmax, norm, ...
 from tinygrad_mnist.ops.rows import *  # the rows of the table: for type checkers, rows.pyi
 from tinygrad_mnist.ops.shape import *  # reshape, permute, squeeze, expand, flip, repeat, ...
 
 if TYPE_CHECKING:
+    from tinygrad_mnist import compat as compat
     from tinygrad_mnist import data as data
     from tinygrad_mnist import distributions as distributions
     from tinygrad_mnist import fft as fft
@@ -60,6 +62,15 @@ if TYPE_CHECKING:
     from tinygrad_mnist import testing as testing
     from tinygrad_mnist import train as train
     from tinygrad_mnist import utils as utils
+    from tinygrad_mnist.autograd.anomaly import is_anomaly_enabled as is_anomaly_enabled
+    from tinygrad_mnist.autograd.size import Size as Size
+    from tinygrad_mnist.compat.amp import *
+    from tinygrad_mnist.compat.dtypes import *
+    from tinygrad_mnist.compat.func import *
+    from tinygrad_mnist.compat.functions import *
+    from tinygrad_mnist.compat.scripting import *
+    from tinygrad_mnist.compat.sparse import *
+    from tinygrad_mnist.compat.tensors import *
     from tinygrad_mnist.jit import jit as jit  # the folder, which can be called
     from tinygrad_mnist.nn.functional import channel_shuffle as channel_shuffle
     from tinygrad_mnist.nn.functional import conv3d as conv3d
@@ -78,25 +89,7 @@ if TYPE_CHECKING:
     from tinygrad_mnist.ops.grid import grid_sampler_2d as grid_sampler_2d
     from tinygrad_mnist.ops.grid import grid_sampler_3d as grid_sampler_3d
     from tinygrad_mnist.ops.histogram import *
-    from tinygrad_mnist.ops.linalg.older import cholesky as cholesky
-    from tinygrad_mnist.ops.linalg.older import cholesky_inverse as cholesky_inverse
-    from tinygrad_mnist.ops.linalg.older import cholesky_solve as cholesky_solve
-    from tinygrad_mnist.ops.linalg.older import det as det
-    from tinygrad_mnist.ops.linalg.older import geqrf as geqrf
-    from tinygrad_mnist.ops.linalg.older import inverse as inverse
-    from tinygrad_mnist.ops.linalg.older import logdet as logdet
-    from tinygrad_mnist.ops.linalg.older import lu as lu
-    from tinygrad_mnist.ops.linalg.older import lu_solve as lu_solve
-    from tinygrad_mnist.ops.linalg.older import lu_unpack as lu_unpack
-    from tinygrad_mnist.ops.linalg.older import matrix_exp as matrix_exp
-    from tinygrad_mnist.ops.linalg.older import matrix_power as matrix_power
-    from tinygrad_mnist.ops.linalg.older import orgqr as orgqr
-    from tinygrad_mnist.ops.linalg.older import ormqr as ormqr
-    from tinygrad_mnist.ops.linalg.older import pinverse as pinverse
-    from tinygrad_mnist.ops.linalg.older import qr as qr
-    from tinygrad_mnist.ops.linalg.older import slogdet as slogdet
-    from tinygrad_mnist.ops.linalg.older import svd as svd
-    from tinygrad_mnist.ops.linalg.older import triangular_solve as triangular_solve
+    from tinygrad_mnist.ops.linalg.older import *
     from tinygrad_mnist.ops.place import *
     from tinygrad_mnist.ops.searching import *
     from tinygrad_mnist.ops.signal import *
@@ -117,14 +110,10 @@ else:
     __getattr__, __dir__ = page(
         __name__,
         {
-            "": "data distributions fft jit linalg models nn optim serialize special testing train "
-            "utils",
-            "ops.linalg.older": (
-                "cholesky cholesky_inverse cholesky_solve det geqrf inverse logdet lu lu_solve "
-                "lu_unpack matrix_exp matrix_power orgqr ormqr pinverse qr slogdet svd "
-                "triangular_solve"
+            "": (
+                "compat data distributions fft jit linalg models nn optim serialize special "
+                "testing train utils"
             ),
-            "ops.special": "digamma erfinv i0 igamma igammac lgamma mvlgamma polygamma",
             "ops.arrange": (
                 "adjoint alias_copy atleast_3d block_diag cartesian_prod "
                 "column_stack combinations detach_copy diagonal_copy dsplit dstack "
@@ -154,7 +143,49 @@ else:
                 "corrcoef cov kthvalue median mode msort nanmedian nanquantile quantile std_mean "
                 "var_mean"
             ),
+            "ops.linalg.older": (
+                "cholesky cholesky_inverse cholesky_solve det geqrf inverse logdet lu "
+                "lu_solve lu_unpack matrix_exp matrix_power orgqr ormqr pinverse qr slogdet "
+                "svd triangular_solve"
+            ),
+            "ops.special": "digamma erfinv i0 igamma igammac lgamma mvlgamma polygamma",
             "serialize": "load save",
+            "autograd.size": "Size",
+            "compat.amp": "GradScaler autocast is_autocast_enabled",
+            "compat.dtypes": (
+                "bfloat16 cdouble cfloat chalf channels_last channels_last_3d complex128 "
+                "complex32 complex64 contiguous_format layout memory_format newaxis "
+                "preserve_format sparse_coo sparse_csr strided"
+            ),
+            "compat.functions": (
+                "abs_ acos_ adaptive_avg_pool1d alpha_dropout "
+                "are_deterministic_algorithms_enabled as_strided asin_ atan_ avg_pool1d "
+                "batch_norm bilinear binary_cross_entropy_with_logits can_cast ceil_ celu "
+                "clamp_ clamp_max_ clamp_min_ clip_ compiled_with_cxx11_abi conv1d conv2d "
+                "conv_transpose1d conv_transpose2d cos_ cosh_ cosine_embedding_loss "
+                "cosine_similarity default_generator detach_ dropout embedding erf_ erfc_ "
+                "exp2_ exp_ expm1_ fill_ fix_ floor_ frac_ frombuffer ger "
+                "get_default_device get_device get_float32_matmul_precision "
+                "get_num_interop_threads group_norm hardshrink hinge_embedding_loss "
+                "is_complex is_conj is_deterministic_algorithms_warn_only_enabled "
+                "is_inference is_neg is_nonzero is_same_size is_signed is_storage kl_div "
+                "layer_norm log10_ log1p_ log2_ log_ logit_ margin_ranking_loss max_pool1d "
+                "max_pool2d nan_to_num_ neg_ negative_ pairwise_distance poisson_nll_loss "
+                "prelu range reciprocal_ relu_ resize_as_ rms_norm round_ rrelu rsqrt_ "
+                "scalar_tensor seed selu set_anomaly_enabled set_default_device "
+                "set_deterministic_debug_mode set_float32_matmul_precision "
+                "set_flush_denormal set_num_interop_threads set_warn_always sigmoid_ sin_ "
+                "sinc_ sinh_ sqrt_ square_ tan_ tanh_ threshold triplet_margin_loss trunc_ "
+                "typename use_deterministic_algorithms xlogy_ zero_"
+            ),
+            "compat.func": "vmap",
+            "compat.scripting": "compile",
+            "compat.sparse": "smm sparse_coo_tensor spmm",
+            "compat.tensors": (
+                "BoolTensor ByteTensor CharTensor DoubleTensor FloatTensor HalfTensor "
+                "IntTensor LongTensor ShortTensor set_default_tensor_type"
+            ),
+            "autograd.anomaly": "is_anomaly_enabled",
             "threads": "get_num_threads set_num_threads",
         },
     )[:2]
@@ -167,6 +198,7 @@ float16 = half = np.dtype("float16")
 float32 = float = np.dtype("float32")
 float64 = double = np.dtype("float64")
 uint8 = np.dtype("uint8")
+uint16, uint32, uint64 = np.dtype("uint16"), np.dtype("uint32"), np.dtype("uint64")
 int8 = np.dtype("int8")
 int16 = short = np.dtype("int16")
 int32 = int = np.dtype("int32")
@@ -174,34 +206,7 @@ int64 = long = np.dtype("int64")
 bool = np.dtype("bool")
 e, inf, nan, pi = math.e, math.inf, math.nan, math.pi
 
-
-class cuda:
-    """There is none: programs that ask are told so."""
-
-    @staticmethod
-    def is_available() -> builtins.bool:
-        """False."""
-        return False
-
-    @staticmethod
-    def device_count() -> builtins.int:
-        """0."""
-        return 0
-
-    @staticmethod
-    def manual_seed(seed: builtins.int) -> None:
-        """Nothing to seed."""
-
-    manual_seed_all = manual_seed
-
-
-accelerator = cuda
-
-
-class backends:
-    """PyTorch programs ask `backends.mps.is_available()`: no."""
-
-    mps = cuda
+register()  # PyTorch's import paths: nn.modules.conv, utils.data.dataloader, cuda.amp, ...
 
 
 def is_tensor(obj: Any) -> builtins.bool:

@@ -12,8 +12,6 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from tinygrad_mnist.hints import did_you_mean
-
 # What a page imports to be one; no names of its own.
 TOOLS = frozenset({"Any", "TYPE_CHECKING", "annotations", "page", "refusing"})
 
@@ -49,14 +47,17 @@ def page(
             except ModuleNotFoundError as error:
                 if error.name != dotted:  # it is there, and misses something itself
                     raise
-            hint = did_you_mean(name, listing())
+            from tinygrad_mnist.missing import instead
+
+            hint = instead(folder.partition(".")[2], name, listing())
         raise AttributeError(f"module {folder!r} has no attribute {name!r}{hint}")
 
     def listing() -> list[str]:
         return sorted({*(name for name, value in vars(module).items() if own(name, value)), *home})
 
     def own(name: str, value: Any) -> bool:
-        foreign = isinstance(value, ModuleType) and not value.__name__.startswith(folder)
+        module = isinstance(value, ModuleType)
+        foreign = module and (not value.__name__.startswith(folder) or "_homes" in vars(value))
         return not foreign and name not in TOOLS
 
     return get, listing, list(home)
@@ -76,3 +77,22 @@ def refusing(get: Callable[[str], Any], page: str, reasons: dict[str, str]) -> C
         return get(name)
 
     return answer
+
+
+class Finder:
+    """Finds PyTorch's import paths, `paths.py`; Python asks it after all others."""
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> Any:
+        """Return how to load a path of the package, None for any other name."""
+        if not name.startswith("tinygrad_mnist."):
+            return None
+        from tinygrad_mnist.paths import find
+
+        return find(name)
+
+
+def register() -> None:
+    """Let Python ask the finder, once."""
+    if Finder not in sys.meta_path:
+        sys.meta_path.append(Finder)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_mnist import Tensor
+from tinygrad_mnist import Tensor, tensor
 from tinygrad_mnist.autograd import (
     Function,
     detect_anomaly,
@@ -17,7 +17,7 @@ from tinygrad_mnist.autograd import (
 
 
 def leaf(*values: Any) -> Tensor:
-    return Tensor(np.array(values), requires_grad=True)
+    return tensor(np.array(values), requires_grad=True)
 
 
 def test_it_names_the_op_the_line_the_shapes_and_the_first_bad_index() -> None:

@@ -13,7 +13,7 @@ from tinygrad_mnist.autograd import REGISTRY, grad, supplied
 
 def leaf(*values: Any, dtype: Any = np.float64) -> Tensor:
     data = np.array(values[0] if len(values) == 1 else values, dtype)
-    return Tensor(data, requires_grad=True)
+    return tg.tensor(data, requires_grad=True)
 
 
 def test_what_lower_files_call_is_supplied_by_higher_ones() -> None:

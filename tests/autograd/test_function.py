@@ -14,7 +14,7 @@ from tinygrad_mnist.autograd import Function, grad, gradcheck, gradgradcheck, on
 
 
 def leaf(*values: Any) -> Tensor:
-    return Tensor(np.array(values, np.float64), requires_grad=True)
+    return tg.tensor(np.array(values, np.float64), requires_grad=True)
 
 
 class Cube(Function):
@@ -83,8 +83,8 @@ class Affine(Function):
 
 
 MATRICES = (
-    Tensor(np.arange(6.0).reshape(3, 2) / 5, requires_grad=True),
-    Tensor(np.arange(8.0).reshape(2, 4) / 7, requires_grad=True),
+    tg.tensor(np.arange(6.0).reshape(3, 2) / 5, requires_grad=True),
+    tg.tensor(np.arange(8.0).reshape(2, 4) / 7, requires_grad=True),
 )
 
 
@@ -299,7 +299,7 @@ def test_gradients_are_unbroadcast_as_everywhere() -> None:
         def backward(ctx: Any, g: Any) -> Any:
             return g, g
 
-    a, b = Tensor(np.ones((3, 2)), requires_grad=True), leaf(1.0, 2.0)
+    a, b = tg.tensor(np.ones((3, 2)), requires_grad=True), leaf(1.0, 2.0)
     assert gradcheck(Add.apply, (a, b))
 
 
@@ -393,7 +393,7 @@ class Once(Function):
     @once_differentiable
     def backward(ctx: Any, g: Any) -> Any:
         (x,) = ctx.saved_tensors
-        return Tensor(g.detach().numpy() * np.cos(x.detach().numpy()))
+        return tg.tensor(g.detach().numpy() * np.cos(x.detach().numpy()))
 
 
 def test_once_differentiable() -> None:

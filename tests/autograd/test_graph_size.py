@@ -24,7 +24,7 @@ def without_the_garbage_collector() -> Iterator[None]:
 
 
 def leaf(data: Any) -> Tensor:
-    return Tensor(np.array(data, np.float64), requires_grad=True)
+    return tg.tensor(np.array(data, np.float64), requires_grad=True)
 
 
 def chain(x: Tensor, length: int) -> Tensor:

@@ -10,7 +10,7 @@ from tinygrad_mnist import Tensor
 
 
 def leaf(*values: Any) -> Tensor:
-    return Tensor(np.array(values, np.float64), requires_grad=True)
+    return tg.tensor(np.array(values, np.float64), requires_grad=True)
 
 
 def middle(*values: Any) -> Tensor:
@@ -149,7 +149,7 @@ def test_memory_that_was_written_freed_and_used_again_blames_nobody() -> None:
         scratch = tg.zeros(100)
         scratch.fill_(1.0)
         del scratch
-        x = Tensor(np.ones(100, np.float32), requires_grad=True)
+        x = tg.tensor(np.ones(100, np.float32), requires_grad=True)
         y = (x * x).sum()
         y.backward()
 
@@ -204,7 +204,7 @@ def test_an_in_place_op_keeps_what_it_computed_from() -> None:
 
 
 def test_an_in_place_op_on_a_constant_keeps_what_it_computed_from() -> None:
-    buffer, w = Tensor(np.array([2.0, 3.0])), leaf(4.0, 5.0)
+    buffer, w = tg.tensor(np.array([2.0, 3.0])), leaf(4.0, 5.0)
     buffer.mul_(w)
     buffer.sum().backward()
     np.testing.assert_array_equal(w.grad.numpy(), [2.0, 3.0])

@@ -10,7 +10,7 @@ from tinygrad_mnist.autograd import graph_memory
 
 
 def leaf(size: int) -> Tensor:
-    return Tensor(np.ones(size), requires_grad=True)
+    return tg.tensor(np.ones(size), requires_grad=True)
 
 
 def test_nothing_alive_keeps_nothing() -> None:

@@ -27,7 +27,7 @@ def bits(tensors: Any) -> list[bytes]:
 
 def gradients_of(program: Program, jitted: bool, calls: int = 4) -> list[list[bytes]]:
     """Return loss and gradients of each call, on inputs that differ from call to call."""
-    leaves = [Tensor(x._data).requires_grad_() for x in program.inputs]
+    leaves = [tg.tensor(x._data).requires_grad_() for x in program.inputs]
 
     def step(scale: Tensor) -> tuple[Tensor, ...]:
         for leaf in leaves:

@@ -66,12 +66,12 @@ REFUSALS = [
     Refusal("weights", lambda: F.batch_norm(ONES, None, None, tg.ones(3)), ShapeError,
             "3 weights for input [2, 4, 3], whose dimension 1 has 4 channels"),
     Refusal("one value", lambda: F.batch_norm(tg.ones(1, 2), None, None, training=True),
-            ValueError, "more than 1 value per channel when training, got input size (1, 2)"),
+            ValueError, "1 value per channel when training, got input size torch.Size([1, 2])"),
     Refusal("layer_norm", lambda: F.layer_norm(ONES, 4), ShapeError,
             "normalized_shape=[4] must be the last dimensions of the input, which has shape [2, 4"),
     Refusal("group_norm", lambda: F.group_norm(ONES, 3), ShapeError, "do not divide into 3 groups"),
     Refusal("instance_norm", lambda: F.instance_norm(tg.ones(2, 3, 1)), ValueError,
-            "more than 1 spatial element when training, got input size (2, 3, 1)"),
+            "more than 1 spatial element when training, got input size torch.Size([2, 3, 1])"),
 ]  # fmt: skip
 test_value, test_gradient, test_refusal, test_every_name_has_a_case = family_tests(
     norm, CASES, PLAIN, REFUSALS

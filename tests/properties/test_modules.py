@@ -19,7 +19,7 @@ def real(*shape: int, low: float = -2.0, high: float = 2.0) -> Tensor:
     """Float64 numbers that require grad, of which no two are equal."""
     count = int(np.prod(shape))
     data = np.random.default_rng(count).permutation(np.linspace(low, high, count))
-    return Tensor(data.reshape(shape), requires_grad=True)
+    return tg.tensor(data.reshape(shape), requires_grad=True)
 
 
 def fixed(*shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
@@ -31,7 +31,7 @@ def classes(*values: int) -> Tensor:
 
 
 ROW, IMAGE, SIGNAL = (3, 4), (2, 2, 4, 4), (2, 2, 5)
-SIGNS = Tensor(np.array([1.0, -1.0, 1.0]))
+SIGNS = tg.tensor(np.array([1.0, -1.0, 1.0]))
 
 ROWS: dict[str, list[tuple[Build, tuple[Tensor, ...]]]] = {
     # Containers

@@ -97,7 +97,7 @@ class Graphs(RuleBasedStateMachine):
 
     def leaf(self, values: list[float]) -> Any:
         array = np.array(values).reshape(SHAPE)
-        pair = (Tensor(array, requires_grad=True), Value(array))
+        pair = (tg.tensor(array, requires_grad=True), Value(array))
         self.leaves.append(pair)
         return pair
 
@@ -173,7 +173,7 @@ class Graphs(RuleBasedStateMachine):
         x, a = node
         g = np.array(weights).reshape(SHAPE)
         assume(x.requires_grad)
-        seed = Tensor(g.copy())
+        seed = tg.tensor(g.copy())
         x.backward(seed, retain_graph=True)
         np.testing.assert_array_equal(seed.numpy(), g)
         for i, (_, value) in enumerate(self.leaves):
@@ -186,7 +186,7 @@ class Graphs(RuleBasedStateMachine):
         (x, a), (w, b) = node, by
         assume(x.requires_grad and w.requires_grad)
         g = np.ones(SHAPE)
-        (gradient,) = tg.autograd.grad(x, w, Tensor(g), retain_graph=True, allow_unused=True)
+        (gradient,) = tg.autograd.grad(x, w, tg.tensor(g), retain_graph=True, allow_unused=True)
         right = derivative(a, b, g)
         assert (gradient is None) == (not reaches(a, b))
         if gradient is not None:

@@ -61,7 +61,8 @@ def test_the_class_makes_floats_and_the_function_keeps_integers() -> None:
     assert tg.Tensor([1, 2]).dtype == tg.Tensor([True]).dtype == tg.float32
     assert tg.Tensor().dtype == tg.float32
     assert tg.tensor([1, 2]).dtype == tg.int64
-    assert tg.Tensor(np.array([1, 2])).dtype == tg.int64
+    assert tg.Tensor(np.array([1, 2])).dtype == tg.float32
+    assert tg.Tensor(tg.tensor([1, 2])).dtype == tg.int64
 
 
 @pytest.mark.parametrize("way", ["long", "int", "bool", "to", "type_as", "byte", "short"])

@@ -78,11 +78,11 @@ def test_the_format_page_tells_how_to_open_a_file_without_this_library(tmp_path,
 
 def test_a_newer_version_is_named(tmp_path):
     data = bytearray((SAMPLES / "v1.plain.pkl").read_bytes())
-    data[29] = 3
+    data[29] = 4
     path = tmp_path / "newer.pkl"
     path.write_bytes(data)
     with pytest.raises(
-        FormatError, match=r"newer\.pkl: .* version 3; this release reads version 1 to 2"
+        FormatError, match=r"newer\.pkl: .* version 4; this release reads version 1 to 3"
     ):
         load(path)
 

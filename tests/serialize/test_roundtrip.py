@@ -55,7 +55,7 @@ trees = st.recursive(
 def described(value: object) -> object:
     """What inspect() must tell of a saved value."""
     if isinstance(value, (np.ndarray, np.generic, tg.Tensor)):
-        return ArrayInfo(value.dtype.name, value.shape)
+        return ArrayInfo(value.dtype.name, tuple(value.shape))
     if isinstance(value, dict):
         return {key: described(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

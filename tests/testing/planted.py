@@ -18,6 +18,7 @@ from tests.properties.test_registry import recorded
 from tinygrad_mnist.autograd import REGISTRY, Tensor, grad
 from tinygrad_mnist.autograd.tensor import unwrap, wrap
 from tinygrad_mnist.ops import table
+from tinygrad_mnist.ops.create import tensor
 from tinygrad_mnist.testing.properties import prove
 from tinygrad_mnist.testing.strategies import tensor_on
 
@@ -139,7 +140,7 @@ def fingerprint(function: Any, args: list[Any], second: bool) -> list[Any]:
 
     def pulled(tensors: list[Tensor], create_graph: bool) -> list[Tensor]:
         live = [t for t in tensors if t.requires_grad]
-        weights = [Tensor(rng.uniform(0.5, 1.5, t.shape)) for t in live]
+        weights = [tensor(rng.uniform(0.5, 1.5, t.shape)) for t in live]
         if not live:
             return [leaf * 0 for leaf in wanted]
         return list(grad(live, wanted, weights, create_graph=create_graph, materialize_grads=True))

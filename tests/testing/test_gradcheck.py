@@ -21,11 +21,11 @@ RNG = np.random.default_rng(0)
 
 def real(*shape: int, dtype: Any = np.float64) -> Tensor:
     values = np.random.default_rng(list(shape)).normal(size=shape)
-    return Tensor(values.astype(dtype), requires_grad=True)
+    return tg.tensor(values.astype(dtype), requires_grad=True)
 
 
 def at(*values: float) -> Tensor:
-    return Tensor(np.array(values, np.float64), requires_grad=True)
+    return tg.tensor(np.array(values, np.float64), requires_grad=True)
 
 
 def wrong(value: Any, **rules: Any) -> Any:
@@ -544,7 +544,7 @@ def test_in_two_threads() -> None:
     verdicts: list[bool] = []
 
     def work() -> None:
-        x = Tensor(np.linspace(0.1, 1, 4), requires_grad=True)
+        x = tg.tensor(np.linspace(0.1, 1, 4), requires_grad=True)
         for _ in range(5):
             verdicts.append(gradcheck(lambda x: (x * x).log(), x))
             verdicts.append(not gradcheck(scaled(1.001), x, raise_exception=False))

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from tinygrad_mnist.autograd.function import Function, once_differentiable
     from tinygrad_mnist.autograd.memory import graph_memory
+    from tinygrad_mnist.compat.tensors import Variable
     from tinygrad_mnist.testing.gradients.gradcheck import gradcheck, gradgradcheck
 else:
     __getattr__, __dir__ = page(
@@ -38,13 +39,15 @@ else:
             "anomaly": "detect_anomaly is_anomaly_enabled set_detect_anomaly",
             "function": "Function once_differentiable",
             "memory": "graph_memory",
-            ".testing.gradients.gradcheck": "gradcheck gradgradcheck",  # a layer above: on demand
+            ".compat.tensors": "Variable",  # layers above: on demand
+            ".testing.gradients.gradcheck": "gradcheck gradgradcheck",
         },
     )[:2]
 
 __all__ = [
-    "REGISTRY", "Function", "Op", "Tensor", "backward", "detect_anomaly", "enable_grad",
-    "functional", "grad", "gradcheck", "gradgradcheck", "graph_memory", "inference_mode",
+    "REGISTRY", "Function", "Op", "Tensor", "Variable", "backward", "detect_anomaly",
+    "enable_grad", "functional", "grad", "gradcheck", "gradgradcheck", "graph_memory",
+    "inference_mode",
     "is_anomaly_enabled", "is_grad_enabled", "no_grad", "once_differentiable", "op",
     "set_detect_anomaly", "set_grad_enabled",
 ]  # fmt: skip

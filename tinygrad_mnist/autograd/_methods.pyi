@@ -14,59 +14,62 @@ from tinygrad_mnist.ops.linalg.older import SVD, Geqrf, TriangularSolve
 
 class TensorMethods:
     @property
-    def H(self) -> Tensor: ...  # ops/__init__.py:134
+    def H(self) -> Tensor: ...  # ops/__init__.py:141
     @property
-    def T(self) -> Tensor: ...  # ops/__init__.py:152
+    def T(self) -> Tensor: ...  # ops/__init__.py:159
     def __abs__(self) -> Tensor: ...  # ops/table.py:160
-    def __add__(self, b: Any) -> Tensor: ...  # ops/__init__.py:73
-    def __and__(self, b: Any) -> Tensor: ...  # ops/__init__.py:73
+    def __add__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __and__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
     def __array_ufunc__(self, ufunc: Any, method: builtins.str, *inputs: Any, **kw: Any) -> Any: ...  # ops/convert.py:63
     def __deepcopy__(self, memo: builtins.dict[builtins.int, Any]) -> Tensor: ...  # ops/convert.py:88
-    def __dlpack__(self, **kw: Any) -> Any: ...  # ops/convert.py:171
-    def __dlpack_device__(self) -> Any: ...  # ops/convert.py:172
-    def __eq__(self, other: Any) -> Tensor: ...  # type: ignore[override]  # ops/__init__.py:73
-    def __floordiv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:73
-    def __ge__(self, b: Any) -> Tensor: ...  # ops/__init__.py:73
+    def __dlpack__(self, **kw: Any) -> Any: ...  # ops/convert.py:175
+    def __dlpack_device__(self) -> Any: ...  # ops/convert.py:176
+    def __eq__(self, other: Any) -> Tensor: ...  # type: ignore[override]  # ops/__init__.py:78
+    def __floordiv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __ge__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
     def __getitem__(self, key: Any) -> Tensor: ...  # ops/index.py:27
-    def __gt__(self, b: Any) -> Tensor: ...  # ops/__init__.py:73
-    def __iadd__(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:48
+    def __gt__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __iadd__(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:48
     def __ifloordiv__(self, other: Any) -> Tensor: ...  # ops/table.py:64
     def __imod__(self, other: Any) -> Tensor: ...  # ops/table.py:60
     def __imul__(self, other: Any) -> Tensor: ...  # ops/table.py:51
     def __invert__(self) -> Tensor: ...  # ops/table.py:371
-    def __ipow__(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:86
-    def __isub__(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:54
-    def __itruediv__(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:68
-    def __le__(self, b: Any) -> Tensor: ...  # ops/__init__.py:73
-    def __lshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:73
-    def __lt__(self, b: Any) -> Tensor: ...  # ops/__init__.py:73
-    def __matmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:73
-    def __mod__(self, b: Any) -> Tensor: ...  # ops/__init__.py:73
-    def __mul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:73
-    def __ne__(self, other: Any) -> Tensor: ...  # type: ignore[override]  # ops/__init__.py:73
+    def __ipow__(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:90
+    def __isub__(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:56
+    def __itruediv__(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
+    def __le__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __lshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __lt__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __matmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __mod__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __mul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __ne__(self, other: Any) -> Tensor: ...  # type: ignore[override]  # ops/__init__.py:78
     def __neg__(self) -> Tensor: ...  # ops/table.py:53
-    def __or__(self, b: Any) -> Tensor: ...  # ops/__init__.py:73
-    def __pos__(self) -> Tensor: ...  # ops/elementwise.py:112
-    def __pow__(self, b: Any) -> Tensor: ...  # ops/__init__.py:73
-    def __radd__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
-    def __rand__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
-    def __reduce__(self) -> builtins.tuple[Any, ...]: ...  # ops/convert.py:105
-    def __rfloordiv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
-    def __rlshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
-    def __rmatmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
-    def __rmod__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
-    def __rmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
-    def __ror__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
-    def __rpow__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
-    def __rrshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
-    def __rshift__(self, b: Any) -> Any: ...  # ops/__init__.py:73
-    def __rsub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
-    def __rtruediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
-    def __rxor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __or__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __pos__(self) -> Tensor: ...  # ops/elementwise.py:116
+    def __pow__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __radd__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
+    def __rand__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
+    def __reduce__(self) -> builtins.tuple[Any, ...]: ...  # ops/convert.py:109
+    def __rfloordiv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
+    def __rlshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
+    def __rmatmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
+    def __rmod__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
+    def __rmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
+    def __ror__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
+    def __rpow__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
+    def __rrshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
+    def __rshift__(self, b: Any) -> Any: ...  # ops/__init__.py:78
+    def __rsub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
+    def __rtruediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
+    def __rxor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
     def __setitem__(self, key: Any, value: Any) -> None: ...  # ops/inplace.py:210
-    def __sub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:73
-    def __truediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:73
-    def __xor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:73
+    def __sub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __truediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __xor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def _indices(self) -> Any: ...  # ops/old.py:223
+    def _is_view(self) -> Any: ...  # ops/old.py:222
+    def _values(self) -> Any: ...  # ops/old.py:224
     def abs(self) -> Tensor: ...  # ops/table.py:160
     def abs_(self) -> Tensor: ...  # ops/table.py:160
     def absolute(self) -> Tensor: ...  # ops/table.py:160
@@ -75,14 +78,14 @@ class TensorMethods:
     def acos_(self) -> Tensor: ...  # ops/table.py:129
     def acosh(self) -> Tensor: ...  # ops/table.py:143
     def acosh_(self) -> Tensor: ...  # ops/table.py:143
-    def add(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:48
-    def add_(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:48
+    def add(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:48
+    def add_(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:48
     def addbmm(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
     def addbmm_(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
-    def addcdiv(self, tensor1: Any, tensor2: Any, *, value: Any = ...) -> Any: ...  # ops/elementwise.py:271
-    def addcdiv_(self, tensor1: Any, tensor2: Any, *, value: Any = ...) -> Any: ...  # ops/elementwise.py:271
-    def addcmul(self, tensor1: Any, tensor2: Any, *, value: Any = ...) -> Any: ...  # ops/elementwise.py:265
-    def addcmul_(self, tensor1: Any, tensor2: Any, *, value: Any = ...) -> Any: ...  # ops/elementwise.py:265
+    def addcdiv(self, tensor1: Any, tensor2: Any, last: Any = ..., *, value: Any = ...) -> Tensor: ...  # ops/elementwise.py:268
+    def addcdiv_(self, tensor1: Any, tensor2: Any, last: Any = ..., *, value: Any = ...) -> Tensor: ...  # ops/elementwise.py:268
+    def addcmul(self, tensor1: Any, tensor2: Any, last: Any = ..., *, value: Any = ...) -> Tensor: ...  # ops/elementwise.py:258
+    def addcmul_(self, tensor1: Any, tensor2: Any, last: Any = ..., *, value: Any = ...) -> Tensor: ...  # ops/elementwise.py:258
     def addmm(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
     def addmm_(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
     def addmv(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
@@ -95,8 +98,8 @@ class TensorMethods:
     def amax(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:54
     def amin(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:54
     def aminmax(self, **kw: Any) -> Any: ...  # ops/reduce.py:315
-    def angle(self) -> Tensor: ...  # ops/elementwise.py:232
-    def angle_(self) -> Tensor: ...  # ops/elementwise.py:232
+    def angle(self) -> Tensor: ...  # ops/elementwise.py:236
+    def angle_(self) -> Tensor: ...  # ops/elementwise.py:236
     def any(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:54
     def apply_(self, callable: Callable[[Any], Any]) -> Tensor: ...  # ops/inplace.py:324
     def arccos(self) -> Tensor: ...  # ops/table.py:129
@@ -115,8 +118,10 @@ class TensorMethods:
     def arctanh_(self) -> Tensor: ...  # ops/table.py:144
     def argmax(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:65
     def argmin(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:65
-    def argsort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> Tensor: ...  # ops/index.py:285
-    def argwhere(self) -> Tensor: ...  # ops/index.py:269
+    def argsort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> Tensor: ...  # ops/index.py:294
+    def argwhere(self) -> Tensor: ...  # ops/index.py:278
+    def as_strided(self, size: Any, stride: Any, storage_offset: builtins.int | None = ...) -> Tensor: ...  # ops/old.py:107
+    def as_subclass(self, cls: Any) -> Any: ...  # ops/old.py:216
     def asin(self) -> Tensor: ...  # ops/table.py:128
     def asin_(self) -> Tensor: ...  # ops/table.py:128
     def asinh(self) -> Tensor: ...  # ops/table.py:142
@@ -129,8 +134,8 @@ class TensorMethods:
     def atanh_(self) -> Tensor: ...  # ops/table.py:144
     def baddbmm(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
     def baddbmm_(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
-    def bernoulli(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:193
-    def bernoulli_(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:193
+    def bernoulli(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:197
+    def bernoulli_(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:197
     def bincount(self, weights: Tensor | None = ..., minlength: builtins.int = ...) -> Tensor: ...  # ops/histogram.py:27
     def bitwise_and(self, other: Any) -> Tensor: ...  # ops/table.py:368
     def bitwise_and_(self, other: Any) -> Tensor: ...  # ops/table.py:368
@@ -156,19 +161,19 @@ class TensorMethods:
     def cholesky_inverse(self, upper: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:80
     def cholesky_solve(self, L: Tensor, upper: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:71
     def chunk(self, chunks: builtins.int, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:126
-    def clamp(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:120
-    def clamp_(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:120
-    def clamp_max(self, max: Any) -> Any: ...  # ops/elementwise.py:275
-    def clamp_max_(self, max: Any) -> Any: ...  # ops/elementwise.py:275
-    def clamp_min(self, min: Any) -> Any: ...  # ops/elementwise.py:274
-    def clamp_min_(self, min: Any) -> Any: ...  # ops/elementwise.py:274
-    def clip(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:120
-    def clip_(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:120
+    def clamp(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:124
+    def clamp_(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:124
+    def clamp_max(self, max: Any) -> Any: ...  # ops/elementwise.py:289
+    def clamp_max_(self, max: Any) -> Any: ...  # ops/elementwise.py:289
+    def clamp_min(self, min: Any) -> Any: ...  # ops/elementwise.py:288
+    def clamp_min_(self, min: Any) -> Any: ...  # ops/elementwise.py:288
+    def clip(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:124
+    def clip_(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:124
     def clone(self, *, memory_format: Any = ...) -> Any: ...  # ops/shape.py:290
-    def conj(self) -> Tensor: ...  # ops/elementwise.py:245
-    def conj_(self) -> Tensor: ...  # ops/elementwise.py:245
-    def conj_physical(self) -> Tensor: ...  # ops/elementwise.py:245
-    def conj_physical_(self) -> Tensor: ...  # ops/elementwise.py:245
+    def conj(self) -> Tensor: ...  # ops/elementwise.py:249
+    def conj_(self) -> Tensor: ...  # ops/elementwise.py:249
+    def conj_physical(self) -> Tensor: ...  # ops/elementwise.py:249
+    def conj_physical_(self) -> Tensor: ...  # ops/elementwise.py:249
     def contiguous(self, memory_format: Any = ...) -> Tensor: ...  # ops/shape.py:179
     def copy_(self, src: Any, non_blocking: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:246
     def copysign(self, other: Any) -> Tensor: ...  # ops/table.py:88
@@ -189,12 +194,12 @@ class TensorMethods:
     def cumprod_(self, dim: Any, *, dtype: Any = ...) -> Any: ...  # ops/reduce.py:323
     def cumsum(self, dim: builtins.int, *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:233
     def cumsum_(self, dim: builtins.int, *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:233
-    def data_ptr(self) -> builtins.int: ...  # ops/convert.py:157
-    def deg2rad(self) -> Any: ...  # ops/elementwise.py:276
-    def deg2rad_(self) -> Any: ...  # ops/elementwise.py:276
+    def data_ptr(self) -> builtins.int: ...  # ops/convert.py:161
+    def deg2rad(self) -> Any: ...  # ops/elementwise.py:290
+    def deg2rad_(self) -> Any: ...  # ops/elementwise.py:290
     def det(self) -> Any: ...  # ops/linalg/older.py:44
     @property
-    def device(self) -> device: ...  # ops/__init__.py:141
+    def device(self) -> device: ...  # ops/__init__.py:148
     def diag(self, diagonal: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:46
     def diag_embed(self, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:35
     def diagflat(self, offset: Any = ...) -> Any: ...  # ops/diagonal.py:75
@@ -202,16 +207,16 @@ class TensorMethods:
     def diagonal_scatter(self, src: Tensor, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/place.py:114
     def diff(self, n: builtins.int = ..., dim: builtins.int = ..., prepend: Any = ..., append: Any = ...) -> Tensor: ...  # ops/calculus.py:49
     def digamma(self) -> Any: ...  # ops/special.py:30
-    def dim(self) -> builtins.int: ...  # ops/convert.py:136
+    def dim(self) -> builtins.int: ...  # ops/convert.py:140
     def dist(self, other: Any, p: Any = ...) -> Any: ...  # ops/reduce.py:346
-    def div(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:68
-    def div_(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:68
-    def divide(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:68
-    def divide_(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:68
+    def div(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
+    def div_(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
+    def divide(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
+    def divide_(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
     def dot(self, tensor: Tensor) -> Tensor: ...  # ops/matmul.py:83
     def double(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def dsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
-    def element_size(self) -> builtins.int: ...  # ops/convert.py:146
+    def element_size(self) -> builtins.int: ...  # ops/convert.py:150
     def eq(self, other: Any) -> Tensor: ...  # ops/table.py:358
     def eq_(self, other: Any) -> Tensor: ...  # ops/table.py:358
     def equal(self, other: Tensor) -> builtins.bool: ...  # ops/compare.py:68
@@ -229,7 +234,7 @@ class TensorMethods:
     def expm1(self) -> Tensor: ...  # ops/table.py:114
     def expm1_(self) -> Tensor: ...  # ops/table.py:114
     def exponential_(self, lambd: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:276
-    def fill_(self, value: Any) -> Tensor: ...  # ops/elementwise.py:148
+    def fill_(self, value: Any) -> Tensor: ...  # ops/elementwise.py:152
     def fill_diagonal_(self, fill_value: Any, wrap: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:313
     def fix(self) -> Tensor: ...  # ops/table.py:165
     def fix_(self) -> Tensor: ...  # ops/table.py:165
@@ -238,8 +243,8 @@ class TensorMethods:
     def fliplr(self) -> Any: ...  # ops/shape.py:292
     def flipud(self) -> Any: ...  # ops/shape.py:293
     def float(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
-    def float_power(self, exponent: Any) -> Any: ...  # ops/elementwise.py:261
-    def float_power_(self, exponent: Any) -> Any: ...  # ops/elementwise.py:261
+    def float_power(self, exponent: Any) -> Any: ...  # ops/elementwise.py:285
+    def float_power_(self, exponent: Any) -> Any: ...  # ops/elementwise.py:285
     def floor(self) -> Tensor: ...  # ops/table.py:162
     def floor_(self) -> Tensor: ...  # ops/table.py:162
     def floor_divide(self, other: Any) -> Tensor: ...  # ops/table.py:64
@@ -250,9 +255,9 @@ class TensorMethods:
     def fmin_(self, other: Any) -> Tensor: ...  # ops/table.py:95
     def fmod(self, other: Any) -> Tensor: ...  # ops/table.py:63
     def fmod_(self, other: Any) -> Tensor: ...  # ops/table.py:63
-    def frac(self) -> Any: ...  # ops/elementwise.py:273
-    def frac_(self) -> Any: ...  # ops/elementwise.py:273
-    def frexp(self) -> Parts: ...  # ops/elementwise.py:211
+    def frac(self) -> Any: ...  # ops/elementwise.py:287
+    def frac_(self) -> Any: ...  # ops/elementwise.py:287
+    def frexp(self) -> Parts: ...  # ops/elementwise.py:215
     def gather(self, dim: builtins.int, index: Tensor, *, sparse_grad: builtins.bool = ...) -> Tensor: ...  # ops/index.py:126
     def gcd(self, other: Any) -> Tensor: ...  # ops/table.py:378
     def gcd_(self, other: Any) -> Tensor: ...  # ops/table.py:378
@@ -260,6 +265,8 @@ class TensorMethods:
     def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:363
     def geometric_(self, p: builtins.float, *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:294
     def geqrf(self) -> Geqrf: ...  # ops/linalg/older.py:139
+    def ger(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:103
+    def get_device(self) -> Any: ...  # ops/old.py:202
     def greater(self, other: Any) -> Tensor: ...  # ops/table.py:361
     def greater_(self, other: Any) -> Tensor: ...  # ops/table.py:361
     def greater_equal(self, other: Any) -> Tensor: ...  # ops/table.py:363
@@ -278,43 +285,81 @@ class TensorMethods:
     def i0(self) -> Any: ...  # ops/special.py:44
     def igamma(self, other: Tensor) -> Tensor: ...  # ops/special.py:79
     def igammac(self, other: Tensor) -> Tensor: ...  # ops/special.py:88
-    def index_add(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: Any = ...) -> Tensor: ...  # ops/index.py:199
-    def index_add_(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: Any = ...) -> Tensor: ...  # ops/index.py:199
-    def index_copy(self, dim: builtins.int, index: Tensor, source: Tensor) -> Tensor: ...  # ops/index.py:215
-    def index_copy_(self, dim: builtins.int, index: Tensor, source: Tensor) -> Tensor: ...  # ops/index.py:215
-    def index_fill(self, dim: builtins.int, index: Tensor, value: Any) -> Tensor: ...  # ops/index.py:225
-    def index_fill_(self, dim: builtins.int, index: Tensor, value: Any) -> Tensor: ...  # ops/index.py:225
+    def index_add(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: Any = ...) -> Tensor: ...  # ops/index.py:208
+    def index_add_(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: Any = ...) -> Tensor: ...  # ops/index.py:208
+    def index_copy(self, dim: builtins.int, index: Tensor, source: Tensor) -> Tensor: ...  # ops/index.py:224
+    def index_copy_(self, dim: builtins.int, index: Tensor, source: Tensor) -> Tensor: ...  # ops/index.py:224
+    def index_fill(self, dim: builtins.int, index: Tensor, value: Any) -> Tensor: ...  # ops/index.py:234
+    def index_fill_(self, dim: builtins.int, index: Tensor, value: Any) -> Tensor: ...  # ops/index.py:234
     def index_put(self, indices: Any, values: Any, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/place.py:69
     def index_put_(self, indices: Any, values: Any, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/place.py:69
     def index_reduce(self, dim: builtins.int, index: Tensor, source: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/place.py:200
     def index_reduce_(self, dim: builtins.int, index: Tensor, source: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/place.py:200
-    def index_select(self, dim: builtins.int, index: Tensor) -> Tensor: ...  # ops/index.py:188
+    def index_select(self, dim: builtins.int, index: Tensor) -> Tensor: ...  # ops/index.py:197
     def inner(self, other: Tensor) -> Tensor: ...  # ops/matmul.py:93
     def int(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def inverse(self) -> Any: ...  # ops/linalg/older.py:43
-    def is_contiguous(self, memory_format: Any = ...) -> builtins.bool: ...  # ops/convert.py:126
+    def is_complex(self) -> Any: ...  # ops/old.py:158
+    def is_conj(self) -> Any: ...  # ops/old.py:158
+    def is_contiguous(self, memory_format: Any = ...) -> builtins.bool: ...  # ops/convert.py:130
     @property
-    def is_cuda(self) -> builtins.bool: ...  # ops/__init__.py:142
-    def is_floating_point(self) -> builtins.bool: ...  # ops/convert.py:121
+    def is_cpu(self) -> Tensor: ...  # ops/old.py:225
+    @property
+    def is_cuda(self) -> builtins.bool: ...  # ops/__init__.py:149
+    def is_floating_point(self) -> builtins.bool: ...  # ops/convert.py:125
+    def is_inference(self) -> Any: ...  # ops/old.py:158
+    @property
+    def is_ipu(self) -> Tensor: ...  # ops/old.py:230
+    @property
+    def is_meta(self) -> Tensor: ...  # ops/old.py:230
+    @property
+    def is_mkldnn(self) -> Tensor: ...  # ops/old.py:230
+    @property
+    def is_mps(self) -> Tensor: ...  # ops/old.py:230
+    @property
+    def is_mtia(self) -> Tensor: ...  # ops/old.py:230
+    def is_neg(self) -> Any: ...  # ops/old.py:158
+    @property
+    def is_nested(self) -> Tensor: ...  # ops/old.py:230
+    def is_nonzero(self) -> Any: ...  # ops/old.py:200
+    def is_pinned(self) -> Any: ...  # ops/old.py:158
+    @property
+    def is_quantized(self) -> Tensor: ...  # ops/old.py:230
+    def is_same_size(self, other: Any) -> Any: ...  # ops/old.py:189
+    def is_set_to(self, tensor: Any) -> Any: ...  # ops/old.py:193
+    def is_shared(self) -> Any: ...  # ops/old.py:158
+    def is_signed(self) -> Any: ...  # ops/old.py:186
+    @property
+    def is_sparse(self) -> Tensor: ...  # ops/old.py:230
+    @property
+    def is_sparse_csr(self) -> Tensor: ...  # ops/old.py:230
+    @property
+    def is_vulkan(self) -> Tensor: ...  # ops/old.py:230
+    @property
+    def is_xla(self) -> Tensor: ...  # ops/old.py:230
+    @property
+    def is_xpu(self) -> Tensor: ...  # ops/old.py:230
     def isclose(self, other: Any, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> Tensor: ...  # ops/compare.py:42
     def isfinite(self) -> Tensor: ...  # ops/table.py:374
     def isinf(self) -> Tensor: ...  # ops/table.py:373
     def isnan(self) -> Tensor: ...  # ops/table.py:372
     def isneginf(self) -> Any: ...  # ops/compare.py:22
     def isposinf(self) -> Any: ...  # ops/compare.py:21
-    def isreal(self) -> Tensor: ...  # ops/elementwise.py:239
+    def isreal(self) -> Tensor: ...  # ops/elementwise.py:243
     @property
-    def itemsize(self) -> builtins.int: ...  # ops/__init__.py:145
+    def itemsize(self) -> builtins.int: ...  # ops/__init__.py:152
     def kron(self, other: Tensor) -> Tensor: ...  # ops/matmul.py:264
     def kthvalue(self, k: builtins.int, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> Found: ...  # ops/statistics.py:86
+    @property
+    def layout(self) -> Tensor: ...  # ops/old.py:226
     def lcm(self, other: Any) -> Tensor: ...  # ops/table.py:379
     def lcm_(self, other: Any) -> Tensor: ...  # ops/table.py:379
-    def ldexp(self, other: Any) -> Tensor: ...  # ops/elementwise.py:226
-    def ldexp_(self, other: Any) -> Tensor: ...  # ops/elementwise.py:226
+    def ldexp(self, other: Any) -> Tensor: ...  # ops/elementwise.py:230
+    def ldexp_(self, other: Any) -> Tensor: ...  # ops/elementwise.py:230
     def le(self, other: Any) -> Tensor: ...  # ops/table.py:362
     def le_(self, other: Any) -> Tensor: ...  # ops/table.py:362
-    def lerp(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:168
-    def lerp_(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:168
+    def lerp(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:172
+    def lerp_(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:172
     def less(self, other: Any) -> Tensor: ...  # ops/table.py:360
     def less_(self, other: Any) -> Tensor: ...  # ops/table.py:360
     def less_equal(self, other: Any) -> Tensor: ...  # ops/table.py:362
@@ -344,8 +389,8 @@ class TensorMethods:
     def logical_or_(self, other: Any) -> Tensor: ...  # ops/table.py:365
     def logical_xor(self, other: Any) -> Tensor: ...  # ops/table.py:366
     def logical_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:366
-    def logit(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:197
-    def logit_(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:197
+    def logit(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:201
+    def logit_(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:201
     def logsumexp(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:136
     def long(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def lt(self, other: Any) -> Tensor: ...  # ops/table.py:360
@@ -353,15 +398,15 @@ class TensorMethods:
     def lu(self, pivot: builtins.bool = ..., get_infos: builtins.bool = ...) -> Any: ...  # ops/linalg/older.py:118
     def lu_solve(self, LU_data: Tensor, LU_pivots: Tensor) -> Tensor: ...  # ops/linalg/older.py:125
     @property
-    def mH(self) -> Tensor: ...  # ops/__init__.py:138
+    def mH(self) -> Tensor: ...  # ops/__init__.py:145
     @property
-    def mT(self) -> Tensor: ...  # ops/__init__.py:129
+    def mT(self) -> Tensor: ...  # ops/__init__.py:136
     def map_(self, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor: ...  # ops/inplace.py:329
-    def masked_fill(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:235
-    def masked_fill_(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:235
+    def masked_fill(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:244
+    def masked_fill_(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:244
     def masked_scatter(self, mask: Tensor, source: Tensor) -> Tensor: ...  # ops/place.py:92
     def masked_scatter_(self, mask: Tensor, source: Tensor) -> Tensor: ...  # ops/place.py:92
-    def masked_select(self, mask: Tensor) -> Tensor: ...  # ops/index.py:252
+    def masked_select(self, mask: Tensor) -> Tensor: ...  # ops/index.py:261
     def matmul(self, other: Any) -> Tensor: ...  # ops/matmul.py:25
     def matrix_exp(self) -> Any: ...  # ops/linalg/older.py:46
     def matrix_power(self, n: Any) -> Any: ...  # ops/linalg/older.py:47
@@ -380,13 +425,15 @@ class TensorMethods:
     def msort(self) -> Tensor: ...  # ops/statistics.py:98
     def mul(self, other: Any) -> Tensor: ...  # ops/table.py:51
     def mul_(self, other: Any) -> Tensor: ...  # ops/table.py:51
-    def multinomial(self, num_samples: builtins.int, replacement: builtins.bool = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:200
+    def multinomial(self, num_samples: builtins.int, replacement: builtins.bool = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:204
     def multiply(self, other: Any) -> Tensor: ...  # ops/table.py:51
     def multiply_(self, other: Any) -> Tensor: ...  # ops/table.py:51
     def mv(self, vec: Tensor) -> Tensor: ...  # ops/matmul.py:76
     def mvlgamma(self, p: builtins.int) -> Tensor: ...  # ops/special.py:107
-    def nan_to_num(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:181
-    def nan_to_num_(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:181
+    @property
+    def name(self) -> Tensor: ...  # ops/old.py:227
+    def nan_to_num(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:185
+    def nan_to_num_(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:185
     def nanmean(self, dim: Any = ..., keepdim: Any = ..., **kw: Any) -> Any: ...  # ops/reduce.py:340
     def nanmedian(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Any: ...  # ops/statistics.py:42
     def nanquantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ...) -> Tensor: ...  # ops/statistics.py:125
@@ -394,14 +441,16 @@ class TensorMethods:
     def narrow(self, dim: builtins.int, start: Any, length: builtins.int) -> Tensor: ...  # ops/shape.py:205
     def narrow_copy(self, *args: Any, **kw: Any) -> Any: ...  # ops/arrange.py:215
     @property
-    def nbytes(self) -> builtins.int: ...  # ops/__init__.py:147
+    def nbytes(self) -> builtins.int: ...  # ops/__init__.py:154
+    def ndimension(self) -> Any: ...  # ops/old.py:177
     def ne(self, other: Any) -> Tensor: ...  # ops/table.py:359
     def ne_(self, other: Any) -> Tensor: ...  # ops/table.py:359
     def neg(self) -> Tensor: ...  # ops/table.py:53
     def neg_(self) -> Tensor: ...  # ops/table.py:53
     def negative(self) -> Tensor: ...  # ops/table.py:53
     def negative_(self) -> Tensor: ...  # ops/table.py:53
-    def nelement(self) -> builtins.int: ...  # ops/convert.py:131
+    def nelement(self) -> builtins.int: ...  # ops/convert.py:135
+    def new(self, *data: Any, device: Any = ...) -> Tensor: ...  # ops/old.py:57
     def new_empty(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:167
     def new_full(self, size: Any, fill_value: Any, *, dtype: Any = ...) -> Tensor: ...  # ops/create.py:161
     def new_ones(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:173
@@ -409,35 +458,38 @@ class TensorMethods:
     def new_zeros(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:167
     def nextafter(self, other: Any) -> Tensor: ...  # ops/table.py:380
     def nextafter_(self, other: Any) -> Tensor: ...  # ops/table.py:380
-    def nonzero(self, *, as_tuple: builtins.bool = ...) -> Any: ...  # ops/index.py:260
+    def nonzero(self, *, as_tuple: builtins.bool = ...) -> Any: ...  # ops/index.py:269
     def nonzero_static(self, *, size: builtins.int, fill_value: builtins.int = ...) -> Tensor: ...  # ops/place.py:283
     def norm(self, p: Any = ..., dim: Dim = ..., keepdim: builtins.bool = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:256
     def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:262
     def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:359
     def not_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:359
-    def numel(self) -> builtins.int: ...  # ops/convert.py:131
+    def numel(self) -> builtins.int: ...  # ops/convert.py:135
     def orgqr(self, input2: Any) -> Any: ...  # ops/linalg/older.py:54
     def ormqr(self, tau: Tensor, other: Tensor, left: builtins.bool = ..., transpose: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:149
     def outer(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:103
+    @property
+    def output_nr(self) -> Tensor: ...  # ops/old.py:228
     def permute(self, *dims: Any) -> Tensor: ...  # ops/shape.py:114
+    def pin_memory(self, device: Any = ...) -> Any: ...  # ops/old.py:204
     def pinverse(self, rcond: Any = ...) -> Any: ...  # ops/linalg/older.py:50
     def polygamma(self, input: Tensor) -> Tensor: ...  # ops/special.py:97
-    def positive(self) -> Tensor: ...  # ops/elementwise.py:112
-    def positive_(self) -> Tensor: ...  # ops/elementwise.py:112
-    def pow(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:86
-    def pow_(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:86
+    def positive(self) -> Tensor: ...  # ops/elementwise.py:116
+    def positive_(self) -> Tensor: ...  # ops/elementwise.py:116
+    def pow(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:90
+    def pow_(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:90
     def prelu(self, weight: Tensor) -> Tensor: ...  # ops/activation.py:67
     def prod(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:207
     def put(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/place.py:43
     def put_(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/place.py:43
     def qr(self, some: builtins.bool = ...) -> factor.Qr: ...  # ops/linalg/older.py:88
     def quantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ...) -> Tensor: ...  # ops/statistics.py:104
-    def rad2deg(self) -> Any: ...  # ops/elementwise.py:277
-    def rad2deg_(self) -> Any: ...  # ops/elementwise.py:277
+    def rad2deg(self) -> Any: ...  # ops/elementwise.py:291
+    def rad2deg_(self) -> Any: ...  # ops/elementwise.py:291
     def random_(self, low: builtins.int = ..., high: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:268
     def ravel(self) -> Any: ...  # ops/shape.py:287
     @property
-    def real(self) -> Tensor: ...  # ops/__init__.py:143
+    def real(self) -> Tensor: ...  # ops/__init__.py:150
     def reciprocal(self) -> Tensor: ...  # ops/table.py:59
     def reciprocal_(self) -> Tensor: ...  # ops/table.py:59
     def relu(self) -> Tensor: ...  # ops/table.py:147
@@ -447,21 +499,23 @@ class TensorMethods:
     def renorm(self, p: builtins.float, dim: builtins.int, maxnorm: builtins.float) -> Tensor: ...  # ops/calculus.py:223
     def renorm_(self, p: builtins.float, dim: builtins.int, maxnorm: builtins.float) -> Tensor: ...  # ops/calculus.py:223
     def repeat(self, *sizes: Any) -> Tensor: ...  # ops/shape.py:235
-    def repeat_interleave(self, repeats: Any, dim: builtins.int | None = ..., *, output_size: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:326
+    def repeat_interleave(self, repeats: Any, dim: builtins.int | None = ..., *, output_size: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:335
     def reshape(self, *shape: Any) -> Tensor: ...  # ops/shape.py:28
     def reshape_as(self, other: Any) -> Any: ...  # ops/shape.py:282
-    def resolve_conj(self) -> Tensor: ...  # ops/elementwise.py:245
-    def resolve_conj_(self) -> Tensor: ...  # ops/elementwise.py:245
-    def resolve_neg(self) -> Tensor: ...  # ops/elementwise.py:245
-    def resolve_neg_(self) -> Tensor: ...  # ops/elementwise.py:245
+    def resize_(self, *size: Any, memory_format: Any = ...) -> Tensor: ...  # ops/old.py:80
+    def resize_as_(self, the_template: Tensor, memory_format: Any = ...) -> Tensor: ...  # ops/old.py:102
+    def resolve_conj(self) -> Tensor: ...  # ops/elementwise.py:249
+    def resolve_conj_(self) -> Tensor: ...  # ops/elementwise.py:249
+    def resolve_neg(self) -> Tensor: ...  # ops/elementwise.py:249
+    def resolve_neg_(self) -> Tensor: ...  # ops/elementwise.py:249
     def roll(self, shifts: Any, dims: Any = ...) -> Tensor: ...  # ops/join.py:156
     def rot90(self, k: builtins.int = ..., dims: Any = ...) -> Tensor: ...  # ops/arrange.py:125
-    def round(self, *, decimals: builtins.int = ...) -> Tensor: ...  # ops/elementwise.py:157
-    def round_(self, *, decimals: builtins.int = ...) -> Tensor: ...  # ops/elementwise.py:157
-    def rsqrt(self) -> Any: ...  # ops/elementwise.py:259
-    def rsqrt_(self) -> Any: ...  # ops/elementwise.py:259
-    def scatter(self, dim: builtins.int, index: Tensor, src: Any, *, reduce: builtins.str | None = ...) -> Tensor: ...  # ops/index.py:164
-    def scatter_(self, dim: builtins.int, index: Tensor, src: Any, *, reduce: builtins.str | None = ...) -> Tensor: ...  # ops/index.py:164
+    def round(self, *, decimals: builtins.int = ...) -> Tensor: ...  # ops/elementwise.py:161
+    def round_(self, *, decimals: builtins.int = ...) -> Tensor: ...  # ops/elementwise.py:161
+    def rsqrt(self) -> Any: ...  # ops/elementwise.py:283
+    def rsqrt_(self) -> Any: ...  # ops/elementwise.py:283
+    def scatter(self, dim: builtins.int, index: Tensor, src: Any = ..., *, value: Any = ..., reduce: builtins.str | None = ...) -> Tensor: ...  # ops/index.py:164
+    def scatter_(self, dim: builtins.int, index: Tensor, src: Any = ..., *, value: Any = ..., reduce: builtins.str | None = ...) -> Tensor: ...  # ops/index.py:164
     def scatter_add(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...  # ops/index.py:146
     def scatter_add_(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...  # ops/index.py:146
     def scatter_reduce(self, dim: builtins.int, index: Tensor, src: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/place.py:169
@@ -470,6 +524,7 @@ class TensorMethods:
     def select_scatter(self, src: Tensor, dim: builtins.int, index: builtins.int) -> Tensor: ...  # ops/place.py:132
     def sgn(self) -> Tensor: ...  # ops/elementwise.py:33
     def sgn_(self) -> Tensor: ...  # ops/elementwise.py:33
+    def share_memory_(self) -> Any: ...  # ops/old.py:208
     def short(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def sigmoid(self) -> Tensor: ...  # ops/table.py:149
     def sigmoid_(self) -> Tensor: ...  # ops/table.py:149
@@ -482,11 +537,11 @@ class TensorMethods:
     def sinc_(self) -> Tensor: ...  # ops/table.py:131
     def sinh(self) -> Tensor: ...  # ops/table.py:139
     def sinh_(self) -> Tensor: ...  # ops/table.py:139
-    def size(self, dim: builtins.int | None = ...) -> Any: ...  # ops/convert.py:141
+    def size(self, dim: builtins.int | None = ...) -> Any: ...  # ops/convert.py:145
     def slice_scatter(self, src: Tensor, dim: builtins.int = ..., start: builtins.int | None = ..., end: builtins.int | None = ..., step: builtins.int = ...) -> Tensor: ...  # ops/place.py:144
     def slogdet(self) -> Any: ...  # ops/linalg/older.py:45
     def softmax(self, dim: builtins.int = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:77
-    def sort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> Found: ...  # ops/index.py:276
+    def sort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> Found: ...  # ops/index.py:285
     def split(self, split_size_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:114
     def split_with_sizes(self, split_sizes: Sequence[builtins.int], dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:101
     def sqrt(self) -> Tensor: ...  # ops/table.py:119
@@ -496,11 +551,12 @@ class TensorMethods:
     def squeeze(self, dim: Any = ...) -> Tensor: ...  # ops/shape.py:96
     def squeeze_(self, dim: Any = ...) -> Tensor: ...  # ops/shape.py:96
     def std(self, *args: Any, **kw: Any) -> Any: ...  # ops/reduce.py:310
-    def stride(self, dim: builtins.int | None = ...) -> Any: ...  # ops/convert.py:151
-    def sub(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:54
-    def sub_(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:54
-    def subtract(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:54
-    def subtract_(self, other: Any, *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:54
+    def storage_offset(self) -> Any: ...  # ops/old.py:212
+    def stride(self, dim: builtins.int | None = ...) -> Any: ...  # ops/convert.py:155
+    def sub(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:56
+    def sub_(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:56
+    def subtract(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:56
+    def subtract_(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:56
     def sum(self, dim: Dim = ..., keepdim: builtins.bool = ..., *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:154
     def sum_to_size(self, *size: Any) -> Tensor: ...  # ops/arrange.py:145
     def svd(self, some: builtins.bool = ..., compute_uv: builtins.bool = ...) -> SVD: ...  # ops/linalg/older.py:94
@@ -511,7 +567,7 @@ class TensorMethods:
     def t(self) -> Tensor: ...  # ops/shape.py:136
     def t_(self) -> Tensor: ...  # ops/shape.py:136
     def take(self, index: Tensor) -> Tensor: ...  # ops/place.py:24
-    def take_along_dim(self, indices: Tensor, dim: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:306
+    def take_along_dim(self, indices: Tensor, dim: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:315
     def tan(self) -> Tensor: ...  # ops/table.py:127
     def tan_(self) -> Tensor: ...  # ops/table.py:127
     def tanh(self) -> Tensor: ...  # ops/table.py:141
@@ -519,7 +575,10 @@ class TensorMethods:
     def tensor_split(self, indices_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:135
     def tile(self, *dims: Any) -> Tensor: ...  # ops/shape.py:250
     def to(self, *args: Any, dtype: Any = ..., device: Any = ..., other: Any = ..., non_blocking: builtins.bool = ..., copy: builtins.bool = ..., memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:18
-    def topk(self, k: builtins.int, dim: builtins.int = ..., largest: builtins.bool = ..., sorted: builtins.bool = ...) -> Found: ...  # ops/index.py:294
+    def to_dense(self, dtype: Any = ..., **kw: Any) -> Any: ...  # ops/old.py:220
+    def to_sparse(self, *args: Any, **kw: Any) -> Any: ...  # ops/old.py:145
+    def to_sparse_coo(self, *args: Any, **kw: Any) -> Any: ...  # ops/old.py:145
+    def topk(self, k: builtins.int, dim: builtins.int = ..., largest: builtins.bool = ..., sorted: builtins.bool = ...) -> Found: ...  # ops/index.py:303
     def trace(self) -> Tensor: ...  # ops/diagonal.py:56
     def transpose(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
     def transpose_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
@@ -528,16 +587,17 @@ class TensorMethods:
     def tril_(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:79
     def triu(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:83
     def triu_(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:83
-    def true_divide(self, other: Any) -> Any: ...  # ops/elementwise.py:257
-    def true_divide_(self, other: Any) -> Any: ...  # ops/elementwise.py:257
+    def true_divide(self, other: Any) -> Any: ...  # ops/elementwise.py:281
+    def true_divide_(self, other: Any) -> Any: ...  # ops/elementwise.py:281
     def trunc(self) -> Tensor: ...  # ops/table.py:165
     def trunc_(self) -> Tensor: ...  # ops/table.py:165
-    def type_as(self, other: Tensor) -> Tensor: ...  # ops/convert.py:116
+    def type(self, dtype: Any = ..., non_blocking: builtins.bool = ...) -> Any: ...  # ops/old.py:50
+    def type_as(self, other: Tensor) -> Tensor: ...  # ops/convert.py:120
     def unbind(self, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:149
     def unflatten(self, dim: builtins.int, sizes: Sequence[builtins.int]) -> Tensor: ...  # ops/shape.py:89
     def unfold(self, dimension: builtins.int, size: builtins.int, step: builtins.int) -> Tensor: ...  # ops/arrange.py:162
     def uniform_(self, a: builtins.float = ..., b: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:256
-    def unique(self, sorted: builtins.bool = ..., return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/index.py:341
+    def unique(self, sorted: builtins.bool = ..., return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/index.py:350
     def unique_consecutive(self, return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/searching.py:86
     def unsafe_chunk(self, chunks: builtins.int, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:126
     def unsafe_split(self, split_size_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:114
@@ -549,7 +609,7 @@ class TensorMethods:
     def view(self, *shape: Any) -> Tensor: ...  # ops/shape.py:34
     def view_as(self, other: Any) -> Any: ...  # ops/shape.py:280
     def vsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
-    def where(self, condition: Tensor, other: Any) -> Tensor: ...  # ops/__init__.py:157
+    def where(self, condition: Tensor, other: Any) -> Tensor: ...  # ops/__init__.py:164
     def xlogy(self, other: Any) -> Tensor: ...  # ops/table.py:82
     def xlogy_(self, other: Any) -> Tensor: ...  # ops/table.py:82
     def zero_(self) -> Tensor: ...  # ops/inplace.py:251

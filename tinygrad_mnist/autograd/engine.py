@@ -8,7 +8,7 @@ complete.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from heapq import heappop, heappush
 from typing import Any
 
@@ -172,10 +172,15 @@ def grad(
     grad_outputs: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
     materialize_grads: bool = False,
 ) -> tuple[Tensor, ...]:
     """Return d(outputs)/d(inputs) as a tuple, one for each input; no `.grad` is touched.
+
+    `only_inputs` changes nothing, as in PyTorch. Raises NotImplementedError for
+    `is_grads_batched`: call it for one gradient after the other.
 
     >>> import tinygrad_mnist as tg
     >>> x = tg.tensor(3.0, requires_grad=True)
@@ -183,6 +188,8 @@ def grad(
     >>> tg.autograd.grad(dx, x)
     (tensor(18.),)
     """
+    if is_grads_batched:
+        raise NotImplementedError("grad(is_grads_batched=True): call it once for each gradient")
     targets = as_tuple(inputs)
     if not targets:
         raise RuntimeError("'inputs' argument to grad() cannot be empty")
@@ -276,7 +283,9 @@ def first(root: Tensor, *, on_tensors: bool) -> Any:
 
 def as_tuple(value: Any) -> tuple[Any, ...]:
     """Return one Tensor, or several, as a tuple."""
-    return tuple(value) if isinstance(value, (list, tuple)) else (value,)
+    if isinstance(value, Tensor) or not isinstance(value, Iterable):
+        return (value,)
+    return tuple(value)
 
 
 def wanted_nodes(tensors: Sequence[Tensor]) -> dict[AnyNode, Any]:

@@ -47,6 +47,8 @@ class FunctionCtx:
         self._zeros = True
         self._results: list[tuple[tuple[int, ...], Any] | None] = []
         self._output_at: dict[int, int] = {}  # index of a saved output in `saved` -> which output
+        self._sources: tuple[Any, ...] = ()  # the nodes of the arguments
+        self._subclassed: dict[int, Tensor] = {}  # saved Tensors of subclasses, by index
         self.live: list[int] = []  # the outputs that have a gradient
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
@@ -145,6 +147,9 @@ class Function:
         return tuple(outputs) if isinstance(result, tuple) else outputs[0]
 
 
+InplaceFunction = Function  # PyTorch's older name for one that may write into its inputs
+
+
 # Recording a call
 
 
@@ -172,7 +177,7 @@ def _record(ctx: FunctionCtx, args: Sequence[Any], outputs: list[Any]) -> list[A
         if isinstance(y, Tensor) and y.dtype.kind == "f" and not _is_in(y, ctx._aside)
     ]  # fmt: skip
     saved = _saved(ctx, args, outputs)
-    parents = tuple(a._node if isinstance(a, Tensor) else None for a in args)
+    parents = ctx._sources = tuple(a._node if isinstance(a, Tensor) else None for a in args)
     if not ctx.live:
         return outputs
     if len(ctx.live) == 1:
@@ -212,6 +217,8 @@ def _saved(ctx: FunctionCtx, args: Sequence[Any], outputs: list[Any]) -> tuple[A
                 ctx._output_at[index] = output
                 frame[count] = np.empty(0)  # where `_saved_tensor` finds the node of this call
         frame[index] = tensor._data
+        if type(tensor) is not Tensor and tensor.__dict__:
+            ctx._subclassed[index] = _like(tensor, np.empty(0), None)
         ctx._saved_at.append(index)
     ctx._tensors = ()
     return (*frame, None)
@@ -309,12 +316,24 @@ def _saved_tensor(ctx: FunctionCtx, frame: Sequence[Any], index: int | None) -> 
     if index is None:
         return None
     value = frame[index]
-    if not isinstance(value, Tensor):
-        return wrap(value)
+    if index in ctx._subclassed:
+        return _like(ctx._subclassed[index], unwrap(value), getattr(value, "_node", None))
+    if not isinstance(value, Tensor):  # a backward with enable_grad() may differentiate by it
+        if index < len(ctx._sources):
+            return wrap(value, ctx._sources[index])
+        return wrap(value, ctx.residual.get(f"saved tensor {index}"))
     marker = frame[len(ctx.params)]
     if index in ctx._output_at and marker._node is not None:
         return wrap(value._data, _part(ctx, ctx._output_at[index], marker._node, value))
     return value
+
+
+def _like(tensor: Tensor, array: Any, node: Any) -> Tensor:
+    """Make a Tensor of the same class, with the same attributes."""
+    made: Tensor = new(type(tensor))
+    made._data, made._node = array, node
+    made.__dict__.update(tensor.__dict__)
+    return made
 
 
 def _checked(ctx: FunctionCtx, result: Any) -> tuple[Any, ...]:

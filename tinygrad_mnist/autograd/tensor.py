@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd import default_dtype, supplied
+from tinygrad_mnist.autograd import default_dtype, legacy, supplied
 from tinygrad_mnist.autograd.graph import Hooks, Leaf, Node, RemovableHandle
 from tinygrad_mnist.autograd.layout import PAIRS, is_paired
 from tinygrad_mnist.autograd.modes import TAPED, current, is_taped, note_change
+from tinygrad_mnist.autograd.size import SIZES, Size
 
 if TYPE_CHECKING:
     from tinygrad_mnist.autograd._methods import TensorMethods
@@ -62,9 +63,16 @@ def as_array(data: Any, dtype: Any = None) -> Array:
 
 
 def _unwrap_nested(data: Any) -> Any:
+    """The data with arrays for Tensors, which are numbers in a list if they have one element."""
     if isinstance(data, (list, tuple)):
-        return [_unwrap_nested(item) for item in data]
+        return [_unwrap_item(item) for item in data]
     return unwrap(data)
+
+
+def _unwrap_item(item: Any) -> Any:
+    if isinstance(item, Tensor) and item._data.size == 1:
+        return item._data.reshape(())
+    return _unwrap_nested(item)
 
 
 def _holds_tensor(data: Any) -> bool:
@@ -84,8 +92,9 @@ def _has_float64(data: Any) -> bool:
 class Tensor(TensorMethods):
     """An n-dimensional array whose computation can be differentiated.
 
-    `Tensor(data)` copies `data` (numbers, nested lists, arrays). Python's numbers become float32,
-    ints too; `tensor(data)` leaves ints integers. Arrays and Tensors keep their dtype.
+    `Tensor(data)` copies `data` (nested lists, arrays) into the default dtype, ints too;
+    `tensor(data)` keeps dtypes. Another Tensor gives its memory and dtype. `Tensor(2, 3)` and
+    `Tensor(x.size())` are zeros of that size; `Tensor()` has no element.
 
     >>> import tinygrad_mnist as tg
     >>> w = tg.tensor([1.0, 2.0], requires_grad=True)
@@ -94,7 +103,14 @@ class Tensor(TensorMethods):
     tensor([2., 4.])
     """
 
-    __slots__ = ("__weakref__", "_data", "_node", "_origin", "_views")  # the last two: `views.py`
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_data",
+        "_node",
+        "_origin",
+        "_views",
+    )  # the last two: `views.py`
     __array_priority__ = 1000
 
     _data: Array
@@ -102,10 +118,22 @@ class Tensor(TensorMethods):
     _origin: Any
     _views: Any
 
-    def __init__(self, data: Any = (), *, requires_grad: bool = False, dtype: Any = None) -> None:
-        self._data = as_array(data, dtype)
-        if dtype is None and self._data.dtype.kind != "f" and not hasattr(data, "dtype"):
-            self._data = self._data.astype(default_dtype.current)
+    def __init__(
+        self, *data: Any, requires_grad: bool = False, dtype: Any = None, device: Any = None
+    ) -> None:
+        if device is not None and str(device) != "cpu":
+            raise RuntimeError(f"device {device!r} is not available: everything runs on the CPU")
+        wanted = default_dtype.current if dtype is None else np.dtype(dtype)
+        if legacy.is_size(data):
+            self._data = legacy.zeros_of(data, wanted)
+        elif len(data) > 1:
+            kinds = ", ".join(type(part).__name__ for part in data)
+            raise TypeError(f"Tensor() takes one piece of data, or a size of ints, not ({kinds})")
+        elif isinstance(data[0], Tensor) and dtype in (None, data[0].dtype):
+            refuse_read("Tensor()")
+            self._data = data[0]._data
+        else:
+            self._data = as_array(data[0]).astype(wanted, copy=False)
         self._node = None
         if requires_grad:
             self.requires_grad_()
@@ -113,10 +141,9 @@ class Tensor(TensorMethods):
     # Its array
 
     @property
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> Size:
         """The length of each dimension."""
-        shape: tuple[int, ...] = self._data.shape
-        return shape
+        return SIZES[self._data.shape]
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -202,7 +229,8 @@ class Tensor(TensorMethods):
             if not isinstance(value, Tensor):
                 raise TypeError(f"grad must be a Tensor or None, not {type(value).__name__}")
             if value.shape != self.shape:
-                raise RuntimeError(f"grad has shape {value.shape}, its Tensor {self.shape}")
+                theirs, own = tuple(value.shape), tuple(self.shape)
+                raise RuntimeError(f"grad has shape {theirs}, its Tensor {own}")
         if isinstance(node, Leaf):
             if TAPED and (tape := current().tape) is not None:
                 tape.cleared(node)

@@ -55,10 +55,36 @@ from typing import TYPE_CHECKING, Any
 from tinygrad_mnist.lazy import page
 
 if TYPE_CHECKING:
+    from tinygrad_mnist.compat.scripting import Final as Final
+    from tinygrad_mnist.compat.scripting import ScriptModule as ScriptModule
+    from tinygrad_mnist.compat.scripting import annotate as annotate
+    from tinygrad_mnist.compat.scripting import export as export
+    from tinygrad_mnist.compat.scripting import freeze as freeze
+    from tinygrad_mnist.compat.scripting import ignore as ignore
+    from tinygrad_mnist.compat.scripting import interface as interface
+    from tinygrad_mnist.compat.scripting import is_scripting as is_scripting
+    from tinygrad_mnist.compat.scripting import is_tracing as is_tracing
+    from tinygrad_mnist.compat.scripting import load as load
+    from tinygrad_mnist.compat.scripting import optimize_for_inference as optimize_for_inference
+    from tinygrad_mnist.compat.scripting import save as save
+    from tinygrad_mnist.compat.scripting import script as script
+    from tinygrad_mnist.compat.scripting import script_method as script_method
+    from tinygrad_mnist.compat.scripting import trace as trace
+    from tinygrad_mnist.compat.scripting import unused as unused
     from tinygrad_mnist.jit.callable import JitFunction as JitFunction
     from tinygrad_mnist.jit.function import jit as jit
 else:
-    __getattr__, __dir__, __all__ = page(__name__, {"callable": "JitFunction", "function": "jit"})
+    __getattr__, __dir__, __all__ = page(
+        __name__,
+        {
+            "callable": "JitFunction",
+            "function": "jit",
+            ".compat.scripting": (  # PyTorch's names, from a layer above: on demand
+                "Final ScriptModule annotate export freeze ignore interface is_scripting "
+                "is_tracing load optimize_for_inference save script script_method trace unused"
+            ),
+        },
+    )
 
 
 class _Callable(types.ModuleType):

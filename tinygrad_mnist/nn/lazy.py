@@ -86,7 +86,7 @@ class UninitializedTensorMixin:
 
     def to(self: Any, *args: Any, **kw: Any) -> Any:
         """Cast the dtype that the values will have, in place."""
-        self._data = Tensor.to(Tensor(_memory.__get__(self)), *args, **kw)._data
+        self._data = Tensor.to(wrap(_memory.__get__(self)), *args, **kw)._data
         return self
 
     def detach(self: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,9 @@ class Parameter(Tensor):
         if id(self) not in memo:
             copy = shaped(aligned_bytes(self._data.nbytes), self._data)
             copy[...] = self._data
-            memo[id(self)] = type(self)(copy, isinstance(self._node, Leaf))
+            twin = memo[id(self)] = type(self)(copy, isinstance(self._node, Leaf))
+            if self.__dict__:
+                twin.__dict__.update(deepcopy(self.__dict__, memo))
         copied: Parameter = memo[id(self)]
         return copied
 

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.tensor import Tensor
-from tinygrad_mnist.hints import did_you_mean
 from tinygrad_mnist.ops import (
     compare,
     convert,
@@ -52,6 +51,12 @@ LATER = {
     "arrange": "adjoint dsplit hsplit narrow_copy rot90 sum_to_size unfold unsafe_chunk "
     "unsafe_split unsafe_split_with_sizes vsplit",
     "calculus": "cross cummax cummin diff renorm renorm_",
+    "old": "_indices _is_view _values as_strided as_subclass ger get_device is_complex "
+    "is_conj is_cpu is_inference is_ipu is_meta is_mkldnn is_mps is_mtia is_neg is_nested "
+    "is_nonzero is_pinned is_quantized is_same_size is_set_to is_shared is_signed "
+    "is_sparse is_sparse_csr is_vulkan is_xla is_xpu layout name ndimension new "
+    "output_nr pin_memory resize_ resize_as_ share_memory_ storage_offset "
+    "to_dense to_sparse to_sparse_coo type",
     "histogram": "bincount histc histogram",
     "linalg.older": "cholesky cholesky_inverse cholesky_solve det geqrf inverse logdet lu lu_solve "
     "matrix_exp matrix_power orgqr ormqr pinverse qr slogdet svd triangular_solve",
@@ -96,6 +101,8 @@ class Later:
     def load(self) -> Any:
         """The function itself."""
         module = import_module(f"{__name__}.{self.module}")
+        if self.module == "old":  # where methods have no functions of their names
+            return module.METHODS[self.name]
         function = getattr(module, self.name.removesuffix("_"))
         return inplace.method(function) if self.name.endswith("_") else function
 
@@ -161,7 +168,9 @@ def where(self: Tensor, condition: Tensor, other: Any) -> Tensor:
 
 def unknown(self: Tensor, name: str) -> Any:
     """AttributeError that names the nearest method; Python asks here only when it found nothing."""
-    hint = "" if name.startswith("_") else did_you_mean(name, dir(Tensor))
+    from tinygrad_mnist.missing import instead
+
+    hint = "" if name.startswith("_") else instead("Tensor", name, dir(Tensor))
     raise AttributeError(f"'{type(self).__name__}' object has no attribute {name!r}{hint}")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.op import ShapeError
-from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.autograd.tensor import Tensor, wrap
 from tinygrad_mnist.ops import random, shape, table
 from tinygrad_mnist.ops.arguments import in_float32
 from tinygrad_mnist.ops.conv import several
@@ -48,7 +48,7 @@ def _maxima(x: Tensor, places: Array, number: tuple[int, ...]) -> tuple[Tensor, 
     image = table.reshape(x, shape=(n, c, math.prod(x.shape[2:])))
     windows, size = places.shape[2:]
     spread = np.broadcast_to(places, (n, c, windows, size))
-    index = table.reshape(Tensor(np.ascontiguousarray(spread)), shape=(n, c, windows * size))
+    index = table.reshape(wrap(np.ascontiguousarray(spread)), shape=(n, c, windows * size))
     held = table.reshape(table.gather(image.detach(), index, axis=2), shape=(n, c, windows, size))
     first = table.argmax(held, axis=3, keepdims=True)
     at = table.gather(table.reshape(index, shape=held.shape), first, axis=3)

@@ -37,7 +37,8 @@ UNSUPPORTED = {
     "memory_format": "the kernels choose the layout",
     "names": "dimensions have no names",
 }
-NOTHING = (None, False, "torch.strided", "torch.contiguous_format", "torch.preserve_format")
+NOTHING = (None, False, "torch.strided", "torch.contiguous_format", "torch.preserve_format",
+           "torch.channels_last", "torch.channels_last_3d")  # fmt: skip
 
 
 def public(function: Callable[P, R]) -> Callable[P, R]:
@@ -126,36 +127,56 @@ def creation(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return call
 
 
-class device:
-    """Where a Tensor lives: always the CPU. Any other device is a RuntimeError.
+DEVICES = ("cpu", "cuda", "mps", "xpu", "meta", "mtia", "hpu", "xla", "ipu")
 
-    >>> device("cpu")
-    device(type='cpu')
+
+class device:
+    """Where a Tensor lives: always the CPU. Another device has a name, and is refused where used.
+
+    >>> device("cpu"), device("cuda:1")
+    (device(type='cpu'), device(type='cuda', index=1))
     """
 
+    type: str
+    index: int | None
+
     def __init__(self, type: Any = "cpu", index: int | None = None) -> None:
-        name = str(getattr(type, "type", type)).split(":")[0]
-        if name != "cpu":
+        if isinstance(type, device):
+            type, index = type.type, type.index
+        if isinstance(type, int):
+            type, index = "cuda", type
+        name, colon, number = str(type).partition(":")
+        if name not in DEVICES or (colon and not number.isdigit()):
             raise RuntimeError(f"device {type!r} is not available: everything runs on the CPU")
-        self.type, self.index = "cpu", index
+        self.type = name
+        self.index = None if name == "cpu" else int(number) if colon else index
 
     def __repr__(self) -> str:
-        return "device(type='cpu')"
+        index = "" if self.index is None else f", index={self.index}"
+        return f"device(type={self.type!r}{index})"
 
     def __str__(self) -> str:
-        return "cpu"
+        return self.type if self.index is None else f"{self.type}:{self.index}"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, device)
+        return isinstance(other, device) and str(self) == str(other)
 
     def __hash__(self) -> int:
-        return hash("cpu")
+        return hash(str(self))
+
+    def __enter__(self) -> device:
+        check_device(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
 
 
 def check_device(value: Any) -> None:
     """RuntimeError for any device but the CPU."""
-    if not isinstance(value, device):
-        device(value)
+    wanted = value if isinstance(value, device) else device(value)
+    if wanted.type != "cpu":
+        raise RuntimeError(f"device {str(wanted)!r} is not available: everything runs on the CPU")
 
 
 def heard(it: Callable[..., Any], **kw: Any) -> Tensor:

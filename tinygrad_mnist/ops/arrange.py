@@ -10,7 +10,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd.dtypes import promote_types
 from tinygrad_mnist.autograd.op import ShapeError
-from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.autograd.tensor import Tensor, wrap
 from tinygrad_mnist.kernels.windows import fitting
 from tinygrad_mnist.ops import diagonal, join, reduce, shape, table
 from tinygrad_mnist.ops.arguments import dim_of, named, public, size_of, tensor_of
@@ -54,7 +54,7 @@ def block_diag(*tensors: Tensor) -> Tensor:
     if any(x.ndim > 2 for x in blocks):
         raise ShapeError("block_diag: input tensors must have 2 or fewer dimensions")
     if not blocks:
-        return Tensor(np.zeros((1, 0), np.float32))
+        return wrap(np.zeros((1, 0), np.float32))
     dtype = blocks[0].dtype
     for x in blocks:
         dtype = promote_types(dtype, x.dtype)
@@ -86,7 +86,7 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
     if r < 0:
         raise RuntimeError(f"Expect a non-negative number, but got {r}")
     if not r:
-        return Tensor(np.zeros(0, input.dtype))
+        return wrap(np.zeros(0, input.dtype))
     every = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     index = np.array(list(every(range(input.shape[0]), r)), np.int64).reshape(-1, r)
     return table.take(input, index)
@@ -174,10 +174,10 @@ def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
     if step < 1:
         raise RuntimeError(f"step is {step} but must be > 0")
     if not input.ndim:
-        return table.reshape(input, shape=(1,)) if size else Tensor(np.zeros(0, input.dtype))
+        return table.reshape(input, shape=(1,)) if size else wrap(np.zeros(0, input.dtype))
     if not size:
         count = fitting(n, 0, step, 1)
-        return Tensor(np.zeros((*input.shape[:axis], count, *input.shape[axis + 1 :], 0)))
+        return wrap(np.zeros((*input.shape[:axis], count, *input.shape[axis + 1 :], 0)))
     last = shape.movedim(input, axis, -1)
     y = table.windows(last, size=(int(size),), step=(int(step),), gap=(1,))
     return shape.movedim(y, (-1, -2), (axis, -1))

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd.default_dtype import get_default_dtype
 from tinygrad_mnist.autograd.op import DTypeError, ShapeError
-from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.autograd.tensor import Tensor, wrap
 from tinygrad_mnist.kernels.reduce import dropped_shape, kept_shape
 from tinygrad_mnist.ops import join, reduce, shape, table
 from tinygrad_mnist.ops.arguments import dim_of, dims_of, floating, in_float32, named, public
@@ -118,7 +118,7 @@ def _slope(x: Tensor, axis: int, spacing: Any, edge_order: int) -> Tensor:
             raise ShapeError(f"gradient: {n} coordinates are needed, not {list(spacing.shape)}")
         h = table.cast(diff(spacing), dtype=x.dtype)
     else:
-        h = table.cast(table.broadcast_to(Tensor(np.ones(())), shape=(n - 1,)), dtype=x.dtype)
+        h = table.cast(table.broadcast_to(wrap(np.ones(())), shape=(n - 1,)), dtype=x.dtype)
         h = h * spacing
     steps = table.narrow(x, axis, 1, n - 1) - table.narrow(x, axis, 0, n - 1)
     steps = steps / table.reshape(h, shape=to)  # the slope between each two neighbours
@@ -176,7 +176,7 @@ def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Any = None, dim: int = 
         whole = kept_shape(y.shape, dim_of(y.ndim, dim))
         rest = dropped_shape(whole, (dim_of(y.ndim, dim),))
         kind = y.dtype if y.dtype.kind == "f" else get_default_dtype()
-        return Tensor(np.zeros(rest, kind))
+        return wrap(np.zeros(rest, kind))
     areas, axis = _areas(y, x, dx, dim)
     return table.sum(areas, axis=(axis,))
 

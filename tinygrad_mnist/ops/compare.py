@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from tinygrad_mnist.autograd.dtypes import result_type
-from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.autograd.tensor import Tensor, as_array, wrap
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import composed, public, tensor_of
 from tinygrad_mnist.ops.published import public_names
@@ -35,7 +35,7 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
         for v in (input, other)
     )
     if not isinstance(a, Tensor) and not isinstance(b, Tensor):
-        a = Tensor(a, dtype=dtype)
+        a = wrap(as_array(a, dtype))
     return table.where(tensor_of(condition), a, b)
 
 

@@ -95,6 +95,10 @@ def deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
     refuse_read("deepcopy()")
     twin = wrap(self._data.copy(order="K"))
     memo[id(self)] = twin
+    if self.__dict__:
+        from copy import deepcopy as deep
+
+        twin.__dict__.update(deep(self.__dict__, memo))
     if isinstance(self._node, Leaf):
         twin.requires_grad_()
         if self.grad is not None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.op import ShapeError
-from tinygrad_mnist.autograd.tensor import Tensor, refuse_read
+from tinygrad_mnist.autograd.tensor import Tensor, refuse_read, wrap
 from tinygrad_mnist.ops import shape, table
 from tinygrad_mnist.ops.arguments import in_float32, tensor_of
 from tinygrad_mnist.ops.loss import reduced
@@ -77,7 +77,7 @@ def _padded(targets: Tensor, spoken: Tensor, n: int) -> Tensor:
         )
     rows = np.zeros((n, int(lengths.max(initial=0))), np.int64)
     rows[np.arange(rows.shape[1]) < lengths[:, None]] = targets._data
-    return Tensor(rows)
+    return wrap(rows)
 
 
 def _check_lengths(heard: Tensor, spoken: Tensor, steps: int, room: int, n: int) -> None:
@@ -115,12 +115,12 @@ def _negative_log_likelihood(
         earlier = table.slice(states, key=(np.s_[:], np.s_[:-2]))
         before = table.assign(before, earlier, key=(np.s_[:], np.s_[2:]))
     skips = table.ne(states, blank) & table.ne(states, before)
-    skips = skips & Tensor(np.arange(width) > 1)
+    skips = skips & wrap(np.arange(width) > 1)
     spread = table.broadcast_to(table.reshape(states, shape=(1, n, width)), shape=(steps, n, width))
     said = table.clip(table.gather(log_probs, spread, axis=2), low=NEVER, high=None)
     start = np.full((n, width), NEVER, log_probs.dtype)
     start[:, 0] = 0  # before the first moment nothing was said
-    state = Tensor(start)
+    state = wrap(start)
     for t in range(steps):
         jump = table.where(skips, _moved(state, 2), NEVER)
         reached = table.logaddexp(table.logaddexp(state, _moved(state, 1)), jump) + said[t]
@@ -139,7 +139,7 @@ def _negative_log_likelihood(
 def _moved(state: Tensor, by: int) -> Tensor:
     """The states moved on; nobody is at the first ones."""
     n, width = state.shape
-    empty = Tensor(np.full((n, min(by, width)), NEVER, state.dtype))
+    empty = wrap(np.full((n, min(by, width)), NEVER, state.dtype))
     if width <= by:
         return empty
     return table.cat(empty, table.narrow(state, 1, 0, width - by), axis=1, starts=(0, by))

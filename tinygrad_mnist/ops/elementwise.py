@@ -46,14 +46,18 @@ def square(input: Tensor) -> Tensor:
 
 
 @public
-def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
-    """input + alpha * other."""
+def add(input: Any, other: Any, last: Any = None, *, alpha: Any = 1) -> Tensor:
+    """input + alpha * other; `add(input, alpha, other)` is how it was before PyTorch 1.5."""
+    if last is not None:
+        alpha, other = other, last
     return table.add(input, other if alpha == 1 else _times(alpha, input, other))
 
 
 @public
-def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
-    """input - alpha * other."""
+def sub(input: Any, other: Any, last: Any = None, *, alpha: Any = 1) -> Tensor:
+    """input - alpha * other; `sub(input, alpha, other)` is how it was before PyTorch 1.5."""
+    if last is not None:
+        alpha, other = other, last
     return table.sub(input, other if alpha == 1 else _times(alpha, input, other))
 
 
@@ -251,6 +255,26 @@ def real(input: Tensor) -> Tensor:
 conj = conj_physical = resolve_conj = resolve_neg = real
 
 
+@public
+def addcmul(
+    input: Tensor, tensor1: Any, tensor2: Any, last: Any = None, *, value: Any = 1
+) -> Tensor:
+    """input + value * tensor1 * tensor2; once `addcmul(input, value, tensor1, tensor2)`."""
+    if last is not None:
+        value, tensor1, tensor2 = tensor1, tensor2, last
+    return add(_no_bools(input, tensor1, tensor2), tensor1 * tensor2, alpha=value)
+
+
+@public
+def addcdiv(
+    input: Tensor, tensor1: Any, tensor2: Any, last: Any = None, *, value: Any = 1
+) -> Tensor:
+    """input + value * tensor1 / tensor2; once `addcdiv(input, value, tensor1, tensor2)`."""
+    if last is not None:
+        value, tensor1, tensor2 = tensor1, tensor2, last
+    return add(input, tensor1 / tensor2, alpha=value)
+
+
 # One line of others
 rsub = composed("other - input.", lambda input, other, alpha=1: sub(other, input, alpha=alpha))
 true_divide = composed(
@@ -259,16 +283,6 @@ true_divide = composed(
 rsqrt = composed("1 / sqrt(input).", lambda input: table.reciprocal(table.sqrt(input)))
 float_power = composed(
     "input ** exponent, in float64.", lambda input, exponent: pow(double(input), double(exponent))
-)
-addcmul = composed(
-    "input + value * tensor1 * tensor2.",
-    lambda input, tensor1, tensor2, *, value=1: add(
-        _no_bools(input, tensor1, tensor2), tensor1 * tensor2, alpha=value
-    ),
-)
-addcdiv = composed(
-    "input + value * tensor1 / tensor2.",
-    lambda input, tensor1, tensor2, *, value=1: add(input, tensor1 / tensor2, alpha=value),
 )
 frac = composed("What follows the decimal point.", lambda input: input - table.trunc(input))
 clamp_min = composed("input, but at least `min`.", lambda input, min: clamp(input, min))

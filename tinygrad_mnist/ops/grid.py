@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.op import DTypeError, ShapeError
-from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.autograd.tensor import Tensor, wrap
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import in_float32
 from tinygrad_mnist.ops.refused import refuse
@@ -164,7 +164,7 @@ def affine_grid(theta: Tensor, size: Any, align_corners: bool | None = None) -> 
         sides.append(side if align_corners else side * (n - 1) / n)
     points = np.stack([*np.meshgrid(*sides, indexing="ij")[::-1], np.ones(lengths)], -1)
     base = points.reshape(-1, dims + 1).astype(theta.dtype)
-    grid = table.matmul(Tensor(base), table.permute(theta, axes=(0, 2, 1)))
+    grid = table.matmul(wrap(base), table.permute(theta, axes=(0, 2, 1)))
     return table.reshape(grid, shape=(len(theta), *lengths, dims))
 
 

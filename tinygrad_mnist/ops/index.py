@@ -71,7 +71,7 @@ def parse(x: Tensor, key: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[int, A
 
 def spelled(part: Any) -> Any:
     """One part of a key: an int, a slice, None, an Ellipsis, or a Tensor of integers or bools."""
-    if isinstance(part, (list, np.ndarray, bool, np.bool_)):
+    if isinstance(part, (list, np.ndarray, bool, np.bool_, range)):
         part = wrap(np.asarray(part) if np.size(part) else np.zeros(np.shape(part), np.int64))
     whole = isinstance(part, Tensor) and not part.ndim and part.dtype.kind in "iu"
     if isinstance(part, np.integer) or (whole and not is_taped()):  # it must not be read out
@@ -163,11 +163,20 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
 
 @public
 def scatter(
-    input: Tensor, dim: int, index: Tensor, src: Any, *, reduce: str | None = None
+    input: Tensor,
+    dim: int,
+    index: Tensor,
+    src: Any = None,
+    *,
+    value: Any = None,
+    reduce: str | None = None,
 ) -> Tensor:
-    """input, with src[i][j] (or one number) at [index[i][j]][j] (for dim 0)."""
+    """input, with src[i][j] (or one number, `value`) at [index[i][j]][j] (for dim 0)."""
+    if (src is None) == (value is None):
+        raise TypeError("scatter() takes either src or value")
+    src = value if src is None else src
     if reduce == "add":
-        src = src if isinstance(src, Tensor) else Tensor(np.full(index.shape, src, input.dtype))
+        src = src if isinstance(src, Tensor) else wrap(np.full(index.shape, src, input.dtype))
         return scatter_add(input, dim, index, src)
     if reduce is not None:
         raise RuntimeError(f"scatter: reduce may be 'add' or None, not {reduce!r}")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.op import DTypeError, ShapeError
-from tinygrad_mnist.autograd.tensor import Tensor, refuse_read
+from tinygrad_mnist.autograd.tensor import Tensor, refuse_read, wrap
 from tinygrad_mnist.ops import create, reduce, shape, table
 from tinygrad_mnist.ops.arguments import in_float32
 from tinygrad_mnist.ops.inplace import write
@@ -177,7 +177,7 @@ def _bags(input: Tensor, offsets: Tensor | None, with_last: bool) -> tuple[Tenso
     """The bag of each index, and how many bags there are."""
     if offsets is None:
         count, length = input.shape
-        return Tensor(np.repeat(np.arange(count), length)), count
+        return wrap(np.repeat(np.arange(count), length)), count
     n, starts = input.shape[0], offsets._data
     if offsets.ndim != 1 or (starts.size and (starts[0] != 0 or starts.max() > n)):
         raise RuntimeError(

@@ -202,8 +202,8 @@ def _rows(input: Tensor) -> tuple[Tensor, tuple[int, ...]]:
     if not input.ndim:
         raise ShapeError("class scores have one dimension at least, the classes")
     last = table.permute(input, axes=(0, *range(2, input.ndim), 1))
-    shape = last.shape[:-1]
-    return table.reshape(last, shape=(math.prod(shape), input.shape[1])), shape
+    rows = last.shape[:-1]
+    return table.reshape(last, shape=(math.prod(rows), input.shape[1])), rows
 
 
 def _by_class(

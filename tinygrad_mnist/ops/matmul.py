@@ -145,7 +145,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
 
     >>> import tinygrad_mnist as tg
     >>> tg.tensordot(tg.ones(2, 3), tg.ones(3, 4), dims=1).shape
-    (2, 4)
+    torch.Size([2, 4])
     """
     if not isinstance(dims, (tuple, list)):
         n = int(dims)

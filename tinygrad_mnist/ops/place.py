@@ -236,7 +236,7 @@ def _reduced(line: Tensor, at: Tensor, values: Tensor, how: str, with_self: bool
     """A vector, whose elements at `at` are reduced with the values."""
     touched: Any = None
     if not with_self or how == "mean":
-        touched = table.put(Tensor(np.ones(at.shape, np.int64)), at, shape=line.shape)
+        touched = table.put(wrap(np.ones(at.shape, np.int64)), at, shape=line.shape)
     if not with_self:
         neutral = {"prod": 1, "amax": -math.inf, "amin": math.inf}.get(how, 0)
         if how in ("amax", "amin") and line.dtype.kind != "f":

@@ -16,14 +16,53 @@ from tinygrad_mnist.autograd.graph import Node
 from tinygrad_mnist.autograd.tensor import Tensor, refuse_read
 
 Array = np.ndarray[Any, Any]
-PRECISION, EDGE, THRESHOLD, WIDTH = 4, 3, 1000, 80
+PROFILES: dict[str, dict[str, Any]] = {
+    "default": {"precision": 4, "threshold": 1000, "edgeitems": 3, "linewidth": 80},
+    "short": {"precision": 2, "threshold": 1000, "edgeitems": 2, "linewidth": 80},
+    "full": {"precision": 4, "threshold": math.inf, "edgeitems": 3, "linewidth": 80},
+}
+OPTIONS: dict[str, Any] = {**PROFILES["default"], "sci_mode": None}
+
+
+def set_printoptions(
+    precision: int | None = None,
+    threshold: float | None = None,
+    edgeitems: int | None = None,
+    linewidth: int | None = None,
+    profile: str | None = None,
+    sci_mode: bool | None = None,
+) -> None:
+    """Set how Tensors are printed; None leaves a setting as it is.
+
+    `profile` is "default", "short" or "full" and comes first; `sci_mode` None, which chooses for
+    each Tensor, is what every call goes back to.
+
+    >>> import tinygrad_mnist as tg
+    >>> set_printoptions(precision=2)
+    >>> tg.tensor([1 / 3])
+    tensor([0.33])
+    >>> set_printoptions(profile="default")
+    """
+    if profile is not None:
+        OPTIONS.update(PROFILES[profile])
+    given = {
+        "precision": precision, "threshold": threshold, "edgeitems": edgeitems,
+        "linewidth": linewidth,
+    }  # fmt: skip
+    OPTIONS.update({name: value for name, value in given.items() if value is not None})
+    OPTIONS["sci_mode"] = sci_mode
+
+
+def get_printoptions() -> dict[str, Any]:
+    """How Tensors are printed now: what `set_printoptions` takes."""
+    return dict(OPTIONS)
 
 
 def render(tensor: Tensor) -> str:
     """What `repr(tensor)` says."""
     refuse_read("repr()")
     array, prefix = tensor._data, "tensor("
-    summarize = array.size > THRESHOLD
+    summarize = array.size > OPTIONS["threshold"]
     text = "[]"
     if array.size:
         shown = corners(array) if summarize else array
@@ -45,7 +84,7 @@ def with_notes(text: str, notes: list[str], indent: int) -> str:
     """The text and its notes, on a new line where a line would become too long."""
     used = len(text) - text.rfind("\n") + 1
     for note in notes:
-        if used + len(note) + 2 > WIDTH:
+        if used + len(note) + 2 > OPTIONS["linewidth"]:
             text += ",\n" + " " * indent + note
             used = indent + len(note)
         else:
@@ -56,9 +95,10 @@ def with_notes(text: str, notes: list[str], indent: int) -> str:
 
 def corners(array: Array) -> Array:
     """The elements that a summary shows."""
+    edge = OPTIONS["edgeitems"]
     for axis, n in enumerate(array.shape):
-        if n > 2 * EDGE:
-            array = np.take(array, [*range(EDGE), *range(n - EDGE, n)], axis)
+        if n > 2 * edge:
+            array = np.take(array, [*range(edge), *range(n - edge, n)], axis)
     return array
 
 
@@ -71,11 +111,13 @@ def formatter(array: Array) -> tuple[Callable[[Any], str], int]:
     values = array[np.isfinite(array) & (array != 0)].astype(np.float64)
     sizes = np.abs(values)
     whole = bool((values == np.ceil(values)).all())
-    style = f".{PRECISION}f"
+    precision, sci_mode = OPTIONS["precision"], OPTIONS["sci_mode"]
+    style = f".{precision}f"
     if values.size:
         low, high = sizes.min(), sizes.max()
-        if high / low > 1000 or high > 1e8 or low < 1e-4:
-            style, whole = f".{PRECISION}e", False
+        wide = high / low > 1000 or high > 1e8 or low < 1e-4
+        if wide if sci_mode is None else sci_mode:
+            style, whole = f".{precision}e", False
     if whole:
         style = ".0f"
     width = max((len(format(value, style)) + whole for value in values.tolist()), default=1)
@@ -93,8 +135,11 @@ def block(
     """The elements in nested brackets."""
     if not array.ndim:
         return write(array.item())
-    cut = summarize and len(array) > 2 * EDGE
-    first, last = (array[:EDGE], array[-EDGE:]) if cut else (array, array[:0])
+    edge = OPTIONS["edgeitems"]
+    cut = summarize and len(array) > 2 * edge
+    first, last = (
+        (array[:edge], array[-edge:] if edge else array[:0]) if cut else (array, array[:0])
+    )
     gap = [" ..." if array.ndim == 1 else "..."] if cut else []
     if array.ndim > 1:
         inner = [
@@ -105,6 +150,6 @@ def block(
             [*inner[0], *gap, *inner[1]]
         ) + "]"  # fmt: skip
     parts = [*map(write, first.tolist()), *gap, *map(write, last.tolist())]
-    a_line = max(1, (WIDTH - indent) // (width + 2))
+    a_line = max(1, (OPTIONS["linewidth"] - indent) // (width + 2))
     lines = [", ".join(parts[i : i + a_line]) for i in range(0, len(parts), a_line)]
     return "[" + (",\n" + " " * (indent + 1)).join(lines) + "]"

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd.default_dtype import get_default_dtype
 from tinygrad_mnist.autograd.dtypes import result_type
-from tinygrad_mnist.autograd.tensor import Tensor, refuse_unrecorded, unwrap
+from tinygrad_mnist.autograd.tensor import Tensor, refuse_unrecorded, unwrap, wrap
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import creation, heard, size_of
 
@@ -137,6 +137,8 @@ def randint(
     """Integers, uniform on low (0) to high - 1; low may be left out: `randint(high, size)`."""
     if size is None:
         low, high, size = 0, low, high
+    elif high is None:
+        low, high = 0, low
     if low >= high:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got {low} >= {high}")
     kind = np.dtype(dtype or np.int64)
@@ -164,9 +166,11 @@ def randn_like(input: Tensor, *, dtype: Any = None) -> Tensor:
 
 
 @creation
-def randint_like(input: Tensor, low: int, high: int | None = None, *, dtype: Any = None) -> Tensor:
+def randint_like(
+    input: Tensor, low: int | None = None, high: int | None = None, *, dtype: Any = None
+) -> Tensor:
     """`randint` in the shape and dtype of input."""
-    low, high = (0, low) if high is None else (low, high)
+    low, high = (0, low) if high is None else (low or 0, high)
     return randint(low, high, input.shape, dtype=dtype or input.dtype)
 
 
@@ -215,4 +219,4 @@ def multinomial(
     rows = weights.reshape(-1, weights.shape[-1])
     rows = rows / rows.sum(-1, keepdims=True)
     drawn = [rng.choice(rows.shape[1], num_samples, replacement, p) for p in rows]
-    return Tensor(np.array(drawn, np.int64).reshape(*weights.shape[:-1], num_samples))
+    return wrap(np.array(drawn, np.int64).reshape(*weights.shape[:-1], num_samples))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.op import DTypeError, ShapeError
-from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.autograd.tensor import Tensor, wrap
 from tinygrad_mnist.kernels.reduce import dropped_shape, kept_shape
 from tinygrad_mnist.ops import elementwise, index, reduce, shape, table
 from tinygrad_mnist.ops.arguments import (
@@ -185,7 +185,7 @@ def _between(x: Tensor, q: Tensor, interpolation: str, *, ignore_nan: bool) -> T
     low = table.floor(rank.detach())
     ends = (table.cast(v, dtype="int64") for v in (low, table.ceil(rank.detach())))
     below, above = (table.gather(ordered, place, axis=last) for place in ends)
-    share = Tensor(np.full(rank.shape, 0.5, x.dtype)) if interpolation == "midpoint" else rank - low
+    share = wrap(np.full(rank.shape, 0.5, x.dtype)) if interpolation == "midpoint" else rank - low
     return elementwise.lerp(below, above, share)
 
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import IO, Any
 
 from tinygrad_mnist.files import atomic_write, open_without_waiting
-from tinygrad_mnist.ops.arguments import device
+from tinygrad_mnist.ops.arguments import check_device
 from tinygrad_mnist.serialize.guard import MAX_BYTES, FormatError, UnsafeFileError
 
 Path = str | os.PathLike[str]
@@ -104,7 +104,7 @@ def check_map_location(map_location: Any) -> None:
     if map_location is not None and not callable(map_location):
         wanted = map_location.values() if isinstance(map_location, dict) else [map_location]
         for each in wanted:
-            device(each)
+            check_device(each)
 
 
 def _from_open_file(source: Any, max_bytes: int) -> tuple[IO[bytes], int]:

@@ -14,6 +14,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from tinygrad_mnist.autograd.size import Size
 from tinygrad_mnist.autograd.tensor import Tensor, wrap
 from tinygrad_mnist.serialize.files import File, check_map_location, name_of, opened, write
 from tinygrad_mnist.serialize.guard import (
@@ -26,7 +27,7 @@ from tinygrad_mnist.serialize.guard import (
     is_key,
 )
 
-VERSION = 2
+VERSION = 3  # written where a module is in the tree; without one it is 2
 # The file's first 64 bytes, as the pickler writes them: PROTO and the length of a FRAME (which
 # varies), then the name, the version and the digest. save() reads its own file back, so a
 # pickler that wrote them otherwise would be noticed at once.
@@ -46,15 +47,26 @@ class ArrayInfo:
         return np.dtype(self.dtype).itemsize * math.prod(self.shape)
 
 
-def save(obj: object, path: File) -> None:
+def save(
+    obj: object,
+    f: File,
+    pickle_module: Any = None,
+    pickle_protocol: Any = None,
+    _use_new_zipfile_serialization: bool = True,
+    _disable_byteorder_record: bool = False,
+) -> None:
     """Write a nest of dict, list, tuple, str, int, float, bool, None, bytes, Tensors and arrays.
 
-    `path` is a path, or a binary file open for writing, BytesIO among them. A path's older file is
+    `f` is a path, or a binary file open for writing, BytesIO among them. A path's older file is
     replaced as a whole or not at all. Tensors, NumPy arrays and NumPy scalars (which become 0-d
     arrays) have a bool, integer or float dtype. A Parameter is saved as a Tensor that requires a
     gradient; any other object with `detach()` and `numpy()`, such as a tensor of PyTorch, as an
     array. Dict keys are str or int, and subclasses of dict become dicts. The same object gives the
-    same bytes.
+    same bytes. PyTorch's other arguments, which choose among its own formats, have no effect.
+
+    A whole nn.Module is written by the names of its classes, its plain attributes and its Tensors;
+    a function, a hook or an object of another class in the Module raises TypeError. Keep
+    `model.state_dict()` instead: it needs no class to be read.
 
     Raises TypeError for anything else in `obj`, naming where it is; OSError when the file cannot
     be written; FormatError when load() would not read it (nested too deep, too many values).
@@ -66,33 +78,40 @@ def save(obj: object, path: File) -> None:
     {'weight': tensor([[0., 0., 0.]]), 'mean': array([0., 0.])}
     """
     tree = _encode(obj, "obj")
+    version = 3 if _is_new(tree) else 2
 
     def content(file: Any) -> None:
         pickler = pickle.Pickler(file, protocol=5)
         pickler.fast = True  # no memo: the reader has no opcode for one
-        pickler.dump(("tinygrad-mnist", VERSION, bytes(TREE_AT - DIGEST_AT), tree))
+        pickler.dump(("tinygrad-mnist", version, bytes(TREE_AT - DIGEST_AT), tree))
         size = file.tell()
         digest = _digest(file)
         file.seek(DIGEST_AT)
         file.write(digest)
-        _open_tree(file, size, name_of(path))  # what load() would refuse must replace nothing
+        _open_tree(file, size, name_of(f))  # what load() would refuse must replace nothing
 
-    write(path, content)
+    write(f, content)
 
 
 def load(
-    path: File,
+    f: File,
     map_location: Any = None,
+    pickle_module: Any = None,
     *,
     weights_only: bool | None = None,
+    mmap: bool | None = None,
     max_bytes: int = MAX_BYTES,
     numpy_pickle: bool = False,
+    **pickle_load_args: Any,
 ) -> Any:
     """Read what save() wrote: Tensors come back as Tensors, arrays as new writable ndarrays.
 
-    `path` is a path, or a binary file open for reading, which is read from its present position
+    `f` is a path, or a binary file open for reading, which is read from its present position
     to its end. A file of more than `max_bytes` is refused. `map_location` may name no device but
-    the CPU. No code in the file can run, whatever `weights_only` says. With `numpy_pickle=True`
+    the CPU. No code in the file can run, whatever `weights_only` says. A whole module comes back
+    where its classes are the library's own; those of the program's own, which it must have in
+    memory, are taken with `weights_only=False` or inside `serialization.safe_globals([...])`:
+    neither a constructor nor anything else of them is called. With `numpy_pickle=True`
     the file is instead an ordinary pickle (protocol 2 to 5) of NumPy arrays in plain containers,
     under the same guard. Files of format version 1 do not tell Tensors from arrays: all come back
     as arrays.
@@ -106,12 +125,14 @@ def load(
     tinygrad_mnist.serialize.guard.FormatError: ...: not a file that save() writes...
     """
     check_map_location(map_location)
-    with opened(path, max_bytes) as (file, size):
+    for key in pickle_load_args.keys() - {"encoding"}:
+        raise TypeError(f"load() got an unexpected keyword argument {key!r}")
+    with opened(f, max_bytes) as (file, size):
         if numpy_pickle:
             from tinygrad_mnist.serialize.numpy_pickle import read_numpy_pickle
 
-            return read_numpy_pickle(file, size, name_of(path))
-        return read(file, size, name_of(path))
+            return read_numpy_pickle(file, size, name_of(f))
+        return read(file, size, name_of(f), weights_only)
 
 
 def inspect(path: File, *, max_bytes: int = MAX_BYTES) -> Any:
@@ -127,10 +148,13 @@ def inspect(path: File, *, max_bytes: int = MAX_BYTES) -> Any:
     """
     with opened(path, max_bytes) as (file, size):
         machine, tree = _open_tree(file, size, name_of(path))
-        return _decode(tree, machine, lambda kind, dtype, shape, _: ArrayInfo(dtype, shape))
+        return _decode(tree, machine, lambda kind, dtype, shape, _: ArrayInfo(dtype, shape), None)
 
 
-def read(file: IO[bytes], size: int, name: str) -> Any:
+SAFE_CLASSES: list[Any] = []  # of modules, by `serialization.add_safe_globals`
+
+
+def read(file: IO[bytes], size: int, name: str, weights_only: bool | None = None) -> Any:
     """Read an open file of `size` bytes that error messages call `name`, as load() does."""
     machine, tree = _open_tree(file, size, name)
 
@@ -142,7 +166,12 @@ def read(file: IO[bytes], size: int, name: str) -> Any:
         value = value if sys.byteorder == "little" else value.byteswap()
         return KINDS[machine.version][kind](machine.checked(value))
 
-    return _decode(tree, machine, restored)
+    def find(kind: str) -> Any:
+        from tinygrad_mnist.serialize.modules import class_named
+
+        return class_named(kind, weights_only, SAFE_CLASSES, name)
+
+    return _decode(tree, machine, restored, find)
 
 
 def _leaf(array: np.ndarray) -> Tensor:
@@ -158,6 +187,7 @@ def _as_it_is(array: np.ndarray) -> np.ndarray:
 KINDS: dict[int, dict[str, Callable[[np.ndarray], object]]] = {
     1: {"tensor": _as_it_is},
     2: {"array": _as_it_is, "tensor": wrap, "leaf": _leaf},
+    3: {"array": _as_it_is, "tensor": wrap, "leaf": _leaf},
 }
 
 
@@ -196,8 +226,19 @@ def _digest(file: IO[bytes]) -> bytes:
     return sha.digest()
 
 
-def _encode(value: Any, where: str, depth: int = 0) -> object:
+def _is_new(tree: object) -> bool:
+    """Tell whether a tree of _encode() has a kind that came with version 3."""
+    if isinstance(tree, dict):
+        return any(map(_is_new, tree.values()))
+    if isinstance(tree, tuple) and tree[:1] in (("module",), ("namespace",)):
+        return True
+    return isinstance(tree, (list, tuple)) and any(map(_is_new, tree))
+
+
+def _encode(value: Any, where: str, depth: int = 0, special: Any = None) -> object:
     """Return the value in built-in types, where each tuple begins with the name of its kind."""
+    if special is not None and (encoded := special(value, where)) is not None:
+        return encoded
     if depth > MAX_DEPTH:
         raise FormatError(f"{where[:60]}... is nested more than {MAX_DEPTH} deep, or in itself")
     if value is None or type(value) in (str, int, float, bool, bytes):
@@ -206,11 +247,12 @@ def _encode(value: Any, where: str, depth: int = 0) -> object:
         for key in value:
             if not is_key(key):
                 raise TypeError(f"{where} has the key {key!r}; keys are str, or int below 2**60")
-        return {k: _encode(v, f"{where}[{k!r}]", depth + 1) for k, v in value.items()}
+        return {k: _encode(v, f"{where}[{k!r}]", depth + 1, special) for k, v in value.items()}
     if type(value) is list:
-        return [_encode(v, f"{where}[{i}]", depth + 1) for i, v in enumerate(value)]
-    if type(value) is tuple:
-        return "tuple", *(_encode(v, f"{where}[{i}]", depth + 1) for i, v in enumerate(value))
+        return [_encode(v, f"{where}[{i}]", depth + 1, special) for i, v in enumerate(value)]
+    if type(value) is tuple or isinstance(value, Size):
+        parts = enumerate(value)
+        return "tuple", *(_encode(v, f"{where}[{i}]", depth + 1, special) for i, v in parts)
     if isinstance(value, Tensor):
         kind = "leaf" if value.requires_grad else "tensor"
         return _encode_array(value.detach().numpy(), kind, where)
@@ -220,6 +262,15 @@ def _encode(value: Any, where: str, depth: int = 0) -> object:
         value = np.asarray(value)
     if type(value) in (np.ndarray, np.memmap):
         return _encode_array(value, "array", where)
+    if type(value) is getattr(
+        sys.modules.get("argparse"), "Namespace", ()
+    ):  # the options that a checkpoint was trained with
+        return "namespace", _encode(vars(value), where, depth + 1, special)
+    if "_parameters" in getattr(value, "__dict__", ()):
+        from tinygrad_mnist.serialize.modules import encode_module, has_registries
+
+        if has_registries(value):
+            return encode_module(value, where, _encode)
     raise TypeError(
         f"{where} is of type {type(value).__name__}; save() takes dict, list, tuple, str, int, "
         "float, bool, None, bytes, NumPy arrays and Tensors"
@@ -236,18 +287,43 @@ def _encode_array(array: np.ndarray, kind: str, where: str) -> object:
 
 
 def _decode(
-    value: Any, machine: Machine, restored: Callable[..., object], depth: int = 0
+    value: Any,
+    machine: Machine,
+    restored: Callable[..., object],
+    find: Callable[[str], Any] | None,
+    special: Callable[[Any], Any] | None = None,
+    depth: int = 0,
 ) -> object:
-    """Decode what _encode() made; restored(kind, dtype, shape, span) makes Tensors and arrays."""
+    """Decode what _encode() made; restored(kind, dtype, shape, span) makes Tensors and arrays.
+
+    find(name) gives the class of a module, special(node) what an attribute of one stands for.
+    Without `find` a module is what the file says of it.
+    """
+
+    def below(v: Any) -> object:
+        return _decode(v, machine, restored, find, special, depth + 1)
+
     if depth > MAX_DEPTH:
         machine.refuse(f"nested more than {MAX_DEPTH} deep")
     match value:
         case dict():
-            return {k: _decode(v, machine, restored, depth + 1) for k, v in value.items()}
+            return {k: below(v) for k, v in value.items()}
         case list():
-            return [_decode(v, machine, restored, depth + 1) for v in value]
+            return [below(v) for v in value]
         case ("tuple", *items):
-            return tuple(_decode(v, machine, restored, depth + 1) for v in items)
+            return tuple(map(below, items))
+        case ("namespace", dict() as options) if machine.version >= 3:
+            from argparse import Namespace
+
+            if not all(isinstance(k, str) and k.strip("_").isidentifier() for k in options):
+                machine.fail("options without names")
+            namespace = Namespace()
+            namespace.__dict__.update({k: below(v) for k, v in options.items()})
+            return namespace
+        case ("module", *_) if machine.version >= 3:
+            return _module(value, machine, restored, find)
+        case (str(), *_) if special is not None:
+            return special(value)
         case (str(kind), dtype, shape, Span() as span) if kind in KINDS[machine.version]:
             return restored(kind, *machine.layout(dtype, shape, span.size), span)
         case tuple():
@@ -255,3 +331,19 @@ def _decode(
         case Span():
             return machine.read(value)
     return value
+
+
+def _module(
+    node: tuple[Any, ...], machine: Machine, restored: Callable[..., object], find: Any
+) -> object:
+    """A module; without `find`, the parts that the file names."""
+    from tinygrad_mnist.serialize.modules import decode_module
+
+    if find is None:
+        described = _decode(node[2], machine, restored, None, lambda v: v[-1])
+        return {"modules": described, "tensors": _decode(node[3], machine, restored, None)}
+
+    def decode(value: Any, special: Any = None) -> object:
+        return _decode(value, machine, restored, find, special)
+
+    return decode_module(node, decode, find, machine.fail)

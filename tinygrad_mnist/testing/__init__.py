@@ -14,6 +14,7 @@ from tinygrad_mnist.testing.gradients.gradcheck import gradcheck, gradgradcheck
 from tinygrad_mnist.testing.libraries.adapter import Adapter
 
 if TYPE_CHECKING:
+    from tinygrad_mnist.compat.assertions import assert_allclose, assert_close, make_tensor
     from tinygrad_mnist.testing.given import given_gradients
     from tinygrad_mnist.testing.graphs import Program, programs
     from tinygrad_mnist.testing.networks import modules
@@ -23,6 +24,7 @@ else:
     _get, __dir__ = page(
         __name__,
         {
+            ".compat.assertions": "assert_allclose assert_close make_tensor",  # a layer above
             "given": "given_gradients",
             "graphs": "Program programs",
             "networks": "modules",
@@ -41,6 +43,7 @@ else:
 
 
 __all__ = [
-    "Adapter", "GradcheckError", "Program", "Report", "arrays", "broadcastable", "examine",
-    "given_gradients", "gradcheck", "gradgradcheck", "modules", "programs", "prove", "tensors",
+    "Adapter", "GradcheckError", "Program", "Report", "arrays", "assert_allclose", "assert_close",
+    "broadcastable", "examine", "given_gradients", "gradcheck", "gradgradcheck", "make_tensor",
+    "modules", "programs", "prove", "tensors",
 ]  # fmt: skip

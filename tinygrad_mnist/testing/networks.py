@@ -10,6 +10,7 @@ import numpy as np
 
 from tinygrad_mnist import nn
 from tinygrad_mnist.autograd import Tensor
+from tinygrad_mnist.autograd.tensor import wrap
 from tinygrad_mnist.testing.strategies import tensors
 
 Layer = Callable[[tuple[int, ...]], nn.Module]
@@ -56,7 +57,7 @@ def modules(draw: st.DrawFn, /, max_layers: int = 3) -> tuple[nn.Sequential, Ten
         catalogue = ON_IMAGES if len(shape) == 4 else ON_ROWS
         layer = catalogue[draw(st.sampled_from(sorted(catalogue)))](shape)
         layers.append(layer)
-        shape = layer(Tensor(np.zeros(shape, np.float32))).shape
+        shape = layer(wrap(np.zeros(shape, np.float32))).shape
     model = nn.Sequential(*layers)
     rng = np.random.default_rng(len(layers))
     for parameter in model.parameters():

@@ -106,9 +106,9 @@ def mygrad_sine(slope: Function) -> Any:
 
 
 def our_array(values: Any) -> Any:
-    from tinygrad_mnist import Tensor
+    from tinygrad_mnist import tensor
 
-    return Tensor(np.array(values, float), requires_grad=True)
+    return tensor(np.array(values, float), requires_grad=True)
 
 
 def our_sine(slope: Function) -> Any:

@@ -44,7 +44,7 @@ class Linear(Module):
     >>> import tinygrad_mnist as tg
     >>> from tinygrad_mnist import nn
     >>> nn.Linear(784, 10)(tg.ones(64, 784)).shape
-    (64, 10)
+    torch.Size([64, 10])
     """
 
     weight, bias = Held(), Held()

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_mnist.autograd.op import ShapeError
-from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.autograd.tensor import Tensor, wrap
 from tinygrad_mnist.kernels.linalg import LinAlgError
 from tinygrad_mnist.ops import further, table
 from tinygrad_mnist.ops.arguments import public
@@ -170,7 +170,7 @@ def factored(a: Tensor, pivot: bool = True) -> tuple[Tensor, Tensor, Tensor]:
     m, n = a.shape[-2:]
     swaps = further.row_exchanges(a.detach())
     if not pivot:
-        swaps = Tensor(np.zeros(swaps.shape, np.int32) + np.arange(1, min(m, n) + 1, dtype="i"))
+        swaps = wrap(np.zeros(swaps.shape, np.int32) + np.arange(1, min(m, n) + 1, dtype="i"))
     order = further.row_order(swaps, rows=m)
     index = table.broadcast_to(table.reshape(order, shape=(*order.shape, 1)), shape=a.shape)
     return further.lu(table.gather(a, index, axis=a.ndim - 2)), swaps, order
@@ -188,7 +188,7 @@ def unpacked(both: Tensor, swaps: Tensor, data: bool = True, pivots: bool = True
     """P, L and U from L and U in one and the row exchanges; empty where not asked for."""
     m, n = both.shape[-2:]
     k = min(m, n)
-    p = lower = upper = table.cast(Tensor(np.empty(0)), dtype=both.dtype)
+    p = lower = upper = table.cast(wrap(np.empty(0)), dtype=both.dtype)
     if data:
         lower = further.lower_of(both[..., :, :k], beyond=True) + np.eye(m, k, dtype=both.dtype)
         upper = further.upper_of(both[..., :k, :])
@@ -218,7 +218,7 @@ def lu_factor_ex(A: Tensor, *, pivot: bool = True, check_errors: bool = False) -
             "division by zero. If you still want to perform the factorization, consider calling "
             "linalg.lu(A, pivot) or linalg.lu_factor_ex(A, pivot)"
         )
-    return LuFactorEx(both, swaps, Tensor(np.asarray(first, np.int32)))
+    return LuFactorEx(both, swaps, wrap(np.asarray(first, np.int32)))
 
 
 @public

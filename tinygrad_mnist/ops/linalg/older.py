@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.autograd.tensor import Tensor, wrap
 from tinygrad_mnist.ops import further, table
 from tinygrad_mnist.ops.arguments import composed, named, public
 from tinygrad_mnist.ops.linalg import factor, measure, products, solve
@@ -143,7 +143,7 @@ def geqrf(input: Tensor) -> Geqrf:
 
     matrices("geqrf", input)
     h, tau = np.linalg.qr(input._data, "raw")
-    return Geqrf(Tensor(h.mT), Tensor(tau))
+    return Geqrf(wrap(h.mT), wrap(tau))
 
 
 @public

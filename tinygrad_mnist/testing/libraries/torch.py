@@ -24,7 +24,7 @@ class Torch(Adapter):
     def is_array(self, value: Any) -> bool:
         """Tell whether the value is a torch.Tensor; a sparse one is an error."""
         torch = sys.modules.get("torch")
-        if torch is None or not isinstance(value, torch.Tensor):
+        if torch is None or torch.__name__ != "torch" or not isinstance(value, torch.Tensor):
             return False
         if value.layout is not torch.strided:
             raise TypeError(f"a {value.layout} Tensor cannot be checked: pass x.to_dense()")

@@ -1,0 +1,63 @@
+"""`torch.backends`: switches of libraries that are not here: setting them changes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Backend:
+    """A library that is not there: `is_available()` is False, attributes may be set at will."""
+
+    enabled = deterministic = benchmark = allow_tf32 = False
+    benchmark_limit = 10
+    matmul: Any = None
+
+    def __init__(self, **attributes: Any) -> None:
+        self.__dict__.update(attributes)
+
+    def is_available(self) -> bool:
+        """False."""
+        return False
+
+    def is_built(self) -> bool:
+        """False."""
+        return False
+
+    def version(self) -> None:
+        """None: there is none."""
+        return
+
+    def set_flags(self, *flags: Any, **named: Any) -> tuple[Any, ...]:
+        """Nothing to set."""
+        return ()
+
+    def flags(self, *flags: Any, **named: Any) -> Backend:
+        """A block in which nothing is set."""
+        return self
+
+    def __enter__(self) -> Backend:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def enable_flash_sdp(self, enabled: bool) -> None:
+        """Nothing to choose."""
+
+    enable_mem_efficient_sdp = enable_math_sdp = enable_cudnn_sdp = enable_flash_sdp
+
+
+cudnn = Backend(matmul=None)
+cuda = Backend(matmul=Backend())
+mps, mkl, mkldnn, openmp = Backend(), Backend(), Backend(), Backend()
+enabled = deterministic = benchmark = False
+
+
+def is_available() -> bool:
+    """False: `from torch.backends import cudnn` and `import torch.backends.cudnn` are alike."""
+    return False
+
+
+def version() -> None:
+    """None: there is none."""
+    return

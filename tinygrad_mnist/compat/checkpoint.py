@@ -1,0 +1,25 @@
+"""`torch.utils.checkpoint`: computes as ever, and keeps what backward needs.
+
+The gradients are the same; the memory that PyTorch would save by computing twice is not saved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+def checkpoint(
+    function: Callable[..., Any], *args: Any, use_reentrant: Any = None, context_fn: Any = None,
+    preserve_rng_state: bool = True, determinism_check: str = "default", debug: bool = False,
+    **kw: Any,
+) -> Any:  # fmt: skip
+    """Call the function."""
+    return function(*args, **kw)
+
+
+def checkpoint_sequential(functions: Any, segments: int, input: Any, **kw: Any) -> Any:
+    """Call the functions one after the other."""
+    for function in functions.children() if hasattr(functions, "children") else functions:
+        input = function(input)
+    return input

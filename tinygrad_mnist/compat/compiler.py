@@ -1,0 +1,33 @@
+"""`torch.compiler` and `torch._dynamo`: `compile` is the jit's default form."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from tinygrad_mnist.compat.scripting import compile as compile
+
+config = SimpleNamespace()
+
+
+def disable(fn: Any = None, recursive: bool = True, *, reason: str | None = None) -> Any:
+    """The function itself."""
+    return (lambda function: function) if fn is None else fn
+
+
+allow_in_graph = assume_constant_result = disable
+
+
+def is_compiling() -> bool:
+    """False: the function itself runs."""
+    return False
+
+
+is_dynamo_compiling = is_exporting = is_compiling
+
+
+def reset() -> None:
+    """Nothing is kept."""
+
+
+cudagraph_mark_step_begin = mark_dynamic = graph_break = reset

@@ -1,0 +1,62 @@
+"""Dtypes, layouts and memory formats of PyTorch that NumPy has not: names that may be mentioned."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = [
+    "bfloat16", "cdouble", "cfloat", "chalf", "channels_last", "channels_last_3d", "complex32",
+    "complex64", "complex128", "contiguous_format", "layout", "memory_format", "newaxis",
+    "preserve_format", "sparse_coo", "sparse_csr", "strided",
+]  # fmt: skip
+
+
+class MissingDtype:
+    """A dtype that NumPy does not have: it has a name, and TypeError where it is to be used.
+
+    >>> import numpy as np
+    >>> np.dtype(bfloat16)
+    Traceback (most recent call last):
+    TypeError: ...bfloat16, which NumPy does not have; use float32...
+    """
+
+    def __init__(self, name: str, instead: str) -> None:
+        self.name, self._instead = name, instead
+        self.is_floating_point = name == "bfloat16"
+        self.is_complex = not self.is_floating_point
+
+    def __repr__(self) -> str:
+        return f"torch.{self.name}, which NumPy does not have; use {self._instead}"
+
+    def __str__(self) -> str:
+        return f"torch.{self.name}"
+
+    def __reduce__(self) -> str:
+        return self.name
+
+
+REAL = "real and imaginary parts apart"
+bfloat16 = MissingDtype("bfloat16", "float32 or float16")
+complex32 = chalf = MissingDtype("complex32", REAL)
+complex64 = cfloat = MissingDtype("complex64", REAL)
+complex128 = cdouble = MissingDtype("complex128", REAL)
+
+
+class Named(str):
+    """A word that PyTorch has an object for; as text it is that word."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+layout = memory_format = Named
+strided, jagged = Named("torch.strided"), Named("torch.jagged")
+sparse_coo, sparse_csr = Named("torch.sparse_coo"), Named("torch.sparse_csr")
+contiguous_format, preserve_format = (
+    Named("torch.contiguous_format"),
+    Named("torch.preserve_format"),
+)
+channels_last, channels_last_3d = Named("torch.channels_last"), Named("torch.channels_last_3d")
+newaxis: Any = None

@@ -1,0 +1,270 @@
+"""Functions of PyTorch's first page that are older, rarer or answers that never change here.
+
+Those with an underscore, `relu_(x)`, are the methods: `__getattr__` finds them.
+"""
+
+# ruff: noqa: F822
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.autograd import Tensor
+from tinygrad_mnist.autograd.default_dtype import get_default_dtype
+from tinygrad_mnist.autograd.tensor import wrap
+from tinygrad_mnist.nn import functional
+from tinygrad_mnist.ops import create, matmul, old
+from tinygrad_mnist.ops import random as _random
+from tinygrad_mnist.ops.arguments import check_device, device
+
+# PyTorch has these of nn.functional on its first page, too
+OF_FUNCTIONAL = [
+    "adaptive_avg_pool1d", "alpha_dropout", "avg_pool1d", "batch_norm", "bilinear",
+    "binary_cross_entropy_with_logits", "celu", "conv1d", "conv2d", "conv_transpose1d",
+    "conv_transpose2d", "cosine_embedding_loss", "cosine_similarity", "dropout", "embedding",
+    "group_norm", "hardshrink", "hinge_embedding_loss", "kl_div", "layer_norm",
+    "margin_ranking_loss", "max_pool1d", "max_pool2d", "pairwise_distance", "poisson_nll_loss",
+    "prelu", "rms_norm", "rrelu", "selu", "threshold", "triplet_margin_loss",
+]  # fmt: skip
+__all__ = [
+    "abs_",
+    "acos_",
+    "are_deterministic_algorithms_enabled",
+    "as_strided",
+    "asin_",
+    "atan_",
+    "can_cast",
+    "ceil_",
+    "clamp_",
+    "clamp_max_",
+    "clamp_min_",
+    "clip_",
+    "compiled_with_cxx11_abi",
+    "cos_",
+    "cosh_",
+    "default_generator",
+    "detach_",
+    "erf_",
+    "erfc_",
+    "exp2_",
+    "exp_",
+    "expm1_",
+    "fill_",
+    "fix_",
+    "floor_",
+    "frac_",
+    "frombuffer",
+    "ger",
+    "get_default_device",
+    "get_device",
+    "get_float32_matmul_precision",
+    "get_num_interop_threads",
+    "is_complex",
+    "is_conj",
+    "is_deterministic_algorithms_warn_only_enabled",
+    "is_inference",
+    "is_neg",
+    "is_nonzero",
+    "is_same_size",
+    "is_signed",
+    "is_storage",
+    "log1p_",
+    "log2_",
+    "log10_",
+    "log_",
+    "logit_",
+    "nan_to_num_",
+    "neg_",
+    "negative_",
+    "range",
+    "reciprocal_",
+    "relu_",
+    "resize_as_",
+    "round_",
+    "rsqrt_",
+    "scalar_tensor",
+    "seed",
+    "set_anomaly_enabled",
+    "set_default_device",
+    "set_deterministic_debug_mode",
+    "set_float32_matmul_precision",
+    "set_flush_denormal",
+    "set_num_interop_threads",
+    "set_warn_always",
+    "sigmoid_",
+    "sin_",
+    "sinc_",
+    "sinh_",
+    "sqrt_",
+    "square_",
+    "tan_",
+    "tanh_",
+    "trunc_",
+    "typename",
+    "use_deterministic_algorithms",
+    "xlogy_",
+    "zero_",
+]  # fmt: skip
+__all__ += OF_FUNCTIONAL
+
+
+def range(start: Any, end: Any, step: Any = 1, *, dtype: Any = None, **kw: Any) -> Tensor:
+    """start, start + step, ... up to end, which is included; `arange` leaves it out.
+
+    Warns that it is deprecated.
+    """
+    warnings.warn(
+        "range is deprecated: use arange, which does not include the end", UserWarning, stacklevel=2
+    )
+    if step == 0 or (end - start) * step < 0:
+        raise RuntimeError(f"range: from {start} to {end} in steps of {step} does not get there")
+    count = int((end - start) / step) + 1
+    values = wrap((np.arange(count) * step + start).astype(dtype or get_default_dtype()))
+    return values.requires_grad_() if kw.get("requires_grad") else values
+
+
+ger, as_strided = matmul.outer, old.as_strided
+
+
+def is_complex(input: Tensor) -> bool:
+    """False: Tensors are real."""
+    return False
+
+
+is_conj = is_neg = is_inference = is_complex
+
+
+def is_nonzero(input: Tensor) -> bool:
+    """The truth of the one element; RuntimeError if there is not exactly one."""
+    return bool(input)
+
+
+def is_signed(input: Tensor) -> bool:
+    """Whether its dtype has negative numbers."""
+    return input.dtype.kind in "fi"
+
+
+def is_same_size(input: Tensor, other: Tensor) -> bool:
+    """Whether both have the same shape."""
+    return input.shape == other.shape
+
+
+def is_storage(obj: Any) -> bool:
+    """False: a Tensor lies in an ndarray."""
+    return False
+
+
+def scalar_tensor(s: Any, *, dtype: Any = None, **kw: Any) -> Tensor:
+    """A 0-d Tensor, of the default dtype."""
+    return create.full((), s, dtype=dtype or get_default_dtype(), **kw)
+
+
+def can_cast(from_: Any, to: Any) -> bool:
+    """Whether PyTorch casts so in place: never from floats to ints, nor to bool."""
+    kinds = "biuf"
+    a, b = np.dtype(from_).kind, np.dtype(to).kind
+    return (b == "b" and a == "b") or (b != "b" and not (a == "f" and b in kinds[1:3]))
+
+
+def frombuffer(
+    buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False
+) -> Tensor:
+    """A 1-d Tensor on the memory of a buffer."""
+    made = create.from_numpy(np.frombuffer(buffer, np.dtype(dtype), count, offset))
+    return made.requires_grad_() if requires_grad else made
+
+
+def typename(obj: Any) -> str:
+    """`torch.FloatTensor` for a Tensor, the class's path for anything else."""
+    if isinstance(obj, Tensor):
+        return str(obj.type())
+    kind = type(obj)
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def seed() -> int:
+    """Seed the generator of all calls from the operating system; the seed."""
+    value = int.from_bytes(os.urandom(7), "big")
+    _random.manual_seed(value)
+    return value
+
+
+# What PyTorch is told about its own machine: answers that do not change.
+
+_deterministic = [False, False]
+
+
+def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
+    """Nothing to change: the same program gives the same numbers always."""
+    _deterministic[:] = [bool(mode), warn_only]
+
+
+def are_deterministic_algorithms_enabled() -> bool:
+    """Whether a program asked for them; all are."""
+    return _deterministic[0]
+
+
+def is_deterministic_algorithms_warn_only_enabled() -> bool:
+    """Whether a program asked for warnings only."""
+    return _deterministic[1]
+
+
+def set_deterministic_debug_mode(debug_mode: Any) -> None:
+    """Nothing to change."""
+
+
+set_flush_denormal = set_float32_matmul_precision = set_warn_always = set_num_interop_threads = (
+    set_deterministic_debug_mode
+)
+
+
+def get_float32_matmul_precision() -> str:
+    """`highest`: products of float32 are computed in float32."""
+    return "highest"
+
+
+def get_num_interop_threads() -> int:
+    """1: one call runs at a time."""
+    return 1
+
+
+def set_default_device(device: Any) -> None:
+    """Nothing to change for the CPU; RuntimeError for any other device."""
+    if device is not None:
+        check_device(device)
+
+
+def get_default_device() -> Any:
+    """Return the CPU, which is the only device."""
+    return device("cpu")
+
+
+def get_device(input: Tensor) -> int:
+    """-1, PyTorch's number of the CPU."""
+    return -1
+
+
+def compiled_with_cxx11_abi() -> bool:
+    """False: nothing is compiled."""
+    return False
+
+
+def set_anomaly_enabled(mode: bool, check_nan: bool = True) -> None:
+    """`autograd.set_detect_anomaly` as a function."""
+    from tinygrad_mnist.autograd import set_detect_anomaly
+
+    set_detect_anomaly(mode, check_nan)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "default_generator":
+        return _random.default_generator
+    if name in OF_FUNCTIONAL:
+        return getattr(functional, name)
+    if name.endswith("_") and not name.startswith("_") and hasattr(Tensor, name):
+        return getattr(Tensor, name)
+    raise AttributeError(f"module {__name__!r} has no {name!r}")

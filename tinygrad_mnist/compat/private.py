@@ -1,0 +1,101 @@
+"""Names with an underscore that programs import from PyTorch's own files, and types of arguments.
+
+`from torch.nn.modules.utils import _pair`, `from torch.nn.modules.batchnorm import _BatchNorm`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from tinygrad_mnist import nn
+from tinygrad_mnist.autograd import Tensor
+from tinygrad_mnist.nn.layers import activation, conv, linear, norm, pool, rnn  # noqa: F401
+from tinygrad_mnist.nn.loss import _Loss as _Loss
+
+_size_1_t = _size_2_t = _size_3_t = _size_any_t = int | tuple[int, ...]
+_size_1_opt_t = _size_2_opt_t = _size_any_opt_t = int | tuple[int | None, ...]
+_ratio_2_t = _ratio_3_t = _ratio_any_t = float | tuple[float, ...]
+_maybe_indices_t = Tensor | tuple[Tensor, Tensor]
+Number = int | float | bool
+_TensorOrTensors = Tensor | tuple[Tensor, ...]
+_WeightedLoss = _Loss
+Storage = TypedStorage = UntypedStorage = type("Storage", (), {})  # nothing is one
+string_classes = (str, bytes)
+int_classes = int
+container_abcs = __import__("collections.abc").abc
+inf = float("inf")
+
+
+def _ntuple(n: int, name: str = "parse") -> Callable[[Any], tuple[Any, ...]]:
+    """A function that repeats a number n times, and makes a tuple of anything else."""
+
+    def parse(x: Any) -> tuple[Any, ...]:
+        return tuple(x) if isinstance(x, Iterable) else tuple(itertools.repeat(x, n))
+
+    parse.__name__ = name
+    return parse
+
+
+_single, _pair, _triple, _quadruple = (
+    _ntuple(n, name) for n, name in enumerate(("_single", "_pair", "_triple", "_quadruple"), 1)
+)
+
+
+def _reverse_repeat_tuple(t: Any, n: int) -> tuple[Any, ...]:
+    """Each element n times, the last one first."""
+    return tuple(x for x in reversed(t) for _ in range(n))
+
+
+def _addindent(s_: str, numSpaces: int) -> str:
+    """All lines but the first, further to the right."""
+    first, *rest = s_.split("\n")
+    return "\n".join([first, *(" " * numSpaces + line for line in rest)])
+
+
+class _Kind(type):
+    """A class of layers that PyTorch has and this package has not, for isinstance()."""
+
+    members: tuple[str, ...]
+
+    def __instancecheck__(cls, it: object) -> bool:
+        return isinstance(it, tuple(getattr(nn, n) for n in cls.members if hasattr(nn, n)))
+
+    def __subclasscheck__(cls, kind: type) -> bool:
+        return issubclass(kind, tuple(getattr(nn, n) for n in cls.members if hasattr(nn, n)))
+
+
+def _kind(name: str, *stems: str, dims: str = "123") -> Any:
+    members = tuple(f"{stem}{d}d" for stem in stems for d in dims)
+    return _Kind(name, (), {"members": members, "__doc__": f"Any of {', '.join(members)}."})
+
+
+_ConvNd = conv._Conv
+_ConvTransposeNd = _kind("_ConvTransposeNd", "ConvTranspose")
+_NormBase = _kind("_NormBase", "BatchNorm", "InstanceNorm")
+_BatchNorm = _kind("_BatchNorm", "BatchNorm")
+_InstanceNorm = _kind("_InstanceNorm", "InstanceNorm")
+_MaxPoolNd = _kind("_MaxPoolNd", "MaxPool")
+_AvgPoolNd = _kind("_AvgPoolNd", "AvgPool")
+_DropoutNd = activation._Dropout
+NonDynamicallyQuantizableLinear = linear.NonDynamicallyQuantizableLinear
+
+
+def _if_scalar_type_as(other: Any, *_: Any) -> Any:
+    return other
+
+
+def has_torch_function(args: Iterable[Any]) -> bool:
+    """False: no class takes over what a function does."""
+    return False
+
+
+def handle_torch_function(*args: Any, **kw: Any) -> Any:
+    """TypeError: no class takes over what a function does."""
+    raise TypeError("classes with __torch_function__ are not asked here")
+
+
+def is_tensor_like(inp: Any) -> bool:
+    """Whether it is a Tensor."""
+    return isinstance(inp, Tensor)

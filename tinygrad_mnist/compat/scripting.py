@@ -1,0 +1,123 @@
+"""`torch.compile`, `jit.script` and `jit.trace`: what they give is called as the original is."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from typing import Any
+
+from tinygrad_mnist import serialize
+from tinygrad_mnist.jit.function import jit
+from tinygrad_mnist.nn.module import Module
+
+__all__ = ["compile"]
+
+ANY_CLASS: Any = {"weights_only": False}
+
+
+class OptimizedModule(Module):
+    """A module whose forward is compiled; it has the module's attributes, and holds `_orig_mod`."""
+
+    def __init__(self, module: Module) -> None:
+        super().__init__()
+        self._orig_mod = module
+        object.__setattr__(self, "_compiled", jit(module.__call__))
+
+    def forward(self, *args: Any, **kw: Any) -> Any:
+        """Call the module, compiled."""
+        return self._compiled(*args, **kw)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            if "_orig_mod" not in self.__dict__.get("_modules", ()):
+                raise
+            return getattr(self._modules["_orig_mod"], name)
+
+
+def compile(
+    model: Any = None, *, fullgraph: bool = False, dynamic: Any = None, backend: Any = "inductor",
+    mode: Any = None, options: Any = None, disable: bool = False,
+) -> Any:  # fmt: skip
+    """The jit's default form: the function, or a module's call, with prepared ops.
+
+    PyTorch's settings are taken and change nothing, but `disable`. What to compile for speed is the
+    whole step with `backward()` and `optimizer.step()`, by `jit`.
+
+    >>> import tinygrad_mnist as tg
+    >>> tg.compile(lambda x: x * 2)(tg.ones(2))
+    tensor([2., 2.])
+    """
+    if model is None:
+        return functools.partial(compile, disable=disable)
+    if disable:
+        return model
+    return OptimizedModule(model) if isinstance(model, Module) else jit(model)
+
+
+def _note(what: str) -> None:
+    warnings.warn(
+        f"{what} gives back what it was given: nothing is compiled to TorchScript here; "
+        "tinygrad_mnist.jit compiles a step",
+        UserWarning,
+        stacklevel=3,
+    )
+
+
+def script(obj: Any = None, *args: Any, **kw: Any) -> Any:
+    """The function itself, or the module with `save(path)`, with a note that it is not compiled."""
+    _note("jit.script")
+    return _with_save(obj) if isinstance(obj, Module) else obj
+
+
+def trace(func: Any, example_inputs: Any = None, *args: Any, **kw: Any) -> Any:
+    """The function itself, or the module with `save(path)`, with a note that it is not compiled."""
+    _note("jit.trace")
+    return _with_save(func) if isinstance(func, Module) else func
+
+
+def _with_save(module: Module) -> Module:
+    """The module under a subclass of its class, with one and the same state."""
+    kind = type(module)
+    scripted = type(kind.__name__, (kind,), {
+        "__module__": kind.__module__, "__qualname__": kind.__qualname__,
+        "save": lambda self, f: save(module, f), "original_name": kind.__name__,
+    })  # fmt: skip
+    twin: Module = object.__new__(scripted)
+    object.__setattr__(twin, "__dict__", module.__dict__)
+    return twin
+
+
+def save(m: Any, f: Any, _extra_files: Any = None) -> None:
+    """`tinygrad_mnist.save` of the module that was scripted."""
+    serialize.save(m, f)
+
+
+def load(f: Any, map_location: Any = None, _extra_files: Any = None) -> Any:
+    """`tinygrad_mnist.load` of a module, whose classes this program has in memory."""
+    return serialize.load(f, map_location, **ANY_CLASS)
+
+
+def script_method(fn: Any) -> Any:
+    """The method itself."""
+    return fn
+
+
+ignore = unused = export = interface = script_method
+freeze = optimize_for_inference = script_method
+ScriptModule = Module
+Final = Any
+
+
+def is_scripting() -> bool:
+    """False."""
+    return False
+
+
+is_tracing = is_scripting
+
+
+def annotate(the_type: Any, the_value: Any) -> Any:
+    """The value."""
+    return the_value

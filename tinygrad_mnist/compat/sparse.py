@@ -1,0 +1,156 @@
+"""`torch.sparse`: the products of graph networks, on matrices that are dense inside.
+
+A SparseTensor is a Tensor with all its zeros: each function takes it and is right, and what comes
+out is a plain Tensor. What it does not do is save memory: a matrix that does not fit is a
+MemoryError. For large graphs, gather and `index_add` by the edges instead.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.autograd import Tensor
+from tinygrad_mnist.autograd.size import Size
+from tinygrad_mnist.autograd.tensor import as_array, wrap
+from tinygrad_mnist.ops import create, index, matmul, reduce, shape
+from tinygrad_mnist.ops.arguments import check_device
+from tinygrad_mnist.ops.old import TENSOR_TYPES
+
+__all__ = ["smm", "sparse_coo_tensor", "spmm"]
+
+
+class SparseTensor(Tensor):
+    """A Tensor that says where its elements were given: see `sparse_coo_tensor`."""
+
+    is_sparse: Any = True
+    layout: Any = "torch.sparse_coo"
+
+    def to_dense(self, dtype: Any = None, **kw: Any) -> Tensor:
+        """The same elements as a plain Tensor."""
+        dense = wrap(self._data, self._node)
+        return dense if dtype is None else dense.to(dtype)
+
+    def coalesce(self) -> SparseTensor:
+        """Itself: places that were given twice are added already."""
+        return self
+
+    def to_sparse(self, *args: Any, **kw: Any) -> SparseTensor:
+        """Itself."""
+        return self
+
+    def is_coalesced(self) -> bool:
+        """True."""
+        return True
+
+    def indices(self) -> Tensor:
+        """The places, (dimensions, n), in order."""
+        places: Tensor | None = self.__dict__.get("places")
+        return index.nonzero(self.to_dense()).t() if places is None else places
+
+    def values(self) -> Tensor:
+        """The elements there."""
+        return self.to_dense()[tuple(self.indices())]
+
+    _indices, _values = indices, values
+
+    def _nnz(self) -> int:
+        return self.indices().shape[1]
+
+    def sparse_dim(self) -> int:
+        """All dimensions."""
+        return self.ndim
+
+    def dense_dim(self) -> int:
+        """0: none is left over."""
+        return 0
+
+    def __repr__(self) -> str:
+        return (
+            f"tensor(indices={self.indices()!r},\n       values={self.values()!r},\n       "
+            f"size={tuple(self.shape)}, nnz={self._nnz()}, layout=torch.sparse_coo)"
+        )
+
+
+def of_dense(x: Tensor, places: Any = None) -> SparseTensor:
+    """A dense Tensor as a SparseTensor on the same memory; `places` are its nonzeros at first."""
+    made = object.__new__(SparseTensor)
+    made._data, made._node = x._data, x._node
+    if places is not None:
+        made.__dict__["places"] = places
+    return made
+
+
+def sparse_coo_tensor(
+    indices: Any, values: Any = None, size: Any = None, *, dtype: Any = None, device: Any = None,
+    requires_grad: bool = False, check_invariants: Any = None, is_coalesced: Any = None,
+) -> SparseTensor:  # fmt: skip
+    """The Tensor with these values at the places (dimensions, n), where equal places add up.
+
+    The gradient of the values is that of their elements. Raises RuntimeError for a place outside,
+    and for values that are no numbers each.
+
+    >>> import tinygrad_mnist as tg
+    >>> a = sparse_coo_tensor([[0, 1], [1, 1]], [2.0, 3.0], (2, 2))
+    >>> tg.sparse.mm(a, tg.ones(2, 1))
+    tensor([[2.],
+            [3.]])
+    """
+    if device is not None:
+        check_device(device)
+    where = np.asarray(as_array(indices), np.int64)
+    if where.ndim != 2:
+        raise RuntimeError(f"indices must be of shape (dimensions, n), not {list(where.shape)}")
+    given = (
+        values if isinstance(values, Tensor) else wrap(as_array(() if values is None else values))
+    )
+    given = given.to(dtype or given.dtype)
+    given = given.expand(where.shape[1]) if not given.ndim else given
+    if size is None:
+        size = tuple(int(n) + 1 for n in where.max(1)) if where.size else (0,) * len(where)
+    size = Size(size)
+    if len(size) != len(where) or given.shape != (where.shape[1],):
+        raise RuntimeError(
+            f"{list(where.shape)} indices and {list(given.shape)} values do not make a Tensor of "
+            f"size {list(size)}: a row of indices for each dimension, one value for each column"
+        )
+    if where.size and ((where < 0).any() or (np.array(size) <= where.T).any()):
+        raise RuntimeError(f"an index is outside of size {list(size)}")
+    flat = wrap(np.ravel_multi_index(tuple(where), size) if where.size else where.reshape(-1))
+    zeros = create.zeros(size.numel(), dtype=given.dtype)
+    dense = shape.reshape(index.index_add(zeros, 0, flat, given), size)
+    order = np.unique(where, axis=1)
+    made = of_dense(dense, wrap(order))
+    return made.requires_grad_() if requires_grad else made  # type: ignore[return-value]
+
+
+def mm(mat1: Tensor, mat2: Tensor) -> Tensor:
+    """Multiply two matrices, of which the first may be sparse: `spmm` and `smm` are this too."""
+    return matmul.mm(mat1, mat2)
+
+
+spmm = smm = mm
+
+
+def addmm(mat: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """beta mat + alpha mat1 @ mat2."""
+    return beta * mat + alpha * matmul.mm(mat1, mat2)
+
+
+def sum(input: Tensor, dim: Any = None, dtype: Any = None) -> Tensor:
+    """The sum, of all elements or over dimensions."""
+    return reduce.sum(input, dim, dtype=dtype)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in TENSOR_TYPES:
+        from tinygrad_mnist.missing import instead
+
+        raise AttributeError(f"{__name__!r} has no {name!r}{instead('sparse', name, globals())}")
+    dtype = TENSOR_TYPES[name]
+
+    def make(indices: Any, values: Any, size: Any = None) -> SparseTensor:
+        return sparse_coo_tensor(indices, values, size, dtype=dtype)
+
+    return make

@@ -1,0 +1,166 @@
+"""Names of PyTorch's that are not here, and what to write instead.
+
+Looked up when a name was not found: the end of the AttributeError says what its row here says, or
+which name of the namespace is nearest. `docs/differences-from-pytorch.md` is written from these
+rows too. Imports nothing but the standard library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+COMPLEX = "NumPy's real dtypes are all that a Tensor holds: keep the real and imaginary parts apart"
+SPARSE = "matrices are dense inside: sparse_coo_tensor has what graph networks need of them"
+QUANTIZED = "there are no quantized Tensors: model.half() is the smallest that runs"
+STORAGE = "a Tensor lies in an ndarray: x.numpy() is its memory, x.data_ptr() where it begins"
+DEVICE = "everything runs on the CPU"
+SCRIPT = "nothing is compiled to TorchScript: tinygrad_mnist.jit compiles a step"
+INTERNAL = "PyTorch's own machinery"
+
+# By namespace; several names share a reason.
+_ROWS: dict[str, list[tuple[str, str]]] = {
+    "torch": [
+        ("bfloat16 complex complex32 complex64 complex128 cfloat cdouble chalf", ""),
+        ("polar view_as_complex view_as_real imag "
+         "complex stft istft", COMPLEX),
+        ("sparse_csr_tensor sparse_csc_tensor sparse_bsr_tensor sparse_bsc_tensor "
+         "sparse_compressed_tensor sspaddmm hspmm hsmm dsmm saddmm", SPARSE),
+        ("quantize_per_tensor quantize_per_channel quantize_per_tensor_dynamic dequantize quint8 "
+         "qint8 qint32 quint2x4 quint4x2 qscheme quantization ao", QUANTIZED),
+        ("Storage FloatStorage LongStorage DoubleStorage IntStorage ByteStorage UntypedStorage "
+         "TypedStorage", STORAGE),
+        ("fx", "a program's calls are not traced into a graph: hooks see a module's calls, and "
+               "x.grad_fn what was recorded"),
+        ("export", "nothing is traced into a graph: serialize.exchange.save_onnx writes a model"),
+        ("package deploy", "save() writes a module of known layers, and a state dict of any"),
+        ("nested", "pad the rows to one length: nn.utils.rnn.pad_sequence"),
+        ("masked futures library monitor", INTERNAL),
+    ],
+    "Tensor": [
+        ("storage untyped_storage storage_type set_", STORAGE),
+        ("to_sparse_csr to_sparse_csc to_sparse_bsr to_sparse_bsc coalesce indices values "
+         "crow_indices col_indices sparse_mask is_coalesced sparse_dim dense_dim", SPARSE),
+        ("imag cfloat cdouble chalf", COMPLEX),
+        ("bfloat16", "NumPy has no bfloat16: use float() or half()"),
+        ("xpu mtia ipu record_stream", DEVICE),
+        ("q_scale q_zero_point int_repr dequantize qscheme", QUANTIZED),
+        ("as_strided_", "a view is made by indexing, transpose, unfold and expand"),
+        ("reinforce", "use distributions: loss = -m.log_prob(action) * reward"),
+    ],
+    "nn": [
+        ("quantized quantizable qat intrinsic", QUANTIZED),
+    ],
+    "optim": [
+        ("SparseAdam", "gradients are dense here: use Adam"),
+    ],
+    "utils": [
+        ("cpp_extension", "there is no C++ to extend: an op is a row of the table with NumPy "
+                          "kernels, or an autograd.Function"),
+        ("tensorboard", "pip install tensorboardX, whose SummaryWriter needs no PyTorch"),
+        ("bottleneck benchmark", "python -m cProfile, and timeit"),
+        ("mobile_optimizer", "serialize.exchange.save_onnx writes a model for other runtimes"),
+    ],
+    "autograd": [
+        ("forward_ad", "use autograd.functional.jvp"),
+    ],
+    "backends": [
+        ("opt_einsum quantized xeon", DEVICE),
+    ],
+}  # fmt: skip
+
+# Kinds of names, by what they begin or end with, and why none of them is here
+FAMILIES: list[tuple[str, str]] = [
+    (r".*Storage$|.*StorageBase$", STORAGE),
+    (
+        r"q_.*|.*quantiz.*|.*qat$|fbgemm_.*|qu?int.*|.*per_(tensor|channel)_.*|per_(tensor|channel).*|"
+        r"Q?U?Int\w*Storage|intrinsic|int_repr|qscheme|ao",
+        QUANTIZED,
+    ),
+    (
+        r"cudnn_.*|miopen_.*|mkldnn_.*|.*_mkldnn|to_mkldnn|cuda.*|is_(vulkan|maia|ipu).*|.*_stream|"
+        r"Stream.*|Event|DeviceObjType|get_device_module|mtia|xpu|ipu|cpu|has_(mkl|openmp|lapack|"
+        r"spectral)|init_num_threads|OutOfMemoryError|AcceleratorError|is_distributed",
+        DEVICE,
+    ),
+    (
+        r".*(csr|csc|bsr|bsc|ccol|crow|col_indices|row_indices|sparse|coalesce|indices_copy|"
+        r"values_copy).*|saddmm|sspaddmm|hsmm|hspmm|dsmm|smm|jagged|sparse_.*|dense_dim|values|indices",
+        SPARSE,
+    ),
+    (
+        r".*complex.*|.*conj.*|imag|angle|polar|stft|istft|view_as_real.*|cfloat|cdouble|chalf|eig|"
+        r"eigvals|lobpcg|symeig",
+        COMPLEX,
+    ),
+    (
+        r".*(Type|Type2|Script\w*|Graph|Graph\w*|JIT\w*|IR|ir|Code|Block|Node|Value|Use|Gradient|"
+        r"CompilationUnit|CallStack|Capsule|FileCheck|FunctionSchema|ArgumentSpec|TracingState|Pytorch"
+        r"File\w*|Stack|StaticModule|ExecutionPlan|IODescriptor|Argument|AliasDb|Concrete\w*|"
+        r"OperatorInfo|Future\w*|Await\w*|ErrorReport|LoggerBase|Logger|import_ir.*|parse_.*|"
+        r"unify_.*|merge_type.*|fork|wait|cond|while_loop|LiteScriptModule|DeepCopyMemoTable|"
+        r"SerializationStorageContext)$|PyTorchFile\w*|CompleteArgumentSpec|BufferDict|ModuleDict|"
+        r"ParameterDict|SUM|AVG|AggregationType|DispatchKey\w*|ExcludeDispatch\w*|DisableTorch\w*|"
+        r"PRIVATE_OPS|USE_\w*|Benchmark\w*|Throughput\w*|FatalError|Tag|Type|classes|classproperty|"
+        r"Sym\w+|sym_.*|Deserialization\w*|ObjectType|cpp|boolean_dispatch|Broadcasting\w*|"
+        r"\w*_notes|handle_torch_function|has_torch_function\w*|DType|\w*_MODES|assert_int_or_pair|"
+        r"factory_kwargs|Swizzle\w*|Scaling\w*|EPOCH_\w*|get_file_path|prepare_multi\w*|profiler_\w*|"
+        r"thread_safe_generator|torch_version|windows|hash_tensor|\w*_backward_\w*|batch_norm_\w*|"
+        r"native_\w*|norm_except_dim|embedding_renorm_|\w*autocast\w*|common_notes|"
+        r"enforce_grad_layout_policy|set_multithreading_enabled|is_warn_always_enabled|"
+        r"get_deterministic_debug_mode|is_anomaly_check_nan_enabled|slice_inverse|module_load|"
+        r"const_data_ptr|dim_order|grad_dtype|map2_|legacy_contiguous_format|convolution",
+        INTERNAL,
+    ),
+    (r"(lstm|gru|rnn)\w*", "the layers of nn compute them: nn.LSTM, nn.GRUCell, ..."),
+    (r"u?int[1-7]|float[48]_\w*|bit|bits\d\w*", "NumPy has no such dtype"),
+    (
+        r"as_strided_\w*|new_empty_strided|empty_strided|empty_permuted",
+        "a Tensor is laid out as its kernels want: use permute, expand, unfold and contiguous",
+    ),
+    (
+        r"solve|lstsq|matrix_rank|resize|resize_as|volatile|reinforce|index|Container|to_dlpack",
+        "PyTorch itself has taken it away, or raises an error that names its successor",
+    ),
+    (
+        r"IterDataPipe|MapDataPipe|DFIterDataPipe|DataChunk|\w*datapipe\w*|runtime_validation\w*|"
+        r"argument_validation|non_deterministic",
+        "data pipes: a Dataset and a DataLoader do it",
+    ),
+    (r"SyncBatchNorm", "there is one process: use BatchNorm"),
+]
+
+INSTEAD: dict[str, dict[str, str]] = {
+    namespace: {name: reason for names, reason in rows for name in names.split()}
+    for namespace, rows in _ROWS.items()
+}
+
+
+def of_family(name: str) -> str:
+    """Why a name is not here, by its kind; "" if it is of none.
+
+    >>> of_family("cudnn_convolution")
+    'everything runs on the CPU'
+    """
+    import re
+
+    return next((reason for kind, reason in FAMILIES if re.fullmatch(kind, name)), "")
+
+
+def instead(namespace: str, name: str, known: Iterable[str]) -> str:
+    """The end of an error about an unknown name: what to write instead, or what was probably meant.
+
+    `namespace` is PyTorch's, without `torch.`; the root is "".
+
+    >>> instead("Tensor", "storage", [])
+    '; a Tensor lies in an ndarray: x.numpy() is its memory, x.data_ptr() where it begins'
+    >>> instead("nn", "Lienar", ["Linear"])
+    "; did you mean 'Linear'?"
+    """
+    reason = INSTEAD.get(namespace or "torch", {}).get(name)
+    if reason is None and namespace in ("", "Tensor"):
+        reason = of_family(name)
+    if reason:
+        return f"; {reason}"
+    from tinygrad_mnist.hints import did_you_mean
+
+    return did_you_mean(name, known)
