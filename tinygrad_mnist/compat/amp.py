@@ -76,12 +76,12 @@ def custom_bwd(bwd: Any = None, *, device_type: str = "cuda") -> Any:
 
 
 def is_autocast_available(device_type: str) -> bool:
-    """False."""
+    """Whether a device could cast operations by itself: False, none is there."""
     return False
 
 
 def is_autocast_enabled(device_type: str = "cuda") -> bool:
-    """False."""
+    """Whether operations are cast by themselves: False, here they never are."""
     return False
 
 

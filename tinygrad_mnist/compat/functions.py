@@ -175,7 +175,7 @@ def set_default_device(device: Any) -> None:
 
 
 def get_default_device() -> Any:
-    """The CPU."""
+    """The device that Tensors are made on: the CPU."""
     return device("cpu")
 
 

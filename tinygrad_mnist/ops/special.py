@@ -25,7 +25,7 @@ __all__ = [
     "polygamma", "psi", "round", "sinc", "softmax", "xlog1py", "xlogy", "zeta",
 ]  # fmt: skip
 
-lgamma = gammaln = composed("log |gamma(input)|.", lambda input: further.lgamma(floating(input)))
+lgamma = gammaln = composed("The logarithm of |gamma(input)|.", lambda input: further.lgamma(floating(input)))
 digamma = psi = composed(
     "The derivative of `lgamma`.", lambda input: further.digamma(floating(input))
 )
