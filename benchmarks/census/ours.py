@@ -128,14 +128,12 @@ def rows() -> Iterator[tuple[str, Callable[..., Any], Iterator[Call]]]:
 
 def after(through: Callable[[Any], Any] | None, function: Callable[..., Any]) -> Callable[..., Any]:
     """The function of arguments that are made symmetric, say, first."""
-    return (
-        function if through is None else lambda *args, **kw: function(*map(through, args), **kw)
-    )
+    return function if through is None else lambda *args, **kw: function(*map(through, args), **kw)
 
 
 def drawn(strategy: Any) -> Iterator[Call]:
     """Draw the same examples each time, once the first of them is asked for."""
     from tests.properties.examples import same_examples
 
-    for call in same_examples(strategy, EXAMPLES):
-        yield Call(call.args, call.kw)
+    for example in same_examples(strategy, EXAMPLES):
+        yield Call(example.args, example.kw)

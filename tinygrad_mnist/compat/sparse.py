@@ -128,7 +128,7 @@ def sparse_coo_tensor(
 
 
 def mm(mat1: Tensor, mat2: Tensor) -> Tensor:
-    """The product of two matrices."""
+    """The product of a sparse matrix and another, which is dense as everything here."""
     return matmul.mm(mat1, mat2)
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -146,39 +147,66 @@ def to_sparse(self: Tensor, *args: Any, **kw: Any) -> Any:
     return import_module("tinygrad_mnist.compat.sparse").of_dense(self)  # a layer above
 
 
+def told(doc: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give the function its docstring."""
+    function.__doc__ = doc
+    return function
+
+
 METHODS: dict[str, Any] = {
     "type": type_, "new": new, "resize_": resize_, "resize_as_": resize_as_,
     "as_strided": as_strided, "ger": matmul.outer,
-    "ndimension": lambda self: self._data.ndim,
-    "is_complex": lambda self: False,
-    "is_conj": lambda self: False,
-    "is_neg": lambda self: False,
-    "is_inference": lambda self: False,
-    "is_signed": lambda self: self.dtype.kind in "fi",
-    "is_pinned": lambda self: False,
-    "is_shared": lambda self: False,
-    "is_same_size": lambda self, other: self.shape == other.shape,
-    "is_set_to": lambda self, tensor: (
-        self.shape == tensor.shape and self.stride() == tensor.stride()
-        and self._data.ctypes.data == tensor._data.ctypes.data
+    "ndimension": told("The number of dimensions, as `ndim`.", lambda self: self._data.ndim),
+    "is_complex": told("Whether the elements are complex: False.", lambda self: False),
+    "is_conj": told("Whether a conjugation is put off: False.", lambda self: False),
+    "is_neg": told("Whether a negation is put off: False.", lambda self: False),
+    "is_inference": told("Whether it was made in inference mode: False.", lambda self: False),
+    "is_signed": told(
+        "Whether the dtype has negative numbers.", lambda self: self.dtype.kind in "fi"
     ),
-    "is_nonzero": lambda self: bool(self),
-    "get_device": lambda self: -1,
-    "pin_memory": lambda self, device=None: self,
-    "share_memory_": lambda self: self,
-    "storage_offset": lambda self: offset(self),
-    "as_subclass": lambda self, cls: self if cls is Tensor else _subclass(self, cls),
+    "is_pinned": told("Whether the memory is pinned for a GPU: False.", lambda self: False),
+    "is_shared": told("Whether other processes see the memory: False.", lambda self: False),
+    "is_same_size": told(
+        "Whether both Tensors have the same shape.", lambda self, other: self.shape == other.shape
+    ),
+    "is_set_to": told(
+        "Whether both lie in the same memory in the same way.",
+        lambda self, tensor: (
+            self.shape == tensor.shape and self.stride() == tensor.stride()
+            and self._data.ctypes.data == tensor._data.ctypes.data
+        ),
+    ),
+    "is_nonzero": told(
+        "The truth of the only element; RuntimeError if there are more or none.",
+        lambda self: bool(self),
+    ),
+    "get_device": told("The number of the device: -1, the CPU's.", lambda self: -1),
+    "pin_memory": told("The Tensor itself: no GPU reads it.", lambda self, device=None: self),
+    "share_memory_": told("The Tensor itself: no process takes it over.", lambda self: self),
+    "storage_offset": told(
+        "How many elements of the memory lie before the first.", lambda self: offset(self)
+    ),
+    "as_subclass": told(
+        "The Tensor as one of a subclass, on the same memory, with the same history.",
+        lambda self, cls: self if cls is Tensor else _subclass(self, cls),
+    ),
     "_is_view": lambda self: False,
     "to_sparse": to_sparse, "to_sparse_coo": to_sparse,
-    "to_dense": lambda self, dtype=None, **kw: self if dtype is None else self.to(dtype),
+    "to_dense": told(
+        "The Tensor itself, or cast to `dtype`: it is dense.",
+        lambda self, dtype=None, **kw: self if dtype is None else self.to(dtype),
+    ),
     "_indices": lambda self: index.nonzero(self).t(),
     "_values": lambda self: self[index.nonzero(self, as_tuple=True)],
-    "is_cpu": property(lambda self: True), "layout": property(lambda self: "torch.strided"),
-    "name": property(lambda self: None), "output_nr": property(lambda self: 0),
-    **{f"is_{kind}": property(lambda self: False) for kind in (
-        "sparse", "sparse_csr", "quantized", "meta", "mps", "xpu", "mkldnn", "nested", "ipu", "xla",
-        "vulkan", "mtia",
-    )},
+    "is_cpu": property(lambda self: True, doc="Whether the Tensor lives on the CPU: True."),
+    "layout": property(lambda self: "torch.strided", doc="How the elements lie: by strides."),
+    "name": property(lambda self: None, doc="The name, as of a variable of old: None."),
+    "output_nr": property(lambda self: 0, doc="Which output of its function it is: 0."),
+    **{f"is_{kind}": property(lambda self: False, doc=f"Whether the Tensor is {kind}: False.")
+       for kind in ("sparse", "quantized", "nested")},
+    "is_sparse_csr": property(lambda self: False, doc="Whether it is sparse by rows: False."),
+    **{f"is_{kind}": property(lambda self: False, doc=f"Whether it lives on {kind}: False.")
+       for kind in ("meta", "mps", "xpu", "mkldnn", "ipu", "xla", "vulkan", "mtia")},
 }  # fmt: skip
 
 

@@ -40,11 +40,24 @@ class Geqrf(NamedTuple):
     tau: Tensor
 
 
-inverse = composed("The inverse of square matrices, by `linalg.inv`.", lambda input: solve.inv(input))
-det = composed("The determinant of square matrices, by `linalg.det`.", lambda input: measure.det(input))
-slogdet = composed("The sign of a determinant and the logarithm of its size, by `linalg.slogdet`.", lambda input: measure.slogdet(input))
-matrix_exp = composed("The exponential of square matrices, by `linalg.matrix_exp`.", lambda input: products.matrix_exp(input))
-matrix_power = composed("The n-th power of square matrices, by `linalg.matrix_power`.", lambda input, n: products.matrix_power(input, n))
+inverse = composed(
+    "The inverse of square matrices, by `linalg.inv`.", lambda input: solve.inv(input)
+)
+det = composed(
+    "The determinant of square matrices, by `linalg.det`.", lambda input: measure.det(input)
+)
+slogdet = composed(
+    "The sign of a determinant and the logarithm of its size, by `linalg.slogdet`.",
+    lambda input: measure.slogdet(input),
+)
+matrix_exp = composed(
+    "The exponential of square matrices, by `linalg.matrix_exp`.",
+    lambda input: products.matrix_exp(input),
+)
+matrix_power = composed(
+    "The n-th power of square matrices, by `linalg.matrix_power`.",
+    lambda input, n: products.matrix_power(input, n),
+)
 pinverse = composed(
     "`linalg.pinv`, which counts singular values up to `rcond` times the largest as 0.",
     lambda input, rcond=1e-15: solve.pinv(input, rcond),
