@@ -67,9 +67,9 @@ class TensorMethods:
     def __sub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
     def __truediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
     def __xor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
-    def _indices(self) -> Any: ...  # ops/old.py:174
-    def _is_view(self) -> Any: ...  # ops/old.py:171
-    def _values(self) -> Any: ...  # ops/old.py:175
+    def _indices(self) -> Any: ...  # ops/old.py:223
+    def _is_view(self) -> Any: ...  # ops/old.py:222
+    def _values(self) -> Any: ...  # ops/old.py:224
     def abs(self) -> Tensor: ...  # ops/table.py:160
     def abs_(self) -> Tensor: ...  # ops/table.py:160
     def absolute(self) -> Tensor: ...  # ops/table.py:160
@@ -120,8 +120,8 @@ class TensorMethods:
     def argmin(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:65
     def argsort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> Tensor: ...  # ops/index.py:294
     def argwhere(self) -> Tensor: ...  # ops/index.py:278
-    def as_strided(self, size: Any, stride: Any, storage_offset: builtins.int | None = ...) -> Tensor: ...  # ops/old.py:106
-    def as_subclass(self, cls: Any) -> Any: ...  # ops/old.py:170
+    def as_strided(self, size: Any, stride: Any, storage_offset: builtins.int | None = ...) -> Tensor: ...  # ops/old.py:107
+    def as_subclass(self, cls: Any) -> Any: ...  # ops/old.py:216
     def asin(self) -> Tensor: ...  # ops/table.py:128
     def asin_(self) -> Tensor: ...  # ops/table.py:128
     def asinh(self) -> Tensor: ...  # ops/table.py:142
@@ -157,9 +157,9 @@ class TensorMethods:
     def ceil(self) -> Tensor: ...  # ops/table.py:163
     def ceil_(self) -> Tensor: ...  # ops/table.py:163
     def char(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
-    def cholesky(self, upper: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:65
-    def cholesky_inverse(self, upper: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:80
-    def cholesky_solve(self, L: Tensor, upper: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:71
+    def cholesky(self, upper: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:78
+    def cholesky_inverse(self, upper: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:93
+    def cholesky_solve(self, L: Tensor, upper: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:84
     def chunk(self, chunks: builtins.int, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:126
     def clamp(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:124
     def clamp_(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:124
@@ -197,7 +197,7 @@ class TensorMethods:
     def data_ptr(self) -> builtins.int: ...  # ops/convert.py:161
     def deg2rad(self) -> Any: ...  # ops/elementwise.py:290
     def deg2rad_(self) -> Any: ...  # ops/elementwise.py:290
-    def det(self) -> Any: ...  # ops/linalg/older.py:44
+    def det(self) -> Any: ...  # ops/linalg/older.py:47
     @property
     def device(self) -> device: ...  # ops/__init__.py:148
     def diag(self, diagonal: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:46
@@ -206,7 +206,7 @@ class TensorMethods:
     def diagonal(self, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:16
     def diagonal_scatter(self, src: Tensor, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/place.py:114
     def diff(self, n: builtins.int = ..., dim: builtins.int = ..., prepend: Any = ..., append: Any = ...) -> Tensor: ...  # ops/calculus.py:49
-    def digamma(self) -> Any: ...  # ops/special.py:30
+    def digamma(self) -> Any: ...  # ops/special.py:32
     def dim(self) -> builtins.int: ...  # ops/convert.py:140
     def dist(self, other: Any, p: Any = ...) -> Any: ...  # ops/reduce.py:346
     def div(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
@@ -224,7 +224,7 @@ class TensorMethods:
     def erf_(self) -> Tensor: ...  # ops/table.py:156
     def erfc(self) -> Tensor: ...  # ops/table.py:157
     def erfc_(self) -> Tensor: ...  # ops/table.py:157
-    def erfinv(self) -> Any: ...  # ops/special.py:36
+    def erfinv(self) -> Any: ...  # ops/special.py:38
     def exp(self) -> Tensor: ...  # ops/table.py:112
     def exp2(self) -> Tensor: ...  # ops/table.py:113
     def exp2_(self) -> Tensor: ...  # ops/table.py:113
@@ -264,9 +264,9 @@ class TensorMethods:
     def ge(self, other: Any) -> Tensor: ...  # ops/table.py:363
     def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:363
     def geometric_(self, p: builtins.float, *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:294
-    def geqrf(self) -> Geqrf: ...  # ops/linalg/older.py:139
+    def geqrf(self) -> Geqrf: ...  # ops/linalg/older.py:152
     def ger(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:103
-    def get_device(self) -> Any: ...  # ops/old.py:166
+    def get_device(self) -> Any: ...  # ops/old.py:202
     def greater(self, other: Any) -> Tensor: ...  # ops/table.py:361
     def greater_(self, other: Any) -> Tensor: ...  # ops/table.py:361
     def greater_equal(self, other: Any) -> Tensor: ...  # ops/table.py:363
@@ -282,9 +282,9 @@ class TensorMethods:
     def hsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
     def hypot(self, other: Any) -> Tensor: ...  # ops/table.py:79
     def hypot_(self, other: Any) -> Tensor: ...  # ops/table.py:79
-    def i0(self) -> Any: ...  # ops/special.py:44
-    def igamma(self, other: Tensor) -> Tensor: ...  # ops/special.py:79
-    def igammac(self, other: Tensor) -> Tensor: ...  # ops/special.py:88
+    def i0(self) -> Any: ...  # ops/special.py:48
+    def igamma(self, other: Tensor) -> Tensor: ...  # ops/special.py:83
+    def igammac(self, other: Tensor) -> Tensor: ...  # ops/special.py:92
     def index_add(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: Any = ...) -> Tensor: ...  # ops/index.py:208
     def index_add_(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: Any = ...) -> Tensor: ...  # ops/index.py:208
     def index_copy(self, dim: builtins.int, index: Tensor, source: Tensor) -> Tensor: ...  # ops/index.py:224
@@ -298,47 +298,47 @@ class TensorMethods:
     def index_select(self, dim: builtins.int, index: Tensor) -> Tensor: ...  # ops/index.py:197
     def inner(self, other: Tensor) -> Tensor: ...  # ops/matmul.py:93
     def int(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
-    def inverse(self) -> Any: ...  # ops/linalg/older.py:43
-    def is_complex(self) -> Any: ...  # ops/old.py:153
-    def is_conj(self) -> Any: ...  # ops/old.py:154
+    def inverse(self) -> Any: ...  # ops/linalg/older.py:44
+    def is_complex(self) -> Any: ...  # ops/old.py:158
+    def is_conj(self) -> Any: ...  # ops/old.py:158
     def is_contiguous(self, memory_format: Any = ...) -> builtins.bool: ...  # ops/convert.py:130
     @property
-    def is_cpu(self) -> Tensor: ...  # ops/old.py:176
+    def is_cpu(self) -> Tensor: ...  # ops/old.py:225
     @property
     def is_cuda(self) -> builtins.bool: ...  # ops/__init__.py:149
     def is_floating_point(self) -> builtins.bool: ...  # ops/convert.py:125
-    def is_inference(self) -> Any: ...  # ops/old.py:156
+    def is_inference(self) -> Any: ...  # ops/old.py:158
     @property
-    def is_ipu(self) -> Tensor: ...  # ops/old.py:178
+    def is_ipu(self) -> Tensor: ...  # ops/old.py:230
     @property
-    def is_meta(self) -> Tensor: ...  # ops/old.py:178
+    def is_meta(self) -> Tensor: ...  # ops/old.py:230
     @property
-    def is_mkldnn(self) -> Tensor: ...  # ops/old.py:178
+    def is_mkldnn(self) -> Tensor: ...  # ops/old.py:230
     @property
-    def is_mps(self) -> Tensor: ...  # ops/old.py:178
+    def is_mps(self) -> Tensor: ...  # ops/old.py:230
     @property
-    def is_mtia(self) -> Tensor: ...  # ops/old.py:178
-    def is_neg(self) -> Any: ...  # ops/old.py:155
+    def is_mtia(self) -> Tensor: ...  # ops/old.py:230
+    def is_neg(self) -> Any: ...  # ops/old.py:158
     @property
-    def is_nested(self) -> Tensor: ...  # ops/old.py:178
-    def is_nonzero(self) -> Any: ...  # ops/old.py:165
+    def is_nested(self) -> Tensor: ...  # ops/old.py:230
+    def is_nonzero(self) -> Any: ...  # ops/old.py:200
     def is_pinned(self) -> Any: ...  # ops/old.py:158
     @property
-    def is_quantized(self) -> Tensor: ...  # ops/old.py:178
-    def is_same_size(self, other: Any) -> Any: ...  # ops/old.py:160
-    def is_set_to(self, tensor: Any) -> Any: ...  # ops/old.py:161
-    def is_shared(self) -> Any: ...  # ops/old.py:159
-    def is_signed(self) -> Any: ...  # ops/old.py:157
+    def is_quantized(self) -> Tensor: ...  # ops/old.py:230
+    def is_same_size(self, other: Any) -> Any: ...  # ops/old.py:189
+    def is_set_to(self, tensor: Any) -> Any: ...  # ops/old.py:193
+    def is_shared(self) -> Any: ...  # ops/old.py:158
+    def is_signed(self) -> Any: ...  # ops/old.py:186
     @property
-    def is_sparse(self) -> Tensor: ...  # ops/old.py:178
+    def is_sparse(self) -> Tensor: ...  # ops/old.py:230
     @property
-    def is_sparse_csr(self) -> Tensor: ...  # ops/old.py:178
+    def is_sparse_csr(self) -> Tensor: ...  # ops/old.py:230
     @property
-    def is_vulkan(self) -> Tensor: ...  # ops/old.py:178
+    def is_vulkan(self) -> Tensor: ...  # ops/old.py:230
     @property
-    def is_xla(self) -> Tensor: ...  # ops/old.py:178
+    def is_xla(self) -> Tensor: ...  # ops/old.py:230
     @property
-    def is_xpu(self) -> Tensor: ...  # ops/old.py:178
+    def is_xpu(self) -> Tensor: ...  # ops/old.py:230
     def isclose(self, other: Any, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> Tensor: ...  # ops/compare.py:42
     def isfinite(self) -> Tensor: ...  # ops/table.py:374
     def isinf(self) -> Tensor: ...  # ops/table.py:373
@@ -351,7 +351,7 @@ class TensorMethods:
     def kron(self, other: Tensor) -> Tensor: ...  # ops/matmul.py:264
     def kthvalue(self, k: builtins.int, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> Found: ...  # ops/statistics.py:86
     @property
-    def layout(self) -> Tensor: ...  # ops/old.py:176
+    def layout(self) -> Tensor: ...  # ops/old.py:226
     def lcm(self, other: Any) -> Tensor: ...  # ops/table.py:379
     def lcm_(self, other: Any) -> Tensor: ...  # ops/table.py:379
     def ldexp(self, other: Any) -> Tensor: ...  # ops/elementwise.py:230
@@ -364,7 +364,7 @@ class TensorMethods:
     def less_(self, other: Any) -> Tensor: ...  # ops/table.py:360
     def less_equal(self, other: Any) -> Tensor: ...  # ops/table.py:362
     def less_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:362
-    def lgamma(self) -> Any: ...  # ops/special.py:28
+    def lgamma(self) -> Any: ...  # ops/special.py:29
     def log(self) -> Tensor: ...  # ops/table.py:115
     def log10(self) -> Tensor: ...  # ops/table.py:117
     def log10_(self) -> Tensor: ...  # ops/table.py:117
@@ -380,7 +380,7 @@ class TensorMethods:
     def logaddexp2_(self, other: Any) -> Tensor: ...  # ops/table.py:101
     def logaddexp_(self, other: Any) -> Tensor: ...  # ops/table.py:107
     def logcumsumexp(self, dim: Any) -> Any: ...  # ops/reduce.py:327
-    def logdet(self) -> Tensor: ...  # ops/linalg/older.py:58
+    def logdet(self) -> Tensor: ...  # ops/linalg/older.py:71
     def logical_and(self, other: Any) -> Tensor: ...  # ops/table.py:364
     def logical_and_(self, other: Any) -> Tensor: ...  # ops/table.py:364
     def logical_not(self) -> Tensor: ...  # ops/table.py:367
@@ -395,8 +395,8 @@ class TensorMethods:
     def long(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def lt(self, other: Any) -> Tensor: ...  # ops/table.py:360
     def lt_(self, other: Any) -> Tensor: ...  # ops/table.py:360
-    def lu(self, pivot: builtins.bool = ..., get_infos: builtins.bool = ...) -> Any: ...  # ops/linalg/older.py:118
-    def lu_solve(self, LU_data: Tensor, LU_pivots: Tensor) -> Tensor: ...  # ops/linalg/older.py:125
+    def lu(self, pivot: builtins.bool = ..., get_infos: builtins.bool = ...) -> Any: ...  # ops/linalg/older.py:131
+    def lu_solve(self, LU_data: Tensor, LU_pivots: Tensor) -> Tensor: ...  # ops/linalg/older.py:138
     @property
     def mH(self) -> Tensor: ...  # ops/__init__.py:145
     @property
@@ -408,8 +408,8 @@ class TensorMethods:
     def masked_scatter_(self, mask: Tensor, source: Tensor) -> Tensor: ...  # ops/place.py:92
     def masked_select(self, mask: Tensor) -> Tensor: ...  # ops/index.py:261
     def matmul(self, other: Any) -> Tensor: ...  # ops/matmul.py:25
-    def matrix_exp(self) -> Any: ...  # ops/linalg/older.py:46
-    def matrix_power(self, n: Any) -> Any: ...  # ops/linalg/older.py:47
+    def matrix_exp(self) -> Any: ...  # ops/linalg/older.py:55
+    def matrix_power(self, n: Any) -> Any: ...  # ops/linalg/older.py:59
     def max(self, dim: Any = ..., keepdim: builtins.bool = ...) -> Any: ...  # ops/reduce.py:96
     def maximum(self, other: Any) -> Tensor: ...  # ops/table.py:67
     def maximum_(self, other: Any) -> Tensor: ...  # ops/table.py:67
@@ -429,9 +429,9 @@ class TensorMethods:
     def multiply(self, other: Any) -> Tensor: ...  # ops/table.py:51
     def multiply_(self, other: Any) -> Tensor: ...  # ops/table.py:51
     def mv(self, vec: Tensor) -> Tensor: ...  # ops/matmul.py:76
-    def mvlgamma(self, p: builtins.int) -> Tensor: ...  # ops/special.py:107
+    def mvlgamma(self, p: builtins.int) -> Tensor: ...  # ops/special.py:111
     @property
-    def name(self) -> Tensor: ...  # ops/old.py:177
+    def name(self) -> Tensor: ...  # ops/old.py:227
     def nan_to_num(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:185
     def nan_to_num_(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:185
     def nanmean(self, dim: Any = ..., keepdim: Any = ..., **kw: Any) -> Any: ...  # ops/reduce.py:340
@@ -442,7 +442,7 @@ class TensorMethods:
     def narrow_copy(self, *args: Any, **kw: Any) -> Any: ...  # ops/arrange.py:215
     @property
     def nbytes(self) -> builtins.int: ...  # ops/__init__.py:154
-    def ndimension(self) -> Any: ...  # ops/old.py:152
+    def ndimension(self) -> Any: ...  # ops/old.py:177
     def ne(self, other: Any) -> Tensor: ...  # ops/table.py:359
     def ne_(self, other: Any) -> Tensor: ...  # ops/table.py:359
     def neg(self) -> Tensor: ...  # ops/table.py:53
@@ -450,7 +450,7 @@ class TensorMethods:
     def negative(self) -> Tensor: ...  # ops/table.py:53
     def negative_(self) -> Tensor: ...  # ops/table.py:53
     def nelement(self) -> builtins.int: ...  # ops/convert.py:135
-    def new(self, *data: Any, device: Any = ...) -> Tensor: ...  # ops/old.py:56
+    def new(self, *data: Any, device: Any = ...) -> Tensor: ...  # ops/old.py:57
     def new_empty(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:167
     def new_full(self, size: Any, fill_value: Any, *, dtype: Any = ...) -> Tensor: ...  # ops/create.py:161
     def new_ones(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:173
@@ -465,15 +465,15 @@ class TensorMethods:
     def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:359
     def not_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:359
     def numel(self) -> builtins.int: ...  # ops/convert.py:135
-    def orgqr(self, input2: Any) -> Any: ...  # ops/linalg/older.py:54
-    def ormqr(self, tau: Tensor, other: Tensor, left: builtins.bool = ..., transpose: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:149
+    def orgqr(self, input2: Any) -> Any: ...  # ops/linalg/older.py:67
+    def ormqr(self, tau: Tensor, other: Tensor, left: builtins.bool = ..., transpose: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:162
     def outer(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:103
     @property
-    def output_nr(self) -> Tensor: ...  # ops/old.py:177
+    def output_nr(self) -> Tensor: ...  # ops/old.py:228
     def permute(self, *dims: Any) -> Tensor: ...  # ops/shape.py:114
-    def pin_memory(self, device: Any = ...) -> Any: ...  # ops/old.py:167
-    def pinverse(self, rcond: Any = ...) -> Any: ...  # ops/linalg/older.py:50
-    def polygamma(self, input: Tensor) -> Tensor: ...  # ops/special.py:97
+    def pin_memory(self, device: Any = ...) -> Any: ...  # ops/old.py:204
+    def pinverse(self, rcond: Any = ...) -> Any: ...  # ops/linalg/older.py:63
+    def polygamma(self, input: Tensor) -> Tensor: ...  # ops/special.py:101
     def positive(self) -> Tensor: ...  # ops/elementwise.py:116
     def positive_(self) -> Tensor: ...  # ops/elementwise.py:116
     def pow(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:90
@@ -482,7 +482,7 @@ class TensorMethods:
     def prod(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:207
     def put(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/place.py:43
     def put_(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/place.py:43
-    def qr(self, some: builtins.bool = ...) -> factor.Qr: ...  # ops/linalg/older.py:88
+    def qr(self, some: builtins.bool = ...) -> factor.Qr: ...  # ops/linalg/older.py:101
     def quantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ...) -> Tensor: ...  # ops/statistics.py:104
     def rad2deg(self) -> Any: ...  # ops/elementwise.py:291
     def rad2deg_(self) -> Any: ...  # ops/elementwise.py:291
@@ -502,8 +502,8 @@ class TensorMethods:
     def repeat_interleave(self, repeats: Any, dim: builtins.int | None = ..., *, output_size: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:335
     def reshape(self, *shape: Any) -> Tensor: ...  # ops/shape.py:28
     def reshape_as(self, other: Any) -> Any: ...  # ops/shape.py:282
-    def resize_(self, *size: Any, memory_format: Any = ...) -> Tensor: ...  # ops/old.py:79
-    def resize_as_(self, the_template: Tensor, memory_format: Any = ...) -> Tensor: ...  # ops/old.py:101
+    def resize_(self, *size: Any, memory_format: Any = ...) -> Tensor: ...  # ops/old.py:80
+    def resize_as_(self, the_template: Tensor, memory_format: Any = ...) -> Tensor: ...  # ops/old.py:102
     def resolve_conj(self) -> Tensor: ...  # ops/elementwise.py:249
     def resolve_conj_(self) -> Tensor: ...  # ops/elementwise.py:249
     def resolve_neg(self) -> Tensor: ...  # ops/elementwise.py:249
@@ -524,7 +524,7 @@ class TensorMethods:
     def select_scatter(self, src: Tensor, dim: builtins.int, index: builtins.int) -> Tensor: ...  # ops/place.py:132
     def sgn(self) -> Tensor: ...  # ops/elementwise.py:33
     def sgn_(self) -> Tensor: ...  # ops/elementwise.py:33
-    def share_memory_(self) -> Any: ...  # ops/old.py:168
+    def share_memory_(self) -> Any: ...  # ops/old.py:208
     def short(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def sigmoid(self) -> Tensor: ...  # ops/table.py:149
     def sigmoid_(self) -> Tensor: ...  # ops/table.py:149
@@ -539,7 +539,7 @@ class TensorMethods:
     def sinh_(self) -> Tensor: ...  # ops/table.py:139
     def size(self, dim: builtins.int | None = ...) -> Any: ...  # ops/convert.py:145
     def slice_scatter(self, src: Tensor, dim: builtins.int = ..., start: builtins.int | None = ..., end: builtins.int | None = ..., step: builtins.int = ...) -> Tensor: ...  # ops/place.py:144
-    def slogdet(self) -> Any: ...  # ops/linalg/older.py:45
+    def slogdet(self) -> Any: ...  # ops/linalg/older.py:51
     def softmax(self, dim: builtins.int = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:77
     def sort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> Found: ...  # ops/index.py:285
     def split(self, split_size_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:114
@@ -551,7 +551,7 @@ class TensorMethods:
     def squeeze(self, dim: Any = ...) -> Tensor: ...  # ops/shape.py:96
     def squeeze_(self, dim: Any = ...) -> Tensor: ...  # ops/shape.py:96
     def std(self, *args: Any, **kw: Any) -> Any: ...  # ops/reduce.py:310
-    def storage_offset(self) -> Any: ...  # ops/old.py:169
+    def storage_offset(self) -> Any: ...  # ops/old.py:212
     def stride(self, dim: builtins.int | None = ...) -> Any: ...  # ops/convert.py:155
     def sub(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:56
     def sub_(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:56
@@ -559,7 +559,7 @@ class TensorMethods:
     def subtract_(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:56
     def sum(self, dim: Dim = ..., keepdim: builtins.bool = ..., *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:154
     def sum_to_size(self, *size: Any) -> Tensor: ...  # ops/arrange.py:145
-    def svd(self, some: builtins.bool = ..., compute_uv: builtins.bool = ...) -> SVD: ...  # ops/linalg/older.py:94
+    def svd(self, some: builtins.bool = ..., compute_uv: builtins.bool = ...) -> SVD: ...  # ops/linalg/older.py:107
     def swapaxes(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
     def swapaxes_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
     def swapdims(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
@@ -575,14 +575,14 @@ class TensorMethods:
     def tensor_split(self, indices_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:135
     def tile(self, *dims: Any) -> Tensor: ...  # ops/shape.py:250
     def to(self, *args: Any, dtype: Any = ..., device: Any = ..., other: Any = ..., non_blocking: builtins.bool = ..., copy: builtins.bool = ..., memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:18
-    def to_dense(self, dtype: Any = ..., **kw: Any) -> Any: ...  # ops/old.py:173
-    def to_sparse(self, *args: Any, **kw: Any) -> Any: ...  # ops/old.py:144
-    def to_sparse_coo(self, *args: Any, **kw: Any) -> Any: ...  # ops/old.py:144
+    def to_dense(self, dtype: Any = ..., **kw: Any) -> Any: ...  # ops/old.py:220
+    def to_sparse(self, *args: Any, **kw: Any) -> Any: ...  # ops/old.py:145
+    def to_sparse_coo(self, *args: Any, **kw: Any) -> Any: ...  # ops/old.py:145
     def topk(self, k: builtins.int, dim: builtins.int = ..., largest: builtins.bool = ..., sorted: builtins.bool = ...) -> Found: ...  # ops/index.py:303
     def trace(self) -> Tensor: ...  # ops/diagonal.py:56
     def transpose(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
     def transpose_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
-    def triangular_solve(self, A: Tensor, upper: builtins.bool = ..., transpose: builtins.bool = ..., unitriangular: builtins.bool = ...) -> TriangularSolve: ...  # ops/linalg/older.py:103
+    def triangular_solve(self, A: Tensor, upper: builtins.bool = ..., transpose: builtins.bool = ..., unitriangular: builtins.bool = ...) -> TriangularSolve: ...  # ops/linalg/older.py:116
     def tril(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:79
     def tril_(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:79
     def triu(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:83
@@ -591,7 +591,7 @@ class TensorMethods:
     def true_divide_(self, other: Any) -> Any: ...  # ops/elementwise.py:281
     def trunc(self) -> Tensor: ...  # ops/table.py:165
     def trunc_(self) -> Tensor: ...  # ops/table.py:165
-    def type(self, dtype: Any = ..., non_blocking: builtins.bool = ...) -> Any: ...  # ops/old.py:49
+    def type(self, dtype: Any = ..., non_blocking: builtins.bool = ...) -> Any: ...  # ops/old.py:50
     def type_as(self, other: Tensor) -> Tensor: ...  # ops/convert.py:120
     def unbind(self, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:149
     def unflatten(self, dim: builtins.int, sizes: Sequence[builtins.int]) -> Tensor: ...  # ops/shape.py:89

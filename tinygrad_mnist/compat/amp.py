@@ -13,9 +13,7 @@ from typing import Any, TypeVar
 
 from tinygrad_mnist.autograd import Tensor, no_grad
 
-__all__ = [
-    "GradScaler", "autocast", "is_autocast_enabled",
-]  # fmt: skip
+__all__ = ["GradScaler", "autocast", "is_autocast_enabled"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -76,12 +74,12 @@ def custom_bwd(bwd: Any = None, *, device_type: str = "cuda") -> Any:
 
 
 def is_autocast_available(device_type: str) -> bool:
-    """Whether a device could cast operations by itself: False, none is there."""
+    """Return False: nothing is cast but by name."""
     return False
 
 
 def is_autocast_enabled(device_type: str = "cuda") -> bool:
-    """Whether operations are cast by themselves: False, here they never are."""
+    """Return False: nothing is cast but by name."""
     return False
 
 

@@ -5,23 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 __all__ = [
-    "bfloat16",
-    "cdouble",
-    "cfloat",
-    "chalf",
-    "channels_last",
-    "channels_last_3d",
-    "complex32",
-    "complex64",
-    "complex128",
-    "contiguous_format",
-    "layout",
-    "memory_format",
-    "newaxis",
-    "preserve_format",
-    "sparse_coo",
-    "sparse_csr",
-    "strided",
+    "bfloat16", "cdouble", "cfloat", "chalf", "channels_last", "channels_last_3d", "complex32",
+    "complex64", "complex128", "contiguous_format", "layout", "memory_format", "newaxis",
+    "preserve_format", "sparse_coo", "sparse_csr", "strided",
 ]  # fmt: skip
 
 

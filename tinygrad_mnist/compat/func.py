@@ -12,9 +12,7 @@ from tinygrad_mnist.compat.pytree import tree_flatten, tree_leaves, tree_map, tr
 from tinygrad_mnist.nn.utils import stateless
 from tinygrad_mnist.ops import join
 
-__all__ = [
-    "vmap",
-]  # fmt: skip
+__all__ = ["vmap"]
 
 
 def functional_call(module: Any, parameter_and_buffer_dicts: Any, *args: Any, **kw: Any) -> Any:

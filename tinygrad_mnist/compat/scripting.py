@@ -10,9 +10,7 @@ from tinygrad_mnist import serialize
 from tinygrad_mnist.jit.function import jit
 from tinygrad_mnist.nn.module import Module
 
-__all__ = [
-    "compile",
-]  # fmt: skip
+__all__ = ["compile"]
 
 ANY_CLASS: Any = {"weights_only": False}
 

@@ -18,9 +18,7 @@ from tinygrad_mnist.ops import create, index, matmul, reduce, shape
 from tinygrad_mnist.ops.arguments import check_device
 from tinygrad_mnist.ops.old import TENSOR_TYPES
 
-__all__ = [
-    "smm", "sparse_coo_tensor", "spmm",
-]  # fmt: skip
+__all__ = ["smm", "sparse_coo_tensor", "spmm"]
 
 
 class SparseTensor(Tensor):
@@ -128,7 +126,7 @@ def sparse_coo_tensor(
 
 
 def mm(mat1: Tensor, mat2: Tensor) -> Tensor:
-    """The product of a sparse matrix and another, which is dense as everything here."""
+    """Multiply two matrices, of which the first may be sparse: `spmm` and `smm` are this too."""
     return matmul.mm(mat1, mat2)
 
 

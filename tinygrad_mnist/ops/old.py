@@ -147,66 +147,89 @@ def to_sparse(self: Tensor, *args: Any, **kw: Any) -> Any:
     return import_module("tinygrad_mnist.compat.sparse").of_dense(self)  # a layer above
 
 
-def told(doc: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give the function its docstring."""
-    function.__doc__ = doc
+def documented(sentence: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a function of one line its docstring."""
+    function.__doc__ = sentence
     return function
+
+
+def never(sentence: str) -> Callable[..., Any]:
+    """Make a method that answers no to everything, for the reason in its docstring."""
+    return documented(f"Return False: {sentence}.", lambda self: False)
+
+
+# Questions about memory and devices that only a larger library has: all are answered with no.
+KINDS = {
+    "sparse": "every Tensor is dense", "sparse_csr": "no Tensor lies in compressed rows",
+    "quantized": "there are no quantized dtypes", "meta": "every Tensor has memory",
+    "mps": "there is no Apple GPU", "xpu": "there is no Intel GPU",
+    "mkldnn": "no Tensor has oneDNN's layout", "nested": "no Tensor is made of ragged ones",
+    "ipu": "there is no Graphcore device", "xla": "there is no XLA device",
+    "vulkan": "there is no Vulkan device", "mtia": "there is no MTIA device",
+}  # fmt: skip
 
 
 METHODS: dict[str, Any] = {
     "type": type_, "new": new, "resize_": resize_, "resize_as_": resize_as_,
-    "as_strided": as_strided, "ger": matmul.outer,
-    "ndimension": told("The number of dimensions, as `ndim`.", lambda self: self._data.ndim),
-    "is_complex": told("Whether the elements are complex: False.", lambda self: False),
-    "is_conj": told("Whether a conjugation is put off: False.", lambda self: False),
-    "is_neg": told("Whether a negation is put off: False.", lambda self: False),
-    "is_inference": told("Whether it was made in inference mode: False.", lambda self: False),
-    "is_signed": told(
-        "Whether the dtype has negative numbers.", lambda self: self.dtype.kind in "fi"
+    "as_strided": as_strided, "ger": matmul.outer, "to_sparse": to_sparse,
+    "to_sparse_coo": to_sparse,
+    "ndimension": documented(
+        "Return the number of dimensions, as `dim()` does.", lambda self: self._data.ndim
     ),
-    "is_pinned": told("Whether the memory is pinned for a GPU: False.", lambda self: False),
-    "is_shared": told("Whether other processes see the memory: False.", lambda self: False),
-    "is_same_size": told(
-        "Whether both Tensors have the same shape.", lambda self, other: self.shape == other.shape
+    "is_complex": never("there are no complex dtypes"),
+    "is_conj": never("no Tensor is lazily conjugated"),
+    "is_neg": never("no Tensor is lazily negated"),
+    "is_inference": never("inference mode makes ordinary Tensors"),
+    "is_pinned": never("no memory is page-locked"),
+    "is_shared": never("no memory is shared with another process"),
+    "is_signed": documented(
+        "Tell whether the dtype has negative numbers.", lambda self: self.dtype.kind in "fi"
     ),
-    "is_set_to": told(
-        "Whether both lie in the same memory in the same way.",
+    "is_same_size": documented(
+        "Tell whether two Tensors have one shape.", lambda self, other: self.shape == other.shape
+    ),
+    "is_set_to": documented(
+        "Tell whether two Tensors are one look at one memory.",
         lambda self, tensor: (
-            self.shape == tensor.shape and self.stride() == tensor.stride()
+            self.shape == tensor.shape
+            and self.stride() == tensor.stride()
             and self._data.ctypes.data == tensor._data.ctypes.data
         ),
     ),
-    "is_nonzero": told(
-        "The truth of the only element; RuntimeError if there are more or none.",
-        lambda self: bool(self),
+    "is_nonzero": documented(
+        "Tell whether the one element is not zero; RuntimeError for more.", lambda self: bool(self)
     ),
-    "get_device": told("The number of the device: -1, the CPU's.", lambda self: -1),
-    "pin_memory": told("The Tensor itself: no GPU reads it.", lambda self, device=None: self),
-    "share_memory_": told("The Tensor itself: no process takes it over.", lambda self: self),
-    "storage_offset": told(
-        "How many elements of the memory lie before the first.", lambda self: offset(self)
+    "get_device": documented("Return -1, which stands for the CPU.", lambda self: -1),
+    "pin_memory": documented(
+        "Return the Tensor itself: no memory is page-locked.", lambda self, device=None: self
     ),
-    "as_subclass": told(
-        "The Tensor as one of a subclass, on the same memory, with the same history.",
+    "share_memory_": documented(
+        "Return the Tensor itself: a fork sees its memory, and copies it on a write.",
+        lambda self: self,
+    ),
+    "storage_offset": documented(
+        "Count the elements from the start of the memory to the first one.",
+        lambda self: offset(self),
+    ),
+    "as_subclass": documented(
+        "Return a Tensor of a subclass on the same memory, at the same place in the graph.",
         lambda self, cls: self if cls is Tensor else _subclass(self, cls),
     ),
-    "_is_view": lambda self: False,
-    "to_sparse": to_sparse, "to_sparse_coo": to_sparse,
-    "to_dense": told(
-        "The Tensor itself, or cast to `dtype`: it is dense.",
+    "to_dense": documented(
+        "Return the Tensor, which is dense, or a cast of it to `dtype`.",
         lambda self, dtype=None, **kw: self if dtype is None else self.to(dtype),
     ),
+    "_is_view": lambda self: False,
     "_indices": lambda self: index.nonzero(self).t(),
     "_values": lambda self: self[index.nonzero(self, as_tuple=True)],
-    "is_cpu": property(lambda self: True, doc="Whether the Tensor lives on the CPU: True."),
-    "layout": property(lambda self: "torch.strided", doc="How the elements lie: by strides."),
-    "name": property(lambda self: None, doc="The name, as of a variable of old: None."),
-    "output_nr": property(lambda self: 0, doc="Which output of its function it is: 0."),
-    **{f"is_{kind}": property(lambda self: False, doc=f"Whether the Tensor is {kind}: False.")
-       for kind in ("sparse", "quantized", "nested")},
-    "is_sparse_csr": property(lambda self: False, doc="Whether it is sparse by rows: False."),
-    **{f"is_{kind}": property(lambda self: False, doc=f"Whether it lives on {kind}: False.")
-       for kind in ("meta", "mps", "xpu", "mkldnn", "ipu", "xla", "vulkan", "mtia")},
+    "is_cpu": property(lambda self: True, doc="Always True: there is no other device."),
+    "layout": property(lambda self: "torch.strided", doc="Always torch.strided, as for all here."),
+    "name": property(lambda self: None, doc="Always None, as for PyTorch's own leaves."),
+    "output_nr": property(lambda self: 0, doc="Always 0: every node has one output."),
+    **{
+        f"is_{kind}": property(lambda self: False, doc=f"Always False: {why}.")
+        for kind, why in KINDS.items()
+    },
 }  # fmt: skip
 
 

@@ -40,7 +40,9 @@ ndtr = composed(
     "The standard normal distribution function.", lambda input: further.ndtr(floating(input))
 )
 ndtri = composed("The inverse of `ndtr`.", lambda input: further.ndtri(floating(input)))
-log_ndtr = composed("The logarithm of `ndtr`, precise far below 0.", lambda input: further.log_ndtr(floating(input)))
+log_ndtr = composed(
+    "The logarithm of `ndtr`, precise far below 0.", lambda input: further.log_ndtr(floating(input))
+)
 i0 = composed(
     "The modified Bessel function of the first kind, of order 0.",
     lambda input: further.bessel_i(floating(input), n=0),
