@@ -78,11 +78,18 @@ def test_points_are_awkward() -> None:
 
 
 def test_ours_has_nothing_wrong_where_it_is_looked_at(capsys: Any) -> None:
-    main(["--library", "ours", "--only", "F.softplus,table.logaddexp,tinygrad_mnist.prod"])
+    main(
+        [
+            "--library",
+            "ours",
+            "--only",
+            "F.softplus,table.logaddexp,further.eigh,tinygrad_mnist.prod",
+        ]
+    )
     lines = capsys.readouterr().out.splitlines()
     (row,) = [line for line in lines if line.startswith("| ours")]
     cells = [cell.strip() for cell in row.split("|")[1:-1]]
-    assert cells[1] == "3" and cells[4:10] == ["0"] * 6
+    assert cells[1] == "4" and cells[4:10] == ["0"] * 6
 
 
 @needs("autograd")

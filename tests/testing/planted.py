@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from tests.properties.domains import ROWS, Call
+from tests.properties.domains import ROWS
+from tests.properties.examples import same_examples
 from tests.properties.test_registry import recorded
 from tinygrad_mnist.autograd import REGISTRY, Tensor, grad
 from tinygrad_mnist.autograd.tensor import unwrap, wrap
@@ -169,29 +169,20 @@ def matters(name: str, index: int, kind: Sabotage, function: Any, args: list[Any
 
 def caught(name: str, index: int, kind: Sabotage, examples: int, start: int) -> tuple[int, int]:
     """In how many calls the error made a difference, and in how many of those it was caught."""
-    counts = [0, 0]
-
-    @seed(start)
-    @settings(
-        max_examples=examples, database=None, deadline=None, phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
-    @given(ROWS[name].calls)
-    def look(call: Call) -> None:
+    changed = found = 0
+    for call in same_examples(ROWS[name].calls, examples, start):
         function, args = recorded(name, call)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if not matters(name, index, kind, function, args):
-                return
-            counts[0] += 1
+                continue
+            changed += 1
             with planted(name, index, kind):
                 try:
                     prove(function, args, float32="dtype" not in call.kw)
                 except Exception:
-                    counts[1] += 1
-
-    look()
-    return counts[0], counts[1]
+                    found += 1
+    return changed, found
 
 
 def main(examples: int = 20, only: str = "") -> None:

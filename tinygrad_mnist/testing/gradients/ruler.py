@@ -32,6 +32,7 @@ Array = np.ndarray[Any, Any]
 _WARNINGS = threading.RLock()  # the filters belong to all threads
 _GROUPS = 8  # sets of outputs that are measured again with directions of their own
 _DOUBLE = float(np.finfo(np.float64).eps)
+_NOISY = 2.0  # noise of as many precisions cannot pass for the 32 that show a kink; 10 can
 
 
 class How(NamedTuple):
@@ -112,7 +113,7 @@ class Ruler:
             np.random.default_rng(2).uniform(0.5, 1.5, leaf.shape) * size
         )
         noise = roughness(curve, self.middle)
-        if noise < 100 * self.precision:
+        if noise < _NOISY * self.precision:
             return False
         self.precision = noise
         return True
