@@ -210,15 +210,15 @@ register()  # PyTorch's import paths: nn.modules.conv, utils.data.dataloader, cu
 
 
 def is_tensor(obj: Any) -> builtins.bool:
-    """Whether it is a Tensor."""
+    """Tell whether an object is a Tensor."""
     return isinstance(obj, Tensor)
 
 
 def numel(input: Tensor) -> builtins.int:
-    """How many elements it has."""
+    """Return the number of elements."""
     return input._data.size
 
 
 def is_floating_point(input: Tensor) -> builtins.bool:
-    """Whether its dtype is a float."""
+    """Tell whether the dtype is a floating-point one."""
     return builtins.bool(input._data.dtype.kind == "f")

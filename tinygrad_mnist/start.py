@@ -15,7 +15,7 @@ else:
 
 
 def is_command(arguments: list[str], original: list[str]) -> bool:
-    """Whether Python was started to run this package's command, by its script or with -m.
+    """Tell whether Python was started to run this package's command, by its script or with -m.
 
     >>> is_command(["/usr/bin/tinygrad-mnist", "models"], [])
     True

@@ -18,7 +18,7 @@ PAGE = "comparison.html"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the folders of the runs, and where to write."""
+    """Add the folders of the runs, --out and --overwrite."""
     parser.add_argument("runs", metavar="DIR", nargs="+", help="the folder of a finished run")
     add_out(parser, f"{PAGE}, in the present folder")
 
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _records(folders: list[str]) -> dict[str, dict[str, Any]]:
-    """The record of each folder. Raises UsageError for fewer than two runs, or what is none."""
+    """Read the record of each folder. Raises UsageError for fewer than two, or one without a run."""
     from tinygrad_mnist.report import RecordError, read_record
 
     paths = {str(Path(folder)): Path(folder) for folder in folders}

@@ -10,7 +10,7 @@ HELP = "where the data is; verify it, fetch it"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What to do with it."""
+    """Add the action, and the folder that it is for."""
     parser.add_argument(
         "action",
         nargs="?",
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it; `verify` returns 1 when something is wrong."""
+    """Print, verify or fetch; return 1 when `verify` finds a fault, else 0."""
     from tinygrad_mnist.cli.options import image_counts
     from tinygrad_mnist.cli.show import say
     from tinygrad_mnist.data import fetch, load_mnist, verify
@@ -58,7 +58,7 @@ def _cache() -> str:
 
 
 def _may_download(named: str | None) -> bool:
-    """Whether nothing names the data, so that a command would look for it."""
+    """Tell whether no folder is named, so that a command would search and download."""
     import os
 
     from tinygrad_mnist.data.mnist import ENV

@@ -16,12 +16,12 @@ CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """--json."""
+    """Add the option --json."""
     parser.add_argument("--json", action="store_true", help="print it as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure for about two seconds, and print."""
+    """Measure for about two seconds, and print the results."""
     found = examine()
     if args.json:
         print(json.dumps(found, indent=2))
@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def examine() -> dict[str, Any]:
-    """Everything that `doctor` prints, in its order."""
+    """Return everything that `doctor` prints, in order."""
     from tinygrad_mnist import blas
     from tinygrad_mnist.train.report import environment
 
@@ -67,7 +67,7 @@ def examine() -> dict[str, Any]:
 
 
 def step_seconds() -> dict[int, list[float]]:
-    """Time a step of mlp-128 with one thread and with one for each core: seconds, by number."""
+    """Time a step of mlp-128 with one thread, then with one per core; seconds by thread count."""
     from tinygrad_mnist.data import load_embedded
     from tinygrad_mnist.models import RECIPES
     from tinygrad_mnist.threads import get_num_threads, set_num_threads
@@ -84,7 +84,7 @@ def step_seconds() -> dict[int, list[float]]:
 
 
 def _cores() -> int:
-    """The cores that this process may use and its BLAS can be told of."""
+    """Return the number of cores that this process may use and its BLAS can be set to."""
     from tinygrad_mnist.threads import blas
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -92,14 +92,14 @@ def _cores() -> int:
 
 
 def load() -> str:
-    """How many processes wanted a core in the last minute, and how many cores there are."""
+    """Return the number of processes that wanted a core in the last minute, beside that of cores."""
     if not hasattr(os, "getloadavg"):
         return "unknown to this system"
     return f"{os.getloadavg()[0]:.1f} processes on {os.cpu_count()} cores in the last minute"
 
 
 def thread_pool() -> dict[str, Any]:
-    """The core of the BLAS that is loaded, which threadpoolctl knows, and its threads."""
+    """Return the core and the threads of the loaded BLAS, as threadpoolctl reports them."""
     from tinygrad_mnist.threads import get_num_threads
 
     try:
@@ -112,7 +112,7 @@ def thread_pool() -> dict[str, Any]:
 
 
 def caches() -> str:
-    """The sizes of the first core's caches, as Linux gives them."""
+    """Return the sizes of the first core's caches, as Linux reports them."""
     sizes = []
     for index in sorted(CACHES.glob("index*")):
         level, kind, size = (
@@ -124,7 +124,7 @@ def caches() -> str:
 
 
 def best(run: Callable[[], object], seconds: float = 0.4) -> float:
-    """The shortest of the runs that fit into a time, in seconds: the least disturbed one."""
+    """Repeat `run` for a time; return the seconds of the shortest, the least disturbed one."""
     run()
     shortest, end = float("inf"), time.perf_counter() + seconds
     while time.perf_counter() < end:
@@ -135,7 +135,7 @@ def best(run: Callable[[], object], seconds: float = 0.4) -> float:
 
 
 def gemm_speed() -> float:
-    """GFLOP/s of a float32 matrix product."""
+    """Measure the GFLOP/s of a float32 matrix product."""
     import numpy as np
 
     a = np.ones((1024, 1024), np.float32)
@@ -144,7 +144,7 @@ def gemm_speed() -> float:
 
 
 def memory_speed() -> float:
-    """GB/s of an addition that reads two long vectors and writes one."""
+    """Measure the GB/s of an addition that reads two long vectors and writes one."""
     import numpy as np
 
     a = np.ones(1 << 24, np.float32)
@@ -153,7 +153,7 @@ def memory_speed() -> float:
 
 
 def op_seconds() -> float:
-    """Seconds for one small multiplication, recorded and gone back through."""
+    """Measure the seconds of one small multiplication, forward and backward."""
     from tinygrad_mnist.ops.create import ones
 
     a, g = ones(4, 4, requires_grad=True), ones(4, 4)
@@ -168,7 +168,7 @@ def op_seconds() -> float:
 
 
 def advice(pool: dict[str, Any], steps: dict[int, list[float]]) -> list[str]:
-    """What would help on this machine; never empty."""
+    """Return what would make this machine faster, one line per advice; never empty."""
     from tinygrad_mnist.threads import VARIABLES, blas
     from tinygrad_mnist.train.threads import pays
 

@@ -19,13 +19,13 @@ HELP = "test a model file on the test images"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The model and the data."""
+    """Add the model and the data."""
     parser.add_argument("model", metavar="MODEL", help="model.pkl, or the folder that holds it")
     add_data(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print everything that is counted."""
+    """Print all numbers of the evaluation."""
     from tinygrad_mnist.cli.show import percent, say, show_table
     from tinygrad_mnist.train import evaluate
 
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def show_verdict(evaluation: Evaluation, recipe: Recipe, data: Mnist) -> None:
-    """Say the result, and on what it was measured; of a neuron, beside what needs no neuron."""
+    """Print the result and what it was measured on; for one neuron, beside the trivial answer's."""
     from tinygrad_mnist.cli.show import percent, say
     from tinygrad_mnist.train import measured_on
 

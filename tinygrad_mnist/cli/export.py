@@ -27,7 +27,7 @@ SUFFIXES = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The model, the format, and where to write."""
+    """Add the model, the format, and where to write."""
     parser.add_argument("model", metavar="MODEL", help="model.pkl, or the folder that holds it")
     parser.add_argument("--to", required=True, choices=tuple(SUFFIXES), help="the format")
     parser.add_argument("--out", metavar="FILE", help="where to write (default: beside the model)")
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write it and say where."""
+    """Write the file, and print where."""
     from tinygrad_mnist.serialize.exchange import MissingExtra, Unsupported
 
     source = model_file(args.model)
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _about(saved: Saved) -> dict[str, str]:
-    """What formats with a place for notes say of the model."""
+    """Return the notes on the model, for the formats that have room for them."""
     notes = {"recipe": json.dumps(saved.recipe.to_dict()), "trained_on": str(saved.data["name"])}
     if saved.results:
         notes["test_accuracy"] = str(saved.results["accuracy"])

@@ -22,7 +22,7 @@ LOCK = ".lock"
 
 
 class Claim:
-    """A folder that is this process's alone, until `release` or its end. Raises UsageError."""
+    """Hold a folder for this process alone, until `release` or exit. Raises UsageError."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -36,10 +36,10 @@ class Claim:
             with contextlib.suppress(OSError):
                 if os.path.samestat(os.fstat(self._file.fileno()), path.stat()):
                     return
-            self._file.close()  # who had it before has removed it meanwhile: take the new one
+            self._file.close()  # its last holder has just removed the file: open a new one
 
     def release(self) -> None:
-        """Give the folder free; one that was made for nothing is removed."""
+        """Release the folder; remove it if it was made and is still empty."""
         with contextlib.suppress(OSError):
             (self.folder / LOCK).unlink()
         self._file.close()
@@ -56,7 +56,7 @@ def claim(out: Path) -> Claim:
 
 
 def claim_new(wanted: Path) -> Claim:
-    """Claim `wanted`, or wanted-2, wanted-3, ...: the first that no run has made before."""
+    """Claim the first of `wanted`, wanted-2, wanted-3, ... that does not exist yet."""
     wanted.parent.mkdir(parents=True, exist_ok=True)
     folder, number = wanted, 1
     while True:
@@ -70,7 +70,7 @@ def claim_new(wanted: Path) -> Claim:
 
 
 def is_claimed(folder: Path) -> bool:
-    """Whether a process is training in the folder at present."""
+    """Tell whether a process is training in the folder at present."""
     try:
         file = open(folder / LOCK, "rb")  # noqa: SIM115
     except OSError:
@@ -94,12 +94,12 @@ def check_free(folder: Path) -> None:
 
 
 def results_in(folder: Path) -> list[Path]:
-    """What earlier runs have left in the folder."""
+    """Return the names of the files that earlier runs have left in the folder."""
     return [path for pattern in RESULTS for path in sorted(folder.glob(pattern))]
 
 
 def _make(folder: Path) -> bool:
-    """Make the folder, if it is not there, and say whether it was made."""
+    """Make the folder unless it exists; tell whether it was made."""
     try:
         folder.mkdir(parents=True)
     except FileExistsError:
@@ -108,7 +108,7 @@ def _make(folder: Path) -> bool:
 
 
 def _lock(descriptor: int, *, shared: bool = False) -> bool:
-    """Lock an open file for as long as it is open; False when another process has locked it."""
+    """Lock a file for as long as it is open; return False when another process holds the lock."""
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -120,9 +120,9 @@ def _lock(descriptor: int, *, shared: bool = False) -> bool:
             fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except PermissionError:  # Windows's word for it
+    except PermissionError:  # Windows reports it this way
         return False
-    except OSError as error:  # a file system without locks: there is nothing to hold
+    except OSError as error:  # a file system without locks
         if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
             raise
     return True

@@ -1,4 +1,4 @@
-"""From the pixels of a picture to the ink of its one digit, whatever the paper, light and pen.
+"""Find the ink of the one digit in a picture, whatever the paper, light and pen.
 
 All of it is arithmetic on arrays: the paper is a smooth surface through what is not ink, and ink is
 what differs from it, so that nothing here depends on which of the two is the darker. The picture is
@@ -31,7 +31,7 @@ class NoDigit(ValueError):
 
 
 def views_of(picture: Any, tilts: tuple[float, ...] = TILTS) -> NDArray[np.uint8]:
-    """Find the one digit of a picture (a PIL image, L or RGB) and give it as MNIST would.
+    """Find the one digit of a picture (a PIL image, L or RGB); return it in MNIST's form.
 
     White on black, (tilts, 28, 28), turned by each tilt in degrees; the ink is scaled into a box of
     20x20 and its centre of mass put in the middle (http://yann.lecun.com/exdb/mnist/), and strokes
@@ -65,7 +65,7 @@ def strokes_of(picture: Any) -> Mask:
 
 
 def _pixels(picture: Any, longer: int) -> Floats:
-    """The picture with its longer side of that many pixels, (rows, columns, channels)."""
+    """Resize the picture so that its longer side has `side` pixels: (rows, columns, channels)."""
     from PIL import Image
 
     scale = longer / max(picture.size)
@@ -79,7 +79,7 @@ def _pixels(picture: Any, longer: int) -> Floats:
 
 
 def ink_of(pixels: Floats) -> Mask:
-    """Where the ink is. Raises NoDigit when all of the picture is of one shade."""
+    """Return the mask of the ink. Raises NoDigit when the whole picture has one shade."""
     soft = _blurred(pixels, 0.8)
     paper = _paper(soft)
     difference = _along_strongest(soft - paper)
@@ -94,7 +94,7 @@ def ink_of(pixels: Floats) -> Mask:
 
 
 def _paper(pixels: Floats) -> Floats:
-    """The paper's shade everywhere, as if nothing had been written: what most pixels agree on.
+    """Return the shade of the blank paper at each pixel: a surface that most pixels agree on.
 
     A plane through three pixels, of which many are tried, is followed by more than half of them;
     from there a surface of second degree is fitted, in which each pixel counts by how near it is.
@@ -116,7 +116,7 @@ def _paper(pixels: Floats) -> Floats:
 
 
 def _agreed_plane(terms: Floats, shades: Floats) -> Floats:
-    """The plane, of 300 through three pixels each, from which half of the pixels differ least."""
+    """Return, of 300 planes through three pixels each, the one nearest to half of all pixels."""
     rng = np.random.default_rng(0)
     some = rng.integers(0, len(terms), 1500)
     seen, wanted = terms[some], shades[some]
@@ -134,7 +134,7 @@ def _agreed_plane(terms: Floats, shades: Floats) -> Floats:
 
 
 def _along_strongest(difference: Floats) -> Floats:
-    """The difference from the paper as one number: along the colour in which the ink differs."""
+    """Project the difference from the paper on the colour in which the ink differs most."""
     size = np.linalg.norm(difference, axis=2)
     strong = difference[size >= np.percentile(size, 98)]
     direction = strong.mean(0)
@@ -156,11 +156,11 @@ def _blurred(pixels: Floats, radius: float) -> Floats:
     return np.stack(planes, -1).astype(np.float32)
 
 
-# Pieces that hang together
+# Connected pieces
 
 
 class Piece(NamedTuple):
-    """Ink that hangs together: its mask, its box (left, top, right, bottom) and its area."""
+    """A connected piece of ink: its mask, its box (left, top, right, bottom) and its area."""
 
     mask: Mask
     box: tuple[int, int, int, int]
@@ -172,7 +172,7 @@ class Piece(NamedTuple):
 
 
 def labelled(mask: Mask) -> tuple[NDArray[np.int32], int]:
-    """Number the pieces of a mask that hang together, corners included, from 1 on; 0 is outside.
+    """Number the connected pieces of a mask from 1 (corners connect); 0 is outside.
 
     >>> labelled(np.array([[1, 0, 1], [0, 1, 0], [0, 0, 0], [1, 1, 0]], bool))[0].tolist()
     [[1, 0, 1], [0, 1, 0], [0, 0, 0], [2, 2, 0]]
@@ -208,9 +208,9 @@ def labelled(mask: Mask) -> tuple[NDArray[np.int32], int]:
 
 
 def _pieces(mask: Mask) -> list[Piece]:
-    """The pieces of the digit, the largest first: no edge of the paper, no shadow, no speck.
+    """Return the pieces of the digit, the largest first, without paper edges, shadows and specks.
 
-    Strokes that a thin pen has left apart by two pixels hang together.
+    Strokes of a thin pen count as connected across a gap of two pixels.
     """
     from PIL import Image, ImageFilter
 
@@ -237,13 +237,13 @@ def _pieces(mask: Mask) -> list[Piece]:
 
 
 def _without_surroundings(pieces: list[Piece]) -> list[Piece]:
-    """The pieces without those that surround the digit: a table's edge, a frame, a shadow."""
+    """Drop the pieces that surround the digit: a table's edge, a frame, a shadow."""
     inside = [piece for piece in pieces if not _surrounds(piece)]
     return inside if inside and inside[0].height > 0.06 * inside[0].mask.shape[0] else pieces
 
 
 def _surrounds(piece: Piece) -> bool:
-    """Whether the piece lies in two corners of the picture, or along all sides of its own box."""
+    """Tell whether a piece lies in two corners of the picture, or along all sides of its box."""
     corners = sum(bool(piece.mask[y, x]) for y in (0, -1) for x in (0, -1))
     left, top, right, bottom = piece.box
     own = piece.mask[top:bottom, left:right]
@@ -253,21 +253,21 @@ def _surrounds(piece: Piece) -> bool:
 
 
 def _is_sheet(piece: Piece) -> bool:
-    """Whether it may be a sheet of paper that lies on something darker: it fills a large box."""
+    """Tell whether a piece fills a large box, as a sheet of paper on a darker table does."""
     left, top, right, bottom = piece.box
     size = (right - left) * (bottom - top)
     return piece.area > 0.75 * size and size > 0.15 * piece.mask.size
 
 
 def _gap(one: Piece, other: Piece) -> float:
-    """The distance of two boxes."""
+    """Return the distance between two boxes."""
     across = max(one.box[0] - other.box[2], other.box[0] - one.box[2], 0)
     down = max(one.box[1] - other.box[3], other.box[1] - one.box[3], 0)
     return float(np.hypot(across, down))
 
 
 def _check_one(pieces: list[Piece]) -> None:
-    """Raise NoDigit for several digits beside each other."""
+    """Raise NoDigit for several digits side by side."""
     tall = max(piece.height for piece in pieces)
     ends, count = -np.inf, 0
     for piece in sorted(pieces, key=lambda piece: piece.box[0]):
@@ -283,7 +283,7 @@ def _check_one(pieces: list[Piece]) -> None:
 def _around(
     boxes: list[tuple[int, int, int, int]], scale: float, size: tuple[int, int]
 ) -> tuple[int, int, int, int]:
-    """The box around all boxes with a margin, in the picture's own pixels."""
+    """Return the box around all boxes, with a margin, in the picture's own pixels."""
     left, top = min(b[0] for b in boxes), min(b[1] for b in boxes)
     right, bottom = max(b[2] for b in boxes), max(b[3] for b in boxes)
     margin = 0.25 * max(right - left, bottom - top)
@@ -299,7 +299,7 @@ def _around(
 
 
 def as_mnist(mask: Mask) -> NDArray[np.uint8]:
-    """A digit's mask as a 28x28 image: in a box of 20x20, its centre of mass in the middle."""
+    """Return a digit's mask as a 28x28 image: in a box of 20x20, its centre of mass in the middle."""
     from PIL import Image
 
     ys, xs = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
@@ -327,7 +327,7 @@ def _fitted(picture: Any, longer: int) -> Any:
 
 
 def _with_usual_strokes(large: Any) -> Any:
-    """Strokes thinner or thicker than MNIST's are brought to its usual width."""
+    """Bring strokes that are thinner or thicker than MNIST's to the usual width."""
     from PIL import ImageFilter
 
     large = _padded(large, 2 * FINE).point(lambda v: 255 if v > 127 else 0)
@@ -350,7 +350,7 @@ def _padded(picture: Any, margin: int) -> Any:
 
 
 def stroke_width(large: Any) -> float:
-    """The mean width of strokes: twice their area over the length of their outline."""
+    """Return the mean width of strokes: twice their area over the length of their outline."""
     from PIL import ImageFilter
 
     area = int(np.count_nonzero(np.asarray(large)))

@@ -12,12 +12,12 @@ HELP = "say what a model file holds"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The model."""
+    """Add the model."""
     parser.add_argument("model", metavar="MODEL", help="model.pkl, or the folder that holds it")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the recipe, the results and a row for each array."""
+    """Print the recipe, the results and a row per array."""
     from tinygrad_mnist.cli.show import percent, say, show_table
     from tinygrad_mnist.models import Recipe, RecipeError
     from tinygrad_mnist.serialize import FormatError, inspect
@@ -57,7 +57,7 @@ SAID = ("name", "what", "floor")
 
 
 def _arrays(value: Any, prefix: str = "") -> Any:
-    """(dotted name, ArrayInfo) of every array in a nest of dicts, lists and tuples."""
+    """Yield (dotted name, ArrayInfo) of each array in nested dicts, lists and tuples."""
     from tinygrad_mnist.serialize import ArrayInfo
 
     if isinstance(value, ArrayInfo):

@@ -1,4 +1,4 @@
-"""Find the command, run it, and say in one line what went wrong when something did."""
+"""Find the command and run it; report an expected error in one line."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ STOPPED = 130  # what a shell reports of a program that Ctrl-C ended
 
 
 class UsageError(Exception):
-    """Something the user can put right; the message is one line that says how."""
+    """An error that the user can put right; the message is one line that says how."""
 
 
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong and where to read what would be right."""
+        """Report the fault, and the command whose --help shows what would be right."""
         raise UsageError(f"{message} (see {self.prog} --help)")
 
 
 def parser() -> Parser:
-    """The parser of all commands."""
+    """Return the parser of all commands."""
     top = Parser(
         prog="tinygrad-mnist",
         description="Train MNIST models on NumPy, and ask them about digits.",
@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return complain("stopped", STOPPED)
     finally:
-        if start.COMMAND:  # nothing is left to be lost: Ctrl-C from here on needs no traceback
+        if start.COMMAND:  # no work is left to lose: from here on Ctrl-C needs no traceback
             signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
@@ -87,13 +87,13 @@ def _run(argv: Sequence[str] | None) -> int:
         return code
     except Exception as error:
         known = _code(error)
-        if known is None:  # a mistake of ours: the traceback helps to find it
+        if known is None:  # a bug of the package: the traceback helps to find it
             raise
         return complain(words(error), known)
 
 
 def _code(error: Exception) -> int | None:
-    """The exit code of an error whose message is written for the user; None for any other."""
+    """Return the exit code of an error whose message is meant for the user, None for any other."""
     from tinygrad_mnist.data import DataError
     from tinygrad_mnist.models import RecipeError
     from tinygrad_mnist.serialize import FormatError
@@ -106,7 +106,7 @@ def _code(error: Exception) -> int | None:
 
 
 def words(error: Exception) -> str:
-    """Say what is wrong, with the name of the file that it is about."""
+    """Return an error's message, with the name of the file that it is about."""
     if isinstance(error, MemoryError):
         return f"not enough memory: {error}"
     if isinstance(error, OSError) and error.strerror and error.filename:
@@ -115,6 +115,6 @@ def words(error: Exception) -> str:
 
 
 def complain(message: str, code: int) -> int:
-    """Say on one line of standard error what is wrong; gives the exit code back."""
+    """Print an error on one line of standard error; return the exit code."""
     print(f"tinygrad-mnist: {' '.join(message.split())}", file=sys.stderr)
     return code

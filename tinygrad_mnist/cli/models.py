@@ -8,11 +8,11 @@ HELP = "list the recipes"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """None."""
+    """Add nothing: the command takes no arguments."""
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print a row for each."""
+    """Print a row per recipe."""
     from tinygrad_mnist.cli.show import show_table
     from tinygrad_mnist.models import RECIPES
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
-    """--data."""
+    """Add the option --data."""
     parser.add_argument(
         "--data",
         metavar="DIR",
@@ -31,7 +31,7 @@ def add_data(parser: argparse.ArgumentParser) -> None:
 
 
 def load_data(named: str | None) -> Mnist:
-    """Load the data that --data names; says on one line which it is, and on one why not MNIST."""
+    """Load the data that --data names; print which it is and, when not MNIST, why."""
     from tinygrad_mnist.data import load_mnist
 
     data = load_mnist(named)
@@ -47,7 +47,7 @@ def load_data(named: str | None) -> Mnist:
 
 
 def image_counts(data: Mnist) -> str:
-    """How many images there are.
+    """Return the numbers of training and test images as text.
 
     >>> from tinygrad_mnist.data import load_embedded
     >>> image_counts(load_embedded())
@@ -57,7 +57,7 @@ def image_counts(data: Mnist) -> str:
 
 
 def recipe_of(name: str) -> Recipe:
-    """The recipe of that name; `UsageError` suggests the nearest."""
+    """Return the recipe of a name. Raises UsageError with the nearest name."""
     from tinygrad_mnist.models import RECIPES
 
     if name not in RECIPES:
@@ -68,9 +68,9 @@ def recipe_of(name: str) -> Recipe:
 
 
 def load_saved(path: str, *, quiet: bool = False) -> Saved:
-    """Load the model in the file that `path` stands for, and say on one line which it is.
+    """Load the model in the file that `path` stands for, and print on one line which it is.
 
-    When `quiet`, only a checkpoint is worth a line: its training has not come to its end.
+    When `quiet`, print the line for a checkpoint only: its training has not ended.
     """
     from tinygrad_mnist.train import load_model
 
@@ -82,9 +82,9 @@ def load_saved(path: str, *, quiet: bool = False) -> Saved:
 
 
 def model_file(path: str) -> Path:
-    """The model file at `path`; of a folder, its model.pkl, or checkpoint.pkl if there is no other.
+    """Return `path`, or the model.pkl of a folder, or its checkpoint.pkl if there is no other.
 
-    Raises UsageError for a folder with both, which hold different runs, and for one with neither.
+    Raises UsageError for a folder with both, which belong to different runs, or with neither.
     """
     from pathlib import Path
 
@@ -105,7 +105,7 @@ def model_file(path: str) -> Path:
 
 
 def describe_model(path: Path, saved: Saved) -> None:
-    """Say which file is asked, what it is, and how far its training came."""
+    """Print which file is used, what it is, and how far its training came."""
     from tinygrad_mnist.cli.folder import is_claimed
 
     what = f"{saved.recipe.name}, trained on {saved.data['name']}"
@@ -117,7 +117,7 @@ def describe_model(path: Path, saved: Saved) -> None:
 
 
 def sizes(text: str) -> tuple[int, ...]:
-    """The type of --hidden: "256,128,64".
+    """Parse --hidden: "256,128,64".
 
     >>> sizes("256,128")
     (256, 128)
@@ -129,7 +129,7 @@ def sizes(text: str) -> tuple[int, ...]:
 
 
 def batch_size(text: str) -> int | None:
-    """The type of --batch-size: a number, or "full" for all images at once."""
+    """Parse --batch-size: a number, or "full" for all images at once."""
     if text == "full":
         return None
     try:

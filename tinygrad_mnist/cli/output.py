@@ -1,4 +1,4 @@
-"""Standard output that a command cannot trip over: closed, full, gone, or of an odd encoding."""
+"""Make standard output safe to print to: closed, full, unread, or of an odd encoding."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 
 def open_streams() -> None:
-    """Make sure that there are an output and an error stream, and that they can write any text.
+    """Make sure that standard output and standard error exist and can write any text.
 
     A shell's `>&-` closes them: then the next file to be opened would take their place. What an
     encoding lacks is written as an escape, `\\xf6` for an o with two dots.
@@ -27,7 +27,7 @@ def open_streams() -> None:
 
 
 def _occupy(number: int) -> None:
-    """Open the null device under a descriptor that is free."""
+    """Open the null device under a free descriptor."""
     try:
         os.fstat(number)
     except OSError:
@@ -41,7 +41,7 @@ def _occupy(number: int) -> None:
 def outlive_reader() -> Iterator[None]:
     """Go on without output once nobody reads it, as after `| head -3`, or the disk is full.
 
-    A training that dies because its progress is not read any more would be lost.
+    A training run must not be lost because nobody reads its progress.
     """
     before = sys.stdout
     sys.stdout = _Outliving(before)
@@ -60,7 +60,7 @@ class _Outliving:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Write the text, or nothing."""
+        """Write the text, or drop it."""
         try:
             self._stream.write(text)
         except OSError:
@@ -68,14 +68,14 @@ class _Outliving:
         return len(text)
 
     def flush(self) -> None:
-        """Flush, or give the stream up."""
+        """Flush, or drop the text and all that follows."""
         try:
             self._stream.flush()
         except OSError:
             self._give_up()
 
     def _give_up(self) -> None:
-        """Point the stream's descriptor to the null device: what is buffered goes there, too."""
+        """Point the stream's descriptor at the null device, buffered text included."""
         with contextlib.suppress(OSError, ValueError, AttributeError):
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, self._stream.fileno())

@@ -1,4 +1,4 @@
-"""From a picture file to an image as MNIST has them: 28x28, white on black, centred."""
+"""Turn a picture file into an image like MNIST's: 28x28, white on black, centred."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SIDE = 28
-LARGEST = 1200  # pixels of the longer side: of more, several become one at once
-MOST = 300_000_000  # pixels that are decoded: they take up to 1.2 GB
+LARGEST = 1200  # pixels of the longer side; larger pictures are reduced first
+MOST = 300_000_000  # the most pixels that are decoded: they take up to 1.2 GB
 
 
 def read_picture(path: str) -> NDArray[np.uint8]:
@@ -47,7 +47,7 @@ def read_views(path: str) -> NDArray[np.uint8]:
 
 
 def _as_it_is(pixels: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
-    """A 28x28 image whose border is black, or white; None for any other."""
+    """Return a 28x28 image with a black or a white border as it is; None for any other."""
     border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
     if np.ptp(pixels) < 32:
         return None
@@ -57,7 +57,7 @@ def _as_it_is(pixels: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
 
 
 def _opened(image: Any, path: str) -> Any:
-    """The picture, upright, on paper, in L or RGB, no larger than is of use."""
+    """Open the picture: upright, on opaque paper, in L or RGB, and reduced if it is very large."""
     from PIL import ImageOps, UnidentifiedImageError
 
     before = image.MAX_IMAGE_PIXELS
@@ -85,7 +85,7 @@ def _opened(image: Any, path: str) -> Any:
 
 
 def _plain(image: Any, picture: Any) -> Any:
-    """The picture in L, RGB or RGBA."""
+    """Return the picture in L, RGB or RGBA."""
     mode = picture.mode
     if mode in ("L", "RGB", "RGBA"):
         return picture.convert("RGBA") if "transparency" in picture.info else picture
@@ -99,7 +99,7 @@ def _plain(image: Any, picture: Any) -> Any:
 
 
 def _eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    """Numbers of any range as shades from 0 to 255."""
+    """Scale numbers of any range to shades from 0 to 255."""
     values = pixels.astype(np.float64)
     finite = np.isfinite(values)
     if not finite.any():
@@ -110,7 +110,7 @@ def _eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _reduced(picture: Any) -> Any:
-    """The picture, with several of its pixels as one where it is very large."""
+    """Merge pixels of a picture that is very large."""
     factor = max(picture.size) // LARGEST
     if factor < 2:
         return picture
@@ -121,7 +121,7 @@ def _reduced(picture: Any) -> Any:
 
 
 def _on_paper(image: Any, picture: Any) -> Any:
-    """A picture that is transparent in places, on paper of a shade that shows what is on it."""
+    """Put a partly transparent picture on paper of a shade that shows its ink."""
     pixels = np.asarray(picture, np.float32)
     alpha = pixels[..., 3] / 255
     if alpha.min() > 0.95:
@@ -132,7 +132,7 @@ def _on_paper(image: Any, picture: Any) -> Any:
     grey = picture.convert("RGB").convert("L")
     shades = np.asarray(grey)[solid]
     common = float(np.median(shades))
-    # Paper and ink are both there, with transparent corners; or ink alone, on nothing
+    # Either paper and ink, with transparent corners; or ink alone
     written = np.percentile(np.abs(shades - common), 97) > 48
     paper = common if written else (0.0 if common > 127 else 255.0)
     shown = pixels[..., :3] * alpha[..., None] + paper * (1 - alpha[..., None])

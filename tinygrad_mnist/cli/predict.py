@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tinygrad_mnist.nn import Module
 
 HELP = "ask a model which digits images show"
-SURE = 0.4  # the least probability, as a mean over a picture's views, of an answer
+SURE = 0.4  # an answer needs at least this probability, as a mean over a picture's views
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print each answer and every class's probability; 2 when a picture could not be read."""
+    """Print each answer and the probabilities; return 2 when a picture could not be read."""
     from tinygrad_mnist.cli.show import draw_image, percent, show_table
 
     saved = load_saved(args.model, quiet=True)
@@ -66,9 +66,9 @@ def run(args: argparse.Namespace) -> int:
 def ask(
     model: Module, views: NDArray[np.uint8]
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32], int | None]:
-    """The view (28, 28) of which the model is surest, its probabilities, and its answer.
+    """Return the view (28, 28) of which the model is surest, its probabilities and its answer.
 
-    The answer is None when the views together do not bear it out.
+    The answer is None when the mean over all views does not support it.
     """
     from tinygrad_mnist.train import predict
 
@@ -80,12 +80,12 @@ def ask(
 
 
 def is_number(name: str) -> bool:
-    """Whether an argument is a test image's number: digits of ASCII, as int() takes them."""
+    """Tell whether an argument is a test image's number: ASCII digits."""
     return name.isascii() and name.isdecimal()
 
 
 def _images(name: str, data: Mnist | None) -> tuple[NDArray[Any], str]:
-    """What an argument stands for: images, and the digit that a test image shows."""
+    """Return the images that an argument stands for and, for a test image, its digit."""
     from tinygrad_mnist.cli.picture import read_views
 
     if data is None or not is_number(name):

@@ -37,7 +37,7 @@ def add_out(parser: argparse.ArgumentParser, default: str) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Test the model, write the page and say where."""
+    """Test the model, write the page and print where."""
     from tinygrad_mnist.report import Run, render_report
     from tinygrad_mnist.train import evaluate
 
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _named_data(saved: Saved) -> str | None:
-    """The data that a model was trained on, where the file says how to find it."""
+    """Return the name of the data that a model was trained on, if the file records one."""
     if saved.data.get("name") == "mnist-5k-embedded":
         return "embedded"
     given = saved.data.get("given")
@@ -105,7 +105,7 @@ def check_can_render() -> None:
 
 
 def check_out(out: Path, *, overwrite: bool) -> None:
-    """Raise UsageError for a place that a page must not take: a folder, or somebody's file."""
+    """Raise UsageError for a path that the page must not replace: a folder, or another file."""
     from tinygrad_mnist.report.page import MARK
 
     if out.is_dir():
@@ -120,7 +120,7 @@ def check_out(out: Path, *, overwrite: bool) -> None:
 
 
 def write_page(out: Path, page: str) -> None:
-    """Write a page whole or not at all, and say where it is."""
+    """Write a page whole or not at all, and print where."""
     from tinygrad_mnist.cli.show import say
     from tinygrad_mnist.files import atomic_write
 

@@ -1,4 +1,4 @@
-"""What is shown while a command runs: with rich on a terminal, as plain lines elsewhere."""
+"""Output of a running command: with rich on a terminal, as plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def on_terminal() -> bool:
-    """Whether a person is watching and rich is installed to please them."""
+    """Tell whether the output is a terminal and rich is installed."""
     return sys.stdout.isatty() and importlib.util.find_spec("rich") is not None
 
 
@@ -36,7 +36,7 @@ def say(label: str, text: str) -> None:
 
 
 def width() -> int:
-    """How many characters fit into a line of the terminal."""
+    """Return the number of characters in a line of the terminal."""
     return shutil.get_terminal_size().columns
 
 
@@ -58,7 +58,7 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], left: int 
 
 
 def tables_of(rows: Sequence[Sequence[str]], left: int, room: int) -> list[list[str]]:
-    """The lines of one table, or of as many as it takes in `room` columns; 0 for any room.
+    """Return the lines of as many tables as fit the rows into `room` characters (0: no limit).
 
     >>> rows = [["digit", "a", "b"], ["5", "1,000", "2,000"]]
     >>> tables_of(rows, 1, 12)
@@ -70,7 +70,7 @@ def tables_of(rows: Sequence[Sequence[str]], left: int, room: int) -> list[list[
         others = sum(widths) - widths[left - 1] + 2 * (len(widths) - 1)
         widths[left - 1] = min(widths[left - 1], max(room - others, 16))
     shown = list(words)
-    if room and sum(widths[i] + 2 for i in words) > room:  # too narrow: only what names a row
+    if room and sum(widths[i] + 2 for i in words) > room:  # too narrow: only the row's name
         shown = [0]
     groups: list[list[int]] = [[]]
     used = start = sum(widths[i] + 2 for i in shown) - 2
@@ -92,7 +92,7 @@ def tables_of(rows: Sequence[Sequence[str]], left: int, room: int) -> list[list[
 
 
 def _lines(row: Sequence[str], shown: Sequence[int], widths: Sequence[int], left: int) -> list[str]:
-    """One row as text: several lines where a cell of words is wrapped."""
+    """Return one row as text: several lines where a cell of words is wrapped."""
     wrapped = {
         i: (
             textwrap.wrap(row[i], widths[i], break_long_words=False, break_on_hyphens=False) or [""]
@@ -110,7 +110,7 @@ def _lines(row: Sequence[str], shown: Sequence[int], widths: Sequence[int], left
 
 
 def draw_image(image: NDArray[np.uint8], encoding: str | None) -> str:
-    """A 28x28 image as text: two rows of pixels a line, in blocks where the encoding has them.
+    """Return a 28x28 image as text: two rows of pixels per line, in blocks if encodable.
 
     >>> import numpy as np
     >>> print(draw_image(np.array([[0, 255, 255], [0, 0, 255]], np.uint8), "ascii"))
@@ -127,7 +127,7 @@ def draw_image(image: NDArray[np.uint8], encoding: str | None) -> str:
 
 
 def percent(share: float) -> str:
-    """A share between 0 and 1 as people read it; "-" where there is none.
+    """Return a share between 0 and 1 as a percentage; "-" for none.
 
     >>> percent(0.97849), percent(float("nan"))
     ('97.85 %', '-')
@@ -136,7 +136,7 @@ def percent(share: float) -> str:
 
 
 def epoch_line(numbers: dict[str, Any], epochs: int, room: int = 79) -> str:
-    """One epoch's numbers on one line: as many of them as there is room for.
+    """Return one epoch's numbers on one line: as many as there is room for.
 
     >>> numbers = {"epoch": 2, "loss": 0.25, "accuracy": 0.9, "validation_accuracy": 0.95,
     ...            "images_per_second": 98765.0}
@@ -156,7 +156,7 @@ def epoch_line(numbers: dict[str, Any], epochs: int, room: int = 79) -> str:
 
 
 def short(loss: float) -> str:
-    """A loss in at most seven characters or so.
+    """Return a loss in at most seven characters or so.
 
     >>> short(0.12345), short(1234.5), short(1.5e30)
     ('0.1235', '1234', '1.5e+30')
@@ -165,28 +165,28 @@ def short(loss: float) -> str:
 
 
 class Progress(Protocol):
-    """What training is told to: every step, and the numbers of every epoch."""
+    """The display of a training run: receives each step, and the numbers of each epoch."""
 
     def __enter__(self) -> Progress:
-        """Begin."""
+        """Start the display."""
         ...
 
     def __exit__(self, *exception: object) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
         ...
 
     def step(self, numbers: dict[str, Any] | None) -> None:
-        """A step is over, and with it an epoch if there are `numbers`."""
+        """Record the end of a step and, with `numbers`, of an epoch."""
         ...
 
 
 def progress(trainer: Trainer) -> Progress:
-    """A bar on a terminal, lines elsewhere."""
+    """Return a bar on a terminal, lines elsewhere."""
     return Bar(trainer) if on_terminal() else Lines(trainer)
 
 
 class Lines:
-    """A line for each epoch."""
+    """One line per epoch."""
 
     def __init__(self, trainer: Trainer) -> None:
         self.trainer = trainer

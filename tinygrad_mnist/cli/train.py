@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from tinygrad_mnist.train import Evaluation, Trainer
 
 HELP = "train a recipe, for example mlp-128"
-SAVE_SECONDS = 5.0  # at most so much work is lost when the process is killed
+SAVE_SECONDS = 5.0  # seconds: the most work that is lost when the process is killed
 
 # Flags that change a field of the recipe: type and help of each.
 OVERRIDES: dict[str, dict[str, Any]] = {
@@ -51,7 +51,7 @@ _UNSET = object()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The recipe, what overrides it, and where things are."""
+    """Add the recipe, the flags that override its fields, and the paths."""
     parser.add_argument("recipe", nargs="?", metavar="RECIPE", help="see `tinygrad-mnist models`")
     overrides = parser.add_argument_group("instead of what the recipe says")
     for field, how in OVERRIDES.items():
@@ -85,7 +85,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train; then test, and write everything."""
+    """Train and test; write the model, the record, the plots and the report."""
     if args.keep < 0:
         raise UsageError(f"--keep must be at least 0, not {args.keep}")
     if args.threads is not None and args.threads < 1:
@@ -158,7 +158,7 @@ def _resumed(args: argparse.Namespace) -> tuple[Claim, Trainer, str | None]:
             raise UsageError(f"{path}: its training is complete; there is nothing to resume")
         is_its_own = path.parent.resolve() == out.resolve() and path.name == CHECKPOINT
         if is_its_own:
-            args.overwrite = False  # it goes on with what is there
+            args.overwrite = False  # it continues with the existing files
         elif not args.overwrite:
             check_free(out)
         given = args.data if args.data is not None else saved.data.get("given")
@@ -182,7 +182,7 @@ def _describe(recipe: Recipe) -> str:
 
 
 class _Stop:
-    """Ctrl-C, SIGTERM and SIGHUP ask to stop after the present step; asked twice, at once."""
+    """Stop after the present step on Ctrl-C, SIGTERM or SIGHUP; on a second one, at once."""
 
     def __init__(self) -> None:
         self.asked: int | None = None
@@ -190,7 +190,7 @@ class _Stop:
     def __enter__(self) -> _Stop:
         names = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
         numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
-        ignored = signal.SIG_IGN  # as nohup does, which has to stay so
+        ignored = signal.SIG_IGN  # ignored, as under nohup: leave it so
         self.before = {
             number: signal.signal(number, self._ask)
             for number in numbers
@@ -209,7 +209,7 @@ class _Stop:
 
 
 def _train(trainer: Trainer, out: Path, given: str | None, args: argparse.Namespace) -> int | None:
-    """Train to the end, saving now and then; the signal's number when one stopped it before."""
+    """Train to the end, saving now and then; return the number of a signal that stopped it."""
     from tinygrad_mnist.cli.show import progress
     from tinygrad_mnist.train import save_model
 
@@ -242,13 +242,13 @@ def _train(trainer: Trainer, out: Path, given: str | None, args: argparse.Namesp
 
 
 def _is_best(history: list[dict[str, Any]]) -> bool:
-    """Whether the last epoch was better on the validation images than each before it."""
+    """Tell whether the last epoch is the best one so far on the validation images."""
     *before, last = (numbers["validation_accuracy"] for numbers in history)
     return bool(last > max(before, default=-1))
 
 
 def _finish(trainer: Trainer, out: Path, given: str | None) -> None:
-    """Test the model, write everything, and say how it did and what to do next."""
+    """Test the model, write all files, and print the result and what to do next."""
     from tinygrad_mnist.cli.evaluate import show_verdict
     from tinygrad_mnist.cli.show import say
     from tinygrad_mnist.files import atomic_write

@@ -53,7 +53,7 @@ class autocast:
         return None
 
     def __call__(self, function: F) -> F:
-        """The function itself, in such a block."""
+        """Return the function wrapped in such a block."""
 
         @functools.wraps(function)
         def call(*args: Any, **kw: Any) -> Any:
@@ -64,12 +64,12 @@ class autocast:
 
 
 def custom_fwd(fwd: Any = None, *, device_type: str = "cuda", cast_inputs: Any = None) -> Any:
-    """The forward of an autograd.Function, as it is: nothing is cast."""
+    """Return the forward of an autograd.Function unchanged: nothing is cast."""
     return functools.partial(custom_fwd, device_type=device_type) if fwd is None else fwd
 
 
 def custom_bwd(bwd: Any = None, *, device_type: str = "cuda") -> Any:
-    """The backward of an autograd.Function, as it is: nothing is cast."""
+    """Return the backward of an autograd.Function unchanged: nothing is cast."""
     return functools.partial(custom_bwd, device_type=device_type) if bwd is None else bwd
 
 
@@ -121,11 +121,11 @@ class GradScaler:
         self._stepped: set[int] = set()
 
     def is_enabled(self) -> bool:
-        """Whether it scales at all."""
+        """Tell whether the scaler scales at all."""
         return self._enabled
 
     def get_scale(self) -> float:
-        """The factor; 1 if it is off."""
+        """Return the factor; 1 if the scaler is off."""
         return self._scale if self._enabled else 1.0
 
     def scale(self, outputs: Any) -> Any:

@@ -51,7 +51,7 @@ def assert_close(
 
 
 def _difference(a: Any, b: Any, rtol: Any, atol: Any, equal_nan: bool, check_dtype: bool) -> str:
-    """What is wrong, or nothing."""
+    """Return a line on the difference; an empty one if there is none."""
     if isinstance(a, Mapping) and isinstance(b, Mapping):
         if a.keys() != b.keys():
             return f"The keys of the mappings do not match: {set(a)} and {set(b)}"
@@ -120,7 +120,7 @@ def make_tensor(
     *shape: Any, dtype: Any, device: Any = "cpu", low: Any = None, high: Any = None,
     requires_grad: bool = False, **kw: Any,
 ) -> Tensor:  # fmt: skip
-    """Random numbers: floats and integers uniform on [low, high), which are -9 and 9, or bools."""
+    """Draw random numbers: floats and integers uniform on [low, high), which are -9 and 9, or bools."""
     from tinygrad_mnist.ops.random import rng_of
 
     kind = np.dtype(dtype)

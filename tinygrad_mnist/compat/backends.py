@@ -16,23 +16,23 @@ class Backend:
         self.__dict__.update(attributes)
 
     def is_available(self) -> bool:
-        """False."""
+        """Return False: the library is not there."""
         return False
 
     def is_built(self) -> bool:
-        """False."""
+        """Return False: the library is not there."""
         return False
 
     def version(self) -> None:
-        """None: there is none."""
+        """Return None: there is no version."""
         return
 
     def set_flags(self, *flags: Any, **named: Any) -> tuple[Any, ...]:
-        """Nothing to set."""
+        """Do nothing: there are no flags."""
         return ()
 
     def flags(self, *flags: Any, **named: Any) -> Backend:
-        """A block in which nothing is set."""
+        """Return a block in which nothing is set."""
         return self
 
     def __enter__(self) -> Backend:
@@ -42,7 +42,7 @@ class Backend:
         return None
 
     def enable_flash_sdp(self, enabled: bool) -> None:
-        """Nothing to choose."""
+        """Do nothing: there is one attention kernel."""
 
     enable_mem_efficient_sdp = enable_math_sdp = enable_cudnn_sdp = enable_flash_sdp
 
@@ -54,10 +54,10 @@ enabled = deterministic = benchmark = False
 
 
 def is_available() -> bool:
-    """False: `from torch.backends import cudnn` and `import torch.backends.cudnn` are alike."""
+    """Return False; `from torch.backends import cudnn` and `import torch.backends.cudnn` are alike."""
     return False
 
 
 def version() -> None:
-    """None: there is none."""
+    """Return None: there is no version."""
     return

@@ -1,4 +1,4 @@
-"""`torch.utils.checkpoint`: computes as ever, and keeps what backward needs.
+"""`torch.utils.checkpoint`: plain calls, which save what backward needs.
 
 The gradients are the same; the memory that PyTorch would save by computing twice is not saved.
 """
@@ -14,7 +14,7 @@ def checkpoint(
     preserve_rng_state: bool = True, determinism_check: str = "default", debug: bool = False,
     **kw: Any,
 ) -> Any:  # fmt: skip
-    """Call the function."""
+    """Call the function; nothing is computed twice."""
     return function(*args, **kw)
 
 

@@ -11,7 +11,7 @@ config = SimpleNamespace()
 
 
 def disable(fn: Any = None, recursive: bool = True, *, reason: str | None = None) -> Any:
-    """The function itself."""
+    """Return the function itself."""
     return (lambda function: function) if fn is None else fn
 
 
@@ -19,7 +19,7 @@ allow_in_graph = assume_constant_result = disable
 
 
 def is_compiling() -> bool:
-    """False: the function itself runs."""
+    """Return False: the function itself runs."""
     return False
 
 
@@ -27,7 +27,7 @@ is_dynamo_compiling = is_exporting = is_compiling
 
 
 def reset() -> None:
-    """Nothing is kept."""
+    """Do nothing: there is no cache to clear."""
 
 
 cudagraph_mark_step_begin = mark_dynamic = graph_break = reset

@@ -1,6 +1,6 @@
-"""`torch.cuda`, `torch.mps`, `torch.accelerator`: there is no device, and programs are told so.
+"""`torch.cuda`, `torch.mps`, `torch.accelerator`: every query answers that there is no device.
 
-What asks has an answer, what seeds, waits or frees memory has nothing to do, and what would use a
+Queries have an answer; seeding, waiting and freeing memory do nothing; a function that would use a
 device raises RuntimeError.
 """
 
@@ -15,7 +15,7 @@ from tinygrad_mnist.ops.old import TENSOR_TYPES
 
 
 def is_available() -> bool:
-    """False."""
+    """Return False: there is no such device."""
     return False
 
 
@@ -23,7 +23,7 @@ is_initialized = is_built = is_bf16_supported = is_current_stream_capturing = is
 
 
 def device_count() -> int:
-    """0."""
+    """Return 0: there is no such device."""
     return 0
 
 
@@ -36,11 +36,11 @@ memory_cached = max_memory_cached = current_allocated_memory = driver_allocated_
 
 
 def manual_seed(seed: int) -> None:
-    """Nothing to seed."""
+    """Do nothing: there is no generator to seed."""
 
 
 def synchronize(device: Any = None) -> None:
-    """Nothing to wait for."""
+    """Do nothing: there is no device to wait for."""
 
 
 manual_seed_all = manual_seed
@@ -50,7 +50,7 @@ empty_cache = ipc_collect = init = reset_peak_memory_stats = reset_max_memory_al
 
 
 def _there_is_none(*args: Any, **kw: Any) -> Any:
-    """RuntimeError: everything runs on the CPU."""
+    """Raise RuntimeError: everything runs on the CPU."""
     check_device("cuda")
 
 
@@ -62,7 +62,7 @@ current_device = get_device_name = get_device_properties = get_device_capability
 
 
 class device:
-    """A block on a device: RuntimeError when it is entered, unless it is None or -1."""
+    """A block on a device: entering it raises RuntimeError, unless the device is None or -1."""
 
     def __init__(self, device: Any) -> None:
         self.device = device

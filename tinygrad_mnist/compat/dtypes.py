@@ -12,7 +12,7 @@ __all__ = [
 
 
 class MissingDtype:
-    """A dtype that NumPy does not have: it has a name, and TypeError where it is to be used.
+    """A dtype that NumPy lacks: it can be named, and raises TypeError where it is used.
 
     >>> import numpy as np
     >>> np.dtype(bfloat16)
@@ -43,7 +43,7 @@ complex128 = cdouble = MissingDtype("complex128", REAL)
 
 
 class Named(str):
-    """A word that PyTorch has an object for; as text it is that word."""
+    """A constant that PyTorch has an object for, such as a layout; its text is its name."""
 
     __slots__ = ()
 

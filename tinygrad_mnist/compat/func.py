@@ -24,7 +24,7 @@ def functional_call(module: Any, parameter_and_buffer_dicts: Any, *args: Any, **
 
 
 def grad(func: Callable[..., Any], argnums: Any = 0, has_aux: bool = False) -> Callable[..., Any]:
-    """The function that gives the gradient of `func`, a scalar, by its argument `argnums`."""
+    """Return the function for the gradient of a scalar `func` by its argument `argnums`."""
     both = grad_and_value(func, argnums, has_aux)
 
     def only(*args: Any, **kw: Any) -> Any:
@@ -37,7 +37,7 @@ def grad(func: Callable[..., Any], argnums: Any = 0, has_aux: bool = False) -> C
 def grad_and_value(
     func: Callable[..., Any], argnums: Any = 0, has_aux: bool = False
 ) -> Callable[..., Any]:
-    """The function that gives (gradient, value) of `func`, a scalar."""
+    """Return the function for (gradient, value) of a scalar `func`."""
     several = isinstance(argnums, (tuple, list))
     numbers = tuple(argnums) if several else (argnums,)
 
@@ -58,7 +58,7 @@ def grad_and_value(
 
 
 def _leaf(x: Any) -> Any:
-    """The Tensor as a place for a gradient, in the same graph."""
+    """Return a Tensor of the same graph that can take a gradient."""
     return x.view_as(x) if x.requires_grad else x.detach().requires_grad_()
 
 
@@ -102,7 +102,7 @@ def vmap(
 
 
 def jacrev(func: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
-    """The function that gives the Jacobian of `func` by its argument `argnums`."""
+    """Return the function for the Jacobian of `func` by its argument `argnums`."""
 
     @functools.wraps(func)
     def call(*args: Any) -> Any:
@@ -118,5 +118,5 @@ jacfwd = jacrev
 
 
 def hessian(func: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
-    """The function that gives the Hessian of `func`, a scalar, by its argument `argnums`."""
+    """Return the function for the Hessian of a scalar `func` by its argument `argnums`."""
     return jacrev(jacrev(func, argnums), argnums)

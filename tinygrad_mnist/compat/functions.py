@@ -1,4 +1,4 @@
-"""Functions of PyTorch's first page that are older, rarer or answers that never change here.
+"""Older and rarer functions of `torch` itself, and queries whose answer never changes here.
 
 Those with an underscore, `relu_(x)`, are the methods: `__getattr__` finds them.
 """
@@ -21,7 +21,7 @@ from tinygrad_mnist.ops import create, matmul, old
 from tinygrad_mnist.ops import random as _random
 from tinygrad_mnist.ops.arguments import check_device, device
 
-# PyTorch has these of nn.functional on its first page, too
+# PyTorch has these of nn.functional in `torch`, too
 OF_FUNCTIONAL = [
     "adaptive_avg_pool1d", "alpha_dropout", "avg_pool1d", "batch_norm", "bilinear",
     "binary_cross_entropy_with_logits", "celu", "conv1d", "conv2d", "conv_transpose1d",
@@ -67,7 +67,7 @@ ger, as_strided = matmul.outer, old.as_strided
 
 
 def is_complex(input: Tensor) -> bool:
-    """False: Tensors are real."""
+    """Return False: Tensors are real."""
     return False
 
 
@@ -75,32 +75,32 @@ is_conj = is_neg = is_inference = is_complex
 
 
 def is_nonzero(input: Tensor) -> bool:
-    """The truth of the one element; RuntimeError if there is not exactly one."""
+    """Tell whether the one element is not 0. Raises RuntimeError unless there is exactly one."""
     return bool(input)
 
 
 def is_signed(input: Tensor) -> bool:
-    """Whether its dtype has negative numbers."""
+    """Tell whether the dtype has negative numbers."""
     return input.dtype.kind in "fi"
 
 
 def is_same_size(input: Tensor, other: Tensor) -> bool:
-    """Whether both have the same shape."""
+    """Tell whether both have the same shape."""
     return input.shape == other.shape
 
 
 def is_storage(obj: Any) -> bool:
-    """False: a Tensor lies in an ndarray."""
+    """Return False: a Tensor lies in an ndarray."""
     return False
 
 
 def scalar_tensor(s: Any, *, dtype: Any = None, **kw: Any) -> Tensor:
-    """A 0-d Tensor, of the default dtype."""
+    """Return a 0-d Tensor, of the default dtype."""
     return create.full((), s, dtype=dtype or get_default_dtype(), **kw)
 
 
 def can_cast(from_: Any, to: Any) -> bool:
-    """Whether PyTorch casts so in place: never from floats to ints, nor to bool."""
+    """Tell whether an in-place op may cast so: never from floats to ints, nor to bool."""
     kinds = "biuf"
     a, b = np.dtype(from_).kind, np.dtype(to).kind
     return (b == "b" and a == "b") or (b != "b" and not (a == "f" and b in kinds[1:3]))
@@ -109,13 +109,13 @@ def can_cast(from_: Any, to: Any) -> bool:
 def frombuffer(
     buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False
 ) -> Tensor:
-    """A 1-d Tensor on the memory of a buffer."""
+    """Return a 1-d Tensor on the memory of a buffer."""
     made = create.from_numpy(np.frombuffer(buffer, np.dtype(dtype), count, offset))
     return made.requires_grad_() if requires_grad else made
 
 
 def typename(obj: Any) -> str:
-    """`torch.FloatTensor` for a Tensor, the class's path for anything else."""
+    """Return "torch.FloatTensor" for a Tensor, the path of the class for anything else."""
     if isinstance(obj, Tensor):
         return str(obj.type())
     kind = type(obj)
@@ -123,34 +123,34 @@ def typename(obj: Any) -> str:
 
 
 def seed() -> int:
-    """Seed the generator of all calls from the operating system; the seed."""
+    """Seed the default generator from the operating system; return the seed."""
     value = int.from_bytes(os.urandom(7), "big")
     _random.manual_seed(value)
     return value
 
 
-# What PyTorch is told about its own machine: answers that do not change.
+# Settings of PyTorch's own machinery: the answers do not change.
 
 _deterministic = [False, False]
 
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
-    """Nothing to change: the same program gives the same numbers always."""
+    """Record the setting alone: the same program always gives the same numbers."""
     _deterministic[:] = [bool(mode), warn_only]
 
 
 def are_deterministic_algorithms_enabled() -> bool:
-    """Whether a program asked for them; all are."""
+    """Tell whether a program asked for deterministic algorithms; all are."""
     return _deterministic[0]
 
 
 def is_deterministic_algorithms_warn_only_enabled() -> bool:
-    """Whether a program asked for warnings only."""
+    """Tell whether a program asked for warnings only."""
     return _deterministic[1]
 
 
 def set_deterministic_debug_mode(debug_mode: Any) -> None:
-    """Nothing to change."""
+    """Do nothing: there is nothing to change."""
 
 
 set_flush_denormal = set_float32_matmul_precision = set_warn_always = set_num_interop_threads = (
@@ -159,17 +159,17 @@ set_flush_denormal = set_float32_matmul_precision = set_warn_always = set_num_in
 
 
 def get_float32_matmul_precision() -> str:
-    """`highest`: products of float32 are computed in float32."""
+    """Return "highest": products of float32 are computed in float32."""
     return "highest"
 
 
 def get_num_interop_threads() -> int:
-    """1: one call runs at a time."""
+    """Return 1: one call runs at a time."""
     return 1
 
 
 def set_default_device(device: Any) -> None:
-    """Nothing to change for the CPU; RuntimeError for any other device."""
+    """Accept the CPU. Raises RuntimeError for any other device."""
     if device is not None:
         check_device(device)
 
@@ -180,17 +180,17 @@ def get_default_device() -> Any:
 
 
 def get_device(input: Tensor) -> int:
-    """-1, PyTorch's number of the CPU."""
+    """Return -1, PyTorch's number of the CPU."""
     return -1
 
 
 def compiled_with_cxx11_abi() -> bool:
-    """False: nothing is compiled."""
+    """Return False: nothing is compiled."""
     return False
 
 
 def set_anomaly_enabled(mode: bool, check_nan: bool = True) -> None:
-    """`autograd.set_detect_anomaly` as a function."""
+    """Call `autograd.set_detect_anomaly`."""
     from tinygrad_mnist.autograd import set_detect_anomaly
 
     set_detect_anomaly(mode, check_nan)

@@ -6,7 +6,7 @@ from typing import Any
 
 
 def _refused(*args: Any, **kw: Any) -> Any:
-    """RuntimeError that says how weights get here."""
+    """Raise RuntimeError that says how to load weights."""
     raise RuntimeError(
         "nothing is downloaded: fetch the weights yourself and read them by "
         "serialize.exchange.load_torch(path) or load_safetensors(path)"
@@ -17,11 +17,11 @@ load = load_state_dict_from_url = load_url = download_url_to_file = list = help 
 
 
 def get_dir() -> str:
-    """A folder for files of one's own; nothing is put there."""
+    """Return a folder for the user's files; nothing is written there."""
     import os
 
     return os.path.join(os.path.expanduser("~"), ".cache", "tinygrad_mnist")
 
 
 def set_dir(d: Any) -> None:
-    """Nothing is downloaded."""
+    """Do nothing: nothing is downloaded."""

@@ -7,17 +7,17 @@ from typing import Any
 
 
 def get_all_sharing_strategies() -> set[str]:
-    """Copies are all there is."""
+    """Return a name that PyTorch has; Tensors are copied all the same."""
     return {"file_system"}
 
 
 def get_sharing_strategy() -> str:
-    """Copies are all there is."""
+    """Return a name that PyTorch has; Tensors are copied all the same."""
     return "file_system"
 
 
 def set_sharing_strategy(new_strategy: str) -> None:
-    """Nothing to choose."""
+    """Do nothing: Tensors are copied."""
 
 
 def spawn(

@@ -10,7 +10,7 @@ from tinygrad_mnist.serialize.exchange import save_onnx
 
 
 class TrainingMode(enum.Enum):
-    """A model is written as it is in evaluation."""
+    """The mode that a model is written in: always evaluation."""
 
     EVAL, PRESERVE, TRAINING = 0, 1, 2
 
@@ -28,5 +28,5 @@ def export(model: Any, args: Any = (), f: Any = None, **kw: Any) -> None:
 
 
 def is_in_onnx_export() -> bool:
-    """False."""
+    """Return False."""
     return False

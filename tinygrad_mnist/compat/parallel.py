@@ -1,4 +1,4 @@
-"""`nn.parallel` and `torch.distributed`: there is one process on the CPU, nothing to spread."""
+"""`nn.parallel` and `torch.distributed`: one process on the CPU, nothing to distribute."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def data_parallel(
 
 
 class DistributedSampler(Sampler[int]):
-    """The share of one of several processes: every n-th index of an order that all draw alike."""
+    """One process's share of the indices: every n-th one of an order that all processes share."""
 
     def __init__(
         self, dataset: Any, num_replicas: int | None = None, rank: int | None = None,
@@ -54,12 +54,12 @@ class DistributedSampler(Sampler[int]):
         return self.num_samples
 
     def set_epoch(self, epoch: int) -> None:
-        """Draw another order."""
+        """Choose the order of this epoch."""
         self.epoch = epoch
 
 
 def is_available() -> bool:
-    """False."""
+    """Return False: there is one process."""
     return False
 
 
@@ -67,7 +67,7 @@ is_initialized = is_torchelastic_launched = is_nccl_available = is_mpi_available
 
 
 def _refused(*args: Any, **kw: Any) -> Any:
-    """RuntimeError: there is one process."""
+    """Raise RuntimeError: there is one process."""
     raise RuntimeError(f"distributed: {ONE}")
 
 

@@ -29,7 +29,7 @@ inf = float("inf")
 
 
 def _ntuple(n: int, name: str = "parse") -> Callable[[Any], tuple[Any, ...]]:
-    """A function that repeats a number n times, and makes a tuple of anything else."""
+    """Return a function that repeats a number n times and makes a tuple of an iterable."""
 
     def parse(x: Any) -> tuple[Any, ...]:
         return tuple(x) if isinstance(x, Iterable) else tuple(itertools.repeat(x, n))
@@ -44,18 +44,18 @@ _single, _pair, _triple, _quadruple = (
 
 
 def _reverse_repeat_tuple(t: Any, n: int) -> tuple[Any, ...]:
-    """Each element n times, the last one first."""
+    """Return each element n times, the last one first."""
     return tuple(x for x in reversed(t) for _ in range(n))
 
 
 def _addindent(s_: str, numSpaces: int) -> str:
-    """All lines but the first, further to the right."""
+    """Indent all lines but the first."""
     first, *rest = s_.split("\n")
     return "\n".join([first, *(" " * numSpaces + line for line in rest)])
 
 
 class _Kind(type):
-    """A class of layers that PyTorch has and this package has not, for isinstance()."""
+    """Stands for one of PyTorch's classes of layers in isinstance(); this package has no such class."""
 
     members: tuple[str, ...]
 
@@ -87,15 +87,15 @@ def _if_scalar_type_as(other: Any, *_: Any) -> Any:
 
 
 def has_torch_function(args: Iterable[Any]) -> bool:
-    """False: no class takes over what a function does."""
+    """Return False: no class takes over what a function does."""
     return False
 
 
 def handle_torch_function(*args: Any, **kw: Any) -> Any:
-    """TypeError: no class takes over what a function does."""
+    """Raise TypeError: no class takes over what a function does."""
     raise TypeError("classes with __torch_function__ are not asked here")
 
 
 def is_tensor_like(inp: Any) -> bool:
-    """Whether it is a Tensor."""
+    """Tell whether an object is a Tensor."""
     return isinstance(inp, Tensor)

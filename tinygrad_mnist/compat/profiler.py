@@ -1,6 +1,6 @@
-"""`torch.profiler` and `autograd.profiler`: blocks that run as ever and measure nothing.
+"""`torch.profiler` and `autograd.profiler`: blocks that run their body and measure nothing.
 
-`python -m cProfile program.py` measures; `autograd.graph_memory` tells what a graph keeps.
+`python -m cProfile program.py` measures; `autograd.graph_memory` measures what a graph keeps.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class ProfilerActivity(enum.Enum):
-    """What PyTorch can measure."""
+    """PyTorch's kinds of activity to measure."""
 
     CPU, CUDA, XPU = "CPU", "CUDA", "XPU"
 
@@ -28,20 +28,20 @@ class profile:
         return None
 
     def step(self) -> None:
-        """Nothing to count."""
+        """Do nothing: no steps are counted."""
 
     start = stop = step
 
     def key_averages(self, *args: Any, **kw: Any) -> profile:
-        """Itself: there are no events."""
+        """Return the block itself: there are no events."""
         return self
 
     def table(self, *args: Any, **kw: Any) -> str:
-        """A line instead of a table."""
+        """Return a line that says what to use instead."""
         return "nothing was measured; use python -m cProfile"
 
     def export_chrome_trace(self, path: str) -> None:
-        """RuntimeError: there is nothing to write."""
+        """Raise RuntimeError: there is nothing to write."""
         raise RuntimeError(self.table())
 
 
@@ -49,16 +49,16 @@ class record_function(profile):
     """A block with a name; a decorator, too."""
 
     def __call__(self, function: Any) -> Any:
-        """The function itself."""
+        """Return the function itself."""
         return function
 
 
 class emit_nvtx(profile):
-    """A block."""
+    """A block in which nothing is emitted."""
 
 
 def schedule(*args: Any, **kw: Any) -> None:
-    """Nothing is measured."""
+    """Return None: nothing is measured."""
 
 
 tensorboard_trace_handler = schedule

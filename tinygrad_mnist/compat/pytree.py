@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 
 class TreeSpec(NamedTuple):
-    """How leaves are nested: a kind of container, its keys, and what each of them holds."""
+    """The nesting of leaves: a kind of container, its keys, and a TreeSpec per key."""
 
     kind: Any
     keys: Any
@@ -15,7 +15,7 @@ class TreeSpec(NamedTuple):
 
     @property
     def num_leaves(self) -> int:
-        """How many leaves there are."""
+        """Return the number of leaves."""
         return 1 if self.kind is None else sum(child.num_leaves for child in self.children)
 
 
@@ -23,7 +23,7 @@ LEAF = TreeSpec(None, None, [])
 
 
 def _parts(tree: Any) -> tuple[Any, Any, list[Any]] | None:
-    """The kind, keys and values of a container; None for a leaf."""
+    """Return the kind, keys and values of a container; None for a leaf."""
     if isinstance(tree, dict):
         return type(tree), list(tree), list(tree.values())
     if isinstance(tree, (list, tuple)):
@@ -32,7 +32,7 @@ def _parts(tree: Any) -> tuple[Any, Any, list[Any]] | None:
 
 
 def tree_flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> Any:
-    """(leaves, spec) of nested dicts, lists, tuples and named tuples.
+    """Return (leaves, spec) of nested dicts, lists, tuples and named tuples.
 
     >>> leaves, spec = tree_flatten({"a": [1, 2], "b": (3,)})
     >>> leaves, tree_unflatten([10, 20, 30], spec)
@@ -47,7 +47,7 @@ def tree_flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> Any
 
 
 def tree_unflatten(leaves: Any, treespec: TreeSpec) -> Any:
-    """The leaves, nested as `treespec` says; ValueError if there are too many or too few."""
+    """Nest leaves as `treespec` says. Raises ValueError for too many or too few."""
     if not isinstance(treespec, TreeSpec):
         leaves, treespec = treespec, leaves
     leaves = list(leaves)
@@ -66,28 +66,28 @@ def _build(leaves: Any, spec: TreeSpec) -> Any:
 
 
 def tree_leaves(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> list[Any]:
-    """The leaves alone."""
+    """Return the leaves alone."""
     leaves: list[Any] = tree_flatten(tree, is_leaf)[0]
     return leaves
 
 
 def tree_map(func: Callable[..., Any], tree: Any, *rests: Any, is_leaf: Any = None) -> Any:
-    """The tree with `func(leaf)` for each leaf; with more trees, of the leaves side by side."""
+    """Return the tree with `func(leaf)` for each leaf; more trees give `func` more arguments."""
     leaves, spec = tree_flatten(tree, is_leaf)
     others = [tree_leaves(rest, is_leaf) for rest in rests]
     return tree_unflatten([func(*xs) for xs in zip(leaves, *others, strict=True)], spec)
 
 
 def tree_map_only(kind: Any, func: Callable[[Any], Any], tree: Any, is_leaf: Any = None) -> Any:
-    """The tree with `func(leaf)` for each leaf of a type."""
+    """Return the tree with `func(leaf)` for each leaf of a type."""
     return tree_map(lambda x: func(x) if isinstance(x, kind) else x, tree, is_leaf=is_leaf)
 
 
 def tree_all(pred: Callable[[Any], bool], tree: Any, is_leaf: Any = None) -> bool:
-    """Whether it holds for all leaves."""
+    """Tell whether the predicate holds for all leaves."""
     return all(map(pred, tree_leaves(tree, is_leaf)))
 
 
 def tree_any(pred: Callable[[Any], bool], tree: Any, is_leaf: Any = None) -> bool:
-    """Whether it holds for any leaf."""
+    """Tell whether the predicate holds for any leaf."""
     return any(map(pred, tree_leaves(tree, is_leaf)))

@@ -1,4 +1,4 @@
-"""`torch.compile`, `jit.script` and `jit.trace`: what they give is called as the original is."""
+"""`torch.compile`, `jit.script` and `jit.trace`: their results are called like the original."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def compile(
     model: Any = None, *, fullgraph: bool = False, dynamic: Any = None, backend: Any = "inductor",
     mode: Any = None, options: Any = None, disable: bool = False,
 ) -> Any:  # fmt: skip
-    """The jit's default form: the function, or a module's call, with prepared ops.
+    """Compile a function, or a module's call, by the jit's default form: prepared ops.
 
     PyTorch's settings are taken and change nothing, but `disable`. What to compile for speed is the
     whole step with `backward()` and `optimizer.step()`, by `jit`.
@@ -66,19 +66,19 @@ def _note(what: str) -> None:
 
 
 def script(obj: Any = None, *args: Any, **kw: Any) -> Any:
-    """The function itself, or the module with `save(path)`, with a note that it is not compiled."""
+    """Return a function itself, or a module with `save(path)`; note that nothing is compiled."""
     _note("jit.script")
     return _with_save(obj) if isinstance(obj, Module) else obj
 
 
 def trace(func: Any, example_inputs: Any = None, *args: Any, **kw: Any) -> Any:
-    """The function itself, or the module with `save(path)`, with a note that it is not compiled."""
+    """Return a function itself, or a module with `save(path)`; note that nothing is compiled."""
     _note("jit.trace")
     return _with_save(func) if isinstance(func, Module) else func
 
 
 def _with_save(module: Module) -> Module:
-    """The module under a subclass of its class, with one and the same state."""
+    """Return the module as an instance of a subclass, with the same state."""
     kind = type(module)
     scripted = type(kind.__name__, (kind,), {
         "__module__": kind.__module__, "__qualname__": kind.__qualname__,
@@ -90,17 +90,17 @@ def _with_save(module: Module) -> Module:
 
 
 def save(m: Any, f: Any, _extra_files: Any = None) -> None:
-    """`tinygrad_mnist.save` of the module that was scripted."""
+    """Save a scripted module by `tinygrad_mnist.save`."""
     serialize.save(m, f)
 
 
 def load(f: Any, map_location: Any = None, _extra_files: Any = None) -> Any:
-    """`tinygrad_mnist.load` of a module, whose classes this program has in memory."""
+    """Load a module by `tinygrad_mnist.load`; the program must have imported its classes."""
     return serialize.load(f, map_location, **ANY_CLASS)
 
 
 def script_method(fn: Any) -> Any:
-    """The method itself."""
+    """Return the method itself."""
     return fn
 
 
@@ -111,7 +111,7 @@ Final = Any
 
 
 def is_scripting() -> bool:
-    """False."""
+    """Return False: nothing is compiled."""
     return False
 
 
@@ -119,5 +119,5 @@ is_tracing = is_scripting
 
 
 def annotate(the_type: Any, the_value: Any) -> Any:
-    """The value."""
+    """Return the value."""
     return the_value

@@ -1,4 +1,4 @@
-"""`torch.serialization`: which classes of modules a file may name. `save` and `load` stand beside.
+"""`torch.serialization`: the classes of modules that a file may name, and `save` and `load`.
 
 No file can run code, whatever is allowed: a module is built without calling anything of its class.
 """
@@ -29,7 +29,7 @@ def add_safe_globals(safe_globals: list[Any]) -> None:
 
 
 def get_safe_globals() -> list[Any]:
-    """Which classes were allowed."""
+    """Return the classes that were allowed."""
     return list(SAFE_CLASSES)
 
 
@@ -39,5 +39,5 @@ def clear_safe_globals() -> None:
 
 
 def get_unsafe_globals_in_checkpoint(f: Any) -> list[Any]:
-    """None: no file can run code."""
+    """Return an empty list: no file can run code."""
     return []

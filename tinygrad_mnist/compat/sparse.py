@@ -1,8 +1,8 @@
 """`torch.sparse`: the products of graph networks, on matrices that are dense inside.
 
-A SparseTensor is a Tensor with all its zeros: each function takes it and is right, and what comes
-out is a plain Tensor. What it does not do is save memory: a matrix that does not fit is a
-MemoryError. For large graphs, gather and `index_add` by the edges instead.
+A SparseTensor is a Tensor with all its zeros: each function takes it and returns a plain Tensor.
+It saves no memory: a matrix that does not fit raises MemoryError. For large graphs, gather and
+`index_add` by the edges instead.
 """
 
 from __future__ import annotations
@@ -22,35 +22,35 @@ __all__ = ["smm", "sparse_coo_tensor", "spmm"]
 
 
 class SparseTensor(Tensor):
-    """A Tensor that says where its elements were given: see `sparse_coo_tensor`."""
+    """A Tensor that records the indices it was made from: see `sparse_coo_tensor`."""
 
     is_sparse: Any = True
     layout: Any = "torch.sparse_coo"
 
     def to_dense(self, dtype: Any = None, **kw: Any) -> Tensor:
-        """The same elements as a plain Tensor."""
+        """Return the same elements as a plain Tensor."""
         dense = wrap(self._data, self._node)
         return dense if dtype is None else dense.to(dtype)
 
     def coalesce(self) -> SparseTensor:
-        """Itself: places that were given twice are added already."""
+        """Return the Tensor itself: elements of equal indices are already added."""
         return self
 
     def to_sparse(self, *args: Any, **kw: Any) -> SparseTensor:
-        """Itself."""
+        """Return the Tensor itself."""
         return self
 
     def is_coalesced(self) -> bool:
-        """True."""
+        """Return True: elements of equal indices are already added."""
         return True
 
     def indices(self) -> Tensor:
-        """The places, (dimensions, n), in order."""
+        """Return the indices, (dimensions, n), in order."""
         places: Tensor | None = self.__dict__.get("places")
         return index.nonzero(self.to_dense()).t() if places is None else places
 
     def values(self) -> Tensor:
-        """The elements there."""
+        """Return the elements at `indices()`."""
         return self.to_dense()[tuple(self.indices())]
 
     _indices, _values = indices, values
@@ -59,11 +59,11 @@ class SparseTensor(Tensor):
         return self.indices().shape[1]
 
     def sparse_dim(self) -> int:
-        """All dimensions."""
+        """Return the number of dimensions: all are sparse."""
         return self.ndim
 
     def dense_dim(self) -> int:
-        """0: none is left over."""
+        """Return 0: no dimension is dense."""
         return 0
 
     def __repr__(self) -> str:
@@ -74,7 +74,7 @@ class SparseTensor(Tensor):
 
 
 def of_dense(x: Tensor, places: Any = None) -> SparseTensor:
-    """A dense Tensor as a SparseTensor on the same memory; `places` are its nonzeros at first."""
+    """Return a dense Tensor as a SparseTensor on the same memory; `places` default to its nonzeros."""
     made = object.__new__(SparseTensor)
     made._data, made._node = x._data, x._node
     if places is not None:
@@ -86,7 +86,7 @@ def sparse_coo_tensor(
     indices: Any, values: Any = None, size: Any = None, *, dtype: Any = None, device: Any = None,
     requires_grad: bool = False, check_invariants: Any = None, is_coalesced: Any = None,
 ) -> SparseTensor:  # fmt: skip
-    """The Tensor with these values at the places (dimensions, n), where equal places add up.
+    """Return the Tensor with these values at the indices (dimensions, n); values of equal indices add.
 
     The gradient of the values is that of their elements. Raises RuntimeError for a place outside,
     and for values that are no numbers each.
@@ -134,12 +134,12 @@ spmm = smm = mm
 
 
 def addmm(mat: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
-    """beta mat + alpha mat1 @ mat2."""
+    """Return beta mat + alpha mat1 @ mat2."""
     return beta * mat + alpha * matmul.mm(mat1, mat2)
 
 
 def sum(input: Tensor, dim: Any = None, dtype: Any = None) -> Tensor:
-    """The sum, of all elements or over dimensions."""
+    """Sum all elements, or over dimensions."""
     return reduce.sum(input, dim, dtype=dtype)
 
 

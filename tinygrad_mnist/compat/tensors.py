@@ -19,7 +19,7 @@ __all__ = [
 
 
 class TensorType(type):
-    """The class of `FloatTensor`: it makes Tensors, and tells those of its dtype from others."""
+    """The class of `FloatTensor`: makes Tensors, and in isinstance() takes those of its dtype."""
 
     dtype: np.dtype[Any]
 
@@ -49,7 +49,7 @@ class _Variable(type):
         return isinstance(it, Tensor)
 
     def __call__(cls, data: Any = None, requires_grad: bool = False, volatile: bool = False) -> Any:
-        """Return a Tensor on the memory of `data`, which requires grad if it is to."""
+        """Return a Tensor on the memory of `data`, with `requires_grad` as asked."""
         if volatile:
             warnings.warn(
                 "volatile was removed and now has no effect. Use `with no_grad():` instead.",
@@ -74,7 +74,7 @@ class Variable(metaclass=_Variable):
 
 
 def set_default_tensor_type(t: Any) -> None:
-    """Let floats become this type's dtype; TypeError for anything but a floating-point type."""
+    """Make this type's dtype the default of floats. Raises TypeError unless it is floating-point."""
     if not isinstance(t, (str, TensorType)) and t is not Tensor:
         raise TypeError(
             f"invalid type object: {t!r} is none of FloatTensor, DoubleTensor, HalfTensor"

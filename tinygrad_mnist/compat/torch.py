@@ -16,12 +16,12 @@ from typing import Any
 from tinygrad_mnist import __version__
 from tinygrad_mnist.paths import Path
 
-LIKE = "2.13.0"  # the PyTorch that programs are told of: `tests/conformance` compares with it
+LIKE = "2.13.0"  # the version reported to programs: `tests/conformance` compares with it
 NAMES = {"torch": "tinygrad_mnist", "torchvision": "tinygrad_mnist.compat.vision"}
 
 
 class Torch(Path):
-    """The package under the name `torch`, with a PyTorch's version for those who ask for it."""
+    """The package under the name `torch`, with PyTorch's version as its own."""
 
     def __init__(self) -> None:
         super().__init__("torch", ["tinygrad_mnist"])
@@ -63,7 +63,7 @@ class Alias:
 
 
 def install() -> None:
-    """Put the library under `torch`; RuntimeError if PyTorch itself was imported before."""
+    """Install the library as `torch`. Raises RuntimeError if PyTorch itself was imported before."""
     known = sys.modules.get("torch")
     if known is not None and not isinstance(known, Torch):
         raise RuntimeError("PyTorch is imported already: import tinygrad_mnist.compat.torch first")

@@ -1,4 +1,4 @@
-"""What an MNIST program needs of torchvision: `datasets`, `transforms`, `utils`.
+"""The part of torchvision that MNIST programs need: `datasets`, `transforms`, `utils`.
 
 Images are Pillow's where it is installed and ndarrays (H, W) elsewhere; transforms take both, and
 Tensors (C, H, W). `compat/torch.py` puts this folder under the name `torchvision`.

@@ -58,7 +58,7 @@ class MNIST(VisionDataset):
         if root is not None and os.path.isdir(root):
             try:
                 return load_mnist(root)
-            except DataError:  # no files there: from where the library keeps its own
+            except DataError:  # no files there: use the library's own
                 if _has_files(root):
                     raise
         found = load_mnist(download=download)
@@ -68,7 +68,7 @@ class MNIST(VisionDataset):
 
     @property
     def class_to_idx(self) -> dict[str, int]:
-        """The number of each class."""
+        """Return the number of each class."""
         return {name: i for i, name in enumerate(self.classes)}
 
     train_data = test_data = property(lambda self: self.data)
@@ -87,7 +87,7 @@ class MNIST(VisionDataset):
 
 
 def _has_files(root: Any) -> bool:
-    """Whether a file of MNIST is in the folder, or where torchvision puts them."""
+    """Tell whether a file of MNIST is in the folder, or where torchvision puts it."""
     folders = [os.path.join(root, part) for part in ("", "raw", os.path.join("MNIST", "raw"))]
     return any("ubyte" in name for f in folders if os.path.isdir(f) for name in os.listdir(f))
 
@@ -112,7 +112,7 @@ class FashionMNIST(MNIST):
 
 
 def picture(array: Any) -> Any:
-    """The image of an array (H, W) uint8: Pillow's where it is installed."""
+    """Return an array (H, W) uint8 as Pillow's image, or itself where Pillow is not installed."""
     try:
         from PIL import Image
     except ImportError:

@@ -1,4 +1,4 @@
-"""`torchvision.transforms`: what turns an image into a Tensor, and a few changes to images."""
+"""`torchvision.transforms`: from images to Tensors, and a few changes to images."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ __all__ = [
 
 
 def pixels(image: Any) -> Any:
-    """An image as an array: (H, W), (H, W, C), or (C, H, W) of a Tensor."""
+    """Return an image as an array: (H, W), (H, W, C), or (C, H, W) of a Tensor."""
     return image.detach().numpy() if isinstance(image, Tensor) else np.asarray(image)
 
 
 def as_given(array: Any, image: Any) -> Any:
-    """The array in the form that the image came in."""
+    """Return the array in the form of the original image."""
     array = np.ascontiguousarray(array)
     if isinstance(image, Tensor):
         return from_numpy(array)
@@ -33,17 +33,17 @@ def as_given(array: Any, image: Any) -> Any:
 
 
 def axes(image: Any) -> tuple[int, int]:
-    """Where height and width are."""
+    """Return the axes of height and width."""
     return (-2, -1) if isinstance(image, Tensor) else (0, 1)
 
 
 def pair(size: Any) -> tuple[int, int]:
-    """A size given as one number or two."""
+    """Return a size, one number or two, as two."""
     return (int(size), int(size)) if np.ndim(size) == 0 else (int(size[0]), int(size[-1]))
 
 
 class Transform:
-    """What all are: called with an image, they give the changed one."""
+    """The base of all transforms: called with an image, they return the changed one."""
 
     def __call__(self, image: Any) -> Any:
         """Change the image."""
@@ -67,7 +67,7 @@ class Compose:
         self.transforms = transforms
 
     def __call__(self, image: Any) -> Any:
-        """Call them all."""
+        """Call each transform on the result of the one before."""
         for transform in self.transforms:
             image = transform(image)
         return image
@@ -112,13 +112,13 @@ class Normalize(Transform):
 
 
 class Lambda(Transform):
-    """Any function."""
+    """A function as a transform."""
 
     def __init__(self, lambd: Callable[[Any], Any]) -> None:
         self.lambd = lambd
 
     def __call__(self, image: Any) -> Any:
-        """Call it."""
+        """Call the function."""
         return self.lambd(image)
 
 
@@ -184,7 +184,7 @@ class Pad(Transform):
         self.padding, self.fill, self.padding_mode = padding, fill, padding_mode
 
     def __call__(self, image: Any) -> Any:
-        """Put the border around it."""
+        """Put the border around the image."""
         p = [int(v) for v in np.ravel(self.padding)]
         left, top, right, bottom = p * 4 if len(p) == 1 else p * 2 if len(p) == 2 else p
         array, (h, w) = pixels(image), axes(image)
@@ -202,11 +202,11 @@ class CenterCrop(Transform):
         self.size = size
 
     def corner(self, room: tuple[int, int]) -> tuple[int, int]:
-        """Where to cut, of so many places down and across."""
+        """Return where to cut, given how far the window can move down and across."""
         return round(room[0] / 2), round(room[1] / 2)
 
     def __call__(self, image: Any) -> Any:
-        """Cut; ValueError if the image is smaller."""
+        """Cut the image. Raises ValueError if it is smaller than the window."""
         array, (h, w) = pixels(image), axes(image)
         high, wide = pair(self.size)
         room = array.shape[h] - high, array.shape[w] - wide
@@ -226,7 +226,7 @@ class RandomCrop(CenterCrop):
         self.padding = padding
 
     def corner(self, room: tuple[int, int]) -> tuple[int, int]:
-        """Draw the place."""
+        """Draw the position at random."""
         top, left = (int(rng_of(None).integers(n + 1)) for n in room)
         return top, left
 
@@ -244,7 +244,7 @@ class RandomHorizontalFlip(Transform):
         self.p = p
 
     def __call__(self, image: Any) -> Any:
-        """Draw, and mirror."""
+        """Mirror the image with probability p."""
         if rng_of(None).random() >= self.p:
             return image
         return as_given(np.flip(pixels(image), axes(image)[self.axis]), image)
@@ -263,7 +263,7 @@ class RandomApply(Transform):
         self.transforms, self.p = transforms, p
 
     def __call__(self, image: Any) -> Any:
-        """Draw, and call them all."""
+        """Call all transforms, with probability p."""
         return Compose(self.transforms)(image) if rng_of(None).random() < self.p else image
 
 

@@ -1,4 +1,4 @@
-"""`torchvision.utils`: many images as one, and into a file."""
+"""`torchvision.utils`: tile many images into one, and write it to a file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def make_grid(
     tensor: Any, nrow: int = 8, padding: int = 2, normalize: bool = False, value_range: Any = None,
     scale_each: bool = False, pad_value: float = 0.0, **old: Any,
 ) -> Tensor:  # fmt: skip
-    """Images (n, C, H, W), or a list of (C, H, W), side by side in rows of `nrow`: (3, H', W').
+    """Tile images (n, C, H, W), or a list of (C, H, W), in rows of `nrow`: (3, H', W').
 
     `normalize` moves them into [0, 1], all by one range or `scale_each` by its own. One channel
     becomes three.
@@ -43,7 +43,7 @@ def make_grid(
 
 
 def _each(tensor: Any) -> list[Any]:
-    """The images, as arrays (C, H, W) or (H, W)."""
+    """Return the images as arrays (C, H, W) or (H, W)."""
     if not isinstance(tensor, Tensor):
         return [image.detach().numpy() for image in tensor]
     array = tensor.detach().numpy()
