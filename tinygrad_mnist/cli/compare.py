@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _records(folders: list[str]) -> dict[str, dict[str, Any]]:
-    """Read the record of each folder. Raises UsageError for fewer than two, or one without a run."""
+    """Read the record of each folder. Raises UsageError for fewer than two, or one without run."""
     from tinygrad_mnist.report import RecordError, read_record
 
     paths = {str(Path(folder)): Path(folder) for folder in folders}

@@ -92,7 +92,7 @@ def _cores() -> int:
 
 
 def load() -> str:
-    """Return the number of processes that wanted a core in the last minute, beside that of cores."""
+    """Return how many processes wanted a core in the last minute, and how many cores there are."""
     if not hasattr(os, "getloadavg"):
         return "unknown to this system"
     return f"{os.getloadavg()[0]:.1f} processes on {os.cpu_count()} cores in the last minute"

@@ -299,7 +299,7 @@ def _around(
 
 
 def as_mnist(mask: Mask) -> NDArray[np.uint8]:
-    """Return a digit's mask as a 28x28 image: in a box of 20x20, its centre of mass in the middle."""
+    """Return a digit's mask as a 28x28 image: in a box of 20x20, its centre of mass centred."""
     from PIL import Image
 
     ys, xs = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))

@@ -120,7 +120,7 @@ def make_tensor(
     *shape: Any, dtype: Any, device: Any = "cpu", low: Any = None, high: Any = None,
     requires_grad: bool = False, **kw: Any,
 ) -> Tensor:  # fmt: skip
-    """Draw random numbers: floats and integers uniform on [low, high), which are -9 and 9, or bools."""
+    """Draw floats or integers uniform on [low, high), by default [-9, 9), or bools."""
     from tinygrad_mnist.ops.random import rng_of
 
     kind = np.dtype(dtype)

@@ -54,7 +54,7 @@ enabled = deterministic = benchmark = False
 
 
 def is_available() -> bool:
-    """Return False; `from torch.backends import cudnn` and `import torch.backends.cudnn` are alike."""
+    """Return False, for `import torch.backends.cudnn`, which finds this module."""
     return False
 
 

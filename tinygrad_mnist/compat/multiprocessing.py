@@ -1,4 +1,4 @@
-"""`torch.multiprocessing`: Python's own; Tensors go between processes as copies."""
+"""`torch.multiprocessing`: Python's own; Tensors pass between processes as copies."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def _addindent(s_: str, numSpaces: int) -> str:
 
 
 class _Kind(type):
-    """Stands for one of PyTorch's classes of layers in isinstance(); this package has no such class."""
+    """The type of PyTorch's classes of layers that this package lacks, for isinstance() alone."""
 
     members: tuple[str, ...]
 

@@ -74,7 +74,7 @@ class SparseTensor(Tensor):
 
 
 def of_dense(x: Tensor, places: Any = None) -> SparseTensor:
-    """Return a dense Tensor as a SparseTensor on the same memory; `places` default to its nonzeros."""
+    """Return a dense Tensor as a SparseTensor on its memory; `places` default to its nonzeros."""
     made = object.__new__(SparseTensor)
     made._data, made._node = x._data, x._node
     if places is not None:
@@ -86,7 +86,7 @@ def sparse_coo_tensor(
     indices: Any, values: Any = None, size: Any = None, *, dtype: Any = None, device: Any = None,
     requires_grad: bool = False, check_invariants: Any = None, is_coalesced: Any = None,
 ) -> SparseTensor:  # fmt: skip
-    """Return the Tensor with these values at the indices (dimensions, n); values of equal indices add.
+    """Return the Tensor with `values` at `indices` (dimensions, n); those of equal indices add up.
 
     The gradient of the values is that of their elements. Raises RuntimeError for a place outside,
     and for values that are no numbers each.

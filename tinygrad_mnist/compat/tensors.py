@@ -74,7 +74,7 @@ class Variable(metaclass=_Variable):
 
 
 def set_default_tensor_type(t: Any) -> None:
-    """Make this type's dtype the default of floats. Raises TypeError unless it is floating-point."""
+    """Make this type's dtype the default of floats. Raises TypeError for other than floats."""
     if not isinstance(t, (str, TensorType)) and t is not Tensor:
         raise TypeError(
             f"invalid type object: {t!r} is none of FloatTensor, DoubleTensor, HalfTensor"

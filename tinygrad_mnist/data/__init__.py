@@ -1,6 +1,6 @@
 """Data: the IDX file format, MNIST wherever it can be found, and mini-batches.
 
-Everything here is NumPy arrays in and out; no Tensor, no module, no gradient is known here.
+Functions take and return NumPy arrays: nothing here uses a Tensor, a module or a gradient.
 `embedded/` is made by scripts/make_embedded.py and is not edited by hand.
 """
 

@@ -1,4 +1,4 @@
-"""One file over HTTP, with every wait bounded: a machine without a network must not hang."""
+"""Download a file over HTTP, with every wait bounded: a machine without network must not hang."""
 
 import queue
 import sys
@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from tinygrad_mnist.data.idx import DataError
 
-# HTTP is imported where it is used: most runs download nothing and need not wait for it.
+# HTTP is imported in the functions that use it: most runs download nothing.
 if TYPE_CHECKING:
     from http.client import HTTPResponse
 
 CONNECT_SECONDS = 3.0  # to look the name up, connect and be answered, all together
-STALL_SECONDS = 10.0  # after these, what comes slower than SLOWEST is given up
-SLOWEST = 20_000  # bytes a second
+STALL_SECONDS = 10.0  # after these, a download slower than SLOWEST is given up
+SLOWEST = 20_000  # bytes per second
 MAX_DOWNLOAD = 2**26  # no MNIST file is larger, even uncompressed
 CHUNK = 2**16
 
@@ -23,7 +23,7 @@ Progress = Callable[[str, int, int], None]  # file name, bytes so far, bytes in 
 
 
 def tell(line: str) -> None:
-    """Say something on standard error, if there is one."""
+    """Print a message on standard error, if there is one."""
     if sys.stderr is not None:
         print(line, file=sys.stderr, flush=True)
 
@@ -59,13 +59,13 @@ def download(url: str, target: BinaryIO, progress: Progress) -> None:
 
 
 def _failure(url: str, cause: BaseException | str) -> DataError:
-    """Say on one line why there is no file from `url`; servers may send many."""
+    """Return why there is no file from `url`, on one line; a server may send many."""
     reason = getattr(cause, "strerror", None) or cause
     return DataError(f"{url}: {' '.join(str(reason).split())}")
 
 
 def _open(url: str, seconds: float) -> "HTTPResponse":
-    """`urlopen`, given up after `seconds` in all.
+    """Open `url`, giving up after `seconds` in all.
 
     A socket's timeout bounds neither the look-up of the name nor a host's many addresses tried one
     after another; where packets vanish that takes a minute. So the opening runs in a thread.
@@ -79,7 +79,7 @@ def _open(url: str, seconds: float) -> "HTTPResponse":
     def run() -> None:
         try:
             answer = urllib.request.urlopen(request, timeout=seconds)
-        except Exception as error:  # whatever it is, the caller's thread raises it
+        except Exception as error:  # of any kind: the caller's thread raises it
             answer = error
         answers.put(answer)
         if given_up.is_set():
@@ -98,7 +98,7 @@ def _open(url: str, seconds: float) -> "HTTPResponse":
 
 
 def _discard(answers: "queue.SimpleQueue[HTTPResponse | Exception]") -> None:
-    """Close an answer that came too late, whichever side meets it first."""
+    """Close an answer that came too late, from whichever thread sees it first."""
     try:
         late = answers.get_nowait()
     except queue.Empty:

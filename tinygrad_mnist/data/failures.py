@@ -1,4 +1,4 @@
-"""The last failed download, remembered for a day: nobody offline waits for it each time."""
+"""A note of the last failed download, kept for a day, so that nobody offline waits each time."""
 
 import json
 import time
@@ -13,7 +13,7 @@ LARGEST = 1 << 16  # bytes of it that are read
 
 
 def remember(folder: Path, mirrors: tuple[str, ...], why: str) -> None:
-    """Write down that no mirror gave the files, where the folder can be written."""
+    """Record that no mirror sent the files, if the folder can be written."""
     note = {"time": time.time(), "mirrors": mirrors, "why": why}
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
@@ -21,7 +21,7 @@ def remember(folder: Path, mirrors: tuple[str, ...], why: str) -> None:
 
 
 def recent(folder: Path, mirrors: tuple[str, ...]) -> str | None:
-    """What failed within the last day, and when; None when these mirrors may be tried."""
+    """Return the failure of the last day and its time; None when these mirrors may be tried."""
     try:
         if not (folder / NAME).is_file():
             return None
@@ -33,7 +33,7 @@ def recent(folder: Path, mirrors: tuple[str, ...]) -> str | None:
         hours, minutes = divmod(int(ago) // 60, 60)
         when = f"{hours} h {minutes} min" if hours else f"{minutes} min"
         return f"{note['why']}; that was {when} ago: tinygrad-mnist data fetch tries again"
-    except (OSError, ValueError, KeyError, TypeError):  # a note that makes no sense is none
+    except (OSError, ValueError, KeyError, TypeError):  # a damaged note counts as none
         return None
 
 

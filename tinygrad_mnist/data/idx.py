@@ -46,7 +46,7 @@ class DataError(ValueError):
 
 
 def read_idx(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> NDArray[Any]:
-    """Read an IDX file, plain or gzipped (told by its content, not by its name).
+    """Read an IDX file, plain or gzipped (decided by its content, not by its name).
 
     Returns an array of the file's shape and type, in the machine's byte order. Raises `DataError`,
     naming the file, when it is not IDX, is damaged, is shorter or longer than its header declares,
@@ -68,7 +68,7 @@ def read_idx(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> NDA
 
 
 def read_stream(file: BinaryIO, name: str, max_bytes: int = MAX_BYTES) -> NDArray[Any]:
-    """`read_idx` from an open file that can seek; `name` is what errors call it."""
+    """Read IDX from an open file that can seek; errors call it `name`."""
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     start = file.read(2)
@@ -111,7 +111,7 @@ def _read_array(
 def _read_header(
     stream: BinaryIO | gzip.GzipFile, name: str
 ) -> tuple[tuple[int, ...], np.dtype[Any], int]:
-    """Return shape, dtype and the number of bytes of a header that is right in itself."""
+    """Return shape, dtype and number of bytes, after checking the header."""
     start = stream.read(4)
     if not start:
         raise DataError(f"{name}: empty: there is not even a header")
@@ -166,9 +166,9 @@ def encode_idx(array: NDArray[Any]) -> tuple[bytes, NDArray[Any]]:
 
 
 def idx_sha256(array: NDArray[Any]) -> str:
-    """SHA-256 of the uncompressed IDX file that holds `array`, in hexadecimal.
+    """Return the SHA-256 of the uncompressed IDX file of `array`, in hexadecimal.
 
-    An array has exactly one such file, so what was read can be verified without its bytes.
+    An array has exactly one such file, so an array can be verified without the file's bytes.
 
     >>> import numpy as np
     >>> idx_sha256(np.array([5, 0, 4], np.uint8))[:16]

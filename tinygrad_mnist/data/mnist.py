@@ -1,4 +1,4 @@
-"""Find MNIST: a folder the user names, the cache, a download, or the subset in the package."""
+"""Find MNIST: in a folder that the user names, the cache, a download, or the package."""
 
 import os
 from contextlib import suppress
@@ -74,7 +74,7 @@ def load_mnist(
     """Load MNIST from the first of: `data`, the cache, the `mirrors`, the subset in the package.
 
     `data` is a folder with the four IDX files (plain or gzipped, a torchvision root included) or
-    "embedded"; when None, the environment variable TINYGRAD_MNIST_DATA says it. A folder that is
+    "embedded"; when None, the environment variable TINYGRAD_MNIST_DATA names it. A folder that is
     named must be good: anything wrong in it raises `DataError`. Otherwise the cache
     (`cache_dir()`) is filled by a download, which a line on standard error announces, and when
     that fails the embedded subset is loaded; its `source` says why. Nothing is asked of a network
@@ -135,7 +135,7 @@ def cache_dir() -> Path:
     >>> cache_dir().name
     'tinygrad-mnist'
     """
-    base = Path(os.environ.get("XDG_CACHE_HOME", ""))  # not absolute: to be ignored, says XDG
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))  # XDG: a path that is not absolute is ignored
     try:
         return (base if base.is_absolute() else Path.home() / ".cache") / "tinygrad-mnist"
     except RuntimeError:  # no HOME, and no entry in the system's list of users
@@ -143,7 +143,7 @@ def cache_dir() -> Path:
 
 
 def _cache_dir() -> Path | None:
-    """The cache's folder, or None where there is none."""
+    """Return the folder of the cache, or None where there is none."""
     try:
         return cache_dir()
     except DataError:
@@ -158,8 +158,8 @@ def fetch(
 ) -> Path:
     """Make the cache complete and verified, downloading what is missing or bad; return its folder.
 
-    With `folder`, that folder in its place; what is bad in it is left there, and named. Raises
-    `DataError` saying what went wrong with each mirror.
+    With `folder`, fill that folder instead; bad files in it are left and named. Raises `DataError`
+    with the failure of each mirror.
     """
     if folder is None:
         target = cache_dir()
@@ -180,8 +180,8 @@ def fetch(
 def verify(data: str | os.PathLike[str] | None = None) -> dict[str, str]:
     """Check the four files in the folder `data` (default: TINYGRAD_MNIST_DATA, else the cache).
 
-    Returns for each file "ok" when its content is the canonical one, else a line on what is
-    wrong. Changes nothing. Raises `DataError` when the folder that is named is not there.
+    Returns for each file "ok" when its content is the canonical one, else a line on the
+    fault. Changes nothing. Raises `DataError` when the folder that is named is not there.
     """
     named = _named_folder(data)
     if named == EMBEDDED:
@@ -198,7 +198,7 @@ def verify(data: str | os.PathLike[str] | None = None) -> dict[str, str]:
 
 
 def _named_folder(data: str | os.PathLike[str] | None) -> Path | Literal["embedded"] | None:
-    """Return what the argument, or else the environment, names."""
+    """Return the folder that the argument, or else the environment, names."""
     named, origin = data, ""
     if data is None:
         named, origin = os.environ.get(ENV) or None, f" (named by {ENV})"
@@ -215,12 +215,12 @@ def _named_folder(data: str | os.PathLike[str] | None) -> Path | Literal["embedd
 
 
 def _expanded(named: str | os.PathLike[str]) -> Path:
-    """The path, with ~ for the user's home; a ~name that is no user's stays as it is."""
+    """Expand ~ to the user's home; a ~name of no user stays as it is."""
     return Path(os.path.expanduser(named))
 
 
 def _load_folder(folder: Path, origin: str = "") -> Mnist:
-    """Load whatever digits, or the like, the folder holds; say so when they are not MNIST's."""
+    """Load the folder's digits, or similar images; `source` reports when they are not MNIST's."""
     place, paths = _find(folder)
     if missing := [name for name in SHA256 if name not in paths]:
         raise DataError(
@@ -239,14 +239,14 @@ def _load_folder(folder: Path, origin: str = "") -> Mnist:
 
 
 def _find(folder: Path) -> tuple[Path, dict[str, Path]]:
-    """Return the place in the folder that holds most of the four files, and their paths."""
+    """Return the part of the folder with most of the four files, and their paths."""
     found = {folder / layout: _files_in(folder / layout) for layout in LAYOUTS}
     place = max(found, key=lambda place: len(found[place]))
     return place, found[place]
 
 
 def _files_in(place: Path) -> dict[str, Path]:
-    """Return the path of each of the four files, under whichever of its usual names it is there."""
+    """Return the path of each of the four files that exists, under any of its usual names."""
     paths = {}
     for name in SHA256:
         for stem in (name, name.replace("-idx", ".idx")):
@@ -257,7 +257,7 @@ def _files_in(place: Path) -> dict[str, Path]:
 
 
 def _read_cache() -> tuple[dict[str, Array], list[str]]:
-    """Read what is good in the cache, remove what is not, and return both arrays and complaints."""
+    """Read the good files of the cache, remove the bad ones; return arrays and complaints."""
     arrays: dict[str, Array] = {}
     problems: list[str] = []
     try:
@@ -275,7 +275,7 @@ def _read_cache() -> tuple[dict[str, Array], list[str]]:
 
 
 def _try_download(arrays: dict[str, Array], mirrors: tuple[str, ...], progress: Progress) -> str:
-    """Download what is missing, unless that is unwanted or has failed within a day."""
+    """Download the missing files, unless that is unwanted or has failed within a day."""
     if why := why_not_downloaded(mirrors):
         raise DataError(why)
     cache = cache_dir()
@@ -289,7 +289,7 @@ def _try_download(arrays: dict[str, Array], mirrors: tuple[str, ...], progress: 
 
 
 def why_not_downloaded(mirrors: tuple[str, ...] = MIRRORS) -> str | None:
-    """Why load_mnist() asks nobody for the files at present; None when it would."""
+    """Return why load_mnist() would not download the files at present; None when it would."""
     if os.environ.get(OFFLINE, "0") not in ("", "0"):
         return f"no download: {OFFLINE} is set"
     cache = _cache_dir()
@@ -299,7 +299,7 @@ def why_not_downloaded(mirrors: tuple[str, ...] = MIRRORS) -> str | None:
 def _download_missing(
     arrays: dict[str, Array], mirrors: tuple[str, ...], progress: Progress, folder: Path
 ) -> str:
-    """Add to `arrays` and the folder what is not there yet; return the mirror that completed it.
+    """Add the missing files to `arrays` and the folder; return the mirror that completed them.
 
     The first failure of a mirror ends its turn, so that being offline costs one try of each.
     """
@@ -331,7 +331,7 @@ def _download_one(mirror: str, name: str, progress: Progress, folder: Path) -> A
 
 
 def _canonical(array: Array, name: str, file: str) -> Array:
-    """Return the array if it is what MNIST's file of that name holds; else blame `file`."""
+    """Return the array if it equals MNIST's of that name. Raises DataError naming `file`."""
     digest = idx_sha256(array)
     if digest != SHA256[name]:
         raise DataError(
@@ -342,7 +342,7 @@ def _canonical(array: Array, name: str, file: str) -> Array:
 
 
 def _checked(arrays: dict[str, Array], files: dict[str, str], name: str, source: str) -> Mnist:
-    """Return the data once each pair fits together; `files` is what errors call the files."""
+    """Return the data after checking each pair; errors name the files by `files`."""
     train = _checked_pair("train", arrays, files)
     test = _checked_pair("t10k", arrays, files)
     return Mnist(*train, *test, name=name, source=source)

@@ -1,4 +1,4 @@
-"""From stored bytes to what a model takes."""
+"""From stored bytes to the inputs of a model."""
 
 import math
 from typing import Any
@@ -17,7 +17,7 @@ def normalize(
     """Return `(images / 255 - mean) / std` in float32, of the same shape; by default in [0, 1].
 
     `MNIST_MEAN` and `MNIST_STD` give the training pixels mean 0 and standard deviation 1.
-    Raises `DataError` for anything but uint8: what is already scaled must not be scaled again.
+    Raises `DataError` for anything but uint8: scaled images must not be scaled again.
 
     >>> import numpy as np
     >>> normalize(np.array([0, 51, 255], np.uint8))

@@ -18,7 +18,7 @@ LEFT, RIGHT, TOP, BOTTOM = 56, 12, 12, 40
 
 @dataclass(frozen=True)
 class Line:
-    """One curve: its name, its colour's number, and a value for each epoch from 1 on."""
+    """One curve: its name, the number of its colour, and one value per epoch."""
 
     name: str
     color: int
@@ -88,7 +88,7 @@ def line_chart(title: str, lines: Sequence[Line], *, shares: bool = False) -> di
 
 
 def ticks(low: float, high: float, most: int = 6) -> list[float]:
-    """Round numbers between two bounds, at most so many.
+    """Return round numbers between two bounds, at most `count`.
 
     >>> ticks(0.0, 1.03)
     [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
@@ -101,7 +101,7 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
 
 
 def _epochs(last: int) -> list[int]:
-    """Which epochs have a tick: all while they are few."""
+    """Return the epochs that have a tick: all of them while they are few."""
     if last <= 12:
         return list(range(1, last + 1))
     step = next(s * 10**k for k in range(9) for s in (1, 2, 5) if last / (s * 10**k) <= 8)
@@ -109,7 +109,7 @@ def _epochs(last: int) -> list[int]:
 
 
 def _path(points: Sequence[tuple[float, float, str] | None]) -> str:
-    """An SVG path through the points, with gaps where there is none."""
+    """Return an SVG path through the points, with a gap where there is none."""
     parts, begun = [], False
     for point in points:
         if point is not None:
@@ -122,7 +122,7 @@ BAR_WIDTH, BAR_HEIGHT = 240, 56
 
 
 def bars(counts: Sequence[int]) -> str:
-    """The outline of a histogram as an SVG path, in a box of BAR_WIDTH by BAR_HEIGHT.
+    """Return a histogram's outline as an SVG path, in a box of BAR_WIDTH by BAR_HEIGHT.
 
     >>> bars([1, 2])
     'M0,56V28.0H120.0V0.0H240.0V56Z'

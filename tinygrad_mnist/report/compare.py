@@ -1,4 +1,4 @@
-"""Several runs side by side: their results, their curves in one chart, and what differs."""
+"""Several runs side by side: their results, their curves in one chart, their differences."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Row(NamedTuple):
     name: str
     texts: list[str]
     differs: bool
-    best: list[bool] = []  # of a result, which runs have the best
+    best: list[bool] = []  # of a result: the runs that have the best one
 
 
 def render_comparison(records: Records) -> str:
@@ -37,7 +37,7 @@ def render_comparison(records: Records) -> str:
 
 
 def both_charts(records: Records) -> list[dict[str, Any]]:
-    """The chart of accuracy and that of loss, each with the curves of all runs."""
+    """Return the charts of accuracy and loss, each with the curves of all runs."""
     found = []
     for what in ("accuracy", "loss"):
         lines = [
@@ -55,7 +55,7 @@ def both_charts(records: Records) -> list[dict[str, Any]]:
 
 
 def results(records: Records) -> list[Row]:
-    """The runs' results; the best is marked where all were tested on the same images."""
+    """Return the results; the best is marked where all runs were tested on the same images."""
     runs = list(records.values())
     accuracies = [run["test"]["accuracy"] for run in runs]
     comparable = len({run["test"]["measured_on"] for run in runs}) == 1
@@ -78,7 +78,7 @@ def results(records: Records) -> list[Row]:
 
 
 def settings(records: Records) -> list[Row]:
-    """Recipe, data and machine of the runs, those that differ first."""
+    """Return the recipe, data and machine of the runs, those that differ first."""
     facts = [dict(_settings_of(record)) for record in records.values()]
     names = list(dict.fromkeys(name for each in facts for name in each))
     rows = [_row(name, [each.get(name, "–") for each in facts]) for name in names]

@@ -1,4 +1,4 @@
-"""Which test digits a report shows, and the one picture that holds them all."""
+"""The test digits that a report shows, and the one picture that holds them all."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ GALLERY, MISTAKES = 60, 40
 
 
 class Digits:
-    """The digits that a report shows; each is in its picture once, however often it is shown."""
+    """The digits that a report shows; each is in the picture once, however often it is shown."""
 
     def __init__(self, run: Run, a_cell: int) -> None:
         """Choose the gallery, the mistakes, and at most `a_cell` for each cell of the matrix."""
         self.run = run
-        self._place: dict[int, int] = {}  # a test image's number: where it is in the picture
+        self._place: dict[int, int] = {}  # position in the picture, by number of test image
         evaluation = run.evaluation
         self.gallery = self._tiles(np.arange(min(GALLERY, len(evaluation.labels))))
         self.mistakes = self._tiles(evaluation.mistakes[:MISTAKES])
@@ -31,7 +31,7 @@ class Digits:
         self.columns = COLUMNS
 
     def _members(self, most: int) -> list[tuple[int, int, NDArray[np.intp]]]:
-        """The images of each cell: of wrong answers the surest, of right ones the least sure."""
+        """Return the images of each cell: the surest wrong answers, the least sure right ones."""
         evaluation = self.run.evaluation
         sure = evaluation.probabilities.max(1)
         found = []
@@ -45,7 +45,7 @@ class Digits:
         return [self._tile(int(number)) for number in numbers]
 
     def _tile(self, number: int) -> dict[str, Any]:
-        """One test image as the page shows it."""
+        """Return the entry of one test image in the page."""
         evaluation = self.run.evaluation
         place = self._place.setdefault(number, len(self._place))
         answer, truth = int(evaluation.predicted[number]), int(evaluation.labels[number])
@@ -63,15 +63,15 @@ class Digits:
         }
 
     def tiles(self) -> list[list[Any]]:
-        """For each place of the picture: the image's number, its truth, answer and probability."""
+        """Return per position in the picture: the image's number, truth, answer and probability."""
         tiles = (self._tile(number) for number in self._place)
         return [[t["number"], t["truth"], t["answer"], round(t["share"], 4)] for t in tiles]
 
     def picture(self) -> str:
-        """The picture, as a data: address."""
+        """Return the picture as a data: address."""
         return data_uri(sheet(self.run.data.test_images[list(self._place)], COLUMNS))
 
     @property
     def rows(self) -> int:
-        """How many rows of digits the picture has."""
+        """Return the number of rows of digits in the picture."""
         return -(-len(self._place) // COLUMNS)

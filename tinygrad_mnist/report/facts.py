@@ -11,7 +11,7 @@ Fact = tuple[str, str]
 
 
 def facts_of(run: Run) -> list[tuple[str, list[Fact]]]:
-    """The facts under their headings; of a run without a record, what the model file says."""
+    """Return the facts by heading; for a run without a record, those of the model file."""
     found = [("Recipe", recipe_facts(run.recipe))]
     if run.record is None:
         test = ("tested on", f"{run.data.name}: {run.data.source}")
@@ -35,7 +35,7 @@ def facts_of(run: Run) -> list[tuple[str, list[Fact]]]:
 
 
 def recipe_facts(recipe: Recipe) -> list[Fact]:
-    """A recipe's fields in words."""
+    """Return a recipe's fields in words."""
     facts = [
         ("name", recipe.name),
         ("what", recipe.what),
@@ -56,7 +56,7 @@ def recipe_facts(recipe: Recipe) -> list[Fact]:
 
 
 def machine_facts(record: dict[str, Any]) -> list[Fact]:
-    """Where a run took place, and how long it took; what the record leaves out is left out."""
+    """Return the machine of a run and its duration, as far as the record has them."""
     environment = record["environment"]
     given = environment.get("blas")
     blas: dict[str, Any] = given if isinstance(given, dict) else {}
@@ -84,7 +84,7 @@ def machine_facts(record: dict[str, Any]) -> list[Fact]:
 
 
 def seconds_text(seconds: float) -> str:
-    """A duration for a reader.
+    """Return a duration in words.
 
     >>> seconds_text(0.0412), seconds_text(3.21), seconds_text(75), seconds_text(4000)
     ('0.041 s', '3.2 s', '1 min 15 s', '1 h 7 min')

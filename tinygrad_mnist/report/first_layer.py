@@ -1,4 +1,4 @@
-"""The weights of a model's first layer as pictures: what each of its neurons looks for."""
+"""The weights of a model's first layer as pictures: the pattern each neuron looks for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NEGATIVE, ZERO, POSITIVE = (5, 80, 174), (248, 248, 248), (202, 75, 2)
 
 
 def palette() -> np.ndarray[Any, Any]:
-    """256 colours, of which number 128 stands for a weight of 0.
+    """Return 256 colours; number 128 stands for a weight of 0.
 
     >>> palette()[[0, 128, 255]].tolist()
     [[5, 80, 174], [248, 248, 248], [202, 75, 2]]
@@ -28,7 +28,7 @@ def palette() -> np.ndarray[Any, Any]:
 
 
 def first_layer(model: nn.Module) -> dict[str, Any]:
-    """Draw the weights of the first layer that has any: one picture a neuron, or a kernel.
+    """Draw the weights of the first layer that has any: one picture per neuron or kernel.
 
     Each has its own scale, up to the largest of its weights. Where there are more than `MOST`,
     those with the largest weights are drawn.

@@ -18,20 +18,20 @@ from tinygrad_mnist.train.loop import examples
 
 BOX, SIDE_BOX, TALL, GAP = 210, 128, 30, 34
 SIDE_LEFT, MAIN_LEFT, TOP = 8, 216, 8
-FLOW = MAIN_LEFT + 96  # where the arrows from op to op run
+FLOW = MAIN_LEFT + 96  # the x of the arrows from op to op
 WIDTH = MAIN_LEFT + BOX + 60
 MOST = 128  # images: as many as a usual batch
 
 
 def step_graph(run: Run) -> dict[str, Any]:
-    """Record one step of the run's training, and place its ops below each other.
+    """Record one step of the run's training, and lay its ops out from top to bottom.
 
     Beside an op stand the parameters that it takes. The random state is left as it was.
     """
     model = build_like(run)
     batch = min(run.recipe.batch_size or MOST, MOST, len(run.data.train_labels))
     some = examples(run.recipe, run.data.train_images[:batch], run.data.train_labels[:batch])
-    inputs = from_numpy(some.inputs).requires_grad_()  # so that it is in the graph
+    inputs = from_numpy(some.inputs).requires_grad_()  # to have it in the graph
     before = get_rng_state()
     try:
         layer_of, outputs = _forward(model.train(), inputs)
@@ -51,7 +51,7 @@ def step_graph(run: Run) -> dict[str, Any]:
 
 
 def _forward(model: Any, inputs: Any) -> tuple[dict[AnyNode, str], Any]:
-    """Call the model; which layer recorded each node, and the outputs."""
+    """Call the model; return the layer that recorded each node, and the outputs."""
     layer_of: dict[AnyNode, str] = {}
 
     def noting(name: str) -> Any:
@@ -70,7 +70,7 @@ def _forward(model: Any, inputs: Any) -> tuple[dict[AnyNode, str], Any]:
 
 
 def _place(ops: list[Node], groups: list[str], names: dict[Any, str]) -> dict[str, Any]:
-    """Where boxes, frames and arrows stand: an op below the ops that it takes."""
+    """Lay out boxes, frames and arrows: an op stands below the ops whose results it takes."""
     drawing: dict[str, Any] = {
         "boxes": [],
         "arrows": [],
@@ -107,7 +107,7 @@ def _place(ops: list[Node], groups: list[str], names: dict[Any, str]) -> dict[st
 
 
 def _add_labels(drawing: dict[str, Any], first: int, targets: np.ndarray[Any, Any]) -> None:
-    """The labels go into the first op of the loss; nothing is differentiated by them."""
+    """Draw the labels beside the first op of the loss; they have no gradient."""
     ops = [box for box in drawing["boxes"] if box["kind"] == "op"]
     y = ops[first]["y"]
     _box(drawing, "labels", SIDE_LEFT, y, SIDE_BOX, "source")
@@ -121,14 +121,14 @@ def _box(drawing: dict[str, Any], text: str, x: float, y: float, width: float, k
 
 
 def _arrow(drawing: dict[str, Any], node: AnyNode, top: float, bottom: float) -> None:
-    """From one op down to the next: the models of all recipes are chains."""
+    """Return the arrow from one op down to the next: the models of all recipes are chains."""
     drawing["arrows"].append(
         {"path": f"M{FLOW},{top}V{bottom - 2}", "text": _shape(node), "x": FLOW + 8, "y": top + 16}
     )
 
 
 def _side_arrow(drawing: dict[str, Any], text: str, top: float, bottom: float) -> None:
-    """From a parameter at the left to the op at the right."""
+    """Return the arrow from a parameter at the left to its op at the right."""
     left, y, end = SIDE_LEFT + SIDE_BOX, top + TALL / 2, bottom + TALL / 2
     bend = f"C{left + 60},{y} {MAIN_LEFT - 50},{end} {MAIN_LEFT - 2},{end}"
     drawing["arrows"].append(
@@ -142,10 +142,10 @@ def _side_arrow(drawing: dict[str, Any], text: str, top: float, bottom: float) -
 
 
 def _shape(node: AnyNode) -> str:
-    """The shape and dtype of what flows along an arrow."""
+    """Return the shape and dtype of the array that flows along an arrow."""
     return f"{' × '.join(map(str, node.shape)) or 'one number'} {node.dtype}"
 
 
 def _short(group: str) -> str:
-    """A layer's name and kind, which fit above its box."""
+    """Return a layer's name and kind, short enough to fit above its box."""
     return re.split(r"[(:]", group)[0]

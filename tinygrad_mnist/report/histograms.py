@@ -1,4 +1,4 @@
-"""How weights and gradients are distributed in each layer."""
+"""The distribution of weights and gradients in each layer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ IMAGES, BINS = 1000, 40
 
 
 def histograms(run: Run) -> list[dict[str, Any]]:
-    """Count each parameter's values now and before training, and its gradient's.
+    """Count the values of each parameter, now and before training, and of its gradient.
 
     The gradient is that of the loss on the first training images, without dropout. The model, its
     gradients and the random state are left as they were.
@@ -36,7 +36,7 @@ def histograms(run: Run) -> list[dict[str, Any]]:
 
 
 def _first_values(run: Run) -> dict[str, np.ndarray[Any, Any]]:
-    """The parameters before the first step, which follow from the seed."""
+    """Return the parameters before the first step, which follow from the seed."""
     before = get_rng_state()
     try:
         manual_seed(run.recipe.seed)
@@ -49,7 +49,7 @@ def _first_values(run: Run) -> dict[str, np.ndarray[Any, Any]]:
 
 
 def _gradients(run: Run) -> dict[str, np.ndarray[Any, Any]]:
-    """The gradient of each parameter, computed by a copy of the model."""
+    """Return the gradient of each parameter, computed by a copy of the model."""
     model = build_like(run)
     images, labels = run.data.train_images[:IMAGES], run.data.train_labels[:IMAGES]
     some = examples(run.recipe, images, labels)
@@ -60,7 +60,7 @@ def _gradients(run: Run) -> dict[str, np.ndarray[Any, Any]]:
 
 
 def build_like(run: Run) -> Any:
-    """A copy of the model, so that nobody's gradients are touched."""
+    """Return a copy of the model, so that the gradients of the original stay."""
     before = get_rng_state()
     try:
         model = build(run.recipe)
@@ -73,12 +73,12 @@ def build_like(run: Run) -> Any:
 def _counts(
     values: np.ndarray[Any, Any], before: np.ndarray[Any, Any] | None = None
 ) -> dict[str, Any]:
-    """Counts in bins of one width, from the least value to the largest, and what sums them up."""
+    """Return counts in equal bins from the least value to the largest, and their summary."""
     flat = values.reshape(-1).astype(np.float64)
     finite = flat[np.isfinite(flat)]
     both = finite if before is None else np.concatenate([finite, before.reshape(-1)])
     low, high = (float(both.min()), float(both.max())) if both.size else (0.0, 0.0)
-    room = (abs(low) or 1.0) * 0.01 if high == low else 0.0  # one value: in the middle
+    room = (abs(low) or 1.0) * 0.01 if high == low else 0.0  # a single value goes into the middle
     edges = np.linspace(low - room, high + room, BINS + 1)
     return {
         "counts": np.histogram(finite, edges)[0].tolist(),

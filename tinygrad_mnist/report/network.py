@@ -1,4 +1,4 @@
-"""A model as the page computes it: its layers as data, and its weights as one text of base64."""
+"""A model for the page's own computation: its layers as data, its weights in base64."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tinygrad_mnist import nn
 from tinygrad_mnist.data.transforms import MNIST_MEAN, MNIST_STD
 from tinygrad_mnist.models import Recipe
 
-# What does nothing to an image that is asked about: the page holds all values in one row anyway.
+# Layers that change no value in evaluation: the page holds all values in one row anyway.
 NOTHING = (nn.Dropout, nn.Flatten, nn.Unflatten)
 ACTIVATIONS = {nn.ReLU: "relu", nn.Sigmoid: "sigmoid", nn.Tanh: "tanh"}
 
@@ -23,8 +23,8 @@ class Unsupported(ValueError):
 def network_of(model: nn.Module, recipe: Recipe) -> tuple[dict[str, Any], str]:
     """Describe a model as network.js takes it: its layers, and float32 weights in base64.
 
-    A layer says where in the weights its own begin. Raises Unsupported for a layer that no recipe
-    here has.
+    Each layer has the offset of its weights. Raises Unsupported for a layer that no recipe here
+    has.
     """
     layers: list[dict[str, Any]] = []
     arrays: list[np.ndarray[Any, Any]] = []

@@ -1,4 +1,4 @@
-"""Put the report of a run together."""
+"""Assemble the report of a run."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from tinygrad_mnist.report.run import Run
 from tinygrad_mnist.train import measured_on
 
 TEMPLATES = Path(__file__).parent / "templates"
-LIMIT = 3_000_000  # bytes of a report
-A_CELL = (24, 12, 6, 2)  # digits for each cell of the matrix: fewer where the weights are many
+LIMIT = 3_000_000  # bytes: the largest report
+A_CELL = (24, 12, 6, 2)  # digits per cell of the matrix: fewer where the weights are many
 MARK = '<meta name="generator" content="tinygrad-mnist'
 SCRIPTS = ("network.js", "prepare.js", "digits.js", "pad.js", "charts.js")
 
 
 def can_render() -> bool:
-    """Whether Jinja2, of the extra cli, is installed; it is not imported."""
+    """Tell whether Jinja2, of the extra cli, is installed, without importing it."""
     return importlib.util.find_spec("jinja2") is not None
 
 
 def render_report(run: Run) -> str:
     """Write the report of a run as one page of HTML, of less than 3 MB.
 
-    Without the record of the run it has no curves, and without room for the weights no pad; it says
-    so. Needs Jinja2.
+    Without the record of the run the page has no curves, and without room for the weights no pad;
+    a sentence in the page says so. Needs Jinja2.
     """
     content = _content(run)
     page = ""
@@ -48,7 +48,7 @@ def render_report(run: Run) -> str:
 
 
 def _content(run: Run) -> dict[str, Any]:
-    """Gather all that the template shows, but for the digits and the weights."""
+    """Gather all that the template shows, except the digits and the weights."""
     evaluation = run.evaluation
     return {
         "title": f"{run.recipe.name}, seed {run.recipe.seed}",
@@ -76,7 +76,7 @@ def _content(run: Run) -> dict[str, Any]:
 
 
 def _network(run: Run) -> dict[str, Any] | None:
-    """The layers and weights that the page computes with; None for a layer that it cannot."""
+    """Return the layers and weights for the page; None if it cannot compute one of them."""
     try:
         about, weights = network_of(run.model, run.recipe)
     except Unsupported:
@@ -89,7 +89,7 @@ def _trained_on(run: Run) -> str:
 
 
 def _headline(run: Run) -> list[tuple[str, str]]:
-    """The four numbers that are asked for first."""
+    """Return the four most important numbers."""
     evaluation = run.evaluation
     numbers = [
         ("accuracy", percent(evaluation.accuracy)),
@@ -104,7 +104,7 @@ def _headline(run: Run) -> list[tuple[str, str]]:
 
 
 def _matrix(run: Run) -> list[list[dict[str, Any]]]:
-    """The confusion matrix with the share of its row that each cell is."""
+    """Return the confusion matrix, each cell with its share of the row."""
     counts = run.evaluation.confusion
     rows = counts.sum(1)
     return [
@@ -118,7 +118,7 @@ def _matrix(run: Run) -> list[list[dict[str, Any]]]:
 
 
 def _shade(share: float) -> float:
-    """How strongly a cell is coloured: few mistakes can be seen, and no text is on a middle tone.
+    """Return the strength of a cell's colour: few mistakes show, and no text is on a middle tone.
 
     >>> round(_shade(0.01), 2), round(_shade(0.4), 2), round(_shade(0.99), 2)
     (0.1, 0.41, 1.0)
@@ -127,7 +127,7 @@ def _shade(share: float) -> float:
 
 
 def curves(epochs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The charts of loss and accuracy on training and validation images; none without epochs."""
+    """Return the charts of loss and accuracy, training beside validation; none without epochs."""
     if not epochs:
         return []
     found = []
@@ -144,7 +144,7 @@ FLAGS = ("epochs", "batch_size", "lr", "hidden", "digit")
 
 
 def command_of(run: Run) -> str:
-    """The command that trains this model again."""
+    """Return the command that trains this model again."""
     from tinygrad_mnist.models import RECIPES
 
     recipe, usual = run.recipe, RECIPES.get(run.recipe.name)
@@ -164,7 +164,7 @@ def command_of(run: Run) -> str:
 
 
 def percent(share: float) -> str:
-    """A share between 0 and 1 as people read it; a dash where there is none.
+    """Return a share between 0 and 1 as a percentage; a dash for none.
 
     >>> percent(0.97849), percent(float("nan"))
     ('97.85 %', '–')

@@ -16,13 +16,13 @@ Pixels = NDArray[np.uint8]
 def data_uri(pixels: Pixels, palette: NDArray[np.uint8] | None = None) -> str:
     """Write pixels (rows, columns) of uint8 as a PNG in a data: address.
 
-    They are shades of grey, or places in a palette (at most 256, 3) of red, green and blue.
+    They are shades of grey, or indices into a palette (at most 256, 3) of red, green and blue.
 
     >>> data_uri(np.zeros((2, 2), np.uint8))[:30]
     'data:image/png;base64,iVBORw0K'
     """
     rows, columns = pixels.shape
-    lines = np.zeros((rows, columns + 1), np.uint8)  # before each line its filter: none
+    lines = np.zeros((rows, columns + 1), np.uint8)  # each line begins with its filter: none
     lines[:, 1:] = pixels
     kind = 0 if palette is None else 3
     parts = [

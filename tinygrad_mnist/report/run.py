@@ -23,7 +23,7 @@ class RecordError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A model with its recipe, its answers to the test images, and what is known of its run."""
+    """A model with its recipe, its answers to the test images, and the record of its run."""
 
     model: nn.Module
     recipe: Recipe
@@ -36,13 +36,13 @@ class Run:
 
 
 def read_record(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read the run.json of a finished run, and check all that a report takes from it.
+    """Read the run.json of a finished run, and check every field that a report needs.
 
     Raises RecordError for one that is damaged or not of this command; OSError when it cannot be
     read.
     """
     path = Path(path)
-    if path.exists() and not path.is_file():  # a pipe would be waited for
+    if path.exists() and not path.is_file():  # opening a pipe would block
         raise RecordError(f"{path}: no regular file")
     if path.stat().st_size > LARGEST:
         raise RecordError(f"{path}: too large for the record of a run")
@@ -60,7 +60,7 @@ NUMBERS = ("epoch", "lr", "loss", "accuracy", "validation_loss", "validation_acc
 
 
 def _check(record: dict[str, Any]) -> None:
-    """Raise an error of any of Python's kinds for what is not there, or of another kind."""
+    """Raise one of Python's own errors for a field that is missing or of a wrong type."""
     Recipe.from_dict(record["recipe"])
     for name in ("data", "environment", "test"):
         _require(isinstance(record[name], dict), f"{name} is no object")
@@ -94,7 +94,7 @@ def _require(good: bool, what: str) -> None:
 
 
 def finite(value: Any) -> float | None:
-    """A number that can be drawn: None for infinity, NaN and what is nearly infinite.
+    """Return a number that can be drawn; None for infinity, NaN and numbers near infinity.
 
     >>> finite(0.5), finite(float("inf"))
     (0.5, None)

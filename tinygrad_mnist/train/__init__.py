@@ -1,7 +1,7 @@
 """Training: the loop, metrics, checkpoints, the record of a run and its plots.
 
-Start with loop.py, whose `step` is all of gradient descent. What a run ends in depends on the
-recipe, its seed and the data alone: nothing here may draw random numbers or read a clock into it.
+Start with loop.py, whose `step` is all of gradient descent. The result of a run depends on
+the recipe, its seed and the data alone: nothing here lets a clock or other random numbers in.
 """
 
 from tinygrad_mnist.train.checkpoint import Saved, load_model, resume, save_model

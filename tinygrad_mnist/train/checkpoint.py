@@ -1,4 +1,4 @@
-"""Model files: the weights, with the recipe that says what they are the weights of.
+"""Model files: the weights, with the recipe of the model that they belong to.
 
 A checkpoint is a model file that also holds what a resumed run needs.
 """
@@ -18,14 +18,14 @@ from tinygrad_mnist.train.loop import Trainer
 
 @dataclass(frozen=True)
 class Saved:
-    """What a model file holds."""
+    """The content of a model file."""
 
     model: nn.Sequential
     recipe: Recipe
     data: dict[str, Any]
-    """What it was trained on: name, train, test (counts), and given, as the user named it."""
+    """The data it was trained on: name, train, test (counts), and given, as the user named it."""
     results: dict[str, Any] | None
-    """How it did on the test images, with the name of the data; None in a checkpoint."""
+    """The results on the test images, with the name of the data; None in a checkpoint."""
     training: dict[str, Any] | None
     """In a checkpoint, `Trainer.state_dict()`."""
 
@@ -74,9 +74,9 @@ def load_model(path: File) -> Saved:
 
 
 def resume(saved: Saved, data: Mnist, eager: bool = False) -> Trainer:
-    """The trainer of a checkpoint, where it stopped; its next step gives the bits it would have.
+    """Return the trainer of a checkpoint where it stopped; it continues to the same bits.
 
-    Raises FormatError when `saved` is no checkpoint, or for other data than it was trained on.
+    Raises FormatError when `saved` is no checkpoint, or was trained on other data.
     """
     if saved.training is None:
         raise FormatError("a model whose training is complete: there is nothing to resume")
@@ -93,5 +93,5 @@ def resume(saved: Saved, data: Mnist, eager: bool = False) -> Trainer:
 
 
 def sizes(data: Mnist) -> dict[str, Any]:
-    """The data's name and how many images it has."""
+    """Return the name of the data and its numbers of images."""
     return {"name": data.name, "train": len(data.train_labels), "test": len(data.test_labels)}

@@ -1,7 +1,7 @@
-"""The training loop: mini-batches, one step for each, validation after every epoch.
+"""The training loop: mini-batches, one step per batch, validation after every epoch.
 
-A `Trainer` holds all that a run is: interrupt it between two steps, keep its `state_dict()`, and a
-new one that loads it ends in the same bits.
+A `Trainer` holds the whole state of a run: interrupt it between two steps, keep its
+`state_dict()`, and a new Trainer that loads the state ends in the same bits.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Images = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
-ROWS = 1000  # images at a time where no gradient is needed: what they pass through stays in cache
+ROWS = 1000  # images at a time where no gradient is needed: their activations stay in the cache
 
 
 class Diverged(ArithmeticError):
@@ -38,7 +38,7 @@ class Diverged(ArithmeticError):
 
 
 class Examples(NamedTuple):
-    """Images as rows of pixels, the class of each, and what the loss compares with."""
+    """Images as rows of pixels, the class of each, and the targets of the loss."""
 
     inputs: Floats  # (N, 784)
     labels: Ints  # (N,)
@@ -46,15 +46,15 @@ class Examples(NamedTuple):
 
 
 def rows_of(images: Images) -> Floats:
-    """Images (N, 28, 28) as rows (N, 784) of mean 0 and standard deviation 1 on MNIST as a whole.
+    """Return images (N, 28, 28) as rows (N, 784), with mean 0 and standard deviation 1 over MNIST.
 
-    Centred pixels let gradient descent go several times as fast as pixels in [0, 1].
+    Gradient descent is several times as fast on centred pixels as on pixels in [0, 1].
     """
     return normalize(images, MNIST_MEAN, MNIST_STD).reshape(len(images), -1)
 
 
 def examples(recipe: Recipe, images: Images, labels: Ints) -> Examples:
-    """What a recipe's model is trained or validated on."""
+    """Return the examples that a recipe's model is trained or validated on."""
     inputs = rows_of(images)
     if recipe.digit is None:
         return Examples(inputs, labels, labels)
@@ -63,7 +63,7 @@ def examples(recipe: Recipe, images: Images, labels: Ints) -> Examples:
 
 
 def split(n: int, recipe: Recipe) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The indices of n images to train on, and of those kept from training to validate."""
+    """Return the indices of n images to train on, and of those held out to validate."""
     held = max(1, round(n * recipe.validation))
     if held >= n:
         raise RecipeError(f"{n} training images are too few to keep some for validation")
@@ -85,9 +85,9 @@ class Trainer:
     """
 
     def __init__(self, recipe: Recipe, data: Mnist, eager: bool = False) -> None:
-        """Build the model, and keep some of the training images for validation.
+        """Build the model, and hold some of the training images out for validation.
 
-        Its step is compiled, unless `eager`; the bits are the same, but for recipes with tiles,
+        The step is compiled, unless `eager`; the bits are the same, except for recipes with tiles,
         where the gradient is summed in another order.
         """
         manual_seed(recipe.seed)
@@ -111,7 +111,7 @@ class Trainer:
         self.sums = _no_sums()  # of the present epoch
 
     def compile(self) -> None:
-        """Make the step of this very trainer."""
+        """Compile the step for this trainer."""
         recipe = self.recipe
         step = self._step_on_all if recipe.batch_size is None else self._step_on_rows
         self.step: Any = step if self.eager else jit(step, pure=True, tile_rows=recipe.tile_rows)
@@ -120,7 +120,7 @@ class Trainer:
         return self._step_on_all(self._inputs[rows], self._targets[rows])
 
     def _step_on_all(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """One step of gradient descent: its loss, and the model's outputs before it."""
+        """Take one step of gradient descent; return the loss and the outputs from before the step."""
         self.optimizer.zero_grad()
         outputs = self.model(inputs)
         loss = self.loss(outputs, targets)
@@ -129,10 +129,10 @@ class Trainer:
         return loss, outputs.detach()
 
     def steps(self) -> Iterator[dict[str, Any] | None]:
-        """Train to the last epoch; yields after each step.
+        """Train to the last epoch, yielding after each step.
 
-        What it yields is an epoch's numbers at its end, else None. Leave the loop when you like:
-        the state is whole after each step. Raises `Diverged` when the loss is no longer finite.
+        Yields an epoch's numbers at its end, else None. The loop may be left after any step: the
+        state is complete. Raises `Diverged` when the loss is no longer finite.
         """
         self.model.train()
         if self.threads is None:
@@ -150,11 +150,11 @@ class Trainer:
 
     @property
     def steps_an_epoch(self) -> int:
-        """How many batches the training images make."""
+        """Return the number of batches in the training images."""
         return math.ceil(len(self.training.labels) / (self.recipe.batch_size or 2**62))
 
     def _order(self) -> list[NDArray[np.intp] | None]:
-        """The rows of each batch of this epoch; None for all of them at once."""
+        """Yield the rows of each batch of this epoch; None for all of them at once."""
         if self.recipe.batch_size is None:
             return [None]
         rng = np.random.default_rng([self.recipe.seed, 1 + self.epoch])
@@ -178,7 +178,7 @@ class Trainer:
         self.sums["seconds"] += time.perf_counter() - start
 
     def _end_epoch(self) -> dict[str, Any]:
-        """Validate, note the epoch's numbers, and go on to the next."""
+        """Validate, record the epoch's numbers, and begin the next."""
         lr = self.optimizer.param_groups[0]["lr"]
         if self.scheduler is not None:
             self.scheduler.step()
@@ -202,20 +202,20 @@ class Trainer:
 
     @property
     def running_loss(self) -> float:
-        """The mean loss of the epoch so far, each batch as it was before its step."""
+        """Return the mean loss of the epoch so far, each batch measured before its step."""
         return float(self.sums["loss"] / max(self.sums["images"], 1))
 
     @property
     def running_accuracy(self) -> float:
-        """The share of the epoch's images so far that was right, each before its step."""
+        """Return the accuracy of the epoch so far, each batch measured before its step."""
         return float(self.sums["correct"] / max(self.sums["images"], 1))
 
     def outputs(self, inputs: Floats) -> Floats:
-        """The model's outputs for rows of pixels, as it is now and without dropout."""
+        """Return the current model's outputs for rows of pixels, without dropout."""
         return model_outputs(self.model, inputs)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything but the weights that the next step depends on, and the numbers so far."""
+        """Return all that the next step depends on, except the weights, and the numbers so far."""
         return {
             "epoch": self.epoch,
             "batch": self.batch,
@@ -228,14 +228,14 @@ class Trainer:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where the run that gave this state was."""
+        """Continue from the `state_dict()` of another run."""
         self.epoch, self.batch = state["epoch"], state["batch"]
         self.sums, self.history = dict(state["sums"]), list(state["history"])
         self.optimizer.load_state_dict(state["optimizer"])
         if self.scheduler:
             self.scheduler.load_state_dict(state["scheduler"])
         set_rng_state(state["random"])
-        self.threads = state.get("threads")  # older checkpoints do not say
+        self.threads = state.get("threads")  # older checkpoints do not record it
 
 
 def fit(recipe: Recipe, data: Mnist, eager: bool = False) -> Trainer:
@@ -254,7 +254,7 @@ def fit(recipe: Recipe, data: Mnist, eager: bool = False) -> Trainer:
 
 
 def make_optimizer(recipe: Recipe, model: nn.Module) -> optim.Optimizer:
-    """The optimizer that a recipe names, for the model's parameters."""
+    """Return the optimizer that a recipe names, for the model's parameters."""
     options = {"momentum": recipe.momentum} if recipe.momentum else {}
     make = getattr(optim, recipe.optimizer)
     optimizer: optim.Optimizer = make(model.parameters(), lr=recipe.lr, **options)
@@ -262,14 +262,14 @@ def make_optimizer(recipe: Recipe, model: nn.Module) -> optim.Optimizer:
 
 
 def make_scheduler(recipe: Recipe, optimizer: optim.Optimizer) -> Any:
-    """The learning-rate schedule that a recipe names; None for a constant rate."""
+    """Return the learning-rate schedule that a recipe names; None for a constant rate."""
     if recipe.schedule == "constant":
         return None
     return optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=recipe.epochs)
 
 
 def model_outputs(model: nn.Module, inputs: Floats) -> Floats:
-    """The outputs of a model for rows of pixels (N, 784), as if not training: (N, outputs)."""
+    """Return a model's outputs (N, outputs) for rows of pixels (N, 784), in evaluation mode."""
     training = model.training
     model.eval()
     with no_grad():
@@ -282,7 +282,7 @@ def model_outputs(model: nn.Module, inputs: Floats) -> Floats:
 
 
 def chosen(outputs: Floats) -> NDArray[np.intp]:
-    """The class that logits (N, classes) choose; of one logit (N, 1), 1 where it is above 0."""
+    """Return the most probable class of logits (N, classes); for (N, 1), 1 where above 0."""
     if outputs.shape[1] == 1:
         return (outputs[:, 0] > 0).astype(np.intp)
     best: NDArray[np.intp] = outputs.argmax(1)
@@ -290,7 +290,7 @@ def chosen(outputs: Floats) -> NDArray[np.intp]:
 
 
 def predict(model: nn.Module, images: Images) -> Floats:
-    """The probability of each class for uint8 images (N, 28, 28): (N, classes), rows sum to 1.
+    """Return class probabilities (N, classes) for uint8 images (N, 28, 28); rows sum to 1.
 
     A model with one output gives two classes, no and yes.
 

@@ -1,4 +1,4 @@
-"""What is counted on test images: accuracy, error rate, precision, recall, confusion."""
+"""Measures on test images: accuracy, error rate, precision, recall, confusion."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tinygrad_mnist.train.loop import Floats, Images, Ints, predict
 def confusion_matrix(
     labels: NDArray[np.integer[Any]], predicted: NDArray[np.integer[Any]], classes: int
 ) -> Ints:
-    """Count the images of each true class (row) that were given each class (column).
+    """Count the images by true class (row) and answer (column).
 
     >>> confusion_matrix(np.array([0, 1, 1, 1]), np.array([0, 1, 0, 1]), classes=2)
     array([[1, 0],
@@ -31,7 +31,7 @@ def confusion_matrix(
 class Evaluation:
     """A model's answers beside the truth, and every number that follows from them.
 
-    Classes that were never there have a recall of nan, classes never answered a precision of nan.
+    A class without images has a recall of nan, a class that was never answered a precision of nan.
     """
 
     classes: tuple[str, ...]
@@ -40,48 +40,48 @@ class Evaluation:
 
     @cached_property
     def predicted(self) -> NDArray[np.intp]:
-        """The most probable class of each image."""
+        """Return the most probable class of each image."""
         best: NDArray[np.intp] = self.probabilities.argmax(1)
         return best
 
     @cached_property
     def confusion(self) -> Ints:
-        """Counts: a row for each true class, a column for each answer."""
+        """Return the counts: one row per true class, one column per answer."""
         return confusion_matrix(self.labels, self.predicted, len(self.classes))
 
     @property
     def accuracy(self) -> float:
-        """The share of images that were answered right."""
+        """Return the share of images that were answered right."""
         return float(np.mean(self.predicted == self.labels))
 
     @property
     def error_rate(self) -> float:
-        """The share that was answered wrong."""
+        """Return the share of images that were answered wrong."""
         return float(np.mean(self.predicted != self.labels))
 
     @property
     def precision(self) -> NDArray[np.float64]:
-        """For each class: of the images that were given it, the share that is it."""
+        """Return for each class the share of its answers that are right."""
         return _shares(self.confusion.diagonal(), self.confusion.sum(0))
 
     @property
     def recall(self) -> NDArray[np.float64]:
-        """For each class: of the images that are it, the share that was given it."""
+        """Return for each class the share of its images that are answered right."""
         return _shares(self.confusion.diagonal(), self.confusion.sum(1))
 
     @property
     def baseline(self) -> float:
-        """The accuracy of answering the most frequent class always."""
+        """Return the accuracy of always answering the most frequent class."""
         return float(self.confusion.sum(1).max() / len(self.labels))
 
     @property
     def mistakes(self) -> NDArray[np.intp]:
-        """The images answered wrong, the most confident answer first."""
+        """Return the images answered wrong, the most confident answer first."""
         wrong = np.flatnonzero(self.predicted != self.labels)
         return wrong[np.argsort(-self.probabilities[wrong].max(1), kind="stable")]
 
     def to_dict(self) -> dict[str, Any]:
-        """The numbers, in built-in types; None where there is none."""
+        """Return the numbers in built-in types, None for nan."""
         return {
             "images": len(self.labels),
             "accuracy": self.accuracy,
@@ -95,7 +95,7 @@ class Evaluation:
 
 
 def evaluate(model: nn.Module, recipe: Recipe, images: Images, labels: Ints) -> Evaluation:
-    """Ask the model about uint8 images (N, 28, 28) whose digits (N,) are known."""
+    """Evaluate the model on uint8 images (N, 28, 28) with labels (N,)."""
     truth = labels if recipe.digit is None else (labels == recipe.digit).astype(np.int64)
     return Evaluation(recipe.classes, truth, predict(model, images))
 

@@ -1,4 +1,4 @@
-"""The pictures of a run, drawn into PNG files by matplotlib (of the cli extra), without display."""
+"""The pictures of a run, as PNG files by matplotlib (of the cli extra); needs no display."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ WIDTH, HEIGHT = 40, 46  # of a cell, in pixels: the image, below its caption
 
 
 def can_plot() -> bool:
-    """Whether matplotlib is installed; it is not imported."""
+    """Tell whether matplotlib is installed, without importing it."""
     return importlib.util.find_spec("matplotlib") is not None
 
 
 def import_matplotlib() -> None:
-    """Import it without MPLBACKEND, which names what draws on a display: none is drawn on here."""
+    """Import matplotlib without MPLBACKEND, which may name a backend that needs a display."""
     backend = os.environ.pop("MPLBACKEND", None)
     try:
         importlib.import_module("matplotlib.figure")
@@ -37,7 +37,7 @@ def import_matplotlib() -> None:
 
 
 def plot_run(trainer: Trainer, evaluation: Evaluation, folder: Path) -> list[Path]:
-    """Draw curves.png, confusion.png, digits.png and mistakes.png; returns the paths written."""
+    """Draw curves.png, confusion.png, digits.png and mistakes.png; return the paths written."""
     import_matplotlib()
     data = trainer.data
     first = np.arange(min(SHOWN, len(data.test_labels)))
@@ -56,7 +56,7 @@ def plot_run(trainer: Trainer, evaluation: Evaluation, folder: Path) -> list[Pat
 
 
 def curves(history: list[dict[str, Any]], title: str) -> Any:
-    """Loss and accuracy after each epoch, on training and validation images."""
+    """Draw loss and accuracy after each epoch, on training and validation images."""
     figure = _figure(10, 4)
     epochs = [numbers["epoch"] for numbers in history]
     for axes, what in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
@@ -72,7 +72,7 @@ def curves(history: list[dict[str, Any]], title: str) -> Any:
 
 
 def confusion(evaluation: Evaluation, title: str) -> Any:
-    """The confusion matrix; shades are shares of a true class, so rare classes are as readable."""
+    """Draw the confusion matrix; shades are shares of a true class, so rare classes show as well."""
     figure = _figure(7, 6)
     axes = figure.subplots()
     counts = evaluation.confusion
@@ -90,7 +90,7 @@ def confusion(evaluation: Evaluation, title: str) -> Any:
 
 
 def grid(data: Mnist, evaluation: Evaluation, which: Any, title: str) -> Any:
-    """Test images with the answer and the truth above each; wrong answers in red."""
+    """Draw test images with the answer and the truth above each; wrong answers in red."""
     rows = max(1, -(-len(which) // COLUMNS))
     figure = _figure(COLUMNS, rows * HEIGHT / WIDTH + 0.4)
     axes = figure.subplots()  # one for all: forty take seconds to draw
@@ -107,7 +107,7 @@ def grid(data: Mnist, evaluation: Evaluation, which: Any, title: str) -> Any:
 
 
 def _caption(evaluation: Evaluation, index: int) -> tuple[str, str]:
-    """What was answered, and the truth where it is another; black, or red."""
+    """Return the caption and its colour: the answer in black, or answer and truth in red."""
     answer, truth = evaluation.predicted[index], evaluation.labels[index]
     words = f"{evaluation.classes[answer]} ({evaluation.probabilities[index, answer]:.0%})"
     if answer == truth:
@@ -116,7 +116,7 @@ def _caption(evaluation: Evaluation, index: int) -> tuple[str, str]:
 
 
 def _figure(width: float, height: float) -> Any:
-    """A figure that no display and no global state knows of."""
+    """Return a figure that is in no display and no global state."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")

@@ -1,4 +1,4 @@
-"""The record of a run: what was trained on what, with what, and how well, as plain data."""
+"""The record of a run as plain data: the recipe, the data, the machine and the results."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_CORETYPE")
 
 
 def measured_on(data: Mnist) -> str:
-    """What a result was measured on, so that no other can be taken for MNIST's own test set.
+    """Return the test set's name in words, so that none is mistaken for MNIST's own.
 
     >>> from tinygrad_mnist.data import load_embedded
     >>> measured_on(load_embedded())
@@ -30,7 +30,7 @@ def measured_on(data: Mnist) -> str:
 
 
 def environment() -> dict[str, Any]:
-    """Versions, and what decides the last bits and the speed: the BLAS, cores and threads."""
+    """Return versions, and the BLAS, cores and threads, which decide the last bits and the speed."""
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     return {
         "tinygrad_mnist": __version__,
@@ -50,7 +50,7 @@ def environment() -> dict[str, Any]:
 
 
 def run_record(trainer: Trainer, evaluation: Evaluation) -> dict[str, Any]:
-    """Everything about a finished run, in built-in types: what run.json holds."""
+    """Return the content of run.json: everything about a finished run, in built-in types."""
     data = trainer.data
     return {
         "recipe": trainer.recipe.to_dict(),
@@ -71,5 +71,5 @@ def run_record(trainer: Trainer, evaluation: Evaluation) -> dict[str, Any]:
 
 
 def test_results(evaluation: Evaluation, data: Mnist) -> dict[str, Any]:
-    """An evaluation's numbers with the name of the data they were measured on."""
+    """Return an evaluation's numbers with the name of the data they were measured on."""
     return {"data": data.name, "measured_on": measured_on(data), **evaluation.to_dict()}

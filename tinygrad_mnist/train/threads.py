@@ -1,4 +1,4 @@
-"""choose_threads(): how many threads a run is computed with, timed where it runs.
+"""choose_threads(): the number of threads of a run, chosen by timing some of its steps.
 
 The number is chosen once, kept in checkpoints and in the run's record, and decides the last bits:
 so a run that is resumed keeps it, and `--threads` repeats one. A variable such as
@@ -18,11 +18,11 @@ from tinygrad_mnist.ops.create import from_numpy
 from tinygrad_mnist.ops.random import get_rng_state, set_rng_state
 from tinygrad_mnist.threads import get_num_threads, is_given, set_num_threads
 
-WORTH = 20_000  # training images: fewer are over before a choice pays
-WARM, ROUNDS, SECONDS = 2, 5, 0.02  # of each number: the first ones are slow; each at least so long
+WORTH = 20_000  # training images: a shorter run ends before a choice pays
+WARM, ROUNDS, SECONDS = 2, 5, 0.02  # of each number: the first ones are slow; each round takes at least ROUND_SECONDS
 CLEARLY = 0.9  # more threads have to take this share of the time of one, or less
-HOPELESS = 4.0  # more threads that take so many times as long are not looked at again
-STEADY = 2.0  # and one round alone may be much longer: threads that wait for others are
+HOPELESS = 4.0  # more threads are dropped when they take this many times as long
+STEADY = 2.0  # one round alone may be much longer, as with threads that wait for others
 
 
 class Run(Protocol):
@@ -35,13 +35,13 @@ class Run(Protocol):
     step: Any
 
     def compile(self) -> None:
-        """Make the step of this very run."""
+        """Compile the step for this run."""
 
 
 def choose_threads(trainer: Run) -> int:
     """Time some steps of a copy of the run with one thread, and with all; return the better number.
 
-    Nothing of the run is changed, its random numbers neither.
+    The run is not changed, nor are its random numbers.
     """
     most = get_num_threads()
     if most == 1 or is_given():
@@ -87,7 +87,7 @@ def timed(trainer: Run, counts: list[int]) -> list[list[float]]:
 
 
 def _seconds(step: Callable[[], object], count: int, repeats: int) -> float:
-    """Return how long a step takes with so many threads."""
+    """Return how long a step takes with `threads` threads."""
     set_num_threads(count)
     start = time.perf_counter()
     for _ in range(repeats):
