@@ -1,9 +1,9 @@
-"""Which OpenBLAS core NumPy gets: chosen before NumPy is loaded, where the bundled one misjudges.
+"""Choose the OpenBLAS core, before NumPy is loaded, where the bundled OpenBLAS misjudges the CPU.
 
 OpenBLAS 0.3.31 takes AMD's Zen 5 for a Haswell and leaves half of its vector units idle
 (github.com/OpenMathLib/OpenBLAS, pull requests 6029 and 6033). Setting OPENBLAS_CORETYPE while
 NumPy is loaded mends it; the variable is restored at once. TINYGRAD_MNIST_BLAS=keep leaves
-everything as it is. Imports nothing but the standard library: NumPy must not be there yet.
+everything as it is. Imports nothing but the standard library: NumPy must not be loaded yet.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ reason = "NumPy was loaded without tinygrad_mnist"
 
 
 def misjudged_core(cpuinfo: str) -> str | None:
-    """The core that OpenBLAS should take for a CPU that it misjudges; None for any other.
+    """Return the core that OpenBLAS should take for a CPU that it misjudges; None for any other.
 
     >>> flags = "flags : avx512f avx512cd avx512bw avx512dq avx512vl"
     >>> misjudged_core(f"vendor_id : AuthenticAMD\\ncpu family : 26\\n{flags}")
@@ -63,7 +63,7 @@ def load_numpy(cpuinfo: str = "/proc/cpuinfo") -> None:
 def _first_kilobytes(path: str) -> str:
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read(4096)  # one processor's block; there may be hundreds
+            return file.read(4096)  # the block of one processor; there may be hundreds
     except OSError:
         return ""
 

@@ -1,6 +1,6 @@
-"""Files: replaced so that a reader, or a crash, finds the whole old one or the whole new one.
+"""Atomic writes: after a crash, too, a file is either the whole old one or the whole new one.
 
-Whatever the package writes is written here, so every file is whole and on the disk.
+Everything that the package writes goes through this module.
 """
 
 import contextlib
@@ -62,12 +62,12 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[io.BufferedRandom]:
 
 
 def open_without_waiting(name: str, flags: int) -> int:
-    """Open a file, as `opener` of `open`; a pipe would else block until somebody writes into it."""
+    """Open a file without blocking on a pipe that nobody writes to; an `opener` for `open`."""
     return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _mode_of(target: Path) -> int | None:
-    """The permission bits of the file to replace; None when there is none yet."""
+    """Return the permission bits of the file to replace; None when there is none yet."""
     try:
         mode = target.stat().st_mode
     except FileNotFoundError:
@@ -80,14 +80,14 @@ def _mode_of(target: Path) -> int | None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the rename itself survive a power cut, where the system can open a folder."""
+    """Make the rename survive a power cut, where the system can open a folder."""
     if os.name == "nt":
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno != errno.EINVAL:  # a file system that cannot sync a folder says EINVAL
+        if error.errno != errno.EINVAL:  # a file system that cannot sync a folder reports EINVAL
             raise
     finally:
         os.close(descriptor)

@@ -12,18 +12,18 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-# What a page imports to be one; no names of its own.
+# The imports that make a page; they are not names of the folder.
 TOOLS = frozenset({"Any", "TYPE_CHECKING", "annotations", "page", "refusing"})
 
 
 def page(
     folder: str, names: dict[str, str]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
-    """`__getattr__`, `__dir__` and `__all__` of a folder: {module: the names from it}.
+    """Return `__getattr__`, `__dir__` and `__all__` of a folder, from {module: its names}.
 
     The names under "" are modules themselves; ".other.module" is one of the folder beside this one.
-    Other modules of the folder are found as well, but not listed. An unknown name is an
-    AttributeError that says what was probably meant.
+    Other modules of the folder are found as well, but not listed. An unknown name raises
+    AttributeError with the name that was probably meant.
 
     >>> import tinygrad_mnist.optim
     >>> get, listing, names = page("tinygrad_mnist.optim", {"sgd": "SGD", "": "lr_scheduler"})
@@ -36,7 +36,7 @@ def page(
     def get(name: str) -> Any:
         where = home.get(name)
         value = getattr(import_module(f".{where}", folder), name) if where else submodule(name)
-        setattr(module, name, value)  # not asked for again
+        setattr(module, name, value)  # the next look-up finds it there
         return value
 
     def submodule(name: str) -> ModuleType:
@@ -45,7 +45,7 @@ def page(
             try:
                 return import_module(dotted)
             except ModuleNotFoundError as error:
-                if error.name != dotted:  # it is there, and misses something itself
+                if error.name != dotted:  # the module exists, and an import of its own fails
                     raise
             from tinygrad_mnist.missing import instead
 
@@ -64,7 +64,7 @@ def page(
 
 
 def refusing(get: Callable[[str], Any], page: str, reasons: dict[str, str]) -> Callable[[str], Any]:
-    """A page's `__getattr__` that says of some names why they are not there, and what is.
+    """Return a page's `__getattr__` that reports, for some names, the reason and the substitute.
 
     >>> refusing(str, "linalg", {"eig": "has complex results; write linalg.eigh"})("eig")
     Traceback (most recent call last):
@@ -80,7 +80,7 @@ def refusing(get: Callable[[str], Any], page: str, reasons: dict[str, str]) -> C
 
 
 class Finder:
-    """Finds PyTorch's import paths, `paths.py`; Python asks it after all others."""
+    """The finder of PyTorch's import paths (`paths.py`); Python tries it after all others."""
 
     @staticmethod
     def find_spec(name: str, path: Any = None, target: Any = None) -> Any:
@@ -93,6 +93,6 @@ class Finder:
 
 
 def register() -> None:
-    """Let Python ask the finder, once."""
+    """Add the finder to Python's, once."""
     if Finder not in sys.meta_path:
         sys.meta_path.append(Finder)

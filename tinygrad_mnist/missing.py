@@ -1,7 +1,7 @@
-"""Names of PyTorch's that are not here, and what to write instead.
+"""Names of PyTorch's that this package lacks, and what to write instead.
 
-Looked up when a name was not found: the end of the AttributeError says what its row here says, or
-which name of the namespace is nearest. `docs/differences-from-pytorch.md` is written from these
+Read when a name was not found: the AttributeError ends with the sentence of its row here, or with
+the nearest name of the namespace. `docs/differences-from-pytorch.md` is written from these
 rows too. Imports nothing but the standard library.
 """
 
@@ -68,7 +68,7 @@ _ROWS: dict[str, list[tuple[str, str]]] = {
     ],
 }  # fmt: skip
 
-# Kinds of names, by what they begin or end with, and why none of them is here
+# Kinds of names, by prefix or suffix, and the reason why none of them is here
 FAMILIES: list[tuple[str, str]] = [
     (r".*Storage$|.*StorageBase$", STORAGE),
     (
@@ -136,7 +136,7 @@ INSTEAD: dict[str, dict[str, str]] = {
 
 
 def of_family(name: str) -> str:
-    """Why a name is not here, by its kind; "" if it is of none.
+    """Return why a name is missing, by its kind; "" if it is of none.
 
     >>> of_family("cudnn_convolution")
     'everything runs on the CPU'
@@ -147,7 +147,7 @@ def of_family(name: str) -> str:
 
 
 def instead(namespace: str, name: str, known: Iterable[str]) -> str:
-    """The end of an error about an unknown name: what to write instead, or what was probably meant.
+    """Return the end of an error about an unknown name: the substitute, or the nearest name.
 
     `namespace` is PyTorch's, without `torch.`; the root is "".
 

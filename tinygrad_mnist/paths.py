@@ -1,9 +1,9 @@
 """PyTorch's import paths: `nn.modules.conv`, `utils.data.dataloader`, `optim.optimizer`, ...
 
-Programs import from them, though the names live in other files here. One finder (`lazy.py`) answers
-for all: it stands last among Python's, so this file is loaded only when a program asks for a module
-of which the package has no file. What PATHS lists becomes a module that looks its names up where
-they are; what it does not list is not found, as ever.
+Programs import from them, though the names live in other files here. One finder (`lazy.py`) serves
+all: it is the last of Python's, so this file is loaded only when a program imports a module that
+the package has no file for. A path in PATHS becomes a module that looks its names up in other
+modules; any other path raises ModuleNotFoundError, as usual.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ relaxed_categorical studentT transformed_distribution transforms uniform utils v
 wishart"""
 BACKENDS = "cuda cudnn mkl mkldnn mps openmp"
 
-# A path of PyTorch's, and the modules here in which its names are looked for, in order.
+# Each path of PyTorch's, with the modules here that hold its names, in order of search.
 PATHS: dict[str, str] = {
     **{f"nn.modules.{name}": NN for name in MODULES.split()},
     "nn.modules": NN,
@@ -93,7 +93,7 @@ MISSING = object()
 
 
 class Path(ModuleType):
-    """A module at one of PyTorch's paths: its names are those of the modules where they are."""
+    """A module at one of PyTorch's paths: its names are those of the modules listed in PATHS."""
 
     def __init__(self, name: str, homes: list[str]) -> None:
         super().__init__(name, f"PyTorch's path for names of {' and '.join(homes)}.")
@@ -121,7 +121,7 @@ class Path(ModuleType):
         return sorted({name for home in self._homes for name in dir(importlib.import_module(home))})
 
     def __call__(self, *args: Any, **kw: Any) -> Any:
-        """Call the function of the path's name: `autograd.gradcheck` is both."""
+        """Call the function of the same name: `autograd.gradcheck` is a module and a function."""
         name = self.__name__.rpartition(".")[2]
         function = getattr(self, name)
         if isinstance(function, Path):
@@ -130,7 +130,7 @@ class Path(ModuleType):
 
 
 class Loader:
-    """Makes a Path; there is nothing to run in one."""
+    """The loader that makes a Path; a Path has no code to run."""
 
     @staticmethod
     def create_module(spec: ModuleSpec) -> ModuleType:
@@ -140,7 +140,7 @@ class Loader:
 
     @staticmethod
     def exec_module(module: ModuleType) -> None:
-        """Nothing to run: the names are there already."""
+        """Do nothing: the names are there already."""
 
 
 def find(name: str) -> ModuleSpec | None:
@@ -157,7 +157,7 @@ def find(name: str) -> ModuleSpec | None:
 
 
 def _refuse(name: str, own: str) -> None:
-    """Raise ModuleNotFoundError that says what to do instead, where missing.py has an answer."""
+    """Raise ModuleNotFoundError with the substitute, if missing.py has one."""
     parent, _, last = own.rpartition(".")
     if sys.modules.get(f"{PACKAGE}.{own}") is None and not own.startswith("_"):
         from tinygrad_mnist import missing

@@ -13,7 +13,7 @@ USAGE = "usage: python -m tinygrad_mnist.run PROGRAM.py [ARGUMENT ...]"
 
 
 def main(arguments: list[str]) -> int:
-    """Run the program that the first argument names; 2 if there is none."""
+    """Run the program that the first argument names; return 2 without an argument."""
     if not arguments or arguments[0] in ("-h", "--help"):
         print(USAGE, file=sys.stdout if arguments else sys.stderr)
         return 0 if arguments else 2

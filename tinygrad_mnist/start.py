@@ -1,7 +1,7 @@
-"""The first moments of the command, before there is anything that could report Ctrl-C in a line.
+"""The first moments of the command, before Ctrl-C can be reported in one line.
 
-The package is imported for a good part of a second. A Ctrl-C in that time would end in a traceback
-through NumPy; until `cli.main` runs it ends the process instead, as it does any program of C.
+Importing the package takes a good part of a second. A Ctrl-C in that time would print a traceback
+through NumPy; until `cli.main` runs, Ctrl-C ends the process silently, as in a C program.
 """
 
 import os
@@ -11,7 +11,7 @@ TYPE_CHECKING = False  # typing itself takes a while to import
 if TYPE_CHECKING:
     import signal
 else:
-    import _signal as signal  # the C part, which is there without an import of its own
+    import _signal as signal  # the C part of `signal`, which costs no import
 
 
 def is_command(arguments: list[str], original: list[str]) -> bool:
@@ -30,13 +30,13 @@ def is_command(arguments: list[str], original: list[str]) -> bool:
 
 
 def begin() -> None:
-    """Let Ctrl-C end the process without a word while the command is imported."""
+    """Let Ctrl-C end the process silently while the command is imported."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def end() -> None:
-    """Let Ctrl-C be a KeyboardInterrupt again, if `begin` changed that."""
+    """Make Ctrl-C raise KeyboardInterrupt again, if `begin` changed that."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

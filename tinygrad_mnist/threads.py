@@ -1,8 +1,8 @@
-"""How many threads NumPy's BLAS computes a product with: asked, and set, without any other package.
+"""The number of threads of NumPy's BLAS: read and set without any other package.
 
-Which number is best depends on the machine at that moment. On an idle one two threads are faster;
+The best number depends on the machine at that moment. On an idle machine two threads are faster;
 beside a busy process they wait for each other, and a product of 50 us may take 16 ms. The number
-decides the last bits of a product too. So nothing here chooses: whoever begins a run does.
+decides the last bits of a product, too. So nothing here chooses it; the code that begins a run does.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NAMES = ("scipy_openblas_{}64_", "scipy_openblas_{}", "openblas_{}64_", "openbla
 
 
 class Blas(NamedTuple):
-    """`get()` and `put(n)` the number of threads; both are single calls of C where they can be."""
+    """A BLAS: `get()` and `put(n)` read and set its threads, by one call of C where possible."""
 
     get: Callable[[], int]
     put: Callable[[int], object]
@@ -33,7 +33,7 @@ class Blas(NamedTuple):
 
 @functools.cache
 def blas() -> Blas:
-    """Find NumPy's BLAS; one that is not known has one thread, and keeps it."""
+    """Return NumPy's BLAS; an unknown one has one thread, and keeps it."""
     for library in _libraries():
         for name in NAMES:
             get = getattr(library, name.format("get_num_threads"), None)
@@ -50,13 +50,13 @@ def _libraries() -> list[Any]:
         place = os.path.join(os.path.dirname(np.__file__), folder)
         for name in os.listdir(place) if os.path.isdir(place) else ():
             if "openblas" in name:
-                with contextlib.suppress(OSError):  # of another architecture, say
+                with contextlib.suppress(OSError):  # built for another architecture, for example
                     found.append(ctypes.CDLL(os.path.join(place, name)))
     return found
 
 
 def _by_threadpoolctl() -> Blas | None:
-    """Return what threadpoolctl, where it is installed, knows of other BLAS libraries."""
+    """Return the BLAS that threadpoolctl finds, where threadpoolctl is installed."""
     try:
         from threadpoolctl import ThreadpoolController
     except ImportError:
@@ -73,23 +73,23 @@ def _by_threadpoolctl() -> Blas | None:
 
 
 def is_given() -> bool:
-    """Tell whether the user's environment says how many threads to use."""
+    """Tell whether the user's environment sets the number of threads."""
     return any(map(os.environ.get, VARIABLES))
 
 
 def get_num_threads() -> int:
     """Return the number of threads that products are computed with.
 
-    It is that of NumPy's BLAS, and of the tiles of a jitted step; elementwise calls take one.
+    NumPy's BLAS and the tiles of a jitted step use that many; elementwise calls use one.
     """
     return blas().get()
 
 
 def set_num_threads(count: int) -> None:
-    """Compute products with `count` threads from now on, in the whole process, as PyTorch's does.
+    """Compute products with `count` threads from now on, in the whole process, as in PyTorch.
 
-    NumPy's own products take as many: the number is that of its BLAS. It decides the last bits of
-    large products. Raises TypeError unless it is an int, and RuntimeError unless it is positive or
+    NumPy's own products use as many: the number belongs to its BLAS. The last bits of large
+    products depend on it. Raises TypeError unless it is an int, and RuntimeError unless it is positive or
     where NumPy's BLAS is not known.
     """
     if not isinstance(count, int) or isinstance(count, bool):

@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _named_data(saved: Saved) -> str | None:
-    """Return the name of the data that a model was trained on, if the file records one."""
+    """Return the --data that a model was trained on, if the file records it."""
     if saved.data.get("name") == "mnist-5k-embedded":
         return "embedded"
     given = saved.data.get("given")

@@ -65,7 +65,7 @@ class Categorical(Distribution):
 
     @property
     def param_shape(self) -> tuple[int, ...]:
-        """The shape of the parameter."""
+        """Return the shape of the parameter."""
         return self._param.shape
 
     @constraints.dependent_property(is_discrete=True, event_dim=0)
@@ -116,7 +116,7 @@ class Categorical(Distribution):
 
 
 class _OfCategorical(Distribution):
-    """What is made of a Categorical, whose classes become the event."""
+    """The base of distributions made of a Categorical, whose classes become the event."""
 
     arg_constraints: Any = {"probs": constraints.simplex, "logits": constraints.real_vector}
     _categorical: Categorical
@@ -142,7 +142,7 @@ class _OfCategorical(Distribution):
 
     @property
     def param_shape(self) -> tuple[int, ...]:
-        """The shape of the parameter."""
+        """Return the shape of the parameter."""
         return self._categorical.param_shape
 
 
@@ -193,7 +193,7 @@ class OneHotCategorical(_OfCategorical):
 
 
 class OneHotCategoricalStraightThrough(OneHotCategorical):
-    """OneHotCategorical, whose samples have the gradient of the probabilities.
+    """A OneHotCategorical whose samples have the gradient of the probabilities.
 
     Y. Bengio, N. Léonard, A. Courville, Estimating or propagating gradients, 2013.
     """

@@ -18,7 +18,7 @@ __all__ = ["Independent", "MixtureSameFamily", "TransformedDistribution"]
 
 
 class Independent(Distribution):
-    """Takes the last `reinterpreted_batch_ndims` batch dimensions as dimensions of the event.
+    """The base with its last `reinterpreted_batch_ndims` batch dimensions as event dimensions.
 
     >>> import tinygrad_mnist as tg
     >>> normal = tg.distributions.Normal(tg.zeros(3), tg.ones(3))
@@ -99,7 +99,7 @@ class Independent(Distribution):
 
 
 class TransformedDistribution(Distribution):
-    """The distribution of what transforms make of samples of another one.
+    """The distribution of samples of a base, passed through transforms.
 
     log p(y) = log p(x) - log |dy/dx|.
 
@@ -186,7 +186,7 @@ class TransformedDistribution(Distribution):
         return base if total is None else base - total
 
     def _monotone(self, value: Tensor) -> Tensor:
-        """A probability, or where the transforms turn the order around 1 less it."""
+        """Return a probability p, or 1 - p where the transforms are decreasing."""
         sign: Any = 1
         for transform in self.transforms:
             sign = sign * transform.sign
@@ -256,7 +256,7 @@ class MixtureSameFamily(Distribution):
 
     @property
     def component_distribution(self) -> Any:
-        """What is chosen among."""
+        """The components, along the last batch dimension."""
         return self._component
 
     @constraints.dependent_property

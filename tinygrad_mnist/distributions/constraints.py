@@ -1,4 +1,4 @@
-"""Where a parameter or a value may lie: `constraint.check(value)` answers for each event.
+"""Regions for parameters and values: `constraint.check(value)` answers for each event.
 
 `real`, `positive`, `simplex`, `positive_definite` and others are constraints; `interval`,
 `greater_than`, `independent`, `cat` and others make one.
@@ -34,7 +34,7 @@ class Constraint:
     event_dim: Any = 0
 
     def check(self, value: Tensor) -> Tensor:
-        """Whether each event of `value` lies within."""
+        """Tell, for each event of `value`, whether it lies within."""
         raise NotImplementedError
 
     def __repr__(self) -> str:
@@ -45,7 +45,7 @@ class Constraint:
 
 
 class _Dependent(Constraint):
-    """What depends on other variables, so that nothing can be checked."""
+    """A region that depends on other variables, so that nothing can be checked."""
 
     def __init__(self, *, is_discrete: Any = NotImplemented, event_dim: Any = NotImplemented):
         self._is_discrete, self._event_dim = is_discrete, event_dim
@@ -80,7 +80,7 @@ class _Dependent(Constraint):
 
 
 def is_dependent(constraint: Any) -> bool:
-    """Whether it depends on other variables."""
+    """Tell whether the constraint depends on other variables."""
     return isinstance(constraint, _Dependent)
 
 
@@ -102,7 +102,7 @@ class dependent_property(property, _Dependent):
 
 
 class _IndependentConstraint(Constraint):
-    """An event is valid if its parts are, which lie in some more dimensions on the right."""
+    """A region of larger events: one is valid if all its parts are, along the added dimensions."""
 
     def __init__(self, base_constraint: Constraint, reinterpreted_batch_ndims: int) -> None:
         self.base_constraint = base_constraint
@@ -127,14 +127,14 @@ class _IndependentConstraint(Constraint):
 
 
 def every(mask: Tensor, dims: int) -> Tensor:
-    """Whether all hold in the last `dims` dimensions."""
+    """Tell whether all hold over the last `dims` dimensions."""
     for _ in range(dims):
         mask = mask.all(-1)
     return mask
 
 
 class MixtureSameFamilyConstraint(Constraint):
-    """What all components of a mixture can give."""
+    """The region that all components of a mixture share."""
 
     def __init__(self, base_constraint: Constraint) -> None:
         self.base_constraint = base_constraint

@@ -33,7 +33,7 @@ __all__ = ["Bernoulli", "Binomial", "Geometric", "NegativeBinomial", "Poisson"]
 
 
 class Odds(Distribution):
-    """What is given by `probs` or by `logits`, of which the other one is computed."""
+    """The base of distributions with `probs` or `logits`; the other one is computed."""
 
     arg_constraints: Any = {"probs": constraints.unit_interval, "logits": constraints.real}
 
@@ -53,7 +53,7 @@ class Odds(Distribution):
 
     @property
     def param_shape(self) -> tuple[int, ...]:
-        """The shape of the parameter."""
+        """Return the shape of the parameter."""
         return self._param.shape
 
     def _take(self, probs: Any, logits: Any) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Distribution: what all of them share; and ExponentialFamily."""
+"""Distribution, the base of all distributions, and ExponentialFamily."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ D = TypeVar("D", bound="Distribution")
 class Distribution:
     """A distribution of events of `event_shape`, for each parameter of `batch_shape`.
 
-    `rsample` draws samples that can be differentiated by the parameters, where `has_rsample` says
-    that there are such; `sample` draws without a gradient. Shapes are sample_shape + batch_shape +
+    `rsample` draws samples that can be differentiated by the parameters, where `has_rsample` is
+    True; `sample` draws without a gradient. Shapes are sample_shape + batch_shape +
     event_shape; `log_prob` sums over the event. Parameters and values are checked, with a
     ValueError, unless `validate_args` is False.
 
@@ -37,7 +37,7 @@ class Distribution:
 
     @staticmethod
     def set_default_validate_args(value: bool) -> None:
-        """Say whether distributions check arguments where `validate_args` is not given."""
+        """Set whether distributions check arguments where `validate_args` is not given."""
         if value not in (True, False):
             raise ValueError("set_default_validate_args: True or False")
         Distribution._validate_args = value
@@ -75,13 +75,13 @@ class Distribution:
         return self._event_shape
 
     def expand(self: D, batch_shape: Size, _instance: Any = None) -> D:
-        """The same distribution with its parameters expanded to another batch shape."""
+        """Return the same distribution with its parameters expanded to another batch shape."""
         batch = tuple(batch_shape)
         new = self.__new__(type(self)) if _instance is None else _instance
         known = self.arg_constraints
         for name, value in self.__dict__.items():
             if isinstance(getattr(type(self), name, None), lazy_property) and name not in known:
-                continue  # computed once more, when it is asked for
+                continue  # a lazy property: computed again when it is read
             if isinstance(value, Distribution):
                 value = value.expand(batch)
             elif name in known and isinstance(value, Tensor):
@@ -139,34 +139,34 @@ class Distribution:
         return self.sample((n,))
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """The logarithm of the density, or of the probability, at `value`."""
+        """Return the logarithm of the density, or of the probability, at `value`."""
         raise NotImplementedError(f"{type(self).__name__} does not implement log_prob")
 
     def cdf(self, value: Tensor) -> Tensor:
-        """The probability of at most `value`."""
+        """Return the probability of at most `value`."""
         raise NotImplementedError(f"{type(self).__name__} does not implement cdf")
 
     def icdf(self, value: Tensor) -> Tensor:
-        """The inverse of `cdf`."""
+        """Return the inverse of `cdf`."""
         raise NotImplementedError(f"{type(self).__name__} does not implement icdf")
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
-        """All values of a discrete distribution, along a new first dimension."""
+        """Return all values of a discrete distribution, along a new first dimension."""
         raise NotImplementedError(f"{type(self).__name__} does not implement enumerate_support")
 
     def entropy(self) -> Tensor:
-        """The entropy, in nats."""
+        """Return the entropy, in nats."""
         raise NotImplementedError(f"{type(self).__name__} does not implement entropy")
 
     def perplexity(self) -> Tensor:
-        """exp(entropy)."""
+        """Return exp(entropy)."""
         return self.entropy().exp()
 
     def _extended_shape(self, sample_shape: Size = ()) -> tuple[int, ...]:
         return (*sample_shape, *self._batch_shape, *self._event_shape)
 
     def _check(self, value: Tensor) -> None:
-        """`_validate_sample`, where arguments are checked."""
+        """Call `_validate_sample`, if arguments are checked."""
         if self._validate_args:
             self._validate_sample(value)
 
@@ -202,7 +202,7 @@ class Distribution:
 
 
 def expanded(value: Tensor, batch: Size, event_dim: int) -> Tensor:
-    """A parameter in another batch shape."""
+    """Expand a parameter to another batch shape."""
     return value.expand(*batch, *value.shape[value.ndim - event_dim :])
 
 

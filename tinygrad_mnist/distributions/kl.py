@@ -1,4 +1,4 @@
-"""kl_divergence and register_kl, with all pairs that are known."""
+"""kl_divergence and register_kl, with all pairs of the package registered."""
 
 from tinygrad_mnist.distributions import kl_cross as kl_cross  # registers its pairs
 from tinygrad_mnist.distributions import kl_same as kl_same  # as well

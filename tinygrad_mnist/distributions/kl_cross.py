@@ -18,7 +18,7 @@ from tinygrad_mnist.ops.special import lgamma
 
 LOG_2PI = math.log(2 * math.pi)
 
-# Where p has values that q has not
+# Pairs where p has values outside the support of q
 INFINITE: dict[type, tuple[type, ...]] = {
     Beta: (Pareto,),
     ContinuousBernoulli: (Pareto,),
@@ -43,12 +43,12 @@ for _p, _qs in INFINITE.items():
 
 
 def quadratic(mean: Any, variance: Any, q: Normal) -> Any:
-    """The mean of (x - loc)^2 / 2 scale^2, for a mean and a variance of x."""
+    """Return the mean of (x - loc)^2 / 2 scale^2, from the mean and variance of x."""
     return (variance + (mean - q.loc) ** 2) / (2 * q.scale**2)
 
 
 def to_normal(p: Any, q: Normal) -> Any:
-    """By the entropy, the mean and the variance of p, which is all that is needed."""
+    """Compute the divergence from the entropy, mean and variance of p."""
     return quadratic(p.mean, p.variance, q) + q.scale.log() + LOG_2PI / 2 - p.entropy()
 
 
@@ -57,7 +57,7 @@ for _p in (Beta, ContinuousBernoulli, Exponential, Gamma, Gumbel, Laplace, Unifo
 
 
 def to_exponential(p: Any, q: Exponential) -> Any:
-    """By the entropy and the mean of p."""
+    """Compute the divergence from the entropy and mean of p."""
     return -p.entropy() - q.rate.log() + q.rate * p.mean
 
 
@@ -66,7 +66,7 @@ for _p in (Beta, ContinuousBernoulli, Gamma):
 
 
 def to_gamma(p: Any, q: Gamma, log_mean: Any) -> Any:
-    """By the entropy of p and the means of x and of log(x)."""
+    """Compute the divergence from the entropy of p and the means of x and of log(x)."""
     a = q.concentration
     norm = lgamma(a) - a * q.rate.log()
     return norm - p.entropy() - (a - 1) * log_mean + q.rate * p.mean
@@ -95,7 +95,7 @@ def _pareto_gamma(p: Pareto, q: Gamma) -> Tensor:
 
 
 def log_mean(low: Tensor, high: Tensor) -> Tensor:
-    """The mean of log(x) of a uniform variable."""
+    """Return the mean of log(x) of a uniform variable."""
     return (xlogy(high, high) - xlogy(low, low)) / (high - low) - 1
 
 
@@ -105,7 +105,7 @@ def _bernoulli_poisson(p: Bernoulli, q: Poisson) -> Tensor:
 
 
 def to_continuous_bernoulli(p: Any, q: ContinuousBernoulli) -> Any:
-    """By the entropy and the mean of p."""
+    """Compute the divergence from the entropy and mean of p."""
     return -p.entropy() - p.mean * q.logits - (-q.probs).log1p() - q._cont_bern_log_norm()
 
 
@@ -157,7 +157,7 @@ def _pareto_normal(p: Pareto, q: Normal) -> Tensor:
 
 
 def to_gumbel(p: Any, q: Gumbel, mean_exp: Any) -> Any:
-    """By the entropy of p and the means of x and of exp(-(x - loc) / scale)."""
+    """Compute the divergence from the entropy of p and the means of x and of exp(-(x - loc) / scale)."""
     return (p.mean - q.loc) / q.scale + mean_exp + q.scale.log() - p.entropy()
 
 

@@ -39,7 +39,7 @@ def register_kl(type_p: type, type_q: type) -> Callable[[F], F]:
 
 
 def _dispatch(p: type, q: type) -> Callable[..., Any] | None:
-    """The function of the most specific pair; RuntimeWarning where two are equally so."""
+    """Return the function of the most specific pair; RuntimeWarning if two are equally specific."""
     if (p, q) in _FOUND:
         return _FOUND[p, q]
     near_p, near_q = p.__mro__.index, q.__mro__.index
@@ -59,7 +59,7 @@ def _dispatch(p: type, q: type) -> Callable[..., Any] | None:
 
 
 def kl_divergence(p: Distribution, q: Distribution) -> Any:
-    """The integral of p log(p / q), for each element of the batch; NotImplementedError if unknown.
+    """Return the integral of p log(p / q) per element; NotImplementedError for unknown pairs.
 
     >>> import tinygrad_mnist as tg
     >>> D = tg.distributions

@@ -99,7 +99,7 @@ def _pareto(p: Pareto, q: Pareto) -> Tensor:
 @register_kl(Bernoulli, Bernoulli)
 def _bernoulli(p: Bernoulli, q: Bernoulli) -> Tensor:
     def term(a: Tensor, b: Tensor, sign: int) -> Tensor:
-        """a log(a / b), of one of the two outcomes."""
+        """Return a log(a / b), the term of one of two outcomes."""
         gap = table.softplus(sign * q.logits) - table.softplus(sign * p.logits)
         return where(a == 0, 0.0, where(b == 0, math.inf, a * gap))
 
@@ -162,7 +162,7 @@ def _continuous_bernoulli(p: ContinuousBernoulli, q: ContinuousBernoulli) -> Any
 
 @register_kl(ExponentialFamily, ExponentialFamily)
 def _family(p: ExponentialFamily, q: ExponentialFamily) -> Any:
-    """Bregman's divergence of the log-normalizer."""
+    """Return Bregman's divergence of the log-normalizer."""
     if type(p) is not type(q):
         raise NotImplementedError(
             "The cross KL-divergence between different exponential families cannot be computed "
@@ -198,7 +198,7 @@ def _multivariate(p: MultivariateNormal, q: MultivariateNormal) -> Tensor:
 
 
 def _spread(q: LowRankMultivariateNormal, matrix: Tensor) -> Tensor:
-    """The trace of inv(covariance of q) m m'."""
+    """Return the trace of inv(covariance of q) m m'."""
     a = solve_triangular(q._capacitance, q._scaled(), upper=False)
     return squares(matrix * q._d.rsqrt().unsqueeze(-1)) - squares(a @ matrix)
 

@@ -18,7 +18,7 @@ __all__ = ["Cauchy", "GeneralizedPareto", "Laplace", "Normal", "StudentT", "Unif
 
 
 class LocationScale(Distribution):
-    """What moves with `loc` and stretches with `scale`, which are broadcast to one shape."""
+    """The base of distributions with `loc` and `scale`, which are broadcast to one shape."""
 
     arg_constraints: Any = {"loc": constraints.real, "scale": constraints.positive}
     support: Any = constraints.real
@@ -107,7 +107,7 @@ class Laplace(LocationScale):
         self._check(value)
         z = self._standard(value)
         below, above = z.clamp(max=0).exp() / 2, 1 - (-z.clamp(min=0)).exp() / 2
-        return where(z < 0, below, above)  # which has a slope at 0, as |z| has not
+        return where(z < 0, below, above)  # which has a slope at 0; |z| has none
 
     def icdf(self, value: Tensor) -> Tensor:
         u = value - 0.5
@@ -254,7 +254,7 @@ class Uniform(Distribution):
 class GeneralizedPareto(LocationScale):
     """GeneralizedPareto(loc, scale, concentration): (1 + c z)^(-1 / c - 1) / scale, z >= 0.
 
-    With a concentration of 0 an exponential variable, below 0 one that has an end.
+    With a concentration of 0 it is exponential; below 0 its support is bounded.
     """
 
     arg_constraints: Any = {
@@ -276,7 +276,7 @@ class GeneralizedPareto(LocationScale):
         return constraints.interval(self.loc, where(c < 0, end, math.inf))
 
     def _curved(self) -> tuple[Tensor, Tensor]:
-        """Where the concentration is not 0, and the concentration there."""
+        """Return where the concentration is not 0, and the concentration there."""
         curved = self.concentration.abs() > 1e-8
         return curved, where(curved, self.concentration, 1.0)
 
@@ -301,13 +301,13 @@ class GeneralizedPareto(LocationScale):
         return -self.scale.log() - where(curved, (1 / c + 1) * (c * z).log1p(), z)
 
     def log_survival_function(self, value: Tensor) -> Tensor:
-        """log(1 - cdf(value))."""
+        """Return log(1 - cdf(value))."""
         self._check(value)
         z, (curved, c) = self._standard(value), self._curved()
         return -where(curved, (c * z).log1p() / c, z)
 
     def log_cdf(self, value: Tensor) -> Tensor:
-        """log(cdf(value))."""
+        """Return log(cdf(value))."""
         return (-self.log_survival_function(value).exp()).log1p()
 
     def cdf(self, value: Tensor) -> Tensor:
@@ -324,8 +324,8 @@ class GeneralizedPareto(LocationScale):
 class VonMises(Distribution):
     """VonMises(loc, concentration): exp(k cos(x - loc)) / (2 pi I0(k)), on a circle.
 
-    Bessel's functions are exact here, where PyTorch's are approximations to 7 digits. Sampling is
-    that of D. J. Best and N. I. Fisher, Applied Statistics 28 (1979).
+    Bessel's functions are exact here, where PyTorch's are approximations to 7 digits. Sampling
+    follows D. J. Best and N. I. Fisher, Applied Statistics 28 (1979).
     """
 
     arg_constraints: Any = {"loc": constraints.real, "concentration": constraints.positive}

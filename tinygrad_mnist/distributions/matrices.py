@@ -112,7 +112,7 @@ class Wishart(ExponentialFamily):
 
     @lazy_property
     def precision_matrix(self) -> Tensor:
-        """Its inverse."""
+        """The inverse of the scale matrix."""
         return self._wide(cholesky_inverse(self._lower))
 
     @property

@@ -24,12 +24,12 @@ LOG_2PI = math.log(2 * math.pi)
 
 
 def times(matrix: Tensor, vector: Tensor) -> Tensor:
-    """Matrices times vectors."""
+    """Multiply matrices by vectors."""
     return (matrix @ vector.unsqueeze(-1)).squeeze(-1)
 
 
 def mahalanobis(lower: Tensor, x: Tensor) -> Tensor:
-    """The squared length of inv(lower) x."""
+    """Return the squared length of inv(lower) x."""
     if lower.ndim == 2:  # one triangle for all of them: one system
         columns = solve_triangular(lower, x.reshape(-1, x.shape[-1]).mT, upper=False)
         return (columns**2).sum(0).reshape(x.shape[:-1])
@@ -39,17 +39,17 @@ def mahalanobis(lower: Tensor, x: Tensor) -> Tensor:
 
 
 def half_log_det(lower: Tensor) -> Tensor:
-    """The logarithm of the determinant of a triangle."""
+    """Return the logarithm of the determinant of a triangular matrix."""
     return lower.diagonal(dim1=-2, dim2=-1).log().sum(-1)
 
 
 def squares(x: Tensor) -> Tensor:
-    """The trace of x x': the sum of the squares of a matrix."""
+    """Return the trace of x x': the sum of the squares of a matrix."""
     return (x**2).sum((-2, -1))
 
 
 def precision_to_scale_tril(p: Tensor) -> Tensor:
-    """The Cholesky factor of inv(p), without inverting p."""
+    """Return the Cholesky factor of inv(p), without inverting p."""
     flipped = cholesky(p.flip((-2, -1))).flip((-2, -1)).mT
     return solve_triangular(flipped, eye(p.shape[-1], dtype=p.dtype), upper=False)
 
@@ -57,7 +57,7 @@ def precision_to_scale_tril(p: Tensor) -> Tensor:
 class MultivariateNormal(Distribution):
     """MultivariateNormal(loc, one of covariance_matrix, precision_matrix, scale_tril).
 
-    `scale_tril`, the lower Cholesky factor of the covariance, is what it computes with.
+    All computations use `scale_tril`, the lower Cholesky factor of the covariance.
 
     >>> import tinygrad_mnist as tg
     >>> tg.distributions.MultivariateNormal(tg.zeros(2), tg.eye(2)).log_prob(tg.zeros(2))
@@ -154,7 +154,7 @@ class MultivariateNormal(Distribution):
 class LowRankMultivariateNormal(Distribution):
     """LowRankMultivariateNormal(loc, W, d): covariance W W' + diag(d), by Woodbury's identity.
 
-    What is factored is I + W' diag(1 / d) W, of the rank of W.
+    The matrix that is factored is I + W' diag(1 / d) W, as large as the rank of W.
     """
 
     arg_constraints: Any = {

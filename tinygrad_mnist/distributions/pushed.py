@@ -36,16 +36,16 @@ __all__ = [
 
 
 class _OfBase(TransformedDistribution):
-    """What has the `loc` and `scale` of its base."""
+    """The base of distributions with the `loc` and `scale` of their own base."""
 
     @property
     def loc(self) -> Any:
-        """Where the base lies."""
+        """The location of the base."""
         return self.base_dist.loc
 
     @property
     def scale(self) -> Any:
-        """How wide the base is."""
+        """The scale of the base."""
         return self.base_dist.scale
 
 
@@ -137,7 +137,7 @@ class HalfCauchy(_Half):
 
 
 class _Own(TransformedDistribution):
-    """What has parameters of its own, of which base and transforms are made."""
+    """The base of distributions that make base and transforms of parameters of their own."""
 
     def _build(self) -> tuple[Any, list[Any]]:
         raise NotImplementedError

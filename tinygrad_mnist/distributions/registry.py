@@ -1,6 +1,6 @@
-"""biject_to and transform_to: a transform from real numbers to where a constraint says.
+"""biject_to and transform_to: a transform from real numbers to the region of a constraint.
 
-`biject_to` gives a bijection with a log-determinant; `transform_to` the cheapest way.
+`biject_to` returns a bijection with a log-determinant, `transform_to` the cheapest transform.
 
 >>> import tinygrad_mnist as tg
 >>> D = tg.distributions
@@ -102,7 +102,7 @@ def _stack(registry: ConstraintRegistry) -> Factory:
 
 
 def _positive_or_above(constraint: Any) -> Transform:
-    """exp for what is positive, moved for another bound: they are of one class."""
+    """Return exp for `positive`, moved for another lower bound: both are of one class."""
     bound = constraint.lower_bound
     plain = not isinstance(bound, Tensor) and bound == 0
     return ExpTransform() if plain else _above(constraint)

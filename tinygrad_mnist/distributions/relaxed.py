@@ -24,7 +24,7 @@ __all__ = ["LogitRelaxedBernoulli", "RelaxedBernoulli", "RelaxedOneHotCategorica
 
 
 def as_tensor(temperature: Any, like: Tensor) -> Tensor:
-    """A temperature, which may be a number."""
+    """Return a temperature, which may be a number, as a Tensor."""
     if isinstance(temperature, Tensor):
         return temperature
     return tensor(float(temperature), dtype=like.dtype)
@@ -93,7 +93,7 @@ class _OfRelaxed(TransformedDistribution):
 
     @property
     def temperature(self) -> Any:
-        """How far from discrete: near 0 samples are nearly so."""
+        """The distance from discrete samples: near 0 the samples are nearly discrete."""
         return self.base_dist.temperature
 
     @property

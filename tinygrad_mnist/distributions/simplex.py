@@ -34,8 +34,8 @@ __all__ = ["Beta", "ContinuousBernoulli", "Dirichlet"]
 class Dirichlet(ExponentialFamily):
     """Dirichlet(concentration): proportional to the product of x_i^(a_i - 1), on the simplex.
 
-    The gradient of a sample is implicit: each element as a beta variable, the others shrinking in
-    proportion, as PyTorch's.
+    The gradient of a sample is implicit, as in PyTorch: each element moves as a beta variable, and
+    the others shrink in proportion.
     """
 
     arg_constraints: Any = {"concentration": constraints.independent(constraints.positive, 1)}
@@ -113,12 +113,12 @@ class Beta(ExponentialFamily):
 
     @property
     def concentration1(self) -> Any:
-        """The power of x, and 1."""
+        """The power of x, plus 1."""
         return self._dirichlet.concentration[..., 0]
 
     @property
     def concentration0(self) -> Any:
-        """The power of 1 - x, and 1."""
+        """The power of 1 - x, plus 1."""
         return self._dirichlet.concentration[..., 1]
 
     @property
@@ -195,7 +195,7 @@ class ContinuousBernoulli(ExponentialFamily):
 
     @property
     def param_shape(self) -> tuple[int, ...]:
-        """The shape of the parameter."""
+        """Return the shape of the parameter."""
         return self._batch_shape
 
     def _stable(self) -> Tensor:

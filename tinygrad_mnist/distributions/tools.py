@@ -1,4 +1,4 @@
-"""What distributions are written with: parameters of one shape, lazy ones, sums over events."""
+"""Tools of the distributions: parameters of one shape, lazy ones, sums over events."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Size = Sequence[int]
 
 
 def broadcast_all(*values: Any) -> tuple[Tensor, ...]:
-    """Numbers and Tensors as Tensors of one shape; numbers in the dtype of the first Tensor."""
+    """Broadcast numbers and Tensors to one shape; numbers take the dtype of the first Tensor."""
     if not all(isinstance(v, (Tensor, Number)) for v in values):
         raise ValueError("Input arguments must all be instances of Number, or Tensors.")
     first = next((v for v in values if isinstance(v, Tensor)), None)
@@ -32,7 +32,7 @@ def broadcast_all(*values: Any) -> tuple[Tensor, ...]:
 
 
 class lazy_property:
-    """A property that is computed when it is first asked for, and then an attribute."""
+    """A property that is computed when it is first read, and is an attribute from then on."""
 
     def __init__(self, wrapped: Callable[[Any], Any]) -> None:
         self.wrapped, self.__doc__ = wrapped, wrapped.__doc__
@@ -47,31 +47,31 @@ class lazy_property:
 
 
 def sum_rightmost(value: Any, dims: int) -> Any:
-    """The sum over the last `dims` dimensions."""
+    """Sum over the last `dims` dimensions."""
     if not dims:
         return value
     return table.sum(value, axis=tuple(range(value.ndim - dims, value.ndim)))
 
 
 def logits_to_probs(logits: Tensor, is_binary: bool = False) -> Tensor:
-    """The sigmoid of logits, or with several classes their softmax."""
+    """Return the sigmoid of logits, or with several classes their softmax."""
     return table.sigmoid(logits) if is_binary else softmax(logits, -1)
 
 
 def clamp_probs(probs: Tensor) -> Tensor:
-    """Probabilities moved into [eps, 1 - eps], eps that of their dtype."""
+    """Clamp probabilities to [eps, 1 - eps], with the eps of their dtype."""
     eps = float(np.finfo(probs.dtype).eps)
     return clamp(probs, eps, 1 - eps)
 
 
 def probs_to_logits(probs: Tensor, is_binary: bool = False) -> Tensor:
-    """log(p / (1 - p)), or with several classes log(p), of clamped probabilities."""
+    """Return log(p / (1 - p)), or with several classes log(p), of clamped probabilities."""
     p = clamp_probs(probs)
     return p.log() - (-p).log1p() if is_binary else p.log()
 
 
 def one_of(name: str, **given: Any) -> str:
-    """The one argument that was given; ValueError for none or several."""
+    """Return the name of the one argument that was given; ValueError for none or several."""
     names = [key for key, value in given.items() if value is not None]
     if len(names) != 1:
         raise ValueError(name)
@@ -82,32 +82,32 @@ EITHER = "Either `probs` or `logits` must be specified, but not both."
 
 
 def binary_entropy(logits: Tensor, target: Tensor) -> Tensor:
-    """Binary cross-entropy of logits: log(1 + exp(z)) - z t."""
+    """Return the binary cross-entropy of logits: log(1 + exp(z)) - z t."""
     return table.softplus(logits) - logits * target
 
 
 def constant(shape: Size, value: float, like: Tensor) -> Tensor:
-    """`value` in a shape and in the dtype of another Tensor."""
+    """Return `value` in a shape and in the dtype of another Tensor."""
     return zeros(tuple(shape), dtype=like.dtype) + value
 
 
 def where(mask: Tensor, a: Any, b: Any) -> Tensor:
-    """a where the mask holds, else b; one of them may be a number."""
+    """Return a where the mask holds, else b; one of them may be a number."""
     return table.where(mask, a, b)
 
 
 def tiny(x: Tensor) -> float:
-    """The smallest normal number of a Tensor's dtype."""
+    """Return the smallest normal number of a Tensor's dtype."""
     return float(np.finfo(x.dtype).tiny)
 
 
 def eps(x: Tensor) -> float:
-    """The distance from 1 to the next number of a Tensor's dtype."""
+    """Return the distance from 1 to the next number of a Tensor's dtype."""
     return float(np.finfo(x.dtype).eps)
 
 
 def padded(x: Tensor, left: float | None = None, right: float | None = None) -> Tensor:
-    """The last dimension with a constant before, or after it."""
+    """Pad the last dimension with a constant before or after it."""
     shape = (*x.shape[:-1], 1)
     parts = [x]
     if left is not None:
@@ -118,7 +118,7 @@ def padded(x: Tensor, left: float | None = None, right: float | None = None) -> 
 
 
 def tril_matrix_to_vec(mat: Tensor, diag: int = 0) -> Tensor:
-    """The elements on and below a diagonal, row by row."""
+    """Return the elements on and below a diagonal, row by row."""
     n = mat.shape[-1]
     if not -n <= diag < n:
         raise ValueError(f"diag ({diag}) provided is outside [{-n}, {n - 1}].")
@@ -127,7 +127,7 @@ def tril_matrix_to_vec(mat: Tensor, diag: int = 0) -> Tensor:
 
 
 def vec_to_tril_matrix(vec: Tensor, diag: int = 0) -> Tensor:
-    """The matrices whose elements on and below a diagonal are these, row by row."""
+    """Return the matrices with these elements on and below a diagonal, row by row."""
     n = (-(1 + 2 * diag) + int(np.sqrt((1 + 2 * diag) ** 2 + 8 * vec.shape[-1]
                                        + 4 * abs(diag) * (diag + 1)) + 0.5)) // 2  # fmt: skip
     rows, columns = np.nonzero(np.tri(n, n, diag, dtype=bool))
@@ -138,7 +138,7 @@ def vec_to_tril_matrix(vec: Tensor, diag: int = 0) -> Tensor:
 
 
 def expand_all(distribution: Any, batch_shape: Size) -> dict[str, Any]:
-    """A distribution's parameters, by name, expanded to another batch shape."""
+    """Expand a distribution's parameters, by name, to another batch shape."""
     known, held = distribution.arg_constraints, vars(distribution)
     return {
         name: held[name].expand(

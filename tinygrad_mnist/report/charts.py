@@ -88,7 +88,7 @@ def line_chart(title: str, lines: Sequence[Line], *, shares: bool = False) -> di
 
 
 def ticks(low: float, high: float, most: int = 6) -> list[float]:
-    """Return round numbers between two bounds, at most `count`.
+    """Return round numbers between two bounds, at most `most`.
 
     >>> ticks(0.0, 1.03)
     [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]

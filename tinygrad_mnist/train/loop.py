@@ -120,7 +120,7 @@ class Trainer:
         return self._step_on_all(self._inputs[rows], self._targets[rows])
 
     def _step_on_all(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Take one step of gradient descent; return the loss and the outputs from before the step."""
+        """Take one step of gradient descent; return the loss and outputs from before it."""
         self.optimizer.zero_grad()
         outputs = self.model(inputs)
         loss = self.loss(outputs, targets)
@@ -154,7 +154,7 @@ class Trainer:
         return math.ceil(len(self.training.labels) / (self.recipe.batch_size or 2**62))
 
     def _order(self) -> list[NDArray[np.intp] | None]:
-        """Yield the rows of each batch of this epoch; None for all of them at once."""
+        """Return the rows of each batch of this epoch; None for all of them at once."""
         if self.recipe.batch_size is None:
             return [None]
         rng = np.random.default_rng([self.recipe.seed, 1 + self.epoch])

@@ -72,7 +72,7 @@ def curves(history: list[dict[str, Any]], title: str) -> Any:
 
 
 def confusion(evaluation: Evaluation, title: str) -> Any:
-    """Draw the confusion matrix; shades are shares of a true class, so rare classes show as well."""
+    """Draw the confusion matrix; shades are shares of a true class, so rare classes show too."""
     figure = _figure(7, 6)
     axes = figure.subplots()
     counts = evaluation.confusion

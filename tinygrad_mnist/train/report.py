@@ -30,7 +30,7 @@ def measured_on(data: Mnist) -> str:
 
 
 def environment() -> dict[str, Any]:
-    """Return versions, and the BLAS, cores and threads, which decide the last bits and the speed."""
+    """Return versions, and the BLAS, cores and threads, which decide last bits and speed."""
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     return {
         "tinygrad_mnist": __version__,

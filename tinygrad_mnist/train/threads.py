@@ -19,7 +19,7 @@ from tinygrad_mnist.ops.random import get_rng_state, set_rng_state
 from tinygrad_mnist.threads import get_num_threads, is_given, set_num_threads
 
 WORTH = 20_000  # training images: a shorter run ends before a choice pays
-WARM, ROUNDS, SECONDS = 2, 5, 0.02  # of each number: the first ones are slow; each round takes at least ROUND_SECONDS
+WARM, ROUNDS, SECONDS = 2, 5, 0.02  # slow first steps; rounds per number; a round's least time
 CLEARLY = 0.9  # more threads have to take this share of the time of one, or less
 HOPELESS = 4.0  # more threads are dropped when they take this many times as long
 STEADY = 2.0  # one round alone may be much longer, as with threads that wait for others

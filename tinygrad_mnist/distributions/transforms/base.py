@@ -21,8 +21,8 @@ __all__ = [
 class Transform:
     """A map of Tensors: `t(x)`, `t.inv(y)` and `t.log_abs_det_jacobian(x, y)`.
 
-    A subclass writes `_call`, `_inverse` and `log_abs_det_jacobian`, and says `domain`, `codomain`
-    and whether it is `bijective`. With `cache_size=1` the last pair of x and y is kept.
+    A subclass defines `_call`, `_inverse` and `log_abs_det_jacobian`, and the attributes `domain`,
+    `codomain` and `bijective`. With `cache_size=1` the last pair of x and y is kept.
 
     >>> import tinygrad_mnist as tg
     >>> double = tg.distributions.AffineTransform(0.0, 2.0)
@@ -44,7 +44,7 @@ class Transform:
 
     @property
     def event_dim(self) -> int:
-        """The dimensions of an event, if they are as many before as after."""
+        """The number of dimensions of an event, if it is the same before and after."""
         before, after = self.domain.event_dim, self.codomain.event_dim
         if before != after:
             raise ValueError("Please use either .domain.event_dim or .codomain.event_dim")
@@ -63,7 +63,7 @@ class Transform:
         raise NotImplementedError(f"{type(self).__name__} has no sign")
 
     def with_cache(self, cache_size: int = 1) -> Transform:
-        """The same transform with another cache size."""
+        """Return the same transform with another cache size."""
         if self._cache_size == cache_size:
             return self
         settings = {k: v for k, v in vars(self).items() if k not in ("_cached", "_inv")}
@@ -96,15 +96,15 @@ class Transform:
         raise NotImplementedError
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
-        """log |dy/dx|, for each event."""
+        """Return log |dy/dx| for each event."""
         raise NotImplementedError(f"{type(self).__name__} has no log_abs_det_jacobian")
 
     def forward_shape(self, shape: Size) -> tuple[int, ...]:
-        """The shape of y for that of x."""
+        """Return the shape of y for a shape of x."""
         return tuple(shape)
 
     def inverse_shape(self, shape: Size) -> tuple[int, ...]:
-        """The shape of x for that of y."""
+        """Return the shape of x for a shape of y."""
         return tuple(shape)
 
     def __repr__(self) -> str:
@@ -248,7 +248,7 @@ class ComposeTransform(Transform):
 
 
 def widened(constraint: Any, dims: int) -> Any:
-    """The constraint for events of more dimensions."""
+    """Return the constraint for events of more dimensions."""
     more = dims - constraint.event_dim
     return constraints.independent(constraint, more) if more else constraint
 
@@ -257,7 +257,7 @@ identity_transform = ComposeTransform([])
 
 
 class IndependentTransform(Transform):
-    """A transform of events with some more dimensions on the right."""
+    """A transform whose events have more dimensions, on the right."""
 
     def __init__(
         self, base_transform: Transform, reinterpreted_batch_ndims: int, cache_size: int = 0
@@ -342,7 +342,7 @@ class ReshapeTransform(Transform):
 
 
 def reshaped(shape: Size, before: tuple[int, ...], after: tuple[int, ...]) -> tuple[int, ...]:
-    """A shape with its end replaced; ValueError unless it ends as it should."""
+    """Return a shape with its end replaced. Raises ValueError for another end."""
     if len(shape) < len(before):
         raise ValueError("Too few dimensions on input")
     cut = len(shape) - len(before)

@@ -20,7 +20,7 @@ __all__ = [
 
 
 def clipped_sigmoid(x: Tensor) -> Tensor:
-    """The sigmoid, kept away from 0 and 1."""
+    """Return the sigmoid, kept away from 0 and 1."""
     return x.sigmoid().clamp(tiny(x), 1 - eps(x))
 
 
@@ -99,7 +99,7 @@ class TanhTransform(Plain):
 
 
 class AbsTransform(Plain):
-    """|x|, of which the inverse gives the positive one."""
+    """|x|; the inverse returns the positive number."""
 
     codomain = constraints.positive
     bijective = False
@@ -138,7 +138,7 @@ class PowerTransform(Transform):
         return x**self.exponent
 
     def _inverse(self, y: Tensor) -> Tensor:
-        return y ** (1 / self.exponent.to(y.dtype))  # a third in float32 is none in float64
+        return y ** (1 / self.exponent.to(y.dtype))  # 1/3 in float32 is not 1/3 in float64
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         return (self.exponent * y / x).abs().log()
@@ -206,12 +206,12 @@ class AffineTransform(Transform):
 
 
 def plain(x: Any) -> Any:
-    """The ndarray of a Tensor; a number as it is."""
+    """Return the ndarray of a Tensor, a number as it is."""
     return x._data if isinstance(x, Tensor) else x
 
 
 class CumulativeDistributionTransform(Transform):
-    """The distribution function of a distribution, which gives numbers in [0, 1]."""
+    """The distribution function of a distribution: values in [0, 1]."""
 
     bijective = True
     codomain = constraints.unit_interval

@@ -30,7 +30,7 @@ __all__ = [
 
 
 class _Vector(Plain):
-    """A transform of vectors, which have no sign."""
+    """A transform of vectors: it has no sign."""
 
     domain: Any = constraints.real_vector
 
@@ -40,14 +40,14 @@ class _Vector(Plain):
 
 
 def at_least(shape: Size, dims: int) -> Size:
-    """The shape; ValueError if it has too few dimensions."""
+    """Return the shape. Raises ValueError if it has too few dimensions."""
     if len(shape) < dims:
         raise ValueError("Too few dimensions on input")
     return shape
 
 
 class SoftmaxTransform(_Vector):
-    """softmax(x), of which the inverse is the logarithm: not bijective."""
+    """softmax(x), with the logarithm as its inverse; not bijective."""
 
     codomain = constraints.simplex
     bijective = False
