@@ -1,6 +1,7 @@
 """Words: the rules of CONTRIBUTING.md on names and English, as far as a machine can hold them.
 
-Read from the syntax tree, in the folders of CLEAN. A folder is added when it has been read aloud.
+Read from the syntax tree: sentences in the folders of SENTENCES, names in those of CLEAN. A folder
+is added when it has been read aloud.
 """
 
 import ast
@@ -19,6 +20,13 @@ CLEAN = [
     "tinygrad_mnist/autograd", "tinygrad_mnist/kernels", "tinygrad_mnist/models",
     "tinygrad_mnist/serialize", "tinygrad_mnist/testing", "tinygrad_mnist/utils",
     "benchmarks", "scripts",
+]  # fmt: skip
+
+# Here the sentences have been read, and the names have not: a folder moves up when they are mended.
+SENTENCES = [
+    *CLEAN, "tinygrad_mnist/cli", "tinygrad_mnist/compat", "tinygrad_mnist/data",
+    "tinygrad_mnist/distributions", "tinygrad_mnist/report", "tinygrad_mnist/train",
+    "tinygrad_mnist/*.py",
 ]  # fmt: skip
 
 # The left column of the rename table: participles without a noun, and words of many meanings.
@@ -45,10 +53,16 @@ PER = re.compile(
 HEAR = re.compile(r"\b(?:hears?|heard)\b")
 
 
+def modules_in(folder: str) -> dict[str, str]:
+    """Return the text, by path, of each module in a folder, or of a pattern like "folder/*.py"."""
+    path = ROOT / folder
+    paths = path.parent.glob(path.name) if folder.endswith(".py") else path.rglob("*.py")
+    return {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in sorted(paths)}
+
+
 def sources() -> dict[str, str]:
     """The text of each module in the folders of CLEAN, by its path."""
-    paths = [path for folder in CLEAN for path in sorted((ROOT / folder).rglob("*.py"))]
-    return {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in paths}
+    return {path: text for folder in CLEAN for path, text in modules_in(folder).items()}
 
 
 def docstrings(source: str) -> Iterator[tuple[int, str]]:
@@ -130,9 +144,9 @@ def shared_names(modules: Mapping[str, str]) -> dict[str, set[str]]:
     }
 
 
-@pytest.mark.parametrize("folder", CLEAN)
+@pytest.mark.parametrize("folder", SENTENCES)
 def test_the_rules_of_english(folder: str) -> None:
-    clean = {path: text for path, text in sources().items() if path.startswith(f"{folder}/")}
+    clean = modules_in(folder)
     assert clean
     faults = [f"{path}:{fault}" for path, text in clean.items() for fault in wrong_sentences(text)]
     assert not faults, "\n".join(faults)

@@ -24,7 +24,7 @@ def did_you_mean(
     import difflib
 
     by_lower = {word.lower(): word for word in known if not word.startswith("_")}
-    alike = [word for word in by_lower if word[:1] == name[:1].lower()]  # the first letter is seldom misspelt
+    alike = [word for word in by_lower if word[:1] == name[:1].lower()]  # typos seldom come first
     near = difflib.get_close_matches
     found = near(name.lower(), alike, 1, 0.5) or near(name.lower(), by_lower, 1, 0.5)
     return f"; did you mean {spelled(by_lower[found[0]])}?" if found else otherwise

@@ -2,7 +2,7 @@
 
 The best number depends on the machine at that moment. On an idle machine two threads are faster;
 beside a busy process they wait for each other, and a product of 50 us may take 16 ms. The number
-decides the last bits of a product, too. So nothing here chooses it; the code that begins a run does.
+decides the last bits of a product, too. So nothing here chooses it; the caller does.
 """
 
 from __future__ import annotations
@@ -89,8 +89,8 @@ def set_num_threads(count: int) -> None:
     """Compute products with `count` threads from now on, in the whole process, as in PyTorch.
 
     NumPy's own products use as many: the number belongs to its BLAS. The last bits of large
-    products depend on it. Raises TypeError unless it is an int, and RuntimeError unless it is positive or
-    where NumPy's BLAS is not known.
+    products depend on it. Raises TypeError unless `count` is an int, and RuntimeError unless it is
+    positive or where NumPy's BLAS is unknown.
     """
     if not isinstance(count, int) or isinstance(count, bool):
         kind = type(count).__name__

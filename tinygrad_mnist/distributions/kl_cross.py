@@ -157,7 +157,7 @@ def _pareto_normal(p: Pareto, q: Normal) -> Tensor:
 
 
 def to_gumbel(p: Any, q: Gumbel, mean_exp: Any) -> Any:
-    """Compute the divergence from the entropy of p and the means of x and of exp(-(x - loc) / scale)."""
+    """Compute the divergence from the entropy of p and means of x and exp(-(x - loc) / scale)."""
     return (p.mean - q.loc) / q.scale + mean_exp + q.scale.log() - p.entropy()
 
 

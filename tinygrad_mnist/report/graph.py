@@ -121,14 +121,14 @@ def _box(drawing: dict[str, Any], text: str, x: float, y: float, width: float, k
 
 
 def _arrow(drawing: dict[str, Any], node: AnyNode, top: float, bottom: float) -> None:
-    """Return the arrow from one op down to the next: the models of all recipes are chains."""
+    """Draw the arrow from one op down to the next: the models of all recipes are chains."""
     drawing["arrows"].append(
         {"path": f"M{FLOW},{top}V{bottom - 2}", "text": _shape(node), "x": FLOW + 8, "y": top + 16}
     )
 
 
 def _side_arrow(drawing: dict[str, Any], text: str, top: float, bottom: float) -> None:
-    """Return the arrow from a parameter at the left to its op at the right."""
+    """Draw the arrow from a parameter at the left to its op at the right."""
     left, y, end = SIDE_LEFT + SIDE_BOX, top + TALL / 2, bottom + TALL / 2
     bend = f"C{left + 60},{y} {MAIN_LEFT - 50},{end} {MAIN_LEFT - 2},{end}"
     drawing["arrows"].append(
