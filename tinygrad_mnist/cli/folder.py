@@ -99,7 +99,7 @@ def results_in(folder: Path) -> list[Path]:
 
 
 def _make(folder: Path) -> bool:
-    """Make the folder unless it exists; tell whether it was made."""
+    """Make the folder unless it exists; return whether it was made."""
     try:
         folder.mkdir(parents=True)
     except FileExistsError:

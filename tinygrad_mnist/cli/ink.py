@@ -27,7 +27,7 @@ THIN, THICK, USUAL = 1.5, 2.3, 1.85  # widths of MNIST's strokes, in pixels of t
 
 
 class NoDigit(ValueError):
-    """The picture shows no digit, or not exactly one; the message says which."""
+    """The picture does not show exactly one digit; the message names the reason."""
 
 
 def views_of(picture: Any, tilts: tuple[float, ...] = TILTS) -> NDArray[np.uint8]:

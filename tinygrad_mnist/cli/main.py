@@ -22,7 +22,7 @@ STOPPED = 130  # what a shell reports of a program that Ctrl-C ended
 
 
 class UsageError(Exception):
-    """An error that the user can put right; the message is one line that says how."""
+    """An error that the user can put right; the message is one line with the remedy."""
 
 
 class Parser(argparse.ArgumentParser):

@@ -1,4 +1,4 @@
-"""List the recipes that `train` knows: what they are, and the accuracy they must reach."""
+"""List the recipes of `train`: what they are, and the accuracy they must reach."""
 
 from __future__ import annotations
 

@@ -190,7 +190,7 @@ def compiled_with_cxx11_abi() -> bool:
 
 
 def set_anomaly_enabled(mode: bool, check_nan: bool = True) -> None:
-    """Call `autograd.set_detect_anomaly`."""
+    """Turn the detection of anomalies in backward on or off: `autograd.set_detect_anomaly`."""
     from tinygrad_mnist.autograd import set_detect_anomaly
 
     set_detect_anomaly(mode, check_nan)

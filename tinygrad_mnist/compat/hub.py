@@ -6,7 +6,7 @@ from typing import Any
 
 
 def _refused(*args: Any, **kw: Any) -> Any:
-    """Raise RuntimeError that says how to load weights."""
+    """Raise RuntimeError with the way to load weights."""
     raise RuntimeError(
         "nothing is downloaded: fetch the weights yourself and read them by "
         "serialize.exchange.load_torch(path) or load_safetensors(path)"

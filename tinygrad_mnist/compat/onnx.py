@@ -16,7 +16,7 @@ class TrainingMode(enum.Enum):
 
 
 def export(model: Any, args: Any = (), f: Any = None, **kw: Any) -> None:
-    """Write a Sequential of known layers as an ONNX graph for inputs like `args`.
+    """Write a Sequential of supported layers as an ONNX graph for inputs like `args`.
 
     The names of inputs and outputs are `save_onnx`'s, the batch may be of any size, and PyTorch's
     other settings change nothing. Raises Unsupported for a model that is no such Sequential.

@@ -37,7 +37,7 @@ class profile:
         return self
 
     def table(self, *args: Any, **kw: Any) -> str:
-        """Return a line that says what to use instead."""
+        """Return a line that names what to use instead."""
         return "nothing was measured; use python -m cProfile"
 
     def export_chrome_trace(self, path: str) -> None:

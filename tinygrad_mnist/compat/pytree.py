@@ -47,7 +47,7 @@ def tree_flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> Any
 
 
 def tree_unflatten(leaves: Any, treespec: TreeSpec) -> Any:
-    """Nest leaves as `treespec` says. Raises ValueError for too many or too few."""
+    """Nest leaves by `treespec`. Raises ValueError for too many or too few."""
     if not isinstance(treespec, TreeSpec):
         leaves, treespec = treespec, leaves
     leaves = list(leaves)

@@ -45,7 +45,7 @@ class Mnist:
 
     `name` is what results quote: "mnist" for the canonical 60,000 + 10,000 images only,
     "mnist-5k-embedded" for the subset in the package, "custom" for anything else.
-    `source` says in one line where the data came from.
+    `source` names in one line where the data came from.
 
     >>> load_mnist("embedded")
     Mnist(mnist-5k-embedded, 4,000 train / 1,000 test images, embedded subset: ...)
@@ -77,7 +77,7 @@ def load_mnist(
     "embedded"; when None, the environment variable TINYGRAD_MNIST_DATA names it. A folder that is
     named must be good: anything wrong in it raises `DataError`. Otherwise the cache
     (`cache_dir()`) is filled by a download, which a line on standard error announces, and when
-    that fails the embedded subset is loaded; its `source` says why. Nothing is asked of a network
+    that fails the embedded subset is loaded; its `source` gives the reason. Nothing is asked of a network
     when `download` is False, when TINYGRAD_MNIST_OFFLINE is set, or for a day after a failure;
     `fetch` tries again.
 
@@ -130,7 +130,7 @@ def load_embedded() -> Mnist:
 def cache_dir() -> Path:
     """Return `$XDG_CACHE_HOME/tinygrad-mnist`, or `~/.cache/tinygrad-mnist`; it need not exist.
 
-    Raises DataError where neither variable nor the system says where the user's files are.
+    Raises DataError where neither a variable nor the system names the user's home.
 
     >>> cache_dir().name
     'tinygrad-mnist'

@@ -1,9 +1,10 @@
 """Probability distributions; PyTorch's `distributions`.
 
-`distribution.py` has what they share, and each family a file: `location_scale.py`, `gamma.py`,
+`distribution.py` has their common base, and each family has a file: `location_scale.py`, `gamma.py`,
 `simplex.py`, `discrete.py`, `categorical.py`, `relaxed.py`, `multivariate.py`, `matrices.py`.
-`composed.py` makes distributions of others by `transforms/`, `pushed.py` are such. `constraints.py`
-says where values may lie, `registry.py` how to get there, `kl.py` how far two are apart.
+`composed.py` makes distributions of others by `transforms/`; those of `pushed.py` are made so.
+`constraints.py` has the regions of values, `registry.py` the transforms to them, `kl.py` the
+divergence of two distributions.
 
 >>> import tinygrad_mnist as tg
 >>> mean = tg.zeros(2, requires_grad=True)

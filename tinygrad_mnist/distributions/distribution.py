@@ -130,7 +130,7 @@ class Distribution:
         )
 
     def sample_n(self, n: int) -> Tensor:
-        """Draw n samples; a FutureWarning says to write sample((n,))."""
+        """Draw n samples. Deprecated: a FutureWarning recommends sample((n,))."""
         warnings.warn(
             "`sample_n(n)` will be deprecated. Use `sample((n,))` instead.",
             FutureWarning,

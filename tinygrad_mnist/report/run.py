@@ -18,7 +18,7 @@ LARGEST = 50_000_000  # bytes of a record; a thousand epochs take 300,000
 
 
 class RecordError(ValueError):
-    """A run.json that cannot be used; the message names it and says what to do."""
+    """A run.json that cannot be used; the message names it and the remedy."""
 
 
 @dataclass(frozen=True, eq=False)

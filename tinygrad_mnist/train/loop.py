@@ -34,7 +34,7 @@ ROWS = 1000  # images at a time where no gradient is needed: their activations s
 
 
 class Diverged(ArithmeticError):
-    """The loss is no longer a number; the message says when and what to change."""
+    """The loss is no longer finite; the message names the step and what to change."""
 
 
 class Examples(NamedTuple):

@@ -33,7 +33,7 @@ class MNIST(VisionDataset):
 
     From `root` where the files are (also in MNIST/raw), else as `data.load_mnist` finds them: in
     the folder that TINYGRAD_MNIST_DATA names, the cache, a download if it is asked for, or the
-    subset in the package, which the first line of output then says.
+    subset in the package, which the first line of output then names.
     """
 
     classes = ["0 - zero", "1 - one", "2 - two", "3 - three", "4 - four", "5 - five", "6 - six",
