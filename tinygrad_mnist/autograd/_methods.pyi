@@ -33,7 +33,7 @@ class TensorMethods:
     def __ifloordiv__(self, other: Any) -> Tensor: ...  # ops/table.py:64
     def __imod__(self, other: Any) -> Tensor: ...  # ops/table.py:60
     def __imul__(self, other: Any) -> Tensor: ...  # ops/table.py:51
-    def __invert__(self) -> Tensor: ...  # ops/table.py:371
+    def __invert__(self) -> Tensor: ...  # ops/table.py:375
     def __ipow__(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:90
     def __isub__(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:56
     def __itruediv__(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
@@ -137,18 +137,18 @@ class TensorMethods:
     def bernoulli(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:197
     def bernoulli_(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:197
     def bincount(self, weights: Tensor | None = ..., minlength: builtins.int = ...) -> Tensor: ...  # ops/histogram.py:27
-    def bitwise_and(self, other: Any) -> Tensor: ...  # ops/table.py:368
-    def bitwise_and_(self, other: Any) -> Tensor: ...  # ops/table.py:368
-    def bitwise_left_shift(self, other: Any) -> Tensor: ...  # ops/table.py:376
-    def bitwise_left_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:376
-    def bitwise_not(self) -> Tensor: ...  # ops/table.py:371
-    def bitwise_not_(self) -> Tensor: ...  # ops/table.py:371
-    def bitwise_or(self, other: Any) -> Tensor: ...  # ops/table.py:369
-    def bitwise_or_(self, other: Any) -> Tensor: ...  # ops/table.py:369
-    def bitwise_right_shift(self, other: Any) -> Tensor: ...  # ops/table.py:377
-    def bitwise_right_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:377
-    def bitwise_xor(self, other: Any) -> Tensor: ...  # ops/table.py:370
-    def bitwise_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:370
+    def bitwise_and(self, other: Any) -> Tensor: ...  # ops/table.py:372
+    def bitwise_and_(self, other: Any) -> Tensor: ...  # ops/table.py:372
+    def bitwise_left_shift(self, other: Any) -> Tensor: ...  # ops/table.py:380
+    def bitwise_left_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:380
+    def bitwise_not(self) -> Tensor: ...  # ops/table.py:375
+    def bitwise_not_(self) -> Tensor: ...  # ops/table.py:375
+    def bitwise_or(self, other: Any) -> Tensor: ...  # ops/table.py:373
+    def bitwise_or_(self, other: Any) -> Tensor: ...  # ops/table.py:373
+    def bitwise_right_shift(self, other: Any) -> Tensor: ...  # ops/table.py:381
+    def bitwise_right_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:381
+    def bitwise_xor(self, other: Any) -> Tensor: ...  # ops/table.py:374
+    def bitwise_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:374
     def bmm(self, mat2: Tensor) -> Tensor: ...  # ops/matmul.py:67
     def bool(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def broadcast_to(self, size: Any) -> Tensor: ...  # ops/shape.py:164
@@ -217,8 +217,8 @@ class TensorMethods:
     def double(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def dsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
     def element_size(self) -> builtins.int: ...  # ops/convert.py:150
-    def eq(self, other: Any) -> Tensor: ...  # ops/table.py:358
-    def eq_(self, other: Any) -> Tensor: ...  # ops/table.py:358
+    def eq(self, other: Any) -> Tensor: ...  # ops/table.py:362
+    def eq_(self, other: Any) -> Tensor: ...  # ops/table.py:362
     def equal(self, other: Tensor) -> builtins.bool: ...  # ops/compare.py:68
     def erf(self) -> Tensor: ...  # ops/table.py:156
     def erf_(self) -> Tensor: ...  # ops/table.py:156
@@ -259,24 +259,24 @@ class TensorMethods:
     def frac_(self) -> Any: ...  # ops/elementwise.py:287
     def frexp(self) -> Parts: ...  # ops/elementwise.py:215
     def gather(self, dim: builtins.int, index: Tensor, *, sparse_grad: builtins.bool = ...) -> Tensor: ...  # ops/index.py:126
-    def gcd(self, other: Any) -> Tensor: ...  # ops/table.py:378
-    def gcd_(self, other: Any) -> Tensor: ...  # ops/table.py:378
-    def ge(self, other: Any) -> Tensor: ...  # ops/table.py:363
-    def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:363
+    def gcd(self, other: Any) -> Tensor: ...  # ops/table.py:382
+    def gcd_(self, other: Any) -> Tensor: ...  # ops/table.py:382
+    def ge(self, other: Any) -> Tensor: ...  # ops/table.py:367
+    def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:367
     def geometric_(self, p: builtins.float, *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:294
     def geqrf(self) -> Geqrf: ...  # ops/linalg/older.py:139
     def ger(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:103
     def get_device(self) -> Any: ...  # ops/old.py:202
-    def greater(self, other: Any) -> Tensor: ...  # ops/table.py:361
-    def greater_(self, other: Any) -> Tensor: ...  # ops/table.py:361
-    def greater_equal(self, other: Any) -> Tensor: ...  # ops/table.py:363
-    def greater_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:363
-    def gt(self, other: Any) -> Tensor: ...  # ops/table.py:361
-    def gt_(self, other: Any) -> Tensor: ...  # ops/table.py:361
+    def greater(self, other: Any) -> Tensor: ...  # ops/table.py:365
+    def greater_(self, other: Any) -> Tensor: ...  # ops/table.py:365
+    def greater_equal(self, other: Any) -> Tensor: ...  # ops/table.py:367
+    def greater_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:367
+    def gt(self, other: Any) -> Tensor: ...  # ops/table.py:365
+    def gt_(self, other: Any) -> Tensor: ...  # ops/table.py:365
     def half(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def hardshrink(self, lambd: builtins.float = ...) -> Tensor: ...  # ops/activation.py:146
-    def heaviside(self, other: Any) -> Tensor: ...  # ops/table.py:171
-    def heaviside_(self, other: Any) -> Tensor: ...  # ops/table.py:171
+    def heaviside(self, other: Any) -> Tensor: ...  # ops/table.py:173
+    def heaviside_(self, other: Any) -> Tensor: ...  # ops/table.py:173
     def histc(self, bins: builtins.int = ..., min: builtins.float = ..., max: builtins.float = ...) -> Tensor: ...  # ops/histogram.py:50
     def histogram(self, bins: Any, *, range: Any = ..., weight: Tensor | None = ..., density: builtins.bool = ...) -> Histogram: ...  # ops/histogram.py:78
     def hsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
@@ -340,9 +340,9 @@ class TensorMethods:
     @property
     def is_xpu(self) -> Tensor: ...  # ops/old.py:230
     def isclose(self, other: Any, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> Tensor: ...  # ops/compare.py:42
-    def isfinite(self) -> Tensor: ...  # ops/table.py:374
-    def isinf(self) -> Tensor: ...  # ops/table.py:373
-    def isnan(self) -> Tensor: ...  # ops/table.py:372
+    def isfinite(self) -> Tensor: ...  # ops/table.py:378
+    def isinf(self) -> Tensor: ...  # ops/table.py:377
+    def isnan(self) -> Tensor: ...  # ops/table.py:376
     def isneginf(self) -> Any: ...  # ops/compare.py:22
     def isposinf(self) -> Any: ...  # ops/compare.py:21
     def isreal(self) -> Tensor: ...  # ops/elementwise.py:243
@@ -352,18 +352,18 @@ class TensorMethods:
     def kthvalue(self, k: builtins.int, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> Found: ...  # ops/statistics.py:86
     @property
     def layout(self) -> Tensor: ...  # ops/old.py:226
-    def lcm(self, other: Any) -> Tensor: ...  # ops/table.py:379
-    def lcm_(self, other: Any) -> Tensor: ...  # ops/table.py:379
+    def lcm(self, other: Any) -> Tensor: ...  # ops/table.py:383
+    def lcm_(self, other: Any) -> Tensor: ...  # ops/table.py:383
     def ldexp(self, other: Any) -> Tensor: ...  # ops/elementwise.py:230
     def ldexp_(self, other: Any) -> Tensor: ...  # ops/elementwise.py:230
-    def le(self, other: Any) -> Tensor: ...  # ops/table.py:362
-    def le_(self, other: Any) -> Tensor: ...  # ops/table.py:362
+    def le(self, other: Any) -> Tensor: ...  # ops/table.py:366
+    def le_(self, other: Any) -> Tensor: ...  # ops/table.py:366
     def lerp(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:172
     def lerp_(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:172
-    def less(self, other: Any) -> Tensor: ...  # ops/table.py:360
-    def less_(self, other: Any) -> Tensor: ...  # ops/table.py:360
-    def less_equal(self, other: Any) -> Tensor: ...  # ops/table.py:362
-    def less_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:362
+    def less(self, other: Any) -> Tensor: ...  # ops/table.py:364
+    def less_(self, other: Any) -> Tensor: ...  # ops/table.py:364
+    def less_equal(self, other: Any) -> Tensor: ...  # ops/table.py:366
+    def less_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:366
     def lgamma(self) -> Any: ...  # ops/special.py:28
     def log(self) -> Tensor: ...  # ops/table.py:115
     def log10(self) -> Tensor: ...  # ops/table.py:117
@@ -381,20 +381,20 @@ class TensorMethods:
     def logaddexp_(self, other: Any) -> Tensor: ...  # ops/table.py:107
     def logcumsumexp(self, dim: Any) -> Any: ...  # ops/reduce.py:327
     def logdet(self) -> Tensor: ...  # ops/linalg/older.py:58
-    def logical_and(self, other: Any) -> Tensor: ...  # ops/table.py:364
-    def logical_and_(self, other: Any) -> Tensor: ...  # ops/table.py:364
-    def logical_not(self) -> Tensor: ...  # ops/table.py:367
-    def logical_not_(self) -> Tensor: ...  # ops/table.py:367
-    def logical_or(self, other: Any) -> Tensor: ...  # ops/table.py:365
-    def logical_or_(self, other: Any) -> Tensor: ...  # ops/table.py:365
-    def logical_xor(self, other: Any) -> Tensor: ...  # ops/table.py:366
-    def logical_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:366
+    def logical_and(self, other: Any) -> Tensor: ...  # ops/table.py:368
+    def logical_and_(self, other: Any) -> Tensor: ...  # ops/table.py:368
+    def logical_not(self) -> Tensor: ...  # ops/table.py:371
+    def logical_not_(self) -> Tensor: ...  # ops/table.py:371
+    def logical_or(self, other: Any) -> Tensor: ...  # ops/table.py:369
+    def logical_or_(self, other: Any) -> Tensor: ...  # ops/table.py:369
+    def logical_xor(self, other: Any) -> Tensor: ...  # ops/table.py:370
+    def logical_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:370
     def logit(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:201
     def logit_(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:201
     def logsumexp(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:136
     def long(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
-    def lt(self, other: Any) -> Tensor: ...  # ops/table.py:360
-    def lt_(self, other: Any) -> Tensor: ...  # ops/table.py:360
+    def lt(self, other: Any) -> Tensor: ...  # ops/table.py:364
+    def lt_(self, other: Any) -> Tensor: ...  # ops/table.py:364
     def lu(self, pivot: builtins.bool = ..., get_infos: builtins.bool = ...) -> Any: ...  # ops/linalg/older.py:118
     def lu_solve(self, LU_data: Tensor, LU_pivots: Tensor) -> Tensor: ...  # ops/linalg/older.py:125
     @property
@@ -443,8 +443,8 @@ class TensorMethods:
     @property
     def nbytes(self) -> builtins.int: ...  # ops/__init__.py:154
     def ndimension(self) -> Any: ...  # ops/old.py:177
-    def ne(self, other: Any) -> Tensor: ...  # ops/table.py:359
-    def ne_(self, other: Any) -> Tensor: ...  # ops/table.py:359
+    def ne(self, other: Any) -> Tensor: ...  # ops/table.py:363
+    def ne_(self, other: Any) -> Tensor: ...  # ops/table.py:363
     def neg(self) -> Tensor: ...  # ops/table.py:53
     def neg_(self) -> Tensor: ...  # ops/table.py:53
     def negative(self) -> Tensor: ...  # ops/table.py:53
@@ -456,14 +456,14 @@ class TensorMethods:
     def new_ones(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:173
     def new_tensor(self, data: Any, *, dtype: Any = ...) -> Tensor: ...  # ops/create.py:155
     def new_zeros(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:167
-    def nextafter(self, other: Any) -> Tensor: ...  # ops/table.py:380
-    def nextafter_(self, other: Any) -> Tensor: ...  # ops/table.py:380
+    def nextafter(self, other: Any) -> Tensor: ...  # ops/table.py:384
+    def nextafter_(self, other: Any) -> Tensor: ...  # ops/table.py:384
     def nonzero(self, *, as_tuple: builtins.bool = ...) -> Any: ...  # ops/index.py:269
     def nonzero_static(self, *, size: builtins.int, fill_value: builtins.int = ...) -> Tensor: ...  # ops/place.py:283
     def norm(self, p: Any = ..., dim: Dim = ..., keepdim: builtins.bool = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:256
     def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:262
-    def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:359
-    def not_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:359
+    def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:363
+    def not_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:363
     def numel(self) -> builtins.int: ...  # ops/convert.py:135
     def orgqr(self, input2: Any) -> Any: ...  # ops/linalg/older.py:54
     def ormqr(self, tau: Tensor, other: Tensor, left: builtins.bool = ..., transpose: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:149
@@ -530,7 +530,7 @@ class TensorMethods:
     def sigmoid_(self) -> Tensor: ...  # ops/table.py:149
     def sign(self) -> Tensor: ...  # ops/elementwise.py:33
     def sign_(self) -> Tensor: ...  # ops/elementwise.py:33
-    def signbit(self) -> Tensor: ...  # ops/table.py:375
+    def signbit(self) -> Tensor: ...  # ops/table.py:379
     def sin(self) -> Tensor: ...  # ops/table.py:123
     def sin_(self) -> Tensor: ...  # ops/table.py:123
     def sinc(self) -> Tensor: ...  # ops/table.py:131

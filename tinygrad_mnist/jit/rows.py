@@ -22,8 +22,9 @@ ROWS = "along its first axis, the same number of entries for each row"
 MEAN = "a mean or a sum over the rows, and linear in what was averaged"
 
 ELEMENTWISE = frozenset((
-    "where", "cast", "clip", "within", "beats", "gate", "relu", "sigmoid", "hardtanh", "slopes",
-    "inside", "bce", "bce_of_p", "softplus", "erf", "erfc", "reciprocal", "nothing",
+    "where", "cast", "clip", "between", "strictly_between", "share_of_max", "gate", "relu",
+    "sigmoid", "hardtanh", "leaky_slope", "bce_with_logits", "bce_of_probability", "softplus",
+    "erf", "erfc", "reciprocal", "nothing",
 ))  # fmt: skip
 LINEAR = frozenset(("sum", "mean", "sum_to", "cast", "neg", "reshape", "broadcast_to", "permute"))
 ALONG = frozenset((
@@ -181,9 +182,9 @@ class Kinds:
         self._want(call.kw["axis"] % call.args[0].ndim != 0, call.op.name, "picks among the rows")
         return self._elementwise(call.op.name, call.reads, None)
 
-    def _xent(self, call: Call) -> str:
+    def _cross_entropy(self, call: Call) -> str:
         fine = all(self.of(a) == ROWS and len(a) == len(call.args[0]) for a in call.reads)
-        self._want(fine, "xent", "takes for each row an entry by its number")
+        self._want(fine, "cross_entropy_rows", "takes for each row an entry by its number")
         return ROWS
 
     def _one_hot(self, call: Call) -> str:
@@ -218,8 +219,8 @@ class Kinds:
         "reshape": _reshape, "permute": _permute, "broadcast_to": _broadcast_to,
         "slice": _slice, "assign": _assign, "cat": _cat,
         "take": _take, "embed": _embed, "gather": _gather, "scatter_add": _gather,
-        "xent": _xent, "one_hot": _one_hot,
-        "matmul": _matmul, "linear": _linear, "linear_by_column": _linear,
+        "cross_entropy_rows": _cross_entropy, "one_hot": _one_hot,
+        "matmul": _matmul, "linear": _linear, "linear_columns": _linear,
         "conv": _linear, "conv_input": _linear,
     }  # fmt: skip
 

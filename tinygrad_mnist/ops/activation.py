@@ -47,7 +47,7 @@ def hardtanh(
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x where x > 0, else negative_slope x."""
-    return input * table.slopes(input, slope=negative_slope)
+    return input * table.leaky_slope(input, slope=negative_slope)
 
 
 def rrelu(

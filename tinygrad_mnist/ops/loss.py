@@ -171,7 +171,7 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
     Raises ShapeError for a probability outside of [0, 1] and for other shapes.
     """
     _same_shape("binary_cross_entropy", input, target)
-    return _weighted(table.bce_of_p(input, target), weight)
+    return _weighted(table.bce_of_probability(input, target), weight)
 
 
 @loss
@@ -187,7 +187,7 @@ def binary_cross_entropy_with_logits(
     """
     _same_shape("binary_cross_entropy_with_logits", input, target)
     if pos_weight is None:
-        return _weighted(table.bce(input, target), weight)
+        return _weighted(table.bce_with_logits(input, target), weight)
     extra = target * (pos_weight - 1.0) + 1.0
     return _weighted((1.0 - target) * input + extra * table.softplus(-input), weight)
 
@@ -315,10 +315,10 @@ def cross_entropy(
         return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
     settings = (input, target, weight, ignore_index, reduction)
     if not label_smoothing:
-        return _by_class("cross_entropy", table.xent, *settings)
+        return _by_class("cross_entropy", table.cross_entropy_rows, *settings)
 
     def hard(rows: Tensor, classes: Tensor) -> Tensor:
-        return table.xent(rows, classes) * (1 - label_smoothing)
+        return table.cross_entropy_rows(rows, classes) * (1 - label_smoothing)
 
     def uniform(rows: Tensor) -> Tensor:
         each = _weighted(table.log_softmax(rows, axis=1), weight)

@@ -65,10 +65,10 @@ floor_divide: OpCall = elementwise(
     arithmetic.floor_divide, a=lambda g: nothing(g), b=lambda g: nothing(g)
 )
 maximum = elementwise(
-    np.maximum, a=lambda g, a, b: beats(g, a, b), b=lambda g, a, b: beats(g, b, a)
+    np.maximum, a=lambda g, a, b: share_of_max(g, a, b), b=lambda g, a, b: share_of_max(g, b, a)
 )
 minimum = elementwise(
-    np.minimum, a=lambda g, a, b: beats(g, b, a), b=lambda g, a, b: beats(g, a, b)
+    np.minimum, a=lambda g, a, b: share_of_max(g, b, a), b=lambda g, a, b: share_of_max(g, a, b)
 )
 atan2 = elementwise(
     np.arctan2,
@@ -152,7 +152,7 @@ logit = op(
     x=lambda g, x: g / where(logical_and(ge(x, 0.0), le(x, 1.0)), x * (1 - x), math.nan),
 )
 softplus = op(activation.softplus, x=lambda g, x: g * sigmoid(x))
-slopes = op(activation.slopes)  # the derivative of leaky_relu
+leaky_slope = op(activation.leaky_slope)  # the derivative of leaky_relu
 erf = elementwise(activation.erf, x=lambda g, x: g * exp(-x * x) * (2 / SQRT_PI))
 erfc = elementwise(activation.erfc, x=lambda g, x: g * exp(-x * x) * (-2 / SQRT_PI))
 
@@ -163,11 +163,13 @@ floor: OpCall = elementwise(np.floor, x=lambda g: nothing(g))
 ceil = elementwise(np.ceil, x=lambda g: nothing(g))
 round = op(np.rint, x=lambda g: nothing(g))
 trunc: OpCall = elementwise(np.trunc, also="fix", x=lambda g: nothing(g))
-clip = op(steps.clip, x=lambda g, x, low, high: within(g, x, low=low, high=high))
-within: OpCall = op(steps.within, d=lambda g, x, low, high: within(g, x, low=low, high=high))
-hardtanh = op(steps.clip, x=lambda g, x, low, high: inside(g, x, low=low, high=high))
-inside: OpCall = op(steps.inside, d=lambda g, x, low, high: inside(g, x, low=low, high=high))
-beats: OpCall = op(steps.beats, d=lambda g, a, b: beats(g, a, b))
+clip = op(steps.clip, x=lambda g, x, low, high: between(g, x, low=low, high=high))
+between: OpCall = op(steps.between, d=lambda g, x, low, high: between(g, x, low=low, high=high))
+hardtanh = op(steps.clip, x=lambda g, x, low, high: strictly_between(g, x, low=low, high=high))
+strictly_between: OpCall = op(
+    steps.strictly_between, d=lambda g, x, low, high: strictly_between(g, x, low=low, high=high)
+)
+share_of_max: OpCall = op(steps.share_of_max, d=lambda g, a, b: share_of_max(g, a, b))
 heaviside = elementwise(steps.heaviside)
 nothing: OpCall = op(steps.nothing, d=lambda g: nothing(g))
 
@@ -178,11 +180,11 @@ where: OpCall = op(
 cast = op(choose.cast, x=lambda g: g)  # the engine casts a gradient to its input's dtype
 
 # Reductions (kernels/reduce.py)
-sum = op(reduce.sum, x=lambda g, shape, axis: broadcast_to(regrow(g, shape, axis), shape=shape))
+sum = op(reduce.sum, x=lambda g, shape, axis: broadcast_to(unreduce(g, shape, axis), shape=shape))
 mean = op(
     reduce.mean,
     x=lambda g, shape, axis: broadcast_to(
-        regrow(shared(g, reduce.count(shape, axis)), shape, axis), shape=shape
+        unreduce(shared(g, reduce.count(shape, axis)), shape, axis), shape=shape
     ),
 )
 amax = op(reduce.amax, x=lambda g, x, y, axis: ties(spread(g, x, axis), x, y, axis=axis))
@@ -192,18 +194,18 @@ lowest = op(reduce.lowest, x=lambda g, x, y: ties(spread(g, x, None), x, y, nan=
 ties: OpCall = op(reduce.ties, d=lambda g, x, top, axis, nan: ties(g, x, top, axis=axis, nan=nan))
 length = op(
     reduce.length,
-    x=lambda g, x, y, shape, axis: regrow(g, shape, axis) * safely(x, regrow(y, shape, axis)),
+    x=lambda g, x, y, shape, axis: unreduce(g, shape, axis) * safely(x, unreduce(y, shape, axis)),
 )
 var = op(
     reduce.var,
     x=lambda g, x, shape, axis, correction: (
-        regrow(g * (2 / free(shape, axis, correction)), shape, axis) * (x - average(x, axis))
+        unreduce(g * (2 / free(shape, axis, correction)), shape, axis) * (x - average(x, axis))
     ),
 )
 cumsum: OpCall = op(reduce.cumsum, x=lambda g, axis: flip(cumsum(flip(g, axis), axis=axis), axis))
 logsumexp: OpCall = op(
     reduce.logsumexp,
-    x=lambda g, x, shape, axis: regrow(g, shape, axis) * softmax_over(x, axis),
+    x=lambda g, x, shape, axis: unreduce(g, shape, axis) * softmax_over(x, axis),
 )
 softmax = op(reduce.softmax, x=lambda g, y, axis: y * (g - sum(g * y, axis=(axis,), keepdims=True)))
 log_softmax = op(
@@ -294,14 +296,14 @@ matmul: OpCall = op(products.matmul, a=lambda g, b: matmul(g, b.mT), b=lambda g,
 linear = op(
     products.linear, x=lambda g, w: matmul(g, w), w=lambda g, x: matmul(g.mT, x), b=lambda g: g
 )
-linear_by_column = op(  # for a weight laid out column by column, as its gradient is then too
+linear_columns = op(  # for a weight laid out column by column, as its gradient is then too
     products.linear,
     x=lambda g, w: matmul(g, w),
-    w=lambda g, x: matmul_by_column(g, x),
+    w=lambda g, x: matmul_columns(g, x),
     b=lambda g: g,
 )
-matmul_by_column: OpCall = op(
-    products.matmul_by_column, a=lambda g, b: matmul(b, g.mT), b=lambda g, a: matmul(a, g)
+matmul_columns: OpCall = op(
+    products.matmul_columns, a=lambda g, b: matmul(b, g.mT), b=lambda g, a: matmul(a, g)
 )
 
 # Convolution and its two adjoints (kernels/conv.py): each one's rules are the other two
@@ -313,13 +315,13 @@ conv: OpCall = op(
 )
 conv_input: OpCall = op(
     convolution.conv_input,
-    d=lambda g, w, shape, geom: head(conv(g, w, geom=geom), shape),
+    d=lambda g, w, shape, geom: cropped_to(conv(g, w, geom=geom), shape),
     w=lambda g, d, shape, geom: conv_weight(g, d, size=shape[2:], geom=geom),
 )
 conv_weight: OpCall = op(
     convolution.conv_weight,
     x=lambda g, d, shape, geom: conv_input(d, g, size=shape[2:], geom=geom),
-    d=lambda g, x, shape, geom: head(conv(x, g, geom=geom), shape),
+    d=lambda g, x, shape, geom: cropped_to(conv(x, g, geom=geom), shape),
 )
 
 # Pooling (kernels/pool.py); ties go to the first maximum
@@ -340,19 +342,21 @@ standardize = op(
 )
 
 # Losses (kernels/loss.py)
-xent = op(
-    loss.xent,
-    z=lambda g, p, at: minus_hot(p, at) * g[:, None],
-    residual={"p": lambda z: softmax(z, axis=1), "at": lambda t: hot_index(t)},
+cross_entropy_rows = op(
+    loss.cross_entropy_rows,
+    z=lambda g, p, at: minus_one_hot(p, at) * g[:, None],
+    residual={"p": lambda z: softmax(z, axis=1), "at": lambda t: one_hot_index(t)},
 )
-minus_hot: OpCall = op(loss.minus_hot, p=lambda g: g)
-hot_index: OpCall = op(loss.hot_index)
-bce_of_p = op(
-    loss.bce_of_p,
+minus_one_hot: OpCall = op(loss.minus_one_hot, p=lambda g: g)
+one_hot_index: OpCall = op(loss.one_hot_index)
+bce_of_probability = op(
+    loss.bce_of_probability,
     p=lambda g, p, t: g * (p - t) / clip(p * (1 - p), low=1e-12, high=1.0),
     t=lambda g, p: g * (clip(log1p(-p), low=-100.0, high=0.0) - clip(log(p), low=-100.0, high=0.0)),
 )
-bce = op(loss.bce, z=lambda g, z, t: g * (sigmoid(z) - t), t=lambda g, z: -g * z)
+bce_with_logits = op(
+    loss.bce_with_logits, z=lambda g, z, t: g * (sigmoid(z) - t), t=lambda g, z: -g * z
+)
 
 # Comparisons have no derivative
 eq: OpCall = elementwise(np.equal)
@@ -410,14 +414,14 @@ dropout_mask = op(random.dropout_mask, draws=True)
 # Short words that the rules use
 
 
-def regrow(g: Any, shape: tuple[int, ...], axis: Any) -> Any:
+def unreduce(g: Any, shape: tuple[int, ...], axis: Any) -> Any:
     """A reduction's gradient with the reduced dimensions back; one number fits as it is."""
     return g if axis is None else reshape(g, shape=reduce.kept(shape, axis))
 
 
 def spread(g: Any, x: Any, axis: Any) -> Any:
     """A reduction's gradient in the shape of what was reduced."""
-    return broadcast_to(regrow(g, x.shape, axis), shape=x.shape)
+    return broadcast_to(unreduce(g, x.shape, axis), shape=x.shape)
 
 
 def shared(g: Any, n: int) -> Any:
@@ -476,7 +480,7 @@ def by_channel(x: Any) -> Any:
     return reshape(permute(x, axes=(0, 2, 3, 1)), shape=(-1, x.shape[1]))
 
 
-def head(x: Any, shape: tuple[int, ...]) -> Any:
+def cropped_to(x: Any, shape: tuple[int, ...]) -> Any:
     """The first elements along each dimension, as many as `shape` says; x if that is all."""
     return x if x.shape == shape else slice(x, key=tuple(np.s_[:n] for n in shape))
 
