@@ -386,11 +386,11 @@ def _softmax(x: Any, axis: Any) -> Any:
     return e / e.sum(axis=axis, keepdims=True)
 
 
-def _xent(z: Any, t: Any) -> Any:
+def _cross_entropy(z: Any, t: Any) -> Any:
     return np.array([-math.log(_softmax(row, 0)[k]) for row, k in zip(z, t, strict=True)])
 
 
-@composed(_xent)
+@composed(_cross_entropy)
 def cross_entropies(draw: Draw) -> Any:
     n, c = draw(st.integers(0, 3)), draw(st.integers(1, 4))
     return (draw(arrays((n, c))), indices(draw, c, (n,)) % c), {}

@@ -356,6 +356,7 @@ def op(
     view: bool = False,
     draws: bool = False,
     again: bool = False,
+    called: str = "",
     **rules: Rule | None,
 ) -> Callable[..., Tensor]:
     """Declare an op: `mul = op(np.multiply, a=lambda g, b: g * b, b=lambda g, a: g * a)`.
@@ -368,11 +369,12 @@ def op(
     comes with its definition in terms of the inputs, for derivatives of higher order. `view` says
     that the output may share memory with the input; `draws`, that the kernel draws random numbers:
     every call gives another answer; `again`, that an output which was written in place is to be
-    computed again for backward, as PyTorch does not keep it at all.
+    computed again for backward, as PyTorch does not keep it at all; `called`, by which public name
+    messages, `grad_fn` and `print(step)` call the op, if that differs from its name in the table.
 
     The op takes and returns ndarrays, or, as soon as one argument is a Tensor, Tensors.
     """
-    it = Op(kernel, rules, residual, view=view, draws=draws, again=again)
+    it = Op(kernel, rules, residual, view=view, draws=draws, again=again, called=called)
     call = recorder(it)(it)
     call.op = it  # type: ignore[attr-defined]
     return call
@@ -383,7 +385,7 @@ def name_rows(table: dict[str, Any]) -> None:
     for name, row in table.items():
         known = getattr(row, "op", None)
         if isinstance(known, Op):
-            known.name = name
+            known.row, known.name = name, known.called or name
             row.__name__ = row.__qualname__ = name
             row.__module__ = table["__name__"]
             row.__doc__ = row.__doc__ or first_sentence(known.kernel) or repr(known)

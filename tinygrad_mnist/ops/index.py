@@ -22,6 +22,7 @@ METHODS = __all__
 
 ALL = np.s_[:]
 _PLAIN = (int, slice, type(None), type(Ellipsis))
+_ROWS = frozenset(("slice", "take", "gather", "put", "scatter_add", "assign_at", "flat_index"))
 
 
 def getitem(x: Tensor, key: Any) -> Tensor:
@@ -29,18 +30,27 @@ def getitem(x: Tensor, key: Any) -> Tensor:
 
     As in PyTorch, an int beside an index array picks first, and does not count as one.
     """
-    if type(key) is Tensor and key._data.ndim and key._data.dtype.kind in "iu" and x._data.ndim:
-        return table.take(x, key)  # rows by number: what a mini-batch is made with
-    plain = key if type(key) is tuple else (key,)
-    if all(type(part) in _PLAIN for part in plain):
-        return table.slice(x, key=plain)
-    basic, arrays, front = parse(x, plain)
-    if basic:
-        x = table.slice(x, key=basic)
-    if not arrays:
-        return x
-    rows, index, _ = to_rows(x, arrays)
-    return back(table.take(rows, index), index, front)
+    try:
+        if type(key) is Tensor and key._data.ndim and key._data.dtype.kind in "iu" and x._data.ndim:
+            return table.take(x, key)  # rows by number: what a mini-batch is made with
+        plain = key if type(key) is tuple else (key,)
+        if all(type(part) in _PLAIN for part in plain):
+            return table.slice(x, key=plain)
+        basic, arrays, front = parse(x, plain)
+        if basic:
+            x = table.slice(x, key=basic)
+        if not arrays:
+            return x
+        rows, index, _ = to_rows(x, arrays)
+        return back(table.take(rows, index), index, front)
+    except IndexError as error:
+        raise called_as("Tensor.__getitem__", error) from None
+
+
+def called_as(name: str, error: IndexError) -> IndexError:
+    """Return the error of one of the table's rows with the name of the function that called it."""
+    row, bracket, rest = str(error).partition("(")
+    return IndexError(f"{name}{bracket}{rest}") if row in _ROWS else error
 
 
 def parse(x: Tensor, key: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[int, Any], int]:
@@ -190,7 +200,10 @@ def scatter(
         src = trim(src, index.shape, None)
     grid: list[Any] = list(np.ogrid[tuple(slice(n) for n in index.shape)])
     grid[axis] = index
-    flat = table.flat_index(*grid, shape=input.shape)
+    try:
+        flat = table.flat_index(*grid, shape=input.shape)
+    except IndexError as error:
+        raise called_as("scatter", error) from None
     return reshape(table.assign_at(reshape(input, (-1,)), flat, src), input.shape)
 
 
@@ -202,7 +215,11 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     if not input.ndim:
         return reshape(table.take(reshape(input, (1,)), index), ())
     axis = dim_of(input.ndim, dim)
-    return movedim(table.take(movedim(input, axis, 0), reshape(index, (-1,))), 0, axis)
+    try:
+        rows = table.take(movedim(input, axis, 0), reshape(index, (-1,)))
+    except IndexError as error:
+        raise called_as("index_select", error) from None
+    return movedim(rows, 0, axis)
 
 
 @public
@@ -217,7 +234,11 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
             f"index_add: {index._data.size} indices into {list(input.shape)} along {dim} do not go "
             f"with a source of {list(source.shape)} (that dimension first)"
         )
-    added = movedim(table.put(source, reshape(index, (-1,)), shape=shape), 0, axis)
+    try:
+        rows = table.put(source, reshape(index, (-1,)), shape=shape)
+    except IndexError as error:
+        raise called_as("index_add", error) from None
+    added = movedim(rows, 0, axis)
     return input + (added if alpha == 1 else added * alpha)
 
 

@@ -227,7 +227,10 @@ def setitem(self: Tensor, key: Any, value: Any) -> None:
     if front and getattr(value, "ndim", 0):
         value = shape.broadcast_to(value, (*part.shape[:front], *at.shape, *rest[front:]))
         value = shape.movedim(value, tuple(range(front, front + at.ndim)), tuple(range(at.ndim)))
-    rows = table.assign_at(rows, at, value)
+    try:
+        rows = table.assign_at(rows, at, value)
+    except IndexError as error:
+        raise index.called_as("Tensor.__setitem__", error) from None
     dims = list(arrays)
     order = (*dims, *(i for i in range(part.ndim) if i not in arrays))
     rows = shape.reshape(rows, tuple(part.shape[i] for i in order))

@@ -81,7 +81,7 @@ def publish(page: dict[str, Any], table: ModuleType) -> list[str]:
     names: list[str] = []
     for row, publication in publications(table):
         function = public_function(row, publication, page["__name__"])
-        for name in (row.op.name, *publication.aliases):
+        for name in (row.op.row, *publication.aliases):
             if name in names:
                 raise TypeError(f"{name} is the name of two rows of the table")
             page[name] = function
@@ -95,7 +95,7 @@ def public_names(table: ModuleType, with_rules: bool) -> list[str]:
         name
         for row, publication in publications(table)
         if any(row.op.rules) == with_rules
-        for name in (row.op.name, *publication.aliases)
+        for name in (row.op.row, *publication.aliases)
     ]
 
 

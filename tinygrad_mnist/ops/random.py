@@ -11,7 +11,7 @@ from tinygrad_mnist.autograd.default_dtype import get_default_dtype
 from tinygrad_mnist.autograd.dtypes import result_type
 from tinygrad_mnist.autograd.tensor import Tensor, _unheard, unwrap, wrap
 from tinygrad_mnist.ops import table
-from tinygrad_mnist.ops.arguments import creation, heard, size_of
+from tinygrad_mnist.ops.arguments import creation, call_recorded, size_of
 
 __all__ = [
     "Generator", "bernoulli", "get_rng_state", "initial_seed", "manual_seed", "multinomial",
@@ -120,14 +120,14 @@ def rng_of(generator: Generator | np.random.Generator | None) -> np.random.Gener
 def rand(*size: Any, generator: Any = None, dtype: Any = None) -> Tensor:
     """Uniform on [0, 1)."""
     dtype = np.dtype(dtype or get_default_dtype())
-    return heard(table.uniform, shape=size_of(size), dtype=dtype, rng=rng_of(generator))
+    return call_recorded(table.uniform, shape=size_of(size), dtype=dtype, rng=rng_of(generator))
 
 
 @creation
 def randn(*size: Any, generator: Any = None, dtype: Any = None) -> Tensor:
     """Standard normal numbers: of mean 0 and deviation 1."""
     dtype = np.dtype(dtype or get_default_dtype())
-    return heard(table.normal, shape=size_of(size), dtype=dtype, rng=rng_of(generator))
+    return call_recorded(table.normal, shape=size_of(size), dtype=dtype, rng=rng_of(generator))
 
 
 @creation
@@ -143,13 +143,15 @@ def randint(
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got {low} >= {high}")
     kind = np.dtype(dtype or np.int64)
     shape = size_of((size,))
-    return heard(table.integers, low=low, high=high, shape=shape, dtype=kind, rng=rng_of(generator))
+    return call_recorded(
+        table.integers, low=low, high=high, shape=shape, dtype=kind, rng=rng_of(generator)
+    )
 
 
 @creation
 def randperm(n: int, *, generator: Any = None, dtype: Any = None) -> Tensor:
     """0, 1, ..., n - 1 in random order."""
-    order = heard(table.permutation, n=n, rng=rng_of(generator))
+    order = call_recorded(table.permutation, n=n, rng=rng_of(generator))
     return order if dtype in (None, order.dtype) else table.cast(order, dtype=dtype)
 
 

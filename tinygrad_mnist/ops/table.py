@@ -4,7 +4,8 @@ Read a row as calculus: `div = op(np.true_divide, a=lambda g, b: g / b, ...)` sa
 with `g` the incoming gradient, `y` the op's own output, `shape` the input's shape. Rules are
 written with these same ops, so each derivative has a derivative. Un-broadcasting and casting happen
 in the engine. An `elementwise` row is public as it stands, a function and a method of Tensor of its
-name; an `op` is what other files in `ops/` compose public functions of.
+name; an `op` is what other files in `ops/` compose public functions of, and `called` the one of
+them by which messages call it.
 """
 
 from __future__ import annotations
@@ -189,8 +190,10 @@ mean = op(
 )
 amax = op(reduce.amax, x=lambda g, x, y, axis: ties(spread(g, x, axis), x, y, axis=axis))
 amin = op(reduce.amin, x=lambda g, x, y, axis: ties(spread(g, x, axis), x, y, axis=axis))
-highest = op(reduce.highest, x=lambda g, x, y: ties(spread(g, x, None), x, y, nan=True))
-lowest = op(reduce.lowest, x=lambda g, x, y: ties(spread(g, x, None), x, y, nan=True))
+highest = op(
+    reduce.highest, called="max", x=lambda g, x, y: ties(spread(g, x, None), x, y, nan=True)
+)
+lowest = op(reduce.lowest, called="min", x=lambda g, x, y: ties(spread(g, x, None), x, y, nan=True))
 ties: OpCall = op(reduce.ties, d=lambda g, x, top, axis, nan: ties(g, x, top, axis=axis, nan=nan))
 length = op(
     reduce.length,
@@ -276,7 +279,7 @@ assign_at: OpCall = op(
     x=lambda g, index: assign_at(g, index, 0.0),
     value=lambda g, index: take(g, index),
 )
-embed = op(index.embed, w=lambda g, shape, index: put(g, index, shape=shape))
+embed = op(index.embed, called="embedding", w=lambda g, shape, index: put(g, index, shape=shape))
 flat_index = op(index.flat_index)
 
 # Extremes of values that go to one place (kernels/scatter.py): those that tie share the gradient
@@ -298,6 +301,7 @@ linear = op(
 )
 linear_columns = op(  # for a weight laid out column by column, as its gradient is then too
     products.linear,
+    called="linear",
     x=lambda g, w: matmul(g, w),
     w=lambda g, x: matmul_columns(g, x),
     b=lambda g: g,
@@ -344,6 +348,7 @@ standardize = op(
 # Losses (kernels/loss.py)
 cross_entropy_rows = op(
     loss.cross_entropy_rows,
+    called="cross_entropy",
     z=lambda g, p, at: minus_one_hot(p, at) * g[:, None],
     residual={"p": lambda z: softmax(z, axis=1), "at": lambda t: one_hot_index(t)},
 )
@@ -351,11 +356,15 @@ minus_one_hot: OpCall = op(loss.minus_one_hot, p=lambda g: g)
 one_hot_index: OpCall = op(loss.one_hot_index)
 bce_of_probability = op(
     loss.bce_of_probability,
+    called="binary_cross_entropy",
     p=lambda g, p, t: g * (p - t) / clip(p * (1 - p), low=1e-12, high=1.0),
     t=lambda g, p: g * (clip(log1p(-p), low=-100.0, high=0.0) - clip(log(p), low=-100.0, high=0.0)),
 )
 bce_with_logits = op(
-    loss.bce_with_logits, z=lambda g, z, t: g * (sigmoid(z) - t), t=lambda g, z: -g * z
+    loss.bce_with_logits,
+    called="binary_cross_entropy_with_logits",
+    z=lambda g, z, t: g * (sigmoid(z) - t),
+    t=lambda g, z: -g * z,
 )
 
 # Comparisons have no derivative
@@ -386,8 +395,8 @@ nextafter = elementwise(np.nextafter)
 # Order (kernels/order.py): medians have a derivative, places and counts have none
 median = op(order.median, x=lambda g, x, y: ties(spread(g, x, None), x, y, nan=True))
 nanmedian = op(order.nanmedian, x=lambda g, x, y: ties(spread(g, x, None), x, y, nan=True))
-cumargmax = op(order.cumargmax)
-cumargmin = op(order.cumargmin)
+cumargmax = op(order.cumargmax, called="cummax")
+cumargmin = op(order.cumargmin, called="cummin")
 middle = op(order.middle)
 mode = op(order.mode)
 searchsorted = op(order.searchsorted)
@@ -406,9 +415,9 @@ one_hot = op(create.one_hot)
 # Random numbers (kernels/random.py)
 uniform = op(random.uniform, draws=True)
 normal = op(random.normal, draws=True)
-integers = op(random.integers, draws=True)
-permutation = op(random.permutation, draws=True)
-dropout_mask = op(random.dropout_mask, draws=True)
+integers = op(random.integers, called="randint", draws=True)
+permutation = op(random.permutation, called="randperm", draws=True)
+dropout_mask = op(random.dropout_mask, called="dropout", draws=True)
 
 
 # Short words that the rules use
