@@ -202,7 +202,7 @@ class Op:
         return (DTypeError if all(isinstance(arg, known) for arg in args) else TypeError)(message)
 
     def __repr__(self) -> str:
-        return f"<op {self.name}({', '.join((*self.params, *self.keywords))})>"
+        return f"<op {self.row}({', '.join((*self.params, *self.keywords))})>"
 
 
 def _signature(

@@ -10,7 +10,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import reduce, table
-from tinygrad_mnist.ops.arguments import dim_of, call_recorded
+from tinygrad_mnist.ops.arguments import call_recorded, dim_of
 from tinygrad_mnist.ops.random import rng_of
 from tinygrad_mnist.ops.refused import refuse
 

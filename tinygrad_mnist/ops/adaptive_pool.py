@@ -39,7 +39,7 @@ Array = np.ndarray[Any, Any]
 
 
 def _maxima(x: Tensor, places: Array, number: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-    """The first maximum of each window and where in its image it is.
+    """The first maximum of each window and its index in the image.
 
     x is (n, c, ...); `places` (n, c, windows, elements), or with lengths of one for n and c, hold
     places in the flattened image, in order.

@@ -81,7 +81,7 @@ def _into(call: Callable[..., Any], args: tuple[Any, ...], kw: dict[str, Any]) -
 def _respell(
     called: str, function: Callable[..., Any], args: tuple[Any, ...], kw: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return the call as the function takes it: its names, *args by position, nothing unsupported."""
+    """Return the call in the function's words: its names, *args by position, all supported."""
     positional, variadic, keywords = parameters(function)
     names = (*positional, variadic, *keywords)
     given: dict[str, Any] = {}
@@ -186,7 +186,7 @@ def call_recorded(row: Callable[..., Any], **kw: Any) -> Tensor:
 
 
 def dim_of(ndim: int, dim: Any) -> int:
-    """Return a dimension counted from the front; IndexError names the allowed range, as in PyTorch."""
+    """Count a dimension from the front; IndexError names the allowed range, as in PyTorch."""
     dim = dim.__index__()
     reach = max(ndim, 1)
     if not -reach <= dim < reach:

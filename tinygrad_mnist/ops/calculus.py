@@ -24,7 +24,7 @@ METHODS = ["cross", "cummax", "cummin", "diff", "renorm"]
 
 
 def running(place: Callable[..., Tensor], what: str) -> Callable[..., Found]:
-    """cummax or cummin."""
+    """Make cummax or cummin."""
 
     @public
     def extremes(input: Tensor, dim: int) -> Found:

@@ -11,7 +11,7 @@ from tinygrad_mnist.autograd.default_dtype import get_default_dtype
 from tinygrad_mnist.autograd.layout import note_foreign
 from tinygrad_mnist.autograd.tensor import Tensor, _reads, as_array, unwrap, wrap
 from tinygrad_mnist.ops import table
-from tinygrad_mnist.ops.arguments import creation, call_recorded, public, size_of
+from tinygrad_mnist.ops.arguments import call_recorded, creation, public, size_of
 
 __all__ = [
     "arange", "as_tensor", "asarray", "empty", "empty_like", "eye", "from_dlpack", "from_numpy",

@@ -1,4 +1,4 @@
-"""What of `fft` has real results: frequencies, and the order of a spectrum."""
+"""The part of `fft` that has real results: frequencies, and the order of a spectrum."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def spelled(part: Any) -> Any:
 
 
 def is_mask(part: Any) -> bool:
-    """Whether part of a key picks by truth."""
+    """Tell whether part of a key is a mask."""
     return isinstance(part, Tensor) and part.dtype.kind == "b"
 
 
@@ -289,7 +289,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
 
 @public
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
-    """The indices of what is not zero: (n, ndim), or a tuple with one vector a dimension."""
+    """The indices of what is not zero: (n, ndim), or a tuple with one vector per dimension."""
     if not as_tuple:
         return argwhere(input)
     _reads("nonzero()")

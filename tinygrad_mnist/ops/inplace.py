@@ -116,11 +116,11 @@ def writeable(array: Any) -> Any:
 
 
 def copy_of(tensor: Tensor, *others: Any) -> Tensor:
-    """What an in-place call computes from: a copy where it may be kept for backward."""
+    """Return the operand of an in-place call: a copy, where backward may need it."""
     recorded = any(isinstance(t, Tensor) and t._node is not None for t in (tensor, *others))
     if not recorded or not current().grad:
         return tensor
-    if TAPED and (tape := current().tape) is not None:  # which has to hear of the copy
+    if TAPED and (tape := current().tape) is not None:  # which has to record the copy
         copy = record(CAST, (tensor,), {"dtype": tensor.dtype}, grad=False, tape=tape)._data
     else:
         copy = tensor._data.copy("K")
@@ -271,7 +271,7 @@ def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Any
 def random_(
     self: Tensor, low: int = 0, high: int | None = None, *, generator: Any = None
 ) -> Tensor:
-    """Write integers uniform on low to high - 1 (one argument: 0 to it)."""
+    """Write integers uniform on low to high - 1; one argument alone is `high`."""
     low, high = (0, low) if high is None and low else (low, high or 2**24)
     return write(self, random.randint(low, high, self.shape, dtype=self.dtype, generator=generator))
 
@@ -344,7 +344,7 @@ def relaid(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """The in-place form of a function of views: the Tensor itself gets the other shape.
 
     Raises RuntimeError for a leaf that requires grad, in grad mode, and where other Tensors are
-    views of this one: what is written through them could not be told to it any more.
+    views of this one: what is written through them could no longer be passed on to it.
     """
 
     def in_place(self: Tensor, *args: Any, **kw: Any) -> Tensor:

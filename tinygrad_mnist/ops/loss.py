@@ -294,7 +294,7 @@ def cross_entropy(
     """-log(softmax(input)[target]), computed from logits: stable for huge ones.
 
     input (n, classes), (n, classes, d1, ...) or (classes,); target: class indices, or class
-    probabilities in the shape and dtype of input. `weight` has one factor a class;
+    probabilities in the shape and dtype of input. `weight` has one factor per class;
     `label_smoothing` in [0, 1] mixes the target with the uniform distribution. The mean over class
     indices divides by the sum of the targets' weights, leaving `ignore_index` out; over
     probabilities, by n.

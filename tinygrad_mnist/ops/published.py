@@ -38,7 +38,7 @@ SHAPES = {
 
 
 class Publication(NamedTuple):
-    """How a row is public: its other names, and its docstring."""
+    """The public names of a row besides its own, and its docstring."""
 
     aliases: tuple[str, ...]
     doc: str
@@ -49,8 +49,8 @@ def elementwise(
 ) -> Callable[..., Tensor]:
     """Declare an op that is a public function and a method of Tensor: `op`, and nothing else.
 
-    `also` holds other names of it, separated by spaces. `doc` is the first sentence of its
-    docstring; without it, that is the kernel's. A second sentence, of shapes and dtypes, is added.
+    `also` holds its other names, separated by spaces. `doc` is the first sentence of its
+    docstring, in place of the kernel's. A second sentence, of shapes and dtypes, is added.
     """
     row = op(kernel, **rules)
     known: Op = row.op  # type: ignore[attr-defined]
@@ -65,7 +65,7 @@ def elementwise(
 
 
 def publications(table: ModuleType) -> Iterator[tuple[Any, Publication]]:
-    """The rows that are public, and how."""
+    """Yield the public rows, each with its publication."""
     for row in list(vars(table).values()):
         publication = getattr(row, "publication", None)
         if publication is not None:
@@ -100,7 +100,7 @@ def public_names(table: ModuleType, with_rules: bool) -> list[str]:
 
 
 def public_function(row: Any, publication: Publication, module: str) -> Callable[..., Tensor]:
-    """The function that users call for a row; the row itself is the method, with the same help."""
+    """Make the function that users call for a row; the row is the method, with the same help."""
     kernel, arrays = row.op.kernel, len(row.op.params)
     own = not isinstance(kernel, np.ufunc)
     first = publication.doc or (first_paragraph(kernel) if own else row.__doc__)

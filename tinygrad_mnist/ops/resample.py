@@ -128,7 +128,7 @@ def _scale(n: int, m: int, factor: float | None, align_corners: bool) -> float:
 def _whole(
     lengths: tuple[int, ...], to: tuple[int, ...], factors: tuple[float, ...] | None
 ) -> bool:
-    """Whether each pixel becomes a block of equal ones."""
+    """Tell whether each pixel becomes a block of equal ones."""
     pairs = list(zip(lengths, to, strict=True))
     if any(m % n for n, m in pairs):
         return False
@@ -136,7 +136,7 @@ def _whole(
 
 
 def _repeated(x: Tensor, lengths: tuple[int, ...], to: tuple[int, ...]) -> Tensor:
-    """Each pixel as a block: its gradient is a sum of the block, with no places to look up."""
+    """Each pixel as a block: its gradient is a sum of the block, without indices."""
     spread = [1 for _ in lengths for _ in "ab"]
     blocks = [1 for _ in lengths for _ in "ab"]
     spread[::2] = blocks[::2] = lengths
@@ -161,7 +161,7 @@ def _nearest(x: Tensor, axis: int, m: int, factor: float | None, mode: str) -> T
 def _taps(
     n: int, m: int, scale: float, mode: str, align_corners: bool, antialias: bool
 ) -> tuple[Array, Array]:
-    """Which places of n each of m is a mixture of, and in which shares."""
+    """Of which of n elements each of m is a mixture, and in which shares."""
     cubic = mode == "bicubic"
     if antialias:
         return _wide_taps(n, m, scale, cubic)

@@ -1,6 +1,6 @@
 """The derivative table: every primitive, each with its NumPy kernel and one rule for each input.
 
-Read a row as calculus: `div = op(np.true_divide, a=lambda g, b: g / b, ...)` says d(a/b)/da = 1/b,
+Read a row as calculus: `div = op(np.true_divide, a=lambda g, b: g / b, ...)` reads d(a/b)/da = 1/b,
 with `g` the incoming gradient, `y` the op's own output, `shape` the input's shape. Rules are
 written with these same ops, so each derivative has a derivative. Un-broadcasting and casting happen
 in the engine. An `elementwise` row is public as it stands, a function and a method of Tensor of its
@@ -246,7 +246,7 @@ unwindows: OpCall = op(
     ),
 )
 
-# Mixtures of places (kernels/resample.py): another
+# Mixtures of elements (kernels/resample.py): an adjoint pair
 mix: OpCall = op(
     resample.mix,
     x=lambda g, index, weight, shape, axis: unmix(g, index, weight, axis=axis, length=shape[axis]),
@@ -392,7 +392,7 @@ gcd = elementwise(np.gcd, doc="The greatest common divisor of |input| and |other
 lcm = elementwise(np.lcm, doc="The least common multiple of |input| and |other|.")
 nextafter = elementwise(np.nextafter)
 
-# Order (kernels/order.py): medians have a derivative, places and counts have none
+# Order (kernels/order.py): medians have a derivative, indices and counts have none
 median = op(order.median, x=lambda g, x, y: ties(spread(g, x, None), x, y, nan=True))
 nanmedian = op(order.nanmedian, x=lambda g, x, y: ties(spread(g, x, None), x, y, nan=True))
 cumargmax = op(order.cumargmax, called="cummax")
@@ -490,7 +490,7 @@ def by_channel(x: Any) -> Any:
 
 
 def cropped_to(x: Any, shape: tuple[int, ...]) -> Any:
-    """The first elements along each dimension, as many as `shape` says; x if that is all."""
+    """The first elements along each dimension, as many as `shape` has; x if that is all."""
     return x if x.shape == shape else slice(x, key=tuple(np.s_[:n] for n in shape))
 
 

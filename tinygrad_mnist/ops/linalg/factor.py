@@ -21,21 +21,21 @@ __all__ = [
 
 
 class CholeskyEx(NamedTuple):
-    """What `cholesky_ex` returns."""
+    """The results of `cholesky_ex`."""
 
     L: Tensor
     info: Tensor
 
 
 class Eigh(NamedTuple):
-    """What `eigh` returns."""
+    """The results of `eigh`."""
 
     eigenvalues: Tensor
     eigenvectors: Tensor
 
 
 class Svd(NamedTuple):
-    """What `svd` returns."""
+    """The results of `svd`."""
 
     U: Tensor
     S: Tensor
@@ -43,14 +43,14 @@ class Svd(NamedTuple):
 
 
 class Qr(NamedTuple):
-    """What `qr` returns."""
+    """The results of `qr`."""
 
     Q: Tensor
     R: Tensor
 
 
 class Lu(NamedTuple):
-    """What `lu` returns."""
+    """The results of `lu`."""
 
     P: Tensor
     L: Tensor
@@ -58,14 +58,14 @@ class Lu(NamedTuple):
 
 
 class LuFactor(NamedTuple):
-    """What `lu_factor` returns."""
+    """The results of `lu_factor`."""
 
     LU: Tensor
     pivots: Tensor
 
 
 class LuFactorEx(NamedTuple):
-    """What `lu_factor_ex` returns."""
+    """The results of `lu_factor_ex`."""
 
     LU: Tensor
     pivots: Tensor
