@@ -81,7 +81,7 @@ def _sides(n: int, m: int) -> Array:
 
 
 def adaptive(dims: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """adaptive_max_pool of some dimensions, and its form that returns indices too."""
+    """Make adaptive_max_pool of some dimensions, and its form that returns indices too."""
     name = f"adaptive_max_pool{dims}d"
 
     def with_indices(
@@ -114,7 +114,7 @@ def adaptive(dims: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
 
 
 def named(function: Callable[..., Any], name: str) -> Callable[..., Any]:
-    """The function, by this name."""
+    """Set the name of a function; return it."""
     function.__name__ = function.__qualname__ = name
     return function
 
@@ -125,7 +125,7 @@ adaptive_max_pool3d, adaptive_max_pool3d_with_indices = adaptive(3)
 
 
 def fractional(dims: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """fractional_max_pool of some dimensions, and its form that returns indices too."""
+    """Make fractional_max_pool of some dimensions, and its form that returns indices too."""
     name = f"fractional_max_pool{dims}d"
 
     def with_indices(
@@ -201,7 +201,7 @@ fractional_max_pool3d, fractional_max_pool3d_with_indices = fractional(3)
 
 
 def unpool(dims: int) -> Callable[..., Tensor]:
-    """max_unpool of some dimensions."""
+    """Make max_unpool of some dimensions."""
     name = f"max_unpool{dims}d"
 
     def back(
@@ -277,7 +277,7 @@ max_unpool1d, max_unpool2d, max_unpool3d = unpool(1), unpool(2), unpool(3)
 
 
 def lp_pool(dims: int) -> Callable[..., Tensor]:
-    """lp_pool of some dimensions."""
+    """Make lp_pool of some dimensions."""
     mean = {1: avg_pool1d, 2: avg_pool2d, 3: avg_pool3d}[dims]
 
     def pool(

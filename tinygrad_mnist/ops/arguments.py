@@ -198,7 +198,7 @@ def dim_of(ndim: int, dim: Any) -> int:
 
 
 def dims_of(ndim: int, dim: Any) -> tuple[int, ...]:
-    """Several dimensions counted from the front; RuntimeError if one comes twice."""
+    """Count several dimensions from the front; RuntimeError if one comes twice."""
     dims = tuple(dim_of(ndim, d) for d in dim)
     if len(set(dims)) != len(dims):
         raise RuntimeError(f"dim {dims} has the same dimension twice")

@@ -93,7 +93,7 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
 
 
 def turned(name: str, split: Callable[[Tensor, Any], Any]) -> Callable[..., Any]:
-    """hsplit, vsplit or dsplit: an int has to divide the length."""
+    """Make hsplit, vsplit or dsplit: an int has to divide the length."""
 
     @public
     def pieces(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
@@ -210,7 +210,7 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
 
 
 def copied(function: Callable[..., Any], what: str) -> Callable[..., Any]:
-    """A function of views, with its result in new memory."""
+    """Make a function of views give its result in new memory."""
 
     @public
     def copy(input: Tensor, *args: Any, **kw: Any) -> Any:

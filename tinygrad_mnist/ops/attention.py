@@ -39,7 +39,7 @@ def scaled_dot_product_attention(
 
 
 def _of_whom_is_seen(scores: Tensor) -> Tensor:
-    """softmax of the scores; zeros where a query sees no key, with gradients of zero."""
+    """The softmax of the scores; zeros where a query sees no key, with gradients of zero."""
     nobody = table.eq(table.amax(scores, axis=(scores.ndim - 1,), keepdims=True), -math.inf)
     weights = reduce.softmax(table.where(nobody, 0.0, scores), -1)
     return table.where(nobody, 0.0, weights)

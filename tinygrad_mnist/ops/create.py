@@ -35,7 +35,7 @@ def tensor(data: Any, *, dtype: Any = None) -> Tensor:
 
 @creation
 def as_tensor(data: Any, dtype: Any = None) -> Tensor:
-    """data as a Tensor, sharing its memory where it can."""
+    """Return data as a Tensor, on the same memory where possible."""
     if isinstance(data, Tensor):
         return data if dtype in (None, data.dtype) else table.cast(data, dtype=dtype)
     if isinstance(data, np.ndarray) and dtype in (None, data.dtype) and data.dtype.isnative:

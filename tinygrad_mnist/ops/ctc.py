@@ -1,4 +1,4 @@
-"""Connectionist temporal classification: the likelihood of labels without their moments."""
+"""Connectionist temporal classification: the likelihood of labels whose times are unknown."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def ctc_loss(
 
 
 def _padded(targets: Tensor, spoken: Tensor, n: int) -> Tensor:
-    """The targets as rows of one length."""
+    """Pad the targets to rows of one length."""
     if targets.dtype.kind not in "iu":
         raise TypeError(f"ctc_loss: targets must be integers, not {targets.dtype}")
     if targets.ndim == 2:
@@ -137,7 +137,7 @@ def _negative_log_likelihood(
 
 
 def _moved(state: Tensor, by: int) -> Tensor:
-    """The states moved on; nobody is at the first ones."""
+    """Move the states on by `by`; the first ones become unreachable."""
     n, width = state.shape
     empty = wrap(np.full((n, min(by, width)), NEVER, state.dtype))
     if width <= by:

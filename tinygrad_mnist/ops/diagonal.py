@@ -26,7 +26,7 @@ take_diagonal = diagonal  # for where `diagonal` is a number
 
 
 def diagonal_of(rows: int, columns: int, offset: int) -> tuple[int, int, int]:
-    """Where a diagonal starts in the flattened matrix, its step, and its length."""
+    """A diagonal's start in the flattened matrix, its step, and its length."""
     start = offset if offset >= 0 else -offset * columns
     length = min(rows + min(offset, 0), columns - max(offset, 0))
     return start, columns + 1, max(length, 0)

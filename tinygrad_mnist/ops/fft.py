@@ -46,7 +46,7 @@ def ifftshift(input: Tensor, dim: Dim = None) -> Tensor:
 
 
 def axes(x: Tensor, dim: Dim) -> tuple[int, ...]:
-    """The dims that are shifted."""
+    """The dims to shift."""
     if dim is None:
         return tuple(range(x.ndim))
     return dims_of(x.ndim, dim if isinstance(dim, (tuple, list)) else (dim,))

@@ -1,4 +1,4 @@
-"""Sampling images at places that a grid names, and grids of affine maps.
+"""Sampling images at the points of a grid, and grids of affine maps.
 
 Coordinates run from -1 to 1; how they become pixels, and what lies beyond, is GridSampler.h's.
 """
@@ -103,7 +103,7 @@ def _within(place: Tensor, n: int, padding_mode: str, align_corners: bool) -> Te
 
 
 def _taps(place: Tensor, mode: str) -> list[tuple[Tensor, Any]]:
-    """The pixels along one dimension that a place is a mixture of, with their shares."""
+    """The pixels along one dimension that make up a point, with their shares."""
     if mode == "nearest":
         return [(table.round(place.detach()), None)]
     first = table.floor(place.detach())
@@ -121,7 +121,7 @@ def _cubic(x: Tensor) -> Tensor:
 
 
 def _tap(input: Tensor, taps: Any, padding_mode: str, align_corners: bool) -> Tensor:
-    """One pixel for each place, times its share: (n, places, c)."""
+    """One pixel for each point, times its share: (n, points, c)."""
     n, c, *lengths = input.shape
     inside: Any = None
     flat: Any = None

@@ -54,7 +54,7 @@ def called_as(name: str, error: IndexError) -> IndexError:
 
 
 def parse(x: Tensor, key: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[int, Any], int]:
-    """A key as a basic one, then index arrays by dimension, and where their result stands."""
+    """Split a key into a basic one, index arrays by dimension, and the dimension of their result."""
     parts = [spelled(part) for part in key]
     used = sum(p.ndim if is_mask(p) else p is not None and p is not ... for p in parts)
     if used > x.ndim:
@@ -100,7 +100,7 @@ def is_mask(part: Any) -> bool:
 
 
 def places(mask: Tensor, x: Tensor, dim: int) -> tuple[Tensor, ...]:
-    """Where a mask holds, one index array for each of its dimensions."""
+    """The indices of a mask's true elements, one array for each of its dimensions."""
     if mask.shape != x.shape[dim : dim + mask.ndim]:
         raise IndexError(
             f"The shape of the mask {list(mask.shape)} does not match the shape of the indexed "
@@ -126,7 +126,7 @@ def to_rows(x: Tensor, arrays: dict[int, Any]) -> tuple[Tensor, Any, tuple[int, 
 
 
 def back(y: Tensor, index: Tensor, front: int) -> Tensor:
-    """The result of `take` with the index's dimensions where the key had them."""
+    """Move the index's dimensions in the result of `take` to their position in the key."""
     if not front:
         return y
     n = index.ndim
@@ -143,7 +143,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
 
 
 def trim(x: Tensor, shape: tuple[int, ...], axis: int | None) -> Tensor:
-    """x cut to `shape` in every dimension but `axis`."""
+    """Cut x to `shape` in every dimension but `axis`."""
     if x.ndim != len(shape):
         raise RuntimeError(f"the index has {len(shape)} dimensions, the tensor {x.ndim}")
     if any(n > m for i, (n, m) in enumerate(zip(shape, x.shape, strict=True)) if i != axis):

@@ -143,7 +143,7 @@ def fitted(tensor: Tensor, value: Any) -> Any:
 
 
 def method(function: Callable[..., Any]) -> Callable[..., Tensor]:
-    """The in-place form of a function whose first argument is a Tensor."""
+    """Make the in-place form of a function whose first argument is a Tensor."""
 
     def in_place(self: Tensor, *args: Any, **kw: Any) -> Tensor:
         start = writes.tick()
@@ -341,7 +341,7 @@ def map_(self: Tensor, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> T
 
 
 def relaid(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """The in-place form of a function of views: the Tensor itself gets the other shape.
+    """Make the in-place form of a function of views: the Tensor itself gets the other shape.
 
     Raises RuntimeError for a leaf that requires grad, in grad mode, and where other Tensors are
     views of this one: what is written through them could no longer be passed on to it.

@@ -1,4 +1,4 @@
-"""Losses. Each computes one number an element (or row); `reduction` then means, sums or keeps."""
+"""Losses. Each computes one number per element (or row); `reduction` then means, sums or keeps."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = [
 
 
 def reduced(loss: Tensor, reduction: str) -> Tensor:
-    """The loss itself ("none"), its mean or its sum."""
+    """Return the loss itself ("none"), its mean or its sum."""
     if reduction == "mean":
         return table.mean(loss)
     if reduction == "sum":

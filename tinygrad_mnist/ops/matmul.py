@@ -51,7 +51,7 @@ def matmul(input: Any, other: Any) -> Tensor:
 
 
 def exactly(name: str, *ranks: tuple[Any, int]) -> None:
-    """RuntimeError unless each argument has its number of dimensions."""
+    """Raise RuntimeError unless each argument has its number of dimensions."""
     for x, ndim in ranks:
         if x.ndim != ndim:
             raise ShapeError(f"{name}: expected a {ndim}-D tensor, got one of shape {x.shape}")
@@ -237,7 +237,7 @@ def distinct(x: Tensor, letters: str) -> tuple[Tensor, str]:
 
 
 def summed(x: Tensor, letters: str, keep: str) -> tuple[Tensor, str]:
-    """x summed over the letters that nobody needs any more."""
+    """Sum x over the letters that no later operand needs."""
     axes = tuple(i for i, c in enumerate(letters) if c not in keep)
     x = table.sum(x, axis=axes) if axes else x
     return x, "".join(c for c in letters if c in keep)

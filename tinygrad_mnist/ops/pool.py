@@ -27,7 +27,7 @@ Settings = tuple[Any, Any, Any, Any]  # kernel size, stride, padding, dilation
 
 
 def _windows(name: str, x: Tensor, settings: Settings, ceil_mode: bool, dims: int = 2) -> Windows:
-    """Where the windows over the last dimensions lie."""
+    """The positions of the windows over the last dimensions."""
     size, stride, padding, dilation = settings
     kernel, rim, gaps = (
         several(size, "kernel_size", dims),
