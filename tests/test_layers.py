@@ -30,6 +30,7 @@ LEVELS = [
     ["models"],
     ["serialize"],
     ["train"],
+    ["report"],
     ["compat", "cli", "__main__", "run"],
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}

@@ -38,10 +38,10 @@ def test_it_prints_a_line_an_epoch_and_what_the_result_was_measured_on(trained: 
     assert lines[-1] == "next    tinygrad-mnist evaluate run/model.pkl --data embedded"
 
 
-def test_it_writes_the_model_the_record_and_the_plots(trained: Trained) -> None:
+def test_it_writes_the_model_the_record_the_plots_and_the_report(trained: Trained) -> None:
     names = sorted(path.name for path in trained.folder.iterdir())
     plots = ["confusion.png", "curves.png", "digits.png", "mistakes.png"]
-    assert names == sorted([*plots, "model.pkl", "run.json"])
+    assert names == sorted([*plots, "model.pkl", "report.html", "run.json"])
 
 
 def test_flags_override_the_recipe(trained: Trained) -> None:
@@ -199,7 +199,9 @@ def test_checkpoints_are_kept_on_request(tmp_path: Path) -> None:
     args = ["train", "mlp-10", *EMBEDDED, "--epochs", "5", "--keep", "2", "--out", str(tmp_path)]
     assert main(args) == 0
     names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == ["best.pkl", "epoch-0004.pkl", "epoch-0005.pkl", "model.pkl", "run.json"]
+    assert names == [
+        *("best.pkl", "epoch-0004.pkl", "epoch-0005.pkl", "model.pkl", "report.html", "run.json")
+    ]
 
     epochs = json.loads((tmp_path / "run.json").read_text())["epochs"]
     best = max(epochs, key=lambda numbers: numbers["validation_accuracy"])
@@ -250,7 +252,7 @@ def test_a_run_that_diverges_says_so(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 def test_without_the_extra_it_trains_and_says_what_is_missing(shell: Shell) -> None:
     script = (
-        "import sys; sys.modules.update(rich=None, matplotlib=None, PIL=None);"
+        "import sys; sys.modules.update(dict.fromkeys(('rich', 'matplotlib', 'PIL', 'jinja2')));"
         "from tinygrad_mnist.cli import main; sys.exit(main(sys.argv[1:]))"
     )
     python = [sys.executable, "-c", script]
@@ -261,6 +263,8 @@ def test_without_the_extra_it_trains_and_says_what_is_missing(shell: Shell) -> N
     assert shell.run([*python, "evaluate", "run", *EMBEDDED]).code == 0
     predicted = shell.run([*python, "predict", "run", "digit.png"])
     assert predicted.code == 2 and "tinygrad-mnist[cli]" in predicted.err
+    reported = shell.run([*python, "report", "run"])
+    assert reported.code == 2 and "tinygrad-mnist[cli]" in reported.err
 
 
 def test_a_bar_is_drawn_on_a_terminal(shell: Shell) -> None:

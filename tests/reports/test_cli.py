@@ -99,7 +99,7 @@ def test_a_finished_run_is_overwritten_on_request_alone(
     assert main(["train", recipe, *out, "--seed", "5", "--overwrite"]) == 0
     assert load(tmp_path / "run" / "model.pkl")["recipe"]["name"] == recipe
     names = {path.name for path in (tmp_path / "run").iterdir()}
-    assert names == {"model.pkl", "run.json"}, "of the other run nothing is left"
+    assert names == {"model.pkl", "report.html", "run.json"}, "of the other run nothing is left"
 
 
 @pytest.mark.parametrize("left", ["run.json", "best.pkl", "epoch-0003.pkl", "curves.png"])

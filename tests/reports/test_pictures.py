@@ -119,6 +119,16 @@ def test_every_kind_of_file(tmp_path: Path) -> None:
         assert likeness(read_picture(str(tmp_path / name))) > 0.8, name
 
 
+def test_a_gap_between_the_pieces_of_a_digit_stays() -> None:
+    from tinygrad_mnist.cli.ink import as_mnist
+
+    mask = np.zeros((200, 200), bool)
+    mask[40:52, 60:140] = mask[90:160, 60:72] = True  # the bar of a 5, apart from the rest
+    rows = as_mnist(mask).any(1)
+    inside = rows[np.flatnonzero(rows)[0] : np.flatnonzero(rows)[-1]]
+    assert np.count_nonzero(~inside) >= 4
+
+
 def test_numbers_that_are_not_finite(tmp_path: Path) -> None:
     page = on_page().astype(np.float32)
     page[0, :3] = np.nan, np.inf, -np.inf

@@ -15,8 +15,9 @@ from pathlib import Path
 from tinygrad_mnist.cli.main import UsageError
 
 CHECKPOINT, BEST, MODEL, RECORD = "checkpoint.pkl", "best.pkl", "model.pkl", "run.json"
+REPORT = "report.html"
 RESULTS = (MODEL, RECORD, BEST, "epoch-*.pkl", "curves.png", "confusion.png", "digits.png",
-           "mistakes.png")  # fmt: skip
+           "mistakes.png", REPORT)  # fmt: skip
 LOCK = ".lock"
 
 

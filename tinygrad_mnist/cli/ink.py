@@ -302,18 +302,19 @@ def as_mnist(mask: Mask) -> NDArray[np.uint8]:
     """A digit's mask as a 28x28 image: in a box of 20x20, its centre of mass in the middle."""
     from PIL import Image
 
-    mask = mask[np.ix_(mask.any(1), mask.any(0))]
+    ys, xs = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    mask = mask[ys[0] : ys[-1] + 1, xs[0] : xs[-1] + 1]  # gaps between its pieces stay
     large = Image.fromarray((mask * 255).astype(np.uint8))
     large = _with_usual_strokes(_fitted(large, BOX * FINE))
-    digit = np.asarray(_fitted(large.crop(large.getbbox()), BOX), np.float32)
-    weights = digit / digit.sum()
-    centre = [(np.arange(n) * weights.sum(1 - axis)).sum() for axis, n in enumerate(digit.shape)]
+    digit = np.asarray(_fitted(large.crop(large.getbbox()), BOX), np.int64)  # sums are exact
+    sums = [(np.arange(n) * digit.sum(1 - axis)).sum() for axis, n in enumerate(digit.shape)]
+    centre = [each / digit.sum() for each in sums]
     top, left = (
         int(np.clip(round(SIDE / 2 - c), 0, SIDE - n))
         for c, n in zip(centre, digit.shape, strict=True)
     )
     image = np.zeros((SIDE, SIDE), np.uint8)
-    image[top : top + digit.shape[0], left : left + digit.shape[1]] = digit.round()
+    image[top : top + digit.shape[0], left : left + digit.shape[1]] = digit
     return image
 
 

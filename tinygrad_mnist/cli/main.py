@@ -13,7 +13,10 @@ from typing import NoReturn
 from tinygrad_mnist import __version__, start
 from tinygrad_mnist.cli.output import open_streams, outlive_reader
 
-COMMANDS = ("train", "evaluate", "predict", "models", "data", "doctor", "export", "inspect")
+COMMANDS = (
+    "train", "evaluate", "predict", "report", "compare", "models", "data", "doctor", "export",
+    "inspect",
+)  # fmt: skip
 
 STOPPED = 130  # what a shell reports of a program that Ctrl-C ended
 

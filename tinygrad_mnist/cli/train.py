@@ -1,4 +1,4 @@
-"""Train a recipe, and write the model, the record of the run and plots of it into a folder.
+"""Train a recipe, and write the model, the record of the run, plots and a report into a folder.
 
 Ctrl-C, SIGTERM and a closed terminal stop after the present step and leave a checkpoint that
 --resume continues, bit for bit.
@@ -7,6 +7,7 @@ Ctrl-C, SIGTERM and a closed terminal stop after the present step and leave a ch
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import shlex
@@ -20,6 +21,7 @@ from tinygrad_mnist.cli.folder import (
     CHECKPOINT,
     MODEL,
     RECORD,
+    REPORT,
     Claim,
     check_free,
     claim,
@@ -260,9 +262,31 @@ def _finish(trainer: Trainer, out: Path, given: str | None) -> None:
     (out / CHECKPOINT).unlink(missing_ok=True)
     show_verdict(evaluation, trainer.recipe, data)
     written = [MODEL, RECORD, *_plots(trainer, evaluation, out)]
+    written += _report(trainer, evaluation, record, out)
     say("wrote", f"{', '.join(written)} into {out}")
+    if REPORT in written:
+        say("open", f"{out / REPORT} in a browser, and draw a digit on it")
     data_flag = f" --data {shlex.quote(given)}" if given else ""
     print(f"next    tinygrad-mnist evaluate {shlex.quote(str(out / MODEL))}{data_flag}")
+
+
+def _report(
+    trainer: Trainer, evaluation: Evaluation, record: dict[str, Any], out: Path
+) -> list[str]:
+    from tinygrad_mnist.files import atomic_write
+    from tinygrad_mnist.report import Run, can_render, render_report
+
+    if not can_render():
+        print("no report: it needs Jinja2; pip install 'tinygrad-mnist[cli]'")
+        return []
+    try:
+        importlib.import_module("jinja2")
+    except Exception as error:  # whatever is wrong with it, the run is written and complete
+        print(f"no report: Jinja2 cannot be imported: {' '.join(str(error).split())}")
+        return []
+    run = Run(trainer.model, trainer.recipe, trainer.data, evaluation, record, record["epochs"])
+    atomic_write(out / REPORT, render_report(run).encode())
+    return [REPORT]
 
 
 def _plots(trainer: Trainer, evaluation: Evaluation, out: Path) -> list[str]:

@@ -126,10 +126,36 @@ class Recipe:
             str(name): tuple(value) if isinstance(value, list) else value
             for name, value in fields.items()
         }
+        _check_kinds(values)
         try:
             return cls(**values)
         except TypeError as error:
             raise RecipeError(f"holds a recipe that cannot be read: {error}") from None
+
+
+# What a file may hold for a field of each annotation.
+_KINDS: dict[str, Any] = {
+    "str": str,
+    "int": int,
+    "int | None": int | None,
+    "float": int | float,
+    "tuple[int, ...]": tuple,
+}
+
+
+def _check_kinds(values: dict[str, Any]) -> None:
+    """Raise `RecipeError` for a value read from a file that is of no kind that its field takes."""
+    for field in dataclasses.fields(Recipe):
+        value = values.get(field.name, field.default)
+        parts = value if isinstance(value, tuple) else (value,)
+        good = field.name not in values or isinstance(value, _KINDS[str(field.type)])
+        if isinstance(value, tuple):
+            good &= all(isinstance(part, int) for part in parts)
+        huge = any(isinstance(part, int) and abs(part) >= 2**63 for part in parts)
+        if not good or huge or any(isinstance(part, bool) for part in parts):
+            raise RecipeError(
+                f"holds a recipe that cannot be read: its {field.name} is {value!r:.40}"
+            )
 
 
 def _require(good: bool, field: str, rule: str, value: object) -> None:

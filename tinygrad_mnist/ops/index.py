@@ -54,7 +54,7 @@ def called_as(name: str, error: IndexError) -> IndexError:
 
 
 def parse(x: Tensor, key: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[int, Any], int]:
-    """Split a key into a basic one, index arrays by dimension, and the dimension of their result."""
+    """Split a key: a basic one, index arrays by dimension, and the dimension of their result."""
     parts = [spelled(part) for part in key]
     used = sum(p.ndim if is_mask(p) else p is not None and p is not ... for p in parts)
     if used > x.ndim:

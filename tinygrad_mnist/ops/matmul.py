@@ -237,7 +237,7 @@ def distinct(x: Tensor, letters: str) -> tuple[Tensor, str]:
 
 
 def summed(x: Tensor, letters: str, keep: str) -> tuple[Tensor, str]:
-    """Sum x over the letters that no later operand needs."""
+    """Sum x over the letters outside of `keep`."""
     axes = tuple(i for i, c in enumerate(letters) if c not in keep)
     x = table.sum(x, axis=axes) if axes else x
     return x, "".join(c for c in letters if c in keep)

@@ -1,0 +1,375 @@
+"""What stands in the pages, and what is said when there is nothing to make one of."""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tinygrad_mnist.cli import main
+from tinygrad_mnist.data import Mnist, load_embedded
+from tinygrad_mnist.models import RECIPES
+from tinygrad_mnist.ops.random import get_rng_state
+from tinygrad_mnist.report import RecordError, Run, read_record, render_comparison, render_report
+from tinygrad_mnist.report.charts import Line, line_chart, ticks
+from tinygrad_mnist.report.graph import step_graph
+from tinygrad_mnist.report.page import MARK, command_of
+from tinygrad_mnist.serialize import load, save
+
+pytest.importorskip("jinja2")
+Runs = Callable[[str], Run]
+
+
+@pytest.fixture(scope="module")
+def page(run_of: Runs) -> str:
+    return render_report(run_of("deep"))
+
+
+def test_the_facts_of_the_run(page: str, run_of: Runs) -> None:
+    run = run_of("deep")
+    assert MARK in page[:1000]
+    assert run.record is not None
+    for text in (
+        f"{run.evaluation.accuracy * 100:.2f} %",
+        "784-256-128-64-10",
+        run.record["environment"]["numpy"],
+        run.record["environment"]["blas"]["version"],
+        "embedded subset",
+        "3,667 images",
+        "242,762",
+        "tinygrad-mnist train deep --epochs 6 --seed 0 --data embedded",
+    ):
+        assert text in page, text
+
+
+def test_it_names_nothing_outside_itself(page: str) -> None:
+    assert re.findall(r"""(?:src|href)=["']?(?!data:|#)[^"'> ]+""", page) == []
+    assert re.findall(r"https?://(?!www\.w3\.org)[^\s\"']+|@import|fetch\(", page) == []
+
+
+def test_every_mistake_is_in_a_cell(page: str, run_of: Runs) -> None:
+    """As many as a cell shows."""
+    data = re.search(r'id="digits-data">(.*?)</script>', page, re.DOTALL)
+    assert data is not None
+    shown = json.loads(data[1])
+    confusion = run_of("deep").evaluation.confusion
+    for cell, places in shown["cells"].items():
+        truth, answer = map(int, cell.split(","))
+        assert len(places) == min(24, confusion[truth, answer])
+        for place in places:
+            number, *classes, _ = shown["tiles"][place]
+            assert classes == [str(truth), str(answer)]
+            assert run_of("deep").evaluation.labels[number] == truth
+    assert len(shown["cells"]) == np.count_nonzero(confusion)
+
+
+def test_the_graph_names_layers_and_shapes(run_of: Runs) -> None:
+    drawn = step_graph(run_of("cnn"))
+    frames = [frame["name"] for frame in drawn["frames"]]
+    assert frames[:3] == ["0 Unflatten", "1 Conv2d", "2 ReLU"] and frames[-1] == "loss"
+    edges = {arrow["text"] for arrow in drawn["arrows"]}
+    assert {"128 × 784 float32", "128 × 16 × 24 × 24 float32", "32 × 16 × 5 × 5 float32"} <= edges
+    names = [box["text"] for box in drawn["boxes"]]
+    assert {name for name, _ in run_of("cnn").model.named_parameters()} <= set(names)
+    assert names.count("labels") == names.count("images") == 1
+    assert drawn["ops"] == len([box for box in drawn["boxes"] if box["kind"] == "op"])
+
+
+def test_nothing_of_the_run_is_changed(run_of: Runs) -> None:
+    run = run_of("deep")
+    run.model.train()
+    run.model.zero_grad()
+    before, weights = get_rng_state(), run.model.state_dict()
+    copies = {name: value.numpy().copy() for name, value in weights.items()}
+    render_report(run)
+    assert all(np.array_equal(run.model.state_dict()[n].numpy(), v) for n, v in copies.items())
+    assert all(parameter.grad is None for parameter in run.model.parameters())
+    assert run.model.training
+    after = get_rng_state()
+    assert repr(after) == repr(before)
+
+
+def test_text_of_a_run_never_becomes_a_tag(run_of: Runs) -> None:
+    evil = "</script><script>alert(1)</script><b>&\"'"
+    run = run_of("neuron")
+    record = json.loads(json.dumps(run.record))
+    record["data"]["source"] = record["environment"]["numpy"] = evil
+    recipe = run.recipe.replace(name=evil, what=evil)
+    record["recipe"] = recipe.to_dict()
+    page = render_report(replace(run, recipe=recipe, record=record))
+    assert "alert(1)" in page and "<script>alert" not in page and "<b>" not in page
+    both = render_comparison({evil: record, "other": run.record or {}})
+    assert "alert(1)" in both and "<script>alert" not in both
+
+
+def test_weights_that_do_not_fit_are_left_out_and_it_says_so(embedded: Mnist) -> None:
+    from tinygrad_mnist.models import build
+    from tinygrad_mnist.train import evaluate
+
+    recipe = RECIPES["mlp-532"].replace(hidden=(1200,))
+    model = build(recipe)
+    evaluation = evaluate(model, recipe, embedded.test_images[:200], embedded.test_labels[:200])
+    few = replace(embedded, test_images=embedded.test_images[:200])
+    page = render_report(Run(model, recipe, few, evaluation))
+    assert len(page.encode()) < 3_000_000
+    assert "There is no pad in this report" in page and "There are no curves" in page
+
+
+def test_a_value_that_is_not_finite_is_a_gap() -> None:
+    values = [1.0, float("nan"), 3.0, float("inf"), 1e308]
+    chart = line_chart("loss", [Line("a", 0, values)])
+    assert chart["lines"][0]["path"].count("M") == 2
+    assert chart["hover"] == [["1", None, "3", None, None]]
+    for same in (0.0, 5.0, 1.0):
+        assert line_chart("x", [Line("a", 0, [same])], shares=same <= 1)["y_ticks"]
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1e-9), (-3.0, 7e8), (0.93, 0.9301), (2.2, 2.4)])
+def test_ticks_are_few_and_inside(low: float, high: float) -> None:
+    found = ticks(low, high)
+    assert 2 <= len(found) <= 6
+    assert all(low - 1e-12 <= tick <= high * (1 + 1e-12) for tick in found)
+
+
+def test_the_command_of_a_run_that_was_changed(run_of: Runs) -> None:
+    recipe = RECIPES["mlp-10"].replace(hidden=(20, 12), lr=0.2, batch_size=None, seed=3)
+    expected = "tinygrad-mnist train mlp-10 --batch-size full --lr 0.2 --hidden 20,12 --seed 3"
+    assert command_of(replace(run_of("deep"), recipe=recipe)).startswith(expected)
+
+
+# The commands
+
+
+@pytest.fixture
+def run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[..., tuple[int, str, str]]:
+    """A command line in this process, in a folder of its own."""
+    monkeypatch.setenv("TINYGRAD_MNIST_DATA", "embedded")
+    monkeypatch.chdir(tmp_path)
+
+    def run(*args: str) -> tuple[int, str, str]:
+        code = main(list(args))
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def two_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two runs of the neuron, a and b, trained as if without matplotlib."""
+    folder = tmp_path_factory.mktemp("two-runs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tinygrad_mnist.train.plots.can_plot", lambda: False)
+        for name, lr in (("a", "0.03"), ("b", "0.1")):
+            flags = ("--data", "embedded", "--epochs", "2", "--lr", lr)
+            assert main(["train", "neuron", *flags, "--out", str(folder / name)]) == 0
+    return folder
+
+
+@pytest.fixture
+def runs(two_runs: Path, run: Any, tmp_path: Path) -> Path:
+    """A copy of the two runs, in the present folder."""
+    shutil.copytree(two_runs, tmp_path, dirs_exist_ok=True)
+    return tmp_path
+
+
+def test_report_makes_the_page_that_train_made(runs: Path, run: Any) -> None:
+    made = (runs / "a" / "report.html").read_bytes()
+    code, out, _ = run("report", "a")
+    assert code == 0 and "wrote   a/report.html: " in out
+    assert (runs / "a" / "report.html").read_bytes() == made
+    assert run("report", "a/model.pkl", "--out", "elsewhere.html")[0] == 0
+    assert (runs / "elsewhere.html").read_bytes() == made
+
+
+def test_train_replaces_the_report_with_the_run(runs: Path, run: Any) -> None:
+    code, _, err = run("train", "neuron", "--epochs", "1", "--out", "a")
+    assert code == 2 and "a holds model.pkl of another run" in err
+    (runs / "a" / "model.pkl").unlink()
+    (runs / "a" / "run.json").unlink()
+    assert "a holds report.html of another run" in run("train", "neuron", "--out", "a")[2]
+
+
+def test_without_a_record_there_are_no_curves(runs: Path, run: Any) -> None:
+    (runs / "a" / "run.json").unlink()
+    code, out, _ = run("report", "a")
+    assert code == 0 and "no run.json beside the model" in out
+    assert "There are no curves" in (runs / "a" / "report.html").read_text("utf-8")
+
+
+def test_without_jinja_training_goes_on_and_says_so(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tinygrad_mnist.train.plots.can_plot", lambda: False)
+    monkeypatch.setattr("tinygrad_mnist.report.can_render", lambda: False)
+    code, out, _ = run("train", "neuron", "--epochs", "1", "--out", "a")
+    assert code == 0 and "no report: it needs Jinja2; pip install 'tinygrad-mnist[cli]'" in out
+    assert not (tmp_path / "a" / "report.html").exists()
+    for command in (("report", "a"), ("compare", "a", "b")):
+        assert run(*command)[::2] == (
+            2,
+            "tinygrad-mnist: a report needs Jinja2; pip install 'tinygrad-mnist[cli]'\n",
+        )
+
+
+DAMAGED = {
+    "empty": b"",
+    "half": b'{"recipe": {"name": "neu',
+    "not utf-8": b"\xff\xfe{}",
+    "deep": b"[" * 100_000,
+    "a list": b"[]",
+    "a number": b"3",
+    "nothing in it": b"{}",
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGED)
+def test_a_damaged_record_is_one_line(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    path.write_bytes(DAMAGED[kind])
+    with pytest.raises(RecordError, match=re.escape(str(path))) as error:
+        read_record(path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_a_record_that_is_no_file_is_not_waited_for(make: Any, tmp_path: Path) -> None:
+    make(tmp_path / "run.json")
+    with pytest.raises(RecordError, match="no regular file"):
+        read_record(tmp_path / "run.json")
+
+
+def every_change(record: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """The record with each of its values, at any depth, replaced by others or left out."""
+    found = []
+
+    def places(value: Any, path: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        inner: list[Any] = []
+        if isinstance(value, dict):
+            inner = list(value)
+        elif isinstance(value, list):
+            inner = list(range(len(value)))
+        return [(*path, key) for key in inner] + [
+            place for key in inner for place in places(value[key], (*path, key))
+        ]
+
+    for place in places(record, ()):
+        for other in ("gone", None, "text", -1, 10**400, [], {}, [[]], float("nan")):
+            copy = json.loads(json.dumps(record))
+            holder = copy
+            for key in place[:-1]:
+                holder = holder[key]
+            if other == "gone" and isinstance(holder, dict):
+                del holder[place[-1]]
+            else:
+                holder[place[-1]] = other
+            found.append((f"{place} = {other!r:.20}", copy))
+    return found
+
+
+def test_whatever_a_record_holds_the_page_is_made_or_the_file_is_named(
+    runs: Path,
+) -> None:
+    record = json.loads((runs / "a" / "run.json").read_text("utf-8"))
+    path = runs / "b" / "run.json"
+    path.write_text(json.dumps(record), "utf-8")
+    for what, changed in every_change(record)[::3]:
+        path.write_text(json.dumps(changed), "utf-8")
+        refused, page = "", ""
+        try:
+            both = {"a": record, "b": read_record(path)}
+            page = render_comparison(both)
+        except RecordError as error:
+            refused = str(error)
+        except Exception as error:
+            raise AssertionError(what) from error
+        assert page or (str(path) in refused and "\n" not in refused), what
+
+
+def test_a_damaged_record_costs_the_report_a_line(runs: Path, run: Any) -> None:
+    (runs / "a" / "run.json").write_text('{"recipe"')
+    for command in (("report", "a"), ("compare", "a", "b")):
+        code, _, err = run(*command)
+        assert code == 2 and err.startswith("tinygrad-mnist: a/run.json: damaged: ")
+        assert err.count("\n") == 1
+
+
+def test_a_record_of_another_run_is_refused(runs: Path, run: Any) -> None:
+    (runs / "a" / "run.json").write_bytes((runs / "b" / "run.json").read_bytes())
+    code, _, err = run("report", "a")
+    assert code == 2 and "a/run.json: the record of another run than model.pkl's" in err
+
+
+def test_a_damaged_model_is_one_line(runs: Path, run: Any) -> None:
+    whole = (runs / "a" / "model.pkl").read_bytes()
+    (runs / "a" / "model.pkl").write_bytes(whole[: len(whole) // 2])
+    code, _, err = run("report", "a")
+    assert code == 2 and "a/model.pkl" in err and err.count("\n") == 1
+
+
+def test_a_checkpoint_has_a_report_too(runs: Path, run: Any) -> None:
+    content = load(runs / "a" / "model.pkl")
+    epochs = json.loads((runs / "a" / "run.json").read_text())["epochs"]
+    content |= {"results": None, "training": {"epoch": 1, "history": epochs[:1]}}
+    (runs / "c").mkdir()
+    save(content, runs / "c" / "checkpoint.pkl")
+    code, out, _ = run("report", "c")
+    assert code == 0 and "an interrupted run, after 1 of 2 epochs" in out
+    assert "over 1 epochs" in (runs / "c" / "report.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("report", "nowhere"), "nowhere: No such file"),
+        (("report", "a", "--out", "a"), "a: a folder; name a file"),
+        (("report", "a", "--out", "x/y.html"), "x: no such folder"),
+        (("report", "a", "--out", "a/run.json"), "a/run.json: exists, and is no report"),
+        (("report", "a", "--out", "a/model.pkl"), "a/model.pkl: exists, and is no report"),
+        (("compare", "a"), "at least two runs"),
+        (("compare", "a", "a/../a"), "at least two runs, each once"),
+        (("compare", "a", "nowhere"), "nowhere: no folder"),
+        (("compare", "a", "a/model.pkl"), "a/model.pkl: no folder"),
+        (("compare", "a", "empty"), "empty: has no run.json: holds no run"),
+        (("compare", "a", "cut"), "cut: has no run.json: its run is not complete: --resume cut"),
+        (("compare", "a", "b", "--out", "a/run.json"), "a/run.json: exists, and is no report"),
+    ],
+)
+def test_one_line_says_what_is_wrong(
+    command: tuple[str, ...], said: str, runs: Path, run: Any
+) -> None:
+    (runs / "empty").mkdir()
+    (runs / "cut").mkdir()
+    (runs / "cut" / "checkpoint.pkl").touch()
+    code, _, err = run(*command)
+    assert code == 2 and said in err and err.count("\n") == 1
+
+
+def test_compare_says_what_differs(runs: Path, run: Any) -> None:
+    code, out, _ = run("compare", "a", "b")
+    assert code == 0
+    lines = out.splitlines()
+    assert lines[0].split() == ["a", "b"]
+    (rate,) = [line for line in lines if line.startswith("recipe: learning rate")]
+    assert "0.03, constant" in rate and "0.1, constant" in rate
+    assert not any("seed" in line for line in lines)
+    page = (runs / "comparison.html").read_text("utf-8")
+    assert page.count('class="differs"') >= 2
+    assert run("compare", "a", "b")[0] == 0  # its own page is replaced
+
+
+def test_the_embedded_digits_do_not_flatter_unsaid(run_of: Runs) -> None:
+    run = run_of("neuron")
+    record = json.loads(json.dumps(run.record))
+    record["data"]["name"] = "mnist"
+    page = render_report(replace(run, data=load_embedded(), record=record))
+    assert "among the images that this model was trained on" in page
+    assert "among the images that this model" not in render_report(run)

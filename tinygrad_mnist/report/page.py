@@ -1,0 +1,197 @@
+"""Put the report of a run together."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+from tinygrad_mnist import __version__
+from tinygrad_mnist.report import charts
+from tinygrad_mnist.report.digits import Digits
+from tinygrad_mnist.report.facts import facts_of, seconds_text
+from tinygrad_mnist.report.first_layer import first_layer
+from tinygrad_mnist.report.graph import step_graph
+from tinygrad_mnist.report.histograms import IMAGES, histograms
+from tinygrad_mnist.report.network import Unsupported, network_of
+from tinygrad_mnist.report.run import Run
+from tinygrad_mnist.train import measured_on
+
+TEMPLATES = Path(__file__).parent / "templates"
+LIMIT = 3_000_000  # bytes of a report
+A_CELL = (24, 12, 6, 2)  # digits for each cell of the matrix: fewer where the weights are many
+MARK = '<meta name="generator" content="tinygrad-mnist'
+SCRIPTS = ("network.js", "prepare.js", "digits.js", "pad.js", "charts.js")
+
+
+def can_render() -> bool:
+    """Whether Jinja2, of the extra cli, is installed; it is not imported."""
+    return importlib.util.find_spec("jinja2") is not None
+
+
+def render_report(run: Run) -> str:
+    """Write the report of a run as one page of HTML, of less than 3 MB.
+
+    Without the record of the run it has no curves, and without room for the weights no pad; it says
+    so. Needs Jinja2.
+    """
+    content = _content(run)
+    page = ""
+    for network in (_network(run), None):
+        for a_cell in A_CELL:
+            page = render("report.html", **content, network=network, digits=Digits(run, a_cell))
+            if len(page.encode()) < LIMIT:
+                return page
+    return page
+
+
+def _content(run: Run) -> dict[str, Any]:
+    """Gather all that the template shows, but for the digits and the weights."""
+    evaluation = run.evaluation
+    return {
+        "title": f"{run.recipe.name}, seed {run.recipe.seed}",
+        "recipe": run.recipe,
+        "command": command_of(run),
+        "measured_on": measured_on(run.data),
+        "seen_before": run.data.name == "mnist-5k-embedded" and _trained_on(run) == "mnist",
+        "headline": _headline(run),
+        "facts": facts_of(run),
+        "charts": curves(run.epochs),
+        "epochs": run.epochs,
+        "evaluation": evaluation,
+        "matrix": _matrix(run),
+        "classes": list(zip(evaluation.classes, evaluation.precision, evaluation.recall,
+                            evaluation.confusion.sum(1).tolist(), strict=True)),
+        "first_layer": first_layer(run.model),
+        "graph": step_graph(run),
+        "histograms": histograms(run),
+        "gradient_images": min(IMAGES, len(run.data.train_labels)),
+        "bars": charts.bars,
+        "bar_width": charts.BAR_WIDTH,
+        "bar_height": charts.BAR_HEIGHT,
+        "scripts": SCRIPTS,
+    }  # fmt: skip
+
+
+def _network(run: Run) -> dict[str, Any] | None:
+    """The layers and weights that the page computes with; None for a layer that it cannot."""
+    try:
+        about, weights = network_of(run.model, run.recipe)
+    except Unsupported:
+        return None
+    return {"about": about, "weights": weights}
+
+
+def _trained_on(run: Run) -> str:
+    return str(run.record["data"]["name"]) if run.record else ""
+
+
+def _headline(run: Run) -> list[tuple[str, str]]:
+    """The four numbers that are asked for first."""
+    evaluation = run.evaluation
+    numbers = [
+        ("accuracy", percent(evaluation.accuracy)),
+        ("wrong", f"{len(evaluation.mistakes):,} of {len(evaluation.labels):,}"),
+        ("parameters", f"{sum(p.numel() for p in run.model.parameters()):,}"),
+    ]
+    if run.recipe.digit is not None:
+        numbers.insert(1, (f"always “not {run.recipe.digit}”", percent(evaluation.baseline)))
+    if run.record:
+        numbers.append(("training", seconds_text(run.record["seconds"])))
+    return numbers
+
+
+def _matrix(run: Run) -> list[list[dict[str, Any]]]:
+    """The confusion matrix with the share of its row that each cell is."""
+    counts = run.evaluation.confusion
+    rows = counts.sum(1)
+    return [
+        [
+            {"count": int(count), "share": share, "shade": _shade(share)}
+            for count in counts[truth]
+            for share in [float(count / max(rows[truth], 1))]
+        ]
+        for truth in range(len(counts))
+    ]
+
+
+def _shade(share: float) -> float:
+    """How strongly a cell is coloured: few mistakes can be seen, and no text is on a middle tone.
+
+    >>> round(_shade(0.01), 2), round(_shade(0.4), 2), round(_shade(0.99), 2)
+    (0.1, 0.41, 1.0)
+    """
+    return 0.06 + 0.6 * share**0.6 if share < 0.45 else 0.82 + 0.18 * share
+
+
+def curves(epochs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The charts of loss and accuracy on training and validation images; none without epochs."""
+    if not epochs:
+        return []
+    found = []
+    for what in ("loss", "accuracy"):
+        lines = [
+            charts.Line("training", 0, [e[what] for e in epochs], dashed=True),
+            charts.Line("validation", 1, [e[f"validation_{what}"] for e in epochs]),
+        ]
+        found.append(charts.line_chart(what, lines, shares=what == "accuracy"))
+    return found
+
+
+FLAGS = ("epochs", "batch_size", "lr", "hidden", "digit")
+
+
+def command_of(run: Run) -> str:
+    """The command that trains this model again."""
+    from tinygrad_mnist.models import RECIPES
+
+    recipe, usual = run.recipe, RECIPES.get(run.recipe.name)
+    words = ["tinygrad-mnist", "train", recipe.name]
+    for name in FLAGS:
+        value = getattr(recipe, name)
+        if usual is None or value == getattr(usual, name):
+            continue
+        text = "full" if value is None else str(value)
+        if isinstance(value, tuple):
+            text = ",".join(map(str, value))
+        words += [f"--{name.replace('_', '-')}", text]
+    words += ["--seed", str(recipe.seed)]
+    if run.data.name == "mnist-5k-embedded":
+        words += ["--data", "embedded"]
+    return shlex.join(words)
+
+
+def percent(share: float) -> str:
+    """A share between 0 and 1 as people read it; a dash where there is none.
+
+    >>> percent(0.97849), percent(float("nan"))
+    ('97.85 %', '–')
+    """
+    return "–" if share != share else f"{share * 100:.2f} %"
+
+
+def render(template: str, **values: Any) -> str:
+    """Fill a template; text is escaped, and JSON too, so that no name of a run becomes a tag."""
+    import jinja2
+    from markupsafe import Markup
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+    def source(name: str) -> Markup:
+        return Markup((TEMPLATES / name).read_text("utf-8"))
+
+    def as_json(value: Any) -> Markup:
+        text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+        return Markup(text.replace("<", "\\u003c").replace("&", "\\u0026"))
+
+    environment.filters |= {"percent": percent, "as_json": as_json}
+    environment.globals |= {"source": source, "version": __version__}
+    return environment.get_template(template).render(values)

@@ -1,0 +1,103 @@
+"""The content of a report: a trained model, its test images, and the record of its run."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tinygrad_mnist import nn
+from tinygrad_mnist.data import Mnist
+from tinygrad_mnist.models import Recipe, RecipeError
+from tinygrad_mnist.train import Evaluation
+
+LARGEST = 50_000_000  # bytes of a record; a thousand epochs take 300,000
+
+
+class RecordError(ValueError):
+    """A run.json that cannot be used; the message names it and says what to do."""
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A model with its recipe, its answers to the test images, and what is known of its run."""
+
+    model: nn.Module
+    recipe: Recipe
+    data: Mnist
+    evaluation: Evaluation
+    record: dict[str, Any] | None = None
+    """The content of run.json; None where it is missing."""
+    epochs: list[dict[str, Any]] = field(default_factory=list)
+    """The numbers of each epoch, as in the record."""
+
+
+def read_record(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read the run.json of a finished run, and check all that a report takes from it.
+
+    Raises RecordError for one that is damaged or not of this command; OSError when it cannot be
+    read.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise RecordError(f"{path}: no regular file")
+    if path.stat().st_size > LARGEST:
+        raise RecordError(f"{path}: too large for the record of a run")
+    try:
+        record = json.loads(path.read_text("utf-8"))
+        _check(record)
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RecordError(f"{path}: damaged: {error}") from None
+    except (KeyError, TypeError, AttributeError, ValueError, RecipeError) as error:
+        raise RecordError(f"{path}: no record of a run, as `train` writes it: {error}") from None
+    return dict(record)
+
+
+NUMBERS = ("epoch", "lr", "loss", "accuracy", "validation_loss", "validation_accuracy", "seconds")
+
+
+def _check(record: dict[str, Any]) -> None:
+    """Raise an error of any of Python's kinds for what is not there, or of another kind."""
+    Recipe.from_dict(record["recipe"])
+    for name in ("data", "environment", "test"):
+        _require(isinstance(record[name], dict), f"{name} is no object")
+    for place in (record["data"], record["test"]):
+        _require(all(isinstance(key, str) for key in place), "a name is no text")
+    for name in ("name", "source"):
+        _require(isinstance(record["data"][name], str), f"data.{name} is no text")
+    _require(isinstance(record["test"]["measured_on"], str), "test.measured_on is no text")
+    for value, name in (
+        (record["test"]["accuracy"], "test.accuracy"),
+        (record["seconds"], "seconds"),
+        (record["parameters"], "parameters"),
+        *((record["data"][key], f"data.{key}") for key in ("trained_on", "validated_on")),
+    ):
+        _require(_is_number(value), f"{name} is no number")
+    _require(isinstance(record["epochs"], list), "epochs is no list")
+    for numbers in record["epochs"]:
+        for name in NUMBERS:
+            _require(_is_number(numbers[name]), f"{name} of an epoch is no number")
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return isinstance(value, float) or abs(value) < 2**63
+
+
+def _require(good: bool, what: str) -> None:
+    if not good:
+        raise ValueError(what)
+
+
+def finite(value: Any) -> float | None:
+    """A number that can be drawn: None for infinity, NaN and what is nearly infinite.
+
+    >>> finite(0.5), finite(float("inf"))
+    (0.5, None)
+    """
+    drawable = value is not None and math.isfinite(value) and abs(value) < 1e300
+    return float(value) if drawable else None
