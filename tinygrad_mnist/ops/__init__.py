@@ -114,17 +114,17 @@ class Later:
 
 def methods() -> dict[str, Any]:
     """All that Tensor gets from here, by name."""
-    found: dict[str, Any] = {
+    attributes: dict[str, Any] = {
         name: method_of(getattr(family, name)) for family in FAMILIES for name in family.METHODS
     }
-    found |= convert.METHODS | inplace.METHODS
+    attributes |= convert.METHODS | inplace.METHODS
     for name, operator in OPERATORS.items():
         bare = getattr(operator, "__wrapped__", operator)
-        found |= {f"__{name}__": operation(bare), f"__r{name}__": reflected(bare)}
-    found |= {f"__{name}__": operation(getattr(table, name)) for name in COMPARISONS}
+        attributes |= {f"__{name}__": operation(bare), f"__r{name}__": reflected(bare)}
+    attributes |= {f"__{name}__": operation(getattr(table, name)) for name in COMPARISONS}
     for module, names in LATER.items():
-        found |= {name: Later(module, name) for name in names.split()}
-    return found | {
+        attributes |= {name: Later(module, name) for name in names.split()}
+    return attributes | {
         "__getitem__": index.getitem,
         "__getattr__": unknown,
         "__repr__": printing.render,

@@ -214,10 +214,10 @@ def copied(function: Callable[..., Any], what: str) -> Callable[..., Any]:
 
     @public
     def copy(input: Tensor, *args: Any, **kw: Any) -> Any:
-        found = function(input, *args, **kw)
-        if isinstance(found, Tensor):
-            return shape.clone(found)
-        return tuple(map(shape.clone, found))
+        view = function(input, *args, **kw)
+        if isinstance(view, Tensor):
+            return shape.clone(view)
+        return tuple(map(shape.clone, view))
 
     copy.__doc__ = f"`{what}`, in new memory."
     return copy

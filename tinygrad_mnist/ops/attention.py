@@ -146,14 +146,14 @@ def multi_head_attention_forward(
     mask = _scores_mask(attn_mask, key_padding_mask, q)
     if mask is not None and k.shape[2] > mask.shape[-1]:
         mask = shape.constant_pad_nd(mask, (0, k.shape[2] - mask.shape[-1]))
-    mixed, found = attend(q, k, v, mask, dropout_p if training else 0.0)
+    mixed, weights = attend(q, k, v, mask, dropout_p if training else 0.0)
     mixed = shape.flatten(shape.transpose(mixed, 1, 2), 2)
     out = linear(mixed, out_proj_weight, out_proj_bias)
     out = shape.movedim(out, 0, 1) if batched else shape.squeeze(out, 0)
     if not need_weights:
         return out, None
-    found = reduce.mean(found, 1) if average_attn_weights else found
-    return out, found if batched else shape.squeeze(found, 0)
+    weights = reduce.mean(weights, 1) if average_attn_weights else weights
+    return out, weights if batched else shape.squeeze(weights, 0)
 
 
 def _heads(x: Tensor, count: int) -> Tensor:

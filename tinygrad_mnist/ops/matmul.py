@@ -172,16 +172,16 @@ def same_length(a: Tensor, i: int, b: Tensor, j: int) -> tuple[Tensor, Tensor]:
 
 def product(x: Tensor, y: Tensor, batch: int, rows: int, inner: int) -> Tensor:
     """x (batch, rows, inner) times y (batch, inner, columns), each of them several dimensions."""
-    lead, kept, size = (
+    lead, row_shape, size = (
         x.shape[:batch],
         x.shape[batch : batch + rows],
         math.prod(x.shape[batch + rows :]),
     )
     rest = y.shape[batch + inner :]
-    left = table.reshape(x, shape=(*lead, math.prod(kept), size))
+    left = table.reshape(x, shape=(*lead, math.prod(row_shape), size))
     right = table.reshape(y, shape=(*y.shape[:batch], size, math.prod(rest)))
     z = table.matmul(left, right)
-    return table.reshape(z, shape=(*z.shape[:batch], *kept, *rest))
+    return table.reshape(z, shape=(*z.shape[:batch], *row_shape, *rest))
 
 
 @public

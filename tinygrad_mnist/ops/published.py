@@ -53,11 +53,11 @@ def elementwise(
     docstring, in place of the kernel's. A second sentence, of shapes and dtypes, is added.
     """
     row = op(kernel, **rules)
-    known: Op = row.op  # type: ignore[attr-defined]
-    if len(known.params) not in SIGNATURES or known.keywords:
+    declared: Op = row.op  # type: ignore[attr-defined]
+    if len(declared.params) not in SIGNATURES or declared.keywords:
         raise TypeError(
-            f"{known.name}: a public elementwise op takes one array or two and no settings, "
-            f"not ({', '.join((*known.params, *known.keywords))}); declare it with op(), and write "
+            f"{declared.name}: a public elementwise op takes one array or two and no settings, "
+            f"not ({', '.join((*declared.params, *declared.keywords))}); declare it with op(), and write "
             "its public function in its family's file"
         )
     row.publication = Publication(tuple(also.split()), doc)  # type: ignore[attr-defined]
@@ -119,7 +119,7 @@ def first_paragraph(kernel: Kernel) -> str:
 def in_public_words(doc: str) -> str:
     """A kernel's docstring with PyTorch's names of arguments instead of NumPy's."""
     words = {"x": "input", "x1": "input", "x2": "other"}
-    return re.sub(r"\b(x[12]?)\b", lambda found: words[found[0]], doc)
+    return re.sub(r"\b(x[12]?)\b", lambda match: words[match[0]], doc)
 
 
 def dtypes_of(kernel: Kernel) -> str:

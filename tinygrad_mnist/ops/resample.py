@@ -106,13 +106,13 @@ def _sizes(
     """The new lengths, and the factors where those were given."""
     if size is not None and scale_factor is not None:
         raise ValueError("only one of size or scale_factor should be defined")
-    given = scale_factor if size is None else size
-    if given is None:
+    asked = scale_factor if size is None else size
+    if asked is None:
         raise ValueError("either size or scale_factor should be defined")
-    several = tuple(given) if isinstance(given, (tuple, list)) else (given,) * len(lengths)
+    several = tuple(asked) if isinstance(asked, (tuple, list)) else (asked,) * len(lengths)
     if len(several) != len(lengths):
         word = "size" if scale_factor is None else "scale_factor"
-        raise ValueError(f"{word} {given} must be one number, or one for each of {list(lengths)}")
+        raise ValueError(f"{word} {asked} must be one number, or one for each of {list(lengths)}")
     if size is not None:
         return tuple(int(n) for n in several), None
     return tuple(math.floor(n * f) for n, f in zip(lengths, several, strict=True)), several
@@ -153,8 +153,8 @@ def _nearest(x: Tensor, axis: int, m: int, factor: float | None, mode: str) -> T
     if n == m and not factor:
         return x
     scale = np.float32(_scale(n, m, factor, align_corners=False))
-    places = np.arange(m, dtype=np.float32) + np.float32(mode == "nearest-exact") / 2
-    index = np.minimum(np.floor(places * scale).astype(np.int64), n - 1)
+    targets = np.arange(m, dtype=np.float32) + np.float32(mode == "nearest-exact") / 2
+    index = np.minimum(np.floor(targets * scale).astype(np.int64), n - 1)
     return table.mix(x, index[:, None], np.ones((m, 1), x.dtype), axis=axis)
 
 

@@ -200,8 +200,8 @@ def unpacked(both: Tensor, swaps: Tensor, data: bool = True, pivots: bool = True
 def permutation(swaps: Tensor, rows: int, dtype: Any) -> Tensor:
     """The matrix that puts rows in the order that exchanges give."""
     order = further.row_order(swaps, rows=rows)
-    places = table.reshape(order, shape=(*order.shape, 1))
-    return table.cast(table.eq(places, np.arange(rows)), dtype=dtype)
+    columns = table.reshape(order, shape=(*order.shape, 1))
+    return table.cast(table.eq(columns, np.arange(rows)), dtype=dtype)
 
 
 @public
