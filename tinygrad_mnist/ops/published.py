@@ -55,10 +55,11 @@ def elementwise(
     row = op(kernel, **rules)
     declared: Op = row.op  # type: ignore[attr-defined]
     if len(declared.params) not in SIGNATURES or declared.keywords:
+        names = ", ".join((*declared.params, *declared.keywords))
         raise TypeError(
             f"{declared.name}: a public elementwise op takes one array or two and no settings, "
-            f"not ({', '.join((*declared.params, *declared.keywords))}); declare it with op(), and write "
-            "its public function in its family's file"
+            f"not ({names}); declare it with op(), and write its public function in its "
+            "family's file"
         )
     row.publication = Publication(tuple(also.split()), doc)  # type: ignore[attr-defined]
     return row
