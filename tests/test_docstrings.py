@@ -15,7 +15,7 @@ from tinygrad_mnist.autograd import op
 
 PAGES = [
     "", "autograd", "autograd.functional", "nn", "nn.functional", "nn.init", "nn.utils", "optim",
-    "optim.lr_scheduler", "testing", "utils.data",
+    "optim.lr_scheduler", "testing", "utils.data", "linalg", "special", "fft",
 ]  # fmt: skip
 
 

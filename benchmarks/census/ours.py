@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from benchmarks.census.points import (
     CALLS as NUMPY_CALLS,
@@ -31,7 +30,7 @@ EXAMPLES = 25
 
 
 def renamed(calls: list[Call]) -> list[Call]:
-    """The same calls with PyTorch's keywords."""
+    """Return the same calls with PyTorch's keywords."""
     return [Call(c.args, {RENAMED.get(k, k): v for k, v in c.kw.items()}) for c in calls]
 
 
@@ -113,8 +112,8 @@ CALLS: dict[str, list[Call]] = {
 
 
 def rows() -> Iterator[tuple[str, Callable[..., Any], Iterator[Call]]]:
-    """Each row of the table of derivatives, with calls drawn as its property test draws them."""
-    from tests.properties.domains import ROWS
+    """Yield each row of the table of derivatives, with calls as its property test draws them."""
+    from tests.properties.domains import ROWS, op_named
     from tinygrad_mnist.autograd import REGISTRY
     from tinygrad_mnist.ops import table
 
@@ -122,22 +121,19 @@ def rows() -> Iterator[tuple[str, Callable[..., Any], Iterator[Call]]]:
         op = REGISTRY[name]
         if not any(rule is not None for rule in op.rules):
             continue
-        calls = drawn(ROWS[name].calls)
-        yield f"table.{name}", getattr(table, name), calls
+        page = "table" if hasattr(table, name) else "further"
+        function = after(ROWS[name].through, op_named(name))
+        yield f"{page}.{name}", function, drawn(ROWS[name].calls)
+
+
+def after(through: Callable[[Any], Any] | None, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function of arguments that are made symmetric, say, first."""
+    return function if through is None else lambda *args, **kw: function(*map(through, args), **kw)
 
 
 def drawn(strategy: Any) -> Iterator[Call]:
-    """Draw the same examples each time, once the first of them is asked for."""
-    calls: list[Call] = []
+    """Draw the same examples each time, when the first of them is needed."""
+    from tests.properties.examples import same_examples
 
-    @seed(0)
-    @settings(
-        max_examples=EXAMPLES, database=None, deadline=None, phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
-    @given(strategy)
-    def draw(call: Any) -> None:
-        calls.append(Call(call.args, call.kw))
-
-    draw()
-    yield from calls
+    for example in same_examples(strategy, EXAMPLES):
+        yield Call(example.args, example.kw)

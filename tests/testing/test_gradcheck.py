@@ -140,6 +140,15 @@ def test_a_float32_function_has_a_tolerance_that_fits() -> None:
     assert not gradcheck(lambda x: rough(bad(x)), real(3, 4), raise_exception=False)
 
 
+@pytest.mark.parametrize("x", [-2.90625, -2.91796875, -2.6875, -2.59570312])
+def test_rounding_behind_a_cancellation_is_no_kink(x: float) -> None:
+    """1 - tanh^2 has lost digits there: its noise is some 20 times that of the values."""
+    lost = op(np.tanh, x=lambda g, y: g * (1 - y.detach() ** 2))
+    for fast in (True, False):
+        report = examine(lost, at(x), How(fast=fast), 2)
+        assert not report and not report.kinks, str(report)
+
+
 # What it says
 
 

@@ -157,9 +157,9 @@ class TensorMethods:
     def ceil(self) -> Tensor: ...  # ops/table.py:164
     def ceil_(self) -> Tensor: ...  # ops/table.py:164
     def char(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
-    def cholesky(self, upper: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:65
-    def cholesky_inverse(self, upper: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:80
-    def cholesky_solve(self, L: Tensor, upper: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:71
+    def cholesky(self, upper: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:78
+    def cholesky_inverse(self, upper: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:93
+    def cholesky_solve(self, L: Tensor, upper: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:84
     def chunk(self, chunks: builtins.int, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:126
     def clamp(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:124
     def clamp_(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:124
@@ -197,7 +197,7 @@ class TensorMethods:
     def data_ptr(self) -> builtins.int: ...  # ops/convert.py:161
     def deg2rad(self) -> Any: ...  # ops/elementwise.py:290
     def deg2rad_(self) -> Any: ...  # ops/elementwise.py:290
-    def det(self) -> Any: ...  # ops/linalg/older.py:44
+    def det(self) -> Any: ...  # ops/linalg/older.py:47
     @property
     def device(self) -> device: ...  # ops/__init__.py:148
     def diag(self, diagonal: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:46
@@ -206,7 +206,7 @@ class TensorMethods:
     def diagonal(self, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:16
     def diagonal_scatter(self, src: Tensor, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/place.py:114
     def diff(self, n: builtins.int = ..., dim: builtins.int = ..., prepend: Any = ..., append: Any = ...) -> Tensor: ...  # ops/calculus.py:49
-    def digamma(self) -> Any: ...  # ops/special.py:30
+    def digamma(self) -> Any: ...  # ops/special.py:32
     def dim(self) -> builtins.int: ...  # ops/convert.py:140
     def dist(self, other: Any, p: Any = ...) -> Any: ...  # ops/reduce.py:346
     def div(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
@@ -224,7 +224,7 @@ class TensorMethods:
     def erf_(self) -> Tensor: ...  # ops/table.py:157
     def erfc(self) -> Tensor: ...  # ops/table.py:158
     def erfc_(self) -> Tensor: ...  # ops/table.py:158
-    def erfinv(self) -> Any: ...  # ops/special.py:36
+    def erfinv(self) -> Any: ...  # ops/special.py:38
     def exp(self) -> Tensor: ...  # ops/table.py:113
     def exp2(self) -> Tensor: ...  # ops/table.py:114
     def exp2_(self) -> Tensor: ...  # ops/table.py:114
@@ -264,7 +264,7 @@ class TensorMethods:
     def ge(self, other: Any) -> Tensor: ...  # ops/table.py:376
     def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:376
     def geometric_(self, p: builtins.float, *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:297
-    def geqrf(self) -> Geqrf: ...  # ops/linalg/older.py:139
+    def geqrf(self) -> Geqrf: ...  # ops/linalg/older.py:152
     def ger(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:103
     def get_device(self) -> Any: ...  # ops/old.py:202
     def greater(self, other: Any) -> Tensor: ...  # ops/table.py:374
@@ -282,9 +282,9 @@ class TensorMethods:
     def hsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
     def hypot(self, other: Any) -> Tensor: ...  # ops/table.py:80
     def hypot_(self, other: Any) -> Tensor: ...  # ops/table.py:80
-    def i0(self) -> Any: ...  # ops/special.py:44
-    def igamma(self, other: Tensor) -> Tensor: ...  # ops/special.py:79
-    def igammac(self, other: Tensor) -> Tensor: ...  # ops/special.py:88
+    def i0(self) -> Any: ...  # ops/special.py:48
+    def igamma(self, other: Tensor) -> Tensor: ...  # ops/special.py:83
+    def igammac(self, other: Tensor) -> Tensor: ...  # ops/special.py:92
     def index_add(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: Any = ...) -> Tensor: ...  # ops/index.py:225
     def index_add_(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: Any = ...) -> Tensor: ...  # ops/index.py:225
     def index_copy(self, dim: builtins.int, index: Tensor, source: Tensor) -> Tensor: ...  # ops/index.py:245
@@ -298,7 +298,7 @@ class TensorMethods:
     def index_select(self, dim: builtins.int, index: Tensor) -> Tensor: ...  # ops/index.py:210
     def inner(self, other: Tensor) -> Tensor: ...  # ops/matmul.py:93
     def int(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
-    def inverse(self) -> Any: ...  # ops/linalg/older.py:43
+    def inverse(self) -> Any: ...  # ops/linalg/older.py:44
     def is_complex(self) -> Any: ...  # ops/old.py:158
     def is_conj(self) -> Any: ...  # ops/old.py:158
     def is_contiguous(self, memory_format: Any = ...) -> builtins.bool: ...  # ops/convert.py:130
@@ -364,7 +364,7 @@ class TensorMethods:
     def less_(self, other: Any) -> Tensor: ...  # ops/table.py:373
     def less_equal(self, other: Any) -> Tensor: ...  # ops/table.py:375
     def less_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:375
-    def lgamma(self) -> Any: ...  # ops/special.py:28
+    def lgamma(self) -> Any: ...  # ops/special.py:29
     def log(self) -> Tensor: ...  # ops/table.py:116
     def log10(self) -> Tensor: ...  # ops/table.py:118
     def log10_(self) -> Tensor: ...  # ops/table.py:118
@@ -380,7 +380,7 @@ class TensorMethods:
     def logaddexp2_(self, other: Any) -> Tensor: ...  # ops/table.py:102
     def logaddexp_(self, other: Any) -> Tensor: ...  # ops/table.py:108
     def logcumsumexp(self, dim: Any) -> Any: ...  # ops/reduce.py:327
-    def logdet(self) -> Tensor: ...  # ops/linalg/older.py:58
+    def logdet(self) -> Tensor: ...  # ops/linalg/older.py:71
     def logical_and(self, other: Any) -> Tensor: ...  # ops/table.py:377
     def logical_and_(self, other: Any) -> Tensor: ...  # ops/table.py:377
     def logical_not(self) -> Tensor: ...  # ops/table.py:380
@@ -395,8 +395,8 @@ class TensorMethods:
     def long(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def lt(self, other: Any) -> Tensor: ...  # ops/table.py:373
     def lt_(self, other: Any) -> Tensor: ...  # ops/table.py:373
-    def lu(self, pivot: builtins.bool = ..., get_infos: builtins.bool = ...) -> Any: ...  # ops/linalg/older.py:118
-    def lu_solve(self, LU_data: Tensor, LU_pivots: Tensor) -> Tensor: ...  # ops/linalg/older.py:125
+    def lu(self, pivot: builtins.bool = ..., get_infos: builtins.bool = ...) -> Any: ...  # ops/linalg/older.py:131
+    def lu_solve(self, LU_data: Tensor, LU_pivots: Tensor) -> Tensor: ...  # ops/linalg/older.py:138
     @property
     def mH(self) -> Tensor: ...  # ops/__init__.py:145
     @property
@@ -408,8 +408,8 @@ class TensorMethods:
     def masked_scatter_(self, mask: Tensor, source: Tensor) -> Tensor: ...  # ops/place.py:92
     def masked_select(self, mask: Tensor) -> Tensor: ...  # ops/index.py:282
     def matmul(self, other: Any) -> Tensor: ...  # ops/matmul.py:25
-    def matrix_exp(self) -> Any: ...  # ops/linalg/older.py:46
-    def matrix_power(self, n: Any) -> Any: ...  # ops/linalg/older.py:47
+    def matrix_exp(self) -> Any: ...  # ops/linalg/older.py:55
+    def matrix_power(self, n: Any) -> Any: ...  # ops/linalg/older.py:59
     def max(self, dim: Any = ..., keepdim: builtins.bool = ...) -> Any: ...  # ops/reduce.py:96
     def maximum(self, other: Any) -> Tensor: ...  # ops/table.py:68
     def maximum_(self, other: Any) -> Tensor: ...  # ops/table.py:68
@@ -429,7 +429,7 @@ class TensorMethods:
     def multiply(self, other: Any) -> Tensor: ...  # ops/table.py:52
     def multiply_(self, other: Any) -> Tensor: ...  # ops/table.py:52
     def mv(self, vec: Tensor) -> Tensor: ...  # ops/matmul.py:76
-    def mvlgamma(self, p: builtins.int) -> Tensor: ...  # ops/special.py:107
+    def mvlgamma(self, p: builtins.int) -> Tensor: ...  # ops/special.py:111
     @property
     def name(self) -> Tensor: ...  # ops/old.py:227
     def nan_to_num(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:185
@@ -465,15 +465,15 @@ class TensorMethods:
     def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:372
     def not_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:372
     def numel(self) -> builtins.int: ...  # ops/convert.py:135
-    def orgqr(self, input2: Any) -> Any: ...  # ops/linalg/older.py:54
-    def ormqr(self, tau: Tensor, other: Tensor, left: builtins.bool = ..., transpose: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:149
+    def orgqr(self, input2: Any) -> Any: ...  # ops/linalg/older.py:67
+    def ormqr(self, tau: Tensor, other: Tensor, left: builtins.bool = ..., transpose: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:162
     def outer(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:103
     @property
     def output_nr(self) -> Tensor: ...  # ops/old.py:228
     def permute(self, *dims: Any) -> Tensor: ...  # ops/shape.py:114
     def pin_memory(self, device: Any = ...) -> Any: ...  # ops/old.py:204
-    def pinverse(self, rcond: Any = ...) -> Any: ...  # ops/linalg/older.py:50
-    def polygamma(self, input: Tensor) -> Tensor: ...  # ops/special.py:97
+    def pinverse(self, rcond: Any = ...) -> Any: ...  # ops/linalg/older.py:63
+    def polygamma(self, input: Tensor) -> Tensor: ...  # ops/special.py:101
     def positive(self) -> Tensor: ...  # ops/elementwise.py:116
     def positive_(self) -> Tensor: ...  # ops/elementwise.py:116
     def pow(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:90
@@ -482,7 +482,7 @@ class TensorMethods:
     def prod(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:207
     def put(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/place.py:43
     def put_(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/place.py:43
-    def qr(self, some: builtins.bool = ...) -> factor.Qr: ...  # ops/linalg/older.py:88
+    def qr(self, some: builtins.bool = ...) -> factor.Qr: ...  # ops/linalg/older.py:101
     def quantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ...) -> Tensor: ...  # ops/statistics.py:104
     def rad2deg(self) -> Any: ...  # ops/elementwise.py:291
     def rad2deg_(self) -> Any: ...  # ops/elementwise.py:291
@@ -539,7 +539,7 @@ class TensorMethods:
     def sinh_(self) -> Tensor: ...  # ops/table.py:140
     def size(self, dim: builtins.int | None = ...) -> Any: ...  # ops/convert.py:145
     def slice_scatter(self, src: Tensor, dim: builtins.int = ..., start: builtins.int | None = ..., end: builtins.int | None = ..., step: builtins.int = ...) -> Tensor: ...  # ops/place.py:144
-    def slogdet(self) -> Any: ...  # ops/linalg/older.py:45
+    def slogdet(self) -> Any: ...  # ops/linalg/older.py:51
     def softmax(self, dim: builtins.int = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:77
     def sort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> Found: ...  # ops/index.py:306
     def split(self, split_size_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:114
@@ -559,7 +559,7 @@ class TensorMethods:
     def subtract_(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:56
     def sum(self, dim: Dim = ..., keepdim: builtins.bool = ..., *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:154
     def sum_to_size(self, *size: Any) -> Tensor: ...  # ops/arrange.py:145
-    def svd(self, some: builtins.bool = ..., compute_uv: builtins.bool = ...) -> SVD: ...  # ops/linalg/older.py:94
+    def svd(self, some: builtins.bool = ..., compute_uv: builtins.bool = ...) -> SVD: ...  # ops/linalg/older.py:107
     def swapaxes(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
     def swapaxes_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
     def swapdims(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
@@ -582,7 +582,7 @@ class TensorMethods:
     def trace(self) -> Tensor: ...  # ops/diagonal.py:56
     def transpose(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
     def transpose_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
-    def triangular_solve(self, A: Tensor, upper: builtins.bool = ..., transpose: builtins.bool = ..., unitriangular: builtins.bool = ...) -> TriangularSolve: ...  # ops/linalg/older.py:103
+    def triangular_solve(self, A: Tensor, upper: builtins.bool = ..., transpose: builtins.bool = ..., unitriangular: builtins.bool = ...) -> TriangularSolve: ...  # ops/linalg/older.py:116
     def tril(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:79
     def tril_(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:79
     def triu(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:83

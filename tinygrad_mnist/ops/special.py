@@ -25,7 +25,9 @@ __all__ = [
     "polygamma", "psi", "round", "sinc", "softmax", "xlog1py", "xlogy", "zeta",
 ]  # fmt: skip
 
-lgamma = gammaln = composed("log |gamma(input)|.", lambda input: further.lgamma(floating(input)))
+lgamma = gammaln = composed(
+    "The logarithm of |gamma(input)|.", lambda input: further.lgamma(floating(input))
+)
 digamma = psi = composed(
     "The derivative of `lgamma`.", lambda input: further.digamma(floating(input))
 )
@@ -38,7 +40,9 @@ ndtr = composed(
     "The standard normal distribution function.", lambda input: further.ndtr(floating(input))
 )
 ndtri = composed("The inverse of `ndtr`.", lambda input: further.ndtri(floating(input)))
-log_ndtr = composed("log(ndtr(input)).", lambda input: further.log_ndtr(floating(input)))
+log_ndtr = composed(
+    "The logarithm of `ndtr`, precise far below 0.", lambda input: further.log_ndtr(floating(input))
+)
 i0 = composed(
     "The modified Bessel function of the first kind, of order 0.",
     lambda input: further.bessel_i(floating(input), n=0),

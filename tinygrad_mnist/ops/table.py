@@ -185,7 +185,7 @@ sum = op(reduce.sum, x=lambda g, shape, axis: broadcast_to(unreduce(g, shape, ax
 mean = op(
     reduce.mean,
     x=lambda g, shape, axis: broadcast_to(
-        unreduce(shared(g, reduce.count(shape, axis)), shape, axis), shape=shape
+        unreduce(shared(g, reduce.reduced_count(shape, axis)), shape, axis), shape=shape
     ),
 )
 amax = op(reduce.amax, x=lambda g, x, y, axis: ties(spread(g, x, axis), x, y, axis=axis))
@@ -425,7 +425,7 @@ dropout_mask = op(random.dropout_mask, called="dropout", draws=True)
 
 def unreduce(g: Any, shape: tuple[int, ...], axis: Any) -> Any:
     """A reduction's gradient with the reduced dimensions back; one number fits as it is."""
-    return g if axis is None else reshape(g, shape=reduce.kept(shape, axis))
+    return g if axis is None else reshape(g, shape=reduce.kept_shape(shape, axis))
 
 
 def spread(g: Any, x: Any, axis: Any) -> Any:
@@ -442,7 +442,7 @@ def shared(g: Any, n: int) -> Any:
 
 def free(shape: tuple[int, ...], axis: Any, correction: float) -> float:
     """The degrees of freedom of a variance; infinity has no part in them."""
-    n = reduce.count(shape, axis) - correction
+    n = reduce.reduced_count(shape, axis) - correction
     return n if n > 0 else math.nan
 
 

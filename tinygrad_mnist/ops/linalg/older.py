@@ -40,17 +40,30 @@ class Geqrf(NamedTuple):
     tau: Tensor
 
 
-inverse = composed("`linalg.inv`.", lambda input: solve.inv(input))
-det = composed("`linalg.det`.", lambda input: measure.det(input))
-slogdet = composed("`linalg.slogdet`.", lambda input: measure.slogdet(input))
-matrix_exp = composed("`linalg.matrix_exp`.", lambda input: products.matrix_exp(input))
-matrix_power = composed("`linalg.matrix_power`.", lambda input, n: products.matrix_power(input, n))
+inverse = composed(
+    "The inverse of square matrices, by `linalg.inv`.", lambda input: solve.inv(input)
+)
+det = composed(
+    "The determinant of square matrices, by `linalg.det`.", lambda input: measure.det(input)
+)
+slogdet = composed(
+    "The sign of a determinant and the logarithm of its size, by `linalg.slogdet`.",
+    lambda input: measure.slogdet(input),
+)
+matrix_exp = composed(
+    "The exponential of square matrices, by `linalg.matrix_exp`.",
+    lambda input: products.matrix_exp(input),
+)
+matrix_power = composed(
+    "The n-th power of square matrices, by `linalg.matrix_power`.",
+    lambda input, n: products.matrix_power(input, n),
+)
 pinverse = composed(
     "`linalg.pinv`, which counts singular values up to `rcond` times the largest as 0.",
     lambda input, rcond=1e-15: solve.pinv(input, rcond),
 )
 orgqr = composed(
-    "`linalg.householder_product`.",
+    "The product of Householder reflections, by `linalg.householder_product`.",
     lambda input, input2: factor.householder_product(input, input2),
 )
 
@@ -64,7 +77,7 @@ def logdet(input: Tensor) -> Tensor:
 
 @public
 def cholesky(input: Tensor, upper: bool = False) -> Tensor:
-    """`linalg.cholesky`."""
+    """The triangular factor of positive definite matrices, by `linalg.cholesky`."""
     return factor.cholesky(input, upper=upper)
 
 
@@ -124,7 +137,7 @@ def lu(A: Tensor, pivot: bool = True, get_infos: bool = False) -> Any:
 
 @public
 def lu_solve(b: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
-    """`linalg.lu_solve`."""
+    """X of A X = b, from what `linalg.lu_factor` gives for A, by `linalg.lu_solve`."""
     return factor.lu_solve(LU_data, LU_pivots, b)
 
 
