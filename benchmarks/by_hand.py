@@ -1,4 +1,4 @@
-"""NumPy by hand, as fast as it goes: which form for which configuration."""
+"""NumPy by hand, as fast as it goes: the best form for each configuration."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmarks.problem import Contender, Problem
 
 
 def twin(problem: Problem) -> Contender:
-    """The fastest form of the configuration that we know how to write."""
+    """Make the fastest form of the configuration that we know how to write."""
     if not problem.config.sizes:
         return CNN(problem)
     return Twin(problem) if problem.config.batch else Tiled(problem)

@@ -1,9 +1,9 @@
-"""NumPy by hand: the CNN, two images at a time, on one thread a core.
+"""NumPy by hand: the CNN, two images at a time, on one thread per core.
 
 Channels are last in memory and pixels lie in phases (see by_hand_winograd), which makes the first
 convolution one product with sixteen shifted images, and the pooling a maximum of four arrays.
-Calls with their views are made ready once: a thread then does little between them, and while it
-does, the others wait.
+Calls with their views are bound once: so a thread does little Python between calls, during which
+all other threads wait.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ WINDOW = 17  # 4x4 pixels, and a one for the bias
 
 
 def placed() -> Array:
-    """Where the first convolution's 9 weights and its bias stand in the window, in each phase."""
+    """Return the positions of the first convolution's weights and bias in the window, by phase."""
     at = np.zeros((2, 2, WINDOW, 10), np.float32)
     for p, q, k, j in np.ndindex(2, 2, 3, 3):
         at[p, q, 4 * (p + k) + q + j, 3 * k + j] = 1
@@ -49,7 +49,7 @@ PLACED = placed()
 
 
 class Weights:
-    """The parameters, or their gradient; all but the widest layer's in one array."""
+    """The parameters, or their gradient; all but those of the widest layer in one array."""
 
     def __init__(self) -> None:
         head = [(HIDDEN,), (CLASSES, HIDDEN), (CLASSES,)]
@@ -60,7 +60,7 @@ class Weights:
         self.wide = aligned(HIDDEN, POOLED * C2)
 
     def load(self, weights: list[Array]) -> None:
-        """From PyTorch's layouts."""
+        """Copy weights from PyTorch's layouts."""
         w1, b1, w2, self.b2[:], w3, self.b3[:], self.w4[:], self.b4[:] = weights
         self.first[:9], self.first[9] = w1.reshape(C1, 9).T, b1
         self.second[:] = w2.transpose(2, 3, 1, 0).reshape(9, -1)
@@ -68,7 +68,7 @@ class Weights:
 
 
 class Expanded:
-    """The convolutions' weights as the products take them, or the gradient of that."""
+    """The convolutions' weights in the form of the products, or their gradient in that form."""
 
     def __init__(self) -> None:
         shapes = [(4, WINDOW, C1), (4, 4, C1, C2), (C2,)]
@@ -81,7 +81,7 @@ class Expanded:
         self.b2[:] = w.b2
 
     def give_back(self, g: Weights) -> None:
-        """The transpose of `load`."""
+        """Apply the transpose of `load`."""
         np.dot(PLACED.T, self.first.reshape(-1, C1), g.first)
         np.dot(GG.T, self.second.reshape(16, -1), g.second)
         g.b2[:] = self.b2
@@ -105,7 +105,7 @@ class Scratch:
 
 
 class Tile:
-    """What a few images need from the way forward on the way back, and the calls of both."""
+    """The buffers that backward needs of forward for a few images, and the calls of both."""
 
     def __init__(self, cnn: CNN, images: Array, h: Array, dh: Array) -> None:
         rows = TILE * POOLED
@@ -115,7 +115,7 @@ class Tile:
         self.left, self.upper = aligned(2, rows, C2, dtype=bool), aligned(rows, C2, dtype=bool)
 
     def forward(self, s: Scratch) -> Calls:
-        """From the images to h: the second convolution, pooled and rectified."""
+        """Yield the calls from the images to h: the second convolution, pooled and rectified."""
         w, x, y, h, images = self.cnn.expanded, self.x, s.y, self.h, self.images
         image, row, column = images.strides
         strides = (row, column, image, 2 * row, 2 * column)
@@ -134,7 +134,7 @@ class Tile:
         yield clip, h, ZERO, INFINITY, h
 
     def backward(self, s: Scratch, total: Expanded) -> Calls:
-        """From the gradient of h to the sums for the weights."""
+        """Yield the calls from the gradient of h to the sums for the weights."""
         x, d, dh, g = self.x, s.m, self.dh, s.gradient
         yield np.greater, self.h, ZERO, s.positive
         yield np.multiply, dh, s.positive, dh
@@ -153,7 +153,7 @@ class Tile:
         """d = A dy along both axes, (d0, d0 + d1, d0 - d1, d1): dy is dh at the first maximum."""
         yield np.multiply, self.dh, self.upper, d[0, 1]
         yield np.subtract, self.dh, d[0, 1], d[3, 1]
-        ends = d[::3]  # of both rows the sum of the columns is there already
+        ends = d[::3]  # for both rows the sum of the columns has been computed
         yield np.multiply, ends[:, 1], self.left, ends[:, 0]
         yield np.subtract, ends[:, 1], ends[:, 0], ends[:, 3]
         yield np.subtract, ends[:, 0], ends[:, 3], ends[:, 2]
@@ -162,7 +162,7 @@ class Tile:
 
 
 class Worker:
-    """One thread's images, all the way there and back."""
+    """One thread's images, all the way forward and back."""
 
     def __init__(self, cnn: CNN, tiles: slice) -> None:
         self.cnn, rows = cnn, slice(tiles.start * TILE, tiles.stop * TILE)
@@ -191,7 +191,7 @@ class Worker:
         yield np.add, self.logits, w.b4[:, None], self.logits
 
     def last_layers_back(self) -> Calls:
-        """As far as the gradient of h."""
+        """Yield the calls back to the gradient of h."""
         w, a, d4, d3 = self.cnn.weights, self.a3, self.logits, self.d3
         b3, w4, b4 = cut(self.head, [(HIDDEN,), (CLASSES, HIDDEN), (CLASSES,)])
         active, ones = aligned(*a.shape, dtype=bool), np.ones(len(a), np.float32)
@@ -241,12 +241,12 @@ class CNN(Stepwise):
         np.copyto(self.b2, self.expanded.b2)
 
     def first_half(self, worker: Worker) -> None:
-        """Until all threads have read the wide weights."""
+        """Do the part of a step in which threads read the wide weights."""
         make(worker.there)
         make(worker.turn)
 
     def second_half(self, worker: Worker, rows: slice, update: Callable[[], None]) -> None:
-        """A share of the wide layer's rows of weights, then a share of the images."""
+        """Update a share of the wide layer's rows, then go back through a share of the images."""
         np.dot(self.d3[:, rows].T, self.h, self.gradient.wide[rows])
         update()
         make(worker.back)
@@ -271,6 +271,6 @@ class CNN(Stepwise):
                 some = x[start : start + self.rows]
                 self.x[: len(some)] = some
                 self.team.do(make, [worker.there for worker in self.workers])
-                found = np.concatenate([worker.logits.T for worker in self.workers])
-                logits.append(found[: len(some)])
+                joined = np.concatenate([worker.logits.T for worker in self.workers])
+                logits.append(joined[: len(some)])
         return np.concatenate(logits)

@@ -1,4 +1,4 @@
-"""An MLP by hand: its parameters in one array, its step back as calls on buffers, mini-batches."""
+"""An MLP by hand: parameters in one array, backward as calls on buffers, mini-batches."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Parameters:
 
 
 class Backprop:
-    """An MLP's loss and gradient on `rows` rows: the calls, on buffers made beforehand."""
+    """The calls of an MLP's loss and gradient on `rows` rows, on buffers made beforehand."""
 
     def __init__(self, config: Config, P: Parameters, rows: int, seed: float) -> None:
         self.P, self.gradient, self.seed = P, Parameters(config), seed
@@ -52,7 +52,7 @@ class Backprop:
         self.loss, self.ones = aligned(), np.ones(rows, np.float32)
 
     def calls(self, x: Array, y: Array) -> Calls:
-        """Fill `gradient` and `loss`, the sum of the rows' losses."""
+        """Yield calls that fill `gradient` and `loss`, the sum of the rows' losses."""
         *hidden, (w, b) = self.P.layers
         *grads, (gw, gb) = self.gradient.layers
         h = [x, *self.a]
@@ -76,7 +76,7 @@ class Backprop:
             yield np.dot, self.ones, d, gb
 
     def product(self, w: Array, h: Array, z: Array) -> tuple[Any, ...]:
-        """The last layer's."""
+        """Return the call of the last layer's product."""
         return np.dot, w, h.T, z
 
 

@@ -34,14 +34,14 @@ class Naive(Stepwise):
 
 
 def logits(P: list[Array], x: Array) -> Array:
-    """An MLP's outputs."""
+    """Return an MLP's outputs."""
     for w, b in zip(P[:-2:2], P[1:-2:2], strict=True):
         x = np.maximum(x @ w.T + b, 0)
     return x @ P[-2].T + P[-1]
 
 
 def mlp(config: Config, P: list[Array], x: Array, y: Array) -> tuple[float, list[Array], Array]:
-    """The loss, its gradients for the parameters, and for the first layer's output."""
+    """Return the loss, its gradients for the parameters, and for the first layer's output."""
     W, b, n = P[::2], P[1::2], len(x)
     H = [x]
     for w, c in zip(W[:-1], b[:-1], strict=True):
@@ -65,7 +65,7 @@ def mlp(config: Config, P: list[Array], x: Array, y: Array) -> tuple[float, list
 
 
 def convolutions(P: list[Array], x: Array) -> list[Array]:
-    """The images, after each of the two convolutions, and after the pooling, (n, c, h, w)."""
+    """Return the images (n, c, h, w): as given, after each convolution, and after the pooling."""
     x = x.reshape(-1, 1, 28, 28)
     a = np.maximum(convolved(x, P[0]) + P[1][:, None, None], 0)
     c = np.maximum(convolved(a, P[2]) + P[3][:, None, None], 0)
@@ -87,7 +87,7 @@ def cnn(config: Config, P: list[Array], x: Array, y: Array) -> tuple[float, list
 
 
 def convolved(x: Array, w: Array) -> Array:
-    """Images (n, c, h, w) with 3x3 kernels (o, c, 3, 3)."""
+    """Convolve images (n, c, h, w) with 3x3 kernels (o, c, 3, 3)."""
     windows = sliding_window_view(x, (3, 3), (2, 3))
     return np.tensordot(windows, w, ([1, 4, 5], [1, 2, 3])).transpose(0, 3, 1, 2)
 
@@ -97,7 +97,7 @@ def weight_gradient(x: Array, d: Array) -> Array:
 
 
 def squares(x: Array) -> Array:
-    """(n, c, h, w) to its 2x2 squares (n, c, h / 2, w / 2, 4)."""
+    """Cut images (n, c, h, w) into their 2x2 squares (n, c, h / 2, w / 2, 4)."""
     n, c, h, w = x.shape
     x = x.reshape(n, c, h // 2, 2, w // 2, 2).swapaxes(3, 4)
     return x.reshape(n, c, h // 2, w // 2, 4)
@@ -109,7 +109,7 @@ def squares_back(x: Array) -> Array:
 
 
 def updated(config: Config, P: list[Array]) -> Callable[[list[Array]], None]:
-    """The optimizer's step, of each array in turn."""
+    """Return the optimizer's step, which updates each array in turn."""
     M, V, t = [np.zeros_like(p) for p in P], [np.zeros_like(p) for p in P], 0
     lr, (b1, b2) = config.lr, BETAS
 

@@ -1,4 +1,4 @@
-"""What the hand-written NumPy shares: buffers, losses, updates, and threads."""
+"""The parts that the hand-written NumPy shares: buffers, losses, updates, and threads."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Calls = Iterator[tuple[Any, ...]]  # (function, argument, ...): calls for later
 
 
 def aligned(*shape: int, dtype: Any = np.float32) -> Array:
-    """Zeros that begin at a cache line."""
+    """Make zeros that begin at a cache line."""
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     raw = np.zeros(size + 64, np.uint8)
     start = -raw.ctypes.data % 64
@@ -26,7 +26,7 @@ def aligned(*shape: int, dtype: Any = np.float32) -> Array:
 
 
 def cut(flat: Array, shapes: Iterable[tuple[int, ...]]) -> list[Array]:
-    """Views of a flat buffer, one after the other."""
+    """Cut a flat buffer into views, one after the other."""
     shapes = list(shapes)
     ends = np.cumsum([int(np.prod(s)) for s in shapes])
     parts = np.split(flat, ends[:-1])
@@ -34,7 +34,7 @@ def cut(flat: Array, shapes: Iterable[tuple[int, ...]]) -> list[Array]:
 
 
 def scalar(value: float) -> Array:
-    """A 0-d float32: a ufunc takes it without converting it at each call."""
+    """Make a 0-d float32, which a ufunc need not convert at each call."""
     return np.array(value, np.float32)
 
 
@@ -42,7 +42,7 @@ ZERO, ONE, INFINITY = scalar(0), scalar(1), scalar(np.inf)
 
 
 def bound(calls: Calls) -> list[Callable[[], Any]]:
-    """The calls with their arguments, to be made again and again."""
+    """Bind calls to their arguments, to be made again and again."""
     return [partial(function, *args) for function, *args in calls]
 
 
@@ -52,8 +52,9 @@ def make(calls: Iterable[Callable[[], Any]]) -> None:
 
 
 def cross_entropy(z: Array, y: Array, seed: float, loss: Array) -> Calls:
-    """`loss`, the sum of cross-entropies of logits z (classes, rows) at labels y; its gradient,
-    times `seed`, replaces z.
+    """Compute `loss`, the sum of cross-entropies of logits z (classes, rows) at labels y.
+
+    The gradient, times `seed`, replaces z.
     """
     classes, rows = z.shape
     hot, top, total, picked = aligned(*z.shape), aligned(rows), aligned(rows), aligned()
@@ -72,8 +73,9 @@ def cross_entropy(z: Array, y: Array, seed: float, loss: Array) -> Calls:
 
 
 def bce(z: Array, y: Array, seed: float, loss: Array) -> Calls:
-    """`loss`, the sum of binary cross-entropies of logits z (1, rows) at y; its gradient, times
-    `seed`, replaces z.
+    """Compute `loss`, the sum of binary cross-entropies of logits z (1, rows) at y.
+
+    The gradient, times `seed`, replaces z.
     """
     a, b, picked = aligned(*z.shape), aligned(*z.shape), aligned()
     y = y.reshape(z.shape)
@@ -94,17 +96,17 @@ def bce(z: Array, y: Array, seed: float, loss: Array) -> Calls:
 
 
 def seed(config: Config, rows: int) -> float:
-    """What the loss's gradient begins with: with SGD's rate, its step is one subtraction."""
+    """Return the start of the loss's gradient: with SGD's rate in it, a step is a subtraction."""
     return (config.lr if config.optimizer == "SGD" else 1) / rows
 
 
 def update(config: Config, p: Array, g: Array) -> Callable[[], object]:
-    """The optimizer's step on flat arrays."""
+    """Return the optimizer's step on flat arrays."""
     return partial(np.subtract, p, g, p) if config.optimizer == "SGD" else adam(config, p, g)
 
 
 def adam(config: Config, p: Array, g: Array) -> Callable[[], None]:
-    """Ten passes: m and v without the factors (1 - beta), all corrections in two scalars."""
+    """Return Adam in ten passes: m and v without (1 - beta), all corrections in two scalars."""
     m, v, s = (aligned(len(p)) for _ in range(3))
     (b1, b2), t = BETAS, 0
     decay1, decay2, rate, eps = scalar(b1), scalar(b2), scalar(0), scalar(0)
@@ -134,7 +136,7 @@ def adam(config: Config, p: Array, g: Array) -> Callable[[], None]:
 
 
 class Team:
-    """Python threads, as many as the BLAS has, each with one of its; one without threadpoolctl."""
+    """As many Python threads as BLAS has; one without threadpoolctl."""
 
     def __init__(self) -> None:
         try:
@@ -147,11 +149,11 @@ class Team:
         self.threads = ThreadPoolExecutor(max(self.size - 1, 1))
 
     def alone(self) -> AbstractContextManager[Any]:
-        """While this lasts BLAS starts no threads."""
+        """Return a context in which BLAS starts no threads."""
         return self.blas.limit(limits=1) if self.blas else nullcontext()
 
     def do(self, work: Callable[..., object], *each: Iterable[Any]) -> None:
-        """`work` on the arguments of each: the first in this thread, which waits for the rest."""
+        """Do `work` on each set of arguments: the first in this thread, which then waits."""
         first, *others = zip(*each, strict=True)
         begun = [self.threads.submit(work, *args) for args in others]
         work(*first)
@@ -159,6 +161,6 @@ class Team:
             other.result()
 
     def shares(self, count: int) -> list[slice]:
-        """The range of `count` things in equal parts, one a thread."""
+        """Cut the range of `count` things into equal parts, one per thread."""
         ends = [count * k // self.size for k in range(self.size + 1)]
         return [slice(a, b) for a, b in itertools.pairwise(ends)]

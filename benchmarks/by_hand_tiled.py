@@ -16,7 +16,7 @@ TILE = 1000  # rows
 
 
 class Neuron(Backprop):
-    """For data that come from main memory: BLAS reads them twice as fast row by row."""
+    """A neuron for data in main memory, which BLAS reads twice as fast row by row."""
 
     def product(self, w: Array, h: Array, z: Array) -> tuple[Any, ...]:
         return np.vecdot, h, w[0], z[0]

@@ -1,4 +1,4 @@
-"""3x3 convolution with 16 products where there are 36: Winograd's F(2x2, 3x3), and its gradients.
+"""3x3 convolution with 16 products instead of 36: Winograd's F(2x2, 3x3), and its gradients.
 
 Two outputs y of a line, from four inputs x and three weights g, take four products, not six:
 
@@ -38,7 +38,7 @@ def made(m: Array, half: Array, y: Array) -> Calls:
 
 
 def given_back(z: Array, half: Array, dx: Array) -> Calls:
-    """dx = B z: what each tile gives its elements, summed."""
+    """dx = B z: the sums of the tiles' parts of each element."""
     yield from _give_back(*z, *half, along=_rows)
     yield from _give_back(*half.swapaxes(0, 1), *dx.swapaxes(0, 1), along=_columns)
 

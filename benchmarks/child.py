@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 
 def born() -> float:
-    """When this process started, as a Unix time: before Python itself did, where Linux tells."""
+    """Return the Unix time of this process's start, before Python's own, where Linux tells."""
     try:
         ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
         uptime = float(Path("/proc/uptime").read_text().split()[0])
@@ -28,7 +28,7 @@ def born() -> float:
 
 
 def peak() -> int:
-    """Peak resident bytes of this process."""
+    """Return the peak resident bytes of this process."""
     try:
         status = Path("/proc/self/status").read_text()  # getrusage counts the parent's peak too
         return int(status.partition("VmHWM:")[2].split()[0]) * 1024
@@ -39,7 +39,7 @@ def peak() -> int:
 
 
 def main() -> None:
-    """Train; print the seconds, steps and bytes that it took."""
+    """Train; print the seconds, steps and bytes of the training."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("contender")
     parser.add_argument("config")

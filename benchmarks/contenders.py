@@ -1,4 +1,4 @@
-"""The table of contenders: a name, the library it needs, and where its class is."""
+"""The table of contenders: a name, its library, and the file and name of its class."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ CONTENDERS = {
 
 
 def load(name: str) -> Callable[[Problem], Contender]:
-    """The contender's class; raises NotHere when its library is not installed."""
-    library, place = CONTENDERS[name]
+    """Import a contender's class; raises NotHere when its library is not installed."""
+    library, path = CONTENDERS[name]
     if importlib.util.find_spec(library) is None:
         from benchmarks.problem import NotHere
 
         raise NotHere(f"{library} is not installed")
-    module, _, cls = place.partition(":")
-    found: Callable[[Problem], Contender] = getattr(
+    module, _, cls = path.partition(":")
+    contender: Callable[[Problem], Contender] = getattr(
         importlib.import_module(f"benchmarks.{module}"), cls
     )
-    return found
+    return contender

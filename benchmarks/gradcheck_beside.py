@@ -5,9 +5,9 @@
 Each call is checked as it is, and with each kind of error planted into the derivative: every input
 passes through a function that returns it, and whose own derivative is wrong. Both checkers run with
 their defaults in float64, in reverse mode, first order. A planted error counts where it changes a
-gradient by more than 1e-9. The names of what is blamed as it is are printed: where a library's own
-derivative is wrong, which the census shows, that is no false alarm. PyTorch's calls are those of
-its database of operators, the others' are smooth points of the census.
+gradient by more than 1e-9. The names that fail without a planted error are printed: where a
+library's own derivative is wrong, which the census shows, that is no false alarm. PyTorch's calls
+are those of its database of operators, the others' are smooth points of the census.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from benchmarks.census.namespaces import LIBRARIES, takes
 from benchmarks.census.points import ABOVE, HALF, MIXED, Call, ramp
 from tinygrad_mnist.testing import gradcheck
 from tinygrad_mnist.testing.gradients.problem import Problem
-from tinygrad_mnist.testing.libraries.door import named
+from tinygrad_mnist.testing.libraries.door import library_named
 
 Function = Callable[..., Any]
 
@@ -45,7 +45,7 @@ SMOOTH = [Call((x,)) for x in (HALF, MIXED, ABOVE, ramp(2, 3), ramp(2, 2))] + [
 
 
 def torch_through(error: Function) -> Function:
-    """x -> x, with an error in the derivative."""
+    """Make the function x -> x with an error in its derivative."""
     import torch
 
     class Through(torch.autograd.Function):
@@ -117,25 +117,25 @@ THEIRS: dict[str, tuple[str, Function, Function]] = {
 
 
 def calls(library: str) -> Iterator[tuple[str, Function, Any]]:
-    """Functions of one to three arrays that are given whole, and such arrays."""
+    """Yield functions of one to three arrays, each with arrays to call it on."""
     seen: Counter[str] = Counter()
     for name, function, offered in LIBRARIES[library][1]():
         points: Iterable[Call] = filter(takes(function), SMOOTH)
         if library == "torch":
             points = islice(offered, 1)
         for call in points:
-            found = judge(LIBRARIES[library][0], function, call)
-            if found is None or not found.compared or seen[name] == 3:
+            verdict = judge(LIBRARIES[library][0], function, call)
+            if verdict is None or not verdict.compared or seen[name] == 3:
                 continue
-            if found.kind in ("none offered", "raises", "wrong shape"):
+            if verdict.kind in ("none offered", "raises", "wrong shape"):
                 continue
             seen[name] += 1
             yield name, function, call.args
 
 
 def gradients(library: str, function: Function, arrays: Any) -> list[Any] | None:
-    """The gradients of the outputs' sum; None where one is not finite."""
-    problem = Problem(function, arrays, named(library))
+    """Return the gradients of the outputs' sum; None where one is not finite."""
+    problem = Problem(function, arrays, library_named(library))
     trace = problem.trace()
     seeds = [np.ones_like(problem.library.to_numpy(out)) for out in trace.outputs]
     grads = problem.pulled(trace, seeds)
@@ -187,8 +187,8 @@ def compare(library: str, most: int) -> None:
     print(f"| {row} | {' | '.join(f'{counts[c, row]} of {tried}' for c in who)} |")
     times = [f"{1e3 * spent[c] / max(tried, 1):.1f}" for c in who]
     print(f"| milliseconds per right call | {' | '.join(times)} |")
-    for checker, found in blamed.items():
-        print(f"\nblamed by {checker}: {', '.join(sorted(set(found))) or 'none'}", flush=True)
+    for checker, functions in blamed.items():
+        print(f"\nblamed by {checker}: {', '.join(sorted(set(functions))) or 'none'}", flush=True)
 
 
 def ours(library: str) -> Function:
@@ -197,13 +197,13 @@ def ours(library: str) -> Function:
 
 
 def through_each(wrong: Function, function: Function) -> Function:
-    """The function, with every input through another first."""
+    """Make the function that passes every input through `wrong` first."""
     return lambda *xs: function(*map(wrong, xs))
 
 
 def quiet(library: str, run: Function, *args: Any) -> Any:
-    """What it returns, without warnings; None where it raises."""
-    with warnings.catch_warnings(), named(library).session(), np.errstate(all="ignore"):
+    """Return the result of `run` without warnings; None where it raises."""
+    with warnings.catch_warnings(), library_named(library).session(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
             return run(*args)

@@ -1,4 +1,4 @@
-"""What an import takes: a new Python that does it, less one that does nothing."""
+"""The time of an import: a new Python that does it, less one that does nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ IMPORTS = {
 
 
 def start(code: str) -> float:
-    """Seconds of a Python that runs the code."""
+    """Measure the seconds of a Python that runs the code."""
     begin = time.perf_counter()
     subprocess.run([sys.executable, "-c", code], check=True, cwd=measure.ROOT)
     return time.perf_counter() - begin

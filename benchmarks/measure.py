@@ -1,4 +1,4 @@
-"""What all benchmarks share: interleaved timing, ratios with their spread, and where results go."""
+"""Shared by all benchmarks: interleaved timing, ratios with their spread, files of results."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ ROOT = Path(__file__).parents[1]
 LIBRARIES = ("numpy", "torch", "jax", "mygrad", "autograd", "scikit-learn", "threadpoolctl")
 PAUSE = 0.1  # seconds in which the worker threads of the last contender stop spinning
 DISTURBED = 0.05  # the share of a core that others may use in a round that counts
-# New processes keep what they compile, as if the checkout were installed: else each compiles again.
+# New processes write .pyc files, as if the checkout were installed: else each compiles again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def interleave(
     contenders: dict[str, Callable[[], float]], rounds: int, patience: float = 0
 ) -> dict[str, list[float]]:
-    """Measure each contender once a round, every other round in reverse order.
+    """Measure each contender once per round, every other round in reverse order.
 
-    A contender returns its own figure: seconds a step, bytes, what it may be. For as long as
-    `patience`, in seconds, lasts, a round in which other processes computed is left out.
+    A contender returns its own figure: seconds per step, bytes, or another. For the first
+    `patience` seconds, a round in which other processes computed is left out.
     """
     figures: dict[str, list[float]] = {name: [] for name in contenders}
     until, number = time.monotonic() + patience, 0
@@ -59,7 +59,7 @@ def wait_until_idle(until: float) -> None:
 
 
 def cpu_of_others() -> float:
-    """Seconds of CPU that all other processes have used so far; 0 where Linux does not tell."""
+    """Return the CPU seconds of all other processes so far; 0 where Linux does not tell."""
     try:
         ticks = [int(n) for n in Path("/proc/stat").read_text().splitlines()[0].split()[1:]]
     except OSError:
@@ -71,7 +71,7 @@ def cpu_of_others() -> float:
 def of_those_that_run(
     wanted: Sequence[str], figure: Callable[[str], float], rounds: int, patience: float = 0
 ) -> tuple[dict[str, list[float]], dict[str, str]]:
-    """Interleaved figures of the processes that finish, and why the others did not."""
+    """Return interleaved figures of the processes that finish, and why the others did not."""
     problems = {}
     for name in wanted:  # also warms the file cache
         try:
@@ -83,7 +83,7 @@ def of_those_that_run(
 
 
 def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
-    """Lower quartile, median, upper quartile."""
+    """Return the lower quartile, the median and the upper quartile."""
     if len(values) < 2:
         return values[0], values[0], values[0]
     low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
@@ -91,24 +91,24 @@ def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def ratio(these: Sequence[float], those: Sequence[float]) -> tuple[float, float, float]:
-    """The ratio of medians, and the quartiles of the ratios round by round."""
+    """Return the ratio of medians, and the quartiles of the ratios round by round."""
     low, _, high = quartiles([a / b for a, b in zip(these, those, strict=True)])
     return statistics.median(these) / statistics.median(those), low, high
 
 
 def spread(r: tuple[float, float, float]) -> str:
-    """A ratio as text: `0.52 (0.49-0.56)`."""
+    """Return a ratio as text: `0.52 (0.49-0.56)`."""
     return f"{r[0]:.2f} ({r[1]:.2f}-{r[2]:.2f})"
 
 
 def geometric_mean(values: Iterable[float]) -> float:
-    """The mean for ratios; NaN of none."""
+    """Return the mean for ratios; NaN of none."""
     values = list(values)
     return statistics.geometric_mean(values) if values else float("nan")
 
 
 def readable(seconds: float) -> str:
-    """A time in the unit that suits it."""
+    """Return a time in a fitting unit."""
     for scale, unit in ((1, "s"), (1e3, "ms"), (1e6, "us")):
         if seconds * scale >= 1:
             return f"{seconds * scale:.3g} {unit}"
@@ -116,13 +116,13 @@ def readable(seconds: float) -> str:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Markdown."""
+    """Return a table as Markdown."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines) + "\n"
 
 
 def environment() -> dict[str, Any]:
-    """The machine and the versions, and how busy it was."""
+    """Describe the machine, its load, and the versions."""
     versions = {}
     for name in LIBRARIES:
         try:
@@ -131,8 +131,8 @@ def environment() -> dict[str, Any]:
             continue
     cpu = platform.processor()
     cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists() and (found := re.search(r"model name\s*: (.*)", cpuinfo.read_text())):
-        cpu = found[1]
+    if cpuinfo.exists() and (model := re.search(r"model name\s*: (.*)", cpuinfo.read_text())):
+        cpu = model[1]
     return {
         "cpu": cpu,
         "cores": os.cpu_count(),
@@ -144,7 +144,7 @@ def environment() -> dict[str, Any]:
 
 
 def arguments(doc: str, rounds: int = 9) -> argparse.ArgumentParser:
-    """A parser with the options that every benchmark takes."""
+    """Make a parser with the options that every benchmark takes."""
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=rounds, help="default %(default)s")
     parser.add_argument(
@@ -155,7 +155,7 @@ def arguments(doc: str, rounds: int = 9) -> argparse.ArgumentParser:
 
 
 def names(text: str) -> list[str]:
-    """An option's comma-separated names."""
+    """Split an option's comma-separated names."""
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
@@ -171,12 +171,12 @@ def publish(name: str, out: Path | None, markdown: str, record: dict[str, Any]) 
 
 
 def provenance() -> dict[str, Any]:
-    """How figures came to be: to be kept beside them."""
+    """Describe the origin of figures, to be written beside them."""
     return {"command": sys.argv[1:], "environment": environment()}
 
 
 def earlier(name: str, out: Path | None) -> dict[str, Any]:
-    """The results that an earlier run left in the folder; none without one."""
+    """Read the results of an earlier run in the folder; without one there are none."""
     file = out / f"{name}.json" if out else None
     if file is None or not file.exists():
         return {}
@@ -199,9 +199,9 @@ def plot(name: str, out: Path | None, draw: Callable[[Any], None]) -> None:
 
 
 def child(*args: str) -> dict[str, Any]:
-    """Run this Python on the arguments in a new process; the JSON of its last printed line.
+    """Run this Python on the arguments in a new process; return the JSON of its last line.
 
-    Raises RuntimeError with what it wrote to stderr when it fails.
+    Raises RuntimeError with its stderr when it fails.
     """
     done = subprocess.run([sys.executable, *args], capture_output=True, text=True, cwd=ROOT)
     if done.returncode:

@@ -26,8 +26,8 @@ def main(args: list[str] | None = None) -> None:
     for config in options.configs:
 
         def peak(name: str, config: str = config) -> float:
-            given = "--steps", options.steps, "--rows", options.rows
-            return float(measure.child(CHILD, name, config, *given)["peak"])
+            arguments = "--steps", options.steps, "--rows", options.rows
+            return float(measure.child(CHILD, name, config, *arguments)["peak"])
 
         peaks, problems = measure.of_those_that_run(
             options.contenders, peak, options.rounds, options.patience

@@ -1,4 +1,4 @@
-"""What one op costs beside PyTorch: add, mul, matmul of 4x4 float32, forward and backward."""
+"""The cost of one op beside PyTorch: add, mul, matmul of 4x4 float32, forward and backward."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 from benchmarks import measure
 
 OPS = {"add": operator.add, "mul": operator.mul, "matmul": operator.matmul}
-CHAIN = 20  # ops a graph: what backward() costs once is spread over them, as in a network
+CHAIN = 20  # ops per graph, over which the fixed cost of backward() is spread, as in a network
 
 
 def chain(op: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
@@ -25,7 +25,7 @@ def chain(op: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
 
 
 def seconds(run: Callable[[], Any], repeats: int) -> float:
-    """Seconds of one op of the chain."""
+    """Measure the seconds of one op of the chain."""
     start = time.perf_counter()
     for _ in range(repeats):
         run()
@@ -33,7 +33,7 @@ def seconds(run: Callable[[], Any], repeats: int) -> float:
 
 
 def runs(op: Callable[[Any, Any], Any], a: Any, b: Any, seed: Any) -> dict[str, Any]:
-    """Forward alone, recorded; forward and backward to both operands."""
+    """Return the runs: forward alone, recorded; forward and backward to both operands."""
 
     def both() -> None:
         chain(op, a, b).backward(seed)

@@ -64,7 +64,7 @@ TILE_ROWS = {"A-full": 1000, "C": 1000, "G": 32}  # where a batch does not fit i
 
 
 class Jitted(Eager):
-    """The default form; tiles are asked for, and imply the pure one."""
+    """The default form; a configuration with tiles uses the pure form."""
 
     def made(self, step: object) -> object:
         return tg.jit(step, tile_rows=TILE_ROWS.get(self.config.name))
@@ -78,7 +78,7 @@ class Pure(Eager):
 
 
 class Untiled(Eager):
-    """Pure without tiles, to see what they buy."""
+    """Pure without tiles, to measure the gain of tiles."""
 
     def made(self, step: object) -> object:
         return tg.jit(step, pure=True)

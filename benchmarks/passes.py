@@ -1,6 +1,6 @@
-"""What each pass of the jit buys: a step captured without it, over the step with all of them.
+"""The gain of each pass of the jit: a step captured without it, over the step with all passes.
 
-A pass changes no bit of the losses; tiles, which are asked for by an argument, round otherwise.
+A pass changes no bit of the losses; tiles, an option, round otherwise.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ALL, NONE, TILES = "all", "no pass", "tiles"
 
 
 def captured(problem: Problem, name: str) -> tuple[Pure, list[float]]:
-    """The step without the pass of that name, captured, and its first losses."""
+    """Capture the step without the pass of that name; also return its first losses."""
     off = {ALL: (), NONE: tuple(passes.NAMES), TILES: ()}.get(name, (name,))
     with passes.without(*off):
         contender = (Untiled if name == TILES else Pure)(problem)
@@ -55,7 +55,7 @@ def main(args: list[str] | None = None) -> None:
 
 
 def report(results: dict[str, Any]) -> str:
-    """A row a configuration, a column a pass; and what the passes are."""
+    """Return a table, one row per configuration, one column per pass; then list the passes."""
     columns = [*passes.NAMES, TILES, NONE]
     rows = [
         [f"{key}: {r['title']}", measure.readable(np.median(r["times"][ALL]))]

@@ -4,8 +4,8 @@
 
 Each picture is made from a test image of its own, as a camera, scanner or drawing program would
 show it: another pen, tilted on paper of another shade, under uneven light, blurred, noisy, packed
-as JPEG, inverted, on nothing but transparency. Only digits that the model reads right as MNIST
-images are drawn, so that what is counted is the reader of pictures and not the model.
+as JPEG, inverted, on transparency. Only digits that the model reads right as MNIST images are
+drawn, so that the count is of the reader of pictures and not of the model.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PEN = 12  # pixels of a drawing for one of the digit's
 
 
 def pen(digit: np.ndarray, width: float) -> np.ndarray:
-    """Draw a 28x28 digit large, its strokes `width` of its pixels thicker: (336, 336), 0 to 1."""
+    """Draw a 28x28 digit large, with strokes `width` pixels thicker: (336, 336), 0 to 1."""
     size = (digit.shape[1] * PEN, digit.shape[0] * PEN)
     large = Image.fromarray(digit).resize(size, Image.Resampling.BICUBIC)
     large = large.filter(ImageFilter.GaussianBlur(PEN / 3)).point(lambda v: 255 if v > 110 else 0)
@@ -39,7 +39,7 @@ def pen(digit: np.ndarray, width: float) -> np.ndarray:
 
 
 def draw(digit: np.ndarray, rng: np.random.Generator) -> tuple[Image.Image, dict[str, Any]]:
-    """Make a picture of a digit, and say how: what the result may depend on."""
+    """Make a picture of a digit; also return the conditions that the reading may depend on."""
     style = rng.choice(["photo", "photo", "photo", "scan", "board", "drawing", "sticker"])
     how: dict[str, Any] = {"style": str(style)}
     how["pen"] = float(rng.uniform(-0.7, 1.2))
@@ -69,7 +69,7 @@ def draw(digit: np.ndarray, rng: np.random.Generator) -> tuple[Image.Image, dict
 def _sticker(
     amount: np.ndarray, rng: np.random.Generator, how: dict[str, Any]
 ) -> tuple[Image.Image, dict[str, Any]]:
-    """Ink of any shade on nothing."""
+    """Draw ink of any shade on transparency."""
     shade = int(rng.choice([0, 30, 128, 200, 255]))
     how |= {"ink": shade, "paper": "none", "kind": "png"}
     grey = np.full(amount.shape, shade, np.uint8)
@@ -80,7 +80,7 @@ def _sticker(
 def _photo(
     amount: np.ndarray, room: float, rng: np.random.Generator, how: dict[str, Any]
 ) -> tuple[Image.Image, dict[str, Any]]:
-    """Ink on paper, or chalk on a board, seen by a camera."""
+    """Draw ink on paper, or chalk on a board, as a camera sees it."""
     style, shape = how["style"], amount.shape
     blank = style == "drawing"
     paper = 255.0 if blank else float(rng.uniform(110, 250))
@@ -112,7 +112,7 @@ def _photo(
 
 
 def main() -> None:
-    """Draw, read, ask, count, and print what is wrong by how the pictures were made."""
+    """Draw, read, classify, count, and print the errors by the conditions of the pictures."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("model", help="model.pkl, or the folder that holds it")
     arguments.add_argument("--data", help="as for the command line")
@@ -141,10 +141,10 @@ def main() -> None:
                 args.keep.mkdir(parents=True, exist_ok=True)
                 picture.save(args.keep / f"{k}-{data.test_labels[index]}.png")
             if result != "right":
-                told = ", ".join(
+                conditions = ", ".join(
                     f"{n} {v:.2g}" if isinstance(v, float) else f"{n} {v}" for n, v in how.items()
                 )
-                print(f"{k}: a {data.test_labels[index]}: {result} ({told})")
+                print(f"{k}: a {data.test_labels[index]}: {result} ({conditions})")
     for style, counts in [*sorted(by_style.items()), ("all", outcome)]:
         print(f"{style:8} {counts['right']} of {counts.total()} read right")
     print(f"{outcome['right'] / outcome.total():.1%} of {saved.recipe.name}'s")

@@ -13,7 +13,7 @@ ROWS, PIXELS, CLASSES = 60_000, 784, 10
 
 @dataclass(frozen=True)
 class Config:
-    """A model and how it is trained: `sizes` of an MLP's layers, or none for the CNN."""
+    """A model and its training: `sizes` of an MLP's layers, or none for the CNN."""
 
     name: str
     sizes: tuple[int, ...]
@@ -23,12 +23,12 @@ class Config:
 
     @property
     def binary(self) -> bool:
-        """Whether it is one neuron, with binary cross-entropy."""
+        """Tell whether the model is one neuron, with binary cross-entropy."""
         return self.sizes[-1:] == (1,)
 
     @property
     def title(self) -> str:
-        """In words."""
+        """The configuration in words."""
         model = "-".join(map(str, self.sizes)) or "CNN"
         return f"{model}, {f'batch {self.batch}' if self.batch else 'full batch'}, {self.optimizer}"
 
@@ -65,26 +65,26 @@ class Problem(NamedTuple):
     weights: list[Array]
 
     def batches(self, count: int, seed: int = 0) -> Array:
-        """Rows to train on, (count, batch) int64; (count, 0) where a step takes them all."""
+        """Draw rows to train on, (count, batch) int64; (count, 0) where a step takes all rows."""
         rng = np.random.default_rng([seed, 1])
         return rng.integers(0, len(self.X), (count, self.config.batch or 0))
 
 
 class Contender(Protocol):
-    """One library's way to train, from `Problem.weights` on."""
+    """One library's way to train, starting from `Problem.weights`."""
 
     def run(self, batches: Array) -> Array:
-        """One step for each row of `batches`, in order; the loss of each."""
+        """Make one step for each row of `batches`, in order; return their losses."""
 
     def outputs(self, x: Array) -> Array:
-        """The logits for rows of pixels."""
+        """Return the logits for rows of pixels."""
 
 
 class Stepwise:
     """A contender that gives each step's loss before the next begins."""
 
     def step(self, idx: Array) -> float:
-        """Train on the rows of that index."""
+        """Train on the rows `idx`, and return the loss."""
         raise NotImplementedError
 
     def run(self, batches: Array) -> Array:
@@ -93,17 +93,17 @@ class Stepwise:
 
 
 class NotHere(Exception):
-    """A contender that does not do this configuration; says why."""
+    """A contender that does not do this configuration; the message tells why."""
 
 
 def random_data(rows: int = ROWS) -> tuple[Array, Array]:
-    """Noise of MNIST's shape, and labels: for speed, what is learned does not matter."""
+    """Draw noise of MNIST's shape, and labels: the data do not matter for speed."""
     rng = np.random.default_rng(0)
     return rng.random((rows, PIXELS), dtype=np.float32), rng.integers(0, CLASSES, rows)
 
 
 def make(config: Config, X: Array, Y: Array, seed: int = 1) -> Problem:
-    """The problem with PyTorch's default initial weights (uniform, +-1/sqrt(fan in))."""
+    """Make the problem with PyTorch's default initial weights (uniform, +-1/sqrt(fan in))."""
     rng = np.random.default_rng(seed)
     weights, bound = [], 1.0
     for shape in config.shapes():

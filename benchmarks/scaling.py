@@ -1,4 +1,4 @@
-"""How cost grows with depth, width, batch and parameters: exponents of fitted power laws."""
+"""The growth of cost with depth, width, batch and parameters: exponents of fitted power laws."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tinygrad_mnist import nn, optim
 
 
 def depth(ops: int) -> Callable[[], None]:
-    """A chain of that many ops on 4x4 arrays, forward and backward."""
+    """Make a chain of `ops` ops on 4x4 arrays, forward and backward."""
     a, b = tg.ones(4, 4, requires_grad=True), tg.ones(4, 4)
 
     def run() -> None:
@@ -31,7 +31,7 @@ def depth(ops: int) -> Callable[[], None]:
 
 
 def network(width: int = 64, batch: int = 64) -> Callable[[], None]:
-    """A step of three square layers."""
+    """Make a step of three square layers."""
     model = nn.Sequential(*(nn.Linear(width, width) for _ in range(3)))
     x = tg.ones(batch, width)
 
@@ -43,7 +43,7 @@ def network(width: int = 64, batch: int = 64) -> Callable[[], None]:
 
 
 def parameters(count: int) -> Callable[[], None]:
-    """A step of Adam on that many parameters."""
+    """Make a step of Adam on `count` parameters."""
     p = nn.Parameter(tg.zeros(count))
     p.grad = tg.ones(count)
     return optim.Adam([p]).step
@@ -58,7 +58,7 @@ KINDS: dict[str, tuple[Callable[[int], Callable[[], None]], list[int]]] = {
 
 
 def seconds(run: Callable[[], None]) -> float:
-    """Of one run, with the garbage of others out of the way."""
+    """Measure one run, after a collection of garbage."""
     gc.collect()
     start = time.perf_counter()
     run()
@@ -66,7 +66,7 @@ def seconds(run: Callable[[], None]) -> float:
 
 
 def exponent(sizes: list[int], times: list[float]) -> float:
-    """k of the power law time = c * size**k that fits best in logarithms."""
+    """Fit the power law time = c * size**k in logarithms; return k."""
     return float(np.polyfit(np.log(sizes), np.log(times), 1)[0])
 
 

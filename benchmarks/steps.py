@@ -26,7 +26,7 @@ PYTORCH = ("torch eager", "torch fused", "torch compiled")
 
 
 def ready(problem: Problem, wanted: list[str]) -> tuple[dict[str, Contender], dict[str, str]]:
-    """The contenders whose losses agree, and why the others do not run."""
+    """Return the contenders whose losses agree, and why the others do not run."""
     built, losses, problems = {}, {}, {}
     batches = problem.batches(CHECKED)
     for name in wanted:
@@ -35,17 +35,17 @@ def ready(problem: Problem, wanted: list[str]) -> tuple[dict[str, Contender], di
             losses[name] = built[name].run(batches)
         except NotHere as reason:
             problems[name] = str(reason)
-        except Exception as error:  # such as no C++ compiler for torch.compile
+        except Exception as error:  # for example, torch.compile without a C++ compiler
             problems[name] = f"{type(error).__name__}: {str(error).splitlines()[:1]}"
     right = np.median(list(losses.values()), axis=0) if losses else None
-    for name, given in losses.items():
-        if not np.allclose(given, right, rtol=TOLERANCE):
-            problems[name] = f"its losses differ: {given[-1]:.6f}, not {right[-1]:.6f}"
+    for name, values in losses.items():
+        if not np.allclose(values, right, rtol=TOLERANCE):
+            problems[name] = f"its losses differ: {values[-1]:.6f}, not {right[-1]:.6f}"
     return {name: c for name, c in built.items() if name not in problems}, problems
 
 
 def measured(problem: Problem, contenders: dict[str, Contender], options: Any) -> dict[str, Any]:
-    """Seconds a step, a list of rounds for each."""
+    """Measure seconds per step: a list of rounds for each contender."""
     first = next(iter(contenders.values()))
     start = time.perf_counter()
     first.run(problem.batches(3))
@@ -64,7 +64,7 @@ def measured(problem: Problem, contenders: dict[str, Contender], options: Any) -
 
 
 def compare(config: Config, times: dict[str, list[float]]) -> dict[str, Any]:
-    """The ratios that matter, each with its spread, of those that were measured."""
+    """Return the ratios that matter, each with its spread, of the measured contenders."""
     torch = [name for name in PYTORCH if name in times]
     best = min(torch, key=lambda name: float(np.median(times[name])), default=None)
     pairs = {
@@ -88,7 +88,7 @@ def compare(config: Config, times: dict[str, list[float]]) -> dict[str, Any]:
 
 
 def report(results: dict[str, Any]) -> str:
-    """Two tables: times, and ratios with their geometric mean."""
+    """Return two tables: times, and ratios with their geometric mean."""
     names = [n for n in CONTENDERS if any(n in r["times"] for r in results.values())]
     times = [
         [f"{key}: {r['title']}"]
@@ -116,15 +116,15 @@ def report(results: dict[str, Any]) -> str:
 
 
 def draw(axes: Any, results: dict[str, Any]) -> None:
-    """Each contender's time over the jitted step's, a group of bars a configuration."""
+    """Draw each contender's time over the jitted step's, one group of bars per configuration."""
     names = [n for n in CONTENDERS if any(n in r["times"] for r in results.values())]
     if not names:
         return
     base = "jitted" if "jitted" in names else names[0]
     for number, name in enumerate(names):
         bars = {
-            place + number * 0.8 / len(names): measure.ratio(r["times"][name], r["times"][base])[0]
-            for place, r in enumerate(results.values())
+            x + number * 0.8 / len(names): measure.ratio(r["times"][name], r["times"][base])[0]
+            for x, r in enumerate(results.values())
             if name in r["times"] and base in r["times"]
         }
         axes.bar(list(bars), list(bars.values()), 0.8 / len(names), label=name)
@@ -142,9 +142,9 @@ def main(args: list[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=0.3, help="of a segment; default 0.3")
     parser.add_argument("--rows", type=int, default=ROWS, help="training images; default 60,000")
     options = parser.parse_args(args)
-    for given, known in ((options.configs, CONFIGS), (options.contenders, CONTENDERS)):
-        if unknown := set(given) - set(known):
-            parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    for wanted, table in ((options.configs, CONFIGS), (options.contenders, CONTENDERS)):
+        if unknown := set(wanted) - set(table):
+            parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(table)}")
     X, Y = random_data(options.rows)
     results = measure.earlier("steps", options.out)
     for key in options.configs:

@@ -1,6 +1,6 @@
 """autograd (HIPS): traced NumPy; the optimizer is that of the naive loop.
 
-Its own convolution takes seconds a step: here one is nine products of shifted images.
+Its own convolution takes seconds per step: here a convolution is nine products of shifted images.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from benchmarks.problem import Array, Config, Problem, Stepwise
 
 
 def convolved(x: Array, w: Array) -> Array:
-    """Images (n, h, w, c) with 3x3 kernels (o, c, 3, 3)."""
+    """Convolve images (n, h, w, c) with 3x3 kernels (o, c, 3, 3)."""
     h, v = x.shape[1] - 2, x.shape[2] - 2
     w = anp.transpose(w, (2, 3, 1, 0))
     return sum(x[:, i : i + h, j : j + v] @ w[i, j] for i, j in np.ndindex(3, 3))

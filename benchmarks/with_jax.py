@@ -35,7 +35,7 @@ def loss_of(config: Config, P: list[Any], x: Any, y: Any) -> Any:
 
 
 class Blocking(Stepwise):
-    """Waits for the loss of each step."""
+    """A step that waits for its loss."""
 
     def __init__(self, problem: Problem) -> None:
         self.config = config = problem.config
@@ -75,7 +75,7 @@ class Blocking(Stepwise):
 
 
 class Async(Blocking):
-    """Waits once, after the last step."""
+    """Steps that are waited for once, after the last."""
 
     def run(self, batches: Array) -> Array:
         losses = [self.train(idx) for idx in batches]

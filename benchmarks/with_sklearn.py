@@ -31,5 +31,5 @@ class ScikitLearn(Stepwise):
         return self.model.partial_fit(x, y).loss_
 
     def outputs(self, x: Array) -> Array:
-        """Probabilities: the largest is that of the logits too."""
+        """Return probabilities, whose order is that of the logits."""
         return self.model.predict_proba(x)

@@ -66,8 +66,9 @@ class Fused(Eager):
 class Compiled(Eager):
     """Gather, forward, backward and optimizer in one graph, parameters updated in place.
 
-    Entered without guards (a quarter of a small step: nothing here changes between calls) and by
-    a wrapper in C++; the CNN's weights with channels last. Each was measured to be the faster.
+    The graph is entered without guards (a quarter of a small step: nothing here changes between
+    calls) and by a wrapper in C++; the CNN's weights have channels last. Each was measured to be
+    faster.
     """
 
     graph = {"cpp_wrapper": True, "guard_filter_fn": lambda guards: [False for _ in guards]}

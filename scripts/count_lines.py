@@ -10,32 +10,32 @@ FOLDERS = sorted(path.parent for path in ROOT.glob("*/__init__.py"))
 
 
 def lines(path: Path) -> tuple[int, int]:
-    """All lines, and those with code or a docstring on them."""
+    """Count all lines, and those with code or a docstring on them."""
     text = path.read_text(encoding="utf-8").splitlines()
     return len(text), sum(bool(line.strip()) and not line.lstrip().startswith("#") for line in text)
 
 
 def total(paths: list[Path]) -> tuple[int, int]:
-    """The sums of `lines` over files."""
+    """Add up `lines` over files."""
     counts = [lines(path) for path in paths]
     return sum(a for a, _ in counts), sum(b for _, b in counts)
 
 
 def sections() -> list[tuple[str, int, int]]:
-    """The derivative table by its headings: title, primitives, lines."""
+    """Count by the headings of the derivative table: title, primitives, lines."""
     table = (ROOT / "ops" / "table.py").read_text(encoding="utf-8")
     body = table.split("# Arithmetic", 1)[1].split("# Short words", 1)[0]
-    found = []
+    counts = []
     for part in re.split(r"^# ", "Arithmetic" + body, flags=re.MULTILINE):
         title, _, rows = part.partition("\n")
         code = [line for line in rows.splitlines() if line.strip() and not line.startswith("#")]
         primitives = len(re.findall(r"\b(?:op|elementwise)\(", rows))
-        found.append((re.split(r"[,;:]| \(", title)[0], primitives, len(code)))
-    return found
+        counts.append((re.split(r"[,;:]| \(", title)[0], primitives, len(code)))
+    return counts
 
 
 def tables() -> str:
-    """All tables as Markdown."""
+    """Return all tables as Markdown."""
     folders = [(folder.name, *total(sorted(folder.rglob("*.py")))) for folder in FOLDERS]
     rows = sections()
     rows.append(("all", sum(r[1] for r in rows), sum(r[2] for r in rows)))

@@ -37,7 +37,7 @@ def split(labels: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.intp]
 
 
 def write_npz(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
-    """`np.savez_compressed` without the time of day."""
+    """Write as `np.savez_compressed` does, without the time of day."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name, array in arrays.items():
             entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))

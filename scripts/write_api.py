@@ -32,7 +32,7 @@ FOLDERS = ("linalg", "special", "fft", "distributions", "distributions.constrain
 
 
 def listed(module: ModuleType) -> list[str]:
-    """The names of a module: those of its `__all__`, or else those that it takes from `ops/`."""
+    """Return the names of a module: its `__all__`, or else the names that it takes from `ops/`."""
     names = getattr(module, "__all__", None) or [
         name
         for name in dir(module)
@@ -42,7 +42,7 @@ def listed(module: ModuleType) -> list[str]:
 
 
 def signature(value: Any) -> str:
-    """The arguments by name, without types; an argument that may be left out as `name=...`."""
+    """Return the arguments by name, without types; one that may be left out as `name=...`."""
     try:
         parameters = list(inspect.signature(value).parameters.values())
     except (TypeError, ValueError):
@@ -57,20 +57,20 @@ def signature(value: Any) -> str:
 
 
 def shown(default: Any) -> str:
-    """A default as it would be written, or `...` where that is no short literal."""
+    """Return a default as code, or `...` where that is no short literal."""
     text = repr(default)
     return text if re.fullmatch(r"[\w.'\"+-]*|\(\)", text) else "..."
 
 
 def sentence(value: Any) -> str:
-    """The first sentence of a docstring, on one line."""
+    """Return the first sentence of a docstring, on one line."""
     text = (inspect.getdoc(value) or "").split("\n\n")[0].replace("\n", " ")
     first = re.split(r"(?<=[.!?]) (?=[A-Z`])", text)[0]
     return first.replace("<", "\\<").replace("*", "\\*")
 
 
 def entry(name: str, value: Any) -> str:
-    """One line of the index."""
+    """Return one line of the index."""
     if isinstance(value, ModuleType):
         return f"- `{name}`: {sentence(value)}"
     if not callable(value):
@@ -79,20 +79,20 @@ def entry(name: str, value: Any) -> str:
 
 
 def section(title: str, module: ModuleType, names: Iterable[str]) -> Iterator[str]:
-    """A heading, what the module is, and its names."""
+    """Yield a heading, the module's docstring, and its names."""
     yield f"\n## {title}\n"
     yield f"{sentence(module)}\n"
     yield from (entry(name, getattr(module, name)) for name in names)
 
 
 def every_family() -> list[ModuleType]:
-    """The families of functions on Tensors, and those that are loaded later."""
+    """Return the families of functions on Tensors, and those that are loaded later."""
     later = [importlib.import_module(f"{ops.__name__}.{name}") for name in ops.LATER]
     return [*ops.FAMILIES, *(family for family in later if set(family.__all__) <= set(dir(tg)))]
 
 
 def front() -> Iterator[str]:
-    """The names that stand in the package's first file, and not in a family of `ops/`."""
+    """Yield the names that stand in the package's first file, and not in a family of `ops/`."""
     families = {name for family in every_family() for name in family.__all__}
     names = [name for name in dir(tg) if not name.startswith("_") and name not in families]
     values = {name: getattr(tg, name) for name in sorted(names, key=str.lower)}
@@ -105,7 +105,7 @@ def front() -> Iterator[str]:
 
 
 def methods() -> Iterator[str]:
-    """What a Tensor has: the functions of the same names, in place too, and its own."""
+    """Yield a Tensor's methods: those that are functions too, those in place, and its own."""
     names = [name for name in dir(tg.Tensor) if not name.startswith("_")]
     same = [name for name in names if hasattr(tg, name)]
     in_place = [name for name in names if name.endswith("_") and name[:-1] in same]
@@ -122,7 +122,7 @@ def methods() -> Iterator[str]:
 
 
 def page() -> str:
-    """The whole file."""
+    """Return the whole file."""
     lines = [HEAD]
     lines += front()
     lines += methods()

@@ -1,4 +1,4 @@
-"""Write docs/differences-from-pytorch.md: which public names of PyTorch's are not here, and why.
+"""Write docs/differences-from-pytorch.md: the public names of PyTorch that are not here, and why.
 
 python scripts/write_differences.py
 
@@ -22,7 +22,7 @@ NAMESPACES = (
     "torch", "Tensor", "nn", "nn.functional", "nn.init", "nn.utils", "optim", "optim.lr_scheduler",
     "utils.data", "autograd", "linalg", "distributions",
 )  # fmt: skip
-# What of the classes on torch's first page programs use
+# The classes on torch's first page that programs use
 TYPES = {
     "Tensor", "Size", "Generator", "device", "dtype", "finfo", "iinfo", "layout", "memory_format",
     "no_grad", "enable_grad", "inference_mode", "autocast", "GradScaler",
@@ -40,8 +40,8 @@ instead. An AttributeError says the same. What is here and differs is in
 """
 
 
-def place(library: str, namespace: str) -> Any:
-    """The module, or the class Tensor, of a namespace."""
+def page_of(library: str, namespace: str) -> Any:
+    """Return the module, or the class Tensor, of a namespace."""
     if namespace == "Tensor":
         return importlib.import_module(library).Tensor
     dotted = library if namespace == "torch" else f"{library}.{namespace}"
@@ -49,8 +49,8 @@ def place(library: str, namespace: str) -> Any:
 
 
 def public(namespace: str) -> list[str]:
-    """PyTorch's public names."""
-    here = place("torch", namespace)
+    """Return PyTorch's public names."""
+    here = page_of("torch", namespace)
     listed = getattr(here, "__all__", None)
     if namespace in ("torch", "Tensor", "nn", "nn.functional", "optim.lr_scheduler") or not listed:
         listed = dir(here)
@@ -60,7 +60,7 @@ def public(namespace: str) -> list[str]:
 
 
 def own(value: Any, name: str) -> bool:
-    """Whether a name is PyTorch's own, and not what a module has imported for itself."""
+    """Tell whether a name is PyTorch's own, not one that a module has imported."""
     if isinstance(value, types.ModuleType):
         return value.__name__.startswith("torch.")
     home = getattr(value, "__module__", None) or ""
@@ -71,24 +71,24 @@ def own(value: Any, name: str) -> bool:
 
 
 def absent(namespace: str) -> list[str]:
-    """Those that are not here."""
-    here = place("tinygrad_mnist", namespace)
+    """Return the public names that are not here."""
+    here = page_of("tinygrad_mnist", namespace)
     return [name for name in public(namespace) if inspect.getattr_static(here, name, None) is None
             and not hasattr(here, name)]  # fmt: skip
 
 
 def reasons(namespace: str) -> dict[str, list[str]]:
-    """The names that are not here, by reason."""
-    known = missing.INSTEAD.get(namespace, {})
-    found: dict[str, list[str]] = defaultdict(list)
+    """Return the names that are not here, by reason."""
+    instead = missing.INSTEAD.get(namespace, {})
+    names: dict[str, list[str]] = defaultdict(list)
     for name in absent(namespace):
-        reason = known.get(name) or missing.of_family(name)
-        found[reason or NOT_WRITTEN].append(name)
-    return found
+        reason = instead.get(name) or missing.of_family(name)
+        names[reason or NOT_WRITTEN].append(name)
+    return names
 
 
 def text() -> str:
-    """The whole page."""
+    """Return the whole page."""
     import torch
 
     version = torch.__version__.partition("+")[0]

@@ -2,8 +2,8 @@
 
 python scripts/write_stub.py
 
-`ops/` attaches methods to Tensor and makes functions of the table's rows; type checkers read of
-them in the stubs that are written here. A pre-commit hook runs this, and a test compares.
+`ops/` attaches methods to Tensor and makes functions of the table's rows; this script writes stubs
+of them for type checkers. A pre-commit hook runs this script, and a test compares its results.
 """
 
 import inspect
@@ -46,14 +46,14 @@ PROPERTIES = {"device": "device", "is_cuda": "builtins.bool", "itemsize": "built
 
 
 def typed(annotation: Any) -> str:
-    """An annotation, by names that methods called `float`, `int` and `bool` do not hide."""
+    """Return an annotation by names that methods called `float`, `int` and `bool` do not hide."""
     if annotation is inspect.Parameter.empty:
         return "Any"
     return re.sub(r"\b(int|float|bool|str|tuple|dict|list)\b", r"builtins.\1", str(annotation))
 
 
 def parameters(signature: inspect.Signature) -> str:
-    """All parameters, the first of them called self."""
+    """Return all parameters, the first of them called self."""
     parts, star = ["self"], False
     for p in list(signature.parameters.values())[1:]:
         star = star or p.kind is p.VAR_POSITIONAL
@@ -65,23 +65,23 @@ def parameters(signature: inspect.Signature) -> str:
     return ", ".join(parts)
 
 
-def place(value: Any) -> str:
-    """Where the code of a method stands: the row of the table, or the function."""
+def pointer(value: Any) -> str:
+    """Return the file and line of a method's code: the row of the table, or the function."""
     function = inspect.unwrap(value.fget if isinstance(value, property) else value)
     row = getattr(function, "op", None)
     if row is None:
         code = function.__code__
         return f"{Path(code.co_filename).relative_to(PACKAGE)}:{code.co_firstlineno}"
     lines = (PACKAGE / "ops" / "table.py").read_text().splitlines()
-    found = (n for n, line in enumerate(lines, 1) if re.match(rf"{row.name}\b.*=", line))
-    return f"ops/table.py:{next(found)}"
+    numbers = (n for n, line in enumerate(lines, 1) if re.match(rf"{row.name}\b.*=", line))
+    return f"ops/table.py:{next(numbers)}"
 
 
 def line(name: str, value: Any) -> str:
-    """The declaration of one attribute."""
+    """Return the declaration of one attribute."""
     if hasattr(value, "load"):
         value = value.load()
-    where = f"  # {place(value)}\n"
+    where = f"  # {pointer(value)}\n"
     if isinstance(value, property):
         return (
             f"    @property\n    def {name}(self) -> {PROPERTIES.get(name, 'Tensor')}: ...{where}"
@@ -96,7 +96,7 @@ def line(name: str, value: Any) -> str:
 
 
 def methods() -> str:
-    """autograd/_methods.pyi."""
+    """Return the text of autograd/_methods.pyi."""
     skip = ("__getattr__", "__repr__")
     return METHODS_HEADER + "".join(
         line(name, value) for name, value in sorted(ops.METHODS.items()) if name not in skip
@@ -104,30 +104,30 @@ def methods() -> str:
 
 
 def public_rows() -> str:
-    """ops/rows.pyi."""
+    """Return the text of ops/rows.pyi."""
     text = ROWS_HEADER
     for name in sorted(rows.__all__):
         function = getattr(rows, name)
         signature = str(inspect.signature(function)).replace("'", "")
-        text += f"def {name}{signature}: ...  # {place(function)}\n"
+        text += f"def {name}{signature}: ...  # {pointer(function)}\n"
     listed = "".join(f'    "{name}",\n' for name in sorted(rows.__all__))
     return f"{text}\n__all__ = [\n{listed}]\n"
 
 
 def script(name: str) -> dict[str, Any]:
-    """What another script in this folder defines."""
+    """Run another script in this folder, and return its names."""
     return runpy.run_path(str(Path(__file__).with_name(name)))
 
 
 def layout() -> str:
-    """docs/layout.md, with its size tables as they should be."""
+    """Return docs/layout.md with its size tables up to date."""
     tables = script("count_lines.py")["tables"]()
     head, marker, _ = (ROOT / "docs" / "layout.md").read_text().partition(SIZES)
     return f"{head}{marker}\n{tables}"
 
 
 def written() -> dict[Path, str]:
-    """Each file that this script writes, and what belongs in it."""
+    """Return each file that this script writes, with its text."""
     return {
         PACKAGE / "autograd" / "_methods.pyi": methods(),
         PACKAGE / "ops" / "rows.pyi": public_rows(),

@@ -1,4 +1,4 @@
-"""Write tests/nn/subclasses.json: which public class of PyTorch is a subclass of which other.
+"""Write tests/nn/subclasses.json: the subclass relations of PyTorch's public classes.
 
 Needs PyTorch; the test that reads the table does not. Run as `python scripts/write_subclasses.py`.
 """
@@ -13,9 +13,9 @@ TABLE = Path(__file__).parent.parent / "tests" / "nn" / "subclasses.json"
 
 
 def subclasses(page: ModuleType, base: type) -> dict[str, list[str]]:
-    """The classes of a page that derive from `base`, each with those that it derives from."""
-    found = {name: getattr(page, name) for name in dir(page) if not name.startswith("_")}
-    classes = {k: c for k, c in found.items() if isinstance(c, type) and issubclass(c, base)}
+    """Return the classes of a page that derive from `base`, each with its base classes."""
+    classes = {name: getattr(page, name) for name in dir(page) if not name.startswith("_")}
+    classes = {k: c for k, c in classes.items() if isinstance(c, type) and issubclass(c, base)}
     return {
         name: [other for other in classes if issubclass(cls, classes[other])]
         for name, cls in classes.items()

@@ -1,11 +1,11 @@
-"""Check each library's own functions, and print what was called and what came back.
+"""Check each library's own functions, and print the calls that fail and their results.
 
     python -m benchmarks.census [--library torch|jax|autograd|mygrad|ours] [--only NAME,NAME]
                                 [--out DIR]
 
 A function is tried if at least one call of it has derivatives that can be compared. Where a
 function has no derivative (its slopes from the left and from the right differ, or it ends there),
-anything that a library returns is its convention, and not counted.
+any result is the library's convention, and not counted.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from benchmarks.census.points import Call
 
 
 class Findings:
-    """What was found in one library: functions tried, and by kind the smallest call of each."""
+    """The results of one library: functions tried, and the smallest call for each fault."""
 
     def __init__(self, library: str) -> None:
         self.library = library
@@ -57,12 +57,14 @@ class Findings:
             kind = verdict.kind
             if kind and name not in self.wrong[kind]:
                 small = call if kind == NONE else smallest(adapter, function, call, kind)
-                found = judge(adapter, function, small) or verdict
-                self.wrong[kind][name] = f"`{written(name, function, small)}`: {found.told}"
+                small_verdict = judge(adapter, function, small) or verdict
+                self.wrong[kind][name] = (
+                    f"`{spelled_call(name, function, small)}`: {small_verdict.detail}"
+                )
         if first and name not in self.wrong[DTYPE]:
-            told_dtype = changes_dtype(adapter, function, first)
-            if told_dtype:
-                self.wrong[DTYPE][name] = f"`{written(name, function, first)}`: {told_dtype}"
+            wide_dtype = changes_dtype(adapter, function, first)
+            if wide_dtype:
+                self.wrong[DTYPE][name] = f"`{spelled_call(name, function, first)}`: {wide_dtype}"
 
     def row(self) -> str:
         counts = " | ".join(str(len(self.wrong[kind])) for kind in KINDS)
@@ -72,7 +74,7 @@ class Findings:
         )
 
     def write(self, out: Path | None) -> None:
-        """Write what was found into a folder."""
+        """Write the results into a folder."""
         if out is not None:
             out.mkdir(parents=True, exist_ok=True)
             (out / f"{self.library}.md").write_text(f"{HEAD}\n{self.row()}\n{self}\n", "utf-8")
@@ -98,23 +100,23 @@ def version(library: str) -> str:
         return ""
 
 
-def written(name: str, function: Callable[..., Any], call: Call) -> str:
-    """The call as one would write it."""
+def spelled_call(name: str, function: Callable[..., Any], call: Call) -> str:
+    """Spell a call as code."""
     args, kw = (
         function.shown(call.args) if hasattr(function, "shown") else (call.args, call.kw)  # type: ignore[attr-defined]
     )
-    parts = [told(x) for x in args] + [f"{k}={told(v)}" for k, v in kw.items()]
+    parts = [spelled(x) for x in args] + [f"{k}={spelled(v)}" for k, v in kw.items()]
     return f"{name}({', '.join(parts)})"
 
 
-def told(value: Any) -> str:
-    """An argument as one would write it, on one line."""
+def spelled(value: Any) -> str:
+    """Spell an argument as code, on one line."""
     if isinstance(value, np.ndarray):
         if not value.size:
             return f"zeros({value.shape})".replace(",)", ",)")
         return str(np.array2string(value, separator=", ", precision=4)).replace("\n", "")
     if isinstance(value, (list, tuple)):
-        inner = ", ".join(map(told, value))
+        inner = ", ".join(map(spelled, value))
         return f"[{inner}]" if isinstance(value, list) else f"({inner})"
     if isinstance(value, slice):
         return f"{value.start}:{value.stop}"
@@ -122,7 +124,7 @@ def told(value: Any) -> str:
 
 
 def census(library: str, only: set[str], out: Path | None = None) -> Findings:
-    """Go through a library; what is found so far is written down again and again."""
+    """Go through a library; write the results so far after every ten names."""
     findings = Findings(library)
     start = time.perf_counter()
     names: dict[str, int] = defaultdict(int)

@@ -1,4 +1,4 @@
-"""What becomes of one call: the checker's verdict, in one of a few kinds, and the smallest such."""
+"""The judgement of one call: the checker's verdict, of a few kinds, and the smallest such call."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from benchmarks.census.points import Call
 from tinygrad_mnist.testing.gradients.examine import Report, examine
 from tinygrad_mnist.testing.gradients.problem import Problem
 from tinygrad_mnist.testing.libraries.adapter import Adapter
-from tinygrad_mnist.testing.libraries.door import named
+from tinygrad_mnist.testing.libraries.door import library_named
 
 LARGEST = 60  # elements of all outputs
 
-# What can be wrong, in the order of the table's columns
+# The kinds of faults, in the order of the table's columns
 WRONG, INFINITE, SHAPE, RAISES, DTYPE, NONE = KINDS = (
     "wrong", "not finite", "wrong shape", "raises", "dtype changed", "none offered",
 )  # fmt: skip
@@ -33,12 +33,12 @@ class Verdict(NamedTuple):
 
     kind: str
     compared: int
-    told: str = ""
+    detail: str = ""
 
 
 def judge(library: str, function: Callable[..., Any], call: Call) -> Verdict | None:
     """Check one call; None if the function refuses it, or returns nothing to differentiate."""
-    adapter = named(library)
+    adapter = library_named(library)
 
     def called(*args: Any) -> Any:
         returned = function(*args, **call.kw)
@@ -60,21 +60,21 @@ def judge(library: str, function: Callable[..., Any], call: Call) -> Verdict | N
             report = examine(called, call.args, library=library)
         except Exception as error:
             return alone(library, function, call) or refusal(error)
-        found = verdict(report)
-        if found is not None and found.kind and detached(problem):
+        result = verdict(report)
+        if result is not None and result.kind and detached(problem):
             return Verdict(NONE, report.entries, "the result has no history")
-        return found
+        return result
 
 
 def with_history(adapter: Adapter, returned: Any) -> Any:
-    """The outputs that the library differentiates, if there are any: it says so of the others."""
+    """Return the outputs that the library differentiates, or all if there are none."""
     arrays = [x for _, x in adapter.flatten(returned)[0] if adapter.is_array(x)]
     live = [x for x in arrays if adapter.is_float(x) and adapter.is_checked(x)]
     return live or returned
 
 
 def verdict(report: Report) -> Verdict | None:
-    """The kind of a report's first failure."""
+    """Return the verdict by a report's first failure."""
     if not report.failures:
         return Verdict("", report.entries)
     text = report.failures[0]
@@ -83,24 +83,24 @@ def verdict(report: Report) -> Verdict | None:
     if "has shape" in text or "is complex" in text:
         return Verdict(SHAPE, 1, text.partition("\n")[0].partition(":")[0])
     values = re.search(r"analytic (\S+), numerical (\S+)", text)
-    told = f"came back {values[1]}, the slope is {values[2]}" if values else text.split("\n")[0]
+    detail = f"came back {values[1]}, the slope is {values[2]}" if values else text.split("\n")[0]
     at = re.search(r"input index \((.*?)\)", text)
     where = re.search(r"by (input [^ ]*)", text)
     if at and where:
-        told += f" (by {where[1]}" + (f" at [{at[1].rstrip(',')}])" if at[1] else ")")
+        detail += f" (by {where[1]}" + (f" at [{at[1].rstrip(',')}])" if at[1] else ")")
     infinite = bool(values) and not np.isfinite(float(values[1]))
-    return Verdict(INFINITE if infinite else WRONG, max(report.entries, 1), told)
+    return Verdict(INFINITE if infinite else WRONG, max(report.entries, 1), detail)
 
 
 def refusal(error: Exception) -> Verdict:
-    """A derivative that raises: because there is none, or because it is wrong."""
+    """Return the verdict on a derivative that raises: it is not offered, or it is wrong."""
     said = " ".join(str(error).split())
     offered = not (isinstance(error, NotImplementedError) or NOT_OFFERED.search(said))
     return Verdict(RAISES if offered else NONE, 0, f"{type(error).__name__}: {said[:100]}")
 
 
 def alone(library: str, function: Callable[..., Any], call: Call) -> Verdict | None:
-    """The verdict by one argument after the other, where several are differentiated by."""
+    """Return the worst verdict by one argument alone, where several are differentiated by."""
     floats = [
         i for i, x in enumerate(call.args) if isinstance(x, np.ndarray) and x.dtype.kind == "f"
     ]
@@ -111,25 +111,25 @@ def alone(library: str, function: Callable[..., Any], call: Call) -> Verdict | N
 
         def by_one(x: Any, i: int = i) -> Any:
             fixed = [
-                named(library).from_numpy(v, v) if isinstance(v, np.ndarray) else v
+                library_named(library).from_numpy(v, v) if isinstance(v, np.ndarray) else v
                 for v in call.args
             ]
             return function(*fixed[:i], x, *fixed[i + 1 :], **call.kw)
 
-        found = judge(library, by_one, Call((call.args[i],)))
-        if found is not None:
-            verdicts.append(found._replace(told=f"{found.told} (by argument {i} alone)"))
+        result = judge(library, by_one, Call((call.args[i],)))
+        if result is not None:
+            verdicts.append(result._replace(detail=f"{result.detail} (by argument {i} alone)"))
     return max(verdicts, key=lambda v: bool(v.kind) - (v.kind == NONE) / 2, default=None)
 
 
 def detached(problem: Problem) -> bool:
-    """Whether no output has a history."""
+    """Tell whether no output has a history."""
     return not any(problem.library.is_checked(out) for out in problem.trace().outputs)
 
 
 def changes_dtype(library: str, function: Callable[..., Any], call: Call) -> str:
-    """What the gradients of a float32 call are, where they are no float32; else nothing."""
-    adapter = named(library)
+    """Describe the gradients of a float32 call that are not float32; else return ''."""
+    adapter = library_named(library)
     with warnings.catch_warnings(), adapter.session(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
@@ -144,15 +144,15 @@ def changes_dtype(library: str, function: Callable[..., Any], call: Call) -> str
 
 
 def smallest(library: str, function: Callable[..., Any], call: Call, kind: str) -> Call:
-    """The call, made smaller as long as the verdict stays of this kind."""
+    """Make a call smaller for as long as the verdict stays of this kind."""
     tries = 12 if library == "jax" else 60  # each shape is compiled
     progress = True
     while progress and tries > 0:
         progress = False
         for simpler in simplified(call):
             tries -= 1
-            found = judge(library, function, simpler)
-            if found is not None and found.kind == kind:
+            result = judge(library, function, simpler)
+            if result is not None and result.kind == kind:
                 call, progress = simpler, True
                 break
             if tries <= 0:
@@ -161,7 +161,7 @@ def smallest(library: str, function: Callable[..., Any], call: Call, kind: str) 
 
 
 def simplified(call: Call) -> Iterator[Call]:
-    """Calls with shorter axes, or with rounder numbers, in one argument."""
+    """Yield calls with shorter axes, or with rounder numbers, in one argument."""
     for i, x in enumerate(call.args):
         if not isinstance(x, np.ndarray) or x.dtype.kind != "f" or not x.size:
             continue

@@ -17,9 +17,9 @@ from benchmarks.census.points import CALLS, FEW, I3, ONE, TWO, Call, general, wo
 
 Function = Callable[..., Any]
 Entry = tuple[str, Function, Iterable[Call]]
-"""The name that a user writes, the function, and where it is called."""
+"""The name that a user writes, the function, and the calls to check."""
 
-# Names that read or write files or settings, that draw, or that no derivative is asked of.
+# Names that read or write files or settings, that draw, or that have no derivative to check.
 LEFT_OUT = re.compile(
     r"^_|save|load|^from|^gen|memmap|^set|^get|print|show|^info|test|open|as_strided|^grad_|^custom_|put|copyto|fill|place$"
     r"|array2string|array_repr|array_str|empty|errstate|format|object|deprecat|vectorize|frompy"
@@ -50,7 +50,7 @@ def of_namespaces(
     settings: frozenset[str] = SETTINGS,
     points: list[Call] | None = None,
 ) -> Iterator[Entry]:
-    """The public functions of some modules, each offered the general points and its own."""
+    """Yield the public functions of some modules, each with the general points and its own."""
     seen: set[int] = set()
     for prefix, module_name in modules.items():
         module = importlib.import_module(module_name)
@@ -71,12 +71,12 @@ def of_namespaces(
 
 
 def of_symmetric(function: Function) -> Function:
-    """The function of the symmetric part: what it makes of the rest is nobody's promise."""
+    """Make the function of the symmetric part: results for the rest are nobody's promise."""
     return lambda x, *args, **kw: function((x + x.swapaxes(-1, -2)) / 2, *args, **kw)
 
 
 def takes(function: Function, settings: frozenset[str] = SETTINGS) -> Callable[[Call], bool]:
-    """Whether the arguments of a call stand where the function takes arrays, and not settings."""
+    """Make the test that a call's arguments stand where the function takes arrays, not settings."""
     raw = getattr(function, "fun", function)  # autograd's primitives hold the NumPy function
     if hasattr(raw, "nin"):
         return lambda call: len(call.args) == raw.nin
@@ -138,7 +138,7 @@ def of_mygrad() -> Iterator[Entry]:
 
 
 def operators(library: str) -> Iterator[Entry]:
-    """What is written without a name: arithmetic, powers, keys."""
+    """Yield the operators without a name: arithmetic, powers, keys."""
     for symbol in ("add", "sub", "mul", "truediv", "pow", "matmul"):
         yield f"{library}: operator.{symbol}", getattr(operator, symbol), list(map(Call, TWO))
     for symbol in ("neg", "abs"):
@@ -151,7 +151,7 @@ def operators(library: str) -> Iterator[Entry]:
 
 
 def of_torch(samples: int = 3, largest: int = 16) -> Iterator[Entry]:
-    """PyTorch's own samples, and the same calls at zeros, at ones and at whole numbers."""
+    """Yield PyTorch's own samples, and the same calls at zeros, ones and whole numbers."""
     import torch
     from torch.testing._internal.common_methods_invocations import op_db
 
@@ -165,8 +165,8 @@ def of_torch(samples: int = 3, largest: int = 16) -> Iterator[Entry]:
             continue
         with contextlib.suppress(Exception), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = list(entry.sample_inputs("cpu", torch.float64, requires_grad=True))
-            small = [s for s in found if size_of(s) <= largest]
+            inputs = list(entry.sample_inputs("cpu", torch.float64, requires_grad=True))
+            small = [s for s in inputs if size_of(s) <= largest]
             for sample in small[:: -(-len(small) // samples) or 1]:
                 yield torch_name(entry), *torch_call(entry, sample)
 
@@ -174,8 +174,8 @@ def of_torch(samples: int = 3, largest: int = 16) -> Iterator[Entry]:
 def size_of(sample: Any) -> int:
     import torch
 
-    given = [sample.input, *sample.args]
-    return sum(x.numel() for x in given if isinstance(x, torch.Tensor))
+    arguments = [sample.input, *sample.args]
+    return sum(x.numel() for x in arguments if isinstance(x, torch.Tensor))
 
 
 def torch_name(entry: Any) -> str:
@@ -184,25 +184,25 @@ def torch_name(entry: Any) -> str:
 
 
 def torch_call(entry: Any, sample: Any) -> tuple[Function, list[Call]]:
-    """A sample as a function of its Tensors, called there and at awkward points near by."""
+    """Make a sample a function of its Tensors, called there and at awkward points nearby."""
     import torch
 
-    given = [sample.input, *sample.args]
-    places = [
-        i for i, x in enumerate(given) if isinstance(x, torch.Tensor) and x.dtype == torch.float64
-        and x.requires_grad
+    arguments = [sample.input, *sample.args]
+    indices = [
+        i for i, x in enumerate(arguments)
+        if isinstance(x, torch.Tensor) and x.dtype == torch.float64 and x.requires_grad
     ]  # fmt: skip
-    arrays = tuple(given[i].detach().numpy().copy() for i in places)
+    arrays = tuple(arguments[i].detach().numpy().copy() for i in indices)
 
     def function(*xs: Any) -> Any:
-        args = list(given)
-        for i, x in zip(places, xs, strict=True):
+        args = list(arguments)
+        for i, x in zip(indices, xs, strict=True):
             args[i] = x
         return sample.output_process_fn_grad(entry.op(*args, **sample.kwargs))
 
-    shown = [x if i in places else shortened(x) for i, x in enumerate(given)]
+    shown = [x if i in indices else shortened(x) for i, x in enumerate(arguments)]
     function.shown = lambda xs: (  # type: ignore[attr-defined]
-        [xs[places.index(i)] if i in places else x for i, x in enumerate(shown)], sample.kwargs
+        [xs[indices.index(i)] if i in indices else x for i, x in enumerate(shown)], sample.kwargs
     )  # fmt: skip
     awkward = [arrays]
     awkward.append(tuple(np.zeros_like(x) for x in arrays))
@@ -221,7 +221,7 @@ def shortened(value: Any) -> Any:
 
 
 def of_ours() -> Iterator[Entry]:
-    """Every row of the table, as its property tests draw it, and every public function."""
+    """Yield every row of the table, as its property tests draw it, and every public function."""
     from benchmarks.census.ours import CALLS as OWN
     from benchmarks.census.ours import rows
 

@@ -30,7 +30,7 @@ EXAMPLES = 25
 
 
 def renamed(calls: list[Call]) -> list[Call]:
-    """The same calls with PyTorch's keywords."""
+    """Return the same calls with PyTorch's keywords."""
     return [Call(c.args, {RENAMED.get(k, k): v for k, v in c.kw.items()}) for c in calls]
 
 
@@ -112,7 +112,7 @@ CALLS: dict[str, list[Call]] = {
 
 
 def rows() -> Iterator[tuple[str, Callable[..., Any], Iterator[Call]]]:
-    """Each row of the table of derivatives, with calls drawn as its property test draws them."""
+    """Yield each row of the table of derivatives, with calls as its property test draws them."""
     from tests.properties.domains import ROWS, op_named
     from tinygrad_mnist.autograd import REGISTRY
     from tinygrad_mnist.ops import table
@@ -132,7 +132,7 @@ def after(through: Callable[[Any], Any] | None, function: Callable[..., Any]) ->
 
 
 def drawn(strategy: Any) -> Iterator[Call]:
-    """Draw the same examples each time, once the first of them is asked for."""
+    """Draw the same examples each time, when the first of them is needed."""
     from tests.properties.examples import same_examples
 
     for example in same_examples(strategy, EXAMPLES):

@@ -1,4 +1,4 @@
-"""Where functions are called: arguments that fit many functions, and calls that only some take.
+"""The points of the census: arguments that fit many functions, and calls that only some take.
 
 Each point is a tuple of arguments. Float arrays are differentiated by; a function that refuses a
 point is not called there. `CALLS` has NumPy's names and keywords.
@@ -22,7 +22,7 @@ class Call(NamedTuple):
 
 
 def a(*values: Any) -> Array:
-    """A float64 array."""
+    """Make a float64 array."""
     return np.array(values, np.float64)
 
 
@@ -35,7 +35,7 @@ def call(*args: Any, **kw: Any) -> Call:
 
 
 def ramp(*shape: int, start: float = 0.3, step: float = 0.37) -> Array:
-    """Numbers that are neither equal nor round."""
+    """Make numbers that are neither equal nor round."""
     size = int(np.prod(shape))
     return (start + step * np.arange(size) + 0.01 * np.arange(size) ** 2).reshape(shape)
 
@@ -82,7 +82,7 @@ FEW = [
 
 
 def general() -> Iterator[Call]:
-    """The points that every function is offered."""
+    """Yield the points that every function is tried at."""
     yield from (Call((x,)) for x in ONE)
     yield from map(Call, TWO)
     yield from map(Call, THREE)
@@ -111,7 +111,7 @@ NORMS = [
     for ord in (None, 1, 2, 3, np.inf, -np.inf, 0.5, -1, 0)
 ] + [call(x, ord=ord) for x in (SQUARE, ramp(3, 2), np.eye(2)) for ord in ("fro", "nuc", 2, -2)]
 
-# A list of calls for each name; the same name may mean the same in several libraries.
+# A list of calls for each name, which often means the same in several libraries.
 CALLS: dict[str, list[Call]] = {
     **dict.fromkeys(words(
         "sum prod mean max min amax amin var std nansum nanprod nanmean nanmax nanmin nanvar "

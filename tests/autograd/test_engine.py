@@ -305,10 +305,10 @@ def test_accumulating_keeps_the_grad_tensor() -> None:
     """An optimizer may hold on to it; the second backward adds in place."""
     x = leaf([1.0, 2.0])
     (x * 3).sum().backward()
-    held = x.grad
+    grad = x.grad
     (x * 4).sum().backward()
-    assert x.grad is held
-    np.testing.assert_array_equal(held.numpy(), [7.0, 7.0])
+    assert x.grad is grad
+    np.testing.assert_array_equal(grad.numpy(), [7.0, 7.0])
 
 
 def test_grad_results_are_separate() -> None:
@@ -353,12 +353,12 @@ def test_a_hook_on_a_leaf() -> None:
 
 def test_a_hooks_result_is_not_shared() -> None:
     x, w = leaf([1.0]), leaf([1.0])
-    kept = tg.tensor([7.0], dtype=tg.float64)
-    x.register_hook(lambda g: kept)
-    w.register_hook(lambda g: kept)
+    result = tg.tensor([7.0], dtype=tg.float64)
+    x.register_hook(lambda g: result)
+    w.register_hook(lambda g: result)
     (x * 2 + w * 3).sum().backward()
     (x * 2 + w * 3).sum().backward()
-    assert kept.item() == 7.0 and x.grad.item() == 14.0 and w.grad.item() == 14.0
+    assert result.item() == 7.0 and x.grad.item() == 14.0 and w.grad.item() == 14.0
 
 
 def test_hooks_take_part_in_the_second_derivative() -> None:

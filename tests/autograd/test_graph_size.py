@@ -87,7 +87,7 @@ def test_work_grows_with_the_nodes_and_no_faster(
         push(*args)
 
     monkeypatch.setattr(engine, "push", counted)
-    found = []
+    counts = []
     for depth in (50, 100, 200):
         x = leaf(1.0)
         y = x
@@ -95,8 +95,8 @@ def test_work_grows_with_the_nodes_and_no_faster(
             y = y * y.sin() + y  # each node is used three times
         pushes[0] = 0
         tg.autograd.grad(y, x, create_graph=create_graph)
-        found.append(pushes[0])
-    assert found == [1 + 5 * depth for depth in (50, 100, 200)]
+        counts.append(pushes[0])
+    assert counts == [1 + 5 * depth for depth in (50, 100, 200)]
 
 
 def test_a_module_of_10_000_parameters() -> None:
@@ -173,7 +173,7 @@ def test_saved_arrays_go_as_the_walk_passes() -> None:
 def test_dropping_the_output_frees_the_graph_though_the_leaf_lives() -> None:
     x = big()
     y = (x @ x).exp()
-    kept = weakref.ref(y.grad_fn)
+    node = weakref.ref(y.grad_fn)
     array = weakref.ref(y.detach().numpy())
     del y
-    assert kept() is None and array() is None
+    assert node() is None and array() is None

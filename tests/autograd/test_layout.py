@@ -46,12 +46,12 @@ def test_what_is_no_view_is_contiguous(images, weight):
     ],
 )
 def test_a_view_has_the_strides_of_pytorch(images, view, stride):
-    found = view(images)
-    assert found.stride() == stride and not found.is_contiguous()
+    viewed = view(images)
+    assert viewed.stride() == stride and not viewed.is_contiguous()
     with pytest.raises(RuntimeError, match="use .reshape"):
-        found.view(-1)
-    flat = found.contiguous().view(-1)
-    assert np.array_equal(flat.detach().numpy(), found.detach().numpy().reshape(-1))
+        viewed.view(-1)
+    flat = viewed.contiguous().view(-1)
+    assert np.array_equal(flat.detach().numpy(), viewed.detach().numpy().reshape(-1))
 
 
 def test_rows_of_it_are_contiguous(images):
@@ -131,10 +131,10 @@ def test_a_recorded_write_is_refused_while_both_are_there(images):
 def test_a_recorded_write_to_the_view_alone():
     conv, x = nn.Conv2d(1, 32, 3), tg.randn(4, 1, 9, 9)
     conv(x).view(4, -1).relu_().sum().backward()
-    found = conv.weight.grad.numpy().copy()
+    grad = conv.weight.grad.numpy().copy()
     conv.zero_grad()
     conv(x).reshape(4, -1).relu().sum().backward()
-    assert np.array_equal(found, conv.weight.grad.numpy())
+    assert np.array_equal(grad, conv.weight.grad.numpy())
 
 
 def test_what_a_user_laid_out_is_as_it_is():

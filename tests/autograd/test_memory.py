@@ -24,13 +24,13 @@ def test_a_live_graph_is_counted_once_and_named() -> None:
     before = graph_memory()
     x = leaf(1000)
     my_loss = (x * x).exp().sum()  # mul keeps x, exp its output
-    found = graph_memory(most=1000)
-    assert found.bytes - before.bytes == 16_000
-    assert found.calls - before.calls == 3
-    (mine,) = [h for h in found.holders if "`my_loss` in test_a_live" in h.what]
+    graphs = graph_memory(most=1000)
+    assert graphs.bytes - before.bytes == 16_000
+    assert graphs.calls - before.calls == 3
+    (mine,) = [h for h in graphs.holders if "`my_loss` in test_a_live" in h.what]
     assert mine[:2] == (16_000, 3)
     assert "test_memory.py" in mine.what and "SumBackward0" in mine.what
-    assert "16.0 kB in 3 calls" in str(found)
+    assert "16.0 kB in 3 calls" in str(graphs)
     del my_loss
     assert graph_memory().calls == before.calls
 

@@ -112,8 +112,8 @@ def test_declaring_an_op_of_your_own_is_one_line() -> None:
 def test_only_what_a_needed_rule_names_is_kept() -> None:
     keep = op(kernel, a=lambda g, b: g * b, b=lambda g, a: g * a)
     a, b = tg.tensor(np.ones(2), requires_grad=True), tg.tensor(np.ones(2))
-    kept = keep(a, b)._node.saved
-    assert kept[0] is None and kept[1] is b._data and kept[2] is None
+    saved = keep(a, b)._node.saved
+    assert saved[0] is None and saved[1] is b._data and saved[2] is None
     assert (a + a)._node.saved == ()
     y = a.exp()
     assert y._node.saved[0] is None and y._node.saved[1] is y._data

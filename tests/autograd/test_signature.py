@@ -10,7 +10,7 @@ import pytest
 
 import tinygrad_mnist as tg
 from tinygrad_mnist.autograd import REGISTRY
-from tinygrad_mnist.autograd.signature import all_names, defaults, parameters
+from tinygrad_mnist.autograd.signature import all_names, defaults, parameter_names
 from tinygrad_mnist.nn import functional as F
 
 
@@ -30,7 +30,7 @@ def wrapped(*args: Any, **kw: Any) -> Any:
 
 
 ODD = [settings, wrapped, functools.partial(settings, axis=2), Rule(), Rule().__call__]
-KERNELS = [it.kernel for it in REGISTRY.values() if not isinstance(it.kernel, np.ufunc)]
+KERNELS = [op.kernel for op in REGISTRY.values() if not isinstance(op.kernel, np.ufunc)]
 PUBLIC = [getattr(page, name) for page in (tg, F) for name in dir(page)]
 FUNCTIONS = [*ODD, *KERNELS, *filter(inspect.isfunction, PUBLIC)]
 
@@ -39,16 +39,16 @@ FUNCTIONS = [*ODD, *KERNELS, *filter(inspect.isfunction, PUBLIC)]
     "function", FUNCTIONS, ids=lambda f: getattr(f, "__name__", type(f).__name__)
 )
 def test_they_are_those_that_inspect_finds(function: Callable[..., Any]) -> None:
-    known = inspect.signature(inspect.unwrap(function)).parameters.values()
+    inspected = inspect.signature(inspect.unwrap(function)).parameters.values()
     kinds: dict[Any, list[str]] = {}
-    for p in known:
+    for p in inspected:
         kinds.setdefault(p.kind, []).append(p.name)
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    ours = parameters(function)
+    ours = parameter_names(function)
     assert list(ours[0]) == [name for kind in positional for name in kinds.get(kind, [])]
     assert [ours[1]] == kinds.get(inspect.Parameter.VAR_POSITIONAL, [None])
     assert list(ours[2]) == kinds.get(inspect.Parameter.KEYWORD_ONLY, [])
-    assert list(all_names(function)) == [p.name for p in known if p.kind is not p.VAR_KEYWORD]
+    assert list(all_names(function)) == [p.name for p in inspected if p.kind is not p.VAR_KEYWORD]
 
 
 def test_the_defaults_of_keywords_are_found_through_a_decorator() -> None:

@@ -28,9 +28,9 @@ def test_steps_compares_losses_and_writes_what_it_measured(tmp_path, capsys):
 
 
 def test_steps_puts_runs_into_one_folder_into_one_table(tmp_path, capsys):
-    quick = ["--contenders", "jitted,numpy naive", "--seconds", "0.001", "--rounds", "2"]
+    options = ["--contenders", "jitted,numpy naive", "--seconds", "0.001", "--rounds", "2"]
     for key in ("E", "B"):
-        steps.main(["--configs", key, "--rows", "300", *quick, "--out", str(tmp_path)])
+        steps.main(["--configs", key, "--rows", "300", *options, "--out", str(tmp_path)])
     assert list(json.loads((tmp_path / "steps.json").read_text())["results"]) == ["B", "E"]
     table = (tmp_path / "steps.md").read_text()
     assert table.index("| B: 784-10-10") < table.index("| E: 784-100-10")

@@ -38,8 +38,8 @@ def raising(g: Any) -> Any:
     ],
 )
 def test_a_verdict(function: Any, kind: str) -> None:
-    found = judge(OURS, function, Call((X,)))
-    assert found is not None and found.kind == kind
+    verdict = judge(OURS, function, Call((X,)))
+    assert verdict is not None and verdict.kind == kind
 
 
 def test_what_a_function_refuses_is_no_verdict() -> None:
@@ -53,8 +53,8 @@ def test_singular_values_that_coincide_have_no_derivative() -> None:
     def two_norm(x: Any) -> Any:
         return x.square().sum().sqrt() - x.abs().max()
 
-    found = judge(OURS, two_norm, Call((np.zeros(2),)))
-    assert found is None or found.kind == ""
+    verdict = judge(OURS, two_norm, Call((np.zeros(2),)))
+    assert verdict is None or verdict.kind == ""
 
 
 def test_the_call_that_is_shown_is_small() -> None:

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from tinygrad_mnist.kernels import scratch as module
-from tinygrad_mnist.kernels.scratch import given, scratch, scratch_like
+from tinygrad_mnist.kernels.scratch import copied_into, scratch, scratch_like
 
 
 def test_arrays_lie_apart_at_cache_lines() -> None:
@@ -43,6 +43,6 @@ def test_scratch_like_another_array_has_the_order_of_its_axes() -> None:
 
 def test_a_result_is_given_where_it_was_asked_for() -> None:
     result, out = np.arange(4), np.zeros(4, int)
-    assert given(result, None) is result
-    assert given(result, out) is out and (out == result).all()
-    assert given(out[::-1], out) is out and (out == result).all()
+    assert copied_into(None, result) is result
+    assert copied_into(out, result) is out and (out == result).all()
+    assert copied_into(out, out[::-1]) is out and (out == result).all()

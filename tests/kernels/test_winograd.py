@@ -75,44 +75,44 @@ def test_it_gives_the_plain_sums(
     x, w, b, d, geom = problem(np.random.default_rng(seed), *shape)
     if not channels_last:
         x, d = np.ascontiguousarray(x), np.ascontiguousarray(d)
-    given = x, w, b if biased else None, d, geom
-    kept = [a.copy() for a in (x, w, b, d)]
+    arguments = x, w, b if biased else None, d, geom
+    before = [a.copy() for a in (x, w, b, d)]
     with pytest.MonkeyPatch.context() as patch:
         never(patch)
-        expected = all_three(*given)
+        expected = all_three(*arguments)
     with pytest.MonkeyPatch.context() as patch:
         used = always.__wrapped__(patch)  # type: ignore[attr-defined]
         tiles = -(-d.shape[2] // 2) * -(-d.shape[3] // 2)
         patch.setattr(winograd, "PRODUCTS", block * tiles * w.shape[0] * w.shape[1] // geom.groups)
-        results = all_three(*given)
+        results = all_three(*arguments)
     assert sorted(set(used)) == ["conv", "conv_input", "conv_weight"]
     for result, right in zip(results, expected, strict=True):
         assert (result.shape, result.dtype) == (right.shape, right.dtype)
         scale = max(1.0, float(abs(right).max()))
         np.testing.assert_allclose(result, right, 0, ROUNDING[shape[-1]] * scale)
-    assert all((a == b).all() for a, b in zip((x, w, b, d), kept, strict=True))
+    assert all((a == b).all() for a, b in zip((x, w, b, d), before, strict=True))
 
 
 @pytest.mark.parametrize("groups", [1, 2])
 def test_results_go_where_they_are_asked_for(groups: int, always: list[str]) -> None:
-    given = problem(
+    arguments = problem(
         np.random.default_rng(0), 3, 4, 6, (6, 7), Geometry(padding=(1, 1), groups=groups)
     )
-    x, w, b, d, geom = given
+    x, w, b, d, geom = arguments
     kernels = [
         (plain.conv, (x, w, b), {}),
         (plain.conv_input, (d, w), {"size": (6, 7)}),
         (plain.conv_weight, (x, d), {"size": (3, 3)}),
     ]
-    for (kernel, args, kw), expected in zip(kernels, all_three(*given), strict=True):
+    for (kernel, args, kw), expected in zip(kernels, all_three(*arguments), strict=True):
         for out in (np.full(expected.shape, 7, "f"), np.full_like(expected, 7)):
             assert kernel(*args, **kw, geom=geom, out=out) is out  # type: ignore[operator]
             assert (out == expected).all()
 
 
 def test_images_stay_channels_last(always: list[str]) -> None:
-    given = problem(np.random.default_rng(0), 2, 4, 6, (6, 6), Geometry())
-    y, x, _ = all_three(*given)
+    arguments = problem(np.random.default_rng(0), 2, 4, 6, (6, 6), Geometry())
+    y, x, _ = all_three(*arguments)
     assert y.transpose(0, 2, 3, 1).flags.c_contiguous and x.transpose(0, 2, 3, 1).flags.c_contiguous
 
 
@@ -122,13 +122,13 @@ def test_what_is_not_finite_stays_where_it_belongs(
     where: str, value: float, monkeypatch: pytest.MonkeyPatch, always: list[str]
 ) -> None:
     """One pixel's infinity reaches nine windows, not the whole tile; nobody is warned."""
-    given = problem(np.random.default_rng(0), 3, 2, 3, (8, 9), Geometry(padding=(1, 1)))
-    part = given["xwbd".index(where)]
+    arguments = problem(np.random.default_rng(0), 3, 2, 3, (8, 9), Geometry(padding=(1, 1)))
+    part = arguments["xwbd".index(where)]
     part[(1,) * part.ndim] = value
-    results = all_three(*given)
+    results = all_three(*arguments)
     assert always == ["conv", "conv_input", "conv_weight"]
     never(monkeypatch)
-    for result, right in zip(results, all_three(*given), strict=True):
+    for result, right in zip(results, all_three(*arguments), strict=True):
         np.testing.assert_allclose(result, right, 2e-5, 2e-5)
     assert np.isfinite(results[0]).any() or where == "w"
 

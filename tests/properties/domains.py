@@ -234,8 +234,8 @@ def through(like: Any, parts: Callable[[Any, Any], Any]) -> Row:
 
 
 def _through(x: Any, way: Any) -> Any:
-    for it, kw in way:
-        x = it.kernel(x, **kw)
+    for op, kw in way:
+        x = op.kernel(x, **kw)
     return x
 
 
@@ -344,8 +344,8 @@ def broadcasts(draw: Draw) -> Any:
 def _summed_to(x: Any, shape: Any) -> Any:
     out = np.zeros(shape)
     for at in np.ndindex(x.shape):
-        kept = at[x.ndim - len(shape) :]
-        out[tuple(0 if n == 1 else i for i, n in zip(kept, shape, strict=True))] += x[at]
+        index = at[x.ndim - len(shape) :]
+        out[tuple(0 if n == 1 else i for i, n in zip(index, shape, strict=True))] += x[at]
     return out
 
 
@@ -521,40 +521,40 @@ def windowed(draw: Draw) -> Any:
     return Windows(size, stride, dilation, padding, count), shape
 
 
-def _held(win: Any, shape: Any) -> Any:
+def _windows_of(win: Any, shape: Any) -> Any:
     """For each window its place in y, and the places in x that it holds, in order; loops alone."""
     for n, c, i, j in np.ndindex(*shape[:2], *win.number):
-        held = []
+        window = []
         for p, q in np.ndindex(*win.size):
             row = i * win.stride[0] + p * win.dilation[0] - win.padding[0]
             column = j * win.stride[1] + q * win.dilation[1] - win.padding[1]
             if 0 <= row < shape[2] and 0 <= column < shape[3]:
-                held.append((n, c, row, column))
-        yield (n, c, i, j), held
+                window.append((n, c, row, column))
+        yield (n, c, i, j), window
 
 
 def _pooled(x: Any, win: Any, choose: Any) -> Any:
     y = np.zeros((*x.shape[:2], *win.number))
-    for at, held in _held(win, x.shape):
-        y[at] = choose([x[i] for i in held], held)
+    for at, window in _windows_of(win, x.shape):
+        y[at] = choose([x[i] for i in window], window)
     return y
 
 
-def _first(x: Any, held: Any) -> Any:
-    return max(held, key=lambda i: x[i])  # max keeps the first of equals
+def _first(x: Any, window: Any) -> Any:
+    return max(window, key=lambda i: x[i])  # max keeps the first of equals
 
 
 def _pool_put(d: Any, x: Any, y0: Any, win: Any) -> Any:
     out = np.zeros(x.shape)
-    for at, held in _held(win, x.shape):
-        out[_first(x, held)] += d[at]
+    for at, window in _windows_of(win, x.shape):
+        out[_first(x, window)] += d[at]
     return out
 
 
 def _pool_spread(d: Any, win: Any, size: Any) -> Any:
     out = np.zeros((*d.shape[:2], *size))
-    for at, held in _held(win, out.shape):
-        for i in held:
+    for at, window in _windows_of(win, out.shape):
+        for i in window:
             out[i] += d[at]
     return out
 
@@ -591,14 +591,14 @@ def pool_puts(draw: Draw) -> Any:
     return (draw(arrays(y.shape)), x, y), {"win": win}
 
 
-@composed(lambda v, x, y0, win: _pooled(x, win, lambda _, held: v[_first(x, held)]))
+@composed(lambda v, x, y0, win: _pooled(x, win, lambda _, window: v[_first(x, window)]))
 def pool_takes(draw: Draw) -> Any:
     win, x, y = draw(with_maxima())
     return (draw(arrays(x.shape)), x, y), {"win": win}
 
 
 @composed(lambda x, y, win: _pooled(
-    x, win, lambda _, held: np.ravel_multi_index(_first(x, held)[2:], x.shape[2:])
+    x, win, lambda _, window: np.ravel_multi_index(_first(x, window)[2:], x.shape[2:])
 ))  # fmt: skip
 def pool_indices(draw: Draw) -> Any:
     win, x, y = draw(with_maxima())
@@ -711,7 +711,7 @@ def standardized(draw: Draw) -> Any:
 # Places
 
 
-def place(like: Any) -> Row:
+def extreme_index(like: Any) -> Row:
     """One place along one axis; ties go to the first."""
 
     @composed(
@@ -1301,8 +1301,8 @@ ROWS: dict[str, Row] = {
     "any": reduction(
         lambda x, axis, keepdims: np.add.reduce(x, axis, keepdims=keepdims) > 0, **BOOL
     ),
-    "argmax": place(lambda x, axis: np.argmax(x == np.amax(x, axis, keepdims=True), axis)),
-    "argmin": place(lambda x, axis: np.argmax(x == np.amin(x, axis, keepdims=True), axis)),
+    "argmax": extreme_index(lambda x, axis: np.argmax(x == np.amax(x, axis, keepdims=True), axis)),
+    "argmin": extreme_index(lambda x, axis: np.argmax(x == np.amin(x, axis, keepdims=True), axis)),
     "argsort": sorts,
     "cumargmax": running(max),
     "cumargmin": running(min),

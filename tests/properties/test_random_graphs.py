@@ -186,11 +186,11 @@ class Graphs(RuleBasedStateMachine):
         (x, a), (w, b) = node, by
         assume(x.requires_grad and w.requires_grad)
         g = np.ones(SHAPE)
-        (found,) = tg.autograd.grad(x, w, tg.tensor(g), retain_graph=True, allow_unused=True)
+        (gradient,) = tg.autograd.grad(x, w, tg.tensor(g), retain_graph=True, allow_unused=True)
         right = derivative(a, b, g)
-        assert (found is None) == (not reaches(a, b))
-        if found is not None:
-            np.testing.assert_allclose(found.numpy(), right, rtol=1e-9, atol=1e-9)
+        assert (gradient is None) == (not reaches(a, b))
+        if gradient is not None:
+            np.testing.assert_allclose(gradient.numpy(), right, rtol=1e-9, atol=1e-9)
 
     @rule(node=nodes, by=st.data())
     def second_order(self, node: Any, by: Any) -> None:
@@ -199,9 +199,9 @@ class Graphs(RuleBasedStateMachine):
         assume(x.requires_grad)
         tensor, value = self.leaves[by.draw(st.integers(0, len(self.leaves) - 1))]
         assume(reaches(a, value))
-        (found,) = tg.autograd.grad(x.sum(), tensor, create_graph=True)
+        (gradient,) = tg.autograd.grad(x.sum(), tensor, create_graph=True)
         right = derivative(a, value, np.ones(SHAPE))
-        np.testing.assert_allclose(found.detach().numpy(), right, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(gradient.detach().numpy(), right, rtol=1e-9, atol=1e-9)
 
     @rule()
     def clear(self) -> None:
@@ -264,20 +264,20 @@ def path_sum(program: Program) -> list[Array]:
     values = [Value(array) for array in arrays]
     for name, args, kw in program.steps:
         op = getattr(table, name)
-        given = [values[i].array for i in args]
+        arguments = [values[i].array for i in args]
         edges = []
-        for place, i in enumerate(args):
-            jacobian = np.empty((np.size(op(*given, **kw)), given[place].size))
-            for j in range(given[place].size):
+        for position, i in enumerate(args):
+            jacobian = np.empty((np.size(op(*arguments, **kw)), arguments[position].size))
+            for j in range(arguments[position].size):
                 sides = []
                 for sign in (1, -1):
-                    moved = [a.copy() for a in given]
-                    moved[place].reshape(-1)[j] += sign * 1e-5
+                    moved = [a.copy() for a in arguments]
+                    moved[position].reshape(-1)[j] += sign * 1e-5
                     sides.append(flat(op(*moved, **kw)))
                 jacobian[:, j] = (sides[0] - sides[1]) / 2e-5
-            shape = given[place].shape
+            shape = arguments[position].shape
             edges.append((values[i], lambda g, J=jacobian, s=shape: (np.ravel(g) @ J).reshape(s)))
-        values.append(Value(op(*given, **kw), *edges))
+        values.append(Value(op(*arguments, **kw), *edges))
     results = [values[i] for i in program.results]
     return [sum(derivative(r, x, np.ones(r.array.shape)) for r in results)
             for x in values[: len(arrays)]]  # fmt: skip

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.properties.domains import ROWS, Call, op_named
 from tinygrad_mnist.autograd import REGISTRY, Tensor
 from tinygrad_mnist.testing.properties import prove
-from tinygrad_mnist.testing.strategies import arrays, as_tensor
+from tinygrad_mnist.testing.strategies import arrays, tensor_on
 
 KNOWN = [name for name in REGISTRY if name in ROWS]
 quickly = settings(max_examples=12)
@@ -28,13 +28,13 @@ def recorded(name: str, call: Call) -> tuple[Any, list[Any]]:
     rules = row.rules * len(call.args) if row.variadic else row.rules
     smooth = ROWS[name].order > 0
     args = [
-        as_tensor(arg, smooth and rule is not None and arg.dtype.kind == "f")
+        tensor_on(arg, smooth and rule is not None and arg.dtype.kind == "f")
         for arg, rule in zip(call.args, rules, strict=False)
     ]
     if not args:  # made of settings alone: a new generator for each call, or two calls differ
         return lambda: op(**call.kw), []
     through = ROWS[name].through or (lambda a: a)
-    return lambda *given: op(*map(through, given), **call.kw), args
+    return lambda *arrays: op(*map(through, arrays), **call.kw), args
 
 
 def check_op(name: str, examples: int) -> None:

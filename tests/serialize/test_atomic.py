@@ -33,22 +33,22 @@ def saver(path, *args):
 def test_killed_at_random_moments_it_leaves_a_whole_file(tmp_path):
     path = tmp_path / "model.pkl"
     save(content(0), path)
-    told = torn = 0
+    reported = torn = 0
     for _ in range(KILLS):
         with saver(path) as process:
-            told = int(process.stdout.readline())  # imports are over, saving goes on
+            reported = int(process.stdout.readline())  # imports are over, saving goes on
             time.sleep(random.uniform(0, 0.25))
             process.send_signal(signal.SIGKILL)
             for line in process.stdout:
-                told = int(line)
+                reported = int(line)
         number = load(path)["number"]
-        assert number in (told, told + 1)  # what was told is on the disk, or its successor
+        assert number in (reported, reported + 1)  # what was told is on the disk, or its successor
         assert_same(load(path), content(number))
         torn += len(list(tmp_path.glob("*.part"))) > 0
         for leftover in tmp_path.glob("*.part"):
             leftover.unlink()
-    print(f"\n{KILLS} kills during {told} saves, {torn} of them in the middle of writing")
-    assert told > KILLS
+    print(f"\n{KILLS} kills during {reported} saves, {torn} of them in the middle of writing")
+    assert reported > KILLS
 
 
 def test_killed_before_any_step_it_leaves_a_whole_file(tmp_path):

@@ -70,9 +70,9 @@ def test_the_format_page_tells_how_to_open_a_file_without_this_library(tmp_path,
     code = re.search(r"```python\n(import pickle.*?)```", page, re.DOTALL)[1]
     monkeypatch.chdir(tmp_path)
     save({"0.weight": np.float32([[1, 2]])}, "model.pkl")
-    found: dict = {}
-    exec(code, found)
-    np.testing.assert_array_equal(found["weight"], np.float32([[1, 2]]), strict=True)
+    names: dict = {}
+    exec(code, names)
+    np.testing.assert_array_equal(names["weight"], np.float32([[1, 2]]), strict=True)
     assert f"with {len(Machine.ops)} opcodes" in page
 
 

@@ -26,17 +26,17 @@ def made():
     return Sequential([Input((784,)), layers.Dense(100, activation="relu"), layers.Dense(10)])
 def outputs(model):
     return np.asarray(keras.ops.convert_to_numpy(model(rows)))
-given = {}
+expected = {}
 for name in ("ours.weights.h5", "ours.h5"):
     model = made()
     model.load_weights(folder + "/" + name)
-    given[name] = outputs(model)
+    expected[name] = outputs(model)
 keras.utils.set_random_seed(1)
 model = made()
 model.save_weights(folder + "/theirs.weights.h5")
 model.save(folder + "/theirs.h5")
-given["theirs.weights.h5"] = given["theirs.h5"] = outputs(model)
-np.savez(folder + "/keras.npz", **given)
+expected["theirs.weights.h5"] = expected["theirs.h5"] = outputs(model)
+np.savez(folder + "/keras.npz", **expected)
 """
 
 
@@ -51,12 +51,12 @@ def test_what_keras_makes_of_our_file_and_we_of_keras_files(tmp_path: Path) -> N
         [sys.executable, "-c", KERAS, str(tmp_path)], capture_output=True, text=True, timeout=120
     )
     assert ran.returncode == 0, ran.stderr
-    given = np.load(tmp_path / "keras.npz")
+    expected = np.load(tmp_path / "keras.npz")
     for name in ("ours.weights.h5", "ours.h5"):
-        assert np.abs(given[name] - outputs(model)).max() < 1e-5
+        assert np.abs(expected[name] - outputs(model)).max() < 1e-5
     for name in ("theirs.weights.h5", "theirs.h5"):
         other = filled(seeded(SYSTEM, 9), load_h5(tmp_path / name, model.state_dict()))
-        assert np.abs(given[name] - outputs(other)).max() < 1e-5
+        assert np.abs(expected[name] - outputs(other)).max() < 1e-5
 
 
 def test_the_layout(tmp_path: Path) -> None:

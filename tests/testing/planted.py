@@ -20,7 +20,7 @@ from tinygrad_mnist.autograd.tensor import unwrap, wrap
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.create import tensor
 from tinygrad_mnist.testing.properties import prove
-from tinygrad_mnist.testing.strategies import as_tensor
+from tinygrad_mnist.testing.strategies import tensor_on
 
 Rule = Callable[..., Any]
 Sabotage = Callable[[Rule], Rule]
@@ -116,11 +116,11 @@ KINDS: dict[str, Sabotage] = {
 
 
 @contextmanager
-def planted(name: str, place: int, kind: Sabotage) -> Iterator[None]:
+def planted(name: str, index: int, kind: Sabotage) -> Iterator[None]:
     """The op's rule for one of its inputs, sabotaged."""
     row = REGISTRY[name]
     rules = list(row.rules)
-    rules[place] = kind(rules[place])
+    rules[index] = kind(rules[index])
     before, row.rules = row.rules, tuple(rules)
     try:
         yield
@@ -128,13 +128,13 @@ def planted(name: str, place: int, kind: Sabotage) -> Iterator[None]:
         row.rules = before
 
 
-def places(name: str) -> list[int]:
+def inputs_with_rules(name: str) -> list[int]:
     return [i for i, rule in enumerate(REGISTRY[name].rules) if rule is not None]
 
 
 def fingerprint(function: Any, args: list[Any], second: bool) -> list[Any]:
     """Outputs, gradients (if asked for, of second order alone), and what became of inputs."""
-    leaves = [as_tensor(a._data.copy(), a.requires_grad) for a in args]
+    leaves = [tensor_on(a._data.copy(), a.requires_grad) for a in args]
     wanted = [leaf for leaf in leaves if leaf.requires_grad]
     rng = np.random.default_rng(1)
 
@@ -147,27 +147,27 @@ def fingerprint(function: Any, args: list[Any], second: bool) -> list[Any]:
 
     out = function(*leaves)
     first = pulled([out], second)
-    found = [out, *leaves, *(pulled(first, False) if second else first)]
-    return [t._data.copy() for t in found]
+    tensors = [out, *leaves, *(pulled(first, False) if second else first)]
+    return [t._data.copy() for t in tensors]
 
 
-def matters(name: str, place: int, kind: Sabotage, function: Any, args: list[Any]) -> bool:
+def matters(name: str, index: int, kind: Sabotage, function: Any, args: list[Any]) -> bool:
     """Whether the error makes a difference in this call, that is not in the last bits."""
     if kind is aliased:
         HANDED_OUT[0] = False
-        with planted(name, place, kind):
+        with planted(name, index, kind):
             fingerprint(function, args, False)
         return HANDED_OUT[0]
     if kind is upcast:
-        return place < len(args) and args[place].requires_grad and args[place]._data.size > 0
+        return index < len(args) and args[index].requires_grad and args[index]._data.size > 0
     right = fingerprint(function, args, kind is forgetful)
-    with planted(name, place, kind):
+    with planted(name, index, kind):
         wrong = fingerprint(function, args, kind is forgetful)
     pairs = zip(right, wrong, strict=True)
     return not all(np.allclose(a, b, 1e-9, 1e-12, equal_nan=True) for a, b in pairs)
 
 
-def caught(name: str, place: int, kind: Sabotage, examples: int, start: int) -> tuple[int, int]:
+def caught(name: str, index: int, kind: Sabotage, examples: int, start: int) -> tuple[int, int]:
     """In how many calls the error made a difference, and in how many of those it was caught."""
     changed = found = 0
     twice = ROWS[name].order > 1
@@ -177,10 +177,10 @@ def caught(name: str, place: int, kind: Sabotage, examples: int, start: int) -> 
         function, args = recorded(name, call)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            if not matters(name, place, kind, function, args):
+            if not matters(name, index, kind, function, args):
                 continue
             changed += 1
-            with planted(name, place, kind):
+            with planted(name, index, kind):
                 try:
                     prove(function, args, second_order=twice, float32="dtype" not in call.kw)
                 except Exception:
@@ -194,19 +194,19 @@ def main(examples: int = 20, only: str = "") -> None:
     for label, kind in KINDS.items():
         if only not in label:
             continue
-        changed = found = inputs = 0
+        changed = number_caught = inputs = 0
         ops = set()
         missed = []
         for name in names:
-            for place in places(name):
-                some, right = caught(name, place, kind, examples, start=len(label))
-                changed, found = changed + some, found + right
+            for index in inputs_with_rules(name):
+                some, right = caught(name, index, kind, examples, start=len(label))
+                changed, number_caught = changed + some, number_caught + right
                 inputs += some > 0
                 ops |= {name} if some else set()
                 if some > right:
-                    missed.append(f"{name}.{REGISTRY[name].params[place]} {some - right}/{some}")
-        rate = f"{100 * found / max(1, changed):.1f} %"
-        print(f"{label:34} {len(ops):4} {inputs:7} {changed:6} {found:7} {rate:>8}")
+                    missed.append(f"{name}.{REGISTRY[name].params[index]} {some - right}/{some}")
+        rate = f"{100 * number_caught / max(1, changed):.1f} %"
+        print(f"{label:34} {len(ops):4} {inputs:7} {changed:6} {number_caught:7} {rate:>8}")
         if missed:
             print("    missed:", ", ".join(missed))
 

@@ -193,15 +193,15 @@ def test_tensors_keep_their_promises(data: Any) -> None:
 
 
 def seen(strategy: Any, count: int = 200) -> list[Any]:
-    found = []
+    values = []
 
     @settings(max_examples=count, database=None)
     @given(strategy)
     def look(value: Any) -> None:
-        found.append(value)
+        values.append(value)
 
     look()
-    return found
+    return values
 
 
 def test_tensors_come_in_all_kinds() -> None:
@@ -225,10 +225,10 @@ def test_an_empty_range_is_an_error() -> None:
 
 
 def test_programs_use_the_registry_and_stay_finite() -> None:
-    found = seen(programs(), 300)
-    ops = {step.op for program in found for step in program.steps}
+    drawn = seen(programs(), 300)
+    ops = {step.op for program in drawn for step in program.steps}
     assert len(ops) >= 25
-    for program in found:
+    for program in drawn:
         outputs = program(*program.inputs)
         for out in outputs if isinstance(outputs, tuple) else (outputs,):
             assert np.all(np.isfinite(out.detach().numpy()))

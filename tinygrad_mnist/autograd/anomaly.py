@@ -9,20 +9,20 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.graph import Node
-from tinygrad_mnist.autograd.modes import _Switch, current, switch
+from tinygrad_mnist.autograd.modes import Switch, current, switch
 from tinygrad_mnist.autograd.tensor import unwrap
 
 _PACKAGE = str(Path(__file__).parents[1])
 
 
 class _Anomaly:
-    """Keeps where each call was made, and refuses a gradient with a NaN in it."""
+    """A watch that keeps the lines that led to each call, and refuses a gradient with a NaN."""
 
     def __init__(self, *, check_nan: bool) -> None:
         self.check_nan = check_nan
 
     def called(self, node: Any) -> None:
-        """Keep the lines that led to this call, without those of the package itself."""
+        """Keep the lines that led to this call, without those of the package."""
         frames = traceback.extract_stack()
         node.trace = [frame for frame in frames if not frame.filename.startswith(_PACKAGE)]
 
@@ -34,42 +34,42 @@ class _Anomaly:
         if not isinstance(value, np.ndarray | np.generic) or not np.isnan(value).any():
             return
         lines = [
-            f"{node.name()} returned nan at index {_first(np.isnan(value))} of a gradient of shape "
-            f"{list(value.shape)}.",
-            *_came_in(g),
-            *(f"  it kept {what}" for what in _kept(node)),
+            f"{node.name()} returned nan at index {_first_index(np.isnan(value))} of a gradient of "
+            f"shape {list(value.shape)}.",
+            *_incoming_lines(g),
+            *(f"  it kept {what}" for what in _saved_lines(node)),
         ]
-        raise RuntimeError("\n".join([*lines, _made(node)]))
+        raise RuntimeError("\n".join([*lines, _where_made(node)]))
 
 
-def _came_in(g: Any) -> list[str]:
-    """The shape of the incoming gradient, and whether it was odd already."""
+def _incoming_lines(g: Any) -> list[str]:
+    """Describe the incoming gradient: its shape, and its first NaN or infinity."""
     if not isinstance(g, np.ndarray | np.generic):  # of a Function with several outputs
         return []
     shape = f"  its incoming gradient has shape {list(g.shape)}"
-    for word, found in (("nan", np.isnan(g)), ("inf", np.isinf(g))):
-        if found.any():
-            return [f"{shape} and is {word} at index {_first(found)}"]
+    for word, odd in (("nan", np.isnan(g)), ("inf", np.isinf(g))):
+        if odd.any():
+            return [f"{shape} and is {word} at index {_first_index(odd)}"]
     return [f"{shape} and is finite"]
 
 
-def _first(found: Any) -> tuple[int, ...]:
-    return tuple(int(i) for i in np.argwhere(found)[0])
+def _first_index(mask: Any) -> tuple[int, ...]:
+    return tuple(int(i) for i in np.argwhere(mask)[0])
 
 
-def _kept(node: Node) -> list[str]:
-    """The arrays that the call kept for its rules: shape and range, or the first odd value."""
+def _saved_lines(node: Node) -> list[str]:
+    """Describe the arrays that the call has saved for its rules: their shapes and ranges."""
     names = (*node.op.params, "its output", *node.op.residual)
-    told = []
+    lines = []
     for name, value in zip(names, node.saved or (), strict=False):
         if isinstance(value, np.ndarray) and value.size and value.dtype.kind == "f":
-            told.append(
+            lines.append(
                 f"{name}: shape {list(value.shape)}, from {value.min():.4g} to {value.max():.4g}"
             )
-    return told
+    return lines
 
 
-def _made(node: Node) -> str:
+def _where_made(node: Node) -> str:
     frames = getattr(node, "trace", None)
     if not frames:
         return "The call was made before detect_anomaly was entered: enter it around the forward."
@@ -78,11 +78,11 @@ def _made(node: Node) -> str:
     return f"The call was made in {last.filename}:{last.lineno}: {last.line}\n\n{calls}"
 
 
-class detect_anomaly(_Switch):
+class detect_anomaly(Switch):
     """Find the call behind a NaN gradient: enter it around forward and backward.
 
     The first rule that makes a NaN raises RuntimeError, which names the op, the line of the forward
-    that called it, the shapes and the first bad index. Every call is several times slower inside.
+    with its call, the shapes and the first bad index. Every call is several times slower inside.
 
     >>> import tinygrad_mnist as tg
     >>> x = tg.tensor([4.0, 0.0], requires_grad=True)
@@ -97,7 +97,7 @@ class detect_anomaly(_Switch):
         super().__init__(watch=_Anomaly(check_nan=check_nan))
 
 
-class set_detect_anomaly(_Switch):
+class set_detect_anomaly(Switch):
     """Turn anomaly detection on or off in this thread, at once or for a `with` block."""
 
     def __init__(self, mode: bool, check_nan: bool = True) -> None:
@@ -110,5 +110,5 @@ class set_detect_anomaly(_Switch):
 
 
 def is_anomaly_enabled() -> bool:
-    """Whether this thread looks for anomalies."""
+    """Tell whether this thread looks for anomalies."""
     return isinstance(current().watch, _Anomaly)

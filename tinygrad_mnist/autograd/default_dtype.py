@@ -1,4 +1,4 @@
-"""The default dtype: what Python floats become, and what creation functions make."""
+"""The default dtype: that of Python floats, and of the results of creation functions."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Which dtype a mixed call computes in: PyTorch's rule, where NumPy's differs.
+"""The dtype that a mixed call computes in: PyTorch's rule, where NumPy's differs.
 
-Arrays with dimensions decide; after them 0-d arrays, then Python numbers, which matter only if they
-are of a higher kind (bool < int < float). https://docs.pytorch.org/docs/stable/tensor_attributes.html
+Arrays with dimensions decide. 0-d arrays come after them, then Python numbers: either matters only
+if it is of a higher kind (bool < int < float). https://docs.pytorch.org/docs/stable/tensor_attributes.html
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ KIND = {"b": 0, "u": 1, "i": 1, "f": 2}
 
 
 def promote_types(a: DType, b: DType) -> DType:
-    """The dtype of `a op b` for two arrays with dimensions; int64 with float32 is float32."""
+    """Return the dtype of `a op b` for arrays with dimensions: int64 with float32 is float32."""
     if KIND[a.kind] == KIND[b.kind] or a.kind == "b" or b.kind == "b":
         return np.promote_types(a, b)
     return a if a.kind == "f" else b
 
 
 def result_type(*args: Any) -> DType:
-    """The dtype that a call on these Tensors, arrays and Python numbers computes in."""
-    found: list[DType | None] = [None, None, None]  # of numbers, of 0-d arrays, of the others
+    """Return the dtype that a call on these Tensors, arrays and Python numbers computes in."""
+    by_rank: list[DType | None] = [None, None, None]  # of numbers, of 0-d arrays, of the others
     for arg in args:
         value = arg._data if isinstance(arg, Tensor) else arg
         array = isinstance(value, np.ndarray)
         dtype, rank = (value.dtype, 1 + (value.ndim > 0)) if array else (_of_number(value), 0)
-        known = found[rank]
-        found[rank] = dtype if known is None else promote_types(known, dtype)
+        so_far = by_rank[rank]
+        by_rank[rank] = dtype if so_far is None else promote_types(so_far, dtype)
     result: DType | None = None
-    for dtype in found:
+    for dtype in by_rank:
         if result is None:
             result = dtype
         elif dtype is not None:
@@ -73,7 +73,7 @@ def _integers_alone(dtype: DType, args: tuple[Any, ...]) -> None:
         raise TypeError(f"not implemented for {dtype}; integers are needed")
 
 
-# What PyTorch refuses, though NumPy has an answer. Rows that are not here take every dtype.
+# Dtypes that PyTorch refuses, though NumPy has an answer. Other ufuncs take every dtype.
 REFUSED: dict[Any, Callable[[DType, tuple[Any, ...]], None]] = {
     np.subtract: _no_bool_at_all,
     np.hypot: _no_integers,
@@ -88,7 +88,7 @@ REFUSED: dict[Any, Callable[[DType, tuple[Any, ...]], None]] = {
 
 
 def promote(kernel: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The arguments, cast to the dtype that the ufunc should compute in."""
+    """Cast the arguments to the dtype that the ufunc should compute in."""
     dtype = result_type(*args)
     refused = REFUSED.get(kernel)
     if refused is not None:

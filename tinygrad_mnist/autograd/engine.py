@@ -1,9 +1,9 @@
 """One walk, newest call first, behind `backward()` and `grad()`.
 
 Creation order is a topological order, so a heap keyed by it visits every node once, after all
-that use it. The walk is iterative, and drops each cotangent as soon as it has been used. What may
-still be used of what a node has saved is in `saved.py`, what a gradient does on arrival in
-`gradients.py`.
+nodes that use it. The walk is iterative, and drops each cotangent as soon as it has been used.
+`saved.py` checks whether saved values may still be used, `gradients.py` handles a gradient that is
+complete.
 """
 
 from __future__ import annotations
@@ -37,9 +37,10 @@ def walk(
 ) -> None:
     """Carry cotangents from `seeds` to the leaves' `.grad`, or to the nodes that are `wanted`.
 
-    The chain rule: what a call's rule for an input makes of the call's cotangent is added to the
-    cotangent of that input. With `on_tensors` the rules run on Tensors, for a tape; with `record`
-    their calls are recorded, to be differentiated again. `retain` keeps what the nodes have saved.
+    The chain rule: a call's rule for an input turns the call's cotangent into a part of that
+    input's cotangent, and the parts are added. With `on_tensors` the rules run on Tensors, for a
+    tape; with `record` their calls are recorded, to be differentiated again. `retain` keeps the
+    values that nodes have saved.
     """
     heap: list[tuple[int, AnyNode]] = []
     cotangents: dict[AnyNode, Cotangent] = {}
@@ -90,17 +91,17 @@ def push(
     heap: list[tuple[int, AnyNode]],
     cotangents: dict[AnyNode, Cotangent],
 ) -> None:
-    """Add `g` to the node's cotangent; un-broadcast and cast it first where they differ."""
+    """Add `g` to the node's cotangent; first sum over broadcast axes, and cast, where needed."""
     if g.shape != node.shape:
         g = supplied.sum_to(g, shape=node.shape)
     if g.dtype is not node.dtype:
         g = supplied.cast(g, dtype=node.dtype)
-    known = cotangents.get(node)
-    if known is None:
+    entry = cotangents.get(node)
+    if entry is None:
         heappush(heap, (node.order, node))
         cotangents[node] = g, g is not source
         return
-    before, mine = known
+    before, mine = entry
     if mine and type(g) is type(before) is ndarray and before.base is None:
         np_add(before, g, before)
         return
@@ -111,9 +112,9 @@ def push(
 
 
 def _differ_in_layout(before: Any, total: Tensor) -> bool:
-    """Whether the walk on bare arrays, which adds in place here, has another layout.
+    """Tell whether the walk on bare arrays, which adds in place here, has another layout.
 
-    A later sum over it would round in another order.
+    A later sum over that layout would round in another order.
     """
     if type(before) is not Tensor or before._node is not None or total._node is not None:
         return False
@@ -147,13 +148,13 @@ def backward(
             return
     roots = as_tuple(tensors)
     if inputs is None:
-        run(roots, grad_tensors, None, retain_graph=retain_graph, create_graph=create_graph)
+        run_walk(roots, grad_tensors, None, retain_graph=retain_graph, create_graph=create_graph)
         return
     wanted_tensors = as_tuple(inputs)
     if not wanted_tensors:
         raise RuntimeError("'inputs' argument to backward() cannot be empty")
     wanted = wanted_nodes(wanted_tensors)
-    run(roots, grad_tensors, wanted, retain_graph=retain_graph, create_graph=create_graph)
+    run_walk(roots, grad_tensors, wanted, retain_graph=retain_graph, create_graph=create_graph)
     for node, g in wanted.items():
         if g is not None and isinstance(node, Leaf):
             accumulate(node, g, mine=True, record=create_graph)
@@ -176,7 +177,7 @@ def grad(
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
 ) -> tuple[Tensor, ...]:
-    """d(outputs)/d(inputs) as a tuple, one for each input; no `.grad` is touched.
+    """Return d(outputs)/d(inputs) as a tuple, one for each input; no `.grad` is touched.
 
     `only_inputs` changes nothing, as in PyTorch. Raises NotImplementedError for
     `is_grads_batched`: call it for one gradient after the other.
@@ -193,7 +194,7 @@ def grad(
     if not targets:
         raise RuntimeError("'inputs' argument to grad() cannot be empty")
     wanted = wanted_nodes(targets)
-    run(
+    run_walk(
         as_tuple(outputs),
         grad_outputs,
         wanted,
@@ -214,7 +215,7 @@ def grad(
     return tuple(result)
 
 
-def run(
+def run_walk(
     roots: Sequence[Tensor],
     grad_tensors: Any,
     wanted: dict[AnyNode, Any] | None,
@@ -222,19 +223,19 @@ def run(
     retain_graph: bool | None,
     create_graph: bool,
 ) -> None:
-    """Check the seeds, then walk: on ndarrays, or on Tensors where somebody listens."""
-    given = [None] * len(roots) if grad_tensors is None else as_tuple(grad_tensors)
-    if len(given) != len(roots):
-        raise RuntimeError(f"got {len(roots)} tensors and {len(given)} gradients")
+    """Check the seeds, then walk: on ndarrays, or on Tensors where a tape records the rules."""
+    gradients = [None] * len(roots) if grad_tensors is None else as_tuple(grad_tensors)
+    if len(gradients) != len(roots):
+        raise RuntimeError(f"got {len(roots)} tensors and {len(gradients)} gradients")
     retain = create_graph if retain_graph is None else retain_graph
     mode = current() if MODES else DEFAULT
     follower = None if create_graph else mode.follower
-    if follower is not None and follower.backward(roots, given, wanted, retain):
+    if follower is not None and follower.backward(roots, gradients, wanted, retain):
         return
     on_tensors = create_graph or mode.tape is not None
     seeds = []
     for i, root in enumerate(roots):
-        seeds.append(seed(root, given[i], on_tensors=on_tensors))
+        seeds.append(seed(root, gradients[i], on_tensors=on_tensors))
     if not on_tensors:
         walk(seeds, wanted, on_tensors=False, record=False, retain=retain)
         return
@@ -243,7 +244,7 @@ def run(
 
 
 def seed(root: Tensor, g: Any, *, on_tensors: bool) -> tuple[AnyNode, Any]:
-    """The node of an output and the gradient to start it with."""
+    """Return the node of an output, and the gradient that backward starts with."""
     if not isinstance(root, Tensor):
         raise TypeError(f"backward needs Tensors, not {type(root).__name__}")
     if root._node is None:
@@ -265,7 +266,7 @@ def seed(root: Tensor, g: Any, *, on_tensors: bool) -> tuple[AnyNode, Any]:
 
 
 def first(root: Tensor, *, on_tensors: bool) -> Any:
-    """d(root)/d(root): one, for an output of one element."""
+    """Return d(root)/d(root): one, for an output of one element."""
     data = root._data
     if data.size != 1:
         raise RuntimeError(
@@ -281,14 +282,14 @@ def first(root: Tensor, *, on_tensors: bool) -> Any:
 
 
 def as_tuple(value: Any) -> tuple[Any, ...]:
-    """One Tensor, or several, as a tuple."""
+    """Return one Tensor, or several, as a tuple."""
     if isinstance(value, Tensor) or not isinstance(value, Iterable):
         return (value,)
     return tuple(value)
 
 
 def wanted_nodes(tensors: Sequence[Tensor]) -> dict[AnyNode, Any]:
-    """The nodes of the inputs to differentiate by, each with no gradient yet."""
+    """Return the nodes of the inputs to differentiate by, each with no gradient yet."""
     for tensor in tensors:
         if not isinstance(tensor, Tensor):
             raise TypeError(f"inputs must be Tensors, not {type(tensor).__name__}")

@@ -1,7 +1,7 @@
-"""Floating-point errors: ops are silent about them, as PyTorch's, until somebody asks NumPy.
+"""Floating-point errors: ops ignore them, as PyTorch's do, unless the user asks NumPy otherwise.
 
-log(0) is -inf and says nothing. Inside `np.errstate(...)`, or after `np.seterr(...)`, what was
-asked for there holds: "raise" raises FloatingPointError.
+log(0) is -inf, without a warning. Inside `np.errstate(...)`, or after `np.seterr(...)`, NumPy's
+setting holds: "raise" raises FloatingPointError.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from numpy._core.umath import _make_extobj
 
 F = TypeVar("F", bound=Callable[..., Any])
 state, put = _state.get, _state.set
-USUAL = Context().run(state)  # what is there where nobody has asked
+USUAL = Context().run(state)  # the state of a program that has set none
 
-# Single calls of C: an interrupt, which comes when one is over, finds it known what to undo.
+# Each is one call of C: an interrupt, which can only come after it, finds a state that is undone.
 SILENT = _make_extobj(all="ignore")
 hush = partial(put, SILENT)
 restore = partial(put, USUAL)
 
 
 def silent(function: F) -> F:
-    """A function in which nothing is said, whatever anybody asked for."""
+    """Make a function that reports no floating-point error, whatever `np.errstate` holds."""
 
     @functools.wraps(function)
-    def call(*args: Any, **kw: Any) -> Any:
+    def wrapper(*args: Any, **kw: Any) -> Any:
         before = state()
         try:
             hush()
@@ -38,4 +38,4 @@ def silent(function: F) -> F:
         finally:
             put(before)
 
-    return call  # type: ignore[return-value]
+    return wrapper  # type: ignore[return-value]

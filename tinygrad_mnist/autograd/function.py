@@ -1,9 +1,9 @@
 """Function: an operation of your own with a backward of your own; PyTorch's interface.
 
-A call is one node, and its context plays the part of the op: what was saved stands in the node
+A call is one node, and its context plays the part of the op: saved Tensors stand in the node
 where an op's arguments and output stand, so stale writes are noticed, second derivatives find
 their way back to the inputs, and the graph is freed as any other. Of several outputs, each has a
-small node that puts its gradient into its place in the gradient of the call.
+small node that makes its gradient one part of the gradient of the call.
 """
 
 from __future__ import annotations
@@ -20,33 +20,35 @@ from tinygrad_mnist.autograd.modes import current, is_grad_enabled, no_grad
 from tinygrad_mnist.autograd.tensor import Tensor, new, unwrap, wrap
 from tinygrad_mnist.autograd.writes import tick
 
-Backward = Callable[..., Any]
+UserBackward = Callable[..., Any]
 Rule = Callable[[Any, Sequence[Any], tuple[int, ...], int], Any]
 
 
 class FunctionCtx:
-    """What forward hands on to backward, one for each call. Attributes of your own are kept too."""
+    """The link from forward to backward, one for each call; your own attributes are kept too."""
 
     view, variadic, again = False, None, False
 
     def __init__(self, function: type[Function], args: Sequence[Any]) -> None:
         self.name = function.__name__
         self.params = _names(function, len(args))
-        self.residual: dict[str, Node | Leaf | None] = {}  # what is neither input nor output
+        self.residual: dict[
+            str, Node | Leaf | None
+        ] = {}  # saved Tensors that are neither input nor output
         self.needs_input_grad = tuple(isinstance(a, Tensor) and a.requires_grad for a in args)
-        """For each argument, whether backward should compute its gradient."""
+        """For each argument, True if backward should compute its gradient."""
         self.saved_tensors: tuple[Any, ...] = ()
-        """In backward: what `save_for_backward` was given."""
+        """In backward: the Tensors that `save_for_backward` was called with."""
         self._function = function
         self._tensors: tuple[Any, ...] = ()
-        self._places: list[int | None] = []  # of the saved ones, in the node's `saved`
+        self._saved_at: list[int | None] = []  # the indices of saved Tensors in the node's `saved`
         self._aside: tuple[Tensor, ...] = ()
         self._dirty: tuple[Tensor, ...] = ()
         self._zeros = True
         self._results: list[tuple[tuple[int, ...], Any] | None] = []
-        self._by_place: dict[int, int] = {}  # place of a saved output -> which output
+        self._output_at: dict[int, int] = {}  # index of a saved output in `saved` -> which output
         self._sources: tuple[Any, ...] = ()  # the nodes of the arguments
-        self._subclassed: dict[int, Tensor] = {}  # place of a saved Tensor of a subclass -> like it
+        self._subclassed: dict[int, Tensor] = {}  # saved Tensors of subclasses, by index
         self.live: list[int] = []  # the outputs that have a gradient
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
@@ -60,26 +62,26 @@ class FunctionCtx:
         self._tensors = tensors
 
     def mark_non_differentiable(self, *outputs: Tensor) -> None:
-        """These outputs have no gradient; integer ones never have."""
+        """Declare that these outputs have no gradient; integer outputs never have one."""
         self._aside = outputs
 
     def mark_dirty(self, *inputs: Tensor) -> None:
-        """Forward wrote these inputs in place, and returns them."""
+        """Declare that forward wrote these inputs in place, and returns them."""
         self._dirty = inputs
 
     def set_materialize_grads(self, value: bool) -> None:
-        """Whether backward gets zeros (at first) or None for an output that was not used."""
+        """Set if backward gets zeros (the default) or None for an output that was not used."""
         self._zeros = value
 
-    # What the engine asks of an op
+    # The parts of an op that the engine uses
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """One rule for each argument; together they run backward once. Made for each visit."""
+        """One rule for each argument; together they run backward once per visit."""
         return (_Visit(self).rule,) * len(self.params)
 
     def rebuild(self, inputs: Sequence[Any], saved: Sequence[Any]) -> Iterator[Any]:
-        """Other saved Tensors, each with its own history."""
+        """Return the other saved Tensors, each with its own history."""
         others = saved[len(self.params) + 1 : -1]
         return (wrap(v, node) for v, node in zip(others, self.residual.values(), strict=True))
 
@@ -112,17 +114,17 @@ class Function:
 
     @staticmethod
     def forward(*args: Any) -> Any:
-        """The value, from ctx and the arguments."""
+        """Compute the value, from ctx and the arguments."""
         raise NotImplementedError("a Function needs a static forward(ctx, *args)")
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        """What to keep for backward, if forward is written without ctx."""
+        """Save values for backward, if forward is written without ctx."""
         raise NotImplementedError
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
-        """The gradients of the arguments, from those of the outputs."""
+        """Compute the gradients of the arguments, from those of the outputs."""
         raise NotImplementedError("a Function needs a static backward(ctx, *grads)")
 
     vjp = backward
@@ -152,7 +154,7 @@ InplaceFunction = Function  # PyTorch's older name for one that may write into i
 
 
 def _names(function: type[Function], count: int) -> tuple[str, ...]:
-    """The arguments' names, as forward has them."""
+    """Return the names of the arguments in the signature of forward."""
     own_ctx = function.setup_context is Function.setup_context
     names = list(inspect.signature(function.forward).parameters)[1 if own_ctx else 0 :]
     return tuple(names) if len(names) == count else tuple(f"{i}" for i in range(count))
@@ -163,7 +165,7 @@ def _is_in(tensor: Any, tensors: Sequence[Any]) -> bool:
 
 
 def _record(ctx: FunctionCtx, args: Sequence[Any], outputs: list[Any]) -> list[Any]:
-    """The outputs, attached to a node of this call."""
+    """Attach the outputs to a node of this call."""
     for x in ctx._dirty:
         if isinstance(x._node, Leaf):
             raise RuntimeError(
@@ -193,7 +195,7 @@ def _record(ctx: FunctionCtx, args: Sequence[Any], outputs: list[Any]) -> list[A
 
 
 def _saved(ctx: FunctionCtx, args: Sequence[Any], outputs: list[Any]) -> tuple[Any, ...]:
-    """As for an op: the arguments, the output, others, settings; None where nothing was saved."""
+    """Return `saved` as for an op: arguments, output, others, settings; None for each not saved."""
     if not ctx._tensors:
         return ()
     count = len(args)
@@ -201,23 +203,23 @@ def _saved(ctx: FunctionCtx, args: Sequence[Any], outputs: list[Any]) -> tuple[A
     for tensor in ctx._tensors:
         output = next((i for i in ctx.live if outputs[i] is tensor), None)
         if tensor is None:
-            ctx._places.append(None)
+            ctx._saved_at.append(None)
             continue
         if output is None and _is_in(tensor, args):
-            place = next(i for i, a in enumerate(args) if a is tensor)
+            index = next(i for i, a in enumerate(args) if a is tensor)
         elif output is not None and len(ctx.live) == 1:
-            place = count
+            index = count
         else:
-            place = len(frame)
+            index = len(frame)
             frame.append(None)
-            ctx.residual[f"saved tensor {place}"] = None if output is not None else tensor._node
+            ctx.residual[f"saved tensor {index}"] = None if output is not None else tensor._node
             if output is not None:
-                ctx._by_place[place] = output
-                frame[count] = np.empty(0)  # so that the walk tells which node this is
-        frame[place] = tensor._data
+                ctx._output_at[index] = output
+                frame[count] = np.empty(0)  # where `_saved_tensor` finds the node of this call
+        frame[index] = tensor._data
         if type(tensor) is not Tensor and tensor.__dict__:
-            ctx._subclassed[place] = _like(tensor, np.empty(0), None)
-        ctx._places.append(place)
+            ctx._subclassed[index] = _like(tensor, np.empty(0), None)
+        ctx._saved_at.append(index)
     ctx._tensors = ()
     return (*frame, None)
 
@@ -236,7 +238,10 @@ def _node(op: Any, parents: Any, saved: Any, shape: tuple[int, ...], dtype: Any)
 
 
 class Parts:
-    """The gradient of a call with several outputs: for each output that has one, its gradient."""
+    """The gradient of a call with several outputs: the gradients by output.
+
+    The engine adds cotangents with `np.add`, and so joins the parts.
+    """
 
     shape: tuple[int, ...] = ()
     dtype = np.dtype(object)
@@ -245,11 +250,11 @@ class Parts:
         self.grads = grads
 
     def __array_ufunc__(self, ufunc: Any, method: str, a: Parts, b: Parts) -> Parts:
-        return Parts({**a.grads, **b.grads})  # added, and each output gives one part
+        return Parts({**a.grads, **b.grads})  # each output gives one part
 
 
 class _Part:
-    """The op of one output of several: from the tuple of results, that one."""
+    """The op that picks one output out of the tuple of results."""
 
     view, variadic, again, residual, params = False, None, False, (), ("results",)
 
@@ -266,14 +271,14 @@ def _part(ctx: FunctionCtx, output: int, call: Node, y: Tensor) -> Node:
 
 
 class _Visit:
-    """Backward's visit to one call: the first rule runs it, the others find it done."""
+    """Backward's visit to one call: the first rule runs `backward`, the others use its results."""
 
     def __init__(self, ctx: FunctionCtx) -> None:
         self.ctx = ctx
         self.grads: tuple[Any, ...] | None = None
 
     def rule(self, g: Any, frame: Sequence[Any], shape: tuple[int, ...], i: int) -> Any:
-        """The gradient of argument i, or None."""
+        """Return the gradient of argument i, or None."""
         if self.grads is None:
             self.grads = _run(self.ctx, g, frame)
         gi = self.grads[i]
@@ -283,13 +288,13 @@ class _Visit:
 
 
 def _run(ctx: FunctionCtx, g: Any, frame: Sequence[Any]) -> tuple[Any, ...]:
-    """Call the user's backward, on Tensors in any case."""
+    """Call the user's backward, on Tensors whatever the engine walks on."""
     parts = g.grads if isinstance(g, Parts) else {ctx.live[0]: g}
-    lifted = any(isinstance(part, Tensor) for part in parts.values())
+    on_tensors = any(isinstance(part, Tensor) for part in parts.values())
     grads = [_incoming(ctx, i, parts.get(i)) for i in range(len(ctx._results))]
-    ctx.saved_tensors = tuple(_given_back(ctx, frame, place) for place in ctx._places)
+    ctx.saved_tensors = tuple(_saved_tensor(ctx, frame, index) for index in ctx._saved_at)
     try:
-        if lifted:
+        if on_tensors:
             return _checked(ctx, ctx._function.backward(ctx, *grads))
         with no_grad():
             result = _checked(ctx, ctx._function.backward(ctx, *grads))
@@ -306,25 +311,25 @@ def _incoming(ctx: FunctionCtx, output: int, g: Any) -> Any:
     return wrap(np.zeros(*result)) if result is not None and ctx._zeros else None
 
 
-def _given_back(ctx: FunctionCtx, frame: Sequence[Any], place: int | None) -> Tensor | None:
-    """A saved Tensor; in a graph of its own derivative, attached to where it came from."""
-    if place is None:
+def _saved_tensor(ctx: FunctionCtx, frame: Sequence[Any], index: int | None) -> Tensor | None:
+    """Return a saved Tensor; while the derivative is recorded, with its history."""
+    if index is None:
         return None
-    value = frame[place]
-    if place in ctx._subclassed:
-        return _like(ctx._subclassed[place], unwrap(value), getattr(value, "_node", None))
+    value = frame[index]
+    if index in ctx._subclassed:
+        return _like(ctx._subclassed[index], unwrap(value), getattr(value, "_node", None))
     if not isinstance(value, Tensor):  # a backward with enable_grad() may differentiate by it
-        if place < len(ctx._sources):
-            return wrap(value, ctx._sources[place])
-        return wrap(value, ctx.residual.get(f"saved tensor {place}"))
-    here = frame[len(ctx.params)]
-    if place in ctx._by_place and here._node is not None:
-        return wrap(value._data, _part(ctx, ctx._by_place[place], here._node, value))
+        if index < len(ctx._sources):
+            return wrap(value, ctx._sources[index])
+        return wrap(value, ctx.residual.get(f"saved tensor {index}"))
+    marker = frame[len(ctx.params)]
+    if index in ctx._output_at and marker._node is not None:
+        return wrap(value._data, _part(ctx, ctx._output_at[index], marker._node, value))
     return value
 
 
 def _like(tensor: Tensor, array: Any, node: Any) -> Tensor:
-    """A Tensor of the same class, with the same attributes."""
+    """Make a Tensor of the same class, with the same attributes."""
     made: Tensor = new(type(tensor))
     made._data, made._node = array, node
     made.__dict__.update(tensor.__dict__)
@@ -332,7 +337,7 @@ def _like(tensor: Tensor, array: Any, node: Any) -> Tensor:
 
 
 def _checked(ctx: FunctionCtx, result: Any) -> tuple[Any, ...]:
-    """One gradient for each argument, None for what has none."""
+    """Check that backward returned one gradient, or None, for each argument."""
     grads = tuple(result) if isinstance(result, (tuple, list)) else (result,)
     count = len(ctx.params)
     if len(grads) < count or any(g is not None for g in grads[count:]):
@@ -350,7 +355,7 @@ def _checked(ctx: FunctionCtx, result: Any) -> tuple[Any, ...]:
 
 
 def _check_shape(ctx: FunctionCtx, g: Any, shape: tuple[int, ...], i: int) -> None:
-    """A gradient may have more dimensions or longer ones: the engine sums over those."""
+    """Check a gradient of another shape: the engine can sum over dimensions that were broadcast."""
     tail = g.shape[max(0, len(g.shape) - len(shape)) :]
     if len(tail) != len(shape) or any(n not in (1, m) for n, m in zip(shape, tail, strict=True)):
         raise RuntimeError(
@@ -359,8 +364,8 @@ def _check_shape(ctx: FunctionCtx, g: Any, shape: tuple[int, ...], i: int) -> No
         )
 
 
-def once_differentiable(backward: Backward) -> Backward:
-    """For a backward that is not made of Tensor operations: a second derivative raises.
+def once_differentiable(backward: UserBackward) -> UserBackward:
+    """Mark a backward that is not made of Tensor operations: a second derivative raises.
 
     >>> import tinygrad_mnist as tg
     >>> class Sine(tg.autograd.Function):
@@ -376,17 +381,17 @@ def once_differentiable(backward: Backward) -> Backward:
     """
 
     @functools.wraps(backward)
-    def once(ctx: FunctionCtx, *grads: Any) -> Any:
+    def wrapper(ctx: FunctionCtx, *grads: Any) -> Any:
         with no_grad():
             result = backward(ctx, *grads)
         sources = [t for t in (*grads, *ctx.saved_tensors) if t is not None and t.requires_grad]
         if not is_grad_enabled() or not sources:
             return result
         several = isinstance(result, (tuple, list))
-        found = [_Once.apply(g, *sources) for g in (result if several else (result,))]
-        return tuple(found) if several else found[0]
+        results = [_Once.apply(g, *sources) for g in (result if several else (result,))]
+        return tuple(results) if several else results[0]
 
-    return once
+    return wrapper
 
 
 class _Once(Function):
@@ -394,7 +399,7 @@ class _Once(Function):
 
     @staticmethod
     def forward(ctx: Any, g: Any, *sources: Any) -> Any:
-        """The same memory."""
+        """Return the same memory."""
         return g if g is None else g.detach()
 
     @staticmethod

@@ -1,8 +1,8 @@
 """Products with derivatives, and whole derivatives: PyTorch's `torch.autograd.functional`.
 
-Everything is one or two backward passes. What is asked for as a tuple comes as a tuple; what does
-not depend on an input has zeros there, or raises RuntimeError if `strict`. With `create_graph` the
-results can be differentiated again.
+Everything is one or two backward passes. Inputs given as a tuple get results in a tuple; an output
+that does not depend on an input has zeros there, or raises RuntimeError if `strict`. With
+`create_graph` the results can be differentiated again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Tensors = tuple[Tensor, ...]
 def vjp(
     func: Func, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
 ) -> tuple[Any, Any]:
-    """func's output, and v times its Jacobian: one backward. `v` has the output's shape.
+    """Return func's output, and v times its Jacobian: one backward. `v` has the output's shape.
 
     >>> import tinygrad_mnist as tg
     >>> x = tg.tensor([1.0, 2.0])
@@ -45,9 +45,9 @@ def vjp(
 def jvp(
     func: Func, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
 ) -> tuple[Any, Any]:
-    """func's output, and its Jacobian times v: the derivative along `v`, of the inputs' shape.
+    """Return func's output, and its Jacobian times `v`, which has the shape of the inputs.
 
-    Two backwards: the gradient is linear in what it is pulled back from.
+    That is the derivative along `v`, by two backwards: a gradient is linear in the cotangent.
 
     >>> import tinygrad_mnist as tg
     >>> x = tg.tensor([1.0, 2.0])
@@ -73,7 +73,7 @@ def jacobian(
     vectorize: bool = False,
     strategy: str = "reverse-mode",
 ) -> Any:
-    """Every derivative of every output: shape (*output, *input), in tuples as func and inputs are.
+    """Return all derivatives: shape (*output, *input), in tuples as func's outputs and inputs are.
 
     One backward for each output element; `vectorize` is accepted and changes nothing.
 
@@ -99,7 +99,7 @@ def hessian(
     vectorize: bool = False,
     outer_jacobian_strategy: str = "reverse-mode",
 ) -> Any:
-    """Every second derivative of a scalar function: shape (*input, *input), in tuples of tuples.
+    """Return the second derivatives of a scalar function: shape (*input, *input), in nested tuples.
 
     >>> import tinygrad_mnist as tg
     >>> hessian(lambda x: (x * x * x).sum(), tg.tensor([1.0, 2.0]))
@@ -113,7 +113,7 @@ def hessian(
 def vhp(
     func: Func, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
 ) -> tuple[Any, Any]:
-    """A scalar function's value, and v times its Hessian: two backwards.
+    """Return a scalar function's value, and v times its Hessian: two backwards.
 
     >>> import tinygrad_mnist as tg
     >>> vhp(lambda x: (x * x * x).sum(), tg.tensor([1.0, 2.0]), tg.ones(2))
@@ -131,7 +131,7 @@ def vhp(
 def hvp(
     func: Func, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
 ) -> tuple[Any, Any]:
-    """A scalar function's value, and its Hessian times v: the derivative of the gradient along v.
+    """Return a scalar function's value, and its Hessian times v: how the gradient changes along v.
 
     Equal to `vhp`, which needs one backward less, wherever second derivatives are continuous.
     """
@@ -151,7 +151,7 @@ def _detached(inputs: Any) -> Tensors:
 def _call(
     func: Func, inputs: Any, *, create_graph: bool, strict: bool
 ) -> tuple[Tensors, Tensors, Any]:
-    """The inputs as something to differentiate by, and func's outputs as a tuple and as given."""
+    """Call func on inputs to differentiate by; return these, the outputs as a tuple, the result."""
     for x in as_tuple(inputs):
         if not isinstance(x, Tensor):
             raise TypeError(f"the inputs must be Tensors, not {type(x).__name__}")
@@ -175,7 +175,7 @@ def _leaf(x: Tensor) -> Tensor:
 
 
 def _vector(v: Any, shaped: Sequence[Tensor], name: str) -> Tensors:
-    """v as Tensors of the given shapes; may be left out where there is one element."""
+    """Return v as Tensors of these shapes; ones, if v is left out and there is one element."""
     if v is None:
         if len(shaped) != 1 or shaped[0]._data.size != 1:
             raise RuntimeError(f"{name} may be left out only where it would have one element")
@@ -192,9 +192,9 @@ def _vector(v: Any, shaped: Sequence[Tensor], name: str) -> Tensors:
 def _pull(
     outputs: Sequence[Tensor], xs: Sequence[Tensor], v: Any, *, create_graph: bool, strict: bool
 ) -> Tensors:
-    """The gradients of v·outputs; zeros (or an error) where there is no way back."""
-    given = v if v is not None else (None,) * len(outputs)
-    live = [(y, g) for y, g in zip(outputs, given, strict=True) if y.requires_grad]
+    """Return the gradients of v·outputs; zeros (or an error) where there is no way back."""
+    seeds = v if v is not None else (None,) * len(outputs)
+    live = [(y, g) for y, g in zip(outputs, seeds, strict=True) if y.requires_grad]
     grads: Sequence[Tensor | None] = (None,) * len(xs)
     if live:
         ys, gs = zip(*live, strict=True)
@@ -206,16 +206,16 @@ def _pull(
 
 
 def _rows(y: Tensor, xs: Tensors, *, create_graph: bool, strict: bool) -> Tensors:
-    """The Jacobian of one output by each input."""
-    found: list[list[Tensor]] = [[] for _ in xs]
+    """Return the Jacobian of one output by each input."""
+    rows_by_input: list[list[Tensor]] = [[] for _ in xs]
     for index in np.ndindex(y.shape):
         seed = np.zeros(y.shape, y.dtype)
         seed[index] = 1
         grads = _pull((y,), xs, (wrap(seed),), create_graph=create_graph, strict=strict)
-        for into, g in zip(found, grads, strict=True):
-            into.append(g.reshape(1, *g.shape))
+        for rows, g in zip(rows_by_input, grads, strict=True):
+            rows.append(g.reshape(1, *g.shape))
     blocks = []
-    for x, gs in zip(xs, found, strict=True):
+    for x, gs in zip(xs, rows_by_input, strict=True):
         empty = wrap(np.zeros((0, *x.shape), x.dtype))
         whole = supplied.cat(empty, *gs, axis=0, starts=(0, *range(len(gs))))
         blocks.append(whole.reshape(*y.shape, *x.shape))
@@ -229,7 +229,7 @@ def _scalar(outputs: Tensors) -> Tensors:
 
 
 def _gradient_of(func: Func, inputs: Any, *, strict: bool) -> Func:
-    """inputs -> the gradient of func, with a graph."""
+    """Make the function inputs -> the gradient of func, with a graph."""
 
     def first(*xs: Tensor) -> Any:
         y = func(*xs)
@@ -242,6 +242,6 @@ def _gradient_of(func: Func, inputs: Any, *, strict: bool) -> Func:
 
 
 def _like(shaped: Any, values: Sequence[Tensor], *, attached: bool) -> Any:
-    """A tuple where `shaped` is one; detached unless the graph is wanted."""
-    found = tuple(values) if attached else tuple(value.detach() for value in values)
-    return found if isinstance(shaped, (tuple, list)) else found[0]
+    """Return a tuple of values, or one value, as `shaped` is; detached unless `attached`."""
+    results = tuple(values) if attached else tuple(value.detach() for value in values)
+    return results if isinstance(shaped, (tuple, list)) else results[0]

@@ -1,4 +1,4 @@
-"""What happens to a gradient that is complete: hooks see it, and a leaf adds it to its `.grad`."""
+"""Gradients that are complete: hooks may replace them, and leaves add them to `.grad`."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tinygrad_mnist.kernels.scratch import is_view
 
 
 def run_hooks(node: AnyNode, g: Any) -> Any:
-    """Let each hook see, and perhaps replace, a gradient that is complete."""
+    """Pass a complete gradient to each hook, which may replace it; return the result."""
     raw = not isinstance(g, Tensor)
     for hook in list((node.hooks or {}).values()):
-        given = wrap(g) if raw else g
-        result = hook(given)
+        shown = wrap(g) if raw else g
+        result = hook(shown)
         if result is not None:
             g = unwrap(result) if raw else result
     if isinstance(node, Node) and node.hooks is not None and node.hooks.retain:

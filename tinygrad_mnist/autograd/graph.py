@@ -33,11 +33,11 @@ class Leaf:
 
 
 class Node:
-    """A recorded call: the op, where its inputs came from, and what its rules asked to keep.
+    """A recorded call: the op, the nodes of its inputs, and the values that its rules name.
 
-    `saved` has one place for each argument, then the output, the residuals and the keywords, and
-    None wherever no rule that will run names it. A node never holds its output Tensor, so there
-    are no cycles and a graph is freed by reference counting alone.
+    `saved` has one entry for each argument, then the output, the residuals and the keywords, and
+    None in place of each value that no rule which will run names. A node never holds its output
+    Tensor, so there are no cycles and a graph is freed by reference counting alone.
     """
 
     __slots__ = (
@@ -62,7 +62,7 @@ class Node:
     trace: str
 
     def name(self) -> str:
-        """PyTorch's name of the step backward, for example `MulBackward0`."""
+        """Return PyTorch's name of the step backward, for example `MulBackward0`."""
         words = self.op.name.replace(".", "_").split("_")
         return "".join(word[:1].upper() + word[1:] for word in words) + "Backward0"
 
@@ -70,8 +70,9 @@ class Node:
     def parents(self) -> tuple[Node | Leaf | None, ...]:
         """The nodes of the inputs, with None for one that does not require grad.
 
-        Where only the first does, `source` is its node itself. The garbage collector looks through
-        a deep graph again and again: a tuple less for each node is a third of its time.
+        Where the first input alone requires grad, `source` is the node of that input. The garbage
+        collector goes through a deep graph again and again: one tuple less per node saves a
+        third of the collector's time.
         """
         source = self.source
         return source if type(source) is tuple else (source,)
@@ -89,7 +90,7 @@ AnyNode = Node | Leaf
 
 
 class Hooks(dict[int, Hook]):
-    """Hooks of a recorded Tensor; `grad` is kept here after `retain_grad()`."""
+    """The hooks of a recorded Tensor, and its `grad` after `retain_grad()`."""
 
     grad: Any = None  # a Tensor, or None
     retain = False
@@ -99,7 +100,7 @@ _handles = itertools.count()  # an id would be reused once its handle is dropped
 
 
 class RemovableHandle:
-    """What `register_hook` returns; `remove()` takes the hook away."""
+    """The handle of a hook that `register_hook` has added; `remove()` takes the hook away."""
 
     def __init__(self, hooks: dict[int, Any], hook: Any) -> None:
         self._hooks, self._key = hooks, next(_handles)
@@ -107,7 +108,7 @@ class RemovableHandle:
         note_change()
 
     def remove(self) -> None:
-        """Take the hook away; once is enough."""
+        """Take the hook away; a second call does nothing."""
         self._hooks.pop(self._key, None)
         note_change()
 
@@ -119,7 +120,7 @@ class RemovableHandle:
 
 
 def leading_to(wanted: Iterable[AnyNode], roots: Iterable[AnyNode]) -> set[AnyNode]:
-    """The wanted nodes, and all that have one of them among their ancestors."""
+    """Return the wanted nodes, and all nodes that have one of them among their ancestors."""
     useful = set(wanted)
     for node in reversed(ancestors(roots)):  # the oldest first
         if isinstance(node, Node) and any(parent in useful for parent in node.parents):
@@ -128,7 +129,7 @@ def leading_to(wanted: Iterable[AnyNode], roots: Iterable[AnyNode]) -> set[AnyNo
 
 
 def ancestors(roots: Iterable[AnyNode]) -> list[AnyNode]:
-    """Every node that the roots were computed from, themselves included, newest first."""
+    """Return every node that the roots were computed from, and the roots, newest first."""
     stack, seen = list(roots), set(roots)
     while stack:
         node = stack.pop()

@@ -25,16 +25,16 @@ FOREIGN: dict[int, weakref.ref[Array]] = {}
 
 
 def owner(array: Array) -> Array:
-    """The last ndarray in the chain of bases: the one whose life is the memory's."""
+    """Return the last ndarray in the chain of bases, which lives as long as the memory."""
     while isinstance(array.base, np.ndarray):
         array = array.base
     return array
 
 
 class Pair:
-    """An array and its copy in C order; it goes when the copy does, and holds the array until then.
+    """An array and its copy in C order; a pair dies with its copy, and keeps the array until then.
 
-    So nobody takes the array's memory for something else while the copy is there.
+    So the array's memory is not reused while the copy lives.
     """
 
     def __init__(self, tensor: Tensor, copy: Array) -> None:
@@ -52,7 +52,7 @@ class Pair:
                 del PAIRS[key]
 
     def update(self, key: int) -> Array | None:
-        """Copy from the memory with that key to the other one, which is returned."""
+        """Copy from the memory with that key to the other memory, and return the latter."""
         memory = self.ref()
         if memory is None:
             return None
@@ -63,7 +63,7 @@ class Pair:
 
 
 def update_copies(written: Array) -> Iterator[Array]:
-    """Have what was written in all other copies of it; yields what was changed."""
+    """Update all other copies of a written array; yield each array that was changed."""
     done, waiting = set(), [id(owner(written))]
     while waiting:
         key = waiting.pop()

@@ -1,7 +1,7 @@
-"""What `Tensor(...)`, `FloatTensor(...)` and `x.new(...)` make of their arguments: data, or a size.
+"""The arguments of `Tensor(...)`, `FloatTensor(...)` and `x.new(...)`: data, or a size.
 
-The oldest way of PyTorch to make a Tensor: ints, and what `x.size()` gives, are a size; anything
-else is data. `tensor(data)` and `zeros(size)` say which is meant.
+The oldest way of PyTorch to make a Tensor: ints, and a Size, are a size; anything else is data.
+`tensor(data)` and `zeros(size)` are unambiguous.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _is_length(arg: Any) -> bool:
 
 
 def zeros_of(args: tuple[Any, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
-    """Zeros of the size that `is_size` found; PyTorch's memory holds anything there."""
+    """Make zeros of the size in `args`; PyTorch's memory is not initialised."""
     if not args:
         return np.zeros(0, dtype)
     return np.zeros(args[0] if isinstance(args[0], Size) else [int(n) for n in args], dtype)

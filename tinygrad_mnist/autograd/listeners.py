@@ -1,6 +1,6 @@
-"""Who may listen to recorded calls: what a tape and a watch must be able to hear.
+"""The interfaces of a tape, a follower and a watch: each is told of recorded calls.
 
-For readers and type checkers alone: it is never imported when a program runs.
+For readers and type checkers alone: this file is never imported when a program runs.
 """
 
 from __future__ import annotations
@@ -10,58 +10,58 @@ from typing import Any, Protocol
 
 
 class Tape(Protocol):
-    """What wants to hear everything that happens in a thread: see `jit/tape.py`."""
+    """A record of everything that happens in a thread: see `jit/tape.py`."""
 
     def record(
         self, op: Any, args: tuple[Any, ...], kw: dict[str, Any], out: Any, residuals: Any
     ) -> None:
-        """`op(*args, **kw)` gave the Tensor `out`, and these residual arrays."""
+        """Record that `op(*args, **kw)` gave the Tensor `out`, and these residual arrays."""
 
     def constant(self, array: Any) -> None:
-        """This array never changes: the gradient that a walk starts with."""
+        """Record that an array never changes: the gradient that a walk starts with."""
 
     def accumulated(self, leaf: Any, before: Any, after: Any) -> None:
-        """A leaf's gradient went from the Tensor `before` (or None) to the Tensor `after`."""
+        """Record that a leaf's gradient went from the Tensor `before` (or None) to `after`."""
 
     def cleared(self, leaf: Any) -> None:
-        """A leaf's gradient is about to become None."""
+        """Record that a leaf's gradient is about to become None."""
 
     def grad_read(self, leaf: Any) -> None:
-        """Somebody is about to look at a leaf's gradient."""
+        """Record that a leaf's gradient is about to be read."""
 
     def looked(self, tensor: Any, view: Any) -> None:
-        """`view` is a new Tensor on the memory of `tensor`, made without a call."""
+        """Record that `view` is a new Tensor on the memory of `tensor`, made without a call."""
 
     def copied(self, tensor: Any, copy: Any) -> None:
-        """`copy` shares memory with `tensor` to the user: see `layout.py`."""
+        """Record that `copy` is kept equal to `tensor`, as on shared memory: see `layout.py`."""
 
     def requires(self, tensor: Any) -> None:
-        """Whether a Tensor requires grad is about to be changed."""
+        """Record that `requires_grad` of a Tensor is about to be set."""
 
     def abandon(self, why: str) -> None:
-        """What happens from here on depends on data, in a way that no tape hears of."""
+        """Give up: from here on the calls depend on data in a way that no tape records."""
 
     def walked(self, node: Any) -> None:
-        """Backward went through this node."""
+        """Record that backward went through this node."""
 
     def module(self, module: Any) -> None:
-        """A module was called, and its settings relied on."""
+        """Record that a module was called: the program depends on its settings."""
 
     def written(self, tensor: Any, value: Any) -> None:
-        """The Tensor `value` was copied into the memory of `tensor`."""
+        """Record that the Tensor `value` was copied into the memory of `tensor`."""
 
     def effect(self, run: Callable[[], object], subject: Any) -> bool:
-        """`run()` is wanted for what it does, as one optimizer's step is; whether to do it now."""
+        """Record a call for its effect, as one optimizer's step; tell whether to run it now."""
 
 
 class Follower(Protocol):
-    """Computes each call in the place of the recorder, where it knows what comes: `jit/follow.py`.
+    """A stand-in for the recorder that has learnt which calls come: see `jit/follow.py`.
 
-    `thread` is where the call that it follows is under way, None between calls.
+    `thread` is the thread of the call that is being followed, None between calls.
     """
 
     thread: int | None
-    here: Any  # `here.ahead(follower, op, args, kw, grad)` answers the usual call, or gives None
+    here: Any  # `here.ahead(follower, op, args, kw, grad)` computes the usual call, or gives None
 
     def call(self, op: Any, args: tuple[Any, ...], kw: dict[str, Any], grad: bool) -> Any:
         """Return the Tensor that `op(*args, **kw)` gives; record the call if `grad`."""
@@ -70,17 +70,17 @@ class Follower(Protocol):
         """Walk back from one Tensor, if that usually comes next; tell whether it was done."""
 
     def backward(self, roots: Any, seeds: Any, wanted: Any, retain: bool) -> bool:
-        """Do what `engine.walk` does, if it is known how; tell whether it was done."""
+        """Do the work of `engine.walk`, if it has been learnt; tell whether it was done."""
 
     def update(self, optimizer: Any) -> None:
         """Apply one step of an optimizer."""
 
 
 class Watch(Protocol):
-    """What wants to look at each recorded call and at each gradient: see `anomaly.py`."""
+    """An inspector of each recorded call and of each gradient: see `anomaly.py`."""
 
     def called(self, node: Any) -> None:
-        """This node has just been recorded."""
+        """Inspect a node that has just been recorded."""
 
     def gave(self, node: Any, gradient: Any, incoming: Any) -> None:
-        """A rule of this node made `gradient` (None: nothing) of `incoming`."""
+        """Inspect the `gradient` (None: nothing) that a rule of this node made of `incoming`."""

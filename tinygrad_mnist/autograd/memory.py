@@ -1,4 +1,4 @@
-"""graph_memory: which recorded graphs are alive, what they keep, and who holds them."""
+"""graph_memory: the live recorded graphs, the memory they keep, and the variables behind them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tinygrad_mnist.autograd.graph import Node, ancestors
 from tinygrad_mnist.autograd.layout import owner
 from tinygrad_mnist.autograd.tensor import Tensor
 
-_RUNNING_SUM = 8  # so many additions in a row are no model
+_RUNNING_SUM = 8  # this many additions in a row are a running sum, not a model
 
 
 class Holder(NamedTuple):
-    """One graph: what holds its newest call, and what goes with it."""
+    """One graph: the holder of its newest call, and the size of the graph."""
 
     bytes: int
     calls: int
@@ -32,7 +32,7 @@ class Holder(NamedTuple):
 
 
 class GraphMemory(NamedTuple):
-    """All live graphs, the largest first; `print` it."""
+    """All live graphs, the largest first, in a form to print."""
 
     bytes: int
     calls: int
@@ -44,10 +44,10 @@ class GraphMemory(NamedTuple):
 
 
 def graph_memory(most: int = 10) -> GraphMemory:
-    """What the recorded graphs that are alive now keep for backward, and which variables hold them.
+    """Measure the memory that live graphs keep for backward, and name the variables that hold them.
 
-    `bytes` counts each kept array once, `holders` are the `most` largest. It searches all objects
-    of the process: a tool for finding a leak, not for every step.
+    `bytes` counts each saved array once, `holders` are the `most` largest. All objects of the
+    process are searched: this is a tool for finding a leak, not for every step.
 
     >>> import tinygrad_mnist as tg
     >>> w = tg.ones(1000, requires_grad=True)
@@ -64,16 +64,17 @@ def graph_memory(most: int = 10) -> GraphMemory:
     inner = {parent for node in nodes for parent in node.parents}
     heads = [node for node in nodes if node not in inner]
     # A list, where a dict of Tensors would turn up as one more holder of them.
-    place = {tensor._node: i for i, tensor in enumerate(tensors)}
-    found = [
-        _holder(node, tensors[place[node]] if node in place else None, variables) for node in heads
+    index_of = {tensor._node: i for i, tensor in enumerate(tensors)}
+    holders = [
+        _holder(node, tensors[index_of[node]] if node in index_of else None, variables)
+        for node in heads
     ]
-    found.sort(key=lambda holder: -holder.bytes)
-    return GraphMemory(_kept(nodes), len(nodes), found[:most])
+    holders.sort(key=lambda holder: -holder.bytes)
+    return GraphMemory(_saved_bytes(nodes), len(nodes), holders[:most])
 
 
-def _kept(nodes: Iterable[Any]) -> int:
-    """The bytes of all kept arrays, each memory once."""
+def _saved_bytes(nodes: Iterable[Any]) -> int:
+    """Count the bytes of all saved arrays, each memory once."""
     memory = {}
     for node in nodes:
         for value in (isinstance(node, Node) and node.saved) or ():
@@ -90,11 +91,11 @@ def _holder(node: Node, tensor: Tensor | None, variables: dict[int, str]) -> Hol
     else:
         name = _name(tensor, variables) or "without a name"
         what = f"{name}, a Tensor of shape {list(node.shape)} made by {node.name()}"
-    return Holder(_kept(graph), len(graph), what, _hint(node))
+    return Holder(_saved_bytes(graph), len(graph), what, _hint(node))
 
 
 def _hint(node: Node) -> str:
-    """`total += loss` keeps the graph of every loss; say so where it looks like that."""
+    """Return a hint for `total += loss`, which keeps the graph of every loss; else ''."""
     terms, at = 0, node
     while at.op.name in ("add", "sub"):
         terms += 1
@@ -108,8 +109,8 @@ def _hint(node: Node) -> str:
 
 
 def _locals() -> dict[int, str]:
-    """The variables of every running function: by the id of what they hold."""
-    found: dict[int, str] = {}
+    """Find the variables of every running function, by the ids of their values."""
+    variables: dict[int, str] = {}
     for frame in sys._current_frames().values():
         at: FrameType | None = frame
         while at is not None:
@@ -118,21 +119,21 @@ def _locals() -> dict[int, str]:
                 snapshot = at.f_locals
                 for name, value in snapshot.items():
                     where = f"`{name}` in {code.co_name} ({code.co_filename}:{at.f_lineno})"
-                    found.setdefault(id(value), where)
+                    variables.setdefault(id(value), where)
                 if code.co_flags & inspect.CO_OPTIMIZED and type(snapshot) is dict:
                     snapshot.clear()  # the frame would keep it, and all that it names
             at = at.f_back
-    return found
+    return variables
 
 
 def _name(value: Any, variables: dict[int, str], depth: int = 2) -> str | None:
-    """The variable, entry or attribute that holds a value, as far as it can be found."""
+    """Name the variable, entry or attribute that holds a value, as far as one can be found."""
     if id(value) in variables:
         return variables[id(value)]
     for holder in gc.get_referrers(value) if depth else ():
         if isinstance(holder, FrameType | Node):
             continue
-        names = _places(holder, value)
+        names = _names_within(holder, value)
         above = _name(holder, variables, depth - 1) if names or isinstance(holder, list) else None
         if isinstance(holder, dict) and names:
             if "__spec__" in holder:
@@ -145,10 +146,10 @@ def _name(value: Any, variables: dict[int, str], depth: int = 2) -> str | None:
     return None
 
 
-def _places(holder: Any, value: Any) -> list[str]:
-    """The keys or attributes under which `holder` holds it."""
+def _names_within(holder: Any, value: Any) -> list[str]:
+    """Return the keys or attributes under which `holder` holds the value."""
     inside = holder if isinstance(holder, dict) else getattr(holder, "__dict__", {})
-    return [str(key) for key, held in inside.items() if held is value]
+    return [str(key) for key, entry in inside.items() if entry is value]
 
 
 def _size(count: float) -> str:

@@ -1,4 +1,4 @@
-"""Grad on or off, and who listens to recorded calls: one mode a thread.
+"""Grad on or off, and the tape, watch or follower of recorded calls: one mode per thread.
 
 `MODES` holds only the threads that are *not* in the default mode, so an op on its hot path tests
 one dict for emptiness and pays nothing else for modes, threads and tapes.
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# Another number whenever what a captured program relies on may have changed: a Tensor's memory
-# swapped, requires_grad set, an attribute of a module assigned. While it stands still, nothing has.
+# Another number whenever a condition of a captured program may have changed: a Tensor's memory was
+# swapped, requires_grad was set, an attribute of a module assigned. The same number: no change.
 changes = 0
 _new_number = itertools.count(1).__next__
 
@@ -32,7 +32,7 @@ class Mode(NamedTuple):
     follower: Follower | None = None
 
     def may_follow(self, thread: int) -> bool:
-        """Tell whether the follower's call is under way in this thread, and nobody else listens."""
+        """Tell whether the follower's call is under way in this thread, with no tape or watch."""
         alone = self.tape is None and self.watch is None
         return alone and self.follower is not None and self.follower.thread == thread
 
@@ -43,7 +43,7 @@ TAPED: set[int] = set()  # the threads that may have a tape: while it is empty, 
 
 
 class _Guard:
-    """Dies with its thread, and takes its mode along: another thread may get its identity."""
+    """An object that dies with its thread, and drops its mode: thread identities are reused."""
 
     def __init__(self, thread: int) -> None:
         self._thread = thread
@@ -62,12 +62,12 @@ IS_GENERATOR = 0x20  # inspect.CO_GENERATOR
 
 
 def current() -> Mode:
-    """The mode of this thread."""
+    """Return the mode of this thread."""
     return MODES.get(get_ident(), DEFAULT)
 
 
 def switch(mode: Mode) -> Mode:
-    """Put this thread into `mode`; returns the one it was in."""
+    """Put this thread into `mode`; return the mode before."""
     thread = get_ident()
     before = MODES.get(thread, DEFAULT)
     if mode.follower is not None and not mode.may_follow(thread):
@@ -85,7 +85,7 @@ def switch(mode: Mode) -> Mode:
     return before
 
 
-class _Switch:
+class Switch:
     """A context manager and a decorator that changes some of the mode's fields."""
 
     def __init__(self, **fields: Any) -> None:
@@ -104,39 +104,39 @@ class _Switch:
             return _generator(function, fields)
 
         @functools.wraps(function)
-        def wrapped(*args: Any, **kw: Any) -> Any:
-            with _Switch(**fields):
+        def wrapper(*args: Any, **kw: Any) -> Any:
+            with Switch(**fields):
                 return function(*args, **kw)
 
-        return wrapped  # type: ignore[return-value]
+        return wrapper  # type: ignore[return-value]
 
 
 def _generator(function: F, fields: dict[str, Any]) -> F:
-    """A generator function in whose body the mode holds, and not where its values are used."""
+    """Apply the mode to the body of a generator function, and not where its values are used."""
 
     @functools.wraps(function)
-    def wrapped(*args: Any, **kw: Any) -> Generator[Any, Any, Any]:
+    def wrapper(*args: Any, **kw: Any) -> Generator[Any, Any, Any]:
         inner = function(*args, **kw)
-        resume, given = inner.send, None
+        resume, sent = inner.send, None
         while True:
             try:
-                with _Switch(**fields):
-                    value = resume(given)
+                with Switch(**fields):
+                    value = resume(sent)
             except StopIteration as end:
                 return end.value
             try:
-                given, resume = (yield value), inner.send
+                sent, resume = (yield value), inner.send
             except GeneratorExit:
-                with _Switch(**fields):
+                with Switch(**fields):
                     inner.close()
                 raise
             except BaseException as error:
-                given, resume = error, inner.throw
+                sent, resume = error, inner.throw
 
-    return wrapped  # type: ignore[return-value]
+    return wrapper  # type: ignore[return-value]
 
 
-class no_grad(_Switch):
+class no_grad(Switch):
     """Record nothing inside; a context manager and a decorator.
 
     >>> import tinygrad_mnist as tg
@@ -157,21 +157,21 @@ class no_grad(_Switch):
         super().__init__(grad=False)
 
 
-class inference_mode(_Switch):
-    """As `no_grad`: this engine has no cheaper mode than recording nothing."""
+class inference_mode(Switch):
+    """Record nothing inside, as `no_grad`: this engine has no cheaper mode."""
 
     def __init__(self, mode: bool = True) -> None:
         super().__init__(grad=not mode)
 
 
-class enable_grad(_Switch):
+class enable_grad(Switch):
     """Record inside, within a `no_grad` block."""
 
     def __init__(self) -> None:
         super().__init__(grad=True)
 
 
-class set_grad_enabled(_Switch):
+class set_grad_enabled(Switch):
     """Turn recording on or off, at once or for a `with` block."""
 
     def __init__(self, mode: bool) -> None:
@@ -187,7 +187,7 @@ class set_grad_enabled(_Switch):
 
 
 def note_change() -> None:
-    """Count a change to something that a captured program may rely on.
+    """Count a change of a condition that a captured program may depend on.
 
     No number comes twice, whichever of two threads stores its own last: no change is missed.
     """
@@ -196,7 +196,7 @@ def note_change() -> None:
 
 
 def is_grad_enabled() -> bool:
-    """Whether calls on Tensors that require grad are recorded in this thread."""
+    """Tell whether calls on Tensors that require grad are recorded in this thread."""
     return current().grad
 
 
@@ -206,13 +206,13 @@ def is_taped() -> bool:
 
 
 def as_effect(method: F) -> F:
-    """A method that is called for what it does to its object, not for what it returns.
+    """Mark a method that is called to change its object, not for a result.
 
-    A captured program does it again at every replay, instead of once.
+    A captured program calls the method again at every replay, instead of once.
     """
 
     @functools.wraps(method)
-    def heard(self: Any, *args: Any, **kw: Any) -> Any:
+    def wrapper(self: Any, *args: Any, **kw: Any) -> Any:
         mode = current()
         if mode.tape is None:
             return method(self, *args, **kw)
@@ -224,4 +224,4 @@ def as_effect(method: F) -> F:
         finally:
             switch(before)
 
-    return heard  # type: ignore[return-value]
+    return wrapper  # type: ignore[return-value]

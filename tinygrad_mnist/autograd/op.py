@@ -12,48 +12,50 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd.signature import all_names, defaults, parameters
+from tinygrad_mnist.autograd.signature import all_names, defaults, parameter_names
 from tinygrad_mnist.autograd.tensor import Tensor
 
 Kernel = Callable[..., Any]
 Rule = Callable[..., Any]
-Keeper = Callable[[Sequence[Any]], tuple[Any, ...]]
+Selector = Callable[[Sequence[Any]], tuple[Any, ...]]
 Bound = Callable[[Any, Sequence[Any], tuple[int, ...], int], Any]
 
 REGISTRY: dict[str, Op] = {}
-RESERVED = ("g", "y", "shape", "i")  # what a rule calls the gradient, the output, ...
+RESERVED = ("g", "y", "shape", "i")  # in a rule: the gradient, the output, ...
 
 
 class ShapeError(RuntimeError, ValueError):
-    """The shapes or types of an op's arguments do not fit; the message names the op and them."""
+    """The shapes or types of an op's arguments do not fit; the message names op and arguments."""
 
 
 class DTypeError(RuntimeError, TypeError):
-    """The dtypes of an op's arguments do not fit; the message names the op and them."""
+    """The dtypes of an op's arguments do not fit; the message names op and arguments."""
 
 
 class DivisionError(RuntimeError, ZeroDivisionError):
     """Integers were divided by 0."""
 
 
-class Keepers(dict[tuple[bool, ...], Keeper | None]):
-    """What picks `saved` from (*arrays, y, *residuals, settings, None), by which inputs need grad.
+class SavedSelectors(dict[tuple[bool, ...], Selector | None]):
+    """For each set of inputs that need a gradient, the function that selects a node's `saved`.
 
-    It picks what the rules of those inputs name; None if that is nothing.
+    From (*arrays, y, *residuals, settings, None) it takes the values that the rules of those inputs
+    name, and the None in place of each other value (index -1 is the last). Where no rule names
+    anything, the function is None.
     """
 
-    def __init__(self, it: Op) -> None:
-        self._mask = it.mask
+    def __init__(self, op: Op) -> None:
+        self._mask = op.mask
 
-    def __missing__(self, needed: tuple[bool, ...]) -> Keeper | None:
+    def __missing__(self, needed: tuple[bool, ...]) -> Selector | None:
         flags = self._mask(needed)
-        places = [place if flag else -1 for place, flag in enumerate(flags)]
-        self[needed] = operator.itemgetter(*places) if any(flags) else None
+        indices = [index if flag else -1 for index, flag in enumerate(flags)]
+        self[needed] = operator.itemgetter(*indices) if any(flags) else None
         return self[needed]
 
 
 class Op:
-    """What is known of an op: its kernel, its arguments' names, and its rules."""
+    """A kernel, the names of its arguments, and a rule for each input with a derivative."""
 
     def __init__(
         self,
@@ -73,25 +75,25 @@ class Op:
         self.residual = dict(residual or {})
         self.params, self.keywords, self.variadic = _signature(kernel, list(rules))
         self.defaults = {k: v for k, v in defaults(kernel).items() if k in self.keywords}
-        # What gives bools whatever the dtypes (comparisons, logic) needs no common dtype first.
+        # A ufunc that gives bools for any dtypes (comparisons, logic) needs no common dtype first.
         nin, loops = getattr(kernel, "nin", 0), getattr(kernel, "types", ())
         elementwise = nin > 0 and getattr(kernel, "signature", None) is None
         self.promotes = elementwise and "d" * nin + "->?" not in loops
-        self._words = {
+        self._rule_parameters = {
             param: self._parameters(f"rule for {param!r}", rule)
             for param, rule in rules.items()
             if rule is not None
         }
         self._check(rules)
-        self._places = {p: i for i, p in enumerate((*self.params, "y", *self.residual))}
+        self._saved_index = {p: i for i, p in enumerate((*self.params, "y", *self.residual))}
         self.rules: tuple[Bound | None, ...] = tuple(self._bind(p, rules) for p in self.params)
         self.constants = [i for i, rule in enumerate(self.rules) if rule is None]
-        self.keepers = Keepers(self)
+        self.selectors = SavedSelectors(self)
 
     def _check(self, rules: dict[str, Rule | None]) -> None:
-        """Refuse a rule for what is no input, and one that names what it cannot be given."""
+        """Refuse a rule for a name that is no input, and one that names a value it cannot get."""
         reserved = ("g", "y", "shape", "i") if self.variadic else ("g", "y", "shape")
-        given = (*self.params, *self.keywords)
+        arguments = (*self.params, *self.keywords)
         for name in rules:
             if name in RESERVED:
                 raise TypeError(f"{self.name}: {name!r} has a meaning in rules; rename the input")
@@ -100,24 +102,24 @@ class Op:
                     f"{self.name}: a rule for {name!r}, which is not an input of it; "
                     f"its inputs are {', '.join(self.params)}"
                 )
-            words = self._words.get(name)
+            words = self._rule_parameters.get(name)
             if words is not None and words[:1] != ("g",):
                 raise TypeError(
                     f"{self.name}: the first parameter of the rule for {name!r} must be g, "
                     "the incoming gradient"
                 )
             self._check_words(
-                f"rule for {name!r}", words or (), (*reserved, *given, *self.residual)
+                f"rule for {name!r}", words or (), (*reserved, *arguments, *self.residual)
             )
         for name, definition in self.residual.items():
             words = self._parameters(f"definition of {name!r}", definition)
-            self._check_words(f"definition of {name!r}", words, given)
+            self._check_words(f"definition of {name!r}", words, arguments)
 
-    def _check_words(self, what: str, words: Sequence[str], known: Sequence[str]) -> None:
+    def _check_words(self, what: str, words: Sequence[str], allowed: Sequence[str]) -> None:
         for word in words:
-            if word not in known:
+            if word not in allowed:
                 raise TypeError(
-                    f"{self.name}: the {what} names {word!r}; it may name {', '.join(known)}"
+                    f"{self.name}: the {what} names {word!r}; it may name {', '.join(allowed)}"
                 )
 
     def _parameters(self, what: str, rule: Any) -> tuple[str, ...]:
@@ -128,13 +130,13 @@ class Op:
         return all_names(rule)
 
     def _bind(self, param: str, rules: dict[str, Rule | None]) -> Bound | None:
-        """A rule as a closure of one fixed shape: (g, saved, shape of the input, its index)."""
+        """Make of a rule a function of (g, saved, shape of the input, index of the input)."""
         rule = rules.get(param)
         if rule is None:
             return None
-        names = self._words[param][1:]
-        places = [self._places.get(name, -1) for name in names]
-        match places if -1 not in places else None:
+        names = self._rule_parameters[param][1:]
+        indices = [self._saved_index.get(name, -1) for name in names]
+        match indices if -1 not in indices else None:
             case []:
                 return lambda g, saved, shape, i: rule(g)
             case [p]:
@@ -146,26 +148,26 @@ class Op:
                 return lambda g, saved, shape, i: rule(g, *pick(saved))
         if names == ("shape",):
             return lambda g, saved, shape, i: rule(g, shape)
-        pairs, defaults = list(zip(names, places, strict=True)), self.defaults
+        pairs, defaults = list(zip(names, indices, strict=True)), self.defaults
 
         def general(g: Any, saved: Sequence[Any], shape: tuple[int, ...], i: int) -> Any:
             settings = (saved and saved[-1]) or defaults
-            given: list[Any] = []
-            for name, place in pairs:
-                if place >= 0:
-                    given.append(saved[place])
+            values: list[Any] = []
+            for name, index in pairs:
+                if index >= 0:
+                    values.append(saved[index])
                 elif name in ("shape", "i"):
-                    given.append(shape if name == "shape" else i)
+                    values.append(shape if name == "shape" else i)
                 else:
-                    given.append(settings.get(name, defaults.get(name)))
-            return rule(g, *given)
+                    values.append(settings.get(name, defaults.get(name)))
+            return rule(g, *values)
 
         return general
 
     def mask(self, needed: Sequence[bool]) -> list[bool]:
-        """For each place of `saved`, whether a rule of a needed input names it."""
+        """Tell for each value in `saved` whether a rule of a needed input names it."""
         pairs = zip(self.params, needed, strict=False)
-        wanted = (self._words.get(param, ()) for param, need in pairs if need)
+        wanted = (self._rule_parameters.get(param, ()) for param, need in pairs if need)
         names = set().union(*wanted)
         for residual in names.intersection(self.residual):
             names.update(all_names(self.residual[residual]))
@@ -173,21 +175,21 @@ class Op:
         return [*flags, not names.isdisjoint(self.keywords)]
 
     def rebuild(self, inputs: Sequence[Any], saved: Sequence[Any]) -> Iterator[Any]:
-        """The kept residuals, computed again from inputs that are attached to the graph."""
-        known = dict(zip(self.params, inputs, strict=True)) | self.defaults | (saved[-1] or {})
-        for place, definition in enumerate(self.residual.values(), len(self.params) + 1):
-            if saved[place] is None:
+        """Compute the saved residuals again, from inputs that are attached to the graph."""
+        values = dict(zip(self.params, inputs, strict=True)) | self.defaults | (saved[-1] or {})
+        for index, definition in enumerate(self.residual.values(), len(self.params) + 1):
+            if saved[index] is None:
                 yield None
             else:
-                yield definition(*(known[word] for word in all_names(definition)))
+                yield definition(*(values[word] for word in all_names(definition)))
 
     def explain(self, error: Exception, args: Sequence[Any], kw: dict[str, Any]) -> Exception:
-        """The same failure, naming the op and what it was given."""
+        """Return the same failure with the op's name and arguments in its message."""
         if isinstance(error, (Warning, MemoryError, np.linalg.LinAlgError)):
             return error
-        given = ", ".join(_describe(arg) for arg in args)
+        shown = ", ".join(_describe(arg) for arg in args)
         options = "".join(f", {k}={v!r}" for k, v in kw.items())
-        message = f"{self.name}({given}{options}): {error}"
+        message = f"{self.name}({shown}{options}): {error}"
         if isinstance(error, ZeroDivisionError):
             return DivisionError(message)
         for kind in (IndexError, FloatingPointError):
@@ -195,8 +197,8 @@ class Op:
                 return kind(message)
         if not isinstance(error, TypeError):
             return ShapeError(message)
-        known = (Tensor, np.ndarray, np.generic, bool, int, float)
-        return (DTypeError if all(isinstance(arg, known) for arg in args) else TypeError)(message)
+        usual = (Tensor, np.ndarray, np.generic, bool, int, float)
+        return (DTypeError if all(isinstance(arg, usual) for arg in args) else TypeError)(message)
 
     def __repr__(self) -> str:
         return f"<op {self.name}({', '.join((*self.params, *self.keywords))})>"
@@ -205,15 +207,15 @@ class Op:
 def _signature(
     kernel: Kernel, inputs: list[str]
 ) -> tuple[tuple[str, ...], tuple[str, ...], str | None]:
-    """The kernel's array arguments, its keywords, and the name of its *args, if it has them.
+    """Return a kernel's array arguments, its keywords, and the name of its *args or None.
 
-    A ufunc's arguments have no names: the rules name them, if there is one for each, or else they
-    are x, or a and b.
+    A ufunc's arguments have no names: they get those of the rules, if each has a rule, or else
+    they are x, or a and b.
     """
     if isinstance(kernel, np.ufunc):
         usual = ["x"] if kernel.nin == 1 else list("abcdef"[: kernel.nin])
         return tuple(inputs if len(inputs) == kernel.nin else usual), (), None
-    positional, variadic, keywords = parameters(kernel)
+    positional, variadic, keywords = parameter_names(kernel)
     if variadic is not None:
         positional = (*positional, variadic)
     return positional, tuple(name for name in keywords if name != "out"), variadic

@@ -1,8 +1,8 @@
-"""Recorded writes: the base becomes a new node of the graph, its views are made anew from it.
+"""Recorded writes: the base gets a new node of the graph, and each view one made from that.
 
 As in PyTorch, a write through one Tensor reaches all that look at the same memory: `written` gives
-the base a node with its old value and the new one as inputs, and each view that the write touched
-the node of the same view of that. Nothing is copied.
+the base a node whose inputs are the old value and the new one, and each view that the write touched
+the node of the same view of the new base. Nothing is copied.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from tinygrad_mnist.autograd.graph import Hooks, Node
 from tinygrad_mnist.autograd.op import Op
 from tinygrad_mnist.autograd.record import record
 from tinygrad_mnist.autograd.tensor import Tensor, new, wrap
-from tinygrad_mnist.autograd.views import Way, seen, views_of
+from tinygrad_mnist.autograd.views import Way, origin_of, views_of
 
 Array = np.ndarray[Any, Any]
 
 
 def written(tensor: Tensor, node: Any, op: Op, *, foreign: bool) -> None:
-    """Say that a value, which came from `node`, was written over all of `tensor`.
+    """Record that a value, which came from `node`, was written over all of `tensor`.
 
-    `op` is `assign_view`: base with value at the end of a way. A `foreign` value was not computed
-    from the Tensor: what that came from is gone through all the same, with a gradient of zero.
+    `op` is `assign_view`: base with value at the end of a way. Where the value is `foreign`, not
+    computed from the Tensor, backward still visits the Tensor's history, with a gradient of zero.
     """
-    known = seen(tensor)
-    base, way = (tensor, ()) if known is None else known[:2]
+    origin = origin_of(tensor)
+    base, way = (tensor, ()) if origin is None else origin[:2]
     if way or node is None or (foreign and base._node is not None):
         node = _assignment(base, node, op, way)
     _become(base, node)
@@ -40,28 +40,28 @@ def written(tensor: Tensor, node: Any, op: Op, *, foreign: bool) -> None:
         return
     for ref in others:
         view = ref()
-        if view is None or view is tensor or (known := seen(view)) is None:
+        if view is None or view is tensor or (origin := origin_of(view)) is None:
             continue
         if view._node is None or np.may_share_memory(view._data, tensor._data):
-            _become(view, _node_of(base, known.way))
+            _become(view, _node_of(base, origin.way))
 
 
-def settle(value: Any, place: Array, start: int | None) -> None:
-    """Let a node that was made after `start`, and kept its value, keep where it was written to.
+def keep_target(value: Any, target: Array, start: int | None) -> None:
+    """Let a node made after `start` that has saved its value save the written memory instead.
 
-    One copy less is held, and what is written there later is noticed, as in PyTorch.
+    That frees one copy, and later writes to that memory are noticed, as in PyTorch.
     """
     node = getattr(value, "_node", None)
     if start is None or not isinstance(node, Node) or node.order > start or not node.saved:
         return
     at = len(node.op.params)
-    if len(node.saved) > at and node.saved[at] is value._data and place.shape == value.shape:
-        node.saved = (*node.saved[:at], place, *node.saved[at + 1 :])
+    if len(node.saved) > at and node.saved[at] is value._data and target.shape == value.shape:
+        node.saved = (*node.saved[:at], target, *node.saved[at + 1 :])
         node.order = writes.tick()
 
 
 def _assignment(base: Tensor, node: Any, op: Op, way: Way) -> Node:
-    """The base's new node: its old value, but for what was written at the end of the way."""
+    """Make the base's new node: its old value, except for the view that was written."""
     made = new(Node)
     array = base._data
     order = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
@@ -73,7 +73,7 @@ def _assignment(base: Tensor, node: Any, op: Op, way: Way) -> Node:
 
 
 def _node_of(base: Tensor, way: Way) -> Any:
-    """The node of a view that is made anew of its base."""
+    """Return the node of a view that is made again from its base."""
     if base._node is None:
         return None
     view = wrap(base._data, base._node)
@@ -83,7 +83,7 @@ def _node_of(base: Tensor, way: Way) -> Any:
 
 
 def _become(tensor: Tensor, node: Any) -> None:
-    """Give the Tensor another node; what `retain_grad()` asked for goes along."""
+    """Give the Tensor another node; a `retain_grad()` moves to that node."""
     before = tensor._node
     if isinstance(before, Node) and before.hooks is not None and before.hooks.retain:
         before.hooks.retain = False

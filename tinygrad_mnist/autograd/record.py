@@ -1,7 +1,7 @@
 """op() and its recorders: an op is a function that, given Tensors, leaves a node for backward.
 
 The usual calls have a recorder of their own, in which nothing is looped over: at small sizes
-recording is most of what a call costs. `record` is the general case, and what all of them do.
+recording is most of the cost of a call. `record` is the general case, and says what they all do.
 """
 
 from __future__ import annotations
@@ -27,34 +27,34 @@ if TYPE_CHECKING:
 ndarray, asarray, tick = np.ndarray, np.asarray, writes.tick
 
 
-def recorder(it: Op) -> Callable[[Op], Callable[..., Any]]:
-    """Which way of recording fits: the usual calls have one of their own."""
-    if it.residual or it.variadic or it.draws:
+def recorder(op: Op) -> Callable[[Op], Callable[..., Any]]:
+    """Return the way to record an op's calls: the usual signatures have one of their own."""
+    if op.residual or op.variadic or op.draws:
         return general
-    match len(it.params), bool(it.keywords or it.view):
+    match len(op.params), bool(op.keywords or op.view):
         case 1, False:
             return unary
         case 1, True:
-            return general if it.promotes else unary_with_settings
+            return general if op.promotes else unary_with_settings
         case 2, False:
             return binary
-        case 3, False if None not in it.rules and not it.promotes:
+        case 3, False if None not in op.rules and not op.promotes:
             return ternary
     return general
 
 
-def unary(it: Op) -> Callable[..., Any]:
-    """One array."""
-    kernel, promotes = it.kernel, it.promotes
-    has_rule = it.rules[0] is not None
-    keeps_x, keeps_y = it.mask([True])[:2]
+def unary(op: Op) -> Callable[..., Any]:
+    """Make the function of an op of one array."""
+    kernel, promotes = op.kernel, op.promotes
+    has_rule = op.rules[0] is not None
+    keeps_x, keeps_y = op.mask([True])[:2]
     keeps = keeps_x or keeps_y
 
     def call(input: Any) -> Any:
         if not isinstance(input, Tensor):
             return kernel(input)
         if MODES:
-            return special(it, (input,), {})
+            return special(op, (input,), {})
         array = input._data
         usual = state() is USUAL
         try:
@@ -62,14 +62,14 @@ def unary(it: Op) -> Callable[..., Any]:
                 hush()
             y = kernel(array)
         except Exception as error:
-            raise it.explain(error, (input,), {}) from None
+            raise op.explain(error, (input,), {}) from None
         finally:
             if usual:
                 restore()
         if type(y) is not ndarray:
             y = asarray(y)
         if promotes and y.dtype is not array.dtype:
-            return record(it, (input,), {})
+            return record(op, (input,), {})
         out = new(Tensor)
         out._data = y
         parent = input._node
@@ -77,7 +77,7 @@ def unary(it: Op) -> Callable[..., Any]:
             out._node = None
             return out
         out._node = node = new(Node)
-        node.op = it
+        node.op = op
         node.source = parent
         node.saved = (array if keeps_x else None, y if keeps_y else None, None) if keeps else ()
         node.shape = parent.shape if promotes else y.shape
@@ -89,17 +89,17 @@ def unary(it: Op) -> Callable[..., Any]:
     return call
 
 
-def unary_with_settings(it: Op) -> Callable[..., Any]:
-    """One array, and settings by name."""
-    kernel, has_rule, view = it.kernel, it.rules[0] is not None, it.view
-    keeps_x, keeps_y, keeps_kw = flags = it.mask([True])
+def unary_with_settings(op: Op) -> Callable[..., Any]:
+    """Make the function of an op of one array, and settings by name."""
+    kernel, has_rule, view = op.kernel, op.rules[0] is not None, op.view
+    keeps_x, keeps_y, keeps_kw = flags = op.mask([True])
     keeps = True in flags
 
     def call(x: Any, **kw: Any) -> Any:
         if not isinstance(x, Tensor):
             return kernel(x, **kw)
         if MODES:
-            return special(it, (x,), kw)
+            return special(op, (x,), kw)
         array = x._data
         usual = state() is USUAL
         try:
@@ -107,7 +107,7 @@ def unary_with_settings(it: Op) -> Callable[..., Any]:
                 hush()
             y = kernel(array, **kw)
         except Exception as error:
-            raise it.explain(error, (x,), kw) from None
+            raise op.explain(error, (x,), kw) from None
         finally:
             if usual:
                 restore()
@@ -116,13 +116,13 @@ def unary_with_settings(it: Op) -> Callable[..., Any]:
         out = new(Tensor)
         out._data = y
         if view:
-            look(x, out, it, kw)
+            look(x, out, op, kw)
         parent = x._node
         if parent is None or not has_rule:
             out._node = None
             return out
         out._node = node = new(Node)
-        node.op = it
+        node.op = op
         node.source = parent
         node.saved = (
             (array if keeps_x else None, y if keeps_y else None, kw if keeps_kw else None)
@@ -138,23 +138,23 @@ def unary_with_settings(it: Op) -> Callable[..., Any]:
     return call
 
 
-def binary(it: Op) -> Callable[..., Any]:
-    """Two arrays, of which one may be a number."""
-    kernel, promotes = it.kernel, it.promotes
-    rule_a, rule_b = (rule is not None for rule in it.rules)
-    masks = (it.mask(need)[:3] for need in ((True, False), (False, True), (True, True)))
+def binary(op: Op) -> Callable[..., Any]:
+    """Make the function of an op of two arrays, of which one may be a number."""
+    kernel, promotes = op.kernel, op.promotes
+    rule_a, rule_b = (rule is not None for rule in op.rules)
+    masks = (op.mask(need)[:3] for need in ((True, False), (False, True), (True, True)))
     keeps_a, keeps_b, keeps_ab = (mask if any(mask) else None for mask in masks)
 
     def call(input: Any, other: Any) -> Any:
         if MODES and (isinstance(input, Tensor) or isinstance(other, Tensor)):
-            return special(it, (input, other), {})
+            return special(op, (input, other), {})
         if isinstance(input, Tensor):
             x, node_a = input._data, input._node
             dtype = x.dtype
             if isinstance(other, Tensor):
                 w, node_b = other._data, other._node
                 if promotes and w.dtype is not dtype:
-                    return special(it, (input, other), {})
+                    return special(op, (input, other), {})
             else:
                 w, node_b = other, None
         elif isinstance(other, Tensor):
@@ -170,8 +170,8 @@ def binary(it: Op) -> Callable[..., Any]:
             y = kernel(x, w)
         except Exception as error:
             if promotes:  # which may have a better reason to refuse
-                return record(it, (input, other), {})
-            raise it.explain(error, (input, other), {}) from None
+                return record(op, (input, other), {})
+            raise op.explain(error, (input, other), {}) from None
         finally:
             if usual:
                 restore()
@@ -179,7 +179,7 @@ def binary(it: Op) -> Callable[..., Any]:
             y = asarray(y)
         y_dtype = y.dtype
         if promotes and y_dtype is not dtype:
-            return record(it, (input, other), {})
+            return record(op, (input, other), {})
         out = new(Tensor)
         out._data = y
         if not rule_a:
@@ -194,14 +194,14 @@ def binary(it: Op) -> Callable[..., Any]:
             out._node = None
             return out
         out._node = node = new(Node)
-        node.op = it
+        node.op = op
         node.source = node_a if node_b is None else (node_a, node_b)
         if keeps is None:
             node.saved = ()
         else:
             x_too, w_too, y_too = keeps
             node.saved = (x if x_too else None, w if w_too else None, y if y_too else None, None)
-        shape = y.shape  # of equal ones all but one are let go
+        shape = y.shape  # share one tuple where shapes are equal
         node.shape = node_a.shape if node_a is not None and node_a.shape == shape else shape
         node.dtype = y_dtype
         node.order = tick()
@@ -211,13 +211,13 @@ def binary(it: Op) -> Callable[..., Any]:
     return call
 
 
-def ternary(it: Op) -> Callable[..., Any]:
-    """Three arrays; the last may be left out."""
-    kernel, keepers, otherwise = it.kernel, it.keepers, general(it)
+def ternary(op: Op) -> Callable[..., Any]:
+    """Make the function of an op of three arrays; the last may be left out."""
+    kernel, selectors, otherwise = op.kernel, op.selectors, general(op)
 
     def call(a: Any, b: Any, c: Any = None) -> Any:
         if MODES and c is not None and isinstance(a, Tensor):
-            return special(it, (a, b, c), {})
+            return special(op, (a, b, c), {})
         if not (isinstance(a, Tensor) and isinstance(b, Tensor) and isinstance(c, Tensor)):
             return otherwise(a, b) if c is None else otherwise(a, b, c)
         x, w, v = a._data, b._data, c._data
@@ -227,7 +227,7 @@ def ternary(it: Op) -> Callable[..., Any]:
                 hush()
             y = kernel(x, w, v)
         except Exception as error:
-            raise it.explain(error, (a, b, c), {}) from None
+            raise op.explain(error, (a, b, c), {}) from None
         finally:
             if usual:
                 restore()
@@ -238,11 +238,11 @@ def ternary(it: Op) -> Callable[..., Any]:
         if True not in needed:
             out._node = None
             return out
-        keep = keepers[needed]
+        select = selectors[needed]
         out._node = node = new(Node)
-        node.op = it
+        node.op = op
         node.source = parents
-        node.saved = keep((x, w, v, y, None, None)) if keep is not None else ()
+        node.saved = select((x, w, v, y, None, None)) if select is not None else ()
         node.shape = y.shape
         node.dtype = y.dtype
         node.order = tick()
@@ -252,16 +252,16 @@ def ternary(it: Op) -> Callable[..., Any]:
     return call
 
 
-def general(it: Op) -> Callable[..., Any]:
-    """Any number of arrays, residuals, settings."""
-    kernel, residual, draws = it.kernel, bool(it.residual), it.draws
+def general(op: Op) -> Callable[..., Any]:
+    """Make the function of an op of any number of arrays, with residuals and settings."""
+    kernel, residual, draws = op.kernel, bool(op.residual), op.draws
 
     def call(*args: Any, **kw: Any) -> Any:
-        if draws and MODES:  # a tape hears a draw even if no argument is a Tensor
-            return special(it, args, kw)
+        if draws and MODES:  # a tape records a draw even if no argument is a Tensor
+            return special(op, args, kw)
         for arg in args:
             if isinstance(arg, Tensor):
-                return special(it, args, kw) if MODES else record(it, args, kw)
+                return special(op, args, kw) if MODES else record(op, args, kw)
         y = kernel(*args, **kw)
         return y[0] if residual else y
 
@@ -269,7 +269,7 @@ def general(it: Op) -> Callable[..., Any]:
 
 
 def record(
-    it: Op,
+    op: Op,
     args: tuple[Any, ...],
     kw: dict[str, Any],
     *,
@@ -277,11 +277,11 @@ def record(
     tape: Tape | None = None,
 ) -> Tensor:
     """Call the kernel and, where an input requires grad, record it: the general case."""
-    if it.promotes:
+    if op.promotes:
         try:
-            args = promote(it.kernel, args)
+            args = promote(op.kernel, args)
         except TypeError as error:
-            raise it.explain(error, args, kw) from None
+            raise op.explain(error, args, kw) from None
     arrays: list[Any] = []
     parents: list[Any] = []
     needed: list[bool] = []
@@ -298,35 +298,35 @@ def record(
     try:
         if usual:
             hush()
-        result = it.kernel(*arrays, **kw) if kw else it.kernel(*arrays)
+        result = op.kernel(*arrays, **kw) if kw else op.kernel(*arrays)
     except Exception as error:
-        raise it.explain(error, args, kw) from None
+        raise op.explain(error, args, kw) from None
     finally:
         if usual:
             restore()
-    y, residuals = (result[0], result[1:]) if it.residual else (result, ())
+    y, residuals = (result[0], result[1:]) if op.residual else (result, ())
     if type(y) is not ndarray:
         y = asarray(y)
     out = new(Tensor)
     out._data = y
     out._node = None
-    if it.view and isinstance(args[0], Tensor):
-        look(args[0], out, it, kw)
+    if op.view and isinstance(args[0], Tensor):
+        look(args[0], out, op, kw)
     if tape is not None:
-        tape.record(it, args, kw, out, residuals)
-    for place in it.constants:
-        if place < len(parents):
-            parents[place], needed[place] = None, False
+        tape.record(op, args, kw, out, residuals)
+    for i in op.constants:
+        if i < len(parents):
+            parents[i], needed[i] = None, False
     if not grad or True not in needed:
         return out
     out._node = node = new(Node)
-    node.op = it
+    node.op = op
     node.source = tuple(parents)
-    if it.variadic:
+    if op.variadic:
         arrays, needed = [None], [True]
-    keep = it.keepers[tuple(needed)]
-    arrays += [None] * (len(it.params) - len(arrays))  # those that were left out
-    node.saved = keep((*arrays, y, *residuals, kw, None)) if keep is not None else ()
+    select = op.selectors[tuple(needed)]
+    arrays += [None] * (len(op.params) - len(arrays))  # those that were left out
+    node.saved = select((*arrays, y, *residuals, kw, None)) if select is not None else ()
     node.shape = y.shape
     node.dtype = y.dtype
     node.order = tick()
@@ -334,17 +334,17 @@ def record(
     return out
 
 
-def special(it: Op, args: tuple[Any, ...], kw: dict[str, Any]) -> Tensor:
-    """A call while some thread is in a mode of its own: no grad, a tape, or a watch."""
+def special(op: Op, args: tuple[Any, ...], kw: dict[str, Any]) -> Tensor:
+    """Call an op while some thread is in a mode of its own: no grad, tape, watch or follower."""
     mode = MODES.get(get_ident())
     if mode is None:
-        return record(it, args, kw)
+        return record(op, args, kw)
     follower = mode[3]
     if follower is not None:
-        answer = follower.here.ahead(follower, it, args, kw, mode[0])
-        return follower.call(it, args, kw, mode[0]) if answer is None else answer  # type: ignore[no-any-return]
+        answer = follower.here.ahead(follower, op, args, kw, mode[0])
+        return follower.call(op, args, kw, mode[0]) if answer is None else answer  # type: ignore[no-any-return]
     grad, tape, watch, _ = mode
-    out = record(it, args, kw, grad=grad, tape=tape)
+    out = record(op, args, kw, grad=grad, tape=tape)
     if watch is not None and out._node is not None:
         watch.called(out._node)
     return out
@@ -361,37 +361,37 @@ def op(
     """Declare an op: `mul = op(np.multiply, a=lambda g, b: g * b, b=lambda g, a: g * a)`.
 
     A keyword names the input that is differentiated, and a rule's parameters name what it needs:
-    `g` the incoming gradient (always first), `y` the output, `shape` the input's shape, `i` which
-    one of the kernel's `*args`, or any argument of the kernel. The parameter list is the list of
-    what is kept for backward. Keyword-only arguments of the kernel are settings; positional ones
-    are arrays (or numbers). A kernel with `residual` returns (output, residuals...); each residual
-    comes with its definition in terms of the inputs, for derivatives of higher order. `view` says
-    that the output may share memory with the input; `draws`, that the kernel draws random numbers:
-    every call gives another answer; `again`, that an output which was written in place is to be
-    computed again for backward, as PyTorch does not keep it at all.
+    `g` the incoming gradient (always first), `y` the output, `shape` the input's shape, `i` the
+    index of one of the kernel's `*args`, or any argument of the kernel. The parameter list is the
+    list of saved values. Keyword-only arguments of the kernel are settings; positional ones are
+    arrays (or numbers). A kernel with `residual` returns (output, residuals...); each residual
+    comes with its definition in terms of the inputs, for derivatives of higher order. `view` means
+    that the output may share memory with the input; `draws`, that the kernel draws random numbers,
+    so every call gives another answer; `again`, that an output which was written in place is
+    computed again for backward: PyTorch does not save that output at all.
 
     The op takes and returns ndarrays, or, as soon as one argument is a Tensor, Tensors.
     """
-    it = Op(kernel, rules, residual, view=view, draws=draws, again=again)
-    call = recorder(it)(it)
-    call.op = it  # type: ignore[attr-defined]
+    declared = Op(kernel, rules, residual, view=view, draws=draws, again=again)
+    call = recorder(declared)(declared)
+    call.op = declared  # type: ignore[attr-defined]
     return call
 
 
 def name_rows(table: dict[str, Any]) -> None:
-    """Give each op in a module's globals the name it is bound to, and enter it in REGISTRY."""
+    """Name each op in a module's globals after its variable, and enter it in REGISTRY."""
     for name, row in table.items():
-        known = getattr(row, "op", None)
-        if isinstance(known, Op):
-            known.name = name
+        op = getattr(row, "op", None)
+        if isinstance(op, Op):
+            op.name = name
             row.__name__ = row.__qualname__ = name
             row.__module__ = table["__name__"]
-            row.__doc__ = row.__doc__ or first_sentence(known.kernel) or repr(known)
-            REGISTRY[name] = known
+            row.__doc__ = row.__doc__ or first_sentence(op.kernel) or repr(op)
+            REGISTRY[name] = op
 
 
 def first_sentence(kernel: Kernel) -> str:
-    """The first sentence of a kernel's docstring; a ufunc's begins with its signature.
+    """Return the first sentence of a kernel's docstring; a ufunc's begins with its signature.
 
     >>> first_sentence(np.exp)
     'Calculate the exponential of all elements in the input array.'

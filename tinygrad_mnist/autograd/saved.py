@@ -1,6 +1,7 @@
-"""What nodes have saved for their rules: whether it may still be used, and as what.
+"""The values that nodes have saved for their rules: may they still be used, and as what.
 
-Backward frees it, and a write in place can spoil it. Both end in an error that names the op.
+Backward frees saved values, and a write in place can make them stale. Using one then raises an
+error that names the op.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ ndarray = np.ndarray
 
 
 def check_saved(node: Node) -> tuple[Any, ...]:
-    """Return what a node has saved; RuntimeError if it was freed, or written in place since.
+    """Return a node's saved values; RuntimeError if they were freed, or written in place since.
 
-    Never a false alarm. An output that PyTorch would not have kept is computed again.
+    There is no false alarm. An output that PyTorch would not have saved is computed again.
     """
     saved = node.saved
     if saved is None:
@@ -51,7 +52,7 @@ def check_saved(node: Node) -> tuple[Any, ...]:
 
 
 def compute_again(op: Any, x: Any, kw: dict[str, Any]) -> Any:
-    """Compute an output that was overwritten once more; a tape records that."""
+    """Compute an overwritten output again; a tape records that call."""
     tape = current().tape if TAPED else None
     if tape is None:
         return op.kernel(x, **kw)
@@ -61,9 +62,9 @@ def compute_again(op: Any, x: Any, kw: dict[str, Any]) -> Any:
 def as_tensors(
     node: Node, saved: tuple[Any, ...], tape: Tape | None, *, attached: bool
 ) -> tuple[Any, ...]:
-    """Wrap what a node has saved in Tensors, so that a tape records what its rules do with it.
+    """Wrap a node's saved values in Tensors, so that a tape records the calls of its rules.
 
-    If `attached`, they lead to where they came from: then what the rules do can be differentiated.
+    If `attached`, these Tensors keep their history, so that the rules' calls can be differentiated.
     """
     if tape is not None:
         tape.walked(node)

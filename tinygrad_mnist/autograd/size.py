@@ -1,4 +1,4 @@
-"""Size: what `shape` and `size()` give, the tuple of a Tensor's lengths as PyTorch prints it."""
+"""Size, the type of `shape` and `size()`: the tuple of a Tensor's lengths as PyTorch prints it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Size(tuple[int, ...]):
     """The lengths of the dimensions: a tuple of ints, equal to a plain one.
 
     Its own type tells `Tensor(x.size())`, which is a size, from `Tensor((2, 3))`, which is data.
-    What is cut from it is a plain tuple. Raises TypeError for anything but ints.
+    A slice of a Size is a plain tuple. Raises TypeError for anything but ints.
 
     >>> size = Size([2, 3])
     >>> size, size.numel(), size == (2, 3), size[1:]
@@ -23,13 +23,13 @@ class Size(tuple[int, ...]):
     def __new__(cls, lengths: Iterable[Any] = ()) -> Size:
         """Take any iterable of ints."""
         plain = tuple(lengths)
-        for place, length in enumerate(plain):
+        for index, length in enumerate(plain):
             if not hasattr(length, "__index__"):
-                _not_an_int(place, length)
+                _not_an_int(index, length)
         return tuple.__new__(cls, [length.__index__() for length in plain])
 
     def numel(self) -> int:
-        """How many elements a Tensor of this size has."""
+        """Return how many elements a Tensor of this size has."""
         return math.prod(self)
 
     def __add__(self, other: Any) -> Any:
@@ -45,14 +45,14 @@ class Size(tuple[int, ...]):
         return Size, (tuple(self),)
 
 
-def _not_an_int(place: int, length: object) -> NoReturn:
+def _not_an_int(index: int, length: object) -> NoReturn:
     raise TypeError(
-        f"torch.Size() takes an iterable of 'int' (item {place} is '{type(length).__name__}')"
+        f"torch.Size() takes an iterable of 'int' (item {index} is '{type(length).__name__}')"
     )
 
 
-class Known(dict[tuple[int, ...], Size]):
-    """The Size of each shape that was asked for: looking one up is faster than making it."""
+class Sizes(dict[tuple[int, ...], Size]):
+    """The Size of each shape so far: a look-up is faster than making a Size."""
 
     def __missing__(self, shape: tuple[int, ...]) -> Size:
         if len(self) > 4096:  # a program whose shapes never repeat
@@ -61,4 +61,4 @@ class Known(dict[tuple[int, ...], Size]):
         return size
 
 
-SIZES = Known()
+SIZES = Sizes()

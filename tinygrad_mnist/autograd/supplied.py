@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-Value = Any  # a Tensor or an ndarray, and what comes back is of the same kind
+Value = Any  # a Tensor or an ndarray; the result is of the same kind
 
 
 class Backward(Protocol):
@@ -41,7 +41,7 @@ class Assign(Protocol):
 
 
 class SumTo(Protocol):
-    """`sum_to(x, shape=...)`: the sum over what broadcasting from `shape` has repeated."""
+    """`sum_to(x, shape=...)`: the sum over the axes that broadcasting from `shape` has repeated."""
 
     def __call__(self, x: Value, /, *, shape: tuple[int, ...]) -> Value: ...
 

@@ -29,7 +29,7 @@ new = object.__new__
 
 
 def wrap(array: Any, node: Node | Leaf | None = None) -> Tensor:
-    """A Tensor on this very array; what ops use, where `Tensor(...)` is for people."""
+    """Make a Tensor on this very array: for ops, as `Tensor(...)` is for people."""
     tensor = new(Tensor)
     tensor._data = array if type(array) is np.ndarray else np.asarray(array)
     tensor._node = node
@@ -37,14 +37,14 @@ def wrap(array: Any, node: Node | Leaf | None = None) -> Tensor:
 
 
 def unwrap(value: Any) -> Any:
-    """The ndarray of a Tensor; anything else as it is."""
+    """Return the ndarray of a Tensor, and anything else as it is."""
     return value._data if isinstance(value, Tensor) else value
 
 
 def as_array(data: Any, dtype: Any = None) -> Array:
-    """A new ndarray of `data`: Python floats become the default dtype, arrays keep theirs."""
+    """Make a new ndarray of `data`: Python floats become the default dtype, arrays keep theirs."""
     if TAPED and _holds_tensor(data):
-        _reads("tensor()")
+        refuse_read("tensor()")
     data = unwrap(data)
     if dtype is None and not isinstance(data, (np.ndarray, np.generic)):
         array = np.array(_unwrap_nested(data))
@@ -76,13 +76,13 @@ def _unwrap_item(item: Any) -> Any:
 
 
 def _holds_tensor(data: Any) -> bool:
-    """Whether it is a Tensor, or a nested list with one in it."""
+    """Tell whether `data` is a Tensor, or a nested list with one in it."""
     nested = isinstance(data, (list, tuple))
     return any(map(_holds_tensor, data)) if nested else isinstance(data, Tensor)
 
 
 def _has_float64(data: Any) -> bool:
-    """Whether a nested list holds NumPy or Tensor values that are float64 themselves."""
+    """Tell whether a nested list holds NumPy or Tensor values that are float64 themselves."""
     while isinstance(data, (list, tuple)) and data:
         data = data[0]
     data = unwrap(data)
@@ -108,14 +108,14 @@ class Tensor(TensorMethods):
         "__weakref__",
         "_data",
         "_node",
-        "_seen",
+        "_origin",
         "_views",
     )  # the last two: `views.py`
     __array_priority__ = 1000
 
     _data: Array
     _node: Node | Leaf | None
-    _seen: Any
+    _origin: Any
     _views: Any
 
     def __init__(
@@ -130,7 +130,7 @@ class Tensor(TensorMethods):
             kinds = ", ".join(type(part).__name__ for part in data)
             raise TypeError(f"Tensor() takes one piece of data, or a size of ints, not ({kinds})")
         elif isinstance(data[0], Tensor) and dtype in (None, data[0].dtype):
-            _reads("Tensor()")
+            refuse_read("Tensor()")
             self._data = data[0]._data
         else:
             self._data = as_array(data[0]).astype(wanted, copy=False)
@@ -138,7 +138,7 @@ class Tensor(TensorMethods):
         if requires_grad:
             self.requires_grad_()
 
-    # What it is
+    # Its array
 
     @property
     def shape(self) -> Size:
@@ -170,7 +170,7 @@ class Tensor(TensorMethods):
 
     @property
     def requires_grad(self) -> bool:
-        """Whether backward will reach this Tensor."""
+        """Tell whether backward will reach this Tensor."""
         return self._node is not None
 
     @requires_grad.setter
@@ -200,12 +200,12 @@ class Tensor(TensorMethods):
 
     @property
     def is_leaf(self) -> bool:
-        """Whether it was made by the user rather than by a recorded call."""
+        """Tell whether the user made this Tensor, rather than a recorded call."""
         return not isinstance(self._node, Node)
 
     @property
     def grad_fn(self) -> Node | None:
-        """The recorded call that made it; None for a leaf."""
+        """The recorded call that made this Tensor; None for a leaf."""
         return self._node if isinstance(self._node, Node) else None
 
     @property
@@ -229,8 +229,8 @@ class Tensor(TensorMethods):
             if not isinstance(value, Tensor):
                 raise TypeError(f"grad must be a Tensor or None, not {type(value).__name__}")
             if value.shape != self.shape:
-                given, own = tuple(value.shape), tuple(self.shape)
-                raise RuntimeError(f"grad has shape {given}, its Tensor {own}")
+                theirs, own = tuple(value.shape), tuple(self.shape)
+                raise RuntimeError(f"grad has shape {theirs}, its Tensor {own}")
         if isinstance(node, Leaf):
             if TAPED and (tape := current().tape) is not None:
                 tape.cleared(node)
@@ -255,12 +255,12 @@ class Tensor(TensorMethods):
 
     @property
     def retains_grad(self) -> bool:
-        """Whether `retain_grad()` was asked for on a computed Tensor."""
+        """Tell whether `retain_grad()` was called on this computed Tensor."""
         hooks = self._node.hooks if isinstance(self._node, Node) else None
         return hooks is not None and hooks.retain
 
     def register_hook(self, hook: Hook) -> RemovableHandle:
-        """Call `hook(grad)` once this gradient is complete; what it returns replaces it."""
+        """Call `hook(grad)` once this gradient is complete; its result, if any, replaces it."""
         if self._node is None:
             raise RuntimeError("cannot register a hook on a Tensor that doesn't require gradient")
         if self._node.hooks is None:
@@ -278,7 +278,7 @@ class Tensor(TensorMethods):
         supplied.backward(self, gradient, retain_graph, create_graph, inputs)
 
     def detach(self) -> Tensor:
-        """The same memory, cut off from the graph."""
+        """Return a Tensor on the same memory, cut off from the graph."""
         cut = wrap(self._data)
         if TAPED and (tape := current().tape) is not None:
             tape.looked(self, cut)
@@ -292,7 +292,7 @@ class Tensor(TensorMethods):
 
     @property
     def data(self) -> Tensor:
-        """The same memory as a Tensor that is not differentiated."""
+        """A Tensor on the same memory that is not differentiated."""
         return Tensor.detach(self)
 
     @data.setter
@@ -300,7 +300,7 @@ class Tensor(TensorMethods):
         array = unwrap(value)
         if not isinstance(array, np.ndarray):
             raise TypeError(f".data must be a Tensor, not {type(value).__name__}")
-        _unheard("x.data = ...")
+        refuse_unrecorded("x.data = ...")
         leaf = self._node
         if isinstance(leaf, Leaf) and (leaf.shape, leaf.dtype) != (array.shape, array.dtype):
             fresh = Leaf(array)
@@ -312,13 +312,13 @@ class Tensor(TensorMethods):
     # Reading values out
 
     def numpy(self) -> Array:
-        """The ndarray itself, no copy; a Tensor that requires grad must be detached first."""
+        """Return the ndarray itself, not a copy; detach a Tensor that requires grad first."""
         if self._node is not None:
             raise RuntimeError(
                 "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
                 "instead."
             )
-        _reads("numpy()")
+        refuse_read("numpy()")
         if PAIRS and is_paired(self._data):  # a write would not reach the copy
             array = self._data.view()
             array.flags.writeable = False
@@ -329,8 +329,8 @@ class Tensor(TensorMethods):
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def item(self) -> Any:
-        """The one element, as a Python number; RuntimeError if there is not exactly one."""
-        _reads("item()")
+        """Return the one element as a Python number; RuntimeError if there is not exactly one."""
+        refuse_read("item()")
         if self._data.size != 1:
             raise RuntimeError(
                 f"a Tensor with {self._data.size} elements cannot be converted to Scalar"
@@ -338,8 +338,8 @@ class Tensor(TensorMethods):
         return self._data.item()
 
     def tolist(self) -> Any:
-        """The elements as nested lists of Python numbers."""
-        _reads("tolist()")
+        """Return the elements as nested lists of Python numbers."""
+        refuse_read("tolist()")
         return self._data.tolist()
 
     def __float__(self) -> float:
@@ -375,11 +375,11 @@ class Tensor(TensorMethods):
 
 
 class BufferedGrad(Tensor):
-    """A gradient in a buffer of a compiled program: copied out when somebody looks at it."""
+    """A gradient in a buffer of a compiled program: copied out when it is read."""
 
 
-def _reads(what: str) -> None:
-    """Under a tape a value read out would be frozen into the program: refuse."""
+def refuse_read(what: str) -> None:
+    """Raise RuntimeError under a tape: a value read out would be frozen into the program."""
     if is_taped():
         raise RuntimeError(
             f"{what} reads a value out while a program is being captured; the value of this call "
@@ -387,8 +387,8 @@ def _reads(what: str) -> None:
         )
 
 
-def _unheard(what: str) -> None:
-    """Under a tape, refuse what is done to the world in a way that no tape hears of."""
+def refuse_unrecorded(what: str) -> None:
+    """Raise RuntimeError under a tape: no tape records this, so no replay would repeat it."""
     if is_taped():
         raise RuntimeError(
             f"{what} while a program is being captured: later calls would not do it again. "

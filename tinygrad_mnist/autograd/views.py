@@ -24,8 +24,8 @@ Array = np.ndarray[Any, Any]
 Way = tuple[tuple["Op", dict[str, Any]], ...]
 
 
-class Seen(NamedTuple):
-    """Where a view comes from; `recorded` is False for one that was made under no_grad."""
+class Origin(NamedTuple):
+    """The base of a view and the way from it; `recorded` is False for one made under no_grad."""
 
     base: Tensor
     way: Way
@@ -33,7 +33,7 @@ class Seen(NamedTuple):
 
 
 class Views(list["weakref.ref[Tensor]"]):
-    """The views of one base; those that are gone are forgotten from time to time."""
+    """Weak references to the views of one base; dead ones are dropped from time to time."""
 
     room = 8
 
@@ -44,46 +44,46 @@ class Views(list["weakref.ref[Tensor]"]):
         self.append(weakref.ref(view))
 
 
-# Slots that are empty raise AttributeError.
-_seen, views_of = Tensor.__dict__["_seen"].__get__, Tensor.__dict__["_views"].__get__
+# The slots' own getters: an empty slot raises AttributeError.
+_origin_of, views_of = Tensor.__dict__["_origin"].__get__, Tensor.__dict__["_views"].__get__
 
 
-def seen(tensor: Tensor) -> Seen | None:
-    """Where a view comes from; None for what is no view."""
+def origin_of(tensor: Tensor) -> Origin | None:
+    """Return the base of a view and the way from it; None for a Tensor that is no view."""
     try:
-        found: Seen = _seen(tensor)
+        origin: Origin = _origin_of(tensor)
     except AttributeError:
         return None
-    return found if owner(found.base._data) is owner(tensor._data) else None
+    return origin if owner(origin.base._data) is owner(tensor._data) else None
 
 
 def look(x: Tensor, view: Tensor, op: Op, kw: dict[str, Any]) -> None:
-    """Say that `view` is op(x), if it shares memory (a reshape may have had to copy)."""
+    """Note that `view` is op(x), if they share memory (a reshape may have had to copy)."""
     memory = owner(view._data)
     if memory is not owner(x._data):
         return
-    before = seen(x)
-    base, way = (x, ()) if before is None else (before.base, before.way)
-    view._seen = Seen(base, (*way, (op, kw)), current().grad)
+    origin = origin_of(x)
+    base, way = (x, ()) if origin is None else (origin.base, origin.way)
+    view._origin = Origin(base, (*way, (op, kw)), current().grad)
     try:
-        known = views_of(base)
+        views = views_of(base)
     except AttributeError:
-        known = base._views = Views()
-    known.add(view)
+        views = base._views = Views()
+    views.add(view)
 
 
-def looked_at(tensor: Tensor) -> bool:
-    """Whether other Tensors, that are still there, are views of this one."""
+def has_views(tensor: Tensor) -> bool:
+    """Tell whether a live Tensor is a view of this one."""
     try:
         return any(ref() is not None for ref in views_of(tensor))
     except AttributeError:
         return False
 
 
-def as_seen(tensor: Tensor) -> Array:
-    """An array that is laid out as PyTorch would lay out this Tensor; its elements mean nothing."""
-    known = seen(tensor)
-    base, way = (tensor, ()) if known is None else (known.base, known.way)
+def laid_out_as_pytorch(tensor: Tensor) -> Array:
+    """Return an array with the strides that PyTorch would give this Tensor, and any elements."""
+    origin = origin_of(tensor)
+    base, way = (tensor, ()) if origin is None else (origin.base, origin.way)
     array = base._data
     if array.flags.c_contiguous or id(owner(array)) in layout.FOREIGN:
         return tensor._data
@@ -94,23 +94,23 @@ def as_seen(tensor: Tensor) -> Array:
 
 
 def check_allowed(tensor: Tensor) -> None:
-    """RuntimeError where a write may not be recorded."""
+    """Raise RuntimeError where a write may not be recorded."""
     if layout.PAIRS:
         layout.check_alone(tensor)
-    known = seen(tensor)
+    origin = origin_of(tensor)
     if isinstance(tensor._node, Leaf):
         raise RuntimeError(
             "a leaf Variable that requires grad is being used in an in-place operation. "
             "Write under no_grad(), or out of place."
         )
-    if known is None:
+    if origin is None:
         return
-    if isinstance(known.base._node, Leaf):
+    if isinstance(origin.base._node, Leaf):
         raise RuntimeError(
             "a view of a leaf Variable that requires grad is being used in an in-place operation. "
             "Write under no_grad(), or out of place."
         )
-    if not known.recorded:
+    if not origin.recorded:
         raise RuntimeError(
             "A view was created in no_grad mode and is being modified inplace with grad mode "
             "enabled. Take the view outside of no_grad(), or write under no_grad() too."

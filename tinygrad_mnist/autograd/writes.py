@@ -1,9 +1,9 @@
-"""In-place writes: what was written, and when, so that a stale value is never used silently.
+"""In-place writes: which memory was written when, so that a stale value is never used silently.
 
-Every node is numbered when it is made; a write takes a number from the same counter. A node that
-kept an array for backward is wrong if that memory was written after the node was made. Writes are
-keyed by the memory they touched, not by its owner: writing one bias in a flat buffer of parameters
-blames no other layer. An op pays nothing; a write pays about a microsecond.
+Every node is numbered when it is made; a write takes a number from the same counter. A saved array
+is stale if its memory was written after the node was made. Writes are keyed by the memory they
+touched, not by its owner: writing one bias in a flat buffer of parameters blames no other layer.
+An op pays nothing; a write pays about a microsecond.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ class _Written:
 
     def __init__(self, array: Array, key: _Key, moment: int) -> None:
         self.key, self.moment = key, moment
-        # When the owner of the memory goes, nothing can have kept it: forget the write.
+        # When the owner of the memory dies, no node has saved that memory: drop the write.
         self.owner = weakref.ref(owner(array), lambda _: WRITES.pop(key, None))
 
     def touches(self, array: Array) -> bool:
-        """Whether the write changed at least one element of `array`."""
+        """Tell whether the write changed at least one element of `array`."""
         base = self.owner()
         return base is not None and np.shares_memory(np.asarray(_View(*self.key, base)), array)
 
 
 class _View:
-    """A strided look at memory that someone else owns, for numpy's exact overlap test."""
+    """A strided view of memory with another owner, for NumPy's exact test of overlap."""
 
     def __init__(
         self,
@@ -66,13 +66,13 @@ class _View:
 
 WRITES: dict[_Key, _Written] = {}
 last = 0  # the moment of the newest write; moments count down
-FEW = 1000  # places that are kept without a thought
+FEW = 1000  # writes that are kept without a look at the live nodes
 room = FEW
 _IN_ORDER = allocate_lock()  # two threads that write: the newest number is the last one noted
 
 
 def stamp(array: Array) -> None:
-    """Say that the elements of `array` have just been written."""
+    """Record that the elements of `array` have just been written."""
     _note(array)
     if PAIRS:
         for copy in update_copies(array):
@@ -80,7 +80,7 @@ def stamp(array: Array) -> None:
 
 
 def _note(array: Array) -> None:
-    """Note one write."""
+    """Record one write."""
     global last
     key = (array.__array_interface__["data"][0], array.shape, array.strides, array.itemsize)
     with _IN_ORDER:
@@ -91,16 +91,16 @@ def _note(array: Array) -> None:
         written.moment = moment
         WRITES[key] = written  # at the end: the dict stays in the order of moments
         if len(WRITES) > room:
-            forget()
+            drop_old_writes()
 
 
-def forget() -> None:
-    """Drop the writes that are older than every node that lives: nothing can have kept what was.
+def drop_old_writes() -> None:
+    """Drop the writes that are older than every live node: no saved value is older.
 
-    That takes a look at all objects, so it is done when there are twice as many as were left.
+    That goes through all objects, so it is done when writes have doubled since the last time.
     """
     global room
-    orders = [getattr(it, "order", 0) for it in gc.get_objects() if type(it).__name__ == "Node"]
+    orders = [getattr(obj, "order", 0) for obj in gc.get_objects() if type(obj).__name__ == "Node"]
     oldest = max((order for order in orders if type(order) is int and order), default=last)
     for key in [key for key, written in WRITES.items() if written.moment > oldest]:
         del WRITES[key]
@@ -108,7 +108,7 @@ def forget() -> None:
 
 
 def since(moment: int) -> Iterator[_Written]:
-    """The regions written after `moment`, newest first."""
+    """Yield the regions written after `moment`, newest first."""
     for written in reversed(list(WRITES.values())):
         if written.moment >= moment:
             return
@@ -116,12 +116,12 @@ def since(moment: int) -> Iterator[_Written]:
 
 
 def written_since(array: Array, moment: int, until: int | None = None) -> bool:
-    """Whether `array` was written after `moment` (and before `until`)."""
+    """Tell whether `array` was written after `moment` (and before `until`)."""
     return any(w.touches(array) for w in since(moment) if until is None or w.moment > until)
 
 
 def restamp(array: Array) -> Callable[[], None]:
-    """A function that stamps this very array again, in a tenth of the time of `stamp`."""
+    """Return a function that stamps this very array again, in a tenth of the time of `stamp`."""
     key = (array.__array_interface__["data"][0], array.shape, array.strides, array.itemsize)
     written = _Written(array, key, tick())
 

@@ -24,7 +24,7 @@ from tinygrad_mnist.jit.memory import Pool, buffered_grad
 from tinygrad_mnist.jit.respell import CHECKS
 from tinygrad_mnist.jit.tape import Call, Effect, Entry, Tape, Write
 from tinygrad_mnist.jit.unroll import under_errstate, unroll
-from tinygrad_mnist.kernels.scratch import aligned, shaped
+from tinygrad_mnist.kernels.scratch import aligned_bytes, shaped
 
 Array = np.ndarray[Any, Any]
 Step = Callable[[], object]
@@ -290,7 +290,7 @@ class Binding:
     def _bind_constant(self, out: Array) -> None:
         """Keep a result that is the same in each call; copy it where others will write to it."""
         if id(out) in self._ending or id(out) in self._returned:
-            self._bound[id(out)] = buffer = shaped(aligned(out.nbytes), out)
+            self._bound[id(out)] = buffer = shaped(aligned_bytes(out.nbytes), out)
             self.steps.append(partial(np.copyto, buffer, out.copy("K")))
             self.steps[-1]()
         else:

@@ -24,7 +24,7 @@ from tinygrad_mnist.autograd.floats import SILENT, state
 from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.jit import threads
-from tinygrad_mnist.kernels.scratch import ALIGN, aligned, shaped
+from tinygrad_mnist.kernels.scratch import ALIGN, aligned_bytes, shaped
 from tinygrad_mnist.optim.joint import HELD, Joint, sole
 from tinygrad_mnist.optim.optimizer import Optimizer
 
@@ -68,7 +68,7 @@ class Flat:
         _FLATS.update((tensor._node, self) for tensor in params)
 
     def _filled(self, value: int) -> Array:
-        buffer = aligned(self._size).view(self.like[0].dtype)
+        buffer = aligned_bytes(self._size).view(self.like[0].dtype)
         buffer[...] = value
         return buffer
 

@@ -216,7 +216,7 @@ def new_step(call: Follower, parent: Step, seen: Any) -> Step:
         for place in op.constants:
             if place < len(needed):
                 needed[place] = False
-        step.keep = op.keepers[(True,) if op.variadic else tuple(needed)]
+        step.keep = op.selectors[(True,) if op.variadic else tuple(needed)]
         step.padding = (None,) * (len(op.params) - len(arguments))
     return step
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd.tensor import BufferedGrad, new
 from tinygrad_mnist.jit import passes
-from tinygrad_mnist.kernels.scratch import ALIGN, Memory, array_on, block
+from tinygrad_mnist.kernels.scratch import ALIGN, Memory, array_on, new_memory
 
 Array = np.ndarray[Any, Any]
 
@@ -36,7 +36,7 @@ class Pool:
 
     def _grow(self, size: int) -> Memory:
         self.held += size
-        return block(size)
+        return new_memory(size)
 
     def release(self, array: Array) -> None:
         """Take back the memory of an array that `like` returned; ignore any other array."""

@@ -15,7 +15,7 @@ from tinygrad_mnist.jit.op_step import Argument, OpStep, fitting
 from tinygrad_mnist.jit.respell import respell
 from tinygrad_mnist.jit.unroll import unroll
 from tinygrad_mnist.jit.views import is_packed, map_arrays
-from tinygrad_mnist.kernels.scratch import ALIGN, Memory, array_on, block, packed_strides
+from tinygrad_mnist.kernels.scratch import ALIGN, Memory, array_on, new_memory, packed_strides
 
 Array = np.ndarray[Any, Any]
 
@@ -28,7 +28,7 @@ def prepare(
     `path` holds the steps before this one; `scratch` is memory that steps use one after the other.
     """
     if not step.outs and not step.view and all(map(is_packed, results)):
-        step.outs = tuple(array_on(block(a.nbytes), a) for a in results)
+        step.outs = tuple(array_on(new_memory(a.nbytes), a) for a in results)
         step.inner = array_on(memory_of(step.outs[0]), results[0])
         step.inner[...] = results[0]
         step.measure()
@@ -82,7 +82,7 @@ def inner_array(
     argument.strides = array.strides
     if array.nbytes > SMALL or (array.size > 1 and packed_strides(array) != array.strides):
         return MISSING
-    buffer = array_on(block(array.nbytes), array)
+    buffer = array_on(new_memory(array.nbytes), array)
     buffer[...] = array
     step.feeds = [feed for feed in step.feeds if feed[1] != number] + [(buffer, number)]
     return buffer

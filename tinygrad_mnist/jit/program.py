@@ -26,7 +26,7 @@ from tinygrad_mnist.jit.bind import Binding
 from tinygrad_mnist.jit.memory import buffered_grad
 from tinygrad_mnist.jit.respell import respell, unwrapped
 from tinygrad_mnist.jit.unroll import under_errstate
-from tinygrad_mnist.kernels.scratch import aligned, shaped
+from tinygrad_mnist.kernels.scratch import aligned_bytes, shaped
 
 Array = np.ndarray[Any, Any]
 Step = Callable[[], object]
@@ -54,7 +54,7 @@ class Program:
         ]
         sums = [(leaf, binding.at(g._data)) for leaf, g in added.items()]
         self._added = [
-            (leaf, total, buffered_grad(shaped(aligned(total.nbytes), total)))
+            (leaf, total, buffered_grad(shaped(aligned_bytes(total.nbytes), total)))
             for leaf, total in sums
         ]
         # When, of which leaf, and the gradient that it gets then; None for a sum

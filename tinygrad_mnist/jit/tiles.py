@@ -28,7 +28,7 @@ from tinygrad_mnist.jit.program import Unfinished
 from tinygrad_mnist.jit.tape import Call, Effect
 from tinygrad_mnist.jit.tile_program import Tile, TileProgram
 from tinygrad_mnist.jit.tile_tapes import DrawsOnlyTape, Refused, TileTrace, check_rows
-from tinygrad_mnist.kernels.scratch import aligned, shaped
+from tinygrad_mnist.kernels.scratch import aligned_bytes, shaped
 from tinygrad_mnist.ops.random import rng_of
 
 Array = np.ndarray[Any, Any]
@@ -273,7 +273,7 @@ class Layout:
             buffers.append(flat.gradients())
             homes.update(zip(leaves, flat.cut(buffers[-1]), strict=True))
         for leaf, g in self._single.items():
-            homes[leaf] = shaped(aligned(g.nbytes), g)
+            homes[leaf] = shaped(aligned_bytes(g.nbytes), g)
             buffers.append(homes[leaf])
         return buffers, homes
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.kernels.scratch import aligned, packed_strides, shaped
+from tinygrad_mnist.kernels.scratch import aligned_bytes, packed_strides, shaped
 
 Array = np.ndarray[Any, Any]
 
@@ -70,7 +70,7 @@ def same_strides(a: Array, b: Array) -> bool:
 
 def clone(array: Array) -> Array | None:
     """Copy an array, strides and all; return None where the array has gaps or overlaps itself."""
-    copy = shaped(aligned(array.nbytes), array)
+    copy = shaped(aligned_bytes(array.nbytes), array)
     if not same_strides(array, copy):
         return None
     if array.size and copy.strides != array.strides:  # only along axes of one element

@@ -36,7 +36,7 @@ def gate(d: Array, at: Array) -> Array:
 def sigmoid(x: Array) -> Array:
     """The logistic function 1 / (1 + exp(-x)). Integers become floats.
 
-    Where exp overflows, 0 is right. By tanh the left tail would be lost.
+    Where exp overflows, 0 is right. A formula with tanh would lose the left tail.
     """
     y = np.exp(-x if x.dtype.kind != "b" else np.negative(x, dtype=np.int8))
     one = ONE.get(y.dtype.char, 1)
@@ -85,7 +85,7 @@ _FAR_Q = (1.0, 2.56852019228982242, 1.87295284992346725, 5.27905102951428412e-1,
 def erf(x: Array) -> Array:
     """The error function, 2/sqrt(pi) * integral of exp(-t^2) from 0 to x. Integers become floats.
 
-    To double precision.
+    The result has double precision.
     """
     x = np.asarray(x)
     z = np.abs(x.astype(np.float64))

@@ -1,4 +1,4 @@
-"""Division, powers and products that NumPy has not as the table needs them."""
+"""Division, powers and products where NumPy's own functions are not what the table needs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Array = Any  # an ndarray or a Python number; NumPy's own types say too little t
 
 @like_ufuncs
 def power(a: Array, b: Array) -> Array:
-    """a to the power b; an integer to a negative one is 0, but for 1 and -1."""
+    """a to the power b; an integer to a negative power is 0, except for 1 and -1."""
     dtypes = {getattr(x, "dtype", np.dtype(type(x))).kind for x in (a, b)}
     if dtypes == {"b"}:
         raise TypeError("not implemented for bools")
@@ -40,26 +40,26 @@ def reciprocal(x: Array) -> Array:
 @like_ufuncs
 def floor_divide(a: Array, b: Array) -> Array:
     """The quotient, rounded down. Integers stay integers; ZeroDivisionError if 0 divides one."""
-    nonzero(a, b)
+    refuse_zero_divisor(a, b)
     return np.floor_divide(a, b)
 
 
 @like_ufuncs
 def remainder(a: Array, b: Array) -> Array:
     """The remainder of `floor_divide`, with the divisor's sign. Integers stay integers."""
-    nonzero(a, b)
+    refuse_zero_divisor(a, b)
     return np.remainder(a, b)
 
 
 @like_ufuncs
 def fmod(a: Array, b: Array) -> Array:
     """The remainder of division rounded to 0, with the dividend's sign. Integers stay integers."""
-    nonzero(a, b)
+    refuse_zero_divisor(a, b)
     return np.fmod(a, b)
 
 
-def nonzero(a: Array, b: Array) -> None:
-    """Refuse to divide integers by 0, for which they have no answer."""
+def refuse_zero_divisor(a: Array, b: Array) -> None:
+    """Refuse to divide integers by 0: no integer is the quotient."""
     dtypes = {getattr(x, "dtype", np.dtype(type(x))).kind for x in (a, b)}
     if "f" in dtypes:
         return

@@ -12,11 +12,11 @@ Array = np.ndarray[Any, Any]
 UNSIGNED = {c: np.dtype(f"u{np.dtype(c).itemsize}") for c in np.typecodes["AllInteger"]}
 
 
-def check(function: Callable[..., None]) -> Callable[..., None]:
-    """A check that an array which writes down its calls (`jit/unroll.py`) can record."""
+def repeatable_check(function: Callable[..., None]) -> Callable[..., None]:
+    """Make a check that a compiled program repeats: `jit/unroll.py` records the call."""
 
     @functools.wraps(function)
-    def heard(*args: Any) -> None:
+    def wrapper(*args: Any) -> None:
         for arg in args:
             record = getattr(arg, "record_check", None)
             if record is not None:
@@ -24,25 +24,25 @@ def check(function: Callable[..., None]) -> Callable[..., None]:
                 return
         function(*args)
 
-    return heard
+    return wrapper
 
 
-@check
+@repeatable_check
 def classes_within(t: Array, count: int) -> None:
-    """IndexError unless 0 <= t < count."""
+    """Raise IndexError unless 0 <= t < count."""
     if outside(t, count):
         raise IndexError(f"Target {outside(t, count)[0]} is out of bounds for {count} classes")
 
 
-@check
+@repeatable_check
 def rows_within(index: Array, count: int) -> None:
-    """IndexError unless 0 <= index < count."""
+    """Raise IndexError unless 0 <= index < count."""
     if outside(index, count):
         raise IndexError(f"index {outside(index, count)[0]} is out of range for {count} rows")
 
 
 def outside(t: Array, count: int) -> list[int]:
-    """The integers that are not from 0 to count - 1; as unsigned, one pass sees both ends."""
+    """Return the integers that are not from 0 to count - 1; unsigned, they take one pass."""
     unsigned = t.view(UNSIGNED[t.dtype.char])
     if not t.size or unsigned.item(unsigned.argmax()) < count:
         return []

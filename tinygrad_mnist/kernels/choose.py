@@ -15,5 +15,5 @@ def where(c: Array, a: Array, b: Array) -> Array:
 
 
 def cast(x: Array, *, dtype: Any) -> Array:
-    """The same values in another dtype, always in new memory."""
+    """x in another dtype, always in new memory."""
     return x.astype(dtype)

@@ -2,8 +2,8 @@
 
 Inside, channels are last in memory, so that a window is a few long runs and one matrix product
 makes all output channels. Results are views of such memory: the next layer then need not copy.
-Products go a few images at a time, so that the columns stay in the cache. Where Winograd's form
-takes less time it is tried first, and stands if its result is finite.
+Products take a few images at a time, so that the columns stay in the cache. Where Winograd's form
+takes less time it is tried first, and its result is used if it is finite.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from tinygrad_mnist.kernels import winograd
-from tinygrad_mnist.kernels.scratch import given, scratch
+from tinygrad_mnist.kernels.scratch import copied_into, scratch
 
 Array = np.ndarray[Any, Any]
 Pair = tuple[int, int]
 
 COLUMNS = 3 << 20  # bytes of columns at a time
-# What Winograd's form adds are sums for each channel, what it saves are products for each pair of
-# them: of 8 to 128 channels and images of 7 to 56 pixels it took 1.0 to 1.4 times the plain form's
-# time with 8, 0.6 to 1.0 with 16, and half with 64. And its views take 0.1 ms, once.
+# Winograd's form adds sums for each channel, and saves products for each pair of channels: on
+# images of 7 to 56 pixels it took 1.0 to 1.4 times the plain form's time with 8 channels, 0.6 to
+# 1.0 with 16, and half with 64. Its views take 0.1 ms, once.
 LEAST_CHANNELS, LEAST_PRODUCTS = 16, 4_000_000
 QUIETLY = np.errstate(over="ignore", invalid="ignore")  # products of infinities are no mistake here
 
 
 class Geometry(NamedTuple):
-    """Where the windows lie: step, rim of zeros, distance of elements in a window, groups."""
+    """The layout of the windows: step, rim of zeros, distance of elements in a window, groups."""
 
     stride: Pair = (1, 1)
     padding: Pair = (0, 0)
@@ -37,7 +37,7 @@ class Geometry(NamedTuple):
     groups: int = 1
 
     def extent(self, size: Pair, kernel: Pair) -> Pair:
-        """How many windows fit, (height, width)."""
+        """Return how many windows fit, (height, width)."""
         (h, w), (kh, kw) = size, kernel
         (sh, sw), (ph, pw), (dh, dw), _ = self
         return (h + 2 * ph - dh * (kh - 1) - 1) // sh + 1, (
@@ -56,11 +56,11 @@ def conv(
         whole = np.concatenate([conv(*part, geom=inner) for part in parts], axis=1, out=out)
         return whole if b is None else np.add(whole, b.reshape(-1, 1, 1), out=whole)
     size = geom.extent(x.shape[2:], w.shape[2:])
-    y = _place((len(x), *size, len(w)), np.result_type(x, w), out)
+    y = _image_memory((len(x), *size, len(w)), np.result_type(x, w), out)
     if _winograd_pays(x, w, w.shape, size, geom) and winograd.conv(
         _pixels(x), w, b, y, rim=geom.padding
     ):
-        return given(y.transpose(0, 3, 1, 2), out)
+        return copied_into(out, y.transpose(0, 3, 1, 2))
     windows, rows = _windows(x, w.shape[2:], geom), y.reshape(-1, len(w))
     weight = w.transpose(2, 3, 1, 0).reshape(-1, len(w))
     if b is not None and not windows.flags.c_contiguous:
@@ -69,7 +69,7 @@ def conv(
         np.dot(columns, weight, out=rows[part])
     if b is not None:
         rows += b
-    return given(y.transpose(0, 3, 1, 2), out)
+    return copied_into(out, y.transpose(0, 3, 1, 2))
 
 
 @QUIETLY
@@ -85,14 +85,14 @@ def conv_weight(
     if _winograd_pays(x, d, shape, d.shape[2:], geom):
         w = winograd.conv_weight(_pixels(x), _pixels(d), rim=geom.padding)
         if w is not None:
-            return np.ascontiguousarray(w) if out is None else given(w, out)
+            return np.ascontiguousarray(w) if out is None else copied_into(out, w)
     windows = _windows(x, size, geom)[:, : d.shape[2], : d.shape[3]]
     rows = _channels_last(d).reshape(-1, d.shape[1])
     total = np.zeros((size[0] * size[1] * x.shape[1], d.shape[1]), d.dtype)
     for part, columns in _columns(windows, *total.shape):
         total += np.dot(columns.T, rows[part])
     w = total.reshape(*size, x.shape[1], d.shape[1]).transpose(3, 2, 0, 1)
-    return np.ascontiguousarray(w) if out is None else given(w, out)
+    return np.ascontiguousarray(w) if out is None else copied_into(out, w)
 
 
 @QUIETLY
@@ -111,9 +111,9 @@ def conv_input(
     (sh, sw), (ph, pw), (dh, dw), _ = geom
     n, o, oh, ow = d.shape
     if _winograd_pays(d, w, w.shape, (oh, ow), geom):
-        x = _place((n, *size, w.shape[1]), d.dtype, out)
+        x = _image_memory((n, *size, w.shape[1]), d.dtype, out)
         if winograd.conv_input(_pixels(d), w, x, rim=(ph, pw)):
-            return given(x.transpose(0, 3, 1, 2), out)
+            return copied_into(out, x.transpose(0, 3, 1, 2))
     rows = _channels_last(d).reshape(-1, o)
     weight = np.ascontiguousarray(w.transpose(2, 3, 0, 1))
     x = np.zeros((n, size[0] + 2 * ph, size[1] + 2 * pw, w.shape[1]), np.result_type(d, w))
@@ -125,7 +125,7 @@ def conv_input(
         for p, q in np.ndindex(*w.shape[2:]):
             np.dot(part, weight[p, q], out=share.reshape(len(part), -1))
             image[:, p * dh :, q * dw :][:, : oh * sh : sh, : ow * sw : sw] += share
-    return given(x[:, ph : ph + size[0], pw : pw + size[1]].transpose(0, 3, 1, 2), out)
+    return copied_into(out, x[:, ph : ph + size[0], pw : pw + size[1]].transpose(0, 3, 1, 2))
 
 
 def _split(x: Array, geom: Geometry, axis: int) -> list[Array]:
@@ -137,13 +137,13 @@ def _channels_last(x: Array) -> Array:
 
 
 def _pixels(x: Array) -> Array:
-    """Channels last, each pixel's side by side."""
+    """Return images with channels last, those of each pixel side by side."""
     last = x.transpose(0, 2, 3, 1)
     return last if last.strides[-1] == x.itemsize else np.ascontiguousarray(last)
 
 
-def _place(shape: tuple[int, ...], dtype: Any, out: Array | None) -> Array:
-    """Memory for images, channels last: that of `out` where it is so."""
+def _image_memory(shape: tuple[int, ...], dtype: Any, out: Array | None) -> Array:
+    """Return memory for images, channels last: that of `out` where it has this layout."""
     if out is not None and out.dtype == dtype and out.transpose(0, 2, 3, 1).flags.c_contiguous:
         return out.transpose(0, 2, 3, 1)
     return np.empty(shape, dtype)
@@ -152,7 +152,7 @@ def _place(shape: tuple[int, ...], dtype: Any, out: Array | None) -> Array:
 def _winograd_pays(
     a: Array, b: Array, weight: tuple[int, ...], windows: Pair, geom: Geometry
 ) -> bool:
-    """Whether to try it: on which arrays, the weight's shape, how many windows in an image."""
+    """Tell whether to try Winograd's form, by the arrays, the weight's shape and the windows."""
     apart = (weight[2:], geom.stride, geom.dilation) == ((3, 3), (1, 1), (1, 1))
     if not apart or min(weight[:2]) < LEAST_CHANNELS or a.dtype != b.dtype:
         return False
@@ -161,7 +161,7 @@ def _winograd_pays(
 
 
 def _images(size: int) -> int:
-    """How many images to take at a time, if one needs `size` bytes."""
+    """Return how many images to take at a time, if one needs `size` bytes."""
     return max(1, COLUMNS // max(1, size))
 
 
@@ -181,7 +181,7 @@ def _windows(x: Array, kernel: Pair, geom: Geometry) -> Array:
 
 
 def _columns(windows: Array, width: int, outputs: int) -> Iterator[tuple[slice, Array]]:
-    """(rows of the output, their windows as a matrix), a few images at a time.
+    """Yield (rows of the output, their windows as a matrix), a few images at a time.
 
     The matrix has `width` columns: the elements of a window, and ones.
     """

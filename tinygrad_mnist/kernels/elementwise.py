@@ -1,6 +1,6 @@
 """Shared by elementwise kernels: marks, constants of each dtype, and masks.
 
-A kernel that is marked is called as a ufunc is: its arguments are cast to one dtype first.
+A marked kernel is called as a ufunc is: its arguments are cast to one dtype first.
 """
 
 from __future__ import annotations
@@ -33,14 +33,15 @@ def like_ufunc(kernel: Any) -> Any:
 def masked(d: Array, mask: Array) -> Array:
     """d where `mask` is -1, 0 where it is 0, both int8.
 
-    By the bits: a product makes NaN of 0 times infinity, and selecting takes many times longer.
+    The bits are masked: a product makes NaN of 0 times infinity, and `np.where` takes many times
+    longer.
     """
     bits = INTEGER[d.dtype.char]
     mask = mask.astype(bits)
-    place = mask if mask.ndim and mask.shape == d.shape else None
-    return np.bitwise_and(mask, d.view(bits), place).view(d.dtype)
+    out = mask if mask.ndim and mask.shape == d.shape else None
+    return np.bitwise_and(mask, d.view(bits), out).view(d.dtype)
 
 
-def kept(d: Array, mask: Array) -> Array:
-    """d where a mask of bools holds, else 0."""
+def masked_by_bools(d: Array, mask: Array) -> Array:
+    """d where `mask`, of bools, is True, else 0."""
     return masked(d, np.negative(mask.view(np.int8)))

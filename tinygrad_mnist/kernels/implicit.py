@@ -1,4 +1,4 @@
-"""How a sample of the gamma and of the beta distribution moves when a parameter does.
+"""The derivatives of samples of the gamma and beta distributions by their parameters.
 
 M. Figurnov, S. Mohamed, A. Mnih, Implicit Reparameterization Gradients, 2018: a sample x at which
 the distribution function F(x; a) stays the same moves by -(dF/da) / p. F / p is a series, or a
@@ -17,7 +17,7 @@ Array = Any  # an ndarray; NumPy's own types say too little to help here
 
 
 def drawn(a: Array, x: Array) -> Array:
-    """The sample x, of a distribution with parameter a."""
+    """x, a sample of a distribution with parameter a."""
     return np.array(x)
 
 
@@ -80,7 +80,7 @@ def beta_slope(x: Array, a: Array, total: Array) -> Array:
 def _series(x: Array, a: Array, b: Array, own: bool) -> tuple[Array, Array]:
     """F / (p x (1 - x)) = 1 / a (1 + (a + b) / (a + 1) x + ...), and its derivative.
 
-    By `a` itself, or by b. What has converged is set aside every few terms.
+    By `a` itself, or by b. Every few terms the elements that have converged are set aside.
     """
     total, slope = np.empty_like(x), np.empty_like(x)
     live, both = np.arange(len(x)), a + b

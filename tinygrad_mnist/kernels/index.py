@@ -48,7 +48,7 @@ def assign(x: Array, value: Any, *, key: Key) -> Array:
 
 
 def assign_view(x: Array, value: Any, *, way: Any, order: tuple[int, ...]) -> Array:
-    """x with value in the view that the ops of `way` make of it, its axes in `order` in memory."""
+    """x with value in the view that the ops of `way` make of x; x's axes in `order` in memory."""
     packed = np.empty([x.shape[axis] for axis in order], x.dtype)
     out = packed.transpose(np.argsort(order)) if order else packed
     out[...] = x
@@ -74,14 +74,14 @@ def unview(x: Array, *, way: Any, order: tuple[int, ...], shape: tuple[int, ...]
 
 
 def assign_at(x: Array, index: Array, value: Any) -> Array:
-    """x with its rows `index` replaced by those of value; the last of several wins."""
+    """x with its rows `index` replaced by those of value; of equal indices the last one wins."""
     out = np.array(x)
     out[index] = value
     return out
 
 
 def flat_index(*index: Array, shape: tuple[int, ...]) -> Array:
-    """One index into flattened memory for an index into each dimension; negative ones wrap."""
+    """Make one index into flattened memory of one index per dimension; negative ones wrap."""
     total: Any = 0
     for dim, (i, n) in enumerate(zip(index, shape, strict=True)):
         bad = i[(i < -n) | (i >= n)]

@@ -1,7 +1,7 @@
 """Factorizations and solvers of stacks of matrices, by LAPACK through NumPy.
 
-A factorization has several results and an op one: the parts come `packed`, side by side in the
-last dimension, and `ops/` takes them apart. What cannot be solved is a LinAlgError.
+A factorization has several results and an op has one: the parts come `packed`, side by side in the
+last dimension, and `ops/` takes them apart. A system without a solution raises LinAlgError.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ class LinAlgError(RuntimeError, np.linalg.LinAlgError):
 
 
 def packed(lead: tuple[int, ...], *parts: Array) -> Array:
-    """The parts, each flattened but for the stack's dimensions, one after the other."""
+    """Join the parts, each flattened except for the dimensions of the stack."""
     flat = [part.reshape((*lead, math.prod(part.shape[len(lead) :]))) for part in parts]
     return np.concatenate(flat, axis=-1)
 
 
 def which(a: Array, fails: Any) -> str:
-    """Where in a stack the first matrix is that fails, as PyTorch puts it; "" for one matrix."""
+    """Return PyTorch's words for the first matrix of a stack that fails; "" for one matrix."""
     if a.ndim == 2:
         return ""
     bad = [i for i, matrix in enumerate(a.reshape(-1, *a.shape[-2:])) if fails(matrix)]
@@ -33,7 +33,7 @@ def which(a: Array, fails: Any) -> str:
 
 
 def is_singular(matrix: Array) -> bool:
-    """Whether LAPACK meets a pivot that is exactly 0."""
+    """Tell whether LAPACK meets a pivot that is exactly 0."""
     try:
         np.linalg.inv(matrix)
     except np.linalg.LinAlgError:
@@ -42,7 +42,7 @@ def is_singular(matrix: Array) -> bool:
 
 
 def zero_pivot(a: Array) -> int:
-    """The place, from 1, of the first pivot that is 0 among those of the first singular matrix."""
+    """Return the number, from 1, of the first pivot that is 0 in the first singular matrix."""
     for matrix in a.reshape(-1, *a.shape[-2:]):
         pivots = np.flatnonzero(np.diagonal(eliminated(matrix)[0]) == 0)
         if len(pivots):
@@ -83,7 +83,7 @@ def triangle(a: Array, *, upper: bool, unitriangular: bool = False) -> Array:
 
 
 def solve_triangular(a: Array, b: Array, *, upper: bool, unitriangular: bool = False) -> Array:
-    """X of a X = b, where only one triangle of a is looked at; infinite where its diagonal is 0."""
+    """X of a X = b, by one triangle of a alone; infinite where its diagonal is 0."""
     t = triangle(a, upper=upper, unitriangular=unitriangular)
     if unitriangular:
         t = t + np.eye(a.shape[-1], dtype=a.dtype)
@@ -105,7 +105,7 @@ def substituted(t: Array, b: Array, upper: bool) -> Array:
 
 
 def cholesky(a: Array) -> Array:
-    """The lower factor; the upper triangle of a is not looked at."""
+    """The lower factor, by the lower triangle of a alone."""
     try:
         return np.linalg.cholesky(a)
     except np.linalg.LinAlgError:
@@ -171,7 +171,7 @@ def cofactor(a: Array) -> Array:
 
 
 def cofactor_slope(d: Array, a: Array) -> Array:
-    """What of a gradient d of the cofactors is due to a.
+    """The gradient by a, for a gradient d of the cofactors.
 
     With a = U S V' the cofactors are, but for a sign, U cof(S) V'; and those of S depend on each
     entry linearly, with the product of the other two singular values' others as factor.
@@ -198,7 +198,7 @@ def turned(a: Array) -> tuple[Array, Array, Array, Array]:
 
 
 def others(s: Array) -> Array:
-    """For each element of the last dimension the product of the others."""
+    """Return for each element of the last dimension the product of the others."""
     one = np.ones_like(s[..., :1])
     before = np.cumprod(np.concatenate([one, s[..., :-1]], -1), -1)
     after = np.cumprod(np.concatenate([one, s[..., :0:-1]], -1), -1)[..., ::-1]
@@ -227,7 +227,7 @@ def svd(a: Array, *, full: bool = False) -> Array:
 
 
 def unsteady(name: str) -> LinAlgError:
-    """What PyTorch says of a matrix with NaN, or nearly repeated values."""
+    """Make PyTorch's error for a matrix with NaN, or with nearly repeated values."""
     return LinAlgError(
         f"linalg.{name}: The algorithm failed to converge because the input matrix is "
         "ill-conditioned, has too many repeated values, or contains NaN or infinity."
@@ -251,7 +251,7 @@ def lu(a: Array) -> Array:
 
 
 def row_exchanges(a: Array) -> Array:
-    """For each step of the elimination the row, from 1, that changes places with the step's own."""
+    """For each step of the elimination the row, from 1, that is exchanged with the step's own."""
     return eliminated(a)[1]
 
 
@@ -291,7 +291,7 @@ def pinv(a: Array, limit: Array) -> Array:
 
 
 def rank(a: Array, limit: Array, *, symmetric: bool = False) -> Array:
-    """How many singular values are larger than `limit`."""
+    """The number of singular values larger than `limit`."""
     values = np.abs(np.linalg.eigvalsh(a)) if symmetric else np.linalg.svd(a, compute_uv=False)
     return np.sum(values > limit[..., None], -1, dtype=np.int64)
 

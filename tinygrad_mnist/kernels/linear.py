@@ -1,4 +1,4 @@
-"""Products: what BLAS is for."""
+"""Products, by BLAS."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ def linear(x: Array, w: Array, b: Array | None = None) -> Array:
 
 
 def row_by_row(x: Array, w: Array) -> Array:
-    """x @ w.T for one output: BLAS reads several rows at once, which memory is slower at."""
+    """x @ w.T for one output, by rows: BLAS reads several rows at once, which is slower here."""
     return np.vecdot(x, w[0]).reshape(-1, 1)
 
 
 def one_dtype(a: Array, b: Array) -> None:
-    """Refuse to mix dtypes: casting a whole matrix at each product is never what is wanted."""
+    """Refuse to mix dtypes: nobody wants a whole matrix cast at each product."""
     if a.dtype != b.dtype:
         raise TypeError(
             f"expected both arguments to have the same dtype, but got {a.dtype} and {b.dtype}; "

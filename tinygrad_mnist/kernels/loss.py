@@ -18,7 +18,7 @@ Array = Any  # an ndarray; NumPy's own types say too little to help here
 def xent(z: Array, t: Array) -> tuple[Array, Array, Array]:
     """Cross-entropy of each row of logits z (n, c) against its class t (n,).
 
-    With it come softmax(z) and `hot_index(t)`.
+    The residuals are softmax(z) and `hot_index(t)`.
 
     Computed in (classes, batch) layout: reductions over a short last axis are slow in NumPy.
     """
@@ -38,7 +38,7 @@ def xent(z: Array, t: Array) -> tuple[Array, Array, Array]:
 
 
 def hot_index(t: Array) -> Array:
-    """Where the elements [t[i], i] of a (classes, n) array are in memory."""
+    """The indices in memory of the elements [t[i], i] of a (classes, n) array."""
     count, first_row = row_index(len(t))
     at = t.astype(np.int64, copy=False) * count
     at += first_row
@@ -47,7 +47,7 @@ def hot_index(t: Array) -> Array:
 
 @functools.lru_cache(maxsize=16)
 def row_index(count: int) -> tuple[Array, Array]:
-    """`count` as an array, which NumPy multiplies by faster, and the numbers below it."""
+    """Return `count` as an array, by which NumPy multiplies faster, and the numbers below it."""
     numbers = np.arange(count)
     numbers.flags.writeable = False
     return np.array(count), numbers

@@ -14,8 +14,8 @@ Array = np.ndarray[Any, Any]
 
 @in_float32
 def standardize(x: Array, *, axis: tuple[int, ...], eps: float) -> tuple[Array, Array]:
-    """(x - mean) r with r = 1 / sqrt(variance + eps) along `axis`; and r, dimensions kept."""
-    n = math.prod(x.shape[i] for i in axis) or 1  # of nothing at all, nothing is made
+    """(x - mean) r with r = 1 / sqrt(variance + eps) along `axis`; and r, with dimensions kept."""
+    n = math.prod(x.shape[i] for i in axis) or 1  # an empty input gives an empty output
     y = x - total(x, axis, keepdims=True) / n
     r = total(y * y, axis, keepdims=True)
     r /= n

@@ -1,7 +1,7 @@
 """Windows over images (n, channels, height, width), taken apart by their positions.
 
 Position (p, q) of all windows together is one strided view of the image, so a pool is a loop over
-a few views, in whatever order the memory is. Windows that reach over the rim see padding.
+a few views, in any order of memory. Windows that reach over the rim cover padding.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_mnist.kernels.elementwise import INTEGER
-from tinygrad_mnist.kernels.scratch import given, pixels, scratch, scratch_like
+from tinygrad_mnist.kernels.scratch import copied_into, pixels, scratch, scratch_like
 from tinygrad_mnist.kernels.sums import in_float32
 
 Array = np.ndarray[Any, Any]
@@ -31,13 +31,13 @@ class Windows(NamedTuple):
     number: Sizes
 
     def reach(self) -> Pair:
-        """The height and width of what the windows cover."""
+        """Return the height and width of the area that the windows cover."""
         covered = zip(self.size, self.stride, self.dilation, self.number, strict=True)
         height, width = ((n - 1) * s + d * (k - 1) + 1 for k, s, d, n in covered)
         return height, width
 
-    def places(self) -> Iterator[tuple[slice, ...]]:
-        """A key for each position in a window, into the covered area."""
+    def positions(self) -> Iterator[tuple[slice, ...]]:
+        """Yield a key into the covered area for each position in a window."""
         (sh, sw), (dh, dw), (nh, nw) = self.stride, self.dilation, self.number
         for p in range(self.size[0]):
             for q in range(self.size[1]):
@@ -49,10 +49,10 @@ class Windows(NamedTuple):
 def max_pool(x: Array, *, win: Windows) -> Array:
     """The largest element of each window; NaN wins, as in PyTorch."""
     x = _covered(x, win, _lowest(x))
-    places = win.places()
-    y: Array = x[next(places)].copy(order="K")
-    for place in places:
-        np.maximum(y, x[place], out=y)
+    positions = win.positions()
+    y: Array = x[next(positions)].copy(order="K")
+    for position in positions:
+        np.maximum(y, x[position], out=y)
     return y
 
 
@@ -64,30 +64,30 @@ def pool_put(d: Array, x: Array, y0: Array, *, win: Windows, out: Array | None =
         whole.fill(0)  # windows side by side write every element below
     elif padded is x and _wide_pixels(x, y0, whole):
         _put_side_by_side(d, x, y0, whole, win.size)
-        return given(whole, out)
+        return copied_into(out, whole)
     first, taken, same = scratch_like((y0, bool), (y0, bool), (y0, d.dtype))
     if d.strides != y0.strides:  # mixed layouts would make each pass below several times slower
         np.copyto(same, d)
         d = same
     apart = all(s > g * (k - 1) for s, g, k in zip(win.stride, win.dilation, win.size, strict=True))
-    parts = (padded[place] for place in win.places())
-    for place, _ in zip(win.places(), _firsts(parts, y0, first, taken), strict=True):
+    parts = (padded[position] for position in win.positions())
+    for position, _ in zip(win.positions(), _firsts(parts, y0, first, taken), strict=True):
         if apart:  # no two windows share an element
-            _choose(d, first, whole[place])
+            _choose(d, first, whole[position])
         else:
-            whole[place] += _choose(d, first)
-    return given(_uncovered(whole, x.shape[2:], win), out)
+            whole[position] += _choose(d, first)
+    return copied_into(out, _uncovered(whole, x.shape[2:], win))
 
 
 def _wide_pixels(*arrays: Array) -> bool:
-    """Whether all are of one dtype, with many channels, which are last in memory."""
+    """Tell whether the arrays are of one dtype, with many channels, which are last in memory."""
     return len({a.dtype for a in arrays}) == 1 and all(
         a.shape[1] >= 16 and a.transpose(0, 2, 3, 1).flags.c_contiguous for a in arrays
     )
 
 
 def _put_side_by_side(d: Array, x: Array, y0: Array, whole: Array, size: Sizes) -> None:
-    """pool_put into `whole`, by long passes: equal positions of all windows lie together."""
+    """Do pool_put into `whole` in long passes: equal positions of all windows lie together."""
     d, x, y0, whole = (a.transpose(0, 2, 3, 1) for a in (d, x, y0, whole))
     h, w, c = y0.shape[1:]
     source, target = (pixels(a).reshape(-1, h, size[0], w, size[1]) for a in (x, whole))
@@ -113,9 +113,9 @@ def pool_take(v: Array, x: Array, y0: Array, *, win: Windows) -> Array:
     out = np.zeros_like(y0, dtype=v.dtype)
     first, taken = scratch_like((y0, bool), (y0, bool))
     x = _covered(x, win, _lowest(x))
-    parts = (x[place] for place in win.places())
-    for place, _ in zip(win.places(), _firsts(parts, y0, first, taken), strict=True):
-        out += _choose(v[place], first)
+    parts = (x[position] for position in win.positions())
+    for position, _ in zip(win.positions(), _firsts(parts, y0, first, taken), strict=True):
+        out += _choose(v[position], first)
     return out
 
 
@@ -128,15 +128,15 @@ def _choose(d: Array, first: Array, out: Array | None = None) -> Array:
 
 
 def pool_index(x: Array, y: Array, *, win: Windows) -> Array:
-    """Where in its image (flattened) the first maximum of each window is."""
+    """The index, in its flattened image, of the first maximum of each window."""
     h, w = x.shape[2:]
     where = _covered(np.broadcast_to(np.arange(h * w).reshape(h, w), x.shape), win, 0)
     out = np.zeros(y.shape, np.int64)
     first, taken = scratch_like((y, bool), (y, bool))
     x = _covered(x, win, _lowest(x))
-    parts = (x[place] for place in win.places())
-    for place, _ in zip(win.places(), _firsts(parts, y, first, taken), strict=True):
-        out += where[place] * first
+    parts = (x[position] for position in win.positions())
+    for position, _ in zip(win.positions(), _firsts(parts, y, first, taken), strict=True):
+        out += where[position] * first
     return out
 
 
@@ -144,10 +144,10 @@ def pool_index(x: Array, y: Array, *, win: Windows) -> Array:
 def pool_sum(x: Array, *, win: Windows) -> Array:
     """The sum of each window."""
     x = _covered(x, win, 0)
-    places = win.places()
-    y: Array = x[next(places)].copy(order="K")
-    for place in places:
-        y += x[place]
+    positions = win.positions()
+    y: Array = x[next(positions)].copy(order="K")
+    for position in positions:
+        y += x[position]
     return y
 
 
@@ -160,8 +160,8 @@ def pool_spread(d: Array, *, win: Windows, size: Pair) -> Array:
         max(width, size[1] + win.padding[1]),
     )
     out = np.zeros_like(d, shape=area)
-    for place in win.places():
-        out[place] += d
+    for position in win.positions():
+        out[position] += d
     return _uncovered(out, size, win)
 
 
@@ -170,7 +170,7 @@ def _lowest(x: Array) -> Any:
 
 
 def _covered(x: Array, win: Windows, value: Any) -> Array:
-    """x with the rim that the windows reach into, filled with `value`; x itself without a rim."""
+    """Return x with the rim that the windows cover, filled with `value`; without a rim, x."""
     (ph, pw), (height, width), (h, w) = win.padding, win.reach(), x.shape[2:]
     if not ph and not pw and height <= h and width <= w:
         return x
@@ -186,8 +186,9 @@ def _uncovered(x: Array, size: Pair, win: Windows) -> Array:
 
 
 def _firsts(parts: Iterable[Array], y: Array, first: Array, taken: Array) -> Iterator[Array]:
-    """For each position in a window, of which `parts` has the elements: where that is the maximum
-    y for the first time, in `first`.
+    """Mark in `first` the windows whose first maximum y is at a position; yield `first` for each.
+
+    `parts` has the elements of all windows at one position after the other.
     """
     nan = np.isnan(y) if np.isnan(np.min(y, initial=0)) else None
     taken.fill(0)

@@ -38,7 +38,7 @@ def permutation(*, n: int, rng: Any) -> Array:
 def dropout_mask(*, shape: tuple[int, ...], p: float, dtype: Any, rng: Any) -> Array:
     """0 with probability p, else 1 / (1 - p); drawn afresh at each call."""
     count = math.prod(shape)
-    if (float(p) * 256).is_integer():  # one byte an element decides exactly, at a fifth of the time
+    if (float(p) * 256).is_integer():  # a byte per element is exact, in a fifth of the time
         words = rng.integers(0, 2**64, size=-(-count // 8), dtype=np.uint64)
         keep = words.view(np.uint8)[:count].reshape(shape) >= int(p * 256)
     else:

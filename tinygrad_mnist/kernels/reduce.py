@@ -12,7 +12,7 @@ from tinygrad_mnist.kernels.sums import F64, in_float32, total
 
 Array = Any  # an ndarray; NumPy's own types say too little to help here
 Axis = tuple[int, ...] | None
-TINY = 1e-30  # a sum of squares below it may have lost some
+TINY = 1e-30  # a sum of squares below this may have lost some squares
 
 
 def sum(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
@@ -22,30 +22,30 @@ def sum(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
 
 
 def mean(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
-    """The mean along `axis`; nan where there is nothing."""
-    n = count(x.shape, axis)
+    """The mean along `axis`; NaN where there is no element."""
+    n = reduced_count(x.shape, axis)
     y = total(x, axis, keepdims=keepdims)
     y = y / n if n else y * np.nan
     return y if x.dtype.char != "e" else y.astype(x.dtype)
 
 
 def amax(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
-    """The largest along `axis`; NaN wins, as in PyTorch."""
+    """The largest element along `axis`; NaN wins, as in PyTorch."""
     return np.maximum.reduce(x, axis=axis, keepdims=keepdims)
 
 
 def amin(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
-    """The smallest along `axis`; NaN wins, as in PyTorch."""
+    """The smallest element along `axis`; NaN wins, as in PyTorch."""
     return np.minimum.reduce(x, axis=axis, keepdims=keepdims)
 
 
 def highest(x: Array) -> Array:
-    """The largest of all; NaN wins."""
+    """The largest element of all; NaN wins."""
     return np.maximum.reduce(x, axis=None)
 
 
 def lowest(x: Array) -> Array:
-    """The smallest of all; NaN wins."""
+    """The smallest element of all; NaN wins."""
     return np.minimum.reduce(x, axis=None)
 
 
@@ -59,23 +59,23 @@ def length(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
 
 
 def ties(d: Array, x: Array, top: Array, *, axis: Axis = None, nan: bool = False) -> Array:
-    """What of d, where top = amax(x), is due to each x: ties share it, the others get 0.
+    """The share of d that each x gets, for top = amax(x): ties divide d, the others get 0.
 
-    A NaN is no maximum, and the row's gradient is 0 / 0, as PyTorch's; or, for `nan`, it is one.
+    A NaN is no maximum, and the row's gradient is 0 / 0, as PyTorch's; with `nan` it is one.
     """
-    top = top.reshape(kept(x.shape, axis))
+    top = top.reshape(kept_shape(x.shape, axis))
     same = np.equal(x, top)
     if nan:
         same |= np.isnan(x) & np.isnan(top)
-    count = total(same.astype(x.dtype), axis, keepdims=True).astype(x.dtype, copy=False)
-    return masked(d, np.negative(same.view(np.int8))) / count
+    reduced_count = total(same.astype(x.dtype), axis, keepdims=True).astype(x.dtype, copy=False)
+    return masked(d, np.negative(same.view(np.int8))) / reduced_count
 
 
 @in_float32
 def var(x: Array, *, axis: tuple[int, ...], correction: float, keepdims: Any = False) -> Array:
     """The mean squared distance from the mean along `axis`, over n - correction elements.
 
-    What the mean itself was rounded by is taken out again (Chan, Golub and LeVeque, 1983).
+    The rounding error of the mean is taken out again (Chan, Golub and LeVeque, 1983).
     """
     n = math.prod(x.shape[i] for i in axis)
     d = x - total(x, axis, keepdims=True) / (n or 1)
@@ -99,13 +99,13 @@ def logsumexp(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
     top = np.where(np.isfinite(top), top, np.zeros((), x.dtype))
     with np.errstate(divide="ignore"):
         y = np.log(total(np.exp(x - top), axis, keepdims=True)) + top
-    return y if keepdims else y.reshape(dropped(x.shape, axis))
+    return y if keepdims else y.reshape(dropped_shape(x.shape, axis))
 
 
 @in_float32
 def softmax(x: Array, *, axis: int) -> Array:
     """exp(x) / sum(exp(x)) along `axis`, stable for huge x."""
-    with np.errstate(invalid="ignore"):  # nothing but -inf gives NaN, as in PyTorch
+    with np.errstate(invalid="ignore"):  # a row of only -inf gives NaN, as in PyTorch
         y = np.exp(x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf))
         y /= total(y, (axis,), keepdims=True)
     return y
@@ -114,25 +114,25 @@ def softmax(x: Array, *, axis: int) -> Array:
 @in_float32
 def log_softmax(x: Array, *, axis: int) -> Array:
     """x - log(sum(exp(x))) along `axis`, stable for huge x."""
-    with np.errstate(invalid="ignore"):  # nothing but -inf gives NaN, as in PyTorch
+    with np.errstate(invalid="ignore"):  # a row of only -inf gives NaN, as in PyTorch
         y = x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
         y -= np.log(total(np.exp(y), (axis,), keepdims=True))
     return y
 
 
-def count(shape: tuple[int, ...], axis: Axis) -> int:
-    """How many elements a reduction over these axes takes in."""
+def reduced_count(shape: tuple[int, ...], axis: Axis) -> int:
+    """Return how many elements of `shape` a reduction over these axes makes into one."""
     return math.prod(shape if axis is None else [shape[a] for a in axis])
 
 
-def kept(shape: tuple[int, ...], axis: Axis | int) -> tuple[int, ...]:
-    """The shape of a reduction that keeps its dimensions."""
+def kept_shape(shape: tuple[int, ...], axis: Axis | int) -> tuple[int, ...]:
+    """Return the shape of a reduction that keeps its dimensions."""
     if axis is None:
         return (1,) * len(shape)
     axes = (axis,) if isinstance(axis, int) else axis
     return tuple(1 if i in axes else n for i, n in enumerate(shape))
 
 
-def dropped(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
-    """The shape of a reduction that drops its dimensions."""
+def dropped_shape(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
+    """Return the shape of a reduction that drops its dimensions."""
     return () if axis is None else tuple(n for i, n in enumerate(shape) if i not in axis)

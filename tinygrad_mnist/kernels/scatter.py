@@ -1,4 +1,4 @@
-"""Extremes in the places of a vector, to each of which several values may go."""
+"""Extremes of the values that go to each element of a vector."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ Array = Any  # an ndarray; NumPy's own types say too little to help here
 
 
 def largest_at(x: Array, index: Array, value: Array) -> Array:
-    """x, or the largest of it and the values that go to its place; NaN wins."""
+    """The largest of each element of x and the values that go to its index; NaN wins."""
     out = np.array(x)
     np.maximum.at(out, index, value)
     return out
 
 
 def smallest_at(x: Array, index: Array, value: Array) -> Array:
-    """x, or the smallest of it and the values that go to its place; NaN wins."""
+    """The smallest of each element of x and the values that go to its index; NaN wins."""
     out = np.array(x)
     np.minimum.at(out, index, value)
     return out

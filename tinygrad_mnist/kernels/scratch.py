@@ -1,7 +1,8 @@
-"""Where results go, and memory that a kernel needs only while it runs, kept for the next call.
+"""Memory for results, and scratch memory that a kernel needs only while it runs.
 
-A system gives fresh memory page by page as it is first touched, which takes longer than many a
-kernel: 2 MB took 1 ms, as long as 8 million additions. Each thread has a buffer of its own.
+The system maps fresh memory page by page as it is first touched, which takes longer than many a
+kernel: 2 MB took 1 ms, as long as 8 million additions. So each thread keeps a buffer of its own for
+the next call.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 ALIGN = 64  # bytes: one cache line, one AVX-512 register
-KEPT = 32 << 20  # bytes that a thread keeps at most
+KEPT = 32 << 20  # the most bytes that a thread keeps
 
 
 class _Local(_local):
@@ -25,8 +26,8 @@ class _Local(_local):
 _LOCAL = _Local()
 
 
-def given(result: Array, out: Array | None) -> Array:
-    """The result; in `out`, where one is given and does not hold it already."""
+def copied_into(out: Array | None, result: Array) -> Array:
+    """Copy `result` into `out`, unless it is there already; without `out`, return `result`."""
     if out is None:
         return result
     if not np.may_share_memory(result, out):
@@ -38,12 +39,12 @@ class Memory(np.ndarray[Any, Any]):
     """A block of bytes that arrays are cut from.
 
     NumPy lets a view refer to the last array in its chain of bases that is of the view's own class.
-    So an array on a Memory is what its views refer to, and the references to it tell whether
-    anybody still looks at it: `sys.getrefcount` is exact.
+    So all views of an array on a Memory refer to that array, and `sys.getrefcount` of the array
+    shows exactly whether one is still alive.
     """
 
 
-def block(size: int) -> Memory:
+def new_memory(size: int) -> Memory:
     """Make a block of `size` bytes and up to 63 more, for `shaped` to begin at a cache line."""
     return np.ndarray.__new__(Memory, (size + ALIGN,), np.uint8)
 
@@ -72,15 +73,15 @@ def packed_strides(like: Array) -> tuple[int, ...]:
     return tuple(strides)
 
 
-def aligned(size: int) -> Array:
-    """`size` bytes that begin at a multiple of 64."""
+def aligned_bytes(size: int) -> Array:
+    """Make an array of `size` bytes that begins at a multiple of 64."""
     raw = np.empty(size + ALIGN, np.uint8)
     start = -raw.ctypes.data % ALIGN
     return raw[start : start + size]
 
 
 def shaped(raw: Array, like: Array) -> Array:
-    """Those bytes as an array of the same shape and dtype, its axes in the same order in memory."""
+    """Return raw bytes as an array like `like`: shape, dtype, order of axes in memory."""
     flat = raw[: like.nbytes].view(like.dtype)
     order = sorted(range(like.ndim), key=lambda axis: -abs(like.strides[axis]))
     packed = flat.reshape([like.shape[axis] for axis in order])
@@ -88,12 +89,12 @@ def shaped(raw: Array, like: Array) -> Array:
 
 
 def scratch(*wanted: tuple[tuple[int, ...], Any]) -> list[Array]:
-    """Arrays of these (shape, dtype), uninitialised; the next call hands them out again."""
+    """Return uninitialised arrays of these (shape, dtype); the next call hands them out again."""
     sizes = [math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype in wanted]
     ends = list(accumulate(-(-size // ALIGN) * ALIGN for size in sizes))
     raw = _LOCAL.buffer
     if len(raw) < ends[-1]:
-        raw = aligned(ends[-1])
+        raw = aligned_bytes(ends[-1])
         if len(raw) <= KEPT:
             _LOCAL.buffer = raw
     return [
@@ -103,7 +104,7 @@ def scratch(*wanted: tuple[tuple[int, ...], Any]) -> list[Array]:
 
 
 def scratch_like(*wanted: tuple[Array, Any]) -> list[Array]:
-    """Scratch arrays for (array, dtype): of its shape, their axes in the same order in memory."""
+    """Return scratch arrays for (array, dtype), each with the array's shape and order of axes."""
     orders = [sorted(range(a.ndim), key=lambda i, a=a: -abs(a.strides[i])) for a, _ in wanted]  # type: ignore[misc]
     shapes = [
         tuple(a.shape[i] for i in order) for (a, _), order in zip(wanted, orders, strict=True)
@@ -113,5 +114,5 @@ def scratch_like(*wanted: tuple[Array, Any]) -> list[Array]:
 
 
 def pixels(images: Array) -> Array:
-    """Images, channels last, with all of a pixel as one element: so NumPy copies it in one go."""
+    """Return images, channels last, with each pixel as one element, which NumPy copies at once."""
     return images.view(np.dtype((np.void, images.shape[-1] * images.itemsize)))[..., 0]

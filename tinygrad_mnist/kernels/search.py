@@ -1,4 +1,4 @@
-"""Searches: whether an element is there, where it is, and the order of all."""
+"""Searches: for an element that is not zero, for an extreme one, and for the sorted order."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ Axis = tuple[int, ...] | None
 
 
 def any(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
-    """Whether an element along `axis` is not zero."""
+    """True where an element along `axis` is not zero."""
     return np.logical_or.reduce(x, axis=axis, keepdims=keepdims)
 
 
 def argmax(x: Array, *, axis: int | None = None, keepdims: Any = False) -> Array:
-    """Where the first largest is."""
+    """The index of the first largest element."""
     return np.argmax(x, axis=axis, keepdims=keepdims)
 
 
 def argmin(x: Array, *, axis: int | None = None, keepdims: Any = False) -> Array:
-    """Where the first smallest is."""
+    """The index of the first smallest element."""
     return np.argmin(x, axis=axis, keepdims=keepdims)
 
 
 def argsort(x: Array, *, axis: int, descending: bool = False) -> Array:
-    """The order that sorts x; equal elements stay in theirs, NaN is the largest."""
+    """The order that sorts x; equal elements keep their order, NaN is the largest."""
     if not descending:
         return np.argsort(x, axis=axis, stable=True)
     backwards = np.argsort(np.flip(x, axis), axis=axis, stable=True)

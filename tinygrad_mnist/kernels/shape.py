@@ -13,12 +13,12 @@ Key = tuple[Any, ...]
 
 
 def reshape(x: Array, *, shape: tuple[int, ...]) -> Array:
-    """The same elements in another shape; a view where possible."""
+    """x in another shape; a view where possible."""
     return x.reshape(shape)
 
 
 def permute(x: Array, *, axes: tuple[int, ...]) -> Array:
-    """The dimensions in another order; a view."""
+    """x with its dimensions in another order; a view."""
     return x.transpose(axes)
 
 
@@ -32,7 +32,7 @@ def broadcast_to(x: Array, *, shape: tuple[int, ...]) -> Array:
 
 
 def sum_to(x: Array, *, shape: tuple[int, ...]) -> Array:
-    """The adjoint of broadcasting from `shape`: sums over the dimensions that were repeated."""
+    """The adjoint of broadcasting from `shape`: the sum over the repeated dimensions."""
     if x.ndim == 2 and shape == x.shape[1:] and x.dtype.kind == "f" and len(x) > FEW:
         return columns(x)
     extra = x.ndim - len(shape)
@@ -46,7 +46,7 @@ def sum_to(x: Array, *, shape: tuple[int, ...]) -> Array:
 def slice(x: Array, *, key: Key) -> Array:
     """x[key] for a key of ints, slices, None and Ellipsis; a view.
 
-    Without an Ellipsis a key that picks one element would give NumPy's number, which is a copy.
+    The key gets an Ellipsis: else one that picks one element would give a number, not a view.
     """
     return x[key if ... in key else (*key, ...)]
 

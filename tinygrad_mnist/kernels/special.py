@@ -17,7 +17,7 @@ EULER = 0.57721566490153286060651209008240243
 
 
 def wide(arrays: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Mark a kernel of that many arrays as elementwise, and let it work in float64."""
+    """Mark a kernel of `arrays` arrays as elementwise, and make it compute in float64."""
 
     def mark(kernel: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(kernel)
@@ -34,8 +34,8 @@ def wide(arrays: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return mark
 
 
-def within(x: Array, mask: Array, safe: float) -> Array:
-    """x where the mask holds, else a number that the formula for the mask can take."""
+def where_or(x: Array, mask: Array, safe: float) -> Array:
+    """Return x where the mask is True, else `safe`, a number that the masked formula can take."""
     return np.where(mask, x, safe)
 
 
@@ -64,7 +64,7 @@ def lgamma(x: Array) -> Array:
     """log |gamma(x)|."""
     z = np.abs(x)
     far = z >= 13
-    factor, p = np.ones_like(z), within(z, ~far & (z > 0), 2.0)
+    factor, p = np.ones_like(z), where_or(z, ~far & (z > 0), 2.0)
     while np.any(above := p >= 3):
         p = np.where(above, p - 1, p)
         factor = np.where(above, factor * p, factor)
@@ -74,7 +74,7 @@ def lgamma(x: Array) -> Array:
     d = p - 2
     y = np.log(factor) + d * np.polyval(LG_P, d) / np.polyval(LG_Q, d)
     if np.any(far):
-        big = within(z, far, 13.0)
+        big = where_or(z, far, 13.0)
         large = (big - 0.5) * np.log(big) - big + math.log(2 * math.pi) / 2 + tail(big, STIRLING)
         y = np.where(far, large, y)
     if np.all((x > 0) & (z < np.inf)):
@@ -108,7 +108,7 @@ def zeta(x: Array, q: Array) -> Array:
     """Hurwitz's zeta function, the sum of (q + k) ** -x, by Euler and Maclaurin."""
     x, q = np.broadcast_arrays(x, q)
     regular = (x > 1) & ((q > 0) | ((x == np.rint(x)) & (q != np.rint(q)))) & np.isfinite(q)
-    s, a = within(x, regular, 2.0), within(q, regular, 1.0)
+    s, a = where_or(x, regular, 2.0), where_or(q, regular, 1.0)
     total = np.zeros_like(s)
     steps = 10 + max(0, math.ceil(-float(a.min(initial=0))))
     for _ in range(steps):
@@ -145,10 +145,10 @@ def polygamma(x: Array, *, n: int) -> Array:
 def density(a: Array, x: Array) -> Array:
     """x^a exp(-x) / gamma(a + 1); near a large a without the cancellation of large logarithms."""
     large = a > 10
-    m = within(a, large, 11.0)
+    m = where_or(a, large, 11.0)
     d = np.where(large, x - m, 0.0) / m
     far = np.exp(m * (np.log1p(d) - d) - tail(m, STIRLING)) / np.sqrt(2 * math.pi * m)
-    low = within(a, ~large, 1.0)
+    low = where_or(a, ~large, 1.0)
     near = np.exp(low * np.log(x) - x - lgamma(low + 1))
     return np.where(large, far, near)
 
@@ -198,9 +198,9 @@ def split(a: Array, x: Array, lower: bool) -> Array:
     regular = (a > 0) & (x > 0) & np.isfinite(a) & np.isfinite(x)
     below = regular & (x <= a + 1)
     above = regular & ~below
-    a1, x1 = within(a, below, 1.0), within(x, below, 1.0)
+    a1, x1 = where_or(a, below, 1.0), where_or(x, below, 1.0)
     p = density(a1, x1) * lower_series(a1, x1)
-    a2, x2 = within(a, above, 1.0), within(x, above, 3.0)
+    a2, x2 = where_or(a, above, 1.0), where_or(x, above, 3.0)
     q = density(a2, x2) * a2 * upper_fraction(a2, x2)
     y = np.where(below, p, 1 - q) if lower else np.where(below, 1 - p, q)
     least = (x == 0) | (np.isinf(a) & np.isfinite(x))  # all of the mass is above
@@ -225,7 +225,7 @@ def erfinv(x: Array) -> Array:
     """The inverse of erf: M. Giles's approximation (GPU Computing Gems 2, 2011), then Halley's."""
     z = np.abs(x)
     inside = z < 1
-    y = within(z, inside, 0.0)
+    y = where_or(z, inside, 0.0)
     w = -np.log((1 - y) * (1 + y))
     near = np.polyval([2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06,
                        0.00021858087, -0.00125372503, -0.00417768164, 0.246640727,
@@ -258,9 +258,9 @@ def ndtri(p: Array) -> Array:
     """The quantile of the standard normal distribution."""
     side = np.minimum(p, 1 - p)
     central = np.abs(p - 0.5) < 0.25
-    tails = within(side, ~central & (side > 0), 0.25)
+    tails = where_or(side, ~central & (side > 0), 0.25)
     y = np.where(p < 0.5, -1.0, 1.0) * erfc_inverse(2 * tails)
-    y = np.where(central, erfinv(2 * within(p, central, 0.5) - 1), y) * math.sqrt(2)
+    y = np.where(central, erfinv(2 * where_or(p, central, 0.5) - 1), y) * math.sqrt(2)
     edge = np.where(p == 0, -np.inf, np.where(p == 1, np.inf, np.nan))
     return np.where(side > 0, y, edge)
 
@@ -273,7 +273,7 @@ def ndtr(x: Array) -> Array:
 
 @wide(1)
 def log_ndtr(x: Array) -> Array:
-    """Its logarithm."""
+    """The logarithm of the standard normal distribution function."""
     u = x / math.sqrt(2)
     low = np.minimum(x, -1.0) / math.sqrt(2)
     return np.where(x < -1, np.log(erfcx(-low) / 2) - low * low, np.log1p(-erfc(u) / 2))

@@ -1,4 +1,4 @@
-"""Steps, whose derivative is zero or one almost everywhere, and those derivatives."""
+"""Steps, whose derivatives are zero or one almost everywhere, and these derivatives."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.kernels.elementwise import I8, INTEGER, kept, like_ufuncs, masked
+from tinygrad_mnist.kernels.elementwise import I8, INTEGER, like_ufuncs, masked, masked_by_bools
 
 Array = Any  # an ndarray; NumPy's own types say too little to help here
 
@@ -28,13 +28,13 @@ def heaviside(x: Array, values: Array) -> Array:
 def within(d: Array, x: Array, *, low: float | None, high: float | None) -> Array:
     """d where low <= x <= high, else 0."""
     if low is None or high is None:
-        return kept(d, x >= low if high is None else x <= high)
-    return kept(d, (x >= low) & (x <= high))
+        return masked_by_bools(d, x >= low if high is None else x <= high)
+    return masked_by_bools(d, (x >= low) & (x <= high))
 
 
 def inside(d: Array, x: Array, *, low: float, high: float) -> Array:
     """d where low < x < high, else 0."""
-    return kept(d, (x > low) & (x < high))
+    return masked_by_bools(d, (x > low) & (x < high))
 
 
 def beats(d: Array, a: Array, b: Array) -> Array:
@@ -44,6 +44,6 @@ def beats(d: Array, a: Array, b: Array) -> Array:
 
 
 def nothing(d: Array) -> Array:
-    """Zeros in the shape of d, whatever d is."""
+    """Zeros in the shape of d, even where d is NaN or infinite."""
     bits = INTEGER[d.dtype.char]
     return np.bitwise_and(d.view(bits), bits.type(0)).view(d.dtype)

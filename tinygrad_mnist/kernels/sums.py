@@ -1,8 +1,8 @@
-"""Sums that stay near the truth however many elements there are.
+"""Sums that stay accurate however many elements there are.
 
 NumPy adds pairwise along memory, and one by one across it: 60,000 rows of 255.1 then have the mean
-255.016 in float32. Here what lies across memory is folded, 16 rows onto one at a time, from the
-second time on in float64. float16 adds in float32, and whoever asks for the sum rounds it.
+255.016 in float32. Here sums across memory fold 16 rows onto one at a time, from the second time on
+in float64. float16 is added in float32, and the caller rounds the sum.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 Array = Any  # an ndarray; NumPy's own types say too little to help here
 Axis = tuple[int, ...] | None
-FEW, SOME = 8, 64  # numbers that may be added one by one; that are soon added in float64
+FEW, SOME = 8, 64  # counts: of numbers to add one by one, and of numbers to add in float64
 FOLD = 16  # rows that are added onto one
 BLOCK, WIDE = 128, 32  # rows that BLAS adds onto one, if they are as long as this
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -39,13 +39,13 @@ def total(x: Array, axis: Axis = None, *, keepdims: Any = False) -> Array:
     if wide is not dtype:
         x = x.astype(wide)
     if x.flags.c_contiguous and axes == tuple(range(len(axes))):
-        y, kept = _rows(x.reshape(n, x.size // n)), x.shape[len(axes) :]
-        return y.reshape((1,) * len(axes) + kept if keepdims else kept)
+        y, rest = _rows(x.reshape(n, x.size // n)), x.shape[len(axes) :]
+        return y.reshape((1,) * len(axes) + rest if keepdims else rest)
     return _across(x, axes, keepdims)
 
 
 def _along_memory(x: Array, axis: Axis) -> bool:
-    """Whether the sum runs over all of the memory, or over the last dimensions of it."""
+    """Tell whether a sum runs over all of an array's memory, or over its last dimensions."""
     if axis is None:
         return bool(x.flags.c_contiguous or x.flags.f_contiguous)
     first = x.ndim - len(axis)
@@ -53,12 +53,12 @@ def _along_memory(x: Array, axis: Axis) -> bool:
 
 
 def _rows(x: Array) -> Array:
-    """The sum of the rows of a matrix in C order."""
+    """Add up the rows of a matrix in C order."""
     return _by_blas(x) if x.shape[1] >= WIDE else _added(_folded(x, (0,)), (0,), x.dtype)
 
 
 def _across(x: Array, axes: tuple[int, ...], keepdims: Any) -> Array:
-    """The sum along axes of which some do not lie along memory."""
+    """Add up along axes of which some do not lie along memory."""
     order = sorted(range(x.ndim), key=lambda i: (-abs(x.strides[i]), i))
     inner = list(_inner_run(x, [i for i in order if x.shape[i] > 1], axes))
     rest = tuple(a for a in axes if a not in inner)
@@ -72,7 +72,7 @@ def _across(x: Array, axes: tuple[int, ...], keepdims: Any) -> Array:
 
 
 def _inner_run(x: Array, order: list[int], axes: tuple[int, ...]) -> Iterator[int]:
-    """The summed axes that NumPy goes through in one pass: one step after the other in memory."""
+    """Yield the summed axes that NumPy takes in one pass: each continues the last in memory."""
     step = None
     while order and order[-1] in axes and step in (None, x.strides[order[-1]]):
         axis = order.pop()
@@ -81,7 +81,7 @@ def _inner_run(x: Array, order: list[int], axes: tuple[int, ...]) -> Iterator[in
 
 
 def _folded(x: Array, axes: tuple[int, ...]) -> Iterator[Array]:
-    """Parts with few elements along `axes`, whose sums make the sum of x."""
+    """Yield parts with few elements along `axes`, whose sums add up to that of x."""
     dtype = x.dtype
     for a in axes:
         while (m := x.shape[a] // FOLD) > 1:
@@ -95,7 +95,7 @@ def _folded(x: Array, axes: tuple[int, ...]) -> Iterator[Array]:
 
 
 def _added(parts: Iterator[Array], axes: tuple[int, ...], dtype: Any) -> Array:
-    """The sum of the parts' sums along `axes`, which stay as ones."""
+    """Add up the parts' sums along `axes`, which keep length one."""
     sums = [np.add.reduce(part, axes, F64, keepdims=True) for part in parts]
     return functools.reduce(np.add, sums).astype(dtype, copy=False)
 
@@ -103,7 +103,7 @@ def _added(parts: Iterator[Array], axes: tuple[int, ...], dtype: Any) -> Array:
 def columns(x: Array) -> Array:
     """The sums of the columns of a matrix; of few rows by BLAS, in a third of NumPy's time."""
     if x.dtype.itemsize > 2 and len(x) <= BLOCK:
-        return x.T.dot(ones(len(x), x.dtype))
+        return x.T.dot(shared_ones(len(x), x.dtype))
     if x.dtype.itemsize > 2 and x.shape[1] >= WIDE:
         return _by_blas(x)
     return total(x, (0,)).astype(x.dtype, copy=False)
@@ -113,27 +113,27 @@ def _by_blas(x: Array) -> Array:
     """The sums of the columns of a wide matrix, some rows at a time."""
     m = len(x) // BLOCK
     rest = x[m * BLOCK :]
-    y = rest.T.dot(ones(len(rest), x.dtype))
+    y = rest.T.dot(shared_ones(len(rest), x.dtype))
     if not m:
         return y
     blocks = x[: m * BLOCK].reshape(m, BLOCK, x.shape[1])
-    sums = np.matmul(ones(BLOCK, x.dtype), blocks)
+    sums = np.matmul(shared_ones(BLOCK, x.dtype), blocks)
     return (np.add.reduce(sums, 0, F64) + y).astype(x.dtype, copy=False)
 
 
 @functools.lru_cache(maxsize=16)
-def ones(count: int, dtype: Any) -> Array:
-    """The same read-only ones at every call."""
+def shared_ones(count: int, dtype: Any) -> Array:
+    """Return the same read-only array of ones at every call."""
     y = np.ones(count, dtype)
     y.setflags(write=False)
     return y
 
 
 def in_float32(kernel: Callable[..., Any]) -> Callable[..., Any]:
-    """A kernel of several steps that takes float16 through them in float32, then rounds."""
+    """Make a kernel of several steps compute float16 in float32, and round the result."""
 
     @functools.wraps(kernel)
-    def wide(x: Array, *args: Any, **kw: Any) -> Any:
+    def wrapper(x: Array, *args: Any, **kw: Any) -> Any:
         if getattr(x, "dtype", F32).char != "e":
             return kernel(x, *args, **kw)
         more = (a.astype(F32) if getattr(a, "dtype", None) == x.dtype else a for a in args)
@@ -142,4 +142,4 @@ def in_float32(kernel: Callable[..., Any]) -> Callable[..., Any]:
             return tuple(a.astype(x.dtype) if a.dtype == F32 else a for a in made)
         return made.astype(x.dtype)
 
-    return wide
+    return wrapper

@@ -12,7 +12,7 @@ Sizes = tuple[int, ...]
 
 
 def fitting(length: int, size: int, step: int, gap: int) -> int:
-    """How many windows of `size` elements, `gap` apart, fit into `length`."""
+    """Return how many windows of `size` elements, `gap` apart, fit into `length`."""
     return (length - gap * (size - 1) - 1) // step + 1
 
 
@@ -36,10 +36,10 @@ def unwindows(d: Array, *, shape: Sizes, step: Sizes, gap: Sizes) -> Array:
     out = np.zeros((*lead, *shape), d.dtype)
     if not d.size:
         return out
-    for place in np.ndindex(*size):
+    for position in np.ndindex(*size):
         key: Any = tuple(
             np.s_[p * g : p * g + (m - 1) * s + 1 : s]
-            for p, g, m, s in zip(place, gap, number, step, strict=True)
+            for p, g, m, s in zip(position, gap, number, step, strict=True)
         )
-        out[(..., *key)] += d[(*(np.s_[:],) * len(lead), *place)]
+        out[(..., *key)] += d[(*(np.s_[:],) * len(lead), *position)]
     return out

@@ -1,4 +1,4 @@
-"""3x3 convolution with 16 products where there are 36: Winograd's F(2x2, 3x3), and its adjoints.
+"""3x3 convolution with 16 products instead of 36: Winograd's F(2x2, 3x3), and its adjoints.
 
 Two outputs y of a line, from four inputs x and three weights g, take four products, not six:
 
@@ -10,13 +10,14 @@ Two outputs y of a line, from four inputs x and three weights g, take four produ
          0  1  0 -1         0    0   -1
 
 In an image the same is done along both axes: 16 matrices (tiles, in) times 16 matrices (in, out).
-Images lie in phases here, (2, 2, image, row, column, channel), with even and odd rows and columns
-apart, so that each sum runs over long memory. Given images are (image, row, column, channel).
+Here an image is stored in phases, (2, 2, image, row, column, channel), with even and odd rows and
+columns apart, so that each sum runs over long memory. Outside, images are (image, row, column,
+channel).
 Sources: Winograd, Arithmetic Complexity of Computations, 1980; Lavin and Gray, Fast Algorithms for
 Convolutional Neural Networks, 2015 (there the last column of A' and row of G have the other sign).
 
-An infinity makes nan of all its tile. So each function says whether its result is finite; where it
-is not, the plain sums are to be used. Rounding errors are 1 to 3 times those of the plain sums.
+One infinity makes its whole tile NaN. So each function tells whether its result is finite; if not,
+use the plain sums. Rounding errors are 1 to 3 times those of the plain sums.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ Copies = list[tuple[Array, Array]]  # the same pixels in phases and in images
 G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, -1]])
 GG = np.kron(G, G)  # (16, 9): along both axes
 PRODUCTS = 1_000_000  # in one matrix product: up to there OpenBLAS has a kernel for small ones
-BLOCK = 2 << 20  # bytes of B' x and A dy at a time: of half to twice as many none was faster
+BLOCK = 2 << 20  # bytes of B' x and A dy at a time: neither half nor twice as many was faster
 
 
 def conv(x: Array, w: Array, b: Array | None, y: Array, *, rim: Pair) -> bool:
@@ -87,18 +88,18 @@ def conv_weight(x: Array, d: Array, *, rim: Pair) -> Array | None:
 
 
 def _expanded(w: Array) -> Array:
-    """G g along both axes, for w (3, 3, from, to)."""
+    """Return G g along both axes, for w (3, 3, from, to)."""
     u: Array = np.dot(GG.astype(w.dtype), w.reshape(9, -1))
     return u.reshape(4, 4, *w.shape[2:])
 
 
 def _finite(arrays: Iterator[Array] | list[Array]) -> bool:
-    """Whether all elements are finite (and their squares can be added up)."""
+    """Tell whether all elements are finite (and their squares can be added up)."""
     return bool(np.isfinite(sum(np.dot(a.reshape(-1), a.reshape(-1)) for a in arrays)))
 
 
 class Plan(NamedTuple):
-    """What is done with a block of images: copied into phases, computed, copied from phases."""
+    """The work on a block of images: copies into phases, calls, copies from phases."""
 
     before: Copies
     calls: Calls
@@ -125,7 +126,7 @@ def _blocks(x: Array, y: Array, rim: Pair, plan: Callable[[Tiles], Plan]) -> Ite
 
 
 class Tiles:
-    """Memory for n images cut into tiles, and the calls that go from one form to the next."""
+    """Memory for n images cut into tiles, and the calls that turn one form into the next."""
 
     def __init__(self, n: int, x: Array, y: Array, rim: Pair) -> None:
         (_, h, w, k), c = y.shape, x.shape[-1]
@@ -164,7 +165,7 @@ class Tiles:
 
 
 class Axis(NamedTuple):
-    """Rows or columns: all but the last, all but the first, the first, the last."""
+    """Keys of rows or columns: all but the last, all but the first, the first, the last."""
 
     before: Any
     after: Any
@@ -185,7 +186,7 @@ def _take(x: Array, v: Array, axis: Axis) -> Calls:
 
 
 def _give_back(v: Array, x: Array, axis: Axis) -> Calls:
-    """x = B v: each element is in two tiles, but those at the ends."""
+    """x = B v: each element is in two tiles, except at the ends."""
     x0, x1, x2, x3 = x[0][axis.before], x[1][axis.before], x[0][axis.after], x[1][axis.after]
     yield np.copyto, x[0][axis.first], 0
     yield np.add, v[1], v[2], x2
@@ -211,9 +212,9 @@ def _spread(m: Array) -> Calls:
 
 
 def _same_pixels(phases: Array, images: Array, rim: Pair) -> Copies:
-    """Parts of phases and of images with the same pixels; zeros in all other phases.
+    """Return parts of phases and of images with the same pixels; set the rest of phases to 0.
 
-    A pixel's channels count as one element: so whole pixels are copied, in one call if possible.
+    A pixel's channels are one element: whole pixels are copied, in one call if possible.
     """
     phases, images = pixels(phases), pixels(images)
     h, w = phases.shape[3:]
@@ -224,6 +225,6 @@ def _same_pixels(phases: Array, images: Array, rim: Pair) -> Copies:
     for i, j in np.ndindex(2, 2):
         some = images[:, (i + rim[0]) % 2 :: 2, (j + rim[1]) % 2 :: 2]
         top, left = (rim[0] + 1 - i) // 2, (rim[1] + 1 - j) // 2
-        place = phases[i, j, :, top : top + some.shape[1], left : left + some.shape[2]]
-        copies.append((place, some))
+        target = phases[i, j, :, top : top + some.shape[1], left : left + some.shape[2]]
+        copies.append((target, some))
     return copies

@@ -1,4 +1,4 @@
-"""A convolutional network: it looks for the same small patterns everywhere in the image."""
+"""A convolutional network: the same small patterns, searched everywhere in the image."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def cnn(
     activation: str = "relu",
     dropout: float = 0.25,
 ) -> nn.Sequential:
-    """Blocks of 5x5 convolution, activation and 2x2 max pooling; then an `mlp` on what they found.
+    """Build blocks of 5x5 convolution, activation and 2x2 max pooling; then an `mlp` on those.
 
     Takes rows of 784 pixels, (N, 784), as every model here does; gives logits, (N, outputs).
 

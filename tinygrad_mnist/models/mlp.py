@@ -16,7 +16,7 @@ ACTIVATIONS = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
 
 
 def neuron() -> nn.Sequential:
-    """One neuron: a weight a pixel and a bias. sigmoid(output) is how sure it is of "yes".
+    """Build one neuron: one weight per pixel, and a bias. sigmoid(output) is P("yes").
 
     >>> sum(p.numel() for p in neuron().parameters())
     785
@@ -25,7 +25,7 @@ def neuron() -> nn.Sequential:
 
 
 def shallow(hidden: int = 128, activation: str = "relu") -> nn.Sequential:
-    """One hidden layer.
+    """Build a network with one hidden layer.
 
     >>> shallow(128)
     Sequential(
@@ -40,7 +40,7 @@ def shallow(hidden: int = 128, activation: str = "relu") -> nn.Sequential:
 def deep(
     hidden: Sequence[int] = (256, 128, 64), activation: str = "relu", dropout: float = 0.0
 ) -> nn.Sequential:
-    """Several hidden layers."""
+    """Build a network with several hidden layers."""
     return mlp(PIXELS, hidden, DIGITS, activation, dropout)
 
 
@@ -51,7 +51,7 @@ def mlp(
     activation: str = "relu",
     dropout: float = 0.0,
 ) -> nn.Sequential:
-    """A multi-layer perceptron: Linear layers of the `hidden` sizes, then one of `outputs`.
+    """Build a multi-layer perceptron: Linear layers of the `hidden` sizes, then `outputs`.
 
     The activation ("relu", "sigmoid" or "tanh") follows each hidden layer, and dropout of that
     probability if it is not 0. Raises KeyError for another activation.

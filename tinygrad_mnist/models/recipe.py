@@ -1,4 +1,4 @@
-"""What a recipe says: a model and its hyper-parameters, as data.
+"""Recipes: a model and its hyper-parameters, as data.
 
 A trained model's file carries its recipe: renaming or removing a field makes files unreadable.
 """
@@ -20,12 +20,12 @@ SIZES = f"sizes of 1 to {LARGEST:,}"
 
 
 class RecipeError(ValueError):
-    """A recipe that cannot be run; the message is one line naming the field and what it may be."""
+    """A recipe that cannot be run; the message, one line, names the field and its choices."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A model and how to train it. Raises `RecipeError` for a value that cannot be meant.
+    """A model and the settings to train it. Raises `RecipeError` for a value out of range.
 
     >>> recipe = Recipe(name="mine", what="a small network", floor=0.9, hidden=(64,))
     >>> recipe.replace(hidden=(32, 16)).layers
@@ -39,7 +39,7 @@ class Recipe:
     what: str
     """One line for a reader."""
     floor: float
-    """The accuracy that it must reach on MNIST's 10,000 test images, trained on the 60,000."""
+    """The accuracy to reach on MNIST's 10,000 test images, after training on the 60,000."""
 
     channels: tuple[int, ...] = ()
     """The widths of the convolutional layers; none make it a multi-layer perceptron."""
@@ -56,16 +56,16 @@ class Recipe:
     schedule: str = "constant"
     """How the learning rate changes from epoch to epoch; "cosine" ends near 0."""
     batch_size: int | None = 64
-    """None: the gradient of the whole training set, one step an epoch."""
+    """None: the gradient of the whole training set, one step per epoch."""
     tile_rows: int | None = None
-    """How many images of a batch to go through at a time, on threads; None: all together."""
+    """How many images of a batch to take at a time, on threads; None: all together."""
     epochs: int = 10
     validation: float = 1 / 12
-    """The share of the training images that is kept from training, to validate every epoch."""
+    """The share of the training images that is held out, to validate after every epoch."""
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Say what is wrong with the first field that is."""
+        """Raise `RecipeError` for the first field that is wrong."""
         _require(_are_sizes(self.channels), "channels", SIZES, self.channels)
         _require(_are_sizes(self.hidden), "hidden", SIZES, self.hidden)
         _require(len(self.channels) <= 2, "channels", "at most 2 sizes", self.channels)
@@ -101,26 +101,26 @@ class Recipe:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """What the answers are called: the ten digits, or "not 5" and "5"."""
+        """The names of the answers: the ten digits, or "not 5" and "5"."""
         if self.digit is None:
             return tuple(str(digit) for digit in range(DIGITS))
         return (f"not {self.digit}", str(self.digit))
 
     def replace(self, **changes: Any) -> Recipe:
-        """The same recipe with some fields changed."""
+        """Return the same recipe with some fields changed."""
         return dataclasses.replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields, in built-in types."""
+        """Return the fields, in built-in types."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, fields: Any) -> Recipe:
-        """The recipe that `to_dict` gave; raises `RecipeError` if it is not one."""
+        """Make a recipe of the fields of `to_dict`; raises `RecipeError` for others."""
         if not isinstance(fields, dict):
             raise RecipeError("holds no recipe")
-        known = {field.name for field in dataclasses.fields(cls)}
-        if unknown := sorted(str(name) for name in set(fields) - known):
+        names = {field.name for field in dataclasses.fields(cls)}
+        if unknown := sorted(str(name) for name in set(fields) - names):
             raise RecipeError(f"holds a recipe of another release, with {', '.join(unknown)}")
         values: dict[str, Any] = {
             str(name): tuple(value) if isinstance(value, list) else value
@@ -167,12 +167,12 @@ def _are_sizes(values: tuple[int, ...]) -> bool:
     return all(1 <= value <= LARGEST for value in values)
 
 
-def _require_one_of(field: str, value: str, known: tuple[str, ...]) -> None:
-    _require(value in known, field, f"one of {', '.join(known)}", value)
+def _require_one_of(field: str, value: str, allowed: tuple[str, ...]) -> None:
+    _require(value in allowed, field, f"one of {', '.join(allowed)}", value)
 
 
 def build(recipe: Recipe) -> nn.Sequential:
-    """The untrained model of a recipe; its first weights come from the random state.
+    """Build the untrained model of a recipe; its first weights come from the random state.
 
     >>> build(Recipe(name="mine", what="a small network", floor=0.9, hidden=(64,)))
     Sequential(

@@ -1,6 +1,6 @@
 """The recipes: every system here as a row of data, runnable by name: `tinygrad-mnist train NAME`.
 
-Flags of the command line override a row's fields. What a field means stands in recipe.py; a
+Flags of the command line override a row's fields. recipe.py documents the fields; a
 `floor` is the accuracy on MNIST's 10,000 test images that the recipe has to reach.
 """
 

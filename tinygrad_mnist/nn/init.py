@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import Tensor, writes
-from tinygrad_mnist.autograd.tensor import _unheard
+from tinygrad_mnist.autograd.tensor import refuse_unrecorded
 from tinygrad_mnist.ops.random import rng_of
 
 __all__ = [
@@ -28,7 +28,7 @@ Array = np.ndarray[Any, Any]
 
 def _fill(tensor: Tensor, values: Any) -> Tensor:
     """Write the values (in C order, whatever the memory's) without recording it."""
-    _unheard("nn.init")
+    refuse_unrecorded("nn.init")
     np.copyto(tensor._data, values, casting="unsafe")
     writes.stamp(tensor._data)
     return tensor

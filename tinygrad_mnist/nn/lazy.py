@@ -14,7 +14,7 @@ import numpy as np
 from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.autograd.modes import note_change
-from tinygrad_mnist.autograd.tensor import _unheard, wrap
+from tinygrad_mnist.autograd.tensor import refuse_unrecorded, wrap
 from tinygrad_mnist.nn.module import Module
 from tinygrad_mnist.nn.parameter import Parameter, unset
 
@@ -73,7 +73,7 @@ class UninitializedTensorMixin:
         self: Any, shape: Any, device: Any = None, dtype: Any = None, *, by_column: bool = False
     ) -> None:
         """Become a Parameter (or Tensor) of this shape, with no particular values."""
-        _unheard("materialize()")
+        refuse_unrecorded("materialize()")
         leaf, dtype = self._node, self.dtype if dtype is None else dtype
         array = unset(shape, dtype, device, by_column=by_column)._data
         note_change()

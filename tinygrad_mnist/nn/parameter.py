@@ -9,8 +9,8 @@ import numpy as np
 
 from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.autograd.graph import Leaf
-from tinygrad_mnist.autograd.tensor import _reads, unwrap
-from tinygrad_mnist.kernels.scratch import aligned, shaped
+from tinygrad_mnist.autograd.tensor import refuse_read, unwrap
+from tinygrad_mnist.kernels.scratch import aligned_bytes, shaped
 from tinygrad_mnist.ops import create
 
 
@@ -43,9 +43,9 @@ class Parameter(Tensor):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
         """A copy of the values in the same memory order, without the gradient."""
-        _reads("deepcopy()")
+        refuse_read("deepcopy()")
         if id(self) not in memo:
-            copy = shaped(aligned(self._data.nbytes), self._data)
+            copy = shaped(aligned_bytes(self._data.nbytes), self._data)
             copy[...] = self._data
             twin = memo[id(self)] = type(self)(copy, isinstance(self._node, Leaf))
             if self.__dict__:
@@ -54,7 +54,7 @@ class Parameter(Tensor):
         return copied
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        _reads("pickling")
+        refuse_read("pickling")
         return type(self), (self._data, isinstance(self._node, Leaf))
 
 
@@ -103,4 +103,4 @@ def unset(
     """
     new = create.empty(shape[::-1] if by_column else shape, dtype=dtype, device=device)._data
     new = new.T if by_column else new
-    return Parameter(shaped(aligned(new.nbytes), new))
+    return Parameter(shaped(aligned_bytes(new.nbytes), new))

@@ -10,7 +10,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd import Tensor, writes
 from tinygrad_mnist.autograd.graph import RemovableHandle
-from tinygrad_mnist.autograd.tensor import _unheard, wrap
+from tinygrad_mnist.autograd.tensor import refuse_unrecorded, wrap
 from tinygrad_mnist.nn.hooks import register
 
 EXTRA = "_extra_state"  # the key of what get_extra_state() returns
@@ -62,7 +62,7 @@ def load(module: Any, given: Mapping[str, Any], strict: bool, assign: bool) -> I
         _refuse(module, keys if strict else NONE, problems)
     elif problems:
         _refuse(module, NONE, problems)
-    _unheard("load_state_dict()")
+    refuse_unrecorded("load_state_dict()")
     for write in plan:
         write()
     for part, hook in hooks:

@@ -16,7 +16,7 @@ from tinygrad_mnist.autograd import supplied
 from tinygrad_mnist.autograd.default_dtype import get_default_dtype
 from tinygrad_mnist.autograd.modes import MODES
 from tinygrad_mnist.autograd.record import record, special
-from tinygrad_mnist.autograd.signature import all_names, parameters
+from tinygrad_mnist.autograd.signature import all_names, parameter_names
 from tinygrad_mnist.autograd.tensor import Tensor, as_array, wrap
 
 P = ParamSpec("P")
@@ -47,7 +47,7 @@ def public(function: Callable[P, R]) -> Callable[P, R]:
     `out=` writes the result into a Tensor, for every function alike. Raises TypeError for an
     argument that PyTorch has and this package has not, and for a first argument that is no Tensor.
     """
-    positional, _, keywords = parameters(function)
+    positional, _, keywords = parameter_names(function)
     plain = {*positional, *keywords}
 
     def call(*args: P.args, **kw: P.kwargs) -> R:
@@ -82,7 +82,7 @@ def _respell(
     called: str, function: Callable[..., Any], args: tuple[Any, ...], kw: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The call as the function wants it: known names, *args by position, nothing unsupported."""
-    positional, variadic, keywords = parameters(function)
+    positional, variadic, keywords = parameter_names(function)
     names = (*positional, variadic, *keywords)
     given: dict[str, Any] = {}
     for word, value in kw.items():

@@ -10,7 +10,7 @@ import numpy as np
 from tinygrad_mnist.autograd.default_dtype import get_default_dtype
 from tinygrad_mnist.autograd.op import DTypeError, ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor, wrap
-from tinygrad_mnist.kernels.reduce import dropped, kept
+from tinygrad_mnist.kernels.reduce import dropped_shape, kept_shape
 from tinygrad_mnist.ops import join, reduce, shape, table
 from tinygrad_mnist.ops.arguments import dim_of, dims_of, floating, in_float32, named, public
 from tinygrad_mnist.ops.reduce import Found
@@ -173,8 +173,8 @@ def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Any = None, dim: int = 
     tensor(4.5000)
     """
     if y.ndim and not y.shape[dim_of(y.ndim, dim)]:
-        whole = kept(y.shape, dim_of(y.ndim, dim))
-        rest = dropped(whole, (dim_of(y.ndim, dim),))
+        whole = kept_shape(y.shape, dim_of(y.ndim, dim))
+        rest = dropped_shape(whole, (dim_of(y.ndim, dim),))
         kind = y.dtype if y.dtype.kind == "f" else get_default_dtype()
         return wrap(np.zeros(rest, kind))
     areas, axis = _areas(y, x, dx, dim)

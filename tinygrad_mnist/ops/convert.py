@@ -8,7 +8,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.autograd.op import REGISTRY
-from tinygrad_mnist.autograd.tensor import Tensor, _reads, wrap
+from tinygrad_mnist.autograd.tensor import Tensor, refuse_read, wrap
 from tinygrad_mnist.ops import shape, table
 from tinygrad_mnist.ops.arguments import check_device
 from tinygrad_mnist.ops.arguments import device as Device
@@ -92,7 +92,7 @@ def deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
             "Only Tensors created explicitly by the user support the deepcopy protocol; "
             "use .detach().clone()"
         )
-    _reads("deepcopy()")
+    refuse_read("deepcopy()")
     twin = wrap(self._data.copy(order="K"))
     memo[id(self)] = twin
     if self.__dict__:
@@ -108,7 +108,7 @@ def deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
 
 def reduce(self: Tensor) -> tuple[Any, ...]:
     """What a pickle holds: the elements, and whether a gradient is wanted; no graph."""
-    _reads("pickling")
+    refuse_read("pickling")
     return unpickled, (self._data, self._node is not None)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd.default_dtype import get_default_dtype
 from tinygrad_mnist.autograd.layout import note_foreign
-from tinygrad_mnist.autograd.tensor import Tensor, _reads, as_array, unwrap, wrap
+from tinygrad_mnist.autograd.tensor import Tensor, as_array, refuse_read, unwrap, wrap
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import creation, heard, public, size_of
 
@@ -130,7 +130,7 @@ def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None) -> 
 def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None) -> Tensor:
     """`steps` numbers evenly spaced from start to end, both included."""
     if isinstance(start, Tensor) or isinstance(end, Tensor):
-        _reads("linspace()")
+        refuse_read("linspace()")
     start, end = unwrap(start), unwrap(end)
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
@@ -141,7 +141,7 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None) -> Tensor:
 def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None) -> Tensor:
     """base to the powers `linspace(start, end, steps)`."""
     if isinstance(start, Tensor) or isinstance(end, Tensor):
-        _reads("logspace()")
+        refuse_read("logspace()")
     values = np.power(base, np.linspace(unwrap(start), unwrap(end), steps))
     return wrap(values.astype(dtype or get_default_dtype()))
 

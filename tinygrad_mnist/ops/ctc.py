@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.op import ShapeError
-from tinygrad_mnist.autograd.tensor import Tensor, _reads, wrap
+from tinygrad_mnist.autograd.tensor import Tensor, refuse_read, wrap
 from tinygrad_mnist.ops import shape, table
 from tinygrad_mnist.ops.arguments import in_float32, tensor_of
 from tinygrad_mnist.ops.loss import reduced
@@ -68,7 +68,7 @@ def _padded(targets: Tensor, spoken: Tensor, n: int) -> Tensor:
         if len(targets) != n:
             raise ShapeError(f"ctc_loss: {len(targets)} rows of targets for {n} sequences")
         return targets
-    _reads("ctc_loss() of targets one after the other")
+    refuse_read("ctc_loss() of targets one after the other")
     lengths = spoken._data
     if targets.ndim != 1 or lengths.sum() != targets.shape[0]:
         raise ShapeError(

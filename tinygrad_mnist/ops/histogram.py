@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_mnist.autograd.op import DTypeError, ShapeError
-from tinygrad_mnist.autograd.tensor import Tensor, _reads, wrap
+from tinygrad_mnist.autograd.tensor import Tensor, refuse_read, wrap
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import named, public
 
@@ -32,7 +32,7 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     >>> tg.bincount(tg.tensor([0, 2, 2]))
     tensor([1, 0, 2])
     """
-    _reads("bincount()")
+    refuse_read("bincount()")
     if input.dtype.kind not in "iu":
         raise DTypeError(f"bincount() is not implemented for {input.dtype}; integers are needed")
     if input.ndim != 1 or (input._data < 0).any():
@@ -64,7 +64,7 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
 def _range(input: Tensor, low: float, high: float, wider: float) -> tuple[float, float]:
     """The range of a histogram: the one asked for, or the elements' own, made `wider` if empty."""
     if low == high and input._data.size:
-        _reads("a histogram of an unknown range")
+        refuse_read("a histogram of an unknown range")
         low, high = float(input._data.min()), float(input._data.max())
     if low == high:
         low, high = low - wider, high + wider
@@ -112,7 +112,7 @@ def histogramdd(
 
     `range` lists the lower and the upper end of each dimension.
     """
-    _reads("histogram()")
+    refuse_read("histogram()")
     if input.dtype.char not in "fd":
         raise DTypeError(f"histogram() is not implemented for {input.dtype}; cast to float first")
     points = input._data.reshape(-1, input.shape[-1])

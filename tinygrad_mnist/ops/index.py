@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.modes import is_taped
-from tinygrad_mnist.autograd.tensor import Tensor, _reads, wrap
+from tinygrad_mnist.autograd.tensor import Tensor, refuse_read, wrap
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import dim_of, public, tensor_of
 from tinygrad_mnist.ops.reduce import Found
@@ -96,7 +96,7 @@ def places(mask: Tensor, x: Tensor, dim: int) -> tuple[Tensor, ...]:
             f"The shape of the mask {list(mask.shape)} does not match the shape of the indexed "
             f"tensor {list(x.shape)} at dimension {dim}"
         )
-    _reads("indexing with a mask")
+    refuse_read("indexing with a mask")
     if not mask.ndim:
         return (wrap(np.zeros(int(mask._data), np.int64)),)
     return tuple(wrap(i) for i in np.nonzero(mask._data))
@@ -271,14 +271,14 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     """The indices of what is not zero: (n, ndim), or a tuple with one vector a dimension."""
     if not as_tuple:
         return argwhere(input)
-    _reads("nonzero()")
+    refuse_read("nonzero()")
     return tuple(wrap(i) for i in np.nonzero(np.atleast_1d(input._data)))
 
 
 @public
 def argwhere(input: Tensor) -> Tensor:
     """The indices of what is not zero, (n, ndim)."""
-    _reads("nonzero()")
+    refuse_read("nonzero()")
     return wrap(np.argwhere(input._data))
 
 
@@ -340,7 +340,7 @@ def repeat_interleave(
     x = reshape(input, (-1,)) if dim is None or not input.ndim else input
     axis = 0 if dim is None else dim_of(x.ndim, dim)
     times = tensor_of(repeats)
-    _reads("repeat_interleave()")
+    refuse_read("repeat_interleave()")
     order = np.repeat(
         np.arange(x.shape[axis]), times._data.reshape(-1) if times.ndim else int(times)
     )
@@ -356,7 +356,7 @@ def unique(
     dim: int | None = None,
 ) -> Any:
     """The distinct elements in order; on request where each went, and how often each comes."""
-    _reads("unique()")
+    refuse_read("unique()")
     find: Any = np.unique
     found = find(input._data, return_inverse=return_inverse, return_counts=return_counts, axis=dim)
     return tuple(map(wrap, found)) if isinstance(found, tuple) else wrap(found)

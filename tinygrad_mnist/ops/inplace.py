@@ -19,7 +19,7 @@ from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.autograd.modes import TAPED, current, note_change
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.record import record
-from tinygrad_mnist.autograd.tensor import Tensor, _reads, _unheard, unwrap, wrap
+from tinygrad_mnist.autograd.tensor import Tensor, refuse_read, refuse_unrecorded, unwrap, wrap
 from tinygrad_mnist.ops import (
     compare,
     diagonal,
@@ -95,7 +95,7 @@ def write(tensor: Tensor, value: Any, key: Any = None, start: int | None = None)
     writes.stamp(array)
     if recorded:
         note_change()
-        rebase.settle(value, array, start)
+        rebase.keep_target(value, array, start)
         rebase.written(tensor, getattr(value, "_node", None), ASSIGN, foreign=start is None)
     return tensor
 
@@ -330,7 +330,7 @@ def map_(self: Tensor, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> T
     """Write callable(element, the other's element), a Python call each, which no gradient sees."""
     if self.requires_grad or tensor.requires_grad:
         raise RuntimeError("a Tensor that requires grad can't be changed by a Python function")
-    _reads("apply_() and map_()")
+    refuse_read("apply_() and map_()")
     other = fitted(self, tensor)._data
     pairs = zip(self._data.reshape(-1).tolist(), other.reshape(-1).tolist(), strict=True)
     values = np.array([callable(*pair) for pair in pairs], self.dtype)
@@ -347,25 +347,25 @@ def relaid(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     def in_place(self: Tensor, *args: Any, **kw: Any) -> Tensor:
         if self._node is not None and current().grad:
             views.check_allowed(self)
-        if self.dtype.kind == "f" and views.looked_at(self):
+        if self.dtype.kind == "f" and views.has_views(self):
             raise RuntimeError(
                 f"{function.__name__}_: the Tensor has views; write x = x.{function.__name__}(...) "
                 "instead"
             )
-        _unheard(f"{function.__name__}_()")
-        before = views.seen(self)
+        refuse_unrecorded(f"{function.__name__}_()")
+        before = views.origin_of(self)
         twin = wrap(self._data, self._node)
         if before is not None:
-            twin._seen = before
+            twin._origin = before
         view = function(twin, *args, **kw)
         if isinstance(self._node, Leaf):
             self.data = view
             return self
         note_change()
         self._data, self._node = view._data, view._node
-        known = views.seen(view)
+        known = views.origin_of(view)
         if known is not None:
-            self._seen = known
+            self._origin = known
             if before is None:
                 views.views_of(known.base).add(self)
         return self

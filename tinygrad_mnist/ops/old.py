@@ -15,7 +15,7 @@ from tinygrad_mnist.autograd import legacy
 from tinygrad_mnist.autograd.default_dtype import get_default_dtype
 from tinygrad_mnist.autograd.modes import note_change
 from tinygrad_mnist.autograd.op import DTypeError
-from tinygrad_mnist.autograd.tensor import Tensor, _reads, _unheard, as_array, wrap
+from tinygrad_mnist.autograd.tensor import Tensor, as_array, refuse_read, refuse_unrecorded, wrap
 from tinygrad_mnist.ops import convert, index, matmul, shape
 from tinygrad_mnist.ops.arguments import check_device, size_of
 
@@ -71,7 +71,7 @@ def new(self: Tensor, *data: Any, device: Any = None) -> Tensor:
             raise DTypeError(
                 f"expected a Tensor of {dtype}, not {data[0].dtype}; use x.to({dtype})"
             )
-        _reads("new()")
+        refuse_read("new()")
         return wrap(data[0]._data)
     whole = isinstance(data[0], np.ndarray) or dtype.kind == "u"
     return wrap(as_array(data[0], dtype) if whole else as_array(data[0]).astype(dtype))
@@ -85,7 +85,7 @@ def resize_(self: Tensor, *size: Any, memory_format: Any = None) -> Tensor:
     """
     if self._node is not None:
         raise RuntimeError("cannot resize variables that require grad")
-    _unheard("resize_()")
+    refuse_unrecorded("resize_()")
     note_change()
     wanted = size_of(size)
     count, array = int(np.prod(wanted)), self._data

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.op import ShapeError
-from tinygrad_mnist.autograd.tensor import Tensor, _reads, wrap
+from tinygrad_mnist.autograd.tensor import Tensor, refuse_read, wrap
 from tinygrad_mnist.ops import join, shape, table
 from tinygrad_mnist.ops.arguments import dim_of, named, public, tensor_of
 from tinygrad_mnist.ops.index import ALL, argwhere, parse, spelled, to_rows, trim
@@ -98,7 +98,7 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     size = np.broadcast_shapes(input.shape, mask.shape)
     mask = table.broadcast_to(mask, shape=size)
     line = table.reshape(mask, shape=(math.prod(size),))
-    _reads("masked_scatter()")
+    refuse_read("masked_scatter()")
     if (needed := int(np.count_nonzero(mask._data))) > source._data.size:
         raise RuntimeError(
             f"masked_scatter: expected self and source to have same number of elements: the mask "
@@ -263,7 +263,7 @@ def _product(line: Tensor, at: Tensor, values: Tensor) -> Tensor:
     Neighbours that go to one place are multiplied in pairs until one is left: differentiable at
     zeros too.
     """
-    _reads("reduce='prod'")
+    refuse_read("reduce='prod'")
     n = line.shape[0]
     place = np.concatenate([np.arange(n), at._data % max(n, 1)])
     order = np.argsort(place, kind="stable")
@@ -293,7 +293,7 @@ def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
 def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
     """Places in a flattened array of `shape` as an index into each of its dimensions."""
     _integers("unravel_index", indices)
-    _reads("unravel_index()")
+    refuse_read("unravel_index()")
     size = tuple(shape) if isinstance(shape, (tuple, list)) else (int(shape),)
     total = math.prod(size)
     places = indices._data.astype(np.int64)

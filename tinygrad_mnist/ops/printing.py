@@ -13,7 +13,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd.default_dtype import get_default_dtype
 from tinygrad_mnist.autograd.graph import Node
-from tinygrad_mnist.autograd.tensor import Tensor, _reads
+from tinygrad_mnist.autograd.tensor import Tensor, refuse_read
 
 Array = np.ndarray[Any, Any]
 PROFILES: dict[str, dict[str, Any]] = {
@@ -60,7 +60,7 @@ def get_printoptions() -> dict[str, Any]:
 
 def render(tensor: Tensor) -> str:
     """What `repr(tensor)` says."""
-    _reads("repr()")
+    refuse_read("repr()")
     array, prefix = tensor._data, "tensor("
     summarize = array.size > OPTIONS["threshold"]
     text = "[]"

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd.default_dtype import get_default_dtype
 from tinygrad_mnist.autograd.dtypes import result_type
-from tinygrad_mnist.autograd.tensor import Tensor, _unheard, unwrap, wrap
+from tinygrad_mnist.autograd.tensor import Tensor, refuse_unrecorded, unwrap, wrap
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import creation, heard, size_of
 
@@ -52,7 +52,7 @@ class Generator:
 
     def manual_seed(self, seed: int) -> Generator:
         """Start again at `seed`."""
-        _unheard("manual_seed()")
+        refuse_unrecorded("manual_seed()")
         self._seed = int(seed)
         if self._rng is not None:  # the same object: a captured program holds on to it
             self._rng.bit_generator.state = self._fresh().state
@@ -82,7 +82,7 @@ class Generator:
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go to a place in the stream."""
-        _unheard("set_rng_state()")
+        refuse_unrecorded("set_rng_state()")
         self.rng.bit_generator.state = state
 
 

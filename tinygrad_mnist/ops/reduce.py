@@ -11,7 +11,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd.floats import silent
 from tinygrad_mnist.autograd.tensor import Tensor
-from tinygrad_mnist.kernels.reduce import count, dropped, kept
+from tinygrad_mnist.kernels.reduce import dropped_shape, kept_shape, reduced_count
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import (
     Dim,
@@ -105,7 +105,7 @@ def extreme(
             return Found(whole(x), where(x, axis=None))
         index = where(x, axis=axis, keepdims=True)
         values = table.gather(x, index, axis=axis)
-        shape = kept(x.shape, axis) if keepdim else dropped(x.shape, (axis,))
+        shape = kept_shape(x.shape, axis) if keepdim else dropped_shape(x.shape, (axis,))
         return Found(*(table.reshape(y, shape=shape) for y in (values, index)))
 
     extremes.__doc__ = what
@@ -190,7 +190,7 @@ def var(
         raise RuntimeError(f"std and var only support floating point dtypes, not {input.dtype}")
     axes = axes_of(input.ndim, dim)
     axes = tuple(range(input.ndim)) if axes is None else axes
-    if count(input.shape, axes) <= correction:
+    if reduced_count(input.shape, axes) <= correction:
         warnings.warn("var(): degrees of freedom is <= 0", UserWarning, stacklevel=3)
     return _silent_var(input, axis=axes, correction=correction, keepdims=keepdim)
 
@@ -212,7 +212,7 @@ def prod(
     """The product over `dim` (all dimensions), as a tree of pairs: differentiable at zeros too."""
     x = widened(input, dtype)
     axis = 0 if dim is None else dim_of(x.ndim, dim)
-    shape = kept(x.shape, None if dim is None else (axis,))
+    shape = kept_shape(x.shape, None if dim is None else (axis,))
     x = table.reshape(x, shape=(-1,)) if dim is None or not x.ndim else x
     n = x.shape[axis]
     if n == 0:
@@ -291,7 +291,7 @@ def nuclear(x: Tensor, axes: tuple[int, ...], *, keepdim: bool) -> Tensor:
     for _ in range(50):  # a singular value of 1e-6 of the norm has come to 1 by then
         q = q * 1.5 - table.matmul(table.matmul(q, q.mT), q) * 0.5
     y = table.sum(a * q, axis=(a.ndim - 2, a.ndim - 1))
-    return table.reshape(y, shape=kept(x.shape, axes)) if keepdim else y
+    return table.reshape(y, shape=kept_shape(x.shape, axes)) if keepdim else y
 
 
 def power(x: Tensor, p: float) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.op import ShapeError
-from tinygrad_mnist.autograd.tensor import Tensor, _reads, wrap
+from tinygrad_mnist.autograd.tensor import Tensor, refuse_read, wrap
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import dim_of, named, public, tensor_of
 from tinygrad_mnist.ops.refused import refuse
@@ -77,7 +77,7 @@ def isin(
     """Whether each element is one of `test_elements` (with `invert`, is none)."""
     if not isinstance(elements, Tensor) and not isinstance(test_elements, Tensor):
         raise TypeError("isin: elements or test_elements must be a Tensor")
-    _reads("isin()")
+    refuse_read("isin()")
     x = tensor_of(elements, test_elements)._data
     among = tensor_of(test_elements, elements)._data
     return wrap(np.isin(x, among, assume_unique=False, invert=invert))
@@ -94,7 +94,7 @@ def unique_consecutive(
 
     On request where each went, and how long each run is.
     """
-    _reads("unique_consecutive()")
+    refuse_read("unique_consecutive()")
     axis = 0 if dim is None else dim_of(input.ndim, dim)
     x = input._data.reshape(-1) if dim is None else np.moveaxis(input._data, axis, 0)
     rows = x.reshape(len(x), math.prod(x.shape[1:]))

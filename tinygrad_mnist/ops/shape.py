@@ -39,7 +39,7 @@ def view(input: Tensor, *shape: Any) -> Tensor:
     see `autograd/layout.py`.
     """
     size = size_of(shape)
-    if not _shares(views.as_seen(input), size):
+    if not _shares(views.laid_out_as_pytorch(input), size):
         raise RuntimeError(
             f"view of shape {list(size)} is not compatible with the layout of this Tensor of "
             f"shape {list(input.shape)}; use .reshape(...) instead"
@@ -194,12 +194,12 @@ def shares_memory(a: Tensor, b: Tensor) -> bool:
 
 def is_contiguous(x: Tensor) -> bool:
     """Tell whether PyTorch would lay out this Tensor in C order, as everything but views."""
-    return bool(views.as_seen(x).flags.c_contiguous)
+    return bool(views.laid_out_as_pytorch(x).flags.c_contiguous)
 
 
 def stride(x: Tensor) -> tuple[int, ...]:
     """How many elements further the next one is, along each dimension, in PyTorch's layout."""
-    return tuple(step // x._data.itemsize for step in views.as_seen(x).strides)
+    return tuple(step // x._data.itemsize for step in views.laid_out_as_pytorch(x).strides)
 
 
 @public

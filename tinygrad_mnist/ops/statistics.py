@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd.op import DTypeError, ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor, wrap
-from tinygrad_mnist.kernels.reduce import dropped, kept
+from tinygrad_mnist.kernels.reduce import dropped_shape, kept_shape
 from tinygrad_mnist.ops import elementwise, index, reduce, shape, table
 from tinygrad_mnist.ops.arguments import (
     dim_of,
@@ -32,7 +32,7 @@ METHODS = [name for name in __all__ if name not in {"std_mean", "var_mean"}]
 def _one_of(input: Tensor, place: Tensor, axis: int, keepdim: bool) -> Found:
     """The elements at one place a row along `axis`, and those places."""
     values = table.gather(input, place, axis=axis)
-    to = kept(input.shape, axis) if keepdim else dropped(input.shape, (axis,))
+    to = kept_shape(input.shape, axis) if keepdim else dropped_shape(input.shape, (axis,))
     return Found(*(table.reshape(y, shape=to) for y in (values, place)))
 
 
@@ -160,7 +160,7 @@ def _quantile(
         raise RuntimeError("quantile() input tensor must be non-empty")
     picked = _between(x, table.reshape(q, shape=(-1,)), interpolation, ignore_nan=ignore_nan)
     picked = shape.movedim(picked, -1, 0)  # one for each q, first
-    rest = kept(input.shape, None if dim is None else (axis,))
+    rest = kept_shape(input.shape, None if dim is None else (axis,))
     if not keepdim:
         rest = () if dim is None else rest[:axis] + rest[axis + 1 :]
     return table.reshape(picked, shape=(*q.shape, *rest))

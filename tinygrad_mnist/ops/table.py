@@ -182,7 +182,7 @@ sum = op(reduce.sum, x=lambda g, shape, axis: broadcast_to(regrow(g, shape, axis
 mean = op(
     reduce.mean,
     x=lambda g, shape, axis: broadcast_to(
-        regrow(shared(g, reduce.count(shape, axis)), shape, axis), shape=shape
+        regrow(shared(g, reduce.reduced_count(shape, axis)), shape, axis), shape=shape
     ),
 )
 amax = op(reduce.amax, x=lambda g, x, y, axis: ties(spread(g, x, axis), x, y, axis=axis))
@@ -412,7 +412,7 @@ dropout_mask = op(random.dropout_mask, draws=True)
 
 def regrow(g: Any, shape: tuple[int, ...], axis: Any) -> Any:
     """A reduction's gradient with the reduced dimensions back; one number fits as it is."""
-    return g if axis is None else reshape(g, shape=reduce.kept(shape, axis))
+    return g if axis is None else reshape(g, shape=reduce.kept_shape(shape, axis))
 
 
 def spread(g: Any, x: Any, axis: Any) -> Any:
@@ -429,7 +429,7 @@ def shared(g: Any, n: int) -> Any:
 
 def free(shape: tuple[int, ...], axis: Any, correction: float) -> float:
     """The degrees of freedom of a variance; infinity has no part in them."""
-    n = reduce.count(shape, axis) - correction
+    n = reduce.reduced_count(shape, axis) - correction
     return n if n > 0 else math.nan
 
 

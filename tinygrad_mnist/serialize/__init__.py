@@ -1,7 +1,7 @@
 """State dicts on disk: a pickle of built-in types (docs/format.md), never torn, safe to read.
 
-guard.py is the reader's only door: an opcode is allowed there or refused; format.py says what a
-file holds, numpy_pickle.py what else NumPy's own pickles need, files.py what is read and written.
+guard.py is the reader's only door: an opcode is in its table, or refused. format.py defines the
+content of a file, numpy_pickle.py adds the opcodes of NumPy's own pickles, files.py opens files.
 """
 
 from tinygrad_mnist.files import atomic_write

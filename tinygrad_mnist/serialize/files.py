@@ -1,8 +1,8 @@
-"""What every save and load takes: a path, or a binary file that is open already.
+"""Paths and open binary files, which every save and load takes.
 
 A path has to lead to a regular file. A pipe would be waited for and a device like /dev/zero never
-ends, so both are refused before the first read. What is open already is read to its end, and no
-further than a bound.
+ends, so both are refused before the first read. An open file is read to its end, and no further
+than a bound.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ CHUNK = 1 << 20
 def opened(source: File, max_bytes: int = MAX_BYTES) -> Iterator[tuple[IO[bytes], int]]:
     """Open a regular file, or take an open binary file, and yield it with its size in bytes.
 
-    The file that is yielded can seek and begins at 0. One that is open already is read from its
-    present position to its end.
+    The file that is yielded can seek and begins at 0. An open `source` is read from its present
+    position to its end.
 
-    Raises FormatError for what is no regular file, UnsafeFileError for more than `max_bytes`,
-    OSError when it cannot be opened, TypeError for what is neither a path nor a binary file.
+    Raises FormatError for anything but a regular file, UnsafeFileError for more than `max_bytes`,
+    OSError when the file cannot be opened, TypeError for neither a path nor a binary file.
     """
     file: IO[bytes]
     if not isinstance(source, (str, os.PathLike)):
@@ -49,7 +49,7 @@ def opened(source: File, max_bytes: int = MAX_BYTES) -> Iterator[tuple[IO[bytes]
 def write(target: File, content: bytes | Callable[[Any], object]) -> None:
     """Write a path whole or not at all, or an open binary file from its present position on.
 
-    `content` is the bytes, or a function that writes them into the binary file it is given.
+    `content` is the bytes, or a function that writes them into a binary file.
     """
     if isinstance(target, (str, os.PathLike)):
         atomic_write(target, content)
@@ -63,7 +63,7 @@ def write(target: File, content: bytes | Callable[[Any], object]) -> None:
 
 
 def name_of(file: object) -> str:
-    """What error messages call a file: its path, or the type of an object without one."""
+    """Return the name of a file in messages: its path, or the type of an object without one."""
     if isinstance(file, (str, os.PathLike)):
         return os.fspath(file)
     name = getattr(file, "name", None)
@@ -71,7 +71,7 @@ def name_of(file: object) -> str:
 
 
 def check_regular(file: object, name: str) -> None:
-    """Refuse an open file of the system that is a pipe, a device or a socket."""
+    """Refuse an open pipe, device or socket."""
     try:
         descriptor = file.fileno()  # type: ignore[attr-defined]
     except (AttributeError, OSError):  # in memory, or an archive's member
@@ -97,7 +97,7 @@ def check_binary(file: object, method: str) -> None:
 
 
 def check_map_location(map_location: Any) -> None:
-    """Raise RuntimeError for any device but the CPU, on which everything is loaded.
+    """Raise RuntimeError for any device but the CPU: everything is loaded there.
 
     A function or a dict, with which PyTorch moves storages between devices, has nothing to move.
     """
@@ -128,7 +128,7 @@ def _from_open_file(source: Any, max_bytes: int) -> tuple[IO[bytes], int]:
 
 
 def _is_whole(source: Any) -> bool:
-    """Whether an open file can be read in place: it is at its beginning, and its size is known."""
+    """Tell whether a file can be read in place: it is at its beginning, and its size is known."""
     in_memory = isinstance(source, io.BytesIO)
     on_disk = isinstance(getattr(source, "raw", None), io.FileIO)
     return (in_memory or on_disk) and source.tell() == 0

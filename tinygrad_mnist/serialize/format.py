@@ -1,4 +1,4 @@
-"""save, load and inspect: what a file holds, written by the standard pickler, read by the guard.
+"""save, load and inspect: files that the standard pickler writes and the guard reads.
 
 The file is the pickle of ("tinygrad-mnist", version, SHA-256, tree). docs/format.md is the
 format on one page.
@@ -37,7 +37,7 @@ NAME_AT, VERSION_AT, DIGEST_AT, TREE_AT = 11, 29, 32, 64
 
 @dataclass(frozen=True, slots=True)
 class ArrayInfo:
-    """What inspect() tells of an array: its dtype's name, its shape, and its size in bytes."""
+    """An array in the result of inspect(): its dtype's name, its shape, and its size in bytes."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -57,16 +57,15 @@ def save(
 ) -> None:
     """Write a nest of dict, list, tuple, str, int, float, bool, None, bytes, Tensors and arrays.
 
-    `f` is a path, or a binary file open for writing, BytesIO among them. A path's older file
-    is replaced as a whole or not at all. Tensors, NumPy arrays and NumPy scalars (which
-    become 0-d arrays) have a bool, integer or float dtype. A Parameter is saved as a Tensor that
-    requires a gradient; what else has `detach()` and `numpy()`, such as a tensor of PyTorch, as an
-    array. Dict keys are str or
-    int, and subclasses of dict become dicts. The same object gives the same bytes. PyTorch's other
-    arguments choose among its own formats, and are taken without effect.
+    `f` is a path, or a binary file open for writing, BytesIO among them. A path's older file is
+    replaced as a whole or not at all. Tensors, NumPy arrays and NumPy scalars (which become 0-d
+    arrays) have a bool, integer or float dtype. A Parameter is saved as a Tensor that requires a
+    gradient; any other object with `detach()` and `numpy()`, such as a tensor of PyTorch, as an
+    array. Dict keys are str or int, and subclasses of dict become dicts. The same object gives the
+    same bytes. PyTorch's other arguments, which choose among its own formats, have no effect.
 
     A whole nn.Module is written by the names of its classes, its plain attributes and its Tensors;
-    what is a function, a hook or an object of another class in it raises TypeError. Keep
+    a function, a hook or an object of another class in the Module raises TypeError. Keep
     `model.state_dict()` instead: it needs no class to be read.
 
     Raises TypeError for anything else in `obj`, naming where it is; OSError when the file cannot
@@ -114,8 +113,8 @@ def load(
     memory, are taken with `weights_only=False` or inside `serialization.safe_globals([...])`:
     neither a constructor nor anything else of them is called. With `numpy_pickle=True`
     the file is instead an ordinary pickle (protocol 2 to 5) of NumPy arrays in plain containers,
-    under the same guard. In files of format version 1 Tensors were not told from arrays: all come
-    back as arrays.
+    under the same guard. Files of format version 1 do not tell Tensors from arrays: all come back
+    as arrays.
 
     Raises FormatError (a ValueError) for a file that is damaged or not of this format, its
     subclass UnsafeFileError for one that asks for more than plain data, OSError when it cannot be
@@ -184,7 +183,7 @@ def _as_it_is(array: np.ndarray) -> np.ndarray:
     return array
 
 
-# What a tuple of (kind, dtype, shape, data) stands for, in each version of the format
+# The kinds of a tuple (kind, dtype, shape, data), in each version of the format
 KINDS: dict[int, dict[str, Callable[[np.ndarray], object]]] = {
     1: {"tensor": _as_it_is},
     2: {"array": _as_it_is, "tensor": wrap, "leaf": _leaf},
@@ -193,7 +192,7 @@ KINDS: dict[int, dict[str, Callable[[np.ndarray], object]]] = {
 
 
 def _open_tree(file: IO[bytes], size: int, name: str) -> tuple[Machine, object]:
-    """The tree of a file whose header and checksum are right; its bytes stay in the file."""
+    """Return the tree of a file, if header and checksum are right; its bytes stay in the file."""
     file.seek(0)
     head = file.read(TREE_AT)
     if head[:3] != b"\x80\x05\x95" or head[NAME_AT : NAME_AT + len(NAME)] != NAME:
@@ -201,8 +200,8 @@ def _open_tree(file: IO[bytes], size: int, name: str) -> tuple[Machine, object]:
     if len(head) < TREE_AT or head[28:29] + head[30:32] != b"KC ":
         raise FormatError(f"{name}: damaged or cut short in its first {TREE_AT} bytes")
     if head[VERSION_AT] not in KINDS:
-        known = f"this release reads version 1 to {VERSION}"
-        raise FormatError(f"{name}: written in format version {head[VERSION_AT]}; {known}")
+        readable = f"this release reads version 1 to {VERSION}"
+        raise FormatError(f"{name}: written in format version {head[VERSION_AT]}; {readable}")
     if head[DIGEST_AT:] != _digest(file):
         raise FormatError(
             f"{name}: damaged or cut short: its content does not match its SHA-256; "
@@ -217,7 +216,7 @@ def _open_tree(file: IO[bytes], size: int, name: str) -> tuple[Machine, object]:
 
 
 def _digest(file: IO[bytes]) -> bytes:
-    """SHA-256 of the whole file, with zeros in the digest's own place."""
+    """Return the SHA-256 of the whole file, with zeros in place of the digest."""
     file.seek(0)
     sha = hashlib.sha256(file.read(DIGEST_AT))
     sha.update(bytes(TREE_AT - DIGEST_AT))
@@ -228,7 +227,7 @@ def _digest(file: IO[bytes]) -> bytes:
 
 
 def _is_new(tree: object) -> bool:
-    """Tell whether something that came with version 3 is in what _encode() made."""
+    """Tell whether a tree of _encode() has a kind that came with version 3."""
     if isinstance(tree, dict):
         return any(map(_is_new, tree.values()))
     if isinstance(tree, tuple) and tree[:1] in (("module",), ("namespace",)):
@@ -237,9 +236,9 @@ def _is_new(tree: object) -> bool:
 
 
 def _encode(value: Any, where: str, depth: int = 0, special: Any = None) -> object:
-    """The value in built-in types, where a tuple begins with the name of what it stands for."""
-    if special is not None and (found := special(value, where)) is not None:
-        return found
+    """Return the value in built-in types, where each tuple begins with the name of its kind."""
+    if special is not None and (encoded := special(value, where)) is not None:
+        return encoded
     if depth > MAX_DEPTH:
         raise FormatError(f"{where[:60]}... is nested more than {MAX_DEPTH} deep, or in itself")
     if value is None or type(value) in (str, int, float, bool, bytes):
@@ -268,10 +267,10 @@ def _encode(value: Any, where: str, depth: int = 0, special: Any = None) -> obje
     ):  # the options that a checkpoint was trained with
         return "namespace", _encode(vars(value), where, depth + 1, special)
     if "_parameters" in getattr(value, "__dict__", ()):
-        from tinygrad_mnist.serialize.modules import encode, is_module
+        from tinygrad_mnist.serialize.modules import encode_module, has_registries
 
-        if is_module(value):
-            return encode(value, where, _encode)
+        if has_registries(value):
+            return encode_module(value, where, _encode)
     raise TypeError(
         f"{where} is of type {type(value).__name__}; save() takes dict, list, tuple, str, int, "
         "float, bool, None, bytes, NumPy arrays and Tensors"
@@ -338,7 +337,7 @@ def _module(
     node: tuple[Any, ...], machine: Machine, restored: Callable[..., object], find: Any
 ) -> object:
     """A module; without `find`, the parts that the file names."""
-    from tinygrad_mnist.serialize.modules import build
+    from tinygrad_mnist.serialize.modules import decode_module
 
     if find is None:
         described = _decode(node[2], machine, restored, None, lambda v: v[-1])
@@ -347,4 +346,4 @@ def _module(
     def decode(value: Any, special: Any = None) -> object:
         return _decode(value, machine, restored, find, special)
 
-    return build(node, decode, find, machine.fail)
+    return decode_module(node, decode, find, machine.fail)

@@ -1,9 +1,9 @@
-"""A pickle machine for plain data: it knows no opcode that imports, calls or remembers.
+"""A pickle machine for plain data: it has no opcode that imports, calls or remembers.
 
 The standard unpickler is not used to read, not even restricted: it takes memory as soon as a
 file asks for it (a memo of four billion slots, a bytearray of 100 GB). Here a file is read once,
 opcode by opcode; each is in the table below or the file is refused, and no length is believed
-before it was compared with what is left of the file. So memory stays below the file's size plus
+before it was compared with the rest of the file. So memory stays below the file's size plus
 about 200 bytes for each of at most MAX_OPCODES opcodes.
 """
 
@@ -46,9 +46,9 @@ class Span:
 
 
 class Machine:
-    """Reads one pickle from a seekable file into dict, list, tuple, str, int, float, bool, None.
+    """A reader of one pickle in a seekable file: dict, list, tuple, str, int, float, bool, None.
 
-    Bytes come as a Span. `name` is what error messages call the file.
+    Bytes become a Span. `name` is the name of the file in messages.
     """
 
     ops: ClassVar[Mapping[bytes, Callable[[Any], None]]]  # the table at the end of this file
@@ -56,12 +56,12 @@ class Machine:
     def __init__(self, file: IO[bytes], size: int, name: str) -> None:
         self.file, self.size, self.name = file, size, name
         self.at = 0
-        self.version = 0  # of the format, once that is known
+        self.version = 0  # of the format, once the header is read
         self.stack: list[Any] = []
         self.outer: list[list[Any]] = []  # the stacks below each MARK that is still open
 
     def run(self) -> object:
-        """The one object in the file, which must end where the pickle ends."""
+        """Return the one object in the file, which must end where the pickle ends."""
         self.file.seek(0)
         act_on = self.ops.get
         for _ in range(MAX_OPCODES):
@@ -117,7 +117,7 @@ class Machine:
         return span
 
     def read(self, span: Span) -> bytes:
-        """The bytes of a span, after run()."""
+        """Return the bytes of a span, after run()."""
         self.file.seek(span.start)
         self.at = span.start
         return self.take(span.size)
@@ -164,12 +164,12 @@ class Machine:
             self.fail(f"a second beginning, or one of pickle protocol {version}")
 
     def frame(self) -> None:
-        """A frame groups opcodes for faster reading: nothing to do but to see that it fits."""
+        """Check that a frame fits; it only groups opcodes for faster reading."""
         if self.number(8) > self.size - self.at:
             self.fail("cut short inside a frame")
 
     def layout(self, dtype: object, shape: object, size: int) -> tuple[str, tuple[int, ...]]:
-        """A tensor's dtype and shape, when they are sound and call for exactly `size` bytes."""
+        """Return a tensor's dtype and shape, if they are sound and need exactly `size` bytes."""
         if type(dtype) is not str or dtype not in DTYPES:
             self.refuse(f"dtype {brief(dtype)}; the dtypes are {', '.join(sorted(DTYPES))}")
         if type(shape) is not tuple or not all(type(n) is int and n >= 0 for n in shape):
@@ -183,14 +183,14 @@ class Machine:
         return dtype, shape
 
     def checked(self, array: np.ndarray) -> np.ndarray:
-        """The array; a bool that is neither 0 nor 1 would make NumPy answer nonsense."""
+        """Return the array, if its bools are 0 or 1: with others NumPy would compute nonsense."""
         if array.dtype == np.bool_ and array.size and array.view(np.uint8).max() > 1:
             self.fail("a bool tensor holds bytes other than 0 and 1")
         return array
 
 
 def is_key(key: object) -> bool:
-    """Whether dicts in a file may have this key.
+    """Tell whether dicts in a file may have this key.
 
     Larger integers can be chosen to share one hash, and a dict of them takes hours to build.
     """
@@ -198,7 +198,7 @@ def is_key(key: object) -> bool:
 
 
 def opcode_name(opcode: bytes) -> str:
-    """The name that the pickle module gives an opcode, for messages."""
+    """Return the name that the pickle module gives an opcode, for messages."""
     names = (name for name, value in vars(pickle).items() if value == opcode and name.isupper())
     return next(names, repr(opcode))
 

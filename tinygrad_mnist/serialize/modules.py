@@ -1,7 +1,7 @@
 """Whole modules in a file: each module's class by name, its plain attributes, its Tensors.
 
-Nothing is called when one is read: a module is made without its constructor, and its attributes
-are what the file says. The classes are the library's own, or, where the reader asks for it, those
+Reading a module calls nothing: it is made without its constructor, and its attributes come from the
+file. The classes are the library's own, or, where the reader asks for it, those
 that the program has in memory already; a file can neither import nor define one.
 """
 
@@ -33,13 +33,13 @@ INSTEAD = "save(model.state_dict()), build the model as before, and load_state_d
 Encode = Callable[..., object]
 
 
-def is_module(value: object) -> bool:
-    """Tell whether it is an nn.Module, without importing `nn`."""
+def has_registries(value: object) -> bool:
+    """Tell whether the value is an nn.Module, without importing `nn`."""
     return all(name in getattr(value, "__dict__", ()) for name in REGISTRIES)
 
 
 class Parts:
-    """What a module is made of: modules and Tensors, each once and by its number."""
+    """The parts of a module: modules and Tensors, each once and by its number."""
 
     def __init__(self, encode: Encode) -> None:
         self._encode = encode
@@ -49,7 +49,7 @@ class Parts:
         self._kept: list[Any] = []  # an id is of use as long as its object lives
 
     def tensor(self, tensor: Tensor) -> int:
-        """The number of a Tensor."""
+        """Return the number of a Tensor."""
         if id(tensor) not in self._number:
             self._number[id(tensor)] = len(self.tensors)
             self._kept.append(tensor)
@@ -58,7 +58,7 @@ class Parts:
         return self._number[id(tensor)]
 
     def module(self, module: Any, where: str) -> int:
-        """The number of a module; TypeError names what of it cannot be written."""
+        """Return the number of a module; TypeError names the part that cannot be written."""
         if id(module) in self._number:
             return self._number[id(module)]
         number = self._number[id(module)] = len(self.modules)
@@ -70,27 +70,27 @@ class Parts:
         for name, value in module.__dict__.items():
             if name not in (*REGISTRIES, "_hooks", "_transient"):
                 attributes[name] = self._encode(value, f"{where}.{name}", 1, self.special)
-        held = {
-            registry: {name: self._held(value, f"{where}.{name}")
+        registries = {
+            registry: {name: self._part(value, f"{where}.{name}")
                        for name, value in module.__dict__[registry].items()}
             for registry in REGISTRIES
         }  # fmt: skip
         self.modules[number] = {
             "class": name_of_class(type(module)), "attributes": attributes,
-            "transient": sorted(module._transient), **held,
+            "transient": sorted(module._transient), **registries,
         }  # fmt: skip
         return number
 
-    def _held(self, value: Any, where: str) -> int | None:
+    def _part(self, value: Any, where: str) -> int | None:
         if value is None:
             return None
         return self.tensor(value) if isinstance(value, Tensor) else self.module(value, where)
 
     def special(self, value: Any, where: str) -> object:
-        """What an attribute may hold besides plain data, as (kind, ...); None for plain data."""
+        """Encode an attribute that is not plain data as (kind, ...); None for plain data."""
         if isinstance(value, Tensor):
             return "held tensor", self.tensor(value)
-        if is_module(value):
+        if has_registries(value):
             return "held module", self.module(value, where)
         if isinstance(value, device):
             return "device", str(value)
@@ -104,31 +104,31 @@ class Parts:
         return None
 
 
-def encode(module: Any, where: str, encode_plain: Encode) -> object:
-    """A module as ("module", its parts)."""
+def encode_module(module: Any, where: str, encode_plain: Encode) -> object:
+    """Encode a module as ("module", its parts)."""
     parts = Parts(encode_plain)
     first = parts.module(module, where)
     return "module", first, parts.modules, parts.tensors
 
 
 def name_of_class(kind: type) -> str:
-    """`nn.Linear` for a class of the library's own, `module:Class` for another."""
+    """Return `nn.Linear` for a class of the library's own, `module:Class` for another."""
     if kind.__module__.startswith(f"{PACKAGE}."):
         return f"nn.{kind.__name__}"
     return f"{kind.__module__}:{kind.__qualname__}"
 
 
 def _function(name: str) -> Any:
-    """The library's public function of a name, None if there is none."""
+    """Return the library's public function of a name, None if there is none."""
     for page in FUNCTIONS:
-        found = getattr(import_module(page), name, None) if name.isidentifier() else None
-        if isinstance(found, types.FunctionType) and not name.startswith("_"):
-            return found
+        function = getattr(import_module(page), name, None) if name.isidentifier() else None
+        if isinstance(function, types.FunctionType) and not name.startswith("_"):
+            return function
     return None
 
 
 def class_named(name: str, weights_only: bool | None, allowed: list[Any], file: str) -> Any:
-    """The class of a name in a file; FormatError where it is not there or was not asked for."""
+    """Find the class of a name in a file; FormatError where it is missing or not allowed."""
     if name.startswith("nn."):
         for page in PAGES:
             kind = getattr(import_module(page), name[3:], None)
@@ -144,33 +144,35 @@ def class_named(name: str, weights_only: bool | None, allowed: list[Any], file: 
             f"takes the class from this program's memory; better, {INSTEAD}"
         )
     module, _, path = name.partition(":")
-    found: Any = sys.modules.get(module)
+    value: Any = sys.modules.get(module)
     for part in path.split("."):
-        found = getattr(found, part, None)
-    if not _is_module_class(found):
+        value = getattr(value, part, None)
+    if not _is_module_class(value):
         raise FormatError(
             f"{file}: holds a module of class {path}, which {module!r} does not define in this "
             f"program: import or define it before load(); better, {INSTEAD}"
         )
-    return found
+    return value
 
 
 def _is_module_class(kind: Any) -> bool:
-    """Tell whether it is a subclass of nn.Module that is made as any other object."""
+    """Tell whether a class is a subclass of nn.Module without a `__new__` of its own."""
     base = import_module(f"{PACKAGE}.nn.module").Module
     made_plainly = getattr(kind, "__new__", None) == object.__new__
     return isinstance(kind, type) and issubclass(kind, base) and made_plainly
 
 
-def build(node: tuple[Any, ...], decode: Encode, find: Callable[[str], Any], fail: Any) -> Any:
-    """The module of ("module", number, modules, tensors), whose Tensors `decode` reads."""
+def decode_module(
+    node: tuple[Any, ...], decode: Encode, find: Callable[[str], Any], fail: Any
+) -> Any:
+    """Make the module of ("module", number, modules, tensors), whose Tensors `decode` reads."""
     match node:
         case ("module", int(first), list(modules), list(tensors)):
             pass
         case _:
             return fail("a module without its parts")
     parameter = import_module(f"{PACKAGE}.nn.parameter").Parameter
-    held = []
+    held_tensors = []
     for entry in tensors:
         match entry:
             case ("tuple", bool(registered), encoded):
@@ -179,7 +181,7 @@ def build(node: tuple[Any, ...], decode: Encode, find: Callable[[str], Any], fai
                 return fail("a module's Tensor that is none")
         if not isinstance(value, Tensor):
             return fail("a module's Tensor that is none")
-        held.append(parameter(value._data, value.requires_grad) if registered else value)
+        held_tensors.append(parameter(value._data, value.requires_grad) if registered else value)
     made = []
     for part in modules:
         if not isinstance(part, dict) or not isinstance(part.get("class"), str):
@@ -194,7 +196,7 @@ def build(node: tuple[Any, ...], decode: Encode, find: Callable[[str], Any], fai
     def special(value: Any) -> Any:
         match value:
             case ("held tensor", number):
-                return at(held, number)
+                return at(held_tensors, number)
             case ("held module", number):
                 return at(made, number)
             case ("device", str(name)):
@@ -217,7 +219,7 @@ def build(node: tuple[Any, ...], decode: Encode, find: Callable[[str], Any], fai
         module.__dict__.update(training=True, _hooks=None, _transient=set(map(str, transient)))
         for name, value in attributes.items():
             module.__dict__[name] = decode(value, special)
-        for registry, values in zip(REGISTRIES, (held, held, made), strict=True):
+        for registry, values in zip(REGISTRIES, (held_tensors, held_tensors, made), strict=True):
             numbers = part.get(registry)
             if not isinstance(numbers, dict):
                 return fail("a module without its registries")

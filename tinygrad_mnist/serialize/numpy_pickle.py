@@ -1,8 +1,8 @@
 """Honest pickles of NumPy arrays: the guard's opcodes and the few names that NumPy writes.
 
 No name is looked up: each (module, name) pair below stands for a case of `call`, which builds
-the array itself. What is remembered can be used again only if it holds nothing else, so a small
-file cannot become a large object.
+the array itself. A remembered value can be used again only if it holds no other, so a small file
+cannot become a large object.
 """
 
 import pickle
@@ -60,7 +60,7 @@ class NumpyMachine(Machine):
     def __init__(self, file: IO[bytes], size: int, name: str) -> None:
         super().__init__(file, size, name)
         self.memo: dict[int, Any] = {}
-        self.used = 0  # bytes made from what may be remembered, and so used again
+        self.used = 0  # bytes made of values that may be remembered, and so used again
 
     def blob(self, width: int) -> bytes:
         return self.take(self.number(width))
@@ -83,11 +83,11 @@ class NumpyMachine(Machine):
             self.refuse("a name without an end")
         return line[:-1].decode("latin1")
 
-    def named(self, module: object, name: object) -> None:
-        known = NAMES.get((module, name)) if type(module) is type(name) is str else None
-        if known is None:
+    def push_name(self, module: object, name: object) -> None:
+        allowed = NAMES.get((module, name)) if type(module) is type(name) is str else None
+        if allowed is None:
             self.refuse(f"the name {brief(module)}, {brief(name)}; NumPy's arrays need no such")
-        self.push(Name(known))
+        self.push(Name(allowed))
 
     def call(self) -> None:
         function, arguments = self.pop(2)
@@ -151,7 +151,7 @@ class NumpyMachine(Machine):
         return self.checked(stored.reshape(shape, order=order).astype(name, order="K"))
 
     def resolved(self, value: object, depth: int = 0) -> object:
-        """The value with arrays for what stood for them."""
+        """Return the value with arrays in place of their stand-ins."""
         if depth > MAX_DEPTH:
             self.refuse(f"nested more than {MAX_DEPTH} deep")
         match value:
@@ -176,15 +176,15 @@ NumpyMachine.ops = {
     pickle.LONG_BINPUT: lambda m: m.put(m.number(4)),
     pickle.BINGET: lambda m: m.get(m.number(1)),
     pickle.LONG_BINGET: lambda m: m.get(m.number(4)),
-    pickle.GLOBAL: lambda m: m.named(m.line(), m.line()),
-    pickle.STACK_GLOBAL: lambda m: m.named(*m.pop(2)),
+    pickle.GLOBAL: lambda m: m.push_name(m.line(), m.line()),
+    pickle.STACK_GLOBAL: lambda m: m.push_name(*m.pop(2)),
     pickle.REDUCE: NumpyMachine.call,
     pickle.BUILD: NumpyMachine.build,
 }
 
 
 def read_numpy_pickle(file: IO[bytes], size: int, name: str) -> Any:
-    """What a pickle of NumPy arrays in plain containers holds; raises as load() does."""
+    """Read a pickle of NumPy arrays in plain containers; raises as load() does."""
     machine = NumpyMachine(file, size, name)
     value = machine.run()
     if type(value) is tuple and value[:1] == ("tinygrad-mnist",):

@@ -1,8 +1,8 @@
-"""Prove gradients: `gradcheck`, hypothesis strategies for Tensors, and property tests in a line.
+"""Prove gradients: `gradcheck`, hypothesis strategies for Tensors, and one-line property tests.
 
 `strategies.py`, `graphs.py` and `networks.py` draw, `properties.py` checks one call from every
-side, `given.py` joins the two; the numerical derivatives are in `autograd/`. Hypothesis is needed
-only by what draws: it is imported when one of those names is first used.
+side, `given.py` joins the two; the numerical derivatives are in `gradients/`. Only strategies need
+Hypothesis: it is imported when the name of one is first used.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -28,13 +28,13 @@ def given_gradients(
 ) -> Callable[[Function], Callable[[], None]]:
     """Turn a function into a property test: draw inputs, and `prove` each call.
 
-    One strategy for each argument, or one that draws all of them (`broadcastable(2)`). What they
-    draw reaches the function as arrays of `library` ("torch", "jax", "autograd", "mygrad", an
-    Adapter); as Tensors of this library without it. A NumPy function is proved with its `vjp`.
-    With `programs()` or `modules()` the function gets the program or the model and returns what is
-    to be proved: itself, a compiled form of it. `value` is the same function of ndarrays, written
-    independently. What is checked stands at `prove`; the example that a failing test ends with has
-    been shrunk.
+    Pass one strategy for each argument, or one that draws all of them (`broadcastable(2)`). The
+    function gets arrays of `library` ("torch", "jax", "autograd", "mygrad", an Adapter), or else
+    Tensors of this library. A NumPy function is proved with its `vjp`.
+    With `programs()` or `modules()` the function gets the program or the model and returns the one
+    to prove: the same, or a compiled form. `value` is the same function of ndarrays, written
+    independently. `prove` lists the checks; a failing test ends with the smallest
+    failing example.
 
     >>> import numpy as np
     >>> from tinygrad_mnist.testing import given_gradients, tensors

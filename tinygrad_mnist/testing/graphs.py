@@ -15,11 +15,11 @@ from tinygrad_mnist.testing.strategies import tensors
 Array = np.ndarray[Any, Any]
 Options = list[tuple[tuple[int, ...], dict[str, Any]]]
 
-LARGEST = 100.0  # beyond it a step is left out: nothing is learnt from overflow
+LARGEST = 100.0  # a step with larger values is left out: overflow teaches nothing
 
 
 class Step(NamedTuple):
-    """One call: an op, which values it is given, and its settings."""
+    """One call: an op, the indices of its arguments, and its settings."""
 
     op: str
     args: tuple[int, ...]
@@ -27,9 +27,9 @@ class Step(NamedTuple):
 
 
 class Program:
-    """A function of Tensors made of registry entries, and inputs it can be called with.
+    """A function of Tensors made of registry entries, and inputs to call it with.
 
-    It returns every value that no step uses, as a tuple if there are several.
+    A call returns every value that no step uses, as a tuple if there are several.
 
     >>> program = Program([Tensor([1.0])], [Step("exp", (0,), {}), Step("mul", (0, 1), {})])
     >>> program
@@ -57,17 +57,17 @@ class Program:
     def __repr__(self) -> str:
         count = len(self.inputs)
         names = [chr(ord("a") + i) for i in range(count + len(self.steps))]
-        told = [" ".join(repr(x).split()) for x in self.inputs]
-        given = "; ".join(f"{name} = {x}" for name, x in zip(names, told, strict=False))
-        lines = [f"def program({', '.join(names[:count])}):  # {given}"]
+        words = [" ".join(repr(x).split()) for x in self.inputs]
+        bindings = "; ".join(f"{name} = {x}" for name, x in zip(names, words, strict=False))
+        lines = [f"def program({', '.join(names[:count])}):  # {bindings}"]
         for name, (op, args, kw) in zip(names[count:], self.steps, strict=True):
-            told = [*(names[j] for j in args), *(f"{k}={_told(v)}" for k, v in kw.items())]
-            lines.append(f"    {name} = {op}({', '.join(told)})")
+            words = [*(names[j] for j in args), *(f"{k}={_spelled(v)}" for k, v in kw.items())]
+            lines.append(f"    {name} = {op}({', '.join(words)})")
         return "\n".join([*lines, f"    return {', '.join(names[i] for i in self.results)}"])
 
 
-def _told(setting: Any) -> str:
-    """A setting as one would write it; slices by np.s_, as `slice` is an op here."""
+def _spelled(setting: Any) -> str:
+    """Spell a setting as code; slices by np.s_, as `slice` is an op here."""
     parts = setting if isinstance(setting, tuple) else ()
     if not any(isinstance(part, slice) for part in parts):
         return repr(setting)
@@ -89,7 +89,7 @@ def programs(
     ops: Sequence[str] | None = None,
     dtype: Any = np.float64,
 ) -> Program:
-    """Programs of one to `max_steps` calls of the `ops` (names from CATALOGUE; at first all).
+    """Draw programs of one to `max_steps` calls of the `ops` (names from CATALOGUE; default: all).
 
     Every value stays finite and below 100. The inputs require grad: `program(*program.inputs)`.
     """
@@ -116,7 +116,7 @@ def programs(
     return Program(inputs, steps)
 
 
-# Which calls of an op are possible on some values: one function a kind of op
+# The possible calls of an op on some values: one function per kind of op
 
 
 def _unary(domain: Callable[[Array], Any] = lambda x: True) -> Callable[[list[Array]], Options]:
@@ -142,7 +142,7 @@ def _binary(domain: Callable[[Array, Array], Any] = lambda a, b: True) -> Any:
 
 
 def _settings(*choose: Callable[[Array], list[dict[str, Any]]]) -> Callable[[list[Array]], Options]:
-    """One array, and each of some settings that fit it."""
+    """Return calls on one array, with each of the settings that fit the array."""
     return lambda values: [((i,), kw) for i, x in enumerate(values) for f in choose for kw in f(x)]
 
 

@@ -15,7 +15,7 @@ from tinygrad_mnist.testing.strategies import tensors
 
 Layer = Callable[[tuple[int, ...]], nn.Module]
 
-# What can follow a value of shape (rows, features) or (images, channels, height, width).
+# Layers that can follow a value of shape (rows, features) or (images, channels, height, width).
 ON_ROWS: dict[str, Layer] = {
     "linear": lambda shape: nn.Linear(shape[1], 2),
     "linear without bias": lambda shape: nn.Linear(shape[1], 3, bias=False),
@@ -40,7 +40,7 @@ ON_IMAGES: dict[str, Layer] = {
 
 @st.composite
 def modules(draw: st.DrawFn, /, max_layers: int = 3) -> tuple[nn.Sequential, Tensor]:
-    """A Sequential of one to `max_layers` layers, and an input: rows, or small images.
+    """Draw a Sequential of one to `max_layers` layers, and an input: rows, or small images.
 
     Parameters are numbers from -1 to 1, the same for the same layers; the input requires grad.
 
@@ -66,5 +66,5 @@ def modules(draw: st.DrawFn, /, max_layers: int = 3) -> tuple[nn.Sequential, Ten
 
 
 def is_module(value: Any) -> bool:
-    """Whether it is a module and its input, as `modules()` draws them."""
+    """Tell whether a value is a module and its input, as `modules()` draws them."""
     return isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], nn.Module)

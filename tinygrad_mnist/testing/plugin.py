@@ -23,7 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
     None has a deadline: a slow machine is not a counterexample. `ci` draws the same examples each
     time, so that a red run means a change; `fuzz` is for searching. HYPOTHESIS_PROFILE names the
-    one to use; without it that is `ci` where CI is set, and `dev` elsewhere.
+    profile to use; the default is `ci` where CI is set, and `dev` elsewhere.
     """
     settings.register_profile("dev", deadline=None)
     settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
@@ -36,7 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is marked `fuzz`, unless -m names it."""
+    """Leave out tests marked `fuzz`, unless -m names that mark."""
     if "fuzz" in config.option.markexpr:
         return
     fuzz = [item for item in items if item.get_closest_marker("fuzz")]
@@ -47,7 +47,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[Any]:
-    """Count the examples, of @given tests and of @given functions inside of tests."""
+    """Count the examples of @given tests, and of @given functions inside of tests."""
     others = collector.value
 
     def count(statistics: Any) -> None:
@@ -63,7 +63,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[Any]:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say how many examples were tried."""
+    """Print how many examples were tried."""
     if TRIED:
         terminalreporter.write_line(
             f"hypothesis tried {sum(TRIED.values()):,} examples in {len(TRIED)} tests"

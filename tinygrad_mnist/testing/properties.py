@@ -1,4 +1,4 @@
-"""prove: everything that can be said of one call of a differentiable function, checked at once."""
+"""prove: check everything that should hold for one call of a differentiable function."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def prove(
 ) -> None:
     """Check one call: value, first and second order, dtype, memory, layout.
 
-    `value` is the same function of ndarrays, written independently. What is checked besides: two
-    calls agree, no input is changed, gradients own their memory, a float32 call stays float32 and
-    close to the float64 one, and memory layout changes nothing. Of these, a library is held to
-    what it promises; `float32` says otherwise for dtypes. A module is checked by parameter, to
-    second order. `function` and `library` are those of `gradcheck`.
+    `value` is the same function of ndarrays, written independently. Besides, two calls must agree
+    and change no input, gradients own their memory, a float32 call stays float32 and close to the
+    float64 one, and memory layout changes nothing; of these, only the promises of the library are
+    checked, but `float32` decides for dtypes. A module is checked by parameter, to second order.
+    `function` and `library` are those of `gradcheck`.
 
-    Raises GradcheckError with the differences and what they look like; AssertionError for a wrong
+    Raises GradcheckError with the differences and a likely cause; AssertionError for a wrong
     value.
     """
     adapter = adapter_for(function, tuple(inputs), library)
@@ -60,7 +60,7 @@ def prove(
         if adapter.keeps_layout:
             check_layout(function, inputs, adapter)
         if float32:
-            check_float32(function, inputs, adapter)
+            check_float32_values(function, inputs, adapter)
 
 
 def _raise(report: Report) -> None:
@@ -74,9 +74,9 @@ def _floats(adapter: Adapter, value: Any) -> list[Any]:
 
 
 def _is_differentiable(adapter: Adapter, inputs: Sequence[Any], returned: Any) -> bool:
-    """Whether floats come out, and go in to be differentiated by."""
-    given = _floats(adapter, tuple(inputs))
-    return bool(_floats(adapter, returned)) and any(adapter.is_checked(array) for array in given)
+    """Tell whether floats come out, and some float input is differentiated by."""
+    floats = _floats(adapter, tuple(inputs))
+    return bool(_floats(adapter, returned)) and any(adapter.is_checked(array) for array in floats)
 
 
 def _array(value: Any, adapter: Adapter) -> Any:
@@ -84,28 +84,28 @@ def _array(value: Any, adapter: Adapter) -> Any:
 
 
 def check_value(outputs: Sequence[Any], expected: Sequence[Any]) -> None:
-    """The outputs have the expected shapes and values."""
+    """Check that the outputs have the expected shapes and values."""
     assert len(outputs) == len(expected), f"{len(outputs)} outputs, {len(expected)} expected"
-    for i, (found, right) in enumerate(zip(outputs, expected, strict=True)):
-        assert np.shape(found) == np.shape(right), (
-            f"output {i} has shape {np.shape(found)}, expected {np.shape(right)}"
+    for i, (actual, right) in enumerate(zip(outputs, expected, strict=True)):
+        assert np.shape(actual) == np.shape(right), (
+            f"output {i} has shape {np.shape(actual)}, expected {np.shape(right)}"
         )
-        if not np.allclose(found, right, rtol=1e-9, atol=1e-12, equal_nan=True):
-            raise AssertionError(f"output {i} is\n{found!r}\nexpected\n{np.asarray(right)!r}")
+        if not np.allclose(actual, right, rtol=1e-9, atol=1e-12, equal_nan=True):
+            raise AssertionError(f"output {i} is\n{actual!r}\nexpected\n{np.asarray(right)!r}")
 
 
 def check_layout(function: Any, inputs: Sequence[Any], adapter: Adapter) -> None:
-    """Neither values nor gradients depend on how the inputs lie in memory."""
-    here, plain = (
+    """Check that neither values nor gradients depend on the inputs' layout in memory."""
+    as_laid_out, plain = (
         _values_and_gradients(function, _moved(inputs, adapter, layout, None), adapter)
         for layout in (None, "C")
     )
-    for one, two in zip(here, plain, strict=True):
+    for one, two in zip(as_laid_out, plain, strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-9, atol=1e-12, err_msg="layout matters")
 
 
-def check_float32(function: Any, inputs: Sequence[Any], adapter: Adapter) -> None:
-    """Values and gradients in float32 are those of float64, to float32's precision."""
+def check_float32_values(function: Any, inputs: Sequence[Any], adapter: Adapter) -> None:
+    """Check that values and gradients in float32 are close to those in float64."""
     small, large = (
         _values_and_gradients(function, _moved(inputs, adapter, None, dtype), adapter)
         for dtype in (np.float32, np.float64)
@@ -116,7 +116,7 @@ def check_float32(function: Any, inputs: Sequence[Any], adapter: Adapter) -> Non
 
 
 def _moved(inputs: Sequence[Any], adapter: Adapter, layout: str | None, dtype: Any) -> Any:
-    """Copies of the float arrays, laid out or cast otherwise."""
+    """Copy the float arrays in another layout or dtype."""
     leaves, rebuild = adapter.flatten(tuple(inputs))
     moved = []
     for _, leaf in leaves:
@@ -131,7 +131,7 @@ def _moved(inputs: Sequence[Any], adapter: Adapter, layout: str | None, dtype: A
 
 
 def _values_and_gradients(function: Any, inputs: Any, adapter: Adapter) -> list[Array]:
-    """The outputs, and the gradients of a weighted sum of them, the inputs in their own dtypes."""
+    """Return the outputs and the gradients of a weighted sum of them, in the inputs' dtypes."""
     problem = Problem(function, inputs, adapter, None)
     with np.errstate(all="ignore"):
         trace = problem.trace()

@@ -1,6 +1,6 @@
 """Hypothesis strategies for Tensors: shapes, dtypes, ranges, kinks kept away, layouts.
 
-Values are float16 numbers, so that an example reads short and is the same in float32 and float64.
+Values are float16 numbers, so that an example is short and the same in float32 and float64.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ import numpy as np
 from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.autograd.tensor import wrap
 from tinygrad_mnist.testing.libraries.adapter import Adapter
-from tinygrad_mnist.testing.libraries.door import named
+from tinygrad_mnist.testing.libraries.door import library_named
 
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
 
 SPECIAL = (0.0, -0.0, 1.0, -1.0, float("inf"), float("-inf"), float("nan"), 1e-30, 1e30, 2.0**-133)
-"""Values where functions go wrong: signed zero, infinities, NaN, huge, tiny, float32-subnormal."""
+"""Values where functions often fail: signed zero, infinities, NaN, huge, tiny, subnormal."""
 
 
 def shapes(min_dims: int = 0, max_dims: int = 3, min_side: int = 0, max_side: int = 3) -> Any:
-    """Small shapes: () and empty ones included."""
+    """Draw small shapes, () and empty ones included."""
     return hnp.array_shapes(
         min_dims=min_dims, max_dims=max_dims, min_side=min_side, max_side=max_side
     )
@@ -34,7 +34,7 @@ def shapes(min_dims: int = 0, max_dims: int = 3, min_side: int = 0, max_side: in
 def numbers(
     low: float = -3.0, high: float = 3.0, away_from: Iterable[float] = (), gap: float = 0.125
 ) -> Any:
-    """Floats in [low, high] that keep `gap` away from each kink named."""
+    """Draw floats in [low, high], at least `gap` from each kink in `away_from`."""
     ends = [low]
     for kink in sorted(away_from):
         ends += [kink - gap, kink + gap]
@@ -46,7 +46,7 @@ def numbers(
 
 
 def _halves(low: float, high: float) -> Any:
-    """float16 numbers of [low, high]."""
+    """Draw float16 numbers in [low, high]."""
     first, last = np.float16(low), np.float16(high)
     if first < low:
         first = np.nextafter(first, np.float16(np.inf))
@@ -59,7 +59,7 @@ LAYOUTS = ("C", "F", "strided", "reversed")
 
 
 def relayout(array: Array, layout: str) -> Array:
-    """The same values in other memory: C or F order, every second element, or back to front."""
+    """Copy an array into another layout: C or F order, every second element, or back to front."""
     if layout == "C" or not array.ndim:
         return np.array(array, order="C")
     if layout == "F":
@@ -85,7 +85,7 @@ def arrays(
     layout: str | Any = None,
     **bounds: Any,
 ) -> Array:
-    """ndarrays as `tensors` makes them; see there."""
+    """Draw ndarrays, with the options of `tensors`."""
     shape = draw(shapes() if shape is None else _just(shape))
     dtype = np.dtype(dtype)
     if distinct:
@@ -125,12 +125,12 @@ def tensors(
     layout: str | Any = None,
     requires_grad: bool | None = None,
 ) -> Tensor:
-    """Tensors of a shape (or a strategy for shapes; at first: up to 3 dimensions of 0 to 3).
+    """Draw Tensors of a shape (or a strategy for shapes; by default up to 3 dimensions of 0 to 3).
 
     Values lie in [low, high], at least `gap` from every number in `away_from` (where the function
     has a kink); `distinct` values are multiples of 1/4, no two equal (for max, sort); `special`
     mixes in infinities, NaN, signed zero and extreme magnitudes. `layout` is "C", "F", "strided"
-    or "reversed", by default any of them. Float Tensors require grad unless told otherwise.
+    or "reversed", by default any of them. Float Tensors require grad by default.
 
     >>> tensors((2, 3), low=0.5).example()  # doctest: +SKIP
     tensor([[0.5, 0.5, 0.5],
@@ -141,18 +141,18 @@ def tensors(
         shape, dtype=dtype, elements=elements, distinct=distinct, layout=layout,
         **({} if special else {"low": low, "high": high, "away_from": away_from, "gap": gap}),
     )  # fmt: skip
-    return as_tensor(draw(drawn), requires_grad)
+    return tensor_on(draw(drawn), requires_grad)
 
 
-def as_tensor(array: Array, requires_grad: bool | None = None) -> Tensor:
-    """A Tensor on this memory, layout and all; a float one requires grad unless told otherwise."""
+def tensor_on(array: Array, requires_grad: bool | None = None) -> Tensor:
+    """Make a Tensor on this array; a float one requires grad unless `requires_grad` is False."""
     tensor = wrap(array)
     wants = array.dtype.kind == "f" if requires_grad is None else requires_grad
     return tensor.requires_grad_() if wants else tensor
 
 
 def broadcastable(count: int, *, max_dims: int = 3, max_side: int = 3, **how: Any) -> Any:
-    """Tuples of `count` Tensors whose shapes broadcast; keywords as for `tensors`.
+    """Draw tuples of `count` Tensors whose shapes broadcast; keywords as for `tensors`.
 
     >>> broadcastable(2).example()  # doctest: +SKIP
     (tensor([[1.]], dtype=float64, requires_grad=True), tensor(0., ...))
@@ -161,13 +161,13 @@ def broadcastable(count: int, *, max_dims: int = 3, max_side: int = 3, **how: An
         num_shapes=count, max_dims=max_dims, max_side=max_side, min_side=0
     )
     return together.flatmap(
-        lambda found: st.tuples(*(tensors(shape, **how) for shape in found.input_shapes))
+        lambda drawn: st.tuples(*(tensors(shape, **how) for shape in drawn.input_shapes))
     )
 
 
 def as_arrays_of(library: str | Adapter, strategy: Any) -> Any:
-    """The same strategy, with arrays of another library for Tensors and ndarrays."""
-    adapter = named(library) if isinstance(library, str) else library
+    """Make the strategy draw arrays of another library instead of Tensors and ndarrays."""
+    adapter = library_named(library) if isinstance(library, str) else library
 
     def convert(value: Any) -> Any:
         if isinstance(value, tuple):

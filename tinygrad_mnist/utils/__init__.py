@@ -1,4 +1,4 @@
-"""What PyTorch keeps in `torch.utils`, as far as it is here: `utils.data`, and paths to others.
+"""The part of `torch.utils` that is here: `utils.data`, and paths to others.
 
 Training programs written for PyTorch import it; the package itself does not need it.
 `checkpoint`, `_pytree` and their like are found by `paths.py`.

@@ -207,7 +207,7 @@ def test_a_property_that_fails_shows_a_small_tensor() -> None:
 
     with pytest.raises(GradcheckError) as error:
         test()
-    told = "\n".join(getattr(error.value, "__notes__", []))
+    notes = "\n".join(getattr(error.value, "__notes__", []))
     assert (
-        "x=tensor([1., 0.], dtype=torch.float64, requires_grad=True)" in told or "tensor(" in told
+        "x=tensor([1., 0.], dtype=torch.float64, requires_grad=True)" in notes or "tensor(" in notes
     )

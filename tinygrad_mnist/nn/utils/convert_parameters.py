@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from tinygrad_mnist.autograd import Tensor, writes
-from tinygrad_mnist.autograd.tensor import _unheard
+from tinygrad_mnist.autograd.tensor import refuse_unrecorded
 from tinygrad_mnist.ops import join, shape
 
 __all__ = ["parameters_to_vector", "vector_to_parameters"]
@@ -26,7 +26,7 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     total = sum(p._data.size for p in params)
     if vec.shape != (total,):
         raise ValueError(f"the vector has shape {list(vec.shape)}, the parameters {total} elements")
-    _unheard("vector_to_parameters()")
+    refuse_unrecorded("vector_to_parameters()")
     start = 0
     for p in params:
         piece = vec._data[start : start + p._data.size]

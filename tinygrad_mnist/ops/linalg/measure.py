@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
-from tinygrad_mnist.kernels.reduce import dropped, kept
+from tinygrad_mnist.kernels.reduce import dropped_shape, kept_shape
 from tinygrad_mnist.ops import further, table
 from tinygrad_mnist.ops.arguments import Dim, dims_of, public
 from tinygrad_mnist.ops.linalg.checks import floats, matrices, square
@@ -72,7 +72,7 @@ def matrix_norm(
         )  # fmt: skip
     else:
         raise RuntimeError(f"linalg.matrix_norm: Order {ord} not supported.")
-    shape = (kept if keepdim else dropped)(A.shape, (rows, columns))
+    shape = (kept_shape if keepdim else dropped_shape)(A.shape, (rows, columns))
     return table.reshape(y, shape=shape)
 
 

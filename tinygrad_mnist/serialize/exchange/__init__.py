@@ -1,8 +1,8 @@
 """State dicts in other libraries' files: safetensors, PyTorch, Keras, NumPy; models as ONNX.
 
-One file a format, each with `save_` and `load_`; each library is an extra, imported when it is
-needed. `arrays.py` is what they share: which arrays a state dict may hold, and which extra is
-missing. Names and shapes are the state dict's own: what a format calls them stands in its file.
+One file per format, each with `save_` and `load_`; each library is an extra, imported when it is
+needed. They share `arrays.py`: the arrays that a state dict may hold, and the error of a missing
+extra. Names and shapes are the state dict's own; each file documents the names of its format.
 """
 
 from tinygrad_mnist.serialize.exchange.arrays import MissingExtra, Unsupported

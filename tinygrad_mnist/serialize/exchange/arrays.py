@@ -1,4 +1,4 @@
-"""What all formats share: the arrays of a state dict, and the error of a missing library."""
+"""Shared by all formats: the arrays of a state dict, and the error of a missing library."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ Arrays = dict[str, NDArray[Any]]
 
 
 class MissingExtra(ImportError):
-    """A library that a format needs is not installed; the message says what to install."""
+    """A library that a format needs is not installed; the message tells what to install."""
 
 
 class Unsupported(TypeError):
-    """A model or a weight for which the format has no place; the message names it."""
+    """The format cannot store a model or a weight; the message names the part."""
 
 
 def require(module: str, install: str) -> Any:
-    """The module; raises `MissingExtra` naming what to install when it is not there.
+    """Import a module; raises `MissingExtra`, naming what to install, when it is missing.
 
     >>> require("no_such_library", "tinygrad-mnist[none]")
     Traceback (most recent call last):
@@ -39,7 +39,7 @@ def require(module: str, install: str) -> Any:
 
 
 def arrays_of(state: Mapping[str, Any]) -> Arrays:
-    """The values of a state dict, Tensors or arrays, as arrays in C order and native byte order.
+    """Return a state dict's Tensors and arrays as arrays in C order and native byte order.
 
     Raises TypeError, naming the key, for a key that is no string or a value that is no array of
     a bool, integer or float dtype; Unsupported for a name that other libraries cannot store.
@@ -58,7 +58,7 @@ def _name(key: object) -> str:
 
 
 def is_text(text: str) -> bool:
-    """Whether a string can be written as UTF-8: it holds no half of a character.
+    """Tell whether a string can be written as UTF-8: it has no half of a surrogate pair.
 
     >>> is_text("ö"), is_text("\\ud800")
     (True, False)
@@ -78,20 +78,20 @@ def _array(key: str, value: Any) -> NDArray[Any]:
 
 
 def native(dtype: np.dtype[Any], where: str, error: type[Exception] = TypeError) -> np.dtype[Any]:
-    """The dtype in native byte order, when a state dict may have it; else raises `error`."""
+    """Return the dtype in native byte order; raises `error` unless a state dict may have it."""
     if dtype.name not in DTYPES:
         raise error(f"{where} has dtype {dtype}; there are {', '.join(sorted(DTYPES))}")
     return dtype.newbyteorder("=")
 
 
 def checked(array: NDArray[Any], where: str) -> NDArray[Any]:
-    """Give back the array; a bool that is neither 0 nor 1 would make NumPy answer nonsense."""
+    """Return the array, if its bools are 0 or 1: with others NumPy would compute nonsense."""
     if array.dtype == np.bool_ and array.size and array.view(np.uint8).max() > 1:
         raise FormatError(f"{where} holds bools other than 0 and 1")
     return array
 
 
 def damaged(path: File, kind: str, error: Exception) -> FormatError:
-    """The one-line error of a file that its library cannot read."""
+    """Make the one-line error of a file that its library cannot read."""
     said = " ".join(str(error).split())[:200] or type(error).__name__
     return FormatError(f"{name_of(path)}: not a {kind} file, or damaged: {said}")

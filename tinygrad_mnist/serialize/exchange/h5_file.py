@@ -3,7 +3,7 @@
 | | the k-th Dense layer's kernel | its bias |
 |---|---|---|
 | Keras 3, NAME.weights.h5 | layers/dense_k/vars/0 | layers/dense_k/vars/1 |
-| Keras 2, NAME.h5 | what the attributes layer_names and weight_names say, in that order |
+| Keras 2, NAME.h5 | as the attributes layer_names and weight_names list them, in that order |
 
 (k is left out for the first.) One file is both: the second layout's names are links to the first's
 data. A kernel is (in, out), a Linear's weight (out, in). Keras has no names for ours, so layers
@@ -71,11 +71,11 @@ def load_h5(
 ) -> Arrays:
     """Read Dense layers' weights as a state dict with the names and shapes of `like`.
 
-    Takes what Keras 3 and Keras 2 save: weights alone, or a whole model as `.h5`. `like` is the
-    state dict of the model to fill; nothing is read whose shape is not its.
+    Takes the files of Keras 3 and Keras 2: weights alone, or a whole model as `.h5`. `like` is the
+    state dict of the model to fill; its shapes are compared before any data is read.
 
-    Raises FormatError, naming the layer, for what does not fit or is no such file; OSError when
-    it cannot be opened; MissingExtra.
+    Raises FormatError, naming the layer, for a file that does not fit or is of another kind;
+    OSError when the file cannot be opened; MissingExtra.
 
     >>> import tempfile
     >>> target = tempfile.mkdtemp() + "/model.weights.h5"
@@ -90,13 +90,13 @@ def load_h5(
     with opened(path) as (source, _):
         try:
             with h5py.File(source, "r") as file:
-                found = _datasets(h5py, file)
-                if [len(keys) for keys in wanted] != [len(layer) for layer in found]:
-                    counts = [len(layer) for layer in found]
+                datasets = _datasets(h5py, file)
+                if [len(keys) for keys in wanted] != [len(layer) for layer in datasets]:
+                    counts = [len(layer) for layer in datasets]
                     raise FormatError(f"holds layers of {counts} arrays; the model has {wanted}")
                 pairs = [
                     pair
-                    for keys, layer in zip(wanted, found, strict=True)
+                    for keys, layer in zip(wanted, datasets, strict=True)
                     for pair in zip(keys, layer, strict=True)
                 ]
                 return {key: _read(file, key, data, like[key].shape) for key, data in pairs}
@@ -107,7 +107,7 @@ def load_h5(
 
 
 def _layers(state: Mapping[str, Any]) -> list[list[str]]:
-    """The keys of each Linear: its weight, and its bias if it has one."""
+    """Return the keys of each Linear: its weight, and its bias if it has one."""
     layers: list[list[str]] = []
     for key, value in state.items():
         prefix, _, name = key.rpartition(".")
@@ -123,23 +123,23 @@ def _layers(state: Mapping[str, Any]) -> list[list[str]]:
 
 
 def _datasets(h5py: Any, file: Any) -> list[list[Any]]:
-    """The datasets of each layer, kernel first, in the layers' order."""
+    """Return the datasets of each layer, kernel first, in the layers' order."""
     if "layers" in file:
         variables = [file["layers"][name]["vars"] for name in sorted(file["layers"], key=_number)]
-        found = [[each[k] for k in sorted(each, key=int)] for each in variables]
+        layers = [[each[k] for k in sorted(each, key=int)] for each in variables]
     else:
         root = file["model_weights"] if "layer_names" not in file.attrs else file
         groups = [root[name] for name in _names(root, "layer_names")]
-        found = [[group[name] for name in _names(group, "weight_names")] for group in groups]
-    for data in (data for layer in found for data in layer):
+        layers = [[group[name] for name in _names(group, "weight_names")] for group in groups]
+    for data in (data for layer in layers for data in layer):
         # A link to another file is not followed, since h5py was given an open file and no path.
         if not isinstance(data, h5py.Dataset) or data.external or data.is_virtual:
             raise FormatError("refused: data that is not in the file itself")
-    return [layer for layer in found if layer]
+    return [layer for layer in layers if layer]
 
 
 def _number(name: str) -> int:
-    """The place of a layer among those of its kind: 0 for dense, 2 for dense_2."""
+    """Return the number of a layer among those of its kind: 0 for dense, 2 for dense_2."""
     digits = name.rpartition("_")[2]
     return int(digits) if digits.isdecimal() else 0
 

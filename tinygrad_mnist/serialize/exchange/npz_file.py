@@ -1,4 +1,4 @@
-"""NumPy's `.npz`: an array a name, read without pickle and without trusting a declared size."""
+"""NumPy's `.npz`: one array per name, read without pickle or trust in a declared size."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tinygrad_mnist.serialize.exchange.arrays import (
 from tinygrad_mnist.serialize.files import File, check_map_location, name_of, opened, write
 from tinygrad_mnist.serialize.guard import MAX_BYTES, FormatError, UnsafeFileError
 
-# What zipfile and the reader of headers raise for bytes that make no sense to them.
+# The errors of zipfile and of the reader of headers for bytes that they cannot parse.
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError)
 DAMAGED = (*_UNREADABLE, ValueError, SyntaxError, RuntimeError)
 
@@ -36,8 +36,8 @@ LONGEST = 65_535 - len(".npy")  # bytes of a name in a zip archive
 def save_npz(state: Mapping[str, Any], path: File) -> None:
     """Write a state dict as `np.savez` does; the same arrays give the same bytes.
 
-    Raises TypeError for what is no array, Unsupported for a name that an archive cannot store,
-    OSError when the file cannot be written.
+    Raises TypeError for a value that is no array, Unsupported for a name that an archive cannot
+    store, OSError when the file cannot be written.
     """
     arrays = arrays_of(state)
     for name in arrays:
@@ -63,7 +63,7 @@ def load_npz(
 ) -> Arrays:
     """Read an `.npz`, stored or compressed; object arrays are refused, as pickle would be needed.
 
-    Raises FormatError for what is no such file, UnsafeFileError for one that asks for pickle or
+    Raises FormatError for a file of another kind, UnsafeFileError for one that asks for pickle or
     unpacks to more than `max_bytes`, OSError when it cannot be opened.
 
     >>> import tempfile
@@ -98,7 +98,7 @@ def _members(archive: zipfile.ZipFile, max_bytes: int) -> Arrays:
 
 
 def _read(source: IO[bytes], size: int, where: str) -> NDArray[Any]:
-    """The array of a member of `size` bytes, which its header has to agree with."""
+    """Read the array of a member of `size` bytes; its header has to agree with the size."""
     read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
     version = npy.read_magic(source)
     if version not in read_header:

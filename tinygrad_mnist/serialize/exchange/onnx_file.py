@@ -1,6 +1,6 @@
 """ONNX: a Sequential as a graph that onnxruntime and others run; a layer is one row of LAYERS.
 
-Only the layers below are known, with the meaning they have in evaluation. To add one, add a
+Only the layers below are supported, as they compute in evaluation. To add one, add a
 function that gives its operator and settings, and a row.
 """
 
@@ -26,7 +26,7 @@ Settings = dict[str, Any]
 
 
 class Operator(NamedTuple):
-    """What a layer becomes: an operator, its settings, and its arrays after the first input."""
+    """The ONNX operator of a layer, its settings, and its arrays after the first input."""
 
     name: str
     settings: Settings
@@ -36,11 +36,11 @@ class Operator(NamedTuple):
 
 
 def _plain(operator: str, **settings: str) -> Callable[..., Operator]:
-    """A layer that is an operator, with settings called {ONNX's name: the layer's}."""
+    """Make the converter of a layer that is one operator; settings are {ONNX's name: ours}."""
 
     def convert(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator:
-        given = {theirs: getattr(layer, ours) for theirs, ours in settings.items()}
-        return Operator(operator, given, {})
+        values = {theirs: getattr(layer, ours) for theirs, ours in settings.items()}
+        return Operator(operator, values, {})
 
     return convert
 
@@ -103,7 +103,7 @@ def _softmax(operator: str) -> Callable[..., Operator]:
 def _softplus(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator:
     if layer.beta != 1:
         raise Unsupported(f"beta={layer.beta}; only 1 is known")
-    # Above 40 the formula gives its input back, in float64 too.
+    # Above 40 the formula returns its input, in float64 too.
     return Operator("Softplus", {}, {}, layer.threshold if layer.threshold < 40 else None)
 
 
@@ -132,7 +132,7 @@ LAYERS: dict[str, Callable[..., Operator]] = {
     "Unflatten": _reshape,
 }
 SHAPE = "an input's shape without the batch, such as (784,) or (1, 28, 28)"
-BATCH = 2  # of the zeros that are sent through the model to see the shapes
+BATCH = 2  # of the zeros that are sent through the model to find the shapes
 
 
 def save_onnx(
@@ -145,12 +145,12 @@ def save_onnx(
 
     `input_shape` is an input's shape without the batch, which may be of any size; it may be left
     out for a model that begins with a Linear. Parameters keep their names and shapes as the
-    graph's initializers. Sequentials may be nested; LAYERS is what they may hold. The model's own
+    graph's initializers. Sequentials may be nested, and hold the layers in LAYERS. The model's own
     mode and weights are left as they are.
 
-    Raises Unsupported for a layer or a setting that is not known, naming the layer; TypeError and
-    ValueError for an `input_shape` that is missing, no shape, or not what the model takes; OSError
-    when the file cannot be written; MissingExtra.
+    Raises Unsupported for a layer or a setting without a row, naming the layer; TypeError and
+    ValueError for an `input_shape` that is missing, no shape, or not one that the model takes;
+    OSError when the file cannot be written; MissingExtra.
 
     >>> import onnx, tempfile
     >>> from tinygrad_mnist import nn
@@ -207,21 +207,21 @@ def save_onnx(
     write(path, made.SerializeToString(deterministic=True))
 
 
-def _input_shape(layers: Sequence[tuple[str, Any]], given: Sequence[int] | None) -> tuple[int, ...]:
+def _input_shape(layers: Sequence[tuple[str, Any]], shape: Sequence[int] | None) -> tuple[int, ...]:
     """Check the shape of an input, or take it from a Linear that comes first."""
-    if given is None:
+    if shape is None:
         if layers and type(layers[0][1]).__name__ == "Linear":
             return (layers[0][1].in_features,)
         raise TypeError(f"save_onnx needs input_shape, {SHAPE}")
-    if isinstance(given, (str, bytes)) or not isinstance(given, Sequence):
-        raise TypeError(f"input_shape must be {SHAPE}, not {type(given).__name__}")
-    if not all(isinstance(size, (int, np.integer)) and size > 0 for size in given):
-        raise ValueError(f"input_shape must be {SHAPE}, not {tuple(given)}")
-    return tuple(int(size) for size in given)
+    if isinstance(shape, (str, bytes)) or not isinstance(shape, Sequence):
+        raise TypeError(f"input_shape must be {SHAPE}, not {type(shape).__name__}")
+    if not all(isinstance(size, (int, np.integer)) and size > 0 for size in shape):
+        raise ValueError(f"input_shape must be {SHAPE}, not {tuple(shape)}")
+    return tuple(int(size) for size in shape)
 
 
 def _called(path: str, layer: Any, value: Any) -> Any:
-    """Call a layer on zeros; an input that does not fit it is the caller's mistake."""
+    """Call a layer on zeros; raise ValueError for an `input_shape` that does not fit."""
     try:
         return layer(value)
     except (ShapeError, IndexError) as error:
@@ -232,7 +232,7 @@ def _called(path: str, layer: Any, value: Any) -> Any:
 
 
 def _layers(model: Any, prefix: str) -> Iterator[tuple[str, Any]]:
-    """The layers in the order in which they are called, with their dotted names."""
+    """Yield the layers in the order of their calls, with their dotted names."""
     if not _is_ours(model) or type(model).__name__ != "Sequential":
         raise Unsupported(f"{type(model).__name__} is no nn.Sequential, and ONNX is for those")
     for name, layer in model._modules.items():
@@ -253,13 +253,13 @@ def _convert(path: str, layer: Any, input_ndim: int, shape: tuple[int, ...]) -> 
 
 
 def _is_ours(module: Any) -> bool:
-    """Whether the class is this package's own: one of the same name may compute anything."""
+    """Tell whether the class is this package's own: others may share its name."""
     return type(module).__module__.startswith("tinygrad_mnist.nn.")
 
 
 @contextmanager
 def _evaluating(model: Any) -> Iterator[None]:
-    """Every module in evaluation, and afterwards as it was."""
+    """Put every module into evaluation for a block, and afterwards back into its mode."""
     before = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
@@ -270,7 +270,7 @@ def _evaluating(model: Any) -> Iterator[None]:
 
 
 def _own(layer: Any) -> Arrays:
-    """A layer's Parameters and buffers."""
+    """Return a layer's Parameters and buffers."""
     return arrays_of(layer.state_dict())
 
 

@@ -20,8 +20,8 @@ from tinygrad_mnist.serialize.files import File, check_map_location, opened, wri
 from tinygrad_mnist.serialize.guard import DTYPES, MAX_BYTES, FormatError
 
 INSTALL = "tinygrad-mnist[safetensors]"
-RESERVED = "__metadata__"  # where the format itself keeps its notes
-# What the format calls the dtypes: F32, I64, U8, BOOL
+RESERVED = "__metadata__"  # the entry where the format keeps its notes
+# The format's names of dtypes: F32, I64, U8, BOOL
 NAMES = {
     "BOOL" if name == "bool" else f"{name[0].upper()}{np.dtype(name).itemsize * 8}": name
     for name in DTYPES
@@ -33,8 +33,8 @@ def save_safetensors(
 ) -> None:
     """Write a state dict, and strings about it, with the safetensors library.
 
-    Raises TypeError for what is no array, Unsupported for the one name that the format keeps for
-    itself, OSError when the file cannot be written, MissingExtra.
+    Raises TypeError for a value that is no array, Unsupported for the one name that the format
+    reserves, OSError when the file cannot be written, MissingExtra.
     """
     library = require("safetensors.numpy", INSTALL)
     if RESERVED in state:
@@ -51,8 +51,8 @@ def load_safetensors(
 ) -> Arrays:
     """Read a state dict; bfloat16, which NumPy lacks, is refused by name.
 
-    Raises FormatError for what is no such file, UnsafeFileError for more than `max_bytes`, OSError
-    when it cannot be opened, MissingExtra.
+    Raises FormatError for a file of another kind, UnsafeFileError for more than `max_bytes`,
+    OSError when the file cannot be opened, MissingExtra.
 
     >>> import numpy as np, tempfile
     >>> target = tempfile.mkdtemp() + "/model.safetensors"

@@ -1,4 +1,4 @@
-"""PyTorch's state dicts: of `torch.save`, weights only, or in memory."""
+"""PyTorch's state dicts: files of `torch.save`, weights only, or dicts in memory."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ ALWAYS = 64 << 20  # bytes that any file may ask for
 def save_torch(state: Mapping[str, Any], path: File) -> None:
     """Write a state dict that `torch.load(path, weights_only=True)` reads, with torch.
 
-    Raises TypeError for what is no array, OSError when the file cannot be written, MissingExtra.
+    Raises TypeError for a value that is no array, OSError when the file cannot be written,
+    MissingExtra.
     """
     torch = require("torch", "torch")
     tensors = {name: torch.from_numpy(array) for name, array in arrays_of(state).items()}
@@ -44,14 +45,14 @@ def load_torch(
     weights_only: bool | None = None,
     max_bytes: int = MAX_BYTES,
 ) -> Arrays:
-    """Read a state dict that torch.save wrote, or take one of torch tensors that is in memory.
+    """Read a state dict that torch.save wrote, or convert one of torch tensors in memory.
 
-    A file is read with `weights_only=True`, whatever is asked, and its tensors may take eight times
-    its size (64 MiB in any case). bfloat16, which NumPy lacks, becomes float32.
+    A file is always read with `weights_only=True`, and its tensors may take eight times its size
+    (64 MiB in any case). bfloat16, which NumPy lacks, becomes float32.
     The arrays are copies: writing to them leaves the tensors as they are.
 
-    Raises FormatError, naming the key, for what is no state dict; UnsafeFileError for a file that
-    asks for more than tensors; OSError when it cannot be opened; MissingExtra.
+    Raises FormatError, naming the key, for anything but a state dict; UnsafeFileError for a file
+    that asks for more than tensors; OSError when it cannot be opened; MissingExtra.
 
     >>> import numpy as np, tempfile
     >>> target = tempfile.mkdtemp() + "/model.pt"
@@ -99,7 +100,7 @@ def _read(torch: Any, source: File, file: IO[bytes], room: int) -> Any:
 
 
 def _array(torch: Any, where: str, value: Any, room: int) -> tuple[NDArray[Any], int]:
-    """Copy a tensor; the bytes that are left for the others come with it."""
+    """Copy a tensor; also return the bytes that are left for the others."""
     if not isinstance(value, torch.Tensor):
         raise FormatError(f"{where} is a {type(value).__name__}, not a tensor: name its state dict")
     tensor = value.detach().cpu()

@@ -1,4 +1,4 @@
-"""What a wrong Jacobian looks like: a factor, a sign, a transposition, a sum that is missing."""
+"""Guesses at a wrong Jacobian: a factor, a sign, a transposition, a missing sum."""
 
 from __future__ import annotations
 
@@ -20,33 +20,35 @@ class Block(NamedTuple):
     output: Shape
     input: Shape
 
-    def places(self, row: Any, column: Any) -> tuple[Shape, Shape]:
-        """The index into the output and the one into the input."""
+    def positions(self, row: Any, column: Any) -> tuple[Shape, Shape]:
+        """Return the index into the output and the index into the input."""
         at_output = np.unravel_index(row, self.output)
         return tuple(map(int, at_output)), tuple(map(int, np.unravel_index(column, self.input)))
 
     def agrees(self, analytic: Array, where: Any = ...) -> bool:
-        """Whether another Jacobian would have passed."""
+        """Tell whether another Jacobian would have passed."""
         gap = np.abs(analytic - self.numeric)
         return bool(np.all((gap <= 2 * self.tolerance)[where]))
 
 
 def diagnose(block: Block) -> str:
-    """One sentence on what the disagreement looks like; empty if nothing fits."""
-    guesses = (not_finite, zero, factor, transposed, mirrored, first_only, some_outputs, shifted)
-    return next((found for guess in guesses if (found := guess(block))), "")
+    """Return a sentence on the likely mistake; empty if no guess fits."""
+    guesses = (
+        _not_finite, _zero, _factor, _transposed, _mirrored, _first_only, _some_outputs, _shifted,
+    )  # fmt: skip
+    return next((sentence for guess in guesses if (sentence := guess(block))), "")
 
 
-def not_finite(b: Block) -> str:
-    """NaN or infinity where the derivative is finite."""
+def _not_finite(b: Block) -> str:
+    """Guess: NaN or infinity where the derivative is finite."""
     bad = ~np.isfinite(b.analytic)
     if not bad.any():
         return ""
     return f"{bad.sum()} analytic values are not finite where the function has a slope"
 
 
-def zero(b: Block) -> str:
-    """No gradient at all."""
+def _zero(b: Block) -> str:
+    """Guess: no gradient at all."""
     if b.analytic.any():
         return ""
     return (
@@ -55,8 +57,8 @@ def zero(b: Block) -> str:
     )
 
 
-def factor(b: Block) -> str:
-    """analytic = c * numeric everywhere."""
+def _factor(b: Block) -> str:
+    """Guess: analytic = c * numeric everywhere."""
     largest = np.unravel_index(np.argmax(np.abs(b.numeric)), b.numeric.shape)
     if not b.numeric[largest]:
         return ""
@@ -75,8 +77,8 @@ def factor(b: Block) -> str:
     return said
 
 
-def transposed(b: Block) -> str:
-    """The right numbers with the input's (or the output's) axes in another order."""
+def _transposed(b: Block) -> str:
+    """Guess: the right numbers with the input's (or the output's) axes in another order."""
     for name, shape, rows in (("input", b.input, False), ("output", b.output, True)):
         grid = np.arange(int(np.prod(shape))).reshape(shape)
         for axes in itertools.permutations(range(len(shape))) if len(shape) <= 4 else ():
@@ -91,8 +93,8 @@ def transposed(b: Block) -> str:
     return ""
 
 
-def mirrored(b: Block) -> str:
-    """The right numbers back to front along one axis."""
+def _mirrored(b: Block) -> str:
+    """Guess: the right numbers back to front along one axis."""
     grid = np.arange(int(np.prod(b.input))).reshape(b.input)
     for axis, n in enumerate(b.input):
         if n > 1 and b.agrees(b.analytic[:, np.flip(grid, axis).ravel()]):
@@ -100,8 +102,8 @@ def mirrored(b: Block) -> str:
     return ""
 
 
-def first_only(b: Block) -> str:
-    """A broadcast dimension of which one element was picked instead of all summed."""
+def _first_only(b: Block) -> str:
+    """Guess: of a broadcast dimension one element was picked, instead of all summed."""
     wrong = (np.abs(b.analytic - b.numeric) > b.tolerance).any(axis=1).reshape(b.output)
     for axis, n in enumerate(b.output):
         lines = np.moveaxis(wrong, axis, 0).reshape(n, -1).any(axis=1)
@@ -116,8 +118,8 @@ def first_only(b: Block) -> str:
     return ""
 
 
-def some_outputs(b: Block) -> str:
-    """Whole outputs without any gradient."""
+def _some_outputs(b: Block) -> str:
+    """Guess: whole outputs without any gradient."""
     missing = np.any(np.abs(b.numeric) > b.tolerance, axis=1)
     dead = np.asarray(missing & ~b.analytic.any(axis=1))
     if not dead.any() or not b.agrees(b.analytic, ~dead):
@@ -125,8 +127,8 @@ def some_outputs(b: Block) -> str:
     return f"{dead.sum()} of {len(dead)} output elements pass no gradient on; the others are right"
 
 
-def shifted(b: Block) -> str:
-    """A constant too much."""
+def _shifted(b: Block) -> str:
+    """Guess: an additive constant."""
     gap = b.analytic - b.numeric
     c = float(np.mean(gap))
     if not b.agrees(b.analytic - c):

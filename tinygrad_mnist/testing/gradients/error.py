@@ -1,5 +1,5 @@
-"""GradcheckError: what a check of gradients raises."""
+"""GradcheckError, the error of a check of gradients."""
 
 
 class GradcheckError(RuntimeError):
-    """A gradient is not the derivative: says where, by how much, and what it looks like."""
+    """A gradient is not the derivative; the message tells where, by how much and why."""

@@ -1,8 +1,8 @@
 """examine: the steps of a gradient check, and the report they write.
 
 Two calls must agree; each derivative is compared with a numerical one, measured with as much care
-as the comparison needs; backward must change nothing; float32 must stay float32 where it is asked
-for. What else a library promises is checked by its adapter.
+as the comparison needs; backward must change nothing; float32 must stay float32, if the caller asks
+for it. A library's other promises are checked by its adapter.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _DIRECTIONS = 2
 
 @dataclass
 class Report:
-    """What a check found; true if nothing failed."""
+    """The result of a check: failures, kinks, notes, counts; true if nothing failed."""
 
     failures: list[str] = field(default_factory=list)
     kinks: list[str] = field(default_factory=list)
@@ -70,7 +70,7 @@ def examine(
 ) -> Report:
     """Check the derivative of the given order and report; the inputs are left alone.
 
-    `library` is found as `gradcheck` finds it.
+    `library` is that of `gradcheck`.
 
     >>> import tinygrad_mnist as tg
     >>> print(examine(lambda x: x.exp(), tg.tensor([1.0], requires_grad=True)))
@@ -100,7 +100,7 @@ def examine(
 def check_order(
     func: Any, inputs: Any, problem: Problem, how: How, order: int, report: Report
 ) -> None:
-    """Compare the derivatives, and check what else is promised of the first order."""
+    """Compare the derivatives; for the first order, check the other promises too."""
     (check_directions if how.fast else check_entries)(problem, how, report)
     if order > 1:
         return
@@ -115,7 +115,7 @@ def check_order(
 
 
 def check_steady(problem: Problem, how: How, report: Report) -> bool:
-    """Two calls must give the same, and change no input: nothing else can be said otherwise."""
+    """Check that two calls give the same, and change no input: the other checks depend on it."""
     to_numpy = problem.library.to_numpy
     leaves = problem.lent(problem.copies())
     inputs = inputs_of(problem, leaves)
@@ -138,7 +138,7 @@ def check_steady(problem: Problem, how: How, report: Report) -> bool:
 
 
 def inputs_of(problem: Problem, leaves: Sequence[Any]) -> list[tuple[str, Any]]:
-    """The arrays that a call with these leaves is given, with their names."""
+    """Return the arrays that a call with these leaves gets, with their names."""
     library = problem.library
     arguments = library.flatten(problem.arguments(leaves)[1])[0]
     named = list(zip(problem.names, leaves, strict=True))
@@ -153,10 +153,10 @@ def check_entries(problem: Problem, how: How, report: Report) -> None:
     ruler = Ruler(problem, how, trace)
     shapes = [tuple(np.shape(problem.library.to_numpy(out))) for out in trace.outputs]
     jacobians = analytic_jacobians(problem, trace)
-    slopes = [measure(ruler, place, analytic) for place, analytic in enumerate(jacobians)]
+    slopes = [measure(ruler, index, analytic) for index, analytic in enumerate(jacobians)]
     slopes = without_bends(ruler, slopes, jacobians)
-    for place, (analytic, slope) in enumerate(zip(jacobians, slopes, strict=True)):
-        name, leaf = problem.names[place], problem.leaves[place]
+    for index, (analytic, slope) in enumerate(zip(jacobians, slopes, strict=True)):
+        name, leaf = problem.names[index], problem.leaves[index]
         start = 0
         for i, shape in enumerate(shapes):
             rows = slice(start, start + math.prod(shape))
@@ -169,18 +169,18 @@ def check_entries(problem: Problem, how: How, report: Report) -> None:
             compare(block, part, where, report)
 
 
-def measure(ruler: Ruler, place: int, analytic: Array) -> Slope:
-    """The slopes by one leaf; measured again where the function turns out to be rough."""
+def measure(ruler: Ruler, index: int, analytic: Array) -> Slope:
+    """Measure the slopes by one leaf; measure again if the function turns out to be rough."""
     if not analytic.size:
         return Slope(*np.zeros((5, *analytic.shape)))
-    slope = ruler.jacobian(place, analytic)
-    if np.any(ruler.objections(slope, analytic)) and ruler.is_rougher(place):
-        slope = ruler.jacobian(place, analytic)
+    slope = ruler.jacobian(index, analytic)
+    if np.any(ruler.objections(slope, analytic)) and ruler.is_rougher(index):
+        slope = ruler.jacobian(index, analytic)
     return slope
 
 
 def without_bends(ruler: Ruler, slopes: list[Slope], jacobians: list[Array]) -> list[Slope]:
-    """The slopes; those of outputs that disagree, and have no derivative at all, become kinks."""
+    """Return the slopes; make kinks of outputs that disagree and have no derivative at all."""
     rows = np.zeros(len(ruler.middle), bool)
     for slope, analytic in zip(slopes, jacobians, strict=True):
         rows |= differing(analytic, slope, ruler.tolerance(slope)).any(axis=1)
@@ -191,9 +191,10 @@ def without_bends(ruler: Ruler, slopes: list[Slope], jacobians: list[Array]) -> 
 
 
 def analytic_jacobians(problem: Problem, trace: Trace) -> list[Array]:
-    """One backward for each output element: (all output elements, elements of the leaf) each.
+    """Return a Jacobian (all output elements, elements of the leaf) by each leaf.
 
-    An output is differentiated without the others, as far as the library can leave them out.
+    Each output element takes one backward. An output is differentiated without the others, as far
+    as the library can leave them out.
     """
     outputs = [problem.library.to_numpy(out) for out in trace.outputs]
     rows: list[list[Array]] = [[] for _ in problem.leaves]
@@ -213,38 +214,38 @@ def analytic_jacobians(problem: Problem, trace: Trace) -> list[Array]:
 
 
 def compare(block: Block, slope: Slope, where: str, report: Report) -> None:
-    """Add to the report what is wrong with one block of the Jacobian."""
+    """Compare one block of the Jacobian, and add its faults to the report."""
     analytic, value = block.analytic, slope.value
     gap = np.abs(analytic - value)
-    known = np.isfinite(slope.error) & ~slope.kink
+    comparable = np.isfinite(slope.error) & ~slope.kink
     bad = differing(analytic, slope, block.tolerance)
-    report.entries += int(known.sum())
-    sharp = known & ~bad & (slope.error < 1e-6 * np.abs(value))
+    report.entries += int(comparable.sum())
+    sharp = comparable & ~bad & (slope.error < 1e-6 * np.abs(value))
     report.worst = max(report.worst, float(np.max((gap / np.abs(value))[sharp], initial=0.0)))
     report.kinks.extend(kink_lines(block, slope, where))
     lost = ~np.isfinite(slope.error) & ~slope.kink
     if lost.any():
         report.notes.append(f"note: {where}: {lost.sum()} derivatives could not be measured")
     if bad.any():
-        seen = block._replace(numeric=np.where(known, value, analytic))
+        seen = block._replace(numeric=np.where(comparable, value, analytic))
         report.failures.append(failure(seen, slope.error, bad, where))
 
 
 def differing(analytic: Array, slope: Slope, tolerance: Array) -> Array:
-    """Where a derivative is wrong. Where there is none, or it is vague, nothing finite is asked."""
-    known = np.isfinite(slope.error) & ~slope.kink.astype(bool)
+    """Mark the wrong derivatives; where no slope was measured, a non-finite one is excused."""
+    comparable = np.isfinite(slope.error) & ~slope.kink.astype(bool)
     nowhere = vague(slope) | slope.kink.astype(bool)
     excused = ~np.isfinite(analytic) & nowhere.any(axis=0)  # 0 * inf, one output further
-    return np.asarray(~(np.abs(analytic - slope.value) <= tolerance) & known & ~excused)
+    return np.asarray(~(np.abs(analytic - slope.value) <= tolerance) & comparable & ~excused)
 
 
 def failure(b: Block, error: Array, bad: Array, where: str) -> str:
-    """Where it is worst, by how much, how much of it is wrong, and what that looks like."""
+    """Describe a wrong block: the worst element, how many are wrong, and a likely cause."""
     gap, size = np.abs(b.analytic - b.numeric), np.abs(b.numeric)
     relative = np.where(np.isfinite(gap) & (size > 0), gap / size, np.inf)
     worst = np.where(bad, np.round(np.log10(relative), 1), -np.inf)  # the first of about equal ones
     row, column = np.unravel_index(int(np.argmax(worst)), bad.shape)
-    at_out, at_in = b.places(row, column)
+    at_out, at_in = b.positions(row, column)
     lines = [
         f"The gradient of {where} is wrong.",
         f"  worst at output index {at_out}, input index {at_in}:",
@@ -258,10 +259,10 @@ def failure(b: Block, error: Array, bad: Array, where: str) -> str:
 
 
 def kink_lines(b: Block, slope: Slope, where: str) -> Iterator[str]:
-    """Say where there is no derivative, and the slopes on both sides; the first three points."""
+    """Yield a line for each of the first three points without a derivative, with both slopes."""
     points = np.argwhere(slope.kink)
     for row, column in points[:3]:
-        at_out, at_in = b.places(row, column)
+        at_out, at_in = b.positions(row, column)
         yield (
             f"not differentiable: {where} at output index {at_out}, input index {at_in}: slope "
             f"{slope.left[row, column]:.6g} from the left, {slope.right[row, column]:.6g} from the "
@@ -279,16 +280,16 @@ def check_directions(problem: Problem, how: How, report: Report) -> None:
     for _ in range(_DIRECTIONS):
         v = signed(rng, ruler.middle.shape)
         pulled = problem.pulled(trace, cut([problem.library.to_numpy(o) for o in trace.outputs], v))
-        for place, g in enumerate(pulled):
-            name, leaf = problem.names[place], problem.leaves[place]
+        for index, g in enumerate(pulled):
+            name, leaf = problem.names[index], problem.leaves[index]
             if not leaf.size or not v.size:
                 continue
             size = np.where(leaf == 0, 1, np.minimum(np.abs(leaf), 1))
             u = signed(rng, leaf.shape) * size / math.sqrt(leaf.size)
             analytic = np.array([[np.ravel(g) @ np.ravel(u)]])
-            slope = ruler.along(place, u, v, analytic)
-            if np.any(ruler.objections(slope, analytic)) and ruler.is_rougher(place):
-                slope = ruler.along(place, u, v, analytic)
+            slope = ruler.along(index, u, v, analytic)
+            if np.any(ruler.objections(slope, analytic)) and ruler.is_rougher(index):
+                slope = ruler.along(index, u, v, analytic)
             where = f"the outputs along a random direction by {name} (shape {list(leaf.shape)})"
             block = Block(analytic, slope.value, ruler.tolerance(slope), (1,), (1,))
             compare(block, slope, where, report)
@@ -298,7 +299,7 @@ def check_directions(problem: Problem, how: How, report: Report) -> None:
 
 
 def signed(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    """Random numbers of both signs, none of them small."""
+    """Draw random numbers of both signs, none of them small."""
     return np.asarray(rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape))
 
 
@@ -309,7 +310,7 @@ def cut(outputs: Sequence[Array], v: Array) -> list[Array]:
 
 
 def locate(problem: Problem, how: How, report: Report) -> None:
-    """A random direction has shown that something is wrong: say where, if that is affordable."""
+    """Look for the wrong elements, after a random direction has failed, if it takes few calls."""
     if sum(leaf.size for leaf in problem.leaves) * len(problem.row()) > 100_000:
         report.notes.append("note: fast=False would name the elements that differ")
         return
@@ -320,7 +321,7 @@ def locate(problem: Problem, how: How, report: Report) -> None:
 
 
 def check_backward(problem: Problem, how: How, report: Report) -> None:
-    """Backward must change no input and no output, and give the same when it is repeated."""
+    """Check that backward changes no input or output, and gives the same when it is repeated."""
     trace = problem.trace()
     to_numpy = problem.library.to_numpy
     named = [
@@ -346,16 +347,16 @@ def check_backward(problem: Problem, how: How, report: Report) -> None:
 
 
 def float32_problem(func: Any, inputs: Any, library: Adapter, how: How) -> Problem | None:
-    """The same in float32, if that is asked for or the inputs are of it already."""
+    """Make the problem in float32, if the caller asks for it or an input has that dtype."""
     if not how.dtypes:
         problem = Problem(func, inputs, library, None)
-        given = problem.leaves[problem.parameters :]
-        return problem if any(leaf.dtype == np.float32 for leaf in given) else None
+        inputs_alone = problem.leaves[problem.parameters :]
+        return problem if any(leaf.dtype == np.float32 for leaf in inputs_alone) else None
     return Problem(func, inputs, library, np.float32)
 
 
 def check_float32(problem: Problem, report: Report) -> None:
-    """Outputs and gradients of float32 inputs must be float32."""
+    """Check that outputs and gradients of float32 inputs are float32."""
     trace = problem.trace()
     outputs = [problem.library.to_numpy(out) for out in trace.outputs]
     grads = problem.pulled(trace, [np.ones(out.shape, out.dtype) for out in outputs])

@@ -38,20 +38,20 @@ def gradcheck(
     fast: bool = False,
     library: Named = None,
 ) -> bool:
-    """Whether the gradients of `func(*inputs)` are its derivatives; PyTorch's signature.
+    """Check that the gradients of `func(*inputs)` are its derivatives; PyTorch's signature.
 
     `inputs` is a Tensor or a tuple; those that require grad are checked, in float64 copies. `func`
     may be a Module: then every parameter is checked by name, in a copy. `eps` is the first step of
-    the differences; `atol` and `rtol` come on top of a tolerance that follows the estimated error
+    the differences; `atol` and `rtol` are added to a tolerance that follows the estimated error
     of the numerical derivative. `fast` (or `fast_mode`) compares along random directions: a few
     calls, however many elements. `check_grad_dtypes` runs in float32 too and fails if something
     turns float64. Each output is also differentiated without the others, so
     `check_undefined_grad` has nothing to add. Points without a derivative, and casts, are logged.
 
-    Tensors of this library, of PyTorch and of MyGrad, and JAX's arrays tell by themselves whose
-    function it is; for ndarrays alone it is autograd's, or what `library` names ("torch", "jax",
-    "autograd", "mygrad", an Adapter). A pair (f, vjp) or (f, grad) of NumPy functions takes
-    ndarrays: `vjp(g, *inputs)` and `grad(*inputs)` return one array for each input.
+    Tensors of this library, of PyTorch and of MyGrad, and JAX's arrays show which library
+    differentiates `func`; for ndarrays alone it is autograd, or the `library` that is named
+    ("torch", "jax", "autograd", "mygrad", an Adapter). A pair (f, vjp) or (f, grad) of NumPy
+    functions takes ndarrays: `vjp(g, *inputs)` and `grad(*inputs)` return one array for each input.
 
     Raises GradcheckError (or returns False, unless `raise_exception`), ValueError where nothing
     requires grad or no float comes out, TypeError for inputs of several libraries or of none, and
@@ -72,7 +72,7 @@ def gradcheck(
         raise NotImplementedError(_REVERSE_ONLY)
     fast = fast or fast_mode
     how = How(eps, atol, rtol, nondet_tol, dtypes=check_grad_dtypes, fast=fast)
-    return settle(examine(func, inputs, how, library=library), raise_exception=raise_exception)
+    return conclude(examine(func, inputs, how, library=library), raise_exception=raise_exception)
 
 
 def gradgradcheck(
@@ -96,10 +96,10 @@ def gradgradcheck(
     fast: bool = False,
     library: Named = None,
 ) -> bool:
-    """Whether the gradients of the gradients are right: `gradcheck` of func's own backward.
+    """Check the gradients of the gradients: `gradcheck` of func's own backward.
 
     `grad_outputs` are the incoming gradients, random numbers of the outputs' shapes unless given;
-    the derivative by them is checked as well. Everything else as for `gradcheck`.
+    the derivative by them is checked as well. Everything else is as for `gradcheck`.
 
     >>> import tinygrad_mnist as tg
     >>> x = tg.tensor([0.5, 2.0], dtype=tg.float64, requires_grad=True)
@@ -113,13 +113,13 @@ def gradgradcheck(
         raise NotImplementedError(_REVERSE_ONLY)
     fast = fast or fast_mode
     how = How(eps, atol, rtol, nondet_tol, dtypes=check_grad_dtypes, fast=fast)
-    return settle(
+    return conclude(
         examine(func, inputs, how, 2, grad_outputs, library), raise_exception=raise_exception
     )
 
 
-def settle(report: Report, *, raise_exception: bool) -> bool:
-    """Log what was noticed; True, or GradcheckError or False for a report with failures."""
+def conclude(report: Report, *, raise_exception: bool) -> bool:
+    """Log kinks and notes; return True, or for failures raise GradcheckError or return False."""
     import logging
 
     for line in (*report.kinks, *report.notes):

@@ -1,8 +1,8 @@
-"""Numerical derivatives that know how far off they may be.
+"""Numerical derivatives with estimates of their errors.
 
 A central difference errs by a series in the square of its step, and by rounding over the step. Two
-steps show the first term of the series and remove it (Richardson's extrapolation); what they
-disagree by says what may be left. W. H. Press et al., Numerical Recipes, section 5.7.
+steps show the first term of the series and remove it (Richardson's extrapolation); the difference
+of the two is an estimate of the rest. W. H. Press et al., Numerical Recipes, section 5.7.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class Slope(NamedTuple):
     right: Array
 
 
-def quick(
+def two_step_slope(
     curve: Curve, middle: Array, scale: float, precision: float, step: float | None = None
 ) -> Slope:
-    """The slope from two step sizes, four calls; `kink` says no more than: look again.
+    """Measure the slope from two step sizes, four calls; `kink` only means "look again".
 
     `middle` is the function at 0, `precision` the relative error of its values.
     """
@@ -54,7 +54,7 @@ def quick(
 def thorough(
     curve: Curve, middle: Array, scale: float, precision: float, smallest: float | None = None
 ) -> Slope:
-    """The slope from a ladder of steps, each a quarter of the last; every output picks its best."""
+    """Measure with a ladder of steps, each a quarter of the last; every output takes its best."""
     steps = ladder(scale, smallest)
     ups = np.array([flat(curve(h)) for h in steps])
     downs = np.array([flat(curve(-h)) for h in steps])
@@ -77,7 +77,7 @@ def thorough(
 
 
 def borne_out(value: Array, error: Array) -> Array:
-    """Which rows no smaller step contradicts: from afar a staircase has a slope, too."""
+    """Mark the rows that no smaller step contradicts: from afar a staircase has a slope, too."""
     agrees = np.ones(value.shape, bool)
     for k in range(len(value)):
         gap = np.abs(value[k + 1 :] - value[k])
@@ -86,10 +86,10 @@ def borne_out(value: Array, error: Array) -> Array:
 
 
 def kinks(jump: Array, noise: Array) -> tuple[Array, Array]:
-    """Where right minus left slope does not vanish with the step, and the row that shows it.
+    """Mark where right minus left slope does not vanish with the step; return a row that shows it.
 
-    For a smooth function it falls to a quarter from row to row. The last three rows above the
-    noise decide; their ratios must agree, so that noise itself is no kink.
+    For a smooth function the difference falls to a quarter from row to row. The last three rows
+    above the noise decide; their ratios must agree, so that noise itself is no kink.
     """
     clear = np.isfinite(jump) & (np.abs(jump) > 32 * noise)
     three = clear[2:] & clear[1:-1] & clear[:-2]
@@ -103,9 +103,9 @@ def kinks(jump: Array, noise: Array) -> tuple[Array, Array]:
 
 
 def ladder(scale: float, smallest: float | None) -> Array:
-    """Steps from a quarter of `scale` down to a 2^-28 of the smallest value that matters.
+    """Return steps from a quarter of `scale` down to 2^-28 of the smallest value that matters.
 
-    Around zero nothing tells how small that is: there are as many steps as are affordable.
+    Around zero that value is unknown: then there are 24 steps.
     """
     top = max(1.0, scale if math.isfinite(scale) else 1.0) / 4
     bottom = min(1.0, smallest or 2.0**-32) * 2.0**-28
@@ -114,9 +114,9 @@ def ladder(scale: float, smallest: float | None) -> Array:
 
 
 def roughness(curve: Curve, middle: Array) -> float:
-    """The relative error of the function's values, from fifth differences over tiny steps.
+    """Measure the relative error of a function's values, by fifth differences over tiny steps.
 
-    They leave nothing of a smooth function but its noise; the median passes over a jump.
+    Fifth differences leave only the noise of a smooth function; the median ignores a jump.
     J. J. Moré, S. M. Wild, SIAM J. Sci. Comput. 33 (2011), 1292-1314.
     """
     table = np.array([flat(curve(1e-6 * k)) for k in range(1, 25)])
@@ -127,21 +127,21 @@ def roughness(curve: Curve, middle: Array) -> float:
 
 
 def flat(y: Array) -> Array:
-    """The outputs as a float64 row."""
+    """Return the outputs as a float64 row."""
     return np.ravel(y).astype(np.float64)
 
 
 def magnitude(y: Array) -> Array:
-    """The size of each output, as far as rounding goes: small ones may come of larger ones."""
+    """Return the size of each output for rounding: small ones may be sums of larger ones."""
     size = np.abs(y)
     return size + 0.1 * np.max(size[np.isfinite(size)], initial=0.0)  # type: ignore[no-any-return]
 
 
 def complex_step(curve: Curve, middle: Array) -> Array | None:
-    """Im f(ih) / h with a tiny h: exact to the last bits, if f is analytic; None if it cannot be.
+    """Return Im f(ih) / h with a tiny h: exact to the last bits for an analytic f, or None.
 
-    The caller still has to make sure that no kernel dropped the imaginary part.
-    J. N. Lyness, C. B. Moler, SIAM J. Numer. Anal. 4 (1967), 202-210.
+    None means that f cannot be analytic. The caller still has to make sure that no kernel dropped
+    the imaginary part. J. N. Lyness, C. B. Moler, SIAM J. Numer. Anal. 4 (1967), 202-210.
     """
     y = curve(TINY * 1j)
     if y.dtype.kind != "c" or not np.allclose(y.real, middle, 1e-12, 0.0, equal_nan=True):
@@ -150,5 +150,5 @@ def complex_step(curve: Curve, middle: Array) -> Array | None:
 
 
 def imaginary_part(curve: Curve) -> Array:
-    """The same for a function that is known to be analytic."""
+    """Return Im f(ih) / h for a function that is analytic."""
     return curve(TINY * 1j).imag / TINY

@@ -1,4 +1,4 @@
-"""Problem: what a check moves and looks at, for any library.
+"""Problem: the inputs that a check moves and the outputs it compares, for any library.
 
 Float64 copies of the inputs as ndarrays, the outputs as one row, and the pull-back of cotangents.
 Only the library's adapter touches arrays of the library.
@@ -51,14 +51,14 @@ class Problem:
             raise ValueError(self._nothing_to_check(values))
 
     def _value(self, path: str, value: Any) -> Any:
-        """The place of a leaf among the leaves, as a `_Place`, or the value as it is passed on."""
+        """Return the index of a leaf, as a `_LeafIndex`, or the value that the function gets."""
         if not self.library.is_array(value):
             return value
         if not self.library.is_float(value):
             return self.library.from_numpy(np.array(self.library.to_numpy(value)), value)
         if self.library.is_checked(value):
             self._add(f"input {path[1:].replace(']', '', 1)}", value)
-            return _Place(len(self.leaves) - 1)
+            return _LeafIndex(len(self.leaves) - 1)
         return self.library.from_numpy(self._copy(value), value)
 
     def _copy(self, value: Any) -> Array:
@@ -82,19 +82,19 @@ class Problem:
         return start + self.library.asks
 
     def arguments(self, leaves: Sequence[Any]) -> tuple[list[Any], Any]:
-        """The parameters and the arguments, with these arrays of the library for leaves."""
-        values = [leaves[v.number] if isinstance(v, _Place) else v for v in self._values]
+        """Return the parameters and the arguments, with these arrays of the library for leaves."""
+        values = [leaves[v.number] if isinstance(v, _LeafIndex) else v for v in self._values]
         return list(leaves[: self.parameters]), self._rebuild(values)
 
     def call(self, *leaves: Any) -> list[Any]:
-        """The function's outputs of floats, for these arrays of the library."""
+        """Return the function's outputs of floats, for these arrays of the library."""
         parameters, arguments = self.arguments(leaves)
         returned = self._function(parameters, *arguments)
-        found = [value for _, value in self.library.flatten(returned)[0]]
-        arrays = [value for value in found if self.library.is_array(value)]
+        values = [value for _, value in self.library.flatten(returned)[0]]
+        arrays = [value for value in values if self.library.is_array(value)]
         floats = [x for x in arrays if self.library.is_float(x) or "complex" in str(x.dtype)]
         if not floats:
-            kinds = ", ".join(sorted({type_name(value) for value in found})) or "nothing"
+            kinds = ", ".join(sorted({type_name(value) for value in values})) or "nothing"
             raise ValueError(
                 f"gradcheck expects the function to return at least one {self.library.noun} of "
                 f"floats, and it returns {kinds}"
@@ -102,20 +102,20 @@ class Problem:
         return floats
 
     def copies(self) -> list[Array]:
-        """Copies of the leaves that lie in memory as they do."""
+        """Return copies of the leaves, with the same strides."""
         return [same_layout(leaf, leaf.dtype) for leaf in self.leaves]
 
     def lent(self, arrays: Sequence[Array]) -> list[Any]:
-        """Arrays of the library to differentiate by, on this memory where it can be shared."""
+        """Make arrays of the library to differentiate by, on this memory where it can be shared."""
         return [self.library.leaf(a, like) for a, like in zip(arrays, self.likes, strict=True)]
 
     def values(self, arrays: Sequence[Array] | None = None) -> list[Array]:
-        """The outputs for these leaves, at first those of the problem."""
+        """Return the outputs for these leaves, or for those of the problem."""
         outputs = self.call(*self.lent(self.leaves if arrays is None else arrays))
         return [self.library.to_numpy(out) for out in outputs]
 
     def trace(self) -> Trace:
-        """One call that can be pulled back, on copies of the leaves."""
+        """Record one call, to be pulled back, on copies of the leaves."""
         leaves = self.lent(self.copies())
         outputs, pull = self.library.vjp(self.call, leaves)
         for i, out in enumerate(outputs):
@@ -127,7 +127,7 @@ class Problem:
         return Trace(leaves, self.arguments(leaves)[1], outputs, pull)
 
     def pulled(self, trace: Trace, seeds: Sequence[Array | None]) -> list[Array]:
-        """The gradient of each leaf for one cotangent per output; zeros where none arrives."""
+        """Return the gradient of each leaf for one cotangent per output; zeros without one."""
         library = self.library
         cotangents = []
         for seed, out in zip(seeds, trace.outputs, strict=True):
@@ -157,20 +157,21 @@ class Problem:
         return array
 
     def row(self, arrays: Sequence[Array] | None = None) -> Array:
-        """All outputs, one after the other."""
+        """Return all outputs as one row."""
         self.evaluations += 1
         return np.concatenate([np.ravel(out) for out in self.values(arrays)])
 
-    def moving(self, place: int, width: int) -> Callable[[Array], Callable[[Any], Array]]:
-        """direction -> (t -> the `width` outputs with a leaf moved by t along it).
+    def moving(self, index: int, width: int) -> Callable[[Array], Callable[[Any], Array]]:
+        """Make the function direction -> (t -> `width` outputs with a leaf moved by t * direction).
 
-        t may be imaginary. What the function refuses, or answers in another size, is NaN.
+        t may be imaginary. An input that the function refuses, or for which it returns another
+        size, gives NaN.
         """
         move = self.moving_all(width)
-        return lambda direction: move({place: direction})
+        return lambda direction: move({index: direction})
 
     def moving_all(self, width: int) -> Callable[[dict[int, Array]], Callable[[Any], Array]]:
-        """The same for several leaves at once: a direction for each, by the leaf's place."""
+        """Make the function of `moving` for several leaves: directions by the leaf's index."""
         real: list[Array] = []
         imaginary: list[Array] = []  # all leaves: a product of two dtypes may be refused
         nowhere = np.full(width, np.nan)  # where nothing can be measured
@@ -179,8 +180,8 @@ class Problem:
             now, dtype = (imaginary, np.complex128) if isinstance(t, complex) else (real, None)
             if not now:
                 now.extend(same_layout(leaf, dtype or leaf.dtype) for leaf in self.leaves)
-            for place, direction in directions.items():
-                np.add(self.leaves[place], t * direction, out=now[place])
+            for index, direction in directions.items():
+                np.add(self.leaves[index], t * direction, out=now[index])
             try:
                 row = self.row(now)
             except Exception:  # moved out of the domain
@@ -190,16 +191,16 @@ class Problem:
         return lambda directions: lambda t: at(t, directions)
 
 
-class _Place(NamedTuple):
-    """Stands for a leaf among the values that the function is called with."""
+class _LeafIndex(NamedTuple):
+    """The index of a leaf, among the values that the function is called with."""
 
     number: int
 
 
 class Backward(Problem):
-    """The gradients of another problem as a function of its leaves and of what comes in.
+    """The gradients of another problem as a function of its leaves and of incoming gradients.
 
-    Only gradients that come out with a history can be moved; the others are constants.
+    Only incoming gradients with a history are moved; the others are constants.
     """
 
     def __init__(self, base: Problem, grad_outputs: Any = None) -> None:
@@ -214,27 +215,27 @@ class Backward(Problem):
         if grad_outputs is None:
             rng = np.random.default_rng(len(live))
             arrays = [self.library.to_numpy(out) for out in live]
-            given = [np.array(rng.uniform(0.5, 1.5, a.shape), a.dtype) for a in arrays]
-            moved = [True] * len(given)
+            incoming = [np.array(rng.uniform(0.5, 1.5, a.shape), a.dtype) for a in arrays]
+            moved = [True] * len(incoming)
         else:
             live = list(tuple_of(grad_outputs))
-            given = [np.array(self.library.to_numpy(g), base.dtype) for g in live]
+            incoming = [np.array(self.library.to_numpy(g), base.dtype) for g in live]
             moved = [self.library.is_checked(g) for g in live]
         self._fixed = [
             None if m else self.library.from_numpy(g, o)
-            for m, g, o in zip(moved, given, live, strict=True)
+            for m, g, o in zip(moved, incoming, live, strict=True)
         ]
-        places = [i for i, each in enumerate(moved) if each]
-        self.names = [*base.names, *(f"incoming gradient {i}" for i in places)]
-        self.leaves = [*base.leaves, *(given[i] for i in places)]
-        self.likes = [*base.likes, *(live[i] for i in places)]
+        indices = [i for i, each in enumerate(moved) if each]
+        self.names = [*base.names, *(f"incoming gradient {i}" for i in indices)]
+        self.leaves = [*base.leaves, *(incoming[i] for i in indices)]
+        self.likes = [*base.likes, *(live[i] for i in indices)]
 
     def arguments(self, leaves: Sequence[Any]) -> tuple[list[Any], Any]:
-        """Those of the base problem."""
+        """Return the arguments of the base problem."""
         return self.base.arguments(leaves[: len(self.base.leaves)])
 
     def call(self, *leaves: Any) -> list[Any]:
-        """The gradient of each leaf of the base problem; zeros for what none arrives at."""
+        """Return the gradient of each leaf of the base problem; zeros for a leaf without one."""
         count = len(self.base.leaves)
         incoming = iter(leaves[count:])
         cotangents = [next(incoming) if g is None else g for g in self._fixed]
@@ -246,7 +247,7 @@ class Backward(Problem):
 
 
 def converted(value: Any, library: Adapter) -> Any:
-    """An ndarray as an array of the library, to differentiate by where it is of floats."""
+    """Make an ndarray an array of the library, to differentiate by if it is of floats."""
     if not isinstance(value, (np.ndarray, np.generic)):
         return value
     array = np.asarray(value)
@@ -254,19 +255,19 @@ def converted(value: Any, library: Adapter) -> Any:
 
 
 def tuple_of(value: Any) -> tuple[Any, ...]:
-    """One input, or several, as a tuple."""
+    """Return one input, or several, as a tuple."""
     return tuple(value) if type(value) in (list, tuple) else (value,)
 
 
 def type_name(value: Any) -> str:
-    """The dtype of an array, and the type of anything else."""
+    """Describe a value: the type of an array with its dtype, or the type of anything else."""
     dtype = getattr(value, "dtype", None)
     kind = f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}"
     return f"{kind} of {dtype}" if dtype is not None else kind.removeprefix("builtins.")
 
 
 def same_layout(array: Array, dtype: Any) -> Array:
-    """A copy with the same strides, or a plain one where elements overlap."""
+    """Copy an array with the same strides, or without them where elements overlap."""
     size = array.itemsize
     spans = sorted((abs(s), n) for s, n in zip(array.strides, array.shape, strict=True) if n > 1)
     overlaps = any(b < a * n for (a, n), (b, _) in itertools.pairwise(spans))

@@ -1,8 +1,8 @@
 """Ruler: measure the slopes of a problem with as much care as the comparison needs.
 
 First a complex step, where the function is analytic; then two step sizes; where that disagrees
-with the gradient, is vague, or may be a kink, a whole ladder of steps. Before anything is called
-wrong, the function's own noise is measured.
+with the gradient, is vague, or may be a kink, a whole ladder of steps. Before a gradient counts
+as wrong, the function's own noise is measured.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from tinygrad_mnist.testing.gradients.numeric import (
     complex_step,
     flat,
     imaginary_part,
-    quick,
     roughness,
     thorough,
+    two_step_slope,
 )
 from tinygrad_mnist.testing.gradients.problem import Problem, Trace
 
 Array = np.ndarray[Any, Any]
 
 _WARNINGS = threading.RLock()  # the filters belong to all threads
-_GROUPS = 8  # sets of outputs that are looked at again with directions of their own
+_GROUPS = 8  # sets of outputs that are measured again with directions of their own
 _DOUBLE = float(np.finfo(np.float64).eps)
 _NOISY = 2.0  # so much rounding stays below the 32 precisions that show a kink; 10 times does not
 
@@ -47,35 +47,35 @@ class How(NamedTuple):
 
 
 class Ruler:
-    """Measures how the outputs of one problem depend on its leaves."""
+    """The slopes of one problem's outputs by its leaves."""
 
     def __init__(self, problem: Problem, how: How, trace: Trace) -> None:
         self.problem, self.how = problem, how
         self.middle = flat(problem.row())
         self.precision = problem.library.precision(trace.outputs)
 
-    def jacobian(self, place: int, expected: Array) -> Slope:
-        """The slope of each output (rows) by each element of a leaf (columns)."""
-        leaf = self.problem.leaves[place]
-        towards = self.problem.moving(place, len(self.middle))
+    def jacobian(self, index: int, expected: Array) -> Slope:
+        """Measure the slope of each output (rows) by each element of a leaf (columns)."""
+        leaf = self.problem.leaves[index]
+        towards = self.problem.moving(index, len(self.middle))
         curves = [towards(one) for one in units(leaf.shape)]
         sizes = np.abs(np.ravel(leaf)).tolist()
         if self.is_analytic(towards, leaf.shape):
             exact = np.stack([imaginary_part(curve) for curve in curves], axis=1)
             none = np.zeros(exact.shape)
-            found = Slope(exact, none, none != 0, exact.copy(), exact.copy())
-            again = np.any(self.doubts(found, expected), axis=0)
+            slope = Slope(exact, none, none != 0, exact.copy(), exact.copy())
+            again = np.any(self.doubts(slope, expected), axis=0)
         else:
-            found, again = Slope(*np.zeros((5, *expected.shape))), np.ones(len(curves), bool)
+            slope, again = Slope(*np.zeros((5, *expected.shape))), np.ones(len(curves), bool)
         for j in np.flatnonzero(again):
             measured = self.slope(curves[j], self.middle, sizes[j], expected[:, j])
-            for field, part in zip(found, measured, strict=True):
+            for field, part in zip(slope, measured, strict=True):
                 field[:, j] = part
-        return found._replace(kink=found.kink.astype(bool))
+        return slope._replace(kink=slope.kink.astype(bool))
 
-    def along(self, place: int, u: Array, v: Array, expected: Array) -> Slope:
-        """The slope of v·outputs along u, as one row and one column."""
-        curve = self.problem.moving(place, len(self.middle))(u)
+    def along(self, index: int, u: Array, v: Array, expected: Array) -> Slope:
+        """Measure the slope of v·outputs along u, as one row and one column."""
+        curve = self.problem.moving(index, len(self.middle))(u)
         slope = self.slope(
             lambda t: np.array([flat(curve(t)) @ v]),
             np.array([self.middle @ v]),
@@ -85,14 +85,14 @@ class Ruler:
         return Slope(*(part[:, None] for part in slope))
 
     def slope(self, curve: Curve, middle: Array, size: float, expected: Array) -> Slope:
-        """The slope along one curve; `size` is that of the element which is moved."""
-        slope = quick(curve, middle, max(1.0, size), self.precision, self.how.eps)
+        """Measure the slope along one curve; `size` is that of the element that is moved."""
+        slope = two_step_slope(curve, middle, max(1.0, size), self.precision, self.how.eps)
         if not np.any(self.doubts(slope, expected)):
             return slope
         return thorough(curve, middle, size, self.precision, size or None)
 
     def is_analytic(self, towards: Any, shape: tuple[int, ...]) -> bool:
-        """Whether a complex step gives the slope that differences give, in a random direction."""
+        """Tell whether a complex step agrees with differences, along a random direction."""
         if math.prod(shape) < 3 or self.precision > _DOUBLE:
             return False
         curve = towards(np.random.default_rng(1).uniform(0.5, 1.5, shape))
@@ -101,15 +101,15 @@ class Ruler:
             value = complex_step(curve, self.middle)
         if value is None:
             return False
-        slope = quick(curve, self.middle, 1.0, self.precision)
+        slope = two_step_slope(curve, self.middle, 1.0, self.precision)
         agrees = np.all(np.abs(value - slope.value) <= 10 * slope.error)
         return bool(agrees) and not slope.kink.any()
 
-    def is_rougher(self, place: int) -> bool:
-        """Measure whether the values are less precise than was thought; use that from now on."""
-        leaf = self.problem.leaves[place]
+    def is_rougher(self, index: int) -> bool:
+        """Measure the noise; if it is above `precision`, set that, and return True."""
+        leaf = self.problem.leaves[index]
         size = np.where(leaf == 0, 1.0, np.abs(leaf))
-        curve = self.problem.moving(place, len(self.middle))(
+        curve = self.problem.moving(index, len(self.middle))(
             np.random.default_rng(2).uniform(0.5, 1.5, leaf.shape) * size
         )
         noise = roughness(curve, self.middle)
@@ -119,12 +119,12 @@ class Ruler:
         return True
 
     def bends(self, slopes: list[Slope], rows: Array) -> Array:
-        """Which outputs have no derivative, though they may have a slope by each element.
+        """Mark the outputs without a derivative, though they may have a slope by each element.
 
-        Of singular values that coincide, or a median of equal numbers, the slopes along a random
-        direction differ on both sides, or are not what those by the elements add up to. Elements
-        at a kink are left out of the direction, so that a kink excuses nothing else. Only the given
-        rows are measured.
+        For equal singular values, or a median of equal numbers, the slopes along a random direction
+        differ on both sides, or are not the sum of those by the elements. Elements at a kink are
+        left out of the direction, so that a kink excuses no other element. Only `rows` are
+        measured.
         """
         bent = np.zeros(len(self.middle), bool)
         rng = np.random.default_rng(3)
@@ -146,7 +146,7 @@ class Ruler:
         return bent
 
     def _all_along(self, u: Array) -> Curve:
-        """t -> the outputs with all leaves moved along u, which has their elements in a row."""
+        """Make the curve t -> outputs with all leaves moved by t * u, a row of all elements."""
         leaves = self.problem.leaves
         parts = np.split(u, np.cumsum([leaf.size for leaf in leaves])[:-1])
         directions = {
@@ -156,7 +156,7 @@ class Ruler:
         return self.problem.moving_all(len(self.middle))(directions)
 
     def tolerance(self, slope: Slope) -> Array:
-        """What a right derivative may differ by: ten estimated errors, and its own rounding."""
+        """Return how far a right derivative may be off: ten estimated errors, and rounding."""
         size = np.abs(slope.value)
         largest = np.max(size[np.isfinite(size)], initial=0.0)
         relative = max(self.how.rtol, 1e-6, 1e3 * self.precision)
@@ -164,26 +164,26 @@ class Ruler:
         return np.asarray(floor + relative * size + 10 * slope.error)
 
     def doubts(self, slope: Slope, expected: Array) -> Array:
-        """What is worth measuring again: it is vague, disagrees, or may be a kink."""
+        """Mark the slopes to measure again: those that are vague, disagree, or may be at a kink."""
         size = np.abs(slope.value)
         clear = 1e-4 * size + 1e-7 * np.max(size, initial=0.0) + 1e3 * self.precision
         return np.asarray((10 * slope.error > clear) | self.objections(slope, expected))
 
     def objections(self, slope: Slope, expected: Array) -> Array:
-        """What disagrees, or may be a kink."""
+        """Mark the slopes that disagree, or may be at a kink."""
         off = ~(np.abs(expected - slope.value) <= self.tolerance(slope))
         return np.asarray(slope.kink | off)
 
 
 def vague(slope: Slope) -> Array:
-    """Where nothing that is worth the name of a slope was measured: at jumps, vertical tangents."""
+    """Mark the slopes with errors of their own size: those at jumps, at vertical tangents."""
     size = np.abs(slope.value)
     largest = np.max(size[np.isfinite(size)], initial=1.0)
     return np.asarray(~(slope.error <= 0.1 * size + 1e-6 * largest))
 
 
 def units(shape: tuple[int, ...]) -> Iterator[Array]:
-    """The directions of the elements, one after the other."""
+    """Yield the directions of the elements, one after the other."""
     for index in np.ndindex(shape):
         one = np.zeros(shape)
         one[index] = 1.0

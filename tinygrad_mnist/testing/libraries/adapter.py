@@ -1,6 +1,6 @@
 """Adapter: how the checker asks a library for values and gradients; the protocol and its defaults.
 
-Four methods are needed. This is the whole adapter of a library, with this one for an example:
+Four methods are needed. Here is a whole adapter, for this library as an example:
 
 >>> import tinygrad_mnist as tg
 >>> from tinygrad_mnist.testing import Adapter, gradcheck
@@ -39,87 +39,87 @@ class Adapter:
     """One library: subclass it for another, and hand an instance in as `library=`.
 
     `is_array`, `to_numpy`, `from_numpy` and `vjp` are needed; everything else has a default that
-    claims nothing for the library.
+    promises nothing for the library.
     """
 
     name = ""
-    """What messages call the library."""
+    """The name of the library in messages."""
     noun = "array"
-    """What messages call its arrays."""
+    """The name of the library's arrays in messages."""
     asks = "is an array of floats of this library"
-    """The end of the message for inputs of which none is differentiated by: "none of them ..."."""
+    """The end of the message "none of them ...", where no input can be differentiated by."""
     keeps_float32 = False
-    """Whether float32 in promises float32 out, gradients included."""
+    """True if float32 inputs promise float32 outputs and gradients."""
     keeps_layout = False
-    """Whether arrays have strides, on which nothing may depend."""
+    """True if arrays have strides, on which nothing may depend."""
     skips_outputs = False
-    """Whether `pull` takes None for the cotangent of an output that is not asked about."""
+    """True if `pull` takes None for the cotangent of an output to leave out."""
     left_out: tuple[str, ...] = ()
     """The checks that make no sense for the library."""
 
     @property
     def has_second_order(self) -> bool:
-        """Whether the adapter offers gradients that can be differentiated again."""
+        """Tell whether the adapter offers gradients that can be differentiated again."""
         return type(self).gradient is not Adapter.gradient
 
-    # What each library has to answer
+    # The methods that each adapter needs
 
     def is_array(self, value: Any) -> bool:
-        """Whether the value is an array of this library."""
+        """Tell whether the value is an array of this library."""
         raise NotImplementedError
 
     def to_numpy(self, array: Any) -> Array:
-        """The values of an array of the library; its memory, where it can be shared."""
+        """Return the values of an array of the library; its memory, where that can be shared."""
         raise NotImplementedError
 
     def from_numpy(self, array: Array, like: Any) -> Any:
-        """An array of the library with these values and this dtype, otherwise like `like`."""
+        """Make an array of the library with these values and this dtype, otherwise like `like`."""
         raise NotImplementedError
 
     def vjp(self, function: Function, arrays: Sequence[Any]) -> tuple[Sequence[Any], Pull]:
-        """The list that `function(*arrays)` returns, and its pull-back, which can be repeated."""
+        """Return the list of outputs of `function(*arrays)`, and a pull-back to call repeatedly."""
         raise NotImplementedError
 
-    # What some can do besides
+    # Optional methods
 
     def gradient(
         self, function: Function, arrays: Sequence[Any], cotangents: Sequence[Any]
     ) -> Sequence[Any]:
-        """What the pull-back of `vjp` gives, in a form that can be differentiated again."""
+        """Return the result of `vjp`'s pull-back in a form that can be differentiated again."""
         raise NotImplementedError(
             f"{self.name} has no second derivatives (or its adapter does not offer them): "
             "check the first order alone"
         )
 
     def is_float(self, array: Any) -> bool:
-        """Whether the array's dtype is a float."""
+        """Tell whether the array's dtype is a float."""
         return bool(self.to_numpy(array).dtype.kind == "f")
 
     def is_checked(self, array: Any) -> bool:
-        """Whether a float input is to be differentiated by, and an output to be differentiated."""
+        """Tell whether to differentiate by a float input, or to differentiate an output."""
         return True
 
     def leaf(self, array: Array, like: Any) -> Any:
-        """As `from_numpy`, for an array that is differentiated by."""
+        """Make an array as `from_numpy` does, to differentiate by."""
         return self.from_numpy(array, like)
 
     def flatten(self, value: Any) -> tuple[list[tuple[str, Any]], Rebuild]:
-        """The leaves of nested containers with their paths, and what rebuilds from other leaves."""
+        """Return the leaves of nested containers with their paths, and a function that rebuilds."""
         return list(walked(value)), lambda leaves: rebuilt(value, iter(leaves))
 
     def parameters(self, function: Any, dtype: Any) -> tuple[dict[str, Any], Function]:
-        """A model's parameters by name, and the model as `call(parameters, *args)`.
+        """Return a model's parameters by name, and the model as `call(parameters, *args)`.
 
-        The model is copied, and the parts that are not checked are cast to `dtype` unless None.
+        The model is copied; the parts that are not checked are cast to `dtype`, unless None.
         """
         return {}, lambda parameters, *args: function(*args)
 
     def session(self) -> AbstractContextManager[Any]:
-        """Entered around a whole check: for settings that the library needs."""
+        """Return a context for a whole check, for settings that the library needs."""
         return nullcontext()
 
     def precision(self, outputs: Sequence[Any]) -> float:
-        """The relative rounding of the least precise dtype on the way to the outputs."""
+        """Return the relative rounding error of the least precise dtype that led to the outputs."""
         dtypes = [self.to_numpy(out).dtype for out in outputs]
         return max((float(np.finfo(d).eps) for d in dtypes if d.kind == "f"), default=2.0**-52)
 
@@ -131,13 +131,13 @@ class Adapter:
         return iter(())
 
     def called(self, function: Any) -> str:
-        """What the library's users call the function; empty where it has no name."""
+        """Return the name of the function in messages; empty where it has none."""
         name = getattr(function, "__name__", "")
         return "" if name == "<lambda>" else str(name)
 
 
 def walked(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield (path, leaf) of tuples, lists and dicts, nested as they like."""
+    """Yield (path, leaf) of nested tuples, lists and dicts."""
     if isinstance(value, dict):
         for key, item in value.items():
             yield from walked(item, f"{path}[{key!r}]")

@@ -12,25 +12,25 @@ from tinygrad_mnist.testing.libraries.adapter import Adapter, Array, Function, P
 
 
 class NumpyLike(Adapter):
-    """What works on plain ndarrays; Python floats count as arrays where there are no others."""
+    """The base of adapters for plain ndarrays; without any, Python floats count as arrays."""
 
     noun = "ndarray"
     keeps_layout = True
 
     def is_array(self, value: Any) -> bool:
-        """Whether it is an ndarray or a NumPy number."""
+        """Tell whether the value is an ndarray or a NumPy number."""
         return isinstance(value, (np.ndarray, np.generic))
 
     def to_numpy(self, array: Any) -> Array:
-        """The array itself."""
+        """Return the array itself."""
         return np.asarray(array)
 
     def from_numpy(self, array: Array, like: Any) -> Any:
-        """The array itself; a number, where one was given."""
+        """Return the array itself, or a number where `like` is one."""
         return array[()] if isinstance(like, np.generic) else array
 
     def flatten(self, value: Any) -> tuple[list[tuple[str, Any]], Rebuild]:
-        """The leaves of nested containers, with their paths."""
+        """Return the leaves of nested containers, with their paths."""
         leaves, rebuild = super().flatten(value)
         if not any(self.is_array(leaf) for _, leaf in leaves):
             leaves = [(p, np.float64(x) if type(x) is float else x) for p, x in leaves]
@@ -45,22 +45,22 @@ class Autograd(NumpyLike):
     left_out = ("ownership of gradients", "float32: autograd promises no dtype")
 
     def is_array(self, value: Any) -> bool:
-        """Whether it is an ndarray, a NumPy number, or one of them that is being traced."""
+        """Tell whether the value is an ndarray or a NumPy number, traced or not."""
         while self.owns(value):  # one box for each order of derivative
             value = value._value
         return super().is_array(value)
 
     def owns(self, value: Any) -> bool:
-        """Whether it is being traced by autograd."""
+        """Tell whether autograd is tracing the value."""
         tracer = sys.modules.get("autograd.tracer")
         return tracer is not None and isinstance(value, tracer.Box)
 
     def flatten(self, value: Any) -> tuple[list[tuple[str, Any]], Rebuild]:
-        """The leaves of containers, traced ones among them."""
-        return super().flatten(opened(value))
+        """Return the leaves of containers, also of traced ones."""
+        return super().flatten(unboxed(value))
 
     def is_float(self, array: Any) -> bool:
-        """Whether its dtype is a float; a traced array knows its own."""
+        """Tell whether the array's dtype is a float; a traced array has a dtype too."""
         return bool(array.dtype.kind == "f")
 
     def vjp(self, function: Function, arrays: Sequence[Any]) -> tuple[Sequence[Any], Pull]:
@@ -83,20 +83,20 @@ class Autograd(NumpyLike):
     def gradient(
         self, function: Function, arrays: Sequence[Any], cotangents: Sequence[Any]
     ) -> Sequence[Any]:
-        """The same: autograd traces its own derivatives."""
+        """Return the result of `vjp`'s pull-back: autograd traces its own derivatives."""
         return self.vjp(function, arrays)[1](cotangents)
 
 
-def opened(value: Any) -> Any:
-    """The items of a container that is being traced, and anything else as it is."""
+def unboxed(value: Any) -> Any:
+    """Return the items of a container that is being traced, and anything else as it is."""
     builtins = sys.modules.get("autograd.builtins")
     if builtins is not None and isinstance(value, builtins.SequenceBox):
-        return [opened(value[i]) for i in range(len(value))]
+        return [unboxed(value[i]) for i in range(len(value))]
     if builtins is not None and isinstance(value, builtins.DictBox):
-        return {key: opened(value[key]) for key in value}
+        return {key: unboxed(value[key]) for key in value}
     return value
 
 
 def picked(function: Function, i: int) -> Function:
-    """Output i of the function alone."""
+    """Make the function of output i alone."""
     return lambda *arrays: function(*arrays)[i]

@@ -1,4 +1,4 @@
-"""Find the library of a call: by its name, by the inputs, or by what comes back for ndarrays."""
+"""Find the library of a call: by its name, by the inputs, or by the result for ndarrays."""
 
 from __future__ import annotations
 
@@ -26,32 +26,32 @@ Named = str | Adapter | None
 
 
 def adapter_for(function: Any, inputs: tuple[Any, ...], library: Named = None) -> Adapter:
-    """The adapter to check this call with; nothing is imported that is not there already.
+    """Find the adapter to check a call with; no library is imported for that.
 
     Raises TypeError for inputs of several libraries, or of none.
     """
     if isinstance(library, Adapter):
         return library
     if isinstance(function, tuple):
-        return pair(function, inputs, library)
-    found = owners(inputs)
+        return adapter_for_pair(function, inputs, library)
+    candidates = owners(inputs)
     if library is not None:
-        named(library)  # an unknown name is an error
-        found = {library: f"library={library!r}", **found}
+        library_named(library)  # an unknown name is an error
+        candidates = {library: f"library={library!r}", **candidates}
     if (module := owner_of_module(function)) is not None:
-        found.setdefault(module, "the module")
-    if len(found) > 1:
-        parts = [f"{where} is {LIBRARIES[name].name}'s" for name, where in found.items()]
+        candidates.setdefault(module, "the module")
+    if len(candidates) > 1:
+        parts = [f"{where} is {LIBRARIES[name].name}'s" for name, where in candidates.items()]
         raise TypeError(f"several libraries are mixed: {', '.join(parts)}; give all in one of them")
-    if found:
-        return named(next(iter(found)))
+    if candidates:
+        return library_named(next(iter(candidates)))
     if any(isinstance(leaf, (np.ndarray, np.generic, float)) for _, leaf in walked(inputs)):
         return by_result(function, inputs)
     return Ours()
 
 
-def named(library: str) -> Adapter:
-    """The adapter of this name."""
+def library_named(library: str) -> Adapter:
+    """Return the adapter of this name."""
     if library in LIBRARIES:
         return LIBRARIES[library]()
     raise ValueError(
@@ -60,35 +60,35 @@ def named(library: str) -> Adapter:
 
 
 def owners(value: Any) -> dict[str, str]:
-    """The libraries whose arrays are among the leaves of a value, and where each is found first."""
-    found: dict[str, str] = {}
+    """Return the libraries whose arrays are leaves of a value, each with its first path."""
+    first_path: dict[str, str] = {}
     adapters = {name: kind() for name, kind in LIBRARIES.items()}
     for path, leaf in leaves_of(value):
         for name, adapter in adapters.items():
             if getattr(adapter, "owns", adapter.is_array)(leaf):
-                found.setdefault(name, f"input {path}")
-    return found
+                first_path.setdefault(name, f"input {path}")
+    return first_path
 
 
 def leaves_of(value: Any) -> list[tuple[str, Any]]:
-    """The leaves with paths like `0['w']`; of any pytree, where JAX is there."""
-    found = []
+    """Return the leaves with paths like `0['w']`; of any pytree, if JAX is loaded."""
+    leaves = []
     for i, each in enumerate(value):
         flatten = Jax().flatten if "jax" in sys.modules else Adapter().flatten
-        found += [(f"{i}{path}", leaf) for path, leaf in flatten(each)[0]]
-    return found
+        leaves += [(f"{i}{path}", leaf) for path, leaf in flatten(each)[0]]
+    return leaves
 
 
 def owner_of_module(function: Any) -> str | None:
-    """The library that a module is of."""
+    """Return the library of a module; None for anything else."""
     torch = sys.modules.get("torch.nn")
     if torch is not None and isinstance(function, torch.Module):
         return "torch"
     return "tinygrad_mnist" if hasattr(function, "named_parameters") else None
 
 
-def pair(function: tuple[Any, ...], inputs: tuple[Any, ...], library: Named) -> Adapter:
-    """The adapter of (f, vjp) or (f, grad)."""
+def adapter_for_pair(function: tuple[Any, ...], inputs: tuple[Any, ...], library: Named) -> Adapter:
+    """Return the adapter of (f, vjp) or (f, grad)."""
     if len(function) != 2 or not all(map(callable, function)) or library is not None:
         raise TypeError(
             "a tuple in place of the function is a pair of NumPy functions, (f, vjp) or (f, grad), "
@@ -102,10 +102,10 @@ def pair(function: tuple[Any, ...], inputs: tuple[Any, ...], library: Named) -> 
 
 
 def by_result(function: Any, inputs: tuple[Any, ...]) -> Adapter:
-    """ndarrays do not tell: call the function once, and see whose array comes back."""
-    found = owners((function(*inputs),))
-    if len(found) == 1:
-        return named(next(iter(found)))
+    """Find the adapter for ndarrays: call the function, and look at the library of its result."""
+    candidates = owners((function(*inputs),))
+    if len(candidates) == 1:
+        return library_named(next(iter(candidates)))
     if "autograd" in sys.modules:
         return Autograd()
     raise TypeError(

@@ -1,4 +1,4 @@
-"""The adapter of JAX: arrays in pytrees, with 64 bits switched on for the check alone."""
+"""The adapter of JAX: arrays in pytrees, with 64 bits switched on during a check."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ class Jax(Adapter):
     left_out = ("ownership of gradients", "memory layouts")
 
     def owns(self, value: Any) -> bool:
-        """Whether it is a jax.Array."""
+        """Tell whether the value is a jax.Array."""
         jax = sys.modules.get("jax")
         return jax is not None and isinstance(value, jax.Array)
 
     def is_array(self, value: Any) -> bool:
-        """Whether it is a jax.Array or an ndarray, which JAX takes as well."""
+        """Tell whether the value is a jax.Array or an ndarray, which JAX takes as well."""
         return isinstance(value, (np.ndarray, np.generic)) or self.owns(value)
 
     def is_float(self, array: Any) -> bool:
-        """Whether its dtype is a float of any width."""
+        """Tell whether the array's dtype is a float of any width."""
         import jax
 
         return bool(jax.numpy.issubdtype(array.dtype, jax.numpy.floating))
 
     def to_numpy(self, array: Any) -> Array:
-        """A read-only look at the values."""
+        """Return a read-only view of the values."""
         return np.asarray(array)
 
     def from_numpy(self, array: Array, like: Any) -> Any:
-        """A jax.Array of its own memory: JAX may otherwise share it with NumPy."""
+        """Make a jax.Array on memory of its own: JAX might otherwise share NumPy's."""
         import jax
 
         return jax.numpy.array(array, copy=True)
@@ -54,19 +54,19 @@ class Jax(Adapter):
     def gradient(
         self, function: Function, arrays: Sequence[Any], cotangents: Sequence[Any]
     ) -> Sequence[Any]:
-        """The gradients, traced."""
+        """Return the gradients, traced."""
         return self.vjp(function, arrays)[1](cotangents)
 
     def flatten(self, value: Any) -> tuple[list[tuple[str, Any]], Rebuild]:
-        """The leaves of any pytree, with JAX's own paths."""
+        """Return the leaves of any pytree, with JAX's own paths."""
         import jax
 
-        found, tree = jax.tree_util.tree_flatten_with_path(value)
-        named = [(jax.tree_util.keystr(path), leaf) for path, leaf in found]
-        return named, lambda leaves: jax.tree_util.tree_unflatten(tree, leaves)
+        pairs, tree = jax.tree_util.tree_flatten_with_path(value)
+        leaves = [(jax.tree_util.keystr(path), leaf) for path, leaf in pairs]
+        return leaves, lambda leaves: jax.tree_util.tree_unflatten(tree, leaves)
 
     def session(self) -> AbstractContextManager[Any]:
-        """Float64 stays float64 inside."""
+        """Return a context in which float64 stays float64."""
         import jax
 
         if hasattr(jax, "enable_x64"):
@@ -76,12 +76,12 @@ class Jax(Adapter):
         return enable_x64()  # type: ignore[no-any-return]
 
     def precision(self, outputs: Sequence[Any]) -> float:
-        """The rounding of the outputs' dtypes, bfloat16 among them."""
+        """Return the rounding error of the outputs' dtypes, bfloat16 among them."""
         import jax
 
         return max((float(jax.numpy.finfo(out.dtype).eps) for out in outputs), default=2.0**-52)
 
     def called(self, function: Any) -> str:
-        """The function's name, and whether its derivative is a custom one."""
+        """Return the function's name, marked if its derivative is a custom one."""
         name = super().called(function)
         return f"the jax.custom_vjp {name}" if type(function).__name__ == "custom_vjp" else name

@@ -1,4 +1,4 @@
-"""The adapter of MyGrad: Tensors that are not constant; first order, which is all that it has."""
+"""The adapter of MyGrad: Tensors that are not constant; MyGrad has the first order alone."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ class MyGrad(Adapter):
     left_out = ("ownership of gradients", "float32: MyGrad promises no dtype")
 
     def is_array(self, value: Any) -> bool:
-        """Whether it is a mygrad.Tensor."""
+        """Tell whether the value is a mygrad.Tensor."""
         mygrad = sys.modules.get("mygrad")
         return mygrad is not None and isinstance(value, mygrad.Tensor)
 
     def is_checked(self, array: Any) -> bool:
-        """Whether it is not constant."""
+        """Tell whether the Tensor is not constant."""
         return not array.constant
 
     def to_numpy(self, array: Any) -> Array:
-        """The Tensor's own memory."""
+        """Return the Tensor's own memory."""
         return array.data  # type: ignore[no-any-return]
 
     def from_numpy(self, array: Array, like: Any) -> Any:
-        """A constant; a copy, for MyGrad locks the memory that it works on."""
+        """Make a constant; a copy, for MyGrad locks the memory that it works on."""
         import mygrad
 
         return mygrad.tensor(array, constant=True, copy=True)
 
     def leaf(self, array: Array, like: Any) -> Any:
-        """A Tensor that is differentiated by."""
+        """Make a Tensor to differentiate by."""
         import mygrad
 
         if array.dtype.kind == "c":
@@ -47,7 +47,7 @@ class MyGrad(Adapter):
         return mygrad.tensor(array, constant=False, copy=True)
 
     def vjp(self, function: Function, arrays: Sequence[Any]) -> tuple[Sequence[Any], Pull]:
-        """The outputs; one call and one backward for each cotangent."""
+        """Return the outputs; a pull-back makes one call and one backward for each cotangent."""
         outputs = function(*arrays)
 
         def pull(gs: Sequence[Any]) -> Sequence[Any]:

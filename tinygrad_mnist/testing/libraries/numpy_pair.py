@@ -17,7 +17,7 @@ _HOW = "give vjp(g, *inputs), or grad(*inputs) for a function that returns one n
 class NumpyPair(NumpyLike):
     """`vjp(g, *inputs)` returns one array for each input; so does `grad(*inputs)`, for a scalar.
 
-    The two are told apart by how many arguments they need. For several outputs, g is a tuple.
+    The number of arguments tells which one it is. For several outputs, g is a tuple.
     """
 
     name = "NumPy"
@@ -30,7 +30,7 @@ class NumpyPair(NumpyLike):
         self._returned: Any = None
 
     def parameters(self, function: Any, dtype: Any) -> tuple[dict[str, Any], Function]:
-        """None; the call remembers its arguments, which the derivative takes as well."""
+        """Return no parameters, and a call that stores its arguments for the derivative."""
 
         def call(parameters: Any, *args: Any) -> Any:
             value = function[0](*args)
@@ -40,14 +40,14 @@ class NumpyPair(NumpyLike):
         return {}, call
 
     def vjp(self, function: Function, arrays: Sequence[Any]) -> tuple[Sequence[Any], Pull]:
-        """The outputs, and the derivative that was written for them."""
+        """Return the outputs, and the hand-written derivative as their pull-back."""
         outputs = function(*arrays)
         arguments, several = self._arguments, isinstance(self._returned, (tuple, list))
         if not self._takes_g and (len(outputs) > 1 or np.size(outputs[0]) != 1):
             shapes = ", ".join(str(list(np.shape(out))) for out in outputs)
             raise ValueError(
-                f"{name_of(self._derivative)} takes no incoming gradient g, so the function must "
-                f"return one number, and it returns shape {shapes}: {_HOW}"
+                f"{function_name(self._derivative)} takes no incoming gradient g, so the function "
+                f"must return one number, and it returns shape {shapes}: {_HOW}"
             )
 
         def pull(gs: Sequence[Any]) -> Sequence[Any]:
@@ -59,32 +59,34 @@ class NumpyPair(NumpyLike):
         return outputs, pull
 
     def _grads(self, returned: Any) -> list[Any]:
-        """The gradients by the float arrays, of what the derivative returned."""
-        given = [(path, self._is_input(leaf)) for path, leaf in self.flatten(self._arguments)[0]]
-        checked = sum(wanted for _, wanted in given)
+        """Pick the gradients by the float arrays out of the derivative's result."""
+        inputs = [(path, self._is_input(leaf)) for path, leaf in self.flatten(self._arguments)[0]]
+        checked = sum(wanted for _, wanted in inputs)
         if checked == 1 and not isinstance(returned, (tuple, list, dict)):
-            return [array_of(returned)]
+            return [as_ndarray(returned)]
         grads = list(walked(returned))
         if len(grads) == checked:
-            return [array_of(grad) for _, grad in grads]
-        if len(grads) == len(given):
-            return [array_of(g) for (_, g), (_, wanted) in zip(grads, given, strict=True) if wanted]
-        return [array_of(grad) for _, grad in grads]  # a wrong number: the checker reports it
+            return [as_ndarray(grad) for _, grad in grads]
+        if len(grads) == len(inputs):
+            return [
+                as_ndarray(g) for (_, g), (_, wanted) in zip(grads, inputs, strict=True) if wanted
+            ]
+        return [as_ndarray(grad) for _, grad in grads]  # a wrong number: the checker reports it
 
     def _is_input(self, leaf: Any) -> bool:
         return self.is_array(leaf) and self.is_float(leaf)
 
     def called(self, function: Any) -> str:
-        """The names of both."""
-        names = [name for name in map(name_of, function) if name != "<lambda>"]
-        return f"the pair ({', '.join(map(name_of, function))})" if names else ""
+        """Return the names of both functions."""
+        names = [name for name in map(function_name, function) if name != "<lambda>"]
+        return f"the pair ({', '.join(map(function_name, function))})" if names else ""
 
 
 def takes_cotangent(derivative: Function, count: int) -> bool:
-    """Whether it is vjp(g, *inputs) rather than grad(*inputs), by the arguments that it needs."""
+    """Tell vjp(g, *inputs) from grad(*inputs), by the number of arguments that are needed."""
     try:
         parameters = inspect.signature(derivative).parameters.values()
-    except (TypeError, ValueError):  # compiled, and says nothing
+    except (TypeError, ValueError):  # compiled, without a signature
         return True
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     needed = sum(p.default is p.empty for p in positional)
@@ -92,7 +94,7 @@ def takes_cotangent(derivative: Function, count: int) -> bool:
         if needed == 1 and positional[0].name in ("g", "grad", "grad_output", "cotangent", "ct"):
             return True
         raise TypeError(
-            f"{name_of(derivative)}(*args) may take an incoming gradient or not: name its "
+            f"{function_name(derivative)}(*args) may take an incoming gradient or not: name its "
             f"arguments; {_HOW}"
         )
     if needed in (count, count + 1):
@@ -100,15 +102,15 @@ def takes_cotangent(derivative: Function, count: int) -> bool:
     if needed <= count <= len(positional) or needed <= count + 1 <= len(positional):
         return len(positional) > count
     raise TypeError(
-        f"{name_of(derivative)} needs {needed} arguments and there are {count} inputs: {_HOW}"
+        f"{function_name(derivative)} needs {needed} arguments and there are {count} inputs: {_HOW}"
     )
 
 
-def array_of(value: Any) -> Any:
-    """A gradient as an ndarray; None is zero."""
+def as_ndarray(value: Any) -> Any:
+    """Return a gradient as an ndarray; None, which means zero, as it is."""
     return None if value is None else np.asarray(value)
 
 
-def name_of(function: Any) -> str:
-    """The function's name, as far as it has one."""
+def function_name(function: Any) -> str:
+    """Return the function's name, or that of its type."""
     return str(getattr(function, "__name__", type(function).__name__))

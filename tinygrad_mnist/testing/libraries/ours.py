@@ -22,27 +22,27 @@ class Ours(Adapter):
     keeps_float32 = keeps_layout = skips_outputs = True
 
     def is_array(self, value: Any) -> bool:
-        """Whether it is a Tensor."""
+        """Tell whether the value is a Tensor."""
         return isinstance(value, Tensor)
 
     def is_checked(self, array: Any) -> bool:
-        """Whether it requires grad."""
+        """Tell whether the Tensor requires grad."""
         return bool(array.requires_grad)
 
     def to_numpy(self, array: Any) -> Array:
-        """The Tensor's own memory."""
+        """Return the Tensor's own memory."""
         return array._data  # type: ignore[no-any-return]
 
     def from_numpy(self, array: Array, like: Any) -> Tensor:
-        """A Tensor on this memory."""
+        """Make a Tensor on this memory."""
         return wrap(array)
 
     def leaf(self, array: Array, like: Any) -> Tensor:
-        """A Tensor on this memory that requires grad; a complex step records nothing."""
+        """Make a Tensor on this memory that requires grad; a complex one, to step by, does not."""
         return wrap(array) if array.dtype.kind == "c" else wrap(array).requires_grad_()
 
     def vjp(self, function: Function, arrays: Sequence[Any]) -> tuple[Sequence[Any], Pull]:
-        """Record the call once, and walk it for each cotangent."""
+        """Record the call once; a pull-back walks the graph."""
         outputs = function(*arrays)
 
         def pull(gs: Sequence[Any]) -> Sequence[Any]:
@@ -57,14 +57,14 @@ class Ours(Adapter):
     def gradient(
         self, function: Function, arrays: Sequence[Any], cotangents: Sequence[Any]
     ) -> Sequence[Any]:
-        """The gradients, recorded."""
+        """Return the gradients, recorded."""
         return grad(
             function(*arrays), arrays, cotangents,
             create_graph=True, allow_unused=True, materialize_grads=True,
         )  # fmt: skip
 
     def parameters(self, function: Any, dtype: Any) -> tuple[dict[str, Any], Function]:
-        """Those of a Module that require grad; a call lends them other memory and history."""
+        """Return a Module's parameters that require grad; a call lends them memory and history."""
         if not hasattr(function, "named_parameters"):
             return super().parameters(function, dtype)
         module = copy.deepcopy(function)
@@ -92,13 +92,13 @@ class Ours(Adapter):
         return checked, call
 
     def precision(self, outputs: Sequence[Any]) -> float:
-        """The rounding of the least precise dtype in the recorded graph."""
+        """Return the rounding error of the least precise dtype in the recorded graph."""
         dtypes = [out.dtype for out in outputs]
         dtypes += [n.dtype for n in ancestors([o._node for o in outputs if o._node is not None])]
         return max((float(np.finfo(d).eps) for d in dtypes if d.kind == "f"), default=2.0**-52)
 
     def own_checks(self, problem: Any, float32: Any) -> Iterator[str]:
-        """Gradients own their memory; no rule turns float32 into float64."""
+        """Check that gradients own their memory, and that no rule turns float32 into float64."""
         from tinygrad_mnist.testing.libraries.ours_checks import memory_failures, upcast_failures
 
         yield from memory_failures(problem)
@@ -106,10 +106,10 @@ class Ours(Adapter):
             yield from upcast_failures(float32)
 
     def called(self, function: Any) -> str:
-        """Nothing: the calls of this library are named by the caller's traceback."""
+        """Return an empty name: the caller's traceback shows the calls of this library."""
         return ""
 
 
 def live_pair(output: Any, cotangent: Any) -> bool:
-    """Whether the output has a history, and is asked about."""
+    """Tell whether the output has a history, and a cotangent."""
     return cotangent is not None and bool(output.requires_grad)

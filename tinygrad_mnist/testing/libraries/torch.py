@@ -14,7 +14,7 @@ from tinygrad_mnist.testing.libraries.ours import live_pair
 
 
 class Torch(Adapter):
-    """`torch.Tensor`s, on the device that they come from; `torch.autograd.grad` pulls back."""
+    """`torch.Tensor`s, on their own device; `torch.autograd.grad` pulls back."""
 
     name, noun = "PyTorch", "torch.Tensor"
     asks = "do: pass Tensors made with requires_grad=True"
@@ -22,7 +22,7 @@ class Torch(Adapter):
     left_out = ("ownership of gradients: PyTorch lets them share memory",)
 
     def is_array(self, value: Any) -> bool:
-        """Whether it is a torch.Tensor; a sparse one is an error."""
+        """Tell whether the value is a torch.Tensor; a sparse one is an error."""
         torch = sys.modules.get("torch")
         if torch is None or torch.__name__ != "torch" or not isinstance(value, torch.Tensor):
             return False
@@ -31,22 +31,22 @@ class Torch(Adapter):
         return True
 
     def is_float(self, array: Any) -> bool:
-        """Whether its dtype is a float of any width."""
+        """Tell whether the Tensor's dtype is a float of any width."""
         return bool(array.is_floating_point())
 
     def is_checked(self, array: Any) -> bool:
-        """Whether it requires grad."""
+        """Tell whether the Tensor requires grad."""
         return bool(array.requires_grad)
 
     def to_numpy(self, array: Any) -> Array:
-        """The Tensor's memory, or a copy where NumPy cannot see it."""
+        """Return the Tensor's memory, or a copy where NumPy cannot share it."""
         import torch
 
         array = array.detach().cpu().resolve_conj().resolve_neg()
         return (array.float() if array.dtype == torch.bfloat16 else array).numpy()  # type: ignore[no-any-return]
 
     def from_numpy(self, array: Array, like: Any) -> Any:
-        """A Tensor on this memory, where PyTorch has such strides."""
+        """Make a Tensor on this memory, or a copy where PyTorch has no such strides."""
         import torch
 
         if not array.flags.writeable or any(stride < 0 for stride in array.strides):
@@ -55,11 +55,11 @@ class Torch(Adapter):
         return torch.from_numpy(np.asarray(array)).to(device)
 
     def leaf(self, array: Array, like: Any) -> Any:
-        """The same, and it requires grad."""
+        """Make a Tensor as `from_numpy` does, that requires grad."""
         return self.from_numpy(array, like).requires_grad_()
 
     def vjp(self, function: Function, arrays: Sequence[Any]) -> tuple[Sequence[Any], Pull]:
-        """Record the call once, and walk it for each cotangent."""
+        """Record the call once; a pull-back walks the graph."""
         import torch
 
         outputs = function(*arrays)
@@ -76,7 +76,7 @@ class Torch(Adapter):
     def gradient(
         self, function: Function, arrays: Sequence[Any], cotangents: Sequence[Any]
     ) -> Sequence[Any]:
-        """The gradients, recorded."""
+        """Return the gradients, recorded."""
         import torch
 
         return torch.autograd.grad(  # type: ignore[no-any-return]
@@ -85,7 +85,7 @@ class Torch(Adapter):
         )  # fmt: skip
 
     def parameters(self, function: Any, dtype: Any) -> tuple[dict[str, Any], Function]:
-        """Those of a Module that require grad; `torch.func.functional_call` puts in others."""
+        """Return a Module's parameters that require grad; `functional_call` replaces them."""
         import torch
 
         if not isinstance(function, torch.nn.Module):
@@ -101,13 +101,13 @@ class Torch(Adapter):
         return checked, call
 
     def precision(self, outputs: Sequence[Any]) -> float:
-        """The rounding of the outputs' dtypes, bfloat16 among them."""
+        """Return the rounding error of the outputs' dtypes, bfloat16 among them."""
         import torch
 
         return max((torch.finfo(out.dtype).eps for out in outputs), default=2.0**-52)
 
     def called(self, function: Any) -> str:
-        """The Function that `apply` belongs to, the Module's class, or the function's name."""
+        """Return the name of the Function of an `apply`, of the Module, or of the function."""
         import torch
 
         owner = getattr(function, "__self__", None)

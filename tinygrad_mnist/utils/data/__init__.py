@@ -1,7 +1,7 @@
 """Data sets, samplers and the DataLoader, with PyTorch's names.
 
 Read `dataset.py`, `sampler.py`, then `loader.py`. Batches of array-backed sets are gathered whole.
-A data set of one's own subclasses `Dataset`; nothing in here has to change for it.
+Your own data set subclasses `Dataset`; nothing in this folder has to change for that.
 """
 
 from tinygrad_mnist.utils.data.collate import default_collate, default_convert

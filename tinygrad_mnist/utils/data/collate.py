@@ -1,4 +1,4 @@
-"""One batch from a list of samples, and arrays of a sample as Tensors."""
+"""Make one batch of a list of samples, and Tensors of the arrays of a sample."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ __all__ = ["default_collate", "default_convert"]
 
 
 def default_collate(batch: Sequence[Any]) -> Any:
-    """One batch from a list of samples: Tensors and arrays stacked, numbers as one Tensor.
+    """Make one batch of a list of samples: Tensors and arrays stacked, numbers as one Tensor.
 
-    Tuples and lists become a list with a batch for each place, dicts a dict; strings stay a list.
+    Tuples and lists become a list with a batch for each index, dicts a dict; strings stay a list.
     Python floats become float64, ints int64. Raises TypeError for anything else, ShapeError if
     the samples have different lengths or shapes.
 
@@ -44,8 +44,8 @@ def default_collate(batch: Sequence[Any]) -> Any:
     if isinstance(first, Sequence):
         if len({len(sample) for sample in batch}) > 1:
             raise ShapeError("each element in list of batch should be of equal size")
-        places = [default_collate(list(place)) for place in zip(*batch, strict=True)]
-        return _of_kind(first, places)
+        columns = [default_collate(list(column)) for column in zip(*batch, strict=True)]
+        return _of_kind(first, columns)
     raise TypeError(
         "default_collate: batch must contain Tensors, numpy arrays, numbers, dicts or lists; "
         f"found {type(first).__name__}"
@@ -53,7 +53,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
 
 
 def default_convert(data: Any) -> Any:
-    """A sample with its arrays as Tensors: what a loader without batches gives.
+    """Convert the arrays of a sample to Tensors, for a loader without batches.
 
     >>> default_convert({"x": np.arange(2), "name": "two"})
     {'x': tensor([0, 1]), 'name': 'two'}
@@ -70,12 +70,12 @@ def default_convert(data: Any) -> Any:
 
 
 def _is_text(value: Any) -> bool:
-    """Whether it is an array of text or of Python objects, of which there is no Tensor."""
+    """Tell whether the value is an array of text or Python objects, of which there is no Tensor."""
     return isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "SUO"
 
 
 def _of_kind(like: Any, values: Any) -> Any:
-    """The values in a container like the first one; tuples become lists, as in PyTorch."""
+    """Put the values into a container like `like`; tuples become lists, as in PyTorch."""
     if isinstance(like, tuple):
         return type(like)(*values) if hasattr(like, "_fields") else values
     try:

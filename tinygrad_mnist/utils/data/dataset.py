@@ -1,4 +1,4 @@
-"""Data sets: what has a length and gives a sample for an index.
+"""Data sets: objects with a length, and a sample for each index.
 
 A set that lies in arrays also has `take(rows)`, which gives a whole batch at once, as
 `default_collate([self[i] for i in rows])` would.
@@ -37,7 +37,7 @@ class Dataset(Generic[T]):
     """
 
     def __getitem__(self, index: Any) -> T:
-        """The sample at `index`."""
+        """Return the sample at `index`."""
         raise NotImplementedError(f"{type(self).__name__} must define __getitem__(index)")
 
     def __add__(self, other: Dataset[T]) -> ConcatDataset[T]:
@@ -91,7 +91,7 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
         return len(self.tensors[0])
 
     def take(self, rows: Rows) -> list[Tensor]:
-        """The rows of each Tensor, copied; IndexError if there is no such row."""
+        """Copy the rows of each Tensor; IndexError if there is no such row."""
         return [take_rows(t, rows) for t in self.tensors]
 
 
@@ -143,9 +143,9 @@ class ConcatDataset(Dataset[T]):
         if not -n <= index < n:
             raise IndexError(f"index {index} is out of range for {n} samples")
         index %= n
-        place = bisect_right(self.cumulative_sizes, index)
-        before = self.cumulative_sizes[place - 1] if place else 0
-        return self.datasets[place][index - before]  # type: ignore[no-any-return]
+        which = bisect_right(self.cumulative_sizes, index)
+        before = self.cumulative_sizes[which - 1] if which else 0
+        return self.datasets[which][index - before]  # type: ignore[no-any-return]
 
     def __len__(self) -> int:
         return self.cumulative_sizes[-1]
@@ -223,8 +223,8 @@ def random_split(
         if not all(0 <= share <= 1 for share in sizes):
             raise ValueError(f"each fraction must be between 0 and 1: {sizes}")
         sizes = [math.floor(n * share) for share in sizes]
-        for place in range(n - int(sum(sizes))):
-            sizes[place % len(sizes)] += 1
+        for i in range(n - int(sum(sizes))):
+            sizes[i % len(sizes)] += 1
     if sum(sizes) != n:
         raise ValueError(
             "Sum of input lengths does not equal the length of the input dataset! "
@@ -238,9 +238,9 @@ def random_split(
 
 
 def taker(dataset: Any) -> Callable[[Rows], Any] | None:
-    """What gathers a whole batch from an array-backed set; None for any other.
+    """Return the function that gathers a whole batch from an array-backed set, or None.
 
-    A subclass that changes `__getitem__` alone has no say in `take`: then it is None as well.
+    None also for a subclass that changes `__getitem__` alone: `take` would ignore that.
     """
     if isinstance(dataset, (Tensor, np.ndarray)):
         return functools.partial(take_rows, dataset)
@@ -271,7 +271,7 @@ def samples(dataset: Any, indices: Any) -> Any:
 
 
 def take_rows(x: Any, rows: Rows) -> Any:
-    """x[rows] as a Tensor on memory of its own."""
+    """Return x[rows] as a Tensor on memory of its own."""
     if getattr(x, "requires_grad", False):
         return x[rows]
     return from_numpy(np.take(unwrap(x), rows, axis=0))

@@ -1,4 +1,4 @@
-"""A sampler that deals a data set out among processes, of which there is one unless told."""
+"""A sampler that deals a data set out among processes, by default to one."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ __all__ = ["DistributedSampler"]
 class DistributedSampler(Sampler[int]):
     """The indices of process number `rank` of `num_replicas`, shuffled by `seed` plus the epoch.
 
-    All get the same number: the first indices come again at the end, or, with `drop_last`, the last
-    are left out. Call `set_epoch(epoch)` before each epoch, or all have the same order.
-    Raises ValueError for a rank that there is not.
+    All processes get the same number of indices: the first ones come again at the end, or, with
+    `drop_last`, the last ones are left out. Call `set_epoch(epoch)` before each epoch, or all
+    epochs have the same order. Raises ValueError for a rank out of range.
 
     >>> [list(DistributedSampler("abcde", 2, rank, shuffle=False)) for rank in (0, 1)]
     [[0, 2, 4], [1, 3, 0]]
@@ -47,11 +47,11 @@ class DistributedSampler(Sampler[int]):
         self.total_size = self.num_samples * self.num_replicas
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the order of this epoch, in all processes the same."""
+        """Set the epoch, which decides the order, in all processes the same."""
         self.epoch = epoch
 
     def order(self) -> Rows:
-        """This process's indices of the epoch."""
+        """Return this process's indices of the epoch."""
         n = len(self.dataset)
         order: Any = np.arange(n)
         if self.shuffle:

@@ -19,19 +19,19 @@ from tinygrad_mnist.utils.data.sampler import (
 )
 
 B = TypeVar("B")
-S = TypeVar("S")  # what a sample is; a batch of it follows, where the loader makes the batch
+S = TypeVar("S")  # the type of a sample; the type of a batch follows, where the loader makes it
 S_co = TypeVar("S_co", covariant=True)
 
 
 class Indexed(Protocol[S_co]):
-    """What gives a sample for an index: a Dataset, a Tensor, a list."""
+    """Anything with a sample for an index: a Dataset, a Tensor, a list."""
 
     def __getitem__(self, index: int, /) -> S_co:
-        """The sample at `index`."""
+        """Return the sample at `index`."""
 
 
 class Collated(Generic[B]):
-    """What type checkers take for the samples of a loader whose `collate_fn` gives a B."""
+    """For type checkers, the samples of a loader whose `collate_fn` returns a B."""
 
 
 class DataLoader(Generic[S]):
@@ -40,9 +40,9 @@ class DataLoader(Generic[S]):
     The samples of a batch go through `collate_fn` (`default_collate`: Tensors are stacked, tuples
     become lists of batches). With the default, sets that lie in arrays (`TensorDataset`, subsets of
     it, Tensors, ndarrays) are gathered a whole batch at a time. The order comes from `sampler` or
-    `batch_sampler`, or is shuffled anew each epoch by `generator`, or else by what `manual_seed`
-    seeded; `batch_size=None` gives single samples. A data set that has `__getitems__(indices)`
-    gives the samples of a batch at once.
+    `batch_sampler`, or is shuffled anew each epoch by `generator`, or else by the generator that
+    `manual_seed` seeds; `batch_size=None` gives single samples. A data set that has
+    `__getitems__(indices)` gives the samples of a batch at once.
 
     Batches are made in the calling process, one when it is asked for. `num_workers`, `pin_memory`,
     `timeout`, `multiprocessing_context`, `prefetch_factor`, `persistent_workers` and `in_order`
@@ -197,7 +197,7 @@ class DataLoader(Generic[S]):
     @overload
     def __iter__(self) -> Iterator[Any]: ...
     def __iter__(self) -> Iterator[Any]:
-        """Start an epoch; its order is drawn here, not at the first batch."""
+        """Start an epoch, and draw its order now, not at the first batch."""
         if self.batch_sampler is None:
             if self.sampler is None:
                 stream = iter(self.dataset)
@@ -213,7 +213,7 @@ class DataLoader(Generic[S]):
         return (take(np.asarray(rows, np.intp)) for rows in arrays())
 
     def __len__(self) -> int:
-        """The number of batches in an epoch; TypeError if the data set has no length."""
+        """Return the number of batches in an epoch; TypeError if the data set has no length."""
         if self.batch_sampler is None and self.batch_size is not None:
             full, rest = divmod(len(self.dataset), self.batch_size)
             return full + (rest > 0 and not self.drop_last)
@@ -222,4 +222,4 @@ class DataLoader(Generic[S]):
 
 
 def get_worker_info() -> None:
-    """None: batches are made in the calling process."""
+    """Return None: batches are made in the calling process."""

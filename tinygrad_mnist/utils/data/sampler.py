@@ -1,6 +1,6 @@
-"""Samplers: in which order the indices of a data set are drawn.
+"""Samplers: the order in which the indices of a data set are drawn.
 
-Those here have `order()`, all indices of one epoch as an array, drawn when iteration starts.
+All samplers here have `order()`: the indices of one epoch as an array, drawn when iteration starts.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Rows = np.ndarray[Any, np.dtype[np.intp]]
 
 
 class Sampler(Generic[T]):
-    """Something to draw indices from: a subclass defines `order()`, or `__iter__` and `__len__`.
+    """A source of indices: a subclass defines `order()`, or `__iter__` and `__len__`.
 
     >>> class Backwards(Sampler):
     ...     def order(self):
@@ -30,10 +30,10 @@ class Sampler(Generic[T]):
     """
 
     def __init__(self, data_source: Any = None) -> None:
-        """A subclass may call this; nothing is kept."""
+        """Do nothing; a subclass may call this."""
 
     def order(self) -> Rows:
-        """The indices of one epoch."""
+        """Return the indices of one epoch."""
         raise NotImplementedError(f"{type(self).__name__} must define order() or __iter__()")
 
     def __iter__(self) -> Iterator[Any]:
@@ -51,7 +51,7 @@ class SequentialSampler(Sampler[int]):
         self.data_source = data_source
 
     def order(self) -> Rows:
-        """0 to the length of the data set."""
+        """Return the indices from 0 to the length of the data set."""
         return np.arange(len(self.data_source))
 
     def __len__(self) -> int:
@@ -86,7 +86,7 @@ class RandomSampler(Sampler[int]):
             )
 
     def order(self) -> Rows:
-        """One epoch's indices, drawn now."""
+        """Draw the indices of one epoch."""
         n, rng = len(self.data_source), rng_of(self.generator)
         if self.replacement:
             return rng.integers(n, size=self.num_samples)
@@ -100,7 +100,7 @@ class RandomSampler(Sampler[int]):
 
     @property
     def endless(self) -> bool:
-        """Whether there are too many to draw before the first is used."""
+        """Tell whether there are too many indices to draw them all before the first is used."""
         return self.replacement and self.num_samples > MANY
 
     def _stream(self) -> Iterator[int]:
@@ -113,7 +113,7 @@ class RandomSampler(Sampler[int]):
 
 
 class SubsetRandomSampler(Sampler[int]):
-    """The given indices, shuffled.
+    """The `indices`, shuffled.
 
     >>> sorted(SubsetRandomSampler([4, 2]))
     [2, 4]
@@ -123,7 +123,7 @@ class SubsetRandomSampler(Sampler[int]):
         self.indices, self.generator = indices, generator
 
     def order(self) -> Rows:
-        """One epoch's indices, drawn now."""
+        """Draw the indices of one epoch."""
         return rng_of(self.generator).permutation(np.asarray(unwrap(self.indices), np.intp))
 
     def __len__(self) -> int:
@@ -131,7 +131,7 @@ class SubsetRandomSampler(Sampler[int]):
 
 
 class WeightedRandomSampler(Sampler[int]):
-    """`num_samples` indices, each as likely as its weight says.
+    """`num_samples` indices, each drawn with a probability in proportion to its weight.
 
     Raises ValueError for a `num_samples` below 1, and if too few weights are above zero to draw
     without replacement.
@@ -155,7 +155,7 @@ class WeightedRandomSampler(Sampler[int]):
         self.num_samples, self.replacement, self.generator = num_samples, replacement, generator
 
     def order(self) -> Rows:
-        """One epoch's indices, drawn now."""
+        """Draw the indices of one epoch."""
         share = self.weights / self.weights.sum()
         return rng_of(self.generator).choice(
             len(share), self.num_samples, replace=self.replacement, p=share
@@ -182,7 +182,7 @@ class BatchSampler(Sampler[list[int]]):
         return chunks(iter(self.sampler), self.batch_size, drop_last=self.drop_last)
 
     def arrays(self) -> Iterator[Any]:
-        """As iteration, with arrays for lists where the sampler has an order."""
+        """Yield the batches as arrays where the sampler has an order, or else as lists."""
         plain = type(self).__iter__ is BatchSampler.__iter__
         own = type(self.sampler).__iter__ in (Sampler.__iter__, RandomSampler.__iter__)
         if not plain or not own or getattr(self.sampler, "endless", False):
@@ -198,7 +198,7 @@ class BatchSampler(Sampler[list[int]]):
 
 
 def check_batch_size(batch_size: Any) -> None:
-    """Raise ValueError unless it is a positive integer."""
+    """Raise ValueError unless `batch_size` is a positive integer."""
     if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size <= 0:
         raise ValueError(
             f"batch_size should be a positive integer value, but got batch_size={batch_size}"
@@ -206,7 +206,7 @@ def check_batch_size(batch_size: Any) -> None:
 
 
 def chunks(stream: Iterator[Any], size: int, *, drop_last: bool) -> Iterator[list[Any]]:
-    """Lists of `size` items each; the last one may be shorter unless `drop_last`."""
+    """Yield lists of `size` items each; the last one may be shorter unless `drop_last`."""
     while chunk := list(islice(stream, size)):
         if len(chunk) == size or not drop_last:
             yield chunk

@@ -1,0 +1,219 @@
+"""Words: the rules of CONTRIBUTING.md on names and English, as far as a machine can hold them.
+
+Read from the syntax tree, in the folders of CLEAN. A folder is added when it has been read aloud.
+"""
+
+import ast
+import io
+import re
+import tokenize
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "tinygrad_mnist"
+CLEAN = [
+    "tinygrad_mnist/autograd", "tinygrad_mnist/kernels", "tinygrad_mnist/models",
+    "tinygrad_mnist/serialize", "tinygrad_mnist/testing", "tinygrad_mnist/utils",
+    "benchmarks", "scripts",
+]  # fmt: skip
+
+# The left column of the rename table: participles without a noun, and words of many meanings.
+WORDS = frozenset({
+    "found", "given", "held", "heard", "it", "keepers", "Keepers", "kept", "known", "lifted",
+    "place", "places", "quick", "steps_an_epoch", "told",
+})  # fmt: skip
+
+# Names with an underscore that another module imports, as "importer: name". It may only shrink.
+IMPORTED_ALL_THE_SAME: frozenset[str] = frozenset()
+
+# Public functions of one name in two files, besides a kernel and the op that calls it.
+PAIRS = {
+    "conv": {"kernels/conv.py", "kernels/winograd.py"},  # two ways to one result
+    "conv_input": {"kernels/conv.py", "kernels/winograd.py"},
+    "conv_weight": {"kernels/conv.py", "kernels/winograd.py"},
+}
+
+PER = re.compile(
+    r"\b(?:steps?|lines?|rows?|columns?|files?|threads?|workers?|bytes?|seconds?|modes?|arrays?"
+    r"|bars?|ops|weights?|once) an? (?:step|batch|epoch|line|row|column|file|thread|core|element"
+    r"|kind|graph|configuration|pass|call|pixel|name|format|section|layer|op|family|round)\b"
+)
+HEAR = re.compile(r"\b(?:hears?|heard)\b")
+
+
+def sources() -> dict[str, str]:
+    """The text of each module in the folders of CLEAN, by its path."""
+    paths = [path for folder in CLEAN for path in sorted((ROOT / folder).rglob("*.py"))]
+    return {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in paths}
+
+
+def docstrings(source: str) -> Iterator[tuple[int, str]]:
+    """Yield (line, text) of each docstring, and of each string under an attribute."""
+    for node in ast.walk(ast.parse(source)):
+        for child in ast.iter_child_nodes(node):
+            value = child.value if isinstance(child, ast.Expr) else None
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                yield child.lineno, value.value
+
+
+def comments(source: str) -> Iterator[tuple[int, str]]:
+    """Yield (line, text) of each comment."""
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string
+
+
+def wrong_sentences(source: str) -> list[str]:
+    """The docstrings and comments that break a rule of English."""
+    faults = []
+    for line, text in docstrings(source):
+        first = text.split(maxsplit=1)[0] if text.strip() else ""
+        if first in ("What", "Whether"):
+            faults.append(f'{line}: a docstring begins with "{first}"')
+    for line, text in sorted([*docstrings(source), *comments(source)]):
+        prose = " ".join(text.split())
+        faults += [f'{line}: "per" instead of "a": {hit[0]}' for hit in PER.finditer(prose)]
+        faults += [f"{line}: programs do not hear: {hit[0]}" for hit in HEAR.finditer(prose)]
+    return faults
+
+
+def wrong_names(source: str) -> list[str]:
+    """The variables, parameters, attributes, functions and classes with a word of WORDS as name."""
+
+    def bound(node: ast.AST) -> str | None:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            return node.name
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            return node.id
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            return node.attr
+        return node.arg if isinstance(node, ast.arg) else None
+
+    nodes = [node for node in ast.walk(ast.parse(source)) if bound(node) in WORDS]
+    return [f"{node.lineno}: {bound(node)}" for node in nodes]
+
+
+def private_imports(source: str) -> list[str]:
+    """The names with one underscore that a module takes from another of the package."""
+    tree, modules, names = ast.parse(source), set(), []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tinygrad_mnist"):
+            modules |= {alias.asname or alias.name for alias in node.names}
+            names += [alias.name for alias in node.names]
+    names += [
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id in {name for name in modules if name.islower()}
+    ]
+    return sorted(name for name in set(names) if re.match(r"_(?!_)", name))
+
+
+def shared_names(modules: Mapping[str, str]) -> dict[str, set[str]]:
+    """The public module-level functions that two files define, but for declared pairs."""
+    files = defaultdict(set)
+    for path, source in modules.items():
+        for node in ast.parse(source).body:
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                files[node.name].add(path.removeprefix("tinygrad_mnist/"))
+    return {
+        name: paths
+        for name, paths in files.items()
+        if len(paths) > 1
+        and paths != PAIRS.get(name)
+        and sorted(path.partition("/")[0] for path in paths) != ["kernels", "ops"]
+    }
+
+
+@pytest.mark.parametrize("folder", CLEAN)
+def test_the_rules_of_english(folder: str) -> None:
+    clean = {path: text for path, text in sources().items() if path.startswith(f"{folder}/")}
+    assert clean
+    faults = [f"{path}:{fault}" for path, text in clean.items() for fault in wrong_sentences(text)]
+    assert not faults, "\n".join(faults)
+
+
+@pytest.mark.parametrize("folder", CLEAN)
+def test_no_word_of_the_left_column_comes_back(folder: str) -> None:
+    clean = {path: text for path, text in sources().items() if path.startswith(f"{folder}/")}
+    faults = [f"{path}:{fault}" for path, text in clean.items() for fault in wrong_names(text)]
+    assert not faults, "name the thing:\n" + "\n".join(faults)
+
+
+def test_a_name_with_an_underscore_stays_in_its_module() -> None:
+    package = {p: text for p, text in sources().items() if p.startswith("tinygrad_mnist/")}
+    names = {f"{p}: {name}" for p, text in package.items() for name in private_imports(text)}
+    assert names == IMPORTED_ALL_THE_SAME
+
+
+def test_no_two_functions_of_one_name() -> None:
+    package = {p: text for p, text in sources().items() if p.startswith("tinygrad_mnist/")}
+    assert shared_names(package) == {}
+
+
+def test_each_pair_is_needed() -> None:
+    for name, paths in PAIRS.items():
+        for path in paths:
+            assert re.search(rf"^def {name}\(", (PACKAGE / path).read_text("utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("source", "fault"),
+    [
+        ('"""What a module does."""', '1: a docstring begins with "What"'),
+        ('def f():\n    """Whether it is so."""', '2: a docstring begins with "Whether"'),
+        ('class A:\n    x = 1\n    """What x is."""', '3: a docstring begins with "What"'),
+        ("x = 1  # one step a batch", '1: "per" instead of "a": step a batch'),
+        ('"""Ten lines an\n\nop."""', '1: "per" instead of "a": lines an op'),
+        ("# a tape hears of it", "1: programs do not hear: hears"),
+    ],
+)
+def test_a_planted_sentence_is_found(source: str, fault: str) -> None:
+    assert wrong_sentences(source) == [fault]
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("found = 1", "found"),
+        ("def f(given): ...", "given"),
+        ("def f(*, held): ...", "held"),
+        ("for place in x: ...", "place"),
+        ("self.known = 1", "known"),
+        ("if (it := f()): ...", "it"),
+        ("class Keepers: ...", "Keepers"),
+        ("def heard(): ...", "heard"),
+        ("y = [kept for kept in x]", "kept"),
+    ],
+)
+def test_a_planted_name_is_found(source: str, name: str) -> None:
+    assert wrong_names(source) == [f"1: {name}"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["from hypothesis import given", "x = known", "def f():\n    '''Tell what it is.'''", "a.it()"],
+)
+def test_what_is_allowed(source: str) -> None:
+    assert wrong_names(source) == wrong_sentences(source) == []
+
+
+def test_a_planted_import_is_found() -> None:
+    assert private_imports("from tinygrad_mnist.a import _b") == ["_b"]
+    assert private_imports("from tinygrad_mnist import a\nx = a._b") == ["_b"]
+    assert private_imports("from tinygrad_mnist.a import b as c\nx = c._d") == ["_d"]
+    assert private_imports("from _thread import _local\nfrom tinygrad_mnist.a import b") == []
+    assert private_imports("from tinygrad_mnist.a import Tensor\nx = Tensor._data") == []
+
+
+def test_a_planted_pair_is_found() -> None:
+    one = "def f(): ..."
+    assert shared_names({"a/x.py": one, "b/y.py": one}) == {"f": {"a/x.py", "b/y.py"}}
+    assert shared_names({"kernels/x.py": one, "ops/y.py": one}) == {}
+    assert shared_names({"kernels/x.py": one, "kernels/y.py": one}).keys() == {"f"}
+    assert shared_names({"a/x.py": "def _f(): ...", "b/y.py": "def _f(): ..."}) == {}
