@@ -77,9 +77,9 @@ def load_mnist(
     "embedded"; when None, the environment variable TINYGRAD_MNIST_DATA names it. A folder that is
     named must be good: anything wrong in it raises `DataError`. Otherwise the cache
     (`cache_dir()`) is filled by a download, which a line on standard error announces, and when
-    that fails the embedded subset is loaded; its `source` gives the reason. Nothing is asked of a network
-    when `download` is False, when TINYGRAD_MNIST_OFFLINE is set, or for a day after a failure;
-    `fetch` tries again.
+    that fails the embedded subset is loaded; its `source` gives the reason. No network is
+    used when `download` is False, when TINYGRAD_MNIST_OFFLINE is set, or for a day after a
+    failure; `fetch` tries again.
 
     >>> mnist = load_mnist("embedded")
     >>> mnist.name, mnist.train_images.shape, mnist.test_labels.shape

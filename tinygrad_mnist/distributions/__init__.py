@@ -1,6 +1,6 @@
 """Probability distributions; PyTorch's `distributions`.
 
-`distribution.py` has their common base, and each family has a file: `location_scale.py`, `gamma.py`,
+`distribution.py` has their common base; each family has a file: `location_scale.py`, `gamma.py`,
 `simplex.py`, `discrete.py`, `categorical.py`, `relaxed.py`, `multivariate.py`, `matrices.py`.
 `composed.py` makes distributions of others by `transforms/`; those of `pushed.py` are made so.
 `constraints.py` has the regions of values, `registry.py` the transforms to them, `kl.py` the

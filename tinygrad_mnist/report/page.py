@@ -35,7 +35,7 @@ def render_report(run: Run) -> str:
     """Write the report of a run as one page of HTML, of less than 3 MB.
 
     Without the record of the run the page has no curves, and without room for the weights no pad;
-    a sentence in the page takes the place of each. Needs Jinja2.
+    a sentence in the page reports it. Needs Jinja2.
     """
     content = _content(run)
     page = ""
