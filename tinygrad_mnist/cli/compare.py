@@ -1,4 +1,4 @@
-"""Compare runs: their results, their curves in one chart, and the settings in which they differ.
+"""Compare runs: their results, their curves in one chart, and the settings that differ.
 
 DIR is the folder of a finished run. The page is written into one file, for any browser.
 """

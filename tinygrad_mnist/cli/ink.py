@@ -1,8 +1,8 @@
 """Find the ink of the one digit in a picture, whatever the paper, light and pen.
 
-All of it is arithmetic on arrays: the paper is a smooth surface through what is not ink, and ink is
-what differs from it, so that nothing here depends on which of the two is the darker. The picture is
-looked at twice: as a whole, to find where the digit is, then closely, with the paper around it.
+All of it is arithmetic on arrays. The paper is a smooth surface, and ink is whatever differs from
+the paper, whichever of the two is darker. The picture is read twice: as a whole, to find the digit,
+then closely, with the paper around the digit.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ SIDE, BOX = 28, 20  # of an image, and of the digit in it, as MNIST has them
 FAR, NEAR = (
     256,
     192,
-)  # pixels of the longer side: of the whole picture, of the digit looked at closely
+)  # pixels of the longer side: of the whole picture, of the close view
 TILTS = (0, -5, 5, -10, 10, -15, 15)  # degrees
-FINE = 8  # pixels of a mask for one of the image
+FINE = 8  # pixels of a mask per pixel of the image
 THIN, THICK, USUAL = 1.5, 2.3, 1.85  # widths of MNIST's strokes, in pixels of the image
 
 
@@ -96,8 +96,8 @@ def ink_of(pixels: Floats) -> Mask:
 def _paper(pixels: Floats) -> Floats:
     """Return the shade of the blank paper at each pixel: a surface that most pixels agree on.
 
-    A plane through three pixels, of which many are tried, is followed by more than half of them;
-    from there a surface of second degree is fitted, in which each pixel counts by how near it is.
+    The start is a plane through three pixels, the best of many such planes; from there a surface
+    of second degree is fitted, in which pixels near the surface have more weight.
     """
     rows, columns, channels = pixels.shape
     y, x = np.mgrid[-1 : 1 : rows * 1j, -1 : 1 : columns * 1j]

@@ -18,7 +18,7 @@ COMMANDS = (
     "inspect",
 )  # fmt: skip
 
-STOPPED = 130  # what a shell reports of a program that Ctrl-C ended
+STOPPED = 130  # the exit code that a shell reports after Ctrl-C
 
 
 class UsageError(Exception):

@@ -66,7 +66,7 @@ def tables_of(rows: Sequence[Sequence[str]], left: int, room: int) -> list[list[
     """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     words, numbers = range(left), range(left, len(widths))
-    if room and left > 1:  # a description among the words: it can be wrapped
+    if room and left > 1:  # a column of descriptions: it can be wrapped
         others = sum(widths) - widths[left - 1] + 2 * (len(widths) - 1)
         widths[left - 1] = min(widths[left - 1], max(room - others, 16))
     shown = list(words)

@@ -105,14 +105,14 @@ def _run(out: Path, trainer: Trainer, given: str | None, args: argparse.Namespac
     say("recipe", _describe(trainer.recipe))
     try:
         stopped = _train(trainer, out, given, args)
-    except Diverged:  # and would again
+    except Diverged:  # a resumed run would diverge again
         (out / CHECKPOINT).unlink()
         raise
     if stopped is not None:
         where = f"epoch {trainer.epoch + 1}, step {trainer.batch} of {trainer.steps_per_epoch}"
         print(f"stopped in {where}; all of it is in {out / CHECKPOINT}")
         print(f"continue with: tinygrad-mnist train --resume {shlex.quote(str(out))}")
-        return 128 + stopped  # what a shell reports of a program that the signal ended
+        return 128 + stopped  # the exit code that a shell reports after this signal
     _finish(trainer, out, given)
     return 0
 
@@ -220,7 +220,7 @@ def _train(trainer: Trainer, out: Path, given: str | None, args: argparse.Namesp
 
     with _Stop() as stop:
         save()  # at once: a folder that cannot be written to should not cost an hour
-        if args.overwrite:  # only now that the new run is in the folder
+        if args.overwrite:  # only once the new run is in the folder
             for path in results_in(out):
                 path.unlink()
         saved = time.monotonic()
@@ -281,7 +281,7 @@ def _report(
         return []
     try:
         importlib.import_module("jinja2")
-    except Exception as error:  # whatever is wrong with it, the run is written and complete
+    except Exception as error:  # whatever fails here, the run is written and complete
         print(f"no report: Jinja2 cannot be imported: {' '.join(str(error).split())}")
         return []
     run = Run(trainer.model, trainer.recipe, trainer.data, evaluation, record, record["epochs"])
@@ -297,7 +297,7 @@ def _plots(trainer: Trainer, evaluation: Evaluation, out: Path) -> list[str]:
         return []
     try:
         import_matplotlib()
-    except Exception as error:  # whatever is wrong with it, the run is written and complete
+    except Exception as error:  # whatever fails here, the run is written and complete
         print(f"no plots: matplotlib cannot be imported: {' '.join(str(error).split())}")
         return []
     return [path.name for path in plot_run(trainer, evaluation, out)]

@@ -1,4 +1,4 @@
-"""Line charts and histograms as numbers for SVG: where lines, ticks and bars stand.
+"""Line charts and histograms as numbers for SVG: the positions of lines, ticks and bars.
 
 The templates draw them; with colours from the style sheet they suit a dark page and a light one.
 """

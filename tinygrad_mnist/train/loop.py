@@ -72,7 +72,7 @@ def split(n: int, recipe: Recipe) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 
 
 class Trainer:
-    """A recipe being trained on data, from its first step to its last.
+    """The training of a recipe on data, from the first step to the last.
 
     >>> from tinygrad_mnist.data import load_embedded
     >>> from tinygrad_mnist.models import RECIPES
@@ -105,9 +105,9 @@ class Trainer:
         self.eager = eager
         self.compile()
         self.threads: int | None = None  # of the BLAS; chosen when the first step is taken
-        self.history: list[dict[str, Any]] = []  # the numbers of each epoch that is over
-        self.epoch = 0  # epochs that are over
-        self.batch = 0  # steps of the present epoch that are over
+        self.history: list[dict[str, Any]] = []  # the numbers of each finished epoch
+        self.epoch = 0  # finished epochs
+        self.batch = 0  # finished steps of the present epoch
         self.sums = _no_sums()  # of the present epoch
 
     def compile(self) -> None:
