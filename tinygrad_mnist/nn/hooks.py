@@ -10,19 +10,19 @@ from tinygrad_mnist.autograd.graph import RemovableHandle
 from tinygrad_mnist.ops import table
 
 KINDS = ("pre", "post", "backward", "backward_pre")
-OfKind = dict[int, Any]  # functions, and those with wishes as a `Wishing`
+OfKind = dict[int, Any]  # functions, and those registered with a flag as a `Wishing`
 Hooks = dict[str, OfKind]
 
 
 class Wishing:
-    """A hook that wants the call's keywords, or is called even if the module raises."""
+    """A hook that takes the call's keywords, or is called even if the module raises."""
 
     def __init__(self, hook: Callable[..., Any], *, with_kwargs: bool, always: bool) -> None:
         self.hook, self.with_kwargs, self.always = hook, with_kwargs, always
 
 
 def opened(hook: Any) -> tuple[Callable[..., Any], bool, bool]:
-    """A hook, whether it wants keywords, and whether it is called whatever happens."""
+    """Return a hook, and whether it takes keywords and is called even after an exception."""
     if isinstance(hook, Wishing):
         return hook.hook, hook.with_kwargs, hook.always
     return hook, False, False
@@ -36,7 +36,7 @@ def register(
     with_kwargs: bool = False,
     always: bool = False,
 ) -> RemovableHandle:
-    """Add a hook behind, or before, those that are there."""
+    """Add a hook after the present ones, or before them."""
     before = dict(held) if prepend else {}
     if with_kwargs or always:
         hook = Wishing(hook, with_kwargs=with_kwargs, always=always)
@@ -48,7 +48,7 @@ def register(
 
 
 def call(module: Any, hooks: Hooks, args: tuple[Any, ...], kw: dict[str, Any]) -> Any:
-    """module.forward(*args, **kw), with all hooks."""
+    """Return module.forward(*args, **kw), and call all hooks around it."""
     called: set[int] = set()
     try:
         return _call(module, hooks, args, kw, called)
@@ -63,7 +63,7 @@ def call(module: Any, hooks: Hooks, args: tuple[Any, ...], kw: dict[str, Any]) -
 def _call(
     module: Any, hooks: Hooks, args: tuple[Any, ...], kw: dict[str, Any], called: set[int]
 ) -> Any:
-    """The call itself, which notes the hooks that it has called after `forward`."""
+    """Make the call itself, and note the hooks that are called after `forward`."""
     for hook, with_kwargs, _ in map(opened, list(hooks["pre"].values())):
         result = hook(module, args, kw) if with_kwargs else hook(module, args)
         if result is not None and with_kwargs:
@@ -88,7 +88,7 @@ def _call(
 
 
 class BackwardHooks:
-    """One call of a module, on its way back.
+    """The backward pass through one call of a module.
 
     Inputs and outputs pass through a node of their own, so that hooks on those nodes see this
     module's share of the gradient alone, whoever else uses the same Tensors.
@@ -101,7 +101,7 @@ class BackwardHooks:
         self.tracks_inputs = False
 
     def on_inputs(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The arguments, with hooks that collect their gradients, then call the user's."""
+        """Return the arguments, with hooks that collect their gradients, then call the user's."""
         self.grad_input = [None] * len(args)
 
         def complete(i: int) -> Tensor | None:
@@ -112,7 +112,7 @@ class BackwardHooks:
         return fresh
 
     def on_outputs(self, outputs: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The outputs, with hooks that collect their gradients, then let pre-hooks replace them."""
+        """Return the outputs, whose hooks collect gradients, then let pre-hooks replace them."""
         self.grad_output = [None] * len(outputs)
 
         def complete(i: int) -> Tensor | None:
@@ -163,7 +163,7 @@ def _watched(
 
 
 class Hooked:
-    """What a Module has for hooks; `_hooks` is None until there is one."""
+    """The methods of a Module that register hooks; `_hooks` is None until there is one."""
 
     _hooks: Hooks | None
 

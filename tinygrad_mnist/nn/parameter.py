@@ -15,7 +15,7 @@ from tinygrad_mnist.ops import create
 
 
 class Parameter(Tensor):
-    """A Tensor to be trained, on the very memory of `data`; requires grad unless told otherwise.
+    """A Tensor to be trained, on the very memory of `data`; requires grad by default.
 
     Raises TypeError for data that is neither a Tensor nor an array, RuntimeError for integers that
     should require grad.
@@ -42,7 +42,7 @@ class Parameter(Tensor):
         return "Parameter containing:\n" + super().__repr__()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
-        """A copy of the values in the same memory order, without the gradient."""
+        """Copy the values in the same memory order, without the gradient."""
         refuse_read("deepcopy()")
         if id(self) not in memo:
             copy = shaped(aligned_bytes(self._data.nbytes), self._data)
@@ -77,8 +77,8 @@ class Buffer(Tensor):
 class Held:
     """A Parameter that instances hold, found in a third of the time of `Module.__getattr__`.
 
-    For layers so cheap that this shows: `weight = Held()` in the class. It only reads; assigning
-    registers as ever, and without a Parameter of the name, `__getattr__` has its say.
+    For layers so cheap that the difference shows: `weight = Held()` in the class. It only reads;
+    assigning registers as ever, and without a Parameter of the name, `__getattr__` is called.
     """
 
     def __set_name__(self, owner: type, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Adafactor: squared gradients kept as one number a row and one a column."""
+"""Adafactor: squared gradients kept as one number per row and one per column."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with settings and parameters, said when an optimizer is made."""
+"""Checks of the settings and parameters that an optimizer is made with."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def check_settings(group: Group) -> None:
 
 
 def check_implementation(name: str, implementation: Group) -> None:
-    """Let pass what only chooses an implementation; refuse what is unknown or cannot be done."""
+    """Accept a setting that only chooses an implementation; raise for others."""
     if implementation.pop("differentiable", False):
         raise NotImplementedError(
             f"{name}(differentiable=True): steps are taken in place and cannot be differentiated; "

@@ -12,7 +12,7 @@ Hook = Callable[..., Any]
 
 
 class Hooked:
-    """What an Optimizer has for hooks; `_hooks` is None until there is one."""
+    """The methods of an Optimizer that register hooks; `_hooks` is None until there is one."""
 
     _hooks: dict[str, dict[int, Any]] | None = None
 

@@ -72,7 +72,7 @@ class LBFGS(Optimizer):
         super().__init__(params, defaults)
 
     def add_param_group(self, param_group: Group) -> None:
-        """Take the one group there may be."""
+        """Add the parameter group; there may be only one."""
         super().add_param_group(param_group)
         if len(self.param_groups) > 1:
             self.param_groups.pop()
@@ -94,7 +94,7 @@ class LBFGS(Optimizer):
         return {key: _bare(value, p.dtype) for key, value in saved.items() if key != "al"}
 
     def step(self, closure: Closure | None = None) -> Any:
-        """Up to `max_iter` steps; returns the first loss that `closure` returned."""
+        """Take up to `max_iter` steps; returns the first loss that `closure` returned."""
         if closure is None:
             raise TypeError(
                 "LBFGS.step() needs a closure that clears the gradients, computes the loss, calls "
@@ -136,7 +136,7 @@ class LBFGS(Optimizer):
         return first
 
     def _direction(self, state: State, g: Array, history_size: int) -> Array:
-        """-Hg by the two loops of algorithm 7.4, after taking the last step into the history."""
+        """Return -Hg by the two loops of algorithm 7.4; the last step enters the history first."""
         state["n_iter"] += 1
         changes, steps, ro = state["old_dirs"], state["old_stps"], state["ro"]
         if state["n_iter"] > 1:
@@ -180,7 +180,7 @@ class LBFGS(Optimizer):
             return closure()
 
     def _gradient(self) -> Array:
-        """All gradients, one after the other; zeros where there is none."""
+        """Return all gradients, one after the other; zeros where there is none."""
         params = self.param_groups[0]["params"]
         grads = [np.zeros_like(p._data) if p.grad is None else p.grad._data for p in params]
         return np.concatenate([g.ravel() for g in grads])
@@ -203,11 +203,11 @@ def strong_wolfe(
     c1: float = 1e-4,
     c2: float = 0.9,
 ) -> Point:
-    """A point on the line where the loss is well below the start and the slope nearly flat.
+    """Return a point on the line where the loss is well below the start and the slope nearly flat.
 
     `at(t)` evaluates the line; `start` is t = 0, with a negative slope. Sufficient decrease:
     loss <= start + c1 t slope; curvature: |slope| <= -c2 start slope. After `max_steps` more,
-    or once the bracket is narrower than `narrow`, it is the best point so far.
+    or once the bracket is narrower than `narrow`, the result is the best point so far.
     """
 
     def too_high(point: Point) -> bool:
@@ -257,7 +257,7 @@ def strong_wolfe(
 
 
 def _cubic_minimum(a: Point, b: Point, low: float, high: float) -> float:
-    """Where the cubic through both points' losses and slopes is least, between low and high."""
+    """Return the minimum between low and high of the cubic through both losses and slopes."""
     if a.t > b.t:
         a, b = b, a
     if a.t == b.t:
