@@ -14,7 +14,7 @@ from tinygrad_mnist.optim.schedule import LRScheduler, check_optimizer, one_each
 
 
 class CosineAnnealingWarmRestarts(LRScheduler):
-    """Half a cosine from the initial rate to `eta_min` in T_0 epochs, then again from the initial rate.
+    """Half a cosine from the initial rate to `eta_min` in T_0 epochs, then again.
 
     Each period is `T_mult` times as long as the last (Loshchilov and Hutter, 2017). `step(epoch)`
     takes fractions of an epoch too. Raises ValueError unless T_0 and T_mult are positive integers.

@@ -50,7 +50,7 @@ class Embedding(Module):
 
     @classmethod
     def from_pretrained(cls, embeddings: Tensor, freeze: bool = True, **settings: Any) -> Embedding:
-        """Return an Embedding on the memory of these rows, not trained further unless freeze=False."""
+        """Return an Embedding on the memory of these rows, not trained unless freeze=False."""
         return cls(*_size(embeddings), _weight=embeddings, _freeze=freeze, **settings)
 
     def forward(self, input: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ STATISTICS = {"running_mean": 0, "running_var": 1, "num_batches_tracked": 0}  # 
 
 
 class _Scaled(Module):
-    """The base of norms with a scale `weight`, first one, and perhaps a shift `bias`, first zero."""
+    """The base of norms with a scale `weight`, initially 1, and perhaps a shift `bias`, 0."""
 
     def _make(self, size: Any, affine: bool, bias: bool, dtype: Any, device: Any) -> None:
         self.weight = unset(size, dtype, device) if affine else None

@@ -13,7 +13,7 @@ __all__ = ["skip_init"]
 def skip_init(module_cls: type[Module], *args: Any, **kwargs: Any) -> Module:
     """Return module_cls(*args, **kwargs), whose Parameters hold no particular values.
 
-    Raises RuntimeError unless it is a Module class that takes `device`.
+    Raises RuntimeError for anything but a Module class that takes `device`.
     """
     if not issubclass(module_cls, Module):
         raise RuntimeError(f"Expected a Module; got {module_cls}")

@@ -1,4 +1,4 @@
-"""Ready-made parametrizations: weights by direction and length, and weights of spectral norm one."""
+"""Ready-made parametrizations: weights by direction and length, or of spectral norm one."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def _register(module: Module, name: str, tensor: Tensor) -> None:
 class ParametrizationList(ModuleList):
     """The parametrizations of one Tensor, called one after the other, and their originals.
 
-    These are `original`, or `original0`, `original1`, ... if `right_inverse` returns several.
+    The names are `original`, or `original0`, `original1`, ... if `right_inverse` returns several.
     Raises ValueError if the result has another shape or dtype, unless `unsafe`.
     """
 

@@ -112,7 +112,7 @@ def pack_padded_sequence(
 ) -> PackedSequence:
     """Pack (length, n, *), or (n, length, *) if `batch_first`, leaving out the padding.
 
-    `lengths` are those of the sequences, in falling order unless `enforce_sorted=False`, which sorts.
+    `lengths` are the sequences', in falling order unless `enforce_sorted=False`, which sorts.
     Raises RuntimeError for lengths that are not n, not positive, rising, or beyond the input.
     """
     sizes = np.asarray(lengths).astype(np.int64)

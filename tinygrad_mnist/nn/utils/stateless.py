@@ -24,7 +24,7 @@ def functional_call(
 ) -> Any:
     """Return module(*args, **kwargs), with these Tensors for those of their dotted names.
 
-    A Tensor with several names in the module is replaced under all of them, unless `tie_weights=False`.
+    A Tensor with several names is replaced under all of them, unless `tie_weights=False`.
     Raises RuntimeError for unknown names, and with `strict` for any that are left out.
 
     >>> import tinygrad_mnist as tg
