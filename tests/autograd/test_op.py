@@ -158,5 +158,5 @@ def test_grad_fn_has_a_readable_name() -> None:
 
 def test_every_row_is_documented_and_named() -> None:
     for name, row in REGISTRY.items():
-        assert row.name == name
+        assert row.row == name and row.name == (row.called or name)
         assert repr(row).startswith(f"<op {name}(")

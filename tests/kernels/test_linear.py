@@ -34,6 +34,6 @@ def test_one_output_of_few_rows_and_of_many(rows: int, dtype: Any, monkeypatch: 
 
 def test_a_product_laid_out_by_column_owns_its_memory() -> None:
     a, b = normal(5, 3), normal(5, 4)
-    y = L.matmul_by_column(a, b)
+    y = L.matmul_columns(a, b)
     assert y.base is None and y.T.flags.c_contiguous
     np.testing.assert_allclose(y, a.T @ b, rtol=1e-5)

@@ -37,7 +37,7 @@ def test_cross_entropy_of_the_hot_path_is_two_nodes() -> None:
     while node.op is not None:
         names.append(node.op.name)
         node = node.next_functions[0][0]
-    assert names == ["mean", "xent"] and node is z._node
+    assert names == ["mean", "cross_entropy"] and node is z._node
 
 
 def test_weights_scale_each_class_and_its_share_of_the_mean() -> None:

@@ -366,7 +366,7 @@ def products(draw: Draw) -> Any:
 
 
 @composed(lambda a, b: np.einsum("na,nb->ab", a, b))
-def products_by_column(draw: Draw) -> Any:
+def products_columns(draw: Draw) -> Any:
     n, m, k = (draw(st.integers(0, 3)) for _ in "nmk")
     return (draw(arrays((n, m))), draw(arrays((n, k)))), {}
 
@@ -386,12 +386,12 @@ def _softmax(x: Any, axis: Any) -> Any:
     return e / e.sum(axis=axis, keepdims=True)
 
 
-def _xent(z: Any, t: Any) -> Any:
+def _cross_entropy(z: Any, t: Any) -> Any:
     return np.array([-math.log(_softmax(row, 0)[k]) for row, k in zip(z, t, strict=True)])
 
 
-@composed(_xent)
-def xents(draw: Draw) -> Any:
+@composed(_cross_entropy)
+def cross_entropies(draw: Draw) -> Any:
     n, c = draw(st.integers(0, 3)), draw(st.integers(1, 4))
     return (draw(arrays((n, c))), indices(draw, c, (n,)) % c), {}
 
@@ -404,7 +404,7 @@ def _minus_hot(p: Any, at: Any) -> Any:
 
 
 @composed(_minus_hot)
-def minus_hots(draw: Draw) -> Any:
+def minus_one_hots(draw: Draw) -> Any:
     n, c = draw(st.integers(1, 3)), draw(st.integers(1, 4))
     classes = indices(draw, c, (n,)) % c
     return (draw(arrays((n, c))), classes * n + np.arange(n)), {}
@@ -1106,8 +1106,8 @@ ROWS: dict[str, Row] = {
     "hardtanh": with_settings(
         lambda x, low, high: np.maximum(np.minimum(x, high), low), _BOUNDS, **_AT_BOUNDS
     ),
-    "slopes": with_settings(lambda x, slope: np.where(x > 0, 1.0, slope), {"slope": 0.25}),
-    "inside": gates(lambda d, x, low, high: d * (x > low) * (x < high)),
+    "leaky_slope": with_settings(lambda x, slope: np.where(x > 0, 1.0, slope), {"slope": 0.25}),
+    "strictly_between": gates(lambda d, x, low, high: d * (x > low) * (x < high)),
     "erf": unary(_erf),
     "erfc": unary(_erfc),
     "erfcx": unary(lambda x: np.exp(x * x) * _erfc(x)),
@@ -1138,8 +1138,8 @@ ROWS: dict[str, Row] = {
     "clip": with_settings(
         lambda x, low, high: np.maximum(np.minimum(x, high), low), _BOUNDS, **_AT_BOUNDS
     ),
-    "within": gates(lambda d, x, low, high: d * (x >= low) * (x <= high)),
-    "beats": elementwise(lambda d, a, b: d * (np.sign(a - b) + 1) / 2, {}, _TIED, _TIED),
+    "between": gates(lambda d, x, low, high: d * (x >= low) * (x <= high)),
+    "share_of_max": elementwise(lambda d, a, b: d * (np.sign(a - b) + 1) / 2, {}, _TIED, _TIED),
     "nothing": unary(np.zeros_like),
     # Choosing and casting
     "where": elementwise(lambda c, a, b: c * a + ~c * b, BOOL, {}, {}),
@@ -1191,13 +1191,15 @@ ROWS: dict[str, Row] = {
     "cat": cats,
     # Products and losses
     "matmul": products,
-    "matmul_by_column": products_by_column,
+    "matmul_columns": products_columns,
     "linear": linears,
-    "linear_by_column": linears,
-    "xent": xents,
-    "minus_hot": minus_hots,
-    "bce": binary(lambda z, t: np.log(1 + np.exp(z)) - z * t, NONZERO, {"low": 0.0, "high": 1.0}),
-    "bce_of_p": binary(
+    "linear_columns": linears,
+    "cross_entropy_rows": cross_entropies,
+    "minus_one_hot": minus_one_hots,
+    "bce_with_logits": binary(
+        lambda z, t: np.log(1 + np.exp(z)) - z * t, NONZERO, {"low": 0.0, "high": 1.0}
+    ),
+    "bce_of_probability": binary(
         lambda p, t: -t * np.log(p) - (1 - t) * np.log(1 - p),
         {"low": 0.1, "high": 0.9},
         {"low": 0.0, "high": 1.0},
@@ -1320,7 +1322,7 @@ ROWS: dict[str, Row] = {
     "largest_at": extremes_at(max),
     "smallest_at": extremes_at(min),
     "flat_index": flat_indices,
-    "hot_index": Row(
+    "one_hot_index": Row(
         arrays(st.tuples(st.integers(0, 4)), dtype=np.int64, low=0, high=3).map(
             lambda t: Call((t,), {})
         ),

@@ -17,7 +17,7 @@ class TensorMethods:
     def H(self) -> Tensor: ...  # ops/__init__.py:141
     @property
     def T(self) -> Tensor: ...  # ops/__init__.py:159
-    def __abs__(self) -> Tensor: ...  # ops/table.py:160
+    def __abs__(self) -> Tensor: ...  # ops/table.py:161
     def __add__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
     def __and__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
     def __array_ufunc__(self, ufunc: Any, method: builtins.str, *inputs: Any, **kw: Any) -> Any: ...  # ops/convert.py:63
@@ -27,13 +27,13 @@ class TensorMethods:
     def __eq__(self, other: Any) -> Tensor: ...  # type: ignore[override]  # ops/__init__.py:78
     def __floordiv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
     def __ge__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
-    def __getitem__(self, key: Any) -> Tensor: ...  # ops/index.py:27
+    def __getitem__(self, key: Any) -> Tensor: ...  # ops/index.py:28
     def __gt__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
     def __iadd__(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:48
-    def __ifloordiv__(self, other: Any) -> Tensor: ...  # ops/table.py:64
-    def __imod__(self, other: Any) -> Tensor: ...  # ops/table.py:60
-    def __imul__(self, other: Any) -> Tensor: ...  # ops/table.py:51
-    def __invert__(self) -> Tensor: ...  # ops/table.py:371
+    def __ifloordiv__(self, other: Any) -> Tensor: ...  # ops/table.py:65
+    def __imod__(self, other: Any) -> Tensor: ...  # ops/table.py:61
+    def __imul__(self, other: Any) -> Tensor: ...  # ops/table.py:52
+    def __invert__(self) -> Tensor: ...  # ops/table.py:384
     def __ipow__(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:90
     def __isub__(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:56
     def __itruediv__(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
@@ -44,7 +44,7 @@ class TensorMethods:
     def __mod__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
     def __mul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
     def __ne__(self, other: Any) -> Tensor: ...  # type: ignore[override]  # ops/__init__.py:78
-    def __neg__(self) -> Tensor: ...  # ops/table.py:53
+    def __neg__(self) -> Tensor: ...  # ops/table.py:54
     def __or__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
     def __pos__(self) -> Tensor: ...  # ops/elementwise.py:116
     def __pow__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
@@ -70,14 +70,14 @@ class TensorMethods:
     def _indices(self) -> Any: ...  # ops/old.py:223
     def _is_view(self) -> Any: ...  # ops/old.py:222
     def _values(self) -> Any: ...  # ops/old.py:224
-    def abs(self) -> Tensor: ...  # ops/table.py:160
-    def abs_(self) -> Tensor: ...  # ops/table.py:160
-    def absolute(self) -> Tensor: ...  # ops/table.py:160
-    def absolute_(self) -> Tensor: ...  # ops/table.py:160
-    def acos(self) -> Tensor: ...  # ops/table.py:129
-    def acos_(self) -> Tensor: ...  # ops/table.py:129
-    def acosh(self) -> Tensor: ...  # ops/table.py:143
-    def acosh_(self) -> Tensor: ...  # ops/table.py:143
+    def abs(self) -> Tensor: ...  # ops/table.py:161
+    def abs_(self) -> Tensor: ...  # ops/table.py:161
+    def absolute(self) -> Tensor: ...  # ops/table.py:161
+    def absolute_(self) -> Tensor: ...  # ops/table.py:161
+    def acos(self) -> Tensor: ...  # ops/table.py:130
+    def acos_(self) -> Tensor: ...  # ops/table.py:130
+    def acosh(self) -> Tensor: ...  # ops/table.py:144
+    def acosh_(self) -> Tensor: ...  # ops/table.py:144
     def add(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:48
     def add_(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:48
     def addbmm(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
@@ -101,61 +101,61 @@ class TensorMethods:
     def angle(self) -> Tensor: ...  # ops/elementwise.py:236
     def angle_(self) -> Tensor: ...  # ops/elementwise.py:236
     def any(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:54
-    def apply_(self, callable: Callable[[Any], Any]) -> Tensor: ...  # ops/inplace.py:324
-    def arccos(self) -> Tensor: ...  # ops/table.py:129
-    def arccos_(self) -> Tensor: ...  # ops/table.py:129
-    def arccosh(self) -> Tensor: ...  # ops/table.py:143
-    def arccosh_(self) -> Tensor: ...  # ops/table.py:143
-    def arcsin(self) -> Tensor: ...  # ops/table.py:128
-    def arcsin_(self) -> Tensor: ...  # ops/table.py:128
-    def arcsinh(self) -> Tensor: ...  # ops/table.py:142
-    def arcsinh_(self) -> Tensor: ...  # ops/table.py:142
-    def arctan(self) -> Tensor: ...  # ops/table.py:130
-    def arctan2(self, other: Any) -> Tensor: ...  # ops/table.py:73
-    def arctan2_(self, other: Any) -> Tensor: ...  # ops/table.py:73
-    def arctan_(self) -> Tensor: ...  # ops/table.py:130
-    def arctanh(self) -> Tensor: ...  # ops/table.py:144
-    def arctanh_(self) -> Tensor: ...  # ops/table.py:144
+    def apply_(self, callable: Callable[[Any], Any]) -> Tensor: ...  # ops/inplace.py:327
+    def arccos(self) -> Tensor: ...  # ops/table.py:130
+    def arccos_(self) -> Tensor: ...  # ops/table.py:130
+    def arccosh(self) -> Tensor: ...  # ops/table.py:144
+    def arccosh_(self) -> Tensor: ...  # ops/table.py:144
+    def arcsin(self) -> Tensor: ...  # ops/table.py:129
+    def arcsin_(self) -> Tensor: ...  # ops/table.py:129
+    def arcsinh(self) -> Tensor: ...  # ops/table.py:143
+    def arcsinh_(self) -> Tensor: ...  # ops/table.py:143
+    def arctan(self) -> Tensor: ...  # ops/table.py:131
+    def arctan2(self, other: Any) -> Tensor: ...  # ops/table.py:74
+    def arctan2_(self, other: Any) -> Tensor: ...  # ops/table.py:74
+    def arctan_(self) -> Tensor: ...  # ops/table.py:131
+    def arctanh(self) -> Tensor: ...  # ops/table.py:145
+    def arctanh_(self) -> Tensor: ...  # ops/table.py:145
     def argmax(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:65
     def argmin(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:65
-    def argsort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> Tensor: ...  # ops/index.py:294
-    def argwhere(self) -> Tensor: ...  # ops/index.py:278
+    def argsort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> Tensor: ...  # ops/index.py:315
+    def argwhere(self) -> Tensor: ...  # ops/index.py:299
     def as_strided(self, size: Any, stride: Any, storage_offset: builtins.int | None = ...) -> Tensor: ...  # ops/old.py:107
     def as_subclass(self, cls: Any) -> Any: ...  # ops/old.py:216
-    def asin(self) -> Tensor: ...  # ops/table.py:128
-    def asin_(self) -> Tensor: ...  # ops/table.py:128
-    def asinh(self) -> Tensor: ...  # ops/table.py:142
-    def asinh_(self) -> Tensor: ...  # ops/table.py:142
-    def atan(self) -> Tensor: ...  # ops/table.py:130
-    def atan2(self, other: Any) -> Tensor: ...  # ops/table.py:73
-    def atan2_(self, other: Any) -> Tensor: ...  # ops/table.py:73
-    def atan_(self) -> Tensor: ...  # ops/table.py:130
-    def atanh(self) -> Tensor: ...  # ops/table.py:144
-    def atanh_(self) -> Tensor: ...  # ops/table.py:144
+    def asin(self) -> Tensor: ...  # ops/table.py:129
+    def asin_(self) -> Tensor: ...  # ops/table.py:129
+    def asinh(self) -> Tensor: ...  # ops/table.py:143
+    def asinh_(self) -> Tensor: ...  # ops/table.py:143
+    def atan(self) -> Tensor: ...  # ops/table.py:131
+    def atan2(self, other: Any) -> Tensor: ...  # ops/table.py:74
+    def atan2_(self, other: Any) -> Tensor: ...  # ops/table.py:74
+    def atan_(self) -> Tensor: ...  # ops/table.py:131
+    def atanh(self) -> Tensor: ...  # ops/table.py:145
+    def atanh_(self) -> Tensor: ...  # ops/table.py:145
     def baddbmm(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
     def baddbmm_(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
-    def bernoulli(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:197
-    def bernoulli_(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:197
+    def bernoulli(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:199
+    def bernoulli_(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:199
     def bincount(self, weights: Tensor | None = ..., minlength: builtins.int = ...) -> Tensor: ...  # ops/histogram.py:27
-    def bitwise_and(self, other: Any) -> Tensor: ...  # ops/table.py:368
-    def bitwise_and_(self, other: Any) -> Tensor: ...  # ops/table.py:368
-    def bitwise_left_shift(self, other: Any) -> Tensor: ...  # ops/table.py:376
-    def bitwise_left_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:376
-    def bitwise_not(self) -> Tensor: ...  # ops/table.py:371
-    def bitwise_not_(self) -> Tensor: ...  # ops/table.py:371
-    def bitwise_or(self, other: Any) -> Tensor: ...  # ops/table.py:369
-    def bitwise_or_(self, other: Any) -> Tensor: ...  # ops/table.py:369
-    def bitwise_right_shift(self, other: Any) -> Tensor: ...  # ops/table.py:377
-    def bitwise_right_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:377
-    def bitwise_xor(self, other: Any) -> Tensor: ...  # ops/table.py:370
-    def bitwise_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:370
+    def bitwise_and(self, other: Any) -> Tensor: ...  # ops/table.py:381
+    def bitwise_and_(self, other: Any) -> Tensor: ...  # ops/table.py:381
+    def bitwise_left_shift(self, other: Any) -> Tensor: ...  # ops/table.py:389
+    def bitwise_left_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:389
+    def bitwise_not(self) -> Tensor: ...  # ops/table.py:384
+    def bitwise_not_(self) -> Tensor: ...  # ops/table.py:384
+    def bitwise_or(self, other: Any) -> Tensor: ...  # ops/table.py:382
+    def bitwise_or_(self, other: Any) -> Tensor: ...  # ops/table.py:382
+    def bitwise_right_shift(self, other: Any) -> Tensor: ...  # ops/table.py:390
+    def bitwise_right_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:390
+    def bitwise_xor(self, other: Any) -> Tensor: ...  # ops/table.py:383
+    def bitwise_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:383
     def bmm(self, mat2: Tensor) -> Tensor: ...  # ops/matmul.py:67
     def bool(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def broadcast_to(self, size: Any) -> Tensor: ...  # ops/shape.py:164
     def byte(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
-    def cauchy_(self, median: builtins.float = ..., sigma: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:284
-    def ceil(self) -> Tensor: ...  # ops/table.py:163
-    def ceil_(self) -> Tensor: ...  # ops/table.py:163
+    def cauchy_(self, median: builtins.float = ..., sigma: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:287
+    def ceil(self) -> Tensor: ...  # ops/table.py:164
+    def ceil_(self) -> Tensor: ...  # ops/table.py:164
     def char(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def cholesky(self, upper: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:78
     def cholesky_inverse(self, upper: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:93
@@ -175,14 +175,14 @@ class TensorMethods:
     def conj_physical(self) -> Tensor: ...  # ops/elementwise.py:249
     def conj_physical_(self) -> Tensor: ...  # ops/elementwise.py:249
     def contiguous(self, memory_format: Any = ...) -> Tensor: ...  # ops/shape.py:179
-    def copy_(self, src: Any, non_blocking: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:246
-    def copysign(self, other: Any) -> Tensor: ...  # ops/table.py:88
-    def copysign_(self, other: Any) -> Tensor: ...  # ops/table.py:88
+    def copy_(self, src: Any, non_blocking: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:249
+    def copysign(self, other: Any) -> Tensor: ...  # ops/table.py:89
+    def copysign_(self, other: Any) -> Tensor: ...  # ops/table.py:89
     def corrcoef(self) -> Tensor: ...  # ops/statistics.py:270
-    def cos(self) -> Tensor: ...  # ops/table.py:124
-    def cos_(self) -> Tensor: ...  # ops/table.py:124
-    def cosh(self) -> Tensor: ...  # ops/table.py:140
-    def cosh_(self) -> Tensor: ...  # ops/table.py:140
+    def cos(self) -> Tensor: ...  # ops/table.py:125
+    def cos_(self) -> Tensor: ...  # ops/table.py:125
+    def cosh(self) -> Tensor: ...  # ops/table.py:141
+    def cosh_(self) -> Tensor: ...  # ops/table.py:141
     def count_nonzero(self, dim: Any = ...) -> Any: ...  # ops/reduce.py:319
     def cov(self, *, correction: builtins.int = ..., fweights: Tensor | None = ..., aweights: Tensor | None = ...) -> Tensor: ...  # ops/statistics.py:217
     def cpu(self) -> Tensor: ...  # ops/convert.py:42
@@ -217,27 +217,27 @@ class TensorMethods:
     def double(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def dsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
     def element_size(self) -> builtins.int: ...  # ops/convert.py:150
-    def eq(self, other: Any) -> Tensor: ...  # ops/table.py:358
-    def eq_(self, other: Any) -> Tensor: ...  # ops/table.py:358
+    def eq(self, other: Any) -> Tensor: ...  # ops/table.py:371
+    def eq_(self, other: Any) -> Tensor: ...  # ops/table.py:371
     def equal(self, other: Tensor) -> builtins.bool: ...  # ops/compare.py:68
-    def erf(self) -> Tensor: ...  # ops/table.py:156
-    def erf_(self) -> Tensor: ...  # ops/table.py:156
-    def erfc(self) -> Tensor: ...  # ops/table.py:157
-    def erfc_(self) -> Tensor: ...  # ops/table.py:157
+    def erf(self) -> Tensor: ...  # ops/table.py:157
+    def erf_(self) -> Tensor: ...  # ops/table.py:157
+    def erfc(self) -> Tensor: ...  # ops/table.py:158
+    def erfc_(self) -> Tensor: ...  # ops/table.py:158
     def erfinv(self) -> Any: ...  # ops/special.py:38
-    def exp(self) -> Tensor: ...  # ops/table.py:112
-    def exp2(self) -> Tensor: ...  # ops/table.py:113
-    def exp2_(self) -> Tensor: ...  # ops/table.py:113
-    def exp_(self) -> Tensor: ...  # ops/table.py:112
+    def exp(self) -> Tensor: ...  # ops/table.py:113
+    def exp2(self) -> Tensor: ...  # ops/table.py:114
+    def exp2_(self) -> Tensor: ...  # ops/table.py:114
+    def exp_(self) -> Tensor: ...  # ops/table.py:113
     def expand(self, *size: Any) -> Tensor: ...  # ops/shape.py:173
     def expand_as(self, other: Any) -> Any: ...  # ops/shape.py:285
-    def expm1(self) -> Tensor: ...  # ops/table.py:114
-    def expm1_(self) -> Tensor: ...  # ops/table.py:114
-    def exponential_(self, lambd: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:276
+    def expm1(self) -> Tensor: ...  # ops/table.py:115
+    def expm1_(self) -> Tensor: ...  # ops/table.py:115
+    def exponential_(self, lambd: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:279
     def fill_(self, value: Any) -> Tensor: ...  # ops/elementwise.py:152
-    def fill_diagonal_(self, fill_value: Any, wrap: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:313
-    def fix(self) -> Tensor: ...  # ops/table.py:165
-    def fix_(self) -> Tensor: ...  # ops/table.py:165
+    def fill_diagonal_(self, fill_value: Any, wrap: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:316
+    def fix(self) -> Tensor: ...  # ops/table.py:166
+    def fix_(self) -> Tensor: ...  # ops/table.py:166
     def flatten(self, start_dim: builtins.int = ..., end_dim: builtins.int = ...) -> Tensor: ...  # ops/shape.py:77
     def flip(self, *dims: Any) -> Tensor: ...  # ops/shape.py:227
     def fliplr(self) -> Any: ...  # ops/shape.py:292
@@ -245,57 +245,57 @@ class TensorMethods:
     def float(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def float_power(self, exponent: Any) -> Any: ...  # ops/elementwise.py:285
     def float_power_(self, exponent: Any) -> Any: ...  # ops/elementwise.py:285
-    def floor(self) -> Tensor: ...  # ops/table.py:162
-    def floor_(self) -> Tensor: ...  # ops/table.py:162
-    def floor_divide(self, other: Any) -> Tensor: ...  # ops/table.py:64
-    def floor_divide_(self, other: Any) -> Tensor: ...  # ops/table.py:64
-    def fmax(self, other: Any) -> Tensor: ...  # ops/table.py:89
-    def fmax_(self, other: Any) -> Tensor: ...  # ops/table.py:89
-    def fmin(self, other: Any) -> Tensor: ...  # ops/table.py:95
-    def fmin_(self, other: Any) -> Tensor: ...  # ops/table.py:95
-    def fmod(self, other: Any) -> Tensor: ...  # ops/table.py:63
-    def fmod_(self, other: Any) -> Tensor: ...  # ops/table.py:63
+    def floor(self) -> Tensor: ...  # ops/table.py:163
+    def floor_(self) -> Tensor: ...  # ops/table.py:163
+    def floor_divide(self, other: Any) -> Tensor: ...  # ops/table.py:65
+    def floor_divide_(self, other: Any) -> Tensor: ...  # ops/table.py:65
+    def fmax(self, other: Any) -> Tensor: ...  # ops/table.py:90
+    def fmax_(self, other: Any) -> Tensor: ...  # ops/table.py:90
+    def fmin(self, other: Any) -> Tensor: ...  # ops/table.py:96
+    def fmin_(self, other: Any) -> Tensor: ...  # ops/table.py:96
+    def fmod(self, other: Any) -> Tensor: ...  # ops/table.py:64
+    def fmod_(self, other: Any) -> Tensor: ...  # ops/table.py:64
     def frac(self) -> Any: ...  # ops/elementwise.py:287
     def frac_(self) -> Any: ...  # ops/elementwise.py:287
     def frexp(self) -> Parts: ...  # ops/elementwise.py:215
-    def gather(self, dim: builtins.int, index: Tensor, *, sparse_grad: builtins.bool = ...) -> Tensor: ...  # ops/index.py:126
-    def gcd(self, other: Any) -> Tensor: ...  # ops/table.py:378
-    def gcd_(self, other: Any) -> Tensor: ...  # ops/table.py:378
-    def ge(self, other: Any) -> Tensor: ...  # ops/table.py:363
-    def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:363
-    def geometric_(self, p: builtins.float, *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:294
+    def gather(self, dim: builtins.int, index: Tensor, *, sparse_grad: builtins.bool = ...) -> Tensor: ...  # ops/index.py:136
+    def gcd(self, other: Any) -> Tensor: ...  # ops/table.py:391
+    def gcd_(self, other: Any) -> Tensor: ...  # ops/table.py:391
+    def ge(self, other: Any) -> Tensor: ...  # ops/table.py:376
+    def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:376
+    def geometric_(self, p: builtins.float, *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:297
     def geqrf(self) -> Geqrf: ...  # ops/linalg/older.py:152
     def ger(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:103
     def get_device(self) -> Any: ...  # ops/old.py:202
-    def greater(self, other: Any) -> Tensor: ...  # ops/table.py:361
-    def greater_(self, other: Any) -> Tensor: ...  # ops/table.py:361
-    def greater_equal(self, other: Any) -> Tensor: ...  # ops/table.py:363
-    def greater_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:363
-    def gt(self, other: Any) -> Tensor: ...  # ops/table.py:361
-    def gt_(self, other: Any) -> Tensor: ...  # ops/table.py:361
+    def greater(self, other: Any) -> Tensor: ...  # ops/table.py:374
+    def greater_(self, other: Any) -> Tensor: ...  # ops/table.py:374
+    def greater_equal(self, other: Any) -> Tensor: ...  # ops/table.py:376
+    def greater_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:376
+    def gt(self, other: Any) -> Tensor: ...  # ops/table.py:374
+    def gt_(self, other: Any) -> Tensor: ...  # ops/table.py:374
     def half(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def hardshrink(self, lambd: builtins.float = ...) -> Tensor: ...  # ops/activation.py:146
-    def heaviside(self, other: Any) -> Tensor: ...  # ops/table.py:171
-    def heaviside_(self, other: Any) -> Tensor: ...  # ops/table.py:171
+    def heaviside(self, other: Any) -> Tensor: ...  # ops/table.py:174
+    def heaviside_(self, other: Any) -> Tensor: ...  # ops/table.py:174
     def histc(self, bins: builtins.int = ..., min: builtins.float = ..., max: builtins.float = ...) -> Tensor: ...  # ops/histogram.py:50
     def histogram(self, bins: Any, *, range: Any = ..., weight: Tensor | None = ..., density: builtins.bool = ...) -> Histogram: ...  # ops/histogram.py:78
     def hsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
-    def hypot(self, other: Any) -> Tensor: ...  # ops/table.py:79
-    def hypot_(self, other: Any) -> Tensor: ...  # ops/table.py:79
+    def hypot(self, other: Any) -> Tensor: ...  # ops/table.py:80
+    def hypot_(self, other: Any) -> Tensor: ...  # ops/table.py:80
     def i0(self) -> Any: ...  # ops/special.py:48
     def igamma(self, other: Tensor) -> Tensor: ...  # ops/special.py:83
     def igammac(self, other: Tensor) -> Tensor: ...  # ops/special.py:92
-    def index_add(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: Any = ...) -> Tensor: ...  # ops/index.py:208
-    def index_add_(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: Any = ...) -> Tensor: ...  # ops/index.py:208
-    def index_copy(self, dim: builtins.int, index: Tensor, source: Tensor) -> Tensor: ...  # ops/index.py:224
-    def index_copy_(self, dim: builtins.int, index: Tensor, source: Tensor) -> Tensor: ...  # ops/index.py:224
-    def index_fill(self, dim: builtins.int, index: Tensor, value: Any) -> Tensor: ...  # ops/index.py:234
-    def index_fill_(self, dim: builtins.int, index: Tensor, value: Any) -> Tensor: ...  # ops/index.py:234
+    def index_add(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: Any = ...) -> Tensor: ...  # ops/index.py:225
+    def index_add_(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: Any = ...) -> Tensor: ...  # ops/index.py:225
+    def index_copy(self, dim: builtins.int, index: Tensor, source: Tensor) -> Tensor: ...  # ops/index.py:245
+    def index_copy_(self, dim: builtins.int, index: Tensor, source: Tensor) -> Tensor: ...  # ops/index.py:245
+    def index_fill(self, dim: builtins.int, index: Tensor, value: Any) -> Tensor: ...  # ops/index.py:255
+    def index_fill_(self, dim: builtins.int, index: Tensor, value: Any) -> Tensor: ...  # ops/index.py:255
     def index_put(self, indices: Any, values: Any, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/place.py:69
     def index_put_(self, indices: Any, values: Any, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/place.py:69
     def index_reduce(self, dim: builtins.int, index: Tensor, source: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/place.py:200
     def index_reduce_(self, dim: builtins.int, index: Tensor, source: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/place.py:200
-    def index_select(self, dim: builtins.int, index: Tensor) -> Tensor: ...  # ops/index.py:197
+    def index_select(self, dim: builtins.int, index: Tensor) -> Tensor: ...  # ops/index.py:210
     def inner(self, other: Tensor) -> Tensor: ...  # ops/matmul.py:93
     def int(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def inverse(self) -> Any: ...  # ops/linalg/older.py:44
@@ -340,9 +340,9 @@ class TensorMethods:
     @property
     def is_xpu(self) -> Tensor: ...  # ops/old.py:230
     def isclose(self, other: Any, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> Tensor: ...  # ops/compare.py:42
-    def isfinite(self) -> Tensor: ...  # ops/table.py:374
-    def isinf(self) -> Tensor: ...  # ops/table.py:373
-    def isnan(self) -> Tensor: ...  # ops/table.py:372
+    def isfinite(self) -> Tensor: ...  # ops/table.py:387
+    def isinf(self) -> Tensor: ...  # ops/table.py:386
+    def isnan(self) -> Tensor: ...  # ops/table.py:385
     def isneginf(self) -> Any: ...  # ops/compare.py:22
     def isposinf(self) -> Any: ...  # ops/compare.py:21
     def isreal(self) -> Tensor: ...  # ops/elementwise.py:243
@@ -352,82 +352,82 @@ class TensorMethods:
     def kthvalue(self, k: builtins.int, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> Found: ...  # ops/statistics.py:86
     @property
     def layout(self) -> Tensor: ...  # ops/old.py:226
-    def lcm(self, other: Any) -> Tensor: ...  # ops/table.py:379
-    def lcm_(self, other: Any) -> Tensor: ...  # ops/table.py:379
+    def lcm(self, other: Any) -> Tensor: ...  # ops/table.py:392
+    def lcm_(self, other: Any) -> Tensor: ...  # ops/table.py:392
     def ldexp(self, other: Any) -> Tensor: ...  # ops/elementwise.py:230
     def ldexp_(self, other: Any) -> Tensor: ...  # ops/elementwise.py:230
-    def le(self, other: Any) -> Tensor: ...  # ops/table.py:362
-    def le_(self, other: Any) -> Tensor: ...  # ops/table.py:362
+    def le(self, other: Any) -> Tensor: ...  # ops/table.py:375
+    def le_(self, other: Any) -> Tensor: ...  # ops/table.py:375
     def lerp(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:172
     def lerp_(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:172
-    def less(self, other: Any) -> Tensor: ...  # ops/table.py:360
-    def less_(self, other: Any) -> Tensor: ...  # ops/table.py:360
-    def less_equal(self, other: Any) -> Tensor: ...  # ops/table.py:362
-    def less_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:362
+    def less(self, other: Any) -> Tensor: ...  # ops/table.py:373
+    def less_(self, other: Any) -> Tensor: ...  # ops/table.py:373
+    def less_equal(self, other: Any) -> Tensor: ...  # ops/table.py:375
+    def less_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:375
     def lgamma(self) -> Any: ...  # ops/special.py:29
-    def log(self) -> Tensor: ...  # ops/table.py:115
-    def log10(self) -> Tensor: ...  # ops/table.py:117
-    def log10_(self) -> Tensor: ...  # ops/table.py:117
-    def log1p(self) -> Tensor: ...  # ops/table.py:118
-    def log1p_(self) -> Tensor: ...  # ops/table.py:118
-    def log2(self) -> Tensor: ...  # ops/table.py:116
-    def log2_(self) -> Tensor: ...  # ops/table.py:116
-    def log_(self) -> Tensor: ...  # ops/table.py:115
-    def log_normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:303
+    def log(self) -> Tensor: ...  # ops/table.py:116
+    def log10(self) -> Tensor: ...  # ops/table.py:118
+    def log10_(self) -> Tensor: ...  # ops/table.py:118
+    def log1p(self) -> Tensor: ...  # ops/table.py:119
+    def log1p_(self) -> Tensor: ...  # ops/table.py:119
+    def log2(self) -> Tensor: ...  # ops/table.py:117
+    def log2_(self) -> Tensor: ...  # ops/table.py:117
+    def log_(self) -> Tensor: ...  # ops/table.py:116
+    def log_normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:306
     def log_softmax(self, dim: builtins.int = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:77
-    def logaddexp(self, other: Any) -> Tensor: ...  # ops/table.py:107
-    def logaddexp2(self, other: Any) -> Tensor: ...  # ops/table.py:101
-    def logaddexp2_(self, other: Any) -> Tensor: ...  # ops/table.py:101
-    def logaddexp_(self, other: Any) -> Tensor: ...  # ops/table.py:107
+    def logaddexp(self, other: Any) -> Tensor: ...  # ops/table.py:108
+    def logaddexp2(self, other: Any) -> Tensor: ...  # ops/table.py:102
+    def logaddexp2_(self, other: Any) -> Tensor: ...  # ops/table.py:102
+    def logaddexp_(self, other: Any) -> Tensor: ...  # ops/table.py:108
     def logcumsumexp(self, dim: Any) -> Any: ...  # ops/reduce.py:327
     def logdet(self) -> Tensor: ...  # ops/linalg/older.py:71
-    def logical_and(self, other: Any) -> Tensor: ...  # ops/table.py:364
-    def logical_and_(self, other: Any) -> Tensor: ...  # ops/table.py:364
-    def logical_not(self) -> Tensor: ...  # ops/table.py:367
-    def logical_not_(self) -> Tensor: ...  # ops/table.py:367
-    def logical_or(self, other: Any) -> Tensor: ...  # ops/table.py:365
-    def logical_or_(self, other: Any) -> Tensor: ...  # ops/table.py:365
-    def logical_xor(self, other: Any) -> Tensor: ...  # ops/table.py:366
-    def logical_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:366
+    def logical_and(self, other: Any) -> Tensor: ...  # ops/table.py:377
+    def logical_and_(self, other: Any) -> Tensor: ...  # ops/table.py:377
+    def logical_not(self) -> Tensor: ...  # ops/table.py:380
+    def logical_not_(self) -> Tensor: ...  # ops/table.py:380
+    def logical_or(self, other: Any) -> Tensor: ...  # ops/table.py:378
+    def logical_or_(self, other: Any) -> Tensor: ...  # ops/table.py:378
+    def logical_xor(self, other: Any) -> Tensor: ...  # ops/table.py:379
+    def logical_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:379
     def logit(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:201
     def logit_(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:201
     def logsumexp(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:136
     def long(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
-    def lt(self, other: Any) -> Tensor: ...  # ops/table.py:360
-    def lt_(self, other: Any) -> Tensor: ...  # ops/table.py:360
+    def lt(self, other: Any) -> Tensor: ...  # ops/table.py:373
+    def lt_(self, other: Any) -> Tensor: ...  # ops/table.py:373
     def lu(self, pivot: builtins.bool = ..., get_infos: builtins.bool = ...) -> Any: ...  # ops/linalg/older.py:131
     def lu_solve(self, LU_data: Tensor, LU_pivots: Tensor) -> Tensor: ...  # ops/linalg/older.py:138
     @property
     def mH(self) -> Tensor: ...  # ops/__init__.py:145
     @property
     def mT(self) -> Tensor: ...  # ops/__init__.py:136
-    def map_(self, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor: ...  # ops/inplace.py:329
-    def masked_fill(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:244
-    def masked_fill_(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:244
+    def map_(self, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor: ...  # ops/inplace.py:332
+    def masked_fill(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:265
+    def masked_fill_(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:265
     def masked_scatter(self, mask: Tensor, source: Tensor) -> Tensor: ...  # ops/place.py:92
     def masked_scatter_(self, mask: Tensor, source: Tensor) -> Tensor: ...  # ops/place.py:92
-    def masked_select(self, mask: Tensor) -> Tensor: ...  # ops/index.py:261
+    def masked_select(self, mask: Tensor) -> Tensor: ...  # ops/index.py:282
     def matmul(self, other: Any) -> Tensor: ...  # ops/matmul.py:25
     def matrix_exp(self) -> Any: ...  # ops/linalg/older.py:55
     def matrix_power(self, n: Any) -> Any: ...  # ops/linalg/older.py:59
     def max(self, dim: Any = ..., keepdim: builtins.bool = ...) -> Any: ...  # ops/reduce.py:96
-    def maximum(self, other: Any) -> Tensor: ...  # ops/table.py:67
-    def maximum_(self, other: Any) -> Tensor: ...  # ops/table.py:67
+    def maximum(self, other: Any) -> Tensor: ...  # ops/table.py:68
+    def maximum_(self, other: Any) -> Tensor: ...  # ops/table.py:68
     def mean(self, dim: Dim = ..., keepdim: builtins.bool = ..., *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:166
     def median(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Any: ...  # ops/statistics.py:42
     def min(self, dim: Any = ..., keepdim: builtins.bool = ...) -> Any: ...  # ops/reduce.py:96
-    def minimum(self, other: Any) -> Tensor: ...  # ops/table.py:70
-    def minimum_(self, other: Any) -> Tensor: ...  # ops/table.py:70
+    def minimum(self, other: Any) -> Tensor: ...  # ops/table.py:71
+    def minimum_(self, other: Any) -> Tensor: ...  # ops/table.py:71
     def mm(self, mat2: Tensor) -> Tensor: ...  # ops/matmul.py:60
     def mode(self, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> Found: ...  # ops/statistics.py:76
     def moveaxis(self, source: Any, destination: Any) -> Tensor: ...  # ops/shape.py:144
     def movedim(self, source: Any, destination: Any) -> Tensor: ...  # ops/shape.py:144
     def msort(self) -> Tensor: ...  # ops/statistics.py:98
-    def mul(self, other: Any) -> Tensor: ...  # ops/table.py:51
-    def mul_(self, other: Any) -> Tensor: ...  # ops/table.py:51
-    def multinomial(self, num_samples: builtins.int, replacement: builtins.bool = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:204
-    def multiply(self, other: Any) -> Tensor: ...  # ops/table.py:51
-    def multiply_(self, other: Any) -> Tensor: ...  # ops/table.py:51
+    def mul(self, other: Any) -> Tensor: ...  # ops/table.py:52
+    def mul_(self, other: Any) -> Tensor: ...  # ops/table.py:52
+    def multinomial(self, num_samples: builtins.int, replacement: builtins.bool = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:206
+    def multiply(self, other: Any) -> Tensor: ...  # ops/table.py:52
+    def multiply_(self, other: Any) -> Tensor: ...  # ops/table.py:52
     def mv(self, vec: Tensor) -> Tensor: ...  # ops/matmul.py:76
     def mvlgamma(self, p: builtins.int) -> Tensor: ...  # ops/special.py:111
     @property
@@ -443,12 +443,12 @@ class TensorMethods:
     @property
     def nbytes(self) -> builtins.int: ...  # ops/__init__.py:154
     def ndimension(self) -> Any: ...  # ops/old.py:177
-    def ne(self, other: Any) -> Tensor: ...  # ops/table.py:359
-    def ne_(self, other: Any) -> Tensor: ...  # ops/table.py:359
-    def neg(self) -> Tensor: ...  # ops/table.py:53
-    def neg_(self) -> Tensor: ...  # ops/table.py:53
-    def negative(self) -> Tensor: ...  # ops/table.py:53
-    def negative_(self) -> Tensor: ...  # ops/table.py:53
+    def ne(self, other: Any) -> Tensor: ...  # ops/table.py:372
+    def ne_(self, other: Any) -> Tensor: ...  # ops/table.py:372
+    def neg(self) -> Tensor: ...  # ops/table.py:54
+    def neg_(self) -> Tensor: ...  # ops/table.py:54
+    def negative(self) -> Tensor: ...  # ops/table.py:54
+    def negative_(self) -> Tensor: ...  # ops/table.py:54
     def nelement(self) -> builtins.int: ...  # ops/convert.py:135
     def new(self, *data: Any, device: Any = ...) -> Tensor: ...  # ops/old.py:57
     def new_empty(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:167
@@ -456,14 +456,14 @@ class TensorMethods:
     def new_ones(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:173
     def new_tensor(self, data: Any, *, dtype: Any = ...) -> Tensor: ...  # ops/create.py:155
     def new_zeros(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:167
-    def nextafter(self, other: Any) -> Tensor: ...  # ops/table.py:380
-    def nextafter_(self, other: Any) -> Tensor: ...  # ops/table.py:380
-    def nonzero(self, *, as_tuple: builtins.bool = ...) -> Any: ...  # ops/index.py:269
+    def nextafter(self, other: Any) -> Tensor: ...  # ops/table.py:393
+    def nextafter_(self, other: Any) -> Tensor: ...  # ops/table.py:393
+    def nonzero(self, *, as_tuple: builtins.bool = ...) -> Any: ...  # ops/index.py:290
     def nonzero_static(self, *, size: builtins.int, fill_value: builtins.int = ...) -> Tensor: ...  # ops/place.py:283
     def norm(self, p: Any = ..., dim: Dim = ..., keepdim: builtins.bool = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:256
-    def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:262
-    def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:359
-    def not_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:359
+    def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:265
+    def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:372
+    def not_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:372
     def numel(self) -> builtins.int: ...  # ops/convert.py:135
     def orgqr(self, input2: Any) -> Any: ...  # ops/linalg/older.py:67
     def ormqr(self, tau: Tensor, other: Tensor, left: builtins.bool = ..., transpose: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:162
@@ -486,20 +486,20 @@ class TensorMethods:
     def quantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ...) -> Tensor: ...  # ops/statistics.py:104
     def rad2deg(self) -> Any: ...  # ops/elementwise.py:291
     def rad2deg_(self) -> Any: ...  # ops/elementwise.py:291
-    def random_(self, low: builtins.int = ..., high: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:268
+    def random_(self, low: builtins.int = ..., high: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:271
     def ravel(self) -> Any: ...  # ops/shape.py:287
     @property
     def real(self) -> Tensor: ...  # ops/__init__.py:150
-    def reciprocal(self) -> Tensor: ...  # ops/table.py:59
-    def reciprocal_(self) -> Tensor: ...  # ops/table.py:59
-    def relu(self) -> Tensor: ...  # ops/table.py:147
-    def relu_(self) -> Tensor: ...  # ops/table.py:147
-    def remainder(self, other: Any) -> Tensor: ...  # ops/table.py:60
-    def remainder_(self, other: Any) -> Tensor: ...  # ops/table.py:60
+    def reciprocal(self) -> Tensor: ...  # ops/table.py:60
+    def reciprocal_(self) -> Tensor: ...  # ops/table.py:60
+    def relu(self) -> Tensor: ...  # ops/table.py:148
+    def relu_(self) -> Tensor: ...  # ops/table.py:148
+    def remainder(self, other: Any) -> Tensor: ...  # ops/table.py:61
+    def remainder_(self, other: Any) -> Tensor: ...  # ops/table.py:61
     def renorm(self, p: builtins.float, dim: builtins.int, maxnorm: builtins.float) -> Tensor: ...  # ops/calculus.py:223
     def renorm_(self, p: builtins.float, dim: builtins.int, maxnorm: builtins.float) -> Tensor: ...  # ops/calculus.py:223
     def repeat(self, *sizes: Any) -> Tensor: ...  # ops/shape.py:235
-    def repeat_interleave(self, repeats: Any, dim: builtins.int | None = ..., *, output_size: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:335
+    def repeat_interleave(self, repeats: Any, dim: builtins.int | None = ..., *, output_size: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:356
     def reshape(self, *shape: Any) -> Tensor: ...  # ops/shape.py:28
     def reshape_as(self, other: Any) -> Any: ...  # ops/shape.py:282
     def resize_(self, *size: Any, memory_format: Any = ...) -> Tensor: ...  # ops/old.py:80
@@ -514,10 +514,10 @@ class TensorMethods:
     def round_(self, *, decimals: builtins.int = ...) -> Tensor: ...  # ops/elementwise.py:161
     def rsqrt(self) -> Any: ...  # ops/elementwise.py:283
     def rsqrt_(self) -> Any: ...  # ops/elementwise.py:283
-    def scatter(self, dim: builtins.int, index: Tensor, src: Any = ..., *, value: Any = ..., reduce: builtins.str | None = ...) -> Tensor: ...  # ops/index.py:164
-    def scatter_(self, dim: builtins.int, index: Tensor, src: Any = ..., *, value: Any = ..., reduce: builtins.str | None = ...) -> Tensor: ...  # ops/index.py:164
-    def scatter_add(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...  # ops/index.py:146
-    def scatter_add_(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...  # ops/index.py:146
+    def scatter(self, dim: builtins.int, index: Tensor, src: Any = ..., *, value: Any = ..., reduce: builtins.str | None = ...) -> Tensor: ...  # ops/index.py:174
+    def scatter_(self, dim: builtins.int, index: Tensor, src: Any = ..., *, value: Any = ..., reduce: builtins.str | None = ...) -> Tensor: ...  # ops/index.py:174
+    def scatter_add(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...  # ops/index.py:156
+    def scatter_add_(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...  # ops/index.py:156
     def scatter_reduce(self, dim: builtins.int, index: Tensor, src: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/place.py:169
     def scatter_reduce_(self, dim: builtins.int, index: Tensor, src: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/place.py:169
     def select(self, dim: builtins.int, index: Any) -> Tensor: ...  # ops/shape.py:218
@@ -526,26 +526,26 @@ class TensorMethods:
     def sgn_(self) -> Tensor: ...  # ops/elementwise.py:33
     def share_memory_(self) -> Any: ...  # ops/old.py:208
     def short(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
-    def sigmoid(self) -> Tensor: ...  # ops/table.py:149
-    def sigmoid_(self) -> Tensor: ...  # ops/table.py:149
+    def sigmoid(self) -> Tensor: ...  # ops/table.py:150
+    def sigmoid_(self) -> Tensor: ...  # ops/table.py:150
     def sign(self) -> Tensor: ...  # ops/elementwise.py:33
     def sign_(self) -> Tensor: ...  # ops/elementwise.py:33
-    def signbit(self) -> Tensor: ...  # ops/table.py:375
-    def sin(self) -> Tensor: ...  # ops/table.py:123
-    def sin_(self) -> Tensor: ...  # ops/table.py:123
-    def sinc(self) -> Tensor: ...  # ops/table.py:131
-    def sinc_(self) -> Tensor: ...  # ops/table.py:131
-    def sinh(self) -> Tensor: ...  # ops/table.py:139
-    def sinh_(self) -> Tensor: ...  # ops/table.py:139
+    def signbit(self) -> Tensor: ...  # ops/table.py:388
+    def sin(self) -> Tensor: ...  # ops/table.py:124
+    def sin_(self) -> Tensor: ...  # ops/table.py:124
+    def sinc(self) -> Tensor: ...  # ops/table.py:132
+    def sinc_(self) -> Tensor: ...  # ops/table.py:132
+    def sinh(self) -> Tensor: ...  # ops/table.py:140
+    def sinh_(self) -> Tensor: ...  # ops/table.py:140
     def size(self, dim: builtins.int | None = ...) -> Any: ...  # ops/convert.py:145
     def slice_scatter(self, src: Tensor, dim: builtins.int = ..., start: builtins.int | None = ..., end: builtins.int | None = ..., step: builtins.int = ...) -> Tensor: ...  # ops/place.py:144
     def slogdet(self) -> Any: ...  # ops/linalg/older.py:51
     def softmax(self, dim: builtins.int = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:77
-    def sort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> Found: ...  # ops/index.py:285
+    def sort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> Found: ...  # ops/index.py:306
     def split(self, split_size_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:114
     def split_with_sizes(self, split_sizes: Sequence[builtins.int], dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:101
-    def sqrt(self) -> Tensor: ...  # ops/table.py:119
-    def sqrt_(self) -> Tensor: ...  # ops/table.py:119
+    def sqrt(self) -> Tensor: ...  # ops/table.py:120
+    def sqrt_(self) -> Tensor: ...  # ops/table.py:120
     def square(self) -> Tensor: ...  # ops/elementwise.py:42
     def square_(self) -> Tensor: ...  # ops/elementwise.py:42
     def squeeze(self, dim: Any = ...) -> Tensor: ...  # ops/shape.py:96
@@ -567,18 +567,18 @@ class TensorMethods:
     def t(self) -> Tensor: ...  # ops/shape.py:136
     def t_(self) -> Tensor: ...  # ops/shape.py:136
     def take(self, index: Tensor) -> Tensor: ...  # ops/place.py:24
-    def take_along_dim(self, indices: Tensor, dim: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:315
-    def tan(self) -> Tensor: ...  # ops/table.py:127
-    def tan_(self) -> Tensor: ...  # ops/table.py:127
-    def tanh(self) -> Tensor: ...  # ops/table.py:141
-    def tanh_(self) -> Tensor: ...  # ops/table.py:141
+    def take_along_dim(self, indices: Tensor, dim: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:336
+    def tan(self) -> Tensor: ...  # ops/table.py:128
+    def tan_(self) -> Tensor: ...  # ops/table.py:128
+    def tanh(self) -> Tensor: ...  # ops/table.py:142
+    def tanh_(self) -> Tensor: ...  # ops/table.py:142
     def tensor_split(self, indices_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:135
     def tile(self, *dims: Any) -> Tensor: ...  # ops/shape.py:250
     def to(self, *args: Any, dtype: Any = ..., device: Any = ..., other: Any = ..., non_blocking: builtins.bool = ..., copy: builtins.bool = ..., memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:18
     def to_dense(self, dtype: Any = ..., **kw: Any) -> Any: ...  # ops/old.py:220
     def to_sparse(self, *args: Any, **kw: Any) -> Any: ...  # ops/old.py:145
     def to_sparse_coo(self, *args: Any, **kw: Any) -> Any: ...  # ops/old.py:145
-    def topk(self, k: builtins.int, dim: builtins.int = ..., largest: builtins.bool = ..., sorted: builtins.bool = ...) -> Found: ...  # ops/index.py:303
+    def topk(self, k: builtins.int, dim: builtins.int = ..., largest: builtins.bool = ..., sorted: builtins.bool = ...) -> Found: ...  # ops/index.py:324
     def trace(self) -> Tensor: ...  # ops/diagonal.py:56
     def transpose(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
     def transpose_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
@@ -589,15 +589,15 @@ class TensorMethods:
     def triu_(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:83
     def true_divide(self, other: Any) -> Any: ...  # ops/elementwise.py:281
     def true_divide_(self, other: Any) -> Any: ...  # ops/elementwise.py:281
-    def trunc(self) -> Tensor: ...  # ops/table.py:165
-    def trunc_(self) -> Tensor: ...  # ops/table.py:165
+    def trunc(self) -> Tensor: ...  # ops/table.py:166
+    def trunc_(self) -> Tensor: ...  # ops/table.py:166
     def type(self, dtype: Any = ..., non_blocking: builtins.bool = ...) -> Any: ...  # ops/old.py:50
     def type_as(self, other: Tensor) -> Tensor: ...  # ops/convert.py:120
     def unbind(self, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:149
     def unflatten(self, dim: builtins.int, sizes: Sequence[builtins.int]) -> Tensor: ...  # ops/shape.py:89
     def unfold(self, dimension: builtins.int, size: builtins.int, step: builtins.int) -> Tensor: ...  # ops/arrange.py:162
-    def uniform_(self, a: builtins.float = ..., b: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:256
-    def unique(self, sorted: builtins.bool = ..., return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/index.py:350
+    def uniform_(self, a: builtins.float = ..., b: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:259
+    def unique(self, sorted: builtins.bool = ..., return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/index.py:371
     def unique_consecutive(self, return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/searching.py:86
     def unsafe_chunk(self, chunks: builtins.int, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:126
     def unsafe_split(self, split_size_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:114
@@ -610,6 +610,6 @@ class TensorMethods:
     def view_as(self, other: Any) -> Any: ...  # ops/shape.py:280
     def vsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
     def where(self, condition: Tensor, other: Any) -> Tensor: ...  # ops/__init__.py:164
-    def xlogy(self, other: Any) -> Tensor: ...  # ops/table.py:82
-    def xlogy_(self, other: Any) -> Tensor: ...  # ops/table.py:82
-    def zero_(self) -> Tensor: ...  # ops/inplace.py:251
+    def xlogy(self, other: Any) -> Tensor: ...  # ops/table.py:83
+    def xlogy_(self, other: Any) -> Tensor: ...  # ops/table.py:83
+    def zero_(self) -> Tensor: ...  # ops/inplace.py:254

@@ -66,12 +66,15 @@ class Op:
         view: bool = False,
         draws: bool = False,
         again: bool = False,
+        called: str = "",
     ) -> None:
         self.kernel = kernel
         self.again = again
         self.view = view
         self.draws = draws
-        self.name = kernel.__name__
+        self.row = kernel.__name__  # the name in the table
+        self.called = called
+        self.name = called or self.row  # the public name: messages, grad_fn, print(step)
         self.residual = dict(residual or {})
         self.params, self.keywords, self.variadic = _signature(kernel, list(rules))
         self.defaults = {k: v for k, v in defaults(kernel).items() if k in self.keywords}
@@ -201,7 +204,7 @@ class Op:
         return (DTypeError if all(isinstance(arg, usual) for arg in args) else TypeError)(message)
 
     def __repr__(self) -> str:
-        return f"<op {self.name}({', '.join((*self.params, *self.keywords))})>"
+        return f"<op {self.row}({', '.join((*self.params, *self.keywords))})>"
 
 
 def _signature(

@@ -356,6 +356,7 @@ def op(
     view: bool = False,
     draws: bool = False,
     again: bool = False,
+    called: str = "",
     **rules: Rule | None,
 ) -> Callable[..., Tensor]:
     """Declare an op: `mul = op(np.multiply, a=lambda g, b: g * b, b=lambda g, a: g * a)`.
@@ -368,11 +369,12 @@ def op(
     comes with its definition in terms of the inputs, for derivatives of higher order. `view` means
     that the output may share memory with the input; `draws`, that the kernel draws random numbers,
     so every call gives another answer; `again`, that an output which was written in place is
-    computed again for backward: PyTorch does not save that output at all.
+    computed again for backward: PyTorch does not save that output at all; `called`, the public
+    name of the op in messages, `grad_fn` and `print(step)`, where the table has another one.
 
     The op takes and returns ndarrays, or, as soon as one argument is a Tensor, Tensors.
     """
-    declared = Op(kernel, rules, residual, view=view, draws=draws, again=again)
+    declared = Op(kernel, rules, residual, view=view, draws=draws, again=again, called=called)
     call = recorder(declared)(declared)
     call.op = declared  # type: ignore[attr-defined]
     return call
@@ -383,7 +385,7 @@ def name_rows(table: dict[str, Any]) -> None:
     for name, row in table.items():
         op = getattr(row, "op", None)
         if isinstance(op, Op):
-            op.name = name
+            op.row, op.name = name, op.called or name
             row.__name__ = row.__qualname__ = name
             row.__module__ = table["__name__"]
             row.__doc__ = row.__doc__ or first_sentence(op.kernel) or repr(op)

@@ -225,8 +225,8 @@ class Bar:
             transient=True,
             auto_refresh=False,  # a thread of its own would take turns with the training
         )
-        done = trainer.epoch * trainer.steps_an_epoch + trainer.batch
-        total = trainer.recipe.epochs * trainer.steps_an_epoch
+        done = trainer.epoch * trainer.steps_per_epoch + trainer.batch
+        total = trainer.recipe.epochs * trainer.steps_per_epoch
         self.task = self.bar.add_task("", total=total, completed=done, **self._fields())
         self.drawn = 0.0
 
@@ -246,7 +246,7 @@ class Bar:
         if now - self.drawn > 0.1:
             self.drawn = now
             trainer = self.trainer
-            done = trainer.epoch * trainer.steps_an_epoch + trainer.batch
+            done = trainer.epoch * trainer.steps_per_epoch + trainer.batch
             self.bar.update(self.task, completed=done, refresh=True, **self._fields())
 
     def _fields(self) -> dict[str, Any]:

@@ -109,7 +109,7 @@ def _run(out: Path, trainer: Trainer, given: str | None, args: argparse.Namespac
         (out / CHECKPOINT).unlink()
         raise
     if stopped is not None:
-        where = f"epoch {trainer.epoch + 1}, step {trainer.batch} of {trainer.steps_an_epoch}"
+        where = f"epoch {trainer.epoch + 1}, step {trainer.batch} of {trainer.steps_per_epoch}"
         print(f"stopped in {where}; all of it is in {out / CHECKPOINT}")
         print(f"continue with: tinygrad-mnist train --resume {shlex.quote(str(out))}")
         return 128 + stopped  # what a shell reports of a program that the signal ended

@@ -322,7 +322,7 @@ def takes_out(kernel: Any) -> bool:
 
 def indices_within(call: Call, args: tuple[Any, ...]) -> list[Step]:
     """Return a check of the indices that a call picks by, if it picks by any."""
-    if call.op.name not in ("take", "gather") or not isinstance(args[1], np.ndarray):
+    if call.op.row not in ("take", "gather") or not isinstance(args[1], np.ndarray):
         return []
     x, index = args[:2]
     if index.dtype.kind not in "iu" or not x.ndim:

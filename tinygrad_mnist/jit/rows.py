@@ -22,8 +22,9 @@ ROWS = "along its first axis, the same number of entries for each row"
 MEAN = "a mean or a sum over the rows, and linear in what was averaged"
 
 ELEMENTWISE = frozenset((
-    "where", "cast", "clip", "within", "beats", "gate", "relu", "sigmoid", "hardtanh", "slopes",
-    "inside", "bce", "bce_of_p", "softplus", "erf", "erfc", "reciprocal", "nothing",
+    "where", "cast", "clip", "between", "strictly_between", "share_of_max", "gate", "relu",
+    "sigmoid", "hardtanh", "leaky_slope", "bce_with_logits", "bce_of_probability", "softplus",
+    "erf", "erfc", "reciprocal", "nothing",
 ))  # fmt: skip
 LINEAR = frozenset(("sum", "mean", "sum_to", "cast", "neg", "reshape", "broadcast_to", "permute"))
 ALONG = frozenset((
@@ -72,7 +73,7 @@ class Kinds:
             self._kinds[id(entry.target)] = Mixed("it writes into a part of what it has made")
 
     def _of_call(self, call: Call) -> str:
-        name, out = call.op.name, call.outs[0]
+        name, row, out = call.op.name, call.op.row, call.outs[0]
         if call.op.draws:
             per_row = out.ndim > 0 and len(out) == self._count
             self._want(per_row, name, "draws random numbers that are not one for each row")
@@ -80,18 +81,18 @@ class Kinds:
         arrays = [a for a in call.args if isinstance(a, np.ndarray)]
         kinds = {self.of(a) for a in arrays}
         if kinds <= {FREE}:
-            if name == "full" or (name == "broadcast_to" and self._is_even(call.args[0])):
+            if row == "full" or (row == "broadcast_to" and self._is_even(call.args[0])):
                 self._even.add(id(out))
             return FREE
         if MEAN in kinds:
             return self._of_mean(call, kinds)
         kernel = call.op.kernel
         ufunc = getattr(kernel, "nin", 0) > 0 and getattr(kernel, "signature", None) is None
-        rule = self._rules.get(name)
-        if name in ELEMENTWISE or ufunc:
+        rule = self._rules.get(row)
+        if row in ELEMENTWISE or ufunc:
             return self._elementwise(name, arrays, out)
-        if name in ALONG or name in IMAGES:
-            axes = axes_of(call.kw.get("axis"), call.args[0].ndim) if name in ALONG else (1,)
+        if row in ALONG or row in IMAGES:
+            axes = axes_of(call.kw.get("axis"), call.args[0].ndim) if row in ALONG else (1,)
             self._want(0 not in axes, name, "goes along the rows")
             return self._elementwise(name, arrays, None)
         self._want(rule is not None, name, "is not known to keep rows apart")
@@ -99,15 +100,15 @@ class Kinds:
         return rule(self, call)
 
     def _of_mean(self, call: Call, kinds: set[str]) -> str:
-        name = call.op.name
+        name, row = call.op.name, call.op.row
         if ROWS in kinds:
             raise Mixed(f"{name} brings a mean over the rows together with single rows")
         means = [isinstance(a, np.ndarray) and self.of(a) == MEAN for a in call.args]
         fine = (
-            name in LINEAR
-            or name in ("add", "sub")
-            or (name == "mul" and means.count(True) == 1)
-            or (name == "div" and means == [True, False])
+            row in LINEAR
+            or row in ("add", "sub")
+            or (row == "mul" and means.count(True) == 1)
+            or (row == "div" and means == [True, False])
         )
         self._want(fine, name, "turns a mean over the rows into something else")
         return MEAN
@@ -174,16 +175,17 @@ class Kinds:
 
     def _embed(self, call: Call) -> str:
         kinds = [self.of(a) for a in call.args if isinstance(a, np.ndarray)]
-        self._want(sorted(kinds) == sorted((FREE, ROWS)), "embed", "looks rows up among the rows")
+        fine = sorted(kinds) == sorted((FREE, ROWS))
+        self._want(fine, call.op.name, "looks rows up among the rows")
         return ROWS
 
     def _gather(self, call: Call) -> str:
         self._want(call.kw["axis"] % call.args[0].ndim != 0, call.op.name, "picks among the rows")
         return self._elementwise(call.op.name, call.reads, None)
 
-    def _xent(self, call: Call) -> str:
+    def _cross_entropy(self, call: Call) -> str:
         fine = all(self.of(a) == ROWS and len(a) == len(call.args[0]) for a in call.reads)
-        self._want(fine, "xent", "takes for each row an entry by its number")
+        self._want(fine, call.op.name, "takes for each row an entry by its number")
         return ROWS
 
     def _one_hot(self, call: Call) -> str:
@@ -218,8 +220,8 @@ class Kinds:
         "reshape": _reshape, "permute": _permute, "broadcast_to": _broadcast_to,
         "slice": _slice, "assign": _assign, "cat": _cat,
         "take": _take, "embed": _embed, "gather": _gather, "scatter_add": _gather,
-        "xent": _xent, "one_hot": _one_hot,
-        "matmul": _matmul, "linear": _linear, "linear_by_column": _linear,
+        "cross_entropy_rows": _cross_entropy, "one_hot": _one_hot,
+        "matmul": _matmul, "linear": _linear, "linear_columns": _linear,
         "conv": _linear, "conv_input": _linear,
     }  # fmt: skip
 

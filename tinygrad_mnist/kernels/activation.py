@@ -57,7 +57,7 @@ def logit(x: Array) -> Array:
     return np.log(np.true_divide(x, np.subtract(1, x)))
 
 
-def slopes(x: Array, *, slope: float) -> Array:
+def leaky_slope(x: Array, *, slope: float) -> Array:
     """1 where x > 0, else `slope`, in x's dtype: the derivative of a leaky relu."""
     steps: Array = (x > 0) * np.asarray(1.0 - slope, x.dtype)
     steps += np.asarray(slope, x.dtype)

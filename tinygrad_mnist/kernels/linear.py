@@ -23,7 +23,7 @@ def matmul(a: Array, b: Array) -> Array:
     return np.matmul(a, b)
 
 
-def matmul_by_column(a: Array, b: Array) -> Array:
+def matmul_columns(a: Array, b: Array) -> Array:
     """a.T @ b for matrices, laid out in memory column by column."""
     if a.dtype is not b.dtype:
         one_dtype(a, b)

@@ -15,10 +15,10 @@ Array = Any  # an ndarray; NumPy's own types say too little to help here
 
 
 @in_float32
-def xent(z: Array, t: Array) -> tuple[Array, Array, Array]:
+def cross_entropy_rows(z: Array, t: Array) -> tuple[Array, Array, Array]:
     """Cross-entropy of each row of logits z (n, c) against its class t (n,).
 
-    The residuals are softmax(z) and `hot_index(t)`.
+    The residuals are softmax(z) and `one_hot_index(t)`.
 
     Computed in (classes, batch) layout: reductions over a short last axis are slow in NumPy.
     """
@@ -29,7 +29,7 @@ def xent(z: Array, t: Array) -> tuple[Array, Array, Array]:
     classes_within(t, z.shape[1])
     p = z.T.copy()
     p -= np.maximum.reduce(p, axis=0, initial=-np.inf)
-    at = hot_index(t)
+    at = one_hot_index(t)
     picked = p.reshape(-1).take(at, mode="clip")
     np.exp(p, p)
     sums = columns(p)
@@ -37,7 +37,7 @@ def xent(z: Array, t: Array) -> tuple[Array, Array, Array]:
     return np.log(sums) - picked, p.T, at
 
 
-def hot_index(t: Array) -> Array:
+def one_hot_index(t: Array) -> Array:
     """The indices in memory of the elements [t[i], i] of a (classes, n) array."""
     count, first_row = row_index(len(t))
     at = t.astype(np.int64, copy=False) * count
@@ -53,8 +53,8 @@ def row_index(count: int) -> tuple[Array, Array]:
     return np.array(count), numbers
 
 
-def minus_hot(p: Array, at: Array) -> Array:
-    """p (n, c) minus one in each row, at `hot_index` of the classes."""
+def minus_one_hot(p: Array, at: Array) -> Array:
+    """p (n, c) minus one in each row, at `one_hot_index` of the classes."""
     by_class = p.T.copy()
     flat = by_class.reshape(-1)
     hot = flat.take(at, mode="clip")
@@ -64,7 +64,7 @@ def minus_hot(p: Array, at: Array) -> Array:
 
 
 @in_float32
-def bce_of_p(p: Array, t: Array) -> Array:
+def bce_of_probability(p: Array, t: Array) -> Array:
     """-(t log p + (1 - t) log(1 - p)) for probabilities p, each logarithm at least -100."""
     if p.size and not (p.min() >= 0 and p.max() <= 1):  # NaN is refused as well
         raise ValueError("all elements of input should be between 0 and 1")
@@ -75,7 +75,7 @@ def bce_of_p(p: Array, t: Array) -> Array:
 
 
 @in_float32
-def bce(z: Array, t: Array) -> Array:
+def bce_with_logits(z: Array, t: Array) -> Array:
     """Binary cross-entropy of a logit z: log(1 + exp(z)) - z t, stable for any z."""
     way = np.subtract(np.greater(z, ZERO.get(z.dtype.char, 0)), t, dtype=z.dtype)
     return z * way + np.log1p(np.exp(-np.abs(z)))

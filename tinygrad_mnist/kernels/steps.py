@@ -25,19 +25,19 @@ def heaviside(x: Array, values: Array) -> Array:
     return np.asarray(np.where(np.equal(x, 0), values, np.greater(x, 0)), dtype)
 
 
-def within(d: Array, x: Array, *, low: float | None, high: float | None) -> Array:
+def between(d: Array, x: Array, *, low: float | None, high: float | None) -> Array:
     """d where low <= x <= high, else 0."""
     if low is None or high is None:
         return masked_by_bools(d, x >= low if high is None else x <= high)
     return masked_by_bools(d, (x >= low) & (x <= high))
 
 
-def inside(d: Array, x: Array, *, low: float, high: float) -> Array:
+def strictly_between(d: Array, x: Array, *, low: float, high: float) -> Array:
     """d where low < x < high, else 0."""
     return masked_by_bools(d, (x > low) & (x < high))
 
 
-def beats(d: Array, a: Array, b: Array) -> Array:
+def share_of_max(d: Array, a: Array, b: Array) -> Array:
     """0 where a < b, half of d where they tie, else d: how PyTorch shares a tie, or a NaN."""
     half = 1 - np.equal(a, b).astype(d.dtype) * d.dtype.type(0.5)
     return masked(d * half, np.subtract(np.less(a, b).view(np.int8), I8))

@@ -1,4 +1,4 @@
-"""The derivative table, and PyTorch's functions composed of its rows, one file a family.
+"""The derivative table, and PyTorch's functions composed of its rows, one file per family.
 
 `table.py` is where derivatives are; the families have none. An `elementwise` row is a function and
 a method of Tensor as it stands. A family lists in METHODS what of it is also a method. To add an
@@ -114,17 +114,17 @@ class Later:
 
 def methods() -> dict[str, Any]:
     """All that Tensor gets from here, by name."""
-    found: dict[str, Any] = {
+    attributes: dict[str, Any] = {
         name: method_of(getattr(family, name)) for family in FAMILIES for name in family.METHODS
     }
-    found |= convert.METHODS | inplace.METHODS
+    attributes |= convert.METHODS | inplace.METHODS
     for name, operator in OPERATORS.items():
         bare = getattr(operator, "__wrapped__", operator)
-        found |= {f"__{name}__": operation(bare), f"__r{name}__": reflected(bare)}
-    found |= {f"__{name}__": operation(getattr(table, name)) for name in COMPARISONS}
+        attributes |= {f"__{name}__": operation(bare), f"__r{name}__": reflected(bare)}
+    attributes |= {f"__{name}__": operation(getattr(table, name)) for name in COMPARISONS}
     for module, names in LATER.items():
-        found |= {name: Later(module, name) for name in names.split()}
-    return found | {
+        attributes |= {name: Later(module, name) for name in names.split()}
+    return attributes | {
         "__getitem__": index.getitem,
         "__getattr__": unknown,
         "__repr__": printing.render,
@@ -146,7 +146,7 @@ def methods() -> dict[str, Any]:
             doc="The conjugate transpose of each matrix: `mT`, for all elements are real.",
         ),
         "device": property(lambda x: device("cpu"), doc="The device, which is always the CPU."),
-        "is_cuda": property(lambda x: False, doc="Whether the Tensor lives on a GPU: False."),
+        "is_cuda": property(lambda x: False, doc="Tell whether the Tensor lives on a GPU: False."),
         "real": property(lambda x: x, doc="The Tensor itself: all elements are real."),
         "itemsize": property(
             lambda x: x._data.itemsize, doc="The number of bytes of one element: `element_size()`."
@@ -167,7 +167,7 @@ def where(self: Tensor, condition: Tensor, other: Any) -> Tensor:
 
 
 def unknown(self: Tensor, name: str) -> Any:
-    """AttributeError that names the nearest method; Python asks here only when it found nothing."""
+    """Raise AttributeError with the nearest method; called for missing names alone."""
     from tinygrad_mnist.missing import instead
 
     hint = "" if name.startswith("_") else instead("Tensor", name, dir(Tensor))

@@ -10,7 +10,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import reduce, table
-from tinygrad_mnist.ops.arguments import dim_of, heard
+from tinygrad_mnist.ops.arguments import call_recorded, dim_of
 from tinygrad_mnist.ops.random import rng_of
 from tinygrad_mnist.ops.refused import refuse
 
@@ -47,7 +47,7 @@ def hardtanh(
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x where x > 0, else negative_slope x."""
-    return input * table.slopes(input, slope=negative_slope)
+    return input * table.leaky_slope(input, slope=negative_slope)
 
 
 def rrelu(
@@ -60,7 +60,7 @@ def rrelu(
     """leaky_relu with slopes drawn from [lower, upper]; with their mean when not training."""
     if not training:
         return leaky_relu(input, (lower + upper) / 2)
-    u = heard(table.uniform, shape=input.shape, dtype=input.dtype, rng=rng_of(None))
+    u = call_recorded(table.uniform, shape=input.shape, dtype=input.dtype, rng=rng_of(None))
     return table.where(input > 0, input, input * (u * (upper - lower) + lower))
 
 
@@ -206,7 +206,7 @@ def _implied(x: Tensor, dim: int | None) -> int:
 
 def gumbel_softmax(logits: Tensor, tau: float = 1.0, hard: bool = False, dim: int = -1) -> Tensor:
     """softmax of logits with Gumbel noise; `hard`: one-hot forward, soft backward."""
-    u = heard(table.uniform, shape=logits.shape, dtype=logits.dtype, rng=rng_of(None))
+    u = call_recorded(table.uniform, shape=logits.shape, dtype=logits.dtype, rng=rng_of(None))
     tiny = float(np.finfo(logits.dtype).tiny)
     noise = -table.log(-table.log(table.clip(u, low=tiny, high=1 - 1e-7)))
     y = reduce.softmax((logits + noise) / tau, dim)
@@ -266,7 +266,7 @@ def _alpha_drop(input: Tensor, p: float, shape: tuple[int, ...], *, training: bo
         return input
     low = -SELU_SCALE * SELU_ALPHA
     a = 1 / math.sqrt((1 - p) * (1 + p * low * low)) if p < 1 else 0.0
-    u = heard(table.uniform, shape=shape, dtype=input.dtype, rng=rng_of(None))
+    u = call_recorded(table.uniform, shape=shape, dtype=input.dtype, rng=rng_of(None))
     return table.where(u >= p, input, low) * a - a * p * low
 
 
@@ -279,7 +279,7 @@ def _drop(x: Tensor, p: float, shape: tuple[int, ...], *, training: bool) -> Ten
     _check_probability(p)
     if not training or p == 0:
         return x
-    return x * heard(table.dropout_mask, shape=shape, p=p, dtype=x.dtype, rng=rng_of(None))
+    return x * call_recorded(table.dropout_mask, shape=shape, p=p, dtype=x.dtype, rng=rng_of(None))
 
 
 refuse(globals())

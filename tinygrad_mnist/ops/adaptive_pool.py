@@ -1,6 +1,6 @@
 """Pools whose windows lie anywhere: adaptive and fractional maxima, and the way back from maxima.
 
-A window is a list of places in its image, so all of them are one gather and one maximum.
+A window is a list of positions in its image, so all of them are one gather and one maximum.
 """
 
 from __future__ import annotations
@@ -38,27 +38,29 @@ __all__ = [
 Array = np.ndarray[Any, Any]
 
 
-def _maxima(x: Tensor, places: Array, number: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-    """The first maximum of each window and where in its image it is.
+def _maxima(x: Tensor, positions: Array, number: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """The first maximum of each window and its index in the image.
 
-    x is (n, c, ...); `places` (n, c, windows, elements), or with lengths of one for n and c, hold
-    places in the flattened image, in order.
+    x is (n, c, ...); `positions` (n, c, windows, elements), or with lengths of one for n and c, lie
+    in the flattened image, in order.
     """
     n, c = x.shape[:2]
     image = table.reshape(x, shape=(n, c, math.prod(x.shape[2:])))
-    windows, size = places.shape[2:]
-    spread = np.broadcast_to(places, (n, c, windows, size))
+    windows, size = positions.shape[2:]
+    spread = np.broadcast_to(positions, (n, c, windows, size))
     index = table.reshape(wrap(np.ascontiguousarray(spread)), shape=(n, c, windows * size))
-    held = table.reshape(table.gather(image.detach(), index, axis=2), shape=(n, c, windows, size))
-    first = table.argmax(held, axis=3, keepdims=True)
-    at = table.gather(table.reshape(index, shape=held.shape), first, axis=3)
+    elements = table.reshape(
+        table.gather(image.detach(), index, axis=2), shape=(n, c, windows, size)
+    )
+    first = table.argmax(elements, axis=3, keepdims=True)
+    at = table.gather(table.reshape(index, shape=elements.shape), first, axis=3)
     at = table.reshape(at, shape=(n, c, windows))
     y = table.gather(image, at, axis=2)
     return tuple(table.reshape(v, shape=(n, c, *number)) for v in (y, at))  # type: ignore[return-value]
 
 
 def _grid(sides: list[Array], lengths: tuple[int, ...]) -> Array:
-    """Places in the flattened image, (..., windows, elements), of windows that are products.
+    """Positions in the flattened image, (..., windows, elements), of windows that are products.
 
     Each of `sides` is (..., windows along that dimension, elements along it).
     """
@@ -74,14 +76,14 @@ def _grid(sides: list[Array], lengths: tuple[int, ...]) -> Array:
 
 
 def _sides(n: int, m: int) -> Array:
-    """The places of m adaptive windows over n, all as long as the longest: the last one repeats."""
+    """The positions of m adaptive windows over n, as long as the longest: the last one repeats."""
     ends = np.array(adaptive_ends(n, m), np.int64).reshape(m, 2)
     reach = np.arange((ends[:, 1] - ends[:, 0]).max(initial=1))
     return np.minimum(ends[:, :1] + reach, ends[:, 1:] - 1)
 
 
 def adaptive(dims: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """adaptive_max_pool of some dimensions, and its form that returns indices too."""
+    """Make adaptive_max_pool of some dimensions, and its form that returns indices too."""
     name = f"adaptive_max_pool{dims}d"
 
     def with_indices(
@@ -96,14 +98,14 @@ def adaptive(dims: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
             )
         lengths = x.shape[2:]
         sides = [_sides(n, m) for n, m in zip(lengths, sizes, strict=True)]
-        found = _maxima(x, _grid(sides, lengths)[None, None], sizes)
+        maxima = _maxima(x, _grid(sides, lengths)[None, None], sizes)
         if input.ndim == x.ndim:
-            return found
-        return shape.squeeze(found[0], 0), shape.squeeze(found[1], 0)
+            return maxima
+        return shape.squeeze(maxima[0], 0), shape.squeeze(maxima[1], 0)
 
     def pool(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
-        found = with_indices(input, output_size)
-        return found if return_indices else found[0]
+        maxima = with_indices(input, output_size)
+        return maxima if return_indices else maxima[0]
 
     pool.__doc__ = (
         f"The largest of adaptive windows over the last {dims} dimensions (`adaptive_avg_pool2d` "
@@ -114,7 +116,7 @@ def adaptive(dims: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
 
 
 def named(function: Callable[..., Any], name: str) -> Callable[..., Any]:
-    """The function, by this name."""
+    """Set the name of a function; return it."""
     function.__name__ = function.__qualname__ = name
     return function
 
@@ -125,7 +127,7 @@ adaptive_max_pool3d, adaptive_max_pool3d_with_indices = adaptive(3)
 
 
 def fractional(dims: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """fractional_max_pool of some dimensions, and its form that returns indices too."""
+    """Make fractional_max_pool of some dimensions, and its form that returns indices too."""
     name = f"fractional_max_pool{dims}d"
 
     def with_indices(
@@ -143,8 +145,8 @@ def fractional(dims: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
         if output_size is not None:
             sizes = several(output_size, "output_size", dims)
         else:
-            given = output_ratio if isinstance(output_ratio, (tuple, list)) else [output_ratio]
-            ratios = list(given) * (dims if len(given) == 1 else 1)
+            factors = output_ratio if isinstance(output_ratio, (tuple, list)) else [output_ratio]
+            ratios = list(factors) * (dims if len(factors) == 1 else 1)
             sizes = tuple(int(n * r) for n, r in zip(lengths, ratios, strict=True))
         if any(m + k - 1 > n or m < 1 for n, m, k in zip(lengths, sizes, size, strict=True)):
             raise ShapeError(
@@ -159,10 +161,10 @@ def fractional(dims: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
             _starts(drawn[..., i], n, m, k)[..., None] + np.arange(k)
             for i, (n, m, k) in enumerate(zip(lengths, sizes, size, strict=True))
         ]
-        found = _maxima(x, _grid(sides, lengths), sizes)
+        maxima = _maxima(x, _grid(sides, lengths), sizes)
         if input.ndim == x.ndim:
-            return found
-        return shape.squeeze(found[0], 0), shape.squeeze(found[1], 0)
+            return maxima
+        return shape.squeeze(maxima[0], 0), shape.squeeze(maxima[1], 0)
 
     def pool(
         input: Tensor,
@@ -172,10 +174,10 @@ def fractional(dims: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
         return_indices: bool = False,
         _random_samples: Tensor | None = None,
     ) -> Any:
-        found = with_indices(
+        maxima = with_indices(
             input, kernel_size, output_size, output_ratio, _random_samples=_random_samples
         )
-        return found if return_indices else found[0]
+        return maxima if return_indices else maxima[0]
 
     pool.__doc__ = (
         f"The largest of windows at random places of the last {dims} dimensions, `output_size` of "
@@ -201,7 +203,7 @@ fractional_max_pool3d, fractional_max_pool3d_with_indices = fractional(3)
 
 
 def unpool(dims: int) -> Callable[..., Tensor]:
-    """max_unpool of some dimensions."""
+    """Make max_unpool of some dimensions."""
     name = f"max_unpool{dims}d"
 
     def back(
@@ -256,7 +258,7 @@ def _unpooled(
 
 
 def _placed(name: str, x: Tensor, at: Tensor, sizes: tuple[int, ...]) -> Tensor:
-    """Zeros of these sizes, with x at places in the flattened images."""
+    """Zeros of these sizes, with x at positions in the flattened images."""
     n, c = x.shape[:2]
     room, count = math.prod(sizes), math.prod(x.shape[2:])
     low, high = int(at._data.min(initial=0)), int(at._data.max(initial=0))
@@ -266,8 +268,8 @@ def _placed(name: str, x: Tensor, at: Tensor, sizes: tuple[int, ...]) -> Tensor:
             f"{list(sizes)}"
         )
     image = np.arange(n * c).reshape(n * c, 1) * room
-    places = table.reshape(at, shape=(n * c, count)) + image
-    flat = table.flat_index(table.reshape(places, shape=(n * c * count,)), shape=(n * c * room,))
+    positions = table.reshape(at, shape=(n * c, count)) + image
+    flat = table.flat_index(table.reshape(positions, shape=(n * c * count,)), shape=(n * c * room,))
     values = table.reshape(x, shape=(n * c * count,))
     y = table.assign_at(np.zeros(n * c * room, x.dtype), flat, values)
     return table.reshape(y, shape=(n, c, *sizes))
@@ -277,7 +279,7 @@ max_unpool1d, max_unpool2d, max_unpool3d = unpool(1), unpool(2), unpool(3)
 
 
 def lp_pool(dims: int) -> Callable[..., Tensor]:
-    """lp_pool of some dimensions."""
+    """Make lp_pool of some dimensions."""
     mean = {1: avg_pool1d, 2: avg_pool2d, 3: avg_pool3d}[dims]
 
     def pool(

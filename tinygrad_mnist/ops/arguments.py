@@ -1,6 +1,6 @@
 """How people may spell arguments: PyTorch's names, NumPy's names, and what is refused.
 
-`public` is the one place that knows that `axis` means `dim`; `creation` the one place that knows
+`public` is the one place where `axis` becomes `dim`; `creation` the one place that handles
 `device` and `requires_grad`. The small functions below turn dims and sizes into plain tuples.
 """
 
@@ -72,7 +72,7 @@ def public(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _into(call: Callable[..., Any], args: tuple[Any, ...], kw: dict[str, Any]) -> Any:
-    """The call's result, written into what `out=` names."""
+    """Call, and write the result into the Tensor that `out=` names."""
     out = kw["out"]
     made = call(*args, **{word: value for word, value in kw.items() if word != "out"})
     return supplied.write_out(call.__name__, out, made)
@@ -81,7 +81,7 @@ def _into(call: Callable[..., Any], args: tuple[Any, ...], kw: dict[str, Any]) -
 def _respell(
     called: str, function: Callable[..., Any], args: tuple[Any, ...], kw: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The call as the function wants it: known names, *args by position, nothing unsupported."""
+    """Return the call in the function's words: its names, *args by position, all supported."""
     positional, variadic, keywords = parameter_names(function)
     names = (*positional, variadic, *keywords)
     given: dict[str, Any] = {}
@@ -89,7 +89,7 @@ def _respell(
         if word == "out" and word not in names:  # None: a result of its own
             continue
         if word in UNSUPPORTED and word not in names:
-            if not any(value is it for it in NOTHING) and str(value) not in NOTHING:
+            if not any(value is nothing for nothing in NOTHING) and str(value) not in NOTHING:
                 raise TypeError(f"{called}(): {word}= is not supported; {UNSUPPORTED[word]}")
         elif word in names or word != "dtype" or value is not None:
             given[word if word in names else NUMPY_NAMES.get(word, word)] = value
@@ -100,13 +100,13 @@ def _respell(
 
 
 def composed(what: str, function: Callable[..., R]) -> Callable[..., R]:
-    """`public`, for a name that is one line of others: what it is, and the line."""
+    """Make a public function from a docstring and a one-line function."""
     function.__doc__ = what
     return public(function)
 
 
 def named(family: dict[str, Any], names: list[str]) -> None:
-    """Call the functions of a family that were not written with `def name` by their names."""
+    """Set `__name__` on the functions of a family that a factory or a lambda made."""
     for name in names:
         function = family[name]
         if getattr(function, "__name__", name) not in names:
@@ -173,20 +173,20 @@ class device:
 
 
 def check_device(value: Any) -> None:
-    """RuntimeError for any device but the CPU."""
+    """Raise RuntimeError for any device but the CPU."""
     wanted = value if isinstance(value, device) else device(value)
     if wanted.type != "cpu":
         raise RuntimeError(f"device {str(wanted)!r} is not available: everything runs on the CPU")
 
 
-def heard(it: Callable[..., Any], **kw: Any) -> Tensor:
-    """Call a row that has no array arguments (zeros, random numbers) so that a tape hears it."""
-    row = it.op  # type: ignore[attr-defined]
-    return special(row, (), kw) if MODES else record(row, (), kw)
+def call_recorded(row: Callable[..., Any], **kw: Any) -> Tensor:
+    """Call a row that has no array arguments (zeros, random numbers) so that a tape records it."""
+    op = row.op  # type: ignore[attr-defined]
+    return special(op, (), kw) if MODES else record(op, (), kw)
 
 
 def dim_of(ndim: int, dim: Any) -> int:
-    """A dimension counted from the front; IndexError names the allowed range, as PyTorch does."""
+    """Count a dimension from the front; IndexError names the allowed range, as in PyTorch."""
     dim = dim.__index__()
     reach = max(ndim, 1)
     if not -reach <= dim < reach:
@@ -198,7 +198,7 @@ def dim_of(ndim: int, dim: Any) -> int:
 
 
 def dims_of(ndim: int, dim: Any) -> tuple[int, ...]:
-    """Several dimensions counted from the front; RuntimeError if one comes twice."""
+    """Count several dimensions from the front; RuntimeError if one comes twice."""
     dims = tuple(dim_of(ndim, d) for d in dim)
     if len(set(dims)) != len(dims):
         raise RuntimeError(f"dim {dims} has the same dimension twice")
@@ -214,7 +214,7 @@ def axes_of(ndim: int, dim: Dim) -> tuple[int, ...] | None:
 
 
 def size_of(size: tuple[Any, ...]) -> tuple[int, ...]:
-    """A size given as `f(2, 3)`, `f((2, 3))` or `f([2, 3])`."""
+    """Return the size of a call `f(2, 3)`, `f((2, 3))` or `f([2, 3])`."""
     if len(size) == 1 and not isinstance(size[0], int):
         whole = size[0]
         if getattr(whole, "ndim", 0):
@@ -227,14 +227,14 @@ def size_of(size: tuple[Any, ...]) -> tuple[int, ...]:
 
 
 def floating(x: Any) -> Any:
-    """x itself, or cast to the default dtype if it holds integers or bools."""
+    """Return x itself, or x cast to the default dtype if it holds integers or bools."""
     if x.dtype.kind == "f":
         return x
     return supplied.cast(x, dtype=get_default_dtype())
 
 
 def in_float32(function: F) -> F:
-    """A function that takes float16 through its steps in float32, and rounds its result once."""
+    """Make a function compute float16 in float32, and round its result once."""
 
     @functools.wraps(function)
     def wide(*args: Any, **kw: Any) -> Any:
@@ -261,7 +261,7 @@ def _in_float32(function: Callable[..., Any], args: tuple[Any, ...], kw: dict[st
 
 
 def tensor_of(x: Any, like: Any = None) -> Tensor:
-    """x as a Tensor: itself, or one on the same memory, or a new one in the dtype of `like`."""
+    """Return x as a Tensor: itself, one on the same memory, or a new one in the dtype of `like`."""
     if isinstance(x, Tensor):
         return x
     if isinstance(x, np.ndarray):

@@ -93,7 +93,7 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
 
 
 def turned(name: str, split: Callable[[Tensor, Any], Any]) -> Callable[..., Any]:
-    """hsplit, vsplit or dsplit: an int has to divide the length."""
+    """Make hsplit, vsplit or dsplit: an int has to divide the length."""
 
     @public
     def pieces(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
@@ -210,14 +210,14 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
 
 
 def copied(function: Callable[..., Any], what: str) -> Callable[..., Any]:
-    """A function of views, with its result in new memory."""
+    """Make a function of views give its result in new memory."""
 
     @public
     def copy(input: Tensor, *args: Any, **kw: Any) -> Any:
-        found = function(input, *args, **kw)
-        if isinstance(found, Tensor):
-            return shape.clone(found)
-        return tuple(map(shape.clone, found))
+        view = function(input, *args, **kw)
+        if isinstance(view, Tensor):
+            return shape.clone(view)
+        return tuple(map(shape.clone, view))
 
     copy.__doc__ = f"`{what}`, in new memory."
     return copy

@@ -28,9 +28,9 @@ def scaled_dot_product_attention(
     """softmax(query key^T scale + mask) value; Vaswani et al., 2017.
 
     query (..., l, e), key (..., s, e), value (..., s, v) give (..., l, v). `scale` is 1 / sqrt(e)
-    unless given. A bool mask says who may be seen; a float mask is added. `is_causal`: query i sees
-    keys up to i. A query that may see nobody gives zeros. `dropout_p` applies always: pass 0 in
-    evaluation.
+    unless given. A bool mask is true where a key may be seen; a float mask is added. `is_causal`:
+    query i sees keys up to i. A query that may see no key gives zeros. `dropout_p` applies always:
+    pass 0 in evaluation.
     """
     mixed, _ = attend(
         query, key, value, attn_mask, dropout_p, scale, is_causal=is_causal, enable_gqa=enable_gqa
@@ -39,7 +39,7 @@ def scaled_dot_product_attention(
 
 
 def _of_whom_is_seen(scores: Tensor) -> Tensor:
-    """softmax of the scores; zeros where a query sees nobody, with gradients of zero."""
+    """The softmax of the scores; zeros where a query sees no key, with gradients of zero."""
     nobody = table.eq(table.amax(scores, axis=(scores.ndim - 1,), keepdims=True), -math.inf)
     weights = reduce.softmax(table.where(nobody, 0.0, scores), -1)
     return table.where(nobody, 0.0, weights)
@@ -146,14 +146,14 @@ def multi_head_attention_forward(
     mask = _scores_mask(attn_mask, key_padding_mask, q)
     if mask is not None and k.shape[2] > mask.shape[-1]:
         mask = shape.constant_pad_nd(mask, (0, k.shape[2] - mask.shape[-1]))
-    mixed, found = attend(q, k, v, mask, dropout_p if training else 0.0)
+    mixed, weights = attend(q, k, v, mask, dropout_p if training else 0.0)
     mixed = shape.flatten(shape.transpose(mixed, 1, 2), 2)
     out = linear(mixed, out_proj_weight, out_proj_bias)
     out = shape.movedim(out, 0, 1) if batched else shape.squeeze(out, 0)
     if not need_weights:
         return out, None
-    found = reduce.mean(found, 1) if average_attn_weights else found
-    return out, found if batched else shape.squeeze(found, 0)
+    weights = reduce.mean(weights, 1) if average_attn_weights else weights
+    return out, weights if batched else shape.squeeze(weights, 0)
 
 
 def _heads(x: Tensor, count: int) -> Tensor:

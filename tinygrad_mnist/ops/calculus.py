@@ -23,15 +23,15 @@ __all__ = [
 METHODS = ["cross", "cummax", "cummin", "diff", "renorm"]
 
 
-def running(place: Callable[..., Tensor], what: str) -> Callable[..., Found]:
-    """cummax or cummin."""
+def running(row: Callable[..., Tensor], what: str) -> Callable[..., Found]:
+    """Make cummax or cummin."""
 
     @public
     def extremes(input: Tensor, dim: int) -> Found:
         axis = dim_of(input.ndim, dim)
         if not input.ndim:
             return Found(shape.clone(input), table.argmax(input))
-        index = place(input, axis=axis)
+        index = row(input, axis=axis)
         return Found(table.gather(input, index, axis=axis), index)
 
     extremes.__doc__ = what

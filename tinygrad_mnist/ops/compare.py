@@ -18,8 +18,8 @@ __all__ += public_names(table, with_rules=False)
 NOT_METHODS = {"where"}
 METHODS = [name for name in __all__ if name not in NOT_METHODS]
 
-isposinf = composed("Whether each element is +inf.", lambda input: table.eq(input, math.inf))
-isneginf = composed("Whether each element is -inf.", lambda input: table.eq(input, -math.inf))
+isposinf = composed("Test each element for +inf.", lambda input: table.eq(input, math.inf))
+isneginf = composed("Test each element for -inf.", lambda input: table.eq(input, -math.inf))
 
 
 @public
@@ -43,7 +43,7 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
 def isclose(
     input: Tensor, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
 ) -> Tensor:
-    """Whether |input - other| <= atol + rtol * |other|, for each element."""
+    """Test |input - other| <= atol + rtol * |other|, for each element."""
     if rtol < 0 or atol < 0:
         raise RuntimeError(f"isclose: rtol and atol must not be negative, got {rtol} and {atol}")
     other = tensor_of(other, input)
@@ -61,11 +61,11 @@ def isclose(
 def allclose(
     input: Tensor, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
 ) -> bool:
-    """Whether `isclose` holds everywhere, as a Python bool."""
+    """Tell whether `isclose` holds everywhere, as a Python bool."""
     return bool(isclose(input, other, rtol, atol, equal_nan=equal_nan).all())
 
 
 @public
 def equal(input: Tensor, other: Tensor) -> bool:
-    """Whether two Tensors have the same shape and elements, as a Python bool."""
+    """Tell whether two Tensors have the same shape and elements, as a Python bool."""
     return input.shape == other.shape and bool(table.eq(input, other).all())

@@ -318,12 +318,12 @@ def pad(
                 f"Padding size {max(before, after)} must be at most {reach} for mode {mode!r} and "
                 f"dimension {axis} of input {list(input.shape)}"
             )
-        places = np.arange(-before, n + after)
+        sources = np.arange(-before, n + after)
         if mode == "replicate":
-            places = places.clip(0, n - 1)
+            sources = sources.clip(0, n - 1)
         elif mode == "circular":
-            places %= n
+            sources %= n
         else:
-            places = n - 1 - abs(n - 1 - abs(places))
-        input = shape.movedim(table.take(shape.movedim(input, axis, 0), places), 0, axis)
+            sources = n - 1 - abs(n - 1 - abs(sources))
+        input = shape.movedim(table.take(shape.movedim(input, axis, 0), sources), 0, axis)
     return input

@@ -1,4 +1,4 @@
-"""Between dtypes, devices, NumPy and Python: what a Tensor turns into, and what it can say."""
+"""Between dtypes, devices, NumPy and Python: conversions and attributes of a Tensor."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def cpu(self: Tensor) -> Tensor:
 
 
 def cuda(self: Tensor, *_: Any) -> Tensor:
-    """RuntimeError: everything runs on the CPU."""
+    """Raise RuntimeError: everything runs on the CPU."""
     check_device("cuda")
     return self
 
 
 def caster(dtype: str) -> Any:
-    """A method that casts to one dtype."""
+    """Make a method that casts to one dtype."""
 
     def cast(self: Tensor, memory_format: Any = None) -> Tensor:
         return to(self, np.dtype(dtype))
@@ -107,7 +107,7 @@ def deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
 
 
 def reduce(self: Tensor) -> tuple[Any, ...]:
-    """What a pickle holds: the elements, and whether a gradient is wanted; no graph."""
+    """Return the content of a pickle: the elements and `requires_grad`; no graph."""
     refuse_read("pickling")
     return unpickled, (self._data, self._node is not None)
 
@@ -123,12 +123,12 @@ def type_as(self: Tensor, other: Tensor) -> Tensor:
 
 
 def is_floating_point(self: Tensor) -> bool:
-    """Whether the dtype is a float."""
+    """Tell whether the dtype is a float."""
     return self.dtype.kind == "f"
 
 
 def is_contiguous(self: Tensor, memory_format: Any = None) -> bool:
-    """Whether the elements lie in memory row by row, without gaps."""
+    """Tell whether the elements lie in memory row by row, without gaps."""
     return shape.is_contiguous(self)
 
 

@@ -11,7 +11,7 @@ from tinygrad_mnist.autograd.default_dtype import get_default_dtype
 from tinygrad_mnist.autograd.layout import note_foreign
 from tinygrad_mnist.autograd.tensor import Tensor, as_array, refuse_read, unwrap, wrap
 from tinygrad_mnist.ops import table
-from tinygrad_mnist.ops.arguments import creation, heard, public, size_of
+from tinygrad_mnist.ops.arguments import call_recorded, creation, public, size_of
 
 __all__ = [
     "arange", "as_tensor", "asarray", "empty", "empty_like", "eye", "from_dlpack", "from_numpy",
@@ -35,7 +35,7 @@ def tensor(data: Any, *, dtype: Any = None) -> Tensor:
 
 @creation
 def as_tensor(data: Any, dtype: Any = None) -> Tensor:
-    """data as a Tensor, sharing its memory where it can."""
+    """Return data as a Tensor, on the same memory where possible."""
     if isinstance(data, Tensor):
         return data if dtype in (None, data.dtype) else table.cast(data, dtype=dtype)
     if isinstance(data, np.ndarray) and dtype in (None, data.dtype) and data.dtype.isnative:
@@ -72,7 +72,7 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None) -> Tensor:
     """A Tensor of `size` that holds `fill_value` everywhere."""
     value = fill_value.item() if isinstance(fill_value, (Tensor, np.generic)) else fill_value
     dtype = np.dtype(dtype) if dtype is not None else wrap(as_array(value)).dtype
-    return heard(table.full, shape=size_of((size,)), value=value, dtype=dtype)
+    return call_recorded(table.full, shape=size_of((size,)), value=value, dtype=dtype)
 
 
 @creation

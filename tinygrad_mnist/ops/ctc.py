@@ -1,4 +1,4 @@
-"""Connectionist temporal classification: the likelihood of labels without their moments."""
+"""Connectionist temporal classification: the likelihood of labels whose times are unknown."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ def ctc_loss(
     """
     if log_probs.ndim == 2:
         one = shape.unsqueeze(log_probs, 1)
-        heard, spoken = (
+        frames, spoken = (
             table.reshape(tensor_of(v), shape=(1,)) for v in (input_lengths, target_lengths)
         )
         rows = table.reshape(targets, shape=(1, -1))
-        each = ctc_loss(one, rows, heard, spoken, blank, reduction, zero_infinity)
+        each = ctc_loss(one, rows, frames, spoken, blank, reduction, zero_infinity)
         return table.reshape(each, shape=())
     steps, n, classes = log_probs.shape
-    heard, spoken = (tensor_of(v) for v in (input_lengths, target_lengths))
+    frames, spoken = (tensor_of(v) for v in (input_lengths, target_lengths))
     labels = _padded(tensor_of(targets), spoken, n)
-    _check_lengths(heard, spoken, steps, labels.shape[1], n)
+    _check_lengths(frames, spoken, steps, labels.shape[1], n)
     _check_labels(labels, spoken, classes, blank)
-    each = _negative_log_likelihood(log_probs, labels, heard, spoken, blank)
+    each = _negative_log_likelihood(log_probs, labels, frames, spoken, blank)
     infinite = table.gt(each, -0.1 * NEVER)
     each = table.where(infinite, 0.0 if zero_infinity else np.inf, each)
     if reduction == "mean":
@@ -61,7 +61,7 @@ def ctc_loss(
 
 
 def _padded(targets: Tensor, spoken: Tensor, n: int) -> Tensor:
-    """The targets as rows of one length."""
+    """Pad the targets to rows of one length."""
     if targets.dtype.kind not in "iu":
         raise TypeError(f"ctc_loss: targets must be integers, not {targets.dtype}")
     if targets.ndim == 2:
@@ -80,8 +80,8 @@ def _padded(targets: Tensor, spoken: Tensor, n: int) -> Tensor:
     return wrap(rows)
 
 
-def _check_lengths(heard: Tensor, spoken: Tensor, steps: int, room: int, n: int) -> None:
-    pairs = (("input_lengths", heard, steps), ("target_lengths", spoken, room))
+def _check_lengths(frames: Tensor, spoken: Tensor, steps: int, room: int, n: int) -> None:
+    pairs = (("input_lengths", frames, steps), ("target_lengths", spoken, room))
     for name, lengths, most in pairs:
         if lengths.shape != (n,) or lengths.dtype.kind not in "iu":
             raise ShapeError(f"ctc_loss: {name} must be {n} integers, not {lengths!r}")
@@ -102,9 +102,9 @@ def _check_labels(labels: Tensor, spoken: Tensor, classes: int, blank: int) -> N
 
 
 def _negative_log_likelihood(
-    log_probs: Tensor, labels: Tensor, heard: Tensor, spoken: Tensor, blank: int
+    log_probs: Tensor, labels: Tensor, frames: Tensor, spoken: Tensor, blank: int
 ) -> Tensor:
-    """One number a sequence, by the forward recursion over labels with blanks between them."""
+    """One number per sequence, by the forward recursion over labels with blanks between them."""
     steps, n, _ = log_probs.shape
     width = 2 * labels.shape[1] + 1
     counted = table.lt(np.arange(labels.shape[1]), table.reshape(spoken, shape=(-1, 1)))
@@ -117,27 +117,27 @@ def _negative_log_likelihood(
     skips = table.ne(states, blank) & table.ne(states, before)
     skips = skips & wrap(np.arange(width) > 1)
     spread = table.broadcast_to(table.reshape(states, shape=(1, n, width)), shape=(steps, n, width))
-    said = table.clip(table.gather(log_probs, spread, axis=2), low=NEVER, high=None)
+    emitted = table.clip(table.gather(log_probs, spread, axis=2), low=NEVER, high=None)
     start = np.full((n, width), NEVER, log_probs.dtype)
-    start[:, 0] = 0  # before the first moment nothing was said
+    start[:, 0] = 0  # before the first moment no label was emitted
     state = wrap(start)
     for t in range(steps):
         jump = table.where(skips, _moved(state, 2), NEVER)
-        reached = table.logaddexp(table.logaddexp(state, _moved(state, 1)), jump) + said[t]
-        state = table.where(table.reshape(table.gt(heard, t), shape=(-1, 1)), reached, state)
+        reached = table.logaddexp(table.logaddexp(state, _moved(state, 1)), jump) + emitted[t]
+        state = table.where(table.reshape(table.gt(frames, t), shape=(-1, 1)), reached, state)
     end = table.cast(table.reshape(spoken * 2, shape=(-1, 1)), dtype="int64")
     last = table.gather(state, end, axis=1)
     other = table.gather(state, table.clip(end - 1, low=0, high=None), axis=1)
     other = table.where(table.gt(end, 0), other, NEVER)
     total = -table.reshape(table.logaddexp(last, other), shape=(-1,))
-    moments = table.lt(np.arange(steps).reshape(-1, 1), heard)
+    moments = table.lt(np.arange(steps).reshape(-1, 1), frames)
     sums = table.sum(table.exp(log_probs), axis=(2,))
     sums = table.sum(table.where(moments, sums, 0.0), axis=(0,))
     return total + (sums - sums.detach())
 
 
 def _moved(state: Tensor, by: int) -> Tensor:
-    """The states moved on; nobody is at the first ones."""
+    """Move the states on by `by`; the first ones become unreachable."""
     n, width = state.shape
     empty = wrap(np.full((n, min(by, width)), NEVER, state.dtype))
     if width <= by:

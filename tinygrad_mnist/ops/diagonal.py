@@ -26,7 +26,7 @@ take_diagonal = diagonal  # for where `diagonal` is a number
 
 
 def diagonal_of(rows: int, columns: int, offset: int) -> tuple[int, int, int]:
-    """Where a diagonal starts in the flattened matrix, its step, and its length."""
+    """A diagonal's start in the flattened matrix, its step, and its length."""
     start = offset if offset >= 0 else -offset * columns
     length = min(rows + min(offset, 0), columns - max(offset, 0))
     return start, columns + 1, max(length, 0)
@@ -62,14 +62,14 @@ def trace(input: Tensor) -> Tensor:
 
 
 def triangle(x: Tensor, diagonal: int, *, lower: bool) -> Tensor:
-    """What is on and below `diagonal`, or what is above it."""
+    """The elements on and below `diagonal`, or those above it."""
     if x.ndim < 2:
         raise RuntimeError("tril and triu: input tensor must have at least 2 dimensions")
     below = np.tri(x.shape[-2], x.shape[-1], diagonal, dtype=np.bool_)
     return table.where(below if lower else ~below, x, np.zeros((), x.dtype))
 
 
-# One line of others
+# One-line compositions of other ops
 diagflat = composed(
     "The matrix whose diagonal is input, flattened.",
     lambda input, offset=0: diag_embed(ravel(input), offset),

@@ -206,7 +206,7 @@ def logit(input: Tensor, eps: float | None = None) -> Tensor:
 
 
 class Parts(NamedTuple):
-    """What `frexp` returns."""
+    """The results of `frexp`."""
 
     mantissa: Tensor
     exponent: Tensor
@@ -275,7 +275,7 @@ def addcdiv(
     return add(input, tensor1 / tensor2, alpha=value)
 
 
-# One line of others
+# One-line compositions of other ops
 rsub = composed("other - input.", lambda input, other, alpha=1: sub(other, input, alpha=alpha))
 true_divide = composed(
     "input / other, a float whatever the dtypes.", lambda input, other: table.div(input, other)
@@ -284,7 +284,7 @@ rsqrt = composed("1 / sqrt(input).", lambda input: table.reciprocal(table.sqrt(i
 float_power = composed(
     "input ** exponent, in float64.", lambda input, exponent: pow(double(input), double(exponent))
 )
-frac = composed("What follows the decimal point.", lambda input: input - table.trunc(input))
+frac = composed("The part after the decimal point.", lambda input: input - table.trunc(input))
 clamp_min = composed("input, but at least `min`.", lambda input, min: clamp(input, min))
 clamp_max = composed("input, but at most `max`.", lambda input, max: clamp(input, None, max))
 deg2rad = composed("Degrees to radians.", lambda input: input * (math.pi / 180))

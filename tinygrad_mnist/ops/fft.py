@@ -1,4 +1,4 @@
-"""What of `fft` has real results: frequencies, and the order of a spectrum."""
+"""The part of `fft` that has real results: frequencies, and the order of a spectrum."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def ifftshift(input: Tensor, dim: Dim = None) -> Tensor:
 
 
 def axes(x: Tensor, dim: Dim) -> tuple[int, ...]:
-    """The dims that are shifted."""
+    """The dims to shift."""
     if dim is None:
         return tuple(range(x.ndim))
     return dims_of(x.ndim, dim if isinstance(dim, (tuple, list)) else (dim,))

@@ -160,7 +160,7 @@ def once() -> Any:
 
 
 def parts(y: Any, *shapes: tuple[int, ...]) -> list[Any]:
-    """What `packed` put side by side, each part in its shape."""
+    """Take apart what `packed` put side by side, each part in its shape."""
     ends = [0, *itertools.accumulate(math.prod(shape) for shape in shapes)]
     ranges = zip(shapes, itertools.pairwise(ends), strict=True)
     return [
@@ -176,7 +176,7 @@ def ratio(a: Any, b: Any) -> Any:
 
 
 def skew(x: Any) -> Any:
-    """What of x changes its sign when transposed, twice."""
+    """x - x.mT: twice the part of x that changes its sign when transposed."""
     return x - x.mT
 
 

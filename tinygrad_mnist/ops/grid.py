@@ -1,4 +1,4 @@
-"""Sampling images at places that a grid names, and grids of affine maps.
+"""Sampling images at the points of a grid, and grids of affine maps.
 
 Coordinates run from -1 to 1; how they become pixels, and what lies beyond, is GridSampler.h's.
 """
@@ -62,16 +62,16 @@ def grid_sample(
         )
     lengths, number = input.shape[2:], grid.shape[1:-1]
     points = table.reshape(grid, shape=(len(grid), math.prod(number), dims))
-    places = [
+    coordinates = [
         _pixels(table.slice(points, key=(..., dims - 1 - i)), n, bool(align_corners))
         for i, n in enumerate(lengths)
     ]
     if mode != "bicubic":
-        places = [
-            _within(place, n, padding_mode, bool(align_corners))
-            for place, n in zip(places, lengths, strict=True)
+        coordinates = [
+            _within(coordinate, n, padding_mode, bool(align_corners))
+            for coordinate, n in zip(coordinates, lengths, strict=True)
         ]
-    sides = [_taps(place, mode) for place in places]
+    sides = [_taps(coordinate, mode) for coordinate in coordinates]
     total: Any = None
     for taps in itertools.product(*sides):
         part = _tap(input, taps, padding_mode, bool(align_corners))
@@ -80,34 +80,34 @@ def grid_sample(
     return table.permute(y, axes=(0, dims + 1, *range(1, dims + 1)))
 
 
-def _pixels(place: Tensor, n: int, align_corners: bool) -> Tensor:
+def _pixels(coordinate: Tensor, n: int, align_corners: bool) -> Tensor:
     """A coordinate from -1 to 1 as one in pixels."""
     if align_corners:
-        return (place + 1) * ((n - 1) / 2)
-    return (place + 1) * (n / 2) - 0.5
+        return (coordinate + 1) * ((n - 1) / 2)
+    return (coordinate + 1) * (n / 2) - 0.5
 
 
-def _within(place: Tensor, n: int, padding_mode: str, align_corners: bool) -> Tensor:
+def _within(coordinate: Tensor, n: int, padding_mode: str, align_corners: bool) -> Tensor:
     """The pixel that stands for one beyond the rim."""
     if padding_mode == "zeros":
-        return place
+        return coordinate
     if padding_mode == "reflection":
         low, span = (0.0, n - 1.0) if align_corners else (-0.5, float(n))
         if not span:
-            return place * 0
-        far = table.abs(place - low)
+            return coordinate * 0
+        far = table.abs(coordinate - low)
         rest = table.fmod(far, span)
         even = table.eq(table.fmod(table.floor(far / span), 2.0), 0)
-        place = table.where(even, rest, span - rest) + low
-    return table.hardtanh(place, low=0.0, high=n - 1.0)
+        coordinate = table.where(even, rest, span - rest) + low
+    return table.hardtanh(coordinate, low=0.0, high=n - 1.0)
 
 
-def _taps(place: Tensor, mode: str) -> list[tuple[Tensor, Any]]:
-    """The pixels along one dimension that a place is a mixture of, with their shares."""
+def _taps(coordinate: Tensor, mode: str) -> list[tuple[Tensor, Any]]:
+    """The pixels along one dimension that make up a point, with their shares."""
     if mode == "nearest":
-        return [(table.round(place.detach()), None)]
-    first = table.floor(place.detach())
-    share = place - first
+        return [(table.round(coordinate.detach()), None)]
+    first = table.floor(coordinate.detach())
+    share = coordinate - first
     if mode == "bilinear":
         return [(first, 1 - share), (first + 1, share)]
     return [(first + k, _cubic(table.abs(share - k))) for k in (-1, 0, 1, 2)]
@@ -121,17 +121,17 @@ def _cubic(x: Tensor) -> Tensor:
 
 
 def _tap(input: Tensor, taps: Any, padding_mode: str, align_corners: bool) -> Tensor:
-    """One pixel for each place, times its share: (n, places, c)."""
+    """One pixel for each point, times its share: (n, points, c)."""
     n, c, *lengths = input.shape
     inside: Any = None
     flat: Any = None
     weights = [share for _, share in taps if share is not None]
-    for (place, _), length in zip(taps, lengths, strict=True):
+    for (coordinate, _), length in zip(taps, lengths, strict=True):
         if padding_mode != "zeros":
-            place = _within(place, length, padding_mode, align_corners)
-        seen = table.logical_and(table.ge(place, 0), table.le(place, length - 1))
+            coordinate = _within(coordinate, length, padding_mode, align_corners)
+        seen = table.logical_and(table.ge(coordinate, 0), table.le(coordinate, length - 1))
         inside = seen if inside is None else table.logical_and(inside, seen)
-        index = table.cast(table.where(seen, place, 0.0), dtype="int64")
+        index = table.cast(table.where(seen, coordinate, 0.0), dtype="int64")
         flat = index if flat is None else flat * length + index
     flat = flat + (np.arange(n) * math.prod(lengths)).reshape(n, 1)
     last = table.permute(input, axes=(0, *range(2, input.ndim), 1))

@@ -18,7 +18,7 @@ METHODS = [name for name in __all__ if name != "histogramdd"]
 
 
 class Histogram(NamedTuple):
-    """What `histogram` returns."""
+    """The results of `histogram`."""
 
     hist: Tensor
     bin_edges: Any

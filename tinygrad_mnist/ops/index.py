@@ -22,6 +22,7 @@ METHODS = __all__
 
 ALL = np.s_[:]
 _PLAIN = (int, slice, type(None), type(Ellipsis))
+_ROWS = frozenset(("slice", "take", "gather", "put", "scatter_add", "assign_at", "flat_index"))
 
 
 def getitem(x: Tensor, key: Any) -> Tensor:
@@ -29,22 +30,31 @@ def getitem(x: Tensor, key: Any) -> Tensor:
 
     As in PyTorch, an int beside an index array picks first, and does not count as one.
     """
-    if type(key) is Tensor and key._data.ndim and key._data.dtype.kind in "iu" and x._data.ndim:
-        return table.take(x, key)  # rows by number: what a mini-batch is made with
-    plain = key if type(key) is tuple else (key,)
-    if all(type(part) in _PLAIN for part in plain):
-        return table.slice(x, key=plain)
-    basic, arrays, front = parse(x, plain)
-    if basic:
-        x = table.slice(x, key=basic)
-    if not arrays:
-        return x
-    rows, index, _ = to_rows(x, arrays)
-    return back(table.take(rows, index), index, front)
+    try:
+        if type(key) is Tensor and key._data.ndim and key._data.dtype.kind in "iu" and x._data.ndim:
+            return table.take(x, key)  # rows by number: what a mini-batch is made with
+        plain = key if type(key) is tuple else (key,)
+        if all(type(part) in _PLAIN for part in plain):
+            return table.slice(x, key=plain)
+        basic, arrays, front = parse(x, plain)
+        if basic:
+            x = table.slice(x, key=basic)
+        if not arrays:
+            return x
+        rows, index, _ = to_rows(x, arrays)
+        return back(table.take(rows, index), index, front)
+    except IndexError as error:
+        raise called_as("Tensor.__getitem__", error) from None
+
+
+def called_as(name: str, error: IndexError) -> IndexError:
+    """Return the error of one of the table's rows with the name of the function that called it."""
+    row, bracket, rest = str(error).partition("(")
+    return IndexError(f"{name}{bracket}{rest}") if row in _ROWS else error
 
 
 def parse(x: Tensor, key: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[int, Any], int]:
-    """A key as a basic one, then index arrays by dimension, and where their result stands."""
+    """Split a key: a basic one, index arrays by dimension, and the dimension of their result."""
     parts = [spelled(part) for part in key]
     used = sum(p.ndim if is_mask(p) else p is not None and p is not ... for p in parts)
     if used > x.ndim:
@@ -85,12 +95,12 @@ def spelled(part: Any) -> Any:
 
 
 def is_mask(part: Any) -> bool:
-    """Whether part of a key picks by truth."""
+    """Tell whether part of a key is a mask."""
     return isinstance(part, Tensor) and part.dtype.kind == "b"
 
 
 def places(mask: Tensor, x: Tensor, dim: int) -> tuple[Tensor, ...]:
-    """Where a mask holds, one index array for each of its dimensions."""
+    """The indices of a mask's true elements, one array for each of its dimensions."""
     if mask.shape != x.shape[dim : dim + mask.ndim]:
         raise IndexError(
             f"The shape of the mask {list(mask.shape)} does not match the shape of the indexed "
@@ -116,7 +126,7 @@ def to_rows(x: Tensor, arrays: dict[int, Any]) -> tuple[Tensor, Any, tuple[int, 
 
 
 def back(y: Tensor, index: Tensor, front: int) -> Tensor:
-    """The result of `take` with the index's dimensions where the key had them."""
+    """Move the index's dimensions in the result of `take` to their position in the key."""
     if not front:
         return y
     n = index.ndim
@@ -133,7 +143,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
 
 
 def trim(x: Tensor, shape: tuple[int, ...], axis: int | None) -> Tensor:
-    """x cut to `shape` in every dimension but `axis`."""
+    """Cut x to `shape` in every dimension but `axis`."""
     if x.ndim != len(shape):
         raise RuntimeError(f"the index has {len(shape)} dimensions, the tensor {x.ndim}")
     if any(n > m for i, (n, m) in enumerate(zip(shape, x.shape, strict=True)) if i != axis):
@@ -190,7 +200,10 @@ def scatter(
         src = trim(src, index.shape, None)
     grid: list[Any] = list(np.ogrid[tuple(slice(n) for n in index.shape)])
     grid[axis] = index
-    flat = table.flat_index(*grid, shape=input.shape)
+    try:
+        flat = table.flat_index(*grid, shape=input.shape)
+    except IndexError as error:
+        raise called_as("scatter", error) from None
     return reshape(table.assign_at(reshape(input, (-1,)), flat, src), input.shape)
 
 
@@ -202,7 +215,11 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     if not input.ndim:
         return reshape(table.take(reshape(input, (1,)), index), ())
     axis = dim_of(input.ndim, dim)
-    return movedim(table.take(movedim(input, axis, 0), reshape(index, (-1,))), 0, axis)
+    try:
+        rows = table.take(movedim(input, axis, 0), reshape(index, (-1,)))
+    except IndexError as error:
+        raise called_as("index_select", error) from None
+    return movedim(rows, 0, axis)
 
 
 @public
@@ -217,7 +234,11 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
             f"index_add: {index._data.size} indices into {list(input.shape)} along {dim} do not go "
             f"with a source of {list(source.shape)} (that dimension first)"
         )
-    added = movedim(table.put(source, reshape(index, (-1,)), shape=shape), 0, axis)
+    try:
+        rows = table.put(source, reshape(index, (-1,)), shape=shape)
+    except IndexError as error:
+        raise called_as("index_add", error) from None
+    added = movedim(rows, 0, axis)
     return input + (added if alpha == 1 else added * alpha)
 
 
@@ -268,7 +289,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
 
 @public
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
-    """The indices of what is not zero: (n, ndim), or a tuple with one vector a dimension."""
+    """The indices of what is not zero: (n, ndim), or a tuple with one vector per dimension."""
     if not as_tuple:
         return argwhere(input)
     refuse_read("nonzero()")

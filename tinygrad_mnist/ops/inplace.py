@@ -116,11 +116,11 @@ def writeable(array: Any) -> Any:
 
 
 def copy_of(tensor: Tensor, *others: Any) -> Tensor:
-    """What an in-place call computes from: a copy where it may be kept for backward."""
+    """Return the operand of an in-place call: a copy, where backward may need it."""
     recorded = any(isinstance(t, Tensor) and t._node is not None for t in (tensor, *others))
     if not recorded or not current().grad:
         return tensor
-    if TAPED and (tape := current().tape) is not None:  # which has to hear of the copy
+    if TAPED and (tape := current().tape) is not None:  # which has to record the copy
         copy = record(CAST, (tensor,), {"dtype": tensor.dtype}, grad=False, tape=tape)._data
     else:
         copy = tensor._data.copy("K")
@@ -143,7 +143,7 @@ def fitted(tensor: Tensor, value: Any) -> Any:
 
 
 def method(function: Callable[..., Any]) -> Callable[..., Tensor]:
-    """The in-place form of a function whose first argument is a Tensor."""
+    """Make the in-place form of a function whose first argument is a Tensor."""
 
     def in_place(self: Tensor, *args: Any, **kw: Any) -> Tensor:
         start = writes.tick()
@@ -227,7 +227,10 @@ def setitem(self: Tensor, key: Any, value: Any) -> None:
     if front and getattr(value, "ndim", 0):
         value = shape.broadcast_to(value, (*part.shape[:front], *at.shape, *rest[front:]))
         value = shape.movedim(value, tuple(range(front, front + at.ndim)), tuple(range(at.ndim)))
-    rows = table.assign_at(rows, at, value)
+    try:
+        rows = table.assign_at(rows, at, value)
+    except IndexError as error:
+        raise index.called_as("Tensor.__setitem__", error) from None
     dims = list(arrays)
     order = (*dims, *(i for i in range(part.ndim) if i not in arrays))
     rows = shape.reshape(rows, tuple(part.shape[i] for i in order))
@@ -268,7 +271,7 @@ def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Any
 def random_(
     self: Tensor, low: int = 0, high: int | None = None, *, generator: Any = None
 ) -> Tensor:
-    """Write integers uniform on low to high - 1 (one argument: 0 to it)."""
+    """Write integers uniform on low to high - 1; one argument alone is `high`."""
     low, high = (0, low) if high is None and low else (low, high or 2**24)
     return write(self, random.randint(low, high, self.shape, dtype=self.dtype, generator=generator))
 
@@ -338,10 +341,10 @@ def map_(self: Tensor, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> T
 
 
 def relaid(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """The in-place form of a function of views: the Tensor itself gets the other shape.
+    """Make the in-place form of a function of views: the Tensor itself gets the other shape.
 
     Raises RuntimeError for a leaf that requires grad, in grad mode, and where other Tensors are
-    views of this one: what is written through them could not be told to it any more.
+    views of this one: what is written through them could no longer be passed on to it.
     """
 
     def in_place(self: Tensor, *args: Any, **kw: Any) -> Tensor:

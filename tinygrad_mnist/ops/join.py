@@ -185,7 +185,7 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     return tuple(transpose(g, 0, 1) if indexing == "xy" and len(xs) > 1 else g for g in grids)
 
 
-# One line of others
+# One-line compositions of other ops
 hstack = composed(
     "Along the second dimension; vectors along the first.",
     lambda tensors: cat(xs := atleast_1d(list(tensors)), min(1, xs[0].ndim - 1) if xs else 0),

@@ -29,7 +29,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     matrix = weight._data
     if input._data.ndim == 2 == matrix.ndim:
         by_row = matrix.flags.c_contiguous
-        row = table.linear if by_row else table.linear_by_column
+        row = table.linear if by_row else table.linear_columns
         return row(input, weight) if bias is None else row(input, weight, bias)
     if weight.ndim == 1:
         product = table.reshape(linear(input, weight.reshape(1, -1)), shape=input.shape[:-1])

@@ -1,4 +1,4 @@
-"""Losses. Each computes one number an element (or row); `reduction` then means, sums or keeps."""
+"""Losses. Each computes one number per element (or row); `reduction` then means, sums or keeps."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = [
 
 
 def reduced(loss: Tensor, reduction: str) -> Tensor:
-    """The loss itself ("none"), its mean or its sum."""
+    """Return the loss itself ("none"), its mean or its sum."""
     if reduction == "mean":
         return table.mean(loss)
     if reduction == "sum":
@@ -171,7 +171,7 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
     Raises ShapeError for a probability outside of [0, 1] and for other shapes.
     """
     _same_shape("binary_cross_entropy", input, target)
-    return _weighted(table.bce_of_p(input, target), weight)
+    return _weighted(table.bce_of_probability(input, target), weight)
 
 
 @loss
@@ -187,7 +187,7 @@ def binary_cross_entropy_with_logits(
     """
     _same_shape("binary_cross_entropy_with_logits", input, target)
     if pos_weight is None:
-        return _weighted(table.bce(input, target), weight)
+        return _weighted(table.bce_with_logits(input, target), weight)
     extra = target * (pos_weight - 1.0) + 1.0
     return _weighted((1.0 - target) * input + extra * table.softplus(-input), weight)
 
@@ -294,7 +294,7 @@ def cross_entropy(
     """-log(softmax(input)[target]), computed from logits: stable for huge ones.
 
     input (n, classes), (n, classes, d1, ...) or (classes,); target: class indices, or class
-    probabilities in the shape and dtype of input. `weight` has one factor a class;
+    probabilities in the shape and dtype of input. `weight` has one factor per class;
     `label_smoothing` in [0, 1] mixes the target with the uniform distribution. The mean over class
     indices divides by the sum of the targets' weights, leaving `ignore_index` out; over
     probabilities, by n.
@@ -315,10 +315,10 @@ def cross_entropy(
         return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
     settings = (input, target, weight, ignore_index, reduction)
     if not label_smoothing:
-        return _by_class("cross_entropy", table.xent, *settings)
+        return _by_class("cross_entropy", table.cross_entropy_rows, *settings)
 
     def hard(rows: Tensor, classes: Tensor) -> Tensor:
-        return table.xent(rows, classes) * (1 - label_smoothing)
+        return table.cross_entropy_rows(rows, classes) * (1 - label_smoothing)
 
     def uniform(rows: Tensor) -> Tensor:
         each = _weighted(table.log_softmax(rows, axis=1), weight)

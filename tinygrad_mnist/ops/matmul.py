@@ -51,7 +51,7 @@ def matmul(input: Any, other: Any) -> Tensor:
 
 
 def exactly(name: str, *ranks: tuple[Any, int]) -> None:
-    """RuntimeError unless each argument has its number of dimensions."""
+    """Raise RuntimeError unless each argument has its number of dimensions."""
     for x, ndim in ranks:
         if x.ndim != ndim:
             raise ShapeError(f"{name}: expected a {ndim}-D tensor, got one of shape {x.shape}")
@@ -172,16 +172,16 @@ def same_length(a: Tensor, i: int, b: Tensor, j: int) -> tuple[Tensor, Tensor]:
 
 def product(x: Tensor, y: Tensor, batch: int, rows: int, inner: int) -> Tensor:
     """x (batch, rows, inner) times y (batch, inner, columns), each of them several dimensions."""
-    lead, kept, size = (
+    lead, row_shape, size = (
         x.shape[:batch],
         x.shape[batch : batch + rows],
         math.prod(x.shape[batch + rows :]),
     )
     rest = y.shape[batch + inner :]
-    left = table.reshape(x, shape=(*lead, math.prod(kept), size))
+    left = table.reshape(x, shape=(*lead, math.prod(row_shape), size))
     right = table.reshape(y, shape=(*y.shape[:batch], size, math.prod(rest)))
     z = table.matmul(left, right)
-    return table.reshape(z, shape=(*z.shape[:batch], *kept, *rest))
+    return table.reshape(z, shape=(*z.shape[:batch], *row_shape, *rest))
 
 
 @public
@@ -237,7 +237,7 @@ def distinct(x: Tensor, letters: str) -> tuple[Tensor, str]:
 
 
 def summed(x: Tensor, letters: str, keep: str) -> tuple[Tensor, str]:
-    """x summed over the letters that nobody needs any more."""
+    """Sum x over the letters outside of `keep`."""
     axes = tuple(i for i, c in enumerate(letters) if c not in keep)
     x = table.sum(x, axis=axes) if axes else x
     return x, "".join(c for c in letters if c in keep)

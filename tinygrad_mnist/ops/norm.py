@@ -179,7 +179,7 @@ def local_response_norm(
 
 
 def _moments_of(x: Tensor) -> Tensor:
-    """What running moments are taken of: never float16, in which a variance soon is infinite."""
+    """Return the input of running moments: never float16, in which a variance soon is infinite."""
     x = x.detach()
     return table.cast(x, dtype="float32") if x.dtype.char == "e" else x
 

@@ -1,4 +1,4 @@
-"""Methods of PyTorch's earlier years, and questions that have one answer here.
+"""Methods of PyTorch's earlier years, and attributes that have one value here.
 
 `x.type()`, `x.new(2, 3)`, `x.resize_(3)`, `x.ndimension()`; `x.is_cpu`, `x.is_sparse`.
 """
@@ -234,7 +234,7 @@ METHODS: dict[str, Any] = {
 
 
 def offset(x: Tensor) -> int:
-    """How many elements before its first one the memory begins that it is a view of."""
+    """The offset of a view in its memory, in elements."""
     base = x._data
     while isinstance(base.base, np.ndarray):
         base = base.base

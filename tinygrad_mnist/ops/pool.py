@@ -27,7 +27,7 @@ Settings = tuple[Any, Any, Any, Any]  # kernel size, stride, padding, dilation
 
 
 def _windows(name: str, x: Tensor, settings: Settings, ceil_mode: bool, dims: int = 2) -> Windows:
-    """Where the windows over the last dimensions lie."""
+    """The positions of the windows over the last dimensions."""
     size, stride, padding, dilation = settings
     kernel, rim, gaps = (
         several(size, "kernel_size", dims),
@@ -281,12 +281,12 @@ def adaptive_avg_pool3d(input: Tensor, output_size: Any) -> Tensor:
 
 def output_sizes(x: Tensor, value: Any, dims: int) -> tuple[int, ...]:
     """The lengths of the last dimensions of an adaptive pool's result; None keeps one."""
-    given = tuple(value) if isinstance(value, (tuple, list)) else (value,) * dims
-    if len(given) != dims or any(m is not None and m < 0 for m in given):
+    lengths = tuple(value) if isinstance(value, (tuple, list)) else (value,) * dims
+    if len(lengths) != dims or any(m is not None and m < 0 for m in lengths):
         raise RuntimeError(
             f"output_size must be one number or {dims}, none of them negative, not {value!r}"
         )
-    pairs = zip(given, x.shape[-dims:], strict=True)
+    pairs = zip(lengths, x.shape[-dims:], strict=True)
     return tuple(n if m is None else int(m) for m, n in pairs)
 
 

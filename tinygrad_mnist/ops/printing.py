@@ -54,12 +54,12 @@ def set_printoptions(
 
 
 def get_printoptions() -> dict[str, Any]:
-    """How Tensors are printed now: what `set_printoptions` takes."""
+    """The settings of printing, as `set_printoptions` takes them."""
     return dict(OPTIONS)
 
 
 def render(tensor: Tensor) -> str:
-    """What `repr(tensor)` says."""
+    """Return `repr(tensor)`."""
     refuse_read("repr()")
     array, prefix = tensor._data, "tensor("
     summarize = array.size > OPTIONS["threshold"]

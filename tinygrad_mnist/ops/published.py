@@ -38,7 +38,7 @@ SHAPES = {
 
 
 class Publication(NamedTuple):
-    """How a row is public: its other names, and its docstring."""
+    """The public names of a row besides its own, and its docstring."""
 
     aliases: tuple[str, ...]
     doc: str
@@ -49,23 +49,24 @@ def elementwise(
 ) -> Callable[..., Tensor]:
     """Declare an op that is a public function and a method of Tensor: `op`, and nothing else.
 
-    `also` holds other names of it, separated by spaces. `doc` is the first sentence of its
-    docstring; without it, that is the kernel's. A second sentence, of shapes and dtypes, is added.
+    `also` holds its other names, separated by spaces. `doc` is the first sentence of its
+    docstring, in place of the kernel's. A second sentence, of shapes and dtypes, is added.
     """
     row = op(kernel, **rules)
-    known: Op = row.op  # type: ignore[attr-defined]
-    if len(known.params) not in SIGNATURES or known.keywords:
+    declared: Op = row.op  # type: ignore[attr-defined]
+    if len(declared.params) not in SIGNATURES or declared.keywords:
+        names = ", ".join((*declared.params, *declared.keywords))
         raise TypeError(
-            f"{known.name}: a public elementwise op takes one array or two and no settings, "
-            f"not ({', '.join((*known.params, *known.keywords))}); declare it with op(), and write "
-            "its public function in its family's file"
+            f"{declared.name}: a public elementwise op takes one array or two and no settings, "
+            f"not ({names}); declare it with op(), and write its public function in its "
+            "family's file"
         )
     row.publication = Publication(tuple(also.split()), doc)  # type: ignore[attr-defined]
     return row
 
 
 def publications(table: ModuleType) -> Iterator[tuple[Any, Publication]]:
-    """The rows that are public, and how."""
+    """Yield the public rows, each with its publication."""
     for row in list(vars(table).values()):
         publication = getattr(row, "publication", None)
         if publication is not None:
@@ -81,7 +82,7 @@ def publish(page: dict[str, Any], table: ModuleType) -> list[str]:
     names: list[str] = []
     for row, publication in publications(table):
         function = public_function(row, publication, page["__name__"])
-        for name in (row.op.name, *publication.aliases):
+        for name in (row.op.row, *publication.aliases):
             if name in names:
                 raise TypeError(f"{name} is the name of two rows of the table")
             page[name] = function
@@ -95,12 +96,12 @@ def public_names(table: ModuleType, with_rules: bool) -> list[str]:
         name
         for row, publication in publications(table)
         if any(row.op.rules) == with_rules
-        for name in (row.op.name, *publication.aliases)
+        for name in (row.op.row, *publication.aliases)
     ]
 
 
 def public_function(row: Any, publication: Publication, module: str) -> Callable[..., Tensor]:
-    """The function that users call for a row; the row itself is the method, with the same help."""
+    """Make the function that users call for a row; the row is the method, with the same help."""
     kernel, arrays = row.op.kernel, len(row.op.params)
     own = not isinstance(kernel, np.ufunc)
     first = publication.doc or (first_paragraph(kernel) if own else row.__doc__)
@@ -119,7 +120,7 @@ def first_paragraph(kernel: Kernel) -> str:
 def in_public_words(doc: str) -> str:
     """A kernel's docstring with PyTorch's names of arguments instead of NumPy's."""
     words = {"x": "input", "x1": "input", "x2": "other"}
-    return re.sub(r"\b(x[12]?)\b", lambda found: words[found[0]], doc)
+    return re.sub(r"\b(x[12]?)\b", lambda match: words[match[0]], doc)
 
 
 def dtypes_of(kernel: Kernel) -> str:

@@ -11,7 +11,7 @@ from tinygrad_mnist.autograd.default_dtype import get_default_dtype
 from tinygrad_mnist.autograd.dtypes import result_type
 from tinygrad_mnist.autograd.tensor import Tensor, refuse_unrecorded, unwrap, wrap
 from tinygrad_mnist.ops import table
-from tinygrad_mnist.ops.arguments import creation, heard, size_of
+from tinygrad_mnist.ops.arguments import call_recorded, creation, size_of
 
 __all__ = [
     "Generator", "bernoulli", "get_rng_state", "initial_seed", "manual_seed", "multinomial",
@@ -67,21 +67,21 @@ class Generator:
 
     @property
     def rng(self) -> np.random.Generator:
-        """The NumPy generator behind it, made when it is first needed."""
+        """The NumPy generator behind this one, made at first use."""
         if self._rng is None:  # importing numpy.random takes a fifth as long as importing numpy
             self._rng = np.random.Generator(self._fresh())
         return self._rng
 
     def initial_seed(self) -> int:
-        """The seed it started at."""
+        """Return the seed of the stream."""
         return self._seed
 
     def get_state(self) -> dict[str, Any]:
-        """Where in the stream it is; for `set_state`."""
+        """Return the position in the stream, for `set_state`."""
         return dict(self.rng.bit_generator.state)
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Go to a place in the stream."""
+        """Go to a position in the stream."""
         refuse_unrecorded("set_rng_state()")
         self.rng.bit_generator.state = state
 
@@ -95,17 +95,17 @@ def manual_seed(seed: int) -> Generator:
 
 
 def initial_seed() -> int:
-    """The seed of that generator."""
+    """Return the seed of that generator."""
     return default_generator.initial_seed()
 
 
 def get_rng_state() -> dict[str, Any]:
-    """Where in its stream that generator is."""
+    """Return the position of that generator in its stream."""
     return default_generator.get_state()
 
 
 def set_rng_state(new_state: dict[str, Any]) -> None:
-    """Put that generator where it was."""
+    """Put that generator back to a position."""
     default_generator.set_state(new_state)
 
 
@@ -120,14 +120,14 @@ def rng_of(generator: Generator | np.random.Generator | None) -> np.random.Gener
 def rand(*size: Any, generator: Any = None, dtype: Any = None) -> Tensor:
     """Uniform on [0, 1)."""
     dtype = np.dtype(dtype or get_default_dtype())
-    return heard(table.uniform, shape=size_of(size), dtype=dtype, rng=rng_of(generator))
+    return call_recorded(table.uniform, shape=size_of(size), dtype=dtype, rng=rng_of(generator))
 
 
 @creation
 def randn(*size: Any, generator: Any = None, dtype: Any = None) -> Tensor:
     """Standard normal numbers: of mean 0 and deviation 1."""
     dtype = np.dtype(dtype or get_default_dtype())
-    return heard(table.normal, shape=size_of(size), dtype=dtype, rng=rng_of(generator))
+    return call_recorded(table.normal, shape=size_of(size), dtype=dtype, rng=rng_of(generator))
 
 
 @creation
@@ -143,13 +143,15 @@ def randint(
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got {low} >= {high}")
     kind = np.dtype(dtype or np.int64)
     shape = size_of((size,))
-    return heard(table.integers, low=low, high=high, shape=shape, dtype=kind, rng=rng_of(generator))
+    return call_recorded(
+        table.integers, low=low, high=high, shape=shape, dtype=kind, rng=rng_of(generator)
+    )
 
 
 @creation
 def randperm(n: int, *, generator: Any = None, dtype: Any = None) -> Tensor:
     """0, 1, ..., n - 1 in random order."""
-    order = heard(table.permutation, n=n, rng=rng_of(generator))
+    order = call_recorded(table.permutation, n=n, rng=rng_of(generator))
     return order if dtype in (None, order.dtype) else table.cast(order, dtype=dtype)
 
 

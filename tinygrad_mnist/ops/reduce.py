@@ -32,54 +32,54 @@ METHODS = __all__
 
 
 class Found(NamedTuple):
-    """What `max(dim)`, `sort` and their like return: the values and where they were found."""
+    """The results of `max(dim)`, `sort` and the like: the values and their indices."""
 
     values: Tensor
     indices: Tensor
 
 
 class MinMax(NamedTuple):
-    """What `aminmax` returns."""
+    """The results of `aminmax`."""
 
     min: Tensor
     max: Tensor
 
 
-# Families of functions that differ in their row alone
+# Functions that differ only in the row they call
 
 
-def reduction(it: Callable[..., Tensor], what: str) -> Callable[..., Tensor]:
-    """A function that reduces `dim`, or all dimensions, by a row of the table."""
+def reduction(row: Callable[..., Tensor], what: str) -> Callable[..., Tensor]:
+    """Make a function that reduces `dim`, or all dimensions, by a row of the table."""
 
     @public
     def reduced(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
-        return it(input, axis=axes_of(input.ndim, dim), keepdims=keepdim)
+        return row(input, axis=axes_of(input.ndim, dim), keepdims=keepdim)
 
     reduced.__doc__ = what
     return reduced
 
 
-def position(it: Callable[..., Tensor], what: str) -> Callable[..., Tensor]:
-    """argmax or argmin."""
+def position(row: Callable[..., Tensor], what: str) -> Callable[..., Tensor]:
+    """Make argmax or argmin."""
 
     @public
     def found(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
         axis = None if dim is None or not input.ndim else dim_of(input.ndim, dim)
-        return it(input, axis=axis, keepdims=keepdim)
+        return row(input, axis=axis, keepdims=keepdim)
 
     found.__doc__ = what
     return found
 
 
-def along(it: Callable[..., Tensor], what: str) -> Callable[..., Tensor]:
-    """softmax or log_softmax; of a number it is that of a vector of one."""
+def along(row: Callable[..., Tensor], what: str) -> Callable[..., Tensor]:
+    """Make softmax or log_softmax; a number counts as a vector of one element."""
 
     @public
     def spread(input: Tensor, dim: int = -1, dtype: Any = None) -> Tensor:
         x, axis = floating(as_dtype(input, dtype)), dim_of(input.ndim, dim)
         if x.ndim:
-            return it(x, axis=axis)
-        return table.reshape(it(table.reshape(x, shape=(1,)), axis=0), shape=())
+            return row(x, axis=axis)
+        return table.reshape(row(table.reshape(x, shape=(1,)), axis=0), shape=())
 
     spread.__doc__ = what
     return spread
@@ -91,7 +91,7 @@ def extreme(
     pair: Callable[..., Tensor],
     what: str,
 ) -> Callable[..., Any]:
-    """max or min, in their three forms."""
+    """Make max or min, in their three forms."""
 
     @public
     def extremes(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
@@ -114,7 +114,7 @@ def extreme(
 
 amax = reduction(table.amax, "The largest over `dim` (all dimensions); ties share the gradient.")
 amin = reduction(table.amin, "The smallest over `dim` (all dimensions); ties share the gradient.")
-any = reduction(table.any, "Whether some element over `dim` is not zero.")
+any = reduction(table.any, "Tell whether some element over `dim` is not zero.")
 argmax = position(
     table.argmax, "Where the first largest is, along `dim` or in the flattened input."
 )
@@ -140,12 +140,12 @@ def logsumexp(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
 
 
 def widened(x: Any, dtype: Any) -> Any:
-    """x in the dtype asked for; integers and bools else as int64."""
+    """Return x in `dtype`; without one, integers and bools as int64."""
     return as_dtype(x, dtype or ("int64" if x.dtype.kind in "biu" else None))
 
 
 def as_dtype(x: Any, dtype: Any) -> Any:
-    """x cast to `dtype`, where one is asked for."""
+    """Return x cast to `dtype`, or x itself without one."""
     if dtype is None or x.dtype == dtype:
         return x
     return table.cast(x if np.dtype(dtype).kind == "f" else x.detach(), dtype=dtype)
@@ -300,9 +300,9 @@ def power(x: Tensor, p: float) -> Tensor:
     return table.where(zero, 0.0 if p > 0 else math.inf, table.pow(table.where(zero, 1.0, x), p))
 
 
-# One line of others
+# One-line compositions of other ops
 all = composed(
-    "Whether every element over `dim` is not zero.",
+    "Tell whether every element over `dim` is not zero.",
     lambda input, dim=None, keepdim=False: ~any(table.logical_not(input), dim, keepdim),
 )
 std = composed(

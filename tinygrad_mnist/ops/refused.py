@@ -1,6 +1,6 @@
 """Which dtypes PyTorch's functions refuse, where NumPy would find some answer.
 
-`tests/reports/dtypes.json` says of every (function, dtype) what PyTorch gives.
+`tests/reports/dtypes.json` lists what PyTorch gives for every (function, dtype).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def refuse(family: dict[str, Any]) -> None:
 
 
 def refusing(function: Callable[..., Any], name: str, kinds: str) -> Callable[..., Any]:
-    """The function, with DTypeError for a first argument of those kinds."""
+    """Make a function raise DTypeError for a first argument of those kinds."""
 
     @functools.wraps(function)
     def call(*args: Any, **kw: Any) -> Any:

@@ -106,13 +106,13 @@ def _sizes(
     """The new lengths, and the factors where those were given."""
     if size is not None and scale_factor is not None:
         raise ValueError("only one of size or scale_factor should be defined")
-    given = scale_factor if size is None else size
-    if given is None:
+    asked = scale_factor if size is None else size
+    if asked is None:
         raise ValueError("either size or scale_factor should be defined")
-    several = tuple(given) if isinstance(given, (tuple, list)) else (given,) * len(lengths)
+    several = tuple(asked) if isinstance(asked, (tuple, list)) else (asked,) * len(lengths)
     if len(several) != len(lengths):
         word = "size" if scale_factor is None else "scale_factor"
-        raise ValueError(f"{word} {given} must be one number, or one for each of {list(lengths)}")
+        raise ValueError(f"{word} {asked} must be one number, or one for each of {list(lengths)}")
     if size is not None:
         return tuple(int(n) for n in several), None
     return tuple(math.floor(n * f) for n, f in zip(lengths, several, strict=True)), several
@@ -128,7 +128,7 @@ def _scale(n: int, m: int, factor: float | None, align_corners: bool) -> float:
 def _whole(
     lengths: tuple[int, ...], to: tuple[int, ...], factors: tuple[float, ...] | None
 ) -> bool:
-    """Whether each pixel becomes a block of equal ones."""
+    """Tell whether each pixel becomes a block of equal ones."""
     pairs = list(zip(lengths, to, strict=True))
     if any(m % n for n, m in pairs):
         return False
@@ -136,7 +136,7 @@ def _whole(
 
 
 def _repeated(x: Tensor, lengths: tuple[int, ...], to: tuple[int, ...]) -> Tensor:
-    """Each pixel as a block: its gradient is a sum of the block, with no places to look up."""
+    """Each pixel as a block: its gradient is a sum of the block, without indices."""
     spread = [1 for _ in lengths for _ in "ab"]
     blocks = [1 for _ in lengths for _ in "ab"]
     spread[::2] = blocks[::2] = lengths
@@ -153,15 +153,15 @@ def _nearest(x: Tensor, axis: int, m: int, factor: float | None, mode: str) -> T
     if n == m and not factor:
         return x
     scale = np.float32(_scale(n, m, factor, align_corners=False))
-    places = np.arange(m, dtype=np.float32) + np.float32(mode == "nearest-exact") / 2
-    index = np.minimum(np.floor(places * scale).astype(np.int64), n - 1)
+    targets = np.arange(m, dtype=np.float32) + np.float32(mode == "nearest-exact") / 2
+    index = np.minimum(np.floor(targets * scale).astype(np.int64), n - 1)
     return table.mix(x, index[:, None], np.ones((m, 1), x.dtype), axis=axis)
 
 
 def _taps(
     n: int, m: int, scale: float, mode: str, align_corners: bool, antialias: bool
 ) -> tuple[Array, Array]:
-    """Which places of n each of m is a mixture of, and in which shares."""
+    """Of which of n elements each of m is a mixture, and in which shares."""
     cubic = mode == "bicubic"
     if antialias:
         return _wide_taps(n, m, scale, cubic)

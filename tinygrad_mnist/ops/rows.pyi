@@ -4,91 +4,91 @@ from typing import Any
 
 from tinygrad_mnist.autograd.tensor import Tensor
 
-def abs(input: Tensor) -> Tensor: ...  # ops/table.py:160
-def absolute(input: Tensor) -> Tensor: ...  # ops/table.py:160
-def acos(input: Tensor) -> Tensor: ...  # ops/table.py:129
-def acosh(input: Tensor) -> Tensor: ...  # ops/table.py:143
-def arccos(input: Tensor) -> Tensor: ...  # ops/table.py:129
-def arccosh(input: Tensor) -> Tensor: ...  # ops/table.py:143
-def arcsin(input: Tensor) -> Tensor: ...  # ops/table.py:128
-def arcsinh(input: Tensor) -> Tensor: ...  # ops/table.py:142
-def arctan(input: Tensor) -> Tensor: ...  # ops/table.py:130
-def arctan2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:73
-def arctanh(input: Tensor) -> Tensor: ...  # ops/table.py:144
-def asin(input: Tensor) -> Tensor: ...  # ops/table.py:128
-def asinh(input: Tensor) -> Tensor: ...  # ops/table.py:142
-def atan(input: Tensor) -> Tensor: ...  # ops/table.py:130
-def atan2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:73
-def atanh(input: Tensor) -> Tensor: ...  # ops/table.py:144
-def bitwise_and(input: Any, other: Any) -> Tensor: ...  # ops/table.py:368
-def bitwise_left_shift(input: Any, other: Any) -> Tensor: ...  # ops/table.py:376
-def bitwise_not(input: Tensor) -> Tensor: ...  # ops/table.py:371
-def bitwise_or(input: Any, other: Any) -> Tensor: ...  # ops/table.py:369
-def bitwise_right_shift(input: Any, other: Any) -> Tensor: ...  # ops/table.py:377
-def bitwise_xor(input: Any, other: Any) -> Tensor: ...  # ops/table.py:370
-def ceil(input: Tensor) -> Tensor: ...  # ops/table.py:163
-def copysign(input: Any, other: Any) -> Tensor: ...  # ops/table.py:88
-def cos(input: Tensor) -> Tensor: ...  # ops/table.py:124
-def cosh(input: Tensor) -> Tensor: ...  # ops/table.py:140
-def eq(input: Any, other: Any) -> Tensor: ...  # ops/table.py:358
-def erf(input: Tensor) -> Tensor: ...  # ops/table.py:156
-def erfc(input: Tensor) -> Tensor: ...  # ops/table.py:157
-def exp(input: Tensor) -> Tensor: ...  # ops/table.py:112
-def exp2(input: Tensor) -> Tensor: ...  # ops/table.py:113
-def expm1(input: Tensor) -> Tensor: ...  # ops/table.py:114
-def fix(input: Tensor) -> Tensor: ...  # ops/table.py:165
-def floor(input: Tensor) -> Tensor: ...  # ops/table.py:162
-def floor_divide(input: Any, other: Any) -> Tensor: ...  # ops/table.py:64
-def fmax(input: Any, other: Any) -> Tensor: ...  # ops/table.py:89
-def fmin(input: Any, other: Any) -> Tensor: ...  # ops/table.py:95
-def fmod(input: Any, other: Any) -> Tensor: ...  # ops/table.py:63
-def gcd(input: Any, other: Any) -> Tensor: ...  # ops/table.py:378
-def ge(input: Any, other: Any) -> Tensor: ...  # ops/table.py:363
-def greater(input: Any, other: Any) -> Tensor: ...  # ops/table.py:361
-def greater_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:363
-def gt(input: Any, other: Any) -> Tensor: ...  # ops/table.py:361
-def heaviside(input: Any, other: Any) -> Tensor: ...  # ops/table.py:171
-def hypot(input: Any, other: Any) -> Tensor: ...  # ops/table.py:79
-def isfinite(input: Tensor) -> Tensor: ...  # ops/table.py:374
-def isinf(input: Tensor) -> Tensor: ...  # ops/table.py:373
-def isnan(input: Tensor) -> Tensor: ...  # ops/table.py:372
-def lcm(input: Any, other: Any) -> Tensor: ...  # ops/table.py:379
-def le(input: Any, other: Any) -> Tensor: ...  # ops/table.py:362
-def less(input: Any, other: Any) -> Tensor: ...  # ops/table.py:360
-def less_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:362
-def log(input: Tensor) -> Tensor: ...  # ops/table.py:115
-def log10(input: Tensor) -> Tensor: ...  # ops/table.py:117
-def log1p(input: Tensor) -> Tensor: ...  # ops/table.py:118
-def log2(input: Tensor) -> Tensor: ...  # ops/table.py:116
-def logaddexp(input: Any, other: Any) -> Tensor: ...  # ops/table.py:107
-def logaddexp2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:101
-def logical_and(input: Any, other: Any) -> Tensor: ...  # ops/table.py:364
-def logical_not(input: Tensor) -> Tensor: ...  # ops/table.py:367
-def logical_or(input: Any, other: Any) -> Tensor: ...  # ops/table.py:365
-def logical_xor(input: Any, other: Any) -> Tensor: ...  # ops/table.py:366
-def lt(input: Any, other: Any) -> Tensor: ...  # ops/table.py:360
-def maximum(input: Any, other: Any) -> Tensor: ...  # ops/table.py:67
-def minimum(input: Any, other: Any) -> Tensor: ...  # ops/table.py:70
-def mul(input: Any, other: Any) -> Tensor: ...  # ops/table.py:51
-def multiply(input: Any, other: Any) -> Tensor: ...  # ops/table.py:51
-def ne(input: Any, other: Any) -> Tensor: ...  # ops/table.py:359
-def neg(input: Tensor) -> Tensor: ...  # ops/table.py:53
-def negative(input: Tensor) -> Tensor: ...  # ops/table.py:53
-def nextafter(input: Any, other: Any) -> Tensor: ...  # ops/table.py:380
-def not_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:359
-def reciprocal(input: Tensor) -> Tensor: ...  # ops/table.py:59
-def relu(input: Tensor) -> Tensor: ...  # ops/table.py:147
-def remainder(input: Any, other: Any) -> Tensor: ...  # ops/table.py:60
-def sigmoid(input: Tensor) -> Tensor: ...  # ops/table.py:149
-def signbit(input: Tensor) -> Tensor: ...  # ops/table.py:375
-def sin(input: Tensor) -> Tensor: ...  # ops/table.py:123
-def sinc(input: Tensor) -> Tensor: ...  # ops/table.py:131
-def sinh(input: Tensor) -> Tensor: ...  # ops/table.py:139
-def sqrt(input: Tensor) -> Tensor: ...  # ops/table.py:119
-def tan(input: Tensor) -> Tensor: ...  # ops/table.py:127
-def tanh(input: Tensor) -> Tensor: ...  # ops/table.py:141
-def trunc(input: Tensor) -> Tensor: ...  # ops/table.py:165
-def xlogy(input: Any, other: Any) -> Tensor: ...  # ops/table.py:82
+def abs(input: Tensor) -> Tensor: ...  # ops/table.py:161
+def absolute(input: Tensor) -> Tensor: ...  # ops/table.py:161
+def acos(input: Tensor) -> Tensor: ...  # ops/table.py:130
+def acosh(input: Tensor) -> Tensor: ...  # ops/table.py:144
+def arccos(input: Tensor) -> Tensor: ...  # ops/table.py:130
+def arccosh(input: Tensor) -> Tensor: ...  # ops/table.py:144
+def arcsin(input: Tensor) -> Tensor: ...  # ops/table.py:129
+def arcsinh(input: Tensor) -> Tensor: ...  # ops/table.py:143
+def arctan(input: Tensor) -> Tensor: ...  # ops/table.py:131
+def arctan2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:74
+def arctanh(input: Tensor) -> Tensor: ...  # ops/table.py:145
+def asin(input: Tensor) -> Tensor: ...  # ops/table.py:129
+def asinh(input: Tensor) -> Tensor: ...  # ops/table.py:143
+def atan(input: Tensor) -> Tensor: ...  # ops/table.py:131
+def atan2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:74
+def atanh(input: Tensor) -> Tensor: ...  # ops/table.py:145
+def bitwise_and(input: Any, other: Any) -> Tensor: ...  # ops/table.py:381
+def bitwise_left_shift(input: Any, other: Any) -> Tensor: ...  # ops/table.py:389
+def bitwise_not(input: Tensor) -> Tensor: ...  # ops/table.py:384
+def bitwise_or(input: Any, other: Any) -> Tensor: ...  # ops/table.py:382
+def bitwise_right_shift(input: Any, other: Any) -> Tensor: ...  # ops/table.py:390
+def bitwise_xor(input: Any, other: Any) -> Tensor: ...  # ops/table.py:383
+def ceil(input: Tensor) -> Tensor: ...  # ops/table.py:164
+def copysign(input: Any, other: Any) -> Tensor: ...  # ops/table.py:89
+def cos(input: Tensor) -> Tensor: ...  # ops/table.py:125
+def cosh(input: Tensor) -> Tensor: ...  # ops/table.py:141
+def eq(input: Any, other: Any) -> Tensor: ...  # ops/table.py:371
+def erf(input: Tensor) -> Tensor: ...  # ops/table.py:157
+def erfc(input: Tensor) -> Tensor: ...  # ops/table.py:158
+def exp(input: Tensor) -> Tensor: ...  # ops/table.py:113
+def exp2(input: Tensor) -> Tensor: ...  # ops/table.py:114
+def expm1(input: Tensor) -> Tensor: ...  # ops/table.py:115
+def fix(input: Tensor) -> Tensor: ...  # ops/table.py:166
+def floor(input: Tensor) -> Tensor: ...  # ops/table.py:163
+def floor_divide(input: Any, other: Any) -> Tensor: ...  # ops/table.py:65
+def fmax(input: Any, other: Any) -> Tensor: ...  # ops/table.py:90
+def fmin(input: Any, other: Any) -> Tensor: ...  # ops/table.py:96
+def fmod(input: Any, other: Any) -> Tensor: ...  # ops/table.py:64
+def gcd(input: Any, other: Any) -> Tensor: ...  # ops/table.py:391
+def ge(input: Any, other: Any) -> Tensor: ...  # ops/table.py:376
+def greater(input: Any, other: Any) -> Tensor: ...  # ops/table.py:374
+def greater_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:376
+def gt(input: Any, other: Any) -> Tensor: ...  # ops/table.py:374
+def heaviside(input: Any, other: Any) -> Tensor: ...  # ops/table.py:174
+def hypot(input: Any, other: Any) -> Tensor: ...  # ops/table.py:80
+def isfinite(input: Tensor) -> Tensor: ...  # ops/table.py:387
+def isinf(input: Tensor) -> Tensor: ...  # ops/table.py:386
+def isnan(input: Tensor) -> Tensor: ...  # ops/table.py:385
+def lcm(input: Any, other: Any) -> Tensor: ...  # ops/table.py:392
+def le(input: Any, other: Any) -> Tensor: ...  # ops/table.py:375
+def less(input: Any, other: Any) -> Tensor: ...  # ops/table.py:373
+def less_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:375
+def log(input: Tensor) -> Tensor: ...  # ops/table.py:116
+def log10(input: Tensor) -> Tensor: ...  # ops/table.py:118
+def log1p(input: Tensor) -> Tensor: ...  # ops/table.py:119
+def log2(input: Tensor) -> Tensor: ...  # ops/table.py:117
+def logaddexp(input: Any, other: Any) -> Tensor: ...  # ops/table.py:108
+def logaddexp2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:102
+def logical_and(input: Any, other: Any) -> Tensor: ...  # ops/table.py:377
+def logical_not(input: Tensor) -> Tensor: ...  # ops/table.py:380
+def logical_or(input: Any, other: Any) -> Tensor: ...  # ops/table.py:378
+def logical_xor(input: Any, other: Any) -> Tensor: ...  # ops/table.py:379
+def lt(input: Any, other: Any) -> Tensor: ...  # ops/table.py:373
+def maximum(input: Any, other: Any) -> Tensor: ...  # ops/table.py:68
+def minimum(input: Any, other: Any) -> Tensor: ...  # ops/table.py:71
+def mul(input: Any, other: Any) -> Tensor: ...  # ops/table.py:52
+def multiply(input: Any, other: Any) -> Tensor: ...  # ops/table.py:52
+def ne(input: Any, other: Any) -> Tensor: ...  # ops/table.py:372
+def neg(input: Tensor) -> Tensor: ...  # ops/table.py:54
+def negative(input: Tensor) -> Tensor: ...  # ops/table.py:54
+def nextafter(input: Any, other: Any) -> Tensor: ...  # ops/table.py:393
+def not_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:372
+def reciprocal(input: Tensor) -> Tensor: ...  # ops/table.py:60
+def relu(input: Tensor) -> Tensor: ...  # ops/table.py:148
+def remainder(input: Any, other: Any) -> Tensor: ...  # ops/table.py:61
+def sigmoid(input: Tensor) -> Tensor: ...  # ops/table.py:150
+def signbit(input: Tensor) -> Tensor: ...  # ops/table.py:388
+def sin(input: Tensor) -> Tensor: ...  # ops/table.py:124
+def sinc(input: Tensor) -> Tensor: ...  # ops/table.py:132
+def sinh(input: Tensor) -> Tensor: ...  # ops/table.py:140
+def sqrt(input: Tensor) -> Tensor: ...  # ops/table.py:120
+def tan(input: Tensor) -> Tensor: ...  # ops/table.py:128
+def tanh(input: Tensor) -> Tensor: ...  # ops/table.py:142
+def trunc(input: Tensor) -> Tensor: ...  # ops/table.py:166
+def xlogy(input: Any, other: Any) -> Tensor: ...  # ops/table.py:83
 
 __all__ = [
     "abs",

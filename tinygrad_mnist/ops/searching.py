@@ -74,7 +74,7 @@ def bucketize(
 def isin(
     elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False
 ) -> Tensor:
-    """Whether each element is one of `test_elements` (with `invert`, is none)."""
+    """Tell of each element whether it is one of `test_elements` (with `invert`, none)."""
     if not isinstance(elements, Tensor) and not isinstance(test_elements, Tensor):
         raise TypeError("isin: elements or test_elements must be a Tensor")
     refuse_read("isin()")

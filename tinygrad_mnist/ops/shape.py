@@ -65,7 +65,7 @@ def _in_c_order(tensor: Tensor) -> Tensor:
 def _shares(array: Any, size: tuple[int, ...]) -> bool:
     """Tell whether the array in another shape shares its memory; True where it has no such shape.
 
-    The op then says what is wrong with the shape.
+    The op then reports what is wrong with the shape.
     """
     try:
         array.reshape(size, copy=False)
@@ -276,7 +276,7 @@ def constant_pad_nd(input: Tensor, pad: Sequence[int], value: float = 0) -> Tens
     return table.assign(np.full(shape, value, input.dtype), x, key=key)
 
 
-# One line of others
+# One-line compositions of other ops
 view_as = composed("`view` in the shape of other.", lambda input, other: view(input, other.shape))
 reshape_as = composed(
     "`reshape` to the shape of other.", lambda input, other: reshape(input, other.shape)

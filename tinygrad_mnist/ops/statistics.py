@@ -30,14 +30,14 @@ METHODS = [name for name in __all__ if name not in {"std_mean", "var_mean"}]
 
 
 def _one_of(input: Tensor, place: Tensor, axis: int, keepdim: bool) -> Found:
-    """The elements at one place a row along `axis`, and those places."""
+    """The elements at one index per row along `axis`, and those indices."""
     values = table.gather(input, place, axis=axis)
     to = kept_shape(input.shape, axis) if keepdim else dropped_shape(input.shape, (axis,))
     return Found(*(table.reshape(y, shape=to) for y in (values, place)))
 
 
 def middle(whole: Callable[..., Tensor], *, nan: bool, what: str) -> Callable[..., Any]:
-    """median or nanmedian."""
+    """Make median or nanmedian."""
 
     @public
     def found(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
@@ -190,7 +190,7 @@ def _between(x: Tensor, q: Tensor, interpolation: str, *, ignore_nan: bool) -> T
 
 
 def with_mean(spread: Callable[..., Tensor], what: str) -> Callable[..., tuple[Tensor, Tensor]]:
-    """std_mean or var_mean."""
+    """Make std_mean or var_mean."""
 
     @public
     def both(
@@ -225,7 +225,7 @@ def cov(
 ) -> Tensor:
     """The covariance matrix of variables in rows, observations in columns.
 
-    `fweights` say how often each observation came, `aweights` how much it counts; the products'
+    `fweights` are how often each observation came, `aweights` how much it counts; the products'
     sum is divided by the weights' sum less `correction`.
     """
     if input.ndim > 2:

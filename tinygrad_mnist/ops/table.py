@@ -1,10 +1,11 @@
 """The derivative table: every primitive, each with its NumPy kernel and one rule for each input.
 
-Read a row as calculus: `div = op(np.true_divide, a=lambda g, b: g / b, ...)` says d(a/b)/da = 1/b,
+Read a row as calculus: `div = op(np.true_divide, a=lambda g, b: g / b, ...)` reads d(a/b)/da = 1/b,
 with `g` the incoming gradient, `y` the op's own output, `shape` the input's shape. Rules are
 written with these same ops, so each derivative has a derivative. Un-broadcasting and casting happen
 in the engine. An `elementwise` row is public as it stands, a function and a method of Tensor of its
-name; an `op` is what other files in `ops/` compose public functions of.
+name; an `op` is what other files in `ops/` compose public functions of, and `called` the one of
+them by which messages call it.
 """
 
 from __future__ import annotations
@@ -65,10 +66,10 @@ floor_divide: OpCall = elementwise(
     arithmetic.floor_divide, a=lambda g: nothing(g), b=lambda g: nothing(g)
 )
 maximum = elementwise(
-    np.maximum, a=lambda g, a, b: beats(g, a, b), b=lambda g, a, b: beats(g, b, a)
+    np.maximum, a=lambda g, a, b: share_of_max(g, a, b), b=lambda g, a, b: share_of_max(g, b, a)
 )
 minimum = elementwise(
-    np.minimum, a=lambda g, a, b: beats(g, b, a), b=lambda g, a, b: beats(g, a, b)
+    np.minimum, a=lambda g, a, b: share_of_max(g, b, a), b=lambda g, a, b: share_of_max(g, a, b)
 )
 atan2 = elementwise(
     np.arctan2,
@@ -152,7 +153,7 @@ logit = op(
     x=lambda g, x: g / where(logical_and(ge(x, 0.0), le(x, 1.0)), x * (1 - x), math.nan),
 )
 softplus = op(activation.softplus, x=lambda g, x: g * sigmoid(x))
-slopes = op(activation.slopes)  # the derivative of leaky_relu
+leaky_slope = op(activation.leaky_slope)  # the derivative of leaky_relu
 erf = elementwise(activation.erf, x=lambda g, x: g * exp(-x * x) * (2 / SQRT_PI))
 erfc = elementwise(activation.erfc, x=lambda g, x: g * exp(-x * x) * (-2 / SQRT_PI))
 
@@ -163,11 +164,13 @@ floor: OpCall = elementwise(np.floor, x=lambda g: nothing(g))
 ceil = elementwise(np.ceil, x=lambda g: nothing(g))
 round = op(np.rint, x=lambda g: nothing(g))
 trunc: OpCall = elementwise(np.trunc, also="fix", x=lambda g: nothing(g))
-clip = op(steps.clip, x=lambda g, x, low, high: within(g, x, low=low, high=high))
-within: OpCall = op(steps.within, d=lambda g, x, low, high: within(g, x, low=low, high=high))
-hardtanh = op(steps.clip, x=lambda g, x, low, high: inside(g, x, low=low, high=high))
-inside: OpCall = op(steps.inside, d=lambda g, x, low, high: inside(g, x, low=low, high=high))
-beats: OpCall = op(steps.beats, d=lambda g, a, b: beats(g, a, b))
+clip = op(steps.clip, x=lambda g, x, low, high: between(g, x, low=low, high=high))
+between: OpCall = op(steps.between, d=lambda g, x, low, high: between(g, x, low=low, high=high))
+hardtanh = op(steps.clip, x=lambda g, x, low, high: strictly_between(g, x, low=low, high=high))
+strictly_between: OpCall = op(
+    steps.strictly_between, d=lambda g, x, low, high: strictly_between(g, x, low=low, high=high)
+)
+share_of_max: OpCall = op(steps.share_of_max, d=lambda g, a, b: share_of_max(g, a, b))
 heaviside = elementwise(steps.heaviside)
 nothing: OpCall = op(steps.nothing, d=lambda g: nothing(g))
 
@@ -178,32 +181,34 @@ where: OpCall = op(
 cast = op(choose.cast, x=lambda g: g)  # the engine casts a gradient to its input's dtype
 
 # Reductions (kernels/reduce.py)
-sum = op(reduce.sum, x=lambda g, shape, axis: broadcast_to(regrow(g, shape, axis), shape=shape))
+sum = op(reduce.sum, x=lambda g, shape, axis: broadcast_to(unreduce(g, shape, axis), shape=shape))
 mean = op(
     reduce.mean,
     x=lambda g, shape, axis: broadcast_to(
-        regrow(shared(g, reduce.reduced_count(shape, axis)), shape, axis), shape=shape
+        unreduce(shared(g, reduce.reduced_count(shape, axis)), shape, axis), shape=shape
     ),
 )
 amax = op(reduce.amax, x=lambda g, x, y, axis: ties(spread(g, x, axis), x, y, axis=axis))
 amin = op(reduce.amin, x=lambda g, x, y, axis: ties(spread(g, x, axis), x, y, axis=axis))
-highest = op(reduce.highest, x=lambda g, x, y: ties(spread(g, x, None), x, y, nan=True))
-lowest = op(reduce.lowest, x=lambda g, x, y: ties(spread(g, x, None), x, y, nan=True))
+highest = op(
+    reduce.highest, called="max", x=lambda g, x, y: ties(spread(g, x, None), x, y, nan=True)
+)
+lowest = op(reduce.lowest, called="min", x=lambda g, x, y: ties(spread(g, x, None), x, y, nan=True))
 ties: OpCall = op(reduce.ties, d=lambda g, x, top, axis, nan: ties(g, x, top, axis=axis, nan=nan))
 length = op(
     reduce.length,
-    x=lambda g, x, y, shape, axis: regrow(g, shape, axis) * safely(x, regrow(y, shape, axis)),
+    x=lambda g, x, y, shape, axis: unreduce(g, shape, axis) * safely(x, unreduce(y, shape, axis)),
 )
 var = op(
     reduce.var,
     x=lambda g, x, shape, axis, correction: (
-        regrow(g * (2 / free(shape, axis, correction)), shape, axis) * (x - average(x, axis))
+        unreduce(g * (2 / free(shape, axis, correction)), shape, axis) * (x - average(x, axis))
     ),
 )
 cumsum: OpCall = op(reduce.cumsum, x=lambda g, axis: flip(cumsum(flip(g, axis), axis=axis), axis))
 logsumexp: OpCall = op(
     reduce.logsumexp,
-    x=lambda g, x, shape, axis: regrow(g, shape, axis) * softmax_over(x, axis),
+    x=lambda g, x, shape, axis: unreduce(g, shape, axis) * softmax_over(x, axis),
 )
 softmax = op(reduce.softmax, x=lambda g, y, axis: y * (g - sum(g * y, axis=(axis,), keepdims=True)))
 log_softmax = op(
@@ -241,7 +246,7 @@ unwindows: OpCall = op(
     ),
 )
 
-# Mixtures of places (kernels/resample.py): another
+# Mixtures of elements (kernels/resample.py): an adjoint pair
 mix: OpCall = op(
     resample.mix,
     x=lambda g, index, weight, shape, axis: unmix(g, index, weight, axis=axis, length=shape[axis]),
@@ -274,7 +279,7 @@ assign_at: OpCall = op(
     x=lambda g, index: assign_at(g, index, 0.0),
     value=lambda g, index: take(g, index),
 )
-embed = op(index.embed, w=lambda g, shape, index: put(g, index, shape=shape))
+embed = op(index.embed, called="embedding", w=lambda g, shape, index: put(g, index, shape=shape))
 flat_index = op(index.flat_index)
 
 # Extremes of values that go to one place (kernels/scatter.py): those that tie share the gradient
@@ -294,14 +299,15 @@ matmul: OpCall = op(products.matmul, a=lambda g, b: matmul(g, b.mT), b=lambda g,
 linear = op(
     products.linear, x=lambda g, w: matmul(g, w), w=lambda g, x: matmul(g.mT, x), b=lambda g: g
 )
-linear_by_column = op(  # for a weight laid out column by column, as its gradient is then too
+linear_columns = op(  # for a weight laid out column by column, as its gradient is then too
     products.linear,
+    called="linear",
     x=lambda g, w: matmul(g, w),
-    w=lambda g, x: matmul_by_column(g, x),
+    w=lambda g, x: matmul_columns(g, x),
     b=lambda g: g,
 )
-matmul_by_column: OpCall = op(
-    products.matmul_by_column, a=lambda g, b: matmul(b, g.mT), b=lambda g, a: matmul(a, g)
+matmul_columns: OpCall = op(
+    products.matmul_columns, a=lambda g, b: matmul(b, g.mT), b=lambda g, a: matmul(a, g)
 )
 
 # Convolution and its two adjoints (kernels/conv.py): each one's rules are the other two
@@ -313,13 +319,13 @@ conv: OpCall = op(
 )
 conv_input: OpCall = op(
     convolution.conv_input,
-    d=lambda g, w, shape, geom: head(conv(g, w, geom=geom), shape),
+    d=lambda g, w, shape, geom: cropped_to(conv(g, w, geom=geom), shape),
     w=lambda g, d, shape, geom: conv_weight(g, d, size=shape[2:], geom=geom),
 )
 conv_weight: OpCall = op(
     convolution.conv_weight,
     x=lambda g, d, shape, geom: conv_input(d, g, size=shape[2:], geom=geom),
-    d=lambda g, x, shape, geom: head(conv(x, g, geom=geom), shape),
+    d=lambda g, x, shape, geom: cropped_to(conv(x, g, geom=geom), shape),
 )
 
 # Pooling (kernels/pool.py); ties go to the first maximum
@@ -340,19 +346,26 @@ standardize = op(
 )
 
 # Losses (kernels/loss.py)
-xent = op(
-    loss.xent,
-    z=lambda g, p, at: minus_hot(p, at) * g[:, None],
-    residual={"p": lambda z: softmax(z, axis=1), "at": lambda t: hot_index(t)},
+cross_entropy_rows = op(
+    loss.cross_entropy_rows,
+    called="cross_entropy",
+    z=lambda g, p, at: minus_one_hot(p, at) * g[:, None],
+    residual={"p": lambda z: softmax(z, axis=1), "at": lambda t: one_hot_index(t)},
 )
-minus_hot: OpCall = op(loss.minus_hot, p=lambda g: g)
-hot_index: OpCall = op(loss.hot_index)
-bce_of_p = op(
-    loss.bce_of_p,
+minus_one_hot: OpCall = op(loss.minus_one_hot, p=lambda g: g)
+one_hot_index: OpCall = op(loss.one_hot_index)
+bce_of_probability = op(
+    loss.bce_of_probability,
+    called="binary_cross_entropy",
     p=lambda g, p, t: g * (p - t) / clip(p * (1 - p), low=1e-12, high=1.0),
     t=lambda g, p: g * (clip(log1p(-p), low=-100.0, high=0.0) - clip(log(p), low=-100.0, high=0.0)),
 )
-bce = op(loss.bce, z=lambda g, z, t: g * (sigmoid(z) - t), t=lambda g, z: -g * z)
+bce_with_logits = op(
+    loss.bce_with_logits,
+    called="binary_cross_entropy_with_logits",
+    z=lambda g, z, t: g * (sigmoid(z) - t),
+    t=lambda g, z: -g * z,
+)
 
 # Comparisons have no derivative
 eq: OpCall = elementwise(np.equal)
@@ -379,11 +392,11 @@ gcd = elementwise(np.gcd, doc="The greatest common divisor of |input| and |other
 lcm = elementwise(np.lcm, doc="The least common multiple of |input| and |other|.")
 nextafter = elementwise(np.nextafter)
 
-# Order (kernels/order.py): medians have a derivative, places and counts have none
+# Order (kernels/order.py): medians have a derivative, indices and counts have none
 median = op(order.median, x=lambda g, x, y: ties(spread(g, x, None), x, y, nan=True))
 nanmedian = op(order.nanmedian, x=lambda g, x, y: ties(spread(g, x, None), x, y, nan=True))
-cumargmax = op(order.cumargmax)
-cumargmin = op(order.cumargmin)
+cumargmax = op(order.cumargmax, called="cummax")
+cumargmin = op(order.cumargmin, called="cummin")
 middle = op(order.middle)
 mode = op(order.mode)
 searchsorted = op(order.searchsorted)
@@ -402,22 +415,22 @@ one_hot = op(create.one_hot)
 # Random numbers (kernels/random.py)
 uniform = op(random.uniform, draws=True)
 normal = op(random.normal, draws=True)
-integers = op(random.integers, draws=True)
-permutation = op(random.permutation, draws=True)
-dropout_mask = op(random.dropout_mask, draws=True)
+integers = op(random.integers, called="randint", draws=True)
+permutation = op(random.permutation, called="randperm", draws=True)
+dropout_mask = op(random.dropout_mask, called="dropout", draws=True)
 
 
 # Short words that the rules use
 
 
-def regrow(g: Any, shape: tuple[int, ...], axis: Any) -> Any:
+def unreduce(g: Any, shape: tuple[int, ...], axis: Any) -> Any:
     """A reduction's gradient with the reduced dimensions back; one number fits as it is."""
     return g if axis is None else reshape(g, shape=reduce.kept_shape(shape, axis))
 
 
 def spread(g: Any, x: Any, axis: Any) -> Any:
     """A reduction's gradient in the shape of what was reduced."""
-    return broadcast_to(regrow(g, x.shape, axis), shape=x.shape)
+    return broadcast_to(unreduce(g, x.shape, axis), shape=x.shape)
 
 
 def shared(g: Any, n: int) -> Any:
@@ -476,8 +489,8 @@ def by_channel(x: Any) -> Any:
     return reshape(permute(x, axes=(0, 2, 3, 1)), shape=(-1, x.shape[1]))
 
 
-def head(x: Any, shape: tuple[int, ...]) -> Any:
-    """The first elements along each dimension, as many as `shape` says; x if that is all."""
+def cropped_to(x: Any, shape: tuple[int, ...]) -> Any:
+    """The first elements along each dimension, as many as `shape` has; x if that is all."""
     return x if x.shape == shape else slice(x, key=tuple(np.s_[:n] for n in shape))
 
 

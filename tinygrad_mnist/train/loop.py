@@ -144,12 +144,12 @@ class Trainer:
                 for rows in self._order()[self.batch :]:
                     self._train_on(rows)
                     self.batch += 1
-                    yield self._end_epoch() if self.batch == self.steps_an_epoch else None
+                    yield self._end_epoch() if self.batch == self.steps_per_epoch else None
         finally:
             set_num_threads(before)
 
     @property
-    def steps_an_epoch(self) -> int:
+    def steps_per_epoch(self) -> int:
         """How many batches the training images make."""
         return math.ceil(len(self.training.labels) / (self.recipe.batch_size or 2**62))
 

@@ -1,4 +1,4 @@
-"""What the functions of linear algebra ask of their arguments, in PyTorch's words."""
+"""Checks of the arguments of linear algebra, in PyTorch's words."""
 
 from __future__ import annotations
 

@@ -21,21 +21,21 @@ __all__ = [
 
 
 class CholeskyEx(NamedTuple):
-    """What `cholesky_ex` returns."""
+    """The results of `cholesky_ex`."""
 
     L: Tensor
     info: Tensor
 
 
 class Eigh(NamedTuple):
-    """What `eigh` returns."""
+    """The results of `eigh`."""
 
     eigenvalues: Tensor
     eigenvectors: Tensor
 
 
 class Svd(NamedTuple):
-    """What `svd` returns."""
+    """The results of `svd`."""
 
     U: Tensor
     S: Tensor
@@ -43,14 +43,14 @@ class Svd(NamedTuple):
 
 
 class Qr(NamedTuple):
-    """What `qr` returns."""
+    """The results of `qr`."""
 
     Q: Tensor
     R: Tensor
 
 
 class Lu(NamedTuple):
-    """What `lu` returns."""
+    """The results of `lu`."""
 
     P: Tensor
     L: Tensor
@@ -58,14 +58,14 @@ class Lu(NamedTuple):
 
 
 class LuFactor(NamedTuple):
-    """What `lu_factor` returns."""
+    """The results of `lu_factor`."""
 
     LU: Tensor
     pivots: Tensor
 
 
 class LuFactorEx(NamedTuple):
-    """What `lu_factor_ex` returns."""
+    """The results of `lu_factor_ex`."""
 
     LU: Tensor
     pivots: Tensor
@@ -200,8 +200,8 @@ def unpacked(both: Tensor, swaps: Tensor, data: bool = True, pivots: bool = True
 def permutation(swaps: Tensor, rows: int, dtype: Any) -> Tensor:
     """The matrix that puts rows in the order that exchanges give."""
     order = further.row_order(swaps, rows=rows)
-    places = table.reshape(order, shape=(*order.shape, 1))
-    return table.cast(table.eq(places, np.arange(rows)), dtype=dtype)
+    columns = table.reshape(order, shape=(*order.shape, 1))
+    return table.cast(table.eq(columns, np.arange(rows)), dtype=dtype)
 
 
 @public

@@ -19,7 +19,7 @@ __all__ = ["cond", "det", "matrix_norm", "matrix_rank", "norm", "slogdet", "vect
 
 
 class Slogdet(NamedTuple):
-    """What `slogdet` returns."""
+    """The results of `slogdet`."""
 
     sign: Tensor
     logabsdet: Tensor

@@ -19,7 +19,7 @@ __all__ = [
 
 
 class SVD(NamedTuple):
-    """What `svd` returns: V, not its transpose."""
+    """The results of `svd`: V, not its transpose."""
 
     U: Tensor
     S: Tensor
@@ -27,14 +27,14 @@ class SVD(NamedTuple):
 
 
 class TriangularSolve(NamedTuple):
-    """What `triangular_solve` returns."""
+    """The results of `triangular_solve`."""
 
     solution: Tensor
     cloned_coefficient: Tensor
 
 
 class Geqrf(NamedTuple):
-    """What `geqrf` returns."""
+    """The results of `geqrf`."""
 
     a: Tensor
     tau: Tensor
@@ -151,7 +151,7 @@ def lu_unpack(
 
 @public
 def geqrf(input: Tensor) -> Geqrf:
-    """What LAPACK's geqrf gives: R, with the reflections below its diagonal; not differentiable."""
+    """LAPACK's geqrf: R, with the reflections below its diagonal; not differentiable."""
     import numpy as np
 
     matrices("geqrf", input)

@@ -74,7 +74,7 @@ def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
 
 
 def best_product(chain: list[Tensor]) -> Tensor:
-    """The product of a chain of matrices, split where dynamic programming says."""
+    """The product of a chain of matrices, split by dynamic programming."""
     n = len(chain)
     sizes = [chain[0].shape[0], *(x.shape[1] for x in chain)]
     cost, split = {(i, i): 0 for i in range(n)}, {}

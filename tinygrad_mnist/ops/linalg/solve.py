@@ -22,21 +22,21 @@ __all__ = [
 
 
 class InvEx(NamedTuple):
-    """What `inv_ex` returns."""
+    """The results of `inv_ex`."""
 
     inverse: Tensor
     info: Tensor
 
 
 class SolveEx(NamedTuple):
-    """What `solve_ex` returns."""
+    """The results of `solve_ex`."""
 
     result: Tensor
     info: Tensor
 
 
 class Lstsq(NamedTuple):
-    """What `lstsq` returns."""
+    """The results of `lstsq`."""
 
     solution: Tensor
     residuals: Tensor
@@ -79,7 +79,7 @@ def mended(a: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def is_vector(a: Tensor, b: Tensor) -> bool:
-    """Whether B of A X = B is a stack of vectors: one dimension, or all of A's but the last."""
+    """Tell whether B is a stack of vectors: it has one dimension, or all of A's but the last."""
     return b.ndim == 1 or (a.ndim - 1 == b.ndim and b.shape == a.shape[:-1])
 
 

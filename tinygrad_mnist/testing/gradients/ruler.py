@@ -32,7 +32,7 @@ Array = np.ndarray[Any, Any]
 _WARNINGS = threading.RLock()  # the filters belong to all threads
 _GROUPS = 8  # sets of outputs that are measured again with directions of their own
 _DOUBLE = float(np.finfo(np.float64).eps)
-_NOISY = 2.0  # noise of as many precisions cannot pass for the 32 that show a kink; 10 can
+_NOISY = 2.0  # so much rounding stays below the 32 precisions that show a kink; 10 times does not
 
 
 class How(NamedTuple):
