@@ -91,7 +91,7 @@ class BackwardHooks:
     """The backward pass through one call of a module.
 
     Inputs and outputs pass through a node of their own, so that hooks on those nodes see this
-    module's share of the gradient alone, whoever else uses the same Tensors.
+    module's share of the gradient alone, even if others use the same Tensors.
     """
 
     def __init__(self, module: Any, hooks: Hooks) -> None:
@@ -138,9 +138,9 @@ class BackwardHooks:
 def _watched(
     values: tuple[Any, ...], grads: list[Tensor | None], complete: Callable[[int], Tensor | None]
 ) -> tuple[Any, ...]:
-    """The values, each that requires grad behind a node that notes its gradient in `grads`.
+    """Pass each value that requires grad through a node that records its gradient in `grads`.
 
-    With the last gradient, `complete(i)` gives what value i is to get instead.
+    With the last gradient, `complete(i)` returns the replacement for the gradient of value i.
     """
     tracked = [i for i, x in enumerate(values) if isinstance(x, Tensor) and x.requires_grad]
     waiting, fresh = set(tracked), list(values)
@@ -178,7 +178,7 @@ class Hooked:
     def register_forward_pre_hook(
         self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
     ) -> RemovableHandle:
-        """Call `hook(module, args)` before `forward`; what it returns replaces the arguments.
+        """Call `hook(module, args)` before `forward`; its result replaces the arguments.
 
         With `with_kwargs`: `hook(module, args, kwargs)`, which returns None or (args, kwargs).
         """
@@ -192,7 +192,7 @@ class Hooked:
         with_kwargs: bool = False,
         always_call: bool = False,
     ) -> RemovableHandle:
-        """Call `hook(module, args, output)` after `forward`; what it returns replaces the output.
+        """Call `hook(module, args, output)` after `forward`; its result replaces the output.
 
         With `with_kwargs`: `hook(module, args, kwargs, output)`. With `always_call`, also if
         `forward` raised: the output is then None.
@@ -205,7 +205,7 @@ class Hooked:
     ) -> RemovableHandle:
         """Call `hook(module, grad_input, grad_output)` once both tuples are complete.
 
-        A tuple or Tensor that it returns replaces `grad_input`, the gradients of the positional
+        A tuple or Tensor that `hook` returns replaces `grad_input`, the gradients of the positional
         Tensor arguments (None for those that do not require grad).
         """
         return self._register("backward", hook, prepend=prepend)
@@ -213,7 +213,7 @@ class Hooked:
     def register_full_backward_pre_hook(
         self, hook: Callable[..., Any], prepend: bool = False
     ) -> RemovableHandle:
-        """Call `hook(module, grad_output)` first; what it returns replaces `grad_output`."""
+        """Call `hook(module, grad_output)` first; its result replaces `grad_output`."""
         return self._register("backward_pre", hook, prepend=prepend)
 
     def register_backward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:

@@ -27,7 +27,7 @@ Array = np.ndarray[Any, Any]
 
 
 def _fill(tensor: Tensor, values: Any) -> Tensor:
-    """Write the values (in C order, whatever the memory's) without recording it."""
+    """Write the values (in C order, even into memory in another) and record nothing."""
     refuse_unrecorded("nn.init")
     np.copyto(tensor._data, values, casting="unsafe")
     writes.stamp(tensor._data)
@@ -122,7 +122,7 @@ def eye_(tensor: Tensor) -> Tensor:
 
 
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
-    """Fill with a convolution weight that passes as many channels through as it can."""
+    """Fill with a convolution weight that passes as many channels through as possible."""
     if tensor.ndim not in (3, 4, 5) or tensor.shape[0] % groups:
         raise ValueError("dirac_ needs 3 to 5 dimensions, and a multiple of `groups` channels")
     values = np.zeros(tensor.shape)

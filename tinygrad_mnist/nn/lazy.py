@@ -44,7 +44,7 @@ class UninitializedTensorMixin:
 
     @property
     def shape(self: Any) -> Any:
-        """RuntimeError: there is none yet."""
+        """Raise RuntimeError: there is no shape yet."""
         raise RuntimeError(
             f"Can't access the shape of an uninitialized {self._word()}. This error usually "
             "happens in `load_state_dict` when trying to load an uninitialized parameter into an "
@@ -59,7 +59,7 @@ class UninitializedTensorMixin:
 
     @property
     def data(self: Any) -> Tensor:
-        """An empty Tensor, so that values may be drawn into it in advance, to no effect."""
+        """An empty Tensor: initial values drawn into it in advance have no effect."""
         return wrap(_memory.__get__(self))
 
     @data.setter
@@ -90,7 +90,7 @@ class UninitializedTensorMixin:
         return self
 
     def detach(self: Any) -> Any:
-        """Itself: there are no values to detach."""
+        """Return the Tensor itself: there are no values to detach."""
         return self
 
     def __repr__(self) -> str:
@@ -135,12 +135,12 @@ class UninitializedBuffer(UninitializedTensorMixin, Tensor):
 
 
 def is_lazy(param: Any) -> bool:
-    """Tell whether it is an uninitialized Parameter or buffer."""
+    """Tell whether a value is an uninitialized Parameter or buffer."""
     return isinstance(param, UninitializedTensorMixin)
 
 
 class LazyModuleMixin:
-    """A base before a Module's class: the first call infers shapes, then makes it `cls_to_become`.
+    """A base for lazy Modules: the first call infers shapes, then sets the class `cls_to_become`.
 
     A subclass defines `initialize_parameters(*inputs)`, which materializes what is uninitialized
     and gives it values. Raises RuntimeError at the first call if one is left uninitialized.

@@ -145,7 +145,7 @@ class MultiLabelSoftMarginLoss(_Loss, function=F.multilabel_soft_margin_loss, in
 
 
 class CTCLoss(_Loss, function=F.ctc_loss, inputs=4):
-    """-log of the probability that a sequence is read as its target; see `F.ctc_loss`.
+    """-log of the probability that the input sequence spells the target; see `F.ctc_loss`.
 
     Called with (log_probs, targets, input_lengths, target_lengths).
     """

@@ -1,4 +1,4 @@
-"""Module: a function with parameters, buffers and children, all found by their names.
+"""Module: a function with parameters, buffers and children, all of them by name.
 
 Assigning a Parameter or a Module to an attribute registers it. The three dicts `_parameters`,
 `_buffers` and `_modules` are the state of a module: all methods here walk over them.
@@ -246,7 +246,7 @@ class Module(hooks.Hooked, state.Stateful):
         setattr(parent, name, module)
 
     def get_submodule(self, target: str) -> Module:
-        """The module at a dotted path; AttributeError names the point where it breaks."""
+        """The module at a dotted path; AttributeError names the part that is missing."""
         module: Module = self
         for name in target.split(".") if target else ():
             found = getattr(module, name)
@@ -326,7 +326,7 @@ class Module(hooks.Hooked, state.Stateful):
         return self
 
     def to(self: Self, *args: Any, **kw: Any) -> Self:
-        """Cast the floating-point Parameters and buffers in place; arguments as `Tensor.to` takes.
+        """Cast the floating-point Parameters and buffers in place; takes the arguments of `Tensor.to`.
 
         Gradients are cast too. Raises RuntimeError for a device that is not the CPU.
         """

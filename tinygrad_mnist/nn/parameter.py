@@ -96,10 +96,10 @@ class Held:
 def unset(
     shape: Any, dtype: Any = None, device: Any = None, *, by_column: bool = False
 ) -> Parameter:
-    """A new Parameter of this shape, for `reset_parameters` to give it values.
+    """Return a new Parameter of this shape, for `reset_parameters` to fill.
 
-    `by_column` is for a matrix: its columns lie in memory one after the other, not its rows. It
-    begins with a cache line: else each vector of a pass over it lies in two of them.
+    `by_column` is for a matrix: its columns lie in memory one after the other, not its rows. The
+    memory begins at a cache line: otherwise each vector of a pass over it lies in two lines.
     """
     new = create.empty(shape[::-1] if by_column else shape, dtype=dtype, device=device)._data
     new = new.T if by_column else new

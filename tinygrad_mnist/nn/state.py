@@ -247,7 +247,7 @@ class Stateful:
         )
 
     def set_extra_state(self, state: Any) -> None:
-        """Take over what `get_extra_state()` returned."""
+        """Load the state that `get_extra_state()` returned."""
         raise RuntimeError(
             f"the state dict has an extra state, and {type(self).__name__} no set_extra_state()"
         )

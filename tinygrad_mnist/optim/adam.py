@@ -67,7 +67,7 @@ class Adam(Optimizer):
         super().__init__(params, defaults, **implementation)
 
     def init_state(self, group: Group, p: Array) -> State:
-        """Return both means, and the largest mean of squares with `amsgrad`."""
+        """Make both means, and the largest mean of squares with `amsgrad`."""
         names = ("exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if group["amsgrad"] else []))
         betas = tuple(map(number, group["betas"]))
         scales = {k: np.array(scale) for k, scale in zip(_SCALES, _scales(betas, p), strict=True)}
@@ -210,7 +210,7 @@ class Adamax(Optimizer):
         super().__init__(params, defaults, **implementation)
 
     def init_state(self, group: Group, p: Array) -> State:
-        """The mean of gradients and the decaying maximum of their size."""
+        """Make the mean of gradients and the decaying maximum of their size."""
         return {"step": counter(), "exp_avg": np.zeros_like(p), "exp_inf": np.zeros_like(p)}
 
     def update(self, group: Group, p: Array, g: Array, state: State) -> None:
@@ -268,7 +268,7 @@ class NAdam(Optimizer):
         super().__init__(params, defaults, **implementation)
 
     def init_state(self, group: Group, p: Array) -> State:
-        """Both means, and the product of all μ so far."""
+        """Make both means, and the product of all μ so far."""
         return {
             "step": counter(),
             "mu_product": np.ones((), np.float32),
@@ -331,7 +331,7 @@ class RAdam(Optimizer):
         super().__init__(params, defaults, **implementation)
 
     def init_state(self, group: Group, p: Array) -> State:
-        """Both means."""
+        """Make both means."""
         return {"step": counter(), "exp_avg": np.zeros_like(p), "exp_avg_sq": np.zeros_like(p)}
 
     def update(self, group: Group, p: Array, g: Array, state: State) -> None:

@@ -53,7 +53,7 @@ def check_implementation(name: str, implementation: Group) -> None:
 
 
 def check_parameter(p: Any) -> None:
-    """Raise TypeError unless it is a Tensor, ValueError if it was computed from others."""
+    """Raise TypeError for anything but a Tensor, ValueError for one computed from others."""
     if not isinstance(p, Tensor):
         raise TypeError(
             f"optimizer can only optimize Tensors, but one of the params is {type(p).__name__}"

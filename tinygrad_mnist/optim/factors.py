@@ -44,7 +44,7 @@ class FunctionLR(LRScheduler):
 
 
 def saved_function(f: Any) -> dict[str, Any] | None:
-    """The attributes of a callable object; None for a plain function."""
+    """Return the attributes of a callable object; None for a plain function."""
     return None if isinstance(f, types.FunctionType) else dict(getattr(f, "__dict__", {}))
 
 
@@ -172,7 +172,7 @@ class Schedules(LRScheduler):
 
 
 def check_schedulers(name: str, schedulers: Sequence[Any], optimizer: Any) -> None:
-    """Raise ValueError unless they are all schedules of one optimizer whose steps take nothing."""
+    """Raise an error unless all are schedules of one optimizer, with steps without arguments."""
     if not schedulers:
         raise ValueError(f"{name} expects at least one scheduler, but got no scheduler")
     for place, scheduler in enumerate(schedulers):

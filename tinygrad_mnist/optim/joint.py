@@ -24,7 +24,7 @@ Cut = Callable[[Array], list[Array]]
 class Joint:
     """One update for `params`, which lie in the 1-d buffer `flat`, by an elementwise optimizer.
 
-    `cut(buffer)` gives the parameters' views of any buffer that is laid out as `flat` is. The
+    `cut(buffer)` gives the parameters' views of any buffer with the layout of `flat`. The
     states of the parameters become views of one state, so saving them needs no care, and an
     optimizer that steps by itself finds its own state in each. The states are joined anew after
     such a step, and after a state was loaded. The bits are those of updating each parameter alone.
@@ -56,7 +56,7 @@ class Joint:
         return optimizer
 
     def update(self, gradients: Array) -> None:
-        """One step on the buffer; `gradients` is laid out as it is. The caller stamps the write.
+        """Make one step on the buffer; `gradients` has the same layout. The caller stamps the write.
 
         Raises ValueError if the parameters' states cannot be joined; `holds` tells in advance.
         """
@@ -68,7 +68,7 @@ class Joint:
             self.share()
 
     def in_parts(self, gradients: Array, count: int) -> list[Callable[[], None]]:
-        """The same step as `count` tasks, each for a part of the buffer, to be run in any order.
+        """Return the same step as `count` tasks, each for a part of the buffer, to run in any order.
 
         Call `share` when all are over.
         """
@@ -196,7 +196,7 @@ class Joint:
         states = [optimizer.state_of(self.group, p) for p in self.params]
         whole: State = {}
         for key in self._kept(states[0]):
-            if not self._are_views(key, states):  # of a room of its own: others may see the old one
+            if not self._are_views(key, states):  # in new memory: others may view the old
                 self._whole[key], self._views[key] = self._room(
                     states[0][key], counter=key in counters
                 )
@@ -229,7 +229,7 @@ class Joint:
         self.state, self._size = whole, len(whole)
 
     def _adopt(self, whole: State) -> None:
-        """Give all parameters what an update has added, such as momentum that was turned on."""
+        """Give all parameters the state that an update added, as when momentum is turned on."""
         self._size = len(whole)
         fresh = [key for key in self._kept(whole) if key not in self._states[0]]
         for key in fresh:

@@ -29,8 +29,8 @@ class LBFGS(Optimizer):
 
     One call of `step(closure)` takes up to `max_iter` such steps and calls `closure`, which must
     clear the gradients, compute the loss, call backward and return the loss, up to `max_eval`
-    times (default 1.25 max_iter). A step has length lr, or what a line search for the strong Wolfe
-    conditions finds with `line_search_fn="strong_wolfe"`. It ends early when no gradient exceeds
+    times (default 1.25 max_iter). A step has length lr or, with `line_search_fn="strong_wolfe"`, the length
+    that a line search for the strong Wolfe conditions finds. The call ends early when no gradient exceeds
     `tolerance_grad`, or loss and parameters change by less than `tolerance_change`. Nocedal and
     Wright, Numerical Optimization, algorithms 7.4, 3.5 and 3.6; PyTorch's arguments.
 
@@ -79,7 +79,7 @@ class LBFGS(Optimizer):
             raise ValueError("LBFGS doesn't support per-parameter options (parameter groups)")
 
     def init_state(self, group: Group, p: Array) -> State:
-        """Counts and the history; it is the state of all parameters, kept at the first."""
+        """Make the counts and the history of all parameters, kept as the first one's state."""
         return {
             "func_evals": 0,
             "n_iter": 0,
@@ -90,7 +90,7 @@ class LBFGS(Optimizer):
         }
 
     def import_state(self, group: Group, p: Array, saved: State) -> State:
-        """Saved state with arrays as ndarrays and numbers as floats."""
+        """Return saved state with arrays as ndarrays and numbers as floats."""
         return {key: _bare(value, p.dtype) for key, value in saved.items() if key != "al"}
 
     def step(self, closure: Closure | None = None) -> Any:

@@ -182,7 +182,7 @@ class Optimizer(Hooked):
         return state
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Drop all gradients, or, with `set_to_none=False`, fill those there are with zeros."""
+        """Drop all gradients, or, with `set_to_none=False`, fill them with zeros."""
         if set_to_none and not TAPED:
             for group in self.param_groups:
                 for p in group["params"]:
@@ -201,7 +201,7 @@ class Optimizer(Hooked):
     def missing_gradients(self) -> list[str]:
         """Name the parameters that require a gradient and have none: `step()` skips them.
 
-        Names are those of `named_parameters()` if that is what the optimizer was given.
+        Names are those of `named_parameters()` if the optimizer was made from them.
 
         >>> import tinygrad_mnist as tg
         >>> from tinygrad_mnist import optim
@@ -307,7 +307,7 @@ class Optimizer(Hooked):
         return {key: saved_value(value) for key, value in state.items() if not key.startswith("_")}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what `state_dict()` of such an optimizer, here or in PyTorch, returned.
+        """Load the `state_dict()` of an optimizer of this kind, made here or by PyTorch.
 
         Raises ValueError, before anything is changed, if the groups or the shapes do not fit.
         """
@@ -367,7 +367,7 @@ class Optimizer(Hooked):
         return {**self.defaults, **saved}
 
     def import_state(self, group: Group, p: Array, saved: State) -> State:
-        """Saved state as it is kept: copies, as ndarrays if there is an `update`, else Tensors."""
+        """Return a copy of saved state, with ndarrays if there is an `update`, else Tensors."""
         if type(self).update is Optimizer.update:
             return {key: kept_value(value, p) for key, value in saved.items()}
         for key in self.init_state(group, p):

@@ -19,8 +19,8 @@ class LRScheduler:
     In `get_lr`, `last_epoch` is the number of the epoch that begins, `base_lrs` are the rates
     the optimizer started with, and `self.initial` is True in the step on construction.
 
-    Raises TypeError if `optimizer` is none, KeyError if `last_epoch` asks to resume and the groups
-    have no `initial_lr`. Warns if `step()` comes before the optimizer's first `step()`.
+    Raises TypeError if `optimizer` is not an Optimizer, KeyError if `last_epoch` asks to resume and
+    the groups have no `initial_lr`. Warns if `step()` comes before the optimizer's first `step()`.
 
     >>> import tinygrad_mnist as tg
     >>> class Halve(LRScheduler):
@@ -106,7 +106,7 @@ class LRScheduler:
         return {k: copy.deepcopy(v) for k, v in self.__dict__.items() if k != "optimizer"}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what `state_dict()` of such a schedule returned, but keep the optimizer.
+        """Load the `state_dict()` of a schedule of this kind, but keep the optimizer.
 
         Raises ValueError if it is the state of another kind of schedule.
         """
@@ -120,7 +120,7 @@ class LRScheduler:
 
 
 def set_lr(group: Group, lr: float) -> None:
-    """Set a group's rate; a Tensor stays the same Tensor."""
+    """Set a group's rate; a rate that is a Tensor is written in place."""
     if isinstance(group["lr"], Tensor):
         group["lr"]._data[...] = lr
         writes.stamp(group["lr"]._data)
@@ -139,6 +139,6 @@ def one_each(optimizer: Optimizer, value: Any, name: str) -> list[Any]:
 
 
 def check_optimizer(optimizer: Any) -> None:
-    """Raise TypeError unless it is an Optimizer."""
+    """Raise TypeError for anything but an Optimizer."""
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"{type(optimizer).__name__} is not an Optimizer")

@@ -107,7 +107,7 @@ class _Conv(_ConvNd):
         return result
 
     def _rim(self) -> list[int]:
-        """The padding as `F.pad` wants it: last dimension first, before and after."""
+        """The padding in the order of `F.pad`: last dimension first, before and after."""
         if self.padding == "valid":
             return [0] * 2 * self.dims
         if self.padding != "same":
@@ -131,7 +131,7 @@ class Conv2d(_Conv):
     >>> import tinygrad_mnist as tg
     >>> from tinygrad_mnist import nn
     >>> nn.Conv2d(1, 32, 3)(tg.ones(64, 1, 28, 28)).shape
-    (64, 32, 26, 26)
+    torch.Size([64, 32, 26, 26])
     """
 
     function = staticmethod(F.conv2d)

@@ -106,12 +106,12 @@ class TransformerEncoderLayer(_Layer):
 
     >>> import tinygrad_mnist as tg
     >>> tg.nn.TransformerEncoderLayer(8, 2, 16)(tg.randn(5, 3, 8)).shape
-    (5, 3, 8)
+    torch.Size([5, 3, 8])
     """
 
     @property
     def activation_relu_or_gelu(self) -> int:
-        """1 for relu, 2 for gelu, 0 for another activation."""
+        """Return 1 for relu, 2 for gelu, 0 for another activation."""
         relu = self.activation is F.relu or isinstance(self.activation, ReLU)
         gelu = self.activation is F.gelu or isinstance(self.activation, GELU)
         return 1 if relu else 2 if gelu else 0

@@ -88,7 +88,7 @@ def weight_norm(module: Any, name: str = "weight", dim: int | None = 0) -> Any:
     >>> import tinygrad_mnist as tg
     >>> layer = weight_norm(tg.nn.Linear(4, 3))
     >>> layer.weight_g.shape, layer.weight_v.shape
-    ((3, 1), (3, 4))
+    (torch.Size([3, 1]), torch.Size([3, 4]))
     """
     _refuse_second(module, WeightNorm, name, "weight_norm")
     hook, weight = WeightNorm(name, dim), _initialized(module, name)

@@ -15,7 +15,7 @@ __all__ = ["spectral_norm", "weight_norm"]
 
 
 def norm_except_dim(v: Tensor, dim: int | None) -> Tensor:
-    """The 2-norms of v over all dimensions but `dim`, kept at length one; over all for -1."""
+    """Return the 2-norms of v over all dimensions but `dim`, which stay as 1; over all for -1."""
     dim = -1 if dim is None else dim
     axes = tuple(i for i in range(v.ndim) if dim == -1 or i != dim)
     return table.sqrt(table.sum(v * v, axis=axes, keepdims=dim != -1))
@@ -58,7 +58,7 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
 
 
 def as_matrix(weight: Tensor, dim: int) -> Tensor:
-    """The weight with `dim` as rows and all other dimensions as columns."""
+    """Return the weight with `dim` as rows and all other dimensions as columns."""
     return shape.reshape(shape.movedim(weight, dim, 0), (weight.shape[dim], -1))
 
 
@@ -108,7 +108,7 @@ class _SpectralNorm(Module):
 
 
 def check_iterations(n_power_iterations: int) -> None:
-    """Raise ValueError unless it is positive."""
+    """Raise ValueError unless the number of iterations is positive."""
     if n_power_iterations <= 0:
         raise ValueError(
             "Expected n_power_iterations to be positive, but got "

@@ -1,7 +1,7 @@
-"""Parametrizations: a Parameter computed by a Module each time that it is read.
+"""Parametrizations: Parameters that a Module computes each time that they are read.
 
 `register_parametrization(linear, "weight", Symmetric())` makes `linear.weight` the result of
-`Symmetric()` on `linear.parametrizations.weight.original`, which is what is trained and saved.
+`Symmetric()` on `linear.parametrizations.weight.original`, which is trained and saved.
 """
 
 from __future__ import annotations
@@ -235,8 +235,8 @@ def remove_parametrizations(
 ) -> Module:
     """Make a Tensor plain again, with the computed values or with the original's.
 
-    Raises ValueError if it is not parametrized, and for the original's values where there are
-    several.
+    Raises ValueError for a Tensor that is not parametrized, and for the original's values where
+    there are several originals.
     """
     if not is_parametrized(module, tensor_name):
         raise ValueError(f"Module {module} does not have a parametrization on {tensor_name}")
@@ -266,14 +266,14 @@ def remove_parametrizations(
 
 
 def type_before_parametrizations(module: Module) -> type:
-    """The class that the module had before it was parametrized."""
+    """Return the class that the module had before it was parametrized."""
     return type(module).__bases__[0] if is_parametrized(module) else type(module)
 
 
 def transfer_parametrizations_and_params(
     from_module: Module, to_module: Module, tensor_name: str | None = None
 ) -> Module:
-    """Give `to_module` the parametrizations of another, and its originals."""
+    """Give `to_module` the parametrizations of another, and the originals."""
     if not is_parametrized(from_module):
         return to_module
     names = list(from_module.parametrizations) if tensor_name is None else [tensor_name]

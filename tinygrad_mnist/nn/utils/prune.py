@@ -1,4 +1,4 @@
-"""Pruning: elements, rows or columns of a Parameter held at zero by a mask.
+"""Pruning: a mask keeps elements, rows or columns of a Parameter at zero.
 
 `weight` becomes `weight_orig`, which is trained, times the buffer `weight_mask`; a hook multiplies
 them before each call. Pruning again multiplies the masks.
@@ -29,7 +29,7 @@ __all__ = [
 
 
 class BasePruningMethod:
-    """A way to choose what is pruned: a subclass defines `compute_mask(t, default_mask)`.
+    """A way to choose elements to prune: a subclass defines `compute_mask(t, default_mask)`.
 
     `t` are the scores, by default the Parameter; the mask is ones and zeros. `PRUNING_TYPE` is
     the unit of choice after an earlier pruning: "unstructured" (elements), "structured"
@@ -275,7 +275,7 @@ class LnStructured(_Structured):
 
 
 class CustomFromMask(BasePruningMethod):
-    """Pruning by a mask of the user's: elements where it is zero are pruned."""
+    """Pruning of the elements where a mask of the user's is zero."""
 
     PRUNING_TYPE = "global"
 
@@ -338,7 +338,7 @@ def global_unstructured(
     importance_scores: Any = None,
     **kw: Any,
 ) -> None:
-    """Prune elements of several Parameters, given as (module, name) pairs, as if they were one."""
+    """Prune elements of several Parameters, given as (module, name) pairs, as if these were one."""
     if not isinstance(parameters, Iterable):
         raise TypeError("global_unstructured(): parameters is not an Iterable")
     if importance_scores is not None and not isinstance(importance_scores, dict):
