@@ -58,7 +58,7 @@ class Adafactor(Optimizer):
         super().__init__(params, defaults, **implementation)
 
     def init_state(self, group: Group, p: Array) -> State:
-        """Make the means of g² over the last and over the last but one dimension, or g² of a vector."""
+        """Make the means of g² over each of the last two dimensions, or g² of a vector."""
         if p.ndim < 2:
             return {"step": counter(), "variance": np.zeros_like(p)}
         row, column = (*p.shape[:-1], 1), (*p.shape[:-2], 1, p.shape[-1])

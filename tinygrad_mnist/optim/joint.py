@@ -56,7 +56,7 @@ class Joint:
         return optimizer
 
     def update(self, gradients: Array) -> None:
-        """Make one step on the buffer; `gradients` has the same layout. The caller stamps the write.
+        """Make one step on the buffer; `gradients` has its layout. The caller stamps the write.
 
         Raises ValueError if the parameters' states cannot be joined; `holds` tells in advance.
         """
@@ -68,7 +68,7 @@ class Joint:
             self.share()
 
     def in_parts(self, gradients: Array, count: int) -> list[Callable[[], None]]:
-        """Return the same step as `count` tasks, each for a part of the buffer, to run in any order.
+        """Return the same step as `count` tasks for parts of the buffer, to run in any order.
 
         Call `share` when all are over.
         """

@@ -28,11 +28,12 @@ class LBFGS(Optimizer):
     """Step along -Hg, with H the inverse Hessian that the last `history_size` steps suggest.
 
     One call of `step(closure)` takes up to `max_iter` such steps and calls `closure`, which must
-    clear the gradients, compute the loss, call backward and return the loss, up to `max_eval`
-    times (default 1.25 max_iter). A step has length lr or, with `line_search_fn="strong_wolfe"`, the length
-    that a line search for the strong Wolfe conditions finds. The call ends early when no gradient exceeds
-    `tolerance_grad`, or loss and parameters change by less than `tolerance_change`. Nocedal and
-    Wright, Numerical Optimization, algorithms 7.4, 3.5 and 3.6; PyTorch's arguments.
+    clear the gradients, compute the loss, call backward and return the loss, up to `max_eval` times
+    (default 1.25 max_iter). A step has length lr or, with `line_search_fn="strong_wolfe"`, the
+    length that a line search for the strong Wolfe conditions finds. The call ends early when no
+    gradient exceeds `tolerance_grad`, or loss and parameters change by less than
+    `tolerance_change`. Nocedal and Wright, Numerical Optimization, algorithms 7.4, 3.5 and 3.6;
+    PyTorch's arguments.
 
     Raises ValueError for more than one parameter group or an unknown line search.
 
