@@ -326,7 +326,7 @@ class Module(hooks.Hooked, state.Stateful):
         return self
 
     def to(self: Self, *args: Any, **kw: Any) -> Self:
-        """Cast the floating-point Parameters and buffers in place; the arguments of `Tensor.to`.
+        """Cast the floating-point Parameters and buffers in place, as `Tensor.to` does.
 
         Gradients are cast too. Raises RuntimeError for a device that is not the CPU.
         """

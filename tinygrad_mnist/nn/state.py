@@ -101,7 +101,7 @@ def load_own(
     missing: list[str],
     problems: list[str],
 ) -> None:
-    """Plan the writes into a module's own Tensors; make them at once without a plan to add to."""
+    """Plan the writes into a module's own Tensors; without a plan in `about`, make them at once."""
     plan: list[Write] = about.get(PLAN, [])
     assign = about.get("assign_to_params_buffers", False)
     for name, tensor in own(module):
@@ -240,7 +240,7 @@ class Stateful:
         load_own(self, state_dict, prefix, local_metadata, strict, missing_keys, error_msgs)
 
     def get_extra_state(self) -> Any:
-        """Return what the state dict holds besides Tensors; `set_extra_state` takes it back."""
+        """Return further state for the state dict; `set_extra_state` loads it."""
         raise RuntimeError(
             "Reached a code path in Module.get_extra_state() that should never be called: define "
             "get_extra_state() and set_extra_state()"

@@ -31,8 +31,8 @@ __all__ = [
 class BasePruningMethod:
     """A way to choose elements to prune: a subclass defines `compute_mask(t, default_mask)`.
 
-    `t` are the scores, by default the Parameter; the mask is ones and zeros. `PRUNING_TYPE` is
-    the unit of choice after an earlier pruning: "unstructured" (elements), "structured"
+    `t` are the scores, by default the Parameter; the mask is ones and zeros. `PRUNING_TYPE` names
+    the candidates after an earlier pruning: "unstructured" (elements), "structured"
     (places along `self.dim`), or "global" (everything).
     """
 

@@ -54,12 +54,12 @@ class PackedSequence(_Packed):
         return super().__new__(cls, data, batch_sizes, sorted_indices, unsorted_indices)
 
     def to(self, *args: Any, **kw: Any) -> PackedSequence:
-        """Return the same batch with `data.to(...)`; itself if nothing changes."""
+        """Return the same batch with `data.to(...)`, or the batch itself if nothing changes."""
         data = self.data.to(*args, **kw)
         return self if data is self.data else type(self)(data, *self[1:])
 
     def cpu(self) -> PackedSequence:
-        """Return itself: every Tensor is on the CPU."""
+        """Return the batch itself: every Tensor is on the CPU."""
         return self
 
     def float(self) -> PackedSequence:
@@ -88,7 +88,7 @@ class PackedSequence(_Packed):
         return False
 
     def pin_memory(self) -> PackedSequence:
-        """Return itself: there is no device to copy to."""
+        """Return the batch itself: there is no device to copy to."""
         return self
 
 
