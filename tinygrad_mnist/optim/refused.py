@@ -1,4 +1,4 @@
-"""Optimizers of PyTorch's that are not here: each raises an error with the reason."""
+"""Optimizers of PyTorch's that are not here: each raises an error that names the one to use."""
 
 from __future__ import annotations
 
