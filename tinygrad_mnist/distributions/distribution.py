@@ -26,7 +26,7 @@ class Distribution:
     >>> import tinygrad_mnist as tg
     >>> normal = tg.distributions.Normal(tg.zeros(2), tg.ones(2))
     >>> normal.rsample((5,)).shape, normal.log_prob(tg.tensor(0.0))
-    ((5, 2), tensor([-0.9189, -0.9189]))
+    (torch.Size([5, 2]), tensor([-0.9189, -0.9189]))
     """
 
     arg_constraints: Any = {}
