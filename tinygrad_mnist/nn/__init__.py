@@ -1,7 +1,8 @@
 """Modules: parameters, layers and losses, under `torch.nn`'s names.
 
-`module.py` is what all of them share; `layers/` holds one file a family; `functional.py` lists the
-functions, which are computed in `ops/`. Parameters' names and shapes are in people's files: keep.
+`module.py` has the base class, `Module`; `layers/` holds one file per family; `functional.py`
+lists the functions, which are computed in `ops/`. Keep parameters' names and shapes: files of
+users depend on them.
 """
 
 # ruff: noqa: F403

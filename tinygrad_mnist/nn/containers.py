@@ -15,7 +15,7 @@ __all__ = ["ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequen
 
 
 class _Held(Module):
-    """What the containers share: what they hold is in one of a Module's dicts."""
+    """The base of the containers, whose contents are in one of a Module's dicts."""
 
     registry = "_modules"
 
@@ -40,7 +40,7 @@ class _Held(Module):
 
 
 class _List(_Held):
-    """Held under the names "0", "1", ..., with the manners of a list."""
+    """Contents under the names "0", "1", ..., with the methods of a list."""
 
     def __init__(self, values: Iterable[Any] = ()) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ class _List(_Held):
         self.extend(values)
 
     def append(self, value: Any) -> Any:
-        """Add at the end; returns self."""
+        """Add one at the end; returns self."""
         self._put(str(len(self)), value)
         return self
 
@@ -90,7 +90,7 @@ class _List(_Held):
         return self
 
     def insert(self, index: int, value: Any) -> Any:
-        """Put one before position `index`; those behind get new names. Returns self."""
+        """Insert one before position `index` and rename those behind it; returns self."""
         values = list(self)
         values.insert(index, value)
         self._refill(values)
@@ -104,7 +104,7 @@ class _List(_Held):
 
 
 class ModuleList(_List):
-    """A list of modules that are registered; what calls them is up to you."""
+    """A list of modules that are registered; your own `forward` calls them."""
 
     def __init__(self, modules: Iterable[Module] | None = None) -> None:
         super().__init__(modules or ())
@@ -177,7 +177,7 @@ def _check_times(times: Any) -> None:
 
 
 class _Dict(_Held):
-    """Held under names of one's own, with the manners of a dict."""
+    """Contents under names of your choice, with the methods of a dict."""
 
     def __init__(self, values: Any = None) -> None:
         super().__init__()
@@ -203,11 +203,11 @@ class _Dict(_Held):
         return self._held().keys()
 
     def values(self) -> Any:
-        """What is held."""
+        """The contents, without their names."""
         return self._held().values()
 
     def items(self) -> Any:
-        """(name, what is held) pairs."""
+        """The contents, as (name, value) pairs."""
         return self._held().items()
 
     def update(self, values: Any) -> None:
@@ -243,7 +243,7 @@ class ParameterDict(_Dict):
         super().__init__(parameters)
 
     def copy(self) -> ParameterDict:
-        """Another dict of the same Parameters."""
+        """Return another dict of the same Parameters."""
         return type(self)(list(self.items()))
 
     def get(self, key: str, default: Any = None) -> Any:
@@ -251,7 +251,7 @@ class ParameterDict(_Dict):
         return self._held().get(key, default)
 
     def setdefault(self, key: str, default: Any = None) -> Any:
-        """The Parameter of this name, which is `default` if there is none yet."""
+        """Return the Parameter of this name; if there is none yet, `default` becomes it."""
         if key not in self:
             self[key] = default
         return self[key]
@@ -262,7 +262,7 @@ class ParameterDict(_Dict):
         return key, self.pop(key)
 
     def fromkeys(self, keys: Iterable[str], default: Any = None) -> ParameterDict:
-        """A new dict with `default` under all these names."""
+        """Return a new dict with `default` under each of these names."""
         return type(self)([(key, default) for key in keys])
 
     def __reversed__(self) -> Iterator[str]:

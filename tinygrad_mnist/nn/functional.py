@@ -1,4 +1,4 @@
-"""`torch.nn.functional`'s names; each is computed in `ops/`, one file a family."""
+"""`torch.nn.functional`'s names; each is computed in `ops/`, one file per family."""
 
 from typing import TYPE_CHECKING
 

@@ -10,19 +10,19 @@ from tinygrad_mnist.autograd.graph import RemovableHandle
 from tinygrad_mnist.ops import table
 
 KINDS = ("pre", "post", "backward", "backward_pre")
-OfKind = dict[int, Any]  # functions, and those with wishes as a `Wishing`
+OfKind = dict[int, Any]  # functions, and those registered with a flag as a `Wishing`
 Hooks = dict[str, OfKind]
 
 
 class Wishing:
-    """A hook that wants the call's keywords, or is called even if the module raises."""
+    """A hook that takes the call's keywords, or is called even if the module raises."""
 
     def __init__(self, hook: Callable[..., Any], *, with_kwargs: bool, always: bool) -> None:
         self.hook, self.with_kwargs, self.always = hook, with_kwargs, always
 
 
 def opened(hook: Any) -> tuple[Callable[..., Any], bool, bool]:
-    """A hook, whether it wants keywords, and whether it is called whatever happens."""
+    """Return a hook, and whether it takes keywords and is called even after an exception."""
     if isinstance(hook, Wishing):
         return hook.hook, hook.with_kwargs, hook.always
     return hook, False, False
@@ -36,7 +36,7 @@ def register(
     with_kwargs: bool = False,
     always: bool = False,
 ) -> RemovableHandle:
-    """Add a hook behind, or before, those that are there."""
+    """Add a hook after the present ones, or before them."""
     before = dict(held) if prepend else {}
     if with_kwargs or always:
         hook = Wishing(hook, with_kwargs=with_kwargs, always=always)
@@ -48,7 +48,7 @@ def register(
 
 
 def call(module: Any, hooks: Hooks, args: tuple[Any, ...], kw: dict[str, Any]) -> Any:
-    """module.forward(*args, **kw), with all hooks."""
+    """Return module.forward(*args, **kw), and call all hooks around it."""
     called: set[int] = set()
     try:
         return _call(module, hooks, args, kw, called)
@@ -63,7 +63,7 @@ def call(module: Any, hooks: Hooks, args: tuple[Any, ...], kw: dict[str, Any]) -
 def _call(
     module: Any, hooks: Hooks, args: tuple[Any, ...], kw: dict[str, Any], called: set[int]
 ) -> Any:
-    """The call itself, which notes the hooks that it has called after `forward`."""
+    """Make the call itself, and note the hooks that are called after `forward`."""
     for hook, with_kwargs, _ in map(opened, list(hooks["pre"].values())):
         result = hook(module, args, kw) if with_kwargs else hook(module, args)
         if result is not None and with_kwargs:
@@ -88,10 +88,10 @@ def _call(
 
 
 class BackwardHooks:
-    """One call of a module, on its way back.
+    """The backward pass through one call of a module.
 
     Inputs and outputs pass through a node of their own, so that hooks on those nodes see this
-    module's share of the gradient alone, whoever else uses the same Tensors.
+    module's share of the gradient alone, even if others use the same Tensors.
     """
 
     def __init__(self, module: Any, hooks: Hooks) -> None:
@@ -101,7 +101,7 @@ class BackwardHooks:
         self.tracks_inputs = False
 
     def on_inputs(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The arguments, with hooks that collect their gradients, then call the user's."""
+        """Return the arguments, with hooks that collect their gradients, then call the user's."""
         self.grad_input = [None] * len(args)
 
         def complete(i: int) -> Tensor | None:
@@ -112,7 +112,7 @@ class BackwardHooks:
         return fresh
 
     def on_outputs(self, outputs: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The outputs, with hooks that collect their gradients, then let pre-hooks replace them."""
+        """Return the outputs, whose hooks collect gradients, then let pre-hooks replace them."""
         self.grad_output = [None] * len(outputs)
 
         def complete(i: int) -> Tensor | None:
@@ -138,9 +138,9 @@ class BackwardHooks:
 def _watched(
     values: tuple[Any, ...], grads: list[Tensor | None], complete: Callable[[int], Tensor | None]
 ) -> tuple[Any, ...]:
-    """The values, each that requires grad behind a node that notes its gradient in `grads`.
+    """Pass each value that requires grad through a node that records its gradient in `grads`.
 
-    With the last gradient, `complete(i)` gives what value i is to get instead.
+    With the last gradient, `complete(i)` returns the replacement for the gradient of value i.
     """
     tracked = [i for i, x in enumerate(values) if isinstance(x, Tensor) and x.requires_grad]
     waiting, fresh = set(tracked), list(values)
@@ -163,7 +163,7 @@ def _watched(
 
 
 class Hooked:
-    """What a Module has for hooks; `_hooks` is None until there is one."""
+    """The methods of a Module that register hooks; `_hooks` is None until there is one."""
 
     _hooks: Hooks | None
 
@@ -178,7 +178,7 @@ class Hooked:
     def register_forward_pre_hook(
         self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
     ) -> RemovableHandle:
-        """Call `hook(module, args)` before `forward`; what it returns replaces the arguments.
+        """Call `hook(module, args)` before `forward`; its result replaces the arguments.
 
         With `with_kwargs`: `hook(module, args, kwargs)`, which returns None or (args, kwargs).
         """
@@ -192,7 +192,7 @@ class Hooked:
         with_kwargs: bool = False,
         always_call: bool = False,
     ) -> RemovableHandle:
-        """Call `hook(module, args, output)` after `forward`; what it returns replaces the output.
+        """Call `hook(module, args, output)` after `forward`; its result replaces the output.
 
         With `with_kwargs`: `hook(module, args, kwargs, output)`. With `always_call`, also if
         `forward` raised: the output is then None.
@@ -205,7 +205,7 @@ class Hooked:
     ) -> RemovableHandle:
         """Call `hook(module, grad_input, grad_output)` once both tuples are complete.
 
-        A tuple or Tensor that it returns replaces `grad_input`, the gradients of the positional
+        A tuple or Tensor that `hook` returns replaces `grad_input`, the gradients of the positional
         Tensor arguments (None for those that do not require grad).
         """
         return self._register("backward", hook, prepend=prepend)
@@ -213,7 +213,7 @@ class Hooked:
     def register_full_backward_pre_hook(
         self, hook: Callable[..., Any], prepend: bool = False
     ) -> RemovableHandle:
-        """Call `hook(module, grad_output)` first; what it returns replaces `grad_output`."""
+        """Call `hook(module, grad_output)` first; its result replaces `grad_output`."""
         return self._register("backward_pre", hook, prepend=prepend)
 
     def register_backward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:

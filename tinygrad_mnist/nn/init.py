@@ -1,7 +1,7 @@
 """Initial values, written into a Tensor in place. Formulas: Glorot 2010, He 2015, Saxe 2013.
 
 Fans are counted from the shape (out, in, *kernel); numbers come from the library's generator, or
-from the one given.
+from `generator`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Array = np.ndarray[Any, Any]
 
 
 def _fill(tensor: Tensor, values: Any) -> Tensor:
-    """Write the values (in C order, whatever the memory's) without recording it."""
+    """Write the values (in C order, even into memory in another) and record nothing."""
     refuse_unrecorded("nn.init")
     np.copyto(tensor._data, values, casting="unsafe")
     writes.stamp(tensor._data)
@@ -35,7 +35,7 @@ def _fill(tensor: Tensor, values: Any) -> Tensor:
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """By how much to scale the deviation, so that signals keep theirs through a nonlinearity."""
+    """Return the gain of the deviation that keeps the size of signals through a nonlinearity."""
     gains = {"tanh": 5.0 / 3, "relu": math.sqrt(2.0), "selu": 0.75}
     if nonlinearity == "leaky_relu":
         slope = 0.01 if param is None else param
@@ -54,7 +54,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 
 
 def fans(tensor: Tensor) -> tuple[int, int]:
-    """(fan in, fan out) of a weight (out, in, *kernel)."""
+    """Return (fan in, fan out) of a weight (out, in, *kernel)."""
     if tensor.ndim < 2:
         raise ValueError("Fan in and fan out can not be computed for fewer than 2 dimensions")
     field = math.prod(tensor.shape[2:])
@@ -91,7 +91,7 @@ def trunc_normal_(
     b: float = 2.0,
     generator: Any = None,
 ) -> Tensor:
-    """Fill with normal numbers, drawn again wherever it falls outside of [a, b]."""
+    """Fill with normal numbers, each drawn again while it is outside of [a, b]."""
     rng = rng_of(generator)
     values = rng.standard_normal(tensor.shape) * std + mean
     while (outside := (values < a) | (values > b)).any():
@@ -115,14 +115,14 @@ def zeros_(tensor: Tensor) -> Tensor:
 
 
 def eye_(tensor: Tensor) -> Tensor:
-    """The identity matrix."""
+    """Fill with the identity matrix."""
     if tensor.ndim != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
     return _fill(tensor, np.eye(tensor.shape[0], tensor.shape[1]))
 
 
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
-    """A convolution weight that passes as many channels through as it can."""
+    """Fill with a convolution weight that passes as many channels through as possible."""
     if tensor.ndim not in (3, 4, 5) or tensor.shape[0] % groups:
         raise ValueError("dirac_ needs 3 to 5 dimensions, and a multiple of `groups` channels")
     values = np.zeros(tensor.shape)
@@ -135,13 +135,13 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Tensor:
-    """Uniform within gain sqrt(6 / (fan in + fan out))."""
+    """Fill with uniform numbers within gain sqrt(6 / (fan in + fan out))."""
     bound = gain * math.sqrt(6.0 / sum(fans(tensor)))
     return uniform_(tensor, -bound, bound, generator)
 
 
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Tensor:
-    """Normal with deviation gain sqrt(2 / (fan in + fan out))."""
+    """Fill with normal numbers of deviation gain sqrt(2 / (fan in + fan out))."""
     return normal_(tensor, 0.0, gain * math.sqrt(2.0 / sum(fans(tensor))), generator)
 
 
@@ -157,7 +157,7 @@ def kaiming_uniform_(
     nonlinearity: str = "leaky_relu",
     generator: Any = None,
 ) -> Tensor:
-    """Uniform within gain sqrt(3 / fan); `a` is the slope of a leaky relu.
+    """Fill with uniform numbers within gain sqrt(3 / fan); `a` is the slope of a leaky relu.
 
     >>> import tinygrad_mnist as tg
     >>> w = tg.nn.init.kaiming_uniform_(tg.empty(256, 128), nonlinearity="relu")
@@ -175,12 +175,12 @@ def kaiming_normal_(
     nonlinearity: str = "leaky_relu",
     generator: Any = None,
 ) -> Tensor:
-    """Normal with deviation gain / sqrt(fan)."""
+    """Fill with normal numbers of deviation gain / sqrt(fan)."""
     return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity), generator)
 
 
 def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Tensor:
-    """A (semi-)orthogonal matrix (out, rest), times gain."""
+    """Fill with a (semi-)orthogonal matrix (out, rest), times gain."""
     if tensor.ndim < 2:
         raise ValueError("Only tensors with 2 or more dimensions are supported")
     rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])
@@ -191,7 +191,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Ten
 
 
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any = None) -> Tensor:
-    """Normal, with a fraction `sparsity` of each column zero."""
+    """Fill with normal numbers, with a fraction `sparsity` of each column zero."""
     if tensor.ndim != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
     rng = rng_of(generator)

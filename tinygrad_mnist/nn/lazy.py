@@ -1,7 +1,7 @@
-"""Parameters and buffers whose shape is not known yet, and what modules do about them.
+"""Parameters and buffers without a shape as yet, and the modules that give them one.
 
 They hold a dtype and no values. `materialize(shape)` makes a plain Parameter or Tensor of the very
-same object, so that an optimizer or a state dict that holds it needs not be told.
+same object, so that an optimizer or a state dict that holds it need not change.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Array = np.ndarray[Any, Any]
 
 
 class UninitializedTensorMixin:
-    """What both share: every use but a cast is an error that says to call the module first."""
+    """The base of both: until the module is called, every use but a cast is an error."""
 
     __slots__ = ()
     cls_to_become: type[Tensor]
@@ -44,7 +44,7 @@ class UninitializedTensorMixin:
 
     @property
     def shape(self: Any) -> Any:
-        """RuntimeError: there is none yet."""
+        """Raise RuntimeError: there is no shape yet."""
         raise RuntimeError(
             f"Can't access the shape of an uninitialized {self._word()}. This error usually "
             "happens in `load_state_dict` when trying to load an uninitialized parameter into an "
@@ -59,7 +59,7 @@ class UninitializedTensorMixin:
 
     @property
     def data(self: Any) -> Tensor:
-        """An empty Tensor, so that values may be drawn into it in advance, to no effect."""
+        """An empty Tensor: initial values drawn into it in advance have no effect."""
         return wrap(_memory.__get__(self))
 
     @data.setter
@@ -90,7 +90,7 @@ class UninitializedTensorMixin:
         return self
 
     def detach(self: Any) -> Any:
-        """Itself: there are no values to detach."""
+        """Return the Tensor itself: there are no values to detach."""
         return self
 
     def __repr__(self) -> str:
@@ -111,7 +111,7 @@ _memory: Any = Tensor.__dict__["_data"]  # the slot that both properties above s
 
 
 class UninitializedParameter(UninitializedTensorMixin, Parameter):
-    """A Parameter whose shape is not known yet; lazy layers have them before the first call."""
+    """A Parameter that has no shape yet; lazy layers have them before the first call."""
 
     __slots__ = ()
     cls_to_become = Parameter
@@ -123,7 +123,7 @@ class UninitializedParameter(UninitializedTensorMixin, Parameter):
 
 
 class UninitializedBuffer(UninitializedTensorMixin, Tensor):
-    """A buffer whose shape is not known yet."""
+    """A buffer that has no shape yet."""
 
     __slots__ = ()
     is_buffer = persistent = True
@@ -135,15 +135,15 @@ class UninitializedBuffer(UninitializedTensorMixin, Tensor):
 
 
 def is_lazy(param: Any) -> bool:
-    """Whether it is an uninitialized Parameter or buffer."""
+    """Tell whether a value is an uninitialized Parameter or buffer."""
     return isinstance(param, UninitializedTensorMixin)
 
 
 class LazyModuleMixin:
-    """Put before a Module's class: the first call infers the shapes, then it is `cls_to_become`.
+    """A base for lazy Modules: the first call infers shapes, then sets the class `cls_to_become`.
 
     A subclass defines `initialize_parameters(*inputs)`, which materializes what is uninitialized
-    and gives it values. Raises RuntimeError at the first call if something is left over.
+    and gives it values. Raises RuntimeError at the first call if one is left uninitialized.
     """
 
     cls_to_become: type[Module] | None = None
@@ -161,7 +161,7 @@ class LazyModuleMixin:
         )
 
     def has_uninitialized_params(self: Any) -> bool:
-        """Whether a Parameter or buffer of this module (not of those below) has no shape yet."""
+        """Tell whether a Parameter or buffer of this module itself has no shape yet."""
         held = itertools.chain(self._parameters.values(), self._buffers.values())
         return any(map(is_lazy, held))
 

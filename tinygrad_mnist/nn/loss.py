@@ -21,7 +21,7 @@ OLD = "size_average reduce reduction"  # where PyTorch's modules have what funct
 
 
 class _Loss(Functional):
-    """Two Tensors (or three) and a number for both; repr() tells no settings."""
+    """Two Tensors (or three) to one loss; repr() shows no settings."""
 
     def extra_repr(self) -> str:
         return ""
@@ -137,7 +137,7 @@ class MultiMarginLoss(_Loss, function=F.multi_margin_loss, inputs=2):
 
 
 class MultiLabelMarginLoss(_Loss, function=F.multilabel_margin_loss, inputs=2):
-    """max(0, 1 - (x[t] - x[i])) over all labels t and all classes i that are none."""
+    """max(0, 1 - (x[t] - x[i])) over all labels t and all classes i that are not labels."""
 
 
 class MultiLabelSoftMarginLoss(_Loss, function=F.multilabel_soft_margin_loss, inputs=2):
@@ -145,7 +145,7 @@ class MultiLabelSoftMarginLoss(_Loss, function=F.multilabel_soft_margin_loss, in
 
 
 class CTCLoss(_Loss, function=F.ctc_loss, inputs=4):
-    """-log of the probability that a sequence is read as its target; see `F.ctc_loss`.
+    """-log of the probability that the input sequence spells the target; see `F.ctc_loss`.
 
     Called with (log_probs, targets, input_lengths, target_lengths).
     """

@@ -1,7 +1,7 @@
-"""Module: a function with parameters, buffers and children, all found by their names.
+"""Module: a function with parameters, buffers and children, all of them by name.
 
 Assigning a Parameter or a Module to an attribute registers it. The three dicts `_parameters`,
-`_buffers` and `_modules` are what everything here walks over.
+`_buffers` and `_modules` are the state of a module: all methods here walk over them.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ WHAT = {"_parameters": "parameter", "_buffers": "buffer", "_modules": "child mod
 
 
 class HasForward(Protocol[P, R]):
-    """What a module is to a type checker: something that its `forward` tells how to call."""
+    """A module as a type checker sees it: callable as its `forward` is."""
 
     @property
     def forward(self) -> Callable[P, R]:
-        """What the module computes."""
+        """Compute the module's output."""
 
 
 class Module(hooks.Hooked, state.Stateful):
@@ -50,7 +50,7 @@ class Module(hooks.Hooked, state.Stateful):
 
     training: bool
     _hooks: hooks.Hooks | None
-    shown: tuple[str, ...] = ()  # the attributes that repr() tells, as name=value
+    shown: tuple[str, ...] = ()  # the attributes that repr() shows, as name=value
 
     def __init__(self) -> None:
         self.__dict__.update(
@@ -61,12 +61,12 @@ class Module(hooks.Hooked, state.Stateful):
         forward: Callable[..., Any]
 
         def __call__(self: HasForward[P, R], *args: P.args, **kw: P.kwargs) -> R:
-            """Call `forward`, and the hooks around it."""
+            """Call `forward` and the hooks around it."""
 
     else:
 
         def __call__(self, *args: Any, **kw: Any) -> Any:
-            """Call `forward`, and the hooks around it."""
+            """Call `forward` and the hooks around it."""
             if TAPED and (tape := current().tape) is not None:
                 tape.module(self)
             try:
@@ -78,7 +78,7 @@ class Module(hooks.Hooked, state.Stateful):
                 raise
 
         def forward(self, *args: Any) -> Any:
-            """Compute what the module is for; every subclass defines it."""
+            """Compute the module's output; every subclass defines it."""
             raise NotImplementedError(
                 f'Module [{type(self).__name__}] is missing the required "forward" function'
             )
@@ -214,7 +214,7 @@ class Module(hooks.Hooked, state.Stateful):
                 yield name, child
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
-        """The Parameters, in the order of `named_parameters()`: what an optimizer is given."""
+        """The Parameters, in the order of `named_parameters()`, to pass to an optimizer."""
         return (param for _, param in self.named_parameters(recurse=recurse))
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
@@ -226,12 +226,12 @@ class Module(hooks.Hooked, state.Stateful):
         return (child for _, child in self.named_children())
 
     def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
-        """This module and all below it, each once unless told otherwise."""
+        """This module and all below it, each once unless `remove_duplicate=False`."""
         named = self.named_modules(remove_duplicate=remove_duplicate)
         return (module for _, module in named)
 
     def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
-        """Put a module in the place at a dotted path; the last name may be new unless `strict`.
+        """Set the module at a dotted path; the last name may be new unless `strict`.
 
         Raises ValueError for an empty path, AttributeError where the path breaks.
         """
@@ -246,7 +246,7 @@ class Module(hooks.Hooked, state.Stateful):
         setattr(parent, name, module)
 
     def get_submodule(self, target: str) -> Module:
-        """The module at a dotted path; AttributeError says where the path breaks."""
+        """The module at a dotted path; AttributeError names the part that is missing."""
         module: Module = self
         for name in target.split(".") if target else ():
             found = getattr(module, name)
@@ -282,7 +282,7 @@ class Module(hooks.Hooked, state.Stateful):
         return self
 
     def train(self: Self, mode: bool = True) -> Self:
-        """Set `training` on all modules: what dropout and batch norm go by."""
+        """Set `training` on all modules, the mode of dropout and batch norm."""
         if not isinstance(mode, bool):
             raise ValueError("training mode is expected to be boolean")
         self.training = mode
@@ -291,7 +291,7 @@ class Module(hooks.Hooked, state.Stateful):
         return self
 
     def eval(self: Self) -> Self:
-        """train(False)."""
+        """Set evaluation mode: `train(False)`."""
         return self.train(mode=False)
 
     def requires_grad_(self: Self, requires_grad: bool = True) -> Self:
@@ -326,7 +326,7 @@ class Module(hooks.Hooked, state.Stateful):
         return self
 
     def to(self: Self, *args: Any, **kw: Any) -> Self:
-        """Cast the floating-point Parameters and buffers in place; arguments as `Tensor.to` takes.
+        """Cast the floating-point Parameters and buffers in place, as `Tensor.to` does.
 
         Gradients are cast too. Raises RuntimeError for a device that is not the CPU.
         """
@@ -353,15 +353,15 @@ class Module(hooks.Hooked, state.Stateful):
         return self.to(np.float16)
 
     def bfloat16(self: Self) -> Self:
-        """RuntimeError: NumPy has no bfloat16."""
+        """Raise RuntimeError: NumPy has no bfloat16."""
         raise RuntimeError("NumPy has no bfloat16: cast with .half() (float16) or stay in float32")
 
     def cpu(self: Self) -> Self:
-        """Nothing to do: every Tensor is on the CPU."""
+        """Do nothing: every Tensor is on the CPU."""
         return self
 
     def cuda(self: Self, device: Any = None) -> Self:
-        """RuntimeError: there is no CUDA here."""
+        """Raise RuntimeError: there is no CUDA here."""
         return self.to(device="cuda" if device is None else device)
 
     def to_empty(self: Self, *, device: Any = None, recurse: bool = True) -> Self:
@@ -370,11 +370,11 @@ class Module(hooks.Hooked, state.Stateful):
         return self._apply(create.empty_like, recurse)
 
     def share_memory(self: Self) -> Self:
-        """Nothing to do: memory is not shared between processes here."""
+        """Do nothing: memory is not shared between processes here."""
         return self
 
     def compile(self, *args: Any, **kw: Any) -> None:
-        """Nothing to do: `jit(step)` compiles a whole step of training, this module included."""
+        """Do nothing: `jit(step)` compiles a whole step of training, this module included."""
 
     # Copying
 
@@ -390,7 +390,7 @@ class Module(hooks.Hooked, state.Stateful):
         return type(self).__name__
 
     def extra_repr(self) -> str:
-        """What stands between the brackets of `repr(module)`."""
+        """Return the text between the brackets of `repr(module)`."""
         return ", ".join(f"{name}={getattr(self, name)!r}" for name in self.shown)
 
     def __repr__(self) -> str:

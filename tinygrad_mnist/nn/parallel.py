@@ -6,7 +6,7 @@ from typing import Any
 
 from tinygrad_mnist.nn.module import Module
 
-__path__: list[str] = []  # what PyTorch keeps below is in paths.py
+__path__: list[str] = []  # the names below it in PyTorch are in paths.py
 __all__ = ["DataParallel"]  # DistributedDataParallel is in torch.nn.parallel alone
 
 

@@ -15,7 +15,7 @@ from tinygrad_mnist.ops import create
 
 
 class Parameter(Tensor):
-    """A Tensor to be trained, on the very memory of `data`; requires grad unless told otherwise.
+    """A Tensor to be trained, on the very memory of `data`; requires grad by default.
 
     Raises TypeError for data that is neither a Tensor nor an array, RuntimeError for integers that
     should require grad.
@@ -42,7 +42,7 @@ class Parameter(Tensor):
         return "Parameter containing:\n" + super().__repr__()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
-        """A copy of the values in the same memory order, without the gradient."""
+        """Copy the values in the same memory order, without the gradient."""
         refuse_read("deepcopy()")
         if id(self) not in memo:
             copy = shaped(aligned_bytes(self._data.nbytes), self._data)
@@ -77,8 +77,8 @@ class Buffer(Tensor):
 class Held:
     """A Parameter that instances hold, found in a third of the time of `Module.__getattr__`.
 
-    For layers so cheap that this shows: `weight = Held()` in the class. It only reads; assigning
-    registers as ever, and without a Parameter of the name, `__getattr__` has its say.
+    For layers so cheap that the difference shows: `weight = Held()` in the class. It only reads;
+    assigning registers as ever, and without a Parameter of the name, `__getattr__` is called.
     """
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -96,10 +96,10 @@ class Held:
 def unset(
     shape: Any, dtype: Any = None, device: Any = None, *, by_column: bool = False
 ) -> Parameter:
-    """A new Parameter of this shape, for `reset_parameters` to give it values.
+    """Return a new Parameter of this shape, for `reset_parameters` to fill.
 
-    `by_column` is for a matrix: its columns lie in memory one after the other, not its rows. It
-    begins with a cache line: else each vector of a pass over it lies in two of them.
+    `by_column` is for a matrix: its columns lie in memory one after the other, not its rows. The
+    memory begins at a cache line: otherwise each vector of a pass over it lies in two lines.
     """
     new = create.empty(shape[::-1] if by_column else shape, dtype=dtype, device=device)._data
     new = new.T if by_column else new

@@ -1,4 +1,4 @@
-"""State dicts: what a module's state is, and how another one is copied into it."""
+"""State dicts: reading a module's state, and copying another state into a module."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Write = Callable[[], Any]
 
 
 class IncompatibleKeys(NamedTuple):
-    """What `load_state_dict` skipped with `strict=False`."""
+    """The keys that `load_state_dict` skipped with `strict=False`."""
 
     missing_keys: list[str]
     unexpected_keys: list[str]
@@ -80,7 +80,7 @@ def _names(path: str, part: Any) -> Iterator[str]:
 
 
 def _refuse(module: Any, keys: IncompatibleKeys, problems: list[str]) -> None:
-    """Raise one RuntimeError for all that does not fit, if anything."""
+    """Raise one RuntimeError that lists all misfits, if there are any."""
     lines = []
     for what, names in zip(("Missing", "Unexpected"), keys, strict=True):
         if names:
@@ -101,7 +101,7 @@ def load_own(
     missing: list[str],
     problems: list[str],
 ) -> None:
-    """Plan the writes into a module's own Tensors; do them at once if nobody asked for a plan."""
+    """Plan the writes into a module's own Tensors; without a plan in `about`, make them at once."""
     plan: list[Write] = about.get(PLAN, [])
     assign = about.get("assign_to_params_buffers", False)
     for name, tensor in own(module):
@@ -137,7 +137,7 @@ def _write(tensor: Any, array: Any, assign: bool) -> Write:
 
 
 def _fitting(name: str, value: Any, tensor: Tensor, problems: list[str]) -> Any:
-    """The value as an array that fits the Tensor; or None, and the problem is listed."""
+    """Return the value as an array that fits the Tensor, or None after listing the misfit."""
     lazy, given_lazy = hasattr(tensor, "materialize"), hasattr(value, "materialize")
     if given_lazy:
         if not lazy:
@@ -167,7 +167,7 @@ def _fitting(name: str, value: Any, tensor: Tensor, problems: list[str]) -> Any:
 
 
 class Stateful:
-    """What a Module has for saving and loading."""
+    """The methods of a Module that save and load its state."""
 
     _version = 1  # of the layout of the state, for subclasses that load older ones
     _state_hooks: dict[str, dict[int, Any]] | None = None
@@ -240,14 +240,14 @@ class Stateful:
         load_own(self, state_dict, prefix, local_metadata, strict, missing_keys, error_msgs)
 
     def get_extra_state(self) -> Any:
-        """What else belongs into the state dict; a subclass that defines it also sets it."""
+        """Return further state for the state dict; `set_extra_state` loads it."""
         raise RuntimeError(
             "Reached a code path in Module.get_extra_state() that should never be called: define "
             "get_extra_state() and set_extra_state()"
         )
 
     def set_extra_state(self, state: Any) -> None:
-        """Take over what `get_extra_state()` returned."""
+        """Load the state that `get_extra_state()` returned."""
         raise RuntimeError(
             f"the state dict has an extra state, and {type(self).__name__} no set_extra_state()"
         )

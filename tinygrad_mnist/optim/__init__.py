@@ -1,4 +1,4 @@
-"""Optimizers and learning-rate schedules, one file a family, in increasing complexity.
+"""Optimizers and learning-rate schedules, one file per family, in increasing complexity.
 
 Read `optimizer.py`, then `sgd.py`. An optimizer is two methods on bare ndarrays, `init_state` and
 `update`; to add one, write those two and name it here.

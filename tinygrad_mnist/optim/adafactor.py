@@ -1,4 +1,4 @@
-"""Adafactor: squared gradients kept as one number a row and one a column."""
+"""Adafactor: squared gradients kept as one number per row and one per column."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Adafactor(Optimizer):
         super().__init__(params, defaults, **implementation)
 
     def init_state(self, group: Group, p: Array) -> State:
-        """The means of g² over the last and over the last but one dimension, or g² of a vector."""
+        """Make the means of g² over each of the last two dimensions, or g² of a vector."""
         if p.ndim < 2:
             return {"step": counter(), "variance": np.zeros_like(p)}
         row, column = (*p.shape[:-1], 1), (*p.shape[:-2], 1, p.shape[-1])
@@ -66,7 +66,7 @@ class Adafactor(Optimizer):
         return {"step": counter(), **means}
 
     def import_state(self, group: Group, p: Array, saved: State) -> State:
-        """Saved state in the shapes that `init_state` gives."""
+        """Return saved state in the shapes that `init_state` gives."""
         state = self.init_state(group, p)
         for key, own in state.items():
             value = np.asarray(unwrap(saved[key])) if key in saved else np.zeros(0)

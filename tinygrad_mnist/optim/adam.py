@@ -1,4 +1,4 @@
-"""Adam and its kin: a decaying mean of gradients over the root of a decaying mean of squares."""
+"""Adam and variants: a decaying mean of gradients over the root of a decaying mean of squares."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Adam(Optimizer):
         super().__init__(params, defaults, **implementation)
 
     def init_state(self, group: Group, p: Array) -> State:
-        """Both means, and the largest mean of squares if `amsgrad` wants it."""
+        """Make both means, and the largest mean of squares with `amsgrad`."""
         names = ("exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if group["amsgrad"] else []))
         betas = tuple(map(number, group["betas"]))
         scales = {k: np.array(scale) for k, scale in zip(_SCALES, _scales(betas, p), strict=True)}
@@ -97,7 +97,7 @@ class Adam(Optimizer):
         np.subtract(p, out, p)
 
     def export_state(self, state: State) -> State:
-        """The means themselves, whatever they are divided by while in use."""
+        """Return the means themselves, not divided as they are while in use."""
         means = {
             name: wrap(np.multiply(state[name], state[key], dtype=np.float64))
             for key, names in _SCALES.items()
@@ -106,7 +106,7 @@ class Adam(Optimizer):
         return super().export_state(state) | means
 
     def import_state(self, group: Group, p: Array, saved: State) -> State:
-        """The means, divided as `update` will want them."""
+        """Return the means, divided as `update` needs them."""
         state = super().import_state(group, p, saved)
         betas = tuple(map(number, group["betas"]))
         for scale, (key, names) in zip(_scales(betas, p), _SCALES.items(), strict=True):
@@ -153,7 +153,7 @@ def _add_scaled(mean: Array, x: Array, weight: float, out: Array) -> None:
     np.add(mean, x if weight == 1 else np.multiply(x, weight, out), mean)
 
 
-# By which number, kept in the state, each mean is divided while in use
+# The keys of the divisors, and the means that are divided by each while in use
 _SCALES = {"_scale": {"exp_avg"}, "_scale_sq": {"exp_avg_sq", "max_exp_avg_sq"}}
 
 
@@ -163,7 +163,7 @@ def _scales(betas: tuple[float, ...], p: Array) -> tuple[float, float]:
 
 
 def _rescale(betas: tuple[float, ...], p: Array, state: State) -> tuple[float, float]:
-    """What the means are divided by; if the betas have changed, they are divided anew."""
+    """Return the means' divisors; if the betas have changed, divide the means anew."""
     scales = _scales(betas, p)
     if scales == (state["_scale"].item(), state["_scale_sq"].item()):
         return scales
@@ -210,7 +210,7 @@ class Adamax(Optimizer):
         super().__init__(params, defaults, **implementation)
 
     def init_state(self, group: Group, p: Array) -> State:
-        """The mean of gradients and the decaying maximum of their size."""
+        """Make the mean of gradients and the decaying maximum of their size."""
         return {"step": counter(), "exp_avg": np.zeros_like(p), "exp_inf": np.zeros_like(p)}
 
     def update(self, group: Group, p: Array, g: Array, state: State) -> None:
@@ -268,7 +268,7 @@ class NAdam(Optimizer):
         super().__init__(params, defaults, **implementation)
 
     def init_state(self, group: Group, p: Array) -> State:
-        """Both means, and the product of all μ so far."""
+        """Make both means, and the product of all μ so far."""
         return {
             "step": counter(),
             "mu_product": np.ones((), np.float32),
@@ -295,7 +295,7 @@ class NAdam(Optimizer):
 
 
 class RAdam(Optimizer):
-    """Adam that waits until the variance of its step is known (Liu et al., 2020).
+    """Adam that waits until it can estimate the variance of its step (Liu et al., 2020).
 
     With ρ∞ = 2/(1 - β₂) - 1 and ρₜ = ρ∞ - 2tβ₂ᵗ/(1 - β₂ᵗ), the step is lr m̂ while ρₜ <= 5, then
     lr m̂ r / (√v̂ + eps / √(1 - β₂ᵗ)) with r² = (ρₜ-4)(ρₜ-2)ρ∞ / ((ρ∞-4)(ρ∞-2)ρₜ).
@@ -331,7 +331,7 @@ class RAdam(Optimizer):
         super().__init__(params, defaults, **implementation)
 
     def init_state(self, group: Group, p: Array) -> State:
-        """Both means."""
+        """Make both means."""
         return {"step": counter(), "exp_avg": np.zeros_like(p), "exp_avg_sq": np.zeros_like(p)}
 
     def update(self, group: Group, p: Array, g: Array, state: State) -> None:

@@ -56,7 +56,7 @@ class Adagrad(Optimizer):
         super().__init__(params, defaults, **implementation)
 
     def init_state(self, group: Group, p: Array) -> State:
-        """The sum of squares."""
+        """Make the sum of squares."""
         start = number(group["initial_accumulator_value"])
         return {"step": counter(), "sum": np.full_like(p, start)}
 
@@ -106,7 +106,7 @@ class Adadelta(Optimizer):
         super().__init__(params, defaults, **implementation)
 
     def init_state(self, group: Group, p: Array) -> State:
-        """The means of squared gradients and of squared steps."""
+        """Make the means of squared gradients and of squared steps."""
         return {"step": counter(), "square_avg": np.zeros_like(p), "acc_delta": np.zeros_like(p)}
 
     def update(self, group: Group, p: Array, g: Array, state: State) -> None:
@@ -163,7 +163,7 @@ class RMSprop(Optimizer):
         super().__init__(params, defaults, **implementation)
 
     def init_state(self, group: Group, p: Array) -> State:
-        """The mean of squares, and what momentum and centering need."""
+        """Make the mean of squares, and the state for momentum and centering."""
         names = ["square_avg"]
         names += ["momentum_buffer"] if group["momentum"] else []
         names += ["grad_avg"] if group["centered"] else []
@@ -195,7 +195,7 @@ class Rprop(Optimizer):
     """p = p - s sign(g): each element's step s grows while its gradient keeps its sign.
 
     s is multiplied by etas[1] where the sign stayed and by etas[0] where it turned (there the
-    element rests for one step), and kept within `step_sizes`; it starts at lr. Riedmiller and
+    element rests for one step), and kept within `step_sizes`; s starts at lr. Riedmiller and
     Braun (1993); PyTorch's arguments. Raises ValueError for a setting out of its range.
 
     >>> import tinygrad_mnist as tg
@@ -225,7 +225,7 @@ class Rprop(Optimizer):
         super().__init__(params, defaults, **implementation)
 
     def init_state(self, group: Group, p: Array) -> State:
-        """The last gradient and the size of each element's step."""
+        """Make the last gradient and the size of each element's step."""
         sizes = np.full_like(p, number(group["lr"]))
         return {"step": counter(), "prev": np.zeros_like(p), "step_size": sizes}
 

@@ -1,4 +1,4 @@
-"""ASGD: gradient descent whose mean over the steps is kept beside it."""
+"""ASGD: gradient descent that also keeps the mean of the parameters over the steps."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class ASGD(Optimizer):
         super().__init__(params, defaults, **implementation)
 
     def init_state(self, group: Group, p: Array) -> State:
-        """The rate of the next step, the weight of the next value in the mean, and the mean."""
+        """Make the next step's rate, the weight of the next value in the mean, and the mean."""
         eta, mu = np.array(number(group["lr"]), np.float32), np.ones((), np.float32)
         return {"step": counter(), "eta": eta, "mu": mu, "ax": np.zeros_like(p)}
 

@@ -1,4 +1,4 @@
-"""What is wrong with settings and parameters, said when an optimizer is made."""
+"""Checks of the settings and parameters that an optimizer is made with."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def check_settings(group: Group) -> None:
 
 
 def check_implementation(name: str, implementation: Group) -> None:
-    """Let pass what only chooses an implementation; refuse what is unknown or cannot be done."""
+    """Accept a setting that only chooses an implementation; raise for others."""
     if implementation.pop("differentiable", False):
         raise NotImplementedError(
             f"{name}(differentiable=True): steps are taken in place and cannot be differentiated; "
@@ -53,7 +53,7 @@ def check_implementation(name: str, implementation: Group) -> None:
 
 
 def check_parameter(p: Any) -> None:
-    """Raise TypeError unless it is a Tensor, ValueError if it was computed from others."""
+    """Raise TypeError for anything but a Tensor, ValueError for one computed from others."""
     if not isinstance(p, Tensor):
         raise TypeError(
             f"optimizer can only optimize Tensors, but one of the params is {type(p).__name__}"

@@ -1,4 +1,4 @@
-"""Schedules that come back to where they were: triangles, and cosines with restarts."""
+"""Schedules that repeat: triangles, and cosines with restarts."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from tinygrad_mnist.optim.schedule import LRScheduler, check_optimizer, one_each
 
 
 class CosineAnnealingWarmRestarts(LRScheduler):
-    """Half a cosine from the initial rate to `eta_min` in T_0 epochs, then from above again.
+    """Half a cosine from the initial rate to `eta_min` in T_0 epochs, then again.
 
-    Each time takes `T_mult` times as long as the last (Loshchilov and Hutter, 2017). `step(epoch)`
+    Each period is `T_mult` times as long as the last (Loshchilov and Hutter, 2017). `step(epoch)`
     takes fractions of an epoch too. Raises ValueError unless T_0 and T_mult are positive integers.
 
     >>> import tinygrad_mnist as tg
@@ -49,7 +49,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
-        """The rates at T_cur of T_i epochs since the last restart."""
+        """Return the rates at T_cur of T_i epochs since the last restart."""
         share, low = (1 + math.cos(math.pi * self.T_cur / self.T_i)) / 2, self.eta_min
         return [low + (lr - low) * share for lr in self.base_lrs]
 
@@ -85,7 +85,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 
 
 class CyclicLR(LRScheduler):
-    """Up from `base_lr` to `max_lr` and down again, a step a batch (Smith, 2017).
+    """Up from `base_lr` to `max_lr` and down again, one step per batch (Smith, 2017).
 
     `mode`: "triangular"; "triangular2", half as high each time; "exp_range", gamma^step as high;
     or `scale_fn` of the cycle's number, or with scale_mode="iterations" of the step's. Momentum (or
@@ -160,7 +160,7 @@ class CyclicLR(LRScheduler):
             group["momentum"] = value
 
     def scale_fn(self, x: float) -> float:
-        """How high cycle number x (or step number x) is."""
+        """Return the height of cycle number x (or step number x)."""
         if self._scale_fn_custom is not None:
             return self._scale_fn_custom(x)
         if self.mode == "exp_range":
@@ -168,7 +168,7 @@ class CyclicLR(LRScheduler):
         return 1 / 2.0 ** (x - 1) if self.mode == "triangular2" else 1.0
 
     def get_lr(self) -> list[float]:
-        """The rates of this step; the momentum is set as well."""
+        """Return the rates of this step; the momentum is set as well."""
         cycle = math.floor(1 + self.last_epoch / self.total_size)
         x = 1.0 + self.last_epoch / self.total_size - cycle
         rising, ratio = x <= self.step_ratio, self.step_ratio
@@ -182,7 +182,7 @@ class CyclicLR(LRScheduler):
         return [low + (high - low) * height for low, high in pairs]
 
     def state_dict(self) -> dict[str, Any]:
-        """As for every schedule; of `scale_fn`, the attributes of a callable object."""
+        """Return the state; of a callable object as `scale_fn`, its attributes."""
         f = self._scale_fn_custom
         rest = {
             k: v for k, v in self.__dict__.items() if k not in ("optimizer", "_scale_fn_custom")
@@ -190,7 +190,7 @@ class CyclicLR(LRScheduler):
         return copy.deepcopy(rest | {"_scale_fn_custom": f and saved_function(f)})
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """As for every schedule; `scale_fn` stays, its attributes are set."""
+        """Load the state; `scale_fn` stays, and its attributes are set."""
         f, saved = self._scale_fn_custom, state_dict.get("_scale_fn_custom")
         super().load_state_dict(state_dict)
         if f is not None and saved:

@@ -13,7 +13,7 @@ from tinygrad_mnist.optim.schedule import LRScheduler, check_optimizer, one_each
 
 
 class FunctionLR(LRScheduler):
-    """What schedules by functions of the epoch share: how the functions are kept."""
+    """The base of schedules by functions of the epoch: saving and loading the functions."""
 
     def __init__(
         self,
@@ -29,12 +29,12 @@ class FunctionLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def state_dict(self) -> dict[str, Any]:
-        """As for every schedule, and functions are saved as None."""
+        """Return the state; functions are saved as None."""
         rest = {k: v for k, v in self.__dict__.items() if k not in ("optimizer", "lr_lambdas")}
         return copy.deepcopy(rest | {"lr_lambdas": list(map(saved_function, self.lr_lambdas))})
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """As for every schedule; the functions stay, their attributes are set."""
+        """Load the state; the functions stay, and their attributes are set."""
         functions = self.lr_lambdas
         super().load_state_dict(state_dict)
         for f, saved in zip(functions, self.lr_lambdas, strict=True):
@@ -44,7 +44,7 @@ class FunctionLR(LRScheduler):
 
 
 def saved_function(f: Any) -> dict[str, Any] | None:
-    """The attributes of a callable object; None for a plain function."""
+    """Return the attributes of a callable object; None for a plain function."""
     return None if isinstance(f, types.FunctionType) else dict(getattr(f, "__dict__", {}))
 
 
@@ -152,18 +152,18 @@ class PolynomialLR(LRScheduler):
 
 
 class Schedules(LRScheduler):
-    """What schedules made of schedules share: how the state of each is kept."""
+    """The base of schedules made of schedules: saving and loading the state of each."""
 
     _schedulers: list[LRScheduler]
 
     def state_dict(self) -> dict[str, Any]:
-        """As for every schedule, with the state of each."""
+        """Return the state, with the state of each schedule in it."""
         rest = {k: v for k, v in self.__dict__.items() if k not in ("optimizer", "_schedulers")}
         states = [scheduler.state_dict() for scheduler in self._schedulers]
         return copy.deepcopy(rest) | {"_schedulers": states}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """As for every schedule, with the state of each."""
+        """Load the state, and the state of each schedule in it."""
         schedulers = self._schedulers
         super().load_state_dict(state_dict)
         for scheduler, state in zip(schedulers, state_dict["_schedulers"], strict=True):
@@ -172,7 +172,7 @@ class Schedules(LRScheduler):
 
 
 def check_schedulers(name: str, schedulers: Sequence[Any], optimizer: Any) -> None:
-    """Raise ValueError unless they are all schedules of one optimizer whose steps take nothing."""
+    """Raise an error unless all are schedules of one optimizer, with steps without arguments."""
     if not schedulers:
         raise ValueError(f"{name} expects at least one scheduler, but got no scheduler")
     for place, scheduler in enumerate(schedulers):

@@ -12,7 +12,7 @@ Hook = Callable[..., Any]
 
 
 class Hooked:
-    """What an Optimizer has for hooks; `_hooks` is None until there is one."""
+    """The methods of an Optimizer that register hooks; `_hooks` is None until there is one."""
 
     _hooks: dict[str, dict[int, Any]] | None = None
 
@@ -66,13 +66,13 @@ class Hooked:
         return self._register("save_pre", hook, prepend)
 
     def register_state_dict_post_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
-        """Call `hook(optimizer, state_dict)` after `state_dict()`; what it returns replaces it."""
+        """Call `hook(optimizer, state_dict)` after `state_dict()`; its result replaces the dict."""
         return self._register("save_post", hook, prepend)
 
     def register_load_state_dict_pre_hook(
         self, hook: Hook, prepend: bool = False
     ) -> RemovableHandle:
-        """Call `hook(optimizer, state_dict)` before a load; what it returns is loaded instead."""
+        """Call `hook(optimizer, state_dict)` before a load; its result is loaded instead."""
         return self._register("load_pre", hook, prepend)
 
     def register_load_state_dict_post_hook(

@@ -1,4 +1,4 @@
-"""Many parameters in one buffer, updated by one call: what a compiled step does."""
+"""Many parameters in one buffer, updated by one call, as in a compiled step."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from tinygrad_mnist.optim.optimizer import Optimizer
 from tinygrad_mnist.optim.pieces import Array, Group, State
 
 LINE = 16  # float32 numbers in a cache line: two threads do not write to one
-HELD = 2  # by what it was just read from, and by the call that counts
+HELD = 2  # references: from where it was just read, and from the call that counts
 Cut = Callable[[Array], list[Array]]
 
 
 class Joint:
     """One update for `params`, which lie in the 1-d buffer `flat`, by an elementwise optimizer.
 
-    `cut(buffer)` gives the parameters' views of any buffer that is laid out as `flat` is. The
+    `cut(buffer)` gives the parameters' views of any buffer with the layout of `flat`. The
     states of the parameters become views of one state, so saving them needs no care, and an
-    optimizer that steps by itself finds in each what it knows. It is joined anew whenever that has
-    happened, or a state was loaded. The bits are those of updating each parameter alone.
+    optimizer that steps by itself finds its own state in each. The states are joined anew after
+    such a step, and after a state was loaded. The bits are those of updating each parameter alone.
     """
 
     def __init__(
@@ -56,9 +56,9 @@ class Joint:
         return optimizer
 
     def update(self, gradients: Array) -> None:
-        """One step on the buffer; `gradients` is laid out as it is. The caller stamps the write.
+        """Make one step on the buffer; `gradients` has its layout. The caller stamps the write.
 
-        Raises ValueError if the parameters' states cannot be joined: `holds` says whether.
+        Raises ValueError if the parameters' states cannot be joined; `holds` tells in advance.
         """
         optimizer = self.optimizer
         optimizer.stepped = True
@@ -68,7 +68,7 @@ class Joint:
             self.share()
 
     def in_parts(self, gradients: Array, count: int) -> list[Callable[[], None]]:
-        """The same step as `count` tasks, each for a part of the buffer, to be run in any order.
+        """Return the same step as `count` tasks for parts of the buffer, to run in any order.
 
         Call `share` when all are over.
         """
@@ -87,14 +87,14 @@ class Joint:
         ]
 
     def share(self) -> None:
-        """Let each parameter know what the update counted."""
+        """Copy the update's counts to each parameter's state."""
         for first, others in self._counts:
             others[...] = first
         if self.state is not None and len(self.state) != self._size:
             self._adopt(self.state)
 
     def holds(self, state: Any) -> bool:
-        """Whether `update` does what the optimizer would: the states are joined, or can be.
+        """Tell whether `update` equals the optimizer's step: the states are joined, or can be.
 
         `state` is the optimizer's, which the caller has at hand.
 
@@ -116,7 +116,7 @@ class Joint:
         )
 
     def joined(self) -> State:
-        """The state of the whole buffer, made of those of the parameters if need be."""
+        """Return the state of the whole buffer, made of the parameters' states if need be."""
         if self.state is None:
             why_not = self._why_not()
             if why_not is not None:
@@ -148,7 +148,7 @@ class Joint:
         return [key for key in state if key in counters or not key.startswith("_")]
 
     def _why_not(self) -> str | None:
-        """What keeps the states from being joined; None if nothing does."""
+        """Return the reason why the states cannot be joined, or None if they can."""
         known = self.optimizer.state
         states = [known.get(p) or {} for p in self.params]
         keys = set(self._kept(states[0]))
@@ -160,7 +160,7 @@ class Joint:
         return next(filter(None, (self._why_not_key(key, states) for key in sorted(keys))), None)
 
     def _why_not_key(self, key: str, states: Sequence[State]) -> str | None:
-        """What keeps the values of one key from being joined."""
+        """Return the reason why the values of one key cannot be joined, or None."""
         if self._are_views(key, states):
             return self._why_not_equal(key, states)
         for place, state in enumerate(states):
@@ -196,7 +196,7 @@ class Joint:
         states = [optimizer.state_of(self.group, p) for p in self.params]
         whole: State = {}
         for key in self._kept(states[0]):
-            if not self._are_views(key, states):  # of a room of its own: others may see the old one
+            if not self._are_views(key, states):  # in new memory: others may view the old
                 self._whole[key], self._views[key] = self._room(
                     states[0][key], counter=key in counters
                 )
@@ -210,7 +210,7 @@ class Joint:
         self._join_as(states, whole)
 
     def _room(self, like: Array, *, counter: bool) -> tuple[Array, list[Array]]:
-        """Memory for a key of all parameters, and each one's part of it."""
+        """Return memory for a key of all parameters, and each one's part of it."""
         if not counter:
             whole = np.zeros_like(self.flat)
             return whole, self.cut(whole)
@@ -229,7 +229,7 @@ class Joint:
         self.state, self._size = whole, len(whole)
 
     def _adopt(self, whole: State) -> None:
-        """Give all parameters what an update has added, such as momentum that was turned on."""
+        """Give all parameters the state that an update added, as when momentum is turned on."""
         self._size = len(whole)
         fresh = [key for key in self._kept(whole) if key not in self._states[0]]
         for key in fresh:
@@ -247,14 +247,14 @@ class Joint:
             self._join_as(self._states, whole)
 
     def split(self) -> None:
-        """Each parameter counts for itself again; the arrays go on sharing a buffer."""
+        """Give each parameter counters of its own again; the arrays still share a buffer."""
         self.state = None
 
 
 def sole(array: Array) -> bool:
-    """Whether its memory is its own, and no other array or buffer looks at it.
+    """Tell whether an array owns its memory, and no other array or buffer views it.
 
-    Who holds the array itself is for the caller to count.
+    References to the array itself are for the caller to count.
     """
     if type(array) is not np.ndarray or not array.flags.writeable:
         return False

@@ -28,11 +28,12 @@ class LBFGS(Optimizer):
     """Step along -Hg, with H the inverse Hessian that the last `history_size` steps suggest.
 
     One call of `step(closure)` takes up to `max_iter` such steps and calls `closure`, which must
-    clear the gradients, compute the loss, call backward and return the loss, up to `max_eval`
-    times (default 1.25 max_iter). A step has length lr, or what a line search for the strong Wolfe
-    conditions finds with `line_search_fn="strong_wolfe"`. It ends early when no gradient exceeds
-    `tolerance_grad`, or loss and parameters change by less than `tolerance_change`. Nocedal and
-    Wright, Numerical Optimization, algorithms 7.4, 3.5 and 3.6; PyTorch's arguments.
+    clear the gradients, compute the loss, call backward and return the loss, up to `max_eval` times
+    (default 1.25 max_iter). A step has length lr or, with `line_search_fn="strong_wolfe"`, the
+    length that a line search for the strong Wolfe conditions finds. The call ends early when no
+    gradient exceeds `tolerance_grad`, or loss and parameters change by less than
+    `tolerance_change`. Nocedal and Wright, Numerical Optimization, algorithms 7.4, 3.5 and 3.6;
+    PyTorch's arguments.
 
     Raises ValueError for more than one parameter group or an unknown line search.
 
@@ -72,14 +73,14 @@ class LBFGS(Optimizer):
         super().__init__(params, defaults)
 
     def add_param_group(self, param_group: Group) -> None:
-        """Take the one group there may be."""
+        """Add the parameter group; there may be only one."""
         super().add_param_group(param_group)
         if len(self.param_groups) > 1:
             self.param_groups.pop()
             raise ValueError("LBFGS doesn't support per-parameter options (parameter groups)")
 
     def init_state(self, group: Group, p: Array) -> State:
-        """Counts and the history; it is the state of all parameters, kept at the first."""
+        """Make the counts and the history of all parameters, kept as the first one's state."""
         return {
             "func_evals": 0,
             "n_iter": 0,
@@ -90,11 +91,11 @@ class LBFGS(Optimizer):
         }
 
     def import_state(self, group: Group, p: Array, saved: State) -> State:
-        """Saved state with arrays as ndarrays and numbers as floats."""
+        """Return saved state with arrays as ndarrays and numbers as floats."""
         return {key: _bare(value, p.dtype) for key, value in saved.items() if key != "al"}
 
     def step(self, closure: Closure | None = None) -> Any:
-        """Up to `max_iter` steps; returns the first loss that `closure` returned."""
+        """Take up to `max_iter` steps; returns the first loss that `closure` returned."""
         if closure is None:
             raise TypeError(
                 "LBFGS.step() needs a closure that clears the gradients, computes the loss, calls "
@@ -136,7 +137,7 @@ class LBFGS(Optimizer):
         return first
 
     def _direction(self, state: State, g: Array, history_size: int) -> Array:
-        """-Hg by the two loops of algorithm 7.4, after taking the last step into the history."""
+        """Return -Hg by the two loops of algorithm 7.4; the last step enters the history first."""
         state["n_iter"] += 1
         changes, steps, ro = state["old_dirs"], state["old_stps"], state["ro"]
         if state["n_iter"] > 1:
@@ -180,7 +181,7 @@ class LBFGS(Optimizer):
             return closure()
 
     def _gradient(self) -> Array:
-        """All gradients, one after the other; zeros where there is none."""
+        """Return all gradients, one after the other; zeros where there is none."""
         params = self.param_groups[0]["params"]
         grads = [np.zeros_like(p._data) if p.grad is None else p.grad._data for p in params]
         return np.concatenate([g.ravel() for g in grads])
@@ -203,11 +204,11 @@ def strong_wolfe(
     c1: float = 1e-4,
     c2: float = 0.9,
 ) -> Point:
-    """A point on the line where the loss is well below the start and the slope nearly flat.
+    """Return a point on the line where the loss is well below the start and the slope nearly flat.
 
     `at(t)` evaluates the line; `start` is t = 0, with a negative slope. Sufficient decrease:
     loss <= start + c1 t slope; curvature: |slope| <= -c2 start slope. After `max_steps` more,
-    or once the bracket is narrower than `narrow`, it is the best point so far.
+    or once the bracket is narrower than `narrow`, the result is the best point so far.
     """
 
     def too_high(point: Point) -> bool:
@@ -257,7 +258,7 @@ def strong_wolfe(
 
 
 def _cubic_minimum(a: Point, b: Point, low: float, high: float) -> float:
-    """Where the cubic through both points' losses and slopes is least, between low and high."""
+    """Return the minimum between low and high of the cubic through both losses and slopes."""
     if a.t > b.t:
         a, b = b, a
     if a.t == b.t:

@@ -1,7 +1,8 @@
 """Learning rates that change as training goes on; call `scheduler.step()` after each epoch.
 
-A schedule multiplies the rate it finds, so several may act on one optimizer. LambdaLR, OneCycleLR
-and SequentialLR set it outright. `last_epoch` counts the steps; the first happens on construction.
+A schedule multiplies the present rate, so several may act on one optimizer. LambdaLR, OneCycleLR
+and SequentialLR set the rate outright. `last_epoch` counts the steps; the first happens on
+construction.
 """
 
 from __future__ import annotations
@@ -114,8 +115,8 @@ class ExponentialLR(LRScheduler):
 class LinearLR(LRScheduler):
     """The rate times a factor that goes from `start_factor` to `end_factor` in a straight line.
 
-    It takes `total_iters` epochs and stays there. Raises ValueError unless 0 < start_factor <= 1
-    and 0 <= end_factor <= 1.
+    The factor takes `total_iters` epochs and then stays. Raises ValueError unless
+    0 < start_factor <= 1 and 0 <= end_factor <= 1.
 
     >>> import tinygrad_mnist as tg
     >>> optimizer = tg.optim.SGD([tg.tensor([1.0], requires_grad=True)], lr=0.5)
@@ -254,9 +255,9 @@ class ReduceLROnPlateau(LRScheduler):
 
     `step(metric)` takes the epoch's loss (`mode="min"`) or accuracy (`"max"`). An improvement is
     one by more than `threshold`, relative to the best so far or, with `threshold_mode="abs"`,
-    absolute. After a reduction it waits `cooldown` epochs; the rate does not go below `min_lr`, and
-    a change smaller than `eps` is not made. Raises ValueError for a factor of 1 or more and for
-    unknown modes.
+    absolute. After a reduction the schedule waits `cooldown` epochs; the rate does not go below
+    `min_lr`, and a change smaller than `eps` is not made. Raises ValueError for a factor of 1 or
+    more and for unknown modes.
 
     >>> import tinygrad_mnist as tg
     >>> optimizer = tg.optim.SGD([tg.tensor([1.0], requires_grad=True)], lr=0.5)

@@ -11,7 +11,7 @@ from tinygrad_mnist.optim.schedule import LRScheduler, check_optimizer, one_each
 
 
 class OneCycleLR(LRScheduler):
-    """Up to `max_lr` and down again to almost nothing, a step a batch (Smith and Topin, 2019).
+    """Up to `max_lr` and down again to almost nothing, one step per batch (Smith and Topin, 2019).
 
     From max_lr / div_factor up to max_lr during the first `pct_start` of the steps, then down to
     the start divided by `final_div_factor`; `three_phase` goes down to the start first. Momentum
@@ -89,7 +89,7 @@ class OneCycleLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
-        """The rates of this step; the momentum is set as well."""
+        """Return the rates of this step; the momentum is set as well."""
         if self.last_epoch > self.total_steps:
             raise ValueError(
                 f"Tried to step {self.last_epoch} times. The specified number of total steps is "

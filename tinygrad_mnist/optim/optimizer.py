@@ -1,6 +1,6 @@
-"""Optimizer: parameter groups, their state, and one in-place update a parameter.
+"""Optimizer: parameter groups, their state, and one in-place update per parameter.
 
-A subclass says what it keeps for a parameter (`init_state`) and how one step changes it (`update`),
+A subclass defines the state of a parameter (`init_state`) and the step that changes it (`update`),
 both on bare ndarrays. Everything else is here: groups, skipping, closures, saving, loading.
 """
 
@@ -51,7 +51,7 @@ required = _Required()  # of optimizers written before PyTorch 2.2
 
 
 class Optimizer(Hooked):
-    """What all optimizers share; `params` are Tensors, (name, Tensor) pairs, or group dicts.
+    """The base of all optimizers; `params` are Tensors, (name, Tensor) pairs, or group dicts.
 
     A subclass for which each element's new value depends on that element alone sets
     `elementwise = True`: its `update` may then be called once for many parameters that lie in one
@@ -96,7 +96,7 @@ class Optimizer(Hooked):
         self.param_groups: list[Group] = []
         self.stepped = False  # a scheduler asks whether step() came first
         self.joints: list[Any] = []  # parameters whose states are one: see joint.py
-        # Each parameter's memory (which belongs to others), and what says that it was written
+        # Each parameter's memory (which belongs to others), and the function that stamps a write
         self._stamps: dict[Tensor, tuple[Callable[[], Any], Callable[[], None]]] = {}
         groups = list(params)
         if not groups:
@@ -112,17 +112,17 @@ class Optimizer(Hooked):
             cls.foreign = not cls.__module__.startswith("tinygrad_mnist.")
             cls.step = _marking(cls.__dict__["step"])  # type: ignore[method-assign]
 
-    # What a subclass defines
+    # For a subclass to define
 
     def init_state(self, group: Group, p: Array) -> State:
-        """What is kept for a parameter, made when its first gradient arrives."""
+        """Make the state of a parameter, when its first gradient arrives."""
         return {}
 
     def update(self, group: Group, p: Array, g: Array, state: State) -> None:
         """Change `p` (and `state`) in place, given its gradient; `g` is left as it is."""
         raise NotImplementedError(f"{type(self).__name__} must define update() or step()")
 
-    # What a training loop calls
+    # For a training loop to call
 
     def step(self, closure: Closure | None = None) -> Any:
         """Update every parameter that has a gradient; returns what `closure` returned.
@@ -139,7 +139,7 @@ class Optimizer(Hooked):
             with enable_grad():
                 loss = closure()
         mode = current() if MODES else DEFAULT
-        usual = state() is USUAL  # silent as ops are
+        usual = state() is USUAL  # without NumPy's warnings, as ops are
         try:
             if usual:
                 hush()
@@ -153,7 +153,7 @@ class Optimizer(Hooked):
         return loss
 
     def _apply(self) -> None:
-        """The step itself: nothing in it is recorded, and all of it may be run again."""
+        """Make the step itself: nothing in it is recorded, and all of it may be run again."""
         self.stepped = True
         self.split()
         for group in self.param_groups:
@@ -175,14 +175,14 @@ class Optimizer(Hooked):
             self.joints.pop().split()
 
     def state_of(self, group: Group, p: Tensor) -> State:
-        """The state of a parameter of `group`, made now if there is none."""
+        """Return the state of a parameter of `group`, made now if there is none."""
         state = self.state[p]
         if not state:
             state.update(self.init_state(group, p._data))
         return state
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget all gradients, or, with `set_to_none=False`, fill those there are with zeros."""
+        """Drop all gradients, or, with `set_to_none=False`, fill them with zeros."""
         if set_to_none and not TAPED:
             for group in self.param_groups:
                 for p in group["params"]:
@@ -201,7 +201,7 @@ class Optimizer(Hooked):
     def missing_gradients(self) -> list[str]:
         """Name the parameters that require a gradient and have none: `step()` skips them.
 
-        Names are those of `named_parameters()` if that is what the optimizer was given.
+        Names are those of `named_parameters()` if the optimizer was made from them.
 
         >>> import tinygrad_mnist as tg
         >>> from tinygrad_mnist import optim
@@ -223,7 +223,7 @@ class Optimizer(Hooked):
     def add_param_group(self, param_group: Group) -> None:
         """Add parameters with settings of their own, for example layers that are unfrozen later.
 
-        Raises TypeError or ValueError as the class says; the optimizer is then as it was.
+        Raises TypeError or ValueError as the class does; the optimizer is then unchanged.
         """
         if not isinstance(param_group, dict):
             raise TypeError(f"param_group must be a dict, but got {type(param_group).__name__}")
@@ -279,7 +279,7 @@ class Optimizer(Hooked):
     # Saving and loading
 
     def state_dict(self) -> dict[str, Any]:
-        """A copy of the state and of the settings, in PyTorch's layout.
+        """Return a copy of the state and of the settings, in PyTorch's layout.
 
         `{"state": {number of the parameter: {key: value}}, "param_groups": [{setting: value,
         "params": [numbers]}]}`, with arrays as Tensors. It shares no memory with the optimizer.
@@ -303,11 +303,11 @@ class Optimizer(Hooked):
         return whole
 
     def export_state(self, state: State) -> State:
-        """What is saved of a parameter's state: all but the keys that start with `_`."""
+        """Return a parameter's state to save: all but the keys that start with `_`."""
         return {key: saved_value(value) for key, value in state.items() if not key.startswith("_")}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what `state_dict()` of such an optimizer, here or in PyTorch, returned.
+        """Load the `state_dict()` of an optimizer of this kind, made here or by PyTorch.
 
         Raises ValueError, before anything is changed, if the groups or the shapes do not fit.
         """
@@ -356,7 +356,7 @@ class Optimizer(Hooked):
             hook(self)
 
     def _completed(self, saved: Group) -> Group:
-        """Saved settings, checked; switches that an older version did not know are added."""
+        """Check saved settings, and add the switches that an older version did not have."""
         for key, default in self.defaults.items():
             if key not in saved and not isinstance(default, bool):
                 raise ValueError(
@@ -367,7 +367,7 @@ class Optimizer(Hooked):
         return {**self.defaults, **saved}
 
     def import_state(self, group: Group, p: Array, saved: State) -> State:
-        """Saved state as it is kept: copies, as ndarrays if there is an `update`, else Tensors."""
+        """Return a copy of saved state, with ndarrays if there is an `update`, else Tensors."""
         if type(self).update is Optimizer.update:
             return {key: kept_value(value, p) for key, value in saved.items()}
         for key in self.init_state(group, p):
@@ -394,7 +394,7 @@ class Optimizer(Hooked):
 
 
 def _marking(step: Callable[..., Any]) -> Callable[..., Any]:
-    """A `step` that leaves word that it was called."""
+    """Return a `step` that marks the optimizer as stepped."""
 
     @functools.wraps(step)
     def marked(self: Optimizer, *args: Any, **kw: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What updates are written with: settings as numbers, scratch memory, and the shared formulas."""
+"""Parts of updates: settings as numbers, scratch memory, and the shared formulas."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ State = dict[str, Any]
 
 
 def number(value: Any) -> float:
-    """A setting or a counter as a Python float, also when it is a Tensor of one element."""
+    """Return a setting or a counter as a Python float, also when it is a Tensor of one element."""
     if type(value) is float:
         return value
     value = unwrap(value)
@@ -22,7 +22,7 @@ def number(value: Any) -> float:
 
 
 def counter() -> Array:
-    """A step count: 0-d and float32, as PyTorch keeps it."""
+    """Return a step count: 0-d and float32, as PyTorch keeps it."""
     return np.zeros((), np.float32)
 
 
@@ -34,7 +34,7 @@ def tick(state: State) -> float:
 
 
 def scratch(state: State, key: str, like: Array) -> Array:
-    """A buffer as large as `like`, kept in the state so that steps allocate nothing."""
+    """Return a buffer as large as `like`, kept in the state so that steps allocate nothing."""
     buffer = state.get(key)
     if buffer is None:
         buffer = state[key] = np.empty_like(like)
@@ -42,7 +42,7 @@ def scratch(state: State, key: str, like: Array) -> Array:
 
 
 def descent(group: Group, p: Array, g: Array, state: State) -> Array:
-    """The gradient to descend: g + weight_decay p, and -g in place of g to maximize.
+    """Return the gradient to descend: g + weight_decay p, and -g in place of g to maximize.
 
     With `decoupled_weight_decay`, p itself shrinks by lr weight_decay p instead.
     """
@@ -63,7 +63,7 @@ def descent(group: Group, p: Array, g: Array, state: State) -> Array:
 
 
 def average(mean: Array, x: Array, decay: float, out: Array) -> None:
-    """mean = decay mean + (1 - decay) x, in place; `out` is scratch and may be x."""
+    """Set mean = decay mean + (1 - decay) x, in place; `out` is scratch and may be x."""
     np.multiply(x, 1 - decay, out=out)
     np.multiply(mean, decay, out=mean)
     np.add(mean, out, out=mean)

@@ -1,4 +1,4 @@
-"""Optimizers of PyTorch's that are not here: each is found by its name and says what to use."""
+"""Optimizers of PyTorch's that are not here: each raises an error that names the one to use."""
 
 from __future__ import annotations
 

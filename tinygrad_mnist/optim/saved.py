@@ -12,7 +12,7 @@ from tinygrad_mnist.optim.pieces import Array
 
 
 def saved_value(value: Any) -> Any:
-    """A copy of a value of the state, with arrays as Tensors."""
+    """Return a copy of a value of the state, with arrays as Tensors."""
     if isinstance(value, (np.ndarray, Tensor)):
         return wrap(np.array(unwrap(value), order="K"))
     if isinstance(value, (list, tuple)):
@@ -21,14 +21,14 @@ def saved_value(value: Any) -> Any:
 
 
 def copied_value(value: Any) -> Any:
-    """A copy of settings or of foreign state; parameters are left out."""
+    """Return a copy of settings or of foreign state; parameters are left out."""
     if isinstance(value, dict):
         return {key: copied_value(item) for key, item in value.items() if key != "params"}
     return saved_value(value)
 
 
 def kept_value(value: Any, p: Array) -> Any:
-    """A copy of saved state; floating point Tensors in p's dtype."""
+    """Return a copy of saved state; floating point Tensors in p's dtype."""
     if isinstance(value, (list, tuple)):
         return type(value)(kept_value(item, p) for item in value)
     if not isinstance(value, (Tensor, np.ndarray)):
@@ -38,7 +38,7 @@ def kept_value(value: Any, p: Array) -> Any:
 
 
 def own_value(key: str, value: Any, p: Array) -> Array:
-    """A saved array as a copy in the dtype and the memory order of p."""
+    """Return a copy of a saved array in the dtype and the memory order of p."""
     saved = np.asarray(unwrap(value))
     if saved.shape != p.shape:
         raise ValueError(f"{key} has shape {saved.shape}, the parameter {p.shape}")

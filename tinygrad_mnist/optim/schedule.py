@@ -1,4 +1,4 @@
-"""What learning-rate schedules share; `lr_scheduler.py` has the schedules."""
+"""The base class of learning-rate schedules; `lr_scheduler.py` has the schedules."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tinygrad_mnist.optim.pieces import Group, number
 
 
 class LRScheduler:
-    """What all schedules share; a subclass gives the next rates in `get_lr()`.
+    """The base of all schedules; a subclass returns the next rates in `get_lr()`.
 
     In `get_lr`, `last_epoch` is the number of the epoch that begins, `base_lrs` are the rates
-    the optimizer started with, and `self.initial` says that this is the step on construction.
+    the optimizer started with, and `self.initial` is True in the step on construction.
 
-    Raises TypeError if `optimizer` is none, KeyError if `last_epoch` asks to resume and the groups
-    have no `initial_lr`. Warns if `step()` comes before the optimizer's first `step()`.
+    Raises TypeError if `optimizer` is not an Optimizer, KeyError if `last_epoch` asks to resume and
+    the groups have no `initial_lr`. Warns if `step()` comes before the optimizer's first `step()`.
 
     >>> import tinygrad_mnist as tg
     >>> class Halve(LRScheduler):
@@ -64,14 +64,14 @@ class LRScheduler:
             del self.initial
 
     def _restart(self, rates: list[float] | None = None) -> None:
-        """Begin anew with the first epoch, from `rates` or those it began with."""
+        """Begin anew with the first epoch, from `rates` or the initial ones."""
         rates = self.base_lrs if rates is None else rates
         for group, lr in zip(self.optimizer.param_groups, rates, strict=True):
             set_lr(group, lr)
         self._begin()
 
     def get_lr(self) -> list[float]:
-        """The rates of epoch `last_epoch`, one for each group."""
+        """Return the rates of epoch `last_epoch`, one for each group."""
         raise NotImplementedError(f"{type(self).__name__} must define get_lr()")
 
     @as_effect
@@ -98,15 +98,15 @@ class LRScheduler:
         return [number(group["lr"]) for group in self.optimizer.param_groups]
 
     def get_last_lr(self) -> list[float]:
-        """The rates set last, one for each group."""
+        """Return the rates set last, one for each group."""
         return list(self._last_lr)
 
     def state_dict(self) -> dict[str, Any]:
-        """A copy of everything but the optimizer."""
+        """Return a copy of everything but the optimizer."""
         return {k: copy.deepcopy(v) for k, v in self.__dict__.items() if k != "optimizer"}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what `state_dict()` of such a schedule returned; the optimizer's is its own.
+        """Load the `state_dict()` of a schedule of this kind, but keep the optimizer.
 
         Raises ValueError if it is the state of another kind of schedule.
         """
@@ -120,7 +120,7 @@ class LRScheduler:
 
 
 def set_lr(group: Group, lr: float) -> None:
-    """Set a group's rate; a Tensor stays the same Tensor."""
+    """Set a group's rate; a rate that is a Tensor is written in place."""
     if isinstance(group["lr"], Tensor):
         group["lr"]._data[...] = lr
         writes.stamp(group["lr"]._data)
@@ -129,7 +129,7 @@ def set_lr(group: Group, lr: float) -> None:
 
 
 def one_each(optimizer: Optimizer, value: Any, name: str) -> list[Any]:
-    """A list with one value for each group."""
+    """Return a list with one value for each group."""
     n = len(optimizer.param_groups)
     if not isinstance(value, (list, tuple)):
         return [value] * n
@@ -139,6 +139,6 @@ def one_each(optimizer: Optimizer, value: Any, name: str) -> list[Any]:
 
 
 def check_optimizer(optimizer: Any) -> None:
-    """Raise TypeError unless it is an Optimizer."""
+    """Raise TypeError for anything but an Optimizer."""
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"{type(optimizer).__name__} is not an Optimizer")

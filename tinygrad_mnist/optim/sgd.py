@@ -56,7 +56,7 @@ class SGD(Optimizer):
         super().__init__(params, defaults, **implementation)
 
     def add_param_group(self, param_group: Group) -> None:
-        """As the base class, and Nesterov needs momentum and no dampening."""
+        """Add a group as the base class does; Nesterov needs momentum and no dampening."""
         super().add_param_group(param_group)
         group = self.param_groups[-1]
         if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
@@ -64,7 +64,7 @@ class SGD(Optimizer):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
 
     def init_state(self, group: Group, p: Array) -> State:
-        """The decaying sum of gradients, if there is momentum."""
+        """Make the decaying sum of gradients, if there is momentum."""
         if not group["momentum"]:
             return {}
         return {"momentum_buffer": np.zeros_like(p), "_first": np.ones((), np.bool_)}

@@ -32,7 +32,7 @@ Averages = Callable[[Sequence[Tensor], Sequence[Tensor], Any], None]
 
 
 def get_ema_avg_fn(decay: float = 0.999) -> Average:
-    """The function (average, value, count) -> decay average + (1 - decay) value.
+    """Return the function (average, value, count) -> decay average + (1 - decay) value.
 
     Raises ValueError for a decay outside of [0, 1].
     """
@@ -49,7 +49,7 @@ def get_ema_avg_fn(decay: float = 0.999) -> Average:
 
 
 def get_swa_avg_fn() -> Average:
-    """The function (average, value, count) -> average + (value - average) / (count + 1)."""
+    """Return the function (average, value, count) -> average + (value - average) / (count + 1)."""
 
     @no_grad()
     def swa_update(average: Tensor, value: Tensor, count: Any) -> Tensor:
@@ -60,12 +60,12 @@ def get_swa_avg_fn() -> Average:
 
 
 def get_ema_multi_avg_fn(decay: float = 0.999) -> Averages:
-    """`get_ema_avg_fn` for lists of Tensors, in place."""
+    """Return `get_ema_avg_fn` for lists of Tensors, in place."""
     return _in_place(get_ema_avg_fn(decay))
 
 
 def get_swa_multi_avg_fn() -> Averages:
-    """`get_swa_avg_fn` for lists of Tensors, in place."""
+    """Return `get_swa_avg_fn` for lists of Tensors, in place."""
     return _in_place(get_swa_avg_fn())
 
 
@@ -83,7 +83,7 @@ class AveragedModel(Module):
 
     `avg_fn(average, value, count)` gives the new average, by default the mean over all updates;
     `multi_avg_fn(averages, values, count)` changes lists in place. With `use_buffers` the buffers
-    are averaged too; otherwise they are those of the model last seen.
+    are averaged too; otherwise they are copies of the model's at the last update.
 
     >>> import tinygrad_mnist as tg
     >>> model = tg.nn.Linear(1, 1, bias=False)
@@ -162,7 +162,7 @@ def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
 
 
 class SWALR(LRScheduler):
-    """From the rate that it finds to `swa_lr` in `anneal_epochs`, by a cosine or a straight line.
+    """From the present rate to `swa_lr` in `anneal_epochs`, by a cosine or a straight line.
 
     Raises ValueError for another `anneal_strategy`, or a negative number of epochs.
 
@@ -198,7 +198,7 @@ class SWALR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
-        """The rates of this step, from those of the step before."""
+        """Return the rates of this step, from those of the step before."""
         step = self._step_count - 1
         step = max(1, step) if self.anneal_epochs == 0 else step
         before, now = self._share(step - 1), self._share(step)
@@ -210,6 +210,6 @@ class SWALR(LRScheduler):
         return rates
 
     def _share(self, step: int) -> float:
-        """How much of the way is done at a step."""
+        """Return the fraction of the way that is done at a step."""
         t = max(0.0, min(1.0, step / max(1, self.anneal_epochs)))
         return (1 - math.cos(math.pi * t)) / 2 if self._anneal_strategy == "cos" else t

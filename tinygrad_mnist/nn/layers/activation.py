@@ -140,7 +140,7 @@ class Softmax2d(Module):
 
 
 class PReLU(Module):
-    """A leaky relu with a trained slope, one or one a channel."""
+    """A leaky relu with a trained slope, one for all or one per channel."""
 
     shown = ("num_parameters",)
 
@@ -160,11 +160,11 @@ class PReLU(Module):
 
 
 class _Dropout(Functional):
-    """What the dropouts share: a probability, checked when it is given."""
+    """The base of the dropouts: a probability, checked when it is set."""
 
     def __init__(self, *args: Any, **kw: Any) -> None:
         super().__init__(*args, **kw)
-        F.dropout(Tensor(), self.p, training=False)  # raises for what is no probability
+        F.dropout(Tensor(), self.p, training=False)  # raises unless it is a probability
 
     def extra_repr(self) -> str:
         return f"p={self.p}, inplace={self.inplace}"

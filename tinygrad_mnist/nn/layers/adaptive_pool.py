@@ -1,4 +1,4 @@
-"""Pools over as many windows as the output has, at random windows, by p-norms, and undone."""
+"""Adaptive pools, fractional pools at random windows, p-norm pools, and max pools undone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = [
 
 
 class _AdaptiveMaxPool(Functional):
-    """With `return_indices`, where in its plane each maximum stands comes as a second Tensor."""
+    """With `return_indices`, a second Tensor holds the index of each maximum in its plane."""
 
     shown = ("output_size",)
     extra_repr = Module.extra_repr
@@ -39,7 +39,7 @@ class AdaptiveMaxPool3d(_AdaptiveMaxPool, function=F.adaptive_max_pool3d):
 class _FractionalMaxPool(Module):
     """Give `output_size`, or `output_ratio`, its share of the input's size; Graham, 2014.
 
-    Raises ValueError for both or neither, and for a ratio that is not between 0 and 1.
+    Raises ValueError for both, for neither, and for a ratio that is not between 0 and 1.
     """
 
     dims: ClassVar[int]
@@ -74,14 +74,14 @@ class _FractionalMaxPool(Module):
 
 
 class FractionalMaxPool2d(_FractionalMaxPool):
-    """The largest elements of windows of (n, c, h, w) that lie at random; see the function."""
+    """The largest elements of random windows of (n, c, h, w); see the function."""
 
     dims = 2
     function = staticmethod(F.fractional_max_pool2d)
 
 
 class FractionalMaxPool3d(_FractionalMaxPool):
-    """The largest elements of windows of (n, c, d, h, w) that lie at random; see the function."""
+    """The largest elements of random windows of (n, c, d, h, w); see the function."""
 
     dims = 3
     function = staticmethod(F.fractional_max_pool3d)
@@ -107,9 +107,9 @@ class LPPool3d(_LPPool, function=F.lp_pool3d):
 
 
 class _MaxUnpool(Module):
-    """A max pool undone: maxima go where the indices say, zeros everywhere else.
+    """A max pool undone: maxima go to their indices, zeros everywhere else.
 
-    `output_size` in the call chooses among the sizes that the pool would have made this of.
+    `output_size` in the call chooses among the input sizes that give the pool this shape.
     """
 
     dims: ClassVar[int]

@@ -30,7 +30,7 @@ class LossAndOutput(NamedTuple):
 class AdaptiveLogSoftmaxWithLoss(Module):
     """log softmax in a head of frequent classes and clusters of rarer ones, each narrower.
 
-    Classes are sorted by falling frequency; `cutoffs` are where the clusters begin. Called with
+    Classes are sorted by falling frequency; the clusters begin at `cutoffs`. Called with
     input (n, in_features) and target (n,), or without n. Raises ValueError for cutoffs that do not
     rise between 1 and n_classes - 1, RuntimeError for inputs that do not fit.
     """
@@ -107,7 +107,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         return LossAndOutput(output if target_.ndim else shape.squeeze(output, 0), loss)
 
     def log_prob(self, input: Tensor) -> Tensor:
-        """The log-probabilities of all classes, (n, n_classes)."""
+        """Return the log-probabilities of all classes, (n, n_classes)."""
         head = F.log_softmax(self.head(input), 1)
         parts = [head[:, : self.shortlist_size]]
         for i, tail in enumerate(self.tail):
@@ -116,7 +116,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         return join.cat(parts, 1)
 
     def predict(self, input: Tensor) -> Tensor:
-        """The most probable class of each row, (n,)."""
+        """Return the most probable class of each row, (n,)."""
         head = np.asarray(self.head(input).detach()).argmax(1)
         rare = np.flatnonzero(head >= self.shortlist_size)
         if rare.size:

@@ -17,7 +17,7 @@ __all__ = ["MultiheadAttention"]
 
 
 class MultiheadAttention(Module):
-    """Attention in several heads, each on its own projection; Vaswani et al., 2017.
+    """Attention in several heads, each with its own projection; Vaswani et al., 2017.
 
     Called with query (l, n, embed_dim), key (s, n, kdim) and value (s, n, vdim), or with n first if
     `batch_first`, or without n. Returns the mixtures, in the query's shape, and the weights

@@ -1,4 +1,4 @@
-"""Convolution layers, and their transposed kin, over one, two and three dimensions."""
+"""Convolution layers, and transposed ones, over one, two and three dimensions."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ MODES = ("zeros", "reflect", "replicate", "circular")
 
 
 def tupled(value: Any, dims: int) -> tuple[int, ...]:
-    """One number for each dimension."""
+    """Return a tuple of one number for each dimension."""
     return tuple(value) if isinstance(value, (tuple, list)) else (value,) * dims
 
 
 class _ConvNd(Module):
-    """What convolutions share: settings, a weight, perhaps a bias, initial values."""
+    """The base of all convolutions: settings, a weight, perhaps a bias, initial values."""
 
     dims: ClassVar[int] = 2
     function: Any = None
@@ -69,7 +69,7 @@ class _ConvNd(Module):
 
 
 class _Conv(_ConvNd):
-    """What the convolutions that are not transposed share."""
+    """The base of the convolutions that are not transposed."""
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ class _Conv(_ConvNd):
         return result
 
     def _rim(self) -> list[int]:
-        """The padding as `F.pad` wants it: last dimension first, before and after."""
+        """The padding in the order of `F.pad`: last dimension first, before and after."""
         if self.padding == "valid":
             return [0] * 2 * self.dims
         if self.padding != "same":
@@ -131,7 +131,7 @@ class Conv2d(_Conv):
     >>> import tinygrad_mnist as tg
     >>> from tinygrad_mnist import nn
     >>> nn.Conv2d(1, 32, 3)(tg.ones(64, 1, 28, 28)).shape
-    (64, 32, 26, 26)
+    torch.Size([64, 32, 26, 26])
     """
 
     function = staticmethod(F.conv2d)
@@ -145,7 +145,7 @@ class Conv3d(_Conv):
 
 
 class _ConvTransposeNd(_ConvNd):
-    """What the transposed convolutions share."""
+    """The base of the transposed convolutions."""
 
     def __init__(
         self,

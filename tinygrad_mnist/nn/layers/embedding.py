@@ -50,7 +50,7 @@ class Embedding(Module):
 
     @classmethod
     def from_pretrained(cls, embeddings: Tensor, freeze: bool = True, **settings: Any) -> Embedding:
-        """An Embedding on the memory of these rows, not trained further unless freeze=False."""
+        """Return an Embedding on the memory of these rows, not trained unless freeze=False."""
         return cls(*_size(embeddings), _weight=embeddings, _freeze=freeze, **settings)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -69,8 +69,8 @@ class Embedding(Module):
 class EmbeddingBag(Module):
     """The "sum", "mean" or "max" (`mode`) of the embeddings of each bag; see `F.embedding_bag`.
 
-    Called with input (n, length), a bag a row, or with input (length,) and `offsets` (n,), where
-    each bag begins; and perhaps with `per_sample_weights`.
+    Called with input (n, length), one bag per row, or with input (length,) and `offsets` (n,),
+    the starts of the bags; and perhaps with `per_sample_weights`.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class EmbeddingBag(Module):
     def from_pretrained(
         cls, embeddings: Tensor, freeze: bool = True, **settings: Any
     ) -> EmbeddingBag:
-        """An EmbeddingBag on the memory of these rows, not trained further unless freeze=False."""
+        """Return an EmbeddingBag on the memory of these rows, not trained unless freeze=False."""
         made = cls(*_size(embeddings), _weight=embeddings, **settings)
         made.weight.requires_grad_(not freeze)
         return made
@@ -130,7 +130,7 @@ class EmbeddingBag(Module):
 
 
 def _within(padding_idx: int | None, count: int) -> int | None:
-    """The index of the row that pads, counted from the front."""
+    """Return the index of the row that pads, counted from the front."""
     if padding_idx is not None and not -count <= padding_idx < count:
         raise ValueError(f"padding_idx must be within num_embeddings ({count}), not {padding_idx}")
     return padding_idx if padding_idx is None else padding_idx % count
@@ -152,7 +152,7 @@ def _size(embeddings: Tensor) -> tuple[int, int]:
 
 
 def _rows(given: Tensor | None, size: tuple[int, int], dtype: Any, device: Any) -> Parameter:
-    """The weight: on the given memory, or new."""
+    """Return the weight, on the given memory or new."""
     if given is None:
         return unset(size, dtype, device)
     if given.shape != size:

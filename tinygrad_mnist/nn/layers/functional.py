@@ -1,7 +1,8 @@
 """Functional: a Module made of a function of `nn.functional`, whose settings become attributes.
 
-Activations and losses hold nothing but settings, so each is a name and a line. Its arguments are
-the function's, without the inputs: `class ELU(Functional, function=F.elu)` is `ELU(alpha=1.0)`.
+Activations and losses hold nothing but settings, so each is one line and a docstring. The
+arguments are the function's, without the inputs: `class ELU(Functional, function=F.elu)` is
+`ELU(alpha=1.0)`.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class Functional(Module):
     function: Callable[..., Any]
     arguments: inspect.Signature
     settings: tuple[str, ...] = ()
-    trains = False  # whether the function also wants to know `training`
+    trains = False  # whether the function also takes `training`
 
     def __init_subclass__(
         cls,

@@ -1,4 +1,4 @@
-"""Lazy layers: as those of their name, with the number of inputs taken from the first call.
+"""Lazy layers: each takes its number of inputs from the first call.
 
 Each becomes the layer that it is named after (`LazyLinear` a `Linear`) once it has been called.
 """
@@ -80,7 +80,7 @@ class LazyLinear(LazyModuleMixin, Linear):
 
 
 class _LazyConvXdMixin(LazyModuleMixin):
-    """What lazy convolutions share: in_channels from the first input, (n, c, ...) or (c, ...)."""
+    """The base of lazy convolutions: in_channels from the first input, (n, c, ...) or (c, ...)."""
 
     transposed: ClassVar[bool] = False
     weight: Any
@@ -126,7 +126,7 @@ class _LazyConvXdMixin(LazyModuleMixin):
 
 
 class _LazyConv(_LazyConvXdMixin):
-    """The arguments of lazy convolutions: those of the others without in_channels."""
+    """The constructor of lazy convolutions: the usual arguments without in_channels."""
 
     def __init__(
         self,
@@ -147,7 +147,7 @@ class _LazyConv(_LazyConvXdMixin):
 
 
 class _LazyConvTranspose(_LazyConvXdMixin):
-    """The arguments of lazy transposed convolutions: those of the others without in_channels."""
+    """The constructor of lazy transposed convolutions: the usual arguments without in_channels."""
 
     transposed = True
 
@@ -207,7 +207,7 @@ class LazyConvTranspose3d(_LazyConvTranspose, ConvTranspose3d):
 
 
 class _LazyNormBase(LazyModuleMixin, _NormBase):
-    """What lazy norms share: num_features is dimension 1 of the first input."""
+    """The base of lazy norms: num_features is dimension 1 of the first input."""
 
     def __init__(
         self,
@@ -232,7 +232,7 @@ class _LazyNormBase(LazyModuleMixin, _NormBase):
             self.num_batches_tracked = create.zeros((), dtype="int64")
 
     def reset_parameters(self) -> None:
-        """Set all values to where they start, if there are any."""
+        """Set all values to their initial ones, if there are any."""
         if not self.has_uninitialized_params() and self.num_features:
             super().reset_parameters()
 

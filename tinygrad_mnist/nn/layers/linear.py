@@ -1,4 +1,4 @@
-"""Dense layers, and those that only rearrange."""
+"""Dense layers, and layers that only reshape."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tinygrad_mnist.nn.parameter import Held, unset
 
 __all__ = ["Bilinear", "Flatten", "Identity", "Linear", "Unflatten"]
 
-WIDE = 16  # outputs, from which on products are faster with the weight laid out column by column
+WIDE = 16  # outputs: from here on, products are faster with the weight laid out column by column
 
 
 def uniform_by_fan(weight: Tensor, bias: Tensor | None) -> None:
@@ -26,7 +26,7 @@ def uniform_by_fan(weight: Tensor, bias: Tensor | None) -> None:
 
 
 class Identity(Module):
-    """Its input, whatever arguments it is made with."""
+    """A layer that returns its input; arguments of the constructor are ignored."""
 
     def __init__(self, *args: Any, **kw: Any) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class Linear(Module):
 
 
 class NonDynamicallyQuantizableLinear(Linear):
-    """A `Linear`; `MultiheadAttention` shows its output projection by this name."""
+    """A `Linear`; the name that `MultiheadAttention` shows for its output projection."""
 
 
 class Bilinear(Module):
@@ -116,7 +116,7 @@ class Bilinear(Module):
 
 
 class Flatten(Module):
-    """The dimensions from start_dim to end_dim as one; by default all but the batch."""
+    """Make the dimensions from start_dim to end_dim one; by default all but the batch."""
 
     shown = ("start_dim", "end_dim")
 
@@ -129,7 +129,7 @@ class Flatten(Module):
 
 
 class Unflatten(Module):
-    """One dimension as several."""
+    """Split one dimension into several."""
 
     def __init__(self, dim: int, unflattened_size: Any) -> None:
         super().__init__()

@@ -26,7 +26,7 @@ STATISTICS = {"running_mean": 0, "running_var": 1, "num_batches_tracked": 0}  # 
 
 
 class _Scaled(Module):
-    """What has a scale `weight`, at first one, and perhaps a shift `bias`, at first zero."""
+    """The base of norms with a scale `weight`, initially 1, and perhaps a shift `bias`, 0."""
 
     def _make(self, size: Any, affine: bool, bias: bool, dtype: Any, device: Any) -> None:
         self.weight = unset(size, dtype, device) if affine else None
@@ -41,7 +41,7 @@ class _Scaled(Module):
 
 
 class _NormBase(_Scaled):
-    """What batch and instance norms share: settings, running moments and the check of the rank.
+    """The base of batch and instance norms: settings, running moments and the check of the rank.
 
     Buffers running_mean, running_var and num_batches_tracked are there if `track_running_stats`.
     """
@@ -99,7 +99,7 @@ class _BatchNorm(_NormBase):
     """Each channel (dimension 1) with mean 0 and deviation 1 over the batch; see `F.batch_norm`.
 
     Buffers running_mean, running_var and num_batches_tracked move with each call in training, and
-    are what evaluation goes by. `momentum=None` averages over all batches alike.
+    are what evaluation uses. `momentum=None` gives all batches the same weight in the average.
 
     Raises ShapeError for an input that has another number of dimensions.
     """
@@ -128,7 +128,7 @@ class BatchNorm1d(_BatchNorm):
     """Each channel of (n, c) or (n, c, length) with mean 0 and deviation 1; see `F.batch_norm`.
 
     Buffers running_mean, running_var and num_batches_tracked move with each call in training, and
-    are what evaluation goes by. `momentum=None` averages over all batches alike.
+    are what evaluation uses. `momentum=None` gives all batches the same weight in the average.
     """
 
     ranks = (2, 3)
@@ -149,7 +149,7 @@ class BatchNorm3d(_BatchNorm):
 class _InstanceNorm(_NormBase):
     """Each sample's channels with mean 0 and deviation 1, each by itself; see `F.instance_norm`.
 
-    Neither scale and shift nor running moments unless asked for. An input without a batch is taken.
+    By default without scale, shift and running moments. Takes an input without a batch too.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """Padding layers: a rim around sequences, images and volumes, filled in one of five ways.
 
-`padding` is one number for all sides, or (left, right, top, bottom, front, back) as far as there
-are dimensions; a negative one crops.
+`padding` is one number for all sides, or (left, right, top, bottom, front, back), two
+for each dimension; a negative one crops.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = [
 
 
 class _Pad(Module):
-    """Padding by `mode`, over as many dimensions as `dims` says."""
+    """Padding by `mode`, over `dims` dimensions."""
 
     dims: ClassVar[int]
     mode: ClassVar[str]
@@ -100,7 +100,7 @@ class ZeroPad3d(ConstantPad3d):
 
 
 class _ReflectionPadNd(_Pad):
-    """Padding by what lies inside: each continued by its mirror image."""
+    """Padding from inside: each input continued by its mirror image."""
 
     mode = "reflect"
 
@@ -124,7 +124,7 @@ class ReflectionPad3d(_ReflectionPadNd):
 
 
 class _ReplicationPadNd(_Pad):
-    """Padding by what lies inside: each continued by its rim."""
+    """Padding from inside: each input continued by its rim."""
 
     mode = "replicate"
 
@@ -148,7 +148,7 @@ class ReplicationPad3d(_ReplicationPadNd):
 
 
 class _CircularPadNd(_Pad):
-    """Padding by what lies inside: each continued by its other end."""
+    """Padding from inside: each input continued by its other end."""
 
     mode = "circular"
 

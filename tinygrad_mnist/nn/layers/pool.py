@@ -29,7 +29,7 @@ class _Pool(Functional):
 
 
 class _MaxPool(_Pool):
-    """The last two arguments come in PyTorch's order, which is not the function's."""
+    """Max pooling, whose last two arguments come in PyTorch's order, not in the function's."""
 
     shown = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
 
@@ -74,8 +74,8 @@ class AdaptiveAvgPool2d(Functional, function=F.adaptive_avg_pool2d):
 
 
 class AdaptiveAvgPool1d(Functional, function=F.adaptive_avg_pool1d):
-    """The same along the last dimension."""
+    """`AdaptiveAvgPool2d` along the last dimension alone."""
 
 
 class AdaptiveAvgPool3d(Functional, function=F.adaptive_avg_pool3d):
-    """The same over (n, c, d, h, w)."""
+    """`AdaptiveAvgPool2d` of volumes (n, c, d, h, w)."""

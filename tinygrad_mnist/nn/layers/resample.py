@@ -1,4 +1,4 @@
-"""Layers that resize images, take them apart into windows, or trade channels for pixels."""
+"""Layers that resize images, cut them into windows, or trade channels for pixels."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = [
 
 
 class Upsample(Module):
-    """(n, c, ...) resized to `size`, or by `scale_factor`; `mode` as `F.interpolate` has them.
+    """(n, c, ...) resized to `size`, or by `scale_factor`, in a `mode` of `F.interpolate`.
 
     >>> import tinygrad_mnist as tg
     >>> tg.nn.Upsample(scale_factor=2)(tg.tensor([[[1.0, 2.0]]]))
@@ -59,7 +59,7 @@ class UpsamplingNearest2d(Upsample):
 
 
 class UpsamplingBilinear2d(Upsample):
-    """Images resized by straight lines between their pixels, corner on corner."""
+    """Images resized by linear interpolation between their pixels, corners aligned."""
 
     def __init__(self, size: Any = None, scale_factor: Any = None) -> None:
         super().__init__(size, scale_factor, "bilinear", align_corners=True)
@@ -70,7 +70,7 @@ class Unfold(Functional, function=F.unfold):
 
 
 class Fold(Functional, function=F.fold):
-    """Columns as `Unfold` gives them, added up into an image of `output_size`; see `F.fold`."""
+    """The columns of `Unfold`, added up into an image of `output_size`; see `F.fold`."""
 
 
 class PixelShuffle(Functional, function=F.pixel_shuffle):

@@ -37,14 +37,14 @@ MODES: dict[str, tuple[int, Step]] = {  # how many gates, and one step
 
 
 class InputDTypeError(DTypeError, ValueError):
-    """The input has not the dtype of the weights."""
+    """The error for an input whose dtype is not that of the weights."""
 
 
 class RNNBase(Module):
-    """What RNN, LSTM and GRU share; `mode` is "RNN_TANH", "RNN_RELU", "LSTM" or "GRU".
+    """The base of RNN, LSTM and GRU; `mode` is "RNN_TANH", "RNN_RELU", "LSTM" or "GRU".
 
     Layer k has `weight_ih_lk` (gates * hidden_size, features), `weight_hh_lk`, `bias_ih_lk` and
-    `bias_hh_lk`; `_reverse` ends the names of the other direction's. Raises TypeError or ValueError
+    `bias_hh_lk`; those of the other direction end in `_reverse`. Raises TypeError or ValueError
     for sizes that are no positive integers and for a dropout outside of [0, 1].
     """
 
@@ -130,9 +130,9 @@ class RNNBase(Module):
         return [getattr(self, name, None) for name in self._flat_weights_names]
 
     def flatten_parameters(self) -> None:
-        """Do nothing: there is no other memory that weights would be faster in."""
+        """Do nothing: no other memory would make the weights faster."""
 
-    # What a call checks
+    # The checks of a call
 
     def check_input(self, input: Tensor, batch_sizes: Tensor | None) -> None:
         """Raise an error unless dtype, rank and number of features fit."""
@@ -186,7 +186,7 @@ class RNNBase(Module):
         self.check_hidden_size(hidden[1], cell, "Expected hidden[1] size {}, got {}")
 
     def permute_hidden(self, hx: Any, permutation: Tensor | None) -> Any:
-        """The states with their sequences in another order."""
+        """Return the states with their sequences in another order."""
         if permutation is None or hx is None:
             return hx
         if isinstance(hx, tuple):
@@ -225,7 +225,7 @@ class RNNBase(Module):
         return y, final
 
     def _batched(self, hx: Any, batched: bool) -> Any:
-        """The given states with a dimension for the batch."""
+        """Return the given states with a dimension for the batch."""
         if hx is None:
             return None
         several = isinstance(hx, (tuple, list))
@@ -241,7 +241,7 @@ class RNNBase(Module):
         return states if several else states[0]
 
     def _states(self, input: Tensor, batch_sizes: Tensor | None, hx: Any) -> States:
-        """The states to begin with, given or zero, as a tuple."""
+        """Return the initial states, given or zero, as a tuple."""
         size = self.get_expected_hidden_size(input, batch_sizes)
         if hx is None:
             sizes = (size, (*size[:2], self.hidden_size))[: 2 if self.mode == "LSTM" else 1]
@@ -250,7 +250,7 @@ class RNNBase(Module):
         return tuple(hx) if isinstance(hx, (tuple, list)) else (hx,)
 
     def _layers(self, xs: list[Tensor], start: States) -> tuple[list[Tensor], Any]:
-        """The last layer's outputs, step by step, and the final states of all layers."""
+        """Return the last layer's outputs, step by step, and the final states of all layers."""
         finals: list[States] = []
         for layer in range(self.num_layers):
             if layer and self.dropout:
@@ -268,7 +268,7 @@ class RNNBase(Module):
         return xs, last if self.mode == "LSTM" else last[0]
 
     def _direction(self, xs: list[Tensor], start: States, suffix: str) -> tuple[Any, States]:
-        """One layer in one direction: its outputs in the order of time, and its final state.
+        """Run one layer in one direction; return its outputs in order of time and its final state.
 
         Where a step has fewer rows, those behind have ended, and their state is final; where it
         has more (backwards), they begin with the state they were given.

@@ -1,4 +1,4 @@
-"""Recurrent cells: one step of a recurrent network, and the steps that whole sequences take too.
+"""Recurrent cells: one step of a recurrent network; `rnn.py` repeats the same steps over sequences.
 
 A step computes W_ih x + b_ih and W_hh h + b_hh, each for all gates at once; gates are stacked along
 the first dimension of the weights: input, forget, cell, output for the LSTM (Hochreiter and
@@ -69,7 +69,7 @@ def uniform_by_hidden_size(module: Any) -> None:
 
 
 class RNNCellBase(Module):
-    """What the cells share: weights for `num_chunks` gates, `weight_ih` (gates, input_size), ..."""
+    """The base of cells: weights for `num_chunks` gates, `weight_ih` (gates, input_size), ..."""
 
     states = 1  # how many Tensors a state is
 

@@ -1,8 +1,9 @@
 """Transformers: encoder and decoder layers, stacks of them, both together (Vaswani et al., 2017).
 
 Sequences are (length, n, d_model), or (n, length, d_model) if `batch_first`, or without n. Masks
-are those of `MultiheadAttention`: True, or minus infinity, is what may not be seen. The `is_causal`
-arguments are hints that a mask is causal; the mask has to be given, and is what counts.
+are those of `MultiheadAttention`: True, or minus infinity, marks what may not be attended to.
+The `is_causal` arguments are hints that a mask is causal; the mask itself is still required, and
+it alone counts.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ Activation = Callable[[Tensor], Tensor]
 
 
 def activation_of(name: str | Activation) -> Activation:
-    """The function of a name, "relu" or "gelu"; a function is itself."""
+    """Return the function of a name, "relu" or "gelu", or the function that was passed."""
     if not isinstance(name, str):
         return name
     if name not in ("relu", "gelu"):
@@ -44,7 +45,7 @@ def activation_of(name: str | Activation) -> Activation:
 
 
 class _Layer(Module):
-    """What both layers share: attention to itself, two dense layers, norms before or after."""
+    """The base of both layers: self-attention, two dense layers, norms before or after."""
 
     attentions: tuple[str, ...] = ("self_attn",)
 
@@ -81,7 +82,7 @@ class _Layer(Module):
         self.activation = activation_of(activation)
 
     def _with(self, x: Tensor, norm: Module, block: Callable[[Tensor], Tensor]) -> Tensor:
-        """x plus what a block makes of it, normed before the block or after the sum."""
+        """Return x plus a block's output for it, normed before the block or after the sum."""
         return x + block(norm(x)) if self.norm_first else norm(x + block(x))
 
     def _sa_block(
@@ -99,18 +100,18 @@ class _Layer(Module):
 
 
 class TransformerEncoderLayer(_Layer):
-    """Attention of a sequence to itself, then two dense layers; each added to its input and normed.
+    """Self-attention, then two dense layers, each added to its input and normed.
 
     `norm_first` norms before instead. `activation`: "relu", "gelu", or a function.
 
     >>> import tinygrad_mnist as tg
     >>> tg.nn.TransformerEncoderLayer(8, 2, 16)(tg.randn(5, 3, 8)).shape
-    (5, 3, 8)
+    torch.Size([5, 3, 8])
     """
 
     @property
     def activation_relu_or_gelu(self) -> int:
-        """1 for relu, 2 for gelu, 0 for another activation."""
+        """Return 1 for relu, 2 for gelu, 0 for another activation."""
         relu = self.activation is F.relu or isinstance(self.activation, ReLU)
         gelu = self.activation is F.gelu or isinstance(self.activation, GELU)
         return 1 if relu else 2 if gelu else 0
@@ -132,7 +133,7 @@ class TransformerEncoderLayer(_Layer):
 
 
 class TransformerDecoderLayer(_Layer):
-    """As `TransformerEncoderLayer`, and between its parts attention to `memory`."""
+    """A `TransformerEncoderLayer` that, between its two parts, attends to `memory`."""
 
     attentions = ("self_attn", "multihead_attn")
 
@@ -237,7 +238,7 @@ class TransformerDecoder(Module):
 
 
 class Transformer(Module):
-    """An encoder of `src` and a decoder of `tgt` that looks at what the encoder gives.
+    """An encoder of `src`, and a decoder of `tgt` that attends to the encoder's output.
 
     Raises ShapeError for another number of sequences or of features in the two.
     """
@@ -327,7 +328,7 @@ class Transformer(Module):
 
     @staticmethod
     def generate_square_subsequent_mask(sz: int, device: Any = None, dtype: Any = None) -> Tensor:
-        """(sz, sz) with minus infinity above the diagonal, zero elsewhere: nobody sees ahead.
+        """(sz, sz) with minus infinity above the diagonal, zero elsewhere: no look ahead.
 
         >>> Transformer.generate_square_subsequent_mask(2)
         tensor([[0., -inf],

@@ -1,8 +1,9 @@
-"""What is done to modules and to many parameters at once, under `torch.nn.utils`' names.
+"""Tools for whole modules and for many parameters at once, under `torch.nn.utils`' names.
 
 Clip gradients (`clip_grad.py`), flatten parameters (`convert_parameters.py`), pad and pack
-sequences (`rnn.py`), have Parameters computed (`parametrize.py` and what builds on it) or pruned
-(`prune.py`), fold batch norms away (`fusion.py`), call modules with other Tensors (`stateless.py`).
+sequences (`rnn.py`), compute Parameters (`parametrize.py` and the files built on it), prune
+them (`prune.py`), fold batch norms away (`fusion.py`), call modules with other Tensors
+(`stateless.py`).
 """
 
 # ruff: noqa: F403

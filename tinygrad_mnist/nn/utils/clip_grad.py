@@ -35,7 +35,7 @@ def get_total_norm(
     error_if_nonfinite: bool = False,
     foreach: Any = None,
 ) -> Tensor:
-    """The norm of all Tensors' elements together."""
+    """Return the norm of all Tensors' elements together."""
     norms = [reduce.norm(t, norm_type) for t in tensors]
     total = reduce.norm(join.stack(norms), norm_type) if norms else create.zeros(())
     if error_if_nonfinite and not math.isfinite(total.item()):
@@ -56,7 +56,7 @@ def clip_grad_norm_(
 ) -> Tensor:
     """Scale all gradients in place, so that their norm together is max_norm at most.
 
-    Returns the norm before. Raises RuntimeError for inf and nan if asked to.
+    Returns the norm before scaling. Raises RuntimeError for inf and nan if asked to.
 
     >>> import tinygrad_mnist as tg
     >>> w = tg.tensor([3.0, 4.0], requires_grad=True)

@@ -14,7 +14,7 @@ __all__ = ["parameters_to_vector", "vector_to_parameters"]
 
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
-    """All Parameters, flattened, one after the other in one vector."""
+    """Return all Parameters, flattened, one after the other in one vector."""
     return join.cat([shape.reshape(p, (-1,)) for p in parameters])
 
 

@@ -16,12 +16,12 @@ __all__ = [
 
 
 def fuse_conv_bn_eval(conv: Any, bn: Any, transpose: bool = False) -> Any:
-    """A convolution that computes what `conv` and then `bn` do; both are to be in evaluation."""
+    """Return a convolution equal to `conv` and then `bn`; both must be in evaluation mode."""
     return _fused(conv, bn, functools.partial(fuse_conv_bn_weights, transpose=transpose))
 
 
 def fuse_linear_bn_eval(linear: Any, bn: Any) -> Any:
-    """A Linear that computes what `linear` and then `bn` do; both are to be in evaluation.
+    """Return a Linear equal to `linear` and then `bn`; both must be in evaluation mode.
 
     Raises ValueError if they have different numbers of features.
     """
@@ -55,7 +55,7 @@ def fuse_conv_bn_weights(
     bn_b: Tensor | None,
     transpose: bool = False,
 ) -> tuple[Parameter, Parameter]:
-    """The weight and the bias of the two together; outputs are dimension 1 if `transpose`."""
+    """Return the weight and bias of the two together; outputs are dimension 1 if `transpose`."""
     scale = elementwise.rsqrt(bn_rv + bn_eps)
     scale = scale if bn_w is None else scale * bn_w
     to = [1] * conv_w.ndim
@@ -76,5 +76,5 @@ def fuse_linear_bn_weights(
     bn_w: Tensor | None,
     bn_b: Tensor | None,
 ) -> tuple[Parameter, Parameter]:
-    """The weight and the bias of the two together."""
+    """Return the weight and bias of the two together."""
     return fuse_conv_bn_weights(linear_w, linear_b, bn_rm, bn_rv, bn_eps, bn_w, bn_b)

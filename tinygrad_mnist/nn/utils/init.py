@@ -1,4 +1,4 @@
-"""Modules made without drawing initial values that are to be overwritten."""
+"""Making modules without initial values, which would be overwritten."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ __all__ = ["skip_init"]
 
 
 def skip_init(module_cls: type[Module], *args: Any, **kwargs: Any) -> Module:
-    """module_cls(*args, **kwargs), whose Parameters hold no particular values.
+    """Return module_cls(*args, **kwargs), whose Parameters hold no particular values.
 
-    Raises RuntimeError for what is no Module class, or takes no `device`.
+    Raises RuntimeError for anything but a Module class that takes `device`.
     """
     if not issubclass(module_cls, Module):
         raise RuntimeError(f"Expected a Module; got {module_cls}")

@@ -1,6 +1,6 @@
 """weight_norm and spectral_norm by their old names: hooks that compute the weight before a call.
 
-`nn.utils.parametrizations` has those to use now; these keep the old names in state dicts.
+New code should use `nn.utils.parametrizations`; these keep the old names in state dicts.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _initialized(module: Module, name: str) -> Any:
 
 
 def _hook_of(module: Module, kind: type, name: str) -> int | None:
-    """The key of the hook of this kind on the weight of this name."""
+    """Return the key of the hook of this kind on the weight of this name."""
     held = module._forward_pre_hooks.items()
     named = ((k, hook) for k, hook in held if isinstance(hook, kind))
     return next((k for k, hook in named if getattr(hook, "name", None) == name), None)
@@ -64,7 +64,7 @@ class WeightNorm:
         self.name, self.dim = name, -1 if dim is None else dim
 
     def compute_weight(self, module: Any) -> Tensor:
-        """The weight of the module's lengths and directions."""
+        """Return the weight of the module's lengths and directions."""
         g, v = getattr(module, self.name + "_g"), getattr(module, self.name + "_v")
         return weight_from(g, v, self.dim)
 
@@ -83,12 +83,12 @@ def weight_norm(module: Any, name: str = "weight", dim: int | None = 0) -> Any:
     """Train a weight by its lengths, `weight_g`, and its directions, `weight_v`.
 
     One length for each place along `dim`, or one for all with `dim=None`. Returns the module;
-    raises RuntimeError if that was done before.
+    raises RuntimeError if the module has such a hook on this weight.
 
     >>> import tinygrad_mnist as tg
     >>> layer = weight_norm(tg.nn.Linear(4, 3))
     >>> layer.weight_g.shape, layer.weight_v.shape
-    ((3, 1), (3, 4))
+    (torch.Size([3, 1]), torch.Size([3, 4]))
     """
     _refuse_second(module, WeightNorm, name, "weight_norm")
     hook, weight = WeightNorm(name, dim), _initialized(module, name)
@@ -116,7 +116,7 @@ class SpectralNorm:
         self.dim, self.eps = dim, eps
 
     def compute_weight(self, module: Any, do_power_iteration: bool) -> Tensor:
-        """The weight divided by its largest singular value."""
+        """Return the weight divided by its largest singular value."""
         weight = getattr(module, self.name + "_orig")
         u, v = getattr(module, self.name + "_u"), getattr(module, self.name + "_v")
         matrix = as_matrix(weight, self.dim)
@@ -152,7 +152,7 @@ def spectral_norm(
     """Divide a weight by its largest singular value before each call; Miyato et al., 2018.
 
     `weight_orig` is trained, the buffers `weight_u` and `weight_v` move by the power method in
-    training. Returns the module; raises RuntimeError if that was done before.
+    training. Returns the module; raises RuntimeError if the module has such a hook on this weight.
     """
     _refuse_second(module, SpectralNorm, name, "spectral_norm")
     dim = output_dim(module) if dim is None else dim

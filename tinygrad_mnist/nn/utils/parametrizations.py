@@ -1,4 +1,4 @@
-"""Ready parametrizations: weights by direction and length, and weights of spectral norm one."""
+"""Ready-made parametrizations: weights by direction and length, or of spectral norm one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["spectral_norm", "weight_norm"]
 
 
 def norm_except_dim(v: Tensor, dim: int | None) -> Tensor:
-    """The 2-norms of v over all dimensions but `dim`, kept at length one; over all for -1."""
+    """Return the 2-norms of v over all dimensions but `dim`, which stay as 1; over all for -1."""
     dim = -1 if dim is None else dim
     axes = tuple(i for i in range(v.ndim) if dim == -1 or i != dim)
     return table.sqrt(table.sum(v * v, axis=axes, keepdims=dim != -1))
@@ -35,7 +35,7 @@ class _WeightNorm(Module):
         return weight_from(weight_g, weight_v, self.dim)
 
     def right_inverse(self, weight: Tensor) -> tuple[Tensor, Tensor]:
-        """The lengths and the weight itself, which has the direction."""
+        """Return the lengths, and the weight itself for its direction."""
         return norm_except_dim(weight, self.dim), weight
 
 
@@ -58,12 +58,12 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
 
 
 def as_matrix(weight: Tensor, dim: int) -> Tensor:
-    """The weight with `dim` as rows and all other dimensions as columns."""
+    """Return the weight with `dim` as rows and all other dimensions as columns."""
     return shape.reshape(shape.movedim(weight, dim, 0), (weight.shape[dim], -1))
 
 
 def random_unit(like: Tensor, length: int, eps: float) -> Tensor:
-    """A vector of norm one in a direction that is drawn."""
+    """Draw a vector of norm one."""
     return loss.normalize(random.randn(length, dtype=like.dtype), dim=0, eps=eps)
 
 
@@ -103,12 +103,12 @@ class _SpectralNorm(Module):
         return weight / matmul.dot(u, matmul.mv(matrix, v))
 
     def right_inverse(self, value: Tensor) -> Tensor:
-        """The value itself: a weight may be assigned that has another norm."""
+        """Return the value itself: a weight of another norm may be assigned."""
         return value
 
 
 def check_iterations(n_power_iterations: int) -> None:
-    """Raise ValueError unless it is positive."""
+    """Raise ValueError unless the number of iterations is positive."""
     if n_power_iterations <= 0:
         raise ValueError(
             "Expected n_power_iterations to be positive, but got "
@@ -117,7 +117,7 @@ def check_iterations(n_power_iterations: int) -> None:
 
 
 def output_dim(module: Module) -> int:
-    """Where the outputs of a module's weight are: 1 for a transposed convolution, else 0."""
+    """Return the output dimension of a weight: 1 for a transposed convolution, else 0."""
     return 1 if isinstance(module, _ConvTransposeNd) else 0
 
 
@@ -130,8 +130,8 @@ def spectral_norm(
 ) -> Module:
     """Divide a weight by its largest singular value (Miyato et al., 2018); returns `module`.
 
-    The value is that of `n_power_iterations` steps of the power method each time that the weight is
-    read in training, which start where the last ones ended.
+    In training, each read of the weight takes `n_power_iterations` more steps of the power method
+    from the vectors of the last read.
     """
     weight = getattr(module, name, None)
     if not isinstance(weight, Tensor):

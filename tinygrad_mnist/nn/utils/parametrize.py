@@ -1,7 +1,7 @@
-"""Parametrizations: a Parameter computed by a Module each time that it is read.
+"""Parametrizations: Parameters that a Module computes each time that they are read.
 
 `register_parametrization(linear, "weight", Symmetric())` makes `linear.weight` the result of
-`Symmetric()` on `linear.parametrizations.weight.original`, which is what is trained and saved.
+`Symmetric()` on `linear.parametrizations.weight.original`, which is trained and saved.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = [
 
 
 class Cache:
-    """What `cached()` keeps: how many blocks are open, and the Tensors computed in them."""
+    """The memory of `cached()`: how many blocks are open, and the Tensors computed in them."""
 
     depth = 0
     known: dict[tuple[int, str], Tensor] = {}
@@ -51,9 +51,9 @@ def _register(module: Module, name: str, tensor: Tensor) -> None:
 
 
 class ParametrizationList(ModuleList):
-    """The parametrizations of one Tensor, called one after the other, and what they start from.
+    """The parametrizations of one Tensor, called one after the other, and their originals.
 
-    That is `original`, or `original0`, `original1`, ... if `right_inverse` gives several.
+    The names are `original`, or `original0`, `original1`, ... if `right_inverse` returns several.
     Raises ValueError if the result has another shape or dtype, unless `unsafe`.
     """
 
@@ -106,7 +106,7 @@ class ParametrizationList(ModuleList):
 
     @no_grad()
     def right_inverse(self, value: Any) -> None:
-        """Set the original to what gives this value: what assigning to the Tensor does."""
+        """Set the original so that the Tensor has this value, as assigning to the Tensor does."""
         for module in reversed(list(self)):
             if not hasattr(module, "right_inverse"):
                 raise RuntimeError(
@@ -150,7 +150,7 @@ def register_parametrization(
 ) -> Module:
     """Have a Parameter or buffer of `module` computed by `parametrization`; returns `module`.
 
-    A second one is called with what the first gives. Assigning to the Tensor sets its original,
+    A second one is called with the result of the first. Assigning to the Tensor sets its original,
     through the parametrization's `right_inverse(value)`. Raises ValueError for an unknown name, and
     for a parametrization that changes dtype or shape, unless `unsafe`.
 
@@ -223,7 +223,7 @@ def _property(name: str) -> property:
 
 
 def is_parametrized(module: Module, tensor_name: str | None = None) -> bool:
-    """Whether a Tensor of this name is parametrized; without a name, whether any is."""
+    """Tell whether a Tensor of this name is parametrized; without a name, whether any is."""
     held = module._modules.get("parametrizations")
     if not isinstance(held, ModuleDict):
         return False
@@ -233,10 +233,10 @@ def is_parametrized(module: Module, tensor_name: str | None = None) -> bool:
 def remove_parametrizations(
     module: Module, tensor_name: str, leave_parametrized: bool = True
 ) -> Module:
-    """Make a Tensor a plain one again, with the computed values or with the original's.
+    """Make a Tensor plain again, with the computed values or with the original's.
 
-    Raises ValueError if it is not parametrized, and for the original's values where there are
-    several.
+    Raises ValueError for a Tensor that is not parametrized, and for the original's values where
+    there are several originals.
     """
     if not is_parametrized(module, tensor_name):
         raise ValueError(f"Module {module} does not have a parametrization on {tensor_name}")
@@ -266,14 +266,14 @@ def remove_parametrizations(
 
 
 def type_before_parametrizations(module: Module) -> type:
-    """The class that the module had before it was parametrized."""
+    """Return the class that the module had before it was parametrized."""
     return type(module).__bases__[0] if is_parametrized(module) else type(module)
 
 
 def transfer_parametrizations_and_params(
     from_module: Module, to_module: Module, tensor_name: str | None = None
 ) -> Module:
-    """Give `to_module` the parametrizations of another, and its originals."""
+    """Give `to_module` the parametrizations of another, and the originals."""
     if not is_parametrized(from_module):
         return to_module
     names = list(from_module.parametrizations) if tensor_name is None else [tensor_name]

@@ -1,4 +1,4 @@
-"""Pruning: elements, rows or columns of a Parameter held at zero by a mask.
+"""Pruning: a mask keeps elements, rows or columns of a Parameter at zero.
 
 `weight` becomes `weight_orig`, which is trained, times the buffer `weight_mask`; a hook multiplies
 them before each call. Pruning again multiplies the masks.
@@ -29,10 +29,10 @@ __all__ = [
 
 
 class BasePruningMethod:
-    """A way to choose what is pruned: a subclass defines `compute_mask(t, default_mask)`.
+    """A way to choose elements to prune: a subclass defines `compute_mask(t, default_mask)`.
 
-    `t` are the scores, by default the Parameter; the mask is ones and zeros. `PRUNING_TYPE` says
-    what is left to choose from after an earlier pruning: "unstructured" (elements), "structured"
+    `t` are the scores, by default the Parameter; the mask is ones and zeros. `PRUNING_TYPE` names
+    the candidates after an earlier pruning: "unstructured" (elements), "structured"
     (places along `self.dim`), or "global" (everything).
     """
 
@@ -43,11 +43,11 @@ class BasePruningMethod:
         setattr(module, self._tensor_name, self.apply_mask(module))
 
     def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
-        """The mask for these scores, within the mask that there is."""
+        """Return the mask for these scores, within the present mask."""
         raise NotImplementedError(f"{type(self).__name__} must define compute_mask()")
 
     def apply_mask(self, module: Any) -> Tensor:
-        """The original times the mask."""
+        """Return the original times the mask."""
         original = getattr(module, f"{self._tensor_name}_orig")
         mask = getattr(module, f"{self._tensor_name}_mask")
         pruned: Tensor = mask.to(original.dtype) * original
@@ -83,7 +83,7 @@ class BasePruningMethod:
         return method
 
     def prune(self, t: Tensor, default_mask: Any = None, importance_scores: Any = None) -> Tensor:
-        """A Tensor times the mask that this method gives it."""
+        """Return a Tensor times the mask that this method computes for it."""
         scores = t if importance_scores is None else importance_scores
         _check_scores(scores, t)
         mask = create.ones_like(t.detach()) if default_mask is None else default_mask
@@ -124,7 +124,7 @@ class PruningContainer(BasePruningMethod):
             self.add_pruning_method(method)
 
     def add_pruning_method(self, method: BasePruningMethod) -> None:
-        """Add one behind the others; it has to be for the same Parameter."""
+        """Append a method, which must be for the same Parameter."""
         if not isinstance(method, BasePruningMethod):
             raise TypeError(f"{type(method)} is not a BasePruningMethod subclass")
         if method._tensor_name != self._tensor_name:
@@ -144,7 +144,7 @@ class PruningContainer(BasePruningMethod):
         return self._pruning_methods[index]
 
     def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
-        """The mask of the last method, of what the earlier ones have left."""
+        """Return the last method's mask, chosen among what earlier methods left."""
         method, mask = self._pruning_methods[-1], np.array(default_mask)
         scores, left = np.asarray(t), self._left(method, mask)
         part = method.compute_mask(wrap(scores[left]), default_mask=wrap(mask[left]))
@@ -165,7 +165,7 @@ class PruningContainer(BasePruningMethod):
 
 
 class Identity(BasePruningMethod):
-    """Nothing is pruned; the Parameter gets its mask and its hook."""
+    """Pruning of nothing: the Parameter gets a mask of ones and a hook."""
 
     def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
         return default_mask
@@ -209,21 +209,21 @@ class _Unstructured(_Amount):
 
 
 class RandomUnstructured(_Unstructured):
-    """Elements drawn at random are pruned."""
+    """Pruning of elements drawn at random."""
 
     def _scores(self, values: Any) -> Any:
         return rng_of(None).random(values.shape)
 
 
 class L1Unstructured(_Unstructured):
-    """The elements nearest to zero are pruned."""
+    """Pruning of the elements nearest to zero."""
 
     def _scores(self, values: Any) -> Any:
         return np.abs(values)
 
 
 class _Structured(_Amount):
-    """Whole places along `dim` are pruned."""
+    """Pruning of whole places along `dim`."""
 
     PRUNING_TYPE = "structured"
     dim: int
@@ -249,7 +249,7 @@ class _Structured(_Amount):
 
 
 class RandomStructured(_Structured):
-    """Places along `dim` drawn at random are pruned."""
+    """Pruning of places along `dim` drawn at random."""
 
     def __init__(self, amount: Any, dim: int = -1) -> None:
         super().__init__(amount)
@@ -260,7 +260,7 @@ class RandomStructured(_Structured):
 
 
 class LnStructured(_Structured):
-    """The places along `dim` with the least n-norms are pruned."""
+    """Pruning of the places along `dim` with the least n-norms."""
 
     def __init__(self, amount: Any, n: Any, dim: int = -1) -> None:
         super().__init__(amount)
@@ -275,7 +275,7 @@ class LnStructured(_Structured):
 
 
 class CustomFromMask(BasePruningMethod):
-    """What a given mask says is pruned."""
+    """Pruning of the elements where a mask of the user's is zero."""
 
     PRUNING_TYPE = "global"
 
@@ -338,7 +338,7 @@ def global_unstructured(
     importance_scores: Any = None,
     **kw: Any,
 ) -> None:
-    """Prune elements of several Parameters, given as (module, name) pairs, as if they were one."""
+    """Prune elements of several Parameters, given as (module, name) pairs, as if these were one."""
     if not isinstance(parameters, Iterable):
         raise TypeError("global_unstructured(): parameters is not an Iterable")
     if importance_scores is not None and not isinstance(importance_scores, dict):
@@ -381,6 +381,6 @@ def remove(module: Any, name: str) -> Any:
 
 
 def is_pruned(module: Module) -> bool:
-    """Whether a Parameter of this module, or of one below, is pruned."""
+    """Tell whether a Parameter of this module, or of one below, is pruned."""
     held = (hook for part in module.modules() for hook in part._forward_pre_hooks.values())
     return any(isinstance(hook, BasePruningMethod) for hook in held)

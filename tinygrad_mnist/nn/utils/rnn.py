@@ -31,7 +31,7 @@ class _Packed(NamedTuple):
 
 
 class PackedSequence(_Packed):
-    """A packed batch: what recurrent layers take and give, made by `pack_sequence` and its kin.
+    """A packed batch: recurrent layers take and return it; `pack_sequence` and its like make it.
 
     `data` (rows, *), `batch_sizes` (steps,), and, if the sequences were sorted for packing, the
     order in which they stand and its inverse.
@@ -46,7 +46,7 @@ class PackedSequence(_Packed):
         sorted_indices: Any = None,
         unsorted_indices: Any = None,
     ) -> PackedSequence:
-        """Work out `unsorted_indices` where it is not given."""
+        """Compute `unsorted_indices` where it is None."""
         if batch_sizes is None:
             data, batch_sizes = data
         if unsorted_indices is None:
@@ -54,41 +54,41 @@ class PackedSequence(_Packed):
         return super().__new__(cls, data, batch_sizes, sorted_indices, unsorted_indices)
 
     def to(self, *args: Any, **kw: Any) -> PackedSequence:
-        """The same with `data.to(...)`; itself if nothing changes."""
+        """Return the same batch with `data.to(...)`, or the batch itself if nothing changes."""
         data = self.data.to(*args, **kw)
         return self if data is self.data else type(self)(data, *self[1:])
 
     def cpu(self) -> PackedSequence:
-        """Itself: every Tensor is on the CPU."""
+        """Return the batch itself: every Tensor is on the CPU."""
         return self
 
     def float(self) -> PackedSequence:
-        """The same in float32."""
+        """Return the same batch in float32."""
         return self.to(np.float32)
 
     def double(self) -> PackedSequence:
-        """The same in float64."""
+        """Return the same batch in float64."""
         return self.to(np.float64)
 
     def half(self) -> PackedSequence:
-        """The same in float16."""
+        """Return the same batch in float16."""
         return self.to(np.float16)
 
     def long(self) -> PackedSequence:
-        """The same in int64."""
+        """Return the same batch in int64."""
         return self.to(np.int64)
 
     def int(self) -> PackedSequence:
-        """The same in int32."""
+        """Return the same batch in int32."""
         return self.to(np.int32)
 
     @property
     def is_cuda(self) -> bool:
-        """False: every Tensor is on the CPU."""
+        """Return False: every Tensor is on the CPU."""
         return False
 
     def pin_memory(self) -> PackedSequence:
-        """Itself: there is no device to copy to."""
+        """Return the batch itself: there is no device to copy to."""
         return self
 
 
@@ -98,7 +98,7 @@ def steps_of(data: Tensor, batch_sizes: Tensor) -> list[Tensor]:
 
 
 def invert_permutation(permutation: Tensor | None) -> Tensor | None:
-    """The permutation that undoes one; None for None.
+    """Return the inverse of a permutation; None for None.
 
     >>> import tinygrad_mnist as tg
     >>> invert_permutation(tg.tensor([2, 0, 1]))
@@ -110,9 +110,9 @@ def invert_permutation(permutation: Tensor | None) -> Tensor | None:
 def pack_padded_sequence(
     input: Tensor, lengths: Any, batch_first: bool = False, enforce_sorted: bool = True
 ) -> PackedSequence:
-    """Pack (length, n, *), or (n, length, *) if `batch_first`, leaving out what is padding.
+    """Pack (length, n, *), or (n, length, *) if `batch_first`, leaving out the padding.
 
-    `lengths` are the sequences' own; they must fall unless `enforce_sorted=False`, which sorts.
+    `lengths` are the sequences', in falling order unless `enforce_sorted=False`, which sorts.
     Raises RuntimeError for lengths that are not n, not positive, rising, or beyond the input.
     """
     sizes = np.asarray(lengths).astype(np.int64)
@@ -154,7 +154,7 @@ def pad_packed_sequence(
     padding_value: float = 0.0,
     total_length: int | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """The sequences as one padded Tensor, in their first order, and their lengths.
+    """Return the sequences as one padded Tensor, in their first order, and their lengths.
 
     Raises ValueError for a `total_length` shorter than the longest sequence.
 
@@ -194,7 +194,7 @@ def pad_sequence(
     padding_value: float = 0.0,
     padding_side: str = "right",
 ) -> Tensor:
-    """Sequences (length, *) as one (longest, n, *), or (n, longest, *) if `batch_first`.
+    """Pad sequences (length, *) to one (longest, n, *), or (n, longest, *) if `batch_first`.
 
     Raises RuntimeError for no sequences, and for ones that differ in more than their length.
 
@@ -230,7 +230,7 @@ def pad_sequence(
 def unpad_sequence(
     padded_sequences: Tensor, lengths: Tensor, batch_first: bool = False
 ) -> list[Tensor]:
-    """The sequences of a padded Tensor, each cut to its length."""
+    """Return the sequences of a padded Tensor, each cut to its length."""
     x = padded_sequences if batch_first else shape.transpose(padded_sequences, 0, 1)
     return [row[: int(n)] for row, n in zip(join.unbind(x), lengths, strict=True)]
 
@@ -248,6 +248,6 @@ def pack_sequence(sequences: Iterable[Tensor], enforce_sorted: bool = True) -> P
 
 
 def unpack_sequence(packed_sequences: PackedSequence) -> list[Tensor]:
-    """The sequences of a packed batch, in the order in which they came."""
+    """Return the sequences of a packed batch, in the order in which they came."""
     padded, lengths = pad_packed_sequence(packed_sequences, batch_first=True)
     return unpad_sequence(padded, lengths, batch_first=True)

@@ -22,10 +22,10 @@ def functional_call(
     tie_weights: bool = True,
     strict: bool = False,
 ) -> Any:
-    """module(*args, **kwargs), with the given Tensors for those of their dotted names.
+    """Return module(*args, **kwargs), with these Tensors for those of their dotted names.
 
-    What a module shares under several names is replaced under all, unless `tie_weights=False`.
-    Raises RuntimeError for names that there are not, and with `strict` for any that are left out.
+    A Tensor with several names is replaced under all of them, unless `tie_weights=False`.
+    Raises RuntimeError for unknown names, and with `strict` for any that are left out.
 
     >>> import tinygrad_mnist as tg
     >>> layer = tg.nn.Linear(2, 1)
