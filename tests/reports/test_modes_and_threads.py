@@ -8,7 +8,6 @@ from collections.abc import Generator
 import pytest
 
 import tinygrad_mnist as tg
-from tinygrad_mnist.autograd import writes
 
 
 def test_no_grad_holds_in_the_body_of_a_generator_and_not_outside() -> None:

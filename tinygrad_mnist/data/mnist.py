@@ -1,5 +1,6 @@
 """Find MNIST: in a folder that the user names, the cache, a download, or the package."""
 
+import io
 import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -115,7 +116,9 @@ def load_embedded() -> Mnist:
     >>> load_embedded().test_images.shape
     (1000, 28, 28)
     """
-    with np.load(Path(__file__).parent / "embedded" / "mnist5k.npz", allow_pickle=False) as arrays:
+    content = (Path(__file__).parent / "embedded" / "mnist5k.npz").read_bytes()
+    # From memory: where an interrupt comes while NumPy opens it, no file is left open
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         return Mnist(
             train_images=arrays["train_images"],
             train_labels=arrays["train_labels"].astype(np.int64),
