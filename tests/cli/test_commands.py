@@ -180,6 +180,8 @@ def test_the_version_is_the_packages(shell: Shell) -> None:
         ("train mlp-10 --data {file}", "a file; name the folder"),
         ("train mlp-10 --data embedded --out {file}", "a file; name a folder"),
         ("train mlp-10 --data embedded --out {file}/x", "Not a directory"),
+        ("train mlp-10 --threads 0", "--threads must be from 1 to"),
+        ("train mlp-10 --threads 99999", "the cores here, not 99999"),
         ("train mlp-10 --keep -1", "--keep must be at least 0, not -1"),
         ("train --resume {model}", "training is complete; there is nothing to resume"),
         ("train mlp-10 --resume {model}", "leave out recipe and its flags"),

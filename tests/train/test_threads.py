@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 import tinygrad_mnist as tg
+from tinygrad_mnist import threads as blas_threads
 from tinygrad_mnist.data import load_embedded
 from tinygrad_mnist.models import RECIPES
-from tinygrad_mnist.train import Trainer, run_record, threads
+from tinygrad_mnist.threads import Blas
+from tinygrad_mnist.train import Trainer, loop, run_record, threads
 from tinygrad_mnist.train.metrics import evaluate
 
 SMALL = RECIPES["mlp-10"].replace(epochs=1)
@@ -81,3 +83,25 @@ def test_a_run_keeps_its_number(monkeypatch):
     evaluation = evaluate(trainer.model, SMALL, data.test_images[:50], data.test_labels[:50])
     assert run_record(trainer, evaluation)["threads"] == 1
     assert np.isfinite(trainer.history[0]["loss"])
+
+
+def test_random_numbers_are_as_before_the_choice(monkeypatch):
+    """Dropout draws in the timed steps."""
+    monkeypatch.setattr(threads, "WORTH", 0)
+    monkeypatch.setattr(threads, "SECONDS", 0.0)
+    trainer = Trainer(RECIPES["cnn"], load_embedded())
+    before = str(tg.get_rng_state())
+    threads.choose_threads(trainer)
+    assert str(tg.get_rng_state()) == before
+
+
+def test_a_blas_that_is_unknown_goes_on_with_its_one_thread(monkeypatch):
+    """A checkpoint of another machine may ask for more."""
+    unknown = Blas(lambda: 1, lambda count: None, is_known=False)
+    trainer = Trainer(SMALL, load_embedded())
+    trainer.threads = 2
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(blas_threads, "blas", lambda: unknown)
+        elsewhere.setattr(loop, "blas", lambda: unknown)
+        list(trainer.steps())
+    assert len(trainer.history) == 1

@@ -88,8 +88,9 @@ def run(args: argparse.Namespace) -> int:
     """Train and test; write the model, the record, the plots and the report."""
     if args.keep < 0:
         raise UsageError(f"--keep must be at least 0, not {args.keep}")
-    if args.threads is not None and args.threads < 1:
-        raise UsageError(f"--threads must be at least 1, not {args.threads}")
+    cores = os.cpu_count() or 1
+    if args.threads is not None and not 1 <= args.threads <= cores:
+        raise UsageError(f"--threads must be from 1 to {cores}, the cores here, not {args.threads}")
     claimed, trainer, given = _resumed(args) if args.resume else _new(args)
     trainer.threads = args.threads or trainer.threads
     try:

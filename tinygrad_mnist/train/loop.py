@@ -23,7 +23,7 @@ from tinygrad_mnist.models import Recipe, RecipeError, build
 from tinygrad_mnist.nn import functional as F
 from tinygrad_mnist.ops.create import from_numpy
 from tinygrad_mnist.ops.random import get_rng_state, manual_seed, set_rng_state
-from tinygrad_mnist.threads import get_num_threads, set_num_threads
+from tinygrad_mnist.threads import blas, get_num_threads, set_num_threads
 from tinygrad_mnist.train.threads import choose_threads
 
 Images = NDArray[np.uint8]
@@ -138,7 +138,8 @@ class Trainer:
         if self.threads is None:
             self.threads = choose_threads(self)
         before = get_num_threads()
-        set_num_threads(self.threads)
+        if blas().is_known:  # else a checkpoint of another machine may ask for more than its one
+            set_num_threads(self.threads)
         try:
             while self.epoch < self.recipe.epochs:
                 for rows in self._order()[self.batch :]:
