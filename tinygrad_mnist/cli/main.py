@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from tinygrad_mnist import __version__, start
+from tinygrad_mnist.cli import ranks
 from tinygrad_mnist.cli.output import open_streams, outlive_reader
 
 COMMANDS = (
@@ -80,7 +81,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str] | None) -> int:
     open_streams()
     try:
-        with outlive_reader():
+        with outlive_reader(), ranks.quiet():
+            if not ranks.has_part(list(sys.argv[1:] if argv is None else argv)):
+                return 0
             args = parser().parse_args(argv)
             code: int = args.run(args)
             sys.stdout.flush()
@@ -95,13 +98,14 @@ def _run(argv: Sequence[str] | None) -> int:
 def _code(error: Exception) -> int | None:
     """Return the exit code of an error whose message is meant for the user, None for any other."""
     from tinygrad_mnist.data import DataError
+    from tinygrad_mnist.distributed import DistError
     from tinygrad_mnist.models import RecipeError
     from tinygrad_mnist.serialize import FormatError
     from tinygrad_mnist.train import Diverged
 
     if isinstance(error, Diverged):
         return 1
-    expected = UsageError, DataError, RecipeError, FormatError, OSError, MemoryError
+    expected = UsageError, DataError, RecipeError, FormatError, DistError, OSError, MemoryError
     return 2 if isinstance(error, expected) else None
 
 
@@ -116,5 +120,7 @@ def words(error: Exception) -> str:
 
 def complain(message: str, code: int) -> int:
     """Print an error on one line of standard error; return the exit code."""
-    print(f"tinygrad-mnist: {' '.join(message.split())}", file=sys.stderr)
+    line = f"tinygrad-mnist: {' '.join(message.split())}"
+    if ranks.speaks(line, code):
+        print(line, file=sys.stderr)
     return code

@@ -16,13 +16,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tinygrad_mnist.cli import ranks
 from tinygrad_mnist.cli.folder import (
     BEST,
     CHECKPOINT,
     MODEL,
     RECORD,
     REPORT,
-    Claim,
     check_free,
     claim,
     claim_new,
@@ -32,6 +32,7 @@ from tinygrad_mnist.cli.main import UsageError
 from tinygrad_mnist.cli.options import add_data, batch_size, load_data, recipe_of, sizes
 
 if TYPE_CHECKING:
+    from tinygrad_mnist.cli.folder import Claim
     from tinygrad_mnist.models import Recipe
     from tinygrad_mnist.train import Evaluation, Trainer
 
@@ -104,21 +105,25 @@ def _run(out: Path, trainer: Trainer, given: str | None, args: argparse.Namespac
     from tinygrad_mnist.train import Diverged
 
     say("recipe", _describe(trainer.recipe))
+    if trainer.ranks.size > 1:
+        say("ranks", ranks.describe(trainer.recipe.batch_size))
     try:
         stopped = _train(trainer, out, given, args)
     except Diverged:  # a resumed run would diverge again
-        (out / CHECKPOINT).unlink()
+        if ranks.is_first():
+            (out / CHECKPOINT).unlink()
         raise
     if stopped is not None:
         where = f"epoch {trainer.epoch + 1}, step {trainer.batch} of {trainer.steps_per_epoch}"
         print(f"stopped in {where}; all of it is in {out / CHECKPOINT}")
         print(f"continue with: tinygrad-mnist train --resume {shlex.quote(str(out))}")
         return 128 + stopped  # the exit code that a shell reports after this signal
-    _finish(trainer, out, given)
+    if ranks.is_first():
+        _finish(trainer, out, given)
     return 0
 
 
-def _new(args: argparse.Namespace) -> tuple[Claim, Trainer, str | None]:
+def _new(args: argparse.Namespace) -> tuple[Claim | ranks.NoClaim, Trainer, str | None]:
     from tinygrad_mnist.train import Trainer
 
     if args.recipe is None:
@@ -129,44 +134,53 @@ def _new(args: argparse.Namespace) -> tuple[Claim, Trainer, str | None]:
     if args.overwrite and not args.out:
         raise UsageError("--overwrite is for --out: without it, each run has a new folder")
     given = args.data if args.data in (None, "embedded") else os.path.abspath(args.data)
-    claimed = claim(Path(args.out)) if args.out else claim_new(Path("runs") / recipe.name)
+    claimed = ranks.of_first(
+        lambda: claim(Path(args.out)) if args.out else claim_new(Path("runs") / recipe.name)
+    )
     try:
-        if not args.overwrite:
+        if not args.overwrite and ranks.is_first():
             check_free(claimed.folder)
-        return claimed, Trainer(recipe, load_data(given), eager=args.eager), given
+        data = ranks.first_alone(lambda: load_data(given))
+        return claimed, Trainer(recipe, data, eager=args.eager), given
     except BaseException:
         claimed.release()
         raise
 
 
-def _resumed(args: argparse.Namespace) -> tuple[Claim, Trainer, str | None]:
+def _resumed(args: argparse.Namespace) -> tuple[Claim | ranks.NoClaim, Trainer, str | None]:
     from tinygrad_mnist.train import load_model, resume
 
     if args.recipe is not None or _overrides(args):
         raise UsageError("--resume continues a run as it was begun: leave out recipe and its flags")
-    path = Path(args.resume)
+    path = _checkpoint(Path(args.resume)) if ranks.is_first() else Path(args.resume)
+    out = Path(args.out) if args.out else path.parent
+    claimed = ranks.of_first(lambda: claim(out))
+    try:
+        saved = load_model(ranks.file_of_first(path))
+        if saved.training is None:
+            raise UsageError(f"{path}: its training is complete; there is nothing to resume")
+        is_its_own = path.parent.resolve() == out.resolve() and path.name == CHECKPOINT
+        if is_its_own:
+            args.overwrite = False  # it continues with the existing files
+        elif not args.overwrite and ranks.is_first():
+            check_free(out)
+        given = args.data if args.data is not None else saved.data.get("given")
+        data = ranks.first_alone(lambda: load_data(given))
+        return claimed, resume(saved, data, eager=args.eager), given
+    except BaseException:
+        claimed.release()
+        raise
+
+
+def _checkpoint(path: Path) -> Path:
+    """Return the checkpoint that `path` stands for. Raises UsageError where there is none."""
     if path.is_dir():
         if (path / MODEL).exists() and not (path / CHECKPOINT).exists():
             raise UsageError(f"{path}: its training is complete; there is nothing to resume")
         path = path / CHECKPOINT
     if not path.exists():
         raise UsageError(f"{path}: No such file or directory: there is no checkpoint to resume")
-    out = Path(args.out) if args.out else path.parent
-    claimed = claim(out)
-    try:
-        saved = load_model(path)
-        if saved.training is None:
-            raise UsageError(f"{path}: its training is complete; there is nothing to resume")
-        is_its_own = path.parent.resolve() == out.resolve() and path.name == CHECKPOINT
-        if is_its_own:
-            args.overwrite = False  # it continues with the existing files
-        elif not args.overwrite:
-            check_free(out)
-        given = args.data if args.data is not None else saved.data.get("given")
-        return claimed, resume(saved, load_data(given), eager=args.eager), given
-    except BaseException:
-        claimed.release()
-        raise
+    return path
 
 
 def _overrides(args: argparse.Namespace) -> dict[str, Any]:
@@ -183,10 +197,13 @@ def _describe(recipe: Recipe) -> str:
 
 
 class _Stop:
-    """Stop after the present step on Ctrl-C, SIGTERM or SIGHUP; on a second one, at once."""
+    """Stop after the present step on Ctrl-C, SIGTERM or SIGHUP; on a second one, at once.
 
-    def __init__(self) -> None:
-        self.asked: int | None = None
+    A signal to one rank stops all ranks, after the same step.
+    """
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.ranks = trainer.ranks
 
     def __enter__(self) -> _Stop:
         names = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
@@ -204,9 +221,9 @@ class _Stop:
             signal.signal(number, handler)
 
     def _ask(self, number: int, frame: object) -> None:
-        if self.asked is not None:
+        if self.ranks.signal:
             raise KeyboardInterrupt
-        self.asked = number
+        self.ranks.signal = number
 
 
 def _train(trainer: Trainer, out: Path, given: str | None, args: argparse.Namespace) -> int | None:
@@ -217,25 +234,27 @@ def _train(trainer: Trainer, out: Path, given: str | None, args: argparse.Namesp
     keep = args.keep
 
     def save(name: str = CHECKPOINT) -> None:
-        save_model(out / name, trainer, checkpoint=True, given=given)
+        if ranks.is_first():
+            save_model(out / name, trainer, checkpoint=True, given=given)
 
-    with _Stop() as stop:
+    with _Stop(trainer):
         save()  # at once: a folder that cannot be written to should not cost an hour
-        if args.overwrite:  # only once the new run is in the folder
+        if args.overwrite and ranks.is_first():  # only once the new run is in the folder
             for path in results_in(out):
                 path.unlink()
         saved = time.monotonic()
         with progress(trainer) as bar:
             for numbers in trainer.steps():
                 bar.step(numbers)
-                if keep and numbers:
+                if keep and numbers and ranks.is_first():
                     save(f"epoch-{trainer.epoch:04}.pkl")
                     (out / f"epoch-{trainer.epoch - keep:04}.pkl").unlink(missing_ok=True)
                     if _is_best(trainer.history):
                         save(BEST)
-                if stop.asked is not None and trainer.epoch < trainer.recipe.epochs:
+                stopped = trainer.ranks.stop_signal
+                if stopped and trainer.epoch < trainer.recipe.epochs:
                     save()
-                    return stop.asked
+                    return stopped
                 if time.monotonic() - saved > SAVE_SECONDS:
                     save()
                     saved = time.monotonic()

@@ -74,6 +74,12 @@ def _ranks(numbers: Sequence[int]) -> str:
     return f"ranks {shown} have"
 
 
+def bytes_of_first(text: bytes) -> bytes:
+    """Return the bytes that rank 0 gives; those of the other ranks are ignored."""
+    ranks = world()
+    return gather_bytes(text if ranks.rank() == 0 else b"", ranks)[0]
+
+
 def sum_numbers(numbers: Array) -> None:
     """Replace numbers by their sums over all ranks, in place; alone, leave them."""
     comm, mpi = world().comm, world().mpi

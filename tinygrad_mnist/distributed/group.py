@@ -105,7 +105,13 @@ def init_process_group(
     from tinygrad_mnist.distributed import deaths
 
     deaths.watch(mpi, comm, seconds)
-    _world = ProcessGroup(comm.Dup(), range(comm.size), mpi)
+    _world = ProcessGroup(raising(mpi, comm.Dup()), range(comm.size), mpi)
+
+
+def raising(mpi: Any, comm: Any) -> Any:
+    """Return a communicator whose errors are exceptions, not the end of the process."""
+    comm.Set_errhandler(mpi.ERRORS_RETURN)
+    return comm
 
 
 def destroy_process_group(group: Any = None) -> None:
@@ -184,7 +190,9 @@ def new_group(
         return ProcessGroup(None, [0]) if members else NON_GROUP_MEMBER
     mine = everyone.rank() in members
     comm = everyone.comm.Split(0 if mine else everyone.mpi.UNDEFINED, everyone.rank())
-    return ProcessGroup(comm, members, everyone.mpi) if mine else NON_GROUP_MEMBER
+    if not mine:
+        return NON_GROUP_MEMBER
+    return ProcessGroup(raising(everyone.mpi, comm), members, everyone.mpi)
 
 
 # What may be asked for, and what is there

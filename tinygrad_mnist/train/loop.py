@@ -24,6 +24,7 @@ from tinygrad_mnist.nn import functional as F
 from tinygrad_mnist.ops.create import from_numpy
 from tinygrad_mnist.ops.random import get_rng_state, manual_seed, set_rng_state
 from tinygrad_mnist.threads import blas, get_num_threads, set_num_threads
+from tinygrad_mnist.train.ranks import Ranks
 from tinygrad_mnist.train.threads import choose_threads
 
 Images = NDArray[np.uint8]
@@ -92,7 +93,10 @@ class Trainer:
         """
         manual_seed(recipe.seed)
         self.recipe, self.data = recipe, data
+        self.ranks = Ranks()
+        self.ranks.check(recipe, data)
         self.model = build(recipe)
+        self.network = self.ranks.network(self.model)
         self.loss = getattr(F, recipe.loss)
         self.optimizer = make_optimizer(recipe, self.model)
         self.scheduler = make_scheduler(recipe, self.optimizer)
@@ -100,8 +104,10 @@ class Trainer:
         images, labels = data.train_images, data.train_labels
         self.training = examples(recipe, images[kept], labels[kept])
         self.validation = examples(recipe, images[held], labels[held])
-        self._inputs = from_numpy(self.training.inputs)
-        self._targets = from_numpy(self.training.targets)
+        mine = self.ranks.part(len(kept)) if recipe.batch_size is None else slice(None)
+        self._labels = self.training.labels[mine]
+        self._inputs = from_numpy(self.training.inputs[mine])
+        self._targets = from_numpy(self.training.targets[mine])
         self.eager = eager
         self.compile()
         self.threads: int | None = None  # of the BLAS; chosen when the first step is taken
@@ -122,7 +128,7 @@ class Trainer:
     def _step_on_all(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Take one step of gradient descent; return the loss and outputs from before it."""
         self.optimizer.zero_grad()
-        outputs = self.model(inputs)
+        outputs = (self.network or self.model)(inputs)
         loss = self.loss(outputs, targets)
         loss.backward()
         self.optimizer.step()
@@ -163,29 +169,42 @@ class Trainer:
 
     def _train_on(self, rows: NDArray[np.intp] | None) -> None:
         start = time.perf_counter()
-        labels = self.training.labels if rows is None else self.training.labels[rows]
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            given = (self._inputs, self._targets) if rows is None else (from_numpy(rows),)
-            loss, outputs = self.step(*given)
-        value = loss.item()
+        rows = self.ranks.rows(rows)
+        labels = self._labels if rows is None else self._labels[rows]
+        self.ranks.begin_step(self.recipe, self.epoch, self.batch)
+        value, correct = self._stepped(rows, labels)
+        value, correct, images = self.ranks.end_step(value, correct, len(labels))
         if not math.isfinite(value):
             raise Diverged(
                 f"the loss became {value} in epoch {self.epoch + 1}, step {self.batch + 1}: "
                 f"try a learning rate below {self.recipe.lr:g}"
             )
-        self.sums["loss"] += value * len(labels)
-        self.sums["correct"] += int(np.count_nonzero(chosen(outputs.numpy()) == labels))
-        self.sums["images"] += len(labels)
+        self.sums["loss"] += value * images
+        self.sums["correct"] += correct
+        self.sums["images"] += images
         self.sums["seconds"] += time.perf_counter() - start
+
+    def _stepped(self, rows: NDArray[np.intp] | None, labels: Ints) -> tuple[float, int]:
+        """Take a step on this rank's rows; return their mean loss and the correct answers."""
+        if self.network is not None:
+            self.network.set_weight(len(labels))
+            if not len(labels):  # a last batch with fewer images than there are ranks
+                self.optimizer.zero_grad()
+                self.network.skip_batch()
+                self.optimizer.step()
+                return 0.0, 0
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            given = (self._inputs, self._targets) if rows is None else (from_numpy(rows),)
+            loss, outputs = self.step(*given)
+        return loss.item(), int(np.count_nonzero(chosen(outputs.numpy()) == labels))
 
     def _end_epoch(self) -> dict[str, Any]:
         """Validate, record the epoch's numbers, and begin the next."""
         lr = self.optimizer.param_groups[0]["lr"]
         if self.scheduler is not None:
             self.scheduler.step()
-        outputs = self.outputs(self.validation.inputs)
-        with no_grad():
-            loss = self.loss(from_numpy(outputs), from_numpy(self.validation.targets)).item()
+        self.ranks.check_weights(self.model)
+        loss, accuracy = self._validate()
         self.epoch, self.batch = self.epoch + 1, 0
         numbers = {
             "epoch": self.epoch,
@@ -193,13 +212,26 @@ class Trainer:
             "loss": self.running_loss,
             "accuracy": self.running_accuracy,
             "validation_loss": loss,
-            "validation_accuracy": float(np.mean(chosen(outputs) == self.validation.labels)),
+            "validation_accuracy": accuracy,
             "seconds": self.sums["seconds"],
             "images_per_second": self.sums["images"] / self.sums["seconds"],
         }
         self.history.append(numbers)
         self.sums = _no_sums()
         return numbers
+
+    def _validate(self) -> tuple[float, float]:
+        """Return the loss and the accuracy on the validation images, of which each rank has some."""
+        mine = self.ranks.part(len(self.validation.labels))
+        inputs, labels, targets = (part[mine] for part in self.validation)
+        loss, correct = 0.0, 0
+        if len(labels):
+            outputs = self.outputs(inputs)
+            with no_grad():
+                loss = self.loss(from_numpy(outputs), from_numpy(targets)).item()
+            correct = int(np.count_nonzero(chosen(outputs) == labels))
+        loss, correct, images = self.ranks.end_step(loss, correct, len(labels))
+        return loss, correct / images
 
     @property
     def running_loss(self) -> float:
@@ -236,7 +268,8 @@ class Trainer:
         if self.scheduler:
             self.scheduler.load_state_dict(state["scheduler"])
         set_rng_state(state["random"])
-        self.threads = state.get("threads")  # older checkpoints do not record it
+        if self.ranks.size == 1:  # else the ranks share the cores
+            self.threads = state.get("threads")  # older checkpoints do not record it
 
 
 def fit(recipe: Recipe, data: Mnist, eager: bool = False) -> Trainer:

@@ -33,6 +33,7 @@ class Run(Protocol):
     model: Any
     optimizer: Any
     step: Any
+    ranks: Any
 
     def compile(self) -> None:
         """Compile the step for this run."""
@@ -46,6 +47,8 @@ def choose_threads(trainer: Run) -> int:
     most = get_num_threads()
     if most == 1 or is_given():
         return most
+    if trainer.ranks.size > 1:  # the ranks share the cores, and all must take the same number
+        return int(trainer.ranks.threads(most))
     if len(trainer.training.labels) < WORTH:
         return 1
     before = get_rng_state()
