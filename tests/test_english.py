@@ -24,8 +24,8 @@ CLEAN = [
 PROSE = [
     *CLEAN, "tinygrad_mnist/nn", "tinygrad_mnist/optim",  # from here on: not yet their names
     "tinygrad_mnist/cli", "tinygrad_mnist/compat", "tinygrad_mnist/data",
-    "tinygrad_mnist/distributions", "tinygrad_mnist/report", "tinygrad_mnist/train",
-    "tinygrad_mnist/*.py",
+    "tinygrad_mnist/distributed", "tinygrad_mnist/distributions", "tinygrad_mnist/report",
+    "tinygrad_mnist/train", "tinygrad_mnist/*.py",
 ]  # fmt: skip
 
 # The left column of the rename table: participles without a noun, and words of many meanings.

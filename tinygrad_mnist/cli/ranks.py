@@ -8,12 +8,9 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from tinygrad_mnist.distributed.launch import launch
-
-if TYPE_CHECKING:
-    from tinygrad_mnist.cli.folder import Claim
 
 T = TypeVar("T")
 DISTRIBUTED = ("train",)  # the commands that all ranks run; the others run on rank 0 alone
@@ -99,7 +96,7 @@ class NoClaim:
         """Do nothing."""
 
 
-def of_first(claim: Callable[[], Claim]) -> Claim | NoClaim:
+def of_first(claim: Callable[[], T]) -> T | NoClaim:
     """Claim a folder on rank 0; the others claim none."""
     return claim() if is_first() else NoClaim()
 

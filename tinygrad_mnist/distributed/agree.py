@@ -1,4 +1,4 @@
-"""Whether the ranks agree: on the code, on the data, on a model; and numbers summed over all."""
+"""Checksums by which ranks agree on the code, the data, a model; and numbers summed over all."""
 
 from __future__ import annotations
 
@@ -63,15 +63,15 @@ def check_same(parts: Mapping[str, bytes], group: ProcessGroup | None = None) ->
         others = [rank for rank, own in enumerate(mine) if own != mine[0]]
         if others:
             raise DistError(
-                f"{_ranks(others)} other {name} than rank 0: give all ranks the same {name}"
+                f"the {name} of {_ranks(others)} differs from that of rank 0: give all ranks the "
+                f"same {name}"
             )
 
 
 def _ranks(numbers: Sequence[int]) -> str:
     if len(numbers) == 1:
-        return f"rank {numbers[0]} has"
-    shown = ", ".join(map(str, numbers[:4])) + (", ..." if len(numbers) > 4 else "")
-    return f"ranks {shown} have"
+        return f"rank {numbers[0]}"
+    return f"ranks {', '.join(map(str, numbers[:4]))}" + (", ..." if len(numbers) > 4 else "")
 
 
 def bytes_of_first(text: bytes) -> bytes:

@@ -7,17 +7,21 @@ may require grad: it is written in place, as under `no_grad`, and the write is n
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from tinygrad_mnist.autograd import writes
 from tinygrad_mnist.autograd.modes import is_taped
-from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.autograd.tensor import Tensor, wrap
+from tinygrad_mnist.distributed.agree import check_same, digest
 from tinygrad_mnist.distributed.deaths import waiting
 from tinygrad_mnist.distributed.errors import DistBackendError
 from tinygrad_mnist.distributed.group import ProcessGroup, group_or_world
+from tinygrad_mnist.distributed.programs import repeat, replace
 from tinygrad_mnist.distributed.reduce_op import ReduceOp, carried, check_op, mpi_op
 from tinygrad_mnist.distributed.work import Work
 
@@ -42,9 +46,12 @@ def all_reduce(
     tensor([1., 2.])
     >>> dist.destroy_process_group()
     """
-    ranks, target = group_or_world(group), writable("all_reduce", tensor)
+    ranks, target = group_or_world(group), writable("all_reduce", tensor, in_programs=True)
     check_op("all_reduce", op, target.dtype)
     if ranks.comm is None:
+        return _alone(async_op)
+    if is_taped():
+        replace(tensor, partial(_reduced, op=op, ranks=ranks))
         return _alone(async_op)
     buffer = carried(target)
     args = (ranks.mpi.IN_PLACE, buffer, mpi_op(ranks.mpi, op, target.dtype))
@@ -53,6 +60,12 @@ def all_reduce(
         _put(target, _averaged(buffer, op, ranks))
 
     return _call("all_reduce", ranks, "Allreduce", args, finish, async_op=async_op)
+
+
+def _reduced(array: Array, op: ReduceOp, ranks: ProcessGroup) -> Array:
+    result = wrap(array.copy())
+    all_reduce(result, op, ranks)
+    return result._data
 
 
 def reduce(
@@ -88,9 +101,12 @@ def broadcast(
     group_src: int | None = None,
 ) -> Result:
     """Copy the Tensor of rank `src` into that of each other rank."""
-    ranks, target = group_or_world(group), writable("broadcast", tensor)
+    ranks, target = group_or_world(group), writable("broadcast", tensor, in_programs=True)
     root = _root("broadcast", ranks, src, group_src)
     if ranks.comm is None:
+        return _alone(async_op)
+    if is_taped():
+        replace(tensor, partial(_broadcasted, root=root, ranks=ranks))
         return _alone(async_op)
     buffer = _bytes_of(target)
 
@@ -99,6 +115,12 @@ def broadcast(
             _put(target, _like(buffer, target))
 
     return _call("broadcast", ranks, "Bcast", (buffer, root), finish, async_op=async_op)
+
+
+def _broadcasted(array: Array, root: int, ranks: ProcessGroup) -> Array:
+    result = wrap(array.copy())
+    broadcast(result, group=ranks, group_src=root)
+    return result._data
 
 
 def all_gather(
@@ -190,8 +212,7 @@ def scatter(
 def barrier(group: Any = None, async_op: bool = False, device_ids: Any = None) -> Result:
     """Wait until every rank has come here."""
     ranks = group_or_world(group)
-    refuse_tape("barrier")
-    if ranks.comm is None:
+    if ranks.comm is None or not repeat(partial(barrier, ranks), ranks):
         return _alone(async_op)
     return _call("barrier", ranks, "Barrier", (), _nothing, async_op=async_op)
 
@@ -204,22 +225,23 @@ def refuse_tape(name: str) -> None:
     if is_taped():
         raise RuntimeError(
             f"distributed.{name}() in a captured function would happen once, while it is "
-            "captured: call it outside, or leave pure out. DistributedDataParallel averages "
-            "gradients in captured functions too"
+            "captured: call it outside, or leave pure out; all_reduce, broadcast and barrier may "
+            "stay"
         )
 
 
-def readable(name: str, tensor: Any) -> Array:
+def readable(name: str, tensor: Any, *, in_programs: bool = False) -> Array:
     """Return the array of a Tensor to send. Raises TypeError for what is no Tensor."""
     if not isinstance(tensor, Tensor):
         raise TypeError(f"{name}: a Tensor is needed, not {type(tensor).__name__}")
-    refuse_tape(name)
+    if not in_programs:
+        refuse_tape(name)
     return tensor._data
 
 
-def writable(name: str, tensor: Any) -> Array:
+def writable(name: str, tensor: Any, *, in_programs: bool = False) -> Array:
     """Return the array of a Tensor to write. Raises RuntimeError where it cannot be written."""
-    array = readable(name, tensor)
+    array = readable(name, tensor, in_programs=in_programs)
     repeated = any(n > 1 and not step for n, step in zip(array.shape, array.strides, strict=True))
     if repeated or not array.flags.writeable:
         raise RuntimeError(
@@ -290,7 +312,13 @@ def _call(
     *,
     async_op: bool,
 ) -> Result:
-    """Call MPI: now, or begin it and return Work."""
+    """Call MPI: now, or begin it and return Work.
+
+    With TORCH_DISTRIBUTED_DEBUG=DETAIL the ranks first compare what they call, and with what.
+    """
+    if os.environ.get("TORCH_DISTRIBUTED_DEBUG") == "DETAIL":
+        arrays = [f"{a.dtype} {a.size}" for a in args if isinstance(a, np.ndarray)]
+        check_same({f"call of {name}": digest(name, *arrays[-1:])}, ranks)
     try:
         if async_op:
             begin = getattr(ranks.comm, f"I{method.lower()}")
@@ -305,7 +333,7 @@ def _call(
     return None
 
 
-def _alone(async_op: bool) -> Result:  # noqa: FBT001
+def _alone(async_op: bool) -> Result:
     return Work("alone", None, _nothing) if async_op else None
 
 

@@ -193,5 +193,3 @@ def fail(message: str, code: int) -> bool:
     print(f"rank {watcher.rank}: {message}" if watcher.rank else message, file=sys.stderr)
     watcher.end_all(code)
     return False
-
-

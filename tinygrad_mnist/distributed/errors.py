@@ -1,4 +1,4 @@
-"""What can go wrong between ranks; PyTorch's names."""
+"""Errors between ranks, with PyTorch's names."""
 
 
 class DistError(RuntimeError):

@@ -54,8 +54,17 @@ class NonMember:
         return "<ProcessGroup: this rank is no member>"
 
 
-GroupMember = NonMember
 NON_GROUP_MEMBER = NonMember()
+WORLD = None  # as `group=`: all ranks
+
+
+class GroupMember:
+    """PyTorch's names of two groups: of all ranks, and of none."""
+
+    WORLD = WORLD
+    NON_GROUP_MEMBER = NON_GROUP_MEMBER
+
+
 _world: ProcessGroup | None = None
 
 

@@ -19,7 +19,7 @@ LAUNCHERS = (
 
 
 class Launch(NamedTuple):
-    """What the launcher says of this process."""
+    """The launcher's account of this process."""
 
     rank: int
     size: int

@@ -43,7 +43,7 @@ def recv(tensor: Tensor, src: int | None = None, group: Any = None, tag: int = 0
         )
     np.copyto(array, raw.view(array.dtype).reshape(array.shape))
     writes.stamp(array)
-    return ranks.ranks[status.Get_source()]
+    return ranks.ranks[int(status.Get_source())]
 
 
 def _other(name: str, ranks: ProcessGroup, number: Any) -> int:

@@ -53,7 +53,5 @@ def carried(array: Array) -> Array:
 
     A copy even where none is needed: MPI reduces in place, and the original may be shared.
     """
-    dtype = {"b": np.dtype(np.uint8)}.get(array.dtype.kind, array.dtype)
-    if dtype == np.float16:
-        dtype = np.dtype(np.float32)
-    return np.array(array, dtype, order="C", ndmin=1)
+    other: dict[Any, Any] = {np.dtype(np.bool_): np.uint8, np.dtype(np.float16): np.float32}
+    return np.array(array, other.get(array.dtype, array.dtype), order="C", ndmin=1)

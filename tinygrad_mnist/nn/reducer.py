@@ -9,6 +9,7 @@ sent early, while backward still runs: on a machine whose cores compute, that ga
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ Array = np.ndarray[Any, Any]
 class Reducer:
     """Averages the gradients of `params` over the ranks of a group of several."""
 
-    def __init__(self, params: list[Tensor], ranks: ProcessGroup) -> None:
+    def __init__(self, params: Sequence[Tensor], ranks: ProcessGroup) -> None:
         self.params, self.ranks = params, ranks
         self.weight = 1.0
         self._parts = [

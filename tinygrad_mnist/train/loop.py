@@ -221,9 +221,10 @@ class Trainer:
         return numbers
 
     def _validate(self) -> tuple[float, float]:
-        """Return the loss and the accuracy on the validation images, of which each rank has some."""
+        """Return loss and accuracy on the validation images; each rank validates on some."""
         mine = self.ranks.part(len(self.validation.labels))
-        inputs, labels, targets = (part[mine] for part in self.validation)
+        inputs, labels = self.validation.inputs[mine], self.validation.labels[mine]
+        targets = self.validation.targets[mine]
         loss, correct = 0.0, 0
         if len(labels):
             outputs = self.outputs(inputs)
