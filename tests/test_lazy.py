@@ -38,8 +38,8 @@ HEAVY = {
 # Our own that only those need who use them.
 OWN = {
     "autograd.anomaly", "autograd.function", "autograd.functional",
-    "autograd.memory", "cli", "data", "distributed", "distributions", "linalg", "special", "fft", "ops.linalg",
-    "ops.special", "ops.further", "jit.function", "jit.program", "jit.tape", "models",
+    "autograd.memory", "cli", "data", "distributed", "distributions", "linalg", "special", "fft",
+    "ops.linalg", "ops.special", "ops.further", "jit.function", "jit.program", "jit.tape", "models",
     "nn.functional", "nn.init", "nn.layers", "nn.loss", "nn.module", "nn.utils",
     "optim.lr_scheduler", "optim.optimizer", "ops.loss", "ops.pool", "serialize", "testing",
     "train", "utils",
