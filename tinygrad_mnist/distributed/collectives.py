@@ -243,7 +243,7 @@ def writable(name: str, tensor: Any, *, in_programs: bool = False) -> Array:
     """Return the array of a Tensor to write. Raises RuntimeError where it cannot be written."""
     array = readable(name, tensor, in_programs=in_programs)
     repeated = any(n > 1 and not step for n, step in zip(array.shape, array.strides, strict=True))
-    if repeated or not array.flags.writeable:
+    if (repeated and array.size) or not array.flags.writeable:
         raise RuntimeError(
             f"{name}: the Tensor of shape {list(array.shape)} cannot be written in place, as one "
             "that was expanded or is read-only: clone() it first"
