@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.distributed_equality import is_wrong, measure
+from benchmarks.distributed_equality import measure, wrong
 from tests.distributed.conftest import Finish, missing
 from tinygrad_mnist.distributed.group import find_mpiexec, is_mpi_available
 
@@ -31,7 +31,7 @@ def test_two_ranks_train_as_one() -> None:
         missing("mpi4py or mpiexec is not installed")
     lines = measure(["mlp-10"], steps=12, ranks=2, known={})
     assert {line["form"] for line in lines} == {"eager", "jit", "pure"}
-    assert [line for line in lines if is_wrong(line)] == []
+    assert wrong(lines) == []
 
 
 @pytest.mark.parametrize(
