@@ -155,7 +155,7 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
 
 @public
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
-    """The elements moved on by `shifts` along `dims`; what falls off comes in at the front."""
+    """The elements shifted by `shifts` along `dims`; those past the end come in at the front."""
     if dims is None or dims == ():
         return reshape(roll(ravel(input), shifts, 0), input.shape)
     shifts, dims = (v if isinstance(v, (tuple, list)) else (v,) for v in (shifts, dims))

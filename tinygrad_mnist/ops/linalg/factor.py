@@ -74,9 +74,9 @@ class LuFactorEx(NamedTuple):
 
 @public
 def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
-    """L of A = L L' (or U of A = U' U); only one triangle of A is looked at.
+    """L of A = L L' (or U of A = U' U); only one triangle of A is read.
 
-    LinAlgError for a matrix that is not positive-definite.
+    Raises LinAlgError for a matrix that is not positive-definite.
     """
     square("cholesky", A)
     lower = further.cholesky(A.mT if upper else A)
@@ -104,7 +104,7 @@ def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -
 def eigh(A: Tensor, UPLO: str = "L") -> Eigh:
     """Eigenvalues, ascending, and eigenvectors, as columns, of symmetric matrices.
 
-    Only the triangle `UPLO` of A is looked at. The gradient of the eigenvectors is infinite, or
+    Only the triangle `UPLO` of A is read. The gradient of the eigenvectors is infinite, or
     NaN, where two eigenvalues are the same; that of the eigenvalues is not.
 
     >>> import tinygrad_mnist as tg
@@ -128,9 +128,9 @@ def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
 def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> Svd:
     """U, the singular values, descending, and V' of A = U diag(S) V'.
 
-    `full_matrices=False` leaves out the columns of U and rows of V' that no singular value goes
-    with; they have no gradient. The gradient of U and V' is infinite, or NaN, where two singular
-    values are the same; that of S is not. `driver` asks for nothing here.
+    `full_matrices=False` leaves out the columns of U and rows of V' without a singular value, which
+    have no gradient. The gradient of U and V' is infinite, or NaN, where two singular values are
+    the same; that of S is not. `driver` has no effect.
     """
     matrices("svd", A)
     m, n = A.shape[-2:]
@@ -166,7 +166,7 @@ def qr(A: Tensor, mode: str = "reduced") -> Qr:
 
 
 def factored(a: Tensor, pivot: bool = True) -> tuple[Tensor, Tensor, Tensor]:
-    """L and U in one, the row exchanges, and the order of the rows that they give."""
+    """L and U in one matrix, the row exchanges, and the resulting order of the rows."""
     m, n = a.shape[-2:]
     swaps = further.row_exchanges(a.detach())
     if not pivot:
@@ -185,7 +185,7 @@ def lu(A: Tensor, *, pivot: bool = True) -> Lu:
 
 
 def unpacked(both: Tensor, swaps: Tensor, data: bool = True, pivots: bool = True) -> Lu:
-    """P, L and U from L and U in one and the row exchanges; empty where not asked for."""
+    """P, L and U from L and U in one matrix and the row exchanges; unwanted ones are empty."""
     m, n = both.shape[-2:]
     k = min(m, n)
     p = lower = upper = table.cast(wrap(np.empty(0)), dtype=both.dtype)
@@ -198,7 +198,7 @@ def unpacked(both: Tensor, swaps: Tensor, data: bool = True, pivots: bool = True
 
 
 def permutation(swaps: Tensor, rows: int, dtype: Any) -> Tensor:
-    """The matrix that puts rows in the order that exchanges give."""
+    """The matrix that puts rows in the order after the exchanges."""
     order = further.row_order(swaps, rows=rows)
     columns = table.reshape(order, shape=(*order.shape, 1))
     return table.cast(table.eq(columns, np.arange(rows)), dtype=dtype)
@@ -243,9 +243,9 @@ def lu_solve(
             f"({n}x{n} and {B.shape[-2]}x{B.shape[-1]})"
         )
     p = permutation(pivots, n, LU.dtype)
-    low: dict[str, Any] = {"upper": False, "unitriangular": True}
+    of_lower: dict[str, Any] = {"upper": False, "unitriangular": True}
     if not adjoint:
-        x = further.solve_triangular(LU, table.matmul(p, B), **low)
+        x = further.solve_triangular(LU, table.matmul(p, B), **of_lower)
         return further.solve_triangular(LU, x, upper=True)
     x = further.solve_triangular(LU.mT, B, upper=False)
     return table.matmul(p.mT, further.solve_triangular(LU.mT, x, upper=True, unitriangular=True))

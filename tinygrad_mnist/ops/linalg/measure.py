@@ -12,7 +12,7 @@ from tinygrad_mnist.ops import further, table
 from tinygrad_mnist.ops.arguments import Dim, dims_of, public
 from tinygrad_mnist.ops.linalg.checks import floats, matrices, square
 from tinygrad_mnist.ops.linalg.factor import svdvals
-from tinygrad_mnist.ops.linalg.solve import inv_ex, least
+from tinygrad_mnist.ops.linalg.solve import inv_ex, rank_limit
 from tinygrad_mnist.ops.reduce import norm as p_norm
 
 __all__ = ["cond", "det", "matrix_norm", "matrix_rank", "norm", "slogdet", "vector_norm"]
@@ -29,9 +29,9 @@ class Slogdet(NamedTuple):
 def vector_norm(
     x: Tensor, ord: Any = 2, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None
 ) -> Tensor:
-    """(sum |x|^ord)^(1/ord) over `dim`, or over all of it; its gradient at zero is zero.
+    """(sum |x|^ord)^(1/ord) over `dim`, or over all of x; its gradient at zero is zero.
 
-    inf and -inf are the largest and smallest size, 0 how many are not 0.
+    `ord` inf and -inf give the largest and smallest |x|, 0 the number of elements that are not 0.
     """
     if dtype is not None:
         x = table.cast(x, dtype=dtype)
@@ -114,7 +114,7 @@ def det(A: Tensor) -> Tensor:
 
 @public
 def slogdet(A: Tensor) -> Slogdet:
-    """The determinants' signs, and the logarithms of their sizes: -inf for a singular matrix."""
+    """The signs of determinants, and the logarithms of their sizes: -inf for a singular matrix."""
     square("slogdet", A)
     sign = further.det_sign(A)
     return Slogdet(sign, further.logabsdet(A))
@@ -138,7 +138,7 @@ def cond(A: Tensor, p: Any = None) -> Tensor:
 def matrix_rank(
     A: Tensor, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
 ) -> Tensor:
-    """How many singular values exceed max(atol, rtol * the largest); rtol is max(m, n) * eps.
+    """The number of singular values above max(atol, rtol * the largest); rtol is max(m, n) * eps.
 
     `tol` is the older name of `atol` with `rtol=0`.
     """
@@ -146,5 +146,5 @@ def matrix_rank(
     if tol is not None:
         atol, rtol = tol, 0.0
     a = A.detach()
-    limit = least(a, None, atol, rtol)
+    limit = rank_limit(a, None, atol, rtol)
     return further.rank(a, limit, symmetric=bool(hermitian))

@@ -130,14 +130,14 @@ def triangular_solve(
 
 @public
 def lu(A: Tensor, pivot: bool = True, get_infos: bool = False) -> Any:
-    """`linalg.lu_factor_ex`: L and U in one, the exchanges, and with `get_infos` what fails."""
+    """`linalg.lu_factor_ex`: L and U in one, the exchanges, and with `get_infos` the failures."""
     both, swaps, info = factor.lu_factor_ex(A, pivot=pivot)
     return (both, swaps, info) if get_infos else (both, swaps)
 
 
 @public
 def lu_solve(b: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
-    """X of A X = b, from what `linalg.lu_factor` gives for A, by `linalg.lu_solve`."""
+    """X of A X = b, from the results of `linalg.lu_factor` for A, by `linalg.lu_solve`."""
     return factor.lu_solve(LU_data, LU_pivots, b)
 
 
@@ -145,7 +145,7 @@ def lu_solve(b: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
 def lu_unpack(
     LU_data: Tensor, LU_pivots: Tensor, unpack_data: bool = True, unpack_pivots: bool = True
 ) -> factor.Lu:
-    """P, L and U from what `linalg.lu_factor` gives; empty where they are not unpacked."""
+    """P, L and U from the results of `linalg.lu_factor`; empty where they are not unpacked."""
     return factor.unpacked(LU_data, LU_pivots, unpack_data, unpack_pivots)
 
 

@@ -1,4 +1,4 @@
-"""Products and powers of matrices, and what else `linalg` has."""
+"""Products and powers of matrices, and the rest of `linalg`."""
 
 from __future__ import annotations
 
@@ -81,11 +81,11 @@ def best_product(chain: list[Tensor]) -> Tensor:
     for span in range(1, n):
         for i in range(n - span):
             j = i + span
-            ways = [
+            splits = [
                 (cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k)
                 for k in range(i, j)
             ]
-            cost[i, j], split[i, j] = min(ways)
+            cost[i, j], split[i, j] = min(splits)
 
     def product(i: int, j: int) -> Tensor:
         if i == j:
