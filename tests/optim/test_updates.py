@@ -9,7 +9,7 @@ import pytest
 import tinygrad_mnist as tg
 from tests.optim.every import CASES, NAMES, textbook
 from tinygrad_mnist import optim
-from tinygrad_mnist.optim.joint import Joint
+from tinygrad_mnist.jit.joint import Joint
 
 every = pytest.mark.parametrize("cls, options", CASES, ids=NAMES)
 both = pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -24,8 +24,8 @@ from tinygrad_mnist.autograd.floats import SILENT, state
 from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.jit import threads
+from tinygrad_mnist.jit.joint import REFERENCES, Joint, sole
 from tinygrad_mnist.kernels.scratch import ALIGN, aligned_bytes, shaped
-from tinygrad_mnist.optim.joint import HELD, Joint, sole
 from tinygrad_mnist.optim.optimizer import Optimizer
 
 Array = np.ndarray[Any, Any]
@@ -95,7 +95,7 @@ def flat_of(params: Sequence[Tensor]) -> Flat | None:
 
 def _movable(p: Tensor) -> bool:
     """Tell whether the Tensor alone holds its array, and the array alone its memory."""
-    if sys.getrefcount(p._data) != HELD or not sole(p._data):
+    if sys.getrefcount(p._data) != REFERENCES or not sole(p._data):
         return False
     return bool(p._data.nbytes) and _dense(p._data)
 

@@ -1,4 +1,4 @@
-"""ASGD: gradient descent that also keeps the mean of the parameters over the steps."""
+"""ASGD: gradient descent that also averages the parameters over the steps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tinygrad_mnist.optim.pieces import Array, Group, State, counter, descent, n
 
 
 class ASGD(Optimizer):
-    """p = (1 - lambd η) p - η g, and the mean of p along the way (Polyak and Juditsky, 1992).
+    """p = (1 - lambd η) p - η g, and the mean of p over the steps (Polyak and Juditsky, 1992).
 
     η is lr at first, then lr / (1 + lambd lr t)^alpha. The state's `ax` is the mean of p over the
     steps from `t0` on, and p itself before. PyTorch's arguments. Raises ValueError for a setting

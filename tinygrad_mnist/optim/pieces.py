@@ -22,7 +22,7 @@ def number(value: Any) -> float:
 
 
 def counter() -> Array:
-    """Return a step count: 0-d and float32, as PyTorch keeps it."""
+    """Return a step count of zero: 0-d and float32, as in PyTorch."""
     return np.zeros((), np.float32)
 
 
@@ -34,7 +34,7 @@ def tick(state: State) -> float:
 
 
 def scratch(state: State, key: str, like: Array) -> Array:
-    """Return a buffer as large as `like`, kept in the state so that steps allocate nothing."""
+    """Return a buffer as large as `like`, stored in the state so that steps allocate nothing."""
     buffer = state.get(key)
     if buffer is None:
         buffer = state[key] = np.empty_like(like)
@@ -42,7 +42,7 @@ def scratch(state: State, key: str, like: Array) -> Array:
 
 
 def descent(group: Group, p: Array, g: Array, state: State) -> Array:
-    """Return the gradient to descend: g + weight_decay p, and -g in place of g to maximize.
+    """Return the gradient to descend: g + weight_decay p, with -g for g to maximize.
 
     With `decoupled_weight_decay`, p itself shrinks by lr weight_decay p instead.
     """
