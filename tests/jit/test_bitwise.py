@@ -99,11 +99,11 @@ def test_each_pass_is_at_work():
         return x + 1
 
     with passes.without("dead code"):
-        kept = pure(wasteful)
-        kept(X), kept(X)
+        optimized = pure(wasteful)
+        optimized(X), optimized(X)
     left = pure(wasteful)
     left(X), left(X)
-    assert "exp" in repr(kept) and "exp" not in repr(left)
+    assert "exp" in repr(optimized) and "exp" not in repr(left)
 
 
 def test_gradients_are_computed_in_the_optimizers_buffer():

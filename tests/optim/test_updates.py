@@ -47,10 +47,10 @@ def same(a, b):
 def cut(buffer):
     """The parameters' views of one buffer, each in its own memory order."""
     views, start = [], 0
-    for place, shape in enumerate(SHAPES):
+    for index, shape in enumerate(SHAPES):
         stop = start + int(np.prod(shape))
         piece = buffer[start:stop]
-        views.append(piece.reshape(shape[::-1]).T if place == 1 else piece.reshape(shape))
+        views.append(piece.reshape(shape[::-1]).T if index == 1 else piece.reshape(shape))
         start = stop
     return views
 

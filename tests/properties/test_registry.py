@@ -45,7 +45,7 @@ def check_op(name: str, examples: int) -> None:
     @given(ROWS[name].calls)
     def check(call: Call) -> None:
         function, args = recorded(name, call)
-        value = None if like is None else lambda *given: like(*map(through, given), **call.kw)
+        value = None if like is None else lambda *inputs: like(*map(through, inputs), **call.kw)
         second = ROWS[name].order > 1
         prove(function, args, value, second_order=second, float32="dtype" not in call.kw)
         if args and not REGISTRY[name].draws:

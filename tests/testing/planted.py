@@ -169,7 +169,7 @@ def matters(name: str, index: int, kind: Sabotage, function: Any, args: list[Any
 
 def caught(name: str, index: int, kind: Sabotage, examples: int, start: int) -> tuple[int, int]:
     """In how many calls the error made a difference, and in how many of those it was caught."""
-    changed = found = 0
+    changed = detected = 0
     twice = ROWS[name].order > 1
     if kind is forgetful and not twice:  # there is no second derivative to lose
         return 0, 0
@@ -184,8 +184,8 @@ def caught(name: str, index: int, kind: Sabotage, examples: int, start: int) -> 
                 try:
                     prove(function, args, second_order=twice, float32="dtype" not in call.kw)
                 except Exception:
-                    found += 1
-    return changed, found
+                    detected += 1
+    return changed, detected
 
 
 def main(examples: int = 20, only: str = "") -> None:
