@@ -1,4 +1,4 @@
-"""What one step computes: the textbook's numbers, and the same bits joined or resumed."""
+"""The results of one step: the textbook's numbers, and the same bits joined or resumed."""
 
 import copy
 import tracemalloc

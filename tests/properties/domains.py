@@ -40,7 +40,7 @@ class Row(NamedTuple):
     order: int = 2
     """How often it can be differentiated: 2 stands for as often as one likes."""
     through: Callable[[Any], Any] | None = None
-    """What the arguments are made to be first: symmetric, say."""
+    """A function that prepares the arguments: makes them symmetric, say."""
 
 
 def op_named(name: str) -> Callable[..., Any]:

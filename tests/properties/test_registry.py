@@ -85,7 +85,7 @@ def test_elementwise_op_at_the_edges(name: str, shape: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("name", [name for name in KNOWN if ROWS[name].like is None])
 def test_creation(name: str) -> None:
-    """What is made of settings alone: shape, dtype, and no gradient."""
+    """A Tensor made of settings alone: shape, dtype, and no gradient."""
 
     @quickly
     @given(ROWS[name].calls)

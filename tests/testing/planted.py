@@ -89,7 +89,7 @@ HANDED_OUT = [False]
 
 
 def overwriting(rule: Rule) -> Rule:
-    """What was kept for backward is used as scratch memory."""
+    """Memory saved for backward is used as scratch."""
 
     def wrong(*args: Any) -> Any:
         gi = np.array(rule(*args)) if not isinstance(args[0], Tensor) else rule(*args)
@@ -152,7 +152,7 @@ def fingerprint(function: Any, args: list[Any], second: bool) -> list[Any]:
 
 
 def matters(name: str, index: int, kind: Sabotage, function: Any, args: list[Any]) -> bool:
-    """Whether the error makes a difference in this call, that is not in the last bits."""
+    """Tell whether the error makes a difference in this call, in more than the last bits."""
     if kind is aliased:
         HANDED_OUT[0] = False
         with planted(name, index, kind):

@@ -32,7 +32,7 @@ class Guards:
     def __init__(self, names: Names, args: Sequence[Any], copied: Sequence[bool]) -> None:
         """Note arguments and modes before the captured call; `complete` adds the rest after it."""
         self.names = names
-        self._mode = mode()
+        self._mode = recording_mode()
         self._default, self._dtype = self._mode[0] and self._mode[2] is None, self._mode[1]
         arrays = [array_of(a) for a in args]
         self._args = [
@@ -84,7 +84,8 @@ class Guards:
         t = Text()
         t.names |= {
             "Tensor": Tensor, "ndarray": np.ndarray, "alike": _alike, "same_number": same_number,
-            "MODES": modes.MODES, "modes": modes, "mode": mode, "expected": self._mode,
+            "MODES": modes.MODES, "modes": modes, "expected": self._mode,
+            "recording_mode": recording_mode,
             "default_dtype": default_dtype, "dtype": self._dtype, "guards": self, "is_": is_,
             "names": self.names, "avoid": self._avoid, "overlap": _overlap, "grad": _grad,
             "empty": self._empty, "none": repeat(None), "starmap": starmap,
@@ -104,7 +105,7 @@ class Guards:
         for i, array in self._by_reference:
             t.add(f"if {arrays[i]} is not {t.name('array', array)}: return None")
         unusual = "MODES or default_dtype.current is not dtype" if self._default else "True"
-        t.add(f"if ({unusual}) and mode() != expected: return None")
+        t.add(f"if ({unusual}) and recording_mode() != expected: return None")
         t.add("if modes.changes != guards._changes and not guards._unchanged(): return None")
         for group, params, count in self._groups:  # lists, whose changes nobody counts
             name = t.name("params", params)
@@ -159,7 +160,7 @@ class Guards:
         return unchanged
 
 
-def mode() -> tuple[Any, ...]:
+def recording_mode() -> tuple[Any, ...]:
     """Return grad mode, default dtype, and the watch that sees calls."""
     now = modes.current() if modes.MODES else modes.DEFAULT
     return now.grad, default_dtype.current, now.watch

@@ -300,7 +300,7 @@ class OpStep(Step):
             return results, placed and self.inner is not None
         if op.view and np.may_share_memory(results[0], arrays[0]):  # and not when it was learnt
             return results, False
-        if not self.outs or not fitting(results, self.outs) or not self._is_free():
+        if not self.outs or not fit_into(results, self.outs) or not self._is_free():
             return results, False
         for out, value in zip(self.outs, results, strict=True):
             out[...] = value
@@ -319,7 +319,7 @@ def lies_in(array: Array, maker: Any, call: Any) -> bool:
     return bool(maker.outs) and array is maker.outs[0]
 
 
-def fitting(results: Sequence[Array], outs: Sequence[Array]) -> bool:
+def fit_into(results: Sequence[Array], outs: Sequence[Array]) -> bool:
     """Tell whether results have the shapes, dtypes and strides of the buffers `outs`."""
     for a, b in zip(results, outs, strict=True):
         a = np.asarray(a)

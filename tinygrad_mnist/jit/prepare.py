@@ -11,7 +11,7 @@ import numpy as np
 from tinygrad_mnist.jit.answers import answer_of
 from tinygrad_mnist.jit.bind import copy_results, takes_out
 from tinygrad_mnist.jit.memory import Pool
-from tinygrad_mnist.jit.op_step import Argument, OpStep, fitting
+from tinygrad_mnist.jit.op_step import Argument, OpStep, fit_into
 from tinygrad_mnist.jit.respell import respell
 from tinygrad_mnist.jit.unroll import unroll
 from tinygrad_mnist.jit.views import is_packed, map_arrays
@@ -49,7 +49,7 @@ def prepare(
     ):
         return
     result = step.op.kernel(*inner, **step.kw)
-    if not fitting(result if step.op.residual else (result,), step.outs):
+    if not fit_into(result if step.op.residual else (result,), step.outs):
         return  # with arguments in this layout, the results have another one
     calls = numpy_calls(step, inner, scratch)
     step.lines, step.run = calls, respell(calls, ())

@@ -92,7 +92,7 @@ class Kinds:
         if row in ELEMENTWISE or ufunc:
             return self._elementwise(name, arrays, out)
         if row in ALONG or row in IMAGES:
-            axes = axes_of(call.kw.get("axis"), call.args[0].ndim) if row in ALONG else (1,)
+            axes = axis_numbers(call.kw.get("axis"), call.args[0].ndim) if row in ALONG else (1,)
             self._require(0 not in axes, name, "goes along the rows")
             return self._elementwise(name, arrays, None)
         self._require(rule is not None, name, "is not known to keep rows apart")
@@ -135,7 +135,7 @@ class Kinds:
     # Ops by name
 
     def _reduction(self, call: Call) -> str:
-        return MEAN if 0 in axes_of(call.kw.get("axis"), call.args[0].ndim) else ROWS
+        return MEAN if 0 in axis_numbers(call.kw.get("axis"), call.args[0].ndim) else ROWS
 
     def _reshape(self, call: Call) -> str:
         x, out = call.args[0], call.outs[0]
@@ -228,7 +228,7 @@ class Kinds:
     }  # fmt: skip
 
 
-def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
+def axis_numbers(axis: Any, ndim: int) -> tuple[int, ...]:
     """Return the axes that a reduction goes along, counted from the front."""
     if axis is None:
         return tuple(range(ndim))

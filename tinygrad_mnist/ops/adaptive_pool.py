@@ -112,10 +112,10 @@ def adaptive(dims: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
         "`adaptive_avg_pool2d`); with `return_indices` also its index in the image."
     )
     with_indices.__doc__ = f"`{name}`, with the index of each maximum in its image."
-    return named(pool, name), named(with_indices, f"{name}_with_indices")
+    return with_name(pool, name), with_name(with_indices, f"{name}_with_indices")
 
 
-def named(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+def with_name(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     """Set the name of a function; return it."""
     function.__name__ = function.__qualname__ = name
     return function
@@ -184,7 +184,7 @@ def fractional(dims: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
         "`output_size` windows, or `output_ratio` times the length; Graham, 2014."
     )
     with_indices.__doc__ = f"`{name}`, with the index of each maximum in its image."
-    return named(pool, name), named(with_indices, f"{name}_with_indices")
+    return with_name(pool, name), with_name(with_indices, f"{name}_with_indices")
 
 
 def _starts(drawn: Array, n: int, m: int, k: int) -> Array:
@@ -235,7 +235,7 @@ def unpool(dims: int) -> Callable[..., Tensor]:
         f"The inverse of max_pool{dims}d with `return_indices`: zeros, with input at `indices` of "
         "images of `output_size`."
     )
-    return named(inverse, name)
+    return with_name(inverse, name)
 
 
 def _unpooled(
@@ -301,7 +301,7 @@ def lp_pool(dims: int) -> Callable[..., Tensor]:
         f"(sum of x^p)^(1/p) of each window over the last {dims} dimensions; its gradient at zero "
         "is zero."
     )
-    return named(in_float32(pool), f"lp_pool{dims}d")
+    return with_name(in_float32(pool), f"lp_pool{dims}d")
 
 
 lp_pool1d, lp_pool2d, lp_pool3d = lp_pool(1), lp_pool(2), lp_pool(3)

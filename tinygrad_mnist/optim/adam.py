@@ -13,12 +13,12 @@ from tinygrad_mnist.optim.pieces import (
     Array,
     Group,
     State,
-    average,
+    buffer_of,
     counter,
     descent,
     number,
-    scratch,
     tick,
+    update_mean,
 )
 
 
@@ -79,7 +79,7 @@ class Adam(Optimizer):
         beta1, beta2 = betas = tuple(map(number, group["betas"]))
         g = descent(group, p, g, state)
         scale1, scale2 = _rescale(betas, p, state)
-        m, v, out = state["exp_avg"], state["exp_avg_sq"], scratch(state, "_s", p)
+        m, v, out = state["exp_avg"], state["exp_avg_sq"], buffer_of(state, "_s", p)
 
         np.multiply(m, beta1, m)
         _add_scaled(m, g, (1 - beta1) / scale1, out)
@@ -216,9 +216,9 @@ class Adamax(Optimizer):
     def update(self, group: Group, p: Array, g: Array, state: State) -> None:
         t = tick(state)
         beta1, beta2 = map(number, group["betas"])
-        m, u, out = state["exp_avg"], state["exp_inf"], scratch(state, "_s", p)
+        m, u, out = state["exp_avg"], state["exp_inf"], buffer_of(state, "_s", p)
         g = descent(group, p, g, state)
-        average(m, g, beta1, out)
+        update_mean(m, g, beta1, out)
         np.abs(g, out=out)
         np.add(out, number(group["eps"]), out=out)
         np.multiply(u, beta2, out=u)
@@ -284,7 +284,7 @@ class NAdam(Optimizer):
         product = float(state["mu_product"])
 
         g = descent(group, p, g, state)
-        m, v, out, root = *means(state, g, beta1, beta2, p), scratch(state, "_root", p)
+        m, v, out, root = *means(state, g, beta1, beta2, p), buffer_of(state, "_root", p)
         np.multiply(v, 1 / (1 - beta2**t), out=root)
         np.sqrt(root, out=root)
         np.add(root, number(group["eps"]), out=root)
@@ -357,7 +357,7 @@ def means(
     state: State, g: Array, beta1: float, beta2: float, p: Array
 ) -> tuple[Array, Array, Array]:
     """Update the decaying means of g and of g²; return both, and a scratch buffer."""
-    m, v, out = state["exp_avg"], state["exp_avg_sq"], scratch(state, "_s", p)
-    average(m, g, beta1, out)
-    average(v, np.multiply(g, g, out=out), beta2, out)
+    m, v, out = state["exp_avg"], state["exp_avg_sq"], buffer_of(state, "_s", p)
+    update_mean(m, g, beta1, out)
+    update_mean(v, np.multiply(g, g, out=out), beta2, out)
     return m, v, out

@@ -7,7 +7,16 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.optim.optimizer import Optimizer
-from tinygrad_mnist.optim.pieces import Array, Group, State, counter, descent, number, scratch, tick
+from tinygrad_mnist.optim.pieces import (
+    Array,
+    Group,
+    State,
+    buffer_of,
+    counter,
+    descent,
+    number,
+    tick,
+)
 
 
 class ASGD(Optimizer):
@@ -55,7 +64,7 @@ class ASGD(Optimizer):
     def update(self, group: Group, p: Array, g: Array, state: State) -> None:
         t, lr, lambd = tick(state), number(group["lr"]), number(group["lambd"])
         eta, mu = number(state["eta"]), number(state["mu"])
-        g, ax, out = descent(group, p, g, state), state["ax"], scratch(state, "_s", p)
+        g, ax, out = descent(group, p, g, state), state["ax"], buffer_of(state, "_s", p)
         np.multiply(p, 1 - lambd * eta, out=p)
         np.multiply(g, eta, out=out)
         np.subtract(p, out, out=p)

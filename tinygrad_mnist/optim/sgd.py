@@ -11,9 +11,9 @@ from tinygrad_mnist.optim.pieces import (
     Array,
     Group,
     State,
+    buffer_of,
     descent,
     number,
-    scratch,
 )
 
 
@@ -73,7 +73,7 @@ class SGD(Optimizer):
         """Change `p` in place: two passes over memory without momentum, four with it."""
         if group["weight_decay"] or group["maximize"]:
             g = descent(group, p, g, state)
-        out = scratch(state, "_s", p)
+        out = buffer_of(state, "_s", p)
         if group["momentum"]:
             momentum = number(group["momentum"])
             v = self._accumulate(group, momentum, g, state, out)

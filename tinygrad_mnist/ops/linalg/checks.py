@@ -42,7 +42,7 @@ def matrices(name: str, *tensors: Any) -> None:
             )
 
 
-def square(name: str, a: Any) -> None:
+def square_matrices(name: str, a: Any) -> None:
     """Check `matrices`, and raise ShapeError unless they have as many rows as columns."""
     matrices(name, a)
     rows, columns = a.shape[-2:]

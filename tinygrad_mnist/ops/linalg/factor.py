@@ -12,7 +12,7 @@ from tinygrad_mnist.autograd.tensor import Tensor, wrap
 from tinygrad_mnist.kernels.linalg import LinAlgError
 from tinygrad_mnist.ops import further, table
 from tinygrad_mnist.ops.arguments import public
-from tinygrad_mnist.ops.linalg.checks import matrices, square
+from tinygrad_mnist.ops.linalg.checks import matrices, square_matrices
 
 __all__ = [
     "cholesky", "cholesky_ex", "eigh", "eigvalsh", "householder_product", "lu", "lu_factor",
@@ -78,7 +78,7 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
 
     Raises LinAlgError for a matrix that is not positive-definite.
     """
-    square("cholesky", A)
+    square_matrices("cholesky", A)
     lower = further.cholesky(A.mT if upper else A)
     return lower.mT if upper else lower
 
@@ -89,7 +89,7 @@ def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -
 
     The factor of a matrix that is not positive-definite is NaN.
     """
-    square("cholesky_ex", A)
+    square_matrices("cholesky_ex", A)
     a = A.mT if upper else A
     info = further.failures(a.detach(), kind="cholesky")
     if check_errors:
@@ -111,7 +111,7 @@ def eigh(A: Tensor, UPLO: str = "L") -> Eigh:
     >>> tg.linalg.eigh(tg.tensor([[2.0, 1.0], [1.0, 2.0]])).eigenvalues
     tensor([1., 3.])
     """
-    square("eigh", A)
+    square_matrices("eigh", A)
     if UPLO.upper() not in ("L", "U"):
         raise RuntimeError(f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
     n = A.shape[-1]
@@ -232,7 +232,7 @@ def lu_solve(
     LU: Tensor, pivots: Tensor, B: Tensor, *, left: bool = True, adjoint: bool = False
 ) -> Tensor:
     """X of A X = B (of X A = B with `left=False`, A' with `adjoint`) from A's `lu_factor`."""
-    square("lu_solve", LU)
+    square_matrices("lu_solve", LU)
     matrices("lu_solve", LU, B)
     if not left:
         return lu_solve(LU, pivots, B.mT, adjoint=not adjoint).mT
@@ -267,11 +267,11 @@ def householder_product(A: Tensor, tau: Tensor) -> Tensor:
             "linalg.householder_product: input.shape[-1] must be greater than or equal to "
             "tau.shape[-1]"
         )
-    return reflected(A, tau, table.broadcast_to(
+    return reflect(A, tau, table.broadcast_to(
         table.where(np.True_, np.eye(m, n, dtype=A.dtype), A * 0), shape=A.shape))  # fmt: skip
 
 
-def reflected(a: Tensor, tau: Tensor, x: Tensor, backwards: bool = True) -> Tensor:
+def reflect(a: Tensor, tau: Tensor, x: Tensor, backwards: bool = True) -> Tensor:
     """The product of the reflections, times x."""
     k = tau.shape[-1]
     v = further.lower_of(a, beyond=True) + np.eye(*a.shape[-2:], dtype=a.dtype)

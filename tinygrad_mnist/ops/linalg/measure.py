@@ -10,7 +10,7 @@ from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.kernels.reduce import dropped_shape, kept_shape
 from tinygrad_mnist.ops import further, table
 from tinygrad_mnist.ops.arguments import Dim, dims_of, public
-from tinygrad_mnist.ops.linalg.checks import floats, matrices, square
+from tinygrad_mnist.ops.linalg.checks import floats, matrices, square_matrices
 from tinygrad_mnist.ops.linalg.factor import svdvals
 from tinygrad_mnist.ops.linalg.solve import inv_ex, rank_limit
 from tinygrad_mnist.ops.reduce import norm as p_norm
@@ -108,14 +108,14 @@ def det(A: Tensor) -> Tensor:
     >>> tg.linalg.det(tg.tensor([[1.0, 2.0], [3.0, 4.0]]))
     tensor(-2.)
     """
-    square("det", A)
+    square_matrices("det", A)
     return further.det(A)
 
 
 @public
 def slogdet(A: Tensor) -> Slogdet:
     """The signs of determinants, and the logarithms of their sizes: -inf for a singular matrix."""
-    square("slogdet", A)
+    square_matrices("slogdet", A)
     sign = further.det_sign(A)
     return Slogdet(sign, further.logabsdet(A))
 
@@ -128,7 +128,7 @@ def cond(A: Tensor, p: Any = None) -> Tensor:
         values = svdvals(A)
         big, small = values[..., 0], values[..., -1]
         return small / big if p == -2 else big / small
-    square("cond", A)
+    square_matrices("cond", A)
     inverse, info = inv_ex(A)
     y = matrix_norm(A, p) * matrix_norm(inverse, p)
     return table.where(table.ne(info, 0), math.inf, y)

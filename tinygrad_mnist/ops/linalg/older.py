@@ -9,7 +9,7 @@ from tinygrad_mnist.autograd.tensor import Tensor, wrap
 from tinygrad_mnist.ops import further, table
 from tinygrad_mnist.ops.arguments import composed, named, public
 from tinygrad_mnist.ops.linalg import factor, measure, products, solve
-from tinygrad_mnist.ops.linalg.checks import matrices, square
+from tinygrad_mnist.ops.linalg.checks import matrices, square_matrices
 
 __all__ = [
     "cholesky", "cholesky_inverse", "cholesky_solve", "det", "geqrf", "inverse", "logdet", "lu",
@@ -93,7 +93,7 @@ def cholesky_solve(input: Tensor, L: Tensor, upper: bool = False) -> Tensor:
 @public
 def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
     """The inverse of A, from its Cholesky factor L."""
-    square("cholesky_inverse", L)
+    square_matrices("cholesky_inverse", L)
     whole = further.upper_of(L) if upper else further.lower_of(L)
     return further.inv(table.matmul(whole.mT, whole) if upper else table.matmul(whole, whole.mT))
 
@@ -166,8 +166,8 @@ def ormqr(
     """Q other, or other Q, Q being the product of the reflections in input and tau."""
     matrices("ormqr", input, other)
     if not left:
-        return factor.reflected(input, tau, other.mT, backwards=transpose).mT
-    return factor.reflected(input, tau, other, backwards=not transpose)
+        return factor.reflect(input, tau, other.mT, backwards=transpose).mT
+    return factor.reflect(input, tau, other, backwards=not transpose)
 
 
 named(globals(), __all__)

@@ -13,7 +13,7 @@ from tinygrad_mnist.kernels.linalg import LinAlgError
 from tinygrad_mnist.ops import further, table
 from tinygrad_mnist.ops.arguments import public, tensor_of
 from tinygrad_mnist.ops.create import empty
-from tinygrad_mnist.ops.linalg.checks import matrices, square
+from tinygrad_mnist.ops.linalg.checks import matrices, square_matrices
 
 __all__ = [
     "LinAlgError", "inv", "inv_ex", "lstsq", "pinv", "solve", "solve_ex", "solve_triangular",
@@ -53,7 +53,7 @@ def inv(A: Tensor) -> Tensor:
     tensor([[0.5000, 0.0000],
             [0.0000, 0.2500]])
     """
-    square("inv", A)
+    square_matrices("inv", A)
     return further.inv(A)
 
 
@@ -63,7 +63,7 @@ def inv_ex(A: Tensor, *, check_errors: bool = False) -> InvEx:
 
     The inverse of a singular matrix is NaN; `check_errors` raises LinAlgError instead.
     """
-    square("inv_ex", A)
+    square_matrices("inv_ex", A)
     if check_errors:
         inverse = inv(A)
         return InvEx(inverse, further.failures(A.detach(), kind="inv"))
@@ -117,7 +117,7 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     >>> tg.linalg.solve(tg.tensor([[2.0, 0.0], [0.0, 4.0]]), tg.tensor([1.0, 2.0]))
     tensor([0.5000, 0.5000])
     """
-    square("solve", A)
+    square_matrices("solve", A)
     matrices("solve", A) if B.ndim == 1 else matrices("solve", A, B)
     return solution("solve", A, B, left)
 
@@ -125,7 +125,7 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
 @public
 def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False) -> SolveEx:
     """`solve`, and for each matrix 0 or the number of the pivot that is 0; X is NaN there."""
-    square("solve_ex", A)
+    square_matrices("solve_ex", A)
     if check_errors:
         return SolveEx(solve(A, B, left=left), further.failures(A.detach(), kind="inv"))
     info, fails, a = without_singular(A)
@@ -142,7 +142,7 @@ def solve_triangular(
 
     Where the diagonal is 0 the solution is infinite or NaN; `unitriangular` takes it to be 1.
     """
-    square("solve_triangular", A)
+    square_matrices("solve_triangular", A)
     matrices("solve_triangular", A, B)
     if not left:
         x = further.solve_triangular(A.mT, B.mT, upper=not upper, unitriangular=unitriangular)
