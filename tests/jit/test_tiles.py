@@ -205,7 +205,7 @@ def test_any_cut_of_any_batch(rows, tile_rows, workers):
 def test_cuts_are_even_and_leave_nothing_out(rows, tile_rows):
     made = tiles.cuts(rows, tile_rows)
     assert [row for cut in made for row in range(cut.start, cut.stop)] == list(range(rows))
-    lengths = [tiles.length(cut) for cut in made]
+    lengths = [tiles.row_count(cut) for cut in made]
     assert max(lengths) <= tile_rows and max(lengths) - min(lengths) <= 1
 
 
