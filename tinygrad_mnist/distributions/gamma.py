@@ -1,4 +1,4 @@
-"""Distributions of positive numbers: Exponential, Gamma and those made of gammas."""
+"""Distributions of positive numbers: Exponential, Gamma, and those built on gammas."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ class Gamma(ExponentialFamily):
 
 
 def standard_gamma(a: Tensor, shape: Size) -> Tensor:
-    """Draw samples of rate 1, differentiable by the concentration."""
+    """Draw gamma samples of rate 1, differentiable by the concentration."""
     a = a.expand(tuple(shape))
     return further.gamma_drawn(a, further.gammas(a.detach(), rng=rng_of(None)))
 

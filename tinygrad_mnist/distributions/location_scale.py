@@ -1,4 +1,4 @@
-"""Distributions on the real line, moved by `loc` and stretched by `scale`; and Uniform."""
+"""Distributions on the real line, shifted by `loc` and stretched by `scale`; and Uniform."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class Laplace(LocationScale):
         self._check(value)
         z = self._standard(value)
         below, above = z.clamp(max=0).exp() / 2, 1 - (-z.clamp(min=0)).exp() / 2
-        return where(z < 0, below, above)  # which has a slope at 0; |z| has none
+        return where(z < 0, below, above)  # not a formula of |z|, which has no slope at 0
 
     def icdf(self, value: Tensor) -> Tensor:
         u = value - 0.5
@@ -254,7 +254,7 @@ class Uniform(Distribution):
 class GeneralizedPareto(LocationScale):
     """GeneralizedPareto(loc, scale, concentration): (1 + c z)^(-1 / c - 1) / scale, z >= 0.
 
-    With a concentration of 0 it is exponential; below 0 its support is bounded.
+    Exponential for a concentration of 0; below 0 the support is bounded.
     """
 
     arg_constraints: Any = {
@@ -276,7 +276,7 @@ class GeneralizedPareto(LocationScale):
         return constraints.interval(self.loc, where(c < 0, end, math.inf))
 
     def _curved(self) -> tuple[Tensor, Tensor]:
-        """Return where the concentration is not 0, and the concentration there."""
+        """Return a mask of concentrations other than 0, and the concentration with 1 elsewhere."""
         curved = self.concentration.abs() > 1e-8
         return curved, where(curved, self.concentration, 1.0)
 
@@ -348,15 +348,15 @@ class VonMises(Distribution):
             rho = (tau - (2 * tau).sqrt()) / (2 * k)
             r = where(k < 1e-5, 1 / k + k, (1 + rho**2) / (2 * rho))
             x = constant(shape, 0.0, k)
-            done = x != 0
-            while not done.all():
+            accepted = x != 0
+            while not accepted.all():
                 u1, u2, u3 = rand((3, *shape), dtype=k.dtype)
                 z = (math.pi * u1).cos()
                 f = (1 + r * z) / (r + z)
                 c = k * (r - f)
-                accept = ~done & ((c * (2 - c) > u2) | ((c / u2).log() + 1 - c >= 0))
-                x = where(accept, (u3 - 0.5).sign() * f.acos(), x)
-                done = done | accept
+                newly_accepted = ~accepted & ((c * (2 - c) > u2) | ((c / u2).log() + 1 - c >= 0))
+                x = where(newly_accepted, (u3 - 0.5).sign() * f.acos(), x)
+                accepted = accepted | newly_accepted
             turned = (x + math.pi + loc) % (2 * math.pi) - math.pi
             return turned.to(self.loc.dtype)
 

@@ -51,8 +51,8 @@ class Dirichlet(ExponentialFamily):
 
     def rsample(self, sample_shape: Size = ()) -> Tensor:
         a = self.concentration.expand(self._extended_shape(sample_shape))
-        drawn = further.gammas(a.detach(), rng=rng_of(None))
-        x = drawn / drawn.sum(-1, keepdim=True)
+        gammas = further.gammas(a.detach(), rng=rng_of(None))
+        x = gammas / gammas.sum(-1, keepdim=True)
         return further.dirichlet_drawn(a, x.clamp(tiny(x), 1 - eps(x) / 2))
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -66,13 +66,13 @@ class Dirichlet(ExponentialFamily):
 
     @property
     def mode(self) -> Tensor:
-        above = (self.concentration - 1).clamp(min=0)
-        inside = above / above.sum(-1, keepdim=True)
-        none = (self.concentration < 1).all(-1, keepdim=True)
+        excess = (self.concentration - 1).clamp(min=0)
+        interior = excess / excess.sum(-1, keepdim=True)
+        at_corner = (self.concentration < 1).all(-1, keepdim=True)
         corner = table.one_hot(
-            inside.detach().nan_to_num(-1.0).argmax(-1), count=self.concentration.shape[-1]
+            interior.detach().nan_to_num(-1.0).argmax(-1), count=self.concentration.shape[-1]
         ).to(self.concentration.dtype)
-        return where(none, corner, inside)
+        return where(at_corner, corner, interior)
 
     @property
     def variance(self) -> Tensor:
@@ -107,8 +107,8 @@ class Beta(ExponentialFamily):
     def __init__(
         self, concentration1: Any, concentration0: Any, validate_args: bool | None = None
     ) -> None:
-        both = stack(list(broadcast_all(concentration1, concentration0)), -1)
-        self._dirichlet = Dirichlet(both, validate_args=validate_args)
+        concentration = stack(list(broadcast_all(concentration1, concentration0)), -1)
+        self._dirichlet = Dirichlet(concentration, validate_args=validate_args)
         super().__init__(self._dirichlet.batch_shape, validate_args=validate_args)
 
     @property
@@ -174,10 +174,10 @@ class ContinuousBernoulli(ExponentialFamily):
     ) -> None:
         self._lims = lims
         if one_of(EITHER, probs=probs, logits=logits) == "probs":
-            (given,) = broadcast_all(probs)
-            if validate_args and not constraints.unit_interval.check(given.detach()).all():
+            (values,) = broadcast_all(probs)
+            if validate_args and not constraints.unit_interval.check(values.detach()).all():
                 raise ValueError("The parameter probs has invalid values")
-            self.probs = clamp_probs(given)
+            self.probs = clamp_probs(values)
         else:
             (self.logits,) = broadcast_all(logits)
         shape = (self.probs if probs is not None else self.logits).shape

@@ -1,6 +1,6 @@
-"""Lazy layers: each takes its number of inputs from the first call.
+"""Lazy layers: each infers its number of inputs from the first call.
 
-Each becomes the layer that it is named after (`LazyLinear` a `Linear`) once it has been called.
+Once called, `LazyLinear` becomes a `Linear`, and so on.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tinygrad_mnist.nn.layers.norm import (
     InstanceNorm1d,
     InstanceNorm2d,
     InstanceNorm3d,
-    _NormBase,
+    NormBase,
 )
 from tinygrad_mnist.nn.lazy import LazyModuleMixin, UninitializedBuffer, UninitializedParameter
 from tinygrad_mnist.ops import create
@@ -62,7 +62,7 @@ class LazyLinear(LazyModuleMixin, Linear):
         self.bias = UninitializedParameter(dtype=dtype, device=device) if bias else None
 
     def reset_parameters(self) -> None:
-        """Draw all values anew, if there are any."""
+        """Draw all values anew, once they have shapes."""
         if not self.has_uninitialized_params() and self.in_features:
             super().reset_parameters()
 
@@ -92,7 +92,7 @@ class _LazyConvXdMixin(LazyModuleMixin):
         self.bias = UninitializedParameter(dtype=dtype, device=device) if bias else None
 
     def reset_parameters(self: Any) -> None:
-        """Draw all values anew, if there are any."""
+        """Draw all values anew, once they have shapes."""
         if not self.has_uninitialized_params() and self.in_channels:
             super().reset_parameters()  # type: ignore[misc]
 
@@ -206,7 +206,7 @@ class LazyConvTranspose3d(_LazyConvTranspose, ConvTranspose3d):
     cls_to_become = ConvTranspose3d
 
 
-class _LazyNormBase(LazyModuleMixin, _NormBase):
+class _LazyNormBase(LazyModuleMixin, NormBase):
     """The base of lazy norms: num_features is dimension 1 of the first input."""
 
     def __init__(
@@ -232,7 +232,7 @@ class _LazyNormBase(LazyModuleMixin, _NormBase):
             self.num_batches_tracked = create.zeros((), dtype="int64")
 
     def reset_parameters(self) -> None:
-        """Set all values to their initial ones, if there are any."""
+        """Set all values to their initial ones, once they have shapes."""
         if not self.has_uninitialized_params() and self.num_features:
             super().reset_parameters()
 
