@@ -53,9 +53,9 @@ def test_a_blas_that_is_not_known_keeps_its_one_thread(monkeypatch):
 def test_the_environment_is_looked_at(name, monkeypatch):
     for other in threads.VARIABLES:
         monkeypatch.delenv(other, raising=False)
-    assert not threads.is_given()
+    assert not threads.is_set_by_user()
     monkeypatch.setenv(name, "1")
-    assert threads.is_given()
+    assert threads.is_set_by_user()
 
 
 def test_it_is_found_without_threadpoolctl():

@@ -1,7 +1,7 @@
 """Reverse-mode automatic differentiation on NumPy, with PyTorch's names, and MNIST models.
 
-The public names stand here, on one page; each folder's first file says what lives in it. Each
-family in `ops/` begins with the list of its names. All else is imported when it is first asked for.
+The public names are listed here, on one page; each folder's first file lists its own. Each
+family in `ops/` begins with the list of its names. Everything else is imported when first used.
 """
 
 # ruff: noqa: F403

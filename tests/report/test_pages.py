@@ -243,7 +243,7 @@ def test_a_damaged_record_is_one_line(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
 def test_a_record_that_is_no_file_is_not_waited_for(make: Any, tmp_path: Path) -> None:
     make(tmp_path / "run.json")
-    with pytest.raises(RecordError, match="no regular file"):
+    with pytest.raises(RecordError, match="not a regular file"):
         read_record(tmp_path / "run.json")
 
 

@@ -90,7 +90,7 @@ def test_what_does_not_fit(tmp_path: Path) -> None:
         load_h5(path, arrays(seeded(SYSTEM)))
     with pytest.raises(FormatError, match=r"m\.h5: holds layers of \[2, 2\] arrays"):
         load_h5(path, arrays(seeded("neuron")))
-    with pytest.raises(Unsupported, match=r"'1\.weight' is no weight of a Linear"):
+    with pytest.raises(Unsupported, match=r"'1\.weight' is not a weight of a Linear"):
         save_h5(seeded("cnn").state_dict(), path)
     with pytest.raises(FileNotFoundError):
         load_h5(tmp_path / "none.h5", state)

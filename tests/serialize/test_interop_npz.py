@@ -88,7 +88,7 @@ def test_names_that_clash_or_are_no_arrays(path: Path) -> None:
         with zipfile.ZipFile(path, "w") as archive:
             for name in names:
                 archive.writestr(name, array.getvalue())
-        with pytest.raises(FormatError, match="no array, or there twice"):
+        with pytest.raises(FormatError, match="not an array, or appears twice"):
             load_npz(path)
 
 

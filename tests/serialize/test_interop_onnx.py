@@ -110,10 +110,10 @@ class Linear(nn.Linear):
 @pytest.mark.parametrize(
     ("model", "says"),
     [
-        (nn.Linear(4, 2), "Linear is no nn.Sequential"),
+        (nn.Linear(4, 2), "Linear is not an nn.Sequential"),
         (nn.Sequential(), "no layers"),
-        (nn.Sequential(nn.ReLU(), Linear(4, 2)), "layer 1, Linear: not known"),
-        (nn.Sequential(nn.Sequential(nn.Mish())), "layer 0.0, Mish: not known"),
+        (nn.Sequential(nn.ReLU(), Linear(4, 2)), "layer 1, Linear: not supported"),
+        (nn.Sequential(nn.Sequential(nn.Mish())), "layer 0.0, Mish: not supported"),
         (nn.Sequential(nn.Softplus(2)), "layer 0, Softplus: beta=2"),
         (nn.Sequential(nn.Flatten(0)), "layer 0, Flatten: it mixes the batch"),
         (

@@ -51,7 +51,7 @@ def _reverse_repeat_tuple(t: Any, n: int) -> tuple[Any, ...]:
 def _addindent(s_: str, numSpaces: int) -> str:
     """Indent all lines but the first."""
     first, *later = s_.split("\n")
-    return "\n".join([first, *(" " * numSpaces + line for line in rest)])
+    return "\n".join([first, *(" " * numSpaces + line for line in later)])
 
 
 class _Kind(type):
