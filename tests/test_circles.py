@@ -113,6 +113,6 @@ def test_a_planted_circle_is_found(back: str) -> None:
 @pytest.mark.parametrize(
     "page", ["if TYPE_CHECKING:\n    from p.a import f", "import numpy as np\nfrom q.b import g"]
 )
-def test_what_a_page_promises_is_no_circle(page: str) -> None:
+def test_a_lazy_name_of_a_page_is_no_circle(page: str) -> None:
     modules = {"p.__init__": page, "p.a": "from p import n", "p.b": "from p.a import f"}
     assert circle(modules) == []

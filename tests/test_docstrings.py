@@ -107,7 +107,7 @@ def test_a_planted_fault_is_found(thing: Any, why: str) -> None:
     assert fault(f"tg.{thing.__name__}", thing) == why
 
 
-def test_a_row_without_a_kernel_that_says_what_it_is_is_found() -> None:
+def test_a_row_whose_kernel_has_no_docstring_is_found() -> None:
     row = op(lambda x: np.exp(x), x=lambda g, y: g * y)
     assert fault("tg.row", row) == "has no docstring of its own"
     row.__doc__ = repr(row.op)  # what a row of the table gets if its kernel has no docstring

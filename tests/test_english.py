@@ -207,7 +207,7 @@ def test_a_planted_name_is_found(source: str, name: str) -> None:
     "source",
     ["from hypothesis import given", "x = known", "def f():\n    '''Tell what it is.'''", "a.it()"],
 )
-def test_what_is_allowed(source: str) -> None:
+def test_allowed_names_and_sentences_pass(source: str) -> None:
     assert wrong_names(source) == wrong_sentences(source) == []
 
 

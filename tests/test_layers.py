@@ -178,5 +178,5 @@ def test_a_planted_import_in_a_first_file_is_caught() -> None:
         ("autograd.tensor", "if TYPE_CHECKING:\n    from ..nn import Module"),
     ],
 )
-def test_what_is_allowed_passes(module: str, source: str) -> None:
+def test_imports_of_allowed_modules_pass(module: str, source: str) -> None:
     assert complaints(source, f"tinygrad_mnist.{module}") == []

@@ -106,7 +106,7 @@ def test_a_page_lists_nothing_that_is_not_its_own(page: ModuleType) -> None:
     ("page", "name", "meant"),
     [(nn, "Lienar", "Linear"), (optim, "RMSProp", "RMSprop"), (autograd, "jacobain", None)],
 )
-def test_an_unknown_name_says_what_was_probably_meant(
+def test_an_unknown_name_suggests_the_nearest_name(
     page: ModuleType, name: str, meant: str | None
 ) -> None:
     assert not hasattr(page, name)
@@ -128,7 +128,7 @@ def test_a_module_of_a_folder_is_found_without_an_import_of_its_own() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_what_a_module_misses_is_not_taken_for_the_module() -> None:
+def test_a_failing_import_inside_a_module_is_not_hidden() -> None:
     code = (
         "import sys; sys.modules['tinygrad_mnist.ops.linear'] = None\n"
         "from tinygrad_mnist import nn\n"
@@ -150,7 +150,7 @@ def test_help_a_star_import_and_pickling_see_names_that_were_not_asked_for_yet()
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_what_draws_names_its_extra_where_hypothesis_is_missing() -> None:
+def test_strategies_name_their_extra_without_hypothesis() -> None:
     code = (
         "import sys; sys.modules['hypothesis'] = None\n"
         "from tinygrad_mnist import testing\n"

@@ -157,7 +157,9 @@ refused(
         + p.STACK_GLOBAL,
     },
 )
-refused("refused: opcode GLOBAL", "a name without a line end", {"endless": p.GLOBAL + b"os" * 50_000})
+refused(
+    "refused: opcode GLOBAL", "a name without a line end", {"endless": p.GLOBAL + b"os" * 50_000}
+)
 refused(
     "refused: opcode",
     "refused: a call that NumPy's arrays do not need",

@@ -130,7 +130,7 @@ def test_sparse_products_and_their_gradients_are_pytorchs() -> None:
         tg.sparse_coo_tensor([[5], [0]], [1.0], (2, 3))
 
 
-def test_data_parallel_is_the_module() -> None:
+def test_data_parallel_computes_as_the_module() -> None:
     layer = nn.Linear(2, 2)
     spread, x = nn.parallel.DataParallel(layer), tg.ones(1, 2)
     assert (spread(x) == layer(x)).all() and spread.module is layer

@@ -31,7 +31,7 @@ def page(run_of: Runs) -> str:
     return render_report(run_of("deep"))
 
 
-def test_the_facts_of_the_run(page: str, run_of: Runs) -> None:
+def test_a_page_shows_the_facts_of_the_run(page: str, run_of: Runs) -> None:
     run = run_of("deep")
     assert MARK in page[:1000]
     assert run.record is not None
@@ -48,7 +48,7 @@ def test_the_facts_of_the_run(page: str, run_of: Runs) -> None:
         assert text in page, text
 
 
-def test_it_names_nothing_outside_itself(page: str) -> None:
+def test_a_page_refers_to_nothing_outside_itself(page: str) -> None:
     assert re.findall(r"""(?:src|href)=["']?(?!data:|#)[^"'> ]+""", page) == []
     assert re.findall(r"https?://(?!www\.w3\.org)[^\s\"']+|@import|fetch\(", page) == []
 
@@ -108,7 +108,7 @@ def test_text_of_a_run_never_becomes_a_tag(run_of: Runs) -> None:
     assert "alert(1)" in both and "<script>alert" not in both
 
 
-def test_weights_that_do_not_fit_are_left_out_and_it_says_so(embedded: Mnist) -> None:
+def test_weights_that_do_not_fit_are_left_out_with_a_notice(embedded: Mnist) -> None:
     from tinygrad_mnist.models import build
     from tinygrad_mnist.train import evaluate
 
@@ -205,7 +205,7 @@ def test_without_a_record_there_are_no_curves(runs: Path, run: Any) -> None:
     assert "There are no curves" in (runs / "a" / "report.html").read_text("utf-8")
 
 
-def test_without_jinja_training_goes_on_and_says_so(
+def test_without_jinja_training_goes_on_with_a_notice(
     run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tinygrad_mnist.train.plots.can_plot", lambda: False)
@@ -343,7 +343,7 @@ def test_a_checkpoint_has_a_report_too(runs: Path, run: Any) -> None:
         (("compare", "a", "b", "--out", "a/run.json"), "a/run.json: exists, and is no report"),
     ],
 )
-def test_one_line_says_what_is_wrong(
+def test_a_wrong_call_is_one_line(
     command: tuple[str, ...], said: str, runs: Path, run: Any
 ) -> None:
     (runs / "empty").mkdir()
@@ -353,7 +353,7 @@ def test_one_line_says_what_is_wrong(
     assert code == 2 and said in err and err.count("\n") == 1
 
 
-def test_compare_says_what_differs(runs: Path, run: Any) -> None:
+def test_compare_marks_the_settings_that_differ(runs: Path, run: Any) -> None:
     code, out, _ = run("compare", "a", "b")
     assert code == 0
     lines = out.splitlines()
