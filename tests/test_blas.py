@@ -34,7 +34,7 @@ def test_only_zen_5_is_misjudged(cpuinfo: str, core: str | None) -> None:
 
 
 def in_a_new_process(tmp_path: Path, code: str, **variables: str) -> str:
-    """What a program prints that has not loaded NumPy yet, on a machine with such a CPU."""
+    """Return the output of a program that begins without NumPy, on a machine with such a CPU."""
     (tmp_path / "cpuinfo").write_text(cpu())
     source = Path(blas.__file__).read_text(encoding="utf-8")
     source = source.replace('"/proc/cpuinfo"', repr(str(tmp_path / "cpuinfo")))

@@ -18,7 +18,7 @@ OTHERWISE = {
 
 
 def writers(source: str) -> Iterator[str]:
-    """What in the source opens a file for writing, or replaces one."""
+    """Yield the calls that open a file for writing, or replace one."""
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, ast.Call):
             continue

@@ -1,4 +1,4 @@
-"""What an import loads, and that a page gives on demand what it promises to type checkers."""
+"""An import loads only what it needs, and a page returns what it promises to type checkers."""
 
 import ast
 import importlib
@@ -37,7 +37,7 @@ OWN = {
 
 
 def modules_after(code: str) -> set[str]:
-    """What a new Python has loaded when it has run the code."""
+    """Return the modules that a new Python has loaded after the code."""
     code = f"{code}\nimport sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     return set(done.stdout.split())
@@ -67,15 +67,15 @@ def test_the_list_names_modules_that_there_are() -> None:
 
 def promised(page: ModuleType) -> dict[str, set[str]]:
     """The names that type checkers see on a page, by the module that they come from."""
-    found: dict[str, set[str]] = {}
+    names_of: dict[str, set[str]] = {}
     for block in ast.parse(Path(page.__file__).read_text("utf-8")).body:
         if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING":
             for line in block.body:
                 names = {alias.asname or alias.name for alias in line.names}
                 if names == {"*"}:
                     names = set(importlib.import_module(line.module).__all__)
-                found.setdefault(line.module, set()).update(names)
-    return found
+                names_of.setdefault(line.module, set()).update(names)
+    return names_of
 
 
 def on_demand(page: ModuleType) -> set[str]:

@@ -94,7 +94,7 @@ class Finder:
         return find(name)
 
 
-def register() -> None:
+def register_finder() -> None:
     """Add the finder to Python's finders, once."""
     if Finder not in sys.meta_path:
         sys.meta_path.append(Finder)

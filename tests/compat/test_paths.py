@@ -78,8 +78,8 @@ def test_names_are_imported_from_pytorchs_paths(path: str, names: str) -> None:
 
 @pytest.mark.parametrize("path", PATHS)
 def test_a_path_is_pytorchs_and_leads_somewhere(path: str) -> None:
-    found = importlib.import_module(f"tinygrad_mnist.{path}")
-    assert len(dir(found)) > 1
+    module = importlib.import_module(f"tinygrad_mnist.{path}")
+    assert len(dir(module)) > 1
     if path not in ("_six", "nn.utils.fusion", "utils.model_zoo"):  # gone since, or lazily there
         pytest.importorskip("torch")
         assert importlib.import_module(f"torch.{path}") is not None

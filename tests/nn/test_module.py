@@ -145,8 +145,8 @@ def test_load_state_dict_lists_every_problem_at_once_and_then_writes_nothing() -
 
 def test_not_strict_skips_keys_but_never_shapes() -> None:
     net = Net()
-    found = net.load_state_dict({"scale": tg.full((1,), 5.0), "extra": tg.ones(1)}, strict=False)
-    assert found.missing_keys == KEYS[1:] and found.unexpected_keys == ["extra"]
+    keys = net.load_state_dict({"scale": tg.full((1,), 5.0), "extra": tg.ones(1)}, strict=False)
+    assert keys.missing_keys == KEYS[1:] and keys.unexpected_keys == ["extra"]
     assert net.scale.item() == 5.0
     with pytest.raises(RuntimeError, match="size mismatch for scale"):
         net.load_state_dict({"scale": tg.ones(2)}, strict=False)

@@ -1,4 +1,4 @@
-"""What programs do with modules besides calling them: states, hooks, buffers, casts, paths."""
+"""The uses of modules besides calls: states, hooks, buffers, casts, paths."""
 
 import copy
 
@@ -163,13 +163,13 @@ def test_a_module_of_an_older_version_gets_the_attributes_it_lacks() -> None:
 
 
 def test_parameter_dicts_behave_as_dicts() -> None:
-    held = nn.ParameterDict({"a": tg.ones(1)})
-    assert held.get("b") is None and held.setdefault("b", tg.zeros(2)).shape == (2,)
-    more = held | {"c": nn.Parameter(tg.ones(3))}
-    assert list(more) == ["a", "b", "c"] and list(held) == ["a", "b"]
+    parameters = nn.ParameterDict({"a": tg.ones(1)})
+    assert parameters.get("b") is None and parameters.setdefault("b", tg.zeros(2)).shape == (2,)
+    more = parameters | {"c": nn.Parameter(tg.ones(3))}
+    assert list(more) == ["a", "b", "c"] and list(parameters) == ["a", "b"]
     assert list(reversed(more)) == ["c", "b", "a"]
-    assert more["a"] is held["a"] and more.popitem()[0] == "c"
-    assert list(held.fromkeys(["x", "y"], nn.Parameter(tg.ones(1)))) == ["x", "y"]
+    assert more["a"] is parameters["a"] and more.popitem()[0] == "c"
+    assert list(parameters.fromkeys(["x", "y"], nn.Parameter(tg.ones(1)))) == ["x", "y"]
 
 
 def test_sequentials_are_repeated() -> None:

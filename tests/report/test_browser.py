@@ -99,9 +99,9 @@ def test_the_page_fits_a_phone(report_of: Reports, open_page: Open) -> None:
     touch = page.context.new_cdp_session(page)
     scale = box["width"] / 280
     for stroke in DIGITS[7]:
-        for place, (x, y) in enumerate(stroke):
+        for number, (x, y) in enumerate(stroke):
             point = {"x": box["x"] + x * scale, "y": box["y"] + y * scale}
-            kind = "touchMove" if place else "touchStart"
+            kind = "touchMove" if number else "touchStart"
             touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]})
         touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     assert np.argmax(shares(page)) == 7

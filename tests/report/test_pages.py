@@ -1,4 +1,4 @@
-"""What stands in the pages, and what is said when there is nothing to make one of."""
+"""The content of the pages, and the errors where there is no run to make one of."""
 
 import json
 import os
@@ -59,11 +59,11 @@ def test_every_mistake_is_in_a_cell(page: str, run_of: Runs) -> None:
     assert data is not None
     shown = json.loads(data[1])
     confusion = run_of("deep").evaluation.confusion
-    for cell, places in shown["cells"].items():
+    for cell, positions in shown["cells"].items():
         truth, answer = map(int, cell.split(","))
-        assert len(places) == min(24, confusion[truth, answer])
-        for place in places:
-            number, *classes, _ = shown["tiles"][place]
+        assert len(positions) == min(24, confusion[truth, answer])
+        for position in positions:
+            number, *classes, _ = shown["tiles"][position]
             assert classes == [str(truth), str(answer)]
             assert run_of("deep").evaluation.labels[number] == truth
     assert len(shown["cells"]) == np.count_nonzero(confusion)
@@ -132,9 +132,9 @@ def test_a_value_that_is_not_finite_is_a_gap() -> None:
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1e-9), (-3.0, 7e8), (0.93, 0.9301), (2.2, 2.4)])
 def test_ticks_are_few_and_inside(low: float, high: float) -> None:
-    found = ticks(low, high)
-    assert 2 <= len(found) <= 6
-    assert all(low - 1e-12 <= tick <= high * (1 + 1e-12) for tick in found)
+    values = ticks(low, high)
+    assert 2 <= len(values) <= 6
+    assert all(low - 1e-12 <= tick <= high * (1 + 1e-12) for tick in values)
 
 
 def test_the_command_of_a_run_that_was_changed(run_of: Runs) -> None:
@@ -248,31 +248,31 @@ def test_a_record_that_is_no_file_is_not_waited_for(make: Any, tmp_path: Path) -
 
 
 def every_change(record: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """The record with each of its values, at any depth, replaced by others or left out."""
-    found = []
+    """Return the record with each of its values, at any depth, replaced by others or left out."""
+    changed = []
 
-    def places(value: Any, path: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    def paths_below(value: Any, path: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         inner: list[Any] = []
         if isinstance(value, dict):
             inner = list(value)
         elif isinstance(value, list):
             inner = list(range(len(value)))
         return [(*path, key) for key in inner] + [
-            place for key in inner for place in places(value[key], (*path, key))
+            below for key in inner for below in paths_below(value[key], (*path, key))
         ]
 
-    for place in places(record, ()):
+    for path in paths_below(record, ()):
         for other in ("gone", None, "text", -1, 10**400, [], {}, [[]], float("nan")):
             copy = json.loads(json.dumps(record))
             holder = copy
-            for key in place[:-1]:
+            for key in path[:-1]:
                 holder = holder[key]
             if other == "gone" and isinstance(holder, dict):
-                del holder[place[-1]]
+                del holder[path[-1]]
             else:
-                holder[place[-1]] = other
-            found.append((f"{place} = {other!r:.20}", copy))
-    return found
+                holder[path[-1]] = other
+            changed.append((f"{path} = {other!r:.20}", copy))
+    return changed
 
 
 def test_whatever_a_record_holds_the_page_is_made_or_the_file_is_named(

@@ -13,12 +13,12 @@ from tinygrad_mnist.distributions.distribution import Distribution
 from tinygrad_mnist.distributions.tools import (
     EITHER,
     Size,
+    choose,
     constant,
     lazy_property,
     logits_to_probs,
     one_of,
     probs_to_logits,
-    where,
 )  # fmt: skip
 from tinygrad_mnist.ops import further, table
 from tinygrad_mnist.ops.create import arange, eye
@@ -107,7 +107,7 @@ class Categorical(Distribution):
         return log_pmf.gather(-1, index[..., :1]).squeeze(-1)
 
     def entropy(self) -> Tensor:
-        finite = where(self.logits == -math.inf, 0.0, self.logits)
+        finite = choose(self.logits == -math.inf, 0.0, self.logits)
         return -(finite * self.probs).sum(-1)
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
@@ -239,7 +239,7 @@ class Multinomial(FromCategorical):
     def log_prob(self, value: Tensor) -> Tensor:
         self._check(value)
         impossible = (value == 0) & (self.logits == -math.inf)
-        powers = (where(impossible, 0.0, self.logits) * value).sum(-1)
+        powers = (choose(impossible, 0.0, self.logits) * value).sum(-1)
         return lgamma(value.sum(-1) + 1) - lgamma(value + 1).sum(-1) + powers
 
     def entropy(self) -> Tensor:

@@ -14,13 +14,13 @@ from tinygrad_mnist.distributions.tools import (
     Size,
     binary_entropy,
     broadcast_all,
+    choose,
     constant,
     lazy_property,
     logits_to_probs,
     one_of,
     probs_to_logits,
     tiny,
-    where,
 )  # fmt: skip
 from tinygrad_mnist.ops import further, table
 from tinygrad_mnist.ops.activation import logsigmoid
@@ -98,7 +98,7 @@ class Bernoulli(Odds, ExponentialFamily):
     @property
     def mode(self) -> Tensor:
         likely = (self.probs >= 0.5).to(self.probs.dtype)
-        return where(self.probs == 0.5, math.nan, likely)
+        return choose(self.probs == 0.5, math.nan, likely)
 
     @property
     def variance(self) -> Tensor:
@@ -233,7 +233,7 @@ class NegativeBinomial(Odds):
         n = self.total_count
         odds = n * logsigmoid(-self.logits) + value * logsigmoid(self.logits)
         log_binomial = lgamma(n + value) - lgamma(1 + value) - lgamma(n)
-        return odds + where(n + value == 0, 0.0, log_binomial)
+        return odds + choose(n + value == 0, 0.0, log_binomial)
 
 
 class Geometric(Odds):
@@ -273,7 +273,7 @@ class Geometric(Odds):
     def log_prob(self, value: Tensor) -> Tensor:
         self._check(value)
         certain = (self.probs == 1) & (value == 0)
-        return value * (-where(certain, 0.0, self.probs)).log1p() + self.probs.log()
+        return value * (-choose(certain, 0.0, self.probs)).log1p() + self.probs.log()
 
     def entropy(self) -> Tensor:
         return binary_entropy(self.logits, self.probs) / self.probs

@@ -18,10 +18,10 @@ from tinygrad_mnist.distributions.simplex import Beta
 from tinygrad_mnist.distributions.tools import (
     Size,
     broadcast_all,
+    choose,
     eps,
     padded,
     tiny,
-    where,
 )  # fmt: skip
 from tinygrad_mnist.ops.create import arange, tensor
 from tinygrad_mnist.ops.diagonal import diag_embed
@@ -88,7 +88,7 @@ class Wishart(OfFactor, ExponentialFamily):
     @property
     def mode(self) -> Tensor:
         factor = self.df - self._event_shape[0] - 1
-        return where(factor <= 0, math.nan, factor)[..., None, None] * self.covariance_matrix
+        return choose(factor <= 0, math.nan, factor)[..., None, None] * self.covariance_matrix
 
     @property
     def variance(self) -> Tensor:
@@ -159,7 +159,7 @@ class LKJCholesky(Distribution):
             shape = self._extended_shape(sample_shape)
             direction = randn(shape, dtype=radius.dtype).tril(-1)
             length = direction.norm(dim=-1, keepdim=True)
-            direction = where(length == 0, 0.0, direction / where(length == 0, 1.0, length))
+            direction = choose(length == 0, 0.0, direction / choose(length == 0, 1.0, length))
             w = radius.unsqueeze(-1).sqrt() * direction
             diagonal = (1 - (w**2).sum(-1)).clamp(min=tiny(w)).sqrt()
             return w + diag_embed(diagonal)

@@ -14,11 +14,11 @@ from tinygrad_mnist.distributions.tools import (
     EULER,
     Size,
     broadcast_all,
+    choose,
     constant,
     eps,
     expand_all,
     tiny,
-    where,
 )  # fmt: skip
 from tinygrad_mnist.distributions.transforms.elementwise import (
     AbsTransform,
@@ -95,7 +95,7 @@ class _Half(_OverLocationScale):
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._check(value)
-        return where(value >= 0, self.base_dist.log_prob(value) + math.log(2), -math.inf)
+        return choose(value >= 0, self.base_dist.log_prob(value) + math.log(2), -math.inf)
 
     def cdf(self, value: Tensor) -> Tensor:
         self._check(value)
@@ -292,7 +292,7 @@ class InverseGamma(TransformedDistribution):
     @property
     def mean(self) -> Tensor:
         a = self.concentration
-        return where(a > 1, self.rate / (a - 1), math.inf)
+        return choose(a > 1, self.rate / (a - 1), math.inf)
 
     @property
     def mode(self) -> Tensor:
@@ -301,7 +301,7 @@ class InverseGamma(TransformedDistribution):
     @property
     def variance(self) -> Tensor:
         a = self.concentration
-        return where(a > 2, self.rate**2 / ((a - 1) ** 2 * (a - 2)), math.inf)
+        return choose(a > 2, self.rate**2 / ((a - 1) ** 2 * (a - 2)), math.inf)
 
     def entropy(self) -> Tensor:
         a = self.concentration
@@ -341,7 +341,7 @@ class Kumaraswamy(_FromParameters):
     def mode(self) -> Tensor:
         a, b = self.concentration1, self.concentration0
         value = ((-b).log1p() / b - (-b * a).log1p()).exp()
-        return where((a < 1) | (b < 1), math.nan, value)
+        return choose((a < 1) | (b < 1), math.nan, value)
 
     @property
     def variance(self) -> Tensor:

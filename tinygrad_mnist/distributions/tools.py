@@ -91,7 +91,7 @@ def constant(shape: Size, value: float, like: Tensor) -> Tensor:
     return zeros(tuple(shape), dtype=like.dtype) + value
 
 
-def where(mask: Tensor, a: Any, b: Any) -> Tensor:
+def choose(mask: Tensor, a: Any, b: Any) -> Tensor:
     """Return a where the mask holds, else b; one of them may be a number."""
     return table.where(mask, a, b)
 

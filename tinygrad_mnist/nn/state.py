@@ -42,7 +42,7 @@ def own(module: Any) -> Iterator[tuple[str, Tensor]]:
             yield name, tensor
 
 
-def load(
+def load_state(
     module: Any, state_dict: Mapping[str, Any], strict: bool, assign: bool
 ) -> IncompatibleKeys:
     """Check everything, then write everything; see `Module.load_state_dict`."""
@@ -225,7 +225,7 @@ class Stateful:
         Raises one RuntimeError that lists every missing, unexpected, misshapen and unreadable key;
         then nothing has been written.
         """
-        return load(self, state_dict, strict, assign)
+        return load_state(self, state_dict, strict, assign)
 
     def _load_from_state_dict(
         self,
