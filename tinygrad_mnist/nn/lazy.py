@@ -94,7 +94,7 @@ class UninitializedTensorMixin:
         return self
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__}>"
+        return f"<Uninitialized{self._word().capitalize()}>"
 
     def __deepcopy__(self: Any, memo: dict[int, Any]) -> Any:
         copied = memo.setdefault(

@@ -39,6 +39,17 @@ __all__ = [
 ]  # fmt: skip
 
 
+class _UninitializedWeight(UninitializedParameter):
+    """A Linear's weight that has no shape yet; whoever gives it one, it is laid out as Linear's."""
+
+    __slots__ = ()
+
+    def materialize(
+        self, shape: Any, device: Any = None, dtype: Any = None, *, by_column: bool = False
+    ) -> None:
+        super().materialize(shape, device, dtype, by_column=by_column or shape[0] >= WIDE)
+
+
 class LazyLinear(LazyModuleMixin, Linear):
     """A `Linear` whose in_features is the last dimension of the first input.
 
@@ -58,7 +69,7 @@ class LazyLinear(LazyModuleMixin, Linear):
     ) -> None:
         super().__init__(0, 0, bias=False)
         self.out_features = out_features
-        self.weight = UninitializedParameter(dtype=dtype, device=device)
+        self.weight = _UninitializedWeight(dtype=dtype, device=device)
         self.bias = UninitializedParameter(dtype=dtype, device=device) if bias else None
 
     def reset_parameters(self) -> None:
@@ -72,7 +83,7 @@ class LazyLinear(LazyModuleMixin, Linear):
             self.in_features = input.shape[-1]
             size = (self.out_features, self.in_features)
             if isinstance(self.weight, UninitializedParameter):
-                self.weight.materialize(size, by_column=self.out_features >= WIDE)
+                self.weight.materialize(size)
             if isinstance(self.bias, UninitializedParameter):
                 self.bias.materialize((self.out_features,))
             self.reset_parameters()
