@@ -67,7 +67,7 @@ class Guards:
         modules = {id(m): m for top in [*tape.modules.values(), *around] if isinstance(top, Module)
                    for m in top.modules()}  # fmt: skip
         optimizers = {id(o): o for o in [*subjects, *around] if isinstance(o, Optimizer)}
-        self._modules = [(m, settings(m)) for m in modules.values()]
+        self._modules = [(m, module_settings(m)) for m in modules.values()]
         self._optimizers = [(o, parameters_of(o)) for o in optimizers.values()]
         groups = [group for o in optimizers.values() for group in o.param_groups]
         self._groups = [(group, group["params"], len(group["params"])) for group in groups]
@@ -152,7 +152,7 @@ class Guards:
                 t._data is a and t._node is node and hooks_of(t) == hooks
                 for t, a, node, hooks in self._tensors
             )
-            and all(same_settings(settings(m), before) for m, before in self._modules)
+            and all(same_settings(module_settings(m), before) for m, before in self._modules)
             and all(same_settings(parameters_of(o), before) for o, before in self._optimizers)
         )
         if unchanged:
@@ -197,7 +197,7 @@ def hooks_of(tensor: Tensor) -> list[int] | None:
     return None if not hooks else list(hooks)
 
 
-def settings(module: Module) -> list[Any]:
+def module_settings(module: Module) -> list[Any]:
     """Return all that a forward may depend on: attributes, Parameters, buffers, children, hooks."""
     attributes = vars(module)
     values: list[Any] = []

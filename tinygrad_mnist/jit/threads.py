@@ -55,7 +55,7 @@ def one_thread_each() -> Iterator[None]:
     with _lock:
         if not _inside:
             _threads_before = library.get()
-            library.put(1)
+            library.set_threads(1)
         _inside += 1
     try:
         yield
@@ -63,7 +63,7 @@ def one_thread_each() -> Iterator[None]:
         with _lock:
             _inside -= 1
             if not _inside:
-                library.put(_threads_before)
+                library.set_threads(_threads_before)
 
 
 @cache

@@ -127,7 +127,7 @@ def methods() -> dict[str, Any]:
     return attributes | {
         "__getitem__": index.getitem,
         "__getattr__": unknown,
-        "__repr__": printing.render,
+        "__repr__": printing.text_of,
         "__neg__": table.neg,
         "__pos__": elementwise.positive,
         "__abs__": table.abs,

@@ -156,7 +156,7 @@ def sum_to_size(input: Tensor, *size: Any) -> Tensor:
         return table.sum(input)
     if target == input.shape:
         return input
-    return table.sum_to(reduce.widened(input, None), shape=target)
+    return table.sum_to(reduce.in_wide_dtype(input, None), shape=target)
 
 
 @public

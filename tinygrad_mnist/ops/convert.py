@@ -65,12 +65,12 @@ def array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **kw: Any) 
     function = OF_UFUNC.get(ufunc)
     if function is not None and method == "__call__" and not kw:
         return function(*inputs)
-    kw = {k: tuple(map(plain, v)) if k == "out" else v for k, v in kw.items()}
-    result = getattr(ufunc, method)(*map(plain, inputs), **kw)
+    kw = {k: tuple(map(bare, v)) if k == "out" else v for k, v in kw.items()}
+    result = getattr(ufunc, method)(*map(bare, inputs), **kw)
     return result if "out" in kw else wrap(result)
 
 
-def plain(value: Any) -> Any:
+def bare(value: Any) -> Any:
     """The ndarray of a Tensor that does not require grad; anything else as it is."""
     return value.numpy() if isinstance(value, Tensor) else value
 

@@ -58,7 +58,7 @@ def get_printoptions() -> dict[str, Any]:
     return dict(OPTIONS)
 
 
-def render(tensor: Tensor) -> str:
+def text_of(tensor: Tensor) -> str:
     """Return `repr(tensor)`."""
     refuse_read("repr()")
     array, prefix = tensor._data, "tensor("

@@ -139,7 +139,7 @@ def logsumexp(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     return table.logsumexp(floating(input), axis=axes_of(input.ndim, dim), keepdims=keepdim)
 
 
-def widened(x: Any, dtype: Any) -> Any:
+def in_wide_dtype(x: Any, dtype: Any) -> Any:
     """Return x in `dtype`; without one, integers and bools as int64."""
     return as_dtype(x, dtype or ("int64" if x.dtype.kind in "biu" else None))
 
@@ -210,7 +210,7 @@ def prod(
     input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None
 ) -> Tensor:
     """The product over `dim` (all dimensions), as a tree of pairs: differentiable at zeros too."""
-    x = widened(input, dtype)
+    x = in_wide_dtype(input, dtype)
     axis = 0 if dim is None else dim_of(x.ndim, dim)
     shape = kept_shape(x.shape, None if dim is None else (axis,))
     x = table.reshape(x, shape=(-1,)) if dim is None or not x.ndim else x
@@ -320,7 +320,7 @@ count_nonzero = composed(
 )
 cumprod = composed(
     "Running products along `dim`, in log2(n) steps: differentiable at zeros too.",
-    in_float32(lambda input, dim, *, dtype=None: scan(table.mul, widened(input, dtype), dim)),
+    in_float32(lambda input, dim, *, dtype=None: scan(table.mul, in_wide_dtype(input, dtype), dim)),
 )
 logcumsumexp = composed(
     "log of the running sums of exp(input) along `dim`, stable for huge elements.",

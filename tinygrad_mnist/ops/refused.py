@@ -47,11 +47,11 @@ def refuse(family: dict[str, Any]) -> None:
         function = family[name]
         if hasattr(function, "refuses"):  # made in `rows.py`
             continue
-        refuser = refusing(function, name, REFUSED[name])
+        refuser = refuser_of(function, name, REFUSED[name])
         family |= {alias: refuser for alias in family["__all__"] if family[alias] is function}
 
 
-def refusing(function: Callable[..., Any], name: str, kinds: str) -> Callable[..., Any]:
+def refuser_of(function: Callable[..., Any], name: str, kinds: str) -> Callable[..., Any]:
     """Make a function raise DTypeError for a first argument of those kinds."""
 
     @functools.wraps(function)

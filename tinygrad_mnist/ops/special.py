@@ -62,7 +62,7 @@ xlog1py = composed(
 )
 
 
-def constant(name: str, argument: str, x: Any) -> Any:
+def without_derivative(name: str, argument: str, x: Any) -> Any:
     """Return x, which has no derivative here; RuntimeError if it requires grad."""
     if isinstance(x, Tensor) and x.requires_grad:
         raise RuntimeError(
@@ -77,7 +77,7 @@ def zeta(input: Any, other: Any) -> Tensor:
 
     RuntimeError for an input that requires grad: as in PyTorch, only `other` has a derivative.
     """
-    return further.zeta(constant("zeta", "self", input), other)
+    return further.zeta(without_derivative("zeta", "self", input), other)
 
 
 @public

@@ -181,10 +181,10 @@ def lu(A: Tensor, *, pivot: bool = True) -> Lu:
     """P, L and U of A = P L U: a permutation, a lower triangle of diagonal 1, an upper triangle."""
     matrices("lu", A)
     both, swaps, _ = factored(A, pivot)
-    return unpacked(both, swaps)
+    return unpack(both, swaps)
 
 
-def unpacked(both: Tensor, swaps: Tensor, data: bool = True, pivots: bool = True) -> Lu:
+def unpack(both: Tensor, swaps: Tensor, data: bool = True, pivots: bool = True) -> Lu:
     """P, L and U from L and U in one matrix and the row exchanges; unwanted ones are empty."""
     m, n = both.shape[-2:]
     k = min(m, n)

@@ -146,7 +146,7 @@ def lu_unpack(
     LU_data: Tensor, LU_pivots: Tensor, unpack_data: bool = True, unpack_pivots: bool = True
 ) -> factor.Lu:
     """P, L and U from the results of `linalg.lu_factor`; empty where they are not unpacked."""
-    return factor.unpacked(LU_data, LU_pivots, unpack_data, unpack_pivots)
+    return factor.unpack(LU_data, LU_pivots, unpack_data, unpack_pivots)
 
 
 @public
