@@ -24,7 +24,17 @@ Made = Callable[[], Any]
 class LayerCall:
     """One call of a module, or one section of code: its name, and the nodes between its ends."""
 
-    __slots__ = ("depth", "end", "kind", "module", "number", "output", "output_bytes", "path", "start")
+    __slots__ = (
+        "depth",
+        "end",
+        "kind",
+        "module",
+        "number",
+        "output",
+        "output_bytes",
+        "path",
+        "start",
+    )
 
     def __init__(self, path: str, kind: str, module: Any, number: int, depth: int) -> None:
         self.path, self.kind, self.module = path, kind, module
@@ -135,7 +145,7 @@ class LayerCalls:
 
 
 def shapes_of(value: Any) -> Any:
-    """Return the shape in place of each Tensor in nested tuples, lists and dicts; None for the rest.
+    """Return nested tuples, lists and dicts with shapes for Tensors, and None for anything else.
 
     >>> import tinygrad_mnist as tg
     >>> shapes_of((tg.ones(2, 3), [tg.ones(1)], "text"))

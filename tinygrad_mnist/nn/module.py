@@ -16,41 +16,13 @@ from tinygrad_mnist.autograd.modes import TAPED, current, note_change
 from tinygrad_mnist.autograd.op import DTypeError, ShapeError
 from tinygrad_mnist.nn import hooks, state
 from tinygrad_mnist.nn.parameter import Parameter
+from tinygrad_mnist.nn.summarized import Summarized, Yielding
 from tinygrad_mnist.ops import create
-
-if TYPE_CHECKING:
-    from tinygrad_mnist.nn.summary import Summary
 
 Self = TypeVar("Self", bound="Module")
 P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
 WHAT = {"_parameters": "parameter", "_buffers": "buffer", "_modules": "child module"}
-
-
-class Yielding:
-    """A method that gives way to a child module, Parameter or buffer of its name.
-
-    PyTorch's Module has no such method, so models name their layers so.
-    """
-
-    def __init__(self, method: Callable[..., Any]) -> None:
-        self.method, self.__doc__ = method, method.__doc__
-        self.__wrapped__ = method
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    def __get__(self, module: Any, owner: type) -> Any:
-        if module is None:
-            return self
-        for registry in WHAT:
-            if self._name in module.__dict__.get(registry, ()):
-                return module.__dict__[registry][self._name]
-        return self.method.__get__(module, owner)
-
-    def __call__(self, module: Any, *args: Any, **kw: Any) -> Any:
-        """Call the method of a module, as a plain function does."""
-        return self.method(module, *args, **kw)
 
 
 class HasForward(Protocol[P, R]):
@@ -61,7 +33,7 @@ class HasForward(Protocol[P, R]):
         """Compute the module's output."""
 
 
-class Module(hooks.Hooked, state.Stateful):
+class Module(hooks.Hooked, state.Stateful, Summarized):
     """The base class of layers and models: assign layers in `__init__`, use them in `forward`.
 
     >>> from tinygrad_mnist import nn
@@ -415,28 +387,6 @@ class Module(hooks.Hooked, state.Stateful):
         self.__dict__.update(begun | state)
 
     # Showing
-
-    @Yielding
-    def summary(
-        self, *inputs: Any, input_size: Any = None, dtypes: Any = None, **kw: Any
-    ) -> Summary:
-        """Call the module on these inputs; return its layers, shapes, Parameters, multiply-adds.
-
-        Inputs are Tensors, arrays or anything that `forward` takes; one tuple or list is taken for
-        several inputs. `input_size=(64, 784)`, or a list of such sizes, stands for zeros, of
-        `dtypes`. Without any, only Parameters are listed. The call is made in evaluation mode, and
-        the module, its gradients and the random states are left as they were, also if it raises;
-        a module with Parameters that have no shape yet is copied first.
-
-        >>> from tinygrad_mnist import nn
-        >>> model = nn.Sequential(nn.Linear(784, 100), nn.ReLU(), nn.Linear(100, 10))
-        >>> about = model.summary(input_size=(64, 784))
-        >>> about.total_params, about.total_mult_adds, about.rows[1].output_shape
-        (79510, 5088640, (64, 100))
-        """
-        from tinygrad_mnist.nn.summary import summarize
-
-        return summarize(self, inputs, input_size, dtypes, kw)
 
     def _get_name(self) -> str:
         return type(self).__name__

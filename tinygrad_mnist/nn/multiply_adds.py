@@ -21,7 +21,9 @@ def _conv(shapes: Shapes, out: int) -> int:
     return out * _product(shapes[1][1:]) + (out if len(shapes) > 2 else 0)
 
 
-COUNTS: dict[str, Callable[[Shapes, int], int]] = {  # from the arrays' shapes, and the output's size
+COUNTS: dict[
+    str, Callable[[Shapes, int], int]
+] = {  # from the arrays' shapes, and the output's size
     "matmul": lambda shapes, out: out * shapes[0][-1],
     "matmul_columns": lambda shapes, out: out * shapes[0][0],
     "linear": _linear,

@@ -11,7 +11,7 @@ from tinygrad_mnist.autograd.modes import Switch
 from tinygrad_mnist.nn.calls import LayerCall, LayerCalls, tensors_in
 from tinygrad_mnist.nn.multiply_adds import multiply_adds
 from tinygrad_mnist.nn.summary_table import as_html, as_text
-from tinygrad_mnist.nn.unchanged import own_inputs, unchanged, without_lazy
+from tinygrad_mnist.nn.unchanged import unchanged, with_tensors, without_lazy
 from tinygrad_mnist.ops import create
 
 
@@ -84,7 +84,7 @@ def summarize(
     with unchanged(module):
         if not inputs and not kw:
             return Summary(_rows(module, None), None, None)
-        return _call(module, own_inputs(inputs), own_inputs(kw))
+        return _call(module, with_tensors(inputs, copy=True), with_tensors(kw, copy=True))
 
 
 def _zeros(input_size: Any, dtypes: Any) -> Iterator[Tensor]:
@@ -176,19 +176,17 @@ def _rows(module: Any, called: tuple[list[LayerCall], dict[str, int]] | None) ->
         params, shared = _new(layer._parameters, path, seen)
         buffers, shared_buffers = _new(layer._buffers, path, seen)
         own = calls.get(path, [])
-        rows.append(
-            Row(
-                path, kind, depth,
-                own[0].output if own else None,
-                sum(p._data.size for p in params),
-                sum(p._data.size for p in params if p.requires_grad),
-                sum(t._data.nbytes for t in (*params, *buffers)),
-                called[1].get(path, 0) if called else None,
-                len(own) if called else None,
-                None,
-                (*shared, *shared_buffers),
-            )  # fmt: skip
-        )
+        row = Row(
+            path, kind, depth,
+            own[0].output if own else None,
+            sum(p._data.size for p in params),
+            sum(p._data.size for p in params if p.requires_grad),
+            sum(t._data.nbytes for t in (*params, *buffers)),
+            called[1].get(path, 0) if called else None,
+            len(own) if called else None,
+            notes=(*shared, *shared_buffers),
+        )  # fmt: skip
+        rows.append(row)
     return rows
 
 

@@ -77,18 +77,19 @@ def _state_of(module: Any) -> list[Any]:
     return [*module.parameters(), *module.buffers()]
 
 
-def own_inputs(value: Any) -> Any:
-    """Return nested inputs as Tensors with memory of their own; anything but arrays is as it was.
+def with_tensors(value: Any, *, copy: bool = False) -> Any:
+    """Return nested inputs with Tensors in place of arrays, or with copies of all of them.
 
     >>> import numpy as np
-    >>> own_inputs((np.ones(2, np.float32), "text"))
+    >>> with_tensors((np.ones(2, np.float32), "text"))
     (tensor([1., 1.]), 'text')
     """
-    if type(value) is np.ndarray or type(value) is Tensor:
+    if type(value) is np.ndarray or (copy and type(value) is Tensor):
+        array = np.array(unwrap(value), order="K") if copy else value
         requires_grad = isinstance(value, Tensor) and value.requires_grad
-        return Tensor.requires_grad_(wrap(np.array(unwrap(value), order="K")), requires_grad)
+        return wrap(array).requires_grad_(requires_grad)
     if type(value) is dict:
-        return {key: own_inputs(item) for key, item in value.items()}
+        return {key: with_tensors(item, copy=copy) for key, item in value.items()}
     if type(value) in (tuple, list):
-        return type(value)(own_inputs(item) for item in value)
+        return type(value)(with_tensors(item, copy=copy) for item in value)
     return value

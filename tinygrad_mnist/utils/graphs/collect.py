@@ -10,7 +10,7 @@ import numpy as np
 from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.autograd.graph import Leaf, Node, ancestors
 from tinygrad_mnist.utils.graphs.frames import Frame, frames_by_calls, frames_by_parameters
-from tinygrad_mnist.utils.graphs.sources import Array, Names, Source, arrays_of, bytes_spanned
+from tinygrad_mnist.utils.graphs.sources import Array, Names, Source, arrays_kept_by, bytes_spanned
 
 
 class Input(NamedTuple):
@@ -80,7 +80,7 @@ def collect(outputs: Iterable[tuple[str, Tensor]], names: Names, layers: Any) ->
 
 
 class _Reader:
-    """What has been read so far: the sources, and every array that is kept."""
+    """The reading of a graph: the sources so far, and every array that is kept."""
 
     def __init__(self, nodes: list[Node], names: Names) -> None:
         self.names = names
@@ -89,16 +89,17 @@ class _Reader:
         self.leaf_memory: set[int] = set()
         self._index = {node: i for i, node in enumerate(nodes)}
         self._source_at: dict[Any, int] = {}
+        self._namesakes: dict[str, int] = {}  # how many sources have a name
 
     def read(self, node: Node) -> OpCall:
         """Return one call, and note what it takes and keeps."""
-        saved = list(arrays_of(node))
+        saved = list(arrays_kept_by(node))
         self.arrays.update((id(array), array) for _, array in saved)
         label = self.names.of_node(node) or ""
         if node.hooks is not None and len(node.hooks):
             label = f"{label} hooks: {len(node.hooks)}".strip()
         return OpCall(
-            node.op.name,
+            f"{node.op.name} (one output)" if node.op.params == ("results",) else node.op.name,
             tuple(node.shape),
             str(node.dtype),
             tuple(self._inputs(node, saved)),
@@ -136,7 +137,9 @@ class _Reader:
     def _source(self, key: Any, source: Source) -> int:
         if key not in self._source_at:
             self._source_at[key] = len(self.sources)
-            self.sources.append(source)
+            self._namesakes[source.name] = number = self._namesakes.get(source.name, 0) + 1
+            name = source.name if number == 1 else f"{source.name} {number}"
+            self.sources.append(source._replace(name=name))
         return self._source_at[key]
 
     def output(self, name: str, tensor: Tensor) -> Output:

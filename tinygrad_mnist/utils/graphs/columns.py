@@ -50,6 +50,7 @@ class Border(NamedTuple):
     """The frame of a layer."""
 
     title: str
+    about: str
     x: float
     y: float
     width: float
@@ -168,16 +169,18 @@ class _Column:
             if output.op is not None:
                 self._arrow(self.row_of(output.op), row)
             self.y += TALL + GAP
-        width = self.right + INSET * self.depth + LANE * (min(len(self.lanes), LANES) + 1) + EDGE + 8
+        width = (
+            self.right + INSET * self.depth + LANE * (min(len(self.lanes), LANES) + 1) + EDGE + 8
+        )
         return Drawing(
             self.boxes, self.arrows, self.labels, self.borders, width, self.y - GAP + EDGE
         )
 
     def _open(self, frame: Any) -> None:
         inset = INSET * max(0, self.depth - frame.depth)
-        self.borders.append(
-            Border(frame.title, self.left - inset, self.y, BOX + 2 * inset, 0)
-        )
+        left, width = self.left - inset, BOX + 2 * inset
+        about = frame.about or frame.title
+        self.borders.append(Border(frame.title, about, left, self.y, width, 0))
         self.y += TITLE
 
     def _close(self) -> None:

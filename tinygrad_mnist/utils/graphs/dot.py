@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from tinygrad_mnist.utils.graphs.collect import Input, OpCall, Recorded
 from tinygrad_mnist.utils.graphs.columns import fold_text, saved_text, value_text
@@ -39,7 +40,8 @@ def as_dot(recorded: Recorded, most: int | None, head: str) -> str:
 
 def _clusters(recorded: Recorded, shown: list[int], frames: list[Frame]) -> Iterator[str]:
     """Yield the ops, each in the clusters of its layers."""
-    waiting, open_frames, number = list(frames), [], 0
+    waiting, number = list(frames), 0
+    open_frames: list[Frame] = []
     for i in shown:
         while open_frames and open_frames[-1].last < i:
             yield "  " * len(open_frames) + "}"
@@ -62,26 +64,21 @@ def _edges(recorded: Recorded, hidden: tuple[int, int]) -> Iterator[str]:
     def name(op: int) -> str:
         return "fold" if start <= op < stop else f"op{op}"
 
-    def begin(taken: Input, end: str) -> str | None:
-        if taken.op is not None:
-            source = recorded.ops[taken.op]
-            if name(taken.op) == end == "fold":
-                return None
-            return f"{name(taken.op)} -> {end} [label={quoted(value_text(source.shape, source.dtype))}]"
-        if taken.source is None or end == "fold":
-            return None
-        value = recorded.sources[taken.source]
-        return f"source{taken.source} -> {end} [label={quoted(value_text(value.shape, value.dtype))}]"
+    def edge(taken: Input, end: str) -> str:
+        is_op = taken.op is not None
+        begin = name(taken.op or 0) if is_op else f"source{taken.source}"
+        value: Any = recorded.ops[taken.op or 0] if is_op else recorded.sources[taken.source or 0]
+        label = quoted(value_text(value.shape, value.dtype))
+        return f"  {begin} -> {end} [label={label}];"
 
     for i, op in enumerate(recorded.ops):
+        is_hidden = start <= i < stop
         for taken in op.inputs:
-            edge = begin(taken, name(i))
-            if edge:
-                yield f"  {edge};"
+            inner = is_hidden and (taken.op is None or start <= taken.op < stop)
+            if not inner:
+                yield edge(taken, name(i))
     for i, output in enumerate(recorded.outputs):
-        edge = begin(Input(output.op, output.source, ""), f"output{i}")
-        if edge:
-            yield f"  {edge};"
+        yield edge(Input(output.op, output.source, ""), f"output{i}")
 
 
 def _text(op: OpCall) -> str:

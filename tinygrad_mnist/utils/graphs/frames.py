@@ -17,6 +17,7 @@ class Frame(NamedTuple):
     first: int
     last: int
     depth: int
+    about: str = ""  # the layer with its settings
 
 
 def frames_by_calls(nodes: Sequence[Node], calls: Sequence[LayerCall]) -> list[Frame]:
@@ -29,7 +30,8 @@ def frames_by_calls(nodes: Sequence[Node], calls: Sequence[LayerCall]) -> list[F
             open_frames.pop()
         first, last = bisect_left(ages, -call.start), bisect_left(ages, -call.end) - 1
         depth = sum(frame is not None for _, frame in open_frames)
-        frame = Frame(call.title, first, last, depth) if last >= first else None
+        about = call.title if call.module is None else f"{call.path} {call.module!r}".strip()
+        frame = Frame(call.title, first, last, depth, about) if last >= first else None
         open_frames.append((call, frame))
         if frame is not None:
             frames.append(frame)
@@ -52,9 +54,9 @@ def frames_by_parameters(
         if len(modules) != 1:
             continue
         (path,) = modules
-        if len(parents) == len(node.op.params):  # else a constant takes part too
-            if all(parent in only_parameters for parent in parents):
-                only_parameters[node] = path
+        no_constant = len(parents) == len(node.op.params)
+        if no_constant and all(parent in only_parameters for parent in parents):
+            only_parameters[node] = path
         title = f"{path} {_kind(model, path)}".strip()
         if frames and frames[-1].last == i - 1 and frames[-1].title == title:
             frames[-1] = frames[-1]._replace(last=i)
@@ -79,14 +81,15 @@ def folded(frames: Sequence[Frame], hidden: tuple[int, int], row_of: Any) -> lis
     """Return frames from row to row; one that ends among the ops not drawn ends before them."""
     start, stop = hidden
     rows: list[Frame] = []
-    for title, first, last, depth in frames:
+    for frame in frames:
+        first, last = frame.first, frame.last
         if start < stop:
             if start <= first < stop:
                 first = stop
             if start <= last < stop:
                 last = start - 1
         if first <= last:
-            rows.append(Frame(title, row_of(first), row_of(last), depth))
+            rows.append(frame._replace(first=row_of(first), last=row_of(last)))
     return rows
 
 

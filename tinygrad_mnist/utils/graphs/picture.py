@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.autograd.modes import enable_grad
 from tinygrad_mnist.files import atomic_write
 from tinygrad_mnist.nn.calls import LayerCalls, tensors_in
-from tinygrad_mnist.nn.unchanged import unchanged, without_lazy
-from tinygrad_mnist.ops.create import from_numpy
+from tinygrad_mnist.nn.unchanged import unchanged, with_tensors, without_lazy
 from tinygrad_mnist.utils.graphs.collect import Recorded, collect
 from tinygrad_mnist.utils.graphs.dot import as_dot
 from tinygrad_mnist.utils.graphs.listing import as_listing, headline
@@ -72,23 +67,25 @@ class Graph:
         return f"<Graph: {headline(self.recorded)}>"
 
 
-def graph(of: Any, *inputs: Any, names: Any = None, most: int | None = 200, **kw: Any) -> Graph:
+def graph(
+    of: Any, *model: Any, names: Any = None, most: int | None = 200, **keywords: Any
+) -> Graph:
     """Read the graph that Tensors were computed by: ops, layers, shapes, and what is kept.
 
-    `of` is a Tensor, such as the loss, or nested tuples, lists and dicts of them. Names come from
-    `names`, or the second argument: a model (its Parameters and buffers; an op that takes a
-    Parameter is framed by its layer), a dict from names to Tensors, or the `LayerCalls` of a
-    forward pass, with which all ops of a layer are framed.
+    `of` is a Tensor, such as the loss, or nested tuples, lists and dicts of them. A second argument
+    gives the layers: the `LayerCalls` of a forward pass frame all ops of each layer; a model, whose
+    calls nobody has noted, those that take its Parameters. `names` is a dict from more names to
+    Tensors. Leaves and constants are found by their names, a constant where backward keeps it.
 
-    `graph(model, *inputs)` calls a model itself, frames all layers, and leaves the model and the
-    random states as they were. Of more than `most` ops, the first and the last are drawn; None
+    `graph(model, *inputs, **keywords)` calls a model, frames all layers, and leaves the model and
+    the random states as they were. Of more than `most` ops, the first and the last are drawn; None
     draws all. Nothing is recorded for this beforehand: a graph that nobody draws costs nothing.
 
-    Raises TypeError for anything without a Tensor, and for names of another kind.
+    Raises TypeError for anything without a Tensor, and for layers and names of another kind.
 
     >>> import tinygrad_mnist as tg
     >>> x, w = tg.ones(2, 3), tg.ones(3, requires_grad=True)
-    >>> picture = graph((x * w).sum(), {"w": w})
+    >>> picture = graph((x * w).sum(), names={"w": w})
     >>> print(picture)
     2 ops, 24 bytes kept for backward
       #0 mul(constant, w): 2x3 float32, keeps a: 24 bytes
@@ -99,55 +96,40 @@ def graph(of: Any, *inputs: Any, names: Any = None, most: int | None = 200, **kw
     """
     if most is not None and (isinstance(most, bool) or not isinstance(most, int) or most < 1):
         raise ValueError(f"most is the number of ops to draw, 1 or more, or None, not {most!r}")
+    own = Names(names)
     if hasattr(of, "named_modules"):
-        return _graph_of_call(of, inputs, names, most, kw)
-    if kw or len(inputs) > (names is None):
+        return _graph_of_call(of, model, own, most, keywords)
+    if keywords or len(model) > 1:
         raise TypeError(
-            "graph(loss, names) takes the names of a model, a dict or LayerCalls once; only "
+            "graph(loss, layers) takes one model or LayerCalls, and names= and most=; only "
             "graph(model, *inputs) takes more"
         )
-    return _graph(of, names if names is not None else next(iter(inputs), None), most)
+    return _graph(of, model[0] if model else None, own, most)
 
 
-def _graph(of: Any, names: Any, most: int | None, more: dict[str, Any] | None = None) -> Graph:
+def _graph(of: Any, layers: Any, names: Names, most: int | None) -> Graph:
     outputs = [(_name("output", way), tensor) for way, tensor in tensors_in(of)]
     if not outputs:
         raise TypeError(
             f"graph() needs a Tensor, several in a tuple, list or dict, or a model with its "
             f"inputs, not {type(of).__name__}"
         )
-    layers = names if isinstance(names, LayerCalls) else None
-    known = Names(more)
-    known.add(names.model if isinstance(names, LayerCalls) else names)
-    return Graph(collect(outputs, known, layers), most)
+    calls = layers if isinstance(layers, LayerCalls) else None
+    names.add(layers if calls is None else calls.model)
+    return Graph(collect(outputs, names, calls), most)
 
 
 def _graph_of_call(
-    model: Any, inputs: tuple[Any, ...], names: Any, most: int | None, kw: dict[str, Any]
+    model: Any, inputs: tuple[Any, ...], names: Names, most: int | None, keywords: dict[str, Any]
 ) -> Graph:
     """Call a model, and read the graph of that call."""
     model = without_lazy(model)
-    inputs, kw = _tensors(inputs), _tensors(kw)
-    called: Iterable[tuple[str, Tensor]] = tensors_in(inputs[0] if len(inputs) == 1 else inputs)
-    more = {_name("input", way): tensor for way, tensor in called} | dict(tensors_in(kw))
-    if names is not None:
-        own = Names(names)  # checks them before the call
-        del own
+    inputs, keywords = with_tensors(inputs), with_tensors(keywords)
+    called = tensors_in(inputs[0] if len(inputs) == 1 else inputs)
+    names.add({_name("input", way): tensor for way, tensor in called} | dict(tensors_in(keywords)))
     with unchanged(model), enable_grad(), LayerCalls(model) as layers:
-        outputs = model(*inputs, **kw)
-        return _graph(outputs, layers, most, more | (dict(names) if names else {}))
+        return _graph(model(*inputs, **keywords), layers, names, most)
 
 
 def _name(word: str, way: str) -> str:
     return f"{word} {way}" if way else word
-
-
-def _tensors(value: Any) -> Any:
-    """Return nested inputs with Tensors for arrays."""
-    if isinstance(value, np.ndarray):
-        return from_numpy(value)
-    if type(value) is dict:
-        return {key: _tensors(item) for key, item in value.items()}
-    if type(value) in (tuple, list):
-        return type(value)(_tensors(item) for item in value)
-    return value

@@ -83,7 +83,7 @@ def memory_key(array: Array) -> tuple[Any, ...]:
     return array.__array_interface__["data"][0], array.size, array.dtype.str
 
 
-def arrays_of(node: Node) -> Iterator[tuple[str, Array]]:
+def arrays_kept_by(node: Node) -> Iterator[tuple[str, Array]]:
     """Yield every array that a node keeps for backward, with its name in the op's rules."""
     op, saved = node.op, node.saved or ()
     names = (*op.params, "output", *op.residual)

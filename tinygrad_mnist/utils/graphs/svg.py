@@ -53,7 +53,7 @@ def as_svg(recorded: Recorded, most: int | None, head: str) -> str:
 def _shapes(drawing: Drawing) -> list[str]:
     """Return frames, arrows, labels and boxes, in the order in which they cover each other."""
     frames = [
-        f'<g class="frame"><title>{escaped(b.title)}</title><rect x="{b.x:g}" y="{b.y:g}" '
+        f'<g class="frame"><title>{escaped(b.about)}</title><rect x="{b.x:g}" y="{b.y:g}" '
         f'width="{b.width:g}" height="{b.height:g}" rx="8"/><text x="{b.x + 8:g}" '
         f'y="{b.y + 15:g}">{escaped(_short(b.title, int(b.width / 7)))}</text></g>'
         for b in drawing.borders
@@ -63,7 +63,7 @@ def _shapes(drawing: Drawing) -> list[str]:
         for arrow in drawing.arrows
     ]
     labels = [
-        f'<text class="edge" x="{label.x:g}" y="{label.y:g}" text-anchor="{label.anchor}">{escaped(_short(label.text, 40))}</text>'
+        _text("edge", label.x, label.y, label.anchor, _short(label.text, 40))
         for label in drawing.labels
     ]
     return [*frames, *arrows, *labels, *map(_box, drawing.boxes)]
@@ -71,17 +71,21 @@ def _shapes(drawing: Drawing) -> list[str]:
 
 def _box(box: Box) -> str:
     middle, letters = box.x + box.width / 2, int(box.width / LETTER) - 2
-    title = f"<title>{escaped(box.about or box.text)}</title>"
     first = box.y + (17 if box.below else 24)
-    lines = f'<text x="{middle:g}" y="{first:g}" text-anchor="middle">{escaped(_short(box.text, letters))}</text>'
+    lines = _text("name", middle, first, "middle", _short(box.text, letters))
     if box.below:
-        text = escaped(_short(box.below, int(letters * 1.15)))
-        y = box.y + 32
-        lines += f'<text class="below" x="{middle:g}" y="{y:g}" text-anchor="middle">{text}</text>'
+        small = _short(box.below, int(letters * 1.15))
+        lines += _text("below", middle, box.y + 32, "middle", small)
     return (
-        f'<g class="box {box.kind}">{title}<rect x="{box.x:g}" y="{box.y:g}" '
-        f'width="{box.width:g}" height="{TALL}" rx="6"/>{lines}</g>'
+        f'<g class="box {box.kind}"><title>{escaped(box.about or box.text)}</title>'
+        f'<rect x="{box.x:g}" y="{box.y:g}" width="{box.width:g}" height="{TALL}" rx="6"/>'
+        f"{lines}</g>"
     )
+
+
+def _text(kind: str, x: float, y: float, anchor: str, text: str) -> str:
+    position = f'x="{x:g}" y="{y:g}" text-anchor="{anchor}"'
+    return f'<text class="{kind}" {position}>{escaped(text)}</text>'
 
 
 def _short(text: str, letters: int) -> str:
