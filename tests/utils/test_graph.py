@@ -357,6 +357,8 @@ def test_save_writes_what_the_suffix_says(tmp_path: Path) -> None:
         (lambda: graph(tg.ones(1), None, None), "takes one model or LayerCalls"),
         (lambda: graph(tg.ones(1), params={}), "takes one model or LayerCalls"),
         (lambda: LayerCalls(3), "must be an nn.Module, not int"),
+        (lambda: LayerCalls(nn.Linear), "must be an nn.Module, not Linear"),
+        (lambda: graph(nn.Linear), "needs a Tensor.*not type"),
     ],
 )
 def test_one_clear_error_for_anything_else(call, message: str) -> None:

@@ -71,8 +71,9 @@ class LayerCalls:
     """
 
     def __init__(self, model: Any = None) -> None:
-        if model is not None and not hasattr(model, "named_modules"):
-            raise TypeError(f"the model must be an nn.Module, not {type(model).__name__}")
+        if model is not None and not is_module(model):
+            shown = model.__name__ if isinstance(model, type) else type(model).__name__
+            raise TypeError(f"the model must be an nn.Module, not {shown}")
         self.model = model
         self.calls: list[LayerCall] = []
         self.open: list[LayerCall] = []  # those that run, the outermost first
@@ -142,6 +143,16 @@ class LayerCalls:
             call.end = tick()
             if call in self.open:
                 self.open.remove(call)
+
+
+def is_module(value: Any) -> bool:
+    """Tell whether a value is a Module; by what it can, for `module.py` stands above this file.
+
+    >>> from tinygrad_mnist import nn
+    >>> is_module(nn.ReLU()), is_module(nn.ReLU)
+    (True, False)
+    """
+    return hasattr(value, "named_modules") and not isinstance(value, type)
 
 
 def shapes_of(value: Any) -> Any:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
     from tinygrad_mnist.nn.summary import Summary
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Yielding:
@@ -33,10 +35,15 @@ class Yielding:
         return self.__wrapped__(module, *args, **kw)
 
 
+def yielding(method: F) -> F:
+    """Make a method yield to a layer of its name; to type checkers it stays a plain method."""
+    return cast(F, Yielding(method))
+
+
 class Summarized:
     """The part of a Module that lists what is in it."""
 
-    @Yielding
+    @yielding
     def summary(
         self, *inputs: Any, input_size: Any = None, dtypes: Any = None, **kw: Any
     ) -> Summary:

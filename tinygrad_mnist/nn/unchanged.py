@@ -12,7 +12,8 @@ import numpy as np
 
 from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.autograd.modes import current, note_change, switch
-from tinygrad_mnist.autograd.tensor import refuse_unrecorded, unwrap, wrap
+from tinygrad_mnist.autograd.tensor import refuse_unrecorded, wrap
+from tinygrad_mnist.ops.create import from_numpy
 from tinygrad_mnist.ops.random import get_rng_state, set_rng_state
 
 REGISTRIES = ("_parameters", "_buffers", "_modules")
@@ -84,10 +85,10 @@ def with_tensors(value: Any, *, copy: bool = False) -> Any:
     >>> with_tensors((np.ones(2, np.float32), "text"))
     (tensor([1., 1.]), 'text')
     """
-    if type(value) is np.ndarray or (copy and type(value) is Tensor):
-        array = np.array(unwrap(value), order="K") if copy else value
-        requires_grad = isinstance(value, Tensor) and value.requires_grad
-        return wrap(array).requires_grad_(requires_grad)
+    if isinstance(value, np.ndarray):
+        return from_numpy(np.array(value, order="K") if copy else np.asarray(value))
+    if copy and type(value) is Tensor:
+        return wrap(np.array(value._data, order="K")).requires_grad_(value.requires_grad)
     if type(value) is dict:
         return {key: with_tensors(item, copy=copy) for key, item in value.items()}
     if type(value) in (tuple, list):

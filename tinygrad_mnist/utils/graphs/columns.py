@@ -241,9 +241,8 @@ class _Column:
             self.arrows.append(Arrow(f"M{self.flow},{top}V{bottom - 2}"))
             return
         x = self.right + INSET * self.depth + LANE * (1 + self._lane(start))
-        self.arrows.append(
-            Arrow(f"M{self.right},{top - TALL / 2}H{x}V{bottom + TALL / 2}H{self.right + 2}")
-        )
+        out, back = top - TALL / 4, bottom + TALL / 4  # apart, where a box has both
+        self.arrows.append(Arrow(f"M{self.right},{out}H{x}V{back}H{self.right + 2}"))
 
     def _lane(self, start: int) -> int:
         """Return the lane of a row's result: the first that is free down to its last use."""

@@ -30,7 +30,8 @@ def frames_by_calls(nodes: Sequence[Node], calls: Sequence[LayerCall]) -> list[F
             open_frames.pop()
         first, last = bisect_left(ages, -call.start), bisect_left(ages, -call.end) - 1
         depth = sum(frame is not None for _, frame in open_frames)
-        about = call.title if call.module is None else f"{call.path} {call.module!r}".strip()
+        has_settings = call.module is not None and not call.module._modules
+        about = f"{call.path} {call.module!r}".strip() if has_settings else call.title
         frame = Frame(call.title, first, last, depth, about) if last >= first else None
         open_frames.append((call, frame))
         if frame is not None:
