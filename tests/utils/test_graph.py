@@ -16,6 +16,7 @@ from tests.utils.dot import Dot, read
 from tinygrad_mnist import nn
 from tinygrad_mnist.autograd.graph import Node, ancestors
 from tinygrad_mnist.utils import Graph, LayerCalls, graph
+from tinygrad_mnist.utils.graphs.frames import Frame, folded
 
 EVIL = "</svg><script>alert(1)</script>\"'&\\N\n\x00\x1b[31m\ud800 ]]> {x} é\\"
 
@@ -40,7 +41,8 @@ def both(drawn: Graph) -> tuple[Picture, Dot]:
     }  # fmt: skip
     drawn_ops = [name for name in dot.nodes if name.startswith("op")]
     assert len(picture.texts("op")) == len(drawn_ops)
-    assert len(picture.texts("fold")) == ("fold" in dot.nodes)
+    folds = [text for text in picture.texts("fold") if "ops are not drawn" in text]
+    assert len(folds) == ("fold" in dot.nodes)
     text = str(drawn)
     assert text.isascii() and all(line.isprintable() for line in text.split("\n"))
     assert sum(line.lstrip().startswith("#") for line in text.split("\n")) == len(drawn_ops)
@@ -74,6 +76,7 @@ def test_layers_are_frames_with_all_their_ops() -> None:
         "tail.1 Dropout (call 2)", "loss",
     ]  # fmt: skip
     assert picture.texts("frame") == list(clusters)
+    assert [frame.depth for frame in drawn.recorded.frames] == [0, 1, 1, 1, 2, 2, 1, 2, 2, 0]
     names = {title: [drawn.ops[int(op[2:])] for op in ops] for title, ops in clusters.items()}
     assert names["hidden Linear"] == names["tail.0 Linear (call 2)"] == ["linear"]
     assert "standardize" in names["norm BatchNorm1d"] and "relu" not in names["norm BatchNorm1d"]
@@ -210,6 +213,20 @@ def test_frames_and_edges_of_a_folded_graph_are_whole(most: int) -> None:
     reached = {end for _, end, _ in dot.edges}
     assert {"fold", "output0"} <= reached
     assert {name for name in dot.nodes if name.startswith("source")} <= {e[0] for e in dot.edges}
+
+
+def test_an_op_of_many_leaves_is_not_a_picture_of_many_boxes() -> None:
+    drawn = graph(tg.cat([tg.ones(1, requires_grad=True) for _ in range(1000)]))
+    picture, dot = both(drawn)
+    assert len(picture.texts("leaf")) == 11
+    assert picture.texts("fold") == ["and 989 more"] and "and 988 more" in str(drawn)
+    assert len(dot.edges) == 1001
+
+
+def test_the_fold_stands_in_no_layer_that_it_only_touches() -> None:
+    frames = [Frame("all", 0, 9, 0), Frame("a", 1, 4, 1), Frame("b", 5, 8, 1), Frame("c", 4, 5, 1)]
+    rows = folded(frames, (3, 7), lambda op: op)
+    assert [frame[:3] for frame in rows] == [("all", 0, 9), ("a", 1, 2), ("b", 7, 8)]
 
 
 def test_names_are_escaped_everywhere() -> None:

@@ -15,10 +15,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import Tensor
-from tinygrad_mnist.autograd.graph import Node, RemovableHandle
+from tinygrad_mnist.autograd.graph import RemovableHandle
 from tinygrad_mnist.autograd.writes import tick
-
-Made = Callable[[], Any]
 
 
 class LayerCall:
@@ -39,13 +37,9 @@ class LayerCall:
     def __init__(self, path: str, kind: str, module: Any, number: int, depth: int) -> None:
         self.path, self.kind, self.module = path, kind, module
         self.number, self.depth = number, depth  # the how-manieth call, and how far within others
-        self.start = self.end = tick()
+        self.start = self.end = tick()  # what was recorded in between has numbers in between
         self.output: Any = None  # its shape, nested as the output is
         self.output_bytes = 0
-
-    def recorded(self, node: Node) -> bool:
-        """Tell whether the node was recorded during this call; the counter counts down."""
-        return self.end < node.order < self.start
 
     @property
     def title(self) -> str:
@@ -152,7 +146,7 @@ def is_module(value: Any) -> bool:
     >>> is_module(nn.ReLU()), is_module(nn.ReLU)
     (True, False)
     """
-    return hasattr(value, "named_modules") and not isinstance(value, type)
+    return hasattr(type(value), "named_modules")
 
 
 def shapes_of(value: Any) -> Any:

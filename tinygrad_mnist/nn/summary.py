@@ -215,7 +215,7 @@ def _new(tensors: dict[str, Any], path: str, seen: dict[int, str]) -> tuple[list
             notes.append(f"{name} is {seen[id(tensor)]}")
             continue
         seen[id(tensor)] = f"{path}.{name}" if path else name
-        if not hasattr(tensor, "materialize"):
+        if not hasattr(type(tensor), "materialize"):
             fresh.append(tensor)
         else:
             notes.append(f"{name} has no shape yet")

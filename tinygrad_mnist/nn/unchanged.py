@@ -27,7 +27,7 @@ def without_lazy(module: Any) -> Any:
     >>> without_lazy(plain) is plain, without_lazy(lazy) is lazy
     (True, False)
     """
-    is_lazy = any(hasattr(tensor, "materialize") for tensor in _state_of(module))
+    is_lazy = any(hasattr(type(tensor), "materialize") for tensor in _state_of(module))
     return deepcopy(module) if is_lazy else module
 
 
@@ -45,7 +45,7 @@ def unchanged(module: Any) -> Iterator[None]:
         (m, dict(m.__dict__), {name: dict(m.__dict__[name]) for name in REGISTRIES})
         for m in module.modules()
     ]
-    state = {id(t): t for t in _state_of(module) if not hasattr(t, "materialize")}.values()
+    state = {id(t): t for t in _state_of(module) if not hasattr(type(t), "materialize")}.values()
     memory = [(t, t._data, t._node, getattr(t._node, "grad", None)) for t in state]
     draws, numpy_draws, python_draws = get_rng_state(), np.random.get_state(), random.getstate()
     mode = switch(current()._replace(follower=None))

@@ -21,7 +21,7 @@ def render_html(tensor: Tensor) -> str:
     """
     refuse_read("a notebook's picture")
     text = html.escape(repr(tensor))
-    if hasattr(tensor, "materialize"):  # it has no shape yet
+    if hasattr(type(tensor), "materialize"):  # it has no shape yet
         return f"<pre>{text}</pre>"
     array, node = tensor._data, tensor._node
     about = [f"<b>{' × '.join(map(str, array.shape)) or 'one number'}</b> {array.dtype}"]

@@ -16,6 +16,7 @@ from tinygrad_mnist.utils.graphs.frames import fold, folded
 
 BOX, SIDE, TALL, GAP = 230, 150, 40, 34  # the widths of boxes, their height, and what is between
 TITLE, BELOW, INSET, LANE, LANES, EDGE = 22, 14, 7, 11, 24, 8
+BESIDE = 12  # leaves and constants beside an op
 DEEPEST = 8  # frames within frames beyond this depth are drawn on top of each other
 
 
@@ -207,15 +208,21 @@ class _Column:
             self.labels.append(
                 Label(value_text(op.shape, op.dtype), self.flow - 8, self.y + TALL + 16, "end")
             )
-            beside = 0
             for taken in op.inputs:
                 if taken.op is not None:
                     self._arrow(self.row_of(taken.op), row)
-                elif taken.source is not None:
-                    self._source(taken.source, self.y + beside * (TALL + 24))
-                    beside += 1
-            self.y += max(0, beside - 1) * (TALL + 24)
+            self._beside([taken.source for taken in op.inputs if taken.source is not None])
         self.y += TALL
+
+    def _beside(self, sources: list[int]) -> None:
+        """Draw what an op takes, below each other at its left; of very many, the first."""
+        shown = len(sources) if len(sources) <= BESIDE else BESIDE - 1
+        for i in range(shown):
+            self._source(sources[i], self.y + i * (TALL + 24))
+        if shown < len(sources):
+            text = f"and {len(sources) - shown:,} more"
+            self._box("fold", text, "", "", EDGE, self.y + shown * (TALL + 24), SIDE)
+        self.y += max(0, min(len(sources), BESIDE) - 1) * (TALL + 24)
 
     def _source(self, index: int | None, y: float) -> None:
         """Draw a leaf or a constant at the left, with an arrow to the box of this row."""

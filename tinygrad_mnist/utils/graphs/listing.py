@@ -10,6 +10,8 @@ from tinygrad_mnist.utils.graphs.collect import OpCall, Output, Recorded
 from tinygrad_mnist.utils.graphs.columns import fold_text, saved_text, value_text
 from tinygrad_mnist.utils.graphs.frames import fold, folded
 
+INPUTS = 12  # of one op: as many are listed
+
 
 def headline(recorded: Recorded) -> str:
     """Return the size of a graph, and what it keeps, in one line."""
@@ -57,7 +59,9 @@ def _lines(recorded: Recorded, most: int | None) -> Iterator[str]:
 
 def _line(recorded: Recorded, i: int, op: OpCall) -> str:
     """Return `#3 linear(#2, hidden.weight): 64x10 float32, keeps x, w: 405.4 kB`."""
-    inputs = ", ".join(_from(recorded, taken.op, taken.source) for taken in op.inputs)
+    inputs = ", ".join(_from(recorded, t.op, t.source) for t in op.inputs[:INPUTS])
+    if len(op.inputs) > INPUTS:
+        inputs += f", and {len(op.inputs) - INPUTS:,} more"
     saved = saved_text(op)
     label = f" {op.label}" if op.label else ""
     return (

@@ -11,6 +11,7 @@ from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.autograd.function import Function, FunctionCtx
 from tinygrad_mnist.autograd.graph import AnyNode, Leaf, Node
 from tinygrad_mnist.autograd.tensor import unwrap
+from tinygrad_mnist.nn.calls import is_module
 
 Array = np.ndarray[Any, Any]
 OF_THE_ENGINE = frozenset(vars(FunctionCtx(Function, ())))  # a context has no others of its own
@@ -39,7 +40,7 @@ class Names:
         """Add the names of a module's Parameters and buffers, or of a mapping from names."""
         if names is None:
             return
-        if hasattr(names, "named_parameters"):
+        if is_module(names):
             self.model = names
             for name, parameter in names.named_parameters():
                 if parameter._node is not None:
@@ -53,7 +54,7 @@ class Names:
                 f"not {type(names).__name__}"
             )
         for name, tensor in pairs:
-            if hasattr(tensor, "materialize"):  # has no memory yet
+            if hasattr(type(tensor), "materialize"):  # has no memory yet
                 continue
             array = unwrap(tensor)
             if not isinstance(array, np.ndarray):
