@@ -245,7 +245,7 @@ def test_everything_is_left_as_it_was(fail: bool, training: bool) -> None:
     hook = model.norm.register_forward_hook(lambda module, args, y: None)
     pending = (model.layer(x) * model.seen.sum() * model.table.weight.sum()).sum()
     before = {name: value.numpy().copy() for name, value in model.state_dict().items()}
-    kept = dict(model.state_dict(keep_vars=True))
+    registered = dict(model.state_dict(keep_vars=True))
     modes = [module.training for module in model.modules()]
     attributes, layer, values = set(vars(model)), model.layer, x.numpy().copy()
 
@@ -261,7 +261,9 @@ def test_everything_is_left_as_it_was(fail: bool, training: bool) -> None:
         assert model.summary(x).rows[0].output_shape == (5, 4)
     assert draws() == drawn
     after = model.state_dict(keep_vars=True)
-    assert list(after) == list(kept) and all(after[name] is kept[name] for name in kept)
+    assert list(after) == list(registered) and all(
+        after[name] is registered[name] for name in registered
+    )
     assert all(np.array_equal(after[name].detach().numpy(), before[name]) for name in before)
     assert [module.training for module in model.modules()] == modes
     assert set(vars(model)) == attributes and model.calls == 0 and model.layer is layer

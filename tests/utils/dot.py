@@ -51,24 +51,24 @@ def statements(tokens, dot: Dot, inside: list[list[str]]) -> None:
             end = next(tokens)
             dot.edges.append((token, end, attributes(next(tokens), tokens)["label"]))
             continue
-        given = attributes(following, tokens)
+        pairs = attributes(following, tokens)
         if token not in ("graph", "node", "edge"):
             assert token not in dot.nodes, f"{token} comes twice"
-            dot.nodes[token] = given["label"]
+            dot.nodes[token] = pairs["label"]
             for members in inside:
                 members.append(token)
 
 
 def attributes(token: str, tokens) -> dict[str, str]:
     assert token == "["
-    found = {}
+    values = {}
     while True:
         name, equals, value, following = (next(tokens) for _ in range(4))
         assert equals == "=" and re.fullmatch(r"\w+", name)
-        found[name] = resolved(value)
+        values[name] = resolved(value)
         if following == "]":
             assert next(tokens) == ";"
-            return found
+            return values
         assert following == ","
 
 

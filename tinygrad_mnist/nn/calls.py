@@ -65,7 +65,7 @@ class LayerCalls:
     """
 
     def __init__(self, model: Any = None) -> None:
-        if model is not None and not is_module(model):
+        if model is not None and not is_model(model):
             shown = model.__name__ if isinstance(model, type) else type(model).__name__
             raise TypeError(f"the model must be an nn.Module, not {shown}")
         self.model = model
@@ -139,11 +139,11 @@ class LayerCalls:
                 self.open.remove(call)
 
 
-def is_module(value: Any) -> bool:
+def is_model(value: Any) -> bool:
     """Tell whether a value is a Module; by what it can, for `module.py` stands above this file.
 
     >>> from tinygrad_mnist import nn
-    >>> is_module(nn.ReLU()), is_module(nn.ReLU)
+    >>> is_model(nn.ReLU()), is_model(nn.ReLU)
     (True, False)
     """
     return hasattr(type(value), "named_modules")

@@ -146,7 +146,7 @@ def _call(module: Any, inputs: tuple[Any, ...], kw: dict[str, Any]) -> Summary:
             f"summary() has called {type(module).__name__} with {', '.join(shown) or 'no Tensor'}"
         )
         raise
-    given = [tensor for _, tensor in tensors_in([inputs, kw])]
+    tensors = [tensor for _, tensor in tensors_in([inputs, kw])]
     # Calls with no call within: the outputs of the others are made of these.
     inner = [
         call for call, following in zip(layers.calls, [*layers.calls[1:], None], strict=True)
@@ -154,7 +154,7 @@ def _call(module: Any, inputs: tuple[Any, ...], kw: dict[str, Any]) -> Summary:
     ]  # fmt: skip
     return Summary(
         _rows(module, (layers.calls, counter.counts)),
-        sum(tensor._data.nbytes for tensor in given),
+        sum(tensor._data.nbytes for tensor in tensors),
         sum(call.output_bytes for call in inner),
     )
 

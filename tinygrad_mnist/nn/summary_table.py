@@ -15,14 +15,14 @@ SHORTEST = (16, 12)  # of the first two columns, which give way where the termin
 def as_text(summary: Any) -> str:
     """Return the table in ASCII, no wider than the terminal where the numbers leave room."""
     lines = [HEAD, *(_cells(row, "  " * row.depth) for row in summary.rows)]
-    table = [tuple(plain(cell) for cell in line) for line in lines]
+    table = [tuple(terminal_text(cell) for cell in line) for line in lines]
     widths = [max(len(line[i]) for line in table) for i in range(len(HEAD))]
     room = shutil.get_terminal_size().columns - sum(widths[2:]) - 2 * (len(HEAD) - 1)
     while widths[0] + widths[1] > room and (widths[0] > SHORTEST[0] or widths[1] > SHORTEST[1]):
         widths[widths[1] - SHORTEST[1] > widths[0] - SHORTEST[0]] -= 1
     rule = "=" * (sum(widths) + 2 * (len(HEAD) - 1))
     shown = [_line(line, widths) for line in table]
-    notes = [plain(note) for note in _totals(summary)]
+    notes = [terminal_text(note) for note in _totals(summary)]
     return "\n".join([rule, shown[0], rule, *shown[1:], rule, *notes])
 
 
@@ -111,10 +111,10 @@ def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else text[: max(0, width - 3)] + "..."
 
 
-def plain(text: str) -> str:
+def terminal_text(text: str) -> str:
     r"""Return text with escapes for what is not ASCII, or moves the cursor.
 
-    >>> plain("layer"), plain("a\x1b[2J")
+    >>> terminal_text("layer"), terminal_text("a\x1b[2J")
     ('layer', 'a\\x1b[2J')
     """
     return ascii(text)[1:-1] if not (text.isascii() and text.isprintable()) else text

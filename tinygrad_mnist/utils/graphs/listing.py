@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tinygrad_mnist.autograd.memory import size_text
-from tinygrad_mnist.nn.summary_table import plain
+from tinygrad_mnist.nn.summary_table import terminal_text
 from tinygrad_mnist.utils.graphs.collect import OpCall, Output, Recorded
 from tinygrad_mnist.utils.graphs.columns import fold_text, saved_text, value_text
 from tinygrad_mnist.utils.graphs.frames import fold, folded
@@ -34,7 +34,7 @@ def _why(recorded: Recorded, output: Output) -> str:
 def as_listing(recorded: Recorded, most: int | None) -> str:
     """Return a graph as text."""
     lines = [headline(recorded), *_lines(recorded, most)]
-    return "\n".join(plain(line.replace(" × ", "x")) for line in lines)
+    return "\n".join(terminal_text(line.replace(" × ", "x")) for line in lines)
 
 
 def _lines(recorded: Recorded, most: int | None) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tinygrad_mnist.autograd.modes import enable_grad
 from tinygrad_mnist.files import atomic_write
-from tinygrad_mnist.nn.calls import LayerCalls, is_module, tensors_in
+from tinygrad_mnist.nn.calls import LayerCalls, is_model, tensors_in
 from tinygrad_mnist.nn.unchanged import unchanged, with_tensors, without_lazy
 from tinygrad_mnist.utils.graphs.collect import Recorded, collect
 from tinygrad_mnist.utils.graphs.dot import as_dot
@@ -97,7 +97,7 @@ def graph(
     if most is not None and (isinstance(most, bool) or not isinstance(most, int) or most < 1):
         raise ValueError(f"most is the number of ops to draw, 1 or more, or None, not {most!r}")
     own = Names(names)
-    if is_module(of):
+    if is_model(of):
         return _graph_of_call(of, model, own, most, keywords)
     if keywords or len(model) > 1:
         raise TypeError(

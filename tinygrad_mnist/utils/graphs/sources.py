@@ -11,7 +11,7 @@ from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.autograd.function import Function, FunctionCtx
 from tinygrad_mnist.autograd.graph import AnyNode, Leaf, Node
 from tinygrad_mnist.autograd.tensor import unwrap
-from tinygrad_mnist.nn.calls import is_module
+from tinygrad_mnist.nn.calls import is_model
 
 Array = np.ndarray[Any, Any]
 OF_THE_ENGINE = frozenset(vars(FunctionCtx(Function, ())))  # a context has no others of its own
@@ -40,7 +40,7 @@ class Names:
         """Add the names of a module's Parameters and buffers, or of a mapping from names."""
         if names is None:
             return
-        if is_module(names):
+        if is_model(names):
             self.model = names
             for name, parameter in names.named_parameters():
                 if parameter._node is not None:
