@@ -20,7 +20,8 @@ STYLE = (
     ".tg-graph .tip{fill:var(--soft,#59636e)}"
     ".tg-graph .edge,.tg-graph .below{fill:var(--soft,#59636e);font-size:10.5px}"
     ".tg-graph .box rect{fill:var(--paper,#fff);stroke:var(--soft,#59636e)}"
-    ".tg-graph .parameter rect{stroke:var(--accent,#0969da);stroke-width:2}"
+    ".tg-graph .parameter rect{fill:rgba(var(--heat,9,105,218),.25);"
+    "stroke:var(--accent,#0969da)}"
     ".tg-graph .constant rect,.tg-graph .fold rect{stroke-dasharray:4 3}"
     ".tg-graph .output rect{stroke-width:2}"
 )
