@@ -9,7 +9,7 @@ import pytest
 from tinygrad_mnist.data import Mnist
 from tinygrad_mnist.models import RECIPES, Recipe, RecipeError
 from tinygrad_mnist.train import Diverged, Trainer, evaluate, fit, predict
-from tinygrad_mnist.train.loop import chosen, split
+from tinygrad_mnist.train.loop import chosen, validation_split
 
 
 def small(name: str, **changes: object) -> Recipe:
@@ -99,15 +99,15 @@ def test_the_test_images_play_no_part(few: Mnist) -> None:
 
 def test_validation_images_are_not_trained_on(few: Mnist) -> None:
     recipe = small("mlp-10")
-    kept, held = split(len(few.train_labels), recipe)
-    assert sorted([*kept, *held]) == list(range(400))
-    assert len(held) == 33
+    training, validation = validation_split(len(few.train_labels), recipe)
+    assert sorted([*training, *validation]) == list(range(400))
+    assert len(validation) == 33
 
     images = few.train_images.copy()
-    images[held] = 0
+    images[validation] = 0
     blank = dataclasses.replace(few, train_images=images)
     assert bits(fit(recipe, few)) == bits(fit(recipe, blank))
-    images[kept[0]] = 0
+    images[training[0]] = 0
     assert bits(fit(recipe, few)) != bits(fit(recipe, blank))
 
 

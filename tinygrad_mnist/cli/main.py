@@ -86,10 +86,10 @@ def _run(argv: Sequence[str] | None) -> int:
             sys.stdout.flush()
         return code
     except Exception as error:
-        known = _code(error)
-        if known is None:  # a bug of the package: the traceback helps to find it
+        exit_code = _code(error)
+        if exit_code is None:  # a bug of the package: the traceback helps to find it
             raise
-        return complain(words(error), known)
+        return complain(words(error), exit_code)
 
 
 def _code(error: Exception) -> int | None:

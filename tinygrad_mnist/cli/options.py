@@ -116,10 +116,10 @@ def describe_model(path: Path, saved: Saved) -> None:
     say("model", f"{path}: {what}")
 
 
-def sizes(text: str) -> tuple[int, ...]:
+def hidden_sizes(text: str) -> tuple[int, ...]:
     """Parse --hidden: "256,128,64".
 
-    >>> sizes("256,128")
+    >>> hidden_sizes("256,128")
     (256, 128)
     """
     try:

@@ -63,8 +63,8 @@ def _named_data(saved: Saved) -> str | None:
     """Return the --data that a model was trained on, if the file records it."""
     if saved.data.get("name") == "mnist-5k-embedded":
         return "embedded"
-    given = saved.data.get("given")
-    return given if isinstance(given, str) else None
+    option = saved.data.get("given")
+    return option if isinstance(option, str) else None
 
 
 def record_of(model: Path, saved: Saved) -> dict[str, Any] | None:

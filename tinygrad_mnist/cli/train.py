@@ -29,7 +29,7 @@ from tinygrad_mnist.cli.folder import (
     results_in,
 )
 from tinygrad_mnist.cli.main import UsageError
-from tinygrad_mnist.cli.options import add_data, batch_size, load_data, recipe_of, sizes
+from tinygrad_mnist.cli.options import add_data, batch_size, hidden_sizes, load_data, recipe_of
 
 if TYPE_CHECKING:
     from tinygrad_mnist.models import Recipe
@@ -44,7 +44,7 @@ OVERRIDES: dict[str, dict[str, Any]] = {
     "epochs": {"type": int, "help": "passes over the training images"},
     "batch_size": {"type": batch_size, "help": "images a step, or 'full' for all of them"},
     "lr": {"type": float, "help": "learning rate"},
-    "hidden": {"type": sizes, "help": "sizes of the hidden layers, like 256,128"},
+    "hidden": {"type": hidden_sizes, "help": "sizes of the hidden layers, like 256,128"},
     "digit": {"type": int, "help": "the digit that the neuron tells from the others"},
 }
 _UNSET = object()
@@ -91,21 +91,21 @@ def run(args: argparse.Namespace) -> int:
     cores = os.cpu_count() or 1
     if args.threads is not None and not 1 <= args.threads <= cores:
         raise UsageError(f"--threads must be from 1 to {cores}, the cores here, not {args.threads}")
-    claimed, trainer, given = _resumed(args) if args.resume else _new(args)
+    claimed, trainer, data_option = _resumed(args) if args.resume else _new(args)
     trainer.threads = args.threads or trainer.threads
     try:
-        return _run(claimed.folder, trainer, given, args)
+        return _run(claimed.folder, trainer, data_option, args)
     finally:
         claimed.release()
 
 
-def _run(out: Path, trainer: Trainer, given: str | None, args: argparse.Namespace) -> int:
+def _run(out: Path, trainer: Trainer, data_option: str | None, args: argparse.Namespace) -> int:
     from tinygrad_mnist.cli.show import say
     from tinygrad_mnist.train import Diverged
 
     say("recipe", _describe(trainer.recipe))
     try:
-        stopped = _train(trainer, out, given, args)
+        stopped = _train(trainer, out, data_option, args)
     except Diverged:  # a resumed run would diverge again
         (out / CHECKPOINT).unlink()
         raise
@@ -114,7 +114,7 @@ def _run(out: Path, trainer: Trainer, given: str | None, args: argparse.Namespac
         print(f"stopped in {where}; all of it is in {out / CHECKPOINT}")
         print(f"continue with: tinygrad-mnist train --resume {shlex.quote(str(out))}")
         return 128 + stopped  # the exit code that a shell reports after this signal
-    _finish(trainer, out, given)
+    _finish(trainer, out, data_option)
     return 0
 
 
@@ -128,12 +128,12 @@ def _new(args: argparse.Namespace) -> tuple[Claim, Trainer, str | None]:
         raise UsageError(f"--digit is for recipes with one output; {recipe.name} tells all ten")
     if args.overwrite and not args.out:
         raise UsageError("--overwrite is for --out: without it, each run has a new folder")
-    given = args.data if args.data in (None, "embedded") else os.path.abspath(args.data)
+    data_option = args.data if args.data in (None, "embedded") else os.path.abspath(args.data)
     claimed = claim(Path(args.out)) if args.out else claim_new(Path("runs") / recipe.name)
     try:
         if not args.overwrite:
             check_free(claimed.folder)
-        return claimed, Trainer(recipe, load_data(given), eager=args.eager), given
+        return claimed, Trainer(recipe, load_data(data_option), eager=args.eager), data_option
     except BaseException:
         claimed.release()
         raise
@@ -162,8 +162,8 @@ def _resumed(args: argparse.Namespace) -> tuple[Claim, Trainer, str | None]:
             args.overwrite = False  # it continues with the existing files
         elif not args.overwrite:
             check_free(out)
-        given = args.data if args.data is not None else saved.data.get("given")
-        return claimed, resume(saved, load_data(given), eager=args.eager), given
+        data_option = args.data if args.data is not None else saved.data.get("given")
+        return claimed, resume(saved, load_data(data_option), eager=args.eager), data_option
     except BaseException:
         claimed.release()
         raise
@@ -209,15 +209,17 @@ class _Stop:
         self.asked = number
 
 
-def _train(trainer: Trainer, out: Path, given: str | None, args: argparse.Namespace) -> int | None:
+def _train(
+    trainer: Trainer, out: Path, data_option: str | None, args: argparse.Namespace
+) -> int | None:
     """Train to the end, saving now and then; return the number of a signal that stopped it."""
-    from tinygrad_mnist.cli.show import progress
+    from tinygrad_mnist.cli.progress import progress
     from tinygrad_mnist.train import save_model
 
     keep = args.keep
 
     def save(name: str = CHECKPOINT) -> None:
-        save_model(out / name, trainer, checkpoint=True, given=given)
+        save_model(out / name, trainer, checkpoint=True, data_option=data_option)
 
     with _Stop() as stop:
         save()  # at once: a folder that cannot be written to should not cost an hour
@@ -248,7 +250,7 @@ def _is_best(history: list[dict[str, Any]]) -> bool:
     return bool(last > max(before, default=-1))
 
 
-def _finish(trainer: Trainer, out: Path, given: str | None) -> None:
+def _finish(trainer: Trainer, out: Path, data_option: str | None) -> None:
     """Test the model, write all files, and print the result and what to do next."""
     from tinygrad_mnist.cli.evaluate import show_verdict
     from tinygrad_mnist.cli.show import say
@@ -267,7 +269,7 @@ def _finish(trainer: Trainer, out: Path, given: str | None) -> None:
     say("wrote", f"{', '.join(written)} into {out}")
     if REPORT in written:
         say("open", f"{out / REPORT} in a browser, and draw a digit on it")
-    data_flag = f" --data {shlex.quote(given)}" if given else ""
+    data_flag = f" --data {shlex.quote(data_option)}" if data_option else ""
     print(f"next    tinygrad-mnist evaluate {shlex.quote(str(out / MODEL))}{data_flag}")
 
 

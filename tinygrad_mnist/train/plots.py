@@ -95,8 +95,9 @@ def grid(data: Mnist, evaluation: Evaluation, which: Any, title: str) -> Any:
     figure = _figure(COLUMNS, rows * HEIGHT / WIDTH + 0.4)
     axes = figure.subplots()  # one for all: forty take seconds to draw
     sheet = np.zeros((rows * HEIGHT, COLUMNS * WIDTH), np.uint8)
-    for place, index in enumerate(which):
-        top, left = place // COLUMNS * HEIGHT + HEIGHT - 28, place % COLUMNS * WIDTH + 6
+    for position, index in enumerate(which):
+        top = position // COLUMNS * HEIGHT + HEIGHT - 28
+        left = position % COLUMNS * WIDTH + 6
         sheet[top : top + 28, left : left + 28] = data.test_images[index]
         words, color = _caption(evaluation, index)
         axes.text(left + 14, top - 1, words, color=color, fontsize=7, ha="center", va="bottom")
