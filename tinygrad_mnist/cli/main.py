@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
 import signal
@@ -11,11 +12,11 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from tinygrad_mnist import __version__, start
-from tinygrad_mnist.cli.output import open_streams, outlive_reader
+from tinygrad_mnist.cli.output import hushed, open_streams, outlive_reader
 
 COMMANDS = (
     "train", "evaluate", "predict", "report", "compare", "models", "data", "doctor", "export",
-    "inspect",
+    "inspect", "completion",
 )  # fmt: skip
 
 STOPPED = 130  # the exit code that a shell reports after Ctrl-C
@@ -82,7 +83,8 @@ def _run(argv: Sequence[str] | None) -> int:
     try:
         with outlive_reader():
             args = parser().parse_args(argv)
-            code: int = args.run(args)
+            with hushed() if getattr(args, "quiet", False) else contextlib.nullcontext():
+                code: int = args.run(args)
             sys.stdout.flush()
         return code
     except Exception as error:

@@ -30,6 +30,13 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_quiet(parser: argparse.ArgumentParser) -> None:
+    """Add the option --quiet, which `main` obeys."""
+    parser.add_argument(
+        "-q", "--quiet", action="store_true", help="print nothing but errors; files tell the rest"
+    )
+
+
 def load_data(named: str | None) -> Mnist:
     """Load the data that --data names; print which it is and, when not MNIST, why."""
     from tinygrad_mnist.data import load_mnist
