@@ -84,7 +84,8 @@ def ink_of(pixels: Floats) -> Mask:
     floor = max(5 * noise, 12.0)
     beyond = difference > floor
     if beyond.sum() < 12:
-        raise NoDigit("there is no digit: all of it is of one shade")
+        uniform = "all of it is of one shade"
+        raise NoDigit(f"there is no digit: {'nothing stands out' if noise > 4 else uniform}")
     full = np.percentile(difference[beyond], 75)
     ink: Mask = difference > max(0.5 * full, floor)
     return ink

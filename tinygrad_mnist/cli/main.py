@@ -111,8 +111,8 @@ def words(error: Exception) -> str:
     """Return an error's message, with the name of the file that it is about."""
     if isinstance(error, MemoryError):
         return f"not enough memory: {error}"
-    if isinstance(error, OSError) and error.strerror and error.filename:
-        return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f"{os.fsdecode(error.filename) or repr(error.filename)}: {error.strerror}"
     return str(error)
 
 

@@ -1,7 +1,7 @@
 """Ask a model which digits images show; draw each beside the probabilities.
 
 IMAGE is a picture file of one digit (a photo, a scan, a drawing), or the number of a test image,
-counted from 0. A picture is drawn as the model saw it.
+counted from 0; - reads a picture from standard input. A picture is drawn as the model saw it.
 """
 
 from __future__ import annotations
