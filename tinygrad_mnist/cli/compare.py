@@ -62,5 +62,5 @@ def _records(folders: list[str]) -> dict[str, dict[str, Any]]:
         try:
             records[name] = read_record(path)
         except RecordError as error:
-            raise UsageError(str(error)) from None
+            raise UsageError(f"{error}; compare without it") from None
     return records

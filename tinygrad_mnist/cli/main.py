@@ -83,6 +83,7 @@ def _run(argv: Sequence[str] | None) -> int:
     try:
         with outlive_reader():
             args = parser().parse_args(argv)
+            _check_names(args)
             with hushed() if getattr(args, "quiet", False) else contextlib.nullcontext():
                 code: int = args.run(args)
             sys.stdout.flush()
@@ -92,6 +93,14 @@ def _run(argv: Sequence[str] | None) -> int:
         if exit_code is None:  # a bug of the package: the traceback helps to find it
             raise
         return complain(words(error), exit_code)
+
+
+def _check_names(args: argparse.Namespace) -> None:
+    """Raise UsageError for an empty argument, as a shell's unset variable leaves it."""
+    for name, value in vars(args).items():
+        if "" in (value if isinstance(value, list) else [value]):
+            see = f"tinygrad-mnist {args.command} --help"
+            raise UsageError(f"an empty argument: {name} needs a name (see {see})")
 
 
 def _code(error: Exception) -> int | None:

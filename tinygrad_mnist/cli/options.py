@@ -91,7 +91,8 @@ def load_saved(path: str, *, quiet: bool = False) -> Saved:
 def model_file(path: str) -> Path:
     """Return `path`, or the model.pkl of a folder, or its checkpoint.pkl if there is no other.
 
-    Raises UsageError for a folder with both, which belong to different runs, or with neither.
+    Raises UsageError for a folder with both, which belong to different runs, or with neither, and
+    for an empty file.
     """
     from pathlib import Path
 
@@ -108,6 +109,10 @@ def model_file(path: str) -> Path:
                 "name the file"
             )
         file = file / names[0]
+    if file.exists() and not file.is_file():
+        raise UsageError(f"{file}: neither a file nor a folder")
+    if file.exists() and not file.stat().st_size:
+        raise UsageError(f"{file}: empty: 0 bytes; its writing was cut off, or it is not a model")
     return file
 
 

@@ -34,8 +34,8 @@ def read_views(path: str) -> NDArray[np.uint8]:
     """Read a picture file as uint8 images (N, 28, 28), white on black, upright and a little turned.
 
     "-" stands for standard input. Any paper, light and pen: see ink.py. A picture of 28x28 pixels
-    on black, or on white, is taken as it is, and is the only view. Raises `UsageError` for what cannot be read as a picture of one
-    digit, naming the file.
+    on black, or on white, is taken as it is, and is the only view. Raises `UsageError`, naming the
+    file, for what cannot be read as a picture of one digit.
     """
     try:
         from PIL import Image
@@ -78,10 +78,8 @@ def _opened(image: Any, path: str) -> Any:
     before = image.MAX_IMAGE_PIXELS
     image.MAX_IMAGE_PIXELS = None  # a bound of our own, without a warning at half of it
     try:
-        ignored = warnings.catch_warnings(
-            action="ignore"
-        )  # damage that does not matter, as in EXIF
-        with ignored, _content(path) as file, image.open(file) as opened:
+        silent = warnings.catch_warnings(action="ignore")  # of damage that does not matter
+        with silent, _content(path) as file, image.open(file) as opened:
             if opened.width * opened.height > MOST:
                 raise UsageError(
                     f"{path}: {opened.width:,} x {opened.height:,} pixels; scale it down to at "
