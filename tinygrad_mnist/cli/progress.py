@@ -213,15 +213,16 @@ def epoch_line(numbers: dict[str, Any], epochs: int, room: int = 79) -> str:
     epoch 2/5  loss 0.2500  accuracy 90.00 %  val loss 0.2000  val accuracy 95.00 %  8,765 images/s
     >>> print(epoch_line(numbers, 5, 79))
     epoch 2/5  loss 0.2500  accuracy 90.00 %  val loss 0.2000  val accuracy 95.00 %
-    >>> print(epoch_line(numbers, 5, 50))
-    epoch 2/5  loss 0.2500  val accuracy 95.00 %
+    >>> print(epoch_line(numbers, 5, 19))
+    2/5  val 95.00 %
     """
+    named = room >= NARROW
     parts = {
-        "epoch": f"epoch {numbers['epoch']:>{len(str(epochs))}}/{epochs}",
+        "epoch": f"{'epoch ' * named}{numbers['epoch']:>{len(str(epochs))}}/{epochs}",
         "loss": f"loss {short(numbers['loss'])}",
         "accuracy": f"accuracy {percent(numbers['accuracy'])}",
         "val loss": f"val loss {short(numbers['validation_loss'])}",
-        "val accuracy": f"val accuracy {percent(numbers['validation_accuracy'])}",
+        "val accuracy": f"val {'accuracy ' * named}{percent(numbers['validation_accuracy'])}",
         "rate": f"{numbers['images_per_second']:,.0f} images/s",
     }
     for name in ("rate", "val loss", "accuracy", "loss", "val accuracy"):
