@@ -57,18 +57,24 @@ def read_views(path: str) -> NDArray[np.uint8]:
 def _as_it_is(pixels: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     """Return a 28x28 image with a black or a white border as white on black; None for any other.
 
-    A border of one shade around paper of the other is a frame, which MNIST's images do not have:
-    up to four pixels of it, as wide as their margin, become paper.
+    Up to four pixels of a frame, as wide as the margin of MNIST's images, become paper.
     """
-    for frame in range(5):
-        core = pixels[frame : SIDE - frame, frame : SIDE - frame]
-        border = np.median(np.concatenate([core[0], core[-1], core[:, 0], core[:, -1]]))
-        if np.ptp(core) < 32 or 8 <= border <= 247:
-            return None
-        on_black = core if border < 8 else 255 - core
-        if on_black.mean() < 128:
-            return np.pad(on_black, frame)
-    return None
+    if np.ptp(pixels) < 32:
+        return None
+    border = _ring(pixels, 0)
+    frame = next((k for k in range(1, 5) if abs(_ring(pixels, k) - border) > 128), 0)
+    paper, inner = _ring(pixels, frame), slice(frame, SIDE - frame)
+    if 8 <= paper <= 247:
+        return None
+    core = pixels[inner, inner]
+    return np.pad(core if paper < 8 else 255 - core, frame)
+
+
+def _ring(pixels: NDArray[np.uint8], depth: int) -> float:
+    """Return the median shade of the pixels that are `depth` pixels away from the border."""
+    inner = slice(depth, len(pixels) - depth)
+    core = pixels[inner, inner]
+    return float(np.median(np.concatenate([core[0], core[-1], core[:, 0], core[:, -1]])))
 
 
 def _opened(image: Any, path: str) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from tinygrad_mnist.cli.draw import sparkline
+from tinygrad_mnist.cli.draw import LEVELS, sparkline
 from tinygrad_mnist.cli.live import Live, Segment
 from tinygrad_mnist.cli.show import percent
 from tinygrad_mnist.cli.terminal import CYAN, DIM, can_print, on_terminal
@@ -200,7 +200,7 @@ def run_line(state: State, curve: LossCurve, room: int) -> list[Segment]:
     if cells < SPARK[0]:
         return [(epoch + tail, "")]
     drawn = sparkline(curve.means(cells))[:cells]
-    rest = ("·" if can_print("·") else " ") * (cells - len(drawn))
+    rest = ("·" if can_print(LEVELS) else " ") * (cells - len(drawn))
     return [(f"{epoch} ", ""), (drawn, CYAN), (rest, DIM), (tail, "")]
 
 
