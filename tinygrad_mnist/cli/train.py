@@ -62,7 +62,7 @@ _UNSET = object()
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the recipe, the flags that override its fields, and the paths."""
     parser.add_argument("recipe", nargs="?", metavar="RECIPE", help="see `tinygrad-mnist models`")
-    overrides = parser.add_argument_group("instead of what the recipe says")
+    overrides = parser.add_argument_group("settings of the recipe, to be changed")
     for field, how in OVERRIDES.items():
         flag = f"--{field.replace('_', '-')}"
         metavar = "SIZES" if field == "hidden" else "N"
