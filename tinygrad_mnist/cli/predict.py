@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 class Answer(NamedTuple):
-    """What the model makes of one image."""
+    """The answer of a model to one image."""
 
     name: str
     image: NDArray[np.uint8]
