@@ -233,8 +233,8 @@ DAMAGE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "half": (lambda record: record[: len(record) // 2], "damaged or half-written"),
     "binary": (lambda record: b"\xff\xfe\x00\x01", "damaged or half-written"),
     "nested": (lambda record: b"[" * 100_000, "damaged or half-written"),
-    "list": (lambda record: b"[]", "no record of a run"),
-    "null": (lambda record: b"null", "no record of a run"),
+    "list": (lambda record: b"[]", "not the record of a run"),
+    "null": (lambda record: b"null", "not the record of a run"),
     "older": (
         lambda record: json.dumps(without(json.loads(record), "seconds")).encode(),
         "'seconds' is missing",
@@ -252,12 +252,12 @@ def test_a_damaged_record(
     change, reason = DAMAGE[kind]
     path, page = run_folder / "run.json", (run_folder / "report.html").read_bytes()
     path.write_bytes(change(path.read_bytes()))
-    told = complaint(capsys, "report", str(run_folder), "--data", "embedded")
-    assert f"{path}: " in told and reason in told and "remove it" in told
+    line = complaint(capsys, "report", str(run_folder), "--data", "embedded")
+    assert f"{path}: " in line and reason in line and "remove it" in line
     assert (run_folder / "report.html").read_bytes() == page
     out = str(run_folder / "both.html")
-    told = complaint(capsys, "compare", str(trained.folder), str(run_folder), "--out", out)
-    assert reason in told and not Path(out).exists()
+    line = complaint(capsys, "compare", str(trained.folder), str(run_folder), "--out", out)
+    assert reason in line and not Path(out).exists()
 
 
 @pytest.mark.parametrize(
@@ -302,8 +302,8 @@ def test_a_record_and_a_model_of_two_runs(
 ) -> None:
     path = run_folder / "run.json"
     path.write_text(path.read_text().replace('"seed": 7', '"seed": 8'))
-    told = complaint(capsys, "report", str(run_folder), "--data", "embedded")
-    assert "the record of another run" in told
+    line = complaint(capsys, "report", str(run_folder), "--data", "embedded")
+    assert "the record of another run" in line
 
 
 def test_a_report_without_plots_or_record(

@@ -209,11 +209,11 @@ def test_a_mistake_is_one_line_and_exit_code_2(
     content = load(model)
     content["recipe"]["hidden"] = (3,)
     save(content, tmp_path / "misshapen.pkl")
-    places = {name: tmp_path / name for name in ("file", "empty")}
-    places |= {"model": Path(model), "misshapen": tmp_path / "misshapen.pkl"}
+    paths = {name: tmp_path / name for name in ("file", "empty")}
+    paths |= {"model": Path(model), "misshapen": tmp_path / "misshapen.pkl"}
     if "{blank}" in command:
-        places["blank"] = Path(draw(tmp_path / "blank.png", np.zeros((50, 50), np.uint8)))
-    code, _, err = run(*command.format(**places).split())
+        paths["blank"] = Path(draw(tmp_path / "blank.png", np.zeros((50, 50), np.uint8)))
+    code, _, err = run(*command.format(**paths).split())
     assert code == 2
     assert err.count("\n") == 1 and err.startswith("tinygrad-mnist: ")
     assert says in err
@@ -266,7 +266,7 @@ def test_a_reader_that_has_seen_enough(shell: Shell) -> None:
 
 
 def test_the_script_is_the_same_program() -> None:
-    """What pyproject.toml installs as tinygrad-mnist."""
+    """The function that pyproject.toml installs as tinygrad-mnist."""
     script = "import sys; from tinygrad_mnist.cli import main; sys.exit(main(['models']))"
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert ran.returncode == 0 and "mlp-128" in ran.stdout

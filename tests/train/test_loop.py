@@ -132,9 +132,9 @@ def test_an_epochs_numbers_are_those_of_its_steps(few: Mnist) -> None:
     losses = np.log(np.exp(outputs).sum(1)) - outputs[np.arange(len(labels)), labels]
     assert numbers["loss"] == pytest.approx(losses.mean(), rel=1e-5)
     assert numbers["accuracy"] == np.mean(outputs.argmax(1) == labels)
-    held = trainer.validation
+    validation = trainer.validation
     assert numbers["validation_accuracy"] == np.mean(
-        trainer.outputs(held.inputs).argmax(1) == held.labels
+        trainer.outputs(validation.inputs).argmax(1) == validation.labels
     )
     assert trainer.history == [numbers]
 
