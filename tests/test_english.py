@@ -54,6 +54,7 @@ EACH_COMMAND = {f"cli/{name}.py" for name in COMMANDS}  # main.py calls these tw
 PAIRS = {
     "add_arguments": EACH_COMMAND,
     "run": EACH_COMMAND,
+    "main": {"cli/main.py", "run.py"},  # two programs
     "conv": {"kernels/conv.py", "kernels/winograd.py"},  # two ways to one result
     "conv_input": {"kernels/conv.py", "kernels/winograd.py"},
     "conv_weight": {"kernels/conv.py", "kernels/winograd.py"},

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure for about two seconds, and print the results."""
-    facts = machine_facts()
+    facts = examine_machine()
     if args.json:
         print(json.dumps(facts, indent=2))
         return 0
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def machine_facts() -> dict[str, Any]:
+def examine_machine() -> dict[str, Any]:
     """Return everything that `doctor` prints, in order."""
     from tinygrad_mnist import blas
     from tinygrad_mnist.train.report import environment

@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the recipe, the results and a row per array."""
-    from tinygrad_mnist.cli.show import percent, say, show_table
+    from tinygrad_mnist.cli.show import percentage, say, show_table
     from tinygrad_mnist.models import Recipe, RecipeError
     from tinygrad_mnist.serialize import FormatError, inspect
 
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
         say("recipe", f"{recipe.name}: {recipe.what}; {', '.join(fields)}")
         print("data    {name}, {train:,} train / {test:,} test images".format(**content["data"]))
         if results := content["results"]:
-            say("test", f"accuracy {percent(results['accuracy'])}, on {results['measured_on']}")
+            say("test", f"accuracy {percentage(results['accuracy'])}, on {results['measured_on']}")
         if training := content["training"]:
             arrays |= _arrays(training, "training.")
             print(f"resume  a checkpoint, after {training['epoch']} of {recipe.epochs} epochs")

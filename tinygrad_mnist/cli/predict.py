@@ -49,7 +49,7 @@ class Answer(NamedTuple):
 
 def run(args: argparse.Namespace) -> int:
     """Print each answer and the probabilities; return 2 when a picture could not be read."""
-    from tinygrad_mnist.cli.show import percent, show_table
+    from tinygrad_mnist.cli.show import percentage, show_table
     from tinygrad_mnist.cli.terminal import on_terminal
 
     saved = load_saved(args.model, quiet=True)
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     if answers and not on_terminal():  # a row per image is what a program can read
         truth_column = ["truth"] if numbered else []
         rows = [
-            [a.name, a.text, *([a.truth] if numbered else []), *map(percent, a.shares)]
+            [a.name, a.text, *([a.truth] if numbered else []), *map(percentage, a.shares)]
             for a in answers
         ]
         show_table(["image", "answer", *truth_column, *classes], rows)
@@ -91,13 +91,13 @@ def card(answer: Answer, classes: tuple[str, ...], room: int) -> list[str]:
     yes   75.00 %  █████████▊
     """
     from tinygrad_mnist.cli.draw import bar, image_lines
-    from tinygrad_mnist.cli.show import percent
+    from tinygrad_mnist.cli.show import percentage
     from tinygrad_mnist.cli.terminal import BOLD, styled
 
     best = int(answer.shares.argmax())
-    title = f"{answer.name}: {answer.text} ({percent(answer.shares[best])})"
+    title = f"{answer.name}: {answer.text} ({percentage(answer.shares[best])})"
     if answer.text != classes[best]:
-        title = f"{answer.name}: {answer.text} ({classes[best]}: {percent(answer.shares[best])})"
+        title = f"{answer.name}: {answer.text} ({classes[best]}: {percentage(answer.shares[best])})"
     if answer.truth:
         title = f"test image {title}, truth {answer.truth}"
     picture = image_lines(answer.image)
@@ -107,7 +107,7 @@ def card(answer: Answer, classes: tuple[str, ...], room: int) -> list[str]:
     cells = min(room - names - 12 - (across + 3) * beside - 1, LONGEST_BAR)
     bars = []
     for k, (name, share) in enumerate(zip(classes, answer.shares, strict=True)):
-        line = f"{name:{names}}  {percent(share):>8}"
+        line = f"{name:{names}}  {percentage(share):>8}"
         if cells >= BAR:
             line += f"  {bar(float(share), cells)}"
         bars.append(styled(line.rstrip(), BOLD if k == best else ""))

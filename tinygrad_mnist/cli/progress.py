@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from tinygrad_mnist.cli.draw import LEVELS, sparkline
 from tinygrad_mnist.cli.live import Live, Segment
-from tinygrad_mnist.cli.show import percent
+from tinygrad_mnist.cli.show import percentage
 from tinygrad_mnist.cli.terminal import CYAN, DIM, can_print, on_terminal
 
 if TYPE_CHECKING:
@@ -180,8 +180,8 @@ def run_line(state: State, curve: LossCurve, room: int) -> list[Segment]:
     epoch = f"{'epoch ' * named}{state.epoch}/{state.epochs}"
     parts = {
         "loss": f"{'loss ' * named}{short(state.loss)}",
-        "accuracy": f"{'accuracy ' * named}{percent(state.accuracy)}",
-        "val": f"val {percent(state.val)}" if state.val is not None else "",
+        "accuracy": f"{'accuracy ' * named}{percentage(state.accuracy)}",
+        "val": f"val {percentage(state.val)}" if state.val is not None else "",
         "rate": f"{_rounded(state.rate)} images/s",
         "left": f"{duration(state.left)}{' left' * named}",
     }
@@ -220,9 +220,9 @@ def epoch_line(numbers: dict[str, Any], epochs: int, room: int = 79) -> str:
     parts = {
         "epoch": f"{'epoch ' * named}{numbers['epoch']:>{len(str(epochs))}}/{epochs}",
         "loss": f"loss {short(numbers['loss'])}",
-        "accuracy": f"accuracy {percent(numbers['accuracy'])}",
+        "accuracy": f"accuracy {percentage(numbers['accuracy'])}",
         "val loss": f"val loss {short(numbers['validation_loss'])}",
-        "val accuracy": f"val {'accuracy ' * named}{percent(numbers['validation_accuracy'])}",
+        "val accuracy": f"val {'accuracy ' * named}{percentage(numbers['validation_accuracy'])}",
         "rate": f"{numbers['images_per_second']:,.0f} images/s",
     }
     for name in ("rate", "val loss", "accuracy", "loss", "val accuracy"):

@@ -92,10 +92,10 @@ def _lines(row: Sequence[str], shown: Sequence[int], widths: Sequence[int], left
     return lines
 
 
-def percent(share: float) -> str:
+def percentage(share: float) -> str:
     """Return a share between 0 and 1 as a percentage; "-" for none.
 
-    >>> percent(0.97849), percent(float("nan"))
+    >>> percentage(0.97849), percentage(float("nan"))
     ('97.85 %', '-')
     """
     return "-" if share != share else f"{share:.2%}".replace("%", " %")

@@ -42,7 +42,7 @@ def plot_run(trainer: Trainer, evaluation: Evaluation, folder: Path) -> list[Pat
     data = trainer.data
     first = np.arange(min(SHOWN, len(data.test_labels)))
     figures = {
-        "curves.png": curves(trainer.history, f"{trainer.recipe.name}, trained on {data.name}"),
+        "curves.png": plot_curves(trainer.history, f"{trainer.recipe.name}, trained on {data.name}"),
         "confusion.png": confusion(evaluation, measured_on(data)),
         "digits.png": grid(data, evaluation, first, f"The first of {measured_on(data)}"),
         "mistakes.png": grid(
@@ -55,7 +55,7 @@ def plot_run(trainer: Trainer, evaluation: Evaluation, folder: Path) -> list[Pat
     return [folder / name for name in figures]
 
 
-def curves(history: list[dict[str, Any]], title: str) -> Any:
+def plot_curves(history: list[dict[str, Any]], title: str) -> Any:
     """Draw loss and accuracy after each epoch, on training and validation images."""
     figure = _figure(10, 4)
     epochs = [numbers["epoch"] for numbers in history]
