@@ -42,7 +42,9 @@ def plot_run(trainer: Trainer, evaluation: Evaluation, folder: Path) -> list[Pat
     data = trainer.data
     first = np.arange(min(SHOWN, len(data.test_labels)))
     figures = {
-        "curves.png": plot_curves(trainer.history, f"{trainer.recipe.name}, trained on {data.name}"),
+        "curves.png": plot_curves(
+            trainer.history, f"{trainer.recipe.name}, trained on {data.name}"
+        ),
         "confusion.png": confusion(evaluation, measured_on(data)),
         "digits.png": grid(data, evaluation, first, f"The first of {measured_on(data)}"),
         "mistakes.png": grid(
