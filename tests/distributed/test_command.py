@@ -22,7 +22,7 @@ def test_a_checkpoint_goes_on_with_other_ranks(tmp_path: Path, on_ranks: Finish)
     trainer = Trainer(RECIPE, data)
     for _, _ in zip(trainer.steps(), range(30), strict=False):
         pass
-    save_model(tmp_path / "checkpoint.pkl", trainer, checkpoint=True, given="embedded")
+    save_model(tmp_path / "checkpoint.pkl", trainer, checkpoint=True, data_option="embedded")
     done = on_ranks(3, *TRAIN, "--resume", str(tmp_path))
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("epoch 2/2") == 1 and "\nranks   3, each" in done.stdout

@@ -26,7 +26,7 @@ __all__ = ["DataParallel"]  # DistributedDataParallel is in torch.nn.parallel al
 
 
 class DataParallel(Module):
-    """Call `module`, whose state is under "module.": there is one CPU, nothing to spread over.
+    """Call `module`, whose state is under "module."; with one CPU there is nothing to spread.
 
     Raises RuntimeError for `device_ids`.
     """

@@ -63,13 +63,13 @@ def examples(recipe: Recipe, images: Images, labels: Ints) -> Examples:
     return Examples(inputs, yes.astype(np.int64), yes.astype(np.float32)[:, None])
 
 
-def split(n: int, recipe: Recipe) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def validation_split(n: int, recipe: Recipe) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the indices of n images to train on, and of those held out to validate."""
-    held = max(1, round(n * recipe.validation))
-    if held >= n:
+    count = max(1, round(n * recipe.validation))
+    if count >= n:
         raise RecipeError(f"{n} training images are too few to keep some for validation")
     order = np.random.default_rng([recipe.seed, 0]).permutation(n)
-    return order[held:], order[:held]
+    return order[count:], order[:count]
 
 
 class Trainer:
@@ -100,11 +100,11 @@ class Trainer:
         self.loss = getattr(F, recipe.loss)
         self.optimizer = make_optimizer(recipe, self.model)
         self.scheduler = make_scheduler(recipe, self.optimizer)
-        kept, held = split(len(data.train_labels), recipe)
+        training, validation = validation_split(len(data.train_labels), recipe)
         images, labels = data.train_images, data.train_labels
-        self.training = examples(recipe, images[kept], labels[kept])
-        self.validation = examples(recipe, images[held], labels[held])
-        mine = self.ranks.part(len(kept)) if recipe.batch_size is None else slice(None)
+        self.training = examples(recipe, images[training], labels[training])
+        self.validation = examples(recipe, images[validation], labels[validation])
+        mine = self.ranks.part(len(training)) if recipe.batch_size is None else slice(None)
         self._labels = self.training.labels[mine]
         self._inputs = from_numpy(self.training.inputs[mine])
         self._targets = from_numpy(self.training.targets[mine])
@@ -115,6 +115,7 @@ class Trainer:
         self.epoch = 0  # finished epochs
         self.batch = 0  # finished steps of the present epoch
         self.sums = _no_sums()  # of the present epoch
+        self.step_loss = math.nan  # of the last step
 
     def compile(self) -> None:
         """Compile the step for this trainer."""
@@ -179,6 +180,7 @@ class Trainer:
                 f"the loss became {value} in epoch {self.epoch + 1}, step {self.batch + 1}: "
                 f"try a learning rate below {self.recipe.lr:g}"
             )
+        self.step_loss = value
         self.sums["loss"] += value * images
         self.sums["correct"] += correct
         self.sums["images"] += images
@@ -194,8 +196,8 @@ class Trainer:
                 self.optimizer.step()
                 return 0.0, 0
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            given = (self._inputs, self._targets) if rows is None else (from_numpy(rows),)
-            loss, outputs = self.step(*given)
+            batch = (self._inputs, self._targets) if rows is None else (from_numpy(rows),)
+            loss, outputs = self.step(*batch)
         return loss.item(), int(np.count_nonzero(chosen(outputs.numpy()) == labels))
 
     def _end_epoch(self) -> dict[str, Any]:
