@@ -149,9 +149,9 @@ def reference() -> Iterator[tuple[ModuleType, list[str]]]:
         yield module, [n for n in listed(module) if not isinstance(getattr(module, n), ModuleType)]
 
 
-def is_tensor(value: type) -> bool:
-    """Tell whether a class is Tensor, whose methods are attached by `ops/`."""
-    return value is tg.Tensor
+def members(value: type) -> list[str]:
+    """Return the names that a class defines; of Tensor all, since `ops/` attaches most of them."""
+    return dir(value) if value is tg.Tensor else list(vars(value))
 
 
 def member(value: type, name: str) -> object:

@@ -33,9 +33,9 @@ MARK = "<!-- From here on written by scripts/write_differences.py -->\n"
 HEADER = """
 ## Names that are not here
 
-Compared with PyTorch {version}: for each namespace how many of its public names are here, and of those
-that are not, why, and what to write instead. An AttributeError says the same. PyTorch's own machinery
-is what programs do not call; there is nothing to write in its place.
+Compared with PyTorch {version}: for each namespace how many of its public names are here, and for
+those that are not, why, and what to write instead. An AttributeError has the same sentence. PyTorch's
+own machinery is what programs do not call; nothing has to be written in its place.
 
 | namespace | public names | here |
 |---|---|---|

@@ -96,7 +96,9 @@ def run_python(block: Block, names: dict[str, Any], where: str) -> None:
 
 def run_text(block: Block, names: dict[str, Any], where: str) -> None:
     """Refuse code that is declared to be text."""
-    code = re.search(r"^(>>> |\$ |import |from \w+ import|tinygrad-mnist |python)", block.text, re.M)
+    code = re.search(
+        r"^(>>> |\$ |import |from \w+ import|tinygrad-mnist |python)", block.text, re.M
+    )
     assert not code, f"{where}: this is code: {code[0]}"
 
 

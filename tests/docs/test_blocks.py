@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,11 @@ from tinygrad_mnist.models import RECIPES
 
 PAGES = {
     str(path.relative_to(ROOT)): path.read_text("utf-8")
-    for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    for path in [
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        *sorted((ROOT / "docs").rglob("*.md")),
+    ]
 }
 WITH_CODE = [name for name, text in PAGES.items() if list(blocks(text))]
 # What a page takes for granted, run before its blocks.
@@ -52,7 +57,7 @@ def write_picture(path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", WITH_CODE)
-def test_every_block_runs(name: str, folder: Path) -> None:
+def test_every_block_runs(name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     needs_the_command_line = "tinygrad-mnist " in PAGES[name]
     if needs_the_command_line and importlib.util.find_spec("jinja2") is None:
         pytest.skip("the commands of this page need the extra cli")
@@ -62,6 +67,9 @@ def test_every_block_runs(name: str, folder: Path) -> None:
         write_picture(folder / PICTURES[name])
     page = Page(name, PAGES[name], names)
     page.run()
+    if name == "README.md":  # its model learns
+        printed = re.search(r"([\d.]+)% of the test images of (.*)", capsys.readouterr().out)
+        assert printed and float(printed[1]) > 80 and printed[2] == "mnist-5k-embedded"
     if page.skipped:
         parts = (f"{part!r} needs {library}" for part, library in page.skipped.items())
         pytest.skip(f"all other sections ran: {', '.join(parts)}")
@@ -90,7 +98,9 @@ def test_a_planted_fault_is_found(text: str, fault: str, folder: Path) -> None:
 
 def test_a_missing_library_skips_its_section_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    text = "## A\n```python\nx = 1\n```\n## B\n```python\nimport torch\n```\n```python\ny = 1\n```\n"
+    text = (
+        "## A\n```python\nx = 1\n```\n## B\n```python\nimport torch\n```\n```python\ny = 1\n```\n"
+    )
     page = Page("page.md", text, names := {})
     page.run()
     assert page.skipped == {"B": "torch"} and "x" in names and "y" not in names
