@@ -34,8 +34,8 @@ HEADER = """
 ## Names that are not here
 
 Compared with PyTorch {version}: for each namespace how many of its public names are here, and for
-those that are not, why, and what to write instead. An AttributeError has the same sentence. PyTorch's
-own machinery is what programs do not call; nothing has to be written in its place.
+those that are not, why, and what to write instead. An AttributeError has the same sentence.
+PyTorch's own machinery is what programs do not call; nothing has to be written in its place.
 
 | namespace | public names | here |
 |---|---|---|

@@ -23,8 +23,15 @@ EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"][
 ]
 FENCE = re.compile(r"^```(.*)\n((?:.*\n)*?)```$", re.MULTILINE)
 ANY_FENCE = re.compile(r"^\s*(?:```|~~~)|<pre>|<code>", re.MULTILINE)
-# A section that imports one of these is skipped where it is not installed.
-OPTIONAL = ("torch", "jax", "safetensors", "onnx", "h5py", "hypothesis")
+# A section that uses one of these is skipped where it is not installed.
+OPTIONAL = {
+    "torch": r"import torch$|_torch\(",
+    "jax": r"import jax\b",
+    "h5py": r"_h5\(|--to h5",
+    "safetensors": r"_safetensors\(|--to safetensors",
+    "onnx": r"_onnx\(|--to onnx",
+    "hypothesis": r"given_gradients",
+}
 LOUD = ("torch", "jax")  # libraries that warn by themselves
 
 
@@ -49,10 +56,11 @@ def blocks(text: str) -> Iterator[Block]:
 
 
 def missing_library(block: Block) -> str | None:
-    """Return the optional library that a block imports and that is not installed."""
-    imported = re.findall(r"^(?:>>> )?(?:import|from) (\w+)", block.text, re.MULTILINE)
-    absent = [name for name in OPTIONAL if importlib.util.find_spec(name) is None]
-    return next((name for name in imported if name in absent), None)
+    """Return the optional library that a block uses and that is not installed."""
+    for library, use in OPTIONAL.items():
+        if re.search(use, block.text, re.MULTILINE) and importlib.util.find_spec(library) is None:
+            return library
+    return None
 
 
 class Page:
