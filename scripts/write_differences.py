@@ -3,9 +3,9 @@
 python scripts/write_differences.py
 
 What stands before the mark in that file is written by hand, and stays. A name is public if the
-namespace's `__all__` lists it, or, without one, if it does not begin with an underscore and is defined
-by PyTorch. Reasons are those of `tinygrad_mnist/missing.py`; a name without one is listed as
-not written. With `-` the page is printed.
+namespace's `__all__` lists it, or, without one, if it does not begin with an underscore and is
+defined by PyTorch. Reasons are those of `tinygrad_mnist/missing.py`; a name without one is listed
+as not written. With `-` the page is printed.
 """
 
 import importlib
