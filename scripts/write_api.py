@@ -30,7 +30,7 @@ FOLDERS = ("linalg", "special", "fft", "distributions", "distributions.constrain
            "distributions.transforms", "autograd", "autograd.functional", "nn", "nn.functional",
            "nn.init", "nn.utils", "nn.utils.rnn", "nn.utils.parametrize",
            "nn.utils.parametrizations", "nn.utils.prune", "nn.utils.stateless", "optim",
-           "optim.swa_utils", "optim.lr_scheduler", "jit", "utils.data", "data", "models",
+           "optim.swa_utils", "optim.lr_scheduler", "jit", "utils", "utils.data", "data", "models",
            "serialize", "serialize.exchange", "testing", "train")  # fmt: skip
 
 

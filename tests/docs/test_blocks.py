@@ -41,6 +41,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working folder; recipes of one epoch, and no network."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TINYGRAD_MNIST_DATA", "embedded")
+    monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setattr("tinygrad_mnist.train.plots.can_plot", lambda: False)
     for name, recipe in RECIPES.items():
         monkeypatch.setitem(RECIPES, name, recipe.replace(epochs=1))
