@@ -177,11 +177,13 @@ def address(site: Path) -> Iterator[str]:
 
 @pytest.mark.slow
 def test_every_page_opens_in_a_browser(browser: Any, address: str, site: Path) -> None:
-    """Without a console message, and without a request to another machine."""
+    """Without an error or a warning on the console, and without a request to another machine."""
     context = browser.new_context()
     page = context.new_page()
     said: list[str] = []
-    page.on("console", lambda message: said.append(f"{page.url}: {message.type}: {message.text}"))
+    page.on(
+        "console", lambda m: m.type in ("error", "warning") and said.append(f"{page.url}: {m.text}")
+    )
     page.on("pageerror", lambda error: said.append(f"{page.url}: error: {error}"))
     here = (f"{address}/", "data:", "blob:")
     page.on("request", lambda r: r.url.startswith(here) or said.append(f"{page.url} asks: {r.url}"))
