@@ -217,7 +217,7 @@ def test_without_jinja_training_goes_on_with_a_notice(
     monkeypatch.setattr("tinygrad_mnist.train.plots.can_plot", lambda: False)
     monkeypatch.setattr("tinygrad_mnist.report.can_render", lambda: False)
     code, out, _ = run("train", "neuron", "--epochs", "1", "--out", "a")
-    assert code == 0 and "no report: it needs Jinja2; pip install 'tinygrad-mnist[cli]'" in out
+    assert code == 0 and "no report: Jinja2 is missing; pip install 'tinygrad-mnist[cli]'" in out
     assert not (tmp_path / "a" / "report.html").exists()
     for command in (("report", "a"), ("compare", "a", "b")):
         assert run(*command)[::2] == (
@@ -304,7 +304,7 @@ def test_a_damaged_record_costs_the_report_a_line(runs: Path, run: Any) -> None:
     (runs / "a" / "run.json").write_text('{"recipe"')
     for command in (("report", "a"), ("compare", "a", "b")):
         code, _, err = run(*command)
-        assert code == 2 and err.startswith("tinygrad-mnist: a/run.json: damaged: ")
+        assert code == 2 and err.startswith("tinygrad-mnist: a/run.json: damaged or half-written: ")
         assert err.count("\n") == 1
 
 

@@ -123,7 +123,7 @@ class LayerCalls:
 
     def _end(self, call: LayerCall, output: Any, kind: str) -> None:
         call.end, call.output = tick(), shapes_of(output)
-        call.output_bytes = sum(tensor._data.nbytes for _, tensor in tensors_in(output))
+        call.output_bytes = sum(tensor._data.nbytes for _, tensor in named_tensors(output))
         call.kind = kind  # a lazy layer has become another class
         self.open.remove(call)
 
@@ -167,11 +167,11 @@ def shapes_of(value: Any) -> Any:
     return None
 
 
-def tensors_in(value: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
+def named_tensors(value: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
     """Yield each Tensor in nested tuples, lists and dicts, with its way there, such as "0.mask".
 
     >>> import tinygrad_mnist as tg
-    >>> [name for name, _ in tensors_in((tg.ones(1), {"mask": tg.ones(1)}))]
+    >>> [name for name, _ in named_tensors((tg.ones(1), {"mask": tg.ones(1)}))]
     ['0', '1.mask']
     """
     waiting = [(name, value)]

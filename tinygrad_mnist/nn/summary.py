@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.autograd.modes import Switch
-from tinygrad_mnist.nn.calls import LayerCall, LayerCalls, tensors_in
+from tinygrad_mnist.nn.calls import LayerCall, LayerCalls, named_tensors
 from tinygrad_mnist.nn.multiply_adds import multiply_adds
 from tinygrad_mnist.nn.summary_table import as_html, as_text
 from tinygrad_mnist.nn.unchanged import unchanged, with_tensors, without_lazy
@@ -141,12 +141,12 @@ def _call(module: Any, inputs: tuple[Any, ...], kw: dict[str, Any]) -> Summary:
         with layers, Switch(watch=counter):
             module(*inputs, **kw)
     except Exception as error:
-        shown = [f"{t.dtype}{list(t.shape)}" for _, t in tensors_in([inputs, kw])]
+        shown = [f"{t.dtype}{list(t.shape)}" for _, t in named_tensors([inputs, kw])]
         error.add_note(
             f"summary() has called {type(module).__name__} with {', '.join(shown) or 'no Tensor'}"
         )
         raise
-    tensors = [tensor for _, tensor in tensors_in([inputs, kw])]
+    tensors = [tensor for _, tensor in named_tensors([inputs, kw])]
     # Calls with no call within: the outputs of the others are made of these.
     inner = [
         call for call, following in zip(layers.calls, [*layers.calls[1:], None], strict=True)

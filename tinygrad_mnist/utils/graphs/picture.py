@@ -8,7 +8,7 @@ from typing import Any
 
 from tinygrad_mnist.autograd.modes import enable_grad
 from tinygrad_mnist.files import atomic_write
-from tinygrad_mnist.nn.calls import LayerCalls, is_model, tensors_in
+from tinygrad_mnist.nn.calls import LayerCalls, is_model, named_tensors
 from tinygrad_mnist.nn.unchanged import unchanged, with_tensors, without_lazy
 from tinygrad_mnist.utils.graphs.collect import Recorded, collect
 from tinygrad_mnist.utils.graphs.dot import as_dot
@@ -108,7 +108,7 @@ def graph(
 
 
 def _graph(of: Any, layers: Any, names: Names, most: int | None) -> Graph:
-    outputs = [(_name("output", way), tensor) for way, tensor in tensors_in(of)]
+    outputs = [(_name("output", way), tensor) for way, tensor in named_tensors(of)]
     if not outputs:
         raise TypeError(
             f"graph() needs a Tensor, several in a tuple, list or dict, or a model with its "
@@ -125,8 +125,10 @@ def _graph_of_call(
     """Call a model, and read the graph of that call."""
     model = without_lazy(model)
     inputs, keywords = with_tensors(inputs), with_tensors(keywords)
-    called = tensors_in(inputs[0] if len(inputs) == 1 else inputs)
-    names.add({_name("input", way): tensor for way, tensor in called} | dict(tensors_in(keywords)))
+    called = named_tensors(inputs[0] if len(inputs) == 1 else inputs)
+    names.add(
+        {_name("input", way): tensor for way, tensor in called} | dict(named_tensors(keywords))
+    )
     with unchanged(model), enable_grad(), LayerCalls(model) as layers:
         return _graph(model(*inputs, **keywords), layers, names, most)
 
