@@ -31,6 +31,20 @@ def owner(array: Array) -> Array:
     return array
 
 
+def repeats(array: Array) -> bool:
+    """Tell whether an expanded array has elements that share memory."""
+    return any(n > 1 and not step for n, step in zip(array.shape, array.strides, strict=True))
+
+
+def writeable(array: Array) -> Array:
+    """Return a view that can be written, if the memory can: an expanded array cannot."""
+    if array.flags.writeable or not owner(array).flags.writeable:
+        return array
+    view = array.view()
+    view.setflags(write=True)
+    return view
+
+
 class Pair:
     """An array and its copy in C order; a pair dies with its copy, and keeps the array until then.
 
@@ -38,7 +52,7 @@ class Pair:
     """
 
     def __init__(self, tensor: Tensor, copy: Array) -> None:
-        self.array, self.tensor = tensor._data, weakref.ref(tensor)
+        self.array, self.tensor = writeable(tensor._data), weakref.ref(tensor)
         memory = owner(copy)
         self.keys = id(owner(self.array)), id(memory)
         self.ref = weakref.ref(memory, self._forget)

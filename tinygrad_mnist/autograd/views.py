@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_mnist.autograd import layout
+from tinygrad_mnist.autograd import layout, supplied
 from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.autograd.layout import owner
 from tinygrad_mnist.autograd.modes import current
@@ -32,6 +32,14 @@ class Origin(NamedTuple):
     recorded: bool
 
 
+class Steps(NamedTuple):
+    """What PyTorch would take a Tensor that is no view for: the strides, and the whole memory."""
+
+    array: Array  # the Tensor's, as long as this holds
+    strides: tuple[int, ...]
+    memory: Array
+
+
 class Views(list["weakref.ref[Tensor]"]):
     """Weak references to the views of one base; dead ones are dropped from time to time."""
 
@@ -48,11 +56,18 @@ class Views(list["weakref.ref[Tensor]"]):
 _origin_of, views_of = Tensor.__dict__["_origin"].__get__, Tensor.__dict__["_views"].__get__
 
 
+def _kept(tensor: Tensor) -> Origin | Steps | None:
+    try:
+        kept: Origin | Steps | None = _origin_of(tensor)
+    except AttributeError:
+        return None
+    return kept
+
+
 def origin_of(tensor: Tensor) -> Origin | None:
     """Return the base of a view and the way from it; None for a Tensor that is no view."""
-    try:
-        origin: Origin = _origin_of(tensor)
-    except AttributeError:
+    origin = _kept(tensor)
+    if type(origin) is not Origin:
         return None
     return origin if owner(origin.base._data) is owner(tensor._data) else None
 
@@ -81,16 +96,60 @@ def has_views(tensor: Tensor) -> bool:
 
 
 def laid_out_as_pytorch(tensor: Tensor) -> Array:
-    """Return an array with the strides that PyTorch would give this Tensor, and any elements."""
+    """Return an array with the strides that PyTorch would give this Tensor, and any elements.
+
+    It is the Tensor's own array where its memory is laid out as PyTorch's.
+    """
     origin = origin_of(tensor)
-    base, way = (tensor, ()) if origin is None else (origin.base, origin.way)
-    array = base._data
-    if array.flags.c_contiguous or id(owner(array)) in layout.FOREIGN:
+    if origin is None:
+        return _base_as_pytorch(tensor)
+    shadow = _base_as_pytorch(origin.base)
+    if shadow is origin.base._data:
         return tensor._data
-    shadow = np.empty(array.shape, array.dtype)
-    for op, kw in way:
+    for op, kw in origin.way:
         shadow = op.kernel(shadow, **kw)
     return shadow
+
+
+def _base_as_pytorch(tensor: Tensor) -> Array:
+    """`laid_out_as_pytorch` for a Tensor that is no view."""
+    array = tensor._data
+    kept = _steps(tensor)
+    if kept is not None:
+        return array if kept.strides == array.strides else with_strides(array, kept.strides)
+    if array.flags.c_contiguous or id(owner(array)) in layout.FOREIGN:
+        return array
+    return np.empty(array.shape, array.dtype)
+
+
+def _steps(tensor: Tensor) -> Steps | None:
+    kept = _kept(tensor)
+    return kept if type(kept) is Steps and kept.array is tensor._data else None
+
+
+def memory_of(tensor: Tensor) -> Array:
+    """Return the array of the base of a view, in which PyTorch would count its offset."""
+    origin = origin_of(tensor)
+    base = tensor if origin is None else origin.base
+    kept = _steps(base)
+    return base._data if kept is None else kept.memory
+
+
+def with_strides(array: Array, strides: tuple[int, ...]) -> Array:
+    """Return an array of the same shape and dtype, with any elements."""
+    size = sum((n - 1) * step for n, step in zip(array.shape, strides, strict=True))
+    memory = np.empty(size // array.itemsize + 1 if array.size else 0, array.dtype)
+    return np.ndarray(array.shape, array.dtype, memory, strides=strides)
+
+
+def steps_of(tensor: Tensor) -> Steps | None:
+    """What a Tensor on the same array keeps to have the same layout; None where no view is."""
+    if _kept(tensor) is None:
+        return None
+    return Steps(tensor._data, laid_out_as_pytorch(tensor).strides, memory_of(tensor))
+
+
+supplied.steps_of = steps_of
 
 
 def check_allowed(tensor: Tensor) -> None:

@@ -133,16 +133,15 @@ def methods() -> dict[str, Any]:
         "__abs__": table.abs,
         "__invert__": table.bitwise_not,
         "mT": property(
-            lambda x: shape.transpose(x, -1, -2),
-            doc="Each matrix in the last two dimensions transposed; a view.",
+            matrices_transposed, doc="Each matrix in the last two dimensions transposed; a view."
         ),
         "T": property(transposed),
         "H": property(
-            lambda x: shape.transpose(x, -1, -2),
+            matrix_transposed,
             doc="The conjugate transpose, which is `mT`, for all elements are real.",
         ),
         "mH": property(
-            lambda x: shape.transpose(x, -1, -2),
+            matrices_transposed,
             doc="The conjugate transpose of each matrix: `mT`, for all elements are real.",
         ),
         "device": property(lambda x: device("cpu"), doc="The device, which is always the CPU."),
@@ -159,6 +158,25 @@ def methods() -> dict[str, Any]:
 def transposed(x: Tensor) -> Tensor:
     """The dimensions in reverse order; a view."""
     return table.permute(x, axes=tuple(range(x.ndim))[::-1])
+
+
+def matrices_transposed(x: Tensor) -> Tensor:
+    """Each matrix transposed; RuntimeError for a vector."""
+    if x.ndim == 1:
+        raise RuntimeError(
+            "tensor.mT is only supported on matrices or batches of matrices. Got 1-D tensor."
+        )
+    return shape.transpose(x, -1, -2)
+
+
+def matrix_transposed(x: Tensor) -> Tensor:
+    """One matrix transposed; RuntimeError for a vector and for a batch."""
+    if x.ndim not in (0, 2):
+        raise RuntimeError(
+            f"tensor.H is only supported on matrices (2-D tensors). Got {x.ndim}-D tensor; for "
+            "batches of matrices there is tensor.mH"
+        )
+    return transposed(x)
 
 
 def where(self: Tensor, condition: Tensor, other: Any) -> Tensor:
