@@ -1,9 +1,9 @@
 """Layout: how PyTorch's users see memory that this library lays out in its own way.
 
 Images lie channel by channel within a pixel and weights column by column, where that is faster.
-To a program written for PyTorch they are contiguous all the same: `is_contiguous`, `stride` and
-`view` answer as if every Tensor that is no view were in C order. Where `view` cannot share such
-memory it takes a copy in C order, and the two are kept equal: what the library writes to one it
+To a program written for PyTorch they are contiguous all the same: `is_contiguous`, `stride`,
+`view` and `reshape` answer as if every Tensor that is no view were in C order. Where such memory
+cannot be shared they take a copy in C order, and the two are kept equal: what the library writes to one it
 writes to the other, for as long as the copy lives.
 """
 
@@ -104,7 +104,7 @@ def check_alone(tensor: Tensor) -> None:
             raise RuntimeError(
                 "an in-place operation that is recorded, on a Tensor of which view() has made a "
                 f"copy in another layout (of shape {list(pair.array.shape)}), or on that view: "
-                "write out of place, or use reshape() instead of view()"
+                "write out of place, or to a clone()"
             )
 
 

@@ -33,7 +33,7 @@ class Origin(NamedTuple):
 
 
 class Steps(NamedTuple):
-    """What PyTorch would take a Tensor that is no view for: the strides, and the whole memory."""
+    """The strides and the memory that PyTorch would give a Tensor that is no view here."""
 
     array: Array  # the Tensor's, as long as this holds
     strides: tuple[int, ...]
@@ -143,7 +143,7 @@ def with_strides(array: Array, strides: tuple[int, ...]) -> Array:
 
 
 def steps_of(tensor: Tensor) -> Steps | None:
-    """What a Tensor on the same array keeps to have the same layout; None where no view is."""
+    """Return the layout for another Tensor on the same array; None if none was noted."""
     if _kept(tensor) is None:
         return None
     return Steps(tensor._data, laid_out_as_pytorch(tensor).strides, memory_of(tensor))
