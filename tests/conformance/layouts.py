@@ -236,7 +236,9 @@ def run(t: Any, seed: int, refused: set[int]) -> Iterator[tuple[str, int, Any]]:
         yield "gradients", -1, error
     reached = []
     for i, x in enumerate(tensors):
-        if not x.numel() or any(n > 1 and not step for n, step in zip(x.shape, x.stride(), strict=True)):
+        if not x.numel() or any(
+            n > 1 and not step for n, step in zip(x.shape, x.stride(), strict=True)
+        ):
             continue  # PyTorch fills it all the same
         with t.no_grad():
             x.fill_(100.0 + i)

@@ -112,8 +112,19 @@ class Later:
         return function if tensor is None else function.__get__(tensor, owner)
 
 
+def check_names() -> None:
+    """Raise TypeError for a name of two functions, as of a row and of a function composed of rows."""
+    files: dict[str, str] = {}
+    for family in FAMILIES:
+        for name in family.__all__:
+            if name in files:
+                raise TypeError(f"{name} names two functions: {files[name]}, {family.__name__}")
+            files[name] = family.__name__
+
+
 def methods() -> dict[str, Any]:
     """The methods, operators and properties that this package gives Tensor, by name."""
+    check_names()
     attributes: dict[str, Any] = {
         name: method_of(getattr(family, name)) for family in FAMILIES for name in family.METHODS
     }
