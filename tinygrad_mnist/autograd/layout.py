@@ -3,8 +3,8 @@
 Images lie channel by channel within a pixel and weights column by column, where that is faster.
 To a program written for PyTorch they are contiguous all the same: `is_contiguous`, `stride`,
 `view` and `reshape` answer as if every Tensor that is no view were in C order. Where such memory
-cannot be shared they take a copy in C order, and the two are kept equal: what the library writes to one it
-writes to the other, for as long as the copy lives.
+cannot be shared they take a copy in C order, and the two are kept equal: what the library writes
+to one it writes to the other, for as long as the copy lives.
 """
 
 from __future__ import annotations

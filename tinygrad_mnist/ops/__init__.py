@@ -113,7 +113,7 @@ class Later:
 
 
 def check_names() -> None:
-    """Raise TypeError for a name of two functions, as of a row and of a function composed of rows."""
+    """Raise TypeError for a name of two functions, as a row and a composed function."""
     files: dict[str, str] = {}
     for family in FAMILIES:
         for name in family.__all__:
