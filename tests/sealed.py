@@ -17,24 +17,24 @@ from typing import Any
 import numpy as np
 
 import tinygrad_mnist as tg
-from tinygrad_mnist.autograd import REGISTRY, floats, modes
+from tinygrad_mnist.autograd import floats, modes
 
 POOL = "tinygrad-mnist"  # the jit's threads, which are made once and stay
+OTHERS = ("PYTEST_", "KMP_", "TORCH")  # variables that pytest and imports of libraries set
 Hooks = dict[int, Any]  # of a Tensor or of a module
 Hook = tuple[Callable[[], Hooks | None], int]  # where it is registered, and its key there
 HOOKS: list[Hook] = []  # those that were registered since the test began
 
 
 def environment() -> dict[str, Any]:
-    """What is the same for all of a process, by its name in messages; `put_back` restores it."""
+    """The state of the process, by its name in messages; `put_back` restores it."""
     return {
         "the number of threads": tg.get_num_threads(),
         "the printing of Tensors": tg.get_printoptions(),
         "the printing of arrays": np.get_printoptions(),
         "the working directory": os.getcwd(),
         "sys.path": sys.path[:],
-        "the environment": {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")},
-        "the table of ops": set(REGISTRY),
+        "the environment": {k: v for k, v in os.environ.items() if not k.startswith(OTHERS)},
         "gc": gc.isenabled(),
     }
 
@@ -56,9 +56,6 @@ def put_back(name: str, value: Any) -> None:
             for key in environment()[name].keys() - value:
                 del os.environ[key]
             os.environ.update(value)
-        case "the table of ops":
-            for row in REGISTRY.keys() - value:
-                del REGISTRY[row]
         case "gc":
             gc.enable()
 

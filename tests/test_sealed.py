@@ -12,7 +12,6 @@ import pytest
 import tinygrad_mnist as tg
 from tests.sealed import environment, sealed
 from tinygrad_mnist import nn
-from tinygrad_mnist.autograd import REGISTRY
 
 SHARED, MODEL = tg.ones(1, requires_grad=True), nn.Linear(1, 1)
 
@@ -39,7 +38,6 @@ LEAKS = {
     "the working directory has": lambda ended: os.chdir("/"),
     "sys.path has": lambda ended: sys.path.insert(0, "elsewhere"),
     "the environment has": lambda ended: os.environ.update(LEFT="1"),
-    "the table of ops has": lambda ended: REGISTRY.update(left=REGISTRY["exp"]),
     "gc has": lambda ended: gc.disable(),
     "sleeper is still running": lambda ended: threading.Thread(
         target=ended.wait, name="sleeper"

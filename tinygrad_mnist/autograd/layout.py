@@ -36,7 +36,7 @@ def repeats(array: Array) -> bool:
     return any(n > 1 and not step for n, step in zip(array.shape, array.strides, strict=True))
 
 
-def writeable(array: Array) -> Array:
+def as_writeable(array: Array) -> Array:
     """Return a view that can be written, if the memory can: an expanded array cannot."""
     if array.flags.writeable or not owner(array).flags.writeable:
         return array
@@ -52,7 +52,7 @@ class Pair:
     """
 
     def __init__(self, tensor: Tensor, copy: Array) -> None:
-        self.array, self.tensor = writeable(tensor._data), weakref.ref(tensor)
+        self.array, self.tensor = as_writeable(tensor._data), weakref.ref(tensor)
         memory = owner(copy)
         self.keys = id(owner(self.array)), id(memory)
         self.ref = weakref.ref(memory, self._forget)

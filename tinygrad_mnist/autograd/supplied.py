@@ -64,8 +64,8 @@ class Cat(Protocol):
     def __call__(self, *arrays: Value, axis: int, starts: Sequence[int]) -> Value: ...
 
 
-class StepsOf(Protocol):
-    """`steps_of(tensor)`: the layout of a Tensor, for another one on the same array, or None."""
+class LayoutOf(Protocol):
+    """`layout_of(tensor)`: the layout of a Tensor, for another one on the same array, or None."""
 
     def __call__(self, tensor: Any, /) -> Any: ...
 
@@ -74,7 +74,7 @@ class StepsOf(Protocol):
 backward: Backward
 
 # By `views.py`:
-steps_of: StepsOf
+layout_of: LayoutOf
 
 # By `ops/table.py`, the rows that the engine itself computes with:
 add: Add

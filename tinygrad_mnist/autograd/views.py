@@ -32,7 +32,7 @@ class Origin(NamedTuple):
     recorded: bool
 
 
-class Steps(NamedTuple):
+class Layout(NamedTuple):
     """The strides and the memory that PyTorch would give a Tensor that is no view here."""
 
     array: Array  # the Tensor's, as long as this holds
@@ -56,17 +56,17 @@ class Views(list["weakref.ref[Tensor]"]):
 _origin_of, views_of = Tensor.__dict__["_origin"].__get__, Tensor.__dict__["_views"].__get__
 
 
-def _kept(tensor: Tensor) -> Origin | Steps | None:
+def _noted(tensor: Tensor) -> Origin | Layout | None:
     try:
-        kept: Origin | Steps | None = _origin_of(tensor)
+        own: Origin | Layout | None = _origin_of(tensor)
     except AttributeError:
         return None
-    return kept
+    return own
 
 
 def origin_of(tensor: Tensor) -> Origin | None:
     """Return the base of a view and the way from it; None for a Tensor that is no view."""
-    origin = _kept(tensor)
+    origin = _noted(tensor)
     if type(origin) is not Origin:
         return None
     return origin if owner(origin.base._data) is owner(tensor._data) else None
@@ -114,25 +114,25 @@ def laid_out_as_pytorch(tensor: Tensor) -> Array:
 def _base_as_pytorch(tensor: Tensor) -> Array:
     """`laid_out_as_pytorch` for a Tensor that is no view."""
     array = tensor._data
-    kept = _steps(tensor)
-    if kept is not None:
-        return array if kept.strides == array.strides else with_strides(array, kept.strides)
+    own = _layout(tensor)
+    if own is not None:
+        return array if own.strides == array.strides else with_strides(array, own.strides)
     if array.flags.c_contiguous or id(owner(array)) in layout.FOREIGN:
         return array
     return np.empty(array.shape, array.dtype)
 
 
-def _steps(tensor: Tensor) -> Steps | None:
-    kept = _kept(tensor)
-    return kept if type(kept) is Steps and kept.array is tensor._data else None
+def _layout(tensor: Tensor) -> Layout | None:
+    own = _noted(tensor)
+    return own if type(own) is Layout and own.array is tensor._data else None
 
 
-def memory_of(tensor: Tensor) -> Array:
+def base_memory(tensor: Tensor) -> Array:
     """Return the array of the base of a view, in which PyTorch would count its offset."""
     origin = origin_of(tensor)
     base = tensor if origin is None else origin.base
-    kept = _steps(base)
-    return base._data if kept is None else kept.memory
+    own = _layout(base)
+    return base._data if own is None else own.memory
 
 
 def with_strides(array: Array, strides: tuple[int, ...]) -> Array:
@@ -142,14 +142,14 @@ def with_strides(array: Array, strides: tuple[int, ...]) -> Array:
     return np.ndarray(array.shape, array.dtype, memory, strides=strides)
 
 
-def steps_of(tensor: Tensor) -> Steps | None:
+def layout_of(tensor: Tensor) -> Layout | None:
     """Return the layout for another Tensor on the same array; None if none was noted."""
-    if _kept(tensor) is None:
+    if _noted(tensor) is None:
         return None
-    return Steps(tensor._data, laid_out_as_pytorch(tensor).strides, memory_of(tensor))
+    return Layout(tensor._data, laid_out_as_pytorch(tensor).strides, base_memory(tensor))
 
 
-supplied.steps_of = steps_of
+supplied.layout_of = layout_of
 
 
 def check_allowed(tensor: Tensor) -> None:

@@ -141,14 +141,14 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
     flat = base.reshape(-1, order="A")[min(first, base.size) :].view(laid_out.dtype)
     steps = tuple(step * laid_out.itemsize for step in stride)
     result = wrap(np.ndarray(size, flat.dtype, flat, strides=steps))
-    result._origin = views.Steps(result._data, steps, base)
+    result._origin = views.Layout(result._data, steps, base)
     return result
 
 
 def memory_as_pytorch(tensor: Tensor, laid_out: Any) -> Any:
     """Return the memory that a Tensor looks at, or a copy in PyTorch's order that is kept equal."""
     if laid_out is tensor._data:
-        return views.memory_of(tensor)
+        return views.base_memory(tensor)
     origin = views.origin_of(tensor)
     base = tensor if origin is None else origin.base
     if not views.laid_out_as_pytorch(base).flags.c_contiguous:
@@ -255,7 +255,7 @@ METHODS: dict[str, Any] = {
 def offset(x: Tensor) -> int:
     """The offset of a view in its memory, in elements of PyTorch's layout."""
     laid_out = views.laid_out_as_pytorch(x)
-    memory = views.memory_of(x) if laid_out is x._data else layout.owner(laid_out)
+    memory = views.base_memory(x) if laid_out is x._data else layout.owner(laid_out)
     return (laid_out.ctypes.data - memory.ctypes.data) // max(x._data.itemsize, 1)
 
 

@@ -88,7 +88,7 @@ def in_pytorch_order(tensor: Tensor) -> Tensor:
     copy = wrap(np.array(tensor._data, order="C"), tensor._node)
     layout.Pair(tensor, copy._data)
     strides = views.laid_out_as_pytorch(tensor).strides
-    copy._origin = views.Steps(copy._data, strides, copy._data)
+    copy._origin = views.Layout(copy._data, strides, copy._data)
     return copy
 
 
