@@ -14,9 +14,9 @@ from tinygrad_mnist.ops.linalg.older import SVD, Geqrf, TriangularSolve
 
 class TensorMethods:
     @property
-    def H(self) -> Tensor: ...  # ops/__init__.py:141
+    def H(self) -> Tensor: ...  # ops/__init__.py:142
     @property
-    def T(self) -> Tensor: ...  # ops/__init__.py:159
+    def T(self) -> Tensor: ...  # ops/__init__.py:167
     def __abs__(self) -> Tensor: ...  # ops/table.py:161
     def __add__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
     def __and__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
@@ -69,6 +69,7 @@ class TensorMethods:
     def __xor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
     def _indices(self) -> Any: ...  # ops/legacy.py:228
     def _is_view(self) -> Any: ...  # ops/legacy.py:227
+    def _repr_html_(self) -> builtins.str: ...  # ops/__init__.py:160
     def _values(self) -> Any: ...  # ops/legacy.py:229
     def abs(self) -> Tensor: ...  # ops/table.py:161
     def abs_(self) -> Tensor: ...  # ops/table.py:161
@@ -199,7 +200,7 @@ class TensorMethods:
     def deg2rad_(self) -> Any: ...  # ops/elementwise.py:290
     def det(self) -> Any: ...  # ops/linalg/older.py:47
     @property
-    def device(self) -> device: ...  # ops/__init__.py:148
+    def device(self) -> device: ...  # ops/__init__.py:149
     def diag(self, diagonal: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:46
     def diag_embed(self, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:35
     def diagflat(self, offset: Any = ...) -> Any: ...  # ops/diagonal.py:75
@@ -305,7 +306,7 @@ class TensorMethods:
     @property
     def is_cpu(self) -> Tensor: ...  # ops/legacy.py:230
     @property
-    def is_cuda(self) -> builtins.bool: ...  # ops/__init__.py:149
+    def is_cuda(self) -> builtins.bool: ...  # ops/__init__.py:150
     def is_floating_point(self) -> builtins.bool: ...  # ops/convert.py:125
     def is_inference(self) -> Any: ...  # ops/legacy.py:163
     @property
@@ -347,7 +348,7 @@ class TensorMethods:
     def isposinf(self) -> Any: ...  # ops/compare.py:21
     def isreal(self) -> Tensor: ...  # ops/elementwise.py:243
     @property
-    def itemsize(self) -> builtins.int: ...  # ops/__init__.py:152
+    def itemsize(self) -> builtins.int: ...  # ops/__init__.py:153
     def kron(self, other: Tensor) -> Tensor: ...  # ops/matmul.py:264
     def kthvalue(self, k: builtins.int, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> ValuesIndices: ...  # ops/statistics.py:88
     @property
@@ -398,9 +399,9 @@ class TensorMethods:
     def lu(self, pivot: builtins.bool = ..., get_infos: builtins.bool = ...) -> Any: ...  # ops/linalg/older.py:131
     def lu_solve(self, LU_data: Tensor, LU_pivots: Tensor) -> Tensor: ...  # ops/linalg/older.py:138
     @property
-    def mH(self) -> Tensor: ...  # ops/__init__.py:145
+    def mH(self) -> Tensor: ...  # ops/__init__.py:146
     @property
-    def mT(self) -> Tensor: ...  # ops/__init__.py:136
+    def mT(self) -> Tensor: ...  # ops/__init__.py:137
     def map_(self, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor: ...  # ops/inplace.py:335
     def masked_fill(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:265
     def masked_fill_(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:265
@@ -441,7 +442,7 @@ class TensorMethods:
     def narrow(self, dim: builtins.int, start: Any, length: builtins.int) -> Tensor: ...  # ops/shape.py:205
     def narrow_copy(self, *args: Any, **kw: Any) -> Any: ...  # ops/arrange.py:215
     @property
-    def nbytes(self) -> builtins.int: ...  # ops/__init__.py:154
+    def nbytes(self) -> builtins.int: ...  # ops/__init__.py:155
     def ndimension(self) -> Any: ...  # ops/legacy.py:182
     def ne(self, other: Any) -> Tensor: ...  # ops/table.py:372
     def ne_(self, other: Any) -> Tensor: ...  # ops/table.py:372
@@ -489,7 +490,7 @@ class TensorMethods:
     def random_(self, low: builtins.int = ..., high: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:274
     def ravel(self) -> Any: ...  # ops/shape.py:287
     @property
-    def real(self) -> Tensor: ...  # ops/__init__.py:150
+    def real(self) -> Tensor: ...  # ops/__init__.py:151
     def reciprocal(self) -> Tensor: ...  # ops/table.py:60
     def reciprocal_(self) -> Tensor: ...  # ops/table.py:60
     def relu(self) -> Tensor: ...  # ops/table.py:148
@@ -609,7 +610,7 @@ class TensorMethods:
     def view(self, *shape: Any) -> Tensor: ...  # ops/shape.py:34
     def view_as(self, other: Any) -> Any: ...  # ops/shape.py:280
     def vsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
-    def where(self, condition: Tensor, other: Any) -> Tensor: ...  # ops/__init__.py:164
+    def where(self, condition: Tensor, other: Any) -> Tensor: ...  # ops/__init__.py:172
     def xlogy(self, other: Any) -> Tensor: ...  # ops/table.py:83
     def xlogy_(self, other: Any) -> Tensor: ...  # ops/table.py:83
     def zero_(self) -> Tensor: ...  # ops/inplace.py:257

@@ -139,6 +139,7 @@ def methods() -> dict[str, Any]:
         "__getitem__": index.getitem,
         "__getattr__": unknown,
         "__repr__": printing.text_of,
+        "_repr_html_": in_notebook,
         "__neg__": table.neg,
         "__pos__": elementwise.positive,
         "__abs__": table.abs,
@@ -164,6 +165,13 @@ def methods() -> dict[str, Any]:
         "nbytes": property(lambda x: x._data.nbytes, doc="The number of bytes of all elements."),
         "where": where,
     }
+
+
+def in_notebook(self: Tensor) -> str:
+    """The Tensor as HTML, which a notebook shows."""
+    from tinygrad_mnist.ops.notebook import render_html
+
+    return render_html(self)
 
 
 def transposed(x: Tensor) -> Tensor:
