@@ -33,7 +33,6 @@ def environment() -> dict[str, Any]:
         "the printing of Tensors": tg.get_printoptions(),
         "the printing of arrays": np.get_printoptions(),
         "the working directory": os.getcwd(),
-        "sys.path": sys.path[:],
         "the environment": {k: v for k, v in os.environ.items() if not k.startswith(OTHERS)},
         "gc": gc.isenabled(),
     }
@@ -50,8 +49,6 @@ def put_back(name: str, value: Any) -> None:
             np.set_printoptions(**value)
         case "the working directory":
             os.chdir(value)
-        case "sys.path":
-            sys.path[:] = value
         case "the environment":
             for key in environment()[name].keys() - value:
                 del os.environ[key]

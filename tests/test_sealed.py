@@ -2,7 +2,6 @@
 
 import gc
 import os
-import sys
 import threading
 from collections.abc import Iterator
 
@@ -36,7 +35,6 @@ LEAKS = {
     "the printing of Tensors has": lambda ended: tg.set_printoptions(precision=2),
     "the printing of arrays has": lambda ended: np.set_printoptions(precision=2),
     "the working directory has": lambda ended: os.chdir("/"),
-    "sys.path has": lambda ended: sys.path.insert(0, "elsewhere"),
     "the environment has": lambda ended: os.environ.update(LEFT="1"),
     "gc has": lambda ended: gc.disable(),
     "sleeper is still running": lambda ended: threading.Thread(
