@@ -63,8 +63,9 @@ def elementwise(
             f"not ({names}); declare it with op(), and write its public function in its "
             "family's file"
         )
-    if getattr(kernel, "nout", 1) != 1:
-        raise TypeError(f"{declared.name}: an op has one result, and this kernel {kernel.nout}")
+    results = getattr(kernel, "nout", 1)
+    if results != 1:
+        raise TypeError(f"{declared.name}: an op has one result, and this kernel {results}")
     if not isinstance(also, str):
         raise TypeError(f"{declared.name}: also={also!r} must be names in one str, with spaces")
     row.publication = Publication(tuple(also.split()), doc)  # type: ignore[attr-defined]
