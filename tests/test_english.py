@@ -46,9 +46,7 @@ PRONOUNS = frozenset({"asked", "here", "its", "there", "wanted"})
 CORE = ["autograd", "jit", "kernels", "ops", "optim", "testing"]
 
 # Names with an underscore that another module imports, as "importer: name". It may only shrink.
-IMPORTED_ALL_THE_SAME = frozenset({
-    "tinygrad_mnist/optim/swa_utils.py: _BatchNorm",  # PyTorch's own name of the class
-})  # fmt: skip
+IMPORTED_ALL_THE_SAME: frozenset[str] = frozenset()
 
 # Public functions of one name in two files, besides a kernel and the op that calls it.
 EACH_COMMAND = {f"cli/{name}.py" for name in COMMANDS}  # main.py calls these two of each
