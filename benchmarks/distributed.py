@@ -223,11 +223,11 @@ def all_reduce_seconds(ranks: int, size: float, alpha: float, beta: float) -> fl
 
 def compute_seconds(times: dict[str, float], rows: float) -> float:
     """Return the seconds of a step on so many rows, on the line through the measured ones."""
-    known = sorted((float(n), s) for n, s in times.items())
-    (a, slow), (b, slower) = known[-2:]
+    points = sorted((float(n), s) for n, s in times.items())
+    (a, slow), (b, slower) = points[-2:]
     if rows > b:
         return slower + (slower - slow) / (b - a) * (rows - b)
-    return float(np.interp(rows, [n for n, _ in known], [s for _, s in known]))
+    return float(np.interp(rows, [n for n, _ in points], [s for _, s in points]))
 
 
 def predicted(about: dict[str, Any], batch: int, ranks: int, link: tuple[float, float]) -> float:
@@ -239,10 +239,10 @@ def predicted(about: dict[str, Any], batch: int, ranks: int, link: tuple[float, 
     return alone + about["packing"] + sum(all_reduce_seconds(ranks, size, *link) for size in sizes)
 
 
-def report(found: dict[str, Any]) -> Iterator[str]:
+def report(results: dict[str, Any]) -> Iterator[str]:
     """Yield the tables: what was measured, how well the model fits, and what it predicts."""
-    alpha, beta, errors = fit(found["all_reduce"][0]["seconds"])
-    yield from measured_tables(found)
+    alpha, beta, errors = fit(results["all_reduce"][0]["seconds"])
+    yield from measured_tables(results)
     worst = max(map(abs, errors))
     yield (
         f"Fitted to the all-reduces of 2 ranks: alpha {1e6 * alpha:.1f} us, beta "
@@ -252,8 +252,8 @@ def report(found: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield "| recipe | batch | 1 rank, ms | 2 ranks, ms, measured | by the model | error |"
     yield "|---|---|---|---|---|---|"
-    by_name = {about["recipe"]: about for about in found["compute"]}
-    for line in found["steps"]:
+    by_name = {about["recipe"]: about for about in results["compute"]}
+    for line in results["steps"]:
         about = by_name[line["recipe"]]
         guess = predicted(about, line["rows"], 2, (alpha, beta))
         alone, seconds = compute_seconds(about["seconds"], line["rows"]), line["seconds"]
@@ -264,26 +264,26 @@ def report(found: dict[str, Any]) -> Iterator[str]:
     links = {"links as quick as this machine's memory": (alpha, beta), **NETWORKS}
     for name, link in links.items():
         yield from ["", f"Predicted, for {name}: speed-up (efficiency).", ""]
-        yield from predicted_table(found["compute"], link)
+        yield from predicted_table(results["compute"], link)
 
 
-def measured_tables(found: dict[str, Any]) -> Iterator[str]:
+def measured_tables(results: dict[str, Any]) -> Iterator[str]:
     """Yield what was measured: steps by rows, all-reduces by size and ranks, and the overlap."""
     yield from ["Measured: milliseconds of a step on one rank, by the rows of its batch.", ""]
     yield f"| recipe | parameters | packing | {' | '.join(map(str, ROWS))} |"
     yield f"|---|---|---|{'---|' * len(ROWS)}"
-    for about in found["compute"]:
+    for about in results["compute"]:
         cells = " | ".join(f"{1e3 * s:.2f}" for s in about["seconds"].values())
         packing = f"{1e3 * about['packing']:.3f}"
         yield f"| {about['recipe']} | {about['parameters']:,} | {packing} | {cells} |"
     yield from ["", "Measured: microseconds of an all-reduce, by its float32 numbers.", ""]
     yield f"| ranks | {' | '.join(f'{n:,}' for n in FLOATS)} |"
     yield f"|---|{'---|' * len(FLOATS)}"
-    for line in found["all_reduce"]:
+    for line in results["all_reduce"]:
         cells = " | ".join(f"{1e6 * s:.0f}" for s in line["seconds"].values())
         shared = "" if line["ranks"] == 2 else ", sharing 2 cores"
         yield f"| {line['ranks']}{shared} | {cells} |"
-    both = found["overlap"]
+    both = results["overlap"]
     yield from [
         "",
         f"Measured: products alone take {1e3 * both['products']:.2f} ms, and with an all-reduce of "
@@ -293,11 +293,11 @@ def measured_tables(found: dict[str, Any]) -> Iterator[str]:
     ]
 
 
-def predicted_table(found: Sequence[dict[str, Any]], link: tuple[float, float]) -> Iterator[str]:
+def predicted_table(results: Sequence[dict[str, Any]], link: tuple[float, float]) -> Iterator[str]:
     """Yield speed-up and efficiency by recipe, batch and ranks, and where scaling stops."""
     yield f"| recipe | batch | {' | '.join(map(str, RANKS))} | pays up to | fastest at |"
     yield f"|---|---|{'---|' * len(RANKS)}---|---|"
-    for about in found:
+    for about in results:
         for batch in BATCHES:
             alone = predicted(about, batch, 1, link)
             gains = {n: alone / predicted(about, batch, n, link) for n in RANKS if n <= batch}
@@ -327,20 +327,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
             (all_reduces if args.part == "all_reduces" else overlap)(args.seconds)
         return 0
     path = Path(args.file)
-    found = json.loads(path.read_text()) if path.exists() else {}
+    results = json.loads(path.read_text()) if path.exists() else {}
     if args.part in ("compute", "measure"):
-        found["compute"] = list(compute(args.recipes, args.seconds))
+        results["compute"] = list(compute(args.recipes, args.seconds))
     if args.part in ("reduce", "measure"):
         more = "--seconds", str(args.seconds)
-        found["all_reduce"] = [on_ranks(n, "all_reduces", *more)[0] for n in (2, 3, 4)]
-        found["overlap"] = on_ranks(2, "overlap", *more)[0]
+        results["all_reduce"] = [on_ranks(n, "all_reduces", *more)[0] for n in (2, 3, 4)]
+        results["overlap"] = on_ranks(2, "overlap", *more)[0]
     if args.part in ("steps", "measure"):
         more = "--seconds", str(args.seconds), "--recipes", *args.recipes
-        found["steps"] = on_ranks(2, "steps", *more)
+        results["steps"] = on_ranks(2, "steps", *more)
     if args.part == "report":
-        print("\n".join(report(json.loads(json.dumps(found)))))
+        print("\n".join(report(json.loads(json.dumps(results)))))
     else:
-        path.write_text(json.dumps(found, indent=1) + "\n")
+        path.write_text(json.dumps(results, indent=1) + "\n")
     return 0
 
 

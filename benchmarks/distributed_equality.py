@@ -208,16 +208,16 @@ def gathered(run: Training) -> list[bytes]:
     return [bits.numpy().tobytes() for bits in everyone]
 
 
-def measure(names: Sequence[str], steps: int, ranks: int, known: dict[str, Array]) -> list[Any]:
+def measure(names: Sequence[str], steps: int, ranks: int, alone: dict[str, Array]) -> list[Any]:
     """Train alone what was not yet, then on so many ranks; return a dict per case and form."""
     weights = {}
     for case in cases(names):
         if case.dropout:
             weights[case.key] = train_alone(case, steps, ranks)
             continue
-        if case.key not in known:
-            known[case.key] = train_alone(case, steps)
-        weights[case.key] = known[case.key]
+        if case.key not in alone:
+            alone[case.key] = train_alone(case, steps)
+        weights[case.key] = alone[case.key]
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "weights.npz"
         np.savez(file, **weights)
@@ -278,8 +278,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if args.child:
         compare(args.recipes, args.steps, args.child)
         return 0
-    known: dict[str, Array] = {}
-    lines = [r for n in args.ranks for r in measure(args.recipes, args.steps, n, known)]
+    alone: dict[str, Array] = {}
+    lines = [r for n in args.ranks for r in measure(args.recipes, args.steps, n, alone)]
     for text in report(lines):
         print(text)
     bad = wrong(lines)

@@ -16,7 +16,7 @@ T = TypeVar("T")
 DISTRIBUTED = ("train",)  # the commands that all ranks run; the others run on rank 0 alone
 
 
-def several() -> bool:
+def is_one_of_many() -> bool:
     """Tell whether `mpiexec` has started more than one rank."""
     return launch().size > 1
 
@@ -28,7 +28,7 @@ def is_first() -> bool:
 
 def has_part(arguments: list[str]) -> bool:
     """Tell whether this rank has a part in a command line; join the others if it is `train`."""
-    if not several():
+    if not is_one_of_many():
         return True
     if not set(DISTRIBUTED) & set(arguments[:1]) or {"-h", "--help"} & set(arguments):
         return is_first()
@@ -55,7 +55,7 @@ def quiet() -> Iterator[None]:
 
 def speaks(message: str, code: int) -> bool:
     """Tell whether this rank is to print an error: one rank does, and no other waits for it."""
-    if not several():
+    if not is_one_of_many():
         return True
     from tinygrad_mnist.distributed import is_initialized
     from tinygrad_mnist.distributed.deaths import fail
@@ -65,7 +65,7 @@ def speaks(message: str, code: int) -> bool:
 
 def first_alone(action: Callable[[], T]) -> T:
     """Do something on rank 0, such as a download, and then on the others, without a network."""
-    if not several():
+    if not is_one_of_many():
         return action()
     from tinygrad_mnist.distributed import barrier
 
@@ -80,7 +80,7 @@ def first_alone(action: Callable[[], T]) -> T:
 
 def file_of_first(path: Path) -> Path | io.BytesIO:
     """Return a file to read; on the other ranks its bytes, as rank 0 has read them."""
-    if not several():
+    if not is_one_of_many():
         return path
     from tinygrad_mnist.distributed.agree import bytes_of_first
 
