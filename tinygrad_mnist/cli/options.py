@@ -30,11 +30,11 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load_data(named: str | None) -> Mnist:
+def load_data(named: str | None, stream: bool | None = None) -> Mnist:
     """Load the data that --data names; print which it is and, when not MNIST, why."""
     from tinygrad_mnist.data import load_mnist
 
-    data = load_mnist(named)
+    data = load_mnist(named, stream=stream)
     where, _, why = data.source.partition("; ")
     if data.name == "mnist-5k-embedded":
         where = "in the package"

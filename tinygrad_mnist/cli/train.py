@@ -60,6 +60,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         overrides.add_argument(flag, dest=field, default=_UNSET, metavar=metavar, **how)
     add_data(parser)
     parser.add_argument(
+        "--stream",
+        action="store_true",
+        help="leave the images in their files (IDX, .npy, shards); the default for large ones",
+    )
+    parser.add_argument(
+        "--window",
+        metavar="N",
+        type=int,
+        help="stream, and shuffle N images together, which come from runs of the file",
+    )
+    parser.add_argument(
         "--eager", action="store_true", help="do not compile the step: slower, the same bits"
     )
     parser.add_argument(
@@ -104,6 +115,8 @@ def _run(out: Path, trainer: Trainer, given: str | None, args: argparse.Namespac
     from tinygrad_mnist.train import Diverged
 
     say("recipe", _describe(trainer.recipe))
+    if (window := getattr(trainer, "window", None)) is not None:
+        say("order", f"shuffled in windows of {window:,} images")
     try:
         stopped = _train(trainer, out, given, args)
     except Diverged:  # a resumed run would diverge again
@@ -119,7 +132,7 @@ def _run(out: Path, trainer: Trainer, given: str | None, args: argparse.Namespac
 
 
 def _new(args: argparse.Namespace) -> tuple[Claim, Trainer, str | None]:
-    from tinygrad_mnist.train import Trainer
+    from tinygrad_mnist.train import trainer_for
 
     if args.recipe is None:
         raise UsageError("train what? name a recipe; `tinygrad-mnist models` lists them")
@@ -133,7 +146,8 @@ def _new(args: argparse.Namespace) -> tuple[Claim, Trainer, str | None]:
     try:
         if not args.overwrite:
             check_free(claimed.folder)
-        return claimed, Trainer(recipe, load_data(given), eager=args.eager), given
+        data = load_data(given, _stream(args))
+        return claimed, trainer_for(recipe, data, args.eager, window=args.window), given
     except BaseException:
         claimed.release()
         raise
@@ -142,7 +156,7 @@ def _new(args: argparse.Namespace) -> tuple[Claim, Trainer, str | None]:
 def _resumed(args: argparse.Namespace) -> tuple[Claim, Trainer, str | None]:
     from tinygrad_mnist.train import load_model, resume
 
-    if args.recipe is not None or _overrides(args):
+    if args.recipe is not None or _overrides(args) or args.window is not None:
         raise UsageError("--resume continues a run as it was begun: leave out recipe and its flags")
     path = Path(args.resume)
     if path.is_dir():
@@ -163,10 +177,16 @@ def _resumed(args: argparse.Namespace) -> tuple[Claim, Trainer, str | None]:
         elif not args.overwrite:
             check_free(out)
         given = args.data if args.data is not None else saved.data.get("given")
-        return claimed, resume(saved, load_data(given), eager=args.eager), given
+        stream = _stream(args) or saved.training.get("window") is not None or None
+        return claimed, resume(saved, load_data(given, stream), eager=args.eager), given
     except BaseException:
         claimed.release()
         raise
+
+
+def _stream(args: argparse.Namespace) -> bool | None:
+    """Return whether to stream; None where the size of the data decides."""
+    return True if args.stream or args.window is not None else None
 
 
 def _overrides(args: argparse.Namespace) -> dict[str, Any]:

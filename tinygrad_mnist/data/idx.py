@@ -88,7 +88,7 @@ def _read_array(
     stream: BinaryIO | gzip.GzipFile, name: str, room: int, max_bytes: int
 ) -> NDArray[Any]:
     """Read header and items; `room` is the most bytes that the stream can hold."""
-    shape, dtype, offset = _read_header(stream, name)
+    shape, dtype, offset = read_header(stream, name)
     declared = math.prod(shape) * dtype.itemsize
     says = f"its header declares shape {shape} of {dtype.name}, {declared:,} bytes"
     if declared > room - offset:
@@ -108,10 +108,10 @@ def _read_array(
     return items.view(dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
 
 
-def _read_header(
+def read_header(
     stream: BinaryIO | gzip.GzipFile, name: str
 ) -> tuple[tuple[int, ...], np.dtype[Any], int]:
-    """Return shape, dtype and number of bytes, after checking the header."""
+    """Return shape, dtype and the number of bytes of the header, after checking the header."""
     start = stream.read(4)
     if not start:
         raise DataError(f"{name}: empty: there is not even a header")

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from tinygrad_mnist import nn, optim
 from tinygrad_mnist.autograd import Tensor, no_grad
-from tinygrad_mnist.data import Mnist, batches, normalize
+from tinygrad_mnist.data import Mnist, StoredArray, batches, normalize
 from tinygrad_mnist.data.transforms import MNIST_MEAN, MNIST_STD
 from tinygrad_mnist.jit import jit
 from tinygrad_mnist.models import Recipe, RecipeError, build
@@ -37,6 +38,9 @@ class Diverged(ArithmeticError):
     """The loss is no longer finite; the message names the step and what to change."""
 
 
+Batch = tuple[tuple[Tensor, ...], Ints]  # the arguments of a step, and the labels
+
+
 class Examples(NamedTuple):
     """Images as rows of pixels, the class of each, and the targets of the loss."""
 
@@ -51,6 +55,19 @@ def rows_of(images: Images) -> Floats:
     Gradient descent is several times as fast on centred pixels as on pixels in [0, 1].
     """
     return normalize(images, MNIST_MEAN, MNIST_STD).reshape(len(images), -1)
+
+
+class PixelRows:
+    """Images as rows of pixels that are made when they are sliced: a part of them at a time."""
+
+    def __init__(self, images: Any) -> None:
+        self.images = images
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, part: slice) -> Floats:
+        return rows_of(self.images[part])
 
 
 def examples(recipe: Recipe, images: Images, labels: Ints) -> Examples:
@@ -96,12 +113,7 @@ class Trainer:
         self.loss = getattr(F, recipe.loss)
         self.optimizer = make_optimizer(recipe, self.model)
         self.scheduler = make_scheduler(recipe, self.optimizer)
-        kept, held = split(len(data.train_labels), recipe)
-        images, labels = data.train_images, data.train_labels
-        self.training = examples(recipe, images[kept], labels[kept])
-        self.validation = examples(recipe, images[held], labels[held])
-        self._inputs = from_numpy(self.training.inputs)
-        self._targets = from_numpy(self.training.targets)
+        self.training, self.validation = self._examples()
         self.eager = eager
         self.compile()
         self.threads: int | None = None  # of the BLAS; chosen when the first step is taken
@@ -110,11 +122,27 @@ class Trainer:
         self.batch = 0  # finished steps of the present epoch
         self.sums = _no_sums()  # of the present epoch
 
+    def _examples(self) -> tuple[Examples, Examples]:
+        """Return the examples to train on, and those to validate on."""
+        images, labels = self.data.train_images, self.data.train_labels
+        training, validation = (
+            examples(self.recipe, images[rows], labels[rows])
+            for rows in split(len(labels), self.recipe)
+        )
+        self._inputs = from_numpy(training.inputs)
+        self._targets = from_numpy(training.targets)
+        return training, validation
+
+    @property
+    def gathers(self) -> bool:
+        """Tell whether the step takes the indices of a batch, and gathers the batch itself."""
+        return self.recipe.batch_size is not None
+
     def compile(self) -> None:
         """Compile the step for this trainer."""
-        recipe = self.recipe
-        step = self._step_on_all if recipe.batch_size is None else self._step_on_rows
-        self.step: Any = step if self.eager else jit(step, pure=True, tile_rows=recipe.tile_rows)
+        step = self._step_on_rows if self.gathers else self._step_on_all
+        tile_rows = self.recipe.tile_rows
+        self.step: Any = step if self.eager else jit(step, pure=True, tile_rows=tile_rows)
 
     def _step_on_rows(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         return self._step_on_all(self._inputs[rows], self._targets[rows])
@@ -142,10 +170,11 @@ class Trainer:
             set_num_threads(self.threads)
         try:
             while self.epoch < self.recipe.epochs:
-                for rows in self._order()[self.batch :]:
-                    self._train_on(rows)
-                    self.batch += 1
-                    yield self._end_epoch() if self.batch == self.steps_per_epoch else None
+                with closing(self._batches()) as left:
+                    for inputs, labels in left:
+                        self._train_on(inputs, labels)
+                        self.batch += 1
+                        yield self._end_epoch() if self.batch == self.steps_per_epoch else None
         finally:
             set_num_threads(before)
 
@@ -161,12 +190,19 @@ class Trainer:
         rng = np.random.default_rng([self.recipe.seed, 1 + self.epoch])
         return list(batches(len(self.training.labels), self.recipe.batch_size, rng))
 
-    def _train_on(self, rows: NDArray[np.intp] | None) -> None:
+    def _batches(self) -> Generator[Batch, None, None]:
+        """Yield the step's arguments and the labels of each batch left in this epoch."""
+        labels = self.training.labels
+        for rows in self._order()[self.batch :]:
+            if rows is None:
+                yield (self._inputs, self._targets), labels
+            else:
+                yield (from_numpy(rows),), labels[rows]
+
+    def _train_on(self, inputs: tuple[Tensor, ...], labels: Ints) -> None:
         start = time.perf_counter()
-        labels = self.training.labels if rows is None else self.training.labels[rows]
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            given = (self._inputs, self._targets) if rows is None else (from_numpy(rows),)
-            loss, outputs = self.step(*given)
+            loss, outputs = self.step(*inputs)
         value = loss.item()
         if not math.isfinite(value):
             raise Diverged(
@@ -211,7 +247,7 @@ class Trainer:
         """Return the accuracy of the epoch so far, each batch measured before its step."""
         return float(self.sums["correct"] / max(self.sums["images"], 1))
 
-    def outputs(self, inputs: Floats) -> Floats:
+    def outputs(self, inputs: Floats | PixelRows) -> Floats:
         """Return the current model's outputs for rows of pixels, without dropout."""
         return model_outputs(self.model, inputs)
 
@@ -269,7 +305,7 @@ def make_scheduler(recipe: Recipe, optimizer: optim.Optimizer) -> Any:
     return optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=recipe.epochs)
 
 
-def model_outputs(model: nn.Module, inputs: Floats) -> Floats:
+def model_outputs(model: nn.Module, inputs: Floats | PixelRows) -> Floats:
     """Return a model's outputs (N, outputs) for rows of pixels (N, 784), in evaluation mode."""
     training = model.training
     model.eval()
@@ -290,7 +326,7 @@ def chosen(outputs: Floats) -> NDArray[np.intp]:
     return best
 
 
-def predict(model: nn.Module, images: Images) -> Floats:
+def predict(model: nn.Module, images: Images | StoredArray) -> Floats:
     """Return class probabilities (N, classes) for uint8 images (N, 28, 28); rows sum to 1.
 
     A model with one output gives two classes, no and yes.
@@ -299,7 +335,7 @@ def predict(model: nn.Module, images: Images) -> Floats:
     >>> predict(shallow(16), np.zeros((3, 28, 28), np.uint8)).shape
     (3, 10)
     """
-    outputs = from_numpy(model_outputs(model, rows_of(images)))
+    outputs = from_numpy(model_outputs(model, PixelRows(images)))
     if outputs.shape[1] == 1:
         yes = F.sigmoid(outputs).numpy()
         return np.concatenate([1 - yes, yes], axis=1)
