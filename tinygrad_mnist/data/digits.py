@@ -48,7 +48,9 @@ class Mnist:
         return f"Mnist({self.name}, {sizes}, {self.source})"
 
 
-def checked(arrays: Mapping[str, Any], files: Mapping[str, str], name: str, source: str) -> Mnist:
+def checked_mnist(
+    arrays: Mapping[str, Any], files: Mapping[str, str], name: str, source: str
+) -> Mnist:
     """Return the data after checking each pair; errors name the files by `files`."""
     train = _checked_pair("train", arrays, files)
     images, labels = _checked_pair("t10k", arrays, files)

@@ -1,5 +1,7 @@
 """A note of the last failed download, kept for a day, so that nobody offline waits each time."""
 
+from __future__ import annotations
+
 import json
 import time
 from contextlib import suppress

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mnist.data import failures
-from tinygrad_mnist.data.digits import Mnist, checked
+from tinygrad_mnist.data.digits import Mnist, checked_mnist
 from tinygrad_mnist.data.download import (
     CONNECT_SECONDS,
     MAX_DOWNLOAD,
@@ -89,7 +89,7 @@ def load_mnist(
             problems.append(str(error))
     if len(arrays) == len(SHA256):
         files = {name: name for name in SHA256}
-        return checked(arrays, files, "mnist", "; ".join([source, *problems]))
+        return checked_mnist(arrays, files, "mnist", "; ".join([source, *problems]))
     embedded = load_embedded()
     return replace(embedded, source="; ".join([embedded.source, *problems]))
 
@@ -228,10 +228,10 @@ def _load_folder(folder: Path, origin: str = "", stream: bool | None = None) -> 
     source = f"folder: {where}{', streamed' if streamed else ''}"
     other = [name for name, array in arrays.items() if not _is_canonical(array, name)]
     if not other:
-        return checked(arrays, files, "mnist", source)
+        return checked_mnist(arrays, files, "mnist", source)
     which = "all four files" if len(other) == len(SHA256) else ", ".join(other)
     note = f"{source}, not the canonical MNIST (other SHA-256 of {which})"
-    return checked(arrays, files, "custom", note)
+    return checked_mnist(arrays, files, "custom", note)
 
 
 def _from_arrays(folder: Path, stored: dict[str, StoredArray], stream: bool | None) -> Mnist:
@@ -239,9 +239,9 @@ def _from_arrays(folder: Path, stored: dict[str, StoredArray], stream: bool | No
     files = {name: array.name for name, array in stored.items()}
     paths = [Path(file.path) for array in stored.values() for file in array.files]
     if is_too_large(paths) if stream is None else stream:
-        return checked(stored, files, "custom", f"folder: {folder}, streamed")
+        return checked_mnist(stored, files, "custom", f"folder: {folder}, streamed")
     arrays = {name: np.asarray(array) for name, array in stored.items()}
-    return checked(arrays, files, "custom", f"folder: {folder}")
+    return checked_mnist(arrays, files, "custom", f"folder: {folder}")
 
 
 def _is_canonical(array: Any, name: str) -> bool:

@@ -6,7 +6,7 @@ of the system for each batch would cost more than the reading.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from typing import Any
 
@@ -23,7 +23,7 @@ PIECE = 4096  # rows, about: converted and handed over together
 
 
 def stream_batches(
-    arrays: Sequence[Any],
+    read: Callable[[Rows], Arrays],
     groups: Iterable[Rows],
     batch_size: int,
     *,
@@ -31,13 +31,18 @@ def stream_batches(
     drop_last: bool = False,
     read_ahead: bool = True,
 ) -> Batches:
-    """Yield the rows of `arrays` in batches: their order is that of the `groups`, one by one.
+    """Yield rows in batches: their order is that of the `groups`, one after the other.
 
-    An array is a `StoredArray`, or anything with `take(rows)`. The rows of a group are read
-    together. `convert` makes of the columns what the batches are cut from. With `read_ahead` a
-    thread reads and converts while the batches before are used; it ends with the iteration.
+    `read(rows)` returns the columns of these rows, arrays of one length; it is called once for each
+    group. `convert` makes of the columns what the batches are cut from. With `read_ahead` a thread
+    reads and converts while the batches before are used; it ends with the iteration.
+
+    >>> squares = np.arange(5) ** 2
+    >>> order = [np.array([4, 0, 1]), np.array([3, 2])]
+    >>> [batch.tolist() for batch, in stream_batches(lambda rows: (squares[rows],), order, 2)]
+    [[16, 0], [1, 9], [4]]
     """
-    pieces = _pieces(arrays, groups, piece_rows(batch_size), convert)
+    pieces = _pieces(read, groups, piece_rows(batch_size), convert)
     if not read_ahead:
         return _batches(pieces, batch_size, drop_last=drop_last)
     return _ahead(pieces, batch_size, drop_last=drop_last)
@@ -53,7 +58,7 @@ def piece_rows(batch_size: int) -> int:
 
 
 def _pieces(
-    arrays: Sequence[Any],
+    read: Callable[[Rows], Arrays],
     groups: Iterable[Rows],
     size: int,
     convert: Callable[..., Arrays] | None,
@@ -61,7 +66,7 @@ def _pieces(
     """Read the groups, and yield pieces of `size` rows each; the last one may be shorter."""
     rest: Arrays | None = None
     for rows in groups:
-        columns = tuple(array.take(rows) for array in arrays)
+        columns = read(rows)
         if rest is not None:
             pairs = zip(rest, columns, strict=True)
             columns = tuple(np.concatenate(pair) for pair in pairs)

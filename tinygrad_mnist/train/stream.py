@@ -88,7 +88,7 @@ class StreamedTrainer(Trainer):
         assert recipe.batch_size is not None
         groups = self._groups(self.batch * recipe.batch_size)
         stream = stream_batches(
-            (data.train_images, data.train_labels),
+            lambda rows: (data.train_images[rows], data.train_labels[rows]),
             groups,
             recipe.batch_size,
             convert=partial(examples, recipe),
