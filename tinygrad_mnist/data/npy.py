@@ -18,6 +18,9 @@ Header = tuple[tuple[int, ...], np.dtype[Any], int]
 
 def read_npy_header(file: BinaryIO, name: str) -> Header:
     """Return shape, dtype and the number of bytes of the header; errors call the file `name`."""
+    if not (start := file.read(2)).startswith(b"\x93N"):
+        raise DataError(f"{name}: not a .npy file: it begins with bytes {start.hex(' ')}")
+    file.seek(0)
     try:
         version = npy.read_magic(file)
         read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(version)
@@ -26,7 +29,7 @@ def read_npy_header(file: BinaryIO, name: str) -> Header:
         shape, fortran_order, dtype = read(file)
     except DataError:
         raise
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError) as error:
+    except Exception as error:  # of the parser, too: the header is a Python expression
         reason = " ".join(str(error).split())
         raise DataError(f"{name}: a damaged .npy header: {reason:.80}") from None
     if dtype.hasobject:

@@ -251,7 +251,8 @@ def _open_one(path: Path) -> StoredFile:
                     f"{name}: compressed ({kind}), so its rows cannot be read one by one; "
                     f"unpack it first: {unpack} {path.name}"
                 )
-        read = read_npy_header if start.startswith(NPY) else read_header
+        is_npy = start.startswith(NPY) or (path.suffix == ".npy" and start[:2].strip(b"\0") != b"")
+        read = read_npy_header if is_npy else read_header
         shape, dtype, offset = read(file, name)
         if not shape:
             raise DataError(f"{name}: holds a single number, which has no rows")
