@@ -49,11 +49,19 @@ class Mnist:
 
 
 def checked_mnist(
-    arrays: Mapping[str, Any], files: Mapping[str, str], name: str, source: str
+    arrays: Mapping[str, Any],
+    files: Mapping[str, str],
+    name: str,
+    source: str,
+    *,
+    any_integers: bool = False,
 ) -> Mnist:
-    """Return the data after checking each pair; errors name the files by `files`."""
-    train = _checked_pair("train", arrays, files)
-    images, labels = _checked_pair("t10k", arrays, files)
+    """Return the data after checking each pair; errors name the files by `files`.
+
+    Labels are uint8, as in the IDX files, or of any integer type with `any_integers`.
+    """
+    train = _checked_pair("train", arrays, files, any_integers)
+    images, labels = _checked_pair("t10k", arrays, files, any_integers)
     if isinstance(images, StoredArray) and images.nbytes <= TEST_BYTES:
         images = np.asarray(images)
     labels = np.asarray(labels, np.int64)
@@ -61,7 +69,7 @@ def checked_mnist(
 
 
 def _checked_pair(
-    part: str, arrays: Mapping[str, Any], files: Mapping[str, str]
+    part: str, arrays: Mapping[str, Any], files: Mapping[str, str], any_integers: bool
 ) -> tuple[Any, Any]:
     """Return the images and labels of "train" or "t10k"."""
     image_name, label_name = f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"
@@ -74,10 +82,10 @@ def _checked_pair(
     if images.dtype != np.uint8 or images.shape[1:] != (28, 28):
         content = f"{images.dtype} of shape {images.shape}"
         raise DataError(f"{image_file}: holds {content}; images are uint8 of shape (N, 28, 28)")
-    is_npy = label_file.endswith(".npy") or isinstance(labels, StoredArray)
-    if (labels.dtype.kind not in "ui" if is_npy else labels.dtype != np.uint8) or labels.ndim != 1:
+    is_fit = labels.dtype.kind in "ui" if any_integers else labels.dtype == np.uint8
+    if not is_fit or labels.ndim != 1:
         content = f"{labels.dtype} of shape {labels.shape}"
-        wanted = "integers" if is_npy else "uint8"
+        wanted = "integers" if any_integers else "uint8"
         raise DataError(f"{label_file}: holds {content}; labels are {wanted} of shape (N,)")
     if len(images) == 0:
         raise DataError(f"{image_file}: holds no images")

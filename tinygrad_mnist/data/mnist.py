@@ -236,12 +236,14 @@ def _load_folder(folder: Path, origin: str = "", stream: bool | None = None) -> 
 
 def _from_arrays(folder: Path, stored: dict[str, StoredArray], stream: bool | None) -> Mnist:
     """Return the data of a folder of `.npy` files or of shards, read unless it is streamed."""
+    arrays: dict[str, Any] = dict(stored)
     files = {name: array.name for name, array in stored.items()}
     paths = [Path(file.path) for array in stored.values() for file in array.files]
-    if is_too_large(paths) if stream is None else stream:
-        return checked_mnist(stored, files, "custom", f"folder: {folder}, streamed")
-    arrays = {name: np.asarray(array) for name, array in stored.items()}
-    return checked_mnist(arrays, files, "custom", f"folder: {folder}")
+    source = f"folder: {folder}, streamed"
+    if not (is_too_large(paths) if stream is None else stream):
+        arrays = {name: np.asarray(array) for name, array in stored.items()}
+        source = f"folder: {folder}"
+    return checked_mnist(arrays, files, "custom", source, any_integers=True)
 
 
 def _is_canonical(array: Any, name: str) -> bool:

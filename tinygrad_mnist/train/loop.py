@@ -171,8 +171,8 @@ class Trainer:
         try:
             while self.epoch < self.recipe.epochs:
                 with closing(self._batches()) as left:
-                    for inputs, labels in left:
-                        self._train_on(inputs, labels)
+                    for batch in left:
+                        self._train_on(batch)
                         self.batch += 1
                         yield self._end_epoch() if self.batch == self.steps_per_epoch else None
         finally:
@@ -199,8 +199,9 @@ class Trainer:
             else:
                 yield (from_numpy(rows),), labels[rows]
 
-    def _train_on(self, inputs: tuple[Tensor, ...], labels: Ints) -> None:
+    def _train_on(self, batch: Batch) -> None:
         start = time.perf_counter()
+        inputs, labels = batch
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             loss, outputs = self.step(*inputs)
         value = loss.item()
