@@ -36,7 +36,7 @@ def test_a_streamed_run_is_the_run(shell: Shell, digits: Path) -> None:
     for name, flags in (("memory", ()), ("stream", ("--stream",))):
         ran = shell("train", *SMALL, *flags, "--out", name)
         assert ran.code == 0, ran.err
-        assert ("streamed" in ran.out) == bool(flags)
+        assert (", streamed" in ran.out) == bool(flags)
     both = [weights(shell.folder / name / "model.pkl") for name in ("memory", "stream")]
     assert both[0] == both[1]
     record = json.loads((shell.folder / "stream" / "run.json").read_text("utf-8"))
