@@ -14,8 +14,8 @@ from tinygrad_mnist import __version__, start
 from tinygrad_mnist.cli.output import open_streams, outlive_reader
 
 COMMANDS = (
-    "train", "evaluate", "predict", "report", "compare", "models", "data", "doctor", "export",
-    "inspect",
+    "train", "sweep", "evaluate", "predict", "report", "compare", "models", "data", "doctor",
+    "export", "inspect",
 )  # fmt: skip
 
 STOPPED = 130  # the exit code that a shell reports after Ctrl-C
@@ -98,10 +98,11 @@ def _code(error: Exception) -> int | None:
     from tinygrad_mnist.models import RecipeError
     from tinygrad_mnist.serialize import FormatError
     from tinygrad_mnist.train import Diverged
+    from tinygrad_mnist.train.journal import SweepError
 
     if isinstance(error, Diverged):
         return 1
-    expected = UsageError, DataError, RecipeError, FormatError, OSError, MemoryError
+    expected = UsageError, DataError, RecipeError, FormatError, SweepError, OSError, MemoryError
     return 2 if isinstance(error, expected) else None
 
 

@@ -45,6 +45,10 @@ OVERRIDES: dict[str, dict[str, Any]] = {
     "batch_size": {"type": batch_size, "help": "images a step, or 'full' for all of them"},
     "lr": {"type": float, "help": "learning rate"},
     "hidden": {"type": sizes, "help": "sizes of the hidden layers, like 256,128"},
+    "optimizer": {"help": "SGD or Adam"},
+    "momentum": {"type": float, "help": "of SGD"},
+    "weight_decay": {"type": float, "help": "how much weights shrink in a step, times lr"},
+    "dropout": {"type": float, "help": "the share of inputs of a layer that a step leaves out"},
     "digit": {"type": int, "help": "the digit that the neuron tells from the others"},
 }
 _UNSET = object()
@@ -127,7 +131,7 @@ def _run(out: Path, trainer: Trainer, given: str | None, args: argparse.Namespac
         print(f"stopped in {where}; all of it is in {out / CHECKPOINT}")
         print(f"continue with: tinygrad-mnist train --resume {shlex.quote(str(out))}")
         return 128 + stopped  # the exit code that a shell reports after this signal
-    _finish(trainer, out, given)
+    finish(trainer, out, given)
     return 0
 
 
@@ -202,13 +206,13 @@ def _describe(recipe: Recipe) -> str:
     )
 
 
-class _Stop:
+class Stop:
     """Stop after the present step on Ctrl-C, SIGTERM or SIGHUP; on a second one, at once."""
 
     def __init__(self) -> None:
         self.asked: int | None = None
 
-    def __enter__(self) -> _Stop:
+    def __enter__(self) -> Stop:
         names = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
         numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
         ignored = signal.SIG_IGN  # ignored, as under nohup: leave it so
@@ -239,7 +243,7 @@ def _train(trainer: Trainer, out: Path, given: str | None, args: argparse.Namesp
     def save(name: str = CHECKPOINT) -> None:
         save_model(out / name, trainer, checkpoint=True, given=given)
 
-    with _Stop() as stop:
+    with Stop() as stop:
         save()  # at once: a folder that cannot be written to should not cost an hour
         if args.overwrite:  # only once the new run is in the folder
             for path in results_in(out):
@@ -268,7 +272,7 @@ def _is_best(history: list[dict[str, Any]]) -> bool:
     return bool(last > max(before, default=-1))
 
 
-def _finish(trainer: Trainer, out: Path, given: str | None) -> None:
+def finish(trainer: Trainer, out: Path, given: str | None) -> None:
     """Test the model, write all files, and print the result and what to do next."""
     from tinygrad_mnist.cli.evaluate import show_verdict
     from tinygrad_mnist.cli.show import say

@@ -294,6 +294,8 @@ def fit(recipe: Recipe, data: Mnist, eager: bool = False) -> Trainer:
 def make_optimizer(recipe: Recipe, model: nn.Module) -> optim.Optimizer:
     """Return the optimizer that a recipe names, for the model's parameters."""
     options = {"momentum": recipe.momentum} if recipe.momentum else {}
+    if recipe.weight_decay:
+        options["weight_decay"] = recipe.weight_decay
     make = getattr(optim, recipe.optimizer)
     optimizer: optim.Optimizer = make(model.parameters(), lr=recipe.lr, **options)
     return optimizer
