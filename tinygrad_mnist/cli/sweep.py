@@ -164,7 +164,7 @@ def _in_jobs(sweep: Sweep, args: argparse.Namespace) -> int:
                     jobs[0].wait(WAIT)
                 ended = [job for job in jobs if job.poll() is not None]
                 jobs = [job for job in jobs if job not in ended]
-                code = code or max([job.returncode for job in ended], default=0)
+                code = code or max([0, *(job.returncode for job in ended)])
                 killed = [job for job in ended if job.returncode < 0]
                 if killed and not (stop.asked or code):
                     number = -killed[0].returncode
@@ -177,7 +177,7 @@ def _in_jobs(sweep: Sweep, args: argparse.Namespace) -> int:
     if stop.asked is not None:
         _show_stopped(sweep, args)
         return 128 + stop.asked
-    return max(code, 0)
+    return code
 
 
 def _start(args: argparse.Namespace) -> subprocess.Popen[bytes]:

@@ -100,14 +100,12 @@ class Sweep:
         if not self.settings["prune"]:
             pruner = optuna.pruners.NopPruner()
         with self._alone():
-            study = optuna.create_study(
-                study_name=NAME,
-                storage=self.storage,
-                direction="maximize",
-                pruner=pruner,
-                load_if_exists=True,
-            )
-            if "settings" not in study.user_attrs and not study.get_trials(deepcopy=False):
+            try:  # creating an existing one would write a line
+                study = optuna.load_study(study_name=NAME, storage=self.storage, pruner=pruner)
+            except KeyError:
+                study = optuna.create_study(
+                    study_name=NAME, storage=self.storage, direction="maximize", pruner=pruner
+                )
                 study.set_user_attr("settings", plain)
         settings = study.user_attrs.get("settings")
         if settings != plain:
@@ -115,7 +113,10 @@ class Sweep:
         return study
 
     def work(
-        self, trials: int, is_stopped: Callable[[], bool], show: Callable[[Row], None]
+        self,
+        trials: int,
+        is_stopped: Callable[[], bool] = lambda: False,
+        show: Callable[[Row], object] = lambda row: None,
     ) -> None:
         """Run trials until there are `trials` of them, or `is_stopped()`, asked after each step."""
         while not is_stopped():
@@ -178,7 +179,7 @@ class Sweep:
                     trial, None if pruned else value, states.PRUNED if pruned else states.COMPLETE
                 )
         except Diverged:
-            trial.set_user_attr("diverged", True)
+            trial.set_user_attr("diverged", value=True)
             self.study.tell(trial, state=states.PRUNED)
         except Stopped:
             trial.set_user_attr("attempts", 0)  # it did not die
@@ -308,7 +309,7 @@ def _is_stale(trial: Any) -> bool:
     owner = trial.user_attrs.get("owner")
     if owner is None:
         return time.time() - trial.datetime_start.timestamp() > STARTING
-    return owner["host"] == socket.gethostname() and not is_alive(owner)
+    return bool(owner["host"] == socket.gethostname() and not is_alive(owner))
 
 
 def _difference(there: Any, here: dict[str, Any]) -> str:
