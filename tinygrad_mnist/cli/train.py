@@ -78,6 +78,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--eager", action="store_true", help="do not compile the step: slower, the same bits"
     )
     parser.add_argument(
+        "--ensemble",
+        metavar="K",
+        type=int,
+        help="train K seeds, from --seed on, in one program: a folder each, as of single runs",
+    )
+    parser.add_argument(
         "--threads",
         metavar="N",
         type=int,
@@ -101,6 +107,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train and test; write the model, the record, the plots and the report."""
+    if args.ensemble is not None:
+        from tinygrad_mnist.cli import ensemble
+
+        return ensemble.run(args, overrides(args))
     if args.keep < 0:
         raise UsageError(f"--keep must be at least 0, not {args.keep}")
     cores = os.cpu_count() or 1
@@ -118,7 +128,7 @@ def _run(out: Path, trainer: Trainer, given: str | None, args: argparse.Namespac
     from tinygrad_mnist.cli.show import say
     from tinygrad_mnist.train import Diverged
 
-    say("recipe", _describe(trainer.recipe))
+    say("recipe", describe(trainer.recipe))
     if (window := getattr(trainer, "window", None)) is not None:
         say("order", f"shuffled in windows of {window:,} images")
     try:
@@ -140,7 +150,7 @@ def _new(args: argparse.Namespace) -> tuple[Claim, Trainer, str | None]:
 
     if args.recipe is None:
         raise UsageError("train what? name a recipe; `tinygrad-mnist models` lists them")
-    recipe = recipe_of(args.recipe).replace(**_overrides(args))
+    recipe = recipe_of(args.recipe).replace(**overrides(args))
     if args.digit is not _UNSET and recipe_of(args.recipe).digit is None:
         raise UsageError(f"--digit is for recipes with one output; {recipe.name} tells all ten")
     if args.overwrite and not args.out:
@@ -160,7 +170,7 @@ def _new(args: argparse.Namespace) -> tuple[Claim, Trainer, str | None]:
 def _resumed(args: argparse.Namespace) -> tuple[Claim, Trainer, str | None]:
     from tinygrad_mnist.train import load_model, resume
 
-    if args.recipe is not None or _overrides(args) or args.window is not None:
+    if args.recipe is not None or overrides(args) or args.window is not None:
         raise UsageError("--resume continues a run as it was begun: leave out recipe and its flags")
     path = Path(args.resume)
     if path.is_dir():
@@ -193,11 +203,13 @@ def _stream(args: argparse.Namespace) -> bool | None:
     return True if args.stream or args.window is not None else None
 
 
-def _overrides(args: argparse.Namespace) -> dict[str, Any]:
+def overrides(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the fields of the recipe that flags change, with their values."""
     return {field: value for field in OVERRIDES if (value := getattr(args, field)) is not _UNSET}
 
 
-def _describe(recipe: Recipe) -> str:
+def describe(recipe: Recipe) -> str:
+    """Return a recipe in a line."""
     batch = "full batch" if recipe.batch_size is None else f"batch {recipe.batch_size}"
     network = "-".join(map(str, recipe.layers))
     return (

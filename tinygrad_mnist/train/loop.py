@@ -174,7 +174,7 @@ class Trainer:
                     for batch in left:
                         self._train_on(batch)
                         self.batch += 1
-                        yield self._end_epoch() if self.batch == self.steps_per_epoch else None
+                        yield self.end_epoch() if self.batch == self.steps_per_epoch else None
         finally:
             set_num_threads(before)
 
@@ -215,7 +215,7 @@ class Trainer:
         self.sums["images"] += len(labels)
         self.sums["seconds"] += time.perf_counter() - start
 
-    def _end_epoch(self) -> dict[str, Any]:
+    def end_epoch(self) -> dict[str, Any]:
         """Validate, record the epoch's numbers, and begin the next."""
         lr = self.optimizer.param_groups[0]["lr"]
         if self.scheduler is not None:

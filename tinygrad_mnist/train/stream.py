@@ -69,7 +69,7 @@ class StreamedTrainer(Trainer):
                 BlockRows(blocks, min(block_size(count), self.window), count)
                 for blocks in _split_blocks(count, self.window, self.recipe)
             )
-        self._rows = training
+        self.rows = training
         return self._columns(training), self._columns(validation, in_memory=("labels", "targets"))
 
     def _columns(self, rows: Any, in_memory: tuple[str, ...] = ()) -> Examples:
@@ -102,12 +102,12 @@ class StreamedTrainer(Trainer):
         """Return the rows of this epoch but for the first `done`, in groups to read at once."""
         seed = [self.recipe.seed, 1 + self.epoch]
         if self.window is not None:
-            size, count = self._rows.block, len(self.data.train_labels)
-            blocks = self._rows.blocks
+            size, count = self.rows.block, len(self.data.train_labels)
+            blocks = self.rows.blocks
             return Windows(count, self.window, size, seed=seed, blocks=blocks).after(done)
         size = piece_rows(self.recipe.batch_size or 1)
-        order = permuted(len(self._rows), np.random.default_rng(seed), done, size)
-        return (self._rows[part] for part in order)
+        order = permuted(len(self.rows), np.random.default_rng(seed), done, size)
+        return (self.rows[part] for part in order)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of a `Trainer`, and the window."""
