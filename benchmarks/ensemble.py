@@ -28,8 +28,8 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", default="1,4,16,64")
     parser.add_argument("--recipes", default="neuron,mlp-10,mlp-128,deep,mlp-532-minibatch")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=20, help="per round, of each")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=0.15, help="per round, of each, at least")
     args = parser.parse_args(argv)
     data = load_embedded()
     sizes = [int(size) for size in args.sizes.split(",")]
@@ -57,10 +57,11 @@ def measured(
     """Return the seconds per step of each loop, in each round."""
 
     def seconds(key: str) -> float:
-        start = time.perf_counter()
-        for _ in range(args.steps):
+        start, steps, taken = time.perf_counter(), 0, 0.0
+        while taken < args.seconds:
             next(loops[key])
-        return (time.perf_counter() - start) / args.steps
+            steps, taken = steps + 1, time.perf_counter() - start
+        return taken / steps
 
     for loop in loops.values():
         for _ in range(WARM):

@@ -1,31 +1,33 @@
 """`train --ensemble K` writes K runs, and refuses what is for a single run."""
 
 import json
+from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Shell
 from tinygrad_mnist.cli import main
 
 EMBEDDED = ("--data", "embedded", "--epochs", "1")
 
 
-def test_each_member_is_a_run_in_a_folder_of_its_own(shell: Shell) -> None:
-    ran = shell("train", "mlp-10", *EMBEDDED, "--ensemble", "2", "--seed", "7", "--out", "all")
-    assert ran.code == 0, ran.err
-    assert [line.split()[0] for line in ran.out.splitlines()[-5:-2]] == ["seed", "7", "8"]
-    single = shell("train", "mlp-10", *EMBEDDED, "--seed", "8", "--threads", "1", "--out", "one")
-    assert single.code == 0
+def test_each_member_is_a_run_in_a_folder_of_its_own(
+    plain_here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ensemble = ["train", "mlp-10", *EMBEDDED, "--ensemble", "2", "--out", "all"]
+    assert main([*ensemble, "--seed", "7"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[-5:-2]] == ["seed", "7", "8"]
+    one = ["train", "mlp-10", *EMBEDDED, "--seed", "8", "--threads", "1", "--out", "one"]
+    assert main(one) == 0
     records = [
-        json.loads((shell.folder / name / "run.json").read_text("utf-8"))
+        json.loads((plain_here / name / "run.json").read_text("utf-8"))
         for name in ("all/seed-8", "one")
     ]
     assert records[0]["recipe"] == records[1]["recipe"]
     assert records[0]["data"] == records[1]["data"]
     assert records[0]["test"]["confusion"] == records[1]["test"]["confusion"]
-    assert (shell.folder / "all" / "seed-7" / "report.html").exists()
-    again = shell("train", "mlp-10", *EMBEDDED, "--ensemble", "2", "--seed", "8", "--out", "all")
-    assert again.code == 2 and "seed-8 holds model.pkl of another run" in again.err
+    assert main([*ensemble, "--seed", "8"]) == 2
+    assert "seed-8 holds model.pkl of another run" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.cli.conftest import Shell
+from tinygrad_mnist.cli import main
 from tinygrad_mnist.data import load_embedded
 from tinygrad_mnist.train import load_model
 
@@ -32,16 +33,17 @@ def weights(path: Path) -> list[bytes]:
     return [p.detach().numpy().tobytes() for p in load_model(path).model.parameters()]
 
 
-def test_a_streamed_run_is_the_run(shell: Shell, digits: Path) -> None:
+def test_a_streamed_run_is_the_run(
+    digits: Path, plain_here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for name, flags in (("memory", ()), ("stream", ("--stream",))):
-        ran = shell("train", *SMALL, *flags, "--out", name)
-        assert ran.code == 0, ran.err
-        assert (", streamed" in ran.out) == bool(flags)
-    both = [weights(shell.folder / name / "model.pkl") for name in ("memory", "stream")]
+        assert main(["train", *SMALL, *flags, "--out", name]) == 0
+        assert (", streamed" in capsys.readouterr().out) == bool(flags)
+    both = [weights(plain_here / name / "model.pkl") for name in ("memory", "stream")]
     assert both[0] == both[1]
-    record = json.loads((shell.folder / "stream" / "run.json").read_text("utf-8"))
+    record = json.loads((plain_here / "stream" / "run.json").read_text("utf-8"))
     assert record["data"]["trained_on"] == 733 and "streamed" in record["data"]["source"]
-    assert shell("evaluate", "stream", "--data", "digits").code == 0
+    assert main(["evaluate", "stream", "--data", "digits"]) == 0
 
 
 def test_a_stopped_stream_of_windows_goes_on(shell: Shell, digits: Path) -> None:
@@ -72,7 +74,12 @@ def test_a_stopped_stream_of_windows_goes_on(shell: Shell, digits: Path) -> None
     ],
 )
 def test_one_line_for_what_cannot_be_streamed(
-    shell: Shell, digits: Path, flags: tuple[str, ...], says: str
+    digits: Path,
+    plain_here: Path,
+    flags: tuple[str, ...],
+    says: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    ran = shell("train", *flags)
-    assert ran.code == 2 and says in ran.err and ran.err.count("\n") == 1
+    assert main(["train", *flags]) == 2
+    err = capsys.readouterr().err
+    assert says in err and err.count("\n") == 1

@@ -23,7 +23,6 @@ from tinygrad_mnist.cli.main import UsageError
 from tinygrad_mnist.cli.options import add_data, load_data, recipe_of
 
 if TYPE_CHECKING:
-    from tinygrad_mnist.train import Trainer
     from tinygrad_mnist.train.sweep import Row, Sweep
 
 HELP = "train a recipe with many settings, and keep the best run"
@@ -121,16 +120,18 @@ def _open(args: argparse.Namespace) -> Sweep:
         storage=Path(args.storage) if args.storage else None,
         prune=not args.no_prune,
         threads=args.threads,
-        finish=lambda trainer, out: _finish(trainer, out, args.data),
     )
 
 
-def _finish(trainer: Trainer, out: Path, data: str | None) -> None:
-    """Write the files of a finished run, silently."""
+def _complete_best(sweep: Sweep, named: str | None) -> None:
+    """Write what `train` writes of a run: test it, and add the record, plots and the report."""
+    from tinygrad_mnist.cli.folder import RECORD
     from tinygrad_mnist.cli.train import finish
 
-    with contextlib.redirect_stdout(io.StringIO()):
-        finish(trainer, out, data)
+    folder, trainer = sweep.folder / "best", sweep.best_trainer()
+    if trainer is not None and not (folder / RECORD).exists():
+        with contextlib.redirect_stdout(io.StringIO()):
+            finish(trainer, folder, named)
 
 
 def _work(sweep: Sweep, args: argparse.Namespace, is_orphan: Callable[[], bool]) -> int:
@@ -239,6 +240,7 @@ def _show(sweep: Sweep, args: argparse.Namespace) -> None:
         print(f"and {len(rows) - SHOWN} more")
     if _plot(sweep, rows):
         say("plot", str(sweep.folder / PLOT))
+    _complete_best(sweep, args.data)
     if (best := sweep.best) is None:
         print("no trial has come to its end: try a range of lower learning rates")
         return

@@ -30,14 +30,12 @@ from tinygrad_mnist.train.space import Space
 from tinygrad_mnist.train.stream import trainer_for
 
 JOURNAL, BEST, TRIALS = "sweep.journal", "best", "trials"
-CHECKPOINT, SUMMARY = "checkpoint.pkl", "trial.json"
+CHECKPOINT, MODEL, SUMMARY = "checkpoint.pkl", "model.pkl", "trial.json"
 NAME = "sweep"
 STARTUP = 10  # trials at random, before values are chosen by what was good
 SAVE_SECONDS = 5.0  # the most work that is lost when the process is killed
 ATTEMPTS = 3  # of a trial whose process dies
 STARTING = 60.0  # seconds within which another machine says that a trial is its own
-
-Finish = Callable[[Trainer, Path], object]
 
 
 class Stopped(Exception):
@@ -59,10 +57,10 @@ class Sweep:
     """A sweep of a `space` of recipes on `data`, in `folder`; it is begun there, or goes on.
 
     `storage` is the file that several machines share, by default one in the folder. The best run,
-    by validation accuracy, is kept whole in `folder/best`. Raises SweepError for a file that is
-    damaged or holds another sweep, and where Optuna is not installed.
-
-    `finish(trainer, folder)` writes a run that is the best so far; by default its model.
+    by validation accuracy, is kept in `folder/best`: its model, and its numbers in trial.json. Bad
+    trials are ended early, if `prune`, when after two epochs they are worse than the median.
+    Raises SweepError for a file that is damaged or holds another sweep, and where Optuna is not
+    installed.
     """
 
     def __init__(
@@ -74,13 +72,12 @@ class Sweep:
         storage: Path | None = None,
         prune: bool = True,
         threads: int = 1,
-        finish: Finish | None = None,
     ) -> None:
         if not space.axes:
             raise RecipeError("a sweep needs a range or a list: --lr 1e-4:1e-1:log")
         self.folder, self.space, self.data = folder, space, data
         self.path = storage or folder / JOURNAL
-        self.threads, self.finish = threads, finish or _save
+        self.threads = threads
         self.settings = {
             "recipe": space.recipe.to_dict(),
             "space": space.to_dict(),
@@ -220,16 +217,21 @@ class Sweep:
         return False
 
     def _keep_if_best(self, number: int, value: float, trainer: Trainer, folder: Path) -> None:
-        """Finish a run that is better than the best so far, and put it in the place of that."""
+        """Save a run that is better than the best so far, and put it in the place of that."""
         best, old = self.folder / BEST, self.folder / f".{BEST}-before"
         with locked(self.folder / ".best.lock"):
             last = self._summary()
             if last and (last["value"], -last["number"]) > (value, -number):
                 return
-            self.finish(trainer, folder)
+            save_model(folder / MODEL, trainer)
             (folder / CHECKPOINT).unlink(missing_ok=True)
-            summary = {"number": number, "value": value, "recipe": trainer.recipe.to_dict()}
-            atomic_write(folder / SUMMARY, json.dumps(summary).encode())
+            summary = {
+                "number": number,
+                "value": value,
+                "recipe": trainer.recipe.to_dict(),
+                "epochs": trainer.history,
+            }
+            atomic_write(folder / SUMMARY, (json.dumps(summary, indent=1) + "\n").encode())
             if best.exists():
                 best.rename(old)
             folder.rename(best)
@@ -262,6 +264,18 @@ class Sweep:
         """Tell whether the best trial's run is the one in this folder."""
         best, summary = self.best, self._summary()
         return best is not None and summary is not None and summary["number"] == best.number
+
+    def best_trainer(self) -> Trainer | None:
+        """Return the best run of this folder as it ended: its `.model` and its `.history`."""
+        summary = self._summary()
+        if summary is None:
+            return None
+        saved = load_model(self.folder / BEST / MODEL)
+        trainer = trainer_for(saved.recipe, self.data)
+        trainer.model.load_state_dict(saved.model.state_dict())
+        trainer.history, trainer.epoch = summary["epochs"], saved.recipe.epochs
+        trainer.threads = self.threads
+        return trainer
 
     def table(self) -> list[Row]:
         """Return the trials: those that ended by validation accuracy, then the others."""
@@ -308,7 +322,7 @@ def _is_stale(trial: Any) -> bool:
     """Tell whether the process of a running trial is gone."""
     owner = trial.user_attrs.get("owner")
     if owner is None:
-        return time.time() - trial.datetime_start.timestamp() > STARTING
+        return bool(time.time() - trial.datetime_start.timestamp() > STARTING)
     return bool(owner["host"] == socket.gethostname() and not is_alive(owner))
 
 
@@ -327,10 +341,6 @@ def _difference(there: Any, here: dict[str, Any]) -> str:
                     break
         return f": its {name} is {other}, not {value}; name another folder with --out"
     return ""
-
-
-def _save(trainer: Trainer, folder: Path) -> None:
-    save_model(folder / "model.pkl", trainer)
 
 
 __all__ = ["Row", "Stopped", "Sweep", "SweepError", "import_optuna"]
