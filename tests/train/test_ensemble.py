@@ -1,5 +1,6 @@
 """Each member of an ensemble is the run of its seed."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from tinygrad_mnist.data import Mnist, load_mnist, write_idx
 from tinygrad_mnist.models import RECIPES, RecipeError
-from tinygrad_mnist.train import Diverged, Trainer, fit
+from tinygrad_mnist.train import Diverged, Trainer, fit, load_model, resume, save_model
 from tinygrad_mnist.train.ensemble import Ensemble
 
 SIZE = 3
@@ -40,6 +41,30 @@ def test_a_member_is_the_run_of_its_seed(name: str, eager: bool, few: Mnist) -> 
         for one, other in zip(single.history, member.history, strict=True):
             for key in ("epoch", "lr", "loss", "validation_loss", "accuracy"):
                 assert one[key] == pytest.approx(other[key], rel=1e-4), key
+
+
+@pytest.mark.parametrize("name", ["mlp-10", "mlp-532-minibatch", "deep", "neuron"])
+def test_a_member_of_a_stopped_ensemble_goes_on_alone(
+    name: str, few: Mnist, tmp_path: Path
+) -> None:
+    recipe = RECIPES[name].replace(epochs=3, batch_size=48, **SMALL[name])
+    if name == "deep":
+        recipe = recipe.replace(hidden=(12, 1, 8))  # a weight of the shape of a bias
+    ensemble = Ensemble(recipe, few, 2)
+    for _, _ in zip(range(11), ensemble.steps(), strict=False):
+        pass
+    ensemble.hand_over()
+    for member in ensemble.members:
+        save_model(tmp_path / "checkpoint.pkl", member, checkpoint=True)
+        resumed = resume(load_model(tmp_path / "checkpoint.pkl"), few)
+        assert (resumed.epoch, resumed.batch) == (1, 3)
+        for _ in resumed.steps():
+            pass
+        single = fit(member.recipe, few)
+        for a, b in zip(single.model.parameters(), resumed.model.parameters(), strict=True):
+            x, y = a.detach().numpy(), b.detach().numpy()
+            assert np.abs(x - y).max() <= 2e-5 * np.abs(x).max()
+        assert [e["lr"] for e in single.history] == [e["lr"] for e in resumed.history]
 
 
 def test_an_ensemble_repeats_to_the_bit(few: Mnist) -> None:

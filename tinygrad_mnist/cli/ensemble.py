@@ -6,10 +6,11 @@ import argparse
 import contextlib
 import io
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tinygrad_mnist.cli.folder import check_free, claim, claim_new, results_in
+from tinygrad_mnist.cli.folder import CHECKPOINT, check_free, claim, claim_new, results_in
 from tinygrad_mnist.cli.main import UsageError
 from tinygrad_mnist.cli.options import load_data, recipe_of
 
@@ -41,7 +42,7 @@ def run(args: argparse.Namespace, changes: dict[str, Any]) -> int:
         say("recipe", f"{describe(recipe)} to {recipe.seed + args.ensemble - 1}")
         stopped = _train(ensemble)
         if stopped is not None:
-            print(f"stopped in epoch {ensemble.epoch + 1}; an ensemble leaves no checkpoint")
+            _save(ensemble, members, named)
             return 128 + stopped
         return _write(ensemble, members, named)
     finally:
@@ -80,6 +81,20 @@ def _train(ensemble: Ensemble) -> int | None:
             words = f"{percent(min(results))} to {percent(max(results))}"
             print(f"epoch {epoch}/{ensemble.recipe.epochs}  validation {words}", flush=True)
     return None
+
+
+def _save(ensemble: Ensemble, folders: list[Path], named: str | None) -> None:
+    """Write a checkpoint of each member, from which it goes on as a single run."""
+    from tinygrad_mnist.train import save_model
+
+    ensemble.hand_over()
+    for number, member in _alive(ensemble).items():
+        folders[number].mkdir(parents=True, exist_ok=True)
+        for path in results_in(folders[number]):  # with --overwrite
+            path.unlink()
+        save_model(folders[number] / CHECKPOINT, member, checkpoint=True, given=named)
+    print(f"stopped in epoch {ensemble.epoch + 1}; each member left a checkpoint")
+    print(f"continue one with: tinygrad-mnist train --resume {shlex.quote(str(folders[0]))}")
 
 
 def _alive(ensemble: Ensemble) -> dict[int, Trainer]:

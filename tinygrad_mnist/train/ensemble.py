@@ -51,15 +51,12 @@ class Ensemble:
     ) -> None:
         _check(recipe, data, size)
         self.recipe, self.data, self.threads = recipe, data, threads
-        self.members: list[StreamedTrainer] = []
-        generators = []
-        for seed in range(recipe.seed, recipe.seed + size):
-            member = StreamedTrainer(recipe.replace(seed=seed), data, eager=True)
-            member.threads, member.scheduler = threads, None
-            self.members.append(member)
-            generators.append(Generator())
-            generators[-1].set_state(get_rng_state())  # where its first weights ended
-        self.model = StackedMlp([member.model for member in self.members], generators)
+        seeds = range(recipe.seed, recipe.seed + size)
+        self.members = [Member(recipe.replace(seed=seed), data, threads) for seed in seeds]
+        self.model = StackedMlp(
+            [member.model for member in self.members],
+            [member.generator for member in self.members],
+        )
         self.optimizer = make_optimizer(recipe, self.model)
         self.scheduler = make_scheduler(recipe, self.optimizer)
         every = examples(recipe, np.asarray(data.train_images), np.asarray(data.train_labels))
@@ -137,13 +134,42 @@ class Ensemble:
     def _end_epoch(self) -> None:
         """Hand the weights to the members, which validate; begin the next epoch."""
         self.model.copy_to([member.model for member in self.members])
+        schedule, lr = self.scheduler, self.optimizer.param_groups[0]["lr"]
+        if schedule is not None:
+            schedule.step()
         for number, member in enumerate(self.members):
-            member.optimizer.param_groups[0]["lr"] = self.optimizer.param_groups[0]["lr"]
+            member.optimizer.param_groups[0]["lr"] = lr
             if number not in self.diverged:
                 member.end_epoch()
-        if self.scheduler is not None:
-            self.scheduler.step()
         self.epoch += 1
+
+    def hand_over(self) -> None:
+        """Hand weights, optimizer and schedule to the members, for checkpoints of single runs."""
+        self.model.copy_to([member.model for member in self.members])
+        state = self.optimizer.state_dict()
+        for number, member in enumerate(self.members):
+            parts = {
+                k: _part(values, number, is_bias=k % 2 == 1) for k, values in state["state"].items()
+            }
+            member.optimizer.load_state_dict({**state, "state": parts})
+            if self.scheduler is not None:
+                member.schedule_state = self.scheduler.state_dict()
+
+
+class Member(StreamedTrainer):
+    """The run of one seed, whose steps the ensemble takes. `generator` draws its dropout."""
+
+    def __init__(self, recipe: Recipe, data: Mnist, threads: int) -> None:
+        super().__init__(recipe, data, eager=True)
+        self.threads, self.scheduler = threads, None
+        self.schedule_state: dict[str, Any] | None = None
+        self.generator = Generator()
+        self.generator.set_state(get_rng_state())  # where its first weights ended
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state from which a single run goes on."""
+        state = super().state_dict()
+        return {**state, "scheduler": self.schedule_state, "random": self.generator.get_state()}
 
 
 class StackedMlp(nn.Module):
@@ -190,6 +216,17 @@ class StackedMlp(nn.Module):
                     target: Any = model[number]
                     target.weight.data.copy_(from_numpy(weight[index].T.copy()))
                     target.bias.data.copy_(from_numpy(bias[index, 0].copy()))
+
+
+def _part(state: dict[str, Any], number: int, *, is_bias: bool) -> dict[str, Any]:
+    """Return one member's part of what the optimizer keeps for a stack of weights or biases."""
+
+    def part(value: Any) -> Any:
+        if getattr(value, "ndim", 0) != 3:
+            return value
+        return value[number, 0] if is_bias else value[number].T
+
+    return {name: part(value) for name, value in state.items()}
 
 
 def _check(recipe: Recipe, data: Mnist, size: int) -> None:
