@@ -1,4 +1,4 @@
-"""What an ensemble costs: the time of a step of K members together, beside a single run's.
+"""The cost of an ensemble: the time of a step of K members together, beside a single run's.
 
     python -m benchmarks.ensemble --sizes 1,4,16 --recipes mlp-10,mlp-128
 

@@ -7,24 +7,25 @@ import contextlib
 import io
 import os
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinygrad_mnist.cli.folder import CHECKPOINT, check_free, claim, claim_new, results_in
 from tinygrad_mnist.cli.main import UsageError
-from tinygrad_mnist.cli.options import load_data, recipe_of
+from tinygrad_mnist.cli.options import describe_recipe, load_data, recipe_of
 
 if TYPE_CHECKING:
     from tinygrad_mnist.train import Trainer
     from tinygrad_mnist.train.ensemble import Ensemble
 
+Finish = Callable[["Trainer", Path, str | None], None]
 ALONE = ("resume", "keep", "stream", "window")  # flags of train that an ensemble does not have
 
 
-def run(args: argparse.Namespace, changes: dict[str, Any]) -> int:
-    """Train the members, and write and test each; 1 if one of them diverged."""
+def run(args: argparse.Namespace, changes: dict[str, Any], finish: Finish) -> int:
+    """Train the members, and write and test each by `finish`; return 1 if one diverged."""
     from tinygrad_mnist.cli.show import say
-    from tinygrad_mnist.cli.train import describe
     from tinygrad_mnist.train.ensemble import Ensemble
 
     recipe = _recipe(args, changes)
@@ -39,12 +40,12 @@ def run(args: argparse.Namespace, changes: dict[str, Any]) -> int:
         data = load_data(named, stream=False)
         threads = args.threads or 1
         ensemble = Ensemble(recipe, data, args.ensemble, eager=args.eager, threads=threads)
-        say("recipe", f"{describe(recipe)} to {recipe.seed + args.ensemble - 1}")
+        say("recipe", f"{describe_recipe(recipe)} to {recipe.seed + args.ensemble - 1}")
         stopped = _train(ensemble)
         if stopped is not None:
             _save(ensemble, members, named)
             return 128 + stopped
-        return _write(ensemble, members, named)
+        return _write(ensemble, members, named, finish)
     finally:
         claimed.release()
 
@@ -69,7 +70,7 @@ def _recipe(args: argparse.Namespace, changes: dict[str, Any]) -> Any:
 def _train(ensemble: Ensemble) -> int | None:
     """Train to the end; return the number of a signal that stopped it."""
     from tinygrad_mnist.cli.show import percent
-    from tinygrad_mnist.cli.train import Stop
+    from tinygrad_mnist.cli.stop import Stop
 
     with Stop() as stop:
         for epoch in ensemble.steps():
@@ -102,10 +103,9 @@ def _alive(ensemble: Ensemble) -> dict[int, Trainer]:
     return {i: m for i, m in enumerate(ensemble.members) if i not in ensemble.diverged}
 
 
-def _write(ensemble: Ensemble, folders: list[Path], named: str | None) -> int:
+def _write(ensemble: Ensemble, folders: list[Path], named: str | None, finish: Finish) -> int:
     """Write and test each member, and print a table."""
     from tinygrad_mnist.cli.show import percent, say, show_table
-    from tinygrad_mnist.cli.train import finish
     from tinygrad_mnist.train import evaluate
 
     rows, accuracies, data = [], [], ensemble.data

@@ -116,6 +116,16 @@ def describe_model(path: Path, saved: Saved) -> None:
     say("model", f"{path}: {what}")
 
 
+def describe_recipe(recipe: Recipe) -> str:
+    """Return a recipe in a line."""
+    batch = "full batch" if recipe.batch_size is None else f"batch {recipe.batch_size}"
+    network = "-".join(map(str, recipe.layers))
+    return (
+        f"{recipe.name}: {network}, {recipe.optimizer}, learning rate {recipe.lr:g}, {batch}, "
+        f"{recipe.epochs} epochs, seed {recipe.seed}"
+    )
+
+
 def sizes(text: str) -> tuple[int, ...]:
     """Parse --hidden: "256,128,64".
 

@@ -136,7 +136,7 @@ def _complete_best(sweep: Sweep, named: str | None) -> None:
 
 def _work(sweep: Sweep, args: argparse.Namespace, is_orphan: Callable[[], bool]) -> int:
     """Run trials in this process; return the exit code, 0 unless a signal stopped them."""
-    from tinygrad_mnist.cli.train import Stop
+    from tinygrad_mnist.cli.stop import Stop
 
     with Stop() as stop:
         sweep.work(args.trials, lambda: stop.asked is not None or is_orphan(), _show_row)
@@ -149,7 +149,7 @@ def _work(sweep: Sweep, args: argparse.Namespace, is_orphan: Callable[[], bool])
 
 def _in_jobs(sweep: Sweep, args: argparse.Namespace) -> int:
     """Run trials in several processes; start one again that a signal has ended."""
-    from tinygrad_mnist.cli.train import Stop
+    from tinygrad_mnist.cli.stop import Stop
 
     jobs = [_start(args) for _ in range(args.jobs)]
     code = 0

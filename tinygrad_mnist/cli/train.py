@@ -11,7 +11,6 @@ import importlib
 import json
 import os
 import shlex
-import signal
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,10 +28,17 @@ from tinygrad_mnist.cli.folder import (
     results_in,
 )
 from tinygrad_mnist.cli.main import UsageError
-from tinygrad_mnist.cli.options import add_data, batch_size, load_data, recipe_of, sizes
+from tinygrad_mnist.cli.options import (
+    add_data,
+    batch_size,
+    describe_recipe,
+    load_data,
+    recipe_of,
+    sizes,
+)
+from tinygrad_mnist.cli.stop import Stop
 
 if TYPE_CHECKING:
-    from tinygrad_mnist.models import Recipe
     from tinygrad_mnist.train import Evaluation, Trainer
 
 HELP = "train a recipe, for example mlp-128"
@@ -110,7 +116,7 @@ def run(args: argparse.Namespace) -> int:
     if args.ensemble is not None:
         from tinygrad_mnist.cli import ensemble
 
-        return ensemble.run(args, overrides(args))
+        return ensemble.run(args, overrides(args), finish)
     if args.keep < 0:
         raise UsageError(f"--keep must be at least 0, not {args.keep}")
     cores = os.cpu_count() or 1
@@ -128,7 +134,7 @@ def _run(out: Path, trainer: Trainer, given: str | None, args: argparse.Namespac
     from tinygrad_mnist.cli.show import say
     from tinygrad_mnist.train import Diverged
 
-    say("recipe", describe(trainer.recipe))
+    say("recipe", describe_recipe(trainer.recipe))
     if (window := getattr(trainer, "window", None)) is not None:
         say("order", f"shuffled in windows of {window:,} images")
     try:
@@ -206,43 +212,6 @@ def _stream(args: argparse.Namespace) -> bool | None:
 def overrides(args: argparse.Namespace) -> dict[str, Any]:
     """Return the fields of the recipe that flags change, with their values."""
     return {field: value for field in OVERRIDES if (value := getattr(args, field)) is not _UNSET}
-
-
-def describe(recipe: Recipe) -> str:
-    """Return a recipe in a line."""
-    batch = "full batch" if recipe.batch_size is None else f"batch {recipe.batch_size}"
-    network = "-".join(map(str, recipe.layers))
-    return (
-        f"{recipe.name}: {network}, {recipe.optimizer}, learning rate {recipe.lr:g}, {batch}, "
-        f"{recipe.epochs} epochs, seed {recipe.seed}"
-    )
-
-
-class Stop:
-    """Stop after the present step on Ctrl-C, SIGTERM or SIGHUP; on a second one, at once."""
-
-    def __init__(self) -> None:
-        self.asked: int | None = None
-
-    def __enter__(self) -> Stop:
-        names = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
-        numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
-        ignored = signal.SIG_IGN  # ignored, as under nohup: leave it so
-        self.before = {
-            number: signal.signal(number, self._ask)
-            for number in numbers
-            if signal.getsignal(number) is not ignored
-        }
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        for number, handler in self.before.items():
-            signal.signal(number, handler)
-
-    def _ask(self, number: int, frame: object) -> None:
-        if self.asked is not None:
-            raise KeyboardInterrupt
-        self.asked = number
 
 
 def _train(trainer: Trainer, out: Path, given: str | None, args: argparse.Namespace) -> int | None:

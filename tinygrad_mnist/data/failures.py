@@ -39,7 +39,7 @@ def recent(folder: Path, mirrors: tuple[str, ...]) -> str | None:
         return None
 
 
-def forget(folder: Path) -> None:
+def forget_failure(folder: Path) -> None:
     """Remove the note."""
     with suppress(OSError):
         (folder / NAME).unlink()

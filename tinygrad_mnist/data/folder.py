@@ -24,7 +24,7 @@ GROWTH = 5  # a pixel takes a byte in the file, and four more as an input
 SHARE = 0.5  # of the memory: data that would take more is streamed
 
 
-def arrays_in(folder: Path) -> dict[str, StoredArray] | None:
+def stored_arrays(folder: Path) -> dict[str, StoredArray] | None:
     """Return the four arrays of a folder, unread, by their IDX names; None if there are none.
 
     Raises DataError if some are missing, named twice, or cannot be read row by row.

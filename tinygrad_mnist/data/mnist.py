@@ -23,7 +23,7 @@ from tinygrad_mnist.data.download import (
     show_progress,
     tell,
 )
-from tinygrad_mnist.data.folder import arrays_in, is_too_large
+from tinygrad_mnist.data.folder import is_too_large, stored_arrays
 from tinygrad_mnist.data.idx import DataError, idx_sha256, read_idx, read_stream
 from tinygrad_mnist.data.stored import StoredArray, open_array
 from tinygrad_mnist.files import replacing
@@ -163,7 +163,7 @@ def fetch(
     if len(arrays) < len(SHA256):
         _download_missing(arrays, mirrors, progress, target)
     if (cache := _cache_dir()) is not None:
-        failures.forget(cache)
+        failures.forget_failure(cache)
     return target
 
 
@@ -213,7 +213,7 @@ def _load_folder(folder: Path, origin: str = "", stream: bool | None = None) -> 
     """Load the folder's digits, or similar images; `source` reports when they are not MNIST's."""
     where, paths = _find(folder)
     if missing := [name for name in SHA256 if name not in paths]:
-        stored = arrays_in(folder)
+        stored = stored_arrays(folder)
         if stored is not None:
             return _from_arrays(folder, stored, stream)
         raise DataError(

@@ -274,8 +274,8 @@ class RNNBase(Module):
         has more (backwards), they begin with the state they were given.
         """
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        found = [getattr(self, name + suffix) for name in (names if self.bias else names[:2])]
-        weights: Any = (*found, None, None)[:4]
+        parameters = [getattr(self, name + suffix) for name in (names if self.bias else names[:2])]
+        weights: Any = (*parameters, None, None)[:4]
         project = getattr(self, "weight_hr" + suffix) if self.proj_size else None
         step, backwards = MODES[self.mode][1], suffix.endswith("_reverse")
         outputs, ended, state = [], [], start

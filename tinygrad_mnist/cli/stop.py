@@ -1,0 +1,32 @@
+"""Stop a training between two steps when a signal asks for it."""
+
+from __future__ import annotations
+
+import signal
+
+
+class Stop:
+    """Stop after the present step on Ctrl-C, SIGTERM or SIGHUP; on a second one, at once."""
+
+    def __init__(self) -> None:
+        self.asked: int | None = None
+
+    def __enter__(self) -> Stop:
+        names = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
+        numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+        ignored = signal.SIG_IGN  # ignored, as under nohup: leave it so
+        self.before = {
+            number: signal.signal(number, self._ask)
+            for number in numbers
+            if signal.getsignal(number) is not ignored
+        }
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+    def _ask(self, number: int, frame: object) -> None:
+        if self.asked is not None:
+            raise KeyboardInterrupt
+        self.asked = number
