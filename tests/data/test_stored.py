@@ -274,6 +274,8 @@ def compressed(folder: Path) -> None:
         (lambda folder: (folder / "train-images-00002.npy").unlink(),
          r"train-labels-00002\.npy: its shard of images is missing"),
         (lambda folder: (folder / "t10k-labels.npy").unlink(), r"missing test-labels\.npy"),
+        (lambda folder: np.save(folder / "train-labels-00001.npy", np.ones(4, np.uint8)),
+         r"train-images-00001\.npy: holds 3 images, but train-labels-00001\.npy holds 4 labels"),
         (compressed, r"unpack t10k-images\.npy\.gz first"),
         (lambda folder: np.save(folder / "train-images.npy", ROWS), "holds both .*; keep one"),
         (lambda folder: np.save(folder / "t10k-labels.npy", np.arange(8) + 3),

@@ -47,6 +47,8 @@ def stored_arrays(folder: Path) -> dict[str, StoredArray] | None:
         else:
             stem = SHARD.fullmatch(array[0].name)
             arrays[idx] = open_files(array, str(folder / (stem["stem"] if stem else "")))
+    for part in ("train", "t10k"):
+        _check_lengths(arrays[f"{part}-images-idx3-ubyte"], arrays[f"{part}-labels-idx1-ubyte"])
     return arrays
 
 
@@ -81,6 +83,18 @@ def _check_shards_pair(images: list[Path], labels: list[Path]) -> None:
         for number, path in shards.items():
             if number not in others:
                 raise DataError(f"{path}: its shard of {other} is missing")
+
+
+def _check_lengths(images: StoredArray, labels: StoredArray) -> None:
+    """Raise DataError if a shard of images has another number of rows than that of its labels."""
+    if len(images.files) != len(labels.files) or len(images.files) == 1:
+        return  # cut at other rows, or not at all: the sums count
+    for shard, other in zip(images.files, labels.files, strict=True):
+        if shard.shape[0] != other.shape[0]:
+            raise DataError(
+                f"{shard.path}: holds {shard.shape[0]:,} images, but {Path(other.path).name} "
+                f"holds {other.shape[0]:,} labels"
+            )
 
 
 def is_too_large(paths: list[Path]) -> bool:

@@ -63,7 +63,7 @@ class StoredFile:
         with _open(self.path) as file:
             if _identity(file) != self.identity:
                 raise DataError(
-                    f"{self.path}: changed since it was opened; begin again with the new file"
+                    f"{self.path}: changed since it was opened; put it back, or begin again"
                 )
             yield file
 
@@ -82,6 +82,8 @@ class StoredFile:
         for first in range(0, len(rows), MAPPED_ROWS):
             with self.opened() as file:
                 mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+                if hasattr(mmap, "MADV_RANDOM"):  # else each row reads 128 KiB around it
+                    mapped.madvise(mmap.MADV_RANDOM)
                 items = np.frombuffer(mapped, self.dtype, math.prod(self.shape), self.offset)
                 part = slice(first, first + MAPPED_ROWS)
                 # One call without the interpreter's lock: other threads compute meanwhile

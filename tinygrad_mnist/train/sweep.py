@@ -29,13 +29,15 @@ from tinygrad_mnist.train.process import is_alive, this_process
 from tinygrad_mnist.train.space import Space
 from tinygrad_mnist.train.stream import trainer_for
 
+__all__ = ["Row", "Stopped", "Sweep", "SweepError", "import_optuna"]
+
 JOURNAL, BEST, TRIALS = "sweep.journal", "best", "trials"
 CHECKPOINT, MODEL, SUMMARY = "checkpoint.pkl", "model.pkl", "trial.json"
 NAME = "sweep"
 STARTUP = 10  # trials at random, before values are chosen by what was good
 SAVE_SECONDS = 5.0  # the most work that is lost when the process is killed
 ATTEMPTS = 3  # of a trial whose process dies
-STARTING = 60.0  # seconds within which another machine says that a trial is its own
+STARTING = 60.0  # seconds within which another machine marks a trial as its own
 
 
 class Stopped(Exception):
@@ -341,6 +343,3 @@ def _difference(there: Any, here: dict[str, Any]) -> str:
                     break
         return f": its {name} is {other}, not {value}; name another folder with --out"
     return ""
-
-
-__all__ = ["Row", "Stopped", "Sweep", "SweepError", "import_optuna"]
