@@ -16,6 +16,7 @@ from tinygrad_mnist.data import Mnist
 from tinygrad_mnist.models import RECIPES, RecipeError
 from tinygrad_mnist.train import load_model
 from tinygrad_mnist.train import sweep as module
+from tinygrad_mnist.train.journal import JournalLock
 from tinygrad_mnist.train.process import is_alive, this_process
 from tinygrad_mnist.train.space import Space
 from tinygrad_mnist.train.sweep import Row, Sweep, SweepError
@@ -108,6 +109,24 @@ def test_a_killed_sweep_ends_in_the_same_table(whole: Sweep, few: Mnist, tmp_pat
     assert [row.state for row in sweep.table()].count("running") == 1
     sweep.work(TRIALS)
     assert sweep.table() == whole.table()
+
+
+def die_with_the_lock(path: Path) -> None:
+    JournalLock(path).acquire()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@needs_optuna
+@pytest.mark.skipif(sys.platform == "win32", reason="forks")
+def test_a_process_that_dies_while_it_writes_holds_nobody_up(few: Mnist, tmp_path: Path) -> None:
+    sweep = sweep_in(tmp_path, few)
+    process = multiprocessing.get_context("fork").Process(
+        target=die_with_the_lock, args=(sweep.path,)
+    )
+    process.start()
+    process.join()
+    sweep.work(1)
+    assert sweep.is_done(1)
 
 
 @needs_optuna

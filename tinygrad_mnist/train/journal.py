@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
-import sys
 import warnings
 from pathlib import Path
 from typing import Any
 
+from tinygrad_mnist.files import locked
+
 
 class SweepError(ValueError):
     """A sweep that cannot be begun or continued; the message is one line."""
+
+
+class JournalLock:
+    """Optuna's protocol of a lock on a journal, by a lock that ends with its process.
+
+    Optuna's own locks are files that a killed process leaves behind.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.with_name(f"{path.name}.lock")
+        self._locked = contextlib.ExitStack()
+
+    def acquire(self) -> bool:
+        """Wait for the lock."""
+        self._locked.enter_context(locked(self._path))
+        return True
+
+    def release(self) -> None:
+        """Let others have it."""
+        self._locked.close()
 
 
 def open_journal(path: Path) -> Any:
@@ -25,9 +47,7 @@ def open_journal(path: Path) -> Any:
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "ab"):  # OSError here, and in one line, rather than in the middle of a sweep
         pass
-    # A link is the lock that works on all network file systems; after a kill it is broken in 30 s
-    by_link = sys.platform != "win32"
-    lock = (journal.JournalFileSymlinkLock if by_link else journal.JournalFileOpenLock)(str(path))
+    lock = JournalLock(path)
     _check(path, lock)
     try:
         with warnings.catch_warnings():
@@ -41,7 +61,7 @@ def open_journal(path: Path) -> Any:
         raise SweepError(f"{path}: damaged: it cannot be replayed: {reason:.80}") from None
 
 
-def _check(path: Path, lock: Any) -> None:
+def _check(path: Path, lock: JournalLock) -> None:
     """Remove a last line that was cut off; raise SweepError for any other that is damaged."""
     lock.acquire()
     try:
