@@ -16,8 +16,8 @@ from tinygrad_mnist.cli import ranks
 from tinygrad_mnist.cli.output import hushed, open_streams, outlive_reader
 
 COMMANDS = (
-    "train", "evaluate", "predict", "report", "compare", "models", "data", "doctor", "export",
-    "inspect", "completion",
+    "train", "sweep", "evaluate", "predict", "report", "compare", "models", "data", "doctor",
+    "export", "inspect", "completion",
 )  # fmt: skip
 
 STOPPED = 130  # the exit code that a shell reports after Ctrl-C
@@ -113,10 +113,13 @@ def _code(error: Exception) -> int | None:
     from tinygrad_mnist.models import RecipeError
     from tinygrad_mnist.serialize import FormatError
     from tinygrad_mnist.train import Diverged
+    from tinygrad_mnist.train.journal import SweepError
 
     if isinstance(error, Diverged):
         return 1
-    expected = UsageError, DataError, RecipeError, FormatError, DistError, OSError, MemoryError
+    expected = (
+        UsageError, DataError, RecipeError, FormatError, SweepError, DistError, OSError, MemoryError,
+    )  # fmt: skip
     return 2 if isinstance(error, expected) else None
 
 

@@ -60,7 +60,7 @@ def run_record(trainer: Trainer, evaluation: Evaluation) -> dict[str, Any]:
             **data_summary(data),
             "source": data.source,
             "trained_on": len(trainer.training.labels),
-            "validated_on": len(trainer.validation.labels),
+            "validated_on": trainer.validated_on,
         },
         "environment": environment(),
         "threads": trainer.threads,

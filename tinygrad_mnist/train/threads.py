@@ -35,6 +35,11 @@ class Run(Protocol):
     step: Any
     ranks: Any
 
+    @property
+    def gathers(self) -> bool:
+        """Tell whether the step takes the indices of a batch."""
+        ...
+
     def compile(self) -> None:
         """Compile the step for this run."""
 
@@ -105,7 +110,7 @@ def _step_of_copy(trainer: Run) -> Any:
     twin.compile()
     recipe = trainer.recipe
     rows = recipe.batch_size or 2 * (recipe.tile_rows or len(trainer.training.labels))
-    if recipe.batch_size is None:
+    if not trainer.gathers:
         whole = (
             from_numpy(trainer.training.inputs[:rows]),
             from_numpy(trainer.training.targets[:rows]),
