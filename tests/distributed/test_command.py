@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from tests.distributed.conftest import Finish, Start
-from tinygrad_mnist.data import load_embedded
+from tinygrad_mnist.data import load_embedded, load_mnist
 from tinygrad_mnist.models import RECIPES
 from tinygrad_mnist.train import Trainer, fit, load_model, resume, save_model
+from tinygrad_mnist.train.stream import trainer_for
 
 TRAIN = ("-W", "default", "-m", "tinygrad_mnist", "train")
 RECIPE = RECIPES["mlp-10"].replace(epochs=2, batch_size=50)  # the last batch has 17 images
@@ -76,3 +77,26 @@ def test_an_error_is_one_line(
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert words in line
+
+
+@pytest.mark.parametrize("flags", [[], ["--stream"], ["--window", "128"]])
+def test_ranks_that_have_no_image_left(tmp_path: Path, on_ranks: Finish, flags: list[str]) -> None:
+    """The last batch has fewer images than there are ranks, and so have the validation images."""
+    digits, names = load_embedded(), ("train-images", "train-labels", "test-images", "test-labels")
+    for name in names:
+        np.save(tmp_path / f"{name}.npy", getattr(digits, name.replace("-", "_"))[:11])
+    out = tmp_path / "run"
+    options = ["--data", str(tmp_path), "--epochs", "2", "--batch-size", "4", "--out", str(out)]
+    done = on_ranks(3, *TRAIN, "mlp-10", *options, *flags)
+    assert (done.returncode, done.stderr) == (0, "")
+    recipe = RECIPES["mlp-10"].replace(epochs=2, batch_size=4)
+    data = load_mnist(tmp_path, stream=bool(flags))
+    alone = trainer_for(recipe, data, window=int(flags[1]) if flags[1:] else None)
+    for _ in alone.steps():
+        pass
+    ours = load_model(out / "model.pkl").model.state_dict()
+    for name, expected in alone.model.state_dict().items():
+        difference = ours[name].numpy() - expected.numpy()
+        assert np.linalg.norm(difference) < 1e-5 * np.linalg.norm(expected.numpy())
+    record = json.loads((out / "run.json").read_text())["epochs"][-1]
+    assert abs(record["loss"] - alone.history[-1]["loss"]) < 1e-5

@@ -55,7 +55,8 @@ def rows_of(images: Images) -> Floats:
 
     Gradient descent is several times as fast on centred pixels as on pixels in [0, 1].
     """
-    return normalize(images, MNIST_MEAN, MNIST_STD).reshape(len(images), -1)
+    rows = normalize(images, MNIST_MEAN, MNIST_STD)
+    return rows.reshape(len(images), math.prod(images.shape[1:]))  # a rank may have no image
 
 
 class PixelRows:
