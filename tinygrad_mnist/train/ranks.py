@@ -18,6 +18,8 @@ from tinygrad_mnist.distributed.launch import launch
 from tinygrad_mnist.models import Recipe, RecipeError
 from tinygrad_mnist.nn.parallel import DistributedDataParallel
 
+SAMPLE = 1024  # rows that the ranks compare of data that stays in its files
+
 
 class Ranks:
     """This process among all that train together: itself alone, unless `mpiexec` started more."""
@@ -100,7 +102,8 @@ class Ranks:
 
 
 def _sample(stored: Any) -> NDArray[Any]:
-    """Return some rows of an array in files, which may be too large to read: the first and last."""
-    rows = np.arange(len(stored))[[0, -1]] if len(stored) else np.arange(0)
+    """Return up to `SAMPLE` evenly spaced rows of an array in files, which may not fit in memory."""
+    count = len(stored)
+    rows = np.linspace(0, max(count - 1, 0), min(count, SAMPLE)).astype(np.intp)
     sample: NDArray[Any] = np.asarray(stored[rows])
     return sample
