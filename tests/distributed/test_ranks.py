@@ -40,6 +40,7 @@ def test_two_ranks_train_as_one() -> None:
         ("raise ValueError('boom')", r"rank 1: ValueError: boom\n$"),
         ("sys.exit(0)", "rank 0 waits in all_reduce.. for rank 1, which has ended"),
         ("os.kill(os.getpid(), 9)", ""),
+        ("os.kill(os.getpid(), 1)", ""),  # SIGHUP, which MPICH would take for a wish for its log
         ("time.sleep(50)", "rank 0 has waited 1 s in all_reduce"),
     ],
 )

@@ -10,7 +10,9 @@ import tinygrad_mnist as tg
 from tinygrad_mnist.data import DataError, open_array
 from tinygrad_mnist.utils.data import (
     ArrayDataset,
+    BatchSampler,
     DataLoader,
+    RandomSampler,
     Subset,
     TensorDataset,
     WindowSampler,
@@ -85,7 +87,9 @@ def rest_after(loader: DataLoader, number: int) -> tuple[list[list[int]], dict[s
 
 
 @pytest.mark.parametrize("number", [0, 1, 7, 15, 16])
-@pytest.mark.parametrize("kind", ["order", "shuffle", "windows", "own order", "in memory"])
+@pytest.mark.parametrize(
+    "kind", ["order", "shuffle", "windows", "own order", "batches", "in memory"]
+)
 def test_a_loader_goes_on_where_it_stood(paths, kind: str, number: int) -> None:
     dataset = TensorDataset(X, Y) if kind == "in memory" else ArrayDataset(*paths)
 
@@ -94,6 +98,9 @@ def test_a_loader_goes_on_where_it_stood(paths, kind: str, number: int) -> None:
         if kind == "windows":
             sampler = WindowSampler(dataset, window=200, generator=generator)
             return DataLoader(dataset, 64, sampler=sampler, num_workers=1)
+        if kind == "batches":
+            drawn = RandomSampler(dataset, generator=generator)
+            return DataLoader(dataset, batch_sampler=BatchSampler(drawn, 64, drop_last=False))
         if kind == "own order":
             return DataLoader(dataset, 64, sampler=range(999, -1, -1))
         return DataLoader(dataset, 64, shuffle=kind != "order", generator=generator)

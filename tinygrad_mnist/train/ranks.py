@@ -102,7 +102,7 @@ class Ranks:
 
 
 def _sample(stored: Any) -> NDArray[Any]:
-    """Return up to `SAMPLE` evenly spaced rows of an array in files, which may not fit in memory."""
+    """Return up to `SAMPLE` evenly spaced rows of an array in files, which may be too large."""
     count = len(stored)
     rows = np.linspace(0, max(count - 1, 0), min(count, SAMPLE)).astype(np.intp)
     sample: NDArray[Any] = np.asarray(stored[rows])

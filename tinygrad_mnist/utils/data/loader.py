@@ -10,7 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar, overload
 import numpy as np
 
 from tinygrad_mnist.autograd.tensor import Tensor
-from tinygrad_mnist.ops.random import rng_of
+from tinygrad_mnist.ops.random import Generator, rng_of
 from tinygrad_mnist.utils.data.collate import default_collate, default_convert
 from tinygrad_mnist.utils.data.dataset import IterableDataset, samples, taker
 from tinygrad_mnist.utils.data.sampler import (
@@ -238,7 +238,7 @@ class DataLoader(Generic[S]):
 
         Yields the number of batches to leave out. A generator that serves others too is put back.
         """
-        generator = getattr(self.sampler, "generator", None) if self.sampler else None
+        generator = self._drawn_by()
         numbers = rng_of(generator).bit_generator
         before, resumed, self._resumed = numbers.state, self._resumed, None
         if resumed is None or resumed["generator"] is None:
@@ -249,6 +249,15 @@ class DataLoader(Generic[S]):
         yield resumed["batch"]
         if generator is None:
             numbers.state = before
+
+    def _drawn_by(self) -> Generator | np.random.Generator | None:
+        """Return the generator of the sampler, or of one inside it; None for that of all."""
+        inner = getattr(self.batch_sampler, "sampler", None)
+        for drawn in (self.sampler, self.batch_sampler, inner):
+            generator = getattr(drawn, "generator", None)
+            if isinstance(generator, (Generator, np.random.Generator)):
+                return generator
+        return None
 
     def _count(self, batches: Iterator[Any]) -> Iterator[Any]:
         for batch in batches:
