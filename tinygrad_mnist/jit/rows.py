@@ -24,7 +24,7 @@ MEAN = "a mean or a sum over the rows, and linear in what was averaged"
 ELEMENTWISE = frozenset((
     "where", "cast", "clip", "between", "strictly_between", "share_of_max", "gate", "relu",
     "sigmoid", "hardtanh", "leaky_slope", "bce_with_logits", "bce_of_probability", "softplus",
-    "erf", "erfc", "reciprocal", "nothing",
+    "erf", "erfc", "gelu", "gelu_slope", "reciprocal", "nothing",
 ))  # fmt: skip
 LINEAR = frozenset(("sum", "mean", "sum_to", "cast", "neg", "reshape", "broadcast_to", "permute"))
 ALONG = frozenset((
