@@ -7,25 +7,35 @@ derivative goes by the layer's definition, composed of the table's rows.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
+
+import numpy as np
 
 from tinygrad_mnist.autograd.engine import grad
 from tinygrad_mnist.autograd.record import name_rows, op
 from tinygrad_mnist.autograd.tensor import Tensor
-from tinygrad_mnist.kernels import recurrent
+from tinygrad_mnist.kernels import attention as pairs
+from tinygrad_mnist.kernels import recurrent, scaled_norm
 from tinygrad_mnist.ops.table import (
     OpCall,
     add,
+    amax,
     cat,
+    eq,
     linear,
     matmul,
     narrow,
+    permute,
     relu,
     reshape,
     sigmoid,
+    softmax,
+    standardize,
     sum,
     tanh,
+    where,
 )
 
 Slopes = Sequence[Any]  # the gradients of a layer's inputs, in their order
@@ -87,6 +97,50 @@ rnn: OpCall = op(
     v=lambda g, slopes: slopes[5],
 )
 rnn_back = op(recurrent.rnn_back)
+
+# Normalising with a scale and a shift (kernels/scaled_norm.py)
+layer_norm: OpCall = op(
+    scaled_norm.layer_norm,
+    residual={"moments": by_definition},
+    common={
+        "slopes": lambda g, x, w, b, moments, eps, size: layer_norm_slopes(
+            g, (x, w, b), moments, eps, size
+        )
+    },
+    x=lambda g, slopes: slopes[0],
+    w=lambda g, slopes: slopes[1],
+    b=lambda g, slopes: slopes[2],
+)
+layer_norm_back = op(scaled_norm.layer_norm_back)
+channel_moments = op(scaled_norm.channel_moments)
+batch_norm: OpCall = op(
+    scaled_norm.batch_norm,
+    common={
+        "slopes": lambda g, x, w, b, moments, eps: batch_norm_slopes(g, (x, w, b), moments, eps)
+    },
+    x=lambda g, slopes: slopes[0],
+    w=lambda g, slopes: slopes[1],
+    b=lambda g, slopes: slopes[2],
+    moments=None,
+)
+batch_norm_back = op(scaled_norm.batch_norm_back)
+
+# Attention (kernels/attention.py)
+attention: OpCall = op(
+    pairs.attention,
+    called="scaled_dot_product_attention",
+    residual={"lse": by_definition},
+    common={
+        "slopes": lambda g, y, q, k, v, mask, lse, scale, causal: attention_slopes(
+            g, y, (q, k, v), mask, lse, scale=scale, causal=causal
+        )
+    },
+    q=lambda g, slopes: slopes[0],
+    k=lambda g, slopes: slopes[1],
+    v=lambda g, slopes: slopes[2],
+    mask=None,
+)
+attention_back = op(pairs.attention_back)
 
 
 # Short words that the rules use
@@ -179,6 +233,78 @@ def rnn_slopes(g: Any, y: Any, inputs: Sequence[Any], *, relu: bool, reverse: bo
     d, dh = parts(rnn_back(g, u, y, relu=relu, reverse=reverse), y.shape, h.shape)
     dx, dw, du, db, dv = products(d, d, x, w, before(y, h, reverse))
     return dx, dh, dw, du, db, dv
+
+
+def layer_norm_slopes(g: Any, inputs: Sequence[Any], moments: Any, eps: float, size: int) -> Slopes:
+    """The gradients of x, w and b."""
+    if recorded((g, *inputs)):
+        return slopes_by(layer_norm_steps, inputs, g, eps=eps, size=size)
+    x, w, b = inputs
+    packed = layer_norm_back(g, x, moments, w, size=size)
+    like = next((v.shape for v in (w, b) if v is not None), (size,))
+    return parts(packed, x.shape, like, like)
+
+
+def layer_norm_steps(x: Any, w: Any = None, b: Any = None, *, eps: float, size: int) -> Any:
+    """What `layer_norm` returns first, of the table's rows."""
+    y = standardize(reshape(x, shape=(-1, size)), axis=(1,), eps=eps)
+    return scaled(reshape(y, shape=x.shape), w, b)
+
+
+def batch_norm_slopes(g: Any, inputs: Sequence[Any], moments: Any, eps: float) -> Slopes:
+    """The gradients of x, w and b, where the moments are those of x."""
+    if recorded((g, *inputs)):
+        return slopes_by(batch_norm_steps, inputs, g, eps=eps)
+    x, w, _ = inputs
+    n, channels, *size = x.shape
+    packed = batch_norm_back(g, x, w, moments, eps=eps)
+    dx, dw, db = parts(packed, (n, *size, channels), (channels,), (channels,))
+    return permute(dx, axes=(0, x.ndim - 1, *range(1, x.ndim - 1))), dw, db
+
+
+def batch_norm_steps(x: Any, w: Any = None, b: Any = None, *, eps: float) -> Any:
+    """`batch_norm` by the moments of x, of the table's rows."""
+    y = standardize(x, axis=(0, *range(2, x.ndim)), eps=eps)
+    to = (x.shape[1], *(1,) * (x.ndim - 2))
+    w, b = (v if v is None else reshape(v, shape=to) for v in (w, b))
+    return scaled(y, w, b)
+
+
+def scaled(y: Any, w: Any, b: Any) -> Any:
+    """y w + b, where w and b may be None."""
+    y = y if w is None else y * w
+    return y if b is None else y + b
+
+
+def attention_slopes(
+    g: Any, y: Any, inputs: Sequence[Any], mask: Any, lse: Any, *, scale: float, causal: bool
+) -> Slopes:
+    """The gradients of q, k and v."""
+    if recorded((g, *inputs)):
+        return slopes_by(attention_steps, inputs, g, mask=mask, scale=scale, causal=causal)
+    packed = attention_back(g, *inputs, y, lse, mask, scale=scale, causal=causal)
+    lead = y.shape[:-2]
+    shapes = [(*lead, *x.shape[-2:]) for x in inputs]
+    if y.ndim < 4:
+        return parts(packed, *shapes)
+    last = y.ndim - 1
+    axes = (*range(last - 2), last - 1, last - 2, last)
+    pieces = parts(packed, *(tuple(shape[i] for i in axes) for shape in shapes))
+    return [permute(piece, axes=axes) for piece in pieces]
+
+
+def attention_steps(q: Any, k: Any, v: Any, *, mask: Any, scale: float, causal: bool) -> Any:
+    """What `attention` returns first, of the table's rows."""
+    scores = matmul(q * scale, k.mT)
+    last = (scores.ndim - 1,)
+    if causal:
+        scores = where(np.tri(*scores.shape[-2:], dtype=np.bool_), scores, -math.inf)
+    if mask is not None:
+        is_bool = mask.dtype.kind == "b"
+        scores = where(mask, scores, -math.inf) if is_bool else scores + mask
+    nobody = eq(amax(scores, axis=last, keepdims=True), -math.inf)
+    weights = softmax(where(nobody, 0.0, scores), axis=last[0])
+    return matmul(where(nobody, 0.0, weights), v)
 
 
 # The definitions of the layers, one step after the other
