@@ -1,4 +1,4 @@
-"""NumPy by hand, as fast as it goes: the best form for each configuration."""
+"""NumPy by hand, as fast as possible: the best form for each configuration."""
 
 from __future__ import annotations
 

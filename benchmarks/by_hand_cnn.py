@@ -2,8 +2,8 @@
 
 Channels are last in memory and pixels lie in phases (see by_hand_winograd), which makes the first
 convolution one product with sixteen shifted images, and the pooling a maximum of four arrays.
-Calls with their views are bound once: so a thread does little Python between calls, during which
-all other threads wait.
+Calls and their views are bound once, so that a thread runs little Python between calls, while
+all other threads wait for it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from benchmarks.by_hand_parts import (
     make,
     seed,
 )
-from benchmarks.by_hand_winograd import GG, given_back, made, taken
+from benchmarks.by_hand_winograd import GG, transformed_back, transformed_input, transformed_output
 from benchmarks.problem import Array, Problem, Stepwise
 
 TILE = 2  # images
@@ -36,8 +36,8 @@ C1, C2, POOLED, HIDDEN, CLASSES = 32, 64, 144, 128, 10  # channels, pooled pixel
 WINDOW = 17  # 4x4 pixels, and a one for the bias
 
 
-def placed() -> Array:
-    """Return the positions of the first convolution's weights and bias in the window, by phase."""
+def placement() -> Array:
+    """Return the matrix that puts the first convolution's weights and bias into the window."""
     at = np.zeros((2, 2, WINDOW, 10), np.float32)
     for p, q, k, j in np.ndindex(2, 2, 3, 3):
         at[p, q, 4 * (p + k) + q + j, 3 * k + j] = 1
@@ -45,7 +45,7 @@ def placed() -> Array:
     return at.reshape(-1, 10)
 
 
-PLACED = placed()
+PLACEMENT = placement()
 
 
 class Weights:
@@ -68,7 +68,7 @@ class Weights:
 
 
 class Expanded:
-    """The convolutions' weights in the form of the products, or their gradient in that form."""
+    """The convolutions' weights in the form that the products need, or their gradient in it."""
 
     def __init__(self) -> None:
         shapes = [(4, WINDOW, C1), (4, 4, C1, C2), (C2,)]
@@ -76,13 +76,13 @@ class Expanded:
         self.first, self.second, self.b2 = cut(self.flat, shapes)
 
     def load(self, w: Weights) -> None:
-        np.dot(PLACED, w.first, self.first.reshape(-1, C1))
+        np.dot(PLACEMENT, w.first, self.first.reshape(-1, C1))
         np.dot(GG, w.second, self.second.reshape(16, -1))
         self.b2[:] = w.b2
 
     def give_back(self, g: Weights) -> None:
         """Apply the transpose of `load`."""
-        np.dot(PLACED.T, self.first.reshape(-1, C1), g.first)
+        np.dot(PLACEMENT.T, self.first.reshape(-1, C1), g.first)
         np.dot(GG.T, self.second.reshape(16, -1), g.second)
         g.b2[:] = self.b2
 
@@ -105,7 +105,7 @@ class Scratch:
 
 
 class Tile:
-    """The buffers that backward needs of forward for a few images, and the calls of both."""
+    """The buffers that forward fills for backward, for a few images, and the calls of both."""
 
     def __init__(self, cnn: CNN, images: Array, h: Array, dh: Array) -> None:
         rows = TILE * POOLED
@@ -123,9 +123,9 @@ class Tile:
         yield np.copyto, self.window[:-1].reshape(windows.shape), windows
         yield np.matmul, self.window.T, w.first, x.reshape(4, -1, C1)
         yield clip, x, ZERO, INFINITY, x
-        yield from taken(x, s.half1, s.v)
+        yield from transformed_input(x, s.half1, s.v)
         yield np.matmul, s.v.reshape(4, 4, -1, C1), w.second, s.m
-        yield from made(s.m, s.half2, y)
+        yield from transformed_output(s.m, s.half2, y)
         yield np.greater_equal, y[:, 0], y[:, 1], self.left
         yield partial(np.maximum, out=s.pairs), y[:, 0], y[:, 1]
         yield np.greater_equal, s.pairs[0], s.pairs[1], self.upper
@@ -140,10 +140,10 @@ class Tile:
         yield np.multiply, dh, s.positive, dh
         yield np.dot, s.ones, dh, g.b2
         yield from self.unpool(d)
-        yield from taken(x, s.half1, s.v)
+        yield from transformed_input(x, s.half1, s.v)
         yield np.matmul, s.v.reshape(4, 4, -1, C1).swapaxes(-1, -2), d, g.second
         yield np.matmul, d, self.cnn.second_t, s.z
-        yield from given_back(s.z.reshape(s.v.shape), s.half1, s.dx)
+        yield from transformed_back(s.z.reshape(s.v.shape), s.half1, s.dx)
         yield np.greater, x, ZERO, s.active
         yield np.multiply, s.dx, s.active, s.dx
         yield np.matmul, self.window, s.dx.reshape(4, -1, C1), g.first
@@ -162,7 +162,7 @@ class Tile:
 
 
 class Worker:
-    """One thread's images, all the way forward and back."""
+    """One thread's images, forward and backward."""
 
     def __init__(self, cnn: CNN, tiles: slice) -> None:
         self.cnn, rows = cnn, slice(tiles.start * TILE, tiles.stop * TILE)
@@ -241,7 +241,7 @@ class CNN(Stepwise):
         np.copyto(self.b2, self.expanded.b2)
 
     def first_half(self, worker: Worker) -> None:
-        """Do the part of a step in which threads read the wide weights."""
+        """Make the part of a step in which threads read the wide weights."""
         make(worker.there)
         make(worker.turn)
 
@@ -252,8 +252,8 @@ class CNN(Stepwise):
         make(worker.back)
 
     def add_up(self) -> None:
-        first, *others = self.workers
-        for other in others:
+        first, *other_workers = self.workers
+        for other in other_workers:
             first.convolutions.flat += other.convolutions.flat
             first.head += other.head
         first.convolutions.give_back(self.gradient)

@@ -1,4 +1,4 @@
-"""NumPy by hand, as a good textbook would print it: new arrays throughout, a gradient for each."""
+"""NumPy by hand, as in a good textbook: new arrays throughout, and a gradient for each."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def mlp(config: Config, P: list[Array], x: Array, y: Array) -> tuple[float, list
 
 
 def convolutions(P: list[Array], x: Array) -> list[Array]:
-    """Return the images (n, c, h, w): as given, after each convolution, and after the pooling."""
+    """Return the images (n, c, h, w) before and after each convolution, and after the pooling."""
     x = x.reshape(-1, 1, 28, 28)
     a = np.maximum(convolved(x, P[0]) + P[1][:, None, None], 0)
     c = np.maximum(convolved(a, P[2]) + P[3][:, None, None], 0)

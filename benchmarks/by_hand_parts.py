@@ -42,7 +42,7 @@ ZERO, ONE, INFINITY = scalar(0), scalar(1), scalar(np.inf)
 
 
 def bound(calls: Calls) -> list[Callable[[], Any]]:
-    """Bind calls to their arguments, to be made again and again."""
+    """Bind calls to their arguments, so that they can be made again and again."""
     return [partial(function, *args) for function, *args in calls]
 
 
@@ -153,14 +153,14 @@ class Team:
         return self.blas.limit(limits=1) if self.blas else nullcontext()
 
     def do(self, work: Callable[..., object], *each: Iterable[Any]) -> None:
-        """Do `work` on each set of arguments: the first in this thread, which then waits."""
-        first, *others = zip(*each, strict=True)
-        begun = [self.threads.submit(work, *args) for args in others]
+        """Call `work` on each set of arguments, the first in this thread, and wait for all."""
+        first, *other_arguments = zip(*each, strict=True)
+        begun = [self.threads.submit(work, *args) for args in other_arguments]
         work(*first)
         for other in begun:
             other.result()
 
     def shares(self, count: int) -> list[slice]:
-        """Cut the range of `count` things into equal parts, one per thread."""
+        """Cut range(count) into equal slices, one per thread."""
         ends = [count * k // self.size for k in range(self.size + 1)]
         return [slice(a, b) for a, b in itertools.pairwise(ends)]

@@ -25,19 +25,19 @@ G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]], np.float
 GG = np.kron(G, G)  # (16, 9): along both axes
 
 
-def taken(x: Array, half: Array, v: Array) -> Calls:
+def transformed_input(x: Array, half: Array, v: Array) -> Calls:
     """v = B' x: tiles of 4x4 elements, two apart."""
     yield from _take(*x.swapaxes(0, 1), *half.swapaxes(0, 1), along=_columns)
     yield from _take(*half, *v, along=_rows)
 
 
-def made(m: Array, half: Array, y: Array) -> Calls:
+def transformed_output(m: Array, half: Array, y: Array) -> Calls:
     """y = A' m: the 2x2 outputs of each tile."""
     yield from _make(*m, *half)
     yield from _make(*half.swapaxes(0, 1), *y.swapaxes(0, 1))
 
 
-def given_back(z: Array, half: Array, dx: Array) -> Calls:
+def transformed_back(z: Array, half: Array, dx: Array) -> Calls:
     """dx = B z: the sums of the tiles' parts of each element."""
     yield from _give_back(*z, *half, along=_rows)
     yield from _give_back(*half.swapaxes(0, 1), *dx.swapaxes(0, 1), along=_columns)

@@ -17,8 +17,8 @@ BORN = time.time()
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 
-def born() -> float:
-    """Return the Unix time of this process's start, before Python's own, where Linux tells."""
+def start_time() -> float:
+    """Return the Unix time at which this process started, before Python's own start, on Linux."""
     try:
         ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
         uptime = float(Path("/proc/uptime").read_text().split()[0])
@@ -79,15 +79,15 @@ def main() -> None:
         X, Y = random_data(options.rows)
         test = X[:1000], Y[:1000]
     problem = make(CONFIGS[options.config], X, Y, options.seed)
-    trained, accuracy, done = cls(problem), 0.0, 0
-    while accuracy < options.target and done < options.steps:
-        count = min(options.every, options.steps - done)
-        trained.run(problem.batches(count, seed=done + options.steps * options.seed))
-        done += count
-        if options.target <= 1:  # else training alone is looked at
+    trained, accuracy, finished = cls(problem), 0.0, 0
+    while accuracy < options.target and finished < options.steps:
+        count = min(options.every, options.steps - finished)
+        trained.run(problem.batches(count, seed=finished + options.steps * options.seed))
+        finished += count
+        if options.target <= 1:  # otherwise only training matters
             accuracy = float(np.mean(trained.outputs(test[0]).argmax(1) == test[1]))
-    seconds = time.time() - born()
-    figures = {"seconds": seconds, "steps": done, "accuracy": accuracy, "peak": peak()}
+    seconds = time.time() - start_time()
+    figures = {"seconds": seconds, "steps": finished, "accuracy": accuracy, "peak": peak()}
     print(json.dumps(figures))
 
 

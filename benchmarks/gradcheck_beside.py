@@ -118,18 +118,18 @@ THEIRS: dict[str, tuple[str, Function, Function]] = {
 
 def calls(library: str) -> Iterator[tuple[str, Function, Any]]:
     """Yield functions of one to three arrays, each with arrays to call it on."""
-    seen: Counter[str] = Counter()
+    yielded: Counter[str] = Counter()
     for name, function, offered in LIBRARIES[library][1]():
         points: Iterable[Call] = filter(takes(function), SMOOTH)
         if library == "torch":
             points = islice(offered, 1)
         for call in points:
             verdict = judge(LIBRARIES[library][0], function, call)
-            if verdict is None or not verdict.compared or seen[name] == 3:
+            if verdict is None or not verdict.compared or yielded[name] == 3:
                 continue
             if verdict.kind in ("none offered", "raises", "wrong shape"):
                 continue
-            seen[name] += 1
+            yielded[name] += 1
             yield name, function, call.args
 
 

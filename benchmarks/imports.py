@@ -1,4 +1,4 @@
-"""The time of an import: a new Python that does it, less one that does nothing."""
+"""The time of an import: that of a new Python which imports, less one which does nothing."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 LIBRARIES = ("numpy", "torch", "jax", "mygrad", "autograd", "scikit-learn", "threadpoolctl")
-PAUSE = 0.1  # seconds in which the worker threads of the last contender stop spinning
+PAUSE = 0.1  # seconds, in which the worker threads of the last contender stop spinning
 DISTURBED = 0.05  # the share of a core that others may use in a round that counts
 # New processes write .pyc files, as if the checkout were installed: else each compiles again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -36,11 +36,11 @@ def interleave(
     until, number = time.monotonic() + patience, 0
     while number < rounds:
         wait_until_idle(until)
-        start, others, figured = time.monotonic(), cpu_of_others(), {}
+        start, other_seconds, figured = time.monotonic(), cpu_of_others(), {}
         for name in list(contenders)[:: -1 if number % 2 else 1]:
             time.sleep(PAUSE)
             figured[name] = contenders[name]()
-        disturbed = cpu_of_others() - others > DISTURBED * (time.monotonic() - start)
+        disturbed = cpu_of_others() - other_seconds > DISTURBED * (time.monotonic() - start)
         if disturbed and time.monotonic() < until:
             continue
         number += 1
@@ -52,14 +52,14 @@ def interleave(
 def wait_until_idle(until: float) -> None:
     """Sleep while other processes compute, but not beyond that time."""
     while time.monotonic() < until:
-        others = cpu_of_others()
+        other_seconds = cpu_of_others()
         time.sleep(5 * PAUSE)
-        if cpu_of_others() - others <= DISTURBED * 5 * PAUSE:
+        if cpu_of_others() - other_seconds <= DISTURBED * 5 * PAUSE:
             return
 
 
 def cpu_of_others() -> float:
-    """Return the CPU seconds of all other processes so far; 0 where Linux does not tell."""
+    """Return the CPU seconds of all other processes so far; 0 on other systems than Linux."""
     try:
         ticks = [int(n) for n in Path("/proc/stat").read_text().splitlines()[0].split()[1:]]
     except OSError:
@@ -69,16 +69,16 @@ def cpu_of_others() -> float:
 
 
 def of_those_that_run(
-    wanted: Sequence[str], figure: Callable[[str], float], rounds: int, patience: float = 0
+    keys: Sequence[str], figure: Callable[[str], float], rounds: int, patience: float = 0
 ) -> tuple[dict[str, list[float]], dict[str, str]]:
     """Return interleaved figures of the processes that finish, and why the others did not."""
     problems = {}
-    for name in wanted:  # also warms the file cache
+    for name in keys:  # also warms the file cache
         try:
             figure(name)
         except RuntimeError as error:
             problems[name] = str(error)
-    running = {name: (lambda name=name: figure(name)) for name in wanted if name not in problems}
+    running = {name: (lambda name=name: figure(name)) for name in keys if name not in problems}
     return interleave(running, rounds, patience), problems
 
 
@@ -102,13 +102,13 @@ def spread(r: tuple[float, float, float]) -> str:
 
 
 def geometric_mean(values: Iterable[float]) -> float:
-    """Return the mean for ratios; NaN of none."""
+    """Return the geometric mean; NaN without ratios."""
     values = list(values)
     return statistics.geometric_mean(values) if values else float("nan")
 
 
 def readable(seconds: float) -> str:
-    """Return a time in a fitting unit."""
+    """Return a time as text, in a suitable unit."""
     for scale, unit in ((1, "s"), (1e3, "ms"), (1e6, "us")):
         if seconds * scale >= 1:
             return f"{seconds * scale:.3g} {unit}"
@@ -203,8 +203,8 @@ def child(*args: str) -> dict[str, Any]:
 
     Raises RuntimeError with its stderr when it fails.
     """
-    done = subprocess.run([sys.executable, *args], capture_output=True, text=True, cwd=ROOT)
-    if done.returncode:
-        raise RuntimeError((done.stderr.strip().splitlines() or ["no message"])[-1])
-    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    completed = subprocess.run([sys.executable, *args], capture_output=True, text=True, cwd=ROOT)
+    if completed.returncode:
+        raise RuntimeError((completed.stderr.strip().splitlines() or ["no message"])[-1])
+    result: dict[str, Any] = json.loads(completed.stdout.splitlines()[-1])
     return result

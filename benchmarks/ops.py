@@ -35,11 +35,11 @@ def seconds(run: Callable[[], Any], repeats: int) -> float:
 def runs(op: Callable[[Any, Any], Any], a: Any, b: Any, seed: Any) -> dict[str, Any]:
     """Return the runs: forward alone, recorded; forward and backward to both operands."""
 
-    def both() -> None:
+    def forward_and_backward() -> None:
         chain(op, a, b).backward(seed)
         a.grad = b.grad = None
 
-    return {"forward": lambda: chain(op, a, b), "forward+backward": both}
+    return {"forward": lambda: chain(op, a, b), "forward+backward": forward_and_backward}
 
 
 def main(args: list[str] | None = None) -> None:
@@ -60,21 +60,21 @@ def main(args: list[str] | None = None) -> None:
             makers["torch"] = torch.tensor
     rows, results = [], {}
     for name, op in OPS.items():
-        made = {
+        runs_of = {
             who: runs(op, *(make(v, requires_grad=True) for v in values), make(ones))
             for who, make in makers.items()
         }
-        for way in ("forward", "forward+backward"):
+        for passes in ("forward", "forward+backward"):
             contenders = {
-                who: (lambda f=m[way]: seconds(f, options.repeats)) for who, m in made.items()
+                who: (lambda f=m[passes]: seconds(f, options.repeats)) for who, m in runs_of.items()
             }
             for run in contenders.values():
                 run()
             times = measure.interleave(contenders, options.rounds, options.patience)
-            results[f"{name} {way}"] = times
+            results[f"{name} {passes}"] = times
             ratio = measure.ratio(times["ours"], times.get("torch", times["ours"]))
             medians = [measure.readable(float(np.median(t))) for t in times.values()]
-            rows.append([name, way, *medians, measure.spread(ratio)])
+            rows.append([name, passes, *medians, measure.spread(ratio)])
     text = measure.table(["op", "", *makers, "ours / torch (quartiles)"], rows)
     measure.publish("ops", options.out, text, {"seconds": results})
 

@@ -45,14 +45,14 @@ class Eager(Stepwise):
             optimizer.step()
             return loss
 
-        by_index = self.made(lambda idx: train(X[idx], Y[idx]))
-        all_rows = self.made(train)
+        by_index = self.compiled(lambda idx: train(X[idx], Y[idx]))
+        all_rows = self.compiled(train)
         if config.batch:
             self.step = lambda idx: by_index(tg.from_numpy(idx)).item()
         else:
             self.step = lambda idx: all_rows(X, Y).item()
 
-    def made(self, step: object) -> object:
+    def compiled(self, step: object) -> object:
         return step
 
     def outputs(self, x: Array) -> Array:
@@ -66,19 +66,19 @@ TILE_ROWS = {"A-full": 1000, "C": 1000, "G": 32}  # where a batch does not fit i
 class Jitted(Eager):
     """The default form; a configuration with tiles uses the pure form."""
 
-    def made(self, step: object) -> object:
+    def compiled(self, step: object) -> object:
         return tg.jit(step, tile_rows=TILE_ROWS.get(self.config.name))
 
 
 class Pure(Eager):
     """Replayed without running the function."""
 
-    def made(self, step: object) -> object:
+    def compiled(self, step: object) -> object:
         return tg.jit(step, pure=True, tile_rows=TILE_ROWS.get(self.config.name))
 
 
 class Untiled(Eager):
     """Pure without tiles, to measure the gain of tiles."""
 
-    def made(self, step: object) -> object:
+    def compiled(self, step: object) -> object:
         return tg.jit(step, pure=True)

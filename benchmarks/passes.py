@@ -68,7 +68,7 @@ def report(results: dict[str, Any]) -> str:
         for key, r in results.items()
     ]
     header = ["time without / with (quartiles)", "with all", *columns]
-    notes = [f"- {name}: {what}" for name, what in passes.NAMES.items()]
+    notes = [f"- {name}: {sentence}" for name, sentence in passes.NAMES.items()]
     changed = {key: r["changed"] for key, r in results.items() if r["changed"]}
     notes += [f"- {key}: losses changed by {', '.join(names)}" for key, names in changed.items()]
     return "\n".join([measure.table(header, rows), *notes, ""])

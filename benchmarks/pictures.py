@@ -98,12 +98,12 @@ def _photo(
         angle, how["gradient"] = rng.uniform(0, 2 * np.pi), float(rng.uniform(0, 0.45))
         slope = (x * np.cos(angle) + y * np.sin(angle)) / 2
         light = 1 - how["gradient"] * (0.5 + slope) - 0.15 * rng.random() * (x**2 + y**2) / 2
-    seen = (paper * colour * (1 - cover) + ink * cover) * light[..., None]
+    photo = (paper * colour * (1 - cover) + ink * cover) * light[..., None]
     how["noise"] = 0.0 if blank else float(rng.uniform(0, 14))
-    seen = seen + rng.normal(0, max(how["noise"], 1e-6), seen.shape)
+    photo = photo + rng.normal(0, max(how["noise"], 1e-6), photo.shape)
     if style == "board":
-        seen = 255 - seen
-    picture = Image.fromarray(np.clip(seen, 0, 255).astype(np.uint8))
+        photo = 255 - photo
+    picture = Image.fromarray(np.clip(photo, 0, 255).astype(np.uint8))
     if rng.random() < 0.3:
         picture = picture.convert("L")
     how["kind"] = "png" if blank else str(rng.choice(["png", "jpeg", "jpeg"]))

@@ -93,7 +93,7 @@ class Stepwise:
 
 
 class NotHere(Exception):
-    """A contender that does not do this configuration; the message tells why."""
+    """A contender cannot run this configuration; the message gives the reason."""
 
 
 def random_data(rows: int = ROWS) -> tuple[Array, Array]:

@@ -82,10 +82,10 @@ def main(args: list[str] | None = None) -> None:
     for kind in options.kinds:
         make, sizes = KINDS[kind]
         sizes = [max(size // options.shrink, 1) for size in sizes]
-        made: dict[str, Any] = {str(size): make(size) for size in sizes}
-        for run in made.values():
+        runs: dict[str, Any] = {str(size): make(size) for size in sizes}
+        for run in runs.values():
             run()
-        figures = {size: (lambda run=run: seconds(run)) for size, run in made.items()}
+        figures = {size: (lambda run=run: seconds(run)) for size, run in runs.items()}
         times = measure.interleave(figures, options.rounds, options.patience)
         medians = [float(np.median(some)) for some in times.values()]
         rounds = [exponent(sizes, list(some)) for some in zip(*times.values(), strict=True)]

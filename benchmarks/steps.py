@@ -25,11 +25,11 @@ TOLERANCE = 1e-3
 PYTORCH = ("torch eager", "torch fused", "torch compiled")
 
 
-def ready(problem: Problem, wanted: list[str]) -> tuple[dict[str, Contender], dict[str, str]]:
+def ready(problem: Problem, names: list[str]) -> tuple[dict[str, Contender], dict[str, str]]:
     """Return the contenders whose losses agree, and why the others do not run."""
     built, losses, problems = {}, {}, {}
     batches = problem.batches(CHECKED)
-    for name in wanted:
+    for name in names:
         try:
             built[name] = load(name)(problem)
             losses[name] = built[name].run(batches)
@@ -142,8 +142,8 @@ def main(args: list[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=0.3, help="of a segment; default 0.3")
     parser.add_argument("--rows", type=int, default=ROWS, help="training images; default 60,000")
     options = parser.parse_args(args)
-    for wanted, table in ((options.configs, CONFIGS), (options.contenders, CONTENDERS)):
-        if unknown := set(wanted) - set(table):
+    for names, table in ((options.configs, CONFIGS), (options.contenders, CONTENDERS)):
+        if unknown := set(names) - set(table):
             parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(table)}")
     X, Y = random_data(options.rows)
     results = measure.earlier("steps", options.out)

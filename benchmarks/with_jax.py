@@ -1,4 +1,4 @@
-"""JAX: one jitted step, waited for or not, and an epoch of steps in one `lax.scan`."""
+"""JAX: one jitted step, blocking or asynchronous, and an epoch of steps in one `lax.scan`."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Blocking(Stepwise):
 
 
 class Async(Blocking):
-    """Steps that are waited for once, after the last."""
+    """Steps that run asynchronously; only the last one is waited for."""
 
     def run(self, batches: Array) -> Array:
         losses = [self.train(idx) for idx in batches]

@@ -87,7 +87,9 @@ class Compiled(Eager):
         def loss_of(P: dict[str, torch.Tensor], x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
             return criterion(torch.func.functional_call(model, P, (x,)), y)
 
-        def whole(X: torch.Tensor, Y: torch.Tensor, idx: torch.Tensor, t: torch.Tensor) -> object:
+        def whole_step(
+            X: torch.Tensor, Y: torch.Tensor, idx: torch.Tensor, t: torch.Tensor
+        ) -> object:
             x, y = (X[idx], Y[idx]) if config.batch else (X, Y)
             grads, loss = torch.func.grad_and_value(loss_of)(P, x, y)
             for name, g in grads.items():
@@ -100,9 +102,11 @@ class Compiled(Eager):
                 P[name].sub_(lr / (1 - b1**t) * M[name] / root)
             return loss
 
-        self.whole = torch.compile(whole, fullgraph=True, dynamic=False, options=self.graph)
+        self.whole_step = torch.compile(
+            whole_step, fullgraph=True, dynamic=False, options=self.graph
+        )
 
     def train(self, idx: torch.Tensor) -> torch.Tensor:
         self.t += 1
         with torch.no_grad():
-            return self.whole(self.X, self.Y, idx, self.t)
+            return self.whole_step(self.X, self.Y, idx, self.t)

@@ -3,7 +3,7 @@
 python scripts/write_differences.py
 
 A name is public if the namespace's `__all__` lists it, or, without one, if it does not begin with
-an underscore and is not somebody else's. Reasons are those of `tinygrad_mnist/missing.py`; a name
+an underscore and is defined by PyTorch. Reasons are those of `tinygrad_mnist/missing.py`; a name
 without one is listed as not written. With `-` the page is printed.
 """
 
@@ -94,14 +94,14 @@ def text() -> str:
     version = torch.__version__.partition("+")[0]
     rows, sections = [], []
     for namespace in NAMESPACES:
-        total, gone = len(public(namespace)), reasons(namespace)
-        count = total - sum(map(len, gone.values()))
+        total, by_reason = len(public(namespace)), reasons(namespace)
+        count = total - sum(map(len, by_reason.values()))
         title = namespace if namespace == "torch" else f"torch.{namespace}"
         rows.append(f"| `{title}` | {total} | {count} |")
-        if gone:
+        if by_reason:
             lines = [
                 f"- {', '.join(f'`{name}`' for name in names)}: {reason}."
-                for reason, names in sorted(gone.items(), key=lambda item: item[1][0].lower())
+                for reason, names in sorted(by_reason.items(), key=lambda item: item[1][0].lower())
             ]
             sections.append(f"## {title}\n\n" + "\n".join(lines))
     table = HEADER.format(version=version) + "\n".join(rows)

@@ -1,4 +1,4 @@
-"""What every test shares: the full MNIST when it is there, and a seal that it must not break."""
+"""Shared by all tests: the full MNIST where it is available, and a seal that no test may break."""
 
 import os
 from collections.abc import Iterator

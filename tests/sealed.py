@@ -1,6 +1,6 @@
-"""What a test must leave as it found it: modes, hooks, the default dtype, threads, `np.errstate`.
+"""The state that a test must not change: modes, hooks, the default dtype, threads, `np.errstate`.
 
-`sealed` puts back what it can, so that the tests after a careless one are not blamed.
+`sealed` restores what it can, so that the tests after a careless one do not fail.
 """
 
 from __future__ import annotations
@@ -73,19 +73,19 @@ def running(before: set[threading.Thread]) -> set[threading.Thread]:
 
 
 def left_over() -> list[str]:
-    """The hooks that are registered on something that outlives the test; takes them away."""
+    """Remove the hooks on objects that outlive the test; return their descriptions."""
     alive = [(where(), key) for where, key in HOOKS]
     suspects = [(hooks, str(hooks.pop(key))) for hooks, key in alive if hooks and key in hooks]
     HOOKS.clear()
     alive.clear()
-    held = [hooks for hooks, _ in suspects]
-    if any(owned(hooks, held) for hooks in held):
+    suspected = [hooks for hooks, _ in suspects]
+    if any(owned(hooks, suspected) for hooks in suspected):
         gc.collect()  # what was in a cycle, also through the hook, does not outlive the test
-    return [text for hooks, text in suspects if owned(hooks, held)]
+    return [text for hooks, text in suspects if owned(hooks, suspected)]
 
 
-def owned(hooks: Hooks, held: list[Hooks]) -> bool:
-    """Whether anybody but this file holds the dict of hooks."""
-    ours = 2 * sum(other is hooks for other in held)  # in two lists
+def owned(hooks: Hooks, suspected: list[Hooks]) -> bool:
+    """Tell whether anything outside this file refers to the dict of hooks."""
+    ours = 2 * sum(other is hooks for other in suspected)  # in two lists
     # One reference more for each of: the loop's variable, the parameter, getrefcount's argument.
     return sys.getrefcount(hooks) > ours + 3

@@ -29,12 +29,12 @@ def cpu(vendor: str = "AuthenticAMD", family: int = 26, flags: str = FLAGS) -> s
         ("Processor : ARMv8\ncpu family : many", None),
     ],
 )
-def test_which_cpus_are_misjudged(cpuinfo: str, core: str | None) -> None:
+def test_only_zen_5_is_misjudged(cpuinfo: str, core: str | None) -> None:
     assert blas.misjudged_core(cpuinfo) == core
 
 
 def in_a_new_process(tmp_path: Path, code: str, **variables: str) -> str:
-    """What a program prints that has not loaded NumPy yet, on a machine with such a CPU."""
+    """Return the output of a program that begins without NumPy, on a machine with such a CPU."""
     (tmp_path / "cpuinfo").write_text(cpu())
     source = Path(blas.__file__).read_text(encoding="utf-8")
     source = source.replace('"/proc/cpuinfo"', repr(str(tmp_path / "cpuinfo")))
@@ -70,7 +70,7 @@ def test_the_variable_is_there_while_numpy_loads(tmp_path: Path) -> None:
     assert in_a_new_process(tmp_path, watch) == "SkylakeX"
 
 
-def test_it_keeps_out_of_the_way(tmp_path: Path) -> None:
+def test_a_users_choice_or_a_loaded_numpy_is_left_alone(tmp_path: Path) -> None:
     assert in_a_new_process(tmp_path, CHOOSE, TINYGRAD_MNIST_BLAS="keep") == "None False"
     assert in_a_new_process(tmp_path, CHOOSE, OPENBLAS_CORETYPE="Haswell") == "None True"
     assert in_a_new_process(tmp_path, "import numpy; " + CHOOSE) == "None False"

@@ -21,20 +21,20 @@ FOR_TYPES = {
 
 def sources(folder: str) -> dict[str, str]:
     """The text of each module below a folder of the repository, by its dotted name."""
-    found = {}
+    texts = {}
     for path in sorted((ROOT / folder).rglob("*.py")):
         name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        found[name] = path.read_text("utf-8")
-    return found
+        texts[name] = path.read_text("utf-8")
+    return texts
 
 
-def imported(source: str, module: str, known: Mapping[str, str]) -> Iterator[str]:
-    """The known modules that `module` imports; a name from a folder's first file leads to that."""
+def imported(source: str, module: str, modules: Mapping[str, str]) -> Iterator[str]:
+    """Yield the modules that `module` imports; one of a folder's first file leads there."""
     is_page = module.endswith(".__init__")
     package = module.split(".")[:-1]
 
     def resolved(dotted: str) -> str | None:
-        return next((name for name in (dotted, f"{dotted}.__init__") if name in known), None)
+        return next((name for name in (dotted, f"{dotted}.__init__") if name in modules), None)
 
     def targets(node: ast.Import | ast.ImportFrom) -> Iterator[str | None]:
         if isinstance(node, ast.Import):
@@ -70,12 +70,12 @@ def circle(modules: Mapping[str, str]) -> list[str]:
         if module in finished:
             return []
         for target in graph[module]:
-            if found := search(target, [*path, module]):
-                return found
+            if cycle := search(target, [*path, module]):
+                return cycle
         finished.add(module)
         return []
 
-    return next((found for module in graph if (found := search(module, []))), [])
+    return next((cycle for module in graph if (cycle := search(module, []))), [])
 
 
 @pytest.mark.parametrize("folder", ["tinygrad_mnist", "benchmarks"])
@@ -113,6 +113,6 @@ def test_a_planted_circle_is_found(back: str) -> None:
 @pytest.mark.parametrize(
     "page", ["if TYPE_CHECKING:\n    from p.a import f", "import numpy as np\nfrom q.b import g"]
 )
-def test_what_a_page_promises_is_no_circle(page: str) -> None:
+def test_a_lazy_name_of_a_page_is_no_circle(page: str) -> None:
     modules = {"p.__init__": page, "p.a": "from p import n", "p.b": "from p.a import f"}
     assert circle(modules) == []

@@ -41,14 +41,14 @@ def of_tensor() -> Iterator[tuple[str, Any]]:
 
 
 def everything() -> dict[str, Any]:
-    found = dict(of_tensor())
+    objects = dict(of_tensor())
     for page in PAGES:
-        found |= of_page(importlib.import_module(f"tinygrad_mnist.{page}".rstrip(".")))
-    return found
+        objects |= of_page(importlib.import_module(f"tinygrad_mnist.{page}".rstrip(".")))
+    return objects
 
 
 def fault(name: str, thing: Any) -> str | None:
-    """What is wrong with a docstring, if anything is."""
+    """Return the fault of a docstring, or None."""
     doc = vars(thing).get("__doc__") if inspect.isclass(thing) else thing.__doc__
     if not doc:
         return "has no docstring of its own"
@@ -62,9 +62,11 @@ def fault(name: str, thing: Any) -> str | None:
 
 
 def test_every_public_name_has_a_sentence() -> None:
-    found = everything()
-    assert len(found) > 800 and {"tinygrad_mnist.exp", "Tensor.exp", "Tensor.shape"} <= set(found)
-    faults = [f"{name} {why}" for name, thing in found.items() if (why := fault(name, thing))]
+    objects = everything()
+    assert len(objects) > 800 and {"tinygrad_mnist.exp", "Tensor.exp", "Tensor.shape"} <= set(
+        objects
+    )
+    faults = [f"{name} {why}" for name, thing in objects.items() if (why := fault(name, thing))]
     assert not faults, "\n".join(faults)
 
 
@@ -107,7 +109,7 @@ def test_a_planted_fault_is_found(thing: Any, why: str) -> None:
     assert fault(f"tg.{thing.__name__}", thing) == why
 
 
-def test_a_row_without_a_kernel_that_says_what_it_is_is_found() -> None:
+def test_a_row_whose_kernel_has_no_docstring_is_found() -> None:
     row = op(lambda x: np.exp(x), x=lambda g, y: g * y)
     assert fault("tg.row", row) == "has no docstring of its own"
     row.__doc__ = repr(row.op)  # what a row of the table gets if its kernel has no docstring

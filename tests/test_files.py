@@ -18,7 +18,7 @@ OTHERWISE = {
 
 
 def writers(source: str) -> Iterator[str]:
-    """What in the source opens a file for writing, or replaces one."""
+    """Yield the calls that open a file for writing, or replace one."""
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, ast.Call):
             continue
@@ -32,7 +32,7 @@ def writers(source: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_nothing_is_written_beside_the_door(path: Path) -> None:
+def test_only_files_py_writes_files(path: Path) -> None:
     if path.relative_to(ROOT).as_posix() not in OTHERWISE:
         assert list(writers(path.read_text("utf-8"))) == []
 
@@ -55,5 +55,5 @@ def test_a_planted_writer_is_seen(source: str) -> None:
     assert len(list(writers(source))) == 1
 
 
-def test_reading_is_no_writing() -> None:
+def test_reading_is_allowed_anywhere() -> None:
     assert list(writers("open(path, 'rb'); open(path); word.replace('a', 'w')")) == []

@@ -77,9 +77,9 @@ def imports(source: str, module: str, is_package: bool = False) -> list[Import]:
 
 
 def complaints(source: str, module: str, is_package: bool = False) -> list[str]:
-    """What is wrong with the imports of `module`, a dotted name, one sentence each."""
+    """Return the faults of the imports of `module`, a dotted name, one sentence each."""
     layer = module.split(".")[1]
-    found = []
+    faults = []
     for target, line, in_function in imports(source, module, is_package):
         top, *rest = target.split(".")
         where = f"{module}:{line}"
@@ -87,28 +87,28 @@ def complaints(source: str, module: str, is_package: bool = False) -> list[str]:
             free = top == "numpy" or top in sys.stdlib_module_names
             free |= not is_package and top in BUILT_ON.get(layer, ())
             if not free and (layer == "kernels" or not in_function):
-                found.append(f"{where} imports {target}; only NumPy, or inside a function")
+                faults.append(f"{where} imports {target}; only NumPy, or inside a function")
         elif rest == ["__version__"]:
             continue
         elif not rest or rest[0] not in LEVEL:
-            found.append(f"{where} imports {target}, which is no layer: name the folder below")
+            faults.append(f"{where} imports {target}, which is no layer: name the folder below")
         elif LEVEL[rest[0]] > LEVEL[layer]:
-            found.append(f"{where} imports {target}: {layer} stands below {rest[0]}")
+            faults.append(f"{where} imports {target}: {layer} stands below {rest[0]}")
         elif rest[0] in FORBIDDEN.get(layer, ()):
-            found.append(f"{where} imports {target}: {layer} does without {rest[0]}")
-    return found
+            faults.append(f"{where} imports {target}: {layer} does without {rest[0]}")
+    return faults
 
 
 def modules() -> list[tuple[Path, str]]:
     """Every module of the package but its first file, with its dotted name."""
-    found = []
+    paths = []
     for path in sorted(ROOT.rglob("*.py")):
         parts = path.relative_to(ROOT.parent).with_suffix("").parts
         if parts[-1] == "__init__":
             parts = parts[:-1]
         if len(parts) > 1:
-            found.append((path, ".".join(parts)))
-    return found
+            paths.append((path, ".".join(parts)))
+    return paths
 
 
 MODULES = modules()
@@ -178,5 +178,5 @@ def test_a_planted_import_in_a_first_file_is_caught() -> None:
         ("autograd.tensor", "if TYPE_CHECKING:\n    from ..nn import Module"),
     ],
 )
-def test_what_is_allowed_passes(module: str, source: str) -> None:
+def test_imports_of_allowed_modules_pass(module: str, source: str) -> None:
     assert complaints(source, f"tinygrad_mnist.{module}") == []

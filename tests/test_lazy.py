@@ -1,4 +1,4 @@
-"""What an import loads, and that a page gives on demand what it promises to type checkers."""
+"""An import loads only what it needs, and a page returns what it promises to type checkers."""
 
 import ast
 import importlib
@@ -37,7 +37,7 @@ OWN = {
 
 
 def modules_after(code: str) -> set[str]:
-    """What a new Python has loaded when it has run the code."""
+    """Return the modules that a new Python has loaded after the code."""
     code = f"{code}\nimport sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     return set(done.stdout.split())
@@ -67,15 +67,15 @@ def test_the_list_names_modules_that_there_are() -> None:
 
 def promised(page: ModuleType) -> dict[str, set[str]]:
     """The names that type checkers see on a page, by the module that they come from."""
-    found: dict[str, set[str]] = {}
+    names_of: dict[str, set[str]] = {}
     for block in ast.parse(Path(page.__file__).read_text("utf-8")).body:
         if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING":
             for line in block.body:
                 names = {alias.asname or alias.name for alias in line.names}
                 if names == {"*"}:
                     names = set(importlib.import_module(line.module).__all__)
-                found.setdefault(line.module, set()).update(names)
-    return found
+                names_of.setdefault(line.module, set()).update(names)
+    return names_of
 
 
 def on_demand(page: ModuleType) -> set[str]:
@@ -106,7 +106,7 @@ def test_a_page_lists_nothing_that_is_not_its_own(page: ModuleType) -> None:
     ("page", "name", "meant"),
     [(nn, "Lienar", "Linear"), (optim, "RMSProp", "RMSprop"), (autograd, "jacobain", None)],
 )
-def test_an_unknown_name_says_what_was_probably_meant(
+def test_an_unknown_name_suggests_the_nearest_name(
     page: ModuleType, name: str, meant: str | None
 ) -> None:
     assert not hasattr(page, name)
@@ -128,7 +128,7 @@ def test_a_module_of_a_folder_is_found_without_an_import_of_its_own() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_what_a_module_misses_is_not_taken_for_the_module() -> None:
+def test_a_failing_import_inside_a_module_is_not_hidden() -> None:
     code = (
         "import sys; sys.modules['tinygrad_mnist.ops.linear'] = None\n"
         "from tinygrad_mnist import nn\n"
@@ -150,7 +150,7 @@ def test_help_a_star_import_and_pickling_see_names_that_were_not_asked_for_yet()
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_what_draws_names_its_extra_where_hypothesis_is_missing() -> None:
+def test_strategies_name_their_extra_without_hypothesis() -> None:
     code = (
         "import sys; sys.modules['hypothesis'] = None\n"
         "from tinygrad_mnist import testing\n"

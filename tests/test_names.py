@@ -68,7 +68,7 @@ def test_no_list_of_one_element_stands_in_for_a_variable() -> None:
     assert boxes({"a": "LAST = [0]\nmoment = LAST[0] = 3"}) == ["LAST"]
 
 
-def test_packing() -> None:
+def test_a_list_is_packed_to_the_line_length() -> None:
     assert packed(["a", "b"]) == '__all__ = ["a", "b"]'
     names = [f"name_{i:02}" for i in range(12)]
     first, second = packed(names).splitlines()[1:3]

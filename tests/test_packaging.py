@@ -1,4 +1,4 @@
-"""What a user installs, and that the README, the script of CI and the workflow say the same."""
+"""The installed package; the README, the script of CI and the workflow agree on it."""
 
 import re
 import subprocess
@@ -17,9 +17,9 @@ CI = (ROOT / ".ci" / "run").read_text("utf-8")
 
 
 def shell_variable(name: str) -> str:
-    found = re.search(rf'^{name}="(.*)"$', CI, re.MULTILINE)
-    assert found, f".ci/run sets no {name}"
-    return found[1]
+    match = re.search(rf'^{name}="(.*)"$', CI, re.MULTILINE)
+    assert match, f".ci/run sets no {name}"
+    return match[1]
 
 
 def test_ci_runs_the_test_command_of_the_readme() -> None:

@@ -49,7 +49,7 @@ def test_a_leak_is_named_and_mended(message: str, ended: threading.Event) -> Non
     assert tg.tensor([0.0]).log().item() == -np.inf  # in silence
 
 
-def test_what_dies_with_the_test_is_no_leak() -> None:
+def test_an_object_that_dies_with_the_test_is_no_leak() -> None:
     with sealed():
         x = tg.ones(1, requires_grad=True)
         (x * 2).register_hook(print)

@@ -36,12 +36,12 @@ def test_the_number_is_that_of_numpys_blas():
         ("2", TypeError, "got str"),
     ],
 )
-def test_what_is_no_number_of_threads(count, error, words):
+def test_a_wrong_number_of_threads_is_refused(count, error, words):
     with pytest.raises(error, match=words):
         tg.set_num_threads(count)
 
 
-def test_a_blas_that_is_not_known_keeps_its_one_thread(monkeypatch):
+def test_an_unknown_blas_keeps_one_thread(monkeypatch):
     unknown = threads.Blas(lambda: 1, lambda count: None, is_known=False)
     monkeypatch.setattr(threads, "blas", lambda: unknown)
     tg.set_num_threads(1)
@@ -50,15 +50,15 @@ def test_a_blas_that_is_not_known_keeps_its_one_thread(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"])
-def test_the_environment_is_looked_at(name, monkeypatch):
+def test_a_number_of_threads_in_the_environment_counts_as_set(name, monkeypatch):
     for other in threads.VARIABLES:
         monkeypatch.delenv(other, raising=False)
-    assert not threads.is_given()
+    assert not threads.is_set_by_user()
     monkeypatch.setenv(name, "1")
-    assert threads.is_given()
+    assert threads.is_set_by_user()
 
 
-def test_it_is_found_without_threadpoolctl():
+def test_the_blas_is_found_without_threadpoolctl():
     """In a process of its own: this one may have loaded it."""
     if "openblas" not in str(np.show_config(mode="dicts")["Build Dependencies"]["blas"]["name"]):
         pytest.skip("NumPy was built on another BLAS")

@@ -1,7 +1,7 @@
 """Reverse-mode automatic differentiation on NumPy, with PyTorch's names, and MNIST models.
 
-The public names stand here, on one page; each folder's first file says what lives in it. Each
-family in `ops/` begins with the list of its names. All else is imported when it is first asked for.
+The public names are listed here, on one page; each folder's first file lists its own. Each
+family in `ops/` begins with the list of its names. Everything else is imported when first used.
 """
 
 # ruff: noqa: F403
@@ -32,7 +32,7 @@ from tinygrad_mnist.autograd.default_dtype import get_default_dtype as get_defau
 from tinygrad_mnist.autograd.default_dtype import set_default_dtype as set_default_dtype
 from tinygrad_mnist.autograd.dtypes import promote_types as promote_types
 from tinygrad_mnist.autograd.dtypes import result_type as result_type
-from tinygrad_mnist.lazy import page, register
+from tinygrad_mnist.lazy import page, register_finder
 from tinygrad_mnist.ops.arguments import device as device
 from tinygrad_mnist.ops.compare import *  # eq, lt, logical_and, isnan, where, allclose, ...
 from tinygrad_mnist.ops.create import *  # tensor, zeros, arange, eye, from_numpy, full_like, ...
@@ -90,7 +90,7 @@ if TYPE_CHECKING:
     from tinygrad_mnist.ops.grid import grid_sampler_3d as grid_sampler_3d
     from tinygrad_mnist.ops.histogram import *
     from tinygrad_mnist.ops.linalg.older import *
-    from tinygrad_mnist.ops.place import *
+    from tinygrad_mnist.ops.scattering import *
     from tinygrad_mnist.ops.searching import *
     from tinygrad_mnist.ops.signal import *
     from tinygrad_mnist.ops.special import digamma as digamma
@@ -131,7 +131,7 @@ else:
                 "channel_shuffle conv3d conv_tbc conv_transpose3d feature_alpha_dropout max_pool3d "
                 "native_channel_shuffle pdist pixel_shuffle pixel_unshuffle"
             ),
-            "ops.place": (
+            "ops.scattering": (
                 "diagonal_scatter index_put index_reduce masked_scatter nonzero_static put "
                 "scatter_reduce select_scatter slice_scatter take unravel_index"
             ),
@@ -206,7 +206,7 @@ int64 = long = np.dtype("int64")
 bool = np.dtype("bool")
 e, inf, nan, pi = math.e, math.inf, math.nan, math.pi
 
-register()  # PyTorch's import paths: nn.modules.conv, utils.data.dataloader, cuda.amp, ...
+register_finder()  # PyTorch's import paths: nn.modules.conv, utils.data.dataloader, cuda.amp, ...
 
 
 def is_tensor(obj: Any) -> builtins.bool:

@@ -1,8 +1,8 @@
 """Choose the OpenBLAS core, before NumPy is loaded, where the bundled OpenBLAS misjudges the CPU.
 
-OpenBLAS 0.3.31 takes AMD's Zen 5 for a Haswell and leaves half of its vector units idle
+OpenBLAS 0.3.31 mistakes AMD's Zen 5 for a Haswell and leaves half of its vector units idle
 (github.com/OpenMathLib/OpenBLAS, pull requests 6029 and 6033). Setting OPENBLAS_CORETYPE while
-NumPy is loaded mends it; the variable is restored at once. TINYGRAD_MNIST_BLAS=keep leaves
+NumPy is loaded corrects that; the variable is restored at once. TINYGRAD_MNIST_BLAS=keep leaves
 everything as it is. Imports nothing but the standard library: NumPy must not be loaded yet.
 """
 
@@ -15,12 +15,12 @@ VARIABLE, OPT_OUT = "OPENBLAS_CORETYPE", "TINYGRAD_MNIST_BLAS"
 AVX512 = frozenset({"avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"})
 ZEN_5 = ("AuthenticAMD", 26)  # vendor and family, as the kernel prints them
 
-chosen: str | None = None  # the core that was asked for, if one was
+chosen: str | None = None  # the core that load_numpy() chose, if any
 reason = "NumPy was loaded without tinygrad_mnist"
 
 
 def misjudged_core(cpuinfo: str) -> str | None:
-    """Return the core that OpenBLAS should take for a CPU that it misjudges; None for any other.
+    """Return the core that OpenBLAS should use on a CPU that it misjudges; None on any other.
 
     >>> flags = "flags : avx512f avx512cd avx512bw avx512dq avx512vl"
     >>> misjudged_core(f"vendor_id : AuthenticAMD\\ncpu family : 26\\n{flags}")
@@ -29,15 +29,15 @@ def misjudged_core(cpuinfo: str) -> str | None:
     True
     """
     lines = (line.partition(":") for line in cpuinfo.split("\n\n")[0].splitlines())
-    says = {name.strip(): value.strip() for name, _, value in lines}
-    family = says.get("cpu family", "")
-    if (says.get("vendor_id"), int(family) if family.isdigit() else None) != ZEN_5:
+    fields = {name.strip(): value.strip() for name, _, value in lines}
+    family = fields.get("cpu family", "")
+    if (fields.get("vendor_id"), int(family) if family.isdigit() else None) != ZEN_5:
         return None
-    return "SkylakeX" if frozenset(says.get("flags", "").split()) >= AVX512 else None
+    return "SkylakeX" if frozenset(fields.get("flags", "").split()) >= AVX512 else None
 
 
 def load_numpy(cpuinfo: str = "/proc/cpuinfo") -> None:
-    """Import NumPy, with the right core where the bundled OpenBLAS would choose a wrong one."""
+    """Import NumPy, choosing the core where the bundled OpenBLAS would choose a wrong one."""
     global chosen, reason
     if "numpy" in sys.modules:
         reason = "NumPy had been loaded before tinygrad_mnist: too late to choose"

@@ -1,4 +1,4 @@
-"""PyTorch's `fft`, as far as results are real: the transforms themselves give complex numbers.
+"""PyTorch's `fft`, as far as results are real: the transforms themselves return complex numbers.
 
 A Tensor holds real numbers, so `fft`, `rfft` and the others are not there. What ends in real
 numbers can be written with products of cosines and sines, which are differentiable:

@@ -1,4 +1,4 @@
-"""Atomic writes: after a crash, too, a file is either the whole old one or the whole new one.
+"""Atomic writes: even after a crash, a file is the whole old one or the whole new one.
 
 Everything that the package writes goes through this module.
 """
@@ -17,11 +17,11 @@ def atomic_write(
 ) -> None:
     """Write `path` whole or not at all.
 
-    `content` is the bytes, or a function that writes them into the binary file it is given (which
-    it may also seek in and read). They go into a temporary file of the same folder, which takes
+    `content` is the bytes, or a function that writes these into the binary file passed to it (and
+    may also seek and read). The bytes go into a temporary file of the same folder, which takes
     the place of `path` only when every byte is on the disk: a temporary file left behind by a
     killed process (`.NAME-xxxxxxxx.part`) is never read and may be deleted. An existing file
-    keeps its permission bits, a symbolic link keeps pointing where it does.
+    keeps its permission bits, and a symbolic link its target.
 
     Raises OSError, naming what could not be written, and leaves an existing file as it was.
 
@@ -37,7 +37,7 @@ def atomic_write(
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[io.BufferedRandom]:
-    """Open the temporary file of `atomic_write`; it takes its place unless the block raises."""
+    """Open the temporary file of `atomic_write`, which replaces `path` unless the block raises."""
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".{target.name[:50]}-{os.urandom(4).hex()}.part")
     try:

@@ -1,4 +1,4 @@
-"""did_you_mean: the end of an error about an unknown name."""
+"""did_you_mean: the suggestion at the end of an error about an unknown name."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable
 
 def did_you_mean(
     name: str,
-    known: Iterable[str],
+    names: Iterable[str],
     *,
     spelled: Callable[[str], str] = repr,
     otherwise: str = "",
 ) -> str:
-    """Return '; did you mean ...?' with the nearest known name, or `otherwise` if none is near.
+    """Return '; did you mean ...?' with the nearest name, or `otherwise` if none is near.
 
     Case does not matter, and names that begin with an underscore are not suggested.
 
@@ -23,8 +23,12 @@ def did_you_mean(
     """
     import difflib
 
-    by_lower = {word.lower(): word for word in known if not word.startswith("_")}
-    alike = [word for word in by_lower if word[:1] == name[:1].lower()]  # typos seldom come first
-    near = difflib.get_close_matches
-    found = near(name.lower(), alike, 1, 0.5) or near(name.lower(), by_lower, 1, 0.5)
-    return f"; did you mean {spelled(by_lower[found[0]])}?" if found else otherwise
+    by_lower = {word.lower(): word for word in names if not word.startswith("_")}
+    same_initial = [
+        word for word in by_lower if word[:1] == name[:1].lower()
+    ]  # typos seldom come first
+    close_matches = difflib.get_close_matches
+    nearest = close_matches(name.lower(), same_initial, 1, 0.5) or close_matches(
+        name.lower(), by_lower, 1, 0.5
+    )
+    return f"; did you mean {spelled(by_lower[nearest[0]])}?" if nearest else otherwise

@@ -1,4 +1,4 @@
-"""Pages of names that are imported when they are first asked for (PEP 562).
+"""Pages of names that are imported when first used (PEP 562).
 
 A folder's first file lists its names once for type checkers, under `if TYPE_CHECKING:`, and once
 for Python, in a `page`; a test holds the two together.
@@ -12,7 +12,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-# The imports that make a page; they are not names of the folder.
+# The imports that a page itself needs; these are not names of the folder.
 TOOLS = frozenset({"Any", "TYPE_CHECKING", "annotations", "page", "refusing"})
 
 
@@ -21,9 +21,9 @@ def page(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """Return `__getattr__`, `__dir__` and `__all__` of a folder, from {module: its names}.
 
-    The names under "" are modules themselves; ".other.module" is one of the folder beside this one.
+    The names under "" are modules themselves; ".other.module" is relative to the parent folder.
     Other modules of the folder are found as well, but not listed. An unknown name raises
-    AttributeError with the name that was probably meant.
+    AttributeError that suggests the nearest name.
 
     >>> import tinygrad_mnist.optim
     >>> get, listing, names = page("tinygrad_mnist.optim", {"sgd": "SGD", "": "lr_scheduler"})
@@ -53,9 +53,11 @@ def page(
         raise AttributeError(f"module {folder!r} has no attribute {name!r}{hint}")
 
     def listing() -> list[str]:
-        return sorted({*(name for name, value in vars(module).items() if own(name, value)), *home})
+        return sorted(
+            {*(name for name, value in vars(module).items() if is_own(name, value)), *home}
+        )
 
-    def own(name: str, value: Any) -> bool:
+    def is_own(name: str, value: Any) -> bool:
         module = isinstance(value, ModuleType)
         foreign = module and (not value.__name__.startswith(folder) or "_homes" in vars(value))
         return not foreign and name not in TOOLS
@@ -80,11 +82,11 @@ def refusing(get: Callable[[str], Any], page: str, reasons: dict[str, str]) -> C
 
 
 class Finder:
-    """The finder of PyTorch's import paths (`paths.py`); Python tries it after all others."""
+    """The import finder of PyTorch's paths (`paths.py`), which Python tries after all others."""
 
     @staticmethod
     def find_spec(name: str, path: Any = None, target: Any = None) -> Any:
-        """Return how to load a path of the package, None for any other name."""
+        """Return the spec of one of PyTorch's paths in the package, None for any other name."""
         if not name.startswith("tinygrad_mnist."):
             return None
         from tinygrad_mnist.paths import find
@@ -92,7 +94,7 @@ class Finder:
         return find(name)
 
 
-def register() -> None:
-    """Add the finder to Python's, once."""
+def register_finder() -> None:
+    """Add the finder to Python's finders, once."""
     if Finder not in sys.meta_path:
         sys.meta_path.append(Finder)

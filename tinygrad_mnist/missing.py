@@ -1,7 +1,7 @@
-"""Names of PyTorch's that this package lacks, and what to write instead.
+"""Names of PyTorch that this package lacks, and what to write instead.
 
-Read when a name was not found: the AttributeError ends with the sentence of its row here, or with
-the nearest name of the namespace. `docs/differences-from-pytorch.md` is written from these
+Imported when a name is not found: the AttributeError ends with the sentence of its row here, or
+with the nearest name of the namespace. `docs/differences-from-pytorch.md` is written from these
 rows too. Imports nothing but the standard library.
 """
 
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-COMPLEX = "NumPy's real dtypes are all that a Tensor holds: keep the real and imaginary parts apart"
-SPARSE = "matrices are dense inside: sparse_coo_tensor has what graph networks need of them"
+COMPLEX = "a Tensor has only NumPy's real dtypes: keep the real and imaginary parts apart"
+SPARSE = "matrices are dense inside: sparse_coo_tensor supports what graph networks need"
 QUANTIZED = "there are no quantized Tensors: model.half() is the smallest that runs"
 STORAGE = "a Tensor lies in an ndarray: x.numpy() is its memory, x.data_ptr() where it begins"
 DEVICE = "everything runs on the CPU"
@@ -119,12 +119,12 @@ FAMILIES: list[tuple[str, str]] = [
     ),
     (
         r"solve|lstsq|matrix_rank|resize|resize_as|volatile|reinforce|index|Container|to_dlpack",
-        "PyTorch itself has taken it away, or raises an error that names its successor",
+        "PyTorch itself has removed it, or raises an error that names its successor",
     ),
     (
         r"IterDataPipe|MapDataPipe|DFIterDataPipe|DataChunk|\w*datapipe\w*|runtime_validation\w*|"
         r"argument_validation|non_deterministic",
-        "data pipes: a Dataset and a DataLoader do it",
+        "there are no data pipes: use a Dataset and a DataLoader",
     ),
     (r"SyncBatchNorm", "there is one process: use BatchNorm"),
 ]
@@ -136,7 +136,7 @@ INSTEAD: dict[str, dict[str, str]] = {
 
 
 def of_family(name: str) -> str:
-    """Return why a name is missing, by its kind; "" if it is of none.
+    """Return the reason for the family of a missing name; "" if it belongs to none.
 
     >>> of_family("cudnn_convolution")
     'everything runs on the CPU'
@@ -146,7 +146,7 @@ def of_family(name: str) -> str:
     return next((reason for kind, reason in FAMILIES if re.fullmatch(kind, name)), "")
 
 
-def instead(namespace: str, name: str, known: Iterable[str]) -> str:
+def instead(namespace: str, name: str, names: Iterable[str]) -> str:
     """Return the end of an error about an unknown name: the substitute, or the nearest name.
 
     `namespace` is PyTorch's, without `torch.`; the root is "".
@@ -163,4 +163,4 @@ def instead(namespace: str, name: str, known: Iterable[str]) -> str:
         return f"; {reason}"
     from tinygrad_mnist.hints import did_you_mean
 
-    return did_you_mean(name, known)
+    return did_you_mean(name, names)

@@ -1,9 +1,9 @@
 """PyTorch's import paths: `nn.modules.conv`, `utils.data.dataloader`, `optim.optimizer`, ...
 
-Programs import from them, though the names live in other files here. One finder (`lazy.py`) serves
-all: it is the last of Python's, so this file is loaded only when a program imports a module that
-the package has no file for. A path in PATHS becomes a module that looks its names up in other
-modules; any other path raises ModuleNotFoundError, as usual.
+Programs import from these paths, but here the names are in other files. One finder (`lazy.py`)
+serves all paths: it is the last of Python's finders, so this file is loaded only when a program
+imports a module that the package has no file for. A path in PATHS becomes a module that looks its
+names up in other modules; any other path raises ModuleNotFoundError, as usual.
 """
 
 from __future__ import annotations
@@ -101,13 +101,13 @@ class Path(ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         if name == "__all__":
-            return [each for each in dir(self) if not each.startswith("_")]
+            return [public for public in dir(self) if not public.startswith("_")]
         if name.startswith("__"):
             raise AttributeError(name)
         for home in self._homes:
-            found = getattr(importlib.import_module(home), name, MISSING)
-            if found is not MISSING:
-                return found
+            value = getattr(importlib.import_module(home), name, MISSING)
+            if value is not MISSING:
+                return value
         own = self.__name__.partition(".")[2]
         if f"{own}.{name}" in PATHS:
             return importlib.import_module(f"{self.__name__}.{name}")
@@ -130,7 +130,7 @@ class Path(ModuleType):
 
 
 class Loader:
-    """The loader that makes a Path; a Path has no code to run."""
+    """The loader that makes a Path."""
 
     @staticmethod
     def create_module(spec: ModuleSpec) -> ModuleType:
@@ -140,11 +140,11 @@ class Loader:
 
     @staticmethod
     def exec_module(module: ModuleType) -> None:
-        """Do nothing: the names are there already."""
+        """Do nothing: a Path has no code to run."""
 
 
 def find(name: str) -> ModuleSpec | None:
-    """Return how to load a path of PATHS, None for any other name.
+    """Return the spec of a path of PATHS, None for any other name.
 
     Raises ModuleNotFoundError for a module of PyTorch's for which missing.py has an answer.
     """

@@ -1,6 +1,6 @@
 """`python -m tinygrad_mnist.run program.py ...`: a PyTorch program with this library as `torch`.
 
-The program sees its own arguments, and is `__main__`. See `compat/torch.py`.
+The program gets its own arguments, and is `__main__`. See `compat/torch.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Special functions, with derivatives of every order; PyTorch's `special`.
 
-Computed in float64 whatever the dtype, to its last digits or nearly so, and rounded once.
+Computed in float64 whatever the dtype, accurate to (nearly) the last digit, and rounded once.
 
 >>> import tinygrad_mnist as tg
 >>> x = tg.tensor([0.5, 1.0], requires_grad=True)

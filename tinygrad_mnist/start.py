@@ -1,4 +1,4 @@
-"""The first moments of the command, before Ctrl-C can be reported in one line.
+"""The start of the command, before Ctrl-C can be reported in one line.
 
 Importing the package takes a good part of a second. A Ctrl-C in that time would print a traceback
 through NumPy; until `cli.main` runs, Ctrl-C ends the process silently, as in a C program.

@@ -1,4 +1,4 @@
-"""The number of threads of NumPy's BLAS: read and set without any other package.
+"""Read and set the number of threads of NumPy's BLAS, without any other package.
 
 The best number depends on the machine at that moment. On an idle machine two threads are faster;
 beside a busy process they wait for each other, and a product of 50 us may take 16 ms. The number
@@ -27,32 +27,32 @@ class Blas(NamedTuple):
     """A BLAS: `get()` and `put(n)` read and set its threads, by one call of C where possible."""
 
     get: Callable[[], int]
-    put: Callable[[int], object]
+    set_threads: Callable[[int], object]
     is_known: bool = True
 
 
 @functools.cache
 def blas() -> Blas:
-    """Return NumPy's BLAS; an unknown one has one thread, and keeps it."""
+    """Return NumPy's BLAS; an unknown BLAS counts as one thread that cannot be changed."""
     for library in _libraries():
         for name in NAMES:
             get = getattr(library, name.format("get_num_threads"), None)
-            put = getattr(library, name.format("set_num_threads"), None)
-            if get is not None and put is not None:
-                return Blas(get, put)
+            set_threads = getattr(library, name.format("set_num_threads"), None)
+            if get is not None and set_threads is not None:
+                return Blas(get, set_threads)
     return _by_threadpoolctl() or Blas(lambda: 1, lambda count: None, is_known=False)
 
 
 def _libraries() -> list[Any]:
     """Return handles of the OpenBLAS that came with NumPy, which is loaded already."""
-    found = []
+    handles = []
     for folder in ("../numpy.libs", ".libs", ".dylibs"):
-        place = os.path.join(os.path.dirname(np.__file__), folder)
-        for name in os.listdir(place) if os.path.isdir(place) else ():
+        path = os.path.join(os.path.dirname(np.__file__), folder)
+        for name in os.listdir(path) if os.path.isdir(path) else ():
             if "openblas" in name:
                 with contextlib.suppress(OSError):  # built for another architecture, for example
-                    found.append(ctypes.CDLL(os.path.join(place, name)))
-    return found
+                    handles.append(ctypes.CDLL(os.path.join(path, name)))
+    return handles
 
 
 def _by_threadpoolctl() -> Blas | None:
@@ -65,14 +65,14 @@ def _by_threadpoolctl() -> Blas | None:
     if not libraries:
         return None
 
-    def put(count: int) -> None:
+    def set_threads(count: int) -> None:
         for library in libraries:
             library.set_num_threads(count)
 
-    return Blas(lambda: max(library.num_threads or 1 for library in libraries), put)
+    return Blas(lambda: max(library.num_threads or 1 for library in libraries), set_threads)
 
 
-def is_given() -> bool:
+def is_set_by_user() -> bool:
     """Tell whether the user's environment sets the number of threads."""
     return any(map(os.environ.get, VARIABLES))
 
@@ -97,10 +97,10 @@ def set_num_threads(count: int) -> None:
         raise TypeError(f"set_num_threads expects an int, but got {kind}")
     if count < 1:
         raise RuntimeError("set_num_threads expects a positive integer")
-    known = blas()
-    if not known.is_known and count > 1:
+    library = blas()
+    if not library.is_known and count > 1:
         raise RuntimeError(
-            "NumPy's BLAS is none that can be told how many threads to use; install threadpoolctl, "
-            "or set its own variable before Python starts"
+            "the threads of NumPy's BLAS cannot be set from here; install threadpoolctl, "
+            "or set its environment variable before Python starts"
         )
-    known.put(count)
+    library.set_threads(count)

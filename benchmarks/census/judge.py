@@ -94,9 +94,9 @@ def verdict(report: Report) -> Verdict | None:
 
 def refusal(error: Exception) -> Verdict:
     """Return the verdict on a derivative that raises: it is not offered, or it is wrong."""
-    said = " ".join(str(error).split())
-    offered = not (isinstance(error, NotImplementedError) or NOT_OFFERED.search(said))
-    return Verdict(RAISES if offered else NONE, 0, f"{type(error).__name__}: {said[:100]}")
+    message = " ".join(str(error).split())
+    offered = not (isinstance(error, NotImplementedError) or NOT_OFFERED.search(message))
+    return Verdict(RAISES if offered else NONE, 0, f"{type(error).__name__}: {message[:100]}")
 
 
 def alone(library: str, function: Callable[..., Any], call: Call) -> Verdict | None:

@@ -51,16 +51,16 @@ def of_namespaces(
     points: list[Call] | None = None,
 ) -> Iterator[Entry]:
     """Yield the public functions of some modules, each with the general points and its own."""
-    seen: set[int] = set()
+    yielded: set[int] = set()
     for prefix, module_name in modules.items():
         module = importlib.import_module(module_name)
         for name in sorted(getattr(module, "__all__", None) or dir(module)):
             function = getattr(module, name, None)
             if LEFT_OUT.search(name) or not callable(function) or type(function) is type:
                 continue
-            if id(function) in seen or isinstance(function, np.dtype):
+            if id(function) in yielded or isinstance(function, np.dtype):
                 continue
-            seen.add(id(function))
+            yielded.add(id(function))
             shown = f"{prefix}.{name}"
             offered = list(filter(takes(function, settings), points or general()))
             if name in OF_SYMMETRIC:

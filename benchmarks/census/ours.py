@@ -123,7 +123,7 @@ def rows() -> Iterator[tuple[str, Callable[..., Any], Iterator[Call]]]:
             continue
         page = "table" if hasattr(table, name) else "further"
         function = after(ROWS[name].through, op_named(name))
-        yield f"{page}.{name}", function, drawn(ROWS[name].calls)
+        yield f"{page}.{name}", function, examples(ROWS[name].calls)
 
 
 def after(through: Callable[[Any], Any] | None, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -131,7 +131,7 @@ def after(through: Callable[[Any], Any] | None, function: Callable[..., Any]) ->
     return function if through is None else lambda *args, **kw: function(*map(through, args), **kw)
 
 
-def drawn(strategy: Any) -> Iterator[Call]:
+def examples(strategy: Any) -> Iterator[Call]:
     """Draw the same examples each time, when the first of them is needed."""
     from tests.properties.examples import same_examples
 

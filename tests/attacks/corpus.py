@@ -157,7 +157,9 @@ refused(
         + p.STACK_GLOBAL,
     },
 )
-refused("refused: opcode GLOBAL", "a name without an end", {"endless": p.GLOBAL + b"os" * 50_000})
+refused(
+    "refused: opcode GLOBAL", "a name without a line end", {"endless": p.GLOBAL + b"os" * 50_000}
+)
 refused(
     "refused: opcode",
     "refused: a call that NumPy's arrays do not need",
@@ -327,7 +329,7 @@ refused(*["refused: nested more than 100 deep"] * 2, {
     "lists 102 deep": p.EMPTY_LIST * 102 + p.APPEND * 101,
 })  # fmt: skip
 refused(
-    "a tuple that stands for neither",
+    "a tuple that encodes neither",
     "refused: nested more than 100 deep",
     {"bare tuples 100,000 deep": p.NONE + p.TUPLE1 * DEEP},
 )
@@ -353,7 +355,7 @@ for reason, bodies in {
         "APPENDS to text": text("a") + p.MARK + p.NONE + p.APPENDS,
         "APPENDS to bytes": data(b"a") + p.MARK + ONE + p.APPENDS,
     },
-    "stands there twice": {
+    "appears twice": {
         "key collision": p.EMPTY_DICT + setitem(text("weight")) * 2,
         "key collision of SETITEMS": p.EMPTY_DICT + p.MARK + (ONE + p.NONE) * 2 + p.SETITEMS,
         "key collision of integers": p.EMPTY_DICT + setitem(ONE) + setitem(p.BININT1 + b"\1"),
@@ -400,7 +402,7 @@ refused(
 
 # Tensors: the tagged tuples mean nothing to the reader of NumPy's pickles, which has its own ----
 
-refused("a tuple that stands for neither a tuple nor a tensor", None, {
+refused("a tuple that encodes neither a tuple nor a tensor", None, {
     "a tuple without a tag": tup(ONE, ONE),
     "an empty tuple": p.EMPTY_TUPLE,
     "an unknown tag": tup(text("object"), text("os"), text("system")),

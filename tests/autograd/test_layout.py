@@ -13,7 +13,7 @@ from tinygrad_mnist.autograd import layout
 
 @pytest.fixture
 def images():
-    """What a convolution gives: channel by channel within a pixel, here."""
+    """The result of a convolution: channel by channel within a pixel, here."""
     tg.manual_seed(0)
     y = F.relu(nn.Conv2d(1, 32, 3)(tg.randn(4, 1, 9, 9)))
     assert not y._data.flags.c_contiguous  # or these tests see nothing

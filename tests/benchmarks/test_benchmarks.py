@@ -52,7 +52,7 @@ def test_steps_says_whose_losses_differ(monkeypatch, capsys):
     assert "numpy naive: its losses differ: 1.000000, not " in capsys.readouterr().out
 
 
-def test_steps_names_what_it_does_not_know(capsys):
+def test_steps_names_unknown_options(capsys):
     with pytest.raises(SystemExit):
         steps.main(["--configs", "Z"])
     assert "unknown: Z; there are A, A-full, B" in capsys.readouterr().err

@@ -37,12 +37,12 @@ def raising(g: Any) -> Any:
         (lambda x: x.detach() * 2, NONE),
     ],
 )
-def test_a_verdict(function: Any, kind: str) -> None:
+def test_a_verdict_names_the_kind_of_fault(function: Any, kind: str) -> None:
     verdict = judge(OURS, function, Call((X,)))
     assert verdict is not None and verdict.kind == kind
 
 
-def test_what_a_function_refuses_is_no_verdict() -> None:
+def test_a_call_that_the_function_refuses_has_no_verdict() -> None:
     assert judge(OURS, table.matmul, Call((X, np.ones((2, 2))))) is None
     assert judge(OURS, table.argmax, Call((X,))) is None
 
@@ -77,7 +77,7 @@ def test_points_are_awkward() -> None:
     assert {"norm", "take", "power", "einsum", "pad"} <= set(CALLS)
 
 
-def test_ours_has_nothing_wrong_where_it_is_looked_at(capsys: Any) -> None:
+def test_our_sampled_functions_have_no_fault(capsys: Any) -> None:
     main(
         [
             "--library",
@@ -94,7 +94,7 @@ def test_ours_has_nothing_wrong_where_it_is_looked_at(capsys: Any) -> None:
 
 @needs("autograd")
 @pytest.mark.filterwarnings("ignore")
-def test_what_is_known_of_autograd_is_found(capsys: Any, tmp_path: Any) -> None:
+def test_the_known_faults_of_autograd_are_found(capsys: Any, tmp_path: Any) -> None:
     main(["--library", "autograd", "--only", "prod,diag,log2", "--out", str(tmp_path)])
     printed = capsys.readouterr().out
     assert "### autograd: not finite" in printed and "`autograd.numpy.prod([0.])`" in printed

@@ -138,7 +138,7 @@ def test_h5_is_for_dense_layers(folder: Path, run) -> None:
     save(content, folder / "model.pkl")
     code, _, err = run("export", folder, "--to", "h5")
     assert (code, err.count("\n")) == (2, 1)
-    assert "cannot become h5: '1.weight' is no weight of a Linear" in err
+    assert "cannot become h5: '1.weight' is not a weight of a Linear" in err
 
 
 def test_inspect(folder: Path, run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,7 +79,7 @@ CALLS = {
 
 
 def plain(value: Any) -> Any:
-    """What a call gave, without a library's types."""
+    """Return a call's result without a library's types."""
     if hasattr(value, "numpy"):
         return value.dtype.__str__().replace("torch.", ""), value.tolist()
     if isinstance(value, (list, tuple)):
@@ -89,7 +89,7 @@ def plain(value: Any) -> Any:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", CALLS)
-def test_as_pytorch_does(name: str) -> None:
+def test_old_names_compute_as_pytorch_does(name: str) -> None:
     try:
         expected = plain(CALLS[name](torch))
     except TypeError:
@@ -131,8 +131,8 @@ def test_attributes_stay_with_a_tensor_and_its_copy() -> None:
 
 
 def test_dtypes_that_numpy_lacks_are_refused_where_they_are_used() -> None:
-    known = {"bfloat16": tg.bfloat16, "float32": tg.float32}
-    assert known["bfloat16"] != tg.float32 and str(tg.bfloat16) == "torch.bfloat16"
+    dtypes = {"bfloat16": tg.bfloat16, "float32": tg.float32}
+    assert dtypes["bfloat16"] != tg.float32 and str(tg.bfloat16) == "torch.bfloat16"
     for use in (lambda: tg.ones(2, dtype=tg.bfloat16), lambda: tg.nn.Linear(1, 1).to(tg.bfloat16)):
         with pytest.raises(TypeError, match="bfloat16, which NumPy does not have; use float32"):
             use()
@@ -174,9 +174,9 @@ def test_a_long_stream_of_random_indices_is_not_drawn_at_once() -> None:
 
 
 def test_grad_takes_any_collection_and_pytorchs_arguments_by_position() -> None:
-    held = tg.nn.ParameterList([tg.ones(2), tg.ones(3)])
-    loss = sum((p * 2).sum() for p in held)
-    a, b = tg.autograd.grad(loss, held, None, True, False, True, True)
+    parameters = tg.nn.ParameterList([tg.ones(2), tg.ones(3)])
+    loss = sum((p * 2).sum() for p in parameters)
+    a, b = tg.autograd.grad(loss, parameters, None, True, False, True, True)
     assert a.tolist() == [2, 2] and b.tolist() == [2, 2, 2]
 
 

@@ -78,14 +78,14 @@ def test_names_are_imported_from_pytorchs_paths(path: str, names: str) -> None:
 
 @pytest.mark.parametrize("path", PATHS)
 def test_a_path_is_pytorchs_and_leads_somewhere(path: str) -> None:
-    found = importlib.import_module(f"tinygrad_mnist.{path}")
-    assert len(dir(found)) > 1
+    module = importlib.import_module(f"tinygrad_mnist.{path}")
+    assert len(dir(module)) > 1
     if path not in ("_six", "nn.utils.fusion", "utils.model_zoo"):  # gone since, or lazily there
         pytest.importorskip("torch")
         assert importlib.import_module(f"torch.{path}") is not None
 
 
-def test_what_a_path_gives_is_the_thing_itself() -> None:
+def test_a_name_from_a_path_is_the_same_object() -> None:
     conv = importlib.import_module("tinygrad_mnist.nn.modules.conv")
     assert conv.Conv2d is tg.nn.Conv2d and "Conv2d" in dir(conv)
     assert isinstance(tg.nn.Conv2d(1, 1, 1), conv._ConvNd)
@@ -116,7 +116,7 @@ def test_a_module_that_is_not_here_says_what_to_do_instead(path: str, reason: st
         getattr(importlib.import_module(parent), name)
 
 
-def test_other_names_are_not_found_as_ever() -> None:
+def test_other_names_are_a_plain_import_error() -> None:
     with pytest.raises(ModuleNotFoundError, match=r"^No module named 'tinygrad_mnist.nope'$"):
         importlib.import_module("tinygrad_mnist.nope")
     with pytest.raises(AttributeError, match="did you mean 'Conv2d'"):
@@ -157,7 +157,7 @@ def test_one_import_puts_the_library_under_torch(tmp_path) -> None:
     assert missing.returncode == 2 and "no.py: there is no such file" in missing.stderr
 
 
-def test_pytorch_itself_is_not_pushed_aside() -> None:
+def test_an_imported_pytorch_is_not_replaced() -> None:
     pytest.importorskip("torch")
     code = "import torch, tinygrad_mnist.compat.torch"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

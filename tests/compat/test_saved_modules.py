@@ -66,7 +66,7 @@ def test_a_sequential_computes_and_trains_on() -> None:
     assert read[3].weight.grad is not None
 
 
-def test_a_programs_own_module_is_read_where_it_is_asked_for() -> None:
+def test_a_programs_own_module_is_read_only_with_permission() -> None:
     net, x = Net().eval(), tg.randn(4, 2)
     ran, file = Net.ran, written(net)
     with pytest.raises(FormatError, match="weights_only=False"):
@@ -103,7 +103,7 @@ def test_a_file_cannot_name_anything_but_a_module(name: str) -> None:
 
 
 @pytest.mark.parametrize("what", ["lambda", "hook", "object"])
-def test_what_a_file_cannot_hold_is_named_with_what_to_do(what: str) -> None:
+def test_an_attribute_that_a_file_cannot_store_is_named_with_the_remedy(what: str) -> None:
     net = Net()
     if what == "lambda":
         net.act = lambda x: x
@@ -127,7 +127,7 @@ def test_files_without_modules_are_of_the_version_that_older_releases_read() -> 
     assert written(nn.Linear(1, 1)).getvalue()[29] == 3
 
 
-def test_pytorchs_words_for_arguments_are_taken(tmp_path) -> None:
+def test_pytorchs_arguments_of_save_and_load_are_accepted(tmp_path) -> None:
     tg.save(obj={"a": tg.ones(1)}, f=tmp_path / "a.pt", pickle_protocol=4)
     with open(tmp_path / "b.pt", "wb") as file:
         tg.save({"a": tg.ones(1)}, file)

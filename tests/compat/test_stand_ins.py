@@ -1,4 +1,4 @@
-"""What stands for PyTorch's larger parts: amp, compile, func, sparse, parallel, pytree, testing."""
+"""Stand-ins for PyTorch's larger parts: amp, compile, func, sparse, parallel, pytree, testing."""
 
 from typing import Any
 
@@ -113,24 +113,24 @@ def test_a_module_is_called_with_other_parameters_and_keeps_its_own() -> None:
 
 @pytest.mark.filterwarnings("ignore:Sparse invariant")
 def test_sparse_products_and_their_gradients_are_pytorchs() -> None:
-    places, dense = [[0, 1, 1, 0], [2, 0, 2, 2]], np.arange(6.0).reshape(3, 2)
+    indices, dense = [[0, 1, 1, 0], [2, 0, 2, 2]], np.arange(6.0).reshape(3, 2)
     grads = []
     for t in (tg, torch):
         values = t.tensor([1.0, 2.0, 3.0, 4.0], dtype=t.float64, requires_grad=True)
         x = t.tensor(dense, requires_grad=True)
-        a = t.sparse_coo_tensor(t.tensor(places), values, (2, 3))
+        a = t.sparse_coo_tensor(t.tensor(indices), values, (2, 3))
         out = t.sparse.mm(a, x)
         (out * out).sum().backward()
         grads.append([out.tolist(), values.grad.tolist(), x.grad.tolist(), a.is_sparse])
-        kept = a.detach() if t is torch else a
-        assert kept.coalesce().indices().tolist() == [[0, 1, 1], [2, 0, 2]]
+        detached = a.detach() if t is torch else a
+        assert detached.coalesce().indices().tolist() == [[0, 1, 1], [2, 0, 2]]
         assert a.to_dense().shape == (2, 3) and t.spmm(a, x).shape == (2, 2)
     assert grads[0] == grads[1]
     with pytest.raises(RuntimeError, match="outside"):
         tg.sparse_coo_tensor([[5], [0]], [1.0], (2, 3))
 
 
-def test_data_parallel_is_the_module() -> None:
+def test_data_parallel_computes_as_the_module() -> None:
     layer = nn.Linear(2, 2)
     spread, x = nn.parallel.DataParallel(layer), tg.ones(1, 2)
     assert (spread(x) == layer(x)).all() and spread.module is layer

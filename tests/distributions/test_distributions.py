@@ -50,7 +50,7 @@ def test_densities_are_the_slope_of_cdf_and_have_the_entropy(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["Normal", "Laplace", "Gumbel", "Weibull", "LogNormal", "Uniform"])
-def test_cdf_and_icdf(name: str) -> None:
+def test_icdf_undoes_cdf(name: str) -> None:
     d, p = CONTINUOUS[name], tg.tensor([[0.01], [0.5], [0.9]], dtype=tg.float64)
     x = d.icdf(p).detach().requires_grad_()
     np.testing.assert_allclose(d.cdf(x).detach(), np.broadcast_to(p, (3, 2)), rtol=1e-12)
@@ -72,7 +72,7 @@ def test_probabilities_add_up(d: Any) -> None:
     np.testing.assert_allclose(d.entropy(), -(log_p.exp() * log_p).sum(0), rtol=1e-6)
 
 
-def test_transforms_and_their_inverses() -> None:
+def test_inverses_undo_transforms_and_log_determinants_are_slopes() -> None:
     x = tg.tensor(np.random.default_rng(0).normal(size=(2, 3)), requires_grad=True)
     exp, turned, cube = D.ExpTransform(), D.AffineTransform(1.0, -2.0), D.PowerTransform(3.0)
     sigmoids = D.SigmoidTransform(), D.TanhTransform(), D.SoftplusTransform()
@@ -89,7 +89,7 @@ def test_transforms_and_their_inverses() -> None:
 
 
 @pytest.mark.parametrize("t", [D.StickBreakingTransform(), D.CorrCholeskyTransform()], ids=repr)
-def test_log_determinants_of_vectors(t: Any) -> None:
+def test_log_determinants_of_vector_transforms_are_those_of_the_jacobian(t: Any) -> None:
     x = tg.tensor([0.3, -0.8, 1.1], dtype=tg.float64)
     rows, columns = map(tg.tensor, np.tril_indices(3, -1))
 
@@ -112,7 +112,7 @@ def test_log_determinants_of_vectors(t: Any) -> None:
     ["real", "positive", "nonnegative", "unit_interval", "simplex", "lower_cholesky",
      "positive_definite", "corr_cholesky", "real_vector"],
 )  # fmt: skip
-def test_real_numbers_are_taken_where_a_constraint_says(name: str) -> None:
+def test_real_numbers_are_mapped_into_the_region_of_a_constraint(name: str) -> None:
     constraint = getattr(constraints, name)
     x = tg.tensor(np.random.default_rng(1).normal(size=(2, 3, 3)))
     y = D.transform_to(constraint)(x)
@@ -144,7 +144,7 @@ def test_arguments_are_checked_with_pytorchs_words() -> None:
     assert D.Normal(0.0, -1.0, validate_args=False).scale.item() == -1
 
 
-def test_mixtures_and_independent() -> None:
+def test_mixtures_and_independent_distributions_equal_their_formulas() -> None:
     weights = tg.tensor([0.3, 0.7], dtype=tg.float64)
     parts = D.Independent(D.Normal(tg.stack([ONE, TWO]), tg.stack([TWO, ONE])), 1)
     mixture = D.MixtureSameFamily(D.Categorical(weights), parts)
@@ -168,7 +168,7 @@ def test_samples_are_those_of_the_seed() -> None:
     assert draw() == draw()
 
 
-def test_own_distributions_and_divergences() -> None:
+def test_a_users_own_distribution_and_divergence_are_used() -> None:
     class Point(D.Distribution):
         arg_constraints = {"at": constraints.real}
         support = constraints.real
@@ -189,7 +189,7 @@ def test_own_distributions_and_divergences() -> None:
     assert D.kl_divergence(point, D.Normal(0.0, 1.0)).tolist() == pytest.approx([0.9189385] * 2)
 
 
-def test_the_package_does_without_distributions_until_they_are_asked_for() -> None:
+def test_distributions_are_imported_only_when_used() -> None:
     import subprocess
     import sys
 

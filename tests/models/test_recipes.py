@@ -22,7 +22,7 @@ from tinygrad_mnist.models import RECIPES, Recipe, RecipeError, build
         ("deep", (784, 256, 128, 64, 10), "Adam", 0.982),
     ],
 )
-def test_each_system_is_declared(
+def test_each_promised_model_has_a_recipe(
     name: str, layers: tuple[int, ...], optimizer: str, floor: float
 ) -> None:
     recipe = RECIPES[name]
@@ -55,7 +55,7 @@ def test_a_recipe_survives_being_written_as_json(recipe: Recipe) -> None:
     assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
 
 
-def test_models_by_name() -> None:
+def test_each_model_is_built_by_its_name() -> None:
     assert [p.shape for p in models.neuron().parameters()] == [(1, 784), (1,)]
     assert [p.shape[0] for p in models.shallow(16).parameters()] == [16, 16, 10, 10]
     assert sum(isinstance(layer, tg.nn.ReLU) for layer in models.deep()) == 3
@@ -89,7 +89,7 @@ def test_a_value_that_cannot_be_meant_is_refused_by_name(field: str, value: obje
 
 
 @pytest.mark.parametrize("fields", [None, [], {"name": "x"}, {"colour": "red"}, {1: 2}])
-def test_what_is_no_recipe_is_refused(fields: object) -> None:
+def test_fields_that_are_no_recipe_are_refused(fields: object) -> None:
     with pytest.raises(RecipeError, match="^holds (no|a) recipe[^\n]*$"):
         Recipe.from_dict(fields)
 

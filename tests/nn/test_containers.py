@@ -12,7 +12,7 @@ def linears(*sizes: int) -> list[nn.Module]:
     return [nn.Linear(size, size) for size in sizes]
 
 
-def test_sequential_calls_one_after_the_other() -> None:
+def test_a_sequential_calls_its_modules_in_order() -> None:
     a, b = linears(2, 2)
     x = tg.ones(3, 2)
     assert (nn.Sequential(a, nn.Tanh(), b)(x) == b(a(x).tanh())).all()
@@ -28,7 +28,7 @@ def test_sequential_calls_one_after_the_other() -> None:
 
 
 @pytest.mark.parametrize("make", [lambda items: nn.Sequential(*items), nn.ModuleList])
-def test_lists_of_modules_have_the_manners_of_a_list(make) -> None:
+def test_module_lists_behave_as_lists(make) -> None:
     a, b, c, d = linears(1, 2, 3, 4)
     modules = make([a, b])
     assert len(modules) == 2 and list(modules) == [a, b] and modules[-1] is b
@@ -54,7 +54,7 @@ def test_equal_neighbours_are_printed_once() -> None:
     assert "(0-1): 2 x Linear(in_features=2" in text and "(2): ReLU()" in text
 
 
-def test_module_dict_is_a_dict() -> None:
+def test_module_dicts_behave_as_dicts() -> None:
     a, b = linears(1, 2)
     modules = nn.ModuleDict({"a": a})
     modules["b"] = b
@@ -69,7 +69,7 @@ def test_module_dict_is_a_dict() -> None:
     assert len(modules) == 0
 
 
-def test_parameter_list_and_dict_register() -> None:
+def test_parameters_in_lists_and_dicts_are_registered() -> None:
     listed = nn.ParameterList([tg.ones(2), nn.Parameter(tg.zeros(1))])
     listed.append(tg.ones(3))
     assert list(listed.state_dict()) == ["0", "1", "2"] and len(listed) == 3

@@ -40,7 +40,7 @@ def test_values_have_their_distribution(
     assert np.abs(values).max() <= bound
 
 
-def test_values_that_are_not_drawn() -> None:
+def test_initial_values_without_chance_are_their_formulas() -> None:
     assert (filled("constant_", 3.0) == 3).all()
     assert (filled("eye_", shape=(2, 3)) == np.eye(2, 3)).all()
     q = filled("orthogonal_", shape=(4, 3, 2))
@@ -51,12 +51,12 @@ def test_values_that_are_not_drawn() -> None:
     assert (nn.functional.conv2d(x, through, padding=1) == x).all()
 
 
-def test_the_generator_decides() -> None:
+def test_initial_values_follow_the_generator() -> None:
     a, b = (init.normal_(tg.zeros(3), generator=tg.Generator().manual_seed(7)) for _ in range(2))
     assert (a == b).all() and not (init.normal_(tg.zeros(3)) == a).all()
 
 
-def test_gains_and_refusals() -> None:
+def test_gains_are_pytorchs_and_wrong_arguments_are_refused() -> None:
     assert init.calculate_gain("leaky_relu", 1.0) == 1.0
     assert init.calculate_gain("tanh") == 5 / 3
     for call, message in [
@@ -88,14 +88,14 @@ def test_clipping_by_norm_scales_all_gradients_alike() -> None:
     assert nn.utils.clip_grad_norm_([], 1.0).item() == 0.0
 
 
-def test_clipping_what_is_not_finite() -> None:
+def test_gradients_that_are_not_finite_are_an_error_if_asked_for() -> None:
     params = with_gradients([math.inf])
     with pytest.raises(RuntimeError, match="non-finite"):
         nn.utils.clip_grad_norm_(params, 1.0, error_if_nonfinite=True)
     assert params[0].grad.tolist() == [math.inf]
 
 
-def test_clipping_by_value() -> None:
+def test_clipping_by_value_bounds_each_element() -> None:
     params = with_gradients([-3.0, 0.5, 3.0])
     nn.utils.clip_grad_value_(params, 1.0)
     assert params[0].grad.tolist() == [-1.0, 0.5, 1.0]

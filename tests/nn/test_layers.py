@@ -82,7 +82,7 @@ def loops(x: np.ndarray, w: np.ndarray, stride: int, dilation: int) -> np.ndarra
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("dilation", [1, 2])
 @pytest.mark.parametrize("channels", [1, 9])  # few channels take another path through memory
-def test_convolution_is_its_definition(stride: int, dilation: int, channels: int) -> None:
+def test_a_convolution_equals_its_definition(stride: int, dilation: int, channels: int) -> None:
     x, w = real(2, channels, 7, 6), real(3, channels, 3, 2)
     y = F.conv2d(x, w, stride=stride, dilation=dilation)
     wanted = loops(x.detach().numpy(), w.detach().numpy(), stride, dilation)
@@ -95,7 +95,7 @@ def test_convolution_is_its_definition(stride: int, dilation: int, channels: int
     np.testing.assert_allclose(padded.detach().numpy(), by_hand.detach().numpy(), atol=1e-12)
 
 
-def test_many_images_are_worked_through_in_parts() -> None:
+def test_many_images_give_the_result_of_a_few_at_a_time() -> None:
     x, w = real(9, 8, 34, 34), real(4, 8, 5, 5)  # 1.4 MB of columns an image: two at a time
     y, one_by_one = F.conv2d(x, w), [F.conv2d(x[i : i + 1], w) for i in range(9)]
     np.testing.assert_allclose(y.detach(), tg.cat(one_by_one).detach(), atol=1e-11)
@@ -182,7 +182,7 @@ def test_ties_in_max_pool_go_to_the_first() -> None:
     assert x.grad[0, 0].tolist() == [[1, 1, 0, 0], [1, 1, 0, 0], [0] * 4, [0] * 4]
 
 
-def test_max_pool_pads_with_what_never_wins_and_tells_where() -> None:
+def test_padding_never_wins_in_max_pool_and_indices_name_the_winners() -> None:
     x = tg.tensor([[[[-3.0, -1.0], [-2.0, -4.0]]]], requires_grad=True)
     y, index = F.max_pool2d(x, 2, stride=1, padding=1, return_indices=True)
     assert y[0, 0].tolist() == [[-3, -1, -1], [-2, -1, -1], [-2, -2, -4]]
@@ -384,7 +384,7 @@ def test_attention_looks_only_where_it_may() -> None:
 # Activations
 
 
-def test_softmax_wants_to_know_its_dimension() -> None:
+def test_softmax_without_a_dimension_warns() -> None:
     with pytest.warns(UserWarning, match="dim=1"):
         F.softmax(tg.ones(2, 3))
     with warnings.catch_warnings():

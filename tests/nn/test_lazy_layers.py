@@ -25,7 +25,7 @@ def network() -> nn.Sequential:
 X = tg.tensor(np.random.default_rng(0).standard_normal((4, 2, 5, 5)).astype(np.float32))
 
 
-def test_the_first_call_makes_the_layers_what_their_names_say() -> None:
+def test_the_first_call_makes_a_lazy_layer_a_plain_one() -> None:
     net = network()
     assert repr(net[3]) == "LazyLinear(in_features=0, out_features=20, bias=True)"
     assert net(X).shape == (4, 3)
@@ -65,7 +65,7 @@ def test_a_parameter_without_a_shape_cannot_be_used(use, error) -> None:
         use(nn.LazyLinear(2).weight)
 
 
-def test_values_written_in_advance_are_to_no_effect() -> None:
+def test_values_written_before_the_first_call_have_no_effect() -> None:
     """As a book's programs do: `layer.weight.data.normal_(0, 0.01)` before the first call."""
     layer = nn.LazyLinear(2)
     layer.weight.data.normal_(0, 0.01)
@@ -122,14 +122,14 @@ def test_every_lazy_layer_takes_its_inputs_from_the_input(layer, size, wanted) -
     assert not type(layer).__name__.startswith("Lazy")
 
 
-def test_inputs_that_do_not_fit_say_so() -> None:
+def test_inputs_that_do_not_fit_are_refused_with_the_reason() -> None:
     with pytest.raises(RuntimeError, match=r"3D \(unbatched\) or 4D"):
         nn.LazyConv2d(2, 3)(tg.ones(4, 4))
     with pytest.raises(ValueError, match="divisible by groups"):
         nn.LazyConv1d(4, 3, groups=2)(tg.ones(1, 3, 5))
 
 
-def test_a_lazy_layer_of_ones_own() -> None:
+def test_a_users_own_lazy_layer_infers_its_shapes() -> None:
     class Scale(LazyModuleMixin, nn.Module):
         cls_to_become = None
 

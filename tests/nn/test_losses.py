@@ -128,7 +128,7 @@ def test_probabilities_of_zero_and_one_have_finite_losses_and_gradients() -> Non
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, float("nan")])
-def test_what_is_no_probability_is_refused(value: float) -> None:
+def test_values_that_are_no_probabilities_are_refused(value: float) -> None:
     with pytest.raises(ShapeError, match="between 0 and 1"):
         F.binary_cross_entropy(tg.tensor([value]), tg.tensor([1.0]))
 
@@ -178,7 +178,7 @@ def test_a_target_of_another_shape_is_warned_of() -> None:
         F.mse_loss(tg.zeros(3, 1), tg.zeros(3))
 
 
-def test_reductions_are_checked_and_the_older_arguments_understood() -> None:
+def test_wrong_reductions_are_refused_and_older_arguments_accepted() -> None:
     x, t = tg.tensor([1.0, 3.0]), tg.tensor([0.0, 0.0])
     assert F.mse_loss(x, t, size_average=False).item() == 10.0
     assert F.mse_loss(x, t, reduce=False).tolist() == [1.0, 9.0]
@@ -186,7 +186,7 @@ def test_reductions_are_checked_and_the_older_arguments_understood() -> None:
         F.mse_loss(x, t, reduction="avg")
 
 
-def test_one_hot() -> None:
+def test_one_hot_vectors_have_a_one_at_each_class() -> None:
     assert F.one_hot(tg.tensor([[0], [2]])).tolist() == [[[1, 0, 0]], [[0, 0, 1]]]
     assert F.one_hot(tg.tensor([0]), 2).dtype == tg.int64
     for bad, message in ((tg.tensor([2]), "from 0 to 1"), (tg.tensor([0.0]), "index")):

@@ -99,7 +99,7 @@ def test_an_attribute_may_change_its_kind() -> None:
         _ = net.x
 
 
-def test_forgetting_super_init_is_said() -> None:
+def test_forgetting_super_init_is_an_error_that_names_it() -> None:
     class Forgetful(nn.Module):
         def __init__(self) -> None:
             self.layer = nn.Linear(1, 1)
@@ -108,7 +108,7 @@ def test_forgetting_super_init_is_said() -> None:
         Forgetful()
 
 
-def test_a_module_without_forward_says_so() -> None:
+def test_a_module_without_forward_is_named() -> None:
     with pytest.raises(NotImplementedError, match="Module"):
         nn.Module()(1)
 
@@ -145,8 +145,8 @@ def test_load_state_dict_lists_every_problem_at_once_and_then_writes_nothing() -
 
 def test_not_strict_skips_keys_but_never_shapes() -> None:
     net = Net()
-    found = net.load_state_dict({"scale": tg.full((1,), 5.0), "extra": tg.ones(1)}, strict=False)
-    assert found.missing_keys == KEYS[1:] and found.unexpected_keys == ["extra"]
+    keys = net.load_state_dict({"scale": tg.full((1,), 5.0), "extra": tg.ones(1)}, strict=False)
+    assert keys.missing_keys == KEYS[1:] and keys.unexpected_keys == ["extra"]
     assert net.scale.item() == 5.0
     with pytest.raises(RuntimeError, match="size mismatch for scale"):
         net.load_state_dict({"scale": tg.ones(2)}, strict=False)
@@ -170,7 +170,7 @@ def test_a_graph_notices_that_its_parameters_were_loaded_over() -> None:
         y.backward()
 
 
-def test_to_casts_floats_alone_and_refuses_other_devices() -> None:
+def test_to_casts_only_floats_and_refuses_other_devices() -> None:
     net = nn.BatchNorm1d(2)
     handle = net.weight
     assert net.double() is net and net.weight is handle
@@ -211,7 +211,7 @@ def test_train_eval_freeze_apply_and_zero_grad_reach_everything() -> None:
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])
-def test_a_copy_is_equal_and_apart(copied) -> None:
+def test_a_deep_copy_is_equal_and_independent(copied) -> None:
     net = Net()
     twin = copied(net)
     assert list(twin.state_dict()) == KEYS
@@ -231,7 +231,7 @@ def test_a_copy_is_equal_and_apart(copied) -> None:
     ("module", "name", "near"),
     [(nn, "Conv4d", "Conv3d"), (nn, "Flaten", "Flatten"), (nn.functional, "conv9d", "conv3d")],
 )
-def test_a_name_that_is_not_there_says_the_nearest_that_is(module, name: str, near: str) -> None:
+def test_an_unknown_attribute_suggests_the_nearest_name(module, name: str, near: str) -> None:
     with pytest.raises(AttributeError, match=f"{name!r}; did you mean {near!r}"):
         getattr(module, name)
 
@@ -396,5 +396,5 @@ def test_repr_is_pytorchs() -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_repr_tells_the_settings(module: nn.Module, text: str) -> None:
+def test_repr_shows_the_settings(module: nn.Module, text: str) -> None:
     assert repr(module) == text

@@ -1,4 +1,4 @@
-"""What programs do with modules besides calling them: states, hooks, buffers, casts, paths."""
+"""The uses of modules besides calls: states, hooks, buffers, casts, paths."""
 
 import copy
 
@@ -130,7 +130,7 @@ def test_casts_reach_gradients_and_integers_if_asked() -> None:
         net.bfloat16()
 
 
-def test_apply_to_all_tensors_of_ones_own() -> None:
+def test_a_users_own_cast_reaches_all_tensors() -> None:
     class Extra(nn.Linear):
         def _apply(self, fn, recurse=True):
             super()._apply(fn, recurse)
@@ -143,7 +143,7 @@ def test_apply_to_all_tensors_of_ones_own() -> None:
     assert layer.weight.dtype == tg.float64
 
 
-def test_new_memory_has_the_shapes_alone() -> None:
+def test_new_memory_keeps_only_the_shapes() -> None:
     layer = nn.Linear(2, 3)
     params = list(layer.parameters())
     old = [p.data for p in params]
@@ -154,7 +154,7 @@ def test_new_memory_has_the_shapes_alone() -> None:
     assert layer.share_memory() is layer and layer.compile() is None
 
 
-def test_a_copied_module_of_an_older_version_gets_what_it_lacks() -> None:
+def test_a_module_of_an_older_version_gets_the_attributes_it_lacks() -> None:
     layer = nn.Linear(2, 2)
     state = {k: v for k, v in layer.__dict__.items() if k not in ("_hooks", "training")}
     twin = nn.Linear.__new__(nn.Linear)
@@ -162,14 +162,14 @@ def test_a_copied_module_of_an_older_version_gets_what_it_lacks() -> None:
     assert twin.training and (twin(tg.ones(1, 2)) == layer(tg.ones(1, 2))).all()
 
 
-def test_parameter_dicts_have_the_manners_of_dicts() -> None:
-    held = nn.ParameterDict({"a": tg.ones(1)})
-    assert held.get("b") is None and held.setdefault("b", tg.zeros(2)).shape == (2,)
-    more = held | {"c": nn.Parameter(tg.ones(3))}
-    assert list(more) == ["a", "b", "c"] and list(held) == ["a", "b"]
+def test_parameter_dicts_behave_as_dicts() -> None:
+    parameters = nn.ParameterDict({"a": tg.ones(1)})
+    assert parameters.get("b") is None and parameters.setdefault("b", tg.zeros(2)).shape == (2,)
+    more = parameters | {"c": nn.Parameter(tg.ones(3))}
+    assert list(more) == ["a", "b", "c"] and list(parameters) == ["a", "b"]
     assert list(reversed(more)) == ["c", "b", "a"]
-    assert more["a"] is held["a"] and more.popitem()[0] == "c"
-    assert list(held.fromkeys(["x", "y"], nn.Parameter(tg.ones(1)))) == ["x", "y"]
+    assert more["a"] is parameters["a"] and more.popitem()[0] == "c"
+    assert list(parameters.fromkeys(["x", "y"], nn.Parameter(tg.ones(1)))) == ["x", "y"]
 
 
 def test_sequentials_are_repeated() -> None:

@@ -77,14 +77,14 @@ def browser() -> Iterator[Any]:
         from playwright.sync_api import sync_playwright
     except ImportError:
         missing("Playwright is not installed: pip install playwright")
-    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    if found is None:
+    executable = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if executable is None:
         missing(f"there is no browser: none of {', '.join(BROWSERS)} is installed")
     with sync_playwright() as playwright:
         flags = ["--disable-dev-shm-usage"]  # which is small in a container
         if hasattr(os, "geteuid") and os.geteuid() == 0:
             flags.append("--no-sandbox")
-        launched = playwright.chromium.launch(executable_path=found, args=flags)
+        launched = playwright.chromium.launch(executable_path=executable, args=flags)
         yield launched
         launched.close()
 

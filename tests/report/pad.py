@@ -28,8 +28,8 @@ def draw(page: Any, strokes: list[list[tuple[float, float]]]) -> None:
     box = page.locator("#pad").bounding_box()
     scale = box["width"] / 280
     for stroke in strokes:
-        for place, (x, y) in enumerate(stroke):
+        for number, (x, y) in enumerate(stroke):
             page.mouse.move(box["x"] + x * scale, box["y"] + y * scale)
-            if place == 0:
+            if number == 0:
                 page.mouse.down()
         page.mouse.up()

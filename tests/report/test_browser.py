@@ -61,7 +61,7 @@ def focus_by_tab(page: Any, selector: str) -> None:
     raise AssertionError(f"Tab does not lead to {selector}")
 
 
-def test_the_keyboard_alone(report_of: Reports, open_page: Open) -> None:
+def test_the_keyboard_alone_reaches_everything(report_of: Reports, open_page: Open) -> None:
     page = open_page(report_of("deep"))
     focus_by_tab(page, "#pad")
     for key in ("ArrowUp",) * 7 + (" ",) + ("ArrowDown",) * 14 + (" ",):
@@ -83,7 +83,7 @@ def test_the_keyboard_alone(report_of: Reports, open_page: Open) -> None:
     page.locator("#answer", has_text="with").wait_for()
 
 
-def test_a_phone(report_of: Reports, open_page: Open) -> None:
+def test_the_page_fits_a_phone(report_of: Reports, open_page: Open) -> None:
     page = open_page(
         report_of("cnn"),
         viewport={"width": 360, "height": 740},
@@ -99,9 +99,9 @@ def test_a_phone(report_of: Reports, open_page: Open) -> None:
     touch = page.context.new_cdp_session(page)
     scale = box["width"] / 280
     for stroke in DIGITS[7]:
-        for place, (x, y) in enumerate(stroke):
+        for number, (x, y) in enumerate(stroke):
             point = {"x": box["x"] + x * scale, "y": box["y"] + y * scale}
-            kind = "touchMove" if place else "touchStart"
+            kind = "touchMove" if number else "touchStart"
             touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]})
         touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     assert np.argmax(shares(page)) == 7
@@ -147,7 +147,7 @@ def test_both_schemes_are_readable(scheme: str, report_of: Reports, open_page: O
     assert page.evaluate(CONTRAST) == []
 
 
-def test_who_cannot_see_it_is_told_what_is_there(report_of: Reports, open_page: Open) -> None:
+def test_a_screen_reader_gets_a_name_for_everything(report_of: Reports, open_page: Open) -> None:
     page = open_page(report_of("cnn"))
     nameless = page.evaluate("""() => [...document.querySelectorAll(
         "button, img, input, canvas, svg[role=img], [role=application]")]
@@ -160,7 +160,7 @@ def test_who_cannot_see_it_is_told_what_is_there(report_of: Reports, open_page: 
     assert headings[0] == 1 and all(b - a <= 1 for a, b in pairwise(headings))
 
 
-def test_who_wants_no_motion_gets_none(report_of: Reports, open_page: Open) -> None:
+def test_reduced_motion_is_respected(report_of: Reports, open_page: Open) -> None:
     script = "getComputedStyle(document.querySelector('.shares .bar span')).transitionDuration"
     assert open_page(report_of("neuron")).evaluate(script) != "0s"
     assert open_page(report_of("neuron"), reduced_motion="reduce").evaluate(script) == "0s"
@@ -174,7 +174,9 @@ def test_without_javascript_everything_but_the_pad_is_there(
     assert page.locator("svg .line").count() >= 4
 
 
-def test_runs_side_by_side(run_of: Runs, tmp_path: Path, open_page: Open) -> None:
+def test_a_comparison_shows_runs_side_by_side(
+    run_of: Runs, tmp_path: Path, open_page: Open
+) -> None:
     pytest.importorskip("jinja2")
     records = {name: run_of(name).record for name in ("deep", "cnn")}
     path = tmp_path / "comparison.html"

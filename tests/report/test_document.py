@@ -13,7 +13,7 @@ pytest.importorskip("jinja2")
 PAGE = Path(__file__).parents[2] / "docs" / "report.md"
 
 
-def test_the_commands_run(
+def test_the_commands_of_the_document_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -28,6 +28,6 @@ def test_the_commands_run(
     }
 
 
-def test_the_program_runs() -> None:
+def test_the_program_of_the_document_runs() -> None:
     failed, tried = doctest.testfile(str(PAGE), module_relative=False)
     assert failed == 0 and tried > 5

@@ -189,7 +189,7 @@ def test_pixels_that_are_painted_are_what_the_model_sees(
     assert (seen(page)[0, 14] == 90).all()
 
 
-def test_undo_takes_a_stroke_back_and_a_clear(report_of: Reports, open_page: Open) -> None:
+def test_undo_takes_back_a_stroke_and_a_clear(report_of: Reports, open_page: Open) -> None:
     page = open_page(report_of("deep"))
     draw(page, DIGITS[1])
     one = shares(page)

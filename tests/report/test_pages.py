@@ -1,4 +1,4 @@
-"""What stands in the pages, and what is said when there is nothing to make one of."""
+"""The content of the pages, and the errors where there is no run to make one of."""
 
 import json
 import os
@@ -31,7 +31,7 @@ def page(run_of: Runs) -> str:
     return render_report(run_of("deep"))
 
 
-def test_the_facts_of_the_run(page: str, run_of: Runs) -> None:
+def test_a_page_shows_the_facts_of_the_run(page: str, run_of: Runs) -> None:
     run = run_of("deep")
     assert MARK in page[:1000]
     assert run.record is not None
@@ -48,7 +48,7 @@ def test_the_facts_of_the_run(page: str, run_of: Runs) -> None:
         assert text in page, text
 
 
-def test_it_names_nothing_outside_itself(page: str) -> None:
+def test_a_page_refers_to_nothing_outside_itself(page: str) -> None:
     assert re.findall(r"""(?:src|href)=["']?(?!data:|#)[^"'> ]+""", page) == []
     assert re.findall(r"https?://(?!www\.w3\.org)[^\s\"']+|@import|fetch\(", page) == []
 
@@ -59,11 +59,11 @@ def test_every_mistake_is_in_a_cell(page: str, run_of: Runs) -> None:
     assert data is not None
     shown = json.loads(data[1])
     confusion = run_of("deep").evaluation.confusion
-    for cell, places in shown["cells"].items():
+    for cell, positions in shown["cells"].items():
         truth, answer = map(int, cell.split(","))
-        assert len(places) == min(24, confusion[truth, answer])
-        for place in places:
-            number, *classes, _ = shown["tiles"][place]
+        assert len(positions) == min(24, confusion[truth, answer])
+        for position in positions:
+            number, *classes, _ = shown["tiles"][position]
             assert classes == [str(truth), str(answer)]
             assert run_of("deep").evaluation.labels[number] == truth
     assert len(shown["cells"]) == np.count_nonzero(confusion)
@@ -108,7 +108,7 @@ def test_text_of_a_run_never_becomes_a_tag(run_of: Runs) -> None:
     assert "alert(1)" in both and "<script>alert" not in both
 
 
-def test_weights_that_do_not_fit_are_left_out_and_it_says_so(embedded: Mnist) -> None:
+def test_weights_that_do_not_fit_are_left_out_with_a_notice(embedded: Mnist) -> None:
     from tinygrad_mnist.models import build
     from tinygrad_mnist.train import evaluate
 
@@ -132,9 +132,9 @@ def test_a_value_that_is_not_finite_is_a_gap() -> None:
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1e-9), (-3.0, 7e8), (0.93, 0.9301), (2.2, 2.4)])
 def test_ticks_are_few_and_inside(low: float, high: float) -> None:
-    found = ticks(low, high)
-    assert 2 <= len(found) <= 6
-    assert all(low - 1e-12 <= tick <= high * (1 + 1e-12) for tick in found)
+    values = ticks(low, high)
+    assert 2 <= len(values) <= 6
+    assert all(low - 1e-12 <= tick <= high * (1 + 1e-12) for tick in values)
 
 
 def test_the_command_of_a_run_that_was_changed(run_of: Runs) -> None:
@@ -205,7 +205,7 @@ def test_without_a_record_there_are_no_curves(runs: Path, run: Any) -> None:
     assert "There are no curves" in (runs / "a" / "report.html").read_text("utf-8")
 
 
-def test_without_jinja_training_goes_on_and_says_so(
+def test_without_jinja_training_goes_on_with_a_notice(
     run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tinygrad_mnist.train.plots.can_plot", lambda: False)
@@ -243,36 +243,36 @@ def test_a_damaged_record_is_one_line(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
 def test_a_record_that_is_no_file_is_not_waited_for(make: Any, tmp_path: Path) -> None:
     make(tmp_path / "run.json")
-    with pytest.raises(RecordError, match="no regular file"):
+    with pytest.raises(RecordError, match="not a regular file"):
         read_record(tmp_path / "run.json")
 
 
 def every_change(record: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """The record with each of its values, at any depth, replaced by others or left out."""
-    found = []
+    """Return the record with each of its values, at any depth, replaced by others or left out."""
+    changed = []
 
-    def places(value: Any, path: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    def paths_below(value: Any, path: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         inner: list[Any] = []
         if isinstance(value, dict):
             inner = list(value)
         elif isinstance(value, list):
             inner = list(range(len(value)))
         return [(*path, key) for key in inner] + [
-            place for key in inner for place in places(value[key], (*path, key))
+            below for key in inner for below in paths_below(value[key], (*path, key))
         ]
 
-    for place in places(record, ()):
+    for path in paths_below(record, ()):
         for other in ("gone", None, "text", -1, 10**400, [], {}, [[]], float("nan")):
             copy = json.loads(json.dumps(record))
             holder = copy
-            for key in place[:-1]:
+            for key in path[:-1]:
                 holder = holder[key]
             if other == "gone" and isinstance(holder, dict):
-                del holder[place[-1]]
+                del holder[path[-1]]
             else:
-                holder[place[-1]] = other
-            found.append((f"{place} = {other!r:.20}", copy))
-    return found
+                holder[path[-1]] = other
+            changed.append((f"{path} = {other!r:.20}", copy))
+    return changed
 
 
 def test_whatever_a_record_holds_the_page_is_made_or_the_file_is_named(
@@ -343,7 +343,7 @@ def test_a_checkpoint_has_a_report_too(runs: Path, run: Any) -> None:
         (("compare", "a", "b", "--out", "a/run.json"), "a/run.json: exists, and is no report"),
     ],
 )
-def test_one_line_says_what_is_wrong(
+def test_a_wrong_call_is_one_line(
     command: tuple[str, ...], said: str, runs: Path, run: Any
 ) -> None:
     (runs / "empty").mkdir()
@@ -353,7 +353,7 @@ def test_one_line_says_what_is_wrong(
     assert code == 2 and said in err and err.count("\n") == 1
 
 
-def test_compare_says_what_differs(runs: Path, run: Any) -> None:
+def test_compare_marks_the_settings_that_differ(runs: Path, run: Any) -> None:
     code, out, _ = run("compare", "a", "b")
     assert code == 0
     lines = out.splitlines()

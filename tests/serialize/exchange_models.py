@@ -19,7 +19,7 @@ def rows() -> np.ndarray:
 
 
 def outputs(model: nn.Module, inputs: np.ndarray | None = None) -> np.ndarray:
-    """What the model itself says of the images."""
+    """Return the model's own outputs for the images."""
     return model_outputs(model, rows() if inputs is None else inputs)
 
 

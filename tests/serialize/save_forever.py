@@ -34,7 +34,7 @@ def die_before_step(wanted: int) -> None:
     files.open = counted(open)
     format.pickle.Pickler = counted(format.pickle.Pickler)
     format._digest = counted(format._digest)
-    format._open_tree = counted(format._open_tree)
+    format._checked_tree = counted(format._checked_tree)
     for name in ("fsync", "replace", "open", "close"):
         setattr(os, name, counted(getattr(os, name)))
 

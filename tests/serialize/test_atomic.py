@@ -30,7 +30,7 @@ def saver(path, *args):
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-def test_killed_at_random_moments_it_leaves_a_whole_file(tmp_path):
+def test_a_kill_at_a_random_moment_leaves_a_whole_file(tmp_path):
     path = tmp_path / "model.pkl"
     save(content(0), path)
     reported = torn = 0
@@ -51,7 +51,7 @@ def test_killed_at_random_moments_it_leaves_a_whole_file(tmp_path):
     assert reported > KILLS
 
 
-def test_killed_before_any_step_it_leaves_a_whole_file(tmp_path):
+def test_a_kill_before_any_step_leaves_a_whole_file(tmp_path):
     path = tmp_path / "model.pkl"
     save(content(0), path)
     for step in range(1, 30):

@@ -40,7 +40,7 @@ np.savez(folder + "/keras.npz", **expected)
 """
 
 
-def test_what_keras_makes_of_our_file_and_we_of_keras_files(tmp_path: Path) -> None:
+def test_keras_and_this_library_read_each_others_files(tmp_path: Path) -> None:
     """In a process of its own: which backend Keras has, and what it warns of, is its affair."""
     pytest.importorskip("keras", exc_type=ImportError)
     model = seeded(SYSTEM)
@@ -59,7 +59,7 @@ def test_what_keras_makes_of_our_file_and_we_of_keras_files(tmp_path: Path) -> N
         assert np.abs(expected[name] - outputs(other)).max() < 1e-5
 
 
-def test_the_layout(tmp_path: Path) -> None:
+def test_both_layouts_of_keras_are_in_the_file(tmp_path: Path) -> None:
     """The names under which Keras 3 and Keras 2 look for weights, kernels transposed."""
     state = arrays(seeded(SYSTEM))
     save_h5(state, tmp_path / "m.h5")
@@ -73,7 +73,7 @@ def test_the_layout(tmp_path: Path) -> None:
         assert list(file["dense"].attrs["weight_names"]) == ["dense/kernel:0", "dense/bias:0"]
 
 
-def test_round_trip_of_many_layers(tmp_path: Path) -> None:
+def test_many_layers_come_back_in_order(tmp_path: Path) -> None:
     """dense_10 comes after dense_9, and a layer may be without bias; both layouts."""
     model = nn.Sequential(*(nn.Linear(3 + k, 4 + k, bias=k % 2 == 0) for k in range(12)))
     save_h5(model.state_dict(), tmp_path / "m.h5")
@@ -83,20 +83,20 @@ def test_round_trip_of_many_layers(tmp_path: Path) -> None:
     assert_same(load_h5(tmp_path / "m.h5", model.state_dict()), arrays(model))
 
 
-def test_what_does_not_fit(tmp_path: Path) -> None:
+def test_weights_that_do_not_fit_are_refused_by_name(tmp_path: Path) -> None:
     path, state = tmp_path / "m.h5", arrays(seeded("mlp-10"))
     save_h5(state, path)
     with pytest.raises(FormatError, match=r"m\.h5: 0\.weight is \(100, 784\).*not its reverse"):
         load_h5(path, arrays(seeded(SYSTEM)))
     with pytest.raises(FormatError, match=r"m\.h5: holds layers of \[2, 2\] arrays"):
         load_h5(path, arrays(seeded("neuron")))
-    with pytest.raises(Unsupported, match=r"'1\.weight' is no weight of a Linear"):
+    with pytest.raises(Unsupported, match=r"'1\.weight' is not a weight of a Linear"):
         save_h5(seeded("cnn").state_dict(), path)
     with pytest.raises(FileNotFoundError):
         load_h5(tmp_path / "none.h5", state)
 
 
-def test_no_file_of_keras(tmp_path: Path) -> None:
+def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     path, state = tmp_path / "m.h5", arrays(seeded("mlp-10"))
     save_h5(state, path)
     whole = path.read_bytes()
@@ -137,7 +137,7 @@ def test_data_elsewhere_is_not_fetched(tmp_path: Path) -> None:
             load_h5(path, state)
 
 
-def test_a_shape_that_would_fill_the_memory(tmp_path: Path) -> None:
+def test_a_shape_that_would_fill_the_memory_is_refused_unread(tmp_path: Path) -> None:
     """Declared and never written, so the file is small; nothing is read, as it does not fit."""
     with h5py.File(tmp_path / "m.h5", "w") as file:
         shape = (10**6, 10**6)

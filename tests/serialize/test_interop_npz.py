@@ -19,7 +19,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "model.npz"
 
 
-def test_both_ways(path: Path) -> None:
+def test_numpy_and_this_library_read_each_others_files(path: Path) -> None:
     model = with_batch_norm()
     save_npz(model.state_dict(), path)
     with np.load(path, allow_pickle=False) as file:
@@ -30,7 +30,7 @@ def test_both_ways(path: Path) -> None:
         assert np.array_equal(outputs(again), outputs(model))
 
 
-def test_dtypes_memory_orders_and_odd_names(path: Path) -> None:
+def test_dtypes_memory_orders_and_odd_names_survive(path: Path) -> None:
     state = {name: np.arange(6).reshape(2, 3).astype(name).T for name in sorted(DTYPES)}
     state |= {"big": np.ones(2, ">f4"), "scalar": np.array(3), "none": np.zeros((0, 4))}
     state |= {"file": np.ones(1), "a.npy": np.zeros(1), "ü/ö": np.zeros(1)}
@@ -43,7 +43,7 @@ def test_dtypes_memory_orders_and_odd_names(path: Path) -> None:
     assert_same(load_npz(path), {"f": np.arange(6).reshape(2, 3), "big": np.ones(2)})
 
 
-def test_objects_are_refused(path: Path) -> None:
+def test_object_arrays_are_refused(path: Path) -> None:
     np.savez(path, w=np.array([{}], object))
     with pytest.raises(UnsafeFileError, match="'w': refused: an object array"):
         load_npz(path)
@@ -53,7 +53,7 @@ def member(header: bytes, data: bytes = b"", version: bytes = b"\1\0") -> bytes:
     return b"\x93NUMPY" + version + len(header).to_bytes(2, "little") + header + data
 
 
-def test_hostile_members(path: Path) -> None:
+def test_hostile_members_are_refused(path: Path) -> None:
     def refused(content: bytes, says: str) -> None:
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("w.npy", content)
@@ -73,7 +73,7 @@ def test_hostile_members(path: Path) -> None:
     refused(b"", "damaged")
 
 
-def test_a_small_file_that_unpacks_to_a_large_one(path: Path) -> None:
+def test_a_small_file_that_unpacks_to_a_large_one_is_refused(path: Path) -> None:
     np.savez_compressed(path, w=np.zeros(10**6, np.float32))
     assert path.stat().st_size < 10_000
     with pytest.raises(UnsafeFileError, match="more than 1,000,000 bytes"):
@@ -81,18 +81,18 @@ def test_a_small_file_that_unpacks_to_a_large_one(path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_names_that_clash_or_are_no_arrays(path: Path) -> None:
+def test_names_that_clash_and_members_that_are_no_arrays_are_refused(path: Path) -> None:
     array = io.BytesIO()
     np.save(array, np.ones(1))
     for names in (["w.npy", "w.npy"], ["notes.txt"]):
         with zipfile.ZipFile(path, "w") as archive:
             for name in names:
                 archive.writestr(name, array.getvalue())
-        with pytest.raises(FormatError, match="no array, or there twice"):
+        with pytest.raises(FormatError, match="not an array, or appears twice"):
             load_npz(path)
 
 
-def test_truncated_and_flipped(path: Path) -> None:
+def test_truncated_and_flipped_files_are_refused(path: Path) -> None:
     """Every cut is refused; of a flip, the content's checksum finds all in an array's data."""
     save_npz({"w": np.arange(20, dtype=np.float32)}, path)
     whole = path.read_bytes()
@@ -110,6 +110,6 @@ def test_truncated_and_flipped(path: Path) -> None:
         assert not data <= at < data + 80
 
 
-def test_missing(path: Path) -> None:
+def test_a_missing_file_is_named(path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         load_npz(path)

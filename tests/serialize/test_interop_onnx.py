@@ -32,11 +32,11 @@ def largest_difference(model: nn.Module, path: Path, inputs: np.ndarray | None =
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_every_recipe(recipe: str, tmp_path: Path) -> None:
+def test_every_recipe_computes_the_same_in_onnxruntime(recipe: str, tmp_path: Path) -> None:
     assert largest_difference(seeded(recipe), tmp_path / "m.onnx") < 1e-5
 
 
-def test_batch_norm_pooling_softmax(tmp_path: Path) -> None:
+def test_batch_norm_pooling_and_softmax_compute_the_same(tmp_path: Path) -> None:
     assert largest_difference(with_batch_norm(), tmp_path / "m.onnx") < 1e-5
 
 
@@ -63,17 +63,17 @@ IMAGE_LAYERS = [
 
 
 @pytest.mark.parametrize("layer", ROW_LAYERS, ids=str)
-def test_each_layer_of_rows(layer: nn.Module, tmp_path: Path) -> None:
+def test_each_layer_of_rows_computes_the_same(layer: nn.Module, tmp_path: Path) -> None:
     assert largest_difference(nn.Sequential(layer), tmp_path / "m.onnx") < 1e-5
 
 
 @pytest.mark.parametrize("layer", IMAGE_LAYERS, ids=lambda layer: " ".join(str(layer).split()))
-def test_each_layer_of_images(layer: nn.Module, tmp_path: Path) -> None:
+def test_each_layer_of_images_computes_the_same(layer: nn.Module, tmp_path: Path) -> None:
     images = rows()[:50].reshape(-1, 1, 28, 28)
     assert largest_difference(nn.Sequential(layer), tmp_path / "m.onnx", images) < 1e-5
 
 
-def test_float64(tmp_path: Path) -> None:
+def test_float64_models_stay_float64(tmp_path: Path) -> None:
     model = seeded("mlp-10").double()
     assert largest_difference(model, tmp_path / "m.onnx", rows().astype(np.float64)) < 1e-12
 
@@ -110,10 +110,10 @@ class Linear(nn.Linear):
 @pytest.mark.parametrize(
     ("model", "says"),
     [
-        (nn.Linear(4, 2), "Linear is no nn.Sequential"),
+        (nn.Linear(4, 2), "Linear is not an nn.Sequential"),
         (nn.Sequential(), "no layers"),
-        (nn.Sequential(nn.ReLU(), Linear(4, 2)), "layer 1, Linear: not known"),
-        (nn.Sequential(nn.Sequential(nn.Mish())), "layer 0.0, Mish: not known"),
+        (nn.Sequential(nn.ReLU(), Linear(4, 2)), "layer 1, Linear: not supported"),
+        (nn.Sequential(nn.Sequential(nn.Mish())), "layer 0.0, Mish: not supported"),
         (nn.Sequential(nn.Softplus(2)), "layer 0, Softplus: beta=2"),
         (nn.Sequential(nn.Flatten(0)), "layer 0, Flatten: it mixes the batch"),
         (
@@ -136,7 +136,9 @@ class Linear(nn.Linear):
         ),
     ],
 )
-def test_what_cannot_be_said_in_onnx(model: nn.Module, says: str, tmp_path: Path) -> None:
+def test_a_model_that_onnx_cannot_express_is_refused_by_layer(
+    model: nn.Module, says: str, tmp_path: Path
+) -> None:
     with pytest.raises(Unsupported, match=says):
         save_onnx(model, tmp_path / "m.onnx", (4,))
     assert list(tmp_path.iterdir()) == []

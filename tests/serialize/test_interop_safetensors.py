@@ -15,7 +15,7 @@ library = pytest.importorskip("safetensors")
 theirs = pytest.importorskip("safetensors.numpy")
 
 
-def test_both_ways(tmp_path: Path) -> None:
+def test_safetensors_and_this_library_read_each_others_files(tmp_path: Path) -> None:
     model = with_batch_norm()
     save_safetensors(model.state_dict(), tmp_path / "m.safetensors", {"recipe": "mine"})
     read = theirs.load_file(tmp_path / "m.safetensors")
@@ -28,7 +28,7 @@ def test_both_ways(tmp_path: Path) -> None:
     assert np.array_equal(outputs(again), outputs(model))
 
 
-def test_dtypes_and_memory_orders(tmp_path: Path) -> None:
+def test_dtypes_and_memory_orders_survive(tmp_path: Path) -> None:
     state = {name: np.arange(6).reshape(2, 3).astype(name).T for name in sorted(DTYPES)}
     state |= {"big": np.ones(2, ">f4"), "scalar": np.array(3), "none": np.zeros((0, 4))}
     save_safetensors(state, tmp_path / "m.safetensors")
@@ -36,7 +36,7 @@ def test_dtypes_and_memory_orders(tmp_path: Path) -> None:
     assert_same({name: read[name] for name in state}, state)
 
 
-def test_what_pytorch_wrote(tmp_path: Path) -> None:
+def test_files_that_pytorch_wrote_are_read(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     save = pytest.importorskip("safetensors.torch").save_file
     state = {"w": torch.rand(3, 2), "count": torch.tensor(7)}
@@ -48,7 +48,7 @@ def test_what_pytorch_wrote(tmp_path: Path) -> None:
         load_safetensors(tmp_path / "m.safetensors")
 
 
-def test_damaged_and_missing(tmp_path: Path) -> None:
+def test_damaged_and_missing_files_are_named(tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
     save_safetensors({"w": np.ones(3, np.float32)}, path)
     whole = path.read_bytes()
@@ -61,7 +61,7 @@ def test_damaged_and_missing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("state", [{"w": [1.0]}, {"w": np.array(["a"])}, {3: np.ones(2)}])
-def test_what_is_no_state_dict(state: dict, tmp_path: Path) -> None:
+def test_anything_but_a_state_dict_is_refused(state: dict, tmp_path: Path) -> None:
     with pytest.raises(TypeError):
         save_safetensors(state, tmp_path / "m.safetensors")
     assert list(tmp_path.iterdir()) == []

@@ -54,7 +54,7 @@ def trained_theirs() -> "torch.nn.Module":
     return model
 
 
-def test_our_file_becomes_theirs(tmp_path: Path) -> None:
+def test_pytorch_reads_our_file(tmp_path: Path) -> None:
     ours, model = with_batch_norm(), theirs()
     save(ours.state_dict(), tmp_path / "m.pkl")
     save_torch(load(tmp_path / "m.pkl"), tmp_path / "m.pt")
@@ -67,7 +67,7 @@ def test_our_file_becomes_theirs(tmp_path: Path) -> None:
     assert_same(load_torch(tmp_path / "m.pt"), arrays(ours))
 
 
-def test_their_file_becomes_ours(tmp_path: Path) -> None:
+def test_we_read_a_file_of_pytorch(tmp_path: Path) -> None:
     model = trained_theirs()
     torch.save(model.state_dict(), tmp_path / "m.pt")
     state = load_torch(tmp_path / "m.pt")
@@ -76,7 +76,7 @@ def test_their_file_becomes_ours(tmp_path: Path) -> None:
     assert_same(state, {k: v.numpy() for k, v in model.state_dict().items()})
 
 
-def test_a_state_dict_in_memory(tmp_path: Path) -> None:
+def test_a_state_dict_in_memory_is_copied(tmp_path: Path) -> None:
     model = trained_theirs()
     ours = filled(with_batch_norm(), load_torch(model.state_dict()))
     direct = filled(with_batch_norm(), model.state_dict())
@@ -86,7 +86,7 @@ def test_a_state_dict_in_memory(tmp_path: Path) -> None:
     assert not (model[1].weight == 7).any()
 
 
-def test_dtypes_and_memory_orders(tmp_path: Path) -> None:
+def test_dtypes_and_memory_orders_survive(tmp_path: Path) -> None:
     values = torch.arange(6).reshape(2, 3)
     state = {str(dtype): values.to(dtype).T for dtype in (torch.float16, torch.bool, torch.int8)}
     assert_same(load_torch(state), {k: v.numpy() for k, v in state.items()})
@@ -104,7 +104,7 @@ class Evil:
         return os.mkdir, (str(self.canary),)
 
 
-def test_what_is_no_state_dict(tmp_path: Path) -> None:
+def test_anything_but_a_state_dict_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "m.pt"
 
     def refused(content: object, error: type[Exception] = FormatError) -> str:
@@ -123,7 +123,7 @@ def test_what_is_no_state_dict(tmp_path: Path) -> None:
     assert "no plain array" in refused({"w": torch.eye(2).to_sparse()})
 
 
-def test_damaged_and_missing(tmp_path: Path) -> None:
+def test_damaged_and_missing_files_are_named(tmp_path: Path) -> None:
     buffer = io.BytesIO()
     torch.save({"w": torch.ones(100)}, buffer)
     for content in (b"", b"no file of torch's", buffer.getvalue()[:-60]):
@@ -135,7 +135,7 @@ def test_damaged_and_missing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("recipe", ["mlp-100-adam", "deep"])
-def test_a_recipe_in_torch(recipe: str, tmp_path: Path) -> None:
+def test_a_recipe_computes_the_same_in_pytorch(recipe: str, tmp_path: Path) -> None:
     ours = seeded(recipe)
     save_torch(ours.state_dict(), tmp_path / "m.pt")
     state = torch.load(tmp_path / "m.pt", weights_only=True)

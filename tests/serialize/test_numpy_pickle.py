@@ -40,12 +40,12 @@ def assert_loaded(got, want):
 
 
 @pytest.mark.parametrize("path", sorted(SAMPLES.iterdir()), ids=lambda path: path.name)
-def test_pickles_that_numpy_1_wrote(path):
+def test_pickles_that_numpy_1_wrote_are_read(path):
     assert_loaded(load(path, numpy_pickle=True), TREE)
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
-def test_pickles_of_this_numpy(protocol, tmp_path):
+def test_pickles_of_this_numpy_are_read(protocol, tmp_path):
     path = tmp_path / "arrays.pkl"
     path.write_bytes(pickle.dumps(TREE, protocol))
     got = load(path, numpy_pickle=True)

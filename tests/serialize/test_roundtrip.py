@@ -1,4 +1,4 @@
-"""What is saved comes back: every type, dtype, shape and memory layout."""
+"""Saved values come back: every type, dtype, shape and memory layout."""
 
 import collections
 import pickle
@@ -53,7 +53,7 @@ trees = st.recursive(
 
 
 def described(value: object) -> object:
-    """What inspect() must tell of a saved value."""
+    """Return the result that inspect() must have for a saved value."""
     if isinstance(value, (np.ndarray, np.generic, tg.Tensor)):
         return ArrayInfo(value.dtype.name, tuple(value.shape))
     if isinstance(value, dict):
@@ -83,7 +83,7 @@ def test_a_tied_array_comes_back_under_both_names(tmp_path):
 
 
 class Tensor:
-    """What save() asks of a tensor: detach() and numpy()."""
+    """An object with the methods that save() needs of a tensor: detach() and numpy()."""
 
     def __init__(self, data):
         self.data = data

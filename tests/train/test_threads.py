@@ -20,7 +20,7 @@ def two_threads(monkeypatch):
     now = [2]
     monkeypatch.setattr(threads, "get_num_threads", lambda: now[0])
     monkeypatch.setattr(threads, "set_num_threads", lambda n: now.__setitem__(0, n))
-    monkeypatch.setattr(threads, "is_given", lambda: False)
+    monkeypatch.setattr(threads, "is_set_by_user", lambda: False)
     before = tg.get_num_threads()
     yield now
     tg.set_num_threads(before)
@@ -52,7 +52,7 @@ def test_a_short_run_takes_one():
 
 
 def test_the_environment_wins(monkeypatch):
-    monkeypatch.setattr(threads, "is_given", lambda: True)
+    monkeypatch.setattr(threads, "is_set_by_user", lambda: True)
     assert threads.choose_threads(Trainer(SMALL, load_embedded())) == 2
 
 

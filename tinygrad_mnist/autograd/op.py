@@ -180,8 +180,8 @@ class Op:
     def mask(self, needed: Sequence[bool]) -> list[bool]:
         """Tell for each value in `saved` whether a rule of a needed input names it."""
         pairs = zip(self.params, needed, strict=False)
-        wanted = (self._rule_parameters.get(param, ()) for param, need in pairs if need)
-        names = set().union(*wanted)
+        parameters = (self._rule_parameters.get(param, ()) for param, need in pairs if need)
+        names = set().union(*parameters)
         for definition in self.common.values():
             names.update(all_names(definition))
         for residual in names.intersection(self.residual):

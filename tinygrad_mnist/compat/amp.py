@@ -1,7 +1,7 @@
-"""Automatic mixed precision: `autocast` and `GradScaler`, as PyTorch's do on a CPU with float32.
+"""Automatic mixed precision: `autocast` and `GradScaler`, as in PyTorch on a CPU with float32.
 
-Nothing is cast: NumPy has no bfloat16, and float16 is slower here than float32. A program that
-asks for CUDA gets what PyTorch gives it without one, a block of float32 and a scaler that is off.
+Nothing is cast: NumPy has no bfloat16, and float16 is slower here than float32. For CUDA, a program
+gets the same as from PyTorch without CUDA: a block of float32 and a scaler that is off.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class autocast:
-    """A block, or a decorated function, in which float32 stays float32.
+    """A context manager and decorator under which float32 stays float32.
 
     Raises RuntimeError for bfloat16 or float16 on the CPU, which PyTorch would compute in.
 
@@ -53,7 +53,7 @@ class autocast:
         return None
 
     def __call__(self, function: F) -> F:
-        """Return the function wrapped in such a block."""
+        """Return the function wrapped in this context manager."""
 
         @functools.wraps(function)
         def call(*args: Any, **kw: Any) -> Any:
@@ -74,19 +74,19 @@ def custom_bwd(bwd: Any = None, *, device_type: str = "cuda") -> Any:
 
 
 def is_autocast_available(device_type: str) -> bool:
-    """Return False: nothing is cast but by name."""
+    """Return False: nothing is cast automatically."""
     return False
 
 
 def is_autocast_enabled(device_type: str = "cuda") -> bool:
-    """Return False: nothing is cast but by name."""
+    """Return False: nothing is cast automatically."""
     return False
 
 
 class GradScaler:
-    """Scales a loss, so that gradients of float16 do not vanish, and the gradients back.
+    """Scales a loss up, so that gradients in float16 do not vanish, and its gradients back down.
 
-    For the device "cuda", which is not there, it is off, as in PyTorch: the loss stays as it is and
+    For the device "cuda", which is not there, it is off, as in PyTorch: the loss is unchanged and
     `step` is the optimizer's. On "cpu" it scales, skips a step that has inf or nan, and adapts.
 
     >>> import tinygrad_mnist as tg
@@ -115,13 +115,17 @@ class GradScaler:
         if enabled and (growth_factor <= 1 or backoff_factor >= 1):
             raise ValueError("growth_factor must be above 1 and backoff_factor below 1")
         self._enabled, self._scale = enabled, float(init_scale)
-        self._growth, self._backoff, self._interval = growth_factor, backoff_factor, growth_interval
-        self._good = 0
-        self._bad: dict[int, bool] = {}
+        self._growth_factor, self._backoff_factor, self._growth_interval = (
+            growth_factor,
+            backoff_factor,
+            growth_interval,
+        )
+        self._good_steps = 0
+        self._has_bad_gradient: dict[int, bool] = {}
         self._stepped: set[int] = set()
 
     def is_enabled(self) -> bool:
-        """Tell whether the scaler scales at all."""
+        """Tell whether the scaler is on."""
         return self._enabled
 
     def get_scale(self) -> float:
@@ -129,7 +133,7 @@ class GradScaler:
         return self._scale if self._enabled else 1.0
 
     def scale(self, outputs: Any) -> Any:
-        """Multiply a Tensor, or all in a list or tuple, by the factor."""
+        """Multiply a Tensor, or each Tensor of a list or tuple, by the factor."""
         if not self._enabled:
             return outputs
         if isinstance(outputs, Tensor):
@@ -141,49 +145,52 @@ class GradScaler:
         """Divide the gradients of an optimizer's parameters by the factor, once before its step."""
         if not self._enabled:
             return
-        if id(optimizer) in self._bad:
+        if id(optimizer) in self._has_bad_gradient:
             raise RuntimeError(
                 "unscale_() has already been called on this optimizer since the last update()."
             )
         grads = [p.grad for g in optimizer.param_groups for p in g["params"] if p.grad is not None]
         for grad in grads:
             grad.mul_(1 / self._scale)
-        self._bad[id(optimizer)] = not all(bool(grad.isfinite().all()) for grad in grads)
+        self._has_bad_gradient[id(optimizer)] = not all(
+            bool(grad.isfinite().all()) for grad in grads
+        )
 
     def step(self, optimizer: Any, *args: Any, **kw: Any) -> Any:
-        """Unscale, and let the optimizer step unless a gradient is inf or nan."""
+        """Unscale the gradients, and step the optimizer unless a gradient is inf or nan."""
         if not self._enabled:
             return optimizer.step(*args, **kw)
         if id(optimizer) in self._stepped:
             raise RuntimeError("step() has already been called since the last update().")
-        if id(optimizer) not in self._bad:
+        if id(optimizer) not in self._has_bad_gradient:
             self.unscale_(optimizer)
         self._stepped.add(id(optimizer))
-        return None if self._bad[id(optimizer)] else optimizer.step(*args, **kw)
+        return None if self._has_bad_gradient[id(optimizer)] else optimizer.step(*args, **kw)
 
     def update(self, new_scale: Any = None) -> None:
-        """Lower the factor after a skipped step; raise it after many that were not."""
+        """Lower the factor after a skipped step; raise it after `growth_interval` good steps."""
         if not self._enabled:
             return
-        if not self._bad:
+        if not self._has_bad_gradient:
             raise RuntimeError("No inf checks were recorded prior to update.")
         if new_scale is not None:
             self._scale = float(new_scale)
-        elif any(self._bad.values()):
-            self._scale, self._good = self._scale * self._backoff, 0
+        elif any(self._has_bad_gradient.values()):
+            self._scale, self._good_steps = self._scale * self._backoff_factor, 0
         else:
-            self._good += 1
-            if self._good == self._interval:
-                self._scale, self._good = self._scale * self._growth, 0
-        self._bad, self._stepped = {}, set()
+            self._good_steps += 1
+            if self._good_steps == self._growth_interval:
+                self._scale, self._good_steps = self._scale * self._growth_factor, 0
+        self._has_bad_gradient, self._stepped = {}, set()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the factor and how it changes; nothing if it is off."""
+        """Return the factor and the settings; an empty dict if the scaler is off."""
         if not self._enabled:
             return {}
         return {
-            "scale": self._scale, "growth_factor": self._growth, "backoff_factor": self._backoff,
-            "growth_interval": self._interval, "_growth_tracker": self._good,
+            "scale": self._scale, "growth_factor": self._growth_factor,
+            "backoff_factor": self._backoff_factor,
+            "growth_interval": self._growth_interval, "_growth_tracker": self._good_steps,
         }  # fmt: skip
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -193,5 +200,11 @@ class GradScaler:
         if not state_dict:
             raise RuntimeError("the state dict is empty: it came from a GradScaler that was off")
         self._scale = state_dict["scale"]
-        self._growth, self._backoff = state_dict["growth_factor"], state_dict["backoff_factor"]
-        self._interval, self._good = state_dict["growth_interval"], state_dict["_growth_tracker"]
+        self._growth_factor, self._backoff_factor = (
+            state_dict["growth_factor"],
+            state_dict["backoff_factor"],
+        )
+        self._growth_interval, self._good_steps = (
+            state_dict["growth_interval"],
+            state_dict["_growth_tracker"],
+        )

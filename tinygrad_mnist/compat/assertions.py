@@ -1,4 +1,4 @@
-"""`torch.testing`: `assert_close`, its elder `assert_allclose`, and `make_tensor`."""
+"""`torch.testing`: `assert_close`, the older `assert_allclose`, and `make_tensor`."""
 
 from __future__ import annotations
 
@@ -32,17 +32,16 @@ def assert_close(
 ) -> None:
     """Raise AssertionError unless |actual - expected| <= atol + rtol |expected| everywhere.
 
-    Both may be Tensors, numbers, arrays, or sequences and mappings of them. Tolerances are the
-    dtype's unless both are given, ValueError if only one is.
+    Both may be Tensors, numbers, arrays, or sequences and mappings of these. Tolerances are the
+    dtype's unless both are passed; only one raises ValueError.
 
     >>> import tinygrad_mnist as tg
     >>> assert_close(tg.tensor([1.0]), tg.tensor([1.0 + 1e-7]))
     """
     if (rtol is None) != (atol is None):
-        given = ("no rtol", "atol") if rtol is None else ("rtol", "no atol")
-        lacks = next(name for name in given if name.startswith("no "))
+        missing = "rtol" if rtol is None else "atol"
         raise ValueError(
-            "Both 'rtol' and 'atol' must be either specified or omitted, but got " + lacks + "."
+            f"Both 'rtol' and 'atol' must be either specified or omitted, but got no {missing}."
         )
     problem = _difference(actual, expected, rtol, atol, equal_nan, check_dtype)
     if problem:
@@ -51,7 +50,7 @@ def assert_close(
 
 
 def _difference(a: Any, b: Any, rtol: Any, atol: Any, equal_nan: bool, check_dtype: bool) -> str:
-    """Return a line on the difference; an empty one if there is none."""
+    """Return a description of the first difference, or an empty string."""
     if isinstance(a, Mapping) and isinstance(b, Mapping):
         if a.keys() != b.keys():
             return f"The keys of the mappings do not match: {set(a)} and {set(b)}"
@@ -61,7 +60,7 @@ def _difference(a: Any, b: Any, rtol: Any, atol: Any, equal_nan: bool, check_dty
             return f"The length of the sequences mismatch: {len(a)} != {len(b)}"
         pairs = [(f"index {i}", x, y) for i, (x, y) in enumerate(zip(a, b, strict=True))]
     else:
-        return _apart(a, b, rtol, atol, equal_nan, check_dtype)
+        return _array_difference(a, b, rtol, atol, equal_nan, check_dtype)
     for where, x, y in pairs:
         problem = _difference(x, y, rtol, atol, equal_nan, check_dtype)
         if problem:
@@ -69,7 +68,9 @@ def _difference(a: Any, b: Any, rtol: Any, atol: Any, equal_nan: bool, check_dty
     return ""
 
 
-def _apart(a: Any, b: Any, rtol: Any, atol: Any, equal_nan: bool, check_dtype: bool) -> str:
+def _array_difference(
+    a: Any, b: Any, rtol: Any, atol: Any, equal_nan: bool, check_dtype: bool
+) -> str:
     if a is None or b is None:
         return "" if a is b else f"None mismatch: {a} is not {b}"
     x, y = (np.asarray(v.detach() if isinstance(v, Tensor) else v) for v in (a, b))
@@ -79,23 +80,23 @@ def _apart(a: Any, b: Any, rtol: Any, atol: Any, equal_nan: bool, check_dtype: b
     if tensors and check_dtype and x.dtype != y.dtype:
         return f"The values for attribute 'dtype' do not match: {x.dtype} != {y.dtype}."
     if rtol is None:
-        known = [TOLERANCES.get(v.dtype.name, (0.0, 0.0)) for v in (x, y)]
-        rtol, atol = (max(pair) for pair in zip(*known, strict=True))
+        tolerances = [TOLERANCES.get(v.dtype.name, (0.0, 0.0)) for v in (x, y)]
+        rtol, atol = (max(pair) for pair in zip(*tolerances, strict=True))
     if x.dtype.kind == "b":
         x, y = x.astype(np.int8), y.astype(np.int8)
-    good = np.isclose(x, y, rtol, atol, equal_nan)
-    if good.all():
+    close = np.isclose(x, y, rtol, atol, equal_nan)
+    if close.all():
         return ""
     with np.errstate(all="ignore"):
-        off = np.abs(x.astype(np.float64) - y.astype(np.float64))
-        share = off / np.abs(y.astype(np.float64))
-    bad = int((~good).sum())
-    where = tuple(int(i) for i in np.unravel_index(int(np.nanargmax(off)), off.shape)) \
-        if off.size and not np.isnan(off).all() else ()  # fmt: skip
-    largest, relative = (np.nan if np.isnan(v).all() else np.nanmax(v) for v in (off, share))
+        distance = np.abs(x.astype(np.float64) - y.astype(np.float64))
+        ratio = distance / np.abs(y.astype(np.float64))
+    mismatches = int((~close).sum())
+    where = tuple(int(i) for i in np.unravel_index(int(np.nanargmax(distance)), distance.shape)) \
+        if distance.size and not np.isnan(distance).all() else ()  # fmt: skip
+    largest, relative = (np.nan if np.isnan(v).all() else np.nanmax(v) for v in (distance, ratio))
     return (
-        f"Tensor-likes are not close!\n\nMismatched elements: {bad} / {good.size} "
-        f"({100 * bad / good.size:.1f}%)\n"
+        f"Tensor-likes are not close!\n\nMismatched elements: {mismatches} / {close.size} "
+        f"({100 * mismatches / close.size:.1f}%)\n"
         f"Greatest absolute difference: {largest} at index {where} (up to {atol} allowed)\n"
         f"Greatest relative difference: {relative} (up to {rtol} allowed)"
     )
@@ -120,13 +121,13 @@ def make_tensor(
     *shape: Any, dtype: Any, device: Any = "cpu", low: Any = None, high: Any = None,
     requires_grad: bool = False, **kw: Any,
 ) -> Tensor:  # fmt: skip
-    """Draw floats or integers uniform on [low, high), by default [-9, 9), or bools."""
+    """Draw floats or integers uniformly from [low, high), by default [-9, 9), or bools."""
     from tinygrad_mnist.ops.random import rng_of
 
     kind = np.dtype(dtype)
     low = (0 if kind.kind in "bu" else -9) if low is None else low
     high = (2 if kind.kind == "b" else 9) if high is None else high
     rng, size = rng_of(None), size_of(shape)
-    drawn = rng.uniform(low, high, size) if kind.kind == "f" else rng.integers(low, high, size)
-    made = wrap(np.asarray(drawn).astype(kind))
-    return made.requires_grad_() if requires_grad else made
+    values = rng.uniform(low, high, size) if kind.kind == "f" else rng.integers(low, high, size)
+    result = wrap(np.asarray(values).astype(kind))
+    return result.requires_grad_() if requires_grad else result

@@ -1,4 +1,4 @@
-"""`torch.backends`: switches of libraries that are not here: setting them changes nothing."""
+"""`torch.backends`: switches of libraries that are not used here; setting them has no effect."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Backend:
-    """A library that is not there: `is_available()` is False, attributes may be set at will."""
+    """A library that is not there: `is_available()` is False, and any attribute may be set."""
 
     enabled = deterministic = benchmark = allow_tf32 = False
     benchmark_limit = 10
@@ -32,7 +32,7 @@ class Backend:
         return ()
 
     def flags(self, *flags: Any, **named: Any) -> Backend:
-        """Return a block in which nothing is set."""
+        """Return a context manager that sets nothing."""
         return self
 
     def __enter__(self) -> Backend:

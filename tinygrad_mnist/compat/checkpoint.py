@@ -1,6 +1,6 @@
-"""`torch.utils.checkpoint`: plain calls, which save what backward needs.
+"""`torch.utils.checkpoint`: plain calls, which save everything that backward needs.
 
-The gradients are the same; the memory that PyTorch would save by computing twice is not saved.
+The gradients are the same as PyTorch's, without its saving of memory by computing twice.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`torch.compiler` and `torch._dynamo`: `compile` is the jit's default form."""
+"""`torch.compiler` and `torch._dynamo`; `compile` itself is the jit in its default form."""
 
 from __future__ import annotations
 

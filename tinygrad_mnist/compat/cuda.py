@@ -1,6 +1,6 @@
-"""`torch.cuda`, `torch.mps`, `torch.accelerator`: every query answers that there is no device.
+"""`torch.cuda`, `torch.mps`, `torch.accelerator`: every query reports that there is no device.
 
-Queries have an answer; seeding, waiting and freeing memory do nothing; a function that would use a
+Seeding, waiting and freeing memory do nothing; a function that would use a
 device raises RuntimeError.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 from tinygrad_mnist.compat.amp import GradScaler as GradScaler
 from tinygrad_mnist.compat.amp import autocast as autocast
 from tinygrad_mnist.ops.arguments import check_device
-from tinygrad_mnist.ops.old import TENSOR_TYPES
+from tinygrad_mnist.ops.legacy import TENSOR_TYPES
 
 
 def is_available() -> bool:
@@ -49,7 +49,7 @@ empty_cache = ipc_collect = init = reset_peak_memory_stats = reset_max_memory_al
 ) = synchronize
 
 
-def _there_is_none(*args: Any, **kw: Any) -> Any:
+def _refuse(*args: Any, **kw: Any) -> Any:
     """Raise RuntimeError: everything runs on the CPU."""
     check_device("cuda")
 
@@ -58,11 +58,11 @@ current_device = get_device_name = get_device_properties = get_device_capability
     mem_get_info
 ) = memory_stats = memory_summary = current_stream = default_stream = get_rng_state = (
     set_rng_state
-) = stream = Stream = Event = current_accelerator = _there_is_none
+) = stream = Stream = Event = current_accelerator = _refuse
 
 
 class device:
-    """A block on a device: entering it raises RuntimeError, unless the device is None or -1."""
+    """A context manager for a device: RuntimeError on entry, unless the device is None or -1."""
 
     def __init__(self, device: Any) -> None:
         self.device = device
@@ -84,10 +84,10 @@ def __getattr__(name: str) -> Any:
 
 
 def _tensor_type(name: str) -> Any:
-    """`cuda.FloatTensor`: a name that programs mention, and that makes nothing."""
+    """Return the class `cuda.FloatTensor`: programs may mention it, but not call it."""
 
     class CudaTensor(type):
-        def __instancecheck__(cls, it: object) -> bool:
+        def __instancecheck__(cls, instance: object) -> bool:
             return False
 
         def __call__(cls, *args: Any, **kw: Any) -> Any:

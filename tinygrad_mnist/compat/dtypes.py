@@ -1,4 +1,4 @@
-"""Dtypes, layouts and memory formats of PyTorch that NumPy has not: names that may be mentioned."""
+"""Dtypes, layouts and memory formats that PyTorch has and NumPy lacks; programs may name them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = [
 
 
 class MissingDtype:
-    """A dtype that NumPy lacks: it can be named, and raises TypeError where it is used.
+    """A dtype that NumPy lacks: naming it is fine, using it raises TypeError.
 
     >>> import numpy as np
     >>> np.dtype(bfloat16)
@@ -35,15 +35,15 @@ class MissingDtype:
         return self.name
 
 
-REAL = "real and imaginary parts apart"
+REAL_PARTS = "separate real and imaginary parts"
 bfloat16 = MissingDtype("bfloat16", "float32 or float16")
-complex32 = chalf = MissingDtype("complex32", REAL)
-complex64 = cfloat = MissingDtype("complex64", REAL)
-complex128 = cdouble = MissingDtype("complex128", REAL)
+complex32 = chalf = MissingDtype("complex32", REAL_PARTS)
+complex64 = cfloat = MissingDtype("complex64", REAL_PARTS)
+complex128 = cdouble = MissingDtype("complex128", REAL_PARTS)
 
 
-class Named(str):
-    """A constant that PyTorch has an object for, such as a layout; its text is its name."""
+class Constant(str):
+    """A constant of PyTorch, such as a layout; its text is its name."""
 
     __slots__ = ()
 
@@ -51,12 +51,15 @@ class Named(str):
         return str(self)
 
 
-layout = memory_format = Named
-strided, jagged = Named("torch.strided"), Named("torch.jagged")
-sparse_coo, sparse_csr = Named("torch.sparse_coo"), Named("torch.sparse_csr")
+layout = memory_format = Constant
+strided, jagged = Constant("torch.strided"), Constant("torch.jagged")
+sparse_coo, sparse_csr = Constant("torch.sparse_coo"), Constant("torch.sparse_csr")
 contiguous_format, preserve_format = (
-    Named("torch.contiguous_format"),
-    Named("torch.preserve_format"),
+    Constant("torch.contiguous_format"),
+    Constant("torch.preserve_format"),
 )
-channels_last, channels_last_3d = Named("torch.channels_last"), Named("torch.channels_last_3d")
+channels_last, channels_last_3d = (
+    Constant("torch.channels_last"),
+    Constant("torch.channels_last_3d"),
+)
 newaxis: Any = None

@@ -1,4 +1,4 @@
-"""`torch.func`: functions of functions, on `autograd`. `vmap` is a loop over the samples."""
+"""`torch.func`: functions of functions, built on `autograd`; `vmap` loops over the samples."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ __all__ = ["vmap"]
 
 
 def functional_call(module: Any, parameter_and_buffer_dicts: Any, *args: Any, **kw: Any) -> Any:
-    """`nn.utils.stateless.functional_call`, with one dict or several."""
-    given = parameter_and_buffer_dicts
-    if isinstance(given, (tuple, list)):
-        given = {name: value for part in given for name, value in part.items()}
-    return stateless.functional_call(module, given, *args, **kw)
+    """Call `nn.utils.stateless.functional_call` with one dict or several."""
+    tensors = parameter_and_buffer_dicts
+    if isinstance(tensors, (tuple, list)):
+        tensors = {name: value for part in tensors for name, value in part.items()}
+    return stateless.functional_call(module, tensors, *args, **kw)
 
 
 def grad(func: Callable[..., Any], argnums: Any = 0, has_aux: bool = False) -> Callable[..., Any]:
     """Return the function for the gradient of a scalar `func` by its argument `argnums`."""
-    both = grad_and_value(func, argnums, has_aux)
+    grad_value = grad_and_value(func, argnums, has_aux)
 
-    def only(*args: Any, **kw: Any) -> Any:
-        found, value = both(*args, **kw)
-        return (found, value[1]) if has_aux else found
+    def gradient_only(*args: Any, **kw: Any) -> Any:
+        grads, value = grad_value(*args, **kw)
+        return (grads, value[1]) if has_aux else grads
 
-    return functools.wraps(func)(only)
+    return functools.wraps(func)(gradient_only)
 
 
 def grad_and_value(
@@ -48,10 +48,10 @@ def grad_and_value(
             fresh[n] = tree_map(_leaf, args[n])
         value = func(*fresh, **kw)
         loss = value[0] if has_aux else value
-        wanted = [fresh[n] for n in numbers]
-        leaves, shape = tree_flatten(wanted)
-        found = gradient(loss, leaves, create_graph=True, materialize_grads=True)
-        grads = tree_unflatten(list(found), shape)
+        arguments = [fresh[n] for n in numbers]
+        leaves, shape = tree_flatten(arguments)
+        gradients = gradient(loss, leaves, create_graph=True, materialize_grads=True)
+        grads = tree_unflatten(list(gradients), shape)
         return (tuple(grads) if several else grads[0]), value
 
     return call

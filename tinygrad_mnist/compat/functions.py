@@ -1,6 +1,6 @@
-"""Older and rarer functions of `torch` itself, and queries whose answer never changes here.
+"""Older and rarer functions of `torch` itself, and queries whose result never changes here.
 
-Those with an underscore, `relu_(x)`, are the methods: `__getattr__` finds them.
+Names with an underscore, as in `relu_(x)`, are Tensor's methods: `__getattr__` returns them.
 """
 
 # ruff: noqa: F822
@@ -17,11 +17,11 @@ from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.autograd.default_dtype import get_default_dtype
 from tinygrad_mnist.autograd.tensor import wrap
 from tinygrad_mnist.nn import functional
-from tinygrad_mnist.ops import create, matmul, old
+from tinygrad_mnist.ops import create, legacy, matmul
 from tinygrad_mnist.ops import random as _random
 from tinygrad_mnist.ops.arguments import check_device, device
 
-# PyTorch has these of nn.functional in `torch`, too
+# The functions of nn.functional that PyTorch also has in `torch`
 OF_FUNCTIONAL = [
     "adaptive_avg_pool1d", "alpha_dropout", "avg_pool1d", "batch_norm", "bilinear",
     "binary_cross_entropy_with_logits", "celu", "conv1d", "conv2d", "conv_transpose1d",
@@ -49,7 +49,7 @@ __all__ += OF_FUNCTIONAL
 
 
 def range(start: Any, end: Any, step: Any = 1, *, dtype: Any = None, **kw: Any) -> Tensor:
-    """start, start + step, ... up to end, which is included; `arange` leaves it out.
+    """Return start, start + step, ... up to and including `end`, which `arange` leaves out.
 
     Warns that it is deprecated.
     """
@@ -57,13 +57,13 @@ def range(start: Any, end: Any, step: Any = 1, *, dtype: Any = None, **kw: Any) 
         "range is deprecated: use arange, which does not include the end", UserWarning, stacklevel=2
     )
     if step == 0 or (end - start) * step < 0:
-        raise RuntimeError(f"range: from {start} to {end} in steps of {step} does not get there")
+        raise RuntimeError(f"range: from {start} to {end} in steps of {step} never arrives")
     count = int((end - start) / step) + 1
     values = wrap((np.arange(count) * step + start).astype(dtype or get_default_dtype()))
     return values.requires_grad_() if kw.get("requires_grad") else values
 
 
-ger, as_strided = matmul.outer, old.as_strided
+ger, as_strided = matmul.outer, legacy.as_strided
 
 
 def is_complex(input: Tensor) -> bool:
@@ -100,7 +100,7 @@ def scalar_tensor(s: Any, *, dtype: Any = None, **kw: Any) -> Tensor:
 
 
 def can_cast(from_: Any, to: Any) -> bool:
-    """Tell whether an in-place op may cast so: never from floats to ints, nor to bool."""
+    """Tell whether an in-place op may cast this way: never from floats to ints, nor to bool."""
     kinds = "biuf"
     a, b = np.dtype(from_).kind, np.dtype(to).kind
     return (b == "b" and a == "b") or (b != "b" and not (a == "f" and b in kinds[1:3]))
@@ -110,8 +110,8 @@ def frombuffer(
     buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False
 ) -> Tensor:
     """Return a 1-d Tensor on the memory of a buffer."""
-    made = create.from_numpy(np.frombuffer(buffer, np.dtype(dtype), count, offset))
-    return made.requires_grad_() if requires_grad else made
+    result = create.from_numpy(np.frombuffer(buffer, np.dtype(dtype), count, offset))
+    return result.requires_grad_() if requires_grad else result
 
 
 def typename(obj: Any) -> str:
@@ -129,23 +129,23 @@ def seed() -> int:
     return value
 
 
-# Settings of PyTorch's own machinery: the answers do not change.
+# Settings of PyTorch's own machinery: here they have no effect.
 
 _deterministic = [False, False]
 
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
-    """Record the setting alone: the same program always gives the same numbers."""
+    """Record the setting, which has no effect: the same program always gives the same numbers."""
     _deterministic[:] = [bool(mode), warn_only]
 
 
 def are_deterministic_algorithms_enabled() -> bool:
-    """Tell whether a program asked for deterministic algorithms; all are."""
+    """Return the recorded setting; all algorithms are deterministic in any case."""
     return _deterministic[0]
 
 
 def is_deterministic_algorithms_warn_only_enabled() -> bool:
-    """Tell whether a program asked for warnings only."""
+    """Return the recorded setting."""
     return _deterministic[1]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 
 def _refused(*args: Any, **kw: Any) -> Any:
-    """Raise RuntimeError with the way to load weights."""
+    """Raise RuntimeError, which says how to load weights instead."""
     raise RuntimeError(
         "nothing is downloaded: fetch the weights yourself and read them by "
         "serialize.exchange.load_torch(path) or load_safetensors(path)"

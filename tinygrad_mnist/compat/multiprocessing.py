@@ -1,4 +1,4 @@
-"""`torch.multiprocessing`: Python's own; Tensors pass between processes as copies."""
+"""`torch.multiprocessing`: Python's own module; Tensors pass between processes as copies."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 
 def get_all_sharing_strategies() -> set[str]:
-    """Return a name that PyTorch has; Tensors are copied all the same."""
+    """Return one of PyTorch's names, without effect: Tensors are copied."""
     return {"file_system"}
 
 
 def get_sharing_strategy() -> str:
-    """Return a name that PyTorch has; Tensors are copied all the same."""
+    """Return one of PyTorch's names, without effect: Tensors are copied."""
     return "file_system"
 
 
@@ -24,7 +24,7 @@ def spawn(
     fn: Any, args: tuple[Any, ...] = (), nprocs: int = 1, join: bool = True, daemon: bool = False,
     start_method: str = "spawn",
 ) -> None:  # fmt: skip
-    """Run `fn(i, *args)` in so many processes, and wait for them."""
+    """Run `fn(i, *args)` in `nprocs` processes, and wait for them."""
     from multiprocessing import get_context
 
     context = get_context(start_method)

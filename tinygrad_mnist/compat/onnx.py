@@ -19,7 +19,7 @@ def export(model: Any, args: Any = (), f: Any = None, **kw: Any) -> None:
     """Write a Sequential of supported layers as an ONNX graph for inputs like `args`.
 
     The names of inputs and outputs are `save_onnx`'s, the batch may be of any size, and PyTorch's
-    other settings change nothing. Raises Unsupported for a model that is no such Sequential.
+    other settings have no effect. Raises Unsupported for any other model.
     """
     example = args[0] if isinstance(args, (tuple, list)) else args
     if not isinstance(example, Tensor) or f is None:
@@ -28,5 +28,5 @@ def export(model: Any, args: Any = (), f: Any = None, **kw: Any) -> None:
 
 
 def is_in_onnx_export() -> bool:
-    """Return False."""
+    """Return False: exporting runs no program of its own."""
     return False

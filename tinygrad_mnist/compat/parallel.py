@@ -9,7 +9,7 @@ from tinygrad_mnist.nn.module import Module
 from tinygrad_mnist.ops.random import Generator, randperm
 from tinygrad_mnist.utils.data import Sampler
 
-ONE = "there is one process on the CPU: leave out what spreads a program over several"
+ONE_PROCESS = "there is one process on the CPU: leave out what spreads a program over several"
 
 
 def data_parallel(
@@ -22,14 +22,14 @@ def data_parallel(
 
 
 class DistributedSampler(Sampler[int]):
-    """One process's share of the indices: every n-th one of an order that all processes share."""
+    """The indices for one process: every n-th index of an order that all processes share."""
 
     def __init__(
         self, dataset: Any, num_replicas: int | None = None, rank: int | None = None,
         shuffle: bool = True, seed: int = 0, drop_last: bool = False,
     ) -> None:  # fmt: skip
         if num_replicas is None or rank is None:
-            raise RuntimeError(f"DistributedSampler needs num_replicas and rank: {ONE}")
+            raise RuntimeError(f"DistributedSampler needs num_replicas and rank: {ONE_PROCESS}")
         if not 0 <= rank < num_replicas:
             raise ValueError(
                 f"Invalid rank {rank}, rank should be in the interval [0, {num_replicas - 1}]"
@@ -54,7 +54,7 @@ class DistributedSampler(Sampler[int]):
         return self.num_samples
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the order of this epoch."""
+        """Set the epoch, which determines the order."""
         self.epoch = epoch
 
 
@@ -68,7 +68,7 @@ is_initialized = is_torchelastic_launched = is_nccl_available = is_mpi_available
 
 def _refused(*args: Any, **kw: Any) -> Any:
     """Raise RuntimeError: there is one process."""
-    raise RuntimeError(f"distributed: {ONE}")
+    raise RuntimeError(f"distributed: {ONE_PROCESS}")
 
 
 init_process_group = destroy_process_group = barrier = all_reduce = all_gather = broadcast = (

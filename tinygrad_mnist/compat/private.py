@@ -1,4 +1,4 @@
-"""Names with an underscore that programs import from PyTorch's own files, and types of arguments.
+"""Names with an underscore that programs import from PyTorch's files, and argument types.
 
 `from torch.nn.modules.utils import _pair`, `from torch.nn.modules.batchnorm import _BatchNorm`.
 """
@@ -12,7 +12,7 @@ from typing import Any
 from tinygrad_mnist import nn
 from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.nn.layers import activation, conv, linear, norm, pool, rnn  # noqa: F401
-from tinygrad_mnist.nn.loss import _Loss as _Loss
+from tinygrad_mnist.nn.loss import Loss
 
 _size_1_t = _size_2_t = _size_3_t = _size_any_t = int | tuple[int, ...]
 _size_1_opt_t = _size_2_opt_t = _size_any_opt_t = int | tuple[int | None, ...]
@@ -20,8 +20,8 @@ _ratio_2_t = _ratio_3_t = _ratio_any_t = float | tuple[float, ...]
 _maybe_indices_t = Tensor | tuple[Tensor, Tensor]
 Number = int | float | bool
 _TensorOrTensors = Tensor | tuple[Tensor, ...]
-_WeightedLoss = _Loss
-Storage = TypedStorage = UntypedStorage = type("Storage", (), {})  # nothing is one
+_Loss = _WeightedLoss = Loss
+Storage = TypedStorage = UntypedStorage = type("Storage", (), {})  # has no instances
 string_classes = (str, bytes)
 int_classes = int
 container_abcs = __import__("collections.abc").abc
@@ -50,17 +50,17 @@ def _reverse_repeat_tuple(t: Any, n: int) -> tuple[Any, ...]:
 
 def _addindent(s_: str, numSpaces: int) -> str:
     """Indent all lines but the first."""
-    first, *rest = s_.split("\n")
-    return "\n".join([first, *(" " * numSpaces + line for line in rest)])
+    first, *later = s_.split("\n")
+    return "\n".join([first, *(" " * numSpaces + line for line in later)])
 
 
 class _Kind(type):
-    """The type of PyTorch's classes of layers that this package lacks, for isinstance() alone."""
+    """The metaclass of PyTorch's base classes of layers, for `isinstance()` alone."""
 
     members: tuple[str, ...]
 
-    def __instancecheck__(cls, it: object) -> bool:
-        return isinstance(it, tuple(getattr(nn, n) for n in cls.members if hasattr(nn, n)))
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, tuple(getattr(nn, n) for n in cls.members if hasattr(nn, n)))
 
     def __subclasscheck__(cls, kind: type) -> bool:
         return issubclass(kind, tuple(getattr(nn, n) for n in cls.members if hasattr(nn, n)))
@@ -71,14 +71,14 @@ def _kind(name: str, *stems: str, dims: str = "123") -> Any:
     return _Kind(name, (), {"members": members, "__doc__": f"Any of {', '.join(members)}."})
 
 
-_ConvNd = conv._Conv
-_ConvTransposeNd = _kind("_ConvTransposeNd", "ConvTranspose")
+_ConvNd = conv.ConvNd
+_ConvTransposeNd = conv.ConvTransposeNd
 _NormBase = _kind("_NormBase", "BatchNorm", "InstanceNorm")
 _BatchNorm = _kind("_BatchNorm", "BatchNorm")
 _InstanceNorm = _kind("_InstanceNorm", "InstanceNorm")
 _MaxPoolNd = _kind("_MaxPoolNd", "MaxPool")
 _AvgPoolNd = _kind("_AvgPoolNd", "AvgPool")
-_DropoutNd = activation._Dropout
+_DropoutNd = activation.DropoutNd
 NonDynamicallyQuantizableLinear = linear.NonDynamicallyQuantizableLinear
 
 
@@ -87,13 +87,13 @@ def _if_scalar_type_as(other: Any, *_: Any) -> Any:
 
 
 def has_torch_function(args: Iterable[Any]) -> bool:
-    """Return False: no class takes over what a function does."""
+    """Return False: no class overrides functions with `__torch_function__`."""
     return False
 
 
 def handle_torch_function(*args: Any, **kw: Any) -> Any:
-    """Raise TypeError: no class takes over what a function does."""
-    raise TypeError("classes with __torch_function__ are not asked here")
+    """Raise TypeError: no class overrides functions with `__torch_function__`."""
+    raise TypeError("__torch_function__ is not supported: no class can override a function")
 
 
 def is_tensor_like(inp: Any) -> bool:

@@ -1,6 +1,6 @@
-"""`torch.profiler` and `autograd.profiler`: blocks that run their body and measure nothing.
+"""`torch.profiler` and `autograd.profiler`: context managers that measure nothing.
 
-`python -m cProfile program.py` measures; `autograd.graph_memory` measures what a graph keeps.
+Use `python -m cProfile program.py` for time, and `autograd.graph_memory` for a graph's memory.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ class ProfilerActivity(enum.Enum):
 
 
 class profile:
-    """A block in which nothing is measured."""
+    """A context manager that measures nothing."""
 
     def __init__(self, *args: Any, **kw: Any) -> None:
         self.function_events: list[Any] = []
@@ -33,11 +33,11 @@ class profile:
     start = stop = step
 
     def key_averages(self, *args: Any, **kw: Any) -> profile:
-        """Return the block itself: there are no events."""
+        """Return this object: there are no events."""
         return self
 
     def table(self, *args: Any, **kw: Any) -> str:
-        """Return a line that names what to use instead."""
+        """Return a line that recommends cProfile."""
         return "nothing was measured; use python -m cProfile"
 
     def export_chrome_trace(self, path: str) -> None:
@@ -46,7 +46,7 @@ class profile:
 
 
 class record_function(profile):
-    """A block with a name; a decorator, too."""
+    """A context manager and decorator with a name."""
 
     def __call__(self, function: Any) -> Any:
         """Return the function itself."""
@@ -54,7 +54,7 @@ class record_function(profile):
 
 
 class emit_nvtx(profile):
-    """A block in which nothing is emitted."""
+    """A context manager that emits nothing."""
 
 
 def schedule(*args: Any, **kw: Any) -> None:

@@ -47,7 +47,7 @@ def tree_flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> Any
 
 
 def tree_unflatten(leaves: Any, treespec: TreeSpec) -> Any:
-    """Nest leaves by `treespec`. Raises ValueError for too many or too few."""
+    """Nest leaves by `treespec`; ValueError for too many or too few."""
     if not isinstance(treespec, TreeSpec):
         leaves, treespec = treespec, leaves
     leaves = list(leaves)
@@ -66,16 +66,16 @@ def _build(leaves: Any, spec: TreeSpec) -> Any:
 
 
 def tree_leaves(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> list[Any]:
-    """Return the leaves alone."""
+    """Return the leaves of a tree."""
     leaves: list[Any] = tree_flatten(tree, is_leaf)[0]
     return leaves
 
 
-def tree_map(func: Callable[..., Any], tree: Any, *rests: Any, is_leaf: Any = None) -> Any:
-    """Return the tree with `func(leaf)` for each leaf; more trees give `func` more arguments."""
+def tree_map(func: Callable[..., Any], tree: Any, *trees: Any, is_leaf: Any = None) -> Any:
+    """Return the tree with `func(leaf)` for each leaf; further trees supply further arguments."""
     leaves, spec = tree_flatten(tree, is_leaf)
-    others = [tree_leaves(rest, is_leaf) for rest in rests]
-    return tree_unflatten([func(*xs) for xs in zip(leaves, *others, strict=True)], spec)
+    further_leaves = [tree_leaves(other_tree, is_leaf) for other_tree in trees]
+    return tree_unflatten([func(*xs) for xs in zip(leaves, *further_leaves, strict=True)], spec)
 
 
 def tree_map_only(kind: Any, func: Callable[[Any], Any], tree: Any, is_leaf: Any = None) -> Any:

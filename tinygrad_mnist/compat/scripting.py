@@ -1,4 +1,4 @@
-"""`torch.compile`, `jit.script` and `jit.trace`: their results are called like the original."""
+"""`torch.compile`, `jit.script` and `jit.trace`; call their results like the original."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ANY_CLASS: Any = {"weights_only": False}
 
 
 class OptimizedModule(Module):
-    """A module whose forward is compiled; it has the module's attributes, and holds `_orig_mod`."""
+    """A module whose forward is compiled; it has the attributes of the original, `_orig_mod`."""
 
     def __init__(self, module: Module) -> None:
         super().__init__()
@@ -40,10 +40,10 @@ def compile(
     model: Any = None, *, fullgraph: bool = False, dynamic: Any = None, backend: Any = "inductor",
     mode: Any = None, options: Any = None, disable: bool = False,
 ) -> Any:  # fmt: skip
-    """Compile a function, or a module's call, by the jit's default form: prepared ops.
+    """Compile a function, or a module's call, with the jit in its default form.
 
-    PyTorch's settings are taken and change nothing, but `disable`. What to compile for speed is the
-    whole step with `backward()` and `optimizer.step()`, by `jit`.
+    PyTorch's settings are accepted; only `disable` has an effect. For speed, compile the
+    whole step, with `backward()` and `optimizer.step()`, by `jit`.
 
     >>> import tinygrad_mnist as tg
     >>> tg.compile(lambda x: x * 2)(tg.ones(2))
@@ -56,9 +56,9 @@ def compile(
     return OptimizedModule(model) if isinstance(model, Module) else jit(model)
 
 
-def _note(what: str) -> None:
+def _warn_uncompiled(name: str) -> None:
     warnings.warn(
-        f"{what} gives back what it was given: nothing is compiled to TorchScript here; "
+        f"{name} returns its argument unchanged: nothing is compiled to TorchScript here; "
         "tinygrad_mnist.jit compiles a step",
         UserWarning,
         stacklevel=3,
@@ -67,13 +67,13 @@ def _note(what: str) -> None:
 
 def script(obj: Any = None, *args: Any, **kw: Any) -> Any:
     """Return a function itself, or a module with `save(path)`; note that nothing is compiled."""
-    _note("jit.script")
+    _warn_uncompiled("jit.script")
     return _with_save(obj) if isinstance(obj, Module) else obj
 
 
 def trace(func: Any, example_inputs: Any = None, *args: Any, **kw: Any) -> Any:
     """Return a function itself, or a module with `save(path)`; note that nothing is compiled."""
-    _note("jit.trace")
+    _warn_uncompiled("jit.trace")
     return _with_save(func) if isinstance(func, Module) else func
 
 

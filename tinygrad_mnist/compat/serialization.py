@@ -1,4 +1,4 @@
-"""`torch.serialization`: the classes of modules that a file may name, and `save` and `load`.
+"""`torch.serialization`: the classes of modules that a file may name, `save` and `load`.
 
 No file can run code, whatever is allowed: a module is built without calling anything of its class.
 """
@@ -14,7 +14,7 @@ from tinygrad_mnist.serialize.format import SAFE_CLASSES
 
 @contextmanager
 def safe_globals(safe_globals: list[Any]) -> Iterator[None]:
-    """A block in which `load` takes these classes of modules."""
+    """Let `load` accept these classes of modules inside the block."""
     before = list(SAFE_CLASSES)
     add_safe_globals(safe_globals)
     try:
@@ -24,17 +24,17 @@ def safe_globals(safe_globals: list[Any]) -> Iterator[None]:
 
 
 def add_safe_globals(safe_globals: list[Any]) -> None:
-    """Let `load` take these classes of modules from now on."""
+    """Let `load` accept these classes of modules from now on."""
     SAFE_CLASSES.extend(safe_globals)
 
 
 def get_safe_globals() -> list[Any]:
-    """Return the classes that were allowed."""
+    """Return the allowed classes."""
     return list(SAFE_CLASSES)
 
 
 def clear_safe_globals() -> None:
-    """Allow none but the library's own."""
+    """Allow only the library's own classes."""
     SAFE_CLASSES.clear()
 
 

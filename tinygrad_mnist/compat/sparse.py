@@ -1,7 +1,7 @@
 """`torch.sparse`: the products of graph networks, on matrices that are dense inside.
 
-A SparseTensor is a Tensor with all its zeros: each function takes it and returns a plain Tensor.
-It saves no memory: a matrix that does not fit raises MemoryError. For large graphs, gather and
+A SparseTensor is a Tensor that stores its zeros too; each function takes one and returns a plain
+Tensor. So it saves no memory: a matrix too large raises MemoryError. For large graphs, gather and
 `index_add` by the edges instead.
 """
 
@@ -16,7 +16,7 @@ from tinygrad_mnist.autograd.size import Size
 from tinygrad_mnist.autograd.tensor import as_array, wrap
 from tinygrad_mnist.ops import create, index, matmul, reduce, shape
 from tinygrad_mnist.ops.arguments import check_device
-from tinygrad_mnist.ops.old import TENSOR_TYPES
+from tinygrad_mnist.ops.legacy import TENSOR_TYPES
 
 __all__ = ["smm", "sparse_coo_tensor", "spmm"]
 
@@ -46,8 +46,8 @@ class SparseTensor(Tensor):
 
     def indices(self) -> Tensor:
         """Return the indices, (dimensions, n), in order."""
-        places: Tensor | None = self.__dict__.get("places")
-        return index.nonzero(self.to_dense()).t() if places is None else places
+        stored: Tensor | None = self.__dict__.get("stored_indices")
+        return index.nonzero(self.to_dense()).t() if stored is None else stored
 
     def values(self) -> Tensor:
         """Return the elements at `indices()`."""
@@ -73,23 +73,23 @@ class SparseTensor(Tensor):
         )
 
 
-def of_dense(x: Tensor, places: Any = None) -> SparseTensor:
-    """Return a dense Tensor as a SparseTensor on its memory; `places` default to its nonzeros."""
-    made = object.__new__(SparseTensor)
-    made._data, made._node = x._data, x._node
-    if places is not None:
-        made.__dict__["places"] = places
-    return made
+def of_dense(x: Tensor, indices: Any = None) -> SparseTensor:
+    """Return a dense Tensor as a SparseTensor on its memory; `indices` default to the nonzeros."""
+    sparse = object.__new__(SparseTensor)
+    sparse._data, sparse._node = x._data, x._node
+    if indices is not None:
+        sparse.__dict__["stored_indices"] = indices
+    return sparse
 
 
 def sparse_coo_tensor(
     indices: Any, values: Any = None, size: Any = None, *, dtype: Any = None, device: Any = None,
     requires_grad: bool = False, check_invariants: Any = None, is_coalesced: Any = None,
 ) -> SparseTensor:  # fmt: skip
-    """Return the Tensor with `values` at `indices` (dimensions, n); those of equal indices add up.
+    """Return the Tensor with `values` at `indices` (dimensions, n); equal indices add up.
 
-    The gradient of the values is that of their elements. Raises RuntimeError for a place outside,
-    and for values that are no numbers each.
+    The gradient of the values is that of their elements. Raises RuntimeError for indices beyond the
+    size, and for values that are not numbers.
 
     >>> import tinygrad_mnist as tg
     >>> a = sparse_coo_tensor([[0, 1], [1, 1]], [2.0, 3.0], (2, 2))
@@ -102,27 +102,27 @@ def sparse_coo_tensor(
     where = np.asarray(as_array(indices), np.int64)
     if where.ndim != 2:
         raise RuntimeError(f"indices must be of shape (dimensions, n), not {list(where.shape)}")
-    given = (
+    elements = (
         values if isinstance(values, Tensor) else wrap(as_array(() if values is None else values))
     )
-    given = given.to(dtype or given.dtype)
-    given = given.expand(where.shape[1]) if not given.ndim else given
+    elements = elements.to(dtype or elements.dtype)
+    elements = elements.expand(where.shape[1]) if not elements.ndim else elements
     if size is None:
         size = tuple(int(n) + 1 for n in where.max(1)) if where.size else (0,) * len(where)
     size = Size(size)
-    if len(size) != len(where) or given.shape != (where.shape[1],):
+    if len(size) != len(where) or elements.shape != (where.shape[1],):
         raise RuntimeError(
-            f"{list(where.shape)} indices and {list(given.shape)} values do not make a Tensor of "
-            f"size {list(size)}: a row of indices for each dimension, one value for each column"
+            f"{list(where.shape)} indices and {list(elements.shape)} values do not make a Tensor "
+            f"of size {list(size)}: a row of indices for each dimension, one value for each column"
         )
     if where.size and ((where < 0).any() or (np.array(size) <= where.T).any()):
         raise RuntimeError(f"an index is outside of size {list(size)}")
     flat = wrap(np.ravel_multi_index(tuple(where), size) if where.size else where.reshape(-1))
-    zeros = create.zeros(size.numel(), dtype=given.dtype)
-    dense = shape.reshape(index.index_add(zeros, 0, flat, given), size)
+    zeros = create.zeros(size.numel(), dtype=elements.dtype)
+    dense = shape.reshape(index.index_add(zeros, 0, flat, elements), size)
     order = np.unique(where, axis=1)
-    made = of_dense(dense, wrap(order))
-    return made.requires_grad_() if requires_grad else made  # type: ignore[return-value]
+    sparse = of_dense(dense, wrap(order))
+    return sparse.requires_grad_() if requires_grad else sparse  # type: ignore[return-value]
 
 
 def mm(mat1: Tensor, mat2: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""`FloatTensor`, `LongTensor` and their like, `Variable`: how Tensors were made before 0.4."""
+"""`FloatTensor`, `LongTensor`, ... and `Variable`: PyTorch's ways to make Tensors before 0.4."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.autograd.default_dtype import set_default_dtype
 from tinygrad_mnist.autograd.tensor import as_array, wrap
-from tinygrad_mnist.ops.old import TENSOR_TYPES, dtype_of, new
+from tinygrad_mnist.ops.legacy import TENSOR_TYPES, dtype_of, new
 
 __all__ = [
     "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor", "HalfTensor",
@@ -19,17 +19,17 @@ __all__ = [
 
 
 class TensorType(type):
-    """The class of `FloatTensor`: makes Tensors, and in isinstance() takes those of its dtype."""
+    """The class of `FloatTensor`: a call makes a Tensor, isinstance() tests for its dtype."""
 
     dtype: np.dtype[Any]
 
     def __call__(cls, *data: Any, device: Any = None, requires_grad: bool = False) -> Tensor:
         """Make a Tensor of data, or zeros of a size, as `Tensor(...)` does."""
-        made = new(wrap(np.zeros(0, cls.dtype)), *data, device=device)
-        return made.requires_grad_() if requires_grad else made
+        result = new(wrap(np.zeros(0, cls.dtype)), *data, device=device)
+        return result.requires_grad_() if requires_grad else result
 
-    def __instancecheck__(cls, it: object) -> bool:
-        return isinstance(it, Tensor) and it.dtype == cls.dtype
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, Tensor) and instance.dtype == cls.dtype
 
     def __repr__(cls) -> str:
         return f"<class 'torch.{cls.__name__}'>"
@@ -45,11 +45,11 @@ FloatTensor, DoubleTensor, HalfTensor, ByteTensor, CharTensor, ShortTensor, IntT
 
 
 class _Variable(type):
-    def __instancecheck__(cls, it: object) -> bool:
-        return isinstance(it, Tensor)
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, Tensor)
 
     def __call__(cls, data: Any = None, requires_grad: bool = False, volatile: bool = False) -> Any:
-        """Return a Tensor on the memory of `data`, with `requires_grad` as asked."""
+        """Return a Tensor on the memory of `data`, with this `requires_grad`."""
         if volatile:
             warnings.warn(
                 "volatile was removed and now has no effect. Use `with no_grad():` instead.",
@@ -65,7 +65,7 @@ class _Variable(type):
 
 
 class Variable(metaclass=_Variable):
-    """A Tensor: `Variable(x)` has been the same as x since 0.4, and `Variable` as `Tensor`.
+    """The old name of Tensor: since 0.4, `Variable(x)` is x.
 
     >>> import tinygrad_mnist as tg
     >>> Variable(tg.ones(2), requires_grad=True)
@@ -74,7 +74,7 @@ class Variable(metaclass=_Variable):
 
 
 def set_default_tensor_type(t: Any) -> None:
-    """Make this type's dtype the default of floats. Raises TypeError for other than floats."""
+    """Make this type's dtype the default dtype; TypeError unless it is floating-point."""
     if not isinstance(t, (str, TensorType)) and t is not Tensor:
         raise TypeError(
             f"invalid type object: {t!r} is none of FloatTensor, DoubleTensor, HalfTensor"

@@ -1,7 +1,7 @@
 """`import tinygrad_mnist.compat.torch`: from then on `import torch` is this library.
 
 For programs that cannot be edited: `torch` and its paths are the modules of `tinygrad_mnist`, and
-`torchvision` is the little of it that MNIST programs need, `compat/vision/`. It has to come before
+`torchvision` is the part that MNIST programs need, `compat/vision/`. Import this module before
 the first `import torch`. `python -m tinygrad_mnist.run program.py` does this for a script.
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 from tinygrad_mnist import __version__
 from tinygrad_mnist.paths import Path
 
-LIKE = "2.13.0"  # the version reported to programs: `tests/conformance` compares with it
+TORCH_VERSION = "2.13.0"  # the version reported to programs: `tests/conformance` compares with it
 NAMES = {"torch": "tinygrad_mnist", "torchvision": "tinygrad_mnist.compat.vision"}
 
 
@@ -25,15 +25,15 @@ class Torch(Path):
 
     def __init__(self) -> None:
         super().__init__("torch", ["tinygrad_mnist"])
-        self.__version__ = f"{LIKE}+tinygrad.mnist.{__version__}"
+        self.__version__ = f"{TORCH_VERSION}+tinygrad.mnist.{__version__}"
 
 
 class Alias:
-    """Finds `torch.x` where `tinygrad_mnist.x` is; asked before all others."""
+    """The import finder of `torch.x` as `tinygrad_mnist.x`; it comes before all others."""
 
     @staticmethod
     def find_spec(name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        """Return how to load the module, None for any other name."""
+        """Return the spec of an aliased module, None for any other name."""
         if name.partition(".")[0] in NAMES:
             return ModuleSpec(name, Alias, is_package=True)  # type: ignore[arg-type]
         return None
@@ -41,13 +41,13 @@ class Alias:
     @staticmethod
     def create_module(spec: ModuleSpec) -> ModuleType:
         """Return the module itself, under its other name."""
-        top, dot, rest = spec.name.partition(".")
+        top, dot, submodule = spec.name.partition(".")
         if spec.name == "torch":
             return Torch()
         try:
-            module = importlib.import_module(NAMES[top] + dot + rest)
+            module = importlib.import_module(NAMES[top] + dot + submodule)
         except ModuleNotFoundError as error:
-            if error.name == NAMES[top] + dot + rest:
+            if error.name == NAMES[top] + dot + submodule:
                 text = str(error).replace(f"{error.name!r}", f"{spec.name!r}")
                 raise ModuleNotFoundError(text, name=spec.name) from None
             raise
@@ -56,16 +56,16 @@ class Alias:
 
     @staticmethod
     def exec_module(module: ModuleType) -> None:
-        """Give the module its own spec back: it has run already."""
-        given = module.__spec__
-        if given is not None and isinstance(given.loader_state, ModuleSpec):
-            module.__spec__ = given.loader_state
+        """Restore the module's own spec; the module has run already."""
+        spec = module.__spec__
+        if spec is not None and isinstance(spec.loader_state, ModuleSpec):
+            module.__spec__ = spec.loader_state
 
 
 def install() -> None:
     """Install the library as `torch`. Raises RuntimeError if PyTorch itself was imported before."""
-    known = sys.modules.get("torch")
-    if known is not None and not isinstance(known, Torch):
+    imported = sys.modules.get("torch")
+    if imported is not None and not isinstance(imported, Torch):
         raise RuntimeError("PyTorch is imported already: import tinygrad_mnist.compat.torch first")
     if Alias not in sys.meta_path:
         sys.meta_path.insert(0, Alias)

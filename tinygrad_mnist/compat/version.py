@@ -1,4 +1,4 @@
-"""`torch.version`: this package's, and no CUDA."""
+"""`torch.version`: this package's version, and no CUDA."""
 
 from tinygrad_mnist import __version__ as __version__
 

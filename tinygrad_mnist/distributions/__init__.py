@@ -2,8 +2,8 @@
 
 `distribution.py` has their common base; each family has a file: `location_scale.py`, `gamma.py`,
 `simplex.py`, `discrete.py`, `categorical.py`, `relaxed.py`, `multivariate.py`, `matrices.py`.
-`composed.py` makes distributions of others by `transforms/`; those of `pushed.py` are made so.
-`constraints.py` has the regions of values, `registry.py` the transforms to them, `kl.py` the
+`composed.py` builds distributions from others and from `transforms/`, as `pushed.py` does.
+`constraints.py` has the regions of values, `registry.py` the transforms to these, `kl.py` the
 divergence of two distributions.
 
 >>> import tinygrad_mnist as tg

@@ -1,4 +1,4 @@
-"""One of several: Categorical, OneHotCategorical, Multinomial."""
+"""Distributions of classes: Categorical, OneHotCategorical, Multinomial."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tinygrad_mnist.distributions.distribution import Distribution
 from tinygrad_mnist.distributions.tools import (
     EITHER,
     Size,
+    choose,
     constant,
     lazy_property,
     logits_to_probs,
     one_of,
     probs_to_logits,
-    where,
 )  # fmt: skip
 from tinygrad_mnist.ops import further, table
 from tinygrad_mnist.ops.create import arange, eye
@@ -48,7 +48,7 @@ class Categorical(Distribution):
         logits: Tensor | None = None,
         validate_args: bool | None = None,
     ) -> None:
-        self._given = name = one_of(EITHER, probs=probs, logits=logits)
+        self._parameter_name = name = one_of(EITHER, probs=probs, logits=logits)
         param: Any = probs if probs is not None else logits
         if param.ndim < 1:
             raise ValueError(f"`{name}` parameter must be at least one-dimensional.")
@@ -61,7 +61,7 @@ class Categorical(Distribution):
 
     @property
     def _param(self) -> Tensor:
-        return self.probs if self._given == "probs" else self.logits
+        return self.probs if self._parameter_name == "probs" else self.logits
 
     @property
     def param_shape(self) -> tuple[int, ...]:
@@ -98,8 +98,8 @@ class Categorical(Distribution):
         with no_grad():
             rows = self.probs.detach().reshape(math.prod(self._batch_shape), self._num_events)
             count = math.prod(sample_shape)
-            drawn = further.categories(rows, count=count, rng=rng_of(None))
-            return drawn.reshape(self._extended_shape(sample_shape))
+            classes = further.categories(rows, count=count, rng=rng_of(None))
+            return classes.reshape(self._extended_shape(sample_shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._check(value)
@@ -107,7 +107,7 @@ class Categorical(Distribution):
         return log_pmf.gather(-1, index[..., :1]).squeeze(-1)
 
     def entropy(self) -> Tensor:
-        finite = where(self.logits == -math.inf, 0.0, self.logits)
+        finite = choose(self.logits == -math.inf, 0.0, self.logits)
         return -(finite * self.probs).sum(-1)
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
@@ -115,8 +115,8 @@ class Categorical(Distribution):
         return values.expand(-1, *self._batch_shape) if expand else values
 
 
-class _OfCategorical(Distribution):
-    """The base of distributions made of a Categorical, whose classes become the event."""
+class FromCategorical(Distribution):
+    """The base of distributions built on a Categorical, with one event element per class."""
 
     arg_constraints: Any = {"probs": constraints.simplex, "logits": constraints.real_vector}
     _categorical: Categorical
@@ -146,8 +146,8 @@ class _OfCategorical(Distribution):
         return self._categorical.param_shape
 
 
-class OneHotCategorical(_OfCategorical):
-    """OneHotCategorical(probs or logits): a class, as a vector with 1 in its place."""
+class OneHotCategorical(FromCategorical):
+    """OneHotCategorical(probs or logits): a class, as a vector with 1 at its index."""
 
     support = constraints.one_hot
     has_enumerate_support = True
@@ -166,18 +166,18 @@ class OneHotCategorical(_OfCategorical):
 
     @property
     def mode(self) -> Tensor:
-        return self._hot(self.probs.argmax(-1))
+        return self._one_hot(self.probs.argmax(-1))
 
     @property
     def variance(self) -> Tensor:
         return self.probs * (1 - self.probs)
 
-    def _hot(self, index: Tensor) -> Tensor:
+    def _one_hot(self, index: Tensor) -> Tensor:
         return table.one_hot(index, count=self._event_shape[0]).to(self._param.dtype)
 
     def sample(self, sample_shape: Size = ()) -> Tensor:
         with no_grad():
-            return self._hot(self._categorical.sample(sample_shape))
+            return self._one_hot(self._categorical.sample(sample_shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._check(value)
@@ -204,8 +204,8 @@ class OneHotCategoricalStraightThrough(OneHotCategorical):
         return self.sample(sample_shape) + (self.probs - self.probs.detach())
 
 
-class Multinomial(_OfCategorical):
-    """Multinomial(total_count, probs or logits): how often each class is drawn in n draws."""
+class Multinomial(FromCategorical):
+    """Multinomial(total_count, probs or logits): the counts of each class in n draws."""
 
     def __init__(
         self,
@@ -233,18 +233,18 @@ class Multinomial(_OfCategorical):
 
     def sample(self, sample_shape: Size = ()) -> Tensor:
         with no_grad():
-            drawn = self._categorical.sample((self.total_count, *sample_shape))
-            return table.one_hot(drawn, count=self._event_shape[0]).sum(0).to(self._param.dtype)
+            classes = self._categorical.sample((self.total_count, *sample_shape))
+            return table.one_hot(classes, count=self._event_shape[0]).sum(0).to(self._param.dtype)
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._check(value)
-        none = (value == 0) & (self.logits == -math.inf)
-        powers = (where(none, 0.0, self.logits) * value).sum(-1)
+        impossible = (value == 0) & (self.logits == -math.inf)
+        powers = (choose(impossible, 0.0, self.logits) * value).sum(-1)
         return lgamma(value.sum(-1) + 1) - lgamma(value + 1).sum(-1) + powers
 
     def entropy(self) -> Tensor:
         n = self.total_count
-        each = Binomial(n, self.probs, validate_args=False)
-        counts = each.enumerate_support(expand=False)[1:]
-        doubled = (each.log_prob(counts).exp() * lgamma(counts + 1)).sum((0, -1))
-        return n * self._categorical.entropy() - math.lgamma(n + 1) + doubled
+        binomial = Binomial(n, self.probs, validate_args=False)
+        counts = binomial.enumerate_support(expand=False)[1:]
+        factorials = (binomial.log_prob(counts).exp() * lgamma(counts + 1)).sum((0, -1))
+        return n * self._categorical.entropy() - math.lgamma(n + 1) + factorials

@@ -1,4 +1,4 @@
-"""Distributions made of others: Independent, TransformedDistribution, MixtureSameFamily."""
+"""Distributions built on others: Independent, TransformedDistribution, MixtureSameFamily."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Independent", "MixtureSameFamily", "TransformedDistribution"]
 
 
 class Independent(Distribution):
-    """The base with its last `reinterpreted_batch_ndims` batch dimensions as event dimensions.
+    """The base, with its last `reinterpreted_batch_ndims` batch dimensions made event dimensions.
 
     >>> import tinygrad_mnist as tg
     >>> normal = tg.distributions.Normal(tg.zeros(3), tg.ones(3))
@@ -124,17 +124,19 @@ class TransformedDistribution(Distribution):
         self.transforms = transforms
         base_shape = base_distribution.batch_shape + base_distribution.event_shape
         base_dims = len(base_distribution.event_shape)
-        whole = ComposeTransform(transforms)
-        before, after = whole.domain.event_dim, whole.codomain.event_dim
+        composition = ComposeTransform(transforms)
+        before, after = composition.domain.event_dim, composition.codomain.event_dim
         if len(base_shape) < before:
             raise ValueError(
                 f"base_distribution needs to have shape with size at least {before}, but got "
                 f"{base_shape}."
             )
-        shape = whole.forward_shape(base_shape)
-        wider = whole.inverse_shape(shape)
-        if base_shape != wider:
-            base_distribution = base_distribution.expand(wider[: len(wider) - base_dims])
+        shape = composition.forward_shape(base_shape)
+        needed_shape = composition.inverse_shape(shape)
+        if base_shape != needed_shape:
+            base_distribution = base_distribution.expand(
+                needed_shape[: len(needed_shape) - base_dims]
+            )
         if before > base_dims:
             base_distribution = Independent(base_distribution, before - base_dims)
         self.base_dist: Any = base_distribution
@@ -205,7 +207,7 @@ class TransformedDistribution(Distribution):
 
 
 class MixtureSameFamily(Distribution):
-    """A mixture: a Categorical chooses among the last batch dimension of the components.
+    """A mixture: a Categorical chooses one of the components along their last batch dimension.
 
     >>> import tinygrad_mnist as tg
     >>> D = tg.distributions
@@ -251,7 +253,7 @@ class MixtureSameFamily(Distribution):
 
     @property
     def mixture_distribution(self) -> Categorical:
-        """The Categorical that chooses."""
+        """The Categorical that chooses the component."""
         return self._mixture
 
     @property
@@ -291,11 +293,11 @@ class MixtureSameFamily(Distribution):
     def sample(self, sample_shape: Size = ()) -> Tensor:
         with no_grad():
             chosen = self._mixture.expand(self._batch_shape).sample(sample_shape)
-            drawn = self._component.sample(sample_shape)
-            at = chosen.ndim
+            samples = self._component.sample(sample_shape)
+            dim = chosen.ndim
             index = chosen.reshape(*chosen.shape, *(1 for _ in range(self._dims + 1)))
             index = index.expand(*chosen.shape, 1, *self._event_shape)
-            return drawn.gather(at, index).squeeze(at)
+            return samples.gather(dim, index).squeeze(dim)
 
     def __repr__(self) -> str:
         return f"MixtureSameFamily(\n  {self._mixture},\n  {self._component})"

@@ -1,4 +1,4 @@
-"""Regions for parameters and values: `constraint.check(value)` answers for each event.
+"""Regions for parameters and values; `constraint.check(value)` returns a boolean per event.
 
 `real`, `positive`, `simplex`, `positive_definite` and others are constraints; `interval`,
 `greater_than`, `independent`, `cat` and others make one.
@@ -34,7 +34,7 @@ class Constraint:
     event_dim: Any = 0
 
     def check(self, value: Tensor) -> Tensor:
-        """Tell, for each event of `value`, whether it lies within."""
+        """Tell for each event of `value` whether it lies in the region."""
         raise NotImplementedError
 
     def __repr__(self) -> str:
@@ -45,21 +45,21 @@ class Constraint:
 
 
 class _Dependent(Constraint):
-    """A region that depends on other variables, so that nothing can be checked."""
+    """A region that depends on other variables, and so cannot be checked."""
 
     def __init__(self, *, is_discrete: Any = NotImplemented, event_dim: Any = NotImplemented):
         self._is_discrete, self._event_dim = is_discrete, event_dim
 
     @property
     def is_discrete(self) -> bool:
-        return self._known(self._is_discrete, "is_discrete")
+        return self._determined(self._is_discrete, "is_discrete")
 
     @property
     def event_dim(self) -> int:
-        return self._known(self._event_dim, "event_dim")
+        return self._determined(self._event_dim, "event_dim")
 
     @staticmethod
-    def _known(value: Any, name: str) -> Any:
+    def _determined(value: Any, name: str) -> Any:
         if value is NotImplemented:
             raise NotImplementedError(f".{name} cannot be determined statically")
         return value
@@ -102,7 +102,7 @@ class dependent_property(property, _Dependent):
 
 
 class _IndependentConstraint(Constraint):
-    """A region of larger events: one is valid if all its parts are, along the added dimensions."""
+    """A region of larger events, each valid if all its parts along the added dimensions are."""
 
     def __init__(self, base_constraint: Constraint, reinterpreted_batch_ndims: int) -> None:
         self.base_constraint = base_constraint
@@ -127,7 +127,7 @@ class _IndependentConstraint(Constraint):
 
 
 def every(mask: Tensor, dims: int) -> Tensor:
-    """Tell whether all hold over the last `dims` dimensions."""
+    """Return whether all elements hold, over the last `dims` dimensions."""
     for _ in range(dims):
         mask = mask.all(-1)
     return mask
@@ -177,7 +177,7 @@ class _OneHot(Constraint):
 
 
 class _Bounded(Constraint):
-    """Between bounds, of which one may be missing."""
+    """A region between two bounds."""
 
     def __init__(self, lower_bound: Any, upper_bound: Any) -> None:
         self.lower_bound, self.upper_bound = lower_bound, upper_bound
@@ -201,7 +201,7 @@ class _IntegerInterval(_Bounded):
 
 
 class _From(Constraint):
-    """Above a bound."""
+    """A region above a bound."""
 
     def __init__(self, lower_bound: Any) -> None:
         self.lower_bound = lower_bound

@@ -14,13 +14,13 @@ from tinygrad_mnist.distributions.tools import (
     Size,
     binary_entropy,
     broadcast_all,
+    choose,
     constant,
     lazy_property,
     logits_to_probs,
     one_of,
     probs_to_logits,
     tiny,
-    where,
 )  # fmt: skip
 from tinygrad_mnist.ops import further, table
 from tinygrad_mnist.ops.activation import logsigmoid
@@ -33,7 +33,7 @@ __all__ = ["Bernoulli", "Binomial", "Geometric", "NegativeBinomial", "Poisson"]
 
 
 class Odds(Distribution):
-    """The base of distributions with `probs` or `logits`; the other one is computed."""
+    """The base of distributions with `probs` or `logits`; the other is computed when read."""
 
     arg_constraints: Any = {"probs": constraints.unit_interval, "logits": constraints.real}
 
@@ -49,7 +49,7 @@ class Odds(Distribution):
 
     @property
     def _param(self) -> Tensor:
-        return self.probs if self._given == "probs" else self.logits
+        return self.probs if self._parameter_name == "probs" else self.logits
 
     @property
     def param_shape(self) -> tuple[int, ...]:
@@ -57,16 +57,16 @@ class Odds(Distribution):
         return self._param.shape
 
     def _take(self, probs: Any, logits: Any) -> tuple[int, ...]:
-        self._given = one_of(EITHER, probs=probs, logits=logits)
-        if self._given == "probs":
+        self._parameter_name = one_of(EITHER, probs=probs, logits=logits)
+        if self._parameter_name == "probs":
             (self.probs,) = broadcast_all(probs)
         else:
             (self.logits,) = broadcast_all(logits)
         return self._param.shape
 
     def _take_count(self, total_count: Any, probs: Any, logits: Any) -> tuple[int, ...]:
-        self._given = one_of(EITHER, probs=probs, logits=logits)
-        if self._given == "probs":
+        self._parameter_name = one_of(EITHER, probs=probs, logits=logits)
+        if self._parameter_name == "probs":
             total_count, self.probs = broadcast_all(total_count, probs)
         else:
             total_count, self.logits = broadcast_all(total_count, logits)
@@ -98,7 +98,7 @@ class Bernoulli(Odds, ExponentialFamily):
     @property
     def mode(self) -> Tensor:
         likely = (self.probs >= 0.5).to(self.probs.dtype)
-        return where(self.probs == 0.5, math.nan, likely)
+        return choose(self.probs == 0.5, math.nan, likely)
 
     @property
     def variance(self) -> Tensor:
@@ -172,14 +172,14 @@ class Binomial(Odds):
     def log_prob(self, value: Tensor) -> Tensor:
         self._check(value)
         n = self.total_count
-        ways = lgamma(n + 1) - lgamma(value + 1) - lgamma(n - value + 1)
-        return ways + value * self.logits - n * table.softplus(self.logits)
+        log_binomial = lgamma(n + 1) - lgamma(value + 1) - lgamma(n - value + 1)
+        return log_binomial + value * self.logits - n * table.softplus(self.logits)
 
-    def _one_count(self, what: str) -> int:
-        most = int(self.total_count.max())
-        if int(self.total_count.min()) != most:
-            raise NotImplementedError(f"Inhomogeneous total count not supported by `{what}`.")
-        return most
+    def _one_count(self, caller: str) -> int:
+        count = int(self.total_count.max())
+        if int(self.total_count.min()) != count:
+            raise NotImplementedError(f"Inhomogeneous total count not supported by `{caller}`.")
+        return count
 
     def entropy(self) -> Tensor:
         self._one_count("entropy")
@@ -191,7 +191,7 @@ class Binomial(Odds):
 
 
 class NegativeBinomial(Odds):
-    """NegativeBinomial(total_count, probs or logits): successes before that many failures."""
+    """NegativeBinomial(total_count, probs or logits): successes before `total_count` failures."""
 
     arg_constraints: Any = {
         "total_count": constraints.greater_than_eq(0),
@@ -232,8 +232,8 @@ class NegativeBinomial(Odds):
         self._check(value)
         n = self.total_count
         odds = n * logsigmoid(-self.logits) + value * logsigmoid(self.logits)
-        ways = lgamma(n + value) - lgamma(1 + value) - lgamma(n)
-        return odds + where(n + value == 0, 0.0, ways)
+        log_binomial = lgamma(n + value) - lgamma(1 + value) - lgamma(n)
+        return odds + choose(n + value == 0, 0.0, log_binomial)
 
 
 class Geometric(Odds):
@@ -272,8 +272,8 @@ class Geometric(Odds):
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._check(value)
-        sure = (self.probs == 1) & (value == 0)
-        return value * (-where(sure, 0.0, self.probs)).log1p() + self.probs.log()
+        certain = (self.probs == 1) & (value == 0)
+        return value * (-choose(certain, 0.0, self.probs)).log1p() + self.probs.log()
 
     def entropy(self) -> Tensor:
         return binary_entropy(self.logits, self.probs) / self.probs

@@ -10,7 +10,7 @@ from tinygrad_mnist.autograd.engine import grad
 from tinygrad_mnist.autograd.modes import no_grad
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.distributions import constraints
-from tinygrad_mnist.distributions.tools import Size, lazy_property, sum_rightmost
+from tinygrad_mnist.distributions.tools import Size, expanded, lazy_property, sum_rightmost
 
 D = TypeVar("D", bound="Distribution")
 
@@ -18,10 +18,10 @@ D = TypeVar("D", bound="Distribution")
 class Distribution:
     """A distribution of events of `event_shape`, for each parameter of `batch_shape`.
 
-    `rsample` draws samples that can be differentiated by the parameters, where `has_rsample` is
+    `rsample` draws samples that are differentiable by the parameters, where `has_rsample` is
     True; `sample` draws without a gradient. Shapes are sample_shape + batch_shape +
-    event_shape; `log_prob` sums over the event. Parameters and values are checked, with a
-    ValueError, unless `validate_args` is False.
+    event_shape; `log_prob` sums over the event. Invalid parameters and values raise
+    ValueError unless `validate_args` is False.
 
     >>> import tinygrad_mnist as tg
     >>> normal = tg.distributions.Normal(tg.zeros(2), tg.ones(2))
@@ -37,7 +37,7 @@ class Distribution:
 
     @staticmethod
     def set_default_validate_args(value: bool) -> None:
-        """Set whether distributions check arguments where `validate_args` is not given."""
+        """Set the default of `validate_args`."""
         if value not in (True, False):
             raise ValueError("set_default_validate_args: True or False")
         Distribution._validate_args = value
@@ -66,7 +66,7 @@ class Distribution:
 
     @property
     def batch_shape(self) -> tuple[int, ...]:
-        """The shape of the parameters, less that of an event."""
+        """The shape of the parameters without the shape of an event."""
         return self._batch_shape
 
     @property
@@ -78,14 +78,17 @@ class Distribution:
         """Return the same distribution with its parameters expanded to another batch shape."""
         batch = tuple(batch_shape)
         new = self.__new__(type(self)) if _instance is None else _instance
-        known = self.arg_constraints
+        parameters = self.arg_constraints
         for name, value in self.__dict__.items():
-            if isinstance(getattr(type(self), name, None), lazy_property) and name not in known:
-                continue  # a lazy property: computed again when it is read
+            if (
+                isinstance(getattr(type(self), name, None), lazy_property)
+                and name not in parameters
+            ):
+                continue  # lazy: computed again when read
             if isinstance(value, Distribution):
                 value = value.expand(batch)
-            elif name in known and isinstance(value, Tensor):
-                value = expanded(value, batch, known[name].event_dim)
+            elif name in parameters and isinstance(value, Tensor):
+                value = expanded(value, batch, parameters[name].event_dim)
             new.__dict__[name] = value
         new._batch_shape = batch
         return new
@@ -124,7 +127,7 @@ class Distribution:
             return self.rsample(sample_shape)
 
     def rsample(self, sample_shape: Size = ()) -> Tensor:
-        """Draw samples that can be differentiated by the parameters."""
+        """Draw samples that are differentiable by the parameters."""
         raise NotImplementedError(
             f"{type(self).__name__} has no rsample: use sample(), and log_prob() for gradients"
         )
@@ -179,12 +182,12 @@ class Distribution:
                 f"The right-most size of value must match event_shape: {value.shape} vs "
                 f"{self._event_shape}."
             )
-        wanted = self._batch_shape + self._event_shape
-        for i, j in zip(reversed(value.shape), reversed(wanted), strict=False):
+        sample_shape = self._batch_shape + self._event_shape
+        for i, j in zip(reversed(value.shape), reversed(sample_shape), strict=False):
             if i != 1 and j != 1 and i != j:
                 raise ValueError(
                     "Value is not broadcastable with batch_shape+event_shape: "
-                    f"{tuple(value.shape)} vs {wanted}."
+                    f"{tuple(value.shape)} vs {sample_shape}."
                 )
         support = self.support
         if not support.check(value.detach()).all():
@@ -199,11 +202,6 @@ class Distribution:
         values = ((name, self.__dict__[name]) for name in names)
         shown = (f"{k}: {v if v.numel() == 1 else v.size()}" for k, v in values)
         return f"{type(self).__name__}({', '.join(shown)})"
-
-
-def expanded(value: Tensor, batch: Size, event_dim: int) -> Tensor:
-    """Expand a parameter to another batch shape."""
-    return value.expand(*batch, *value.shape[value.ndim - event_dim :])
 
 
 class ExponentialFamily(Distribution):

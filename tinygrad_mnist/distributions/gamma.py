@@ -1,4 +1,4 @@
-"""Distributions of positive numbers: Exponential, Gamma and those made of gammas."""
+"""Distributions of positive numbers: Exponential, Gamma, and those built on gammas."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.distributions import constraints
 from tinygrad_mnist.distributions.distribution import Distribution, ExponentialFamily
-from tinygrad_mnist.distributions.tools import Size, broadcast_all, constant, tiny, where
+from tinygrad_mnist.distributions.tools import Size, broadcast_all, choose, constant, tiny
 from tinygrad_mnist.ops import further
 from tinygrad_mnist.ops.elementwise import xlogy
 from tinygrad_mnist.ops.random import rand, rng_of
@@ -126,7 +126,7 @@ class Gamma(ExponentialFamily):
 
 
 def standard_gamma(a: Tensor, shape: Size) -> Tensor:
-    """Draw samples of rate 1, differentiable by the concentration."""
+    """Draw gamma samples of rate 1, differentiable by the concentration."""
     a = a.expand(tuple(shape))
     return further.gamma_drawn(a, further.gammas(a.detach(), rng=rng_of(None)))
 
@@ -168,17 +168,17 @@ class FisherSnedecor(Distribution):
 
     @property
     def mean(self) -> Tensor:
-        df2 = where(self.df2 <= 2, math.nan, self.df2)
+        df2 = choose(self.df2 <= 2, math.nan, self.df2)
         return df2 / (df2 - 2)
 
     @property
     def mode(self) -> Tensor:
         value = (self.df1 - 2) / self.df1 * self.df2 / (self.df2 + 2)
-        return where(self.df1 <= 2, math.nan, value)
+        return choose(self.df1 <= 2, math.nan, value)
 
     @property
     def variance(self) -> Tensor:
-        df1, df2 = self.df1, where(self.df2 <= 4, math.nan, self.df2)
+        df1, df2 = self.df1, choose(self.df2 <= 4, math.nan, self.df2)
         return 2 * df2**2 * (df1 + df2 - 2) / (df1 * (df2 - 2) ** 2 * (df2 - 4))
 
     def rsample(self, sample_shape: Size = ()) -> Tensor:

@@ -12,7 +12,7 @@ from tinygrad_mnist.distributions.kl_registry import register_kl
 from tinygrad_mnist.distributions.location_scale import Laplace, Normal, Uniform
 from tinygrad_mnist.distributions.pushed import Gumbel, Pareto
 from tinygrad_mnist.distributions.simplex import Beta, ContinuousBernoulli
-from tinygrad_mnist.distributions.tools import EULER, constant, where
+from tinygrad_mnist.distributions.tools import EULER, choose, constant
 from tinygrad_mnist.ops.elementwise import xlogy
 from tinygrad_mnist.ops.special import lgamma
 
@@ -85,13 +85,13 @@ def _exponential_gamma(p: Exponential, q: Gamma) -> Any:
 
 @register_kl(Uniform, Gamma)
 def _uniform_gamma(p: Uniform, q: Gamma) -> Tensor:
-    return where(p.low < 0, math.inf, to_gamma(p, q, log_mean(p.low, p.high)))
+    return choose(p.low < 0, math.inf, to_gamma(p, q, log_mean(p.low, p.high)))
 
 
 @register_kl(Pareto, Gamma)
 def _pareto_gamma(p: Pareto, q: Gamma) -> Tensor:
     value = to_gamma(p, q, p.scale.log() + 1 / p.alpha)
-    return where(p.alpha <= 1, math.inf, value)
+    return choose(p.alpha <= 1, math.inf, value)
 
 
 def log_mean(low: Tensor, high: Tensor) -> Tensor:
@@ -115,14 +115,14 @@ register_kl(Beta, ContinuousBernoulli)(to_continuous_bernoulli)
 @register_kl(Uniform, ContinuousBernoulli)
 def _uniform_continuous_bernoulli(p: Uniform, q: ContinuousBernoulli) -> Tensor:
     value = to_continuous_bernoulli(p, q)
-    return where((p.high > 1) | (p.low < 0), math.inf, value)
+    return choose((p.high > 1) | (p.low < 0), math.inf, value)
 
 
 @register_kl(Beta, Uniform)
 @register_kl(ContinuousBernoulli, Uniform)
 def _unit_uniform(p: Any, q: Uniform) -> Tensor:
     value = (q.high - q.low).log() - p.entropy()
-    return where((q.low > 0) | (q.high < 1), math.inf, value)
+    return choose((q.low > 0) | (q.high < 1), math.inf, value)
 
 
 @register_kl(Uniform, Beta)
@@ -131,29 +131,29 @@ def _uniform_beta(p: Uniform, q: Beta) -> Tensor:
     norm = lgamma(a) + lgamma(b) - lgamma(a + b)
     above, below = log_mean(p.low, p.high), log_mean(1 - p.high, 1 - p.low)
     value = norm - p.entropy() - (a - 1) * above - (b - 1) * below
-    return where((p.high > 1) | (p.low < 0), math.inf, value)
+    return choose((p.high > 1) | (p.low < 0), math.inf, value)
 
 
 @register_kl(Uniform, Exponential)
 def _uniform_exponential(p: Uniform, q: Exponential) -> Tensor:
-    return where(p.low < 0, math.inf, to_exponential(p, q))
+    return choose(p.low < 0, math.inf, to_exponential(p, q))
 
 
 @register_kl(Uniform, Pareto)
 def _uniform_pareto(p: Uniform, q: Pareto) -> Tensor:
     norm = q.alpha.log() + q.alpha * q.scale.log()
     value = (q.alpha + 1) * log_mean(p.low, p.high) - norm - p.entropy()
-    return where(p.low < q.scale, math.inf, value)
+    return choose(p.low < q.scale, math.inf, value)
 
 
 @register_kl(Pareto, Exponential)
 def _pareto_exponential(p: Pareto, q: Exponential) -> Tensor:
-    return where(p.alpha <= 1, math.inf, to_exponential(p, q))
+    return choose(p.alpha <= 1, math.inf, to_exponential(p, q))
 
 
 @register_kl(Pareto, Normal)
 def _pareto_normal(p: Pareto, q: Normal) -> Tensor:
-    return where(p.alpha <= 2, math.inf, to_normal(p, q))
+    return choose(p.alpha <= 2, math.inf, to_normal(p, q))
 
 
 def to_gumbel(p: Any, q: Gumbel, mean_exp: Any) -> Any:

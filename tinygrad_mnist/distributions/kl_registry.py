@@ -1,4 +1,4 @@
-"""The registry of KL divergences, by pairs of classes: the most specific pair is taken."""
+"""The registry of KL divergences by pairs of classes; the most specific pair is used."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["kl_divergence", "register_kl"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 REGISTRY: dict[tuple[type, type], Callable[..., Any]] = {}
-_FOUND: dict[tuple[type, type], Callable[..., Any] | None] = {}
+_DISPATCHED: dict[tuple[type, type], Callable[..., Any] | None] = {}
 
 
 def register_kl(type_p: type, type_q: type) -> Callable[[F], F]:
@@ -32,7 +32,7 @@ def register_kl(type_p: type, type_q: type) -> Callable[[F], F]:
 
     def register(function: F) -> F:
         REGISTRY[type_p, type_q] = function
-        _FOUND.clear()
+        _DISPATCHED.clear()
         return function
 
     return register
@@ -40,22 +40,22 @@ def register_kl(type_p: type, type_q: type) -> Callable[[F], F]:
 
 def _dispatch(p: type, q: type) -> Callable[..., Any] | None:
     """Return the function of the most specific pair; RuntimeWarning if two are equally specific."""
-    if (p, q) in _FOUND:
-        return _FOUND[p, q]
+    if (p, q) in _DISPATCHED:
+        return _DISPATCHED[p, q]
     near_p, near_q = p.__mro__.index, q.__mro__.index
     pairs = [(a, b) for a, b in REGISTRY if issubclass(p, a) and issubclass(q, b)]
     if not pairs:
-        return _FOUND.setdefault((p, q), None)
-    left = min(pairs, key=lambda ab: (near_p(ab[0]), near_q(ab[1])))
-    right = min(pairs, key=lambda ab: (near_q(ab[1]), near_p(ab[0])))
-    if REGISTRY[left] is not REGISTRY[right]:
+        return _DISPATCHED.setdefault((p, q), None)
+    best_for_p = min(pairs, key=lambda ab: (near_p(ab[0]), near_q(ab[1])))
+    best_for_q = min(pairs, key=lambda ab: (near_q(ab[1]), near_p(ab[0])))
+    if REGISTRY[best_for_p] is not REGISTRY[best_for_q]:
         warnings.warn(
             f"Ambiguous kl_divergence({p.__name__}, {q.__name__}). Please "
-            f"register_kl({left[0].__name__}, {right[1].__name__})",
+            f"register_kl({best_for_p[0].__name__}, {best_for_q[1].__name__})",
             RuntimeWarning,
             stacklevel=3,
         )
-    return _FOUND.setdefault((p, q), REGISTRY[left])
+    return _DISPATCHED.setdefault((p, q), REGISTRY[best_for_p])
 
 
 def kl_divergence(p: Distribution, q: Distribution) -> Any:

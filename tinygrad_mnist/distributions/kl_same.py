@@ -23,7 +23,7 @@ from tinygrad_mnist.distributions.multivariate import (
 )  # fmt: skip
 from tinygrad_mnist.distributions.pushed import Gumbel, HalfNormal, Pareto
 from tinygrad_mnist.distributions.simplex import Beta, ContinuousBernoulli, Dirichlet
-from tinygrad_mnist.distributions.tools import EULER, sum_rightmost, where
+from tinygrad_mnist.distributions.tools import EULER, choose, sum_rightmost
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.diagonal import diag_embed
 from tinygrad_mnist.ops.linalg.solve import solve_triangular
@@ -51,8 +51,8 @@ def _laplace(p: Laplace, q: Laplace) -> Tensor:
 
 @register_kl(Cauchy, Cauchy)
 def _cauchy(p: Cauchy, q: Cauchy) -> Tensor:
-    both = (p.scale + q.scale) ** 2 + (p.loc - q.loc) ** 2
-    return both.log() - (4 * p.scale * q.scale).log()
+    squares_sum = (p.scale + q.scale) ** 2 + (p.loc - q.loc) ** 2
+    return squares_sum.log() - (4 * p.scale * q.scale).log()
 
 
 @register_kl(Gumbel, Gumbel)
@@ -65,7 +65,7 @@ def _gumbel(p: Gumbel, q: Gumbel) -> Any:
 @register_kl(Uniform, Uniform)
 def _uniform(p: Uniform, q: Uniform) -> Tensor:
     value = ((q.high - q.low) / (p.high - p.low)).log()
-    return where((q.low > p.low) | (q.high < p.high), math.inf, value)
+    return choose((q.low > p.low) | (q.high < p.high), math.inf, value)
 
 
 # Positive numbers
@@ -90,7 +90,7 @@ def _gamma(p: Gamma, q: Gamma) -> Tensor:
 def _pareto(p: Pareto, q: Pareto) -> Tensor:
     ratio = q.alpha / p.alpha
     value = q.alpha * (p.scale / q.scale).log() - ratio.log() + ratio - 1
-    return where(p.scale < q.scale, math.inf, value)
+    return choose(p.scale < q.scale, math.inf, value)
 
 
 # Counts and classes
@@ -101,7 +101,7 @@ def _bernoulli(p: Bernoulli, q: Bernoulli) -> Tensor:
     def term(a: Tensor, b: Tensor, sign: int) -> Tensor:
         """Return a log(a / b), the term of one of two outcomes."""
         gap = table.softplus(sign * q.logits) - table.softplus(sign * p.logits)
-        return where(a == 0, 0.0, where(b == 0, math.inf, a * gap))
+        return choose(a == 0, 0.0, choose(b == 0, math.inf, a * gap))
 
     return term(p.probs, q.probs, -1) + term(1 - p.probs, 1 - q.probs, 1)
 
@@ -112,8 +112,8 @@ def _binomial(p: Binomial, q: Binomial) -> Tensor:
         raise NotImplementedError(
             "KL between Binomials where q.total_count > p.total_count is not implemented"
         )
-    each = p.probs * (p.logits - q.logits) + (-p.probs).log1p() - (-q.probs).log1p()
-    return where(p.total_count > q.total_count, math.inf, p.total_count * each)
+    per_trial = p.probs * (p.logits - q.logits) + (-p.probs).log1p() - (-q.probs).log1p()
+    return choose(p.total_count > q.total_count, math.inf, p.total_count * per_trial)
 
 
 @register_kl(Geometric, Geometric)
@@ -128,8 +128,8 @@ def _poisson(p: Poisson, q: Poisson) -> Tensor:
 
 @register_kl(Categorical, Categorical)
 def _categorical(p: Categorical, q: Categorical) -> Tensor:
-    each = p.probs * (p.logits - q.logits)
-    return where(p.probs == 0, 0.0, where(q.probs == 0, math.inf, each)).sum(-1)
+    terms = p.probs * (p.logits - q.logits)
+    return choose(p.probs == 0, 0.0, choose(q.probs == 0, math.inf, terms)).sum(-1)
 
 
 @register_kl(OneHotCategorical, OneHotCategorical)

@@ -1,4 +1,4 @@
-"""Distributions on the real line, moved by `loc` and stretched by `scale`; and Uniform."""
+"""Distributions on the real line, shifted by `loc` and stretched by `scale`; and Uniform."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.distributions import constraints
 from tinygrad_mnist.distributions.distribution import Distribution, ExponentialFamily
 from tinygrad_mnist.distributions.gamma import Chi2
-from tinygrad_mnist.distributions.tools import Size, broadcast_all, constant, eps, where
+from tinygrad_mnist.distributions.tools import Size, broadcast_all, choose, constant, eps
 from tinygrad_mnist.ops.random import rand, randn
 from tinygrad_mnist.ops.special import i0e, i1e, lgamma
 
@@ -107,7 +107,7 @@ class Laplace(LocationScale):
         self._check(value)
         z = self._standard(value)
         below, above = z.clamp(max=0).exp() / 2, 1 - (-z.clamp(min=0)).exp() / 2
-        return where(z < 0, below, above)  # which has a slope at 0; |z| has none
+        return choose(z < 0, below, above)  # not a formula of |z|, which has no slope at 0
 
     def icdf(self, value: Tensor) -> Tensor:
         u = value - 0.5
@@ -165,15 +165,15 @@ class StudentT(LocationScale):
 
     @property
     def mean(self) -> Tensor:
-        return where(self.df <= 1, math.nan, self.loc)
+        return choose(self.df <= 1, math.nan, self.loc)
 
     @property
     def variance(self) -> Tensor:
         finite = self.df > 2
-        safe = where(finite, self.df, 3.0)
+        safe = choose(finite, self.df, 3.0)
         value = self.scale**2 * safe / (safe - 2)
         infinite = constant(self.df.shape, math.inf, self.df)
-        return where(finite, value, where(self.df > 1, infinite, math.nan))
+        return choose(finite, value, choose(self.df > 1, infinite, math.nan))
 
     def rsample(self, sample_shape: Size = ()) -> Tensor:
         noise = randn(self._extended_shape(sample_shape), dtype=self.df.dtype)
@@ -238,7 +238,7 @@ class Uniform(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         self._check(value)
         inside = (self.low <= value) & (value < self.high)
-        return where(inside, -(self.high - self.low).log(), -math.inf)
+        return choose(inside, -(self.high - self.low).log(), -math.inf)
 
     def cdf(self, value: Tensor) -> Tensor:
         self._check(value)
@@ -254,7 +254,7 @@ class Uniform(Distribution):
 class GeneralizedPareto(LocationScale):
     """GeneralizedPareto(loc, scale, concentration): (1 + c z)^(-1 / c - 1) / scale, z >= 0.
 
-    With a concentration of 0 it is exponential; below 0 its support is bounded.
+    Exponential for a concentration of 0; below 0 the support is bounded.
     """
 
     arg_constraints: Any = {
@@ -272,25 +272,25 @@ class GeneralizedPareto(LocationScale):
     @constraints.dependent_property(is_discrete=False, event_dim=0)
     def support(self) -> Any:
         c = self.concentration
-        end = self.loc - self.scale / where(c < 0, c, -1.0)
-        return constraints.interval(self.loc, where(c < 0, end, math.inf))
+        end = self.loc - self.scale / choose(c < 0, c, -1.0)
+        return constraints.interval(self.loc, choose(c < 0, end, math.inf))
 
     def _curved(self) -> tuple[Tensor, Tensor]:
-        """Return where the concentration is not 0, and the concentration there."""
+        """Return a mask of concentrations other than 0, and the concentration with 1 elsewhere."""
         curved = self.concentration.abs() > 1e-8
-        return curved, where(curved, self.concentration, 1.0)
+        return curved, choose(curved, self.concentration, 1.0)
 
     @property
     def mean(self) -> Tensor:
         finite = self.concentration < 1
-        c = where(finite, self.concentration, 0.5)
-        return where(finite, self.loc + self.scale / (1 - c), math.nan)
+        c = choose(finite, self.concentration, 0.5)
+        return choose(finite, self.loc + self.scale / (1 - c), math.nan)
 
     @property
     def variance(self) -> Tensor:
         finite = self.concentration < 0.5
-        c = where(finite, self.concentration, 0.25)
-        return where(finite, self.scale**2 / ((1 - c) ** 2 * (1 - 2 * c)), math.nan)
+        c = choose(finite, self.concentration, 0.25)
+        return choose(finite, self.scale**2 / ((1 - c) ** 2 * (1 - 2 * c)), math.nan)
 
     def rsample(self, sample_shape: Size = ()) -> Tensor:
         return self.icdf(rand(self._extended_shape(sample_shape), dtype=self.loc.dtype))
@@ -298,13 +298,13 @@ class GeneralizedPareto(LocationScale):
     def log_prob(self, value: Tensor) -> Tensor:
         self._check(value)
         z, (curved, c) = self._standard(value), self._curved()
-        return -self.scale.log() - where(curved, (1 / c + 1) * (c * z).log1p(), z)
+        return -self.scale.log() - choose(curved, (1 / c + 1) * (c * z).log1p(), z)
 
     def log_survival_function(self, value: Tensor) -> Tensor:
         """Return log(1 - cdf(value))."""
         self._check(value)
         z, (curved, c) = self._standard(value), self._curved()
-        return -where(curved, (c * z).log1p() / c, z)
+        return -choose(curved, (c * z).log1p() / c, z)
 
     def log_cdf(self, value: Tensor) -> Tensor:
         """Return log(cdf(value))."""
@@ -315,7 +315,7 @@ class GeneralizedPareto(LocationScale):
 
     def icdf(self, value: Tensor) -> Tensor:
         z, (curved, c) = -(-value).log1p(), self._curved()
-        return self.loc + self.scale * where(curved, (c * z).expm1() / c, z)
+        return self.loc + self.scale * choose(curved, (c * z).expm1() / c, z)
 
     def entropy(self) -> Tensor:
         return self.scale.log() + self.concentration + 1
@@ -346,17 +346,17 @@ class VonMises(Distribution):
             k, loc = self.concentration.double(), self.loc.double()
             tau = 1 + (1 + 4 * k**2).sqrt()
             rho = (tau - (2 * tau).sqrt()) / (2 * k)
-            r = where(k < 1e-5, 1 / k + k, (1 + rho**2) / (2 * rho))
+            r = choose(k < 1e-5, 1 / k + k, (1 + rho**2) / (2 * rho))
             x = constant(shape, 0.0, k)
-            done = x != 0
-            while not done.all():
+            accepted = x != 0
+            while not accepted.all():
                 u1, u2, u3 = rand((3, *shape), dtype=k.dtype)
                 z = (math.pi * u1).cos()
                 f = (1 + r * z) / (r + z)
                 c = k * (r - f)
-                accept = ~done & ((c * (2 - c) > u2) | ((c / u2).log() + 1 - c >= 0))
-                x = where(accept, (u3 - 0.5).sign() * f.acos(), x)
-                done = done | accept
+                newly_accepted = ~accepted & ((c * (2 - c) > u2) | ((c / u2).log() + 1 - c >= 0))
+                x = choose(newly_accepted, (u3 - 0.5).sign() * f.acos(), x)
+                accepted = accepted | newly_accepted
             turned = (x + math.pi + loc) % (2 * math.pi) - math.pi
             return turned.to(self.loc.dtype)
 

@@ -13,31 +13,28 @@ from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.distributions import constraints
 from tinygrad_mnist.distributions.distribution import Distribution, ExponentialFamily
 from tinygrad_mnist.distributions.gamma import Chi2
-from tinygrad_mnist.distributions.multivariate import half_log_det, precision_to_scale_tril
+from tinygrad_mnist.distributions.multivariate import OfFactor, half_log_det, lower_factor
 from tinygrad_mnist.distributions.simplex import Beta
 from tinygrad_mnist.distributions.tools import (
     Size,
     broadcast_all,
+    choose,
     eps,
-    lazy_property,
-    one_of,
     padded,
     tiny,
-    where,
 )  # fmt: skip
 from tinygrad_mnist.ops.create import arange, tensor
 from tinygrad_mnist.ops.diagonal import diag_embed
-from tinygrad_mnist.ops.linalg.factor import cholesky
 from tinygrad_mnist.ops.linalg.measure import slogdet
-from tinygrad_mnist.ops.linalg.older import cholesky_inverse, cholesky_solve
+from tinygrad_mnist.ops.linalg.older import cholesky_solve
 from tinygrad_mnist.ops.random import randn
 from tinygrad_mnist.ops.special import lgamma, multigammaln
 
 __all__ = ["LKJCholesky", "Wishart"]
 
 
-class Wishart(ExponentialFamily):
-    """Wishart(df, one of covariance_matrix, precision_matrix, scale_tril): sums of x x', x normal.
+class Wishart(OfFactor, ExponentialFamily):
+    """Wishart(df, one of covariance_matrix, precision_matrix, scale_tril): sums of normal x x'.
 
     Samples are drawn by Bartlett's decomposition: a triangle of chi and normal variables.
     """
@@ -54,20 +51,11 @@ class Wishart(ExponentialFamily):
         scale_tril: Tensor | None = None,
         validate_args: bool | None = None,
     ) -> None:
-        given: Any = {
-            "covariance_matrix": covariance_matrix,
-            "precision_matrix": precision_matrix,
-            "scale_tril": scale_tril,
-        }
-        name = one_of(
-            "Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified.",
-            **given,
+        name, matrix = self._only_matrix(
+            covariance_matrix=covariance_matrix,
+            precision_matrix=precision_matrix,
+            scale_tril=scale_tril,
         )
-        matrix = given[name]
-        if matrix.ndim < 2:
-            raise ValueError(
-                f"{name} must be at least two-dimensional, with optional leading batch dimensions"
-            )
         df = df if isinstance(df, Tensor) else tensor(float(df), dtype=matrix.dtype)
         batch, n = np.broadcast_shapes(matrix.shape[:-2], df.shape), matrix.shape[-1]
         self.df = df.expand(batch)
@@ -82,11 +70,7 @@ class Wishart(ExponentialFamily):
         vars(self)[name] = matrix.expand(*batch, n, n)
         self._event_shape = (n, n)
         super().__init__(batch, (n, n), validate_args=validate_args)
-        self._lower = (
-            matrix if name == "scale_tril"
-            else cholesky(matrix) if name == "covariance_matrix"
-            else precision_to_scale_tril(matrix)
-        )  # fmt: skip
+        self._lower = lower_factor(name, matrix)
 
     @property
     def arg_constraints(self) -> Any:
@@ -97,24 +81,6 @@ class Wishart(ExponentialFamily):
             "df": constraints.greater_than(self._event_shape[-1] - 1),
         }
 
-    def _wide(self, matrix: Tensor) -> Tensor:
-        return matrix.expand(*self._batch_shape, *self._event_shape)
-
-    @lazy_property
-    def scale_tril(self) -> Tensor:
-        """The lower Cholesky factor of the scale."""
-        return self._wide(self._lower)
-
-    @lazy_property
-    def covariance_matrix(self) -> Tensor:
-        """The scale matrix."""
-        return self._wide(self._lower @ self._lower.mT)
-
-    @lazy_property
-    def precision_matrix(self) -> Tensor:
-        """The inverse of the scale matrix."""
-        return self._wide(cholesky_inverse(self._lower))
-
     @property
     def mean(self) -> Tensor:
         return self.df[..., None, None] * self.covariance_matrix
@@ -122,7 +88,7 @@ class Wishart(ExponentialFamily):
     @property
     def mode(self) -> Tensor:
         factor = self.df - self._event_shape[0] - 1
-        return where(factor <= 0, math.nan, factor)[..., None, None] * self.covariance_matrix
+        return choose(factor <= 0, math.nan, factor)[..., None, None] * self.covariance_matrix
 
     @property
     def variance(self) -> Tensor:
@@ -191,12 +157,12 @@ class LKJCholesky(Distribution):
             above = self.concentration.unsqueeze(-1) + (self.dim - 2) / 2 - offset / 2
             radius = Beta(offset + 0.5, above, validate_args=False).sample(sample_shape)
             shape = self._extended_shape(sample_shape)
-            way = randn(shape, dtype=radius.dtype).tril(-1)
-            length = way.norm(dim=-1, keepdim=True)
-            way = where(length == 0, 0.0, way / where(length == 0, 1.0, length))
-            w = radius.unsqueeze(-1).sqrt() * way
-            rest = (1 - (w**2).sum(-1)).clamp(min=tiny(w)).sqrt()
-            return w + diag_embed(rest)
+            direction = randn(shape, dtype=radius.dtype).tril(-1)
+            length = direction.norm(dim=-1, keepdim=True)
+            direction = choose(length == 0, 0.0, direction / choose(length == 0, 1.0, length))
+            w = radius.unsqueeze(-1).sqrt() * direction
+            diagonal = (1 - (w**2).sum(-1)).clamp(min=tiny(w)).sqrt()
+            return w + diag_embed(diagonal)
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._check(value)

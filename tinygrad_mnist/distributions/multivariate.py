@@ -54,7 +54,57 @@ def precision_to_scale_tril(p: Tensor) -> Tensor:
     return solve_triangular(flipped, eye(p.shape[-1], dtype=p.dtype), upper=False)
 
 
-class MultivariateNormal(Distribution):
+def lower_factor(name: str, matrix: Tensor) -> Tensor:
+    """Return the lower Cholesky factor of the covariance, from the parameter called `name`."""
+    if name == "scale_tril":
+        return matrix
+    return cholesky(matrix) if name == "covariance_matrix" else precision_to_scale_tril(matrix)
+
+
+class OfMatrix(Distribution):
+    """The base of distributions whose parameter is an n by n covariance matrix."""
+
+    def _wide(self, matrix: Tensor) -> Tensor:
+        n = self._event_shape[-1]
+        return matrix.expand(*self._batch_shape, n, n)
+
+
+class OfFactor(OfMatrix):
+    """The base of distributions that compute with `_lower`, the covariance's Cholesky factor."""
+
+    _lower: Tensor
+
+    @staticmethod
+    def _only_matrix(**matrices: Tensor | None) -> tuple[str, Tensor]:
+        """Return (name, matrix) of the only one that is not None."""
+        name = one_of(
+            "Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified.",
+            **matrices,
+        )
+        matrix: Any = matrices[name]
+        if matrix.ndim < 2:
+            raise ValueError(
+                f"{name} must be at least two-dimensional, with optional leading batch dimensions"
+            )
+        return name, matrix
+
+    @lazy_property
+    def scale_tril(self) -> Tensor:
+        """The lower Cholesky factor of the covariance."""
+        return self._wide(self._lower)
+
+    @lazy_property
+    def covariance_matrix(self) -> Tensor:
+        """The covariance."""
+        return self._wide(self._lower @ self._lower.mT)
+
+    @lazy_property
+    def precision_matrix(self) -> Tensor:
+        """The inverse of the covariance."""
+        return self._wide(cholesky_inverse(self._lower))
+
+
+class MultivariateNormal(OfFactor):
     """MultivariateNormal(loc, one of covariance_matrix, precision_matrix, scale_tril).
 
     All computations use `scale_tril`, the lower Cholesky factor of the covariance.
@@ -83,47 +133,16 @@ class MultivariateNormal(Distribution):
     ) -> None:
         if loc.ndim < 1:
             raise ValueError("loc must be at least one-dimensional.")
-        given: Any = {
-            "covariance_matrix": covariance_matrix,
-            "precision_matrix": precision_matrix,
-            "scale_tril": scale_tril,
-        }
-        name = one_of(
-            "Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified.",
-            **given,
+        name, matrix = self._only_matrix(
+            covariance_matrix=covariance_matrix,
+            precision_matrix=precision_matrix,
+            scale_tril=scale_tril,
         )
-        matrix = given[name]
-        if matrix.ndim < 2:
-            raise ValueError(
-                f"{name} must be at least two-dimensional, with optional leading batch dimensions"
-            )
         batch = np.broadcast_shapes(matrix.shape[:-2], loc.shape[:-1])
         vars(self)[name] = matrix.expand(*batch, *matrix.shape[-2:])
         self.loc = loc.expand(*batch, loc.shape[-1])
         super().__init__(batch, loc.shape[-1:], validate_args=validate_args)
-        self._lower = (
-            matrix if name == "scale_tril"
-            else cholesky(matrix) if name == "covariance_matrix"
-            else precision_to_scale_tril(matrix)
-        )  # fmt: skip
-
-    def _wide(self, matrix: Tensor) -> Tensor:
-        return matrix.expand(*self._batch_shape, *self._event_shape, *self._event_shape)
-
-    @lazy_property
-    def scale_tril(self) -> Tensor:
-        """The lower Cholesky factor of the covariance."""
-        return self._wide(self._lower)
-
-    @lazy_property
-    def covariance_matrix(self) -> Tensor:
-        """The covariance."""
-        return self._wide(self._lower @ self._lower.mT)
-
-    @lazy_property
-    def precision_matrix(self) -> Tensor:
-        """The inverse of the covariance."""
-        return self._wide(cholesky_inverse(self._lower))
+        self._lower = lower_factor(name, matrix)
 
     @property
     def mean(self) -> Tensor:
@@ -151,7 +170,7 @@ class MultivariateNormal(Distribution):
         return (half_log_det(self._lower) + constant).expand(self._batch_shape)
 
 
-class LowRankMultivariateNormal(Distribution):
+class LowRankMultivariateNormal(OfMatrix):
     """LowRankMultivariateNormal(loc, W, d): covariance W W' + diag(d), by Woodbury's identity.
 
     The matrix that is factored is I + W' diag(1 / d) W, as large as the rank of W.
@@ -206,9 +225,6 @@ class LowRankMultivariateNormal(Distribution):
     def _distance(self, x: Tensor) -> Tensor:
         inner = mahalanobis(self._capacitance, times(self._scaled(), x))
         return (x**2 / self._d).sum(-1) - inner
-
-    def _wide(self, matrix: Tensor) -> Tensor:
-        return matrix.expand(*self._batch_shape, *self._event_shape, *self._event_shape)
 
     @property
     def mean(self) -> Tensor:

@@ -14,11 +14,11 @@ from tinygrad_mnist.distributions.tools import (
     EULER,
     Size,
     broadcast_all,
+    choose,
     constant,
     eps,
     expand_all,
     tiny,
-    where,
 )  # fmt: skip
 from tinygrad_mnist.distributions.transforms.elementwise import (
     AbsTransform,
@@ -35,8 +35,8 @@ __all__ = [
 ]  # fmt: skip
 
 
-class _OfBase(TransformedDistribution):
-    """The base of distributions with the `loc` and `scale` of their own base."""
+class _OverLocationScale(TransformedDistribution):
+    """The base of distributions whose `loc` and `scale` are those of their `base_dist`."""
 
     @property
     def loc(self) -> Any:
@@ -49,7 +49,7 @@ class _OfBase(TransformedDistribution):
         return self.base_dist.scale
 
 
-class LogNormal(_OfBase):
+class LogNormal(_OverLocationScale):
     """LogNormal(loc, scale): exp of a normal variable."""
 
     arg_constraints: Any = {"loc": constraints.real, "scale": constraints.positive}
@@ -77,7 +77,7 @@ class LogNormal(_OfBase):
         return self.base_dist.entropy() + self.loc
 
 
-class _Half(_OfBase):
+class _Half(_OverLocationScale):
     """The absolute value of a symmetric variable."""
 
     arg_constraints: Any = {"scale": constraints.positive}
@@ -95,7 +95,7 @@ class _Half(_OfBase):
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._check(value)
-        return where(value >= 0, self.base_dist.log_prob(value) + math.log(2), -math.inf)
+        return choose(value >= 0, self.base_dist.log_prob(value) + math.log(2), -math.inf)
 
     def cdf(self, value: Tensor) -> Tensor:
         self._check(value)
@@ -136,8 +136,8 @@ class HalfCauchy(_Half):
         return self.base_dist.variance
 
 
-class _Own(TransformedDistribution):
-    """The base of distributions that make base and transforms of parameters of their own."""
+class _FromParameters(TransformedDistribution):
+    """The base of distributions that build a base and transforms from their own parameters."""
 
     def _build(self) -> tuple[Any, list[Any]]:
         raise NotImplementedError
@@ -154,7 +154,7 @@ class _Own(TransformedDistribution):
         return new
 
 
-class Gumbel(_Own):
+class Gumbel(_FromParameters):
     """Gumbel(loc, scale): loc - scale log(-log(u)), u uniform."""
 
     arg_constraints: Any = {"loc": constraints.real, "scale": constraints.positive}
@@ -193,7 +193,7 @@ class Gumbel(_Own):
         return self.scale.log() + (1 + EULER)
 
 
-class Weibull(_Own):
+class Weibull(_FromParameters):
     """Weibull(scale, concentration): scale * e^(1 / concentration), e exponential."""
 
     arg_constraints: Any = {
@@ -229,7 +229,7 @@ class Weibull(_Own):
         return EULER * (1 - k) + (self.scale * k).log() + 1
 
 
-class Pareto(_Own):
+class Pareto(_FromParameters):
     """Pareto(scale, alpha): scale * exp(e), e exponential of rate alpha."""
 
     arg_constraints: Any = {"alpha": constraints.positive, "scale": constraints.positive}
@@ -292,7 +292,7 @@ class InverseGamma(TransformedDistribution):
     @property
     def mean(self) -> Tensor:
         a = self.concentration
-        return where(a > 1, self.rate / (a - 1), math.inf)
+        return choose(a > 1, self.rate / (a - 1), math.inf)
 
     @property
     def mode(self) -> Tensor:
@@ -301,14 +301,14 @@ class InverseGamma(TransformedDistribution):
     @property
     def variance(self) -> Tensor:
         a = self.concentration
-        return where(a > 2, self.rate**2 / ((a - 1) ** 2 * (a - 2)), math.inf)
+        return choose(a > 2, self.rate**2 / ((a - 1) ** 2 * (a - 2)), math.inf)
 
     def entropy(self) -> Tensor:
         a = self.concentration
         return a + self.rate.log() + lgamma(a) - (1 + a) * a.digamma()
 
 
-class Kumaraswamy(_Own):
+class Kumaraswamy(_FromParameters):
     """Kumaraswamy(concentration1, concentration0): (1 - u^(1/b))^(1/a), u uniform."""
 
     arg_constraints: Any = {
@@ -341,7 +341,7 @@ class Kumaraswamy(_Own):
     def mode(self) -> Tensor:
         a, b = self.concentration1, self.concentration0
         value = ((-b).log1p() / b - (-b * a).log1p()).exp()
-        return where((a < 1) | (b < 1), math.nan, value)
+        return choose((a < 1) | (b < 1), math.nan, value)
 
     @property
     def variance(self) -> Tensor:
@@ -354,7 +354,7 @@ class Kumaraswamy(_Own):
 
 
 class LogisticNormal(TransformedDistribution):
-    """LogisticNormal(loc, scale): normal variables, put on the simplex by breaking a stick."""
+    """LogisticNormal(loc, scale): normal variables mapped to the simplex by stick breaking."""
 
     arg_constraints: Any = {"loc": constraints.real, "scale": constraints.positive}
     support = constraints.simplex
@@ -372,5 +372,5 @@ class LogisticNormal(TransformedDistribution):
 
     @property
     def scale(self) -> Any:
-        """Their standard deviations."""
+        """The standard deviations of the normal variables."""
         return self.base_dist.base_dist.scale

@@ -48,9 +48,9 @@ class ConstraintRegistry:
         self._registry: dict[type, Factory] = {}
 
     def register(self, constraint: Any, factory: Factory | None = None) -> Any:
-        """Register the factory for a class of constraints, or for that of an instance.
+        """Register the factory for a class of constraints, or for the class of an instance.
 
-        Without `factory` it is a decorator.
+        Without `factory`, return a decorator.
         """
         if factory is None:
             return lambda factory: self.register(constraint, factory)
@@ -94,15 +94,15 @@ def _independent(registry: ConstraintRegistry) -> Factory:
 
 
 def _cat(registry: ConstraintRegistry) -> Factory:
-    return lambda c: CatTransform([registry(each) for each in c.cseq], c.dim, c.lengths)
+    return lambda c: CatTransform([registry(part) for part in c.cseq], c.dim, c.lengths)
 
 
 def _stack(registry: ConstraintRegistry) -> Factory:
-    return lambda c: StackTransform([registry(each) for each in c.cseq], c.dim)
+    return lambda c: StackTransform([registry(part) for part in c.cseq], c.dim)
 
 
 def _positive_or_above(constraint: Any) -> Transform:
-    """Return exp for `positive`, moved for another lower bound: both are of one class."""
+    """Return exp for the bound 0, else exp shifted to the bound."""
     bound = constraint.lower_bound
     plain = not isinstance(bound, Tensor) and bound == 0
     return ExpTransform() if plain else _above(constraint)

@@ -1,4 +1,4 @@
-"""Relaxations of discrete distributions, whose samples can be differentiated.
+"""Relaxations of discrete distributions, with differentiable samples.
 
 C. J. Maddison, A. Mnih, Y. W. Teh, The Concrete Distribution, 2017; E. Jang, S. Gu, B. Poole,
 Categorical Reparameterization with Gumbel-Softmax, 2017.
@@ -7,14 +7,15 @@ Categorical Reparameterization with Gumbel-Softmax, 2017.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.distributions import constraints
-from tinygrad_mnist.distributions.categorical import _OfCategorical
+from tinygrad_mnist.distributions.categorical import FromCategorical
 from tinygrad_mnist.distributions.composed import TransformedDistribution
 from tinygrad_mnist.distributions.discrete import Odds
 from tinygrad_mnist.distributions.tools import Size, clamp_probs, probs_to_logits
+from tinygrad_mnist.distributions.transforms.base import Transform
 from tinygrad_mnist.distributions.transforms.elementwise import ExpTransform, SigmoidTransform
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.create import tensor
@@ -31,7 +32,7 @@ def as_tensor(temperature: Any, like: Tensor) -> Tensor:
 
 
 class LogitRelaxedBernoulli(Odds):
-    """The logit of a RelaxedBernoulli: a logistic variable around the logits, over temperature."""
+    """The logit of a RelaxedBernoulli: (logits + logistic noise) / temperature."""
 
     support = constraints.real
     has_rsample = True
@@ -59,7 +60,7 @@ class LogitRelaxedBernoulli(Odds):
         return self.temperature.log() + gap - 2 * table.softplus(gap)
 
 
-class ExpRelaxedCategorical(_OfCategorical):
+class ExpRelaxedCategorical(FromCategorical):
     """The logarithm of a RelaxedOneHotCategorical."""
 
     support = constraints.real_vector
@@ -88,12 +89,26 @@ class ExpRelaxedCategorical(_OfCategorical):
         return score + math.lgamma(k) + (k - 1) * self.temperature.log()
 
 
-class _OfRelaxed(TransformedDistribution):
+class _Relaxed(TransformedDistribution):
+    """The base of relaxations: `transform` of a distribution of class `unbounded`."""
+
     has_rsample = True
+    unbounded: ClassVar[type[LogitRelaxedBernoulli | ExpRelaxedCategorical]]
+    transform: ClassVar[type[Transform]]
+
+    def __init__(
+        self,
+        temperature: Any,
+        probs: Any = None,
+        logits: Any = None,
+        validate_args: bool | None = None,
+    ) -> None:
+        base = self.unbounded(temperature, probs, logits, validate_args=validate_args)
+        super().__init__(base, self.transform(), validate_args=validate_args)
 
     @property
     def temperature(self) -> Any:
-        """The distance from discrete samples: near 0 the samples are nearly discrete."""
+        """The temperature: near 0, the samples are nearly discrete."""
         return self.base_dist.temperature
 
     @property
@@ -107,35 +122,17 @@ class _OfRelaxed(TransformedDistribution):
         return self.base_dist.probs
 
 
-class RelaxedBernoulli(_OfRelaxed):
+class RelaxedBernoulli(_Relaxed):
     """RelaxedBernoulli(temperature, probs or logits): samples in (0, 1), near its ends."""
 
     arg_constraints: Any = {"probs": constraints.unit_interval, "logits": constraints.real}
     support = constraints.unit_interval
-
-    def __init__(
-        self,
-        temperature: Any,
-        probs: Any = None,
-        logits: Any = None,
-        validate_args: bool | None = None,
-    ) -> None:
-        base = LogitRelaxedBernoulli(temperature, probs, logits, validate_args=validate_args)
-        super().__init__(base, SigmoidTransform(), validate_args=validate_args)
+    unbounded, transform = LogitRelaxedBernoulli, SigmoidTransform
 
 
-class RelaxedOneHotCategorical(_OfRelaxed):
+class RelaxedOneHotCategorical(_Relaxed):
     """RelaxedOneHotCategorical(temperature, probs or logits): samples near a simplex's corners."""
 
     arg_constraints: Any = {"probs": constraints.simplex, "logits": constraints.real_vector}
     support = constraints.simplex
-
-    def __init__(
-        self,
-        temperature: Any,
-        probs: Any = None,
-        logits: Any = None,
-        validate_args: bool | None = None,
-    ) -> None:
-        base = ExpRelaxedCategorical(temperature, probs, logits, validate_args=validate_args)
-        super().__init__(base, ExpTransform(), validate_args=validate_args)
+    unbounded, transform = ExpRelaxedCategorical, ExpTransform

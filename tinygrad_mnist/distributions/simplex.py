@@ -13,6 +13,7 @@ from tinygrad_mnist.distributions.tools import (
     Size,
     binary_entropy,
     broadcast_all,
+    choose,
     clamp_probs,
     eps,
     lazy_property,
@@ -20,7 +21,6 @@ from tinygrad_mnist.distributions.tools import (
     one_of,
     probs_to_logits,
     tiny,
-    where,
 )  # fmt: skip
 from tinygrad_mnist.ops import further, table
 from tinygrad_mnist.ops.elementwise import xlogy
@@ -51,8 +51,8 @@ class Dirichlet(ExponentialFamily):
 
     def rsample(self, sample_shape: Size = ()) -> Tensor:
         a = self.concentration.expand(self._extended_shape(sample_shape))
-        drawn = further.gammas(a.detach(), rng=rng_of(None))
-        x = drawn / drawn.sum(-1, keepdim=True)
+        gammas = further.gammas(a.detach(), rng=rng_of(None))
+        x = gammas / gammas.sum(-1, keepdim=True)
         return further.dirichlet_drawn(a, x.clamp(tiny(x), 1 - eps(x) / 2))
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -66,13 +66,13 @@ class Dirichlet(ExponentialFamily):
 
     @property
     def mode(self) -> Tensor:
-        above = (self.concentration - 1).clamp(min=0)
-        inside = above / above.sum(-1, keepdim=True)
-        none = (self.concentration < 1).all(-1, keepdim=True)
+        excess = (self.concentration - 1).clamp(min=0)
+        interior = excess / excess.sum(-1, keepdim=True)
+        at_corner = (self.concentration < 1).all(-1, keepdim=True)
         corner = table.one_hot(
-            inside.detach().nan_to_num(-1.0).argmax(-1), count=self.concentration.shape[-1]
+            interior.detach().nan_to_num(-1.0).argmax(-1), count=self.concentration.shape[-1]
         ).to(self.concentration.dtype)
-        return where(none, corner, inside)
+        return choose(at_corner, corner, interior)
 
     @property
     def variance(self) -> Tensor:
@@ -107,8 +107,8 @@ class Beta(ExponentialFamily):
     def __init__(
         self, concentration1: Any, concentration0: Any, validate_args: bool | None = None
     ) -> None:
-        both = stack(list(broadcast_all(concentration1, concentration0)), -1)
-        self._dirichlet = Dirichlet(both, validate_args=validate_args)
+        concentration = stack(list(broadcast_all(concentration1, concentration0)), -1)
+        self._dirichlet = Dirichlet(concentration, validate_args=validate_args)
         super().__init__(self._dirichlet.batch_shape, validate_args=validate_args)
 
     @property
@@ -174,10 +174,10 @@ class ContinuousBernoulli(ExponentialFamily):
     ) -> None:
         self._lims = lims
         if one_of(EITHER, probs=probs, logits=logits) == "probs":
-            (given,) = broadcast_all(probs)
-            if validate_args and not constraints.unit_interval.check(given.detach()).all():
+            (values,) = broadcast_all(probs)
+            if validate_args and not constraints.unit_interval.check(values.detach()).all():
                 raise ValueError("The parameter probs has invalid values")
-            self.probs = clamp_probs(given)
+            self.probs = clamp_probs(values)
         else:
             (self.logits,) = broadcast_all(logits)
         shape = (self.probs if probs is not None else self.logits).shape
@@ -203,25 +203,25 @@ class ContinuousBernoulli(ExponentialFamily):
         return (self.probs <= low) | (self.probs > high)
 
     def _cut(self) -> Any:
-        return where(self._stable(), self.probs, self._lims[0])
+        return choose(self._stable(), self.probs, self._lims[0])
 
     def _cont_bern_log_norm(self) -> Tensor:
         p, x = self._cut(), (self.probs - 0.5) ** 2
         norm = ((-p).log1p() - p.log()).abs().log() - (1 - 2 * p).abs().log()
         taylor = math.log(2.0) + (4 / 3 + 104 / 45 * x) * x
-        return where(self._stable(), norm, taylor)
+        return choose(self._stable(), norm, taylor)
 
     @property
     def mean(self) -> Tensor:
         p, x = self._cut(), self.probs - 0.5
         value = p / (2 * p - 1) + 1 / ((-p).log1p() - p.log())
-        return where(self._stable(), value, 0.5 + (1 / 3 + 16 / 45 * x**2) * x)
+        return choose(self._stable(), value, 0.5 + (1 / 3 + 16 / 45 * x**2) * x)
 
     @property
     def variance(self) -> Tensor:
         p, x = self._cut(), (self.probs - 0.5) ** 2
         value = p * (p - 1) / (1 - 2 * p) ** 2 + 1 / ((-p).log1p() - p.log()) ** 2
-        return where(self._stable(), value, 1 / 12 - (1 / 15 - 128 / 945 * x) * x)
+        return choose(self._stable(), value, 1 / 12 - (1 / 15 - 128 / 945 * x) * x)
 
     def rsample(self, sample_shape: Size = ()) -> Tensor:
         return self.icdf(rand(self._extended_shape(sample_shape), dtype=self.probs.dtype))
@@ -234,13 +234,13 @@ class ContinuousBernoulli(ExponentialFamily):
         self._check(value)
         p = self._cut()
         inner = (p**value * (1 - p) ** (1 - value) + p - 1) / (2 * p - 1)
-        inner = where(self._stable(), inner, value)
-        return where(value <= 0, 0.0, where(value >= 1, 1.0, inner))
+        inner = choose(self._stable(), inner, value)
+        return choose(value <= 0, 0.0, choose(value >= 1, 1.0, inner))
 
     def icdf(self, value: Tensor) -> Tensor:
         p = self._cut()
         inner = (-p + value * (2 * p - 1)).log1p() - (-p).log1p()
-        return where(self._stable(), inner / (p.log() - (-p).log1p()), value)
+        return choose(self._stable(), inner / (p.log() - (-p).log1p()), value)
 
     def entropy(self) -> Tensor:
         below, above = (-self.probs).log1p(), self.probs.log()
@@ -253,6 +253,6 @@ class ContinuousBernoulli(ExponentialFamily):
     def _log_normalizer(self, x: Tensor) -> Tensor:
         low, high = (lim - 0.5 for lim in self._lims)
         stable = (x <= low) | (x > high)
-        cut = where(stable, x, low)
+        cut = choose(stable, x, low)
         norm = cut.expm1().abs().log() - cut.abs().log()
-        return where(stable, norm, x / 2 + x**2 / 24 - x**4 / 2880)
+        return choose(stable, norm, x / 2 + x**2 / 24 - x**4 / 2880)

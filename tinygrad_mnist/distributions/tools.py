@@ -1,4 +1,4 @@
-"""Tools of the distributions: parameters of one shape, lazy ones, sums over events."""
+"""Tools of the distributions: broadcasting, lazy properties, sums over events."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def broadcast_all(*values: Any) -> tuple[Tensor, ...]:
         raise ValueError("Input arguments must all be instances of Number, or Tensors.")
     first = next((v for v in values if isinstance(v, Tensor)), None)
     dtype = get_default_dtype() if first is None else first.dtype
-    made = (v if isinstance(v, Tensor) else tensor(v, dtype=dtype) for v in values)
-    return broadcast_tensors(*made)
+    tensors = (v if isinstance(v, Tensor) else tensor(v, dtype=dtype) for v in values)
+    return broadcast_tensors(*tensors)
 
 
 class lazy_property:
-    """A property that is computed when it is first read, and is an attribute from then on."""
+    """A property that is computed when first read, and a plain attribute from then on."""
 
     def __init__(self, wrapped: Callable[[Any], Any]) -> None:
         self.wrapped, self.__doc__ = wrapped, wrapped.__doc__
@@ -70,11 +70,11 @@ def probs_to_logits(probs: Tensor, is_binary: bool = False) -> Tensor:
     return p.log() - (-p).log1p() if is_binary else p.log()
 
 
-def one_of(name: str, **given: Any) -> str:
-    """Return the name of the one argument that was given; ValueError for none or several."""
-    names = [key for key, value in given.items() if value is not None]
+def one_of(message: str, **arguments: Any) -> str:
+    """Return the name of the one argument that is not None; ValueError for none or several."""
+    names = [key for key, value in arguments.items() if value is not None]
     if len(names) != 1:
-        raise ValueError(name)
+        raise ValueError(message)
     return names[0]
 
 
@@ -87,11 +87,11 @@ def binary_entropy(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def constant(shape: Size, value: float, like: Tensor) -> Tensor:
-    """Return `value` in a shape and in the dtype of another Tensor."""
+    """Return a Tensor of `shape` filled with `value`, in the dtype of `like`."""
     return zeros(tuple(shape), dtype=like.dtype) + value
 
 
-def where(mask: Tensor, a: Any, b: Any) -> Tensor:
+def choose(mask: Tensor, a: Any, b: Any) -> Tensor:
     """Return a where the mask holds, else b; one of them may be a number."""
     return table.where(mask, a, b)
 
@@ -107,7 +107,7 @@ def eps(x: Tensor) -> float:
 
 
 def padded(x: Tensor, left: float | None = None, right: float | None = None) -> Tensor:
-    """Pad the last dimension with a constant before or after it."""
+    """Extend the last dimension by one constant before its elements, after them, or both."""
     shape = (*x.shape[:-1], 1)
     parts = [x]
     if left is not None:
@@ -131,19 +131,22 @@ def vec_to_tril_matrix(vec: Tensor, diag: int = 0) -> Tensor:
     n = (-(1 + 2 * diag) + int(np.sqrt((1 + 2 * diag) ** 2 + 8 * vec.shape[-1]
                                        + 4 * abs(diag) * (diag + 1)) + 0.5)) // 2  # fmt: skip
     rows, columns = np.nonzero(np.tri(n, n, diag, dtype=bool))
-    place = np.zeros((n, n), np.int64)
-    place[rows, columns] = np.arange(1, len(rows) + 1)
+    element_at = np.zeros((n, n), np.int64)
+    element_at[rows, columns] = np.arange(1, len(rows) + 1)
     filled = padded(vec, left=0.0)
-    return filled[..., tensor(place.ravel())].reshape(*vec.shape[:-1], n, n)
+    return filled[..., tensor(element_at.ravel())].reshape(*vec.shape[:-1], n, n)
+
+
+def expanded(value: Tensor, batch_shape: Size, event_dim: int) -> Tensor:
+    """Expand a parameter to another batch shape."""
+    return value.expand(*batch_shape, *value.shape[value.ndim - event_dim :])
 
 
 def expand_all(distribution: Any, batch_shape: Size) -> dict[str, Any]:
     """Expand a distribution's parameters, by name, to another batch shape."""
-    known, held = distribution.arg_constraints, vars(distribution)
+    values = vars(distribution)
     return {
-        name: held[name].expand(
-            *batch_shape, *held[name].shape[held[name].ndim - known[name].event_dim :]
-        )
-        for name in known
-        if name in held
+        name: expanded(values[name], batch_shape, constraint.event_dim)
+        for name, constraint in distribution.arg_constraints.items()
+        if name in values
     }

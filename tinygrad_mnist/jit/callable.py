@@ -55,13 +55,13 @@ class JitFunction:
         method = binds(self.function, instance, owner) if binds is not None else None
         if method is None or instance is None or getattr(method, "__self__", None) is not instance:
             return self
-        held = getattr(instance, "__dict__", {})
+        attributes = getattr(instance, "__dict__", {})
         name = f"_jit {self.__qualname__}"
-        found = held.get(name)
+        compiled = attributes.get(name)
         # A shallow copy of an instance has the first instance's method in its __dict__
-        if found is None or found.function != method:
-            found = held[name] = type(self)(method, **self._options)
-        return found
+        if compiled is None or compiled.function != method:
+            compiled = attributes[name] = type(self)(method, **self._options)
+        return compiled
 
     # Copies
 
@@ -90,10 +90,10 @@ def _is_global(compiled: JitFunction) -> bool:
     """Tell whether the function's module has the compiled function under its name."""
     import sys
 
-    found: Any = sys.modules.get(getattr(compiled, "__module__", ""))
+    value: Any = sys.modules.get(getattr(compiled, "__module__", ""))
     for name in compiled.__qualname__.split("."):
-        found = getattr(found, name, None)
-    return found is compiled
+        value = getattr(value, name, None)
+    return value is compiled
 
 
 def _again(

@@ -114,9 +114,9 @@ class PureFunction(JitFunction):
         return result
 
     def _check(self, args: tuple[Any, ...]) -> None:
-        known = (*NUMBERS, np.ndarray, Tensor, Module, Optimizer, Generator, type(None), np.dtype)
+        kinds = (*NUMBERS, np.ndarray, Tensor, Module, Optimizer, Generator, type(None), np.dtype)
         for arg in args:
-            if not isinstance(arg, known) and not callable(arg):
+            if not isinstance(arg, kinds) and not callable(arg):
                 raise TypeError(
                     f"{self.__name__}: a jitted function takes arrays, Tensors and numbers, "
                     f"not {type(arg).__name__}"
@@ -248,12 +248,12 @@ class Seen:
 
 def shared_gradients(tape: Tape, inputs: list[Array]) -> bool:
     """Tell whether a gradient from before shares memory with another, or with an array read."""
-    there = list(tape.grads_before.values())
-    own = set(map(id, there))
+    grads = list(tape.grads_before.values())
+    own = set(map(id, grads))
     others = inputs + [a for a, _ in tape.external.values() if id(a) not in own]
     ends = [id(g._data) for g in tape.grads.values() if g is not None]
     return len(set(ends)) < len(ends) or any(
-        np.may_share_memory(g, other) for i, g in enumerate(there) for other in others + there[:i]
+        np.may_share_memory(g, other) for i, g in enumerate(grads) for other in others + grads[:i]
     )
 
 

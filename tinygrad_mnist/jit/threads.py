@@ -51,11 +51,11 @@ def together(tasks: Sequence[Callable[[], object]]) -> None:
 def one_thread_each() -> Iterator[None]:
     """Let the BLAS use one thread inside, and as many as before afterwards."""
     global _inside, _threads_before
-    known = blas()
+    library = blas()
     with _lock:
         if not _inside:
-            _threads_before = known.get()
-            known.put(1)
+            _threads_before = library.get()
+            library.set_threads(1)
         _inside += 1
     try:
         yield
@@ -63,7 +63,7 @@ def one_thread_each() -> Iterator[None]:
         with _lock:
             _inside -= 1
             if not _inside:
-                known.put(_threads_before)
+                library.set_threads(_threads_before)
 
 
 @cache

@@ -103,7 +103,7 @@ class TileTape(Tape):
         """Record a write into an array that the call itself has made; refuse any other."""
         if any(np.may_share_memory(tensor._data, g) for g in self.grads_before.values()):
             raise Refused("it writes into gradients from before: call zero_grad() in the step")
-        if id(tensor._data) not in self.known:
+        if id(tensor._data) not in self.seen_arrays:
             raise Refused("it writes into a tensor that outlives it, as batch norm does")
         super().written(tensor, value)
 
@@ -169,11 +169,11 @@ class TileTrace:
 
     def _gradients(self) -> dict[Leaf, Array]:
         """Return each leaf's gradient, as the effects or the caller will find it."""
-        found = {leaf: g._data for leaf, g in self.tape.grads.items() if g is not None}
+        gradients = {leaf: g._data for leaf, g in self.tape.grads.items() if g is not None}
         for leaf, g in (pair for effect in self.effects for pair in effect.grads.items()):
-            if found.setdefault(leaf, g) is not g:
+            if gradients.setdefault(leaf, g) is not g:
                 raise Refused("it computes two gradients of one parameter")
-        return found
+        return gradients
 
     def _check(self) -> None:
         if not self.gradients:

@@ -1,7 +1,7 @@
 """The models: a neuron, shallow and deep networks, a convolutional one, and the recipes.
 
-Start reading here: mlp.py, then cnn.py, then recipes.py, the table that `train RECIPE` runs from.
-To add a system, add a row to that table; its name is needed nowhere else.
+Read mlp.py first, then cnn.py, then recipes.py, the table of what `train RECIPE` trains.
+To add a recipe, add a row to that table; its name is needed nowhere else.
 """
 
 from tinygrad_mnist.models.cnn import cnn

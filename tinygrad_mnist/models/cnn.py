@@ -1,4 +1,4 @@
-"""A convolutional network: the same small patterns, searched everywhere in the image."""
+"""A convolutional network, which looks for the same small patterns everywhere in an image."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def cnn(
     activation: str = "relu",
     dropout: float = 0.25,
 ) -> nn.Sequential:
-    """Build blocks of 5x5 convolution, activation and 2x2 max pooling; then an `mlp` on those.
+    """Build blocks of 5x5 convolution, activation and 2x2 max pooling, then an `mlp` on the result.
 
-    Takes rows of 784 pixels, (N, 784), as every model here does; gives logits, (N, outputs).
+    Takes rows of 784 pixels, (N, 784), like every model here; returns logits, (N, outputs).
 
     >>> sum(p.numel() for p in cnn().parameters())
     80202

@@ -1,6 +1,6 @@
 """From one neuron to a deep network: layers of neurons, each fed by the one before.
 
-Each model takes images as rows of 784 pixels, (N, 784), and gives logits: (N, 10), or (N, 1) for
+Each model takes images as rows of 784 pixels, (N, 784), and returns logits: (N, 10), or (N, 1) for
 the neuron. Sigmoid and softmax are in the loss, where they are stable.
 """
 

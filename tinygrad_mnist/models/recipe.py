@@ -42,13 +42,13 @@ class Recipe:
     """The accuracy to reach on MNIST's 10,000 test images, after training on the 60,000."""
 
     channels: tuple[int, ...] = ()
-    """The widths of the convolutional layers; none make it a multi-layer perceptron."""
+    """The widths of the convolutional layers; without any, a multi-layer perceptron."""
     hidden: tuple[int, ...] = ()
     """The widths of the hidden linear layers."""
     activation: str = "relu"
     dropout: float = 0.0
     digit: int | None = None
-    """With a digit the model has one output and answers "is it this digit?"; else ten."""
+    """With a digit, the model has one output, "is it this digit?"; without, ten."""
 
     optimizer: str = "SGD"
     lr: float = 0.1
@@ -56,12 +56,12 @@ class Recipe:
     schedule: str = "constant"
     """How the learning rate changes from epoch to epoch; "cosine" ends near 0."""
     batch_size: int | None = 64
-    """None: the gradient of the whole training set, one step per epoch."""
+    """None means the gradient of the whole training set, one step per epoch."""
     tile_rows: int | None = None
-    """How many images of a batch to take at a time, on threads; None: all together."""
+    """How many images of a batch a thread computes at a time; None: all together."""
     epochs: int = 10
     validation: float = 1 / 12
-    """The share of the training images that is held out, to validate after every epoch."""
+    """The share of the training images set aside to validate after every epoch."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -86,7 +86,7 @@ class Recipe:
 
     @property
     def outputs(self) -> int:
-        """How many numbers the model gives for an image."""
+        """How many numbers the model returns for an image."""
         return DIGITS if self.digit is None else 1
 
     @property

@@ -1,8 +1,8 @@
 """Modules: parameters, layers and losses, under `torch.nn`'s names.
 
 `module.py` has the base class, `Module`; `layers/` holds one file per family; `functional.py`
-lists the functions, which are computed in `ops/`. Keep parameters' names and shapes: files of
-users depend on them.
+lists the functions, which are computed in `ops/`. Keep the names and shapes of parameters: saved
+files depend on them.
 """
 
 # ruff: noqa: F403

@@ -1,4 +1,4 @@
-"""Modules that hold others: Sequential, and the lists and dicts that only register."""
+"""Modules that hold other modules: Sequential, and the lists and dicts that only register."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tinygrad_mnist.nn.parameter import Parameter
 __all__ = ["ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]
 
 
-class _Held(Module):
+class _Container(Module):
     """The base of the containers, whose contents are in one of a Module's dicts."""
 
     registry = "_modules"
 
-    def _held(self) -> dict[str, Any]:
-        held: dict[str, Any] = self.__dict__[self.registry]
-        return held
+    def _contents(self) -> dict[str, Any]:
+        contents: dict[str, Any] = self.__dict__[self.registry]
+        return contents
 
     def _put(self, name: str, value: Any) -> None:
         if self.registry == "_parameters" and type(value) is Tensor:
@@ -29,18 +29,18 @@ class _Held(Module):
         self._enter(self.registry, name, value)
 
     def __len__(self) -> int:
-        return len(self._held())
+        return len(self._contents())
 
     def extra_repr(self) -> str:
         return "\n".join(
             f"({k}): Parameter containing: [{p.dtype} of size {'x'.join(map(str, p.shape))}]"
-            for k, p in self._held().items()
+            for k, p in self._contents().items()
             if self.registry == "_parameters"
         )
 
 
-class _List(_Held):
-    """Contents under the names "0", "1", ..., with the methods of a list."""
+class _List(_Container):
+    """A container of values named "0", "1", ..., with the methods of a list."""
 
     def __init__(self, values: Iterable[Any] = ()) -> None:
         super().__init__()
@@ -50,23 +50,23 @@ class _List(_Held):
         size, i = len(self), operator.index(index)
         if not -size <= i < size:
             raise IndexError(f"index {i} is out of range for {size} entries")
-        return list(self._held())[i]
+        return list(self._contents())[i]
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self._held().values())
+        return iter(self._contents().values())
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return type(self)(list(self)[index])
-        return self._held()[self._key(index)]
+        return self._contents()[self._key(index)]
 
     def __setitem__(self, index: int, value: Any) -> None:
         self._put(self._key(index), value)
 
     def __delitem__(self, index: Any) -> None:
-        kept = list(self)
-        del kept[index]
-        self._refill(kept)
+        remaining = list(self)
+        del remaining[index]
+        self._refill(remaining)
 
     def __add__(self, other: Iterable[Any]) -> Any:
         return type(self)(itertools.chain(self, other))
@@ -75,42 +75,42 @@ class _List(_Held):
         return self.extend(values)
 
     def _refill(self, values: list[Any]) -> None:
-        self._held().clear()
+        self._contents().clear()
         self.extend(values)
 
     def append(self, value: Any) -> Any:
-        """Add one at the end; returns self."""
+        """Append a value; return self."""
         self._put(str(len(self)), value)
         return self
 
     def extend(self, values: Iterable[Any]) -> Any:
-        """Add several at the end; returns self."""
+        """Append several values; return self."""
         for value in values:
             self.append(value)
         return self
 
     def insert(self, index: int, value: Any) -> Any:
-        """Insert one before position `index` and rename those behind it; returns self."""
+        """Insert a value before position `index`, rename those after it, and return self."""
         values = list(self)
         values.insert(index, value)
         self._refill(values)
         return self
 
     def pop(self, index: int = -1) -> Any:
-        """Take one out."""
+        """Remove the value at `index`, and return it."""
         value = self[index]
         del self[index]
         return value
 
 
 class ModuleList(_List):
-    """A list of modules that are registered; your own `forward` calls them."""
+    """A list that registers its modules; your own `forward` calls them."""
 
     def __init__(self, modules: Iterable[Module] | None = None) -> None:
         super().__init__(modules or ())
 
     def _shown_children(self) -> Iterator[tuple[str, str]]:
-        """Equal neighbours as one line: `(0-2): 3 x Linear(...)`."""
+        """Show equal neighbours as one line: `(0-2): 3 x Linear(...)`."""
         start = 0
         for text, group in itertools.groupby(self, repr):
             count = len(list(group))
@@ -121,13 +121,13 @@ class ModuleList(_List):
 
 
 class ParameterList(_List):
-    """A list of Parameters that are registered; Tensors become Parameters."""
+    """A list that registers its Parameters; Tensors become Parameters."""
 
     registry = "_parameters"
 
 
 class Sequential(_List):
-    """Modules called one after the other, given as arguments or as one dict of names.
+    """Modules called one after the other, passed as arguments or as one dict of names.
 
     >>> from tinygrad_mnist import nn
     >>> nn.Sequential(nn.Linear(4, 2), nn.ReLU())
@@ -176,15 +176,15 @@ def _check_times(times: Any) -> None:
         raise ValueError(f"a Sequential can be repeated one time or more, not {times}")
 
 
-class _Dict(_Held):
-    """Contents under names of your choice, with the methods of a dict."""
+class _Dict(_Container):
+    """A container of values under names of your choice, with the methods of a dict."""
 
     def __init__(self, values: Any = None) -> None:
         super().__init__()
         self.update(values or {})
 
     def __getitem__(self, key: str) -> Any:
-        return self._held()[key]
+        return self._contents()[key]
 
     def __setitem__(self, key: str, value: Any) -> None:
         self._put(key, value)
@@ -193,49 +193,49 @@ class _Dict(_Held):
         delattr(self, key)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._held())
+        return iter(self._contents())
 
     def __contains__(self, key: object) -> bool:
-        return key in self._held()
+        return key in self._contents()
 
     def keys(self) -> Any:
         """The names."""
-        return self._held().keys()
+        return self._contents().keys()
 
     def values(self) -> Any:
         """The contents, without their names."""
-        return self._held().values()
+        return self._contents().values()
 
     def items(self) -> Any:
         """The contents, as (name, value) pairs."""
-        return self._held().items()
+        return self._contents().items()
 
     def update(self, values: Any) -> None:
-        """Add or replace, from a dict or from pairs."""
+        """Add or replace values, from a dict or from (name, value) pairs."""
         for name, value in values.items() if hasattr(values, "items") else values:
             self[name] = value
 
     def pop(self, key: str) -> Any:
-        """Take one out."""
+        """Remove the value of this name, and return it."""
         value = self[key]
         del self[key]
         return value
 
     def clear(self) -> None:
-        """Take all out."""
+        """Remove everything."""
         for key in list(self):
             del self[key]
 
 
 class ModuleDict(_Dict):
-    """A dict of modules that are registered, in the order in which they came."""
+    """A dict that registers its modules and keeps the order in which they were added."""
 
     def __init__(self, modules: Any = None) -> None:
         super().__init__(modules)
 
 
 class ParameterDict(_Dict):
-    """A dict of Parameters that are registered; Tensors become Parameters."""
+    """A dict that registers its Parameters; Tensors become Parameters."""
 
     registry = "_parameters"
 
@@ -248,7 +248,7 @@ class ParameterDict(_Dict):
 
     def get(self, key: str, default: Any = None) -> Any:
         """The Parameter of this name, or `default`."""
-        return self._held().get(key, default)
+        return self._contents().get(key, default)
 
     def setdefault(self, key: str, default: Any = None) -> Any:
         """Return the Parameter of this name; if there is none yet, `default` becomes it."""
@@ -257,8 +257,8 @@ class ParameterDict(_Dict):
         return self[key]
 
     def popitem(self) -> tuple[str, Any]:
-        """Take the last one out, with its name."""
-        key = next(reversed(self._held()))
+        """Remove the last Parameter; return its name and itself."""
+        key = next(reversed(self._contents()))
         return key, self.pop(key)
 
     def fromkeys(self, keys: Iterable[str], default: Any = None) -> ParameterDict:
@@ -266,17 +266,17 @@ class ParameterDict(_Dict):
         return type(self)([(key, default) for key in keys])
 
     def __reversed__(self) -> Iterator[str]:
-        return reversed(self._held())
+        return reversed(self._contents())
 
     def __or__(self, other: Any) -> ParameterDict:
-        both = self.copy()
-        both.update(other)
-        return both
+        union = self.copy()
+        union.update(other)
+        return union
 
     def __ror__(self, other: Any) -> ParameterDict:
-        both = type(self)(list(other.items()))
-        both.update(self)
-        return both
+        union = type(self)(list(other.items()))
+        union.update(self)
+        return union
 
     def __ior__(self, other: Any) -> ParameterDict:
         self.update(other)

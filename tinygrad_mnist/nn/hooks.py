@@ -10,51 +10,51 @@ from tinygrad_mnist.autograd.graph import RemovableHandle
 from tinygrad_mnist.ops import table
 
 KINDS = ("pre", "post", "backward", "backward_pre")
-OfKind = dict[int, Any]  # functions, and those registered with a flag as a `Wishing`
-Hooks = dict[str, OfKind]
+HooksOfKind = dict[int, Any]  # plain functions, or a `FlaggedHook` for one registered with a flag
+Hooks = dict[str, HooksOfKind]
 
 
-class Wishing:
+class FlaggedHook:
     """A hook that takes the call's keywords, or is called even if the module raises."""
 
     def __init__(self, hook: Callable[..., Any], *, with_kwargs: bool, always: bool) -> None:
         self.hook, self.with_kwargs, self.always = hook, with_kwargs, always
 
 
-def opened(hook: Any) -> tuple[Callable[..., Any], bool, bool]:
-    """Return a hook, and whether it takes keywords and is called even after an exception."""
-    if isinstance(hook, Wishing):
+def unpacked(hook: Any) -> tuple[Callable[..., Any], bool, bool]:
+    """Return (hook, with_kwargs, always), all False for a plain function."""
+    if isinstance(hook, FlaggedHook):
         return hook.hook, hook.with_kwargs, hook.always
     return hook, False, False
 
 
 def register(
-    held: dict[int, Any],
+    hooks: dict[int, Any],
     hook: Any,
     *,
     prepend: bool = False,
     with_kwargs: bool = False,
     always: bool = False,
 ) -> RemovableHandle:
-    """Add a hook after the present ones, or before them."""
-    before = dict(held) if prepend else {}
+    """Add a hook after the registered ones, or before them with `prepend`."""
+    before = dict(hooks) if prepend else {}
     if with_kwargs or always:
-        hook = Wishing(hook, with_kwargs=with_kwargs, always=always)
-    handle = RemovableHandle(held, hook)
+        hook = FlaggedHook(hook, with_kwargs=with_kwargs, always=always)
+    handle = RemovableHandle(hooks, hook)
     for key, value in before.items():
-        del held[key]
-        held[key] = value
+        del hooks[key]
+        hooks[key] = value
     return handle
 
 
 def call(module: Any, hooks: Hooks, args: tuple[Any, ...], kw: dict[str, Any]) -> Any:
-    """Return module.forward(*args, **kw), and call all hooks around it."""
+    """Return module.forward(*args, **kw), calling all hooks around it."""
     called: set[int] = set()
     try:
         return _call(module, hooks, args, kw, called)
     except Exception:
-        for key, held in list(hooks["post"].items()):
-            hook, with_kwargs, always = opened(held)
+        for key, entry in list(hooks["post"].items()):
+            hook, with_kwargs, always = unpacked(entry)
             if always and key not in called:
                 hook(module, *((args, kw) if with_kwargs else (args,)), None)
         raise
@@ -63,8 +63,8 @@ def call(module: Any, hooks: Hooks, args: tuple[Any, ...], kw: dict[str, Any]) -
 def _call(
     module: Any, hooks: Hooks, args: tuple[Any, ...], kw: dict[str, Any], called: set[int]
 ) -> Any:
-    """Make the call itself, and note the hooks that are called after `forward`."""
-    for hook, with_kwargs, _ in map(opened, list(hooks["pre"].values())):
+    """Call the hooks and `forward`; add the hooks called after `forward` to `called`."""
+    for hook, with_kwargs, _ in map(unpacked, list(hooks["pre"].values())):
         result = hook(module, args, kw) if with_kwargs else hook(module, args)
         if result is not None and with_kwargs:
             args, kw = result
@@ -74,8 +74,8 @@ def _call(
     if hooks["backward"] or hooks["backward_pre"]:
         args = backward.on_inputs(args)
     output = module.forward(*args, **kw)
-    for key, held in list(hooks["post"].items()):
-        hook, with_kwargs, _ = opened(held)
+    for key, entry in list(hooks["post"].items()):
+        hook, with_kwargs, _ = unpacked(entry)
         called.add(key)
         extra = (args, kw) if with_kwargs else (args,)
         result = hook(module, *extra, output)
@@ -101,7 +101,7 @@ class BackwardHooks:
         self.tracks_inputs = False
 
     def on_inputs(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Return the arguments, with hooks that collect their gradients, then call the user's."""
+        """Return the arguments, with hooks that collect gradients and then call the user's."""
         self.grad_input = [None] * len(args)
 
         def complete(i: int) -> Tensor | None:
@@ -112,7 +112,7 @@ class BackwardHooks:
         return fresh
 
     def on_outputs(self, outputs: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Return the outputs, whose hooks collect gradients, then let pre-hooks replace them."""
+        """Return the outputs with hooks that collect gradients, which pre-hooks may replace."""
         self.grad_output = [None] * len(outputs)
 
         def complete(i: int) -> Tensor | None:
@@ -151,7 +151,7 @@ def _watched(
             waiting.discard(i)
             if waiting:
                 return None
-            waiting.update(tracked)  # for another walk through the same graph
+            waiting.update(tracked)  # for another backward pass through the same graph
             return complete(i)
 
         return note
@@ -163,14 +163,14 @@ def _watched(
 
 
 class Hooked:
-    """The methods of a Module that register hooks; `_hooks` is None until there is one."""
+    """The methods of a Module that register hooks; `_hooks` is None until one is registered."""
 
     _hooks: Hooks | None
 
-    def _register(self, kind: str, hook: Any, **wishes: bool) -> RemovableHandle:
-        return register(self._of_kind(kind), hook, **wishes)
+    def _register(self, kind: str, hook: Any, **flags: bool) -> RemovableHandle:
+        return register(self._of_kind(kind), hook, **flags)
 
-    def _of_kind(self, kind: str) -> OfKind:
+    def _of_kind(self, kind: str) -> HooksOfKind:
         if self._hooks is None:
             self._hooks = {kind: {} for kind in KINDS}
         return self._hooks[kind]
@@ -197,8 +197,8 @@ class Hooked:
         With `with_kwargs`: `hook(module, args, kwargs, output)`. With `always_call`, also if
         `forward` raised: the output is then None.
         """
-        wishes = {"with_kwargs": with_kwargs, "always": always_call}
-        return self._register("post", hook, prepend=prepend, **wishes)
+        flags = {"with_kwargs": with_kwargs, "always": always_call}
+        return self._register("post", hook, prepend=prepend, **flags)
 
     def register_full_backward_hook(
         self, hook: Callable[..., Any], prepend: bool = False
@@ -221,13 +221,13 @@ class Hooked:
         return self.register_full_backward_hook(hook)
 
     @property
-    def _forward_hooks(self) -> OfKind:
+    def _forward_hooks(self) -> HooksOfKind:
         return {} if self._hooks is None else self._hooks["post"]
 
     @property
-    def _forward_pre_hooks(self) -> OfKind:
+    def _forward_pre_hooks(self) -> HooksOfKind:
         return {} if self._hooks is None else self._hooks["pre"]
 
     @property
-    def _backward_hooks(self) -> OfKind:
+    def _backward_hooks(self) -> HooksOfKind:
         return {} if self._hooks is None else self._hooks["backward"]

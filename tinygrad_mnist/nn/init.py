@@ -27,7 +27,7 @@ Array = np.ndarray[Any, Any]
 
 
 def _fill(tensor: Tensor, values: Any) -> Tensor:
-    """Write the values (in C order, even into memory in another) and record nothing."""
+    """Write the values without recording; C order, whatever the Tensor's memory layout."""
     refuse_unrecorded("nn.init")
     np.copyto(tensor._data, values, casting="unsafe")
     writes.stamp(tensor._data)
@@ -35,7 +35,7 @@ def _fill(tensor: Tensor, values: Any) -> Tensor:
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """Return the gain of the deviation that keeps the size of signals through a nonlinearity."""
+    """Return the factor of the deviation that keeps signals the same size after a nonlinearity."""
     gains = {"tanh": 5.0 / 3, "relu": math.sqrt(2.0), "selu": 0.75}
     if nonlinearity == "leaky_relu":
         slope = 0.01 if param is None else param
@@ -48,8 +48,8 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     if nonlinearity in linear:
         return 1.0
     if nonlinearity not in gains:
-        known = ", ".join([*linear, *gains, "leaky_relu"])
-        raise ValueError(f"Unsupported nonlinearity {nonlinearity}; there are {known}")
+        names = ", ".join([*linear, *gains, "leaky_relu"])
+        raise ValueError(f"Unsupported nonlinearity {nonlinearity}; supported are {names}")
     return gains[nonlinearity]
 
 
@@ -91,7 +91,7 @@ def trunc_normal_(
     b: float = 2.0,
     generator: Any = None,
 ) -> Tensor:
-    """Fill with normal numbers, each drawn again while it is outside of [a, b]."""
+    """Fill with normal numbers, redrawing those outside [a, b]."""
     rng = rng_of(generator)
     values = rng.standard_normal(tensor.shape) * std + mean
     while (outside := (values < a) | (values > b)).any():
@@ -191,7 +191,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Ten
 
 
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any = None) -> Tensor:
-    """Fill with normal numbers, with a fraction `sparsity` of each column zero."""
+    """Fill with normal numbers, and set a fraction `sparsity` of each column to zero."""
     if tensor.ndim != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
     rng = rng_of(generator)
@@ -201,7 +201,7 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any =
     return _fill(tensor, values)
 
 
-def _by_its_old_name(fill: Any) -> Callable[..., Tensor]:
+def _with_old_name(fill: Any) -> Callable[..., Tensor]:
     name = fill.__name__
 
     def old(*args: Any, **kw: Any) -> Tensor:
@@ -218,14 +218,14 @@ def _by_its_old_name(fill: Any) -> Callable[..., Tensor]:
     return old
 
 
-constant = _by_its_old_name(constant_)
-dirac = _by_its_old_name(dirac_)
-eye = _by_its_old_name(eye_)
-kaiming_normal = _by_its_old_name(kaiming_normal_)
-kaiming_uniform = _by_its_old_name(kaiming_uniform_)
-normal = _by_its_old_name(normal_)
-orthogonal = _by_its_old_name(orthogonal_)
-sparse = _by_its_old_name(sparse_)
-uniform = _by_its_old_name(uniform_)
-xavier_normal = _by_its_old_name(xavier_normal_)
-xavier_uniform = _by_its_old_name(xavier_uniform_)
+constant = _with_old_name(constant_)
+dirac = _with_old_name(dirac_)
+eye = _with_old_name(eye_)
+kaiming_normal = _with_old_name(kaiming_normal_)
+kaiming_uniform = _with_old_name(kaiming_uniform_)
+normal = _with_old_name(normal_)
+orthogonal = _with_old_name(orthogonal_)
+sparse = _with_old_name(sparse_)
+uniform = _with_old_name(uniform_)
+xavier_normal = _with_old_name(xavier_normal_)
+xavier_uniform = _with_old_name(xavier_uniform_)

@@ -1,7 +1,7 @@
-"""Parameters and buffers without a shape as yet, and the modules that give them one.
+"""Parameters and buffers that have no shape yet, and the modules that give them one.
 
-They hold a dtype and no values. `materialize(shape)` makes a plain Parameter or Tensor of the very
-same object, so that an optimizer or a state dict that holds it need not change.
+They have a dtype and no values. `materialize(shape)` makes a plain Parameter or Tensor of the very
+same object, so that an optimizer or a state dict that holds the object need not change.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Array = np.ndarray[Any, Any]
 
 
 class UninitializedTensorMixin:
-    """The base of both: until the module is called, every use but a cast is an error."""
+    """The base of both: until the module is called, only casts are allowed."""
 
     __slots__ = ()
     cls_to_become: type[Tensor]
@@ -44,7 +44,7 @@ class UninitializedTensorMixin:
 
     @property
     def shape(self: Any) -> Any:
-        """Raise RuntimeError: there is no shape yet."""
+        """Raise RuntimeError: the shape is unknown until the first call."""
         raise RuntimeError(
             f"Can't access the shape of an uninitialized {self._word()}. This error usually "
             "happens in `load_state_dict` when trying to load an uninitialized parameter into an "
@@ -59,7 +59,7 @@ class UninitializedTensorMixin:
 
     @property
     def data(self: Any) -> Tensor:
-        """An empty Tensor: initial values drawn into it in advance have no effect."""
+        """An empty Tensor, so that drawing initial values too early has no effect."""
         return wrap(_memory.__get__(self))
 
     @data.setter
@@ -94,7 +94,7 @@ class UninitializedTensorMixin:
         return self
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__}>"
+        return f"<Uninitialized{self._word().capitalize()}>"
 
     def __deepcopy__(self: Any, memo: dict[int, Any]) -> Any:
         copied = memo.setdefault(
@@ -107,11 +107,11 @@ class UninitializedTensorMixin:
 
 
 _data_of_tensor: Any = Tensor.__dict__["data"]
-_memory: Any = Tensor.__dict__["_data"]  # the slot that both properties above stand before
+_memory: Any = Tensor.__dict__["_data"]  # the slot that the property `_data` above hides
 
 
 class UninitializedParameter(UninitializedTensorMixin, Parameter):
-    """A Parameter that has no shape yet; lazy layers have them before the first call."""
+    """A Parameter that has no shape yet, as in lazy layers before their first call."""
 
     __slots__ = ()
     cls_to_become = Parameter
@@ -142,8 +142,8 @@ def is_lazy(param: Any) -> bool:
 class LazyModuleMixin:
     """A base for lazy Modules: the first call infers shapes, then sets the class `cls_to_become`.
 
-    A subclass defines `initialize_parameters(*inputs)`, which materializes what is uninitialized
-    and gives it values. Raises RuntimeError at the first call if one is left uninitialized.
+    A subclass defines `initialize_parameters(*inputs)`, which materializes all uninitialized values
+    and fills them. The first call raises RuntimeError if one stays uninitialized.
     """
 
     cls_to_become: type[Module] | None = None
@@ -155,15 +155,15 @@ class LazyModuleMixin:
         )
 
     def initialize_parameters(self: Any, *args: Any, **kw: Any) -> None:
-        """Materialize everything for these inputs; a subclass defines it."""
+        """Materialize everything for these inputs; each subclass defines this method."""
         raise NotImplementedError(
             f"initialize_parameters is not implemented for {type(self).__name__}"
         )
 
     def has_uninitialized_params(self: Any) -> bool:
         """Tell whether a Parameter or buffer of this module itself has no shape yet."""
-        held = itertools.chain(self._parameters.values(), self._buffers.values())
-        return any(map(is_lazy, held))
+        values = itertools.chain(self._parameters.values(), self._buffers.values())
+        return any(map(is_lazy, values))
 
     def _infer_parameters(self: Any, module: Any, args: Any, kw: Any = None) -> None:
         module.initialize_parameters(*args, **(kw or {}))

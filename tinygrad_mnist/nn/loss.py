@@ -1,4 +1,4 @@
-"""Losses as Modules: each the function of `nn.functional` with its settings."""
+"""Losses as Modules: each calls the function of `nn.functional` with its settings."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ __all__ = [
 ]  # fmt: skip
 
 
-OLD = "size_average reduce reduction"  # where PyTorch's modules have what functions have last
+SIZE_AVERAGE_FIRST = "size_average reduce reduction"  # PyTorch's modules put these first
 
 
-class _Loss(Functional):
-    """Two Tensors (or three) to one loss; repr() shows no settings."""
+class Loss(Functional):
+    """The base of all losses; repr() shows no settings."""
 
     def extra_repr(self) -> str:
         return ""
 
 
-class MSELoss(_Loss, function=F.mse_loss, inputs=2, order=OLD):
+class MSELoss(Loss, function=F.mse_loss, inputs=2, order=SIZE_AVERAGE_FIRST):
     """(x - t)^2."""
 
 
-class L1Loss(_Loss, function=F.l1_loss, inputs=2, order=OLD):
+class L1Loss(Loss, function=F.l1_loss, inputs=2, order=SIZE_AVERAGE_FIRST):
     """|x - t|."""
 
 
-class SmoothL1Loss(_Loss, function=F.smooth_l1_loss, inputs=2, order=f"{OLD} beta"):
+class SmoothL1Loss(Loss, function=F.smooth_l1_loss, inputs=2, order=f"{SIZE_AVERAGE_FIRST} beta"):
     """Quadratic within beta, then linear with slope one."""
 
 
-class HuberLoss(_Loss, function=F.huber_loss, inputs=2, order="reduction delta"):
+class HuberLoss(Loss, function=F.huber_loss, inputs=2, order="reduction delta"):
     """Quadratic within delta, then linear with slope delta."""
 
 
-class KLDivLoss(_Loss, function=F.kl_div, inputs=2):
+class KLDivLoss(Loss, function=F.kl_div, inputs=2):
     """t (log t - x), with x a log-probability."""
 
 
-class CrossEntropyLoss(_Loss, function=F.cross_entropy, inputs=2):
+class CrossEntropyLoss(Loss, function=F.cross_entropy, inputs=2):
     """-log(softmax(x)[t]) from logits x; see `F.cross_entropy`.
 
     >>> import tinygrad_mnist as tg
@@ -57,7 +57,7 @@ class CrossEntropyLoss(_Loss, function=F.cross_entropy, inputs=2):
     """
 
 
-class NLLLoss(_Loss, function=F.nll_loss, inputs=2):
+class NLLLoss(Loss, function=F.nll_loss, inputs=2):
     """-x[t] for log-probabilities x."""
 
 
@@ -65,21 +65,23 @@ class NLLLoss2d(NLLLoss):
     """`NLLLoss` by its old name."""
 
 
-class BCELoss(_Loss, function=F.binary_cross_entropy, inputs=2, order=f"weight {OLD}"):
+class BCELoss(
+    Loss, function=F.binary_cross_entropy, inputs=2, order=f"weight {SIZE_AVERAGE_FIRST}"
+):
     """-(t log p + (1 - t) log(1 - p)) for probabilities p."""
 
 
 class BCEWithLogitsLoss(
-    _Loss,
+    Loss,
     function=F.binary_cross_entropy_with_logits,
     inputs=2,
-    order=f"weight {OLD} pos_weight",
+    order=f"weight {SIZE_AVERAGE_FIRST} pos_weight",
 ):
-    """`BCELoss` of sigmoid(x), computed from x: stable for huge ones."""
+    """`BCELoss` of sigmoid(x), computed from x without overflow."""
 
 
 class PoissonNLLLoss(
-    _Loss,
+    Loss,
     function=F.poisson_nll_loss,
     inputs=2,
     order="log_input full size_average eps reduce reduction",
@@ -87,36 +89,42 @@ class PoissonNLLLoss(
     """exp(x) - t x."""
 
 
-class GaussianNLLLoss(_Loss, function=F.gaussian_nll_loss, inputs=3, order="full eps reduction"):
+class GaussianNLLLoss(Loss, function=F.gaussian_nll_loss, inputs=3, order="full eps reduction"):
     """(log v + (x - t)^2 / v) / 2, called with (input, target, var)."""
 
 
-class SoftMarginLoss(_Loss, function=F.soft_margin_loss, inputs=2, order=OLD):
+class SoftMarginLoss(Loss, function=F.soft_margin_loss, inputs=2, order=SIZE_AVERAGE_FIRST):
     """log(1 + exp(-t x))."""
 
 
-class HingeEmbeddingLoss(_Loss, function=F.hinge_embedding_loss, inputs=2, order=f"margin {OLD}"):
+class HingeEmbeddingLoss(
+    Loss, function=F.hinge_embedding_loss, inputs=2, order=f"margin {SIZE_AVERAGE_FIRST}"
+):
     """x where t = 1, max(0, margin - x) where t = -1."""
 
 
-class MarginRankingLoss(_Loss, function=F.margin_ranking_loss, inputs=3, order=f"margin {OLD}"):
+class MarginRankingLoss(
+    Loss, function=F.margin_ranking_loss, inputs=3, order=f"margin {SIZE_AVERAGE_FIRST}"
+):
     """max(0, margin - t (x1 - x2))."""
 
 
-class CosineEmbeddingLoss(_Loss, function=F.cosine_embedding_loss, inputs=3, order=f"margin {OLD}"):
+class CosineEmbeddingLoss(
+    Loss, function=F.cosine_embedding_loss, inputs=3, order=f"margin {SIZE_AVERAGE_FIRST}"
+):
     """1 - cos(x1, x2) where t = 1, max(0, cos(x1, x2) - margin) where t = -1."""
 
 
 class TripletMarginLoss(
-    _Loss,
+    Loss,
     function=F.triplet_margin_loss,
     inputs=3,
-    order=f"margin p eps swap {OLD}",
+    order=f"margin p eps swap {SIZE_AVERAGE_FIRST}",
 ):
     """max(0, d(anchor, positive) - d(anchor, negative) + margin)."""
 
 
-class TripletMarginWithDistanceLoss(_Loss, function=F.triplet_margin_with_distance_loss, inputs=3):
+class TripletMarginWithDistanceLoss(Loss, function=F.triplet_margin_with_distance_loss, inputs=3):
     """`TripletMarginLoss` with a distance of your own, a function or a Module."""
 
     def __init__(
@@ -132,28 +140,28 @@ class TripletMarginWithDistanceLoss(_Loss, function=F.triplet_margin_with_distan
         super().__init__(distance_function=distance, **settings)
 
 
-class MultiMarginLoss(_Loss, function=F.multi_margin_loss, inputs=2):
+class MultiMarginLoss(Loss, function=F.multi_margin_loss, inputs=2):
     """The mean over the other classes i of max(0, margin - x[t] + x[i])^p."""
 
 
-class MultiLabelMarginLoss(_Loss, function=F.multilabel_margin_loss, inputs=2):
+class MultiLabelMarginLoss(Loss, function=F.multilabel_margin_loss, inputs=2):
     """max(0, 1 - (x[t] - x[i])) over all labels t and all classes i that are not labels."""
 
 
-class MultiLabelSoftMarginLoss(_Loss, function=F.multilabel_soft_margin_loss, inputs=2):
+class MultiLabelSoftMarginLoss(Loss, function=F.multilabel_soft_margin_loss, inputs=2):
     """The mean over the classes of `BCEWithLogitsLoss`."""
 
 
-class CTCLoss(_Loss, function=F.ctc_loss, inputs=4):
+class CTCLoss(Loss, function=F.ctc_loss, inputs=4):
     """-log of the probability that the input sequence spells the target; see `F.ctc_loss`.
 
     Called with (log_probs, targets, input_lengths, target_lengths).
     """
 
 
-class PairwiseDistance(_Loss, function=F.pairwise_distance, inputs=2):
+class PairwiseDistance(Loss, function=F.pairwise_distance, inputs=2):
     """The p-norm of x1 - x2 + eps over the last dimension."""
 
 
-class CosineSimilarity(_Loss, function=F.cosine_similarity, inputs=2):
+class CosineSimilarity(Loss, function=F.cosine_similarity, inputs=2):
     """x1 · x2 / (|x1| |x2|) along dim."""

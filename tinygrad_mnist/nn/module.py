@@ -21,11 +21,11 @@ from tinygrad_mnist.ops import create
 Self = TypeVar("Self", bound="Module")
 P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
-WHAT = {"_parameters": "parameter", "_buffers": "buffer", "_modules": "child module"}
+REGISTRIES = {"_parameters": "parameter", "_buffers": "buffer", "_modules": "child module"}
 
 
 class HasForward(Protocol[P, R]):
-    """A module as a type checker sees it: callable as its `forward` is."""
+    """A module for type checkers: callable with the arguments of its `forward`."""
 
     @property
     def forward(self) -> Callable[P, R]:
@@ -57,7 +57,7 @@ class Module(hooks.Hooked, state.Stateful):
             training=True, _parameters={}, _buffers={}, _modules={}, _transient=set(), _hooks=None
         )
 
-    if TYPE_CHECKING:  # a call has the types of the subclass's forward, which may have any
+    if TYPE_CHECKING:  # a call takes the types of the subclass's forward
         forward: Callable[..., Any]
 
         def __call__(self: HasForward[P, R], *args: P.args, **kw: P.kwargs) -> R:
@@ -74,7 +74,7 @@ class Module(hooks.Hooked, state.Stateful):
                     return hooks.call(self, self._hooks, args, kw)
                 return self.forward(*args, **kw)
             except (ShapeError, DTypeError, IndexError) as error:
-                _say_where(error, self)
+                _prefix_path(error, self)
                 raise
 
         def forward(self, *args: Any) -> Any:
@@ -86,7 +86,7 @@ class Module(hooks.Hooked, state.Stateful):
     # Registering
 
     def __setattr__(self, name: str, value: Any) -> None:
-        known = self.__dict__
+        attributes = self.__dict__
         if isinstance(value, Parameter):
             registry = "_parameters"
         elif isinstance(value, Module):
@@ -95,29 +95,29 @@ class Module(hooks.Hooked, state.Stateful):
             self.register_buffer(name, value, value.persistent)
             return
         else:
-            registry = next((r for r in WHAT if name in known.get(r, ())), "")
+            registry = next((r for r in REGISTRIES if name in attributes.get(r, ())), "")
         if not registry:
             note_change()
             object.__setattr__(self, name, value)
             return
-        for other in (known, *(known.get(r, {}) for r in WHAT if r != registry)):
+        for other in (attributes, *(attributes.get(r, {}) for r in REGISTRIES if r != registry)):
             other.pop(name, None)
         self._enter(registry, name, value)
 
     def __getattr__(self, name: str) -> Any:
-        known = self.__dict__
-        for registry in WHAT:
-            held = known.get(registry, ())
-            if name in held:
-                return held[name]
-        hint = "" if "_modules" in known else " (was super().__init__() called?)"
+        attributes = self.__dict__
+        for registry in REGISTRIES:
+            registered = attributes.get(registry, ())
+            if name in registered:
+                return registered[name]
+        hint = "" if "_modules" in attributes else " (was super().__init__() called?)"
         raise AttributeError(
             f"{type(self).__name__!r} object has no attribute {name!r}{hint}", name=name, obj=self
         )
 
     def __delattr__(self, name: str) -> None:
         note_change()
-        for registry in WHAT:
+        for registry in REGISTRIES:
             if name in self.__dict__[registry]:
                 del self.__dict__[registry][name]
                 self._transient.discard(name)
@@ -128,32 +128,32 @@ class Module(hooks.Hooked, state.Stateful):
         return [*super().__dir__(), *self._parameters, *self._buffers, *self._modules]
 
     def _enter(self, registry: str, name: str, value: Any) -> None:
-        """Enter `value` in one of the three dicts, under a name that is free or already there."""
-        what, kind = WHAT[registry], KINDS[registry]
+        """Enter `value` in one of the three dicts, under a new name or one already in that dict."""
+        noun, kind = REGISTRIES[registry], KIND_OF_REGISTRY[registry]
         if registry not in self.__dict__:
             raise AttributeError(
-                f"cannot assign {what} {name!r} before Module.__init__() call: let "
+                f"cannot assign {noun} {name!r} before Module.__init__() call: let "
                 f"{type(self).__name__}.__init__ begin with super().__init__()"
             )
         if not isinstance(name, str) or not name or "." in name:
-            raise KeyError(f"the name of a {what} is a non-empty string without a dot: {name!r}")
-        held = self.__dict__[registry]
-        if name not in held and hasattr(self, name):
+            raise KeyError(f"the name of a {noun} is a non-empty string without a dot: {name!r}")
+        registered = self.__dict__[registry]
+        if name not in registered and hasattr(self, name):
             raise KeyError(f"attribute {name!r} already exists")
         if value is not None and not isinstance(value, kind):
             raise TypeError(
-                f"cannot assign {type(value).__name__} as {what} {name!r} "
+                f"cannot assign {type(value).__name__} as {noun} {name!r} "
                 f"({kind.__name__} or None is needed)"
             )
         note_change()
-        held[name] = value
+        registered[name] = value
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
-        """Enter a Parameter (or None, which holds its place) under `name`."""
+        """Enter a Parameter under `name`; None reserves the name."""
         self._enter("_parameters", name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Enter a Tensor that is state but not trained; `persistent` ones are in `state_dict()`."""
+        """Enter a Tensor that is not trained; `state_dict()` has it if `persistent`."""
         self._enter("_buffers", name, tensor)
         self._transient.discard(name) if persistent else self._transient.add(name)
 
@@ -168,7 +168,7 @@ class Module(hooks.Hooked, state.Stateful):
     def named_modules(
         self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Module]]:
-        """This module as "" and all below it, depth first, each once."""
+        """Yield (dotted name, module) of this module, named "", and all below, depth first."""
         memo = set() if memo is None else memo
         if self in memo:
             return
@@ -183,34 +183,34 @@ class Module(hooks.Hooked, state.Stateful):
     def _named(
         self, registry: str, prefix: str, recurse: bool, remove_duplicate: bool
     ) -> Iterator[tuple[str, Any]]:
-        seen: set[int] = set()
+        yielded: set[int] = set()
         walk = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate)
         for path, module in walk if recurse else [(prefix, self)]:
             for name, value in getattr(module, registry).items():
-                if value is None or id(value) in seen:
+                if value is None or id(value) in yielded:
                     continue
                 if remove_duplicate:
-                    seen.add(id(value))
+                    yielded.add(id(value))
                 yield (f"{path}.{name}" if path else name), value
 
     def named_parameters(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Parameter]]:
-        """(dotted name, Parameter) of this module and all below it; a shared one comes once."""
+        """Yield (dotted name, Parameter) of this module and all below; a shared one comes once."""
         return self._named("_parameters", prefix, recurse, remove_duplicate)
 
     def named_buffers(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Tensor]]:
-        """(dotted name, Tensor) of the buffers of this module and all below it."""
+        """Yield (dotted name, Tensor) of the buffers of this module and all below it."""
         return self._named("_buffers", prefix, recurse, remove_duplicate)
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
-        """(name, module) of the immediate children; a shared one comes once."""
-        seen: set[Module] = set()
+        """Yield (name, module) of the immediate children; a shared one comes once."""
+        yielded: set[Module] = set()
         for name, child in self._modules.items():
-            if child is not None and child not in seen:
-                seen.add(child)
+            if child is not None and child not in yielded:
+                yielded.add(child)
                 yield name, child
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
@@ -246,29 +246,30 @@ class Module(hooks.Hooked, state.Stateful):
         setattr(parent, name, module)
 
     def get_submodule(self, target: str) -> Module:
-        """The module at a dotted path; AttributeError names the part that is missing."""
+        """Return the module at a dotted path; AttributeError names the missing part."""
         module: Module = self
         for name in target.split(".") if target else ():
-            found = getattr(module, name)
-            if not isinstance(found, Module):
+            child = getattr(module, name)
+            if not isinstance(child, Module):
                 raise AttributeError(f"{name!r} of {target!r} is not an nn.Module")
-            module = found
+            module = child
         return module
 
-    def _get_at(self, target: str, registry: str, what: str) -> Any:
+    def _get_at(self, target: str, registry: str, noun: str) -> Any:
         path, _, name = target.rpartition(".")
-        held = getattr(self.get_submodule(path), registry)
-        if name not in held:
-            raise AttributeError(f"{target!r} is not {what}; there are {', '.join(held) or 'none'}")
-        return held[name]
+        registered = getattr(self.get_submodule(path), registry)
+        if name not in registered:
+            names = ", ".join(registered) or "none"
+            raise AttributeError(f"{target!r} is not {noun}; {path or 'the module'} has {names}")
+        return registered[name]
 
     def get_parameter(self, target: str) -> Parameter:
-        """The Parameter at a dotted path."""
+        """Return the Parameter at a dotted path."""
         param: Parameter = self._get_at(target, "_parameters", "an nn.Parameter")
         return param
 
     def get_buffer(self, target: str) -> Tensor:
-        """The buffer at a dotted path."""
+        """Return the buffer at a dotted path."""
         buffer: Tensor = self._get_at(target, "_buffers", "a buffer")
         return buffer
 
@@ -282,7 +283,7 @@ class Module(hooks.Hooked, state.Stateful):
         return self
 
     def train(self: Self, mode: bool = True) -> Self:
-        """Set `training` on all modules, the mode of dropout and batch norm."""
+        """Set `training`, the mode of dropout and batch norm, on this module and all below."""
         if not isinstance(mode, bool):
             raise ValueError("training mode is expected to be boolean")
         self.training = mode
@@ -295,7 +296,7 @@ class Module(hooks.Hooked, state.Stateful):
         return self.train(mode=False)
 
     def requires_grad_(self: Self, requires_grad: bool = True) -> Self:
-        """Ask (or stop asking) for the gradient of every Parameter: `False` freezes the module."""
+        """Set whether every Parameter requires grad; `False` freezes the module."""
         for param in self.parameters():
             param.requires_grad_(requires_grad)
         return self
@@ -309,7 +310,7 @@ class Module(hooks.Hooked, state.Stateful):
                 param.grad = create.zeros_like(param.grad)
 
     def _apply(self: Self, fn: Callable[[Any], Any], recurse: bool = True) -> Self:
-        """Give every Parameter and buffer, and their gradients, the values that `fn` returns."""
+        """Set every Parameter and buffer, and their gradients, to the result of `fn` on them."""
         if recurse:
             for child in self.children():
                 child._apply(fn)
@@ -318,7 +319,7 @@ class Module(hooks.Hooked, state.Stateful):
                 continue
             old, grad = tensor.detach(), tensor.grad
             new = fn(old)
-            if new is old or hasattr(tensor, "materialize"):  # nothing new, or nothing at all yet
+            if new is old or hasattr(tensor, "materialize"):  # unchanged, or uninitialized
                 continue
             tensor.data = new
             if grad is not None:
@@ -379,10 +380,10 @@ class Module(hooks.Hooked, state.Stateful):
     # Copying
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take over the attributes of a copied or stored module."""
+        """Restore the attributes of a copied or unpickled module."""
         note_change()
-        begun = {"training": True, "_transient": set(), "_hooks": None}
-        self.__dict__.update(begun | state)
+        defaults = {"training": True, "_transient": set(), "_hooks": None}
+        self.__dict__.update(defaults | state)
 
     # Showing
 
@@ -405,17 +406,21 @@ class Module(hooks.Hooked, state.Stateful):
         return ((name, repr(child)) for name, child in self._modules.items())
 
 
-KINDS: dict[str, type] = {"_parameters": Parameter, "_buffers": Tensor, "_modules": Module}
+KIND_OF_REGISTRY: dict[str, type] = {
+    "_parameters": Parameter,
+    "_buffers": Tensor,
+    "_modules": Module,
+}
 
 
-def _say_where(error: Exception, module: Module) -> None:
-    """Put the path of the layer before the message, one step at each module it passes through."""
+def _prefix_path(error: Exception, module: Module) -> None:
+    """Prefix the message with the layer's path, one name per module that the error leaves."""
     where = getattr(error, "where", None)
     if where is None:
         error.where = ("", module, module, str(error))  # type: ignore[attr-defined]
         return
     path, inner, outer, message = where
-    names = [name for name, found in module.named_modules() if found is outer]
+    names = [name for name, part in module.named_modules() if part is outer]
     if not names or not names[0]:
         return
     path = f"{names[0]}.{path}" if path else names[0]

@@ -1,4 +1,4 @@
-"""Modules that spread a batch over devices, where there is one device: each calls its module."""
+"""PyTorch's wrappers that spread a batch over devices; with one device, each calls its module."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["DataParallel"]  # DistributedDataParallel is in torch.nn.parallel al
 
 
 class DataParallel(Module):
-    """Call `module`, whose state is under "module.": there is one CPU, nothing to spread over.
+    """Call `module`, whose state is under "module."; with one CPU there is nothing to spread.
 
     Raises RuntimeError for `device_ids`.
     """
@@ -29,7 +29,7 @@ class DataParallel(Module):
 
 
 class DistributedDataParallel(DataParallel):
-    """`DataParallel` among processes; there is one."""
+    """`DataParallel` among processes, of which there is one."""
 
     def __init__(self, module: Module, device_ids: Any = None, *args: Any, **kw: Any) -> None:
         super().__init__(module, device_ids)

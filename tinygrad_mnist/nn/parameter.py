@@ -15,7 +15,7 @@ from tinygrad_mnist.ops import create
 
 
 class Parameter(Tensor):
-    """A Tensor to be trained, on the very memory of `data`; requires grad by default.
+    """A Tensor to be trained, on the memory of `data` itself; requires grad by default.
 
     Raises TypeError for data that is neither a Tensor nor an array, RuntimeError for integers that
     should require grad.
@@ -65,7 +65,7 @@ class Buffer(Tensor):
     """
 
     __slots__ = ("persistent",)
-    is_buffer = True  # what a Module looks at
+    is_buffer = True  # Module.__setattr__ looks for this name
 
     def __init__(self, data: Any = None, *, persistent: bool = True) -> None:
         array = np.empty(0, np.float32) if data is None else unwrap(data)
@@ -74,11 +74,11 @@ class Buffer(Tensor):
         self._data, self._node, self.persistent = array, None, persistent
 
 
-class Held:
-    """A Parameter that instances hold, found in a third of the time of `Module.__getattr__`.
+class FastParameter:
+    """A Parameter as an attribute, read in a third of the time of `Module.__getattr__`.
 
-    For layers so cheap that the difference shows: `weight = Held()` in the class. It only reads;
-    assigning registers as ever, and without a Parameter of the name, `__getattr__` is called.
+    For layers so cheap that the difference shows: `weight = FastParameter()` in the class.
+    Assignment registers as always; where no Parameter has the name, `__getattr__` is called.
     """
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -98,8 +98,8 @@ def unset(
 ) -> Parameter:
     """Return a new Parameter of this shape, for `reset_parameters` to fill.
 
-    `by_column` is for a matrix: its columns lie in memory one after the other, not its rows. The
-    memory begins at a cache line: otherwise each vector of a pass over it lies in two lines.
+    With `by_column`, a matrix is laid out column after column, not row after row. The
+    memory begins at a cache line, or else each SIMD vector would straddle two lines.
     """
     new = create.empty(shape[::-1] if by_column else shape, dtype=dtype, device=device)._data
     new = new.T if by_column else new

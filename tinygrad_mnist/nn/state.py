@@ -13,8 +13,8 @@ from tinygrad_mnist.autograd.graph import RemovableHandle
 from tinygrad_mnist.autograd.tensor import refuse_unrecorded, wrap
 from tinygrad_mnist.nn.hooks import register
 
-EXTRA = "_extra_state"  # the key of what get_extra_state() returns
-PLAN = " plan"  # where local_metadata keeps the writes of a load that may yet be refused
+EXTRA_KEY = "_extra_state"  # the key of the result of get_extra_state()
+PLAN_KEY = " plan"  # of local_metadata: the writes to make once the whole load is accepted
 
 Write = Callable[[], Any]
 
@@ -31,61 +31,65 @@ class IncompatibleKeys(NamedTuple):
         return f"missing {self.missing_keys}, unexpected {self.unexpected_keys}"
 
 
-NONE = IncompatibleKeys([], [])
+NO_KEYS = IncompatibleKeys([], [])
 
 
 def own(module: Any) -> Iterator[tuple[str, Tensor]]:
-    """(name, Tensor) of a module's own Parameters and lasting buffers."""
+    """Yield (name, Tensor) of a module's own Parameters and persistent buffers."""
     lasting = ((k, b) for k, b in module._buffers.items() if k not in module._transient)
     for name, tensor in (*module._parameters.items(), *lasting):
         if tensor is not None:
             yield name, tensor
 
 
-def load(module: Any, given: Mapping[str, Any], strict: bool, assign: bool) -> IncompatibleKeys:
+def load_state(
+    module: Any, state_dict: Mapping[str, Any], strict: bool, assign: bool
+) -> IncompatibleKeys:
     """Check everything, then write everything; see `Module.load_state_dict`."""
-    if not isinstance(given, Mapping):
-        raise TypeError(f"state_dict must be a mapping, not {type(given).__name__}")
-    state, problems, plan = dict(given), [], []  # type: ignore[var-annotated]
+    if not isinstance(state_dict, Mapping):
+        raise TypeError(f"state_dict must be a mapping, not {type(state_dict).__name__}")
+    state, problems, plan = dict(state_dict), [], []  # type: ignore[var-annotated]
     keys = IncompatibleKeys([], [])
     walk = list(module.named_modules(remove_duplicate=False))
     for path, part in walk:
-        about = {"version": part._version, "assign_to_params_buffers": assign, PLAN: plan}
+        metadata = {"version": part._version, "assign_to_params_buffers": assign, PLAN_KEY: plan}
         prefix = f"{path}." if path else ""
-        part._load_from_state_dict(state, prefix, about, strict, *keys, problems)
-    known = {name for path, part in walk for name in _names(path, part)}
+        part._load_from_state_dict(state, prefix, metadata, strict, *keys, problems)
+    expected = {name for path, part in walk for name in _names(path, part)}
     keys.unexpected_keys.extend(
-        k for k in state if k not in known and k not in keys.unexpected_keys
+        k for k in state if k not in expected and k not in keys.unexpected_keys
     )
     hooks = [(part, hook) for _, part in reversed(walk) for hook in part._of_state("load_post")]
     if not hooks:
-        _refuse(module, keys if strict else NONE, problems)
+        _refuse(module, keys if strict else NO_KEYS, problems)
     elif problems:
-        _refuse(module, NONE, problems)
+        _refuse(module, NO_KEYS, problems)
     refuse_unrecorded("load_state_dict()")
     for write in plan:
         write()
     for part, hook in hooks:
         if hook(part, keys) is not None:
-            raise RuntimeError("a hook after load_state_dict() changes the keys in place: no value")
+            raise RuntimeError(
+                "a load_state_dict post-hook must return None, and change keys in place"
+            )
     if hooks:
-        _refuse(module, keys if strict else NONE, [])
+        _refuse(module, keys if strict else NO_KEYS, [])
     return keys
 
 
 def _names(path: str, part: Any) -> Iterator[str]:
     prefix = f"{path}." if path else ""
     yield from (prefix + name for name, _ in own(part))
-    yield prefix + EXTRA
+    yield prefix + EXTRA_KEY
 
 
 def _refuse(module: Any, keys: IncompatibleKeys, problems: list[str]) -> None:
     """Raise one RuntimeError that lists all misfits, if there are any."""
     lines = []
-    for what, names in zip(("Missing", "Unexpected"), keys, strict=True):
+    for kind, names in zip(("Missing", "Unexpected"), keys, strict=True):
         if names:
             listed = ", ".join(f'"{name}"' for name in names)
-            lines.append(f"{what} key(s) in state_dict: {listed}.")
+            lines.append(f"{kind} key(s) in state_dict: {listed}.")
     lines += problems
     if lines:
         text = "\n\t".join(lines)
@@ -96,14 +100,14 @@ def load_own(
     module: Any,
     state: dict[str, Any],
     prefix: str,
-    about: dict[str, Any],
+    metadata: dict[str, Any],
     strict: bool,
     missing: list[str],
     problems: list[str],
 ) -> None:
-    """Plan the writes into a module's own Tensors; without a plan in `about`, make them at once."""
-    plan: list[Write] = about.get(PLAN, [])
-    assign = about.get("assign_to_params_buffers", False)
+    """Plan the writes into a module's own Tensors; without a plan in `metadata`, write at once."""
+    plan: list[Write] = metadata.get(PLAN_KEY, [])
+    assign = metadata.get("assign_to_params_buffers", False)
     for name, tensor in own(module):
         key = prefix + name
         if key not in state:
@@ -113,12 +117,12 @@ def load_own(
         if array is not None:
             plan.append(_write(tensor, array, assign))
     if module._has_extra_state():
-        key = prefix + EXTRA
+        key = prefix + EXTRA_KEY
         if key in state:
             plan.append(lambda: module.set_extra_state(state[key]))
         else:
             missing.append(key)
-    if PLAN not in about:
+    if PLAN_KEY not in metadata:
         for write in plan:
             write()
 
@@ -141,7 +145,7 @@ def _fitting(name: str, value: Any, tensor: Tensor, problems: list[str]) -> Any:
     lazy, given_lazy = hasattr(tensor, "materialize"), hasattr(value, "materialize")
     if given_lazy:
         if not lazy:
-            problems.append(f"{name}: the given one is uninitialized, this one is not.")
+            problems.append(f"{name}: the loaded one is uninitialized, this one is not.")
         return None
     try:
         array = np.asarray(value.detach() if hasattr(value, "detach") else value)
@@ -151,7 +155,7 @@ def _fitting(name: str, value: Any, tensor: Tensor, problems: list[str]) -> Any:
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
     if array.dtype.kind not in "fiub":
-        problems.append(f"{name}: holds {array.dtype}, and numbers are needed.")
+        problems.append(f"{name}: has dtype {array.dtype}, and numbers are needed.")
         return None
     if lazy:
         return array
@@ -183,30 +187,30 @@ class Stateful:
     def state_dict(
         self, destination: Any = None, prefix: str = "", keep_vars: bool = False
     ) -> dict[str, Any]:
-        """Dotted name -> detached Tensor on the same memory: all Parameters and lasting buffers.
+        """All Parameters and persistent buffers by dotted name, detached, on the same memory.
 
         Order: a module's Parameters, its buffers, then its children. `keep_vars` gives the
-        Parameters themselves. What `get_extra_state()` returns stands under `_extra_state`.
+        Parameters themselves. The key `_extra_state` has the result of `get_extra_state()`.
         """
-        found: dict[str, Any] = {} if destination is None else destination
+        result: dict[str, Any] = {} if destination is None else destination
         for hook in self._of_state("save_pre"):
             hook(self, prefix, keep_vars)
-        self._save_to_state_dict(found, prefix, keep_vars)
+        self._save_to_state_dict(result, prefix, keep_vars)
         for name, child in self._modules.items():
             if child is not None:
                 below = f"{prefix}{name}."
-                child.state_dict(destination=found, prefix=below, keep_vars=keep_vars)
+                child.state_dict(destination=result, prefix=below, keep_vars=keep_vars)
         for hook in self._of_state("save_post"):
-            changed = hook(self, found, prefix, {"version": self._version})
-            found = found if changed is None else changed
-        return found
+            changed = hook(self, result, prefix, {"version": self._version})
+            result = result if changed is None else changed
+        return result
 
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
         """Put the module's own Tensors, and its extra state, into `destination`."""
         for name, tensor in own(self):
             destination[prefix + name] = tensor if keep_vars else tensor.detach()
         if self._has_extra_state():
-            destination[prefix + EXTRA] = self.get_extra_state()
+            destination[prefix + EXTRA_KEY] = self.get_extra_state()
 
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
@@ -214,14 +218,14 @@ class Stateful:
         """Copy values into the Parameters and buffers of the same names, cast to their dtypes.
 
         Values are Tensors, arrays, or anything NumPy can read, PyTorch's tensors among them.
-        `strict=False` skips keys that only one side has; `assign` takes over the given memory and
-        dtype. Uninitialized Parameters take the given shapes. Returns (missing_keys,
+        `strict=False` skips keys that only one side has; `assign` takes over the loaded memory and
+        dtype. Uninitialized Parameters take the loaded shapes. Returns (missing_keys,
         unexpected_keys).
 
         Raises one RuntimeError that lists every missing, unexpected, misshapen and unreadable key;
         then nothing has been written.
         """
-        return load(self, state_dict, strict, assign)
+        return load_state(self, state_dict, strict, assign)
 
     def _load_from_state_dict(
         self,
@@ -234,9 +238,9 @@ class Stateful:
         error_msgs: list[str],
     ) -> None:
         """Load the module's own Tensors; a subclass may rewrite `state_dict` first."""
-        about = (local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
+        settings = (local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
         for hook in self._of_state("load_pre"):
-            hook(state_dict, prefix, *about)
+            hook(state_dict, prefix, *settings)
         load_own(self, state_dict, prefix, local_metadata, strict, missing_keys, error_msgs)
 
     def get_extra_state(self) -> Any:
@@ -249,7 +253,7 @@ class Stateful:
     def set_extra_state(self, state: Any) -> None:
         """Load the state that `get_extra_state()` returned."""
         raise RuntimeError(
-            f"the state dict has an extra state, and {type(self).__name__} no set_extra_state()"
+            f"the state dict has extra state, but {type(self).__name__} has no set_extra_state()"
         )
 
     def _has_extra_state(self) -> bool:
@@ -258,8 +262,8 @@ class Stateful:
     # Hooks
 
     def _of_state(self, kind: str) -> list[Callable[..., Any]]:
-        held = (self._state_hooks or {}).get(kind, {})
-        return list(held.values())
+        hooks = (self._state_hooks or {}).get(kind, {})
+        return list(hooks.values())
 
     def _register_state(self, kind: str, hook: Callable[..., Any]) -> RemovableHandle:
         if self._state_hooks is None:

@@ -20,7 +20,7 @@ from tinygrad_mnist.autograd.record import name_rows, op
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops.arguments import public
 
-# What `help` shows, by the number of arrays.
+# The signatures that `help` shows, by the number of arrays.
 SIGNATURES = {
     n: inspect.Signature(
         [
@@ -47,7 +47,7 @@ class Publication(NamedTuple):
 def elementwise(
     kernel: Kernel, *, also: str = "", doc: str = "", **rules: Any
 ) -> Callable[..., Tensor]:
-    """Declare an op that is a public function and a method of Tensor: `op`, and nothing else.
+    """Declare an op that is a public function and a method of Tensor without further code.
 
     `also` holds its other names, separated by spaces. `doc` is the first sentence of its
     docstring, in place of the kernel's. A second sentence, of shapes and dtypes, is added.
@@ -76,7 +76,7 @@ def publications(table: ModuleType) -> Iterator[tuple[Any, Publication]]:
 def publish(page: dict[str, Any], table: ModuleType) -> list[str]:
     """Put the public functions of the table's rows into a module's globals; return their names.
 
-    All rows are named and entered in REGISTRY before. Raises TypeError for a name of two rows.
+    First name all rows and enter them in REGISTRY. Raises TypeError for a name of two rows.
     """
     name_rows(vars(table))
     names: list[str] = []
@@ -124,7 +124,7 @@ def in_public_words(doc: str) -> str:
 
 
 def dtypes_of(kernel: Kernel) -> str:
-    """A sentence on the dtypes that a ufunc takes and gives; kernels of our own have theirs."""
+    """A sentence on the dtypes of a ufunc; kernels of our own have one already."""
     if not isinstance(kernel, np.ufunc):
         return ""
     d, q = "d" * kernel.nin, "q" * kernel.nin

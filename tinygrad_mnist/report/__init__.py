@@ -1,7 +1,7 @@
 """The report of a run: one file of HTML that needs neither network nor server, for any browser.
 
-page.py puts it together; network.py gives it the trained weights, so that the page itself reads
-digits that are drawn on it. Its looks are in templates/: HTML by Jinja2, CSS, JavaScript.
+page.py assembles it; network.py embeds the trained weights, so that the page itself classifies
+digits drawn on it. Its design is in templates/: HTML by Jinja2, CSS, JavaScript.
 """
 
 from tinygrad_mnist.report.compare import render_comparison

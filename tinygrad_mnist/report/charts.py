@@ -1,6 +1,6 @@
 """Line charts and histograms as numbers for SVG: the positions of lines, ticks and bars.
 
-The templates draw them; with colours from the style sheet they suit a dark page and a light one.
+The templates draw these, with colours from the style sheet that suit dark and light pages.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Line:
 
 
 def line_chart(title: str, lines: Sequence[Line], *, shares: bool = False) -> dict[str, Any]:
-    """Place curves over the epochs; `shares` are written as percentages.
+    """Lay out curves over the epochs; with `shares`, values are written as percentages.
 
     Values that are not finite leave a gap.
 
@@ -35,16 +35,16 @@ def line_chart(title: str, lines: Sequence[Line], *, shares: bool = False) -> di
     >>> chart["lines"][0]["path"], chart["x_ticks"][0]
     ('M56.0,22.4L252.0,229.6', {'at': 56.0, 'text': '1'})
     """
-    given = [[finite(value) for value in line.values] for line in lines]
-    known = [value for values in given for value in values if value is not None]
-    low, high = (min(known), max(known)) if known else (0.0, 1.0)
-    room = (high - low) * 0.05 or abs(high) * 0.05 or 0.5
+    series = [[finite(value) for value in line.values] for line in lines]
+    numbers = [value for values in series for value in values if value is not None]
+    low, high = (min(numbers), max(numbers)) if numbers else (0.0, 1.0)
+    margin = (high - low) * 0.05 or abs(high) * 0.05 or 0.5
     bottom, top = (
-        (low - room, min(high + room, 1.0)) if shares else (max(low - room, 0), high + room)
+        (low - margin, min(high + margin, 1.0)) if shares else (max(low - margin, 0), high + margin)
     )
     if top <= bottom:
         bottom = top - 0.01
-    last = max((len(values) for values in given), default=1)
+    last = max((len(values) for values in series), default=1)
 
     def across(epoch: int) -> float:
         return round(LEFT + (WIDTH - LEFT - RIGHT) * (epoch - 1) / max(last - 1, 1), 1)
@@ -55,14 +55,14 @@ def line_chart(title: str, lines: Sequence[Line], *, shares: bool = False) -> di
     def text(value: float) -> str:
         return f"{value:.2%}".replace("%", " %") if shares else f"{value:.4g}"
 
-    drawn, hover = [], []
-    for line, values in zip(lines, given, strict=True):
+    curves, hover = [], []
+    for line, values in zip(lines, series, strict=True):
         points = [
             None if value is None else (across(epoch), down(value), text(value))
             for epoch, value in enumerate(values, 1)
         ]
         hover.append([point and point[2] for point in points])
-        drawn.append(
+        curves.append(
             {
                 "name": line.name,
                 "color": line.color,
@@ -74,7 +74,7 @@ def line_chart(title: str, lines: Sequence[Line], *, shares: bool = False) -> di
         )
     return {
         "title": title,
-        "lines": drawn,
+        "lines": curves,
         "hover": hover,
         "last": last,
         "x_ticks": [{"at": across(e), "text": str(e)} for e in _epochs(last)],
@@ -101,7 +101,7 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
 
 
 def _epochs(last: int) -> list[int]:
-    """Return the epochs that have a tick: all of them while they are few."""
+    """Return the epochs that have a tick: every one up to 12, else some."""
     if last <= 12:
         return list(range(1, last + 1))
     step = next(s * 10**k for k in range(9) for s in (1, 2, 5) if last / (s * 10**k) <= 8)
@@ -109,7 +109,7 @@ def _epochs(last: int) -> list[int]:
 
 
 def _path(points: Sequence[tuple[float, float, str] | None]) -> str:
-    """Return an SVG path through the points, with a gap where there is none."""
+    """Return an SVG path through the points, with a gap in place of each None."""
     parts, begun = [], False
     for point in points:
         if point is not None:
@@ -129,7 +129,7 @@ def bars(counts: Sequence[int]) -> str:
     """
     most, step = max(1, *counts), BAR_WIDTH / len(counts)
     steps = "".join(
-        f"V{round(BAR_HEIGHT * (1 - count / most), 1)}H{round(step * place, 1)}"
-        for place, count in enumerate(counts, 1)
+        f"V{round(BAR_HEIGHT * (1 - count / most), 1)}H{round(step * position, 1)}"
+        for position, count in enumerate(counts, 1)
     )
     return f"M0,{BAR_HEIGHT}{steps}V{BAR_HEIGHT}Z"

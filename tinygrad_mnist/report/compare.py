@@ -10,12 +10,12 @@ from tinygrad_mnist.report import charts
 from tinygrad_mnist.report.facts import machine_facts, recipe_facts, seconds_text
 from tinygrad_mnist.report.page import percent, render
 
-COLORS = 8  # that the style sheet has
+COLORS = 8  # in the style sheet
 Records = Mapping[str, dict[str, Any]]
 
 
 class Row(NamedTuple):
-    """A setting or a result: its name, a text for each run, and whether the texts differ."""
+    """A setting or a result: its name, a text for each run, and True if the texts differ."""
 
     name: str
     texts: list[str]
@@ -31,27 +31,27 @@ def render_comparison(records: Records) -> str:
         names=list(records),
         results=results(records),
         settings=settings(records),
-        charts=both_charts(records),
+        charts=metric_charts(records),
         scripts=("charts.js",),
     )
 
 
-def both_charts(records: Records) -> list[dict[str, Any]]:
+def metric_charts(records: Records) -> list[dict[str, Any]]:
     """Return the charts of accuracy and loss, each with the curves of all runs."""
-    found = []
-    for what in ("accuracy", "loss"):
+    result = []
+    for metric in ("accuracy", "loss"):
         lines = [
             charts.Line(
                 f"{name}, {kind}",
-                place % COLORS,
-                [epoch[f"{prefix}{what}"] for epoch in record["epochs"]],
+                number % COLORS,
+                [epoch[f"{prefix}{metric}"] for epoch in record["epochs"]],
                 dashed=kind == "training",
             )
-            for place, (name, record) in enumerate(records.items())
+            for number, (name, record) in enumerate(records.items())
             for kind, prefix in (("validation", "validation_"), ("training", ""))
         ]
-        found.append(charts.line_chart(what, lines, shares=what == "accuracy"))
-    return found
+        result.append(charts.line_chart(metric, lines, shares=metric == "accuracy"))
+    return result
 
 
 def results(records: Records) -> list[Row]:
@@ -80,8 +80,8 @@ def results(records: Records) -> list[Row]:
 def settings(records: Records) -> list[Row]:
     """Return the recipe, data and machine of the runs, those that differ first."""
     facts = [dict(_settings_of(record)) for record in records.values()]
-    names = list(dict.fromkeys(name for each in facts for name in each))
-    rows = [_row(name, [each.get(name, "–") for each in facts]) for name in names]
+    names = list(dict.fromkeys(name for run_facts in facts for name in run_facts))
+    rows = [_row(name, [run_facts.get(name, "–") for run_facts in facts]) for name in names]
     return sorted(rows, key=lambda row: not row.differs)
 
 

@@ -12,14 +12,14 @@ Fact = tuple[str, str]
 
 def facts_of(run: Run) -> list[tuple[str, list[Fact]]]:
     """Return the facts by heading; for a run without a record, those of the model file."""
-    found = [("Recipe", recipe_facts(run.recipe))]
+    recipe = [("Recipe", recipe_facts(run.recipe))]
     if run.record is None:
         test = ("tested on", f"{run.data.name}: {run.data.source}")
-        return [*found, ("Data", [test])]
+        return [*recipe, ("Data", [test])]
     data = run.record["data"]
     tested = [] if data["name"] == run.data.name else [("tested on", run.data.name)]
     return [
-        *found,
+        *recipe,
         (
             "Data",
             [
@@ -58,13 +58,13 @@ def recipe_facts(recipe: Recipe) -> list[Fact]:
 def machine_facts(record: dict[str, Any]) -> list[Fact]:
     """Return the machine of a run and its duration, as far as the record has them."""
     environment = record["environment"]
-    given = environment.get("blas")
-    blas: dict[str, Any] = given if isinstance(given, dict) else {}
+    blas_record = environment.get("blas")
+    blas: dict[str, Any] = blas_record if isinstance(blas_record, dict) else {}
     variables = environment.get("variables")
     names = ("name", "version")
     parts = [str(blas[name]) for name in names if blas.get(name)]
     core = blas.get("core")
-    named = (
+    variables_text = (
         ", ".join(f"{name}={value}" for name, value in variables.items())
         if isinstance(variables, dict)
         else ""
@@ -77,7 +77,7 @@ def machine_facts(record: dict[str, Any]) -> list[Fact]:
         ("machine", " ".join(str(environment.get(n) or "") for n in ("system", "machine")).strip()),
         ("cores", environment.get("cores")),
         ("threads", record.get("threads")),
-        ("variables", named),
+        ("variables", variables_text),
         ("duration", seconds_text(record["seconds"])),
     ]
     return [(name, str(value)) for name, value in facts if value]

@@ -26,12 +26,12 @@ MOST = 128  # images: as many as a usual batch
 def step_graph(run: Run) -> dict[str, Any]:
     """Record one step of the run's training, and lay its ops out from top to bottom.
 
-    Beside an op stand the parameters that it takes. The random state is left as it was.
+    The parameters of an op are beside it. The random state is left as it was.
     """
     model = build_like(run)
     batch = min(run.recipe.batch_size or MOST, MOST, len(run.data.train_labels))
     some = examples(run.recipe, run.data.train_images[:batch], run.data.train_labels[:batch])
-    inputs = from_numpy(some.inputs).requires_grad_()  # to have it in the graph
+    inputs = from_numpy(some.inputs).requires_grad_()  # so that the graph includes the images
     before = get_rng_state()
     try:
         layer_of, outputs = _forward(model.train(), inputs)
@@ -44,7 +44,7 @@ def step_graph(run: Run) -> dict[str, Any]:
     ops = [node for node in nodes if isinstance(node, Node)]
     in_loss = f"loss: {run.recipe.loss}"
     groups = [layer_of.get(node, in_loss) for node in ops]
-    drawing = _place(ops, groups, names)
+    drawing = _laid_out(ops, groups, names)
     _add_labels(drawing, groups.index(in_loss), some.targets)
     drawing["batch"], drawing["ops"] = batch, len(ops)
     return drawing
@@ -69,8 +69,8 @@ def _forward(model: Any, inputs: Any) -> tuple[dict[AnyNode, str], Any]:
     return layer_of, outputs
 
 
-def _place(ops: list[Node], groups: list[str], names: dict[Any, str]) -> dict[str, Any]:
-    """Lay out boxes, frames and arrows: an op stands below the ops whose results it takes."""
+def _laid_out(ops: list[Node], groups: list[str], names: dict[Any, str]) -> dict[str, Any]:
+    """Lay out boxes, frames and arrows: an op is below the ops whose results it uses."""
     drawing: dict[str, Any] = {
         "boxes": [],
         "arrows": [],
@@ -81,20 +81,20 @@ def _place(ops: list[Node], groups: list[str], names: dict[Any, str]) -> dict[st
     y = TOP
     first = next(p for p in ops[0].parents if p is not None)
     _box(drawing, "images", MAIN_LEFT, y, BOX, "source")
-    at: dict[AnyNode, float] = {first: y}
-    for place, (node, group) in enumerate(zip(ops, groups, strict=True)):
-        new_group = place == 0 or groups[place - 1] != group
+    y_of: dict[AnyNode, float] = {first: y}
+    for number, (node, group) in enumerate(zip(ops, groups, strict=True)):
+        new_group = number == 0 or groups[number - 1] != group
         y += TALL + GAP + (22 if new_group else 0)
         if new_group:
             drawing["frames"].append({"name": _short(group), "full": group, "top": y - 22})
         _box(drawing, node.op.name, MAIN_LEFT, y, BOX, "op")
-        at[node] = y
+        y_of[node] = y
         beside = 0
         for parent in node.parents:
             if parent is None:
                 continue
-            if parent in at:
-                _arrow(drawing, parent, at[parent] + TALL, y)
+            if parent in y_of:
+                _arrow(drawing, parent, y_of[parent] + TALL, y)
                 continue
             left_y = y + beside * (TALL + GAP - 12)
             _box(drawing, names.get(parent, "constant"), SIDE_LEFT, left_y, SIDE_BOX, "parameter")

@@ -19,8 +19,8 @@ IMAGES, BINS = 1000, 40
 def histograms(run: Run) -> list[dict[str, Any]]:
     """Count the values of each parameter, now and before training, and of its gradient.
 
-    The gradient is that of the loss on the first training images, without dropout. The model, its
-    gradients and the random state are left as they were.
+    The gradients are those of the loss on the first training images, without dropout. The model,
+    its gradients and the random state are left as they were.
     """
     first = _first_values(run)
     gradients = _gradients(run)
@@ -60,7 +60,7 @@ def _gradients(run: Run) -> dict[str, np.ndarray[Any, Any]]:
 
 
 def build_like(run: Run) -> Any:
-    """Return a copy of the model, so that the gradients of the original stay."""
+    """Return a copy of the model, so that the gradients of the original do not change."""
     before = get_rng_state()
     try:
         model = build(run.recipe)
@@ -76,10 +76,12 @@ def _counts(
     """Return counts in equal bins from the least value to the largest, and their summary."""
     flat = values.reshape(-1).astype(np.float64)
     finite = flat[np.isfinite(flat)]
-    both = finite if before is None else np.concatenate([finite, before.reshape(-1)])
-    low, high = (float(both.min()), float(both.max())) if both.size else (0.0, 0.0)
-    room = (abs(low) or 1.0) * 0.01 if high == low else 0.0  # a single value goes into the middle
-    edges = np.linspace(low - room, high + room, BINS + 1)
+    all_values = finite if before is None else np.concatenate([finite, before.reshape(-1)])
+    low, high = (
+        (float(all_values.min()), float(all_values.max())) if all_values.size else (0.0, 0.0)
+    )
+    margin = (abs(low) or 1.0) * 0.01 if high == low else 0.0  # a single value goes into the middle
+    edges = np.linspace(low - margin, high + margin, BINS + 1)
     return {
         "counts": np.histogram(finite, edges)[0].tolist(),
         "before": None if before is None else np.histogram(before, edges)[0].tolist(),

@@ -21,7 +21,7 @@ from tinygrad_mnist.train import measured_on
 
 TEMPLATES = Path(__file__).parent / "templates"
 LIMIT = 3_000_000  # bytes: the largest report
-A_CELL = (24, 12, 6, 2)  # digits per cell of the matrix: fewer where the weights are many
+DIGITS_PER_CELL = (24, 12, 6, 2)  # of the matrix; fewer where the weights are many
 MARK = '<meta name="generator" content="tinygrad-mnist'
 SCRIPTS = ("network.js", "prepare.js", "digits.js", "pad.js", "charts.js")
 
@@ -34,14 +34,14 @@ def can_render() -> bool:
 def render_report(run: Run) -> str:
     """Write the report of a run as one page of HTML, of less than 3 MB.
 
-    Without the record of the run the page has no curves, and without room for the weights no pad;
+    Without the record of the run the page has no curves; if the weights are too large, no pad;
     a sentence in the page reports it. Needs Jinja2.
     """
     content = _content(run)
     page = ""
     for network in (_network(run), None):
-        for a_cell in A_CELL:
-            page = render("report.html", **content, network=network, digits=Digits(run, a_cell))
+        for per_cell in DIGITS_PER_CELL:
+            page = render("report.html", **content, network=network, digits=Digits(run, per_cell))
             if len(page.encode()) < LIMIT:
                 return page
     return page
@@ -118,7 +118,7 @@ def _matrix(run: Run) -> list[list[dict[str, Any]]]:
 
 
 def _shade(share: float) -> float:
-    """Return the strength of a cell's colour: few mistakes show, and no text is on a middle tone.
+    """Return the strength of a cell's colour: few mistakes stay visible, text stays readable.
 
     >>> round(_shade(0.01), 2), round(_shade(0.4), 2), round(_shade(0.99), 2)
     (0.1, 0.41, 1.0)
@@ -127,17 +127,17 @@ def _shade(share: float) -> float:
 
 
 def curves(epochs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the charts of loss and accuracy, training beside validation; none without epochs."""
+    """Return the charts of loss and accuracy, in training and validation; [] without epochs."""
     if not epochs:
         return []
-    found = []
-    for what in ("loss", "accuracy"):
+    result = []
+    for metric in ("loss", "accuracy"):
         lines = [
-            charts.Line("training", 0, [e[what] for e in epochs], dashed=True),
-            charts.Line("validation", 1, [e[f"validation_{what}"] for e in epochs]),
+            charts.Line("training", 0, [e[metric] for e in epochs], dashed=True),
+            charts.Line("validation", 1, [e[f"validation_{metric}"] for e in epochs]),
         ]
-        found.append(charts.line_chart(what, lines, shares=what == "accuracy"))
-    return found
+        result.append(charts.line_chart(metric, lines, shares=metric == "accuracy"))
+    return result
 
 
 FLAGS = ("epochs", "batch_size", "lr", "hidden", "digit")
@@ -147,11 +147,11 @@ def command_of(run: Run) -> str:
     """Return the command that trains this model again."""
     from tinygrad_mnist.models import RECIPES
 
-    recipe, usual = run.recipe, RECIPES.get(run.recipe.name)
+    recipe, default = run.recipe, RECIPES.get(run.recipe.name)
     words = ["tinygrad-mnist", "train", recipe.name]
     for name in FLAGS:
         value = getattr(recipe, name)
-        if usual is None or value == getattr(usual, name):
+        if default is None or value == getattr(default, name):
             continue
         text = "full" if value is None else str(value)
         if isinstance(value, tuple):

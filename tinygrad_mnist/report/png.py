@@ -1,4 +1,4 @@
-"""Small PNG files, without a library: shades of grey, or colours of a palette."""
+"""Write small PNG files without a library: shades of grey, or colours of a palette."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Pixels = NDArray[np.uint8]
 def data_uri(pixels: Pixels, palette: NDArray[np.uint8] | None = None) -> str:
     """Write pixels (rows, columns) of uint8 as a PNG in a data: address.
 
-    They are shades of grey, or indices into a palette (at most 256, 3) of red, green and blue.
+    The pixels are shades of grey, or indices into a palette (at most 256, 3) of red, green, blue.
 
     >>> data_uri(np.zeros((2, 2), np.uint8))[:30]
     'data:image/png;base64,iVBORw0K'
@@ -45,8 +45,8 @@ def sheet(images: NDArray[Any], columns: int, fill: int = 0, gap: int = 0) -> Pi
     columns = max(1, min(columns, count))
     rows = max(1, -(-count // columns))
     pixels = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap), fill, np.uint8)
-    for place, image in enumerate(images):
-        top, left = place // columns * (height + gap), place % columns * (width + gap)
+    for index, image in enumerate(images):
+        top, left = index // columns * (height + gap), index % columns * (width + gap)
         pixels[top : top + height, left : left + width] = image
     return pixels
 

@@ -18,7 +18,7 @@ LARGEST = 50_000_000  # bytes of a record; a thousand epochs take 300,000
 
 
 class RecordError(ValueError):
-    """A run.json that cannot be used; the message names it and the remedy."""
+    """A run.json that cannot be used; the message names the file and the fault."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,12 +38,12 @@ class Run:
 def read_record(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read the run.json of a finished run, and check every field that a report needs.
 
-    Raises RecordError for one that is damaged or not of this command; OSError when it cannot be
+    Raises RecordError for a file that is damaged or no such record; OSError when it cannot be
     read.
     """
     path = Path(path)
     if path.exists() and not path.is_file():  # opening a pipe would block
-        raise RecordError(f"{path}: no regular file")
+        raise RecordError(f"{path}: not a regular file")
     if path.stat().st_size > LARGEST:
         raise RecordError(f"{path}: too large for the record of a run")
     try:
@@ -52,7 +52,9 @@ def read_record(path: str | os.PathLike[str]) -> dict[str, Any]:
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RecordError(f"{path}: damaged: {error}") from None
     except (KeyError, TypeError, AttributeError, ValueError, RecipeError) as error:
-        raise RecordError(f"{path}: no record of a run, as `train` writes it: {error}") from None
+        raise RecordError(
+            f"{path}: not the record of a run, as `train` writes it: {error}"
+        ) from None
     return dict(record)
 
 
@@ -63,23 +65,23 @@ def _check(record: dict[str, Any]) -> None:
     """Raise one of Python's own errors for a field that is missing or of a wrong type."""
     Recipe.from_dict(record["recipe"])
     for name in ("data", "environment", "test"):
-        _require(isinstance(record[name], dict), f"{name} is no object")
-    for place in (record["data"], record["test"]):
-        _require(all(isinstance(key, str) for key in place), "a name is no text")
+        _require(isinstance(record[name], dict), f"{name} is not an object")
+    for section in (record["data"], record["test"]):
+        _require(all(isinstance(key, str) for key in section), "a name is not a string")
     for name in ("name", "source"):
-        _require(isinstance(record["data"][name], str), f"data.{name} is no text")
-    _require(isinstance(record["test"]["measured_on"], str), "test.measured_on is no text")
+        _require(isinstance(record["data"][name], str), f"data.{name} is not a string")
+    _require(isinstance(record["test"]["measured_on"], str), "test.measured_on is not a string")
     for value, name in (
         (record["test"]["accuracy"], "test.accuracy"),
         (record["seconds"], "seconds"),
         (record["parameters"], "parameters"),
         *((record["data"][key], f"data.{key}") for key in ("trained_on", "validated_on")),
     ):
-        _require(_is_number(value), f"{name} is no number")
-    _require(isinstance(record["epochs"], list), "epochs is no list")
+        _require(_is_number(value), f"{name} is not a number")
+    _require(isinstance(record["epochs"], list), "epochs is not a list")
     for numbers in record["epochs"]:
         for name in NUMBERS:
-            _require(_is_number(numbers[name]), f"{name} of an epoch is no number")
+            _require(_is_number(numbers[name]), f"{name} of an epoch is not a number")
 
 
 def _is_number(value: object) -> bool:
@@ -88,9 +90,9 @@ def _is_number(value: object) -> bool:
     return isinstance(value, float) or abs(value) < 2**63
 
 
-def _require(good: bool, what: str) -> None:
-    if not good:
-        raise ValueError(what)
+def _require(condition: bool, fault: str) -> None:
+    if not condition:
+        raise ValueError(fault)
 
 
 def finite(value: Any) -> float | None:

@@ -1,7 +1,8 @@
-"""State dicts on disk: a pickle of built-in types (docs/format.md), never torn, safe to read.
+"""State dicts on disk: a pickle of built-in types (docs/format.md), written whole, safe to read.
 
-guard.py is the reader's only door: an opcode is in its table, or refused. format.py defines the
-content of a file, numpy_pickle.py adds the opcodes of NumPy's own pickles, files.py opens files.
+Every file is read through guard.py, which refuses each opcode that is not in its table. format.py
+defines the content of a file, numpy_pickle.py adds the opcodes of NumPy's own pickles, files.py
+opens files.
 """
 
 from tinygrad_mnist.files import atomic_write

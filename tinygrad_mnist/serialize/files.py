@@ -1,7 +1,7 @@
-"""Paths and open binary files, which every save and load takes.
+"""Paths and open binary files: every save and load accepts both.
 
-A path has to lead to a regular file. A pipe would be waited for and a device like /dev/zero never
-ends, so both are refused before the first read. An open file is read to its end, and no further
+A path must lead to a regular file. Reading a pipe would wait, and a device like /dev/zero never
+ends, so both are refused before the first read. An open file is read to its end, but no further
 than a bound.
 """
 
@@ -25,9 +25,9 @@ CHUNK = 1 << 20
 
 @contextmanager
 def opened(source: File, max_bytes: int = MAX_BYTES) -> Iterator[tuple[IO[bytes], int]]:
-    """Open a regular file, or take an open binary file, and yield it with its size in bytes.
+    """Open a regular file, or take an open binary file, and yield (file, size in bytes).
 
-    The file that is yielded can seek and begins at 0. An open `source` is read from its present
+    The yielded file can seek and begins at 0. An open `source` is read from its present
     position to its end.
 
     Raises FormatError for anything but a regular file, UnsafeFileError for more than `max_bytes`,
@@ -37,7 +37,7 @@ def opened(source: File, max_bytes: int = MAX_BYTES) -> Iterator[tuple[IO[bytes]
     if not isinstance(source, (str, os.PathLike)):
         file, size = _from_open_file(source, max_bytes)
         yield file, size
-        file.seek(size)  # where a reader of all of it ends
+        file.seek(size)  # as if the whole file had been read
         return
     with open(source, "rb", opener=open_without_waiting) as file:
         check_regular(file, name_of(source))
@@ -78,7 +78,7 @@ def check_regular(file: object, name: str) -> None:
         return
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         raise FormatError(
-            f"{name}: not a regular file; read what you trust of it into an io.BytesIO"
+            f"{name}: not a regular file; if you trust it, read it into an io.BytesIO"
         )
 
 
@@ -97,14 +97,14 @@ def check_binary(file: object, method: str) -> None:
 
 
 def check_map_location(map_location: Any) -> None:
-    """Raise RuntimeError for any device but the CPU: everything is loaded there.
+    """Raise RuntimeError for any device but the CPU, where everything is loaded.
 
-    A function or a dict, with which PyTorch moves storages between devices, has nothing to move.
+    A function, with which PyTorch moves storages between devices, is accepted and never called.
     """
     if map_location is not None and not callable(map_location):
-        wanted = map_location.values() if isinstance(map_location, dict) else [map_location]
-        for each in wanted:
-            check_device(each)
+        targets = map_location.values() if isinstance(map_location, dict) else [map_location]
+        for target in targets:
+            check_device(target)
 
 
 def _from_open_file(source: Any, max_bytes: int) -> tuple[IO[bytes], int]:
@@ -116,15 +116,15 @@ def _from_open_file(source: Any, max_bytes: int) -> tuple[IO[bytes], int]:
         check_size(size, max_bytes, name)
         source.seek(0)
         return source, size
-    rest = io.BytesIO()
-    while chunk := source.read(min(CHUNK, max_bytes + 1 - rest.tell())):
-        rest.write(chunk)
-        check_size(rest.tell(), max_bytes, name)
-    size = rest.tell()
-    rest.seek(0)
+    content = io.BytesIO()
+    while chunk := source.read(min(CHUNK, max_bytes + 1 - content.tell())):
+        content.write(chunk)
+        check_size(content.tell(), max_bytes, name)
+    size = content.tell()
+    content.seek(0)
     if size == 0 and hasattr(source, "tell") and source.tell():
-        raise FormatError(f"{name}: already read to its end; call seek(0) before")
-    return rest, size
+        raise FormatError(f"{name}: already read to its end; call seek(0) first")
+    return content, size
 
 
 def _is_whole(source: Any) -> bool:

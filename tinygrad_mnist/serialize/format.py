@@ -27,10 +27,10 @@ from tinygrad_mnist.serialize.guard import (
     is_key,
 )
 
-VERSION = 3  # written where a module is in the tree; without one it is 2
+VERSION = 3  # the newest; a file without a module is still written as version 2
 # The file's first 64 bytes, as the pickler writes them: PROTO and the length of a FRAME (which
 # varies), then the name, the version and the digest. save() reads its own file back, so a
-# pickler that wrote them otherwise would be noticed at once.
+# pickler that wrote other bytes would be noticed at once.
 NAME = b"(\x8c\x0etinygrad-mnist"
 NAME_AT, VERSION_AT, DIGEST_AT, TREE_AT = 11, 29, 32, 64
 
@@ -78,7 +78,7 @@ def save(
     {'weight': tensor([[0., 0., 0.]]), 'mean': array([0., 0.])}
     """
     tree = _encode(obj, "obj")
-    version = 3 if _is_new(tree) else 2
+    version = 3 if _needs_version_3(tree) else 2
 
     def content(file: Any) -> None:
         pickler = pickle.Pickler(file, protocol=5)
@@ -88,7 +88,9 @@ def save(
         digest = _digest(file)
         file.seek(DIGEST_AT)
         file.write(digest)
-        _open_tree(file, size, name_of(f))  # what load() would refuse must replace nothing
+        _checked_tree(
+            file, size, name_of(f)
+        )  # a file that load() would refuse must replace nothing
 
     write(f, content)
 
@@ -108,16 +110,16 @@ def load(
 
     `f` is a path, or a binary file open for reading, which is read from its present position
     to its end. A file of more than `max_bytes` is refused. `map_location` may name no device but
-    the CPU. No code in the file can run, whatever `weights_only` says. A whole module comes back
-    where its classes are the library's own; those of the program's own, which it must have in
-    memory, are taken with `weights_only=False` or inside `serialization.safe_globals([...])`:
-    neither a constructor nor anything else of them is called. With `numpy_pickle=True`
+    the CPU. No code in the file can run, whatever `weights_only` is. A whole module comes back
+    where its classes are the library's own; the program's own classes, which must be in
+    memory, are accepted with `weights_only=False` or inside `serialization.safe_globals([...])`:
+    neither their constructors nor their methods are called. With `numpy_pickle=True`
     the file is instead an ordinary pickle (protocol 2 to 5) of NumPy arrays in plain containers,
-    under the same guard. Files of format version 1 do not tell Tensors from arrays: all come back
-    as arrays.
+    under the same guard. Files of format version 1 do not distinguish Tensors from arrays: all come
+    back as arrays.
 
     Raises FormatError (a ValueError) for a file that is damaged or not of this format, its
-    subclass UnsafeFileError for one that asks for more than plain data, OSError when it cannot be
+    subclass UnsafeFileError for a file that needs more than plain data, OSError when it cannot be
     opened, RuntimeError for another device.
 
     >>> load(__file__)
@@ -136,7 +138,7 @@ def load(
 
 
 def inspect(path: File, *, max_bytes: int = MAX_BYTES) -> Any:
-    """Read what load() returns, with an ArrayInfo for each Tensor and array: none is loaded.
+    """Return the tree that load() returns, with an ArrayInfo in place of each Tensor and array.
 
     The checksum is verified too. Raises as load() does.
 
@@ -147,16 +149,16 @@ def inspect(path: File, *, max_bytes: int = MAX_BYTES) -> Any:
     {'weight': ArrayInfo(dtype='float32', shape=(2, 3))}
     """
     with opened(path, max_bytes) as (file, size):
-        machine, tree = _open_tree(file, size, name_of(path))
+        machine, tree = _checked_tree(file, size, name_of(path))
         return _decode(tree, machine, lambda kind, dtype, shape, _: ArrayInfo(dtype, shape), None)
 
 
-SAFE_CLASSES: list[Any] = []  # of modules, by `serialization.add_safe_globals`
+SAFE_CLASSES: list[Any] = []  # classes of modules that `serialization.add_safe_globals` allows
 
 
 def read(file: IO[bytes], size: int, name: str, weights_only: bool | None = None) -> Any:
     """Read an open file of `size` bytes that error messages call `name`, as load() does."""
-    machine, tree = _open_tree(file, size, name)
+    machine, tree = _checked_tree(file, size, name)
 
     def restored(kind: str, dtype: str, shape: tuple[int, ...], span: Span) -> object:
         value = np.empty(shape, dtype)
@@ -179,30 +181,30 @@ def _leaf(array: np.ndarray) -> Tensor:
     return wrap(array).requires_grad_()
 
 
-def _as_it_is(array: np.ndarray) -> np.ndarray:
+def _unchanged(array: np.ndarray) -> np.ndarray:
     return array
 
 
 # The kinds of a tuple (kind, dtype, shape, data), in each version of the format
 KINDS: dict[int, dict[str, Callable[[np.ndarray], object]]] = {
-    1: {"tensor": _as_it_is},
-    2: {"array": _as_it_is, "tensor": wrap, "leaf": _leaf},
-    3: {"array": _as_it_is, "tensor": wrap, "leaf": _leaf},
+    1: {"tensor": _unchanged},
+    2: {"array": _unchanged, "tensor": wrap, "leaf": _leaf},
+    3: {"array": _unchanged, "tensor": wrap, "leaf": _leaf},
 }
 
 
-def _open_tree(file: IO[bytes], size: int, name: str) -> tuple[Machine, object]:
-    """Return the tree of a file, if header and checksum are right; its bytes stay in the file."""
+def _checked_tree(file: IO[bytes], size: int, name: str) -> tuple[Machine, object]:
+    """Return the tree of a file whose header and checksum are right; arrays stay in the file."""
     file.seek(0)
-    head = file.read(TREE_AT)
-    if head[:3] != b"\x80\x05\x95" or head[NAME_AT : NAME_AT + len(NAME)] != NAME:
+    header = file.read(TREE_AT)
+    if header[:3] != b"\x80\x05\x95" or header[NAME_AT : NAME_AT + len(NAME)] != NAME:
         raise FormatError(f"{name}: not a file that save() writes, or damaged at its beginning")
-    if len(head) < TREE_AT or head[28:29] + head[30:32] != b"KC ":
+    if len(header) < TREE_AT or header[28:29] + header[30:32] != b"KC ":
         raise FormatError(f"{name}: damaged or cut short in its first {TREE_AT} bytes")
-    if head[VERSION_AT] not in KINDS:
+    if header[VERSION_AT] not in KINDS:
         readable = f"this release reads version 1 to {VERSION}"
-        raise FormatError(f"{name}: written in format version {head[VERSION_AT]}; {readable}")
-    if head[DIGEST_AT:] != _digest(file):
+        raise FormatError(f"{name}: written in format version {header[VERSION_AT]}; {readable}")
+    if header[DIGEST_AT:] != _digest(file):
         raise FormatError(
             f"{name}: damaged or cut short: its content does not match its SHA-256; "
             "restore it from a copy"
@@ -226,13 +228,13 @@ def _digest(file: IO[bytes]) -> bytes:
     return sha.digest()
 
 
-def _is_new(tree: object) -> bool:
-    """Tell whether a tree of _encode() has a kind that came with version 3."""
+def _needs_version_3(tree: object) -> bool:
+    """Tell whether a tree of _encode() has a kind that is new in version 3."""
     if isinstance(tree, dict):
-        return any(map(_is_new, tree.values()))
+        return any(map(_needs_version_3, tree.values()))
     if isinstance(tree, tuple) and tree[:1] in (("module",), ("namespace",)):
         return True
-    return isinstance(tree, (list, tuple)) and any(map(_is_new, tree))
+    return isinstance(tree, (list, tuple)) and any(map(_needs_version_3, tree))
 
 
 def _encode(value: Any, where: str, depth: int = 0, special: Any = None) -> object:
@@ -294,10 +296,10 @@ def _decode(
     special: Callable[[Any], Any] | None = None,
     depth: int = 0,
 ) -> object:
-    """Decode what _encode() made; restored(kind, dtype, shape, span) makes Tensors and arrays.
+    """Decode a tree of _encode(); restored(kind, dtype, shape, span) makes Tensors and arrays.
 
-    find(name) gives the class of a module, special(node) what an attribute of one stands for.
-    Without `find` a module is what the file says of it.
+    find(name) returns the class of a module, special(node) the value of a module's attribute.
+    Without `find`, a module is described, not built.
     """
 
     def below(v: Any) -> object:
@@ -327,7 +329,7 @@ def _decode(
         case (str(kind), dtype, shape, Span() as span) if kind in KINDS[machine.version]:
             return restored(kind, *machine.layout(dtype, shape, span.size), span)
         case tuple():
-            machine.fail("a tuple that stands for neither a tuple nor a tensor")
+            machine.fail("a tuple that encodes neither a tuple nor a tensor")
         case Span():
             return machine.read(value)
     return value
@@ -336,7 +338,7 @@ def _decode(
 def _module(
     node: tuple[Any, ...], machine: Machine, restored: Callable[..., object], find: Any
 ) -> object:
-    """A module; without `find`, the parts that the file names."""
+    """Return a module; without `find`, its description and its Tensors."""
     from tinygrad_mnist.serialize.modules import decode_module
 
     if find is None:

@@ -1,9 +1,9 @@
-"""A pickle machine for plain data: it has no opcode that imports, calls or remembers.
+"""A pickle machine for plain data, without the opcodes that import, call or remember.
 
-The standard unpickler is not used to read, not even restricted: it takes memory as soon as a
+The standard unpickler is not used to read, not even restricted: it allocates memory as soon as a
 file asks for it (a memo of four billion slots, a bytearray of 100 GB). Here a file is read once,
-opcode by opcode; each is in the table below or the file is refused, and no length is believed
-before it was compared with the rest of the file. So memory stays below the file's size plus
+opcode by opcode; each is in the table below or the file is refused, and no length is trusted
+before it is compared with the rest of the file. So memory stays below the file's size plus
 about 200 bytes for each of at most MAX_OPCODES opcodes.
 """
 
@@ -31,12 +31,12 @@ class FormatError(ValueError):
 
 
 class UnsafeFileError(FormatError):
-    """The file asks for something that plain data does not need: a call, a name, endless memory."""
+    """The file needs more than plain data does: a call, a name, endless memory."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Span:
-    """Bytes that stay in the file until they are wanted."""
+    """Bytes that stay in the file until they are read."""
 
     start: int
     size: int
@@ -55,43 +55,47 @@ class Machine:
 
     def __init__(self, file: IO[bytes], size: int, name: str) -> None:
         self.file, self.size, self.name = file, size, name
-        self.at = 0
+        self.position = 0
         self.version = 0  # of the format, once the header is read
         self.stack: list[Any] = []
         self.outer: list[list[Any]] = []  # the stacks below each MARK that is still open
 
     def run(self) -> object:
-        """Return the one object in the file, which must end where the pickle ends."""
+        """Return the one object of the pickle, which must end at the file's end."""
         self.file.seek(0)
-        act_on = self.ops.get
+        action_for = self.ops.get
         for _ in range(MAX_OPCODES):
             opcode = self.take(1)
             if opcode == pickle.STOP:
                 return self.result()
-            act = act_on(opcode)
-            if act is None:
+            action = action_for(opcode)
+            if action is None:
                 self.refuse(f"opcode {opcode_name(opcode)}, which plain data does not need")
-            act(self)
+            action(self)
         self.refuse(f"more than {MAX_OPCODES:,} opcodes; long sequences belong in arrays")
 
     def result(self) -> object:
         if self.outer or len(self.stack) != 1:
             self.fail("the pickle does not end with exactly one object")
-        if self.at != self.size:
-            self.fail(f"{self.size - self.at:,} bytes follow the end of the pickle; remove them")
+        if self.position != self.size:
+            self.fail(
+                f"{self.size - self.position:,} bytes follow the end of the pickle; remove them"
+            )
         return self.stack[0]
 
-    def fail(self, what: str) -> NoReturn:
-        raise FormatError(f"{self.name}: {what} (byte {self.at:,})")
+    def fail(self, fault: str) -> NoReturn:
+        raise FormatError(f"{self.name}: {fault} (byte {self.position:,})")
 
-    def refuse(self, what: str) -> NoReturn:
-        raise UnsafeFileError(f"{self.name}: refused: {what} (byte {self.at:,})")
+    def refuse(self, demand: str) -> NoReturn:
+        raise UnsafeFileError(f"{self.name}: refused: {demand} (byte {self.position:,})")
 
     def claim(self, count: int) -> None:
-        """Step over `count` bytes, which must be there."""
-        if count > self.size - self.at:
-            self.fail(f"cut short: {count:,} bytes are declared, {self.size - self.at:,} are left")
-        self.at += count
+        """Step over `count` bytes; FormatError if fewer are left."""
+        if count > self.size - self.position:
+            self.fail(
+                f"cut short: {count:,} bytes are declared, {self.size - self.position:,} are left"
+            )
+        self.position += count
 
     def take(self, count: int) -> bytes:
         self.claim(count)
@@ -111,15 +115,15 @@ class Machine:
 
     def blob(self, width: int) -> object:
         size = self.number(width)
-        span = Span(self.at, size)
+        span = Span(self.position, size)
         self.claim(size)
-        self.file.seek(self.at)
+        self.file.seek(self.position)
         return span
 
     def read(self, span: Span) -> bytes:
         """Return the bytes of a span, after run()."""
         self.file.seek(span.start)
-        self.at = span.start
+        self.position = span.start
         return self.take(span.size)
 
     def push(self, value: object) -> None:
@@ -155,21 +159,21 @@ class Machine:
             if not is_key(key):
                 self.fail(f"the dict key {brief(key)}; keys are str, or int below 2**60")
             if key in target:
-                self.fail(f"the dict key {brief(key)} stands there twice")
+                self.fail(f"the dict key {brief(key)} appears twice")
             target[key] = value
 
     def start(self) -> None:
         version = self.number(1)
-        if self.at != 2 or version > pickle.HIGHEST_PROTOCOL:
+        if self.position != 2 or version > pickle.HIGHEST_PROTOCOL:
             self.fail(f"a second beginning, or one of pickle protocol {version}")
 
     def frame(self) -> None:
         """Check that a frame fits; it only groups opcodes for faster reading."""
-        if self.number(8) > self.size - self.at:
+        if self.number(8) > self.size - self.position:
             self.fail("cut short inside a frame")
 
     def layout(self, dtype: object, shape: object, size: int) -> tuple[str, tuple[int, ...]]:
-        """Return a tensor's dtype and shape, if they are sound and need exactly `size` bytes."""
+        """Return a tensor's dtype and shape, if these are valid and need exactly `size` bytes."""
         if type(dtype) is not str or dtype not in DTYPES:
             self.refuse(f"dtype {brief(dtype)}; the dtypes are {', '.join(sorted(DTYPES))}")
         if type(shape) is not tuple or not all(type(n) is int and n >= 0 for n in shape):

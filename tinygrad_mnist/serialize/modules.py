@@ -1,8 +1,8 @@
 """Whole modules in a file: each module's class by name, its plain attributes, its Tensors.
 
-Reading a module calls nothing: it is made without its constructor, and its attributes come from the
-file. The classes are the library's own, or, where the reader asks for it, those
-that the program has in memory already; a file can neither import nor define one.
+Reading a module calls none of its code: its constructor is skipped, and its attributes come from
+the file. The classes are the library's own, or, with `weights_only=False`, those that the program
+has in memory already; a file can neither import nor define one.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ class Parts:
         self.modules: list[Any] = []
         self.tensors: list[Any] = []
         self._number: dict[int, int] = {}
-        self._kept: list[Any] = []  # an id is of use as long as its object lives
+        self._alive: list[Any] = []  # an id is unique only while its object lives
 
     def tensor(self, tensor: Tensor) -> int:
         """Return the number of a Tensor."""
         if id(tensor) not in self._number:
             self._number[id(tensor)] = len(self.tensors)
-            self._kept.append(tensor)
+            self._alive.append(tensor)
             registered = type(tensor).__name__ == "Parameter"
             self.tensors.append(("tuple", registered, self._encode(tensor, "a Parameter")))
         return self._number[id(tensor)]
@@ -62,7 +62,7 @@ class Parts:
         if id(module) in self._number:
             return self._number[id(module)]
         number = self._number[id(module)] = len(self.modules)
-        self._kept.append(module)
+        self._alive.append(module)
         self.modules.append(None)
         if module.__dict__.get("_hooks") is not None and any(module._hooks.values()):
             raise TypeError(f"{where} has hooks, which are functions: {INSTEAD}")
@@ -100,7 +100,7 @@ class Parts:
         if callable(value) and _function(name) is value:
             return "function", name
         if callable(value):
-            raise TypeError(f"{where} is {value!r}, which a file cannot hold: {INSTEAD}")
+            raise TypeError(f"{where} is {value!r}, which a file cannot store: {INSTEAD}")
         return None
 
 
@@ -128,7 +128,7 @@ def _function(name: str) -> Any:
 
 
 def class_named(name: str, weights_only: bool | None, allowed: list[Any], file: str) -> Any:
-    """Find the class of a name in a file; FormatError where it is missing or not allowed."""
+    """Return the class that a file names; FormatError where it is missing or not allowed."""
     if name.startswith("nn."):
         for page in PAGES:
             kind = getattr(import_module(page), name[3:], None)
@@ -158,8 +158,8 @@ def class_named(name: str, weights_only: bool | None, allowed: list[Any], file: 
 def _is_module_class(kind: Any) -> bool:
     """Tell whether a class is a subclass of nn.Module without a `__new__` of its own."""
     base = import_module(f"{PACKAGE}.nn.module").Module
-    made_plainly = getattr(kind, "__new__", None) == object.__new__
-    return isinstance(kind, type) and issubclass(kind, base) and made_plainly
+    has_plain_new = getattr(kind, "__new__", None) == object.__new__
+    return isinstance(kind, type) and issubclass(kind, base) and has_plain_new
 
 
 def decode_module(
@@ -172,23 +172,23 @@ def decode_module(
         case _:
             return fail("a module without its parts")
     parameter = import_module(f"{PACKAGE}.nn.parameter").Parameter
-    held_tensors = []
+    own_tensors = []
     for entry in tensors:
         match entry:
             case ("tuple", bool(registered), encoded):
                 value = decode(encoded)
             case _:
-                return fail("a module's Tensor that is none")
+                return fail("a module's Tensor that is something else")
         if not isinstance(value, Tensor):
-            return fail("a module's Tensor that is none")
-        held_tensors.append(parameter(value._data, value.requires_grad) if registered else value)
-    made = []
+            return fail("a module's Tensor that is something else")
+        own_tensors.append(parameter(value._data, value.requires_grad) if registered else value)
+    instances = []
     for part in modules:
         if not isinstance(part, dict) or not isinstance(part.get("class"), str):
             return fail("a module without a class")
-        made.append(object.__new__(find(part["class"])))
+        instances.append(object.__new__(find(part["class"])))
 
-    def at(values: list[Any], number: Any) -> Any:
+    def part_at(values: list[Any], number: Any) -> Any:
         if type(number) is not int or not 0 <= number < len(values):
             return fail("a module's part that is not in the file")
         return values[number]
@@ -196,9 +196,9 @@ def decode_module(
     def special(value: Any) -> Any:
         match value:
             case ("held tensor", number):
-                return at(held_tensors, number)
+                return part_at(own_tensors, number)
             case ("held module", number):
-                return at(made, number)
+                return part_at(instances, number)
             case ("device", str(name)):
                 return device(name)
             case ("dtype", str(name)) if name in np.sctypeDict:
@@ -207,11 +207,11 @@ def decode_module(
                 return _function(name)
         return fail("an attribute of an unknown kind")
 
-    for module, part in zip(made, modules, strict=True):
+    for module, part in zip(instances, modules, strict=True):
         attributes = part.get("attributes")
         if not isinstance(attributes, dict):
             return fail("a module without attributes")
-        if any(not isinstance(name, str) or name in SET_HERE for name in attributes):
+        if any(not isinstance(name, str) or name in RESERVED for name in attributes):
             return fail("a module's attribute that no module has")
         transient = part.get("transient")
         if not isinstance(transient, list):
@@ -219,14 +219,14 @@ def decode_module(
         module.__dict__.update(training=True, _hooks=None, _transient=set(map(str, transient)))
         for name, value in attributes.items():
             module.__dict__[name] = decode(value, special)
-        for registry, values in zip(REGISTRIES, (held_tensors, held_tensors, made), strict=True):
+        for registry, values in zip(REGISTRIES, (own_tensors, own_tensors, instances), strict=True):
             numbers = part.get(registry)
             if not isinstance(numbers, dict):
                 return fail("a module without its registries")
             module.__dict__[registry] = {
-                str(name): None if n is None else at(values, n) for name, n in numbers.items()
+                str(name): None if n is None else part_at(values, n) for name, n in numbers.items()
             }
-    return at(made, first)
+    return part_at(instances, first)
 
 
-SET_HERE = {*REGISTRIES, "_hooks", "_transient"}
+RESERVED = {*REGISTRIES, "_hooks", "_transient"}

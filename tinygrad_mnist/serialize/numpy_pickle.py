@@ -1,7 +1,7 @@
-"""Honest pickles of NumPy arrays: the guard's opcodes and the few names that NumPy writes.
+"""Ordinary pickles of NumPy arrays: the guard's opcodes and the few names that NumPy writes.
 
 No name is looked up: each (module, name) pair below stands for a case of `call`, which builds
-the array itself. A remembered value can be used again only if it holds no other, so a small file
+the array itself. A remembered value can be used again only if it contains no other, so a small file
 cannot become a large object.
 """
 
@@ -55,22 +55,22 @@ class Array:
 
 
 class NumpyMachine(Machine):
-    """A Machine with a memo, bytes at once, and the calls that NumPy's own pickles make."""
+    """A Machine that also has a memo, bytes as values, and the calls in NumPy's own pickles."""
 
     def __init__(self, file: IO[bytes], size: int, name: str) -> None:
         super().__init__(file, size, name)
         self.memo: dict[int, Any] = {}
-        self.used = 0  # bytes made of values that may be remembered, and so used again
+        self.bytes_made = 0  # by values that can be remembered, and so used again
 
     def blob(self, width: int) -> bytes:
         return self.take(self.number(width))
 
-    def put(self, index: int) -> None:
+    def remember(self, index: int) -> None:
         if not self.stack or index in self.memo:
-            self.refuse(f"memo slot {index} is written twice, or with nothing")
+            self.refuse(f"memo slot {index} is written twice, or from an empty stack")
         self.memo[index] = self.stack[-1]
 
-    def get(self, index: int) -> None:
+    def recall(self, index: int) -> None:
         value = self.memo.get(index)
         if not isinstance(value, (str, bytes, Name, Dtype, Array, np.generic)):
             self.refuse(f"memo slot {index} is read, which holds no string, bytes or array")
@@ -80,13 +80,15 @@ class NumpyMachine(Machine):
         line = self.file.readline(64)
         self.claim(len(line))
         if not line.endswith(b"\n"):
-            self.refuse("a name without an end")
+            self.refuse("a name without a line end")
         return line[:-1].decode("latin1")
 
     def push_name(self, module: object, name: object) -> None:
         allowed = NAMES.get((module, name)) if type(module) is type(name) is str else None
         if allowed is None:
-            self.refuse(f"the name {brief(module)}, {brief(name)}; NumPy's arrays need no such")
+            self.refuse(
+                f"the name {brief(module)}, {brief(name)}, which NumPy's arrays do not need"
+            )
         self.push(Name(allowed))
 
     def call(self) -> None:
@@ -139,9 +141,9 @@ class NumpyMachine(Machine):
             self.refuse("a call that NumPy's arrays do not need, of text that is not latin1")
 
     def spend(self, count: int) -> None:
-        """Account for `count` bytes; NumPy makes bytes of a text, then an array, each once."""
-        self.used += count
-        if self.used > 2 * self.size:
+        """Count `count` bytes; NumPy makes bytes from text, then an array, each once."""
+        self.bytes_made += count
+        if self.bytes_made > 2 * self.size:
             self.refuse("the same bytes are used again and again")
 
     def array(self, dtype: Dtype, shape: Any, data: bytes, order: Any = "C") -> np.ndarray:
@@ -171,11 +173,11 @@ class NumpyMachine(Machine):
 NumpyMachine.ops = {
     **Machine.ops,
     pickle.BYTEARRAY8: lambda m: m.push(m.blob(8)),
-    pickle.MEMOIZE: lambda m: m.put(len(m.memo)),
-    pickle.BINPUT: lambda m: m.put(m.number(1)),
-    pickle.LONG_BINPUT: lambda m: m.put(m.number(4)),
-    pickle.BINGET: lambda m: m.get(m.number(1)),
-    pickle.LONG_BINGET: lambda m: m.get(m.number(4)),
+    pickle.MEMOIZE: lambda m: m.remember(len(m.memo)),
+    pickle.BINPUT: lambda m: m.remember(m.number(1)),
+    pickle.LONG_BINPUT: lambda m: m.remember(m.number(4)),
+    pickle.BINGET: lambda m: m.recall(m.number(1)),
+    pickle.LONG_BINGET: lambda m: m.recall(m.number(4)),
     pickle.GLOBAL: lambda m: m.push_name(m.line(), m.line()),
     pickle.STACK_GLOBAL: lambda m: m.push_name(*m.pop(2)),
     pickle.REDUCE: NumpyMachine.call,

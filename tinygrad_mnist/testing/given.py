@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 
 from tinygrad_mnist.testing.graphs import Program
 from tinygrad_mnist.testing.libraries.door import Named
@@ -15,6 +15,9 @@ from tinygrad_mnist.testing.properties import prove
 from tinygrad_mnist.testing.strategies import as_arrays_of
 
 Function = Callable[..., Any]
+
+# What an explanation says ("any other value fails as well") costs hundreds of further checks.
+PHASES = [phase for phase in Phase if phase is not Phase.explain]
 
 
 def given_gradients(
@@ -81,6 +84,7 @@ def given_gradients(
         check.__name__ = check.__qualname__ = function.__name__
         check.__doc__, check.__module__ = function.__doc__, function.__module__
         how: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+        how["phases"] = PHASES
         if max_examples is not None:
             how["max_examples"] = max_examples
         test: Callable[[], None] = settings(**how)(given(**drawn)(check))

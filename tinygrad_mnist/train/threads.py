@@ -16,7 +16,7 @@ import numpy as np
 
 from tinygrad_mnist.ops.create import from_numpy
 from tinygrad_mnist.ops.random import get_rng_state, set_rng_state
-from tinygrad_mnist.threads import get_num_threads, is_given, set_num_threads
+from tinygrad_mnist.threads import get_num_threads, is_set_by_user, set_num_threads
 
 WORTH = 20_000  # training images: a shorter run ends before a choice pays
 WARM, ROUNDS, SECONDS = 2, 5, 0.02  # slow first steps; rounds per number; a round's least time
@@ -44,7 +44,7 @@ def choose_threads(trainer: Run) -> int:
     The run is not changed, nor are its random numbers.
     """
     most = get_num_threads()
-    if most == 1 or is_given():
+    if most == 1 or is_set_by_user():
         return most
     if len(trainer.training.labels) < WORTH:
         return 1

@@ -32,8 +32,8 @@ class MNIST(VisionDataset):
     """Handwritten digits: `data` (n, 28, 28) uint8 and `targets` (n,) int64.
 
     From `root` where the files are (also in MNIST/raw), else as `data.load_mnist` finds them: in
-    the folder that TINYGRAD_MNIST_DATA names, the cache, a download if it is asked for, or the
-    subset in the package, which the first line of output then names.
+    the folder that TINYGRAD_MNIST_DATA names, the cache, a download with `download=True`, or the
+    subset in the package; a printed line then says so.
     """
 
     classes = ["0 - zero", "1 - one", "2 - two", "3 - three", "4 - four", "5 - five", "6 - six",
@@ -49,9 +49,9 @@ class MNIST(VisionDataset):
     ) -> None:
         super().__init__(root, None, transform, target_transform)
         self.train = train
-        found = self._load(root, download)
-        images = found.train_images if train else found.test_images
-        labels = found.train_labels if train else found.test_labels
+        mnist = self._load(root, download)
+        images = mnist.train_images if train else mnist.test_images
+        labels = mnist.train_labels if train else mnist.test_labels
         self.data, self.targets = from_numpy(images), from_numpy(labels)
 
     def _load(self, root: Any, download: bool) -> Mnist:
@@ -61,10 +61,10 @@ class MNIST(VisionDataset):
             except DataError:  # no files there: use the library's own
                 if _has_files(root):
                     raise
-        found = load_mnist(download=download)
-        if found.name == "mnist-5k-embedded":
-            print(f"MNIST: {found.source}")
-        return found
+        mnist = load_mnist(download=download)
+        if mnist.name == "mnist-5k-embedded":
+            print(f"MNIST: {mnist.source}")
+        return mnist
 
     @property
     def class_to_idx(self) -> dict[str, int]:
@@ -123,7 +123,7 @@ def picture(array: Any) -> Any:
 def __getattr__(name: str) -> Any:
     raise AttributeError(
         f"torchvision.datasets has no {name!r} here: MNIST and FashionMNIST, and a "
-        "utils.data.Dataset of your own, are what there is"
+        "utils.data.Dataset of your own, are available"
     )
 
 

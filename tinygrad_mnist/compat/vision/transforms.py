@@ -24,7 +24,7 @@ def pixels(image: Any) -> Any:
     return image.detach().numpy() if isinstance(image, Tensor) else np.asarray(image)
 
 
-def as_given(array: Any, image: Any) -> Any:
+def in_form_of(array: Any, image: Any) -> Any:
     """Return the array in the form of the original image."""
     array = np.ascontiguousarray(array)
     if isinstance(image, Tensor):
@@ -43,7 +43,7 @@ def pair(size: Any) -> tuple[int, int]:
 
 
 class Transform:
-    """The base of all transforms: called with an image, they return the changed one."""
+    """The base of all transforms, which return a changed image."""
 
     def __call__(self, image: Any) -> Any:
         """Change the image."""
@@ -162,7 +162,7 @@ class Resize(Transform):
             from PIL import Image
         except ImportError:
             raise RuntimeError("Resize needs Pillow: pip install 'tinygrad-mnist[cli]'") from None
-        given = image
+        original = image
         if not isinstance(image, Image.Image):
             image = ToPILImage()(image)
         width, height = image.size
@@ -172,9 +172,9 @@ class Resize(Transform):
         else:
             new = pair(self.size)[::-1]
         image = image.resize(new, Image.Resampling.BILINEAR)
-        if isinstance(given, Tensor):
-            return ToTensor()(image) if given.dtype.kind == "f" else PILToTensor()(image)
-        return image if isinstance(given, Image.Image) else np.asarray(image)
+        if isinstance(original, Tensor):
+            return ToTensor()(image) if original.dtype.kind == "f" else PILToTensor()(image)
+        return image if isinstance(original, Image.Image) else np.asarray(image)
 
 
 class Pad(Transform):
@@ -192,7 +192,7 @@ class Pad(Transform):
         widths[h], widths[w] = (top, bottom), (left, right)
         mode: Any = {"constant": "constant", "edge": "edge"}.get(self.padding_mode, "reflect")
         more = {"constant_values": self.fill} if mode == "constant" else {}
-        return as_given(np.pad(array, widths, mode, **more), image)
+        return in_form_of(np.pad(array, widths, mode, **more), image)
 
 
 class CenterCrop(Transform):
@@ -202,32 +202,32 @@ class CenterCrop(Transform):
         self.size = size
 
     def corner(self, room: tuple[int, int]) -> tuple[int, int]:
-        """Return where to cut, given how far the window can move down and across."""
+        """Return the corner of the cut, if the window can move `slack` pixels down and across."""
         return round(room[0] / 2), round(room[1] / 2)
 
     def __call__(self, image: Any) -> Any:
         """Cut the image. Raises ValueError if it is smaller than the window."""
         array, (h, w) = pixels(image), axes(image)
         high, wide = pair(self.size)
-        room = array.shape[h] - high, array.shape[w] - wide
-        if min(room) < 0:
+        slack = array.shape[h] - high, array.shape[w] - wide
+        if min(slack) < 0:
             raise ValueError(f"required crop size {(high, wide)} is larger than the image")
-        top, left = self.corner(room)
+        top, left = self.corner(slack)
         cut = [slice(None)] * array.ndim
         cut[h], cut[w] = slice(top, top + high), slice(left, left + wide)
-        return as_given(array[tuple(cut)], image)
+        return in_form_of(array[tuple(cut)], image)
 
 
 class RandomCrop(CenterCrop):
-    """A piece of the image at a random place, after padding."""
+    """A window of the image at a random position, after padding."""
 
     def __init__(self, size: Any, padding: Any = None, *args: Any, **kw: Any) -> None:
         super().__init__(size)
         self.padding = padding
 
-    def corner(self, room: tuple[int, int]) -> tuple[int, int]:
+    def corner(self, slack: tuple[int, int]) -> tuple[int, int]:
         """Draw the position at random."""
-        top, left = (int(rng_of(None).integers(n + 1)) for n in room)
+        top, left = (int(rng_of(None).integers(n + 1)) for n in slack)
         return top, left
 
     def __call__(self, image: Any) -> Any:
@@ -247,7 +247,7 @@ class RandomHorizontalFlip(Transform):
         """Mirror the image with probability p."""
         if rng_of(None).random() >= self.p:
             return image
-        return as_given(np.flip(pixels(image), axes(image)[self.axis]), image)
+        return in_form_of(np.flip(pixels(image), axes(image)[self.axis]), image)
 
 
 class RandomVerticalFlip(RandomHorizontalFlip):
@@ -268,7 +268,7 @@ class RandomApply(Transform):
 
 
 class Grayscale(Transform):
-    """One channel of brightness (ITU-R 601-2), or three alike."""
+    """One channel of brightness (ITU-R 601-2), or three equal ones."""
 
     def __init__(self, num_output_channels: int = 1) -> None:
         self.num_output_channels = num_output_channels
@@ -284,11 +284,11 @@ class Grayscale(Transform):
             gray = array if array.ndim == 2 else array[..., :3] @ weights
             if self.num_output_channels == 3:
                 gray = np.stack([gray] * 3, -1)
-        return as_given(gray.astype(array.dtype), image)
+        return in_form_of(gray.astype(array.dtype), image)
 
 
 def __getattr__(name: str) -> Any:
     raise AttributeError(
-        f"torchvision.transforms has no {name!r} here; a function of an image will do, "
-        f"and these are there: {', '.join(__all__)}"
+        f"torchvision.transforms has no {name!r} here; use a function of an image, "
+        f"or one of {', '.join(__all__)}"
     )

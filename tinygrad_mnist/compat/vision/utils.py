@@ -23,7 +23,7 @@ def make_grid(
     >>> make_grid(tg.zeros(5, 1, 28, 28), nrow=3).shape
     torch.Size([3, 62, 92])
     """
-    images = [np.asarray(pixels) for pixels in _each(tensor)]
+    images = [np.asarray(pixels) for pixels in _image_arrays(tensor)]
     batch = np.stack([image[None] if image.ndim == 2 else image for image in images])
     batch = np.repeat(batch, 3, 1) if batch.shape[1] == 1 else batch
     if normalize:
@@ -42,7 +42,7 @@ def make_grid(
     return from_numpy(grid)
 
 
-def _each(tensor: Any) -> list[Any]:
+def _image_arrays(tensor: Any) -> list[Any]:
     """Return the images as arrays (C, H, W) or (H, W)."""
     if not isinstance(tensor, Tensor):
         return [image.detach().numpy() for image in tensor]

@@ -1,4 +1,4 @@
-"""Transform, its inverse, compositions, and how many dimensions an event has."""
+"""Transform, its inverse, compositions, and transforms of larger events."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Transform:
     """A map of Tensors: `t(x)`, `t.inv(y)` and `t.log_abs_det_jacobian(x, y)`.
 
     A subclass defines `_call`, `_inverse` and `log_abs_det_jacobian`, and the attributes `domain`,
-    `codomain` and `bijective`. With `cache_size=1` the last pair of x and y is kept.
+    `codomain` and `bijective`. With `cache_size=1` it remembers the last pair of x and y.
 
     >>> import tinygrad_mnist as tg
     >>> double = tg.distributions.AffineTransform(0.0, 2.0)
@@ -257,7 +257,7 @@ identity_transform = ComposeTransform([])
 
 
 class IndependentTransform(Transform):
-    """A transform whose events have more dimensions, on the right."""
+    """A transform with its last `reinterpreted_batch_ndims` batch dimensions made event ones."""
 
     def __init__(
         self, base_transform: Transform, reinterpreted_batch_ndims: int, cache_size: int = 0
@@ -342,7 +342,7 @@ class ReshapeTransform(Transform):
 
 
 def reshaped(shape: Size, before: tuple[int, ...], after: tuple[int, ...]) -> tuple[int, ...]:
-    """Return a shape with its end replaced. Raises ValueError for another end."""
+    """Return `shape` with its end `before` replaced by `after`; ValueError for another end."""
     if len(shape) < len(before):
         raise ValueError("Too few dimensions on input")
     cut = len(shape) - len(before)

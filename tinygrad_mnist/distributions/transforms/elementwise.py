@@ -24,7 +24,7 @@ def clipped_sigmoid(x: Tensor) -> Tensor:
     return x.sigmoid().clamp(tiny(x), 1 - eps(x))
 
 
-class Plain(Transform):
+class SettingFree(Transform):
     """A transform without settings, equal to every other of its class."""
 
     domain = constraints.real
@@ -37,7 +37,7 @@ class Plain(Transform):
     __hash__ = object.__hash__
 
 
-class ExpTransform(Plain):
+class ExpTransform(SettingFree):
     """exp(x)."""
 
     codomain = constraints.positive
@@ -52,7 +52,7 @@ class ExpTransform(Plain):
         return x
 
 
-class SigmoidTransform(Plain):
+class SigmoidTransform(SettingFree):
     """1 / (1 + exp(-x)), kept away from 0 and 1."""
 
     codomain = constraints.unit_interval
@@ -68,7 +68,7 @@ class SigmoidTransform(Plain):
         return -table.softplus(-x) - table.softplus(x)
 
 
-class SoftplusTransform(Plain):
+class SoftplusTransform(SettingFree):
     """log(1 + exp(x))."""
 
     codomain = constraints.positive
@@ -83,7 +83,7 @@ class SoftplusTransform(Plain):
         return -table.softplus(-x)
 
 
-class TanhTransform(Plain):
+class TanhTransform(SettingFree):
     """tanh(x); near -1 and 1 its inverse is inaccurate: keep a cache, or compose exactly."""
 
     codomain = constraints.interval(-1.0, 1.0)
@@ -98,7 +98,7 @@ class TanhTransform(Plain):
         return 2 * (math.log(2) - x - table.softplus(-2 * x))
 
 
-class AbsTransform(Plain):
+class AbsTransform(SettingFree):
     """|x|; the inverse returns the positive number."""
 
     codomain = constraints.positive
@@ -150,7 +150,7 @@ class PowerTransform(Transform):
 
 
 class AffineTransform(Transform):
-    """loc + scale * x; of events with `event_dim` dimensions."""
+    """loc + scale * x, for events of `event_dim` dimensions."""
 
     bijective = True
 
@@ -206,12 +206,12 @@ class AffineTransform(Transform):
 
 
 def plain(x: Any) -> Any:
-    """Return the ndarray of a Tensor, a number as it is."""
+    """Return the ndarray of a Tensor, and anything else unchanged."""
     return x._data if isinstance(x, Tensor) else x
 
 
 class CumulativeDistributionTransform(Transform):
-    """The distribution function of a distribution: values in [0, 1]."""
+    """The cumulative distribution function of a distribution: values in [0, 1]."""
 
     bijective = True
     codomain = constraints.unit_interval

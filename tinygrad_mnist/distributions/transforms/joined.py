@@ -32,15 +32,15 @@ class _Joined(Transform):
     def _join(self, parts: list[Tensor]) -> Tensor:
         raise NotImplementedError
 
-    def _each(self, function: Callable[[Transform, Tensor], Tensor], x: Tensor) -> Tensor:
+    def _map(self, function: Callable[[Transform, Tensor], Tensor], x: Tensor) -> Tensor:
         parts = zip(self.transforms, self._parts(x), strict=True)
         return self._join([function(t, part) for t, part in parts])
 
     def _call(self, x: Tensor) -> Tensor:
-        return self._each(lambda t, part: t(part), x)
+        return self._map(lambda t, part: t(part), x)
 
     def _inverse(self, y: Tensor) -> Tensor:
-        return self._each(lambda t, part: t.inv(part), y)
+        return self._map(lambda t, part: t.inv(part), y)
 
     def _slopes(self, x: Tensor, y: Tensor) -> list[Tensor]:
         triples = zip(self.transforms, self._parts(x), self._parts(y), strict=True)
@@ -48,7 +48,7 @@ class _Joined(Transform):
 
 
 class CatTransform(_Joined):
-    """Transforms of the parts, `lengths` long (1), that lie one after the other along `dim`."""
+    """Transforms of consecutive parts along `dim`, of these `lengths` (1 each by default)."""
 
     def __init__(
         self,

@@ -15,7 +15,7 @@ from tinygrad_mnist.distributions.tools import (
     tril_matrix_to_vec,
     vec_to_tril_matrix,
 )  # fmt: skip
-from tinygrad_mnist.distributions.transforms.elementwise import Plain, clipped_sigmoid
+from tinygrad_mnist.distributions.transforms.elementwise import SettingFree, clipped_sigmoid
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.activation import logsigmoid
 from tinygrad_mnist.ops.create import arange, eye
@@ -29,8 +29,8 @@ __all__ = [
 ]  # fmt: skip
 
 
-class _Vector(Plain):
-    """A transform of vectors: it has no sign."""
+class _Vector(SettingFree):
+    """The base of transforms of vectors, which have no sign."""
 
     domain: Any = constraints.real_vector
 
@@ -40,7 +40,7 @@ class _Vector(Plain):
 
 
 def at_least(shape: Size, dims: int) -> Size:
-    """Return the shape. Raises ValueError if it has too few dimensions."""
+    """Return the shape; ValueError if it has fewer than `dims` dimensions."""
     if len(shape) < dims:
         raise ValueError("Too few dimensions on input")
     return shape
@@ -77,9 +77,9 @@ class StickBreakingTransform(_Vector):
         return padded(z, right=1.0) * padded((1 - z).cumprod(-1), left=1.0)
 
     def _inverse(self, y: Tensor) -> Tensor:
-        head = y[..., :-1]
-        rest = (1 - head.cumsum(-1)).clamp(min=tiny(y))
-        return head.log() - rest.log() + self._offset(head.shape[-1], y)
+        broken_off = y[..., :-1]
+        remainder = (1 - broken_off.cumsum(-1)).clamp(min=tiny(y))
+        return broken_off.log() - remainder.log() + self._offset(broken_off.shape[-1], y)
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         x = x - self._offset(x.shape[-1], x)
@@ -95,7 +95,7 @@ class StickBreakingTransform(_Vector):
 
 
 class LowerCholeskyTransform(_Vector):
-    """Matrices to lower triangles with a positive diagonal: its exponential."""
+    """Matrices to lower triangles, the diagonal made positive by exp."""
 
     domain = constraints.independent(constraints.real, 2)
     codomain = constraints.lower_cholesky
@@ -109,7 +109,7 @@ class LowerCholeskyTransform(_Vector):
 
 
 class PositiveDefiniteTransform(_Vector):
-    """Matrices to positive-definite ones: L L', L that of LowerCholeskyTransform."""
+    """Matrices to positive-definite ones: L L', where L is LowerCholeskyTransform's result."""
 
     domain = constraints.independent(constraints.real, 2)
     codomain = constraints.positive_definite
@@ -133,19 +133,19 @@ class CorrCholeskyTransform(_Vector):
 
     def _call(self, x: Tensor) -> Tensor:
         r = vec_to_tril_matrix(x.tanh().clamp(-1 + eps(x), 1 - eps(x)), -1)
-        rest = (1 - r**2).sqrt().cumprod(-1)
+        remainder = (1 - r**2).sqrt().cumprod(-1)
         r = r + eye(r.shape[-1], dtype=r.dtype)
-        return r * padded(rest[..., :-1], left=1.0)
+        return r * padded(remainder[..., :-1], left=1.0)
 
     def _inverse(self, y: Tensor) -> Tensor:
-        rest = padded((1 - (y * y).cumsum(-1))[..., :-1], left=1.0)
-        t = tril_matrix_to_vec(y, -1) / tril_matrix_to_vec(rest, -1).sqrt()
+        remainder = padded((1 - (y * y).cumsum(-1))[..., :-1], left=1.0)
+        t = tril_matrix_to_vec(y, -1) / tril_matrix_to_vec(remainder, -1).sqrt()
         return (t.log1p() - (-t).log1p()) / 2
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
-        rest = tril_matrix_to_vec(1 - (y * y).cumsum(-1), -2)
+        remainder = tril_matrix_to_vec(1 - (y * y).cumsum(-1), -2)
         slopes = -2 * (x + table.softplus(-2 * x) - math.log(2)).sum(-1)
-        return rest.log().sum(-1) / 2 + slopes
+        return remainder.log().sum(-1) / 2 + slopes
 
     def forward_shape(self, shape: Size) -> tuple[int, ...]:
         n = at_least(shape, 1)[-1]

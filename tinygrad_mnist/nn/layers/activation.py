@@ -1,4 +1,4 @@
-"""Activations as Modules, and dropout: each the function of `nn.functional` of its name."""
+"""Activations and dropout as Modules: each calls its function of `nn.functional`."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class CELU(Functional, function=F.celu):
 
 
 class SELU(Functional, function=F.selu):
-    """ELU with the constants that keep mean and deviation."""
+    """ELU with the constants that preserve mean and deviation."""
 
 
 class GELU(Functional, function=F.gelu):
@@ -81,7 +81,7 @@ class Tanhshrink(Functional, function=F.tanhshrink):
 
 
 class Hardtanh(Functional, function=F.hardtanh):
-    """x, moved into [min_val, max_val]."""
+    """x, clipped to [min_val, max_val]."""
 
 
 class ReLU6(Hardtanh):
@@ -107,7 +107,7 @@ class Hardshrink(Functional, function=F.hardshrink):
 
 
 class Softshrink(Functional, function=F.softshrink):
-    """x moved towards zero by lambd, and no further."""
+    """x moved towards zero by lambd, but not past zero."""
 
 
 class Threshold(Functional, function=F.threshold):
@@ -159,36 +159,36 @@ class PReLU(Module):
         return F.prelu(input, self.weight)
 
 
-class _Dropout(Functional):
-    """The base of the dropouts: a probability, checked when it is set."""
+class DropoutNd(Functional):
+    """The base of the dropouts, which checks the probability."""
 
     def __init__(self, *args: Any, **kw: Any) -> None:
         super().__init__(*args, **kw)
-        F.dropout(Tensor(), self.p, training=False)  # raises unless it is a probability
+        F.dropout(Tensor(), self.p, training=False)  # raises unless p is a probability
 
     def extra_repr(self) -> str:
         return f"p={self.p}, inplace={self.inplace}"
 
 
-class Dropout(_Dropout, function=F.dropout):
-    """Each element zero with probability p, the others times 1 / (1 - p), in training alone."""
+class Dropout(DropoutNd, function=F.dropout):
+    """Zero with probability p, and else times 1 / (1 - p); only in training."""
 
 
-class Dropout1d(_Dropout, function=F.dropout1d):
-    """Whole channels of (n, c, length) dropped."""
+class Dropout1d(DropoutNd, function=F.dropout1d):
+    """`Dropout` of whole channels of (n, c, length)."""
 
 
-class Dropout2d(_Dropout, function=F.dropout2d):
-    """Whole channels of (n, c, height, width) dropped."""
+class Dropout2d(DropoutNd, function=F.dropout2d):
+    """`Dropout` of whole channels of (n, c, height, width)."""
 
 
-class Dropout3d(_Dropout, function=F.dropout3d):
-    """Whole channels of (n, c, depth, height, width) dropped."""
+class Dropout3d(DropoutNd, function=F.dropout3d):
+    """`Dropout` of whole channels of (n, c, depth, height, width)."""
 
 
-class AlphaDropout(_Dropout, function=F.alpha_dropout):
-    """Dropout that keeps mean and deviation, for SELU networks."""
+class AlphaDropout(DropoutNd, function=F.alpha_dropout):
+    """Dropout that preserves mean and deviation, for SELU networks."""
 
 
-class FeatureAlphaDropout(_Dropout, function=F.feature_alpha_dropout):
+class FeatureAlphaDropout(DropoutNd, function=F.feature_alpha_dropout):
     """`AlphaDropout` of whole channels."""

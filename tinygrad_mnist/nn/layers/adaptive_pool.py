@@ -1,4 +1,4 @@
-"""Adaptive pools, fractional pools at random windows, p-norm pools, and max pools undone."""
+"""Adaptive pools, fractional pools with random windows, p-norm pools, and max unpooling."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ class _AdaptiveMaxPool(Functional):
 
 
 class AdaptiveMaxPool1d(_AdaptiveMaxPool, function=F.adaptive_max_pool1d):
-    """The largest elements of as many windows of (n, c, length) as the output is to have."""
+    """The maximum of each of `output_size` windows of (n, c, length)."""
 
 
 class AdaptiveMaxPool2d(_AdaptiveMaxPool, function=F.adaptive_max_pool2d):
-    """The largest elements of as many windows of (n, c, h, w) as the output is to have."""
+    """The maximum of each of `output_size` windows of (n, c, h, w)."""
 
 
 class AdaptiveMaxPool3d(_AdaptiveMaxPool, function=F.adaptive_max_pool3d):
-    """The largest elements of as many windows of (n, c, d, h, w) as the output is to have."""
+    """The maximum of each of `output_size` windows of (n, c, d, h, w)."""
 
 
 class _FractionalMaxPool(Module):
-    """Give `output_size`, or `output_ratio`, its share of the input's size; Graham, 2014.
+    """Max pooling over random windows; set `output_size`, or `output_ratio` of the input's size.
 
-    Raises ValueError for both, for neither, and for a ratio that is not between 0 and 1.
+    Graham, 2014. Raises ValueError for both, for neither, and for a ratio not between 0 and 1.
     """
 
     dims: ClassVar[int]
@@ -74,14 +74,14 @@ class _FractionalMaxPool(Module):
 
 
 class FractionalMaxPool2d(_FractionalMaxPool):
-    """The largest elements of random windows of (n, c, h, w); see the function."""
+    """The maxima of random windows of (n, c, h, w); see `F.fractional_max_pool2d`."""
 
     dims = 2
     function = staticmethod(F.fractional_max_pool2d)
 
 
 class FractionalMaxPool3d(_FractionalMaxPool):
-    """The largest elements of random windows of (n, c, d, h, w); see the function."""
+    """The maxima of random windows of (n, c, d, h, w); see `F.fractional_max_pool3d`."""
 
     dims = 3
     function = staticmethod(F.fractional_max_pool3d)
@@ -107,7 +107,7 @@ class LPPool3d(_LPPool, function=F.lp_pool3d):
 
 
 class _MaxUnpool(Module):
-    """A max pool undone: maxima go to their indices, zeros everywhere else.
+    """The reverse of a max pool: maxima at their indices, zeros everywhere else.
 
     `output_size` in the call chooses among the input sizes that give the pool this shape.
     """

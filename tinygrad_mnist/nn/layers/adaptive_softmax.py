@@ -28,9 +28,9 @@ class LossAndOutput(NamedTuple):
 
 
 class AdaptiveLogSoftmaxWithLoss(Module):
-    """log softmax in a head of frequent classes and clusters of rarer ones, each narrower.
+    """log softmax with a head of frequent classes and ever narrower clusters of rarer ones.
 
-    Classes are sorted by falling frequency; the clusters begin at `cutoffs`. Called with
+    Sort the classes by falling frequency; the clusters begin at `cutoffs`. Called with
     input (n, in_features) and target (n,), or without n. Raises ValueError for cutoffs that do not
     rise between 1 and n_classes - 1, RuntimeError for inputs that do not fit.
     """
@@ -88,21 +88,21 @@ class AdaptiveLogSoftmaxWithLoss(Module):
                 f"Target values should be in [0, {self.n_classes - 1}], but values in range "
                 f"[{target.min()}, {target.max()}] were found."
             )
-        head, parts, places = F.log_softmax(self.head(x), 1), [], []
+        head, parts, row_groups = F.log_softmax(self.head(x), 1), [], []
         for i, (low, high) in enumerate(pairwise([0, *self.cutoffs])):
             rows = np.flatnonzero((target >= low) & (target < high))
             if not rows.size:
                 continue
-            mine, column = wrap(rows), self.shortlist_size + i - 1
+            selected, column = wrap(rows), self.shortlist_size + i - 1
             if i == 0:
-                parts.append(head[mine, wrap(target[rows])])
+                parts.append(head[selected, wrap(target[rows])])
             else:
-                tail = F.log_softmax(self.tail[i - 1](index.index_select(x, 0, mine)), 1)
-                inside = tail[wrap(np.arange(len(rows))), wrap(target[rows] - low)]
-                parts.append(head[mine, column] + inside)
-            places.append(rows)
-        back = wrap(np.argsort(np.concatenate(places)))
-        output = index.index_select(join.cat(parts), 0, back)
+                tail = F.log_softmax(self.tail[i - 1](index.index_select(x, 0, selected)), 1)
+                within_cluster = tail[wrap(np.arange(len(rows))), wrap(target[rows] - low)]
+                parts.append(head[selected, column] + within_cluster)
+            row_groups.append(rows)
+        original_order = wrap(np.argsort(np.concatenate(row_groups)))
+        output = index.index_select(join.cat(parts), 0, original_order)
         loss = -output.mean()
         return LossAndOutput(output if target_.ndim else shape.squeeze(output, 0), loss)
 

@@ -22,8 +22,8 @@ def tupled(value: Any, dims: int) -> tuple[int, ...]:
     return tuple(value) if isinstance(value, (tuple, list)) else (value,) * dims
 
 
-class _ConvNd(Module):
-    """The base of all convolutions: settings, a weight, perhaps a bias, initial values."""
+class ConvNd(Module):
+    """The base of all convolutions: settings, weight, optional bias, initial values."""
 
     dims: ClassVar[int] = 2
     function: Any = None
@@ -39,7 +39,7 @@ class _ConvNd(Module):
         ends: tuple[int, int],
         factory: tuple[Any, Any],
     ) -> None:
-        """Take the settings, one number for each dimension, and make a weight (*ends, *kernel)."""
+        """Store the settings, one number per dimension, and make a weight (*ends, *kernel)."""
         if groups < 1 or in_channels % groups or out_channels % groups:
             raise ValueError(
                 f"in_channels and out_channels must be divisible by groups, not "
@@ -60,15 +60,15 @@ class _ConvNd(Module):
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}"
         text += f", stride={self.stride}"
         ones, zeros = (1,) * self.dims, (0,) * self.dims
-        rest = {"padding": zeros, "dilation": ones, "output_padding": zeros, "groups": 1}
-        for name, default in rest.items():
+        defaults = {"padding": zeros, "dilation": ones, "output_padding": zeros, "groups": 1}
+        for name, default in defaults.items():
             if getattr(self, name, default) != default:
                 text += f", {name}={getattr(self, name)}"
         text += "" if self.bias is not None else ", bias=False"
         return text if self.padding_mode == "zeros" else f"{text}, padding_mode={self.padding_mode}"
 
 
-class _Conv(_ConvNd):
+class _Conv(ConvNd):
     """The base of the convolutions that are not transposed."""
 
     def __init__(
@@ -101,13 +101,13 @@ class _Conv(_ConvNd):
     def forward(self, input: Tensor) -> Tensor:
         padding: Any = self.padding
         if self.padding_mode != "zeros":
-            input, padding = F.pad(input, self._rim(), mode=self.padding_mode), 0
+            input, padding = F.pad(input, self._padding_for_pad(), mode=self.padding_mode), 0
         settings = (self.stride, padding, self.dilation, self.groups)
         result: Tensor = self.function(input, self.weight, self.bias, *settings)
         return result
 
-    def _rim(self) -> list[int]:
-        """The padding in the order of `F.pad`: last dimension first, before and after."""
+    def _padding_for_pad(self) -> list[int]:
+        """Return the padding as `F.pad` takes it: last dimension first, before and after."""
         if self.padding == "valid":
             return [0] * 2 * self.dims
         if self.padding != "same":
@@ -144,7 +144,7 @@ class Conv3d(_Conv):
     function = staticmethod(F.conv3d)
 
 
-class _ConvTransposeNd(_ConvNd):
+class ConvTransposeNd(ConvNd):
     """The base of the transposed convolutions."""
 
     def __init__(
@@ -164,7 +164,7 @@ class _ConvTransposeNd(_ConvNd):
     ) -> None:
         super().__init__()
         if padding_mode != "zeros":
-            raise ValueError(f"{type(self).__name__} pads with zeros alone, not {padding_mode!r}")
+            raise ValueError(f"{type(self).__name__} pads with zeros only, not {padding_mode!r}")
         settings = {"kernel_size": kernel_size, "stride": stride, "padding": padding}
         settings |= {"output_padding": output_padding, "dilation": dilation}
         ends = (in_channels, out_channels // max(groups, 1))
@@ -175,8 +175,8 @@ class _ConvTransposeNd(_ConvNd):
         extra = self.output_padding
         if output_size is not None:
             settings = (self.stride, self.padding, self.dilation, self.kernel_size)
-            each = zip(input.shape[-self.dims :], *settings, strict=True)
-            least = [(n - 1) * s - 2 * p + d * (k - 1) + 1 for n, s, p, d, k in each]
+            dimensions = zip(input.shape[-self.dims :], *settings, strict=True)
+            least = [(n - 1) * s - 2 * p + d * (k - 1) + 1 for n, s, p, d, k in dimensions]
             sizes = tuple(output_size)[-self.dims :]
             extra = tuple(m - n for m, n in zip(sizes, least, strict=True))
             if any(not 0 <= e < s for e, s in zip(extra, self.stride, strict=True)):
@@ -194,14 +194,14 @@ class _ConvTransposeNd(_ConvNd):
         return result
 
 
-class ConvTranspose1d(_ConvTransposeNd):
+class ConvTranspose1d(ConvTransposeNd):
     """`ConvTranspose2d` along one dimension, with weight (in, out / groups, k)."""
 
     dims = 1
     function = staticmethod(F.conv_transpose1d)
 
 
-class ConvTranspose2d(_ConvTransposeNd):
+class ConvTranspose2d(ConvTransposeNd):
     """The adjoint of a convolution, with weight (in, out / groups, kh, kw); `F.conv_transpose2d`.
 
     `output_size` in the call chooses among the sizes that a stride leaves open.
@@ -210,7 +210,7 @@ class ConvTranspose2d(_ConvTransposeNd):
     function = staticmethod(F.conv_transpose2d)
 
 
-class ConvTranspose3d(_ConvTransposeNd):
+class ConvTranspose3d(ConvTransposeNd):
     """`ConvTranspose2d` of volumes, with weight (in, out / groups, kd, kh, kw)."""
 
     dims = 3

@@ -35,7 +35,7 @@ class Embedding(Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        padding_idx = _within(padding_idx, num_embeddings)
+        padding_idx = _row_from_front(padding_idx, num_embeddings)
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
         self.padding_idx, self.max_norm, self.norm_type = padding_idx, max_norm, norm_type
         self.scale_grad_by_freq, self.sparse = scale_grad_by_freq, sparse
@@ -45,7 +45,7 @@ class Embedding(Module):
             self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw all rows anew, but for the one that pads."""
+        """Draw all rows anew, and set row `padding_idx` to zero."""
         _draw(self.weight, self.padding_idx)
 
     @classmethod
@@ -90,7 +90,7 @@ class EmbeddingBag(Module):
     ) -> None:
         super().__init__()
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
-        self.padding_idx, self.max_norm = _within(padding_idx, num_embeddings), max_norm
+        self.padding_idx, self.max_norm = _row_from_front(padding_idx, num_embeddings), max_norm
         self.norm_type, self.scale_grad_by_freq = norm_type, scale_grad_by_freq
         self.mode, self.sparse, self.include_last_offset = mode, sparse, include_last_offset
         self.weight = _rows(_weight, (num_embeddings, embedding_dim), dtype, device)
@@ -98,7 +98,7 @@ class EmbeddingBag(Module):
             self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw all rows anew, but for the one that pads."""
+        """Draw all rows anew, and set row `padding_idx` to zero."""
         _draw(self.weight, self.padding_idx)
 
     @classmethod
@@ -106,9 +106,9 @@ class EmbeddingBag(Module):
         cls, embeddings: Tensor, freeze: bool = True, **settings: Any
     ) -> EmbeddingBag:
         """Return an EmbeddingBag on the memory of these rows, not trained unless freeze=False."""
-        made = cls(*_size(embeddings), _weight=embeddings, **settings)
-        made.weight.requires_grad_(not freeze)
-        return made
+        bag = cls(*_size(embeddings), _weight=embeddings, **settings)
+        bag.weight.requires_grad_(not freeze)
+        return bag
 
     def forward(
         self,
@@ -129,8 +129,8 @@ class EmbeddingBag(Module):
         return text
 
 
-def _within(padding_idx: int | None, count: int) -> int | None:
-    """Return the index of the row that pads, counted from the front."""
+def _row_from_front(padding_idx: int | None, count: int) -> int | None:
+    """Return `padding_idx` counted from the front; ValueError beyond `count` rows."""
     if padding_idx is not None and not -count <= padding_idx < count:
         raise ValueError(f"padding_idx must be within num_embeddings ({count}), not {padding_idx}")
     return padding_idx if padding_idx is None else padding_idx % count
@@ -151,10 +151,10 @@ def _size(embeddings: Tensor) -> tuple[int, int]:
     return count, size
 
 
-def _rows(given: Tensor | None, size: tuple[int, int], dtype: Any, device: Any) -> Parameter:
-    """Return the weight, on the given memory or new."""
-    if given is None:
+def _rows(rows: Tensor | None, size: tuple[int, int], dtype: Any, device: Any) -> Parameter:
+    """Return the weight: `rows`, or a new one where that is None."""
+    if rows is None:
         return unset(size, dtype, device)
-    if given.shape != size:
-        raise ShapeError(f"the weight has shape {given.shape}, {size} is needed")
-    return Parameter(given)
+    if rows.shape != size:
+        raise ShapeError(f"the weight has shape {rows.shape}, {size} is needed")
+    return Parameter(rows)

@@ -1,6 +1,6 @@
-"""Functional: a Module made of a function of `nn.functional`, whose settings become attributes.
+"""Functional: a Module that calls a function of `nn.functional` with settings as attributes.
 
-Activations and losses hold nothing but settings, so each is one line and a docstring. The
+Activations and losses have only settings, so each is one line and a docstring. The
 arguments are the function's, without the inputs: `class ELU(Functional, function=F.elu)` is
 `ELU(alpha=1.0)`.
 """
@@ -19,15 +19,15 @@ NO_SETTINGS = ("training", "inplace", "dtype", "_stacklevel")
 
 
 class Functional(Module):
-    """The base of Modules that call one function; `settings` are the attributes they pass on.
+    """The base of Modules that call one function, with their `settings` as its arguments.
 
-    `inplace` is accepted where PyTorch has it, and does nothing: inputs are left as they are.
+    `inplace` is accepted where PyTorch has it, and has no effect: inputs never change.
     """
 
     function: Callable[..., Any]
     arguments: inspect.Signature
     settings: tuple[str, ...] = ()
-    trains = False  # whether the function also takes `training`
+    trains = False  # True if the function also takes `training`
 
     def __init_subclass__(
         cls,
@@ -36,35 +36,35 @@ class Functional(Module):
         order: str = "",
         **kw: Any,
     ) -> None:
-        """Take the function's arguments behind its `inputs`, or those in `order`, in that order."""
+        """Take the function's arguments after its `inputs`, or those that `order` names."""
         super().__init_subclass__(**kw)
         if function is None:
             if "__init__" in cls.__dict__:
                 own = list(inspect.signature(cls.__init__).parameters.values())[1:]
                 cls.__signature__ = inspect.Signature(own)  # type: ignore[attr-defined]
             return
-        known = list(inspect.signature(function).parameters.values())[inputs:]
+        parameters = list(inspect.signature(function).parameters.values())[inputs:]
         if order:
             either = inspect.Parameter.POSITIONAL_OR_KEYWORD
-            by_name = {p.name: p.replace(kind=either) for p in known}
-            known = [by_name[name] for name in order.split()]
-        arguments = [p for p in known if p.name not in ("training", "dtype", "_stacklevel")]
+            by_name = {p.name: p.replace(kind=either) for p in parameters}
+            parameters = [by_name[name] for name in order.split()]
+        arguments = [p for p in parameters if p.name not in ("training", "dtype", "_stacklevel")]
         cls.function = staticmethod(function)
         cls.arguments = inspect.Signature(arguments)
         if "args" in inspect.signature(cls.__init__).parameters:
             cls.__signature__ = cls.arguments  # type: ignore[attr-defined]
-        cls.settings = tuple(p.name for p in known if p.name not in NO_SETTINGS)
-        cls.trains = any(p.name == "training" for p in known)
+        cls.settings = tuple(p.name for p in parameters if p.name not in NO_SETTINGS)
+        cls.trains = any(p.name == "training" for p in parameters)
 
     def __init__(self, *args: Any, **kw: Any) -> None:
         super().__init__()
         try:
-            given = self.arguments.bind(*args, **kw)
+            bound = self.arguments.bind(*args, **kw)
         except TypeError as error:
-            known = ", ".join(self.arguments.parameters)
-            raise TypeError(f"{type(self).__name__}(): {error}; it takes {known}") from None
-        given.apply_defaults()
-        for name, value in given.arguments.items():
+            accepted = ", ".join(self.arguments.parameters)
+            raise TypeError(f"{type(self).__name__}(): {error}; it takes {accepted}") from None
+        bound.apply_defaults()
+        for name, value in bound.arguments.items():
             if name in TENSORS:
                 self.register_buffer(name, value)
             else:

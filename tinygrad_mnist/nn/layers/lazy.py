@@ -1,6 +1,6 @@
-"""Lazy layers: each takes its number of inputs from the first call.
+"""Lazy layers: each infers its number of inputs from the first call.
 
-Each becomes the layer that it is named after (`LazyLinear` a `Linear`) once it has been called.
+Once called, `LazyLinear` becomes a `Linear`, and so on.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tinygrad_mnist.nn.layers.norm import (
     InstanceNorm1d,
     InstanceNorm2d,
     InstanceNorm3d,
-    _NormBase,
+    NormBase,
 )
 from tinygrad_mnist.nn.lazy import LazyModuleMixin, UninitializedBuffer, UninitializedParameter
 from tinygrad_mnist.ops import create
@@ -37,6 +37,17 @@ __all__ = [
     "LazyConv3d", "LazyConvTranspose1d", "LazyConvTranspose2d", "LazyConvTranspose3d",
     "LazyInstanceNorm1d", "LazyInstanceNorm2d", "LazyInstanceNorm3d", "LazyLinear",
 ]  # fmt: skip
+
+
+class _UninitializedWeight(UninitializedParameter):
+    """A Linear's weight that has no shape yet; whoever gives it one, it is laid out as Linear's."""
+
+    __slots__ = ()
+
+    def materialize(
+        self, shape: Any, device: Any = None, dtype: Any = None, *, by_column: bool = False
+    ) -> None:
+        super().materialize(shape, device, dtype, by_column=by_column or shape[0] >= WIDE)
 
 
 class LazyLinear(LazyModuleMixin, Linear):
@@ -58,11 +69,11 @@ class LazyLinear(LazyModuleMixin, Linear):
     ) -> None:
         super().__init__(0, 0, bias=False)
         self.out_features = out_features
-        self.weight = UninitializedParameter(dtype=dtype, device=device)
+        self.weight = _UninitializedWeight(dtype=dtype, device=device)
         self.bias = UninitializedParameter(dtype=dtype, device=device) if bias else None
 
     def reset_parameters(self) -> None:
-        """Draw all values anew, if there are any."""
+        """Draw all values anew, once they have shapes."""
         if not self.has_uninitialized_params() and self.in_features:
             super().reset_parameters()
 
@@ -72,7 +83,7 @@ class LazyLinear(LazyModuleMixin, Linear):
             self.in_features = input.shape[-1]
             size = (self.out_features, self.in_features)
             if isinstance(self.weight, UninitializedParameter):
-                self.weight.materialize(size, by_column=self.out_features >= WIDE)
+                self.weight.materialize(size)
             if isinstance(self.bias, UninitializedParameter):
                 self.bias.materialize((self.out_features,))
             self.reset_parameters()
@@ -92,7 +103,7 @@ class _LazyConvXdMixin(LazyModuleMixin):
         self.bias = UninitializedParameter(dtype=dtype, device=device) if bias else None
 
     def reset_parameters(self: Any) -> None:
-        """Draw all values anew, if there are any."""
+        """Draw all values anew, once they have shapes."""
         if not self.has_uninitialized_params() and self.in_channels:
             super().reset_parameters()  # type: ignore[misc]
 
@@ -206,7 +217,7 @@ class LazyConvTranspose3d(_LazyConvTranspose, ConvTranspose3d):
     cls_to_become = ConvTranspose3d
 
 
-class _LazyNormBase(LazyModuleMixin, _NormBase):
+class _LazyNormBase(LazyModuleMixin, NormBase):
     """The base of lazy norms: num_features is dimension 1 of the first input."""
 
     def __init__(
@@ -232,7 +243,7 @@ class _LazyNormBase(LazyModuleMixin, _NormBase):
             self.num_batches_tracked = create.zeros((), dtype="int64")
 
     def reset_parameters(self) -> None:
-        """Set all values to their initial ones, if there are any."""
+        """Set all values to their initial ones, once they have shapes."""
         if not self.has_uninitialized_params() and self.num_features:
             super().reset_parameters()
 

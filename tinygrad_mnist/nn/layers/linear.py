@@ -9,15 +9,15 @@ from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.nn import functional as F
 from tinygrad_mnist.nn import init
 from tinygrad_mnist.nn.module import Module
-from tinygrad_mnist.nn.parameter import Held, unset
+from tinygrad_mnist.nn.parameter import FastParameter, unset
 
 __all__ = ["Bilinear", "Flatten", "Identity", "Linear", "Unflatten"]
 
-WIDE = 16  # outputs: from here on, products are faster with the weight laid out column by column
+WIDE = 16  # from so many outputs on, products are faster with the weight laid out by columns
 
 
 def uniform_by_fan(weight: Tensor, bias: Tensor | None) -> None:
-    """PyTorch's initial values of dense and convolution layers: within 1 / sqrt(fan in)."""
+    """Fill with PyTorch's initial values of dense and conv layers: within 1 / sqrt(fan in)."""
     init.kaiming_uniform_(weight, a=math.sqrt(5))
     if bias is not None:
         fan_in, _ = init.fans(weight)
@@ -38,8 +38,8 @@ class Identity(Module):
 class Linear(Module):
     """y = x W^T + b, with weight (out_features, in_features) and bias (out_features,).
 
-    From 16 outputs on, the weight lies in memory column by column, and its gradient too: products
-    are faster then. To flatten one, `reshape(-1)` copies; `view(-1)` raises RuntimeError.
+    From 16 outputs on, the weight and its gradient lie in memory column by column, since products
+    are faster that way. `weight.reshape(-1)` then copies; `weight.view(-1)` raises RuntimeError.
 
     >>> import tinygrad_mnist as tg
     >>> from tinygrad_mnist import nn
@@ -47,7 +47,7 @@ class Linear(Module):
     torch.Size([64, 10])
     """
 
-    weight, bias = Held(), Held()
+    weight, bias = FastParameter(), FastParameter()
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class Linear(Module):
 
 
 class NonDynamicallyQuantizableLinear(Linear):
-    """A `Linear`; the name that `MultiheadAttention` shows for its output projection."""
+    """A `Linear` under the name that `MultiheadAttention` shows for its output projection."""
 
 
 class Bilinear(Module):
@@ -116,7 +116,7 @@ class Bilinear(Module):
 
 
 class Flatten(Module):
-    """Make the dimensions from start_dim to end_dim one; by default all but the batch."""
+    """Join the dimensions from start_dim to end_dim into one; by default all but the batch."""
 
     shown = ("start_dim", "end_dim")
 

@@ -40,7 +40,7 @@ class _Scaled(Module):
             init.zeros_(self.bias)
 
 
-class _NormBase(_Scaled):
+class NormBase(_Scaled):
     """The base of batch and instance norms: settings, running moments and the check of the rank.
 
     Buffers running_mean, running_var and num_batches_tracked are there if `track_running_stats`.
@@ -95,7 +95,7 @@ class _NormBase(_Scaled):
         )
 
 
-class _BatchNorm(_NormBase):
+class _BatchNorm(NormBase):
     """Each channel (dimension 1) with mean 0 and deviation 1 over the batch; see `F.batch_norm`.
 
     Buffers running_mean, running_var and num_batches_tracked move with each call in training, and
@@ -146,7 +146,7 @@ class BatchNorm3d(_BatchNorm):
     ranks = (5,)
 
 
-class _InstanceNorm(_NormBase):
+class _InstanceNorm(NormBase):
     """Each sample's channels with mean 0 and deviation 1, each by itself; see `F.instance_norm`.
 
     By default without scale, shift and running moments. Takes an input without a batch too.

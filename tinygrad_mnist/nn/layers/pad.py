@@ -1,4 +1,4 @@
-"""Padding layers: a rim around sequences, images and volumes, filled in one of five ways.
+"""Padding layers: sequences, images and volumes extended at each end, in one of five ways.
 
 `padding` is one number for all sides, or (left, right, top, bottom, front, back), two
 for each dimension; a negative one crops.
@@ -21,10 +21,15 @@ __all__ = [
 
 
 class _Pad(Module):
-    """Padding by `mode`, over `dims` dimensions."""
+    """Padding by `mode`, over `dims` dimensions; `class Pad1d(_Pad, dims=1)` sets them."""
 
     dims: ClassVar[int]
     mode: ClassVar[str]
+
+    def __init_subclass__(cls, dims: int | None = None, **kw: Any) -> None:
+        super().__init_subclass__(**kw)
+        if dims is not None:
+            cls.dims = dims
 
     def __init__(self, padding: Any) -> None:
         super().__init__()
@@ -54,26 +59,20 @@ class _ConstantPadNd(_Pad):
         return f"padding={self.padding}, value={self.value}"
 
 
-class ConstantPad1d(_ConstantPadNd):
-    """Sequences with a rim of one value."""
-
-    dims = 1
+class ConstantPad1d(_ConstantPadNd, dims=1):
+    """Sequences padded with one value."""
 
 
-class ConstantPad2d(_ConstantPadNd):
-    """Images with a rim of one value."""
-
-    dims = 2
+class ConstantPad2d(_ConstantPadNd, dims=2):
+    """Images padded with one value."""
 
 
-class ConstantPad3d(_ConstantPadNd):
-    """Volumes with a rim of one value."""
-
-    dims = 3
+class ConstantPad3d(_ConstantPadNd, dims=3):
+    """Volumes padded with one value."""
 
 
-class ZeroPad1d(ConstantPad1d):
-    """Sequences with a rim of zeros."""
+class _ZeroPadNd(_ConstantPadNd):
+    """Padding with zeros."""
 
     def __init__(self, padding: Any) -> None:
         super().__init__(padding, 0.0)
@@ -81,91 +80,67 @@ class ZeroPad1d(ConstantPad1d):
     extra_repr = _Pad.extra_repr
 
 
-class ZeroPad2d(ConstantPad2d):
-    """Images with a rim of zeros."""
-
-    def __init__(self, padding: Any) -> None:
-        super().__init__(padding, 0.0)
-
-    extra_repr = _Pad.extra_repr
+class ZeroPad1d(_ZeroPadNd, ConstantPad1d):
+    """Sequences padded with zeros."""
 
 
-class ZeroPad3d(ConstantPad3d):
-    """Volumes with a rim of zeros."""
+class ZeroPad2d(_ZeroPadNd, ConstantPad2d):
+    """Images padded with zeros."""
 
-    def __init__(self, padding: Any) -> None:
-        super().__init__(padding, 0.0)
 
-    extra_repr = _Pad.extra_repr
+class ZeroPad3d(_ZeroPadNd, ConstantPad3d):
+    """Volumes padded with zeros."""
 
 
 class _ReflectionPadNd(_Pad):
-    """Padding from inside: each input continued by its mirror image."""
+    """Padding with the mirror image of the input."""
 
     mode = "reflect"
 
 
-class ReflectionPad1d(_ReflectionPadNd):
-    """Sequences continued by their mirror image."""
-
-    dims = 1
+class ReflectionPad1d(_ReflectionPadNd, dims=1):
+    """Sequences padded with their mirror image."""
 
 
-class ReflectionPad2d(_ReflectionPadNd):
-    """Images continued by their mirror image."""
-
-    dims = 2
+class ReflectionPad2d(_ReflectionPadNd, dims=2):
+    """Images padded with their mirror image."""
 
 
-class ReflectionPad3d(_ReflectionPadNd):
-    """Volumes continued by their mirror image."""
-
-    dims = 3
+class ReflectionPad3d(_ReflectionPadNd, dims=3):
+    """Volumes padded with their mirror image."""
 
 
 class _ReplicationPadNd(_Pad):
-    """Padding from inside: each input continued by its rim."""
+    """Padding with the outermost elements of the input."""
 
     mode = "replicate"
 
 
-class ReplicationPad1d(_ReplicationPadNd):
-    """Sequences continued by their rim."""
-
-    dims = 1
+class ReplicationPad1d(_ReplicationPadNd, dims=1):
+    """Sequences padded with their outermost elements."""
 
 
-class ReplicationPad2d(_ReplicationPadNd):
-    """Images continued by their rim."""
-
-    dims = 2
+class ReplicationPad2d(_ReplicationPadNd, dims=2):
+    """Images padded with their outermost elements."""
 
 
-class ReplicationPad3d(_ReplicationPadNd):
-    """Volumes continued by their rim."""
-
-    dims = 3
+class ReplicationPad3d(_ReplicationPadNd, dims=3):
+    """Volumes padded with their outermost elements."""
 
 
 class _CircularPadNd(_Pad):
-    """Padding from inside: each input continued by its other end."""
+    """Padding with the elements of the opposite end."""
 
     mode = "circular"
 
 
-class CircularPad1d(_CircularPadNd):
-    """Sequences continued by their other end."""
-
-    dims = 1
+class CircularPad1d(_CircularPadNd, dims=1):
+    """Sequences padded with the elements of their opposite end."""
 
 
-class CircularPad2d(_CircularPadNd):
-    """Images continued by their other end."""
-
-    dims = 2
+class CircularPad2d(_CircularPadNd, dims=2):
+    """Images padded with the elements of their opposite end."""
 
 
-class CircularPad3d(_CircularPadNd):
-    """Volumes continued by their other end."""
-
-    dims = 3
+class CircularPad3d(_CircularPadNd, dims=3):
+    """Volumes padded with the elements of their opposite end."""

@@ -15,7 +15,7 @@ __all__ = [
 
 
 class _Pool(Functional):
-    """Windows of `kernel_size`, by default side by side: the stride is then the kernel size."""
+    """The base of the pools; without a `stride`, windows of `kernel_size` lie side by side."""
 
     shown: tuple[str, ...] = ("kernel_size", "stride", "padding")
     stride: Any
@@ -70,7 +70,7 @@ class AvgPool3d(_Pool, function=F.avg_pool3d):
 
 
 class AdaptiveAvgPool2d(Functional, function=F.adaptive_avg_pool2d):
-    """Means of as many windows as the output is to have; see `F.adaptive_avg_pool2d`."""
+    """The mean of each of `output_size` windows; see `F.adaptive_avg_pool2d`."""
 
 
 class AdaptiveAvgPool1d(Functional, function=F.adaptive_avg_pool1d):

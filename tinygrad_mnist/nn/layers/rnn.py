@@ -306,8 +306,8 @@ class RNNBase(Module):
     ) -> tuple[Tensor, States]:
         """Go through a run of steps that have the same rows."""
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        found = [getattr(self, name + suffix) for name in (names if self.bias else names[:2])]
-        weights: Any = (*found, None, None)[:4]
+        parameters = [getattr(self, name + suffix) for name in (names if self.bias else names[:2])]
+        weights: Any = (*parameters, None, None)[:4]
         run = MODES[self.mode][1]
         if not self.proj_size:
             return run(x, state, weights, reverse=reverse)

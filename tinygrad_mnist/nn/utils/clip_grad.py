@@ -1,4 +1,4 @@
-"""Gradients of many parameters clipped at once; nothing here is recorded for backward."""
+"""Clip the gradients of many parameters at once; nothing here is recorded for backward."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _gradients(parameters: Any) -> list[Tensor]:
     params = [parameters] if isinstance(parameters, Tensor) else list(parameters)
     if not params and isinstance(parameters, Iterator):
         warnings.warn(
-            "the parameters are an iterator that has nothing left: no gradient is clipped",
+            "the parameters are an exhausted iterator: no gradient is clipped",
             UserWarning,
             stacklevel=4,
         )
@@ -54,9 +54,9 @@ def clip_grad_norm_(
     error_if_nonfinite: bool = False,
     foreach: Any = None,
 ) -> Tensor:
-    """Scale all gradients in place, so that their norm together is max_norm at most.
+    """Scale all gradients in place, so that their joint norm is at most max_norm.
 
-    Returns the norm before scaling. Raises RuntimeError for inf and nan if asked to.
+    Returns the norm before scaling. With `error_if_nonfinite`, inf and nan are a RuntimeError.
 
     >>> import tinygrad_mnist as tg
     >>> w = tg.tensor([3.0, 4.0], requires_grad=True)

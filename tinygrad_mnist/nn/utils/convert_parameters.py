@@ -1,4 +1,4 @@
-"""All parameters as one vector, and a vector's pieces as parameters."""
+"""Flatten all parameters to one vector, and write a vector's pieces back into parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A batch norm in evaluation folded into the layer before it."""
+"""Fold a batch norm in evaluation mode into the layer before it."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ def fuse_linear_bn_eval(linear: Any, bn: Any) -> Any:
     return _fused(linear, bn, fuse_linear_bn_weights)
 
 
-def _fused(layer: Any, bn: Any, fuse: Any) -> Any:
+def _fused(layer: Any, bn: Any, fuse_weights: Any) -> Any:
     if layer.training or bn.training:
         raise AssertionError("Fusion only for eval!")
-    made = copy.deepcopy(layer)
+    fused = copy.deepcopy(layer)
     if bn.running_mean is None or bn.running_var is None:
         raise AssertionError("the batch norm has no running_mean and running_var to fuse")
     moments = (bn.running_mean, bn.running_var, bn.eps, bn.weight, bn.bias)
-    made.weight, made.bias = fuse(layer.weight, layer.bias, *moments)
-    return made
+    fused.weight, fused.bias = fuse_weights(layer.weight, layer.bias, *moments)
+    return fused
 
 
 @no_grad()
@@ -55,15 +55,15 @@ def fuse_conv_bn_weights(
     bn_b: Tensor | None,
     transpose: bool = False,
 ) -> tuple[Parameter, Parameter]:
-    """Return the weight and bias of the two together; outputs are dimension 1 if `transpose`."""
+    """Return the fused weight and bias; with `transpose`, dimension 1 is the outputs."""
     scale = elementwise.rsqrt(bn_rv + bn_eps)
     scale = scale if bn_w is None else scale * bn_w
-    to = [1] * conv_w.ndim
-    to[1 if transpose else 0] = -1
+    per_output = [1] * conv_w.ndim
+    per_output[1 if transpose else 0] = -1
     bias = create.zeros_like(bn_rm) if conv_b is None else conv_b
     bias = (bias - bn_rm) * scale
     bias = bias if bn_b is None else bias + bn_b
-    weight = (conv_w * shape.reshape(scale, tuple(to))).to(conv_w.dtype)
+    weight = (conv_w * shape.reshape(scale, tuple(per_output))).to(conv_w.dtype)
     return Parameter(weight.detach()), Parameter(bias.to(conv_w.dtype).detach())
 
 
@@ -76,5 +76,5 @@ def fuse_linear_bn_weights(
     bn_w: Tensor | None,
     bn_b: Tensor | None,
 ) -> tuple[Parameter, Parameter]:
-    """Return the weight and bias of the two together."""
+    """Return the fused weight and bias."""
     return fuse_conv_bn_weights(linear_w, linear_b, bn_rm, bn_rv, bn_eps, bn_w, bn_b)

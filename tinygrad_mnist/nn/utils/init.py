@@ -1,4 +1,4 @@
-"""Making modules without initial values, which would be overwritten."""
+"""Make modules without initial values, where other values will replace them."""
 
 from __future__ import annotations
 

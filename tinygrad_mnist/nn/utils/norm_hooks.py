@@ -38,20 +38,20 @@ def _initialized(module: Module, name: str) -> Any:
 
 def _hook_of(module: Module, kind: type, name: str) -> int | None:
     """Return the key of the hook of this kind on the weight of this name."""
-    held = module._forward_pre_hooks.items()
-    named = ((k, hook) for k, hook in held if isinstance(hook, kind))
+    hooks = module._forward_pre_hooks.items()
+    named = ((k, hook) for k, hook in hooks if isinstance(hook, kind))
     return next((k for k, hook in named if getattr(hook, "name", None) == name), None)
 
 
-def _refuse_second(module: Module, kind: type, name: str, what: str) -> None:
+def _refuse_second(module: Module, kind: type, name: str, norm: str) -> None:
     if _hook_of(module, kind, name) is not None:
-        raise RuntimeError(f"Cannot register two {what} hooks on the same parameter {name}")
+        raise RuntimeError(f"Cannot register two {norm} hooks on the same parameter {name}")
 
 
-def _remove(module: Any, kind: type, name: str, what: str) -> Any:
+def _remove(module: Any, kind: type, name: str, norm: str) -> Any:
     key = _hook_of(module, kind, name)
     if key is None:
-        raise ValueError(f"{what} of '{name}' not found in {module}")
+        raise ValueError(f"{norm} of '{name}' not found in {module}")
     hook = module._forward_pre_hooks.pop(key)
     hook.remove(module)
     return module
@@ -64,7 +64,7 @@ class WeightNorm:
         self.name, self.dim = name, -1 if dim is None else dim
 
     def compute_weight(self, module: Any) -> Tensor:
-        """Return the weight of the module's lengths and directions."""
+        """Return the weight with the module's lengths and directions."""
         g, v = getattr(module, self.name + "_g"), getattr(module, self.name + "_v")
         return weight_from(g, v, self.dim)
 
@@ -82,7 +82,7 @@ class WeightNorm:
 def weight_norm(module: Any, name: str = "weight", dim: int | None = 0) -> Any:
     """Train a weight by its lengths, `weight_g`, and its directions, `weight_v`.
 
-    One length for each place along `dim`, or one for all with `dim=None`. Returns the module;
+    One length for each index along `dim`, or one for all with `dim=None`. Returns the module;
     raises RuntimeError if the module has such a hook on this weight.
 
     >>> import tinygrad_mnist as tg

@@ -1,11 +1,11 @@
-"""Ready-made parametrizations: weights by direction and length, or of spectral norm one."""
+"""Ready-made parametrizations: by direction and length, or with a spectral norm of one."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from tinygrad_mnist.autograd import Tensor, no_grad
-from tinygrad_mnist.nn.layers.conv import _ConvTransposeNd
+from tinygrad_mnist.nn.layers.conv import ConvTransposeNd
 from tinygrad_mnist.nn.module import Module
 from tinygrad_mnist.nn.utils.parametrize import register_parametrization
 from tinygrad_mnist.ops import loss, matmul, random, shape, table
@@ -22,7 +22,7 @@ def norm_except_dim(v: Tensor, dim: int | None) -> Tensor:
 
 
 def weight_from(g: Tensor, v: Tensor, dim: int | None) -> Tensor:
-    """g v / |v|: the weight of direction v and length g; Salimans and Kingma, 2016."""
+    """Return g v / |v|, of direction v and length g; Salimans and Kingma, 2016."""
     return v * (g / norm_except_dim(v, dim))
 
 
@@ -42,7 +42,7 @@ class _WeightNorm(Module):
 def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Module:
     """Train a weight by its length (original0) and its direction (original1); returns `module`.
 
-    One length for each place along `dim`, or one for all with `dim=None`. State dicts of
+    One length for each index along `dim`, or one for all with `dim=None`. State dicts of
     `nn.utils.weight_norm` are read too.
     """
     register_parametrization(module, name, _WeightNorm(dim), unsafe=True)
@@ -118,7 +118,7 @@ def check_iterations(n_power_iterations: int) -> None:
 
 def output_dim(module: Module) -> int:
     """Return the output dimension of a weight: 1 for a transposed convolution, else 0."""
-    return 1 if isinstance(module, _ConvTransposeNd) else 0
+    return 1 if isinstance(module, ConvTransposeNd) else 0
 
 
 def spectral_norm(

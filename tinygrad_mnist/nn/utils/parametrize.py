@@ -1,4 +1,4 @@
-"""Parametrizations: Parameters that a Module computes each time that they are read.
+"""Parametrizations: Parameters that a Module computes each time they are read.
 
 `register_parametrization(linear, "weight", Symmetric())` makes `linear.weight` the result of
 `Symmetric()` on `linear.parametrizations.weight.original`, which is trained and saved.
@@ -25,10 +25,10 @@ __all__ = [
 
 
 class Cache:
-    """The memory of `cached()`: how many blocks are open, and the Tensors computed in them."""
+    """The state of `cached()`: how many blocks are open, and the Tensors computed in them."""
 
     depth = 0
-    known: dict[tuple[int, str], Tensor] = {}
+    computed: dict[tuple[int, str], Tensor] = {}
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def cached() -> Iterator[None]:
     finally:
         Cache.depth -= 1
         if not Cache.depth:
-            Cache.known.clear()
+            Cache.computed.clear()
 
 
 def _register(module: Module, name: str, tensor: Tensor) -> None:
@@ -94,10 +94,10 @@ class ParametrizationList(ModuleList):
                     "'right_inverse' must return a Tensor or a Sequence of tensors (list, "
                     f"tuple...). Got element {i} of the sequence with type {type(tensor).__name__}."
                 )
-            kept: Tensor = tensor.detach()
+            component: Tensor = tensor.detach()
             if isinstance(original, Parameter):
-                kept = Parameter(kept, original.requires_grad)
-            _register(self, f"original{i}", kept)
+                component = Parameter(component, original.requires_grad)
+            _register(self, f"original{i}", component)
 
     def _originals(self) -> list[Tensor]:
         if self.is_tensor:
@@ -106,7 +106,7 @@ class ParametrizationList(ModuleList):
 
     @no_grad()
     def right_inverse(self, value: Any) -> None:
-        """Set the original so that the Tensor has this value, as assigning to the Tensor does."""
+        """Set the original so that the Tensor has this value; assigning to the Tensor calls it."""
         for module in reversed(list(self)):
             if not hasattr(module, "right_inverse"):
                 raise RuntimeError(
@@ -123,9 +123,9 @@ class ParametrizationList(ModuleList):
             old.data = new.detach()
 
     def forward(self) -> Any:
-        first, *others = list(self)
+        first, *later = list(self)
         x = first(*self._originals())
-        for module in others:
+        for module in later:
             x = module(x)
         return x
 
@@ -136,21 +136,21 @@ def _kind(x: Any) -> tuple[Any, ...]:
     return x.dtype, x.shape
 
 
-def _same(what: str, new: tuple[Any, ...], old: tuple[Any, ...]) -> None:
+def _same(subject: str, new: tuple[Any, ...], old: tuple[Any, ...]) -> None:
     if new != old:
         raise ValueError(
             "Registering a parametrization may not change the dtype or the shape of the tensor, "
-            f"unless `unsafe` flag is enabled: {what} has {', '.join(map(str, new))}, before it "
-            f"was {', '.join(map(str, old))}"
+            f"unless `unsafe` flag is enabled: {subject} has {', '.join(map(str, new))}, the "
+            f"tensor had {', '.join(map(str, old))}"
         )
 
 
 def register_parametrization(
     module: Module, tensor_name: str, parametrization: Module, *, unsafe: bool = False
 ) -> Module:
-    """Have a Parameter or buffer of `module` computed by `parametrization`; returns `module`.
+    """Compute a Parameter or buffer of `module` by `parametrization`; returns `module`.
 
-    A second one is called with the result of the first. Assigning to the Tensor sets its original,
+    A second one is applied to the result of the first. Assigning to the Tensor sets its original,
     through the parametrization's `right_inverse(value)`. Raises ValueError for an unknown name, and
     for a parametrization that changes dtype or shape, unless `unsafe`.
 
@@ -164,12 +164,12 @@ def register_parametrization(
     """
     parametrization.train(module.training)
     if is_parametrized(module, tensor_name):
-        held = module.parametrizations[tensor_name]
+        existing = module.parametrizations[tensor_name]
         if not unsafe:
-            now = getattr(module, tensor_name)
-            _same(f"parametrization({tensor_name})", _kind(parametrization(now)), _kind(now))
-        held.append(parametrization)
-        held.unsafe |= unsafe
+            value = getattr(module, tensor_name)
+            _same(f"parametrization({tensor_name})", _kind(parametrization(value)), _kind(value))
+        existing.append(parametrization)
+        existing.unsafe |= unsafe
         return module
     if tensor_name not in module._buffers and tensor_name not in module._parameters:
         raise ValueError(
@@ -177,13 +177,13 @@ def register_parametrization(
             f"with name '{tensor_name}'"
         )
     original = getattr(module, tensor_name)
-    made = ParametrizationList([parametrization], original, unsafe=unsafe)
+    parametrizations = ParametrizationList([parametrization], original, unsafe=unsafe)
     delattr(module, tensor_name)
     if not is_parametrized(module):
         _change_class(module)
         module.parametrizations = ModuleDict()
     setattr(type(module), tensor_name, _property(tensor_name))
-    module.parametrizations[tensor_name] = made
+    module.parametrizations[tensor_name] = parametrizations
     return module
 
 
@@ -212,9 +212,9 @@ def _property(name: str) -> property:
         if not Cache.depth:
             return parametrization()
         key = (id(module), name)
-        if key not in Cache.known:
-            Cache.known[key] = parametrization()
-        return Cache.known[key]
+        if key not in Cache.computed:
+            Cache.computed[key] = parametrization()
+        return Cache.computed[key]
 
     def assign(module: Any, value: Tensor) -> None:
         module.parametrizations[name].right_inverse(value)
@@ -224,10 +224,10 @@ def _property(name: str) -> property:
 
 def is_parametrized(module: Module, tensor_name: str | None = None) -> bool:
     """Tell whether a Tensor of this name is parametrized; without a name, whether any is."""
-    held = module._modules.get("parametrizations")
-    if not isinstance(held, ModuleDict):
+    lists = module._modules.get("parametrizations")
+    if not isinstance(lists, ModuleDict):
         return False
-    return len(held) > 0 if tensor_name is None else tensor_name in held
+    return len(lists) > 0 if tensor_name is None else tensor_name in lists
 
 
 def remove_parametrizations(
@@ -240,15 +240,15 @@ def remove_parametrizations(
     """
     if not is_parametrized(module, tensor_name):
         raise ValueError(f"Module {module} does not have a parametrization on {tensor_name}")
-    held = module.parametrizations[tensor_name]
+    parametrized = module.parametrizations[tensor_name]
     with no_grad():
         value = getattr(module, tensor_name).detach()
-    if held.is_tensor:
-        tensor = held.original
+    if parametrized.is_tensor:
+        tensor = parametrized.original
         if leave_parametrized:
             tensor.data = value
     elif leave_parametrized:
-        trained = any(t.requires_grad for t in held._originals())
+        trained = any(t.requires_grad for t in parametrized._originals())
         tensor = Parameter(value) if trained else value
     else:
         raise ValueError(
@@ -273,7 +273,7 @@ def type_before_parametrizations(module: Module) -> type:
 def transfer_parametrizations_and_params(
     from_module: Module, to_module: Module, tensor_name: str | None = None
 ) -> Module:
-    """Give `to_module` the parametrizations of another, and the originals."""
+    """Give `to_module` the parametrizations and the originals of `from_module`."""
     if not is_parametrized(from_module):
         return to_module
     names = list(from_module.parametrizations) if tensor_name is None else [tensor_name]

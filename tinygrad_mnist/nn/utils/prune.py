@@ -1,4 +1,4 @@
-"""Pruning: a mask keeps elements, rows or columns of a Parameter at zero.
+"""Pruning: a mask that holds elements, rows or columns of a Parameter at zero.
 
 `weight` becomes `weight_orig`, which is trained, times the buffer `weight_mask`; a hook multiplies
 them before each call. Pruning again multiplies the masks.
@@ -33,7 +33,7 @@ class BasePruningMethod:
 
     `t` are the scores, by default the Parameter; the mask is ones and zeros. `PRUNING_TYPE` names
     the candidates after an earlier pruning: "unstructured" (elements), "structured"
-    (places along `self.dim`), or "global" (everything).
+    (slices along `self.dim`), or "global" (everything).
     """
 
     PRUNING_TYPE = "unstructured"
@@ -58,24 +58,24 @@ class BasePruningMethod:
         cls, module: Any, name: str, *args: Any, importance_scores: Any = None, **kw: Any
     ) -> Any:
         """Prune the Parameter `name` of a module by this method; returns the hook."""
-        made = cls(*args, **kw)
-        made._tensor_name = name
+        new = cls(*args, **kw)
+        new._tensor_name = name
         earlier = _hook_of(module, name)
         original = getattr(module, name)
         scores = original if importance_scores is None else importance_scores
         _check_scores(scores, original)
         scores = scores.detach()
         if earlier is None:
-            mask = made.compute_mask(scores, default_mask=create.ones_like(scores))
+            mask = new.compute_mask(scores, default_mask=create.ones_like(scores))
             module.register_parameter(f"{name}_orig", original)
             del module._parameters[name]
-            method: Any = made
+            method: Any = new
         else:
             key, old = earlier
             method = old if isinstance(old, PruningContainer) else PruningContainer(old)
-            method.add_pruning_method(made)
-            kept = getattr(module, f"{name}_mask").detach().clone()
-            mask = method.compute_mask(scores, default_mask=kept)
+            method.add_pruning_method(new)
+            earlier_mask = getattr(module, f"{name}_mask").detach().clone()
+            mask = method.compute_mask(scores, default_mask=earlier_mask)
             del module._forward_pre_hooks[key]
         module.register_buffer(f"{name}_mask", mask.detach())
         setattr(module, name, method.apply_mask(module))
@@ -90,7 +90,7 @@ class BasePruningMethod:
         return t * self.compute_mask(scores.detach(), default_mask=mask)
 
     def remove(self, module: Any) -> None:
-        """Make the pruned values the Parameter's own, without a mask."""
+        """Write the zeros into the Parameter, and drop the mask."""
         name, weight = self._tensor_name, self.apply_mask(module)
         original = module._parameters[f"{name}_orig"]
         for part in (name, f"{name}_orig", f"{name}_mask"):
@@ -144,15 +144,15 @@ class PruningContainer(BasePruningMethod):
         return self._pruning_methods[index]
 
     def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
-        """Return the last method's mask, chosen among what earlier methods left."""
+        """Return the mask of the last method, which chooses among elements not yet pruned."""
         method, mask = self._pruning_methods[-1], np.array(default_mask)
-        scores, left = np.asarray(t), self._left(method, mask)
-        part = method.compute_mask(wrap(scores[left]), default_mask=wrap(mask[left]))
-        mask[left] = np.asarray(part)
+        scores, candidates = np.asarray(t), self._candidates(method, mask)
+        part = method.compute_mask(wrap(scores[candidates]), default_mask=wrap(mask[candidates]))
+        mask[candidates] = np.asarray(part)
         return wrap(mask)
 
     @staticmethod
-    def _left(method: Any, mask: Any) -> Any:
+    def _candidates(method: Any, mask: Any) -> Any:
         if method.PRUNING_TYPE == "unstructured":
             return mask == 1
         if method.PRUNING_TYPE == "global":
@@ -160,25 +160,25 @@ class PruningContainer(BasePruningMethod):
         if method.PRUNING_TYPE != "structured":
             raise ValueError(f"Unrecognized PRUNING_TYPE {method.PRUNING_TYPE}")
         dim = method.dim % mask.ndim
-        others = tuple(d for d in range(mask.ndim) if d != dim)
-        return (slice(None),) * dim + (mask.sum(others) != 0,)
+        other_dims = tuple(d for d in range(mask.ndim) if d != dim)
+        return (slice(None),) * dim + (mask.sum(other_dims) != 0,)
 
 
 class Identity(BasePruningMethod):
-    """Pruning of nothing: the Parameter gets a mask of ones and a hook."""
+    """A pruning that prunes nothing: the Parameter gets a mask of ones and a hook."""
 
     def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
         return default_mask
 
 
 class _Amount(BasePruningMethod):
-    """Prune `amount`: a number of elements (or places), or a fraction of them."""
+    """Pruning of an `amount`: a number of elements (or slices), or a fraction of them."""
 
     def __init__(self, amount: Any) -> None:
         if not isinstance(amount, numbers.Real):
             raise TypeError(f"Invalid type for amount: {amount}. Must be int or float.")
-        value, whole = float(amount), isinstance(amount, numbers.Integral)
-        if value < 0 or (not whole and value > 1):
+        value, is_count = float(amount), isinstance(amount, numbers.Integral)
+        if value < 0 or (not is_count and value > 1):
             raise ValueError(
                 f"amount={amount} should either be a float in the range [0, 1] or a non-negative "
                 "integer"
@@ -223,7 +223,7 @@ class L1Unstructured(_Unstructured):
 
 
 class _Structured(_Amount):
-    """Pruning of whole places along `dim`."""
+    """Pruning of whole slices along `dim`."""
 
     PRUNING_TYPE = "structured"
     dim: int
@@ -237,45 +237,45 @@ class _Structured(_Amount):
         if not -t.ndim <= self.dim < t.ndim:
             raise IndexError(f"Invalid index {self.dim} for tensor of size {t.shape}")
         dim, size = self.dim % t.ndim, t.shape[self.dim]
-        others = tuple(d for d in range(t.ndim) if d != dim)
-        scores = self._scores(np.asarray(t), others, size)
+        other_dims = tuple(d for d in range(t.ndim) if d != dim)
+        scores = self._scores(np.asarray(t), other_dims, size)
         mask = np.array(default_mask)
-        gone = np.argsort(scores, kind="stable")[: self._count(size)]
-        mask[(slice(None),) * dim + (gone,)] = 0
+        pruned = np.argsort(scores, kind="stable")[: self._count(size)]
+        mask[(slice(None),) * dim + (pruned,)] = 0
         return wrap(mask)
 
-    def _scores(self, values: Any, others: tuple[int, ...], size: int) -> Any:
+    def _scores(self, values: Any, other_dims: tuple[int, ...], size: int) -> Any:
         raise NotImplementedError
 
 
 class RandomStructured(_Structured):
-    """Pruning of places along `dim` drawn at random."""
+    """Pruning of slices along `dim` drawn at random."""
 
     def __init__(self, amount: Any, dim: int = -1) -> None:
         super().__init__(amount)
         self.dim = dim
 
-    def _scores(self, values: Any, others: tuple[int, ...], size: int) -> Any:
+    def _scores(self, values: Any, other_dims: tuple[int, ...], size: int) -> Any:
         return rng_of(None).random(size)
 
 
 class LnStructured(_Structured):
-    """Pruning of the places along `dim` with the least n-norms."""
+    """Pruning of the slices along `dim` with the least n-norms."""
 
     def __init__(self, amount: Any, n: Any, dim: int = -1) -> None:
         super().__init__(amount)
         self.n, self.dim = n, dim
 
-    def _scores(self, values: Any, others: tuple[int, ...], size: int) -> Any:
+    def _scores(self, values: Any, other_dims: tuple[int, ...], size: int) -> Any:
         sizes = np.abs(values)
         n = 2.0 if self.n == "fro" else float(self.n)
         if math.isinf(n):
-            return sizes.max(others) if n > 0 else sizes.min(others)
-        return (sizes != 0).sum(others) if n == 0 else (sizes**n).sum(others) ** (1 / n)
+            return sizes.max(other_dims) if n > 0 else sizes.min(other_dims)
+        return (sizes != 0).sum(other_dims) if n == 0 else (sizes**n).sum(other_dims) ** (1 / n)
 
 
 class CustomFromMask(BasePruningMethod):
-    """Pruning of the elements where a mask of the user's is zero."""
+    """Pruning of the elements where the user's mask is zero."""
 
     PRUNING_TYPE = "global"
 
@@ -288,7 +288,7 @@ class CustomFromMask(BasePruningMethod):
 
 
 def identity(module: Any, name: str) -> Any:
-    """Give a Parameter a mask of ones; returns the module, as all these functions do."""
+    """Give a Parameter a mask of ones. This and the functions below return the module."""
     Identity.apply(module, name)
     return module
 
@@ -313,7 +313,7 @@ def l1_unstructured(module: Any, name: str, amount: Any, importance_scores: Any 
 
 
 def random_structured(module: Any, name: str, amount: Any, dim: int) -> Any:
-    """Prune `amount` places along `dim`, or that fraction of them, drawn at random."""
+    """Prune `amount` slices along `dim`, or that fraction of them, drawn at random."""
     RandomStructured.apply(module, name, amount, dim)
     return module
 
@@ -321,13 +321,13 @@ def random_structured(module: Any, name: str, amount: Any, dim: int) -> Any:
 def ln_structured(
     module: Any, name: str, amount: Any, n: Any, dim: int, importance_scores: Any = None
 ) -> Any:
-    """Prune the `amount` places along `dim` with the least n-norms."""
+    """Prune the `amount` slices along `dim` with the least n-norms."""
     LnStructured.apply(module, name, amount, n, dim, importance_scores=importance_scores)
     return module
 
 
 def custom_from_mask(module: Any, name: str, mask: Tensor) -> Any:
-    """Prune where a mask is zero."""
+    """Prune the elements where a mask is zero."""
     CustomFromMask.apply(module, name, mask)
     return module
 
@@ -338,12 +338,12 @@ def global_unstructured(
     importance_scores: Any = None,
     **kw: Any,
 ) -> None:
-    """Prune elements of several Parameters, given as (module, name) pairs, as if these were one."""
+    """Prune elements of several Parameters, (module, name) pairs, as if these were one."""
     if not isinstance(parameters, Iterable):
         raise TypeError("global_unstructured(): parameters is not an Iterable")
     if importance_scores is not None and not isinstance(importance_scores, dict):
         raise TypeError("global_unstructured(): importance_scores must be of type dict")
-    pairs, given = list(parameters), importance_scores or {}
+    pairs, score_of = list(parameters), importance_scores or {}
     method = pruning_method(**kw)
     if method.PRUNING_TYPE != "unstructured":
         raise TypeError(
@@ -351,30 +351,30 @@ def global_unstructured(
             f"{pruning_method} of type {method.PRUNING_TYPE}"
         )
     values = [getattr(module, name).detach() for module, name in pairs]
-    scores = [given.get(pair, value) for pair, value in zip(pairs, values, strict=True)]
+    scores = [score_of.get(pair, value) for pair, value in zip(pairs, values, strict=True)]
     masks = [
         getattr(module, f"{name}_mask", create.ones_like(value))
         for (module, name), value in zip(pairs, values, strict=True)
     ]
     container = PruningContainer(method)
-    one = container.compute_mask(
+    joint_mask = container.compute_mask(
         parameters_to_vector(scores).detach(), parameters_to_vector(masks).detach()
     )
-    start, whole = 0, np.asarray(one)
+    start, flat_mask = 0, np.asarray(joint_mask)
     for (module, name), value in zip(pairs, values, strict=True):
         stop = start + math.prod(value.shape)
-        custom_from_mask(module, name, wrap(whole[start:stop].reshape(value.shape)))
+        custom_from_mask(module, name, wrap(flat_mask[start:stop].reshape(value.shape)))
         start = stop
 
 
 def remove(module: Any, name: str) -> Any:
     """Make pruning permanent: the zeros stay, the mask goes. ValueError if nothing is pruned."""
-    found = _hook_of(module, name)
-    if found is None:
+    registered = _hook_of(module, name)
+    if registered is None:
         raise ValueError(
             f"Parameter '{name}' of module {module} has to be pruned before pruning can be removed"
         )
-    key, hook = found
+    key, hook = registered
     hook.remove(module)
     del module._forward_pre_hooks[key]
     return module
@@ -382,5 +382,5 @@ def remove(module: Any, name: str) -> Any:
 
 def is_pruned(module: Module) -> bool:
     """Tell whether a Parameter of this module, or of one below, is pruned."""
-    held = (hook for part in module.modules() for hook in part._forward_pre_hooks.values())
-    return any(isinstance(hook, BasePruningMethod) for hook in held)
+    hooks = (hook for part in module.modules() for hook in part._forward_pre_hooks.values())
+    return any(isinstance(hook, BasePruningMethod) for hook in hooks)

@@ -31,7 +31,7 @@ class _Packed(NamedTuple):
 
 
 class PackedSequence(_Packed):
-    """A packed batch: recurrent layers take and return it; `pack_sequence` and its like make it.
+    """A packed batch, made by `pack_sequence` and taken and returned by recurrent layers.
 
     `data` (rows, *), `batch_sizes` (steps,), and, if the sequences were sorted for packing, the
     order in which they stand and its inverse.
@@ -93,7 +93,7 @@ class PackedSequence(_Packed):
 
 
 def runs_of(data: Tensor, batch_sizes: Tensor) -> list[Tensor]:
-    """Packed data cut into runs of steps that have the same rows, each (steps, rows, *)."""
+    """Cut packed data into runs of steps that have the same rows, each (steps, rows, *)."""
     runs, start = [], 0
     for rows, steps in groupby(batch_sizes.tolist()):
         count = len(list(steps))
@@ -118,7 +118,7 @@ def pack_padded_sequence(
 ) -> PackedSequence:
     """Pack (length, n, *), or (n, length, *) if `batch_first`, leaving out the padding.
 
-    `lengths` are the sequences', in falling order unless `enforce_sorted=False`, which sorts.
+    The `lengths` of the sequences fall, unless `enforce_sorted=False`, which sorts.
     Raises RuntimeError for lengths that are not n, not positive, rising, or beyond the input.
     """
     sizes = np.asarray(lengths).astype(np.int64)
@@ -160,7 +160,7 @@ def pad_packed_sequence(
     padding_value: float = 0.0,
     total_length: int | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Return the sequences as one padded Tensor, in their first order, and their lengths.
+    """Return the sequences as one padded Tensor, in their original order, and their lengths.
 
     Raises ValueError for a `total_length` shorter than the longest sequence.
 
@@ -183,15 +183,15 @@ def pad_packed_sequence(
     column = np.arange(batch_sizes[0])
     if sequence.unsorted_indices is not None:
         column = np.asarray(sequence.unsorted_indices)
-    there, rows = column[None, :] < sizes[:, None], starts[:, None] + column[None, :]
+    inside, rows = column[None, :] < sizes[:, None], starts[:, None] + column[None, :]
     if batch_first:
-        there, rows = there.T, rows.T
-    picked = index.index_select(sequence.data, 0, wrap(np.where(there, rows, 0).ravel()))
-    picked = shape.reshape(picked, (*there.shape, *sequence.data.shape[1:]))
-    there_too = there.reshape(*there.shape, *(1,) * (sequence.data.ndim - 1))
+        inside, rows = inside.T, rows.T
+    picked = index.index_select(sequence.data, 0, wrap(np.where(inside, rows, 0).ravel()))
+    picked = shape.reshape(picked, (*inside.shape, *sequence.data.shape[1:]))
+    mask = inside.reshape(*inside.shape, *(1,) * (sequence.data.ndim - 1))
     padding = create.full((), padding_value, dtype=sequence.data.dtype)
-    lengths = there.sum(1 if batch_first else 0)
-    return table.where(np.ascontiguousarray(there_too), picked, padding), wrap(lengths)
+    lengths = inside.sum(1 if batch_first else 0)
+    return table.where(np.ascontiguousarray(mask), picked, padding), wrap(lengths)
 
 
 def pad_sequence(
@@ -202,7 +202,7 @@ def pad_sequence(
 ) -> Tensor:
     """Pad sequences (length, *) to one (longest, n, *), or (n, longest, *) if `batch_first`.
 
-    Raises RuntimeError for no sequences, and for ones that differ in more than their length.
+    Raises RuntimeError for no sequences, and for sequences that differ in more than their length.
 
     >>> import tinygrad_mnist as tg
     >>> pad_sequence([tg.tensor([1, 2]), tg.tensor([3])], batch_first=True, padding_value=9)
@@ -223,12 +223,12 @@ def pad_sequence(
         )
     sizes = {x.shape[1:] for x in several}
     if len(sizes) > 1:
-        raise ShapeError(f"pad_sequence: sequences may differ in length alone, not in {sizes}")
+        raise ShapeError(f"pad_sequence: sequences may differ only in their length, not in {sizes}")
     longest = max(len(x) for x in several)
     padded = []
     for x in several:
-        rest = (longest - len(x), *x.shape[1:])
-        parts = [x, create.full(rest, padding_value, dtype=x.dtype)]
+        padding_shape = (longest - len(x), *x.shape[1:])
+        parts = [x, create.full(padding_shape, padding_value, dtype=x.dtype)]
         padded.append(join.cat(parts if padding_side == "right" else parts[::-1]))
     return join.stack(padded, 0 if batch_first else 1)
 
@@ -254,6 +254,6 @@ def pack_sequence(sequences: Iterable[Tensor], enforce_sorted: bool = True) -> P
 
 
 def unpack_sequence(packed_sequences: PackedSequence) -> list[Tensor]:
-    """Return the sequences of a packed batch, in the order in which they came."""
+    """Return the sequences of a packed batch, in their original order."""
     padded, lengths = pad_packed_sequence(packed_sequences, batch_first=True)
     return unpad_sequence(padded, lengths, batch_first=True)

@@ -1,4 +1,4 @@
-"""A module called with other Tensors in place of its Parameters and buffers."""
+"""Call a module with other Tensors in place of its Parameters and buffers."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def functional_call(
     tie_weights: bool = True,
     strict: bool = False,
 ) -> Any:
-    """Return module(*args, **kwargs), with these Tensors for those of their dotted names.
+    """Return module(*args, **kwargs), computed with these Tensors under their dotted names.
 
     A Tensor with several names is replaced under all of them, unless `tie_weights=False`.
-    Raises RuntimeError for unknown names, and with `strict` for any that are left out.
+    Raises RuntimeError for unknown names, and with `strict` for missing ones.
 
     >>> import tinygrad_mnist as tg
     >>> layer = tg.nn.Linear(2, 1)
@@ -41,37 +41,39 @@ def functional_call(
 
 @contextmanager
 def _replaced(
-    module: Module, given: Mapping[str, Tensor], tie_weights: bool, strict: bool
+    module: Module, values: Mapping[str, Tensor], tie_weights: bool, strict: bool
 ) -> Iterator[None]:
-    places = {
-        (f"{path}.{name}" if path else name): (held, name)
+    registries = {
+        (f"{path}.{name}" if path else name): (registry, name)
         for path, part in module.named_modules(remove_duplicate=False)
-        for held in (part._parameters, part._buffers)
-        for name, value in held.items()
+        for registry in (part._parameters, part._buffers)
+        for name, value in registry.items()
         if value is not None
     }
-    unknown = [name for name in given if name not in places]
-    missing = [name for name in places if name not in given] if strict else []
+    unknown = [name for name in values if name not in registries]
+    missing = [name for name in registries if name not in values] if strict else []
     if unknown or missing:
         raise RuntimeError(
             f"Error(s) in functional_call: unexpected keys {unknown}, missing keys {missing}"
         )
-    new = dict(given)
+    new = dict(values)
     if tie_weights:
-        by_tensor = {id(places[n][0][places[n][1]]): value for n, value in given.items()}
-        for name, (held, key) in places.items():
-            if name not in new and id(held[key]) in by_tensor:
-                new[name] = by_tensor[id(held[key])]
-    before = {name: places[name][0][places[name][1]] for name in new}
+        by_tensor = {id(registries[n][0][registries[n][1]]): value for n, value in values.items()}
+        for name, (registry, own_name) in registries.items():
+            if name not in new and id(registry[own_name]) in by_tensor:
+                new[name] = by_tensor[id(registry[own_name])]
+    before = {name: registries[name][0][registries[name][1]] for name in new}
     try:
-        _put(places, new)
+        _put(registries, new)
         yield
     finally:
-        _put(places, before)
+        _put(registries, before)
 
 
-def _put(places: Mapping[str, tuple[dict[str, Any], str]], values: Mapping[str, Tensor]) -> None:
+def _put(
+    registries: Mapping[str, tuple[dict[str, Any], str]], values: Mapping[str, Tensor]
+) -> None:
     note_change()
     for name, value in values.items():
-        held, key = places[name]
-        held[key] = value
+        registry, own_name = registries[name]
+        registry[own_name] = value

@@ -16,7 +16,7 @@ Arrays = dict[str, NDArray[Any]]
 
 
 class MissingExtra(ImportError):
-    """A library that a format needs is not installed; the message tells what to install."""
+    """A library that a format needs is not installed; the message names the package to install."""
 
 
 class Unsupported(TypeError):
@@ -24,7 +24,7 @@ class Unsupported(TypeError):
 
 
 def require(module: str, install: str) -> Any:
-    """Import a module; raises `MissingExtra`, naming what to install, when it is missing.
+    """Import a module; raises `MissingExtra`, naming the package to install, when it is missing.
 
     >>> require("no_such_library", "tinygrad-mnist[none]")
     Traceback (most recent call last):
@@ -41,8 +41,8 @@ def require(module: str, install: str) -> Any:
 def arrays_of(state: Mapping[str, Any]) -> Arrays:
     """Return a state dict's Tensors and arrays as arrays in C order and native byte order.
 
-    Raises TypeError, naming the key, for a key that is no string or a value that is no array of
-    a bool, integer or float dtype; Unsupported for a name that other libraries cannot store.
+    Raises TypeError, naming the key, for a key that is not a string or a value that is not an array
+    of a bool, integer or float dtype; Unsupported for a name that other libraries cannot store.
     """
     if not isinstance(state, Mapping):
         raise TypeError(f"a state dict is needed, not {type(state).__name__}")
@@ -78,7 +78,7 @@ def _array(key: str, value: Any) -> NDArray[Any]:
 
 
 def native(dtype: np.dtype[Any], where: str, error: type[Exception] = TypeError) -> np.dtype[Any]:
-    """Return the dtype in native byte order; raises `error` unless a state dict may have it."""
+    """Return the dtype in native byte order; raises `error` for one that is not allowed."""
     if dtype.name not in DTYPES:
         raise error(f"{where} has dtype {dtype}; there are {', '.join(sorted(DTYPES))}")
     return dtype.newbyteorder("=")
@@ -93,5 +93,5 @@ def checked(array: NDArray[Any], where: str) -> NDArray[Any]:
 
 def damaged(path: File, kind: str, error: Exception) -> FormatError:
     """Make the one-line error of a file that its library cannot read."""
-    said = " ".join(str(error).split())[:200] or type(error).__name__
-    return FormatError(f"{name_of(path)}: not a {kind} file, or damaged: {said}")
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    return FormatError(f"{name_of(path)}: not a {kind} file, or damaged: {reason}")

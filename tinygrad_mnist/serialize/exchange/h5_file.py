@@ -53,7 +53,7 @@ def save_h5(state: Mapping[str, Any], path: File) -> None:
             for name, layer in zip(names, layers, strict=True):
                 values = file.create_group(f"layers/{name}/vars")
                 older = file.create_group(name)
-                called = [f"{name}/{what}:0" for what in ("kernel", "bias")[: len(layer)]]
+                called = [f"{name}/{part}:0" for part in ("kernel", "bias")[: len(layer)]]
                 older.attrs["weight_names"] = called
                 for k, (array, link) in enumerate(zip(layer, called, strict=True)):
                     values[str(k)] = array.T
@@ -69,7 +69,7 @@ def load_h5(
     *,
     weights_only: bool | None = None,
 ) -> Arrays:
-    """Read Dense layers' weights as a state dict with the names and shapes of `like`.
+    """Read the weights of Dense layers as a state dict with the names and shapes of `like`.
 
     Takes the files of Keras 3 and Keras 2: weights alone, or a whole model as `.h5`. `like` is the
     state dict of the model to fill; its shapes are compared before any data is read.
@@ -85,18 +85,18 @@ def load_h5(
     {'0.weight': array([[1., 1.]], dtype=float32), '0.bias': array([0.], dtype=float32)}
     """
     h5py = require("h5py", INSTALL)
-    wanted = _layers(like)
+    layers = _layers(like)
     check_map_location(map_location)
     with opened(path) as (source, _):
         try:
             with h5py.File(source, "r") as file:
                 datasets = _datasets(h5py, file)
-                if [len(keys) for keys in wanted] != [len(layer) for layer in datasets]:
+                if [len(keys) for keys in layers] != [len(layer) for layer in datasets]:
                     counts = [len(layer) for layer in datasets]
-                    raise FormatError(f"holds layers of {counts} arrays; the model has {wanted}")
+                    raise FormatError(f"holds layers of {counts} arrays; the model has {layers}")
                 pairs = [
                     pair
-                    for keys, layer in zip(wanted, datasets, strict=True)
+                    for keys, layer in zip(layers, datasets, strict=True)
                     for pair in zip(keys, layer, strict=True)
                 ]
                 return {key: _read(file, key, data, like[key].shape) for key, data in pairs}
@@ -118,7 +118,7 @@ def _layers(state: Mapping[str, Any]) -> list[list[str]]:
         ):
             layers[-1].append(key)
         else:
-            raise Unsupported(f"{key!r} is no weight of a Linear, and .h5 is for those")
+            raise Unsupported(f"{key!r} is not a weight of a Linear; .h5 stores only these")
     return layers
 
 
@@ -126,7 +126,7 @@ def _datasets(h5py: Any, file: Any) -> list[list[Any]]:
     """Return the datasets of each layer, kernel first, in the layers' order."""
     if "layers" in file:
         variables = [file["layers"][name]["vars"] for name in sorted(file["layers"], key=_number)]
-        layers = [[each[k] for k in sorted(each, key=int)] for each in variables]
+        layers = [[variable[k] for k in sorted(variable, key=int)] for variable in variables]
     else:
         root = file["model_weights"] if "layer_names" not in file.attrs else file
         groups = [root[name] for name in _names(root, "layer_names")]

@@ -91,7 +91,7 @@ def _members(archive: zipfile.ZipFile, max_bytes: int) -> Arrays:
     for member in members:
         name = member.filename.removesuffix(".npy")
         if name == member.filename or name in arrays:
-            raise FormatError(f"{member.filename!r} is no array, or there twice")
+            raise FormatError(f"{member.filename!r} is not an array, or appears twice")
         with archive.open(member) as source:
             arrays[name] = _read(source, member.file_size, repr(name))
     return arrays
@@ -106,9 +106,9 @@ def _read(source: IO[bytes], size: int, where: str) -> NDArray[Any]:
     shape, fortran, dtype = read_header[version](source)
     if dtype.hasobject:
         raise UnsafeFileError(f"{where}: refused: an object array, which would need pickle")
-    wanted = native(dtype, where, FormatError)
+    native_dtype = native(dtype, where, FormatError)
     if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != size - source.tell():
         raise FormatError(f"{where}: the shape {shape} does not agree with the size")
     flat = np.frombuffer(source.read(), dtype)
-    array = flat.reshape(shape, order="F" if fortran else "C").astype(wanted, order="C")
+    array = flat.reshape(shape, order="F" if fortran else "C").astype(native_dtype, order="C")
     return checked(array, where)

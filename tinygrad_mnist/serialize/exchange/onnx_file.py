@@ -1,7 +1,7 @@
 """ONNX: a Sequential as a graph that onnxruntime and others run; a layer is one row of LAYERS.
 
 Only the layers below are supported, as they compute in evaluation. To add one, add a
-function that gives its operator and settings, and a row.
+function that returns its operator and settings, and a row.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _linear(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator:
 
 def _conv(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator:
     if layer.padding_mode != "zeros":
-        raise Unsupported(f"padding_mode={layer.padding_mode!r}; only 'zeros' is known")
+        raise Unsupported(f"padding_mode={layer.padding_mode!r}; only 'zeros' is supported")
     reach = [d * (k - 1) for k, d in zip(layer.kernel_size, layer.dilation, strict=True)]
     if layer.padding == "same":
         pads = [n // 2 for n in reach] + [n - n // 2 for n in reach]
@@ -72,9 +72,9 @@ def _conv(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator:
 
 def _max_pool(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator:
     if layer.return_indices or layer.ceil_mode:
-        raise Unsupported("return_indices and ceil_mode are not known")
+        raise Unsupported("return_indices and ceil_mode are not supported")
     if input_ndim != 4:
-        raise Unsupported("its input is (C, H, W); ONNX wants a batch of them")
+        raise Unsupported("its input is (C, H, W); ONNX needs a batch of these")
     names = {"kernel_shape": "kernel_size", "strides": "stride", "dilations": "dilation"}
     settings = {theirs: _pair(getattr(layer, ours)) for theirs, ours in names.items()}
     return Operator("MaxPool", settings | {"pads": _pair(layer.padding) * 2}, {})
@@ -84,8 +84,8 @@ def _batch_norm(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator
     if layer.running_mean is None:
         raise Unsupported("it keeps no running mean, so its output depends on the whole batch")
     own = _own(layer)
-    one = np.ones_like(own["running_mean"])
-    values = [own.get("weight", one), own.get("bias", 0 * one)]
+    ones = np.ones_like(own["running_mean"])
+    values = [own.get("weight", ones), own.get("bias", 0 * ones)]
     arrays = dict(zip(("weight", "bias"), values, strict=True))
     moments = {name: own[name] for name in ("running_mean", "running_var")}
     return Operator("BatchNormalization", {"epsilon": layer.eps}, arrays | moments)
@@ -94,7 +94,7 @@ def _batch_norm(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator
 def _softmax(operator: str) -> Callable[..., Operator]:
     def convert(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator:
         if layer.dim is None:
-            raise Unsupported("its dim is None; say which")
+            raise Unsupported("its dim is None; set it")
         return Operator(operator, {"axis": layer.dim}, {})
 
     return convert
@@ -102,7 +102,7 @@ def _softmax(operator: str) -> Callable[..., Operator]:
 
 def _softplus(layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator:
     if layer.beta != 1:
-        raise Unsupported(f"beta={layer.beta}; only 1 is known")
+        raise Unsupported(f"beta={layer.beta}; only 1 is supported")
     # Above 40 the formula returns its input, in float64 too.
     return Operator("Softplus", {}, {}, layer.threshold if layer.threshold < 40 else None)
 
@@ -149,7 +149,7 @@ def save_onnx(
     mode and weights are left as they are.
 
     Raises Unsupported for a layer or a setting without a row, naming the layer; TypeError and
-    ValueError for an `input_shape` that is missing, no shape, or not one that the model takes;
+    ValueError for an `input_shape` that is missing, is not a shape, or does not fit the model;
     OSError when the file cannot be written; MissingExtra.
 
     >>> import onnx, tempfile
@@ -168,7 +168,7 @@ def save_onnx(
     value, name = wrap(np.zeros((BATCH, *input_shape), dtype)), "input"
     with _evaluating(model), no_grad():
         for path_in_model, layer in layers:
-            before, value = value.ndim, _called(path_in_model, layer, value)
+            before, value = value.ndim, _output_of(path_in_model, layer, value)
             operator = _convert(path_in_model, layer, before, value.shape)
             arrays = {f"{path_in_model}.{key}": array for key, array in operator.arrays.items()}
             output = f"{path_in_model}.output"
@@ -199,16 +199,16 @@ def save_onnx(
     ]
     graph = helper.make_graph(nodes, "model", ends[:1], ends[1:], initializers)
     opsets = [helper.make_opsetid("", OPSET)]
-    made = helper.make_model(
+    proto = helper.make_model(
         graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="tinygrad-mnist"
     )
-    helper.set_model_props(made, dict(metadata or {}))
-    onnx.checker.check_model(made, full_check=True)
-    write(path, made.SerializeToString(deterministic=True))
+    helper.set_model_props(proto, dict(metadata or {}))
+    onnx.checker.check_model(proto, full_check=True)
+    write(path, proto.SerializeToString(deterministic=True))
 
 
 def _input_shape(layers: Sequence[tuple[str, Any]], shape: Sequence[int] | None) -> tuple[int, ...]:
-    """Check the shape of an input, or take it from a Linear that comes first."""
+    """Check the shape of an input, or take it from the first layer, a Linear."""
     if shape is None:
         if layers and type(layers[0][1]).__name__ == "Linear":
             return (layers[0][1].in_features,)
@@ -220,7 +220,7 @@ def _input_shape(layers: Sequence[tuple[str, Any]], shape: Sequence[int] | None)
     return tuple(int(size) for size in shape)
 
 
-def _called(path: str, layer: Any, value: Any) -> Any:
+def _output_of(path: str, layer: Any, value: Any) -> Any:
     """Call a layer on zeros; raise ValueError for an `input_shape` that does not fit."""
     try:
         return layer(value)
@@ -234,7 +234,9 @@ def _called(path: str, layer: Any, value: Any) -> Any:
 def _layers(model: Any, prefix: str) -> Iterator[tuple[str, Any]]:
     """Yield the layers in the order of their calls, with their dotted names."""
     if not _is_ours(model) or type(model).__name__ != "Sequential":
-        raise Unsupported(f"{type(model).__name__} is no nn.Sequential, and ONNX is for those")
+        raise Unsupported(
+            f"{type(model).__name__} is not an nn.Sequential; only these are exported"
+        )
     for name, layer in model._modules.items():
         if type(layer).__name__ == "Sequential":
             yield from _layers(layer, f"{prefix}{name}.")
@@ -245,7 +247,7 @@ def _layers(model: Any, prefix: str) -> Iterator[tuple[str, Any]]:
 def _convert(path: str, layer: Any, input_ndim: int, shape: tuple[int, ...]) -> Operator:
     kind = type(layer).__name__
     if kind not in LAYERS or not _is_ours(layer):
-        raise Unsupported(f"layer {path}, {kind}: not known; known are {', '.join(LAYERS)}")
+        raise Unsupported(f"layer {path}, {kind}: not supported; supported are {', '.join(LAYERS)}")
     try:
         return LAYERS[kind](layer, input_ndim, shape)
     except Unsupported as error:
@@ -259,7 +261,7 @@ def _is_ours(module: Any) -> bool:
 
 @contextmanager
 def _evaluating(model: Any) -> Iterator[None]:
-    """Put every module into evaluation for a block, and afterwards back into its mode."""
+    """Put every module into evaluation mode for a block, and then back into its own mode."""
     before = [(module, module.training) for module in model.modules()]
     model.eval()
     try:

@@ -20,7 +20,7 @@ from tinygrad_mnist.serialize.files import File, check_map_location, opened, wri
 from tinygrad_mnist.serialize.guard import DTYPES, MAX_BYTES, FormatError
 
 INSTALL = "tinygrad-mnist[safetensors]"
-RESERVED = "__metadata__"  # the entry where the format keeps its notes
+RESERVED = "__metadata__"  # the entry in which the format stores metadata
 # The format's names of dtypes: F32, I64, U8, BOOL
 NAMES = {
     "BOOL" if name == "bool" else f"{name[0].upper()}{np.dtype(name).itemsize * 8}": name
@@ -33,7 +33,7 @@ def save_safetensors(
 ) -> None:
     """Write a state dict, and strings about it, with the safetensors library.
 
-    Raises TypeError for a value that is no array, Unsupported for the one name that the format
+    Raises TypeError for a value that is not an array, Unsupported for the one name that the format
     reserves, OSError when the file cannot be written, MissingExtra.
     """
     library = require("safetensors.numpy", INSTALL)
@@ -74,6 +74,6 @@ def _array(name: str, dtype: str, shape: list[int], data: bytearray) -> NDArray[
     if dtype not in NAMES:
         called = "bfloat16" if dtype == "BF16" else dtype
         raise FormatError(f"{name!r} has dtype {called}; there are {', '.join(sorted(DTYPES))}")
-    wanted = np.dtype(NAMES[dtype])
-    stored = np.frombuffer(data, wanted.newbyteorder("<").str).reshape(shape)
-    return checked(stored.astype(wanted, copy=False), repr(name))
+    native_dtype = np.dtype(NAMES[dtype])
+    stored = np.frombuffer(data, native_dtype.newbyteorder("<").str).reshape(shape)
+    return checked(stored.astype(native_dtype, copy=False), repr(name))

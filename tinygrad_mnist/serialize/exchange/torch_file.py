@@ -24,7 +24,7 @@ from tinygrad_mnist.serialize.guard import MAX_BYTES, FormatError, UnsafeFileErr
 # A file's tensors may share memory, as tied weights do, so that they take more than its size, but
 # not thousands of times more: a stride of 0 makes a gigabyte of four bytes.
 SHARED = 8
-ALWAYS = 64 << 20  # bytes that any file may ask for
+ALWAYS = 64 << 20  # bytes that any file may take
 
 
 def save_torch(state: Mapping[str, Any], path: File) -> None:
@@ -52,7 +52,7 @@ def load_torch(
     The arrays are copies: writing to them leaves the tensors as they are.
 
     Raises FormatError, naming the key, for anything but a state dict; UnsafeFileError for a file
-    that asks for more than tensors; OSError when it cannot be opened; MissingExtra.
+    that needs more than tensors; OSError when it cannot be opened; MissingExtra.
 
     >>> import numpy as np, tempfile
     >>> target = tempfile.mkdtemp() + "/model.pt"
@@ -70,7 +70,7 @@ def load_torch(
 
 
 def _arrays(torch: Any, name: str, state: Any, room: int) -> Arrays:
-    """Copy the tensors, which may take `room` bytes, all together."""
+    """Copy the tensors, which together may take `room` bytes."""
     if not isinstance(state, Mapping):
         raise FormatError(f"{name}: holds a {type(state).__name__}, not a state dict")
     arrays: Arrays = {}
@@ -93,19 +93,19 @@ def _read(torch: Any, source: File, file: IO[bytes], room: int) -> Any:
     except (OSError, FormatError):
         raise
     except pickle.UnpicklingError:
-        why = "PyTorch's reader of weights alone does not take it, or it is damaged"
+        why = "PyTorch's weights-only reader does not accept it, or it is damaged"
         raise UnsafeFileError(f"{name_of(source)}: refused: {why}") from None
     except Exception as error:  # a damaged file can end in any error of torch's
         raise damaged(source, "PyTorch", error) from None
 
 
 def _array(torch: Any, where: str, value: Any, room: int) -> tuple[NDArray[Any], int]:
-    """Copy a tensor; also return the bytes that are left for the others."""
+    """Copy a tensor; also return the remaining `room`."""
     if not isinstance(value, torch.Tensor):
         raise FormatError(f"{where} is a {type(value).__name__}, not a tensor: name its state dict")
     tensor = value.detach().cpu()
     size = math.prod(tensor.shape) * tensor.element_size()
-    if size > room:  # of few bytes, where its strides are 0
+    if size > room:  # on few stored bytes, where its strides are 0
         raise UnsafeFileError(f"{where}: refused: {size:,} bytes, more than {room:,} in all")
     try:
         array: NDArray[Any] = (tensor.float() if tensor.dtype is torch.bfloat16 else tensor).numpy()

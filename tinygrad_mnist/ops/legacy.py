@@ -32,19 +32,19 @@ TYPE_OF = {dtype: f"torch.{name}" for name, dtype in TENSOR_TYPES.items()}
 def dtype_of(type: Any) -> np.dtype[Any]:
     """The dtype that a type stands for: "torch.LongTensor", LongTensor, Tensor, a dtype.
 
-    Raises RuntimeError for a type of another device, ValueError for what is no type.
+    Raises RuntimeError for a type of another device, ValueError for anything that is no type.
     """
     if type is Tensor:
         return get_default_dtype()
     if isinstance(type, str):
         if type.startswith("torch.cuda."):
             check_device("cuda")
-        known = type.removeprefix("torch.")
-        if known == type or known not in {*TENSOR_TYPES, "Tensor"}:
+        name = type.removeprefix("torch.")
+        if name == type or name not in {*TENSOR_TYPES, "Tensor"}:
             raise ValueError(f"invalid type: {type!r}; 'torch.FloatTensor' is one")
-        return np.dtype(TENSOR_TYPES[known]) if known != "Tensor" else get_default_dtype()
-    own = getattr(type, "dtype", None)  # of a LongTensor; a class of NumPy's has another one
-    return own if isinstance(own, np.dtype) else np.dtype(type)
+        return np.dtype(TENSOR_TYPES[name]) if name != "Tensor" else get_default_dtype()
+    dtype = getattr(type, "dtype", None)  # of a LongTensor; of a NumPy class a descriptor
+    return dtype if isinstance(dtype, np.dtype) else np.dtype(type)
 
 
 def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
@@ -87,15 +87,15 @@ def resize_(self: Tensor, *size: Any, memory_format: Any = None) -> Tensor:
         raise RuntimeError("cannot resize variables that require grad")
     refuse_unrecorded("resize_()")
     note_change()
-    wanted = size_of(size)
-    count, array = int(np.prod(wanted)), self._data
+    target = size_of(size)
+    count, array = int(np.prod(target)), self._data
     if count <= array.size and array.flags.c_contiguous:
-        self._data = array.reshape(-1)[:count].reshape(wanted)
+        self._data = array.reshape(-1)[:count].reshape(target)
     else:
-        bigger = np.zeros(count, array.dtype)
-        kept = min(count, array.size)
-        bigger[:kept] = array.reshape(-1)[:kept]
-        self._data = bigger.reshape(wanted)
+        grown = np.zeros(count, array.dtype)
+        common = min(count, array.size)
+        grown[:common] = array.reshape(-1)[:common]
+        self._data = grown.reshape(target)
     return self
 
 
@@ -105,18 +105,23 @@ def resize_as_(self: Tensor, the_template: Tensor, memory_format: Any = None) ->
 
 
 def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
-    """A view of the memory that `input` lies in, by steps of so many elements.
+    """A view of the memory of `input`, with strides counted in elements.
 
     Raises RuntimeError for a view that leaves the memory, and where `input` requires grad and the
-    view is not a mere reshape: make it by indexing, `unfold` or `expand` then.
+    view is not a mere reshape: use indexing, `unfold` or `expand` instead.
     """
     size, stride = tuple(size), tuple(stride)
     array = input._data
-    plain = tuple(int(np.prod(size[i + 1 :])) for i in range(len(size)))
-    here = storage_offset in (None, offset(input))
-    if here and not size:
+    c_strides = tuple(int(np.prod(size[i + 1 :])) for i in range(len(size)))
+    same_start = storage_offset in (None, offset(input))
+    if same_start and not size:
         return shape.reshape(input, (-1,))[0]
-    if here and stride == plain and np.prod(size) == array.size and array.flags.c_contiguous:
+    if (
+        same_start
+        and stride == c_strides
+        and np.prod(size) == array.size
+        and array.flags.c_contiguous
+    ):
         return shape.reshape(input, size)
     if input._node is not None:
         raise RuntimeError(
@@ -154,11 +159,11 @@ def documented(sentence: str, function: Callable[..., Any]) -> Callable[..., Any
 
 
 def never(sentence: str) -> Callable[..., Any]:
-    """Make a method that answers no to everything, for the reason in its docstring."""
+    """Make a method that returns False, for the reason in its docstring."""
     return documented(f"Return False: {sentence}.", lambda self: False)
 
 
-# Questions about memory and devices that only a larger library has: all are answered with no.
+# Properties about memory and devices that only a larger library has: all are False.
 KINDS = {
     "sparse": "every Tensor is dense", "sparse_csr": "no Tensor lies in compressed rows",
     "quantized": "there are no quantized dtypes", "meta": "every Tensor has memory",
@@ -189,7 +194,7 @@ METHODS: dict[str, Any] = {
         "Tell whether two Tensors have one shape.", lambda self, other: self.shape == other.shape
     ),
     "is_set_to": documented(
-        "Tell whether two Tensors are one look at one memory.",
+        "Tell whether two Tensors are the same view of the same memory.",
         lambda self, tensor: (
             self.shape == tensor.shape
             and self.stride() == tensor.stride()
@@ -212,7 +217,7 @@ METHODS: dict[str, Any] = {
         lambda self: offset(self),
     ),
     "as_subclass": documented(
-        "Return a Tensor of a subclass on the same memory, at the same place in the graph.",
+        "Return a Tensor of a subclass on the same memory, at the same node of the graph.",
         lambda self, cls: self if cls is Tensor else _subclass(self, cls),
     ),
     "to_dense": documented(
@@ -223,7 +228,9 @@ METHODS: dict[str, Any] = {
     "_indices": lambda self: index.nonzero(self).t(),
     "_values": lambda self: self[index.nonzero(self, as_tuple=True)],
     "is_cpu": property(lambda self: True, doc="Always True: there is no other device."),
-    "layout": property(lambda self: "torch.strided", doc="Always torch.strided, as for all here."),
+    "layout": property(
+        lambda self: "torch.strided", doc="Always torch.strided: every Tensor is dense."
+    ),
     "name": property(lambda self: None, doc="Always None, as for PyTorch's own leaves."),
     "output_nr": property(lambda self: 0, doc="Always 0: every node has one output."),
     **{
@@ -242,6 +249,6 @@ def offset(x: Tensor) -> int:
 
 
 def _subclass(x: Tensor, cls: Any) -> Any:
-    made = cls.__new__(cls)
-    made._data, made._node = x._data, x._node
-    return made
+    tensor = cls.__new__(cls)
+    tensor._data, tensor._node = x._data, x._node
+    return tensor
