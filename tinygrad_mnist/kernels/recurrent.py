@@ -308,7 +308,7 @@ def _gates(x: Array, count: int) -> list[Array]:
 
 def _sigmoid(x: Array) -> None:
     """Put 1 / (1 + exp(-x)) in the place of x."""
-    np.negative(x, out=x)
+    x *= -1  # np.negative in place, of one column of float32, leaves all but the first as they are
     np.exp(x, out=x)
     x += 1
     np.divide(1, x, out=x)

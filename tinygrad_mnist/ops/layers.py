@@ -18,6 +18,7 @@ from tinygrad_mnist.autograd.record import name_rows, op
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.kernels import attention as pairs
 from tinygrad_mnist.kernels import recurrent, scaled_norm
+from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.table import (
     OpCall,
     add,
@@ -28,7 +29,6 @@ from tinygrad_mnist.ops.table import (
     matmul,
     narrow,
     permute,
-    relu,
     reshape,
     sigmoid,
     softmax,
@@ -343,10 +343,7 @@ def rnn_step(
 ) -> tuple[Any]:
     """h' = tanh(w x + b + u h + v), or its rectified value."""
     total = add(affine(x, w, b), affine(state[0], u, v))
-    return (rectified(total) if relu else tanh(total),)
-
-
-rectified = relu
+    return (table.relu(total) if relu else tanh(total),)
 
 
 def over_steps(
