@@ -6,6 +6,7 @@ keywords are what may grow: width, batch, depth, length.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -173,11 +174,11 @@ def transformer(
             self.gelu = nn.GELU()
 
         def attention(self, x: Any) -> Any:
-            n, l, e = x.size()
+            n, length, e = x.size()
             parts = self.c_attn(x).split(e, dim=2)
-            q, k, v = (p.view(n, l, heads, e // heads).transpose(1, 2) for p in parts)
+            q, k, v = (p.view(n, length, heads, e // heads).transpose(1, 2) for p in parts)
             y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-            return self.c_proj(y.transpose(1, 2).contiguous().view(n, l, e))
+            return self.c_proj(y.transpose(1, 2).contiguous().view(n, length, e))
 
         def forward(self, x: Any) -> Any:
             x = x + self.attention(self.ln_1(x))
@@ -239,7 +240,7 @@ def vae(t: Any, rng: Any, width: int = 400, batch: int = 128) -> Parts:
 def perceptron(t: Any, sizes: list[int], between: Callable[[], Any]) -> list[Any]:
     """Return linear layers of these sizes, and others between them."""
     layers = []
-    for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+    for inputs, outputs in itertools.pairwise(sizes):
         layers += [t.nn.Linear(inputs, outputs), between()]
     return layers[:-1]
 

@@ -41,11 +41,16 @@ def lstm(
     """
     _check(x, h, w, u, c, b, v)
     count, n, size = len(x), *c.shape
-    y, gates, cells = out or _memory(x, (count + 1, n, size), (count, n, 4 * size), (count + 1, n, size))
+    y, gates, cells = out or _memory(
+        x, (count + 1, n, size), (count, n, 4 * size), (count + 1, n, size)
+    )
     _project(x, w, _sum(b, v), gates)
     before, after = _moved(cells, reverse)
     before[-1 if reverse else 0] = c
-    u, (product, part) = _by_column(u, count), scratch((gates.shape[1:], x.dtype), (c.shape, x.dtype))
+    u, (product, part) = (
+        _by_column(u, count),
+        scratch((gates.shape[1:], x.dtype), (c.shape, x.dtype)),
+    )
     for t in _order(count, reverse):
         all_gates = gates[t]
         np.dot(h, u, out=product)
@@ -65,7 +70,13 @@ def lstm(
 
 @called_whole
 def lstm_back(
-    d: Array, u: Array, gates: Array, cells: Array, *, reverse: bool = False, out: Array | None = None
+    d: Array,
+    u: Array,
+    gates: Array,
+    cells: Array,
+    *,
+    reverse: bool = False,
+    out: Array | None = None,
 ) -> Array:
     """The gradients of the gates before sigmoid and tanh, of the first h and the first c; packed.
 
