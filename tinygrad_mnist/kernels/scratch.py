@@ -39,8 +39,13 @@ def copied_into(out: Array | None, result: Array) -> Array:
 
 def called_whole(kernel: Kernel) -> Kernel:
     """Mark a kernel that loops or needs several results' memory at once: `jit` does not open it."""
-    kernel.called_whole = True  # type: ignore[attr-defined]
+    kernel.called_whole = always  # type: ignore[attr-defined]
     return kernel
+
+
+def always(*args: Any, **kw: Any) -> bool:
+    """Tell that a kernel is called whole, whatever its arguments."""
+    return True
 
 
 class Memory(np.ndarray[Any, Any]):
