@@ -84,12 +84,12 @@ def test_gelu_is_precise_in_its_left_tail_too():
 
 @pytest.mark.parametrize(("count", "rows"), [(500, 7), (300, 1000), (5000, 2), (70, 70)])
 def test_put_adds_up_rows_as_one_by_one(count, rows):
-    x, places = floats(count, 3, 4), RNG.integers(-rows, rows, count)
+    x, rows_at = floats(count, 3, 4), RNG.integers(-rows, rows, count)
     expected = np.zeros((rows, 3, 4))
-    np.add.at(expected, places, x)
-    assert_same(index.put(x, places, shape=(rows, 3, 4)), expected)
+    np.add.at(expected, rows_at, x)
+    assert_same(index.put(x, rows_at, shape=(rows, 3, 4)), expected)
     with pytest.raises(IndexError):
-        index.put(x, places + rows, shape=(rows, 3, 4))
+        index.put(x, rows_at + rows, shape=(rows, 3, 4))
 
 
 @pytest.fixture
@@ -114,13 +114,13 @@ def test_convolutions_in_parts(two_threads, size, monkeypatch):
 
     whole = all_three()
     monkeypatch.setattr(parallel, "ENOUGH", 1)
-    assert len(parallel.cut(5, 5, x)) == 2
+    assert len(parallel.ranges(5, 5, x)) == 2
     assert_same(all_three(), whole)
     assert tg.get_num_threads() == 2
 
 
 def test_one_part_where_there_is_one_thread_or_little_to_do(two_threads):
-    assert parallel.cut(9, 100) == [slice(0, 9)]
-    assert len(parallel.cut(9, 1 << 22)) == 2
+    assert parallel.ranges(9, 100) == [slice(0, 9)]
+    assert len(parallel.ranges(9, 1 << 22)) == 2
     with parallel.one_thread_each():
-        assert parallel.cut(9, 1 << 22) == [slice(0, 9)]
+        assert parallel.ranges(9, 1 << 22) == [slice(0, 9)]

@@ -16,6 +16,7 @@ from tinygrad_mnist.ops import further, layers, table
 SHARED = {  # what several kernels are made of
     "checks",
     "elementwise",
+    "parallel",
     "scratch",
     "sums",
     "winograd",

@@ -41,18 +41,18 @@ def attention(
     y, lse = out
     for some, rows, keys in _blocks(lead, q.shape[-2], k.shape[-2], causal):
         (memory,) = scratch(((_count(lead, some) * len(rows) * len(keys),), q.dtype))
-        here, there = _index(some, rows), _index(some, keys)
-        scores = _scores(q[here], k[there], mask, some, rows, keys, scale, causal, memory)
+        of_queries, of_keys = _index(some, rows), _index(some, keys)
+        scores = _scores(q[of_queries], k[of_keys], mask, some, rows, keys, scale, causal, memory)
         top = np.maximum.reduce(scores, -1, keepdims=True, initial=-math.inf)
         top[top == -math.inf] = 0
         scores -= top
         np.exp(scores, out=scores)
         total = np.add.reduce(scores, -1, keepdims=True)
         total[total == 0] = 1
-        part = np.matmul(scores, v[there], out=y[here])
+        part = np.matmul(scores, v[of_keys], out=y[of_queries])
         part /= total
         np.log(total, out=total)
-        np.add(total, top, out=lse[here])
+        np.add(total, top, out=lse[of_queries])
     return y, lse
 
 
@@ -70,20 +70,20 @@ def attention_back(
     pieces = zip(np.split(whole, ends[:-1]), shapes, strict=True)
     dq, dk, dv = (_turn(piece.reshape(shape)) for piece, shape in pieces)
     for some, rows, keys in _blocks(lead, q.shape[-2], k.shape[-2], causal):
-        here, there = _index(some, rows), _index(some, keys)
+        of_queries, of_keys = _index(some, rows), _index(some, keys)
         size = _count(lead, some) * len(rows) * len(keys)
         memory, more = scratch(((size,), q.dtype), ((size,), q.dtype))
-        weights = _scores(q[here], k[there], mask, some, rows, keys, scale, causal, memory)
-        weights -= lse[here]
+        weights = _scores(q[of_queries], k[of_keys], mask, some, rows, keys, scale, causal, memory)
+        weights -= lse[of_queries]
         np.exp(weights, out=weights)
-        own = d[here]
-        dv[there] += np.matmul(weights.mT, own)
-        slopes = np.matmul(own, v[there].mT, out=more.reshape(weights.shape))
-        slopes -= np.vecdot(own, y[here])[..., None]
+        own = d[of_queries]
+        dv[of_keys] += np.matmul(weights.mT, own)
+        slopes = np.matmul(own, v[of_keys].mT, out=more.reshape(weights.shape))
+        slopes -= np.vecdot(own, y[of_queries])[..., None]
         slopes *= weights
         slopes *= scale
-        np.matmul(slopes, k[there], out=dq[here])
-        dk[there] += np.matmul(slopes.mT, q[here])
+        np.matmul(slopes, k[of_keys], out=dq[of_queries])
+        dk[of_keys] += np.matmul(slopes.mT, q[of_queries])
     return whole
 
 

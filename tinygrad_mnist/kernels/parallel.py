@@ -12,7 +12,7 @@ import os
 from _thread import allocate_lock  # without loading threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,7 @@ def count() -> int:
     return blas().get()
 
 
-def cut(rows: int, size: int, *arrays: Any) -> list[slice]:
+def ranges(rows: int, size: int, *arrays: Any) -> list[slice]:
     """Return the parts of some rows to go through at the same time; one part if that is faster.
 
     `size` is how many elements the rows have together. Arrays that record what is done with them,
@@ -42,11 +42,6 @@ def cut(rows: int, size: int, *arrays: Any) -> list[slice]:
     parts = min(parts, count())
     starts = [rows * number // parts for number in range(parts + 1)]
     return [slice(*ends) for ends in itertools.pairwise(starts)]
-
-
-def in_parts(rows: int, size: int, work: Callable[[slice], object]) -> None:
-    """Call `work` for all rows, in parts at the same time where these are large enough."""
-    together([partial(work, part) for part in cut(rows, size)])
 
 
 def together(tasks: Sequence[Callable[[], object]]) -> None:

@@ -40,17 +40,17 @@ def lstm(
     the first step and after each one. Over one step, h may have another size than c.
     """
     _check(x, h, w, u, c, b, v)
-    count, n, size = len(x), *c.shape
-    y, gates, cells = out or _memory(
-        x, (count + 1, n, size), (count, n, 4 * size), (count + 1, n, size)
+    count, (n, size) = len(x), c.shape
+    y, gates, cells = (
+        out
+        if out is not None
+        else _memory(x, (count + 1, n, size), (count, n, 4 * size), (count + 1, n, size))
     )
     _project(x, w, _sum(b, v), gates)
     before, after = _moved(cells, reverse)
     before[-1 if reverse else 0] = c
-    u, (product, part) = (
-        _by_column(u, count),
-        scratch((gates.shape[1:], x.dtype), (c.shape, x.dtype)),
-    )
+    u = _by_column(u, count)
+    product, part = scratch((gates.shape[1:], x.dtype), (c.shape, x.dtype))
     for t in _order(count, reverse):
         all_gates = gates[t]
         np.dot(h, u, out=product)
@@ -129,8 +129,8 @@ def gru(
     Returns h at all steps, (steps, n, size), and r, z, n and the product in the brackets.
     """
     _check(x, h, w, u, h, b, v)
-    count, n, size = len(x), *h.shape
-    y, gates = out or _memory(x, (count, n, size), (count, n, 4 * size))
+    count, (n, size) = len(x), h.shape
+    y, gates = out if out is not None else _memory(x, (count, n, size), (count, n, 4 * size))
     product, part, inputs = scratch(
         ((n, 3 * size), x.dtype), (h.shape, x.dtype), ((count, n, 3 * size), x.dtype)
     )
@@ -207,7 +207,8 @@ def rnn(
     _check(x, h, w, u, h, b, v)
     y = np.empty((len(x), *h.shape), x.dtype) if out is None else out
     _project(x, w, _sum(b, v), y)
-    u, (product,) = _by_column(u, len(x)), scratch((h.shape, x.dtype))
+    u = _by_column(u, len(x))
+    (product,) = scratch((h.shape, x.dtype))
     for t in _order(len(x), reverse):
         h = np.add(y[t], np.dot(h, u, out=product), out=y[t])
         if relu:

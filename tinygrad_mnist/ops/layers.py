@@ -155,15 +155,15 @@ def slopes_by(steps: Steps, inputs: Sequence[Any], g: Any, **settings: Any) -> S
     """The gradients of a layer's inputs by its definition, with graphs of their own."""
     # A view of each input is a node of its own, at which backward ends
     views = [reshape(v, shape=v.shape) if isinstance(v, Tensor) else v for v in inputs]
-    wanted = [v for v in views if isinstance(v, Tensor) and v._node is not None]
-    if not wanted:
+    targets = [v for v in views if isinstance(v, Tensor) and v._node is not None]
+    if not targets:
         return [None] * len(views)
-    grads = grad(steps(*views, **settings), wanted, g, create_graph=True, allow_unused=True)
-    by_id = {id(v): dv for v, dv in zip(wanted, grads, strict=True)}
+    grads = grad(steps(*views, **settings), targets, g, create_graph=True, allow_unused=True)
+    by_id = {id(v): dv for v, dv in zip(targets, grads, strict=True)}
     return [by_id.get(id(v)) for v in views]
 
 
-def parts(packed: Any, *shapes: tuple[int, ...]) -> list[Any]:
+def unpacked(packed: Any, *shapes: tuple[int, ...]) -> list[Any]:
     """Take apart arrays that lie one behind the other."""
     pieces, start = [], 0
     for shape in shapes:
@@ -208,7 +208,7 @@ def lstm_slopes(
         return slopes_by(lstm_steps, inputs, g, reverse=reverse)
     x, h, c, w, u, _, _ = inputs
     packed = lstm_back(g, u, gates, cells, reverse=reverse)
-    d, dh, dc = parts(packed, gates.shape, h.shape, c.shape)
+    d, dh, dc = unpacked(packed, gates.shape, h.shape, c.shape)
     dx, dw, du, db, dv = products(d, d, x, w, before(narrow(y, 0, 0, len(x)), h, reverse))
     return dx, dh, dc, dw, du, db, dv
 
@@ -220,7 +220,7 @@ def gru_slopes(g: Any, y: Any, inputs: Sequence[Any], gates: Any, reverse: bool)
     x, h, w, u, _, _ = inputs
     count, n, size = y.shape
     packed = gru_back(g, h, u, gates, y, reverse=reverse)
-    of_x, of_h, dh = parts(packed, (count, n, 3 * size), (count, n, 3 * size), h.shape)
+    of_x, of_h, dh = unpacked(packed, (count, n, 3 * size), (count, n, 3 * size), h.shape)
     dx, dw, du, db, dv = products(of_x, of_h, x, w, before(y, h, reverse))
     return dx, dh, dw, du, db, dv
 
@@ -230,7 +230,7 @@ def rnn_slopes(g: Any, y: Any, inputs: Sequence[Any], *, relu: bool, reverse: bo
     if recorded((g, *inputs)):
         return slopes_by(rnn_steps, inputs, g, relu=relu, reverse=reverse)
     x, h, w, u, _, _ = inputs
-    d, dh = parts(rnn_back(g, u, y, relu=relu, reverse=reverse), y.shape, h.shape)
+    d, dh = unpacked(rnn_back(g, u, y, relu=relu, reverse=reverse), y.shape, h.shape)
     dx, dw, du, db, dv = products(d, d, x, w, before(y, h, reverse))
     return dx, dh, dw, du, db, dv
 
@@ -242,11 +242,11 @@ def layer_norm_slopes(g: Any, inputs: Sequence[Any], moments: Any, eps: float, s
     x, w, b = inputs
     packed = layer_norm_back(g, x, moments, w, size=size)
     like = next((v.shape for v in (w, b) if v is not None), (size,))
-    return parts(packed, x.shape, like, like)
+    return unpacked(packed, x.shape, like, like)
 
 
 def layer_norm_steps(x: Any, w: Any = None, b: Any = None, *, eps: float, size: int) -> Any:
-    """What `layer_norm` returns first, of the table's rows."""
+    """The first result of `layer_norm`, of the table's rows."""
     y = standardize(reshape(x, shape=(-1, size)), axis=(1,), eps=eps)
     return scaled(reshape(y, shape=x.shape), w, b)
 
@@ -258,7 +258,7 @@ def batch_norm_slopes(g: Any, inputs: Sequence[Any], moments: Any, eps: float) -
     x, w, _ = inputs
     n, channels, *size = x.shape
     packed = batch_norm_back(g, x, w, moments, eps=eps)
-    dx, dw, db = parts(packed, (n, *size, channels), (channels,), (channels,))
+    dx, dw, db = unpacked(packed, (n, *size, channels), (channels,), (channels,))
     return permute(dx, axes=(0, x.ndim - 1, *range(1, x.ndim - 1))), dw, db
 
 
@@ -286,15 +286,15 @@ def attention_slopes(
     lead = y.shape[:-2]
     shapes = [(*lead, *x.shape[-2:]) for x in inputs]
     if y.ndim < 4:
-        return parts(packed, *shapes)
+        return unpacked(packed, *shapes)
     last = y.ndim - 1
     axes = (*range(last - 2), last - 1, last - 2, last)
-    pieces = parts(packed, *(tuple(shape[i] for i in axes) for shape in shapes))
+    pieces = unpacked(packed, *(tuple(shape[i] for i in axes) for shape in shapes))
     return [permute(piece, axes=axes) for piece in pieces]
 
 
 def attention_steps(q: Any, k: Any, v: Any, *, mask: Any, scale: float, causal: bool) -> Any:
-    """What `attention` returns first, of the table's rows."""
+    """The first result of `attention`, of the table's rows."""
     scores = matmul(q * scale, k.mT)
     last = (scores.ndim - 1,)
     if causal:
@@ -366,7 +366,7 @@ def stacked(states: Sequence[Any]) -> Any:
 def lstm_steps(
     x: Any, h: Any, c: Any, w: Any, u: Any, b: Any = None, v: Any = None, *, reverse: bool = False
 ) -> Any:
-    """What `lstm` returns first, of single steps."""
+    """The first result of `lstm`, of single steps."""
     outputs, (_, c) = over_steps(lstm_step, x, (h, c), (w, u, b, v), reverse)
     return stacked([*outputs, c])
 
@@ -374,7 +374,7 @@ def lstm_steps(
 def gru_steps(
     x: Any, h: Any, w: Any, u: Any, b: Any = None, v: Any = None, *, reverse: bool = False
 ) -> Any:
-    """What `gru` returns first, of single steps."""
+    """The first result of `gru`, of single steps."""
     return stacked(over_steps(gru_step, x, (h,), (w, u, b, v), reverse)[0])
 
 
@@ -382,7 +382,7 @@ def rnn_steps(
     x: Any, h: Any, w: Any, u: Any, b: Any = None, v: Any = None, *,
     relu: bool = False, reverse: bool = False,
 ) -> Any:  # fmt: skip
-    """What `rnn` returns, of single steps."""
+    """The result of `rnn`, of single steps."""
 
     def step(*args: Any) -> tuple[Any]:
         return rnn_step(*args, relu=relu)
