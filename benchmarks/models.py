@@ -69,11 +69,13 @@ def ready(name: str, wanted: list[str]) -> tuple[dict[str, Any], dict[str, str]]
 def measured(contenders: dict[str, Any], options: Any) -> dict[str, list[float]]:
     """Measure seconds per step: a list of rounds for each contender."""
 
+    clock = time.process_time if options.cpu else time.perf_counter
+
     def timed(trained: Any, steps: int) -> float:
         rows = batches(trained.parts, steps, seed=1)
-        start = time.perf_counter()
+        start = clock()
         trained.run(rows)
-        return (time.perf_counter() - start) / steps
+        return (clock() - start) / steps
 
     figures = {}
     for contender, trained in contenders.items():
@@ -195,6 +197,7 @@ def main(args: list[str] | None = None) -> None:
     parser.add_argument("--models", type=measure.names, default=list(ZOO))
     parser.add_argument("--contenders", type=measure.names, default=NAMES)
     parser.add_argument("--seconds", type=float, default=0.3, help="of a segment; default 0.3")
+    parser.add_argument("--cpu", action="store_true", help="measure CPU seconds, not time")
     parser.add_argument("--memory", action="store_true", help="measure peaks instead of times")
     parser.add_argument("--growth", action="store_true", help="fit exponents instead of times")
     options = parser.parse_args(arguments)
