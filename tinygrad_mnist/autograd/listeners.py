@@ -78,7 +78,10 @@ class Follower(Protocol):
 
 
 class Watch(Protocol):
-    """An inspector of each recorded call and of each gradient: see `anomaly.py`."""
+    """An inspector of each call and of each gradient: see `anomaly.py` and `nn/summary.py`."""
+
+    def computed(self, op: Any, args: Any, out: Any) -> None:
+        """Inspect a call, recorded or not: `op` of these arguments gave the Tensor `out`."""
 
     def called(self, node: Any) -> None:
         """Inspect a node that has just been recorded."""

@@ -392,6 +392,11 @@ class Optimizer(Hooked):
             lines += [f"    {key}: {group[key]}" for key in sorted(group) if key != "params"]
         return "\n".join([*lines, ")"])
 
+    def _repr_html_(self) -> str:
+        from tinygrad_mnist.optim.notebook import as_table
+
+        return as_table(self)
+
 
 def _marking(step: Callable[..., Any]) -> Callable[..., Any]:
     """Return a `step` that marks the optimizer as stepped."""
