@@ -118,7 +118,8 @@ def _code(error: Exception) -> int | None:
     if isinstance(error, Diverged):
         return 1
     expected = (
-        UsageError, DataError, RecipeError, FormatError, SweepError, DistError, OSError, MemoryError,
+        UsageError, DataError, RecipeError, FormatError, SweepError, DistError,
+        OSError, MemoryError,
     )  # fmt: skip
     return 2 if isinstance(error, expected) else None
 
