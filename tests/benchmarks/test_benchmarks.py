@@ -157,6 +157,8 @@ def test_waiting_for_batches_is_measured(capsys):
     printed = capsys.readouterr().out
     rows = ["in memory", "streamed", "streamed, windows", "streamed, no read-ahead"]
     assert all(f"| {row} | " in printed for row in rows)
+
+
 def test_models_train_alike_in_all_forms(tmp_path, capsys):
     ours = ["--contenders", "jitted,pure,eager", "--rounds", "1", "--seconds", "0.001"]
     models.main(["--models", "pinn,gan", *ours, "--out", str(tmp_path)])
