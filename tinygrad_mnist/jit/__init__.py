@@ -40,6 +40,7 @@ outputs.py        the Tensors that it returns
 
 Tiles, for batches larger than a cache:
 tiles.py          some rows at a time
+tile_size.py      how many rows, by sizes
 tile_tapes.py     a call on some of the rows, recorded
 tile_program.py   the steps for one tile
 rows.py           the proof that the rows may be cut

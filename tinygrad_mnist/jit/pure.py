@@ -27,7 +27,8 @@ from tinygrad_mnist.jit.names import NUMBERS, Names
 from tinygrad_mnist.jit.outputs import Plan, refuse_live_graph, tensors_in
 from tinygrad_mnist.jit.program import Program, Unfinished
 from tinygrad_mnist.jit.tape import Effect, Tape, Write
-from tinygrad_mnist.jit.tile_tapes import Failed
+from tinygrad_mnist.jit.tile_size import TileRows, Undecided, tile_rows_of
+from tinygrad_mnist.jit.tile_tapes import Failed, Refused
 from tinygrad_mnist.jit.tiles import Tiled
 from tinygrad_mnist.jit.views import dense
 from tinygrad_mnist.nn import Module
@@ -43,11 +44,15 @@ MOST_SEEN = 256
 class PureFunction(JitFunction):
     """A function that is captured and replayed; see `jit`."""
 
-    def __init__(self, function: Callable[..., Any], *, tile_rows: int | None = None) -> None:
+    def __init__(self, function: Callable[..., Any], *, tile_rows: TileRows = None) -> None:
         super().__init__(function, tile_rows=tile_rows)
-        if tile_rows is not None and (type(tile_rows) is not int or tile_rows < 1):
-            raise ValueError(f"tile_rows must be a whole number above 0, not {tile_rows!r}")
+        number = type(tile_rows) is int and tile_rows > 0
+        if not number and tile_rows is not None and tile_rows != "auto":
+            raise ValueError(
+                f'tile_rows must be a whole number above 0 or "auto", not {tile_rows!r}'
+            )
         self.tile_rows = tile_rows
+        self._chosen: dict[Any, int | None] = {}  # under "auto", for each kind of call
         self._captured: list[Captured] = []  # the last one used first
         self._seen: dict[Any, Seen] = {}  # the last eager call of each kind
         self._tried: WeakSet[Any] = WeakSet()  # optimizers whose parameters need not be moved again
@@ -85,8 +90,14 @@ class PureFunction(JitFunction):
         """Call the function eagerly the first time, and capture the call the second time."""
         args = tuple(_usual(a) for a in args)
         self._check(args)
-        if self.tile_rows and _rows(self, args) > self.tile_rows:
-            return self._capture_tiled(args)
+        tile_rows = self._chosen_for(args) if self.tile_rows == "auto" else self.tile_rows
+        if tile_rows and _rows(self, args) > tile_rows:
+            try:
+                return self._capture_tiled(args, tile_rows)
+            except Refused:
+                if self.tile_rows != "auto":
+                    raise
+                self._chosen[kind_of(args)] = None
         self._captured = [c for c in self._captured if c.guards.names.bound()]
         key = (modes.current().grad, *map(signature, args))
         seen = self._seen.pop(key, None)
@@ -100,6 +111,25 @@ class PureFunction(JitFunction):
         assert seen is not None
         self._note(key, seen)
         return self._captured_call(args, seen.same(args))
+
+    def _chosen_for(self, args: tuple[Any, ...]) -> int | None:
+        """Return how many rows a tile of such a call gets, by the sizes of its arrays."""
+        kind = kind_of(args)
+        if kind not in self._chosen:
+            try:
+                self._chosen[kind] = tile_rows_of(self.function, args)
+            except Undecided:
+                return None
+        return self._chosen[kind]
+
+    def __repr__(self) -> str:
+        if self.tile_rows != "auto" or not self._chosen:
+            return super().__repr__()
+        chosen = [
+            f"batches of more than {rows} rows go in tiles" if rows else "no tiles"
+            for rows in self._chosen.values()
+        ]
+        return f'# tile_rows="auto": {"; ".join(chosen)}\n{super().__repr__()}'
 
     def _captured_call(self, args: tuple[Any, ...], same: list[bool]) -> Any:
         """Capture; or first move an optimizer's parameters into one buffer, and capture later."""
@@ -171,7 +201,7 @@ class PureFunction(JitFunction):
         ] if passes.on("flat") else []  # fmt: skip
         return captured, result, unsettled
 
-    def _capture_tiled(self, args: tuple[Any, ...]) -> Any:
+    def _capture_tiled(self, args: tuple[Any, ...], tile_rows: int) -> Any:
         """Cut the first call into tiles already: an eager first call would round differently.
 
         Large inputs are read where they are, until a call comes with others.
@@ -184,7 +214,7 @@ class PureFunction(JitFunction):
         names = Names(self.function)
         guards = Guards(names, args, copied)
         try:
-            tiled = Tiled(self.function, arguments, copied, self.tile_rows or 0, names.objects)
+            tiled = Tiled(self.function, arguments, copied, tile_rows, names.objects)
         except Failed:  # the function itself raises the error, and leaves what it leaves in eager
             return self._eager(args)
         results = Plan(tiled.result, tiled, arguments)
@@ -314,6 +344,14 @@ def signature(value: Any) -> Any:
     if isinstance(value, (float, complex)):
         return type(value), repr(value)
     return (type(value), value) if isinstance(value, NUMBERS) else (type(value), id(value))
+
+
+def kind_of(args: tuple[Any, ...]) -> Any:
+    """Return what must be the same of a call for a tile to have as many rows."""
+    arrays = [array_of(a) for a in args]
+    return modes.current().grad, *(
+        (a.shape[1:], a.dtype) if isinstance(a, np.ndarray) else signature(a) for a in arrays
+    )
 
 
 def _usual(arg: Any) -> Any:

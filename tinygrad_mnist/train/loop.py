@@ -19,6 +19,7 @@ from tinygrad_mnist.autograd import Tensor, no_grad
 from tinygrad_mnist.data import Mnist, batches, normalize
 from tinygrad_mnist.data.transforms import MNIST_MEAN, MNIST_STD
 from tinygrad_mnist.jit import jit
+from tinygrad_mnist.jit.tile_size import Undecided, tile_rows_of
 from tinygrad_mnist.models import Recipe, RecipeError, build
 from tinygrad_mnist.nn import functional as F
 from tinygrad_mnist.ops.create import from_numpy
@@ -103,6 +104,7 @@ class Trainer:
         self._inputs = from_numpy(self.training.inputs)
         self._targets = from_numpy(self.training.targets)
         self.eager = eager
+        self.tile_rows = self._tile_rows()
         self.compile()
         self.threads: int | None = None  # of the BLAS; chosen when the first step is taken
         self.history: list[dict[str, Any]] = []  # the numbers of each finished epoch
@@ -112,9 +114,20 @@ class Trainer:
 
     def compile(self) -> None:
         """Compile the step for this trainer."""
-        recipe = self.recipe
-        step = self._step_on_all if recipe.batch_size is None else self._step_on_rows
-        self.step: Any = step if self.eager else jit(step, pure=True, tile_rows=recipe.tile_rows)
+        step = self._step_on_all if self.recipe.batch_size is None else self._step_on_rows
+        self.step: Any = step if self.eager else jit(step, pure=True, tile_rows=self.tile_rows)
+
+    def _tile_rows(self) -> int | None:
+        """Return how many rows a tile has, by the recipe or by sizes; None without tiles."""
+        rows, batch = self.recipe.tile_rows, self.recipe.batch_size
+        if rows != "auto":
+            return rows  # type: ignore[return-value]
+        try:
+            if batch is None:
+                return tile_rows_of(self._step_on_all, (self._inputs, self._targets))
+            return tile_rows_of(self._step_on_rows, (from_numpy(np.arange(batch)),))
+        except Undecided:  # the first step raises the error
+            return None
 
     def _step_on_rows(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         return self._step_on_all(self._inputs[rows], self._targets[rows])
@@ -226,6 +239,7 @@ class Trainer:
             "scheduler": self.scheduler.state_dict() if self.scheduler else None,
             "random": get_rng_state(),
             "threads": self.threads,
+            "tile_rows": self.tile_rows,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -236,7 +250,9 @@ class Trainer:
         if self.scheduler:
             self.scheduler.load_state_dict(state["scheduler"])
         set_rng_state(state["random"])
-        self.threads = state.get("threads")  # older checkpoints do not record it
+        self.threads = state.get("threads")  # older checkpoints do not record it,
+        self.tile_rows = state.get("tile_rows", self.tile_rows)  # and have a number in the recipe
+        self.compile()
 
 
 def fit(recipe: Recipe, data: Mnist, eager: bool = False) -> Trainer:

@@ -33,6 +33,7 @@ class Run(Protocol):
     model: Any
     optimizer: Any
     step: Any
+    tile_rows: int | None
 
     def compile(self) -> None:
         """Compile the step for this run."""
@@ -101,7 +102,7 @@ def _step_of_copy(trainer: Run) -> Any:
     twin.model, twin.optimizer = copy.deepcopy((trainer.model, trainer.optimizer))
     twin.compile()
     recipe = trainer.recipe
-    rows = recipe.batch_size or 2 * (recipe.tile_rows or len(trainer.training.labels))
+    rows = recipe.batch_size or 2 * (trainer.tile_rows or len(trainer.training.labels))
     if recipe.batch_size is None:
         whole = (
             from_numpy(trainer.training.inputs[:rows]),
