@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
 from tinygrad_mnist.jit.followed import FollowedFunction
@@ -23,6 +23,9 @@ class Jitted(Protocol[P, R_co]):
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """Return the jitted method of an instance."""
+
+    def over(self, batches: Iterable[Any]) -> Sequence[R_co]:
+        """Call the function on each batch in turn, and return the list of the results."""
 
     def programs(self) -> Sequence[Any]:
         """Return what was prepared, the last one used first."""

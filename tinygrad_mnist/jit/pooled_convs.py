@@ -1,4 +1,4 @@
-"""In a tape of a tile: a convolution, its rectifier and its pooling as one call, and their way back.
+"""In a tape of a tile: a convolution, its rectifier and its pooling as one call, and the way back.
 
 Tiles may round otherwise than eager, so they may take the form of `kernels/pooled_conv.py`, which
 adds up a bias's gradient in another order. All that is recognised here is left out of the tape: the
@@ -75,10 +75,10 @@ class Uses:
                 self._made.update((id(out), entry) for out in entry.outs)
 
     def layer(self, pool: Any) -> dict[int, Entry | None] | None:
-        """Return what stands for the entries of the layer before a pooling; None if it has another form."""
+        """Return what stands for the entries of a pooled layer; None if it has another form."""
         (rectified,), y = pool.args, pool.outs[0]
-        relu = self._maker(rectified, "relu")
-        conv = relu and self._maker(relu.args[0], "conv")
+        relu: Any = self._maker(rectified, "relu")
+        conv: Any = relu and self._maker(relu.args[0], "conv")
         if conv is None or self._readers(conv.outs[0]) != [relu]:
             return None
         x, w = conv.args[:2]
@@ -95,22 +95,33 @@ class Uses:
         gone = dict.fromkeys(map(id, (conv, relu, *left_out)))
         return gone | {id(pool): forward, id(gate): way}
 
-    def _back(self, conv: Any, pool: Any, rectified: Array) -> tuple[Any, Backward, list[Any]] | None:
-        """Return the gate in whose place the way back comes, the way, and the entries that it replaces."""
+    def _back(
+        self, conv: Any, pool: Any, rectified: Array
+    ) -> tuple[Any, Backward, list[Any]] | None:
+        """Return the gate where the way back comes, the way, and the other entries of it."""
         x, w = conv.args[:2]
         readers = self._readers(rectified)
-        put = next((e for e in readers or () if _row(e) == "pool_put"), None)
-        gate = put and self._only_reader(put.outs[0], "gate")
+        put: Any = next((e for e in readers or () if _row(e) == "pool_put"), None)
+        gate: Any = put and self._only_reader(put.outs[0], "gate")
         if gate is None or readers is None or len(readers) != 3:
             return None
-        if gate.args[1] is not rectified or put.args[1] is not rectified or put.args[2] is not pool.outs[0]:
+        if (
+            gate.args[1] is not rectified
+            or put.args[1] is not rectified
+            or put.args[2] is not pool.outs[0]
+        ):
             return None
         g = gate.outs[0]
         users = {_row(e): e for e in self._readers(g) or ()}
         weight, to_input = users.pop("conv_weight", None), users.pop("conv_input", None)
         bias = self._bias(users.pop("permute", None))
         count = 1 + (to_input is not None) + len(bias[:1])
-        if weight is None or weight.args[0] is not x or users or count != len(self._readers(g) or ()):
+        if (
+            weight is None
+            or weight.args[0] is not x
+            or users
+            or count != len(self._readers(g) or ())
+        ):
             return None
         outs, gated, left_out = [weight.outs[0]], None, [put, weight, *bias]
         if bias:
@@ -128,8 +139,8 @@ class Uses:
 
     def _bias(self, permute: Any) -> list[Any]:
         """Return the entries that add up a bias's gradient."""
-        reshape = permute and self._only_reader(permute.outs[0], "reshape")
-        total = reshape and self._only_reader(reshape.outs[0], "sum_to")
+        reshape: Any = permute and self._only_reader(permute.outs[0], "reshape")
+        total: Any = reshape and self._only_reader(reshape.outs[0], "sum_to")
         if total is None or permute.kw["axes"] != (0, 2, 3, 1) or total.outs[0].ndim != 1:
             return []
         return [permute, reshape, total]
@@ -143,6 +154,7 @@ class Uses:
         return None if id(array) in self._wanted else self._read.get(id(array), [])
 
     def _only_reader(self, array: Array, row: str) -> Any:
+        """Return the entry of that row which alone reads an array, if that is so."""
         readers = self._readers(array)
         return readers[0] if readers and len(readers) == 1 and _row(readers[0]) == row else None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from _thread import get_ident
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from weakref import WeakSet
 
@@ -20,12 +20,13 @@ from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.autograd.tensor import Tensor, wrap
 from tinygrad_mnist.jit import passes
 from tinygrad_mnist.jit.bind import Binding
-from tinygrad_mnist.jit.callable import JitFunction
+from tinygrad_mnist.jit.callable import JitFunction, arguments_of
 from tinygrad_mnist.jit.guards import Guards, array_of
 from tinygrad_mnist.jit.joint_optimizer import flat_steps
 from tinygrad_mnist.jit.names import NUMBERS, Names
 from tinygrad_mnist.jit.outputs import Plan, refuse_live_graph, tensors_in
 from tinygrad_mnist.jit.program import Program, Unfinished
+from tinygrad_mnist.jit.signatures import kind_of, rows_of, signature, usual
 from tinygrad_mnist.jit.tape import Effect, Tape, Write
 from tinygrad_mnist.jit.tile_size import TileRows, Undecided, tile_rows_of
 from tinygrad_mnist.jit.tile_tapes import Failed, Refused
@@ -82,16 +83,55 @@ class PureFunction(JitFunction):
         # another way than the captured call did.
         return self._eager(args)
 
+    def over(self, batches: Iterable[Any]) -> list[Any]:
+        if isinstance(batches, np.ndarray):
+            batches = list(batches)
+        if type(batches) not in (list, tuple):  # code of others runs between two calls
+            return super().over(batches)
+        results: list[Any] = []
+        rest = map(arguments_of, batches)
+        for args in rest:
+            results.append(self(*args))
+            captured = self._captured[0] if self._captured else None
+            if captured is None or not captured.is_alone:
+                continue
+            args_left = self._replay_next(captured, rest, results)
+            if args_left is not None:
+                results.append(self(*args_left))
+        return results
+
+    def _replay_next(
+        self, captured: Captured, rest: Iterator[tuple[Any, ...]], results: list[Any]
+    ) -> tuple[Any, ...] | None:
+        """Replay while the program stands for the calls; return the next call's arguments."""
+        if modes.MODES and (modes.current().tape or modes.current().watch) is not None:
+            return None
+        if not self._busy.acquire(blocking=False):
+            return None
+        try:
+            arrays_of, replay = captured.guards.arrays_of_next, captured.replay
+            for args in rest:
+                arrays = arrays_of(args)
+                if arrays is None:
+                    return args
+                try:
+                    results.append(replay(arrays, args))
+                except Unfinished:
+                    return args
+        finally:
+            self._busy.release()
+        return None
+
     def programs(self) -> list[Program | Tiled]:
         """Return the captured programs, the last one used first."""
         return [captured.program for captured in self._captured]
 
     def _not_captured(self, args: tuple[Any, ...]) -> Any:
         """Call the function eagerly the first time, and capture the call the second time."""
-        args = tuple(_usual(a) for a in args)
+        args = tuple(usual(a) for a in args)
         self._check(args)
         tile_rows = self._chosen_for(args) if self.tile_rows == "auto" else self.tile_rows
-        if tile_rows and _rows(self, args) > tile_rows:
+        if tile_rows and rows_of(self.__name__, args) > tile_rows:
             try:
                 return self._capture_tiled(args, tile_rows)
             except Refused:
@@ -232,6 +272,8 @@ class Captured:
     def __init__(self, program: Program | Tiled, guards: Guards, results: Plan) -> None:
         self.program, self.guards, self._results = program, guards, results
         self.arrays_of = self._with_gradients if program.grad_feeds else guards.arrays_of
+        # No code but the library's runs in a replay, and it begins from no gradients
+        self.is_alone = not program.grad_feeds and all(e.parts for e in program.effects())
 
     def _with_gradients(self, args: tuple[Any, ...]) -> list[Array] | None:
         arrays = self.guards.arrays_of(args)
@@ -334,39 +376,3 @@ def _all_written(binding: Binding) -> list[Array]:
     """Return the arrays outside that the program writes to."""
     targets = [e.target for e in binding.tape.entries if isinstance(e, Write)]
     return [binding.at(t) for t in targets if binding.root(t) in binding.tape.external]
-
-
-def signature(value: Any) -> Any:
-    """Return what must be the same of an argument: an array's layout, else type and value."""
-    value = array_of(value)
-    if isinstance(value, np.ndarray):
-        return value.shape, value.dtype, value.strides
-    if isinstance(value, (float, complex)):
-        return type(value), repr(value)
-    return (type(value), value) if isinstance(value, NUMBERS) else (type(value), id(value))
-
-
-def kind_of(args: tuple[Any, ...]) -> Any:
-    """Return what must be the same of a call for a tile to have as many rows."""
-    arrays = [array_of(a) for a in args]
-    return modes.current().grad, *(
-        (a.shape[1:], a.dtype) if isinstance(a, np.ndarray) else signature(a) for a in arrays
-    )
-
-
-def _usual(arg: Any) -> Any:
-    """Return an array of a subclass, such as one mapped from a file, as a plain array on it."""
-    return np.asarray(arg) if isinstance(arg, np.ndarray) else arg
-
-
-def _rows(function: PureFunction, args: tuple[Any, ...]) -> int:
-    """Return how many rows each array argument has; raise TypeError where the numbers differ."""
-    arrays = [a for a in args if isinstance(a, (np.ndarray, Tensor))]
-    counts = {a.shape[:1] for a in arrays}
-    learns = [a for a in arrays if isinstance(a, Tensor) and a._node is not None]
-    if len(counts) != 1 or () in counts or learns:
-        raise TypeError(
-            f"{function.__name__}: with tile_rows, arguments are arrays with a row for each "
-            f"example and without gradients, not of shapes {[list(a.shape) for a in arrays]}"
-        )
-    return int(counts.pop()[0])

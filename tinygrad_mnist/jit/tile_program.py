@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.jit.bind import Binding
 from tinygrad_mnist.jit.outputs import tensors_in
-from tinygrad_mnist.jit.pooled_convs import Backward, Forward, with_pooled_convs
+from tinygrad_mnist.jit.pooled_convs import Backward, Forward
 from tinygrad_mnist.jit.program import lines_of, summary_of
 from tinygrad_mnist.jit.respell import respell
 from tinygrad_mnist.jit.tape import Call, Effect, Entry
@@ -70,9 +69,7 @@ class TileProgram:
         results = [tensor._data for tensor in tensors_in(trace.result)]
         gradients = {id(g): homes[leaf] for leaf, g in trace.gradients.items()}
         returned = {id(a) for a in results}
-        tape = copy.copy(trace.tape)
-        tape.entries = with_pooled_convs(tape.entries, returned | gradients.keys())
-        binding = TileBinding(tape, trace.inputs, copied, returned, homes=gradients)
+        binding = TileBinding(trace.tape, trace.inputs, copied, returned, homes=gradients)
         self.feeds, self.drawn, self.steps = binding.feeds, binding.drawn, binding.steps
         self.outputs = [binding.at(a) for a in results]
         for leaf, g in trace.gradients.items():

@@ -79,7 +79,7 @@ def _is_unfinished(value: Any) -> bool:
     if not isinstance(value, Module):
         return False
     lazy = [m for m in value.modules() if hasattr(type(m), "has_uninitialized_params")]
-    return any(m.has_uninitialized_params() for m in lazy)  # type: ignore[operator]
+    return any(m.has_uninitialized_params() for m in lazy)
 
 
 def _bytes(trace: TileTrace) -> int:

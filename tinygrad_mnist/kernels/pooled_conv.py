@@ -17,7 +17,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_mnist.kernels.activation import clip_ufunc, gate, relu
+# np.clip without its Python wrapper
+from numpy._core.umath import clip as clip_ufunc  # type: ignore[attr-defined]
+
+from tinygrad_mnist.kernels.activation import gate, relu
 from tinygrad_mnist.kernels.conv import Geometry, conv, conv_input, conv_weight, winograd_pays
 from tinygrad_mnist.kernels.elementwise import INFINITY, ZERO
 from tinygrad_mnist.kernels.pool import Windows, max_pool, pool_put
@@ -88,7 +91,9 @@ class PooledConv:
 
     def forward(self) -> None:
         """Fill y."""
-        np.dot(GG.astype(self._w.dtype), self._w.transpose(2, 3, 1, 0).reshape(9, -1), self._expanded)
+        np.dot(
+            GG.astype(self._w.dtype), self._w.transpose(2, 3, 1, 0).reshape(9, -1), self._expanded
+        )
         self._checks[-1] = 0
         for step in self._forward:
             step()
@@ -131,7 +136,8 @@ class PooledConv:
         self._go_back_plainly(d, found)
 
     def _rectified(self) -> Array:
-        return relu(conv(self._x, self._w, self._b, geom=self._layer.geom))
+        rectified: Array = relu(conv(self._x, self._w, self._b, geom=self._layer.geom))
+        return rectified
 
     def _go_back_plainly(self, d: Array, found: Gradients) -> None:
         geom, win = self._layer

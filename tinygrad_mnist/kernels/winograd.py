@@ -152,7 +152,7 @@ class Tiles:
 
     @staticmethod
     def copies_of(phases: Array, images: Array, rim: Pair) -> Copies:
-        """Return parts of phases and of images with the same pixels; set the rest of phases to 0."""
+        """Return parts of phases and of images with the same pixels; zero the other phases."""
         return _same_pixels(phases, images, rim)
 
     def take(self) -> Calls:
