@@ -26,7 +26,7 @@ from typing import Any
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops.arguments import Dim, device
 from tinygrad_mnist.ops.elementwise import Parts
-from tinygrad_mnist.ops.reduce import Found, MinMax
+from tinygrad_mnist.ops.reduce import MinMax, ValuesIndices
 from tinygrad_mnist.ops.histogram import Histogram
 from tinygrad_mnist.ops.linalg import factor, measure
 from tinygrad_mnist.ops.linalg.older import SVD, Geqrf, TriangularSolve

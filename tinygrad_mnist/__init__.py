@@ -90,7 +90,7 @@ if TYPE_CHECKING:
     from tinygrad_mnist.ops.grid import grid_sampler_3d as grid_sampler_3d
     from tinygrad_mnist.ops.histogram import *
     from tinygrad_mnist.ops.linalg.older import *
-    from tinygrad_mnist.ops.place import *
+    from tinygrad_mnist.ops.scattering import *
     from tinygrad_mnist.ops.searching import *
     from tinygrad_mnist.ops.signal import *
     from tinygrad_mnist.ops.special import digamma as digamma
@@ -131,7 +131,7 @@ else:
                 "channel_shuffle conv3d conv_tbc conv_transpose3d feature_alpha_dropout max_pool3d "
                 "native_channel_shuffle pdist pixel_shuffle pixel_unshuffle"
             ),
-            "ops.place": (
+            "ops.scattering": (
                 "diagonal_scatter index_put index_reduce masked_scatter nonzero_static put "
                 "scatter_reduce select_scatter slice_scatter take unravel_index"
             ),

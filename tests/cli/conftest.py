@@ -26,8 +26,9 @@ class Shell:
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("TINYGRAD_MNIST")}
-        return kept | {
+        ours = ("TINYGRAD_MNIST", "NO_COLOR", "FORCE_COLOR", "TERM")
+        others = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
+        return others | {
             "PYTHONPATH": str(ROOT),
             "PYTHONWARNINGS": "error",
             "XDG_CACHE_HOME": str(self.folder / "cache"),

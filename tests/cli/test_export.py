@@ -91,12 +91,12 @@ def test_a_process_of_its_own_warns_of_nothing(folder: Path, shell: Shell) -> No
 def test_a_missing_extra_is_named_in_one_line(
     kind: str, module: str, install: str, folder: Path, run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    known = importlib.import_module
+    import_module = importlib.import_module
 
     def missing(name: str, package: str | None = None) -> object:
         if name.partition(".")[0] == module:
             raise ModuleNotFoundError(f"No module named {module!r}", name=module)
-        return known(name, package)
+        return import_module(name, package)
 
     monkeypatch.setattr(importlib, "import_module", missing)
     code, _, err = run("export", folder, "--to", kind)

@@ -267,31 +267,6 @@ def test_without_the_extra_it_trains_and_says_what_is_missing(shell: Shell) -> N
     assert reported.code == 2 and "tinygrad-mnist[cli]" in reported.err
 
 
-def test_a_bar_is_drawn_on_a_terminal(shell: Shell) -> None:
-    pytest.importorskip("rich")
-    pty = pytest.importorskip("pty")
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        shell.command("train", "mlp-10", *EMBEDDED, "--epochs", "2", "--out", "run"),
-        cwd=shell.folder,
-        env=shell.environment | {"TERM": "xterm"},
-        stdout=theirs,
-        stderr=theirs,
-    ) as process:
-        os.close(theirs)
-        seen = b""
-        with open(ours, "rb", buffering=0) as screen:
-            try:
-                while piece := screen.read(4096):
-                    seen += piece
-            except OSError:  # Linux's way to say that the other side has closed
-                pass
-    text = seen.decode()
-    assert process.returncode == 0
-    assert "━" in text and "images/s" in text
-    assert "epoch 2/2  loss " in text and "validation " in text
-
-
 def test_training_moves_the_weights(trained: Trained) -> None:
     """Not merely the file of an untrained model."""
     weights = load(trained.folder / "model.pkl")["model"]

@@ -104,15 +104,15 @@ class Observer:
         return [(k, self._look(v)) for k, v in named.items() if not k.startswith("_jit ")]
 
     def _module(self, module):
-        hooks = {kind: len(held) for kind, held in (module._hooks or {}).items() if held}
+        hooks = {kind: len(hooks) for kind, hooks in (module._hooks or {}).items() if hooks}
         own = {k: v for k, v in vars(module).items() if not k.startswith("_")}
-        held = [module._parameters, module._buffers, module._modules]
-        return hooks, [[(k, self._look(v)) for k, v in each.items()] for each in (own, *held)]
+        registers = [module._parameters, module._buffers, module._modules]
+        return hooks, [[(k, self._look(v)) for k, v in each.items()] for each in (own, *registers)]
 
     def _optimizer(self, optimizer):
         state = [
-            (self._look(p), [(k, self._look(v)) for k, v in kept.items() if k[0] != "_"])
-            for p, kept in optimizer.state.items()
+            (self._look(p), [(k, self._look(v)) for k, v in values.items() if k[0] != "_"])
+            for p, values in optimizer.state.items()
         ]
         groups = self._look(optimizer.param_groups)
         return optimizer.stepped, groups, state, self._look(optimizer.state_dict())
@@ -153,8 +153,8 @@ LOOKS = {
 
 def graph_of(tensor):
     """Return the recorded calls behind a Tensor: names, shapes, dtypes, and their connections."""
-    numbers, found, waiting = {}, [], [tensor.grad_fn]
-    while waiting and len(found) < NODES:
+    numbers, nodes, waiting = {}, [], [tensor.grad_fn]
+    while waiting and len(nodes) < NODES:
         node = waiting.pop(0)
         if node is None or id(node) in numbers:
             continue
@@ -162,16 +162,16 @@ def graph_of(tensor):
         parents = getattr(node, "parents", ())
         name = node.name() if hasattr(node, "name") else "leaf"
         waiting += parents
-        found.append((name, node.shape, str(node.dtype), _hooks(node), parents))
-    return [(*rest, _numbers(numbers, parents)) for *rest, parents in found]
+        nodes.append((name, node.shape, str(node.dtype), _hooks(node), parents))
+    return [(*rest, _numbers(numbers, parents)) for *rest, parents in nodes]
 
 
 def _numbers(numbers, parents):
     """Return the numbers of the parents, without the Nones at the end, whose count may differ."""
-    found = [numbers.get(id(p)) for p in parents]
-    while found and found[-1] is None:
-        found.pop()
-    return found
+    of_parents = [numbers.get(id(p)) for p in parents]
+    while of_parents and of_parents[-1] is None:
+        of_parents.pop()
+    return of_parents
 
 
 def _hooks(node):
@@ -248,8 +248,8 @@ def watch(steps, how="always", last=None):
 
 def _messages(warned):
     """Return the warnings, without those that the garbage collector gives about another case."""
-    found = [(w.category.__name__, str(w.message)) for w in warned]
-    return [(kind, message) for kind, message in found if "never awaited" not in message]
+    messages = [(w.category.__name__, str(w.message)) for w in warned]
+    return [(kind, message) for kind, message in messages if "never awaited" not in message]
 
 
 @dataclasses.dataclass
@@ -275,9 +275,9 @@ def difference(a, b, path=()):
         return f"{_at(path)}: {_short(a)} != {_short(b)}"
     if isinstance(a, (list, tuple)):
         for i, (x, y) in enumerate(zip(a, b, strict=False)):
-            found = difference(x, y, (*path, i))
-            if found:
-                return found
+            deeper = difference(x, y, (*path, i))
+            if deeper:
+                return deeper
         if len(a) != len(b):
             more = (a if len(a) > len(b) else b)[min(len(a), len(b))]
             return f"{_at(path)}: {len(a)} != {len(b)} entries, beginning with {_short(more)}"

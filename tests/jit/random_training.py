@@ -390,8 +390,8 @@ def without_recording(w):
 
 def raise_inside(w):
     kinds = (ValueError, Interrupt, KeyboardInterrupt)
-    places = ("after the forward", "after the backward", "after the step")
-    w.raises = places[w.rng.integers(3)], kinds[w.rng.integers(3)]
+    moments = ("after the forward", "after the backward", "after the step")
+    w.raises = moments[w.rng.integers(3)], kinds[w.rng.integers(3)]
 
 
 def accumulate_or_not(w):
@@ -529,10 +529,10 @@ def observed(steps):
         yield shown, (Observer()(shown[:cut]), surroundings()), Observer()(shown[cut:])
 
 
-def first_difference(expected, found, differ):
+def first_difference(expected, actual, differ):
     """Compare as `compare` does; a call may be refused if that is an error and changes nothing."""
     before, expected, refused = None, iter(expected), None
-    for other, *b in found:
+    for other, *b in actual:
         if other[0] == "refused":
             refused = "refused"
             if changed := difference(before, b[1]):
@@ -579,8 +579,8 @@ def far(a, b, path=()):
             close = np.isclose(x, y, rtol=1e-5, atol=1e-5 * scale, equal_nan=True).all()
         return None if close else f"at {path}: {x[:4]} != {y[:4]}"
     if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)) and len(a) == len(b):
-        found = (far(x, y, (*path, i)) for i, (x, y) in enumerate(zip(a, b, strict=False)))
-        return next((where for where in found if where), None)
+        actual = (far(x, y, (*path, i)) for i, (x, y) in enumerate(zip(a, b, strict=False)))
+        return next((where for where in actual if where), None)
     if isinstance(a, str) and isinstance(b, str) and "0x" in a and "0x" in b:
         with contextlib.suppress(ValueError):
             x, y = float.fromhex(a), float.fromhex(b)

@@ -88,8 +88,8 @@ def test_each_pass_is_at_work():
             return run(MODELS["relu"], OPTIMIZERS["adam"], True)[3].programs()[-1]
 
     whole = step()
-    assert whole.pool.held < step("reuse").pool.held
-    assert whole.pool.asked < step("in place").pool.asked
+    assert whole.pool.allocated < step("reuse").pool.allocated
+    assert whole.pool.requested < step("in place").pool.requested
     assert not whole.whole and "linear" in step("unroll").whole
     assert "Adam.update()" in whole.lines() and "Adam.update()" not in step("flat").lines()
     assert type(whole._run[0]) is TakeAll and type(step("respell")._run[0]) is not TakeAll
@@ -99,11 +99,11 @@ def test_each_pass_is_at_work():
         return x + 1
 
     with passes.without("dead code"):
-        kept = pure(wasteful)
-        kept(X), kept(X)
+        optimized = pure(wasteful)
+        optimized(X), optimized(X)
     left = pure(wasteful)
     left(X), left(X)
-    assert "exp" in repr(kept) and "exp" not in repr(left)
+    assert "exp" in repr(optimized) and "exp" not in repr(left)
 
 
 def test_gradients_are_computed_in_the_optimizers_buffer():

@@ -29,8 +29,8 @@ def test_jitted_is_eager(name):
     steps, last = CASES[name], None
     for how in HOW:
         expected = watch(steps(eager), how, last)
-        found = watch(steps(JIT), how, last)
-        assert difference(expected, found) is None, f"looked at {how}; eager comes first"
+        actual = watch(steps(JIT), how, last)
+        assert difference(expected, actual) is None, f"looked at {how}; eager comes first"
         last = last or len(expected) - 2  # the last entry looks at all of them again
     assert last >= 5, "a case looks at six calls at least"
 
@@ -41,11 +41,11 @@ def test_the_catalogue_is_large():
 
 def steps_of(jit):
     """A small case, for jits that are wrong."""
-    w, kept = nn.Parameter(np.ones(2, np.float32)), []
+    w, outputs = nn.Parameter(np.ones(2, np.float32)), []
     f = jit(lambda x: (w * x, (w * x).sum().backward())[0])
     for k in range(7):
-        kept.append(f(tg.tensor([float(k), 1.0])))
-        yield kept[-1], w
+        outputs.append(f(tg.tensor([float(k), 1.0])))
+        yield outputs[-1], w
 
 
 def frozen(function):
@@ -124,11 +124,11 @@ WRONG = [
 
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.__name__)
 def test_a_wrong_jit_would_be_seen(wrong):
-    expected, found = watch(steps_of(eager)), attempt(watch, steps_of(wrong))
-    assert isinstance(found, Raised) or difference(expected, found)
+    expected, actual = watch(steps_of(eager)), attempt(watch, steps_of(wrong))
+    assert isinstance(actual, Raised) or difference(expected, actual)
     expected = watch(steps_of(eager), "seldom", 6)
-    found = attempt(watch, steps_of(wrong), "seldom", 6)
-    seen = isinstance(found, Raised) or difference(expected, found)
+    actual = attempt(watch, steps_of(wrong), "seldom", 6)
+    seen = isinstance(actual, Raised) or difference(expected, actual)
     assert seen or wrong in (overwriting, minus_zero)  # seen by those alone who keep all results
 
 

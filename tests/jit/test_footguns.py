@@ -184,10 +184,10 @@ def test_outputs_and_gradients_kept_over_calls(jit):
         loss.backward()
         return loss, x * 2
 
-    kept = [(f(tg.tensor(x)), p.grad) for x in ABCD]
-    assert [loss.item() for (loss, _), _ in kept] == [3.0, 7.0, 11.0, 1.0]
-    assert [y.tolist() for (_, y), _ in kept] == [[2 * a, 2 * b] for a, b in ABCD]
-    assert [g.tolist() for _, g in kept] == [list(x) for x in ABCD]
+    outputs = [(f(tg.tensor(x)), p.grad) for x in ABCD]
+    assert [loss.item() for (loss, _), _ in outputs] == [3.0, 7.0, 11.0, 1.0]
+    assert [y.tolist() for (_, y), _ in outputs] == [[2 * a, 2 * b] for a, b in ABCD]
+    assert [g.tolist() for _, g in outputs] == [list(x) for x in ABCD]
 
 
 def test_inputs_that_alias(jit):

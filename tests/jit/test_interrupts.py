@@ -87,11 +87,11 @@ def goes_on_as_eager(model, optimizer, step):
     twin, its_optimizer = twin_of(model, optimizer)
     eager = step_of(twin, its_optimizer)
     for k in range(3):
-        found = []
+        losses = []
         for one in (step, eager):
             tg.manual_seed(k)
-            found.append(one(rows(k), labels(k)).item())
-        assert found[0] == found[1] and parts(model) == parts(twin)
+            losses.append(one(rows(k), labels(k)).item())
+        assert losses[0] == losses[1] and parts(model) == parts(twin)
     states = [str(o.state_dict()) for o in (optimizer, its_optimizer)]
     assert states[0] == states[1]
 

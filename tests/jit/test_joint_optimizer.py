@@ -62,25 +62,25 @@ HOLDERS = {
 }
 
 
-def seen(held):
-    if isinstance(held, mmap.mmap):
-        return held[:]
-    if isinstance(held, (np.ndarray, memoryview)):
-        return np.asarray(held).tobytes()
-    return held.detach().numpy().tobytes()
+def seen(holding):
+    if isinstance(holding, mmap.mmap):
+        return holding[:]
+    if isinstance(holding, (np.ndarray, memoryview)):
+        return np.asarray(holding).tobytes()
+    return holding.detach().numpy().tobytes()
 
 
 @pytest.mark.parametrize("holder", HOLDERS)
 def test_a_view_of_parameters_goes_on_showing_them(holder):
     model = nn.Linear(3, 2)
-    held = HOLDERS[holder](model, None)
-    before = seen(held)
+    holding = HOLDERS[holder](model, None)
+    before = seen(holding)
     step = stepped(model, optim.SGD(model.parameters(), lr=0.1))
     assert not parts(step)
-    assert holder == "a graph" or seen(held) != before
+    assert holder == "a graph" or seen(holding) != before
     shown = model.weight.detach().numpy()
     if holder not in ("a row", "the transposed", "a graph"):
-        assert seen(held) == shown.tobytes()
+        assert seen(holding) == shown.tobytes()
 
 
 def test_tied_weights_stay_tied():
@@ -95,10 +95,12 @@ def test_state_that_somebody_holds_is_changed_where_it_is():
     optimizer = optim.Adam(model.parameters())
     model(tg.ones(4, 3)).sum().backward()
     optimizer.step()
-    held = optimizer.state[model.weight]["exp_avg"]
-    before = held.copy()
+    holding = optimizer.state[model.weight]["exp_avg"]
+    before = holding.copy()
     assert not parts(stepped(model, optimizer))
-    assert held is optimizer.state[model.weight]["exp_avg"] and not np.array_equal(held, before)
+    assert holding is optimizer.state[model.weight]["exp_avg"] and not np.array_equal(
+        holding, before
+    )
 
 
 def test_an_update_of_ones_own_is_called_for_each_parameter():

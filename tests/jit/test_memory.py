@@ -44,11 +44,11 @@ def test_a_number_that_changes_from_call_to_call():
 
 
 def test_a_number_around_it_that_changes():
-    held, x = [0.0], t(1, 2)
-    f = JIT(lambda x: x * held[0] + held[0])
+    holder, x = [0.0], t(1, 2)
+    f = JIT(lambda x: x * holder[0] + holder[0])
 
     def work(k):
-        held[0] = k / 7
+        holder[0] = k / 7
         f(x)
 
     assert grown(work, 300, 1500) < SMALL
@@ -75,11 +75,11 @@ def test_branches_that_change():
 
 def test_tensors_made_anew():
     def work(k):
-        held["x"], held["y"] = rows(k, (20, 20)), np.ones((20, 20), np.float32)
+        holder["x"], holder["y"] = rows(k, (20, 20)), np.ones((20, 20), np.float32)
         f()
 
-    held = {}
-    f = JIT(lambda: (held["x"] * tg.from_numpy(held["y"])).sum())
+    holder = {}
+    f = JIT(lambda: (holder["x"] * tg.from_numpy(holder["y"])).sum())
     assert grown(work, 300, 1500) < SMALL
 
 
@@ -130,15 +130,15 @@ def test_models_and_optimizers_made_anew_with_their_functions(kind):
 def test_a_large_model_is_freed_when_its_last_holder_goes():
     """The last one to be dropped may be the function, the model or the optimizer."""
     for order in ("step model optimizer", "model optimizer step", "optimizer step model"):
-        held = {"model": nn.Sequential(nn.Linear(100, 100), nn.ReLU(), nn.Linear(100, 3))}
-        held["optimizer"] = optim.Adam(held["model"].parameters(), lr=0.01)
-        held["step"] = JIT(training)
+        holder = {"model": nn.Sequential(nn.Linear(100, 100), nn.ReLU(), nn.Linear(100, 3))}
+        holder["optimizer"] = optim.Adam(holder["model"].parameters(), lr=0.01)
+        holder["step"] = JIT(training)
         for k in range(5):
-            held["step"](held["model"], held["optimizer"], rows(k, (8, 100)), labels(k, 8))
-        refs = [weakref.ref(held["model"]), weakref.ref(held["model"][0].weight)]
-        refs += [weakref.ref(held["optimizer"])]
+            holder["step"](holder["model"], holder["optimizer"], rows(k, (8, 100)), labels(k, 8))
+        refs = [weakref.ref(holder["model"]), weakref.ref(holder["model"][0].weight)]
+        refs += [weakref.ref(holder["optimizer"])]
         for name in order.split():
-            del held[name]
+            del holder[name]
         gc.collect()
         assert [ref() is None for ref in refs] == [True] * 3, order
 

@@ -147,8 +147,8 @@ def test_an_error_ends_the_loop_after_the_calls_before_it():
 
 def test_results_do_not_share_memory():
     double = tg.jit(lambda x: x * 2, pure=True)
-    found = double.over([tg.tensor([float(i)]) for i in range(5)])
-    assert [y.item() for y in found] == [0.0, 2.0, 4.0, 6.0, 8.0]
+    doubled = double.over([tg.tensor([float(i)]) for i in range(5)])
+    assert [y.item() for y in doubled] == [0.0, 2.0, 4.0, 6.0, 8.0]
 
 
 def test_no_batches_make_no_results():

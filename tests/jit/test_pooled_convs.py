@@ -90,7 +90,7 @@ def test_equal_pixels_send_the_gradient_to_the_first_of_them():
 @pytest.mark.parametrize("value", [np.inf, np.nan, 1e25])
 def test_what_is_not_finite_comes_out_as_in_eager(value):
     """The step is captured on finite numbers, then sees others, then finite ones again."""
-    found = []
+    results = []
     for tile_rows in (None, 13):
         tg.manual_seed(0)
         model = Net()
@@ -106,7 +106,7 @@ def test_what_is_not_finite_comes_out_as_in_eager(value):
         odd[3, 1, 5, 5] = value
         for x in (X, X, odd, X):
             loss = step(tg.from_numpy(x), tg.from_numpy(Y))
-            found.append([loss.numpy(), *(p.grad.numpy() for p in model.parameters())])
-    for eager, tiled in zip(found[:4], found[4:], strict=True):
+            results.append([loss.numpy(), *(p.grad.numpy() for p in model.parameters())])
+    for eager, tiled in zip(results[:4], results[4:], strict=True):
         for a, b in zip(eager, tiled, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)

@@ -63,10 +63,10 @@ def gradients_that_somebody_holds(maybe):
     add = maybe(lambda x: (w * x).sum().backward())
     for _ in range(4):
         add(tg.ones(2))
-    held = w.grad
+    holder = w.grad
     for i in range(3):
         add(tg.full((2,), float(i)))
-        yield held.tolist(), held is w.grad
+        yield holder.tolist(), holder is w.grad
 
 
 def gradients_that_go_and_come(maybe):
@@ -258,10 +258,10 @@ def a_gradient_that_is_returned(maybe):
         (w * x).sum().backward()
         return w.grad
 
-    step, kept = maybe(step), []
+    step, results = maybe(step), []
     for i in range(5):
-        kept.append(step(tg.full((2,), float(i))))
-        yield kept[-1] is w.grad, [g.tolist() for g in kept]
+        results.append(step(tg.full((2,), float(i))))
+        yield results[-1] is w.grad, [g.tolist() for g in results]
 
 
 def writes(maybe):
@@ -275,8 +275,8 @@ def writes(maybe):
         yield x.tolist(), buffer.tolist(), overlapping.tolist()
 
 
-def maybe_add(maybe, known={}):  # noqa: B006
-    return known.setdefault(maybe, maybe(lambda a, b: a.add_(b)))
+def maybe_add(maybe, memo={}):  # noqa: B006
+    return memo.setdefault(maybe, maybe(lambda a, b: a.add_(b)))
 
 
 def layouts(maybe):

@@ -34,9 +34,11 @@ def test_default_seldom_looked_at(seed):
 @pytest.mark.parametrize("form", ["pure", "tiles"])
 def test_others_are_as_eager_or_refused(form):
     """Most runs are not refused."""
-    found = [compare(seed, form, FORMS[form]) for seed in range(10)]
-    assert [where for where in found if where not in (None, "refused")] == []
-    assert found.count(None) > (2 if form == "pure" else 0)  # tiles refuse an event of most runs
+    differences = [compare(seed, form, FORMS[form]) for seed in range(10)]
+    assert [where for where in differences if where not in (None, "refused")] == []
+    assert differences.count(None) > (
+        2 if form == "pure" else 0
+    )  # tiles refuse an event of most runs
 
 
 def stops(function):

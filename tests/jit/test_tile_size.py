@@ -34,8 +34,8 @@ def losses(make_model, rows=600, calls=3, **options):
     step = step_of(model, optim.SGD(model.parameters(), lr=0.1))
     step = tg.jit(step, **options) if options else step
     x, y = tg.from_numpy(X[:rows]), tg.from_numpy(Y[:rows])
-    found = [step(x, y).item() for _ in range(calls)]
-    return found, [p.detach().numpy().copy() for p in model.parameters()], step
+    numbers = [step(x, y).item() for _ in range(calls)]
+    return numbers, [p.detach().numpy().copy() for p in model.parameters()], step
 
 
 def small():

@@ -74,12 +74,12 @@ def run(make_model, make_optimizer, tile_rows=None, calls=4, x=X, y=Y):
     model = make_model()
     step = step_of(model, make_optimizer(model.parameters()))
     step = tg.jit(step, tile_rows=tile_rows) if tile_rows else step
-    x, y, found = tg.from_numpy(x), tg.from_numpy(y), []
+    x, y, arrays = tg.from_numpy(x), tg.from_numpy(y), []
     for _ in range(calls):
         loss, more = step(x, y)
-        found += [loss.detach().numpy(), more["outputs"].numpy()]
-    found += [p.detach().numpy().copy() for p in model.parameters()]
-    return found + [p.grad.numpy() for p in model.parameters()], step
+        arrays += [loss.detach().numpy(), more["outputs"].numpy()]
+    arrays += [p.detach().numpy().copy() for p in model.parameters()]
+    return arrays + [p.grad.numpy() for p in model.parameters()], step
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -205,7 +205,7 @@ def test_any_cut_of_any_batch(rows, tile_rows, workers):
 def test_cuts_are_even_and_leave_nothing_out(rows, tile_rows):
     made = tiles.cuts(rows, tile_rows)
     assert [row for cut in made for row in range(cut.start, cut.stop)] == list(range(rows))
-    lengths = [tiles.length(cut) for cut in made]
+    lengths = [tiles.row_count(cut) for cut in made]
     assert max(lengths) <= tile_rows and max(lengths) - min(lengths) <= 1
 
 

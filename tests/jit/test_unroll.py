@@ -43,12 +43,12 @@ MADE = "an array made from nothing"
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_a_kernel_is_opened_only_if_the_calls_give_its_bits(kernel, argument):
     a = argument()
-    found = unroll(KERNELS[kernel], (a,), {}, Pool())
+    unrolled = unroll(KERNELS[kernel], (a,), {}, Pool())
     assert same_bits(a, x())
     in_silence = kernel == "a value read out in silence"  # which only other data would show
-    assert (found is not None) == (kernel == MADE or (in_silence and argument is not x))
+    assert (unrolled is not None) == (kernel == MADE or (in_silence and argument is not x))
     if kernel == MADE:
-        steps, (out,) = found
+        steps, (out,) = unrolled
         a.flags.writeable = True
         a += 2
         for step in steps:
@@ -269,9 +269,9 @@ def test_two_views_of_a_reusable_argument_are_told_apart():
             np.exp(y, out=y)
             return y * other
 
-        found = unroll(kernel, (a, view), {}, pool, [a])
-        if found is not None:
+        unrolled = unroll(kernel, (a, view), {}, pool, [a])
+        if unrolled is not None:
             a[...] = np.arange(9).reshape(3, 3)
-            for step in found[0]:
+            for step in unrolled[0]:
                 step()
-            assert same_bits(found[1][0], expected)
+            assert same_bits(unrolled[1][0], expected)

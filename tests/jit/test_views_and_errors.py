@@ -157,10 +157,10 @@ def outcome(function, x, errors):
         warnings.simplefilter("always")
         try:
             with np.errstate(**errors) if errors else contextlib.nullcontext():
-                found = function(x).detach().numpy().tobytes()
+                actual = function(x).detach().numpy().tobytes()
         except Exception as error:
-            found = type(error), str(error)
-    return found, [(one.category, str(one.message)) for one in caught]
+            actual = type(error), str(error)
+    return actual, [(one.category, str(one.message)) for one in caught]
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -107,11 +107,12 @@ def test_dropout_drops_about_p_and_scales_the_rest(
     tg.manual_seed(0)
     x = tg.ones(*shape, requires_grad=True)
     y = getattr(F, name)(x, 0.2)
-    kept = y.detach().numpy() != 0
+    not_dropped = y.detach().numpy() != 0
     assert np.unique(y.detach().numpy()).tolist() == [0, 1.25]
-    assert abs(kept.mean() - 0.8) < 0.05
+    assert abs(not_dropped.mean() - 0.8) < 0.05
     assert (
-        kept == kept[tuple(slice(1) if i in alike else slice(None) for i in range(x.ndim))]
+        not_dropped
+        == not_dropped[tuple(slice(1) if i in alike else slice(None) for i in range(x.ndim))]
     ).all()
     y.sum().backward()
     assert np.array_equal(x.grad.numpy(), y.detach().numpy())

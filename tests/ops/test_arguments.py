@@ -70,10 +70,10 @@ def test_asking_for_nothing_is_let_through() -> None:
 @pytest.mark.parametrize("device", ["cuda", "cuda:0", "mps", "meta"])
 def test_there_is_no_other_device(device: str) -> None:
     assert str(tg.device(device)) == device
-    for given in (device, tg.device(device)):
+    for named in (device, tg.device(device)):
         for call in (tg.tensor(X).to, lambda device: tg.zeros(2, device=device)):
             with pytest.raises(RuntimeError, match="CPU"):
-                call(given)
+                call(named)
 
 
 def test_the_cpu_is_a_device() -> None:

@@ -94,6 +94,6 @@ def test_a_copy_shares_no_memory(name: str) -> None:
         "transpose_copy": (0, 1), "unfold_copy": (1, 1, 1), "unsqueeze_copy": (0,),
         "view_copy": ((2,),),
     }.get(name, ())  # fmt: skip
-    found = getattr(tg, name)(x, *args)
-    for y in found if isinstance(found, tuple) else (found,):
+    result = getattr(tg, name)(x, *args)
+    for y in result if isinstance(result, tuple) else (result,):
         assert not np.shares_memory(x.numpy(), y.numpy())

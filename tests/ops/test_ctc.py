@@ -12,7 +12,7 @@ from tinygrad_mnist.autograd.op import ShapeError
 
 
 def read(path: tuple[int, ...], blank: int) -> list[int]:
-    """What a path says: runs as one, blanks left out."""
+    """The labels of a path: runs as one, without blanks."""
     return [k for k, _ in itertools.groupby(path) if k != blank]
 
 

@@ -41,8 +41,8 @@ def test_out_may_be_an_operand_a_view_or_wider() -> None:
 
 def test_several_results_go_into_several() -> None:
     values, indices = tg.zeros(2), tg.zeros(2, dtype=tg.int64)
-    found = tg.sort(tg.tensor([2.0, 1.0]), out=(values, indices))
-    assert found.values is values and found.indices is indices
+    actual = tg.sort(tg.tensor([2.0, 1.0]), out=(values, indices))
+    assert actual.values is values and actual.indices is indices
     assert values.tolist() == [1, 2] and indices.tolist() == [1, 0]
     with pytest.raises(TypeError, match="out= must be 2 Tensors, not 1"):
         tg.sort(X, out=values)

@@ -1,4 +1,4 @@
-"""What scripts/write_stub.py writes is current: types of public ops, docs/api.md, sizes."""
+"""The output of scripts/write_stub.py is current: types of public ops, docs/api.md, sizes."""
 
 import runpy
 from pathlib import Path

@@ -39,12 +39,12 @@ SECTIONS = {
 }
 
 
-def strays(heading: str, names: list[str], found: dict[str, Any]) -> list[str]:
+def strays(heading: str, names: list[str], table_rows: dict[str, Any]) -> list[str]:
     """The rows of a section whose kernel is neither NumPy's nor in the section's file."""
     file = re.search(r"\(kernels/(\w+)\.py\)", heading)
     home = f"tinygrad_mnist.kernels.{file[1]}" if file else None
-    own = [n for n in names if not isinstance(found[n], np.ufunc)]
-    return [f"{n} in {found[n].__module__}" for n in own if found[n].__module__ != home]
+    own = [n for n in names if not isinstance(table_rows[n], np.ufunc)]
+    return [f"{n} in {table_rows[n].__module__}" for n in own if table_rows[n].__module__ != home]
 
 
 def test_every_row_stands_in_a_section() -> None:

@@ -126,9 +126,9 @@ def test_the_line_search_meets_both_wolfe_conditions():
 
     start = at(0.0)
     for first in (1e-3, 0.5, 1.0, 3.0, 40.0):
-        found = strong_wolfe(at, start, first, max_steps=50, narrow=0.0)
-        assert found.loss <= start.loss + 1e-4 * found.t * start.slope
-        assert abs(found.slope) <= 0.9 * abs(start.slope)
+        point = strong_wolfe(at, start, first, max_steps=50, narrow=0.0)
+        assert point.loss <= start.loss + 1e-4 * point.t * start.slope
+        assert abs(point.slope) <= 0.9 * abs(start.slope)
 
 
 def test_what_it_refuses():

@@ -19,12 +19,12 @@ def sgd(*rates, **options):
 
 def rates(scheduler, epochs):
     """The first group's rate in each epoch."""
-    found = []
+    actual = []
     for _ in range(epochs):
-        found.append(scheduler.get_last_lr()[0])
-        assert found[-1] == scheduler.optimizer.param_groups[0]["lr"]
+        actual.append(scheduler.get_last_lr()[0])
+        assert actual[-1] == scheduler.optimizer.param_groups[0]["lr"]
         scheduler.step()
-    return found
+    return actual
 
 
 # A schedule for an optimizer with lr = 0.5, and the rate of epoch t
@@ -193,11 +193,11 @@ def test_one_cycle_can_leave_momentum_alone():
 
 def plateau(metrics, **options):
     scheduler = schedules.ReduceLROnPlateau(sgd(1.0), factor=0.5, **options)
-    found = []
+    actual = []
     for metric in metrics:
         scheduler.step(metric)
-        found.append(scheduler.get_last_lr()[0])
-    return found
+        actual.append(scheduler.get_last_lr()[0])
+    return actual
 
 
 def test_the_rate_falls_once_patience_is_over():

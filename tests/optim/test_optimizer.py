@@ -39,11 +39,11 @@ def test_a_group_keeps_what_it_says_and_takes_the_rest_from_the_defaults():
 def test_a_group_added_later_is_stepped_too():
     first, later = with_gradient(1.0), with_gradient(1.0)
     optimizer = optim.SGD([first], lr=0.25)
-    given = {"params": later, "lr": 0.5}
-    optimizer.add_param_group(given)
+    settings = {"params": later, "lr": 0.5}
+    optimizer.add_param_group(settings)
     optimizer.step()
     assert later.item() == 0.5
-    assert given == {"params": later, "lr": 0.5}  # what the caller holds is not written to
+    assert settings == {"params": later, "lr": 0.5}  # what the caller holds is not written to
 
 
 def test_a_changed_rate_holds_from_the_next_step():
@@ -92,9 +92,9 @@ def test_missing_gradients_are_named():
 def test_zero_grad_forgets_or_fills_with_zeros():
     p = with_gradient()
     optimizer = optim.SGD([p])
-    kept = p.grad
+    before = p.grad
     optimizer.zero_grad(set_to_none=False)
-    assert p.grad is kept and p.grad.tolist() == [0.0, 0.0]
+    assert p.grad is before and p.grad.tolist() == [0.0, 0.0]
     optimizer.zero_grad()
     assert p.grad is None
 
@@ -195,12 +195,14 @@ def test_state_dicts_have_pytorchs_layout_and_own_their_memory(cls, options):
     saved = optimizer.state_dict()
     assert [group["params"] for group in saved["param_groups"]] == [[0], [1]]
     assert [group["lr"] for group in saved["param_groups"]][1] == 0.5
-    assert all(isinstance(v, tg.Tensor) for kept in saved["state"].values() for v in kept.values())
-    assert not any(key.startswith("_") for kept in saved["state"].values() for key in kept)
+    assert all(
+        isinstance(v, tg.Tensor) for state in saved["state"].values() for v in state.values()
+    )
+    assert not any(key.startswith("_") for state in saved["state"].values() for key in state)
     before = copy.deepcopy(saved)
     optimizer.step()
-    for number, kept in before["state"].items():
-        for key, value in kept.items():
+    for number, state in before["state"].items():
+        for key, value in state.items():
             assert np.array_equal(saved["state"][number][key].numpy(), value.numpy())
 
 
@@ -271,7 +273,7 @@ def test_a_state_dict_that_does_not_fit_is_refused_and_changes_nothing(change, m
 
 def values(optimizer):
     state = optimizer.state_dict()["state"]
-    return [[value.tolist() for value in kept.values()] for kept in state.values()]
+    return [[value.tolist() for value in of_one.values()] for of_one in state.values()]
 
 
 # What is refused

@@ -1,4 +1,4 @@
-"""What one step computes: the textbook's numbers, and the same bits joined or resumed."""
+"""The results of one step: the textbook's numbers, and the same bits joined or resumed."""
 
 import copy
 import tracemalloc
@@ -9,7 +9,7 @@ import pytest
 import tinygrad_mnist as tg
 from tests.optim.every import CASES, NAMES, textbook
 from tinygrad_mnist import optim
-from tinygrad_mnist.optim.joint import Joint
+from tinygrad_mnist.jit.joint import Joint
 
 every = pytest.mark.parametrize("cls, options", CASES, ids=NAMES)
 both = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -47,10 +47,10 @@ def same(a, b):
 def cut(buffer):
     """The parameters' views of one buffer, each in its own memory order."""
     views, start = [], 0
-    for place, shape in enumerate(SHAPES):
+    for index, shape in enumerate(SHAPES):
         stop = start + int(np.prod(shape))
         piece = buffer[start:stop]
-        views.append(piece.reshape(shape[::-1]).T if place == 1 else piece.reshape(shape))
+        views.append(piece.reshape(shape[::-1]).T if index == 1 else piece.reshape(shape))
         start = stop
     return views
 

@@ -40,7 +40,7 @@ class Row(NamedTuple):
     order: int = 2
     """How often it can be differentiated: 2 stands for as often as one likes."""
     through: Callable[[Any], Any] | None = None
-    """What the arguments are made to be first: symmetric, say."""
+    """A function that prepares the arguments: makes them symmetric, say."""
 
 
 def op_named(name: str) -> Callable[..., Any]:
@@ -635,8 +635,8 @@ def _windows(x: Any, size: Any, step: Any, gap: Any) -> Any:
     sides = zip(x.shape[lead:], size, step, gap, strict=True)
     number = [len(range(0, n - g * (k - 1), s)) for n, k, s, g in sides]
     out = np.zeros((*x.shape[:lead], *size, *number))
-    for at, place in pairs.items():
-        out[at] = x[place]
+    for at, source in pairs.items():
+        out[at] = x[source]
     return out
 
 
@@ -644,8 +644,8 @@ def _unwindows(d: Any, shape: Any, step: Any, gap: Any) -> Any:
     count = len(shape)
     lead, size = d.shape[: -2 * count], d.shape[-2 * count : -count]
     out = np.zeros((*lead, *shape))
-    for at, place in _slid(out.shape, size, step, gap):
-        out[place] += d[at]
+    for at, source in _slid(out.shape, size, step, gap):
+        out[source] += d[at]
     return out
 
 

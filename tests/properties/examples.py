@@ -18,7 +18,7 @@ def same_examples(strategy: Any, count: int, start: int = 0) -> list[Any]:
     which are loaded by then, and a whole run has loaded others than one test. Here it mixes in
     none.
     """
-    found: list[Any] = []
+    drawn: list[Any] = []
 
     @seed(start)
     @settings(
@@ -27,12 +27,12 @@ def same_examples(strategy: Any, count: int, start: int = 0) -> list[Any]:
     )  # fmt: skip
     @given(strategy)
     def draw(example: Any) -> None:
-        found.append(example)
+        drawn.append(example)
 
     provider = getattr(providers, "HypothesisProvider", None)
     if not hasattr(provider, CONSTANT):
         draw()
-        return found
+        return drawn
     with mock.patch.object(provider, CONSTANT, return_value=None):
         draw()
-    return found
+    return drawn

@@ -79,7 +79,6 @@ class Graphs(RuleBasedStateMachine):
         super().__init__()
         self.leaves: list[tuple[Tensor, Value]] = []
         self.expected: dict[int, Array] = {}
-        self.given: list[tuple[Tensor, Array]] = []
 
     def keep(self, tensor: Any, value: Value) -> tuple[Any, Value]:
         assume(np.all(np.abs(value.array) < 1e6))

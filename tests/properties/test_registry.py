@@ -45,7 +45,7 @@ def check_op(name: str, examples: int) -> None:
     @given(ROWS[name].calls)
     def check(call: Call) -> None:
         function, args = recorded(name, call)
-        value = None if like is None else lambda *given: like(*map(through, given), **call.kw)
+        value = None if like is None else lambda *inputs: like(*map(through, inputs), **call.kw)
         second = ROWS[name].order > 1
         prove(function, args, value, second_order=second, float32="dtype" not in call.kw)
         if args and not REGISTRY[name].draws:
@@ -85,7 +85,7 @@ def test_elementwise_op_at_the_edges(name: str, shape: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("name", [name for name in KNOWN if ROWS[name].like is None])
 def test_creation(name: str) -> None:
-    """What is made of settings alone: shape, dtype, and no gradient."""
+    """A Tensor made of settings alone: shape, dtype, and no gradient."""
 
     @quickly
     @given(ROWS[name].calls)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -71,14 +72,19 @@ def test_every_mistake_is_in_a_cell(page: str, run_of: Runs) -> None:
 
 def test_the_graph_names_layers_and_shapes(run_of: Runs) -> None:
     drawn = step_graph(run_of("cnn"))
-    frames = [frame["name"] for frame in drawn["frames"]]
-    assert frames[:3] == ["0 Unflatten", "1 Conv2d", "2 ReLU"] and frames[-1] == "loss"
-    edges = {arrow["text"] for arrow in drawn["arrows"]}
-    assert {"128 × 784 float32", "128 × 16 × 24 × 24 float32", "32 × 16 × 5 × 5 float32"} <= edges
-    names = [box["text"] for box in drawn["boxes"]]
-    assert {name for name, _ in run_of("cnn").model.named_parameters()} <= set(names)
-    assert names.count("labels") == names.count("images") == 1
-    assert drawn["ops"] == len([box for box in drawn["boxes"] if box["kind"] == "op"])
+    picture = ElementTree.fromstring(drawn["svg"])
+
+    def texts(kind: str) -> list[str]:
+        groups = [g for g in picture.iter() if (g.get("class") or "").split()[-1:] == [kind]]
+        return [g.text or g.findtext("{*}text") or "" for g in groups]
+
+    assert texts("frame")[1:4] == ["0 Unflatten", "1 Conv2d", "2 ReLU"]
+    assert texts("frame")[-1] == "loss: cross_entropy"
+    shapes = {"128 × 784 float32", "128 × 16 × 24 × 24 float32", "32 × 16 × 5 × 5 float32"}
+    assert shapes <= set(texts("edge"))
+    assert {name for name, _ in run_of("cnn").model.named_parameters()} == set(texts("parameter"))
+    assert texts("leaf") == ["images"] and texts("constant").count("labels") == 1
+    assert drawn["ops"] == len(texts("op"))
 
 
 def test_nothing_of_the_run_is_changed(run_of: Runs) -> None:
@@ -211,7 +217,7 @@ def test_without_jinja_training_goes_on_with_a_notice(
     monkeypatch.setattr("tinygrad_mnist.train.plots.can_plot", lambda: False)
     monkeypatch.setattr("tinygrad_mnist.report.can_render", lambda: False)
     code, out, _ = run("train", "neuron", "--epochs", "1", "--out", "a")
-    assert code == 0 and "no report: it needs Jinja2; pip install 'tinygrad-mnist[cli]'" in out
+    assert code == 0 and "no report: Jinja2 is missing; pip install 'tinygrad-mnist[cli]'" in out
     assert not (tmp_path / "a" / "report.html").exists()
     for command in (("report", "a"), ("compare", "a", "b")):
         assert run(*command)[::2] == (
@@ -298,7 +304,7 @@ def test_a_damaged_record_costs_the_report_a_line(runs: Path, run: Any) -> None:
     (runs / "a" / "run.json").write_text('{"recipe"')
     for command in (("report", "a"), ("compare", "a", "b")):
         code, _, err = run(*command)
-        assert code == 2 and err.startswith("tinygrad-mnist: a/run.json: damaged: ")
+        assert code == 2 and err.startswith("tinygrad-mnist: a/run.json: damaged or half-written: ")
         assert err.count("\n") == 1
 
 

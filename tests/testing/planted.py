@@ -89,7 +89,7 @@ HANDED_OUT = [False]
 
 
 def overwriting(rule: Rule) -> Rule:
-    """What was kept for backward is used as scratch memory."""
+    """Memory saved for backward is used as scratch."""
 
     def wrong(*args: Any) -> Any:
         gi = np.array(rule(*args)) if not isinstance(args[0], Tensor) else rule(*args)
@@ -152,7 +152,7 @@ def fingerprint(function: Any, args: list[Any], second: bool) -> list[Any]:
 
 
 def matters(name: str, index: int, kind: Sabotage, function: Any, args: list[Any]) -> bool:
-    """Whether the error makes a difference in this call, that is not in the last bits."""
+    """Tell whether the error makes a difference in this call, in more than the last bits."""
     if kind is aliased:
         HANDED_OUT[0] = False
         with planted(name, index, kind):
@@ -169,7 +169,7 @@ def matters(name: str, index: int, kind: Sabotage, function: Any, args: list[Any
 
 def caught(name: str, index: int, kind: Sabotage, examples: int, start: int) -> tuple[int, int]:
     """In how many calls the error made a difference, and in how many of those it was caught."""
-    changed = found = 0
+    changed = detected = 0
     twice = ROWS[name].order > 1
     if kind is forgetful and not twice:  # there is no second derivative to lose
         return 0, 0
@@ -184,8 +184,8 @@ def caught(name: str, index: int, kind: Sabotage, examples: int, start: int) -> 
                 try:
                     prove(function, args, second_order=twice, float32="dtype" not in call.kw)
                 except Exception:
-                    found += 1
-    return changed, found
+                    detected += 1
+    return changed, detected
 
 
 def main(examples: int = 20, only: str = "") -> None:

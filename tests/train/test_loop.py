@@ -9,7 +9,7 @@ import pytest
 from tinygrad_mnist.data import Mnist
 from tinygrad_mnist.models import RECIPES, Recipe, RecipeError
 from tinygrad_mnist.train import Diverged, Trainer, evaluate, fit, predict
-from tinygrad_mnist.train.loop import chosen, split
+from tinygrad_mnist.train.loop import chosen, validation_split
 
 
 def small(name: str, **changes: object) -> Recipe:
@@ -99,15 +99,15 @@ def test_the_test_images_play_no_part(few: Mnist) -> None:
 
 def test_validation_images_are_not_trained_on(few: Mnist) -> None:
     recipe = small("mlp-10")
-    kept, held = split(len(few.train_labels), recipe)
-    assert sorted([*kept, *held]) == list(range(400))
-    assert len(held) == 33
+    training, validation = validation_split(len(few.train_labels), recipe)
+    assert sorted([*training, *validation]) == list(range(400))
+    assert len(validation) == 33
 
     images = few.train_images.copy()
-    images[held] = 0
+    images[validation] = 0
     blank = dataclasses.replace(few, train_images=images)
     assert bits(fit(recipe, few)) == bits(fit(recipe, blank))
-    images[kept[0]] = 0
+    images[training[0]] = 0
     assert bits(fit(recipe, few)) != bits(fit(recipe, blank))
 
 
@@ -132,9 +132,9 @@ def test_an_epochs_numbers_are_those_of_its_steps(few: Mnist) -> None:
     losses = np.log(np.exp(outputs).sum(1)) - outputs[np.arange(len(labels)), labels]
     assert numbers["loss"] == pytest.approx(losses.mean(), rel=1e-5)
     assert numbers["accuracy"] == np.mean(outputs.argmax(1) == labels)
-    held = trainer.validation
+    validation = trainer.validation
     assert numbers["validation_accuracy"] == np.mean(
-        trainer.outputs(held.inputs).argmax(1) == held.labels
+        trainer.outputs(validation.inputs).argmax(1) == validation.labels
     )
     assert trainer.history == [numbers]
 

@@ -59,7 +59,7 @@ def test_the_plots_show_the_numbers(trained: Trainer, result: Evaluation, few: M
     pytest.importorskip("matplotlib")
     from tinygrad_mnist.train import plots
 
-    axes = plots.curves(trained.history, "title").axes
+    axes = plots.plot_curves(trained.history, "title").axes
     drawn = [line.get_ydata().tolist() for line in axes[0].get_lines()]
     assert drawn[1] == [numbers["validation_loss"] for numbers in trained.history]
 

@@ -2,7 +2,8 @@
 
 No op is named here: `ops/table.py` declares them, and sets in `supplied.py` those that the walk
 needs. Read `graph.py`, `tensor.py`, `op.py`, `record.py`, then `engine.py`; change an op in the
-table, never here.
+table, never here. Beside the engine stand PyTorch's tools: `function.py` and `functional.py`, under
+PyTorch's own import paths, `anomaly.py` and `memory.py`. The engine imports none of them.
 """
 
 from typing import TYPE_CHECKING

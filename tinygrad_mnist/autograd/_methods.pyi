@@ -7,16 +7,16 @@ from typing import Any
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops.arguments import Dim, device
 from tinygrad_mnist.ops.elementwise import Parts
-from tinygrad_mnist.ops.reduce import Found, MinMax
+from tinygrad_mnist.ops.reduce import MinMax, ValuesIndices
 from tinygrad_mnist.ops.histogram import Histogram
 from tinygrad_mnist.ops.linalg import factor, measure
 from tinygrad_mnist.ops.linalg.older import SVD, Geqrf, TriangularSolve
 
 class TensorMethods:
     @property
-    def H(self) -> Tensor: ...  # ops/__init__.py:141
+    def H(self) -> Tensor: ...  # ops/__init__.py:191
     @property
-    def T(self) -> Tensor: ...  # ops/__init__.py:159
+    def T(self) -> Tensor: ...  # ops/__init__.py:177
     def __abs__(self) -> Tensor: ...  # ops/table.py:161
     def __add__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
     def __and__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
@@ -63,13 +63,14 @@ class TensorMethods:
     def __rsub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
     def __rtruediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
     def __rxor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
-    def __setitem__(self, key: Any, value: Any) -> None: ...  # ops/inplace.py:210
+    def __setitem__(self, key: Any, value: Any) -> None: ...  # ops/inplace.py:213
     def __sub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
     def __truediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
     def __xor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
-    def _indices(self) -> Any: ...  # ops/old.py:223
-    def _is_view(self) -> Any: ...  # ops/old.py:222
-    def _values(self) -> Any: ...  # ops/old.py:224
+    def _indices(self) -> Any: ...  # ops/legacy.py:240
+    def _is_view(self) -> Any: ...  # ops/legacy.py:239
+    def _repr_html_(self) -> builtins.str: ...  # ops/__init__.py:170
+    def _values(self) -> Any: ...  # ops/legacy.py:241
     def abs(self) -> Tensor: ...  # ops/table.py:161
     def abs_(self) -> Tensor: ...  # ops/table.py:161
     def absolute(self) -> Tensor: ...  # ops/table.py:161
@@ -101,7 +102,7 @@ class TensorMethods:
     def angle(self) -> Tensor: ...  # ops/elementwise.py:236
     def angle_(self) -> Tensor: ...  # ops/elementwise.py:236
     def any(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:54
-    def apply_(self, callable: Callable[[Any], Any]) -> Tensor: ...  # ops/inplace.py:327
+    def apply_(self, callable: Callable[[Any], Any]) -> Tensor: ...  # ops/inplace.py:330
     def arccos(self) -> Tensor: ...  # ops/table.py:130
     def arccos_(self) -> Tensor: ...  # ops/table.py:130
     def arccosh(self) -> Tensor: ...  # ops/table.py:144
@@ -118,10 +119,10 @@ class TensorMethods:
     def arctanh_(self) -> Tensor: ...  # ops/table.py:145
     def argmax(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:65
     def argmin(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:65
-    def argsort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> Tensor: ...  # ops/index.py:315
+    def argsort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> Tensor: ...  # ops/index.py:317
     def argwhere(self) -> Tensor: ...  # ops/index.py:299
-    def as_strided(self, size: Any, stride: Any, storage_offset: builtins.int | None = ...) -> Tensor: ...  # ops/old.py:107
-    def as_subclass(self, cls: Any) -> Any: ...  # ops/old.py:216
+    def as_strided(self, size: Any, stride: Any, storage_offset: builtins.int | None = ...) -> Tensor: ...  # ops/legacy.py:107
+    def as_subclass(self, cls: Any) -> Any: ...  # ops/legacy.py:233
     def asin(self) -> Tensor: ...  # ops/table.py:129
     def asin_(self) -> Tensor: ...  # ops/table.py:129
     def asinh(self) -> Tensor: ...  # ops/table.py:143
@@ -151,9 +152,9 @@ class TensorMethods:
     def bitwise_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:383
     def bmm(self, mat2: Tensor) -> Tensor: ...  # ops/matmul.py:67
     def bool(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
-    def broadcast_to(self, size: Any) -> Tensor: ...  # ops/shape.py:164
+    def broadcast_to(self, size: Any) -> Tensor: ...  # ops/shape.py:194
     def byte(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
-    def cauchy_(self, median: builtins.float = ..., sigma: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:287
+    def cauchy_(self, median: builtins.float = ..., sigma: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:290
     def ceil(self) -> Tensor: ...  # ops/table.py:164
     def ceil_(self) -> Tensor: ...  # ops/table.py:164
     def char(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
@@ -169,27 +170,27 @@ class TensorMethods:
     def clamp_min_(self, min: Any) -> Any: ...  # ops/elementwise.py:288
     def clip(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:124
     def clip_(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:124
-    def clone(self, *, memory_format: Any = ...) -> Any: ...  # ops/shape.py:290
+    def clone(self, *, memory_format: Any = ...) -> Any: ...  # ops/shape.py:321
     def conj(self) -> Tensor: ...  # ops/elementwise.py:249
     def conj_(self) -> Tensor: ...  # ops/elementwise.py:249
     def conj_physical(self) -> Tensor: ...  # ops/elementwise.py:249
     def conj_physical_(self) -> Tensor: ...  # ops/elementwise.py:249
-    def contiguous(self, memory_format: Any = ...) -> Tensor: ...  # ops/shape.py:179
-    def copy_(self, src: Any, non_blocking: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:249
+    def contiguous(self, memory_format: Any = ...) -> Tensor: ...  # ops/shape.py:209
+    def copy_(self, src: Any, non_blocking: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:252
     def copysign(self, other: Any) -> Tensor: ...  # ops/table.py:89
     def copysign_(self, other: Any) -> Tensor: ...  # ops/table.py:89
-    def corrcoef(self) -> Tensor: ...  # ops/statistics.py:270
+    def corrcoef(self) -> Tensor: ...  # ops/statistics.py:272
     def cos(self) -> Tensor: ...  # ops/table.py:125
     def cos_(self) -> Tensor: ...  # ops/table.py:125
     def cosh(self) -> Tensor: ...  # ops/table.py:141
     def cosh_(self) -> Tensor: ...  # ops/table.py:141
     def count_nonzero(self, dim: Any = ...) -> Any: ...  # ops/reduce.py:319
-    def cov(self, *, correction: builtins.int = ..., fweights: Tensor | None = ..., aweights: Tensor | None = ...) -> Tensor: ...  # ops/statistics.py:217
+    def cov(self, *, correction: builtins.int = ..., fweights: Tensor | None = ..., aweights: Tensor | None = ...) -> Tensor: ...  # ops/statistics.py:219
     def cpu(self) -> Tensor: ...  # ops/convert.py:42
     def cross(self, other: Tensor, dim: builtins.int | None = ...) -> Tensor: ...  # ops/calculus.py:197
     def cuda(self, *_: Any) -> Tensor: ...  # ops/convert.py:47
-    def cummax(self, dim: builtins.int) -> Found: ...  # ops/calculus.py:29
-    def cummin(self, dim: builtins.int) -> Found: ...  # ops/calculus.py:29
+    def cummax(self, dim: builtins.int) -> ValuesIndices: ...  # ops/calculus.py:29
+    def cummin(self, dim: builtins.int) -> ValuesIndices: ...  # ops/calculus.py:29
     def cumprod(self, dim: Any, *, dtype: Any = ...) -> Any: ...  # ops/reduce.py:323
     def cumprod_(self, dim: Any, *, dtype: Any = ...) -> Any: ...  # ops/reduce.py:323
     def cumsum(self, dim: builtins.int, *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:233
@@ -199,12 +200,12 @@ class TensorMethods:
     def deg2rad_(self) -> Any: ...  # ops/elementwise.py:290
     def det(self) -> Any: ...  # ops/linalg/older.py:47
     @property
-    def device(self) -> device: ...  # ops/__init__.py:148
+    def device(self) -> device: ...  # ops/__init__.py:159
     def diag(self, diagonal: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:46
     def diag_embed(self, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:35
     def diagflat(self, offset: Any = ...) -> Any: ...  # ops/diagonal.py:75
     def diagonal(self, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:16
-    def diagonal_scatter(self, src: Tensor, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/place.py:114
+    def diagonal_scatter(self, src: Tensor, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/scattering.py:114
     def diff(self, n: builtins.int = ..., dim: builtins.int = ..., prepend: Any = ..., append: Any = ...) -> Tensor: ...  # ops/calculus.py:49
     def digamma(self) -> Any: ...  # ops/special.py:32
     def dim(self) -> builtins.int: ...  # ops/convert.py:140
@@ -229,19 +230,19 @@ class TensorMethods:
     def exp2(self) -> Tensor: ...  # ops/table.py:114
     def exp2_(self) -> Tensor: ...  # ops/table.py:114
     def exp_(self) -> Tensor: ...  # ops/table.py:113
-    def expand(self, *size: Any) -> Tensor: ...  # ops/shape.py:173
-    def expand_as(self, other: Any) -> Any: ...  # ops/shape.py:285
+    def expand(self, *size: Any) -> Tensor: ...  # ops/shape.py:203
+    def expand_as(self, other: Any) -> Any: ...  # ops/shape.py:316
     def expm1(self) -> Tensor: ...  # ops/table.py:115
     def expm1_(self) -> Tensor: ...  # ops/table.py:115
-    def exponential_(self, lambd: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:279
+    def exponential_(self, lambd: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:282
     def fill_(self, value: Any) -> Tensor: ...  # ops/elementwise.py:152
-    def fill_diagonal_(self, fill_value: Any, wrap: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:316
+    def fill_diagonal_(self, fill_value: Any, wrap: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:319
     def fix(self) -> Tensor: ...  # ops/table.py:166
     def fix_(self) -> Tensor: ...  # ops/table.py:166
-    def flatten(self, start_dim: builtins.int = ..., end_dim: builtins.int = ...) -> Tensor: ...  # ops/shape.py:77
-    def flip(self, *dims: Any) -> Tensor: ...  # ops/shape.py:227
-    def fliplr(self) -> Any: ...  # ops/shape.py:292
-    def flipud(self) -> Any: ...  # ops/shape.py:293
+    def flatten(self, start_dim: builtins.int = ..., end_dim: builtins.int = ...) -> Tensor: ...  # ops/shape.py:107
+    def flip(self, *dims: Any) -> Tensor: ...  # ops/shape.py:258
+    def fliplr(self) -> Any: ...  # ops/shape.py:323
+    def flipud(self) -> Any: ...  # ops/shape.py:324
     def float(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def float_power(self, exponent: Any) -> Any: ...  # ops/elementwise.py:285
     def float_power_(self, exponent: Any) -> Any: ...  # ops/elementwise.py:285
@@ -263,10 +264,10 @@ class TensorMethods:
     def gcd_(self, other: Any) -> Tensor: ...  # ops/table.py:391
     def ge(self, other: Any) -> Tensor: ...  # ops/table.py:376
     def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:376
-    def geometric_(self, p: builtins.float, *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:297
+    def geometric_(self, p: builtins.float, *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:300
     def geqrf(self) -> Geqrf: ...  # ops/linalg/older.py:152
     def ger(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:103
-    def get_device(self) -> Any: ...  # ops/old.py:202
+    def get_device(self) -> Any: ...  # ops/legacy.py:219
     def greater(self, other: Any) -> Tensor: ...  # ops/table.py:374
     def greater_(self, other: Any) -> Tensor: ...  # ops/table.py:374
     def greater_equal(self, other: Any) -> Tensor: ...  # ops/table.py:376
@@ -291,54 +292,54 @@ class TensorMethods:
     def index_copy_(self, dim: builtins.int, index: Tensor, source: Tensor) -> Tensor: ...  # ops/index.py:245
     def index_fill(self, dim: builtins.int, index: Tensor, value: Any) -> Tensor: ...  # ops/index.py:255
     def index_fill_(self, dim: builtins.int, index: Tensor, value: Any) -> Tensor: ...  # ops/index.py:255
-    def index_put(self, indices: Any, values: Any, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/place.py:69
-    def index_put_(self, indices: Any, values: Any, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/place.py:69
-    def index_reduce(self, dim: builtins.int, index: Tensor, source: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/place.py:200
-    def index_reduce_(self, dim: builtins.int, index: Tensor, source: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/place.py:200
+    def index_put(self, indices: Any, values: Any, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:69
+    def index_put_(self, indices: Any, values: Any, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:69
+    def index_reduce(self, dim: builtins.int, index: Tensor, source: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:202
+    def index_reduce_(self, dim: builtins.int, index: Tensor, source: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:202
     def index_select(self, dim: builtins.int, index: Tensor) -> Tensor: ...  # ops/index.py:210
     def inner(self, other: Tensor) -> Tensor: ...  # ops/matmul.py:93
     def int(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def inverse(self) -> Any: ...  # ops/linalg/older.py:44
-    def is_complex(self) -> Any: ...  # ops/old.py:158
-    def is_conj(self) -> Any: ...  # ops/old.py:158
+    def is_complex(self) -> Any: ...  # ops/legacy.py:175
+    def is_conj(self) -> Any: ...  # ops/legacy.py:175
     def is_contiguous(self, memory_format: Any = ...) -> builtins.bool: ...  # ops/convert.py:130
     @property
-    def is_cpu(self) -> Tensor: ...  # ops/old.py:225
+    def is_cpu(self) -> Tensor: ...  # ops/legacy.py:242
     @property
-    def is_cuda(self) -> builtins.bool: ...  # ops/__init__.py:149
+    def is_cuda(self) -> builtins.bool: ...  # ops/__init__.py:160
     def is_floating_point(self) -> builtins.bool: ...  # ops/convert.py:125
-    def is_inference(self) -> Any: ...  # ops/old.py:158
+    def is_inference(self) -> Any: ...  # ops/legacy.py:175
     @property
-    def is_ipu(self) -> Tensor: ...  # ops/old.py:230
+    def is_ipu(self) -> Tensor: ...  # ops/legacy.py:249
     @property
-    def is_meta(self) -> Tensor: ...  # ops/old.py:230
+    def is_meta(self) -> Tensor: ...  # ops/legacy.py:249
     @property
-    def is_mkldnn(self) -> Tensor: ...  # ops/old.py:230
+    def is_mkldnn(self) -> Tensor: ...  # ops/legacy.py:249
     @property
-    def is_mps(self) -> Tensor: ...  # ops/old.py:230
+    def is_mps(self) -> Tensor: ...  # ops/legacy.py:249
     @property
-    def is_mtia(self) -> Tensor: ...  # ops/old.py:230
-    def is_neg(self) -> Any: ...  # ops/old.py:158
+    def is_mtia(self) -> Tensor: ...  # ops/legacy.py:249
+    def is_neg(self) -> Any: ...  # ops/legacy.py:175
     @property
-    def is_nested(self) -> Tensor: ...  # ops/old.py:230
-    def is_nonzero(self) -> Any: ...  # ops/old.py:200
-    def is_pinned(self) -> Any: ...  # ops/old.py:158
+    def is_nested(self) -> Tensor: ...  # ops/legacy.py:249
+    def is_nonzero(self) -> Any: ...  # ops/legacy.py:217
+    def is_pinned(self) -> Any: ...  # ops/legacy.py:175
     @property
-    def is_quantized(self) -> Tensor: ...  # ops/old.py:230
-    def is_same_size(self, other: Any) -> Any: ...  # ops/old.py:189
-    def is_set_to(self, tensor: Any) -> Any: ...  # ops/old.py:193
-    def is_shared(self) -> Any: ...  # ops/old.py:158
-    def is_signed(self) -> Any: ...  # ops/old.py:186
+    def is_quantized(self) -> Tensor: ...  # ops/legacy.py:249
+    def is_same_size(self, other: Any) -> Any: ...  # ops/legacy.py:206
+    def is_set_to(self, tensor: Any) -> Any: ...  # ops/legacy.py:210
+    def is_shared(self) -> Any: ...  # ops/legacy.py:175
+    def is_signed(self) -> Any: ...  # ops/legacy.py:203
     @property
-    def is_sparse(self) -> Tensor: ...  # ops/old.py:230
+    def is_sparse(self) -> Tensor: ...  # ops/legacy.py:249
     @property
-    def is_sparse_csr(self) -> Tensor: ...  # ops/old.py:230
+    def is_sparse_csr(self) -> Tensor: ...  # ops/legacy.py:249
     @property
-    def is_vulkan(self) -> Tensor: ...  # ops/old.py:230
+    def is_vulkan(self) -> Tensor: ...  # ops/legacy.py:249
     @property
-    def is_xla(self) -> Tensor: ...  # ops/old.py:230
+    def is_xla(self) -> Tensor: ...  # ops/legacy.py:249
     @property
-    def is_xpu(self) -> Tensor: ...  # ops/old.py:230
+    def is_xpu(self) -> Tensor: ...  # ops/legacy.py:249
     def isclose(self, other: Any, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> Tensor: ...  # ops/compare.py:42
     def isfinite(self) -> Tensor: ...  # ops/table.py:387
     def isinf(self) -> Tensor: ...  # ops/table.py:386
@@ -347,11 +348,11 @@ class TensorMethods:
     def isposinf(self) -> Any: ...  # ops/compare.py:21
     def isreal(self) -> Tensor: ...  # ops/elementwise.py:243
     @property
-    def itemsize(self) -> builtins.int: ...  # ops/__init__.py:152
+    def itemsize(self) -> builtins.int: ...  # ops/__init__.py:163
     def kron(self, other: Tensor) -> Tensor: ...  # ops/matmul.py:264
-    def kthvalue(self, k: builtins.int, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> Found: ...  # ops/statistics.py:86
+    def kthvalue(self, k: builtins.int, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> ValuesIndices: ...  # ops/statistics.py:88
     @property
-    def layout(self) -> Tensor: ...  # ops/old.py:226
+    def layout(self) -> Tensor: ...  # ops/legacy.py:244
     def lcm(self, other: Any) -> Tensor: ...  # ops/table.py:392
     def lcm_(self, other: Any) -> Tensor: ...  # ops/table.py:392
     def ldexp(self, other: Any) -> Tensor: ...  # ops/elementwise.py:230
@@ -373,7 +374,7 @@ class TensorMethods:
     def log2(self) -> Tensor: ...  # ops/table.py:117
     def log2_(self) -> Tensor: ...  # ops/table.py:117
     def log_(self) -> Tensor: ...  # ops/table.py:116
-    def log_normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:306
+    def log_normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:309
     def log_softmax(self, dim: builtins.int = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:77
     def logaddexp(self, other: Any) -> Tensor: ...  # ops/table.py:108
     def logaddexp2(self, other: Any) -> Tensor: ...  # ops/table.py:102
@@ -398,14 +399,14 @@ class TensorMethods:
     def lu(self, pivot: builtins.bool = ..., get_infos: builtins.bool = ...) -> Any: ...  # ops/linalg/older.py:131
     def lu_solve(self, LU_data: Tensor, LU_pivots: Tensor) -> Tensor: ...  # ops/linalg/older.py:138
     @property
-    def mH(self) -> Tensor: ...  # ops/__init__.py:145
+    def mH(self) -> Tensor: ...  # ops/__init__.py:182
     @property
-    def mT(self) -> Tensor: ...  # ops/__init__.py:136
-    def map_(self, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor: ...  # ops/inplace.py:332
+    def mT(self) -> Tensor: ...  # ops/__init__.py:182
+    def map_(self, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor: ...  # ops/inplace.py:335
     def masked_fill(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:265
     def masked_fill_(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:265
-    def masked_scatter(self, mask: Tensor, source: Tensor) -> Tensor: ...  # ops/place.py:92
-    def masked_scatter_(self, mask: Tensor, source: Tensor) -> Tensor: ...  # ops/place.py:92
+    def masked_scatter(self, mask: Tensor, source: Tensor) -> Tensor: ...  # ops/scattering.py:92
+    def masked_scatter_(self, mask: Tensor, source: Tensor) -> Tensor: ...  # ops/scattering.py:92
     def masked_select(self, mask: Tensor) -> Tensor: ...  # ops/index.py:282
     def matmul(self, other: Any) -> Tensor: ...  # ops/matmul.py:25
     def matrix_exp(self) -> Any: ...  # ops/linalg/older.py:55
@@ -419,10 +420,10 @@ class TensorMethods:
     def minimum(self, other: Any) -> Tensor: ...  # ops/table.py:71
     def minimum_(self, other: Any) -> Tensor: ...  # ops/table.py:71
     def mm(self, mat2: Tensor) -> Tensor: ...  # ops/matmul.py:60
-    def mode(self, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> Found: ...  # ops/statistics.py:76
-    def moveaxis(self, source: Any, destination: Any) -> Tensor: ...  # ops/shape.py:144
-    def movedim(self, source: Any, destination: Any) -> Tensor: ...  # ops/shape.py:144
-    def msort(self) -> Tensor: ...  # ops/statistics.py:98
+    def mode(self, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> ValuesIndices: ...  # ops/statistics.py:78
+    def moveaxis(self, source: Any, destination: Any) -> Tensor: ...  # ops/shape.py:174
+    def movedim(self, source: Any, destination: Any) -> Tensor: ...  # ops/shape.py:174
+    def msort(self) -> Tensor: ...  # ops/statistics.py:100
     def mul(self, other: Any) -> Tensor: ...  # ops/table.py:52
     def mul_(self, other: Any) -> Tensor: ...  # ops/table.py:52
     def multinomial(self, num_samples: builtins.int, replacement: builtins.bool = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:206
@@ -431,18 +432,18 @@ class TensorMethods:
     def mv(self, vec: Tensor) -> Tensor: ...  # ops/matmul.py:76
     def mvlgamma(self, p: builtins.int) -> Tensor: ...  # ops/special.py:111
     @property
-    def name(self) -> Tensor: ...  # ops/old.py:227
+    def name(self) -> Tensor: ...  # ops/legacy.py:246
     def nan_to_num(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:185
     def nan_to_num_(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:185
     def nanmean(self, dim: Any = ..., keepdim: Any = ..., **kw: Any) -> Any: ...  # ops/reduce.py:340
     def nanmedian(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Any: ...  # ops/statistics.py:42
-    def nanquantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ...) -> Tensor: ...  # ops/statistics.py:125
+    def nanquantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ...) -> Tensor: ...  # ops/statistics.py:127
     def nansum(self, *args: Any, **kw: Any) -> Any: ...  # ops/reduce.py:331
-    def narrow(self, dim: builtins.int, start: Any, length: builtins.int) -> Tensor: ...  # ops/shape.py:205
+    def narrow(self, dim: builtins.int, start: Any, length: builtins.int) -> Tensor: ...  # ops/shape.py:236
     def narrow_copy(self, *args: Any, **kw: Any) -> Any: ...  # ops/arrange.py:215
     @property
-    def nbytes(self) -> builtins.int: ...  # ops/__init__.py:154
-    def ndimension(self) -> Any: ...  # ops/old.py:177
+    def nbytes(self) -> builtins.int: ...  # ops/__init__.py:165
+    def ndimension(self) -> Any: ...  # ops/legacy.py:194
     def ne(self, other: Any) -> Tensor: ...  # ops/table.py:372
     def ne_(self, other: Any) -> Tensor: ...  # ops/table.py:372
     def neg(self) -> Tensor: ...  # ops/table.py:54
@@ -450,7 +451,7 @@ class TensorMethods:
     def negative(self) -> Tensor: ...  # ops/table.py:54
     def negative_(self) -> Tensor: ...  # ops/table.py:54
     def nelement(self) -> builtins.int: ...  # ops/convert.py:135
-    def new(self, *data: Any, device: Any = ...) -> Tensor: ...  # ops/old.py:57
+    def new(self, *data: Any, device: Any = ...) -> Tensor: ...  # ops/legacy.py:57
     def new_empty(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:167
     def new_full(self, size: Any, fill_value: Any, *, dtype: Any = ...) -> Tensor: ...  # ops/create.py:161
     def new_ones(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:173
@@ -459,9 +460,9 @@ class TensorMethods:
     def nextafter(self, other: Any) -> Tensor: ...  # ops/table.py:393
     def nextafter_(self, other: Any) -> Tensor: ...  # ops/table.py:393
     def nonzero(self, *, as_tuple: builtins.bool = ...) -> Any: ...  # ops/index.py:290
-    def nonzero_static(self, *, size: builtins.int, fill_value: builtins.int = ...) -> Tensor: ...  # ops/place.py:283
+    def nonzero_static(self, *, size: builtins.int, fill_value: builtins.int = ...) -> Tensor: ...  # ops/scattering.py:284
     def norm(self, p: Any = ..., dim: Dim = ..., keepdim: builtins.bool = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:256
-    def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:265
+    def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:268
     def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:372
     def not_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:372
     def numel(self) -> builtins.int: ...  # ops/convert.py:135
@@ -469,9 +470,9 @@ class TensorMethods:
     def ormqr(self, tau: Tensor, other: Tensor, left: builtins.bool = ..., transpose: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:162
     def outer(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:103
     @property
-    def output_nr(self) -> Tensor: ...  # ops/old.py:228
-    def permute(self, *dims: Any) -> Tensor: ...  # ops/shape.py:114
-    def pin_memory(self, device: Any = ...) -> Any: ...  # ops/old.py:204
+    def output_nr(self) -> Tensor: ...  # ops/legacy.py:247
+    def permute(self, *dims: Any) -> Tensor: ...  # ops/shape.py:144
+    def pin_memory(self, device: Any = ...) -> Any: ...  # ops/legacy.py:221
     def pinverse(self, rcond: Any = ...) -> Any: ...  # ops/linalg/older.py:63
     def polygamma(self, input: Tensor) -> Tensor: ...  # ops/special.py:101
     def positive(self) -> Tensor: ...  # ops/elementwise.py:116
@@ -480,30 +481,30 @@ class TensorMethods:
     def pow_(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:90
     def prelu(self, weight: Tensor) -> Tensor: ...  # ops/activation.py:67
     def prod(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:207
-    def put(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/place.py:43
-    def put_(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/place.py:43
+    def put(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:43
+    def put_(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:43
     def qr(self, some: builtins.bool = ...) -> factor.Qr: ...  # ops/linalg/older.py:101
-    def quantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ...) -> Tensor: ...  # ops/statistics.py:104
+    def quantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ...) -> Tensor: ...  # ops/statistics.py:106
     def rad2deg(self) -> Any: ...  # ops/elementwise.py:291
     def rad2deg_(self) -> Any: ...  # ops/elementwise.py:291
-    def random_(self, low: builtins.int = ..., high: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:271
-    def ravel(self) -> Any: ...  # ops/shape.py:287
+    def random_(self, low: builtins.int = ..., high: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:274
+    def ravel(self) -> Any: ...  # ops/shape.py:318
     @property
-    def real(self) -> Tensor: ...  # ops/__init__.py:150
+    def real(self) -> Tensor: ...  # ops/__init__.py:161
     def reciprocal(self) -> Tensor: ...  # ops/table.py:60
     def reciprocal_(self) -> Tensor: ...  # ops/table.py:60
     def relu(self) -> Tensor: ...  # ops/table.py:148
     def relu_(self) -> Tensor: ...  # ops/table.py:148
     def remainder(self, other: Any) -> Tensor: ...  # ops/table.py:61
     def remainder_(self, other: Any) -> Tensor: ...  # ops/table.py:61
-    def renorm(self, p: builtins.float, dim: builtins.int, maxnorm: builtins.float) -> Tensor: ...  # ops/calculus.py:223
-    def renorm_(self, p: builtins.float, dim: builtins.int, maxnorm: builtins.float) -> Tensor: ...  # ops/calculus.py:223
-    def repeat(self, *sizes: Any) -> Tensor: ...  # ops/shape.py:235
-    def repeat_interleave(self, repeats: Any, dim: builtins.int | None = ..., *, output_size: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:356
+    def renorm(self, p: builtins.float, dim: builtins.int, maxnorm: builtins.float) -> Tensor: ...  # ops/calculus.py:225
+    def renorm_(self, p: builtins.float, dim: builtins.int, maxnorm: builtins.float) -> Tensor: ...  # ops/calculus.py:225
+    def repeat(self, *sizes: Any) -> Tensor: ...  # ops/shape.py:266
+    def repeat_interleave(self, repeats: Any, dim: builtins.int | None = ..., *, output_size: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:360
     def reshape(self, *shape: Any) -> Tensor: ...  # ops/shape.py:28
-    def reshape_as(self, other: Any) -> Any: ...  # ops/shape.py:282
-    def resize_(self, *size: Any, memory_format: Any = ...) -> Tensor: ...  # ops/old.py:80
-    def resize_as_(self, the_template: Tensor, memory_format: Any = ...) -> Tensor: ...  # ops/old.py:102
+    def reshape_as(self, other: Any) -> Any: ...  # ops/shape.py:313
+    def resize_(self, *size: Any, memory_format: Any = ...) -> Tensor: ...  # ops/legacy.py:80
+    def resize_as_(self, the_template: Tensor, memory_format: Any = ...) -> Tensor: ...  # ops/legacy.py:102
     def resolve_conj(self) -> Tensor: ...  # ops/elementwise.py:249
     def resolve_conj_(self) -> Tensor: ...  # ops/elementwise.py:249
     def resolve_neg(self) -> Tensor: ...  # ops/elementwise.py:249
@@ -518,13 +519,13 @@ class TensorMethods:
     def scatter_(self, dim: builtins.int, index: Tensor, src: Any = ..., *, value: Any = ..., reduce: builtins.str | None = ...) -> Tensor: ...  # ops/index.py:174
     def scatter_add(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...  # ops/index.py:156
     def scatter_add_(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...  # ops/index.py:156
-    def scatter_reduce(self, dim: builtins.int, index: Tensor, src: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/place.py:169
-    def scatter_reduce_(self, dim: builtins.int, index: Tensor, src: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/place.py:169
-    def select(self, dim: builtins.int, index: Any) -> Tensor: ...  # ops/shape.py:218
-    def select_scatter(self, src: Tensor, dim: builtins.int, index: builtins.int) -> Tensor: ...  # ops/place.py:132
+    def scatter_reduce(self, dim: builtins.int, index: Tensor, src: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:171
+    def scatter_reduce_(self, dim: builtins.int, index: Tensor, src: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:171
+    def select(self, dim: builtins.int, index: Any) -> Tensor: ...  # ops/shape.py:249
+    def select_scatter(self, src: Tensor, dim: builtins.int, index: builtins.int) -> Tensor: ...  # ops/scattering.py:134
     def sgn(self) -> Tensor: ...  # ops/elementwise.py:33
     def sgn_(self) -> Tensor: ...  # ops/elementwise.py:33
-    def share_memory_(self) -> Any: ...  # ops/old.py:208
+    def share_memory_(self) -> Any: ...  # ops/legacy.py:225
     def short(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def sigmoid(self) -> Tensor: ...  # ops/table.py:150
     def sigmoid_(self) -> Tensor: ...  # ops/table.py:150
@@ -538,20 +539,20 @@ class TensorMethods:
     def sinh(self) -> Tensor: ...  # ops/table.py:140
     def sinh_(self) -> Tensor: ...  # ops/table.py:140
     def size(self, dim: builtins.int | None = ...) -> Any: ...  # ops/convert.py:145
-    def slice_scatter(self, src: Tensor, dim: builtins.int = ..., start: builtins.int | None = ..., end: builtins.int | None = ..., step: builtins.int = ...) -> Tensor: ...  # ops/place.py:144
+    def slice_scatter(self, src: Tensor, dim: builtins.int = ..., start: builtins.int | None = ..., end: builtins.int | None = ..., step: builtins.int = ...) -> Tensor: ...  # ops/scattering.py:146
     def slogdet(self) -> Any: ...  # ops/linalg/older.py:51
     def softmax(self, dim: builtins.int = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:77
-    def sort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> Found: ...  # ops/index.py:306
+    def sort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> ValuesIndices: ...  # ops/index.py:306
     def split(self, split_size_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:114
     def split_with_sizes(self, split_sizes: Sequence[builtins.int], dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:101
     def sqrt(self) -> Tensor: ...  # ops/table.py:120
     def sqrt_(self) -> Tensor: ...  # ops/table.py:120
     def square(self) -> Tensor: ...  # ops/elementwise.py:42
     def square_(self) -> Tensor: ...  # ops/elementwise.py:42
-    def squeeze(self, dim: Any = ...) -> Tensor: ...  # ops/shape.py:96
-    def squeeze_(self, dim: Any = ...) -> Tensor: ...  # ops/shape.py:96
+    def squeeze(self, dim: Any = ...) -> Tensor: ...  # ops/shape.py:126
+    def squeeze_(self, dim: Any = ...) -> Tensor: ...  # ops/shape.py:126
     def std(self, *args: Any, **kw: Any) -> Any: ...  # ops/reduce.py:310
-    def storage_offset(self) -> Any: ...  # ops/old.py:212
+    def storage_offset(self) -> Any: ...  # ops/legacy.py:229
     def stride(self, dim: builtins.int | None = ...) -> Any: ...  # ops/convert.py:155
     def sub(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:56
     def sub_(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:56
@@ -560,28 +561,28 @@ class TensorMethods:
     def sum(self, dim: Dim = ..., keepdim: builtins.bool = ..., *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:154
     def sum_to_size(self, *size: Any) -> Tensor: ...  # ops/arrange.py:145
     def svd(self, some: builtins.bool = ..., compute_uv: builtins.bool = ...) -> SVD: ...  # ops/linalg/older.py:107
-    def swapaxes(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
-    def swapaxes_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
-    def swapdims(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
-    def swapdims_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
-    def t(self) -> Tensor: ...  # ops/shape.py:136
-    def t_(self) -> Tensor: ...  # ops/shape.py:136
-    def take(self, index: Tensor) -> Tensor: ...  # ops/place.py:24
-    def take_along_dim(self, indices: Tensor, dim: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:336
+    def swapaxes(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:153
+    def swapaxes_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:153
+    def swapdims(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:153
+    def swapdims_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:153
+    def t(self) -> Tensor: ...  # ops/shape.py:166
+    def t_(self) -> Tensor: ...  # ops/shape.py:166
+    def take(self, index: Tensor) -> Tensor: ...  # ops/scattering.py:24
+    def take_along_dim(self, indices: Tensor, dim: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:340
     def tan(self) -> Tensor: ...  # ops/table.py:128
     def tan_(self) -> Tensor: ...  # ops/table.py:128
     def tanh(self) -> Tensor: ...  # ops/table.py:142
     def tanh_(self) -> Tensor: ...  # ops/table.py:142
     def tensor_split(self, indices_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:135
-    def tile(self, *dims: Any) -> Tensor: ...  # ops/shape.py:250
+    def tile(self, *dims: Any) -> Tensor: ...  # ops/shape.py:281
     def to(self, *args: Any, dtype: Any = ..., device: Any = ..., other: Any = ..., non_blocking: builtins.bool = ..., copy: builtins.bool = ..., memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:18
-    def to_dense(self, dtype: Any = ..., **kw: Any) -> Any: ...  # ops/old.py:220
-    def to_sparse(self, *args: Any, **kw: Any) -> Any: ...  # ops/old.py:145
-    def to_sparse_coo(self, *args: Any, **kw: Any) -> Any: ...  # ops/old.py:145
-    def topk(self, k: builtins.int, dim: builtins.int = ..., largest: builtins.bool = ..., sorted: builtins.bool = ...) -> Found: ...  # ops/index.py:324
+    def to_dense(self, dtype: Any = ..., **kw: Any) -> Any: ...  # ops/legacy.py:237
+    def to_sparse(self, *args: Any, **kw: Any) -> Any: ...  # ops/legacy.py:162
+    def to_sparse_coo(self, *args: Any, **kw: Any) -> Any: ...  # ops/legacy.py:162
+    def topk(self, k: builtins.int, dim: builtins.int = ..., largest: builtins.bool = ..., sorted: builtins.bool = ...) -> ValuesIndices: ...  # ops/index.py:326
     def trace(self) -> Tensor: ...  # ops/diagonal.py:56
-    def transpose(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
-    def transpose_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
+    def transpose(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:153
+    def transpose_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:153
     def triangular_solve(self, A: Tensor, upper: builtins.bool = ..., transpose: builtins.bool = ..., unitriangular: builtins.bool = ...) -> TriangularSolve: ...  # ops/linalg/older.py:116
     def tril(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:79
     def tril_(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:79
@@ -591,25 +592,25 @@ class TensorMethods:
     def true_divide_(self, other: Any) -> Any: ...  # ops/elementwise.py:281
     def trunc(self) -> Tensor: ...  # ops/table.py:166
     def trunc_(self) -> Tensor: ...  # ops/table.py:166
-    def type(self, dtype: Any = ..., non_blocking: builtins.bool = ...) -> Any: ...  # ops/old.py:50
+    def type(self, dtype: Any = ..., non_blocking: builtins.bool = ...) -> Any: ...  # ops/legacy.py:50
     def type_as(self, other: Tensor) -> Tensor: ...  # ops/convert.py:120
     def unbind(self, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:149
-    def unflatten(self, dim: builtins.int, sizes: Sequence[builtins.int]) -> Tensor: ...  # ops/shape.py:89
+    def unflatten(self, dim: builtins.int, sizes: Sequence[builtins.int]) -> Tensor: ...  # ops/shape.py:119
     def unfold(self, dimension: builtins.int, size: builtins.int, step: builtins.int) -> Tensor: ...  # ops/arrange.py:162
-    def uniform_(self, a: builtins.float = ..., b: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:259
-    def unique(self, sorted: builtins.bool = ..., return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/index.py:371
+    def uniform_(self, a: builtins.float = ..., b: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:262
+    def unique(self, sorted: builtins.bool = ..., return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/index.py:375
     def unique_consecutive(self, return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/searching.py:86
     def unsafe_chunk(self, chunks: builtins.int, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:126
     def unsafe_split(self, split_size_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:114
     def unsafe_split_with_sizes(self, split_sizes: Sequence[builtins.int], dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:101
-    def unsqueeze(self, dim: builtins.int) -> Tensor: ...  # ops/shape.py:107
-    def unsqueeze_(self, dim: builtins.int) -> Tensor: ...  # ops/shape.py:107
+    def unsqueeze(self, dim: builtins.int) -> Tensor: ...  # ops/shape.py:137
+    def unsqueeze_(self, dim: builtins.int) -> Tensor: ...  # ops/shape.py:137
     def var(self, dim: Any = ..., unbiased: builtins.bool | None = ..., keepdim: builtins.bool = ..., *, correction: builtins.float | None = ...) -> Tensor: ...  # ops/reduce.py:175
     def vdot(self, tensor: Tensor) -> Tensor: ...  # ops/matmul.py:83
-    def view(self, *shape: Any) -> Tensor: ...  # ops/shape.py:34
-    def view_as(self, other: Any) -> Any: ...  # ops/shape.py:280
+    def view(self, *shape: Any) -> Tensor: ...  # ops/shape.py:48
+    def view_as(self, other: Any) -> Any: ...  # ops/shape.py:311
     def vsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
-    def where(self, condition: Tensor, other: Any) -> Tensor: ...  # ops/__init__.py:164
+    def where(self, condition: Tensor, other: Any) -> Tensor: ...  # ops/__init__.py:201
     def xlogy(self, other: Any) -> Tensor: ...  # ops/table.py:83
     def xlogy_(self, other: Any) -> Tensor: ...  # ops/table.py:83
-    def zero_(self) -> Tensor: ...  # ops/inplace.py:254
+    def zero_(self) -> Tensor: ...  # ops/inplace.py:257

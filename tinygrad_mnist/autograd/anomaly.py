@@ -21,6 +21,9 @@ class _Anomaly:
     def __init__(self, *, check_nan: bool) -> None:
         self.check_nan = check_nan
 
+    def computed(self, op: Any, args: Any, out: Any) -> None:
+        """Ignore values: a NaN may be meant, as long as no gradient has one."""
+
     def called(self, node: Any) -> None:
         """Keep the lines that led to this call, without those of the package."""
         frames = traceback.extract_stack()

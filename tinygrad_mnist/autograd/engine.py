@@ -22,20 +22,20 @@ from tinygrad_mnist.autograd.modes import DEFAULT, MODES, current, enable_grad, 
 from tinygrad_mnist.autograd.saved import as_tensors, check_saved
 from tinygrad_mnist.autograd.tensor import Tensor, unwrap, wrap
 
-Cotangent = tuple[Any, bool]  # and whether nobody else holds that array or Tensor
+Cotangent = tuple[Any, bool]  # and whether nothing else refers to that array or Tensor
 ndarray, np_add = np.ndarray, np.add
 
 
 @silent  # the forward pass has already warned
 def walk(
     seeds: Sequence[tuple[AnyNode, Any]],
-    wanted: dict[AnyNode, Any] | None,
+    targets: dict[AnyNode, Any] | None,
     *,
     on_tensors: bool,
     record: bool,
     retain: bool,
 ) -> None:
-    """Carry cotangents from `seeds` to the leaves' `.grad`, or to the nodes that are `wanted`.
+    """Carry cotangents from `seeds` to the leaves' `.grad`, or to the nodes in `targets`.
 
     The chain rule: a call's rule for an input turns the call's cotangent into a part of that
     input's cotangent, and the parts are added. With `on_tensors` the rules run on Tensors, for a
@@ -46,18 +46,18 @@ def walk(
     cotangents: dict[AnyNode, Cotangent] = {}
     for node, g in seeds:
         push(node, g, g, heap, cotangents)
-    useful = None if wanted is None else leading_to(wanted, dict(seeds))
+    useful = None if targets is None else leading_to(targets, dict(seeds))
     _, tape, watch, _ = current()
     while heap:
         node = heappop(heap)[1]  # the newest: nothing is left that could add to its cotangent
-        g, mine = cotangents.pop(node)
+        g, owned = cotangents.pop(node)
         if node.hooks is not None:
-            g, mine = run_hooks(node, g), False
-        if wanted is not None and node in wanted:
-            wanted[node] = g if isinstance(g, Tensor) else np.array(g)
+            g, owned = run_hooks(node, g), False
+        if targets is not None and node in targets:
+            targets[node] = g if isinstance(g, Tensor) else np.array(g)
         if isinstance(node, Leaf):
-            if wanted is None:
-                accumulate(node, g, mine=mine, record=record)
+            if targets is None:
+                accumulate(node, g, owned=owned, record=record)
             continue
         parents = node.source
         if type(parents) is not tuple:
@@ -101,12 +101,12 @@ def push(
         heappush(heap, (node.order, node))
         cotangents[node] = g, g is not source
         return
-    before, mine = entry
-    if mine and type(g) is type(before) is ndarray and before.base is None:
+    before, owned = entry
+    if owned and type(g) is type(before) is ndarray and before.base is None:
         np_add(before, g, before)
         return
     total = supplied.add(before, g)
-    if mine and type(total) is Tensor and _differ_in_layout(before, total):
+    if owned and type(total) is Tensor and _differ_in_layout(before, total):
         total = supplied.assign(before, total, key=(...,))
     cotangents[node] = total, True
 
@@ -150,14 +150,14 @@ def backward(
     if inputs is None:
         run_walk(roots, grad_tensors, None, retain_graph=retain_graph, create_graph=create_graph)
         return
-    wanted_tensors = as_tuple(inputs)
-    if not wanted_tensors:
+    input_tensors = as_tuple(inputs)
+    if not input_tensors:
         raise RuntimeError("'inputs' argument to backward() cannot be empty")
-    wanted = wanted_nodes(wanted_tensors)
-    run_walk(roots, grad_tensors, wanted, retain_graph=retain_graph, create_graph=create_graph)
-    for node, g in wanted.items():
+    targets = target_nodes(input_tensors)
+    run_walk(roots, grad_tensors, targets, retain_graph=retain_graph, create_graph=create_graph)
+    for node, g in targets.items():
         if g is not None and isinstance(node, Leaf):
-            accumulate(node, g, mine=True, record=create_graph)
+            accumulate(node, g, owned=True, record=create_graph)
         elif g is not None and isinstance(node, Node):
             node.hooks = node.hooks if node.hooks is not None else Hooks()
             node.hooks.grad = g if isinstance(g, Tensor) else wrap(g)
@@ -190,20 +190,20 @@ def grad(
     """
     if is_grads_batched:
         raise NotImplementedError("grad(is_grads_batched=True): call it once for each gradient")
-    targets = as_tuple(inputs)
-    if not targets:
+    input_tensors = as_tuple(inputs)
+    if not input_tensors:
         raise RuntimeError("'inputs' argument to grad() cannot be empty")
-    wanted = wanted_nodes(targets)
+    targets = target_nodes(input_tensors)
     run_walk(
         as_tuple(outputs),
         grad_outputs,
-        wanted,
+        targets,
         retain_graph=retain_graph,
         create_graph=create_graph,
     )
     result: list[Any] = []
-    for tensor in targets:
-        g = wanted[tensor._node]
+    for tensor in input_tensors:
+        g = targets[tensor._node]
         if g is None and materialize_grads:
             g = np.zeros(tensor.shape, tensor.dtype)
         if g is None and not allow_unused:
@@ -218,7 +218,7 @@ def grad(
 def run_walk(
     roots: Sequence[Tensor],
     grad_tensors: Any,
-    wanted: dict[AnyNode, Any] | None,
+    targets: dict[AnyNode, Any] | None,
     *,
     retain_graph: bool | None,
     create_graph: bool,
@@ -230,17 +230,17 @@ def run_walk(
     retain = create_graph if retain_graph is None else retain_graph
     mode = current() if MODES else DEFAULT
     follower = None if create_graph else mode.follower
-    if follower is not None and follower.backward(roots, gradients, wanted, retain):
+    if follower is not None and follower.backward(roots, gradients, targets, retain):
         return
     on_tensors = create_graph or mode.tape is not None
     seeds = []
     for i, root in enumerate(roots):
         seeds.append(seed(root, gradients[i], on_tensors=on_tensors))
     if not on_tensors:
-        walk(seeds, wanted, on_tensors=False, record=False, retain=retain)
+        walk(seeds, targets, on_tensors=False, record=False, retain=retain)
         return
     with enable_grad() if create_graph else no_grad():
-        walk(seeds, wanted, on_tensors=True, record=create_graph, retain=retain)
+        walk(seeds, targets, on_tensors=True, record=create_graph, retain=retain)
 
 
 def seed(root: Tensor, g: Any, *, on_tensors: bool) -> tuple[AnyNode, Any]:
@@ -288,7 +288,7 @@ def as_tuple(value: Any) -> tuple[Any, ...]:
     return tuple(value)
 
 
-def wanted_nodes(tensors: Sequence[Tensor]) -> dict[AnyNode, Any]:
+def target_nodes(tensors: Sequence[Tensor]) -> dict[AnyNode, Any]:
     """Return the nodes of the inputs to differentiate by, each with no gradient yet."""
     for tensor in tensors:
         if not isinstance(tensor, Tensor):

@@ -26,7 +26,7 @@ def run_hooks(node: AnyNode, g: Any) -> Any:
     return g
 
 
-def accumulate(leaf: Leaf, g: Any, *, mine: bool, record: bool) -> None:
+def accumulate(leaf: Leaf, g: Any, *, owned: bool, record: bool) -> None:
     """Add `g` to `leaf.grad`; no two `.grad`s ever share memory."""
     before = leaf.grad
     if isinstance(g, Tensor):
@@ -40,13 +40,13 @@ def accumulate(leaf: Leaf, g: Any, *, mine: bool, record: bool) -> None:
             return
         if before is not None:
             g = supplied.add(before, g)
-        elif not mine or is_view(g._data):
+        elif not owned or is_view(g._data):
             g = supplied.cast(g, dtype=g.dtype)
         leaf.grad = g
         if TAPED and (tape := current().tape) is not None:
             tape.accumulated(leaf, before, g)
     elif before is None:
-        leaf.grad = wrap(g if mine and g.base is None else np.array(g))
+        leaf.grad = wrap(g if owned and g.base is None else np.array(g))
     elif before._node is not None:
         leaf.grad = supplied.add(before, wrap(g))
     else:

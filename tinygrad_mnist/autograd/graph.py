@@ -119,9 +119,9 @@ class RemovableHandle:
         self.remove()
 
 
-def leading_to(wanted: Iterable[AnyNode], roots: Iterable[AnyNode]) -> set[AnyNode]:
-    """Return the wanted nodes, and all nodes that have one of them among their ancestors."""
-    useful = set(wanted)
+def leading_to(targets: Iterable[AnyNode], roots: Iterable[AnyNode]) -> set[AnyNode]:
+    """Return the target nodes, and all nodes that have one of them among their ancestors."""
+    useful = set(targets)
     for node in reversed(ancestors(roots)):  # the oldest first
         if isinstance(node, Node) and any(parent in useful for parent in node.parents):
             useful.add(node)

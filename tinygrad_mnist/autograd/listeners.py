@@ -61,7 +61,8 @@ class Follower(Protocol):
     """
 
     thread: int | None
-    here: Any  # `here.ahead(follower, op, args, kw, grad)` computes the usual call, or gives None
+    # `last_step.ahead(follower, op, args, kw, grad)` computes the usual call, or gives None
+    last_step: Any
 
     def call(self, op: Any, args: tuple[Any, ...], kw: dict[str, Any], grad: bool) -> Any:
         """Return the Tensor that `op(*args, **kw)` gives; record the call if `grad`."""
@@ -69,7 +70,7 @@ class Follower(Protocol):
     def backward_ahead(self, root: Any, retain: Any) -> bool:
         """Walk back from one Tensor, if that usually comes next; tell whether it was done."""
 
-    def backward(self, roots: Any, seeds: Any, wanted: Any, retain: bool) -> bool:
+    def backward(self, roots: Any, seeds: Any, targets: Any, retain: bool) -> bool:
         """Do the work of `engine.walk`, if it has been learnt; tell whether it was done."""
 
     def update(self, optimizer: Any) -> None:
@@ -77,7 +78,10 @@ class Follower(Protocol):
 
 
 class Watch(Protocol):
-    """An inspector of each recorded call and of each gradient: see `anomaly.py`."""
+    """An inspector of each call and of each gradient: see `anomaly.py` and `nn/summary.py`."""
+
+    def computed(self, op: Any, args: Any, out: Any) -> None:
+        """Inspect a call, recorded or not: `op` of these arguments gave the Tensor `out`."""
 
     def called(self, node: Any) -> None:
         """Inspect a node that has just been recorded."""

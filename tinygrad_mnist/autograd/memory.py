@@ -27,7 +27,7 @@ class Holder(NamedTuple):
     hint: str
 
     def __str__(self) -> str:
-        text = f"{_size(self.bytes)} in {self.calls:,} calls: {self.what}"
+        text = f"{size_text(self.bytes)} in {self.calls:,} calls: {self.what}"
         return f"{text}\n    {self.hint}" if self.hint else text
 
 
@@ -39,7 +39,7 @@ class GraphMemory(NamedTuple):
     holders: list[Holder]
 
     def __str__(self) -> str:
-        head = f"live graphs: {self.calls:,} recorded calls keep {_size(self.bytes)}"
+        head = f"live graphs: {self.calls:,} recorded calls keep {size_text(self.bytes)}"
         return "\n  ".join([head, *map(str, self.holders)])
 
 
@@ -152,7 +152,12 @@ def _names_within(holder: Any, value: Any) -> list[str]:
     return [str(key) for key, entry in inside.items() if entry is value]
 
 
-def _size(count: float) -> str:
+def size_text(count: float) -> str:
+    """Return a number of bytes as people read it: in bytes, kB, MB or GB of 1000 each.
+
+    >>> size_text(512), size_text(318_040)
+    ('512 bytes', '318.0 kB')
+    """
     if count < 1000:
         return f"{count} bytes"
     for unit in ("kB", "MB"):

@@ -54,7 +54,7 @@ class _Guard:
 
 
 class _Guards(_local):
-    mine: _Guard | None = None
+    of_thread: _Guard | None = None
 
 
 _GUARDS = _Guards()
@@ -76,8 +76,8 @@ def switch(mode: Mode) -> Mode:
         MODES.pop(thread, None)
     else:
         MODES[thread] = mode
-        if _GUARDS.mine is None:
-            _GUARDS.mine = _Guard(thread)
+        if _GUARDS.of_thread is None:
+            _GUARDS.of_thread = _Guard(thread)
     if mode.tape is not None:
         TAPED.add(thread)
     elif TAPED:

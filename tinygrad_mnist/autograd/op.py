@@ -170,8 +170,8 @@ class Op:
     def mask(self, needed: Sequence[bool]) -> list[bool]:
         """Tell for each value in `saved` whether a rule of a needed input names it."""
         pairs = zip(self.params, needed, strict=False)
-        wanted = (self._rule_parameters.get(param, ()) for param, need in pairs if need)
-        names = set().union(*wanted)
+        parameters = (self._rule_parameters.get(param, ()) for param, need in pairs if need)
+        names = set().union(*parameters)
         for residual in names.intersection(self.residual):
             names.update(all_names(self.residual[residual]))
         flags = [n in names for n in (*self.params, "y", *self.residual)]

@@ -341,12 +341,14 @@ def special(op: Op, args: tuple[Any, ...], kw: dict[str, Any]) -> Tensor:
         return record(op, args, kw)
     follower = mode[3]
     if follower is not None:
-        answer = follower.here.ahead(follower, op, args, kw, mode[0])
+        answer = follower.last_step.ahead(follower, op, args, kw, mode[0])
         return follower.call(op, args, kw, mode[0]) if answer is None else answer  # type: ignore[no-any-return]
     grad, tape, watch, _ = mode
     out = record(op, args, kw, grad=grad, tape=tape)
-    if watch is not None and out._node is not None:
-        watch.called(out._node)
+    if watch is not None:
+        watch.computed(op, args, out)
+        if out._node is not None:
+            watch.called(out._node)
     return out
 
 

@@ -123,9 +123,9 @@ class Tensor(TensorMethods):
     ) -> None:
         if device is not None and str(device) != "cpu":
             raise RuntimeError(f"device {device!r} is not available: everything runs on the CPU")
-        wanted = default_dtype.current if dtype is None else np.dtype(dtype)
+        kind = default_dtype.current if dtype is None else np.dtype(dtype)
         if legacy.is_size(data):
-            self._data = legacy.zeros_of(data, wanted)
+            self._data = legacy.zeros_of(data, kind)
         elif len(data) > 1:
             kinds = ", ".join(type(part).__name__ for part in data)
             raise TypeError(f"Tensor() takes one piece of data, or a size of ints, not ({kinds})")
@@ -133,7 +133,7 @@ class Tensor(TensorMethods):
             refuse_read("Tensor()")
             self._data = data[0]._data
         else:
-            self._data = as_array(data[0]).astype(wanted, copy=False)
+            self._data = as_array(data[0]).astype(kind, copy=False)
         self._node = None
         if requires_grad:
             self.requires_grad_()
@@ -280,6 +280,8 @@ class Tensor(TensorMethods):
     def detach(self) -> Tensor:
         """Return a Tensor on the same memory, cut off from the graph."""
         cut = wrap(self._data)
+        if self._data.base is not None and (laid_out := supplied.layout_of(self)) is not None:
+            cut._origin = laid_out
         if TAPED and (tape := current().tape) is not None:
             tape.looked(self, cut)
         return cut
@@ -308,6 +310,7 @@ class Tensor(TensorMethods):
             self._node = fresh
         note_change()
         self._data = array
+        self._origin = supplied.layout_of(value)
 
     # Reading values out
 

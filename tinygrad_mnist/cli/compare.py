@@ -11,6 +11,7 @@ from typing import Any
 
 from tinygrad_mnist.cli.folder import CHECKPOINT, RECORD
 from tinygrad_mnist.cli.main import UsageError
+from tinygrad_mnist.cli.options import add_quiet
 from tinygrad_mnist.cli.report import add_out, check_can_render, check_out, write_page
 
 HELP = "put several runs side by side on one page"
@@ -21,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the folders of the runs, --out and --overwrite."""
     parser.add_argument("runs", metavar="DIR", nargs="+", help="the folder of a finished run")
     add_out(parser, f"{PAGE}, in the present folder")
+    add_quiet(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -60,5 +62,5 @@ def _records(folders: list[str]) -> dict[str, dict[str, Any]]:
         try:
             records[name] = read_record(path)
         except RecordError as error:
-            raise UsageError(str(error)) from None
+            raise UsageError(f"{error}; compare without it") from None
     return records

@@ -1,4 +1,4 @@
-"""Say where the data is, verify it by its SHA-256, or fetch it into the cache."""
+"""Show which data is used and where it is, verify it by SHA-256, or fetch it into the cache."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 
 from tinygrad_mnist.cli.options import add_data
 
-HELP = "where the data is; verify it, fetch it"
+HELP = "show where the data is; verify it, fetch it"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""Say what this machine and its NumPy are, how fast they are, and what would make them faster."""
+"""Describe this machine and its NumPy, measure their speed, and advise what would raise it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-HELP = "NumPy, its BLAS and this machine: what they are, how fast, and advice"
+HELP = "describe NumPy, its BLAS and this machine; measure their speed"
 CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 
 
@@ -22,18 +22,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure for about two seconds, and print the results."""
-    found = examine()
+    facts = examine_machine()
     if args.json:
-        print(json.dumps(found, indent=2))
+        print(json.dumps(facts, indent=2))
         return 0
-    for name, value in found.items():
+    for name, value in facts.items():
         for line in value if isinstance(value, list) else [value]:
             print(f"{name:16} {line}")
             name = ""
     return 0
 
 
-def examine() -> dict[str, Any]:
+def examine_machine() -> dict[str, Any]:
     """Return everything that `doctor` prints, in order."""
     from tinygrad_mnist import blas
     from tinygrad_mnist.train.report import environment
@@ -61,7 +61,7 @@ def examine() -> dict[str, Any]:
             for count, seconds in steps.items()
         )
         + " (mlp-128, a batch)",
-        "load": load(),
+        "load": load_average(),
         "advice": advice(pool, steps),
     }
 
@@ -91,7 +91,7 @@ def _cores() -> int:
     return (cores or 1) if blas().is_known else 1
 
 
-def load() -> str:
+def load_average() -> str:
     """Return how many processes wanted a core in the last minute, and how many cores there are."""
     if not hasattr(os, "getloadavg"):
         return "unknown to this system"
@@ -178,13 +178,13 @@ def advice(pool: dict[str, Any], steps: dict[int, list[float]]) -> list[str]:
             "pip install 'tinygrad-mnist[fast]': without threadpoolctl this BLAS cannot be told "
             "how many threads to use, and tiles go on one"
         )
-    given = next((name for name in VARIABLES if os.environ.get(name)), None)
+    variable = next((name for name in VARIABLES if os.environ.get(name)), None)
     one, every = steps[min(steps)], steps[max(steps)]
     better = max(steps) if len(steps) > 1 and pays(one, every) else 1
-    if given and better != int(pool["threads"]):
+    if variable and better != int(pool["threads"]):
         words.append(
-            f"{given}={os.environ[given]} fixes the threads, and {better} would be faster here and "
-            "now: unset it, and each run takes the faster number"
+            f"{variable}={os.environ[variable]} fixes the threads, and {better} would be faster "
+            "here and now: unset it, and each run takes the faster number"
         )
     if os.environ.get("TINYGRAD_MNIST_BLAS") == "keep":
         words.append("TINYGRAD_MNIST_BLAS=keep: unset it to let the right core be chosen")

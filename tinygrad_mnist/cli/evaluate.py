@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print all numbers of the evaluation."""
-    from tinygrad_mnist.cli.show import percent, say, show_table
+    from tinygrad_mnist.cli.show import percentage, say, show_table
     from tinygrad_mnist.train import evaluate
 
     saved = load_saved(args.model)
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
         )
     confusion, names = evaluation.confusion, evaluation.classes
     counts = [f"{count:,}" for count in confusion.sum(1)]
-    precision, recall = map(percent, evaluation.precision), map(percent, evaluation.recall)
+    precision, recall = map(percentage, evaluation.precision), map(percentage, evaluation.recall)
     print()
     show_table(
         ["class", "precision", "recall", "images"],
@@ -57,14 +57,14 @@ def run(args: argparse.Namespace) -> int:
 
 def show_verdict(evaluation: Evaluation, recipe: Recipe, data: Mnist) -> None:
     """Print the result and what it was measured on; for one neuron, beside the trivial answer's."""
-    from tinygrad_mnist.cli.show import percent, say
+    from tinygrad_mnist.cli.show import percentage, say
     from tinygrad_mnist.train import measured_on
 
-    right, wrong = percent(evaluation.accuracy), percent(evaluation.error_rate)
+    right, wrong = percentage(evaluation.accuracy), percentage(evaluation.error_rate)
     say("test", f"accuracy {right}, error rate {wrong}, on {measured_on(data)}")
     if recipe.digit is None:
         return
-    recall, precision = percent(evaluation.recall[1]), percent(evaluation.precision[1])
-    always_no = percent(1 - evaluation.labels.mean())
+    recall, precision = percentage(evaluation.recall[1]), percentage(evaluation.precision[1])
+    always_no = percentage(1 - evaluation.labels.mean())
     say("", f"recall on {recipe.digit}: {recall}, precision: {precision}")
     say("", f"always saying no would have an accuracy of {always_no}")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinygrad_mnist.cli.main import UsageError
-from tinygrad_mnist.cli.options import load_saved, model_file
+from tinygrad_mnist.cli.options import add_quiet, load_saved, model_file
 
 if TYPE_CHECKING:
     from tinygrad_mnist.train import Saved
@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", required=True, choices=tuple(SUFFIXES), help="the format")
     parser.add_argument("--out", metavar="FILE", help="where to write (default: beside the model)")
     parser.add_argument("--overwrite", action="store_true", help="replace the file that is there")
+    add_quiet(parser)
 
 
 def run(args: argparse.Namespace) -> int:

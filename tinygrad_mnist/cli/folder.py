@@ -86,9 +86,9 @@ def check_free(folder: Path) -> None:
             f"{folder} holds an interrupted run; continue it with --resume {folder}, "
             "or give it up with --overwrite"
         )
-    if found := results_in(folder):
+    if results := results_in(folder):
         raise UsageError(
-            f"{folder} holds {found[0].name} of another run; name another folder, "
+            f"{folder} holds {results[0].name} of another run; name another folder, "
             "or replace it with --overwrite"
         )
 

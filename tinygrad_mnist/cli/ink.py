@@ -17,10 +17,7 @@ Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 SIDE, BOX = 28, 20  # of an image, and of the digit in it, as MNIST has them
-FAR, NEAR = (
-    256,
-    192,
-)  # pixels of the longer side: of the whole picture, of the close view
+FAR, NEAR = 256, 192  # pixels of the longer side: of the whole picture, of the close view
 TILTS = (0, -5, 5, -10, 10, -15, 15)  # degrees
 FINE = 8  # pixels of a mask per pixel of the image
 THIN, THICK, USUAL = 1.5, 2.3, 1.85  # widths of MNIST's strokes, in pixels of the image
@@ -65,7 +62,7 @@ def strokes_of(picture: Any) -> Mask:
 
 
 def _pixels(picture: Any, longer: int) -> Floats:
-    """Resize the picture so that its longer side has `side` pixels: (rows, columns, channels)."""
+    """Resize the picture so that its longer side has `longer` pixels: (rows, columns, channels)."""
     from PIL import Image
 
     scale = longer / max(picture.size)
@@ -87,7 +84,8 @@ def ink_of(pixels: Floats) -> Mask:
     floor = max(5 * noise, 12.0)
     beyond = difference > floor
     if beyond.sum() < 12:
-        raise NoDigit("there is no digit: all of it is of one shade")
+        uniform = "all of it is of one shade"
+        raise NoDigit(f"there is no digit: {'nothing stands out' if noise > 4 else uniform}")
     full = np.percentile(difference[beyond], 75)
     ink: Mask = difference > max(0.5 * full, floor)
     return ink
@@ -103,23 +101,23 @@ def _paper(pixels: Floats) -> Floats:
     y, x = np.mgrid[-1 : 1 : rows * 1j, -1 : 1 : columns * 1j]
     terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], -1).astype(np.float32)
     terms, shades = terms.reshape(-1, 6), pixels.reshape(-1, channels)
-    some, wanted = terms[::7], shades[::7]  # as many as a surface needs
+    sample, wanted = terms[::7], shades[::7]  # as many as a surface needs
     fit = np.zeros((6, channels), np.float32)
-    fit[:3] = _agreed_plane(some[:, :3], wanted)
+    fit[:3] = _agreed_plane(sample[:, :3], wanted)
     for _ in range(8):
-        away = np.abs(wanted - some @ fit).max(1)
+        away = np.abs(wanted - sample @ fit).max(1)
         spread = 1.4826 * float(np.median(away))
         weights = (1 / (1 + (away / (2 * max(spread, 2.0))) ** 4)).astype(np.float32)
-        weighted = some * weights[:, None]
-        fit = np.linalg.lstsq(weighted.T @ some, weighted.T @ wanted, rcond=None)[0]
+        weighted = sample * weights[:, None]
+        fit = np.linalg.lstsq(weighted.T @ sample, weighted.T @ wanted, rcond=None)[0]
     return (terms @ fit).reshape(pixels.shape)
 
 
 def _agreed_plane(terms: Floats, shades: Floats) -> Floats:
     """Return, of 300 planes through three pixels each, the one nearest to half of all pixels."""
     rng = np.random.default_rng(0)
-    some = rng.integers(0, len(terms), 1500)
-    seen, wanted = terms[some], shades[some]
+    sample = rng.integers(0, len(terms), 1500)
+    seen, wanted = terms[sample], shades[sample]
     best, least = np.outer([1.0, 0.0, 0.0], np.median(wanted, 0)), np.inf
     for three in rng.integers(0, len(terms), (300, 3)):
         try:
@@ -219,20 +217,20 @@ def _pieces(mask: Mask) -> list[Piece]:
     labels *= mask
     areas = np.bincount(labels.reshape(-1), minlength=count + 1)
     areas[0] = 0
-    found = []
+    pieces = []
     for k in np.argsort(-areas)[:30]:
         if areas[k] < 8:
             break
         piece = labels == k
         ys, xs = np.flatnonzero(piece.any(1)), np.flatnonzero(piece.any(0))
         box = int(xs[0]), int(ys[0]), int(xs[-1]) + 1, int(ys[-1]) + 1
-        found.append(Piece(piece, box, int(areas[k])))
-    if not found:
+        pieces.append(Piece(piece, box, int(areas[k])))
+    if not pieces:
         raise NoDigit("there is no digit: nothing in it is large enough")
-    found = _without_surroundings(found)
-    main = found[0]
+    pieces = _without_surroundings(pieces)
+    main = pieces[0]
     reach = 0.3 * max(main.height, main.box[2] - main.box[0])
-    near = [p for p in found if _gap(p, main) < reach or p.height > 0.5 * main.height]
+    near = [p for p in pieces if _gap(p, main) < reach or p.height > 0.5 * main.height]
     return [p for p in near if p.area > 0.02 * main.area]
 
 

@@ -1,4 +1,4 @@
-"""Say what a model file holds, without loading its weights; its checksum is verified."""
+"""List what a model file holds, without loading its weights; its checksum is verified."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from tinygrad_mnist.cli.options import model_file
 
-HELP = "say what a model file holds"
+HELP = "list what a model file holds"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the recipe, the results and a row per array."""
-    from tinygrad_mnist.cli.show import percent, say, show_table
+    from tinygrad_mnist.cli.show import percentage, say, show_table
     from tinygrad_mnist.models import Recipe, RecipeError
     from tinygrad_mnist.serialize import FormatError, inspect
 
@@ -29,11 +29,13 @@ def run(args: argparse.Namespace) -> int:
         arrays = dict(_arrays(content["model"]))
         print(f"file    {path}: {path.stat().st_size:,} bytes, its checksum is right")
         print(f"written by tinygrad-mnist {content['tinygrad_mnist']}")
-        fields = (f"{name} {value}" for name, value in recipe.to_dict().items() if name not in SAID)
+        fields = (
+            f"{name} {value}" for name, value in recipe.to_dict().items() if name not in SHOWN
+        )
         say("recipe", f"{recipe.name}: {recipe.what}; {', '.join(fields)}")
         print("data    {name}, {train:,} train / {test:,} test images".format(**content["data"]))
         if results := content["results"]:
-            say("test", f"accuracy {percent(results['accuracy'])}, on {results['measured_on']}")
+            say("test", f"accuracy {percentage(results['accuracy'])}, on {results['measured_on']}")
         if training := content["training"]:
             arrays |= _arrays(training, "training.")
             print(f"resume  a checkpoint, after {training['epoch']} of {recipe.epochs} epochs")
@@ -53,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-SAID = ("name", "what", "floor")
+SHOWN = ("name", "what", "floor")
 
 
 def _arrays(value: Any, prefix: str = "") -> Any:

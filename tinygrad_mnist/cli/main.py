@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
 import signal
@@ -11,11 +12,11 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from tinygrad_mnist import __version__, start
-from tinygrad_mnist.cli.output import open_streams, outlive_reader
+from tinygrad_mnist.cli.output import hushed, open_streams, outlive_reader
 
 COMMANDS = (
     "train", "evaluate", "predict", "report", "compare", "models", "data", "doctor", "export",
-    "inspect",
+    "inspect", "completion",
 )  # fmt: skip
 
 STOPPED = 130  # the exit code that a shell reports after Ctrl-C
@@ -82,14 +83,24 @@ def _run(argv: Sequence[str] | None) -> int:
     try:
         with outlive_reader():
             args = parser().parse_args(argv)
-            code: int = args.run(args)
+            _check_names(args)
+            with hushed() if getattr(args, "quiet", False) else contextlib.nullcontext():
+                code: int = args.run(args)
             sys.stdout.flush()
         return code
     except Exception as error:
-        known = _code(error)
-        if known is None:  # a bug of the package: the traceback helps to find it
+        exit_code = _code(error)
+        if exit_code is None:  # a bug of the package: the traceback helps to find it
             raise
-        return complain(words(error), known)
+        return complain(words(error), exit_code)
+
+
+def _check_names(args: argparse.Namespace) -> None:
+    """Raise UsageError for an empty argument, as a shell's unset variable leaves it."""
+    for name, value in vars(args).items():
+        if "" in (value if isinstance(value, list) else [value]):
+            see = f"tinygrad-mnist {args.command} --help"
+            raise UsageError(f"an empty argument: {name} needs a name (see {see})")
 
 
 def _code(error: Exception) -> int | None:
@@ -109,8 +120,8 @@ def words(error: Exception) -> str:
     """Return an error's message, with the name of the file that it is about."""
     if isinstance(error, MemoryError):
         return f"not enough memory: {error}"
-    if isinstance(error, OSError) and error.strerror and error.filename:
-        return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f"{os.fsdecode(error.filename) or repr(error.filename)}: {error.strerror}"
     return str(error)
 
 

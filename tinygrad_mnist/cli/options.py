@@ -30,6 +30,13 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_quiet(parser: argparse.ArgumentParser) -> None:
+    """Add the option --quiet, which `main` obeys."""
+    parser.add_argument(
+        "-q", "--quiet", action="store_true", help="print nothing but errors; files tell the rest"
+    )
+
+
 def load_data(named: str | None) -> Mnist:
     """Load the data that --data names; print which it is and, when not MNIST, why."""
     from tinygrad_mnist.data import load_mnist
@@ -84,7 +91,8 @@ def load_saved(path: str, *, quiet: bool = False) -> Saved:
 def model_file(path: str) -> Path:
     """Return `path`, or the model.pkl of a folder, or its checkpoint.pkl if there is no other.
 
-    Raises UsageError for a folder with both, which belong to different runs, or with neither.
+    Raises UsageError for a folder with both, which belong to different runs, or with neither, and
+    for an empty file.
     """
     from pathlib import Path
 
@@ -101,6 +109,10 @@ def model_file(path: str) -> Path:
                 "name the file"
             )
         file = file / names[0]
+    if file.exists() and not file.is_file():
+        raise UsageError(f"{file}: neither a file nor a folder")
+    if file.exists() and not file.stat().st_size:
+        raise UsageError(f"{file}: empty: 0 bytes; its writing was cut off, or it is not a model")
     return file
 
 
@@ -116,10 +128,10 @@ def describe_model(path: Path, saved: Saved) -> None:
     say("model", f"{path}: {what}")
 
 
-def sizes(text: str) -> tuple[int, ...]:
+def hidden_sizes(text: str) -> tuple[int, ...]:
     """Parse --hidden: "256,128,64".
 
-    >>> sizes("256,128")
+    >>> hidden_sizes("256,128")
     (256, 128)
     """
     try:

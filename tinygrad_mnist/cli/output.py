@@ -53,6 +53,13 @@ def outlive_reader() -> Iterator[None]:
         sys.stdout = before
 
 
+@contextlib.contextmanager
+def hushed() -> Iterator[None]:
+    """Drop what is printed to standard output."""
+    with open(os.devnull, "w", encoding="utf-8") as null, contextlib.redirect_stdout(null):
+        yield
+
+
 class _Outliving:
     """A text stream that turns into the null device when it cannot be written any more."""
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import contextlib
+import io
+import os
+import stat
+import sys
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from tinygrad_mnist.cli.main import UsageError
+from tinygrad_mnist.files import open_without_waiting
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,9 +33,9 @@ def read_picture(path: str) -> NDArray[np.uint8]:
 def read_views(path: str) -> NDArray[np.uint8]:
     """Read a picture file as uint8 images (N, 28, 28), white on black, upright and a little turned.
 
-    Any paper, light and pen: see ink.py. A picture of 28x28 pixels on black, or on white, is taken
-    as it is, and is the only view. Raises `UsageError` for what cannot be read as a picture of one
-    digit, naming the file.
+    "-" stands for standard input. Any paper, light and pen: see ink.py. A picture of 28x28 pixels
+    on black, or on white, is taken as it is, and is the only view. Raises `UsageError`, naming the
+    file, for what cannot be read as a picture of one digit.
     """
     try:
         from PIL import Image
@@ -47,13 +55,26 @@ def read_views(path: str) -> NDArray[np.uint8]:
 
 
 def _as_it_is(pixels: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
-    """Return a 28x28 image with a black or a white border as it is; None for any other."""
-    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    """Return a 28x28 image with a black or a white border as white on black; None for any other.
+
+    Up to four pixels of a frame, as wide as the margin of MNIST's images, become paper.
+    """
     if np.ptp(pixels) < 32:
         return None
-    if np.median(border) < 8:
-        return pixels
-    return 255 - pixels if np.median(border) > 247 else None
+    border = _ring(pixels, 0)
+    frame = next((k for k in range(1, 5) if abs(_ring(pixels, k) - border) > 128), 0)
+    paper, inner = _ring(pixels, frame), slice(frame, SIDE - frame)
+    if 8 <= paper <= 247:
+        return None
+    core = pixels[inner, inner]
+    return np.pad(core if paper < 8 else 255 - core, frame)
+
+
+def _ring(pixels: NDArray[np.uint8], depth: int) -> float:
+    """Return the median shade of the pixels that are `depth` pixels away from the border."""
+    inner = slice(depth, len(pixels) - depth)
+    core = pixels[inner, inner]
+    return float(np.median(np.concatenate([core[0], core[-1], core[:, 0], core[:, -1]])))
 
 
 def _opened(image: Any, path: str) -> Any:
@@ -63,7 +84,8 @@ def _opened(image: Any, path: str) -> Any:
     before = image.MAX_IMAGE_PIXELS
     image.MAX_IMAGE_PIXELS = None  # a bound of our own, without a warning at half of it
     try:
-        with image.open(path) as opened:
+        silent = warnings.catch_warnings(action="ignore")  # of damage that does not matter
+        with silent, _content(path) as file, image.open(file) as opened:
             if opened.width * opened.height > MOST:
                 raise UsageError(
                     f"{path}: {opened.width:,} x {opened.height:,} pixels; scale it down to at "
@@ -71,17 +93,52 @@ def _opened(image: Any, path: str) -> Any:
                 )
             opened.draft("RGB", (LARGEST, LARGEST))  # JPEG alone can leave details out at once
             picture = ImageOps.exif_transpose(_reduced(_plain(image, opened)))
+    except (UsageError, MemoryError, KeyboardInterrupt):
+        raise
     except UnidentifiedImageError:
         raise UsageError(f"{path}: no picture that can be read; PNG is best") from None
-    except (SyntaxError, ValueError, EOFError, image.DecompressionBombError) as error:
-        raise UsageError(f"{path}: a damaged picture: {error}") from None
     except OSError as error:
-        if error.filename:
+        if error.filename is not None:
             raise
+        raise UsageError(f"{path}: a damaged picture: {error}") from None
+    except Exception as error:  # Pillow raises almost anything for damaged files
         raise UsageError(f"{path}: a damaged picture: {error}") from None
     finally:
         image.MAX_IMAGE_PIXELS = before
     return _on_paper(image, picture) if picture.mode == "RGBA" else picture
+
+
+@contextlib.contextmanager
+def _content(path: str) -> Iterator[BinaryIO]:
+    """Open a file, or standard input for "-"; what comes through a pipe is read whole.
+
+    Raises UsageError for what is empty, and for a device. Does not wait for a pipe's writer.
+    """
+    if path == "-":
+        yield _whole(sys.stdin.buffer if sys.stdin else io.BytesIO(), "standard input")
+        return
+    with open(path, "rb", opener=open_without_waiting) as file:
+        kind = os.fstat(file.fileno())
+        if stat.S_ISREG(kind.st_mode) and kind.st_size:
+            yield file
+            return
+        if not stat.S_ISREG(kind.st_mode) and not stat.S_ISFIFO(kind.st_mode):
+            raise UsageError(f"{path}: neither a file nor a pipe")
+        if hasattr(os, "set_blocking"):  # from here on, wait for a writer that has opened the pipe
+            os.set_blocking(file.fileno(), True)
+        yield _whole(file, path)
+
+
+def _whole(file: BinaryIO, name: str) -> BinaryIO:
+    """Read a picture from a pipe. Raises UsageError if it is empty, or a terminal."""
+    if file.isatty():
+        raise UsageError(f"{name}: a terminal; send a picture through a pipe")
+    content = file.read(MOST + 1)
+    if not content:
+        raise UsageError(f"{name}: empty: 0 bytes")
+    if len(content) > MOST:
+        raise UsageError(f"{name}: more than {MOST:,} bytes")
+    return io.BytesIO(content)
 
 
 def _plain(image: Any, picture: Any) -> Any:

@@ -1,19 +1,19 @@
-"""Ask a model which digits images show.
+"""Ask a model which digits images show; draw each beside the probabilities.
 
-IMAGE is a picture file of one digit (a photo, a scan, a drawing), or a number: that test image,
-from 0 on. What the model saw of a picture is drawn below its answer.
+IMAGE is a picture file of one digit (a photo, a scan, a drawing), or the number of a test image,
+counted from 0; - reads a picture from standard input. A picture is drawn as the model saw it.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from tinygrad_mnist.cli.main import UsageError, complain, words
 from tinygrad_mnist.cli.options import add_data, load_data, load_saved
+from tinygrad_mnist.cli.terminal import width
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tinygrad_mnist.nn import Module
 
 HELP = "ask a model which digits images show"
+BAR, LONGEST_BAR = 6, 40  # characters: shorter than BAR, bars are left out
 SURE = 0.4  # an answer needs at least this probability, as a mean over a picture's views
 
 
@@ -34,33 +35,88 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
 
 
+class Answer(NamedTuple):
+    """The answer of a model to one image."""
+
+    name: str
+    image: NDArray[np.uint8]
+    shares: NDArray[np.float32]
+    text: str
+    """The class, or "not sure"."""
+    truth: str
+    """The digit of a test image; "" for a picture."""
+
+
 def run(args: argparse.Namespace) -> int:
     """Print each answer and the probabilities; return 2 when a picture could not be read."""
-    from tinygrad_mnist.cli.show import draw_image, percent, show_table
+    from tinygrad_mnist.cli.show import percentage, show_table
+    from tinygrad_mnist.cli.terminal import on_terminal
 
     saved = load_saved(args.model, quiet=True)
+    classes = saved.recipe.classes
     numbered = any(map(is_number, args.images))
     data = load_data(args.data) if numbered else None
-    code, rows, seen = 0, [], []
+    code, answers = 0, []
     for name in args.images:
         try:
             views, truth = _images(name, data)
         except (UsageError, OSError) as error:
             code = complain(words(error), 2)
             continue
-        image, shares, answer = ask(saved.model, views)
-        unsure = answer is None and not truth
-        called = "not sure" if unsure else saved.recipe.classes[int(shares.argmax())]
-        rows.append([name, called, *([truth] if numbered else []), *map(percent, shares)])
-        if not truth:
-            seen.append((name, image))
-    if rows:
+        image, shares, best = ask(saved.model, views)
+        unsure = best is None and not truth
+        text = "not sure" if unsure else classes[int(shares.argmax())]
+        answers.append(Answer(name, image, shares, text, truth))
+    if answers and not on_terminal():  # a row per image is what a program can read
         truth_column = ["truth"] if numbered else []
-        show_table(["image", "answer", *truth_column, *saved.recipe.classes], rows)
-    for name, image in seen:
-        print(f"\n{name}, as the model saw it:")
-        print(draw_image(image, sys.stdout.encoding))
+        rows = [
+            [a.name, a.text, *([a.truth] if numbered else []), *map(percentage, a.shares)]
+            for a in answers
+        ]
+        show_table(["image", "answer", *truth_column, *classes], rows)
+        print()
+    for i, answer in enumerate(answers):
+        print("\n" * (i > 0) + "\n".join(card(answer, classes, width())))
     return code
+
+
+def card(answer: Answer, classes: tuple[str, ...], room: int) -> list[str]:
+    """Return lines that show an answer: the image beside a bar per class, or above, or no image.
+
+    >>> image = np.zeros((28, 28), np.uint8)
+    >>> lines = card(Answer("1.png", image, np.array([0.25, 0.75]), "yes", ""), ("no", "yes"), 60)
+    >>> print("\\n".join(line.strip() for line in lines if line.strip()))
+    1.png: yes (75.00 %)
+    no    25.00 %  ███▎
+    yes   75.00 %  █████████▊
+    """
+    from tinygrad_mnist.cli.draw import bar, image_lines
+    from tinygrad_mnist.cli.show import percentage
+    from tinygrad_mnist.cli.terminal import BOLD, styled
+
+    best = int(answer.shares.argmax())
+    title = f"{answer.name}: {answer.text} ({percentage(answer.shares[best])})"
+    if answer.text != classes[best]:
+        title = f"{answer.name}: {answer.text} ({classes[best]}: {percentage(answer.shares[best])})"
+    if answer.truth:
+        title = f"test image {title}, truth {answer.truth}"
+    picture = image_lines(answer.image)
+    across = len(picture[0])
+    names = max(map(len, classes))
+    beside = room >= across + 3 + names + 12 + BAR
+    cells = min(room - names - 12 - (across + 3) * beside - 1, LONGEST_BAR)
+    bars = []
+    for k, (name, share) in enumerate(zip(classes, answer.shares, strict=True)):
+        line = f"{name:{names}}  {percentage(share):>8}"
+        if cells >= BAR:
+            line += f"  {bar(float(share), cells)}"
+        bars.append(styled(line.rstrip(), BOLD if k == best else ""))
+    if not beside:
+        stacked = [line.rstrip() for line in picture if line.strip() and room > across]
+        return [title, *stacked, *bars]
+    above = (len(picture) - len(bars)) // 2
+    bars = [""] * above + bars + [""] * len(picture)
+    return [title, *(f"{pixels}   {bars[i]}".rstrip() for i, pixels in enumerate(picture))]
 
 
 def ask(

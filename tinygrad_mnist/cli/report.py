@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinygrad_mnist.cli.folder import RECORD, REPORT
 from tinygrad_mnist.cli.main import UsageError
-from tinygrad_mnist.cli.options import add_data, load_data, load_saved, model_file
+from tinygrad_mnist.cli.options import add_data, add_quiet, load_data, load_saved, model_file
 
 if TYPE_CHECKING:
     from tinygrad_mnist.train import Saved
@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="model.pkl, or the folder that holds it")
     add_out(parser, f"{REPORT} beside the model")
     add_data(parser)
+    add_quiet(parser)
 
 
 def add_out(parser: argparse.ArgumentParser, default: str) -> None:
@@ -63,8 +64,8 @@ def _named_data(saved: Saved) -> str | None:
     """Return the --data that a model was trained on, if the file records it."""
     if saved.data.get("name") == "mnist-5k-embedded":
         return "embedded"
-    given = saved.data.get("given")
-    return given if isinstance(given, str) else None
+    option = saved.data.get("given")
+    return option if isinstance(option, str) else None
 
 
 def record_of(model: Path, saved: Saved) -> dict[str, Any] | None:

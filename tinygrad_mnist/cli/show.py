@@ -1,24 +1,11 @@
-"""Output of a running command: with rich on a terminal, as plain lines elsewhere."""
+"""Print what a command has to tell: labelled lines, and tables."""
 
 from __future__ import annotations
 
-import importlib.util
-import shutil
-import sys
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from tinygrad_mnist.train import Trainer
-
-
-def on_terminal() -> bool:
-    """Tell whether the output is a terminal and rich is installed."""
-    return sys.stdout.isatty() and importlib.util.find_spec("rich") is not None
+from tinygrad_mnist.cli.terminal import on_terminal, width
 
 
 def say(label: str, text: str) -> None:
@@ -29,15 +16,11 @@ def say(label: str, text: str) -> None:
     """
     lines = [text]
     if on_terminal():
-        lines = textwrap.wrap(text, max(width() - 8, 20), break_on_hyphens=False) or [""]
+        room = max(width() - 8, 12)
+        lines = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
     for line in lines:
         print(f"{label:7} {line}".rstrip(), flush=True)
         label = ""
-
-
-def width() -> int:
-    """Return the number of characters in a line of the terminal."""
-    return shutil.get_terminal_size().columns
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> None:
@@ -109,158 +92,10 @@ def _lines(row: Sequence[str], shown: Sequence[int], widths: Sequence[int], left
     return lines
 
 
-def draw_image(image: NDArray[np.uint8], encoding: str | None) -> str:
-    """Return a 28x28 image as text: two rows of pixels per line, in blocks if encodable.
-
-    >>> import numpy as np
-    >>> print(draw_image(np.array([[0, 255, 255], [0, 0, 255]], np.uint8), "ascii"))
-     \'#
-    """
-    marks = " \u2580\u2584\u2588"  # none, the upper, the lower, both
-    try:
-        marks.encode(encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        marks = " '.#"
-    ink = image > 100
-    pairs = ink[0::2] + 2 * ink[1::2].astype(int)
-    return "\n".join("".join(marks[pair] for pair in line).rstrip() for line in pairs)
-
-
-def percent(share: float) -> str:
+def percentage(share: float) -> str:
     """Return a share between 0 and 1 as a percentage; "-" for none.
 
-    >>> percent(0.97849), percent(float("nan"))
+    >>> percentage(0.97849), percentage(float("nan"))
     ('97.85 %', '-')
     """
     return "-" if share != share else f"{share:.2%}".replace("%", " %")
-
-
-def epoch_line(numbers: dict[str, Any], epochs: int, room: int = 79) -> str:
-    """Return one epoch's numbers on one line: as many as there is room for.
-
-    >>> numbers = {"epoch": 2, "loss": 0.25, "accuracy": 0.9, "validation_accuracy": 0.95,
-    ...            "images_per_second": 98765.0}
-    >>> epoch_line(numbers, 10)
-    'epoch  2/10  loss 0.2500  accuracy 90.00 %  validation 95.00 %  98,765 images/s'
-    """
-    parts = [
-        f"epoch {numbers['epoch']:>{len(str(epochs))}}/{epochs}",
-        f"loss {short(numbers['loss'])}",
-        f"accuracy {percent(numbers['accuracy'])}",
-        f"validation {percent(numbers['validation_accuracy'])}",
-        f"{numbers['images_per_second']:,.0f} images/s",
-    ]
-    while len("  ".join(parts)) > room and len(parts) > 1:
-        parts.pop()
-    return "  ".join(parts)
-
-
-def short(loss: float) -> str:
-    """Return a loss in at most seven characters or so.
-
-    >>> short(0.12345), short(1234.5), short(1.5e30)
-    ('0.1235', '1234', '1.5e+30')
-    """
-    return f"{loss:.4f}" if abs(loss) < 100 else f"{loss:.4g}"
-
-
-class Progress(Protocol):
-    """The display of a training run: receives each step, and the numbers of each epoch."""
-
-    def __enter__(self) -> Progress:
-        """Start the display."""
-        ...
-
-    def __exit__(self, *exception: object) -> None:
-        """Restore the terminal."""
-        ...
-
-    def step(self, numbers: dict[str, Any] | None) -> None:
-        """Record the end of a step and, with `numbers`, of an epoch."""
-        ...
-
-
-def progress(trainer: Trainer) -> Progress:
-    """Return a bar on a terminal, lines elsewhere."""
-    return Bar(trainer) if on_terminal() else Lines(trainer)
-
-
-class Lines:
-    """One line per epoch."""
-
-    def __init__(self, trainer: Trainer) -> None:
-        self.trainer = trainer
-
-    def __enter__(self) -> Lines:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        pass
-
-    def step(self, numbers: dict[str, Any] | None) -> None:
-        """Print the numbers, if an epoch is over."""
-        if numbers is not None:
-            print(epoch_line(numbers, self.trainer.recipe.epochs, 120), flush=True)
-
-
-class Bar:
-    """Lines, and below them a bar with loss, accuracy, throughput and time left."""
-
-    def __init__(self, trainer: Trainer) -> None:
-        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as RichProgress
-
-        self.trainer = trainer
-        columns = [
-            TextColumn("epoch {task.fields[epoch]}"),
-            BarColumn(bar_width=max(4, min(40, width() - 68))),
-            TextColumn("loss {task.fields[loss]}"),
-            TextColumn("accuracy {task.fields[accuracy]:.1%}"),
-            TextColumn("{task.fields[rate]:,.0f} images/s"),
-            TimeRemainingColumn(compact=True),
-        ]
-        fitting = len(columns) if width() >= 72 else 2 + (width() >= 36) + (width() >= 54)
-        self.bar = RichProgress(
-            *columns[:fitting],
-            transient=True,
-            auto_refresh=False,  # a thread of its own would take turns with the training
-        )
-        done = trainer.epoch * trainer.steps_per_epoch + trainer.batch
-        total = trainer.recipe.epochs * trainer.steps_per_epoch
-        self.task = self.bar.add_task("", total=total, completed=done, **self._fields())
-        self.drawn = 0.0
-
-    def __enter__(self) -> Bar:
-        self.bar.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.bar.stop()
-
-    def step(self, numbers: dict[str, Any] | None) -> None:
-        """Move the bar, drawing it ten times a second at most."""
-        if numbers is not None:
-            line = epoch_line(numbers, self.trainer.recipe.epochs, self.bar.console.width)
-            self.bar.console.print(line, highlight=False, soft_wrap=True)
-        now = self.bar.get_time()
-        if now - self.drawn > 0.1:
-            self.drawn = now
-            trainer = self.trainer
-            done = trainer.epoch * trainer.steps_per_epoch + trainer.batch
-            self.bar.update(self.task, completed=done, refresh=True, **self._fields())
-
-    def _fields(self) -> dict[str, Any]:
-        trainer, sums = self.trainer, self.trainer.sums
-        if trainer.batch == 0 and trainer.history:  # an epoch has just ended
-            last = trainer.history[-1]
-            loss, accuracy, rate = last["loss"], last["accuracy"], last["images_per_second"]
-        else:
-            loss, accuracy = trainer.running_loss, trainer.running_accuracy
-            rate = sums["images"] / sums["seconds"] if sums["seconds"] else 0.0
-        epoch = min(trainer.epoch + 1, trainer.recipe.epochs)
-        return {
-            "epoch": f"{epoch}/{trainer.recipe.epochs}",
-            "loss": short(loss),
-            "accuracy": accuracy,
-            "rate": rate,
-        }

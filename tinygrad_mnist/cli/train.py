@@ -12,9 +12,11 @@ import json
 import os
 import shlex
 import signal
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tinygrad_mnist.cli.folder import (
     BEST,
@@ -29,7 +31,14 @@ from tinygrad_mnist.cli.folder import (
     results_in,
 )
 from tinygrad_mnist.cli.main import UsageError
-from tinygrad_mnist.cli.options import add_data, batch_size, load_data, recipe_of, sizes
+from tinygrad_mnist.cli.options import (
+    add_data,
+    add_quiet,
+    batch_size,
+    hidden_sizes,
+    load_data,
+    recipe_of,
+)
 
 if TYPE_CHECKING:
     from tinygrad_mnist.models import Recipe
@@ -41,10 +50,10 @@ SAVE_SECONDS = 5.0  # seconds: the most work that is lost when the process is ki
 # Flags that change a field of the recipe: type and help of each.
 OVERRIDES: dict[str, dict[str, Any]] = {
     "seed": {"type": int, "help": "decides the first weights and the order of images"},
-    "epochs": {"type": int, "help": "passes over the training images"},
-    "batch_size": {"type": batch_size, "help": "images a step, or 'full' for all of them"},
+    "epochs": {"type": int, "help": "epochs: passes over the training images"},
+    "batch_size": {"type": batch_size, "help": "images per step, or 'full' for all of them"},
     "lr": {"type": float, "help": "learning rate"},
-    "hidden": {"type": sizes, "help": "sizes of the hidden layers, like 256,128"},
+    "hidden": {"type": hidden_sizes, "help": "sizes of the hidden layers, like 256,128"},
     "digit": {"type": int, "help": "the digit that the neuron tells from the others"},
 }
 _UNSET = object()
@@ -53,7 +62,7 @@ _UNSET = object()
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the recipe, the flags that override its fields, and the paths."""
     parser.add_argument("recipe", nargs="?", metavar="RECIPE", help="see `tinygrad-mnist models`")
-    overrides = parser.add_argument_group("instead of what the recipe says")
+    overrides = parser.add_argument_group("settings of the recipe, to be changed")
     for field, how in OVERRIDES.items():
         flag = f"--{field.replace('_', '-')}"
         metavar = "SIZES" if field == "hidden" else "N"
@@ -82,6 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=0,
         help="keep checkpoints: of the last N epochs, and best.pkl, the best on validation",
     )
+    add_quiet(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -91,34 +101,49 @@ def run(args: argparse.Namespace) -> int:
     cores = os.cpu_count() or 1
     if args.threads is not None and not 1 <= args.threads <= cores:
         raise UsageError(f"--threads must be from 1 to {cores}, the cores here, not {args.threads}")
-    claimed, trainer, given = _resumed(args) if args.resume else _new(args)
-    trainer.threads = args.threads or trainer.threads
+    work = _resumed(args) if args.resume else _new(args)
+    work.trainer.threads = args.threads or work.trainer.threads
     try:
-        return _run(claimed.folder, trainer, given, args)
+        return _run(work, args)
     finally:
-        claimed.release()
+        work.claim.release()
 
 
-def _run(out: Path, trainer: Trainer, given: str | None, args: argparse.Namespace) -> int:
+class Work(NamedTuple):
+    """A run to do: its folder, claimed; its trainer; and --data as the user named it."""
+
+    claim: Claim
+    trainer: Trainer
+    data_option: str | None
+
+    @property
+    def out(self) -> Path:
+        """Return the folder."""
+        return self.claim.folder
+
+
+def _run(work: Work, args: argparse.Namespace) -> int:
     from tinygrad_mnist.cli.show import say
     from tinygrad_mnist.train import Diverged
 
+    out, trainer = work.out, work.trainer
     say("recipe", _describe(trainer.recipe))
     try:
-        stopped = _train(trainer, out, given, args)
+        signal_number = _train(work, args)
     except Diverged:  # a resumed run would diverge again
         (out / CHECKPOINT).unlink()
         raise
-    if stopped is not None:
+    if signal_number is not None:
         where = f"epoch {trainer.epoch + 1}, step {trainer.batch} of {trainer.steps_per_epoch}"
-        print(f"stopped in {where}; all of it is in {out / CHECKPOINT}")
-        print(f"continue with: tinygrad-mnist train --resume {shlex.quote(str(out))}")
-        return 128 + stopped  # the exit code that a shell reports after this signal
-    _finish(trainer, out, given)
+        file = sys.stderr if args.quiet else sys.stdout
+        print(f"stopped in {where}; all of it is in {out / CHECKPOINT}", file=file)
+        print(f"continue with: tinygrad-mnist train --resume {shlex.quote(str(out))}", file=file)
+        return 128 + signal_number  # the exit code that a shell reports after this signal
+    _finish(work)
     return 0
 
 
-def _new(args: argparse.Namespace) -> tuple[Claim, Trainer, str | None]:
+def _new(args: argparse.Namespace) -> Work:
     from tinygrad_mnist.train import Trainer
 
     if args.recipe is None:
@@ -128,18 +153,18 @@ def _new(args: argparse.Namespace) -> tuple[Claim, Trainer, str | None]:
         raise UsageError(f"--digit is for recipes with one output; {recipe.name} tells all ten")
     if args.overwrite and not args.out:
         raise UsageError("--overwrite is for --out: without it, each run has a new folder")
-    given = args.data if args.data in (None, "embedded") else os.path.abspath(args.data)
+    option = args.data if args.data in (None, "embedded") else os.path.abspath(args.data)
     claimed = claim(Path(args.out)) if args.out else claim_new(Path("runs") / recipe.name)
     try:
         if not args.overwrite:
             check_free(claimed.folder)
-        return claimed, Trainer(recipe, load_data(given), eager=args.eager), given
+        return Work(claimed, Trainer(recipe, load_data(option), eager=args.eager), option)
     except BaseException:
         claimed.release()
         raise
 
 
-def _resumed(args: argparse.Namespace) -> tuple[Claim, Trainer, str | None]:
+def _resumed(args: argparse.Namespace) -> Work:
     from tinygrad_mnist.train import load_model, resume
 
     if args.recipe is not None or _overrides(args):
@@ -162,8 +187,8 @@ def _resumed(args: argparse.Namespace) -> tuple[Claim, Trainer, str | None]:
             args.overwrite = False  # it continues with the existing files
         elif not args.overwrite:
             check_free(out)
-        given = args.data if args.data is not None else saved.data.get("given")
-        return claimed, resume(saved, load_data(given), eager=args.eager), given
+        option = args.data if args.data is not None else saved.data.get("given")
+        return Work(claimed, resume(saved, load_data(option), eager=args.eager), option)
     except BaseException:
         claimed.release()
         raise
@@ -209,15 +234,16 @@ class _Stop:
         self.asked = number
 
 
-def _train(trainer: Trainer, out: Path, given: str | None, args: argparse.Namespace) -> int | None:
+def _train(work: Work, args: argparse.Namespace) -> int | None:
     """Train to the end, saving now and then; return the number of a signal that stopped it."""
-    from tinygrad_mnist.cli.show import progress
+    from tinygrad_mnist.cli.progress import progress
     from tinygrad_mnist.train import save_model
 
+    out, trainer = work.out, work.trainer
     keep = args.keep
 
     def save(name: str = CHECKPOINT) -> None:
-        save_model(out / name, trainer, checkpoint=True, given=given)
+        save_model(out / name, trainer, checkpoint=True, data_option=work.data_option)
 
     with _Stop() as stop:
         save()  # at once: a folder that cannot be written to should not cost an hour
@@ -248,13 +274,14 @@ def _is_best(history: list[dict[str, Any]]) -> bool:
     return bool(last > max(before, default=-1))
 
 
-def _finish(trainer: Trainer, out: Path, given: str | None) -> None:
+def _finish(work: Work) -> None:
     """Test the model, write all files, and print the result and what to do next."""
     from tinygrad_mnist.cli.evaluate import show_verdict
     from tinygrad_mnist.cli.show import say
     from tinygrad_mnist.files import atomic_write
     from tinygrad_mnist.train import evaluate, run_record, save_model
 
+    out, trainer = work.out, work.trainer
     data = trainer.data
     evaluation = evaluate(trainer.model, trainer.recipe, data.test_images, data.test_labels)
     record = run_record(trainer, evaluation)
@@ -267,7 +294,7 @@ def _finish(trainer: Trainer, out: Path, given: str | None) -> None:
     say("wrote", f"{', '.join(written)} into {out}")
     if REPORT in written:
         say("open", f"{out / REPORT} in a browser, and draw a digit on it")
-    data_flag = f" --data {shlex.quote(given)}" if given else ""
+    data_flag = f" --data {shlex.quote(work.data_option)}" if work.data_option else ""
     print(f"next    tinygrad-mnist evaluate {shlex.quote(str(out / MODEL))}{data_flag}")
 
 
@@ -277,13 +304,7 @@ def _report(
     from tinygrad_mnist.files import atomic_write
     from tinygrad_mnist.report import Run, can_render, render_report
 
-    if not can_render():
-        print("no report: it needs Jinja2; pip install 'tinygrad-mnist[cli]'")
-        return []
-    try:
-        importlib.import_module("jinja2")
-    except Exception as error:  # whatever fails here, the run is written and complete
-        print(f"no report: Jinja2 cannot be imported: {' '.join(str(error).split())}")
+    if not _works("report", "Jinja2", can_render, lambda: importlib.import_module("jinja2")):
         return []
     run = Run(trainer.model, trainer.recipe, trainer.data, evaluation, record, record["epochs"])
     atomic_write(out / REPORT, render_report(run).encode())
@@ -291,14 +312,23 @@ def _report(
 
 
 def _plots(trainer: Trainer, evaluation: Evaluation, out: Path) -> list[str]:
-    from tinygrad_mnist.train.plots import can_plot, import_matplotlib, plot_run
+    from tinygrad_mnist.train import plots
 
-    if not can_plot():
-        print("no plots: they need matplotlib; pip install 'tinygrad-mnist[cli]'")
+    if not _works("plots", "matplotlib", plots.can_plot, plots.import_matplotlib):
         return []
+    return [path.name for path in plots.plot_run(trainer, evaluation, out)]
+
+
+def _works(
+    product: str, library: str, is_installed: Callable[[], bool], load: Callable[[], object]
+) -> bool:
+    """Tell whether a library can be imported; if not, print why its product is not written."""
+    if not is_installed():
+        print(f"no {product}: {library} is missing; pip install 'tinygrad-mnist[cli]'")
+        return False
     try:
-        import_matplotlib()
+        load()
     except Exception as error:  # whatever fails here, the run is written and complete
-        print(f"no plots: matplotlib cannot be imported: {' '.join(str(error).split())}")
-        return []
-    return [path.name for path in plot_run(trainer, evaluation, out)]
+        print(f"no {product}: {library} cannot be imported: {' '.join(str(error).split())}")
+        return False
+    return True

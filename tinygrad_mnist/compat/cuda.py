@@ -11,7 +11,7 @@ from typing import Any
 from tinygrad_mnist.compat.amp import GradScaler as GradScaler
 from tinygrad_mnist.compat.amp import autocast as autocast
 from tinygrad_mnist.ops.arguments import check_device
-from tinygrad_mnist.ops.old import TENSOR_TYPES
+from tinygrad_mnist.ops.legacy import TENSOR_TYPES
 
 
 def is_available() -> bool:

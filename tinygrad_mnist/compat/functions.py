@@ -17,7 +17,7 @@ from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.autograd.default_dtype import get_default_dtype
 from tinygrad_mnist.autograd.tensor import wrap
 from tinygrad_mnist.nn import functional
-from tinygrad_mnist.ops import create, matmul, old
+from tinygrad_mnist.ops import create, legacy, matmul
 from tinygrad_mnist.ops import random as _random
 from tinygrad_mnist.ops.arguments import check_device, device
 
@@ -63,7 +63,7 @@ def range(start: Any, end: Any, step: Any = 1, *, dtype: Any = None, **kw: Any) 
     return values.requires_grad_() if kw.get("requires_grad") else values
 
 
-ger, as_strided = matmul.outer, old.as_strided
+ger, as_strided = matmul.outer, legacy.as_strided
 
 
 def is_complex(input: Tensor) -> bool:

@@ -16,7 +16,7 @@ from tinygrad_mnist.autograd.size import Size
 from tinygrad_mnist.autograd.tensor import as_array, wrap
 from tinygrad_mnist.ops import create, index, matmul, reduce, shape
 from tinygrad_mnist.ops.arguments import check_device
-from tinygrad_mnist.ops.old import TENSOR_TYPES
+from tinygrad_mnist.ops.legacy import TENSOR_TYPES
 
 __all__ = ["smm", "sparse_coo_tensor", "spmm"]
 

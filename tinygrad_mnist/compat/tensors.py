@@ -10,7 +10,7 @@ import numpy as np
 from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.autograd.default_dtype import set_default_dtype
 from tinygrad_mnist.autograd.tensor import as_array, wrap
-from tinygrad_mnist.ops.old import TENSOR_TYPES, dtype_of, new
+from tinygrad_mnist.ops.legacy import TENSOR_TYPES, dtype_of, new
 
 __all__ = [
     "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor", "HalfTensor",

@@ -25,7 +25,8 @@ bind.py           a tape's entries as NumPy calls on buffers
 unroll.py         a kernel as the NumPy calls that it makes
 in_place.py       results that take the place of an argument
 effects.py        steps that change something outside
-joint_optimizer.py  an optimizer's parameters in one buffer
+joint_optimizer.py  an optimizer's parameters in one buffer, and its step
+joint.py          the states of those parameters as one, for one update
 memory.py         buffers, used again
 views.py          the same view of other memory
 respell.py        each NumPy call in its cheapest form

@@ -1,9 +1,9 @@
 """answer_of(): the shortcut of a prepared step, one function without a loop, made for the step.
 
-A shortcut handles the usual case alone: every argument lies where the step was prepared for it, and
-nobody holds the step's results. In any other case it returns None, and `OpStep.answer` looks
-closer. Matching is most of what a call costs at small sizes, so there is no loop: the function is
-written out (`text.py`). `print(step.shortcut.text)` shows it.
+A shortcut handles the usual case alone: every argument lies where the step was prepared for it,
+and nothing refers to the step's results. In any other case it returns None, and `OpStep.answer`
+looks closer. Matching is most of the cost of a call at small sizes, so there is no loop: the
+function is written out (`text.py`), and `print(step.shortcut.text)` shows it.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def answer_of(step: Any, path: Any) -> Answer:
     t.add(f"if which is not op or grad is not {step.grad}: return None")
     t.add(f"if {'len(kw) != ' + str(len(step.kw)) if step.kw else 'kw'}: return None")
     for key, value in step.kw.items():
-        known = t.name("kw", value)
-        t.add(f"if kw[{key!r}] is not {known} and not same(kw[{key!r}], {known}): return None")
+        name = t.name("kw", value)
+        t.add(f"if kw[{key!r}] is not {name} and not same(kw[{key!r}], {name}): return None")
     if step.makes_node or any(type(a.node) is int for a in step.arguments):
         t.add("nodes = call.nodes")
     t.add("try:")
@@ -69,8 +69,8 @@ def answer_of(step: Any, path: Any) -> Answer:
     t.add("try:")
     if silent:
         t.add("    if usual: hush()")
-    for place, number in step.feeds:
-        t.add(f"    {t.name('place', place)}[...] = {arrays[number]}")
+    for buffer, number in step.feeds:
+        t.add(f"    {t.name('buffer', buffer)}[...] = {arrays[number]}")
     for one in step.run:
         t.add(f"    {t.name('run', one)}()")
     t.add("except Exception:  # let the op itself raise the error")
@@ -86,7 +86,7 @@ def answer_of(step: Any, path: Any) -> Answer:
         add_node(t, step, args, arrays)
     else:
         t.add("out._node = None")
-    t.add("call.here = step")
+    t.add("call.last_step = step")
     t.add("return out")
     return t.compiled("def answer(call, which, args, kw, grad):", f"<{step.op.name}>")  # type: ignore[no-any-return]
 
@@ -108,8 +108,8 @@ def unlike(t: Text, node: Any) -> str:
 def one_argument(t: Text, name: str, argument: Any, path: Any, checks_nodes: bool) -> str:
     """Add the lines that check one argument; return the name of its array."""
     if argument.shape is None:
-        known = t.name("number", argument.value)
-        t.add(f"if {name} is not {known} and not same({name}, {known}): return None")
+        expected = t.name("number", argument.value)
+        t.add(f"if {name} is not {expected} and not same({name}, {expected}): return None")
         return name
     array = "d" + name
     if argument.is_tensor:
@@ -127,7 +127,9 @@ def one_argument(t: Text, name: str, argument: Any, path: Any, checks_nodes: boo
             t.add(f"if {array} is not call.views[{at}]: return None")
     elif argument.array is not None:
         t.add(f"if {array} is not {t.name('array', argument.array)}: return None")
-        if not isinstance(argument.node, Leaf):  # it may be resized or transposed in place
+        if not isinstance(
+            argument.node, Leaf
+        ):  # an array that may be resized or transposed in place
             t.add(
                 f"if {array}.strides != {argument.array.strides!r} "
                 f"or {array}.shape != {argument.shape!r} "
@@ -147,18 +149,18 @@ def add_node(t: Text, step: Any, args: list[str], arrays: list[str]) -> None:
     """Add the lines that make the node."""
     op = step.op
     nodes = [
-        f"{name}._node" if argument.is_tensor and place not in op.constants else "None"
-        for place, (name, argument) in enumerate(zip(args, step.arguments, strict=True))
+        f"{name}._node" if argument.is_tensor and index not in op.constants else "None"
+        for index, (name, argument) in enumerate(zip(args, step.arguments, strict=True))
     ]
-    kept = ["None"] if op.variadic else arrays + ["None"] * len(step.padding)
-    kept += ["y", *(f"outs[{i}]" for i in range(1, len(step.outs))), "kw", "None"]
+    values = ["None"] if op.variadic else arrays + ["None"] * len(step.padding)
+    values += ["y", *(f"outs[{i}]" for i in range(1, len(step.outs))), "kw", "None"]
     t.add("out._node = node = new(Node)")
     t.add("node.op = op")
     t.add(f"node.source = ({''.join(n + ', ' for n in nodes)})")
     if step.keep is None:
         t.add("node.saved = ()")
     else:
-        saved = step.keep(kept)
+        saved = step.keep(values)
         t.add(f"node.saved = ({''.join(s + ', ' for s in saved)})")
     t.add(f"node.shape = {t.name('shape', step.outs[0].shape)}")
     t.add(f"node.dtype = {t.name('dtype', step.outs[0].dtype)}")
@@ -170,7 +172,7 @@ def add_node(t: Text, step: Any, args: list[str], arrays: list[str]) -> None:
 def walk_of(step: Any) -> Callable[[Any, bool], bool]:
     """Make the function that walks by bound calls.
 
-    It returns False, and does nothing, where something is not as expected: see `BackwardStep`.
+    It returns False, and does nothing, where something differs: see `BackwardStep`.
     """
     program, path = step.program, step.path()
     t = Text()
@@ -191,9 +193,9 @@ def walk_of(step: Any) -> Callable[[Any, bool], bool]:
     add_comparisons(t, step)
     every = ", ".join(f"n{depth}" for depth in step.nodes)
     t.add(f"if writes.last < call.start and not unwritten(({every},)): return False")
-    for depth, place, number in step.feeds:
-        t.add(f"{t.name('input', program.inputs[number])}[...] = s{depth}[{place}]")
-    if step.wanted is None:
+    for depth, slot, number in step.feeds:
+        t.add(f"{t.name('input', program.inputs[number])}[...] = s{depth}[{slot}]")
+    if step.targets is None:
         t.add(f"empty = {' is '.join([f'{name}.grad' for name in leaves] + ['None'])}")
         t.add("if not empty: step_keep_grads()")
     t.add("before = state()")
@@ -202,7 +204,7 @@ def walk_of(step: Any) -> Callable[[Any, bool], bool]:
     t.add("    deque(map(call_each, calls), 0)  # no interrupt comes between them")
     t.add("finally:")
     t.add("    put(before)")
-    if step.wanted is None:
+    if step.targets is None:
         t.add("if not empty: step.add_grads()")
         t.add("else:")
         for name, grad in zip(leaves, program.grads, strict=True):
@@ -213,29 +215,29 @@ def walk_of(step: Any) -> Callable[[Any, bool], bool]:
         if path[depth].keep is not None and not path[depth].op.view:  # as the engine does
             t.add(f"    n{depth}.saved = None")
     t.add("    pass")
-    t.add("call.here = step")
+    t.add("call.last_step = step")
     t.add("return True")
     return t.compiled("def walk(call, retain):", "<backward>")  # type: ignore[no-any-return]
 
 
 def add_comparisons(t: Text, step: Any) -> None:
     """Add the lines that check what the nodes save."""
-    for depth, place, expected in step.kept:
-        known = t.name("kept", expected)
+    for depth, slot, expected in step.fixed:
+        name = t.name("fixed", expected)
         if isinstance(expected, np.ndarray):
-            t.add(f"if s{depth}[{place}] is not {known}: return False")
+            t.add(f"if s{depth}[{slot}] is not {name}: return False")
         else:
-            value = f"s{depth}[{place}]"
-            t.add(f"if {value} is not {known} and not same({value}, {known}): return False")
-    for depth, place, outs, number in step.made:
-        t.add(f"if s{depth}[{place}] is not {t.name('outs', outs)}[{number}]: return False")
-    for depth, place, view in step.views:
-        t.add(f"if s{depth}[{place}] is not call.views[{view}]: return False")
-    for depth, place, twin, its_place in step.alike:
-        t.add(f"if s{depth}[{place}] is not s{twin}[{its_place}]: return False")
-    for depth, place, number in step.feeds:
+            value = f"s{depth}[{slot}]"
+            t.add(f"if {value} is not {name} and not same({value}, {name}): return False")
+    for depth, slot, outs, number in step.made:
+        t.add(f"if s{depth}[{slot}] is not {t.name('outs', outs)}[{number}]: return False")
+    for depth, slot, view in step.views:
+        t.add(f"if s{depth}[{slot}] is not call.views[{view}]: return False")
+    for depth, slot, twin, twin_slot in step.alike:
+        t.add(f"if s{depth}[{slot}] is not s{twin}[{twin_slot}]: return False")
+    for depth, slot, number in step.feeds:
         like = step.program.inputs[number]
-        t.add(f"a = s{depth}[{place}]")
+        t.add(f"a = s{depth}[{slot}]")
         t.add(f"if a.__class__ is not ndarray or a.shape != {like.shape!r}: return False")
         t.add(f"if a.strides != {like.strides!r} or a.dtype != {t.name('dtype', like.dtype)}:")
         t.add("    return False")

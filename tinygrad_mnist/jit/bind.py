@@ -129,10 +129,8 @@ class Binding:
         return buffer
 
     def _order(self, returned: Set[int]) -> liveness.Order:
-        wanted = {*returned, *liveness.gradients_of(self.tape)}
-        return liveness.integers_first(
-            liveness.live_entries(self.tape.entries, wanted), self._bound
-        )
+        used = {*returned, *liveness.gradients_of(self.tape)}
+        return liveness.integers_first(liveness.live_entries(self.tape.entries, used), self._bound)
 
     def _reserve(self, live: Sequence[Entry]) -> None:
         """Allocate arrays that must lie in a certain place, before any step is bound."""
@@ -216,12 +214,12 @@ class Binding:
             return
         reusable = self._read_last_by(call, moment)
         ending = any(id(out) in self._ending for out in call.outs)
-        mine = [self._bound[key] for key in reusable]
-        mine = mine if passes.on("in place") and not ending else []
-        steps, outs = self._steps_of(call, args, mine, Pool() if ending else self.pool)
+        reusable_arrays = [self._bound[key] for key in reusable]
+        reusable_arrays = reusable_arrays if passes.on("in place") and not ending else []
+        steps, outs = self._steps_of(call, args, reusable_arrays, Pool() if ending else self.pool)
         home = self._homes.get(id(call.outs[0]))
         if home is None:
-            home = argument_to_overwrite(steps, outs[0], mine)
+            home = argument_to_overwrite(steps, outs[0], reusable_arrays)
         if home is not None and redirect(steps, outs[0], home):
             self.pool.release(outs[0])
             np.copyto(home, outs[0])
@@ -257,19 +255,19 @@ class Binding:
     ) -> tuple[list[Step], tuple[Array, ...]]:
         """Return the steps of a call, and their results in memory from a pool.
 
-        An array that is a gradient when all is over gets a pool of its own: in memory that is used
-        for nothing else, a gradient stays as it is until the next one.
+        An array that is a gradient at the end gets a pool of its own, so that nothing else
+        overwrites it before the next replay.
         """
-        found = None
+        steps_and_outs = None
         if not call.op.draws and passes.on("unroll"):
-            found = unroll(call.op.kernel, args, call.kw, pool, reusable)
-        if found is None:
-            found = self._as_a_whole(call, args, pool)
+            steps_and_outs = unroll(call.op.kernel, args, call.kw, pool, reusable)
+        if steps_and_outs is None:
+            steps_and_outs = self._as_a_whole(call, args, pool)
         if pool is not self.pool:
-            self.pool.asked, self.pool.held = (
-                self.pool.asked + pool.asked, self.pool.held + pool.held
+            self.pool.requested, self.pool.allocated = (
+                self.pool.requested + pool.requested, self.pool.allocated + pool.allocated
             )  # fmt: skip
-        return found
+        return steps_and_outs
 
     def _as_a_whole(
         self, call: Call, args: tuple[Any, ...], pool: Pool

@@ -46,7 +46,7 @@ class JitFunction:
         >>> [y.item() for y in double.over([tg.tensor(1.0), tg.tensor(2.0), tg.tensor(3.0)])]
         [2.0, 4.0, 6.0]
         """
-        return [self(*arguments_of(batch)) for batch in batches]
+        return [self(*batch_arguments(batch)) for batch in batches]
 
     def programs(self) -> Sequence[Any]:
         """Return what was captured, the last one used first."""
@@ -70,13 +70,13 @@ class JitFunction:
         method = binds(self.function, instance, owner) if binds is not None else None
         if method is None or instance is None or getattr(method, "__self__", None) is not instance:
             return self
-        held = getattr(instance, "__dict__", {})
+        attributes = getattr(instance, "__dict__", {})
         name = f"_jit {self.__qualname__}"
-        found = held.get(name)
+        compiled = attributes.get(name)
         # A shallow copy of an instance has the first instance's method in its __dict__
-        if found is None or found.function != method:
-            found = held[name] = type(self)(method, **self._options)
-        return found
+        if compiled is None or compiled.function != method:
+            compiled = attributes[name] = type(self)(method, **self._options)
+        return compiled
 
     # Copies
 
@@ -95,7 +95,7 @@ class JitFunction:
         return _again, (type(self), function, self._options)
 
 
-def arguments_of(batch: Any) -> tuple[Any, ...]:
+def batch_arguments(batch: Any) -> tuple[Any, ...]:
     """Return the arguments that a batch stands for."""
     return tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)
 
@@ -110,10 +110,10 @@ def _is_global(compiled: JitFunction) -> bool:
     """Tell whether the function's module has the compiled function under its name."""
     import sys
 
-    found: Any = sys.modules.get(getattr(compiled, "__module__", ""))
+    value: Any = sys.modules.get(getattr(compiled, "__module__", ""))
     for name in compiled.__qualname__.split("."):
-        found = getattr(found, name, None)
-    return found is compiled
+        value = getattr(value, name, None)
+    return value is compiled
 
 
 def _again(

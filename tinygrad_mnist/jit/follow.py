@@ -48,14 +48,14 @@ class Follower:
         self.size = 0  # how many steps there are
         self.start = 0  # when the call began, as `writes.tick()` counts
         self.scratch = Pool()
-        self.blank: list[None] = []  # a place for each step of the longest path
+        self.blank: list[None] = []  # one None for each step of the longest path
         self.absent: list[Any] = []  # the same, with ABSENT
         self.errors: list[str] = []  # the last ones raised while learning
         self.failures = 0  # how many errors there were
         self.owners: dict[int, weakref.ref[Tensor]] = {}  # by the id of the leaf that each owns
         self.dead: list[int] = []  # ids of leaves whose owners are gone
         # Of the call that is under way:
-        self.here: Step = OFF  # the last step
+        self.last_step: Step = OFF
         self.state = LOST
         self.views: Any = ()  # by depth: the view that a step made of an earlier step's buffer
         self.nodes: Any = ()  # by depth: the node of a step's output
@@ -63,7 +63,7 @@ class Follower:
         self._clear()
 
     def _clear(self) -> None:
-        self.left: Step = self.root  # the last step before the call went another way
+        self.left_at: Step = self.root  # the last step before the call went another way
         self.is_eventful = False  # whether there is anything below
         self.seen: list[Any] = []  # the events to learn
         self.made = learn.Made()
@@ -73,21 +73,21 @@ class Follower:
         self.stepped: list[tuple[weakref.ref[Any], list[Leaf]]] = []  # optimizers, in an eager call
 
     def begin(self, thread: int, arguments: Any = ()) -> None:
-        """Stand at the start of a call in a thread, with these arguments."""
+        """Start to follow a call in a thread, with these arguments."""
         if self.dead:
             learn.forget(self)
         self.arguments, self.views, self.nodes = arguments, self.blank.copy(), self.absent.copy()
-        self.here, self.state, self.thread = self.root, FOLLOWS, thread
+        self.last_step, self.state, self.thread = self.root, FOLLOWS, thread
         self.start = tick()
 
     def grow(self, depth: int) -> None:
-        """Make room for longer paths."""
+        """Make the lists long enough for a path of this depth."""
         self.blank = [None] * max(depth, len(self.blank))
         self.absent = [ABSENT] * len(self.blank)
 
     def end(self, whole: bool) -> None:
         """Let go of the call; learn from it if it was `whole`, that is, raised no error."""
-        self.thread, self.here, self.state = None, OFF, LOST
+        self.thread, self.last_step, self.state = None, OFF, LOST
         self.views = self.nodes = self.arguments = ()
         if not self.is_eventful:
             return
@@ -128,9 +128,9 @@ class Follower:
     # The events of a call
 
     def call(self, op: Op, args: tuple[Any, ...], kw: dict[str, Any], grad: bool) -> Any:
-        """Answer a call of an op that is not quite the one that came before."""
+        """Answer a call of an op that differs from the one expected."""
         if self.state == FOLLOWS:
-            before = self.here
+            before = self.last_step
             for step in before.next:
                 if step.op is op:
                     answer = step.shortcut(self, op, args, kw, grad) if step.shortcut else None
@@ -150,27 +150,27 @@ class Follower:
         out = record(op, args, kw, grad=grad, tape=self)  # type: ignore[arg-type]
         if out._node is not None:
             self.seen[-1].node = weakref.ref(out._node)
-            self.made.add(out._node, self.left.depth + len(self.seen))
+            self.made.add(out._node, self.left_at.depth + len(self.seen))
         return out
 
     def record(self, op: Op, args: Any, kw: dict[str, Any], out: Tensor, residuals: Any) -> None:
         """Note a call while learning; the recorder calls this before it makes the node."""
         results = (out._data, *residuals)
-        made, depth = self.made, self.left.depth + 1 + len(self.seen)
+        made, depth = self.made, self.left_at.depth + 1 + len(self.seen)
         grad = modes.current().grad
         self.seen.append(learn.SeenCall(op, args, kw, grad, results, made, self.arguments))
         made.add(out._data, depth)
 
     def backward_ahead(self, root: Any, retain: Any) -> bool:
-        """Do what `backward` does, if that is the step that is tried first, and all is usual."""
-        step = self.here.first
-        if step is None or step.op != "backward" or step.walk is None or step.wanted is not None:
+        """Do what `backward` does, if that step is tried first and nothing is unusual."""
+        step = self.last_step.first
+        if step is None or step.op != "backward" or step.walk is None or step.targets is not None:
             return False
         if root._node is not self.nodes[step.root] or root._data.size != 1:
             return False
         return step.walk(self, retain)  # type: ignore[no-any-return]
 
-    def backward(self, roots: Sequence[Tensor], seeds: Any, wanted: Any, retain: bool) -> bool:
+    def backward(self, roots: Sequence[Tensor], seeds: Any, targets: Any, retain: bool) -> bool:
         """Walk back from one root by bound calls; return False where the engine has to."""
         root = roots[0]
         if len(roots) != 1 or seeds[0] is not None or not isinstance(root, Tensor):
@@ -179,46 +179,46 @@ class Follower:
         if not isinstance(node, Node) or root._data.size != 1:
             return False
         if self.state == FOLLOWS:
-            for step in self.here.next:
-                if step.op == "backward" and step.matches(self, node, wanted):
-                    self.here.prefer(step)
-                    self.here = step
-                    return step.go(self, wanted, retain) or self._walk(step, root, wanted, retain)
+            for step in self.last_step.next:
+                if step.op == "backward" and step.matches(self, node, targets):
+                    self.last_step.prefer(step)
+                    self.last_step = step
+                    return step.go(self, targets, retain) or self._walk(step, root, targets, retain)
             self._miss()
         if self.state == LOST:
             return False
-        walk = self._recorded(root, wanted, retain)
+        walk = self._recorded(root, targets, retain)
         self.seen.append(walk)
         return walk is not None
 
-    def _walk(self, step: BackwardStep, root: Tensor, wanted: Any, retain: bool) -> bool:
+    def _walk(self, step: BackwardStep, root: Tensor, targets: Any, retain: bool) -> bool:
         if not step.outdated:
             return False
-        walk = self._recorded(root, wanted, retain)
+        walk = self._recorded(root, targets, retain)
         if walk is None:
             return False
         self.is_eventful = True
         self.walked.append((step, walk))
         return True
 
-    def _recorded(self, root: Tensor, wanted: Any, retain: bool) -> Walk | None:
-        """Walk with a tape; return None where a node is not of this call, or something is amiss."""
+    def _recorded(self, root: Tensor, targets: Any, retain: bool) -> Walk | None:
+        """Walk with a tape; return None where a node is not of this call, or cannot be used."""
         if self.state == FOLLOWS:
-            self.left = self.here
+            self.left_at = self.last_step
         made = self.made if self.state == LEARNS else learn.start_of(self)
         unsure: set[int | None] = {None}  # not made in this call, or made of unknown arguments
         unsure |= {
             step.depth
-            for step in self.left.path()
+            for step in self.left_at.path()
             if isinstance(step, OpStep) and not step.has_known_arguments()
         }
         unsure |= {
-            self.left.depth + 1 + number
+            self.left_at.depth + 1 + number
             for number, seen in enumerate(self.seen)
             if isinstance(seen, learn.SeenCall) and not seen.is_constant
         }
         walked = ancestors([root._node])  # type: ignore[list-item]
-        for node in (*walked, *(wanted or ())):
+        for node in (*walked, *(targets or ())):
             if isinstance(node, Leaf):
                 if node.hooks or node.order < self.start:  # a leaf of this call, not of the next
                     return None
@@ -228,39 +228,39 @@ class Follower:
         if not unwritten(nodes):
             return None
         try:
-            return Walk(root, nodes, wanted, retain, made)
+            return Walk(root, nodes, targets, retain, made)
         except Exception:  # let the engine raise the error, if there is one
             return None
 
     def update(self, optimizer: Any) -> None:
         """Apply one step of an optimizer."""
-        step = self.here.first
+        step = self.last_step.first
         if step is not None and step.op == "update" and step.optimizer() is optimizer:
-            self.here = step
+            self.last_step = step
             step.go(self, optimizer)
             return
         if self.state == FOLLOWS:
-            for step in self.here.next:
+            for step in self.last_step.next:
                 if step.op == "update" and step.optimizer() is optimizer:
-                    self.here.prefer(step)
-                    self.here = step
+                    self.last_step.prefer(step)
+                    self.last_step = step
                     step.go(self, optimizer)
                     return
             self._miss()
         if self.state == LEARNS:
             self.seen.append(learn.SeenUpdate(optimizer))
-        elif self.left.misses < MOST_TRIES:
+        elif self.left_at.misses < MOST_TRIES:
             self.stepped.append((weakref.ref(optimizer), with_gradients(optimizer)))
         optimizer._apply()
 
     def _miss(self) -> None:
-        """Leave the known steps; learn from here on if this is the second time at this step."""
-        here = self.here
-        here.misses += 1
-        room = len(here.next) < MOST_BRANCHES and self.size < MOST_STEPS
+        """Leave the learnt steps; learn new ones if this is the second miss at this step."""
+        step = self.last_step
+        step.misses += 1
+        room = len(step.next) < MOST_BRANCHES and self.size < MOST_STEPS
         room = room and self.failures < MOST_FAILURES
-        self.state = LEARNS if room and here.misses > 1 else LOST
-        self.left, self.here, self.is_eventful = here, OFF, True
+        self.state = LEARNS if room and step.misses > 1 else LOST
+        self.left_at, self.last_step, self.is_eventful = step, OFF, True
         if self.state == LEARNS:
             self.made = learn.start_of(self)
             self.arguments = learn.arrays_in(self.arguments)
@@ -279,7 +279,7 @@ class Follower:
     # Arguments that lie elsewhere
 
     def strayed(self, step: OpStep, argument: Argument, array: Any) -> None:
-        """Note that an argument lay elsewhere than its step was prepared for."""
+        """Note that an argument was not where its step expects it."""
         argument.seen += 1
         if argument.step is None or argument.seen > 2:
             self.is_eventful = True
@@ -287,7 +287,7 @@ class Follower:
             arguments.add(argument)
 
     def note(self, step: OpStep, arrays: Sequence[Any]) -> None:
-        """Note where the arguments of a step lie in this call."""
+        """Note the arguments of a step in this call."""
         faint = [learn.WeakArray(a) if isinstance(a, np.ndarray) else a for a in arrays]
         self.astray[step] = self.astray[step][0], faint
 
@@ -309,13 +309,13 @@ class Way:
     def lines(self) -> list[str]:
         """Return the NumPy calls, one per line; the first one of each step names the op."""
         names: dict[tuple[int, Any, Any], str] = {}
-        found = []
+        rows = []
         for step in self.steps:
             title, calls = step.described()
             texts = [line(call, names) for call in calls] or ["..."]
-            found += [(texts[0], title), *((text, "") for text in texts[1:])]
-        width = min(76, max(len(text) for text, _ in found))
-        return [f"{text:<{width}}  # {title}" if title else text for text, title in found]
+            rows += [(texts[0], title), *((text, "") for text in texts[1:])]
+        width = min(76, max(len(text) for text, _ in rows))
+        return [f"{text:<{width}}  # {title}" if title else text for text, title in rows]
 
     def summary(self) -> str:
         """Count the steps, those that are prepared, and their NumPy calls."""

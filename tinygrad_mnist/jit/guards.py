@@ -33,7 +33,7 @@ class Guards:
     def __init__(self, names: Names, args: Sequence[Any], copied: Sequence[bool]) -> None:
         """Note arguments and modes before the captured call; `complete` adds the rest after it."""
         self.names = names
-        self._mode = mode()
+        self._mode = recording_mode()
         self._default, self._dtype = self._mode[0] and self._mode[2] is None, self._mode[1]
         arrays = [array_of(a) for a in args]
         self._args = [
@@ -63,12 +63,12 @@ class Guards:
             for t in tape.handles.values()
             if id(t._data) not in feeds
         ]
-        found = self.names.objects
+        around = self.names.objects
         subjects = [e.subject for e in tape.entries if isinstance(e, Effect)]
-        modules = {id(m): m for top in [*tape.modules.values(), *found] if isinstance(top, Module)
+        modules = {id(m): m for top in [*tape.modules.values(), *around] if isinstance(top, Module)
                    for m in top.modules()}  # fmt: skip
-        optimizers = {id(o): o for o in [*subjects, *found] if isinstance(o, Optimizer)}
-        self._modules = [(m, settings(m)) for m in modules.values()]
+        optimizers = {id(o): o for o in [*subjects, *around] if isinstance(o, Optimizer)}
+        self._modules = [(m, module_settings(m)) for m in modules.values()]
         self._optimizers = [(o, parameters_of(o)) for o in optimizers.values()]
         groups = [group for o in optimizers.values() for group in o.param_groups]
         self._groups = [(group, group["params"], len(group["params"])) for group in groups]
@@ -94,7 +94,8 @@ class Guards:
         t = Text()
         t.names |= {
             "Tensor": Tensor, "ndarray": np.ndarray, "alike": _alike, "same_number": same_number,
-            "MODES": modes.MODES, "modes": modes, "mode": mode, "expected": self._mode,
+            "MODES": modes.MODES, "modes": modes, "expected": self._mode,
+            "recording_mode": recording_mode,
             "default_dtype": default_dtype, "dtype": self._dtype, "guards": self, "is_": is_,
             "names": self.names, "avoid": self._avoid, "overlap": _overlap, "grad": _grad,
             "empty": self._empty, "none": repeat(None), "starmap": starmap,
@@ -103,9 +104,11 @@ class Guards:
         t.add(f"if len(args) != {len(names)}: return None")
         if names:
             t.add(f"{', '.join(names)}, = args")
-        for name, known in zip(names, self._args, strict=True):
-            self._write_argument(t, name, known)
-        arrays = [n for n, known in zip(names, self._args, strict=True) if type(known) is tuple]
+        for name, expected in zip(names, self._args, strict=True):
+            self._write_argument(t, name, expected)
+        arrays = [
+            n for n, expected in zip(names, self._args, strict=True) if type(expected) is tuple
+        ]
         for i, j in combinations(range(len(arrays)), 2):
             wrong = "is not" if self._same[i] == self._same[j] else "is"
             t.add(f"if {arrays[i]} {wrong} {arrays[j]}: return None")
@@ -125,28 +128,28 @@ class Guards:
     def _write_surroundings(self, t: Text) -> None:
         """Add the lines that look at what the caller's code may have changed."""
         unusual = "MODES or default_dtype.current is not dtype" if self._default else "True"
-        t.add(f"if ({unusual}) and mode() != expected: return None")
+        t.add(f"if ({unusual}) and recording_mode() != expected: return None")
         for group, params, count in self._groups:  # lists, whose changes nobody counts
-            held = t.name("params", params)
-            t.add(f"if {t.name('group', group)}['params'] is not {held}: return None")
-            t.add(f"if len({held}) != {count}: return None")
+            name = t.name("params", params)
+            t.add(f"if {t.name('group', group)}['params'] is not {name}: return None")
+            t.add(f"if len({name}) != {count}: return None")
         t.add("try:")
         for get, keys, values in self.names.parts:
-            found = f"map({t.name('get', get)}, {t.name('keys', keys)})"
+            values_now = f"map({t.name('get', get)}, {t.name('keys', keys)})"
             if get is attribute:  # in C alone
-                found = f"starmap(getattr, {t.name('keys', keys)})"
-            t.add(f"    if not all(map(is_, {found}, {t.name('values', values)})):")
+                values_now = f"starmap(getattr, {t.name('keys', keys)})"
+            t.add(f"    if not all(map(is_, {values_now}, {t.name('values', values)})):")
             t.add("        if not names.hold(): return None")
         t.add("    pass")
         t.add("except (ValueError, LookupError): return None  # an empty cell, a shorter list")
 
-    def _write_argument(self, t: Text, name: str, known: Any) -> None:
+    def _write_argument(self, t: Text, name: str, expected: Any) -> None:
         """Add the lines that compare one argument; from then on `name` names its array."""
-        if type(known) is not tuple:
-            value = t.name("value", known)
+        if type(expected) is not tuple:
+            value = t.name("value", expected)
             t.add(f"if {name} is not {value} and not same_number({name}, {value}): return None")
             return
-        shape, dtype, strides, node = known
+        shape, dtype, strides, node = expected
         kind, own = t.name("dtype", dtype), t.name("node", node)
         t.add(f"if isinstance({name}, Tensor):")
         t.add(f"    if {name}._node is not {own}: return None")
@@ -159,20 +162,20 @@ class Guards:
         t.add(f"    if not alike({name}, {shape!r}, {strides!r}): return None")
 
     def _unchanged(self) -> bool:
-        fine = (
+        unchanged = (
             all(
                 t._data is a and t._node is node and hooks_of(t) == hooks
                 for t, a, node, hooks in self._tensors
             )
-            and all(same_settings(settings(m), before) for m, before in self._modules)
+            and all(same_settings(module_settings(m), before) for m, before in self._modules)
             and all(same_settings(parameters_of(o), before) for o, before in self._optimizers)
         )
-        if fine:
+        if unchanged:
             self._changes = modes.changes
-        return fine
+        return unchanged
 
 
-def mode() -> tuple[Any, ...]:
+def recording_mode() -> tuple[Any, ...]:
     """Return grad mode, default dtype, and the watch that sees calls."""
     now = modes.current() if modes.MODES else modes.DEFAULT
     return now.grad, default_dtype.current, now.watch
@@ -209,27 +212,27 @@ def hooks_of(tensor: Tensor) -> list[int] | None:
     return None if not hooks else list(hooks)
 
 
-def settings(module: Module) -> list[Any]:
+def module_settings(module: Module) -> list[Any]:
     """Return all that a forward may depend on: attributes, Parameters, buffers, children, hooks."""
-    known = vars(module)
-    found: list[Any] = []
-    for name, value in known.items():
+    attributes = vars(module)
+    values: list[Any] = []
+    for name, value in attributes.items():
         if name.startswith("_jit "):
             continue
-        found += [name, value]
+        values += [name, value]
         if name in ("_parameters", "_buffers", "_modules"):
-            for key, held in value.items():
-                found += [key, held, getattr(held, "_node", None)]
-    return found + [key for of_kind in (module._hooks or {}).values() for key in of_kind]
+            for key, item in value.items():
+                values += [key, item, getattr(item, "_node", None)]
+    return values + [key for of_kind in (module._hooks or {}).values() for key in of_kind]
 
 
 def parameters_of(optimizer: Any) -> list[Any]:
     """Return an optimizer's groups, and its parameters with the nodes where gradients arrive."""
-    found: list[Any] = [optimizer.param_groups, len(optimizer.param_groups)]
+    objects: list[Any] = [optimizer.param_groups, len(optimizer.param_groups)]
     for group in optimizer.param_groups:
-        found += [group, len(group["params"])]
-        found += [held for p in group["params"] for held in (p, p._node)]
-    return found
+        objects += [group, len(group["params"])]
+        objects += [item for p in group["params"] for item in (p, p._node)]
+    return objects
 
 
 def same_settings(now: list[Any], before: list[Any]) -> bool:

@@ -20,21 +20,21 @@ def arguments_of(step: Any) -> list[Any]:
     return [*step.args, *step.keywords.values()]
 
 
-def redirect(steps: list[Step], old: Array, new: Array) -> bool:
-    """Let steps leave their result in `new`; change nothing and return False where that may show.
+def redirect(steps: list[Step], source: Array, target: Array) -> bool:
+    """Let steps leave their result in `target`; return False, and do nothing, where that may show.
 
-    The steps may use the transpose of `old` too.
+    The steps may use the transpose of `source` too.
     """
-    if (old.strides, old.dtype) != (new.strides, new.dtype):
+    if (source.strides, source.dtype) != (target.strides, target.dtype):
         return False
     if any(s.func is under_errstate for s in steps):  # type: ignore[attr-defined]
         return False
     args = [a for s in steps for a in arguments_of(s)]
     inside = [b for a in args if isinstance(a, (tuple, list)) for b in a]
-    forms = [(old, new), (old.T, new.T)]
-    moved = {id(a): to for a in args for was, to in forms if same_elements(a, was)}
+    forms = [(source, target), (source.T, target.T)]
+    moved = {id(a): after for a in args for before, after in forms if same_elements(a, before)}
     others = [a for a in (*args, *inside) if isinstance(a, np.ndarray) and id(a) not in moved]
-    if not moved or any(np.may_share_memory(a, old) for a in others):
+    if not moved or any(np.may_share_memory(a, source) for a in others):
         return False
     for i, s in enumerate(steps):
         assert isinstance(s, partial)
@@ -55,13 +55,17 @@ def argument_to_overwrite(steps: list[Step], out: Array, reusable: list[Array]) 
     *before, last = steps
     assert isinstance(last, partial)
     elementwise = isinstance(last.func, np.ufunc) and last.func.signature is None
-    held = [a for s in before for a in arguments_of(s) if isinstance(a, np.ndarray)] + reusable
-    if not (elementwise or last.func is np.clip) or any(np.may_share_memory(out, a) for a in held):
+    in_use = [a for s in before for a in arguments_of(s) if isinstance(a, np.ndarray)] + reusable
+    if not (elementwise or last.func is np.clip) or any(
+        np.may_share_memory(out, a) for a in in_use
+    ):
         return None
     layout = out.shape, out.strides, out.dtype
     alike = [
         a for a in last.args
         if isinstance(a, np.ndarray) and (a.shape, a.strides, a.dtype) == layout
     ]  # fmt: skip
-    found = (a for a in alike if any(same_elements(a, r) or same_memory(a, r) for r in reusable))
-    return next(found, None)
+    candidates = (
+        a for a in alike if any(same_elements(a, r) or same_memory(a, r) for r in reusable)
+    )
+    return next(candidates, None)

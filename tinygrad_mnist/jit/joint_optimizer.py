@@ -2,8 +2,8 @@
 
 A step is then one update of one long vector, instead of one update per parameter. Parameters and
 optimizer state keep their names: their arrays become views of the buffers. Parameters are moved
-only if nobody else holds their memory, who would go on looking at the old memory. Otherwise, or
-where the optimizer is no longer as it was, the optimizer steps by itself, parameter by parameter.
+only if nothing else refers to their memory, which would go on showing the old values. Otherwise,
+or where the optimizer has been changed, the optimizer steps by itself, parameter by parameter.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from tinygrad_mnist.autograd.floats import SILENT, state
 from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.jit import threads
+from tinygrad_mnist.jit.joint import REFERENCES, Joint, sole
 from tinygrad_mnist.kernels.scratch import ALIGN, aligned_bytes, shaped
-from tinygrad_mnist.optim.joint import HELD, Joint, sole
 from tinygrad_mnist.optim.optimizer import Optimizer
 
 Array = np.ndarray[Any, Any]
 Group = dict[str, Any]
 
-MANY = 1 << 18  # elements: an update of fewer is over before another thread has begun
+MANY = 1 << 18  # elements: an update of fewer ends before another thread starts
 
 # Keyed by the leaf: Tensors compare element by element. No value holds its key.
 _FLATS: WeakKeyDictionary[Any, Flat] = WeakKeyDictionary()
@@ -85,8 +85,8 @@ class Flat:
 def flat_of(params: Sequence[Tensor]) -> Flat | None:
     """Return the buffers of exactly these parameters; make them if need be; None if impossible."""
     flat = _FLATS.get(params[0]._node)
-    there = flat is not None and len(flat.like) == len(params)
-    if flat is not None and there and all(map(is_, map(_data, params), flat.like)):
+    is_complete = flat is not None and len(flat.like) == len(params)
+    if flat is not None and is_complete and all(map(is_, map(_data, params), flat.like)):
         return flat
     if len({p.dtype for p in params}) != 1 or not all(map(_movable, params)):
         return None
@@ -94,8 +94,8 @@ def flat_of(params: Sequence[Tensor]) -> Flat | None:
 
 
 def _movable(p: Tensor) -> bool:
-    """Tell whether the Tensor alone holds its array, and the array alone its memory."""
-    if sys.getrefcount(p._data) != HELD or not sole(p._data):
+    """Tell whether only the Tensor refers to its array, and only the array to its memory."""
+    if sys.getrefcount(p._data) != REFERENCES or not sole(p._data):
         return False
     return bool(p._data.nbytes) and _dense(p._data)
 
@@ -131,23 +131,23 @@ class FlatStep:
         self._list, self._ids = joint.group["params"], list(map(id, joint.group["params"]))
         self._held = list(joint.group["params"])  # so that no other object gets one of the ids
         self._group_ids = list(map(id, self._groups))
-        mine = set(map(id, stepped))
+        stepped_ids = set(map(id, stepped))
         groups = self._groups if joint.group is self._groups[0] else [joint.group]
-        self._others = [p for g in groups for p in g["params"] if id(p) not in mine]
+        self._others = [p for g in groups for p in g["params"] if id(p) not in stepped_ids]
         self._update, self._size = type(optimizer).update, len(vars(optimizer))
         self._changes, self._errors = -1, HARMLESS
         self.__qualname__ = f"{type(optimizer).__name__}.update"
 
     def holds(self) -> bool:
         """Tell whether one update does what the optimizer would do parameter by parameter."""
-        optimizer, group, known = self._optimizer(), self._group, self._list
+        optimizer, group, params = self._optimizer(), self._group, self._list
         self._errors = errors = HARMLESS if state() is SILENT else floating_errors()
         return (
             optimizer is not None
             and errors != ERRORS_RAISE
             and self._kinds == list(map(type, group.values()))
-            and group["params"] is known
-            and self._ids == list(map(id, known))
+            and group["params"] is params
+            and self._ids == list(map(id, params))
             and self._group_ids == list(map(id, optimizer.param_groups))
             and (modes.changes == self._changes or self._in_place())
             and all(map(_writeable, self._flat.like))
@@ -159,19 +159,19 @@ class FlatStep:
 
     def _in_place(self) -> bool:
         """Tell whether each parameter lies in the buffer, and its gradient arrives where it did."""
-        fine = all(map(is_, map(_data, self._params), self._flat.like)) and all(
+        holds = all(map(is_, map(_data, self._params), self._flat.like)) and all(
             map(is_, map(_node, self._params), self._leaves)
         )
-        if fine:
+        if holds:
             self._changes = modes.changes
-        return fine
+        return holds
 
     def _overridden(self) -> bool:
         of_optimizer = vars(self._joint.optimizer)
-        found = not OVERRIDDEN.isdisjoint(of_optimizer)
-        if not found:
+        overridden = not OVERRIDDEN.isdisjoint(of_optimizer)
+        if not overridden:
             self._size = len(of_optimizer)
-        return found
+        return overridden
 
     def __call__(self) -> None:
         if self._errors != HARMLESS:
@@ -205,15 +205,15 @@ class FlatStep:
         self._joint.share()
 
     def _carefully(self, update: Callable[[], None]) -> None:
-        """Update where a warning is an error, which must leave what single updates would leave."""
+        """Update where a warning is an error, with the effects of updating one by one."""
         arrays = [self._flat.p, *self._joint.joined().values()]
         before = [array.copy() for array in arrays]
         try:
             update()
             return
         except Warning:
-            for array, old in zip(arrays, before, strict=True):
-                array[...] = old
+            for array, value in zip(arrays, before, strict=True):
+                array[...] = value
             self._joint.share()
         optimizer = self._joint.optimizer
         optimizer.split()
@@ -228,9 +228,8 @@ def _has_gradient(p: Tensor) -> bool:
 def flat_steps(optimizer: Any, grads: Container[Leaf]) -> list[tuple[FlatStep, Flat, list[Leaf]]]:
     """Return a step of the optimizer in flat form, one part per group; [] where it has none.
 
-    `grads` are (or have as keys) the leaves whose gradients the step will find.
-
-    The first call moves the parameters, so nothing may hold their arrays: no tape, no graph.
+    `grads` holds the leaves whose gradients the step will use. The first call moves the parameters,
+    so nothing may refer to their arrays: no tape, no graph.
     """
     if not isinstance(optimizer, Optimizer) or not optimizer.elementwise or _overridden(optimizer):
         return []
@@ -267,8 +266,8 @@ def floating_errors() -> int:
     now, filters = state(), warnings.filters
     if now is SILENT:
         return HARMLESS
-    known, same, first, count, answer = _seen
-    if now is known and filters is same and len(filters) == count and filters[0] is first:
+    before, same, first, count, answer = _seen
+    if now is before and filters is same and len(filters) == count and filters[0] is first:
         return answer
     answer, treated = HARMLESS, set(np.geterr().values())
     if "warn" in treated and any(

@@ -127,8 +127,8 @@ class SeenUpdate:
 
 
 def learn(call: Follower) -> None:
-    """Add the call's events as a branch, at the step where it left the known ones."""
-    parent = call.left
+    """Add the events of the call as a branch, at the step where it left the learnt ones."""
+    parent = call.left_at
     path = parent.path()
     steps: list[tuple[Any, Step]] = []
     first: Step | None = None
@@ -169,7 +169,7 @@ def learn(call: Follower) -> None:
 def start_of(call: Follower) -> Made:
     """Return the values made so far, by the steps that the call has taken."""
     made = Made()
-    for step in call.left.path():
+    for step in call.left_at.path():
         if isinstance(step, OpStep):
             result = call.views[step.depth]
             if result is None and step.outs:
@@ -200,7 +200,7 @@ def new_step(call: Follower, parent: Step, seen: Any) -> Step:
     for array, is_tensor, step_before, node, owner, is_passed in parts:
         argument = Argument(array, is_tensor, step_before)
         if is_passed:
-            argument.array = None  # the caller may bring another one, or let go of this one
+            argument.array = None  # the caller may pass another one, or drop this one
         argument.node = node
         if isinstance(node, Leaf):
             if node.order < call.start:  # a leaf of this call: the next call makes another one
@@ -213,9 +213,9 @@ def new_step(call: Follower, parent: Step, seen: Any) -> Step:
     if step.makes_node:
         op = seen.op
         needed = [node is not None for node in seen.nodes]
-        for place in op.constants:
-            if place < len(needed):
-                needed[place] = False
+        for index in op.constants:
+            if index < len(needed):
+                needed[index] = False
         step.keep = op.selectors[(True,) if op.variadic else tuple(needed)]
         step.padding = (None,) * (len(op.params) - len(arguments))
     return step
@@ -240,7 +240,7 @@ def watch(call: Follower, leaf: Leaf, owner: Any) -> None:
 
 
 def forget(call: Follower) -> None:
-    """Forget leaves whose Tensors are gone: from now on, any other one may take their place."""
+    """Forget leaves whose Tensors are gone; from now on any other leaf is accepted for them."""
     dead, call.dead = set(call.dead), []
     waiting = list(call.root.next)
     while waiting:
@@ -257,7 +257,7 @@ def forget(call: Follower) -> None:
 
 
 def find_parameters(step: OpStep, seen: SeenCall) -> None:
-    """Expect the parameters where they lie now: they may have moved since the call."""
+    """Expect the parameters where they lie now, for they may have moved since the call."""
     for argument, owner in zip(step.arguments, seen.owners, strict=True):
         tensor = owner() if owner is not None else None
         if tensor is not None and argument.array is not None and fits(tensor._data, argument.array):
@@ -270,7 +270,7 @@ def fits(a: Array, b: Array) -> bool:
 
 
 def prepare_again(call: Follower, step: OpStep, arguments: set[Argument], arrays: Any) -> None:
-    """Prepare anew a step whose arguments lie elsewhere now, for arguments that lie anywhere."""
+    """Prepare a step again whose arguments have moved, for arguments that lie anywhere."""
     step.times += 1
     if step.times > MOST_TIMES or arrays is None:
         step.release()
@@ -309,71 +309,71 @@ def leave_view(view: OpStep) -> None:
 def bind_walk(call: Follower, step: BackwardStep, walk: Walk, path: Sequence[Any]) -> None:
     """Bind a recorded walk to NumPy calls."""
     step.nodes = walk.depths
-    step.leaves = [n for n in walk.targets if isinstance(n, Leaf)]
-    step.kept, step.made, step.views, step.feeds, step.alike = [], [], [], [], []
-    known: dict[int, Array] = {}
+    step.leaves = [n for n in walk.gradients if isinstance(n, Leaf)]
+    step.fixed, step.made, step.views, step.feeds, step.alike = [], [], [], [], []
+    stand_ins: dict[int, Array] = {}
     inputs: list[Array] = []
-    found: set[int] = set()
-    first_place: dict[int, tuple[int, int]] = {}
+    covered: set[int] = set()
+    first_position: dict[int, tuple[int, int]] = {}
     for depth, node in zip(step.nodes, walk.nodes, strict=True):
         source = path[depth]
-        for place, value in enumerate((walk.saved[node] or ())[:-1]):
+        for slot, value in enumerate((walk.saved[node] or ())[:-1]):
             if value is None:
                 continue
             if not isinstance(value, np.ndarray):
-                step.kept.append((depth, place, value))
+                step.fixed.append((depth, slot, value))
                 continue
             key = id(value)
             if key not in walk.tape.external:
                 continue
-            found.add(key)
-            here = (depth, place)
-            expected = expectation(call, step, source, place, value, path)
-            if here in step.late or expected is None:
-                if key in first_place:
-                    step.alike.append((*first_place[key], *here))
+            covered.add(key)
+            position = (depth, slot)
+            expected = expectation(call, step, source, slot, value, path)
+            if position in step.late or expected is None:
+                if key in first_position:
+                    step.alike.append((*first_position[key], *position))
                     continue
-                first_place[key] = here
+                first_position[key] = position
                 inputs.append(value)
-                step.feeds.append((depth, place, len(inputs) - 1))
+                step.feeds.append((depth, slot, len(inputs) - 1))
             elif isinstance(expected, OpStep):
-                step.views.append((depth, place, expected.depth))
-                known[key] = expected.inner  # type: ignore[assignment]
+                step.views.append((depth, slot, expected.depth))
+                stand_ins[key] = expected.inner  # type: ignore[assignment]
             elif isinstance(expected, tuple):
-                step.made.append((depth, place, *expected))
-                known[key] = another_view(expected[0][expected[1]])
+                step.made.append((depth, slot, *expected))
+                stand_ins[key] = another_view(expected[0][expected[1]])
             else:
-                step.kept.append((depth, place, expected))
-                known[key] = expected
-    if not walk.tape.external.keys() <= found or not known.keys().isdisjoint(map(id, inputs)):
+                step.fixed.append((depth, slot, expected))
+                stand_ins[key] = expected
+    if not walk.tape.external.keys() <= covered or not stand_ins.keys().isdisjoint(map(id, inputs)):
         step.release()
         return
     homes = {}
-    if walk.wanted is None:
+    if walk.targets is None:
         for later in path[step.depth :]:
             if isinstance(later, UpdateStep):
                 homes.update(later.homes())
-    step.program = WalkProgram(walk, known, inputs, homes)
+    step.program = WalkProgram(walk, stand_ins, inputs, homes)
     step.walk = walk_of(step)
 
 
 def expectation(
-    call: Follower, step: BackwardStep, source: OpStep, place: int, value: Array, path: Any
+    call: Follower, step: BackwardStep, source: OpStep, slot: int, value: Array, path: Any
 ) -> Any:
-    """Return what a node will save in the next call, in the place of an array that it saves now.
+    """Return what a node will save in the next call, for an array that it saves now.
 
-    That is the array itself; or the step that will make the view; or (outs, number), where a step
-    will leave it: the tuple and not the array, which nobody else may hold. None if each call brings
+    That is the array itself; the step that will make the view; or (outs, number) of a step's
+    result, the tuple and not the array, to which nothing else may refer. None if each call brings
     another array.
     """
     count = len(source.op.params)
-    if place >= count:  # the output or a residual
+    if slot >= count:  # the output or a residual
         if source.view:
             return source if source.inner is not None else None
-        return (source.outs, place - count) if source.outs else None
+        return (source.outs, slot - count) if source.outs else None
     if source.op.variadic:
         return None
-    argument = source.arguments[place]
+    argument = source.arguments[slot]
     if argument.step is not None:
         maker = path[argument.step]
         if maker.view:

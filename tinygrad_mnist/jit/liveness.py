@@ -22,9 +22,9 @@ def gradients_of(tape: Tape) -> set[int]:
     return {id(g._data) for _, _, g in tape.changes if g is not None}
 
 
-def live_entries(entries: Sequence[Entry], wanted: Iterable[int]) -> list[Entry]:
-    """Return the entries whose results are used: by another one, by an effect, or as `wanted`."""
-    used = set(wanted)
+def live_entries(entries: Sequence[Entry], results: Iterable[int]) -> list[Entry]:
+    """Return the entries whose results are used: by another one, by an effect, or as `results`."""
+    used = set(results)
     live: list[Entry] = []
     for entry in reversed(entries):
         pure = isinstance(entry, Call) and not entry.op.draws

@@ -19,8 +19,8 @@ class Pool:
     def __init__(self) -> None:
         self._free: dict[int, list[Memory]] = {}
         self._taken: dict[int, Memory] = {}
-        self.asked = 0  # bytes, had nothing been reused
-        self.held = 0  # bytes, in fact
+        self.requested = 0  # bytes, without reuse
+        self.allocated = 0  # bytes
 
     def like(self, array: Array) -> Array:
         """Return an array of the same shape, dtype and order of strides."""
@@ -29,13 +29,13 @@ class Pool:
         size = -(-array.nbytes // ALIGN) * ALIGN
         free = self._free.get(size)
         memory = free.pop() if free else self._grow(size)
-        self.asked += size
+        self.requested += size
         new = array_on(memory, array)
         self._taken[new.ctypes.data] = memory
         return new
 
     def _grow(self, size: int) -> Memory:
-        self.held += size
+        self.allocated += size
         return new_memory(size)
 
     def release(self, array: Array) -> None:
@@ -74,5 +74,5 @@ def same_elements(a: Any, b: Array) -> bool:
 
 def same_memory(a: Array, b: Array) -> bool:
     """Tell whether two arrays fill the same block of memory, whatever the order of their axes."""
-    mine, its = ((x.ctypes.data, x.nbytes, x.dtype) for x in (a, b))
-    return mine == its and all(x.flags.forc and x.flags.writeable for x in (a, b))
+    first, second = ((x.ctypes.data, x.nbytes, x.dtype) for x in (a, b))
+    return first == second and all(x.flags.forc and x.flags.writeable for x in (a, b))

@@ -71,16 +71,16 @@ class Names:
     # Finding
 
     def _part(self, get: Callable[[Any], Any], keys: Iterable[Any], words: Words) -> None:
-        known = tuple(keys)
-        if not known:
+        all_keys = tuple(keys)
+        if not all_keys:
             return
         values = []
-        for key in known:
+        for key in all_keys:
             try:
                 values.append(get(key))
             except (ValueError, LookupError):
                 return
-        self.parts.append((get, known, values))
+        self.parts.append((get, all_keys, values))
         for value in values:
             self._look_into(value, words)
 
@@ -151,9 +151,9 @@ class Names:
 
     def _attributes_once(self, value: Any, words: Words) -> None:
         inside = getattr(value, "__dict__", {})
-        known = {key for get, keys, _ in self.parts if getattr(get, "__self__", None) is inside
+        looked_up = {key for get, keys, _ in self.parts if getattr(get, "__self__", None) is inside
                  for key in keys}  # fmt: skip
-        self._part(inside.get, [w for w in words if w in inside and w not in known], words)
+        self._part(inside.get, [w for w in words if w in inside and w not in looked_up], words)
 
 
 def attribute(key: tuple[Any, str]) -> Any:
@@ -167,18 +167,18 @@ Part = tuple[Callable[[Any], Any], tuple[Any, ...], list[Any]]
 
 def merged(parts: Iterable[Part]) -> list[Part]:
     """Return the parts, merged into one for each place where names are looked up."""
-    found: dict[Any, Part] = {}
+    lookups: dict[Any, Part] = {}
     for get, keys, values in parts:
         where = getattr(get, "__self__", get)
         key = id(where), getattr(get, "__name__", "")
-        _, before, known = found.get(key, (get, (), []))
-        fresh = [i for i, k in enumerate(keys) if not any(k is b for b in before)]
-        found[key] = (
+        _, before, values_before = lookups.get(key, (get, (), []))
+        new_indices = [i for i, k in enumerate(keys) if not any(k is b for b in before)]
+        lookups[key] = (
             get,
-            (*before, *(keys[i] for i in fresh)),
-            [*known, *(values[i] for i in fresh)],
+            (*before, *(keys[i] for i in new_indices)),
+            [*values_before, *(values[i] for i in new_indices)],
         )
-    return list(found.values())
+    return list(lookups.values())
 
 
 def _of_library(value: Any) -> bool:

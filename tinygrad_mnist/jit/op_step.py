@@ -167,14 +167,14 @@ class OpStep(Step):
             if isinstance(arg, Tensor):
                 if not expected.is_tensor:
                     return None
-                array, node, wanted = arg._data, arg._node, expected.node
-                if grad and node is not wanted:
-                    if wanted is None:
+                array, node, expected_node = arg._data, arg._node, expected.node
+                if grad and node is not expected_node:
+                    if expected_node is None:
                         return None
-                    if wanted is ANY_NODE:
+                    if expected_node is ANY_NODE:
                         if node is None:
                             return None
-                    elif type(wanted) is not int or node is not call.nodes[wanted]:
+                    elif type(expected_node) is not int or node is not call.nodes[expected_node]:
                         return None
                 nodes.append(node)
             else:
@@ -221,8 +221,8 @@ class OpStep(Step):
             try:
                 if usual:
                     hush()
-                for place, number in self.feeds:
-                    place[...] = arrays[number]
+                for buffer, number in self.feeds:
+                    buffer[...] = arrays[number]
                 for step in self.run:
                     step()
             except Exception:  # let the op itself raise the error
@@ -247,7 +247,7 @@ class OpStep(Step):
         op = self.op
         if op.view and isinstance(args[0], Tensor):
             look(args[0], out, op, kw)
-        call.here = self
+        call.last_step = self
         if not self.makes_node:
             out._node = None
             return out
@@ -300,7 +300,7 @@ class OpStep(Step):
             return results, placed and self.inner is not None
         if op.view and np.may_share_memory(results[0], arrays[0]):  # and not when it was learnt
             return results, False
-        if not self.outs or not fitting(results, self.outs) or not self._is_free():
+        if not self.outs or not fit_into(results, self.outs) or not self._is_free():
             return results, False
         for out, value in zip(self.outs, results, strict=True):
             out[...] = value
@@ -319,7 +319,7 @@ def lies_in(array: Array, maker: Any, call: Any) -> bool:
     return bool(maker.outs) and array is maker.outs[0]
 
 
-def fitting(results: Sequence[Array], outs: Sequence[Array]) -> bool:
+def fit_into(results: Sequence[Array], outs: Sequence[Array]) -> bool:
     """Tell whether results have the shapes, dtypes and strides of the buffers `outs`."""
     for a, b in zip(results, outs, strict=True):
         a = np.asarray(a)

@@ -85,8 +85,8 @@ class Plan:
                     leaf, None if g is tensor else (buffer, binding.at(g._data))
                 )
         if root in tape.external and root not in binding.grads_fed:
-            known = tensor is tape.handles.get(id(tensor)) and id(tensor) not in tape.fresh
-            return FromOutside(tensor if known else None, buffer)
+            is_handle = tensor is tape.handles.get(id(tensor)) and id(tensor) not in tape.fresh
+            return FromOutside(tensor if is_handle else None, buffer)
         if root in binding.grads_fed:
             raise RuntimeError(
                 "a jitted function returns a gradient that was there before it: look at the "

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.jit.tape import Call, Entry, Write
-from tinygrad_mnist.kernels.pooled_conv import Gradients, Layer, PooledConv, pays
+from tinygrad_mnist.kernels.pooled_conv import Gradients, Layer, PooledConv, pooled_form_pays
 
 Array = np.ndarray[Any, Any]
 OP: Any = SimpleNamespace(name="conv", row="pooled_conv", view=False, draws=False)
@@ -49,23 +49,23 @@ class Backward(Call):
         return conv.bind_backward(args[0], Gradients(w, b, x, self.is_gated))
 
 
-def with_pooled_convs(entries: Sequence[Entry], wanted: Set[int]) -> list[Entry]:
-    """Return the entries with each such layer as two calls; `wanted` are ids that have to exist."""
+def with_pooled_convs(entries: Sequence[Entry], ids: Set[int]) -> list[Entry]:
+    """Return the entries, such layers as two calls each; arrays of these `ids` have to exist."""
     if any(isinstance(entry, Write) for entry in entries):
         return list(entries)
-    found = Uses(entries, wanted)
+    uses = Uses(entries, ids)
     instead: dict[int, Entry | None] = {}
     for entry in entries:
         if _row(entry) == "max_pool":
-            instead |= found.layer(entry) or {}
+            instead |= uses.layer(entry) or {}
     return [new for e in entries if (new := instead.get(id(e), e)) is not None]
 
 
 class Uses:
     """Where each array of a tape is made, and which entries read it."""
 
-    def __init__(self, entries: Iterable[Entry], wanted: Set[int]) -> None:
-        self._wanted = wanted
+    def __init__(self, entries: Iterable[Entry], ids: Set[int]) -> None:
+        self._ids = ids
         self._made: dict[int, Call] = {}
         self._read: dict[int, list[Any]] = {}
         for entry in entries:
@@ -84,7 +84,7 @@ class Uses:
         x, w = conv.args[:2]
         source = self._made.get(id(x))
         layer = Layer(conv.kw["geom"], pool.kw["win"])
-        if source is None or source.op.view or not pays(x, w, layer):
+        if source is None or source.op.view or not pooled_form_pays(x, w, layer):
             return None
         back = self._back(conv, pool, rectified)
         if back is None:
@@ -151,7 +151,7 @@ class Uses:
 
     def _readers(self, array: Array) -> list[Any] | None:
         """Return the entries that read an array; None where it has to exist for other reasons."""
-        return None if id(array) in self._wanted else self._read.get(id(array), [])
+        return None if id(array) in self._ids else self._read.get(id(array), [])
 
     def _only_reader(self, array: Array, row: str) -> Any:
         """Return the entry of that row which alone reads an array, if that is so."""

@@ -11,7 +11,7 @@ import numpy as np
 from tinygrad_mnist.jit.answers import answer_of
 from tinygrad_mnist.jit.bind import copy_results, takes_out
 from tinygrad_mnist.jit.memory import Pool
-from tinygrad_mnist.jit.op_step import Argument, OpStep, fitting
+from tinygrad_mnist.jit.op_step import Argument, OpStep, fit_into
 from tinygrad_mnist.jit.respell import respell
 from tinygrad_mnist.jit.unroll import unroll
 from tinygrad_mnist.jit.views import is_packed, map_arrays
@@ -49,7 +49,7 @@ def prepare(
     ):
         return
     result = step.op.kernel(*inner, **step.kw)
-    if not fitting(result if step.op.residual else (result,), step.outs):
+    if not fit_into(result if step.op.residual else (result,), step.outs):
         return  # with arguments in this layout, the results have another one
     calls = numpy_calls(step, inner, scratch)
     step.lines, step.run = calls, respell(calls, ())
@@ -75,8 +75,8 @@ def inner_array(
     if argument.shape is None:
         return argument.value
     if argument.step is not None:
-        found = path[argument.step].inner
-        return MISSING if found is None else found
+        inner = path[argument.step].inner
+        return MISSING if inner is None else inner
     if argument.array is not None:
         return argument.array
     argument.strides = array.strides
@@ -100,10 +100,10 @@ def numpy_calls(step: OpStep, inner: Sequence[Any], scratch: Pool) -> list[Calla
         return [partial(copy_results, tuple(own), op.kernel, tuple(inner), kw)]
     calls, outs = opened
     moves = []
-    for out, mine in zip(outs, own, strict=True):
-        if memory_of(out) is None or not pool.owns(out) or out.strides != mine.strides:
+    for out, own_out in zip(outs, own, strict=True):
+        if memory_of(out) is None or not pool.owns(out) or out.strides != own_out.strides:
             return [*calls, *(partial(np.copyto, m, o) for m, o in zip(own, outs, strict=True))]
-        moves.append((memory_of(out), memory_of(mine)))
+        moves.append((memory_of(out), memory_of(own_out)))
     borrowed = []
     for memory in pool.free_blocks():
         loan = scratch.like(np.empty(len(memory) - ALIGN, np.uint8))
@@ -129,8 +129,8 @@ def first_line(memory: Memory) -> int:
 def moved_array(array: Array, moves: Sequence[tuple[Memory, Memory]]) -> Array:
     """Return the same view of another block, if the array's block moves; else the array."""
     memory = memory_of(array)
-    for old, new in moves:
-        if memory is old:
-            start = array.ctypes.data - first_line(old) + first_line(new) - new.ctypes.data
-            return np.ndarray(array.shape, array.dtype, new, start, array.strides)
+    for source, target in moves:
+        if memory is source:
+            start = array.ctypes.data - first_line(source) + first_line(target) - target.ctypes.data
+            return np.ndarray(array.shape, array.dtype, target, start, array.strides)
     return array

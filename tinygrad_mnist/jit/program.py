@@ -98,10 +98,10 @@ class Program:
         Raises Unfinished for an error before anything outside was changed; else the error itself,
         with the gradients that there were then.
         """
-        for i, place in self.feeds:
-            place[...] = arrays[i]
-        for leaf, place in self.grad_feeds:
-            np.copyto(place, leaf.grad._data)
+        for i, buffer in self.feeds:
+            buffer[...] = arrays[i]
+        for leaf, buffer in self.grad_feeds:
+            np.copyto(buffer, leaf.grad._data)
         for i, back in self.write_backs:
             back.argument = arrays[i]
         before = [leaf.grad for leaf, _, _ in self._added] if self._added else ()
@@ -124,8 +124,8 @@ class Program:
         for leaf, grad in self.grads:
             leaf.grad = grad
         if self._added:
-            for (leaf, place, own), grad in zip(self._added, before, strict=True):
-                self._add(leaf, place, own, grad)
+            for (leaf, buffer, own), grad in zip(self._added, before, strict=True):
+                self._add(leaf, buffer, own, grad)
 
     def _drop_gradients(self) -> None:
         """Take from the leaves the gradients that an interrupt left half written."""
@@ -146,7 +146,7 @@ class Program:
 
     def _leave_gradients(self, number: int, before: Sequence[Tensor | None]) -> None:
         """Give each leaf the gradient that it has when entry `number` begins."""
-        sums = {leaf: (place, own, grad) for (leaf, place, own), grad
+        sums = {leaf: (total, own, grad) for (leaf, total, own), grad
                 in zip(self._added, before, strict=True)}  # fmt: skip
         for leaf, (_, _, grad) in sums.items():
             leaf.grad = grad
@@ -174,11 +174,11 @@ class Program:
         Each must lie in memory of its own: not that of another gradient, nor of an argument.
         """
         others = list(arrays)
-        for leaf, place in self.grad_feeds:
+        for leaf, buffer in self.grad_feeds:
             g = leaf.grad
-            if g is None or g._node is not None or g._data.strides != place.strides:
+            if g is None or g._node is not None or g._data.strides != buffer.strides:
                 return False
-            if g._data.dtype != place.dtype or g._data.shape != place.shape:
+            if g._data.dtype != buffer.dtype or g._data.shape != buffer.shape:
                 return False
             if any(np.may_share_memory(g._data, other) for other in others):
                 return False
@@ -202,8 +202,9 @@ def summary_of(binding: Binding) -> str:
     """Count the calls, steps and bytes of what was bound."""
     pool = binding.pool
     return (
-        f"{len(binding.tape.entries)} calls, {len(binding.steps)} steps, {pool.held:,} bytes of "
-        f"buffers ({pool.asked - pool.held:,} saved by reuse), "
+        f"{len(binding.tape.entries)} calls, {len(binding.steps)} steps, "
+        f"{pool.allocated:,} bytes of buffers "
+        f"({pool.requested - pool.allocated:,} saved by reuse), "
         f"called whole: {', '.join(binding.whole) or 'nothing'}"
     )
 

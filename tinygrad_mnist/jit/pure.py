@@ -20,13 +20,13 @@ from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.autograd.tensor import Tensor, wrap
 from tinygrad_mnist.jit import passes
 from tinygrad_mnist.jit.bind import Binding
-from tinygrad_mnist.jit.callable import JitFunction, arguments_of
+from tinygrad_mnist.jit.callable import JitFunction, batch_arguments
 from tinygrad_mnist.jit.guards import Guards, array_of
 from tinygrad_mnist.jit.joint_optimizer import flat_steps
 from tinygrad_mnist.jit.names import NUMBERS, Names
 from tinygrad_mnist.jit.outputs import Plan, refuse_live_graph, tensors_in
 from tinygrad_mnist.jit.program import Program, Unfinished
-from tinygrad_mnist.jit.signatures import kind_of, rows_of, signature, usual
+from tinygrad_mnist.jit.signatures import batch_rows, kind_of, signature, usual
 from tinygrad_mnist.jit.tape import Effect, Tape, Write
 from tinygrad_mnist.jit.tile_size import TileRows, Undecided, tile_rows_of
 from tinygrad_mnist.jit.tile_tapes import Failed, Refused
@@ -89,7 +89,7 @@ class PureFunction(JitFunction):
         if type(batches) not in (list, tuple):  # code of others runs between two calls
             return super().over(batches)
         results: list[Any] = []
-        rest = map(arguments_of, batches)
+        rest = map(batch_arguments, batches)
         for args in rest:
             results.append(self(*args))
             captured = self._captured[0] if self._captured else None
@@ -131,7 +131,7 @@ class PureFunction(JitFunction):
         args = tuple(usual(a) for a in args)
         self._check(args)
         tile_rows = self._chosen_for(args) if self.tile_rows == "auto" else self.tile_rows
-        if tile_rows and rows_of(self.__name__, args) > tile_rows:
+        if tile_rows and batch_rows(self.__name__, args) > tile_rows:
             try:
                 return self._capture_tiled(args, tile_rows)
             except Refused:
@@ -184,9 +184,9 @@ class PureFunction(JitFunction):
         return result
 
     def _check(self, args: tuple[Any, ...]) -> None:
-        known = (*NUMBERS, np.ndarray, Tensor, Module, Optimizer, Generator, type(None), np.dtype)
+        kinds = (*NUMBERS, np.ndarray, Tensor, Module, Optimizer, Generator, type(None), np.dtype)
         for arg in args:
-            if not isinstance(arg, known) and not callable(arg):
+            if not isinstance(arg, kinds) and not callable(arg):
                 raise TypeError(
                     f"{self.__name__}: a jitted function takes arrays, Tensors and numbers, "
                     f"not {type(arg).__name__}"
@@ -320,12 +320,12 @@ class Seen:
 
 def shared_gradients(tape: Tape, inputs: list[Array]) -> bool:
     """Tell whether a gradient from before shares memory with another, or with an array read."""
-    there = list(tape.grads_before.values())
-    own = set(map(id, there))
+    grads = list(tape.grads_before.values())
+    own = set(map(id, grads))
     others = inputs + [a for a, _ in tape.external.values() if id(a) not in own]
     ends = [id(g._data) for g in tape.grads.values() if g is not None]
     return len(set(ends)) < len(ends) or any(
-        np.may_share_memory(g, other) for i, g in enumerate(there) for other in others + there[:i]
+        np.may_share_memory(g, other) for i, g in enumerate(grads) for other in others + grads[:i]
     )
 
 

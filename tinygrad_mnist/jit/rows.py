@@ -76,7 +76,7 @@ class Kinds:
         name, row, out = call.op.name, call.op.row, call.outs[0]
         if call.op.draws:
             per_row = out.ndim > 0 and len(out) == self._count
-            self._want(per_row, name, "draws random numbers that are not one for each row")
+            self._require(per_row, name, "draws random numbers that are not one for each row")
             return ROWS
         arrays = [a for a in call.args if isinstance(a, np.ndarray)]
         kinds = {self.of(a) for a in arrays}
@@ -92,10 +92,10 @@ class Kinds:
         if row in ELEMENTWISE or ufunc:
             return self._elementwise(name, arrays, out)
         if row in ALONG or row in IMAGES:
-            axes = axes_of(call.kw.get("axis"), call.args[0].ndim) if row in ALONG else (1,)
-            self._want(0 not in axes, name, "goes along the rows")
+            axes = axis_numbers(call.kw.get("axis"), call.args[0].ndim) if row in ALONG else (1,)
+            self._require(0 not in axes, name, "goes along the rows")
             return self._elementwise(name, arrays, None)
-        self._want(rule is not None, name, "is not known to keep rows apart")
+        self._require(rule is not None, name, "is not known to keep rows apart")
         assert rule is not None
         return rule(self, call)
 
@@ -104,17 +104,17 @@ class Kinds:
         if ROWS in kinds:
             raise Mixed(f"{name} brings a mean over the rows together with single rows")
         means = [isinstance(a, np.ndarray) and self.of(a) == MEAN for a in call.args]
-        fine = (
+        holds = (
             row in LINEAR
             or row in ("add", "sub")
             or (row == "mul" and means.count(True) == 1)
             or (row == "div" and means == [True, False])
         )
-        self._want(fine, name, "turns a mean over the rows into something else")
+        self._require(holds, name, "turns a mean over the rows into something else")
         return MEAN
 
-    def _want(self, fine: bool, name: str, why: str) -> None:
-        if not fine:
+    def _require(self, holds: bool, name: str, why: str) -> None:
+        if not holds:
             raise Mixed(f"{name} {why}")
 
     def _is_even(self, array: Any) -> bool:
@@ -126,66 +126,68 @@ class Kinds:
         lengths = {len(a) for a in arrays if self.of(a) == ROWS and a.ndim}
         for a in arrays:
             if self.of(a) == ROWS:
-                self._want(a.ndim == ndim and len(lengths) == 1, name, "sets rows beside others")
+                self._require(a.ndim == ndim and len(lengths) == 1, name, "sets rows beside others")
             else:
                 beside = 0 < a.ndim == ndim and len(a) > 1 and not self._is_even(a)
-                self._want(not beside, name, "takes for each row an entry by its number")
+                self._require(not beside, name, "takes for each row an entry by its number")
         return ROWS
 
     # Ops by name
 
     def _reduction(self, call: Call) -> str:
-        return MEAN if 0 in axes_of(call.kw.get("axis"), call.args[0].ndim) else ROWS
+        return MEAN if 0 in axis_numbers(call.kw.get("axis"), call.args[0].ndim) else ROWS
 
     def _reshape(self, call: Call) -> str:
         x, out = call.args[0], call.outs[0]
         each = x.size // max(self._count, 1)
         rest = math.prod(out.shape[1:])
-        fine = out.ndim > 0 and len(out) % self._count == 0 and rest > 0 and each % rest == 0
-        self._want(fine, "reshape", "puts several rows into one")
+        holds = out.ndim > 0 and len(out) % self._count == 0 and rest > 0 and each % rest == 0
+        self._require(holds, "reshape", "puts several rows into one")
         return ROWS
 
     def _permute(self, call: Call) -> str:
-        self._want(call.kw["axes"][0] == 0, "permute", "moves the rows to another axis")
+        self._require(call.kw["axes"][0] == 0, "permute", "moves the rows to another axis")
         return ROWS
 
     def _broadcast_to(self, call: Call) -> str:
         x, out = call.args[0], call.outs[0]
-        fine = x.ndim == out.ndim and len(x) == len(out)
-        self._want(fine, "broadcast_to", "repeats rows")
+        holds = x.ndim == out.ndim and len(x) == len(out)
+        self._require(holds, "broadcast_to", "repeats rows")
         return ROWS
 
     def _slice(self, call: Call) -> str:
-        self._want(whole(call.kw["key"]), call.op.name, "picks some of the rows")
+        self._require(whole(call.kw["key"]), call.op.name, "picks some of the rows")
         return ROWS
 
     def _assign(self, call: Call) -> str:
         x, value = call.args
-        fine = whole(call.kw["key"]) and self.of(x) == ROWS
+        holds = whole(call.kw["key"]) and self.of(x) == ROWS
         if isinstance(value, np.ndarray) and not self._is_even(value):
-            fine = fine and self.of(value) == ROWS and value.ndim > 0 and len(value) == len(x)
-        self._want(fine, "assign", "writes to some of the rows")
+            holds = holds and self.of(value) == ROWS and value.ndim > 0 and len(value) == len(x)
+        self._require(holds, "assign", "writes to some of the rows")
         return ROWS
 
     def _take(self, call: Call) -> str:
         source, index = (call.args[0], call.args[1])
-        fine = self.of(source) == FREE and self.of(index) == ROWS
-        self._want(fine, call.op.name, "takes rows by number from among the rows")
+        holds = self.of(source) == FREE and self.of(index) == ROWS
+        self._require(holds, call.op.name, "takes rows by number from among the rows")
         return ROWS
 
     def _embed(self, call: Call) -> str:
         kinds = [self.of(a) for a in call.args if isinstance(a, np.ndarray)]
-        fine = sorted(kinds) == sorted((FREE, ROWS))
-        self._want(fine, call.op.name, "looks rows up among the rows")
+        holds = sorted(kinds) == sorted((FREE, ROWS))
+        self._require(holds, call.op.name, "looks rows up among the rows")
         return ROWS
 
     def _gather(self, call: Call) -> str:
-        self._want(call.kw["axis"] % call.args[0].ndim != 0, call.op.name, "picks among the rows")
+        self._require(
+            call.kw["axis"] % call.args[0].ndim != 0, call.op.name, "picks among the rows"
+        )
         return self._elementwise(call.op.name, call.reads, None)
 
     def _cross_entropy(self, call: Call) -> str:
-        fine = all(self.of(a) == ROWS and len(a) == len(call.args[0]) for a in call.reads)
-        self._want(fine, call.op.name, "takes for each row an entry by its number")
+        holds = all(self.of(a) == ROWS and len(a) == len(call.args[0]) for a in call.reads)
+        self._require(holds, call.op.name, "takes for each row an entry by its number")
         return ROWS
 
     def _one_hot(self, call: Call) -> str:
@@ -194,25 +196,25 @@ class Kinds:
     def _matmul(self, call: Call) -> str:
         a, b = call.args
         out = call.outs[0]
-        mine, its = self.of(a) == ROWS, self.of(b) == ROWS
-        if mine and its:
-            fine = a.ndim == b.ndim == out.ndim >= 3
-        elif mine:
-            fine = a.ndim >= 2 and a.ndim == out.ndim + (b.ndim == 1)
+        a_has_rows, b_has_rows = self.of(a) == ROWS, self.of(b) == ROWS
+        if a_has_rows and b_has_rows:
+            holds = a.ndim == b.ndim == out.ndim >= 3
+        elif a_has_rows:
+            holds = a.ndim >= 2 and a.ndim == out.ndim + (b.ndim == 1)
         else:
-            fine = b.ndim >= 3 and b.ndim == out.ndim + (a.ndim == 1)
-        self._want(fine, call.op.name, "sums over the rows")
+            holds = b.ndim >= 3 and b.ndim == out.ndim + (a.ndim == 1)
+        self._require(holds, call.op.name, "sums over the rows")
         return ROWS
 
     def _linear(self, call: Call) -> str:
         x, *others = (a for a in call.args if isinstance(a, np.ndarray))
-        fine = self.of(x) == ROWS and x.ndim >= 2 and all(self.of(a) == FREE for a in others)
-        self._want(fine, call.op.name, "has weights that depend on the rows")
+        holds = self.of(x) == ROWS and x.ndim >= 2 and all(self.of(a) == FREE for a in others)
+        self._require(holds, call.op.name, "has weights that depend on the rows")
         return ROWS
 
     def _cat(self, call: Call) -> str:
-        fine = call.kw.get("axis", 0) % call.outs[0].ndim != 0
-        self._want(fine, "cat", "puts rows behind rows")
+        holds = call.kw.get("axis", 0) % call.outs[0].ndim != 0
+        self._require(holds, "cat", "puts rows behind rows")
         return self._elementwise("cat", call.reads, None)
 
     _rules: dict[str, Callable[[Kinds, Call], str]] = {
@@ -226,7 +228,7 @@ class Kinds:
     }  # fmt: skip
 
 
-def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
+def axis_numbers(axis: Any, ndim: int) -> tuple[int, ...]:
     """Return the axes that a reduction goes along, counted from the front."""
     if axis is None:
         return tuple(range(ndim))

@@ -1,4 +1,4 @@
-"""What must be the same of two calls' arguments, for one to stand for the other."""
+"""Signatures: equal for calls of which one may stand for the other."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def usual(arg: Any) -> Any:
     return np.asarray(arg) if isinstance(arg, np.ndarray) else arg
 
 
-def rows_of(name: str, args: tuple[Any, ...]) -> int:
+def batch_rows(name: str, args: tuple[Any, ...]) -> int:
     """Return how many rows each array argument has; raise TypeError where the numbers differ."""
     arrays = [a for a in args if isinstance(a, (np.ndarray, Tensor))]
     counts = {a.shape[:1] for a in arrays}

@@ -80,7 +80,7 @@ class Tape:
 
     arguments: Sequence[Tensor] = ()
     entries: list[Entry] = field(default_factory=list)
-    known: dict[int, Array] = field(default_factory=dict)
+    seen_arrays: dict[int, Array] = field(default_factory=dict)
     external: dict[int, tuple[Array, Tensor | None]] = field(default_factory=dict)
     handles: dict[int, Tensor] = field(default_factory=dict)  # the Tensors that came from outside
     fresh: dict[int, Tensor] = field(default_factory=dict)  # other Tensors on their memory
@@ -107,11 +107,11 @@ class Tape:
         errors = None if errors == self.errors else errors
         self.entries.append(Call(op, arrays, dict(kw), (out._data, *residuals), errors))
         for array in (out._data, *residuals):
-            self.known[id(array)] = array
+            self.seen_arrays[id(array)] = array
 
     def _array(self, arg: Any) -> Any:
         array = arg._data if isinstance(arg, Tensor) else arg
-        if isinstance(array, np.ndarray) and id(array) not in self.known:
+        if isinstance(array, np.ndarray) and id(array) not in self.seen_arrays:
             handle = arg if isinstance(arg, Tensor) else None
             if handle is not None and id(handle) not in self.fresh:
                 self.handles[id(handle)] = handle
@@ -123,7 +123,7 @@ class Tape:
 
     def constant(self, array: Array) -> None:
         """Note an array that is the same in every call."""
-        self.constants[id(array)] = self.known[id(array)] = array
+        self.constants[id(array)] = self.seen_arrays[id(array)] = array
 
     def looked(self, tensor: Tensor, view: Tensor) -> None:
         """Note that another Tensor was put on the memory of one."""

@@ -97,9 +97,9 @@ class TileTape(Tape):
         for leaf, grad in self._grads_outside.items():
             leaf.grad = grad
 
-    def forget_known(self) -> None:
+    def let_go(self) -> None:
         """Let go of arrays that no entry names, now that the call is over."""
-        self.known, self._made = {}, {}
+        self.seen_arrays, self._made = {}, {}
 
     def abandon(self, why: str) -> None:
         """Raise Refused."""
@@ -109,7 +109,7 @@ class TileTape(Tape):
         """Record a write into an array that the call itself has made; refuse any other."""
         if any(np.may_share_memory(tensor._data, g) for g in self.grads_before.values()):
             raise Refused("it writes into gradients from before: call zero_grad() in the step")
-        if id(tensor._data) not in self.known:
+        if id(tensor._data) not in self.seen_arrays:
             raise Refused("it writes into a tensor that outlives it, as batch norm does")
         super().written(tensor, value)
 
@@ -175,17 +175,18 @@ class TileTrace:
 
     def _gradients(self) -> dict[Leaf, Array]:
         """Return each leaf's gradient, as the effects or the caller will find it."""
-        found = {leaf: g._data for leaf, g in self.tape.grads.items() if g is not None}
+        gradients = {leaf: g._data for leaf, g in self.tape.grads.items() if g is not None}
         for leaf, g in (pair for effect in self.effects for pair in effect.grads.items()):
-            if found.setdefault(leaf, g) is not g:
+            if gradients.setdefault(leaf, g) is not g:
                 raise Refused("it computes two gradients of one parameter")
-        return found
+        return gradients
 
     def shorten(self) -> None:
         """Join calls that have a form of their own in tiles, and let go of the arrays between."""
-        kept = [t._data for t in tensors_in(self.result)] + list(self.gradients.values())
-        self.tape.entries = with_pooled_convs(self.tape.entries, set(map(id, kept)))
-        self.tape.forget_known()
+        results = [t._data for t in tensors_in(self.result)] + list(self.gradients.values())
+        ids = set(map(id, results))
+        self.tape.entries = with_pooled_convs(self.tape.entries, ids)
+        self.tape.let_go()
 
     def _check(self) -> None:
         if not self.gradients:

@@ -49,7 +49,7 @@ def cuts(rows: int, tile_rows: int) -> list[slice]:
     return [slice(*ends) for ends in pairwise(starts)]
 
 
-def length(rows: slice) -> int:
+def row_count(rows: slice) -> int:
     """Return how many rows a range has."""
     return int(rows.stop - rows.start)
 
@@ -80,11 +80,11 @@ class Tiled:
         wholes = [a._data for a in args if isinstance(a, Tensor)]
         self.cuts = cuts(len(wholes[0]), tile_rows)
         flat = [_flat_steps(effect) for effect in trace(self.cuts[0]).effects]
-        sizes = {length(rows): rows for rows in reversed(self.cuts)}  # the first of each size
+        sizes = {row_count(rows): rows for rows in reversed(self.cuts)}  # the first of each size
         # First the larger call, of which little is kept: its memory is free again for the others
         both = trace(slice(0, self.cuts[1].stop), tape=DrawsOnlyTape)
         traces = {n: trace(rows, n / len(wholes[0])) for n, rows in sizes.items()}
-        one = traces[length(self.cuts[0])]
+        one = traces[row_count(self.cuts[0])]
         self.tape, self.result = one.tape, one.result
         check_rows(one, tensors_in(one.result))
         self._layout = Layout(one.gradients, [part[1:] for parts in flat for part in parts])
@@ -118,7 +118,7 @@ class Tiled:
             programs = {n: TileProgram(t, copied, worker.homes) for n, t in traces.items()}
             for number in numbers.tolist():
                 rows = self.cuts[number]
-                worker.tiles.append((number, Tile(programs[length(rows)], rows, wholes)))
+                worker.tiles.append((number, Tile(programs[row_count(rows)], rows, wholes)))
             workers.append(worker)
         return workers
 
@@ -229,7 +229,7 @@ class Tiled:
         """Describe the cut, and count the calls, steps and bytes of one tile."""
         program = self._workers[0].tiles[0][1].program
         return (
-            f"{len(self.cuts)} tiles of at most {length(self.cuts[0])} rows "
+            f"{len(self.cuts)} tiles of at most {row_count(self.cuts[0])} rows "
             f"(threads: {len(self._workers)}), in each {program.summary()}"
         )
 
@@ -295,7 +295,7 @@ class Output:
         rest = tile.shape[self.by_rows :]
         if both.shape[self.by_rows :] != rest:
             raise Refused(f"it returns shape {tile.shape} for {one} rows, {both.shape} for {two}")
-        self._shares = np.array([length(rows) for rows in cuts]) / cuts[-1].stop
+        self._shares = np.array([row_count(rows) for rows in cuts]) / cuts[-1].stop
         self._all = np.empty((cuts[-1].stop if self.by_rows else len(cuts), *rest), tile.dtype)
         self.value = self._all if self.by_rows else np.empty_like(tile)
 

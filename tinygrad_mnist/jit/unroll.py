@@ -199,8 +199,8 @@ class Log:
             if isinstance(x, (tuple, list)):
                 self.refuse_hidden_copies(x)
             elif isinstance(x, Traced) and x.size:
-                known = (*self.arguments, *self.temporaries)
-                if not any(np.may_share_memory(untraced(x), array) for array in known):
+                arrays = (*self.arguments, *self.temporaries)
+                if not any(np.may_share_memory(untraced(x), array) for array in arrays):
                     raise NotUnrolled("a copy that was not asked for")
 
     def may_stay(self, array: Array, order: str | None) -> bool:
@@ -326,9 +326,9 @@ class Clones:
 
     def _same_block(self, array: Array) -> Array | None:
         """Return a view of a clone that exists, where the array views the same block as another."""
-        for known, copy in self._by_id.values():
-            if same_memory(array, known):
-                return moved_view(array, known, copy)
+        for original, copy in self._by_id.values():
+            if same_memory(array, original):
+                return moved_view(array, original, copy)
         return None
 
     def has(self, arg: Any) -> bool:
@@ -350,18 +350,18 @@ class Clones:
 
     def real(self, array: Array) -> Array:
         """Return the view of the argument for a view of its clone; any other array as it is."""
-        for known, copy in self._by_id.values():
+        for original, copy in self._by_id.values():
             if array is copy or np.may_share_memory(array, copy):
-                return moved_view(array, copy, known)
+                return moved_view(array, copy, original)
         return array
 
 
 def _same_on_other_data(
-    kernel: Callable[[], Any], kept: Any, steps: list[partial[Any]], outs: tuple[Array, ...]
+    kernel: Callable[[], Any], originals: Any, steps: list[partial[Any]], outs: tuple[Array, ...]
 ) -> bool:
     """Tell whether the list gives the kernel's bits, on the data at hand and on it reversed."""
     for backwards in (True, False):
-        for array, before in kept:
+        for array, before in originals:
             array[...] = before.ravel()[::-1].reshape(array.shape) if backwards else before
         expected = kernel()
         for one in steps:

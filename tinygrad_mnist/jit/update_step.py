@@ -37,8 +37,8 @@ class UpdateStep(Step):
 
     def __init__(self, parent: Step, optimizer: weakref.ref[Any]) -> None:
         super().__init__(parent)
-        found = optimizer()
-        self.optimizer = optimizer if found is None else weakref.ref(found, self._forget)
+        present = optimizer()
+        self.optimizer = optimizer if present is None else weakref.ref(present, self._forget)
         self.parts: list[tuple[Any, Pairs]] = []
         self._leaves: list[Leaf] = []  # those whose gradients were at home after the last step,
         self._grads: list[Any] = []  # and these gradients
@@ -52,8 +52,8 @@ class UpdateStep(Step):
         optimizer = self.optimizer()
         if optimizer is not None:
             self.parts = [
-                (part, list(zip(its, flat.grads, strict=True)))
-                for part, flat, its in flat_steps(optimizer, dict.fromkeys(leaves))
+                (part, list(zip(leaves_of_part, flat.grads, strict=True)))
+                for part, flat, leaves_of_part in flat_steps(optimizer, dict.fromkeys(leaves))
             ]
         self.tries += 1
 
@@ -96,7 +96,7 @@ class UpdateStep(Step):
 
     def _look(self, parts: list[tuple[Any, Pairs]]) -> None:
         """Note the gradients, if all are at home: those of the next step will be the same ones."""
-        pairs = [pair for _, its in parts for pair in its]
+        pairs = [pair for _, leaves_of_part in parts for pair in leaves_of_part]
         if all(leaf.grad is not None and leaf.grad._data is home for leaf, home in pairs):
             self._leaves = [leaf for leaf, _ in pairs]
             self._grads = [leaf.grad for leaf in self._leaves]

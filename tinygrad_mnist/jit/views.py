@@ -37,16 +37,16 @@ def pointer(array: Array) -> int:
     return where
 
 
-def moved_view(array: Array, old: Array, new: Array, by: int = 0) -> Array:
-    """Return the view of `new` that lies in it as `array` lies in `old`, moved on `by` bytes.
+def moved_view(array: Array, source: Array, target: Array, by: int = 0) -> Array:
+    """Return the view of `target` that lies in it as `array` lies in `source`, moved on `by` bytes.
 
-    `old` and `new` must have the same strides.
+    `source` and `target` must have the same strides.
     """
-    offset = pointer(array) - pointer(old) + by
+    offset = pointer(array) - pointer(source) + by
     layout = array.shape, array.strides, array.dtype
-    if not offset and layout == (old.shape, old.strides, old.dtype):
-        return new
-    return np.asarray(_Memory(pointer(new) + offset, array, new))
+    if not offset and layout == (source.shape, source.strides, source.dtype):
+        return target
+    return np.asarray(_Memory(pointer(target) + offset, array, target))
 
 
 def is_packed(array: Array) -> bool:
@@ -63,9 +63,7 @@ def dense(array: Array) -> bool:
 def same_strides(a: Array, b: Array) -> bool:
     """Tell whether arrays of one shape are laid out alike, but for axes of one element."""
     pairs = zip(a.shape, a.strides, b.strides, strict=True)
-    return (
-        a.strides == b.strides or not a.size or all(n < 2 or mine == its for n, mine, its in pairs)
-    )
+    return a.strides == b.strides or not a.size or all(n < 2 or s == t for n, s, t in pairs)
 
 
 def clone(array: Array) -> Array | None:

@@ -47,7 +47,7 @@ class Gradients(NamedTuple):
     is_gated: bool  # x is rectified itself, and has a gradient only where it is above 0
 
 
-def pays(x: Array, w: Array, layer: Layer) -> bool:
+def pooled_form_pays(x: Array, w: Array, layer: Layer) -> bool:
     """Tell whether the layer has this form, and whether Winograd's pays for it."""
     height, width = layer.geom.extent(x.shape[2:], w.shape[2:])
     halves = height // 2, width // 2
@@ -75,13 +75,13 @@ class PooledConv:
         parts = [slice(at, min(at + most, n)) for at in range(0, n, most)]
         blocks = {size: Block(size, images, pooled, layer) for size in set(map(_length, parts))}
         self._parts = [
-            (blocks[_length(at)], images[at], Places(_length(at), pooled), pooled[at])
+            (blocks[_length(at)], images[at], Maxima(_length(at), pooled), pooled[at])
             for at in parts
         ]
         self._checks = owned((len(parts) + 1,), dtype)
         calls = (
-            block.forward(some, u, b, places, out, self._check(number))
-            for number, (block, some, places, out) in enumerate(self._parts)
+            block.forward(some, u, b, maxima, out, self._check(number))
+            for number, (block, some, maxima, out) in enumerate(self._parts)
         )
         self._forward = [step for part in calls for step in bound(part)]
         self._backward: list[Step] = []
@@ -101,7 +101,7 @@ class PooledConv:
         if self._is_plain:
             np.copyto(self._y, max_pool(self._rectified(), win=self._layer.win))
 
-    def bind_backward(self, d: Array, found: Gradients) -> Step:
+    def bind_backward(self, d: Array, gradients: Gradients) -> Step:
         """Return the step that fills the gradients from d, of y's shape."""
         c, k = self._x.shape[1], self._y.shape[1]
         turned = owned((4, 4, k, c), d.dtype)
@@ -109,23 +109,25 @@ class PooledConv:
         self._backward = [
             partial(np.copyto, turned, self._expanded.reshape(4, 4, c, k).swapaxes(-1, -2)),
             partial(total.fill, 0),
-            *([] if found.b is None else [partial(found.b.fill, 0)]),
+            *([] if gradients.b is None else [partial(gradients.b.fill, 0)]),
         ]
-        images = None if found.x is None else _pixels(found.x)
+        images = None if gradients.x is None else _pixels(gradients.x)
         at = 0
-        for number, (block, some, places, out) in enumerate(self._parts):
+        for number, (block, some, maxima, out) in enumerate(self._parts):
             rows = slice(at, at + len(some))
             at = rows.stop
-            calls = block.backward(_pixels(d)[rows], out, places, found.b)
+            calls = block.backward(_pixels(d)[rows], out, maxima, gradients.b)
             self._backward += bound(calls)
             self._backward += bound(block.to_weight(some, share, total.reshape(share.shape)))
             if images is not None:
-                to_input = block.to_input(turned, images[rows], found.is_gated, self._check(number))
+                to_input = block.to_input(
+                    turned, images[rows], gradients.is_gated, self._check(number)
+                )
                 self._backward += bound(to_input)
-        w = found.w.transpose(2, 3, 1, 0)
-        return partial(self._go_back, d, found, total, w)
+        w = gradients.w.transpose(2, 3, 1, 0)
+        return partial(self._go_back, d, gradients, total, w)
 
-    def _go_back(self, d: Array, found: Gradients, total: Array, w: Array) -> None:
+    def _go_back(self, d: Array, gradients: Gradients, total: Array, w: Array) -> None:
         if not self._is_plain:
             for step in self._backward:
                 step()
@@ -133,25 +135,25 @@ class PooledConv:
             self._checks[-1] = np.dot(total.reshape(-1), total.reshape(-1))
             if np.isfinite(self._checks).all():
                 return
-        self._go_back_plainly(d, found)
+        self._go_back_plainly(d, gradients)
 
     def _rectified(self) -> Array:
         rectified: Array = relu(conv(self._x, self._w, self._b, geom=self._layer.geom))
         return rectified
 
-    def _go_back_plainly(self, d: Array, found: Gradients) -> None:
+    def _go_back_plainly(self, d: Array, gradients: Gradients) -> None:
         geom, win = self._layer
         a = self._rectified()
         g = gate(pool_put(d, a, max_pool(a, win=win), win=win), a)
-        np.copyto(found.w, conv_weight(self._x, g, size=self._w.shape[2:], geom=geom))
-        if found.b is not None:
-            np.copyto(found.b, g.sum((0, 2, 3)))
-        if found.x is not None:
+        np.copyto(gradients.w, conv_weight(self._x, g, size=self._w.shape[2:], geom=geom))
+        if gradients.b is not None:
+            np.copyto(gradients.b, g.sum((0, 2, 3)))
+        if gradients.x is not None:
             dx = conv_input(g, self._w, size=self._x.shape[2:], geom=geom)
-            np.copyto(found.x, gate(dx, self._x) if found.is_gated else dx)
+            np.copyto(gradients.x, gate(dx, self._x) if gradients.is_gated else dx)
 
 
-class Places:
+class Maxima:
     """Where the maximum of each window lies, for some images."""
 
     def __init__(self, n: int, pooled: Array) -> None:
@@ -179,7 +181,7 @@ class Block(Tiles):
             yield np.copyto, phases, same
 
     def forward(
-        self, images: Array, u: Array, b: Array | None, places: Places, out: Array, check: Array
+        self, images: Array, u: Array, b: Array | None, maxima: Maxima, out: Array, check: Array
     ) -> Calls:
         y, pairs, zero = self.y, self._pairs, ZERO[images.dtype.char]
         yield from self._enter(images)
@@ -189,13 +191,13 @@ class Block(Tiles):
             yield np.add, self.m[1, 1], b, self.m[1, 1]  # this product is in all four outputs
         yield from self.make()
         yield np.dot, y.reshape(-1), y.reshape(-1), check
-        yield np.greater_equal, y[:, 0], y[:, 1], places.is_left
+        yield np.greater_equal, y[:, 0], y[:, 1], maxima.is_left
         yield partial(np.maximum, out=pairs), y[:, 0], y[:, 1]
-        yield np.greater_equal, pairs[0], pairs[1], places.is_upper
+        yield np.greater_equal, pairs[0], pairs[1], maxima.is_upper
         yield partial(np.maximum, out=out), pairs[0], pairs[1]
         yield clip_ufunc, out, zero, INFINITY[images.dtype.char], out
 
-    def backward(self, d: Array, out: Array, places: Places, b: Array | None) -> Calls:
+    def backward(self, d: Array, out: Array, maxima: Maxima, b: Array | None) -> Calls:
         """m = A dy along both axes, (d0, d0 + d1, d0 - d1, d1): dy is d at the first maximum."""
         mine, m = self._d, self._m
         yield np.greater, out, ZERO[out.dtype.char], self._is_positive
@@ -204,10 +206,10 @@ class Block(Tiles):
         if b is not None:
             yield np.dot, self._ones, mine.reshape(len(self._ones), -1), self._sums
             yield np.add, b, self._sums, b
-        yield np.multiply, mine, places.is_upper, m[0, 1]
+        yield np.multiply, mine, maxima.is_upper, m[0, 1]
         yield np.subtract, mine, m[0, 1], m[3, 1]
         ends = m[::3]  # for both rows, the sum of the columns has been computed
-        yield np.multiply, ends[:, 1], places.is_left, ends[:, 0]
+        yield np.multiply, ends[:, 1], maxima.is_left, ends[:, 0]
         yield np.subtract, ends[:, 1], ends[:, 0], ends[:, 3]
         yield np.subtract, ends[:, 0], ends[:, 3], ends[:, 2]
         yield np.add, m[0], m[3], m[1]
@@ -243,8 +245,8 @@ def owned(shape: Iterable[int], dtype: Any) -> Array:
     return array
 
 
-def _each_owned(*wanted: tuple[tuple[int, ...], Any]) -> list[Array]:
-    return [owned(*one) for one in wanted]
+def _each_owned(*specs: tuple[tuple[int, ...], Any]) -> list[Array]:
+    return [owned(*one) for one in specs]
 
 
 def bound(calls: Calls) -> list[Step]:

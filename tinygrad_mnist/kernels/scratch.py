@@ -88,9 +88,9 @@ def shaped(raw: Array, like: Array) -> Array:
     return packed.transpose(np.argsort(order))
 
 
-def scratch(*wanted: tuple[tuple[int, ...], Any]) -> list[Array]:
+def scratch(*specs: tuple[tuple[int, ...], Any]) -> list[Array]:
     """Return uninitialised arrays of these (shape, dtype); the next call hands them out again."""
-    sizes = [math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype in wanted]
+    sizes = [math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype in specs]
     ends = list(accumulate(-(-size // ALIGN) * ALIGN for size in sizes))
     raw = _LOCAL.buffer
     if len(raw) < ends[-1]:
@@ -99,17 +99,15 @@ def scratch(*wanted: tuple[tuple[int, ...], Any]) -> list[Array]:
             _LOCAL.buffer = raw
     return [
         raw[start : start + size].view(dtype).reshape(shape)
-        for start, size, (shape, dtype) in zip((0, *ends), sizes, wanted, strict=False)
+        for start, size, (shape, dtype) in zip((0, *ends), sizes, specs, strict=False)
     ]
 
 
-def scratch_like(*wanted: tuple[Array, Any]) -> list[Array]:
+def scratch_like(*likes: tuple[Array, Any]) -> list[Array]:
     """Return scratch arrays for (array, dtype), each with the array's shape and order of axes."""
-    orders = [sorted(range(a.ndim), key=lambda i, a=a: -abs(a.strides[i])) for a, _ in wanted]  # type: ignore[misc]
-    shapes = [
-        tuple(a.shape[i] for i in order) for (a, _), order in zip(wanted, orders, strict=True)
-    ]
-    packed = scratch(*zip(shapes, (dtype for _, dtype in wanted), strict=True))
+    orders = [sorted(range(a.ndim), key=lambda i, a=a: -abs(a.strides[i])) for a, _ in likes]  # type: ignore[misc]
+    shapes = [tuple(a.shape[i] for i in order) for (a, _), order in zip(likes, orders, strict=True)]
+    packed = scratch(*zip(shapes, (dtype for _, dtype in likes), strict=True))
     return [b.transpose(np.argsort(order)) for b, order in zip(packed, orders, strict=True)]
 
 

@@ -16,6 +16,7 @@ from tinygrad_mnist.autograd.modes import TAPED, current, note_change
 from tinygrad_mnist.autograd.op import DTypeError, ShapeError
 from tinygrad_mnist.nn import hooks, state
 from tinygrad_mnist.nn.parameter import Parameter
+from tinygrad_mnist.nn.summarized import Summarized, Yielding
 from tinygrad_mnist.ops import create
 
 Self = TypeVar("Self", bound="Module")
@@ -32,7 +33,7 @@ class HasForward(Protocol[P, R]):
         """Compute the module's output."""
 
 
-class Module(hooks.Hooked, state.Stateful):
+class Module(hooks.Hooked, state.Stateful, Summarized):
     """The base class of layers and models: assign layers in `__init__`, use them in `forward`.
 
     >>> from tinygrad_mnist import nn
@@ -138,7 +139,8 @@ class Module(hooks.Hooked, state.Stateful):
         if not isinstance(name, str) or not name or "." in name:
             raise KeyError(f"the name of a {noun} is a non-empty string without a dot: {name!r}")
         registered = self.__dict__[registry]
-        if name not in registered and hasattr(self, name):
+        taken = hasattr(self, name) and not isinstance(getattr(type(self), name, None), Yielding)
+        if name not in registered and taken:
             raise KeyError(f"attribute {name!r} already exists")
         if value is not None and not isinstance(value, kind):
             raise TypeError(

@@ -51,7 +51,7 @@ LATER = {
     "arrange": "adjoint dsplit hsplit narrow_copy rot90 sum_to_size unfold unsafe_chunk "
     "unsafe_split unsafe_split_with_sizes vsplit",
     "calculus": "cross cummax cummin diff renorm renorm_",
-    "old": "_indices _is_view _values as_strided as_subclass ger get_device is_complex "
+    "legacy": "_indices _is_view _values as_strided as_subclass ger get_device is_complex "
     "is_conj is_cpu is_inference is_ipu is_meta is_mkldnn is_mps is_mtia is_neg is_nested "
     "is_nonzero is_pinned is_quantized is_same_size is_set_to is_shared is_signed "
     "is_sparse is_sparse_csr is_vulkan is_xla is_xpu layout name ndimension new "
@@ -60,7 +60,7 @@ LATER = {
     "histogram": "bincount histc histogram",
     "linalg.older": "cholesky cholesky_inverse cholesky_solve det geqrf inverse logdet lu lu_solve "
     "matrix_exp matrix_power orgqr ormqr pinverse qr slogdet svd triangular_solve",
-    "place": "diagonal_scatter index_put index_put_ index_reduce index_reduce_ masked_scatter "
+    "scattering": "diagonal_scatter index_put index_put_ index_reduce index_reduce_ masked_scatter "
     "masked_scatter_ nonzero_static put put_ scatter_reduce scatter_reduce_ select_scatter "
     "slice_scatter take",
     "searching": "unique_consecutive",
@@ -84,13 +84,13 @@ def reflected(operator: Operator) -> Operator:
 
 
 def method_of(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function itself; for a row of the table, without the wrapper that spells arguments."""
+    """The function itself; of a row of the table, without the wrapper that respells arguments."""
     bare = getattr(function, "__wrapped__", None)
     return bare if hasattr(bare, "op") else function  # type: ignore[return-value]
 
 
 class Later:
-    """A method that is loaded, and put into its place on Tensor, when it is first asked for.
+    """A method that is loaded, and set on Tensor, when it is first asked for.
 
     With an underscore it is the in-place form of the function before it.
     """
@@ -101,7 +101,7 @@ class Later:
     def load(self) -> Any:
         """The function itself."""
         module = import_module(f"{__name__}.{self.module}")
-        if self.module == "old":  # where methods have no functions of their names
+        if self.module == "legacy":  # whose methods have no functions of their names
             return module.METHODS[self.name]
         function = getattr(module, self.name.removesuffix("_"))
         return inplace.method(function) if self.name.endswith("_") else function
@@ -112,8 +112,19 @@ class Later:
         return function if tensor is None else function.__get__(tensor, owner)
 
 
+def check_names() -> None:
+    """Raise TypeError for a name of two functions, as a row and a composed function."""
+    files: dict[str, str] = {}
+    for family in FAMILIES:
+        for name in family.__all__:
+            if name in files:
+                raise TypeError(f"{name} names two functions: {files[name]}, {family.__name__}")
+            files[name] = family.__name__
+
+
 def methods() -> dict[str, Any]:
-    """All that Tensor gets from here, by name."""
+    """The methods, operators and properties that this package gives Tensor, by name."""
+    check_names()
     attributes: dict[str, Any] = {
         name: method_of(getattr(family, name)) for family in FAMILIES for name in family.METHODS
     }
@@ -127,22 +138,22 @@ def methods() -> dict[str, Any]:
     return attributes | {
         "__getitem__": index.getitem,
         "__getattr__": unknown,
-        "__repr__": printing.render,
+        "__repr__": printing.text_of,
+        "_repr_html_": in_notebook,
         "__neg__": table.neg,
         "__pos__": elementwise.positive,
         "__abs__": table.abs,
         "__invert__": table.bitwise_not,
         "mT": property(
-            lambda x: shape.transpose(x, -1, -2),
-            doc="Each matrix in the last two dimensions transposed; a view.",
+            matrices_transposed, doc="Each matrix in the last two dimensions transposed; a view."
         ),
         "T": property(transposed),
         "H": property(
-            lambda x: shape.transpose(x, -1, -2),
+            matrix_transposed,
             doc="The conjugate transpose, which is `mT`, for all elements are real.",
         ),
         "mH": property(
-            lambda x: shape.transpose(x, -1, -2),
+            matrices_transposed,
             doc="The conjugate transpose of each matrix: `mT`, for all elements are real.",
         ),
         "device": property(lambda x: device("cpu"), doc="The device, which is always the CPU."),
@@ -156,9 +167,35 @@ def methods() -> dict[str, Any]:
     }
 
 
+def in_notebook(self: Tensor) -> str:
+    """The Tensor as HTML, which a notebook shows."""
+    from tinygrad_mnist.ops.notebook import render_html
+
+    return render_html(self)
+
+
 def transposed(x: Tensor) -> Tensor:
     """The dimensions in reverse order; a view."""
     return table.permute(x, axes=tuple(range(x.ndim))[::-1])
+
+
+def matrices_transposed(x: Tensor) -> Tensor:
+    """Each matrix transposed; RuntimeError for a vector."""
+    if x.ndim == 1:
+        raise RuntimeError(
+            "tensor.mT is only supported on matrices or batches of matrices. Got 1-D tensor."
+        )
+    return shape.transpose(x, -1, -2)
+
+
+def matrix_transposed(x: Tensor) -> Tensor:
+    """One matrix transposed; RuntimeError for a vector and for a batch."""
+    if x.ndim not in (0, 2):
+        raise RuntimeError(
+            f"tensor.H is only supported on matrices (2-D tensors). Got {x.ndim}-D tensor; for "
+            "batches of matrices there is tensor.mH"
+        )
+    return transposed(x)
 
 
 def where(self: Tensor, condition: Tensor, other: Any) -> Tensor:

@@ -205,7 +205,7 @@ def _implied(x: Tensor, dim: int | None) -> int:
 
 
 def gumbel_softmax(logits: Tensor, tau: float = 1.0, hard: bool = False, dim: int = -1) -> Tensor:
-    """softmax of logits with Gumbel noise; `hard`: one-hot forward, soft backward."""
+    """softmax of logits with Gumbel noise; `hard` is one-hot forward and soft backward."""
     u = call_recorded(table.uniform, shape=logits.shape, dtype=logits.dtype, rng=rng_of(None))
     tiny = float(np.finfo(logits.dtype).tiny)
     noise = -table.log(-table.log(table.clip(u, low=tiny, high=1 - 1e-7)))
@@ -247,7 +247,7 @@ def dropout3d(
 def alpha_dropout(
     input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
 ) -> Tensor:
-    """Dropout to SELU's lower bound, then scaled so that mean and deviation stay (same paper)."""
+    """Dropout to SELU's lower bound, then scaled to keep mean and deviation (Klambauer et al.)."""
     return _alpha_drop(input, p, input.shape, training=training)
 
 

@@ -1,4 +1,4 @@
-"""Pools whose windows lie anywhere: adaptive and fractional maxima, and the way back from maxima.
+"""Pools with windows of any position: adaptive and fractional maxima, and the inverse of maxima.
 
 A window is a list of positions in its image, so all of them are one gather and one maximum.
 """
@@ -17,11 +17,11 @@ from tinygrad_mnist.ops import random, shape, table
 from tinygrad_mnist.ops.arguments import in_float32
 from tinygrad_mnist.ops.conv import several
 from tinygrad_mnist.ops.pool import (
-    _images,
     adaptive_ends,
     avg_pool1d,
     avg_pool2d,
     avg_pool3d,
+    batched,
     output_sizes,
 )
 from tinygrad_mnist.ops.reduce import power
@@ -89,7 +89,7 @@ def adaptive(dims: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
     def with_indices(
         input: Tensor, output_size: Any, return_indices: bool = False
     ) -> tuple[Tensor, Tensor]:
-        x = _images(name, input, dims + 2)
+        x = batched(name, input, dims + 2)
         sizes = output_sizes(x, output_size, dims)
         if min(x.shape[1:]) < 1:
             raise ShapeError(
@@ -108,14 +108,14 @@ def adaptive(dims: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
         return maxima if return_indices else maxima[0]
 
     pool.__doc__ = (
-        f"The largest of adaptive windows over the last {dims} dimensions (`adaptive_avg_pool2d` "
-        "says which); with `return_indices` also where it is in its image."
+        f"The largest element of each adaptive window over the last {dims} dimensions (as in "
+        "`adaptive_avg_pool2d`); with `return_indices` also its index in the image."
     )
-    with_indices.__doc__ = f"`{name}`, with where each maximum is in its image."
-    return named(pool, name), named(with_indices, f"{name}_with_indices")
+    with_indices.__doc__ = f"`{name}`, with the index of each maximum in its image."
+    return with_name(pool, name), with_name(with_indices, f"{name}_with_indices")
 
 
-def named(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+def with_name(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     """Set the name of a function; return it."""
     function.__name__ = function.__qualname__ = name
     return function
@@ -138,7 +138,7 @@ def fractional(dims: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
         return_indices: bool = False,
         _random_samples: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        x, size = _images(name, input, dims + 2), several(kernel_size, "kernel_size", dims)
+        x, size = batched(name, input, dims + 2), several(kernel_size, "kernel_size", dims)
         lengths = x.shape[2:]
         if (output_size is None) == (output_ratio is None):
             raise ValueError(f"{name} requires specifying either an output_size or an output_ratio")
@@ -180,15 +180,15 @@ def fractional(dims: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
         return maxima if return_indices else maxima[0]
 
     pool.__doc__ = (
-        f"The largest of windows at random places of the last {dims} dimensions, `output_size` of "
-        "them or `output_ratio` times the length; Graham, 2014."
+        f"The largest element of each window at random positions over the last {dims} dimensions: "
+        "`output_size` windows, or `output_ratio` times the length; Graham, 2014."
     )
-    with_indices.__doc__ = f"`{name}`, with where each maximum is in its image."
-    return named(pool, name), named(with_indices, f"{name}_with_indices")
+    with_indices.__doc__ = f"`{name}`, with the index of each maximum in its image."
+    return with_name(pool, name), with_name(with_indices, f"{name}_with_indices")
 
 
 def _starts(drawn: Array, n: int, m: int, k: int) -> Array:
-    """Where m windows of k over n begin: steps of two lengths, in an order that `drawn` decides."""
+    """The starts of m windows of k over n: steps of two lengths, in an order set by `drawn`."""
     if m == 1:
         return np.full((*drawn.shape, 1), n - k)
     alpha = (n - k) / (m - 1)
@@ -206,7 +206,7 @@ def unpool(dims: int) -> Callable[..., Tensor]:
     """Make max_unpool of some dimensions."""
     name = f"max_unpool{dims}d"
 
-    def back(
+    def inverse(
         input: Tensor,
         indices: Tensor,
         kernel_size: Any,
@@ -214,7 +214,7 @@ def unpool(dims: int) -> Callable[..., Tensor]:
         padding: Any = 0,
         output_size: Any = None,
     ) -> Tensor:
-        x, at = _images(name, input, dims + 2), _images(name, indices, dims + 2)
+        x, at = batched(name, input, dims + 2), batched(name, indices, dims + 2)
         if x.shape != at.shape:
             raise ShapeError(
                 f"{name}: input {list(input.shape)} and indices {list(indices.shape)} must have "
@@ -228,14 +228,14 @@ def unpool(dims: int) -> Callable[..., Tensor]:
         )
         step = several(stride, "stride", dims) if stride not in (None, (), []) else size
         sizes = _unpooled(name, x.shape[2:], (size, step, rim), output_size)
-        y = _placed(name, x, at, sizes)
+        y = _scattered(name, x, at, sizes)
         return y if input.ndim == x.ndim else shape.squeeze(y, 0)
 
-    back.__doc__ = (
+    inverse.__doc__ = (
         f"The inverse of max_pool{dims}d with `return_indices`: zeros, with input at `indices` of "
         "images of `output_size`."
     )
-    return named(back, name)
+    return with_name(inverse, name)
 
 
 def _unpooled(
@@ -248,30 +248,33 @@ def _unpooled(
     )
     if output_size is None:
         return default
-    asked = tuple(int(n) for n in output_size)[-len(default) :]
-    for n, m, s in zip(default, asked, step, strict=True):
+    requested = tuple(int(n) for n in output_size)[-len(default) :]
+    for n, m, s in zip(default, requested, step, strict=True):
         if not n - s < m < n + s:
             raise ValueError(
-                f"{name}: output_size {list(asked)} should be within a stride of {list(default)}"
+                f"{name}: output_size {list(requested)} should be within a stride of "
+                f"{list(default)}"
             )
-    return asked
+    return requested
 
 
-def _placed(name: str, x: Tensor, at: Tensor, sizes: tuple[int, ...]) -> Tensor:
+def _scattered(name: str, x: Tensor, at: Tensor, sizes: tuple[int, ...]) -> Tensor:
     """Zeros of these sizes, with x at positions in the flattened images."""
     n, c = x.shape[:2]
-    room, count = math.prod(sizes), math.prod(x.shape[2:])
+    pixels, count = math.prod(sizes), math.prod(x.shape[2:])
     low, high = int(at._data.min(initial=0)), int(at._data.max(initial=0))
-    if low < 0 or high >= max(room, 1):
+    if low < 0 or high >= max(pixels, 1):
         raise RuntimeError(
             f"{name}: found an invalid max index {low if low < 0 else high} for output of size "
             f"{list(sizes)}"
         )
-    image = np.arange(n * c).reshape(n * c, 1) * room
+    image = np.arange(n * c).reshape(n * c, 1) * pixels
     positions = table.reshape(at, shape=(n * c, count)) + image
-    flat = table.flat_index(table.reshape(positions, shape=(n * c * count,)), shape=(n * c * room,))
+    flat = table.flat_index(
+        table.reshape(positions, shape=(n * c * count,)), shape=(n * c * pixels,)
+    )
     values = table.reshape(x, shape=(n * c * count,))
-    y = table.assign_at(np.zeros(n * c * room, x.dtype), flat, values)
+    y = table.assign_at(np.zeros(n * c * pixels, x.dtype), flat, values)
     return table.reshape(y, shape=(n, c, *sizes))
 
 
@@ -298,7 +301,7 @@ def lp_pool(dims: int) -> Callable[..., Tensor]:
         f"(sum of x^p)^(1/p) of each window over the last {dims} dimensions; its gradient at zero "
         "is zero."
     )
-    return named(in_float32(pool), f"lp_pool{dims}d")
+    return with_name(in_float32(pool), f"lp_pool{dims}d")
 
 
 lp_pool1d, lp_pool2d, lp_pool3d = lp_pool(1), lp_pool(2), lp_pool(3)

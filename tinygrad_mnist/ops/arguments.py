@@ -1,4 +1,4 @@
-"""How people may spell arguments: PyTorch's names, NumPy's names, and what is refused.
+"""The spellings of arguments: PyTorch's names, NumPy's names, and what is refused.
 
 `public` is the one place where `axis` becomes `dim`; `creation` the one place that handles
 `device` and `requires_grad`. The small functions below turn dims and sizes into plain tuples.
@@ -30,14 +30,14 @@ NUMPY_NAMES = {
     "axis": "dim", "keepdims": "keepdim", "ddof": "correction",
     "x": "input", "a": "input", "x1": "input", "x2": "other",
 }  # fmt: skip
-# What PyTorch has and this package has not: the values that ask for nothing are let through.
+# Arguments that PyTorch has and this package has not; their neutral values are accepted.
 UNSUPPORTED = {
     "layout": "every Tensor is dense",
     "pin_memory": "there is no device to copy to",
     "memory_format": "the kernels choose the layout",
     "names": "dimensions have no names",
 }
-NOTHING = (None, False, "torch.strided", "torch.contiguous_format", "torch.preserve_format",
+NEUTRAL = (None, False, "torch.strided", "torch.contiguous_format", "torch.preserve_format",
            "torch.channels_last", "torch.channels_last_3d")  # fmt: skip
 
 
@@ -74,29 +74,32 @@ def public(function: Callable[P, R]) -> Callable[P, R]:
 def _into(call: Callable[..., Any], args: tuple[Any, ...], kw: dict[str, Any]) -> Any:
     """Call, and write the result into the Tensor that `out=` names."""
     out = kw["out"]
-    made = call(*args, **{word: value for word, value in kw.items() if word != "out"})
-    return supplied.write_out(call.__name__, out, made)
+    result = call(*args, **{word: value for word, value in kw.items() if word != "out"})
+    return supplied.write_out(call.__name__, out, result)
 
 
 def _respell(
     called: str, function: Callable[..., Any], args: tuple[Any, ...], kw: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return the call in the function's words: its names, *args by position, all supported."""
+    """Return the arguments by the function's own names, with *args by position.
+
+    Raises TypeError for an argument that is not supported.
+    """
     positional, variadic, keywords = parameter_names(function)
     names = (*positional, variadic, *keywords)
-    given: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
     for word, value in kw.items():
-        if word == "out" and word not in names:  # None: a result of its own
+        if word == "out" and word not in names:  # out=None asks for a new Tensor
             continue
         if word in UNSUPPORTED and word not in names:
-            if not any(value is nothing for nothing in NOTHING) and str(value) not in NOTHING:
+            if not any(value is neutral for neutral in NEUTRAL) and str(value) not in NEUTRAL:
                 raise TypeError(f"{called}(): {word}= is not supported; {UNSUPPORTED[word]}")
         elif word in names or word != "dtype" or value is not None:
-            given[word if word in names else NUMPY_NAMES.get(word, word)] = value
-    if variadic is not None and variadic in given:
-        first = (given.pop(positional[0]),) if positional and not args else ()
-        args = (*args, *first, given.pop(variadic))
-    return args, given
+            arguments[word if word in names else NUMPY_NAMES.get(word, word)] = value
+    if variadic is not None and variadic in arguments:
+        first = (arguments.pop(positional[0]),) if positional and not args else ()
+        args = (*args, *first, arguments.pop(variadic))
+    return args, arguments
 
 
 def composed(what: str, function: Callable[..., R]) -> Callable[..., R]:
@@ -121,8 +124,8 @@ def creation(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     def call(*args: Any, device: Any = None, requires_grad: bool = False, **kw: Any) -> Tensor:
         if device is not None:
             check_device(device)
-        made = inner(*args, **kw)
-        return made.requires_grad_() if requires_grad else made
+        tensor = inner(*args, **kw)
+        return tensor.requires_grad_() if requires_grad else tensor
 
     return call
 
@@ -131,7 +134,7 @@ DEVICES = ("cpu", "cuda", "mps", "xpu", "meta", "mtia", "hpu", "xla", "ipu")
 
 
 class device:
-    """Where a Tensor lives: always the CPU. Another device has a name, and is refused where used.
+    """The device of a Tensor: always the CPU. Another may be named, and is refused where used.
 
     >>> device("cpu"), device("cuda:1")
     (device(type='cpu'), device(type='cuda', index=1))
@@ -174,9 +177,9 @@ class device:
 
 def check_device(value: Any) -> None:
     """Raise RuntimeError for any device but the CPU."""
-    wanted = value if isinstance(value, device) else device(value)
-    if wanted.type != "cpu":
-        raise RuntimeError(f"device {str(wanted)!r} is not available: everything runs on the CPU")
+    target = value if isinstance(value, device) else device(value)
+    if target.type != "cpu":
+        raise RuntimeError(f"device {str(target)!r} is not available: everything runs on the CPU")
 
 
 def call_recorded(row: Callable[..., Any], **kw: Any) -> Tensor:
@@ -216,10 +219,10 @@ def axes_of(ndim: int, dim: Dim) -> tuple[int, ...] | None:
 def size_of(size: tuple[Any, ...]) -> tuple[int, ...]:
     """Return the size of a call `f(2, 3)`, `f((2, 3))` or `f([2, 3])`."""
     if len(size) == 1 and not isinstance(size[0], int):
-        whole = size[0]
-        if getattr(whole, "ndim", 0):
-            whole = whole.tolist()
-        size = (whole,) if hasattr(whole, "__index__") else tuple(whole)
+        sequence = size[0]
+        if getattr(sequence, "ndim", 0):
+            sequence = sequence.tolist()
+        size = (sequence,) if hasattr(sequence, "__index__") else tuple(sequence)
     for n in size:
         if type(n) is not int:
             return tuple(int(n.__index__()) for n in size)
@@ -253,11 +256,11 @@ def _in_float32(function: Callable[..., Any], args: tuple[Any, ...], kw: dict[st
         half = isinstance(x, Tensor) and x._data.dtype.char == "e"
         return supplied.cast(x, dtype=FLOAT32) if half else x
 
-    given = [x for x in (*args, *kw.values()) if isinstance(x, Tensor)]
-    made = function(*map(up, args), **{k: up(v) for k, v in kw.items()})
-    if kw.get("dtype") is not None or any(x.dtype.char in "fd" for x in given):
-        return made
-    return supplied.cast(made, dtype=FLOAT16)
+    tensors = [x for x in (*args, *kw.values()) if isinstance(x, Tensor)]
+    result = function(*map(up, args), **{k: up(v) for k, v in kw.items()})
+    if kw.get("dtype") is not None or any(x.dtype.char in "fd" for x in tensors):
+        return result
+    return supplied.cast(result, dtype=FLOAT16)
 
 
 def tensor_of(x: Any, like: Any = None) -> Tensor:

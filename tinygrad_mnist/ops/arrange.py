@@ -1,4 +1,4 @@
-"""Elements put together, taken apart and turned: blocks, products, stacks, windows, copies."""
+"""Elements joined, split and turned: blocks, products, stacks, windows, copies."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def adjoint(input: Tensor) -> Tensor:
 def atleast_3d(*tensors: Any) -> Any:
     """A number as (1, 1, 1), a vector as (1, n, 1), a matrix as (n, m, 1); of several, a tuple."""
     several = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
-    to = {0: (1, 1, 1), 1: (1, -1, 1)}
+    shapes = {0: (1, 1, 1), 1: (1, -1, 1)}
     grown = tuple(
-        x if x.ndim > 2 else shape.reshape(x, to.get(x.ndim, (*x.shape, 1))) for x in several
+        x if x.ndim > 2 else shape.reshape(x, shapes.get(x.ndim, (*x.shape, 1))) for x in several
     )
     return grown[0] if several is tensors and len(tensors) == 1 else grown
 
@@ -69,7 +69,7 @@ def block_diag(*tensors: Tensor) -> Tensor:
 
 @public
 def cartesian_prod(*tensors: Tensor) -> Tensor:
-    """All the rows (x, y, ...) with x of the first vector, y of the second, ..."""
+    """All rows (x, y, ...) with x from the first vector, y from the second, ..."""
     if any(x.ndim != 1 for x in tensors):
         raise ShapeError("cartesian_prod: expect a 1D vector for each of the tensors")
     if len(tensors) == 1:
@@ -87,13 +87,13 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
         raise RuntimeError(f"Expect a non-negative number, but got {r}")
     if not r:
         return wrap(np.zeros(0, input.dtype))
-    every = itertools.combinations_with_replacement if with_replacement else itertools.combinations
-    index = np.array(list(every(range(input.shape[0]), r)), np.int64).reshape(-1, r)
+    choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
+    index = np.array(list(choose(range(input.shape[0]), r)), np.int64).reshape(-1, r)
     return table.take(input, index)
 
 
-def turned(name: str, split: Callable[[Tensor, Any], Any]) -> Callable[..., Any]:
-    """Make hsplit, vsplit or dsplit: an int has to divide the length."""
+def splitter(name: str) -> Callable[..., Any]:
+    """Make hsplit, vsplit or dsplit, in which an int has to divide the length."""
 
     @public
     def pieces(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
@@ -112,14 +112,14 @@ def turned(name: str, split: Callable[[Tensor, Any], Any]) -> Callable[..., Any]
                 )
         return join.tensor_split(input, indices_or_sections, axis)
 
-    where = {"hsplit": "second dimension, of vectors the first", "vsplit": "first dimension"}
-    pieces.__doc__ = f"`tensor_split` along the {where.get(name, 'third dimension')}; views."
+    dimensions = {"hsplit": "second dimension, of vectors the first", "vsplit": "first dimension"}
+    pieces.__doc__ = f"`tensor_split` along the {dimensions.get(name, 'third dimension')}; views."
     return pieces
 
 
-hsplit = turned("hsplit", join.tensor_split)
-vsplit = turned("vsplit", join.tensor_split)
-dsplit = turned("dsplit", join.tensor_split)
+hsplit = splitter("hsplit")
+vsplit = splitter("vsplit")
+dsplit = splitter("dsplit")
 
 
 @public
@@ -145,18 +145,18 @@ def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
 @public
 def sum_to_size(input: Tensor, *size: Any) -> Tensor:
     """input summed over the dimensions in which `size` was broadcast to it."""
-    to = size_of(size)
+    target = size_of(size)
     try:
-        fits = np.broadcast_shapes(to, input.shape) == input.shape
+        fits = np.broadcast_shapes(target, input.shape) == input.shape
     except ValueError:
         fits = False
     if not fits:
-        raise RuntimeError(f"size {list(to)} is not expandable to size {list(input.shape)}.")
-    if not to:
+        raise RuntimeError(f"size {list(target)} is not expandable to size {list(input.shape)}.")
+    if not target:
         return table.sum(input)
-    if to == input.shape:
+    if target == input.shape:
         return input
-    return table.sum_to(reduce.widened(input, None), shape=to)
+    return table.sum_to(reduce.in_wide_dtype(input, None), shape=target)
 
 
 @public

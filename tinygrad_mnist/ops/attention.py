@@ -28,9 +28,9 @@ def scaled_dot_product_attention(
     """softmax(query key^T scale + mask) value; Vaswani et al., 2017.
 
     query (..., l, e), key (..., s, e), value (..., s, v) give (..., l, v). `scale` is 1 / sqrt(e)
-    unless given. A bool mask is true where a key may be seen; a float mask is added. `is_causal`:
-    query i sees keys up to i. A query that may see no key gives zeros. `dropout_p` applies always:
-    pass 0 in evaluation.
+    by default. A bool mask is true where a query may attend to a key; a float mask is added. With
+    `is_causal`, query i attends to keys up to i. A query without a key gives zeros. `dropout_p`
+    always applies: pass 0 in evaluation.
     """
     mixed, _ = attend(
         query, key, value, attn_mask, dropout_p, scale, is_causal=is_causal, enable_gqa=enable_gqa
@@ -38,11 +38,11 @@ def scaled_dot_product_attention(
     return mixed
 
 
-def _of_whom_is_seen(scores: Tensor) -> Tensor:
-    """The softmax of the scores; zeros where a query sees no key, with gradients of zero."""
-    nobody = table.eq(table.amax(scores, axis=(scores.ndim - 1,), keepdims=True), -math.inf)
-    weights = reduce.softmax(table.where(nobody, 0.0, scores), -1)
-    return table.where(nobody, 0.0, weights)
+def _softmax_or_zeros(scores: Tensor) -> Tensor:
+    """The softmax of the scores; zeros, with gradients of zero, for a query without a key."""
+    masked_out = table.eq(table.amax(scores, axis=(scores.ndim - 1,), keepdims=True), -math.inf)
+    weights = reduce.softmax(table.where(masked_out, 0.0, scores), -1)
+    return table.where(masked_out, 0.0, weights)
 
 
 def attend(
@@ -56,7 +56,7 @@ def attend(
     is_causal: bool = False,
     enable_gqa: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """The mixtures, and the weights (..., l, s) that made them."""
+    """The mixtures of values, and their weights (..., l, s)."""
     if enable_gqa:
         times = query.shape[-3] // key.shape[-3]
         key, value = (index.repeat_interleave(x, times, -3) for x in (key, value))
@@ -67,15 +67,15 @@ def attend(
             raise RuntimeError(
                 "scaled_dot_product_attention: attn_mask must be None with is_causal"
             )
-        seen = np.tri(*scores.shape[-2:], dtype=np.bool_)
-        scores = table.where(seen, scores, -math.inf)
+        visible = np.tri(*scores.shape[-2:], dtype=np.bool_)
+        scores = table.where(visible, scores, -math.inf)
     elif mask is not None:
         allowed = mask.dtype.kind == "b"
         scores = table.where(mask, scores, -math.inf) if allowed else scores + mask
     if mask is None:
         weights = reduce.softmax(scores, -1)
     else:
-        weights = _of_whom_is_seen(scores)
+        weights = _softmax_or_zeros(scores)
     if dropout_p:
         weights = activation.dropout(weights, dropout_p)
     return matmul.matmul(weights, value), weights
@@ -108,7 +108,7 @@ def multi_head_attention_forward(
     average_attn_weights: bool = True,
     is_causal: bool = False,
 ) -> tuple[Tensor, Tensor | None]:
-    """Attention in several heads, each on its own projection: what `nn.MultiheadAttention` calls.
+    """Attention in several heads, each on its own projection, for `nn.MultiheadAttention`.
 
     query (l, n, e), key (s, n, k) and value (s, n, v), all with n or without it; Vaswani et al.,
     2017. Returns the mixtures, in the query's shape, and the weights (n, l, s), averaged over the
@@ -123,8 +123,9 @@ def multi_head_attention_forward(
         )
     if is_causal and attn_mask is None:
         raise RuntimeError("Need attn_mask if specifying the is_causal hint.")
-    at = 1 if batched else 0
-    inputs = [shape.movedim(x, 0, 1) if at else shape.unsqueeze(x, 0) for x in (query, key, value)]
+    inputs = [
+        shape.movedim(x, 0, 1) if batched else shape.unsqueeze(x, 0) for x in (query, key, value)
+    ]
     weights: Any = (q_proj_weight, k_proj_weight, v_proj_weight)
     if not use_separate_proj_weight and in_proj_weight is not None:
         weights = join.chunk(in_proj_weight, 3)
@@ -163,7 +164,7 @@ def _heads(x: Tensor, count: int) -> Tensor:
 
 
 def _scores_mask(attn: Tensor | None, padding: Tensor | None, q: Tensor) -> Any:
-    """Both masks as one that is added to the scores (n, heads, l, s)."""
+    """Both masks as one to add to the scores (n, heads, l, s)."""
     if padding is not None:
         padding = _added(padding, q)
         padding = shape.reshape(padding, (-1, 1, 1, padding.shape[-1]))
@@ -177,7 +178,7 @@ def _scores_mask(attn: Tensor | None, padding: Tensor | None, q: Tensor) -> Any:
 
 
 def _added(mask: Tensor, q: Tensor) -> Tensor:
-    """A mask of bools as numbers to add: -inf where it holds."""
+    """A mask of bools as numbers to add: -inf where the mask is true."""
     if mask.dtype.kind != "b":
         return mask
     return table.where(mask, -math.inf, create.zeros((), dtype=q.dtype))

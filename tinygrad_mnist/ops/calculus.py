@@ -13,7 +13,7 @@ from tinygrad_mnist.autograd.tensor import Tensor, wrap
 from tinygrad_mnist.kernels.reduce import dropped_shape, kept_shape
 from tinygrad_mnist.ops import join, reduce, shape, table
 from tinygrad_mnist.ops.arguments import dim_of, dims_of, floating, in_float32, named, public
-from tinygrad_mnist.ops.reduce import Found
+from tinygrad_mnist.ops.reduce import ValuesIndices
 from tinygrad_mnist.ops.refused import refuse
 
 __all__ = [
@@ -23,26 +23,26 @@ __all__ = [
 METHODS = ["cross", "cummax", "cummin", "diff", "renorm"]
 
 
-def running(row: Callable[..., Tensor], what: str) -> Callable[..., Found]:
+def running(row: Callable[..., Tensor], doc: str) -> Callable[..., ValuesIndices]:
     """Make cummax or cummin."""
 
     @public
-    def extremes(input: Tensor, dim: int) -> Found:
+    def extremes(input: Tensor, dim: int) -> ValuesIndices:
         axis = dim_of(input.ndim, dim)
         if not input.ndim:
-            return Found(shape.clone(input), table.argmax(input))
+            return ValuesIndices(shape.clone(input), table.argmax(input))
         index = row(input, axis=axis)
-        return Found(table.gather(input, index, axis=axis), index)
+        return ValuesIndices(table.gather(input, index, axis=axis), index)
 
-    extremes.__doc__ = what
+    extremes.__doc__ = doc
     return extremes
 
 
 cummax = running(
-    table.cumargmax, "The largest so far along `dim`, and where the last of its equals was."
+    table.cumargmax, "The largest so far along `dim`, and the last index at which it stood."
 )
 cummin = running(
-    table.cumargmin, "The smallest so far along `dim`, and where the last of its equals was."
+    table.cumargmin, "The smallest so far along `dim`, and the last index at which it stood."
 )
 
 
@@ -50,7 +50,7 @@ cummin = running(
 def diff(
     input: Tensor, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None
 ) -> Tensor:
-    """The differences of neighbours along `dim`, n times over; of bools, where they differ.
+    """The differences of neighbours along `dim`, taken n times; of bools, whether they differ.
 
     `prepend` and `append` go before and after input first.
 
@@ -71,9 +71,9 @@ def diff(
         length = x.shape[axis]
         if length < 2:
             return table.narrow(x, axis, 0, 0)
-        later, sooner = (table.narrow(x, axis, start, length - 1) for start in (1, 0))
+        later, earlier = (table.narrow(x, axis, start, length - 1) for start in (1, 0))
         bools = x.dtype.kind == "b"
-        x = table.logical_xor(later, sooner) if bools else table.sub(later, sooner)
+        x = table.logical_xor(later, earlier) if bools else table.sub(later, earlier)
     return x
 
 
@@ -83,8 +83,8 @@ def gradient(
 ) -> tuple[Tensor, ...]:
     """The derivative along each of `dim` (all), by central differences of the second order.
 
-    `spacing`: the distance of two samples, or one for each dimension, or for each the samples'
-    coordinates. At the ends one-sided differences, of `edge_order` 1 or 2.
+    `spacing` is the distance of two samples, one distance for each dimension, or the coordinates
+    of the samples along each. The ends take one-sided differences of `edge_order` 1 or 2.
     """
     if edge_order not in (1, 2):
         raise RuntimeError("torch.gradient only supports edge_order=1 and edge_order=2.")
@@ -112,7 +112,7 @@ def gradient(
 def _slope(x: Tensor, axis: int, spacing: Any, edge_order: int) -> Tensor:
     """The derivative along one dimension; numpy.gradient's formulas."""
     n = x.shape[axis]
-    to = (-1, *(1,) * (x.ndim - axis - 1))
+    along_axis = (-1, *(1,) * (x.ndim - axis - 1))
     if isinstance(spacing, Tensor) and spacing.ndim:
         if spacing.shape != (n,):
             raise ShapeError(f"gradient: {n} coordinates are needed, not {list(spacing.shape)}")
@@ -121,12 +121,12 @@ def _slope(x: Tensor, axis: int, spacing: Any, edge_order: int) -> Tensor:
         h = table.cast(table.broadcast_to(wrap(np.ones(())), shape=(n - 1,)), dtype=x.dtype)
         h = h * spacing
     steps = table.narrow(x, axis, 1, n - 1) - table.narrow(x, axis, 0, n - 1)
-    steps = steps / table.reshape(h, shape=to)  # the slope between each two neighbours
+    steps = steps / table.reshape(h, shape=along_axis)  # the slope between each two neighbours
     first, last = table.narrow(steps, axis, 0, 1), table.narrow(steps, axis, n - 2, 1)
     if n == 2:
         return join.cat([first, last], axis)
     before, after = h[:-1], h[1:]
-    share = table.reshape(after / (before + after), shape=to)
+    share = table.reshape(after / (before + after), shape=along_axis)
     left, right = table.narrow(steps, axis, 0, n - 2), table.narrow(steps, axis, 1, n - 2)
     middle = left * share + right * (1 - share)
     if edge_order == 2:
@@ -175,8 +175,8 @@ def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Any = None, dim: int = 
     if y.ndim and not y.shape[dim_of(y.ndim, dim)]:
         whole = kept_shape(y.shape, dim_of(y.ndim, dim))
         rest = dropped_shape(whole, (dim_of(y.ndim, dim),))
-        kind = y.dtype if y.dtype.kind == "f" else get_default_dtype()
-        return wrap(np.zeros(rest, kind))
+        dtype = y.dtype if y.dtype.kind == "f" else get_default_dtype()
+        return wrap(np.zeros(rest, dtype))
     areas, axis = _areas(y, x, dx, dim)
     return table.sum(areas, axis=(axis,))
 
@@ -203,10 +203,12 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
             f"{other.ndim}"
         )
     if dim is None:
-        fit = [i for i, n in enumerate(zip(input.shape, other.shape, strict=True)) if n == (3, 3)]
-        if not fit:
+        candidates = [
+            i for i, n in enumerate(zip(input.shape, other.shape, strict=True)) if n == (3, 3)
+        ]
+        if not candidates:
             raise RuntimeError("no dimension of size 3 in input")
-        dim = fit[0]
+        dim = candidates[0]
     axis = dim_of(input.ndim, dim)
     if input.shape[axis] != 3 or other.shape[axis] != 3:
         raise RuntimeError(
@@ -231,8 +233,8 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
     axis = dim_of(input.ndim, dim)
     others = [i for i in range(input.ndim) if i != axis]
     size = reduce.norm(input, p, others, keepdim=True)
-    long = table.gt(size, maxnorm)
-    factor = table.where(long, maxnorm / (table.where(long, size, 1.0) + 1e-7), 1.0)
+    too_long = table.gt(size, maxnorm)
+    factor = table.where(too_long, maxnorm / (table.where(too_long, size, 1.0) + 1e-7), 1.0)
     return input * factor
 
 

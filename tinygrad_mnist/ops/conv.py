@@ -59,8 +59,8 @@ def conv2d(
               [4., 4.]]]])
     """
     if input.ndim == 3 and weight.ndim == 4:
-        one = shape.unsqueeze(input, 0)
-        return shape.squeeze(conv2d(one, weight, bias, stride, padding, dilation, groups), 0)
+        batch = shape.unsqueeze(input, 0)
+        return shape.squeeze(conv2d(batch, weight, bias, stride, padding, dilation, groups), 0)
     _check("conv2d", input, weight, weight.shape[1] * groups if weight.ndim > 1 else 0)
     if groups < 1 or weight.shape[0] % groups:
         raise ShapeError(f"conv2d: {weight.shape[0]} output channels in {groups} groups")
@@ -109,17 +109,17 @@ def _named_padding(
         raise ValueError(f"padding must be a number, 'same' or 'valid', not {padding!r}")
     if max(step) > 1:
         raise RuntimeError("padding='same' is not supported for strided convolutions")
-    more = [(k - 1) * d for k, d in zip(weight.shape[2:], gaps, strict=True)]
-    if all(n % 2 == 0 for n in more):
-        return input, tuple(n // 2 for n in more)
-    return pad(input, [m for n in more[::-1] for m in (n // 2, n - n // 2)]), 0
+    extra = [(k - 1) * d for k, d in zip(weight.shape[2:], gaps, strict=True)]
+    if all(n % 2 == 0 for n in extra):
+        return input, tuple(n // 2 for n in extra)
+    return pad(input, [m for n in extra[::-1] for m in (n // 2, n - n // 2)]), 0
 
 
-def _flat(value: Any, other: Any) -> Any:
+def _flat(value: Any, first: Any) -> Any:
     """A one-dimensional setting as a two-dimensional one."""
     if isinstance(value, str):
         return value
-    return (other, value[0] if isinstance(value, (tuple, list)) else value)
+    return (first, value[0] if isinstance(value, (tuple, list)) else value)
 
 
 def conv1d(
@@ -154,23 +154,24 @@ def conv_transpose2d(
 ) -> Tensor:
     """The adjoint of `conv2d` in its input: weight is (in, out / groups, kh, kw).
 
-    Height becomes (h - 1) stride - 2 padding + dilation (kh - 1) + output_padding + 1; so width.
+    The height of the result is (h - 1) stride - 2 padding + dilation (kh - 1) + output_padding + 1;
+    its width likewise.
     """
     if input.ndim == 3 and weight.ndim == 4:
-        one = shape.unsqueeze(input, 0)
+        batch = shape.unsqueeze(input, 0)
         settings = (bias, stride, padding, output_padding, groups, dilation)
-        return shape.squeeze(conv_transpose2d(one, weight, *settings), 0)
+        return shape.squeeze(conv_transpose2d(batch, weight, *settings), 0)
     _check("conv_transpose2d", input, weight, weight.shape[0])
     geom = Geometry(
         pair(stride, "stride"), pair(padding, "padding"), pair(dilation, "dilation"), groups
     )
-    more = pair(output_padding, "output_padding")
-    for extra, s, d in zip(more, geom.stride, geom.dilation, strict=True):
+    extras = pair(output_padding, "output_padding")
+    for extra, s, d in zip(extras, geom.stride, geom.dilation, strict=True):
         if extra >= max(s, d):
             raise RuntimeError(
                 f"output padding must be smaller than either stride or dilation, but got {extra}"
             )
-    sizes = zip(input.shape[2:], *geom[:3], weight.shape[2:], more, strict=True)
+    sizes = zip(input.shape[2:], *geom[:3], weight.shape[2:], extras, strict=True)
     size = tuple((n - 1) * s - 2 * p + d * (k - 1) + e + 1 for n, s, p, d, k, e in sizes)
     if min(size) < 1:
         raise ShapeError(f"conv_transpose2d: the output would have size {list(size)}")
@@ -206,12 +207,12 @@ def conv3d(
 ) -> Tensor:
     """`conv2d` of volumes: input (n, in, d, h, w), weight (out, in / groups, kd, kh, kw).
 
-    The frames under a kernel's depth are channels of one image, and so it is a convolution of two
-    dimensions. Raises what `conv2d` raises.
+    The frames that a kernel covers become channels of one image, for `conv2d`, whose errors it
+    raises.
     """
     if input.ndim == 4 and weight.ndim == 5:
-        one = shape.unsqueeze(input, 0)
-        return shape.squeeze(conv3d(one, weight, bias, stride, padding, dilation, groups), 0)
+        batch = shape.unsqueeze(input, 0)
+        return shape.squeeze(conv3d(batch, weight, bias, stride, padding, dilation, groups), 0)
     _check("conv3d", input, weight, weight.shape[1] * groups if weight.ndim > 1 else 0, 5)
     step, gaps = several(stride, "stride", 3), several(dilation, "dilation", 3)
     if min(step) < 1 or min(gaps) < 1:
@@ -221,12 +222,12 @@ def conv3d(
     rim = several(padding, "padding", 3)
     if min(rim) < 0:
         raise RuntimeError(f"negative padding is not supported: {rim}")
-    whole = [n + 2 * p for n, p in zip(input.shape[2:], rim, strict=True)]
+    padded = [n + 2 * p for n, p in zip(input.shape[2:], rim, strict=True)]
     size = weight.shape[2:]
-    if any(d * (k - 1) >= n for n, k, d in zip(whole, size, gaps, strict=True)):
+    if any(d * (k - 1) >= n for n, k, d in zip(padded, size, gaps, strict=True)):
         raise ShapeError(
             f"conv3d: the kernel {list(size)} (dilation {list(gaps)}) is larger than the padded "
-            f"input {whole}"
+            f"input {padded}"
         )
     x = shape.constant_pad_nd(input, (0, 0, 0, 0, rim[0], rim[0])) if rim[0] else input
     x = table.permute(x, axes=(0, 1, 3, 4, 2))
@@ -252,28 +253,28 @@ def conv_transpose3d(
 ) -> Tensor:
     """`conv_transpose2d` of volumes: input (n, in, d, h, w), weight (in, out / groups, kd, kh, kw).
 
-    A kernel's depth is channels of one image, which are then added up where they overlap.
+    The depth of a kernel becomes channels of one image, which add up where they overlap.
     """
     if input.ndim == 4 and weight.ndim == 5:
-        one = shape.unsqueeze(input, 0)
+        batch = shape.unsqueeze(input, 0)
         settings = (bias, stride, padding, output_padding, groups, dilation)
-        return shape.squeeze(conv_transpose3d(one, weight, *settings), 0)
+        return shape.squeeze(conv_transpose3d(batch, weight, *settings), 0)
     _check("conv_transpose3d", input, weight, len(weight), 5)
     step, gaps = several(stride, "stride", 3), several(dilation, "dilation", 3)
-    rim, more = several(padding, "padding", 3), several(output_padding, "output_padding", 3)
+    rim, extra = several(padding, "padding", 3), several(output_padding, "output_padding", 3)
     size, (n, channels, frames, h, w) = weight.shape[2:], input.shape
     covered = (frames - 1) * step[0] + gaps[0] * (size[0] - 1) + 1
-    depth = covered - 2 * rim[0] + more[0]
-    if more[0] >= max(step[0], gaps[0]):
+    depth = covered - 2 * rim[0] + extra[0]
+    if extra[0] >= max(step[0], gaps[0]):
         raise RuntimeError(
-            f"output padding must be smaller than either stride or dilation, but got {more[0]}"
+            f"output padding must be smaller than either stride or dilation, but got {extra[0]}"
         )
     if depth < 1:
         raise ShapeError(f"conv_transpose3d: the output would have a depth of {depth}")
     x = table.permute(input, axes=(0, 2, 1, 3, 4))
     x = table.reshape(x, shape=(n * frames, channels, h, w))
     kernel = table.reshape(weight, shape=(channels, weight.shape[1] * size[0], *size[1:]))
-    y = conv_transpose2d(x, kernel, None, step[1:], rim[1:], more[1:], groups, gaps[1:])
+    y = conv_transpose2d(x, kernel, None, step[1:], rim[1:], extra[1:], groups, gaps[1:])
     out = weight.shape[1] * groups
     y = table.reshape(y, shape=(n, frames, out, size[0], *y.shape[2:]))
     y = table.permute(y, axes=(0, 2, 4, 5, 3, 1))
@@ -291,8 +292,8 @@ def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tenso
 def pad(
     input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None
 ) -> Tensor:
-    """More around input: a constant, its mirror image ("reflect"), its rim ("replicate"), or its
-    other end ("circular"). `pad` is (before, after) of the last dimension, then the one before it.
+    """Pad input with a constant, its mirror image ("reflect"), its rim ("replicate"), or its other
+    end ("circular"). `pad` is (before, after) of the last dimension, then the one before it.
 
     >>> import tinygrad_mnist as tg
     >>> import tinygrad_mnist.nn.functional as F
@@ -308,7 +309,7 @@ def pad(
     for i in range(len(pad) // 2):
         axis, n = input.ndim - 1 - i, input.shape[-1 - i]
         before, after = pad[2 * i], pad[2 * i + 1]
-        if mode == "circular" and min(before, after) < 0:  # what is cut off does not come round
+        if mode == "circular" and min(before, after) < 0:  # cut elements do not wrap around
             n += min(before, 0) + min(after, 0)
             input = table.narrow(input, axis, max(-before, 0), n)
             before, after = max(before, 0), max(after, 0)

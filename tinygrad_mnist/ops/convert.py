@@ -1,4 +1,4 @@
-"""Between dtypes, devices, NumPy and Python: conversions and attributes of a Tensor."""
+"""Conversions between dtypes, devices, NumPy and Python, and attributes of a Tensor."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def to(
 
 
 def cpu(self: Tensor) -> Tensor:
-    """The Tensor itself: it is there already."""
+    """The Tensor itself, which is on the CPU already."""
     return self
 
 
@@ -61,24 +61,24 @@ def caster(dtype: str) -> Any:
 
 
 def array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **kw: Any) -> Any:
-    """NumPy's functions of Tensors are ours: np.exp(x), and array * x, give Tensors."""
-    known = OF_UFUNC.get(ufunc)
-    if known is not None and method == "__call__" and not kw:
-        return known(*inputs)
-    kw = {k: tuple(map(plain, v)) if k == "out" else v for k, v in kw.items()}
-    result = getattr(ufunc, method)(*map(plain, inputs), **kw)
+    """Call our function for NumPy's: np.exp(x), and array * x, give Tensors."""
+    function = OF_UFUNC.get(ufunc)
+    if function is not None and method == "__call__" and not kw:
+        return function(*inputs)
+    kw = {k: tuple(map(bare, v)) if k == "out" else v for k, v in kw.items()}
+    result = getattr(ufunc, method)(*map(bare, inputs), **kw)
     return result if "out" in kw else wrap(result)
 
 
-def plain(value: Any) -> Any:
+def bare(value: Any) -> Any:
     """The ndarray of a Tensor that does not require grad; anything else as it is."""
     return value.numpy() if isinstance(value, Tensor) else value
 
 
 OF_UFUNC: dict[Any, Any] = {}
-for _it in REGISTRY.values():
-    if isinstance(_it.kernel, np.ufunc):
-        OF_UFUNC.setdefault(_it.kernel, getattr(table, _it.name))
+for _op in REGISTRY.values():
+    if isinstance(_op.kernel, np.ufunc):
+        OF_UFUNC.setdefault(_op.kernel, getattr(table, _op.name))
 OF_UFUNC |= {
     np.matmul: matmul, np.reciprocal: table.reciprocal, np.remainder: table.remainder,
     np.floor_divide: table.floor_divide, np.fmod: table.fmod, np.power: table.pow,
@@ -143,7 +143,7 @@ def dim(self: Tensor) -> int:
 
 
 def size(self: Tensor, dim: int | None = None) -> Any:
-    """The shape, or its length along one dimension; IndexError if there is none such."""
+    """The shape, or its length along one dimension; IndexError if it has no such dimension."""
     return self.shape if dim is None else self.shape[dim]
 
 

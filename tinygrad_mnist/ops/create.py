@@ -47,7 +47,7 @@ asarray = as_tensor
 
 
 def from_numpy(ndarray: Any) -> Tensor:
-    """A Tensor on the array's own memory: a write through either is seen by both."""
+    """A Tensor on the array's own memory: a write through either changes both."""
     if not isinstance(ndarray, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
     if ndarray.dtype.kind not in "fiub":
@@ -63,7 +63,7 @@ def from_numpy(ndarray: Any) -> Tensor:
 
 
 def from_dlpack(ext_tensor: Any) -> Tensor:
-    """A Tensor on the memory of anything that speaks DLPack."""
+    """A Tensor on the memory of an object with the DLPack protocol."""
     return from_numpy(np.from_dlpack(ext_tensor))
 
 
@@ -87,7 +87,7 @@ def ones(*size: Any, dtype: Any = None) -> Tensor:
     return full(size_of(size), 1, dtype=dtype or get_default_dtype())
 
 
-# Memory that nobody has written holds anything, so it may as well hold zeros.
+# Uninitialized memory may hold anything, so zeros will do.
 empty = zeros
 
 
@@ -118,12 +118,12 @@ def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None) -> 
     start, end, step = (v.item() if isinstance(v, Tensor) else v for v in (start, end, step))
     start, end = (0, start) if end is None else (start, end)
     if step == 0 or (end - start) * step < 0:
-        raise RuntimeError(f"arange: from {start} to {end} in steps of {step} does not get there")
+        raise RuntimeError(f"arange: steps of {step} do not lead from {start} to {end}")
     if dtype is None and builtins.any(isinstance(v, float) for v in (start, end, step)):
         dtype = get_default_dtype()
-    kind = np.int64 if dtype is None else np.dtype(dtype)
+    result_dtype = np.int64 if dtype is None else np.dtype(dtype)
     n = max(0, int(np.ceil((end - start) / step)))
-    return wrap((np.arange(n) * step + start).astype(kind))
+    return wrap((np.arange(n) * step + start).astype(result_dtype))
 
 
 @creation

@@ -47,7 +47,7 @@ def square(input: Tensor) -> Tensor:
 
 @public
 def add(input: Any, other: Any, last: Any = None, *, alpha: Any = 1) -> Tensor:
-    """input + alpha * other; `add(input, alpha, other)` is how it was before PyTorch 1.5."""
+    """input + alpha * other; `add(input, alpha, other)` is its form before PyTorch 1.5."""
     if last is not None:
         alpha, other = other, last
     return table.add(input, other if alpha == 1 else _times(alpha, input, other))
@@ -55,7 +55,7 @@ def add(input: Any, other: Any, last: Any = None, *, alpha: Any = 1) -> Tensor:
 
 @public
 def sub(input: Any, other: Any, last: Any = None, *, alpha: Any = 1) -> Tensor:
-    """input - alpha * other; `sub(input, alpha, other)` is how it was before PyTorch 1.5."""
+    """input - alpha * other; `sub(input, alpha, other)` is its form before PyTorch 1.5."""
     if last is not None:
         alpha, other = other, last
     return table.sub(input, other if alpha == 1 else _times(alpha, input, other))
@@ -89,7 +89,7 @@ subtract, divide = sub, div
 
 @public
 def pow(input: Any, exponent: Any) -> Tensor:
-    """input ** exponent. The usual exponents take cheaper ways: square, sqrt."""
+    """input ** exponent; the exponents 2 and 1/2 take the cheaper square and sqrt."""
     if exponent.__class__ is int or exponent.__class__ is float:
         if exponent.__class__ is float and getattr(input, "dtype", _FLOAT).kind != "f":
             input = floating(input)
@@ -136,14 +136,14 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     return x if max is None else _bounded(x, max, table.le)
 
 
-def _bounded(x: Tensor, bound: Any, within: Any) -> Tensor:
-    """x where it is within the bound, else the bound; NaN where either is, without a gradient."""
+def _bounded(x: Tensor, bound: Any, holds: Any) -> Tensor:
+    """x where it is within the bound, else the bound; NaN, without a gradient, where either is."""
     if x.dtype.kind != "f":
-        return table.where(within(x, bound), x, bound)
+        return table.where(holds(x, bound), x, bound)
     if isinstance(bound, Tensor) and bound.dtype != x.dtype:
         bound = table.cast(bound, dtype=x.dtype)
     beyond = table.where(table.logical_or(table.isnan(x), table.isnan(bound)), math.nan, bound)
-    return table.where(within(x, bound), x, beyond)
+    return table.where(holds(x, bound), x, beyond)
 
 
 clip = clamp
@@ -171,11 +171,11 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
 
 @public
 def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
-    """input + weight * (end - input); from weight 1/2 on counted from `end`, which is then met."""
+    """input + weight * (end - input); from weight 1/2 on computed backwards from `end`."""
     if isinstance(end, Tensor) and end.dtype != input.dtype:
         raise DTypeError(f"lerp: input is {input.dtype} and end {end.dtype}; cast one of them")
-    way = end - input
-    near, far = input + weight * way, end - (1 - weight) * way
+    difference = end - input
+    near, far = input + weight * difference, end - (1 - weight) * difference
     if not isinstance(weight, Tensor):
         first: Tensor = near if -0.5 < weight < 0.5 else far
         return first
@@ -218,7 +218,7 @@ def frexp(input: Tensor) -> Parts:
     if input.dtype.kind != "f":
         raise DTypeError(f"torch.frexp() only supports floating-point dtypes, not {input.dtype}")
     e = table.exponent(input)
-    half = table.floor_divide(e, 2)  # in two steps, for 2^-e may be too large a number
+    half = table.floor_divide(e, 2)  # in two steps, for 2^-e may overflow
     small = (_power_of_two(input, -half), _power_of_two(input, half - e))
     return Parts(input * small[0] * small[1], e)
 

@@ -15,14 +15,14 @@ __all__ = ["fftfreq", "fftshift", "ifftshift", "rfftfreq"]
 
 @creation
 def fftfreq(n: int, d: float = 1.0, *, dtype: Any = None) -> Tensor:
-    """The frequencies of a discrete Fourier transform of n samples, d apart: 0, ..., then below 0.
+    """The frequencies of the discrete Fourier transform of n samples, d apart; negative ones last.
 
     >>> fftfreq(4)
     tensor([ 0.0000,  0.2500, -0.5000, -0.2500])
     """
-    kind = dtype or get_default_dtype()
+    dtype = dtype or get_default_dtype()
     half = (n + 1) // 2
-    return cat([arange(half, dtype=kind), arange(-(n // 2), 0, dtype=kind)]) * (1.0 / (n * d))
+    return cat([arange(half, dtype=dtype), arange(-(n // 2), 0, dtype=dtype)]) * (1.0 / (n * d))
 
 
 @creation
@@ -34,18 +34,18 @@ def rfftfreq(n: int, d: float = 1.0, *, dtype: Any = None) -> Tensor:
 @public
 def fftshift(input: Tensor, dim: Dim = None) -> Tensor:
     """The elements with frequency 0 in the middle of each of `dim` (all)."""
-    dims = axes(input, dim)
+    dims = shifted_dims(input, dim)
     return roll(input, tuple(input.shape[d] // 2 for d in dims), dims)
 
 
 @public
 def ifftshift(input: Tensor, dim: Dim = None) -> Tensor:
     """The inverse of `fftshift`."""
-    dims = axes(input, dim)
+    dims = shifted_dims(input, dim)
     return roll(input, tuple(-(input.shape[d] // 2) for d in dims), dims)
 
 
-def axes(x: Tensor, dim: Dim) -> tuple[int, ...]:
+def shifted_dims(x: Tensor, dim: Dim) -> tuple[int, ...]:
     """The dims to shift."""
     if dim is None:
         return tuple(range(x.ndim))

@@ -40,8 +40,8 @@ def unfold(
     tensor([0., 1., 3., 4.])
     """
     if input.ndim == 3:
-        one = shape.unsqueeze(input, 0)
-        return shape.squeeze(unfold(one, kernel_size, dilation, padding, stride), 0)
+        batch = shape.unsqueeze(input, 0)
+        return shape.squeeze(unfold(batch, kernel_size, dilation, padding, stride), 0)
     if input.ndim != 4:
         raise ShapeError(f"unfold: input must have 3 or 4 dimensions, not {list(input.shape)}")
     size, (gap, rim, step) = pair(kernel_size, "kernel_size"), _settings(dilation, padding, stride)
@@ -70,26 +70,26 @@ def fold(
     Raises ShapeError where the columns are not those of such images.
     """
     if input.ndim == 2:
-        one = shape.unsqueeze(input, 0)
+        batch = shape.unsqueeze(input, 0)
         settings = (output_size, kernel_size, dilation, padding, stride)
-        return shape.squeeze(fold(one, *settings), 0)
+        return shape.squeeze(fold(batch, *settings), 0)
     if input.ndim != 3:
         raise ShapeError(f"fold: input must have 2 or 3 dimensions, not {list(input.shape)}")
     size, (gap, rim, step) = pair(kernel_size, "kernel_size"), _settings(dilation, padding, stride)
-    whole = tuple(n + 2 * p for n, p in zip(pair(output_size, "output_size"), rim, strict=True))
-    number = tuple(fitting(*each) for each in zip(whole, size, step, gap, strict=True))
+    padded = tuple(n + 2 * p for n, p in zip(pair(output_size, "output_size"), rim, strict=True))
+    counts = tuple(fitting(*each) for each in zip(padded, size, step, gap, strict=True))
     channels, rest = divmod(input.shape[1], math.prod(size))
-    if rest or input.shape[2] != math.prod(number):
+    if rest or input.shape[2] != math.prod(counts):
         raise ShapeError(
-            f"fold: images of {list(whole)} have {math.prod(number)} windows of {list(size)}, that "
-            f"is columns of a multiple of {math.prod(size)}; the input is {list(input.shape)}"
+            f"fold: images of {list(padded)} have {math.prod(counts)} windows of {list(size)}, "
+            f"that is columns of a multiple of {math.prod(size)}; the input is {list(input.shape)}"
         )
-    d = table.reshape(input, shape=(input.shape[0], channels, *size, *number))
-    y = table.unwindows(d, shape=whole, step=step, gap=gap)
+    d = table.reshape(input, shape=(input.shape[0], channels, *size, *counts))
+    y = table.unwindows(d, shape=padded, step=step, gap=gap)
     if not max(rim):
         return y
-    inside = tuple(slice(p, n - p) for n, p in zip(whole, rim, strict=True))
-    return table.slice(y, key=(..., *inside))
+    interior = tuple(slice(p, n - p) for n, p in zip(padded, rim, strict=True))
+    return table.slice(y, key=(..., *interior))
 
 
 def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
@@ -125,7 +125,7 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
 
 
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
-    """The channels of `groups` groups dealt out in turn, one of each; Zhang et al., 2017."""
+    """Interleave the channels of `groups` groups, one from each in turn; Zhang et al., 2017."""
     if input.ndim < 3:
         raise ShapeError(f"channel_shuffle: input needs 3 dimensions or more, not {input.ndim}")
     n, c, *rest = input.shape

@@ -12,10 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.record import name_rows, op
-from tinygrad_mnist.kernels import implicit as I
-from tinygrad_mnist.kernels import linalg as G
-from tinygrad_mnist.kernels import random as N
-from tinygrad_mnist.kernels import special as F
+from tinygrad_mnist.kernels import implicit, linalg, random, special
 from tinygrad_mnist.ops.table import (
     SQRT_PI,
     OpCall,
@@ -39,56 +36,56 @@ from tinygrad_mnist.ops.table import (
 SQRT_2PI = math.sqrt(2 * math.pi)
 
 # Special functions (kernels/special.py)
-erfcx = op(F.erfcx, x=lambda g, x, y: g * (x * y * 2 - 2 / SQRT_PI))
-erfinv = op(F.erfinv, x=lambda g, y: g * exp(y * y) * (SQRT_PI / 2))
-ndtr = op(F.ndtr, x=lambda g, x: g * exp(-x * x / 2) / SQRT_2PI)
-ndtri = op(F.ndtri, p=lambda g, y: g * exp(y * y / 2) * SQRT_2PI)
-log_ndtr = op(F.log_ndtr, x=lambda g, x: g * mills(x))
-mills: OpCall = op(F.mills, x=lambda g, x, y: -g * y * (x + y))
-lgamma = op(F.lgamma, x=lambda g, x: g * digamma(x))
-digamma: OpCall = op(F.digamma, x=lambda g, x: g * polygamma(x, n=1))
-polygamma: OpCall = op(F.polygamma, x=lambda g, x, n: g * polygamma(x, n=n + 1))
-zeta: OpCall = op(F.zeta, x=None, q=lambda g, x, q: -g * x * zeta(x + 1, q))
+erfcx = op(special.erfcx, x=lambda g, x, y: g * (x * y * 2 - 2 / SQRT_PI))
+erfinv = op(special.erfinv, x=lambda g, y: g * exp(y * y) * (SQRT_PI / 2))
+ndtr = op(special.ndtr, x=lambda g, x: g * exp(-x * x / 2) / SQRT_2PI)
+ndtri = op(special.ndtri, p=lambda g, y: g * exp(y * y / 2) * SQRT_2PI)
+log_ndtr = op(special.log_ndtr, x=lambda g, x: g * mills(x))
+mills: OpCall = op(special.mills, x=lambda g, x, y: -g * y * (x + y))
+lgamma = op(special.lgamma, x=lambda g, x: g * digamma(x))
+digamma: OpCall = op(special.digamma, x=lambda g, x: g * polygamma(x, n=1))
+polygamma: OpCall = op(special.polygamma, x=lambda g, x, n: g * polygamma(x, n=n + 1))
+zeta: OpCall = op(special.zeta, x=None, q=lambda g, x, q: -g * x * zeta(x + 1, q))
 gammainc = op(
-    F.gammainc,
+    special.gammainc,
     a=lambda g, a, x: -g * gamma_density(a, x) * gamma_slope(a, x),
     x=lambda g, a, x: g * gamma_density(a, x),
 )
 gammaincc = op(
-    F.gammaincc,
+    special.gammaincc,
     a=lambda g, a, x: g * gamma_density(a, x) * gamma_slope(a, x),
     x=lambda g, a, x: -g * gamma_density(a, x),
 )
 bessel_i: OpCall = op(
-    F.bessel_i,
+    special.bessel_i,
     x=lambda g, x, n: g * (bessel_i(x, n=abs(n - 1)) + bessel_i(x, n=n + 1)) / 2,
 )
 bessel_ie: OpCall = op(
-    F.bessel_ie,
+    special.bessel_ie,
     x=lambda g, x, y, n: (
         g * ((bessel_ie(x, n=abs(n - 1)) + bessel_ie(x, n=n + 1)) / 2 - sign(x) * y)
     ),
 )
-entr = op(F.entr, x=lambda g, x: g * (-log(x) - 1))
+entr = op(special.entr, x=lambda g, x: g * (-log(x) - 1))
 xlog1py: OpCall = op(
-    F.xlog1py,
+    special.xlog1py,
     a=lambda g, a, b: g * where(eq(a, 0.0) & le(b, -1.0), 0.0, log1p(b)),
     b=lambda g, a, b: g * where(eq(a, 0.0) & eq(b, -1.0), 0.0, a / (b + 1)),
 )
 
 # Linear algebra (kernels/linalg.py), of stacks of matrices; factorizations come packed
-inv: OpCall = op(G.inv, a=lambda g, y: -matmul(matmul(y.mT, g), y.mT))
+inv: OpCall = op(linalg.inv, a=lambda g, y: -matmul(matmul(y.mT, g), y.mT))
 solve: OpCall = op(
-    G.solve,
+    linalg.solve,
     a=lambda g, y, a: -matmul(solve(a.mT, g), y.mT),
     b=lambda g, a: solve(a.mT, g),
 )
 triangle: OpCall = op(
-    G.triangle,
+    linalg.triangle,
     a=lambda g, upper, unitriangular: triangle(g, upper=upper, unitriangular=unitriangular),
 )
 solve_triangular: OpCall = op(
-    G.solve_triangular,
+    linalg.solve_triangular,
     a=lambda g, y, a, upper, unitriangular: triangle(
         -matmul(solve_triangular(a.mT, g, upper=not upper, unitriangular=unitriangular), y.mT),
         upper=upper,
@@ -98,45 +95,50 @@ solve_triangular: OpCall = op(
         a.mT, g, upper=not upper, unitriangular=unitriangular
     ),
 )
-cholesky = op(G.cholesky, a=lambda g, y: cholesky_slope(g, y))
-det: OpCall = op(G.det, a=lambda g, a: g[..., None, None] * cofactor(a))
-cofactor: OpCall = op(G.cofactor, a=lambda g, a: cofactor_slope(g, a))
+cholesky = op(linalg.cholesky, a=lambda g, y: cholesky_slope(g, y))
+det: OpCall = op(linalg.det, a=lambda g, a: g[..., None, None] * cofactor(a))
+cofactor: OpCall = op(linalg.cofactor, a=lambda g, a: cofactor_slope(g, a))
 cofactor_slope: OpCall = op(
-    G.cofactor_slope,
+    linalg.cofactor_slope,
     d=lambda g, a: cofactor_slope(g, a),
     a=lambda g, d, a: cofactor_curve(g, d, a),
 )
-logabsdet = op(G.logabsdet, a=lambda g, a: g[..., None, None] * inv(a).mT)
-det_sign = op(G.det_sign, a=lambda g, a: nothing(a))
-eigh: OpCall = op(G.eigh, a=lambda g, y, shape: eigh_slope(g, y, shape[-1]))
-svd: OpCall = op(G.svd, a=lambda g, y, shape, full: svd_slope(g, y, shape[-2:], full))
-qr: OpCall = op(G.qr, a=lambda g, y, shape, complete: qr_slope(g, y, shape[-2:], complete))
-lu: OpCall = op(G.lu, a=lambda g, y, shape: lu_slope(g, y, *shape[-2:]))
-pinv = op(G.pinv, a=lambda g, y, a: pinv_slope(g, y, a))
-matrix_exp: OpCall = op(G.matrix_exp, a=lambda g, a: matrix_exp_slope(g, a))
-rank = op(G.rank)
-failures = op(G.failures)
-row_exchanges = op(G.row_exchanges)
-row_order = op(G.row_order)
+logabsdet = op(linalg.logabsdet, a=lambda g, a: g[..., None, None] * inv(a).mT)
+det_sign = op(linalg.det_sign, a=lambda g, a: nothing(a))
+eigh: OpCall = op(linalg.eigh, a=lambda g, y, shape: eigh_slope(g, y, shape[-1]))
+svd: OpCall = op(linalg.svd, a=lambda g, y, shape, full: svd_slope(g, y, shape[-2:], full))
+qr: OpCall = op(linalg.qr, a=lambda g, y, shape, complete: qr_slope(g, y, shape[-2:], complete))
+lu: OpCall = op(linalg.lu, a=lambda g, y, shape: lu_slope(g, y, *shape[-2:]))
+pinv = op(linalg.pinv, a=lambda g, y, a: pinv_slope(g, y, a))
+matrix_exp: OpCall = op(linalg.matrix_exp, a=lambda g, a: matrix_exp_slope(g, a))
+rank = op(linalg.rank)
+failures = op(linalg.failures)
+row_exchanges = op(linalg.row_exchanges)
+row_order = op(linalg.row_order)
 
-# What is drawn (kernels/random.py)
-gammas = op(N.gammas, draws=True)
-poissons = op(N.poissons, draws=True)
-binomials = op(N.binomials, draws=True)
-categories = op(N.categories, draws=True)
+# Random draws (kernels/random.py)
+gammas = op(random.gammas, draws=True)
+poissons = op(random.poissons, draws=True)
+binomials = op(random.binomials, draws=True)
+categories = op(random.categories, draws=True)
 
-# Samples that move with their parameter (kernels/implicit.py); how they do has no derivative
-gamma_drawn = op(I.drawn, a=lambda g, a, x: g * gamma_slope(a, x))
+# Samples that move with their parameter (kernels/implicit.py); their slopes have no derivative
+gamma_drawn = op(implicit.drawn, a=lambda g, a, x: g * gamma_slope(a, x))
 dirichlet_drawn = op(
-    I.drawn,
+    implicit.drawn,
     a=lambda g, a, x: (
         beta_slope(x, a, sum(a, axis=(a.ndim - 1,), keepdims=True))
         * (g - sum(x * g, axis=(x.ndim - 1,), keepdims=True))
     ),
 )
-gamma_slope: OpCall = op(I.gamma_slope, a=lambda g: once(), x=lambda g: once())
+gamma_slope: OpCall = op(
+    implicit.gamma_slope, a=lambda g: refuse_second(), x=lambda g: refuse_second()
+)
 beta_slope: OpCall = op(
-    I.beta_slope, x=lambda g: once(), a=lambda g: once(), total=lambda g: once()
+    implicit.beta_slope,
+    x=lambda g: refuse_second(),
+    a=lambda g: refuse_second(),
+    total=lambda g: refuse_second(),
 )
 
 
@@ -148,8 +150,8 @@ def gamma_density(a: Any, x: Any) -> Any:
     return exp(xlogy(a - 1, x) - x - lgamma(a))
 
 
-def once() -> Any:
-    """Refuse: PyTorch's samples have one derivative, too."""
+def refuse_second() -> Any:
+    """Raise RuntimeError: in PyTorch too, samples have one derivative only."""
     raise RuntimeError(
         "the gradient of a gamma, beta or Dirichlet sample, or of gammainc by its first argument, "
         "cannot be differentiated once more"
@@ -160,7 +162,7 @@ def once() -> Any:
 
 
 def parts(y: Any, *shapes: tuple[int, ...]) -> list[Any]:
-    """Take apart what `packed` put side by side, each part in its shape."""
+    """Split what `packed` put side by side into parts of these shapes."""
     ends = [0, *itertools.accumulate(math.prod(shape) for shape in shapes)]
     ranges = zip(shapes, itertools.pairwise(ends), strict=True)
     return [
@@ -171,8 +173,8 @@ def parts(y: Any, *shapes: tuple[int, ...]) -> list[Any]:
 
 def ratio(a: Any, b: Any) -> Any:
     """a / b, but 0 where both are 0."""
-    free = logical_and(a == 0, b == 0)
-    return where(free, 0.0, a / where(free, 1.0, b))
+    both_zero = logical_and(a == 0, b == 0)
+    return where(both_zero, 0.0, a / where(both_zero, 1.0, b))
 
 
 def skew(x: Any) -> Any:
@@ -190,26 +192,26 @@ def lower_of(x: Any, beyond: bool = False) -> Any:
     return triangle(x, upper=False, unitriangular=beyond)
 
 
-def over(x: Any, t: Any, **which: Any) -> Any:
+def right_solved(x: Any, t: Any, **kind: Any) -> Any:
     """x inv(t), for a triangular t."""
-    upper = which.pop("upper")
-    return solve_triangular(t.mT, x.mT, upper=not upper, **which).mT
+    upper = kind.pop("upper")
+    return solve_triangular(t.mT, x.mT, upper=not upper, **kind).mT
 
 
-def under(t: Any, x: Any, **which: Any) -> Any:
+def left_solved(t: Any, x: Any, **kind: Any) -> Any:
     """inv(t) x, for a triangular t."""
-    return solve_triangular(t, x, **which)
+    return solve_triangular(t, x, **kind)
 
 
 def cofactor_curve(h: Any, d: Any, a: Any) -> Any:
     """The third derivative of the determinant, in directions h and d: NaN where it is singular."""
     c, ch, cd = cofactor(a), cofactor_slope(h, a), cofactor_slope(d, a)
     products = matmul(matmul(ch, d.mT), c) + matmul(matmul(c, d.mT), ch)
-    total = inside_product(d, ch) * c + inside_product(d, c) * ch - products
-    return (total - inside_product(h, c) * cd) / det(a)[..., None, None]
+    total = inner_product(d, ch) * c + inner_product(d, c) * ch - products
+    return (total - inner_product(h, c) * cd) / det(a)[..., None, None]
 
 
-def inside_product(a: Any, b: Any) -> Any:
+def inner_product(a: Any, b: Any) -> Any:
     """The sum of the products of two matrices' elements."""
     return sum(a * b, axis=(a.ndim - 2, a.ndim - 1), keepdims=True)
 
@@ -218,7 +220,7 @@ def cholesky_slope(g: Any, y: Any) -> Any:
     """L'^-1 p(L' g) L^-1, where p keeps the lower triangle and halves the diagonal."""
     inner = matmul(y.mT, g)
     p = (lower_of(inner) + lower_of(inner, beyond=True)) / 2
-    whole = over(under(y.mT, p, upper=True), y, upper=False)
+    whole = right_solved(left_solved(y.mT, p, upper=True), y, upper=False)
     return (whole + whole.mT) / 2
 
 
@@ -261,21 +263,21 @@ def qr_slope(g: Any, y: Any, shape: tuple[int, int], complete: bool) -> Any:
         )
     (gq, gr), (q, r) = (parts(x, (m, k), (k, n)) for x in (g, y))
     rest = None
-    if m < n:  # what R has to the right is Q' a there
+    if m < n:  # the columns of R to the right are Q' a
         gr, right, r, side = gr[..., :m], gr[..., m:], r[..., :m], r[..., m:]
         gq, rest = gq + matmul(matmul(q, side), right.mT), matmul(q, right)
     inner = matmul(gr, r.mT) - matmul(q.mT, gq)
-    whole = over(
+    whole = right_solved(
         gq + matmul(q, upper_of(inner) + upper_of(inner, beyond=True).mT), r.mT, upper=False
     )
     return whole if rest is None else cat(whole, rest, axis=whole.ndim - 1, starts=(0, m))
 
 
 def lu_slope(g: Any, y: Any, m: int, n: int) -> Any:
-    """L'^-1 (lower(L' gL) + upper(gU U')) U'^-1; and what a longer side adds."""
+    """L'^-1 (lower(L' gL) + upper(gU U')) U'^-1, and the terms of a longer side."""
     k = min(m, n)
     square, gs = y[..., :k, :k], g[..., :k, :k]
-    low: dict[str, Any] = {"upper": True, "unitriangular": True}  # the transpose of L
+    of_lower: dict[str, Any] = {"upper": True, "unitriangular": True}  # of the transpose of L
     lower = lower_of(square, beyond=True) + np.eye(k, dtype=square.dtype)
     upper = upper_of(square)
     down = matmul(lower.mT, lower_of(gs, beyond=True))
@@ -284,13 +286,13 @@ def lu_slope(g: Any, y: Any, m: int, n: int) -> Any:
         across = across - matmul(y[..., k:, :].mT, g[..., k:, :])
     if n > m:
         down = down - matmul(g[..., :, k:], y[..., :, k:].mT)
-    inner = under(lower.mT, lower_of(down, beyond=True) + upper_of(across), **low)
-    whole = over(inner, upper.mT, upper=False)
+    inner = left_solved(lower.mT, lower_of(down, beyond=True) + upper_of(across), **of_lower)
+    whole = right_solved(inner, upper.mT, upper=False)
     if m > n:
-        more = over(g[..., k:, :], upper.mT, upper=False)
+        more = right_solved(g[..., k:, :], upper.mT, upper=False)
         return cat(whole, more, axis=whole.ndim - 2, starts=(0, k))
     if n > m:
-        more = under(lower.mT, g[..., :, k:], **low)
+        more = left_solved(lower.mT, g[..., :, k:], **of_lower)
         return cat(whole, more, axis=whole.ndim - 1, starts=(0, k))
     return whole
 

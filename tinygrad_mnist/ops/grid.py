@@ -1,6 +1,6 @@
 """Sampling images at the points of a grid, and grids of affine maps.
 
-Coordinates run from -1 to 1; how they become pixels, and what lies beyond, is GridSampler.h's.
+Coordinates run from -1 to 1. Their pixels, and the values beyond the rim, follow GridSampler.h.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def grid_sample(
     padding_mode: str = "zeros",
     align_corners: bool | None = None,
 ) -> Tensor:
-    """input (n, c, h, w) at the places grid (n, h', w', 2), as (x, y) from -1 to 1; or of volumes.
+    """input (n, c, h, w) at the points grid (n, h', w', 2), as (x, y) from -1 to 1; or of volumes.
 
     `mode` is "bilinear", "nearest" or (of images) "bicubic"; beyond the rim is 0, the rim itself
     ("border") or the mirror image ("reflection"). `align_corners`: -1 and 1 are the middles of the
@@ -68,7 +68,7 @@ def grid_sample(
     ]
     if mode != "bicubic":
         coordinates = [
-            _within(coordinate, n, padding_mode, bool(align_corners))
+            _moved_inside(coordinate, n, padding_mode, bool(align_corners))
             for coordinate, n in zip(coordinates, lengths, strict=True)
         ]
     sides = [_taps(coordinate, mode) for coordinate in coordinates]
@@ -87,7 +87,7 @@ def _pixels(coordinate: Tensor, n: int, align_corners: bool) -> Tensor:
     return (coordinate + 1) * (n / 2) - 0.5
 
 
-def _within(coordinate: Tensor, n: int, padding_mode: str, align_corners: bool) -> Tensor:
+def _moved_inside(coordinate: Tensor, n: int, padding_mode: str, align_corners: bool) -> Tensor:
     """The pixel that stands for one beyond the rim."""
     if padding_mode == "zeros":
         return coordinate
@@ -123,15 +123,15 @@ def _cubic(x: Tensor) -> Tensor:
 def _tap(input: Tensor, taps: Any, padding_mode: str, align_corners: bool) -> Tensor:
     """One pixel for each point, times its share: (n, points, c)."""
     n, c, *lengths = input.shape
-    inside: Any = None
+    all_inside: Any = None
     flat: Any = None
     weights = [share for _, share in taps if share is not None]
     for (coordinate, _), length in zip(taps, lengths, strict=True):
         if padding_mode != "zeros":
-            coordinate = _within(coordinate, length, padding_mode, align_corners)
-        seen = table.logical_and(table.ge(coordinate, 0), table.le(coordinate, length - 1))
-        inside = seen if inside is None else table.logical_and(inside, seen)
-        index = table.cast(table.where(seen, coordinate, 0.0), dtype="int64")
+            coordinate = _moved_inside(coordinate, length, padding_mode, align_corners)
+        inside = table.logical_and(table.ge(coordinate, 0), table.le(coordinate, length - 1))
+        all_inside = inside if all_inside is None else table.logical_and(all_inside, inside)
+        index = table.cast(table.where(inside, coordinate, 0.0), dtype="int64")
         flat = index if flat is None else flat * length + index
     flat = flat + (np.arange(n) * math.prod(lengths)).reshape(n, 1)
     last = table.permute(input, axes=(0, *range(2, input.ndim), 1))
@@ -139,7 +139,7 @@ def _tap(input: Tensor, taps: Any, padding_mode: str, align_corners: bool) -> Te
     if weights:
         share = functools.reduce(table.mul, weights)
         pixels = pixels * table.reshape(share, shape=(*share.shape, 1))
-    return table.where(table.reshape(inside, shape=(*inside.shape, 1)), pixels, 0.0)
+    return table.where(table.reshape(all_inside, shape=(*all_inside.shape, 1)), pixels, 0.0)
 
 
 def affine_grid(theta: Tensor, size: Any, align_corners: bool | None = None) -> Tensor:

@@ -26,7 +26,7 @@ class Histogram(NamedTuple):
 
 @public
 def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
-    """How often each of 0, 1, ... is in input, or the sum of its `weights`.
+    """The number of times that each of 0, 1, ... is in input, or the sum of its `weights`.
 
     >>> import tinygrad_mnist as tg
     >>> tg.bincount(tg.tensor([0, 2, 2]))
@@ -49,9 +49,9 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
 
 @public
 def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
-    """How many elements are in each of `bins` equal parts of [min, max]; of their own range if 0.
+    """The number of elements in each of `bins` equal parts of [min, max], or of their own range.
 
-    What is outside does not count.
+    Elements outside do not count; min = max = 0 takes the elements' own range.
     """
     if input.dtype.kind != "f":
         raise DTypeError(f"histc() is not implemented for {input.dtype}; cast to float first")
@@ -84,19 +84,19 @@ def histogram(
     weight: Tensor | None = None,
     density: bool = False,
 ) -> Histogram:
-    """How many elements (or what `weight`) each bin has, and the bins' edges.
+    """The number of elements (or their `weight`) in each bin, and the edges of the bins.
 
-    `bins` is their number, in `range`, or their edges. The last bin has both its edges.
+    `bins` is the number of bins, in `range`, or their edges. The last bin includes both its edges.
     """
-    flat = None if weight is None else table.reshape(weight, shape=(-1,))
-    one = range if range is None else tuple(range)
+    weights = None if weight is None else table.reshape(weight, shape=(-1,))
+    limits = range if range is None else tuple(range)
     points = table.reshape(input, shape=(-1, 1))
     edges = bins if isinstance(bins, Tensor) else [bins]
-    found = histogramdd(
-        points, [edges] if isinstance(bins, Tensor) else edges, range=one, weight=flat,
+    counted = histogramdd(
+        points, [edges] if isinstance(bins, Tensor) else edges, range=limits, weight=weights,
         density=density,
     )  # fmt: skip
-    return Histogram(found.hist, found.bin_edges[0])
+    return Histogram(counted.hist, counted.bin_edges[0])
 
 
 @public
@@ -108,7 +108,7 @@ def histogramdd(
     weight: Tensor | None = None,
     density: bool = False,
 ) -> Histogram:
-    """`histogram` of points (..., dimensions); `bins` and `edges` are one for each dimension.
+    """`histogram` of points (..., dimensions), with `bins` and edges for each dimension.
 
     `range` lists the lower and the upper end of each dimension.
     """
@@ -117,18 +117,18 @@ def histogramdd(
         raise DTypeError(f"histogram() is not implemented for {input.dtype}; cast to float first")
     points = input._data.reshape(-1, input.shape[-1])
     count = points.shape[1]
-    several = list(bins) if isinstance(bins, (tuple, list)) else [bins] * count
-    if len(several) != count:
-        raise RuntimeError(f"histogramdd: {len(several)} bins for {count} dimensions")
+    all_bins = list(bins) if isinstance(bins, (tuple, list)) else [bins] * count
+    if len(all_bins) != count:
+        raise RuntimeError(f"histogramdd: {len(all_bins)} bins for {count} dimensions")
     edges = []
-    for i, given in enumerate(several):
-        if isinstance(given, Tensor):
-            edges.append(given._data.astype(points.dtype))
+    for i, bins_or_edges in enumerate(all_bins):
+        if isinstance(bins_or_edges, Tensor):
+            edges.append(bins_or_edges._data.astype(points.dtype))
             continue
         empty = (0.0, 0.0) if len(points) else (0.0, 1.0)
         low, high = empty if range is None else (range[2 * i], range[2 * i + 1])
         low, high = _range(wrap(points[:, i]), float(low), float(high), 0.5)
-        edges.append(np.linspace(low, high, int(given) + 1).astype(points.dtype))
+        edges.append(np.linspace(low, high, int(bins_or_edges) + 1).astype(points.dtype))
     weights = None if weight is None else weight._data.reshape(-1)
     hist = _binned(points, edges, weights).astype(points.dtype)
     if density:
@@ -138,16 +138,16 @@ def histogramdd(
 
 
 def _binned(points: Any, edges: list[Any], weights: Any) -> Any:
-    """How many points, or which of their weights, lie between the edges of each dimension."""
+    """The number of points, or the sum of their weights, between the edges of each dimension."""
     sizes = tuple(len(e) - 1 for e in edges)
-    place, inside = np.zeros(len(points), np.int64), np.ones(len(points), bool)
+    index, inside = np.zeros(len(points), np.int64), np.ones(len(points), bool)
     for i, e in enumerate(edges):
         x = points[:, i]
         inside &= (x >= e[0]) & (x <= e[-1])
         at = np.searchsorted(e, x, "right") - 1
-        place = place * sizes[i] + np.clip(np.where(x == e[-1], sizes[i] - 1, at), 0, sizes[i] - 1)
+        index = index * sizes[i] + np.clip(np.where(x == e[-1], sizes[i] - 1, at), 0, sizes[i] - 1)
     weights = weights if weights is None else weights[inside]
-    return np.bincount(place[inside], weights, math.prod(sizes)).reshape(sizes)
+    return np.bincount(index[inside], weights, math.prod(sizes)).reshape(sizes)
 
 
 named(globals(), __all__)

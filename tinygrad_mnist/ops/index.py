@@ -1,4 +1,4 @@
-"""Picking and placing elements by index: x[key], gather and scatter, sorting, searching."""
+"""Elements read and written by index: x[key], gather and scatter; sorting, searching."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tinygrad_mnist.autograd.modes import is_taped
 from tinygrad_mnist.autograd.tensor import Tensor, refuse_read, wrap
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import dim_of, public, tensor_of
-from tinygrad_mnist.ops.reduce import Found
+from tinygrad_mnist.ops.reduce import ValuesIndices
 from tinygrad_mnist.ops.shape import clone, movedim, reshape
 
 __all__ = [
@@ -21,7 +21,7 @@ __all__ = [
 METHODS = __all__
 
 ALL = np.s_[:]
-_PLAIN = (int, slice, type(None), type(Ellipsis))
+PLAIN = (int, slice, type(None), type(Ellipsis))
 _ROWS = frozenset(("slice", "take", "gather", "put", "scatter_add", "assign_at", "flat_index"))
 
 
@@ -34,7 +34,7 @@ def getitem(x: Tensor, key: Any) -> Tensor:
         if type(key) is Tensor and key._data.ndim and key._data.dtype.kind in "iu" and x._data.ndim:
             return table.take(x, key)  # rows by number: what a mini-batch is made with
         plain = key if type(key) is tuple else (key,)
-        if all(type(part) in _PLAIN for part in plain):
+        if all(type(part) in PLAIN for part in plain):
             return table.slice(x, key=plain)
         basic, arrays, front = parse(x, plain)
         if basic:
@@ -54,7 +54,7 @@ def called_as(name: str, error: IndexError) -> IndexError:
 
 
 def parse(x: Tensor, key: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[int, Any], int]:
-    """Split a key: a basic one, index arrays by dimension, and the dimension of their result."""
+    """Split a key into a basic key, index arrays by dimension, and the first dimension of these."""
     parts = [spelled(part) for part in key]
     used = sum(p.ndim if is_mask(p) else p is not None and p is not ... for p in parts)
     if used > x.ndim:
@@ -70,7 +70,7 @@ def parse(x: Tensor, key: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[int, A
             dim += not isinstance(part, int)
             continue
         taken = sum(b is not None for b in basic)
-        picks = places(part, x, taken) if is_mask(part) else (part,)
+        picks = indices_of(part, x, taken) if is_mask(part) else (part,)
         basic += [ALL] * len(picks) if part.ndim or not is_mask(part) else [None]
         arrays |= enumerate(picks, dim)
         dim += len(picks)
@@ -84,11 +84,11 @@ def spelled(part: Any) -> Any:
     if isinstance(part, (list, np.ndarray, bool, np.bool_, range)):
         part = wrap(np.asarray(part) if np.size(part) else np.zeros(np.shape(part), np.int64))
     whole = isinstance(part, Tensor) and not part.ndim and part.dtype.kind in "iu"
-    if isinstance(part, np.integer) or (whole and not is_taped()):  # it must not be read out
+    if isinstance(part, np.integer) or (whole and not is_taped()):  # a tape cannot record the read
         return int(part)
     if isinstance(part, Tensor) and part.dtype.kind not in "iub":
         raise IndexError(f"tensors used as indices must be integer or bool, not {part.dtype}")
-    if not isinstance(part, (*_PLAIN, Tensor)):
+    if not isinstance(part, (*PLAIN, Tensor)):
         kind = type(part).__name__
         raise IndexError(f"an index is an int, a slice, None, ..., a mask or integers, not {kind}")
     return part
@@ -99,7 +99,7 @@ def is_mask(part: Any) -> bool:
     return isinstance(part, Tensor) and part.dtype.kind == "b"
 
 
-def places(mask: Tensor, x: Tensor, dim: int) -> tuple[Tensor, ...]:
+def indices_of(mask: Tensor, x: Tensor, dim: int) -> tuple[Tensor, ...]:
     """The indices of a mask's true elements, one array for each of its dimensions."""
     if mask.shape != x.shape[dim : dim + mask.ndim]:
         raise IndexError(
@@ -257,9 +257,9 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """input, with `value` everywhere in its slices at `index` along `dim`."""
     axis = dim_of(input.ndim, dim)
     n = input.shape[axis] if input.ndim else 1
-    hit = table.assign_at(np.zeros(n, np.bool_), reshape(index, (-1,)), True)  # noqa: FBT003
+    selected = table.assign_at(np.zeros(n, np.bool_), reshape(index, (-1,)), True)  # noqa: FBT003
     along = (n, *(1,) * (input.ndim - axis - 1)) if input.ndim else ()
-    return table.where(reshape(hit, along), filler(value, input), input)
+    return table.where(reshape(selected, along), filler(value, input), input)
 
 
 @public
@@ -273,7 +273,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
 
 
 def filler(value: Any, x: Tensor) -> Any:
-    """One value, in the dtype of what it is written into."""
+    """One value, in the dtype of the Tensor x that it fills."""
     if isinstance(value, Tensor):
         return value if value.dtype == x.dtype else table.cast(value, dtype=x.dtype)
     return np.asarray(value).astype(x.dtype)
@@ -289,7 +289,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
 
 @public
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
-    """The indices of what is not zero: (n, ndim), or a tuple with one vector per dimension."""
+    """The indices of the elements that are not zero: (n, ndim), or one vector per dimension."""
     if not as_tuple:
         return argwhere(input)
     refuse_read("nonzero()")
@@ -298,18 +298,20 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
 
 @public
 def argwhere(input: Tensor) -> Tensor:
-    """The indices of what is not zero, (n, ndim)."""
+    """The indices of the elements that are not zero, (n, ndim)."""
     refuse_read("nonzero()")
     return wrap(np.argwhere(input._data))
 
 
 @public
-def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Found:
-    """The elements in order along `dim`, and where they were; always stable."""
+def sort(
+    input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False
+) -> ValuesIndices:
+    """The elements in order along `dim`, and their indices; always stable."""
     if not input.ndim:
-        return Found(clone(input), argsort(input))
+        return ValuesIndices(clone(input), argsort(input))
     order = argsort(input, dim, descending)
-    return Found(table.gather(input, order, axis=dim_of(input.ndim, dim)), order)
+    return ValuesIndices(table.gather(input, order, axis=dim_of(input.ndim, dim)), order)
 
 
 @public
@@ -322,15 +324,17 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool
 
 
 @public
-def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Found:
-    """The k largest (or smallest) along `dim`, in order, and where they were."""
+def topk(
+    input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
+) -> ValuesIndices:
+    """The k largest (or smallest) elements along `dim`, in order, and their indices."""
     if not input.ndim:
         return sort(input)
     axis = dim_of(input.ndim, dim)
     if not 0 <= k <= input.shape[axis]:
         raise RuntimeError(f"selected index k out of range: {k} of {input.shape[axis]}")
     order = table.narrow(argsort(input, axis, largest), axis, 0, k)
-    return Found(table.gather(input, order, axis=axis), order)
+    return ValuesIndices(table.gather(input, order, axis=axis), order)
 
 
 @public
@@ -376,8 +380,10 @@ def unique(
     return_counts: bool = False,
     dim: int | None = None,
 ) -> Any:
-    """The distinct elements in order; on request where each went, and how often each comes."""
+    """The distinct elements in order; on request the index of each element, and their counts."""
     refuse_read("unique()")
-    find: Any = np.unique
-    found = find(input._data, return_inverse=return_inverse, return_counts=return_counts, axis=dim)
-    return tuple(map(wrap, found)) if isinstance(found, tuple) else wrap(found)
+    numpy_unique: Any = np.unique
+    results = numpy_unique(
+        input._data, return_inverse=return_inverse, return_counts=return_counts, axis=dim
+    )
+    return tuple(map(wrap, results)) if isinstance(results, tuple) else wrap(results)

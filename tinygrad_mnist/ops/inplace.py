@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd import rebase, supplied, views, writes
+from tinygrad_mnist.autograd import layout, rebase, supplied, views, writes
 from tinygrad_mnist.autograd.dtypes import KIND
 from tinygrad_mnist.autograd.floats import USUAL, hush, restore, state
 from tinygrad_mnist.autograd.graph import Leaf
@@ -58,7 +58,7 @@ def write(tensor: Tensor, value: Any, key: Any = None, start: int | None = None)
     """Write `value` into the Tensor's memory (at a basic `key`); its gradient becomes the value's.
 
     A recorded write through a view is one into its base, from which the views are made anew.
-    `start` is a moment before the value was computed, where nobody else has that Tensor. Raises
+    `start` is a moment before the value was computed, if no one else holds that Tensor. Raises
     RuntimeError, in grad mode, for a leaf that requires grad and for its views, and for
     views that were made under no_grad.
     """
@@ -101,8 +101,11 @@ def write(tensor: Tensor, value: Any, key: Any = None, start: int | None = None)
 
 
 def writeable(array: Any) -> Any:
-    """A view that may be written, of an array that was expanded: where each element has a place."""
-    if any(n > 1 and not step for n, step in zip(array.shape, array.strides, strict=True)):
+    """Return a writeable view of an expanded array, each of whose elements has memory of its own.
+
+    Raises RuntimeError where elements share memory, and for read-only memory.
+    """
+    if layout.repeats(array):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a "
             "single memory location. Please clone() the tensor before performing the operation."
@@ -120,7 +123,7 @@ def copy_of(tensor: Tensor, *others: Any) -> Tensor:
     recorded = any(isinstance(t, Tensor) and t._node is not None for t in (tensor, *others))
     if not recorded or not current().grad:
         return tensor
-    if TAPED and (tape := current().tape) is not None:  # which has to record the copy
+    if TAPED and (tape := current().tape) is not None:  # the tape has to record the copy
         copy = record(CAST, (tensor,), {"dtype": tensor.dtype}, grad=False, tape=tape)._data
     else:
         copy = tensor._data.copy("K")
@@ -147,8 +150,8 @@ def method(function: Callable[..., Any]) -> Callable[..., Tensor]:
 
     def in_place(self: Tensor, *args: Any, **kw: Any) -> Tensor:
         start = writes.tick()
-        old = copy_of(self, *args, *kw.values())
-        value = function(old, *(old if arg is self else arg for arg in args), **kw)
+        operand = copy_of(self, *args, *kw.values())
+        value = function(operand, *(operand if arg is self else arg for arg in args), **kw)
         if value.shape != self.shape:
             raise RuntimeError(
                 f"output with shape {list(self.shape)} doesn't match the broadcast shape "
@@ -166,42 +169,42 @@ def method(function: Callable[..., Any]) -> Callable[..., Tensor]:
     return in_place
 
 
-def write_out(name: str, out: Any, made: Any) -> Any:
-    """Write a result into the Tensor of `out=`, or several into several; returns those.
+def write_out(name: str, out: Any, result: Any) -> Any:
+    """Write a result into the Tensor of `out=`, or several into several; return those Tensors.
 
     A Tensor of another shape is resized, with a warning unless it was empty. Raises RuntimeError
     where a gradient would be lost, and for a dtype that does not hold the result.
     """
-    if isinstance(made, (tuple, list)):
-        places = list(out) if isinstance(out, (tuple, list)) else [out]
-        if len(places) != len(made):
-            raise TypeError(f"{name}(): out= must be {len(made)} Tensors, not {len(places)}")
-        each = [write_out(name, *pair) for pair in zip(places, made, strict=True)]
-        return type(made)(*each) if hasattr(made, "_fields") else type(made)(each)
-    if not isinstance(made, Tensor):
+    if isinstance(result, (tuple, list)):
+        outs = list(out) if isinstance(out, (tuple, list)) else [out]
+        if len(outs) != len(result):
+            raise TypeError(f"{name}(): out= must be {len(result)} Tensors, not {len(outs)}")
+        each = [write_out(name, *pair) for pair in zip(outs, result, strict=True)]
+        return type(result)(*each) if hasattr(result, "_fields") else type(result)(each)
+    if not isinstance(result, Tensor):
         raise TypeError(f"{name}() got an unexpected keyword argument 'out'")
     if not isinstance(out, Tensor):
         raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
-    if current().grad and (made._node is not None or out._node is not None):
+    if current().grad and (result._node is not None or out._node is not None):
         raise RuntimeError(
             f"{name}(): functions with out=... arguments don't support automatic differentiation, "
             "but one of the arguments requires grad."
         )
-    if KIND[made.dtype.kind] > KIND[out.dtype.kind]:
+    if KIND[result.dtype.kind] > KIND[out.dtype.kind]:
         raise RuntimeError(
-            f"result type {made.dtype} can't be cast to the desired output type {out.dtype}"
+            f"result type {result.dtype} can't be cast to the desired output type {out.dtype}"
         )
-    if out.shape != made.shape:
+    if out.shape != result.shape:
         if out._data.size:
             warnings.warn(
                 "An output with one or more elements was resized since it had shape "
                 f"{list(out.shape)}, which does not match the required output shape "
-                f"{list(made.shape)}.",
+                f"{list(result.shape)}.",
                 UserWarning,
                 stacklevel=4,
             )
-        out.data = wrap(np.empty(made.shape, out.dtype))
-    return write(out, made)
+        out.data = wrap(np.empty(result.shape, out.dtype))
+    return write(out, result)
 
 
 supplied.write_out = write_out
@@ -210,7 +213,7 @@ supplied.write_out = write_out
 def setitem(self: Tensor, key: Any, value: Any) -> None:
     """x[key] = value, with the keys of `getitem`."""
     plain = key if type(key) is tuple else (key,)
-    if all(type(part) in index._PLAIN for part in plain):
+    if all(type(part) in index.PLAIN for part in plain):
         write(self, cast_like(self, value), plain)
         return
     if index.is_mask(key) and key.shape == self.shape and not getattr(value, "ndim", 0):
@@ -295,7 +298,7 @@ def cauchy_(
 
 
 def geometric_(self: Tensor, p: float, *, generator: Any = None) -> Tensor:
-    """Write how many trials there were up to the first success, of probability p each."""
+    """Write numbers of trials up to the first success, each of probability p."""
     if not 0 < p < 1:
         raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p}")
     kind = self.dtype if self.dtype.kind == "f" else np.dtype(np.float64)
@@ -314,23 +317,23 @@ def log_normal_(
 
 
 def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
-    """Write one value on the main diagonal, and with `wrap` on those below a tall matrix's end."""
+    """Write one value on the main diagonal, which with `wrap` starts again in a tall matrix."""
     if self.ndim < 2:
         raise RuntimeError("dimensions must larger than 1")
     if self.ndim > 2 and len(set(self.shape)) > 1:
         raise RuntimeError("all dimensions of input must be of equal length")
-    hit = np.zeros(self.shape, np.bool_)
-    np.fill_diagonal(hit, 1, wrap=wrap and self.ndim == 2)
-    return write(self, table.where(hit, index.filler(fill_value, self), copy_of(self)))
+    on_diagonal = np.zeros(self.shape, np.bool_)
+    np.fill_diagonal(on_diagonal, 1, wrap=wrap and self.ndim == 2)
+    return write(self, table.where(on_diagonal, index.filler(fill_value, self), copy_of(self)))
 
 
 def apply_(self: Tensor, callable: Callable[[Any], Any]) -> Tensor:
-    """Write callable(element) for each element; a Python call each, which no gradient sees."""
+    """Write callable(element) for each element, by Python calls through which no gradient flows."""
     return map_(self, self, lambda element, _: callable(element))
 
 
 def map_(self: Tensor, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor:
-    """Write callable(element, the other's element), a Python call each, which no gradient sees."""
+    """Write callable(element, element of `tensor`), by Python calls without a gradient."""
     if self.requires_grad or tensor.requires_grad:
         raise RuntimeError("a Tensor that requires grad can't be changed by a Python function")
     refuse_read("apply_() and map_()")
@@ -344,7 +347,7 @@ def relaid(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """Make the in-place form of a function of views: the Tensor itself gets the other shape.
 
     Raises RuntimeError for a leaf that requires grad, in grad mode, and where other Tensors are
-    views of this one: what is written through them could no longer be passed on to it.
+    views of this one, since writes through them could no longer reach its gradient.
     """
 
     def in_place(self: Tensor, *args: Any, **kw: Any) -> Tensor:
@@ -356,21 +359,21 @@ def relaid(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
                 "instead"
             )
         refuse_unrecorded(f"{function.__name__}_()")
-        before = views.origin_of(self)
+        origin_before = views.origin_of(self)
         twin = wrap(self._data, self._node)
-        if before is not None:
-            twin._origin = before
+        if origin_before is not None:
+            twin._origin = origin_before
         view = function(twin, *args, **kw)
         if isinstance(self._node, Leaf):
             self.data = view
             return self
         note_change()
         self._data, self._node = view._data, view._node
-        known = views.origin_of(view)
-        if known is not None:
-            self._origin = known
-            if before is None:
-                views.views_of(known.base).add(self)
+        origin = views.origin_of(view)
+        if origin is not None:
+            self._origin = origin
+            if origin_before is None:
+                views.views_of(origin.base).add(self)
         return self
 
     in_place.__doc__ = f"In place: {function.__doc__}"

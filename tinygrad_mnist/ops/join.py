@@ -83,15 +83,15 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 
 def atleast_1d(*tensors: Any) -> Any:
     """A number as a vector of one; of several Tensors, a tuple."""
-    return at_least(1, tensors)
+    return with_dimensions(1, tensors)
 
 
 def atleast_2d(*tensors: Any) -> Any:
     """A vector as one row; of several Tensors, a tuple."""
-    return at_least(2, tensors)
+    return with_dimensions(2, tensors)
 
 
-def at_least(ndim: int, tensors: tuple[Any, ...]) -> Any:
+def with_dimensions(ndim: int, tensors: tuple[Any, ...]) -> Any:
     """Tensors with leading dimensions of length one where they have fewer than `ndim`."""
     several = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
     grown = tuple(reshape(x, (1,) * max(0, ndim - x.ndim) + x.shape) for x in several)
@@ -155,7 +155,7 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
 
 @public
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
-    """The elements moved on by `shifts` along `dims`; what falls off comes in at the front."""
+    """The elements shifted by `shifts` along `dims`; those past the end come in at the front."""
     if dims is None or dims == ():
         return reshape(roll(ravel(input), shifts, 0), input.shape)
     shifts, dims = (v if isinstance(v, (tuple, list)) else (v,) for v in (shifts, dims))

@@ -1,4 +1,4 @@
-"""Dense layers as functions: a weight matrix applied to rows, or looked up in."""
+"""Dense layers as functions: rows times a weight matrix, or rows of it by index."""
 
 from __future__ import annotations
 
@@ -88,31 +88,31 @@ def embedding(
 ) -> Tensor:
     """The rows of weight (count, size) at the indices in input; row `padding_idx` gets no gradient.
 
-    `max_norm` first shrinks, in place, the rows that are used and longer than it (`norm_type`);
-    `scale_grad_by_freq` divides a row's gradient by how often it is used. `sparse` changes nothing:
-    every gradient is dense.
+    `max_norm` first shrinks, in place, the rows in use with a larger norm (`norm_type`);
+    `scale_grad_by_freq` divides the gradient of a row by the number of its uses. `sparse` has no
+    effect: every gradient is dense.
     """
     if input.dtype.kind not in "iu":
         raise DTypeError(f"embedding: indices must be integers, not {input.dtype}")
     if padding_idx is not None and not -len(weight) <= padding_idx < len(weight):
         raise ValueError(f"embedding: padding_idx {padding_idx} is not within {len(weight)} rows")
-    to = (*input.shape, 1)
+    column = (*input.shape, 1)
     uses: Any = None
     if max_norm is not None or scale_grad_by_freq:
-        one = create.ones(input.shape, dtype=weight.dtype)
-        uses = table.put(one, input, shape=weight.shape[:1])
+        ones = create.ones(input.shape, dtype=weight.dtype)
+        uses = table.put(ones, input, shape=weight.shape[:1])
     if max_norm is not None:
         rows = weight.detach()
         length = reduce.norm(rows, norm_type, 1, keepdim=True)
-        long = table.logical_and(length > max_norm, shape.unsqueeze(uses, 1) > 0)
-        write(rows, table.where(long, rows * (max_norm / (length + 1e-7)), rows))
+        too_long = table.logical_and(length > max_norm, shape.unsqueeze(uses, 1) > 0)
+        write(rows, table.where(too_long, rows * (max_norm / (length + 1e-7)), rows))
     rows = table.embed(weight, input)
     if scale_grad_by_freq:
-        share = rows / shape.reshape(table.take(uses, input), to)
+        share = rows / shape.reshape(table.take(uses, input), column)
         rows = share + (rows - share).detach()
     if padding_idx is not None:
-        real = table.ne(input, padding_idx % weight.shape[0])
-        rows = table.where(shape.reshape(real, to), rows, rows.detach())
+        not_padding = table.ne(input, padding_idx % weight.shape[0])
+        rows = table.where(shape.reshape(not_padding, column), rows, rows.detach())
     return rows
 
 
@@ -132,7 +132,7 @@ def embedding_bag(
 ) -> Tensor:
     """The "sum", "mean" or "max" of each bag's `embedding`s; zeros for an empty one.
 
-    A bag is a row of input (n, length), or what lies between two `offsets` into input (length,).
+    A bag is a row of input (n, length), or the indices between two `offsets` of input (length,).
     `per_sample_weights` multiply the embeddings of a sum; `padding_idx` does not count.
     """
     if mode not in ("sum", "mean", "max"):
@@ -156,25 +156,25 @@ def embedding_bag(
     bag, count = _bags(input, offsets, include_last_offset)
     input = table.reshape(input, shape=(-1,))
     rows = embedding(input, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq)
-    kept: Any = None
+    counted: Any = None
     if padding_idx is not None:
-        kept = table.ne(input, padding_idx % weight.shape[0])
+        counted = table.ne(input, padding_idx % weight.shape[0])
     if mode == "max":
-        return _largest(rows, bag, count, kept)
+        return _largest(rows, bag, count, counted)
     if per_sample_weights is not None:
         rows = rows * table.reshape(per_sample_weights, shape=(-1, 1))
-    if kept is not None:
-        rows = table.where(table.reshape(kept, shape=(-1, 1)), rows, 0.0)
+    if counted is not None:
+        rows = table.where(table.reshape(counted, shape=(-1, 1)), rows, 0.0)
     total = table.put(rows, bag, shape=(count, weight.shape[1]))
     if mode == "sum":
         return total
-    ones = create.ones(input.shape, dtype=weight.dtype) if kept is None else kept
+    ones = create.ones(input.shape, dtype=weight.dtype) if counted is None else counted
     size = table.put(table.cast(ones, dtype=weight.dtype), bag, shape=(count,))
     return total / table.reshape(table.clip(size, low=1.0, high=None), shape=(-1, 1))
 
 
 def _bags(input: Tensor, offsets: Tensor | None, with_last: bool) -> tuple[Tensor, int]:
-    """The bag of each index, and how many bags there are."""
+    """The bag of each index, and the number of bags."""
     if offsets is None:
         count, length = input.shape
         return wrap(np.repeat(np.arange(count), length)), count
@@ -187,24 +187,26 @@ def _bags(input: Tensor, offsets: Tensor | None, with_last: bool) -> tuple[Tenso
     if with_last and not starts.size:
         raise RuntimeError("include_last_offset: number of offsets should be at least 1")
     ones = create.ones(offsets.shape, dtype="int64")
-    begun = table.put(ones, offsets, shape=(n + 1,))
-    bag = table.narrow(table.cumsum(begun, axis=0), 0, 0, n) - 1
+    starts_at = table.put(ones, offsets, shape=(n + 1,))
+    bag = table.narrow(table.cumsum(starts_at, axis=0), 0, 0, n) - 1
     count = starts.size - bool(with_last)
     return table.clip(bag, low=0, high=max(count - 1, 0)), count
 
 
-def _largest(rows: Tensor, bag: Tensor, count: int, kept: Any) -> Tensor:
-    """The largest of each bag's rows, element by element; the first of equals."""
+def _largest(rows: Tensor, bag: Tensor, count: int, counted: Any) -> Tensor:
+    """The maximum of the rows of each bag, element by element; of equals, the first."""
     refuse_read("embedding_bag(mode='max')")
     bags, size = bag._data, rows.shape[1]
-    order = np.arange(len(bags)) if kept is None else np.flatnonzero(kept._data)
+    order = np.arange(len(bags)) if counted is None else np.flatnonzero(counted._data)
     lengths = np.bincount(bags[order], minlength=count)
     reach = int(lengths.max(initial=0))
     if not reach:
         return create.zeros((count, size), dtype=rows.dtype)
     starts = np.cumsum(lengths) - lengths
-    places = np.minimum(starts[:, None] + np.arange(reach), starts[:, None] + lengths[:, None] - 1)
-    held = table.take(rows, order[np.maximum(places, 0).clip(0, len(order) - 1)])
-    first = table.argmax(held.detach(), axis=1, keepdims=True)
-    top = table.reshape(table.gather(held, first, axis=1), shape=(count, size))
+    positions = np.minimum(
+        starts[:, None] + np.arange(reach), starts[:, None] + lengths[:, None] - 1
+    )
+    bag_rows = table.take(rows, order[np.maximum(positions, 0).clip(0, len(order) - 1)])
+    first = table.argmax(bag_rows.detach(), axis=1, keepdims=True)
+    top = table.reshape(table.gather(bag_rows, first, axis=1), shape=(count, size))
     return table.where(lengths[:, None] > 0, top, 0.0)

@@ -1,4 +1,4 @@
-"""Losses. Each computes one number per element (or row); `reduction` then means, sums or keeps."""
+"""Losses: one number per element (or row), then their mean or sum, as `reduction` says."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def reduced(loss: Tensor, reduction: str) -> Tensor:
 
 
 def legacy(reduction: str, size_average: bool | None, reduce: bool | None) -> str:
-    """The reduction that PyTorch's older arguments ask for."""
+    """The reduction that stands for PyTorch's older arguments."""
     if size_average is None and reduce is None:
         return reduction
     if reduce is False:
@@ -49,7 +49,7 @@ def legacy(reduction: str, size_average: bool | None, reduce: bool | None) -> st
 
 
 def loss(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """Give a loss for each element the arguments `reduction`, `size_average` and `reduce`."""
+    """Give an elementwise loss the arguments `reduction`, `size_average` and `reduce`."""
 
     @in_float32
     @functools.wraps(function)
@@ -82,7 +82,7 @@ def _check_sizes(input: Tensor, target: Tensor) -> None:
         )
 
 
-def _hinge(x: Any) -> Tensor:
+def hinge(x: Any) -> Tensor:
     """max(0, x), with a gradient at 0 too, as PyTorch's."""
     return table.clip(x, low=0.0, high=None)
 
@@ -120,7 +120,7 @@ def smooth_l1_loss(input: Tensor, target: Tensor, beta: float = 1.0) -> Tensor:
     d = table.abs(input - target)
     if beta == 0:
         return d
-    near = table.clip(d, low=None, high=beta)  # so that no infinity is squared, and then left out
+    near = table.clip(d, low=None, high=beta)  # so that no infinity is squared
     return near * (d - near * 0.5) * (1 / beta)
 
 
@@ -148,12 +148,12 @@ def kl_div(
 ) -> Tensor:
     """t (log t - x), with x a log-probability; "batchmean" is the sum divided by the batch size."""
     if log_target:
-        each = table.exp(target) * (target - input)
+        losses = table.exp(target) * (target - input)
     else:
-        each = table.xlogy(target, target) - target * input
+        losses = table.xlogy(target, target) - target * input
     if reduction == "batchmean":
-        return table.sum(each) / (input.shape[0] if input.ndim else 1)
-    return reduced(each, legacy(reduction, size_average, reduce))
+        return table.sum(losses) / (input.shape[0] if input.ndim else 1)
+    return reduced(losses, legacy(reduction, size_average, reduce))
 
 
 def _same_shape(name: str, input: Tensor, target: Tensor) -> None:
@@ -166,7 +166,7 @@ def _same_shape(name: str, input: Tensor, target: Tensor) -> None:
 
 @loss
 def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-    """-(t log p + (1 - t) log(1 - p)), with each logarithm at least -100, as PyTorch has it.
+    """-(t log p + (1 - t) log(1 - p)), with each logarithm at least -100, as in PyTorch.
 
     Raises ShapeError for a probability outside of [0, 1] and for other shapes.
     """
@@ -193,7 +193,7 @@ def binary_cross_entropy_with_logits(
 
 
 def _rows(input: Tensor) -> tuple[Tensor, tuple[int, ...]]:
-    """Classes (dimension 1, or the only one) last, all else as one; and the shape of all else."""
+    """Rows of class scores (the classes are dimension 1, or the only one), and their shape."""
     shape = input.shape
     if len(shape) == 2:
         return input, shape[:1]
@@ -218,7 +218,8 @@ def _by_class(
 ) -> Tensor:
     """Losses of rows against class indices, with class weights, and some targets ignored.
 
-    `spread` adds to each row's loss what does not depend on its target, weights included.
+    `spread` gives the part of each row's loss that does not depend on the target, weights
+    included.
     """
     rows, shape = _rows(input)
     if target.shape != shape:
@@ -231,8 +232,10 @@ def _by_class(
         raise DTypeError(f"{name}: class targets must be integers, not {target.dtype}")
     if weight is None and spread is None and not 0 <= ignore_index < rows.shape[1]:
         try:  # the hot path: the kernel refuses an ignored index, which is no class
-            each = per_row(rows, classes)
-            return reduced(each if len(shape) == 1 else table.reshape(each, shape=shape), reduction)
+            losses = per_row(rows, classes)
+            return reduced(
+                losses if len(shape) == 1 else table.reshape(losses, shape=shape), reduction
+            )
         except (ShapeError, DTypeError, IndexError):
             if not (classes._data == ignore_index).any():
                 raise
@@ -240,7 +243,7 @@ def _by_class(
                 tape.abandon("whether a target is to be ignored chooses how the loss is computed")
     counts = table.ne(classes, ignore_index)
     classes = table.where(counts, classes, 0)
-    each = table.where(counts, per_row(rows, classes), 0.0)
+    losses = table.where(counts, per_row(rows, classes), 0.0)
     share = table.cast(counts, dtype=rows.dtype)
     if weight is not None:
         if weight.shape != rows.shape[1:]:
@@ -249,12 +252,12 @@ def _by_class(
                 f"not of shape {list(weight.shape)}"
             )
         share = share * table.take(weight, classes)
-        each = each * share
+        losses = losses * share
     if spread is not None:
-        each = each + table.where(counts, spread(rows), 0.0)
+        losses = losses + table.where(counts, spread(rows), 0.0)
     if reduction == "mean":
-        return table.sum(each) / table.sum(share)
-    return reduced(table.reshape(each, shape=shape), reduction)
+        return table.sum(losses) / table.sum(share)
+    return reduced(table.reshape(losses, shape=shape), reduction)
 
 
 @in_float32
@@ -321,8 +324,8 @@ def cross_entropy(
         return table.cross_entropy_rows(rows, classes) * (1 - label_smoothing)
 
     def uniform(rows: Tensor) -> Tensor:
-        each = _weighted(table.log_softmax(rows, axis=1), weight)
-        return table.sum(each, axis=(1,)) * (-label_smoothing / rows.shape[1])
+        losses = _weighted(table.log_softmax(rows, axis=1), weight)
+        return table.sum(losses, axis=(1,)) * (-label_smoothing / rows.shape[1])
 
     return _by_class("cross_entropy", hard, *settings, uniform)
 
@@ -331,13 +334,13 @@ def _soft_cross_entropy(
     input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, smoothing: float
 ) -> Tensor:
     rows, shape = _rows(input)
-    goal, _ = _rows(target)
+    targets, _ = _rows(target)
     if smoothing:
-        goal = goal * (1 - smoothing) + smoothing / rows.shape[1]
-    each = _weighted(-goal * table.log_softmax(rows, axis=1), weight)
+        targets = targets * (1 - smoothing) + smoothing / rows.shape[1]
+    losses = _weighted(-targets * table.log_softmax(rows, axis=1), weight)
     if reduction == "mean":
-        return table.sum(each) / max(1, math.prod(shape))
-    return reduced(table.reshape(table.sum(each, axis=(1,)), shape=shape), reduction)
+        return table.sum(losses) / max(1, math.prod(shape))
+    return reduced(table.reshape(table.sum(losses, axis=(1,)), shape=shape), reduction)
 
 
 softmax_cross_entropy = cross_entropy
@@ -349,14 +352,14 @@ def poisson_nll_loss(
 ) -> Tensor:
     """exp(x) - t x for log-rates x (or x - t log x); `full` adds Stirling's formula for log t!."""
     if log_input:
-        each = table.exp(input) - target * input
+        losses = table.exp(input) - target * input
     else:
-        each = input - target * table.log(input + eps)
+        losses = input - target * table.log(input + eps)
     if not full:
-        return each
-    some = table.where(target > 1, target, 1.0)
-    stirling = some * table.log(some) - some + table.log(some * (2 * math.pi)) * 0.5
-    return each + table.where(target > 1, stirling, 0.0)
+        return losses
+    large = table.where(target > 1, target, 1.0)
+    stirling = large * table.log(large) - large + table.log(large * (2 * math.pi)) * 0.5
+    return losses + table.where(target > 1, stirling, 0.0)
 
 
 @loss
@@ -368,14 +371,14 @@ def gaussian_nll_loss(
     if isinstance(v, Tensor) and v.ndim == input.ndim - 1:
         v = table.reshape(v, shape=(*v.shape, 1))
     log_v = table.log(v) if isinstance(v, Tensor) else math.log(v)
-    each = (table.square(input - target) / v + log_v) * 0.5
-    return each + 0.5 * math.log(2 * math.pi) if full else each
+    losses = (table.square(input - target) / v + log_v) * 0.5
+    return losses + 0.5 * math.log(2 * math.pi) if full else losses
 
 
 @loss
 def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0) -> Tensor:
     """x where t = 1, max(0, margin - x) where t = -1."""
-    far = table.where(target != 1, _hinge(margin - input), 0.0)
+    far = table.where(target != 1, hinge(margin - input), 0.0)
     return table.where(target != -1, input, 0.0) + far
 
 
@@ -390,7 +393,7 @@ def margin_ranking_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0
 ) -> Tensor:
     """max(0, margin - t (x1 - x2))."""
-    return _hinge(margin - target * (input1 - input2))
+    return hinge(margin - target * (input1 - input2))
 
 
 @loss
@@ -401,7 +404,7 @@ def cosine_embedding_loss(
     axis = (input1.ndim - 1,)
     squares = [table.sum(x * x, axis=axis) + 1e-12 for x in (input1, input2)]
     cos = table.sum(input1 * input2, axis=axis) / table.sqrt(squares[0] * squares[1])
-    far = table.where(target == -1, _hinge(cos - margin), 0.0)
+    far = table.where(target == -1, hinge(cos - margin), 0.0)
     return table.where(target == 1, 1.0 - cos, 0.0) + far
 
 
@@ -420,7 +423,7 @@ def triplet_margin_loss(
     far = pairwise_distance(anchor, negative, p, eps)
     if swap:
         far = table.minimum(far, pairwise_distance(positive, negative, p, eps))
-    return _hinge(near - far + margin)
+    return hinge(near - far + margin)
 
 
 @in_float32

@@ -13,7 +13,7 @@ from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import index, table
 from tinygrad_mnist.ops.arguments import in_float32
 from tinygrad_mnist.ops.linear import linear
-from tinygrad_mnist.ops.loss import _hinge, cross_entropy, legacy, pairwise_distance, reduced
+from tinygrad_mnist.ops.loss import cross_entropy, hinge, legacy, pairwise_distance, reduced
 from tinygrad_mnist.ops.refused import refuse
 
 __all__ = [
@@ -33,7 +33,7 @@ def multi_margin_loss(
     reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Tensor:
-    """mean over classes i other than t of weight[t] max(0, margin - x[t] + x[i])^p.
+    """The mean over classes i other than t of weight[t] max(0, margin - x[t] + x[i])^p.
 
     input (n, classes) or (classes,), target (n,) or a number; p is 1 or 2.
     """
@@ -51,15 +51,17 @@ def multi_margin_loss(
     if weight is not None and weight.shape != rows.shape[1:]:
         raise ShapeError(f"inconsistent weight size, expected {rows.shape[1]} but got {weight}")
     at = table.reshape(classes, shape=(-1, 1))
-    far = _hinge(margin - table.gather(rows, at, axis=1) + rows)
+    far = hinge(margin - table.gather(rows, at, axis=1) + rows)
     if p == 2:
         far = far * far
     if weight is not None:
         far = far * table.reshape(table.take(weight, classes), shape=(-1, 1))
     own = table.eq(np.arange(rows.shape[1]), at)
-    each = table.mean(table.where(own, 0.0, far), axis=(1,))
-    each = each if input.ndim == 2 and target.ndim else table.reshape(each, shape=target.shape)
-    return reduced(each, legacy(reduction, size_average, reduce))
+    losses = table.mean(table.where(own, 0.0, far), axis=(1,))
+    losses = (
+        losses if input.ndim == 2 and target.ndim else table.reshape(losses, shape=target.shape)
+    )
+    return reduced(losses, legacy(reduction, size_average, reduce))
 
 
 @in_float32
@@ -70,7 +72,7 @@ def multilabel_margin_loss(
     reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Tensor:
-    """sum over labels t and classes i that are none of max(0, 1 - x[t] + x[i]) / classes.
+    """The sum of max(0, 1 - x[t] + x[i]) / classes, over labels t and other classes i.
 
     input and target are (n, classes) or (classes,); a row of target lists classes up to a -1.
     """
@@ -88,11 +90,11 @@ def multilabel_margin_loss(
     hot = hot & table.reshape(listed, shape=(-1, n, 1))
     is_label = table.any(hot, axis=(1,))
     own = table.reshape(table.gather(rows, at, axis=1), shape=(-1, n, 1))
-    far = _hinge(1.0 - own + table.reshape(rows, shape=(-1, 1, n)))
+    far = hinge(1.0 - own + table.reshape(rows, shape=(-1, 1, n)))
     counts = table.reshape(listed, shape=(-1, n, 1)) & ~table.reshape(is_label, shape=(-1, 1, n))
-    each = table.sum(table.where(counts, far, 0.0), axis=(1, 2)) / n
-    each = table.reshape(each, shape=input.shape[:-1])
-    return reduced(each, legacy(reduction, size_average, reduce))
+    losses = table.sum(table.where(counts, far, 0.0), axis=(1, 2)) / n
+    losses = table.reshape(losses, shape=input.shape[:-1])
+    return reduced(losses, legacy(reduction, size_average, reduce))
 
 
 @in_float32
@@ -104,12 +106,12 @@ def multilabel_soft_margin_loss(
     reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Tensor:
-    """-mean over classes of t log sigmoid(x) + (1 - t) log sigmoid(-x), times `weight`."""
-    each = target * table.softplus(-input) + (1 - target) * table.softplus(input)
+    """The mean over classes of -(t log sigmoid(x) + (1 - t) log sigmoid(-x)), times `weight`."""
+    losses = target * table.softplus(-input) + (1 - target) * table.softplus(input)
     if weight is not None:
-        each = each * weight
-    each = table.mean(each, axis=(input.ndim - 1,)) if input.ndim else each
-    return reduced(each, legacy(reduction, size_average, reduce))
+        losses = losses * weight
+    losses = table.mean(losses, axis=(input.ndim - 1,)) if input.ndim else losses
+    return reduced(losses, legacy(reduction, size_average, reduce))
 
 
 def linear_cross_entropy(
@@ -159,7 +161,7 @@ def triplet_margin_with_distance_loss(
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
         far = table.minimum(far, distance(positive, negative))
-    return reduced(_hinge(near - far + margin), reduction)
+    return reduced(hinge(near - far + margin), reduction)
 
 
 refuse(globals())

@@ -107,14 +107,14 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     return table.reshape(input, shape=(-1, 1)) * vec2
 
 
-def plus(multiply: Callable[[Tensor, Tensor], Tensor], what: str) -> Callable[..., Tensor]:
-    """A product added to an input, both scaled."""
+def plus(multiply: Callable[[Tensor, Tensor], Tensor], doc: str) -> Callable[..., Tensor]:
+    """Make a function that adds a product to an input, both scaled."""
 
     @public
     def added(input: Tensor, a: Tensor, b: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
         return scaled_sum(input, multiply(a, b), beta, alpha)
 
-    added.__doc__ = what
+    added.__doc__ = doc
     return added
 
 
@@ -160,7 +160,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
 
 
 def same_length(a: Tensor, i: int, b: Tensor, j: int) -> tuple[Tensor, Tensor]:
-    """Both, fit for sums of products over dimension i of a and j of b: a length of one repeats."""
+    """Return a and b with dimensions i and j of equal length, where a length of 1 fits any."""
     n, m = a.shape[i], b.shape[j]
     if n == m:
         return a, b
@@ -171,7 +171,7 @@ def same_length(a: Tensor, i: int, b: Tensor, j: int) -> tuple[Tensor, Tensor]:
 
 
 def product(x: Tensor, y: Tensor, batch: int, rows: int, inner: int) -> Tensor:
-    """x (batch, rows, inner) times y (batch, inner, columns), each of them several dimensions."""
+    """x (batch, rows, inner) times y (batch, inner, columns), each word several dimensions."""
     lead, row_shape, size = (
         x.shape[:batch],
         x.shape[batch : batch + rows],
@@ -186,7 +186,7 @@ def product(x: Tensor, y: Tensor, batch: int, rows: int, inner: int) -> Tensor:
 
 @public
 def einsum(equation: str, *operands: Any) -> Tensor:
-    """Einstein's summation: `einsum("ij,jk->ik", a, b)`; ellipses and repeated letters are known.
+    """Einstein's summation: `einsum("ij,jk->ik", a, b)`; ellipses and repeated letters work.
 
     >>> import tinygrad_mnist as tg
     >>> tg.einsum("ij,j->i", tg.eye(2), tg.tensor([1.0, 2.0]))
@@ -194,18 +194,18 @@ def einsum(equation: str, *operands: Any) -> Tensor:
     """
     xs = operands[0] if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else operands
     terms, result = subscripts(equation, [x.ndim for x in xs])
-    x, have = distinct(xs[0], terms[0])
+    x, letters_of_x = distinct(xs[0], terms[0])
     for k, (other, term) in enumerate(zip(xs[1:], terms[1:], strict=True), 2):
-        y, letters = distinct(other, term)
+        y, letters_of_y = distinct(other, term)
         later = result + "".join(terms[k:])
-        x, have = contracted(x, have, y, letters, later)
-    x, have = summed(x, have, result)
-    axes = [have.index(c) for c in result]
+        x, letters_of_x = contracted(x, letters_of_x, y, letters_of_y, later)
+    x, letters_of_x = summed(x, letters_of_x, result)
+    axes = [letters_of_x.index(c) for c in result]
     return table.permute(x, axes=tuple(axes))
 
 
 def subscripts(equation: str, ranks: list[int]) -> tuple[list[str], str]:
-    """The operands' letters and the result's; an ellipsis becomes capital Greek ones."""
+    """The letters of the operands and of the result; an ellipsis becomes Greek capitals."""
     left, arrow, right = equation.replace(" ", "").partition("->")
     terms = left.split(",")
     if len(terms) != len(ranks):
@@ -224,7 +224,7 @@ def subscripts(equation: str, ranks: list[int]) -> tuple[list[str], str]:
 
 
 def distinct(x: Tensor, letters: str) -> tuple[Tensor, str]:
-    """The diagonal of x wherever a letter comes twice."""
+    """Take the diagonal of x for each letter that comes twice."""
     for c in dict.fromkeys(letters):
         while letters.count(c) > 1:
             i = letters.index(c)
@@ -244,7 +244,7 @@ def summed(x: Tensor, letters: str, keep: str) -> tuple[Tensor, str]:
 
 
 def contracted(x: Tensor, a: str, y: Tensor, b: str, later: str) -> tuple[Tensor, str]:
-    """One product of stacks of matrices: batch letters, rows of x, columns of y."""
+    """Contract x and y as stacks of matrices: batch letters, rows of x, columns of y."""
     x, a = summed(x, a, b + later)
     y, b = summed(y, b, a + later)
     batch = [c for c in a if c in b and c in later]
@@ -256,9 +256,9 @@ def contracted(x: Tensor, a: str, y: Tensor, b: str, later: str) -> tuple[Tensor
     return product(x, y, len(batch), len(rows), len(inner)), "".join([*batch, *rows, *columns])
 
 
-def aligned(x: Tensor, have: str, want: list[str]) -> Tensor:
-    """x with its dimensions in the order of `want`."""
-    return table.permute(x, axes=tuple(have.index(c) for c in want))
+def aligned(x: Tensor, letters: str, order: list[str]) -> Tensor:
+    """x with its dimensions in another order of letters."""
+    return table.permute(x, axes=tuple(letters.index(c) for c in order))
 
 
 @public

@@ -19,12 +19,12 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _affine(x: Tensor, weight: Tensor | None, bias: Tensor | None, to: tuple[int, ...]) -> Tensor:
-    """x * weight + bias, with both of them in the shape `to`."""
+def _affine(x: Tensor, weight: Tensor | None, bias: Tensor | None, size: tuple[int, ...]) -> Tensor:
+    """x * weight + bias, both reshaped to `size`."""
     if weight is not None:
-        x = x * (weight if weight.shape == to else shape.reshape(weight, to))
+        x = x * (weight if weight.shape == size else shape.reshape(weight, size))
     if bias is not None:
-        x = x + (bias if bias.shape == to else shape.reshape(bias, to))
+        x = x + (bias if bias.shape == size else shape.reshape(bias, size))
     return x
 
 
@@ -38,10 +38,10 @@ def batch_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Each channel (dimension 1) with mean 0 and deviation 1 over all else; scaled and shifted.
+    """Normalise each channel (dimension 1) to mean 0 and deviation 1, then scale and shift it.
 
-    In training by the batch's own moments, towards which the running ones move in place by
-    `momentum` (the variance unbiased); otherwise by the running ones. Ioffe and Szegedy, 2015.
+    Training takes the moments of the batch, and moves the running ones towards them in place by
+    `momentum` (the variance unbiased); evaluation takes the running ones. Ioffe and Szegedy, 2015.
 
     Raises ValueError in training where a channel has one value only.
     """
@@ -50,16 +50,16 @@ def batch_norm(
     if input.ndim < 2:
         raise ShapeError(f"batch_norm: input needs 2 dimensions or more, not {list(input.shape)}")
     axes = (0, *range(2, input.ndim))
-    to = (-1, *(1,) * (input.ndim - 2))
+    size = (-1, *(1,) * (input.ndim - 2))
     if weight is not None and weight.shape != input.shape[1:2]:
         raise ShapeError(
             f"batch_norm: {weight.shape[0]} weights for input {list(input.shape)}, whose dimension "
             f"1 has {input.shape[1]} channels"
         )
-    to = (input.shape[1], *to[1:])
+    size = (input.shape[1], *size[1:])
     if not training and running_mean is not None and running_var is not None:
-        mean, var = shape.reshape(running_mean, to), shape.reshape(running_var, to)
-        return _affine((input - mean) * elementwise.rsqrt(var + eps), weight, bias, to)
+        mean, var = shape.reshape(running_mean, size), shape.reshape(running_var, size)
+        return _affine((input - mean) * elementwise.rsqrt(var + eps), weight, bias, size)
     n = math.prod(input.shape[i] for i in axes)
     if training and n == 1:
         raise ValueError(
@@ -69,7 +69,7 @@ def batch_norm(
         x = _moments_of(input)
         _move(running_mean, reduce.mean(x, axes), momentum)
         _move(running_var, reduce.var(x, axes), momentum)
-    return _affine(table.standardize(input, axis=axes, eps=eps), weight, bias, to)
+    return _affine(table.standardize(input, axis=axes, eps=eps), weight, bias, size)
 
 
 def layer_norm(
@@ -139,7 +139,7 @@ def instance_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    """`batch_norm` of each sample by itself; running moments are the means over the samples'."""
+    """`batch_norm` of each sample by itself; the running moments are means over the samples."""
     if not use_input_stats:
         return batch_norm(input, running_mean, running_var, weight, bias, eps=eps)
     if math.prod(input.shape[2:]) == 1:
@@ -159,7 +159,7 @@ def instance_norm(
 def local_response_norm(
     input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
 ) -> Tensor:
-    """x / (k + alpha mean(x^2))^beta, the mean over `size` channels around; Krizhevsky, 2012.
+    """x / (k + alpha mean(x^2))^beta, the mean over the `size` nearest channels; Krizhevsky, 2012.
 
     Channels beyond the first and last count as zeros.
     """
@@ -179,7 +179,7 @@ def local_response_norm(
 
 
 def _moments_of(x: Tensor) -> Tensor:
-    """Return the input of running moments: never float16, in which a variance soon is infinite."""
+    """Return x for running moments: float32 for float16, in which a variance soon overflows."""
     x = x.detach()
     return table.cast(x, dtype="float32") if x.dtype.char == "e" else x
 
@@ -187,7 +187,7 @@ def _moments_of(x: Tensor) -> Tensor:
 def _move(running: Any, batch: Tensor, momentum: Any) -> None:
     """Move a running moment towards the batch's, in place and without recording it.
 
-    `no_grad` would do too, but an interrupt at its end leaves the thread in it.
+    `no_grad` would do too, but an interrupt at its end would leave the thread in that mode.
     """
     running = running.detach()
     write(running, running * (1 - momentum) + batch * momentum)

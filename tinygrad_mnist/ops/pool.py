@@ -44,8 +44,8 @@ def _windows(name: str, x: Tensor, settings: Settings, ceil_mode: bool, dims: in
         )
     count = []
     for n, k, s, p, d in zip(x.shape[-dims:], kernel, step, rim, gaps, strict=True):
-        room = n + 2 * p - d * (k - 1) - 1
-        number = (room + (s - 1 if ceil_mode else 0)) // s + 1
+        reach = n + 2 * p - d * (k - 1) - 1
+        number = (reach + (s - 1 if ceil_mode else 0)) // s + 1
         if ceil_mode and (number - 1) * s >= n + p:
             number -= 1  # the last window must start inside of the image or its left rim
         count.append(number)
@@ -66,7 +66,8 @@ def _flat_and_deep(win: Windows) -> tuple[Windows, Windows]:
     return flat, Windows(*((part[0], one) for part, one in deep))
 
 
-def _images(name: str, x: Tensor, ndim: int = 4) -> Tensor:
+def batched(name: str, x: Tensor, ndim: int = 4) -> Tensor:
+    """Return images with a dimension for the batch; ShapeError for other numbers of dimensions."""
     if x.ndim == ndim:
         return x
     if x.ndim != ndim - 1:
@@ -85,9 +86,9 @@ def max_pool2d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    """The largest element of each window; with `return_indices` also where it is in its image.
+    """The largest element of each window; with `return_indices` also its index in the image.
 
-    Equal elements: the gradient goes to the first of them.
+    Of equal elements, the first gets the gradient.
 
     >>> import tinygrad_mnist as tg
     >>> import tinygrad_mnist.nn.functional as F
@@ -95,7 +96,7 @@ def max_pool2d(
     tensor([[[[ 5.,  7.],
               [13., 15.]]]])
     """
-    x = _images("max_pool2d", input)
+    x = batched("max_pool2d", input)
     win = _windows("max_pool2d", x, (kernel_size, stride, padding, dilation), ceil_mode)
     y = table.max_pool(x, win=win)
     result = y if input.ndim == 4 else shape.squeeze(y, 0)
@@ -105,11 +106,11 @@ def max_pool2d(
     return result, index if input.ndim == 4 else shape.squeeze(index, 0)
 
 
-def _one(value: Any, other: Any) -> Any:
+def _flat(value: Any, first: Any) -> Any:
     """A one-dimensional setting as a two-dimensional one."""
     if value in (None, (), []):
         return None
-    return (other, value[0] if isinstance(value, (tuple, list)) else value)
+    return (first, value[0] if isinstance(value, (tuple, list)) else value)
 
 
 def max_pool1d(
@@ -122,7 +123,7 @@ def max_pool1d(
     return_indices: bool = False,
 ) -> Any:
     """`max_pool2d` along the last dimension of (n, channels, length)."""
-    settings = (_one(kernel_size, 1), _one(stride, 1), _one(padding, 0), _one(dilation, 1))
+    settings = (_flat(kernel_size, 1), _flat(stride, 1), _flat(padding, 0), _flat(dilation, 1))
     wide = shape.unsqueeze(input, -2)
     result = max_pool2d(wide, *settings, ceil_mode, return_indices)
     if return_indices:
@@ -141,17 +142,17 @@ def avg_pool2d(
     divisor_override: int | None = None,
 ) -> Tensor:
     """The mean of each window; padding counts as zeros, or not at all (count_include_pad=False)."""
-    x = _images("avg_pool2d", input)
+    x = batched("avg_pool2d", input)
     win = _windows("avg_pool2d", x, (kernel_size, stride, padding, 1), ceil_mode)
     total = table.pool_sum(x, win=win)
-    y = _shared(total, win, x, ceil_mode, count_include_pad, divisor_override)
+    y = _divided(total, win, x, ceil_mode, count_include_pad, divisor_override)
     return y if input.ndim == 4 else shape.squeeze(y, 0)
 
 
-def _shared(
+def _divided(
     total: Tensor, win: Windows, x: Tensor, ceil_mode: bool, with_padding: bool, divisor: Any
 ) -> Tensor:
-    """The windows' sums divided by how many elements they count."""
+    """The windows' sums divided by the number of elements that count."""
     if divisor == 0:
         raise RuntimeError("divisor must be not zero")
     if divisor is not None:
@@ -162,7 +163,7 @@ def _shared(
 
 
 def _counts(win: Windows, size: tuple[int, ...], with_padding: bool) -> Any:
-    """How many elements each window has: what reaches over the far rim never counts."""
+    """How many elements each window has; those beyond the far rim never count."""
     sides = []
     for k, s, p, m, n in zip(win.size, win.stride, win.padding, win.number, size, strict=True):
         start = np.arange(m) * s - p
@@ -180,7 +181,7 @@ def avg_pool1d(
     count_include_pad: bool = True,
 ) -> Tensor:
     """`avg_pool2d` along the last dimension of (n, channels, length)."""
-    settings = (_one(kernel_size, 1), _one(stride, 1), _one(padding, 0))
+    settings = (_flat(kernel_size, 1), _flat(stride, 1), _flat(padding, 0))
     wide = shape.unsqueeze(input, -2)
     return shape.squeeze(avg_pool2d(wide, *settings, ceil_mode, count_include_pad), -2)
 
@@ -195,7 +196,7 @@ def max_pool3d(
     return_indices: bool = False,
 ) -> Any:
     """`max_pool2d` of volumes (n, channels, depth, height, width)."""
-    x = _images("max_pool3d", input, 5)
+    x = batched("max_pool3d", input, 5)
     settings = (kernel_size, stride, padding, dilation)
     flat, deep = _flat_and_deep(_windows("max_pool3d", x, settings, ceil_mode, 3))
     n, c, frames, *size = x.shape
@@ -208,10 +209,10 @@ def max_pool3d(
         return result
     top = table.reshape(y.detach(), shape=(n, c, *deep.number))
     frame = table.pool_index(columns.detach(), top, win=deep)  # of frames times pixels of a result
-    within = table.pool_index(images.detach(), tops.detach(), win=flat)
-    within = table.reshape(within, shape=(n, c, frames * math.prod(flat.number)))
+    in_frame = table.pool_index(images.detach(), tops.detach(), win=flat)
+    in_frame = table.reshape(in_frame, shape=(n, c, frames * math.prod(flat.number)))
     at = table.reshape(frame, shape=(n, c, math.prod(deep.number)))
-    pixel = table.gather(within, at, axis=2)
+    pixel = table.gather(in_frame, at, axis=2)
     index = table.floor_divide(at, math.prod(flat.number)) * math.prod(size) + pixel
     index = table.reshape(index, shape=y.shape)
     return result, index if input.ndim == 5 else shape.squeeze(index, 0)
@@ -243,7 +244,7 @@ def avg_pool3d(
     divisor_override: int | None = None,
 ) -> Tensor:
     """`avg_pool2d` of volumes (n, channels, depth, height, width)."""
-    x = _images("avg_pool3d", input, 5)
+    x = batched("avg_pool3d", input, 5)
     win = _windows("avg_pool3d", x, (kernel_size, stride, padding, 1), ceil_mode, 3)
     flat, deep = _flat_and_deep(win)
     n, c, frames, *size = x.shape
@@ -251,7 +252,7 @@ def avg_pool3d(
     columns = table.reshape(sums, shape=(n, c, frames, math.prod(flat.number)))
     total = table.pool_sum(columns, win=deep)
     total = table.reshape(total, shape=(n, c, *win.number))
-    y = _shared(total, win, x, ceil_mode, count_include_pad, divisor_override)
+    y = _divided(total, win, x, ceil_mode, count_include_pad, divisor_override)
     return y if input.ndim == 5 else shape.squeeze(y, 0)
 
 
@@ -261,21 +262,21 @@ def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
 
     Window i of m over n elements goes from floor(i n / m) to ceil((i + 1) n / m).
     """
-    _images("adaptive_avg_pool2d", input)
+    batched("adaptive_avg_pool2d", input)
     return adaptive_mean(input, output_sizes(input, output_size, 2))
 
 
 @in_float32
 def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
     """`adaptive_avg_pool2d` along the last dimension."""
-    _images("adaptive_avg_pool1d", input, 3)
+    batched("adaptive_avg_pool1d", input, 3)
     return adaptive_mean(input, output_sizes(input, output_size, 1))
 
 
 @in_float32
 def adaptive_avg_pool3d(input: Tensor, output_size: Any) -> Tensor:
     """`adaptive_avg_pool2d` of volumes (n, channels, depth, height, width)."""
-    _images("adaptive_avg_pool3d", input, 5)
+    batched("adaptive_avg_pool3d", input, 5)
     return adaptive_mean(input, output_sizes(input, output_size, 3))
 
 
@@ -298,7 +299,7 @@ def adaptive_mean(x: Tensor, sizes: tuple[int, ...]) -> Tensor:
 
 
 def adaptive_ends(n: int, m: int) -> list[tuple[int, int]]:
-    """Where window i of m over n elements begins and ends."""
+    """The first element of each of m windows over n elements, and the one after its last."""
     return [(i * n // m, -(-(i + 1) * n // m)) for i in range(m)]
 
 

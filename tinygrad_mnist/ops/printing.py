@@ -1,4 +1,4 @@
-"""A Tensor as text, to the letter as PyTorch prints it: four decimals, lines of 80 columns.
+"""A Tensor as text, exactly as PyTorch prints it: four decimals, lines of 80 columns.
 
 https://docs.pytorch.org/docs/stable/generated/torch.set_printoptions.html gives the defaults.
 """
@@ -34,8 +34,8 @@ def set_printoptions(
 ) -> None:
     """Set how Tensors are printed; None leaves a setting as it is.
 
-    `profile` is "default", "short" or "full" and comes first; `sci_mode` None, which chooses for
-    each Tensor, is what every call goes back to.
+    `profile` is "default", "short" or "full" and applies first. Every call resets `sci_mode`, whose
+    default None chooses for each Tensor.
 
     >>> import tinygrad_mnist as tg
     >>> set_printoptions(precision=2)
@@ -45,11 +45,11 @@ def set_printoptions(
     """
     if profile is not None:
         OPTIONS.update(PROFILES[profile])
-    given = {
+    settings = {
         "precision": precision, "threshold": threshold, "edgeitems": edgeitems,
         "linewidth": linewidth,
     }  # fmt: skip
-    OPTIONS.update({name: value for name, value in given.items() if value is not None})
+    OPTIONS.update({name: value for name, value in settings.items() if value is not None})
     OPTIONS["sci_mode"] = sci_mode
 
 
@@ -58,7 +58,7 @@ def get_printoptions() -> dict[str, Any]:
     return dict(OPTIONS)
 
 
-def render(tensor: Tensor) -> str:
+def text_of(tensor: Tensor) -> str:
     """Return `repr(tensor)`."""
     refuse_read("repr()")
     array, prefix = tensor._data, "tensor("
@@ -103,7 +103,7 @@ def corners(array: Array) -> Array:
 
 
 def formatter(array: Array) -> tuple[Callable[[Any], str], int]:
-    """How to write each element so that all are equally wide; and how wide that is."""
+    """A function that writes each element with the same width, and that width."""
     if array.dtype.kind != "f":
         plain = [str(value) for value in array.ravel().tolist()]
         width = max(map(len, plain))
@@ -150,6 +150,6 @@ def block(
             [*inner[0], *gap, *inner[1]]
         ) + "]"  # fmt: skip
     parts = [*map(write, first.tolist()), *gap, *map(write, last.tolist())]
-    a_line = max(1, (OPTIONS["linewidth"] - indent) // (width + 2))
-    lines = [", ".join(parts[i : i + a_line]) for i in range(0, len(parts), a_line)]
+    per_line = max(1, (OPTIONS["linewidth"] - indent) // (width + 2))
+    lines = [", ".join(parts[i : i + per_line]) for i in range(0, len(parts), per_line)]
     return "[" + (",\n" + " " * (indent + 1)).join(lines) + "]"

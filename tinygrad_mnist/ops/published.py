@@ -7,7 +7,9 @@ them: `elementwise.py` those that have a derivative, `compare.py` the others.
 from __future__ import annotations
 
 import inspect
+import keyword
 import re
+import sys
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -20,7 +22,7 @@ from tinygrad_mnist.autograd.record import name_rows, op
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops.arguments import public
 
-# What `help` shows, by the number of arrays.
+# The signatures that `help` shows, by the number of arrays.
 SIGNATURES = {
     n: inspect.Signature(
         [
@@ -47,7 +49,7 @@ class Publication(NamedTuple):
 def elementwise(
     kernel: Kernel, *, also: str = "", doc: str = "", **rules: Any
 ) -> Callable[..., Tensor]:
-    """Declare an op that is a public function and a method of Tensor: `op`, and nothing else.
+    """Declare an op that is a public function and a method of Tensor without further code.
 
     `also` holds its other names, separated by spaces. `doc` is the first sentence of its
     docstring, in place of the kernel's. A second sentence, of shapes and dtypes, is added.
@@ -61,6 +63,11 @@ def elementwise(
             f"not ({names}); declare it with op(), and write its public function in its "
             "family's file"
         )
+    results = getattr(kernel, "nout", 1)
+    if results != 1:
+        raise TypeError(f"{declared.name}: an op has one result, and this kernel {results}")
+    if not isinstance(also, str):
+        raise TypeError(f"{declared.name}: also={also!r} must be names in one str, with spaces")
     row.publication = Publication(tuple(also.split()), doc)  # type: ignore[attr-defined]
     return row
 
@@ -76,18 +83,30 @@ def publications(table: ModuleType) -> Iterator[tuple[Any, Publication]]:
 def publish(page: dict[str, Any], table: ModuleType) -> list[str]:
     """Put the public functions of the table's rows into a module's globals; return their names.
 
-    All rows are named and entered in REGISTRY before. Raises TypeError for a name of two rows.
+    First name all rows and enter them in REGISTRY. Raises TypeError for a name of two rows.
     """
     name_rows(vars(table))
     names: list[str] = []
     for row, publication in publications(table):
         function = public_function(row, publication, page["__name__"])
         for name in (row.op.row, *publication.aliases):
-            if name in names:
-                raise TypeError(f"{name} is the name of two rows of the table")
+            check_name(name, names)
             page[name] = function
             names.append(name)
     return names
+
+
+def check_name(name: str, earlier: list[str]) -> None:
+    """Raise TypeError for a name that a public function and method cannot have."""
+    if name in earlier:
+        raise TypeError(f"{name} is the name of two rows of the table")
+    if not name.isidentifier() or keyword.iskeyword(name) or name.endswith("_"):
+        raise TypeError(
+            f"{name!r} cannot be the name of a row: it must be an identifier without an underscore "
+            "at its end, which stands for the form in place"
+        )
+    if hasattr(Tensor, name):  # the methods of the families come later
+        raise TypeError(f"{name} cannot be the name of a row: Tensor.{name} is something else")
 
 
 def public_names(table: ModuleType, with_rules: bool) -> list[str]:
@@ -105,6 +124,8 @@ def public_function(row: Any, publication: Publication, module: str) -> Callable
     kernel, arrays = row.op.kernel, len(row.op.params)
     own = not isinstance(kernel, np.ufunc)
     first = publication.doc or (first_paragraph(kernel) if own else row.__doc__)
+    if not first and sys.flags.optimize < 2:
+        raise TypeError(f"{row.op.row}: its kernel has no docstring; write doc='A sentence.'")
     row.__doc__ = f"{in_public_words(first)}\n\n{SHAPES[arrays]} {dtypes_of(kernel)}".rstrip()
     row.__signature__ = SIGNATURES[arrays]
     function: Any = public(row)
@@ -124,7 +145,7 @@ def in_public_words(doc: str) -> str:
 
 
 def dtypes_of(kernel: Kernel) -> str:
-    """A sentence on the dtypes that a ufunc takes and gives; kernels of our own have theirs."""
+    """A sentence on the dtypes of a ufunc; kernels of our own have one already."""
     if not isinstance(kernel, np.ufunc):
         return ""
     d, q = "d" * kernel.nin, "q" * kernel.nin

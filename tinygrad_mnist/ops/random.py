@@ -54,7 +54,7 @@ class Generator:
         """Start again at `seed`."""
         refuse_unrecorded("manual_seed()")
         self._seed = int(seed)
-        if self._rng is not None:  # the same object: a captured program holds on to it
+        if self._rng is not None:  # the same object, which a captured program refers to
             self._rng.bit_generator.state = self._fresh().state
         return self
 
@@ -62,7 +62,7 @@ class Generator:
         return np.random.PCG64(self._seed % 2**64)
 
     def seed(self) -> int:
-        """Start again at a seed from the operating system; returns it."""
+        """Start again at a seed from the operating system; return that seed."""
         return self.manual_seed(int.from_bytes(os.urandom(8), "big") >> 1)._seed
 
     @property
@@ -81,7 +81,7 @@ class Generator:
         return dict(self.rng.bit_generator.state)
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Go to a position in the stream."""
+        """Move to a position in the stream."""
         refuse_unrecorded("set_rng_state()")
         self.rng.bit_generator.state = state
 
@@ -90,22 +90,22 @@ default_generator = Generator()
 
 
 def manual_seed(seed: int) -> Generator:
-    """Seed the generator that serves all calls that name none."""
+    """Seed the default generator, which serves all calls that name none."""
     return default_generator.manual_seed(seed)
 
 
 def initial_seed() -> int:
-    """Return the seed of that generator."""
+    """Return the seed of the default generator."""
     return default_generator.initial_seed()
 
 
 def get_rng_state() -> dict[str, Any]:
-    """Return the position of that generator in its stream."""
+    """Return the position of the default generator in its stream."""
     return default_generator.get_state()
 
 
 def set_rng_state(new_state: dict[str, Any]) -> None:
-    """Put that generator back to a position."""
+    """Move the default generator to a position in its stream."""
     default_generator.set_state(new_state)
 
 
@@ -141,10 +141,10 @@ def randint(
         low, high = 0, low
     if low >= high:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got {low} >= {high}")
-    kind = np.dtype(dtype or np.int64)
+    result_dtype = np.dtype(dtype or np.int64)
     shape = size_of((size,))
     return call_recorded(
-        table.integers, low=low, high=high, shape=shape, dtype=kind, rng=rng_of(generator)
+        table.integers, low=low, high=high, shape=shape, dtype=result_dtype, rng=rng_of(generator)
     )
 
 
@@ -182,7 +182,7 @@ def normal(
 ) -> Tensor:
     """Normal with the given means and standard deviations, through which no gradient flows.
 
-    Each is a number or a Tensor; of two numbers, `size` of them.
+    Each is a number or a Tensor; for two numbers, `size` is the shape of the result.
     """
     mean, std = (v.detach() if isinstance(v, Tensor) else v for v in (mean, std))
     if np.any(np.less(unwrap(std), 0)):
@@ -207,7 +207,7 @@ def bernoulli(input: Tensor, p: float | None = None, *, generator: Any = None) -
 def multinomial(
     input: Tensor, num_samples: int, replacement: bool = False, *, generator: Any = None
 ) -> Tensor:
-    """Indices drawn with the row's weights, with or without replacement."""
+    """Indices drawn with the weights of each row, with or without replacement."""
     if input.dtype.kind != "f" or not 1 <= input.ndim <= 2 or num_samples < 1:
         raise RuntimeError(
             "multinomial needs floats in one or two dimensions and at least one sample, not "

@@ -1,4 +1,4 @@
-"""Many elements to one: sums, means, extremes, norms, and softmax and its relatives."""
+"""Reductions: sums, means, extremes and norms; softmax and its relatives."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
 METHODS = __all__
 
 
-class Found(NamedTuple):
+class ValuesIndices(NamedTuple):
     """The results of `max(dim)`, `sort` and the like: the values and their indices."""
 
     values: Tensor
@@ -48,30 +48,30 @@ class MinMax(NamedTuple):
 # Functions that differ only in the row they call
 
 
-def reduction(row: Callable[..., Tensor], what: str) -> Callable[..., Tensor]:
+def reduction(row: Callable[..., Tensor], doc: str) -> Callable[..., Tensor]:
     """Make a function that reduces `dim`, or all dimensions, by a row of the table."""
 
     @public
     def reduced(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
         return row(input, axis=axes_of(input.ndim, dim), keepdims=keepdim)
 
-    reduced.__doc__ = what
+    reduced.__doc__ = doc
     return reduced
 
 
-def position(row: Callable[..., Tensor], what: str) -> Callable[..., Tensor]:
+def position(row: Callable[..., Tensor], doc: str) -> Callable[..., Tensor]:
     """Make argmax or argmin."""
 
     @public
-    def found(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    def index_of(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
         axis = None if dim is None or not input.ndim else dim_of(input.ndim, dim)
         return row(input, axis=axis, keepdims=keepdim)
 
-    found.__doc__ = what
-    return found
+    index_of.__doc__ = doc
+    return index_of
 
 
-def along(row: Callable[..., Tensor], what: str) -> Callable[..., Tensor]:
+def along(row: Callable[..., Tensor], doc: str) -> Callable[..., Tensor]:
     """Make softmax or log_softmax; a number counts as a vector of one element."""
 
     @public
@@ -81,7 +81,7 @@ def along(row: Callable[..., Tensor], what: str) -> Callable[..., Tensor]:
             return row(x, axis=axis)
         return table.reshape(row(table.reshape(x, shape=(1,)), axis=0), shape=())
 
-    spread.__doc__ = what
+    spread.__doc__ = doc
     return spread
 
 
@@ -89,7 +89,7 @@ def extreme(
     whole: Callable[..., Tensor],
     where: Callable[..., Tensor],
     pair: Callable[..., Tensor],
-    what: str,
+    doc: str,
 ) -> Callable[..., Any]:
     """Make max or min, in their three forms."""
 
@@ -102,13 +102,13 @@ def extreme(
             return whole(x)
         axis = dim_of(x.ndim, dim)
         if not x.ndim:
-            return Found(whole(x), where(x, axis=None))
+            return ValuesIndices(whole(x), where(x, axis=None))
         index = where(x, axis=axis, keepdims=True)
         values = table.gather(x, index, axis=axis)
         shape = kept_shape(x.shape, axis) if keepdim else dropped_shape(x.shape, (axis,))
-        return Found(*(table.reshape(y, shape=shape) for y in (values, index)))
+        return ValuesIndices(*(table.reshape(y, shape=shape) for y in (values, index)))
 
-    extremes.__doc__ = what
+    extremes.__doc__ = doc
     return extremes
 
 
@@ -116,10 +116,10 @@ amax = reduction(table.amax, "The largest over `dim` (all dimensions); ties shar
 amin = reduction(table.amin, "The smallest over `dim` (all dimensions); ties share the gradient.")
 any = reduction(table.any, "Tell whether some element over `dim` is not zero.")
 argmax = position(
-    table.argmax, "Where the first largest is, along `dim` or in the flattened input."
+    table.argmax, "The index of the first maximum, along `dim` or in the flattened input."
 )
 argmin = position(
-    table.argmin, "Where the first smallest is, along `dim` or in the flattened input."
+    table.argmin, "The index of the first minimum, along `dim` or in the flattened input."
 )
 max = extreme(
     table.highest, table.argmax, table.maximum,
@@ -139,7 +139,7 @@ def logsumexp(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     return table.logsumexp(floating(input), axis=axes_of(input.ndim, dim), keepdims=keepdim)
 
 
-def widened(x: Any, dtype: Any) -> Any:
+def in_wide_dtype(x: Any, dtype: Any) -> Any:
     """Return x in `dtype`; without one, integers and bools as int64."""
     return as_dtype(x, dtype or ("int64" if x.dtype.kind in "biu" else None))
 
@@ -165,10 +165,10 @@ def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = N
 
 @public
 def mean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
-    """The mean over `dim` (all dimensions); nan for an empty one. RuntimeError for integers."""
+    """The mean over `dim` (all dimensions); NaN of no elements. RuntimeError for integers."""
     x = as_dtype(input, dtype)
     if x.dtype.kind != "f":
-        raise RuntimeError(f"mean() of {x.dtype} has no dtype; ask for one, or cast to float first")
+        raise RuntimeError(f"mean() of {x.dtype} has no dtype; name one, or cast to float first")
     return table.mean(x, axis=axes_of(x.ndim, dim), keepdims=keepdim)
 
 
@@ -210,7 +210,7 @@ def prod(
     input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None
 ) -> Tensor:
     """The product over `dim` (all dimensions), as a tree of pairs: differentiable at zeros too."""
-    x = widened(input, dtype)
+    x = in_wide_dtype(input, dtype)
     axis = 0 if dim is None else dim_of(x.ndim, dim)
     shape = kept_shape(x.shape, None if dim is None else (axis,))
     x = table.reshape(x, shape=(-1,)) if dim is None or not x.ndim else x
@@ -218,7 +218,7 @@ def prod(
     if n == 0:
         x = table.sum(x, axis=(axis,), keepdims=True) + 1
     if n == 1:
-        x = table.cast(x, dtype=x.dtype)  # a result of its own, not a view
+        x = table.cast(x, dtype=x.dtype)  # new memory, not a view
     while n > 1:
         half = n // 2
         pairs = table.narrow(x, axis, 0, half) * table.narrow(x, axis, half, half)
@@ -240,7 +240,7 @@ def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
 
 
 def scan(combine: Callable[..., Any], x: Tensor, dim: int) -> Tensor:
-    """All the running combinations along `dim`, doubling the reach at each step."""
+    """All running combinations along `dim`; each step doubles their reach."""
     axis = dim_of(x.ndim, dim)
     n, reach = x.shape[axis] if x.ndim else 1, 1
     if n < 2:
@@ -288,7 +288,7 @@ def nuclear(x: Tensor, axes: tuple[int, ...], *, keepdim: bool) -> Tensor:
     a = table.permute(x, axes=(*(i for i in range(x.ndim) if i not in axes), *axes))
     length = norm(a, 2, (-2, -1), keepdim=True)
     q = a / table.where(table.eq(length, 0), 1.0, length)
-    for _ in range(50):  # a singular value of 1e-6 of the norm has come to 1 by then
+    for _ in range(50):  # enough for a singular value of 1e-6 of the norm to reach 1
         q = q * 1.5 - table.matmul(table.matmul(q, q.mT), q) * 0.5
     y = table.sum(a * q, axis=(a.ndim - 2, a.ndim - 1))
     return table.reshape(y, shape=kept_shape(x.shape, axes)) if keepdim else y
@@ -315,19 +315,19 @@ aminmax = composed(
     "`amin` and `amax` together.", lambda input, **kw: MinMax(amin(input, **kw), amax(input, **kw))
 )
 count_nonzero = composed(
-    "How many elements over `dim` are not zero.",
+    "The number of elements over `dim` that are not zero.",
     lambda input, dim=None: sum(table.ne(input, 0), dim),
 )
 cumprod = composed(
     "Running products along `dim`, in log2(n) steps: differentiable at zeros too.",
-    in_float32(lambda input, dim, *, dtype=None: scan(table.mul, widened(input, dtype), dim)),
+    in_float32(lambda input, dim, *, dtype=None: scan(table.mul, in_wide_dtype(input, dtype), dim)),
 )
 logcumsumexp = composed(
     "log of the running sums of exp(input) along `dim`, stable for huge elements.",
     in_float32(lambda input, dim: scan(table.logaddexp, input, dim)),
 )
 nansum = composed(
-    "The sum over `dim` of what is not NaN.",
+    "The sum over `dim` of the elements that are not NaN.",
     lambda input, *args, **kw: sum(
         input if input.dtype.kind != "f" else table.where(table.isnan(input), 0.0, input),
         *args,
@@ -335,7 +335,7 @@ nansum = composed(
     ),
 )
 nanmean = composed(
-    "The mean over `dim` of what is not NaN.",
+    "The mean over `dim` of the elements that are not NaN.",
     in_float32(
         lambda input, dim=None, keepdim=False, **kw: (
             nansum(input, dim, keepdim, **kw) / sum(~table.isnan(input), dim, keepdim)

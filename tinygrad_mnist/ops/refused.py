@@ -1,4 +1,4 @@
-"""Which dtypes PyTorch's functions refuse, where NumPy would find some answer.
+"""The dtypes that PyTorch's functions refuse, though NumPy would take them.
 
 `tests/reports/dtypes.json` lists what PyTorch gives for every (function, dtype).
 """
@@ -42,16 +42,16 @@ REFUSED: dict[str, str] = {
 
 
 def refuse(family: dict[str, Any]) -> None:
-    """Let the public functions among a module's globals refuse what PyTorch's do, by any name."""
+    """Make a module's public functions, under all their names, refuse what PyTorch's do."""
     for name in REFUSED.keys() & set(family["__all__"]):
         function = family[name]
-        if hasattr(function, "refuses"):  # it came from `rows.py`
+        if hasattr(function, "refuses"):  # made in `rows.py`
             continue
-        refuser = refusing(function, name, REFUSED[name])
+        refuser = refuser_of(function, name, REFUSED[name])
         family |= {alias: refuser for alias in family["__all__"] if family[alias] is function}
 
 
-def refusing(function: Callable[..., Any], name: str, kinds: str) -> Callable[..., Any]:
+def refuser_of(function: Callable[..., Any], name: str, kinds: str) -> Callable[..., Any]:
     """Make a function raise DTypeError for a first argument of those kinds."""
 
     @functools.wraps(function)

@@ -1,6 +1,6 @@
-"""Images on another grid of pixels: resizing, and sampling at any places.
+"""Images on another grid of pixels: resizing.
 
-Source coordinates, weights and rims are those of PyTorch's UpSample.h and GridSampler.h.
+Source coordinates, weights and rims are those of PyTorch's UpSample.h.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ def interpolate(
     recompute_scale_factor: bool | None = None,
     antialias: bool = False,
 ) -> Tensor:
-    """input (n, c, ...) resized to `size`, or by `scale_factor`, in its 1 to 3 dimensions of space.
+    """input (n, c, ...) resized to `size`, or by `scale_factor`, in its last dimensions.
 
     `mode`: "nearest", "nearest-exact", "linear", "bilinear", "bicubic", "trilinear" or "area".
-    With `align_corners` the first and last pixels keep their places; `antialias` widens the kernel
+    `align_corners` keeps the positions of the first and last pixels; `antialias` widens the kernel
     of "bilinear" and "bicubic" where the image shrinks.
 
     Raises ValueError or NotImplementedError for settings that do not go together, ShapeError where
@@ -53,28 +53,28 @@ def interpolate(
     """
     _check_mode(input, mode, align_corners, antialias)
     lengths = input.shape[2:]
-    to, factors = _sizes(lengths, size, scale_factor)
+    sizes, factors = _sizes(lengths, size, scale_factor)
     if recompute_scale_factor:
         if factors is None:
             raise ValueError("recompute_scale_factor is not meaningful with an explicit size.")
         factors = None
     if mode == "area":
-        return pool.adaptive_mean(input, to)
-    if min(to) < 1 or min(lengths) < 1 or not input.shape[1]:
+        return pool.adaptive_mean(input, sizes)
+    if min(sizes) < 1 or min(lengths) < 1 or not input.shape[1]:
         raise ShapeError(
             f"Input and output sizes should be greater than 0, but got {list(input.shape)} and "
-            f"output {list(to)}"
+            f"output {list(sizes)}"
         )
-    if mode in ("nearest", "nearest-exact") and _whole(lengths, to, factors):
-        return _repeated(input, lengths, to)
+    if mode in ("nearest", "nearest-exact") and _whole(lengths, sizes, factors):
+        return _repeated(input, lengths, sizes)
     y = input
-    for i, (n, m) in enumerate(zip(lengths, to, strict=True)):
+    for i, (n, m) in enumerate(zip(lengths, sizes, strict=True)):
         factor = None if factors is None else factors[i]
         if mode in ("nearest", "nearest-exact"):
             y = _nearest(y, i + 2, m, factor, mode)
             continue
         if n == m and (mode != "bicubic" or factor in (None, 1) or align_corners):
-            continue  # as PyTorch, whatever the factor is
+            continue  # as in PyTorch, for any factor
         scale = _scale(n, m, factor, bool(align_corners))
         index, weight = _taps(n, m, scale, mode, bool(align_corners), antialias)
         y = table.mix(y, index, weight.astype(y.dtype), axis=i + 2)
@@ -103,53 +103,59 @@ def _check_mode(x: Tensor, mode: str, align_corners: bool | None, antialias: boo
 def _sizes(
     lengths: tuple[int, ...], size: Any, scale_factor: Any
 ) -> tuple[tuple[int, ...], tuple[float, ...] | None]:
-    """The new lengths, and the factors where those were given."""
+    """The new lengths, and the factors that were passed, if any."""
     if size is not None and scale_factor is not None:
         raise ValueError("only one of size or scale_factor should be defined")
-    asked = scale_factor if size is None else size
-    if asked is None:
+    size_or_factor = scale_factor if size is None else size
+    if size_or_factor is None:
         raise ValueError("either size or scale_factor should be defined")
-    several = tuple(asked) if isinstance(asked, (tuple, list)) else (asked,) * len(lengths)
-    if len(several) != len(lengths):
+    values = (
+        tuple(size_or_factor)
+        if isinstance(size_or_factor, (tuple, list))
+        else (size_or_factor,) * len(lengths)
+    )
+    if len(values) != len(lengths):
         word = "size" if scale_factor is None else "scale_factor"
-        raise ValueError(f"{word} {asked} must be one number, or one for each of {list(lengths)}")
+        raise ValueError(
+            f"{word} {size_or_factor} must be one number, or one for each of {list(lengths)}"
+        )
     if size is not None:
-        return tuple(int(n) for n in several), None
-    return tuple(math.floor(n * f) for n, f in zip(lengths, several, strict=True)), several
+        return tuple(int(n) for n in values), None
+    return tuple(math.floor(n * f) for n, f in zip(lengths, values, strict=True)), values
 
 
 def _scale(n: int, m: int, factor: float | None, align_corners: bool) -> float:
-    """How far apart the sources of two neighbours are."""
+    """The distance between the sources of two neighbours."""
     if align_corners:
         return (n - 1) / (m - 1) if m > 1 else 0.0
     return 1 / factor if factor else n / m
 
 
 def _whole(
-    lengths: tuple[int, ...], to: tuple[int, ...], factors: tuple[float, ...] | None
+    lengths: tuple[int, ...], sizes: tuple[int, ...], factors: tuple[float, ...] | None
 ) -> bool:
     """Tell whether each pixel becomes a block of equal ones."""
-    pairs = list(zip(lengths, to, strict=True))
+    pairs = list(zip(lengths, sizes, strict=True))
     if any(m % n for n, m in pairs):
         return False
     return factors is None or factors == tuple(m // n for n, m in pairs)
 
 
-def _repeated(x: Tensor, lengths: tuple[int, ...], to: tuple[int, ...]) -> Tensor:
-    """Each pixel as a block: its gradient is a sum of the block, without indices."""
+def _repeated(x: Tensor, lengths: tuple[int, ...], sizes: tuple[int, ...]) -> Tensor:
+    """Repeat each pixel as a block, whose gradient is a sum, without indices."""
     spread = [1 for _ in lengths for _ in "ab"]
     blocks = [1 for _ in lengths for _ in "ab"]
     spread[::2] = blocks[::2] = lengths
-    blocks[1::2] = [m // n for n, m in zip(lengths, to, strict=True)]
+    blocks[1::2] = [m // n for n, m in zip(lengths, sizes, strict=True)]
     lead = x.shape[:2]
     wide = table.broadcast_to(table.reshape(x, shape=(*lead, *spread)), shape=(*lead, *blocks))
-    return shape.clone(table.reshape(wide, shape=(*lead, *to)))
+    return shape.clone(table.reshape(wide, shape=(*lead, *sizes)))
 
 
 def _nearest(x: Tensor, axis: int, m: int, factor: float | None, mode: str) -> Tensor:
     n = x.shape[axis]
     if x.ndim == 4 and mode == "nearest" and m in (n, 2 * n):
-        factor = None  # as PyTorch for images, whatever it was
+        factor = None  # as in PyTorch for images, for any factor
     if n == m and not factor:
         return x
     scale = np.float32(_scale(n, m, factor, align_corners=False))
@@ -161,7 +167,7 @@ def _nearest(x: Tensor, axis: int, m: int, factor: float | None, mode: str) -> T
 def _taps(
     n: int, m: int, scale: float, mode: str, align_corners: bool, antialias: bool
 ) -> tuple[Array, Array]:
-    """Of which of n elements each of m is a mixture, and in which shares."""
+    """The elements, of n, that each of m is a mixture of, and their shares."""
     cubic = mode == "bicubic"
     if antialias:
         return _wide_taps(n, m, scale, cubic)
@@ -187,7 +193,7 @@ def _cubic(x: Array, a: float) -> Array:
 
 
 def _wide_taps(n: int, m: int, scale: float, cubic: bool) -> tuple[Array, Array]:
-    """Taps of a kernel as wide as the distance of two sources; Pillow's resize has the same."""
+    """The taps of a kernel as wide as the distance between two sources, as in Pillow's resize."""
     wide = max(scale, 1.0)
     support = (2.0 if cubic else 1.0) * wide
     center = scale * (np.arange(m) + 0.5)
@@ -195,8 +201,8 @@ def _wide_taps(n: int, m: int, scale: float, cubic: bool) -> tuple[Array, Array]
     last = np.minimum((center + support + 0.5).astype(np.int64), n)
     reach = np.arange(int((last - first).max()))
     index = first[:, None] + reach
-    away = abs(index - center[:, None] + 0.5) / wide
-    weight = _cubic(away, -0.5) if cubic else np.maximum(1 - away, 0)
+    distance = abs(index - center[:, None] + 0.5) / wide
+    weight = _cubic(distance, -0.5) if cubic else np.maximum(1 - distance, 0)
     weight = np.where(index < last[:, None], weight, 0)
     return np.minimum(index, n - 1), weight / weight.sum(1, keepdims=True)
 

@@ -1,4 +1,4 @@
-"""Which elements are where: in sorted rows, in a set, in runs of equals."""
+"""Searches: in sorted rows, in a set, for runs of equals."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def searchsorted(
     side: str | None = None,
     sorter: Tensor | None = None,
 ) -> Tensor:
-    """Before which element of the last dimension each of input would stand, in its order.
+    """The index in the last dimension before which each element of input keeps the order.
 
     `sorted_sequence` is one dimension, or has the leading ones of input. With `right` (or
     side="right") it stands after its equals. `sorter` is the order that sorts the sequence.
@@ -64,7 +64,7 @@ def searchsorted(
 def bucketize(
     input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False
 ) -> Tensor:
-    """Between which of the sorted `boundaries` each element lies; on one, below it or `right`."""
+    """The interval of sorted `boundaries` of each element; on a boundary, the lower, or `right`."""
     if boundaries.ndim != 1:
         raise ShapeError(f"boundaries tensor must be 1 dimension, but got dim({boundaries.ndim})")
     return searchsorted(boundaries, input, out_int32=out_int32, right=right)
@@ -74,13 +74,13 @@ def bucketize(
 def isin(
     elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False
 ) -> Tensor:
-    """Tell of each element whether it is one of `test_elements` (with `invert`, none)."""
+    """Tell for each element whether it is one of `test_elements` (with `invert`, whether not)."""
     if not isinstance(elements, Tensor) and not isinstance(test_elements, Tensor):
         raise TypeError("isin: elements or test_elements must be a Tensor")
     refuse_read("isin()")
     x = tensor_of(elements, test_elements)._data
-    among = tensor_of(test_elements, elements)._data
-    return wrap(np.isin(x, among, assume_unique=False, invert=invert))
+    candidates = tensor_of(test_elements, elements)._data
+    return wrap(np.isin(x, candidates, assume_unique=False, invert=invert))
 
 
 @public
@@ -90,9 +90,9 @@ def unique_consecutive(
     return_counts: bool = False,
     dim: int | None = None,
 ) -> Any:
-    """The elements (slices along `dim`) without those that equal the one before.
+    """The elements (slices along `dim`) that differ from the one before.
 
-    On request where each went, and how long each run is.
+    On request also the index of each element's run, and the lengths of the runs.
     """
     refuse_read("unique_consecutive()")
     axis = 0 if dim is None else dim_of(input.ndim, dim)
@@ -101,15 +101,15 @@ def unique_consecutive(
     begins = np.ones(len(x), bool)
     if len(x):
         begins[1:] = (rows[1:] != rows[:-1]).any(1)
-    kept = x[begins] if dim is None else np.moveaxis(x[begins], 0, axis)
+    distinct = x[begins] if dim is None else np.moveaxis(x[begins], 0, axis)
     inverse = np.cumsum(begins) - 1
     counts = np.diff(np.flatnonzero(np.append(begins, True)))
-    found: list[Tensor] = [wrap(np.ascontiguousarray(kept))]
+    results: list[Tensor] = [wrap(np.ascontiguousarray(distinct))]
     if return_inverse:
-        found.append(wrap(inverse if dim is not None else inverse.reshape(input.shape)))
+        results.append(wrap(inverse if dim is not None else inverse.reshape(input.shape)))
     if return_counts:
-        found.append(wrap(counts))
-    return tuple(found) if len(found) > 1 else found[0]
+        results.append(wrap(counts))
+    return tuple(results) if len(results) > 1 else results[0]
 
 
 named(globals(), __all__)

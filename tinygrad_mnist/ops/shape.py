@@ -27,16 +27,30 @@ ALL = np.s_[:]
 
 @public
 def reshape(input: Tensor, *shape: Any) -> Tensor:
-    """The same elements in another shape; one length may be -1. A view where possible."""
-    return table.reshape(input, shape=size_of(shape))
+    """The same elements in another shape; one length may be -1.
+
+    A view where PyTorch's is one, else a copy: see `view`.
+    """
+    return _reshaped(input, size_of(shape))
+
+
+def _reshaped(input: Tensor, size: tuple[int, ...]) -> Tensor:
+    """`reshape` that shares memory where PyTorch's does, and only there."""
+    array = input._data
+    theirs = views.laid_out_as_pytorch(input)
+    if theirs is array or not array.size:
+        return table.reshape(input, shape=size)
+    if _shares(theirs, size):
+        return _viewed(input, size)
+    return table.reshape(clone(input) if _shares(array, size) else input, shape=size)
 
 
 @public
 def view(input: Tensor, *shape: Any) -> Tensor:
     """`reshape`; RuntimeError where PyTorch's would not share memory either.
 
-    Where this library's layout alone keeps it from sharing memory, it is a copy that is kept equal:
-    see `autograd/layout.py`.
+    Where only this library's layout rules out shared memory, the result is a copy that is kept
+    equal: see `autograd/layout.py`.
     """
     size = size_of(shape)
     if not _shares(views.laid_out_as_pytorch(input), size):
@@ -44,28 +58,44 @@ def view(input: Tensor, *shape: Any) -> Tensor:
             f"view of shape {list(size)} is not compatible with the layout of this Tensor of "
             f"shape {list(input.shape)}; use .reshape(...) instead"
         )
+    return _viewed(input, size)
+
+
+def _viewed(input: Tensor, size: tuple[int, ...]) -> Tensor:
+    """`view` of a size that PyTorch's would take."""
     tape = current().tape if TAPED else None
     if _shares(input._data, size) or not input._data.size:
         return table.reshape(input, shape=size)
     if tape is None:
-        return table.reshape(_in_c_order(input), shape=size)
+        return table.reshape(in_pytorch_order(input), shape=size)
     copy = table.reshape(input, shape=size)
     layout.Pair(input, copy._data)
     tape.copied(input, copy)
     return copy
 
 
-def _in_c_order(tensor: Tensor) -> Tensor:
-    """The Tensor with the same elements, and the same place in the graph, in C order."""
-    copy = np.array(tensor._data, order="C")
-    layout.Pair(tensor, copy)
-    return wrap(copy, tensor._node)
+def in_pytorch_order(tensor: Tensor) -> Tensor:
+    """Return a copy that lies in PyTorch's order and is kept equal, with the same node.
+
+    Of an expanded Tensor it expands a copy of its base, for writes have to reach all repetitions.
+    """
+    origin = views.origin_of(tensor)
+    if origin is not None and layout.repeats(tensor._data):
+        array = in_pytorch_order(origin.base)._data
+        for op, kw in origin.way:
+            array = op.kernel(array, **kw)
+        return wrap(array, tensor._node)
+    copy = wrap(np.array(tensor._data, order="C"), tensor._node)
+    layout.Pair(tensor, copy._data)
+    strides = views.laid_out_as_pytorch(tensor).strides
+    copy._origin = views.Layout(copy._data, strides, copy._data)
+    return copy
 
 
 def _shares(array: Any, size: tuple[int, ...]) -> bool:
-    """Tell whether the array in another shape shares its memory; True where it has no such shape.
+    """Tell whether the array can share its memory in another shape.
 
-    The op then reports what is wrong with the shape.
+    True for an impossible shape, which the op then reports.
     """
     try:
         array.reshape(size, copy=False)
@@ -100,15 +130,15 @@ def squeeze(input: Tensor, dim: Any = None) -> Tensor:
         axes = tuple(range(input.ndim))
     else:
         axes = dims_of(input.ndim, dim if isinstance(dim, (tuple, list)) else (dim,))
-    kept = tuple(n for i, n in enumerate(input.shape) if n != 1 or i not in axes)
-    return reshape(input, kept)
+    lengths = tuple(n for i, n in enumerate(input.shape) if n != 1 or i not in axes)
+    return table.reshape(input, shape=lengths)
 
 
 @public
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """With a new dimension of length one at `dim`."""
     axis = dim_of(input.ndim + 1, dim)
-    return reshape(input, (*input.shape[:axis], 1, *input.shape[axis:]))
+    return table.reshape(input, shape=(*input.shape[:axis], 1, *input.shape[axis:]))
 
 
 @public
@@ -143,18 +173,18 @@ def t(input: Tensor) -> Tensor:
 
 @public
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
-    """The dimensions `source` at the places `destination`, the others in their order; a view."""
+    """The dimensions `source` moved to `destination`, the others in their order; a view."""
     pair = (source, destination)
-    sources, places = (
+    sources, destinations = (
         dims_of(input.ndim, d if isinstance(d, (tuple, list)) else (d,)) for d in pair
     )
-    if len(sources) != len(places):
-        raise RuntimeError(f"movedim: {len(sources)} sources, {len(places)} destinations")
+    if len(sources) != len(destinations):
+        raise RuntimeError(f"movedim: {len(sources)} sources, {len(destinations)} destinations")
     if not input.ndim:
         return input
     axes = [i for i in range(input.ndim) if i not in sources]
-    for place, axis in sorted(zip(places, sources, strict=True)):
-        axes.insert(place, axis)
+    for position, axis in sorted(zip(destinations, sources, strict=True)):
+        axes.insert(position, axis)
     return table.permute(input, axes=tuple(axes))
 
 
@@ -181,10 +211,11 @@ def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
     """input itself if it is contiguous, else a copy that is."""
     if is_contiguous(input):
         return input
-    if input._data.flags.c_contiguous:  # but PyTorch would have laid it out in another way
+    if input._data.flags.c_contiguous:  # but PyTorch would lay it out in another way
         return clone(input)
-    row = reshape(input, (-1,))  # a copy, unless the elements lie at even distances
-    return reshape(clone(row) if shares_memory(row, input) else row, input.shape)
+    row = table.reshape(input, shape=(-1,))  # a copy, unless the elements lie at even distances
+    row = clone(row) if shares_memory(row, input) else row
+    return table.reshape(row, shape=input.shape)
 
 
 def shares_memory(a: Tensor, b: Tensor) -> bool:
@@ -198,7 +229,7 @@ def is_contiguous(x: Tensor) -> bool:
 
 
 def stride(x: Tensor) -> tuple[int, ...]:
-    """How many elements further the next one is, along each dimension, in PyTorch's layout."""
+    """The number of elements from one to the next along each dimension, in PyTorch's layout."""
     return tuple(step // x._data.itemsize for step in views.laid_out_as_pytorch(x).strides)
 
 
@@ -234,7 +265,7 @@ def flip(input: Tensor, *dims: Any) -> Tensor:
 
 @public
 def repeat(input: Tensor, *sizes: Any) -> Tensor:
-    """input laid out `sizes` times along each dimension, in new memory."""
+    """input repeated `sizes` times along each dimension, in new memory."""
     times = size_of(sizes)
     extra = len(times) - input.ndim
     if extra < 0:
@@ -249,16 +280,16 @@ def repeat(input: Tensor, *sizes: Any) -> Tensor:
 
 @public
 def tile(input: Tensor, *dims: Any) -> Tensor:
-    """`repeat`, with ones put before too few `dims`."""
+    """`repeat`, with ones in front of too few `dims`."""
     times = size_of(dims)
     return repeat(input, (1,) * (input.ndim - len(times)) + times)
 
 
 @public
 def constant_pad_nd(input: Tensor, pad: Sequence[int], value: float = 0) -> Tensor:
-    """`value` put before and after the last dimension, the one before it, ...: (b, a, b, a, ...).
+    """input padded with `value`; `pad` is (before, after) of the last dimension, then the others.
 
-    A negative length cuts off.
+    A negative length cuts elements off.
     """
     if len(pad) % 2 or len(pad) > 2 * input.ndim:
         raise RuntimeError(f"constant_pad_nd: {len(pad)} lengths for {input.ndim} dimensions")
@@ -268,9 +299,9 @@ def constant_pad_nd(input: Tensor, pad: Sequence[int], value: float = 0) -> Tens
     shape = tuple(n + b + a for n, b, a in ends)
     if min(shape, default=1) < 0:
         raise RuntimeError(f"constant_pad_nd: {list(pad)} leaves nothing of {list(input.shape)}")
-    inside = tuple(slice(max(-b, 0), n - max(-a, 0)) for n, b, a in ends)
+    interior = tuple(slice(max(-b, 0), n - max(-a, 0)) for n, b, a in ends)
     key = tuple(slice(max(b, 0), n + b + a - max(a, 0)) for n, b, a in ends)
-    x = table.slice(input, key=inside)
+    x = table.slice(input, key=interior)
     if not value:
         return table.unslice(x, key=key, shape=shape)
     return table.assign(np.full(shape, value, input.dtype), x, key=key)

@@ -14,8 +14,8 @@ from tinygrad_mnist.ops.arguments import creation, named
 __all__ = ["bartlett_window", "blackman_window", "hamming_window", "hann_window", "kaiser_window"]
 
 
-def windowed(made: Callable[..., Any], what: str) -> Callable[..., Tensor]:
-    """A window of a length; a `periodic` one is a symmetric one without its last weight."""
+def windowed(weights_of: Callable[..., Any], doc: str) -> Callable[..., Tensor]:
+    """Make a window function; a `periodic` window is a symmetric one without its last weight."""
 
     @creation
     def window(
@@ -26,10 +26,10 @@ def windowed(made: Callable[..., Any], what: str) -> Callable[..., Tensor]:
         if window_length < 2:
             weights = np.ones(window_length)
         else:
-            weights = made(window_length + bool(periodic), *settings, **kw)[:window_length]
+            weights = weights_of(window_length + bool(periodic), *settings, **kw)[:window_length]
         return wrap(np.asarray(weights, dtype or get_default_dtype()))
 
-    window.__doc__ = f"{what} A `periodic` one lacks the last weight of a symmetric one."
+    window.__doc__ = f"{doc} A `periodic` one lacks the last weight of a symmetric one."
     return window
 
 

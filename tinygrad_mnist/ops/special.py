@@ -62,11 +62,11 @@ xlog1py = composed(
 )
 
 
-def constant(name: str, which: str, x: Any) -> Any:
-    """x, which has no derivative here; RuntimeError for what requires grad."""
+def without_derivative(name: str, argument: str, x: Any) -> Any:
+    """Return x, which has no derivative here; RuntimeError if it requires grad."""
     if isinstance(x, Tensor) and x.requires_grad:
         raise RuntimeError(
-            f"the derivative for '{which}' of '{name}' is not implemented; detach() it first"
+            f"the derivative for '{argument}' of '{name}' is not implemented; detach() it first"
         )
     return x
 
@@ -77,14 +77,14 @@ def zeta(input: Any, other: Any) -> Tensor:
 
     RuntimeError for an input that requires grad: as in PyTorch, only `other` has a derivative.
     """
-    return further.zeta(constant("zeta", "self", input), other)
+    return further.zeta(without_derivative("zeta", "self", input), other)
 
 
 @public
 def gammainc(input: Tensor, other: Tensor) -> Tensor:
     """The regularized lower incomplete gamma function of `input`, up to `other`.
 
-    Its derivative by `input`, which PyTorch has not, cannot be differentiated once more.
+    Its derivative by `input`, which PyTorch lacks, cannot be differentiated once more.
     """
     return further.gammainc(input, other)
 
@@ -121,5 +121,5 @@ def multigammaln(input: Tensor, p: int) -> Tensor:
 
 mvlgamma = multigammaln
 
-_LINES = [name for name in __all__ if globals()[name].__name__ == "<lambda>"]
-named(globals(), _LINES)
+_LAMBDAS = [name for name in __all__ if globals()[name].__name__ == "<lambda>"]
+named(globals(), _LAMBDAS)

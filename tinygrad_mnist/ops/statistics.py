@@ -19,7 +19,7 @@ from tinygrad_mnist.ops.arguments import (
     public,
     tensor_of,
 )
-from tinygrad_mnist.ops.reduce import Found
+from tinygrad_mnist.ops.reduce import ValuesIndices
 from tinygrad_mnist.ops.refused import refuse
 
 __all__ = [
@@ -29,29 +29,29 @@ __all__ = [
 METHODS = [name for name in __all__ if name not in {"std_mean", "var_mean"}]
 
 
-def _one_of(input: Tensor, place: Tensor, axis: int, keepdim: bool) -> Found:
+def _picked(input: Tensor, indices: Tensor, axis: int, keepdim: bool) -> ValuesIndices:
     """The elements at one index per row along `axis`, and those indices."""
-    values = table.gather(input, place, axis=axis)
-    to = kept_shape(input.shape, axis) if keepdim else dropped_shape(input.shape, (axis,))
-    return Found(*(table.reshape(y, shape=to) for y in (values, place)))
+    values = table.gather(input, indices, axis=axis)
+    size = kept_shape(input.shape, axis) if keepdim else dropped_shape(input.shape, (axis,))
+    return ValuesIndices(*(table.reshape(y, shape=size) for y in (values, indices)))
 
 
-def middle(whole: Callable[..., Tensor], *, nan: bool, what: str) -> Callable[..., Any]:
+def middle(whole: Callable[..., Tensor], *, nan: bool, doc: str) -> Callable[..., Any]:
     """Make median or nanmedian."""
 
     @public
-    def found(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
+    def median_of(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
         _no_bools("median", input)
         if dim is None:
             return whole(input)
         axis = dim_of(input.ndim, dim)
         if not input.ndim:
-            return Found(shape.clone(input), table.argmax(input))
+            return ValuesIndices(shape.clone(input), table.argmax(input))
         _not_empty("median", input, axis)
-        return _one_of(input, table.middle(input, axis=axis, nan=nan), axis, keepdim)
+        return _picked(input, table.middle(input, axis=axis, nan=nan), axis, keepdim)
 
-    found.__doc__ = what
-    return found
+    median_of.__doc__ = doc
+    return median_of
 
 
 def _no_bools(name: str, x: Tensor) -> None:
@@ -66,33 +66,35 @@ def _not_empty(name: str, x: Tensor, axis: int) -> None:
 
 median = middle(
     table.median, nan=True,
-    what="The middle of all, the lower of two; NaN if there is one. Along `dim`: and where.",
+    doc="The median, of two the lower; NaN if there is one. Along `dim`, with indices.",
 )  # fmt: skip
 nanmedian = middle(
-    table.nanmedian, nan=False, what="`median` of what is not NaN; NaN where there is nothing else."
+    table.nanmedian,
+    nan=False,
+    doc="`median` of the elements that are not NaN; NaN if there are none.",
 )
 
 
 @public
-def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Found:
-    """The commonest along `dim`, the smallest of several, and where the last of it is."""
+def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> ValuesIndices:
+    """The most common element along `dim`, of several the smallest, and its last index."""
     axis = dim_of(input.ndim, dim)
     if not input.ndim:
-        return Found(shape.clone(input), table.argmax(input))
+        return ValuesIndices(shape.clone(input), table.argmax(input))
     _not_empty("mode", input, axis)
-    return _one_of(input, table.mode(input, axis=axis), axis, keepdim)
+    return _picked(input, table.mode(input, axis=axis), axis, keepdim)
 
 
 @public
-def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Found:
-    """The k-th smallest along `dim`, counted from 1, and where it is; NaN is the largest."""
+def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> ValuesIndices:
+    """The k-th smallest along `dim`, counted from 1, and its index; NaN counts as largest."""
     axis = dim_of(input.ndim, dim)
     if not 1 <= k <= (input.shape[axis] if input.ndim else 1):
         raise RuntimeError("kthvalue(): selected number k out of range for dimension")
     if not input.ndim:
-        return Found(shape.clone(input), table.argmax(input))
-    place = table.narrow(table.argsort(input, axis=axis), axis, k - 1, 1)
-    return _one_of(input, place, axis, keepdim)
+        return ValuesIndices(shape.clone(input), table.argmax(input))
+    indices = table.narrow(table.argsort(input, axis=axis), axis, k - 1, 1)
+    return _picked(input, indices, axis, keepdim)
 
 
 @public
@@ -110,10 +112,10 @@ def quantile(
     *,
     interpolation: str = "linear",
 ) -> Tensor:
-    """The q-th quantiles, 0 <= q <= 1, along `dim` (of all); NaN where there is one.
+    """The q-th quantiles, 0 <= q <= 1, along `dim` (all dimensions); NaN for rows with a NaN.
 
     `interpolation` between two elements: "linear", "lower", "higher", "nearest" or "midpoint". Of
-    several q in one dimension the results have one more, the first.
+    a vector q, the results have one more dimension, the first.
 
     >>> import tinygrad_mnist as tg
     >>> tg.quantile(tg.tensor([1.0, 2.0, 4.0]), 0.75)
@@ -131,7 +133,7 @@ def nanquantile(
     *,
     interpolation: str = "linear",
 ) -> Tensor:
-    """`quantile` of what is not NaN; NaN where there is nothing else."""
+    """`quantile` of the elements that are not NaN; NaN if there are none."""
     return _quantile(input, q, dim, interpolation, keepdim=keepdim, ignore_nan=True)
 
 
@@ -145,10 +147,10 @@ def _quantile(
         )
     if input.dtype.char not in "fd":
         raise DTypeError(f"quantile() input must be either float32 or float64, not {input.dtype}")
-    given = isinstance(q, Tensor)
-    if given and q.dtype != input.dtype:
+    is_tensor = isinstance(q, Tensor)
+    if is_tensor and q.dtype != input.dtype:
         raise DTypeError(f"quantile() q is {q.dtype} and input {input.dtype}; cast one of them")
-    q = q if given else tensor_of(q, input)
+    q = q if is_tensor else tensor_of(q, input)
     if q.ndim > 1:
         raise ShapeError(f"quantile() q must be a number or one dimension, not {list(q.shape)}")
     if not np.all((q._data >= 0) & (q._data <= 1)):
@@ -180,16 +182,16 @@ def _between(x: Tensor, q: Tensor, interpolation: str, *, ignore_nan: bool) -> T
         rank = table.where(row, x.shape[-1] - 1.0, rank)  # NaN comes last
     if interpolation in ("lower", "higher", "nearest"):
         rounded = {"lower": table.floor, "higher": table.ceil, "nearest": table.round}
-        place = table.cast(rounded[interpolation](rank.detach()), dtype="int64")
-        return table.gather(ordered, place, axis=last)
+        indices = table.cast(rounded[interpolation](rank.detach()), dtype="int64")
+        return table.gather(ordered, indices, axis=last)
     low = table.floor(rank.detach())
     ends = (table.cast(v, dtype="int64") for v in (low, table.ceil(rank.detach())))
-    below, above = (table.gather(ordered, place, axis=last) for place in ends)
+    below, above = (table.gather(ordered, indices, axis=last) for indices in ends)
     share = wrap(np.full(rank.shape, 0.5, x.dtype)) if interpolation == "midpoint" else rank - low
     return elementwise.lerp(below, above, share)
 
 
-def with_mean(spread: Callable[..., Tensor], what: str) -> Callable[..., tuple[Tensor, Tensor]]:
+def with_mean(spread: Callable[..., Tensor], doc: str) -> Callable[..., tuple[Tensor, Tensor]]:
     """Make std_mean or var_mean."""
 
     @public
@@ -206,7 +208,7 @@ def with_mean(spread: Callable[..., Tensor], what: str) -> Callable[..., tuple[T
         wide = spread(input, dim, unbiased, keepdim, correction=correction)
         return wide, reduce.mean(input, dim, keepdim)
 
-    both.__doc__ = what
+    both.__doc__ = doc
     return both
 
 
@@ -225,8 +227,8 @@ def cov(
 ) -> Tensor:
     """The covariance matrix of variables in rows, observations in columns.
 
-    `fweights` are how often each observation came, `aweights` how much it counts; the products'
-    sum is divided by the weights' sum less `correction`.
+    `fweights` are the number of times that each observation occurred, `aweights` its weight; the
+    sum of the products is divided by the sum of the weights less `correction`.
     """
     if input.ndim > 2:
         raise ShapeError(f"cov(): expected input to have two or fewer dimensions, not {input.ndim}")
@@ -238,13 +240,13 @@ def cov(
     product = x if weight is None else x * weight
     mean = table.sum(product, axis=(1,), keepdims=True) / count
     if aweights is not None and correction:
-        free = count - table.sum(weight * aweights) / count * correction
+        degrees = count - table.sum(weight * aweights) / count * correction
     else:
-        free = count - correction
-    free = table.clip(tensor_of(free, x), low=0.0, high=None)
-    away = x - mean
-    scaled = away if weight is None else away * weight
-    matrix = table.matmul(scaled, away.mT) / free
+        degrees = count - correction
+    degrees = table.clip(tensor_of(degrees, x), low=0.0, high=None)
+    centred = x - mean
+    scaled = centred if weight is None else centred * weight
+    matrix = table.matmul(scaled, centred.mT) / degrees
     return table.reshape(matrix, shape=()) if matrix.shape == (1, 1) else matrix
 
 
@@ -261,10 +263,10 @@ def _weights(fweights: Tensor | None, aweights: Tensor | None, count: int) -> Te
             raise DTypeError(f"cov(): {name} cannot be {weights.dtype}")
         if (weights._data < 0).any():
             raise RuntimeError(f"cov(): {name} cannot be negative")
-    given = [w for w in (fweights, aweights) if w is not None]
-    if not given:
+    present = [w for w in (fweights, aweights) if w is not None]
+    if not present:
         return None
-    return given[0] if len(given) == 1 else given[0] * given[1]
+    return present[0] if len(present) == 1 else present[0] * present[1]
 
 
 @public

@@ -4,8 +4,8 @@ Read a row as calculus: `div = op(np.true_divide, a=lambda g, b: g / b, ...)` re
 with `g` the incoming gradient, `y` the op's own output, `shape` the input's shape. Rules are
 written with these same ops, so each derivative has a derivative. Un-broadcasting and casting happen
 in the engine. An `elementwise` row is public as it stands, a function and a method of Tensor of its
-name; an `op` is what other files in `ops/` compose public functions of, and `called` the one of
-them by which messages call it.
+name; other files in `ops/` compose public functions of an `op`, and `called` is the name of that
+function in messages.
 """
 
 from __future__ import annotations
@@ -282,7 +282,7 @@ assign_at: OpCall = op(
 embed = op(index.embed, called="embedding", w=lambda g, shape, index: put(g, index, shape=shape))
 flat_index = op(index.flat_index)
 
-# Extremes of values that go to one place (kernels/scatter.py): those that tie share the gradient
+# Extremes of values that go to one index (kernels/scatter.py): ties share the gradient
 largest_at: OpCall = op(
     scatter.largest_at,
     x=lambda g, x, index, value, y: shares(g, x, index, value, y)[0],
@@ -299,7 +299,7 @@ matmul: OpCall = op(products.matmul, a=lambda g, b: matmul(g, b.mT), b=lambda g,
 linear = op(
     products.linear, x=lambda g, w: matmul(g, w), w=lambda g, x: matmul(g.mT, x), b=lambda g: g
 )
-linear_columns = op(  # for a weight laid out column by column, as its gradient is then too
+linear_columns = op(  # for a weight laid out by columns, whose gradient then is too
     products.linear,
     called="linear",
     x=lambda g, w: matmul(g, w),
@@ -402,7 +402,7 @@ mode = op(order.mode)
 searchsorted = op(order.searchsorted)
 histogram = op(order.histogram)
 
-# Searches have none either (kernels/search.py)
+# Searches (kernels/search.py) have no derivative either
 any = op(search.any)
 argmax = op(search.argmax)
 argmin = op(search.argmin)
@@ -429,19 +429,19 @@ def unreduce(g: Any, shape: tuple[int, ...], axis: Any) -> Any:
 
 
 def spread(g: Any, x: Any, axis: Any) -> Any:
-    """A reduction's gradient in the shape of what was reduced."""
+    """A reduction's gradient in the shape of its input."""
     return broadcast_to(unreduce(g, x.shape, axis), shape=x.shape)
 
 
 def shared(g: Any, n: int) -> Any:
-    """g / n; in float16, where n may be too large a number, in float32."""
+    """g / n; of float16, in which n may overflow, by way of float32."""
     if g.dtype.char != "e":
         return g / n
     return cast(cast(g, dtype="float32") / n, dtype=g.dtype)
 
 
 def free(shape: tuple[int, ...], axis: Any, correction: float) -> float:
-    """The degrees of freedom of a variance; infinity has no part in them."""
+    """The degrees of freedom of a variance; NaN if there are none."""
     n = reduce.reduced_count(shape, axis) - correction
     return n if n > 0 else math.nan
 
@@ -457,7 +457,7 @@ def softmax_over(x: Any, axis: Any) -> Any:
 
 
 def shares(g: Any, x: Any, index: Any, value: Any, top: Any) -> tuple[Tensor, Tensor]:
-    """The gradient of an extreme: to x and to the values, each that is one gets the same."""
+    """The gradients of x and of the values: elements that equal the extreme share its gradient."""
     pairs = (x, top), (value, take(top, index))
     is_x, is_value = (cast(eq(*pair), dtype=g.dtype) for pair in pairs)
     each = safely(g, is_x + put(is_value, index, shape=x.shape))
@@ -475,7 +475,7 @@ def narrow(x: Any, axis: int, start: int, length: int) -> Tensor:
 
 
 def average(x: Any, axis: tuple[int, ...]) -> Any:
-    """The mean along `axis`, which keeps its dimensions."""
+    """The mean along `axis`, with the reduced dimensions kept."""
     return mean(x, axis=axis, keepdims=True)
 
 

@@ -1,4 +1,4 @@
-"""Adafactor: squared gradients kept as one number per row and one per column."""
+"""Adafactor: squared gradients stored as one number per row and one per column."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Adafactor(Optimizer):
     """p = p - α u / max(1, rms(u) / d) with u = g / √v̂ (Shazeer and Stern, 2018).
 
     v̂ is the product of the decaying means of g² over rows and over columns, divided by the mean of
-    the former; vectors keep all of g². α = max(eps[1], rms(p)) min(lr, 1/√t); the means decay by
+    the former; vectors store all of g². α = max(eps[1], rms(p)) min(lr, 1/√t); the means decay by
     1 - t^beta2_decay. PyTorch's arguments. Raises ValueError for a setting out of its range.
 
     >>> import tinygrad_mnist as tg
@@ -48,8 +48,8 @@ class Adafactor(Optimizer):
             f"Clipping threshold d should be >= 1 but is: {d}": d >= 1,
             f"weight_decay should be >= 0 but is: {weight_decay}": weight_decay >= 0,
         }
-        for message, fine in checks.items():
-            if not fine:
+        for message, holds in checks.items():
+            if not holds:
                 raise ValueError(message)
         defaults = {
             "lr": lr, "beta2_decay": beta2_decay, "eps": eps, "d": d,
@@ -68,11 +68,11 @@ class Adafactor(Optimizer):
     def import_state(self, group: Group, p: Array, saved: State) -> State:
         """Return saved state in the shapes that `init_state` gives."""
         state = self.init_state(group, p)
-        for key, own in state.items():
+        for key, array in state.items():
             value = np.asarray(unwrap(saved[key])) if key in saved else np.zeros(0)
-            if value.shape != own.shape:
-                raise ValueError(f"{key} has shape {value.shape}, {own.shape} is needed")
-            own[...] = value
+            if value.shape != array.shape:
+                raise ValueError(f"{key} has shape {value.shape}, {array.shape} is needed")
+            array[...] = value
         return state
 
     def update(self, group: Group, p: Array, g: Array, state: State) -> None:

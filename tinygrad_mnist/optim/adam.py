@@ -13,12 +13,12 @@ from tinygrad_mnist.optim.pieces import (
     Array,
     Group,
     State,
-    average,
+    buffer_of,
     counter,
     descent,
     number,
-    scratch,
     tick,
+    update_mean,
 )
 
 
@@ -74,12 +74,12 @@ class Adam(Optimizer):
         return {"step": counter(), **{name: np.zeros_like(p) for name in names}, **scales}
 
     def update(self, group: Group, p: Array, g: Array, state: State) -> None:
-        """Ten passes over memory in float32 without options."""
+        """Change `p` in place; in float32 without options, in ten passes over memory."""
         lr, eps, t = number(group["lr"]), number(group["eps"]), tick(state)
         beta1, beta2 = betas = tuple(map(number, group["betas"]))
         g = descent(group, p, g, state)
         scale1, scale2 = _rescale(betas, p, state)
-        m, v, out = state["exp_avg"], state["exp_avg_sq"], scratch(state, "_s", p)
+        m, v, out = state["exp_avg"], state["exp_avg_sq"], buffer_of(state, "_s", p)
 
         np.multiply(m, beta1, m)
         _add_scaled(m, g, (1 - beta1) / scale1, out)
@@ -88,7 +88,7 @@ class Adam(Optimizer):
         if group["amsgrad"]:
             v = np.maximum(state["max_exp_avg_sq"], v, out=state["max_exp_avg_sq"])
 
-        # lr m̂ / (√v̂ + eps), with all numbers gathered in two
+        # lr m̂ / (√v̂ + eps), with all numbers gathered into two factors
         root = math.sqrt(scale2 / (1 - beta2**t))
         np.sqrt(v, out)
         np.add(out, eps / root, out)
@@ -97,7 +97,7 @@ class Adam(Optimizer):
         np.subtract(p, out, p)
 
     def export_state(self, state: State) -> State:
-        """Return the means themselves, not divided as they are while in use."""
+        """Return the means themselves, without the divisors of the running state."""
         means = {
             name: wrap(np.multiply(state[name], state[key], dtype=np.float64))
             for key, names in _SCALES.items()
@@ -153,7 +153,7 @@ def _add_scaled(mean: Array, x: Array, weight: float, out: Array) -> None:
     np.add(mean, x if weight == 1 else np.multiply(x, weight, out), mean)
 
 
-# The keys of the divisors, and the means that are divided by each while in use
+# The keys of the divisors, and the means that the running state divides by each
 _SCALES = {"_scale": {"exp_avg"}, "_scale_sq": {"exp_avg_sq", "max_exp_avg_sq"}}
 
 
@@ -163,7 +163,7 @@ def _scales(betas: tuple[float, ...], p: Array) -> tuple[float, float]:
 
 
 def _rescale(betas: tuple[float, ...], p: Array, state: State) -> tuple[float, float]:
-    """Return the means' divisors; if the betas have changed, divide the means anew."""
+    """Return the divisors of the means; where the betas have changed, divide the means anew."""
     scales = _scales(betas, p)
     if scales == (state["_scale"].item(), state["_scale_sq"].item()):
         return scales
@@ -216,9 +216,9 @@ class Adamax(Optimizer):
     def update(self, group: Group, p: Array, g: Array, state: State) -> None:
         t = tick(state)
         beta1, beta2 = map(number, group["betas"])
-        m, u, out = state["exp_avg"], state["exp_inf"], scratch(state, "_s", p)
+        m, u, out = state["exp_avg"], state["exp_inf"], buffer_of(state, "_s", p)
         g = descent(group, p, g, state)
-        average(m, g, beta1, out)
+        update_mean(m, g, beta1, out)
         np.abs(g, out=out)
         np.add(out, number(group["eps"]), out=out)
         np.multiply(u, beta2, out=u)
@@ -229,7 +229,7 @@ class Adamax(Optimizer):
 
 
 class NAdam(Optimizer):
-    """Adam with Nesterov's look ahead (Dozat, 2016).
+    """Adam with Nesterov's momentum (Dozat, 2016).
 
     p = p - lr ((1 - μₜ) g / (1 - ∏μ) + μₜ₊₁ m / (1 - μₜ₊₁∏μ)) / (√v̂ + eps), with Adam's m and v̂ and
     μₜ = β₁(1 - 0.96^(t momentum_decay) / 2). PyTorch's arguments.
@@ -277,18 +277,18 @@ class NAdam(Optimizer):
         }
 
     def update(self, group: Group, p: Array, g: Array, state: State) -> None:
-        t, lr, slowing = tick(state), number(group["lr"]), number(group["momentum_decay"])
+        t, lr, momentum_decay = tick(state), number(group["lr"]), number(group["momentum_decay"])
         beta1, beta2 = map(number, group["betas"])
-        mu, ahead = (beta1 * (1 - 0.5 * 0.96 ** (n * slowing)) for n in (t, t + 1))
+        mu, next_mu = (beta1 * (1 - 0.5 * 0.96 ** (n * momentum_decay)) for n in (t, t + 1))
         state["mu_product"] *= mu
         product = float(state["mu_product"])
 
         g = descent(group, p, g, state)
-        m, v, out, root = *means(state, g, beta1, beta2, p), scratch(state, "_root", p)
+        m, v, out, root = *means(state, g, beta1, beta2, p), buffer_of(state, "_root", p)
         np.multiply(v, 1 / (1 - beta2**t), out=root)
         np.sqrt(root, out=root)
         np.add(root, number(group["eps"]), out=root)
-        for x, weight in ((g, (1 - mu) / (1 - product)), (m, ahead / (1 - product * ahead))):
+        for x, weight in ((g, (1 - mu) / (1 - product)), (m, next_mu / (1 - product * next_mu))):
             np.multiply(x, lr * weight, out=out)
             np.divide(out, root, out=out)
             np.subtract(p, out, out=p)
@@ -356,8 +356,8 @@ class RAdam(Optimizer):
 def means(
     state: State, g: Array, beta1: float, beta2: float, p: Array
 ) -> tuple[Array, Array, Array]:
-    """Take g into the decaying means of g and of g²; returns both, and a scratch buffer."""
-    m, v, out = state["exp_avg"], state["exp_avg_sq"], scratch(state, "_s", p)
-    average(m, g, beta1, out)
-    average(v, np.multiply(g, g, out=out), beta2, out)
+    """Update the decaying means of g and of g²; return both, and a scratch buffer."""
+    m, v, out = state["exp_avg"], state["exp_avg_sq"], buffer_of(state, "_s", p)
+    update_mean(m, g, beta1, out)
+    update_mean(v, np.multiply(g, g, out=out), beta2, out)
     return m, v, out

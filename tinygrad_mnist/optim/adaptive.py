@@ -11,12 +11,12 @@ from tinygrad_mnist.optim.pieces import (
     Array,
     Group,
     State,
-    average,
+    buffer_of,
     counter,
     descent,
     number,
-    scratch,
     tick,
+    update_mean,
 )
 
 
@@ -63,7 +63,7 @@ class Adagrad(Optimizer):
     def update(self, group: Group, p: Array, g: Array, state: State) -> None:
         lr = number(group["lr"]) / (1 + (tick(state) - 1) * number(group["lr_decay"]))
         g = descent(group, p, g, state)
-        total, out = state["sum"], scratch(state, "_s", p)
+        total, out = state["sum"], buffer_of(state, "_s", p)
         np.add(total, np.multiply(g, g, out=out), out=total)
         np.sqrt(total, out=out)
         np.add(out, number(group["eps"]), out=out)
@@ -114,13 +114,13 @@ class Adadelta(Optimizer):
         rho, eps = number(group["rho"]), number(group["eps"])
         g = descent(group, p, g, state)
         v, u = state["square_avg"], state["acc_delta"]
-        out, d = scratch(state, "_s", p), scratch(state, "_d", p)
-        average(v, np.multiply(g, g, out=out), rho, out)
+        out, d = buffer_of(state, "_s", p), buffer_of(state, "_d", p)
+        update_mean(v, np.multiply(g, g, out=out), rho, out)
         np.sqrt(np.add(v, eps, out=out), out=out)
         np.sqrt(np.add(u, eps, out=d), out=d)
         np.divide(d, out, out=d)
         np.multiply(d, g, out=d)
-        average(u, np.multiply(d, d, out=out), rho, out)
+        update_mean(u, np.multiply(d, d, out=out), rho, out)
         np.multiply(d, number(group["lr"]), out=d)
         np.subtract(p, d, out=p)
 
@@ -173,11 +173,11 @@ class RMSprop(Optimizer):
         tick(state)
         alpha, lr, momentum = map(number, (group["alpha"], group["lr"], group["momentum"]))
         g = descent(group, p, g, state)
-        v, out = state["square_avg"], scratch(state, "_s", p)
-        average(v, np.multiply(g, g, out=out), alpha, out)
+        v, out = state["square_avg"], buffer_of(state, "_s", p)
+        update_mean(v, np.multiply(g, g, out=out), alpha, out)
         if group["centered"]:
             mean = state["grad_avg"]
-            average(mean, g, alpha, out)
+            update_mean(mean, g, alpha, out)
             np.multiply(mean, mean, out=out)
             v = np.subtract(v, out, out=out)
         np.sqrt(v, out=out)
@@ -231,7 +231,7 @@ class Rprop(Optimizer):
 
     def update(self, group: Group, p: Array, g: Array, state: State) -> None:
         tick(state)
-        prev, sizes, out = state["prev"], state["step_size"], scratch(state, "_s", p)
+        prev, sizes, out = state["prev"], state["step_size"], buffer_of(state, "_s", p)
         g = descent(group, p, g, state)
         np.multiply(g, prev, out=out)
         turned = np.less(out, 0)

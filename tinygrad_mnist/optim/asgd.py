@@ -1,4 +1,4 @@
-"""ASGD: gradient descent that also keeps the mean of the parameters over the steps."""
+"""ASGD: gradient descent that also averages the parameters over the steps."""
 
 from __future__ import annotations
 
@@ -7,11 +7,20 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.optim.optimizer import Optimizer
-from tinygrad_mnist.optim.pieces import Array, Group, State, counter, descent, number, scratch, tick
+from tinygrad_mnist.optim.pieces import (
+    Array,
+    Group,
+    State,
+    buffer_of,
+    counter,
+    descent,
+    number,
+    tick,
+)
 
 
 class ASGD(Optimizer):
-    """p = (1 - lambd η) p - η g, and the mean of p along the way (Polyak and Juditsky, 1992).
+    """p = (1 - lambd η) p - η g, and the mean of p over the steps (Polyak and Juditsky, 1992).
 
     η is lr at first, then lr / (1 + lambd lr t)^alpha. The state's `ax` is the mean of p over the
     steps from `t0` on, and p itself before. PyTorch's arguments. Raises ValueError for a setting
@@ -55,7 +64,7 @@ class ASGD(Optimizer):
     def update(self, group: Group, p: Array, g: Array, state: State) -> None:
         t, lr, lambd = tick(state), number(group["lr"]), number(group["lambd"])
         eta, mu = number(state["eta"]), number(state["mu"])
-        g, ax, out = descent(group, p, g, state), state["ax"], scratch(state, "_s", p)
+        g, ax, out = descent(group, p, g, state), state["ax"], buffer_of(state, "_s", p)
         np.multiply(p, 1 - lambd * eta, out=p)
         np.multiply(g, eta, out=out)
         np.subtract(p, out, out=p)

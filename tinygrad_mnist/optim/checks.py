@@ -1,4 +1,4 @@
-"""Checks of the settings and parameters that an optimizer is made with."""
+"""Checks of the settings and parameters of an optimizer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from tinygrad_mnist.autograd.tensor import Tensor, unwrap
 from tinygrad_mnist.optim.pieces import Group, number
 
-# They choose among PyTorch's implementations of one formula; NumPy has one.
+# Settings that choose among PyTorch's implementations of one formula; NumPy has one.
 _IMPLEMENTATIONS = frozenset({"foreach", "fused", "capturable"})
 
 _WORDS = {"lr": "learning rate", "eps": "epsilon value"}
@@ -27,7 +27,7 @@ def check_settings(group: Group) -> None:
         raise ValueError(f"Tensor lr must be 1-element, not {lr.shape}")
     for key in _NOT_NEGATIVE:
         value = group.get(key, 0.0)
-        if key == "lr" and "initial_lr" in group:  # where a schedule took it is not checked
+        if key == "lr" and "initial_lr" in group:  # a rate that a schedule has set is not checked
             continue
         if not isinstance(value, (tuple, list)) and not number(value) >= 0.0:
             raise ValueError(f"Invalid {_WORDS.get(key, f'{key} value')}: {value} (0 or more)")
@@ -66,9 +66,9 @@ def check_parameter(p: Any) -> None:
 
 
 def drop_duplicates(group: Group) -> None:
-    """Keep the first of each parameter, with a warning if that is not all."""
+    """Drop repeated parameters from a group, with a warning."""
     params = group["params"]
-    first = {id(p): place for place, p in reversed(list(enumerate(params)))}
+    first = {id(p): index for index, p in reversed(list(enumerate(params)))}
     if len(first) == len(params):
         return
     warnings.warn(
@@ -77,4 +77,4 @@ def drop_duplicates(group: Group) -> None:
     )
     for key in ("params", "param_names"):
         if key in group:
-            group[key] = [group[key][place] for place in sorted(first.values())]
+            group[key] = [group[key][index] for index in sorted(first.values())]

@@ -55,7 +55,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 
     @as_effect
     def step(self, epoch: float | None = None) -> None:
-        """Go on to the next epoch, or to `epoch`."""
+        """Advance to the next epoch, or to `epoch`."""
         if epoch is None and self.last_epoch < 0:
             epoch = 0
         if epoch is None:
@@ -87,9 +87,10 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 class CyclicLR(LRScheduler):
     """Up from `base_lr` to `max_lr` and down again, one step per batch (Smith, 2017).
 
-    `mode`: "triangular"; "triangular2", half as high each time; "exp_range", gamma^step as high;
-    or `scale_fn` of the cycle's number, or with scale_mode="iterations" of the step's. Momentum (or
-    beta1) goes the other way, between `base_momentum` and `max_momentum`, if `cycle_momentum`.
+    `mode` is "triangular", "triangular2" (each cycle half as high as the last) or "exp_range" (the
+    height is gamma^step); `scale_fn` replaces these by a function of the number of the cycle or,
+    with scale_mode="iterations", of the step. With `cycle_momentum`, momentum (or beta1) moves the
+    other way, between `base_momentum` and `max_momentum`.
 
     Raises ValueError for an unknown mode, and for an optimizer that has no momentum to cycle.
 
@@ -138,14 +139,14 @@ class CyclicLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
         self.base_lrs = base_lrs
 
-    def _take_momentum(self, optimizer: Optimizer, base: Any, most: Any, last_epoch: int) -> None:
+    def _take_momentum(self, optimizer: Optimizer, base: Any, top: Any, last_epoch: int) -> None:
         self.use_beta1 = "betas" in optimizer.defaults
         if not self.use_beta1 and "momentum" not in optimizer.defaults:
             raise ValueError(
                 "optimizer must support momentum or beta1 with `cycle_momentum` option enabled"
             )
         self.base_momentums = one_each(optimizer, base, "base_momentum")
-        self.max_momentums = one_each(optimizer, most, "max_momentum")
+        self.max_momentums = one_each(optimizer, top, "max_momentum")
         if last_epoch != -1:
             return
         ends = zip(optimizer.param_groups, self.base_momentums, self.max_momentums, strict=True)
@@ -168,7 +169,7 @@ class CyclicLR(LRScheduler):
         return 1 / 2.0 ** (x - 1) if self.mode == "triangular2" else 1.0
 
     def get_lr(self) -> list[float]:
-        """Return the rates of this step; the momentum is set as well."""
+        """Return the rates of this step, and set its momentum."""
         cycle = math.floor(1 + self.last_epoch / self.total_size)
         x = 1.0 + self.last_epoch / self.total_size - cycle
         rising, ratio = x <= self.step_ratio, self.step_ratio
@@ -182,17 +183,17 @@ class CyclicLR(LRScheduler):
         return [low + (high - low) * height for low, high in pairs]
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state; of a callable object as `scale_fn`, its attributes."""
-        f = self._scale_fn_custom
+        """Return the state, with the attributes of a `scale_fn` that is a callable object."""
+        function = self._scale_fn_custom
         rest = {
             k: v for k, v in self.__dict__.items() if k not in ("optimizer", "_scale_fn_custom")
         }
-        return copy.deepcopy(rest | {"_scale_fn_custom": f and saved_function(f)})
+        return copy.deepcopy(rest | {"_scale_fn_custom": function and saved_function(function)})
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Load the state; `scale_fn` stays, and its attributes are set."""
-        f, saved = self._scale_fn_custom, state_dict.get("_scale_fn_custom")
+        """Load the state; `scale_fn` remains, with the saved attributes."""
+        function, saved = self._scale_fn_custom, state_dict.get("_scale_fn_custom")
         super().load_state_dict(state_dict)
-        if f is not None and saved:
-            f.__dict__.update(saved)
-        self._scale_fn_custom = f
+        if function is not None and saved:
+            function.__dict__.update(saved)
+        self._scale_fn_custom = function

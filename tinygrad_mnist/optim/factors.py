@@ -13,7 +13,7 @@ from tinygrad_mnist.optim.schedule import LRScheduler, check_optimizer, one_each
 
 
 class FunctionLR(LRScheduler):
-    """The base of schedules by functions of the epoch: saving and loading the functions."""
+    """The base of schedules by functions of the epoch, which are saved and loaded here."""
 
     def __init__(
         self,
@@ -23,29 +23,35 @@ class FunctionLR(LRScheduler):
     ) -> None:
         check_optimizer(optimizer)
         self.lr_lambdas = one_each(optimizer, lr_lambda, "lr_lambda")
-        for f in self.lr_lambdas:
-            if not callable(f):
-                raise TypeError(f"lr_lambda should be a function, but got {type(f).__name__}")
+        for function in self.lr_lambdas:
+            if not callable(function):
+                raise TypeError(
+                    f"lr_lambda should be a function, but got {type(function).__name__}"
+                )
         super().__init__(optimizer, last_epoch)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state; functions are saved as None."""
+        """Return the state, with None for each plain function."""
         rest = {k: v for k, v in self.__dict__.items() if k not in ("optimizer", "lr_lambdas")}
         return copy.deepcopy(rest | {"lr_lambdas": list(map(saved_function, self.lr_lambdas))})
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Load the state; the functions stay, and their attributes are set."""
+        """Load the state; the functions remain, with the saved attributes."""
         functions = self.lr_lambdas
         super().load_state_dict(state_dict)
-        for f, saved in zip(functions, self.lr_lambdas, strict=True):
+        for function, saved in zip(functions, self.lr_lambdas, strict=True):
             if saved is not None:
-                f.__dict__.update(saved)
+                function.__dict__.update(saved)
         self.lr_lambdas = functions
 
 
-def saved_function(f: Any) -> dict[str, Any] | None:
+def saved_function(function: Any) -> dict[str, Any] | None:
     """Return the attributes of a callable object; None for a plain function."""
-    return None if isinstance(f, types.FunctionType) else dict(getattr(f, "__dict__", {}))
+    return (
+        None
+        if isinstance(function, types.FunctionType)
+        else dict(getattr(function, "__dict__", {}))
+    )
 
 
 class LambdaLR(FunctionLR):
@@ -61,7 +67,7 @@ class LambdaLR(FunctionLR):
 
     def get_lr(self) -> list[float]:
         pairs = zip(self.base_lrs, self.lr_lambdas, strict=True)
-        return [lr * f(self.last_epoch) for lr, f in pairs]
+        return [lr * function(self.last_epoch) for lr, function in pairs]
 
 
 class MultiplicativeLR(FunctionLR):
@@ -80,7 +86,7 @@ class MultiplicativeLR(FunctionLR):
         if self.initial:
             return self._rates()
         pairs = zip(self._rates(), self.lr_lambdas, strict=True)
-        return [lr * f(self.last_epoch) for lr, f in pairs]
+        return [lr * function(self.last_epoch) for lr, function in pairs]
 
 
 class ConstantLR(LRScheduler):
@@ -147,12 +153,12 @@ class PolynomialLR(LRScheduler):
         return [lr * factor for lr in self._rates()]
 
     def _get_closed_form_lr(self) -> list[float]:
-        done = min(self.total_iters, self.last_epoch) / self.total_iters
-        return [lr * (1.0 - done) ** self.power for lr in self.base_lrs]
+        share = min(self.total_iters, self.last_epoch) / self.total_iters
+        return [lr * (1.0 - share) ** self.power for lr in self.base_lrs]
 
 
 class Schedules(LRScheduler):
-    """The base of schedules made of schedules: saving and loading the state of each."""
+    """The base of schedules made of schedules, whose states are saved and loaded here."""
 
     _schedulers: list[LRScheduler]
 
@@ -175,26 +181,26 @@ def check_schedulers(name: str, schedulers: Sequence[Any], optimizer: Any) -> No
     """Raise an error unless all are schedules of one optimizer, with steps without arguments."""
     if not schedulers:
         raise ValueError(f"{name} expects at least one scheduler, but got no scheduler")
-    for place, scheduler in enumerate(schedulers):
+    for index, scheduler in enumerate(schedulers):
         kind = type(scheduler).__name__
         if not hasattr(scheduler, "optimizer"):
-            raise TypeError(f"{name} takes schedulers; at index {place} stands a {kind}")
+            raise TypeError(f"{name} takes schedulers; at index {index} is a {kind}")
         if any(cls.__name__ == "ReduceLROnPlateau" for cls in type(scheduler).__mro__):
             raise ValueError(
                 f"{name} does not support `ReduceLROnPlateau`, whose step() needs a metric; there "
-                f"is one at index {place}"
+                f"is one at index {index}"
             )
         if scheduler.optimizer is not optimizer:
             raise ValueError(
                 f"{name} expects all schedulers to belong to the same optimizer; the {kind} at "
-                f"index {place} has another"
+                f"index {index} has another"
             )
 
 
 class ChainedScheduler(Schedules):
-    """Several schedules that all step at once, so that their factors multiply.
+    """Several schedules that step together, so that their factors multiply.
 
-    Raises ValueError for no schedules, and for ones of several optimizers.
+    Raises ValueError for no schedules, and for schedules of several optimizers.
 
     >>> import tinygrad_mnist as tg
     >>> optimizer = tg.optim.SGD([tg.tensor([1.0], requires_grad=True)], lr=0.5)
@@ -214,7 +220,7 @@ class ChainedScheduler(Schedules):
 
     @as_effect
     def step(self) -> None:  # type: ignore[override]
-        """Go on to the next epoch in each."""
+        """Advance each schedule to the next epoch."""
         for scheduler in self._schedulers:
             scheduler.step()
         self._last_lr = self._rates()

@@ -12,19 +12,19 @@ Hook = Callable[..., Any]
 
 
 class Hooked:
-    """The methods of an Optimizer that register hooks; `_hooks` is None until there is one."""
+    """The methods of an Optimizer that register hooks; `_hooks` is None before the first."""
 
     _hooks: dict[str, dict[int, Any]] | None = None
 
     def _register(self, kind: str, hook: Hook, prepend: bool = False) -> RemovableHandle:
         if self._hooks is None:
             self._hooks = {}
-        held = self._hooks.setdefault(kind, {})
-        before = dict(held) if prepend else {}
-        handle = RemovableHandle(held, hook)
-        for key, value in before.items():
-            del held[key]
-            held[key] = value
+        hooks = self._hooks.setdefault(kind, {})
+        earlier = dict(hooks) if prepend else {}
+        handle = RemovableHandle(hooks, hook)
+        for key, value in earlier.items():
+            del hooks[key]
+            hooks[key] = value
         return handle
 
     def _hooks_of(self, kind: str) -> list[Hook]:

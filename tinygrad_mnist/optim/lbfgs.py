@@ -25,12 +25,12 @@ class Point(NamedTuple):
 
 
 class LBFGS(Optimizer):
-    """Step along -Hg, with H the inverse Hessian that the last `history_size` steps suggest.
+    """Step along -Hg, with H an inverse Hessian estimated from the last `history_size` steps.
 
     One call of `step(closure)` takes up to `max_iter` such steps and calls `closure`, which must
     clear the gradients, compute the loss, call backward and return the loss, up to `max_eval` times
     (default 1.25 max_iter). A step has length lr or, with `line_search_fn="strong_wolfe"`, the
-    length that a line search for the strong Wolfe conditions finds. The call ends early when no
+    length from a line search for the strong Wolfe conditions. The call ends early when no
     gradient exceeds `tolerance_grad`, or loss and parameters change by less than
     `tolerance_change`. Nocedal and Wright, Numerical Optimization, algorithms 7.4, 3.5 and 3.6;
     PyTorch's arguments.
@@ -80,7 +80,7 @@ class LBFGS(Optimizer):
             raise ValueError("LBFGS doesn't support per-parameter options (parameter groups)")
 
     def init_state(self, group: Group, p: Array) -> State:
-        """Make the counts and the history of all parameters, kept as the first one's state."""
+        """Make the counts and the history of all parameters, stored with the first one."""
         return {
             "func_evals": 0,
             "n_iter": 0,
@@ -95,7 +95,7 @@ class LBFGS(Optimizer):
         return {key: _bare(value, p.dtype) for key, value in saved.items() if key != "al"}
 
     def step(self, closure: Closure | None = None) -> Any:
-        """Take up to `max_iter` steps; returns the first loss that `closure` returned."""
+        """Take up to `max_iter` steps; return the first loss from `closure`."""
         if closure is None:
             raise TypeError(
                 "LBFGS.step() needs a closure that clears the gradients, computes the loss, calls "
@@ -103,8 +103,8 @@ class LBFGS(Optimizer):
             )
         if current().tape is not None:
             raise RuntimeError(
-                "LBFGS decides by the loss how often it calls the closure, so its step cannot be "
-                "part of a compiled function; compile the closure instead"
+                "LBFGS calls the closure a number of times that depends on the loss, so its step "
+                "cannot be part of a compiled function; compile the closure instead"
             )
         group = self.param_groups[0]
         state = self.state_of(group, group["params"][0])
@@ -144,10 +144,10 @@ class LBFGS(Optimizer):
             y, s = g - state["prev_flat_grad"], state["d"] * state["t"]
             ys = float(y @ s)
             if ys > 1e-10:
-                for kept, new in ((changes, y), (steps, s), (ro, 1.0 / ys)):
-                    if len(kept) == history_size:
-                        kept.pop(0)
-                    kept.append(new)
+                for history, new in ((changes, y), (steps, s), (ro, 1.0 / ys)):
+                    if len(history) == history_size:
+                        history.pop(0)
+                    history.append(new)
                 state["H_diag"] = ys / float(y @ y)
         q, alphas = -g, []
         for y, s, r in zip(reversed(changes), reversed(steps), reversed(ro), strict=True):
@@ -162,13 +162,13 @@ class LBFGS(Optimizer):
         self, closure: Closure, state: State, start: Point, t: float, d: Array, left: int
     ) -> Point:
         group = self.param_groups[0]
-        places = [p._data.copy() for p in group["params"]]
+        starts = [p._data.copy() for p in group["params"]]
 
         def at(t: float) -> Point:
             self._move(t, d)
             loss, g = number(self._evaluate(closure, state)), self._gradient()
-            for p, place in zip(group["params"], places, strict=True):
-                np.copyto(p._data, place)
+            for p, values in zip(group["params"], starts, strict=True):
+                np.copyto(p._data, values)
                 writes.stamp(p._data)
             return Point(t, loss, g, float(g @ d))
 
@@ -181,7 +181,7 @@ class LBFGS(Optimizer):
             return closure()
 
     def _gradient(self) -> Array:
-        """Return all gradients, one after the other; zeros where there is none."""
+        """Return all gradients in one vector, with zeros for missing ones."""
         params = self.param_groups[0]["params"]
         grads = [np.zeros_like(p._data) if p.grad is None else p.grad._data for p in params]
         return np.concatenate([g.ravel() for g in grads])
@@ -217,7 +217,7 @@ def strong_wolfe(
     def flat(point: Point) -> bool:
         return abs(point.slope) <= -c2 * start.slope
 
-    # Go on until a minimum is bracketed
+    # Advance until a minimum is bracketed
     before, now, steps = start, at(t), 0
     while steps < max_steps:
         if too_high(now) or (steps > 1 and now.loss >= before.loss):

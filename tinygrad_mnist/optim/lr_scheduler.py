@@ -1,4 +1,4 @@
-"""Learning rates that change as training goes on; call `scheduler.step()` after each epoch.
+"""Learning rates that change during training; call `scheduler.step()` after each epoch.
 
 A schedule multiplies the present rate, so several may act on one optimizer. LambdaLR, OneCycleLR
 and SequentialLR set the rate outright. `last_epoch` counts the steps; the first happens on
@@ -35,7 +35,7 @@ __all__ = [
     "MultiplicativeLR", "OneCycleLR", "PolynomialLR", "ReduceLROnPlateau", "SequentialLR", "StepLR",
 ]  # fmt: skip
 
-_LRScheduler = LRScheduler  # its name in older programs
+_LRScheduler = LRScheduler  # the name in older programs
 
 
 class StepLR(LRScheduler):
@@ -115,7 +115,7 @@ class ExponentialLR(LRScheduler):
 class LinearLR(LRScheduler):
     """The rate times a factor that goes from `start_factor` to `end_factor` in a straight line.
 
-    The factor takes `total_iters` epochs and then stays. Raises ValueError unless
+    The factor takes `total_iters` epochs, and then stays at its end. Raises ValueError unless
     0 < start_factor <= 1 and 0 <= end_factor <= 1.
 
     >>> import tinygrad_mnist as tg
@@ -156,8 +156,8 @@ class LinearLR(LRScheduler):
         return [lr * factor for lr in self._rates()]
 
     def _get_closed_form_lr(self) -> list[float]:
-        done = min(self.total_iters, self.last_epoch) / self.total_iters
-        factor = self.start_factor + (self.end_factor - self.start_factor) * done
+        share = min(self.total_iters, self.last_epoch) / self.total_iters
+        factor = self.start_factor + (self.end_factor - self.start_factor) * share
         return [lr * factor for lr in self.base_lrs]
 
 
@@ -165,7 +165,7 @@ class CosineAnnealingLR(LRScheduler):
     """Half a cosine, from the initial rate to `eta_min` in `T_max` epochs, and up again.
 
     lr = eta_min + (initial lr - eta_min) (1 + cos(π epoch / T_max)) / 2 (Loshchilov and Hutter,
-    2017), as a step from the rate before.
+    2017), computed from the previous rate.
 
     >>> import tinygrad_mnist as tg
     >>> optimizer = tg.optim.SGD([tg.tensor([1.0], requires_grad=True)], lr=0.5)
@@ -186,7 +186,7 @@ class CosineAnnealingLR(LRScheduler):
         epoch, T, low = self.last_epoch, self.T_max, self.eta_min
         if self.initial:
             return self._rates()
-        if (epoch - 1 - T) % (2 * T) == 0:  # at the bottom there is nothing to multiply
+        if (epoch - 1 - T) % (2 * T) == 0:  # from the lowest rate: add, do not multiply
             rise = (1 - math.cos(math.pi / T)) / 2
             pairs = zip(self._rates(), self.base_lrs, strict=True)
             return [lr + (base - low) * rise for lr, base in pairs]
@@ -237,13 +237,13 @@ class SequentialLR(Schedules):
 
     @as_effect
     def step(self, epoch: int | None = None) -> None:
-        """Go on to the next epoch, and at a milestone to the next schedule."""
+        """Advance to the next epoch, and at a milestone to the next schedule."""
         if epoch is not None:
             raise TypeError("SequentialLR.step() takes no epoch")
         self.last_epoch += 1
-        place = bisect_right(self._milestones, self.last_epoch)
-        scheduler = self._schedulers[place]
-        if place and self._milestones[place - 1] == self.last_epoch:
+        position = bisect_right(self._milestones, self.last_epoch)
+        scheduler = self._schedulers[position]
+        if position and self._milestones[position - 1] == self.last_epoch:
             scheduler._restart()
         else:
             scheduler.step()
@@ -253,8 +253,8 @@ class SequentialLR(Schedules):
 class ReduceLROnPlateau(LRScheduler):
     """Multiply the rate by `factor` once the metric has not improved for `patience` epochs.
 
-    `step(metric)` takes the epoch's loss (`mode="min"`) or accuracy (`"max"`). An improvement is
-    one by more than `threshold`, relative to the best so far or, with `threshold_mode="abs"`,
+    `step(metric)` takes the epoch's loss (`mode="min"`) or accuracy (`"max"`). The metric improves
+    if it beats the best so far by more than `threshold`, relative or, with `threshold_mode="abs"`,
     absolute. After a reduction the schedule waits `cooldown` epochs; the rate does not go below
     `min_lr`, and a change smaller than `eps` is not made. Raises ValueError for a factor of 1 or
     more and for unknown modes.
@@ -291,7 +291,7 @@ class ReduceLROnPlateau(LRScheduler):
         self.mode, self.threshold, self.threshold_mode = mode, threshold, threshold_mode
         self.factor, self.patience, self.cooldown, self.eps = factor, patience, cooldown, eps
         self.min_lrs = one_each(optimizer, min_lr, "min_lr")
-        self._one_min_lr = not isinstance(min_lr, (list, tuple))  # also for groups to come
+        self._one_min_lr = not isinstance(min_lr, (list, tuple))  # also for later groups
         self.best = math.inf if mode == "min" else -math.inf
         self.cooldown_counter = self.num_bad_epochs = self.last_epoch = 0
         self._last_lr = self._rates()
@@ -326,8 +326,8 @@ class ReduceLROnPlateau(LRScheduler):
         groups = len(self.optimizer.param_groups)
         if self._one_min_lr and len(self.min_lrs) < groups:
             self.min_lrs += self.min_lrs[-1:] * (groups - len(self.min_lrs))
-        least = one_each(self.optimizer, self.min_lrs, "min_lr")
-        for group, low in zip(self.optimizer.param_groups, least, strict=True):
+        floors = one_each(self.optimizer, self.min_lrs, "min_lr")
+        for group, low in zip(self.optimizer.param_groups, floors, strict=True):
             lr = number(group["lr"])
             lower = max(lr * self.factor, low)
             if lr - lower > self.eps:

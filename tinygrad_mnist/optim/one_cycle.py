@@ -13,9 +13,10 @@ from tinygrad_mnist.optim.schedule import LRScheduler, check_optimizer, one_each
 class OneCycleLR(LRScheduler):
     """Up to `max_lr` and down again to almost nothing, one step per batch (Smith and Topin, 2019).
 
-    From max_lr / div_factor up to max_lr during the first `pct_start` of the steps, then down to
-    the start divided by `final_div_factor`; `three_phase` goes down to the start first. Momentum
-    (or beta1) goes the other way, between `base_momentum` and `max_momentum`, if `cycle_momentum`.
+    The rate rises from max_lr / div_factor to max_lr during the first `pct_start` of the steps, and
+    then falls to its start divided by `final_div_factor`; `three_phase` stops at the start between.
+    With `cycle_momentum`, momentum (or beta1) moves the other way, between `base_momentum` and
+    `max_momentum`.
     The number of steps is `total_steps`, or `epochs * steps_per_epoch`.
 
     Raises ValueError for numbers out of range, when `step()` is called once too often, and when
@@ -81,15 +82,15 @@ class OneCycleLR(LRScheduler):
                 one_each(optimizer, max_momentum, "max_momentum"),
                 strict=True,
             )
-            for group, high, base, most in ends:
+            for group, high, base, top_momentum in ends:
                 start = high / div_factor
                 group.update(initial_lr=start, max_lr=high, min_lr=start / final_div_factor)
                 if cycle_momentum:
-                    group.update(base_momentum=base, max_momentum=most)
+                    group.update(base_momentum=base, max_momentum=top_momentum)
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
-        """Return the rates of this step; the momentum is set as well."""
+        """Return the rates of this step, and set its momentum."""
         if self.last_epoch > self.total_steps:
             raise ValueError(
                 f"Tried to step {self.last_epoch} times. The specified number of total steps is "
@@ -101,33 +102,33 @@ class OneCycleLR(LRScheduler):
                 break
             if phase is not self._schedule_phases[-1]:
                 start = phase["end_step"]
-        done = (self.last_epoch - start) / (phase["end_step"] - start)
+        share = (self.last_epoch - start) / (phase["end_step"] - start)
         if self.cycle_momentum:
             for group in self.optimizer.param_groups:
-                value = self._between(group, phase["start_momentum"], phase["end_momentum"], done)
+                value = self._between(group, phase["start_momentum"], phase["end_momentum"], share)
                 if self.use_beta1:
                     group["betas"] = (value, *group["betas"][1:])
                 else:
                     group["momentum"] = value
         return [
-            self._between(group, phase["start_lr"], phase["end_lr"], done)
+            self._between(group, phase["start_lr"], phase["end_lr"], share)
             for group in self.optimizer.param_groups
         ]
 
-    def _between(self, group: Group, start: str, end: str, done: float) -> float:
+    def _between(self, group: Group, start: str, end: str, share: float) -> float:
         a, b = number(group[start]), number(group[end])
         if self._anneal_func_type == "linear":
-            return (b - a) * done + a
-        return b + (a - b) / 2 * (math.cos(math.pi * done) + 1)
+            return (b - a) * share + a
+        return b + (a - b) / 2 * (math.cos(math.pi * share) + 1)
 
 
 def _steps(total_steps: int | None, epochs: int | None, steps_per_epoch: int | None) -> int:
-    given = {"total_steps": total_steps}
+    settings = {"total_steps": total_steps}
     if total_steps is None:
         if epochs is None or steps_per_epoch is None:
             raise ValueError("You must define either total_steps OR (epochs AND steps_per_epoch)")
-        given = {"epochs": epochs, "steps_per_epoch": steps_per_epoch}
-    for name, n in given.items():
+        settings = {"epochs": epochs, "steps_per_epoch": steps_per_epoch}
+    for name, n in settings.items():
         if not isinstance(n, int) or n <= 0:
             raise ValueError(f"Expected positive integer {name}, but got {n}")
-    return math.prod(n for n in given.values() if n is not None)
+    return math.prod(n for n in settings.values() if n is not None)

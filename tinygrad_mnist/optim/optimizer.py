@@ -34,7 +34,7 @@ from tinygrad_mnist.optim.checks import (
 )
 from tinygrad_mnist.optim.hooks import Hooked
 from tinygrad_mnist.optim.pieces import Array, Group, State, number
-from tinygrad_mnist.optim.saved import copied_value, kept_value, own_value, saved_value
+from tinygrad_mnist.optim.saved import copied_value, loaded_value, saved_value, state_array
 
 Closure = Callable[[], Any]
 _NO_STAMP: tuple[Callable[[], Any], Callable[[], None]] = (lambda: None, lambda: None)
@@ -47,7 +47,7 @@ class _Required:
         return "<required parameter>"
 
 
-required = _Required()  # of optimizers written before PyTorch 2.2
+required = _Required()  # for optimizers written before PyTorch 2.2
 
 
 class Optimizer(Hooked):
@@ -80,7 +80,7 @@ class Optimizer(Hooked):
     """
 
     elementwise = False
-    foreign = False  # written by somebody else: its settings mean what they mean there
+    foreign = False  # True for a class from outside, whose settings are not checked
     counters: frozenset[str] = frozenset({"step"})
 
     def __init__(self, params: Any, defaults: Group, **implementation: Any) -> None:
@@ -95,8 +95,8 @@ class Optimizer(Hooked):
         self.state: defaultdict[Any, State] = defaultdict(dict)
         self.param_groups: list[Group] = []
         self.stepped = False  # a scheduler asks whether step() came first
-        self.joints: list[Any] = []  # parameters whose states are one: see joint.py
-        # Each parameter's memory (which belongs to others), and the function that stamps a write
+        self.joints: list[Any] = []  # parameters whose states are one: see jit/joint.py
+        # A weak reference to each parameter's memory, and the function that stamps a write to it
         self._stamps: dict[Tensor, tuple[Callable[[], Any], Callable[[], None]]] = {}
         groups = list(params)
         if not groups:
@@ -125,9 +125,9 @@ class Optimizer(Hooked):
     # For a training loop to call
 
     def step(self, closure: Closure | None = None) -> Any:
-        """Update every parameter that has a gradient; returns what `closure` returned.
+        """Update every parameter that has a gradient; return the result of `closure`.
 
-        `closure`, if given, computes the loss and its gradients anew, with gradients recorded.
+        A `closure` computes the loss and its gradients anew; it runs in grad mode.
         """
         if self._hooks:
             return self._around_step(Optimizer._step, (closure,) if closure else (), {})
@@ -139,7 +139,7 @@ class Optimizer(Hooked):
             with enable_grad():
                 loss = closure()
         mode = current() if MODES else DEFAULT
-        usual = state() is USUAL  # without NumPy's warnings, as ops are
+        usual = state() is USUAL  # no warnings of NumPy's, as in ops
         try:
             if usual:
                 hush()
@@ -153,29 +153,29 @@ class Optimizer(Hooked):
         return loss
 
     def _apply(self) -> None:
-        """Make the step itself: nothing in it is recorded, and all of it may be run again."""
+        """Make the step itself, of which nothing is recorded and all may be run again."""
         self.stepped = True
         self.split()
         for group in self.param_groups:
             for p in group["params"]:
-                grad = getattr(p._node, "grad", None)  # p.grad may copy; this is only read
+                grad = getattr(p._node, "grad", None)  # p.grad may copy, and a read needs no copy
                 if grad is None:
                     continue
                 array = p._data
                 self.update(group, array, grad._data, self.state_of(group, p))
-                known, stamp = self._stamps.get(p, _NO_STAMP)
-                if known() is not array:
+                stamped_array, stamp = self._stamps.get(p, _NO_STAMP)
+                if stamped_array() is not array:
                     stamp = writes.restamp(array)
                     self._stamps[p] = weakref.ref(array), stamp
                 stamp()
 
     def split(self) -> None:
-        """Give parameters that were joined in one buffer counters of their own again."""
+        """Give parameters that share one buffer separate counters again."""
         while self.joints:
             self.joints.pop().split()
 
     def state_of(self, group: Group, p: Tensor) -> State:
-        """Return the state of a parameter of `group`, made now if there is none."""
+        """Return the state of a parameter of `group`; make it if there is none."""
         state = self.state[p]
         if not state:
             state.update(self.init_state(group, p._data))
@@ -212,9 +212,9 @@ class Optimizer(Hooked):
         ['unused']
         """
         return [
-            _name(group, number_in_group, place)
+            _name(group, number_in_group, index)
             for number_in_group, group in enumerate(self.param_groups)
-            for place, p in enumerate(group["params"])
+            for index, p in enumerate(group["params"])
             if p.requires_grad and p.grad is None
         ]
 
@@ -223,19 +223,19 @@ class Optimizer(Hooked):
     def add_param_group(self, param_group: Group) -> None:
         """Add parameters with settings of their own, for example layers that are unfrozen later.
 
-        Raises TypeError or ValueError as the class does; the optimizer is then unchanged.
+        Raises the errors of the constructor, and leaves the optimizer unchanged then.
         """
         if not isinstance(param_group, dict):
             raise TypeError(f"param_group must be a dict, but got {type(param_group).__name__}")
-        given = param_group.get("params")
-        if isinstance(given, set):
+        members = param_group.get("params")
+        if isinstance(members, set):
             raise TypeError(
                 "optimizer parameters need to be organized in ordered collections, but the order "
                 "of a set changes between runs; use a list"
             )
-        if given is None:
+        if members is None:
             raise ValueError("a parameter group must have the key 'params'")
-        entries = [given] if isinstance(given, Tensor) else list(given)
+        entries = [members] if isinstance(members, Tensor) else list(members)
         pairs = [entry for entry in entries if isinstance(entry, tuple)]
         if pairs and len(pairs) != len(entries):
             raise ValueError(
@@ -253,7 +253,7 @@ class Optimizer(Hooked):
                     "parameter group didn't specify a value of required optimization parameter "
                     f"{key}"
                 )
-        if not self.foreign:  # settings of another optimizer in the same groups mean what they mean
+        if not self.foreign:  # settings of a foreign class have meanings of its own
             check_settings(
                 {key: group[key] for key in (*self.defaults, "initial_lr") if key in group}
             )
@@ -263,14 +263,14 @@ class Optimizer(Hooked):
         self.param_groups.append(group)
 
     def _check_against_groups(self, group: Group) -> None:
-        known = set(map(id, self._parameters()))
-        if any(id(p) in known for p in group["params"]):
+        present = set(map(id, self._parameters()))
+        if any(id(p) in present for p in group["params"]):
             raise ValueError("some parameters appear in more than one parameter group")
-        named = "param_names" in group
-        if any(("param_names" in other) != named for other in self.param_groups):
+        with_names = "param_names" in group
+        if any(("param_names" in other) != with_names for other in self.param_groups):
             raise ValueError(
                 "all optimizer param groups should be with/without names. cannot add param group "
-                f"{'with' if named else 'without'} names to the optimizer"
+                f"{'with' if with_names else 'without'} names to the optimizer"
             )
 
     def _parameters(self) -> list[Tensor]:
@@ -289,8 +289,8 @@ class Optimizer(Hooked):
         numbers = {p: number for number, p in enumerate(self._parameters())}
         state = {
             numbers.get(p, p): saved
-            for p, kept in self.state.items()
-            if (saved := self.export_state(kept))
+            for p, values in self.state.items()
+            if (saved := self.export_state(values))
         }
         groups = [
             {**copied_value(group), "params": [numbers[p] for p in group["params"]]}
@@ -349,14 +349,14 @@ class Optimizer(Hooked):
         for group, saved in zip(self.param_groups, saved_groups, strict=True):
             params = group["params"]
             names = {key: group[key] for key in ("param_names",) if key in group}
-            group.clear()  # the dict stays the same one: others may hold it
+            group.clear()  # in place, for others may refer to the dict
             group.update(names | copied_value(saved))
             group["params"] = params
         for hook in self._hooks_of("load_post"):
             hook(self)
 
     def _completed(self, saved: Group) -> Group:
-        """Check saved settings, and add the switches that an older version did not have."""
+        """Check saved settings, and add the switches that an older version lacked."""
         for key, default in self.defaults.items():
             if key not in saved and not isinstance(default, bool):
                 raise ValueError(
@@ -369,12 +369,12 @@ class Optimizer(Hooked):
     def import_state(self, group: Group, p: Array, saved: State) -> State:
         """Return a copy of saved state, with ndarrays if there is an `update`, else Tensors."""
         if type(self).update is Optimizer.update:
-            return {key: kept_value(value, p) for key, value in saved.items()}
+            return {key: loaded_value(value, p) for key, value in saved.items()}
         for key in self.init_state(group, p):
             if not key.startswith("_") and key not in saved:
-                raise ValueError(f"no {key!r}, which {type(self).__name__} keeps")
+                raise ValueError(f"no {key!r}, which {type(self).__name__} needs")
         return {
-            key: own_value(key, value, p)
+            key: state_array(key, value, p)
             if key not in self.counters
             else np.array(number(value), "f4")
             for key, value in saved.items()
@@ -382,15 +382,20 @@ class Optimizer(Hooked):
         }
 
     def __getstate__(self) -> dict[str, Any]:
-        self.split()  # a copy's parameters lie in no common buffer
+        self.split()  # the parameters of a copy lie in no common buffer
         return {**self.__dict__, "_stamps": {}}
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
-        for place, group in enumerate(self.param_groups):
-            lines.append(f"Parameter Group {place}")
+        for index, group in enumerate(self.param_groups):
+            lines.append(f"Parameter Group {index}")
             lines += [f"    {key}: {group[key]}" for key in sorted(group) if key != "params"]
         return "\n".join([*lines, ")"])
+
+    def _repr_html_(self) -> str:
+        from tinygrad_mnist.optim.notebook import as_table
+
+        return as_table(self)
 
 
 def _marking(step: Callable[..., Any]) -> Callable[..., Any]:
@@ -398,7 +403,7 @@ def _marking(step: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(step)
     def marked(self: Optimizer, *args: Any, **kw: Any) -> Any:
-        if not is_taped():  # else the effect marks it, if it is ever run
+        if not is_taped():  # on a tape, the effect marks it when it runs
             self.stepped = True
         if self._hooks:
             return self._around_step(step, args, kw)
@@ -407,7 +412,7 @@ def _marking(step: Callable[..., Any]) -> Callable[..., Any]:
     return marked
 
 
-def _name(group: Group, number: int, place: int) -> str:
+def _name(group: Group, number: int, index: int) -> str:
     if "param_names" in group:
-        return str(group["param_names"][place])
-    return f"param_groups[{number}]['params'][{place}] {tuple(group['params'][place].shape)}"
+        return str(group["param_names"][index])
+    return f"param_groups[{number}]['params'][{index}] {tuple(group['params'][index].shape)}"

@@ -22,7 +22,7 @@ def number(value: Any) -> float:
 
 
 def counter() -> Array:
-    """Return a step count: 0-d and float32, as PyTorch keeps it."""
+    """Return a step count of zero: 0-d and float32, as in PyTorch."""
     return np.zeros((), np.float32)
 
 
@@ -33,8 +33,8 @@ def tick(state: State) -> float:
     return float(t)
 
 
-def scratch(state: State, key: str, like: Array) -> Array:
-    """Return a buffer as large as `like`, kept in the state so that steps allocate nothing."""
+def buffer_of(state: State, key: str, like: Array) -> Array:
+    """Return a buffer as large as `like`, stored in the state so that steps allocate nothing."""
     buffer = state.get(key)
     if buffer is None:
         buffer = state[key] = np.empty_like(like)
@@ -42,7 +42,7 @@ def scratch(state: State, key: str, like: Array) -> Array:
 
 
 def descent(group: Group, p: Array, g: Array, state: State) -> Array:
-    """Return the gradient to descend: g + weight_decay p, and -g in place of g to maximize.
+    """Return the gradient to descend: g + weight_decay p, with -g for g to maximize.
 
     With `decoupled_weight_decay`, p itself shrinks by lr weight_decay p instead.
     """
@@ -55,14 +55,14 @@ def descent(group: Group, p: Array, g: Array, state: State) -> Array:
         decay = 0.0
     if not decay and not maximize:
         return g
-    out = scratch(state, "_g", p)
+    out = buffer_of(state, "_g", p)
     if not decay:
         return np.negative(g, out=out)
     np.multiply(p, decay, out=out)
     return np.subtract(out, g, out=out) if maximize else np.add(out, g, out=out)
 
 
-def average(mean: Array, x: Array, decay: float, out: Array) -> None:
+def update_mean(mean: Array, x: Array, decay: float, out: Array) -> None:
     """Set mean = decay mean + (1 - decay) x, in place; `out` is scratch and may be x."""
     np.multiply(x, 1 - decay, out=out)
     np.multiply(mean, decay, out=mean)

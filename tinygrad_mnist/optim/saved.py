@@ -27,21 +27,21 @@ def copied_value(value: Any) -> Any:
     return saved_value(value)
 
 
-def kept_value(value: Any, p: Array) -> Any:
+def loaded_value(value: Any, p: Array) -> Any:
     """Return a copy of saved state; floating point Tensors in p's dtype."""
     if isinstance(value, (list, tuple)):
-        return type(value)(kept_value(item, p) for item in value)
+        return type(value)(loaded_value(item, p) for item in value)
     if not isinstance(value, (Tensor, np.ndarray)):
         return copy.deepcopy(value)
     saved = np.array(unwrap(value))
     return wrap(saved.astype(p.dtype) if saved.dtype.kind == "f" else saved)
 
 
-def own_value(key: str, value: Any, p: Array) -> Array:
+def state_array(key: str, value: Any, p: Array) -> Array:
     """Return a copy of a saved array in the dtype and the memory order of p."""
     saved = np.asarray(unwrap(value))
     if saved.shape != p.shape:
         raise ValueError(f"{key} has shape {saved.shape}, the parameter {p.shape}")
-    own = np.empty_like(p)
-    own[...] = saved
-    return own
+    array = np.empty_like(p)
+    array[...] = saved
+    return array

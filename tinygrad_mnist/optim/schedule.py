@@ -16,11 +16,11 @@ from tinygrad_mnist.optim.pieces import Group, number
 class LRScheduler:
     """The base of all schedules; a subclass returns the next rates in `get_lr()`.
 
-    In `get_lr`, `last_epoch` is the number of the epoch that begins, `base_lrs` are the rates
-    the optimizer started with, and `self.initial` is True in the step on construction.
+    In `get_lr`, `last_epoch` is the number of the epoch that begins, `base_lrs` are the
+    optimizer's initial rates, and `self.initial` is True in the step on construction.
 
-    Raises TypeError if `optimizer` is not an Optimizer, KeyError if `last_epoch` asks to resume and
-    the groups have no `initial_lr`. Warns if `step()` comes before the optimizer's first `step()`.
+    Raises TypeError if `optimizer` is not an Optimizer, KeyError if a `last_epoch` other than -1
+    meets groups without `initial_lr`. Warns of a `step()` before the optimizer's first `step()`.
 
     >>> import tinygrad_mnist as tg
     >>> class Halve(LRScheduler):
@@ -35,18 +35,18 @@ class LRScheduler:
     """
 
     initial = False
-    _get_lr_called_within_step = True  # for subclasses that ask whether step() calls get_lr()
+    _get_lr_called_within_step = True  # read by subclasses for PyTorch
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         """Set the rates of the epoch after `last_epoch`; -1 is before the first."""
         check_optimizer(optimizer)
         self.optimizer = optimizer
-        for place, group in enumerate(optimizer.param_groups):
+        for index, group in enumerate(optimizer.param_groups):
             if last_epoch == -1:
                 group.setdefault("initial_lr", number(group["lr"]))
             elif "initial_lr" not in group:
                 raise KeyError(
-                    f"param 'initial_lr' is not specified in param_groups[{place}] when resuming "
+                    f"param 'initial_lr' is not specified in param_groups[{index}] when resuming "
                     "scheduler with last_epoch >= 0; load the optimizer's state first"
                 )
         self.base_lrs = [number(group["initial_lr"]) for group in optimizer.param_groups]
@@ -64,7 +64,7 @@ class LRScheduler:
             del self.initial
 
     def _restart(self, rates: list[float] | None = None) -> None:
-        """Begin anew with the first epoch, from `rates` or the initial ones."""
+        """Start again at the first epoch, from `rates` or the initial ones."""
         rates = self.base_lrs if rates is None else rates
         for group, lr in zip(self.optimizer.param_groups, rates, strict=True):
             set_lr(group, lr)
@@ -76,7 +76,7 @@ class LRScheduler:
 
     @as_effect
     def step(self, epoch: int | None = None) -> None:
-        """Go on to the next epoch, or to `epoch`, by the schedule's formula where it has one."""
+        """Advance to the next epoch, or to `epoch` by the schedule's closed formula, if any."""
         if self._step_count == 1 and not self.optimizer.stepped:
             warnings.warn(
                 "Detected call of `lr_scheduler.step()` before `optimizer.step()`: the first "

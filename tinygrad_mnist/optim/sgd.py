@@ -11,17 +11,17 @@ from tinygrad_mnist.optim.pieces import (
     Array,
     Group,
     State,
+    buffer_of,
     descent,
     number,
-    scratch,
 )
 
 
 class SGD(Optimizer):
-    """p = p - lr g, where momentum puts a decaying sum of gradients in the place of g.
+    """p = p - lr g, where momentum replaces g by a decaying sum of gradients.
 
-    With momentum: v = momentum v + (1 - dampening) g, and v is used for g (first v: g itself);
-    with `nesterov`: g + momentum v. `weight_decay` adds weight_decay p to g; `maximize` ascends.
+    Momentum: v = momentum v + (1 - dampening) g replaces g, and the first v is g itself;
+    `nesterov`: g + momentum v does. `weight_decay` adds weight_decay p to g; `maximize` ascends.
     PyTorch's formulas and arguments. Raises ValueError for a negative setting, and for Nesterov
     momentum without momentum or with dampening.
 
@@ -70,10 +70,10 @@ class SGD(Optimizer):
         return {"momentum_buffer": np.zeros_like(p), "_first": np.ones((), np.bool_)}
 
     def update(self, group: Group, p: Array, g: Array, state: State) -> None:
-        """Two passes over memory without momentum, four with it."""
+        """Change `p` in place: two passes over memory without momentum, four with it."""
         if group["weight_decay"] or group["maximize"]:
             g = descent(group, p, g, state)
-        out = scratch(state, "_s", p)
+        out = buffer_of(state, "_s", p)
         if group["momentum"]:
             momentum = number(group["momentum"])
             v = self._accumulate(group, momentum, g, state, out)

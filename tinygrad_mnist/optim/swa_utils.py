@@ -1,7 +1,7 @@
 """Averages of a model's parameters along its training (Izmailov et al., 2018; Polyak, 1992).
 
-`AveragedModel` keeps them, `SWALR` is the schedule that goes with stochastic weight averaging, and
-`update_bn` gives the averaged model moments of its own for batch norm.
+`AveragedModel` computes them, `SWALR` is the schedule for stochastic weight averaging, and
+`update_bn` recomputes the moments of batch norms for the averaged model.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import Tensor, no_grad
-from tinygrad_mnist.nn.layers.norm import _BatchNorm
+from tinygrad_mnist.nn.layers.norm import BatchNorm
 from tinygrad_mnist.nn.module import Module
 from tinygrad_mnist.ops import create
 from tinygrad_mnist.ops.inplace import write
@@ -83,7 +83,7 @@ class AveragedModel(Module):
 
     `avg_fn(average, value, count)` gives the new average, by default the mean over all updates;
     `multi_avg_fn(averages, values, count)` changes lists in place. With `use_buffers` the buffers
-    are averaged too; otherwise they are copies of the model's at the last update.
+    are averaged too; otherwise they are those of the model at the last update.
 
     >>> import tinygrad_mnist as tg
     >>> model = tg.nn.Linear(1, 1, bias=False)
@@ -117,12 +117,12 @@ class AveragedModel(Module):
 
     @no_grad()
     def update_parameters(self, model: Module) -> None:
-        """Take the model's parameters into the average."""
-        kept: list[Tensor] = list(self.module.parameters())
-        seen: list[Tensor] = list(model.parameters())
+        """Move the average towards the parameters of the model."""
+        averages: list[Tensor] = list(self.module.parameters())
+        values: list[Tensor] = list(model.parameters())
         if self.use_buffers:
-            kept, seen = [*kept, *self.module.buffers()], [*seen, *model.buffers()]
-        pairs = [(a.detach(), b.detach()) for a, b in zip(kept, seen, strict=True)]
+            averages, values = [*averages, *self.module.buffers()], [*values, *model.buffers()]
+        pairs = [(a.detach(), b.detach()) for a, b in zip(averages, values, strict=True)]
         if int(self.n_averaged) == 0:
             for average, value in pairs:
                 write(average, value)
@@ -135,8 +135,8 @@ class AveragedModel(Module):
             for average, value in pairs:
                 write(average, average_of(average, value, self.n_averaged))
         if not self.use_buffers:
-            for mine, theirs in zip(self.module.buffers(), model.buffers(), strict=True):
-                write(mine, theirs.detach())
+            for average_buffer, buffer in zip(self.module.buffers(), model.buffers(), strict=True):
+                write(average_buffer, buffer.detach())
         write(self.n_averaged, self.n_averaged + 1)
 
 
@@ -144,9 +144,9 @@ class AveragedModel(Module):
 def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
     """Set the running moments of all batch norms to the means over the inputs of a loader.
 
-    Of batches that are tuples or lists the first part is the input.
+    The input is the batch, or the first part of a tuple or list.
     """
-    norms = [m for m in model.modules() if isinstance(m, _BatchNorm)]
+    norms = [m for m in model.modules() if isinstance(m, BatchNorm)]
     if not norms:
         return
     momenta, training = [norm.momentum for norm in norms], model.training
@@ -210,6 +210,6 @@ class SWALR(LRScheduler):
         return rates
 
     def _share(self, step: int) -> float:
-        """Return the fraction of the way that is done at a step."""
+        """Return the fraction of the annealing done at a step."""
         t = max(0.0, min(1.0, step / max(1, self.anneal_epochs)))
         return (1 - math.cos(math.pi * t)) / 2 if self._anneal_strategy == "cos" else t

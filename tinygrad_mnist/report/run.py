@@ -47,14 +47,17 @@ def read_record(path: str | os.PathLike[str]) -> dict[str, Any]:
     if path.stat().st_size > LARGEST:
         raise RecordError(f"{path}: too large for the record of a run")
     try:
-        record = json.loads(path.read_text("utf-8"))
+        text = path.read_text("utf-8-sig")  # with or without the mark that some editors add
+        _require(bool(text.strip()), "empty")
+        record = json.loads(text)
         _check(record)
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise RecordError(f"{path}: damaged: {error}") from None
+        raise RecordError(f"{path}: damaged or half-written: {error}") from None
     except (KeyError, TypeError, AttributeError, ValueError, RecipeError) as error:
-        raise RecordError(
-            f"{path}: not the record of a run, as `train` writes it: {error}"
-        ) from None
+        why = {KeyError: f"{error} is missing", TypeError: "a part of a wrong type"}.get(
+            type(error), str(error)
+        )
+        raise RecordError(f"{path}: not the record of a run, as `train` writes it: {why}") from None
     return dict(record)
 
 

@@ -36,18 +36,18 @@ def save_model(
     results: dict[str, Any] | None = None,
     *,
     checkpoint: bool = False,
-    given: str | None = None,
+    data_option: str | None = None,
 ) -> None:
     """Write the model and its recipe; as a checkpoint, also all that a resumed run needs.
 
-    `given` is how the user named the data, so that a resumed run finds it again. The file appears
-    whole or not at all; raises OSError when it cannot be written.
+    `data_option` is the --data that the user named, so that a resumed run finds it again. The
+    file appears whole or not at all; raises OSError when it cannot be written.
     """
     data = trainer.data
     content = {
         "tinygrad_mnist": __version__,
         "recipe": trainer.recipe.to_dict(),
-        "data": {**sizes(data), "given": given},
+        "data": {**data_summary(data), "given": data_option},
         "model": trainer.model.state_dict(),
         "results": results,
         "training": trainer.state_dict() if checkpoint else None,
@@ -80,11 +80,11 @@ def resume(saved: Saved, data: Mnist, eager: bool = False) -> Trainer:
     """
     if saved.training is None:
         raise FormatError("a model whose training is complete: there is nothing to resume")
-    trained_on = {key: saved.data[key] for key in sizes(data)}
-    if trained_on != sizes(data):
+    trained_on = {key: saved.data[key] for key in data_summary(data)}
+    if trained_on != data_summary(data):
         raise FormatError(
             "the run was trained on {name} ({train:,} + {test:,} images)".format(**trained_on)
-            + ", the data is {name} ({train:,} + {test:,} images)".format(**sizes(data))
+            + ", the data is {name} ({train:,} + {test:,} images)".format(**data_summary(data))
         )
     trainer = Trainer(saved.recipe, data, eager=eager)
     trainer.model.load_state_dict(saved.model.state_dict())
@@ -92,6 +92,6 @@ def resume(saved: Saved, data: Mnist, eager: bool = False) -> Trainer:
     return trainer
 
 
-def sizes(data: Mnist) -> dict[str, Any]:
+def data_summary(data: Mnist) -> dict[str, Any]:
     """Return the name of the data and its numbers of images."""
     return {"name": data.name, "train": len(data.train_labels), "test": len(data.test_labels)}

@@ -63,13 +63,13 @@ def examples(recipe: Recipe, images: Images, labels: Ints) -> Examples:
     return Examples(inputs, yes.astype(np.int64), yes.astype(np.float32)[:, None])
 
 
-def split(n: int, recipe: Recipe) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def validation_split(n: int, recipe: Recipe) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the indices of n images to train on, and of those held out to validate."""
-    held = max(1, round(n * recipe.validation))
-    if held >= n:
+    count = max(1, round(n * recipe.validation))
+    if count >= n:
         raise RecipeError(f"{n} training images are too few to keep some for validation")
     order = np.random.default_rng([recipe.seed, 0]).permutation(n)
-    return order[held:], order[:held]
+    return order[count:], order[:count]
 
 
 class Trainer:
@@ -97,10 +97,10 @@ class Trainer:
         self.loss = getattr(F, recipe.loss)
         self.optimizer = make_optimizer(recipe, self.model)
         self.scheduler = make_scheduler(recipe, self.optimizer)
-        kept, held = split(len(data.train_labels), recipe)
+        training, validation = validation_split(len(data.train_labels), recipe)
         images, labels = data.train_images, data.train_labels
-        self.training = examples(recipe, images[kept], labels[kept])
-        self.validation = examples(recipe, images[held], labels[held])
+        self.training = examples(recipe, images[training], labels[training])
+        self.validation = examples(recipe, images[validation], labels[validation])
         self._inputs = from_numpy(self.training.inputs)
         self._targets = from_numpy(self.training.targets)
         self.eager = eager
@@ -111,6 +111,7 @@ class Trainer:
         self.epoch = 0  # finished epochs
         self.batch = 0  # finished steps of the present epoch
         self.sums = _no_sums()  # of the present epoch
+        self.step_loss = math.nan  # of the last step
 
     def compile(self) -> None:
         """Compile the step for this trainer."""
@@ -178,14 +179,15 @@ class Trainer:
         start = time.perf_counter()
         labels = self.training.labels if rows is None else self.training.labels[rows]
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            given = (self._inputs, self._targets) if rows is None else (from_numpy(rows),)
-            loss, outputs = self.step(*given)
+            batch = (self._inputs, self._targets) if rows is None else (from_numpy(rows),)
+            loss, outputs = self.step(*batch)
         value = loss.item()
         if not math.isfinite(value):
             raise Diverged(
                 f"the loss became {value} in epoch {self.epoch + 1}, step {self.batch + 1}: "
                 f"try a learning rate below {self.recipe.lr:g}"
             )
+        self.step_loss = value
         self.sums["loss"] += value * len(labels)
         self.sums["correct"] += int(np.count_nonzero(chosen(outputs.numpy()) == labels))
         self.sums["images"] += len(labels)

@@ -42,7 +42,9 @@ def plot_run(trainer: Trainer, evaluation: Evaluation, folder: Path) -> list[Pat
     data = trainer.data
     first = np.arange(min(SHOWN, len(data.test_labels)))
     figures = {
-        "curves.png": curves(trainer.history, f"{trainer.recipe.name}, trained on {data.name}"),
+        "curves.png": plot_curves(
+            trainer.history, f"{trainer.recipe.name}, trained on {data.name}"
+        ),
         "confusion.png": confusion(evaluation, measured_on(data)),
         "digits.png": grid(data, evaluation, first, f"The first of {measured_on(data)}"),
         "mistakes.png": grid(
@@ -55,7 +57,7 @@ def plot_run(trainer: Trainer, evaluation: Evaluation, folder: Path) -> list[Pat
     return [folder / name for name in figures]
 
 
-def curves(history: list[dict[str, Any]], title: str) -> Any:
+def plot_curves(history: list[dict[str, Any]], title: str) -> Any:
     """Draw loss and accuracy after each epoch, on training and validation images."""
     figure = _figure(10, 4)
     epochs = [numbers["epoch"] for numbers in history]
@@ -95,8 +97,9 @@ def grid(data: Mnist, evaluation: Evaluation, which: Any, title: str) -> Any:
     figure = _figure(COLUMNS, rows * HEIGHT / WIDTH + 0.4)
     axes = figure.subplots()  # one for all: forty take seconds to draw
     sheet = np.zeros((rows * HEIGHT, COLUMNS * WIDTH), np.uint8)
-    for place, index in enumerate(which):
-        top, left = place // COLUMNS * HEIGHT + HEIGHT - 28, place % COLUMNS * WIDTH + 6
+    for position, index in enumerate(which):
+        top = position // COLUMNS * HEIGHT + HEIGHT - 28
+        left = position % COLUMNS * WIDTH + 6
         sheet[top : top + 28, left : left + 28] = data.test_images[index]
         words, color = _caption(evaluation, index)
         axes.text(left + 14, top - 1, words, color=color, fontsize=7, ha="center", va="bottom")

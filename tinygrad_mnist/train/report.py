@@ -11,7 +11,7 @@ import numpy as np
 from tinygrad_mnist import __version__
 from tinygrad_mnist import blas as core
 from tinygrad_mnist.data import Mnist
-from tinygrad_mnist.train.checkpoint import sizes
+from tinygrad_mnist.train.checkpoint import data_summary
 from tinygrad_mnist.train.loop import Trainer
 from tinygrad_mnist.train.metrics import Evaluation
 
@@ -57,7 +57,7 @@ def run_record(trainer: Trainer, evaluation: Evaluation) -> dict[str, Any]:
         "seed": trainer.recipe.seed,
         "parameters": sum(p.numel() for p in trainer.model.parameters()),
         "data": {
-            **sizes(data),
+            **data_summary(data),
             "source": data.source,
             "trained_on": len(trainer.training.labels),
             "validated_on": len(trainer.validation.labels),

@@ -88,7 +88,7 @@ def timed(trainer: Run, counts: list[int]) -> list[list[float]]:
 
 
 def _seconds(step: Callable[[], object], count: int, repeats: int) -> float:
-    """Return how long a step takes with `threads` threads."""
+    """Return the seconds per step with `count` threads, over `repeats` steps."""
     set_num_threads(count)
     start = time.perf_counter()
     for _ in range(repeats):

@@ -62,10 +62,10 @@ def training(model, optimizer, loss=F.cross_entropy):
 
     def step(x, y):
         optimizer.zero_grad()
-        found = loss(model(x), y)
-        found.backward()
+        actual = loss(model(x), y)
+        actual.backward()
         optimizer.step()
-        return found
+        return actual
 
     return step
 

@@ -23,10 +23,10 @@ def verdict(steps, jit):
     for how in HOW:
         expected = watch(steps(eager), how, last)
         try:
-            found = watch(steps(jit), how, last)
+            actual = watch(steps(jit), how, last)
         except BaseException as error:
             return "raises", f"{type(error).__name__}: {error}"
-        where = difference(expected, found)
+        where = difference(expected, actual)
         if where:
             return ("raises" if "Raised" in where else "differs"), f"looked at {how}: {where}"
         last = last or len(expected) - 2
@@ -50,8 +50,8 @@ def main():
         counts[name.split(":")[0]][how] += 1
         if how != "equal" and not chosen.quiet:
             print(f"{how}  {name}\n    {' '.join(why.split())[:400]}", flush=True)
-    for kind, found in counts.items():
-        print(f"{kind:32} {dict(found)}")
+    for kind, actual in counts.items():
+        print(f"{kind:32} {dict(actual)}")
     print(f"{'all':32} {dict(sum(counts.values(), collections.Counter()))}")
 
 

@@ -32,12 +32,12 @@ VIEWS = {
 def taken_before_and_during(jit, view):
     model = nn.Sequential(nn.Linear(3, 18), nn.Tanh(), nn.Linear(18, 3))
     step = jit(training(model, optim.SGD(model.parameters(), lr=0.1, momentum=0.9)))
-    kept = [view(model)]
+    outputs = [view(model)]
     for k in range(8):
         step(rows(k), labels(k))
         if k in (1, 2, 5):
-            kept.append(view(model))
-        yield kept, model
+            outputs.append(view(model))
+        yield outputs, model
 
 
 @case("views of weights", over=OPTIMIZERS)
@@ -203,26 +203,26 @@ RESULTS = {
 @case("results", over=RESULTS)
 def of_all_kinds(jit, give):
     w, model = param(1, 2), nn.Linear(2, 1)
-    f, kept = jit(lambda x: give(w, model, x)), []
+    f, outputs = jit(lambda x: give(w, model, x)), []
     for k in range(7):
         x = t(k, 1)
-        kept.append(f(x))
+        outputs.append(f(x))
         if k == 4:
             with tg.no_grad():
                 w.add_(1), model.weight.mul_(2)
-        yield kept, x, w, model
+        yield outputs, x, w, model
 
 
 @case("results")
 def with_a_graph_backwarded_later(jit):
-    w, kept = param(1, 2), []
+    w, outputs = param(1, 2), []
     f = jit(lambda x: (w * w * x).sum())
     for k in range(8):
-        kept.append(f(t(k, 1)))
+        outputs.append(f(t(k, 1)))
         if k % 3 == 2:
-            for loss in kept[-3:]:
+            for loss in outputs[-3:]:
                 loss.backward()
-        yield kept, w
+        yield outputs, w
 
 
 @case("results")
@@ -294,11 +294,11 @@ def whose_hooks_are_registered_by_the_caller(jit):
 
 @case("results")
 def kept_in_a_list_over_shapes(jit):
-    model, kept = mlp(), []
+    model, outputs = mlp(), []
     f = jit(lambda x: model(x))
     for k in range(9):
-        kept.append(f(rows(k, (1 + k % 3, 3))))
-        yield kept
+        outputs.append(f(rows(k, (1 + k % 3, 3))))
+        yield outputs
 
 
 @case(
@@ -321,16 +321,16 @@ def of_the_model_and_optimizer_between(jit, copied):
 
 @case("deep copies")
 def of_a_tensor_with_a_gradient(jit):
-    w, kept = t(1, 2, requires_grad=True), []
+    w, outputs = t(1, 2, requires_grad=True), []
 
     def f(x):
         (w * x).sum().backward()
-        kept.append(copy.deepcopy(w))
+        outputs.append(copy.deepcopy(w))
         return copy.deepcopy(x)
 
     f = jit(f)
     for k in range(7):
-        yield f(t(k, 1)), kept, w
+        yield f(t(k, 1)), outputs, w
 
 
 @case("state dicts")
@@ -368,17 +368,17 @@ def loaded_inside_the_function(jit):
 
 @case("state dicts")
 def of_an_optimizer_taken_inside(jit):
-    model, kept = mlp(), []
+    model, outputs = mlp(), []
     optimizer = optim.Adam(model.parameters(), lr=0.01)
     train = training(model, optimizer)
 
     def step(x, y):
         train(x, y)
-        kept.append(optimizer.state_dict())
+        outputs.append(optimizer.state_dict())
 
     step = jit(step)
     for k in range(7):
-        yield step(rows(k), labels(k)), kept
+        yield step(rows(k), labels(k)), outputs
 
 
 @case("state dicts")

@@ -53,8 +53,8 @@ CONTAINERS = {
 
 
 @case("containers", over=CONTAINERS)
-def as_arguments(jit, given):
-    make, use = given
+def as_arguments(jit, case):
+    make, use = case
     w = param(1, 2)
 
     def f(b):
@@ -310,11 +310,11 @@ def an_argument_that_is_a_weight(jit):
 @case("overlap")
 def an_argument_that_was_a_result(jit):
     f = jit(lambda x: x * 2 + 1)
-    x, kept = t(1, 2), []
+    x, results = t(1, 2), []
     for k in range(8):
         x = f(x) if k % 2 else f(f(x))
-        kept.append(x)
-        yield kept
+        results.append(x)
+        yield results
 
 
 @case("overlap")
@@ -361,11 +361,11 @@ def written_by_the_function(jit):
 @case("arrays")
 def written_by_the_caller_between_calls(jit):
     f, x = jit(lambda x: as_tensor(x) * 2), np.zeros(2, np.float32)
-    kept = []
+    results = []
     for k in range(7):
         x[:] = k
-        kept.append(f(x))
-        yield kept, x
+        results.append(f(x))
+        yield results, x
 
 
 @case("arrays")

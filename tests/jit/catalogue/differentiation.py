@@ -116,11 +116,11 @@ def by_backward_with_create_graph(jit):
 @case("second order")
 def third_order(jit):
     def f(x):
-        y, found = x**4, []
+        y, actual = x**4, []
         for _ in range(3):
             (y,) = tg.autograd.grad(y.sum(), x, create_graph=True)
-            found.append(y.detach())
-        return found
+            actual.append(y.detach())
+        return actual
 
     f = jit(f)
     for k in range(7):
@@ -384,14 +384,14 @@ def in_a_decorator_inside_and_outside_of_jit(jit, mode):
 
 @case("modes", over={"entered": True, "left": False})
 def that_cross_the_calls_border(jit, enters):
-    w, held = param(1, 2), []
+    w, holder = param(1, 2), []
 
     def enter():
-        held.append(tg.no_grad())
-        held[-1].__enter__()
+        holder.append(tg.no_grad())
+        holder[-1].__enter__()
 
     def leave():
-        held.pop().__exit__(None, None, None)
+        holder.pop().__exit__(None, None, None)
 
     def f(x):
         y = w * x
@@ -432,8 +432,8 @@ def of_anomaly_that_finds_a_nan(jit):
     f = jit(f)
     for k in range(8):
         with tg.autograd.detect_anomaly() if k % 3 == 2 else contextlib.nullcontext():
-            found = attempt(f, t(k, 0))
-        yield found.message.split("The call")[0] if found else None, w
+            actual = attempt(f, t(k, 0))
+        yield actual.message.split("The call")[0] if actual else None, w
 
 
 @case("modes")
@@ -446,27 +446,27 @@ def of_anomaly_inside_on_some_calls(jit):
 
     f = jit(f)
     for k in range(8):
-        found = attempt(f, t(k, 0), k in (3, 4, 6))
-        yield found.message.split("The call")[0] if found else None, w
+        actual = attempt(f, t(k, 0), k in (3, 4, 6))
+        yield actual.message.split("The call")[0] if actual else None, w
 
 
 @case("graphs")
 def looked_at_inside(jit):
-    w, told = param(1, 2), []
+    w, value_now = param(1, 2), []
 
     def f(x):
         y = (w * x).exp()
         loss = (y * y).sum()
         node = loss.grad_fn
         while node is not None:
-            told.append(node.name() if hasattr(node, "name") else node.shape)
+            value_now.append(node.name() if hasattr(node, "name") else node.shape)
             node = node.next_functions[0][0] if hasattr(node, "next_functions") else None
         loss.backward()
         return loss, y.is_leaf, w.is_leaf, y.grad_fn.name()
 
     f = jit(f)
     for k in range(7):
-        yield f(t(k, 1) / 4), told
+        yield f(t(k, 1) / 4), value_now
 
 
 @case("graphs")
@@ -488,17 +488,17 @@ def cut_and_tied_again(jit):
 
 @case("graphs")
 def retained_on_some_calls(jit):
-    w, kept = param(1, 2), []
+    w, results = param(1, 2), []
 
     def f(x, retain):
         loss = (w * w * x).sum()
         loss.backward(retain_graph=retain)
-        kept.append(loss)
+        results.append(loss)
 
     f = jit(f)
     for k in range(9):
         f(t(k, 1), k % 3 == 2)
-        yield attempt(kept[-1].backward), kept, w
+        yield attempt(results[-1].backward), results, w
 
 
 @case("graphs")
@@ -528,19 +528,19 @@ def of_a_loss_kept_over_calls(jit):
 
 @case("graphs")
 def their_memory_measured(jit):
-    w, told = param(1, 2), []
+    w, value_now = param(1, 2), []
 
     def f(x):
         loss = (w * x).exp().sum()
         with tg.no_grad():
-            told.append(loss.grad_fn is not None)
+            value_now.append(loss.grad_fn is not None)
         report = tg.autograd.graph_memory()
         loss.backward()
         return type(report).__name__
 
     f = jit(f)
     for k in range(6):
-        yield f(t(k, 1) / 4), told
+        yield f(t(k, 1) / 4), value_now
 
 
 @case("jit in jit")

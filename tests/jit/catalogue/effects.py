@@ -16,17 +16,17 @@ from tinygrad_mnist import nn, optim
 
 @case("effects")
 def a_counter_an_append_and_a_print(jit):
-    held = {"count": 0, "seen": []}
+    box = {"count": 0, "seen": []}
 
     def f(x):
-        held["count"] += 1
-        held["seen"].append(x.shape)
-        print("call", held["count"])
+        box["count"] += 1
+        box["seen"].append(x.shape)
+        print("call", box["count"])
         return x * 2
 
     f = jit(f)
     for k in range(7):
-        yield f(t(*range(k % 3))), held
+        yield f(t(*range(k % 3))), box
 
 
 @case("effects")
@@ -45,17 +45,17 @@ def a_nonlocal_and_a_global(jit):
 
 @case("effects")
 def results_appended_outside(jit):
-    kept, by_name = [], {}
+    outputs, by_name = [], {}
 
     def f(x):
         y = x * 2
-        kept.append(y)
+        outputs.append(y)
         by_name[len(by_name)] = y + 1
         by_name["last"] = (y * 3)[0]
 
     f = jit(f)
     for k in range(7):
-        yield f(t(k, 1)), kept, by_name
+        yield f(t(k, 1)), outputs, by_name
 
 
 @case("effects")
@@ -81,14 +81,14 @@ def an_attribute_set_and_deleted(jit):
 
 @case("effects")
 def an_argument_list_that_is_filled(jit):
-    def f(x, kept, table):
-        kept.append(x + 1)
-        table[len(kept)] = x * 2
-        return len(kept)
+    def f(x, outputs, table):
+        outputs.append(x + 1)
+        table[len(outputs)] = x * 2
+        return len(outputs)
 
-    f, kept, table = jit(f), [], {}
+    f, outputs, table = jit(f), [], {}
     for k in range(7):
-        yield f(t(k, 1), kept, table), kept, table
+        yield f(t(k, 1), outputs, table), outputs, table
 
 
 @case("effects")
@@ -167,11 +167,11 @@ def numpys_errors_raised_and_ignored_inside(jit):
 
 @case("effects")
 def numpys_errors_called_back(jit):
-    told = []
+    value_now = []
     f = jit(lambda x: x / (x - 1))
     for k in range(8):
-        with np.errstate(all="call", call=lambda kind, flag: told.append((kind, flag))):
-            yield f(t(k % 2, 1)), told
+        with np.errstate(all="call", call=lambda kind, flag: value_now.append((kind, flag))):
+            yield f(t(k % 2, 1)), value_now
 
 
 @case("effects")
@@ -497,7 +497,7 @@ def of_wrong_arguments(jit):
 
 @case("exceptions")
 def whose_traceback_holds_the_functions_locals(jit):
-    kept = []
+    outputs = []
 
     def f(x):
         y = x * 3
@@ -512,8 +512,8 @@ def whose_traceback_holds_the_functions_locals(jit):
             last = error.__traceback__
             while last.tb_next:
                 last = last.tb_next
-            kept.append((error, last.tb_frame.f_locals["z"]))
-        yield kept
+            outputs.append((error, last.tb_frame.f_locals["z"]))
+        yield outputs
 
 
 @case("exceptions")
@@ -621,14 +621,14 @@ def a_context_manager_made_of_a_jitted_generator(jit):
 def deepcopies_of_the_model_inside(jit):
     import copy
 
-    model, kept = mlp(), []
+    model, outputs = mlp(), []
     step = training(model, optim.SGD(model.parameters(), lr=0.1))
 
     def f(x, y):
         loss = step(x, y)
-        kept.append(copy.deepcopy(model))
+        outputs.append(copy.deepcopy(model))
         return loss.detach()
 
     f = jit(f)
     for k in range(6):
-        yield f(rows(k), labels(k)), kept, model
+        yield f(rows(k), labels(k)), outputs, model

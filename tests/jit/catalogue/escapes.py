@@ -62,76 +62,76 @@ OPS = {
 }
 
 
-def seen(kept):
-    return [way() if callable(way) and not isinstance(way, nn.Module) else way for way in kept]
+def seen(outputs):
+    return [way() if callable(way) and not isinstance(way, nn.Module) else way for way in outputs]
 
 
 @case("escapes", over=WAYS)
 def into_a_list_on_the_way(jit, way):
-    model, kept = mlp(), []
+    model, outputs = mlp(), []
 
     def f(x):
         hidden = model[0](x)
-        kept.append(way(hidden))
-        kept.append(way(hidden.relu()))
+        outputs.append(way(hidden))
+        outputs.append(way(hidden.relu()))
         out = model[2](hidden.relu())
-        kept.append(way(out * 2))
+        outputs.append(way(out * 2))
         loss = out.square().sum()
         loss.backward()
-        kept.append(way(loss.reshape(1, 1).expand(4, 3) + 0))
+        outputs.append(way(loss.reshape(1, 1).expand(4, 3) + 0))
 
     f = jit(f)
     for k in range(8):
         f(rows(k))
-        yield seen(kept)
+        yield seen(outputs)
         if k % 3 == 2:
-            del kept[::2]
+            del outputs[::2]
 
 
 @case("escapes", over=WAYS)
 def as_the_result(jit, way):
-    w, kept = param(1, 2, 3), []
+    w, outputs = param(1, 2, 3), []
     f = jit(lambda x: way((w * x).exp()))
     for k in range(8):
-        kept.append(f(rows(k)))
-        yield seen(kept)
+        outputs.append(f(rows(k)))
+        yield seen(outputs)
         if k % 3 == 2:
-            del kept[::2]
+            del outputs[::2]
 
 
 @case("escapes", over=OPS)
 def and_is_let_go_later(jit, op):
     """Memory may be used again only when the last holder is gone, in any order."""
-    model, kept = mlp(), {}
+    model, outputs = mlp(), {}
 
     def f(x, k):
-        kept[k] = op(model, x)
-        kept[k, "view"] = kept[k].detach().numpy()[1:]
-        return kept[k] + 1
+        outputs[k] = op(model, x)
+        outputs[k, "view"] = outputs[k].detach().numpy()[1:]
+        return outputs[k] + 1
 
     f = jit(f)
     for k in range(12):
         y = f(rows(k), k)
         if k > 3:
-            kept.pop(k - 3), kept.pop((k - 4, "view"), None)
-        yield y, kept
+            outputs.pop(k - 3), outputs.pop((k - 4, "view"), None)
+        yield y, outputs
 
 
 @case("escapes")
 def through_ctx_of_a_function(jit):
-    kept = []
+    outputs = []
 
     class Double(tg.autograd.Function):
         @staticmethod
         def forward(ctx, x):
             ctx.save_for_backward(x)
             ctx.mine = x
-            kept.append(x)
+            outputs.append(x)
             return x * 2
 
         @staticmethod
         def backward(ctx, g):
-            kept.extend([g, *ctx.saved_tensors, ctx.mine])
+            outputs.extend([g, *ctx.saved_tensors, ctx.mine])
             return g * 2
 
     w = param(1, 2)
@@ -141,33 +141,33 @@ def through_ctx_of_a_function(jit):
 
     f = jit(f)
     for k in range(7):
-        yield f(t(k, 1)), kept, w
+        yield f(t(k, 1)), outputs, w
 
 
 @case("escapes")
 def through_hooks_of_modules(jit):
-    model, kept = mlp(), []
-    model[1].register_forward_hook(lambda m, args, out: kept.append((args, out)))
-    model[2].register_forward_pre_hook(lambda m, args: kept.append(args))
-    model[0].register_full_backward_hook(lambda m, gi, go: kept.append((gi, go)))
+    model, outputs = mlp(), []
+    model[1].register_forward_hook(lambda m, args, out: outputs.append((args, out)))
+    model[2].register_forward_pre_hook(lambda m, args: outputs.append(args))
+    model[0].register_full_backward_hook(lambda m, gi, go: outputs.append((gi, go)))
     f = jit(lambda x: model(x).square().sum().backward())
     for k in range(7):
-        yield f(rows(k)), kept
+        yield f(rows(k)), outputs
 
 
 @case("escapes")
 def through_hooks_of_tensors_as_arrays(jit):
-    w, kept = param(1, 2, 3), []
+    w, outputs = param(1, 2, 3), []
 
     def f(x):
         y = w * x
-        y.register_hook(lambda g: kept.append(g.numpy()[1:]))
+        y.register_hook(lambda g: outputs.append(g.numpy()[1:]))
         (y.exp() * y).sum().backward()
 
-    w.register_hook(lambda g: kept.append(g.numpy().reshape(1, 3)))
+    w.register_hook(lambda g: outputs.append(g.numpy().reshape(1, 3)))
     f = jit(f)
     for k in range(7):
-        yield f(rows(k) / 4), kept
+        yield f(rows(k) / 4), outputs
 
 
 @case("escapes")
@@ -189,7 +189,7 @@ def through_a_generator_that_stays_open(jit):
 
 @case("escapes")
 def through_an_exception_that_is_kept(jit):
-    kept = []
+    outputs = []
 
     def f(x):
         y = x * 3
@@ -200,8 +200,8 @@ def through_an_exception_that_is_kept(jit):
         try:
             f(rows(k))
         except ValueError as error:
-            kept.append(error.with_traceback(None))
-        yield kept
+            outputs.append(error.with_traceback(None))
+        yield outputs
 
 
 @case("escapes")
@@ -220,31 +220,31 @@ def through_a_weak_dictionary_and_a_finalizer(jit):
 
 @case("escapes")
 def through_autograd_grad(jit):
-    w, kept = param(1, 2, 3), []
+    w, outputs = param(1, 2, 3), []
 
     def f(x):
         y = (w * x).exp().sum()
-        kept.append(tg.autograd.grad(y, w, retain_graph=True))
-        kept.append(tg.autograd.grad(y, w)[0].numpy()[1:])
+        outputs.append(tg.autograd.grad(y, w, retain_graph=True))
+        outputs.append(tg.autograd.grad(y, w)[0].numpy()[1:])
 
     f = jit(f)
     for k in range(7):
-        yield f(rows(k) / 4), kept
+        yield f(rows(k) / 4), outputs
 
 
 @case("escapes")
 def only_on_some_calls(jit):
-    model, kept = mlp(), []
+    model, outputs = mlp(), []
 
     def f(x, keep):
         hidden = model[0](x)
         if keep:
-            kept.append(hidden.detach().numpy()[1:])
+            outputs.append(hidden.detach().numpy()[1:])
         return model[2](hidden.relu()).detach()
 
     f = jit(f)
     for k in range(12):
-        yield f(rows(k), k in (4, 5, 9)), kept
+        yield f(rows(k), k in (4, 5, 9)), outputs
 
 
 @case("escapes")
@@ -252,11 +252,11 @@ def into_another_thread(jit):
     import queue
     import threading
 
-    asked, told = queue.Queue(), []
+    asked, value_now = queue.Queue(), []
 
     def work():
         while (y := asked.get()) is not None:
-            told.append(y.clone())
+            value_now.append(y.clone())
             asked.task_done()
 
     worker = threading.Thread(target=work)
@@ -271,6 +271,6 @@ def into_another_thread(jit):
     for k in range(7):
         y = f(rows(k))
         asked.join()
-        yield y, told
+        yield y, value_now
     asked.put(None)
     worker.join()

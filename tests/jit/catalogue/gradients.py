@@ -102,11 +102,11 @@ def zero_grad_to_zeros_inside(jit, make):
         optimizer.step()
         return loss
 
-    step, kept = jit(step), []
+    step, results = jit(step), []
     for k in range(7):
         loss = step(rows(k), labels(k)).detach()
-        kept.append(model[0].weight.grad)
-        yield loss, model, optimizer, kept
+        results.append(model[0].weight.grad)
+        yield loss, model, optimizer, results
 
 
 @case("gradients that are there")
@@ -117,11 +117,11 @@ def the_modules_zero_grad_to_zeros(jit):
         model.zero_grad(set_to_none=False)
         model(x).square().sum().backward()
 
-    step, kept = jit(step), []
+    step, results = jit(step), []
     for k in range(7):
         step(rows(k))
-        kept.append([p.grad for p in model.parameters()])
-        yield kept, model
+        results.append([p.grad for p in model.parameters()])
+        yield results, model
 
 
 @case("gradients that are set")
@@ -210,10 +210,10 @@ def inside_the_function(jit):
         optimizer.step()
         return w.grad
 
-    step, kept = jit(step), []
+    step, results = jit(step), []
     for k in range(7):
-        kept.append(step(t(k, 1)))
-        yield kept, w, optimizer
+        results.append(step(t(k, 1)))
+        yield results, w, optimizer
 
 
 @case("gradients that are set")
@@ -319,33 +319,33 @@ def dropped_for_one_layer_before_the_step(jit):
 @case("gradients kept", over=OPTIMIZERS)
 def over_many_calls(jit, make):
     model = mlp()
-    step, kept = jit(training(model, make(model.parameters()))), []
+    step, results = jit(training(model, make(model.parameters()))), []
     for k in range(7):
         step(rows(k), labels(k))
-        kept.append([p.grad for p in model.parameters()])
-        yield kept
+        results.append([p.grad for p in model.parameters()])
+        yield results
 
 
 @case("gradients kept")
 def only_arrays_of_them(jit):
     model = mlp()
-    step, kept = jit(training(model, optim.SGD(model.parameters(), lr=0.1))), []
+    step, results = jit(training(model, optim.SGD(model.parameters(), lr=0.1))), []
     for k in range(7):
         step(rows(k), labels(k))
-        kept.append([p.grad.numpy()[..., 0] for p in model.parameters()])
-        yield kept
+        results.append([p.grad.numpy()[..., 0] for p in model.parameters()])
+        yield results
 
 
 @case("gradients kept")
 def and_accumulated_into_from_then_on(jit):
-    w, kept = param(1, 2), []
+    w, results = param(1, 2), []
     f = jit(lambda x: (w * x).sum().backward())
     for k in range(8):
         if k == 4:
             w.grad = None
         f(t(k, 1))
-        kept.append(w.grad)
-        yield kept, w
+        results.append(w.grad)
+        yield results, w
 
 
 @case("gradients kept")
@@ -365,7 +365,7 @@ def one_object_read_twice(jit):
 
 @case("gradients kept")
 def intermediate_ones_by_retain_grad(jit):
-    w, kept = param(1, 2), []
+    w, results = param(1, 2), []
 
     def f(x):
         y = w * x
@@ -373,12 +373,12 @@ def intermediate_ones_by_retain_grad(jit):
         z = y.exp()
         z.retain_grad()
         z.sum().backward()
-        kept.append((y, z, y.grad))
+        results.append((y, z, y.grad))
         return y.grad
 
     f = jit(f)
     for k in range(7):
-        yield f(t(k / 4, 1)), kept
+        yield f(t(k / 4, 1)), results
 
 
 @case("gradients of arguments")
@@ -645,7 +645,7 @@ def of_the_values(jit):
 
 @case("clipping")
 def on_some_calls_by_the_norm_read(jit):
-    model, told = mlp(), []
+    model, value_now = mlp(), []
     optimizer = optim.SGD(model.parameters(), lr=0.5)
 
     def step(x, y):
@@ -653,14 +653,14 @@ def on_some_calls_by_the_norm_read(jit):
         F.cross_entropy(model(x), y).backward()
         norm = nn.utils.get_total_norm([p.grad for p in model.parameters()])
         if norm > 1:
-            told.append(float(norm))
+            value_now.append(float(norm))
             for p in model.parameters():
                 p.grad.div_(norm)
         optimizer.step()
 
     step = jit(step)
     for k in range(9):
-        yield step(rows(k) * (1 + k % 3 * 3), labels(k)), model, told
+        yield step(rows(k) * (1 + k % 3 * 3), labels(k)), model, value_now
 
 
 @case("clipping")

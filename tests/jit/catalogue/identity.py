@@ -37,8 +37,8 @@ USES = {
 
 
 @case("numbers", over={f"{u}, {n}": (USES[u], NUMBERS[n]) for u in USES for n in ("zeros", "ones")})
-def as_arguments(jit, given):
-    use, numbers = given
+def as_arguments(jit, case):
+    use, numbers = case
     f = jit(lambda x, k: use(x, k))
     with np.errstate(all="ignore"):
         for k in [*numbers, *numbers]:
@@ -64,17 +64,17 @@ def as_arguments_of_a_step(jit, numbers):
 
 @case("numbers", over=NUMBERS)
 def read_from_a_list_around(jit, numbers):
-    w, held = param(1, -2), [0]
+    w, holder = param(1, -2), [0]
 
     def f(x):
-        y = w * x * held[0]
+        y = w * x * holder[0]
         y.sum().backward()
-        return y.detach(), 1 / (x * 0 + held[0])
+        return y.detach(), 1 / (x * 0 + holder[0])
 
     f = jit(f)
     with np.errstate(all="ignore"):
         for k in [*numbers, *numbers]:
-            held[0] = k
+            holder[0] = k
             yield attempt(f, t(3, 0)), w
 
 
@@ -113,13 +113,13 @@ SETTINGS = {
 
 
 @case("settings", over=SETTINGS)
-def that_change_and_are_equal_at_times(jit, given):
-    use, settings = given
+def that_change_and_are_equal_at_times(jit, case):
+    use, settings = case
     w = param(1, -2)
     f = jit(lambda x, s: use(w * x, s))
-    g = jit(lambda x: use(w * x, held[0]))
+    g = jit(lambda x: use(w * x, holder[0]))
     for k, s in enumerate([*settings, *settings]):
-        held = [s]
+        holder = [s]
         x = rows(k % 2, (2, 2))
         yield attempt(f, x, s), attempt(g, x)
 

@@ -210,43 +210,43 @@ def state_kept_in_the_module(jit):
 
 @case("recurrent")
 def truncated_every_third_call(jit):
-    cell, held = nn.RNNCell(3, 4), {"h": tg.zeros(2, 4), "loss": 0.0, "k": 0}
+    cell, holder = nn.RNNCell(3, 4), {"h": tg.zeros(2, 4), "loss": 0.0, "k": 0}
     optimizer = optim.SGD(cell.parameters(), lr=0.1)
 
     def step(x):
-        held["h"] = cell(x, held["h"])
-        held["loss"] = held["loss"] + held["h"].square().mean()
-        held["k"] += 1
-        if held["k"] % 3 == 0:
+        holder["h"] = cell(x, holder["h"])
+        holder["loss"] = holder["loss"] + holder["h"].square().mean()
+        holder["k"] += 1
+        if holder["k"] % 3 == 0:
             optimizer.zero_grad()
-            held["loss"].backward()
+            holder["loss"].backward()
             optimizer.step()
-            held["h"], held["loss"] = held["h"].detach(), 0.0
+            holder["h"], holder["loss"] = holder["h"].detach(), 0.0
 
     step = jit(step)
     for k in range(9):
-        yield step(rows(k, (2, 3))), held, cell
+        yield step(rows(k, (2, 3))), holder, cell
 
 
 HOOKS = {
-    "pre": lambda m, kept: m.register_forward_pre_hook(lambda m, args: (args[0] * 2,)),
-    "post": lambda m, kept: m.register_forward_hook(lambda m, args, out: out * 0.5),
-    "post that looks": lambda m, kept: m.register_forward_hook(
-        lambda m, args, out: kept.append(out.detach().mean())
+    "pre": lambda m, results: m.register_forward_pre_hook(lambda m, args: (args[0] * 2,)),
+    "post": lambda m, results: m.register_forward_hook(lambda m, args, out: out * 0.5),
+    "post that looks": lambda m, results: m.register_forward_hook(
+        lambda m, args, out: results.append(out.detach().mean())
     ),
-    "backward": lambda m, kept: m.register_full_backward_hook(
-        lambda m, gi, go: kept.append((gi, go))
+    "backward": lambda m, results: m.register_full_backward_hook(
+        lambda m, gi, go: results.append((gi, go))
     ),
-    "backward that replaces": lambda m, kept: m.register_full_backward_hook(
+    "backward that replaces": lambda m, results: m.register_full_backward_hook(
         lambda m, gi, go: tuple(g if g is None else g * 0.5 for g in gi)
     ),
-    "backward pre": lambda m, kept: m.register_full_backward_pre_hook(
+    "backward pre": lambda m, results: m.register_full_backward_pre_hook(
         lambda m, go: tuple(g * 2 for g in go)
     ),
-    "with keywords": lambda m, kept: m.register_forward_pre_hook(
+    "with keywords": lambda m, results: m.register_forward_pre_hook(
         lambda m, args, kw: (args, kw), with_kwargs=True
     ),
-    "prepended": lambda m, kept: m.register_forward_hook(
+    "prepended": lambda m, results: m.register_forward_hook(
         lambda m, args, out: out + 1, prepend=True
     ),
 }
@@ -254,15 +254,15 @@ HOOKS = {
 
 @case("hooks on modules", over=HOOKS)
 def that_come_and_go(jit, register):
-    model, kept = mlp(), []
+    model, results = mlp(), []
     optimizer = optim.SGD(model.parameters(), lr=0.1)
     step, handle = jit(training(model, optimizer)), None
     for k in range(11):
         if k in (3, 8):
-            handle = register(model[2], kept)
+            handle = register(model[2], results)
         if k == 6:
             handle.remove()
-        yield step(rows(k), labels(k)).detach(), model, kept
+        yield step(rows(k), labels(k)).detach(), model, results
 
 
 @case("hooks on modules")
@@ -294,10 +294,10 @@ def that_raise_and_that_count(jit):
 
 @case("hooks on modules")
 def added_and_removed_inside(jit):
-    model, kept = mlp(), []
+    model, results = mlp(), []
 
     def features(x, layer):
-        handle = model[layer].register_forward_hook(lambda m, args, out: kept.append(out))
+        handle = model[layer].register_forward_hook(lambda m, args, out: results.append(out))
         try:
             return model(x)
         finally:
@@ -305,7 +305,7 @@ def added_and_removed_inside(jit):
 
     features = jit(features)
     for k in range(8):
-        yield features(rows(k), k % 3).detach(), kept
+        yield features(rows(k), k % 3).detach(), results
 
 
 @case("structure")

@@ -77,18 +77,18 @@ def to_results_that_are_dropped(jit):
 
 @case("weak references")
 def to_a_model_and_optimizer_that_are_dropped(jit):
-    held = {}
+    holder = {}
 
     @jit
     def step(x, y):
-        return training(held["model"], held["optimizer"])(x, y).detach()
+        return training(holder["model"], holder["optimizer"])(x, y).detach()
 
     refs = []
     for k in range(9):
         if k % 3 == 0:
-            held["model"] = mlp()
-            held["optimizer"] = optim.Adam(held["model"].parameters(), lr=0.01)
-            refs.append([weakref.ref(v) for v in (held["model"], held["model"][0].weight)])
+            holder["model"] = mlp()
+            holder["optimizer"] = optim.Adam(holder["model"].parameters(), lr=0.01)
+            refs.append([weakref.ref(v) for v in (holder["model"], holder["model"][0].weight)])
         loss = step(rows(k), labels(k))
         gc.collect()
         yield loss, [[ref() is None for ref in each] for each in refs]
@@ -115,14 +115,14 @@ def to_objects_in_the_closure_of_a_dropped_function(jit):
 
 @case("weak references")
 def a_del_method_that_computes(jit):
-    told, w = [], param(1, 2)
+    value_now, w = [], param(1, 2)
 
     class Thing:
         def __init__(self, y):
             self.y = y
 
         def __del__(self):
-            told.append((self.y * 2 + w.detach()).sum().item())
+            value_now.append((self.y * 2 + w.detach()).sum().item())
 
     def f(x):
         y = w * x
@@ -135,7 +135,7 @@ def a_del_method_that_computes(jit):
 
     f = jit(f)
     for k in range(7):
-        yield f(t(k, 1) / 4), told, w
+        yield f(t(k, 1) / 4), value_now, w
 
 
 @case("garbage")
@@ -164,11 +164,11 @@ def tensors_deleted_in_many_orders(jit):
     w = param(1, 2)
 
     def f(x, k):
-        kept = {"a": w * x, "b": (w * x).exp()}
-        kept["c"] = kept["a"] * kept["b"]
-        del kept["abc"[k % 3]]
-        y = sum(kept.values()) * x
-        kept.clear()
+        results = {"a": w * x, "b": (w * x).exp()}
+        results["c"] = results["a"] * results["b"]
+        del results["abc"[k % 3]]
+        y = sum(results.values()) * x
+        results.clear()
         y.sum().backward()
         return y.detach()
 
@@ -235,8 +235,8 @@ def of_an_object_that_holds_it(jit):
     for k in range(9):
         if k in (2, 5):
             others.append(copy.deepcopy(first))
-        found = [one.step(rows(k + i), labels(k + i)) for i, one in enumerate([first, *others])]
-        yield found, first, others
+        actual = [one.step(rows(k + i), labels(k + i)) for i, one in enumerate([first, *others])]
+        yield actual, first, others
 
 
 @case("copies of the jitted function")
@@ -255,6 +255,6 @@ def its_name_and_signature(jit):
 @case("copies of the jitted function")
 def in_a_set_and_a_dict(jit):
     f = jit(lambda x: x * 2)
-    known, held = {f: 1}, {f}
+    table, holder = {f: 1}, {f}
     for k in range(6):
-        yield f(t(k, 1)), known[f], f in held, f == f, bool(f), callable(f)
+        yield f(t(k, 1)), table[f], f in holder, f == f, bool(f), callable(f)

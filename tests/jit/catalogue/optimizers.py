@@ -57,12 +57,12 @@ def whose_state_is_cleared_and_edited(jit, make):
     for k in range(10):
         if k == 3:
             optimizer.state.clear()
-        for kept in optimizer.state.values():
-            for key, value in kept.items():
+        for results in optimizer.state.values():
+            for key, value in results.items():
                 if isinstance(value, np.ndarray) and k == 5 and value.ndim:
                     value *= 2
                 if isinstance(value, np.ndarray) and k == 7 and value.ndim:
-                    kept[key] = value + 1
+                    results[key] = value + 1
         if k == 8:
             optimizer.state.pop(model[2].bias, None)
         yield step(rows(k), labels(k)).detach(), model, optimizer
@@ -72,12 +72,12 @@ def whose_state_is_cleared_and_edited(jit, make):
 def whose_state_arrays_are_held(jit, make):
     model = mlp()
     optimizer = make(model.parameters())
-    step, held = jit(training(model, optimizer)), []
+    step, holder = jit(training(model, optimizer)), []
     for k in range(8):
         step(rows(k), labels(k))
         if k in (0, 3):
-            held.append([dict(kept) for kept in optimizer.state.values()])
-        yield [[{k: v for k, v in one.items() if k[0] != "_"} for one in each] for each in held]
+            holder.append([dict(results) for results in optimizer.state.values()])
+        yield [[{k: v for k, v in one.items() if k[0] != "_"} for one in each] for each in holder]
 
 
 @case("optimizers", over=OPTIMIZERS)
@@ -319,8 +319,10 @@ def in_training(jit, make):
     for k in range(9):
         if k == 5:
             optimizer.param_groups[0]["lr"] = 0.3
-        told = {k: v for k, v in vars(optimizer).items() if k in ("updates", "largest", "calls")}
-        yield step(rows(k), labels(k)).detach(), model, optimizer, told
+        value_now = {
+            k: v for k, v in vars(optimizer).items() if k in ("updates", "largest", "calls")
+        }
+        yield step(rows(k), labels(k)).detach(), model, optimizer, value_now
 
 
 @case("optimizers of one's own")

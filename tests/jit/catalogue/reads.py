@@ -37,20 +37,20 @@ class Dynamic:
     """Returns, for any attribute, the value that was set last."""
 
     def __init__(self):
-        self.told = 1.0
+        self.value_now = 1.0
 
     @property
     def k(self):
-        return self.told
+        return self.value_now
 
     def __getitem__(self, name):
-        return self.told
+        return self.value_now
 
     def __len__(self):
-        return int(self.told)
+        return int(self.value_now)
 
     def __call__(self):
-        return self.told
+        return self.value_now
 
 
 def set_global(value):
@@ -59,58 +59,58 @@ def set_global(value):
 
 
 def in_a_dict():
-    held = {"k": 1.0}
-    return lambda: held["k"], lambda v: held.update(k=v)
+    holder = {"k": 1.0}
+    return lambda: holder["k"], lambda v: holder.update(k=v)
 
 
 def in_a_list():
-    held = [1.0]
-    return lambda: held[0], lambda v: held.__setitem__(0, v)
+    holder = [1.0]
+    return lambda: holder[0], lambda v: holder.__setitem__(0, v)
 
 
 def in_a_nested_list():
-    held = {"a": [(1.0, [1.0])]}
-    return lambda: held["a"][0][1][0], lambda v: held["a"][0][1].__setitem__(0, v)
+    holder = {"a": [(1.0, [1.0])]}
+    return lambda: holder["a"][0][1][0], lambda v: holder["a"][0][1].__setitem__(0, v)
 
 
 def in_an_attribute():
-    held = types.SimpleNamespace(k=1.0)
-    return lambda: held.k, lambda v: setattr(held, "k", v)
+    holder = types.SimpleNamespace(k=1.0)
+    return lambda: holder.k, lambda v: setattr(holder, "k", v)
 
 
 def in_a_dataclass():
-    held = Config()
-    return lambda: held.k * held.deeper["list"][0], lambda v: setattr(held, "k", v)
+    holder = Config()
+    return lambda: holder.k * holder.deeper["list"][0], lambda v: setattr(holder, "k", v)
 
 
 def deep_in_a_dataclass():
-    held = Config()
-    return lambda: held.k * held.deeper["list"][0], lambda v: held.deeper.update(list=[v])
+    holder = Config()
+    return lambda: holder.k * holder.deeper["list"][0], lambda v: holder.deeper.update(list=[v])
 
 
 def in_a_class():
-    held = type("Settings", (), {"k": 1.0})
-    return lambda: held.k, lambda v: setattr(held, "k", v)
+    holder = type("Settings", (), {"k": 1.0})
+    return lambda: holder.k, lambda v: setattr(holder, "k", v)
 
 
 def in_a_property():
-    held = Dynamic()
-    return lambda: held.k, lambda v: setattr(held, "told", v)
+    holder = Dynamic()
+    return lambda: holder.k, lambda v: setattr(holder, "value_now", v)
 
 
 def by_getitem():
-    held = Dynamic()
-    return lambda: held["any"], lambda v: setattr(held, "told", v)
+    holder = Dynamic()
+    return lambda: holder["any"], lambda v: setattr(holder, "value_now", v)
 
 
 def by_len():
-    held = Dynamic()
-    return lambda: len(held), lambda v: setattr(held, "told", v)
+    holder = Dynamic()
+    return lambda: len(holder), lambda v: setattr(holder, "value_now", v)
 
 
 def by_call():
-    held = Dynamic()
-    return held, lambda v: setattr(held, "told", v)
+    holder = Dynamic()
+    return holder, lambda v: setattr(holder, "value_now", v)
 
 
 def in_a_global_of_a_helper():
@@ -143,12 +143,12 @@ def in_a_keyword_default():
 
 
 def in_a_list_as_default():
-    held = [1.0]
+    holder = [1.0]
 
-    def read(k=held):
+    def read(k=holder):
         return k[0]
 
-    return read, lambda v: held.__setitem__(0, v)
+    return read, lambda v: holder.__setitem__(0, v)
 
 
 def in_an_attribute_of_the_function():
@@ -193,8 +193,8 @@ def in_the_code_of_a_helper():
 
 
 def in_a_context_variable():
-    held = contextvars.ContextVar("k", default=1.0)
-    return held.get, held.set
+    holder = contextvars.ContextVar("k", default=1.0)
+    return holder.get, holder.set
 
 
 def in_the_environment():
@@ -206,135 +206,137 @@ def in_the_environment():
 
 
 def as_a_numpy_scalar():
-    held = [np.float32(1)]
-    return lambda: held[0], lambda v: held.__setitem__(0, np.float64(v))
+    holder = [np.float32(1)]
+    return lambda: holder[0], lambda v: holder.__setitem__(0, np.float64(v))
 
 
 def as_a_numpy_array():
-    held = np.ones(2, np.float32)
-    return lambda: held, lambda v: held.fill(v)
+    holder = np.ones(2, np.float32)
+    return lambda: holder, lambda v: holder.fill(v)
 
 
 def as_another_numpy_array():
-    held = [np.ones(2, np.float32)]
-    return lambda: held[0], lambda v: held.__setitem__(0, np.full(2, v))
+    holder = [np.ones(2, np.float32)]
+    return lambda: holder[0], lambda v: holder.__setitem__(0, np.full(2, v))
 
 
 def as_an_item_of_an_array():
-    held = np.ones(3)
-    return lambda: held[1], lambda v: held.__setitem__(1, v)
+    holder = np.ones(3)
+    return lambda: holder[1], lambda v: holder.__setitem__(1, v)
 
 
 def as_a_tensor_bound_anew():
-    held = {"t": t(1, 1)}
-    return lambda: held["t"], lambda v: held.update(t=t(v, v + 1))
+    holder = {"t": t(1, 1)}
+    return lambda: holder["t"], lambda v: holder.update(t=t(v, v + 1))
 
 
 def as_a_tensor_of_another_dtype():
-    held = {"t": t(1, 1)}
-    return lambda: held["t"], lambda v: held.update(t=t(v, v, dtype="float64"))
+    holder = {"t": t(1, 1)}
+    return lambda: holder["t"], lambda v: holder.update(t=t(v, v, dtype="float64"))
 
 
 def as_a_tensor_of_another_shape():
-    held = {"t": t(1, 1)}
-    return lambda: held["t"], lambda v: held.update(t=tg.ones(int(v), 2))
+    holder = {"t": t(1, 1)}
+    return lambda: holder["t"], lambda v: holder.update(t=tg.ones(int(v), 2))
 
 
 def as_a_tensor_or_a_number():
-    held = [t(1, 1)]
-    return lambda: held[0], lambda v: held.__setitem__(0, v if v == 2 else t(v, v))
+    holder = [t(1, 1)]
+    return lambda: holder[0], lambda v: holder.__setitem__(0, v if v == 2 else t(v, v))
 
 
 def as_none_that_becomes_a_number():
-    held = [None]
-    return lambda: 5 if held[0] is None else held[0], lambda v: held.__setitem__(0, v)
+    holder = [None]
+    return lambda: 5 if holder[0] is None else holder[0], lambda v: holder.__setitem__(0, v)
 
 
 def as_a_tuple():
-    held = types.SimpleNamespace(ks=(1.0, 2.0))
-    return lambda: sum(held.ks), lambda v: setattr(held, "ks", (v, v, v))
+    holder = types.SimpleNamespace(ks=(1.0, 2.0))
+    return lambda: sum(holder.ks), lambda v: setattr(holder, "ks", (v, v, v))
 
 
 def as_a_function_bound_anew():
-    held = types.SimpleNamespace(act=tg.relu)
-    return lambda: held.act(t(-1, 2)), lambda v: setattr(held, "act", (tg.tanh, tg.exp)[int(v) % 2])
+    holder = types.SimpleNamespace(act=tg.relu)
+    return lambda: holder.act(t(-1, 2)), lambda v: setattr(
+        holder, "act", (tg.tanh, tg.exp)[int(v) % 2]
+    )
 
 
 def as_a_lambda_over_a_number():
-    held = [lambda: 1.0]
-    return lambda: held[0](), lambda v: held.__setitem__(0, lambda: v)
+    holder = [lambda: 1.0]
+    return lambda: holder[0](), lambda v: holder.__setitem__(0, lambda: v)
 
 
 def as_a_partial():
-    held = [functools.partial(math.pow, 1.0)]
-    return lambda: held[0](2), lambda v: held.__setitem__(0, functools.partial(math.pow, v))
+    holder = [functools.partial(math.pow, 1.0)]
+    return lambda: holder[0](2), lambda v: holder.__setitem__(0, functools.partial(math.pow, v))
 
 
 def as_the_length_of_a_list():
-    held = [0]
-    return lambda: len(held), lambda v: held.append(v)
+    holder = [0]
+    return lambda: len(holder), lambda v: holder.append(v)
 
 
 def as_a_bool_of_a_set():
-    held = {1}
-    return lambda: 2.0 if 5 in held else 3.0, lambda v: held.symmetric_difference_update({5})
+    holder = {1}
+    return lambda: 2.0 if 5 in holder else 3.0, lambda v: holder.symmetric_difference_update({5})
 
 
 def as_a_string():
-    held = {"how": "mean"}
+    holder = {"how": "mean"}
     return (
-        lambda: getattr(t(1, 2), held["how"])(),
-        lambda v: held.update(how=("sum", "prod")[int(v) % 2]),
+        lambda: getattr(t(1, 2), holder["how"])(),
+        lambda v: holder.update(how=("sum", "prod")[int(v) % 2]),
     )
 
 
 def as_a_complex_key():
-    held = {(1, "a"): slice(0, 2)}
+    holder = {(1, "a"): slice(0, 2)}
     return (
-        lambda: t(1, 2, 3, 4)[held[1, "a"]],
-        lambda v: held.update({(1, "a"): slice(int(v) - 2, int(v))}),
+        lambda: t(1, 2, 3, 4)[holder[1, "a"]],
+        lambda v: holder.update({(1, "a"): slice(int(v) - 2, int(v))}),
     )
 
 
 def as_minus_zero():
-    held = [0.0]
-    return lambda: held[0], lambda v: held.__setitem__(0, -0.0 if v == 2 else 0.0)
+    holder = [0.0]
+    return lambda: holder[0], lambda v: holder.__setitem__(0, -0.0 if v == 2 else 0.0)
 
 
 def as_true_one_and_one_point_nought():
-    held = [1]
-    return lambda: held[0], lambda v: held.__setitem__(0, True if v == 2 else 1.0)
+    holder = [1]
+    return lambda: holder[0], lambda v: holder.__setitem__(0, True if v == 2 else 1.0)
 
 
 def as_nan():
-    held = [1.0]
-    return lambda: held[0], lambda v: held.__setitem__(0, math.nan if v == 2 else 0.5)
+    holder = [1.0]
+    return lambda: holder[0], lambda v: holder.__setitem__(0, math.nan if v == 2 else 0.5)
 
 
 def as_a_learning_rate():
-    held = optim.SGD([param(1)], lr=1.0)
+    holder = optim.SGD([param(1)], lr=1.0)
     return (
-        lambda: held.param_groups[0]["lr"],
-        lambda v: held.param_groups[0].__setitem__("lr", v),
+        lambda: holder.param_groups[0]["lr"],
+        lambda v: holder.param_groups[0].__setitem__("lr", v),
     )
 
 
 def as_an_attribute_of_a_module():
-    held = nn.Identity()
-    held.k = 1.0
-    return lambda: held.k, lambda v: setattr(held, "k", v)
+    holder = nn.Identity()
+    holder.k = 1.0
+    return lambda: holder.k, lambda v: setattr(holder, "k", v)
 
 
 def in_a_list_of_a_module():
-    held = nn.Identity()
-    held.ks = [1.0]
-    return lambda: held.ks[0], lambda v: held.ks.__setitem__(0, v)
+    holder = nn.Identity()
+    holder.ks = [1.0]
+    return lambda: holder.ks[0], lambda v: holder.ks.__setitem__(0, v)
 
 
 def as_a_tensor_attribute_of_a_module():
-    held = nn.Identity()
-    held.k = t(1, 1)
-    return lambda: held.k, lambda v: setattr(held, "k", t(v, v))
+    holder = nn.Identity()
+    holder.k = t(1, 1)
+    return lambda: holder.k, lambda v: setattr(holder, "k", t(v, v))
 
 
 def as_the_default_dtype():
@@ -358,10 +360,10 @@ PLACES = [
 ]  # fmt: skip
 
 
-@case("read around it", over={place.__name__.replace("_", " "): place for place in PLACES})
-def a_value_that_changes_between_calls(jit, place):
+@case("read around it", over={position.__name__.replace("_", " "): position for position in PLACES})
+def a_value_that_changes_between_calls(jit, position):
     """Also where a gradient depends on it, and with the old value again later."""
-    read, change = place()
+    read, change = position()
     w = param(1, -2)
 
     def f(x):
@@ -468,7 +470,7 @@ def a_callable_object_passed_to_jit(jit):
 @case("read around it")
 def a_partial_passed_to_jit(jit):
     table = {"k": 1.0}
-    f = jit(functools.partial(lambda held, x, k=1: x * held["k"] * k, table, k=2))
+    f = jit(functools.partial(lambda holder, x, k=1: x * holder["k"] * k, table, k=2))
     for k in range(7):
         table["k"] = k
         yield f(t(k, 1))

@@ -87,13 +87,13 @@ def one_started_and_joined_inside(jit):
     w = param(1, 2)
 
     def f(x):
-        found = []
+        actual = []
         y = w * x
-        worker = threading.Thread(target=lambda: found.append((w * x * 2).detach()))
+        worker = threading.Thread(target=lambda: actual.append((w * x * 2).detach()))
         worker.start()
         worker.join()
         y.sum().backward()
-        return found[0] + y.detach()
+        return actual[0] + y.detach()
 
     f = jit(f)
     for k in range(7):
@@ -125,10 +125,10 @@ def backward_in_another(jit):
 
 @case("signals")
 def a_handler_that_computes(jit):
-    w, told = param(1, 2), []
+    w, value_now = param(1, 2), []
 
     def handler(number, frame):
-        told.append(f(t(3, 3)).detach())
+        value_now.append(f(t(3, 3)).detach())
 
     def f(x):
         return w * x
@@ -144,7 +144,7 @@ def a_handler_that_computes(jit):
     before = signal.signal(signal.SIGUSR1, handler)
     try:
         for k in range(7):
-            yield g(t(k, 1) / 4), told, w
+            yield g(t(k, 1) / 4), value_now, w
     finally:
         signal.signal(signal.SIGUSR1, before)
 
@@ -198,27 +198,27 @@ def a_function_of_the_library_replaced(jit):
 
 @case("patches")
 def a_method_of_tensor_replaced(jit):
-    kept, own = [], tg.Tensor.exp
+    results, own = [], tg.Tensor.exp
     f = jit(lambda x: x.exp().log())
     try:
         for k in range(8):
             if k == 3:
-                tg.Tensor.exp = lambda self: (kept.append(self), own(self) * 2)[1]
+                tg.Tensor.exp = lambda self: (results.append(self), own(self) * 2)[1]
             if k == 6:
                 tg.Tensor.exp = own
-            yield f(t(k, 1) / 4), kept
+            yield f(t(k, 1) / 4), results
     finally:
         tg.Tensor.exp = own
 
 
 @case("patches")
 def a_function_of_numpy_replaced(jit):
-    own, told = np.round, []
+    own, value_now = np.round, []
     f = jit(lambda x: tg.from_numpy(np.round(x.numpy())) * 2)
     try:
         for k in range(7):
-            np.round = own if k < 4 else lambda a: (told.append(0), own(a) + 1)[1]
-            yield f(t(k, 1) / 3), told
+            np.round = own if k < 4 else lambda a: (value_now.append(0), own(a) + 1)[1]
+            yield f(t(k, 1) / 3), value_now
     finally:
         np.round = own
 

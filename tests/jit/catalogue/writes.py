@@ -139,7 +139,7 @@ def a_buffer_replaced_in_forward(jit):
             self.mean = 0.9 * self.mean + 0.1 * x.detach().mean(0)
             return (x - self.mean) * self.w
 
-    model, kept = Smoothed(), []
+    model, results = Smoothed(), []
 
     def step(x):
         model.zero_grad()
@@ -148,10 +148,10 @@ def a_buffer_replaced_in_forward(jit):
     step = jit(step)
     for k in range(8):
         step(rows(k))
-        kept.append(model.mean)
+        results.append(model.mean)
         if k == 4:
             model.mean = tg.ones(3)
-        yield model, kept
+        yield model, results
 
 
 @case("writes")
@@ -359,13 +359,13 @@ def numpys_to_what_an_op_took_and_gave(jit, op):
 @case("writes")
 def to_results_by_the_caller(jit):
     f = jit(lambda x: (x * 2, x + 1))
-    kept = []
+    results = []
     for k in range(8):
         a, b = f(t(k, 1))
         a.mul_(10)
         b.numpy()[0] = -1
-        kept.append((a, b))
-        yield kept
+        results.append((a, b))
+        yield results
 
 
 @case("writes")
@@ -374,9 +374,9 @@ def to_results_by_the_caller_where_a_graph_is_alive(jit):
     f = jit(lambda x: w * x)
     for k in range(7):
         y = f(t(k, 1))
-        found = attempt(y.mul_, 2)
+        actual = attempt(y.mul_, 2)
         y.sum().backward()
-        yield found, y, w
+        yield actual, y, w
 
 
 @case("writes")

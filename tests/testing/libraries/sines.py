@@ -15,7 +15,7 @@ class Library(NamedTuple):
     """How a test speaks to one library."""
 
     name: str
-    """What must be installed; what `library=` takes."""
+    """The name of the package to install, and of `library=`."""
     array: Callable[[Any], Any]
     """An array to differentiate by."""
     sine: Callable[[Function], Any]

@@ -1,4 +1,4 @@
-"""What holds for each library: errors are caught, right derivatives pass, messages name things."""
+"""Promises for each library: errors are caught, right derivatives pass, messages name things."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ NAMES = {
 
 
 def floats(name: str, *tensors: Any) -> None:
-    """DTypeError unless all are float32, or all float64; TypeError for what is no Tensor."""
+    """Raise DTypeError unless all are float32, or all float64; TypeError for anything else."""
     for x in tensors:
         if not isinstance(x, Tensor):
             raise TypeError(f"linalg.{name}: a Tensor is needed, not {type(x).__name__}")
@@ -33,7 +33,7 @@ def floats(name: str, *tensors: Any) -> None:
 
 
 def matrices(name: str, *tensors: Any) -> None:
-    """`floats`, and ShapeError unless each has two dimensions or more."""
+    """Check `floats`, and raise ShapeError unless each has two dimensions or more."""
     floats(name, *tensors)
     for letter, x in zip("AB", tensors, strict=False):
         if x.ndim < 2:
@@ -42,8 +42,8 @@ def matrices(name: str, *tensors: Any) -> None:
             )
 
 
-def square(name: str, a: Any) -> None:
-    """`matrices`, and ShapeError unless they have as many rows as columns."""
+def square_matrices(name: str, a: Any) -> None:
+    """Check `matrices`, and raise ShapeError unless they have as many rows as columns."""
     matrices(name, a)
     rows, columns = a.shape[-2:]
     if rows != columns:

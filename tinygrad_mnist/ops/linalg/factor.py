@@ -12,7 +12,7 @@ from tinygrad_mnist.autograd.tensor import Tensor, wrap
 from tinygrad_mnist.kernels.linalg import LinAlgError
 from tinygrad_mnist.ops import further, table
 from tinygrad_mnist.ops.arguments import public
-from tinygrad_mnist.ops.linalg.checks import matrices, square
+from tinygrad_mnist.ops.linalg.checks import matrices, square_matrices
 
 __all__ = [
     "cholesky", "cholesky_ex", "eigh", "eigvalsh", "householder_product", "lu", "lu_factor",
@@ -74,11 +74,11 @@ class LuFactorEx(NamedTuple):
 
 @public
 def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
-    """L of A = L L' (or U of A = U' U); only one triangle of A is looked at.
+    """L of A = L L' (or U of A = U' U); only one triangle of A is read.
 
-    LinAlgError for a matrix that is not positive-definite.
+    Raises LinAlgError for a matrix that is not positive-definite.
     """
-    square("cholesky", A)
+    square_matrices("cholesky", A)
     lower = further.cholesky(A.mT if upper else A)
     return lower.mT if upper else lower
 
@@ -89,7 +89,7 @@ def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -
 
     The factor of a matrix that is not positive-definite is NaN.
     """
-    square("cholesky_ex", A)
+    square_matrices("cholesky_ex", A)
     a = A.mT if upper else A
     info = further.failures(a.detach(), kind="cholesky")
     if check_errors:
@@ -104,14 +104,14 @@ def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -
 def eigh(A: Tensor, UPLO: str = "L") -> Eigh:
     """Eigenvalues, ascending, and eigenvectors, as columns, of symmetric matrices.
 
-    Only the triangle `UPLO` of A is looked at. The gradient of the eigenvectors is infinite, or
+    Only the triangle `UPLO` of A is read. The gradient of the eigenvectors is infinite, or
     NaN, where two eigenvalues are the same; that of the eigenvalues is not.
 
     >>> import tinygrad_mnist as tg
     >>> tg.linalg.eigh(tg.tensor([[2.0, 1.0], [1.0, 2.0]])).eigenvalues
     tensor([1., 3.])
     """
-    square("eigh", A)
+    square_matrices("eigh", A)
     if UPLO.upper() not in ("L", "U"):
         raise RuntimeError(f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
     n = A.shape[-1]
@@ -128,9 +128,9 @@ def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
 def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> Svd:
     """U, the singular values, descending, and V' of A = U diag(S) V'.
 
-    `full_matrices=False` leaves out the columns of U and rows of V' that no singular value goes
-    with; they have no gradient. The gradient of U and V' is infinite, or NaN, where two singular
-    values are the same; that of S is not. `driver` asks for nothing here.
+    `full_matrices=False` leaves out the columns of U and rows of V' without a singular value, which
+    have no gradient. The gradient of U and V' is infinite, or NaN, where two singular values are
+    the same; that of S is not. `driver` has no effect.
     """
     matrices("svd", A)
     m, n = A.shape[-2:]
@@ -166,7 +166,7 @@ def qr(A: Tensor, mode: str = "reduced") -> Qr:
 
 
 def factored(a: Tensor, pivot: bool = True) -> tuple[Tensor, Tensor, Tensor]:
-    """L and U in one, the row exchanges, and the order of the rows that they give."""
+    """L and U in one matrix, the row exchanges, and the resulting order of the rows."""
     m, n = a.shape[-2:]
     swaps = further.row_exchanges(a.detach())
     if not pivot:
@@ -181,11 +181,11 @@ def lu(A: Tensor, *, pivot: bool = True) -> Lu:
     """P, L and U of A = P L U: a permutation, a lower triangle of diagonal 1, an upper triangle."""
     matrices("lu", A)
     both, swaps, _ = factored(A, pivot)
-    return unpacked(both, swaps)
+    return unpack(both, swaps)
 
 
-def unpacked(both: Tensor, swaps: Tensor, data: bool = True, pivots: bool = True) -> Lu:
-    """P, L and U from L and U in one and the row exchanges; empty where not asked for."""
+def unpack(both: Tensor, swaps: Tensor, data: bool = True, pivots: bool = True) -> Lu:
+    """P, L and U from L and U in one matrix and the row exchanges; unwanted ones are empty."""
     m, n = both.shape[-2:]
     k = min(m, n)
     p = lower = upper = table.cast(wrap(np.empty(0)), dtype=both.dtype)
@@ -198,7 +198,7 @@ def unpacked(both: Tensor, swaps: Tensor, data: bool = True, pivots: bool = True
 
 
 def permutation(swaps: Tensor, rows: int, dtype: Any) -> Tensor:
-    """The matrix that puts rows in the order that exchanges give."""
+    """The matrix that puts rows in the order after the exchanges."""
     order = further.row_order(swaps, rows=rows)
     columns = table.reshape(order, shape=(*order.shape, 1))
     return table.cast(table.eq(columns, np.arange(rows)), dtype=dtype)
@@ -232,7 +232,7 @@ def lu_solve(
     LU: Tensor, pivots: Tensor, B: Tensor, *, left: bool = True, adjoint: bool = False
 ) -> Tensor:
     """X of A X = B (of X A = B with `left=False`, A' with `adjoint`) from A's `lu_factor`."""
-    square("lu_solve", LU)
+    square_matrices("lu_solve", LU)
     matrices("lu_solve", LU, B)
     if not left:
         return lu_solve(LU, pivots, B.mT, adjoint=not adjoint).mT
@@ -243,9 +243,9 @@ def lu_solve(
             f"({n}x{n} and {B.shape[-2]}x{B.shape[-1]})"
         )
     p = permutation(pivots, n, LU.dtype)
-    low: dict[str, Any] = {"upper": False, "unitriangular": True}
+    of_lower: dict[str, Any] = {"upper": False, "unitriangular": True}
     if not adjoint:
-        x = further.solve_triangular(LU, table.matmul(p, B), **low)
+        x = further.solve_triangular(LU, table.matmul(p, B), **of_lower)
         return further.solve_triangular(LU, x, upper=True)
     x = further.solve_triangular(LU.mT, B, upper=False)
     return table.matmul(p.mT, further.solve_triangular(LU.mT, x, upper=True, unitriangular=True))
@@ -267,11 +267,11 @@ def householder_product(A: Tensor, tau: Tensor) -> Tensor:
             "linalg.householder_product: input.shape[-1] must be greater than or equal to "
             "tau.shape[-1]"
         )
-    return reflected(A, tau, table.broadcast_to(
+    return reflect(A, tau, table.broadcast_to(
         table.where(np.True_, np.eye(m, n, dtype=A.dtype), A * 0), shape=A.shape))  # fmt: skip
 
 
-def reflected(a: Tensor, tau: Tensor, x: Tensor, backwards: bool = True) -> Tensor:
+def reflect(a: Tensor, tau: Tensor, x: Tensor, backwards: bool = True) -> Tensor:
     """The product of the reflections, times x."""
     k = tau.shape[-1]
     v = further.lower_of(a, beyond=True) + np.eye(*a.shape[-2:], dtype=a.dtype)

@@ -10,9 +10,9 @@ from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.kernels.reduce import dropped_shape, kept_shape
 from tinygrad_mnist.ops import further, table
 from tinygrad_mnist.ops.arguments import Dim, dims_of, public
-from tinygrad_mnist.ops.linalg.checks import floats, matrices, square
+from tinygrad_mnist.ops.linalg.checks import floats, matrices, square_matrices
 from tinygrad_mnist.ops.linalg.factor import svdvals
-from tinygrad_mnist.ops.linalg.solve import inv_ex, least
+from tinygrad_mnist.ops.linalg.solve import inv_ex, rank_limit
 from tinygrad_mnist.ops.reduce import norm as p_norm
 
 __all__ = ["cond", "det", "matrix_norm", "matrix_rank", "norm", "slogdet", "vector_norm"]
@@ -29,9 +29,9 @@ class Slogdet(NamedTuple):
 def vector_norm(
     x: Tensor, ord: Any = 2, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None
 ) -> Tensor:
-    """(sum |x|^ord)^(1/ord) over `dim`, or over all of it; its gradient at zero is zero.
+    """(sum |x|^ord)^(1/ord) over `dim`, or over all of x; its gradient at zero is zero.
 
-    inf and -inf are the largest and smallest size, 0 how many are not 0.
+    `ord` inf and -inf give the largest and smallest |x|, 0 the number of elements that are not 0.
     """
     if dtype is not None:
         x = table.cast(x, dtype=dtype)
@@ -108,14 +108,14 @@ def det(A: Tensor) -> Tensor:
     >>> tg.linalg.det(tg.tensor([[1.0, 2.0], [3.0, 4.0]]))
     tensor(-2.)
     """
-    square("det", A)
+    square_matrices("det", A)
     return further.det(A)
 
 
 @public
 def slogdet(A: Tensor) -> Slogdet:
-    """The determinants' signs, and the logarithms of their sizes: -inf for a singular matrix."""
-    square("slogdet", A)
+    """The signs of determinants, and the logarithms of their sizes: -inf for a singular matrix."""
+    square_matrices("slogdet", A)
     sign = further.det_sign(A)
     return Slogdet(sign, further.logabsdet(A))
 
@@ -128,7 +128,7 @@ def cond(A: Tensor, p: Any = None) -> Tensor:
         values = svdvals(A)
         big, small = values[..., 0], values[..., -1]
         return small / big if p == -2 else big / small
-    square("cond", A)
+    square_matrices("cond", A)
     inverse, info = inv_ex(A)
     y = matrix_norm(A, p) * matrix_norm(inverse, p)
     return table.where(table.ne(info, 0), math.inf, y)
@@ -138,7 +138,7 @@ def cond(A: Tensor, p: Any = None) -> Tensor:
 def matrix_rank(
     A: Tensor, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
 ) -> Tensor:
-    """How many singular values exceed max(atol, rtol * the largest); rtol is max(m, n) * eps.
+    """The number of singular values above max(atol, rtol * the largest); rtol is max(m, n) * eps.
 
     `tol` is the older name of `atol` with `rtol=0`.
     """
@@ -146,5 +146,5 @@ def matrix_rank(
     if tol is not None:
         atol, rtol = tol, 0.0
     a = A.detach()
-    limit = least(a, None, atol, rtol)
+    limit = rank_limit(a, None, atol, rtol)
     return further.rank(a, limit, symmetric=bool(hermitian))

@@ -9,7 +9,7 @@ from tinygrad_mnist.autograd.tensor import Tensor, wrap
 from tinygrad_mnist.ops import further, table
 from tinygrad_mnist.ops.arguments import composed, named, public
 from tinygrad_mnist.ops.linalg import factor, measure, products, solve
-from tinygrad_mnist.ops.linalg.checks import matrices, square
+from tinygrad_mnist.ops.linalg.checks import matrices, square_matrices
 
 __all__ = [
     "cholesky", "cholesky_inverse", "cholesky_solve", "det", "geqrf", "inverse", "logdet", "lu",
@@ -93,7 +93,7 @@ def cholesky_solve(input: Tensor, L: Tensor, upper: bool = False) -> Tensor:
 @public
 def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
     """The inverse of A, from its Cholesky factor L."""
-    square("cholesky_inverse", L)
+    square_matrices("cholesky_inverse", L)
     whole = further.upper_of(L) if upper else further.lower_of(L)
     return further.inv(table.matmul(whole.mT, whole) if upper else table.matmul(whole, whole.mT))
 
@@ -130,14 +130,14 @@ def triangular_solve(
 
 @public
 def lu(A: Tensor, pivot: bool = True, get_infos: bool = False) -> Any:
-    """`linalg.lu_factor_ex`: L and U in one, the exchanges, and with `get_infos` what fails."""
+    """`linalg.lu_factor_ex`: L and U in one, the exchanges, and with `get_infos` the failures."""
     both, swaps, info = factor.lu_factor_ex(A, pivot=pivot)
     return (both, swaps, info) if get_infos else (both, swaps)
 
 
 @public
 def lu_solve(b: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
-    """X of A X = b, from what `linalg.lu_factor` gives for A, by `linalg.lu_solve`."""
+    """X of A X = b, from the results of `linalg.lu_factor` for A, by `linalg.lu_solve`."""
     return factor.lu_solve(LU_data, LU_pivots, b)
 
 
@@ -145,8 +145,8 @@ def lu_solve(b: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
 def lu_unpack(
     LU_data: Tensor, LU_pivots: Tensor, unpack_data: bool = True, unpack_pivots: bool = True
 ) -> factor.Lu:
-    """P, L and U from what `linalg.lu_factor` gives; empty where they are not unpacked."""
-    return factor.unpacked(LU_data, LU_pivots, unpack_data, unpack_pivots)
+    """P, L and U from the results of `linalg.lu_factor`; empty where they are not unpacked."""
+    return factor.unpack(LU_data, LU_pivots, unpack_data, unpack_pivots)
 
 
 @public
@@ -166,8 +166,8 @@ def ormqr(
     """Q other, or other Q, Q being the product of the reflections in input and tau."""
     matrices("ormqr", input, other)
     if not left:
-        return factor.reflected(input, tau, other.mT, backwards=transpose).mT
-    return factor.reflected(input, tau, other, backwards=not transpose)
+        return factor.reflect(input, tau, other.mT, backwards=transpose).mT
+    return factor.reflect(input, tau, other, backwards=not transpose)
 
 
 named(globals(), __all__)

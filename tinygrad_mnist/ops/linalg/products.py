@@ -1,4 +1,4 @@
-"""Products and powers of matrices, and what else `linalg` has."""
+"""Products and powers of matrices, and the rest of `linalg`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tinygrad_mnist.ops import further, table
 from tinygrad_mnist.ops.arguments import dim_of, public
 from tinygrad_mnist.ops.diagonal import diagonal as take_diagonal
 from tinygrad_mnist.ops.join import stack
-from tinygrad_mnist.ops.linalg.checks import square
+from tinygrad_mnist.ops.linalg.checks import square_matrices
 from tinygrad_mnist.ops.linalg.solve import inv
 from tinygrad_mnist.ops.matmul import matmul as matmul
 
@@ -29,7 +29,7 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
         raise TypeError(
             f"linalg_matrix_power(): argument 'n' (position 2) must be int, not {type(n).__name__}"
         )
-    square("matrix_power", A)
+    square_matrices("matrix_power", A)
     if n < 0:
         A, n = inv(A), -n
     if n == 0:
@@ -47,7 +47,7 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
 @public
 def matrix_exp(A: Tensor) -> Tensor:
     """The exponential series of square matrices."""
-    square("matrix_exp", A)
+    square_matrices("matrix_exp", A)
     return further.matrix_exp(A)
 
 
@@ -81,11 +81,11 @@ def best_product(chain: list[Tensor]) -> Tensor:
     for span in range(1, n):
         for i in range(n - span):
             j = i + span
-            ways = [
+            splits = [
                 (cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k)
                 for k in range(i, j)
             ]
-            cost[i, j], split[i, j] = min(ways)
+            cost[i, j], split[i, j] = min(splits)
 
     def product(i: int, j: int) -> Tensor:
         if i == j:

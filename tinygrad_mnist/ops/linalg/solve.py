@@ -13,7 +13,7 @@ from tinygrad_mnist.kernels.linalg import LinAlgError
 from tinygrad_mnist.ops import further, table
 from tinygrad_mnist.ops.arguments import public, tensor_of
 from tinygrad_mnist.ops.create import empty
-from tinygrad_mnist.ops.linalg.checks import matrices, square
+from tinygrad_mnist.ops.linalg.checks import matrices, square_matrices
 
 __all__ = [
     "LinAlgError", "inv", "inv_ex", "lstsq", "pinv", "solve", "solve_ex", "solve_triangular",
@@ -53,7 +53,7 @@ def inv(A: Tensor) -> Tensor:
     tensor([[0.5000, 0.0000],
             [0.0000, 0.2500]])
     """
-    square("inv", A)
+    square_matrices("inv", A)
     return further.inv(A)
 
 
@@ -61,18 +61,18 @@ def inv(A: Tensor) -> Tensor:
 def inv_ex(A: Tensor, *, check_errors: bool = False) -> InvEx:
     """The inverses, and for each matrix 0 or the number of the pivot that is 0.
 
-    The inverse of a singular matrix is NaN; with `check_errors` it is a LinAlgError.
+    The inverse of a singular matrix is NaN; `check_errors` raises LinAlgError instead.
     """
-    square("inv_ex", A)
+    square_matrices("inv_ex", A)
     if check_errors:
         inverse = inv(A)
         return InvEx(inverse, further.failures(A.detach(), kind="inv"))
-    info, fails, a = mended(A)
+    info, fails, a = without_singular(A)
     return InvEx(table.where(fails, math.nan, further.inv(a)), info)
 
 
-def mended(a: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Where a stack has singular matrices, the same as a mask, the stack with 1 in their place."""
+def without_singular(a: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The failures in a stack of matrices, as numbers and as a mask; the stack with I for them."""
     info = further.failures(a.detach(), kind="inv")
     fails = table.reshape(table.ne(info, 0), shape=(*info.shape, 1, 1))
     return info, fails, table.where(fails, np.eye(a.shape[-1], dtype=a.dtype), a)
@@ -117,7 +117,7 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     >>> tg.linalg.solve(tg.tensor([[2.0, 0.0], [0.0, 4.0]]), tg.tensor([1.0, 2.0]))
     tensor([0.5000, 0.5000])
     """
-    square("solve", A)
+    square_matrices("solve", A)
     matrices("solve", A) if B.ndim == 1 else matrices("solve", A, B)
     return solution("solve", A, B, left)
 
@@ -125,10 +125,10 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
 @public
 def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False) -> SolveEx:
     """`solve`, and for each matrix 0 or the number of the pivot that is 0; X is NaN there."""
-    square("solve_ex", A)
+    square_matrices("solve_ex", A)
     if check_errors:
         return SolveEx(solve(A, B, left=left), further.failures(A.detach(), kind="inv"))
-    info, fails, a = mended(A)
+    info, fails, a = without_singular(A)
     x = solution("solve_ex", a, B, left)
     mask = table.reshape(fails, shape=info.shape + (1,) * (x.ndim - info.ndim))
     return SolveEx(table.where(mask, math.nan, x), info)
@@ -138,11 +138,11 @@ def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = Fa
 def solve_triangular(
     A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False
 ) -> Tensor:
-    """X of A X = B (or X A = B), where A is triangular: its other triangle is not looked at.
+    """X of A X = B (or X A = B), where A is triangular; its other triangle is not read.
 
     Where the diagonal is 0 the solution is infinite or NaN; `unitriangular` takes it to be 1.
     """
-    square("solve_triangular", A)
+    square_matrices("solve_triangular", A)
     matrices("solve_triangular", A, B)
     if not left:
         x = further.solve_triangular(A.mT, B.mT, upper=not upper, unitriangular=unitriangular)
@@ -155,14 +155,14 @@ def solve_triangular(
     return further.solve_triangular(A, B, upper=upper, unitriangular=unitriangular)
 
 
-def least(a: Tensor, rcond: Any = None, atol: Any = None, rtol: Any = None) -> Any:
-    """Up to which size a singular value counts as 0: the larger of atol and rtol * the largest."""
+def rank_limit(a: Tensor, rcond: Any = None, atol: Any = None, rtol: Any = None) -> Any:
+    """The size up to which a singular value counts as 0: max(atol, rtol * the largest)."""
     if rtol is None:
         rtol = rcond
     if rtol is None:
-        none = atol is None or (not isinstance(atol, Tensor) and atol == 0)
+        no_atol = atol is None or (not isinstance(atol, Tensor) and atol == 0)
         eps = float(np.finfo(a.dtype).eps) * max(a.shape[-2:])
-        rtol = eps if none else 0.0
+        rtol = eps if no_atol else 0.0
         if isinstance(atol, Tensor):
             rtol = table.where(table.gt(atol.detach(), 0), 0.0, eps)
     with_atol = 0.0 if atol is None else atol
@@ -178,12 +178,12 @@ def pinv(
 ) -> Tensor:
     """The pseudoinverse; a singular value counts as 0 up to max(atol, rtol * the largest).
 
-    `rtol` (or `rcond`) is max(m, n) * eps unless given. `hermitian` asks for nothing here.
+    `rtol` (or `rcond`) is max(m, n) * eps by default. `hermitian` has no effect.
     """
     matrices("pinv", A)
     if not A.shape[-1] or not A.shape[-2]:
         return A.mT * 1.0
-    return further.pinv(A, least(A.detach(), rcond, atol, rtol))
+    return further.pinv(A, rank_limit(A.detach(), rcond, atol, rtol))
 
 
 DRIVERS = ("gels", "gelsy", "gelsd", "gelss")
@@ -193,7 +193,7 @@ DRIVERS = ("gels", "gelsy", "gelsd", "gelss")
 def lstsq(A: Tensor, B: Tensor, rcond: Any = None, *, driver: str | None = None) -> Lstsq:
     """X that minimizes the length of A X - B, the smallest X of several.
 
-    Residuals, rank and singular values are what PyTorch's `driver` (gelsy) gives: else empty.
+    Residuals, rank and singular values are empty unless PyTorch's `driver` (gelsy) gives them.
     """
     matrices("lstsq", A)
     driver = driver or "gelsy"
@@ -209,7 +209,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: Any = None, *, driver: str | None = None)
             f"linalg.lstsq: input.size(-2) should match other.size(-2), not {A.shape[-2]} and "
             f"{b.shape[-2]}"
         )
-    limit = least(A.detach(), rcond)
+    limit = rank_limit(A.detach(), rcond)
     x = table.matmul(further.pinv(A, limit), b)
     rank = further.rank(A.detach(), limit)
     nothing, none = empty(0, dtype=A.dtype), empty(0, dtype="int64")

@@ -129,8 +129,8 @@ def check_steady(problem: Problem, how: How, report: Report) -> bool:
             "not deterministic: two calls with the same inputs differ. Seed the random numbers "
             "inside the function, keep no state, or put the module into eval()"
         )
-    for (name, array), old in zip(inputs, before, strict=True):
-        if not np.array_equal(to_numpy(array), old, equal_nan=True):
+    for (name, array), copy in zip(inputs, before, strict=True):
+        if not np.array_equal(to_numpy(array), copy, equal_nan=True):
             report.failures.append(
                 f"{name} is mutated: the function writes into its argument. Copy it first"
             )
@@ -329,12 +329,12 @@ def check_backward(problem: Problem, how: How, report: Report) -> None:
         *((f"output {i}", out) for i, out in enumerate(trace.outputs)),
     ]
     before = [np.array(to_numpy(array)) for _, array in named]
-    seeds = [np.ones(np.shape(old), old.dtype) for old in before[-len(trace.outputs) :]]
+    seeds = [np.ones(np.shape(copy), copy.dtype) for copy in before[-len(trace.outputs) :]]
     one, two = (
         [np.array(g) for g in problem.pulled(trace, [s.copy() for s in seeds])] for _ in range(2)
     )
-    for (name, array), old in zip(named, before, strict=True):
-        if not np.array_equal(to_numpy(array), old, equal_nan=True):
+    for (name, array), copy in zip(named, before, strict=True):
+        if not np.array_equal(to_numpy(array), copy, equal_nan=True):
             report.failures.append(f"backward overwrites {name}")
     for name, first, second in zip(problem.names, one, two, strict=True):
         if (

@@ -74,8 +74,8 @@ class Autograd(NumpyLike):
         ]
 
         def pull(gs: Sequence[Any]) -> Sequence[Any]:
-            asked = [(row, g) for row, g in zip(pulls, gs, strict=True) if g is not None]
-            rows = [[pull_one(g) for pull_one in row] for row, g in asked]
+            present = [(row, g) for row, g in zip(pulls, gs, strict=True) if g is not None]
+            rows = [[pull_one(g) for pull_one in row] for row, g in present]
             return [sum(column[1:], column[0]) for column in zip(*rows, strict=True)]
 
         return outputs, pull

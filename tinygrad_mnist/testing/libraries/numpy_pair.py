@@ -61,7 +61,7 @@ class NumpyPair(NumpyLike):
     def _grads(self, returned: Any) -> list[Any]:
         """Pick the gradients by the float arrays out of the derivative's result."""
         inputs = [(path, self._is_input(leaf)) for path, leaf in self.flatten(self._arguments)[0]]
-        checked = sum(wanted for _, wanted in inputs)
+        checked = sum(needed for _, needed in inputs)
         if checked == 1 and not isinstance(returned, (tuple, list, dict)):
             return [as_ndarray(returned)]
         grads = list(walked(returned))
@@ -69,7 +69,7 @@ class NumpyPair(NumpyLike):
             return [as_ndarray(grad) for _, grad in grads]
         if len(grads) == len(inputs):
             return [
-                as_ndarray(g) for (_, g), (_, wanted) in zip(grads, inputs, strict=True) if wanted
+                as_ndarray(g) for (_, g), (_, needed) in zip(grads, inputs, strict=True) if needed
             ]
         return [as_ndarray(grad) for _, grad in grads]  # a wrong number: the checker reports it
 

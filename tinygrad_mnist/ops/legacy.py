@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd import legacy
+from tinygrad_mnist.autograd import layout, legacy, views
 from tinygrad_mnist.autograd.default_dtype import get_default_dtype
 from tinygrad_mnist.autograd.modes import note_change
 from tinygrad_mnist.autograd.op import DTypeError
@@ -32,19 +32,19 @@ TYPE_OF = {dtype: f"torch.{name}" for name, dtype in TENSOR_TYPES.items()}
 def dtype_of(type: Any) -> np.dtype[Any]:
     """The dtype that a type stands for: "torch.LongTensor", LongTensor, Tensor, a dtype.
 
-    Raises RuntimeError for a type of another device, ValueError for what is no type.
+    Raises RuntimeError for a type of another device, ValueError for anything that is no type.
     """
     if type is Tensor:
         return get_default_dtype()
     if isinstance(type, str):
         if type.startswith("torch.cuda."):
             check_device("cuda")
-        known = type.removeprefix("torch.")
-        if known == type or known not in {*TENSOR_TYPES, "Tensor"}:
+        name = type.removeprefix("torch.")
+        if name == type or name not in {*TENSOR_TYPES, "Tensor"}:
             raise ValueError(f"invalid type: {type!r}; 'torch.FloatTensor' is one")
-        return np.dtype(TENSOR_TYPES[known]) if known != "Tensor" else get_default_dtype()
-    own = getattr(type, "dtype", None)  # of a LongTensor; a class of NumPy's has another one
-    return own if isinstance(own, np.dtype) else np.dtype(type)
+        return np.dtype(TENSOR_TYPES[name]) if name != "Tensor" else get_default_dtype()
+    dtype = getattr(type, "dtype", None)  # of a LongTensor; of a NumPy class a descriptor
+    return dtype if isinstance(dtype, np.dtype) else np.dtype(type)
 
 
 def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
@@ -87,15 +87,15 @@ def resize_(self: Tensor, *size: Any, memory_format: Any = None) -> Tensor:
         raise RuntimeError("cannot resize variables that require grad")
     refuse_unrecorded("resize_()")
     note_change()
-    wanted = size_of(size)
-    count, array = int(np.prod(wanted)), self._data
+    target = size_of(size)
+    count, array = int(np.prod(target)), self._data
     if count <= array.size and array.flags.c_contiguous:
-        self._data = array.reshape(-1)[:count].reshape(wanted)
+        self._data = array.reshape(-1)[:count].reshape(target)
     else:
-        bigger = np.zeros(count, array.dtype)
-        kept = min(count, array.size)
-        bigger[:kept] = array.reshape(-1)[:kept]
-        self._data = bigger.reshape(wanted)
+        grown = np.zeros(count, array.dtype)
+        common = min(count, array.size)
+        grown[:common] = array.reshape(-1)[:common]
+        self._data = grown.reshape(target)
     return self
 
 
@@ -105,31 +105,32 @@ def resize_as_(self: Tensor, the_template: Tensor, memory_format: Any = None) ->
 
 
 def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
-    """A view of the memory that `input` lies in, by steps of so many elements.
+    """A view of the memory of `input`, with strides counted in elements of PyTorch's layout.
 
     Raises RuntimeError for a view that leaves the memory, and where `input` requires grad and the
-    view is not a mere reshape: make it by indexing, `unfold` or `expand` then.
+    view is not a mere reshape: use indexing, `unfold` or `expand` instead.
     """
     size, stride = tuple(size), tuple(stride)
-    array = input._data
-    plain = tuple(int(np.prod(size[i + 1 :])) for i in range(len(size)))
-    here = storage_offset in (None, offset(input))
-    if here and not size:
-        return shape.reshape(input, (-1,))[0]
-    if here and stride == plain and np.prod(size) == array.size and array.flags.c_contiguous:
-        return shape.reshape(input, size)
+    laid_out = views.laid_out_as_pytorch(input)
+    first = offset(input)
+    same_start = storage_offset in (None, first)
+    if same_start and not size and input.ndim:
+        return shape.select(as_strided(input, (1,), (1,)), 0, 0)
+    c_strides = tuple(int(np.prod(size[i + 1 :])) for i in range(len(size)))
+    whole = stride == c_strides and np.prod(size) == laid_out.size
+    if same_start and whole and laid_out.flags.c_contiguous:
+        return shape.view(input, size)
     if input._node is not None:
         raise RuntimeError(
             "as_strided() of a Tensor that requires grad: make the view by indexing, unfold or "
             "expand, whose derivatives are defined"
         )
-    base = array
-    while isinstance(base.base, np.ndarray):
-        base = base.base
-    first = offset(input) if storage_offset is None else storage_offset
+    base = memory_as_pytorch(input, laid_out)
+    first = first if storage_offset is None else storage_offset
     last = first + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
     if (
-        not base.flags.contiguous
+        not (base.flags.c_contiguous or base.flags.f_contiguous)
+        or first < 0
         or (0 not in size and last >= base.size)
         or min(stride, default=0) < 0
     ):
@@ -137,9 +138,25 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
             f"as_strided: size {list(size)}, stride {list(stride)} and offset {first} reach beyond "
             f"the {base.size} elements of the memory"
         )
-    flat = base.reshape(-1, order="A")[first:].view(array.dtype)
-    steps = [step * array.itemsize for step in stride]
-    return wrap(np.lib.stride_tricks.as_strided(flat, size, steps))
+    flat = base.reshape(-1, order="A")[min(first, base.size) :].view(laid_out.dtype)
+    steps = tuple(step * laid_out.itemsize for step in stride)
+    result = wrap(np.ndarray(size, flat.dtype, flat, strides=steps))
+    result._origin = views.Layout(result._data, steps, base)
+    return result
+
+
+def memory_as_pytorch(tensor: Tensor, laid_out: Any) -> Any:
+    """Return the memory that a Tensor looks at, or a copy in PyTorch's order that is kept equal."""
+    if laid_out is tensor._data:
+        return views.base_memory(tensor)
+    origin = views.origin_of(tensor)
+    base = tensor if origin is None else origin.base
+    if not views.laid_out_as_pytorch(base).flags.c_contiguous:
+        raise RuntimeError(
+            "as_strided() of a detached view of memory that is laid out in another way than "
+            "PyTorch's: take it of the Tensor that the view was made from"
+        )
+    return shape.in_pytorch_order(base)._data
 
 
 def to_sparse(self: Tensor, *args: Any, **kw: Any) -> Any:
@@ -154,11 +171,11 @@ def documented(sentence: str, function: Callable[..., Any]) -> Callable[..., Any
 
 
 def never(sentence: str) -> Callable[..., Any]:
-    """Make a method that answers no to everything, for the reason in its docstring."""
+    """Make a method that returns False, for the reason in its docstring."""
     return documented(f"Return False: {sentence}.", lambda self: False)
 
 
-# Questions about memory and devices that only a larger library has: all are answered with no.
+# Properties about memory and devices that only a larger library has: all are False.
 KINDS = {
     "sparse": "every Tensor is dense", "sparse_csr": "no Tensor lies in compressed rows",
     "quantized": "there are no quantized dtypes", "meta": "every Tensor has memory",
@@ -189,7 +206,7 @@ METHODS: dict[str, Any] = {
         "Tell whether two Tensors have one shape.", lambda self, other: self.shape == other.shape
     ),
     "is_set_to": documented(
-        "Tell whether two Tensors are one look at one memory.",
+        "Tell whether two Tensors are the same view of the same memory.",
         lambda self, tensor: (
             self.shape == tensor.shape
             and self.stride() == tensor.stride()
@@ -212,7 +229,7 @@ METHODS: dict[str, Any] = {
         lambda self: offset(self),
     ),
     "as_subclass": documented(
-        "Return a Tensor of a subclass on the same memory, at the same place in the graph.",
+        "Return a Tensor of a subclass on the same memory, at the same node of the graph.",
         lambda self, cls: self if cls is Tensor else _subclass(self, cls),
     ),
     "to_dense": documented(
@@ -223,7 +240,9 @@ METHODS: dict[str, Any] = {
     "_indices": lambda self: index.nonzero(self).t(),
     "_values": lambda self: self[index.nonzero(self, as_tuple=True)],
     "is_cpu": property(lambda self: True, doc="Always True: there is no other device."),
-    "layout": property(lambda self: "torch.strided", doc="Always torch.strided, as for all here."),
+    "layout": property(
+        lambda self: "torch.strided", doc="Always torch.strided: every Tensor is dense."
+    ),
     "name": property(lambda self: None, doc="Always None, as for PyTorch's own leaves."),
     "output_nr": property(lambda self: 0, doc="Always 0: every node has one output."),
     **{
@@ -234,14 +253,13 @@ METHODS: dict[str, Any] = {
 
 
 def offset(x: Tensor) -> int:
-    """The offset of a view in its memory, in elements."""
-    base = x._data
-    while isinstance(base.base, np.ndarray):
-        base = base.base
-    return (x._data.ctypes.data - base.ctypes.data) // max(x._data.itemsize, 1)
+    """The offset of a view in its memory, in elements of PyTorch's layout."""
+    laid_out = views.laid_out_as_pytorch(x)
+    memory = views.base_memory(x) if laid_out is x._data else layout.owner(laid_out)
+    return (laid_out.ctypes.data - memory.ctypes.data) // max(x._data.itemsize, 1)
 
 
 def _subclass(x: Tensor, cls: Any) -> Any:
-    made = cls.__new__(cls)
-    made._data, made._node = x._data, x._node
-    return made
+    tensor = cls.__new__(cls)
+    tensor._data, tensor._node = x._data, x._node
+    return tensor

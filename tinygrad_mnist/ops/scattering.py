@@ -1,4 +1,4 @@
-"""Writing into places, out of place: by index, mask, diagonal or slice; reductions into places."""
+"""Values written out of place by index, mask, diagonal or slice, and reductions by index."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _same_dtype(name: str, input: Tensor, source: Tensor) -> None:
 
 @public
 def index_put(input: Tensor, indices: Any, values: Any, accumulate: bool = False) -> Tensor:
-    """input, with values where input[indices] is, or added there; None takes a whole dimension."""
+    """input, with values at input[indices], or added there; None takes a whole dimension."""
     key = tuple(ALL if part is None else part for part in indices)
     _, arrays, front = parse(input, tuple(spelled(part) for part in key))
     if not arrays:
@@ -102,12 +102,12 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     if (needed := int(np.count_nonzero(mask._data))) > source._data.size:
         raise RuntimeError(
             f"masked_scatter: expected self and source to have same number of elements: the mask "
-            f"holds {needed} times, source has {source._data.size}"
+            f"is true {needed} times, source has {source._data.size}"
         )
     if not source._data.size:
         return table.cast(table.broadcast_to(input, shape=size), dtype=input.dtype)
-    place = table.clip(table.cumsum(line, axis=0) - 1, low=0, high=source._data.size - 1)
-    values = table.take(table.reshape(source, shape=(-1,)), place)
+    order = table.clip(table.cumsum(line, axis=0) - 1, low=0, high=source._data.size - 1)
+    values = table.take(table.reshape(source, shape=(-1,)), order)
     return table.where(mask, table.reshape(values, shape=size), input)
 
 
@@ -117,16 +117,18 @@ def diagonal_scatter(
 ) -> Tensor:
     """input, with src on the diagonals of the matrices in (dim1, dim2)."""
     axes = dim_of(input.ndim, dim1), dim_of(input.ndim, dim2)
-    slot = np.diagonal(np.broadcast_to(np.zeros((), bool), input.shape), offset, *axes).shape
-    if src.shape != slot:
+    expected = np.diagonal(np.broadcast_to(np.zeros((), bool), input.shape), offset, *axes).shape
+    if src.shape != expected:
         raise ShapeError(
             f"expected src to have a size equal to the slice of self. src size = {list(src.shape)},"
-            f" slice size = {list(slot)}"
+            f" slice size = {list(expected)}"
         )
-    hit = table.undiagonal(np.ones(slot, bool), offset=offset, axes=axes, shape=input.shape)
+    on_diagonal = table.undiagonal(
+        np.ones(expected, bool), offset=offset, axes=axes, shape=input.shape
+    )
     src = src if src.dtype == input.dtype else table.cast(src, dtype=input.dtype)
-    on = table.undiagonal(src, offset=offset, axes=axes, shape=input.shape)
-    return table.where(tensor_of(hit), on, input)
+    spread = table.undiagonal(src, offset=offset, axes=axes, shape=input.shape)
+    return table.where(tensor_of(on_diagonal), spread, input)
 
 
 @public
@@ -157,11 +159,11 @@ def slice_scatter(
 
 
 def _assigned(input: Tensor, src: Tensor, key: tuple[Any, ...]) -> Tensor:
-    slot = input._data[(*key, ...)].shape
-    if src.shape != slot:
+    expected = input._data[(*key, ...)].shape
+    if src.shape != expected:
         raise ShapeError(
             f"expected src to have a size equal to the slice of self. src size = {list(src.shape)},"
-            f" slice size = {list(slot)}"
+            f" slice size = {list(expected)}"
         )
     return table.assign(input, src, key=key)
 
@@ -172,8 +174,8 @@ def scatter_reduce(
 ) -> Tensor:
     """input, reduced with src[i][j] at [index[i][j]][j] (for dim 0).
 
-    `reduce` is "sum", "prod", "mean", "amax" or "amin"; without `include_self` what input has there
-    does not count. Of equal extremes each gets its share of the gradient.
+    `reduce` is "sum", "prod", "mean", "amax" or "amin"; without `include_self` the elements of
+    input at those indices do not count. Equal extremes share the gradient.
     """
     if reduce not in ("sum", "prod", "mean", "amax", "amin"):
         raise RuntimeError(
@@ -227,13 +229,13 @@ def index_reduce(
             f"index_reduce: {count} indices into {list(input.shape)} along {dim} do not go with a "
             f"source of {list(source.shape)}"
         )
-    to = (count, *(1,) * (input.ndim - axis - 1))
-    spread = table.broadcast_to(table.reshape(index, shape=to), shape=source.shape)
+    along_axis = (count, *(1,) * (input.ndim - axis - 1))
+    spread = table.broadcast_to(table.reshape(index, shape=along_axis), shape=source.shape)
     return scatter_reduce(input, axis, spread, source, reduce, include_self=include_self)
 
 
 def _reduced(line: Tensor, at: Tensor, values: Tensor, how: str, with_self: bool) -> Tensor:
-    """A vector, whose elements at `at` are reduced with the values."""
+    """Reduce the elements of a vector at `at` with the values."""
     touched: Any = None
     if not with_self or how == "mean":
         touched = table.put(wrap(np.ones(at.shape, np.int64)), at, shape=line.shape)
@@ -258,49 +260,48 @@ def _reduced(line: Tensor, at: Tensor, values: Tensor, how: str, with_self: bool
 
 
 def _product(line: Tensor, at: Tensor, values: Tensor) -> Tensor:
-    """A vector, each element multiplied by the values that go to its place.
+    """Multiply each element of a vector by the values that go to its index.
 
-    Neighbours that go to one place are multiplied in pairs until one is left: differentiable at
-    zeros too.
+    Values for one index are multiplied in pairs until one is left: differentiable at zeros too.
     """
     refuse_read("reduce='prod'")
     n = line.shape[0]
-    place = np.concatenate([np.arange(n), at._data % max(n, 1)])
-    order = np.argsort(place, kind="stable")
-    x, place = table.take(join.cat([line, values]), order), place[order]
-    while len(place) > n:
-        begins = np.append(True, place[1:] != place[:-1])
-        position = np.arange(len(place))
+    target = np.concatenate([np.arange(n), at._data % max(n, 1)])
+    order = np.argsort(target, kind="stable")
+    x, target = table.take(join.cat([line, values]), order), target[order]
+    while len(target) > n:
+        begins = np.append(True, target[1:] != target[:-1])
+        position = np.arange(len(target))
         position = position - np.maximum.accumulate(np.where(begins, position, 0))
         left = np.flatnonzero(position % 2 == 0)
-        right = np.minimum(left + 1, len(place) - 1)
-        paired = (right > left) & (place[right] == place[left])
+        right = np.minimum(left + 1, len(target) - 1)
+        paired = (right > left) & (target[right] == target[left])
         factor = table.where(paired, table.take(x, right), np.ones((), x.dtype))
-        x, place = table.take(x, left) * factor, place[left]
+        x, target = table.take(x, left) * factor, target[left]
     return x
 
 
 @public
 def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
     """`nonzero`, cut or filled up to `size` rows."""
-    found = argwhere(input)._data[:size]
+    indices = argwhere(input)._data[:size]
     rows = np.full((size, input.ndim), fill_value, np.int64)
-    rows[: len(found)] = found
+    rows[: len(indices)] = indices
     return wrap(rows)
 
 
 @public
 def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
-    """Places in a flattened array of `shape` as an index into each of its dimensions."""
+    """Indices into a flattened array of `shape` as one index for each of its dimensions."""
     _integers("unravel_index", indices)
     refuse_read("unravel_index()")
     size = tuple(shape) if isinstance(shape, (tuple, list)) else (int(shape),)
     total = math.prod(size)
-    places = indices._data.astype(np.int64)
-    if ((places < -total) | (places >= total)).any():
+    flat = indices._data.astype(np.int64)
+    if ((flat < -total) | (flat >= total)).any():
         raise ValueError(f"unravel_index: an index is out of bounds for shape {size}")
-    found = np.unravel_index(places % max(total, 1), size)
-    return tuple(wrap(np.asarray(part, np.int64)) for part in found)
+    parts = np.unravel_index(flat % max(total, 1), size)
+    return tuple(wrap(np.asarray(part, np.int64)) for part in parts)
 
 
 named(globals(), __all__)

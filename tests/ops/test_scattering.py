@@ -1,4 +1,4 @@
-"""Writing into places, out of place, and reductions into places."""
+"""Values written at indices, out of place, and reductions into them."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 import tinygrad_mnist as tg
 from tests.ops.cases import Case, Plain, Refusal, family_tests
 from tinygrad_mnist.autograd.op import DTypeError, ShapeError
-from tinygrad_mnist.ops import place
+from tinygrad_mnist.ops import scattering
 
 A, V, AT = [[1.0, 2.0], [3.0, 4.0]], [5.0, 6.0, 7.0], [0, 0, 1]
 
@@ -80,7 +80,7 @@ REFUSALS = [
     Refusal("unravel", lambda: tg.unravel_index(tg.tensor([9]), (2, 3)), ValueError, "of bounds"),
 ]
 test_value, test_gradient, test_refusal, test_every_name_has_a_case = family_tests(
-    place, CASES, PLAIN, REFUSALS
+    scattering, CASES, PLAIN, REFUSALS
 )
 
 

@@ -17,7 +17,7 @@ from tinygrad_mnist.optim.optimizer import Optimizer
 from tinygrad_mnist.optim.pieces import Array, Group, State
 
 LINE = 16  # float32 numbers in a cache line: two threads do not write to one
-HELD = 2  # references: from where it was just read, and from the call that counts
+REFERENCES = 2  # to an array with one owner: from the owner, and from the call that counts
 Cut = Callable[[Array], list[Array]]
 
 
@@ -25,24 +25,24 @@ class Joint:
     """One update for `params`, which lie in the 1-d buffer `flat`, by an elementwise optimizer.
 
     `cut(buffer)` gives the parameters' views of any buffer with the layout of `flat`. The
-    states of the parameters become views of one state, so saving them needs no care, and an
-    optimizer that steps by itself finds its own state in each. The states are joined anew after
-    such a step, and after a state was loaded. The bits are those of updating each parameter alone.
+    states of the parameters become views of one state, so they are saved as before, and the
+    optimizer can still step parameter by parameter. After such a step, and after a state was
+    loaded, the states are joined anew. The bits are those of updating each parameter alone.
     """
 
     def __init__(
         self, optimizer: Optimizer, group: Group, params: Sequence[Tensor], flat: Array, cut: Cut
     ) -> None:
-        """See the class; raises ValueError unless the optimizer is elementwise."""
+        """Prepare the update; raise ValueError unless the optimizer is elementwise."""
         if not optimizer.elementwise:
             raise ValueError(f"{type(optimizer).__name__} is not elementwise: it cannot be joined")
-        self._optimizer = weakref.ref(optimizer)  # which may be what keeps this joint alive
+        self._optimizer = weakref.ref(optimizer)  # weak, for the optimizer holds its joints
         self.group, self.params = group, list(params)
         self.flat, self.cut = flat, cut
         self.state: State | None = None
-        self._whole: State = {}  # the kept keys of `state`, also while it is split
+        self._whole: State = {}  # the saved keys of `state`, also while it is split
         self._views: dict[str, list[Array]] = {}  # and each parameter's part of them
-        self._size = 0  # keys of `state` that have been looked at
+        self._size = 0  # the number of keys of `state` that are shared
         self._counts: list[tuple[Array, Array]] = []  # the counters: of the first, of the others
         self._states: list[State] = []
         self._values: list[Array] = []
@@ -58,7 +58,7 @@ class Joint:
     def update(self, gradients: Array) -> None:
         """Make one step on the buffer; `gradients` has its layout. The caller stamps the write.
 
-        Raises ValueError if the parameters' states cannot be joined; `holds` tells in advance.
+        Raises ValueError if the states of the parameters cannot be joined, which `holds` predicts.
         """
         optimizer = self.optimizer
         optimizer.stepped = True
@@ -70,7 +70,7 @@ class Joint:
     def in_parts(self, gradients: Array, count: int) -> list[Callable[[], None]]:
         """Return the same step as `count` tasks for parts of the buffer, to run in any order.
 
-        Call `share` when all are over.
+        Call `share` when all are done.
         """
         whole, counters = self.joined(), self.optimizer.counters
         fresh = self.optimizer.init_state(self.group, self.flat)
@@ -78,7 +78,7 @@ class Joint:
             whole.update({key: fresh[key] for key in missing})
             self.share()
         parts = self._parts[count] = self._parts.get(count) or list(self._cut_state(whole, count))
-        for _, state in parts[1:]:  # the first one counts for all
+        for _, state in parts[1:]:  # the counters of the first part are those of the whole
             for key in state.keys() & counters:
                 np.copyto(state[key], whole[key])
         return [
@@ -87,7 +87,7 @@ class Joint:
         ]
 
     def share(self) -> None:
-        """Copy the update's counts to each parameter's state."""
+        """Copy the counts of the update to the state of each parameter."""
         for first, others in self._counts:
             others[...] = first
         if self.state is not None and len(self.state) != self._size:
@@ -96,18 +96,17 @@ class Joint:
     def holds(self, state: Any) -> bool:
         """Tell whether `update` equals the optimizer's step: the states are joined, or can be.
 
-        `state` is the optimizer's, which the caller has at hand.
-
-        Nobody has put other states, or other arrays, in the places of those that were joined.
+        `state` is the state of the optimizer. Joined states no longer hold once other states or
+        arrays have replaced them.
         """
         if self.state is None:
             return self._why_not() is None
-        known, states, values = state.get, self._states, self._values
+        state_of, states, values = state.get, self._states, self._values
         if not values:
-            there = list(map(known, self.params))
-            return not any(there) and None not in there
+            present = list(map(state_of, self.params))
+            return not any(present) and None not in present
         return (
-            all(map(is_, map(known, self.params), states))
+            all(map(is_, map(state_of, self.params), states))
             and sum(map(len, states)) == len(values)
             and all(map(is_, chain.from_iterable(map(dict.values, states)), values))
             and all(
@@ -116,7 +115,7 @@ class Joint:
         )
 
     def joined(self) -> State:
-        """Return the state of the whole buffer, made of the parameters' states if need be."""
+        """Return the state of the whole buffer; join the states of the parameters if need be."""
         if self.state is None:
             why_not = self._why_not()
             if why_not is not None:
@@ -142,20 +141,20 @@ class Joint:
 
     # Joining
 
-    def _kept(self, state: State) -> list[str]:
+    def _saved_keys(self, state: State) -> list[str]:
         """The keys that are not scratch."""
         counters = self.optimizer.counters
         return [key for key in state if key in counters or not key.startswith("_")]
 
     def _why_not(self) -> str | None:
         """Return the reason why the states cannot be joined, or None if they can."""
-        known = self.optimizer.state
-        states = [known.get(p) or {} for p in self.params]
-        keys = set(self._kept(states[0]))
+        state_of = self.optimizer.state
+        states = [state_of.get(p) or {} for p in self.params]
+        keys = set(self._saved_keys(states[0]))
         for state in states:
             if type(state) is not dict:
                 return "whose states are no dicts"
-            if other := keys.symmetric_difference(self._kept(state)):
+            if other := keys.symmetric_difference(self._saved_keys(state)):
                 return f"of which some have no {max(other)!r}"
         return next(filter(None, (self._why_not_key(key, states) for key in sorted(keys))), None)
 
@@ -163,12 +162,12 @@ class Joint:
         """Return the reason why the values of one key cannot be joined, or None."""
         if self._are_views(key, states):
             return self._why_not_equal(key, states)
-        for place, state in enumerate(states):
+        for index, state in enumerate(states):
             if not isinstance(state[key], np.ndarray):
                 return f"whose {key!r} is no array"
-            if sys.getrefcount(state[key]) != HELD or not sole(state[key]):
-                return f"whose {key!r} somebody else holds"
-            if key not in self.optimizer.counters and not self._fits(state[key], place):
+            if sys.getrefcount(state[key]) != REFERENCES or not sole(state[key]):
+                return f"whose {key!r} is referred to elsewhere"
+            if key not in self.optimizer.counters and not self._fits(state[key], index):
                 return f"whose {key!r} is laid out in another way"
         return self._why_not_equal(key, states)
 
@@ -181,8 +180,8 @@ class Joint:
             return f"whose {key!r} differs"
         return None
 
-    def _fits(self, value: Array, place: int) -> bool:
-        p = self.params[place]._data
+    def _fits(self, value: Array, index: int) -> bool:
+        p = self.params[index]._data
         return (value.shape, value.strides, value.dtype) == (p.shape, p.strides, self.flat.dtype)
 
     def _are_views(self, key: str, states: Sequence[State]) -> bool:
@@ -195,9 +194,9 @@ class Joint:
         optimizer, counters = self.optimizer, self.optimizer.counters
         states = [optimizer.state_of(self.group, p) for p in self.params]
         whole: State = {}
-        for key in self._kept(states[0]):
-            if not self._are_views(key, states):  # in new memory: others may view the old
-                self._whole[key], self._views[key] = self._room(
+        for key in self._saved_keys(states[0]):
+            if not self._are_views(key, states):  # in new memory, for others may view the old
+                self._whole[key], self._views[key] = self._allocate(
                     states[0][key], counter=key in counters
                 )
                 for view, state in zip(self._views[key], states, strict=True):
@@ -206,16 +205,16 @@ class Joint:
             whole[key] = self._whole[key]
         for state in states:
             for key in state.keys() - whole.keys():
-                del state[key]  # scratch, of which the whole has its own
+                del state[key]  # scratch, which the whole has as well
         self._join_as(states, whole)
 
-    def _room(self, like: Array, *, counter: bool) -> tuple[Array, list[Array]]:
-        """Return memory for a key of all parameters, and each one's part of it."""
+    def _allocate(self, like: Array, *, counter: bool) -> tuple[Array, list[Array]]:
+        """Return memory for a key of all parameters, and the part of each."""
         if not counter:
             whole = np.zeros_like(self.flat)
             return whole, self.cut(whole)
         counts = np.zeros(len(self.params), like.dtype)
-        views = [counts[place : place + 1].reshape(()) for place in range(len(counts))]
+        views = [counts[index : index + 1].reshape(()) for index in range(len(counts))]
         return views[0], views
 
     def _join_as(self, states: list[State], whole: State) -> None:
@@ -229,13 +228,13 @@ class Joint:
         self.state, self._size = whole, len(whole)
 
     def _adopt(self, whole: State) -> None:
-        """Give all parameters the state that an update added, as when momentum is turned on."""
+        """Give all parameters the state that an update added, such as momentum turned on later."""
         self._size = len(whole)
-        fresh = [key for key in self._kept(whole) if key not in self._states[0]]
-        for key in fresh:
+        new_keys = [key for key in self._saved_keys(whole) if key not in self._states[0]]
+        for key in new_keys:
             value = whole[key]
             if key in self.optimizer.counters:
-                whole[key], self._views[key] = self._room(value, counter=True)
+                whole[key], self._views[key] = self._allocate(value, counter=True)
                 for view in self._views[key]:
                     view[...] = value
             else:
@@ -243,11 +242,11 @@ class Joint:
             self._whole[key] = whole[key]
             for view, state in zip(self._views[key], self._states, strict=True):
                 state[key] = view
-        if fresh:
+        if new_keys:
             self._join_as(self._states, whole)
 
     def split(self) -> None:
-        """Give each parameter counters of its own again; the arrays still share a buffer."""
+        """Give each parameter separate counters again; the arrays still share a buffer."""
         self.state = None
 
 
@@ -263,5 +262,5 @@ def sole(array: Array) -> bool:
     return bool(
         type(array.base) is np.ndarray
         and array.base.flags.owndata
-        and sys.getrefcount(array.base) == HELD
+        and sys.getrefcount(array.base) == REFERENCES
     )
