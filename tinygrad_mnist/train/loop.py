@@ -156,8 +156,10 @@ class Trainer:
     def _tile_rows(self) -> int | None:
         """Return how many rows a tile has, by the recipe or by sizes; None without tiles."""
         rows = self.recipe.tile_rows
-        if self.eager or rows is None or isinstance(rows, int):
-            return None if self.eager else rows
+        if self.eager or rows is None:
+            return None
+        if isinstance(rows, int):
+            return rows
         inputs, _, targets = (part[: self.recipe.batch_size] for part in self.training)
         network, self.network = self.network, None  # no rank waits for another here
         try:

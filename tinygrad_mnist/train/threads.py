@@ -39,6 +39,7 @@ class Run(Protocol):
     def gathers(self) -> bool:
         """Tell whether the step takes the indices of a batch."""
         ...
+
     tile_rows: int | None
 
     def compile(self) -> None:
