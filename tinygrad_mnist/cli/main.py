@@ -81,12 +81,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str] | None) -> int:
     open_streams()
     try:
-        with outlive_reader():
+        with outlive_reader() as output:
             args = parser().parse_args(argv)
             _check_names(args)
             with hushed() if getattr(args, "quiet", False) else contextlib.nullcontext():
                 code: int = args.run(args)
             sys.stdout.flush()
+        if output.error is not None and not hasattr(args, "quiet"):  # no file has the result
+            return complain(f"standard output: {output.error.strerror}", 2)
         return code
     except Exception as error:
         exit_code = _code(error)
