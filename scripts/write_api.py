@@ -9,6 +9,7 @@ import importlib
 import inspect
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,12 +17,14 @@ from typing import Any
 import tinygrad_mnist as tg
 from tinygrad_mnist import ops
 
-PATH = Path(__file__).parents[1] / "docs" / "api.md"
-HEAD = """# The public names
+DOCS = Path(__file__).parents[1] / "docs"
+PATH = DOCS / "api.md"
+HEAD = """# Every public name
 
 Written by `python scripts/write_api.py` from the lists of names (`__all__`) and the docstrings.
-`help(name)` shows the rest of a docstring: shapes, dtypes, errors and examples. Where PyTorch has
-a name, the arguments are PyTorch's; [what differs](differences.md) is listed.
+The rest of a docstring (shapes, dtypes, errors and examples) is behind the link, and in
+`help(name)`. Where PyTorch has a name, the arguments are PyTorch's;
+[what differs](differences-from-pytorch.md) is listed.
 """
 FOLDERS = ("linalg", "special", "fft", "distributions", "distributions.constraints",
            "distributions.transforms", "autograd", "autograd.functional", "nn", "nn.functional",
@@ -66,23 +69,36 @@ def sentence(value: Any) -> str:
     """Return the first sentence of a docstring, on one line."""
     text = (inspect.getdoc(value) or "").split("\n\n")[0].replace("\n", " ")
     first = re.split(r"(?<=[.!?]) (?=[A-Z`])", text)[0]
-    return first.replace("<", "\\<").replace("*", "\\*")
+    return first.replace("<", "\\<").replace("*", "\\*").replace("][", "]\\[")
 
 
-def entry(name: str, value: Any) -> str:
-    """Return one line of the index."""
+@cache
+def pages() -> dict[str, str]:
+    """Return the page of the reference that describes a module or a class, by its dotted name."""
+    return {
+        dotted: f"reference/{page.name}"
+        for page in sorted((DOCS / "reference").glob("*.md"))
+        for dotted in re.findall(r"^::: (\S+)$", page.read_text("utf-8"), re.MULTILINE)
+    }
+
+
+def entry(home: str, name: str, value: Any, arguments: str | None = None) -> str:
+    """Return one line of the index, for a name of the module or the class `home`."""
     if isinstance(value, ModuleType):
         return f"- `{name}`: {sentence(value)}"
-    if not callable(value):
-        return f"- `{name}`"
-    return f"- `{name}{signature(value)}`: {sentence(value)}".removesuffix(": ")
+    if home not in pages():
+        raise LookupError(f"no page of docs/reference/ has the line `::: {home}`")
+    arguments = signature(value) if arguments is None else arguments
+    page = pages().get(f"{home}.{name}", pages()[home])  # the class Tensor has a page of its own
+    line = f"- [`{name}{arguments}`]({page}#{home}.{name})"
+    return f"{line}: {sentence(value)}".removesuffix(": ") if callable(value) else line
 
 
 def section(title: str, module: ModuleType, names: Iterable[str]) -> Iterator[str]:
     """Yield a heading, the module's docstring, and its names."""
     yield f"\n## {title}\n"
     yield f"{sentence(module)}\n"
-    yield from (entry(name, getattr(module, name)) for name in names)
+    yield from (entry(module.__name__, name, getattr(module, name)) for name in names)
 
 
 def every_family() -> list[ModuleType]:
@@ -114,11 +130,34 @@ def methods() -> Iterator[str]:
     yield f"As those, but written into the Tensor itself: {', '.join(in_place)}.\n"
     yield "Its own:\n"
     for name in names:
-        value = inspect.getattr_static(tg.Tensor, name)
-        value = value.load() if isinstance(value, ops.Later) else value
+        value = member(tg.Tensor, name)
         if name not in same and name not in in_place:
             arguments = re.sub(r"^\(\w+(, )?", "(", signature(value))  # without the Tensor
-            yield f"- `{name}{arguments}`: {sentence(value)}".removesuffix(": ")
+            line = entry("tinygrad_mnist.Tensor", name, value, arguments)
+            yield line if callable(value) else f"{line}: {sentence(value)}".removesuffix(": ")
+
+
+def reference() -> Iterator[tuple[ModuleType, list[str]]]:
+    """Yield each module of the reference on the site, with its public names."""
+    families = {name for family in every_family() for name in family.__all__}
+    names = [name for name in dir(tg) if not name.startswith("_") and name not in families]
+    yield tg, [name for name in names if not isinstance(getattr(tg, name), ModuleType)]
+    for family in every_family():
+        yield family, listed(family)
+    for folder in FOLDERS:
+        module = importlib.import_module(f"tinygrad_mnist.{folder}")
+        yield module, [n for n in listed(module) if not isinstance(getattr(module, n), ModuleType)]
+
+
+def members(value: type) -> list[str]:
+    """Return the names that a class defines; of Tensor all, since `ops/` attaches most of them."""
+    return dir(value) if value is tg.Tensor else list(vars(value))
+
+
+def member(value: type, name: str) -> object:
+    """Return what a class has under a name; a method that is loaded later is loaded now."""
+    contents = inspect.getattr_static(value, name)
+    return contents.load() if isinstance(contents, ops.Later) else contents
 
 
 def page() -> str:

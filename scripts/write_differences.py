@@ -1,10 +1,11 @@
-"""Write docs/differences-from-pytorch.md: the public names of PyTorch that are not here, and why.
+"""Write the end of docs/differences-from-pytorch.md: PyTorch's public names that are not here.
 
 python scripts/write_differences.py
 
-A name is public if the namespace's `__all__` lists it, or, without one, if it does not begin with
-an underscore and is defined by PyTorch. Reasons are those of `tinygrad_mnist/missing.py`; a name
-without one is listed as not written. With `-` the page is printed.
+What stands before the mark in that file is written by hand, and stays. A name is public if the
+namespace's `__all__` lists it, or, without one, if it does not begin with an underscore and is
+defined by PyTorch. Reasons are those of `tinygrad_mnist/missing.py`; a name without one is listed
+as not written. With `-` the page is printed.
 """
 
 import importlib
@@ -28,12 +29,13 @@ TYPES = {
     "no_grad", "enable_grad", "inference_mode", "autocast", "GradScaler",
 }  # fmt: skip
 NOT_WRITTEN = "not written yet"
-HEADER = """# PyTorch's names that are not here
+MARK = "<!-- From here on written by scripts/write_differences.py -->\n"
+HEADER = """
+## Names that are not here
 
-Written by `python scripts/write_differences.py` from a comparison with PyTorch {version}: for each
-namespace how many of its public names are here, and of those that are not, why, and what to write
-instead. An AttributeError says the same. What is here and differs is in
-[differences](differences.md).
+Compared with PyTorch {version}: for each namespace how many of its public names are here, and for
+those that are not, why, and what to write instead. An AttributeError has the same sentence.
+PyTorch's own machinery is what programs do not call; nothing has to be written in its place.
 
 | namespace | public names | here |
 |---|---|---|
@@ -103,9 +105,10 @@ def text() -> str:
                 f"- {', '.join(f'`{name}`' for name in names)}: {reason}."
                 for reason, names in sorted(by_reason.items(), key=lambda item: item[1][0].lower())
             ]
-            sections.append(f"## {title}\n\n" + "\n".join(lines))
+            sections.append(f"### {title}\n\n" + "\n".join(lines))
+    by_hand = PATH.read_text("utf-8").partition(MARK)[0] + MARK
     table = HEADER.format(version=version) + "\n".join(rows)
-    return table + "\n\n" + "\n\n".join(sections) + "\n"
+    return by_hand + table + "\n\n" + "\n\n".join(sections) + "\n"
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser import browser as browser
 from tests.sealed import note_hooks, sealed
 
 pytest_plugins = ["tinygrad_mnist.testing.plugin"]

@@ -1,4 +1,4 @@
-"""The state that a test must not change: modes, hooks, the default dtype, threads, `np.errstate`.
+"""The state that a test must not change: modes, hooks, the default dtype, threads, and the process.
 
 `sealed` restores what it can, so that the tests after a careless one do not fail.
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import threading
 import weakref
@@ -19,9 +20,41 @@ import tinygrad_mnist as tg
 from tinygrad_mnist.autograd import floats, modes
 
 POOL = "tinygrad-mnist"  # the jit's threads, which are made once and stay
+OTHERS = ("PYTEST_", "KMP_", "TORCH")  # variables that pytest and imports of libraries set
 Hooks = dict[int, Any]  # of a Tensor or of a module
 Hook = tuple[Callable[[], Hooks | None], int]  # where it is registered, and its key there
 HOOKS: list[Hook] = []  # those that were registered since the test began
+
+
+def environment() -> dict[str, Any]:
+    """The state of the process, by its name in messages; `put_back` restores it."""
+    return {
+        "the number of threads": tg.get_num_threads(),
+        "the printing of Tensors": tg.get_printoptions(),
+        "the printing of arrays": np.get_printoptions(),
+        "the working directory": os.getcwd(),
+        "the environment": {k: v for k, v in os.environ.items() if not k.startswith(OTHERS)},
+        "gc": gc.isenabled(),
+    }
+
+
+def put_back(name: str, value: Any) -> None:
+    """Restore one entry of `environment`."""
+    match name:
+        case "the number of threads":
+            tg.set_num_threads(value)
+        case "the printing of Tensors":
+            tg.set_printoptions(**value)
+        case "the printing of arrays":
+            np.set_printoptions(**value)
+        case "the working directory":
+            os.chdir(value)
+        case "the environment":
+            for key in environment()[name].keys() - value:
+                del os.environ[key]
+            os.environ.update(value)
+        case "gc":
+            gc.enable()
 
 
 def note_hooks() -> None:
@@ -44,6 +77,7 @@ def sealed(let_go: Callable[[], object] = lambda: None) -> Iterator[None]:
     mode, others, dtype = modes.current(), dict(modes.MODES), tg.get_default_dtype()
     errors, threads, outer = floats.state(), set(threading.enumerate()), HOOKS[:]
     HOOKS.clear()
+    surroundings = environment()
     yield
     let_go()
     faults = []
@@ -58,6 +92,10 @@ def sealed(let_go: Callable[[], object] = lambda: None) -> Iterator[None]:
     if floats.state() is not errors:  # also one with the same values: somebody has asked for them
         faults.append(f"np.errstate has been set, and is {np.geterr()}")
         floats.put(errors)
+    for name, now in environment().items():
+        if now != surroundings[name]:
+            faults.append(f"{name} has been changed")
+            put_back(name, surroundings[name])
     faults += [f"{thread.name} is still running" for thread in running(threads)]
     faults += [f"the hook {hook} is still registered" for hook in left_over()]
     HOOKS[:] = outer

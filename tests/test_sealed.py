@@ -1,5 +1,7 @@
 """A test that leaves something changed fails, and those after it do not."""
 
+import gc
+import os
 import threading
 from collections.abc import Iterator
 
@@ -7,7 +9,7 @@ import numpy as np
 import pytest
 
 import tinygrad_mnist as tg
-from tests.sealed import sealed
+from tests.sealed import environment, sealed
 from tinygrad_mnist import nn
 
 SHARED, MODEL = tg.ones(1, requires_grad=True), nn.Linear(1, 1)
@@ -29,6 +31,12 @@ LEAKS = {
     "watch=<": lambda ended: tg.autograd.set_detect_anomaly(True),
     "the default dtype is float64, and was float32": lambda ended: tg.set_default_dtype(tg.float64),
     "np.errstate has been set": lambda ended: np.seterr(**np.geterr()),
+    "the number of threads has": lambda ended: tg.set_num_threads(tg.get_num_threads() + 1),
+    "the printing of Tensors has": lambda ended: tg.set_printoptions(precision=2),
+    "the printing of arrays has": lambda ended: np.set_printoptions(precision=2),
+    "the working directory has": lambda ended: os.chdir("/"),
+    "the environment has": lambda ended: os.environ.update(LEFT="1"),
+    "gc has": lambda ended: gc.disable(),
     "sleeper is still running": lambda ended: threading.Thread(
         target=ended.wait, name="sleeper"
     ).start(),
@@ -39,11 +47,13 @@ LEAKS = {
 
 @pytest.mark.parametrize("message", LEAKS)
 def test_a_leak_is_named_and_mended(message: str, ended: threading.Event) -> None:
+    before = environment()
     with pytest.raises(AssertionError, match="leaves something changed") as caught:  # noqa: SIM117
         with sealed():
             LEAKS[message](ended)
     assert message in str(caught.value)
     assert tg.is_grad_enabled() and tg.get_default_dtype() == tg.float32
+    assert environment() == before
     (SHARED * 2).sum().backward()  # calls no hook that is left over
     MODEL(tg.ones(1))
     assert tg.tensor([0.0]).log().item() == -np.inf  # in silence

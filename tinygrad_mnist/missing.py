@@ -35,6 +35,25 @@ _ROWS: dict[str, list[tuple[str, str]]] = {
         ("package deploy", "save() writes a module of known layers, and a state dict of any"),
         ("nested", "pad the rows to one length: nn.utils.rnn.pad_sequence"),
         ("masked futures library monitor", INTERNAL),
+        ("acosh_ addmv_ arccos_ arccosh_ arcsin_ arcsinh_ arctan_ arctanh_ asinh_ atanh_ deg2rad_ "
+         "detach gcd_ index_put_ lcm_ ldexp_ rad2deg_", "it is a method of Tensor: x.acosh_()"),
+        ("adaptive_max_pool1d alpha_dropout_ celu_ ctc_loss dropout_ embedding_bag "
+         "feature_alpha_dropout_ instance_norm rrelu_ selu_ threshold_", "nn.functional has it"),
+        ("max_pool1d_with_indices", "use nn.functional.max_pool1d(x, ..., return_indices=True)"),
+        ("feature_dropout feature_dropout_", "use nn.functional.dropout2d"),
+        ("i0_", "write x.copy_(x.i0())"),
+        ("binomial", "use distributions.Binomial(count, prob).sample()"),
+        ("poisson", "use distributions.Poisson(rate).sample()"),
+        ("broadcast_shapes", "use numpy.broadcast_shapes"),
+        ("frobenius_norm", "use linalg.matrix_norm(x)"),
+        ("nuclear_norm", "use linalg.matrix_norm(x, 'nuc')"),
+        ("pca_lowrank svd_lowrank", "use linalg.svd, and leave out the small singular values"),
+        ("from_file", "use from_numpy(numpy.memmap(path, dtype, 'r+'))"),
+        ("is_inference_mode_enabled", "use not is_grad_enabled(): inference_mode is no_grad here"),
+        ("segment_reduce", "use scatter_reduce with the number of each element's segment"),
+        ("signal", "the windows are functions of the package itself: hann_window(64)"),
+        ("quasirandom", "use from_numpy with scipy.stats.qmc"),
+        ("choose_qparams_optimized fused_moving_avg_obs_fake_quant", QUANTIZED),
     ],
     "Tensor": [
         ("storage untyped_storage storage_type set_", STORAGE),
@@ -46,12 +65,36 @@ _ROWS: dict[str, list[tuple[str, str]]] = {
         ("q_scale q_zero_point int_repr dequantize qscheme", QUANTIZED),
         ("as_strided_", "a view is made by indexing, transpose, unfold and expand"),
         ("reinforce", "use distributions: loss = -m.log_prob(action) * reward"),
+        ("digamma_ erfinv_ i0_ igamma_ igammac_ lgamma_ mvlgamma_ polygamma_",
+         "write the result back: x.copy_(x.digamma())"),
+        ("register_post_accumulate_grad_hook",
+         "do it after backward(), or in register_hook, before the gradient is added"),
+        ("to_padded_tensor", "pad the rows to one length: nn.utils.rnn.pad_sequence"),
     ],
     "nn": [
+        ("LinearCrossEntropyLoss LinearCrossEntropyOptions",
+         "use nn.Linear and nn.CrossEntropyLoss"),
+        ("grad", "use autograd.grad"),
         ("quantized quantizable qat intrinsic", QUANTIZED),
+    ],
+    "nn.functional": [
+        ("grad", "use autograd.grad"),
+        ("Tensor", "it is tinygrad_mnist.Tensor"),
+        ("grouped_mm scaled_mm scaled_grouped_mm", "use bmm, or a loop over the groups"),
+    ],
+    "nn.utils": [
+        ("convert_conv2d_weight_memory_format convert_conv3d_weight_memory_format",
+         "leave it out: kernels lay out images channels last by themselves"),
     ],
     "optim": [
         ("SparseAdam", "gradients are dense here: use Adam"),
+        ("swap_in_optimizer_params_and_state", INTERNAL),
+    ],
+    "optim.lr_scheduler": [
+        ("Tensor", "it is tinygrad_mnist.Tensor"),
+    ],
+    "linalg": [
+        ("ldl_factor ldl_factor_ex ldl_solve", "use lu_factor and lu_solve, or solve"),
     ],
     "utils": [
         ("cpp_extension", "there is no C++ to extend: an op is a row of the table with NumPy "
@@ -62,6 +105,20 @@ _ROWS: dict[str, list[tuple[str, str]]] = {
     ],
     "autograd": [
         ("forward_ad", "use autograd.functional.jvp"),
+        ("NestedIOFunction", INTERNAL),
+    ],
+    "distributed": [
+        ("all_gather_object broadcast_object_list gather_object scatter_object_list "
+         "send_object_list recv_object_list",
+         "objects would travel as pickles, and a pickle can run code: send Tensors"),
+        ("all_to_all all_to_all_single reduce_scatter reduce_scatter_tensor",
+         "use all_reduce or all_gather, and take this rank's part"),
+        ("isend irecv batch_isend_irecv P2POp", "use send and recv"),
+        ("monitored_barrier", "use barrier: a rank that has ended is named in any collective"),
+        ("fsdp rpc tensor pipelining elastic run optim algorithms checkpoint device_mesh "
+         "init_device_mesh DeviceMesh Store TCPStore FileStore HashStore PrefixStore",
+         "mpiexec starts the ranks, and nn.parallel.DistributedDataParallel trains on them; "
+         "there is no more than that"),
     ],
     "backends": [
         ("opt_einsum quantized xeon", DEVICE),
@@ -126,7 +183,11 @@ FAMILIES: list[tuple[str, str]] = [
         r"argument_validation|non_deterministic",
         "there are no data pipes: use a Dataset and a DataLoader",
     ),
-    (r"SyncBatchNorm", "there is one process: use BatchNorm"),
+    (
+        r"SyncBatchNorm",
+        "use BatchNorm: each rank normalizes its own part of a batch, and rank 0's statistics are "
+        "kept",
+    ),
 ]
 
 INSTEAD: dict[str, dict[str, str]] = {

@@ -192,3 +192,38 @@ def test_a_pure_function_does_not_lose_a_write_through_the_view(weight):
         for _ in range(4):
             pure(tg.tensor(1.0))
     assert np.allclose(weight.detach().numpy(), before + 4)
+
+
+def test_reshape_shares_memory_where_pytorch_does_and_only_there(images, weight):
+    images = images.detach()
+    rows = images.permute(0, 2, 3, 1).reshape(-1, 32)  # which share memory here, but not there
+    assert rows.any() and not rows.zero_().any() and images.any()
+    images.flatten(1).zero_()
+    assert not images.any()
+    weight.data.reshape(-1)[1] = 7.0
+    assert weight[0, 1].item() == 7.0
+
+
+def test_a_repetition_is_written_as_all_are(images):
+    twice = images.detach().expand(2, *images.shape).view(2, -1)
+    twice[0].fill_(3.0)
+    assert (twice[1] == 3).all() and (images == 3).all()
+
+
+@pytest.mark.parametrize("cut", [lambda x: x.detach(), lambda x: x.data])
+def test_a_detached_view_keeps_its_strides(images, cut):
+    viewed = cut(images.permute(0, 2, 3, 1))
+    assert viewed.stride() == (1568, 7, 1, 49) and cut(tg.ones(2, 3).t()).stride() == (1, 3)
+    copy = viewed.contiguous()
+    assert copy.stride() == (1568, 224, 32, 1) and not copy.zero_().any() and viewed.any()
+    with pytest.raises(RuntimeError, match="use .reshape"):
+        viewed.view(-1)
+
+
+def test_strides_and_offsets_count_in_the_layout_of_pytorch(images, weight):
+    assert weight.storage_offset() == 0 and weight[2].storage_offset() == 40
+    assert nn.Conv2d(1, 4, 2).weight.storage_offset() == 0  # whose buffer is aligned
+    square = weight.data.as_strided((2, 2), (20, 3), 41)
+    assert square.tolist() == [[weight[2, 1], weight[2, 4]], [weight[3, 1], weight[3, 4]]]
+    square.zero_()
+    assert weight[3, 4].item() == 0.0

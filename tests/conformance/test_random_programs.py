@@ -55,7 +55,8 @@ def differs(seed: int) -> str:
     return "" if zero else f"order of derivatives: {rest}"
 
 
-# Seeds of programs that end otherwise, and on purpose: docs/differences.md has the reasons.
+# Seeds of programs that end otherwise, and on purpose; docs/differences-from-pytorch.md has the
+# reasons.
 KNOWN: set[int] = {120, 25, 171}
 
 

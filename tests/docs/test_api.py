@@ -32,7 +32,7 @@ def test_the_index_is_current() -> None:
 def test_every_public_name_is_listed(module: ModuleType) -> None:
     title = module.__name__.removeprefix("tinygrad_mnist.")
     text = PAGE.partition(f"\n## `{title}`\n")[2].partition("\n## ")[0]
-    listed = set(re.findall(r"^- `(\w+)", text, re.MULTILINE))
+    listed = set(re.findall(r"^- \[?`(\w+)", text, re.MULTILINE))
     assert listed >= set(getattr(module, "__all__", ())) and len(listed) > 5
     assert all(hasattr(module, name) for name in listed)
 

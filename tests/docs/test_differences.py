@@ -27,6 +27,15 @@ def test_the_page_is_current() -> None:
     assert run.stdout == PAGE.read_text("utf-8"), "run python scripts/write_differences.py"
 
 
+def test_every_difference_ends_with_what_to_write_instead() -> None:
+    by_hand, _, names = PAGE.read_text("utf-8").partition("## Names that are not here")
+    rows = [line.split(" | ") for line in by_hand.splitlines() if re.match(r"\| (?!PyTorch)", line)]
+    assert len(rows) > 45
+    assert [row for row in rows if len(row) != 3 or not all(cell.strip("| ") for cell in row)] == []
+    lines = [line for line in names.splitlines() if line.startswith("- ")]
+    assert [line for line in lines if re.search(r"`: (not written yet)?\.?$", line)] == []
+
+
 @pytest.mark.parametrize("namespace", [*missing.INSTEAD])
 def test_no_reason_is_given_for_what_is_here(namespace: str) -> None:
     here = tg if namespace == "torch" else tg.Tensor if namespace == "Tensor" else None

@@ -5,8 +5,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+
+from tinygrad_mnist import ops
+from tinygrad_mnist.ops import elementwise, published, rows
 
 ROOT = Path(__file__).parents[2]
 ROW = 'cbrt = elementwise(np.cbrt, also="cube_root", x=lambda g, y: g / (3 * y * y))\n'
@@ -88,3 +93,40 @@ def test_types_and_sizes_follow_from_the_row(copy: Path) -> None:
         return int(re.search(r"\| Trigonometry \| (\d+) ", text)[1])
 
     assert primitives(copy) == primitives(ROOT) + 1
+
+
+@pytest.mark.parametrize("name", ["exp", "backward", "shape", "cbrt_", "cube-root", "lambda"])
+def test_a_name_that_a_row_cannot_have_is_refused(name: str) -> None:
+    published.check_name("cbrt", ["exp"])
+    with pytest.raises(TypeError, match=f"{name}.* (of two rows|cannot be the name of a row)"):
+        published.check_name(name, ["exp"])
+
+
+@pytest.mark.parametrize("name", ["matmul", "add", "tensor"])
+def test_a_row_does_not_take_the_name_of_another_function(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ops.check_names()
+    monkeypatch.setattr(elementwise, "__all__", [*elementwise.__all__, name])
+    with pytest.raises(TypeError, match=f"{name} names two functions"):
+        ops.check_names()
+
+
+def test_a_row_does_not_take_the_name_of_what_is_loaded_later() -> None:
+    later = " ".join(ops.LATER.values()).split()
+    assert not set(rows.__all__).intersection(later)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "settings", "message"),
+    [
+        (np.modf, {}, "modf: an op has one result, and this kernel 2"),
+        (np.cbrt, {"also": ["root"]}, "must be names in one str"),
+        (np.cbrt, {"y": lambda g: g, "x": lambda g: g}, "'y' has a meaning in rules"),
+        (np.cbrt, {"w": lambda g: g, "x": lambda g: g}, "a rule for 'w', which is not an input"),
+        (np.cbrt, {"x": lambda g, z: g}, "rule for 'x' names 'z'; it may name g, y, shape, x"),
+    ],
+)
+def test_a_wrong_row_is_refused(kernel: Any, settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(TypeError, match=re.escape(message)):
+        published.elementwise(kernel, **settings)

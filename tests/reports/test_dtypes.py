@@ -9,7 +9,7 @@ import pytest
 import tinygrad_mnist as tg
 from tests.reports.dtype_programs import PATH, table
 
-# What stays different, as docs/differences.md says: more is accepted than in PyTorch.
+# What stays different, as docs/differences-from-pytorch.md says: more is accepted than in PyTorch.
 ACCEPTED = {
     *(f"{name}: bool" for name in ("dot", "einsum", "alpha")),
     "cdist: float16",

@@ -14,67 +14,67 @@ from tinygrad_mnist.ops.linalg.older import SVD, Geqrf, TriangularSolve
 
 class TensorMethods:
     @property
-    def H(self) -> Tensor: ...  # ops/__init__.py:142
+    def H(self) -> Tensor: ...  # ops/__init__.py:192
     @property
-    def T(self) -> Tensor: ...  # ops/__init__.py:167
-    def __abs__(self) -> Tensor: ...  # ops/table.py:161
-    def __add__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
-    def __and__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def T(self) -> Tensor: ...  # ops/__init__.py:178
+    def __abs__(self) -> Tensor: ...  # ops/table.py:170
+    def __add__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
+    def __and__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
     def __array_ufunc__(self, ufunc: Any, method: builtins.str, *inputs: Any, **kw: Any) -> Any: ...  # ops/convert.py:63
     def __deepcopy__(self, memo: builtins.dict[builtins.int, Any]) -> Tensor: ...  # ops/convert.py:88
     def __dlpack__(self, **kw: Any) -> Any: ...  # ops/convert.py:175
     def __dlpack_device__(self) -> Any: ...  # ops/convert.py:176
-    def __eq__(self, other: Any) -> Tensor: ...  # type: ignore[override]  # ops/__init__.py:78
-    def __floordiv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
-    def __ge__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __eq__(self, other: Any) -> Tensor: ...  # type: ignore[override]  # ops/__init__.py:79
+    def __floordiv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
+    def __ge__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
     def __getitem__(self, key: Any) -> Tensor: ...  # ops/index.py:28
-    def __gt__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __gt__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
     def __iadd__(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:48
     def __ifloordiv__(self, other: Any) -> Tensor: ...  # ops/table.py:65
     def __imod__(self, other: Any) -> Tensor: ...  # ops/table.py:61
     def __imul__(self, other: Any) -> Tensor: ...  # ops/table.py:52
-    def __invert__(self) -> Tensor: ...  # ops/table.py:384
+    def __invert__(self) -> Tensor: ...  # ops/table.py:393
     def __ipow__(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:90
     def __isub__(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:56
     def __itruediv__(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
-    def __le__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
-    def __lshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
-    def __lt__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
-    def __matmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
-    def __mod__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
-    def __mul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
-    def __ne__(self, other: Any) -> Tensor: ...  # type: ignore[override]  # ops/__init__.py:78
+    def __le__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
+    def __lshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
+    def __lt__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
+    def __matmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
+    def __mod__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
+    def __mul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
+    def __ne__(self, other: Any) -> Tensor: ...  # type: ignore[override]  # ops/__init__.py:79
     def __neg__(self) -> Tensor: ...  # ops/table.py:54
-    def __or__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __or__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
     def __pos__(self) -> Tensor: ...  # ops/elementwise.py:116
-    def __pow__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
-    def __radd__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
-    def __rand__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
+    def __pow__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
+    def __radd__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
+    def __rand__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
     def __reduce__(self) -> builtins.tuple[Any, ...]: ...  # ops/convert.py:109
-    def __rfloordiv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
-    def __rlshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
-    def __rmatmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
-    def __rmod__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
-    def __rmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
-    def __ror__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
-    def __rpow__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
-    def __rrshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
-    def __rshift__(self, b: Any) -> Any: ...  # ops/__init__.py:78
-    def __rsub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
-    def __rtruediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
-    def __rxor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
+    def __rfloordiv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
+    def __rlshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
+    def __rmatmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
+    def __rmod__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
+    def __rmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
+    def __ror__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
+    def __rpow__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
+    def __rrshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
+    def __rshift__(self, b: Any) -> Any: ...  # ops/__init__.py:79
+    def __rsub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
+    def __rtruediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
+    def __rxor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
     def __setitem__(self, key: Any, value: Any) -> None: ...  # ops/inplace.py:213
-    def __sub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
-    def __truediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
-    def __xor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
-    def _indices(self) -> Any: ...  # ops/legacy.py:228
-    def _is_view(self) -> Any: ...  # ops/legacy.py:227
-    def _repr_html_(self) -> builtins.str: ...  # ops/__init__.py:160
-    def _values(self) -> Any: ...  # ops/legacy.py:229
-    def abs(self) -> Tensor: ...  # ops/table.py:161
-    def abs_(self) -> Tensor: ...  # ops/table.py:161
-    def absolute(self) -> Tensor: ...  # ops/table.py:161
-    def absolute_(self) -> Tensor: ...  # ops/table.py:161
+    def __sub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
+    def __truediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
+    def __xor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
+    def _indices(self) -> Any: ...  # ops/legacy.py:240
+    def _is_view(self) -> Any: ...  # ops/legacy.py:239
+    def _repr_html_(self) -> builtins.str: ...  # ops/__init__.py:171
+    def _values(self) -> Any: ...  # ops/legacy.py:241
+    def abs(self) -> Tensor: ...  # ops/table.py:170
+    def abs_(self) -> Tensor: ...  # ops/table.py:170
+    def absolute(self) -> Tensor: ...  # ops/table.py:170
+    def absolute_(self) -> Tensor: ...  # ops/table.py:170
     def acos(self) -> Tensor: ...  # ops/table.py:130
     def acos_(self) -> Tensor: ...  # ops/table.py:130
     def acosh(self) -> Tensor: ...  # ops/table.py:144
@@ -122,7 +122,7 @@ class TensorMethods:
     def argsort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> Tensor: ...  # ops/index.py:317
     def argwhere(self) -> Tensor: ...  # ops/index.py:299
     def as_strided(self, size: Any, stride: Any, storage_offset: builtins.int | None = ...) -> Tensor: ...  # ops/legacy.py:107
-    def as_subclass(self, cls: Any) -> Any: ...  # ops/legacy.py:221
+    def as_subclass(self, cls: Any) -> Any: ...  # ops/legacy.py:233
     def asin(self) -> Tensor: ...  # ops/table.py:129
     def asin_(self) -> Tensor: ...  # ops/table.py:129
     def asinh(self) -> Tensor: ...  # ops/table.py:143
@@ -138,25 +138,25 @@ class TensorMethods:
     def bernoulli(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:199
     def bernoulli_(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:199
     def bincount(self, weights: Tensor | None = ..., minlength: builtins.int = ...) -> Tensor: ...  # ops/histogram.py:27
-    def bitwise_and(self, other: Any) -> Tensor: ...  # ops/table.py:381
-    def bitwise_and_(self, other: Any) -> Tensor: ...  # ops/table.py:381
-    def bitwise_left_shift(self, other: Any) -> Tensor: ...  # ops/table.py:389
-    def bitwise_left_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:389
-    def bitwise_not(self) -> Tensor: ...  # ops/table.py:384
-    def bitwise_not_(self) -> Tensor: ...  # ops/table.py:384
-    def bitwise_or(self, other: Any) -> Tensor: ...  # ops/table.py:382
-    def bitwise_or_(self, other: Any) -> Tensor: ...  # ops/table.py:382
-    def bitwise_right_shift(self, other: Any) -> Tensor: ...  # ops/table.py:390
-    def bitwise_right_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:390
-    def bitwise_xor(self, other: Any) -> Tensor: ...  # ops/table.py:383
-    def bitwise_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:383
+    def bitwise_and(self, other: Any) -> Tensor: ...  # ops/table.py:390
+    def bitwise_and_(self, other: Any) -> Tensor: ...  # ops/table.py:390
+    def bitwise_left_shift(self, other: Any) -> Tensor: ...  # ops/table.py:398
+    def bitwise_left_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:398
+    def bitwise_not(self) -> Tensor: ...  # ops/table.py:393
+    def bitwise_not_(self) -> Tensor: ...  # ops/table.py:393
+    def bitwise_or(self, other: Any) -> Tensor: ...  # ops/table.py:391
+    def bitwise_or_(self, other: Any) -> Tensor: ...  # ops/table.py:391
+    def bitwise_right_shift(self, other: Any) -> Tensor: ...  # ops/table.py:399
+    def bitwise_right_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:399
+    def bitwise_xor(self, other: Any) -> Tensor: ...  # ops/table.py:392
+    def bitwise_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:392
     def bmm(self, mat2: Tensor) -> Tensor: ...  # ops/matmul.py:67
     def bool(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
-    def broadcast_to(self, size: Any) -> Tensor: ...  # ops/shape.py:164
+    def broadcast_to(self, size: Any) -> Tensor: ...  # ops/shape.py:194
     def byte(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def cauchy_(self, median: builtins.float = ..., sigma: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:290
-    def ceil(self) -> Tensor: ...  # ops/table.py:164
-    def ceil_(self) -> Tensor: ...  # ops/table.py:164
+    def ceil(self) -> Tensor: ...  # ops/table.py:173
+    def ceil_(self) -> Tensor: ...  # ops/table.py:173
     def char(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def cholesky(self, upper: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:78
     def cholesky_inverse(self, upper: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:93
@@ -170,12 +170,12 @@ class TensorMethods:
     def clamp_min_(self, min: Any) -> Any: ...  # ops/elementwise.py:288
     def clip(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:124
     def clip_(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:124
-    def clone(self, *, memory_format: Any = ...) -> Any: ...  # ops/shape.py:290
+    def clone(self, *, memory_format: Any = ...) -> Any: ...  # ops/shape.py:321
     def conj(self) -> Tensor: ...  # ops/elementwise.py:249
     def conj_(self) -> Tensor: ...  # ops/elementwise.py:249
     def conj_physical(self) -> Tensor: ...  # ops/elementwise.py:249
     def conj_physical_(self) -> Tensor: ...  # ops/elementwise.py:249
-    def contiguous(self, memory_format: Any = ...) -> Tensor: ...  # ops/shape.py:179
+    def contiguous(self, memory_format: Any = ...) -> Tensor: ...  # ops/shape.py:209
     def copy_(self, src: Any, non_blocking: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:252
     def copysign(self, other: Any) -> Tensor: ...  # ops/table.py:89
     def copysign_(self, other: Any) -> Tensor: ...  # ops/table.py:89
@@ -200,7 +200,7 @@ class TensorMethods:
     def deg2rad_(self) -> Any: ...  # ops/elementwise.py:290
     def det(self) -> Any: ...  # ops/linalg/older.py:47
     @property
-    def device(self) -> device: ...  # ops/__init__.py:149
+    def device(self) -> device: ...  # ops/__init__.py:160
     def diag(self, diagonal: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:46
     def diag_embed(self, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:35
     def diagflat(self, offset: Any = ...) -> Any: ...  # ops/diagonal.py:75
@@ -218,36 +218,36 @@ class TensorMethods:
     def double(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def dsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
     def element_size(self) -> builtins.int: ...  # ops/convert.py:150
-    def eq(self, other: Any) -> Tensor: ...  # ops/table.py:371
-    def eq_(self, other: Any) -> Tensor: ...  # ops/table.py:371
+    def eq(self, other: Any) -> Tensor: ...  # ops/table.py:380
+    def eq_(self, other: Any) -> Tensor: ...  # ops/table.py:380
     def equal(self, other: Tensor) -> builtins.bool: ...  # ops/compare.py:68
-    def erf(self) -> Tensor: ...  # ops/table.py:157
-    def erf_(self) -> Tensor: ...  # ops/table.py:157
-    def erfc(self) -> Tensor: ...  # ops/table.py:158
-    def erfc_(self) -> Tensor: ...  # ops/table.py:158
+    def erf(self) -> Tensor: ...  # ops/table.py:166
+    def erf_(self) -> Tensor: ...  # ops/table.py:166
+    def erfc(self) -> Tensor: ...  # ops/table.py:167
+    def erfc_(self) -> Tensor: ...  # ops/table.py:167
     def erfinv(self) -> Any: ...  # ops/special.py:38
     def exp(self) -> Tensor: ...  # ops/table.py:113
     def exp2(self) -> Tensor: ...  # ops/table.py:114
     def exp2_(self) -> Tensor: ...  # ops/table.py:114
     def exp_(self) -> Tensor: ...  # ops/table.py:113
-    def expand(self, *size: Any) -> Tensor: ...  # ops/shape.py:173
-    def expand_as(self, other: Any) -> Any: ...  # ops/shape.py:285
+    def expand(self, *size: Any) -> Tensor: ...  # ops/shape.py:203
+    def expand_as(self, other: Any) -> Any: ...  # ops/shape.py:316
     def expm1(self) -> Tensor: ...  # ops/table.py:115
     def expm1_(self) -> Tensor: ...  # ops/table.py:115
     def exponential_(self, lambd: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:282
     def fill_(self, value: Any) -> Tensor: ...  # ops/elementwise.py:152
     def fill_diagonal_(self, fill_value: Any, wrap: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:319
-    def fix(self) -> Tensor: ...  # ops/table.py:166
-    def fix_(self) -> Tensor: ...  # ops/table.py:166
-    def flatten(self, start_dim: builtins.int = ..., end_dim: builtins.int = ...) -> Tensor: ...  # ops/shape.py:77
-    def flip(self, *dims: Any) -> Tensor: ...  # ops/shape.py:227
-    def fliplr(self) -> Any: ...  # ops/shape.py:292
-    def flipud(self) -> Any: ...  # ops/shape.py:293
+    def fix(self) -> Tensor: ...  # ops/table.py:175
+    def fix_(self) -> Tensor: ...  # ops/table.py:175
+    def flatten(self, start_dim: builtins.int = ..., end_dim: builtins.int = ...) -> Tensor: ...  # ops/shape.py:107
+    def flip(self, *dims: Any) -> Tensor: ...  # ops/shape.py:258
+    def fliplr(self) -> Any: ...  # ops/shape.py:323
+    def flipud(self) -> Any: ...  # ops/shape.py:324
     def float(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def float_power(self, exponent: Any) -> Any: ...  # ops/elementwise.py:285
     def float_power_(self, exponent: Any) -> Any: ...  # ops/elementwise.py:285
-    def floor(self) -> Tensor: ...  # ops/table.py:163
-    def floor_(self) -> Tensor: ...  # ops/table.py:163
+    def floor(self) -> Tensor: ...  # ops/table.py:172
+    def floor_(self) -> Tensor: ...  # ops/table.py:172
     def floor_divide(self, other: Any) -> Tensor: ...  # ops/table.py:65
     def floor_divide_(self, other: Any) -> Tensor: ...  # ops/table.py:65
     def fmax(self, other: Any) -> Tensor: ...  # ops/table.py:90
@@ -260,24 +260,24 @@ class TensorMethods:
     def frac_(self) -> Any: ...  # ops/elementwise.py:287
     def frexp(self) -> Parts: ...  # ops/elementwise.py:215
     def gather(self, dim: builtins.int, index: Tensor, *, sparse_grad: builtins.bool = ...) -> Tensor: ...  # ops/index.py:136
-    def gcd(self, other: Any) -> Tensor: ...  # ops/table.py:391
-    def gcd_(self, other: Any) -> Tensor: ...  # ops/table.py:391
-    def ge(self, other: Any) -> Tensor: ...  # ops/table.py:376
-    def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:376
+    def gcd(self, other: Any) -> Tensor: ...  # ops/table.py:400
+    def gcd_(self, other: Any) -> Tensor: ...  # ops/table.py:400
+    def ge(self, other: Any) -> Tensor: ...  # ops/table.py:385
+    def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:385
     def geometric_(self, p: builtins.float, *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:300
     def geqrf(self) -> Geqrf: ...  # ops/linalg/older.py:152
     def ger(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:103
-    def get_device(self) -> Any: ...  # ops/legacy.py:207
-    def greater(self, other: Any) -> Tensor: ...  # ops/table.py:374
-    def greater_(self, other: Any) -> Tensor: ...  # ops/table.py:374
-    def greater_equal(self, other: Any) -> Tensor: ...  # ops/table.py:376
-    def greater_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:376
-    def gt(self, other: Any) -> Tensor: ...  # ops/table.py:374
-    def gt_(self, other: Any) -> Tensor: ...  # ops/table.py:374
+    def get_device(self) -> Any: ...  # ops/legacy.py:219
+    def greater(self, other: Any) -> Tensor: ...  # ops/table.py:383
+    def greater_(self, other: Any) -> Tensor: ...  # ops/table.py:383
+    def greater_equal(self, other: Any) -> Tensor: ...  # ops/table.py:385
+    def greater_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:385
+    def gt(self, other: Any) -> Tensor: ...  # ops/table.py:383
+    def gt_(self, other: Any) -> Tensor: ...  # ops/table.py:383
     def half(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def hardshrink(self, lambd: builtins.float = ...) -> Tensor: ...  # ops/activation.py:146
-    def heaviside(self, other: Any) -> Tensor: ...  # ops/table.py:174
-    def heaviside_(self, other: Any) -> Tensor: ...  # ops/table.py:174
+    def heaviside(self, other: Any) -> Tensor: ...  # ops/table.py:183
+    def heaviside_(self, other: Any) -> Tensor: ...  # ops/table.py:183
     def histc(self, bins: builtins.int = ..., min: builtins.float = ..., max: builtins.float = ...) -> Tensor: ...  # ops/histogram.py:50
     def histogram(self, bins: Any, *, range: Any = ..., weight: Tensor | None = ..., density: builtins.bool = ...) -> Histogram: ...  # ops/histogram.py:78
     def hsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
@@ -300,71 +300,71 @@ class TensorMethods:
     def inner(self, other: Tensor) -> Tensor: ...  # ops/matmul.py:93
     def int(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def inverse(self) -> Any: ...  # ops/linalg/older.py:44
-    def is_complex(self) -> Any: ...  # ops/legacy.py:163
-    def is_conj(self) -> Any: ...  # ops/legacy.py:163
+    def is_complex(self) -> Any: ...  # ops/legacy.py:175
+    def is_conj(self) -> Any: ...  # ops/legacy.py:175
     def is_contiguous(self, memory_format: Any = ...) -> builtins.bool: ...  # ops/convert.py:130
     @property
-    def is_cpu(self) -> Tensor: ...  # ops/legacy.py:230
+    def is_cpu(self) -> Tensor: ...  # ops/legacy.py:242
     @property
-    def is_cuda(self) -> builtins.bool: ...  # ops/__init__.py:150
+    def is_cuda(self) -> builtins.bool: ...  # ops/__init__.py:161
     def is_floating_point(self) -> builtins.bool: ...  # ops/convert.py:125
-    def is_inference(self) -> Any: ...  # ops/legacy.py:163
+    def is_inference(self) -> Any: ...  # ops/legacy.py:175
     @property
-    def is_ipu(self) -> Tensor: ...  # ops/legacy.py:237
+    def is_ipu(self) -> Tensor: ...  # ops/legacy.py:249
     @property
-    def is_meta(self) -> Tensor: ...  # ops/legacy.py:237
+    def is_meta(self) -> Tensor: ...  # ops/legacy.py:249
     @property
-    def is_mkldnn(self) -> Tensor: ...  # ops/legacy.py:237
+    def is_mkldnn(self) -> Tensor: ...  # ops/legacy.py:249
     @property
-    def is_mps(self) -> Tensor: ...  # ops/legacy.py:237
+    def is_mps(self) -> Tensor: ...  # ops/legacy.py:249
     @property
-    def is_mtia(self) -> Tensor: ...  # ops/legacy.py:237
-    def is_neg(self) -> Any: ...  # ops/legacy.py:163
+    def is_mtia(self) -> Tensor: ...  # ops/legacy.py:249
+    def is_neg(self) -> Any: ...  # ops/legacy.py:175
     @property
-    def is_nested(self) -> Tensor: ...  # ops/legacy.py:237
-    def is_nonzero(self) -> Any: ...  # ops/legacy.py:205
-    def is_pinned(self) -> Any: ...  # ops/legacy.py:163
+    def is_nested(self) -> Tensor: ...  # ops/legacy.py:249
+    def is_nonzero(self) -> Any: ...  # ops/legacy.py:217
+    def is_pinned(self) -> Any: ...  # ops/legacy.py:175
     @property
-    def is_quantized(self) -> Tensor: ...  # ops/legacy.py:237
-    def is_same_size(self, other: Any) -> Any: ...  # ops/legacy.py:194
-    def is_set_to(self, tensor: Any) -> Any: ...  # ops/legacy.py:198
-    def is_shared(self) -> Any: ...  # ops/legacy.py:163
-    def is_signed(self) -> Any: ...  # ops/legacy.py:191
+    def is_quantized(self) -> Tensor: ...  # ops/legacy.py:249
+    def is_same_size(self, other: Any) -> Any: ...  # ops/legacy.py:206
+    def is_set_to(self, tensor: Any) -> Any: ...  # ops/legacy.py:210
+    def is_shared(self) -> Any: ...  # ops/legacy.py:175
+    def is_signed(self) -> Any: ...  # ops/legacy.py:203
     @property
-    def is_sparse(self) -> Tensor: ...  # ops/legacy.py:237
+    def is_sparse(self) -> Tensor: ...  # ops/legacy.py:249
     @property
-    def is_sparse_csr(self) -> Tensor: ...  # ops/legacy.py:237
+    def is_sparse_csr(self) -> Tensor: ...  # ops/legacy.py:249
     @property
-    def is_vulkan(self) -> Tensor: ...  # ops/legacy.py:237
+    def is_vulkan(self) -> Tensor: ...  # ops/legacy.py:249
     @property
-    def is_xla(self) -> Tensor: ...  # ops/legacy.py:237
+    def is_xla(self) -> Tensor: ...  # ops/legacy.py:249
     @property
-    def is_xpu(self) -> Tensor: ...  # ops/legacy.py:237
+    def is_xpu(self) -> Tensor: ...  # ops/legacy.py:249
     def isclose(self, other: Any, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> Tensor: ...  # ops/compare.py:42
-    def isfinite(self) -> Tensor: ...  # ops/table.py:387
-    def isinf(self) -> Tensor: ...  # ops/table.py:386
-    def isnan(self) -> Tensor: ...  # ops/table.py:385
+    def isfinite(self) -> Tensor: ...  # ops/table.py:396
+    def isinf(self) -> Tensor: ...  # ops/table.py:395
+    def isnan(self) -> Tensor: ...  # ops/table.py:394
     def isneginf(self) -> Any: ...  # ops/compare.py:22
     def isposinf(self) -> Any: ...  # ops/compare.py:21
     def isreal(self) -> Tensor: ...  # ops/elementwise.py:243
     @property
-    def itemsize(self) -> builtins.int: ...  # ops/__init__.py:153
+    def itemsize(self) -> builtins.int: ...  # ops/__init__.py:164
     def kron(self, other: Tensor) -> Tensor: ...  # ops/matmul.py:264
     def kthvalue(self, k: builtins.int, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> ValuesIndices: ...  # ops/statistics.py:88
     @property
-    def layout(self) -> Tensor: ...  # ops/legacy.py:232
-    def lcm(self, other: Any) -> Tensor: ...  # ops/table.py:392
-    def lcm_(self, other: Any) -> Tensor: ...  # ops/table.py:392
+    def layout(self) -> Tensor: ...  # ops/legacy.py:244
+    def lcm(self, other: Any) -> Tensor: ...  # ops/table.py:401
+    def lcm_(self, other: Any) -> Tensor: ...  # ops/table.py:401
     def ldexp(self, other: Any) -> Tensor: ...  # ops/elementwise.py:230
     def ldexp_(self, other: Any) -> Tensor: ...  # ops/elementwise.py:230
-    def le(self, other: Any) -> Tensor: ...  # ops/table.py:375
-    def le_(self, other: Any) -> Tensor: ...  # ops/table.py:375
+    def le(self, other: Any) -> Tensor: ...  # ops/table.py:384
+    def le_(self, other: Any) -> Tensor: ...  # ops/table.py:384
     def lerp(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:172
     def lerp_(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:172
-    def less(self, other: Any) -> Tensor: ...  # ops/table.py:373
-    def less_(self, other: Any) -> Tensor: ...  # ops/table.py:373
-    def less_equal(self, other: Any) -> Tensor: ...  # ops/table.py:375
-    def less_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:375
+    def less(self, other: Any) -> Tensor: ...  # ops/table.py:382
+    def less_(self, other: Any) -> Tensor: ...  # ops/table.py:382
+    def less_equal(self, other: Any) -> Tensor: ...  # ops/table.py:384
+    def less_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:384
     def lgamma(self) -> Any: ...  # ops/special.py:29
     def log(self) -> Tensor: ...  # ops/table.py:116
     def log10(self) -> Tensor: ...  # ops/table.py:118
@@ -382,26 +382,26 @@ class TensorMethods:
     def logaddexp_(self, other: Any) -> Tensor: ...  # ops/table.py:108
     def logcumsumexp(self, dim: Any) -> Any: ...  # ops/reduce.py:327
     def logdet(self) -> Tensor: ...  # ops/linalg/older.py:71
-    def logical_and(self, other: Any) -> Tensor: ...  # ops/table.py:377
-    def logical_and_(self, other: Any) -> Tensor: ...  # ops/table.py:377
-    def logical_not(self) -> Tensor: ...  # ops/table.py:380
-    def logical_not_(self) -> Tensor: ...  # ops/table.py:380
-    def logical_or(self, other: Any) -> Tensor: ...  # ops/table.py:378
-    def logical_or_(self, other: Any) -> Tensor: ...  # ops/table.py:378
-    def logical_xor(self, other: Any) -> Tensor: ...  # ops/table.py:379
-    def logical_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:379
+    def logical_and(self, other: Any) -> Tensor: ...  # ops/table.py:386
+    def logical_and_(self, other: Any) -> Tensor: ...  # ops/table.py:386
+    def logical_not(self) -> Tensor: ...  # ops/table.py:389
+    def logical_not_(self) -> Tensor: ...  # ops/table.py:389
+    def logical_or(self, other: Any) -> Tensor: ...  # ops/table.py:387
+    def logical_or_(self, other: Any) -> Tensor: ...  # ops/table.py:387
+    def logical_xor(self, other: Any) -> Tensor: ...  # ops/table.py:388
+    def logical_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:388
     def logit(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:201
     def logit_(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:201
     def logsumexp(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:136
     def long(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
-    def lt(self, other: Any) -> Tensor: ...  # ops/table.py:373
-    def lt_(self, other: Any) -> Tensor: ...  # ops/table.py:373
+    def lt(self, other: Any) -> Tensor: ...  # ops/table.py:382
+    def lt_(self, other: Any) -> Tensor: ...  # ops/table.py:382
     def lu(self, pivot: builtins.bool = ..., get_infos: builtins.bool = ...) -> Any: ...  # ops/linalg/older.py:131
     def lu_solve(self, LU_data: Tensor, LU_pivots: Tensor) -> Tensor: ...  # ops/linalg/older.py:138
     @property
-    def mH(self) -> Tensor: ...  # ops/__init__.py:146
+    def mH(self) -> Tensor: ...  # ops/__init__.py:183
     @property
-    def mT(self) -> Tensor: ...  # ops/__init__.py:137
+    def mT(self) -> Tensor: ...  # ops/__init__.py:183
     def map_(self, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor: ...  # ops/inplace.py:335
     def masked_fill(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:265
     def masked_fill_(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:265
@@ -421,8 +421,8 @@ class TensorMethods:
     def minimum_(self, other: Any) -> Tensor: ...  # ops/table.py:71
     def mm(self, mat2: Tensor) -> Tensor: ...  # ops/matmul.py:60
     def mode(self, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> ValuesIndices: ...  # ops/statistics.py:78
-    def moveaxis(self, source: Any, destination: Any) -> Tensor: ...  # ops/shape.py:144
-    def movedim(self, source: Any, destination: Any) -> Tensor: ...  # ops/shape.py:144
+    def moveaxis(self, source: Any, destination: Any) -> Tensor: ...  # ops/shape.py:174
+    def movedim(self, source: Any, destination: Any) -> Tensor: ...  # ops/shape.py:174
     def msort(self) -> Tensor: ...  # ops/statistics.py:100
     def mul(self, other: Any) -> Tensor: ...  # ops/table.py:52
     def mul_(self, other: Any) -> Tensor: ...  # ops/table.py:52
@@ -432,20 +432,20 @@ class TensorMethods:
     def mv(self, vec: Tensor) -> Tensor: ...  # ops/matmul.py:76
     def mvlgamma(self, p: builtins.int) -> Tensor: ...  # ops/special.py:111
     @property
-    def name(self) -> Tensor: ...  # ops/legacy.py:234
+    def name(self) -> Tensor: ...  # ops/legacy.py:246
     def nan_to_num(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:185
     def nan_to_num_(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:185
     def nanmean(self, dim: Any = ..., keepdim: Any = ..., **kw: Any) -> Any: ...  # ops/reduce.py:340
     def nanmedian(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Any: ...  # ops/statistics.py:42
     def nanquantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ...) -> Tensor: ...  # ops/statistics.py:127
     def nansum(self, *args: Any, **kw: Any) -> Any: ...  # ops/reduce.py:331
-    def narrow(self, dim: builtins.int, start: Any, length: builtins.int) -> Tensor: ...  # ops/shape.py:205
+    def narrow(self, dim: builtins.int, start: Any, length: builtins.int) -> Tensor: ...  # ops/shape.py:236
     def narrow_copy(self, *args: Any, **kw: Any) -> Any: ...  # ops/arrange.py:215
     @property
-    def nbytes(self) -> builtins.int: ...  # ops/__init__.py:155
-    def ndimension(self) -> Any: ...  # ops/legacy.py:182
-    def ne(self, other: Any) -> Tensor: ...  # ops/table.py:372
-    def ne_(self, other: Any) -> Tensor: ...  # ops/table.py:372
+    def nbytes(self) -> builtins.int: ...  # ops/__init__.py:166
+    def ndimension(self) -> Any: ...  # ops/legacy.py:194
+    def ne(self, other: Any) -> Tensor: ...  # ops/table.py:381
+    def ne_(self, other: Any) -> Tensor: ...  # ops/table.py:381
     def neg(self) -> Tensor: ...  # ops/table.py:54
     def neg_(self) -> Tensor: ...  # ops/table.py:54
     def negative(self) -> Tensor: ...  # ops/table.py:54
@@ -457,22 +457,22 @@ class TensorMethods:
     def new_ones(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:173
     def new_tensor(self, data: Any, *, dtype: Any = ...) -> Tensor: ...  # ops/create.py:155
     def new_zeros(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:167
-    def nextafter(self, other: Any) -> Tensor: ...  # ops/table.py:393
-    def nextafter_(self, other: Any) -> Tensor: ...  # ops/table.py:393
+    def nextafter(self, other: Any) -> Tensor: ...  # ops/table.py:402
+    def nextafter_(self, other: Any) -> Tensor: ...  # ops/table.py:402
     def nonzero(self, *, as_tuple: builtins.bool = ...) -> Any: ...  # ops/index.py:290
     def nonzero_static(self, *, size: builtins.int, fill_value: builtins.int = ...) -> Tensor: ...  # ops/scattering.py:284
     def norm(self, p: Any = ..., dim: Dim = ..., keepdim: builtins.bool = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:256
     def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:268
-    def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:372
-    def not_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:372
+    def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:381
+    def not_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:381
     def numel(self) -> builtins.int: ...  # ops/convert.py:135
     def orgqr(self, input2: Any) -> Any: ...  # ops/linalg/older.py:67
     def ormqr(self, tau: Tensor, other: Tensor, left: builtins.bool = ..., transpose: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:162
     def outer(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:103
     @property
-    def output_nr(self) -> Tensor: ...  # ops/legacy.py:235
-    def permute(self, *dims: Any) -> Tensor: ...  # ops/shape.py:114
-    def pin_memory(self, device: Any = ...) -> Any: ...  # ops/legacy.py:209
+    def output_nr(self) -> Tensor: ...  # ops/legacy.py:247
+    def permute(self, *dims: Any) -> Tensor: ...  # ops/shape.py:144
+    def pin_memory(self, device: Any = ...) -> Any: ...  # ops/legacy.py:221
     def pinverse(self, rcond: Any = ...) -> Any: ...  # ops/linalg/older.py:63
     def polygamma(self, input: Tensor) -> Tensor: ...  # ops/special.py:101
     def positive(self) -> Tensor: ...  # ops/elementwise.py:116
@@ -488,9 +488,9 @@ class TensorMethods:
     def rad2deg(self) -> Any: ...  # ops/elementwise.py:291
     def rad2deg_(self) -> Any: ...  # ops/elementwise.py:291
     def random_(self, low: builtins.int = ..., high: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:274
-    def ravel(self) -> Any: ...  # ops/shape.py:287
+    def ravel(self) -> Any: ...  # ops/shape.py:318
     @property
-    def real(self) -> Tensor: ...  # ops/__init__.py:151
+    def real(self) -> Tensor: ...  # ops/__init__.py:162
     def reciprocal(self) -> Tensor: ...  # ops/table.py:60
     def reciprocal_(self) -> Tensor: ...  # ops/table.py:60
     def relu(self) -> Tensor: ...  # ops/table.py:148
@@ -499,10 +499,10 @@ class TensorMethods:
     def remainder_(self, other: Any) -> Tensor: ...  # ops/table.py:61
     def renorm(self, p: builtins.float, dim: builtins.int, maxnorm: builtins.float) -> Tensor: ...  # ops/calculus.py:225
     def renorm_(self, p: builtins.float, dim: builtins.int, maxnorm: builtins.float) -> Tensor: ...  # ops/calculus.py:225
-    def repeat(self, *sizes: Any) -> Tensor: ...  # ops/shape.py:235
+    def repeat(self, *sizes: Any) -> Tensor: ...  # ops/shape.py:266
     def repeat_interleave(self, repeats: Any, dim: builtins.int | None = ..., *, output_size: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:360
     def reshape(self, *shape: Any) -> Tensor: ...  # ops/shape.py:28
-    def reshape_as(self, other: Any) -> Any: ...  # ops/shape.py:282
+    def reshape_as(self, other: Any) -> Any: ...  # ops/shape.py:313
     def resize_(self, *size: Any, memory_format: Any = ...) -> Tensor: ...  # ops/legacy.py:80
     def resize_as_(self, the_template: Tensor, memory_format: Any = ...) -> Tensor: ...  # ops/legacy.py:102
     def resolve_conj(self) -> Tensor: ...  # ops/elementwise.py:249
@@ -521,17 +521,17 @@ class TensorMethods:
     def scatter_add_(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...  # ops/index.py:156
     def scatter_reduce(self, dim: builtins.int, index: Tensor, src: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:171
     def scatter_reduce_(self, dim: builtins.int, index: Tensor, src: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:171
-    def select(self, dim: builtins.int, index: Any) -> Tensor: ...  # ops/shape.py:218
+    def select(self, dim: builtins.int, index: Any) -> Tensor: ...  # ops/shape.py:249
     def select_scatter(self, src: Tensor, dim: builtins.int, index: builtins.int) -> Tensor: ...  # ops/scattering.py:134
     def sgn(self) -> Tensor: ...  # ops/elementwise.py:33
     def sgn_(self) -> Tensor: ...  # ops/elementwise.py:33
-    def share_memory_(self) -> Any: ...  # ops/legacy.py:213
+    def share_memory_(self) -> Any: ...  # ops/legacy.py:225
     def short(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def sigmoid(self) -> Tensor: ...  # ops/table.py:150
     def sigmoid_(self) -> Tensor: ...  # ops/table.py:150
     def sign(self) -> Tensor: ...  # ops/elementwise.py:33
     def sign_(self) -> Tensor: ...  # ops/elementwise.py:33
-    def signbit(self) -> Tensor: ...  # ops/table.py:388
+    def signbit(self) -> Tensor: ...  # ops/table.py:397
     def sin(self) -> Tensor: ...  # ops/table.py:124
     def sin_(self) -> Tensor: ...  # ops/table.py:124
     def sinc(self) -> Tensor: ...  # ops/table.py:132
@@ -549,10 +549,10 @@ class TensorMethods:
     def sqrt_(self) -> Tensor: ...  # ops/table.py:120
     def square(self) -> Tensor: ...  # ops/elementwise.py:42
     def square_(self) -> Tensor: ...  # ops/elementwise.py:42
-    def squeeze(self, dim: Any = ...) -> Tensor: ...  # ops/shape.py:96
-    def squeeze_(self, dim: Any = ...) -> Tensor: ...  # ops/shape.py:96
+    def squeeze(self, dim: Any = ...) -> Tensor: ...  # ops/shape.py:126
+    def squeeze_(self, dim: Any = ...) -> Tensor: ...  # ops/shape.py:126
     def std(self, *args: Any, **kw: Any) -> Any: ...  # ops/reduce.py:310
-    def storage_offset(self) -> Any: ...  # ops/legacy.py:217
+    def storage_offset(self) -> Any: ...  # ops/legacy.py:229
     def stride(self, dim: builtins.int | None = ...) -> Any: ...  # ops/convert.py:155
     def sub(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:56
     def sub_(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:56
@@ -561,12 +561,12 @@ class TensorMethods:
     def sum(self, dim: Dim = ..., keepdim: builtins.bool = ..., *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:154
     def sum_to_size(self, *size: Any) -> Tensor: ...  # ops/arrange.py:145
     def svd(self, some: builtins.bool = ..., compute_uv: builtins.bool = ...) -> SVD: ...  # ops/linalg/older.py:107
-    def swapaxes(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
-    def swapaxes_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
-    def swapdims(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
-    def swapdims_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
-    def t(self) -> Tensor: ...  # ops/shape.py:136
-    def t_(self) -> Tensor: ...  # ops/shape.py:136
+    def swapaxes(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:153
+    def swapaxes_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:153
+    def swapdims(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:153
+    def swapdims_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:153
+    def t(self) -> Tensor: ...  # ops/shape.py:166
+    def t_(self) -> Tensor: ...  # ops/shape.py:166
     def take(self, index: Tensor) -> Tensor: ...  # ops/scattering.py:24
     def take_along_dim(self, indices: Tensor, dim: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:340
     def tan(self) -> Tensor: ...  # ops/table.py:128
@@ -574,15 +574,15 @@ class TensorMethods:
     def tanh(self) -> Tensor: ...  # ops/table.py:142
     def tanh_(self) -> Tensor: ...  # ops/table.py:142
     def tensor_split(self, indices_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:135
-    def tile(self, *dims: Any) -> Tensor: ...  # ops/shape.py:250
+    def tile(self, *dims: Any) -> Tensor: ...  # ops/shape.py:281
     def to(self, *args: Any, dtype: Any = ..., device: Any = ..., other: Any = ..., non_blocking: builtins.bool = ..., copy: builtins.bool = ..., memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:18
-    def to_dense(self, dtype: Any = ..., **kw: Any) -> Any: ...  # ops/legacy.py:225
-    def to_sparse(self, *args: Any, **kw: Any) -> Any: ...  # ops/legacy.py:150
-    def to_sparse_coo(self, *args: Any, **kw: Any) -> Any: ...  # ops/legacy.py:150
+    def to_dense(self, dtype: Any = ..., **kw: Any) -> Any: ...  # ops/legacy.py:237
+    def to_sparse(self, *args: Any, **kw: Any) -> Any: ...  # ops/legacy.py:162
+    def to_sparse_coo(self, *args: Any, **kw: Any) -> Any: ...  # ops/legacy.py:162
     def topk(self, k: builtins.int, dim: builtins.int = ..., largest: builtins.bool = ..., sorted: builtins.bool = ...) -> ValuesIndices: ...  # ops/index.py:326
     def trace(self) -> Tensor: ...  # ops/diagonal.py:56
-    def transpose(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
-    def transpose_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:123
+    def transpose(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:153
+    def transpose_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:153
     def triangular_solve(self, A: Tensor, upper: builtins.bool = ..., transpose: builtins.bool = ..., unitriangular: builtins.bool = ...) -> TriangularSolve: ...  # ops/linalg/older.py:116
     def tril(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:79
     def tril_(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:79
@@ -590,12 +590,12 @@ class TensorMethods:
     def triu_(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:83
     def true_divide(self, other: Any) -> Any: ...  # ops/elementwise.py:281
     def true_divide_(self, other: Any) -> Any: ...  # ops/elementwise.py:281
-    def trunc(self) -> Tensor: ...  # ops/table.py:166
-    def trunc_(self) -> Tensor: ...  # ops/table.py:166
+    def trunc(self) -> Tensor: ...  # ops/table.py:175
+    def trunc_(self) -> Tensor: ...  # ops/table.py:175
     def type(self, dtype: Any = ..., non_blocking: builtins.bool = ...) -> Any: ...  # ops/legacy.py:50
     def type_as(self, other: Tensor) -> Tensor: ...  # ops/convert.py:120
     def unbind(self, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:149
-    def unflatten(self, dim: builtins.int, sizes: Sequence[builtins.int]) -> Tensor: ...  # ops/shape.py:89
+    def unflatten(self, dim: builtins.int, sizes: Sequence[builtins.int]) -> Tensor: ...  # ops/shape.py:119
     def unfold(self, dimension: builtins.int, size: builtins.int, step: builtins.int) -> Tensor: ...  # ops/arrange.py:162
     def uniform_(self, a: builtins.float = ..., b: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:262
     def unique(self, sorted: builtins.bool = ..., return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/index.py:375
@@ -603,14 +603,14 @@ class TensorMethods:
     def unsafe_chunk(self, chunks: builtins.int, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:126
     def unsafe_split(self, split_size_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:114
     def unsafe_split_with_sizes(self, split_sizes: Sequence[builtins.int], dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:101
-    def unsqueeze(self, dim: builtins.int) -> Tensor: ...  # ops/shape.py:107
-    def unsqueeze_(self, dim: builtins.int) -> Tensor: ...  # ops/shape.py:107
+    def unsqueeze(self, dim: builtins.int) -> Tensor: ...  # ops/shape.py:137
+    def unsqueeze_(self, dim: builtins.int) -> Tensor: ...  # ops/shape.py:137
     def var(self, dim: Any = ..., unbiased: builtins.bool | None = ..., keepdim: builtins.bool = ..., *, correction: builtins.float | None = ...) -> Tensor: ...  # ops/reduce.py:175
     def vdot(self, tensor: Tensor) -> Tensor: ...  # ops/matmul.py:83
-    def view(self, *shape: Any) -> Tensor: ...  # ops/shape.py:34
-    def view_as(self, other: Any) -> Any: ...  # ops/shape.py:280
+    def view(self, *shape: Any) -> Tensor: ...  # ops/shape.py:48
+    def view_as(self, other: Any) -> Any: ...  # ops/shape.py:311
     def vsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
-    def where(self, condition: Tensor, other: Any) -> Tensor: ...  # ops/__init__.py:172
+    def where(self, condition: Tensor, other: Any) -> Tensor: ...  # ops/__init__.py:202
     def xlogy(self, other: Any) -> Tensor: ...  # ops/table.py:83
     def xlogy_(self, other: Any) -> Tensor: ...  # ops/table.py:83
     def zero_(self) -> Tensor: ...  # ops/inplace.py:257

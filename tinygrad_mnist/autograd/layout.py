@@ -1,10 +1,10 @@
 """Layout: how PyTorch's users see memory that this library lays out in its own way.
 
 Images lie channel by channel within a pixel and weights column by column, where that is faster.
-To a program written for PyTorch they are contiguous all the same: `is_contiguous`, `stride` and
-`view` answer as if every Tensor that is no view were in C order. Where `view` cannot share such
-memory it takes a copy in C order, and the two are kept equal: what the library writes to one it
-writes to the other, for as long as the copy lives.
+To a program written for PyTorch they are contiguous all the same: `is_contiguous`, `stride`,
+`view` and `reshape` answer as if every Tensor that is no view were in C order. Where such memory
+cannot be shared they take a copy in C order, and the two are kept equal: what the library writes
+to one it writes to the other, for as long as the copy lives.
 """
 
 from __future__ import annotations
@@ -31,6 +31,20 @@ def owner(array: Array) -> Array:
     return array
 
 
+def repeats(array: Array) -> bool:
+    """Tell whether an expanded array has elements that share memory."""
+    return any(n > 1 and not step for n, step in zip(array.shape, array.strides, strict=True))
+
+
+def as_writeable(array: Array) -> Array:
+    """Return a view that can be written, if the memory can: an expanded array cannot."""
+    if array.flags.writeable or not owner(array).flags.writeable:
+        return array
+    view = array.view()
+    view.setflags(write=True)
+    return view
+
+
 class Pair:
     """An array and its copy in C order; a pair dies with its copy, and keeps the array until then.
 
@@ -38,7 +52,7 @@ class Pair:
     """
 
     def __init__(self, tensor: Tensor, copy: Array) -> None:
-        self.array, self.tensor = tensor._data, weakref.ref(tensor)
+        self.array, self.tensor = as_writeable(tensor._data), weakref.ref(tensor)
         memory = owner(copy)
         self.keys = id(owner(self.array)), id(memory)
         self.ref = weakref.ref(memory, self._forget)
@@ -90,7 +104,7 @@ def check_alone(tensor: Tensor) -> None:
             raise RuntimeError(
                 "an in-place operation that is recorded, on a Tensor of which view() has made a "
                 f"copy in another layout (of shape {list(pair.array.shape)}), or on that view: "
-                "write out of place, or use reshape() instead of view()"
+                "write out of place, or to a clone()"
             )
 
 

@@ -64,8 +64,17 @@ class Cat(Protocol):
     def __call__(self, *arrays: Value, axis: int, starts: Sequence[int]) -> Value: ...
 
 
+class LayoutOf(Protocol):
+    """`layout_of(tensor)`: the layout of a Tensor, for another one on the same array, or None."""
+
+    def __call__(self, tensor: Any, /) -> Any: ...
+
+
 # By `engine.py`:
 backward: Backward
+
+# By `views.py`:
+layout_of: LayoutOf
 
 # By `ops/table.py`, the rows that the engine itself computes with:
 add: Add

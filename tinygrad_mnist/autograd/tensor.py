@@ -280,6 +280,8 @@ class Tensor(TensorMethods):
     def detach(self) -> Tensor:
         """Return a Tensor on the same memory, cut off from the graph."""
         cut = wrap(self._data)
+        if self._data.base is not None and (laid_out := supplied.layout_of(self)) is not None:
+            cut._origin = laid_out
         if TAPED and (tape := current().tape) is not None:
             tape.looked(self, cut)
         return cut
@@ -308,6 +310,7 @@ class Tensor(TensorMethods):
             self._node = fresh
         note_change()
         self._data = array
+        self._origin = supplied.layout_of(value)
 
     # Reading values out
 

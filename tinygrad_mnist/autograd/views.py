@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_mnist.autograd import layout
+from tinygrad_mnist.autograd import layout, supplied
 from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.autograd.layout import owner
 from tinygrad_mnist.autograd.modes import current
@@ -32,6 +32,14 @@ class Origin(NamedTuple):
     recorded: bool
 
 
+class Layout(NamedTuple):
+    """The strides and the memory that PyTorch would give a Tensor that is no view here."""
+
+    array: Array  # the Tensor's, as long as this holds
+    strides: tuple[int, ...]
+    memory: Array
+
+
 class Views(list["weakref.ref[Tensor]"]):
     """Weak references to the views of one base; dead ones are dropped from time to time."""
 
@@ -48,11 +56,18 @@ class Views(list["weakref.ref[Tensor]"]):
 _origin_of, views_of = Tensor.__dict__["_origin"].__get__, Tensor.__dict__["_views"].__get__
 
 
+def _noted(tensor: Tensor) -> Origin | Layout | None:
+    try:
+        own: Origin | Layout | None = _origin_of(tensor)
+    except AttributeError:
+        return None
+    return own
+
+
 def origin_of(tensor: Tensor) -> Origin | None:
     """Return the base of a view and the way from it; None for a Tensor that is no view."""
-    try:
-        origin: Origin = _origin_of(tensor)
-    except AttributeError:
+    origin = _noted(tensor)
+    if type(origin) is not Origin:
         return None
     return origin if owner(origin.base._data) is owner(tensor._data) else None
 
@@ -81,16 +96,60 @@ def has_views(tensor: Tensor) -> bool:
 
 
 def laid_out_as_pytorch(tensor: Tensor) -> Array:
-    """Return an array with the strides that PyTorch would give this Tensor, and any elements."""
+    """Return an array with the strides that PyTorch would give this Tensor, and any elements.
+
+    It is the Tensor's own array where its memory is laid out as PyTorch's.
+    """
     origin = origin_of(tensor)
-    base, way = (tensor, ()) if origin is None else (origin.base, origin.way)
-    array = base._data
-    if array.flags.c_contiguous or id(owner(array)) in layout.FOREIGN:
+    if origin is None:
+        return _base_as_pytorch(tensor)
+    shadow = _base_as_pytorch(origin.base)
+    if shadow is origin.base._data:
         return tensor._data
-    shadow = np.empty(array.shape, array.dtype)
-    for op, kw in way:
+    for op, kw in origin.way:
         shadow = op.kernel(shadow, **kw)
     return shadow
+
+
+def _base_as_pytorch(tensor: Tensor) -> Array:
+    """`laid_out_as_pytorch` for a Tensor that is no view."""
+    array = tensor._data
+    own = _layout(tensor)
+    if own is not None:
+        return array if own.strides == array.strides else with_strides(array, own.strides)
+    if array.flags.c_contiguous or id(owner(array)) in layout.FOREIGN:
+        return array
+    return np.empty(array.shape, array.dtype)
+
+
+def _layout(tensor: Tensor) -> Layout | None:
+    own = _noted(tensor)
+    return own if type(own) is Layout and own.array is tensor._data else None
+
+
+def base_memory(tensor: Tensor) -> Array:
+    """Return the array of the base of a view, in which PyTorch would count its offset."""
+    origin = origin_of(tensor)
+    base = tensor if origin is None else origin.base
+    own = _layout(base)
+    return base._data if own is None else own.memory
+
+
+def with_strides(array: Array, strides: tuple[int, ...]) -> Array:
+    """Return an array of the same shape and dtype, with any elements."""
+    size = sum((n - 1) * step for n, step in zip(array.shape, strides, strict=True))
+    memory = np.empty(size // array.itemsize + 1 if array.size else 0, array.dtype)
+    return np.ndarray(array.shape, array.dtype, memory, strides=strides)
+
+
+def layout_of(tensor: Tensor) -> Layout | None:
+    """Return the layout for another Tensor on the same array; None if none was noted."""
+    if _noted(tensor) is None:
+        return None
+    return Layout(tensor._data, laid_out_as_pytorch(tensor).strides, base_memory(tensor))
+
+
+supplied.layout_of = layout_of
 
 
 def check_allowed(tensor: Tensor) -> None:

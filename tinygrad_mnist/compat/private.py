@@ -63,7 +63,8 @@ class _Kind(type):
         return isinstance(instance, tuple(getattr(nn, n) for n in cls.members if hasattr(nn, n)))
 
     def __subclasscheck__(cls, kind: type) -> bool:
-        return issubclass(kind, tuple(getattr(nn, n) for n in cls.members if hasattr(nn, n)))
+        members = tuple(getattr(nn, n) for n in cls.members if hasattr(nn, n))
+        return kind is cls or issubclass(kind, members)
 
 
 def _kind(name: str, *stems: str, dims: str = "123") -> Any:
@@ -73,9 +74,7 @@ def _kind(name: str, *stems: str, dims: str = "123") -> Any:
 
 _ConvNd = conv.ConvNd
 _ConvTransposeNd = conv.ConvTransposeNd
-_NormBase = _kind("_NormBase", "BatchNorm", "InstanceNorm")
-_BatchNorm = _kind("_BatchNorm", "BatchNorm")
-_InstanceNorm = _kind("_InstanceNorm", "InstanceNorm")
+_NormBase, _BatchNorm, _InstanceNorm = norm.NormBase, norm.BatchNorm, norm.InstanceNorm
 _MaxPoolNd = _kind("_MaxPoolNd", "MaxPool")
 _AvgPoolNd = _kind("_AvgPoolNd", "AvgPool")
 _DropoutNd = activation.DropoutNd

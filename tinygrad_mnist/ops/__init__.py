@@ -113,8 +113,19 @@ class Later:
         return function if tensor is None else function.__get__(tensor, owner)
 
 
+def check_names() -> None:
+    """Raise TypeError for a name of two functions, as a row and a composed function."""
+    files: dict[str, str] = {}
+    for family in FAMILIES:
+        for name in family.__all__:
+            if name in files:
+                raise TypeError(f"{name} names two functions: {files[name]}, {family.__name__}")
+            files[name] = family.__name__
+
+
 def methods() -> dict[str, Any]:
     """The methods, operators and properties that this package gives Tensor, by name."""
+    check_names()
     attributes: dict[str, Any] = {
         name: method_of(getattr(family, name)) for family in FAMILIES for name in family.METHODS
     }
@@ -135,16 +146,15 @@ def methods() -> dict[str, Any]:
         "__abs__": table.abs,
         "__invert__": table.bitwise_not,
         "mT": property(
-            lambda x: shape.transpose(x, -1, -2),
-            doc="Each matrix in the last two dimensions transposed; a view.",
+            matrices_transposed, doc="Each matrix in the last two dimensions transposed; a view."
         ),
         "T": property(transposed),
         "H": property(
-            lambda x: shape.transpose(x, -1, -2),
+            matrix_transposed,
             doc="The conjugate transpose, which is `mT`, for all elements are real.",
         ),
         "mH": property(
-            lambda x: shape.transpose(x, -1, -2),
+            matrices_transposed,
             doc="The conjugate transpose of each matrix: `mT`, for all elements are real.",
         ),
         "device": property(lambda x: device("cpu"), doc="The device, which is always the CPU."),
@@ -168,6 +178,25 @@ def in_notebook(self: Tensor) -> str:
 def transposed(x: Tensor) -> Tensor:
     """The dimensions in reverse order; a view."""
     return table.permute(x, axes=tuple(range(x.ndim))[::-1])
+
+
+def matrices_transposed(x: Tensor) -> Tensor:
+    """Each matrix transposed; RuntimeError for a vector."""
+    if x.ndim == 1:
+        raise RuntimeError(
+            "tensor.mT is only supported on matrices or batches of matrices. Got 1-D tensor."
+        )
+    return shape.transpose(x, -1, -2)
+
+
+def matrix_transposed(x: Tensor) -> Tensor:
+    """One matrix transposed; RuntimeError for a vector and for a batch."""
+    if x.ndim not in (0, 2):
+        raise RuntimeError(
+            f"tensor.H is only supported on matrices (2-D tensors). Got {x.ndim}-D tensor; for "
+            "batches of matrices there is tensor.mH"
+        )
+    return transposed(x)
 
 
 def where(self: Tensor, condition: Tensor, other: Any) -> Tensor:

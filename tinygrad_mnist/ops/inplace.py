@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd import rebase, supplied, views, writes
+from tinygrad_mnist.autograd import layout, rebase, supplied, views, writes
 from tinygrad_mnist.autograd.dtypes import KIND
 from tinygrad_mnist.autograd.floats import USUAL, hush, restore, state
 from tinygrad_mnist.autograd.graph import Leaf
@@ -105,7 +105,7 @@ def writeable(array: Any) -> Any:
 
     Raises RuntimeError where elements share memory, and for read-only memory.
     """
-    if any(n > 1 and not step for n, step in zip(array.shape, array.strides, strict=True)):
+    if layout.repeats(array):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a "
             "single memory location. Please clone() the tensor before performing the operation."

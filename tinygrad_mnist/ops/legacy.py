@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd import legacy
+from tinygrad_mnist.autograd import layout, legacy, views
 from tinygrad_mnist.autograd.default_dtype import get_default_dtype
 from tinygrad_mnist.autograd.modes import note_change
 from tinygrad_mnist.autograd.op import DTypeError
@@ -105,36 +105,32 @@ def resize_as_(self: Tensor, the_template: Tensor, memory_format: Any = None) ->
 
 
 def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
-    """A view of the memory of `input`, with strides counted in elements.
+    """A view of the memory of `input`, with strides counted in elements of PyTorch's layout.
 
     Raises RuntimeError for a view that leaves the memory, and where `input` requires grad and the
     view is not a mere reshape: use indexing, `unfold` or `expand` instead.
     """
     size, stride = tuple(size), tuple(stride)
-    array = input._data
+    laid_out = views.laid_out_as_pytorch(input)
+    first = offset(input)
+    same_start = storage_offset in (None, first)
+    if same_start and not size and input.ndim:
+        return shape.select(as_strided(input, (1,), (1,)), 0, 0)
     c_strides = tuple(int(np.prod(size[i + 1 :])) for i in range(len(size)))
-    same_start = storage_offset in (None, offset(input))
-    if same_start and not size:
-        return shape.reshape(input, (-1,))[0]
-    if (
-        same_start
-        and stride == c_strides
-        and np.prod(size) == array.size
-        and array.flags.c_contiguous
-    ):
-        return shape.reshape(input, size)
+    whole = stride == c_strides and np.prod(size) == laid_out.size
+    if same_start and whole and laid_out.flags.c_contiguous:
+        return shape.view(input, size)
     if input._node is not None:
         raise RuntimeError(
             "as_strided() of a Tensor that requires grad: make the view by indexing, unfold or "
             "expand, whose derivatives are defined"
         )
-    base = array
-    while isinstance(base.base, np.ndarray):
-        base = base.base
-    first = offset(input) if storage_offset is None else storage_offset
+    base = memory_as_pytorch(input, laid_out)
+    first = first if storage_offset is None else storage_offset
     last = first + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
     if (
-        not base.flags.contiguous
+        not (base.flags.c_contiguous or base.flags.f_contiguous)
+        or first < 0
         or (0 not in size and last >= base.size)
         or min(stride, default=0) < 0
     ):
@@ -142,9 +138,25 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
             f"as_strided: size {list(size)}, stride {list(stride)} and offset {first} reach beyond "
             f"the {base.size} elements of the memory"
         )
-    flat = base.reshape(-1, order="A")[first:].view(array.dtype)
-    steps = [step * array.itemsize for step in stride]
-    return wrap(np.lib.stride_tricks.as_strided(flat, size, steps))
+    flat = base.reshape(-1, order="A")[min(first, base.size) :].view(laid_out.dtype)
+    steps = tuple(step * laid_out.itemsize for step in stride)
+    result = wrap(np.ndarray(size, flat.dtype, flat, strides=steps))
+    result._origin = views.Layout(result._data, steps, base)
+    return result
+
+
+def memory_as_pytorch(tensor: Tensor, laid_out: Any) -> Any:
+    """Return the memory that a Tensor looks at, or a copy in PyTorch's order that is kept equal."""
+    if laid_out is tensor._data:
+        return views.base_memory(tensor)
+    origin = views.origin_of(tensor)
+    base = tensor if origin is None else origin.base
+    if not views.laid_out_as_pytorch(base).flags.c_contiguous:
+        raise RuntimeError(
+            "as_strided() of a detached view of memory that is laid out in another way than "
+            "PyTorch's: take it of the Tensor that the view was made from"
+        )
+    return shape.in_pytorch_order(base)._data
 
 
 def to_sparse(self: Tensor, *args: Any, **kw: Any) -> Any:
@@ -241,11 +253,10 @@ METHODS: dict[str, Any] = {
 
 
 def offset(x: Tensor) -> int:
-    """The offset of a view in its memory, in elements."""
-    base = x._data
-    while isinstance(base.base, np.ndarray):
-        base = base.base
-    return (x._data.ctypes.data - base.ctypes.data) // max(x._data.itemsize, 1)
+    """The offset of a view in its memory, in elements of PyTorch's layout."""
+    laid_out = views.laid_out_as_pytorch(x)
+    memory = views.base_memory(x) if laid_out is x._data else layout.owner(laid_out)
+    return (laid_out.ctypes.data - memory.ctypes.data) // max(x._data.itemsize, 1)
 
 
 def _subclass(x: Tensor, cls: Any) -> Any:

@@ -7,7 +7,9 @@ them: `elementwise.py` those that have a derivative, `compare.py` the others.
 from __future__ import annotations
 
 import inspect
+import keyword
 import re
+import sys
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -61,6 +63,11 @@ def elementwise(
             f"not ({names}); declare it with op(), and write its public function in its "
             "family's file"
         )
+    results = getattr(kernel, "nout", 1)
+    if results != 1:
+        raise TypeError(f"{declared.name}: an op has one result, and this kernel {results}")
+    if not isinstance(also, str):
+        raise TypeError(f"{declared.name}: also={also!r} must be names in one str, with spaces")
     row.publication = Publication(tuple(also.split()), doc)  # type: ignore[attr-defined]
     return row
 
@@ -83,11 +90,23 @@ def publish(page: dict[str, Any], table: ModuleType) -> list[str]:
     for row, publication in publications(table):
         function = public_function(row, publication, page["__name__"])
         for name in (row.op.row, *publication.aliases):
-            if name in names:
-                raise TypeError(f"{name} is the name of two rows of the table")
+            check_name(name, names)
             page[name] = function
             names.append(name)
     return names
+
+
+def check_name(name: str, earlier: list[str]) -> None:
+    """Raise TypeError for a name that a public function and method cannot have."""
+    if name in earlier:
+        raise TypeError(f"{name} is the name of two rows of the table")
+    if not name.isidentifier() or keyword.iskeyword(name) or name.endswith("_"):
+        raise TypeError(
+            f"{name!r} cannot be the name of a row: it must be an identifier without an underscore "
+            "at its end, which stands for the form in place"
+        )
+    if hasattr(Tensor, name):  # the methods of the families come later
+        raise TypeError(f"{name} cannot be the name of a row: Tensor.{name} is something else")
 
 
 def public_names(table: ModuleType, with_rules: bool) -> list[str]:
@@ -105,6 +124,8 @@ def public_function(row: Any, publication: Publication, module: str) -> Callable
     kernel, arrays = row.op.kernel, len(row.op.params)
     own = not isinstance(kernel, np.ufunc)
     first = publication.doc or (first_paragraph(kernel) if own else row.__doc__)
+    if not first and sys.flags.optimize < 2:
+        raise TypeError(f"{row.op.row}: its kernel has no docstring; write doc='A sentence.'")
     row.__doc__ = f"{in_public_words(first)}\n\n{SHAPES[arrays]} {dtypes_of(kernel)}".rstrip()
     row.__signature__ = SIGNATURES[arrays]
     function: Any = public(row)

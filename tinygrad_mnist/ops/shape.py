@@ -27,8 +27,22 @@ ALL = np.s_[:]
 
 @public
 def reshape(input: Tensor, *shape: Any) -> Tensor:
-    """The same elements in another shape; one length may be -1. A view where possible."""
-    return table.reshape(input, shape=size_of(shape))
+    """The same elements in another shape; one length may be -1.
+
+    A view where PyTorch's is one, else a copy: see `view`.
+    """
+    return _reshaped(input, size_of(shape))
+
+
+def _reshaped(input: Tensor, size: tuple[int, ...]) -> Tensor:
+    """`reshape` that shares memory where PyTorch's does, and only there."""
+    array = input._data
+    theirs = views.laid_out_as_pytorch(input)
+    if theirs is array or not array.size:
+        return table.reshape(input, shape=size)
+    if _shares(theirs, size):
+        return _viewed(input, size)
+    return table.reshape(clone(input) if _shares(array, size) else input, shape=size)
 
 
 @public
@@ -44,22 +58,38 @@ def view(input: Tensor, *shape: Any) -> Tensor:
             f"view of shape {list(size)} is not compatible with the layout of this Tensor of "
             f"shape {list(input.shape)}; use .reshape(...) instead"
         )
+    return _viewed(input, size)
+
+
+def _viewed(input: Tensor, size: tuple[int, ...]) -> Tensor:
+    """`view` of a size that PyTorch's would take."""
     tape = current().tape if TAPED else None
     if _shares(input._data, size) or not input._data.size:
         return table.reshape(input, shape=size)
     if tape is None:
-        return table.reshape(_in_c_order(input), shape=size)
+        return table.reshape(in_pytorch_order(input), shape=size)
     copy = table.reshape(input, shape=size)
     layout.Pair(input, copy._data)
     tape.copied(input, copy)
     return copy
 
 
-def _in_c_order(tensor: Tensor) -> Tensor:
-    """Return the Tensor in C order, with the same elements and the same node."""
-    copy = np.array(tensor._data, order="C")
-    layout.Pair(tensor, copy)
-    return wrap(copy, tensor._node)
+def in_pytorch_order(tensor: Tensor) -> Tensor:
+    """Return a copy that lies in PyTorch's order and is kept equal, with the same node.
+
+    Of an expanded Tensor it expands a copy of its base, for writes have to reach all repetitions.
+    """
+    origin = views.origin_of(tensor)
+    if origin is not None and layout.repeats(tensor._data):
+        array = in_pytorch_order(origin.base)._data
+        for op, kw in origin.way:
+            array = op.kernel(array, **kw)
+        return wrap(array, tensor._node)
+    copy = wrap(np.array(tensor._data, order="C"), tensor._node)
+    layout.Pair(tensor, copy._data)
+    strides = views.laid_out_as_pytorch(tensor).strides
+    copy._origin = views.Layout(copy._data, strides, copy._data)
+    return copy
 
 
 def _shares(array: Any, size: tuple[int, ...]) -> bool:
@@ -101,14 +131,14 @@ def squeeze(input: Tensor, dim: Any = None) -> Tensor:
     else:
         axes = dims_of(input.ndim, dim if isinstance(dim, (tuple, list)) else (dim,))
     lengths = tuple(n for i, n in enumerate(input.shape) if n != 1 or i not in axes)
-    return reshape(input, lengths)
+    return table.reshape(input, shape=lengths)
 
 
 @public
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """With a new dimension of length one at `dim`."""
     axis = dim_of(input.ndim + 1, dim)
-    return reshape(input, (*input.shape[:axis], 1, *input.shape[axis:]))
+    return table.reshape(input, shape=(*input.shape[:axis], 1, *input.shape[axis:]))
 
 
 @public
@@ -183,8 +213,9 @@ def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
         return input
     if input._data.flags.c_contiguous:  # but PyTorch would lay it out in another way
         return clone(input)
-    row = reshape(input, (-1,))  # a copy, unless the elements lie at even distances
-    return reshape(clone(row) if shares_memory(row, input) else row, input.shape)
+    row = table.reshape(input, shape=(-1,))  # a copy, unless the elements lie at even distances
+    row = clone(row) if shares_memory(row, input) else row
+    return table.reshape(row, shape=input.shape)
 
 
 def shares_memory(a: Tensor, b: Tensor) -> bool:

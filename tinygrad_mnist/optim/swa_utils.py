@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import Tensor, no_grad
-from tinygrad_mnist.nn.layers.norm import _BatchNorm
+from tinygrad_mnist.nn.layers.norm import BatchNorm
 from tinygrad_mnist.nn.module import Module
 from tinygrad_mnist.ops import create
 from tinygrad_mnist.ops.inplace import write
@@ -146,7 +146,7 @@ def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
 
     The input is the batch, or the first part of a tuple or list.
     """
-    norms = [m for m in model.modules() if isinstance(m, _BatchNorm)]
+    norms = [m for m in model.modules() if isinstance(m, BatchNorm)]
     if not norms:
         return
     momenta, training = [norm.momentum for norm in norms], model.training

@@ -39,7 +39,8 @@ class Linear(Module):
     """y = x W^T + b, with weight (out_features, in_features) and bias (out_features,).
 
     From 16 outputs on, the weight and its gradient lie in memory column by column, since products
-    are faster that way. `weight.reshape(-1)` then copies; `weight.view(-1)` raises RuntimeError.
+    are faster that way. `weight.view(-1)` and `weight.reshape(-1)` are then copies in C order that
+    are kept equal to it.
 
     >>> import tinygrad_mnist as tg
     >>> from tinygrad_mnist import nn

@@ -95,7 +95,7 @@ class NormBase(_Scaled):
         )
 
 
-class _BatchNorm(NormBase):
+class BatchNorm(NormBase):
     """Each channel (dimension 1) with mean 0 and deviation 1 over the batch; see `F.batch_norm`.
 
     Buffers running_mean, running_var and num_batches_tracked move with each call in training, and
@@ -124,7 +124,7 @@ class _BatchNorm(NormBase):
         )
 
 
-class BatchNorm1d(_BatchNorm):
+class BatchNorm1d(BatchNorm):
     """Each channel of (n, c) or (n, c, length) with mean 0 and deviation 1; see `F.batch_norm`.
 
     Buffers running_mean, running_var and num_batches_tracked move with each call in training, and
@@ -134,19 +134,19 @@ class BatchNorm1d(_BatchNorm):
     ranks = (2, 3)
 
 
-class BatchNorm2d(_BatchNorm):
+class BatchNorm2d(BatchNorm):
     """`BatchNorm1d` for images (n, c, h, w)."""
 
     ranks = (4,)
 
 
-class BatchNorm3d(_BatchNorm):
+class BatchNorm3d(BatchNorm):
     """`BatchNorm1d` for volumes (n, c, d, h, w)."""
 
     ranks = (5,)
 
 
-class _InstanceNorm(NormBase):
+class InstanceNorm(NormBase):
     """Each sample's channels with mean 0 and deviation 1, each by itself; see `F.instance_norm`.
 
     By default without scale, shift and running moments. Takes an input without a batch too.
@@ -184,19 +184,19 @@ class _InstanceNorm(NormBase):
         return shape.squeeze(y, 0) if alone else y
 
 
-class InstanceNorm1d(_InstanceNorm):
+class InstanceNorm1d(InstanceNorm):
     """Each channel of (n, c, length) with mean 0 and deviation 1, for each sample by itself."""
 
     ranks = (2, 3)
 
 
-class InstanceNorm2d(_InstanceNorm):
+class InstanceNorm2d(InstanceNorm):
     """Each channel of (n, c, h, w) with mean 0 and deviation 1, for each sample by itself."""
 
     ranks = (3, 4)
 
 
-class InstanceNorm3d(_InstanceNorm):
+class InstanceNorm3d(InstanceNorm):
     """Each channel of (n, c, d, h, w) with mean 0 and deviation 1, for each sample by itself."""
 
     ranks = (4, 5)
