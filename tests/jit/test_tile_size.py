@@ -114,7 +114,7 @@ def test_other_values_are_refused_with_what_would_be_right(wrong):
 
 def test_the_recipes_get_tiles_where_a_batch_is_large():
     chosen = {
-        name: Trainer(RECIPES[name], load_embedded(), eager=True).tile_rows
+        name: Trainer(RECIPES[name], load_embedded()).tile_rows
         for name in ("mlp-128", "mlp-532", "cnn")
     }
     assert chosen == {"mlp-128": 1024, "mlp-532": 1024, "cnn": 64}
