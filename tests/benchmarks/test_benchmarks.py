@@ -12,6 +12,7 @@ from benchmarks import (
     imports,
     measure,
     memory,
+    models,
     ops,
     passes,
     scaling,
@@ -156,3 +157,14 @@ def test_waiting_for_batches_is_measured(capsys):
     printed = capsys.readouterr().out
     rows = ["in memory", "streamed", "streamed, windows", "streamed, no read-ahead"]
     assert all(f"| {row} | " in printed for row in rows)
+
+
+def test_models_train_alike_in_all_forms(tmp_path, capsys):
+    ours = ["--contenders", "jitted,pure,eager", "--rounds", "1", "--seconds", "0.001"]
+    models.main(["--models", "pinn,gan", *ours, "--out", str(tmp_path)])
+    printed = capsys.readouterr().out
+    assert "Not timed" not in printed and "| PINN 2-32-32-32-1" in printed
+    assert list(json.loads((tmp_path / "models.json").read_text())["results"]) == ["gan", "pinn"]
+    with pytest.raises(SystemExit):
+        models.main(["--models", "bert"])
+    assert "unknown: bert; there are mlp, norm" in capsys.readouterr().err

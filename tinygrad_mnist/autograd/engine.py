@@ -70,6 +70,8 @@ def walk(
             saved = check_saved(node)
         frame = as_tensors(node, saved, tape, attached=record) if on_tensors else saved
         op = node.op
+        if op.common:
+            frame = op.with_common(g, frame)
         rules = op.rules if op.variadic is None else op.rules * len(parents)
         i = -1
         for parent in parents:
