@@ -245,30 +245,37 @@ def test_a_variable_that_names_the_data_is_named(
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp437", "koi8-r", "utf-8:strict"])
 def test_an_encoding_that_lacks_a_letter(encoding: str, shell: Shell, finished: Path) -> None:
-    ran = subprocess.run(
-        shell.command("export", str(finished), "--to", "npz", "--out", "größe-ł-数.npz"),
-        cwd=shell.folder, env=shell.environment | {"PYTHONIOENCODING": encoding},
-        capture_output=True, timeout=120,
+    exporting, missing = (
+        subprocess.Popen(
+            shell.command(*args),  # type: ignore[arg-type]
+            cwd=shell.folder, env=shell.environment | {"PYTHONIOENCODING": encoding},
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )
+        for args in (
+            ("export", str(finished), "--to", "npz", "--out", "größe-ł-数.npz"),
+            ("evaluate", b"nicht-da-\xff.pkl"),
+        )
     )  # fmt: skip
-    assert ran.returncode == 0 and b"wrote" in ran.stdout and ran.stderr == b""
-    missing = subprocess.run(
-        shell.command("evaluate", b"nicht-da-\xff.pkl"),  # type: ignore[arg-type]
-        cwd=shell.folder, env=shell.environment | {"PYTHONIOENCODING": encoding},
-        capture_output=True, timeout=120,
-    )  # fmt: skip
-    assert missing.returncode == 2 and missing.stderr.count(b"\n") == 1
+    out, err = exporting.communicate(timeout=120)
+    assert exporting.returncode == 0 and b"wrote" in out and err == b""
+    _, err = missing.communicate(timeout=120)
+    assert missing.returncode == 2 and err.count(b"\n") == 1
 
 
 def test_a_backend_that_is_not_there(shell: Shell) -> None:
     """Seen in oobabooga/textgen#6815 and bmaltais/kohya_ss#2521: a variable that Jupyter leaves."""
     pytest.importorskip("matplotlib")
-    for number, backend in enumerate(["module://matplotlib_inline.backend_inline", "nosuch"]):
-        environment = shell.environment | {"MPLBACKEND": backend}
-        ran = subprocess.run(
-            shell.command(*SHORT, "--out", str(number)), cwd=shell.folder, env=environment,
-            capture_output=True, text=True, timeout=120,
-        )  # fmt: skip
-        assert (ran.returncode, ran.stderr) == (0, "")
+    processes = [
+        subprocess.Popen(
+            shell.command(*SHORT, "--out", str(number)), cwd=shell.folder,
+            env=shell.environment | {"MPLBACKEND": backend},
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )
+        for number, backend in enumerate(["module://matplotlib_inline.backend_inline", "nosuch"])
+    ]  # fmt: skip
+    for number, process in enumerate(processes):
+        _, err = process.communicate(timeout=120)
+        assert (process.returncode, err) == (0, "")
         assert (shell.folder / str(number) / "curves.png").exists()
 
 
