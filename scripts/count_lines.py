@@ -22,15 +22,16 @@ def total(paths: list[Path]) -> tuple[int, int]:
 
 
 def sections() -> list[tuple[str, int, int]]:
-    """Count by the headings of the derivative table: title, primitives, lines."""
-    table = (ROOT / "ops" / "table.py").read_text(encoding="utf-8")
-    body = table.split("# Arithmetic", 1)[1].split("# Short words", 1)[0]
+    """Count by the headings of two pages of the derivative table: title, primitives, lines."""
     counts = []
-    for part in re.split(r"^# ", "Arithmetic" + body, flags=re.MULTILINE):
-        title, _, rows = part.partition("\n")
-        code = [line for line in rows.splitlines() if line.strip() and not line.startswith("#")]
-        primitives = len(re.findall(r"\b(?:op|elementwise)\(", rows))
-        counts.append((re.split(r"[,;:]| \(", title)[0], primitives, len(code)))
+    for page, first in (("table.py", "Arithmetic"), ("layers.py", "Recurrent layers")):
+        table = (ROOT / "ops" / page).read_text(encoding="utf-8")
+        body = table.split(f"# {first}", 1)[1].split("# Short words", 1)[0]
+        for part in re.split(r"^# ", first + body, flags=re.MULTILINE):
+            title, _, rows = part.partition("\n")
+            code = [line for line in rows.splitlines() if line.strip() and not line.startswith("#")]
+            primitives = len(re.findall(r"\b(?:op|elementwise)\(", rows))
+            counts.append((re.split(r"[,;:]| \(", title)[0], primitives, len(code)))
     return counts
 
 

@@ -21,7 +21,7 @@ LEVELS = [
     ["autograd"],
     ["ops"],
     ["fft", "linalg", "special"],
-    ["distributions"],
+    ["distributions", "distributed"],
     ["nn"],
     ["optim"],
     ["jit"],

@@ -11,11 +11,21 @@ from types import ModuleType
 import pytest
 
 import tinygrad_mnist as tg
-from tinygrad_mnist import autograd, distributions, fft, linalg, nn, optim, special, testing
+from tinygrad_mnist import (
+    autograd,
+    distributed,
+    distributions,
+    fft,
+    linalg,
+    nn,
+    optim,
+    special,
+    testing,
+)
 
 PAGES = [
     tg, autograd, nn, nn.functional, optim, importlib.import_module("tinygrad_mnist.jit"), testing,
-    linalg, special, fft, distributions, distributions.transforms,
+    linalg, special, fft, distributed, distributions, distributions.transforms,
 ]  # fmt: skip
 
 # The standard library's and NumPy's that these imports do without, unless NumPy loads them.
@@ -28,8 +38,8 @@ HEAVY = {
 # Our own that only those need who use them.
 OWN = {
     "autograd.anomaly", "autograd.function", "autograd.functional",
-    "autograd.memory", "cli", "data", "distributions", "linalg", "special", "fft", "ops.linalg",
-    "ops.special", "ops.further", "jit.function", "jit.program", "jit.tape", "models",
+    "autograd.memory", "cli", "data", "distributed", "distributions", "linalg", "special", "fft",
+    "ops.linalg", "ops.special", "ops.further", "jit.function", "jit.program", "jit.tape", "models",
     "nn.functional", "nn.init", "nn.layers", "nn.loss", "nn.module", "nn.utils",
     "optim.lr_scheduler", "optim.optimizer", "ops.loss", "ops.pool", "serialize", "testing",
     "train", "utils",

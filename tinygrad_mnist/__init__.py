@@ -51,6 +51,7 @@ from tinygrad_mnist.ops.shape import *  # reshape, permute, squeeze, expand, fli
 if TYPE_CHECKING:
     from tinygrad_mnist import compat as compat
     from tinygrad_mnist import data as data
+    from tinygrad_mnist import distributed as distributed
     from tinygrad_mnist import distributions as distributions
     from tinygrad_mnist import fft as fft
     from tinygrad_mnist import linalg as linalg
@@ -111,8 +112,8 @@ else:
         __name__,
         {
             "": (
-                "compat data distributions fft jit linalg models nn optim serialize special "
-                "testing train utils"
+                "compat data distributed distributions fft jit linalg models nn optim serialize "
+                "special testing train utils"
             ),
             "ops.arrange": (
                 "adjoint alias_copy atleast_3d block_diag cartesian_prod "

@@ -8,6 +8,7 @@ import errno
 import io
 import os
 import stat
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -59,6 +60,29 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[io.BufferedRandom]:
         hint = "an older file is left as it was; free space or choose another path"
         raise OSError(error.errno or errno.EIO, f"{why} ({hint})", str(path)) from error
     _sync_folder(target.parent)
+
+
+@contextlib.contextmanager
+def locked(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Hold a lock on a file, which is made, against the other processes of this machine.
+
+    It ends with the process, however that ends. On a file system without locks there is none.
+    """
+    with open(path, "ab") as file:
+        _wait_for_lock(file.fileno())
+        yield  # closing the file ends it
+
+
+def _wait_for_lock(descriptor: int) -> None:
+    with contextlib.suppress(OSError):
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
 def open_without_waiting(name: str, flags: int) -> int:

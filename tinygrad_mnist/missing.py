@@ -107,6 +107,19 @@ _ROWS: dict[str, list[tuple[str, str]]] = {
         ("forward_ad", "use autograd.functional.jvp"),
         ("NestedIOFunction", INTERNAL),
     ],
+    "distributed": [
+        ("all_gather_object broadcast_object_list gather_object scatter_object_list "
+         "send_object_list recv_object_list",
+         "objects would travel as pickles, and a pickle can run code: send Tensors"),
+        ("all_to_all all_to_all_single reduce_scatter reduce_scatter_tensor",
+         "use all_reduce or all_gather, and take this rank's part"),
+        ("isend irecv batch_isend_irecv P2POp", "use send and recv"),
+        ("monitored_barrier", "use barrier: a rank that has ended is named in any collective"),
+        ("fsdp rpc tensor pipelining elastic run optim algorithms checkpoint device_mesh "
+         "init_device_mesh DeviceMesh Store TCPStore FileStore HashStore PrefixStore",
+         "mpiexec starts the ranks, and nn.parallel.DistributedDataParallel trains on them; "
+         "there is no more than that"),
+    ],
     "backends": [
         ("opt_einsum quantized xeon", DEVICE),
     ],
@@ -170,7 +183,11 @@ FAMILIES: list[tuple[str, str]] = [
         r"argument_validation|non_deterministic",
         "there are no data pipes: use a Dataset and a DataLoader",
     ),
-    (r"SyncBatchNorm", "there is one process: use BatchNorm"),
+    (
+        r"SyncBatchNorm",
+        "use BatchNorm: each rank normalizes its own part of a batch, and rank 0's statistics are "
+        "kept",
+    ),
 ]
 
 INSTEAD: dict[str, dict[str, str]] = {

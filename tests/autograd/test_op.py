@@ -126,6 +126,21 @@ def test_the_bits_of_a_raw_call_are_those_of_a_recorded_one() -> None:
     assert raw.tobytes() == recorded.detach().numpy().tobytes()
 
 
+def test_a_common_value_is_computed_once_for_all_rules() -> None:
+    seen: list[Any] = []
+    product = op(
+        kernel,
+        common={"twice": lambda g, b, axis: seen.append(axis) or g * b * 2},
+        a=lambda g, twice: twice,
+        b=lambda g, a, twice: twice + a,
+    )
+    a, b = tg.tensor([2.0], requires_grad=True), tg.tensor([3.0], requires_grad=True)
+    product(a, b, axis=4).backward()
+    assert (a.grad.item(), b.grad.item(), seen) == (6.0, 8.0, [4])
+    with pytest.raises(TypeError, match="kernel: the definition of 'twice' names 'c'; it may name"):
+        op(kernel, common={"twice": lambda g, c: g}, a=lambda g, twice: twice)
+
+
 def test_a_rule_may_name_a_setting_that_the_call_left_out() -> None:
     x = tg.tensor(np.ones((2, 3)), requires_grad=True)
     tg.ops.table.sum(x).backward()

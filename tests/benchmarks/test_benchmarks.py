@@ -6,7 +6,19 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks import end_to_end, imports, measure, memory, ops, passes, scaling, steps
+from benchmarks import (
+    end_to_end,
+    ensemble,
+    imports,
+    measure,
+    memory,
+    models,
+    ops,
+    passes,
+    scaling,
+    steps,
+    streaming,
+)
 from benchmarks.by_hand import twin
 from benchmarks.by_hand_naive import Naive
 from benchmarks.problem import CONFIGS, make, random_data
@@ -137,3 +149,28 @@ def test_end_to_end_trains_until_the_accuracy_is_reached(tmp_path):
     assert len(runs) == 2  # one of them to warm up
     assert all(0.5 <= run["accuracy"] <= 1 and run["steps"] < 2000 for run in runs)
     assert runs[0]["accuracy"] != runs[1]["accuracy"]
+
+
+def test_an_ensemble_is_measured_beside_one(capsys):
+    sizes = ["--sizes", "1,2", "--recipes", "mlp-10"]
+    ensemble.main([*sizes, "--rounds", "1", "--seconds", "0.001"])
+    printed = capsys.readouterr().out
+    assert "| K = 1 | K = 2 |" in printed and printed.count("x)") == 2
+
+
+def test_waiting_for_batches_is_measured(capsys):
+    streaming.main(["--rounds", "1", "--images", "2000", "--recipe", "neuron"])
+    printed = capsys.readouterr().out
+    rows = ["in memory", "streamed", "streamed, windows", "streamed, no read-ahead"]
+    assert all(f"| {row} | " in printed for row in rows)
+
+
+def test_models_train_alike_in_all_forms(tmp_path, capsys):
+    ours = ["--contenders", "jitted,pure,eager", "--rounds", "1", "--seconds", "0.001"]
+    models.main(["--models", "pinn,gan", *ours, "--out", str(tmp_path)])
+    printed = capsys.readouterr().out
+    assert "Not timed" not in printed and "| PINN 2-32-32-32-1" in printed
+    assert list(json.loads((tmp_path / "models.json").read_text())["results"]) == ["gan", "pinn"]
+    with pytest.raises(SystemExit):
+        models.main(["--models", "bert"])
+    assert "unknown: bert; there are mlp, norm" in capsys.readouterr().err

@@ -66,6 +66,15 @@ def shell(tmp_path: Path) -> Shell:
     return Shell(tmp_path)
 
 
+@pytest.fixture
+def plain_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to run `main` in, without plots and report, which take most of the time."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tinygrad_mnist.train.plots.can_plot", lambda: False)
+    monkeypatch.setattr("tinygrad_mnist.report.can_render", lambda: False)
+    return tmp_path
+
+
 @dataclass
 class Trained:
     folder: Path

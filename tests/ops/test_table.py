@@ -11,11 +11,12 @@ import pytest
 
 from tinygrad_mnist import kernels
 from tinygrad_mnist.autograd import REGISTRY
-from tinygrad_mnist.ops import further, table
+from tinygrad_mnist.ops import further, layers, table
 
 SHARED = {  # what several kernels are made of
     "checks",
     "elementwise",
+    "parallel",
     "scratch",
     "sums",
     "winograd",
@@ -24,7 +25,7 @@ SHARED = {  # what several kernels are made of
 
 def sections(source: str) -> Iterator[tuple[str, list[str]]]:
     """Each heading of the table with the names of its rows."""
-    first = re.search(r"^# (?=Arithmetic|Special functions)", source, re.MULTILINE)
+    first = re.search(r"^# (?=Arithmetic|Special functions|Recurrent)", source, re.MULTILINE)
     body = source[first.start() : source.index("# Short words")]
     for part in re.split(r"^# ", body, flags=re.MULTILINE)[1:]:
         heading, _, rows = part.partition("\n")
@@ -34,7 +35,7 @@ def sections(source: str) -> Iterator[tuple[str, list[str]]]:
 KERNELS = {name: op.kernel for name, op in REGISTRY.items()}
 SECTIONS = {
     heading: names
-    for page in (table, further)
+    for page in (table, further, layers)
     for heading, names in sections(inspect.getsource(page))
 }
 

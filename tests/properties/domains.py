@@ -17,7 +17,7 @@ import numpy as np
 
 from tinygrad_mnist.kernels.conv import Geometry
 from tinygrad_mnist.kernels.pool import Windows
-from tinygrad_mnist.ops import further, table
+from tinygrad_mnist.ops import further, layers, table
 from tinygrad_mnist.testing.strategies import arrays, numbers, shapes
 
 Draw = Callable[[Any], Any]
@@ -44,8 +44,9 @@ class Row(NamedTuple):
 
 
 def op_named(name: str) -> Callable[..., Any]:
-    """The op of either page of the table."""
-    return getattr(further if hasattr(further, name) else table, name)  # type: ignore[no-any-return]
+    """The op of one of the table's pages."""
+    pages = (page for page in (further, layers, table) if hasattr(page, name))
+    return getattr(next(pages), name)  # type: ignore[no-any-return]
 
 
 def elementwise(like: Any, *parts: dict[str, Any]) -> Row:
@@ -696,6 +697,9 @@ def unmixes(draw: Draw) -> Any:
     return (d, index, weight), {"axis": axis, "length": shape[axis]}
 
 
+_normal_cdf = np.vectorize(NormalDist().cdf, otypes=[float])
+
+
 def _standardized(x: Any, axis: Any, eps: float) -> Any:
     deviation = np.sqrt(np.var(x, axis, keepdims=True) + eps)
     return (x - np.mean(x, axis, keepdims=True)) / deviation
@@ -706,6 +710,245 @@ def standardized(draw: Draw) -> Any:
     x, how = draw(reducible(1, 1))
     axis = how["axis"] if how["axis"] is not None else tuple(range(x.ndim))
     return (x,), {"axis": axis, "eps": 0.25}
+
+
+# Whole layers: definitions step by step, and backward as the chain rule has it
+
+
+def _sigmoid(x: Any) -> Any:
+    return 1 / (1 + np.exp(-x))
+
+
+def _walk(step: Any, x: Any, state: Any, reverse: bool) -> Any:
+    """The first state after each step, in order of time, and all states after the last."""
+    outputs = []
+    for row in x[::-1] if reverse else x:
+        state = step(row, *state)
+        outputs.append(state[0])
+    return np.array(outputs[::-1] if reverse else outputs), state
+
+
+def _lstm(x: Any, h: Any, c: Any, w: Any, u: Any, b: Any, v: Any, reverse: bool) -> Any:
+    def step(row: Any, h: Any, c: Any) -> Any:
+        i, f, g, o = np.split(row @ w.T + b + h @ u.T + v, 4, 1)
+        c = _sigmoid(f) * c + _sigmoid(i) * np.tanh(g)
+        return _sigmoid(o) * np.tanh(c), c
+
+    outputs, (_, c) = _walk(step, x, (h, c), reverse)
+    return np.concatenate([outputs, c[None]])
+
+
+def _gru(x: Any, h: Any, w: Any, u: Any, b: Any, v: Any, reverse: bool) -> Any:
+    def step(row: Any, h: Any) -> Any:
+        (xr, xz, xn), (hr, hz, hn) = (np.split(a, 3, 1) for a in (row @ w.T + b, h @ u.T + v))
+        z, n = _sigmoid(xz + hz), np.tanh(xn + _sigmoid(xr + hr) * hn)
+        return ((1 - z) * n + z * h,)
+
+    return _walk(step, x, (h,), reverse)[0]
+
+
+def _rnn(x: Any, h: Any, w: Any, u: Any, b: Any, v: Any, relu: bool, reverse: bool) -> Any:
+    def step(row: Any, h: Any) -> Any:
+        total = row @ w.T + b + h @ u.T + v
+        return (np.maximum(total, 0) if relu else np.tanh(total),)
+
+    return _walk(step, x, (h,), reverse)[0]
+
+
+@st.composite
+def recurrences(draw: Draw, gates: int, states: int) -> Any:
+    """Inputs, states and weights of a recurrent layer, and its direction."""
+    count, n, inputs, size = (draw(st.integers(1, 3)) for _ in range(4))
+    first = [draw(arrays((n, size), low=-1.0, high=1.0)) for _ in range(states)]
+    weights = [(gates * size, inputs), (gates * size, size), (gates * size,), (gates * size,)]
+    drawn = [draw(arrays(shape, low=-1.0, high=1.0)) for shape in weights]
+    x = draw(arrays((count, n, inputs), low=-1.0, high=1.0))
+    return (x, *first, *drawn), {"reverse": draw(st.booleans())}
+
+
+@composed(_lstm)
+def lstms(draw: Draw) -> Any:
+    return draw(recurrences(4, 2))
+
+
+@composed(_gru)
+def grus(draw: Draw) -> Any:
+    return draw(recurrences(3, 1))
+
+
+@composed(_rnn)
+def rnns(draw: Draw) -> Any:
+    (x, h, w, u, b, v), kw = draw(recurrences(1, 1))
+    y = _rnn(x, h, w, u, b, v, relu=True, **kw)
+    before = np.concatenate([y[1:], h[None]] if kw["reverse"] else [h[None], y[:-1]])
+    smooth = bool(np.all(np.abs(x @ w.T + b + before @ u.T + v) > 0.05))  # away from the kinks
+    return (x, h, w, u, b, v), kw | {"relu": smooth and draw(st.booleans())}
+
+
+@st.composite
+def sweeps(draw: Draw, gates: int, more: int) -> Any:
+    """Sizes of a backward sweep, the gradient of the outputs, the weight, and the direction."""
+    count, n, size = (draw(st.integers(1, 3)) for _ in range(3))
+    bounds: dict[str, Any] = {"low": -1.0, "high": 1.0}
+    d = draw(arrays((count + more, n, size), **bounds))
+    return (count, n, size), d, draw(arrays((gates * size, size), **bounds)), draw(st.booleans())
+
+
+def _in_a_row(*parts: Any) -> Any:
+    return np.concatenate([np.ravel(part) for part in parts])
+
+
+def _lstm_back(d: Any, u: Any, gates: Any, cells: Any, reverse: bool) -> Any:
+    slopes, dh, dc = np.empty(gates.shape), np.zeros(d.shape[1:]), d[-1]
+    before, after = (cells[1:], cells[:-1]) if reverse else (cells[:-1], cells[1:])
+    for t in range(len(gates)) if reverse else reversed(range(len(gates))):
+        (i, f, g, o), top = np.split(gates[t], 4, 1), np.tanh(after[t])
+        dh = dh + d[t]
+        dc = dc + dh * o * (1 - top**2)
+        of_i, of_f = dc * g * i * (1 - i), dc * before[t] * f * (1 - f)
+        slopes[t] = np.hstack([of_i, of_f, dc * i * (1 - g**2), dh * top * o * (1 - o)])
+        dc, dh = dc * f, slopes[t] @ u
+    return _in_a_row(slopes, dh, dc)
+
+
+@composed(_lstm_back)
+def lstm_sweeps(draw: Draw) -> Any:
+    (count, n, size), d, u, reverse = draw(sweeps(4, 1))
+    gates, cells = draw(arrays((count, n, 4 * size))), draw(arrays((count + 1, n, size)))
+    return (d, u, gates, cells), {"reverse": reverse}
+
+
+def _gru_back(d: Any, h: Any, u: Any, gates: Any, y: Any, reverse: bool) -> Any:
+    shape = (*y.shape[:2], 3 * y.shape[2])
+    of_x, of_h, dh = np.empty(shape), np.empty(shape), np.zeros(h.shape)
+    before = np.concatenate([y[1:], h[None]] if reverse else [h[None], y[:-1]])
+    for t in range(len(y)) if reverse else reversed(range(len(y))):
+        r, z, new, inner = np.split(gates[t], 4, 1)
+        dh = dh + d[t]
+        dn = dh * (1 - z) * (1 - new**2)
+        both = dn * inner * r * (1 - r), dh * (before[t] - new) * z * (1 - z)
+        of_x[t], of_h[t] = np.hstack([*both, dn]), np.hstack([*both, dn * r])
+        dh = dh * z + of_h[t] @ u
+    return _in_a_row(of_x, of_h, dh)
+
+
+@composed(_gru_back)
+def gru_sweeps(draw: Draw) -> Any:
+    (count, n, size), d, u, reverse = draw(sweeps(3, 0))
+    gates, y = draw(arrays((count, n, 4 * size))), draw(arrays((count, n, size)))
+    return (d, draw(arrays((n, size))), u, gates, y), {"reverse": reverse}
+
+
+def _rnn_back(d: Any, u: Any, y: Any, relu: bool, reverse: bool) -> Any:
+    slopes, dh = np.empty(y.shape), np.zeros(y.shape[1:])
+    for t in range(len(y)) if reverse else reversed(range(len(y))):
+        slopes[t] = (dh + d[t]) * ((y[t] > 0) if relu else 1 - y[t] ** 2)
+        dh = slopes[t] @ u
+    return _in_a_row(slopes, dh)
+
+
+@composed(_rnn_back)
+def rnn_sweeps(draw: Draw) -> Any:
+    _, d, u, reverse = draw(sweeps(1, 0))
+    return (d, u, draw(arrays(d.shape))), {"relu": draw(st.booleans()), "reverse": reverse}
+
+
+def _layer_norm(x: Any, w: Any, b: Any, eps: float, size: int) -> Any:
+    rows = x.reshape(-1, size)
+    deviation = np.sqrt(rows.var(1, keepdims=True) + eps)
+    return ((rows - rows.mean(1, keepdims=True)) / deviation).reshape(x.shape) * w + b
+
+
+@composed(_layer_norm)
+def layer_norms(draw: Draw) -> Any:
+    x = draw(arrays(shapes(min_dims=1, min_side=1)))
+    last = x.shape[draw(st.integers(0, x.ndim - 1)) :]
+    w, b = draw(arrays(last)), draw(arrays(last))
+    return (x, w, b), {"eps": 0.25, "size": math.prod(last)}
+
+
+def _layer_norm_back(d: Any, x: Any, moments: Any, w: Any, size: int) -> Any:
+    d, x = d.reshape(-1, size), x.reshape(-1, size)
+    r, y = moments[:, 1:], (x - moments[:, :1]) * moments[:, 1:]
+    g = d * w.reshape(-1)
+    dx = r * (g - g.mean(1, keepdims=True) - y * (g * y).mean(1, keepdims=True))
+    return _in_a_row(dx, (d * y).sum(0), d.sum(0))
+
+
+@composed(_layer_norm_back)
+def layer_norm_slopes(draw: Draw) -> Any:
+    rows, size = draw(st.integers(1, 3)), draw(st.integers(1, 4))
+    shapes = (rows, size), (rows, size), (rows, 2), (size,)
+    return tuple(draw(arrays(shape)) for shape in shapes), {"size": size}
+
+
+def _batch_norm(x: Any, w: Any, b: Any, eps: float) -> Any:
+    axes, to = (0, *range(2, x.ndim)), (-1, *(1,) * (x.ndim - 2))
+    deviation = np.sqrt(x.var(axes, keepdims=True) + eps)
+    return (x - x.mean(axes, keepdims=True)) / deviation * w.reshape(to) + b.reshape(to)
+
+
+@composed(_batch_norm)
+def batch_norms(draw: Draw) -> Any:
+    x = draw(arrays(shapes(min_dims=2, min_side=1)))
+    return (x, draw(arrays(x.shape[1:2])), draw(arrays(x.shape[1:2]))), {"eps": 0.25}
+
+
+def _batch_norm_back(d: Any, x: Any, w: Any, eps: float) -> Any:
+    d, x = (np.moveaxis(a, 1, -1).reshape(-1, a.shape[1]) for a in (d, x))
+    r = 1 / np.sqrt(x.var(0) + eps)
+    y = (x - x.mean(0)) * r
+    dx = r * w * (d - d.mean(0) - y * (d * y).mean(0))
+    return _in_a_row(dx, (d * y).sum(0), d.sum(0))
+
+
+@composed(_batch_norm_back)
+def batch_norm_slopes(draw: Draw) -> Any:
+    x = draw(arrays(shapes(min_dims=2, min_side=1)))
+    return (draw(arrays(x.shape)), x, draw(arrays(x.shape[1:2]))), {"eps": 0.25}
+
+
+def _moments(x: Any) -> Any:
+    axes = (0, *range(2, x.ndim))
+    return np.stack([x.mean(axes), x.var(axes)])
+
+
+@composed(_moments)
+def image_batches(draw: Draw) -> Any:
+    return (draw(arrays(shapes(min_dims=2, min_side=1))),), {}
+
+
+def _attention(q: Any, k: Any, v: Any, scale: float, causal: bool) -> Any:
+    scores = q @ np.swapaxes(k, -1, -2) * scale
+    if causal:
+        scores = np.where(np.tri(*scores.shape[-2:], dtype=bool), scores, -np.inf)
+    weights = np.exp(scores - scores.max(-1, keepdims=True))
+    return weights / weights.sum(-1, keepdims=True) @ v
+
+
+@composed(_attention)
+def attentions(draw: Draw) -> Any:
+    lead = draw(st.sampled_from([(), (2,), (2, 2)]))
+    queries, keys, size, values = (draw(st.integers(1, 3)) for _ in range(4))
+    args = (draw(arrays((*lead, *s))) for s in ((queries, size), (keys, size), (keys, values)))
+    return tuple(args), {"scale": 0.5, "causal": draw(st.booleans())}
+
+
+def _attention_back(
+    d: Any, q: Any, k: Any, v: Any, y: Any, lse: Any, scale: float, causal: bool
+) -> Any:
+    weights = np.exp(q @ k.T * scale - lse)
+    weights = weights * np.tri(*weights.shape) if causal else weights
+    slopes = weights * (d @ v.T - (d * y).sum(1, keepdims=True)) * scale
+    return _in_a_row(slopes @ k, slopes.T @ q, weights.T @ d)
+
+
+@composed(_attention_back)
+def attention_slopes(draw: Draw) -> Any:
+    queries, keys, size, values = (draw(st.integers(1, 3)) for _ in range(4))
+    sizes = (queries, values), (queries, size), (keys, size), (keys, values)
+    args = (draw(arrays(s)) for s in (*sizes, (queries, values), (queries, 1)))
+    return tuple(args), {"scale": 0.5, "causal": draw(st.booleans())}
 
 
 # Places
@@ -1108,6 +1351,8 @@ ROWS: dict[str, Row] = {
     ),
     "leaky_slope": with_settings(lambda x, slope: np.where(x > 0, 1.0, slope), {"slope": 0.25}),
     "strictly_between": gates(lambda d, x, low, high: d * (x > low) * (x < high)),
+    "gelu": unary(lambda x: x * _normal_cdf(x)),
+    "gelu_slope": unary(lambda x: _normal_cdf(x) + x * np.exp(-x * x / 2) / math.sqrt(2 * math.pi)),
     "erf": unary(_erf),
     "erfc": unary(_erfc),
     "erfcx": unary(lambda x: np.exp(x * x) * _erfc(x)),
@@ -1280,6 +1525,20 @@ ROWS: dict[str, Row] = {
     "pool_sum": sum_pools,
     "pool_spread": pool_spreads,
     "standardize": standardized,
+    # Whole layers
+    "lstm": lstms,
+    "gru": grus,
+    "rnn": rnns,
+    "lstm_back": lstm_sweeps,
+    "gru_back": gru_sweeps,
+    "rnn_back": rnn_sweeps,
+    "layer_norm": layer_norms,
+    "layer_norm_back": layer_norm_slopes,
+    "channel_moments": image_batches,
+    "batch_norm": batch_norms,
+    "batch_norm_back": batch_norm_slopes,
+    "attention": attentions,
+    "attention_back": attention_slopes,
     # Comparisons
     "eq": binary(lambda a, b: a - b == 0, *_COMPARED),
     "ne": binary(lambda a, b: a - b != 0, *_COMPARED),

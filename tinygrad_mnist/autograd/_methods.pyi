@@ -17,7 +17,7 @@ class TensorMethods:
     def H(self) -> Tensor: ...  # ops/__init__.py:191
     @property
     def T(self) -> Tensor: ...  # ops/__init__.py:177
-    def __abs__(self) -> Tensor: ...  # ops/table.py:161
+    def __abs__(self) -> Tensor: ...  # ops/table.py:170
     def __add__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
     def __and__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
     def __array_ufunc__(self, ufunc: Any, method: builtins.str, *inputs: Any, **kw: Any) -> Any: ...  # ops/convert.py:63
@@ -33,7 +33,7 @@ class TensorMethods:
     def __ifloordiv__(self, other: Any) -> Tensor: ...  # ops/table.py:65
     def __imod__(self, other: Any) -> Tensor: ...  # ops/table.py:61
     def __imul__(self, other: Any) -> Tensor: ...  # ops/table.py:52
-    def __invert__(self) -> Tensor: ...  # ops/table.py:384
+    def __invert__(self) -> Tensor: ...  # ops/table.py:393
     def __ipow__(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:90
     def __isub__(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:56
     def __itruediv__(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
@@ -71,10 +71,10 @@ class TensorMethods:
     def _is_view(self) -> Any: ...  # ops/legacy.py:239
     def _repr_html_(self) -> builtins.str: ...  # ops/__init__.py:170
     def _values(self) -> Any: ...  # ops/legacy.py:241
-    def abs(self) -> Tensor: ...  # ops/table.py:161
-    def abs_(self) -> Tensor: ...  # ops/table.py:161
-    def absolute(self) -> Tensor: ...  # ops/table.py:161
-    def absolute_(self) -> Tensor: ...  # ops/table.py:161
+    def abs(self) -> Tensor: ...  # ops/table.py:170
+    def abs_(self) -> Tensor: ...  # ops/table.py:170
+    def absolute(self) -> Tensor: ...  # ops/table.py:170
+    def absolute_(self) -> Tensor: ...  # ops/table.py:170
     def acos(self) -> Tensor: ...  # ops/table.py:130
     def acos_(self) -> Tensor: ...  # ops/table.py:130
     def acosh(self) -> Tensor: ...  # ops/table.py:144
@@ -138,25 +138,25 @@ class TensorMethods:
     def bernoulli(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:199
     def bernoulli_(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:199
     def bincount(self, weights: Tensor | None = ..., minlength: builtins.int = ...) -> Tensor: ...  # ops/histogram.py:27
-    def bitwise_and(self, other: Any) -> Tensor: ...  # ops/table.py:381
-    def bitwise_and_(self, other: Any) -> Tensor: ...  # ops/table.py:381
-    def bitwise_left_shift(self, other: Any) -> Tensor: ...  # ops/table.py:389
-    def bitwise_left_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:389
-    def bitwise_not(self) -> Tensor: ...  # ops/table.py:384
-    def bitwise_not_(self) -> Tensor: ...  # ops/table.py:384
-    def bitwise_or(self, other: Any) -> Tensor: ...  # ops/table.py:382
-    def bitwise_or_(self, other: Any) -> Tensor: ...  # ops/table.py:382
-    def bitwise_right_shift(self, other: Any) -> Tensor: ...  # ops/table.py:390
-    def bitwise_right_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:390
-    def bitwise_xor(self, other: Any) -> Tensor: ...  # ops/table.py:383
-    def bitwise_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:383
+    def bitwise_and(self, other: Any) -> Tensor: ...  # ops/table.py:390
+    def bitwise_and_(self, other: Any) -> Tensor: ...  # ops/table.py:390
+    def bitwise_left_shift(self, other: Any) -> Tensor: ...  # ops/table.py:398
+    def bitwise_left_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:398
+    def bitwise_not(self) -> Tensor: ...  # ops/table.py:393
+    def bitwise_not_(self) -> Tensor: ...  # ops/table.py:393
+    def bitwise_or(self, other: Any) -> Tensor: ...  # ops/table.py:391
+    def bitwise_or_(self, other: Any) -> Tensor: ...  # ops/table.py:391
+    def bitwise_right_shift(self, other: Any) -> Tensor: ...  # ops/table.py:399
+    def bitwise_right_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:399
+    def bitwise_xor(self, other: Any) -> Tensor: ...  # ops/table.py:392
+    def bitwise_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:392
     def bmm(self, mat2: Tensor) -> Tensor: ...  # ops/matmul.py:67
     def bool(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def broadcast_to(self, size: Any) -> Tensor: ...  # ops/shape.py:194
     def byte(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def cauchy_(self, median: builtins.float = ..., sigma: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:290
-    def ceil(self) -> Tensor: ...  # ops/table.py:164
-    def ceil_(self) -> Tensor: ...  # ops/table.py:164
+    def ceil(self) -> Tensor: ...  # ops/table.py:173
+    def ceil_(self) -> Tensor: ...  # ops/table.py:173
     def char(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def cholesky(self, upper: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:78
     def cholesky_inverse(self, upper: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:93
@@ -218,13 +218,13 @@ class TensorMethods:
     def double(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def dsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
     def element_size(self) -> builtins.int: ...  # ops/convert.py:150
-    def eq(self, other: Any) -> Tensor: ...  # ops/table.py:371
-    def eq_(self, other: Any) -> Tensor: ...  # ops/table.py:371
+    def eq(self, other: Any) -> Tensor: ...  # ops/table.py:380
+    def eq_(self, other: Any) -> Tensor: ...  # ops/table.py:380
     def equal(self, other: Tensor) -> builtins.bool: ...  # ops/compare.py:68
-    def erf(self) -> Tensor: ...  # ops/table.py:157
-    def erf_(self) -> Tensor: ...  # ops/table.py:157
-    def erfc(self) -> Tensor: ...  # ops/table.py:158
-    def erfc_(self) -> Tensor: ...  # ops/table.py:158
+    def erf(self) -> Tensor: ...  # ops/table.py:166
+    def erf_(self) -> Tensor: ...  # ops/table.py:166
+    def erfc(self) -> Tensor: ...  # ops/table.py:167
+    def erfc_(self) -> Tensor: ...  # ops/table.py:167
     def erfinv(self) -> Any: ...  # ops/special.py:38
     def exp(self) -> Tensor: ...  # ops/table.py:113
     def exp2(self) -> Tensor: ...  # ops/table.py:114
@@ -237,8 +237,8 @@ class TensorMethods:
     def exponential_(self, lambd: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:282
     def fill_(self, value: Any) -> Tensor: ...  # ops/elementwise.py:152
     def fill_diagonal_(self, fill_value: Any, wrap: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:319
-    def fix(self) -> Tensor: ...  # ops/table.py:166
-    def fix_(self) -> Tensor: ...  # ops/table.py:166
+    def fix(self) -> Tensor: ...  # ops/table.py:175
+    def fix_(self) -> Tensor: ...  # ops/table.py:175
     def flatten(self, start_dim: builtins.int = ..., end_dim: builtins.int = ...) -> Tensor: ...  # ops/shape.py:107
     def flip(self, *dims: Any) -> Tensor: ...  # ops/shape.py:258
     def fliplr(self) -> Any: ...  # ops/shape.py:323
@@ -246,8 +246,8 @@ class TensorMethods:
     def float(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def float_power(self, exponent: Any) -> Any: ...  # ops/elementwise.py:285
     def float_power_(self, exponent: Any) -> Any: ...  # ops/elementwise.py:285
-    def floor(self) -> Tensor: ...  # ops/table.py:163
-    def floor_(self) -> Tensor: ...  # ops/table.py:163
+    def floor(self) -> Tensor: ...  # ops/table.py:172
+    def floor_(self) -> Tensor: ...  # ops/table.py:172
     def floor_divide(self, other: Any) -> Tensor: ...  # ops/table.py:65
     def floor_divide_(self, other: Any) -> Tensor: ...  # ops/table.py:65
     def fmax(self, other: Any) -> Tensor: ...  # ops/table.py:90
@@ -260,24 +260,24 @@ class TensorMethods:
     def frac_(self) -> Any: ...  # ops/elementwise.py:287
     def frexp(self) -> Parts: ...  # ops/elementwise.py:215
     def gather(self, dim: builtins.int, index: Tensor, *, sparse_grad: builtins.bool = ...) -> Tensor: ...  # ops/index.py:136
-    def gcd(self, other: Any) -> Tensor: ...  # ops/table.py:391
-    def gcd_(self, other: Any) -> Tensor: ...  # ops/table.py:391
-    def ge(self, other: Any) -> Tensor: ...  # ops/table.py:376
-    def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:376
+    def gcd(self, other: Any) -> Tensor: ...  # ops/table.py:400
+    def gcd_(self, other: Any) -> Tensor: ...  # ops/table.py:400
+    def ge(self, other: Any) -> Tensor: ...  # ops/table.py:385
+    def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:385
     def geometric_(self, p: builtins.float, *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:300
     def geqrf(self) -> Geqrf: ...  # ops/linalg/older.py:152
     def ger(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:103
     def get_device(self) -> Any: ...  # ops/legacy.py:219
-    def greater(self, other: Any) -> Tensor: ...  # ops/table.py:374
-    def greater_(self, other: Any) -> Tensor: ...  # ops/table.py:374
-    def greater_equal(self, other: Any) -> Tensor: ...  # ops/table.py:376
-    def greater_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:376
-    def gt(self, other: Any) -> Tensor: ...  # ops/table.py:374
-    def gt_(self, other: Any) -> Tensor: ...  # ops/table.py:374
+    def greater(self, other: Any) -> Tensor: ...  # ops/table.py:383
+    def greater_(self, other: Any) -> Tensor: ...  # ops/table.py:383
+    def greater_equal(self, other: Any) -> Tensor: ...  # ops/table.py:385
+    def greater_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:385
+    def gt(self, other: Any) -> Tensor: ...  # ops/table.py:383
+    def gt_(self, other: Any) -> Tensor: ...  # ops/table.py:383
     def half(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def hardshrink(self, lambd: builtins.float = ...) -> Tensor: ...  # ops/activation.py:146
-    def heaviside(self, other: Any) -> Tensor: ...  # ops/table.py:174
-    def heaviside_(self, other: Any) -> Tensor: ...  # ops/table.py:174
+    def heaviside(self, other: Any) -> Tensor: ...  # ops/table.py:183
+    def heaviside_(self, other: Any) -> Tensor: ...  # ops/table.py:183
     def histc(self, bins: builtins.int = ..., min: builtins.float = ..., max: builtins.float = ...) -> Tensor: ...  # ops/histogram.py:50
     def histogram(self, bins: Any, *, range: Any = ..., weight: Tensor | None = ..., density: builtins.bool = ...) -> Histogram: ...  # ops/histogram.py:78
     def hsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
@@ -341,9 +341,9 @@ class TensorMethods:
     @property
     def is_xpu(self) -> Tensor: ...  # ops/legacy.py:249
     def isclose(self, other: Any, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> Tensor: ...  # ops/compare.py:42
-    def isfinite(self) -> Tensor: ...  # ops/table.py:387
-    def isinf(self) -> Tensor: ...  # ops/table.py:386
-    def isnan(self) -> Tensor: ...  # ops/table.py:385
+    def isfinite(self) -> Tensor: ...  # ops/table.py:396
+    def isinf(self) -> Tensor: ...  # ops/table.py:395
+    def isnan(self) -> Tensor: ...  # ops/table.py:394
     def isneginf(self) -> Any: ...  # ops/compare.py:22
     def isposinf(self) -> Any: ...  # ops/compare.py:21
     def isreal(self) -> Tensor: ...  # ops/elementwise.py:243
@@ -353,18 +353,18 @@ class TensorMethods:
     def kthvalue(self, k: builtins.int, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> ValuesIndices: ...  # ops/statistics.py:88
     @property
     def layout(self) -> Tensor: ...  # ops/legacy.py:244
-    def lcm(self, other: Any) -> Tensor: ...  # ops/table.py:392
-    def lcm_(self, other: Any) -> Tensor: ...  # ops/table.py:392
+    def lcm(self, other: Any) -> Tensor: ...  # ops/table.py:401
+    def lcm_(self, other: Any) -> Tensor: ...  # ops/table.py:401
     def ldexp(self, other: Any) -> Tensor: ...  # ops/elementwise.py:230
     def ldexp_(self, other: Any) -> Tensor: ...  # ops/elementwise.py:230
-    def le(self, other: Any) -> Tensor: ...  # ops/table.py:375
-    def le_(self, other: Any) -> Tensor: ...  # ops/table.py:375
+    def le(self, other: Any) -> Tensor: ...  # ops/table.py:384
+    def le_(self, other: Any) -> Tensor: ...  # ops/table.py:384
     def lerp(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:172
     def lerp_(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:172
-    def less(self, other: Any) -> Tensor: ...  # ops/table.py:373
-    def less_(self, other: Any) -> Tensor: ...  # ops/table.py:373
-    def less_equal(self, other: Any) -> Tensor: ...  # ops/table.py:375
-    def less_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:375
+    def less(self, other: Any) -> Tensor: ...  # ops/table.py:382
+    def less_(self, other: Any) -> Tensor: ...  # ops/table.py:382
+    def less_equal(self, other: Any) -> Tensor: ...  # ops/table.py:384
+    def less_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:384
     def lgamma(self) -> Any: ...  # ops/special.py:29
     def log(self) -> Tensor: ...  # ops/table.py:116
     def log10(self) -> Tensor: ...  # ops/table.py:118
@@ -382,20 +382,20 @@ class TensorMethods:
     def logaddexp_(self, other: Any) -> Tensor: ...  # ops/table.py:108
     def logcumsumexp(self, dim: Any) -> Any: ...  # ops/reduce.py:327
     def logdet(self) -> Tensor: ...  # ops/linalg/older.py:71
-    def logical_and(self, other: Any) -> Tensor: ...  # ops/table.py:377
-    def logical_and_(self, other: Any) -> Tensor: ...  # ops/table.py:377
-    def logical_not(self) -> Tensor: ...  # ops/table.py:380
-    def logical_not_(self) -> Tensor: ...  # ops/table.py:380
-    def logical_or(self, other: Any) -> Tensor: ...  # ops/table.py:378
-    def logical_or_(self, other: Any) -> Tensor: ...  # ops/table.py:378
-    def logical_xor(self, other: Any) -> Tensor: ...  # ops/table.py:379
-    def logical_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:379
+    def logical_and(self, other: Any) -> Tensor: ...  # ops/table.py:386
+    def logical_and_(self, other: Any) -> Tensor: ...  # ops/table.py:386
+    def logical_not(self) -> Tensor: ...  # ops/table.py:389
+    def logical_not_(self) -> Tensor: ...  # ops/table.py:389
+    def logical_or(self, other: Any) -> Tensor: ...  # ops/table.py:387
+    def logical_or_(self, other: Any) -> Tensor: ...  # ops/table.py:387
+    def logical_xor(self, other: Any) -> Tensor: ...  # ops/table.py:388
+    def logical_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:388
     def logit(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:201
     def logit_(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:201
     def logsumexp(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:136
     def long(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
-    def lt(self, other: Any) -> Tensor: ...  # ops/table.py:373
-    def lt_(self, other: Any) -> Tensor: ...  # ops/table.py:373
+    def lt(self, other: Any) -> Tensor: ...  # ops/table.py:382
+    def lt_(self, other: Any) -> Tensor: ...  # ops/table.py:382
     def lu(self, pivot: builtins.bool = ..., get_infos: builtins.bool = ...) -> Any: ...  # ops/linalg/older.py:131
     def lu_solve(self, LU_data: Tensor, LU_pivots: Tensor) -> Tensor: ...  # ops/linalg/older.py:138
     @property
@@ -444,8 +444,8 @@ class TensorMethods:
     @property
     def nbytes(self) -> builtins.int: ...  # ops/__init__.py:165
     def ndimension(self) -> Any: ...  # ops/legacy.py:194
-    def ne(self, other: Any) -> Tensor: ...  # ops/table.py:372
-    def ne_(self, other: Any) -> Tensor: ...  # ops/table.py:372
+    def ne(self, other: Any) -> Tensor: ...  # ops/table.py:381
+    def ne_(self, other: Any) -> Tensor: ...  # ops/table.py:381
     def neg(self) -> Tensor: ...  # ops/table.py:54
     def neg_(self) -> Tensor: ...  # ops/table.py:54
     def negative(self) -> Tensor: ...  # ops/table.py:54
@@ -457,14 +457,14 @@ class TensorMethods:
     def new_ones(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:173
     def new_tensor(self, data: Any, *, dtype: Any = ...) -> Tensor: ...  # ops/create.py:155
     def new_zeros(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:167
-    def nextafter(self, other: Any) -> Tensor: ...  # ops/table.py:393
-    def nextafter_(self, other: Any) -> Tensor: ...  # ops/table.py:393
+    def nextafter(self, other: Any) -> Tensor: ...  # ops/table.py:402
+    def nextafter_(self, other: Any) -> Tensor: ...  # ops/table.py:402
     def nonzero(self, *, as_tuple: builtins.bool = ...) -> Any: ...  # ops/index.py:290
     def nonzero_static(self, *, size: builtins.int, fill_value: builtins.int = ...) -> Tensor: ...  # ops/scattering.py:284
     def norm(self, p: Any = ..., dim: Dim = ..., keepdim: builtins.bool = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:256
     def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:268
-    def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:372
-    def not_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:372
+    def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:381
+    def not_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:381
     def numel(self) -> builtins.int: ...  # ops/convert.py:135
     def orgqr(self, input2: Any) -> Any: ...  # ops/linalg/older.py:67
     def ormqr(self, tau: Tensor, other: Tensor, left: builtins.bool = ..., transpose: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:162
@@ -531,7 +531,7 @@ class TensorMethods:
     def sigmoid_(self) -> Tensor: ...  # ops/table.py:150
     def sign(self) -> Tensor: ...  # ops/elementwise.py:33
     def sign_(self) -> Tensor: ...  # ops/elementwise.py:33
-    def signbit(self) -> Tensor: ...  # ops/table.py:388
+    def signbit(self) -> Tensor: ...  # ops/table.py:397
     def sin(self) -> Tensor: ...  # ops/table.py:124
     def sin_(self) -> Tensor: ...  # ops/table.py:124
     def sinc(self) -> Tensor: ...  # ops/table.py:132
@@ -590,8 +590,8 @@ class TensorMethods:
     def triu_(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:83
     def true_divide(self, other: Any) -> Any: ...  # ops/elementwise.py:281
     def true_divide_(self, other: Any) -> Any: ...  # ops/elementwise.py:281
-    def trunc(self) -> Tensor: ...  # ops/table.py:166
-    def trunc_(self) -> Tensor: ...  # ops/table.py:166
+    def trunc(self) -> Tensor: ...  # ops/table.py:175
+    def trunc_(self) -> Tensor: ...  # ops/table.py:175
     def type(self, dtype: Any = ..., non_blocking: builtins.bool = ...) -> Any: ...  # ops/legacy.py:50
     def type_as(self, other: Tensor) -> Tensor: ...  # ops/convert.py:120
     def unbind(self, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:149

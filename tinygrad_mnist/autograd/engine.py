@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import supplied, writes
+from tinygrad_mnist.autograd.ends import WAITING, reached_by
 from tinygrad_mnist.autograd.floats import silent
 from tinygrad_mnist.autograd.gradients import accumulate, run_hooks
 from tinygrad_mnist.autograd.graph import AnyNode, Hooks, Leaf, Node, leading_to
@@ -69,6 +70,8 @@ def walk(
             saved = check_saved(node)
         frame = as_tensors(node, saved, tape, attached=record) if on_tensors else saved
         op = node.op
+        if op.common:
+            frame = op.with_common(g, frame)
         rules = op.rules if op.variadic is None else op.rules * len(parents)
         i = -1
         for parent in parents:
@@ -142,6 +145,21 @@ def backward(
     >>> x.grad
     tensor(6.)
     """
+    if not WAITING:
+        _backward(tensors, grad_tensors, retain_graph, create_graph, inputs)
+        return
+    roots = as_tuple(tensors)
+    reached = reached_by(roots)  # first: backward frees the graph
+    alone = roots[0] if len(roots) == 1 else roots
+    _backward(alone, grad_tensors, retain_graph, create_graph, inputs)
+    for end in reached:
+        end.gradients_complete()
+
+
+def _backward(
+    tensors: Any, grad_tensors: Any, retain_graph: bool | None, create_graph: bool, inputs: Any
+) -> None:
+    """Walk back, by the steps that a follower has learnt or by the engine's own loop."""
     if MODES and type(tensors) is Tensor and grad_tensors is inputs is None and not create_graph:
         follower = current().follower
         if follower is not None and follower.backward_ahead(tensors, retain_graph):

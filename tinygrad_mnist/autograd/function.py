@@ -27,7 +27,7 @@ Rule = Callable[[Any, Sequence[Any], tuple[int, ...], int], Any]
 class FunctionCtx:
     """The link from forward to backward, one for each call; your own attributes are kept too."""
 
-    view, variadic, again = False, None, False
+    view, variadic, again, common = False, None, False, ()
 
     def __init__(self, function: type[Function], args: Sequence[Any]) -> None:
         self.name = function.__name__
@@ -256,7 +256,7 @@ class Parts:
 class _Part:
     """The op that picks one output out of the tuple of results."""
 
-    view, variadic, again, residual, params = False, None, False, (), ("results",)
+    view, variadic, again, residual, common, params = False, None, False, (), (), ("results",)
 
     def __init__(self, name: str, output: int) -> None:
         self.name = name

@@ -63,6 +63,7 @@ class Op:
         rules: dict[str, Rule | None],
         residual: dict[str, Rule] | None = None,
         *,
+        common: dict[str, Rule] | None = None,
         view: bool = False,
         draws: bool = False,
         again: bool = False,
@@ -75,7 +76,7 @@ class Op:
         self.row = kernel.__name__  # the name in the table
         self.called = called
         self.name = called or self.row  # the public name: messages, grad_fn, print(step)
-        self.residual = dict(residual or {})
+        self.residual, self.common = dict(residual or {}), dict(common or {})
         self.params, self.keywords, self.variadic = _signature(kernel, list(rules))
         self.defaults = {k: v for k, v in defaults(kernel).items() if k in self.keywords}
         # A ufunc that gives bools for any dtypes (comparisons, logic) needs no common dtype first.
@@ -88,8 +89,10 @@ class Op:
             if rule is not None
         }
         self._check(rules)
-        self._saved_index = {p: i for i, p in enumerate((*self.params, "y", *self.residual))}
+        words = (*self.params, "y", *self.residual, *self.common)
+        self._saved_index = {p: i for i, p in enumerate(words)}
         self.rules: tuple[Bound | None, ...] = tuple(self._bind(p, rules) for p in self.params)
+        self._common = [self._bound(definition) for definition in self.common.values()]
         self.constants = [i for i, rule in enumerate(self.rules) if rule is None]
         self.selectors = SavedSelectors(self)
 
@@ -112,11 +115,16 @@ class Op:
                     "the incoming gradient"
                 )
             self._check_words(
-                f"rule for {name!r}", words or (), (*reserved, *arguments, *self.residual)
-            )
+                f"rule for {name!r}", words or (),
+                (*reserved, *arguments, *self.residual, *self.common),
+            )  # fmt: skip
         for name, definition in self.residual.items():
             words = self._parameters(f"definition of {name!r}", definition)
             self._check_words(f"definition of {name!r}", words, arguments)
+        for name, definition in self.common.items():
+            words = self._parameters(f"definition of {name!r}", definition)
+            allowed = ("g", "y", *arguments, *self.residual)
+            self._check_words(f"definition of {name!r}", words, allowed)
 
     def _check_words(self, what: str, words: Sequence[str], allowed: Sequence[str]) -> None:
         for word in words:
@@ -133,11 +141,13 @@ class Op:
         return all_names(rule)
 
     def _bind(self, param: str, rules: dict[str, Rule | None]) -> Bound | None:
-        """Make of a rule a function of (g, saved, shape of the input, index of the input)."""
+        """Return the rule for an input, bound; None if it has none."""
         rule = rules.get(param)
-        if rule is None:
-            return None
-        names = self._rule_parameters[param][1:]
+        return None if rule is None else self._bound(rule)
+
+    def _bound(self, rule: Rule) -> Bound:
+        """Make of a rule a function of (g, saved, shape of the input, index of the input)."""
+        names = all_names(rule)[1:]
         indices = [self._saved_index.get(name, -1) for name in names]
         match indices if -1 not in indices else None:
             case []:
@@ -172,6 +182,8 @@ class Op:
         pairs = zip(self.params, needed, strict=False)
         parameters = (self._rule_parameters.get(param, ()) for param, need in pairs if need)
         names = set().union(*parameters)
+        for definition in self.common.values():
+            names.update(all_names(definition))
         for residual in names.intersection(self.residual):
             names.update(all_names(self.residual[residual]))
         flags = [n in names for n in (*self.params, "y", *self.residual)]
@@ -185,6 +197,11 @@ class Op:
                 yield None
             else:
                 yield definition(*(values[word] for word in all_names(definition)))
+
+    def with_common(self, g: Any, saved: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return `saved` with the values that the rules of one visit share, before the settings."""
+        values = (rule(g, saved, (), 0) for rule in self._common)
+        return (*saved[:-1], *values, saved[-1])
 
     def explain(self, error: Exception, args: Sequence[Any], kw: dict[str, Any]) -> Exception:
         """Return the same failure with the op's name and arguments in its message."""

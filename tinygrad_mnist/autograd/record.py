@@ -355,6 +355,7 @@ def special(op: Op, args: tuple[Any, ...], kw: dict[str, Any]) -> Tensor:
 def op(
     kernel: Kernel,
     residual: dict[str, Rule] | None = None,
+    common: dict[str, Rule] | None = None,
     view: bool = False,
     draws: bool = False,
     again: bool = False,
@@ -368,7 +369,8 @@ def op(
     index of one of the kernel's `*args`, or any argument of the kernel. The parameter list is the
     list of saved values. Keyword-only arguments of the kernel are settings; positional ones are
     arrays (or numbers). A kernel with `residual` returns (output, residuals...); each residual
-    comes with its definition in terms of the inputs, for derivatives of higher order. `view` means
+    comes with its definition in terms of the inputs, for derivatives of higher order. A value that
+    several rules need is defined in `common`, as a rule, and computed once per visit. `view` means
     that the output may share memory with the input; `draws`, that the kernel draws random numbers,
     so every call gives another answer; `again`, that an output which was written in place is
     computed again for backward: PyTorch does not save that output at all; `called`, the public
@@ -376,7 +378,8 @@ def op(
 
     The op takes and returns ndarrays, or, as soon as one argument is a Tensor, Tensors.
     """
-    declared = Op(kernel, rules, residual, view=view, draws=draws, again=again, called=called)
+    how: dict[str, Any] = {"view": view, "draws": draws, "again": again, "called": called}
+    declared = Op(kernel, rules, residual, common=common, **how)
     call = recorder(declared)(declared)
     call.op = declared  # type: ignore[attr-defined]
     return call

@@ -61,6 +61,7 @@ def examine_machine() -> dict[str, Any]:
             for count, seconds in steps.items()
         )
         + " (mlp-128, a batch)",
+        "mpi": mpi(),
         "load": load_average(),
         "advice": advice(pool, steps),
     }
@@ -96,6 +97,23 @@ def load_average() -> str:
     if not hasattr(os, "getloadavg"):
         return "unknown to this system"
     return f"{os.getloadavg()[0]:.1f} processes on {os.cpu_count()} cores in the last minute"
+
+
+def mpi() -> str:
+    """Return which MPI library the ranks of `mpiexec` would speak through, and which mpiexec."""
+    from tinygrad_mnist.distributed.errors import DistBackendError
+    from tinygrad_mnist.distributed.group import INSTALL, find_mpiexec, library_version, load_mpi
+
+    try:
+        import mpi4py
+    except ImportError:
+        return f"none: {INSTALL} for training on several processes"
+    mpi4py.rc.initialize = False  # this process is to speak to nobody
+    try:
+        library = library_version(load_mpi())
+    except DistBackendError as error:
+        return str(error)
+    return f"{library}, mpi4py {mpi4py.__version__}, mpiexec: {find_mpiexec() or 'none'}"
 
 
 def thread_pool() -> dict[str, Any]:

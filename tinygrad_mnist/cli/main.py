@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from tinygrad_mnist import __version__, start
+from tinygrad_mnist.cli import ranks
 from tinygrad_mnist.cli.output import hushed, open_streams, outlive_reader
 
 COMMANDS = (
-    "train", "evaluate", "predict", "report", "compare", "models", "data", "doctor", "export",
-    "inspect", "completion",
+    "train", "sweep", "evaluate", "predict", "report", "compare", "models", "data", "doctor",
+    "export", "inspect", "completion",
 )  # fmt: skip
 
 STOPPED = 130  # the exit code that a shell reports after Ctrl-C
@@ -81,7 +82,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str] | None) -> int:
     open_streams()
     try:
-        with outlive_reader():
+        with outlive_reader(), ranks.quiet():
+            if not ranks.has_part(list(sys.argv[1:] if argv is None else argv)):
+                return 0
             args = parser().parse_args(argv)
             _check_names(args)
             with hushed() if getattr(args, "quiet", False) else contextlib.nullcontext():
@@ -106,13 +109,18 @@ def _check_names(args: argparse.Namespace) -> None:
 def _code(error: Exception) -> int | None:
     """Return the exit code of an error whose message is meant for the user, None for any other."""
     from tinygrad_mnist.data import DataError
+    from tinygrad_mnist.distributed import DistError
     from tinygrad_mnist.models import RecipeError
     from tinygrad_mnist.serialize import FormatError
     from tinygrad_mnist.train import Diverged
+    from tinygrad_mnist.train.journal import SweepError
 
     if isinstance(error, Diverged):
         return 1
-    expected = UsageError, DataError, RecipeError, FormatError, OSError, MemoryError
+    expected = (
+        UsageError, DataError, RecipeError, FormatError, SweepError, DistError,
+        OSError, MemoryError,
+    )  # fmt: skip
     return 2 if isinstance(error, expected) else None
 
 
@@ -127,5 +135,7 @@ def words(error: Exception) -> str:
 
 def complain(message: str, code: int) -> int:
     """Print an error on one line of standard error; return the exit code."""
-    print(f"tinygrad-mnist: {' '.join(message.split())}", file=sys.stderr)
+    line = f"tinygrad-mnist: {' '.join(message.split())}"
+    if ranks.speaks(line, code):
+        print(line, file=sys.stderr)
     return code

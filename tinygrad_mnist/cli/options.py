@@ -37,11 +37,11 @@ def add_quiet(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load_data(named: str | None) -> Mnist:
+def load_data(named: str | None, stream: bool | None = None) -> Mnist:
     """Load the data that --data names; print which it is and, when not MNIST, why."""
     from tinygrad_mnist.data import load_mnist
 
-    data = load_mnist(named)
+    data = load_mnist(named, stream=stream)
     where, _, why = data.source.partition("; ")
     if data.name == "mnist-5k-embedded":
         where = "in the package"
@@ -126,6 +126,16 @@ def describe_model(path: Path, saved: Saved) -> None:
         epochs = f"{saved.training['epoch']} of {saved.recipe.epochs} epochs"
         what += f"; a checkpoint of {run}, after {epochs}"
     say("model", f"{path}: {what}")
+
+
+def describe_recipe(recipe: Recipe) -> str:
+    """Return a recipe in a line."""
+    batch = "full batch" if recipe.batch_size is None else f"batch {recipe.batch_size}"
+    network = "-".join(map(str, recipe.layers))
+    return (
+        f"{recipe.name}: {network}, {recipe.optimizer}, learning rate {recipe.lr:g}, {batch}, "
+        f"{recipe.epochs} epochs, seed {recipe.seed}"
+    )
 
 
 def hidden_sizes(text: str) -> tuple[int, ...]:

@@ -11,20 +11,19 @@ import importlib
 import json
 import os
 import shlex
-import signal
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tinygrad_mnist.cli import ranks
 from tinygrad_mnist.cli.folder import (
     BEST,
     CHECKPOINT,
     MODEL,
     RECORD,
     REPORT,
-    Claim,
     check_free,
     claim,
     claim_new,
@@ -35,13 +34,15 @@ from tinygrad_mnist.cli.options import (
     add_data,
     add_quiet,
     batch_size,
+    describe_recipe,
     hidden_sizes,
     load_data,
     recipe_of,
 )
+from tinygrad_mnist.cli.stop import Stop
 
 if TYPE_CHECKING:
-    from tinygrad_mnist.models import Recipe
+    from tinygrad_mnist.cli.folder import Claim
     from tinygrad_mnist.train import Evaluation, Trainer
 
 HELP = "train a recipe, for example mlp-128"
@@ -54,6 +55,10 @@ OVERRIDES: dict[str, dict[str, Any]] = {
     "batch_size": {"type": batch_size, "help": "images per step, or 'full' for all of them"},
     "lr": {"type": float, "help": "learning rate"},
     "hidden": {"type": hidden_sizes, "help": "sizes of the hidden layers, like 256,128"},
+    "optimizer": {"help": "SGD or Adam"},
+    "momentum": {"type": float, "help": "of SGD"},
+    "weight_decay": {"type": float, "help": "how much weights shrink in a step, times lr"},
+    "dropout": {"type": float, "help": "the share of inputs of a layer that a step leaves out"},
     "digit": {"type": int, "help": "the digit that the neuron tells from the others"},
 }
 _UNSET = object()
@@ -69,7 +74,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         overrides.add_argument(flag, dest=field, default=_UNSET, metavar=metavar, **how)
     add_data(parser)
     parser.add_argument(
+        "--stream",
+        action="store_true",
+        help="leave the images in their files (IDX, .npy, shards); the default for large ones",
+    )
+    parser.add_argument(
+        "--window",
+        metavar="N",
+        type=int,
+        help="stream, and shuffle N images together, which come from runs of the file",
+    )
+    parser.add_argument(
         "--eager", action="store_true", help="do not compile the step: slower, the same bits"
+    )
+    parser.add_argument(
+        "--ensemble",
+        metavar="K",
+        type=int,
+        help="train K seeds, from --seed on, in one program: a folder each, as of single runs",
     )
     parser.add_argument(
         "--threads",
@@ -96,6 +118,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train and test; write the model, the record, the plots and the report."""
+    if args.ensemble is not None:
+        from tinygrad_mnist.cli import ensemble
+
+        return ensemble.run(args, overrides(args), finish)
     if args.keep < 0:
         raise UsageError(f"--keep must be at least 0, not {args.keep}")
     cores = os.cpu_count() or 1
@@ -112,7 +138,7 @@ def run(args: argparse.Namespace) -> int:
 class Work(NamedTuple):
     """A run to do: its folder, claimed; its trainer; and --data as the user named it."""
 
-    claim: Claim
+    claim: Claim | ranks.NoClaim
     trainer: Trainer
     data_option: str | None
 
@@ -127,38 +153,50 @@ def _run(work: Work, args: argparse.Namespace) -> int:
     from tinygrad_mnist.train import Diverged
 
     out, trainer = work.out, work.trainer
-    say("recipe", _describe(trainer.recipe))
+    say("recipe", describe_recipe(trainer.recipe))
+    if trainer.ranks.size > 1:
+        say("ranks", ranks.describe(trainer.recipe.batch_size))
+    if (window := getattr(trainer, "window", None)) is not None:
+        say("order", f"shuffled in windows of {window:,} images")
     try:
         signal_number = _train(work, args)
     except Diverged:  # a resumed run would diverge again
-        (out / CHECKPOINT).unlink()
+        if ranks.is_first():
+            (out / CHECKPOINT).unlink()
         raise
     if signal_number is not None:
         where = f"epoch {trainer.epoch + 1}, step {trainer.batch} of {trainer.steps_per_epoch}"
         file = sys.stderr if args.quiet else sys.stdout
-        print(f"stopped in {where}; all of it is in {out / CHECKPOINT}", file=file)
-        print(f"continue with: tinygrad-mnist train --resume {shlex.quote(str(out))}", file=file)
+        if ranks.is_first():
+            print(f"stopped in {where}; all of it is in {out / CHECKPOINT}", file=file)
+            command = f"tinygrad-mnist train --resume {shlex.quote(str(out))}"
+            print(f"continue with: {command}", file=file)
         return 128 + signal_number  # the exit code that a shell reports after this signal
-    _finish(work)
+    if ranks.is_first():
+        finish(trainer, out, work.data_option)
     return 0
 
 
 def _new(args: argparse.Namespace) -> Work:
-    from tinygrad_mnist.train import Trainer
+    from tinygrad_mnist.train import trainer_for
 
     if args.recipe is None:
         raise UsageError("train what? name a recipe; `tinygrad-mnist models` lists them")
-    recipe = recipe_of(args.recipe).replace(**_overrides(args))
+    recipe = recipe_of(args.recipe).replace(**overrides(args))
     if args.digit is not _UNSET and recipe_of(args.recipe).digit is None:
         raise UsageError(f"--digit is for recipes with one output; {recipe.name} tells all ten")
     if args.overwrite and not args.out:
         raise UsageError("--overwrite is for --out: without it, each run has a new folder")
     option = args.data if args.data in (None, "embedded") else os.path.abspath(args.data)
-    claimed = claim(Path(args.out)) if args.out else claim_new(Path("runs") / recipe.name)
+    claimed = ranks.of_first(
+        lambda: claim(Path(args.out)) if args.out else claim_new(Path("runs") / recipe.name)
+    )
     try:
-        if not args.overwrite:
+        if not args.overwrite and ranks.is_first():
             check_free(claimed.folder)
-        return Work(claimed, Trainer(recipe, load_data(option), eager=args.eager), option)
+        data = ranks.first_alone(lambda: load_data(option, _stream(args)))
+        trainer = trainer_for(recipe, data, args.eager, window=args.window)
+        return Work(claimed, trainer, option)
     except BaseException:
         claimed.release()
         raise
@@ -167,71 +205,48 @@ def _new(args: argparse.Namespace) -> Work:
 def _resumed(args: argparse.Namespace) -> Work:
     from tinygrad_mnist.train import load_model, resume
 
-    if args.recipe is not None or _overrides(args):
+    if args.recipe is not None or overrides(args) or args.window is not None:
         raise UsageError("--resume continues a run as it was begun: leave out recipe and its flags")
-    path = Path(args.resume)
+    path = _checkpoint(Path(args.resume)) if ranks.is_first() else Path(args.resume)
+    out = Path(args.out) if args.out else path.parent
+    claimed = ranks.of_first(lambda: claim(out))
+    try:
+        saved = load_model(ranks.file_of_first(path))
+        if saved.training is None:
+            raise UsageError(f"{path}: its training is complete; there is nothing to resume")
+        is_its_own = path.parent.resolve() == out.resolve() and path.name == CHECKPOINT
+        if is_its_own:
+            args.overwrite = False  # it continues with the existing files
+        elif not args.overwrite and ranks.is_first():
+            check_free(out)
+        option = args.data if args.data is not None else saved.data.get("given")
+        stream = _stream(args) or saved.training.get("window") is not None or None
+        data = ranks.first_alone(lambda: load_data(option, stream))
+        return Work(claimed, resume(saved, data, eager=args.eager), option)
+    except BaseException:
+        claimed.release()
+        raise
+
+
+def _checkpoint(path: Path) -> Path:
+    """Return the checkpoint that `path` stands for. Raises UsageError where there is none."""
     if path.is_dir():
         if (path / MODEL).exists() and not (path / CHECKPOINT).exists():
             raise UsageError(f"{path}: its training is complete; there is nothing to resume")
         path = path / CHECKPOINT
     if not path.exists():
         raise UsageError(f"{path}: No such file or directory: there is no checkpoint to resume")
-    out = Path(args.out) if args.out else path.parent
-    claimed = claim(out)
-    try:
-        saved = load_model(path)
-        if saved.training is None:
-            raise UsageError(f"{path}: its training is complete; there is nothing to resume")
-        is_its_own = path.parent.resolve() == out.resolve() and path.name == CHECKPOINT
-        if is_its_own:
-            args.overwrite = False  # it continues with the existing files
-        elif not args.overwrite:
-            check_free(out)
-        option = args.data if args.data is not None else saved.data.get("given")
-        return Work(claimed, resume(saved, load_data(option), eager=args.eager), option)
-    except BaseException:
-        claimed.release()
-        raise
+    return path
 
 
-def _overrides(args: argparse.Namespace) -> dict[str, Any]:
+def _stream(args: argparse.Namespace) -> bool | None:
+    """Return whether to stream; None where the size of the data decides."""
+    return True if args.stream or args.window is not None else None
+
+
+def overrides(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the fields of the recipe that flags change, with their values."""
     return {field: value for field in OVERRIDES if (value := getattr(args, field)) is not _UNSET}
-
-
-def _describe(recipe: Recipe) -> str:
-    batch = "full batch" if recipe.batch_size is None else f"batch {recipe.batch_size}"
-    network = "-".join(map(str, recipe.layers))
-    return (
-        f"{recipe.name}: {network}, {recipe.optimizer}, learning rate {recipe.lr:g}, {batch}, "
-        f"{recipe.epochs} epochs, seed {recipe.seed}"
-    )
-
-
-class _Stop:
-    """Stop after the present step on Ctrl-C, SIGTERM or SIGHUP; on a second one, at once."""
-
-    def __init__(self) -> None:
-        self.asked: int | None = None
-
-    def __enter__(self) -> _Stop:
-        names = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
-        numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
-        ignored = signal.SIG_IGN  # ignored, as under nohup: leave it so
-        self.before = {
-            number: signal.signal(number, self._ask)
-            for number in numbers
-            if signal.getsignal(number) is not ignored
-        }
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        for number, handler in self.before.items():
-            signal.signal(number, handler)
-
-    def _ask(self, number: int, frame: object) -> None:
-        if self.asked is not None:
-            raise KeyboardInterrupt
-        self.asked = number
 
 
 def _train(work: Work, args: argparse.Namespace) -> int | None:
@@ -243,25 +258,27 @@ def _train(work: Work, args: argparse.Namespace) -> int | None:
     keep = args.keep
 
     def save(name: str = CHECKPOINT) -> None:
-        save_model(out / name, trainer, checkpoint=True, data_option=work.data_option)
+        if ranks.is_first():
+            save_model(out / name, trainer, checkpoint=True, data_option=work.data_option)
 
-    with _Stop() as stop:
+    with Stop(trainer.ranks):
         save()  # at once: a folder that cannot be written to should not cost an hour
-        if args.overwrite:  # only once the new run is in the folder
+        if args.overwrite and ranks.is_first():  # only once the new run is in the folder
             for path in results_in(out):
                 path.unlink()
         saved = time.monotonic()
         with progress(trainer) as bar:
             for numbers in trainer.steps():
                 bar.step(numbers)
-                if keep and numbers:
+                if keep and numbers and ranks.is_first():
                     save(f"epoch-{trainer.epoch:04}.pkl")
                     (out / f"epoch-{trainer.epoch - keep:04}.pkl").unlink(missing_ok=True)
                     if _is_best(trainer.history):
                         save(BEST)
-                if stop.asked is not None and trainer.epoch < trainer.recipe.epochs:
+                stopped = trainer.ranks.stop_signal
+                if stopped and trainer.epoch < trainer.recipe.epochs:
                     save()
-                    return stop.asked
+                    return stopped
                 if time.monotonic() - saved > SAVE_SECONDS:
                     save()
                     saved = time.monotonic()
@@ -274,14 +291,13 @@ def _is_best(history: list[dict[str, Any]]) -> bool:
     return bool(last > max(before, default=-1))
 
 
-def _finish(work: Work) -> None:
+def finish(trainer: Trainer, out: Path, data_option: str | None) -> None:
     """Test the model, write all files, and print the result and what to do next."""
     from tinygrad_mnist.cli.evaluate import show_verdict
     from tinygrad_mnist.cli.show import say
     from tinygrad_mnist.files import atomic_write
     from tinygrad_mnist.train import evaluate, run_record, save_model
 
-    out, trainer = work.out, work.trainer
     data = trainer.data
     evaluation = evaluate(trainer.model, trainer.recipe, data.test_images, data.test_labels)
     record = run_record(trainer, evaluation)
@@ -294,7 +310,7 @@ def _finish(work: Work) -> None:
     say("wrote", f"{', '.join(written)} into {out}")
     if REPORT in written:
         say("open", f"{out / REPORT} in a browser, and draw a digit on it")
-    data_flag = f" --data {shlex.quote(work.data_option)}" if work.data_option else ""
+    data_flag = f" --data {shlex.quote(data_option)}" if data_option else ""
     print(f"next    tinygrad-mnist evaluate {shlex.quote(str(out / MODEL))}{data_flag}")
 
 

@@ -4,12 +4,15 @@ Functions take and return NumPy arrays: nothing here uses a Tensor, a module or 
 `embedded/` is made by scripts/make_embedded.py and is not edited by hand.
 """
 
+from tinygrad_mnist.data.digits import Mnist
 from tinygrad_mnist.data.idx import DataError, read_idx, write_idx
 from tinygrad_mnist.data.loader import batches
-from tinygrad_mnist.data.mnist import Mnist, cache_dir, fetch, load_embedded, load_mnist, verify
+from tinygrad_mnist.data.mnist import cache_dir, fetch, load_embedded, load_mnist, verify
+from tinygrad_mnist.data.stored import StoredArray, open_array
 from tinygrad_mnist.data.transforms import as_inputs, normalize, one_hot
 
 __all__ = [
-    "DataError", "Mnist", "as_inputs", "batches", "cache_dir", "fetch", "load_embedded",
-    "load_mnist", "normalize", "one_hot", "read_idx", "verify", "write_idx",
+    "DataError", "Mnist", "StoredArray", "as_inputs", "batches", "cache_dir", "fetch",
+    "load_embedded", "load_mnist", "normalize", "one_hot", "open_array", "read_idx", "verify",
+    "write_idx",
 ]  # fmt: skip

@@ -1,5 +1,7 @@
 """Download a file over HTTP, with every wait bounded: a machine without network must not hang."""
 
+from __future__ import annotations
+
 import queue
 import sys
 import threading
@@ -64,7 +66,7 @@ def _failure(url: str, cause: BaseException | str) -> DataError:
     return DataError(f"{url}: {' '.join(str(reason).split())}")
 
 
-def _open(url: str, seconds: float) -> "HTTPResponse":
+def _open(url: str, seconds: float) -> HTTPResponse:
     """Open `url`, giving up after `seconds` in all.
 
     A socket's timeout bounds neither the look-up of the name nor a host's many addresses tried one
@@ -97,7 +99,7 @@ def _open(url: str, seconds: float) -> "HTTPResponse":
     return answer
 
 
-def _discard(answers: "queue.SimpleQueue[HTTPResponse | Exception]") -> None:
+def _discard(answers: queue.SimpleQueue[HTTPResponse | Exception]) -> None:
     """Close an answer that came too late, from whichever thread sees it first."""
     try:
         late = answers.get_nowait()
@@ -107,7 +109,7 @@ def _discard(answers: "queue.SimpleQueue[HTTPResponse | Exception]") -> None:
         late.close()
 
 
-def _copy(response: "HTTPResponse", target: BinaryIO, url: str, progress: Progress) -> None:
+def _copy(response: HTTPResponse, target: BinaryIO, url: str, progress: Progress) -> None:
     """Copy the body, refusing one that is too long, too slow or cut short."""
     name = url.rsplit("/", 1)[-1]
     total = int(response.headers.get("Content-Length") or 0)

@@ -1,5 +1,7 @@
 """A note of the last failed download, kept for a day, so that nobody offline waits each time."""
 
+from __future__ import annotations
+
 import json
 import time
 from contextlib import suppress
@@ -37,7 +39,7 @@ def recent(folder: Path, mirrors: tuple[str, ...]) -> str | None:
         return None
 
 
-def forget(folder: Path) -> None:
+def forget_failure(folder: Path) -> None:
     """Remove the note."""
     with suppress(OSError):
         (folder / NAME).unlink()

@@ -10,6 +10,8 @@
 Everything is big-endian. Source: "The IDX file format" at http://yann.lecun.com/exdb/mnist/.
 """
 
+from __future__ import annotations
+
 import gzip
 import hashlib
 import math
@@ -88,13 +90,13 @@ def _read_array(
     stream: BinaryIO | gzip.GzipFile, name: str, room: int, max_bytes: int
 ) -> NDArray[Any]:
     """Read header and items; `room` is the most bytes that the stream can hold."""
-    shape, dtype, offset = _read_header(stream, name)
+    shape, dtype, offset = read_header(stream, name)
     declared = math.prod(shape) * dtype.itemsize
-    says = f"its header declares shape {shape} of {dtype.name}, {declared:,} bytes"
+    declares = f"its header declares shape {shape} of {dtype.name}, {declared:,} bytes"
     if declared > room - offset:
-        raise DataError(f"{name}: truncated: {says}, but it holds at most {room - offset:,}")
+        raise DataError(f"{name}: truncated: {declares}, but it holds at most {room - offset:,}")
     if math.prod(max(n, 1) for n in shape) * dtype.itemsize > max_bytes:
-        raise DataError(f"{name}: too large: {says}; the limit is max_bytes={max_bytes:,}")
+        raise DataError(f"{name}: too large: {declares}; the limit is max_bytes={max_bytes:,}")
 
     items = np.empty(declared, np.uint8)
     filled = 0
@@ -102,16 +104,16 @@ def _read_array(
         items[filled : filled + len(chunk)] = np.frombuffer(chunk, np.uint8)
         filled += len(chunk)
     if filled < declared:
-        raise DataError(f"{name}: truncated: {says}, but only {filled:,} follow")
+        raise DataError(f"{name}: truncated: {declares}, but only {filled:,} follow")
     if stream.read(1):  # This reaches the end of a good gzip stream, and so checks its CRC.
-        raise DataError(f"{name}: over-long: {says}, but more follow")
+        raise DataError(f"{name}: over-long: {declares}, but more follow")
     return items.view(dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
 
 
-def _read_header(
+def read_header(
     stream: BinaryIO | gzip.GzipFile, name: str
 ) -> tuple[tuple[int, ...], np.dtype[Any], int]:
-    """Return shape, dtype and number of bytes, after checking the header."""
+    """Return shape, dtype and the number of bytes of the header, after checking the header."""
     start = stream.read(4)
     if not start:
         raise DataError(f"{name}: empty: there is not even a header")
@@ -125,8 +127,8 @@ def _read_header(
         raise DataError(f"{name}: truncated: it stops within the header")
     code, ndim = start[2:]
     if code not in TYPES:
-        known = ", ".join(f"0x{known:02X}" for known in TYPES)
-        raise DataError(f"{name}: not an IDX file: type code 0x{code:02X} is none of {known}")
+        codes = ", ".join(f"0x{each:02X}" for each in TYPES)
+        raise DataError(f"{name}: not an IDX file: type code 0x{code:02X} is none of {codes}")
     if ndim > MAX_DIMS:
         raise DataError(f"{name}: declares {ndim} dimensions; at most {MAX_DIMS} can be read")
     sizes = stream.read(4 * ndim)
@@ -157,8 +159,8 @@ def encode_idx(array: NDArray[Any]) -> tuple[bytes, NDArray[Any]]:
     array = np.asarray(array)
     code = CODES.get(array.dtype.newbyteorder("="))
     if code is None:
-        known = ", ".join(dtype.name for dtype in CODES)
-        raise DataError(f"IDX has no {array.dtype}; cast to one of {known}")
+        names = ", ".join(dtype.name for dtype in CODES)
+        raise DataError(f"IDX has no {array.dtype}; cast to one of {names}")
     if any(n >= 2**32 for n in array.shape):
         raise DataError(f"IDX sizes are below 2**32; the shape is {array.shape}")
     header = struct.pack(f">HBB{array.ndim}I", 0, code, array.ndim, *array.shape)

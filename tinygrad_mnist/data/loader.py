@@ -1,5 +1,7 @@
 """Mini-batches as index arrays, to gather with; `utils.data.DataLoader` yields Tensors."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 import numpy as np

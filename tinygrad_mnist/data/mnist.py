@@ -1,9 +1,12 @@
 """Find MNIST: in a folder that the user names, the cache, a download, or the package."""
 
+from __future__ import annotations
+
 import io
 import os
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mnist.data import failures
+from tinygrad_mnist.data.digits import Mnist, checked_mnist
 from tinygrad_mnist.data.download import (
     CONNECT_SECONDS,
     MAX_DOWNLOAD,
@@ -19,7 +23,9 @@ from tinygrad_mnist.data.download import (
     show_progress,
     tell,
 )
+from tinygrad_mnist.data.folder import is_too_large, stored_arrays
 from tinygrad_mnist.data.idx import DataError, idx_sha256, read_idx, read_stream
+from tinygrad_mnist.data.stored import StoredArray, open_array
 from tinygrad_mnist.files import replacing
 
 SHA256 = {  # of the uncompressed files
@@ -35,34 +41,10 @@ MIRRORS = (
 ENV = "TINYGRAD_MNIST_DATA"
 OFFLINE = "TINYGRAD_MNIST_OFFLINE"
 EMBEDDED: Literal["embedded"] = "embedded"
+CANONICAL_BYTES = 60_000 * 28 * 28  # the largest of the four
 LAYOUTS = ("", "MNIST/raw", "raw")  # the folder itself, and where torchvision puts the files
 
 Array = NDArray[Any]
-
-
-@dataclass(frozen=True, eq=False)
-class Mnist:
-    """Images (N, 28, 28) uint8 with labels (N,) int64 of 0 to 9, for training and for testing.
-
-    `name` is what results quote: "mnist" for the canonical 60,000 + 10,000 images only,
-    "mnist-5k-embedded" for the subset in the package, "custom" for anything else.
-    `source` names in one line where the data came from.
-
-    >>> load_mnist("embedded")
-    Mnist(mnist-5k-embedded, 4,000 train / 1,000 test images, embedded subset: ...)
-    """
-
-    train_images: NDArray[np.uint8]
-    train_labels: NDArray[np.int64]
-    test_images: NDArray[np.uint8]
-    test_labels: NDArray[np.int64]
-    name: str
-    source: str
-
-    def __repr__(self) -> str:
-        """Name, sizes and source; never the pixels."""
-        sizes = f"{len(self.train_labels):,} train / {len(self.test_labels):,} test images"
-        return f"Mnist({self.name}, {sizes}, {self.source})"
 
 
 def load_mnist(
@@ -71,12 +53,15 @@ def load_mnist(
     download: bool = True,
     mirrors: tuple[str, ...] = MIRRORS,
     progress: Progress = show_progress,
+    stream: bool | None = None,
 ) -> Mnist:
     """Load MNIST from the first of: `data`, the cache, the `mirrors`, the subset in the package.
 
-    `data` is a folder with the four IDX files (plain or gzipped, a torchvision root included) or
-    "embedded"; when None, the environment variable TINYGRAD_MNIST_DATA names it. A folder that is
-    named must be good: anything wrong in it raises `DataError`. Otherwise the cache
+    `data` is a folder with the four IDX files (plain or gzipped, a torchvision root included), a
+    folder with `train-images.npy` and so on or with shards of them, or "embedded"; when None, the
+    environment variable TINYGRAD_MNIST_DATA names it. With `stream`, the training images of such a
+    folder stay in their files; by default they do where they would fill half of the memory. A
+    folder that is named must be good: anything wrong in it raises `DataError`. Otherwise the cache
     (`cache_dir()`) is filled by a download, which a line on standard error announces, and when
     that fails the embedded subset is loaded; its `source` gives the reason. No network is
     used when `download` is False, when TINYGRAD_MNIST_OFFLINE is set, or for a day after a
@@ -88,7 +73,9 @@ def load_mnist(
     """
     named = _named_folder(data)
     if isinstance(named, Path):
-        return _load_folder(named, "" if data is not None else f" (named by {ENV})")
+        return _load_folder(named, "" if data is not None else f" (named by {ENV})", stream)
+    if stream:
+        raise DataError("a stream needs files: name their folder, with --data or $" + ENV)
     if named == EMBEDDED:
         return load_embedded()
 
@@ -102,7 +89,7 @@ def load_mnist(
             problems.append(str(error))
     if len(arrays) == len(SHA256):
         files = {name: name for name in SHA256}
-        return _checked(arrays, files, "mnist", "; ".join([source, *problems]))
+        return checked_mnist(arrays, files, "mnist", "; ".join([source, *problems]))
     embedded = load_embedded()
     return replace(embedded, source="; ".join([embedded.source, *problems]))
 
@@ -176,7 +163,7 @@ def fetch(
     if len(arrays) < len(SHA256):
         _download_missing(arrays, mirrors, progress, target)
     if (cache := _cache_dir()) is not None:
-        failures.forget(cache)
+        failures.forget_failure(cache)
     return target
 
 
@@ -189,8 +176,8 @@ def verify(data: str | os.PathLike[str] | None = None) -> dict[str, str]:
     named = _named_folder(data)
     if named == EMBEDDED:
         raise DataError("the embedded subset is no folder of IDX files; nothing can be verified")
-    place, paths = _find(named if isinstance(named, Path) else cache_dir())
-    report = {name: f"{place / name}: missing" for name in SHA256}
+    folder, paths = _find(named if isinstance(named, Path) else cache_dir())
+    report = {name: f"{folder / name}: missing" for name in SHA256}
     for name, path in paths.items():
         try:
             _canonical(read_idx(path), name, str(path))
@@ -222,38 +209,61 @@ def _expanded(named: str | os.PathLike[str]) -> Path:
     return Path(os.path.expanduser(named))
 
 
-def _load_folder(folder: Path, origin: str = "") -> Mnist:
+def _load_folder(folder: Path, origin: str = "", stream: bool | None = None) -> Mnist:
     """Load the folder's digits, or similar images; `source` reports when they are not MNIST's."""
-    place, paths = _find(folder)
+    where, paths = _find(folder)
     if missing := [name for name in SHA256 if name not in paths]:
+        stored = stored_arrays(folder)
+        if stored is not None:
+            return _from_arrays(folder, stored, stream)
         raise DataError(
             f"{folder}{origin}: missing {', '.join(missing)}; looked in it and in its "
-            "MNIST/raw and raw, for names like train-images-idx3-ubyte, .gz or not, and "
-            "train-images.idx3-ubyte"
+            "MNIST/raw and raw, for names like train-images-idx3-ubyte, .gz or not, "
+            "train-images.idx3-ubyte, and train-images.npy"
         )
-    arrays = {name: read_idx(path) for name, path in paths.items()}
+    streamed = is_too_large([*paths.values()]) if stream is None else stream
+    read: Callable[[Path], Any] = open_array if streamed else read_idx
+    arrays = {name: read(path) for name, path in paths.items()}
     files = {name: str(path) for name, path in paths.items()}
-    other = [name for name, array in arrays.items() if idx_sha256(array) != SHA256[name]]
+    source = f"folder: {where}{', streamed' if streamed else ''}"
+    other = [name for name, array in arrays.items() if not _is_canonical(array, name)]
     if not other:
-        return _checked(arrays, files, "mnist", f"folder: {place}")
+        return checked_mnist(arrays, files, "mnist", source)
     which = "all four files" if len(other) == len(SHA256) else ", ".join(other)
-    note = f"folder: {place}, not the canonical MNIST (other SHA-256 of {which})"
-    return _checked(arrays, files, "custom", note)
+    note = f"{source}, not the canonical MNIST (other SHA-256 of {which})"
+    return checked_mnist(arrays, files, "custom", note)
+
+
+def _from_arrays(folder: Path, stored: dict[str, StoredArray], stream: bool | None) -> Mnist:
+    """Return the data of a folder of `.npy` files or of shards, read unless it is streamed."""
+    arrays: dict[str, Any] = dict(stored)
+    files = {name: array.name for name, array in stored.items()}
+    paths = [Path(file.path) for array in stored.values() for file in array.files]
+    source = f"folder: {folder}, streamed"
+    if not (is_too_large(paths) if stream is None else stream):
+        arrays = {name: np.asarray(array) for name, array in stored.items()}
+        source = f"folder: {folder}"
+    return checked_mnist(arrays, files, "custom", source, any_integers=True)
+
+
+def _is_canonical(array: Any, name: str) -> bool:
+    """Tell whether the array is MNIST's; larger ones cannot be, and are not read for it."""
+    return array.nbytes <= CANONICAL_BYTES and idx_sha256(array) == SHA256[name]
 
 
 def _find(folder: Path) -> tuple[Path, dict[str, Path]]:
     """Return the part of the folder with most of the four files, and their paths."""
-    found = {folder / layout: _files_in(folder / layout) for layout in LAYOUTS}
-    place = max(found, key=lambda place: len(found[place]))
-    return place, found[place]
+    parts = {folder / layout: _files_in(folder / layout) for layout in LAYOUTS}
+    best = max(parts, key=lambda part: len(parts[part]))
+    return best, parts[best]
 
 
-def _files_in(place: Path) -> dict[str, Path]:
+def _files_in(folder: Path) -> dict[str, Path]:
     """Return the path of each of the four files that exists, under any of its usual names."""
     paths = {}
     for name in SHA256:
         for stem in (name, name.replace("-idx", ".idx")):
-            for path in (place / f"{stem}.gz", place / stem):  # the plain one wins: it is faster
+            for path in (folder / f"{stem}.gz", folder / stem):  # the plain one wins: it is faster
                 if path.is_file():
                     paths[name] = path
     return paths
@@ -342,40 +352,3 @@ def _canonical(array: Array, name: str, file: str) -> Array:
             f"{digest[:12]}..., not {SHA256[name][:12]}..."
         )
     return array
-
-
-def _checked(arrays: dict[str, Array], files: dict[str, str], name: str, source: str) -> Mnist:
-    """Return the data after checking each pair; errors name the files by `files`."""
-    train = _checked_pair("train", arrays, files)
-    test = _checked_pair("t10k", arrays, files)
-    return Mnist(*train, *test, name=name, source=source)
-
-
-def _checked_pair(
-    part: str, arrays: dict[str, Array], files: dict[str, str]
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Return the images and labels of "train" or "t10k"."""
-    image_name, label_name = f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"
-    images, labels = arrays[image_name], arrays[label_name]
-    image_file, label_file = files[image_name], files[label_name]
-    if images.ndim == 1 and labels.ndim == 3:
-        raise DataError(
-            f"{image_file}: holds labels, and {label_file} holds images: the two are swapped"
-        )
-    if images.dtype != np.uint8 or images.shape[1:] != (28, 28):
-        held = f"{images.dtype} of shape {images.shape}"
-        raise DataError(f"{image_file}: holds {held}; images are uint8 of shape (N, 28, 28)")
-    if labels.dtype != np.uint8 or labels.ndim != 1:
-        held = f"{labels.dtype} of shape {labels.shape}"
-        raise DataError(f"{label_file}: holds {held}; labels are uint8 of shape (N,)")
-    if len(images) == 0:
-        raise DataError(f"{image_file}: holds no images")
-    if len(images) != len(labels):
-        raise DataError(
-            f"{image_file}: holds {len(images):,} images, "
-            f"but {label_file} holds {len(labels):,} labels"
-        )
-    if labels.max() > 9:
-        at = int(np.argmax(labels > 9))
-        raise DataError(f"{label_file}: label {labels[at]} at index {at}; labels are 0 to 9")
-    return images, labels.astype(np.int64)

@@ -1,5 +1,7 @@
 """From stored bytes to the inputs of a model."""
 
+from __future__ import annotations
+
 import math
 from typing import Any
 

@@ -176,7 +176,7 @@ class Walk:
             modes.switch(before)
         if not retain:
             for node in nodes:
-                if node.saved:
+                if node.saved and not node.op.view:  # as the engine does
                     node.saved = None
         self.grads: list[Any] = [None if g is None else g._data for g in self.gradients.values()]
         for node, g in self.gradients.items():

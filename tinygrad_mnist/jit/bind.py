@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import writes
+from tinygrad_mnist.autograd.op import Op
 from tinygrad_mnist.autograd.tensor import Tensor, wrap
 from tinygrad_mnist.jit import liveness, passes
 from tinygrad_mnist.jit.effects import EffectStep, WriteBack
@@ -278,7 +279,7 @@ class Binding:
         for buffer, captured in zip(outs, call.outs, strict=True):
             np.copyto(buffer, captured)
         if takes_out(kernel):
-            return [partial(kernel, *args, **call.kw, out=outs[0])], outs
+            return [partial(kernel, *args, **call.kw, out=results_in(call.op, outs))], outs
         return [partial(copy_results, outs, kernel, args, call.kw)], outs
 
     def _is_constant(self, call: Call) -> bool:
@@ -311,6 +312,11 @@ def copy_results(outs: tuple[Array, ...], kernel: Any, args: Any, kw: Any) -> No
     result = kernel(*args, **kw)
     for out, value in zip(outs, result if isinstance(result, tuple) else (result,), strict=True):
         np.copyto(out, value)
+
+
+def results_in(op: Op, outs: tuple[Array, ...]) -> Any:
+    """Return the `out` of a kernel: one array, or a tuple where the kernel has residuals."""
+    return outs if op.residual else outs[0]
 
 
 def takes_out(kernel: Any) -> bool:

@@ -37,11 +37,17 @@ def live_entries(entries: Sequence[Entry], results: Iterable[int]) -> list[Entry
 
 
 def arrays_written(entries: Sequence[Entry]) -> list[Array]:
-    """Return the arrays that entries write to: targets of writes, parameters of optimizers."""
+    """Return the arrays that entries write to: targets of writes, and what effects change."""
     targets = [entry.target for entry in entries if isinstance(entry, Write)]
-    subjects = [entry.subject for entry in entries if isinstance(entry, Effect)]
-    groups = [group for s in subjects for group in getattr(s, "param_groups", ())]
-    return targets + [p._data for group in groups for p in group["params"]]
+    changed = [a for e in entries if isinstance(e, Effect) for a in arrays_changed(e.subject)]
+    return targets + changed
+
+
+def arrays_changed(subject: Any) -> list[Array]:
+    """Return what the effect of a subject changes: an optimizer's parameters, or what it lists."""
+    if hasattr(subject, "written_arrays"):
+        return list(subject.written_arrays())
+    return [p._data for group in getattr(subject, "param_groups", ()) for p in group["params"]]
 
 
 class Order(NamedTuple):

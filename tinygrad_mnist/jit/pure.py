@@ -23,6 +23,7 @@ from tinygrad_mnist.jit.bind import Binding
 from tinygrad_mnist.jit.callable import JitFunction
 from tinygrad_mnist.jit.guards import Guards, array_of
 from tinygrad_mnist.jit.joint_optimizer import flat_steps
+from tinygrad_mnist.jit.liveness import arrays_changed
 from tinygrad_mnist.jit.names import NUMBERS, Names
 from tinygrad_mnist.jit.outputs import Plan, refuse_live_graph, tensors_in
 from tinygrad_mnist.jit.program import Program, Unfinished
@@ -288,8 +289,7 @@ def arrays_to_avoid(binding: Binding) -> list[Array] | None:
     for entry in tape.entries:
         if isinstance(entry, Effect):
             outward = True
-            groups = getattr(entry.subject, "param_groups", ())
-            written += [p._data for group in groups for p in group["params"]]
+            written += arrays_changed(entry.subject)
             continue
         if outward and any(binding.root(a) in binding.fed for a in entry.reads):
             return written + _all_written(binding)

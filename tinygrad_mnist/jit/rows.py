@@ -24,7 +24,7 @@ MEAN = "a mean or a sum over the rows, and linear in what was averaged"
 ELEMENTWISE = frozenset((
     "where", "cast", "clip", "between", "strictly_between", "share_of_max", "gate", "relu",
     "sigmoid", "hardtanh", "leaky_slope", "bce_with_logits", "bce_of_probability", "softplus",
-    "erf", "erfc", "reciprocal", "nothing",
+    "erf", "erfc", "gelu", "gelu_slope", "reciprocal", "nothing",
 ))  # fmt: skip
 LINEAR = frozenset(("sum", "mean", "sum_to", "cast", "neg", "reshape", "broadcast_to", "permute"))
 ALONG = frozenset((
@@ -212,6 +212,21 @@ class Kinds:
         self._require(holds, call.op.name, "has weights that depend on the rows")
         return ROWS
 
+    def _layer_norm(self, call: Call) -> str:
+        x, *others = (a for a in call.args if isinstance(a, np.ndarray))
+        holds = self.of(x) == ROWS and all(self.of(a) == FREE for a in others)
+        self._require(holds, call.op.name, "has weights that depend on the rows")
+        self._require(call.kw["size"] * len(x) <= x.size, call.op.name, "goes along the rows")
+        return ROWS
+
+    def _attention(self, call: Call) -> str:
+        *pairs, mask = (*call.args, None)[:4]
+        holds = all(self.of(a) == ROWS and a.ndim == call.outs[0].ndim >= 3 for a in pairs)
+        if mask is not None and self.of(mask) == FREE:
+            holds = holds and (mask.ndim < call.outs[0].ndim or len(mask) == 1)
+        self._require(holds, call.op.name, "lets a row see others")
+        return ROWS
+
     def _cat(self, call: Call) -> str:
         holds = call.kw.get("axis", 0) % call.outs[0].ndim != 0
         self._require(holds, "cat", "puts rows behind rows")
@@ -225,6 +240,7 @@ class Kinds:
         "cross_entropy_rows": _cross_entropy, "one_hot": _one_hot,
         "matmul": _matmul, "linear": _linear, "linear_columns": _linear,
         "conv": _linear, "conv_input": _linear,
+        "layer_norm": _layer_norm, "attention": _attention,
     }  # fmt: skip
 
 

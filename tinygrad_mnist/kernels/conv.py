@@ -8,13 +8,16 @@ takes less time it is tried first, and its result is used if it is finite.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from tinygrad_mnist.kernels import winograd
+from tinygrad_mnist.kernels.parallel import ranges, together
 from tinygrad_mnist.kernels.scratch import copied_into, scratch
 
 Array = np.ndarray[Any, Any]
@@ -56,6 +59,10 @@ def conv(
         whole = np.concatenate([conv(*part, geom=inner) for part in parts], axis=1, out=out)
         return whole if b is None else np.add(whole, b.reshape(-1, 1, 1), out=whole)
     size = geom.extent(x.shape[2:], w.shape[2:])
+    if len(some := _parts(x, w, geom=geom)) > 1:
+        y = _image_memory((len(x), *size, len(w)), np.result_type(x, w), out).transpose(0, 3, 1, 2)
+        together([partial(conv, x[part], w, b, geom=geom, out=y[part]) for part in some])
+        return copied_into(out, y)
     y = _image_memory((len(x), *size, len(w)), np.result_type(x, w), out)
     if _winograd_pays(x, w, w.shape, size, geom) and winograd.conv(
         _pixels(x), w, b, y, rim=geom.padding
@@ -81,6 +88,14 @@ def conv_weight(
         parts = zip(_split(x, geom, 1), _split(d, geom, 1), strict=True)
         inner = geom._replace(groups=1)
         return np.concatenate([conv_weight(*p, size=size, geom=inner) for p in parts], out=out)
+    if len(some := _parts(x, d, geom=geom)) > 1:
+        shares: list[Array] = [x] * len(some)  # in whose places the tasks leave theirs
+
+        def task(number: int, part: slice) -> None:
+            shares[number] = conv_weight(x[part], d[part], size=size, geom=geom)
+
+        together([partial(task, *each) for each in enumerate(some)])
+        return copied_into(out, functools.reduce(np.add, shares))
     shape = (d.shape[1], x.shape[1], *size)
     if _winograd_pays(x, d, shape, d.shape[2:], geom):
         w = winograd.conv_weight(_pixels(x), _pixels(d), rim=geom.padding)
@@ -106,8 +121,13 @@ def conv_input(
     if geom.groups > 1:
         parts = zip(_split(d, geom, 1), _split(w, geom, 0), strict=True)
         inner = geom._replace(groups=1)
-        whole = [conv_input(*part, size=size, geom=inner) for part in parts]
-        return np.concatenate(whole, axis=1, out=out)
+        groups = [conv_input(*part, size=size, geom=inner) for part in parts]
+        return np.concatenate(groups, axis=1, out=out)
+    if len(some := _parts(d, w, geom=geom)) > 1:
+        memory = _image_memory((len(d), *size, w.shape[1]), np.result_type(d, w), out)
+        whole = memory.transpose(0, 3, 1, 2)
+        together([partial(conv_input, d[p], w, size=size, geom=geom, out=whole[p]) for p in some])
+        return copied_into(out, whole)
     (sh, sw), (ph, pw), (dh, dw), _ = geom
     n, o, oh, ow = d.shape
     if _winograd_pays(d, w, w.shape, (oh, ow), geom):
@@ -126,6 +146,22 @@ def conv_input(
             np.dot(part, weight[p, q], out=share.reshape(len(part), -1))
             image[:, p * dh :, q * dw :][:, : oh * sh : sh, : ow * sw : sw] += share
     return copied_into(out, x[:, ph : ph + size[0], pw : pw + size[1]].transpose(0, 3, 1, 2))
+
+
+def _parts(images: Array, other: Array, *more: Any, geom: Geometry, **kw: Any) -> list[slice]:
+    """The images to convolve at the same time, in parts; one part where there is little to do."""
+    if geom.groups > 1 or min(images.shape[1], len(images)) < 2:
+        return [np.s_[:]]
+    return ranges(len(images), 4 * images.size, images, other)  # columns have several times as many
+
+
+def _is_cut(*args: Any, **kw: Any) -> bool:
+    """Tell whether a convolution goes through its images in parts."""
+    return len(_parts(*args, **kw)) > 1
+
+
+for kernel in (conv, conv_weight, conv_input):
+    setattr(kernel, "called_whole", _is_cut)  # noqa: B010  (a function's own attribute)
 
 
 def _split(x: Array, geom: Geometry, axis: int) -> list[Array]:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import math
 from _thread import _local  # as threading.local, without loading threading
+from collections.abc import Callable
 from itertools import accumulate
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 Array = np.ndarray[Any, Any]
 ALIGN = 64  # bytes: one cache line, one AVX-512 register
+Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 KEPT = 32 << 20  # the most bytes that a thread keeps
 
 
@@ -33,6 +35,17 @@ def copied_into(out: Array | None, result: Array) -> Array:
     if not np.may_share_memory(result, out):
         np.copyto(out, result)
     return out
+
+
+def called_whole(kernel: Kernel) -> Kernel:
+    """Mark a kernel that loops or needs several results' memory at once: `jit` does not open it."""
+    kernel.called_whole = always  # type: ignore[attr-defined]
+    return kernel
+
+
+def always(*args: Any, **kw: Any) -> bool:
+    """Tell that a kernel is called whole, whatever its arguments."""
+    return True
 
 
 class Memory(np.ndarray[Any, Any]):

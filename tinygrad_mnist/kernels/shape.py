@@ -51,11 +51,13 @@ def slice(x: Array, *, key: Key) -> Array:
     return x[key if ... in key else (*key, ...)]
 
 
-def unslice(x: Array, *, key: Key, shape: tuple[int, ...]) -> Array:
+def unslice(x: Array, *, key: Key, shape: tuple[int, ...], out: Array | None = None) -> Array:
     """The adjoint of slice: zeros of `shape` with x at `key`."""
-    out = np.zeros(shape, x.dtype)
-    out[key] = x
-    return out
+    y = np.zeros(shape, x.dtype) if out is None else out
+    if out is not None:
+        out[...] = 0
+    y[key] = x
+    return y
 
 
 def diagonal(x: Array, *, offset: int, axes: tuple[int, int]) -> Array:

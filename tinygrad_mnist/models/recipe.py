@@ -53,6 +53,8 @@ class Recipe:
     optimizer: str = "SGD"
     lr: float = 0.1
     momentum: float = 0.0
+    """Of SGD alone."""
+    weight_decay: float = 0.0
     schedule: str = "constant"
     """How the learning rate changes from epoch to epoch; "cosine" ends near 0."""
     batch_size: int | None = 64
@@ -76,6 +78,10 @@ class Recipe:
         _require(self.digit in (None, *range(10)), "digit", "0 to 9", self.digit)
         _require(0 < self.lr < float("inf"), "lr", "above 0 and finite", self.lr)
         _require(0 <= self.momentum < 1, "momentum", "at least 0 and below 1", self.momentum)
+        no_use = self.momentum != 0 and self.optimizer != "SGD"
+        _require(not no_use, "momentum", f"0 for {self.optimizer}, which has none", self.momentum)
+        good = 0 <= self.weight_decay < float("inf")
+        _require(good, "weight_decay", "at least 0 and finite", self.weight_decay)
         no_batches = self.batch_size is not None and self.batch_size < 1
         _require(not no_batches, "batch_size", "at least 1", self.batch_size)
         no_rows = self.tile_rows is not None and self.tile_rows < 1

@@ -99,7 +99,7 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
         return input * 0.5 * (table.tanh(inner) + 1.0)
     if approximate != "none":
         raise RuntimeError("approximate argument must be either none or tanh.")
-    return input * 0.5 * (table.erf(input * math.sqrt(0.5)) + 1.0)
+    return table.gelu(input)
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
-from tinygrad_mnist.ops import activation, create, index, join, matmul, reduce, shape, table
+from tinygrad_mnist.ops import activation, create, index, join, layers, matmul, reduce, shape, table
 from tinygrad_mnist.ops.linear import linear
 
 __all__ = ["multi_head_attention_forward", "scaled_dot_product_attention"]
@@ -32,10 +32,41 @@ def scaled_dot_product_attention(
     `is_causal`, query i attends to keys up to i. A query without a key gives zeros. `dropout_p`
     always applies: pass 0 in evaluation.
     """
+    if not dropout_p and not (is_causal and attn_mask is not None):
+        if enable_gqa:
+            key, value = _for_each_query(query, key, value)
+        mixed = mixtures(query, key, value, attn_mask, scale, is_causal=is_causal)
+        if mixed is not None:
+            return mixed
+        enable_gqa = False
     mixed, _ = attend(
         query, key, value, attn_mask, dropout_p, scale, is_causal=is_causal, enable_gqa=enable_gqa
     )
     return mixed
+
+
+def mixtures(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    scale: float | None = None,
+    *,
+    is_causal: bool = False,
+) -> Tensor | None:
+    """The mixtures alone, in one op; None where the mask has a gradient, or a dtype none for it."""
+    if min(query.ndim, key.ndim, value.ndim) < 2 or query.dtype.char not in "fd":
+        return None
+    if mask is not None and (mask.requires_grad or mask.dtype not in (np.bool_, query.dtype)):
+        return None
+    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    return layers.attention(query, key, value, mask, scale=float(scale), causal=is_causal)
+
+
+def _for_each_query(query: Tensor, *shared: Tensor) -> list[Tensor]:
+    """Keys and values for each head of the queries, where several share one."""
+    times = query.shape[-3] // shared[0].shape[-3]
+    return [index.repeat_interleave(x, times, -3) for x in shared]
 
 
 def _softmax_or_zeros(scores: Tensor) -> Tensor:
@@ -58,8 +89,7 @@ def attend(
 ) -> tuple[Tensor, Tensor]:
     """The mixtures of values, and their weights (..., l, s)."""
     if enable_gqa:
-        times = query.shape[-3] // key.shape[-3]
-        key, value = (index.repeat_interleave(x, times, -3) for x in (key, value))
+        key, value = _for_each_query(query, key, value)
     scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
     scores = matmul.matmul(query * scale, shape.transpose(key, -1, -2))
     if is_causal:
@@ -147,7 +177,9 @@ def multi_head_attention_forward(
     mask = _scores_mask(attn_mask, key_padding_mask, q)
     if mask is not None and k.shape[2] > mask.shape[-1]:
         mask = shape.constant_pad_nd(mask, (0, k.shape[2] - mask.shape[-1]))
-    mixed, weights = attend(q, k, v, mask, dropout_p if training else 0.0)
+    dropout_p = dropout_p if training else 0.0
+    alone = None if need_weights or dropout_p else mixtures(q, k, v, mask)
+    mixed, weights = attend(q, k, v, mask, dropout_p) if alone is None else (alone, None)
     mixed = shape.flatten(shape.transpose(mixed, 1, 2), 2)
     out = linear(mixed, out_proj_weight, out_proj_bias)
     out = shape.movedim(out, 0, 1) if batched else shape.squeeze(out, 0)

@@ -154,6 +154,13 @@ def embedding_bag(
     if weight.dtype.kind != "f":
         raise DTypeError(f"embedding_bag: weight must be floats, not {weight.dtype}")
     bag, count = _bags(input, offsets, include_last_offset)
+    even = (
+        offsets is None
+        and padding_idx is None
+        and mode != "max"
+        and input._data.size
+        and input.shape
+    )
     input = table.reshape(input, shape=(-1,))
     rows = embedding(input, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq)
     counted: Any = None
@@ -165,6 +172,9 @@ def embedding_bag(
         rows = rows * table.reshape(per_sample_weights, shape=(-1, 1))
     if counted is not None:
         rows = table.where(table.reshape(counted, shape=(-1, 1)), rows, 0.0)
+    if even:  # all bags have one length
+        bags = table.reshape(rows, shape=(*even, weight.shape[1]))
+        return table.mean(bags, axis=(1,)) if mode == "mean" else table.sum(bags, axis=(1,))
     total = table.put(rows, bag, shape=(count, weight.shape[1]))
     if mode == "sum":
         return total

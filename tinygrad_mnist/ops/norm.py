@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
-from tinygrad_mnist.ops import elementwise, reduce, shape, table
+from tinygrad_mnist.ops import elementwise, layers, reduce, shape, table
 from tinygrad_mnist.ops.arguments import in_float32
 from tinygrad_mnist.ops.inplace import write
 from tinygrad_mnist.ops.refused import refuse
@@ -65,11 +65,26 @@ def batch_norm(
         raise ValueError(
             f"Expected more than 1 value per channel when training, got input size {input.shape}"
         )
-    if training and n and running_mean is not None and running_var is not None:
-        x = _moments_of(input)
-        _move(running_mean, reduce.mean(x, axes), momentum)
-        _move(running_var, reduce.var(x, axes), momentum)
-    return _affine(table.standardize(input, axis=axes, eps=eps), weight, bias, size)
+    moves = training and n and running_mean is not None and running_var is not None
+    if not _is_usual(input, weight, bias):
+        if moves:
+            x = _moments_of(input)
+            _move(running_mean, reduce.mean(x, axes), momentum)
+            _move(running_var, reduce.var(x, axes), momentum)
+        return _affine(table.standardize(input, axis=axes, eps=eps), weight, bias, size)
+    moments = layers.channel_moments(input.detach())
+    if moves:
+        _move(running_mean, moments[0], momentum)
+        _move(running_var, moments[1] * (n / (n - 1)), momentum)
+    return layers.batch_norm(input, weight, bias, moments, eps=eps)
+
+
+def _is_usual(input: Tensor, *weights: Tensor | None) -> bool:
+    """Tell whether the layers' own ops take these: elements, all of one dtype that BLAS has."""
+    dtype = input.dtype
+    if dtype.char not in "fd" or not input._data.size:
+        return False
+    return all(w is None or w.dtype is dtype for w in weights)
 
 
 def layer_norm(
@@ -82,6 +97,8 @@ def layer_norm(
     """Mean 0 and deviation 1 over the last dimensions, `normalized_shape`; Ba et al., 2016."""
     size = _size(normalized_shape)
     axes = _last("layer_norm", input, size)
+    if _is_usual(input, weight, bias) and all(v is None or v.shape == size for v in (weight, bias)):
+        return layers.layer_norm(input, weight, bias, eps=eps, size=math.prod(size))
     return _affine(table.standardize(input, axis=axes, eps=eps), weight, bias, size)
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from tinygrad_mnist.autograd.tensor import Tensor
 
-def abs(input: Tensor) -> Tensor: ...  # ops/table.py:161
-def absolute(input: Tensor) -> Tensor: ...  # ops/table.py:161
+def abs(input: Tensor) -> Tensor: ...  # ops/table.py:170
+def absolute(input: Tensor) -> Tensor: ...  # ops/table.py:170
 def acos(input: Tensor) -> Tensor: ...  # ops/table.py:130
 def acosh(input: Tensor) -> Tensor: ...  # ops/table.py:144
 def arccos(input: Tensor) -> Tensor: ...  # ops/table.py:130
@@ -20,74 +20,74 @@ def asinh(input: Tensor) -> Tensor: ...  # ops/table.py:143
 def atan(input: Tensor) -> Tensor: ...  # ops/table.py:131
 def atan2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:74
 def atanh(input: Tensor) -> Tensor: ...  # ops/table.py:145
-def bitwise_and(input: Any, other: Any) -> Tensor: ...  # ops/table.py:381
-def bitwise_left_shift(input: Any, other: Any) -> Tensor: ...  # ops/table.py:389
-def bitwise_not(input: Tensor) -> Tensor: ...  # ops/table.py:384
-def bitwise_or(input: Any, other: Any) -> Tensor: ...  # ops/table.py:382
-def bitwise_right_shift(input: Any, other: Any) -> Tensor: ...  # ops/table.py:390
-def bitwise_xor(input: Any, other: Any) -> Tensor: ...  # ops/table.py:383
-def ceil(input: Tensor) -> Tensor: ...  # ops/table.py:164
+def bitwise_and(input: Any, other: Any) -> Tensor: ...  # ops/table.py:390
+def bitwise_left_shift(input: Any, other: Any) -> Tensor: ...  # ops/table.py:398
+def bitwise_not(input: Tensor) -> Tensor: ...  # ops/table.py:393
+def bitwise_or(input: Any, other: Any) -> Tensor: ...  # ops/table.py:391
+def bitwise_right_shift(input: Any, other: Any) -> Tensor: ...  # ops/table.py:399
+def bitwise_xor(input: Any, other: Any) -> Tensor: ...  # ops/table.py:392
+def ceil(input: Tensor) -> Tensor: ...  # ops/table.py:173
 def copysign(input: Any, other: Any) -> Tensor: ...  # ops/table.py:89
 def cos(input: Tensor) -> Tensor: ...  # ops/table.py:125
 def cosh(input: Tensor) -> Tensor: ...  # ops/table.py:141
-def eq(input: Any, other: Any) -> Tensor: ...  # ops/table.py:371
-def erf(input: Tensor) -> Tensor: ...  # ops/table.py:157
-def erfc(input: Tensor) -> Tensor: ...  # ops/table.py:158
+def eq(input: Any, other: Any) -> Tensor: ...  # ops/table.py:380
+def erf(input: Tensor) -> Tensor: ...  # ops/table.py:166
+def erfc(input: Tensor) -> Tensor: ...  # ops/table.py:167
 def exp(input: Tensor) -> Tensor: ...  # ops/table.py:113
 def exp2(input: Tensor) -> Tensor: ...  # ops/table.py:114
 def expm1(input: Tensor) -> Tensor: ...  # ops/table.py:115
-def fix(input: Tensor) -> Tensor: ...  # ops/table.py:166
-def floor(input: Tensor) -> Tensor: ...  # ops/table.py:163
+def fix(input: Tensor) -> Tensor: ...  # ops/table.py:175
+def floor(input: Tensor) -> Tensor: ...  # ops/table.py:172
 def floor_divide(input: Any, other: Any) -> Tensor: ...  # ops/table.py:65
 def fmax(input: Any, other: Any) -> Tensor: ...  # ops/table.py:90
 def fmin(input: Any, other: Any) -> Tensor: ...  # ops/table.py:96
 def fmod(input: Any, other: Any) -> Tensor: ...  # ops/table.py:64
-def gcd(input: Any, other: Any) -> Tensor: ...  # ops/table.py:391
-def ge(input: Any, other: Any) -> Tensor: ...  # ops/table.py:376
-def greater(input: Any, other: Any) -> Tensor: ...  # ops/table.py:374
-def greater_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:376
-def gt(input: Any, other: Any) -> Tensor: ...  # ops/table.py:374
-def heaviside(input: Any, other: Any) -> Tensor: ...  # ops/table.py:174
+def gcd(input: Any, other: Any) -> Tensor: ...  # ops/table.py:400
+def ge(input: Any, other: Any) -> Tensor: ...  # ops/table.py:385
+def greater(input: Any, other: Any) -> Tensor: ...  # ops/table.py:383
+def greater_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:385
+def gt(input: Any, other: Any) -> Tensor: ...  # ops/table.py:383
+def heaviside(input: Any, other: Any) -> Tensor: ...  # ops/table.py:183
 def hypot(input: Any, other: Any) -> Tensor: ...  # ops/table.py:80
-def isfinite(input: Tensor) -> Tensor: ...  # ops/table.py:387
-def isinf(input: Tensor) -> Tensor: ...  # ops/table.py:386
-def isnan(input: Tensor) -> Tensor: ...  # ops/table.py:385
-def lcm(input: Any, other: Any) -> Tensor: ...  # ops/table.py:392
-def le(input: Any, other: Any) -> Tensor: ...  # ops/table.py:375
-def less(input: Any, other: Any) -> Tensor: ...  # ops/table.py:373
-def less_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:375
+def isfinite(input: Tensor) -> Tensor: ...  # ops/table.py:396
+def isinf(input: Tensor) -> Tensor: ...  # ops/table.py:395
+def isnan(input: Tensor) -> Tensor: ...  # ops/table.py:394
+def lcm(input: Any, other: Any) -> Tensor: ...  # ops/table.py:401
+def le(input: Any, other: Any) -> Tensor: ...  # ops/table.py:384
+def less(input: Any, other: Any) -> Tensor: ...  # ops/table.py:382
+def less_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:384
 def log(input: Tensor) -> Tensor: ...  # ops/table.py:116
 def log10(input: Tensor) -> Tensor: ...  # ops/table.py:118
 def log1p(input: Tensor) -> Tensor: ...  # ops/table.py:119
 def log2(input: Tensor) -> Tensor: ...  # ops/table.py:117
 def logaddexp(input: Any, other: Any) -> Tensor: ...  # ops/table.py:108
 def logaddexp2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:102
-def logical_and(input: Any, other: Any) -> Tensor: ...  # ops/table.py:377
-def logical_not(input: Tensor) -> Tensor: ...  # ops/table.py:380
-def logical_or(input: Any, other: Any) -> Tensor: ...  # ops/table.py:378
-def logical_xor(input: Any, other: Any) -> Tensor: ...  # ops/table.py:379
-def lt(input: Any, other: Any) -> Tensor: ...  # ops/table.py:373
+def logical_and(input: Any, other: Any) -> Tensor: ...  # ops/table.py:386
+def logical_not(input: Tensor) -> Tensor: ...  # ops/table.py:389
+def logical_or(input: Any, other: Any) -> Tensor: ...  # ops/table.py:387
+def logical_xor(input: Any, other: Any) -> Tensor: ...  # ops/table.py:388
+def lt(input: Any, other: Any) -> Tensor: ...  # ops/table.py:382
 def maximum(input: Any, other: Any) -> Tensor: ...  # ops/table.py:68
 def minimum(input: Any, other: Any) -> Tensor: ...  # ops/table.py:71
 def mul(input: Any, other: Any) -> Tensor: ...  # ops/table.py:52
 def multiply(input: Any, other: Any) -> Tensor: ...  # ops/table.py:52
-def ne(input: Any, other: Any) -> Tensor: ...  # ops/table.py:372
+def ne(input: Any, other: Any) -> Tensor: ...  # ops/table.py:381
 def neg(input: Tensor) -> Tensor: ...  # ops/table.py:54
 def negative(input: Tensor) -> Tensor: ...  # ops/table.py:54
-def nextafter(input: Any, other: Any) -> Tensor: ...  # ops/table.py:393
-def not_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:372
+def nextafter(input: Any, other: Any) -> Tensor: ...  # ops/table.py:402
+def not_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:381
 def reciprocal(input: Tensor) -> Tensor: ...  # ops/table.py:60
 def relu(input: Tensor) -> Tensor: ...  # ops/table.py:148
 def remainder(input: Any, other: Any) -> Tensor: ...  # ops/table.py:61
 def sigmoid(input: Tensor) -> Tensor: ...  # ops/table.py:150
-def signbit(input: Tensor) -> Tensor: ...  # ops/table.py:388
+def signbit(input: Tensor) -> Tensor: ...  # ops/table.py:397
 def sin(input: Tensor) -> Tensor: ...  # ops/table.py:124
 def sinc(input: Tensor) -> Tensor: ...  # ops/table.py:132
 def sinh(input: Tensor) -> Tensor: ...  # ops/table.py:140
 def sqrt(input: Tensor) -> Tensor: ...  # ops/table.py:120
 def tan(input: Tensor) -> Tensor: ...  # ops/table.py:128
 def tanh(input: Tensor) -> Tensor: ...  # ops/table.py:142
-def trunc(input: Tensor) -> Tensor: ...  # ops/table.py:166
+def trunc(input: Tensor) -> Tensor: ...  # ops/table.py:175
 def xlogy(input: Any, other: Any) -> Tensor: ...  # ops/table.py:83
 
 __all__ = [

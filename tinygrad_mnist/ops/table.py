@@ -154,6 +154,15 @@ logit = op(
 )
 softplus = op(activation.softplus, x=lambda g, x: g * sigmoid(x))
 leaky_slope = op(activation.leaky_slope)  # the derivative of leaky_relu
+gelu = op(
+    activation.gelu,
+    x=lambda g, slope: g * slope,
+    residual={"slope": lambda x: gelu_slope(x)},
+)
+gelu_slope: OpCall = op(
+    activation.gelu_slope,
+    x=lambda g, x: g * (2 - x * x) * exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi)),
+)
 erf = elementwise(activation.erf, x=lambda g, x: g * exp(-x * x) * (2 / SQRT_PI))
 erfc = elementwise(activation.erfc, x=lambda g, x: g * exp(-x * x) * (-2 / SQRT_PI))
 

@@ -8,8 +8,10 @@ from tinygrad_mnist.train.checkpoint import Saved, load_model, resume, save_mode
 from tinygrad_mnist.train.loop import Diverged, Trainer, fit, predict
 from tinygrad_mnist.train.metrics import Evaluation, confusion_matrix, evaluate
 from tinygrad_mnist.train.report import environment, measured_on, run_record
+from tinygrad_mnist.train.stream import StreamedTrainer, trainer_for
 
 __all__ = [
-    "Diverged", "Evaluation", "Saved", "Trainer", "confusion_matrix", "environment", "evaluate",
-    "fit", "load_model", "measured_on", "predict", "resume", "run_record", "save_model",
+    "Diverged", "Evaluation", "Saved", "StreamedTrainer", "Trainer", "confusion_matrix",
+    "environment", "evaluate", "fit", "load_model", "measured_on", "predict", "resume",
+    "run_record", "save_model", "trainer_for",
 ]  # fmt: skip

@@ -14,6 +14,7 @@ from tinygrad_mnist.models import Recipe, RecipeError, build
 from tinygrad_mnist.serialize import FormatError, load, save
 from tinygrad_mnist.serialize.files import File, name_of
 from tinygrad_mnist.train.loop import Trainer
+from tinygrad_mnist.train.stream import trainer_for
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def resume(saved: Saved, data: Mnist, eager: bool = False) -> Trainer:
             "the run was trained on {name} ({train:,} + {test:,} images)".format(**trained_on)
             + ", the data is {name} ({train:,} + {test:,} images)".format(**data_summary(data))
         )
-    trainer = Trainer(saved.recipe, data, eager=eager)
+    trainer = trainer_for(saved.recipe, data, eager, window=saved.training.get("window"))
     trainer.model.load_state_dict(saved.model.state_dict())
     trainer.load_state_dict(saved.training)
     return trainer

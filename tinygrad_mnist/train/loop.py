@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from tinygrad_mnist import nn, optim
 from tinygrad_mnist.autograd import Tensor, no_grad
-from tinygrad_mnist.data import Mnist, batches, normalize
+from tinygrad_mnist.data import Mnist, StoredArray, batches, normalize
 from tinygrad_mnist.data.transforms import MNIST_MEAN, MNIST_STD
 from tinygrad_mnist.jit import jit
 from tinygrad_mnist.models import Recipe, RecipeError, build
@@ -24,6 +25,7 @@ from tinygrad_mnist.nn import functional as F
 from tinygrad_mnist.ops.create import from_numpy
 from tinygrad_mnist.ops.random import get_rng_state, manual_seed, set_rng_state
 from tinygrad_mnist.threads import blas, get_num_threads, set_num_threads
+from tinygrad_mnist.train.ranks import Ranks
 from tinygrad_mnist.train.threads import choose_threads
 
 Images = NDArray[np.uint8]
@@ -35,6 +37,9 @@ ROWS = 1000  # images at a time where no gradient is needed: their activations s
 
 class Diverged(ArithmeticError):
     """The loss is no longer finite; the message names the step and what to change."""
+
+
+Batch = tuple[tuple[Tensor, ...], Ints]  # the arguments of a step, and the labels
 
 
 class Examples(NamedTuple):
@@ -51,6 +56,19 @@ def rows_of(images: Images) -> Floats:
     Gradient descent is several times as fast on centred pixels as on pixels in [0, 1].
     """
     return normalize(images, MNIST_MEAN, MNIST_STD).reshape(len(images), -1)
+
+
+class PixelRows:
+    """Images as rows of pixels that are made when they are sliced: a part of them at a time."""
+
+    def __init__(self, images: Any) -> None:
+        self.images = images
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, part: slice) -> Floats:
+        return rows_of(self.images[part])
 
 
 def examples(recipe: Recipe, images: Images, labels: Ints) -> Examples:
@@ -92,16 +110,14 @@ class Trainer:
         """
         manual_seed(recipe.seed)
         self.recipe, self.data = recipe, data
+        self.ranks = Ranks()
+        self.ranks.check(recipe, data)
         self.model = build(recipe)
+        self.network = self.ranks.network(self.model)
         self.loss = getattr(F, recipe.loss)
         self.optimizer = make_optimizer(recipe, self.model)
         self.scheduler = make_scheduler(recipe, self.optimizer)
-        training, validation = validation_split(len(data.train_labels), recipe)
-        images, labels = data.train_images, data.train_labels
-        self.training = examples(recipe, images[training], labels[training])
-        self.validation = examples(recipe, images[validation], labels[validation])
-        self._inputs = from_numpy(self.training.inputs)
-        self._targets = from_numpy(self.training.targets)
+        self.training, self.validation = self._examples()
         self.eager = eager
         self.compile()
         self.threads: int | None = None  # of the BLAS; chosen when the first step is taken
@@ -111,11 +127,30 @@ class Trainer:
         self.sums = _no_sums()  # of the present epoch
         self.step_loss = math.nan  # of the last step
 
+    def _examples(self) -> tuple[Examples, Examples]:
+        """Return the examples to train on, and this rank's part of those to validate on."""
+        images, labels = self.data.train_images, self.data.train_labels
+        training, validation = validation_split(len(labels), self.recipe)
+        self.validated_on = len(validation)  # by all ranks
+        own = validation[self.ranks.part(len(validation))]
+        held_out = examples(self.recipe, images[own], labels[own])
+        every = examples(self.recipe, images[training], labels[training])
+        share = self.ranks.part(len(training)) if self.recipe.batch_size is None else slice(None)
+        self._labels = every.labels[share]
+        self._inputs = from_numpy(every.inputs[share])
+        self._targets = from_numpy(every.targets[share])
+        return every, held_out
+
+    @property
+    def gathers(self) -> bool:
+        """Tell whether the step takes the indices of a batch, and gathers the batch itself."""
+        return self.recipe.batch_size is not None
+
     def compile(self) -> None:
         """Compile the step for this trainer."""
-        recipe = self.recipe
-        step = self._step_on_all if recipe.batch_size is None else self._step_on_rows
-        self.step: Any = step if self.eager else jit(step, pure=True, tile_rows=recipe.tile_rows)
+        step = self._step_on_rows if self.gathers else self._step_on_all
+        tile_rows = self.recipe.tile_rows
+        self.step: Any = step if self.eager else jit(step, pure=True, tile_rows=tile_rows)
 
     def _step_on_rows(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         return self._step_on_all(self._inputs[rows], self._targets[rows])
@@ -123,7 +158,7 @@ class Trainer:
     def _step_on_all(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Take one step of gradient descent; return the loss and outputs from before it."""
         self.optimizer.zero_grad()
-        outputs = self.model(inputs)
+        outputs = (self.network or self.model)(inputs)
         loss = self.loss(outputs, targets)
         loss.backward()
         self.optimizer.step()
@@ -143,10 +178,11 @@ class Trainer:
             set_num_threads(self.threads)
         try:
             while self.epoch < self.recipe.epochs:
-                for rows in self._order()[self.batch :]:
-                    self._train_on(rows)
-                    self.batch += 1
-                    yield self._end_epoch() if self.batch == self.steps_per_epoch else None
+                with closing(self._batches()) as left:
+                    for batch in left:
+                        self._train_on(batch)
+                        self.batch += 1
+                        yield self.end_epoch() if self.batch == self.steps_per_epoch else None
         finally:
             set_num_threads(before)
 
@@ -162,32 +198,52 @@ class Trainer:
         rng = np.random.default_rng([self.recipe.seed, 1 + self.epoch])
         return list(batches(len(self.training.labels), self.recipe.batch_size, rng))
 
-    def _train_on(self, rows: NDArray[np.intp] | None) -> None:
+    def _batches(self) -> Generator[Batch, None, None]:
+        """Yield the step's arguments and the labels of this rank's part of each batch left."""
+        for batch in self._order()[self.batch :]:
+            rows = self.ranks.rows(batch)
+            if rows is None:
+                yield (self._inputs, self._targets), self._labels
+            else:
+                yield (from_numpy(rows),), self._labels[rows]
+
+    def _train_on(self, batch: Batch) -> None:
         start = time.perf_counter()
-        labels = self.training.labels if rows is None else self.training.labels[rows]
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            batch = (self._inputs, self._targets) if rows is None else (from_numpy(rows),)
-            loss, outputs = self.step(*batch)
-        value = loss.item()
+        inputs, labels = batch
+        self.ranks.begin_step(self.recipe, self.epoch, self.batch)
+        value, correct = self._stepped(inputs, labels)
+        value, correct, images = self.ranks.end_step(value, correct, len(labels))
         if not math.isfinite(value):
             raise Diverged(
                 f"the loss became {value} in epoch {self.epoch + 1}, step {self.batch + 1}: "
                 f"try a learning rate below {self.recipe.lr:g}"
             )
         self.step_loss = value
-        self.sums["loss"] += value * len(labels)
-        self.sums["correct"] += int(np.count_nonzero(chosen(outputs.numpy()) == labels))
-        self.sums["images"] += len(labels)
+        self.sums["loss"] += value * images
+        self.sums["correct"] += correct
+        self.sums["images"] += images
         self.sums["seconds"] += time.perf_counter() - start
 
-    def _end_epoch(self) -> dict[str, Any]:
+    def _stepped(self, inputs: tuple[Tensor, ...], labels: Ints) -> tuple[float, int]:
+        """Take a step on this rank's rows; return their mean loss and the correct answers."""
+        if self.network is not None:
+            self.network.set_weight(len(labels))
+            if not len(labels):  # a last batch with fewer images than there are ranks
+                self.optimizer.zero_grad()
+                self.network.skip_batch()
+                self.optimizer.step()
+                return 0.0, 0
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            loss, outputs = self.step(*inputs)
+        return loss.item(), int(np.count_nonzero(chosen(outputs.numpy()) == labels))
+
+    def end_epoch(self) -> dict[str, Any]:
         """Validate, record the epoch's numbers, and begin the next."""
         lr = self.optimizer.param_groups[0]["lr"]
         if self.scheduler is not None:
             self.scheduler.step()
-        outputs = self.outputs(self.validation.inputs)
-        with no_grad():
-            loss = self.loss(from_numpy(outputs), from_numpy(self.validation.targets)).item()
+        self.ranks.check_weights(self.model)
+        loss, accuracy = self._validate()
         self.epoch, self.batch = self.epoch + 1, 0
         numbers = {
             "epoch": self.epoch,
@@ -195,13 +251,25 @@ class Trainer:
             "loss": self.running_loss,
             "accuracy": self.running_accuracy,
             "validation_loss": loss,
-            "validation_accuracy": float(np.mean(chosen(outputs) == self.validation.labels)),
+            "validation_accuracy": accuracy,
             "seconds": self.sums["seconds"],
             "images_per_second": self.sums["images"] / self.sums["seconds"],
         }
         self.history.append(numbers)
         self.sums = _no_sums()
         return numbers
+
+    def _validate(self) -> tuple[float, float]:
+        """Return loss and accuracy on the validation images; each rank validates on some."""
+        inputs, labels, targets = self.validation
+        loss, correct = 0.0, 0
+        if len(labels):
+            outputs = self.outputs(inputs)
+            with no_grad():
+                loss = self.loss(from_numpy(outputs), from_numpy(targets)).item()
+            correct = int(np.count_nonzero(chosen(outputs) == labels))
+        loss, correct, images = self.ranks.end_step(loss, correct, len(labels))
+        return loss, correct / images
 
     @property
     def running_loss(self) -> float:
@@ -213,7 +281,7 @@ class Trainer:
         """Return the accuracy of the epoch so far, each batch measured before its step."""
         return float(self.sums["correct"] / max(self.sums["images"], 1))
 
-    def outputs(self, inputs: Floats) -> Floats:
+    def outputs(self, inputs: Floats | PixelRows) -> Floats:
         """Return the current model's outputs for rows of pixels, without dropout."""
         return model_outputs(self.model, inputs)
 
@@ -238,7 +306,8 @@ class Trainer:
         if self.scheduler:
             self.scheduler.load_state_dict(state["scheduler"])
         set_rng_state(state["random"])
-        self.threads = state.get("threads")  # older checkpoints do not record it
+        if self.ranks.size == 1:  # else the ranks share the cores
+            self.threads = state.get("threads")  # older checkpoints do not record it
 
 
 def fit(recipe: Recipe, data: Mnist, eager: bool = False) -> Trainer:
@@ -259,6 +328,8 @@ def fit(recipe: Recipe, data: Mnist, eager: bool = False) -> Trainer:
 def make_optimizer(recipe: Recipe, model: nn.Module) -> optim.Optimizer:
     """Return the optimizer that a recipe names, for the model's parameters."""
     options = {"momentum": recipe.momentum} if recipe.momentum else {}
+    if recipe.weight_decay:
+        options["weight_decay"] = recipe.weight_decay
     make = getattr(optim, recipe.optimizer)
     optimizer: optim.Optimizer = make(model.parameters(), lr=recipe.lr, **options)
     return optimizer
@@ -271,7 +342,7 @@ def make_scheduler(recipe: Recipe, optimizer: optim.Optimizer) -> Any:
     return optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=recipe.epochs)
 
 
-def model_outputs(model: nn.Module, inputs: Floats) -> Floats:
+def model_outputs(model: nn.Module, inputs: Floats | PixelRows) -> Floats:
     """Return a model's outputs (N, outputs) for rows of pixels (N, 784), in evaluation mode."""
     training = model.training
     model.eval()
@@ -292,7 +363,7 @@ def chosen(outputs: Floats) -> NDArray[np.intp]:
     return best
 
 
-def predict(model: nn.Module, images: Images) -> Floats:
+def predict(model: nn.Module, images: Images | StoredArray) -> Floats:
     """Return class probabilities (N, classes) for uint8 images (N, 28, 28); rows sum to 1.
 
     A model with one output gives two classes, no and yes.
@@ -301,7 +372,7 @@ def predict(model: nn.Module, images: Images) -> Floats:
     >>> predict(shallow(16), np.zeros((3, 28, 28), np.uint8)).shape
     (3, 10)
     """
-    outputs = from_numpy(model_outputs(model, rows_of(images)))
+    outputs = from_numpy(model_outputs(model, PixelRows(images)))
     if outputs.shape[1] == 1:
         yes = F.sigmoid(outputs).numpy()
         return np.concatenate([1 - yes, yes], axis=1)

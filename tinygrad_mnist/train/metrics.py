@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_mnist import nn
+from tinygrad_mnist.data import StoredArray
 from tinygrad_mnist.models import Recipe
 from tinygrad_mnist.train.loop import Floats, Images, Ints, predict
 
@@ -94,7 +95,9 @@ class Evaluation:
         }
 
 
-def evaluate(model: nn.Module, recipe: Recipe, images: Images, labels: Ints) -> Evaluation:
+def evaluate(
+    model: nn.Module, recipe: Recipe, images: Images | StoredArray, labels: Ints
+) -> Evaluation:
     """Evaluate the model on uint8 images (N, 28, 28) with labels (N,)."""
     truth = labels if recipe.digit is None else (labels == recipe.digit).astype(np.int64)
     return Evaluation(recipe.classes, truth, predict(model, images))

@@ -33,6 +33,12 @@ class Run(Protocol):
     model: Any
     optimizer: Any
     step: Any
+    ranks: Any
+
+    @property
+    def gathers(self) -> bool:
+        """Tell whether the step takes the indices of a batch."""
+        ...
 
     def compile(self) -> None:
         """Compile the step for this run."""
@@ -46,6 +52,8 @@ def choose_threads(trainer: Run) -> int:
     most = get_num_threads()
     if most == 1 or is_set_by_user():
         return most
+    if trainer.ranks.size > 1:  # the ranks share the cores, and all must take the same number
+        return int(trainer.ranks.threads(most))
     if len(trainer.training.labels) < WORTH:
         return 1
     before = get_rng_state()
@@ -102,7 +110,7 @@ def _step_of_copy(trainer: Run) -> Any:
     twin.compile()
     recipe = trainer.recipe
     rows = recipe.batch_size or 2 * (recipe.tile_rows or len(trainer.training.labels))
-    if recipe.batch_size is None:
+    if not trainer.gathers:
         whole = (
             from_numpy(trainer.training.inputs[:rows]),
             from_numpy(trainer.training.targets[:rows]),

@@ -161,6 +161,35 @@ def over_sequences_of_many_lengths(jit, make):
         yield step(rows(k, (length, 2, 3))), model, out
 
 
+ONE_OP = {
+    "attention": lambda: nn.TransformerEncoderLayer(4, 2, 8, 0.0, "gelu", batch_first=True),
+    "LSTM": lambda: nn.LSTM(4, 3, bidirectional=True),
+    "GRU": lambda: nn.GRU(4, 3, batch_first=True),
+    "BatchNorm1d": lambda: nn.BatchNorm1d(3),
+    "LayerNorm": lambda: nn.LayerNorm(4),
+}
+
+
+@case("recurrent", over=ONE_OP)
+def a_penalty_on_the_gradient_of_a_layer(jit, make):
+    model = make()
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+
+    def step(x):
+        optimizer.zero_grad()
+        x.requires_grad_()
+        y = model(x)
+        y = y[0] if isinstance(y, tuple) else y
+        (slope,) = tg.autograd.grad(y.square().mean(), x, create_graph=True)
+        (y.mean() + slope.square().sum()).backward()
+        optimizer.step()
+        return slope.detach()
+
+    step = jit(step)
+    for k in range(6):
+        yield attempt(step, rows(k, (2, 3, 4))), model
+
+
 @case("recurrent", over={"detached": True, "not": False})
 def state_carried_from_call_to_call(jit, detached):
     cell, out = nn.GRUCell(3, 4), nn.Linear(4, 2)

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.data import Mnist, load_mnist
 from tinygrad_mnist.data.idx import DataError
-from tinygrad_mnist.data.mnist import Mnist, load_mnist
 from tinygrad_mnist.ops.create import from_numpy
 from tinygrad_mnist.utils.data import Dataset
 
@@ -52,16 +52,16 @@ class MNIST(VisionDataset):
         mnist = self._load(root, download)
         images = mnist.train_images if train else mnist.test_images
         labels = mnist.train_labels if train else mnist.test_labels
-        self.data, self.targets = from_numpy(images), from_numpy(labels)
+        self.data, self.targets = from_numpy(np.asarray(images)), from_numpy(np.asarray(labels))
 
     def _load(self, root: Any, download: bool) -> Mnist:
         if root is not None and os.path.isdir(root):
             try:
-                return load_mnist(root)
+                return load_mnist(root, stream=False)
             except DataError:  # no files there: use the library's own
                 if _has_files(root):
                     raise
-        mnist = load_mnist(download=download)
+        mnist = load_mnist(download=download, stream=False)
         if mnist.name == "mnist-5k-embedded":
             print(f"MNIST: {mnist.source}")
         return mnist

@@ -1,7 +1,8 @@
 """Recurrent layers over whole sequences, in several layers and in both directions.
 
-A sequence is a list of steps, each (rows, features): all rows at every step of a Tensor, and fewer
-and fewer at the later steps of a `PackedSequence`. `rnn_cell.py` has the steps' formulas.
+A sequence is a list of runs, each (steps, rows, features): one run in a Tensor, in which all steps
+have all rows, and one for each number of rows in a `PackedSequence`, whose later steps have fewer
+and fewer. `rnn_cell.py` has what a run computes.
 """
 
 from __future__ import annotations
@@ -13,26 +14,26 @@ from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.autograd.op import DTypeError, ShapeError
 from tinygrad_mnist.nn import functional as F
 from tinygrad_mnist.nn.layers.rnn_cell import (
+    Run,
     States,
-    Step,
-    gru_step,
-    lstm_step,
-    relu_step,
-    tanh_step,
+    run_gru,
+    run_lstm,
+    run_relu,
+    run_tanh,
     uniform_by_hidden_size,
 )
 from tinygrad_mnist.nn.module import Module
 from tinygrad_mnist.nn.parameter import unset
-from tinygrad_mnist.nn.utils.rnn import PackedSequence, steps_of
+from tinygrad_mnist.nn.utils.rnn import PackedSequence, runs_of
 from tinygrad_mnist.ops import create, index, join, shape
 
 __all__ = ["GRU", "LSTM", "RNN", "RNNBase"]
 
-MODES: dict[str, tuple[int, Step]] = {  # how many gates, and one step
-    "RNN_TANH": (1, tanh_step),
-    "RNN_RELU": (1, relu_step),
-    "LSTM": (4, lstm_step),
-    "GRU": (3, gru_step),
+MODES: dict[str, tuple[int, Run]] = {  # how many gates, and a run of steps
+    "RNN_TANH": (1, run_tanh),
+    "RNN_RELU": (1, run_relu),
+    "LSTM": (4, run_lstm),
+    "GRU": (3, run_gru),
 }
 
 
@@ -200,8 +201,10 @@ class RNNBase(Module):
             data, batch_sizes, order, back = input
             self.check_input(data, batch_sizes)
             hx = self._states(data, batch_sizes, self.permute_hidden(hx, order))
-            outputs, final = self._layers(steps_of(data, batch_sizes), hx)
-            packed = PackedSequence(join.cat(outputs), batch_sizes, order, back)
+            outputs, final = self._layers(runs_of(data, batch_sizes), hx)
+            rows = [shape.flatten(run, 0, 1) for run in outputs]
+            whole = rows[0] if len(rows) == 1 else join.cat(rows)
+            packed = PackedSequence(whole, batch_sizes, order, back)
             return packed, self.permute_hidden(final, back)
         if input.ndim not in (2, 3):
             raise ShapeError(
@@ -215,8 +218,7 @@ class RNNBase(Module):
         x = shape.transpose(x, 0, 1) if self.batch_first else x
         if not len(x):
             raise ShapeError("Expected sequence length to be larger than 0 in RNN")
-        outputs, final = self._layers(list(join.unbind(x)), hx)
-        y = join.stack(outputs)
+        (y,), final = self._layers([x], hx)
         y = shape.transpose(y, 0, 1) if self.batch_first else y
         if not batched:
             y = shape.squeeze(y, batch)
@@ -247,56 +249,74 @@ class RNNBase(Module):
             sizes = (size, (*size[:2], self.hidden_size))[: 2 if self.mode == "LSTM" else 1]
             return tuple(create.zeros(size, dtype=input.dtype) for size in sizes)
         self.check_forward_args(input, hx, batch_sizes)
-        return tuple(hx) if isinstance(hx, (tuple, list)) else (hx,)
+        states = tuple(hx) if isinstance(hx, (tuple, list)) else (hx,)
+        for h in states:
+            if h.dtype != input.dtype:
+                raise InputDTypeError(
+                    f"Input and hidden tensors are not the same dtype, found input of "
+                    f"{input.dtype} and hidden of {h.dtype}"
+                )
+        return states
 
-    def _layers(self, xs: list[Tensor], start: States) -> tuple[list[Tensor], Any]:
-        """Return the last layer's outputs, step by step, and the final states of all layers."""
+    def _layers(self, runs: list[Tensor], start: States) -> tuple[list[Tensor], Any]:
+        """Return the last layer's outputs, run by run, and the final states of all layers."""
         finals: list[States] = []
         for layer in range(self.num_layers):
             if layer and self.dropout:
-                xs = [F.dropout(x, self.dropout, self.training) for x in xs]
+                runs = [F.dropout(x, self.dropout, self.training) for x in runs]
             sides = []
             for side in ("", "_reverse") if self.bidirectional else ("",):
                 state = tuple(h[len(finals)] for h in start)
-                outputs, final = self._direction(xs, state, f"_l{layer}{side}")
+                outputs, final = self._direction(runs, state, f"_l{layer}{side}")
                 finals.append(final)
                 sides.append(outputs)
-            xs = sides[0]
+            runs = sides[0]
             if self.bidirectional:
-                xs = [join.cat(list(both), 1) for both in zip(*sides, strict=True)]
+                runs = [join.cat(list(both), 2) for both in zip(*sides, strict=True)]
         last = tuple(join.stack(list(states)) for states in zip(*finals, strict=True))
-        return xs, last if self.mode == "LSTM" else last[0]
+        return runs, last if self.mode == "LSTM" else last[0]
 
-    def _direction(self, xs: list[Tensor], start: States, suffix: str) -> tuple[Any, States]:
+    def _direction(self, runs: list[Tensor], start: States, suffix: str) -> tuple[Any, States]:
         """Run one layer in one direction; return its outputs in order of time and its final state.
 
-        Where a step has fewer rows, those behind have ended, and their state is final; where it
-        has more (backwards), they begin with the state they were given.
+        Where a run has fewer rows, those behind have ended, and their state is final; where it has
+        more (backwards), they begin with the state they were given.
         """
-        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        parameters = [getattr(self, name + suffix) for name in (names if self.bias else names[:2])]
-        weights: Any = (*parameters, None, None)[:4]
-        project = getattr(self, "weight_hr" + suffix) if self.proj_size else None
-        step, backwards = MODES[self.mode][1], suffix.endswith("_reverse")
+        backwards = suffix.endswith("_reverse")
         outputs, ended, state = [], [], start
-        if backwards and len(xs[-1]) < len(start[0]):
-            state = tuple(h[: len(xs[-1])] for h in start)
-        for x in reversed(xs) if backwards else xs:
-            before, rows = state[0].shape[0], x.shape[0]
+        if backwards and runs[-1].shape[1] < len(start[0]):
+            state = tuple(h[: runs[-1].shape[1]] for h in start)
+        for x in reversed(runs) if backwards else runs:
+            before, rows = state[0].shape[0], x.shape[1]
             if rows < before:
                 ended.append(tuple(h[rows:] for h in state))
                 state = tuple(h[:rows] for h in state)
             elif rows > before:
                 pairs = zip(state, start, strict=True)
                 state = tuple(join.cat([h, first[before:rows]]) for h, first in pairs)
-            state = step(x, state, weights)
-            if project is not None:
-                state = (F.linear(state[0], project), *state[1:])
-            outputs.append(state[0])
+            output, state = self._run(x, state, suffix, reverse=backwards)
+            outputs.append(output)
         if ended:
             pieces = [state, *reversed(ended)]
             state = tuple(join.cat(list(hs)) for hs in zip(*pieces, strict=True))
         return outputs[::-1] if backwards else outputs, state
+
+    def _run(
+        self, x: Tensor, state: States, suffix: str, *, reverse: bool
+    ) -> tuple[Tensor, States]:
+        """Go through a run of steps that have the same rows."""
+        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        parameters = [getattr(self, name + suffix) for name in (names if self.bias else names[:2])]
+        weights: Any = (*parameters, None, None)[:4]
+        run = MODES[self.mode][1]
+        if not self.proj_size:
+            return run(x, state, weights, reverse=reverse)
+        project, outputs = getattr(self, "weight_hr" + suffix), []
+        for step in range(len(x))[:: -1 if reverse else 1]:
+            _, (h, c) = run(x[step : step + 1], state, weights)
+            state = (F.linear(h, project), c)
+            outputs.append(state[0])
+        return join.stack(outputs[::-1] if reverse else outputs), state
 
     def extra_repr(self) -> str:
         text = f"{self.input_size}, {self.hidden_size}"

@@ -1,6 +1,7 @@
-"""Recurrent cells: one step of a recurrent network; `rnn.py` repeats the same steps over sequences.
+"""Recurrent cells: one step of a recurrent network; `rnn.py` has layers over whole sequences.
 
-A step computes W_ih x + b_ih and W_hh h + b_hh, each for all gates at once; gates are stacked along
+Both take a run of steps, (steps, n, input_size), with the states before it, and get the outputs of
+all steps with the states after it. W_ih and W_hh are for all gates at once, which are stacked along
 the first dimension of the weights: input, forget, cell, output for the LSTM (Hochreiter and
 Schmidhuber, 1997); reset, update, new for the GRU (Cho et al., 2014).
 """
@@ -13,52 +14,49 @@ from typing import Any
 
 from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.autograd.op import ShapeError
-from tinygrad_mnist.nn import functional as F
 from tinygrad_mnist.nn import init
 from tinygrad_mnist.nn.module import Module
 from tinygrad_mnist.nn.parameter import unset
-from tinygrad_mnist.ops import create, join, shape, table
+from tinygrad_mnist.ops import create, layers, shape
 
 __all__ = ["GRUCell", "LSTMCell", "RNNCell", "RNNCellBase"]
 
 Weights = tuple[Tensor, Tensor, Tensor | None, Tensor | None]
 States = tuple[Tensor, ...]
-Step = Callable[[Tensor, States, Weights], States]
+Run = Callable[..., tuple[Tensor, States]]
 
 
-def _sums(x: Tensor, h: Tensor, weights: Weights) -> tuple[Tensor, Tensor]:
-    w_ih, w_hh, b_ih, b_hh = weights
-    return F.linear(x, w_ih, b_ih), F.linear(h, w_hh, b_hh)
-
-
-def tanh_step(x: Tensor, state: States, weights: Weights) -> States:
+def run_tanh(
+    x: Tensor, state: States, weights: Weights, *, reverse: bool = False
+) -> tuple[Tensor, States]:
     """h' = tanh(W_ih x + b_ih + W_hh h + b_hh)."""
-    a, b = _sums(x, state[0], weights)
-    return (table.tanh(a + b),)
+    y = layers.rnn(x, *state, *weights, relu=False, reverse=reverse)
+    return y, (y[0 if reverse else -1],)
 
 
-def relu_step(x: Tensor, state: States, weights: Weights) -> States:
+def run_relu(
+    x: Tensor, state: States, weights: Weights, *, reverse: bool = False
+) -> tuple[Tensor, States]:
     """h' = relu(W_ih x + b_ih + W_hh h + b_hh)."""
-    a, b = _sums(x, state[0], weights)
-    return (table.relu(a + b),)
+    y = layers.rnn(x, *state, *weights, relu=True, reverse=reverse)
+    return y, (y[0 if reverse else -1],)
 
 
-def lstm_step(x: Tensor, state: States, weights: Weights) -> States:
+def run_lstm(
+    x: Tensor, state: States, weights: Weights, *, reverse: bool = False
+) -> tuple[Tensor, States]:
     """c' = f c + i g, h' = o tanh(c'); i, f, o by sigmoid, g by tanh."""
-    a, b = _sums(x, state[0], weights)
-    i, f, g, o = join.chunk(a + b, 4, 1)
-    c = table.sigmoid(f) * state[1] + table.sigmoid(i) * table.tanh(g)
-    return table.sigmoid(o) * table.tanh(c), c
+    packed = layers.lstm(x, *state, *weights, reverse=reverse)
+    y = packed[:-1]
+    return y, (y[0 if reverse else -1], packed[-1])
 
 
-def gru_step(x: Tensor, state: States, weights: Weights) -> States:
+def run_gru(
+    x: Tensor, state: States, weights: Weights, *, reverse: bool = False
+) -> tuple[Tensor, States]:
     """h' = (1 - z) n + z h with n = tanh(W_in x + b_in + r (W_hn h + b_hn)); r, z by sigmoid."""
-    (h,) = state
-    a, b = _sums(x, h, weights)
-    (ar, az, an), (br, bz, bn) = join.chunk(a, 3, 1), join.chunk(b, 3, 1)
-    z = table.sigmoid(az + bz)
-    n = table.tanh(an + table.sigmoid(ar + br) * bn)
-    return (n + z * (h - n),)
+    y = layers.gru(x, *state, *weights, reverse=reverse)
+    return y, (y[0 if reverse else -1],)
 
 
 def uniform_by_hidden_size(module: Any) -> None:
@@ -95,8 +93,8 @@ class RNNCellBase(Module):
         """Draw all weights anew."""
         uniform_by_hidden_size(self)
 
-    def _step(self) -> Step:
-        raise NotImplementedError(f"{type(self).__name__} must define _step()")
+    def _run(self) -> Run:
+        raise NotImplementedError(f"{type(self).__name__} must define _run()")
 
     def forward(self, input: Tensor, hx: Any = None) -> Any:
         if input.ndim not in (1, 2) or input.shape[-1] != self.input_size:
@@ -112,7 +110,7 @@ class RNNCellBase(Module):
             state = tuple(hx) if isinstance(hx, (tuple, list)) else (hx,)
             state = tuple(h if h.ndim == 2 else shape.unsqueeze(h, 0) for h in state)
         weights = (self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
-        result = self._step()(x, state, weights)
+        _, result = self._run()(shape.unsqueeze(x, 0), state, weights)
         if input.ndim == 1:
             result = tuple(shape.squeeze(h, 0) for h in result)
         return result if self.states > 1 else result[0]
@@ -139,10 +137,10 @@ class RNNCell(RNNCellBase):
         super().__init__(input_size, hidden_size, bias, 1, device, dtype)
         self.nonlinearity = nonlinearity
 
-    def _step(self) -> Step:
+    def _run(self) -> Run:
         if self.nonlinearity not in ("tanh", "relu"):
             raise RuntimeError(f"Unknown nonlinearity: {self.nonlinearity}")
-        return relu_step if self.nonlinearity == "relu" else tanh_step
+        return run_relu if self.nonlinearity == "relu" else run_tanh
 
 
 class LSTMCell(RNNCellBase):
@@ -160,8 +158,8 @@ class LSTMCell(RNNCellBase):
     ) -> None:
         super().__init__(input_size, hidden_size, bias, 4, device, dtype)
 
-    def _step(self) -> Step:
-        return lstm_step
+    def _run(self) -> Run:
+        return run_lstm
 
 
 class GRUCell(RNNCellBase):
@@ -177,5 +175,5 @@ class GRUCell(RNNCellBase):
     ) -> None:
         super().__init__(input_size, hidden_size, bias, 3, device, dtype)
 
-    def _step(self) -> Step:
-        return gru_step
+    def _run(self) -> Run:
+        return run_gru

@@ -7,7 +7,7 @@ and so on, longest sequence first: `batch_sizes` counts the rows of each step.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import accumulate
+from itertools import accumulate, groupby
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -92,9 +92,15 @@ class PackedSequence(_Packed):
         return self
 
 
-def steps_of(data: Tensor, batch_sizes: Tensor) -> list[Tensor]:
-    """Cut packed data into its steps, each (rows, *)."""
-    return list(join.split_with_sizes(data, batch_sizes.tolist(), 0))
+def runs_of(data: Tensor, batch_sizes: Tensor) -> list[Tensor]:
+    """Cut packed data into runs of steps that have the same rows, each (steps, rows, *)."""
+    runs, start = [], 0
+    for rows, steps in groupby(batch_sizes.tolist()):
+        count = len(list(steps))
+        part = data[start : start + count * rows]
+        runs.append(shape.reshape(part, (count, rows, *data.shape[1:])))
+        start += count * rows
+    return runs
 
 
 def invert_permutation(permutation: Tensor | None) -> Tensor | None:

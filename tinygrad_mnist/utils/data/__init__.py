@@ -1,6 +1,7 @@
 """Data sets, samplers and the DataLoader, with PyTorch's names.
 
-Read `dataset.py`, `sampler.py`, then `loader.py`. Batches of array-backed sets are gathered whole.
+Read `dataset.py`, `sampler.py`, then `loader.py`. Batches of array-backed sets are gathered whole;
+`stored.py` is for sets that do not fit into memory.
 Your own data set subclasses `Dataset`; nothing in this folder has to change for that.
 """
 
@@ -25,10 +26,11 @@ from tinygrad_mnist.utils.data.sampler import (
     SubsetRandomSampler,
     WeightedRandomSampler,
 )
+from tinygrad_mnist.utils.data.stored import ArrayDataset, WindowSampler
 
 __all__ = [
-    "BatchSampler", "ChainDataset", "ConcatDataset", "DataLoader", "Dataset", "DistributedSampler",
-    "IterableDataset", "RandomSampler", "Sampler", "SequentialSampler", "StackDataset", "Subset",
-    "SubsetRandomSampler", "TensorDataset", "WeightedRandomSampler", "default_collate",
-    "default_convert", "get_worker_info", "random_split",
+    "ArrayDataset", "BatchSampler", "ChainDataset", "ConcatDataset", "DataLoader", "Dataset",
+    "DistributedSampler", "IterableDataset", "RandomSampler", "Sampler", "SequentialSampler",
+    "StackDataset", "Subset", "SubsetRandomSampler", "TensorDataset", "WeightedRandomSampler",
+    "WindowSampler", "default_collate", "default_convert", "get_worker_info", "random_split",
 ]  # fmt: skip

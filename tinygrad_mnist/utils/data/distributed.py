@@ -1,4 +1,4 @@
-"""A sampler that deals a data set out among processes, by default to one."""
+"""A sampler that deals a data set out among processes: by default the ranks of MPI."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.distributed.group import get_rank, get_world_size, is_initialized
 from tinygrad_mnist.ops.random import Generator, rng_of
 from tinygrad_mnist.utils.data.sampler import Rows, Sampler
 
@@ -16,7 +17,8 @@ __all__ = ["DistributedSampler"]
 class DistributedSampler(Sampler[int]):
     """The indices of process number `rank` of `num_replicas`, shuffled by `seed` plus the epoch.
 
-    All processes get the same number of indices: the first ones come again at the end, or, with
+    Both numbers are by default those of the process group; without one, there is one process. All
+    processes get the same number of indices: the first ones come again at the end, or, with
     `drop_last`, the last ones are left out. Call `set_epoch(epoch)` before each epoch, or all
     epochs have the same order. Raises ValueError for a rank out of range.
 
@@ -34,8 +36,10 @@ class DistributedSampler(Sampler[int]):
         drop_last: bool = False,
     ) -> None:
         self.dataset, self.shuffle, self.seed, self.drop_last = dataset, shuffle, seed, drop_last
-        self.num_replicas = 1 if num_replicas is None else num_replicas
-        self.rank = 0 if rank is None else rank
+        several = is_initialized()
+        default_size, default_rank = (get_world_size(), get_rank()) if several else (1, 0)
+        self.num_replicas = default_size if num_replicas is None else num_replicas
+        self.rank = default_rank if rank is None else rank
         if not 0 <= self.rank < self.num_replicas:
             raise ValueError(
                 f"Invalid rank {self.rank}, rank should be in the interval [0, "

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
 from typing import Any, Generic, Protocol, TypeVar, overload
 
 import numpy as np
 
 from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.ops.random import rng_of
 from tinygrad_mnist.utils.data.collate import default_collate, default_convert
 from tinygrad_mnist.utils.data.dataset import IterableDataset, samples, taker
 from tinygrad_mnist.utils.data.sampler import (
@@ -17,6 +20,7 @@ from tinygrad_mnist.utils.data.sampler import (
     check_batch_size,
     chunks,
 )
+from tinygrad_mnist.utils.data.stored import is_stored, row_groups, stored_batches
 
 B = TypeVar("B")
 S = TypeVar("S")  # the type of a sample; the type of a batch follows, where the loader makes it
@@ -44,10 +48,13 @@ class DataLoader(Generic[S]):
     `manual_seed` seeds; `batch_size=None` gives single samples. A data set that has
     `__getitems__(indices)` gives the samples of a batch at once.
 
-    Batches are made in the calling process, one when it is asked for. `num_workers`, `pin_memory`,
-    `timeout`, `multiprocessing_context`, `prefetch_factor`, `persistent_workers` and `in_order`
-    change nothing: no process is started, so `worker_init_fn` is not called, `get_worker_info()` is
-    None, and a stream is read once.
+    Batches are made in the calling process, one when it is asked for. For a set in files
+    (`ArrayDataset`, subsets of it) `num_workers` above 0 reads ahead on a thread, which ends with
+    the iteration. Otherwise `num_workers`, `pin_memory`, `timeout`, `multiprocessing_context`,
+    `prefetch_factor`, `persistent_workers` and `in_order` change nothing: no process is started, so
+    `worker_init_fn` is not called, `get_worker_info()` is None, and a stream is read once.
+
+    `state_dict()` is the position in the epoch; a loader that loads it goes on with the next batch.
 
     Raises ValueError for options that exclude each other or are out of range.
 
@@ -185,6 +192,9 @@ class DataLoader(Generic[S]):
         if sampler is not None and batch_size is not None:
             batch_sampler = BatchSampler(sampler, batch_size, drop_last=drop_last)
         self.sampler, self.batch_sampler = sampler, batch_sampler
+        self._batch = 0
+        self._drawn_from: Any = None
+        self._resumed: dict[str, Any] | None = None
         single = batch_size is None and batch_sampler is None
         self.collate_fn = collate_fn or (default_convert if single else default_collate)
 
@@ -206,11 +216,71 @@ class DataLoader(Generic[S]):
             if self.batch_size is None:
                 return map(self.collate_fn, stream)
             return map(self.collate_fn, chunks(stream, self.batch_size, drop_last=self.drop_last))
+        with self._position() as self._batch:
+            return self._count(self._batches(self.batch_sampler, self._batch))
+
+    def _batches(self, batch_sampler: Any, done: int) -> Iterator[Any]:
+        """Draw the order of an epoch now; return its batches but for the first `done`."""
         take = taker(self.dataset) if self.collate_fn is default_collate else None
         if take is None:
-            return (self.collate_fn(samples(self.dataset, b)) for b in iter(self.batch_sampler))
-        arrays = getattr(self.batch_sampler, "arrays", self.batch_sampler.__iter__)
-        return (take(np.asarray(rows, np.intp)) for rows in arrays())
+            drawn = islice(iter(batch_sampler), done, None)
+            return (self.collate_fn(samples(self.dataset, b)) for b in drawn)
+        if is_stored(self.dataset) and type(batch_sampler) is BatchSampler:
+            groups = row_groups(batch_sampler, done)
+            if groups is not None:
+                return stored_batches(take, groups, batch_sampler, read_ahead=self.num_workers > 0)
+        arrays = getattr(batch_sampler, "arrays", batch_sampler.__iter__)
+        return (take(np.asarray(rows, np.intp)) for rows in islice(arrays(), done, None))
+
+    @contextmanager
+    def _position(self) -> Iterator[int]:
+        """Note where random numbers stand before the order is drawn, or put them there again.
+
+        Yields the number of batches to leave out. A generator that serves others too is put back.
+        """
+        generator = getattr(self.sampler, "generator", None) if self.sampler else None
+        numbers = rng_of(generator).bit_generator
+        before, resumed, self._resumed = numbers.state, self._resumed, None
+        if resumed is None or resumed["generator"] is None:
+            self._drawn_from = before
+            yield 0
+            return
+        numbers.state = self._drawn_from = resumed["generator"]
+        yield resumed["batch"]
+        if generator is None:
+            numbers.state = before
+
+    def _count(self, batches: Iterator[Any]) -> Iterator[Any]:
+        for batch in batches:
+            self._batch += 1
+            yield batch
+        self._batch, self._drawn_from = 0, None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the position in the epoch: the batches done, and what its order was drawn from.
+
+        It is that of the last `iter()`. Like PyTorch's samplers, those here draw an epoch's order
+        when it starts; a sampler of your own has to draw the same order again.
+
+        >>> import tinygrad_mnist as tg
+        >>> loader = DataLoader(tg.arange(6), 2, shuffle=True, generator=tg.Generator())
+        >>> batches = iter(loader)
+        >>> first, state = next(batches), loader.state_dict()
+        >>> other = DataLoader(tg.arange(6), 2, shuffle=True, generator=tg.Generator())
+        >>> other.load_state_dict(state)
+        >>> all((a == b).all() for a, b in zip(batches, other, strict=True))
+        True
+        """
+        return {"batch": self._batch, "generator": self._drawn_from}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Begin the next epoch at the position of a `state_dict()`, without reading what is before.
+
+        Raises ValueError for anything else.
+        """
+        if not isinstance(state, dict) or state.keys() != {"batch", "generator"}:
+            raise ValueError("the state of a DataLoader is what its state_dict() returns")
+        self._resumed = dict(state)
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch; TypeError if the data set has no length."""

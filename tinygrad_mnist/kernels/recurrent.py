@@ -1,0 +1,340 @@
+"""Recurrent layers over all steps of a sequence, forward and backward.
+
+What does not depend on the step before is computed for all steps at once: the inputs' part of the
+gates in one product, and in backward all factors of the gates' gradients. Sequences are (steps,
+rows, features); with `reverse` the last step comes first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.kernels.activation import gate
+from tinygrad_mnist.kernels.scratch import called_whole, scratch
+
+Array = np.ndarray[Any, Any]
+BLOCK = 1 << 18  # elements of the factors that backward computes at a time
+QUIETLY = np.errstate(over="ignore")  # where exp overflows in a sigmoid, 0 is right
+
+
+@called_whole
+@QUIETLY
+def lstm(
+    x: Array,
+    h: Array,
+    c: Array,
+    w: Array,
+    u: Array,
+    b: Array | None = None,
+    v: Array | None = None,
+    *,
+    reverse: bool = False,
+    out: tuple[Array, Array, Array] | None = None,
+) -> tuple[Array, Array, Array]:
+    """c' = f c + i g and h' = o tanh(c'), the gates i, f, g, o from w x + b + u h + v.
+
+    Returns h at all steps with the final c behind, (steps + 1, n, size); the gates; and c before
+    the first step and after each one. Over one step, h may have another size than c.
+    """
+    _check(x, h, w, u, c, b, v)
+    count, (n, size) = len(x), c.shape
+    y, gates, cells = (
+        out
+        if out is not None
+        else _memory(x, (count + 1, n, size), (count, n, 4 * size), (count + 1, n, size))
+    )
+    _project(x, w, _sum(b, v), gates)
+    before, after = _moved(cells, reverse)
+    before[-1 if reverse else 0] = c
+    u = _by_column(u, count)
+    product, part = scratch((gates.shape[1:], x.dtype), (c.shape, x.dtype))
+    for t in _order(count, reverse):
+        all_gates = gates[t]
+        np.dot(h, u, out=product)
+        all_gates += product
+        i, f, g, o = _gates(all_gates, 4)
+        _sigmoid(all_gates[:, : 2 * size])
+        _sigmoid(o)
+        np.tanh(g, out=g)
+        np.multiply(f, before[t], out=after[t])
+        np.multiply(i, g, out=part)
+        after[t] += part
+        np.tanh(after[t], out=part)
+        h = np.multiply(o, part, out=y[t])
+    y[count] = after[0 if reverse else -1]
+    return y, gates, cells
+
+
+@called_whole
+def lstm_back(
+    d: Array,
+    u: Array,
+    gates: Array,
+    cells: Array,
+    *,
+    reverse: bool = False,
+    out: Array | None = None,
+) -> Array:
+    """The gradients of the gates before sigmoid and tanh, of the first h and the first c; packed.
+
+    `d` is the gradient of what `lstm` returns first.
+    """
+    count, n, width = gates.shape
+    size = width // 4
+    whole, (slopes, dh, dc) = _packed(gates.dtype, out, gates.shape, (n, u.shape[1]), (n, size))
+    before, after = _moved(cells, reverse)
+    dh[...], dc[...] = 0, d[count]
+    for block in _blocks(count, n * size, reverse):
+        steps = len(gates[block])
+        curve, part, of_h = scratch(
+            ((steps, n, size), d.dtype), ((n, size), d.dtype), ((n, size), d.dtype)
+        )
+        i, f, g, o = _gates(gates[block], 4)
+        di, df, dg, do = _gates(slopes[block], 4)
+        np.tanh(after[block], out=curve)
+        _sigmoid_slope(i, g, di)
+        _sigmoid_slope(f, before[block], df)
+        _sigmoid_slope(o, curve, do)
+        _tanh_slope(g, i, dg)
+        _tanh_slope(curve, o, curve)
+        for t in _order(steps, not reverse):
+            np.add(d[block][t], dh if dh.shape == of_h.shape else 0, out=of_h)
+            do[t] *= of_h
+            np.multiply(curve[t], of_h, out=part)
+            dc += part
+            slopes[block][t].reshape(n, 4, size)[:, :3] *= dc[:, None]
+            dc *= f[t]
+            np.dot(slopes[block][t], u, out=dh)
+    return whole
+
+
+@called_whole
+@QUIETLY
+def gru(
+    x: Array,
+    h: Array,
+    w: Array,
+    u: Array,
+    b: Array | None = None,
+    v: Array | None = None,
+    *,
+    reverse: bool = False,
+    out: tuple[Array, Array] | None = None,
+) -> tuple[Array, Array]:
+    """h' = n + z (h - n), with n = tanh(w x + b + r (u h + v)) and r, z by sigmoid.
+
+    Returns h at all steps, (steps, n, size), and r, z, n and the product in the brackets.
+    """
+    _check(x, h, w, u, h, b, v)
+    count, (n, size) = len(x), h.shape
+    y, gates = out if out is not None else _memory(x, (count, n, size), (count, n, 4 * size))
+    product, part, inputs = scratch(
+        ((n, 3 * size), x.dtype), (h.shape, x.dtype), ((count, n, 3 * size), x.dtype)
+    )
+    _project(x, w, b, inputs)
+    gates[..., : 3 * size] = inputs
+    u = _by_column(u, count)
+    for t in _order(count, reverse):
+        np.dot(h, u, out=product)
+        if v is not None:
+            product += v
+        both = gates[t][:, : 2 * size]
+        both += product[:, : 2 * size]
+        _sigmoid(both)
+        r, z, new, inner = _gates(gates[t], 4)
+        inner[...] = product[:, 2 * size :]
+        np.multiply(r, inner, out=part)
+        new += part
+        np.tanh(new, out=new)
+        np.subtract(h, new, out=part)
+        part *= z
+        h = np.add(new, part, out=y[t])
+    return y, gates
+
+
+@called_whole
+def gru_back(
+    d: Array, h: Array, u: Array, gates: Array, y: Array, *,
+    reverse: bool = False, out: Array | None = None,
+) -> Array:  # fmt: skip
+    """The gradients of w x + b, of u h + v and of the first h; packed."""
+    count, n, size = y.shape
+    whole, (of_x, of_h, dh) = _packed(
+        y.dtype, out, (count, n, 3 * size), (count, n, 3 * size), (n, size)
+    )
+    dh[...] = 0
+    for block in _blocks(count, n * size, reverse):
+        steps = len(y[block])
+        curve, part = scratch(((steps, n, size), d.dtype), ((n, size), d.dtype))
+        r, z, new, inner = _gates(gates[block], 4)
+        dr, dz, dn = _gates(of_x[block], 3)
+        _states_before(y, h, block, reverse, curve)
+        curve -= new
+        _sigmoid_slope(z, curve, dz)
+        _sigmoid_slope(r, inner, dr)
+        np.subtract(1, z, out=curve)
+        _tanh_slope(new, curve, dn)
+        for t in _order(steps, not reverse):
+            dh += d[block][t]
+            of_x[block][t].reshape(n, 3, size)[:, 1:] *= dh[:, None]
+            dr[t] *= dn[t]
+            inward = of_h[block][t]
+            inward[:, : 2 * size] = of_x[block][t][:, : 2 * size]
+            np.multiply(r[t], dn[t], out=inward[:, 2 * size :])
+            dh *= z[t]
+            np.dot(inward, u, out=part)
+            dh += part
+    return whole
+
+
+@called_whole
+def rnn(
+    x: Array,
+    h: Array,
+    w: Array,
+    u: Array,
+    b: Array | None = None,
+    v: Array | None = None,
+    *,
+    relu: bool = False,
+    reverse: bool = False,
+    out: Array | None = None,
+) -> Array:
+    """h' = tanh(w x + b + u h + v), or its rectified value; at all steps, (steps, n, size)."""
+    _check(x, h, w, u, h, b, v)
+    y = np.empty((len(x), *h.shape), x.dtype) if out is None else out
+    _project(x, w, _sum(b, v), y)
+    u = _by_column(u, len(x))
+    (product,) = scratch((h.shape, x.dtype))
+    for t in _order(len(x), reverse):
+        h = np.add(y[t], np.dot(h, u, out=product), out=y[t])
+        if relu:
+            np.maximum(h, 0, out=h)
+        else:
+            np.tanh(h, out=h)
+    return y
+
+
+@called_whole
+def rnn_back(
+    d: Array, u: Array, y: Array, *,
+    relu: bool = False, reverse: bool = False, out: Array | None = None,
+) -> Array:  # fmt: skip
+    """The gradients of w x + b + u h + v and of the first h; packed."""
+    whole, (slopes, dh) = _packed(y.dtype, out, y.shape, y.shape[1:])
+    dh[...] = 0
+    if not relu:
+        _tanh_slope(y, 1, slopes)
+    for t in _order(len(y), not reverse):
+        dh += d[t]
+        if relu:
+            slopes[t] = gate(dh, y[t])
+        else:
+            slopes[t] *= dh
+        np.dot(slopes[t], u, out=dh)
+    return whole
+
+
+def _check(x: Array, h: Array, w: Array, u: Array, c: Array, *biases: Array | None) -> None:
+    """Refuse arguments that do not fit each other."""
+    arrays = [a for a in (x, h, w, u, c, *biases) if a is not None]
+    if any(a.dtype != x.dtype for a in arrays):
+        kinds = ", ".join(sorted({str(a.dtype) for a in arrays}))
+        raise TypeError(f"expected arguments of one dtype, but got {kinds}")
+    n, size = h.shape
+    if (
+        x.shape[1:] != (n, w.shape[1])
+        or u.shape[1] != size
+        or len(c) != n
+        or (c.shape != h.shape and len(x) > 1)
+    ):
+        raise ValueError(
+            f"inputs {list(x.shape[1:])} and states {list(h.shape)}, {list(c.shape)} do not fit: "
+            f"expected (n, {w.shape[1]}) and (n, {u.shape[1]})"
+        )
+
+
+def _memory(like: Array, *shapes: tuple[int, ...]) -> Any:
+    return tuple(np.empty(shape, like.dtype) for shape in shapes)
+
+
+def _packed(dtype: Any, out: Array | None, *shapes: tuple[int, ...]) -> tuple[Array, list[Array]]:
+    """Memory for several arrays, one behind the other, and these arrays."""
+    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
+    whole = np.empty(ends[-1], dtype) if out is None else out
+    pieces = np.split(whole, ends[:-1])
+    return whole, [piece.reshape(shape) for piece, shape in zip(pieces, shapes, strict=True)]
+
+
+def _sum(b: Array | None, v: Array | None) -> Array | None:
+    return b if v is None else v if b is None else b + v
+
+
+def _project(x: Array, w: Array, b: Array | None, out: Array) -> None:
+    """Write w x + b of all steps into `out`."""
+    rows = np.ascontiguousarray(x).reshape(-1, x.shape[-1])
+    np.dot(rows, w.T, out=out.reshape(len(rows), -1))
+    if b is not None:
+        out += b
+
+
+def _by_column(u: Array, steps: int) -> Array:
+    """Transpose a weight; where it serves for many products, in memory too, which they like."""
+    return np.ascontiguousarray(u.T) if steps > 4 else u.T
+
+
+def _order(count: int, reverse: bool) -> range:
+    return range(count - 1, -1, -1) if reverse else range(count)
+
+
+def _moved(states: Array, reverse: bool) -> tuple[Array, Array]:
+    """The states before each step, and those after it."""
+    return (states[1:], states[:-1]) if reverse else (states[:-1], states[1:])
+
+
+def _states_before(y: Array, first: Array, block: slice, reverse: bool, out: Array) -> None:
+    """Write the states before the steps of a block into `out`."""
+    if reverse:
+        out[:-1] = y[block][1:]
+        out[-1] = y[block.stop] if block.stop < len(y) else first
+    else:
+        out[1:] = y[block][:-1]
+        out[0] = y[block.start - 1] if block.start else first
+
+
+def _blocks(count: int, size: int, reverse: bool) -> Iterator[slice]:
+    """Yield the steps in blocks, those first that backward meets first."""
+    step = max(1, BLOCK // max(1, size))
+    starts = range(0, count, step)
+    for start in starts if reverse else reversed(starts):
+        yield slice(start, min(count, start + step))
+
+
+def _gates(x: Array, count: int) -> list[Array]:
+    size = x.shape[-1] // count
+    return [x[..., k * size : (k + 1) * size] for k in range(count)]
+
+
+def _sigmoid(x: Array) -> None:
+    """Put 1 / (1 + exp(-x)) in the place of x."""
+    x *= -1  # np.negative in place, of one column of float32, leaves all but the first as they are
+    np.exp(x, out=x)
+    x += 1
+    np.divide(1, x, out=x)
+
+
+def _sigmoid_slope(y: Array, factor: Array, out: Array) -> None:
+    """y (1 - y) factor."""
+    np.subtract(1, y, out=out)
+    out *= y
+    out *= factor
+
+
+def _tanh_slope(y: Array, factor: Any, out: Array) -> None:
+    """(1 - y^2) factor."""
+    np.multiply(y, y, out=out)
+    np.subtract(1, out, out=out)
+    out *= factor
