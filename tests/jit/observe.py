@@ -14,6 +14,7 @@ import functools
 import io
 import itertools
 import marshal
+import os
 import random
 import types
 import warnings
@@ -209,7 +210,7 @@ def surroundings():
 def isolated():
     """Begin with known random numbers and settings; leave none of them changed."""
     before = tg.get_default_dtype(), tg.get_rng_state(), np.random.get_state(), random.getstate()
-    mode = modes.current()
+    mode, environment = modes.current(), dict(os.environ)
     tg.manual_seed(0), np.random.seed(0), random.seed(0)
     try:
         with np.errstate(divide="warn", over="warn", under="ignore", invalid="warn"):
@@ -218,6 +219,9 @@ def isolated():
         tg.set_default_dtype(before[0]), tg.set_rng_state(before[1])
         np.random.set_state(before[2]), random.setstate(before[3])
         modes.switch(mode)
+        if dict(os.environ) != environment:
+            os.environ.clear()
+            os.environ.update(environment)
 
 
 HOW = ("always", "seldom")
