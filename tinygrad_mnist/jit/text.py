@@ -41,7 +41,7 @@ class Text:
 def code_of(text: str, filename: str) -> types.CodeType:
     """Compile the text of one function; steps of one form, made anew, share their code.
 
-    >>> code_of("def double(x):\n    return 2 * x", "<text>").co_name
+    >>> code_of("def double(x): return 2 * x", "<text>").co_name
     'double'
     """
     module = compile(text, filename, "exec")
