@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # nothing here may load NumPy before the contender does
 CONTENDERS = {
     "jitted": ("tinygrad_mnist", "ours:Jitted"),
     "pure": ("tinygrad_mnist", "ours:Pure"),
+    "pure over": ("tinygrad_mnist", "ours:Over"),
     "eager": ("tinygrad_mnist", "ours:Eager"),
     "numpy twin": ("numpy", "by_hand:twin"),
     "numpy naive": ("numpy", "by_hand_naive:Naive"),

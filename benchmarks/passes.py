@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import measure, steps
-from benchmarks.ours import TILE_ROWS, Pure, Untiled
+from benchmarks.ours import TILED, Pure, Untiled
 from benchmarks.problem import CONFIGS, ROWS, Problem, make, random_data
 from tinygrad_mnist.jit import passes
 
@@ -40,7 +40,7 @@ def main(args: list[str] | None = None) -> None:
     results = measure.earlier("passes", options.out)
     for key in options.configs:
         problem = make(CONFIGS[key], X, Y)
-        names = [ALL, *passes.NAMES, *([TILES] if key in TILE_ROWS else []), NONE]
+        names = [ALL, *passes.NAMES, *([TILES] if key in TILED else []), NONE]
         contenders, losses = {}, {}
         for name in names:
             contenders[name], losses[name] = captured(problem, name)

@@ -70,6 +70,7 @@ def compare(config: Config, times: dict[str, list[float]]) -> dict[str, Any]:
     pairs = {
         "jitted / twin": ("jitted", "numpy twin"),
         "pure / twin": ("pure", "numpy twin"),
+        "pure over / twin": ("pure over", "numpy twin"),
         "jitted / pure": ("jitted", "pure"),
         "eager / twin": ("eager", "numpy twin"),
         "eager / naive": ("eager", "numpy naive"),
@@ -79,6 +80,7 @@ def compare(config: Config, times: dict[str, list[float]]) -> dict[str, Any]:
         "jitted / jax blocking": ("jitted", "jax blocking"),
         "jitted / jax async": ("jitted", "jax async"),
         "jitted / jax scan": ("jitted", "jax scan"),
+        "pure over / jax scan": ("pure over", "jax scan"),
     }
     return {
         title: measure.ratio(times[these], times[those])

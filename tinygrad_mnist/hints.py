@@ -1,4 +1,4 @@
-"""did_you_mean: the suggestion at the end of an error about an unknown name."""
+"""did_you_mean: the suggestion at the end of an error about an unknown name; no_attribute."""
 
 from __future__ import annotations
 
@@ -32,3 +32,33 @@ def did_you_mean(
         name.lower(), by_lower, 1, 0.5
     )
     return f"; did you mean {spelled(by_lower[nearest[0]])}?" if nearest else otherwise
+
+
+class _WithHint(str):
+    """A message that looks for its hint when somebody reads it: `str(message)` has both."""
+
+    _hint: Callable[[], str]
+
+    def __str__(self) -> str:
+        return f"{self[:]}{self._hint()}"
+
+    def __repr__(self) -> str:
+        return repr(str(self))
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        return str, (str(self),)
+
+
+def no_attribute(message: str, name: str, hint: Callable[[], str]) -> AttributeError:
+    """Return an AttributeError whose message ends with `hint()`, called when it is shown.
+
+    Programs ask `hasattr(x, name)` often, and to look for the nearest name takes a millisecond.
+    With a name and no object, Python adds no suggestion of its own behind this one.
+
+    >>> error = no_attribute("no 'lienar'", "lienar", lambda: did_you_mean("lienar", ["Linear"]))
+    >>> print(error)
+    no 'lienar'; did you mean 'Linear'?
+    """
+    text = _WithHint(message)
+    text._hint = hint
+    return AttributeError(text, name=name)

@@ -12,6 +12,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+from tinygrad_mnist.hints import no_attribute
+
 # The imports that a page itself needs; these are not names of the folder.
 TOOLS = frozenset({"Any", "TYPE_CHECKING", "annotations", "page", "refusing"})
 
@@ -40,17 +42,21 @@ def page(
         return value
 
     def submodule(name: str) -> ModuleType:
-        dotted, hint = f"{folder}.{name}", ""
-        if not name.startswith("__"):
-            try:
-                return import_module(dotted)
-            except ModuleNotFoundError as error:
-                if error.name != dotted:  # the module exists, and an import of its own fails
-                    raise
+        dotted, message = f"{folder}.{name}", f"module {folder!r} has no attribute {name!r}"
+        if name.startswith("__"):
+            raise AttributeError(message)
+        try:
+            return import_module(dotted)
+        except ModuleNotFoundError as error:
+            if error.name != dotted:  # the module exists, and an import of its own fails
+                raise
+
+        def hint() -> str:
             from tinygrad_mnist.missing import instead
 
-            hint = instead(folder.partition(".")[2], name, listing())
-        raise AttributeError(f"module {folder!r} has no attribute {name!r}{hint}")
+            return instead(folder.partition(".")[2], name, listing())
+
+        raise no_attribute(message, name, hint)
 
     def listing() -> list[str]:
         return sorted(

@@ -14,6 +14,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+from tinygrad_mnist.hints import no_attribute
+
 PACKAGE = __name__.partition(".")[0]
 NN = "nn compat.private"
 MODULES = """_functions activation adaptive batchnorm channelshuffle container conv distance dropout
@@ -111,11 +113,13 @@ class Path(ModuleType):
         own = self.__name__.partition(".")[2]
         if f"{own}.{name}" in PATHS:
             return importlib.import_module(f"{self.__name__}.{name}")
-        from tinygrad_mnist.missing import instead
 
-        raise AttributeError(
-            f"module {self.__name__!r} has no attribute {name!r}{instead(own, name, dir(self))}"
-        )
+        def hint() -> str:
+            from tinygrad_mnist.missing import instead
+
+            return instead(own, name, dir(self))
+
+        raise no_attribute(f"module {self.__name__!r} has no attribute {name!r}", name, hint)
 
     def __dir__(self) -> list[str]:
         return sorted({name for home in self._homes for name in dir(importlib.import_module(home))})

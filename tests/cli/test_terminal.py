@@ -160,6 +160,26 @@ def test_a_resize_leaves_nothing_behind(
     terminal.close()
 
 
+@pytest.mark.parametrize("reflows", [False, True])
+@pytest.mark.parametrize(("before", "after"), [(80, 30), (80, 79), (30, 80), (200, 41)])
+def test_the_first_drawing_after_a_resize_draws_all(
+    monkeypatch: pytest.MonkeyPatch, before: int, after: int, reflows: bool
+) -> None:
+    """A wrapped rest is gone at once, and not only when all is drawn again after a second."""
+    monkeypatch.setattr(live.time, "monotonic", lambda: 0.0)
+    terminal = Terminal(before, reflows=reflows)
+    line = live.Live()
+    with terminal.stream() as stream, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", stream)
+        line.draw([("loss 0.25 ".ljust(199, "#"), "")])
+        terminal.resize(after)
+        text = "loss 0.24 ".ljust(199, "#")
+        line.draw([(text, "")])
+    terminal.update()
+    assert terminal.text == text[: after - 1]
+    terminal.close()
+
+
 @pytest.mark.usefixtures("clock")
 @pytest.mark.parametrize("columns", [1, 9, 20, 40, 41, 80, 200])
 def test_no_line_is_wider_than_the_terminal(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:

@@ -30,7 +30,7 @@ def test_two_ranks_train_as_one() -> None:
     if not is_mpi_available() or find_mpiexec() is None:
         missing("mpi4py or mpiexec is not installed")
     lines = measure(["mlp-10"], steps=12, ranks=2, alone={})
-    assert {line["form"] for line in lines} == {"eager", "jit", "pure"}
+    assert {line["form"] for line in lines} == {"eager", "jit", "pure", "tiles"}
     assert wrong(lines) == []
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tinygrad_mnist.models import RECIPES, RecipeError
-from tinygrad_mnist.train.space import FIELDS, Choices, Range, Space, parse
+from tinygrad_mnist.train.space import FIELDS, Choices, Range, Space, parse_axis
 
 
 class Lowest:
@@ -39,8 +39,8 @@ class Lowest:
     ],
 )
 def test_what_a_flag_means(field: str, text: str, axis: Range | Choices) -> None:
-    assert parse(field, text) == axis
-    assert parse(field, str(axis)) == axis
+    assert parse_axis(field, text) == axis
+    assert parse_axis(field, str(axis)) == axis
 
 
 @pytest.mark.parametrize(

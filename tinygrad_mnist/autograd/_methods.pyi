@@ -14,21 +14,21 @@ from tinygrad_mnist.ops.linalg.older import SVD, Geqrf, TriangularSolve
 
 class TensorMethods:
     @property
-    def H(self) -> Tensor: ...  # ops/__init__.py:191
+    def H(self) -> Tensor: ...  # ops/__init__.py:192
     @property
-    def T(self) -> Tensor: ...  # ops/__init__.py:177
+    def T(self) -> Tensor: ...  # ops/__init__.py:178
     def __abs__(self) -> Tensor: ...  # ops/table.py:170
-    def __add__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
-    def __and__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __add__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
+    def __and__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
     def __array_ufunc__(self, ufunc: Any, method: builtins.str, *inputs: Any, **kw: Any) -> Any: ...  # ops/convert.py:63
     def __deepcopy__(self, memo: builtins.dict[builtins.int, Any]) -> Tensor: ...  # ops/convert.py:88
     def __dlpack__(self, **kw: Any) -> Any: ...  # ops/convert.py:175
     def __dlpack_device__(self) -> Any: ...  # ops/convert.py:176
-    def __eq__(self, other: Any) -> Tensor: ...  # type: ignore[override]  # ops/__init__.py:78
-    def __floordiv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
-    def __ge__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __eq__(self, other: Any) -> Tensor: ...  # type: ignore[override]  # ops/__init__.py:79
+    def __floordiv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
+    def __ge__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
     def __getitem__(self, key: Any) -> Tensor: ...  # ops/index.py:28
-    def __gt__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __gt__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
     def __iadd__(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:48
     def __ifloordiv__(self, other: Any) -> Tensor: ...  # ops/table.py:65
     def __imod__(self, other: Any) -> Tensor: ...  # ops/table.py:61
@@ -37,39 +37,39 @@ class TensorMethods:
     def __ipow__(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:90
     def __isub__(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:56
     def __itruediv__(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
-    def __le__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
-    def __lshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
-    def __lt__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
-    def __matmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
-    def __mod__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
-    def __mul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
-    def __ne__(self, other: Any) -> Tensor: ...  # type: ignore[override]  # ops/__init__.py:78
+    def __le__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
+    def __lshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
+    def __lt__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
+    def __matmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
+    def __mod__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
+    def __mul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
+    def __ne__(self, other: Any) -> Tensor: ...  # type: ignore[override]  # ops/__init__.py:79
     def __neg__(self) -> Tensor: ...  # ops/table.py:54
-    def __or__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __or__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
     def __pos__(self) -> Tensor: ...  # ops/elementwise.py:116
-    def __pow__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
-    def __radd__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
-    def __rand__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
+    def __pow__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
+    def __radd__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
+    def __rand__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
     def __reduce__(self) -> builtins.tuple[Any, ...]: ...  # ops/convert.py:109
-    def __rfloordiv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
-    def __rlshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
-    def __rmatmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
-    def __rmod__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
-    def __rmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
-    def __ror__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
-    def __rpow__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
-    def __rrshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
-    def __rshift__(self, b: Any) -> Any: ...  # ops/__init__.py:78
-    def __rsub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
-    def __rtruediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
-    def __rxor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:83
+    def __rfloordiv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
+    def __rlshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
+    def __rmatmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
+    def __rmod__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
+    def __rmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
+    def __ror__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
+    def __rpow__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
+    def __rrshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
+    def __rshift__(self, b: Any) -> Any: ...  # ops/__init__.py:79
+    def __rsub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
+    def __rtruediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
+    def __rxor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
     def __setitem__(self, key: Any, value: Any) -> None: ...  # ops/inplace.py:213
-    def __sub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
-    def __truediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
-    def __xor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:78
+    def __sub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
+    def __truediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
+    def __xor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
     def _indices(self) -> Any: ...  # ops/legacy.py:240
     def _is_view(self) -> Any: ...  # ops/legacy.py:239
-    def _repr_html_(self) -> builtins.str: ...  # ops/__init__.py:170
+    def _repr_html_(self) -> builtins.str: ...  # ops/__init__.py:171
     def _values(self) -> Any: ...  # ops/legacy.py:241
     def abs(self) -> Tensor: ...  # ops/table.py:170
     def abs_(self) -> Tensor: ...  # ops/table.py:170
@@ -200,7 +200,7 @@ class TensorMethods:
     def deg2rad_(self) -> Any: ...  # ops/elementwise.py:290
     def det(self) -> Any: ...  # ops/linalg/older.py:47
     @property
-    def device(self) -> device: ...  # ops/__init__.py:159
+    def device(self) -> device: ...  # ops/__init__.py:160
     def diag(self, diagonal: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:46
     def diag_embed(self, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:35
     def diagflat(self, offset: Any = ...) -> Any: ...  # ops/diagonal.py:75
@@ -306,7 +306,7 @@ class TensorMethods:
     @property
     def is_cpu(self) -> Tensor: ...  # ops/legacy.py:242
     @property
-    def is_cuda(self) -> builtins.bool: ...  # ops/__init__.py:160
+    def is_cuda(self) -> builtins.bool: ...  # ops/__init__.py:161
     def is_floating_point(self) -> builtins.bool: ...  # ops/convert.py:125
     def is_inference(self) -> Any: ...  # ops/legacy.py:175
     @property
@@ -348,7 +348,7 @@ class TensorMethods:
     def isposinf(self) -> Any: ...  # ops/compare.py:21
     def isreal(self) -> Tensor: ...  # ops/elementwise.py:243
     @property
-    def itemsize(self) -> builtins.int: ...  # ops/__init__.py:163
+    def itemsize(self) -> builtins.int: ...  # ops/__init__.py:164
     def kron(self, other: Tensor) -> Tensor: ...  # ops/matmul.py:264
     def kthvalue(self, k: builtins.int, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> ValuesIndices: ...  # ops/statistics.py:88
     @property
@@ -399,9 +399,9 @@ class TensorMethods:
     def lu(self, pivot: builtins.bool = ..., get_infos: builtins.bool = ...) -> Any: ...  # ops/linalg/older.py:131
     def lu_solve(self, LU_data: Tensor, LU_pivots: Tensor) -> Tensor: ...  # ops/linalg/older.py:138
     @property
-    def mH(self) -> Tensor: ...  # ops/__init__.py:182
+    def mH(self) -> Tensor: ...  # ops/__init__.py:183
     @property
-    def mT(self) -> Tensor: ...  # ops/__init__.py:182
+    def mT(self) -> Tensor: ...  # ops/__init__.py:183
     def map_(self, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor: ...  # ops/inplace.py:335
     def masked_fill(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:265
     def masked_fill_(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:265
@@ -442,7 +442,7 @@ class TensorMethods:
     def narrow(self, dim: builtins.int, start: Any, length: builtins.int) -> Tensor: ...  # ops/shape.py:236
     def narrow_copy(self, *args: Any, **kw: Any) -> Any: ...  # ops/arrange.py:215
     @property
-    def nbytes(self) -> builtins.int: ...  # ops/__init__.py:165
+    def nbytes(self) -> builtins.int: ...  # ops/__init__.py:166
     def ndimension(self) -> Any: ...  # ops/legacy.py:194
     def ne(self, other: Any) -> Tensor: ...  # ops/table.py:381
     def ne_(self, other: Any) -> Tensor: ...  # ops/table.py:381
@@ -490,7 +490,7 @@ class TensorMethods:
     def random_(self, low: builtins.int = ..., high: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:274
     def ravel(self) -> Any: ...  # ops/shape.py:318
     @property
-    def real(self) -> Tensor: ...  # ops/__init__.py:161
+    def real(self) -> Tensor: ...  # ops/__init__.py:162
     def reciprocal(self) -> Tensor: ...  # ops/table.py:60
     def reciprocal_(self) -> Tensor: ...  # ops/table.py:60
     def relu(self) -> Tensor: ...  # ops/table.py:148
@@ -610,7 +610,7 @@ class TensorMethods:
     def view(self, *shape: Any) -> Tensor: ...  # ops/shape.py:48
     def view_as(self, other: Any) -> Any: ...  # ops/shape.py:311
     def vsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
-    def where(self, condition: Tensor, other: Any) -> Tensor: ...  # ops/__init__.py:201
+    def where(self, condition: Tensor, other: Any) -> Tensor: ...  # ops/__init__.py:202
     def xlogy(self, other: Any) -> Tensor: ...  # ops/table.py:83
     def xlogy_(self, other: Any) -> Tensor: ...  # ops/table.py:83
     def zero_(self) -> Tensor: ...  # ops/inplace.py:257

@@ -24,7 +24,7 @@ Finish = Callable[["Trainer", Path, str | None], None]
 ALONE = ("resume", "keep", "stream", "window")  # flags of train that an ensemble does not have
 
 
-def run(args: argparse.Namespace, changes: dict[str, Any], finish: Finish) -> int:
+def run_members(args: argparse.Namespace, changes: dict[str, Any], finish: Finish) -> int:
     """Train the members, and write and test each by `finish`; return 1 if one diverged."""
     from tinygrad_mnist.cli.show import say
     from tinygrad_mnist.train.ensemble import Ensemble

@@ -82,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str] | None) -> int:
     open_streams()
     try:
-        with outlive_reader(), ranks.quiet():
+        with outlive_reader() as output, ranks.quiet():
             if not ranks.has_part(list(sys.argv[1:] if argv is None else argv)):
                 return 0
             args = parser().parse_args(argv)
@@ -90,6 +90,8 @@ def _run(argv: Sequence[str] | None) -> int:
             with hushed() if getattr(args, "quiet", False) else contextlib.nullcontext():
                 code: int = args.run(args)
             sys.stdout.flush()
+        if output.error is not None and not hasattr(args, "quiet"):  # no file has the result
+            return complain(f"standard output: {output.error.strerror}", 2)
         return code
     except Exception as error:
         exit_code = _code(error)

@@ -38,15 +38,16 @@ def _occupy(number: int) -> None:
 
 
 @contextlib.contextmanager
-def outlive_reader() -> Iterator[None]:
+def outlive_reader() -> Iterator[Outliving]:
     """Go on without output once nobody reads it, as after `| head -3`, or the disk is full.
 
-    A training run must not be lost because nobody reads its progress.
+    A training run must not be lost because nobody reads its progress. The stream that the block
+    gets has the error of a full disk as `error`: of other commands, the output is the result.
     """
-    before = sys.stdout
-    sys.stdout = _Outliving(before)
+    before, outliving = sys.stdout, Outliving(sys.stdout)
+    sys.stdout = outliving
     try:
-        yield
+        yield outliving
     finally:
         with contextlib.suppress(OSError, ValueError):
             before.flush()
@@ -60,29 +61,32 @@ def hushed() -> Iterator[None]:
         yield
 
 
-class _Outliving:
+class Outliving:
     """A text stream that turns into the null device when it cannot be written any more."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
+        self.error: OSError | None = None  # why not all was written; None if nobody wanted it
 
     def write(self, text: str) -> int:
         """Write the text, or drop it."""
         try:
             self._stream.write(text)
-        except OSError:
-            self._give_up()
+        except OSError as error:
+            self._give_up(error)
         return len(text)
 
     def flush(self) -> None:
         """Flush, or drop the text and all that follows."""
         try:
             self._stream.flush()
-        except OSError:
-            self._give_up()
+        except OSError as error:
+            self._give_up(error)
 
-    def _give_up(self) -> None:
+    def _give_up(self, error: OSError) -> None:
         """Point the stream's descriptor at the null device, buffered text included."""
+        if not isinstance(error, BrokenPipeError):
+            self.error = error
         with contextlib.suppress(OSError, ValueError, AttributeError):
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, self._stream.fileno())

@@ -121,7 +121,7 @@ def run(args: argparse.Namespace) -> int:
     if args.ensemble is not None:
         from tinygrad_mnist.cli import ensemble
 
-        return ensemble.run(args, overrides(args), finish)
+        return ensemble.run_members(args, overrides(args), finish)
     if args.keep < 0:
         raise UsageError(f"--keep must be at least 0, not {args.keep}")
     cores = os.cpu_count() or 1

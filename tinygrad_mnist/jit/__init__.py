@@ -36,12 +36,15 @@ passes.py         what makes a program fast, by name
 The pure form, in which a replay stands for the function:
 pure.py           capture and replay
 guards.py         the assumptions of a program, checked before each replay
+signatures.py     which calls are alike
 names.py          what a function finds around it
 outputs.py        the Tensors that it returns
 
 Tiles, for batches larger than a cache:
 tiles.py          some rows at a time
+tile_size.py      how many rows, by sizes
 tile_tapes.py     a call on some of the rows, recorded
+pooled_convs.py   convolution and pooling as one call
 tile_program.py   the steps for one tile
 rows.py           the proof that the rows may be cut
 threads.py        threads in the place of the BLAS's own

@@ -279,7 +279,7 @@ class Binding:
         for buffer, captured in zip(outs, call.outs, strict=True):
             np.copyto(buffer, captured)
         if takes_out(kernel):
-            return [partial(kernel, *args, **call.kw, out=results_in(call.op, outs))], outs
+            return [partial(kernel, *args, **call.kw, out=out_argument(call.op, outs))], outs
         return [partial(copy_results, outs, kernel, args, call.kw)], outs
 
     def _is_constant(self, call: Call) -> bool:
@@ -314,7 +314,7 @@ def copy_results(outs: tuple[Array, ...], kernel: Any, args: Any, kw: Any) -> No
         np.copyto(out, value)
 
 
-def results_in(op: Op, outs: tuple[Array, ...]) -> Any:
+def out_argument(op: Op, outs: tuple[Array, ...]) -> Any:
     """Return the `out` of a kernel: one array, or a tuple where the kernel has residuals."""
     return outs if op.residual else outs[0]
 

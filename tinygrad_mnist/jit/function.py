@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
 from tinygrad_mnist.jit.followed import FollowedFunction
 from tinygrad_mnist.jit.pure import PureFunction
+from tinygrad_mnist.jit.tile_size import TileRows
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -23,6 +24,9 @@ class Jitted(Protocol[P, R_co]):
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """Return the jitted method of an instance."""
 
+    def over(self, batches: Iterable[Any]) -> Sequence[R_co]:
+        """Call the function on each batch in turn, and return the list of the results."""
+
     def programs(self) -> Sequence[Any]:
         """Return what was prepared, the last one used first."""
 
@@ -32,14 +36,14 @@ class Jitted(Protocol[P, R_co]):
 
 @overload
 def jit(
-    function: Callable[P, R], *, pure: bool = False, tile_rows: int | None = None
+    function: Callable[P, R], *, pure: bool = False, tile_rows: TileRows = None
 ) -> Jitted[P, R]: ...
 @overload
 def jit(
-    *, pure: bool = False, tile_rows: int | None = None
+    *, pure: bool = False, tile_rows: TileRows = None
 ) -> Callable[[Callable[P, R]], Jitted[P, R]]: ...
 def jit(
-    function: Callable[..., Any] | None = None, *, pure: bool = False, tile_rows: int | None = None
+    function: Callable[..., Any] | None = None, *, pure: bool = False, tile_rows: TileRows = None
 ) -> Any:
     """Compile a function: prepared NumPy calls answer its calls of ops, bitwise as eager.
 
@@ -55,7 +59,9 @@ def jit(
 
     With `tile_rows`, which implies `pure`, a step on more rows goes through `tile_rows` of them at
     a time, on as many threads as the BLAS has: faster where a batch does not fit into the cache,
-    equal to eager within rounding, and the same from run to run.
+    equal to eager within rounding, and the same from run to run. `tile_rows="auto"` chooses the
+    number by the sizes of the step's arrays, and goes without tiles where a batch is small or the
+    step cannot be cut.
 
     Raises TypeError if `function` cannot be called. A call raises RuntimeError where `pure` would
     freeze the value of one call into all later ones, or where, with `tile_rows`, the loss is not a

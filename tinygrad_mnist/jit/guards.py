@@ -6,6 +6,7 @@ counted a change to one of them since.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from itertools import combinations, repeat, starmap
 from operator import attrgetter, is_
@@ -75,7 +76,16 @@ class Guards:
         self.arrays_of = self._written()
         return self
 
-    def _written(self) -> ArraysOf:
+    @functools.cached_property
+    def arrays_of_next(self) -> ArraysOf:
+        """As `arrays_of`, for a call directly after another one, in the same thread.
+
+        Nobody can have rebound a name, changed a list or the thread's mode in between; and what
+        the library counts is looked at here as well.
+        """
+        return self._written(is_next=True)
+
+    def _written(self, is_next: bool = False) -> ArraysOf:
         """Write out the function that returns the arrays among the arguments of a call.
 
         The function returns None where the program does not stand for a call with these arguments,
@@ -104,9 +114,21 @@ class Guards:
             t.add(f"if {arrays[i]} {wrong} {arrays[j]}: return None")
         for i, array in self._by_reference:
             t.add(f"if {arrays[i]} is not {t.name('array', array)}: return None")
+        if not is_next:
+            self._write_surroundings(t)
+        t.add("if modes.changes != guards._changes and not guards._unchanged(): return None")
+        if self._empty:
+            t.add("if not all(map(is_, map(grad, empty), none)): return None")
+        t.add(f"arrays = [{', '.join(arrays)}]")
+        if self._avoid is not None:
+            t.add("if overlap(arrays, avoid): return None")
+        t.add("return arrays")
+        return t.compiled("def arrays_of(args):", "<guards>")  # type: ignore[no-any-return]
+
+    def _write_surroundings(self, t: Text) -> None:
+        """Add the lines that look at what the caller's code may have changed."""
         unusual = "MODES or default_dtype.current is not dtype" if self._default else "True"
         t.add(f"if ({unusual}) and recording_mode() != expected: return None")
-        t.add("if modes.changes != guards._changes and not guards._unchanged(): return None")
         for group, params, count in self._groups:  # lists, whose changes nobody counts
             name = t.name("params", params)
             t.add(f"if {t.name('group', group)}['params'] is not {name}: return None")
@@ -120,13 +142,6 @@ class Guards:
             t.add("        if not names.hold(): return None")
         t.add("    pass")
         t.add("except (ValueError, LookupError): return None  # an empty cell, a shorter list")
-        if self._empty:
-            t.add("if not all(map(is_, map(grad, empty), none)): return None")
-        t.add(f"arrays = [{', '.join(arrays)}]")
-        if self._avoid is not None:
-            t.add("if overlap(arrays, avoid): return None")
-        t.add("return arrays")
-        return t.compiled("def arrays_of(args):", "<guards>")  # type: ignore[no-any-return]
 
     def _write_argument(self, t: Text, name: str, expected: Any) -> None:
         """Add the lines that compare one argument; from then on `name` names its array."""

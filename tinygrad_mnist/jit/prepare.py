@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.jit.answers import answer_of
-from tinygrad_mnist.jit.bind import copy_results, results_in, takes_out
+from tinygrad_mnist.jit.bind import copy_results, out_argument, takes_out
 from tinygrad_mnist.jit.memory import Pool
 from tinygrad_mnist.jit.op_step import Argument, OpStep, fit_into
 from tinygrad_mnist.jit.respell import respell
@@ -96,7 +96,7 @@ def numpy_calls(step: OpStep, inner: Sequence[Any], scratch: Pool) -> list[Calla
     opened = unroll(op.kernel, tuple(inner), kw, pool)
     if opened is None:
         if takes_out(op.kernel):
-            return [partial(op.kernel, *inner, **kw, out=results_in(op, tuple(own)))]
+            return [partial(op.kernel, *inner, **kw, out=out_argument(op, tuple(own)))]
         return [partial(copy_results, tuple(own), op.kernel, tuple(inner), kw)]
     calls, outs = opened
     moves = []

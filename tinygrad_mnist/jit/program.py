@@ -23,6 +23,7 @@ from tinygrad_mnist.autograd.floats import USUAL, hush, restore, state
 from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.autograd.tensor import BufferedGrad, Tensor
 from tinygrad_mnist.jit.bind import Binding
+from tinygrad_mnist.jit.effects import EffectStep
 from tinygrad_mnist.jit.memory import buffered_grad
 from tinygrad_mnist.jit.respell import respell, unwrapped
 from tinygrad_mnist.jit.unroll import under_errstate
@@ -183,6 +184,10 @@ class Program:
                 return False
             others.append(g._data)
         return True
+
+    def effects(self) -> list[EffectStep]:
+        """Return the optimizers' steps, and others that change an object outside."""
+        return [step for step in self.steps if isinstance(step, EffectStep)]
 
     def summary(self) -> str:
         """Count calls, steps, and bytes of memory."""

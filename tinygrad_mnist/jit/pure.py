@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from _thread import get_ident
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from weakref import WeakSet
 
@@ -20,15 +20,17 @@ from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.autograd.tensor import Tensor, wrap
 from tinygrad_mnist.jit import passes
 from tinygrad_mnist.jit.bind import Binding
-from tinygrad_mnist.jit.callable import JitFunction
+from tinygrad_mnist.jit.callable import JitFunction, batch_arguments
 from tinygrad_mnist.jit.guards import Guards, array_of
 from tinygrad_mnist.jit.joint_optimizer import flat_steps
 from tinygrad_mnist.jit.liveness import arrays_changed
 from tinygrad_mnist.jit.names import NUMBERS, Names
 from tinygrad_mnist.jit.outputs import Plan, refuse_live_graph, tensors_in
 from tinygrad_mnist.jit.program import Program, Unfinished
+from tinygrad_mnist.jit.signatures import batch_rows, kind_of, signature, usual
 from tinygrad_mnist.jit.tape import Effect, Tape, Write
-from tinygrad_mnist.jit.tile_tapes import Failed
+from tinygrad_mnist.jit.tile_size import TileRows, Undecided, tile_rows_of
+from tinygrad_mnist.jit.tile_tapes import Failed, Refused
 from tinygrad_mnist.jit.tiles import Tiled
 from tinygrad_mnist.jit.views import dense
 from tinygrad_mnist.nn import Module
@@ -44,11 +46,15 @@ MOST_SEEN = 256
 class PureFunction(JitFunction):
     """A function that is captured and replayed; see `jit`."""
 
-    def __init__(self, function: Callable[..., Any], *, tile_rows: int | None = None) -> None:
+    def __init__(self, function: Callable[..., Any], *, tile_rows: TileRows = None) -> None:
         super().__init__(function, tile_rows=tile_rows)
-        if tile_rows is not None and (type(tile_rows) is not int or tile_rows < 1):
-            raise ValueError(f"tile_rows must be a whole number above 0, not {tile_rows!r}")
+        number = type(tile_rows) is int and tile_rows > 0
+        if not number and tile_rows is not None and tile_rows != "auto":
+            raise ValueError(
+                f'tile_rows must be a whole number above 0 or "auto", not {tile_rows!r}'
+            )
         self.tile_rows = tile_rows
+        self._chosen: dict[Any, int | None] = {}  # under "auto", for each kind of call
         self._captured: list[Captured] = []  # the last one used first
         self._seen: dict[Any, Seen] = {}  # the last eager call of each kind
         self._tried: WeakSet[Any] = WeakSet()  # optimizers whose parameters need not be moved again
@@ -78,16 +84,61 @@ class PureFunction(JitFunction):
         # another way than the captured call did.
         return self._eager(args)
 
+    def over(self, batches: Iterable[Any]) -> list[Any]:
+        if isinstance(batches, np.ndarray):
+            batches = list(batches)
+        if type(batches) not in (list, tuple):  # code of others runs between two calls
+            return super().over(batches)
+        results: list[Any] = []
+        rest = map(batch_arguments, batches)
+        for args in rest:
+            results.append(self(*args))
+            captured = self._captured[0] if self._captured else None
+            if captured is None or not captured.is_alone:
+                continue
+            args_left = self._replay_next(captured, rest, results)
+            if args_left is not None:
+                results.append(self(*args_left))
+        return results
+
+    def _replay_next(
+        self, captured: Captured, rest: Iterator[tuple[Any, ...]], results: list[Any]
+    ) -> tuple[Any, ...] | None:
+        """Replay while the program stands for the calls; return the next call's arguments."""
+        if modes.MODES and (modes.current().tape or modes.current().watch) is not None:
+            return None
+        if not self._busy.acquire(blocking=False):
+            return None
+        try:
+            arrays_of, replay = captured.guards.arrays_of_next, captured.replay
+            for args in rest:
+                arrays = arrays_of(args)
+                if arrays is None:
+                    return args
+                try:
+                    results.append(replay(arrays, args))
+                except Unfinished:
+                    return args
+        finally:
+            self._busy.release()
+        return None
+
     def programs(self) -> list[Program | Tiled]:
         """Return the captured programs, the last one used first."""
         return [captured.program for captured in self._captured]
 
     def _not_captured(self, args: tuple[Any, ...]) -> Any:
         """Call the function eagerly the first time, and capture the call the second time."""
-        args = tuple(_usual(a) for a in args)
+        args = tuple(usual(a) for a in args)
         self._check(args)
-        if self.tile_rows and _rows(self, args) > self.tile_rows:
-            return self._capture_tiled(args)
+        tile_rows = self._chosen_for(args) if self.tile_rows == "auto" else self.tile_rows
+        if tile_rows and batch_rows(self.__name__, args) > tile_rows:
+            try:
+                return self._capture_tiled(args, tile_rows)
+            except Refused:
+                if self.tile_rows != "auto":
+                    raise
+                self._chosen[kind_of(args)] = None
         self._captured = [c for c in self._captured if c.guards.names.bound()]
         key = (modes.current().grad, *map(signature, args))
         seen = self._seen.pop(key, None)
@@ -101,6 +152,25 @@ class PureFunction(JitFunction):
         assert seen is not None
         self._note(key, seen)
         return self._captured_call(args, seen.same(args))
+
+    def _chosen_for(self, args: tuple[Any, ...]) -> int | None:
+        """Return how many rows a tile of such a call gets, by the sizes of its arrays."""
+        kind = kind_of(args)
+        if kind not in self._chosen:
+            try:
+                self._chosen[kind] = tile_rows_of(self.function, args)
+            except Undecided:
+                return None
+        return self._chosen[kind]
+
+    def __repr__(self) -> str:
+        if self.tile_rows != "auto" or not self._chosen:
+            return super().__repr__()
+        chosen = [
+            f"batches of more than {rows} rows go in tiles" if rows else "no tiles"
+            for rows in self._chosen.values()
+        ]
+        return f'# tile_rows="auto": {"; ".join(chosen)}\n{super().__repr__()}'
 
     def _captured_call(self, args: tuple[Any, ...], same: list[bool]) -> Any:
         """Capture; or first move an optimizer's parameters into one buffer, and capture later."""
@@ -172,7 +242,7 @@ class PureFunction(JitFunction):
         ] if passes.on("flat") else []  # fmt: skip
         return captured, result, unsettled
 
-    def _capture_tiled(self, args: tuple[Any, ...]) -> Any:
+    def _capture_tiled(self, args: tuple[Any, ...], tile_rows: int) -> Any:
         """Cut the first call into tiles already: an eager first call would round differently.
 
         Large inputs are read where they are, until a call comes with others.
@@ -185,7 +255,7 @@ class PureFunction(JitFunction):
         names = Names(self.function)
         guards = Guards(names, args, copied)
         try:
-            tiled = Tiled(self.function, arguments, copied, self.tile_rows or 0, names.objects)
+            tiled = Tiled(self.function, arguments, copied, tile_rows, names.objects)
         except Failed:  # the function itself raises the error, and leaves what it leaves in eager
             return self._eager(args)
         results = Plan(tiled.result, tiled, arguments)
@@ -203,6 +273,8 @@ class Captured:
     def __init__(self, program: Program | Tiled, guards: Guards, results: Plan) -> None:
         self.program, self.guards, self._results = program, guards, results
         self.arrays_of = self._with_gradients if program.grad_feeds else guards.arrays_of
+        # No code but the library's runs in a replay, and it begins from no gradients
+        self.is_alone = not program.grad_feeds and all(e.parts for e in program.effects())
 
     def _with_gradients(self, args: tuple[Any, ...]) -> list[Array] | None:
         arrays = self.guards.arrays_of(args)
@@ -304,31 +376,3 @@ def _all_written(binding: Binding) -> list[Array]:
     """Return the arrays outside that the program writes to."""
     targets = [e.target for e in binding.tape.entries if isinstance(e, Write)]
     return [binding.at(t) for t in targets if binding.root(t) in binding.tape.external]
-
-
-def signature(value: Any) -> Any:
-    """Return what must be the same of an argument: an array's layout, else type and value."""
-    value = array_of(value)
-    if isinstance(value, np.ndarray):
-        return value.shape, value.dtype, value.strides
-    if isinstance(value, (float, complex)):
-        return type(value), repr(value)
-    return (type(value), value) if isinstance(value, NUMBERS) else (type(value), id(value))
-
-
-def _usual(arg: Any) -> Any:
-    """Return an array of a subclass, such as one mapped from a file, as a plain array on it."""
-    return np.asarray(arg) if isinstance(arg, np.ndarray) else arg
-
-
-def _rows(function: PureFunction, args: tuple[Any, ...]) -> int:
-    """Return how many rows each array argument has; raise TypeError where the numbers differ."""
-    arrays = [a for a in args if isinstance(a, (np.ndarray, Tensor))]
-    counts = {a.shape[:1] for a in arrays}
-    learns = [a for a in arrays if isinstance(a, Tensor) and a._node is not None]
-    if len(counts) != 1 or () in counts or learns:
-        raise TypeError(
-            f"{function.__name__}: with tile_rows, arguments are arrays with a row for each "
-            f"example and without gradients, not of shapes {[list(a.shape) for a in arrays]}"
-        )
-    return int(counts.pop()[0])

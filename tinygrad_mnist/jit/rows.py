@@ -56,14 +56,14 @@ class Kinds:
         """Return the kind of an array; raise Mixed where it has none."""
         kind = self._kinds.get(id(array), FREE)
         if isinstance(kind, Mixed):
-            raise kind
+            raise Mixed(*kind.args)
         return kind
 
     def _call(self, call: Call) -> None:
         try:
             kind: str | Mixed = self._of_call(call)
         except Mixed as mixed:
-            kind = mixed
+            kind = Mixed(*mixed.args)  # without a traceback, whose frames would hold all arrays
         for out in call.outs:
             self._kinds[id(out)] = kind
 

@@ -11,11 +11,13 @@ import numpy as np
 from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.jit.bind import Binding
 from tinygrad_mnist.jit.outputs import tensors_in
+from tinygrad_mnist.jit.pooled_convs import Backward, Forward
 from tinygrad_mnist.jit.program import lines_of, summary_of
 from tinygrad_mnist.jit.respell import respell
 from tinygrad_mnist.jit.tape import Call, Effect, Entry
 from tinygrad_mnist.jit.tile_tapes import TileTrace
 from tinygrad_mnist.jit.views import map_arrays, moved_view
+from tinygrad_mnist.kernels.pooled_conv import PooledConv
 
 Array = np.ndarray[Any, Any]
 
@@ -24,14 +26,38 @@ class TileBinding(Binding):
     """The calls for one tile, without effects; random numbers are copied in."""
 
     drawn: list[Array]  # buffers for the random numbers
+    _convs: dict[int, PooledConv]
 
     def _reserve(self, live: Sequence[Entry]) -> None:
         draws = [e for e in self.tape.entries if isinstance(e, Call) and e.op.draws]
         self.drawn = [self._input(call.outs[0]) for call in draws]
+        self._convs = {}
 
     def _bind(self, entry: Entry, moment: int) -> None:
         if not isinstance(entry, Effect) and not (isinstance(entry, Call) and entry.op.draws):
             super()._bind(entry, moment)
+
+    def _bind_call(self, call: Call, moment: int) -> None:
+        if not isinstance(call, (Forward, Backward)):
+            super()._bind_call(call, moment)
+            return
+        args = [self.at(a) for a in call.args]
+        outs = [self._home(out) for out in call.outs]
+        if isinstance(call, Forward):
+            conv = self._convs[id(call)] = call.bind(args, outs)
+            self.steps.append(conv.forward)
+        else:
+            self.steps.append(call.bind(self._convs[id(call.of)], args, outs))
+        self._bound.update(zip(map(id, call.outs), outs, strict=True))
+        for key in self._read_last_by(call, moment):
+            self.pool.release(self._bound[key])
+
+    def _home(self, array: Array) -> Array:
+        """Return where a captured array lies from now on, filled with what it holds."""
+        home = self._homes.get(id(array))
+        home = self.pool.like(array) if home is None else home
+        np.copyto(home, array)
+        return home
 
 
 class TileProgram:

@@ -14,6 +14,8 @@ from tinygrad_mnist.autograd import modes
 from tinygrad_mnist.autograd.graph import Leaf, Node
 from tinygrad_mnist.autograd.op import Op
 from tinygrad_mnist.autograd.tensor import Tensor, wrap
+from tinygrad_mnist.jit.outputs import tensors_in
+from tinygrad_mnist.jit.pooled_convs import with_pooled_convs
 from tinygrad_mnist.jit.rows import ROWS, Kinds, Mixed
 from tinygrad_mnist.jit.tape import Call, Effect, Gradients, Tape
 from tinygrad_mnist.ops.random import Generator, rng_of
@@ -95,6 +97,10 @@ class TileTape(Tape):
         for leaf, grad in self._grads_outside.items():
             leaf.grad = grad
 
+    def let_go(self) -> None:
+        """Let go of arrays that no entry names, now that the call is over."""
+        self.seen_arrays, self._made = {}, {}
+
     def abandon(self, why: str) -> None:
         """Raise Refused."""
         raise Refused(why)
@@ -174,6 +180,13 @@ class TileTrace:
             if gradients.setdefault(leaf, g) is not g:
                 raise Refused("it computes two gradients of one parameter")
         return gradients
+
+    def shorten(self) -> None:
+        """Join calls that have a form of their own in tiles, and let go of the arrays between."""
+        results = [t._data for t in tensors_in(self.result)] + list(self.gradients.values())
+        ids = set(map(id, results))
+        self.tape.entries = with_pooled_convs(self.tape.entries, ids)
+        self.tape.let_go()
 
     def _check(self) -> None:
         if not self.gradients:

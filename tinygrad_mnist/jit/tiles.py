@@ -81,9 +81,10 @@ class Tiled:
         self.cuts = cuts(len(wholes[0]), tile_rows)
         flat = [_flat_steps(effect) for effect in trace(self.cuts[0]).effects]
         sizes = {row_count(rows): rows for rows in reversed(self.cuts)}  # the first of each size
+        # First the larger call, of which little is kept: its memory is free again for the others
+        both = trace(slice(0, self.cuts[1].stop), tape=DrawsOnlyTape)
         traces = {n: trace(rows, n / len(wholes[0])) for n, rows in sizes.items()}
-        first_two = slice(0, self.cuts[1].stop)
-        one, both = traces[row_count(self.cuts[0])], trace(first_two, tape=DrawsOnlyTape)
+        one = traces[row_count(self.cuts[0])]
         self.tape, self.result = one.tape, one.result
         check_rows(one, tensors_in(one.result))
         self._layout = Layout(one.gradients, [part[1:] for parts in flat for part in parts])
@@ -92,6 +93,8 @@ class Tiled:
             for a, b in zip(tensors_in(one.result), tensors_in(both.result), strict=True)
         ]
         self._draws = [Draw(*calls, self.cuts) for calls in zip(one.draws, both.draws, strict=True)]
+        for short in traces.values():
+            short.shorten()
         with np.errstate(all="ignore"):
             self._workers = self._bind(traces, copied, wholes)
             self._prove(both, wholes)
@@ -217,6 +220,10 @@ class Tiled:
                 for leaf, grad in (*self.grads, *step.grads):
                     leaf.grad = grad
                 raise
+
+    def effects(self) -> list[EffectStep]:
+        """Return the optimizers' steps."""
+        return self._after
 
     def summary(self) -> str:
         """Describe the cut, and count the calls, steps and bytes of one tile."""

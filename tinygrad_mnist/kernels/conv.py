@@ -64,7 +64,7 @@ def conv(
         together([partial(conv, x[part], w, b, geom=geom, out=y[part]) for part in some])
         return copied_into(out, y)
     y = _image_memory((len(x), *size, len(w)), np.result_type(x, w), out)
-    if _winograd_pays(x, w, w.shape, size, geom) and winograd.conv(
+    if winograd_pays(x, w, w.shape, size, geom) and winograd.conv(
         _pixels(x), w, b, y, rim=geom.padding
     ):
         return copied_into(out, y.transpose(0, 3, 1, 2))
@@ -97,7 +97,7 @@ def conv_weight(
         together([partial(task, *each) for each in enumerate(some)])
         return copied_into(out, functools.reduce(np.add, shares))
     shape = (d.shape[1], x.shape[1], *size)
-    if _winograd_pays(x, d, shape, d.shape[2:], geom):
+    if winograd_pays(x, d, shape, d.shape[2:], geom):
         w = winograd.conv_weight(_pixels(x), _pixels(d), rim=geom.padding)
         if w is not None:
             return np.ascontiguousarray(w) if out is None else copied_into(out, w)
@@ -130,7 +130,7 @@ def conv_input(
         return copied_into(out, whole)
     (sh, sw), (ph, pw), (dh, dw), _ = geom
     n, o, oh, ow = d.shape
-    if _winograd_pays(d, w, w.shape, (oh, ow), geom):
+    if winograd_pays(d, w, w.shape, (oh, ow), geom):
         x = _image_memory((n, *size, w.shape[1]), d.dtype, out)
         if winograd.conv_input(_pixels(d), w, x, rim=(ph, pw)):
             return copied_into(out, x.transpose(0, 3, 1, 2))
@@ -185,7 +185,7 @@ def _image_memory(shape: tuple[int, ...], dtype: Any, out: Array | None) -> Arra
     return np.empty(shape, dtype)
 
 
-def _winograd_pays(
+def winograd_pays(
     a: Array, b: Array, weight: tuple[int, ...], windows: Pair, geom: Geometry
 ) -> bool:
     """Tell whether to try Winograd's form, by the arrays, the weight's shape and the windows."""

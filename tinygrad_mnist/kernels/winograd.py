@@ -108,8 +108,8 @@ class Plan(NamedTuple):
 
 def _blocks(x: Array, y: Array, rim: Pair, plan: Callable[[Tiles], Plan]) -> Iterator[Tiles]:
     """Go through the images, as many at a time as suits the cache and the products."""
-    tiles, c, k = -(-y.shape[1] // 2) * -(-y.shape[2] // 2), x.shape[-1], y.shape[-1]
-    most = max(1, min(PRODUCTS // (tiles * c * k), BLOCK // (16 * tiles * (c + k) * x.itemsize)))
+    tiles = -(-y.shape[1] // 2) * -(-y.shape[2] // 2)
+    most = images_at_once(tiles, x.shape[-1], y.shape[-1], x.itemsize)
     for start in range(0, len(x), most):
         some, n = slice(start, start + most), min(most, len(x) - start)
         if start == 0 or n < most:
@@ -125,10 +125,17 @@ def _blocks(x: Array, y: Array, rim: Pair, plan: Callable[[Tiles], Plan]) -> Ite
         yield t
 
 
+def images_at_once(tiles: int, c: int, k: int, itemsize: int) -> int:
+    """Return how many images of so many tiles suit the cache, and the kernel for small products."""
+    return max(1, min(PRODUCTS // (tiles * c * k), BLOCK // (16 * tiles * (c + k) * itemsize)))
+
+
 class Tiles:
     """Memory for n images cut into tiles, and the calls that turn one form into the next."""
 
-    def __init__(self, n: int, x: Array, y: Array, rim: Pair) -> None:
+    def __init__(
+        self, n: int, x: Array, y: Array, rim: Pair, memory: Callable[..., list[Array]] = scratch
+    ) -> None:
         (_, h, w, k), c = y.shape, x.shape[-1]
         h, w = -(-h // 2), -(-w // 2)
         self.columns = w
@@ -136,12 +143,17 @@ class Tiles:
             (2, 2, n, h + 1, w + 1, c), (4, 2, n, h + 1, w, c), (4, 4, n, h, w, c),
             (4, 4, n, h, w, k), (2, 4, n, h, w, k), (2, 2, n, h, w, k),
         ]  # fmt: skip
-        self.x, self._half_x, v, m, self._half_y, self.y = scratch(*((s, x.dtype) for s in shapes))
+        self.x, self._half_x, v, m, self._half_y, self.y = memory(*((s, x.dtype) for s in shapes))
         self._v, self._m = v, m
         self.v, self.m = v.reshape(4, 4, -1, c), m.reshape(4, 4, -1, k)
         self.x_copies = _same_pixels(self.x, x, rim)
         self.y_copies = _same_pixels(self.y, y, (0, 0))
         self.d_copies = _same_pixels(m[::3, ::3], y, (0, 0))
+
+    @staticmethod
+    def copies_of(phases: Array, images: Array, rim: Pair) -> Copies:
+        """Return parts of phases and of images with the same pixels; zero the other phases."""
+        return _same_pixels(phases, images, rim)
 
     def take(self) -> Calls:
         """v = B' x."""

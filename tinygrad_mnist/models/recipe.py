@@ -59,8 +59,9 @@ class Recipe:
     """How the learning rate changes from epoch to epoch; "cosine" ends near 0."""
     batch_size: int | None = 64
     """None means the gradient of the whole training set, one step per epoch."""
-    tile_rows: int | None = None
-    """How many images of a batch a thread computes at a time; None: all together."""
+    tile_rows: int | str | None = "auto"
+    """How many images of a batch a thread computes at a time; None: all together; "auto": as many
+    as suit the sizes of the model."""
     epochs: int = 10
     validation: float = 1 / 12
     """The share of the training images set aside to validate after every epoch."""
@@ -84,8 +85,9 @@ class Recipe:
         _require(good, "weight_decay", "at least 0 and finite", self.weight_decay)
         no_batches = self.batch_size is not None and self.batch_size < 1
         _require(not no_batches, "batch_size", "at least 1", self.batch_size)
-        no_rows = self.tile_rows is not None and self.tile_rows < 1
-        _require(not no_rows, "tile_rows", "at least 1", self.tile_rows)
+        rows = self.tile_rows
+        fine = rows >= 1 if isinstance(rows, int) else rows in (None, "auto")
+        _require(fine, "tile_rows", 'at least 1, "auto" or None', rows)
         _require(self.epochs >= 1, "epochs", "at least 1", self.epochs)
         _require(0 < self.validation < 1, "validation", "between 0 and 1", self.validation)
         _require(self.seed >= 0, "seed", "at least 0", self.seed)
@@ -144,6 +146,7 @@ _KINDS: dict[str, Any] = {
     "str": str,
     "int": int,
     "int | None": int | None,
+    "int | str | None": int | str | None,
     "float": int | float,
     "tuple[int, ...]": tuple,
 }

@@ -150,7 +150,7 @@ def is_model(value: Any) -> bool:
 
 
 def shapes_of(value: Any) -> Any:
-    """Return nested tuples, lists and dicts with shapes for Tensors, and None for anything else.
+    """Return nested containers with shapes for Tensors, and None for anything else.
 
     >>> import tinygrad_mnist as tg
     >>> shapes_of((tg.ones(2, 3), [tg.ones(1)], "text"))
@@ -160,6 +160,7 @@ def shapes_of(value: Any) -> Any:
         return tuple(value.shape)
     if isinstance(getattr(value, "data", None), Tensor):  # a PackedSequence
         return tuple(value.data.shape)
+    value = _fields_of(value)
     if isinstance(value, Mapping):
         return {str(key): shapes_of(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
@@ -168,7 +169,9 @@ def shapes_of(value: Any) -> Any:
 
 
 def named_tensors(value: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
-    """Yield each Tensor in nested tuples, lists and dicts, with its way there, such as "0.mask".
+    """Yield each Tensor in nested containers, with its way there, such as "0.mask".
+
+    Containers are tuples, lists, dicts and dataclasses.
 
     >>> import tinygrad_mnist as tg
     >>> [name for name, _ in named_tensors((tg.ones(1), {"mask": tg.ones(1)}))]
@@ -182,7 +185,13 @@ def named_tensors(value: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
             yield name, value
         elif isinstance(getattr(value, "data", None), Tensor):
             yield name, value.data
-        elif isinstance(value, Mapping):
+        elif isinstance(value := _fields_of(value), Mapping):
             waiting += [(f"{start}{key}", item) for key, item in value.items()][::-1]
         elif isinstance(value, tuple | list):
             waiting += [(f"{start}{i}", item) for i, item in enumerate(value)][::-1]
+
+
+def _fields_of(value: Any) -> Any:
+    """Return a dataclass's fields as a dict, and anything else as it is."""
+    names = getattr(type(value), "__dataclass_fields__", None)
+    return value if names is None else {name: getattr(value, name, None) for name in names}

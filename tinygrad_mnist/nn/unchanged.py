@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
@@ -32,20 +32,21 @@ def without_lazy(module: Any) -> Any:
 
 
 @contextmanager
-def unchanged(module: Any) -> Iterator[None]:
-    """Put the module back as it was when the block ends, also by an exception.
+def unchanged(module: Any, inputs: Iterable[Tensor] = ()) -> Iterator[None]:
+    """Put the module and its inputs back as they were when the block ends, also by an exception.
 
-    In the block Parameters and buffers are copies, so that whoever looks at the old memory sees no
-    write. Put back are also gradients, `training`, hooks, and all attributes of the module and of
-    those below; and the random states of this package, of NumPy and of Python. Objects that a
-    forward changes in place elsewhere, such as a list it appends to, are not.
+    In the block Parameters, buffers and inputs are copies, so that whoever looks at the old memory
+    sees no write. Put back are also gradients, `training`, hooks, and all attributes of the module
+    and of those below; and the random states of this package, of NumPy and of Python. Objects that
+    a forward changes in place elsewhere, such as a list it appends to, are not.
     """
     refuse_unrecorded("a trial call of a module")
     attributes = [
         (m, dict(m.__dict__), {name: dict(m.__dict__[name]) for name in REGISTRIES})
         for m in module.modules()
     ]
-    state = {id(t): t for t in _state_of(module) if not hasattr(type(t), "materialize")}.values()
+    tensors = (*_state_of(module), *inputs)
+    state = {id(t): t for t in tensors if not hasattr(type(t), "materialize")}.values()
     memory = [(t, t._data, t._node, getattr(t._node, "grad", None)) for t in state]
     draws, numpy_draws, python_draws = get_rng_state(), np.random.get_state(), random.getstate()
     mode = switch(current()._replace(follower=None))
@@ -91,6 +92,8 @@ def with_tensors(value: Any, *, copy: bool = False) -> Any:
         return wrap(np.array(value._data, order="K")).requires_grad_(value.requires_grad)
     if type(value) is dict:
         return {key: with_tensors(item, copy=copy) for key, item in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_make"):  # a named tuple
+        return type(value)._make(with_tensors(item, copy=copy) for item in value)
     if type(value) in (tuple, list):
         return type(value)(with_tensors(item, copy=copy) for item in value)
     return value

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.hints import no_attribute
 from tinygrad_mnist.ops import (
     compare,
     convert,
@@ -205,10 +206,16 @@ def where(self: Tensor, condition: Tensor, other: Any) -> Tensor:
 
 def unknown(self: Tensor, name: str) -> Any:
     """Raise AttributeError with the nearest method; called for missing names alone."""
-    from tinygrad_mnist.missing import instead
+    message = f"'{type(self).__name__}' object has no attribute {name!r}"
+    if name.startswith("_"):
+        raise AttributeError(message)
 
-    hint = "" if name.startswith("_") else instead("Tensor", name, dir(Tensor))
-    raise AttributeError(f"'{type(self).__name__}' object has no attribute {name!r}{hint}")
+    def hint() -> str:
+        from tinygrad_mnist.missing import instead
+
+        return instead("Tensor", name, dir(Tensor))
+
+    raise no_attribute(message, name, hint)
 
 
 for _family in FAMILIES:

@@ -163,7 +163,7 @@ def slopes_by(steps: Steps, inputs: Sequence[Any], g: Any, **settings: Any) -> S
     return [by_id.get(id(v)) for v in views]
 
 
-def unpacked(packed: Any, *shapes: tuple[int, ...]) -> list[Any]:
+def split_packed(packed: Any, *shapes: tuple[int, ...]) -> list[Any]:
     """Take apart arrays that lie one behind the other."""
     pieces, start = [], 0
     for shape in shapes:
@@ -208,7 +208,7 @@ def lstm_slopes(
         return slopes_by(lstm_steps, inputs, g, reverse=reverse)
     x, h, c, w, u, _, _ = inputs
     packed = lstm_back(g, u, gates, cells, reverse=reverse)
-    d, dh, dc = unpacked(packed, gates.shape, h.shape, c.shape)
+    d, dh, dc = split_packed(packed, gates.shape, h.shape, c.shape)
     dx, dw, du, db, dv = products(d, d, x, w, before(narrow(y, 0, 0, len(x)), h, reverse))
     return dx, dh, dc, dw, du, db, dv
 
@@ -220,7 +220,7 @@ def gru_slopes(g: Any, y: Any, inputs: Sequence[Any], gates: Any, reverse: bool)
     x, h, w, u, _, _ = inputs
     count, n, size = y.shape
     packed = gru_back(g, h, u, gates, y, reverse=reverse)
-    of_x, of_h, dh = unpacked(packed, (count, n, 3 * size), (count, n, 3 * size), h.shape)
+    of_x, of_h, dh = split_packed(packed, (count, n, 3 * size), (count, n, 3 * size), h.shape)
     dx, dw, du, db, dv = products(of_x, of_h, x, w, before(y, h, reverse))
     return dx, dh, dw, du, db, dv
 
@@ -230,7 +230,7 @@ def rnn_slopes(g: Any, y: Any, inputs: Sequence[Any], *, relu: bool, reverse: bo
     if recorded((g, *inputs)):
         return slopes_by(rnn_steps, inputs, g, relu=relu, reverse=reverse)
     x, h, w, u, _, _ = inputs
-    d, dh = unpacked(rnn_back(g, u, y, relu=relu, reverse=reverse), y.shape, h.shape)
+    d, dh = split_packed(rnn_back(g, u, y, relu=relu, reverse=reverse), y.shape, h.shape)
     dx, dw, du, db, dv = products(d, d, x, w, before(y, h, reverse))
     return dx, dh, dw, du, db, dv
 
@@ -242,7 +242,7 @@ def layer_norm_slopes(g: Any, inputs: Sequence[Any], moments: Any, eps: float, s
     x, w, b = inputs
     packed = layer_norm_back(g, x, moments, w, size=size)
     like = next((v.shape for v in (w, b) if v is not None), (size,))
-    return unpacked(packed, x.shape, like, like)
+    return split_packed(packed, x.shape, like, like)
 
 
 def layer_norm_steps(x: Any, w: Any = None, b: Any = None, *, eps: float, size: int) -> Any:
@@ -258,7 +258,7 @@ def batch_norm_slopes(g: Any, inputs: Sequence[Any], moments: Any, eps: float) -
     x, w, _ = inputs
     n, channels, *size = x.shape
     packed = batch_norm_back(g, x, w, moments, eps=eps)
-    dx, dw, db = unpacked(packed, (n, *size, channels), (channels,), (channels,))
+    dx, dw, db = split_packed(packed, (n, *size, channels), (channels,), (channels,))
     return permute(dx, axes=(0, x.ndim - 1, *range(1, x.ndim - 1))), dw, db
 
 
@@ -286,10 +286,10 @@ def attention_slopes(
     lead = y.shape[:-2]
     shapes = [(*lead, *x.shape[-2:]) for x in inputs]
     if y.ndim < 4:
-        return unpacked(packed, *shapes)
+        return split_packed(packed, *shapes)
     last = y.ndim - 1
     axes = (*range(last - 2), last - 1, last - 2, last)
-    pieces = unpacked(packed, *(tuple(shape[i] for i in axes) for shape in shapes))
+    pieces = split_packed(packed, *(tuple(shape[i] for i in axes) for shape in shapes))
     return [permute(piece, axes=axes) for piece in pieces]
 
 

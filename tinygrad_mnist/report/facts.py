@@ -77,6 +77,7 @@ def machine_facts(record: dict[str, Any]) -> list[Fact]:
         ("machine", " ".join(str(environment.get(n) or "") for n in ("system", "machine")).strip()),
         ("cores", environment.get("cores")),
         ("threads", record.get("threads")),
+        ("rows of a tile", record.get("tile_rows")),
         ("variables", variables_text),
         ("duration", seconds_text(record["seconds"])),
     ]

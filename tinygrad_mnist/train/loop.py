@@ -20,6 +20,7 @@ from tinygrad_mnist.autograd import Tensor, no_grad
 from tinygrad_mnist.data import Mnist, StoredArray, batches, normalize
 from tinygrad_mnist.data.transforms import MNIST_MEAN, MNIST_STD
 from tinygrad_mnist.jit import jit
+from tinygrad_mnist.jit.tile_size import Undecided, tile_rows_of
 from tinygrad_mnist.models import Recipe, RecipeError, build
 from tinygrad_mnist.nn import functional as F
 from tinygrad_mnist.ops.create import from_numpy
@@ -119,6 +120,7 @@ class Trainer:
         self.scheduler = make_scheduler(recipe, self.optimizer)
         self.training, self.validation = self._examples()
         self.eager = eager
+        self.tile_rows = self._tile_rows()
         self.compile()
         self.threads: int | None = None  # of the BLAS; chosen when the first step is taken
         self.history: list[dict[str, Any]] = []  # the numbers of each finished epoch
@@ -149,8 +151,23 @@ class Trainer:
     def compile(self) -> None:
         """Compile the step for this trainer."""
         step = self._step_on_rows if self.gathers else self._step_on_all
-        tile_rows = self.recipe.tile_rows
-        self.step: Any = step if self.eager else jit(step, pure=True, tile_rows=tile_rows)
+        self.step: Any = step if self.eager else jit(step, pure=True, tile_rows=self.tile_rows)
+
+    def _tile_rows(self) -> int | None:
+        """Return how many rows a tile has, by the recipe or by sizes; None without tiles."""
+        rows = self.recipe.tile_rows
+        if self.eager or rows is None:
+            return None
+        if isinstance(rows, int):
+            return rows
+        inputs, _, targets = (part[: self.recipe.batch_size] for part in self.training)
+        network, self.network = self.network, None  # no rank waits for another here
+        try:
+            return tile_rows_of(self._step_on_all, (from_numpy(inputs), from_numpy(targets)))
+        except Undecided:  # the first step raises the error
+            return None
+        finally:
+            self.network = network
 
     def _step_on_rows(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         return self._step_on_all(self._inputs[rows], self._targets[rows])
@@ -296,6 +313,7 @@ class Trainer:
             "scheduler": self.scheduler.state_dict() if self.scheduler else None,
             "random": get_rng_state(),
             "threads": self.threads,
+            "tile_rows": self.tile_rows,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -307,7 +325,9 @@ class Trainer:
             self.scheduler.load_state_dict(state["scheduler"])
         set_rng_state(state["random"])
         if self.ranks.size == 1:  # else the ranks share the cores
-            self.threads = state.get("threads")  # older checkpoints do not record it
+            self.threads = state.get("threads")  # older checkpoints do not record it,
+        self.tile_rows = state.get("tile_rows", self.tile_rows)  # and have a number in the recipe
+        self.compile()
 
 
 def fit(recipe: Recipe, data: Mnist, eager: bool = False) -> Trainer:

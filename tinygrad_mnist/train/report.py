@@ -65,6 +65,7 @@ def run_record(trainer: Trainer, evaluation: Evaluation) -> dict[str, Any]:
         "environment": environment(),
         "threads": trainer.threads,
         "ranks": trainer.ranks.size,
+        "tile_rows": None if trainer.eager else trainer.tile_rows,
         "epochs": trainer.history,
         "seconds": sum(epoch["seconds"] for epoch in trainer.history),
         "test": test_results(evaluation, data),

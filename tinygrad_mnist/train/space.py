@@ -56,7 +56,7 @@ class Choices:
     values: tuple[Any, ...]
 
     def __str__(self) -> str:
-        return ",".join(map(spelled, self.values))
+        return ",".join(map(value_text, self.values))
 
     @property
     def examples(self) -> tuple[Any, ...]:
@@ -65,7 +65,7 @@ class Choices:
 
     def suggest(self, trial: Any, name: str) -> Any:
         """Let an Optuna trial choose a value; it stores the spelling of a tuple."""
-        by_name = {spelled(v) if isinstance(v, tuple) else v: v for v in self.values}
+        by_name = {value_text(v) if isinstance(v, tuple) else v: v for v in self.values}
         return by_name[trial.suggest_categorical(name, list(by_name))]
 
 
@@ -85,7 +85,7 @@ class Space:
         self.recipe, self.axes = recipe, dict[str, Range | Choices]()
         for field, text in texts.items():
             try:
-                axis = parse(field, text)
+                axis = parse_axis(field, text)
                 self._check(field, axis)
             except RecipeError as error:
                 raise RecipeError(f"{flag(field)} {text}: {error}") from None
@@ -130,10 +130,10 @@ class Space:
         return {field: str(axis) for field, axis in self.axes.items()}
 
 
-def parse(field: str, text: str) -> Range | Choices:
+def parse_axis(field: str, text: str) -> Range | Choices:
     """Read a range, a list or a value. Raises RecipeError with what is wrong.
 
-    >>> parse("hidden", "32:512:32"), parse("optimizer", "adam,sgd")
+    >>> parse_axis("hidden", "32:512:32"), parse_axis("optimizer", "adam,sgd")
     (Range(low=32, high=512, step=32, log=False), Choices(values=('Adam', 'SGD')))
     """
     if ":" in text:
@@ -198,10 +198,10 @@ def layer_names(count: int) -> list[str]:
     return ["hidden"] if count == 1 else [f"hidden-{number}" for number in range(1, count + 1)]
 
 
-def spelled(value: Any) -> str:
+def value_text(value: Any) -> str:
     """Return a value as it is written in a list.
 
-    >>> spelled((256, 128)), spelled(0.001), spelled(None)
+    >>> value_text((256, 128)), value_text(0.001), value_text(None)
     ('256x128', '0.001', 'full')
     """
     if isinstance(value, tuple):

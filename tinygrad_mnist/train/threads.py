@@ -40,6 +40,8 @@ class Run(Protocol):
         """Tell whether the step takes the indices of a batch."""
         ...
 
+    tile_rows: int | None
+
     def compile(self) -> None:
         """Compile the step for this run."""
 
@@ -109,7 +111,7 @@ def _step_of_copy(trainer: Run) -> Any:
     twin.model, twin.optimizer = copy.deepcopy((trainer.model, trainer.optimizer))
     twin.compile()
     recipe = trainer.recipe
-    rows = recipe.batch_size or 2 * (recipe.tile_rows or len(trainer.training.labels))
+    rows = recipe.batch_size or 2 * (trainer.tile_rows or len(trainer.training.labels))
     if not trainer.gathers:
         whole = (
             from_numpy(trainer.training.inputs[:rows]),

@@ -77,9 +77,10 @@ def graph(
     calls nobody has noted, those that take its Parameters. `names` is a dict from more names to
     Tensors. Leaves and constants are found by their names, a constant where backward keeps it.
 
-    `graph(model, *inputs, **keywords)` calls a model, frames all layers, and leaves the model and
-    the random states as they were. Of more than `most` ops, the first and the last are drawn; None
-    draws all. Nothing is recorded for this beforehand: a graph that nobody draws costs nothing.
+    `graph(model, *inputs, **keywords)` calls a model, frames all layers, and leaves the model,
+    its inputs and the random states as they were. Of more than `most` ops, the first and the last
+    are drawn; None draws all. Nothing is recorded for this beforehand: a graph that nobody draws
+    costs nothing.
 
     Raises TypeError for anything without a Tensor, and for layers and names of another kind.
 
@@ -126,10 +127,13 @@ def _graph_of_call(
     model = without_lazy(model)
     inputs, keywords = with_tensors(inputs), with_tensors(keywords)
     called = named_tensors(inputs[0] if len(inputs) == 1 else inputs)
-    names.add(
-        {_name("input", way): tensor for way, tensor in called} | dict(named_tensors(keywords))
-    )
-    with unchanged(model), enable_grad(), LayerCalls(model) as layers:
+    pairs = [(_name("input", way), tensor) for way, tensor in called]
+    pairs += named_tensors(keywords)
+    pairs = [(names.of_memory(tensor._data) or name, tensor) for name, tensor in pairs]
+    tensors = [tensor for _, tensor in pairs]
+    with unchanged(model, tensors), enable_grad(), LayerCalls(model) as layers:
+        for name, tensor in pairs:  # by the memory that they have in the block
+            names.add({name: tensor})
         return _graph(model(*inputs, **keywords), layers, names, most)
 
 

@@ -71,8 +71,12 @@ class Names:
 
     def of_constant(self, array: Array) -> Source:
         """Return an array that a node keeps, and that needs no gradient, as a source."""
-        name = self._by_memory.get(memory_key(array), "constant")
+        name = self.of_memory(array) or "constant"
         return Source(name, "constant", tuple(array.shape), str(array.dtype))
+
+    def of_memory(self, array: Array) -> str | None:
+        """Return the name that a Tensor on this memory was given."""
+        return self._by_memory.get(memory_key(array))
 
     def of_node(self, node: AnyNode) -> str | None:
         """Return the name that a computed Tensor was given."""
