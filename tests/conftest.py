@@ -1,5 +1,6 @@
 """Shared by all tests: the full MNIST where it is available, and a seal that no test may break."""
 
+import gc
 import os
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -39,6 +40,12 @@ def full_mnist_dir() -> Path:
     if not folder:
         pytest.skip("TINYGRAD_MNIST_DATA does not name a folder with the full MNIST")
     return Path(folder)
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what collection has made: most of all objects, and they stay."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -10,7 +10,9 @@ import re
 import tokenize
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -89,17 +91,42 @@ def sources(folders: Sequence[str] = CLEAN) -> dict[str, str]:
     return {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in paths}
 
 
-def docstrings(source: str) -> Iterator[tuple[int, str]]:
-    """Yield (line, text) of each docstring, and of each string under an attribute."""
+class Words(NamedTuple):
+    """The docstrings and names of a module, each with its line."""
+
+    docstrings: list[tuple[int, str]]
+    """Also the strings under attributes."""
+    names: list[tuple[int, str]]
+    """Of variables, parameters, attributes, functions and classes, where they are bound."""
+
+
+@cache
+def words_of(source: str) -> Words:
+    """Read a module once for all rules."""
+    words = Words([], [])
     for node in ast.walk(ast.parse(source)):
-        for child in ast.iter_child_nodes(node):
-            value = child.value if isinstance(child, ast.Expr) else None
+        if isinstance(node, ast.Expr):
+            value = node.value
             if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                yield child.lineno, value.value
+                words.docstrings.append((node.lineno, value.value))
+        elif isinstance(node, ast.Name):
+            if isinstance(node.ctx, ast.Store):
+                words.names.append((node.lineno, node.id))
+        elif isinstance(node, ast.Attribute):
+            if isinstance(node.ctx, ast.Store):
+                words.names.append((node.lineno, node.attr))
+        elif isinstance(node, ast.arg):
+            words.names.append((node.lineno, node.arg))
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            words.names.append((node.lineno, node.name))
+    return words
 
 
 def comments(source: str) -> Iterator[tuple[int, str]]:
-    """Yield (line, text) of each comment."""
+    """Yield (line, text) of each comment, if a rule of English is broken anywhere at all."""
+    prose = " ".join(source.split())
+    if not PER.search(prose) and not HEAR.search(prose):
+        return  # to part a module into tokens takes longer than all else
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
             yield token.start[0], token.string
@@ -107,12 +134,12 @@ def comments(source: str) -> Iterator[tuple[int, str]]:
 
 def wrong_sentences(source: str) -> list[str]:
     """The docstrings and comments that break a rule of English."""
-    faults = []
-    for line, text in docstrings(source):
+    faults, docstrings = [], words_of(source).docstrings
+    for line, text in docstrings:
         first = text.split(maxsplit=1)[0] if text.strip() else ""
         if first in ("What", "Whether"):
             faults.append(f'{line}: a docstring begins with "{first}"')
-    for line, text in sorted([*docstrings(source), *comments(source)]):
+    for line, text in sorted([*docstrings, *comments(source)]):
         prose = " ".join(text.split())
         faults += [f'{line}: "per" instead of "a": {hit[0]}' for hit in PER.finditer(prose)]
         faults += [f"{line}: programs do not hear: {hit[0]}" for hit in HEAR.finditer(prose)]
@@ -121,18 +148,7 @@ def wrong_sentences(source: str) -> list[str]:
 
 def wrong_names(source: str, words: frozenset[str] = WORDS) -> list[str]:
     """The variables, parameters, attributes, functions and classes with one of `words` as name."""
-
-    def bound(node: ast.AST) -> str | None:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            return node.name
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            return node.id
-        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
-            return node.attr
-        return node.arg if isinstance(node, ast.arg) else None
-
-    nodes = [node for node in ast.walk(ast.parse(source)) if bound(node) in words]
-    return [f"{node.lineno}: {bound(node)}" for node in nodes]
+    return [f"{line}: {name}" for line, name in words_of(source).names if name in words]
 
 
 def is_module(module: str, name: str) -> bool:
@@ -143,8 +159,10 @@ def is_module(module: str, name: str) -> bool:
 
 def private_imports(source: str) -> list[str]:
     """The names with one underscore that a module takes from another of the package."""
-    tree, modules, names = ast.parse(source), set(), []
-    for node in ast.walk(tree):
+    if not re.search(r"\b_[a-zA-Z]", source):
+        return []
+    nodes, modules, names = list(ast.walk(ast.parse(source))), set(), []
+    for node in nodes:
         if isinstance(node, ast.Import):
             aliases = [alias for alias in node.names if alias.name.startswith("tinygrad_mnist")]
             modules |= {alias.asname for alias in aliases if alias.asname}
@@ -157,7 +175,7 @@ def private_imports(source: str) -> list[str]:
             }
     names += [
         node.attr
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.Attribute)
         and isinstance(node.value, ast.Name)
         and node.value.id in modules

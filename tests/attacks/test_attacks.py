@@ -30,18 +30,26 @@ ITEMS = list(presented())
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory):
     """What happened to each item: (error, message, audit events), by its position."""
-    folder = tmp_path_factory.mktemp("attacks")
-    for index, (mode, _, file, _) in enumerate(ITEMS):
-        (folder / f"{mode}-{index:04}.attack").write_bytes(file)
-    before = sorted(folder.iterdir())
-    command = [sys.executable, "-m", "tests.attacks.read_all", str(folder)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    assert sorted(folder.iterdir()) == before  # no canary, nor anything else
-    assert len(before) == len(ITEMS)
-    for path in before:
-        path.unlink()
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
-    return {int(stem.split("-")[1]): outcome for stem, *outcome in lines}
+    readers = []
+    for first in (0, 1):  # two processes at once, with every other item each
+        folder = tmp_path_factory.mktemp("attacks")
+        for index, (mode, _, file, _) in enumerate(ITEMS):
+            if index % 2 == first:
+                (folder / f"{mode}-{index:04}.attack").write_bytes(file)
+        before = sorted(folder.iterdir())
+        command = [sys.executable, "-m", "tests.attacks.read_all", str(folder)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        readers.append((folder, before, process))
+    outcomes = {}
+    for folder, before, process in readers:
+        lines = [json.loads(line) for line in process.communicate()[0].splitlines()]
+        assert process.returncode == 0
+        assert sorted(folder.iterdir()) == before  # no canary, nor anything else
+        for path in before:
+            path.unlink()
+        outcomes |= {int(stem.split("-")[1]): outcome for stem, *outcome in lines}
+    assert len(outcomes) == len(ITEMS)
+    return outcomes
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+# The command as if matplotlib were not installed: to import it and draw takes over a second.
+WITHOUT_PLOTS = (
+    "import sys; sys.modules['matplotlib'] = None;"
+    "from tinygrad_mnist.cli import main; sys.exit(main(sys.argv[1:]))"
+)
 
 
 @dataclass
@@ -23,6 +28,7 @@ class Shell:
     """Runs commands in one folder, without network, cache or other settings of this machine."""
 
     folder: Path
+    plots: bool = True
 
     @property
     def environment(self) -> dict[str, str]:
@@ -36,7 +42,9 @@ class Shell:
         }
 
     def command(self, *args: str) -> list[str]:
-        return [sys.executable, "-m", "tinygrad_mnist", *args]
+        if self.plots:
+            return [sys.executable, "-m", "tinygrad_mnist", *args]
+        return [sys.executable, "-c", WITHOUT_PLOTS, *args]
 
     def __call__(self, *args: str) -> Ran:
         return self.run(self.command(*args))

@@ -56,6 +56,7 @@ def test_flags_override_the_recipe(trained: Trained) -> None:
 
 def test_the_same_seed_writes_the_same_bytes(trained: Trained, shell: Shell) -> None:
     """The whole file: weights, recipe and results."""
+    shell.plots = False
     shell(
         *("train", "mlp-10", *EMBEDDED, "--epochs", "2"),
         *("--seed", "7", "--batch-size", "50", "--hidden", "12", "--lr", "0.2", "--out", "again"),

@@ -159,7 +159,9 @@ def check_benchmark(arguments: list[str], where: str) -> None:
     argparse.ArgumentParser.parse_args = parse_and_stop  # type: ignore[assignment, method-assign]
     sys.argv = arguments[1:]
     try:
-        runpy.run_module(arguments[1], run_name="__main__", alter_sys=False)
+        with warnings.catch_warnings():  # a test may have imported the benchmark before
+            warnings.filterwarnings("ignore", ".*found in sys.modules", RuntimeWarning)
+            runpy.run_module(arguments[1], run_name="__main__", alter_sys=False)
     except Parsed:
         return
     finally:

@@ -22,7 +22,16 @@ import numpy as np
 
 import tinygrad_mnist as tg
 import tinygrad_mnist.nn.functional as F
-from tests.jit.observe import Observer, Raised, attempt, difference, isolated, surroundings, watch
+from tests.jit.observe import (
+    Observer,
+    Raised,
+    attempt,
+    difference,
+    difference_at,
+    isolated,
+    surroundings,
+    watch,
+)
 from tinygrad_mnist import nn, optim
 from tinygrad_mnist.jit.tile_tapes import Refused
 from tinygrad_mnist.optim import lr_scheduler
@@ -585,7 +594,7 @@ def far(a, b, path=()):
         with contextlib.suppress(ValueError):
             x, y = float.fromhex(a), float.fromhex(b)
             return None if abs(x - y) <= 1e-5 * (1 + abs(x)) else f"at {path}: {x} != {y}"
-    return difference(a, b, path)
+    return difference_at(a, b, path)
 
 
 def main():

@@ -91,7 +91,7 @@ def test_functions_made_anew():
         for _ in range(4):
             f(tg.ones(50, 50))
 
-    assert grown(work, 20, 100) < SMALL
+    assert grown(work, 20, 50) < SMALL / 2
 
 
 def training(model, optimizer, x, y):
@@ -112,7 +112,7 @@ def test_models_and_optimizers_made_anew_for_one_function(kind):
         for i in range(4):
             step(model, optimizer, rows(i), labels(i))
 
-    assert grown(work, 20, 60) < SMALL
+    assert grown(work, 10, 30) < SMALL / 2
 
 
 @pytest.mark.parametrize("kind", [optim.SGD, optim.Adam])
@@ -124,7 +124,7 @@ def test_models_and_optimizers_made_anew_with_their_functions(kind):
         for i in range(4):
             step(rows(i), labels(i))
 
-    assert grown(work, 20, 60) < SMALL
+    assert grown(work, 10, 30) < SMALL / 2
 
 
 def test_a_large_model_is_freed_when_its_last_holder_goes():

@@ -1,6 +1,7 @@
 """Every module of nn, whole: each parameter by name, and the inputs, to second order."""
 
 import inspect
+import math
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ EXPORTED = {
     for name, value in inspect.getmembers(nn)
     if inspect.isclass(value) and issubclass(value, nn.Module) and value is not nn.Module
 }
+FEW = 60  # parameters that are checked one by one
 CASES = [(name, case) for name, cases in ROWS.items() if name in EXPORTED for case in cases]
 
 
@@ -35,13 +37,28 @@ def test_a_module_without_a_row_cannot_be_called(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "case"), CASES, ids=[name for name, _ in CASES])
 def test_module(name: str, case: Case) -> None:
+    check_module(name, case, most=FEW)
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize(("name", "case"), CASES, ids=[name for name, _ in CASES])
+def test_module_by_each_element(name: str, case: Case) -> None:
+    check_module(name, case)
+
+
+def check_module(name: str, case: Case, most: float = math.inf) -> None:
+    """Check each element of at most `most` parameters; of more, random directions, which see all.
+
+    A wrong derivative changes the slope along every direction that is not at right angles to it.
+    """
     build, inputs = case
     tg.manual_seed(7)
     module = build()
     if "Dropout" in name or name == "RReLU":
         module.eval()
     before = {key: value.numpy().copy() for key, value in module.state_dict().items()}
-    first = examine(module, inputs)
+    size = sum(parameter.numel() for parameter in module.parameters())
+    first = examine(module, inputs, How(fast=size > most))
     assert first, str(first)
     assert not first.kinks, str(first)
     assert first.entries > 0

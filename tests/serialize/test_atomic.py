@@ -22,7 +22,7 @@ from tests.serialize.save_forever import content
 from tinygrad_mnist.serialize import atomic_write, load, save
 
 # `KILLS=300 pytest tests/serialize/test_atomic.py -s -k kill` for a longer run that prints counts.
-KILLS = int(os.environ.get("KILLS", "20"))
+KILLS = int(os.environ.get("KILLS", "10"))
 
 
 def saver(path, *args):

@@ -53,12 +53,12 @@ def test_integers_are_passed_on(x: Tensor, k: Tensor) -> Tensor:
     return x.sum() * k.sum()
 
 
-@given_gradients(programs(), max_examples=30)
+@given_gradients(programs(), max_examples=15)
 def test_programs(program: Any) -> Any:
     return program
 
 
-@given_gradients(modules(), max_examples=15)
+@given_gradients(modules(), max_examples=8)
 def test_modules(model: Any) -> Any:
     return model
 

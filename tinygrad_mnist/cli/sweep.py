@@ -204,9 +204,9 @@ def _result(row: Row) -> str:
 
 
 def _settings(row: Row) -> str:
-    from tinygrad_mnist.train.space import value_text
+    from tinygrad_mnist.train.space import spell_value
 
-    return "  ".join(f"{name} {value_text(value)}" for name, value in row.params.items())
+    return "  ".join(f"{name} {spell_value(value)}" for name, value in row.params.items())
 
 
 def _show_stopped(sweep: Sweep, args: argparse.Namespace) -> None:
@@ -218,7 +218,7 @@ def _show_stopped(sweep: Sweep, args: argparse.Namespace) -> None:
 def _show(sweep: Sweep, args: argparse.Namespace) -> None:
     """Print the table, draw the plot, and name the best run."""
     from tinygrad_mnist.cli.show import percentage, say, show_table
-    from tinygrad_mnist.train.space import value_text
+    from tinygrad_mnist.train.space import spell_value
 
     rows = sweep.table()
     names = sorted({name for row in rows for name in row.params})
@@ -228,7 +228,7 @@ def _show(sweep: Sweep, args: argparse.Namespace) -> None:
         [
             [
                 str(row.number),
-                *(value_text(row.params[n]) if n in row.params else "-" for n in names),
+                *(spell_value(row.params[n]) if n in row.params else "-" for n in names),
                 "-" if row.validation is None else percentage(row.validation),
                 str(row.epochs),
                 row.state,

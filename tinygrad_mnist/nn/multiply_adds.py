@@ -21,6 +21,22 @@ def _conv(shapes: Shapes, out: int) -> int:
     return out * _product(shapes[1][1:]) + (out if len(shapes) > 2 else 0)
 
 
+def _attention(shapes: Shapes, out: int) -> int:
+    """Count the scores, and what is summed by them."""
+    (*_, size), (*_, keys, _), (*_, value_size) = shapes[:3]
+    return out // max(1, value_size) * keys * (size + value_size)
+
+
+def _recurrent(weights: int) -> Callable[[Shapes, int], int]:
+    """Count for a layer whose weights and biases are the arguments from this number on."""
+
+    def count(shapes: Shapes, out: int) -> int:
+        steps, rows, _ = shapes[0]
+        return steps * rows * sum(map(_product, shapes[weights:]))
+
+    return count
+
+
 COUNTS: dict[
     str, Callable[[Shapes, int], int]
 ] = {  # from the arrays' shapes, and the output's size
@@ -30,6 +46,10 @@ COUNTS: dict[
     "linear_columns": _linear,
     "conv": _conv,
     "conv_input": lambda shapes, out: _product(shapes[0]) * _product(shapes[1][1:]),
+    "lstm": _recurrent(3),
+    "gru": _recurrent(2),
+    "rnn": _recurrent(2),
+    "attention": _attention,
     "conv_weight": lambda shapes, out: out * _product(shapes[1]) // max(1, shapes[1][1]),
 }
 

@@ -63,9 +63,12 @@ class Machine:
     def run(self) -> object:
         """Return the one object of the pickle, which must end at the file's end."""
         self.file.seek(0)
-        action_for = self.ops.get
+        read, action_for = self.file.read, self.ops.get
         for _ in range(MAX_OPCODES):
-            opcode = self.take(1)
+            if self.position < self.size and (opcode := read(1)):  # as take() does, at once
+                self.position += 1
+            else:
+                opcode = self.take(1)  # fails, and says why
             if opcode == pickle.STOP:
                 return self.result()
             action = action_for(opcode)

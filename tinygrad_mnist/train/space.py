@@ -56,7 +56,7 @@ class Choices:
     values: tuple[Any, ...]
 
     def __str__(self) -> str:
-        return ",".join(map(value_text, self.values))
+        return ",".join(map(spell_value, self.values))
 
     @property
     def examples(self) -> tuple[Any, ...]:
@@ -65,7 +65,7 @@ class Choices:
 
     def suggest(self, trial: Any, name: str) -> Any:
         """Let an Optuna trial choose a value; it stores the spelling of a tuple."""
-        by_name = {value_text(v) if isinstance(v, tuple) else v: v for v in self.values}
+        by_name = {spell_value(v) if isinstance(v, tuple) else v: v for v in self.values}
         return by_name[trial.suggest_categorical(name, list(by_name))]
 
 
@@ -198,10 +198,10 @@ def layer_names(count: int) -> list[str]:
     return ["hidden"] if count == 1 else [f"hidden-{number}" for number in range(1, count + 1)]
 
 
-def value_text(value: Any) -> str:
+def spell_value(value: Any) -> str:
     """Return a value as it is written in a list.
 
-    >>> value_text((256, 128)), value_text(0.001), value_text(None)
+    >>> spell_value((256, 128)), spell_value(0.001), spell_value(None)
     ('256x128', '0.001', 'full')
     """
     if isinstance(value, tuple):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tinygrad_mnist.files import atomic_write
-from tinygrad_mnist.train.space import Range, Space, value_text
+from tinygrad_mnist.train.space import Range, Space, spell_value
 from tinygrad_mnist.train.sweep import Row
 
 ACROSS = 3  # panels in a row
@@ -40,7 +40,7 @@ def _panel(axes: Any, name: str, rows: list[Row], space: Space) -> None:
         some = [row for row in some if name == "trial" or name in row.params]
         x: list[Any] = [row.number if name == "trial" else row.params[name] for row in some]
         if name != "trial" and not isinstance(axis, Range):
-            x = [value_text(value) for value in x]
+            x = [spell_value(value) for value in x]
         color = "tab:blue" if is_whole else "none"
         axes.scatter(x, [r.validation for r in some], s=18, c=color, edgecolors="tab:blue")
     if isinstance(axis, Range) and axis.log:

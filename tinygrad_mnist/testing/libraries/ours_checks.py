@@ -58,6 +58,9 @@ class _Upcasts:
     def __init__(self) -> None:
         self.upcasts: set[str] = set()
 
+    def computed(self, op: Any, args: Any, out: Any) -> None:
+        """Ignore a forward call, whether it is recorded or not."""
+
     def called(self, node: Any) -> None:
         """Ignore a forward call."""
 
