@@ -255,7 +255,8 @@ def _seconds(timeout: timedelta | float | None) -> float:
 
 def load_mpi() -> Any:
     """Return the module `mpi4py.MPI`. Raises DistBackendError, one line with the remedy."""
-    os.environ.setdefault("UCX_DEBUG_SIGNO", "0")  # else a SIGHUP prints MPICH's state, no more
+    if is_mpi_available():
+        os.environ.setdefault("UCX_DEBUG_SIGNO", "0")  # else a SIGHUP prints MPICH's state, no more
     try:
         return importlib.import_module("mpi4py.MPI")
     except ModuleNotFoundError:
