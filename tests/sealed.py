@@ -20,7 +20,15 @@ import tinygrad_mnist as tg
 from tinygrad_mnist.autograd import floats, modes
 
 POOL = "tinygrad-mnist"  # the jit's threads, which are made once and stay
-OTHERS = ("PYTEST_", "KMP_", "TORCH")  # variables that pytest and imports of libraries set
+OTHERS = (
+    "PYTEST_",
+    "KMP_",
+    "TORCH",
+    "TF_",
+    "TPU_",
+    "JAX_",
+    "XLA_",
+)  # variables that pytest and imports of libraries set
 Hooks = dict[int, Any]  # of a Tensor or of a module
 Hook = tuple[Callable[[], Hooks | None], int]  # where it is registered, and its key there
 HOOKS: list[Hook] = []  # those that were registered since the test began

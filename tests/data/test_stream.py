@@ -146,6 +146,8 @@ def test_an_error_arrives_after_the_items_with_its_traceback() -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*fork:RuntimeWarning")  # of JAX, where a test has loaded it
+@pytest.mark.filterwarnings("ignore:.*_at_fork:pytest.PytestUnraisableExceptionWarning")
 def test_a_forked_child_gets_an_error_and_does_not_wait() -> None:
     with ReadAhead(count_and(threading.Event())) as ahead:
         next(ahead)

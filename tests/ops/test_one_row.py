@@ -51,6 +51,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "docs").mkdir()
     for name in ("api.md", "layout.md"):
         shutil.copy(ROOT / "docs" / name, root / "docs")
+    shutil.copytree(ROOT / "docs" / "reference", root / "docs" / "reference")
     table = root / "tinygrad_mnist" / "ops" / "table.py"
     before, heading, after = table.read_text().partition(
         "# Trigonometry (kernels/trigonometry.py)\n"

@@ -17,6 +17,7 @@ SHARED = {  # what several kernels are made of
     "checks",
     "elementwise",
     "parallel",
+    "pooled_conv",
     "scratch",
     "sums",
     "winograd",

@@ -27,7 +27,7 @@ class Windows:
 
     >>> order = Windows(10, window=4, block=2, seed=[0])
     >>> [sorted(rows.tolist()) for rows in order]
-    [[2, 3, 6, 7], [4, 5, 8, 9], [0, 1]]
+    [[4, 5, 8, 9], [0, 1, 6, 7], [2, 3]]
     """
 
     def __init__(

@@ -285,8 +285,9 @@ def row_order(swaps: Array, *, rows: int) -> Array:
 def pinv(a: Array, limit: Array) -> Array:
     """The pseudoinverse, for which singular values up to `limit` are 0."""
     u, s, vh = np.linalg.svd(a, full_matrices=False)
+    values = np.linalg.svd(a, compute_uv=False)  # as the limit was: their last bits differ from s
     with np.errstate(divide="ignore"):
-        inverse = np.where(s > limit[..., None], 1 / s, np.zeros((), a.dtype))
+        inverse = np.where(values > limit[..., None], 1 / s, np.zeros((), a.dtype))
     return vh.mT @ (inverse[..., None] * u.mT)
 
 
