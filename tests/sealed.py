@@ -22,6 +22,7 @@ from tinygrad_mnist.autograd import floats, modes
 POOL = "tinygrad-mnist"  # the jit's threads, which are made once and stay
 OTHERS = (
     "PYTEST_",
+    "PYTHONDONTWRITEBYTECODE",
     "UCX_",
     "KMP_",
     "TORCH",

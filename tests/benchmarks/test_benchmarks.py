@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 
+import tinygrad_mnist as tg
 from benchmarks import (
     end_to_end,
     ensemble,
@@ -151,6 +152,15 @@ def test_end_to_end_trains_until_the_accuracy_is_reached(tmp_path):
     assert runs[0]["accuracy"] != runs[1]["accuracy"]
 
 
+@pytest.fixture
+def threads():
+    """Put the number of threads back, which these benchmarks set for their process."""
+    before = tg.get_num_threads()
+    yield
+    tg.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("threads")
 def test_an_ensemble_is_measured_beside_one(capsys):
     sizes = ["--sizes", "1,2", "--recipes", "mlp-10"]
     ensemble.main([*sizes, "--rounds", "1", "--seconds", "0.001"])
@@ -158,6 +168,7 @@ def test_an_ensemble_is_measured_beside_one(capsys):
     assert "| K = 1 | K = 2 |" in printed and printed.count("x)") == 2
 
 
+@pytest.mark.usefixtures("threads")
 def test_waiting_for_batches_is_measured(capsys):
     streaming.main(["--rounds", "1", "--images", "2000", "--recipe", "neuron"])
     printed = capsys.readouterr().out

@@ -115,7 +115,7 @@ def test_a_job_that_dies_is_started_again_and_none_outlives_its_parent(shell: Sh
     [
         (("mlp-10", "--lr", "1:0.1"), "--lr 1:0.1: an inverted range"),
         (("mlp-10", "--lr", "0:1:log"), "a log range starts above 0"),
-        (("mlp-10", "--epochs", "2"), "needs a range or a list"),
+        pytest.param(("mlp-10", "--epochs", "2"), "needs a range or a list", marks=needs_optuna),
         (("mlp-11", "--lr", "0.1:1"), "no recipe 'mlp-11'"),
         (("mlp-10", "--lr", "0.1:1", "--digit", "3"), "unrecognized arguments: --digit 3"),
         (("neuron", "--hidden", "1:8"), "neuron has no hidden layer"),

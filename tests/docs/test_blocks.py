@@ -59,6 +59,8 @@ def write_picture(path: Path) -> None:
 
 @pytest.mark.parametrize("name", WITH_CODE)
 def test_every_block_runs(name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if "tinygrad-mnist sweep " in PAGES[name] and importlib.util.find_spec("optuna") is None:
+        pytest.skip("sweeps need Optuna")
     needs_the_command_line = "tinygrad-mnist " in PAGES[name]
     if needs_the_command_line and importlib.util.find_spec("jinja2") is None:
         pytest.skip("the commands of this page need the extra cli")
