@@ -132,9 +132,10 @@ def describe_recipe(recipe: Recipe) -> str:
     """Return a recipe in a line."""
     batch = "full batch" if recipe.batch_size is None else f"batch {recipe.batch_size}"
     network = "-".join(map(str, recipe.layers))
+    epochs = "1 epoch" if recipe.epochs == 1 else f"{recipe.epochs} epochs"
     return (
         f"{recipe.name}: {network}, {recipe.optimizer}, learning rate {recipe.lr:g}, {batch}, "
-        f"{recipe.epochs} epochs, seed {recipe.seed}"
+        f"{epochs}, seed {recipe.seed}"
     )
 
 
