@@ -173,9 +173,8 @@ def _channels_last(x: Array) -> Array:
 
 
 def _pixels(x: Array) -> Array:
-    """Return images with channels last, those of each pixel side by side."""
-    last = x.transpose(0, 2, 3, 1)
-    return last if last.strides[-1] == x.itemsize else np.ascontiguousarray(last)
+    """Return images with channels last in memory, without gaps."""
+    return np.ascontiguousarray(x.transpose(0, 2, 3, 1))
 
 
 def _image_memory(shape: tuple[int, ...], dtype: Any, out: Array | None) -> Array:
