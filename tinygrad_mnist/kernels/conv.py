@@ -59,15 +59,21 @@ def conv(
         whole = np.concatenate([conv(*part, geom=inner) for part in parts], axis=1, out=out)
         return whole if b is None else np.add(whole, b.reshape(-1, 1, 1), out=whole)
     size = geom.extent(x.shape[2:], w.shape[2:])
-    if len(some := _parts(x, w, geom=geom)) > 1:
-        y = _image_memory((len(x), *size, len(w)), np.result_type(x, w), out).transpose(0, 3, 1, 2)
-        together([partial(conv, x[part], w, b, geom=geom, out=y[part]) for part in some])
-        return copied_into(out, y)
     y = _image_memory((len(x), *size, len(w)), np.result_type(x, w), out)
     if winograd_pays(x, w, w.shape, size, geom) and winograd.conv(
-        _pixels(x), w, b, y, rim=geom.padding
+        _channels_last(x), w, b, y, rim=geom.padding
     ):
         return copied_into(out, y.transpose(0, 3, 1, 2))
+    if len(some := _parts(x, w, geom=geom)) > 1:
+        whole = y.transpose(0, 3, 1, 2)
+        together([partial(_conv, x[part], w, b, geom=geom, y=y[part]) for part in some])
+        return copied_into(out, whole)
+    _conv(x, w, b, geom=geom, y=y)
+    return copied_into(out, y.transpose(0, 3, 1, 2))
+
+
+def _conv(x: Array, w: Array, b: Array | None, *, geom: Geometry, y: Array) -> None:
+    """Convolve some images into y, (n, h, w, out)."""
     windows, rows = _windows(x, w.shape[2:], geom), y.reshape(-1, len(w))
     weight = w.transpose(2, 3, 1, 0).reshape(-1, len(w))
     if b is not None and not windows.flags.c_contiguous:
@@ -76,7 +82,6 @@ def conv(
         np.dot(columns, weight, out=rows[part])
     if b is not None:
         rows += b
-    return copied_into(out, y.transpose(0, 3, 1, 2))
 
 
 @QUIETLY
@@ -88,26 +93,34 @@ def conv_weight(
         parts = zip(_split(x, geom, 1), _split(d, geom, 1), strict=True)
         inner = geom._replace(groups=1)
         return np.concatenate([conv_weight(*p, size=size, geom=inner) for p in parts], out=out)
-    if len(some := _parts(x, d, geom=geom)) > 1:
-        shares: list[Array] = [x] * len(some)  # in whose places the tasks leave theirs
-
-        def task(number: int, part: slice) -> None:
-            shares[number] = conv_weight(x[part], d[part], size=size, geom=geom)
-
-        together([partial(task, *each) for each in enumerate(some)])
-        return copied_into(out, functools.reduce(np.add, shares))
     shape = (d.shape[1], x.shape[1], *size)
+    w = None
     if winograd_pays(x, d, shape, d.shape[2:], geom):
-        w = winograd.conv_weight(_pixels(x), _pixels(d), rim=geom.padding)
-        if w is not None:
-            return np.ascontiguousarray(w) if out is None else copied_into(out, w)
+        w = winograd.conv_weight(_channels_last(x), _channels_last(d), rim=geom.padding)
+    if w is None:
+        w = _conv_weight(x, d, size=size, geom=geom)
+    return w if out is None else copied_into(out, w)
+
+
+def _conv_weight(x: Array, d: Array, *, size: Pair, geom: Geometry) -> Array:
+    """The adjoint in w, for any kernel: shares of the images, the same for any number of threads."""
+    shares: list[Any] = _parts(x, d, geom=geom, count=2)
+
+    def task(number: int, part: slice) -> None:
+        shares[number] = _share_of_weight(x[part], d[part], size=size, geom=geom)
+
+    together([partial(task, *each) for each in enumerate(shares)])
+    total = functools.reduce(np.add, shares).reshape(*size, x.shape[1], d.shape[1])
+    return np.ascontiguousarray(total.transpose(3, 2, 0, 1))
+
+
+def _share_of_weight(x: Array, d: Array, *, size: Pair, geom: Geometry) -> Array:
     windows = _windows(x, size, geom)[:, : d.shape[2], : d.shape[3]]
     rows = _channels_last(d).reshape(-1, d.shape[1])
     total = np.zeros((size[0] * size[1] * x.shape[1], d.shape[1]), d.dtype)
     for part, columns in _columns(windows, *total.shape):
         total += np.dot(columns.T, rows[part])
-    w = total.reshape(*size, x.shape[1], d.shape[1]).transpose(3, 2, 0, 1)
-    return np.ascontiguousarray(w) if out is None else copied_into(out, w)
+    return total
 
 
 @QUIETLY
@@ -123,20 +136,24 @@ def conv_input(
         inner = geom._replace(groups=1)
         groups = [conv_input(*part, size=size, geom=inner) for part in parts]
         return np.concatenate(groups, axis=1, out=out)
-    if len(some := _parts(d, w, geom=geom)) > 1:
-        memory = _image_memory((len(d), *size, w.shape[1]), np.result_type(d, w), out)
-        whole = memory.transpose(0, 3, 1, 2)
-        together([partial(conv_input, d[p], w, size=size, geom=geom, out=whole[p]) for p in some])
-        return copied_into(out, whole)
-    (sh, sw), (ph, pw), (dh, dw), _ = geom
-    n, o, oh, ow = d.shape
-    if winograd_pays(d, w, w.shape, (oh, ow), geom):
-        x = _image_memory((n, *size, w.shape[1]), d.dtype, out)
-        if winograd.conv_input(_pixels(d), w, x, rim=(ph, pw)):
+    n, c = len(d), w.shape[1]
+    if winograd_pays(d, w, w.shape, d.shape[2:], geom):
+        x = _image_memory((n, *size, c), d.dtype, out)
+        if winograd.conv_input(_channels_last(d), w, x, rim=geom.padding):
             return copied_into(out, x.transpose(0, 3, 1, 2))
+    (height, width), (ph, pw) = size, geom.padding
+    x = np.zeros((n, height + 2 * ph, width + 2 * pw, c), np.result_type(d, w))
+    some = _parts(d, w, geom=geom)
+    together([partial(_conv_input, d[p], w, x[p], geom=geom) for p in some])
+    return copied_into(out, x[:, ph : ph + height, pw : pw + width].transpose(0, 3, 1, 2))
+
+
+def _conv_input(d: Array, w: Array, x: Array, *, geom: Geometry) -> None:
+    """Add to x, padded, one product for each position in the kernel, where that was read."""
+    (sh, sw), _, (dh, dw), _ = geom
+    n, o, oh, ow = d.shape
     rows = _channels_last(d).reshape(-1, o)
     weight = np.ascontiguousarray(w.transpose(2, 3, 0, 1))
-    x = np.zeros((n, size[0] + 2 * ph, size[1] + 2 * pw, w.shape[1]), np.result_type(d, w))
     step = min(max(1, n), _images(oh * ow * (o + w.shape[1]) * x.itemsize))
     (shares,) = scratch(((step, oh, ow, w.shape[1]), x.dtype))
     for start in range(0, n, step):
@@ -145,14 +162,16 @@ def conv_input(
         for p, q in np.ndindex(*w.shape[2:]):
             np.dot(part, weight[p, q], out=share.reshape(len(part), -1))
             image[:, p * dh :, q * dw :][:, : oh * sh : sh, : ow * sw : sw] += share
-    return copied_into(out, x[:, ph : ph + size[0], pw : pw + size[1]].transpose(0, 3, 1, 2))
 
 
-def _parts(images: Array, other: Array, *more: Any, geom: Geometry, **kw: Any) -> list[slice]:
+def _parts(
+    images: Array, other: Array, *more: Any, geom: Geometry, count: int | None = None, **kw: Any
+) -> list[slice]:
     """The images to convolve at the same time, in parts; one part where there is little to do."""
     if geom.groups > 1 or min(images.shape[1], len(images)) < 2:
-        return [np.s_[:]]
-    return ranges(len(images), 4 * images.size, images, other)  # columns have several times as many
+        return [np.s_[: len(images)]]
+    size = 4 * images.size  # columns have several times as many elements
+    return ranges(len(images), size, images, other, most=count)
 
 
 def _is_cut(*args: Any, **kw: Any) -> bool:
@@ -169,11 +188,6 @@ def _split(x: Array, geom: Geometry, axis: int) -> list[Array]:
 
 
 def _channels_last(x: Array) -> Array:
-    return np.ascontiguousarray(x.transpose(0, 2, 3, 1))
-
-
-def _pixels(x: Array) -> Array:
-    """Return images with channels last in memory, without gaps."""
     return np.ascontiguousarray(x.transpose(0, 2, 3, 1))
 
 

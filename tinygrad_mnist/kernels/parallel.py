@@ -30,16 +30,17 @@ def count() -> int:
     return blas().get()
 
 
-def ranges(rows: int, size: int, *arrays: Any) -> list[slice]:
+def ranges(rows: int, size: int, *arrays: Any, most: int | None = None) -> list[slice]:
     """Return the parts of some rows to go through at the same time; one part if that is faster.
 
-    `size` is how many elements the rows have together. Arrays that record what is done with them,
-    as `jit` passes, are recorded in one thread.
+    `size` is how many elements the rows have together, `most` how many parts to make at most, else
+    as many as threads. Arrays that record what is done with them, as `jit` passes, are recorded in
+    one thread.
     """
     parts = min(rows, size // ENOUGH)
     if parts < 2 or any(type(a) is not np.ndarray for a in arrays):
         return [slice(0, rows)]
-    parts = min(parts, count())
+    parts = min(parts, most or count())
     starts = [rows * number // parts for number in range(parts + 1)]
     return [slice(*ends) for ends in itertools.pairwise(starts)]
 
@@ -50,8 +51,9 @@ def together(tasks: Sequence[Callable[[], object]]) -> None:
     Each task runs under this thread's `np.errstate`. When all are over, the first error, in the
     order of the tasks, is raised.
     """
-    if len(tasks) == 1:
-        tasks[0]()
+    if len(tasks) == 1 or count() == 1:
+        for task in tasks:
+            task()
         return
     with one_thread_each():
         context = contextvars.copy_context

@@ -23,14 +23,16 @@ use the plain sums. Rounding errors are 3 to 6 times those of the plain sums.
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_mnist.kernels.scratch import scratch
+from tinygrad_mnist.kernels.parallel import ENOUGH, count, together
+from tinygrad_mnist.kernels.scratch import Spec, planned
 
 Array = np.ndarray[Any, Any]
 Pair = tuple[int, int]
@@ -81,6 +83,16 @@ class Piece(NamedTuple):
     rows: range
 
 
+class Form(NamedTuple):
+    """What pieces of one size and place have in common."""
+
+    n: int
+    rows: range
+
+
+Forms = tuple[Form, ...]
+
+
 class Cut(NamedTuple):
     """The matrix that takes some lines of the source to some lines of the target."""
 
@@ -104,42 +116,110 @@ def _convolved(x: Array, w: Array, b: Array | None, y: Array, rim: Pair) -> bool
     """Convolve x with w (from, 3, 3, to); tell whether the result is finite."""
     problem = problem_of(x, y, rim)
     parts = pieces(problem)
-    u, *memory = scratch(*_specs(problem, parts))
-    u = u.reshape(REACH, REACH, problem.c, problem.k)
-    expand(w, u)
+    todo = iter(parts)  # each piece goes to the next thread that asks
+    squares: list[float] = []
 
-    def bound(t: Tiles) -> list[Step]:
-        return _bound(t.across(), t.multiply(u, b), t.back_across())
+    def work() -> None:
+        key = "convolution", problem, forms(parts)
+        plan = planned(key, partial(Convolution, problem, key[-1]), _specs(problem, parts))
+        plan.prepare(w, b)
+        for piece in todo:
+            squares.append(plan.run(piece, x, y))
 
-    tiles = {form(p): Tiles(problem, p, memory) for p in parts}
-    between = {key: bound(t) for key, t in tiles.items()}
-    total = 0.0
-    for part in parts:
-        t, into = tiles[form(part)], y[part.images]
-        for step in (*_bound(t.down(x[part.images])), *between[form(part)], *_bound(t.up(into))):
+    together([work] * _threads(problem, len(parts)))
+    return math.isfinite(sum(squares))
+
+
+class Convolution:
+    """A convolution on memory of its own, piece by piece."""
+
+    def __init__(
+        self, problem: Problem, some: Forms, u: Array, b: Array, *memory: Array
+    ) -> None:
+        self._u, self._b = u, b
+        self._tiles = {form: Tiles(problem, form, memory) for form in some}
+        self._steps = {
+            form: _bound(t.across(), t.multiply(u, b), t.back_across())
+            for form, t in self._tiles.items()
+        }
+
+    def prepare(self, w: Array, b: Array | None) -> None:
+        """Take the weight (from, 3, 3, to) and the bias."""
+        expand(w, self._u)
+        np.copyto(self._b, 0 if b is None else b)
+
+    def run(self, piece: Piece, x: Array, y: Array) -> float:
+        """Convolve some of x into y; return the sum of the squares."""
+        form, into = form_of(piece), y[piece.images]
+        tiles = self._tiles[form]
+        for function, *args in tiles.down(x[piece.images]):
+            function(*args)
+        for step in self._steps[form]:
             step()
-        total += t.size_of(into)
-    return math.isfinite(total)
+        for function, *args in tiles.up(into):
+            function(*args)
+        return tiles.size_of(into)
 
 
 def conv_weight(x: Array, d: Array, *, rim: Pair) -> Array | None:
     """The adjoint in w: from d, of y's shape, to w's shape; None if it is not finite."""
     problem = problem_of(x, d, rim)
     parts = pieces(problem)
-    part, *memory = scratch(*_specs(problem, parts))
-    part = part.reshape(REACH, REACH, problem.k, problem.c)
-    total = np.zeros_like(part)
-    tiles = {form(p): Tiles(problem, p, memory) for p in parts}
-    for some in parts:
-        t = tiles[form(some)]
-        for calls in (
-            t.down(x[some.images]), t.across(), t.down_y(d[some.images]), t.across_y(),
-            t.pair(part),
-        ):  # fmt: skip
-            for function, *args in calls:
+    shares: list[Array | None] = [None] * min(len(parts), 2 if len(parts) < 8 else 4)
+    todo = iter(range(len(shares)))  # how many, and of what, is the same for any number of threads
+
+    def work() -> None:
+        key = "correlation", problem, forms(parts)
+        specs = _specs(problem, parts, weights=2)
+        plan = planned(key, partial(Correlation, problem, key[-1]), specs)
+        for i in todo:
+            some = parts[len(parts) * i // len(shares) : len(parts) * (i + 1) // len(shares)]
+            shares[i] = plan.run(some, x, d)
+
+    together([work] * _threads(problem, len(shares)))
+    w: Any = functools.reduce(np.add, shares)
+    return w if math.isfinite(np.dot(w.reshape(-1), w.reshape(-1))) else None
+
+
+class Correlation:
+    """The gradient of a weight on memory of its own, piece by piece."""
+
+    def __init__(
+        self, problem: Problem, some: Forms, total: Array, share: Array, _: Array, *memory: Array
+    ) -> None:
+        self._total, self._share = (
+            a.reshape(REACH, REACH, problem.k, problem.c) for a in (total, share)
+        )
+        tiles = {form: Tiles(problem, form, memory) for form in some}
+        self._steps = {
+            form: (_bound(t.across()), _bound(t.across_y()), t) for form, t in tiles.items()
+        }
+
+    def run(self, parts: list[Piece], x: Array, d: Array) -> Array:
+        """Return the share of some pieces in the gradient."""
+        into = self._total
+        for piece in parts:
+            across, across_y, tiles = self._steps[form_of(piece)]
+            for function, *args in tiles.down(x[piece.images]):
                 function(*args)
-        total += part
-    return contract(total)
+            for step in across:
+                step()
+            for function, *args in tiles.down_y(d[piece.images]):
+                function(*args)
+            for step in across_y:
+                step()
+            for function, *args in tiles.pair(into):
+                function(*args)
+            if into is self._share:
+                self._total += into
+            into = self._share
+        return contract(self._total)
+
+
+def _threads(problem: Problem, most: int) -> int:
+    """Return how many threads to use; one where waking another takes longer than the work."""
+    work = problem.n * problem.tiles[0] * problem.tiles[1] * REACH**2 * (problem.c + problem.k)
+    return max(1, min(count(), most, work // ENOUGH))
 
 
 def expand(w: Array, u: Array) -> None:
@@ -148,11 +228,10 @@ def expand(w: Array, u: Array) -> None:
     np.matmul(GG.astype(w.dtype), lines, out=u.reshape(REACH**2, *u.shape[2:]).swapaxes(0, 1))
 
 
-def contract(total: Array) -> Array | None:
-    """Return G' of the sums (6, 6, k, c) along both axes, (k, c, 3, 3); None if not finite."""
+def contract(total: Array) -> Array:
+    """Return G' of the sums (6, 6, k, c) along both axes, (k, c, 3, 3)."""
     _, _, k, c = total.shape
-    w = np.dot(total.reshape(REACH**2, -1).T, GG.astype(total.dtype)).reshape(k, c, 3, 3)
-    return w if math.isfinite(np.dot(w.reshape(-1), w.reshape(-1))) else None
+    return np.dot(total.reshape(REACH**2, -1).T, GG.astype(total.dtype)).reshape(k, c, 3, 3)
 
 
 def problem_of(x: Array, y: Array, rim: Pair) -> Problem:
@@ -161,9 +240,14 @@ def problem_of(x: Array, y: Array, rim: Pair) -> Problem:
     return Problem(n, tuple(x_size), y.shape[1:3], c, k, rim, x.dtype)
 
 
-def form(piece: Piece) -> tuple[int, range]:
-    """Return what pieces of the same form share."""
-    return piece.images.stop - piece.images.start, piece.rows
+def form_of(piece: Piece) -> Form:
+    """Return how many images a piece has, and its rows of tiles."""
+    return Form(piece.images.stop - piece.images.start, piece.rows)
+
+
+def forms(parts: list[Piece]) -> Forms:
+    """Return the different forms of some pieces."""
+    return tuple(dict.fromkeys(map(form_of, parts)))
 
 
 def pieces(problem: Problem) -> list[Piece]:
@@ -180,7 +264,8 @@ def pieces(problem: Problem) -> list[Piece]:
 def images_at_once(problem: Problem) -> int:
     """Return how many images to take at a time, about as many each time."""
     most = max(1, _lines_at_once(problem) // problem.tiles[0])
-    return max(1, -(-problem.n // max(1, -(-problem.n // most))))
+    times = max(2, -(-problem.n // most))
+    return max(1, -(-problem.n // (times + times % 2)))  # for two threads
 
 
 def _lines_at_once(problem: Problem) -> int:
@@ -190,16 +275,17 @@ def _lines_at_once(problem: Problem) -> int:
     return max(1, min(PRODUCTS // (c * k), BLOCK // size) // problem.tiles[1])
 
 
-def _specs(problem: Problem, parts: list[Piece]) -> list[tuple[tuple[int, ...], Any]]:
-    """Shapes and dtypes of the memory for the products' weights, and of that for tiles."""
-    whole = REACH**2 * problem.c * problem.k
-    return [((size,), problem.dtype) for size in (whole, *memory_of(problem, parts))]
+def _specs(problem: Problem, parts: list[Piece], weights: int = 1) -> list[Spec]:
+    """Shapes and dtypes of the memory for transformed weights, for a bias, and for tiles."""
+    c, k = problem.c, problem.k
+    shapes = [(REACH, REACH, c, k)] * weights + [(k,)]
+    return [(s, problem.dtype) for s in (*shapes, *((n,) for n in memory_of(problem, parts)))]
 
 
 def memory_of(problem: Problem, parts: list[Piece]) -> list[int]:
     """Return how many elements the largest of the pieces needs of each kind of memory."""
     c, k, wide = problem.c, problem.k, problem.tiles[1]
-    count = max((n * len(rows) for n, rows in map(form, parts)), default=0)  # rows of tiles
+    count = max((n * len(rows) for n, rows in map(form_of, parts)), default=0)  # rows of tiles
     half = REACH * max(problem.x[1] * c, problem.y[1] * k)
     return [count * size for size in (half, REACH**2 * wide * c, REACH**2 * wide * k)]
 
@@ -212,9 +298,9 @@ class Tiles:
     channel).
     """
 
-    def __init__(self, problem: Problem, piece: Piece, memory: list[Array]) -> None:
+    def __init__(self, problem: Problem, form: Form, memory: Sequence[Array]) -> None:
         (_, x, y, c, k, rim, dtype), wide = problem, problem.tiles[1]
-        n, rows = form(piece)
+        n, rows = form
         high, columns = len(rows), range(wide)
         half, v, m = memory
         self._half_x = _shaped(half, n, high, REACH, x[1], c)
