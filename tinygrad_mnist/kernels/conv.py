@@ -17,7 +17,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from tinygrad_mnist.kernels import winograd
-from tinygrad_mnist.kernels.parallel import ranges, together
+from tinygrad_mnist.kernels.parallel import count, for_each, ranges, together
 from tinygrad_mnist.kernels.scratch import copied_into, scratch
 
 Array = np.ndarray[Any, Any]
@@ -104,12 +104,13 @@ def conv_weight(
 
 def _conv_weight(x: Array, d: Array, *, size: Pair, geom: Geometry) -> Array:
     """The adjoint in w, for any kernel: shares of the images, the same for any number of threads."""
-    shares: list[Any] = _parts(x, d, geom=geom, count=2)
+    shares: list[Any] = _parts(x, d, geom=geom, most=2)
 
-    def task(number: int, part: slice) -> None:
+    def add(number: int) -> None:
+        part = shares[number]
         shares[number] = _share_of_weight(x[part], d[part], size=size, geom=geom)
 
-    together([partial(task, *each) for each in enumerate(shares)])
+    for_each(range(len(shares)), add, min(count(), len(shares)))
     total = functools.reduce(np.add, shares).reshape(*size, x.shape[1], d.shape[1])
     return np.ascontiguousarray(total.transpose(3, 2, 0, 1))
 
@@ -165,13 +166,13 @@ def _conv_input(d: Array, w: Array, x: Array, *, geom: Geometry) -> None:
 
 
 def _parts(
-    images: Array, other: Array, *more: Any, geom: Geometry, count: int | None = None, **kw: Any
+    images: Array, other: Array, *more: Any, geom: Geometry, most: int | None = None, **kw: Any
 ) -> list[slice]:
     """The images to convolve at the same time, in parts; one part where there is little to do."""
     if geom.groups > 1 or min(images.shape[1], len(images)) < 2:
         return [np.s_[: len(images)]]
     size = 4 * images.size  # columns have several times as many elements
-    return ranges(len(images), size, images, other, most=count)
+    return ranges(len(images), size, images, other, most=most)
 
 
 def _is_cut(*args: Any, **kw: Any) -> bool:

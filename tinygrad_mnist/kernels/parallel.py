@@ -10,15 +10,16 @@ import contextvars
 import itertools
 import os
 from _thread import allocate_lock, start_new_thread  # without loading threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from tinygrad_mnist.threads import blas
 
+Item = TypeVar("Item")
 ENOUGH = 1 << 18  # elements for a thread: waking another one takes as long as 10,000 of them
 _lock = allocate_lock()
 _inside = 0  # how many calls of `together` are under way
@@ -51,9 +52,8 @@ def together(tasks: Sequence[Callable[[], object]]) -> None:
     Each task runs under this thread's `np.errstate`. When all are over, the first error, in the
     order of the tasks, is raised.
     """
-    if len(tasks) == 1 or count() == 1:
-        for task in tasks:
-            task()
+    if len(tasks) == 1:
+        tasks[0]()
         return
     with one_thread_each():
         others = [_hand_over(task) for task in tasks[1:]]
@@ -64,6 +64,20 @@ def together(tasks: Sequence[Callable[[], object]]) -> None:
     for error in errors:
         if error is not None:
             raise error
+
+
+def for_each(items: Iterable[Item], work: Callable[[Item], object], threads: int) -> None:
+    """Call `work` for each item, on the next of so many threads that is free.
+
+    Who takes which is left to chance: each result must depend on its item alone.
+    """
+    todo = iter(items)
+
+    def take() -> None:
+        for item in todo:
+            work(item)
+
+    together([take] * max(1, threads))
 
 
 class _Job:

@@ -27,16 +27,17 @@ from tinygrad_mnist.kernels.elementwise import INFINITY, ZERO
 from tinygrad_mnist.kernels.pool import Windows, max_pool, pool_put
 from tinygrad_mnist.kernels.scratch import aligned_bytes
 from tinygrad_mnist.kernels.winograd import (
+    BLOCK,
+    PRODUCTS,
     REACH,
     Calls,
     Cut,
-    Piece,
+    Form,
     Problem,
     Tiles,
     by_rows,
     contract,
     expand,
-    form_of,
     giving,
     images_at_once,
     lines,
@@ -91,7 +92,7 @@ class PooledConv:
         problem = Problem(
             n, x.shape[2:], (2 * height, 2 * width), c, k, layer.geom.padding, dtype  # type: ignore[arg-type]
         )
-        step = images_at_once(problem)
+        step = images_at_once(problem, PRODUCTS, BLOCK)
         parts = [slice(at, min(at + step, n)) for at in range(0, n, step)]
         blocks = {size: Block(problem, size) for size in set(map(_length, parts))}
         self._parts = [
@@ -186,10 +187,9 @@ class Block(Tiles):
     """
 
     def __init__(self, problem: Problem, n: int) -> None:
-        piece = Piece(slice(0, n), range(problem.tiles[0]))
-        problem = problem._replace(n=n)
-        memory = [owned((size,), problem.dtype) for size in memory_of(problem, [piece])]
-        super().__init__(problem, form_of(piece), memory)
+        form = Form(n, range(problem.tiles[0]))
+        memory = [owned((size,), problem.dtype) for size in memory_of(problem, [form])]
+        super().__init__(problem, form, memory)
         (height, width), k, dtype = problem.y, problem.k, problem.dtype
         self._back = tuple(_sorted(cut) for cut in self._back)
         self._across_y = turned(self._back)

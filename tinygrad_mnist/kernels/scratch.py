@@ -121,17 +121,18 @@ def scratch(*specs: tuple[tuple[int, ...], Any]) -> list[Array]:
     ]
 
 
-def planned(key: Any, build: Callable[..., Plan], specs: Sequence[Spec]) -> Plan:
-    """Return what `build` makes of scratch arrays of these specs; made once for each key.
+def planned(key: Any, build: Callable[..., Plan], *specs: Spec) -> Plan:
+    """Return `build(key, *arrays)`, with scratch arrays of these specs; made once for each key.
 
     It holds views of memory that any kernel overwrites: use it before the next call of `scratch`.
     """
     plan = _LOCAL.plans.get(key)
     if plan is None:
-        plan = build(*scratch(*specs))
+        plan = build(key, *scratch(*specs))
         if len(_LOCAL.plans) >= PLANS:
             _LOCAL.plans.clear()
-        if sum(math.prod(shape) for shape, _ in specs) <= _LOCAL.buffer.size:
+        size = sum(math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype in specs)
+        if size <= len(_LOCAL.buffer):
             _LOCAL.plans[key] = plan
     return plan  # type: ignore[no-any-return]
 

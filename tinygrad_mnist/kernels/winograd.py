@@ -24,14 +24,15 @@ use the plain sums. Rounding errors are 3 to 6 times those of the plain sums.
 from __future__ import annotations
 
 import functools
+import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_mnist.kernels.parallel import ENOUGH, count, together
+from tinygrad_mnist.kernels.parallel import ENOUGH, count, for_each, together
 from tinygrad_mnist.kernels.scratch import Spec, planned
 
 Array = np.ndarray[Any, Any]
@@ -76,21 +77,21 @@ class Problem(NamedTuple):
         return -(-self.y[0] // SIDE), -(-self.y[1] // SIDE)
 
 
-class Piece(NamedTuple):
-    """Some images, or rows of tiles of one image: what is computed at a time."""
-
-    images: slice
-    rows: range
-
-
 class Form(NamedTuple):
-    """What pieces of one size and place have in common."""
+    """What pieces have in common: the number of images, and the rows of tiles."""
 
     n: int
     rows: range
 
 
-Forms = tuple[Form, ...]
+class Piece(NamedTuple):
+    """Some images, or some rows of tiles of one image: what is computed at a time."""
+
+    images: slice
+    form: Form
+
+
+Parts, Forms = tuple[Piece, ...], tuple[Form, ...]
 
 
 class Cut(NamedTuple):
@@ -115,16 +116,16 @@ def conv_input(d: Array, w: Array, x: Array, *, rim: Pair) -> bool:
 def _convolved(x: Array, w: Array, b: Array | None, y: Array, rim: Pair) -> bool:
     """Convolve x with w (from, 3, 3, to); tell whether the result is finite."""
     problem = problem_of(x, y, rim)
-    parts = pieces(problem)
+    parts, some = pieces(problem, PRODUCTS, BLOCK)
     todo = iter(parts)  # each piece goes to the next thread that asks
+    x_lines, y_lines = by_rows(x), by_rows(y)
     squares: list[float] = []
 
     def work() -> None:
-        key = "convolution", problem, forms(parts)
-        plan = planned(key, partial(Convolution, problem, key[-1]), _specs(problem, parts))
+        plan = planned(("conv", problem, some), Convolution, *specs(problem, some))
         plan.prepare(w, b)
         for piece in todo:
-            squares.append(plan.run(piece, x, y))
+            squares.append(plan.run(piece, x_lines, y_lines))
 
     together([work] * _threads(problem, len(parts)))
     return math.isfinite(sum(squares))
@@ -134,14 +135,15 @@ class Convolution:
     """A convolution on memory of its own, piece by piece."""
 
     def __init__(
-        self, problem: Problem, some: Forms, u: Array, b: Array, *memory: Array
+        self, key: tuple[str, Problem, Forms], u: Array, b: Array, *memory: Array
     ) -> None:
+        _, problem, some = key
         self._u, self._b = u, b
-        self._tiles = {form: Tiles(problem, form, memory) for form in some}
-        self._steps = {
-            form: _bound(t.across(), t.multiply(u, b), t.back_across())
-            for form, t in self._tiles.items()
-        }
+        self._forms = {}
+        for form in some:
+            t = Tiles(problem, form, memory)
+            between = bound(t.across(), t.multiply(u, b), t.back_across())
+            self._forms[form] = t.down_from(), between, t.up_to(), t.lines_of_y
 
     def prepare(self, w: Array, b: Array | None) -> None:
         """Take the weight (from, 3, 3, to) and the bias."""
@@ -149,34 +151,33 @@ class Convolution:
         np.copyto(self._b, 0 if b is None else b)
 
     def run(self, piece: Piece, x: Array, y: Array) -> float:
-        """Convolve some of x into y; return the sum of the squares."""
-        form, into = form_of(piece), y[piece.images]
-        tiles = self._tiles[form]
-        for function, *args in tiles.down(x[piece.images]):
-            function(*args)
-        for step in self._steps[form]:
+        """Convolve some of x into y, both in lines; return the sum of the squares."""
+        down, between, up, written = self._forms[piece.form]
+        source, target = x[piece.images], y[piece.images]
+        for matrix, some, into in down:
+            np.matmul(matrix, source[:, some], into)
+        for step in between:
             step()
-        for function, *args in tiles.up(into):
-            function(*args)
-        return tiles.size_of(into)
+        for matrix, half, some in up:
+            np.matmul(matrix, half, target[:, some])
+        flat = target[:, written].reshape(-1)
+        return float(np.dot(flat, flat))
 
 
 def conv_weight(x: Array, d: Array, *, rim: Pair) -> Array | None:
     """The adjoint in w: from d, of y's shape, to w's shape; None if it is not finite."""
     problem = problem_of(x, d, rim)
-    parts = pieces(problem)
-    shares: list[Array | None] = [None] * min(len(parts), 2 if len(parts) < 8 else 4)
-    todo = iter(range(len(shares)))  # how many, and of what, is the same for any number of threads
+    parts, some = pieces(problem, PRODUCTS, BLOCK)
+    count = min(len(parts), 2 if len(parts) < 8 else 4)  # the same for any number of threads
+    ends = [len(parts) * number // count for number in range(count + 1)]
+    shares: list[Any] = [parts[start:stop] for start, stop in itertools.pairwise(ends)]
+    x_lines, d_lines = by_rows(x), by_rows(d)
 
-    def work() -> None:
-        key = "correlation", problem, forms(parts)
-        specs = _specs(problem, parts, weights=2)
-        plan = planned(key, partial(Correlation, problem, key[-1]), specs)
-        for i in todo:
-            some = parts[len(parts) * i // len(shares) : len(parts) * (i + 1) // len(shares)]
-            shares[i] = plan.run(some, x, d)
+    def add(number: int) -> None:
+        plan = planned(("corr", problem, some), Correlation, *specs(problem, some, weights=2))
+        shares[number] = plan.run(shares[number], x_lines, d_lines)
 
-    together([work] * _threads(problem, len(shares)))
+    for_each(range(count), add, _threads(problem, count))
     w: Any = functools.reduce(np.add, shares)
     return w if math.isfinite(np.dot(w.reshape(-1), w.reshape(-1))) else None
 
@@ -185,31 +186,29 @@ class Correlation:
     """The gradient of a weight on memory of its own, piece by piece."""
 
     def __init__(
-        self, problem: Problem, some: Forms, total: Array, share: Array, _: Array, *memory: Array
+        self, key: tuple[str, Problem, Forms], total: Array, share: Array, _: Array, *memory: Array
     ) -> None:
-        self._total, self._share = (
-            a.reshape(REACH, REACH, problem.k, problem.c) for a in (total, share)
-        )
-        tiles = {form: Tiles(problem, form, memory) for form in some}
-        self._steps = {
-            form: (_bound(t.across()), _bound(t.across_y()), t) for form, t in tiles.items()
-        }
+        _, problem, some = key
+        shape = REACH, REACH, problem.k, problem.c
+        self._total, self._share = total.reshape(shape), share.reshape(shape)
+        self._forms = {}
+        for form in some:
+            t = Tiles(problem, form, memory)
+            across, across_y = bound(t.across()), bound(t.across_y())
+            self._forms[form] = t.down_from(), across, t.down_from_y(), across_y, t
 
-    def run(self, parts: list[Piece], x: Array, d: Array) -> Array:
+    def run(self, parts: Parts, x: Array, d: Array) -> Array:
         """Return the share of some pieces in the gradient."""
         into = self._total
         for piece in parts:
-            across, across_y, tiles = self._steps[form_of(piece)]
-            for function, *args in tiles.down(x[piece.images]):
-                function(*args)
-            for step in across:
-                step()
-            for function, *args in tiles.down_y(d[piece.images]):
-                function(*args)
-            for step in across_y:
-                step()
-            for function, *args in tiles.pair(into):
-                function(*args)
+            down, across, down_y, across_y, t = self._forms[piece.form]
+            for cuts, lines, then in ((down, x, across), (down_y, d, across_y)):
+                source = lines[piece.images]
+                for matrix, some, target in cuts:
+                    np.matmul(matrix, source[:, some], target)
+                for step in then:
+                    step()
+            np.matmul(t.m.swapaxes(-1, -2), t.v, into)
             if into is self._share:
                 self._total += into
             into = self._share
@@ -240,52 +239,49 @@ def problem_of(x: Array, y: Array, rim: Pair) -> Problem:
     return Problem(n, tuple(x_size), y.shape[1:3], c, k, rim, x.dtype)
 
 
-def form_of(piece: Piece) -> Form:
-    """Return how many images a piece has, and its rows of tiles."""
-    return Form(piece.images.stop - piece.images.start, piece.rows)
+@lru_cache(256)
+def pieces(problem: Problem, products: int, block: int) -> tuple[Parts, Forms]:
+    """Cut the images so that a piece suits the cache, and its products the kernel for small ones.
 
-
-def forms(parts: list[Piece]) -> Forms:
-    """Return the different forms of some pieces."""
-    return tuple(dict.fromkeys(map(form_of, parts)))
-
-
-def pieces(problem: Problem) -> list[Piece]:
-    """Cut the images so that a piece suits the cache, and its products the kernel for small ones."""
-    n, high, lines = problem.n, problem.tiles[0], _lines_at_once(problem)
+    Returns the pieces, and the different forms that they have.
+    """
+    n, high, lines = problem.n, problem.tiles[0], _lines_at_once(problem, products, block)
     if lines < high:
         step = -(-lines // TOGETHER) * TOGETHER
         rows = [range(at, min(at + step, high)) for at in range(0, high, step)]
-        return [Piece(slice(i, i + 1), some) for i in range(n) for some in rows]
-    step = images_at_once(problem)
-    return [Piece(slice(at, min(at + step, n)), range(high)) for at in range(0, n, step)]
+        parts = [Piece(slice(i, i + 1), Form(1, some)) for i in range(n) for some in rows]
+    else:
+        step = images_at_once(problem, products, block)
+        ends = itertools.pairwise([*range(0, n, step), n])
+        parts = [Piece(slice(at, end), Form(end - at, range(high))) for at, end in ends]
+    return tuple(parts), tuple(dict.fromkeys(piece.form for piece in parts))
 
 
-def images_at_once(problem: Problem) -> int:
+def images_at_once(problem: Problem, products: int, block: int) -> int:
     """Return how many images to take at a time, about as many each time."""
-    most = max(1, _lines_at_once(problem) // problem.tiles[0])
+    most = max(1, _lines_at_once(problem, products, block) // problem.tiles[0])
     times = max(2, -(-problem.n // most))
     return max(1, -(-problem.n // (times + times % 2)))  # for two threads
 
 
-def _lines_at_once(problem: Problem) -> int:
+def _lines_at_once(problem: Problem, products: int, block: int) -> int:
     """Return how many rows of tiles to take at a time."""
     c, k = problem.c, problem.k
     size = REACH**2 * (c + k) * np.dtype(problem.dtype).itemsize
-    return max(1, min(PRODUCTS // (c * k), BLOCK // size) // problem.tiles[1])
+    return max(1, min(products // (c * k), block // size) // problem.tiles[1])
 
 
-def _specs(problem: Problem, parts: list[Piece], weights: int = 1) -> list[Spec]:
-    """Shapes and dtypes of the memory for transformed weights, for a bias, and for tiles."""
-    c, k = problem.c, problem.k
-    shapes = [(REACH, REACH, c, k)] * weights + [(k,)]
-    return [(s, problem.dtype) for s in (*shapes, *((n,) for n in memory_of(problem, parts)))]
+def specs(problem: Problem, some: Forms, weights: int = 1) -> list[Spec]:
+    """Return what memory to ask for: transformed weights, a bias, and that for tiles."""
+    c, k, dtype = problem.c, problem.k, problem.dtype
+    sizes = memory_of(problem, some)
+    return [((REACH, REACH, c, k), dtype)] * weights + [((n,), dtype) for n in (k, *sizes)]
 
 
-def memory_of(problem: Problem, parts: list[Piece]) -> list[int]:
-    """Return how many elements the largest of the pieces needs of each kind of memory."""
+def memory_of(problem: Problem, some: Iterable[Form]) -> list[int]:
+    """Return how many elements the largest of some pieces needs of each kind of memory."""
     c, k, wide = problem.c, problem.k, problem.tiles[1]
-    count = max((n * len(rows) for n, rows in map(form_of, parts)), default=0)  # rows of tiles
+    count = max((n * len(rows) for n, rows in some), default=0)  # rows of tiles
     half = REACH * max(problem.x[1] * c, problem.y[1] * k)
     return [count * size for size in (half, REACH**2 * wide * c, REACH**2 * wide * k)]
 
@@ -314,10 +310,16 @@ class Tiles:
         self._back = making(y[1], columns, dtype)
         self._down_y = spreading(y[0], rows, dtype)
         self._across_y = spreading(y[1], columns, dtype)
+        self.lines_of_y = slice(self._up[0].target.start, self._up[-1].target.stop)
 
     def down(self, images: Array) -> Calls:
         """Begin v = B x."""
         return lines(self._down, by_rows(images), by_rows(self._half_x))
+
+    def down_from(self) -> list[tuple[Array, slice, Array]]:
+        """Return what `down` needs beside images: (matrix, their lines, where it leaves them)."""
+        half = by_rows(self._half_x)
+        return [(cut.matrix, cut.source, half[:, cut.target]) for cut in self._down]
 
     def across(self) -> Calls:
         """Complete v = B x."""
@@ -338,6 +340,16 @@ class Tiles:
         """Complete y = A m."""
         return lines(self._up, by_rows(self._half_y), by_rows(images))
 
+    def up_to(self) -> list[tuple[Array, Array, slice]]:
+        """Return what `up` needs beside images: (matrix, what it reads, their lines)."""
+        half = by_rows(self._half_y)
+        return [(cut.matrix, half[:, cut.source], cut.target) for cut in self._up]
+
+    def down_from_y(self) -> list[tuple[Array, slice, Array]]:
+        """Return what `down_y` needs beside images, as `down_from` does."""
+        half = by_rows(self._half_y)
+        return [(cut.matrix, cut.source, half[:, cut.target]) for cut in self._down_y]
+
     def down_y(self, images: Array) -> Calls:
         """Begin m = A' y."""
         return lines(self._down_y, by_rows(images), by_rows(self._half_y))
@@ -349,12 +361,6 @@ class Tiles:
     def pair(self, part: Array) -> Calls:
         """part = m' v, (6, 6, k, c): the share of these tiles in the weight's gradient."""
         yield np.matmul, self.m.swapaxes(-1, -2), self.v, part
-
-    def size_of(self, images: Array) -> float:
-        """Return the sum of the squares of what `up` has left in images."""
-        rows = images[:, self._up[0].target.start : self._up[-1].target.stop].reshape(-1)
-        return float(np.dot(rows, rows))
-
 
 def _shaped(memory: Array, *shape: int) -> Array:
     return memory[: math.prod(shape)].reshape(shape)
@@ -376,7 +382,7 @@ def lines(cuts: tuple[Cut, ...], source: Array, target: Array) -> Calls:
         yield np.matmul, cut.matrix, source[..., cut.source, :], target[..., cut.target, :]
 
 
-def _bound(*calls: Calls) -> list[Step]:
+def bound(*calls: Calls) -> list[Step]:
     return [partial(function, *args) for some in calls for function, *args in some]
 
 
