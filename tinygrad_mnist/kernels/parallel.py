@@ -10,7 +10,7 @@ import contextvars
 import itertools
 import os
 from _thread import allocate_lock, start_new_thread  # without loading threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any, TypeVar
@@ -66,12 +66,13 @@ def together(tasks: Sequence[Callable[[], object]]) -> None:
             raise error
 
 
-def for_each(items: Iterable[Item], work: Callable[[Item], object], threads: int) -> None:
+def for_each(items: Sequence[Item], work: Callable[[Item], object], threads: int) -> None:
     """Call `work` for each item, on the next of so many threads that is free.
 
     Who takes which is left to chance: each result must depend on its item alone.
     """
     todo = iter(items)
+    threads = min(threads, len(items))
 
     def take() -> None:
         for item in todo:

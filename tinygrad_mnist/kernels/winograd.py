@@ -57,7 +57,7 @@ EVERYWHERE = 1  # the point that adds to all outputs of a line
 SIDE, REACH = A.shape  # outputs of a tile along a line, and the inputs that they read
 TOGETHER = 4  # tiles in one product: fewer make it too small, more fill it with zeros
 PRODUCTS = 1_000_000  # in one matrix product: up to there OpenBLAS has a kernel for small ones
-BLOCK = 2 << 20  # bytes of both sides of the products at a time, which a core's cache holds
+BLOCK = 4 << 20  # bytes of both sides of the products at a time: smaller pieces, more calls
 
 
 class Problem(NamedTuple):
@@ -230,7 +230,8 @@ def expand(w: Array, u: Array) -> None:
 def contract(total: Array) -> Array:
     """Return G' of the sums (6, 6, k, c) along both axes, (k, c, 3, 3)."""
     _, _, k, c = total.shape
-    return np.dot(total.reshape(REACH**2, -1).T, GG.astype(total.dtype)).reshape(k, c, 3, 3)
+    rows = total.reshape(REACH**2, k, c).transpose(1, 2, 0)
+    return np.matmul(rows, GG.astype(total.dtype)).reshape(k, c, 3, 3)
 
 
 def problem_of(x: Array, y: Array, rim: Pair) -> Problem:
@@ -251,8 +252,8 @@ def pieces(problem: Problem, products: int, block: int) -> tuple[Parts, Forms]:
         rows = [range(at, min(at + step, high)) for at in range(0, high, step)]
         parts = [Piece(slice(i, i + 1), Form(1, some)) for i in range(n) for some in rows]
     else:
-        step = images_at_once(problem, products, block)
-        ends = itertools.pairwise([*range(0, n, step), n])
+        times = -(-n // images_at_once(problem, products, block))
+        ends = itertools.pairwise(n * number // times for number in range(times + 1))
         parts = [Piece(slice(at, end), Form(end - at, range(high))) for at, end in ends]
     return tuple(parts), tuple(dict.fromkeys(piece.form for piece in parts))
 
