@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tinygrad_mnist import threads
 from tinygrad_mnist.kernels import conv as plain
 from tinygrad_mnist.kernels import winograd
 from tinygrad_mnist.kernels.conv import Geometry
@@ -152,6 +153,35 @@ def test_a_batch_cut_in_two_gives_the_same_within_rounding(n: int) -> None:
     for i, join in enumerate((np.append, np.append, None)):
         joined = np.concatenate([first[i], second[i]]) if join else first[i] + second[i]
         np.testing.assert_allclose(whole[i], joined, 0, 5e-6 * abs(whole[i]).max())
+
+
+@pytest.mark.parametrize("lines", [1, 2, 3])
+def test_a_large_image_goes_in_rows_of_tiles(lines: int, always: list[str]) -> None:
+    """Where one image's tiles do not fit into the cache."""
+    arguments = problem(np.random.default_rng(lines), 2, 3, 2, (23, 9), Geometry(padding=(1, 2)))
+    whole = all_three(*arguments)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(winograd, "PRODUCTS", lines * 3 * 3 * 2)
+        patch.setattr(winograd, "TOGETHER", 2)
+        for result, expected in zip(all_three(*arguments), whole, strict=True):
+            np.testing.assert_allclose(result, expected, 0, 2e-5 * abs(expected).max())
+
+
+@pytest.mark.parametrize("channels", [16, 3])
+def test_the_bits_are_those_of_any_number_of_threads(channels: int) -> None:
+    """Sums are split by the shapes alone: those of Winograd's form, and the plain ones."""
+    before, results = threads.get_num_threads(), []
+    if not threads.blas().is_known:
+        pytest.skip("NumPy's BLAS cannot be told how many threads to use")
+    x, w, b, d, geom = problem(np.random.default_rng(0), 24, channels, 32, (20, 21), Geometry())
+    try:
+        for count in (1, 2, 3):
+            threads.set_num_threads(count)
+            results.append(all_three(x, w, b, d, geom))
+    finally:
+        threads.set_num_threads(before)
+    for result in results[1:]:
+        assert all((a == b).all() for a, b in zip(result, results[0], strict=True))
 
 
 def test_it_is_about_as_exact_as_the_plain_sums(monkeypatch: pytest.MonkeyPatch) -> None:
