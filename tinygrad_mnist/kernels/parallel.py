@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextvars
 import itertools
 import os
-from _thread import allocate_lock  # without loading threading
+from _thread import _count, allocate_lock  # without loading threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -90,3 +90,14 @@ def pool(process: int) -> Any:
     from concurrent.futures import ThreadPoolExecutor
 
     return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="tinygrad-mnist")
+
+
+def clear_cores() -> None:
+    """Stop the BLAS's threads, which spin for 25 ms after a product: the cores are wanted.
+
+    The next product starts them again, in 0.1 ms. No product may be under way: so nothing is done
+    where other threads run Python than those of the pool.
+    """
+    with _lock:
+        if not _inside and _count() <= len(pool(os.getpid())._threads):
+            blas().stop_threads()
