@@ -7,9 +7,7 @@ alone, and a sum over blocks is added up in their order.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from contextvars import copy_context
 from typing import Any
 
 import numpy as np
@@ -35,7 +33,7 @@ def flat_alike(*arrays: Array) -> list[Array] | None:
 def in_blocks(work: Callable[[slice], object], size: int, *, calls: int) -> None:
     """Call `work` for each block of `size` elements; it makes about so many calls of NumPy.
 
-    Each block is worked on under this thread's `np.errstate`. The first error ends the work.
+    All of it is under this thread's `np.errstate`.
     """
     count = parallel.count() if size * calls >= MANY else 1
     if count < 2:
@@ -48,19 +46,5 @@ def in_blocks(work: Callable[[slice], object], size: int, *, calls: int) -> None
         for start in starts:
             work(slice(start, min(start + SHARED, size)))
 
-    _on_threads(take, min(count, -(-size // SHARED)))
-
-
-def _on_threads(take: Callable[[], None], count: int) -> None:
-    """Call `take` on several threads; not on those that wake when nothing is left."""
     parallel.clear_cores()
-    with parallel.one_thread_each():
-        pool = parallel.pool(os.getpid())
-        others = [pool.submit(copy_context().run, take) for _ in range(count - 1)]
-        try:
-            take()
-        finally:
-            errors = [other.exception() for other in others if not other.cancel()]
-    for error in errors:
-        if error is not None:
-            raise error
+    parallel.together([take] * min(count, -(-size // SHARED)))
