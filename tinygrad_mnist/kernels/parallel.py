@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextvars
 import itertools
 import os
-from _thread import allocate_lock, start_new_thread  # without loading threading
+from _thread import _count, allocate_lock, start_new_thread  # without loading threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
@@ -164,3 +164,14 @@ def one_thread_each() -> Iterator[None]:
             _inside -= 1
             if not _inside:
                 library.set_threads(_threads_before)
+
+
+def clear_cores() -> None:
+    """Stop the BLAS's threads, which spin for 25 ms after a product: the cores are wanted.
+
+    The next product starts them again, in 0.1 ms. None may be under way, so nothing is done while
+    Python runs in threads that are not from here.
+    """
+    with _lock:
+        if not _inside and _count() <= len(_sleeping(os.getpid())):
+            blas().stop_threads()
