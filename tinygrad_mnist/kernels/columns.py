@@ -18,9 +18,7 @@ PRODUCTS = 1_000_000  # in one matrix product: up to there OpenBLAS has a kernel
 SHORT = 16  # elements that a window has side by side: fewer are copied one by one
 
 
-def windows_of(
-    x: Array, kernel: Pair, size: Pair, *, step: Pair, rim: Pair, gap: Pair
-) -> Array:
+def windows_of(x: Array, kernel: Pair, size: Pair, *, step: Pair, rim: Pair, gap: Pair) -> Array:
     """Return windows of x (n, h, w, c) as a view (n, *size, kernel height, kernel width, c).
 
     They begin `rim` before x; what lies outside x is zero.

@@ -102,14 +102,17 @@ def conv_weight(
 
 
 def _conv_weight(x: Array, d: Array, *, size: Pair, geom: Geometry) -> Array:
-    """The adjoint in w, for any kernel: shares of the images, the same for any number of threads."""
+    """The adjoint in w, for any kernel.
+
+    The images are shared out by the shapes alone, so the bits are those of any number of threads.
+    """
     shares: list[Any] = _parts(d, size[0] * size[1] * x.shape[1], most=2)
 
     def add(number: int) -> None:
         part = shares[number]
         shares[number] = _share_of_weight(x[part], d[part], size=size, geom=geom)
 
-    for_each(range(len(shares)), add, min(count(), len(shares)))
+    for_each(range(len(shares)), add, count())
     total = functools.reduce(np.add, shares).reshape(*size, x.shape[1], d.shape[1])
     return np.ascontiguousarray(total.transpose(3, 2, 0, 1))
 
@@ -162,26 +165,25 @@ def _gathered(d: Array, w: Array, size: Pair, geom: Geometry) -> Array | None:
     an infinity turns into NaN.
     """
     (sh, sw), n, c = geom.stride, len(d), w.shape[1]
-    (rows, top, high), (columns, left, wide) = (
-        _taps(*one) for one in zip(size, w.shape[2:], *geom[:3], strict=True)
-    )
+    settings = zip(w.shape[2:], *geom[:3], strict=True)
+    (rows, top, high), (along, left, wide) = (_taps(*axis) for axis in settings)
     weight = np.zeros((high, wide, len(w), sh, sw, c), w.dtype)
-    for (a, p, v), (b, q, u) in itertools.product(rows, columns):
+    for (a, p, v), (b, q, u) in itertools.product(rows, along):
         weight[v, u, :, a, b] = w[:, :, p, q]
     weight = weight.reshape(high * wide * len(w), -1)
     height, width = -(-size[0] // sh), -(-size[1] // sw)
     x = np.empty((n, height, sh, width, sw, c), np.result_type(d, w))
     gaps = tuple(g if s == 1 else 1 for s, g in zip(geom.stride, geom.dilation, strict=True))
     inner = Geometry((1, 1), (top, left), gaps)  # type: ignore[arg-type]
-    kernel, places = (high, wide), (height, width)
+    kernel, extent = (high, wide), (height, width)
     sizes: list[float] = []
 
     def work(some: slice) -> None:
-        windows = _windows(d[some], kernel, places, inner)
+        windows = _windows(d[some], kernel, extent, inner)
         for part, columns in columns_of(windows, *weight.shape):
             y = np.matmul(columns, weight)
             sizes.append(float(np.dot(y.reshape(-1), y.reshape(-1))))
-            steps = y.reshape(-1, *places, sh, sw, c).transpose(0, 1, 3, 2, 4, 5)
+            steps = y.reshape(-1, *extent, sh, sw, c).transpose(0, 1, 3, 2, 4, 5)
             np.copyto(x[some][part], steps)
 
     for_each(_parts(d, w[0].size), work, count())
@@ -191,22 +193,22 @@ def _gathered(d: Array, w: Array, size: Pair, geom: Geometry) -> Array | None:
 
 
 def _taps(
-    size: int, kernel: int, step: int, rim: int, gap: int
+    kernel: int, step: int, rim: int, gap: int
 ) -> tuple[list[tuple[int, int, int]], int, int]:
     """Return what an axis of x gets from d: taps, the rim of the windows in d, and their size.
 
     A tap is (a, p, v): pixel `step * i + a` of x was read by element p of the window that is
     element v of the window in d at i.
     """
-    found = []
+    reads = []
     for a in range(step):
         for p in range(kernel):
             ahead, rest = divmod(a + rim - gap * p, step)
             if not rest:
-                found.append((a, p, ahead))
-    first = min(ahead for _, _, ahead in found)
+                reads.append((a, p, ahead))
+    first = min(ahead for _, _, ahead in reads)
     each = gap if step == 1 else 1
-    taps = [(a, p, (ahead - first) // each) for a, p, ahead in found]
+    taps = [(a, p, (ahead - first) // each) for a, p, ahead in reads]
     return taps, -first, max(v for *_, v in taps) + 1
 
 

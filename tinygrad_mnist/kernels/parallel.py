@@ -72,13 +72,21 @@ def for_each(items: Sequence[Item], work: Callable[[Item], object], threads: int
     Who takes which is left to chance: each result must depend on its item alone.
     """
     todo = iter(items)
-    threads = min(threads, len(items))
 
     def take() -> None:
         for item in todo:
             work(item)
 
-    together([take] * max(1, threads))
+    on_threads(take, min(threads, len(items)))
+
+
+def on_threads(take: Callable[[], object], threads: int) -> None:
+    """Call `take` on so many threads, at least on this one, and wait for all."""
+    if threads < 2:
+        take()
+        return
+    clear_cores()
+    together([take] * threads)
 
 
 class _Job:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from _thread import _local  # as threading.local, without loading threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import accumulate
 from typing import Any, TypeVar
 
