@@ -23,10 +23,10 @@ from tinygrad_mnist.kernels.scratch import called_whole, copied_into, scratch
 Array = np.ndarray[Any, Any]
 Pair = tuple[int, int]
 
-# Winograd's form adds sums for each channel, and saves products for each pair of channels: on
-# images of 7 to 56 pixels it took 1.0 to 1.4 times the plain form's time with 8 channels, 0.6 to
-# 1.0 with 16, and half with 64. Its views take 0.1 ms, once.
-LEAST_CHANNELS, LEAST_PRODUCTS = 16, 4_000_000
+# Winograd's form transforms each channel, and saves products for each pair of channels: on images of
+# 7 to 56 pixels it took 1.2 to 1.5 times the plain form's time with 8 channels, 0.7 to 1.0 with 16,
+# half with 64, and as long for so few products that the calls of NumPy take longest.
+LEAST_CHANNELS, LEAST_PRODUCTS = 16, 1_000_000
 QUIETLY = np.errstate(over="ignore", invalid="ignore")  # products of infinities are no mistake here
 
 
@@ -134,10 +134,7 @@ def _share_of_weight(x: Array, d: Array, *, size: Pair, geom: Geometry) -> Array
 def conv_input(
     d: Array, w: Array, *, size: Pair, geom: Geometry, out: Array | None = None
 ) -> Array:
-    """The adjoint in x: from d, of y's shape, to x's shape; `size` is its (height, width).
-
-    One product for each position in the kernel, added where that position was read.
-    """
+    """The adjoint in x: from d, of y's shape, to x's shape; `size` is its (height, width)."""
     if geom.groups > 1:
         parts = zip(_split(d, geom, 1), _split(w, geom, 0), strict=True)
         inner = geom._replace(groups=1)
@@ -148,14 +145,19 @@ def conv_input(
         x = _image_memory((n, *size, c), d.dtype, out)
         if winograd.conv_input(_channels_last(d), w, x, rim=geom.padding):
             return copied_into(out, x.transpose(0, 3, 1, 2))
-    x = _gathered(d, w, size, geom) if _steps_pay(w, geom) else None
+    x = _gathered(d, w, size, geom) if _gathering_pays(w, geom) else None
     x = _scattered(d, w, size, geom) if x is None else x
     return copied_into(out, x.transpose(0, 3, 1, 2))
 
 
-def _steps_pay(w: Array, geom: Geometry) -> bool:
-    """Tell whether several pixels of a step in x are best computed at once."""
-    return max(geom.stride) > 1 and w[0, 0].size > 1
+def _gathering_pays(w: Array, geom: Geometry) -> bool:
+    """Tell whether to read d where it is needed, rather than to add where it was read.
+
+    The first reads each gradient as often as the second adds to each input, of so many channels.
+    """
+    if max(geom.stride) > 1:
+        return w[0, 0].size > 1
+    return len(w) <= 2 * w.shape[1]
 
 
 def _gathered(d: Array, w: Array, size: Pair, geom: Geometry) -> Array | None:
