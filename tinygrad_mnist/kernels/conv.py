@@ -23,9 +23,9 @@ from tinygrad_mnist.kernels.scratch import called_whole, copied_into, scratch
 Array = np.ndarray[Any, Any]
 Pair = tuple[int, int]
 
-# Winograd's form transforms each channel, and saves products for each pair of channels: on images of
-# 7 to 56 pixels it took 1.2 to 1.5 times the plain form's time with 8 channels, 0.7 to 1.0 with 16,
-# half with 64, and as long for so few products that the calls of NumPy take longest.
+# Winograd's form transforms each channel, and saves products for each pair of channels: on images
+# of 7 to 56 pixels it took 1.2 to 1.5 times the plain form's time with 8 channels, 0.7 to 1.0 with
+# 16, half with 64, and as long for so few products that the calls of NumPy take longest.
 LEAST_CHANNELS, LEAST_PRODUCTS = 16, 1_000_000
 QUIETLY = np.errstate(over="ignore", invalid="ignore")  # products of infinities are no mistake here
 
