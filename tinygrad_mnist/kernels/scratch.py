@@ -134,7 +134,7 @@ def planned(key: Any, build: Callable[..., Plan], *specs: Spec) -> Plan:
         size = sum(math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype in specs)
         if size <= len(_LOCAL.buffer):
             _LOCAL.plans[key] = plan
-    return plan  # type: ignore[no-any-return]
+    return plan
 
 
 def scratch_like(*likes: tuple[Array, Any]) -> list[Array]:
