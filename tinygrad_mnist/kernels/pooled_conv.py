@@ -28,7 +28,6 @@ from tinygrad_mnist.kernels.pool import Windows, max_pool, pool_put
 from tinygrad_mnist.kernels.scratch import aligned_bytes
 from tinygrad_mnist.kernels.transforms import REACH, Cut, adjoint_of, giving
 from tinygrad_mnist.kernels.winograd import (
-    BLOCK,
     PRODUCTS,
     Calls,
     Form,
@@ -42,6 +41,8 @@ from tinygrad_mnist.kernels.winograd import (
     lines,
     room_for,
 )
+
+BLOCK = 2 << 20  # bytes at a time: half of `winograd.BLOCK`, for a bound call costs little
 
 Array = np.ndarray[Any, Any]
 Step = Callable[[], object]
