@@ -234,7 +234,7 @@ def pieces(problem: Problem, products: int, block: int) -> tuple[Parts, Forms]:
     """
     n, high, lines = problem.n, problem.tiles[0], _lines_at_once(problem, products, block)
     if lines < high:
-        step = -(-lines // TOGETHER) * TOGETHER
+        step = lines - lines % TOGETHER or lines
         rows = [range(at, min(at + step, high)) for at in range(0, high, step)]
         parts = [Piece(slice(i, i + 1), Form(1, some)) for i in range(n) for some in rows]
     else:
