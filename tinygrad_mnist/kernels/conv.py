@@ -65,8 +65,8 @@ def conv(
     ):
         return copied_into(out, y.transpose(0, 3, 1, 2))
     whole = y.transpose(0, 3, 1, 2)
-    parts = _parts(whole, w[0].size)
-    for_each(parts, lambda part: _conv(x[part], w, b, geom=geom, y=y[part]), count())
+    some = _parts(whole, w[0].size)
+    for_each(some, lambda part: _conv(x[part], w, b, geom=geom, y=y[part]), count())
     return copied_into(out, whole)
 
 
@@ -145,8 +145,8 @@ def conv_input(
         x = _image_memory((n, *size, c), d.dtype, out)
         if winograd.conv_input(_channels_last(d), w, x, rim=geom.padding):
             return copied_into(out, x.transpose(0, 3, 1, 2))
-    x = _gathered(d, w, size, geom) if _gathering_pays(w, geom) else None
-    x = _scattered(d, w, size, geom) if x is None else x
+    gathered = _gathered(d, w, size, geom) if _gathering_pays(w, geom) else None
+    x = _scattered(d, w, size, geom) if gathered is None else gathered
     return copied_into(out, x.transpose(0, 3, 1, 2))
 
 
@@ -155,9 +155,9 @@ def _gathering_pays(w: Array, geom: Geometry) -> bool:
 
     The first reads each gradient as often as the second adds to each input, of so many channels.
     """
-    if max(geom.stride) > 1:
-        return w[0, 0].size > 1
-    return len(w) <= 2 * w.shape[1]
+    outputs, channels, *kernel = w.shape
+    pays: bool = kernel != [1, 1] if max(geom.stride) > 1 else outputs <= 2 * channels
+    return pays
 
 
 def _gathered(d: Array, w: Array, size: Pair, geom: Geometry) -> Array | None:

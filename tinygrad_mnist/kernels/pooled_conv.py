@@ -95,7 +95,7 @@ class PooledConv:
             c,
             k,
             layer.geom.padding,
-            dtype,  # type: ignore[arg-type]
+            dtype,
         )
         step = images_at_once(problem, PRODUCTS, BLOCK)
         parts = [slice(at, min(at + step, n)) for at in range(0, n, step)]

@@ -87,7 +87,8 @@ class Piece(NamedTuple):
     form: Form
 
 
-Parts, Forms = tuple[Piece, ...], tuple[Form, ...]
+Parts = tuple[Piece, ...]
+Forms = tuple[Form, ...]
 
 
 def conv(x: Array, w: Array, b: Array | None, y: Array, *, rim: Pair) -> bool:
@@ -174,7 +175,7 @@ class Correlation:
     def __init__(
         self, key: tuple[str, Problem, Forms], total: Array, share: Array, _: Array, *memory: Array
     ) -> None:
-        _, problem, some = key
+        problem, some = key[1:]
         shape = REACH, REACH, problem.k, problem.c
         self._total, self._share = total.reshape(shape), share.reshape(shape)
         self._forms = {}
@@ -204,7 +205,8 @@ class Correlation:
 def _threads(problem: Problem, most: int) -> int:
     """Return how many threads to use; one where waking another takes longer than the work."""
     work = problem.n * problem.tiles[0] * problem.tiles[1] * REACH**2 * (problem.c + problem.k)
-    return max(1, min(count(), most, work // ENOUGH))
+    threads: int = min(count(), most, work // ENOUGH)
+    return max(1, threads)
 
 
 def expand(w: Array, u: Array) -> None:
@@ -217,7 +219,8 @@ def contract(total: Array) -> Array:
     """Return G' of the sums (6, 6, k, c) along both axes, (k, c, 3, 3)."""
     _, _, k, c = total.shape
     rows = total.reshape(REACH**2, k, c).transpose(1, 2, 0)
-    return np.matmul(rows, GG.astype(total.dtype)).reshape(k, c, 3, 3)
+    w: Array = np.matmul(rows, GG.astype(total.dtype)).reshape(k, c, 3, 3)
+    return w
 
 
 def problem_of(x: Array, y: Array, rim: Pair) -> Problem:
@@ -254,7 +257,7 @@ def images_at_once(problem: Problem, products: int, block: int) -> int:
 def _lines_at_once(problem: Problem, products: int, block: int) -> int:
     """Return how many rows of tiles to take at a time."""
     c, k = problem.c, problem.k
-    size = REACH**2 * (c + k) * np.dtype(problem.dtype).itemsize
+    size: int = REACH**2 * (c + k) * np.dtype(problem.dtype).itemsize
     return max(1, min(products // (c * k), block // size) // problem.tiles[1])
 
 
