@@ -208,3 +208,14 @@ def test_a_strided_gradient_keeps_infinities_where_they_belong(
     reached[n, :, max(2 * i - 1, 0) : 2 * i + 2, max(2 * j - 1, 0) : 2 * j + 2] = True
     assert (np.isfinite(gradients[1]) == ~reached).all()
     np.testing.assert_allclose(gradients[1][~reached], gradients[0][~reached])
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_batch_of_none_has_gradients(size: int, stride: int) -> None:
+    image = tg.zeros(0, 2, 6, 6, requires_grad=True)
+    weight = tg.ones(2, 2, size, size, requires_grad=True)
+    y = F.conv2d(image, weight, tg.ones(2), stride=stride, padding=1)
+    y.sum().backward()
+    assert y.shape == (0, 2, *[(8 - size) // stride + 1] * 2)
+    assert image.grad.shape == image.shape and not weight.grad.numpy().any()

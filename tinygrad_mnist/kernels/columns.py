@@ -50,6 +50,8 @@ def columns_of(windows: Array, width: int, outputs: int) -> Iterator[tuple[slice
     with a matrix (width, outputs), or with one (windows, outputs).
     """
     n, oh, ow, kh, kw, c = windows.shape
+    if not n:
+        return
     patch = kh * kw * c
     lines = _lines_at_once(oh, ow * width * outputs)
     groups, count = oh // lines, lines * ow
