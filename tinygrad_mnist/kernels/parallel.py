@@ -11,7 +11,7 @@ import itertools
 import os
 from _thread import _count, allocate_lock, start_new_thread  # without loading threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any, TypeVar
 
@@ -128,38 +128,18 @@ class _Worker:
         self._team, self._awake = team, allocate_lock()
         self._job: Any = None
         self._awake.acquire()
-        start_new_thread(self._serve, (_processor(),))
+        start_new_thread(self._serve, ())
 
     def begin(self, job: _Job) -> None:
         self._job = job
         self._awake.release()
 
-    def _serve(self, taken: int | None) -> None:
-        _leave(taken)
+    def _serve(self) -> None:
         while True:
             self._awake.acquire()
             job, self._job = self._job, None
             job.run(then=partial(self._team.idle.append, self))  # the next call finds this thread
             del job  # and with it the arrays of its task
-
-
-def _processor() -> int | None:
-    """Return the number of the processor that this thread runs on, where Linux tells."""
-    try:
-        with open("/proc/thread-self/stat", encoding="ascii", errors="replace") as file:
-            return int(file.read().rpartition(")")[2].split()[36])
-    except OSError:
-        return None
-
-
-def _leave(processor: int | None) -> None:
-    """Let this thread run on all other processors only.
-
-    Linux wakes a thread where it ran last. If that is where its waker runs, the two share one
-    processor, again and again, while another one is idle.
-    """
-    with suppress(AttributeError, OSError):  # other systems, or no other processor
-        os.sched_setaffinity(0, os.sched_getaffinity(0) - {processor})
 
 
 class _Team:
