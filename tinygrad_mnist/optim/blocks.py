@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from tinygrad_mnist.kernels.blocks import BLOCK, flat_alike, in_blocks
+from tinygrad_mnist.kernels.blocks import BLOCK, cut, flat_alike, in_blocks
 from tinygrad_mnist.optim.pieces import Array, Group, State
 
 CALLS = 10  # of NumPy in an update
@@ -27,7 +27,7 @@ def update_parameter(optimizer: Any, group: Group, p: Array, g: Array, state: St
         optimizer.update(group, p, g, state)
         return
     try:
-        in_blocks(blocks, p.size, calls=CALLS)
+        in_blocks(blocks, cut(p.size, calls=CALLS))
     finally:
         blocks.count()
 
@@ -71,7 +71,7 @@ class _Blocks:
         self._p, self._g, *self._values = flat
         self._keys, self._counters, self._counted = keys, counters, counters
 
-    def __call__(self, at: slice) -> None:
+    def __call__(self, number: int, at: slice) -> None:
         """Update a block; each counts the step for itself."""
         p = self._p[at]
         state = {key: value.copy() for key, value in self._counters.items()}
