@@ -77,9 +77,10 @@ def _combined(ufunc: np.ufunc, x: Array, win: Windows, out: Array | None = None)
     if not is_large(x, win=win):
         return copied_into(out, _chained(ufunc, _chained(ufunc, x, rows), columns))
     y = np.empty_like(x[rows[0]][columns[0]]) if out is None else out
+    (tall,) = scratch_like((x[: _at_a_time(x)][rows[0]], x.dtype))
     for some in _blocks(x):
-        (tall,) = scratch_like((x[some][rows[0]], x.dtype))
-        _chained(ufunc, _chained(ufunc, x[some], rows, tall), columns, y[some])
+        part = x[some]
+        _chained(ufunc, _chained(ufunc, part, rows, tall[: len(part)]), columns, y[some])
     return y
 
 
@@ -94,9 +95,13 @@ def _chained(ufunc: np.ufunc, x: Array, keys: Sequence[Any], out: Array | None =
     return y
 
 
+def _at_a_time(x: Array) -> int:
+    return max(1, BLOCK // max(1, x[:1].nbytes))
+
+
 def _blocks(x: Array) -> Iterator[slice]:
     """Yield so many images at a time as stay in the cache."""
-    step = max(1, BLOCK // max(1, x[:1].nbytes))
+    step = _at_a_time(x)
     for start in range(0, len(x), step):
         yield slice(start, start + step)
 
@@ -107,20 +112,24 @@ def pool_put(d: Array, x: Array, y0: Array, *, win: Windows, out: Array | None =
     whole = out if out is not None and padded is x else np.empty_like(padded, dtype=d.dtype)
     if not win.are_side_by_side(padded):  # which write every element below
         whole.fill(0)
+    like = y0[: _at_a_time(padded)]
+    work = scratch_like((like, bool), (like, bool), (like, d.dtype))
     for some in _blocks(padded):
-        _put(d[some], padded[some], y0[some], whole[some], win)
+        part = padded[some]
+        _put(d[some], part, y0[some], whole[some], win, [a[: len(part)] for a in work])
     return copied_into(out, _uncovered(whole, x.shape[2:], win))
 
 
-def _put(d: Array, x: Array, y0: Array, whole: Array, win: Windows) -> None:
+def _put(d: Array, x: Array, y0: Array, whole: Array, win: Windows, work: Sequence[Array]) -> None:
     """Do pool_put into `whole`, without a rim; where windows share elements, add."""
-    first, taken, same = scratch_like((y0, bool), (y0, bool), (y0, d.dtype))
+    first, taken, same = work
     if d.strides != y0.strides:  # mixed layouts would make each pass below several times slower
         np.copyto(same, d)
         d = same
     apart = all(s > g * (k - 1) for s, g, k in zip(win.stride, win.dilation, win.size, strict=True))
-    parts = (x[position] for position in win.positions())
-    for position, _ in zip(win.positions(), _firsts(parts, y0, first, taken), strict=True):
+    positions = list(win.positions())
+    parts = (x[position] for position in positions)
+    for position, _ in zip(positions, _firsts(parts, y0, first, taken), strict=True):
         if apart:
             _choose(d, first, whole[position])
         else:
