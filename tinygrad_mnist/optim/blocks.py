@@ -53,7 +53,9 @@ class _Blocks:
             whole = optimizer.init_state(group, p)
             state.update((key, whole[key]) for key in new)
         counters = {key: state[key] for key in state.keys() & optimizer.counters}
-        keys = [k for k in state if k not in counters and (k in made or not k.startswith("_"))]
+        keys = [key for key in state if key not in counters and not key.startswith("_")]
+        if not made <= {*keys, *counters}:
+            return None  # a key with `_` that an update does not make anew
         arrays = [p, g, *(state[key] for key in keys)]
         if any(type(a) is not np.ndarray or a.shape != p.shape for a in arrays):
             return None
