@@ -13,12 +13,13 @@ from _thread import _count, allocate_lock, start_new_thread  # without loading t
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from tinygrad_mnist.threads import blas
 
+Item = TypeVar("Item")
 ENOUGH = 1 << 18  # elements for a thread: waking another one takes as long as 10,000 of them
 _lock = allocate_lock()
 _inside = 0  # how many calls of `together` are under way
@@ -30,16 +31,17 @@ def count() -> int:
     return blas().get()
 
 
-def ranges(rows: int, size: int, *arrays: Any) -> list[slice]:
+def ranges(rows: int, size: int, *arrays: Any, most: int | None = None) -> list[slice]:
     """Return the parts of some rows to go through at the same time; one part if that is faster.
 
-    `size` is how many elements the rows have together. Arrays that record what is done with them,
-    as `jit` passes, are recorded in one thread.
+    `size` is how many elements the rows have together, `most` how many parts to make at most, else
+    as many as threads. Arrays that record what is done with them, as `jit` passes, are recorded in
+    one thread.
     """
     parts = min(rows, size // ENOUGH)
     if parts < 2 or any(type(a) is not np.ndarray for a in arrays):
         return [slice(0, rows)]
-    parts = min(parts, count())
+    parts = min(parts, most or count())
     starts = [rows * number // parts for number in range(parts + 1)]
     return [slice(*ends) for ends in itertools.pairwise(starts)]
 
@@ -62,6 +64,21 @@ def together(tasks: Sequence[Callable[[], object]]) -> None:
     for error in errors:
         if error is not None:
             raise error
+
+
+def for_each(items: Sequence[Item], work: Callable[[Item], object], threads: int) -> None:
+    """Call `work` for each item, on the next of so many threads that is free.
+
+    Who takes which is left to chance: each result must depend on its item alone.
+    """
+    todo = iter(items)
+    threads = min(threads, len(items))
+
+    def take() -> None:
+        for item in todo:
+            work(item)
+
+    together([take] * max(1, threads))
 
 
 class _Job:
