@@ -41,19 +41,15 @@ def in_blocks(work: Callable[[int, slice], object], blocks: Blocks) -> None:
 
     All of it is under this thread's `np.errstate`.
     """
-    numbered = iter(enumerate(blocks.parts))  # each block goes to one thread
-
-    def take() -> None:
+    numbered = list(enumerate(blocks.parts))
+    threads = min(parallel.count(), len(numbered)) if blocks.are_many else 1
+    if threads < 2:
         for number, at in numbered:
             work(number, at)
-
-    count = min(parallel.count(), len(blocks.parts)) if blocks.are_many else 1
-    if count < 2:
-        take()
         return
     with parallel.one_thread_each():
         parallel.clear_cores()
-        parallel.together([take] * count)
+        parallel.for_each(numbered, lambda item: work(*item), threads)
 
 
 def flat_alike(*arrays: Array) -> list[Array] | None:

@@ -54,7 +54,7 @@ class Windows(NamedTuple):
         """Tell whether each element of x, which has its rim, is in one window."""
         return self.stride == self.size and self.dilation == (1, 1) and self.reach() == x.shape[2:]
 
-    def positions(self) -> Iterator[tuple[slice, ...]]:
+    def positions(self) -> Iterator[Any]:
         """Yield a key into the covered area for each position in a window."""
         for rows in self._along(0):
             for columns in self._along(1):
