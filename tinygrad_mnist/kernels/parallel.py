@@ -169,9 +169,9 @@ def one_thread_each() -> Iterator[None]:
 def clear_cores() -> None:
     """Stop the BLAS's threads, which spin for 25 ms after a product: the cores are wanted.
 
-    The next product starts them again, in 0.1 ms. None may be under way, so nothing is done while
-    Python runs in threads that are not from here.
+    Call it in `one_thread_each`, whose end starts them again, in 0.1 ms. None may be under way: so
+    nothing is done while Python runs in threads that are not from here.
     """
     with _lock:
-        if not _inside and _count() <= len(_sleeping(os.getpid())):
+        if _inside == 1 and _count() <= len(_sleeping(os.getpid())):
             blas().stop_threads()
