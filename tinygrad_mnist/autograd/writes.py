@@ -65,6 +65,7 @@ class _View:
 
 
 WRITES: dict[_Key, _Written] = {}
+newest: _Written | None = None  # the last one in WRITES, as long as it is there
 last = 0  # the moment of the newest write; moments count down
 FEW = 1000  # writes that are kept without a look at the live nodes
 room = FEW
@@ -81,7 +82,7 @@ def stamp(array: Array) -> None:
 
 def _note(array: Array) -> None:
     """Record one write."""
-    global last
+    global last, newest
     key = (array.__array_interface__["data"][0], array.shape, array.strides, array.itemsize)
     with _IN_ORDER:
         moment = last = tick()
@@ -89,7 +90,7 @@ def _note(array: Array) -> None:
         if written is None or written.owner() is not owner(array):
             written = _Written(array, key, moment)
         written.moment = moment
-        WRITES[key] = written  # at the end: the dict stays in the order of moments
+        WRITES[key] = newest = written  # at the end: the dict stays in the order of moments
         if len(WRITES) > room:
             drop_old_writes()
 
@@ -99,11 +100,12 @@ def drop_old_writes() -> None:
 
     That goes through all objects, so it is done when writes have doubled since the last time.
     """
-    global room
+    global room, newest
     orders = [getattr(obj, "order", 0) for obj in gc.get_objects() if type(obj).__name__ == "Node"]
     oldest = max((order for order in orders if type(order) is int and order), default=last)
     for key in [key for key, written in WRITES.items() if written.moment > oldest]:
         del WRITES[key]
+    newest = None
     room = 2 * len(WRITES) + FEW
 
 
@@ -126,11 +128,12 @@ def restamp(array: Array) -> Callable[[], None]:
     written = _Written(array, key, tick())
 
     def again() -> None:
-        global last
+        global last, newest
         with _IN_ORDER:
             written.moment = last = tick()
-            WRITES.pop(key, None)
-            WRITES[key] = written
+            if newest is not written:
+                WRITES.pop(key, None)
+                WRITES[key] = newest = written
         if PAIRS and (memory := written.owner()) is not None:
             for copy in update_copies(memory):
                 _note(copy)

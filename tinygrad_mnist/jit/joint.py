@@ -46,6 +46,7 @@ class Joint:
         self._counts: list[tuple[Array, Array]] = []  # the counters: of the first, of the others
         self._states: list[State] = []
         self._values: list[Array] = []
+        self._empty: list[State] = [{} for _ in params]  # the states, where there is nothing in any
         self._parts: dict[int, list[tuple[slice, State]]] = {}
 
     @property
@@ -64,7 +65,12 @@ class Joint:
         optimizer.stepped = True
         state = self.joined() if self.state is None else self.state
         optimizer.update(self.group, self.flat, gradients, state)
-        if self._counts or len(state) != self._size:
+        self.share_new()
+
+    def share_new(self) -> None:
+        """Share what an update has added, or counted."""
+        state = self.state
+        if self._counts or (state is not None and len(state) != self._size):
             self.share()
 
     def in_parts(self, gradients: Array, count: int) -> list[Callable[[], None]]:
@@ -103,8 +109,7 @@ class Joint:
             return self._why_not() is None
         state_of, states, values = state.get, self._states, self._values
         if not values:
-            present = list(map(state_of, self.params))
-            return not any(present) and None not in present
+            return list(map(state_of, self.params)) == self._empty
         return (
             all(map(is_, map(state_of, self.params), states))
             and sum(map(len, states)) == len(values)

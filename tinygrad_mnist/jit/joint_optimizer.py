@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 import warnings
 import weakref
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from functools import partial
 from operator import attrgetter, is_
 from typing import Any
@@ -25,12 +25,14 @@ from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.jit import threads
 from tinygrad_mnist.jit.joint import REFERENCES, Joint, sole
+from tinygrad_mnist.jit.text import Text
 from tinygrad_mnist.kernels.scratch import ALIGN, aligned_bytes, shaped
 from tinygrad_mnist.optim.optimizer import Optimizer
 
 Array = np.ndarray[Any, Any]
 Group = dict[str, Any]
 
+FEW = 8  # objects, which are compared one by one
 MANY = 1 << 18  # elements: an update of fewer ends before another thread starts
 
 # Keyed by the leaf: Tensors compare element by element. No value holds its key.
@@ -136,6 +138,10 @@ class FlatStep:
         self._others = [p for g in groups for p in g["params"] if id(p) not in stepped_ids]
         self._update, self._size = type(optimizer).update, len(vars(optimizer))
         self._changes, self._errors = -1, HARMLESS
+        self.usual = self._written(is_next=False)
+        # For a step directly after another one, with no code of others in between
+        is_own = type(optimizer).__module__.startswith("tinygrad_mnist.")
+        self.next_usual = self._written(is_next=True) if is_own else self.usual
         self.__qualname__ = f"{type(optimizer).__name__}.update"
 
     def holds(self) -> bool:
@@ -156,6 +162,52 @@ class FlatStep:
             and optimizer.__class__.update is self._update
             and self._joint.holds(optimizer.state)
         )
+
+    def _written(self, is_next: bool) -> Callable[[], bool]:
+        """Write out the function that makes the step where `holds()` is true, as it usually is.
+
+        It returns False, and does nothing, where something may be unusual. It holds no reference
+        to this object, which would be freed late.
+        """
+        t = Text()
+        t.names |= {
+            "optimizer_of": self._optimizer, "state": state, "SILENT": SILENT, "modes": modes,
+            "is_": is_, "params": self._params, "like": self._flat.like, "leaves": self._leaves,
+            "group": self._group, "members": self._list, "kinds": self._kinds,
+            "others": self._others, "update": self._update,
+            "writeable": _writeable, "data": _data, "node": _node, "has_gradient": _has_gradient,
+            "joint": self._joint, "g": self._flat.g, "p": self._flat.p, "seen": [-1],
+            "restamp": self._flat.restamp,
+        }  # fmt: skip
+        t.add("optimizer = optimizer_of()")
+        t.add("if optimizer is None or state() is not SILENT or joint.state is None: return False")
+        t.add("if modes.changes != seen[0]:")
+        t.add("    if not all(map(is_, map(data, params), like)): return False")
+        t.add("    if not all(map(is_, map(node, params), leaves)): return False")
+        t.add("    seen[0] = modes.changes")
+        for line in () if is_next else self._comparisons(t):
+            t.add(f"if {line}: return False")
+        t.add("optimizer.stepped = True")
+        t.add("try:")
+        t.add("    optimizer.update(group, p, g, joint.state)")
+        t.add("    joint.share_new()")
+        t.add("finally:")
+        t.add("    restamp()")
+        t.add("return True")
+        return t.compiled("def usual():", "<update>")  # type: ignore[no-any-return]
+
+    def _comparisons(self, t: Text) -> Iterator[str]:
+        """Yield the text of what is true of an optimizer that others have changed."""
+        yield "list(map(type, group.values())) != kinds"
+        yield f"group['params'] is not members or len(members) != {len(self._held)}"
+        yield differs(t, "members", self._held)
+        yield f"len(optimizer.param_groups) != {len(self._groups)}"
+        yield differs(t, "optimizer.param_groups", self._groups)
+        yield "not all(map(writeable, like))"
+        if self._others:
+            yield "any(map(has_gradient, others))"
+        yield f"len(optimizer.__dict__) != {self._size} or optimizer.__class__.update is not update"
+        yield "not joint.holds(optimizer.state)"
 
     def _in_place(self) -> bool:
         """Tell whether each parameter lies in the buffer, and its gradient arrives where it did."""
@@ -219,6 +271,14 @@ class FlatStep:
         optimizer.split()
         for p, g in zip(self._params, self._flat.grads, strict=True):
             optimizer.update(self._group, p._data, g, optimizer.state_of(self._group, p))
+
+
+def differs(t: Text, items: str, before: Sequence[Any]) -> str:
+    """Return the text that tells whether a list of this length holds other objects than before."""
+    if len(before) > FEW:
+        return f"not all(map(is_, {items}, {t.name('before', before)}))"
+    pairs = (f"{items}[{i}] is not {t.name('before', item)}" for i, item in enumerate(before))
+    return " or ".join(pairs)
 
 
 def _has_gradient(p: Tensor) -> bool:
