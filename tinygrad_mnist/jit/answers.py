@@ -27,7 +27,7 @@ from tinygrad_mnist.autograd.tensor import Tensor, new
 from tinygrad_mnist.autograd.writes import tick
 from tinygrad_mnist.jit.likeness import same
 from tinygrad_mnist.jit.op_step import ANY_NODE, OWN_LEAF
-from tinygrad_mnist.jit.text import Text
+from tinygrad_mnist.jit.text import Text, write_each
 from tinygrad_mnist.jit.unroll import take_checked
 
 # Functions that meet no floating-point error: copies, comparisons with a number, and the BLAS
@@ -41,7 +41,8 @@ def answer_of(step: Any, path: Any) -> Answer:
     t.names |= {
         "new": new, "tick": tick, "getrefcount": getrefcount, "same": same, "record": record,
         "Tensor": Tensor, "Node": Node, "Leaf": Leaf, "ndarray": np.ndarray, "step": step,
-        "op": step.op, "outs": step.outs, "hush": hush, "restore": restore, "state": state, "USUAL": USUAL,
+        "op": step.op, "outs": step.outs, "hush": hush, "restore": restore, "state": state,
+        "USUAL": USUAL,
     }  # fmt: skip
     count = len(step.arguments)
     args = [f"a{i}" for i in range(count)]
@@ -72,8 +73,9 @@ def answer_of(step: Any, path: Any) -> Answer:
         t.add("    if usual: hush()")
     for buffer, number in step.feeds:
         t.add(f"    {t.name('buffer', buffer)}[...] = {arrays[number]}")
-    for one in step.run:
-        t.add(f"    {t.name('run', one)}()")
+    t.indent = "        "
+    write_each(t, step.run)
+    t.indent = "    "
     t.add("except Exception:  # let the op itself raise the error")
     if silent:
         t.add("    if usual: restore()")

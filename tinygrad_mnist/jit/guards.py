@@ -17,7 +17,7 @@ from tinygrad_mnist.autograd import default_dtype, modes
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.jit.names import Names, attribute, same_number
 from tinygrad_mnist.jit.tape import Effect, Tape
-from tinygrad_mnist.jit.text import Text
+from tinygrad_mnist.jit.text import Text, differs
 from tinygrad_mnist.nn import Module
 from tinygrad_mnist.optim import Optimizer
 
@@ -67,8 +67,10 @@ class Guards:
         optimizers = {id(o): o for o in [*subjects, *around] if isinstance(o, Optimizer)}
         self._modules = [(m, module_settings(m)) for m in modules.values()]
         self._optimizers = [(o, parameters_of(o)) for o in optimizers.values()]
-        groups = [group for o in optimizers.values() for group in o.param_groups]
-        self._groups = [(group, group["params"], len(group["params"])) for group in groups]
+        self._lists = [  # whose changes nobody counts
+            (o, o.param_groups, list(o.param_groups), [list(g["params"]) for g in o.param_groups])
+            for o in optimizers.values()
+        ]
         self._changes = modes.changes
         return self
 
@@ -114,10 +116,15 @@ class Guards:
         """Add the lines that look at what the caller's code may have changed."""
         unusual = "MODES or default_dtype.current is not dtype" if self._default else "True"
         t.add(f"if ({unusual}) and recording_mode() != expected: return missed")
-        for group, params, count in self._groups:  # lists, whose changes nobody counts
-            name = t.name("params", params)
-            t.add(f"if {t.name('group', group)}['params'] is not {name}: return missed")
-            t.add(f"if len({name}) != {count}: return missed")
+        for optimizer, groups, each, members in self._lists:
+            now = t.name("groups", groups)
+            t.add(f"if {t.name('optimizer', optimizer)}.param_groups is not {now}: return missed")
+            t.add(f"if len({now}) != {len(each)} or {differs(t, now, each)}: return missed")
+            for group, before in zip(each, members, strict=True):
+                params = t.name("params", group["params"])
+                t.add(f"if {t.name('group', group)}['params'] is not {params}: return missed")
+                t.add(f"if len({params}) != {len(before)} or {differs(t, params, before)}:")
+                t.add("    return missed")
         t.add("try:")
         for get, keys, values in self.names.parts:
             values_now = f"map({t.name('get', get)}, {t.name('keys', keys)})"

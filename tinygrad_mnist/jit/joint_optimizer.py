@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 import warnings
 import weakref
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from functools import partial
 from operator import attrgetter, is_
 from typing import Any
@@ -32,7 +32,6 @@ from tinygrad_mnist.optim.optimizer import Optimizer
 Array = np.ndarray[Any, Any]
 Group = dict[str, Any]
 
-FEW = 8  # objects, which are compared one by one
 MANY = 1 << 18  # elements: an update of fewer ends before another thread starts
 
 # Keyed by the leaf: Tensors compare element by element. No value holds its key.
@@ -138,10 +137,12 @@ class FlatStep:
         self._others = [p for g in groups for p in g["params"] if id(p) not in stepped_ids]
         self._update, self._size = type(optimizer).update, len(vars(optimizer))
         self._changes, self._errors = -1, HARMLESS
-        self.usual = self._written(is_next=False)
-        # For a step directly after another one, with no code of others in between
+        self.usual = self._written([*self._of_groups(), *self._of_settings()])
+        # Where `guards.py` has looked at the groups, and directly after another step, with no code
+        # of others in between
+        self.guarded_usual = self._written(list(self._of_settings()))
         is_own = type(optimizer).__module__.startswith("tinygrad_mnist.")
-        self.next_usual = self._written(is_next=True) if is_own else self.usual
+        self.next_usual = self._written([]) if is_own else self.usual
         self.__qualname__ = f"{type(optimizer).__name__}.update"
 
     def holds(self) -> bool:
@@ -163,21 +164,21 @@ class FlatStep:
             and self._joint.holds(optimizer.state)
         )
 
-    def _written(self, is_next: bool) -> Callable[[], bool]:
+    def _written(self, conditions: Iterable[str]) -> Callable[[], bool]:
         """Write out the function that makes the step where `holds()` is true, as it usually is.
 
-        It returns False, and does nothing, where something may be unusual. It holds no reference
-        to this object, which would be freed late.
+        It returns False, and does nothing, where something may be unusual: where one of the
+        `conditions` is true. It holds no reference to this object, which would be freed late.
         """
         t = Text()
         t.names |= {
             "optimizer_of": self._optimizer, "state": state, "SILENT": SILENT, "modes": modes,
             "is_": is_, "params": self._params, "like": self._flat.like, "leaves": self._leaves,
             "group": self._group, "members": self._list, "kinds": self._kinds,
-            "others": self._others, "update": self._update,
-            "writeable": _writeable, "data": _data, "node": _node, "has_gradient": _has_gradient,
-            "joint": self._joint, "g": self._flat.g, "p": self._flat.p, "seen": [-1],
-            "restamp": self._flat.restamp,
+            "others": self._others, "update": self._update, "groups": self._groups,
+            "held": self._held, "writeable": _writeable, "data": _data, "node": _node,
+            "has_gradient": _has_gradient, "joint": self._joint, "g": self._flat.g,
+            "p": self._flat.p, "seen": [-1], "restamp": self._flat.restamp,
         }  # fmt: skip
         t.add("optimizer = optimizer_of()")
         t.add("if optimizer is None or state() is not SILENT or joint.state is None: return False")
@@ -185,8 +186,8 @@ class FlatStep:
         t.add("    if not all(map(is_, map(data, params), like)): return False")
         t.add("    if not all(map(is_, map(node, params), leaves)): return False")
         t.add("    seen[0] = modes.changes")
-        for line in () if is_next else self._comparisons(t):
-            t.add(f"if {line}: return False")
+        for condition in conditions:
+            t.add(f"if {condition}: return False")
         t.add("optimizer.stepped = True")
         t.add("try:")
         t.add("    optimizer.update(group, p, g, joint.state)")
@@ -196,13 +197,16 @@ class FlatStep:
         t.add("return True")
         return t.compiled("def usual():", "<update>")  # type: ignore[no-any-return]
 
-    def _comparisons(self, t: Text) -> Iterator[str]:
-        """Yield the text of what is true of an optimizer that others have changed."""
-        yield "list(map(type, group.values())) != kinds"
+    def _of_groups(self) -> Iterator[str]:
+        """Yield the text of what is true where somebody has changed the groups."""
         yield f"group['params'] is not members or len(members) != {len(self._held)}"
-        yield differs(t, "members", self._held)
+        yield "not all(map(is_, members, held))"
         yield f"len(optimizer.param_groups) != {len(self._groups)}"
-        yield differs(t, "optimizer.param_groups", self._groups)
+        yield "not all(map(is_, optimizer.param_groups, groups))"
+
+    def _of_settings(self) -> Iterator[str]:
+        """Yield the text of what is true where somebody has changed something else."""
+        yield "list(map(type, group.values())) != kinds"
         yield "not all(map(writeable, like))"
         if self._others:
             yield "any(map(has_gradient, others))"
@@ -271,14 +275,6 @@ class FlatStep:
         optimizer.split()
         for p, g in zip(self._params, self._flat.grads, strict=True):
             optimizer.update(self._group, p._data, g, optimizer.state_of(self._group, p))
-
-
-def differs(t: Text, items: str, before: Sequence[Any]) -> str:
-    """Return the text that tells whether a list of this length holds other objects than before."""
-    if len(before) > FEW:
-        return f"not all(map(is_, {items}, {t.name('before', before)}))"
-    pairs = (f"{items}[{i}] is not {t.name('before', item)}" for i, item in enumerate(before))
-    return " or ".join(pairs)
 
 
 def _has_gradient(p: Tensor) -> bool:

@@ -9,9 +9,7 @@ handles the usual call; where something is unusual, it leaves the call to `repla
 
 from __future__ import annotations
 
-import operator
 import sys
-from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -22,10 +20,9 @@ from tinygrad_mnist.jit.guards import Guards
 from tinygrad_mnist.jit.outputs import Plan
 from tinygrad_mnist.jit.program import Program, Unfinished
 from tinygrad_mnist.jit.respell import unwrapped
-from tinygrad_mnist.jit.text import Text
+from tinygrad_mnist.jit.text import MANY, Text, write_each
 
 Call = Callable[[tuple[Any, ...]], Any]
-MANY = 400  # steps, or gradients: more of them go through a loop, whose text is short
 
 MISSED: Any = type("Missed", (), {"__repr__": lambda self: "MISSED"})()
 
@@ -108,24 +105,11 @@ def write_steps(t: Text, program: Program, is_next: bool) -> None:
     t.add("    restore()")
 
 
-def write_each(t: Text, steps: Sequence[Any]) -> None:
-    """Add a line for each step; many steps get a single line."""
-    if len(steps) > MANY:
-        t.names |= {"steps": steps, "deque": deque, "call_each": operator.call}
-        t.add("deque(map(call_each, steps), 0)")
-        return
-    for step in steps:
-        if hasattr(step, "write"):
-            step.write(t)
-        else:
-            t.add(f"{t.name('step', step)}()")
-
-
 def write_change(t: Text, step: Any, is_next: bool) -> None:
     """Add the lines of a step that changes something outside, or comes after such a step."""
     if isinstance(step, EffectStep) and len(step.parts) == 1:
         (part,) = step.parts
-        usual = part.next_usual if is_next else part.usual
+        usual = part.next_usual if is_next else part.guarded_usual
         t.add(f"if not {t.name('usual', usual)}(): {t.name('effect', step)}()")
         return
     write_each(t, unwrapped([step]))
