@@ -56,10 +56,7 @@ def row_index(count: int) -> tuple[Array, Array]:
 def minus_one_hot(p: Array, at: Array) -> Array:
     """p (n, c) minus one in each row, at `one_hot_index` of the classes."""
     by_class = p.T.copy()
-    flat = by_class.reshape(-1)
-    hot = flat.take(at, mode="clip")
-    hot -= ONE.get(hot.dtype.char, 1)
-    flat.put(at, hot, mode="clip")
+    np.subtract.at(by_class.reshape(-1), at, ONE.get(p.dtype.char, 1))
     return by_class.T
 
 
