@@ -26,7 +26,7 @@ from tinygrad_mnist.jit.memory import buffered_grad
 from tinygrad_mnist.jit.op_step import Step
 from tinygrad_mnist.jit.respell import respell, unwrapped
 from tinygrad_mnist.jit.tape import Tape
-from tinygrad_mnist.jit.views import is_packed
+from tinygrad_mnist.jit.views import is_packed, same_strides
 
 Array = np.ndarray[Any, Any]
 ndarray = np.ndarray
@@ -206,6 +206,11 @@ class WalkProgram:
         `own` are the leaves that the call has made, whose gradients are given out as copies.
         """
         captured = dict(zip(walk.gradients, walk.grads, strict=True))
+        homes = {  # a gradient has the layout that it has in eager
+            leaf: home
+            for leaf, home in homes.items()
+            if captured.get(leaf) is not None and same_strides(captured[leaf], home)
+        }
         home_of = {id(g): homes[n] for n, g in captured.items() if g is not None and n in homes}
         returned = {id(g) for g in walk.grads if g is not None}
         copied = [True] * len(inputs)

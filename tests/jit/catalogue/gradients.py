@@ -415,7 +415,7 @@ def asked_for_inside(jit):
 
 @case("gradients of arguments")
 def of_leaves_that_the_call_makes_and_others_keep(jit):
-    w, kept = param(1, 2), []
+    w, pairs = param(1, 2), []
 
     def f(x, y):
         w.grad = None
@@ -423,12 +423,12 @@ def of_leaves_that_the_call_makes_and_others_keep(jit):
         u = w * a * b
         (slope,) = tg.autograd.grad(u.sum(), a, create_graph=True)
         (u + slope * a).sum().backward()
-        kept.append((a, b))
+        pairs.append((a, b))
         return a.grad
 
     f = jit(f)
     for k in range(9):
-        yield f(t(k, 1), t(2, k)), kept, [leaf.grad for pair in kept for leaf in pair], w
+        yield f(t(k, 1), t(2, k)), pairs, [leaf.grad for pair in pairs for leaf in pair], w
 
 
 @case("gradients of arguments")
