@@ -33,6 +33,7 @@ def wrap(array: Any, node: Node | Leaf | None = None) -> Tensor:
     tensor = new(Tensor)
     tensor._data = array if type(array) is np.ndarray else np.asarray(array)
     tensor._node = node
+    tensor._origin = None
     return tensor
 
 
@@ -310,7 +311,7 @@ class Tensor(TensorMethods):
             self._node = fresh
         note_change()
         self._data = array
-        self._origin = supplied.layout_of(value)
+        supplied.take_layout(self, value)
 
     # Reading values out
 

@@ -85,6 +85,7 @@ def answer_of(step: Any, path: Any) -> Answer:
         t.add("    if usual: restore()")
     t.add("out = new(Tensor)")
     t.add("out._data = y = outs[0]")
+    t.add("out._origin = None")
     if step.makes_node:
         add_node(t, step, args, arrays)
     else:

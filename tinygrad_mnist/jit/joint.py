@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
-from itertools import chain, pairwise
+from collections.abc import Callable, Sequence
+from itertools import chain
 from operator import is_
 from typing import Any
 
 import numpy as np
 
 from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.optim.blocks import update_parameter
 from tinygrad_mnist.optim.optimizer import Optimizer
 from tinygrad_mnist.optim.pieces import Array, Group, State
 
-LINE = 16  # float32 numbers in a cache line: two threads do not write to one
 REFERENCES = 2  # to an array with one owner: from the owner, and from the call that counts
 Cut = Callable[[Array], list[Array]]
 
@@ -47,7 +46,6 @@ class Joint:
         self._states: list[State] = []
         self._values: list[Array] = []
         self._empty: list[State] = [{} for _ in params]  # the states, where there is nothing in any
-        self._parts: dict[int, list[tuple[slice, State]]] = {}
 
     @property
     def optimizer(self) -> Optimizer:
@@ -64,7 +62,7 @@ class Joint:
         optimizer = self.optimizer
         optimizer.stepped = True
         state = self.joined() if self.state is None else self.state
-        optimizer.update(self.group, self.flat, gradients, state)
+        update_parameter(optimizer, self.group, self.flat, gradients, state)
         self.share_new()
 
     def share_new(self) -> None:
@@ -72,25 +70,6 @@ class Joint:
         state = self.state
         if self._counts or (state is not None and len(state) != self._size):
             self.share()
-
-    def in_parts(self, gradients: Array, count: int) -> list[Callable[[], None]]:
-        """Return the same step as `count` tasks for parts of the buffer, to run in any order.
-
-        Call `share` when all are done.
-        """
-        whole, counters = self.joined(), self.optimizer.counters
-        fresh = self.optimizer.init_state(self.group, self.flat)
-        if missing := fresh.keys() - whole.keys():  # such as momentum that was turned on
-            whole.update({key: fresh[key] for key in missing})
-            self.share()
-        parts = self._parts[count] = self._parts.get(count) or list(self._cut_state(whole, count))
-        for _, state in parts[1:]:  # the counters of the first part are those of the whole
-            for key in state.keys() & counters:
-                np.copyto(state[key], whole[key])
-        return [
-            partial(self.optimizer.update, self.group, self.flat[at], gradients[at], state)
-            for at, state in parts
-        ]
 
     def share(self) -> None:
         """Copy the counts of the update to the state of each parameter."""
@@ -129,20 +108,6 @@ class Joint:
             self.optimizer.joints.append(self)
         assert self.state is not None
         return self.state
-
-    def _cut_state(self, whole: State, count: int) -> Iterator[tuple[slice, State]]:
-        lines, counters = len(self.flat) // LINE, self.optimizer.counters
-        ends = [lines * part // count * LINE for part in range(count)] + [len(self.flat)]
-        scratch = {key for key in whole if key.startswith("_")} - counters
-        for at in (slice(*pair) for pair in pairwise(ends)):
-            state = {
-                key: value[at] for key, value in whole.items() if key not in scratch | counters
-            }
-            own = {
-                key: whole[key].copy() if at.start else whole[key]
-                for key in whole.keys() & counters
-            }
-            yield at, state | own
 
     # Joining
 
@@ -225,7 +190,7 @@ class Joint:
     def _join_as(self, states: list[State], whole: State) -> None:
         self._states = states
         self._values = [value for state in states for value in state.values()]
-        self._counts, self._parts = [], {}
+        self._counts = []
         for key in whole.keys() & self.optimizer.counters:
             counts = self._views[key][0].base
             assert counts is not None

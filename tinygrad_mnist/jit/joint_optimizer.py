@@ -12,7 +12,6 @@ import sys
 import warnings
 import weakref
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from functools import partial
 from operator import attrgetter, is_
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -23,16 +22,15 @@ from tinygrad_mnist.autograd import modes, writes
 from tinygrad_mnist.autograd.floats import SILENT, state
 from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.autograd.tensor import Tensor
-from tinygrad_mnist.jit import threads
 from tinygrad_mnist.jit.joint import REFERENCES, Joint, sole
 from tinygrad_mnist.jit.text import Text
 from tinygrad_mnist.kernels.scratch import ALIGN, aligned_bytes, shaped
+from tinygrad_mnist.optim.blocks import FEW as IN_ONE_PIECE
+from tinygrad_mnist.optim.blocks import update_parameter
 from tinygrad_mnist.optim.optimizer import Optimizer
 
 Array = np.ndarray[Any, Any]
 Group = dict[str, Any]
-
-MANY = 1 << 18  # elements: an update of fewer ends before another thread starts
 
 # Keyed by the leaf: Tensors compare element by element. No value holds its key.
 _FLATS: WeakKeyDictionary[Any, Flat] = WeakKeyDictionary()
@@ -190,7 +188,11 @@ class FlatStep:
             t.add(f"if {condition}: return False")
         t.add("optimizer.stepped = True")
         t.add("try:")
-        t.add("    optimizer.update(group, p, g, joint.state)")
+        if len(self._flat.p) > IN_ONE_PIECE:
+            t.names["update_parameter"] = update_parameter
+            t.add("    update_parameter(optimizer, group, p, g, joint.state)")
+        else:
+            t.add("    optimizer.update(group, p, g, joint.state)")
         t.add("    joint.share_new()")
         t.add("finally:")
         t.add("    restamp()")
@@ -230,42 +232,20 @@ class FlatStep:
         return overridden
 
     def __call__(self) -> None:
-        if self._errors != HARMLESS:
-            self._run(self._at_once)
-            return
-        joint, flat = self._joint, self._flat
         try:
-            joint.update(flat.g)
-        finally:
-            flat.restamp()
-
-    def on_threads(self, count: int) -> None:
-        """Apply the update; on `count` threads, where there are enough parameters."""
-        self._run(self._at_once if len(self._flat.g) < MANY else partial(self._in_parts, count))
-
-    def _run(self, update: Callable[[], None]) -> None:
-        self._joint.optimizer.stepped = True
-        try:
-            if floating_errors() == WARNINGS_RAISE:
-                self._carefully(update)
+            if self._errors == WARNINGS_RAISE:
+                self._carefully()
             else:
-                update()
+                self._joint.update(self._flat.g)
         finally:
             self._flat.restamp()
 
-    def _at_once(self) -> None:
-        self._joint.update(self._flat.g)
-
-    def _in_parts(self, count: int) -> None:
-        threads.together(self._joint.in_parts(self._flat.g, count))
-        self._joint.share()
-
-    def _carefully(self, update: Callable[[], None]) -> None:
+    def _carefully(self) -> None:
         """Update where a warning is an error, with the effects of updating one by one."""
         arrays = [self._flat.p, *self._joint.joined().values()]
         before = [array.copy() for array in arrays]
         try:
-            update()
+            self._joint.update(self._flat.g)
             return
         except Warning:
             for array, value in zip(arrays, before, strict=True):
@@ -274,7 +254,8 @@ class FlatStep:
         optimizer = self._joint.optimizer
         optimizer.split()
         for p, g in zip(self._params, self._flat.grads, strict=True):
-            optimizer.update(self._group, p._data, g, optimizer.state_of(self._group, p))
+            state = optimizer.state_of(self._group, p)
+            update_parameter(optimizer, self._group, p._data, g, state)
 
 
 def _has_gradient(p: Tensor) -> bool:

@@ -254,6 +254,7 @@ class OpStep(Step):
             call.views[k] = outs[0]
         out = new(Tensor)
         out._data = outs[0]
+        out._origin = None
         op = self.op
         if op.view and isinstance(args[0], Tensor):
             look(args[0], out, op, kw)

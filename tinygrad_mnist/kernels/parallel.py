@@ -9,16 +9,17 @@ from __future__ import annotations
 import contextvars
 import itertools
 import os
-from _thread import allocate_lock  # without loading threading
+from _thread import _count, allocate_lock, start_new_thread  # without loading threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
-from typing import Any
+from functools import cache, partial
+from typing import Any, TypeVar
 
 import numpy as np
 
 from tinygrad_mnist.threads import blas
 
+Item = TypeVar("Item")
 ENOUGH = 1 << 18  # elements for a thread: waking another one takes as long as 10,000 of them
 _lock = allocate_lock()
 _inside = 0  # how many calls of `together` are under way
@@ -30,16 +31,17 @@ def count() -> int:
     return blas().get()
 
 
-def ranges(rows: int, size: int, *arrays: Any) -> list[slice]:
+def ranges(rows: int, size: int, *arrays: Any, most: int | None = None) -> list[slice]:
     """Return the parts of some rows to go through at the same time; one part if that is faster.
 
-    `size` is how many elements the rows have together. Arrays that record what is done with them,
-    as `jit` passes, are recorded in one thread.
+    `size` is how many elements the rows have together, `most` how many parts to make at most, else
+    as many as threads. Arrays that record what is done with them, as `jit` passes, are recorded in
+    one thread.
     """
     parts = min(rows, size // ENOUGH)
     if parts < 2 or any(type(a) is not np.ndarray for a in arrays):
         return [slice(0, rows)]
-    parts = min(parts, count())
+    parts = min(parts, most or count())
     starts = [rows * number // parts for number in range(parts + 1)]
     return [slice(*ends) for ends in itertools.pairwise(starts)]
 
@@ -54,15 +56,95 @@ def together(tasks: Sequence[Callable[[], object]]) -> None:
         tasks[0]()
         return
     with one_thread_each():
-        context = contextvars.copy_context
-        others = [pool(os.getpid()).submit(context().run, task) for task in tasks[1:]]
+        others = [_hand_over(task) for task in tasks[1:]]
         try:
             tasks[0]()
         finally:
-            errors = [other.exception() for other in others]
+            errors = [other.wait() for other in others]
     for error in errors:
         if error is not None:
             raise error
+
+
+def for_each(items: Sequence[Item], work: Callable[[Item], object], threads: int) -> None:
+    """Call `work` for each item, on the next of so many threads that is free.
+
+    Who takes which is left to chance: each result must depend on its item alone.
+    """
+    todo = iter(items)
+    threads = min(threads, len(items))
+
+    def take() -> None:
+        for item in todo:
+            work(item)
+
+    together([take] * max(1, threads))
+
+
+class _Job:
+    """A task that is handed to another thread, and the error that ended it, if one did."""
+
+    def __init__(self, task: Callable[[], object]) -> None:
+        self._run = partial(contextvars.copy_context().run, task)
+        self._error: BaseException | None = None
+        self._over = allocate_lock()
+        self._over.acquire()
+
+    def run(self) -> None:
+        try:
+            self._run()
+        except BaseException as error:
+            self._error = error
+
+    def end(self) -> None:
+        self._over.release()
+
+    def wait(self) -> BaseException | None:
+        self._over.acquire()
+        return self._error
+
+
+class _Worker:
+    """A thread that runs one job after the other, and sleeps on a lock between them.
+
+    The threads of `concurrent.futures` take three times as long to begin.
+    """
+
+    def __init__(self, idle: list[_Worker]) -> None:
+        self._idle, self._awake = idle, allocate_lock()
+        self._job: Any = None
+        self._awake.acquire()
+        start_new_thread(self._serve, ())
+
+    def begin(self, job: _Job) -> None:
+        self._job = job
+        self._awake.release()
+
+    def _serve(self) -> None:
+        while True:
+            self._awake.acquire()
+            job, self._job = self._job, None
+            job.run()
+            self._idle.append(self)  # before the end is told: the next call finds this thread
+            job.end()
+            del job  # and with it the arrays of its task
+
+
+def _hand_over(task: Callable[[], object]) -> _Job:
+    """Begin a task in a thread that sleeps, or in a new one."""
+    job, idle = _Job(task), _sleeping(os.getpid())
+    try:
+        worker = idle.pop()
+    except IndexError:
+        worker = _Worker(idle)
+    worker.begin(job)
+    return job
+
+
+@cache
+def _sleeping(process: int) -> list[_Worker]:
+    """Return the threads that wait for a job, of this process: a fork has none of its parent's."""
+    return []
 
 
 @contextmanager
@@ -84,9 +166,12 @@ def one_thread_each() -> Iterator[None]:
                 library.set_threads(_threads_before)
 
 
-@cache
-def pool(process: int) -> Any:
-    """Return the threads, made once per process: a fork has none of its parent's."""
-    from concurrent.futures import ThreadPoolExecutor
+def clear_cores() -> None:
+    """Stop the BLAS's threads, which spin for 25 ms after a product: the cores are wanted.
 
-    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="tinygrad-mnist")
+    The next product starts them again, in 0.1 ms. None may be under way, so nothing is done while
+    Python runs in threads that are not from here.
+    """
+    with _lock:
+        if not _inside and _count() <= len(_sleeping(os.getpid())):
+            blas().stop_threads()

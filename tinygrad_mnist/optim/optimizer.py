@@ -26,6 +26,7 @@ from tinygrad_mnist.autograd.modes import (
     note_change,
 )
 from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.optim.blocks import update_parameter
 from tinygrad_mnist.optim.checks import (
     check_implementation,
     check_parameter,
@@ -162,7 +163,8 @@ class Optimizer(Hooked):
                 if grad is None:
                     continue
                 array = p._data
-                self.update(group, array, grad._data, self.state_of(group, p))
+                state = self.state_of(group, p)
+                update_parameter(self, group, array, grad._data, state)
                 stamped_array, stamp = self._stamps.get(p, _NO_STAMP)
                 if stamped_array() is not array:
                     stamp = writes.restamp(array)
