@@ -165,5 +165,5 @@ def test_it_is_about_as_exact_as_the_plain_sums(monkeypatch: pytest.MonkeyPatch)
     for result, other, right in zip(results, plainly, exact, strict=True):
         ours, its = (np.sqrt(np.mean((a - right) ** 2)) for a in (result, other))
         assert (result != other).any()
-        print(ours / its, ours / np.sqrt(np.mean(right**2)))
+        print(ours/its, ours/np.sqrt(np.mean(right**2)))
         assert ours < 8 * its and ours < 3e-6 * np.sqrt(np.mean(right**2))

@@ -90,13 +90,7 @@ class PooledConv:
         self._expanded = owned((REACH, REACH, c, k), dtype)
         height, width = pooled.shape[1:3]
         problem = Problem(
-            n,
-            x.shape[2:],
-            (2 * height, 2 * width),
-            c,
-            k,
-            layer.geom.padding,
-            dtype,  # type: ignore[arg-type]
+            n, x.shape[2:], (2 * height, 2 * width), c, k, layer.geom.padding, dtype  # type: ignore[arg-type]
         )
         step = images_at_once(problem, PRODUCTS, BLOCK)
         parts = [slice(at, min(at + step, n)) for at in range(0, n, step)]

@@ -134,7 +134,9 @@ def _convolved(x: Array, w: Array, b: Array | None, y: Array, rim: Pair) -> bool
 class Convolution:
     """A convolution on memory of its own, piece by piece."""
 
-    def __init__(self, key: tuple[str, Problem, Forms], u: Array, b: Array, *memory: Array) -> None:
+    def __init__(
+        self, key: tuple[str, Problem, Forms], u: Array, b: Array, *memory: Array
+    ) -> None:
         _, problem, some = key
         self._u, self._b = u, b
         self._forms = {}
@@ -360,7 +362,6 @@ class Tiles:
     def pair(self, part: Array) -> Calls:
         """part = m' v, (6, 6, k, c): the share of these tiles in the weight's gradient."""
         yield np.matmul, self.m.swapaxes(-1, -2), self.v, part
-
 
 def _shaped(memory: Array, *shape: int) -> Array:
     return memory[: math.prod(shape)].reshape(shape)
