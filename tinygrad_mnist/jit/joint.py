@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.kernels.scratch import aligned_bytes, shaped
 from tinygrad_mnist.optim.blocks import update_parameter
 from tinygrad_mnist.optim.optimizer import Optimizer
 from tinygrad_mnist.optim.pieces import Array, Group, State
@@ -181,7 +182,8 @@ class Joint:
     def _allocate(self, like: Array, *, counter: bool) -> tuple[Array, list[Array]]:
         """Return memory for a key of all parameters, and the part of each."""
         if not counter:
-            whole = np.zeros_like(self.flat)
+            whole = shaped(aligned_bytes(self.flat.nbytes), self.flat)
+            whole[...] = 0
             return whole, self.cut(whole)
         counts = np.zeros(len(self.params), like.dtype)
         views = [counts[index : index + 1].reshape(()) for index in range(len(counts))]
