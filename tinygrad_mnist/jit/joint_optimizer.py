@@ -25,8 +25,7 @@ from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.jit.joint import REFERENCES, Joint, sole
 from tinygrad_mnist.jit.text import Text
 from tinygrad_mnist.kernels.scratch import ALIGN, aligned_bytes, shaped
-from tinygrad_mnist.optim.blocks import FEW as IN_ONE_PIECE
-from tinygrad_mnist.optim.blocks import update_parameter
+from tinygrad_mnist.optim import blocks
 from tinygrad_mnist.optim.optimizer import Optimizer
 
 Array = np.ndarray[Any, Any]
@@ -188,8 +187,8 @@ class FlatStep:
             t.add(f"if {condition}: return False")
         t.add("optimizer.stepped = True")
         t.add("try:")
-        if len(self._flat.p) > IN_ONE_PIECE:
-            t.names["update_parameter"] = update_parameter
+        if len(self._flat.p) > blocks.FEW:
+            t.names["update_parameter"] = blocks.update_parameter
             t.add("    update_parameter(optimizer, group, p, g, joint.state)")
         else:
             t.add("    optimizer.update(group, p, g, joint.state)")
@@ -255,7 +254,7 @@ class FlatStep:
         optimizer.split()
         for p, g in zip(self._params, self._flat.grads, strict=True):
             state = optimizer.state_of(self._group, p)
-            update_parameter(optimizer, self._group, p._data, g, state)
+            blocks.update_parameter(optimizer, self._group, p._data, g, state)
 
 
 def _has_gradient(p: Tensor) -> bool:
