@@ -46,9 +46,7 @@ def lstm(
     """
     _check(x, h, w, u, c, b, v)
     count, (n, size) = len(x), c.shape
-    y, gates = (
-        out if out is not None else _memory(x, (count + 1, n, size), (5, count + 1, n, size))
-    )
+    y, gates = out if out is not None else _memory(x, (count + 1, n, size), (5, count + 1, n, size))
     _project_gates(x, w, _sum(b, v), LSTM_GATES, gates[:4, :count])
     u = _by_gate(u, LSTM_GATES)
     gates[4, count - 1 if reverse else 0] = c
