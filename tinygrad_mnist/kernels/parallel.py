@@ -86,8 +86,9 @@ def on_threads(take: Callable[[], object], threads: int) -> None:
     if threads < 2:
         take()
         return
-    clear_cores()
-    together([take] * threads)
+    with one_thread_each():
+        clear_cores()
+        together([take] * threads)
 
 
 class _Job:
@@ -191,9 +192,9 @@ def one_thread_each() -> Iterator[None]:
 def clear_cores() -> None:
     """Stop the BLAS's threads, which spin for 25 ms after a product: the cores are wanted.
 
-    The next product starts them again, in 0.1 ms. None may be under way, so nothing is done while
-    Python runs in threads that are not from here.
+    Call it in `one_thread_each`, whose end starts them again, in 0.1 ms. None may be under way: so
+    nothing is done while Python runs in threads that are not from here.
     """
     with _lock:
-        if not _inside and _count() <= len(_team(os.getpid()).idle):
+        if _inside == 1 and _count() <= len(_team(os.getpid()).idle):
             blas().stop_threads()

@@ -8,11 +8,11 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from tinygrad_mnist.kernels.blocks import BLOCK, flat_alike, in_blocks
+from tinygrad_mnist.kernels.blocks import BLOCK, cut, flat_alike, in_blocks
 from tinygrad_mnist.optim.pieces import Array, Group, State
 
 CALLS = 10  # of NumPy in an update
-FEW = 2 * BLOCK  # elements that one call updates as fast
+FEW = 8 * BLOCK  # elements that one call updates as fast: with their state, some megabytes
 
 
 def update_parameter(optimizer: Any, group: Group, p: Array, g: Array, state: State) -> None:
@@ -27,7 +27,7 @@ def update_parameter(optimizer: Any, group: Group, p: Array, g: Array, state: St
         optimizer.update(group, p, g, state)
         return
     try:
-        in_blocks(blocks, p.size, calls=CALLS)
+        in_blocks(blocks, cut(p.size, calls=CALLS))
     finally:
         blocks.count()
 
@@ -53,7 +53,9 @@ class _Blocks:
             whole = optimizer.init_state(group, p)
             state.update((key, whole[key]) for key in new)
         counters = {key: state[key] for key in state.keys() & optimizer.counters}
-        keys = [k for k in state if k not in counters and (k in made or not k.startswith("_"))]
+        keys = [key for key in state if key not in counters and not key.startswith("_")]
+        if not made <= {*keys, *counters}:
+            return None  # a key with `_` that an update does not make anew
         arrays = [p, g, *(state[key] for key in keys)]
         if any(type(a) is not np.ndarray or a.shape != p.shape for a in arrays):
             return None
@@ -71,7 +73,7 @@ class _Blocks:
         self._p, self._g, *self._values = flat
         self._keys, self._counters, self._counted = keys, counters, counters
 
-    def __call__(self, at: slice) -> None:
+    def __call__(self, number: int, at: slice) -> None:
         """Update a block; each counts the step for itself."""
         p = self._p[at]
         state = {key: value.copy() for key, value in self._counters.items()}

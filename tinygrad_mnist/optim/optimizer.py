@@ -56,11 +56,12 @@ class Optimizer(Hooked):
 
     A subclass for which each element's new value depends on that element alone sets
     `elementwise = True`: its `update` may then be called once for many parameters that lie in one
-    buffer, and must give the same bits. The rules of `init_state` and `update` that allow it:
+    buffer, or for each part of a large one, in several threads, and must give the same bits. The
+    rules of `init_state` and `update` that allow it:
 
     - state is ndarrays, all made by `init_state` and changed in place: of the parameter's shape,
       or 0-d if `counters` names the key, which parameters in one buffer share;
-    - a key that starts with `_` is scratch or bookkeeping and is not saved;
+    - a key that starts with `_` is scratch for one call of `update`, or a counter, and not saved;
     - a number read from a group or from the state is made a Python float first (`number`), so
       that float32 stays float32.
 
