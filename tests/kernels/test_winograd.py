@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tinygrad_mnist import threads
 from tinygrad_mnist.kernels import conv as plain
-from tinygrad_mnist.kernels import winograd
+from tinygrad_mnist.kernels import parallel, winograd
 from tinygrad_mnist.kernels.conv import Geometry
 
 Array = np.ndarray[Any, Any]
@@ -167,8 +167,12 @@ def test_a_large_image_goes_in_rows_of_tiles(lines: int, always: list[str]) -> N
 
 
 @pytest.mark.parametrize("channels", [16, 3])
-def test_the_bits_are_those_of_any_number_of_threads(channels: int) -> None:
+def test_the_bits_are_those_of_any_number_of_threads(
+    channels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Sums are split by the shapes alone: those of Winograd's form, and the plain ones."""
+    monkeypatch.setattr(winograd, "ENOUGH", 1000)
+    monkeypatch.setattr(parallel, "ENOUGH", 1000)
     before, results = threads.get_num_threads(), []
     if not threads.blas().is_known:
         pytest.skip("NumPy's BLAS cannot be told how many threads to use")

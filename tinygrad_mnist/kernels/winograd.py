@@ -32,7 +32,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_mnist.kernels.parallel import ENOUGH, count, for_each, on_threads
+from tinygrad_mnist.kernels.parallel import count, for_each, on_threads
 from tinygrad_mnist.kernels.scratch import Spec, planned
 from tinygrad_mnist.kernels.transforms import (
     REACH,
@@ -54,6 +54,7 @@ GG = np.kron(G, G)  # (36, 9): along both axes
 EVERYWHERE = 1  # the point that adds to all outputs of a line
 PRODUCTS = 1_000_000  # in one matrix product: up to there OpenBLAS has a kernel for small ones
 BLOCK = 4 << 20  # bytes of both sides of the products at a time: smaller pieces, more calls
+ENOUGH = 3 << 18  # elements of tiles for a thread: 1 ms, as two took no less for half as many
 
 
 class Problem(NamedTuple):
