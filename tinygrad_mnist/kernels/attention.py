@@ -45,14 +45,15 @@ def attention(
     """
     lead, q, k, v, mask = _broadcast(q, k, v, mask)
     if out is None:
-        y = _memory((*lead, q.shape[-2], v.shape[-1]), q.dtype)
-        out = y, np.empty((*lead, q.shape[-2], 1), q.dtype)
+        shape = *lead, q.shape[-2], v.shape[-1]
+        out = _memory(shape, q.dtype), np.empty((*shape[:-1], 1), q.dtype)
+    y, lse = out
 
     def go_through(parts: list[Part]) -> None:
         for some in parts:
-            _mix(q[some], k[some], v[some], _some(mask, some), out[0][some], out[1][some], **kw)
+            arrays = q[some], k[some], v[some], _some(mask, some), y[some], lse[some]
+            _mix(*arrays, scale=scale, causal=causal)
 
-    kw = {"scale": scale, "causal": causal}
     together([partial(go_through, parts) for parts in _shares(lead, q, k)])
     return out
 
@@ -106,10 +107,9 @@ def attention_back(
 
     def go_through(parts: list[Part]) -> None:
         for some in parts:
-            arrays = (a[some] for a in (d, q, k, v, y, lse))
-            _unmix(*arrays, _some(mask, some), dq[some], dk[some], dv[some], **kw)
+            saved = d[some], q[some], k[some], v[some], y[some], lse[some], _some(mask, some)
+            _unmix(*saved, dq[some], dk[some], dv[some], scale=scale, causal=causal)
 
-    kw = {"scale": scale, "causal": causal}
     together([partial(go_through, parts) for parts in _shares(lead, q, k)])
     whole[: ends[0]] *= np.asarray(scale, q.dtype)
     return whole

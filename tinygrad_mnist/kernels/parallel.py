@@ -12,7 +12,7 @@ import os
 from _thread import allocate_lock, start_new_thread  # without loading threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -68,14 +68,14 @@ class _Job:
     """A task that is handed to another thread, and the error that ended it, if one did."""
 
     def __init__(self, task: Callable[[], object]) -> None:
-        self._run = partial(contextvars.copy_context().run, task)
+        self._task, self._context = task, contextvars.copy_context()
         self._error: BaseException | None = None
         self._over = allocate_lock()
         self._over.acquire()
 
     def run(self) -> None:
         try:
-            self._run()
+            self._context.run(self._task)
         except BaseException as error:
             self._error = error
 
