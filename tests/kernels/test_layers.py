@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 
 import tinygrad_mnist as tg
-from tinygrad_mnist.kernels import activation, attention, buffers, conv, index, parallel, recurrent
+from tinygrad_mnist.kernels import (
+    activation,
+    attention,
+    batch_norm,
+    blocks,
+    buffers,
+    conv,
+    index,
+    parallel,
+    recurrent,
+)
 from tinygrad_mnist.kernels import scaled_norm as norm
 from tinygrad_mnist.threads import blas
 
@@ -53,12 +63,13 @@ def test_norms_of_few_rows_at_a_time(monkeypatch):
     def all_four():
         y, moments = norm.layer_norm(x, w, b, eps=1e-5, size=8)
         back = norm.layer_norm_back(d, x, moments, w, size=8)
-        yi = norm.batch_norm(images, wi, bi, eps=1e-5)
-        return y, back, yi, norm.batch_norm_back(di, images, wi, eps=1e-5)
+        yi = batch_norm.batch_norm(images, wi, bi, eps=1e-5)
+        return y, back, yi, batch_norm.batch_norm_back(di, images, wi, eps=1e-5)
 
     whole = all_four()
     monkeypatch.setattr(norm, "BLOCK", 30)
-    monkeypatch.setattr(norm, "WIDE", 1)
+    monkeypatch.setattr(blocks, "BLOCK", 30)
+    monkeypatch.setattr(batch_norm, "WIDE", 1)
     assert_same(all_four(), whole)
 
 

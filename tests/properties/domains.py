@@ -319,6 +319,13 @@ def cats(draw: Draw) -> Any:
     return xs, {"axis": axis, "starts": tuple(int(n) for n in np.cumsum([0, *lengths[:-1]]))}
 
 
+@composed(lambda *xs, axis: np.moveaxis(np.array(xs), 0, axis))
+def stacks(draw: Draw) -> Any:
+    shape = draw(shapes())
+    xs = tuple(draw(arrays(shape)) for _ in range(draw(st.integers(1, 3))))
+    return xs, {"axis": draw(st.integers(0, len(shape)))}
+
+
 @composed(lambda x, shape: np.array(x.ravel()).reshape(shape))
 def reshapes(draw: Draw) -> Any:
     x = draw(arrays())
@@ -1434,6 +1441,7 @@ ROWS: dict[str, Row] = {
     "mix": mixes,
     "unmix": unmixes,
     "cat": cats,
+    "stack": stacks,
     # Products and losses
     "matmul": products,
     "matmul_columns": products_columns,

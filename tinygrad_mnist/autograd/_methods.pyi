@@ -33,7 +33,7 @@ class TensorMethods:
     def __ifloordiv__(self, other: Any) -> Tensor: ...  # ops/table.py:65
     def __imod__(self, other: Any) -> Tensor: ...  # ops/table.py:61
     def __imul__(self, other: Any) -> Tensor: ...  # ops/table.py:52
-    def __invert__(self) -> Tensor: ...  # ops/table.py:393
+    def __invert__(self) -> Tensor: ...  # ops/table.py:394
     def __ipow__(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:90
     def __isub__(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:56
     def __itruediv__(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
@@ -63,7 +63,7 @@ class TensorMethods:
     def __rsub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
     def __rtruediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
     def __rxor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
-    def __setitem__(self, key: Any, value: Any) -> None: ...  # ops/inplace.py:213
+    def __setitem__(self, key: Any, value: Any) -> None: ...  # ops/inplace.py:238
     def __sub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
     def __truediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
     def __xor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
@@ -102,7 +102,7 @@ class TensorMethods:
     def angle(self) -> Tensor: ...  # ops/elementwise.py:236
     def angle_(self) -> Tensor: ...  # ops/elementwise.py:236
     def any(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:54
-    def apply_(self, callable: Callable[[Any], Any]) -> Tensor: ...  # ops/inplace.py:330
+    def apply_(self, callable: Callable[[Any], Any]) -> Tensor: ...  # ops/inplace.py:368
     def arccos(self) -> Tensor: ...  # ops/table.py:130
     def arccos_(self) -> Tensor: ...  # ops/table.py:130
     def arccosh(self) -> Tensor: ...  # ops/table.py:144
@@ -119,8 +119,8 @@ class TensorMethods:
     def arctanh_(self) -> Tensor: ...  # ops/table.py:145
     def argmax(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:65
     def argmin(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:65
-    def argsort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> Tensor: ...  # ops/index.py:317
-    def argwhere(self) -> Tensor: ...  # ops/index.py:299
+    def argsort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> Tensor: ...  # ops/index.py:338
+    def argwhere(self) -> Tensor: ...  # ops/index.py:320
     def as_strided(self, size: Any, stride: Any, storage_offset: builtins.int | None = ...) -> Tensor: ...  # ops/legacy.py:107
     def as_subclass(self, cls: Any) -> Any: ...  # ops/legacy.py:233
     def asin(self) -> Tensor: ...  # ops/table.py:129
@@ -138,30 +138,30 @@ class TensorMethods:
     def bernoulli(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:199
     def bernoulli_(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:199
     def bincount(self, weights: Tensor | None = ..., minlength: builtins.int = ...) -> Tensor: ...  # ops/histogram.py:27
-    def bitwise_and(self, other: Any) -> Tensor: ...  # ops/table.py:390
-    def bitwise_and_(self, other: Any) -> Tensor: ...  # ops/table.py:390
-    def bitwise_left_shift(self, other: Any) -> Tensor: ...  # ops/table.py:398
-    def bitwise_left_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:398
-    def bitwise_not(self) -> Tensor: ...  # ops/table.py:393
-    def bitwise_not_(self) -> Tensor: ...  # ops/table.py:393
-    def bitwise_or(self, other: Any) -> Tensor: ...  # ops/table.py:391
-    def bitwise_or_(self, other: Any) -> Tensor: ...  # ops/table.py:391
-    def bitwise_right_shift(self, other: Any) -> Tensor: ...  # ops/table.py:399
-    def bitwise_right_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:399
-    def bitwise_xor(self, other: Any) -> Tensor: ...  # ops/table.py:392
-    def bitwise_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:392
+    def bitwise_and(self, other: Any) -> Tensor: ...  # ops/table.py:391
+    def bitwise_and_(self, other: Any) -> Tensor: ...  # ops/table.py:391
+    def bitwise_left_shift(self, other: Any) -> Tensor: ...  # ops/table.py:399
+    def bitwise_left_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:399
+    def bitwise_not(self) -> Tensor: ...  # ops/table.py:394
+    def bitwise_not_(self) -> Tensor: ...  # ops/table.py:394
+    def bitwise_or(self, other: Any) -> Tensor: ...  # ops/table.py:392
+    def bitwise_or_(self, other: Any) -> Tensor: ...  # ops/table.py:392
+    def bitwise_right_shift(self, other: Any) -> Tensor: ...  # ops/table.py:400
+    def bitwise_right_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:400
+    def bitwise_xor(self, other: Any) -> Tensor: ...  # ops/table.py:393
+    def bitwise_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:393
     def bmm(self, mat2: Tensor) -> Tensor: ...  # ops/matmul.py:67
     def bool(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
-    def broadcast_to(self, size: Any) -> Tensor: ...  # ops/shape.py:194
+    def broadcast_to(self, size: Any) -> Tensor: ...  # ops/shape.py:195
     def byte(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
-    def cauchy_(self, median: builtins.float = ..., sigma: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:290
+    def cauchy_(self, median: builtins.float = ..., sigma: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:328
     def ceil(self) -> Tensor: ...  # ops/table.py:173
     def ceil_(self) -> Tensor: ...  # ops/table.py:173
     def char(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def cholesky(self, upper: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:78
     def cholesky_inverse(self, upper: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:93
     def cholesky_solve(self, L: Tensor, upper: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:84
-    def chunk(self, chunks: builtins.int, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:126
+    def chunk(self, chunks: builtins.int, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:135
     def clamp(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:124
     def clamp_(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:124
     def clamp_max(self, max: Any) -> Any: ...  # ops/elementwise.py:289
@@ -170,13 +170,13 @@ class TensorMethods:
     def clamp_min_(self, min: Any) -> Any: ...  # ops/elementwise.py:288
     def clip(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:124
     def clip_(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:124
-    def clone(self, *, memory_format: Any = ...) -> Any: ...  # ops/shape.py:321
+    def clone(self, *, memory_format: Any = ...) -> Any: ...  # ops/shape.py:327
     def conj(self) -> Tensor: ...  # ops/elementwise.py:249
     def conj_(self) -> Tensor: ...  # ops/elementwise.py:249
     def conj_physical(self) -> Tensor: ...  # ops/elementwise.py:249
     def conj_physical_(self) -> Tensor: ...  # ops/elementwise.py:249
-    def contiguous(self, memory_format: Any = ...) -> Tensor: ...  # ops/shape.py:209
-    def copy_(self, src: Any, non_blocking: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:252
+    def contiguous(self, memory_format: Any = ...) -> Tensor: ...  # ops/shape.py:215
+    def copy_(self, src: Any, non_blocking: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:280
     def copysign(self, other: Any) -> Tensor: ...  # ops/table.py:89
     def copysign_(self, other: Any) -> Tensor: ...  # ops/table.py:89
     def corrcoef(self) -> Tensor: ...  # ops/statistics.py:272
@@ -218,8 +218,8 @@ class TensorMethods:
     def double(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def dsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
     def element_size(self) -> builtins.int: ...  # ops/convert.py:150
-    def eq(self, other: Any) -> Tensor: ...  # ops/table.py:380
-    def eq_(self, other: Any) -> Tensor: ...  # ops/table.py:380
+    def eq(self, other: Any) -> Tensor: ...  # ops/table.py:381
+    def eq_(self, other: Any) -> Tensor: ...  # ops/table.py:381
     def equal(self, other: Tensor) -> builtins.bool: ...  # ops/compare.py:68
     def erf(self) -> Tensor: ...  # ops/table.py:166
     def erf_(self) -> Tensor: ...  # ops/table.py:166
@@ -230,19 +230,19 @@ class TensorMethods:
     def exp2(self) -> Tensor: ...  # ops/table.py:114
     def exp2_(self) -> Tensor: ...  # ops/table.py:114
     def exp_(self) -> Tensor: ...  # ops/table.py:113
-    def expand(self, *size: Any) -> Tensor: ...  # ops/shape.py:203
-    def expand_as(self, other: Any) -> Any: ...  # ops/shape.py:316
+    def expand(self, *size: Any) -> Tensor: ...  # ops/shape.py:209
+    def expand_as(self, other: Any) -> Any: ...  # ops/shape.py:322
     def expm1(self) -> Tensor: ...  # ops/table.py:115
     def expm1_(self) -> Tensor: ...  # ops/table.py:115
-    def exponential_(self, lambd: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:282
-    def fill_(self, value: Any) -> Tensor: ...  # ops/elementwise.py:152
-    def fill_diagonal_(self, fill_value: Any, wrap: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:319
+    def exponential_(self, lambd: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:320
+    def fill_(self, value: Any) -> Tensor: ...  # ops/inplace.py:287
+    def fill_diagonal_(self, fill_value: Any, wrap: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:357
     def fix(self) -> Tensor: ...  # ops/table.py:175
     def fix_(self) -> Tensor: ...  # ops/table.py:175
-    def flatten(self, start_dim: builtins.int = ..., end_dim: builtins.int = ...) -> Tensor: ...  # ops/shape.py:107
-    def flip(self, *dims: Any) -> Tensor: ...  # ops/shape.py:258
-    def fliplr(self) -> Any: ...  # ops/shape.py:323
-    def flipud(self) -> Any: ...  # ops/shape.py:324
+    def flatten(self, start_dim: builtins.int = ..., end_dim: builtins.int = ...) -> Tensor: ...  # ops/shape.py:108
+    def flip(self, *dims: Any) -> Tensor: ...  # ops/shape.py:264
+    def fliplr(self) -> Any: ...  # ops/shape.py:329
+    def flipud(self) -> Any: ...  # ops/shape.py:330
     def float(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def float_power(self, exponent: Any) -> Any: ...  # ops/elementwise.py:285
     def float_power_(self, exponent: Any) -> Any: ...  # ops/elementwise.py:285
@@ -259,21 +259,21 @@ class TensorMethods:
     def frac(self) -> Any: ...  # ops/elementwise.py:287
     def frac_(self) -> Any: ...  # ops/elementwise.py:287
     def frexp(self) -> Parts: ...  # ops/elementwise.py:215
-    def gather(self, dim: builtins.int, index: Tensor, *, sparse_grad: builtins.bool = ...) -> Tensor: ...  # ops/index.py:136
-    def gcd(self, other: Any) -> Tensor: ...  # ops/table.py:400
-    def gcd_(self, other: Any) -> Tensor: ...  # ops/table.py:400
-    def ge(self, other: Any) -> Tensor: ...  # ops/table.py:385
-    def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:385
-    def geometric_(self, p: builtins.float, *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:300
+    def gather(self, dim: builtins.int, index: Tensor, *, sparse_grad: builtins.bool = ...) -> Tensor: ...  # ops/index.py:154
+    def gcd(self, other: Any) -> Tensor: ...  # ops/table.py:401
+    def gcd_(self, other: Any) -> Tensor: ...  # ops/table.py:401
+    def ge(self, other: Any) -> Tensor: ...  # ops/table.py:386
+    def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:386
+    def geometric_(self, p: builtins.float, *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:338
     def geqrf(self) -> Geqrf: ...  # ops/linalg/older.py:152
     def ger(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:103
     def get_device(self) -> Any: ...  # ops/legacy.py:219
-    def greater(self, other: Any) -> Tensor: ...  # ops/table.py:383
-    def greater_(self, other: Any) -> Tensor: ...  # ops/table.py:383
-    def greater_equal(self, other: Any) -> Tensor: ...  # ops/table.py:385
-    def greater_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:385
-    def gt(self, other: Any) -> Tensor: ...  # ops/table.py:383
-    def gt_(self, other: Any) -> Tensor: ...  # ops/table.py:383
+    def greater(self, other: Any) -> Tensor: ...  # ops/table.py:384
+    def greater_(self, other: Any) -> Tensor: ...  # ops/table.py:384
+    def greater_equal(self, other: Any) -> Tensor: ...  # ops/table.py:386
+    def greater_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:386
+    def gt(self, other: Any) -> Tensor: ...  # ops/table.py:384
+    def gt_(self, other: Any) -> Tensor: ...  # ops/table.py:384
     def half(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def hardshrink(self, lambd: builtins.float = ...) -> Tensor: ...  # ops/activation.py:146
     def heaviside(self, other: Any) -> Tensor: ...  # ops/table.py:183
@@ -286,17 +286,17 @@ class TensorMethods:
     def i0(self) -> Any: ...  # ops/special.py:48
     def igamma(self, other: Tensor) -> Tensor: ...  # ops/special.py:83
     def igammac(self, other: Tensor) -> Tensor: ...  # ops/special.py:92
-    def index_add(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: Any = ...) -> Tensor: ...  # ops/index.py:225
-    def index_add_(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: Any = ...) -> Tensor: ...  # ops/index.py:225
-    def index_copy(self, dim: builtins.int, index: Tensor, source: Tensor) -> Tensor: ...  # ops/index.py:245
-    def index_copy_(self, dim: builtins.int, index: Tensor, source: Tensor) -> Tensor: ...  # ops/index.py:245
-    def index_fill(self, dim: builtins.int, index: Tensor, value: Any) -> Tensor: ...  # ops/index.py:255
-    def index_fill_(self, dim: builtins.int, index: Tensor, value: Any) -> Tensor: ...  # ops/index.py:255
+    def index_add(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: Any = ...) -> Tensor: ...  # ops/index.py:246
+    def index_add_(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: Any = ...) -> Tensor: ...  # ops/index.py:246
+    def index_copy(self, dim: builtins.int, index: Tensor, source: Tensor) -> Tensor: ...  # ops/index.py:266
+    def index_copy_(self, dim: builtins.int, index: Tensor, source: Tensor) -> Tensor: ...  # ops/index.py:266
+    def index_fill(self, dim: builtins.int, index: Tensor, value: Any) -> Tensor: ...  # ops/index.py:276
+    def index_fill_(self, dim: builtins.int, index: Tensor, value: Any) -> Tensor: ...  # ops/index.py:276
     def index_put(self, indices: Any, values: Any, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:69
     def index_put_(self, indices: Any, values: Any, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:69
     def index_reduce(self, dim: builtins.int, index: Tensor, source: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:202
     def index_reduce_(self, dim: builtins.int, index: Tensor, source: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:202
-    def index_select(self, dim: builtins.int, index: Tensor) -> Tensor: ...  # ops/index.py:210
+    def index_select(self, dim: builtins.int, index: Tensor) -> Tensor: ...  # ops/index.py:228
     def inner(self, other: Tensor) -> Tensor: ...  # ops/matmul.py:93
     def int(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def inverse(self) -> Any: ...  # ops/linalg/older.py:44
@@ -341,9 +341,9 @@ class TensorMethods:
     @property
     def is_xpu(self) -> Tensor: ...  # ops/legacy.py:249
     def isclose(self, other: Any, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> Tensor: ...  # ops/compare.py:42
-    def isfinite(self) -> Tensor: ...  # ops/table.py:396
-    def isinf(self) -> Tensor: ...  # ops/table.py:395
-    def isnan(self) -> Tensor: ...  # ops/table.py:394
+    def isfinite(self) -> Tensor: ...  # ops/table.py:397
+    def isinf(self) -> Tensor: ...  # ops/table.py:396
+    def isnan(self) -> Tensor: ...  # ops/table.py:395
     def isneginf(self) -> Any: ...  # ops/compare.py:22
     def isposinf(self) -> Any: ...  # ops/compare.py:21
     def isreal(self) -> Tensor: ...  # ops/elementwise.py:243
@@ -353,18 +353,18 @@ class TensorMethods:
     def kthvalue(self, k: builtins.int, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> ValuesIndices: ...  # ops/statistics.py:88
     @property
     def layout(self) -> Tensor: ...  # ops/legacy.py:244
-    def lcm(self, other: Any) -> Tensor: ...  # ops/table.py:401
-    def lcm_(self, other: Any) -> Tensor: ...  # ops/table.py:401
+    def lcm(self, other: Any) -> Tensor: ...  # ops/table.py:402
+    def lcm_(self, other: Any) -> Tensor: ...  # ops/table.py:402
     def ldexp(self, other: Any) -> Tensor: ...  # ops/elementwise.py:230
     def ldexp_(self, other: Any) -> Tensor: ...  # ops/elementwise.py:230
-    def le(self, other: Any) -> Tensor: ...  # ops/table.py:384
-    def le_(self, other: Any) -> Tensor: ...  # ops/table.py:384
+    def le(self, other: Any) -> Tensor: ...  # ops/table.py:385
+    def le_(self, other: Any) -> Tensor: ...  # ops/table.py:385
     def lerp(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:172
     def lerp_(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:172
-    def less(self, other: Any) -> Tensor: ...  # ops/table.py:382
-    def less_(self, other: Any) -> Tensor: ...  # ops/table.py:382
-    def less_equal(self, other: Any) -> Tensor: ...  # ops/table.py:384
-    def less_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:384
+    def less(self, other: Any) -> Tensor: ...  # ops/table.py:383
+    def less_(self, other: Any) -> Tensor: ...  # ops/table.py:383
+    def less_equal(self, other: Any) -> Tensor: ...  # ops/table.py:385
+    def less_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:385
     def lgamma(self) -> Any: ...  # ops/special.py:29
     def log(self) -> Tensor: ...  # ops/table.py:116
     def log10(self) -> Tensor: ...  # ops/table.py:118
@@ -374,7 +374,7 @@ class TensorMethods:
     def log2(self) -> Tensor: ...  # ops/table.py:117
     def log2_(self) -> Tensor: ...  # ops/table.py:117
     def log_(self) -> Tensor: ...  # ops/table.py:116
-    def log_normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:309
+    def log_normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:347
     def log_softmax(self, dim: builtins.int = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:77
     def logaddexp(self, other: Any) -> Tensor: ...  # ops/table.py:108
     def logaddexp2(self, other: Any) -> Tensor: ...  # ops/table.py:102
@@ -382,32 +382,32 @@ class TensorMethods:
     def logaddexp_(self, other: Any) -> Tensor: ...  # ops/table.py:108
     def logcumsumexp(self, dim: Any) -> Any: ...  # ops/reduce.py:327
     def logdet(self) -> Tensor: ...  # ops/linalg/older.py:71
-    def logical_and(self, other: Any) -> Tensor: ...  # ops/table.py:386
-    def logical_and_(self, other: Any) -> Tensor: ...  # ops/table.py:386
-    def logical_not(self) -> Tensor: ...  # ops/table.py:389
-    def logical_not_(self) -> Tensor: ...  # ops/table.py:389
-    def logical_or(self, other: Any) -> Tensor: ...  # ops/table.py:387
-    def logical_or_(self, other: Any) -> Tensor: ...  # ops/table.py:387
-    def logical_xor(self, other: Any) -> Tensor: ...  # ops/table.py:388
-    def logical_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:388
+    def logical_and(self, other: Any) -> Tensor: ...  # ops/table.py:387
+    def logical_and_(self, other: Any) -> Tensor: ...  # ops/table.py:387
+    def logical_not(self) -> Tensor: ...  # ops/table.py:390
+    def logical_not_(self) -> Tensor: ...  # ops/table.py:390
+    def logical_or(self, other: Any) -> Tensor: ...  # ops/table.py:388
+    def logical_or_(self, other: Any) -> Tensor: ...  # ops/table.py:388
+    def logical_xor(self, other: Any) -> Tensor: ...  # ops/table.py:389
+    def logical_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:389
     def logit(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:201
     def logit_(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:201
     def logsumexp(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:136
     def long(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
-    def lt(self, other: Any) -> Tensor: ...  # ops/table.py:382
-    def lt_(self, other: Any) -> Tensor: ...  # ops/table.py:382
+    def lt(self, other: Any) -> Tensor: ...  # ops/table.py:383
+    def lt_(self, other: Any) -> Tensor: ...  # ops/table.py:383
     def lu(self, pivot: builtins.bool = ..., get_infos: builtins.bool = ...) -> Any: ...  # ops/linalg/older.py:131
     def lu_solve(self, LU_data: Tensor, LU_pivots: Tensor) -> Tensor: ...  # ops/linalg/older.py:138
     @property
     def mH(self) -> Tensor: ...  # ops/__init__.py:183
     @property
     def mT(self) -> Tensor: ...  # ops/__init__.py:183
-    def map_(self, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor: ...  # ops/inplace.py:335
-    def masked_fill(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:265
-    def masked_fill_(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:265
+    def map_(self, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor: ...  # ops/inplace.py:373
+    def masked_fill(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:286
+    def masked_fill_(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:286
     def masked_scatter(self, mask: Tensor, source: Tensor) -> Tensor: ...  # ops/scattering.py:92
     def masked_scatter_(self, mask: Tensor, source: Tensor) -> Tensor: ...  # ops/scattering.py:92
-    def masked_select(self, mask: Tensor) -> Tensor: ...  # ops/index.py:282
+    def masked_select(self, mask: Tensor) -> Tensor: ...  # ops/index.py:303
     def matmul(self, other: Any) -> Tensor: ...  # ops/matmul.py:25
     def matrix_exp(self) -> Any: ...  # ops/linalg/older.py:55
     def matrix_power(self, n: Any) -> Any: ...  # ops/linalg/older.py:59
@@ -421,8 +421,8 @@ class TensorMethods:
     def minimum_(self, other: Any) -> Tensor: ...  # ops/table.py:71
     def mm(self, mat2: Tensor) -> Tensor: ...  # ops/matmul.py:60
     def mode(self, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> ValuesIndices: ...  # ops/statistics.py:78
-    def moveaxis(self, source: Any, destination: Any) -> Tensor: ...  # ops/shape.py:174
-    def movedim(self, source: Any, destination: Any) -> Tensor: ...  # ops/shape.py:174
+    def moveaxis(self, source: Any, destination: Any) -> Tensor: ...  # ops/shape.py:175
+    def movedim(self, source: Any, destination: Any) -> Tensor: ...  # ops/shape.py:175
     def msort(self) -> Tensor: ...  # ops/statistics.py:100
     def mul(self, other: Any) -> Tensor: ...  # ops/table.py:52
     def mul_(self, other: Any) -> Tensor: ...  # ops/table.py:52
@@ -439,13 +439,13 @@ class TensorMethods:
     def nanmedian(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Any: ...  # ops/statistics.py:42
     def nanquantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ...) -> Tensor: ...  # ops/statistics.py:127
     def nansum(self, *args: Any, **kw: Any) -> Any: ...  # ops/reduce.py:331
-    def narrow(self, dim: builtins.int, start: Any, length: builtins.int) -> Tensor: ...  # ops/shape.py:236
+    def narrow(self, dim: builtins.int, start: Any, length: builtins.int) -> Tensor: ...  # ops/shape.py:242
     def narrow_copy(self, *args: Any, **kw: Any) -> Any: ...  # ops/arrange.py:215
     @property
     def nbytes(self) -> builtins.int: ...  # ops/__init__.py:166
     def ndimension(self) -> Any: ...  # ops/legacy.py:194
-    def ne(self, other: Any) -> Tensor: ...  # ops/table.py:381
-    def ne_(self, other: Any) -> Tensor: ...  # ops/table.py:381
+    def ne(self, other: Any) -> Tensor: ...  # ops/table.py:382
+    def ne_(self, other: Any) -> Tensor: ...  # ops/table.py:382
     def neg(self) -> Tensor: ...  # ops/table.py:54
     def neg_(self) -> Tensor: ...  # ops/table.py:54
     def negative(self) -> Tensor: ...  # ops/table.py:54
@@ -457,21 +457,21 @@ class TensorMethods:
     def new_ones(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:173
     def new_tensor(self, data: Any, *, dtype: Any = ...) -> Tensor: ...  # ops/create.py:155
     def new_zeros(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:167
-    def nextafter(self, other: Any) -> Tensor: ...  # ops/table.py:402
-    def nextafter_(self, other: Any) -> Tensor: ...  # ops/table.py:402
-    def nonzero(self, *, as_tuple: builtins.bool = ...) -> Any: ...  # ops/index.py:290
+    def nextafter(self, other: Any) -> Tensor: ...  # ops/table.py:403
+    def nextafter_(self, other: Any) -> Tensor: ...  # ops/table.py:403
+    def nonzero(self, *, as_tuple: builtins.bool = ...) -> Any: ...  # ops/index.py:311
     def nonzero_static(self, *, size: builtins.int, fill_value: builtins.int = ...) -> Tensor: ...  # ops/scattering.py:284
     def norm(self, p: Any = ..., dim: Dim = ..., keepdim: builtins.bool = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:256
-    def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:268
-    def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:381
-    def not_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:381
+    def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:306
+    def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:382
+    def not_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:382
     def numel(self) -> builtins.int: ...  # ops/convert.py:135
     def orgqr(self, input2: Any) -> Any: ...  # ops/linalg/older.py:67
     def ormqr(self, tau: Tensor, other: Tensor, left: builtins.bool = ..., transpose: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:162
     def outer(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:103
     @property
     def output_nr(self) -> Tensor: ...  # ops/legacy.py:247
-    def permute(self, *dims: Any) -> Tensor: ...  # ops/shape.py:144
+    def permute(self, *dims: Any) -> Tensor: ...  # ops/shape.py:145
     def pin_memory(self, device: Any = ...) -> Any: ...  # ops/legacy.py:221
     def pinverse(self, rcond: Any = ...) -> Any: ...  # ops/linalg/older.py:63
     def polygamma(self, input: Tensor) -> Tensor: ...  # ops/special.py:101
@@ -487,8 +487,8 @@ class TensorMethods:
     def quantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ...) -> Tensor: ...  # ops/statistics.py:106
     def rad2deg(self) -> Any: ...  # ops/elementwise.py:291
     def rad2deg_(self) -> Any: ...  # ops/elementwise.py:291
-    def random_(self, low: builtins.int = ..., high: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:274
-    def ravel(self) -> Any: ...  # ops/shape.py:318
+    def random_(self, low: builtins.int = ..., high: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:312
+    def ravel(self) -> Any: ...  # ops/shape.py:324
     @property
     def real(self) -> Tensor: ...  # ops/__init__.py:162
     def reciprocal(self) -> Tensor: ...  # ops/table.py:60
@@ -499,29 +499,29 @@ class TensorMethods:
     def remainder_(self, other: Any) -> Tensor: ...  # ops/table.py:61
     def renorm(self, p: builtins.float, dim: builtins.int, maxnorm: builtins.float) -> Tensor: ...  # ops/calculus.py:225
     def renorm_(self, p: builtins.float, dim: builtins.int, maxnorm: builtins.float) -> Tensor: ...  # ops/calculus.py:225
-    def repeat(self, *sizes: Any) -> Tensor: ...  # ops/shape.py:266
-    def repeat_interleave(self, repeats: Any, dim: builtins.int | None = ..., *, output_size: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:360
-    def reshape(self, *shape: Any) -> Tensor: ...  # ops/shape.py:28
-    def reshape_as(self, other: Any) -> Any: ...  # ops/shape.py:313
+    def repeat(self, *sizes: Any) -> Tensor: ...  # ops/shape.py:272
+    def repeat_interleave(self, repeats: Any, dim: builtins.int | None = ..., *, output_size: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:381
+    def reshape(self, *shape: Any) -> Tensor: ...  # ops/shape.py:29
+    def reshape_as(self, other: Any) -> Any: ...  # ops/shape.py:319
     def resize_(self, *size: Any, memory_format: Any = ...) -> Tensor: ...  # ops/legacy.py:80
     def resize_as_(self, the_template: Tensor, memory_format: Any = ...) -> Tensor: ...  # ops/legacy.py:102
     def resolve_conj(self) -> Tensor: ...  # ops/elementwise.py:249
     def resolve_conj_(self) -> Tensor: ...  # ops/elementwise.py:249
     def resolve_neg(self) -> Tensor: ...  # ops/elementwise.py:249
     def resolve_neg_(self) -> Tensor: ...  # ops/elementwise.py:249
-    def roll(self, shifts: Any, dims: Any = ...) -> Tensor: ...  # ops/join.py:156
+    def roll(self, shifts: Any, dims: Any = ...) -> Tensor: ...  # ops/join.py:165
     def rot90(self, k: builtins.int = ..., dims: Any = ...) -> Tensor: ...  # ops/arrange.py:125
     def round(self, *, decimals: builtins.int = ...) -> Tensor: ...  # ops/elementwise.py:161
     def round_(self, *, decimals: builtins.int = ...) -> Tensor: ...  # ops/elementwise.py:161
     def rsqrt(self) -> Any: ...  # ops/elementwise.py:283
     def rsqrt_(self) -> Any: ...  # ops/elementwise.py:283
-    def scatter(self, dim: builtins.int, index: Tensor, src: Any = ..., *, value: Any = ..., reduce: builtins.str | None = ...) -> Tensor: ...  # ops/index.py:174
-    def scatter_(self, dim: builtins.int, index: Tensor, src: Any = ..., *, value: Any = ..., reduce: builtins.str | None = ...) -> Tensor: ...  # ops/index.py:174
-    def scatter_add(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...  # ops/index.py:156
-    def scatter_add_(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...  # ops/index.py:156
+    def scatter(self, dim: builtins.int, index: Tensor, src: Any = ..., *, value: Any = ..., reduce: builtins.str | None = ...) -> Tensor: ...  # ops/index.py:192
+    def scatter_(self, dim: builtins.int, index: Tensor, src: Any = ..., *, value: Any = ..., reduce: builtins.str | None = ...) -> Tensor: ...  # ops/index.py:192
+    def scatter_add(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...  # ops/index.py:174
+    def scatter_add_(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...  # ops/index.py:174
     def scatter_reduce(self, dim: builtins.int, index: Tensor, src: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:171
     def scatter_reduce_(self, dim: builtins.int, index: Tensor, src: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:171
-    def select(self, dim: builtins.int, index: Any) -> Tensor: ...  # ops/shape.py:249
+    def select(self, dim: builtins.int, index: Any) -> Tensor: ...  # ops/shape.py:255
     def select_scatter(self, src: Tensor, dim: builtins.int, index: builtins.int) -> Tensor: ...  # ops/scattering.py:134
     def sgn(self) -> Tensor: ...  # ops/elementwise.py:33
     def sgn_(self) -> Tensor: ...  # ops/elementwise.py:33
@@ -531,7 +531,7 @@ class TensorMethods:
     def sigmoid_(self) -> Tensor: ...  # ops/table.py:150
     def sign(self) -> Tensor: ...  # ops/elementwise.py:33
     def sign_(self) -> Tensor: ...  # ops/elementwise.py:33
-    def signbit(self) -> Tensor: ...  # ops/table.py:397
+    def signbit(self) -> Tensor: ...  # ops/table.py:398
     def sin(self) -> Tensor: ...  # ops/table.py:124
     def sin_(self) -> Tensor: ...  # ops/table.py:124
     def sinc(self) -> Tensor: ...  # ops/table.py:132
@@ -542,15 +542,15 @@ class TensorMethods:
     def slice_scatter(self, src: Tensor, dim: builtins.int = ..., start: builtins.int | None = ..., end: builtins.int | None = ..., step: builtins.int = ...) -> Tensor: ...  # ops/scattering.py:146
     def slogdet(self) -> Any: ...  # ops/linalg/older.py:51
     def softmax(self, dim: builtins.int = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:77
-    def sort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> ValuesIndices: ...  # ops/index.py:306
-    def split(self, split_size_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:114
-    def split_with_sizes(self, split_sizes: Sequence[builtins.int], dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:101
+    def sort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> ValuesIndices: ...  # ops/index.py:327
+    def split(self, split_size_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:123
+    def split_with_sizes(self, split_sizes: Sequence[builtins.int], dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:110
     def sqrt(self) -> Tensor: ...  # ops/table.py:120
     def sqrt_(self) -> Tensor: ...  # ops/table.py:120
     def square(self) -> Tensor: ...  # ops/elementwise.py:42
     def square_(self) -> Tensor: ...  # ops/elementwise.py:42
-    def squeeze(self, dim: Any = ...) -> Tensor: ...  # ops/shape.py:126
-    def squeeze_(self, dim: Any = ...) -> Tensor: ...  # ops/shape.py:126
+    def squeeze(self, dim: Any = ...) -> Tensor: ...  # ops/shape.py:127
+    def squeeze_(self, dim: Any = ...) -> Tensor: ...  # ops/shape.py:127
     def std(self, *args: Any, **kw: Any) -> Any: ...  # ops/reduce.py:310
     def storage_offset(self) -> Any: ...  # ops/legacy.py:229
     def stride(self, dim: builtins.int | None = ...) -> Any: ...  # ops/convert.py:155
@@ -561,28 +561,28 @@ class TensorMethods:
     def sum(self, dim: Dim = ..., keepdim: builtins.bool = ..., *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:154
     def sum_to_size(self, *size: Any) -> Tensor: ...  # ops/arrange.py:145
     def svd(self, some: builtins.bool = ..., compute_uv: builtins.bool = ...) -> SVD: ...  # ops/linalg/older.py:107
-    def swapaxes(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:153
-    def swapaxes_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:153
-    def swapdims(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:153
-    def swapdims_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:153
-    def t(self) -> Tensor: ...  # ops/shape.py:166
-    def t_(self) -> Tensor: ...  # ops/shape.py:166
+    def swapaxes(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:154
+    def swapaxes_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:154
+    def swapdims(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:154
+    def swapdims_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:154
+    def t(self) -> Tensor: ...  # ops/shape.py:167
+    def t_(self) -> Tensor: ...  # ops/shape.py:167
     def take(self, index: Tensor) -> Tensor: ...  # ops/scattering.py:24
-    def take_along_dim(self, indices: Tensor, dim: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:340
+    def take_along_dim(self, indices: Tensor, dim: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:361
     def tan(self) -> Tensor: ...  # ops/table.py:128
     def tan_(self) -> Tensor: ...  # ops/table.py:128
     def tanh(self) -> Tensor: ...  # ops/table.py:142
     def tanh_(self) -> Tensor: ...  # ops/table.py:142
-    def tensor_split(self, indices_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:135
-    def tile(self, *dims: Any) -> Tensor: ...  # ops/shape.py:281
+    def tensor_split(self, indices_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:144
+    def tile(self, *dims: Any) -> Tensor: ...  # ops/shape.py:287
     def to(self, *args: Any, dtype: Any = ..., device: Any = ..., other: Any = ..., non_blocking: builtins.bool = ..., copy: builtins.bool = ..., memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:18
     def to_dense(self, dtype: Any = ..., **kw: Any) -> Any: ...  # ops/legacy.py:237
     def to_sparse(self, *args: Any, **kw: Any) -> Any: ...  # ops/legacy.py:162
     def to_sparse_coo(self, *args: Any, **kw: Any) -> Any: ...  # ops/legacy.py:162
-    def topk(self, k: builtins.int, dim: builtins.int = ..., largest: builtins.bool = ..., sorted: builtins.bool = ...) -> ValuesIndices: ...  # ops/index.py:326
+    def topk(self, k: builtins.int, dim: builtins.int = ..., largest: builtins.bool = ..., sorted: builtins.bool = ...) -> ValuesIndices: ...  # ops/index.py:347
     def trace(self) -> Tensor: ...  # ops/diagonal.py:56
-    def transpose(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:153
-    def transpose_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:153
+    def transpose(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:154
+    def transpose_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:154
     def triangular_solve(self, A: Tensor, upper: builtins.bool = ..., transpose: builtins.bool = ..., unitriangular: builtins.bool = ...) -> TriangularSolve: ...  # ops/linalg/older.py:116
     def tril(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:79
     def tril_(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:79
@@ -594,23 +594,23 @@ class TensorMethods:
     def trunc_(self) -> Tensor: ...  # ops/table.py:175
     def type(self, dtype: Any = ..., non_blocking: builtins.bool = ...) -> Any: ...  # ops/legacy.py:50
     def type_as(self, other: Tensor) -> Tensor: ...  # ops/convert.py:120
-    def unbind(self, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:149
-    def unflatten(self, dim: builtins.int, sizes: Sequence[builtins.int]) -> Tensor: ...  # ops/shape.py:119
+    def unbind(self, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:158
+    def unflatten(self, dim: builtins.int, sizes: Sequence[builtins.int]) -> Tensor: ...  # ops/shape.py:120
     def unfold(self, dimension: builtins.int, size: builtins.int, step: builtins.int) -> Tensor: ...  # ops/arrange.py:162
-    def uniform_(self, a: builtins.float = ..., b: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:262
-    def unique(self, sorted: builtins.bool = ..., return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/index.py:375
+    def uniform_(self, a: builtins.float = ..., b: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:300
+    def unique(self, sorted: builtins.bool = ..., return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/index.py:396
     def unique_consecutive(self, return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/searching.py:86
-    def unsafe_chunk(self, chunks: builtins.int, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:126
-    def unsafe_split(self, split_size_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:114
-    def unsafe_split_with_sizes(self, split_sizes: Sequence[builtins.int], dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:101
-    def unsqueeze(self, dim: builtins.int) -> Tensor: ...  # ops/shape.py:137
-    def unsqueeze_(self, dim: builtins.int) -> Tensor: ...  # ops/shape.py:137
+    def unsafe_chunk(self, chunks: builtins.int, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:135
+    def unsafe_split(self, split_size_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:123
+    def unsafe_split_with_sizes(self, split_sizes: Sequence[builtins.int], dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:110
+    def unsqueeze(self, dim: builtins.int) -> Tensor: ...  # ops/shape.py:138
+    def unsqueeze_(self, dim: builtins.int) -> Tensor: ...  # ops/shape.py:138
     def var(self, dim: Any = ..., unbiased: builtins.bool | None = ..., keepdim: builtins.bool = ..., *, correction: builtins.float | None = ...) -> Tensor: ...  # ops/reduce.py:175
     def vdot(self, tensor: Tensor) -> Tensor: ...  # ops/matmul.py:83
-    def view(self, *shape: Any) -> Tensor: ...  # ops/shape.py:48
-    def view_as(self, other: Any) -> Any: ...  # ops/shape.py:311
+    def view(self, *shape: Any) -> Tensor: ...  # ops/shape.py:49
+    def view_as(self, other: Any) -> Any: ...  # ops/shape.py:317
     def vsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
     def where(self, condition: Tensor, other: Any) -> Tensor: ...  # ops/__init__.py:202
     def xlogy(self, other: Any) -> Tensor: ...  # ops/table.py:83
     def xlogy_(self, other: Any) -> Tensor: ...  # ops/table.py:83
-    def zero_(self) -> Tensor: ...  # ops/inplace.py:257
+    def zero_(self) -> Tensor: ...  # ops/inplace.py:295

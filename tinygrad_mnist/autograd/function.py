@@ -134,7 +134,7 @@ class Function:
         """Call forward, and record it if an argument requires grad."""
         ctx = FunctionCtx(cls, args)
         with no_grad():
-            if cls.setup_context is Function.setup_context:
+            if _takes_ctx(cls):
                 result = cls.forward(ctx, *args)
             else:
                 result = cls.forward(*args)
@@ -155,9 +155,17 @@ InplaceFunction = Function  # PyTorch's older name for one that may write into i
 
 def _names(function: type[Function], count: int) -> tuple[str, ...]:
     """Return the names of the arguments in the signature of forward."""
-    own_ctx = function.setup_context is Function.setup_context
-    names = list(inspect.signature(function.forward).parameters)[1 if own_ctx else 0 :]
-    return tuple(names) if len(names) == count else tuple(f"{i}" for i in range(count))
+    names = _parameters(function.forward)[1 if _takes_ctx(function) else 0 :]
+    return names if len(names) == count else tuple(f"{i}" for i in range(count))
+
+
+@functools.lru_cache(maxsize=256)  # a signature takes longer than the call of a small forward
+def _parameters(forward: Callable[..., Any]) -> tuple[str, ...]:
+    return tuple(inspect.signature(forward).parameters)
+
+
+def _takes_ctx(function: type[Function]) -> bool:
+    return function.setup_context is Function.setup_context
 
 
 def _is_in(tensor: Any, tensors: Sequence[Any]) -> bool:

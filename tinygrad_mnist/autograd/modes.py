@@ -38,6 +38,7 @@ class Mode(NamedTuple):
 
 
 DEFAULT = Mode()
+NO_GRAD = Mode(grad=False)  # this very object, wherever a thread records nothing and no one listens
 MODES: dict[int, Mode] = {}
 TAPED: set[int] = set()  # the threads that may have a tape: while it is empty, none has
 
@@ -66,16 +67,27 @@ def current() -> Mode:
     return MODES.get(get_ident(), DEFAULT)
 
 
+def is_recording() -> bool | None:
+    """Tell whether this thread records its calls; None if it has a tape, watch or follower."""
+    mode = MODES.get(get_ident())
+    if mode is None:
+        return True
+    return False if mode is NO_GRAD else None
+
+
 def switch(mode: Mode) -> Mode:
     """Put this thread into `mode`; return the mode before."""
     thread = get_ident()
     before = MODES.get(thread, DEFAULT)
+    if mode is DEFAULT and before is NO_GRAD:  # the end of a `no_grad` block
+        del MODES[thread]
+        return before
     if mode.follower is not None and not mode.may_follow(thread):
         mode = mode._replace(follower=None)
     if mode == DEFAULT:
         MODES.pop(thread, None)
     else:
-        MODES[thread] = mode
+        MODES[thread] = NO_GRAD if mode == NO_GRAD else mode
         if _GUARDS.of_thread is None:
             _GUARDS.of_thread = _Guard(thread)
     if mode.tape is not None:
@@ -83,6 +95,19 @@ def switch(mode: Mode) -> Mode:
     elif TAPED:
         TAPED.discard(thread)
     return before
+
+
+def _changed(mode: Mode, fields: dict[str, Any]) -> Mode:
+    """Return the mode with other fields; `no_grad` and its end take no new object."""
+    if mode is DEFAULT or mode is NO_GRAD:
+        if fields == _RECORDS_NOTHING:
+            return NO_GRAD
+        if fields == _RECORDS:
+            return DEFAULT
+    return mode._replace(**fields)
+
+
+_RECORDS, _RECORDS_NOTHING = {"grad": True}, {"grad": False}
 
 
 class Switch:
@@ -93,7 +118,7 @@ class Switch:
         self._before: list[Mode] = []
 
     def __enter__(self) -> None:
-        self._before.append(switch(current()._replace(**self._fields)))
+        self._before.append(switch(_changed(current(), self._fields)))
 
     def __exit__(self, *_: object) -> None:
         switch(self._before.pop())

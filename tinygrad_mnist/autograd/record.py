@@ -16,7 +16,7 @@ from tinygrad_mnist.autograd import writes
 from tinygrad_mnist.autograd.dtypes import promote
 from tinygrad_mnist.autograd.floats import USUAL, hush, restore, state
 from tinygrad_mnist.autograd.graph import Node
-from tinygrad_mnist.autograd.modes import MODES
+from tinygrad_mnist.autograd.modes import MODES, is_recording
 from tinygrad_mnist.autograd.op import REGISTRY, Kernel, Op, Rule
 from tinygrad_mnist.autograd.tensor import Tensor, new
 from tinygrad_mnist.autograd.views import look
@@ -53,7 +53,8 @@ def unary(op: Op) -> Callable[..., Any]:
     def call(input: Any) -> Any:
         if not isinstance(input, Tensor):
             return kernel(input)
-        if MODES:
+        records = is_recording() if MODES else True
+        if records is None:
             return special(op, (input,), {})
         array = input._data
         usual = state() is USUAL
@@ -72,8 +73,9 @@ def unary(op: Op) -> Callable[..., Any]:
             return record(op, (input,), {})
         out = new(Tensor)
         out._data = y
+        out._origin = None
         parent = input._node
-        if parent is None or not has_rule:
+        if parent is None or not has_rule or not records:
             out._node = None
             return out
         out._node = node = new(Node)
@@ -98,7 +100,8 @@ def unary_with_settings(op: Op) -> Callable[..., Any]:
     def call(x: Any, **kw: Any) -> Any:
         if not isinstance(x, Tensor):
             return kernel(x, **kw)
-        if MODES:
+        records = is_recording() if MODES else True
+        if records is None:
             return special(op, (x,), kw)
         array = x._data
         usual = state() is USUAL
@@ -115,10 +118,11 @@ def unary_with_settings(op: Op) -> Callable[..., Any]:
             y = asarray(y)
         out = new(Tensor)
         out._data = y
+        out._origin = None
         if view:
             look(x, out, op, kw)
         parent = x._node
-        if parent is None or not has_rule:
+        if parent is None or not has_rule or not records:
             out._node = None
             return out
         out._node = node = new(Node)
@@ -146,7 +150,8 @@ def binary(op: Op) -> Callable[..., Any]:
     keeps_a, keeps_b, keeps_ab = (mask if any(mask) else None for mask in masks)
 
     def call(input: Any, other: Any) -> Any:
-        if MODES and (isinstance(input, Tensor) or isinstance(other, Tensor)):
+        records = is_recording() if MODES else True
+        if records is None and (isinstance(input, Tensor) or isinstance(other, Tensor)):
             return special(op, (input, other), {})
         if isinstance(input, Tensor):
             x, node_a = input._data, input._node
@@ -182,9 +187,10 @@ def binary(op: Op) -> Callable[..., Any]:
             return record(op, (input, other), {})
         out = new(Tensor)
         out._data = y
-        if not rule_a:
+        out._origin = None
+        if not rule_a or not records:
             node_a = None
-        if not rule_b:
+        if not rule_b or not records:
             node_b = None
         if node_a is not None:
             keeps = keeps_a if node_b is None else keeps_ab
@@ -216,7 +222,8 @@ def ternary(op: Op) -> Callable[..., Any]:
     kernel, selectors, otherwise = op.kernel, op.selectors, general(op)
 
     def call(a: Any, b: Any, c: Any = None) -> Any:
-        if MODES and c is not None and isinstance(a, Tensor):
+        records = is_recording() if MODES else True
+        if records is None and c is not None and isinstance(a, Tensor):
             return special(op, (a, b, c), {})
         if not (isinstance(a, Tensor) and isinstance(b, Tensor) and isinstance(c, Tensor)):
             return otherwise(a, b) if c is None else otherwise(a, b, c)
@@ -233,9 +240,10 @@ def ternary(op: Op) -> Callable[..., Any]:
                 restore()
         out = new(Tensor)
         out._data = y
+        out._origin = None
         parents = node_a, node_b, node_c = a._node, b._node, c._node
         needed = node_a is not None, node_b is not None, node_c is not None
-        if True not in needed:
+        if True not in needed or not records:
             out._node = None
             return out
         select = selectors[needed]
@@ -309,7 +317,7 @@ def record(
         y = asarray(y)
     out = new(Tensor)
     out._data = y
-    out._node = None
+    out._node = out._origin = None
     if op.view and isinstance(args[0], Tensor):
         look(args[0], out, op, kw)
     if tape is not None:

@@ -70,11 +70,18 @@ class LayoutOf(Protocol):
     def __call__(self, tensor: Any, /) -> Any: ...
 
 
+class TakeLayout(Protocol):
+    """`take_layout(tensor, value)`: the Tensor has been given the memory of `value`."""
+
+    def __call__(self, tensor: Any, value: Any, /) -> None: ...
+
+
 # By `engine.py`:
 backward: Backward
 
 # By `views.py`:
 layout_of: LayoutOf
+take_layout: TakeLayout
 
 # By `ops/table.py`, the rows that the engine itself computes with:
 add: Add

@@ -33,6 +33,7 @@ def wrap(array: Any, node: Node | Leaf | None = None) -> Tensor:
     tensor = new(Tensor)
     tensor._data = array if type(array) is np.ndarray else np.asarray(array)
     tensor._node = node
+    tensor._origin = None
     return tensor
 
 
@@ -310,7 +311,7 @@ class Tensor(TensorMethods):
             self._node = fresh
         note_change()
         self._data = array
-        self._origin = supplied.layout_of(value)
+        supplied.take_layout(self, value)
 
     # Reading values out
 
@@ -333,12 +334,12 @@ class Tensor(TensorMethods):
 
     def item(self) -> Any:
         """Return the one element as a Python number; RuntimeError if there is not exactly one."""
-        refuse_read("item()")
-        if self._data.size != 1:
-            raise RuntimeError(
-                f"a Tensor with {self._data.size} elements cannot be converted to Scalar"
-            )
-        return self._data.item()
+        if TAPED:
+            refuse_read("item()")
+        data = self._data
+        if data.size != 1:
+            raise RuntimeError(f"a Tensor with {data.size} elements cannot be converted to Scalar")
+        return data.item()
 
     def tolist(self) -> Any:
         """Return the elements as nested lists of Python numbers."""

@@ -6,6 +6,7 @@ weakly. `rebase.py` uses this when a write is recorded.
 
 from __future__ import annotations
 
+import functools
 import weakref
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,7 +15,7 @@ import numpy as np
 from tinygrad_mnist.autograd import layout, supplied
 from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.autograd.layout import owner
-from tinygrad_mnist.autograd.modes import current
+from tinygrad_mnist.autograd.modes import MODES, current
 from tinygrad_mnist.autograd.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -52,16 +53,18 @@ class Views(list["weakref.ref[Tensor]"]):
         self.append(weakref.ref(view))
 
 
-# The slots' own getters: an empty slot raises AttributeError.
+# The slots' own getters: an empty slot raises AttributeError, which takes as long as a small call.
 _origin_of, views_of = Tensor.__dict__["_origin"].__get__, Tensor.__dict__["_views"].__get__
+_HAS_VIEWS = object()  # in the slot of a Tensor that is no view, and whose views are noted
+_new_origin = functools.partial(tuple.__new__, Origin)
 
 
 def _noted(tensor: Tensor) -> Origin | Layout | None:
     try:
-        own: Origin | Layout | None = _origin_of(tensor)
+        own = _origin_of(tensor)
     except AttributeError:
         return None
-    return own
+    return None if own is _HAS_VIEWS else own
 
 
 def origin_of(tensor: Tensor) -> Origin | None:
@@ -77,9 +80,17 @@ def look(x: Tensor, view: Tensor, op: Op, kw: dict[str, Any]) -> None:
     memory = owner(view._data)
     if memory is not owner(x._data):
         return
-    origin = origin_of(x)
-    base, way = (x, ()) if origin is None else (origin.base, origin.way)
-    view._origin = Origin(base, (*way, (op, kw)), current().grad)
+    try:
+        noted = _origin_of(x)
+    except AttributeError:
+        noted = None
+    base, way = x, ()
+    if noted is None:
+        x._origin = _HAS_VIEWS
+        x._views = Views()
+    elif type(noted) is Origin and owner(noted.base._data) is memory:
+        base, way = noted.base, noted.way
+    view._origin = _new_origin((base, (*way, (op, kw)), not MODES or current().grad))
     try:
         views = views_of(base)
     except AttributeError:
@@ -150,6 +161,15 @@ def layout_of(tensor: Tensor) -> Layout | None:
 
 
 supplied.layout_of = layout_of
+
+
+def take_layout(tensor: Tensor, value: Any) -> None:
+    """Note the layout of `value`, whose memory the Tensor has just been given."""
+    own = layout_of(value)
+    tensor._origin = _HAS_VIEWS if own is None and has_views(tensor) else own
+
+
+supplied.take_layout = take_layout
 
 
 def check_allowed(tensor: Tensor) -> None:

@@ -34,8 +34,20 @@ class _Written:
 
     def __init__(self, array: Array, key: _Key, moment: int) -> None:
         self.key, self.moment = key, moment
+        memory = owner(array)
+        own = id(memory)
+
+        def forget(_: object) -> None:
+            WRITES.pop(key, None)
+            OWN.pop(own, None)
+
         # When the owner of the memory dies, no node has saved that memory: drop the write.
-        self.owner = weakref.ref(owner(array), lambda _: WRITES.pop(key, None))
+        self.owner = weakref.ref(memory, forget)
+
+    def is_of(self, array: Array) -> bool:
+        """Tell whether the write was one of this very array, which owns its memory."""
+        _, shape, strides, _ = self.key
+        return self.owner() is array and shape == array.shape and strides == array.strides
 
     def touches(self, array: Array) -> bool:
         """Tell whether the write changed at least one element of `array`."""
@@ -65,6 +77,10 @@ class _View:
 
 
 WRITES: dict[_Key, _Written] = {}
+newest: _Written | None = None  # the last one in WRITES, as long as it is there
+# The last write of a whole array that owns its memory, by its id: NumPy takes a microsecond to tell
+# where an array lies, and parameters and buffers are written again and again.
+OWN: dict[int, _Written] = {}
 last = 0  # the moment of the newest write; moments count down
 FEW = 1000  # writes that are kept without a look at the live nodes
 room = FEW
@@ -81,15 +97,25 @@ def stamp(array: Array) -> None:
 
 def _note(array: Array) -> None:
     """Record one write."""
-    global last
-    key = (array.__array_interface__["data"][0], array.shape, array.strides, array.itemsize)
+    global last, newest
+    whole = OWN.get(id(array))
+    if (
+        whole is not None
+        and whole.owner() is array
+        and whole.key[1:3] == (array.shape, array.strides)
+    ):
+        key = whole.key
+    else:
+        key = (array.__array_interface__["data"][0], array.shape, array.strides, array.itemsize)
     with _IN_ORDER:
         moment = last = tick()
         written = WRITES.pop(key, None)
         if written is None or written.owner() is not owner(array):
             written = _Written(array, key, moment)
+            if array.base is None:
+                OWN[id(array)] = written
         written.moment = moment
-        WRITES[key] = written  # at the end: the dict stays in the order of moments
+        WRITES[key] = newest = written  # at the end: the dict stays in the order of moments
         if len(WRITES) > room:
             drop_old_writes()
 
@@ -99,11 +125,12 @@ def drop_old_writes() -> None:
 
     That goes through all objects, so it is done when writes have doubled since the last time.
     """
-    global room
+    global room, newest
     orders = [getattr(obj, "order", 0) for obj in gc.get_objects() if type(obj).__name__ == "Node"]
     oldest = max((order for order in orders if type(order) is int and order), default=last)
     for key in [key for key, written in WRITES.items() if written.moment > oldest]:
         del WRITES[key]
+    newest = None
     room = 2 * len(WRITES) + FEW
 
 
@@ -126,11 +153,12 @@ def restamp(array: Array) -> Callable[[], None]:
     written = _Written(array, key, tick())
 
     def again() -> None:
-        global last
+        global last, newest
         with _IN_ORDER:
             written.moment = last = tick()
-            WRITES.pop(key, None)
-            WRITES[key] = written
+            if newest is not written:
+                WRITES.pop(key, None)
+                WRITES[key] = newest = written
         if PAIRS and (memory := written.owner()) is not None:
             for copy in update_copies(memory):
                 _note(copy)

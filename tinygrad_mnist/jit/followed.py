@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd.modes import MODES, Mode
+from tinygrad_mnist.autograd.modes import DEFAULT, MODES, NO_GRAD, Mode
 from tinygrad_mnist.autograd.tensor import wrap
 from tinygrad_mnist.jit.callable import JitFunction
 from tinygrad_mnist.jit.follow import Follower
 
-PLAIN = Mode(), Mode(grad=False)
+PLAIN = DEFAULT, NO_GRAD
 
 
 class FollowedFunction(JitFunction):
@@ -57,7 +57,7 @@ class FollowedFunction(JitFunction):
                         if now.grad:
                             del MODES[thread]
                         else:
-                            MODES[thread] = PLAIN[1]
+                            MODES[thread] = NO_GRAD
                 try:
                     follower.end(whole)
                 finally:

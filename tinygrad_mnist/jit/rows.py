@@ -232,10 +232,16 @@ class Kinds:
         self._require(holds, "cat", "puts rows behind rows")
         return self._elementwise("cat", call.reads, None)
 
+    def _stack(self, call: Call) -> str:
+        holds = call.kw["axis"] % call.outs[0].ndim != 0
+        self._require(holds, "stack", "puts rows behind rows")
+        self._require(all(self.of(a) == ROWS for a in call.args), "stack", "adds weights to rows")
+        return ROWS
+
     _rules: dict[str, Callable[[Kinds, Call], str]] = {
         "sum": _reduction, "mean": _reduction,
         "reshape": _reshape, "permute": _permute, "broadcast_to": _broadcast_to,
-        "slice": _slice, "assign": _assign, "cat": _cat,
+        "slice": _slice, "assign": _assign, "cat": _cat, "stack": _stack,
         "take": _take, "embed": _embed, "gather": _gather, "scatter_add": _gather,
         "cross_entropy_rows": _cross_entropy, "one_hot": _one_hot,
         "matmul": _matmul, "linear": _linear, "linear_columns": _linear,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -50,9 +51,20 @@ def put(x: Array, index: Array, *, shape: tuple[int, ...], out: Array | None = N
 
 def gather(x: Array, index: Array, *, axis: int) -> Array:
     """out[i][j] = x[index[i][j]][j] (for axis 0): one element of x along `axis` for each index."""
-    if index.size and index.min() < 0:
-        raise IndexError(f"index {index.min()} is negative; here indices count from the front")
+    if index.size and (lowest := np.minimum.reduce(index, axis=None)) < 0:
+        raise IndexError(f"index {lowest} is negative; here indices count from the front")
+    if x.ndim == 2:  # NumPy's own function takes three times as long for a small batch
+        along = first_numbers(index.shape[1 - axis])
+        return x[along[:, None], index] if axis else x[index, along]
     return np.take_along_axis(x, index, axis)
+
+
+@functools.lru_cache(maxsize=64)
+def first_numbers(count: int) -> Array:
+    """Return the numbers from 0 to count - 1, to be read."""
+    line = np.arange(count)
+    line.flags.writeable = False
+    return line
 
 
 def scatter_add(x: Array, index: Array, *, axis: int, shape: tuple[int, ...]) -> Array:
@@ -66,7 +78,7 @@ def scatter_add(x: Array, index: Array, *, axis: int, shape: tuple[int, ...]) ->
 
 def assign(x: Array, value: Any, *, key: Key) -> Array:
     """x with value at `key` (ints, slices, None and Ellipsis)."""
-    out = np.array(x)
+    out = np.empty_like(x) if key == (...,) else np.array(x)
     out[key] = value
     return out
 
@@ -108,10 +120,17 @@ def flat_index(*index: Array, shape: tuple[int, ...]) -> Array:
     """Make one index into flattened memory of one index per dimension; negative ones wrap."""
     total: Any = 0
     for dim, (i, n) in enumerate(zip(index, shape, strict=True)):
-        bad = i[(i < -n) | (i >= n)]
-        if bad.size:
+        i = np.asarray(i)
+        lowest, highest = (
+            (np.minimum.reduce(i, axis=None), np.maximum.reduce(i, axis=None))
+            if i.size
+            else (0, -1)
+        )
+        if lowest < -n or highest >= n:
+            bad = i[(i < -n) | (i >= n)]
             raise IndexError(f"index {bad[0]} is out of bounds for dimension {dim} with size {n}")
-        total = total * n + np.where(i < 0, i + n, i)
+        wrapped = np.where(i < 0, i + n, i) if lowest < 0 else i
+        total = total * n + wrapped if dim else wrapped
     return np.asarray(total)
 
 

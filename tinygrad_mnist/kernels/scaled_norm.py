@@ -1,7 +1,6 @@
-"""Normalising with a scale and a shift, forward and backward, some rows at a time.
+"""Layer norm, forward and backward, some rows at a time.
 
-Each block of rows is small enough that all its steps find it in the cache. Rows of images are their
-pixels: channels are last in memory, and a copy makes them so.
+Each block of rows is small enough that all its steps find it in the cache.
 """
 
 from __future__ import annotations
@@ -13,11 +12,10 @@ import numpy as np
 
 from tinygrad_mnist.kernels.buffers import RowBuffer
 from tinygrad_mnist.kernels.scratch import called_whole, scratch
-from tinygrad_mnist.kernels.sums import columns, shared_ones
+from tinygrad_mnist.kernels.sums import shared_ones
 
 Array = np.ndarray[Any, Any]
 BLOCK = 1 << 17  # elements at a time
-WIDE = 512  # elements that NumPy should go through at once: so many narrow rows side by side
 
 
 @called_whole
@@ -95,113 +93,8 @@ def _norm_slopes(d: Array, x: Array, moments: Array, w: Array, dx: Array) -> tup
     return dw, db
 
 
-def channel_moments(x: Array) -> Array:
-    """Mean and variance of each channel (dimension 1), (2, channels)."""
-    rows = _pixels(x)
-    side, wide = _side_by_side(rows)
-    count = len(rows)
-    mean = columns(rows) / count
-    total, means = np.zeros(rows.shape[1], np.float64), np.tile(mean, side)
-    for block in _blocks(len(wide), wide.shape[1]):
-        (part,) = scratch((wide[block].shape, x.dtype))
-        np.subtract(wide[block], means, out=part)
-        part *= part
-        total += columns(part).reshape(side, -1).sum(0, dtype=np.float64)
-    return np.stack((mean, total / count)).astype(x.dtype, copy=False)
-
-
-@called_whole
-def batch_norm(
-    x: Array,
-    w: Array | None = None,
-    b: Array | None = None,
-    moments: Array | None = None,
-    *,
-    eps: float,
-    out: Array | None = None,
-) -> Array:
-    """(x - mean) / sqrt(variance + eps) w + b of each channel.
-
-    `moments` are what `channel_moments` gives for x, where the caller has them already.
-    """
-    moments = channel_moments(x) if moments is None else moments
-    y, memory = _image_memory(x, out)
-    side, wide = _side_by_side(_pixels(x))
-    into, (mean, scale) = memory.reshape(wide.shape), _factors(moments, w, eps)
-    mean, scale = np.tile(mean, side), np.tile(scale, side)
-    shift = None if b is None else np.tile(b, side)
-    for block in _blocks(len(wide), wide.shape[1]):
-        part = np.subtract(wide[block], mean, out=into[block])
-        part *= scale
-        if shift is not None:
-            part += shift
-    return y
-
-
-@called_whole
-def batch_norm_back(
-    d: Array, x: Array, w: Array | None = None, moments: Array | None = None, *, eps: float,
-    out: Array | None = None,
-) -> Array:  # fmt: skip
-    """The gradients of x, its pixels in rows, of w and of b, one behind the other."""
-    moments = channel_moments(x) if moments is None else moments
-    whole = np.empty(x.size + 2 * x.shape[1], x.dtype) if out is None else out
-    rows, d_rows = _pixels(x), _pixels(d)
-    side, wide = _side_by_side(rows)
-    d_wide, dx = d_rows.reshape(wide.shape), whole[: x.size].reshape(wide.shape)
-    mean, scale = _factors(moments, w, eps)
-    r = _factors(moments, None, eps)[1]
-    means, scales = np.tile(mean, side), np.tile(scale, side)
-    dot = np.zeros(wide.shape[1], np.float64)
-    for block in _blocks(len(wide), wide.shape[1]):
-        (part,) = scratch((wide[block].shape, x.dtype))
-        np.subtract(wide[block], means, out=part)
-        part *= d_wide[block]
-        dot += columns(part)
-    dw = dot.reshape(side, -1).sum(0) * r
-    db = columns(d_rows)
-    along = np.tile((dw * r / len(rows)).astype(x.dtype), side)
-    level = np.tile((db / len(rows)).astype(x.dtype), side)
-    for block in _blocks(len(wide), wide.shape[1]):
-        part = np.subtract(wide[block], means, out=dx[block])
-        part *= along
-        np.subtract(d_wide[block], part, out=part)
-        part -= level
-        part *= scales
-    whole[x.size : x.size + len(dw)] = dw
-    whole[x.size + len(dw) :] = db
-    return whole
-
-
-def _factors(moments: Array, w: Array | None, eps: float) -> tuple[Array, Array]:
-    """The mean, and what its distance is multiplied by."""
-    r = 1 / np.sqrt(moments[1] + moments.dtype.type(eps))
-    return moments[0], r if w is None else r * w
-
-
 def _rows(x: Array, size: int) -> Array:
     return np.ascontiguousarray(x).reshape(-1, size)
-
-
-def _pixels(x: Array) -> Array:
-    """Images (n, channels, ...) as a matrix (pixels, channels)."""
-    return np.ascontiguousarray(np.moveaxis(x, 1, -1)).reshape(-1, x.shape[1])
-
-
-def _image_memory(x: Array, out: Array | None) -> tuple[Array, Array]:
-    """Memory for images, and the same with channels last."""
-    if out is not None:
-        return out, np.moveaxis(out, 1, -1)
-    memory = np.empty((len(x), *x.shape[2:], x.shape[1]), x.dtype)
-    return np.moveaxis(memory, -1, 1), memory
-
-
-def _side_by_side(rows: Array) -> tuple[int, Array]:
-    """How many rows stand side by side, and these longer rows."""
-    side = 1
-    while rows.shape[1] * side < WIDE and len(rows) % (2 * side) == 0:
-        side *= 2
-    return side, rows.reshape(len(rows) // side, -1)
 
 
 def _blocks(count: int, size: int) -> Iterator[slice]:

@@ -10,6 +10,7 @@ from tinygrad_mnist.kernels.sums import FEW, columns, total
 
 Array = Any  # an ndarray; NumPy's own types say too little to help here
 Key = tuple[Any, ...]
+ALL = np.s_[:]
 
 
 def reshape(x: Array, *, shape: tuple[int, ...]) -> Array:
@@ -72,6 +73,12 @@ def undiagonal(x: Array, *, offset: int, axes: tuple[int, int], shape: tuple[int
     view.setflags(write=True)
     view[...] = x
     return out
+
+
+def stack(*xs: Array, axis: int) -> Array:
+    """The arrays of one shape along a new dimension."""
+    key = (ALL,) * axis + (None,)
+    return np.concatenate([x[key] for x in xs], axis=axis)
 
 
 def cat(*xs: Array, axis: int, starts: tuple[int, ...]) -> Array:

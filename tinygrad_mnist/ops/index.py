@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd.modes import is_taped
+from tinygrad_mnist.autograd.modes import TAPED, is_taped
 from tinygrad_mnist.autograd.tensor import Tensor, refuse_read, wrap
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import dim_of, public, tensor_of
+from tinygrad_mnist.ops.plain import PLAIN, at_key, is_plain
 from tinygrad_mnist.ops.reduce import ValuesIndices
 from tinygrad_mnist.ops.shape import clone, movedim, reshape
 
@@ -21,7 +22,6 @@ __all__ = [
 METHODS = __all__
 
 ALL = np.s_[:]
-PLAIN = (int, slice, type(None), type(Ellipsis))
 _ROWS = frozenset(("slice", "take", "gather", "put", "scatter_add", "assign_at", "flat_index"))
 
 
@@ -33,9 +33,14 @@ def getitem(x: Tensor, key: Any) -> Tensor:
     try:
         if type(key) is Tensor and key._data.ndim and key._data.dtype.kind in "iu" and x._data.ndim:
             return table.take(x, key)  # rows by number: what a mini-batch is made with
-        plain = key if type(key) is tuple else (key,)
-        if all(type(part) in PLAIN for part in plain):
+        plain = with_ints(key)
+        for part in plain:
+            if type(part) not in PLAIN:
+                break
+        else:
             return table.slice(x, key=plain)
+        if is_plain(x, ()) and (picked := at_key(x, plain)) is not None:
+            return wrap(picked)
         basic, arrays, front = parse(x, plain)
         if basic:
             x = table.slice(x, key=basic)
@@ -45,6 +50,19 @@ def getitem(x: Tensor, key: Any) -> Tensor:
         return back(table.take(rows, index), index, front)
     except IndexError as error:
         raise called_as("Tensor.__getitem__", error) from None
+
+
+def with_ints(key: Any) -> tuple[Any, ...]:
+    """Return a key as a tuple, with ints for the Tensors of one whole number in it."""
+    parts = key if type(key) is tuple else (key,)
+    if Tensor not in map(type, parts) or (TAPED and is_taped()):
+        return parts
+    return tuple(
+        part._data.item()
+        if type(part) is Tensor and not part._data.ndim and part._data.dtype.kind in "iu"
+        else part
+        for part in parts
+    )
 
 
 def called_as(name: str, error: IndexError) -> IndexError:
@@ -215,8 +233,11 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     if not input.ndim:
         return reshape(table.take(reshape(input, (1,)), index), ())
     axis = dim_of(input.ndim, dim)
+    index = index if index.ndim else reshape(index, (1,))
     try:
-        rows = table.take(movedim(input, axis, 0), reshape(index, (-1,)))
+        if not axis:
+            return table.take(input, index)
+        rows = table.take(movedim(input, axis, 0), index)
     except IndexError as error:
         raise called_as("index_select", error) from None
     return movedim(rows, 0, axis)

@@ -32,13 +32,22 @@ from tinygrad_mnist.ops import (
     table,
 )
 from tinygrad_mnist.ops.arguments import tensor_of
+from tinygrad_mnist.ops.plain import (
+    PLAIN,
+    computed_into,
+    filled,
+    is_own_view,
+    is_plain,
+    overwritten,
+    put_at_key,
+)
 
 ASSIGN = table.assign_view.op  # type: ignore[attr-defined]
 CAST = table.cast.op  # type: ignore[attr-defined]
 # Each of these is also a method with an underscore: x.add_(y) is write(x, add(x, y)).
 FAMILIES = {
     elementwise: [
-        *(name for name in elementwise.METHODS if name not in ("frexp", "isreal")), "fill",
+        *(name for name in elementwise.METHODS if name not in ("frexp", "isreal")),
     ],
     compare: [
         "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift",
@@ -145,13 +154,29 @@ def fitted(tensor: Tensor, value: Any) -> Any:
     return value
 
 
+# The functions whose in-place forms NumPy computes in one pass
+UFUNCS: dict[Any, np.ufunc] = {
+    elementwise.add: np.add,
+    elementwise.sub: np.subtract,
+    elementwise.mul: np.multiply,
+    elementwise.div: np.true_divide,
+}
+
+
 def method(function: Callable[..., Any]) -> Callable[..., Tensor]:
     """Make the in-place form of a function whose first argument is a Tensor."""
+    ufunc = UFUNCS.get(function)
 
     def in_place(self: Tensor, *args: Any, **kw: Any) -> Tensor:
+        plain = is_plain(self, args if not kw else (*args, *kw.values()))
+        direct = plain and ufunc is not None and (not kw or kw.keys() == {"alpha"})
+        if direct and computed_into(ufunc, self, args, kw.get("alpha", 1)):
+            return self
         start = writes.tick()
-        operand = copy_of(self, *args, *kw.values())
+        operand = self if plain else copy_of(self, *args, *kw.values())
         value = function(operand, *(operand if arg is self else arg for arg in args), **kw)
+        if plain and overwritten(self, value):
+            return self
         if value.shape != self.shape:
             raise RuntimeError(
                 f"output with shape {list(self.shape)} doesn't match the broadcast shape "
@@ -212,9 +237,12 @@ supplied.write_out = write_out
 
 def setitem(self: Tensor, key: Any, value: Any) -> None:
     """x[key] = value, with the keys of `getitem`."""
-    plain = key if type(key) is tuple else (key,)
-    if all(type(part) in index.PLAIN for part in plain):
-        write(self, cast_like(self, value), plain)
+    plain = index.with_ints(key)
+    if all(type(part) in PLAIN for part in plain):
+        if not is_own_view(self, plain, value):
+            write(self, cast_like(self, value), plain)
+        return
+    if is_plain(self, (value,)) and put_at_key(self, plain, value):
         return
     if index.is_mask(key) and key.shape == self.shape and not getattr(value, "ndim", 0):
         write(self, table.where(key, cast_like(self, value), copy_of(self)))
@@ -251,12 +279,22 @@ def cast_like(tensor: Tensor, value: Any) -> Any:
 
 def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     """Write the elements of `src`, broadcast and cast."""
+    if isinstance(src, Tensor) and is_plain(self, (src,)) and overwritten(self, src):
+        return self
     return write(self, table.cast(fitted(self, src), dtype=self.dtype))
+
+
+def fill_(input: Tensor, value: Any) -> Tensor:
+    """In place: `value`, a number or a Tensor of one, in the shape and dtype of input."""
+    return input if filled(input, value) else filled_by_where(input, value)
+
+
+filled_by_where = method(elementwise.fill)
 
 
 def zero_(self: Tensor) -> Tensor:
     """Write zeros everywhere."""
-    return self.fill_(0)
+    return fill_(self, 0)
 
 
 def uniform_(self: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Any = None) -> Tensor:
@@ -395,8 +433,8 @@ METHODS |= RELAID
 METHODS |= {
     f.__name__: f
     for f in (
-        copy_, zero_, uniform_, normal_, random_, exponential_, cauchy_, geometric_, log_normal_,
-        fill_diagonal_, apply_, map_,
+        copy_, fill_, zero_, uniform_, normal_, random_, exponential_, cauchy_, geometric_,
+        log_normal_, fill_diagonal_, apply_, map_,
     )
 }  # fmt: skip
 METHODS |= {"__setitem__": setitem}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import Any
@@ -20,7 +21,6 @@ from tinygrad_mnist.ops.shape import (
     ravel,
     reshape,
     transpose,
-    unsqueeze,
 )
 
 __all__ = [
@@ -56,16 +56,14 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The Tensors one after the other along `dim`."""
     if not len(tensors):
         raise ShapeError("cat(): expected a non-empty list of Tensors")
-    xs = [x for x in map(tensor_of, tensors) if x.shape != (0,)] or [tensor_of(tensors[0])]
-    if any(not x.ndim for x in xs):
-        raise RuntimeError("zero-dimensional tensor cannot be concatenated; use stack()")
-    dtype = xs[0].dtype
-    for x in map(tensor_of, tensors):
-        dtype = promote_types(dtype, x.dtype)
-    xs = [x if x.dtype == dtype else table.cast(x, dtype=dtype) for x in xs]
+    everything = of_one_dtype([x if isinstance(x, Tensor) else tensor_of(x) for x in tensors])
+    xs = [x for x in everything if x._data.shape != (0,)] or everything[:1]
+    for x in xs:
+        if not x._data.ndim:
+            raise RuntimeError("zero-dimensional tensor cannot be concatenated; use stack()")
     axis = dim_of(xs[0].ndim, dim)
-    starts = tuple(accumulate([0, *(x.shape[axis] for x in xs if x.ndim > axis)]))[:-1]
-    return table.cat(*xs, axis=axis, starts=starts)
+    ends = accumulate([x._data.shape[axis] for x in xs if x._data.ndim > axis])
+    return table.cat(*xs, axis=axis, starts=(0, *ends)[:-1])
 
 
 concat = concatenate = cat
@@ -74,11 +72,22 @@ concat = concatenate = cat
 @public
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors of one shape along a new dimension."""
-    xs = [tensor_of(x) for x in tensors]
-    shapes = {x.shape for x in xs}
-    if len(shapes) > 1:
-        raise ShapeError(f"stack expects each tensor to be equal size, but got {sorted(shapes)}")
-    return cat([unsqueeze(x, dim) for x in xs], dim_of(xs[0].ndim + 1, dim) if xs else 0)
+    xs = [x if isinstance(x, Tensor) else tensor_of(x) for x in tensors]
+    if not xs:
+        raise ShapeError("stack(): expected a non-empty list of Tensors")
+    if len({x._data.shape for x in xs}) > 1:
+        shapes = sorted({x.shape for x in xs})
+        raise ShapeError(f"stack expects each tensor to be equal size, but got {shapes}")
+    return table.stack(*of_one_dtype(xs), axis=dim_of(xs[0].ndim + 1, dim))
+
+
+def of_one_dtype(xs: list[Tensor]) -> list[Tensor]:
+    """The Tensors, cast to the dtype that holds them all."""
+    kinds = {x._data.dtype for x in xs}
+    if len(kinds) == 1:
+        return xs
+    dtype = functools.reduce(promote_types, [x.dtype for x in xs])
+    return [x if x.dtype == dtype else table.cast(x, dtype=dtype) for x in xs]
 
 
 def atleast_1d(*tensors: Any) -> Any:

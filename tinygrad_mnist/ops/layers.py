@@ -17,6 +17,7 @@ from tinygrad_mnist.autograd.engine import grad
 from tinygrad_mnist.autograd.record import name_rows, op
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.kernels import attention as pairs
+from tinygrad_mnist.kernels import batch_norm as batches
 from tinygrad_mnist.kernels import recurrent, scaled_norm
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.table import (
@@ -110,9 +111,11 @@ layer_norm: OpCall = op(
     b=lambda g, slopes: slopes[2],
 )
 layer_norm_back = op(scaled_norm.layer_norm_back)
-channel_moments = op(scaled_norm.channel_moments)
+
+# Batch norm (kernels/batch_norm.py)
+channel_moments = op(batches.channel_moments)
 batch_norm: OpCall = op(
-    scaled_norm.batch_norm,
+    batches.batch_norm,
     common={
         "slopes": lambda g, x, w, b, moments, eps: batch_norm_slopes(g, (x, w, b), moments, eps)
     },
@@ -121,7 +124,7 @@ batch_norm: OpCall = op(
     b=lambda g, slopes: slopes[2],
     moments=None,
 )
-batch_norm_back = op(scaled_norm.batch_norm_back)
+batch_norm_back = op(batches.batch_norm_back)
 
 # Attention (kernels/attention.py)
 attention: OpCall = op(

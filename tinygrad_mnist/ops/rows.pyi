@@ -20,17 +20,17 @@ def asinh(input: Tensor) -> Tensor: ...  # ops/table.py:143
 def atan(input: Tensor) -> Tensor: ...  # ops/table.py:131
 def atan2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:74
 def atanh(input: Tensor) -> Tensor: ...  # ops/table.py:145
-def bitwise_and(input: Any, other: Any) -> Tensor: ...  # ops/table.py:390
-def bitwise_left_shift(input: Any, other: Any) -> Tensor: ...  # ops/table.py:398
-def bitwise_not(input: Tensor) -> Tensor: ...  # ops/table.py:393
-def bitwise_or(input: Any, other: Any) -> Tensor: ...  # ops/table.py:391
-def bitwise_right_shift(input: Any, other: Any) -> Tensor: ...  # ops/table.py:399
-def bitwise_xor(input: Any, other: Any) -> Tensor: ...  # ops/table.py:392
+def bitwise_and(input: Any, other: Any) -> Tensor: ...  # ops/table.py:391
+def bitwise_left_shift(input: Any, other: Any) -> Tensor: ...  # ops/table.py:399
+def bitwise_not(input: Tensor) -> Tensor: ...  # ops/table.py:394
+def bitwise_or(input: Any, other: Any) -> Tensor: ...  # ops/table.py:392
+def bitwise_right_shift(input: Any, other: Any) -> Tensor: ...  # ops/table.py:400
+def bitwise_xor(input: Any, other: Any) -> Tensor: ...  # ops/table.py:393
 def ceil(input: Tensor) -> Tensor: ...  # ops/table.py:173
 def copysign(input: Any, other: Any) -> Tensor: ...  # ops/table.py:89
 def cos(input: Tensor) -> Tensor: ...  # ops/table.py:125
 def cosh(input: Tensor) -> Tensor: ...  # ops/table.py:141
-def eq(input: Any, other: Any) -> Tensor: ...  # ops/table.py:380
+def eq(input: Any, other: Any) -> Tensor: ...  # ops/table.py:381
 def erf(input: Tensor) -> Tensor: ...  # ops/table.py:166
 def erfc(input: Tensor) -> Tensor: ...  # ops/table.py:167
 def exp(input: Tensor) -> Tensor: ...  # ops/table.py:113
@@ -42,45 +42,45 @@ def floor_divide(input: Any, other: Any) -> Tensor: ...  # ops/table.py:65
 def fmax(input: Any, other: Any) -> Tensor: ...  # ops/table.py:90
 def fmin(input: Any, other: Any) -> Tensor: ...  # ops/table.py:96
 def fmod(input: Any, other: Any) -> Tensor: ...  # ops/table.py:64
-def gcd(input: Any, other: Any) -> Tensor: ...  # ops/table.py:400
-def ge(input: Any, other: Any) -> Tensor: ...  # ops/table.py:385
-def greater(input: Any, other: Any) -> Tensor: ...  # ops/table.py:383
-def greater_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:385
-def gt(input: Any, other: Any) -> Tensor: ...  # ops/table.py:383
+def gcd(input: Any, other: Any) -> Tensor: ...  # ops/table.py:401
+def ge(input: Any, other: Any) -> Tensor: ...  # ops/table.py:386
+def greater(input: Any, other: Any) -> Tensor: ...  # ops/table.py:384
+def greater_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:386
+def gt(input: Any, other: Any) -> Tensor: ...  # ops/table.py:384
 def heaviside(input: Any, other: Any) -> Tensor: ...  # ops/table.py:183
 def hypot(input: Any, other: Any) -> Tensor: ...  # ops/table.py:80
-def isfinite(input: Tensor) -> Tensor: ...  # ops/table.py:396
-def isinf(input: Tensor) -> Tensor: ...  # ops/table.py:395
-def isnan(input: Tensor) -> Tensor: ...  # ops/table.py:394
-def lcm(input: Any, other: Any) -> Tensor: ...  # ops/table.py:401
-def le(input: Any, other: Any) -> Tensor: ...  # ops/table.py:384
-def less(input: Any, other: Any) -> Tensor: ...  # ops/table.py:382
-def less_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:384
+def isfinite(input: Tensor) -> Tensor: ...  # ops/table.py:397
+def isinf(input: Tensor) -> Tensor: ...  # ops/table.py:396
+def isnan(input: Tensor) -> Tensor: ...  # ops/table.py:395
+def lcm(input: Any, other: Any) -> Tensor: ...  # ops/table.py:402
+def le(input: Any, other: Any) -> Tensor: ...  # ops/table.py:385
+def less(input: Any, other: Any) -> Tensor: ...  # ops/table.py:383
+def less_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:385
 def log(input: Tensor) -> Tensor: ...  # ops/table.py:116
 def log10(input: Tensor) -> Tensor: ...  # ops/table.py:118
 def log1p(input: Tensor) -> Tensor: ...  # ops/table.py:119
 def log2(input: Tensor) -> Tensor: ...  # ops/table.py:117
 def logaddexp(input: Any, other: Any) -> Tensor: ...  # ops/table.py:108
 def logaddexp2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:102
-def logical_and(input: Any, other: Any) -> Tensor: ...  # ops/table.py:386
-def logical_not(input: Tensor) -> Tensor: ...  # ops/table.py:389
-def logical_or(input: Any, other: Any) -> Tensor: ...  # ops/table.py:387
-def logical_xor(input: Any, other: Any) -> Tensor: ...  # ops/table.py:388
-def lt(input: Any, other: Any) -> Tensor: ...  # ops/table.py:382
+def logical_and(input: Any, other: Any) -> Tensor: ...  # ops/table.py:387
+def logical_not(input: Tensor) -> Tensor: ...  # ops/table.py:390
+def logical_or(input: Any, other: Any) -> Tensor: ...  # ops/table.py:388
+def logical_xor(input: Any, other: Any) -> Tensor: ...  # ops/table.py:389
+def lt(input: Any, other: Any) -> Tensor: ...  # ops/table.py:383
 def maximum(input: Any, other: Any) -> Tensor: ...  # ops/table.py:68
 def minimum(input: Any, other: Any) -> Tensor: ...  # ops/table.py:71
 def mul(input: Any, other: Any) -> Tensor: ...  # ops/table.py:52
 def multiply(input: Any, other: Any) -> Tensor: ...  # ops/table.py:52
-def ne(input: Any, other: Any) -> Tensor: ...  # ops/table.py:381
+def ne(input: Any, other: Any) -> Tensor: ...  # ops/table.py:382
 def neg(input: Tensor) -> Tensor: ...  # ops/table.py:54
 def negative(input: Tensor) -> Tensor: ...  # ops/table.py:54
-def nextafter(input: Any, other: Any) -> Tensor: ...  # ops/table.py:402
-def not_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:381
+def nextafter(input: Any, other: Any) -> Tensor: ...  # ops/table.py:403
+def not_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:382
 def reciprocal(input: Tensor) -> Tensor: ...  # ops/table.py:60
 def relu(input: Tensor) -> Tensor: ...  # ops/table.py:148
 def remainder(input: Any, other: Any) -> Tensor: ...  # ops/table.py:61
 def sigmoid(input: Tensor) -> Tensor: ...  # ops/table.py:150
-def signbit(input: Tensor) -> Tensor: ...  # ops/table.py:397
+def signbit(input: Tensor) -> Tensor: ...  # ops/table.py:398
 def sin(input: Tensor) -> Tensor: ...  # ops/table.py:124
 def sinc(input: Tensor) -> Tensor: ...  # ops/table.py:132
 def sinh(input: Tensor) -> Tensor: ...  # ops/table.py:140

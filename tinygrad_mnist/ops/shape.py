@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -112,8 +113,8 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
     if not input.ndim:
         return reshape(input, (1,))
-    middle = int(np.prod(input.shape[start : end + 1], dtype=np.int64))
-    return reshape(input, (*input.shape[:start], middle, *input.shape[end + 1 :]))
+    shape = input._data.shape
+    return _reshaped(input, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
 
 
 @public
@@ -194,16 +195,21 @@ moveaxis = movedim
 @public
 def broadcast_to(input: Tensor, size: Any) -> Tensor:
     """input repeated along dimensions of length one and new leading ones; a view."""
-    size = size_of((size,))
-    extra = len(size) - input.ndim
-    full = (n if n != -1 else input.shape[i - extra] for i, n in enumerate(size))
-    return table.broadcast_to(input, shape=tuple(full))
+    return _broadcast(input, size_of((size,)))
+
+
+def _broadcast(input: Tensor, size: tuple[int, ...]) -> Tensor:
+    extra = len(size) - input._data.ndim
+    if -1 in size:
+        shape = input._data.shape
+        size = tuple(n if n != -1 else shape[i - extra] for i, n in enumerate(size))
+    return table.broadcast_to(input, shape=size)
 
 
 @public
 def expand(input: Tensor, *size: Any) -> Tensor:
     """`broadcast_to`; -1 keeps a length."""
-    return broadcast_to(input, size_of(size))
+    return _broadcast(input, size_of(size))
 
 
 @public

@@ -240,6 +240,7 @@ undiagonal: OpCall = op(
     shape.undiagonal, x=lambda g, offset, axes: diagonal(g, offset=offset, axes=axes)
 )
 cat = op(shape.cat, xs=lambda g, i, shape, axis, starts: narrow(g, axis, starts[i], shape[axis]))
+stack = op(shape.stack, xs=lambda g, i, axis: slice(g, key=(np.s_[:],) * axis + (i,)))
 
 # Windows (kernels/windows.py): an adjoint pair
 windows: OpCall = op(
