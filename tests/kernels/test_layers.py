@@ -9,6 +9,7 @@ from tinygrad_mnist.kernels import (
     attention,
     batch_norm,
     blocks,
+    buffers,
     conv,
     index,
     parallel,
@@ -28,6 +29,16 @@ def assert_same(these, those):
     these, those = (a if isinstance(a, tuple) else (a,) for a in (these, those))
     for one, other in zip(these, those, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
+
+
+@pytest.fixture
+def two_threads():
+    before = tg.get_num_threads()
+    if not blas().is_known:
+        pytest.skip("NumPy's BLAS cannot be told how many threads to use")
+    tg.set_num_threads(2)
+    yield
+    tg.set_num_threads(before)
 
 
 @pytest.mark.parametrize("masked", ["causal", "bools", "numbers"])
@@ -98,18 +109,68 @@ def test_put_adds_up_rows_as_one_by_one(count, rows):
     expected = np.zeros((rows, 3, 4))
     np.add.at(expected, rows_at, x)
     assert_same(index.put(x, rows_at, shape=(rows, 3, 4)), expected)
-    with pytest.raises(IndexError):
-        index.put(x, rows_at + rows, shape=(rows, 3, 4))
+    for beyond in (rows, 1 << 16):
+        with pytest.raises(IndexError):
+            index.put(x, rows_at + beyond, shape=(rows, 3, 4))
 
 
-@pytest.fixture
-def two_threads():
-    before = tg.get_num_threads()
-    if not blas().is_known:
-        pytest.skip("NumPy's BLAS cannot be told how many threads to use")
-    tg.set_num_threads(2)
-    yield
-    tg.set_num_threads(before)
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("scale", [1.0, 200.0])
+def test_large_scores_give_the_same_attention_in_float32(causal, scale):
+    q, k, v, d = (floats(2, 3, 40, 8) for _ in range(4))
+    kw = {"scale": scale, "causal": causal}
+
+    def both(dtype):
+        args = [a.astype(dtype) for a in (q, k, v)]
+        y, lse = attention.attention(*args, **kw)
+        return y, lse, attention.attention_back(d.astype(dtype), *args, y, lse, **kw)
+
+    for one, other in zip(both(np.float32), both(np.float64), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3 * np.abs(other).max())
+
+
+def test_attention_on_threads_is_that_of_one(two_threads, monkeypatch):
+    q, k, v, d = (floats(6, 2, 9, 4).astype(np.float32) for _ in range(4))
+    monkeypatch.setattr(attention, "BLOCK", 9 * 9 * 2)
+
+    def both():
+        y, lse = attention.attention(q, k, v, scale=0.5, causal=True)
+        return y, lse, attention.attention_back(d, q, k, v, y, lse, scale=0.5, causal=True)
+
+    alone = both()
+    monkeypatch.setattr(parallel, "ENOUGH", 1)
+    assert len(parallel.ranges(6, 6, q)) == 2
+    for one, other in zip(both(), alone, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_attention_without_queries_keys_or_heads():
+    for lead, queries, keys in (((2,), 0, 3), ((2,), 3, 0), ((0,), 3, 3)):
+        q, k, v = floats(*lead, queries, 4), floats(*lead, keys, 4), floats(*lead, keys, 5)
+        y, lse = attention.attention(q, k, v, scale=0.5)
+        assert y.shape == (*lead, queries, 5)
+        assert not y.any()
+        back = attention.attention_back(floats(*y.shape), q, k, v, y, lse, scale=0.5)
+        assert not back.any()
+
+
+def test_the_first_error_of_tasks_is_raised_when_all_are_over(two_threads):
+    over = []
+
+    def fails(number):
+        over.append(number)
+        raise ValueError(number)
+
+    with pytest.raises(ValueError, match="1"):
+        parallel.together([lambda: over.append(0), *(lambda n=n: fails(n) for n in (1, 2))])
+    assert sorted(over) == [0, 1, 2]
+
+
+def test_a_row_buffer_is_put_back():
+    before = np.getbufsize()
+    with buffers.RowBuffer(512):
+        assert np.getbufsize() == 512
+    assert np.getbufsize() == before
 
 
 @pytest.mark.parametrize("size", [1, 3])

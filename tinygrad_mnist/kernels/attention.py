@@ -21,7 +21,7 @@ from tinygrad_mnist.kernels.parallel import ranges, together
 from tinygrad_mnist.kernels.scratch import called_whole, scratch
 from tinygrad_mnist.kernels.sums import shared_ones
 
-Array = np.ndarray[Any, Any]
+Array = Any  # an ndarray; NumPy's own types say too little to help here
 Part = tuple[slice, ...]
 BLOCK = 1 << 17  # scores at a time
 SMALL = 60.0  # scores between -SMALL and SMALL have exponentials that float32 adds up as they are
@@ -45,14 +45,15 @@ def attention(
     """
     lead, q, k, v, mask = _broadcast(q, k, v, mask)
     if out is None:
-        y = _memory((*lead, q.shape[-2], v.shape[-1]), q.dtype)
-        out = y, np.empty((*lead, q.shape[-2], 1), q.dtype)
+        shape = *lead, q.shape[-2], v.shape[-1]
+        out = _memory(shape, q.dtype), np.empty((*shape[:-1], 1), q.dtype)
+    y, lse = out
 
     def go_through(parts: list[Part]) -> None:
         for some in parts:
-            _mix(q[some], k[some], v[some], _some(mask, some), out[0][some], out[1][some], **kw)
+            arrays = q[some], k[some], v[some], _some(mask, some), y[some], lse[some]
+            _mix(*arrays, scale=scale, causal=causal)
 
-    kw = {"scale": scale, "causal": causal}
     together([partial(go_through, parts) for parts in _shares(lead, q, k)])
     return out
 
@@ -62,7 +63,7 @@ def _mix(
     scale: float, causal: bool,
 ) -> None:  # fmt: skip
     """Do `attention` for some of the leading indices."""
-    lead, (queries, size), count = q.shape[:-2], q.shape[-2:], k.shape[-2]
+    lead, queries, size, count = q.shape[:-2], q.shape[-2], q.shape[-1], k.shape[-2]
     step = _step(queries, count)
     columns, memory = scratch(
         ((*lead, size, count), q.dtype), ((math.prod(lead) * step * count,), q.dtype)
@@ -81,8 +82,8 @@ def _mix(
         else:
             top = _shifted(scores, mask, rows, keys, causal=causal)
             np.exp(scores, out=scores)
-        total = scores.reshape(-1, keys.stop).dot(shared_ones(keys.stop, q.dtype))
-        total = total.reshape(*shape[:-1], 1)
+        total = scores.reshape(math.prod(shape[:-1]), keys.stop)
+        total = total.dot(shared_ones(keys.stop, q.dtype)).reshape(*shape[:-1], 1)
         total[total == 0] = 1
         part = np.matmul(scores, v[..., keys, :], out=y[..., rows, :])
         part /= total
@@ -106,10 +107,9 @@ def attention_back(
 
     def go_through(parts: list[Part]) -> None:
         for some in parts:
-            given = (a[some] for a in (d, q, k, v, y, lse))
-            _unmix(*given, _some(mask, some), dq[some], dk[some], dv[some], **kw)
+            saved = d[some], q[some], k[some], v[some], y[some], lse[some], _some(mask, some)
+            _unmix(*saved, dq[some], dk[some], dv[some], scale=scale, causal=causal)
 
-    kw = {"scale": scale, "causal": causal}
     together([partial(go_through, parts) for parts in _shares(lead, q, k)])
     whole[: ends[0]] *= np.asarray(scale, q.dtype)
     return whole
@@ -120,7 +120,8 @@ def _unmix(
     dq: Array, dk: Array, dv: Array, *, scale: float, causal: bool,
 ) -> None:  # fmt: skip
     """Do `attention_back` for some of the leading indices, but for the scale of dq."""
-    lead, (queries, size), count, out = q.shape[:-2], q.shape[-2:], *v.shape[-2:]
+    lead, queries, size = q.shape[:-2], q.shape[-2], q.shape[-1]
+    count, out = v.shape[-2:]
     step = _step(queries, count)
     pairs = math.prod(lead) * step * count
     of_q, of_k, of_d, of_v, memory, more = scratch(

@@ -12,6 +12,7 @@ from tinygrad_mnist.kernels.scratch import called_whole
 
 Array = Any  # an ndarray; NumPy's own types say too little to help here
 Key = tuple[Any, ...]
+BYTES_16 = 1 << 15  # the first number that 16 bits do not hold
 FEW, WIDE, ROUNDS = 64, 8, 64  # below and above which other ways to add rows take less time
 
 
@@ -31,6 +32,8 @@ def put(x: Array, index: Array, *, shape: tuple[int, ...], out: Array | None = N
         return y
     rows = x.reshape(index.size, -1)
     flat = np.where(index < 0, index + shape[0], index).reshape(-1)
+    if flat.min() >= -BYTES_16 and flat.max() < BYTES_16:
+        flat = flat.astype(np.int16)  # which NumPy sorts by its bytes, in a tenth of the time
     order = flat.argsort(kind="stable")
     ordered = flat[order]
     starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))

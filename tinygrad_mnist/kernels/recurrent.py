@@ -41,8 +41,8 @@ def lstm(
     """c' = f c + i g and h' = o tanh(c'), the gates i, f, g, o from w x + b + u h + v.
 
     Returns h at all steps with the final c behind, (steps + 1, n, size); and the gates o, i, f, g
-    at all steps with c before each step, (5, steps + 1, n, size), the final c last. Over one step,
-    h may have another size than c.
+    at all steps with c before each step, (5, steps + 1, n, size), zeros and the final c last. Over
+    one step, h may have another size than c.
     """
     _check(x, h, w, u, c, b, v)
     count, (n, size) = len(x), c.shape
@@ -61,7 +61,7 @@ def lstm(
         np.add(parts[0], parts[1], out=after)
         np.tanh(after, out=parts[0])
         h = np.multiply(all_gates[0], parts[0], out=y[t])
-    y[count] = gates[4, count]
+    y[count], gates[:4, count] = gates[4, count], 0
     return y, gates
 
 
@@ -81,28 +81,32 @@ def lstm_back(
     dh[...], dc[...] = 0, d[count]
     for block in _blocks(count, n * size, reverse):
         steps = block.stop - block.start
-        curve, part, of_h = scratch(
-            ((steps, n, size), d.dtype), ((n, size), d.dtype), ((n, size), d.dtype)
+        curve, part, of_h, bends = scratch(
+            *(((steps, n, size), d.dtype), ((n, size), d.dtype), ((n, size), d.dtype)),
+            ((3, steps, n, size), d.dtype),
         )
         o, i, f, g, before = gates[:, block]
         di, df, dg, do = _gates(slopes[block], 4)
         after = np.arange(block.start, block.stop) + (-1 if reverse else 1)
         gates[4].take(after, 0, curve, "wrap")
         np.tanh(curve, out=curve)
-        _sigmoid_slope(i, g, di)
-        _sigmoid_slope(f, before, df)
-        _sigmoid_slope(o, curve, do)
-        _tanh_slope(g, i, dg)
+        np.subtract(1, gates[:3, block], out=bends)
+        bends *= gates[:3, block]
+        for bend, factor, slope in zip(bends, (curve, g, before), (do, di, df), strict=True):
+            np.multiply(bend, factor, out=slope)
+        np.multiply(g, g, out=bends[0])
+        np.subtract(1, bends[0], out=bends[0])
+        np.multiply(bends[0], i, out=dg)
         _tanh_slope(curve, o, curve)
         for t in _order(steps, not reverse):
-            here = slopes[block.start + t]
+            slope = slopes[block.start + t]
             np.add(d[block.start + t], dh if dh.shape == of_h.shape else 0, out=of_h)
             do[t] *= of_h
             np.multiply(curve[t], of_h, out=part)
             dc += part
-            here.reshape(n, 4, size)[:, :3] *= dc[:, None]
+            slope.reshape(n, 4, size)[:, :3] *= dc[:, None]
             dc *= f[t]
-            _product(here, u, out=dh)
+            _product(slope, u, out=dh)
     return whole
 
 
