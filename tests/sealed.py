@@ -36,6 +36,24 @@ Hook = tuple[Callable[[], Hooks | None], int]  # where it is registered, and its
 HOOKS: list[Hook] = []  # those that were registered since the test began
 
 
+class Environment:
+    """The variables, as the process has them; decoded where two differ, for most tests set none."""
+
+    def __init__(self, raw: dict[Any, Any]) -> None:
+        self.raw = raw
+
+    def __eq__(self, other: object) -> bool:
+        assert isinstance(other, Environment)
+        return self.raw == other.raw or self.decoded() == other.decoded()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def decoded(self) -> dict[str, str]:
+        """Return the variables by name, without those that pytest and libraries set."""
+        pairs = [(os.fsdecode(k), os.fsdecode(v)) for k, v in self.raw.items()]
+        return {k: v for k, v in pairs if not k.startswith(OTHERS)}
+
+
 def environment() -> dict[str, Any]:
     """The state of the process, by its name in messages; `put_back` restores it."""
     return {
@@ -43,7 +61,7 @@ def environment() -> dict[str, Any]:
         "the printing of Tensors": tg.get_printoptions(),
         "the printing of arrays": np.get_printoptions(),
         "the working directory": os.getcwd(),
-        "the environment": {k: v for k, v in os.environ.items() if not k.startswith(OTHERS)},
+        "the environment": Environment(os.environ._data.copy()),  # type: ignore[attr-defined]
         "gc": gc.isenabled(),
     }
 
@@ -60,9 +78,9 @@ def put_back(name: str, value: Any) -> None:
         case "the working directory":
             os.chdir(value)
         case "the environment":
-            for key in environment()[name].keys() - value:
+            for key in environment()[name].decoded().keys() - value.decoded():
                 del os.environ[key]
-            os.environ.update(value)
+            os.environ.update(value.decoded())
         case "gc":
             gc.enable()
 

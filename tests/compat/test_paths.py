@@ -142,6 +142,7 @@ def test_one_import_puts_the_library_under_torch(tmp_path) -> None:
         "from torchvision import datasets, transforms\n"
         "from torchvision.utils import make_grid\n"
         "assert int(torch.__version__.split('.')[0]) >= 2\n"
+        "assert torch.autograd.gradcheck(torch.exp, torch.ones(2, requires_grad=True).double())\n"
         "to = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))])\n"
         "data = datasets.MNIST('nowhere', train=False, transform=to)\n"
         "x, y = next(iter(torch.utils.data.DataLoader(data, batch_size=8)))\n"

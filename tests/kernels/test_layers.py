@@ -65,11 +65,11 @@ def test_norms_of_few_rows_at_a_time(monkeypatch):
 @pytest.mark.parametrize("reverse", [False, True])
 def test_a_recurrent_sweep_of_few_steps_at_a_time(reverse, monkeypatch):
     x, h, c, w, u = floats(7, 2, 3), floats(2, 4), floats(2, 4), floats(16, 3), floats(16, 4)
-    y, gates, cells = recurrent.lstm(x, h, c, w, u, reverse=reverse)
+    y, gates = recurrent.lstm(x, h, c, w, u, reverse=reverse)
     z, inner = recurrent.gru(x, h, w[:12], u[:12], reverse=reverse)
 
     def both():
-        first = recurrent.lstm_back(y, u, gates, cells, reverse=reverse)
+        first = recurrent.lstm_back(y, u, gates, reverse=reverse)
         return first, recurrent.gru_back(z, h, u[:12], inner, z, reverse=reverse)
 
     whole = both()

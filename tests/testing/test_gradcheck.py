@@ -564,3 +564,10 @@ def test_in_two_threads() -> None:
     for thread in threads:
         thread.join()
     assert verdicts == [True] * 20
+
+
+def test_derivatives_that_are_zero_take_few_calls() -> None:
+    """Rounding alone makes them vague: a longer step shows it, without the ladder of steps."""
+    x = tg.tensor([0.5, 2.0, -1.0], dtype=tg.float64, requires_grad=True)
+    report = examine(lambda x: x * 3, x, How(fast=True), 2)
+    assert report and report.evaluations <= 25

@@ -68,7 +68,7 @@ def current() -> Mode:
 
 
 def is_recording() -> bool | None:
-    """Tell whether this thread records its calls; None if a tape, watch or follower has to see them."""
+    """Tell whether this thread records its calls; None if it has a tape, watch or follower."""
     mode = MODES.get(get_ident())
     if mode is None:
         return True

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.kernels.scratch import aligned_bytes, shaped
 from tinygrad_mnist.optim.blocks import update_parameter
 from tinygrad_mnist.optim.optimizer import Optimizer
 from tinygrad_mnist.optim.pieces import Array, Group, State
@@ -45,6 +46,7 @@ class Joint:
         self._counts: list[tuple[Array, Array]] = []  # the counters: of the first, of the others
         self._states: list[State] = []
         self._values: list[Array] = []
+        self._empty: list[State] = [{} for _ in params]  # the states, where there is nothing in any
 
     @property
     def optimizer(self) -> Optimizer:
@@ -62,7 +64,12 @@ class Joint:
         optimizer.stepped = True
         state = self.joined() if self.state is None else self.state
         update_parameter(optimizer, self.group, self.flat, gradients, state)
-        if self._counts or len(state) != self._size:
+        self.share_new()
+
+    def share_new(self) -> None:
+        """Share what an update has added, or counted."""
+        state = self.state
+        if self._counts or (state is not None and len(state) != self._size):
             self.share()
 
     def share(self) -> None:
@@ -82,8 +89,7 @@ class Joint:
             return self._why_not() is None
         state_of, states, values = state.get, self._states, self._values
         if not values:
-            present = list(map(state_of, self.params))
-            return not any(present) and None not in present
+            return list(map(state_of, self.params)) == self._empty
         return (
             all(map(is_, map(state_of, self.params), states))
             and sum(map(len, states)) == len(values)
@@ -176,7 +182,8 @@ class Joint:
     def _allocate(self, like: Array, *, counter: bool) -> tuple[Array, list[Array]]:
         """Return memory for a key of all parameters, and the part of each."""
         if not counter:
-            whole = np.zeros_like(self.flat)
+            whole = shaped(aligned_bytes(self.flat.nbytes), self.flat)
+            whole[...] = 0
             return whole, self.cut(whole)
         counts = np.zeros(len(self.params), like.dtype)
         views = [counts[index : index + 1].reshape(()) for index in range(len(counts))]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 import warnings
 import weakref
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from operator import attrgetter, is_
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -23,8 +23,9 @@ from tinygrad_mnist.autograd.floats import SILENT, state
 from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.jit.joint import REFERENCES, Joint, sole
+from tinygrad_mnist.jit.text import Text
 from tinygrad_mnist.kernels.scratch import ALIGN, aligned_bytes, shaped
-from tinygrad_mnist.optim.blocks import update_parameter
+from tinygrad_mnist.optim import blocks
 from tinygrad_mnist.optim.optimizer import Optimizer
 
 Array = np.ndarray[Any, Any]
@@ -133,6 +134,12 @@ class FlatStep:
         self._others = [p for g in groups for p in g["params"] if id(p) not in stepped_ids]
         self._update, self._size = type(optimizer).update, len(vars(optimizer))
         self._changes, self._errors = -1, HARMLESS
+        self.usual = self._written([*self._of_groups(), *self._of_settings()])
+        # Where `guards.py` has looked at the groups, and directly after another step, with no code
+        # of others in between
+        self.guarded_usual = self._written(list(self._of_settings()))
+        is_own = type(optimizer).__module__.startswith("tinygrad_mnist.")
+        self.next_usual = self._written([]) if is_own else self.usual
         self.__qualname__ = f"{type(optimizer).__name__}.update"
 
     def holds(self) -> bool:
@@ -153,6 +160,59 @@ class FlatStep:
             and optimizer.__class__.update is self._update
             and self._joint.holds(optimizer.state)
         )
+
+    def _written(self, conditions: Iterable[str]) -> Callable[[], bool]:
+        """Write out the function that makes the step where `holds()` is true, as it usually is.
+
+        It returns False, and does nothing, where something may be unusual: where one of the
+        `conditions` is true. It holds no reference to this object, which would be freed late.
+        """
+        t = Text()
+        t.names |= {
+            "optimizer_of": self._optimizer, "state": state, "SILENT": SILENT, "modes": modes,
+            "is_": is_, "params": self._params, "like": self._flat.like, "leaves": self._leaves,
+            "group": self._group, "members": self._list, "kinds": self._kinds,
+            "others": self._others, "update": self._update, "groups": self._groups,
+            "held": self._held, "writeable": _writeable, "data": _data, "node": _node,
+            "has_gradient": _has_gradient, "joint": self._joint, "g": self._flat.g,
+            "p": self._flat.p, "seen": [-1], "restamp": self._flat.restamp,
+        }  # fmt: skip
+        t.add("optimizer = optimizer_of()")
+        t.add("if optimizer is None or state() is not SILENT or joint.state is None: return False")
+        t.add("if modes.changes != seen[0]:")
+        t.add("    if not all(map(is_, map(data, params), like)): return False")
+        t.add("    if not all(map(is_, map(node, params), leaves)): return False")
+        t.add("    seen[0] = modes.changes")
+        for condition in conditions:
+            t.add(f"if {condition}: return False")
+        t.add("optimizer.stepped = True")
+        t.add("try:")
+        if len(self._flat.p) > blocks.FEW:
+            t.names["update_parameter"] = blocks.update_parameter
+            t.add("    update_parameter(optimizer, group, p, g, joint.state)")
+        else:
+            t.add("    optimizer.update(group, p, g, joint.state)")
+        t.add("    joint.share_new()")
+        t.add("finally:")
+        t.add("    restamp()")
+        t.add("return True")
+        return t.compiled("def usual():", "<update>")  # type: ignore[no-any-return]
+
+    def _of_groups(self) -> Iterator[str]:
+        """Yield the text of what is true where somebody has changed the groups."""
+        yield f"group['params'] is not members or len(members) != {len(self._held)}"
+        yield "not all(map(is_, members, held))"
+        yield f"len(optimizer.param_groups) != {len(self._groups)}"
+        yield "not all(map(is_, optimizer.param_groups, groups))"
+
+    def _of_settings(self) -> Iterator[str]:
+        """Yield the text of what is true where somebody has changed something else."""
+        yield "list(map(type, group.values())) != kinds"
+        yield "not all(map(writeable, like))"
+        if self._others:
+            yield "any(map(has_gradient, others))"
+        yield f"len(optimizer.__dict__) != {self._size} or optimizer.__class__.update is not update"
+        yield "not joint.holds(optimizer.state)"
 
     def _in_place(self) -> bool:
         """Tell whether each parameter lies in the buffer, and its gradient arrives where it did."""
@@ -194,7 +254,7 @@ class FlatStep:
         optimizer.split()
         for p, g in zip(self._params, self._flat.grads, strict=True):
             state = optimizer.state_of(self._group, p)
-            update_parameter(optimizer, self._group, p._data, g, state)
+            blocks.update_parameter(optimizer, self._group, p._data, g, state)
 
 
 def _has_gradient(p: Tensor) -> bool:

@@ -207,9 +207,7 @@ def _are_small(scores: Array) -> bool:
     return bool(top < SMALL and bottom > -SMALL)
 
 
-def _shifted(
-    scores: Array, mask: Array | None, rows: slice, keys: slice, *, causal: bool
-) -> Array:
+def _shifted(scores: Array, mask: Array | None, rows: slice, keys: slice, *, causal: bool) -> Array:
     """Hide the scores of keys that are not seen; subtract and return the largest of each query."""
     if mask is not None:
         _hide(scores, mask[..., rows, keys])

@@ -47,9 +47,7 @@ def in_blocks(work: Callable[[int, slice], object], blocks: Blocks) -> None:
         for number, at in numbered:
             work(number, at)
         return
-    with parallel.one_thread_each():
-        parallel.clear_cores()
-        parallel.for_each(numbered, lambda item: work(*item), threads)
+    parallel.for_each(numbered, lambda item: work(*item), threads)
 
 
 def flat_alike(*arrays: Array) -> list[Array] | None:

@@ -11,7 +11,7 @@ import itertools
 import os
 from _thread import _count, allocate_lock, start_new_thread  # without loading threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache, partial
 from typing import Any, TypeVar
 
@@ -56,11 +56,12 @@ def together(tasks: Sequence[Callable[[], object]]) -> None:
         tasks[0]()
         return
     with one_thread_each():
-        others = [_hand_over(task) for task in tasks[1:]]
+        team = _team(os.getpid())
+        others = [team.hand_over(task) for task in tasks[1:]]
         try:
             tasks[0]()
         finally:
-            errors = [other.wait() for other in others]
+            errors = [other.finish() for other in others]
     for error in errors:
         if error is not None:
             raise error
@@ -72,34 +73,48 @@ def for_each(items: Sequence[Item], work: Callable[[Item], object], threads: int
     Who takes which is left to chance: each result must depend on its item alone.
     """
     todo = iter(items)
-    threads = min(threads, len(items))
 
     def take() -> None:
         for item in todo:
             work(item)
 
-    together([take] * max(1, threads))
+    on_threads(take, min(threads, len(items)))
+
+
+def on_threads(take: Callable[[], object], threads: int) -> None:
+    """Call `take` on so many threads, at least on this one, and wait for all."""
+    if threads < 2:
+        take()
+        return
+    with one_thread_each():
+        clear_cores()
+        together([take] * threads)
 
 
 class _Job:
-    """A task that is handed to another thread, and the error that ended it, if one did."""
+    """A task for the thread that first takes it, and the error that ended it, if one did."""
 
     def __init__(self, task: Callable[[], object]) -> None:
-        self._run = partial(contextvars.copy_context().run, task)
+        self._context, self._task = contextvars.copy_context(), task
         self._error: BaseException | None = None
-        self._over = allocate_lock()
+        self._is_taken, self._over = allocate_lock(), allocate_lock()
         self._over.acquire()
 
-    def run(self) -> None:
+    def run(self, then: Callable[[], object]) -> None:
+        """Run the task, unless another thread has taken it; call `then` before its end is told."""
+        if not self._is_taken.acquire(blocking=False):
+            then()
+            return
         try:
-            self._run()
+            self._context.run(self._task)
         except BaseException as error:
             self._error = error
-
-    def end(self) -> None:
+        then()
         self._over.release()
 
-    def wait(self) -> BaseException | None:
+    def finish(self) -> BaseException | None:
+        """Run the task here if no thread has woken for it yet, else wait; return its error."""
+        self.run(then=bool)
         self._over.acquire()
         return self._error
 
@@ -110,41 +125,69 @@ class _Worker:
     The threads of `concurrent.futures` take three times as long to begin.
     """
 
-    def __init__(self, idle: list[_Worker]) -> None:
-        self._idle, self._awake = idle, allocate_lock()
+    def __init__(self, team: _Team) -> None:
+        self._team, self._awake = team, allocate_lock()
         self._job: Any = None
         self._awake.acquire()
-        start_new_thread(self._serve, ())
+        start_new_thread(self._serve, (_processor(),))
 
     def begin(self, job: _Job) -> None:
         self._job = job
         self._awake.release()
 
-    def _serve(self) -> None:
+    def _serve(self, taken: int | None) -> None:
+        _leave(taken)
         while True:
             self._awake.acquire()
             job, self._job = self._job, None
-            job.run()
-            self._idle.append(self)  # before the end is told: the next call finds this thread
-            job.end()
+            job.run(then=partial(self._team.idle.append, self))  # the next call finds this thread
             del job  # and with it the arrays of its task
 
 
-def _hand_over(task: Callable[[], object]) -> _Job:
-    """Begin a task in a thread that sleeps, or in a new one."""
-    job, idle = _Job(task), _sleeping(os.getpid())
+def _processor() -> int | None:
+    """Return the number of the processor that this thread runs on, where Linux tells."""
     try:
-        worker = idle.pop()
-    except IndexError:
-        worker = _Worker(idle)
-    worker.begin(job)
-    return job
+        with open("/proc/thread-self/stat", encoding="ascii", errors="replace") as file:
+            return int(file.read().rpartition(")")[2].split()[36])
+    except OSError:
+        return None
+
+
+def _leave(processor: int | None) -> None:
+    """Let this thread run on all other processors only.
+
+    Linux wakes a thread where it ran last. If that is where its waker runs, the two share one
+    processor, again and again, while another one is idle.
+    """
+    with suppress(AttributeError, OSError):  # other systems, or no other processor
+        os.sched_setaffinity(0, os.sched_getaffinity(0) - {processor})
+
+
+class _Team:
+    """The threads of a process, and those among them that wait for a job."""
+
+    def __init__(self) -> None:
+        self.idle: list[_Worker] = []
+        self._size, self._most = 0, 4 * (os.cpu_count() or 1)
+
+    def hand_over(self, task: Callable[[], object]) -> _Job:
+        """Offer a task to a thread that sleeps, or to a new one."""
+        job = _Job(task)
+        try:
+            worker = self.idle.pop()
+        except IndexError:
+            if self._size >= self._most:  # none has woken yet: whoever offers a task will run it
+                return job
+            self._size += 1
+            worker = _Worker(self)
+        worker.begin(job)
+        return job
 
 
 @cache
-def _sleeping(process: int) -> list[_Worker]:
-    """Return the threads that wait for a job, of this process: a fork has none of its parent's."""
-    return []
+def _team(process: int) -> _Team:
+    """Return the threads of this process: a fork has none of its parent's."""
+    return _Team()
 
 
 @contextmanager
@@ -173,5 +216,5 @@ def clear_cores() -> None:
     nothing is done while Python runs in threads that are not from here.
     """
     with _lock:
-        if _inside == 1 and _count() <= len(_sleeping(os.getpid())):
+        if _inside == 1 and _count() <= len(_team(os.getpid()).idle):
             blas().stop_threads()

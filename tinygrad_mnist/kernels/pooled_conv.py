@@ -26,24 +26,23 @@ from tinygrad_mnist.kernels.conv import Geometry, conv, conv_input, conv_weight,
 from tinygrad_mnist.kernels.elementwise import INFINITY, ZERO
 from tinygrad_mnist.kernels.pool import Windows, max_pool, pool_put
 from tinygrad_mnist.kernels.scratch import aligned_bytes
+from tinygrad_mnist.kernels.transforms import REACH, Cut, adjoint_of, giving
 from tinygrad_mnist.kernels.winograd import (
-    BLOCK,
     PRODUCTS,
-    REACH,
     Calls,
-    Cut,
     Form,
     Problem,
     Tiles,
+    bound,
     by_rows,
     contract,
     expand,
-    giving,
     images_at_once,
     lines,
-    memory_of,
-    turned,
+    room_for,
 )
+
+BLOCK = 2 << 20  # bytes at a time: half of `winograd.BLOCK`, for a bound call costs little
 
 Array = np.ndarray[Any, Any]
 Step = Callable[[], object]
@@ -90,7 +89,13 @@ class PooledConv:
         self._expanded = owned((REACH, REACH, c, k), dtype)
         height, width = pooled.shape[1:3]
         problem = Problem(
-            n, x.shape[2:], (2 * height, 2 * width), c, k, layer.geom.padding, dtype  # type: ignore[arg-type]
+            n,
+            x.shape[2:],
+            (2 * height, 2 * width),
+            c,
+            k,
+            layer.geom.padding,
+            dtype,
         )
         step = images_at_once(problem, PRODUCTS, BLOCK)
         parts = [slice(at, min(at + step, n)) for at in range(0, n, step)]
@@ -188,11 +193,11 @@ class Block(Tiles):
 
     def __init__(self, problem: Problem, n: int) -> None:
         form = Form(n, range(problem.tiles[0]))
-        memory = [owned((size,), problem.dtype) for size in memory_of(problem, [form])]
+        memory = [owned((size,), problem.dtype) for size in room_for(problem, [form])]
         super().__init__(problem, form, memory)
         (height, width), k, dtype = problem.y, problem.k, problem.dtype
         self._back = tuple(_sorted(cut) for cut in self._back)
-        self._across_y = turned(self._back)
+        self._across_y = adjoint_of(self._back)
         self._columns = [cut.target for cut in self._back]
         rows, columns = (range(count) for count in problem.tiles)
         self._up_x = giving(problem.x[0], problem.rim[0], rows, dtype)
@@ -285,11 +290,6 @@ def owned(shape: Iterable[int], dtype: Any) -> Array:
     array: Array = aligned_bytes(size).view(dtype).reshape(shape)
     array.fill(0)
     return array
-
-
-def bound(calls: Calls) -> list[Step]:
-    """Bind calls to their arguments."""
-    return [partial(function, *args) for function, *args in calls]
 
 
 def _pixels(images: Array) -> Array:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from _thread import _local  # as threading.local, without loading threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import accumulate
 from typing import Any, TypeVar
 
@@ -134,7 +134,7 @@ def planned(key: Any, build: Callable[..., Plan], *specs: Spec) -> Plan:
         size = sum(math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype in specs)
         if size <= len(_LOCAL.buffer):
             _LOCAL.plans[key] = plan
-    return plan  # type: ignore[no-any-return]
+    return plan
 
 
 def scratch_like(*likes: tuple[Array, Any]) -> list[Array]:

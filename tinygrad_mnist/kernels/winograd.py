@@ -32,30 +32,26 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_mnist.kernels.parallel import ENOUGH, count, for_each, together
+from tinygrad_mnist.kernels.parallel import ENOUGH, count, for_each, on_threads
 from tinygrad_mnist.kernels.scratch import Spec, planned
+from tinygrad_mnist.kernels.transforms import (
+    REACH,
+    SIDE,
+    TOGETHER,
+    Cut,
+    G,
+    making,
+    spreading,
+    taking,
+)
 
 Array = np.ndarray[Any, Any]
 Pair = tuple[int, int]
 Calls = Iterator[tuple[Any, ...]]  # (function, argument, ...): calls for later
 Step = Callable[[], object]
 
-A = np.array(
-    [[1, 1, 1, 1, 1, 0], [0, 1, -1, 1 / 2, -2, 0], [0, 1, 1, 1 / 4, 4, 0], [0, 1, -1, 1 / 8, -8, 1]]
-)
-B = np.array(
-    [
-        [1, -3 / 2, -2, 3 / 2, 1, 0], [0, -1, 1 / 2, 5 / 2, 1, 0], [0, 1, -5 / 2, 1 / 2, 1, 0],
-        [0, -2, -1, 2, 1, 0], [0, 1 / 2, -1, -1 / 2, 1, 0], [0, 1, -3 / 2, -2, 3 / 2, 1],
-    ]
-)  # fmt: skip
-G = np.array(
-    [[15, 0, 0], [5, 5, 5], [-5, 5, -5], [-16, -8, -4], [1, -2, 4], [0, 0, 15]]
-) / 15  # fmt: skip
 GG = np.kron(G, G)  # (36, 9): along both axes
 EVERYWHERE = 1  # the point that adds to all outputs of a line
-SIDE, REACH = A.shape  # outputs of a tile along a line, and the inputs that they read
-TOGETHER = 4  # tiles in one product: fewer make it too small, more fill it with zeros
 PRODUCTS = 1_000_000  # in one matrix product: up to there OpenBLAS has a kernel for small ones
 BLOCK = 4 << 20  # bytes of both sides of the products at a time: smaller pieces, more calls
 
@@ -78,7 +74,7 @@ class Problem(NamedTuple):
 
 
 class Form(NamedTuple):
-    """What pieces have in common: the number of images, and the rows of tiles."""
+    """The number of images of a piece, and its rows of tiles."""
 
     n: int
     rows: range
@@ -91,15 +87,8 @@ class Piece(NamedTuple):
     form: Form
 
 
-Parts, Forms = tuple[Piece, ...], tuple[Form, ...]
-
-
-class Cut(NamedTuple):
-    """The matrix that takes some lines of the source to some lines of the target."""
-
-    matrix: Array
-    source: slice
-    target: slice
+Parts = tuple[Piece, ...]
+Forms = tuple[Form, ...]
 
 
 def conv(x: Array, w: Array, b: Array | None, y: Array, *, rim: Pair) -> bool:
@@ -127,16 +116,14 @@ def _convolved(x: Array, w: Array, b: Array | None, y: Array, rim: Pair) -> bool
         for piece in todo:
             squares.append(plan.run(piece, x_lines, y_lines))
 
-    together([work] * _threads(problem, len(parts)))
+    on_threads(work, _threads(problem, len(parts)))
     return math.isfinite(sum(squares))
 
 
 class Convolution:
     """A convolution on memory of its own, piece by piece."""
 
-    def __init__(
-        self, key: tuple[str, Problem, Forms], u: Array, b: Array, *memory: Array
-    ) -> None:
+    def __init__(self, key: tuple[str, Problem, Forms], u: Array, b: Array, *memory: Array) -> None:
         _, problem, some = key
         self._u, self._b = u, b
         self._forms = {}
@@ -188,7 +175,7 @@ class Correlation:
     def __init__(
         self, key: tuple[str, Problem, Forms], total: Array, share: Array, _: Array, *memory: Array
     ) -> None:
-        _, problem, some = key
+        problem, some = key[1:]
         shape = REACH, REACH, problem.k, problem.c
         self._total, self._share = total.reshape(shape), share.reshape(shape)
         self._forms = {}
@@ -218,7 +205,8 @@ class Correlation:
 def _threads(problem: Problem, most: int) -> int:
     """Return how many threads to use; one where waking another takes longer than the work."""
     work = problem.n * problem.tiles[0] * problem.tiles[1] * REACH**2 * (problem.c + problem.k)
-    return max(1, min(count(), most, work // ENOUGH))
+    threads: int = min(count(), most, work // ENOUGH)
+    return max(1, threads)
 
 
 def expand(w: Array, u: Array) -> None:
@@ -231,7 +219,8 @@ def contract(total: Array) -> Array:
     """Return G' of the sums (6, 6, k, c) along both axes, (k, c, 3, 3)."""
     _, _, k, c = total.shape
     rows = total.reshape(REACH**2, k, c).transpose(1, 2, 0)
-    return np.matmul(rows, GG.astype(total.dtype)).reshape(k, c, 3, 3)
+    w: Array = np.matmul(rows, GG.astype(total.dtype)).reshape(k, c, 3, 3)
+    return w
 
 
 def problem_of(x: Array, y: Array, rim: Pair) -> Problem:
@@ -248,7 +237,7 @@ def pieces(problem: Problem, products: int, block: int) -> tuple[Parts, Forms]:
     """
     n, high, lines = problem.n, problem.tiles[0], _lines_at_once(problem, products, block)
     if lines < high:
-        step = -(-lines // TOGETHER) * TOGETHER
+        step = lines - lines % TOGETHER or lines
         rows = [range(at, min(at + step, high)) for at in range(0, high, step)]
         parts = [Piece(slice(i, i + 1), Form(1, some)) for i in range(n) for some in rows]
     else:
@@ -268,18 +257,18 @@ def images_at_once(problem: Problem, products: int, block: int) -> int:
 def _lines_at_once(problem: Problem, products: int, block: int) -> int:
     """Return how many rows of tiles to take at a time."""
     c, k = problem.c, problem.k
-    size = REACH**2 * (c + k) * np.dtype(problem.dtype).itemsize
+    size: int = REACH**2 * (c + k) * np.dtype(problem.dtype).itemsize
     return max(1, min(products // (c * k), block // size) // problem.tiles[1])
 
 
 def specs(problem: Problem, some: Forms, weights: int = 1) -> list[Spec]:
     """Return what memory to ask for: transformed weights, a bias, and that for tiles."""
     c, k, dtype = problem.c, problem.k, problem.dtype
-    sizes = memory_of(problem, some)
+    sizes = room_for(problem, some)
     return [((REACH, REACH, c, k), dtype)] * weights + [((n,), dtype) for n in (k, *sizes)]
 
 
-def memory_of(problem: Problem, some: Iterable[Form]) -> list[int]:
+def room_for(problem: Problem, some: Iterable[Form]) -> list[int]:
     """Return how many elements the largest of some pieces needs of each kind of memory."""
     c, k, wide = problem.c, problem.k, problem.tiles[1]
     count = max((n * len(rows) for n, rows in some), default=0)  # rows of tiles
@@ -363,6 +352,7 @@ class Tiles:
         """part = m' v, (6, 6, k, c): the share of these tiles in the weight's gradient."""
         yield np.matmul, self.m.swapaxes(-1, -2), self.v, part
 
+
 def _shaped(memory: Array, *shape: int) -> Array:
     return memory[: math.prod(shape)].reshape(shape)
 
@@ -379,73 +369,11 @@ def by_rows(images: Array) -> Array:
 
 
 def lines(cuts: tuple[Cut, ...], source: Array, target: Array) -> Calls:
+    """Yield the products that take lines of the source to lines of the target."""
     for cut in cuts:
         yield np.matmul, cut.matrix, source[..., cut.source, :], target[..., cut.target, :]
 
 
 def bound(*calls: Calls) -> list[Step]:
+    """Bind calls to their arguments."""
     return [partial(function, *args) for some in calls for function, *args in some]
-
-
-@lru_cache(256)
-def taking(size: int, rim: int, tiles: range, dtype: Any) -> tuple[Cut, ...]:
-    """B for a line of `size` pixels, zeros around them, and some of its tiles."""
-    cuts = []
-    for some in _groups(tiles):
-        first, last = some.start * SIDE - rim, (some.stop - 1) * SIDE - rim + REACH
-        matrix = np.zeros((len(some) * REACH, last - first), dtype)
-        for i in range(len(some)):
-            matrix[i * REACH :][:REACH, i * SIDE :][:, :REACH] = B
-        start, stop = min(max(first, 0), size), max(0, min(last, size))
-        inside = np.ascontiguousarray(matrix[:, start - first : max(start, stop) - first])
-        cuts.append(Cut(inside, slice(start, max(start, stop)), _places(tiles, some, REACH)))
-    return tuple(cuts)
-
-
-@lru_cache(256)
-def making(size: int, tiles: range, dtype: Any) -> tuple[Cut, ...]:
-    """A for some tiles of a line of `size` pixels."""
-    cuts = []
-    for some in _groups(tiles):
-        start, stop = some.start * SIDE, min(some.stop * SIDE, size)
-        matrix = np.kron(np.eye(len(some)), A)[: stop - start].astype(dtype)
-        cuts.append(Cut(matrix, _places(tiles, some, REACH), slice(start, stop)))
-    return tuple(cuts)
-
-
-@lru_cache(256)
-def giving(size: int, rim: int, tiles: range, dtype: Any) -> tuple[Cut, ...]:
-    """B', the adjoint of B, for a line of `size` pixels: each part reads all tiles that reach it."""
-    cuts = []
-    for some in _groups(tiles):
-        is_last = some.stop == tiles.stop
-        start = max(0, some.start * SIDE - rim) if some.start else 0
-        stop = size if is_last else min(size, some.stop * SIDE - rim)
-        near = range(max(0, some.start - 1), some.stop)
-        matrix = np.zeros((max(0, stop - start), len(near) * REACH), dtype)
-        for i, tile in enumerate(near):
-            for j in range(REACH):
-                at = tile * SIDE - rim + j - start
-                if 0 <= at < len(matrix):
-                    matrix[at, i * REACH :][:REACH] = B[:, j]
-        cuts.append(Cut(matrix, _places(tiles, near, REACH), slice(start, max(start, stop))))
-    return tuple(cuts)
-
-
-@lru_cache(256)
-def spreading(size: int, tiles: range, dtype: Any) -> tuple[Cut, ...]:
-    """A' for some tiles of a line of `size` pixels."""
-    return turned(making(size, tiles, dtype))
-
-
-def turned(cuts: tuple[Cut, ...]) -> tuple[Cut, ...]:
-    """Return the transposed matrices, from the targets to the sources."""
-    return tuple(Cut(np.ascontiguousarray(c.matrix.T), c.target, c.source) for c in cuts)
-
-
-def _groups(tiles: range) -> list[range]:
-    return [tiles[at : at + TOGETHER] for at in range(0, len(tiles), TOGETHER)]
-
-
-def _places(tiles: range, some: range, each: int) -> slice:
-    return slice((some.start - tiles.start) * each, (some.stop - tiles.start) * each)

@@ -47,15 +47,13 @@ def by_definition() -> None:
     """Stand for a residual's definition: higher derivatives go by the layer's instead."""
 
 
-RESIDUALS = dict.fromkeys(("gates", "cells"), by_definition)
-
 # Recurrent layers (kernels/recurrent.py)
 lstm: OpCall = op(
     recurrent.lstm,
-    residual=RESIDUALS,
+    residual={"gates": by_definition},
     common={
-        "slopes": lambda g, y, x, h, c, w, u, b, v, gates, cells, reverse: lstm_slopes(
-            g, y, (x, h, c, w, u, b, v), gates, cells, reverse
+        "slopes": lambda g, y, x, h, c, w, u, b, v, gates, reverse: lstm_slopes(
+            g, y, (x, h, c, w, u, b, v), gates, reverse
         )
     },
     x=lambda g, slopes: slopes[0],
@@ -203,15 +201,13 @@ def products(d_x: Any, d_h: Any, x: Any, w: Any, states: Any) -> Slopes:
     return dx, matmul(of_x.mT, rows(x)), matmul(of_h.mT, rows(states)), db, dv
 
 
-def lstm_slopes(
-    g: Any, y: Any, inputs: Sequence[Any], gates: Any, cells: Any, reverse: bool
-) -> Slopes:
+def lstm_slopes(g: Any, y: Any, inputs: Sequence[Any], gates: Any, reverse: bool) -> Slopes:
     """The gradients of x, h, c, w, u, b and v."""
     if recorded((g, *inputs)):
         return slopes_by(lstm_steps, inputs, g, reverse=reverse)
     x, h, c, w, u, _, _ = inputs
-    packed = lstm_back(g, u, gates, cells, reverse=reverse)
-    d, dh, dc = split_packed(packed, gates.shape, h.shape, c.shape)
+    packed = lstm_back(g, u, gates, reverse=reverse)
+    d, dh, dc = split_packed(packed, (*x.shape[:2], u.shape[0]), h.shape, c.shape)
     dx, dw, du, db, dv = products(d, d, x, w, before(narrow(y, 0, 0, len(x)), h, reverse))
     return dx, dh, dc, dw, du, db, dv
 

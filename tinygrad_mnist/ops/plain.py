@@ -104,7 +104,7 @@ def numpy_key(parts: tuple[Any, ...]) -> tuple[Any, ...] | None:
 def at_key(x: Tensor, parts: tuple[Any, ...]) -> Any:
     """Return the elements at a key with index arrays in new memory, or None: see the general way.
 
-    For calls that nobody records or follows; the general way also finds the words for a key that is wrong.
+    For calls that nobody records or follows. The general way also says what is wrong with a key.
     """
     key = numpy_key(parts)
     if key is None:

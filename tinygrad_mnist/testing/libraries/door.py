@@ -13,7 +13,7 @@ from tinygrad_mnist.testing.libraries.jax import Jax
 from tinygrad_mnist.testing.libraries.mygrad import MyGrad
 from tinygrad_mnist.testing.libraries.numpy_pair import NumpyPair
 from tinygrad_mnist.testing.libraries.ours import Ours
-from tinygrad_mnist.testing.libraries.torch import Torch
+from tinygrad_mnist.testing.libraries.torch import Torch, loaded
 
 LIBRARIES: dict[str, type[Adapter]] = {
     "tinygrad_mnist": Ours,
@@ -81,8 +81,8 @@ def leaves_of(value: Any) -> list[tuple[str, Any]]:
 
 def owner_of_module(function: Any) -> str | None:
     """Return the library of a module; None for anything else."""
-    torch = sys.modules.get("torch.nn")
-    if torch is not None and isinstance(function, torch.Module):
+    torch = loaded()
+    if torch is not None and isinstance(function, torch.nn.Module):
         return "torch"
     return "tinygrad_mnist" if hasattr(function, "named_parameters") else None
 

@@ -9,8 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.testing.libraries.adapter import Adapter, Array, Function, Pull
 from tinygrad_mnist.testing.libraries.ours import live_pair
+
+
+def loaded() -> Any:
+    """Return PyTorch, or None: nothing has imported it, or this library stands under its name."""
+    torch = sys.modules.get("torch")
+    return None if torch is None or torch.Tensor is Tensor else torch
 
 
 class Torch(Adapter):
@@ -23,8 +30,8 @@ class Torch(Adapter):
 
     def is_array(self, value: Any) -> bool:
         """Tell whether the value is a torch.Tensor; a sparse one is an error."""
-        torch = sys.modules.get("torch")
-        if torch is None or torch.__name__ != "torch" or not isinstance(value, torch.Tensor):
+        torch = loaded()
+        if torch is None or not isinstance(value, torch.Tensor):
             return False
         if value.layout is not torch.strided:
             raise TypeError(f"a {value.layout} Tensor cannot be checked: pass x.to_dense()")
