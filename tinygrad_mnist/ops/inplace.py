@@ -33,6 +33,7 @@ from tinygrad_mnist.ops import (
 )
 from tinygrad_mnist.ops.arguments import tensor_of
 from tinygrad_mnist.ops.plain import (
+    PLAIN,
     computed_into,
     filled,
     is_own_view,
@@ -237,7 +238,7 @@ supplied.write_out = write_out
 def setitem(self: Tensor, key: Any, value: Any) -> None:
     """x[key] = value, with the keys of `getitem`."""
     plain = index.with_ints(key)
-    if all(type(part) in index.PLAIN for part in plain):
+    if all(type(part) in PLAIN for part in plain):
         if not is_own_view(self, plain, value):
             write(self, cast_like(self, value), plain)
         return
