@@ -74,7 +74,7 @@ def step_of(name: str, rows: int) -> Callable[[], object]:
     trainer = Trainer(RECIPES[name].replace(batch_size=rows), whole)
     trainer.model.train()
     order = np.arange(rows)
-    return lambda: trainer._train_on(order)
+    return lambda: trainer._train_on(trainer._part(order))
 
 
 def compute(names: Sequence[str], seconds: float) -> Iterator[dict[str, Any]]:
@@ -103,7 +103,7 @@ class NoMpi:
 def packing_of(name: str) -> Callable[[], object]:
     """Return what packs a recipe's gradients into the buffer, and puts their mean back."""
     trainer = Trainer(RECIPES[name], load_embedded())
-    trainer._train_on(np.arange(64))
+    trainer._train_on(trainer._part(np.arange(64)))
     ranks = ProcessGroup(NoComm(), [0, 1], NoMpi())
     reducer = Reducer(list(trainer.model.parameters()), ranks)
     reducer.weight = 64.0
@@ -142,7 +142,6 @@ def all_reduces(seconds: float) -> None:
 def steps(names: Sequence[str], seconds: float) -> None:
     """As one rank of several: time whole steps of each recipe, and print them on rank 0."""
     dist.init_process_group()
-    tg.set_num_threads(1)
     for name in names:
         for rows in (128, 1024):
             step = prepared(step_of(name, rows))

@@ -20,6 +20,7 @@ VARIABLES = (
     "OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS",
     "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
 )  # fmt: skip
+STOP = "blas_thread_shutdown_"  # what OpenBLAS calls before a fork
 NAMES = ("scipy_openblas_{}64_", "scipy_openblas_{}", "openblas_{}64_", "openblas_{}")
 
 
@@ -29,6 +30,7 @@ class Blas(NamedTuple):
     get: Callable[[], int]
     set_threads: Callable[[int], object]
     is_known: bool = True
+    stop_threads: Callable[[], object] = bool  # until the next product: they spin while they wait
 
 
 @functools.cache
@@ -39,7 +41,7 @@ def blas() -> Blas:
             get = getattr(library, name.format("get_num_threads"), None)
             set_threads = getattr(library, name.format("set_num_threads"), None)
             if get is not None and set_threads is not None:
-                return Blas(get, set_threads)
+                return Blas(get, set_threads, stop_threads=getattr(library, STOP, bool))
     return _by_threadpoolctl() or Blas(lambda: 1, lambda count: None, is_known=False)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 import tinygrad_mnist as tg
 from benchmarks import (
+    distributed,
     end_to_end,
     ensemble,
     imports,
@@ -185,3 +186,8 @@ def test_models_train_alike_in_all_forms(tmp_path, capsys):
     with pytest.raises(SystemExit):
         models.main(["--models", "bert"])
     assert "unknown: bert; there are mlp, norm" in capsys.readouterr().err
+
+
+def test_a_step_of_a_rank_is_measured():
+    assert distributed.best_of(distributed.prepared(distributed.step_of("mlp-10", 4)), 0.01) > 0
+    assert distributed.packing_of("neuron")() is None

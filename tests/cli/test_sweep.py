@@ -133,12 +133,19 @@ def test_one_line_for_what_cannot_be_swept(
     assert says in err and err.count("\n") == 1
 
 
+def trained(out: Path) -> None:
+    """Train a recipe into a folder."""
+    flags = ("--data", "embedded", "--epochs", "1", "--out", str(out))
+    assert main(["train", "neuron", *flags]) == 0
+
+
 @needs_optuna
 @pytest.mark.parametrize(
     ("make", "says"),
     [
         (lambda folder: (folder / "a").write_text("x", "utf-8"), "--out a: a file"),
         (lambda folder: (folder / "a" / "sweep.journal").mkdir(parents=True), "Is a directory"),
+        (lambda folder: trained(folder / "a"), "--out a: the folder of a single run"),
     ],
 )
 def test_a_folder_that_cannot_be_used(

@@ -34,6 +34,20 @@ def test_two_ranks_train_as_one() -> None:
     assert wrong(lines) == []
 
 
+def test_ranks_share_the_cores_of_their_machine(on_ranks: Finish) -> None:
+    program = (
+        "import tinygrad_mnist as tg; before = tg.get_num_threads()"
+        + BEGIN.format("")
+        + "print(f'{before} {tg.get_num_threads()}\\n', end='', flush=True)"
+    )
+    free = {"OPENBLAS_NUM_THREADS": "", "OMP_NUM_THREADS": ""}
+    for line in on_ranks(2, "-c", program, **free).stdout.splitlines():
+        before, after = map(int, line.split())
+        assert after == max(1, before // 2)
+    chosen = on_ranks(2, "-c", program, **{**free, "OPENBLAS_NUM_THREADS": "2"}).stdout
+    assert chosen.splitlines() == ["2 2", "2 2"]  # the user's variable rules
+
+
 @pytest.mark.parametrize(
     ("death", "words"),
     [

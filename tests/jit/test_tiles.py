@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 import tinygrad_mnist as tg
 import tinygrad_mnist.nn.functional as F
 from tinygrad_mnist import nn, optim
-from tinygrad_mnist.jit import joint_optimizer, threads, tiles
+from tinygrad_mnist.jit import threads, tiles
 from tinygrad_mnist.jit.tape import Call
+from tinygrad_mnist.kernels import blocks, parallel
 from tinygrad_mnist.optim import Optimizer
+from tinygrad_mnist.optim import blocks as optim_blocks
 from tinygrad_mnist.testing import modules
 from tinygrad_mnist.threads import blas
 
@@ -54,6 +56,15 @@ OPTIMIZERS = {
 @pytest.fixture(params=[1, 2, 3])
 def workers(request, monkeypatch):
     monkeypatch.setattr(threads, "count", lambda: request.param)
+
+
+def update_in_blocks(monkeypatch, size):
+    """Let three threads share an update of more than one block."""
+    monkeypatch.setattr(parallel, "count", lambda: 3)
+    monkeypatch.setattr(threads, "count", lambda: 3)
+    monkeypatch.setattr(blocks, "MANY", 0)
+    monkeypatch.setattr(blocks, "SHARED", size)
+    monkeypatch.setattr(optim_blocks, "FEW", size)
 
 
 def step_of(model, optimizer, criterion=F.cross_entropy):
@@ -114,8 +125,7 @@ def test_the_arrays_of_the_traces_are_let_go(monkeypatch):
 
 
 def test_an_update_on_threads_is_noticed_by_a_stale_graph(monkeypatch):
-    monkeypatch.setattr(joint_optimizer, "MANY", 0)
-    monkeypatch.setattr(threads, "count", lambda: 2)
+    update_in_blocks(monkeypatch, 50)
     model = MODELS["deep"]()
     step = tg.jit(step_of(model, optim.SGD(model.parameters(), lr=0.1)), tile_rows=20)
     step(tg.from_numpy(X), tg.from_numpy(Y))
@@ -129,8 +139,8 @@ def test_an_update_on_threads_is_noticed_by_a_stale_graph(monkeypatch):
 def test_an_update_on_threads_is_that_of_one_thread(optimizer, monkeypatch):
     """This holds too where a smaller batch, which is not tiled, takes turns with the large one."""
 
-    def weights(count):
-        monkeypatch.setattr(joint_optimizer, "MANY", count)
+    def weights(block):
+        update_in_blocks(monkeypatch, block)
         tg.manual_seed(1)
         model = MODELS["deep"]()
         step = step_of(model, OPTIMIZERS[optimizer](model.parameters()))
@@ -140,8 +150,7 @@ def test_an_update_on_threads_is_that_of_one_thread(optimizer, monkeypatch):
             step(tg.from_numpy(X[:rows]), tg.from_numpy(Y[:rows]))
         return [p.detach().numpy().tobytes() for p in model.parameters()]
 
-    monkeypatch.setattr(threads, "count", lambda: 3)
-    assert weights(0) == weights(10**9)
+    assert weights(50) == weights(10**9)
 
 
 @pytest.mark.parametrize("model", MODELS)

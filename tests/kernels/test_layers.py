@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 import tinygrad_mnist as tg
-from tinygrad_mnist.kernels import activation, attention, conv, index, parallel, recurrent
+from tinygrad_mnist.kernels import (
+    activation,
+    attention,
+    batch_norm,
+    blocks,
+    conv,
+    index,
+    parallel,
+    recurrent,
+)
 from tinygrad_mnist.kernels import scaled_norm as norm
 from tinygrad_mnist.threads import blas
 
@@ -43,23 +52,24 @@ def test_norms_of_few_rows_at_a_time(monkeypatch):
     def all_four():
         y, moments = norm.layer_norm(x, w, b, eps=1e-5, size=8)
         back = norm.layer_norm_back(d, x, moments, w, size=8)
-        yi = norm.batch_norm(images, wi, bi, eps=1e-5)
-        return y, back, yi, norm.batch_norm_back(di, images, wi, eps=1e-5)
+        yi = batch_norm.batch_norm(images, wi, bi, eps=1e-5)
+        return y, back, yi, batch_norm.batch_norm_back(di, images, wi, eps=1e-5)
 
     whole = all_four()
     monkeypatch.setattr(norm, "BLOCK", 30)
-    monkeypatch.setattr(norm, "WIDE", 1)
+    monkeypatch.setattr(blocks, "BLOCK", 30)
+    monkeypatch.setattr(batch_norm, "WIDE", 1)
     assert_same(all_four(), whole)
 
 
 @pytest.mark.parametrize("reverse", [False, True])
 def test_a_recurrent_sweep_of_few_steps_at_a_time(reverse, monkeypatch):
     x, h, c, w, u = floats(7, 2, 3), floats(2, 4), floats(2, 4), floats(16, 3), floats(16, 4)
-    y, gates, cells = recurrent.lstm(x, h, c, w, u, reverse=reverse)
+    y, gates = recurrent.lstm(x, h, c, w, u, reverse=reverse)
     z, inner = recurrent.gru(x, h, w[:12], u[:12], reverse=reverse)
 
     def both():
-        first = recurrent.lstm_back(y, u, gates, cells, reverse=reverse)
+        first = recurrent.lstm_back(y, u, gates, reverse=reverse)
         return first, recurrent.gru_back(z, h, u[:12], inner, z, reverse=reverse)
 
     whole = both()

@@ -1,11 +1,14 @@
 """Scratch memory: arrays that do not overlap, the same at each call, others on each thread."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
 from tinygrad_mnist.kernels import scratch as module
-from tinygrad_mnist.kernels.scratch import copied_into, scratch, scratch_like
+from tinygrad_mnist.kernels.scratch import copied_into, planned, scratch, scratch_like
+
+Array = np.ndarray[Any, Any]
 
 
 def test_arrays_lie_apart_at_cache_lines() -> None:
@@ -46,3 +49,19 @@ def test_a_result_is_given_where_it_was_asked_for() -> None:
     assert copied_into(None, result) is result
     assert copied_into(out, result) is out and (out == result).all()
     assert copied_into(out, out[::-1]) is out and (out == result).all()
+
+
+def test_a_plan_is_made_once_and_lies_where_scratch_memory_does() -> None:
+    made: list[str] = []
+
+    def build(key: str, array: Array) -> Array:
+        made.append(key)
+        return array
+
+    small = ((64,), np.float32)
+    first = planned("small", build, small)
+    assert planned("small", build, small) is first and made == ["small"]
+    assert np.may_share_memory(first, scratch(small)[0])
+    scratch(((len(module._LOCAL.buffer) + 1,), np.uint8))  # a larger buffer, elsewhere
+    again = planned("small", build, small)
+    assert made == ["small", "small"] and not np.may_share_memory(again, first)

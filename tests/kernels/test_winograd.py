@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tinygrad_mnist import threads
 from tinygrad_mnist.kernels import conv as plain
 from tinygrad_mnist.kernels import winograd
 from tinygrad_mnist.kernels.conv import Geometry
@@ -82,7 +83,7 @@ def test_it_gives_the_plain_sums(
         expected = all_three(*arguments)
     with pytest.MonkeyPatch.context() as patch:
         used = always.__wrapped__(patch)  # type: ignore[attr-defined]
-        tiles = -(-d.shape[2] // 2) * -(-d.shape[3] // 2)
+        tiles = -(-d.shape[2] // 4) * -(-d.shape[3] // 4)
         patch.setattr(winograd, "PRODUCTS", block * tiles * w.shape[0] * w.shape[1] // geom.groups)
         results = all_three(*arguments)
     assert sorted(set(used)) == ["conv", "conv_input", "conv_weight"]
@@ -151,11 +152,39 @@ def test_a_batch_cut_in_two_gives_the_same_within_rounding(n: int) -> None:
     first, second = (all_three(x[part], w, b, d[part], geom) for part in (np.s_[:n], np.s_[n:]))
     for i, join in enumerate((np.append, np.append, None)):
         joined = np.concatenate([first[i], second[i]]) if join else first[i] + second[i]
-        np.testing.assert_allclose(whole[i], joined, 0, 2e-6 * abs(whole[i]).max())
+        np.testing.assert_allclose(whole[i], joined, 0, 5e-6 * abs(whole[i]).max())
+
+
+@pytest.mark.parametrize("lines", [1, 3, 5])
+def test_a_large_image_goes_in_rows_of_tiles(lines: int, always: list[str]) -> None:
+    """Where one image's tiles do not fit into the cache."""
+    arguments = problem(np.random.default_rng(lines), 2, 3, 2, (23, 9), Geometry(padding=(1, 2)))
+    whole = all_three(*arguments)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(winograd, "PRODUCTS", lines * 3 * 3 * 2)
+        for result, expected in zip(all_three(*arguments), whole, strict=True):
+            np.testing.assert_allclose(result, expected, 0, 2e-5 * abs(expected).max())
+
+
+@pytest.mark.parametrize("channels", [16, 3])
+def test_the_bits_are_those_of_any_number_of_threads(channels: int) -> None:
+    """Sums are split by the shapes alone: those of Winograd's form, and the plain ones."""
+    before, results = threads.get_num_threads(), []
+    if not threads.blas().is_known:
+        pytest.skip("NumPy's BLAS cannot be told how many threads to use")
+    x, w, b, d, geom = problem(np.random.default_rng(0), 24, channels, 32, (20, 21), Geometry())
+    try:
+        for count in (1, 2, 3):
+            threads.set_num_threads(count)
+            results.append(all_three(x, w, b, d, geom))
+    finally:
+        threads.set_num_threads(before)
+    for result in results[1:]:
+        assert all((a == b).all() for a, b in zip(result, results[0], strict=True))
 
 
 def test_it_is_about_as_exact_as_the_plain_sums(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beside float64; measured: 0.8 to 3 times the plain sums' error, 1e-7 to 8e-7 of the size."""
+    """Beside float64; measured: 3 to 13 times the plain sums' error, 7e-7 to 2e-6 of the size."""
     x, w, b, d, geom = problem(np.random.default_rng(0), 32, 32, 64, (26, 26), Geometry())
     x = np.maximum(x, 0)
     results = all_three(x, w, b, d, geom)
@@ -165,4 +194,4 @@ def test_it_is_about_as_exact_as_the_plain_sums(monkeypatch: pytest.MonkeyPatch)
     for result, other, right in zip(results, plainly, exact, strict=True):
         ours, its = (np.sqrt(np.mean((a - right) ** 2)) for a in (result, other))
         assert (result != other).any()
-        assert ours < 4 * its and ours < 1e-6 * np.sqrt(np.mean(right**2))
+        assert ours < 20 * its and ours < 3e-6 * np.sqrt(np.mean(right**2))

@@ -185,3 +185,37 @@ def test_many_channels_give_what_few_do(size: int) -> None:
     x, w = rng.normal(size=(2, 16, size, size)), rng.normal(size=(16, 16, 3, 3))
     y = F.conv2d(tg.tensor(x), tg.tensor(w), padding=1)
     assert np.allclose(y.numpy(), loops(x, w, np.zeros(16), padding=(1, 1)), atol=1e-10)
+
+
+@pytest.mark.parametrize("where", [(0, 1, 1, 2), (1, 0, 3, 0)])
+@pytest.mark.parametrize("value", [np.inf, np.nan])
+def test_a_strided_gradient_keeps_infinities_where_they_belong(
+    where: tuple[int, ...], value: float
+) -> None:
+    """The gradients of several pixels are computed at once; one infinity concerns some of them."""
+    x, w = rng.normal(size=(2, 2, 9, 8)), rng.normal(size=(2, 2, 3, 3))
+    gradients = []
+    for spoilt in (False, True):
+        image = tg.tensor(x, requires_grad=True)
+        y = F.conv2d(image, tg.tensor(w), stride=2, padding=1)
+        g = np.ones(y.shape)
+        g[where] = value if spoilt else 1
+        y.backward(tg.tensor(g))
+        assert image.grad is not None
+        gradients.append(image.grad.numpy())
+    n, _, i, j = where
+    reached = np.zeros(x.shape, bool)
+    reached[n, :, max(2 * i - 1, 0) : 2 * i + 2, max(2 * j - 1, 0) : 2 * j + 2] = True
+    assert (np.isfinite(gradients[1]) == ~reached).all()
+    np.testing.assert_allclose(gradients[1][~reached], gradients[0][~reached])
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_batch_of_none_has_gradients(size: int, stride: int) -> None:
+    image = tg.zeros(0, 2, 6, 6, requires_grad=True)
+    weight = tg.ones(2, 2, size, size, requires_grad=True)
+    y = F.conv2d(image, weight, tg.ones(2), stride=stride, padding=1)
+    y.sum().backward()
+    assert y.shape == (0, 2, *[(8 - size) // stride + 1] * 2)
+    assert image.grad.shape == image.shape and not weight.grad.numpy().any()

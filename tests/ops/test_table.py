@@ -14,12 +14,15 @@ from tinygrad_mnist.autograd import REGISTRY
 from tinygrad_mnist.ops import further, layers, table
 
 SHARED = {  # what several kernels are made of
+    "blocks",
     "checks",
+    "columns",
     "elementwise",
     "parallel",
     "pooled_conv",
     "scratch",
     "sums",
+    "transforms",
     "winograd",
 }
 

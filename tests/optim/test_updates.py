@@ -10,6 +10,9 @@ import tinygrad_mnist as tg
 from tests.optim.every import CASES, NAMES, textbook
 from tinygrad_mnist import optim
 from tinygrad_mnist.jit.joint import Joint
+from tinygrad_mnist.kernels import blocks as kernel_blocks
+from tinygrad_mnist.kernels import parallel
+from tinygrad_mnist.optim import blocks as optim_blocks
 
 every = pytest.mark.parametrize("cls, options", CASES, ids=NAMES)
 both = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -100,6 +103,48 @@ def test_joined_parameters_get_the_same_bits(cls, options, dtype):
         assert ours[number].keys() == theirs[number].keys()
         for key, value in ours[number].items():
             assert np.array_equal(value.numpy(), theirs[number][key].numpy())
+
+
+@every
+@both
+@pytest.mark.parametrize("threads", [1, 3])
+def test_blocks_get_the_same_bits(cls, options, dtype, threads, monkeypatch):
+    """Also where a gradient lies otherwise than its parameter, which is then one block."""
+    whole, cut_up = parameters(dtype), parameters(dtype)
+    one, other = cls(whole, **options), cls(cut_up, **options)
+    for seed in range(6):
+        grads = gradients(dtype, seed)
+        if seed % 3:
+            grads[1] = np.asfortranarray(grads[1])
+        step(one, grads)
+        with monkeypatch.context() as patch:
+            patch.setattr(parallel, "count", lambda: threads)
+            patch.setattr(optim_blocks, "FEW", 8)
+            patch.setattr(kernel_blocks, "MANY", 0)
+            patch.setattr(kernel_blocks, "SHARED", 6)
+            step(other, grads)
+        assert same(whole, cut_up)
+    ours, theirs = one.state_dict()["state"], other.state_dict()["state"]
+    for number, state in ours.items():
+        assert state.keys() == theirs[number].keys()
+        for key, value in state.items():
+            assert np.array_equal(value.numpy(), theirs[number][key].numpy())
+
+
+def test_blocks_take_up_momentum_that_is_turned_on_later(monkeypatch):
+    monkeypatch.setattr(optim_blocks, "FEW", 8)
+    monkeypatch.setattr(kernel_blocks, "BLOCK", 8)
+    p, q = (tg.from_numpy(np.ones(20)).requires_grad_() for _ in range(2))
+    late = optim.SGD([p], lr=0.1)
+    step(late, [np.full(20, 2.0)])
+    late.param_groups[0]["momentum"] = 0.9
+    q._data[...] = p._data
+    for grad in (1.0, 3.0):
+        step(late, [np.full(20, grad)])
+    momentum = optim.SGD([q], lr=0.1, momentum=0.9)
+    for grad in (1.0, 3.0):
+        step(momentum, [np.full(20, grad)])
+    assert same([p], [q])
 
 
 @every

@@ -12,6 +12,7 @@ from tinygrad_mnist.utils.data import (
     ArrayDataset,
     BatchSampler,
     DataLoader,
+    IterableDataset,
     RandomSampler,
     Subset,
     TensorDataset,
@@ -113,6 +114,47 @@ def test_a_loader_goes_on_where_it_stood(paths, kind: str, number: int) -> None:
     assert again[: 16 - number] == left[: 16 - number]
     if number < 16:
         assert again[16 - number :] == left[16 - number :]
+
+
+class Lines(IterableDataset):
+    """A stream of numbers."""
+
+    def __iter__(self):
+        return iter(tg.arange(11))
+
+
+@pytest.mark.parametrize("dataset", [Lines(), TensorDataset(X, Y)])
+@pytest.mark.parametrize("batch_size", [None, 4])
+def test_streams_and_single_samples_go_on_too(dataset, batch_size: int | None) -> None:
+    batches = iter(loader := DataLoader(dataset, batch_size))
+    next(batches), next(batches)
+    resumed = DataLoader(dataset, batch_size)
+    resumed.load_state_dict(loader.state_dict())
+    assert [str(b) for b in resumed] == [str(b) for b in batches]
+    assert [str(b) for b in resumed] == [str(b) for b in loader]  # the next epoch is whole
+
+
+@pytest.mark.parametrize(
+    ("other", "difference"),
+    [
+        (lambda d: DataLoader(d, 32, shuffle=True), "batch_size is 64; here it is 32"),
+        (lambda d: DataLoader(d, 64), "sampler is RandomSampler; here it is SequentialSampler"),
+        (lambda d: DataLoader(d, 64, shuffle=True, drop_last=True), "drop_last is False"),
+        (lambda d: DataLoader(d[:9], 64, shuffle=True), "data set's length is 1000; here it is 9"),
+        (lambda d: DataLoader(d, 64, sampler=WindowSampler(d, window=100)), "sampler is Random"),
+        (lambda d: DataLoader(d), "batch_size is 64; here it is 1"),
+    ],
+)
+def test_the_position_in_other_batches_is_refused(other, difference: str) -> None:
+    state = DataLoader(X, 64, shuffle=True).state_dict()
+    with pytest.raises(ValueError, match=difference):
+        other(X).load_state_dict(state)
+
+
+def test_the_position_in_other_windows_is_refused() -> None:
+    loaders = [DataLoader(X, 64, sampler=WindowSampler(X, window=n)) for n in (100, 200)]
+    with pytest.raises(ValueError, match="window is 100; here it is 200"):
+        loaders[1].load_state_dict(loaders[0].state_dict())
 
 
 def test_the_position_leaves_the_generator_of_all_alone(paths) -> None:

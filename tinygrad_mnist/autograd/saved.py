@@ -74,10 +74,12 @@ def as_tensors(
     if not attached:
         return tuple(wrap(v) if type(v) is ndarray else v for v in saved[:-1]) + saved[-1:]
     count = len(op.params)
-    inputs = [
-        wrap(value, node.parents[i] if i < len(node.parents) else None)
-        if type(value) is ndarray else value
-        for i, value in enumerate(saved[:count])
-    ]  # fmt: skip
+    inputs: list[Any] = []
+    parents = iter(node.parents)
+    for value in saved[:count]:
+        parent = next(parents, None)
+        inputs.append(wrap(value, parent) if type(value) is ndarray else value)
     y = wrap(saved[count], node) if saved[count] is not None else None
+    if not op.residual:
+        return (*inputs, y, saved[-1])
     return (*inputs, y, *op.rebuild(inputs, saved), saved[-1])

@@ -334,12 +334,12 @@ class Tensor(TensorMethods):
 
     def item(self) -> Any:
         """Return the one element as a Python number; RuntimeError if there is not exactly one."""
-        refuse_read("item()")
-        if self._data.size != 1:
-            raise RuntimeError(
-                f"a Tensor with {self._data.size} elements cannot be converted to Scalar"
-            )
-        return self._data.item()
+        if TAPED:
+            refuse_read("item()")
+        data = self._data
+        if data.size != 1:
+            raise RuntimeError(f"a Tensor with {data.size} elements cannot be converted to Scalar")
+        return data.item()
 
     def tolist(self) -> Any:
         """Return the elements as nested lists of Python numbers."""

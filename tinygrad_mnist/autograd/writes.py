@@ -77,6 +77,7 @@ class _View:
 
 
 WRITES: dict[_Key, _Written] = {}
+newest: _Written | None = None  # the last one in WRITES, as long as it is there
 # The last write of a whole array that owns its memory, by its id: NumPy takes a microsecond to tell
 # where an array lies, and parameters and buffers are written again and again.
 OWN: dict[int, _Written] = {}
@@ -96,7 +97,7 @@ def stamp(array: Array) -> None:
 
 def _note(array: Array) -> None:
     """Record one write."""
-    global last
+    global last, newest
     whole = OWN.get(id(array))
     if (
         whole is not None
@@ -114,7 +115,7 @@ def _note(array: Array) -> None:
             if array.base is None:
                 OWN[id(array)] = written
         written.moment = moment
-        WRITES[key] = written  # at the end: the dict stays in the order of moments
+        WRITES[key] = newest = written  # at the end: the dict stays in the order of moments
         if len(WRITES) > room:
             drop_old_writes()
 
@@ -124,11 +125,12 @@ def drop_old_writes() -> None:
 
     That goes through all objects, so it is done when writes have doubled since the last time.
     """
-    global room
+    global room, newest
     orders = [getattr(obj, "order", 0) for obj in gc.get_objects() if type(obj).__name__ == "Node"]
     oldest = max((order for order in orders if type(order) is int and order), default=last)
     for key in [key for key, written in WRITES.items() if written.moment > oldest]:
         del WRITES[key]
+    newest = None
     room = 2 * len(WRITES) + FEW
 
 
@@ -151,11 +153,12 @@ def restamp(array: Array) -> Callable[[], None]:
     written = _Written(array, key, tick())
 
     def again() -> None:
-        global last
+        global last, newest
         with _IN_ORDER:
             written.moment = last = tick()
-            WRITES.pop(key, None)
-            WRITES[key] = written
+            if newest is not written:
+                WRITES.pop(key, None)
+                WRITES[key] = newest = written
         if PAIRS and (memory := written.owner()) is not None:
             for copy in update_copies(memory):
                 _note(copy)

@@ -100,6 +100,7 @@ def _check(args: argparse.Namespace) -> None:
 
 def _open(args: argparse.Namespace) -> Sweep:
     """Load the data, and begin the sweep or go on with it."""
+    from tinygrad_mnist.cli.folder import RECORD
     from tinygrad_mnist.train.space import Space
     from tinygrad_mnist.train.sweep import Sweep, import_optuna
 
@@ -110,6 +111,8 @@ def _open(args: argparse.Namespace) -> Sweep:
     folder = Path(args.out) if args.out else Path("runs") / f"sweep-{recipe.name}"
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"--out {folder}: a file; name a folder")
+    if (folder / RECORD).exists():
+        raise UsageError(f"--out {folder}: the folder of a single run; name another")
     hidden = contextlib.redirect_stdout(io.StringIO())  # a job's parent has shown it
     with hidden if args.job is not None else contextlib.nullcontext():
         data = load_data(args.data)

@@ -35,6 +35,7 @@ passes.py         what makes a program fast, by name
 
 The pure form, in which a replay stands for the function:
 pure.py           capture and replay
+replay.py         a whole call, written out as one function
 guards.py         the assumptions of a program, checked before each replay
 signatures.py     which calls are alike
 names.py          what a function finds around it

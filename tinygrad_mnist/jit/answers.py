@@ -19,14 +19,15 @@ from numpy._core.umath import clip as clip_ufunc  # type: ignore[attr-defined]
 
 from tinygrad_mnist.autograd import writes
 from tinygrad_mnist.autograd.floats import USUAL, hush, put, restore, state
+from tinygrad_mnist.autograd.gradients import accumulate
 from tinygrad_mnist.autograd.graph import Leaf, Node
 from tinygrad_mnist.autograd.record import record
 from tinygrad_mnist.autograd.saved import check_saved
 from tinygrad_mnist.autograd.tensor import Tensor, new
 from tinygrad_mnist.autograd.writes import tick
 from tinygrad_mnist.jit.likeness import same
-from tinygrad_mnist.jit.op_step import ANY_NODE
-from tinygrad_mnist.jit.text import Text
+from tinygrad_mnist.jit.op_step import ANY_NODE, OWN_LEAF
+from tinygrad_mnist.jit.text import Text, write_each
 from tinygrad_mnist.jit.unroll import take_checked
 
 # Functions that meet no floating-point error: copies, comparisons with a number, and the BLAS
@@ -39,8 +40,9 @@ def answer_of(step: Any, path: Any) -> Answer:
     t = Text()
     t.names |= {
         "new": new, "tick": tick, "getrefcount": getrefcount, "same": same, "record": record,
-        "Tensor": Tensor, "Node": Node, "ndarray": np.ndarray, "step": step, "op": step.op,
-        "outs": step.outs, "hush": hush, "restore": restore, "state": state, "USUAL": USUAL,
+        "Tensor": Tensor, "Node": Node, "Leaf": Leaf, "ndarray": np.ndarray, "step": step,
+        "op": step.op, "outs": step.outs, "hush": hush, "restore": restore, "state": state,
+        "USUAL": USUAL,
     }  # fmt: skip
     count = len(step.arguments)
     args = [f"a{i}" for i in range(count)]
@@ -71,8 +73,9 @@ def answer_of(step: Any, path: Any) -> Answer:
         t.add("    if usual: hush()")
     for buffer, number in step.feeds:
         t.add(f"    {t.name('buffer', buffer)}[...] = {arrays[number]}")
-    for one in step.run:
-        t.add(f"    {t.name('run', one)}()")
+    t.indent = "        "
+    write_each(t, step.run)
+    t.indent = "    "
     t.add("except Exception:  # let the op itself raise the error")
     if silent:
         t.add("    if usual: restore()")
@@ -100,10 +103,12 @@ def meets_no_error(call: Any) -> bool:
 def unlike(t: Text, node: Any) -> str:
     """Return the comparison that is true of a node that an argument must not have."""
     if node is None:
-        return "is not None"
+        return " is not None"
     if node is ANY_NODE:
-        return "is None"
-    return f"is not nodes[{node}]" if type(node) is int else f"is not {t.name('leaf', node)}"
+        return " is None"
+    if node is OWN_LEAF:
+        return ".__class__ is not Leaf"
+    return f" is not nodes[{node}]" if type(node) is int else f" is not {t.name('leaf', node)}"
 
 
 def one_argument(t: Text, name: str, argument: Any, path: Any, checks_nodes: bool) -> str:
@@ -116,7 +121,7 @@ def one_argument(t: Text, name: str, argument: Any, path: Any, checks_nodes: boo
     if argument.is_tensor:
         t.add(f"{array} = {name}._data")
         if checks_nodes:
-            t.add(f"if {name}._node {unlike(t, argument.node)}: return None")
+            t.add(f"if {name}._node{unlike(t, argument.node)}: return None")
     else:
         t.add(f"{array} = {name}")
     if argument.step is not None:
@@ -181,6 +186,7 @@ def walk_of(step: Any) -> Callable[[Any, bool], bool]:
         "Node": Node, "same": same, "ndarray": np.ndarray, "step": step, "writes": writes,
         "unwritten": unwritten, "calls": program.bound, "step_keep_grads": step.keep_grads,
         "deque": deque, "call_each": operator.call, "state": state, "hush": hush, "put": put,
+        "Leaf": Leaf, "accumulate": accumulate,
     }  # fmt: skip
     t.add("nodes = call.nodes")
     for depth in step.nodes:
@@ -191,6 +197,7 @@ def walk_of(step: Any) -> Callable[[Any, bool], bool]:
     leaves = {t.name("leaf", leaf): leaf for leaf in step.leaves}
     for name in leaves:
         t.add(f"if {name}.hooks: return False")
+    add_own_leaves(t, step, list(leaves))
     add_comparisons(t, step)
     every = ", ".join(f"n{depth}" for depth in step.nodes)
     t.add(f"if writes.last < call.start and not unwritten(({every},)): return False")
@@ -211,6 +218,9 @@ def walk_of(step: Any) -> Callable[[Any, bool], bool]:
         for name, grad in zip(leaves, program.grads, strict=True):
             t.add(f"    {name}.grad = {t.name('grad', grad)}")
         t.add("    pass")
+        for number, home in enumerate(program.own_homes):
+            if home is not None:  # which the next call writes again
+                t.add(f"accumulate(own{number}, {t.name('home', home)}, owned=False, record=False)")
     t.add("if not retain:")
     for depth in step.nodes:
         if path[depth].keep is not None and not path[depth].op.view:  # as the engine does
@@ -219,6 +229,21 @@ def walk_of(step: Any) -> Callable[[Any, bool], bool]:
     t.add("call.last_step = step")
     t.add("return True")
     return t.compiled("def walk(call, retain):", "<backward>")  # type: ignore[no-any-return]
+
+
+def add_own_leaves(t: Text, step: Any, leaves: list[str]) -> None:
+    """Add the lines that find the leaves that the call has made, where the nodes point to them."""
+    for number, (positions, shape, dtype) in enumerate(step.own):
+        (depth, index), *others = positions
+        own = f"own{number}"
+        t.add(f"{own} = n{depth}.parents[{index}]")
+        t.add(f"if {own}.__class__ is not Leaf or {own}.hooks: return False")
+        t.add(f"if {own}.shape != {shape!r} or {own}.dtype != {t.name('dtype', dtype)}:")
+        t.add("    return False")
+        for depth, index in others:
+            t.add(f"if n{depth}.parents[{index}] is not {own}: return False")
+        for other in (*leaves, *(f"own{earlier}" for earlier in range(number))):
+            t.add(f"if {own} is {other}: return False")
 
 
 def add_comparisons(t: Text, step: Any) -> None:

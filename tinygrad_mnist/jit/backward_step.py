@@ -26,7 +26,7 @@ from tinygrad_mnist.jit.memory import buffered_grad
 from tinygrad_mnist.jit.op_step import Step
 from tinygrad_mnist.jit.respell import respell, unwrapped
 from tinygrad_mnist.jit.tape import Tape
-from tinygrad_mnist.jit.views import is_packed
+from tinygrad_mnist.jit.views import is_packed, same_strides
 
 Array = np.ndarray[Any, Any]
 ndarray = np.ndarray
@@ -37,8 +37,8 @@ class BackwardStep(Step):
     """See the file's docstring; `program` is None until the walk is bound."""
 
     __slots__ = (
-        "alike", "feeds", "fixed", "late", "leaves", "made", "nodes", "outdated", "program", "root",
-        "targets", "times", "views", "walk",
+        "alike", "feeds", "fixed", "late", "leaves", "made", "nodes", "outdated", "own", "program",
+        "root", "targets", "times", "views", "walk",
     )  # fmt: skip
     op = "backward"
 
@@ -48,6 +48,8 @@ class BackwardStep(Step):
         self.program: WalkProgram | None = None
         self.nodes: list[int] = []  # the depths of the steps whose nodes are walked, newest first
         self.leaves: list[Leaf] = []  # where gradients arrive
+        # And leaves that the call itself makes: where nodes point to each, its shape and dtype
+        self.own: list[tuple[list[tuple[int, int]], tuple[int, ...], Any]] = []
         # Slots in the `saved` of nodes: the depth of the node's step, the index in `saved`, and
         self.fixed: list[tuple[int, int, Any]] = []  # the value that must be there
         self.made: list[tuple[int, int, Any, int]] = []  # a step's results, and which one it is
@@ -112,7 +114,7 @@ class BackwardStep(Step):
     def release(self) -> None:
         """Leave this walk to the engine, and let go of all that its program holds."""
         self.program = self.walk = None
-        self.nodes, self.leaves, self.outdated = [], [], False
+        self.nodes, self.leaves, self.own, self.outdated = [], [], [], False
         self.fixed, self.made, self.views, self.feeds, self.alike = [], [], [], [], []
 
     def go(self, call: Any, targets: Any, retain: bool) -> bool:
@@ -197,9 +199,18 @@ class WalkProgram:
         stand_ins: dict[int, Array],
         inputs: list[Array],
         homes: dict[Leaf, Array],
+        own: Sequence[Leaf] = (),
     ) -> None:
-        """`stand_ins` and `homes` as for a Binding, but that `homes` are by leaf."""
+        """Bind a walk; `stand_ins` and `homes` as for a Binding, but that `homes` are by leaf.
+
+        `own` are the leaves that the call has made, whose gradients are given out as copies.
+        """
         captured = dict(zip(walk.gradients, walk.grads, strict=True))
+        homes = {  # a gradient has the layout that it has in eager
+            leaf: home
+            for leaf, home in homes.items()
+            if captured.get(leaf) is not None and same_strides(captured[leaf], home)
+        }
         home_of = {id(g): homes[n] for n, g in captured.items() if g is not None and n in homes}
         returned = {id(g) for g in walk.grads if g is not None}
         copied = [True] * len(inputs)
@@ -208,6 +219,9 @@ class WalkProgram:
         self.homes: list[Any] = []  # the array of each gradient, or None
         for node, g in captured.items():
             self.homes.append(None if g is None else self._home(binding, g, homes.get(node)))
+        pairs = list(zip(captured, self.homes, strict=True))
+        self.own_homes = [home for node, home in pairs if node in own]
+        self.homes = [home for node, home in pairs if node not in own]
         self.grads = [None if home is None else buffered_grad(home) for home in self.homes]
         self.bound = unwrapped(respell(self.steps, list(walk.tape.constants.values())))
 

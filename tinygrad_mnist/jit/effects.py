@@ -57,14 +57,6 @@ class EffectStep:
         for part in self.parts:
             part()
 
-    def on_threads(self, count: int) -> None:
-        """Run the step on `count` threads, where that pays."""
-        if not self.flat():
-            self._run()
-            return
-        for part in self.parts:
-            part.on_threads(count)
-
 
 class WriteBack:
     """Copies into an argument what was written to the program's copy of the argument."""

@@ -220,7 +220,8 @@ class Follower:
         walked = ancestors([root._node])  # type: ignore[list-item]
         for node in (*walked, *(targets or ())):
             if isinstance(node, Leaf):
-                if node.hooks or node.order < self.start:  # a leaf of this call, not of the next
+                own = node.order < self.start  # a leaf of this call, not of the next
+                if node.hooks or (own and targets is not None):
                     return None
             elif node.hooks is not None or node.saved is None or made.step_of(node) in unsure:
                 return None

@@ -6,8 +6,7 @@ counted a change to one of them since.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import combinations, repeat, starmap
 from operator import attrgetter, is_
 from typing import Any
@@ -18,12 +17,11 @@ from tinygrad_mnist.autograd import default_dtype, modes
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.jit.names import Names, attribute, same_number
 from tinygrad_mnist.jit.tape import Effect, Tape
-from tinygrad_mnist.jit.text import Text
+from tinygrad_mnist.jit.text import Text, differs
 from tinygrad_mnist.nn import Module
 from tinygrad_mnist.optim import Optimizer
 
 Array = np.ndarray[Any, Any]
-ArraysOf = Callable[[Sequence[Any]], list[Array] | None]
 _grad = attrgetter("grad")
 
 
@@ -48,7 +46,6 @@ class Guards:
         self._by_reference = [(i, a) for i, (a, copy) in pairs if not copy]
         self._avoid: list[Array] | None = None
         self._changes = -1
-        self.arrays_of: ArraysOf  # see `_written`
 
     def complete(self, tape: Tape, avoid: list[Array] | None) -> Guards:
         """Note, after the call, the Tensors, modules and optimizers that it used; return self.
@@ -70,28 +67,20 @@ class Guards:
         optimizers = {id(o): o for o in [*subjects, *around] if isinstance(o, Optimizer)}
         self._modules = [(m, module_settings(m)) for m in modules.values()]
         self._optimizers = [(o, parameters_of(o)) for o in optimizers.values()]
-        groups = [group for o in optimizers.values() for group in o.param_groups]
-        self._groups = [(group, group["params"], len(group["params"])) for group in groups]
+        self._lists = [  # whose changes nobody counts
+            (o, o.param_groups, list(o.param_groups), [list(g["params"]) for g in o.param_groups])
+            for o in optimizers.values()
+        ]
         self._changes = modes.changes
-        self.arrays_of = self._written()
         return self
 
-    @functools.cached_property
-    def arrays_of_next(self) -> ArraysOf:
-        """As `arrays_of`, for a call directly after another one, in the same thread.
+    def write(self, t: Text, is_next: bool) -> list[str]:
+        """Add the lines that check a call's `args`; return the names of the arrays among them.
 
-        Nobody can have rebound a name, changed a list or the thread's mode in between; and what
-        the library counts is looked at here as well.
+        The lines return `missed` where the program does not stand for the call. With `is_next`,
+        the call comes directly after another one: nobody can have rebound a name, changed a
+        list or the thread's mode in between; what the library counts is looked at here as well.
         """
-        return self._written(is_next=True)
-
-    def _written(self, is_next: bool = False) -> ArraysOf:
-        """Write out the function that returns the arrays among the arguments of a call.
-
-        The function returns None where the program does not stand for a call with these arguments,
-        or where something that the program depends on has changed.
-        """
-        t = Text()
         t.names |= {
             "Tensor": Tensor, "ndarray": np.ndarray, "alike": _alike, "same_number": same_number,
             "MODES": modes.MODES, "modes": modes, "expected": self._mode,
@@ -101,7 +90,7 @@ class Guards:
             "empty": self._empty, "none": repeat(None), "starmap": starmap,
         }  # fmt: skip
         names = [f"a{i}" for i in range(len(self._args))]
-        t.add(f"if len(args) != {len(names)}: return None")
+        t.add(f"if len(args) != {len(names)}: return missed")
         if names:
             t.add(f"{', '.join(names)}, = args")
         for name, expected in zip(names, self._args, strict=True):
@@ -111,55 +100,58 @@ class Guards:
         ]
         for i, j in combinations(range(len(arrays)), 2):
             wrong = "is not" if self._same[i] == self._same[j] else "is"
-            t.add(f"if {arrays[i]} {wrong} {arrays[j]}: return None")
+            t.add(f"if {arrays[i]} {wrong} {arrays[j]}: return missed")
         for i, array in self._by_reference:
-            t.add(f"if {arrays[i]} is not {t.name('array', array)}: return None")
+            t.add(f"if {arrays[i]} is not {t.name('array', array)}: return missed")
         if not is_next:
             self._write_surroundings(t)
-        t.add("if modes.changes != guards._changes and not guards._unchanged(): return None")
+        t.add("if modes.changes != guards._changes and not guards._unchanged(): return missed")
         if self._empty:
-            t.add("if not all(map(is_, map(grad, empty), none)): return None")
-        t.add(f"arrays = [{', '.join(arrays)}]")
+            t.add("if not all(map(is_, map(grad, empty), none)): return missed")
         if self._avoid is not None:
-            t.add("if overlap(arrays, avoid): return None")
-        t.add("return arrays")
-        return t.compiled("def arrays_of(args):", "<guards>")  # type: ignore[no-any-return]
+            t.add(f"if overlap([{', '.join(arrays)}], avoid): return missed")
+        return arrays
 
     def _write_surroundings(self, t: Text) -> None:
         """Add the lines that look at what the caller's code may have changed."""
         unusual = "MODES or default_dtype.current is not dtype" if self._default else "True"
-        t.add(f"if ({unusual}) and recording_mode() != expected: return None")
-        for group, params, count in self._groups:  # lists, whose changes nobody counts
-            name = t.name("params", params)
-            t.add(f"if {t.name('group', group)}['params'] is not {name}: return None")
-            t.add(f"if len({name}) != {count}: return None")
+        t.add(f"if ({unusual}) and recording_mode() != expected: return missed")
+        for optimizer, groups, each, members in self._lists:
+            now = t.name("groups", groups)
+            t.add(f"if {t.name('optimizer', optimizer)}.param_groups is not {now}: return missed")
+            t.add(f"if len({now}) != {len(each)} or {differs(t, now, each)}: return missed")
+            for group, before in zip(each, members, strict=True):
+                params = t.name("params", group["params"])
+                t.add(f"if {t.name('group', group)}['params'] is not {params}: return missed")
+                t.add(f"if len({params}) != {len(before)} or {differs(t, params, before)}:")
+                t.add("    return missed")
         t.add("try:")
         for get, keys, values in self.names.parts:
             values_now = f"map({t.name('get', get)}, {t.name('keys', keys)})"
             if get is attribute:  # in C alone
                 values_now = f"starmap(getattr, {t.name('keys', keys)})"
             t.add(f"    if not all(map(is_, {values_now}, {t.name('values', values)})):")
-            t.add("        if not names.hold(): return None")
+            t.add("        if not names.hold(): return missed")
         t.add("    pass")
-        t.add("except (ValueError, LookupError): return None  # an empty cell, a shorter list")
+        t.add("except (ValueError, LookupError): return missed  # an empty cell, a shorter list")
 
     def _write_argument(self, t: Text, name: str, expected: Any) -> None:
         """Add the lines that compare one argument; from then on `name` names its array."""
         if type(expected) is not tuple:
             value = t.name("value", expected)
-            t.add(f"if {name} is not {value} and not same_number({name}, {value}): return None")
+            t.add(f"if {name} is not {value} and not same_number({name}, {value}): return missed")
             return
         shape, dtype, strides, node = expected
         kind, own = t.name("dtype", dtype), t.name("node", node)
         t.add(f"if isinstance({name}, Tensor):")
-        t.add(f"    if {name}._node is not {own}: return None")
+        t.add(f"    if {name}._node is not {own}: return missed")
         t.add(f"    {name} = {name}._data")
         if node is not None:
-            t.add("else: return None")
-        t.add(f"if type({name}) is not ndarray or {name}.shape != {shape!r}: return None")
-        t.add(f"if {name}.dtype is not {kind} and {name}.dtype != {kind}: return None")
+            t.add("else: return missed")
+        t.add(f"if type({name}) is not ndarray or {name}.shape != {shape!r}: return missed")
+        t.add(f"if {name}.dtype is not {kind} and {name}.dtype != {kind}: return missed")
         t.add(f"if {name}.strides != {strides!r}:")
-        t.add(f"    if not alike({name}, {shape!r}, {strides!r}): return None")
+        t.add(f"    if not alike({name}, {shape!r}, {strides!r}): return missed")
 
     def _unchanged(self) -> bool:
         unchanged = (

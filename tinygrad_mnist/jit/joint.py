@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
-from itertools import chain, pairwise
+from collections.abc import Callable, Sequence
+from itertools import chain
 from operator import is_
 from typing import Any
 
 import numpy as np
 
 from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.kernels.scratch import aligned_bytes, shaped
+from tinygrad_mnist.optim.blocks import update_parameter
 from tinygrad_mnist.optim.optimizer import Optimizer
 from tinygrad_mnist.optim.pieces import Array, Group, State
 
-LINE = 16  # float32 numbers in a cache line: two threads do not write to one
 REFERENCES = 2  # to an array with one owner: from the owner, and from the call that counts
 Cut = Callable[[Array], list[Array]]
 
@@ -46,7 +46,7 @@ class Joint:
         self._counts: list[tuple[Array, Array]] = []  # the counters: of the first, of the others
         self._states: list[State] = []
         self._values: list[Array] = []
-        self._parts: dict[int, list[tuple[slice, State]]] = {}
+        self._empty: list[State] = [{} for _ in params]  # the states, where there is nothing in any
 
     @property
     def optimizer(self) -> Optimizer:
@@ -63,28 +63,14 @@ class Joint:
         optimizer = self.optimizer
         optimizer.stepped = True
         state = self.joined() if self.state is None else self.state
-        optimizer.update(self.group, self.flat, gradients, state)
-        if self._counts or len(state) != self._size:
-            self.share()
+        update_parameter(optimizer, self.group, self.flat, gradients, state)
+        self.share_new()
 
-    def in_parts(self, gradients: Array, count: int) -> list[Callable[[], None]]:
-        """Return the same step as `count` tasks for parts of the buffer, to run in any order.
-
-        Call `share` when all are done.
-        """
-        whole, counters = self.joined(), self.optimizer.counters
-        fresh = self.optimizer.init_state(self.group, self.flat)
-        if missing := fresh.keys() - whole.keys():  # such as momentum that was turned on
-            whole.update({key: fresh[key] for key in missing})
+    def share_new(self) -> None:
+        """Share what an update has added, or counted."""
+        state = self.state
+        if self._counts or (state is not None and len(state) != self._size):
             self.share()
-        parts = self._parts[count] = self._parts.get(count) or list(self._cut_state(whole, count))
-        for _, state in parts[1:]:  # the counters of the first part are those of the whole
-            for key in state.keys() & counters:
-                np.copyto(state[key], whole[key])
-        return [
-            partial(self.optimizer.update, self.group, self.flat[at], gradients[at], state)
-            for at, state in parts
-        ]
 
     def share(self) -> None:
         """Copy the counts of the update to the state of each parameter."""
@@ -103,8 +89,7 @@ class Joint:
             return self._why_not() is None
         state_of, states, values = state.get, self._states, self._values
         if not values:
-            present = list(map(state_of, self.params))
-            return not any(present) and None not in present
+            return list(map(state_of, self.params)) == self._empty
         return (
             all(map(is_, map(state_of, self.params), states))
             and sum(map(len, states)) == len(values)
@@ -124,20 +109,6 @@ class Joint:
             self.optimizer.joints.append(self)
         assert self.state is not None
         return self.state
-
-    def _cut_state(self, whole: State, count: int) -> Iterator[tuple[slice, State]]:
-        lines, counters = len(self.flat) // LINE, self.optimizer.counters
-        ends = [lines * part // count * LINE for part in range(count)] + [len(self.flat)]
-        scratch = {key for key in whole if key.startswith("_")} - counters
-        for at in (slice(*pair) for pair in pairwise(ends)):
-            state = {
-                key: value[at] for key, value in whole.items() if key not in scratch | counters
-            }
-            own = {
-                key: whole[key].copy() if at.start else whole[key]
-                for key in whole.keys() & counters
-            }
-            yield at, state | own
 
     # Joining
 
@@ -211,7 +182,8 @@ class Joint:
     def _allocate(self, like: Array, *, counter: bool) -> tuple[Array, list[Array]]:
         """Return memory for a key of all parameters, and the part of each."""
         if not counter:
-            whole = np.zeros_like(self.flat)
+            whole = shaped(aligned_bytes(self.flat.nbytes), self.flat)
+            whole[...] = 0
             return whole, self.cut(whole)
         counts = np.zeros(len(self.params), like.dtype)
         views = [counts[index : index + 1].reshape(()) for index in range(len(counts))]
@@ -220,7 +192,7 @@ class Joint:
     def _join_as(self, states: list[State], whole: State) -> None:
         self._states = states
         self._values = [value for state in states for value in state.values()]
-        self._counts, self._parts = [], {}
+        self._counts = []
         for key in whole.keys() & self.optimizer.counters:
             counts = self._views[key][0].base
             assert counts is not None

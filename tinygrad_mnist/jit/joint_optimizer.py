@@ -11,8 +11,7 @@ from __future__ import annotations
 import sys
 import warnings
 import weakref
-from collections.abc import Callable, Container, Sequence
-from functools import partial
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from operator import attrgetter, is_
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -23,15 +22,14 @@ from tinygrad_mnist.autograd import modes, writes
 from tinygrad_mnist.autograd.floats import SILENT, state
 from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.autograd.tensor import Tensor
-from tinygrad_mnist.jit import threads
 from tinygrad_mnist.jit.joint import REFERENCES, Joint, sole
+from tinygrad_mnist.jit.text import Text
 from tinygrad_mnist.kernels.scratch import ALIGN, aligned_bytes, shaped
+from tinygrad_mnist.optim import blocks
 from tinygrad_mnist.optim.optimizer import Optimizer
 
 Array = np.ndarray[Any, Any]
 Group = dict[str, Any]
-
-MANY = 1 << 18  # elements: an update of fewer ends before another thread starts
 
 # Keyed by the leaf: Tensors compare element by element. No value holds its key.
 _FLATS: WeakKeyDictionary[Any, Flat] = WeakKeyDictionary()
@@ -136,6 +134,12 @@ class FlatStep:
         self._others = [p for g in groups for p in g["params"] if id(p) not in stepped_ids]
         self._update, self._size = type(optimizer).update, len(vars(optimizer))
         self._changes, self._errors = -1, HARMLESS
+        self.usual = self._written([*self._of_groups(), *self._of_settings()])
+        # Where `guards.py` has looked at the groups, and directly after another step, with no code
+        # of others in between
+        self.guarded_usual = self._written(list(self._of_settings()))
+        is_own = type(optimizer).__module__.startswith("tinygrad_mnist.")
+        self.next_usual = self._written([]) if is_own else self.usual
         self.__qualname__ = f"{type(optimizer).__name__}.update"
 
     def holds(self) -> bool:
@@ -157,6 +161,59 @@ class FlatStep:
             and self._joint.holds(optimizer.state)
         )
 
+    def _written(self, conditions: Iterable[str]) -> Callable[[], bool]:
+        """Write out the function that makes the step where `holds()` is true, as it usually is.
+
+        It returns False, and does nothing, where something may be unusual: where one of the
+        `conditions` is true. It holds no reference to this object, which would be freed late.
+        """
+        t = Text()
+        t.names |= {
+            "optimizer_of": self._optimizer, "state": state, "SILENT": SILENT, "modes": modes,
+            "is_": is_, "params": self._params, "like": self._flat.like, "leaves": self._leaves,
+            "group": self._group, "members": self._list, "kinds": self._kinds,
+            "others": self._others, "update": self._update, "groups": self._groups,
+            "held": self._held, "writeable": _writeable, "data": _data, "node": _node,
+            "has_gradient": _has_gradient, "joint": self._joint, "g": self._flat.g,
+            "p": self._flat.p, "seen": [-1], "restamp": self._flat.restamp,
+        }  # fmt: skip
+        t.add("optimizer = optimizer_of()")
+        t.add("if optimizer is None or state() is not SILENT or joint.state is None: return False")
+        t.add("if modes.changes != seen[0]:")
+        t.add("    if not all(map(is_, map(data, params), like)): return False")
+        t.add("    if not all(map(is_, map(node, params), leaves)): return False")
+        t.add("    seen[0] = modes.changes")
+        for condition in conditions:
+            t.add(f"if {condition}: return False")
+        t.add("optimizer.stepped = True")
+        t.add("try:")
+        if len(self._flat.p) > blocks.FEW:
+            t.names["update_parameter"] = blocks.update_parameter
+            t.add("    update_parameter(optimizer, group, p, g, joint.state)")
+        else:
+            t.add("    optimizer.update(group, p, g, joint.state)")
+        t.add("    joint.share_new()")
+        t.add("finally:")
+        t.add("    restamp()")
+        t.add("return True")
+        return t.compiled("def usual():", "<update>")  # type: ignore[no-any-return]
+
+    def _of_groups(self) -> Iterator[str]:
+        """Yield the text of what is true where somebody has changed the groups."""
+        yield f"group['params'] is not members or len(members) != {len(self._held)}"
+        yield "not all(map(is_, members, held))"
+        yield f"len(optimizer.param_groups) != {len(self._groups)}"
+        yield "not all(map(is_, optimizer.param_groups, groups))"
+
+    def _of_settings(self) -> Iterator[str]:
+        """Yield the text of what is true where somebody has changed something else."""
+        yield "list(map(type, group.values())) != kinds"
+        yield "not all(map(writeable, like))"
+        if self._others:
+            yield "any(map(has_gradient, others))"
+        yield f"len(optimizer.__dict__) != {self._size} or optimizer.__class__.update is not update"
+        yield "not joint.holds(optimizer.state)"
+
     def _in_place(self) -> bool:
         """Tell whether each parameter lies in the buffer, and its gradient arrives where it did."""
         holds = all(map(is_, map(_data, self._params), self._flat.like)) and all(
@@ -174,42 +231,20 @@ class FlatStep:
         return overridden
 
     def __call__(self) -> None:
-        if self._errors != HARMLESS:
-            self._run(self._at_once)
-            return
-        joint, flat = self._joint, self._flat
         try:
-            joint.update(flat.g)
-        finally:
-            flat.restamp()
-
-    def on_threads(self, count: int) -> None:
-        """Apply the update; on `count` threads, where there are enough parameters."""
-        self._run(self._at_once if len(self._flat.g) < MANY else partial(self._in_parts, count))
-
-    def _run(self, update: Callable[[], None]) -> None:
-        self._joint.optimizer.stepped = True
-        try:
-            if floating_errors() == WARNINGS_RAISE:
-                self._carefully(update)
+            if self._errors == WARNINGS_RAISE:
+                self._carefully()
             else:
-                update()
+                self._joint.update(self._flat.g)
         finally:
             self._flat.restamp()
 
-    def _at_once(self) -> None:
-        self._joint.update(self._flat.g)
-
-    def _in_parts(self, count: int) -> None:
-        threads.together(self._joint.in_parts(self._flat.g, count))
-        self._joint.share()
-
-    def _carefully(self, update: Callable[[], None]) -> None:
+    def _carefully(self) -> None:
         """Update where a warning is an error, with the effects of updating one by one."""
         arrays = [self._flat.p, *self._joint.joined().values()]
         before = [array.copy() for array in arrays]
         try:
-            update()
+            self._joint.update(self._flat.g)
             return
         except Warning:
             for array, value in zip(arrays, before, strict=True):
@@ -218,7 +253,8 @@ class FlatStep:
         optimizer = self._joint.optimizer
         optimizer.split()
         for p, g in zip(self._params, self._flat.grads, strict=True):
-            optimizer.update(self._group, p._data, g, optimizer.state_of(self._group, p))
+            state = optimizer.state_of(self._group, p)
+            blocks.update_parameter(optimizer, self._group, p._data, g, state)
 
 
 def _has_gradient(p: Tensor) -> bool:

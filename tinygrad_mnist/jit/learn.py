@@ -14,7 +14,7 @@ from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.jit.answers import walk_of
 from tinygrad_mnist.jit.backward_step import BackwardStep, Walk, WalkProgram
 from tinygrad_mnist.jit.likeness import is_constant
-from tinygrad_mnist.jit.op_step import ANY_NODE, Argument, OpStep, Step
+from tinygrad_mnist.jit.op_step import ANY_NODE, OWN_LEAF, Argument, OpStep, Step
 from tinygrad_mnist.jit.prepare import another_view, prepare
 from tinygrad_mnist.jit.update_step import UpdateStep, with_gradients
 
@@ -204,7 +204,7 @@ def new_step(call: Follower, parent: Step, seen: Any) -> Step:
         argument.node = node
         if isinstance(node, Leaf):
             if node.order < call.start:  # a leaf of this call: the next call makes another one
-                argument.node, argument.array = ANY_NODE, None
+                argument.node, argument.array = OWN_LEAF, None
             else:
                 watch(call, node, owner)
         arguments.append(argument)
@@ -309,7 +309,10 @@ def leave_view(view: OpStep) -> None:
 def bind_walk(call: Follower, step: BackwardStep, walk: Walk, path: Sequence[Any]) -> None:
     """Bind a recorded walk to NumPy calls."""
     step.nodes = walk.depths
-    step.leaves = [n for n in walk.gradients if isinstance(n, Leaf)]
+    leaves = [n for n in walk.gradients if isinstance(n, Leaf)]
+    own = [leaf for leaf in leaves if leaf.order < call.start]
+    step.leaves = [leaf for leaf in leaves if leaf not in own]
+    step.own = [(positions_of(leaf, walk), leaf.shape, leaf.dtype) for leaf in own]
     step.fixed, step.made, step.views, step.feeds, step.alike = [], [], [], [], []
     stand_ins: dict[int, Array] = {}
     inputs: list[Array] = []
@@ -353,8 +356,18 @@ def bind_walk(call: Follower, step: BackwardStep, walk: Walk, path: Sequence[Any
         for later in path[step.depth :]:
             if isinstance(later, UpdateStep):
                 homes.update(later.homes())
-    step.program = WalkProgram(walk, stand_ins, inputs, homes)
+    step.program = WalkProgram(walk, stand_ins, inputs, homes, own)
     step.walk = walk_of(step)
+
+
+def positions_of(leaf: Leaf, walk: Walk) -> list[tuple[int, int]]:
+    """Return where a walk's nodes point to a leaf: the depth of the node's step, and the input."""
+    return [
+        (depth, index)
+        for depth, node in zip(walk.depths, walk.nodes, strict=True)
+        for index, parent in enumerate(node.parents)
+        if parent is leaf
+    ]
 
 
 def expectation(

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.floats import USUAL, hush, restore, state
-from tinygrad_mnist.autograd.graph import Node
+from tinygrad_mnist.autograd.graph import Leaf, Node
 from tinygrad_mnist.autograd.op import Op
 from tinygrad_mnist.autograd.record import record
 from tinygrad_mnist.autograd.tensor import Tensor, new
@@ -75,6 +75,13 @@ class Elsewhere:
 ANY_NODE = Elsewhere()
 
 
+class OwnLeaf:
+    """Stands for a leaf that the call itself makes, by `requires_grad_()`: another in each call."""
+
+
+OWN_LEAF = OwnLeaf()
+
+
 OFF = Step()  # the step of a call that has left the known ones
 
 
@@ -92,7 +99,7 @@ class Argument:
 
     `step` is the depth of the step that computes it, or None. Else `array` is the very array that
     is expected, or None where each call brings another one of this shape and dtype. `node` is the
-    depth of the step whose node it has, a Leaf, ANY_NODE, or None where it has no node.
+    depth of the step whose node it has, a Leaf, OWN_LEAF, ANY_NODE, or None where it has no node.
     """
 
     __slots__ = (
@@ -173,6 +180,9 @@ class OpStep(Step):
                         return None
                     if expected_node is ANY_NODE:
                         if node is None:
+                            return None
+                    elif expected_node is OWN_LEAF:
+                        if type(node) is not Leaf:
                             return None
                     elif type(expected_node) is not int or node is not call.nodes[expected_node]:
                         return None

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from tinygrad_mnist.autograd.graph import Leaf, Node, ancestors
-from tinygrad_mnist.autograd.tensor import BufferedGrad, Tensor, wrap
+from tinygrad_mnist.autograd.tensor import BufferedGrad, Tensor, new, wrap
 from tinygrad_mnist.jit.tape import Tape
+from tinygrad_mnist.jit.text import Text
 from tinygrad_mnist.jit.views import dense, moved_view, same_kind
 
 Array = np.ndarray[Any, Any]
@@ -105,6 +106,17 @@ class Plan:
             return self._filled(self._shape, ())
         copies: Copies = {}
         return self._filled(self._shape, [make(arrays, args, copies) for make in self._makers])
+
+    def write(self, t: Text, arrays: str) -> None:
+        """Add the lines that return the results; `arrays` is the text of the call's arrays."""
+        if self._single is None:
+            t.add(f"return results({arrays}, args)")
+            return
+        t.names |= {"new": new, "Tensor": Tensor}
+        t.add("out = new(Tensor)")
+        t.add(f"out._data = {t.name('buffer', self._single)}.copy('K')")
+        t.add("out._node = None")
+        t.add("return out")
 
     def _filled(self, shape: Any, made: Sequence[Tensor]) -> Any:
         if isinstance(shape, int):

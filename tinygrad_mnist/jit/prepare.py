@@ -29,8 +29,8 @@ def prepare(
     """
     if not step.outs and not step.view and all(map(is_packed, results)):
         step.outs = tuple(array_on(new_memory(a.nbytes), a) for a in results)
+        fill(step.outs, results)  # kernels are tried on them
         step.inner = array_on(memory_of(step.outs[0]), results[0])
-        step.inner[...] = results[0]
         step.measure()
     inner = [
         inner_array(step, number, argument, array, path)
@@ -56,6 +56,12 @@ def prepare(
     step.shortcut = answer_of(step, path)
     if step.parent is not None:
         step.parent.look_ahead()
+
+
+def fill(outs: Sequence[Array], results: Sequence[Array]) -> None:
+    """Copy results into buffers; a function of its own, which holds no reference afterwards."""
+    for out, result in zip(outs, results, strict=True):
+        out[...] = result
 
 
 def another_view(array: Array) -> Array:

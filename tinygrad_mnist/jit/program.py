@@ -127,6 +127,33 @@ class Program:
             for (leaf, buffer, own), grad in zip(self._added, before, strict=True):
                 self._add(leaf, buffer, own, grad)
 
+    # For `replay.py`, which writes the steps out
+
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether a replay takes arguments, runs the steps, and leaves gradients, no more."""
+        return not (self.grad_feeds or self.write_backs or self.generators or self._added)
+
+    def silent_steps(self) -> list[Step]:
+        """Return the steps before the first change outside, for silenced floating-point errors."""
+        return self._hushed
+
+    def changing_steps(self) -> list[tuple[Step, int]]:
+        """Return the other steps, each with the number of the tape's entry that it is a part of."""
+        return list(zip(self._rest, self._numbers, strict=False))
+
+    def failed(self, entry: int, error: BaseException) -> None:
+        """Leave the gradients that there are when an error ends `entry`; -1 is before any change.
+
+        Raises Unfinished where the function itself is to raise the error.
+        """
+        if entry >= 0:
+            self._leave_gradients(entry, ())
+        elif isinstance(error, Exception):
+            raise Unfinished from error
+        else:
+            self._drop_gradients()
+
     def _drop_gradients(self) -> None:
         """Take from the leaves the gradients that an interrupt left half written."""
         for leaf, grad in self.grads:

@@ -7,6 +7,7 @@ that of a last, smaller batch, gets its own. Each call first checks the program'
 
 from __future__ import annotations
 
+import functools
 import threading
 from _thread import get_ident
 from collections.abc import Callable, Iterable, Iterator
@@ -27,6 +28,7 @@ from tinygrad_mnist.jit.liveness import arrays_changed
 from tinygrad_mnist.jit.names import NUMBERS, Names
 from tinygrad_mnist.jit.outputs import Plan, refuse_live_graph, tensors_in
 from tinygrad_mnist.jit.program import Program, Unfinished
+from tinygrad_mnist.jit.replay import MISSED, Call, call_of, replay
 from tinygrad_mnist.jit.signatures import batch_rows, kind_of, signature, usual
 from tinygrad_mnist.jit.tape import Effect, Tape, Write
 from tinygrad_mnist.jit.tile_size import TileRows, Undecided, tile_rows_of
@@ -69,12 +71,12 @@ class PureFunction(JitFunction):
             return self._eager(args)
         try:
             for captured in self._captured:
-                arrays = captured.arrays_of(args)
-                if arrays is not None:
+                result = captured.call(args)
+                if result is not MISSED:
                     if captured is not self._captured[0]:
                         self._captured.remove(captured)
                         self._captured.insert(0, captured)
-                    return captured.replay(arrays, args)
+                    return result
             return self._not_captured(args)
         except Unfinished:  # nothing has changed yet
             pass
@@ -110,15 +112,15 @@ class PureFunction(JitFunction):
         if not self._busy.acquire(blocking=False):
             return None
         try:
-            arrays_of, replay = captured.guards.arrays_of_next, captured.replay
+            call, add = captured.next_call, results.append
             for args in rest:
-                arrays = arrays_of(args)
-                if arrays is None:
-                    return args
                 try:
-                    results.append(replay(arrays, args))
+                    result = call(args)
                 except Unfinished:
                     return args
+                if result is MISSED:
+                    return args
+                add(result)
         finally:
             self._busy.release()
         return None
@@ -264,42 +266,22 @@ class PureFunction(JitFunction):
         self._note(key, Seen(args, self.function))
         self._captured.insert(0, captured)
         del self._captured[MOST_PROGRAMS:]
-        return captured.replay(inputs, args)
+        return replay(tiled, results, inputs, args)
 
 
 class Captured:
-    """A program, its guards, and the plan of its results."""
+    """A program and its guards, as one function of a call's arguments: see `call_of`."""
 
     def __init__(self, program: Program | Tiled, guards: Guards, results: Plan) -> None:
         self.program, self.guards, self._results = program, guards, results
-        self.arrays_of = self._with_gradients if program.grad_feeds else guards.arrays_of
+        self.call = call_of(program, guards, results, is_next=False)
         # No code but the library's runs in a replay, and it begins from no gradients
         self.is_alone = not program.grad_feeds and all(e.parts for e in program.effects())
 
-    def _with_gradients(self, args: tuple[Any, ...]) -> list[Array] | None:
-        arrays = self.guards.arrays_of(args)
-        if arrays is None or not self.program.fits(arrays):  # type: ignore[union-attr]
-            return None
-        return arrays
-
-    def replay(self, arrays: list[Array], args: tuple[Any, ...]) -> Any:
-        """Run the program, and take the results out of its buffers."""
-        if self.program.generators:
-            self._drawing(arrays)
-        else:
-            self.program.replay(arrays)
-        return self._results(arrays, args)
-
-    def _drawing(self, arrays: list[Array]) -> None:
-        """Run a program that draws random numbers; if it stays unfinished, put generators back."""
-        generators = self.program.generators
-        states = [generator.state for generator in generators]
-        try:
-            self.program.replay(arrays)
-        except Unfinished:
-            for generator, state in zip(generators, states, strict=True):
-                generator.state = state
-            raise
+    @functools.cached_property
+    def next_call(self) -> Call:
+        """As `call`, for a call directly after another one, in the same thread."""
+        return call_of(self.program, self.guards, self._results, is_next=True)
 
 
 class Seen:

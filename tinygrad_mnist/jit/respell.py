@@ -19,6 +19,7 @@ import numpy as np
 
 from tinygrad_mnist.jit import passes
 from tinygrad_mnist.jit.memory import view_key
+from tinygrad_mnist.jit.text import Text
 from tinygrad_mnist.jit.unroll import take_checked, under_errstate
 from tinygrad_mnist.kernels.checks import UNSIGNED, classes_within, rows_within
 
@@ -104,6 +105,13 @@ class Within:
         if self._size and self._at(self._highest()) >= self._count:
             self._complain()
 
+    def write(self, t: Text) -> None:
+        """Add the lines that make the check."""
+        if self._size:
+            at, highest = t.name("at", self._at), t.name("highest", self._highest)
+            complain = t.name("complain", self._complain)
+            t.add(f"if {at}({highest}()) >= {self._count}: {complain}()")
+
 
 def _highest(t: Array) -> tuple[Any, Any]:
     """Return the functions argmax and item of the integers; as unsigned, negatives are high."""
@@ -125,6 +133,16 @@ class TakeAll:
         within = self._at(self._highest()) < self._count
         for take in self._unchecked if within else self._checked:
             take()
+
+    def write(self, t: Text) -> None:
+        """Add the lines that check the index and take the rows."""
+        at, highest = t.name("at", self._at), t.name("highest", self._highest)
+        t.add(f"if {at}({highest}()) < {self._count}:")
+        for take in self._unchecked:
+            t.add(f"    {t.name('take', take)}()")
+        t.add("else:")
+        for take in self._checked:
+            t.add(f"    {t.name('take', take)}()")
 
 
 def _one(step: Any, even: dict[Any, Array]) -> Step:

@@ -6,9 +6,16 @@ things costs more than three lines. Closures for every number of things would no
 
 from __future__ import annotations
 
+import operator
 import types
+from collections import deque
+from collections.abc import Sequence
 from functools import lru_cache
+from operator import is_
 from typing import Any
+
+FEW = 8  # objects, which are compared one by one
+MANY = 400  # steps or gradients: more of them go through a loop, whose text is short
 
 
 class Text:
@@ -35,6 +42,28 @@ class Text:
         function = types.FunctionType(code_of(text, filename), self.names)
         function.text = text  # type: ignore[attr-defined]
         return function
+
+
+def write_each(t: Text, steps: Sequence[Any]) -> None:
+    """Add a line for each step, or the lines that the step writes; many steps get a single line."""
+    if len(steps) > MANY:
+        t.names |= {"deque": deque, "call_each": operator.call}
+        t.add(f"deque(map(call_each, {t.name('steps', steps)}), 0)")
+        return
+    for step in steps:
+        if hasattr(step, "write"):
+            step.write(t)
+        else:
+            t.add(f"{t.name('step', step)}()")
+
+
+def differs(t: Text, items: str, before: Sequence[Any]) -> str:
+    """Return the text that tells whether a list of this length holds other objects than before."""
+    if not before or len(before) > FEW:
+        t.names["is_"] = is_
+        return f"not all(map(is_, {items}, {t.name('before', before)}))"
+    pairs = (f"{items}[{i}] is not {t.name('before', item)}" for i, item in enumerate(before))
+    return " or ".join(pairs)
 
 
 @lru_cache(maxsize=256)

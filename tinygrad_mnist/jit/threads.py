@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tinygrad_mnist.kernels.parallel import count, one_thread_each, pool, together
+from tinygrad_mnist.kernels.parallel import count, one_thread_each, together
 
-__all__ = ["count", "one_thread_each", "pool", "together"]
+__all__ = ["count", "one_thread_each", "together"]

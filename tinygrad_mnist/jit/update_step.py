@@ -69,6 +69,8 @@ class UpdateStep(Step):
         """Apply the step."""
         parts = self.parts
         at_home = self._grads and all(map(is_, map(_grad, self._leaves), self._grads))
+        if at_home and len(parts) == 1 and parts[0][0].usual():
+            return
         for part, pairs in parts:
             if not part.holds() or not (at_home or self._gather(pairs)):
                 break

@@ -3,20 +3,29 @@
 The scores of some queries are made, used and forgotten; each query's log-sum-exp is kept, by which
 backward makes its weights again. Heads (the dimension before the last two) stand side by side in
 the memory of results, as the projection behind them reads them.
+
+A number for each row of scores is subtracted in the product that makes the scores, by one more
+column of the one factor and a row of ones in the other: NumPy takes several times as long for it.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.kernels.parallel import ranges, together
 from tinygrad_mnist.kernels.scratch import called_whole, scratch
+from tinygrad_mnist.kernels.sums import shared_ones
 
 Array = np.ndarray[Any, Any]
+Part = tuple[slice, ...]
 BLOCK = 1 << 17  # scores at a time
+SMALL = 60.0  # scores between -SMALL and SMALL have exponentials that float32 adds up as they are
+WORK = 4  # elementwise calls, each worth an element of `ranges`, per score
 
 
 @called_whole
@@ -38,22 +47,48 @@ def attention(
     if out is None:
         y = _memory((*lead, q.shape[-2], v.shape[-1]), q.dtype)
         out = y, np.empty((*lead, q.shape[-2], 1), q.dtype)
-    y, lse = out
-    for some, rows, keys in _blocks(lead, q.shape[-2], k.shape[-2], causal):
-        (memory,) = scratch(((_count(lead, some) * len(rows) * len(keys),), q.dtype))
-        of_queries, of_keys = _index(some, rows), _index(some, keys)
-        scores = _scores(q[of_queries], k[of_keys], mask, some, rows, keys, scale, causal, memory)
-        top = np.maximum.reduce(scores, -1, keepdims=True, initial=-math.inf)
-        top[top == -math.inf] = 0
-        scores -= top
-        np.exp(scores, out=scores)
-        total = np.add.reduce(scores, -1, keepdims=True)
+
+    def go_through(parts: list[Part]) -> None:
+        for some in parts:
+            _mix(q[some], k[some], v[some], _some(mask, some), out[0][some], out[1][some], **kw)
+
+    kw = {"scale": scale, "causal": causal}
+    together([partial(go_through, parts) for parts in _shares(lead, q, k)])
+    return out
+
+
+def _mix(
+    q: Array, k: Array, v: Array, mask: Array | None, y: Array, lse: Array, *,
+    scale: float, causal: bool,
+) -> None:  # fmt: skip
+    """Do `attention` for some of the leading indices."""
+    lead, (queries, size), count = q.shape[:-2], q.shape[-2:], k.shape[-2]
+    step = _step(queries, count)
+    columns, memory = scratch(
+        ((*lead, size, count), q.dtype), ((math.prod(lead) * step * count,), q.dtype)
+    )
+    columns[...] = k.mT
+    q = q * np.asarray(scale, q.dtype)
+    for rows, keys in _blocks(queries, count, step, causal):
+        shape = (*lead, rows.stop - rows.start, keys.stop)
+        scores = memory[: math.prod(shape)].reshape(shape)
+        np.matmul(q[..., rows, :], columns[..., keys], out=scores)
+        if mask is None and _are_small(scores):
+            top = None
+            np.exp(scores, out=scores)
+            if causal:
+                scores *= _seen(rows, keys, q.dtype)
+        else:
+            top = _shifted(scores, mask, rows, keys, causal=causal)
+            np.exp(scores, out=scores)
+        total = scores.reshape(-1, keys.stop).dot(shared_ones(keys.stop, q.dtype))
+        total = total.reshape(*shape[:-1], 1)
         total[total == 0] = 1
-        part = np.matmul(scores, v[of_keys], out=y[of_queries])
+        part = np.matmul(scores, v[..., keys, :], out=y[..., rows, :])
         part /= total
-        np.log(total, out=total)
-        np.add(total, top, out=lse[of_queries])
-    return y, lse
+        np.log(total, out=lse[..., rows, :])
+        if top is not None:
+            lse[..., rows, :] += top
 
 
 @called_whole
@@ -66,25 +101,59 @@ def attention_back(
     shapes = [_turned((*lead, *x.shape[-2:])) for x in (q, k, v)]
     ends = np.cumsum([math.prod(shape) for shape in shapes])
     whole = np.empty(ends[-1], q.dtype) if out is None else out
-    whole[ends[0] :] = 0
     pieces = zip(np.split(whole, ends[:-1]), shapes, strict=True)
     dq, dk, dv = (_turn(piece.reshape(shape)) for piece, shape in pieces)
-    for some, rows, keys in _blocks(lead, q.shape[-2], k.shape[-2], causal):
-        of_queries, of_keys = _index(some, rows), _index(some, keys)
-        size = _count(lead, some) * len(rows) * len(keys)
-        memory, more = scratch(((size,), q.dtype), ((size,), q.dtype))
-        weights = _scores(q[of_queries], k[of_keys], mask, some, rows, keys, scale, causal, memory)
-        weights -= lse[of_queries]
-        np.exp(weights, out=weights)
-        own = d[of_queries]
-        dv[of_keys] += np.matmul(weights.mT, own)
-        slopes = np.matmul(own, v[of_keys].mT, out=more.reshape(weights.shape))
-        slopes -= np.vecdot(own, y[of_queries])[..., None]
-        slopes *= weights
-        slopes *= scale
-        np.matmul(slopes, k[of_keys], out=dq[of_queries])
-        dk[of_keys] += np.matmul(slopes.mT, q[of_queries])
+
+    def go_through(parts: list[Part]) -> None:
+        for some in parts:
+            given = (a[some] for a in (d, q, k, v, y, lse))
+            _unmix(*given, _some(mask, some), dq[some], dk[some], dv[some], **kw)
+
+    kw = {"scale": scale, "causal": causal}
+    together([partial(go_through, parts) for parts in _shares(lead, q, k)])
+    whole[: ends[0]] *= np.asarray(scale, q.dtype)
     return whole
+
+
+def _unmix(
+    d: Array, q: Array, k: Array, v: Array, y: Array, lse: Array, mask: Array | None,
+    dq: Array, dk: Array, dv: Array, *, scale: float, causal: bool,
+) -> None:  # fmt: skip
+    """Do `attention_back` for some of the leading indices, but for the scale of dq."""
+    lead, (queries, size), count, out = q.shape[:-2], q.shape[-2:], *v.shape[-2:]
+    step = _step(queries, count)
+    pairs = math.prod(lead) * step * count
+    of_q, of_k, of_d, of_v, memory, more = scratch(
+        *(((*lead, queries, size + 1), q.dtype), ((*lead, size + 1, count), q.dtype)),
+        *(((*lead, queries, out + 1), q.dtype), ((*lead, out + 1, count), q.dtype)),
+        *(((pairs,), q.dtype), ((pairs,), q.dtype)),
+    )
+    np.multiply(q, np.asarray(scale, q.dtype), out=of_q[..., :size])
+    np.negative(lse[..., 0], out=of_q[..., size])
+    of_d[..., :out] = d
+    np.negative(np.vecdot(d, y), out=of_d[..., out])
+    of_k[..., :size, :], of_v[..., :out, :] = k.mT, v.mT
+    of_k[..., size, :] = of_v[..., out, :] = 1
+    is_first = True
+    for rows, keys in _blocks(queries, count, step, causal):
+        shape = (*lead, rows.stop - rows.start, keys.stop)
+        weights, slopes = (a[: math.prod(shape)].reshape(shape) for a in (memory, more))
+        np.matmul(of_q[..., rows, :], of_k[..., keys], out=weights)
+        if mask is not None:
+            _hide(weights, mask[..., rows, keys])
+        if causal and np.maximum.reduce(weights.reshape(-1), initial=0) > SMALL:
+            np.minimum(weights, 0, out=weights)  # those of keys that are not seen
+        np.exp(weights, out=weights)
+        if causal:
+            weights *= _seen(rows, keys, q.dtype)
+        _add_product(weights.mT, d[..., rows, :], dv, is_first=is_first)
+        np.matmul(of_d[..., rows, :], of_v[..., keys], out=slopes)
+        slopes *= weights
+        np.matmul(slopes, k[..., keys, :], out=dq[..., rows, :])
+        _add_product(slopes.mT, of_q[..., rows, :size], dk, is_first=is_first)
+        is_first = False
+    if is_first:
+        dk[...] = dv[...] = 0
 
 
 def _broadcast(q: Array, k: Array, v: Array, mask: Array | None) -> Any:
@@ -117,41 +186,80 @@ def _memory(shape: tuple[int, ...], dtype: Any) -> Array:
     return _turn(np.empty(_turned(shape), dtype))
 
 
-def _scores(
-    q: Array, k: Array, mask: Array | None, some: tuple[slice, ...], rows: range, keys: range,
-    scale: float, causal: bool, memory: Array,
-) -> Array:  # fmt: skip
-    """q k' scale + mask, in `memory`; -inf where a key is not seen."""
-    scores = memory.reshape(*q.shape[:-1], len(keys))
-    np.matmul(q * np.asarray(scale, q.dtype), k.mT, out=scores)
-    if mask is not None:
-        part = mask[(*some, np.s_[rows.start : rows.stop], np.s_[keys.start : keys.stop])]
-        if part.dtype.kind == "b":
-            np.copyto(scores, -math.inf, where=~part)
-        else:
-            scores += part
-    if causal and keys.stop > rows.start + 1:
-        scores += _unseen(rows, keys, q.dtype)
-    return scores
-
-
-def _unseen(rows: range, keys: range, dtype: Any) -> Array:
-    """-inf where a key comes after the query, else 0."""
-    after = np.arange(keys.start, keys.stop) > np.arange(rows.start, rows.stop)[:, None]
-    return np.where(after, np.asarray(-math.inf, dtype), np.asarray(0, dtype))
-
-
-def _blocks(
-    lead: tuple[int, ...], queries: int, keys: int, causal: bool
-) -> Iterator[tuple[tuple[slice, ...], range, range]]:
-    """Yield some of the leading indices, some queries, and the keys that they may see."""
-    if not (queries and math.prod(lead)):
+def _add_product(a: Array, b: Array, total: Array, *, is_first: bool) -> None:
+    """Add a b to the first rows of `total`, which is empty before the first product."""
+    count = a.shape[-2]
+    if not is_first:
+        total[..., :count, :] += np.matmul(a, b)
         return
-    step = min(queries, max(32, BLOCK // max(1, keys)))
-    for some in _leading(lead, step * keys):
-        for start in range(0, queries, step):
-            rows = range(start, min(queries, start + step))
-            yield some, rows, range(min(keys, rows.stop) if causal else keys)
+    np.matmul(a, b, out=total[..., :count, :])
+    total[..., count:, :] = 0
+
+
+def _some(mask: Array | None, some: Part) -> Array | None:
+    return None if mask is None else mask[some]
+
+
+def _are_small(scores: Array) -> bool:
+    """Tell whether no exponential of a score overflows, nor is lost beside others."""
+    flat = scores.reshape(-1)
+    top, bottom = np.maximum.reduce(flat, initial=0), np.minimum.reduce(flat, initial=0)
+    return bool(top < SMALL and bottom > -SMALL)
+
+
+def _shifted(scores: Array, mask: Array | None, rows: slice, keys: slice, *, causal: bool) -> Array:
+    """Hide the scores of keys that are not seen; subtract and return the largest of each query."""
+    if mask is not None:
+        _hide(scores, mask[..., rows, keys])
+    if causal:
+        np.copyto(scores, -math.inf, where=_seen(rows, keys, scores.dtype) == 0)
+    top = np.maximum.reduce(scores, -1, keepdims=True, initial=-math.inf)
+    top[top == -math.inf] = 0
+    scores -= top
+    return top
+
+
+def _hide(scores: Array, mask: Array) -> None:
+    """Add a mask of numbers; put -inf where a mask of bools is false."""
+    if mask.dtype.kind == "b":
+        np.copyto(scores, -math.inf, where=~mask)
+    else:
+        scores += mask
+
+
+def _seen(rows: slice, keys: slice, dtype: Any) -> Array:
+    """1 where a key comes no later than the query, else 0."""
+    return _triangle(rows.stop - rows.start, keys.stop, rows.start, dtype)
+
+
+@lru_cache(maxsize=8)
+def _triangle(queries: int, keys: int, start: int, dtype: Any) -> Array:
+    """Return the same read-only triangle at every call."""
+    y = np.tri(queries, keys, start, dtype)
+    y.setflags(write=False)
+    return y
+
+
+def _step(queries: int, keys: int) -> int:
+    """Return how many queries to go through at a time."""
+    return max(1, min(queries, max(32, BLOCK // max(1, keys))))
+
+
+def _blocks(queries: int, keys: int, step: int, causal: bool) -> Iterator[tuple[slice, slice]]:
+    """Yield some queries, and the keys that they may see."""
+    for start in range(0, queries, step):
+        rows = slice(start, min(queries, start + step))
+        yield rows, slice(0, min(keys, rows.stop) if causal else keys)
+
+
+def _shares(lead: tuple[int, ...], q: Array, k: Array) -> list[list[Part]]:
+    """Cut the leading indices into parts, and share these out to threads."""
+    pairs = q.shape[-2] * k.shape[-2]
+    if not math.prod(lead):
+        return [[]]
+    parts = list(_leading(lead, _step(q.shape[-2], k.shape[-2]) * k.shape[-2]))
+    work = WORK * math.prod(lead) * pairs
+    return [parts[some] for some in ranges(len(parts), work, q, k)]
 
 
 def _leading(lead: tuple[int, ...], size: int) -> Iterator[tuple[slice, ...]]:
@@ -166,11 +274,3 @@ def _leading(lead: tuple[int, ...], size: int) -> Iterator[tuple[slice, ...]]:
             yield (first, *(np.s_[:],) * (len(lead) - 1))
         else:
             yield from ((first, *rest) for rest in _leading(lead[1:], size))
-
-
-def _index(some: tuple[slice, ...], rows: range) -> tuple[slice, ...]:
-    return (*some, slice(rows.start, rows.stop))
-
-
-def _count(lead: tuple[int, ...], some: tuple[slice, ...]) -> int:
-    return math.prod(len(range(n)[part]) for n, part in zip(lead, some, strict=True))

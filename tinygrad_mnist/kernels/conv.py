@@ -9,25 +9,24 @@ takes less time it is tried first, and its result is used if it is finite.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
-from functools import partial
+import itertools
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from tinygrad_mnist.kernels import winograd
-from tinygrad_mnist.kernels.parallel import ranges, together
-from tinygrad_mnist.kernels.scratch import copied_into, scratch
+from tinygrad_mnist.kernels.columns import COLUMNS, columns_of, windows_of
+from tinygrad_mnist.kernels.parallel import count, for_each, ranges
+from tinygrad_mnist.kernels.scratch import called_whole, copied_into, scratch
 
 Array = np.ndarray[Any, Any]
 Pair = tuple[int, int]
 
-COLUMNS = 3 << 20  # bytes of columns at a time
-# Winograd's form adds sums for each channel, and saves products for each pair of channels: on
-# images of 7 to 56 pixels it took 1.0 to 1.4 times the plain form's time with 8 channels, 0.6 to
-# 1.0 with 16, and half with 64. Its views take 0.1 ms, once.
-LEAST_CHANNELS, LEAST_PRODUCTS = 16, 4_000_000
+# Winograd's form transforms each channel, and saves products for each pair of channels: on images
+# of 7 to 56 pixels it took 1.2 to 1.5 times the plain form's time with 8 channels, 0.7 to 1.0 with
+# 16, half with 64, and as long for so few products that the calls of NumPy take longest.
+LEAST_CHANNELS, LEAST_PRODUCTS = 16, 1_000_000
 QUIETLY = np.errstate(over="ignore", invalid="ignore")  # products of infinities are no mistake here
 
 
@@ -48,6 +47,7 @@ class Geometry(NamedTuple):
         ) // sw + 1
 
 
+@called_whole
 @QUIETLY
 def conv(
     x: Array, w: Array, b: Array | None = None, *, geom: Geometry, out: Array | None = None
@@ -59,26 +59,30 @@ def conv(
         whole = np.concatenate([conv(*part, geom=inner) for part in parts], axis=1, out=out)
         return whole if b is None else np.add(whole, b.reshape(-1, 1, 1), out=whole)
     size = geom.extent(x.shape[2:], w.shape[2:])
-    if len(some := _parts(x, w, geom=geom)) > 1:
-        y = _image_memory((len(x), *size, len(w)), np.result_type(x, w), out).transpose(0, 3, 1, 2)
-        together([partial(conv, x[part], w, b, geom=geom, out=y[part]) for part in some])
-        return copied_into(out, y)
     y = _image_memory((len(x), *size, len(w)), np.result_type(x, w), out)
     if winograd_pays(x, w, w.shape, size, geom) and winograd.conv(
-        _pixels(x), w, b, y, rim=geom.padding
+        _channels_last(x), w, b, y, rim=geom.padding
     ):
         return copied_into(out, y.transpose(0, 3, 1, 2))
-    windows, rows = _windows(x, w.shape[2:], geom), y.reshape(-1, len(w))
+    whole = y.transpose(0, 3, 1, 2)
+    some = _parts(whole, w[0].size)
+    for_each(some, lambda part: _conv(x[part], w, b, geom=geom, y=y[part]), count())
+    return copied_into(out, whole)
+
+
+def _conv(x: Array, w: Array, b: Array | None, *, geom: Geometry, y: Array) -> None:
+    """Convolve some images into y, (n, h, w, out)."""
+    windows = _windows(x, w.shape[2:], y.shape[1:3], geom)
     weight = w.transpose(2, 3, 1, 0).reshape(-1, len(w))
     if b is not None and not windows.flags.c_contiguous:
         weight, b = np.vstack((weight, b), dtype=w.dtype), None  # a one beside each window
-    for part, columns in _columns(windows, *weight.shape):
-        np.dot(columns, weight, out=rows[part])
+    for some, columns in columns_of(windows, *weight.shape):
+        np.matmul(columns, weight, y[some].reshape(*columns.shape[:2], -1))
     if b is not None:
-        rows += b
-    return copied_into(out, y.transpose(0, 3, 1, 2))
+        y += b
 
 
+@called_whole
 @QUIETLY
 def conv_weight(
     x: Array, d: Array, *, size: Pair, geom: Geometry, out: Array | None = None
@@ -88,56 +92,144 @@ def conv_weight(
         parts = zip(_split(x, geom, 1), _split(d, geom, 1), strict=True)
         inner = geom._replace(groups=1)
         return np.concatenate([conv_weight(*p, size=size, geom=inner) for p in parts], out=out)
-    if len(some := _parts(x, d, geom=geom)) > 1:
-        shares: list[Array] = [x] * len(some)  # in whose places the tasks leave theirs
-
-        def task(number: int, part: slice) -> None:
-            shares[number] = conv_weight(x[part], d[part], size=size, geom=geom)
-
-        together([partial(task, *each) for each in enumerate(some)])
-        return copied_into(out, functools.reduce(np.add, shares))
     shape = (d.shape[1], x.shape[1], *size)
+    w = None
     if winograd_pays(x, d, shape, d.shape[2:], geom):
-        w = winograd.conv_weight(_pixels(x), _pixels(d), rim=geom.padding)
-        if w is not None:
-            return np.ascontiguousarray(w) if out is None else copied_into(out, w)
-    windows = _windows(x, size, geom)[:, : d.shape[2], : d.shape[3]]
-    rows = _channels_last(d).reshape(-1, d.shape[1])
+        w = winograd.conv_weight(_channels_last(x), _channels_last(d), rim=geom.padding)
+    if w is None:
+        w = _conv_weight(x, d, size=size, geom=geom)
+    return w if out is None else copied_into(out, w)
+
+
+def _conv_weight(x: Array, d: Array, *, size: Pair, geom: Geometry) -> Array:
+    """The adjoint in w, for any kernel.
+
+    The images are shared out by the shapes alone, so the bits are those of any number of threads.
+    """
+    shares: list[Any] = _parts(d, size[0] * size[1] * x.shape[1], most=2)
+
+    def add(number: int) -> None:
+        part = shares[number]
+        shares[number] = _share_of_weight(x[part], d[part], size=size, geom=geom)
+
+    for_each(range(len(shares)), add, count())
+    total = functools.reduce(np.add, shares).reshape(*size, x.shape[1], d.shape[1])
+    return np.ascontiguousarray(total.transpose(3, 2, 0, 1))
+
+
+def _share_of_weight(x: Array, d: Array, *, size: Pair, geom: Geometry) -> Array:
+    rows = _channels_last(d)
+    windows = _windows(x, size, rows.shape[1:3], geom)
     total = np.zeros((size[0] * size[1] * x.shape[1], d.shape[1]), d.dtype)
-    for part, columns in _columns(windows, *total.shape):
-        total += np.dot(columns.T, rows[part])
-    w = total.reshape(*size, x.shape[1], d.shape[1]).transpose(3, 2, 0, 1)
-    return np.ascontiguousarray(w) if out is None else copied_into(out, w)
+    for some, columns in columns_of(windows, *total.shape):
+        if columns.flags.c_contiguous:  # one matrix
+            columns = columns.reshape(1, -1, len(total))
+        outputs = rows[some].reshape(*columns.shape[:2], -1)
+        total += np.matmul(columns.swapaxes(-1, -2), outputs).sum(0)
+    return total
 
 
+@called_whole
 @QUIETLY
 def conv_input(
     d: Array, w: Array, *, size: Pair, geom: Geometry, out: Array | None = None
 ) -> Array:
-    """The adjoint in x: from d, of y's shape, to x's shape; `size` is its (height, width).
-
-    One product for each position in the kernel, added where that position was read.
-    """
+    """The adjoint in x: from d, of y's shape, to x's shape; `size` is its (height, width)."""
     if geom.groups > 1:
         parts = zip(_split(d, geom, 1), _split(w, geom, 0), strict=True)
         inner = geom._replace(groups=1)
         groups = [conv_input(*part, size=size, geom=inner) for part in parts]
         return np.concatenate(groups, axis=1, out=out)
-    if len(some := _parts(d, w, geom=geom)) > 1:
-        memory = _image_memory((len(d), *size, w.shape[1]), np.result_type(d, w), out)
-        whole = memory.transpose(0, 3, 1, 2)
-        together([partial(conv_input, d[p], w, size=size, geom=geom, out=whole[p]) for p in some])
-        return copied_into(out, whole)
-    (sh, sw), (ph, pw), (dh, dw), _ = geom
-    n, o, oh, ow = d.shape
-    if winograd_pays(d, w, w.shape, (oh, ow), geom):
-        x = _image_memory((n, *size, w.shape[1]), d.dtype, out)
-        if winograd.conv_input(_pixels(d), w, x, rim=(ph, pw)):
+    n, c = len(d), w.shape[1]
+    if winograd_pays(d, w, w.shape, d.shape[2:], geom):
+        x = _image_memory((n, *size, c), d.dtype, out)
+        if winograd.conv_input(_channels_last(d), w, x, rim=geom.padding):
             return copied_into(out, x.transpose(0, 3, 1, 2))
+    gathered = _gathered(d, w, size, geom) if _gathering_pays(w, geom) else None
+    x = _scattered(d, w, size, geom) if gathered is None else gathered
+    return copied_into(out, x.transpose(0, 3, 1, 2))
+
+
+def _gathering_pays(w: Array, geom: Geometry) -> bool:
+    """Tell whether to read d where it is needed, rather than to add where it was read.
+
+    The first reads each gradient as often as the second adds to each input, of so many channels.
+    """
+    outputs, channels, *kernel = w.shape
+    pays: bool = kernel != [1, 1] if max(geom.stride) > 1 else outputs <= 2 * channels
+    return pays
+
+
+def _gathered(d: Array, w: Array, size: Pair, geom: Geometry) -> Array | None:
+    """Return the adjoint in x, (n, h, w, c), as a convolution of d; None if it is not finite.
+
+    Its outputs at a place are all pixels of one step in x. So many of its weights are zeros, which
+    an infinity turns into NaN.
+    """
+    (sh, sw), n, c = geom.stride, len(d), w.shape[1]
+    settings = zip(w.shape[2:], *geom[:3], strict=True)
+    (rows, top, high), (along, left, wide) = (_taps(*axis) for axis in settings)
+    weight = np.zeros((high, wide, len(w), sh, sw, c), w.dtype)
+    for (a, p, v), (b, q, u) in itertools.product(rows, along):
+        weight[v, u, :, a, b] = w[:, :, p, q]
+    weight = weight.reshape(high * wide * len(w), -1)
+    height, width = -(-size[0] // sh), -(-size[1] // sw)
+    x = np.empty((n, height, sh, width, sw, c), np.result_type(d, w))
+    gaps = tuple(g if s == 1 else 1 for s, g in zip(geom.stride, geom.dilation, strict=True))
+    inner = Geometry((1, 1), (top, left), gaps)  # type: ignore[arg-type]
+    kernel, extent = (high, wide), (height, width)
+    sizes: list[float] = []
+
+    def work(some: slice) -> None:
+        windows = _windows(d[some], kernel, extent, inner)
+        for part, columns in columns_of(windows, *weight.shape):
+            y = np.matmul(columns, weight)
+            sizes.append(float(np.dot(y.reshape(-1), y.reshape(-1))))
+            steps = y.reshape(-1, *extent, sh, sw, c).transpose(0, 1, 3, 2, 4, 5)
+            np.copyto(x[some][part], steps)
+
+    for_each(_parts(d, w[0].size), work, count())
+    if not math.isfinite(sum(sizes)):
+        return None
+    return x.reshape(n, height * sh, width * sw, c)[:, : size[0], : size[1]]
+
+
+def _taps(
+    kernel: int, step: int, rim: int, gap: int
+) -> tuple[list[tuple[int, int, int]], int, int]:
+    """Return what an axis of x gets from d: taps, the rim of the windows in d, and their size.
+
+    A tap is (a, p, v): pixel `step * i + a` of x was read by element p of the window that is
+    element v of the window in d at i.
+    """
+    reads = []
+    for a in range(step):
+        for p in range(kernel):
+            ahead, rest = divmod(a + rim - gap * p, step)
+            if not rest:
+                reads.append((a, p, ahead))
+    first = min(ahead for _, _, ahead in reads)
+    each = gap if step == 1 else 1
+    taps = [(a, p, (ahead - first) // each) for a, p, ahead in reads]
+    return taps, -first, max(v for *_, v in taps) + 1
+
+
+def _scattered(d: Array, w: Array, size: Pair, geom: Geometry) -> Array:
+    """Return the adjoint in x, (n, h, w, c), by a product for each position in the kernel."""
+    (height, width), (ph, pw) = size, geom.padding
+    shape = len(d), height + 2 * ph, width + 2 * pw, w.shape[1]
+    x = np.zeros(shape, np.result_type(d, w))
+    for_each(_parts(d, w[0].size), lambda p: _scatter(d[p], w, x[p], geom=geom), count())
+    return x[:, ph : ph + height, pw : pw + width]
+
+
+def _scatter(d: Array, w: Array, x: Array, *, geom: Geometry) -> None:
+    """Add to x, padded, one product for each position in the kernel, where that was read."""
+    (sh, sw), _, (dh, dw), _ = geom
+    n, o, oh, ow = d.shape
     rows = _channels_last(d).reshape(-1, o)
     weight = np.ascontiguousarray(w.transpose(2, 3, 0, 1))
-    x = np.zeros((n, size[0] + 2 * ph, size[1] + 2 * pw, w.shape[1]), np.result_type(d, w))
-    step = min(max(1, n), _images(oh * ow * (o + w.shape[1]) * x.itemsize))
+    step = min(max(1, n), max(1, COLUMNS // max(1, oh * ow * (o + w.shape[1]) * x.itemsize)))
     (shares,) = scratch(((step, oh, ow, w.shape[1]), x.dtype))
     for start in range(0, n, step):
         part, image = rows[start * oh * ow : (start + step) * oh * ow], x[start : start + step]
@@ -145,23 +237,20 @@ def conv_input(
         for p, q in np.ndindex(*w.shape[2:]):
             np.dot(part, weight[p, q], out=share.reshape(len(part), -1))
             image[:, p * dh :, q * dw :][:, : oh * sh : sh, : ow * sw : sw] += share
-    return copied_into(out, x[:, ph : ph + size[0], pw : pw + size[1]].transpose(0, 3, 1, 2))
 
 
-def _parts(images: Array, other: Array, *more: Any, geom: Geometry, **kw: Any) -> list[slice]:
-    """The images to convolve at the same time, in parts; one part where there is little to do."""
-    if geom.groups > 1 or min(images.shape[1], len(images)) < 2:
-        return [np.s_[:]]
-    return ranges(len(images), 4 * images.size, images, other)  # columns have several times as many
+def _parts(y: Array, patch: int, most: int | None = None) -> list[slice]:
+    """The images to convolve at the same time, in parts; one part where there is little to do.
+
+    y (n, out, h, w) is the result, or its gradient, `patch` the elements of a window.
+    """
+    n, outputs, height, width = y.shape
+    return ranges(n, n * height * width * (outputs + patch), y, most=most)
 
 
-def _is_cut(*args: Any, **kw: Any) -> bool:
-    """Tell whether a convolution goes through its images in parts."""
-    return len(_parts(*args, **kw)) > 1
-
-
-for kernel in (conv, conv_weight, conv_input):
-    setattr(kernel, "called_whole", _is_cut)  # noqa: B010  (a function's own attribute)
+def _windows(x: Array, kernel: Pair, size: Pair, geom: Geometry) -> Array:
+    step, rim, gap, _ = geom
+    return windows_of(x.transpose(0, 2, 3, 1), kernel, size, step=step, rim=rim, gap=gap)
 
 
 def _split(x: Array, geom: Geometry, axis: int) -> list[Array]:
@@ -170,12 +259,6 @@ def _split(x: Array, geom: Geometry, axis: int) -> list[Array]:
 
 def _channels_last(x: Array) -> Array:
     return np.ascontiguousarray(x.transpose(0, 2, 3, 1))
-
-
-def _pixels(x: Array) -> Array:
-    """Return images with channels last, those of each pixel side by side."""
-    last = x.transpose(0, 2, 3, 1)
-    return last if last.strides[-1] == x.itemsize else np.ascontiguousarray(last)
 
 
 def _image_memory(shape: tuple[int, ...], dtype: Any, out: Array | None) -> Array:
@@ -194,52 +277,3 @@ def winograd_pays(
         return False
     products = len(a) * windows[0] * windows[1] * weight[0] * weight[1]
     return products >= LEAST_PRODUCTS and a.dtype in (np.float32, np.float64)
-
-
-def _images(size: int) -> int:
-    """Return how many images to take at a time, if one needs `size` bytes."""
-    return max(1, COLUMNS // max(1, size))
-
-
-def _windows(x: Array, kernel: Pair, geom: Geometry) -> Array:
-    """A view (n, out height, out width, kernel height, kernel width, channels) of padded x."""
-    (sh, sw), (ph, pw), (dh, dw), _ = geom
-    oh, ow = geom.extent(x.shape[2:], kernel)
-    if ph or pw:
-        n, c, h, w = x.shape
-        padded = np.zeros((n, h + 2 * ph, w + 2 * pw, c), x.dtype)
-        padded[:, ph : ph + h, pw : pw + w] = x.transpose(0, 2, 3, 1)
-    else:
-        padded = _channels_last(x)
-    a, b, c, d = padded.strides
-    shape = (len(x), oh, ow, *kernel, x.shape[1])
-    return as_strided(padded, shape, (a, b * sh, c * sw, b * dh, c * dw, d), writeable=False)
-
-
-def _columns(windows: Array, width: int, outputs: int) -> Iterator[tuple[slice, Array]]:
-    """Yield (rows of the output, their windows as a matrix), a few images at a time.
-
-    The matrix has `width` columns: the elements of a window, and ones.
-    """
-    n, oh, ow, kh, kw, c = windows.shape
-    patch, short = kh * kw * c, kw * c < 16
-    if windows.flags.c_contiguous and width == patch:  # pixels, not windows
-        yield np.s_[:], windows.reshape(n * oh * ow, patch)
-        return
-    step = min(max(1, n), _images(oh * ow * width * windows.itemsize))
-    if short:
-        step = max(1, min(step, winograd.PRODUCTS // max(1, oh * ow * width * outputs)))
-    (memory,) = scratch(((step * oh * ow * width,), windows.dtype))
-    for start in range(0, n, step):
-        part = windows[start : start + step]
-        count = len(part) * oh * ow
-        matrix = memory[: count * width]
-        if short:  # short runs: copy along the rows of the images instead
-            part, matrix = part.transpose(3, 4, 5, 0, 1, 2), matrix.reshape(-1, count)
-            np.copyto(matrix[:patch].reshape(part.shape), part)
-            matrix = matrix.T
-        else:
-            matrix = matrix.reshape(count, -1)
-            np.copyto(matrix[:, :patch].reshape(part.shape), part)
-        matrix[:, patch:] = 1
-        yield slice(start * oh * ow, start * oh * ow + count), matrix

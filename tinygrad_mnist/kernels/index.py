@@ -75,7 +75,7 @@ def scatter_add(x: Array, index: Array, *, axis: int, shape: tuple[int, ...]) ->
 
 def assign(x: Array, value: Any, *, key: Key) -> Array:
     """x with value at `key` (ints, slices, None and Ellipsis)."""
-    out = np.array(x)
+    out = np.empty_like(x) if key == (...,) else np.array(x)
     out[key] = value
     return out
 

@@ -56,10 +56,7 @@ def row_index(count: int) -> tuple[Array, Array]:
 def minus_one_hot(p: Array, at: Array) -> Array:
     """p (n, c) minus one in each row, at `one_hot_index` of the classes."""
     by_class = p.T.copy()
-    flat = by_class.reshape(-1)
-    hot = flat.take(at, mode="clip")
-    hot -= ONE.get(hot.dtype.char, 1)
-    flat.put(at, hot, mode="clip")
+    np.subtract.at(by_class.reshape(-1), at, ONE.get(p.dtype.char, 1))
     return by_class.T
 
 
@@ -77,5 +74,6 @@ def bce_of_probability(p: Array, t: Array) -> Array:
 @in_float32
 def bce_with_logits(z: Array, t: Array) -> Array:
     """Binary cross-entropy of a logit z: log(1 + exp(z)) - z t, stable for any z."""
-    way = np.subtract(np.greater(z, ZERO.get(z.dtype.char, 0)), t, dtype=z.dtype)
+    way = np.greater(z, ZERO.get(z.dtype.char, 0)).astype(z.dtype)  # to subtract bools is slower
+    way = np.subtract(way, t, dtype=z.dtype)
     return z * way + np.log1p(np.exp(-np.abs(z)))

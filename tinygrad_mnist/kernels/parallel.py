@@ -9,16 +9,17 @@ from __future__ import annotations
 import contextvars
 import itertools
 import os
-from _thread import allocate_lock  # without loading threading
+from _thread import _count, allocate_lock, start_new_thread  # without loading threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import cache
-from typing import Any
+from contextlib import contextmanager, suppress
+from functools import cache, partial
+from typing import Any, TypeVar
 
 import numpy as np
 
 from tinygrad_mnist.threads import blas
 
+Item = TypeVar("Item")
 ENOUGH = 1 << 18  # elements for a thread: waking another one takes as long as 10,000 of them
 _lock = allocate_lock()
 _inside = 0  # how many calls of `together` are under way
@@ -30,16 +31,17 @@ def count() -> int:
     return blas().get()
 
 
-def ranges(rows: int, size: int, *arrays: Any) -> list[slice]:
+def ranges(rows: int, size: int, *arrays: Any, most: int | None = None) -> list[slice]:
     """Return the parts of some rows to go through at the same time; one part if that is faster.
 
-    `size` is how many elements the rows have together. Arrays that record what is done with them,
-    as `jit` passes, are recorded in one thread.
+    `size` is how many elements the rows have together, `most` how many parts to make at most, else
+    as many as threads. Arrays that record what is done with them, as `jit` passes, are recorded in
+    one thread.
     """
     parts = min(rows, size // ENOUGH)
     if parts < 2 or any(type(a) is not np.ndarray for a in arrays):
         return [slice(0, rows)]
-    parts = min(parts, count())
+    parts = min(parts, most or count())
     starts = [rows * number // parts for number in range(parts + 1)]
     return [slice(*ends) for ends in itertools.pairwise(starts)]
 
@@ -54,15 +56,138 @@ def together(tasks: Sequence[Callable[[], object]]) -> None:
         tasks[0]()
         return
     with one_thread_each():
-        context = contextvars.copy_context
-        others = [pool(os.getpid()).submit(context().run, task) for task in tasks[1:]]
+        team = _team(os.getpid())
+        others = [team.hand_over(task) for task in tasks[1:]]
         try:
             tasks[0]()
         finally:
-            errors = [other.exception() for other in others]
+            errors = [other.finish() for other in others]
     for error in errors:
         if error is not None:
             raise error
+
+
+def for_each(items: Sequence[Item], work: Callable[[Item], object], threads: int) -> None:
+    """Call `work` for each item, on the next of so many threads that is free.
+
+    Who takes which is left to chance: each result must depend on its item alone.
+    """
+    todo = iter(items)
+
+    def take() -> None:
+        for item in todo:
+            work(item)
+
+    on_threads(take, min(threads, len(items)))
+
+
+def on_threads(take: Callable[[], object], threads: int) -> None:
+    """Call `take` on so many threads, at least on this one, and wait for all."""
+    if threads < 2:
+        take()
+        return
+    with one_thread_each():
+        clear_cores()
+        together([take] * threads)
+
+
+class _Job:
+    """A task for the thread that first takes it, and the error that ended it, if one did."""
+
+    def __init__(self, task: Callable[[], object]) -> None:
+        self._context, self._task = contextvars.copy_context(), task
+        self._error: BaseException | None = None
+        self._is_taken, self._over = allocate_lock(), allocate_lock()
+        self._over.acquire()
+
+    def run(self, then: Callable[[], object]) -> None:
+        """Run the task, unless another thread has taken it; call `then` before its end is told."""
+        if not self._is_taken.acquire(blocking=False):
+            then()
+            return
+        try:
+            self._context.run(self._task)
+        except BaseException as error:
+            self._error = error
+        then()
+        self._over.release()
+
+    def finish(self) -> BaseException | None:
+        """Run the task here if no thread has woken for it yet, else wait; return its error."""
+        self.run(then=bool)
+        self._over.acquire()
+        return self._error
+
+
+class _Worker:
+    """A thread that runs one job after the other, and sleeps on a lock between them.
+
+    The threads of `concurrent.futures` take three times as long to begin.
+    """
+
+    def __init__(self, team: _Team) -> None:
+        self._team, self._awake = team, allocate_lock()
+        self._job: Any = None
+        self._awake.acquire()
+        start_new_thread(self._serve, (_processor(),))
+
+    def begin(self, job: _Job) -> None:
+        self._job = job
+        self._awake.release()
+
+    def _serve(self, taken: int | None) -> None:
+        _leave(taken)
+        while True:
+            self._awake.acquire()
+            job, self._job = self._job, None
+            job.run(then=partial(self._team.idle.append, self))  # the next call finds this thread
+            del job  # and with it the arrays of its task
+
+
+def _processor() -> int | None:
+    """Return the number of the processor that this thread runs on, where Linux tells."""
+    try:
+        with open("/proc/thread-self/stat", encoding="ascii", errors="replace") as file:
+            return int(file.read().rpartition(")")[2].split()[36])
+    except OSError:
+        return None
+
+
+def _leave(processor: int | None) -> None:
+    """Let this thread run on all other processors only.
+
+    Linux wakes a thread where it ran last. If that is where its waker runs, the two share one
+    processor, again and again, while another one is idle.
+    """
+    with suppress(AttributeError, OSError):  # other systems, or no other processor
+        os.sched_setaffinity(0, os.sched_getaffinity(0) - {processor})
+
+
+class _Team:
+    """The threads of a process, and those among them that wait for a job."""
+
+    def __init__(self) -> None:
+        self.idle: list[_Worker] = []
+        self._size, self._most = 0, 4 * (os.cpu_count() or 1)
+
+    def hand_over(self, task: Callable[[], object]) -> _Job:
+        """Offer a task to a thread that sleeps, or to a new one."""
+        job = _Job(task)
+        try:
+            worker = self.idle.pop()
+        except IndexError:
+            if self._size >= self._most:  # none has woken yet: whoever offers a task will run it
+                return job
+            self._size += 1
+            worker = _Worker(self)
+        worker.begin(job)
+        return job
+
+
+@cache
+def _team(process: int) -> _Team:
+    """Return the threads of this process: a fork has none of its parent's."""
+    return _Team()
 
 
 @contextmanager
@@ -84,9 +209,12 @@ def one_thread_each() -> Iterator[None]:
                 library.set_threads(_threads_before)
 
 
-@cache
-def pool(process: int) -> Any:
-    """Return the threads, made once per process: a fork has none of its parent's."""
-    from concurrent.futures import ThreadPoolExecutor
+def clear_cores() -> None:
+    """Stop the BLAS's threads, which spin for 25 ms after a product: the cores are wanted.
 
-    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="tinygrad-mnist")
+    Call it in `one_thread_each`, whose end starts them again, in 0.1 ms. None may be under way: so
+    nothing is done while Python runs in threads that are not from here.
+    """
+    with _lock:
+        if _inside == 1 and _count() <= len(_team(os.getpid()).idle):
+            blas().stop_threads()

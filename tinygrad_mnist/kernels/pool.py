@@ -6,19 +6,20 @@ a few views, in any order of memory. Windows that reach over the rim cover paddi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tinygrad_mnist.kernels.elementwise import INTEGER
-from tinygrad_mnist.kernels.scratch import copied_into, pixels, scratch, scratch_like
+from tinygrad_mnist.kernels.scratch import copied_into, pixels, scratch_like
 from tinygrad_mnist.kernels.sums import in_float32
 
 Array = np.ndarray[Any, Any]
 Pair = tuple[int, int]
 Sizes = tuple[int, ...]  # the kernels below take two; `ops/pool.py` splits three in two pools
-BLOCK = 1 << 20  # bytes of images at a time: they stay in the cache
+BLOCK = 1 << 19  # bytes of images at a time: they stay in the cache
+LARGE = 1 << 16  # elements from which on a pool is one call of its own in `jit`, in blocks
 
 
 class Windows(NamedTuple):
@@ -36,75 +37,106 @@ class Windows(NamedTuple):
         height, width = ((n - 1) * s + d * (k - 1) + 1 for k, s, d, n in covered)
         return height, width
 
-    def positions(self) -> Iterator[tuple[slice, ...]]:
+    def rows(self) -> list[Any]:
+        """Return a key into the covered area for each row in a window."""
+        return [(..., rows, slice(None)) for rows in self._along(0)]
+
+    def columns(self) -> list[Any]:
+        """Return a key for each column in a window."""
+        return [(..., columns) for columns in self._along(1)]
+
+    def _along(self, axis: int) -> list[slice]:
+        step, gap = self.stride[axis], self.dilation[axis]
+        reach = (self.number[axis] - 1) * step + 1
+        return [slice(k * gap, k * gap + reach, step) for k in range(self.size[axis])]
+
+    def are_side_by_side(self, x: Array) -> bool:
+        """Tell whether each element of x, which has its rim, is in one window."""
+        return self.stride == self.size and self.dilation == (1, 1) and self.reach() == x.shape[2:]
+
+    def positions(self) -> Iterator[Any]:
         """Yield a key into the covered area for each position in a window."""
-        (sh, sw), (dh, dw), (nh, nw) = self.stride, self.dilation, self.number
-        for p in range(self.size[0]):
-            for q in range(self.size[1]):
-                top, left = p * dh, q * dw
-                rows = slice(top, top + (nh - 1) * sh + 1, sh)
-                yield (..., rows, slice(left, left + (nw - 1) * sw + 1, sw))  # type: ignore[misc]
+        for rows in self._along(0):
+            for columns in self._along(1):
+                yield (..., rows, columns)
 
 
-def max_pool(x: Array, *, win: Windows) -> Array:
+def is_large(x: Array, *, win: Windows) -> bool:
+    """Tell whether a pool of these images goes through them in blocks."""
+    return x.size >= LARGE
+
+
+def max_pool(x: Array, *, win: Windows, out: Array | None = None) -> Array:
     """The largest element of each window; NaN wins, as in PyTorch."""
-    x = _covered(x, win, _lowest(x))
-    positions = win.positions()
-    y: Array = x[next(positions)].copy(order="K")
-    for position in positions:
-        np.maximum(y, x[position], out=y)
+    return _combined(np.maximum, _covered(x, win, _lowest(x)), win, out)
+
+
+def _combined(ufunc: np.ufunc, x: Array, win: Windows, out: Array | None = None) -> Array:
+    """The elements of each window in one: first those of a column, which takes whole rows."""
+    rows, columns = win.rows(), win.columns()
+    if not is_large(x, win=win):
+        return copied_into(out, _chained(ufunc, _chained(ufunc, x, rows), columns))
+    y = np.empty_like(x[rows[0]][columns[0]]) if out is None else out
+    (tall,) = scratch_like((x[: _at_a_time(x)][rows[0]], x.dtype))
+    for some in _blocks(x):
+        part = x[some]
+        _chained(ufunc, _chained(ufunc, part, rows, tall[: len(part)]), columns, y[some])
     return y
+
+
+def _chained(ufunc: np.ufunc, x: Array, keys: Sequence[Any], out: Array | None = None) -> Array:
+    """Join the parts of x at some keys."""
+    first, *others = (x[key] for key in keys)
+    if not others:
+        return first.copy(order="K") if out is None else copied_into(out, first)
+    y: Array = ufunc(first, others[0], out=out)
+    for other in others[1:]:
+        ufunc(y, other, out=y)
+    return y
+
+
+def _at_a_time(x: Array) -> int:
+    return max(1, BLOCK // max(1, x[:1].nbytes))
+
+
+def _blocks(x: Array) -> Iterator[slice]:
+    """Yield so many images at a time as stay in the cache."""
+    step = _at_a_time(x)
+    for start in range(0, len(x), step):
+        yield slice(start, start + step)
 
 
 def pool_put(d: Array, x: Array, y0: Array, *, win: Windows, out: Array | None = None) -> Array:
     """The adjoint of pool_take: d where x has the first maximum y0 of its window, else zero."""
     padded = _covered(x, win, _lowest(x))
     whole = out if out is not None and padded is x else np.empty_like(padded, dtype=d.dtype)
-    if win.stride != win.size or win.dilation != (1, 1) or win.reach() != padded.shape[2:]:
-        whole.fill(0)  # windows side by side write every element below
-    elif padded is x and _wide_pixels(x, y0, whole):
-        _put_side_by_side(d, x, y0, whole, win.size)
-        return copied_into(out, whole)
-    first, taken, same = scratch_like((y0, bool), (y0, bool), (y0, d.dtype))
+    if not win.are_side_by_side(padded):  # which write every element below
+        whole.fill(0)
+    like = y0[: _at_a_time(padded)]
+    work = scratch_like((like, bool), (like, bool), (like, d.dtype))
+    for some in _blocks(padded):
+        part = padded[some]
+        _put(d[some], part, y0[some], whole[some], win, [a[: len(part)] for a in work])
+    return copied_into(out, _uncovered(whole, x.shape[2:], win))
+
+
+def _put(d: Array, x: Array, y0: Array, whole: Array, win: Windows, work: Sequence[Array]) -> None:
+    """Do pool_put into `whole`, without a rim; where windows share elements, add."""
+    first, taken, same = work
     if d.strides != y0.strides:  # mixed layouts would make each pass below several times slower
         np.copyto(same, d)
         d = same
     apart = all(s > g * (k - 1) for s, g, k in zip(win.stride, win.dilation, win.size, strict=True))
-    parts = (padded[position] for position in win.positions())
-    for position, _ in zip(win.positions(), _firsts(parts, y0, first, taken), strict=True):
-        if apart:  # no two windows share an element
+    positions = list(win.positions())
+    parts = (x[position] for position in positions)
+    for position, _ in zip(positions, _firsts(parts, y0, first, taken), strict=True):
+        if apart:
             _choose(d, first, whole[position])
         else:
             whole[position] += _choose(d, first)
-    return copied_into(out, _uncovered(whole, x.shape[2:], win))
 
 
-def _wide_pixels(*arrays: Array) -> bool:
-    """Tell whether the arrays are of one dtype, with many channels, which are last in memory."""
-    return len({a.dtype for a in arrays}) == 1 and all(
-        a.shape[1] >= 16 and a.transpose(0, 2, 3, 1).flags.c_contiguous for a in arrays
-    )
-
-
-def _put_side_by_side(d: Array, x: Array, y0: Array, whole: Array, size: Sizes) -> None:
-    """Do pool_put into `whole` in long passes: equal positions of all windows lie together."""
-    d, x, y0, whole = (a.transpose(0, 2, 3, 1) for a in (d, x, y0, whole))
-    h, w, c = y0.shape[1:]
-    source, target = (pixels(a).reshape(-1, h, size[0], w, size[1]) for a in (x, whole))
-    step = max(1, BLOCK // x[:1].nbytes)
-    for start in range(0, len(x), step):
-        some, n = slice(start, start + step), min(step, len(x) - start)
-        one, many = (n, h, w, c), (*size, n, h, w, c)
-        parts, same, first, taken = scratch(
-            (many, x.dtype), (one, d.dtype), (one, bool), (one, bool)
-        )
-        sorted_ = pixels(parts).transpose(2, 3, 0, 4, 1)
-        np.copyto(sorted_, source[some])
-        np.copyto(same, d[some])
-        parts = parts.reshape(-1, *one)
-        for part, _ in zip(parts, _firsts(parts, y0[some], first, taken), strict=True):
-            _choose(same, first, part)
-        np.copyto(target[some], sorted_)
+max_pool.called_whole = is_large  # type: ignore[attr-defined]
 
 
 def pool_take(v: Array, x: Array, y0: Array, *, win: Windows) -> Array:
@@ -143,12 +175,10 @@ def pool_index(x: Array, y: Array, *, win: Windows) -> Array:
 @in_float32
 def pool_sum(x: Array, *, win: Windows) -> Array:
     """The sum of each window."""
-    x = _covered(x, win, 0)
-    positions = win.positions()
-    y: Array = x[next(positions)].copy(order="K")
-    for position in positions:
-        y += x[position]
-    return y
+    return _combined(np.add, _covered(x, win, 0), win)
+
+
+pool_sum.called_whole = is_large  # type: ignore[attr-defined]
 
 
 def pool_spread(d: Array, *, win: Windows, size: Pair) -> Array:
@@ -160,6 +190,13 @@ def pool_spread(d: Array, *, win: Windows, size: Pair) -> Array:
         max(width, size[1] + win.padding[1]),
     )
     out = np.zeros_like(d, shape=area)
+    last = [a.transpose(0, 2, 3, 1) for a in (d, out)]  # the channels
+    if win.are_side_by_side(out) and d.size and all(a.flags.c_contiguous for a in last):
+        small, large = map(pixels, last)
+        large.reshape(len(d), small.shape[1], win.size[0], small.shape[2], win.size[1])[...] = (
+            small[:, :, None, :, None]
+        )
+        return _uncovered(out, size, win)
     for position in win.positions():
         out[position] += d
     return _uncovered(out, size, win)

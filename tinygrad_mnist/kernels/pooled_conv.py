@@ -11,7 +11,8 @@ result, and where that is not finite, the plain kernels run instead.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -25,7 +26,23 @@ from tinygrad_mnist.kernels.conv import Geometry, conv, conv_input, conv_weight,
 from tinygrad_mnist.kernels.elementwise import INFINITY, ZERO
 from tinygrad_mnist.kernels.pool import Windows, max_pool, pool_put
 from tinygrad_mnist.kernels.scratch import aligned_bytes
-from tinygrad_mnist.kernels.winograd import GG, Calls, Tiles, images_at_once
+from tinygrad_mnist.kernels.transforms import REACH, Cut, adjoint_of, giving
+from tinygrad_mnist.kernels.winograd import (
+    PRODUCTS,
+    Calls,
+    Form,
+    Problem,
+    Tiles,
+    bound,
+    by_rows,
+    contract,
+    expand,
+    images_at_once,
+    lines,
+    room_for,
+)
+
+BLOCK = 2 << 20  # bytes at a time: half of `winograd.BLOCK`, for a bound call costs little
 
 Array = np.ndarray[Any, Any]
 Step = Callable[[], object]
@@ -68,19 +85,28 @@ class PooledConv:
         self._layer, self._x, self._w, self._b, self._y = layer, x, w, b, y
         self._is_plain = False  # the last result was not finite, and came from the plain kernels
         images, pooled = _pixels(x), _pixels(y)
-        n, c, dtype = len(x), x.shape[1], x.dtype
-        self._expanded = owned((16, c * y.shape[1]), dtype)
-        u = self._expanded.reshape(4, 4, c, -1)
-        most = images_at_once(pooled.shape[1] * pooled.shape[2], c, y.shape[1], x.itemsize)
-        parts = [slice(at, min(at + most, n)) for at in range(0, n, most)]
-        blocks = {size: Block(size, images, pooled, layer) for size in set(map(_length, parts))}
+        n, c, k, dtype = len(x), x.shape[1], y.shape[1], x.dtype
+        self._expanded = owned((REACH, REACH, c, k), dtype)
+        height, width = pooled.shape[1:3]
+        problem = Problem(
+            n,
+            x.shape[2:],
+            (2 * height, 2 * width),
+            c,
+            k,
+            layer.geom.padding,
+            dtype,
+        )
+        step = images_at_once(problem, PRODUCTS, BLOCK)
+        parts = [slice(at, min(at + step, n)) for at in range(0, n, step)]
+        blocks = {size: Block(problem, size) for size in set(map(_length, parts))}
         self._parts = [
             (blocks[_length(at)], images[at], Maxima(_length(at), pooled), pooled[at])
             for at in parts
         ]
         self._checks = owned((len(parts) + 1,), dtype)
         calls = (
-            block.forward(some, u, b, maxima, out, self._check(number))
+            block.forward(some, self._expanded, b, maxima, out, self._check(number))
             for number, (block, some, maxima, out) in enumerate(self._parts)
         )
         self._forward = [step for part in calls for step in bound(part)]
@@ -91,9 +117,7 @@ class PooledConv:
 
     def forward(self) -> None:
         """Fill y."""
-        np.dot(
-            GG.astype(self._w.dtype), self._w.transpose(2, 3, 1, 0).reshape(9, -1), self._expanded
-        )
+        expand(self._w.transpose(1, 2, 3, 0), self._expanded)
         self._checks[-1] = 0
         for step in self._forward:
             step()
@@ -104,10 +128,10 @@ class PooledConv:
     def bind_backward(self, d: Array, gradients: Gradients) -> Step:
         """Return the step that fills the gradients from d, of y's shape."""
         c, k = self._x.shape[1], self._y.shape[1]
-        turned = owned((4, 4, k, c), d.dtype)
-        total, share = owned((16, c * k), d.dtype), owned((4, 4, c, k), d.dtype)
+        turned = owned((REACH, REACH, k, c), d.dtype)
+        total, share = (owned(turned.shape, d.dtype) for _ in range(2))
         self._backward = [
-            partial(np.copyto, turned, self._expanded.reshape(4, 4, c, k).swapaxes(-1, -2)),
+            partial(np.copyto, turned, self._expanded.swapaxes(-1, -2)),
             partial(total.fill, 0),
             *([] if gradients.b is None else [partial(gradients.b.fill, 0)]),
         ]
@@ -118,22 +142,21 @@ class PooledConv:
             at = rows.stop
             calls = block.backward(_pixels(d)[rows], out, maxima, gradients.b)
             self._backward += bound(calls)
-            self._backward += bound(block.to_weight(some, share, total.reshape(share.shape)))
+            self._backward += bound(block.to_weight(some, share, total))
             if images is not None:
-                to_input = block.to_input(
-                    turned, images[rows], gradients.is_gated, self._check(number)
-                )
+                gate = some if gradients.is_gated else None
+                to_input = block.to_input(turned, images[rows], gate, self._check(number))
                 self._backward += bound(to_input)
-        w = gradients.w.transpose(2, 3, 1, 0)
-        return partial(self._go_back, d, gradients, total, w)
+        return partial(self._go_back, d, gradients, total)
 
-    def _go_back(self, d: Array, gradients: Gradients, total: Array, w: Array) -> None:
+    def _go_back(self, d: Array, gradients: Gradients, total: Array) -> None:
         if not self._is_plain:
             for step in self._backward:
                 step()
-            w[...] = np.dot(GG.T.astype(total.dtype), total).reshape(w.shape)
-            self._checks[-1] = np.dot(total.reshape(-1), total.reshape(-1))
+            w = contract(total)
+            self._checks[-1] = np.dot(w.reshape(-1), w.reshape(-1))
             if np.isfinite(self._checks).all():
+                np.copyto(gradients.w, w)
                 return
         self._go_back_plainly(d, gradients)
 
@@ -157,83 +180,107 @@ class Maxima:
     """Where the maximum of each window lies, for some images."""
 
     def __init__(self, n: int, pooled: Array) -> None:
-        shape = (n, *pooled.shape[1:])
-        self.is_left, self.is_upper = owned((2, *shape), bool), owned(shape, bool)
+        _, h, w, k = pooled.shape
+        self.is_left, self.is_upper = owned((n, 2 * h, w, k), bool), owned((n, h, w, k), bool)
 
 
 class Block(Tiles):
-    """Memory for n images, and the calls that use it."""
+    """Memory for n images, and the calls that use it.
 
-    def __init__(self, n: int, images: Array, pooled: Array, layer: Layer) -> None:
-        _, h, w, k = pooled.shape
-        whole = np.empty((n, 2 * h, 2 * w, k), images.dtype)  # for its layout alone
-        super().__init__(n, images[:n], whole, layer.geom.padding, memory=_each_owned)
-        self.x_copies = self.y_copies = self.d_copies = []  # a call has images of its own
-        self._pairs = owned((2, n, h, w, k), images.dtype)
-        self._d, self._is_positive = owned((n, h, w, k), images.dtype), owned((n, h, w, k), bool)
-        self._is_active = owned(self.x.shape, bool)
-        self._ones = np.ones(n * h * w, images.dtype)
-        self._sums, self._rim = owned((k,), images.dtype), layer.geom.padding
+    In the convolution's result, of the columns that one product makes the even ones come first, and
+    then the odd ones: so both are long runs for the pooling.
+    """
 
-    def _enter(self, images: Array) -> Calls:
-        """Copy images into phases; the rim stays zero."""
-        for phases, same in self.copies_of(self.x, images, self._rim):
-            yield np.copyto, phases, same
+    def __init__(self, problem: Problem, n: int) -> None:
+        form = Form(n, range(problem.tiles[0]))
+        memory = [owned((size,), problem.dtype) for size in room_for(problem, [form])]
+        super().__init__(problem, form, memory)
+        (height, width), k, dtype = problem.y, problem.k, problem.dtype
+        self._back = tuple(_sorted(cut) for cut in self._back)
+        self._across_y = adjoint_of(self._back)
+        self._columns = [cut.target for cut in self._back]
+        rows, columns = (range(count) for count in problem.tiles)
+        self._up_x = giving(problem.x[0], problem.rim[0], rows, dtype)
+        self._back_x = giving(problem.x[1], problem.rim[1], columns, dtype)
+        self._y = owned((n, height, width, k), dtype)
+        self._pairs = owned((n, height, width // 2, k), dtype)
+        pooled = n, height // 2, width // 2, k
+        self._d, self._is_positive = owned(pooled, dtype), owned(pooled, bool)
+        self._is_active = owned((n, *problem.x, problem.c), bool)
+        self._ones, self._sums = np.ones(math.prod(pooled[:3]), dtype), owned((k,), dtype)
 
     def forward(
         self, images: Array, u: Array, b: Array | None, maxima: Maxima, out: Array, check: Array
     ) -> Calls:
-        y, pairs, zero = self.y, self._pairs, ZERO[images.dtype.char]
-        yield from self._enter(images)
-        yield from self.take()
-        yield np.matmul, self.v, u, self.m
-        if b is not None:
-            yield np.add, self.m[1, 1], b, self.m[1, 1]  # this product is in all four outputs
-        yield from self.make()
-        yield np.dot, y.reshape(-1), y.reshape(-1), check
-        yield np.greater_equal, y[:, 0], y[:, 1], maxima.is_left
-        yield partial(np.maximum, out=pairs), y[:, 0], y[:, 1]
-        yield np.greater_equal, pairs[0], pairs[1], maxima.is_upper
-        yield partial(np.maximum, out=out), pairs[0], pairs[1]
-        yield clip_ufunc, out, zero, INFINITY[images.dtype.char], out
+        yield from self.down(images)
+        yield from self.across()
+        yield from self.multiply(u, b)
+        yield from self.back_across()
+        yield from self.up(self._y)
+        flat = self._y.reshape(-1)
+        yield np.dot, flat, flat, check
+        for half, left, right in self._halves():
+            yield np.greater_equal, left, right, maxima.is_left[:, :, half]
+            yield partial(np.maximum, out=self._pairs[:, :, half]), left, right
+        upper, lower = self._pairs[:, ::2], self._pairs[:, 1::2]
+        yield np.greater_equal, upper, lower, maxima.is_upper
+        yield partial(np.maximum, out=out), upper, lower
+        yield clip_ufunc, out, ZERO[out.dtype.char], INFINITY[out.dtype.char], out
+
+    def _halves(self) -> Iterator[tuple[slice, Array, Array]]:
+        """Yield columns of windows, and the left and the right elements of these windows."""
+        for columns in self._columns:
+            middle = (columns.start + columns.stop) // 2
+            half = slice(columns.start // 2, columns.stop // 2)
+            left, right = slice(columns.start, middle), slice(middle, columns.stop)
+            yield half, self._y[:, :, left], self._y[:, :, right]
 
     def backward(self, d: Array, out: Array, maxima: Maxima, b: Array | None) -> Calls:
-        """m = A dy along both axes, (d0, d0 + d1, d0 - d1, d1): dy is d at the first maximum."""
-        mine, m = self._d, self._m
+        """m = A' y, where y is d at the first maximum of each window, and else 0."""
+        mine = self._d
         yield np.greater, out, ZERO[out.dtype.char], self._is_positive
-        yield np.copyto, mine, d
-        yield np.multiply, mine, self._is_positive, mine
+        yield np.multiply, d, self._is_positive, mine
         if b is not None:
             yield np.dot, self._ones, mine.reshape(len(self._ones), -1), self._sums
             yield np.add, b, self._sums, b
-        yield np.multiply, mine, maxima.is_upper, m[0, 1]
-        yield np.subtract, mine, m[0, 1], m[3, 1]
-        ends = m[::3]  # for both rows, the sum of the columns has been computed
-        yield np.multiply, ends[:, 1], maxima.is_left, ends[:, 0]
-        yield np.subtract, ends[:, 1], ends[:, 0], ends[:, 3]
-        yield np.subtract, ends[:, 0], ends[:, 3], ends[:, 2]
-        yield np.add, m[0], m[3], m[1]
-        yield np.subtract, m[0], m[3], m[2]
+        upper, lower = self._pairs[:, ::2], self._pairs[:, 1::2]
+        yield np.multiply, mine, maxima.is_upper, upper
+        yield np.subtract, mine, upper, lower
+        for half, left, right in self._halves():
+            yield np.multiply, self._pairs[:, :, half], maxima.is_left[:, :, half], left
+            yield np.subtract, self._pairs[:, :, half], left, right
+        yield from self.down_y(self._y)
+        yield from self.across_y()
 
     def to_weight(self, images: Array, share: Array, total: Array) -> Calls:
-        yield from self._enter(images)
-        yield from self.take()
-        yield np.matmul, self.v.swapaxes(-1, -2), self.m, share
+        yield from self.down(images)
+        yield from self.across()
+        yield from self.pair(share)
         yield np.add, total, share, total
 
-    def to_input(self, turned: Array, images: Array, is_gated: bool, check: Array) -> Calls:
-        """Fill the gradient of images whose phases `to_weight` has left in x."""
-        if is_gated:
-            yield np.greater, self.x, ZERO[images.dtype.char], self._is_active
-        yield np.matmul, self.m, turned, self.v
-        yield from self.give_back()
-        yield np.dot, self.x.reshape(-1), self.x.reshape(-1), check
-        if is_gated:
-            yield np.multiply, self.x, self._is_active, self.x
-        for phases, same in self.copies_of(self.x, images, self._rim):
-            yield np.copyto, same, phases
-        if self._rim != (0, 0):
-            yield self.x.fill, 0
+    def to_input(self, u: Array, into: Array, gate: Array | None, check: Array) -> Calls:
+        """Fill the gradient of images, which is wanted only where `gate` is above 0."""
+        yield np.matmul, self.m, u, self.v
+        yield from self.back_across_x()
+        yield from self.up_x(into)
+        flat = into.reshape(-1)
+        yield np.dot, flat, flat, check
+        if gate is not None:
+            yield np.greater, gate, ZERO[gate.dtype.char], self._is_active
+            yield np.multiply, into, self._is_active, into
+
+    def back_across_x(self) -> Calls:
+        """Begin x = B' v."""
+        return lines(self._back_x, self._v, self._half_x.transpose(2, 0, 1, 3, 4))
+
+    def up_x(self, images: Array) -> Calls:
+        """Complete x = B' v."""
+        return lines(self._up_x, by_rows(self._half_x), by_rows(images))
+
+
+def _sorted(cut: Cut) -> Cut:
+    """Return the cut with its even lines first, and its odd ones behind them."""
+    return cut._replace(matrix=np.concatenate((cut.matrix[::2], cut.matrix[1::2])))
 
 
 def owned(shape: Iterable[int], dtype: Any) -> Array:
@@ -243,15 +290,6 @@ def owned(shape: Iterable[int], dtype: Any) -> Array:
     array: Array = aligned_bytes(size).view(dtype).reshape(shape)
     array.fill(0)
     return array
-
-
-def _each_owned(*specs: tuple[tuple[int, ...], Any]) -> list[Array]:
-    return [owned(*one) for one in specs]
-
-
-def bound(calls: Calls) -> list[Step]:
-    """Bind calls to their arguments."""
-    return [partial(function, *args) for function, *args in calls]
 
 
 def _pixels(images: Array) -> Array:

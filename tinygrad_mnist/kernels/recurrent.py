@@ -16,7 +16,11 @@ from tinygrad_mnist.kernels.activation import gate
 from tinygrad_mnist.kernels.scratch import called_whole, scratch
 
 Array = np.ndarray[Any, Any]
-BLOCK = 1 << 18  # elements of the factors that backward computes at a time
+Order = tuple[tuple[int, int], ...]
+SMALL = 10**6  # multiplications in a product that BLAS computes in one go
+BLOCK = 1 << 15  # elements of a factor that backward computes at a time: some fit into a cache
+# The gates' numbers in the weights, and the signs of what is computed: exp(-x) for a sigmoid
+LSTM_GATES: Order = (3, -1), (0, -1), (1, -1), (2, 1)
 QUIETLY = np.errstate(over="ignore")  # where exp overflows in a sigmoid, 0 is right
 
 
@@ -32,82 +36,73 @@ def lstm(
     v: Array | None = None,
     *,
     reverse: bool = False,
-    out: tuple[Array, Array, Array] | None = None,
-) -> tuple[Array, Array, Array]:
+    out: tuple[Array, Array] | None = None,
+) -> tuple[Array, Array]:
     """c' = f c + i g and h' = o tanh(c'), the gates i, f, g, o from w x + b + u h + v.
 
-    Returns h at all steps with the final c behind, (steps + 1, n, size); the gates; and c before
-    the first step and after each one. Over one step, h may have another size than c.
+    Returns h at all steps with the final c behind, (steps + 1, n, size); and the gates o, i, f, g
+    at all steps with c before each step, (5, steps + 1, n, size), the final c last. Over one step,
+    h may have another size than c.
     """
     _check(x, h, w, u, c, b, v)
     count, (n, size) = len(x), c.shape
-    y, gates, cells = (
-        out
-        if out is not None
-        else _memory(x, (count + 1, n, size), (count, n, 4 * size), (count + 1, n, size))
-    )
-    _project(x, w, _sum(b, v), gates)
-    before, after = _moved(cells, reverse)
-    before[-1 if reverse else 0] = c
-    u = _by_column(u, count)
-    product, part = scratch((gates.shape[1:], x.dtype), (c.shape, x.dtype))
+    y, gates = out if out is not None else _memory(x, (count + 1, n, size), (5, count + 1, n, size))
+    _project_gates(x, w, _sum(b, v), LSTM_GATES, gates[:4, :count])
+    u = _by_gate(u, LSTM_GATES)
+    gates[4, count - 1 if reverse else 0] = c
+    product, parts = scratch(((4, n, size), x.dtype), ((2, n, size), x.dtype))
     for t in _order(count, reverse):
-        all_gates = gates[t]
-        np.dot(h, u, out=product)
+        all_gates, after = gates[:4, t], gates[4, t - 1 if reverse else t + 1]
+        np.matmul(h, u, out=product)
         all_gates += product
-        i, f, g, o = _gates(all_gates, 4)
-        _sigmoid(all_gates[:, : 2 * size])
-        _sigmoid(o)
-        np.tanh(g, out=g)
-        np.multiply(f, before[t], out=after[t])
-        np.multiply(i, g, out=part)
-        after[t] += part
-        np.tanh(after[t], out=part)
-        h = np.multiply(o, part, out=y[t])
-    y[count] = after[0 if reverse else -1]
-    return y, gates, cells
+        _sigmoid_of_negative(all_gates[:3])
+        np.tanh(all_gates[3], out=all_gates[3])
+        np.multiply(all_gates[1:3], gates[3:, t], out=parts)  # i g and f c
+        np.add(parts[0], parts[1], out=after)
+        np.tanh(after, out=parts[0])
+        h = np.multiply(all_gates[0], parts[0], out=y[t])
+    y[count] = gates[4, count]
+    return y, gates
 
 
 @called_whole
 def lstm_back(
-    d: Array,
-    u: Array,
-    gates: Array,
-    cells: Array,
-    *,
-    reverse: bool = False,
-    out: Array | None = None,
+    d: Array, u: Array, gates: Array, *, reverse: bool = False, out: Array | None = None
 ) -> Array:
     """The gradients of the gates before sigmoid and tanh, of the first h and the first c; packed.
 
     `d` is the gradient of what `lstm` returns first.
     """
-    count, n, width = gates.shape
-    size = width // 4
-    whole, (slopes, dh, dc) = _packed(gates.dtype, out, gates.shape, (n, u.shape[1]), (n, size))
-    before, after = _moved(cells, reverse)
+    _, steps, n, size = gates.shape
+    count = steps - 1
+    shapes = (count, n, 4 * size), (n, u.shape[1]), (n, size)
+    whole, (slopes, dh, dc) = _packed(gates.dtype, out, *shapes)
+    u = _pieces(u, n)
     dh[...], dc[...] = 0, d[count]
     for block in _blocks(count, n * size, reverse):
-        steps = len(gates[block])
+        steps = block.stop - block.start
         curve, part, of_h = scratch(
             ((steps, n, size), d.dtype), ((n, size), d.dtype), ((n, size), d.dtype)
         )
-        i, f, g, o = _gates(gates[block], 4)
+        o, i, f, g, before = gates[:, block]
         di, df, dg, do = _gates(slopes[block], 4)
-        np.tanh(after[block], out=curve)
+        after = np.arange(block.start, block.stop) + (-1 if reverse else 1)
+        gates[4].take(after, 0, curve, "wrap")
+        np.tanh(curve, out=curve)
         _sigmoid_slope(i, g, di)
-        _sigmoid_slope(f, before[block], df)
+        _sigmoid_slope(f, before, df)
         _sigmoid_slope(o, curve, do)
         _tanh_slope(g, i, dg)
         _tanh_slope(curve, o, curve)
         for t in _order(steps, not reverse):
-            np.add(d[block][t], dh if dh.shape == of_h.shape else 0, out=of_h)
+            here = slopes[block.start + t]
+            np.add(d[block.start + t], dh if dh.shape == of_h.shape else 0, out=of_h)
             do[t] *= of_h
             np.multiply(curve[t], of_h, out=part)
             dc += part
-            slopes[block][t].reshape(n, 4, size)[:, :3] *= dc[:, None]
+            here.reshape(n, 4, size)[:, :3] *= dc[:, None]
             dc *= f[t]
-            np.dot(slopes[block][t], u, out=dh)
+            _product(here, u, out=dh)
     return whole
 
 
@@ -136,9 +131,9 @@ def gru(
     )
     _project(x, w, b, inputs)
     gates[..., : 3 * size] = inputs
-    u = _by_column(u, count)
+    u = _pieces(u.T, n)
     for t in _order(count, reverse):
-        np.dot(h, u, out=product)
+        _product(h, u, out=product)
         if v is not None:
             product += v
         both = gates[t][:, : 2 * size]
@@ -166,6 +161,7 @@ def gru_back(
         y.dtype, out, (count, n, 3 * size), (count, n, 3 * size), (n, size)
     )
     dh[...] = 0
+    u = _pieces(u, n)
     for block in _blocks(count, n * size, reverse):
         steps = len(y[block])
         curve, part = scratch(((steps, n, size), d.dtype), ((n, size), d.dtype))
@@ -185,7 +181,7 @@ def gru_back(
             inward[:, : 2 * size] = of_x[block][t][:, : 2 * size]
             np.multiply(r[t], dn[t], out=inward[:, 2 * size :])
             dh *= z[t]
-            np.dot(inward, u, out=part)
+            _product(inward, u, out=part)
             dh += part
     return whole
 
@@ -207,10 +203,10 @@ def rnn(
     _check(x, h, w, u, h, b, v)
     y = np.empty((len(x), *h.shape), x.dtype) if out is None else out
     _project(x, w, _sum(b, v), y)
-    u = _by_column(u, len(x))
+    u = _pieces(u.T, len(h))
     (product,) = scratch((h.shape, x.dtype))
     for t in _order(len(x), reverse):
-        h = np.add(y[t], np.dot(h, u, out=product), out=y[t])
+        h = np.add(y[t], _product(h, u, out=product), out=y[t])
         if relu:
             np.maximum(h, 0, out=h)
         else:
@@ -226,6 +222,7 @@ def rnn_back(
     """The gradients of w x + b + u h + v and of the first h; packed."""
     whole, (slopes, dh) = _packed(y.dtype, out, y.shape, y.shape[1:])
     dh[...] = 0
+    u = _pieces(u, len(dh))
     if not relu:
         _tanh_slope(y, 1, slopes)
     for t in _order(len(y), not reverse):
@@ -234,7 +231,7 @@ def rnn_back(
             slopes[t] = gate(dh, y[t])
         else:
             slopes[t] *= dh
-        np.dot(slopes[t], u, out=dh)
+        _product(slopes[t], u, out=dh)
     return whole
 
 
@@ -281,9 +278,46 @@ def _project(x: Array, w: Array, b: Array | None, out: Array) -> None:
         out += b
 
 
-def _by_column(u: Array, steps: int) -> Array:
-    """Transpose a weight; where it serves for many products, in memory too, which they like."""
-    return np.ascontiguousarray(u.T) if steps > 4 else u.T
+def _project_gates(x: Array, w: Array, b: Array | None, order: Order, out: Array) -> None:
+    """Write w x + b of each gate and of all steps into `out`, (gates, steps, n, size)."""
+    count, n, size = x.shape
+    (rows,) = scratch(((count * n, size + (b is not None)), x.dtype))
+    rows.reshape(count, n, -1)[..., :size] = x
+    rows[:, size:] = 1
+    for result, columns in zip(out, _by_gate(w, order, b), strict=True):
+        np.dot(rows, columns, out=result.reshape(len(rows), -1))
+
+
+def _by_gate(w: Array, order: Order, b: Array | None = None) -> Array:
+    """Return a weight as a matrix for each gate, and the bias as their last row.
+
+    `order` has the gates' numbers in the weight, with a sign by which to multiply.
+    """
+    size = w.shape[1]
+    of_gates = np.empty((len(order), size + (b is not None), len(w) // len(order)), w.dtype)
+    for (number, sign), columns in zip(order, of_gates, strict=True):
+        some = slice(number * columns.shape[1], (number + 1) * columns.shape[1])
+        np.multiply(w[some].T, sign, out=columns[:size])
+        if b is not None:
+            np.multiply(b[some], sign, out=columns[size])
+    return of_gates
+
+
+def _pieces(u: Array, rows: int) -> Array:
+    """Cut a matrix into pieces with some of its columns each, for `_product` with so many rows.
+
+    In small products BLAS packs nothing and wakes no thread, which may wait long for a core.
+    """
+    size, columns = u.shape
+    counts = (k for k in range(1, columns // 16 + 1) if columns % k == 0)
+    count = next((k for k in counts if rows * size * (columns // k) <= SMALL), 1)
+    return np.ascontiguousarray(u.reshape(size, count, -1).swapaxes(0, 1))
+
+
+def _product(x: Array, pieces: Array, out: Array) -> Array:
+    """Write x u into `out`, with u in pieces."""
+    np.matmul(x, pieces, out=out.reshape(len(x), len(pieces), -1).swapaxes(0, 1))
+    return out
 
 
 def _order(count: int, reverse: bool) -> range:
@@ -321,6 +355,13 @@ def _gates(x: Array, count: int) -> list[Array]:
 def _sigmoid(x: Array) -> None:
     """Put 1 / (1 + exp(-x)) in the place of x."""
     x *= -1  # np.negative in place, of one column of float32, leaves all but the first as they are
+    np.exp(x, out=x)
+    x += 1
+    np.divide(1, x, out=x)
+
+
+def _sigmoid_of_negative(x: Array) -> None:
+    """Put 1 / (1 + exp(x)) in the place of x."""
     np.exp(x, out=x)
     x += 1
     np.divide(1, x, out=x)

@@ -18,11 +18,16 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 ALIGN = 64  # bytes: one cache line, one AVX-512 register
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
+Plan = TypeVar("Plan")
+Spec = tuple[tuple[int, ...], Any]  # shape and dtype
 KEPT = 32 << 20  # the most bytes that a thread keeps
+PLANS = 64  # the most plans that a thread keeps
 
 
 class _Local(_local):
-    buffer = np.empty(0, np.uint8)
+    def __init__(self) -> None:
+        self.buffer = np.empty(0, np.uint8)
+        self.plans: dict[Any, Any] = {}  # what was built on this buffer
 
 
 _LOCAL = _Local()
@@ -109,11 +114,27 @@ def scratch(*specs: tuple[tuple[int, ...], Any]) -> list[Array]:
     if len(raw) < ends[-1]:
         raw = aligned_bytes(ends[-1])
         if len(raw) <= KEPT:
-            _LOCAL.buffer = raw
+            _LOCAL.buffer, _LOCAL.plans = raw, {}
     return [
         raw[start : start + size].view(dtype).reshape(shape)
         for start, size, (shape, dtype) in zip((0, *ends), sizes, specs, strict=False)
     ]
+
+
+def planned(key: Any, build: Callable[..., Plan], *specs: Spec) -> Plan:
+    """Return `build(key, *arrays)`, with scratch arrays of these specs; made once for each key.
+
+    It holds views of memory that any kernel overwrites: use it before the next call of `scratch`.
+    """
+    plan = _LOCAL.plans.get(key)
+    if plan is None:
+        plan = build(key, *scratch(*specs))
+        if len(_LOCAL.plans) >= PLANS:
+            _LOCAL.plans.clear()
+        size = sum(math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype in specs)
+        if size <= len(_LOCAL.buffer):
+            _LOCAL.plans[key] = plan
+    return plan
 
 
 def scratch_like(*likes: tuple[Array, Any]) -> list[Array]:

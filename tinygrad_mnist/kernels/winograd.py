@@ -1,242 +1,379 @@
-"""3x3 convolution with 16 products instead of 36: Winograd's F(2x2, 3x3), and its adjoints.
+"""3x3 convolution with 36 products instead of 144: Winograd's F(4x4, 3x3), and its adjoint in w.
 
-Two outputs y of a line, from four inputs x and three weights g, take four products, not six:
+Four outputs y of a line, from six inputs x and three weights g, take six products, not twelve:
 
-    y = A' (G g * B' x),   hence   dx = B (G g * A dy)   and   dg = G' (A dy * B' x),
+    y = A (G g * B x),   hence   dg = G' (A' dy * B x),
 
-         1  0 -1  0         1    0    0
-    B' = 0  1  1  0    G = 1/2  1/2  1/2    A' = 1  1  1  0
-         0 -1  1  0        1/2 -1/2  1/2         0  1 -1  1
-         0  1  0 -1         0    0   -1
+where row i of A has the i-th powers of the points 0, 1, -1, 1/2, -2 and infinity. In an image the
+same is done along both axes: 36 matrices (tiles, in) times 36 matrices (in, out). The gradient in x
+is the convolution of dy with the kernel turned around.
 
-In an image the same is done along both axes: 16 matrices (tiles, in) times 16 matrices (in, out).
-Here an image is stored in phases, (2, 2, image, row, column, channel), with even and odd rows and
-columns apart, so that each sum runs over long memory. Outside, images are (image, row, column,
-channel).
+The sums A, B are matrix products as well. Up to `TOGETHER` tiles of a line are transformed by one
+matrix, mostly zeros, which reads the line's own pixels: nothing is copied to cut or to pad images,
+and BLAS is faster with those zeros than NumPy is at adding. Images are (image, row, column,
+channel), and v = B x along both axes is (row of a tile, image, row, column, column of a tile,
+channel), so that each of the 36 matrices has its rows at equal distances.
 Sources: Winograd, Arithmetic Complexity of Computations, 1980; Lavin and Gray, Fast Algorithms for
-Convolutional Neural Networks, 2015 (there the last column of A' and row of G have the other sign).
+Convolutional Neural Networks, 2015; Barabasz and others, Error Analysis and Improving the Accuracy
+of Winograd Convolution, 2020 (the points).
 
 One infinity makes its whole tile NaN. So each function tells whether its result is finite; if not,
-use the plain sums. Rounding errors are 1 to 3 times those of the plain sums.
+use the plain sums. Rounding errors are 3 to 6 times those of the plain sums.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
+import functools
+import itertools
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_mnist.kernels.scratch import pixels, scratch
+from tinygrad_mnist.kernels.parallel import ENOUGH, count, for_each, on_threads
+from tinygrad_mnist.kernels.scratch import Spec, planned
+from tinygrad_mnist.kernels.transforms import (
+    REACH,
+    SIDE,
+    TOGETHER,
+    Cut,
+    G,
+    making,
+    spreading,
+    taking,
+)
 
 Array = np.ndarray[Any, Any]
 Pair = tuple[int, int]
 Calls = Iterator[tuple[Any, ...]]  # (function, argument, ...): calls for later
-Copies = list[tuple[Array, Array]]  # the same pixels in phases and in images
+Step = Callable[[], object]
 
-G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, -1]])
-GG = np.kron(G, G)  # (16, 9): along both axes
+GG = np.kron(G, G)  # (36, 9): along both axes
+EVERYWHERE = 1  # the point that adds to all outputs of a line
 PRODUCTS = 1_000_000  # in one matrix product: up to there OpenBLAS has a kernel for small ones
-BLOCK = 2 << 20  # bytes of B' x and A dy at a time: neither half nor twice as many was faster
+BLOCK = 4 << 20  # bytes of both sides of the products at a time: smaller pieces, more calls
+
+
+class Problem(NamedTuple):
+    """The sizes that all memory follows from: images of c channels and of k, and the rim of x."""
+
+    n: int
+    x: Pair
+    y: Pair
+    c: int
+    k: int
+    rim: Pair
+    dtype: Any
+
+    @property
+    def tiles(self) -> Pair:
+        """The number of tiles along each axis."""
+        return -(-self.y[0] // SIDE), -(-self.y[1] // SIDE)
+
+
+class Form(NamedTuple):
+    """The number of images of a piece, and its rows of tiles."""
+
+    n: int
+    rows: range
+
+
+class Piece(NamedTuple):
+    """Some images, or some rows of tiles of one image: what is computed at a time."""
+
+    images: slice
+    form: Form
+
+
+Parts = tuple[Piece, ...]
+Forms = tuple[Form, ...]
 
 
 def conv(x: Array, w: Array, b: Array | None, y: Array, *, rim: Pair) -> bool:
     """y[n, i, j, o] = sum over p, q, c of x[n, i + p, j + q, c] w[o, c, p, q] + b[o], into y."""
-    u = _expanded(w.transpose(2, 3, 1, 0))
-
-    def calls(t: Tiles) -> Calls:
-        yield from t.take()
-        yield np.matmul, t.v, u, t.m
-        if b is not None:
-            rows = t.m[1, 1].reshape(-1, t.columns * len(b))
-            yield np.add, rows, np.tile(b, t.columns), rows  # this product is in all four outputs
-        yield from t.make()
-
-    blocks = _blocks(x, y, rim, lambda t: Plan(t.x_copies, calls(t), t.y_copies))
-    return _finite(t.y for t in blocks)
+    return _convolved(x, w.transpose(1, 2, 3, 0), b, y, rim)
 
 
 def conv_input(d: Array, w: Array, x: Array, *, rim: Pair) -> bool:
     """The adjoint in x: from d, of y's shape, into x."""
-    u = _expanded(w.transpose(2, 3, 0, 1))
+    turned = w[:, :, ::-1, ::-1].transpose(0, 2, 3, 1)
+    return _convolved(d, turned, None, x, (2 - rim[0], 2 - rim[1]))
 
-    def calls(t: Tiles) -> Calls:
-        yield from t.spread()
-        yield np.matmul, t.m, u, t.v
-        yield from t.give_back()
 
-    blocks = _blocks(x, d, rim, lambda t: Plan(t.d_copies, calls(t), t.x_copies))
-    return _finite(t.x for t in blocks)
+def _convolved(x: Array, w: Array, b: Array | None, y: Array, rim: Pair) -> bool:
+    """Convolve x with w (from, 3, 3, to); tell whether the result is finite."""
+    problem = problem_of(x, y, rim)
+    parts, some = pieces(problem, PRODUCTS, BLOCK)
+    todo = iter(parts)  # each piece goes to the next thread that asks
+    x_lines, y_lines = by_rows(x), by_rows(y)
+    squares: list[float] = []
+
+    def work() -> None:
+        plan = planned(("conv", problem, some), Convolution, *specs(problem, some))
+        plan.prepare(w, b)
+        for piece in todo:
+            squares.append(plan.run(piece, x_lines, y_lines))
+
+    on_threads(work, _threads(problem, len(parts)))
+    return math.isfinite(sum(squares))
+
+
+class Convolution:
+    """A convolution on memory of its own, piece by piece."""
+
+    def __init__(self, key: tuple[str, Problem, Forms], u: Array, b: Array, *memory: Array) -> None:
+        _, problem, some = key
+        self._u, self._b = u, b
+        self._forms = {}
+        for form in some:
+            t = Tiles(problem, form, memory)
+            between = bound(t.across(), t.multiply(u, b), t.back_across())
+            self._forms[form] = t.down_from(), between, t.up_to(), t.lines_of_y
+
+    def prepare(self, w: Array, b: Array | None) -> None:
+        """Take the weight (from, 3, 3, to) and the bias."""
+        expand(w, self._u)
+        np.copyto(self._b, 0 if b is None else b)
+
+    def run(self, piece: Piece, x: Array, y: Array) -> float:
+        """Convolve some of x into y, both in lines; return the sum of the squares."""
+        down, between, up, written = self._forms[piece.form]
+        source, target = x[piece.images], y[piece.images]
+        for matrix, some, into in down:
+            np.matmul(matrix, source[:, some], into)
+        for step in between:
+            step()
+        for matrix, half, some in up:
+            np.matmul(matrix, half, target[:, some])
+        flat = target[:, written].reshape(-1)
+        return float(np.dot(flat, flat))
 
 
 def conv_weight(x: Array, d: Array, *, rim: Pair) -> Array | None:
     """The adjoint in w: from d, of y's shape, to w's shape; None if it is not finite."""
-    c, k = x.shape[-1], d.shape[-1]
-    part, total = np.empty((4, 4, c, k), x.dtype), np.zeros((4, 4, c, k), x.dtype)
+    problem = problem_of(x, d, rim)
+    parts, some = pieces(problem, PRODUCTS, BLOCK)
+    count = min(len(parts), 2 if len(parts) < 8 else 4)  # the same for any number of threads
+    ends = [len(parts) * number // count for number in range(count + 1)]
+    shares: list[Any] = [parts[start:stop] for start, stop in itertools.pairwise(ends)]
+    x_lines, d_lines = by_rows(x), by_rows(d)
 
-    def calls(t: Tiles) -> Calls:
-        yield from t.take()
-        yield from t.spread()
-        yield np.matmul, t.v.swapaxes(-1, -2), t.m, part
-        yield np.add, total, part, total
+    def add(number: int) -> None:
+        plan = planned(("corr", problem, some), Correlation, *specs(problem, some, weights=2))
+        shares[number] = plan.run(shares[number], x_lines, d_lines)
 
-    for _ in _blocks(x, d, rim, lambda t: Plan(t.x_copies + t.d_copies, calls(t), [])):
-        pass
-    w = np.dot(GG.T.astype(x.dtype), total.reshape(16, -1)).reshape(3, 3, c, k)
-    return w.transpose(3, 2, 0, 1) if _finite([w]) else None
-
-
-def _expanded(w: Array) -> Array:
-    """Return G g along both axes, for w (3, 3, from, to)."""
-    u: Array = np.dot(GG.astype(w.dtype), w.reshape(9, -1))
-    return u.reshape(4, 4, *w.shape[2:])
+    for_each(range(count), add, _threads(problem, count))
+    w: Any = functools.reduce(np.add, shares)
+    return w if math.isfinite(np.dot(w.reshape(-1), w.reshape(-1))) else None
 
 
-def _finite(arrays: Iterator[Array] | list[Array]) -> bool:
-    """Tell whether all elements are finite (and their squares can be added up)."""
-    return bool(np.isfinite(sum(np.dot(a.reshape(-1), a.reshape(-1)) for a in arrays)))
+class Correlation:
+    """The gradient of a weight on memory of its own, piece by piece."""
+
+    def __init__(
+        self, key: tuple[str, Problem, Forms], total: Array, share: Array, _: Array, *memory: Array
+    ) -> None:
+        problem, some = key[1:]
+        shape = REACH, REACH, problem.k, problem.c
+        self._total, self._share = total.reshape(shape), share.reshape(shape)
+        self._forms = {}
+        for form in some:
+            t = Tiles(problem, form, memory)
+            across, across_y = bound(t.across()), bound(t.across_y())
+            self._forms[form] = t.down_from(), across, t.down_from_y(), across_y, t
+
+    def run(self, parts: Parts, x: Array, d: Array) -> Array:
+        """Return the share of some pieces in the gradient."""
+        into = self._total
+        for piece in parts:
+            down, across, down_y, across_y, t = self._forms[piece.form]
+            for cuts, lines, then in ((down, x, across), (down_y, d, across_y)):
+                source = lines[piece.images]
+                for matrix, some, target in cuts:
+                    np.matmul(matrix, source[:, some], target)
+                for step in then:
+                    step()
+            np.matmul(t.m.swapaxes(-1, -2), t.v, into)
+            if into is self._share:
+                self._total += into
+            into = self._share
+        return contract(self._total)
 
 
-class Plan(NamedTuple):
-    """The work on a block of images: copies into phases, calls, copies from phases."""
-
-    before: Copies
-    calls: Calls
-    after: Copies
-
-
-def _blocks(x: Array, y: Array, rim: Pair, plan: Callable[[Tiles], Plan]) -> Iterator[Tiles]:
-    """Go through the images, as many at a time as suits the cache and the products."""
-    tiles = -(-y.shape[1] // 2) * -(-y.shape[2] // 2)
-    most = images_at_once(tiles, x.shape[-1], y.shape[-1], x.itemsize)
-    for start in range(0, len(x), most):
-        some, n = slice(start, start + most), min(most, len(x) - start)
-        if start == 0 or n < most:
-            t = Tiles(n, x, y, rim)
-            before, calls, after = plan(t)
-            steps: list[Callable[[], object]] = [partial(f, *args) for f, *args in calls]
-        for phases, images in before:
-            np.copyto(phases, images[some])
-        for step in steps:
-            step()
-        for phases, images in after:
-            np.copyto(images[some], phases)
-        yield t
+def _threads(problem: Problem, most: int) -> int:
+    """Return how many threads to use; one where waking another takes longer than the work."""
+    work = problem.n * problem.tiles[0] * problem.tiles[1] * REACH**2 * (problem.c + problem.k)
+    threads: int = min(count(), most, work // ENOUGH)
+    return max(1, threads)
 
 
-def images_at_once(tiles: int, c: int, k: int, itemsize: int) -> int:
-    """Return how many images of so many tiles suit the cache, and the kernel for small products."""
-    return max(1, min(PRODUCTS // (tiles * c * k), BLOCK // (16 * tiles * (c + k) * itemsize)))
+def expand(w: Array, u: Array) -> None:
+    """u = G w along both axes, for w (from, 3, 3, to)."""
+    lines = w.reshape(len(w), 9, -1)
+    np.matmul(GG.astype(w.dtype), lines, out=u.reshape(REACH**2, *u.shape[2:]).swapaxes(0, 1))
+
+
+def contract(total: Array) -> Array:
+    """Return G' of the sums (6, 6, k, c) along both axes, (k, c, 3, 3)."""
+    _, _, k, c = total.shape
+    rows = total.reshape(REACH**2, k, c).transpose(1, 2, 0)
+    w: Array = np.matmul(rows, GG.astype(total.dtype)).reshape(k, c, 3, 3)
+    return w
+
+
+def problem_of(x: Array, y: Array, rim: Pair) -> Problem:
+    """Return the sizes of images (n, h, w, channels)."""
+    (n, *x_size, c), (*_, k) = x.shape, y.shape
+    return Problem(n, tuple(x_size), y.shape[1:3], c, k, rim, x.dtype)
+
+
+@lru_cache(256)
+def pieces(problem: Problem, products: int, block: int) -> tuple[Parts, Forms]:
+    """Cut the images so that a piece suits the cache, and its products the kernel for small ones.
+
+    Returns the pieces, and the different forms that they have.
+    """
+    n, high, lines = problem.n, problem.tiles[0], _lines_at_once(problem, products, block)
+    if lines < high:
+        step = lines - lines % TOGETHER or lines
+        rows = [range(at, min(at + step, high)) for at in range(0, high, step)]
+        parts = [Piece(slice(i, i + 1), Form(1, some)) for i in range(n) for some in rows]
+    else:
+        times = -(-n // images_at_once(problem, products, block))
+        ends = itertools.pairwise(n * number // times for number in range(times + 1))
+        parts = [Piece(slice(at, end), Form(end - at, range(high))) for at, end in ends]
+    return tuple(parts), tuple(dict.fromkeys(piece.form for piece in parts))
+
+
+def images_at_once(problem: Problem, products: int, block: int) -> int:
+    """Return how many images to take at a time, about as many each time."""
+    most = max(1, _lines_at_once(problem, products, block) // problem.tiles[0])
+    times = max(2, -(-problem.n // most))
+    return max(1, -(-problem.n // (times + times % 2)))  # for two threads
+
+
+def _lines_at_once(problem: Problem, products: int, block: int) -> int:
+    """Return how many rows of tiles to take at a time."""
+    c, k = problem.c, problem.k
+    size: int = REACH**2 * (c + k) * np.dtype(problem.dtype).itemsize
+    return max(1, min(products // (c * k), block // size) // problem.tiles[1])
+
+
+def specs(problem: Problem, some: Forms, weights: int = 1) -> list[Spec]:
+    """Return what memory to ask for: transformed weights, a bias, and that for tiles."""
+    c, k, dtype = problem.c, problem.k, problem.dtype
+    sizes = room_for(problem, some)
+    return [((REACH, REACH, c, k), dtype)] * weights + [((n,), dtype) for n in (k, *sizes)]
+
+
+def room_for(problem: Problem, some: Iterable[Form]) -> list[int]:
+    """Return how many elements the largest of some pieces needs of each kind of memory."""
+    c, k, wide = problem.c, problem.k, problem.tiles[1]
+    count = max((n * len(rows) for n, rows in some), default=0)  # rows of tiles
+    half = REACH * max(problem.x[1] * c, problem.y[1] * k)
+    return [count * size for size in (half, REACH**2 * wide * c, REACH**2 * wide * k)]
 
 
 class Tiles:
-    """Memory for n images cut into tiles, and the calls that turn one form into the next."""
+    """Memory for a piece that is cut into tiles, and the calls that turn one form into the next.
 
-    def __init__(
-        self, n: int, x: Array, y: Array, rim: Pair, memory: Callable[..., list[Array]] = scratch
-    ) -> None:
-        (_, h, w, k), c = y.shape, x.shape[-1]
-        h, w = -(-h // 2), -(-w // 2)
-        self.columns = w
-        shapes = [
-            (2, 2, n, h + 1, w + 1, c), (4, 2, n, h + 1, w, c), (4, 4, n, h, w, c),
-            (4, 4, n, h, w, k), (2, 4, n, h, w, k), (2, 2, n, h, w, k),
-        ]  # fmt: skip
-        self.x, self._half_x, v, m, self._half_y, self.y = memory(*((s, x.dtype) for s in shapes))
-        self._v, self._m = v, m
-        self.v, self.m = v.reshape(4, 4, -1, c), m.reshape(4, 4, -1, k)
-        self.x_copies = _same_pixels(self.x, x, rim)
-        self.y_copies = _same_pixels(self.y, y, (0, 0))
-        self.d_copies = _same_pixels(m[::3, ::3], y, (0, 0))
-
-    @staticmethod
-    def copies_of(phases: Array, images: Array, rim: Pair) -> Copies:
-        """Return parts of phases and of images with the same pixels; zero the other phases."""
-        return _same_pixels(phases, images, rim)
-
-    def take(self) -> Calls:
-        """v = B' x."""
-        yield from _take(self.x.swapaxes(0, 1), self._half_x, COLUMNS)
-        yield from _take(self._half_x.swapaxes(0, 1), self._v, ROWS)
-
-    def give_back(self) -> Calls:
-        """x = B v."""
-        yield from _give_back(self._v, self._half_x.swapaxes(0, 1), ROWS)
-        yield from _give_back(self._half_x, self.x.swapaxes(0, 1), COLUMNS)
-
-    def make(self) -> Calls:
-        """y = A' m."""
-        yield from _make(self._m, self._half_y)
-        yield from _make(self._half_y.swapaxes(0, 1), self.y.swapaxes(0, 1))
-
-    def spread(self) -> Calls:
-        """m = A y, for the y that `d_copies` put into the corners of m."""
-        yield from _spread(self._m[::3].swapaxes(0, 1))
-        yield from _spread(self._m)
-
-
-class Axis(NamedTuple):
-    """Keys of rows or columns: all but the last, all but the first, the first, the last."""
-
-    before: Any
-    after: Any
-    first: Any
-    last: Any
-
-
-ROWS = Axis(np.s_[..., :-1, :, :], np.s_[..., 1:, :, :], np.s_[..., 0, :, :], np.s_[..., -1, :, :])
-COLUMNS = Axis(np.s_[..., :-1, :], np.s_[..., 1:, :], np.s_[..., 0, :], np.s_[..., -1, :])
-
-
-def _take(x: Array, v: Array, axis: Axis) -> Calls:
-    """v = B' x along one axis: x (2, ...) to v (4, ...)."""
-    x1, x2 = x[1][axis.before], x[0][axis.after]
-    yield np.subtract, x[axis.before], x[axis.after], v[::3]
-    yield np.add, x1, x2, v[1]
-    yield np.subtract, x2, x1, v[2]
-
-
-def _give_back(v: Array, x: Array, axis: Axis) -> Calls:
-    """x = B v: each element is in two tiles, except at the ends."""
-    x0, x1, x2, x3 = x[0][axis.before], x[1][axis.before], x[0][axis.after], x[1][axis.after]
-    yield np.copyto, x[0][axis.first], 0
-    yield np.add, v[1], v[2], x2
-    yield np.subtract, x2, v[0], x2
-    yield np.add, x0, v[0], x0
-    yield np.copyto, x[1][axis.last], 0
-    yield np.subtract, v[1], v[2], x1
-    yield np.add, x1, v[3], x1
-    yield np.subtract, x3, v[3], x3
-
-
-def _make(m: Array, y: Array) -> Calls:
-    """y = A' m."""
-    yield np.add, m[1], m[2], y[0]
-    yield np.subtract, m[1], m[2], y[1]
-    yield np.add, y, m[::3], y
-
-
-def _spread(m: Array) -> Calls:
-    """m = A y, where m[0] and m[3] hold y already."""
-    yield np.add, m[0], m[3], m[1]
-    yield np.subtract, m[0], m[3], m[2]
-
-
-def _same_pixels(phases: Array, images: Array, rim: Pair) -> Copies:
-    """Return parts of phases and of images with the same pixels; set the rest of phases to 0.
-
-    A pixel's channels are one element: whole pixels are copied, in one call if possible.
+    A line is transformed along one axis and then along the other: `down` the rows of images, or
+    `up` to them, and `across`. What is half done is (image, row of tiles, row of a tile, column,
+    channel).
     """
-    phases, images = pixels(phases), pixels(images)
-    h, w = phases.shape[3:]
-    if rim == (0, 0) and images.shape[1:] == (2 * h, 2 * w):
-        return [(phases.transpose(2, 3, 0, 4, 1), images.reshape(-1, h, 2, w, 2))]
-    phases[...] = np.zeros((), phases.dtype)
-    copies = []
-    for i, j in np.ndindex(2, 2):
-        some = images[:, (i + rim[0]) % 2 :: 2, (j + rim[1]) % 2 :: 2]
-        top, left = (rim[0] + 1 - i) // 2, (rim[1] + 1 - j) // 2
-        target = phases[i, j, :, top : top + some.shape[1], left : left + some.shape[2]]
-        copies.append((target, some))
-    return copies
+
+    def __init__(self, problem: Problem, form: Form, memory: Sequence[Array]) -> None:
+        (_, x, y, c, k, rim, dtype), wide = problem, problem.tiles[1]
+        n, rows = form
+        high, columns = len(rows), range(wide)
+        half, v, m = memory
+        self._half_x = _shaped(half, n, high, REACH, x[1], c)
+        self._half_y = _shaped(half, n, high, REACH, y[1], k)
+        self._v = _shaped(v, REACH, n, high, wide * REACH, c)
+        self._m = _shaped(m, REACH, n, high, wide * REACH, k)
+        self.v, self.m = _products(self._v), _products(self._m)
+        self._down = taking(x[0], rim[0], rows, dtype)
+        self._across = taking(x[1], rim[1], columns, dtype)
+        self._up = making(y[0], rows, dtype)
+        self._back = making(y[1], columns, dtype)
+        self._down_y = spreading(y[0], rows, dtype)
+        self._across_y = spreading(y[1], columns, dtype)
+        self.lines_of_y = slice(self._up[0].target.start, self._up[-1].target.stop)
+
+    def down(self, images: Array) -> Calls:
+        """Begin v = B x."""
+        return lines(self._down, by_rows(images), by_rows(self._half_x))
+
+    def down_from(self) -> list[tuple[Array, slice, Array]]:
+        """Return what `down` needs beside images: (matrix, their lines, where it leaves them)."""
+        half = by_rows(self._half_x)
+        return [(cut.matrix, cut.source, half[:, cut.target]) for cut in self._down]
+
+    def across(self) -> Calls:
+        """Complete v = B x."""
+        return lines(self._across, self._half_x.transpose(2, 0, 1, 3, 4), self._v)
+
+    def multiply(self, u: Array, b: Array | None = None) -> Calls:
+        """m = v u, and b in the product that is added to all outputs."""
+        yield np.matmul, self.v, u, self.m
+        if b is not None:
+            everywhere = self.m[EVERYWHERE, EVERYWHERE]
+            yield np.add, everywhere, b, everywhere
+
+    def back_across(self) -> Calls:
+        """Begin y = A m."""
+        return lines(self._back, self._m, self._half_y.transpose(2, 0, 1, 3, 4))
+
+    def up(self, images: Array) -> Calls:
+        """Complete y = A m."""
+        return lines(self._up, by_rows(self._half_y), by_rows(images))
+
+    def up_to(self) -> list[tuple[Array, Array, slice]]:
+        """Return what `up` needs beside images: (matrix, what it reads, their lines)."""
+        half = by_rows(self._half_y)
+        return [(cut.matrix, half[:, cut.source], cut.target) for cut in self._up]
+
+    def down_from_y(self) -> list[tuple[Array, slice, Array]]:
+        """Return what `down_y` needs beside images, as `down_from` does."""
+        half = by_rows(self._half_y)
+        return [(cut.matrix, cut.source, half[:, cut.target]) for cut in self._down_y]
+
+    def down_y(self, images: Array) -> Calls:
+        """Begin m = A' y."""
+        return lines(self._down_y, by_rows(images), by_rows(self._half_y))
+
+    def across_y(self) -> Calls:
+        """Complete m = A' y."""
+        return lines(self._across_y, self._half_y.transpose(2, 0, 1, 3, 4), self._m)
+
+    def pair(self, part: Array) -> Calls:
+        """part = m' v, (6, 6, k, c): the share of these tiles in the weight's gradient."""
+        yield np.matmul, self.m.swapaxes(-1, -2), self.v, part
+
+
+def _shaped(memory: Array, *shape: int) -> Array:
+    return memory[: math.prod(shape)].reshape(shape)
+
+
+def _products(tiles: Array) -> Array:
+    """Look at tiles as 36 matrices (6, 6, tiles, channels)."""
+    first, *_, channels = tiles.shape
+    return tiles.reshape(first, -1, REACH, channels).transpose(0, 2, 1, 3)
+
+
+def by_rows(images: Array) -> Array:
+    """Look at images, or at halves of tiles, as (image, row, everything in the row)."""
+    return images.reshape(len(images), -1, math.prod(images.shape[-2:]))
+
+
+def lines(cuts: tuple[Cut, ...], source: Array, target: Array) -> Calls:
+    """Yield the products that take lines of the source to lines of the target."""
+    for cut in cuts:
+        yield np.matmul, cut.matrix, source[..., cut.source, :], target[..., cut.target, :]
+
+
+def bound(*calls: Calls) -> list[Step]:
+    """Bind calls to their arguments."""
+    return [partial(function, *args) for some in calls for function, *args in some]

@@ -17,6 +17,7 @@ from tinygrad_mnist.autograd.engine import grad
 from tinygrad_mnist.autograd.record import name_rows, op
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.kernels import attention as pairs
+from tinygrad_mnist.kernels import batch_norm as batches
 from tinygrad_mnist.kernels import recurrent, scaled_norm
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.table import (
@@ -46,15 +47,13 @@ def by_definition() -> None:
     """Stand for a residual's definition: higher derivatives go by the layer's instead."""
 
 
-RESIDUALS = dict.fromkeys(("gates", "cells"), by_definition)
-
 # Recurrent layers (kernels/recurrent.py)
 lstm: OpCall = op(
     recurrent.lstm,
-    residual=RESIDUALS,
+    residual={"gates": by_definition},
     common={
-        "slopes": lambda g, y, x, h, c, w, u, b, v, gates, cells, reverse: lstm_slopes(
-            g, y, (x, h, c, w, u, b, v), gates, cells, reverse
+        "slopes": lambda g, y, x, h, c, w, u, b, v, gates, reverse: lstm_slopes(
+            g, y, (x, h, c, w, u, b, v), gates, reverse
         )
     },
     x=lambda g, slopes: slopes[0],
@@ -112,9 +111,11 @@ layer_norm: OpCall = op(
     b=lambda g, slopes: slopes[2],
 )
 layer_norm_back = op(scaled_norm.layer_norm_back)
-channel_moments = op(scaled_norm.channel_moments)
+
+# Batch norm (kernels/batch_norm.py)
+channel_moments = op(batches.channel_moments)
 batch_norm: OpCall = op(
-    scaled_norm.batch_norm,
+    batches.batch_norm,
     common={
         "slopes": lambda g, x, w, b, moments, eps: batch_norm_slopes(g, (x, w, b), moments, eps)
     },
@@ -123,7 +124,7 @@ batch_norm: OpCall = op(
     b=lambda g, slopes: slopes[2],
     moments=None,
 )
-batch_norm_back = op(scaled_norm.batch_norm_back)
+batch_norm_back = op(batches.batch_norm_back)
 
 # Attention (kernels/attention.py)
 attention: OpCall = op(
@@ -200,15 +201,13 @@ def products(d_x: Any, d_h: Any, x: Any, w: Any, states: Any) -> Slopes:
     return dx, matmul(of_x.mT, rows(x)), matmul(of_h.mT, rows(states)), db, dv
 
 
-def lstm_slopes(
-    g: Any, y: Any, inputs: Sequence[Any], gates: Any, cells: Any, reverse: bool
-) -> Slopes:
+def lstm_slopes(g: Any, y: Any, inputs: Sequence[Any], gates: Any, reverse: bool) -> Slopes:
     """The gradients of x, h, c, w, u, b and v."""
     if recorded((g, *inputs)):
         return slopes_by(lstm_steps, inputs, g, reverse=reverse)
     x, h, c, w, u, _, _ = inputs
-    packed = lstm_back(g, u, gates, cells, reverse=reverse)
-    d, dh, dc = split_packed(packed, gates.shape, h.shape, c.shape)
+    packed = lstm_back(g, u, gates, reverse=reverse)
+    d, dh, dc = split_packed(packed, (*x.shape[:2], u.shape[0]), h.shape, c.shape)
     dx, dw, du, db, dv = products(d, d, x, w, before(narrow(y, 0, 0, len(x)), h, reverse))
     return dx, dh, dc, dw, du, db, dv
 

@@ -26,6 +26,7 @@ from tinygrad_mnist.autograd.modes import (
     note_change,
 )
 from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.optim.blocks import update_parameter
 from tinygrad_mnist.optim.checks import (
     check_implementation,
     check_parameter,
@@ -55,11 +56,12 @@ class Optimizer(Hooked):
 
     A subclass for which each element's new value depends on that element alone sets
     `elementwise = True`: its `update` may then be called once for many parameters that lie in one
-    buffer, and must give the same bits. The rules of `init_state` and `update` that allow it:
+    buffer, or for each part of a large one, in several threads, and must give the same bits. The
+    rules of `init_state` and `update` that allow it:
 
     - state is ndarrays, all made by `init_state` and changed in place: of the parameter's shape,
       or 0-d if `counters` names the key, which parameters in one buffer share;
-    - a key that starts with `_` is scratch or bookkeeping and is not saved;
+    - a key that starts with `_` is scratch for one call of `update`, or a counter, and not saved;
     - a number read from a group or from the state is made a Python float first (`number`), so
       that float32 stays float32.
 
@@ -162,7 +164,8 @@ class Optimizer(Hooked):
                 if grad is None:
                     continue
                 array = p._data
-                self.update(group, array, grad._data, self.state_of(group, p))
+                state = self.state_of(group, p)
+                update_parameter(self, group, array, grad._data, state)
                 stamped_array, stamp = self._stamps.get(p, _NO_STAMP)
                 if stamped_array() is not array:
                     stamp = writes.restamp(array)

@@ -218,12 +218,15 @@ class Trainer:
 
     def _batches(self) -> Generator[Batch, None, None]:
         """Yield the step's arguments and the labels of this rank's part of each batch left."""
-        for batch in self._order()[self.batch :]:
-            rows = self.ranks.rows(batch)
-            if rows is None:
-                yield (self._inputs, self._targets), self._labels
-            else:
-                yield (from_numpy(rows),), self._labels[rows]
+        for rows in self._order()[self.batch :]:
+            yield self._part(rows)
+
+    def _part(self, batch: NDArray[np.intp] | None) -> Batch:
+        """Return this rank's part of a batch; None stands for all images."""
+        rows = self.ranks.rows(batch)
+        if rows is None:
+            return (self._inputs, self._targets), self._labels
+        return (from_numpy(rows),), self._labels[rows]
 
     def _train_on(self, batch: Batch) -> None:
         start = time.perf_counter()

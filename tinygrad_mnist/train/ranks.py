@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from tinygrad_mnist import nn
 from tinygrad_mnist.distributed import get_rank, get_world_size, is_initialized, seed_rank
 from tinygrad_mnist.distributed.agree import check_same, code_digest, digest, share_of, sum_numbers
-from tinygrad_mnist.distributed.launch import launch
 from tinygrad_mnist.models import Recipe, RecipeError
 from tinygrad_mnist.nn.parallel import DistributedDataParallel
 
@@ -95,10 +94,6 @@ class Ranks:
         """Raise DistError where the weights of the ranks have come apart."""
         if self.size > 1:
             check_same({"weights": digest(*(p._data for p in model.parameters()))})
-
-    def threads(self, most: int) -> int:
-        """Return how many threads each rank may take, where all share the cores of a machine."""
-        return max(1, most // launch().local_size)
 
 
 def _sample(stored: Any) -> NDArray[Any]:

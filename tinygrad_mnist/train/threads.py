@@ -52,10 +52,8 @@ def choose_threads(trainer: Run) -> int:
     The run is not changed, nor are its random numbers.
     """
     most = get_num_threads()
-    if most == 1 or is_set_by_user():
+    if most == 1 or is_set_by_user() or trainer.ranks.size > 1:  # ranks share the cores already
         return most
-    if trainer.ranks.size > 1:  # the ranks share the cores, and all must take the same number
-        return int(trainer.ranks.threads(most))
     if len(trainer.training.labels) < WORTH:
         return 1
     before = get_rng_state()

@@ -414,6 +414,68 @@ def asked_for_inside(jit):
 
 
 @case("gradients of arguments")
+def of_leaves_that_the_call_makes_and_others_keep(jit):
+    w, pairs = param(1, 2), []
+
+    def f(x, y):
+        w.grad = None
+        a, b = x.detach().requires_grad_(), y.detach().requires_grad_()
+        u = w * a * b
+        (slope,) = tg.autograd.grad(u.sum(), a, create_graph=True)
+        (u + slope * a).sum().backward()
+        pairs.append((a, b))
+        return a.grad
+
+    f = jit(f)
+    for k in range(9):
+        yield f(t(k, 1), t(2, k)), pairs, [leaf.grad for pair in pairs for leaf in pair], w
+
+
+@case("gradients of arguments")
+def of_two_leaves_that_are_one_at_times(jit):
+    def f(x, same):
+        a = x.detach().requires_grad_()
+        b = a if same else x.detach().requires_grad_()
+        (a**2 * b).sum().backward()
+        return a.grad, b.grad
+
+    f = jit(f)
+    for k in range(12):
+        yield f(t(k, 1), k % 4 in (2, 3))
+
+
+@case("gradients of arguments")
+def of_leaves_with_hooks_and_gradients_at_times(jit):
+    w, seen = param(1, 2), []
+
+    def f(x, k):
+        a = x.detach().requires_grad_()
+        if k % 4 == 2:
+            a.register_hook(lambda g: seen.append(g.tolist()) or 2 * g)
+        if k % 5 == 3:
+            a.grad = t(1, 1)
+        (w * a * a).sum().backward()
+        (w * a).sum().backward()
+        return a.grad
+
+    f = jit(f)
+    for k in range(14):
+        yield f(t(k, 1), k), seen, w
+
+
+@case("gradients of arguments")
+def of_a_leaf_in_the_place_of_one_that_was_made(jit):
+    w, outside = param(1, 2), param(3, 4)
+
+    def f(x):
+        (w * (x if x.requires_grad else x.detach().requires_grad_())).sum().backward()
+
+    f = jit(f)
+    for k in range(11):
+        yield f(outside if k in (4, 5, 8) else t(k, 1)), w, outside
+
+
+@case("gradients of arguments")
 def a_parameter_passed_as_one(jit):
     a, b = param(1, 2), param(3, 4)
     f = jit(lambda w, x: (w * x).sum().backward())

@@ -208,16 +208,21 @@ class DataLoader(Generic[S]):
     def __iter__(self) -> Iterator[Any]: ...
     def __iter__(self) -> Iterator[Any]:
         """Start an epoch, and draw its order now, not at the first batch."""
-        if self.batch_sampler is None:
-            if self.sampler is None:
-                stream = iter(self.dataset)
-            else:
-                stream = (self.dataset[i] for i in iter(self.sampler))
-            if self.batch_size is None:
-                return map(self.collate_fn, stream)
-            return map(self.collate_fn, chunks(stream, self.batch_size, drop_last=self.drop_last))
         with self._position() as self._batch:
+            if self.batch_sampler is None:
+                return self._count(self._stream(self._batch))
             return self._count(self._batches(self.batch_sampler, self._batch))
+
+    def _stream(self, done: int) -> Iterator[Any]:
+        """Return what comes from a stream, or sample by sample, but for the first `done`."""
+        if self.sampler is not None:
+            return (
+                self.collate_fn(self.dataset[i]) for i in islice(iter(self.sampler), done, None)
+            )
+        stream: Iterator[Any] = iter(self.dataset)
+        if self.batch_size is not None:
+            stream = chunks(stream, self.batch_size, drop_last=self.drop_last)
+        return map(self.collate_fn, islice(stream, done, None))
 
     def _batches(self, batch_sampler: Any, done: int) -> Iterator[Any]:
         """Draw the order of an epoch now; return its batches but for the first `done`."""
@@ -280,16 +285,36 @@ class DataLoader(Generic[S]):
         >>> all((a == b).all() for a, b in zip(batches, other, strict=True))
         True
         """
-        return {"batch": self._batch, "generator": self._drawn_from}
+        return {"batch": self._batch, "generator": self._drawn_from, "loader": self._description()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Begin the next epoch at the position of a `state_dict()`, without reading what is before.
 
-        Raises ValueError for anything else.
+        What is before is read, and left out, where the data set is an IterableDataset. Raises
+        ValueError for anything else, and for the state of a loader that makes other batches.
         """
-        if not isinstance(state, dict) or state.keys() != {"batch", "generator"}:
+        if not isinstance(state, dict) or not {"batch", "generator"} <= state.keys():
             raise ValueError("the state of a DataLoader is what its state_dict() returns")
+        here = self._description()
+        for name, value in state.get("loader", {}).items():
+            if value != here.get(name):
+                raise ValueError(
+                    f"the state is of a DataLoader whose {name} is {value}; here it is "
+                    f"{here.get(name)}, so its batches are others"
+                )
         self._resumed = dict(state)
+
+    def _description(self) -> dict[str, Any]:
+        """Return what decides which samples are in which batch, but for random numbers."""
+        inner = getattr(self.batch_sampler, "sampler", self.sampler)
+        drawn = self.batch_sampler if inner is None else inner
+        return {
+            "data set's length": len(self.dataset) if hasattr(self.dataset, "__len__") else None,
+            "batch_size": getattr(self.batch_sampler, "batch_size", self.batch_size),
+            "drop_last": getattr(self.batch_sampler, "drop_last", self.drop_last),
+            "sampler": type(drawn).__name__,
+            **{name: getattr(drawn, name, None) for name in ("window", "num_replicas")},
+        }
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch; TypeError if the data set has no length."""

@@ -1,0 +1,142 @@
+"""Batch norm, forward and backward: each goes through memory twice, in blocks of pixels.
+
+Channels are last in memory, and a copy makes them so: a pixel is a row. Narrow rows stand side by
+side, so that NumPy goes through long ones.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.kernels.blocks import cut, in_blocks
+from tinygrad_mnist.kernels.scratch import called_whole, scratch
+from tinygrad_mnist.kernels.sums import columns
+
+Array = np.ndarray[Any, Any]
+WIDE = 512  # elements that NumPy should go through at once
+
+
+@called_whole
+def channel_moments(x: Array) -> Array:
+    """Mean and variance of each channel (dimension 1), (2, channels).
+
+    Each block has its own mean, and squares of the distances from it (Chan, Golub and LeVeque,
+    1983).
+    """
+    count, rows = x.shape[1], _pixels(x)
+    blocks = cut(*rows.shape, calls=4)
+    means, squares, sizes = np.zeros((3, len(blocks.parts), rows.shape[1]), np.float64)
+
+    def work(number: int, at: slice) -> None:
+        (part,) = scratch((rows[at].shape, x.dtype))
+        mean = columns(rows[at]) / x.dtype.type(len(part))
+        np.subtract(rows[at], mean, out=part)
+        part *= part
+        means[number], squares[number], sizes[number] = mean, columns(part), len(part)
+
+    in_blocks(work, blocks)
+    means, squares, sizes = (a.reshape(-1, count) for a in (means, squares, sizes))
+    total = x.size // count
+    mean = np.sum(means * sizes, 0) / total
+    variance = np.sum(squares + sizes * np.square(means - mean), 0) / total
+    return np.stack((mean, variance)).astype(x.dtype, copy=False)
+
+
+@called_whole
+def batch_norm(
+    x: Array,
+    w: Array | None = None,
+    b: Array | None = None,
+    moments: Array | None = None,
+    *,
+    eps: float,
+    out: Array | None = None,
+) -> Array:
+    """(x - mean) / sqrt(variance + eps) w + b of each channel.
+
+    `moments` are what `channel_moments` gives for x, where the caller has them already.
+    """
+    moments = channel_moments(x) if moments is None else moments
+    rows, (y, memory) = _pixels(x), _image_memory(x, out)
+    into = memory.reshape(rows.shape)
+    mean, scale = (_repeated(a, rows) for a in _factors(moments, w, eps))
+    shift = None if b is None else _repeated(b, rows)
+
+    def work(number: int, at: slice) -> None:
+        part = np.subtract(rows[at], mean, out=into[at])
+        part *= scale
+        if shift is not None:
+            part += shift
+
+    in_blocks(work, cut(*rows.shape, calls=3))
+    return y
+
+
+@called_whole
+def batch_norm_back(
+    d: Array, x: Array, w: Array | None = None, moments: Array | None = None, *, eps: float,
+    out: Array | None = None,
+) -> Array:  # fmt: skip
+    """The gradients of x, its pixels in rows, of w and of b, one behind the other."""
+    moments = channel_moments(x) if moments is None else moments
+    count, rows, slopes = x.shape[1], _pixels(x), _pixels(d)
+    whole = np.empty(x.size + 2 * count, x.dtype) if out is None else out
+    dx = whole[: x.size].reshape(rows.shape)
+    blocks = cut(*rows.shape, calls=10)
+    sums = np.zeros((2, len(blocks.parts), rows.shape[1]), np.float64)
+    (mean, r), scale = _factors(moments, None, eps), _factors(moments, w, eps)[1]
+    mean, scale = _repeated(mean, rows), _repeated(scale, rows)
+
+    def add_up(number: int, at: slice) -> None:
+        (part,) = scratch((rows[at].shape, x.dtype))
+        np.subtract(rows[at], mean, out=part)
+        part *= slopes[at]
+        sums[0, number], sums[1, number] = columns(part), columns(slopes[at])
+
+    in_blocks(add_up, blocks)
+    dw, db = sums.reshape(2, -1, count).sum(1)
+    dw *= r
+    total = x.size // count
+    along, level = (_repeated((a / total).astype(x.dtype), rows) for a in (dw * r, db))
+
+    def work(number: int, at: slice) -> None:
+        part = np.subtract(rows[at], mean, out=dx[at])
+        part *= along
+        np.subtract(slopes[at], part, out=part)
+        part -= level
+        part *= scale
+
+    in_blocks(work, blocks)
+    whole[x.size : x.size + count] = dw
+    whole[x.size + count :] = db
+    return whole
+
+
+def _factors(moments: Array, w: Array | None, eps: float) -> tuple[Array, Array]:
+    """The mean, and what its distance is multiplied by."""
+    r = 1 / np.sqrt(moments[1] + moments.dtype.type(eps))
+    return moments[0], r if w is None else r * w
+
+
+def _pixels(x: Array) -> Array:
+    """Images (n, channels, ...) as a matrix of pixels, as many in a row as make it long."""
+    pixels = np.ascontiguousarray(np.moveaxis(x, 1, -1)).reshape(-1, x.shape[1])
+    side = 1
+    while x.shape[1] * side < WIDE and len(pixels) % (2 * side) == 0:
+        side *= 2
+    return pixels.reshape(len(pixels) // side, -1)
+
+
+def _repeated(by_channel: Array, rows: Array) -> Array:
+    """Return a number per channel for each pixel of a row."""
+    return np.tile(by_channel, rows.shape[1] // len(by_channel))
+
+
+def _image_memory(x: Array, out: Array | None) -> tuple[Array, Array]:
+    """Memory for images, and the same with channels last."""
+    if out is not None:
+        return out, np.moveaxis(out, 1, -1)
+    memory = np.empty((len(x), *x.shape[2:], x.shape[1]), x.dtype)
+    return np.moveaxis(memory, -1, 1), memory

@@ -1,0 +1,83 @@
+"""The windows of images as matrices, a few images at a time: convolution by plain products."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from tinygrad_mnist.kernels.scratch import scratch
+
+Array = np.ndarray[Any, Any]
+Pair = tuple[int, int]
+
+COLUMNS = 1 << 20  # bytes of columns at a time, which a core's cache holds beside their products
+PRODUCTS = 1_000_000  # in one matrix product: up to there OpenBLAS has a kernel for small ones
+SHORT = 16  # elements that a window has side by side: fewer are copied one by one
+
+
+def windows_of(x: Array, kernel: Pair, size: Pair, *, step: Pair, rim: Pair, gap: Pair) -> Array:
+    """Return windows of x (n, h, w, c) as a view (n, *size, kernel height, kernel width, c).
+
+    They begin `rim` before x; what lies outside x is zero.
+    """
+    lines = zip(size, step, kernel, gap, strict=True)
+    reach = [(n - 1) * s + (k - 1) * g + 1 for n, s, k, g in lines]
+    if rim == (0, 0) and reach[0] <= x.shape[1] and reach[1] <= x.shape[2]:
+        padded = np.ascontiguousarray(x)
+    else:
+        padded = np.zeros((len(x), *reach, x.shape[3]), x.dtype)
+        rows, columns = (_common(*each) for each in zip(x.shape[1:3], reach, rim, strict=True))
+        padded[:, rows[0], columns[0]] = x[:, rows[1], columns[1]]
+    a, b, c, d = padded.strides
+    strides = a, b * step[0], c * step[1], b * gap[0], c * gap[1], d
+    return as_strided(padded, (len(x), *size, *kernel, x.shape[3]), strides, writeable=False)
+
+
+def _common(size: int, reach: int, rim: int) -> tuple[slice, slice]:
+    """Return the lines of a padded axis, of length `reach`, and those of x that are the same."""
+    first = max(rim, 0)
+    last = max(first, min(rim + size, reach))
+    return slice(first, last), slice(first - rim, last - rim)
+
+
+def columns_of(windows: Array, width: int, outputs: int) -> Iterator[tuple[slice, Array]]:
+    """Yield (some images, their windows as matrices (product, windows, width)).
+
+    The matrices have `width` columns: the elements of a window, and ones. Each goes into a product
+    with a matrix (width, outputs), or with one (windows, outputs).
+    """
+    n, oh, ow, kh, kw, c = windows.shape
+    if not n:
+        return
+    patch = kh * kw * c
+    lines = _lines_at_once(oh, ow * width * outputs)
+    groups, count = oh // lines, lines * ow
+    if windows.flags.c_contiguous and width == patch:  # pixels, not windows
+        yield slice(0, n), windows.reshape(n * groups, count, patch)
+        return
+    is_short = kw * c < SHORT
+    step = min(max(1, n), max(1, COLUMNS // max(1, oh * ow * width * windows.itemsize)))
+    shape = (step, groups, width, count) if is_short else (step, groups, count, width)
+    (memory,) = scratch((shape, windows.dtype))
+    for start in range(0, n, step):
+        part = windows[start : start + step].reshape(-1, groups, lines, ow, kh, kw, c)
+        matrices = memory[: len(part)]
+        if is_short:  # along the rows of the images instead
+            part = part.transpose(0, 1, 4, 5, 6, 2, 3)
+            np.copyto(matrices[:, :, :patch].reshape(part.shape), part)
+            matrices[:, :, patch:] = 1
+            matrices = matrices.swapaxes(-1, -2)
+        else:
+            np.copyto(matrices[..., :patch].reshape(part.shape), part)
+            matrices[..., patch:] = 1
+        yield slice(start, start + len(part)), matrices.reshape(-1, count, width)
+
+
+def _lines_at_once(height: int, products: int) -> int:
+    """Return how many lines of windows to put into one product, if one makes so many products."""
+    return max(
+        (n for n in range(1, height + 1) if height % n == 0 and n * products <= PRODUCTS), default=1
+    )
