@@ -63,7 +63,7 @@ class TensorMethods:
     def __rsub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
     def __rtruediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
     def __rxor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
-    def __setitem__(self, key: Any, value: Any) -> None: ...  # ops/inplace.py:237
+    def __setitem__(self, key: Any, value: Any) -> None: ...  # ops/inplace.py:238
     def __sub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
     def __truediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
     def __xor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
@@ -102,7 +102,7 @@ class TensorMethods:
     def angle(self) -> Tensor: ...  # ops/elementwise.py:236
     def angle_(self) -> Tensor: ...  # ops/elementwise.py:236
     def any(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:54
-    def apply_(self, callable: Callable[[Any], Any]) -> Tensor: ...  # ops/inplace.py:367
+    def apply_(self, callable: Callable[[Any], Any]) -> Tensor: ...  # ops/inplace.py:368
     def arccos(self) -> Tensor: ...  # ops/table.py:130
     def arccos_(self) -> Tensor: ...  # ops/table.py:130
     def arccosh(self) -> Tensor: ...  # ops/table.py:144
@@ -154,7 +154,7 @@ class TensorMethods:
     def bool(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def broadcast_to(self, size: Any) -> Tensor: ...  # ops/shape.py:195
     def byte(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
-    def cauchy_(self, median: builtins.float = ..., sigma: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:327
+    def cauchy_(self, median: builtins.float = ..., sigma: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:328
     def ceil(self) -> Tensor: ...  # ops/table.py:173
     def ceil_(self) -> Tensor: ...  # ops/table.py:173
     def char(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
@@ -176,7 +176,7 @@ class TensorMethods:
     def conj_physical(self) -> Tensor: ...  # ops/elementwise.py:249
     def conj_physical_(self) -> Tensor: ...  # ops/elementwise.py:249
     def contiguous(self, memory_format: Any = ...) -> Tensor: ...  # ops/shape.py:215
-    def copy_(self, src: Any, non_blocking: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:279
+    def copy_(self, src: Any, non_blocking: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:280
     def copysign(self, other: Any) -> Tensor: ...  # ops/table.py:89
     def copysign_(self, other: Any) -> Tensor: ...  # ops/table.py:89
     def corrcoef(self) -> Tensor: ...  # ops/statistics.py:272
@@ -234,9 +234,9 @@ class TensorMethods:
     def expand_as(self, other: Any) -> Any: ...  # ops/shape.py:322
     def expm1(self) -> Tensor: ...  # ops/table.py:115
     def expm1_(self) -> Tensor: ...  # ops/table.py:115
-    def exponential_(self, lambd: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:319
-    def fill_(self, value: Any) -> Tensor: ...  # ops/inplace.py:286
-    def fill_diagonal_(self, fill_value: Any, wrap: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:356
+    def exponential_(self, lambd: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:320
+    def fill_(self, value: Any) -> Tensor: ...  # ops/inplace.py:287
+    def fill_diagonal_(self, fill_value: Any, wrap: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:357
     def fix(self) -> Tensor: ...  # ops/table.py:175
     def fix_(self) -> Tensor: ...  # ops/table.py:175
     def flatten(self, start_dim: builtins.int = ..., end_dim: builtins.int = ...) -> Tensor: ...  # ops/shape.py:108
@@ -264,7 +264,7 @@ class TensorMethods:
     def gcd_(self, other: Any) -> Tensor: ...  # ops/table.py:401
     def ge(self, other: Any) -> Tensor: ...  # ops/table.py:386
     def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:386
-    def geometric_(self, p: builtins.float, *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:337
+    def geometric_(self, p: builtins.float, *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:338
     def geqrf(self) -> Geqrf: ...  # ops/linalg/older.py:152
     def ger(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:103
     def get_device(self) -> Any: ...  # ops/legacy.py:219
@@ -374,7 +374,7 @@ class TensorMethods:
     def log2(self) -> Tensor: ...  # ops/table.py:117
     def log2_(self) -> Tensor: ...  # ops/table.py:117
     def log_(self) -> Tensor: ...  # ops/table.py:116
-    def log_normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:346
+    def log_normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:347
     def log_softmax(self, dim: builtins.int = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:77
     def logaddexp(self, other: Any) -> Tensor: ...  # ops/table.py:108
     def logaddexp2(self, other: Any) -> Tensor: ...  # ops/table.py:102
@@ -402,7 +402,7 @@ class TensorMethods:
     def mH(self) -> Tensor: ...  # ops/__init__.py:183
     @property
     def mT(self) -> Tensor: ...  # ops/__init__.py:183
-    def map_(self, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor: ...  # ops/inplace.py:372
+    def map_(self, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor: ...  # ops/inplace.py:373
     def masked_fill(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:286
     def masked_fill_(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:286
     def masked_scatter(self, mask: Tensor, source: Tensor) -> Tensor: ...  # ops/scattering.py:92
@@ -462,7 +462,7 @@ class TensorMethods:
     def nonzero(self, *, as_tuple: builtins.bool = ...) -> Any: ...  # ops/index.py:311
     def nonzero_static(self, *, size: builtins.int, fill_value: builtins.int = ...) -> Tensor: ...  # ops/scattering.py:284
     def norm(self, p: Any = ..., dim: Dim = ..., keepdim: builtins.bool = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:256
-    def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:305
+    def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:306
     def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:382
     def not_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:382
     def numel(self) -> builtins.int: ...  # ops/convert.py:135
@@ -487,7 +487,7 @@ class TensorMethods:
     def quantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ...) -> Tensor: ...  # ops/statistics.py:106
     def rad2deg(self) -> Any: ...  # ops/elementwise.py:291
     def rad2deg_(self) -> Any: ...  # ops/elementwise.py:291
-    def random_(self, low: builtins.int = ..., high: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:311
+    def random_(self, low: builtins.int = ..., high: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:312
     def ravel(self) -> Any: ...  # ops/shape.py:324
     @property
     def real(self) -> Tensor: ...  # ops/__init__.py:162
@@ -597,7 +597,7 @@ class TensorMethods:
     def unbind(self, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:158
     def unflatten(self, dim: builtins.int, sizes: Sequence[builtins.int]) -> Tensor: ...  # ops/shape.py:120
     def unfold(self, dimension: builtins.int, size: builtins.int, step: builtins.int) -> Tensor: ...  # ops/arrange.py:162
-    def uniform_(self, a: builtins.float = ..., b: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:299
+    def uniform_(self, a: builtins.float = ..., b: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:300
     def unique(self, sorted: builtins.bool = ..., return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/index.py:396
     def unique_consecutive(self, return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/searching.py:86
     def unsafe_chunk(self, chunks: builtins.int, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:135
@@ -613,4 +613,4 @@ class TensorMethods:
     def where(self, condition: Tensor, other: Any) -> Tensor: ...  # ops/__init__.py:202
     def xlogy(self, other: Any) -> Tensor: ...  # ops/table.py:83
     def xlogy_(self, other: Any) -> Tensor: ...  # ops/table.py:83
-    def zero_(self) -> Tensor: ...  # ops/inplace.py:294
+    def zero_(self) -> Tensor: ...  # ops/inplace.py:295
