@@ -84,7 +84,8 @@ def look(x: Tensor, view: Tensor, op: Op, kw: dict[str, Any]) -> None:
         noted = _origin_of(x)
     except AttributeError:
         noted = None
-    base, way = x, ()
+    way: Way = ()
+    base = x
     if noted is None:
         x._origin = _HAS_VIEWS
         x._views = Views()

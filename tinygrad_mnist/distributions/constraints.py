@@ -193,11 +193,16 @@ class _HalfOpenInterval(_Bounded):
         return (value >= self.lower_bound) & (value < self.upper_bound)
 
 
+def _whole(value: Tensor, inside: Tensor) -> Tensor:
+    """Return `inside` where the value is a whole number, too: integers are, without a look."""
+    return inside & (value % 1 == 0) if value.dtype.kind == "f" else inside
+
+
 class _IntegerInterval(_Bounded):
     is_discrete = True
 
     def check(self, value: Tensor) -> Tensor:
-        return (value % 1 == 0) & (value >= self.lower_bound) & (value <= self.upper_bound)
+        return _whole(value, (value >= self.lower_bound) & (value <= self.upper_bound))
 
 
 class _From(Constraint):
@@ -221,7 +226,7 @@ class _IntegerGreaterThan(_From):
     is_discrete = True
 
     def check(self, value: Tensor) -> Tensor:
-        return (value % 1 == 0) & (value >= self.lower_bound)
+        return _whole(value, value >= self.lower_bound)
 
 
 class _LessThan(Constraint):

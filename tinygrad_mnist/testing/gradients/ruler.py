@@ -89,13 +89,14 @@ class Ruler:
         """Measure the slope along one curve; `size` is that of the element that is moved."""
         scale = max(1.0, size)
         slope = two_step_slope(curve, middle, scale, self.precision, self.how.eps)
+        smooth = np.zeros(slope.kink.shape, bool)  # a bend within the tolerance is no kink
         if not np.any(self.doubts(slope, expected)):
-            return slope
+            return slope._replace(kink=smooth)
         if self.how.eps is None and not np.any(self.objections(slope, expected)):
             step = self.better_step(slope, middle, scale, expected)
             slope = two_step_slope(curve, middle, scale, self.precision, step)
             if not np.any(self.doubts(slope, expected)):
-                return slope
+                return slope._replace(kink=smooth)
         return thorough(curve, middle, size, self.precision, size or None)
 
     def better_step(self, slope: Slope, middle: Array, scale: float, expected: Array) -> float:
@@ -187,9 +188,11 @@ class Ruler:
         return np.asarray((10 * slope.error > clear) | self.objections(slope, expected))
 
     def objections(self, slope: Slope, expected: Array) -> Array:
-        """Mark the slopes that disagree, or may be at a kink."""
-        off = ~(np.abs(expected - slope.value) <= self.tolerance(slope))
-        return np.asarray(slope.kink | off)
+        """Mark the slopes that disagree, or may be at a kink that makes a difference."""
+        tolerance = self.tolerance(slope)
+        off = ~(np.abs(expected - slope.value) <= tolerance)
+        bent = ~(np.abs(slope.right - slope.left) <= tolerance)  # NaN where one side is missing
+        return np.asarray(slope.kink.astype(bool) & bent | off)
 
 
 def vague(slope: Slope) -> Array:
