@@ -133,6 +133,26 @@ def test_a_parameter_outside_the_step_that_has_a_gradient_is_stepped_as_well():
     assert np.allclose(other.detach().numpy(), 0.8)
 
 
+@pytest.mark.parametrize("pure", [False, True])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_group_outside_the_step_that_has_a_gradient_is_stepped_as_well(pure, first):
+    model, other = nn.Linear(3, 2), nn.Parameter(tg.ones(2))
+    groups = [{"params": [other]}, {"params": list(model.parameters())}]
+    optimizer = optim.SGD(groups if first else groups[::-1], lr=0.1)
+
+    @tg.jit(pure=pure)
+    def step(x):
+        model.zero_grad()
+        (model(x) ** 2).mean().backward()
+        optimizer.step()
+
+    for i in range(6):
+        if i == 4:
+            other.grad = tg.ones(2)
+        step(tg.ones(4, 3))
+    assert np.allclose(other.detach().numpy(), 0.8)
+
+
 def test_a_copied_and_a_pickled_optimizer_are_their_own():
     model = nn.Linear(3, 2)
     optimizer = optim.Adam(model.parameters())

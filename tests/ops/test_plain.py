@@ -115,3 +115,10 @@ def test_the_first_element_by_strides_has_a_gradient() -> None:
     x = tg.arange(6.0).reshape(2, 3).requires_grad_()
     (3 * tg.as_strided(x, (), ())).backward()
     assert x.grad.tolist() == [[3, 0, 0], [0, 0, 0]]
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_a_value_at_a_mask_may_have_dimensions_of_one_in_front(recorded: bool) -> None:
+    x = tg.zeros(2, 2) + tg.zeros((), requires_grad=recorded)
+    x[tg.tensor([[True, False], [False, True]])] = tg.tensor([[5.0, 6.0]])
+    assert x.tolist() == [[5.0, 0.0], [0.0, 6.0]]

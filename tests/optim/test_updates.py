@@ -263,3 +263,23 @@ def test_it_goes_downhill(cls, options):
         losses.append(loss.item())
         optimizer.step()
     assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize(("cls", "options"), CASES, ids=NAMES)
+def test_scratch_memory_follows_a_parameter_to_another_dtype(cls, options):
+    """A step of float32 before must not round the float64 steps that come after."""
+    start = np.linspace(0.1, 1.0, 7)
+    stepped, loaded = (tg.tensor(start.astype("f4"), requires_grad=True) for _ in range(2))
+    optimizers = [cls([p], **options) for p in (stepped, loaded)]
+    for p, optimizer in zip((stepped, loaded), optimizers, strict=True):
+        p.grad = tg.tensor(start.astype("f4"))
+        optimizer.step()
+        p.data = p.data.double()
+        p.grad = tg.tensor(start)
+    for state in optimizers[1].state.values():  # as after loading: without scratch
+        for key in [k for k in state if k.startswith("_") and k not in optimizers[1].counters]:
+            del state[key]
+    for optimizer in optimizers:
+        optimizer.step()
+    assert stepped.dtype == np.float64
+    assert stepped.tolist() == loaded.tolist()

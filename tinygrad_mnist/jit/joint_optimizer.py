@@ -120,8 +120,8 @@ class FlatStep:
     Call it only while `holds()` is true; otherwise `optimizer._apply()` does the same.
     """
 
-    def __init__(self, optimizer: Any, joint: Joint, flat: Flat, stepped: list[Tensor]) -> None:
-        """Prepare the update; `stepped` are the parameters of all groups that the step updates."""
+    def __init__(self, optimizer: Any, joint: Joint, flat: Flat, others: list[Tensor]) -> None:
+        """Prepare the update; `others` are parameters that must have no gradients meanwhile."""
         self._optimizer, self._joint, self._flat = weakref.ref(optimizer), joint, flat
         self._params, self._leaves = joint.params, [p._node for p in joint.params]
         self._group, self._groups = joint.group, list(optimizer.param_groups)
@@ -129,9 +129,7 @@ class FlatStep:
         self._list, self._ids = joint.group["params"], list(map(id, joint.group["params"]))
         self._held = list(joint.group["params"])  # so that no other object gets one of the ids
         self._group_ids = list(map(id, self._groups))
-        stepped_ids = set(map(id, stepped))
-        groups = self._groups if joint.group is self._groups[0] else [joint.group]
-        self._others = [p for g in groups for p in g["params"] if id(p) not in stepped_ids]
+        self._others = others
         self._update, self._size = type(optimizer).update, len(vars(optimizer))
         self._changes, self._errors = -1, HARMLESS
         self.usual = self._written([*self._of_groups(), *self._of_settings()])
@@ -280,11 +278,13 @@ def flat_steps(optimizer: Any, grads: Container[Leaf]) -> list[tuple[FlatStep, F
     joints = [_joint(optimizer, *part) for part in parts]
     if not all(joint.holds(optimizer.state) for joint in joints):
         return []
-    stepped = [p for _, params, _ in parts for p in params]
-    return [
-        (FlatStep(optimizer, joint, flat, stepped), flat, [p._node for p in params])  # type: ignore[misc]
-        for joint, (_, params, flat) in zip(joints, parts, strict=True)
-    ]
+    stepped = {id(p) for _, params, _ in parts for p in params}
+    others = [p for g in optimizer.param_groups for p in g["params"] if id(p) not in stepped]
+    steps: list[tuple[FlatStep, Flat, list[Leaf]]] = []
+    for joint, (_, params, flat) in zip(joints, parts, strict=True):
+        watched = [] if steps else others  # by the first part, for all
+        steps.append((FlatStep(optimizer, joint, flat, watched), flat, [p._node for p in params]))  # type: ignore[misc]
+    return steps
 
 
 def _overridden(optimizer: Any) -> bool:

@@ -139,7 +139,7 @@ def put_at_key(tensor: Tensor, parts: tuple[Any, ...], value: Any) -> bool:
         return False
     try:
         array[key] = value
-    except (IndexError, ValueError):
+    except (IndexError, TypeError, ValueError):  # TypeError: a value of 2 dimensions at a mask
         return False
     writes.stamp(array)
     return True

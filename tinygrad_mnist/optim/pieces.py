@@ -34,9 +34,12 @@ def tick(state: State) -> float:
 
 
 def buffer_of(state: State, key: str, like: Array) -> Array:
-    """Return a buffer as large as `like`, stored in the state so that steps allocate nothing."""
+    """Return a buffer as large as `like`, stored in the state so that steps allocate nothing.
+
+    Where `p.data` has been replaced, the one that was stored may be of another shape or dtype.
+    """
     buffer = state.get(key)
-    if buffer is None:
+    if buffer is None or buffer.shape != like.shape or buffer.dtype != like.dtype:
         buffer = state[key] = np.empty_like(like)
     return buffer
 
