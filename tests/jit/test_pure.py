@@ -598,3 +598,57 @@ def test_a_label_to_ignore_behind_batch_norm_is_left_to_the_function(target, to_
         return seen
 
     assert train(lambda f: f) == train(lambda f: tg.jit(f, pure=True))
+
+
+@pytest.mark.parametrize("kind", ["a closure's", "a buffer", "an optimizer's"])
+def test_an_argument_that_the_function_also_finds_around_it_is_told_from_others(kind):
+    def called(jit):
+        model = nn.BatchNorm1d(2)
+        state = {
+            "a closure's": tg.tensor([1.0, 2.0]),
+            "a buffer": model.running_mean,
+            "an optimizer's": nn.Parameter(tg.tensor([1.0, 2.0]), requires_grad=False),
+        }[kind]
+        optimizer = optim.SGD([state], lr=0.1)
+
+        def add(x):
+            found = model.running_mean if kind == "a buffer" else optimizer.param_groups[0]["params"][0]
+            found.add_(0.5)
+            return x * 2
+
+        add, seen = jit(add), []
+        for x in (*[state] * 4, tg.zeros(2), state, tg.ones(2), tg.ones(2), tg.ones(2), state):
+            seen.append([add(x).tolist(), x.tolist(), state.tolist()])
+        return seen
+
+    assert called(lambda f: f) == called(tg.jit(pure=True))
+
+
+@pytest.mark.parametrize(
+    "pick",
+    [
+        lambda x, i: x[i],
+        lambda x, i: x[i, i],
+        lambda x, i: x.gather(1, i[:, None]),
+        lambda x, i: x.index_select(1, i),
+        lambda x, i: F.embedding(i, x),
+        lambda x, i: F.cross_entropy(x, i),
+        lambda x, i: F.nll_loss(x, i),
+        lambda x, i: x.index_add(0, i, x),
+        lambda x, i: x.scatter(0, i[:, None], 1.0),
+    ],
+)
+def test_an_index_out_of_bounds_is_refused_where_nobody_uses_the_result(pick):
+    index = tg.tensor([0, 2, 1])
+
+    @tg.jit(pure=True)
+    def step(x):
+        pick(x, index)
+        return x * 2
+
+    for _ in range(4):
+        step(tg.ones(3, 3))
+    index[1] = 7
+    for _ in range(2):
+        with pytest.raises(IndexError):
+            step(tg.ones(3, 3))

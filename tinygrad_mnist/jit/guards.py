@@ -109,7 +109,9 @@ class Guards:
         if self._empty:
             t.add("if not all(map(is_, map(grad, empty), none)): return missed")
         if self._avoid is not None:
-            t.add(f"if overlap([{', '.join(arrays)}], avoid): return missed")
+            read_there = {i for i, _ in self._by_reference}  # as what is outside
+            fed = [name for i, name in enumerate(arrays) if i not in read_there]
+            t.add(f"if overlap([{', '.join(fed)}], avoid): return missed")
         return arrays
 
     def _write_surroundings(self, t: Text) -> None:

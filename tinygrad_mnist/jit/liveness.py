@@ -15,6 +15,11 @@ from tinygrad_mnist.jit import passes
 from tinygrad_mnist.jit.tape import Call, Effect, Entry, Tape, Write
 
 Array = np.ndarray[Any, Any]
+# Rows of the table that refuse numbers out of bounds, which shows where nobody uses the result, too
+PICKS = frozenset({
+    "assign_at", "cross_entropy_rows", "embed", "flat_index", "gather", "one_hot", "put",
+    "scatter_add", "take",
+})  # fmt: skip
 
 
 def gradients_of(tape: Tape) -> set[int]:
@@ -23,11 +28,14 @@ def gradients_of(tape: Tape) -> set[int]:
 
 
 def live_entries(entries: Sequence[Entry], results: Iterable[int]) -> list[Entry]:
-    """Return the entries whose results are used: by another one, by an effect, or as `results`."""
+    """Return the entries whose results are used: by another one, by an effect, or as `results`.
+
+    Those that may refuse an index stay in any case.
+    """
     used = set(results)
     live: list[Entry] = []
     for entry in reversed(entries):
-        pure = isinstance(entry, Call) and not entry.op.draws
+        pure = isinstance(entry, Call) and not entry.op.draws and entry.op.row not in PICKS
         unused = pure and not any(id(out) in used for out in entry.outs)  # type: ignore[union-attr]
         if unused and passes.on("dead code"):
             continue

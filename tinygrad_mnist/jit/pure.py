@@ -219,13 +219,15 @@ class PureFunction(JitFunction):
         """
         arguments = [wrap(a) if isinstance(a, np.ndarray) else a for a in args]
         tensors = [g for g in arguments if isinstance(g, Tensor)]
+        names = Names(self.function)
+        around = arrays_around(names.objects)
         copied = [
-            t._node is None and not (again and t._data.nbytes >= BIG)
+            t._node is None and id(t._data) not in around and not (again and t._data.nbytes >= BIG)
             for t, again in zip(tensors, same, strict=True)
         ]
         tape = Tape([a for a in args if isinstance(a, Tensor)])
         inputs = [t._data for t in tensors]
-        guards = Guards(Names(self.function), args, copied)
+        guards = Guards(names, args, copied)
         result = taped(tape, self.function, arguments)
         if tape.abandoned is not None or shared_gradients(tape, inputs):
             return None, result, []
@@ -299,6 +301,21 @@ class Seen:
         """Tell, for each array argument, whether it is the very one of that call."""
         arrays = [array_of(a) for a in args if isinstance(a, (np.ndarray, Tensor))]
         return [i == id(a) for i, a in zip(self._ids, arrays, strict=True)]
+
+
+def arrays_around(objects: Iterable[Any]) -> set[int]:
+    """Return the ids of the arrays of the Tensors around a function.
+
+    If one of them is an argument as well, the tape cannot tell by which way the function came to
+    it; its program stands for calls with this very array.
+    """
+    found = [o for o in objects if isinstance(o, Tensor)]
+    for top in objects:
+        if isinstance(top, Module):
+            found += [*top.parameters(), *top.buffers()]
+        elif isinstance(top, Optimizer):
+            found += [p for group in top.param_groups for p in group["params"]]
+    return {id(t._data) for t in found}
 
 
 def shared_gradients(tape: Tape, inputs: list[Array]) -> bool:
