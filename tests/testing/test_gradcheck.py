@@ -571,3 +571,26 @@ def test_derivatives_that_are_zero_take_few_calls() -> None:
     x = tg.tensor([0.5, 2.0, -1.0], dtype=tg.float64, requires_grad=True)
     report = examine(lambda x: x * 3, x, How(fast=True), 2)
     assert report and report.evaluations <= 25
+
+
+@pytest.mark.parametrize("at", [1e-7, -1e-7, 3e-6, 1e-4, -1e-4, 0.01])
+@pytest.mark.parametrize("slope", [0.5, -1.0, 2.0])
+def test_a_kink_beside_a_point_excuses_no_wrong_slope_at_the_point(at, slope):
+    class Ramp(tg.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, wrong):
+            ctx.save_for_backward(x)
+            ctx.wrong = wrong
+            return x.relu()
+
+        @staticmethod
+        def backward(ctx, g):
+            (x,) = ctx.saved_tensors
+            slopes = (x > 0).double()
+            if ctx.wrong:
+                slopes[0] = slope
+            return g * slopes, None
+
+    x = tg.tensor([at, 1.0, -2.0], dtype=tg.float64, requires_grad=True)
+    assert gradcheck(lambda x: Ramp.apply(x, False), x)
+    assert not gradcheck(lambda x: Ramp.apply(x, True), x, raise_exception=False)

@@ -89,7 +89,8 @@ def kinks(jump: Array, noise: Array) -> tuple[Array, Array]:
     """Mark where right minus left slope does not vanish with the step; return a row that shows it.
 
     For a smooth function the difference falls to a quarter from row to row. The last three rows
-    above the noise decide; their ratios must agree, so that noise itself is no kink.
+    above the noise decide; their ratios must agree, so that noise itself is no kink. A difference
+    that a smaller step would show, and does not, is that of a kink beside the point.
     """
     clear = np.isfinite(jump) & (np.abs(jump) > 32 * noise)
     three = clear[2:] & clear[1:-1] & clear[:-2]
@@ -98,6 +99,9 @@ def kinks(jump: Array, noise: Array) -> tuple[Array, Array]:
     with np.errstate(all="ignore"):
         first, second = j1 / j0, j2 / j1
         same = three.any(axis=0) & (np.abs(second / first - 1) < 0.25) & (second > 0.5)
+        after = np.minimum(rows + 3, len(jump) - 1)
+        gone, unseen = (np.take_along_axis(a, after, 0)[0] for a in (np.isfinite(jump) & ~clear, 32 * noise))
+        same &= ~(gone & (unseen < 0.5 * np.abs(j2)))
     edge = ~np.isfinite(jump).any(axis=0)  # the function exists on one side alone, or nowhere
     return same | edge, rows + 2
 
