@@ -805,14 +805,14 @@ def _in_a_row(*parts: Any) -> Any:
     return np.concatenate([np.ravel(part) for part in parts])
 
 
-def _lstm_back(d: Any, u: Any, gates: Any, cells: Any, reverse: bool) -> Any:
-    slopes, dh, dc = np.empty(gates.shape), np.zeros(d.shape[1:]), d[-1]
-    before, after = (cells[1:], cells[:-1]) if reverse else (cells[:-1], cells[1:])
-    for t in range(len(gates)) if reverse else reversed(range(len(gates))):
-        (i, f, g, o), top = np.split(gates[t], 4, 1), np.tanh(after[t])
+def _lstm_back(d: Any, u: Any, gates: Any, reverse: bool) -> Any:
+    count = len(d) - 1
+    slopes, dh, dc = np.empty((count, d.shape[1], len(u))), np.zeros(d.shape[1:]), d[-1]
+    for t in range(count) if reverse else reversed(range(count)):
+        (o, i, f, g, before), top = gates[:, t], np.tanh(gates[4, t - 1 if reverse else t + 1])
         dh = dh + d[t]
         dc = dc + dh * o * (1 - top**2)
-        of_i, of_f = dc * g * i * (1 - i), dc * before[t] * f * (1 - f)
+        of_i, of_f = dc * g * i * (1 - i), dc * before * f * (1 - f)
         slopes[t] = np.hstack([of_i, of_f, dc * i * (1 - g**2), dh * top * o * (1 - o)])
         dc, dh = dc * f, slopes[t] @ u
     return _in_a_row(slopes, dh, dc)
@@ -821,8 +821,7 @@ def _lstm_back(d: Any, u: Any, gates: Any, cells: Any, reverse: bool) -> Any:
 @composed(_lstm_back)
 def lstm_sweeps(draw: Draw) -> Any:
     (count, n, size), d, u, reverse = draw(sweeps(4, 1))
-    gates, cells = draw(arrays((count, n, 4 * size))), draw(arrays((count + 1, n, size)))
-    return (d, u, gates, cells), {"reverse": reverse}
+    return (d, u, draw(arrays((5, count + 1, n, size)))), {"reverse": reverse}
 
 
 def _gru_back(d: Any, h: Any, u: Any, gates: Any, y: Any, reverse: bool) -> Any:
