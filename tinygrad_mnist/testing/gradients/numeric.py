@@ -100,7 +100,9 @@ def kinks(jump: Array, noise: Array) -> tuple[Array, Array]:
         first, second = j1 / j0, j2 / j1
         same = three.any(axis=0) & (np.abs(second / first - 1) < 0.25) & (second > 0.5)
         after = np.minimum(rows + 3, len(jump) - 1)
-        gone, unseen = (np.take_along_axis(a, after, 0)[0] for a in (np.isfinite(jump) & ~clear, 32 * noise))
+        gone, unseen = (
+            np.take_along_axis(a, after, 0)[0] for a in (np.isfinite(jump) & ~clear, 32 * noise)
+        )
         same &= ~(gone & (unseen < 0.5 * np.abs(j2)))
     edge = ~np.isfinite(jump).any(axis=0)  # the function exists on one side alone, or nowhere
     return same | edge, rows + 2
