@@ -612,10 +612,10 @@ def test_an_argument_that_the_function_also_finds_around_it_is_told_from_others(
         optimizer = optim.SGD([state], lr=0.1)
 
         def add(x):
-            found = (
+            written = (
                 model.running_mean if kind == "a buffer" else optimizer.param_groups[0]["params"][0]
             )
-            found.add_(0.5)
+            written.add_(0.5)
             return x * 2
 
         add, seen = jit(add), []

@@ -309,13 +309,13 @@ def arrays_around(objects: Iterable[Any]) -> set[int]:
     If one of them is an argument as well, the tape cannot tell by which way the function came to
     it; its program stands for calls with this very array.
     """
-    found = [o for o in objects if isinstance(o, Tensor)]
+    tensors = [o for o in objects if isinstance(o, Tensor)]
     for top in objects:
         if isinstance(top, Module):
-            found += [*top.parameters(), *top.buffers()]
+            tensors += [*top.parameters(), *top.buffers()]
         elif isinstance(top, Optimizer):
-            found += [p for group in top.param_groups for p in group["params"]]
-    return {id(t._data) for t in found}
+            tensors += [p for group in top.param_groups for p in group["params"]]
+    return {id(t._data) for t in tensors}
 
 
 def shared_gradients(tape: Tape, inputs: list[Array]) -> bool:

@@ -279,7 +279,9 @@ def check_directions(problem: Problem, how: How, report: Report) -> None:
     ruler = Ruler(problem, how, trace)
     for _ in range(_DIRECTIONS):
         v = signed(rng, ruler.middle.shape)
-        pulled = problem.pulled(trace, cut([problem.library.to_numpy(o) for o in trace.outputs], v))
+        pulled = problem.pulled(
+            trace, split_like([problem.library.to_numpy(o) for o in trace.outputs], v)
+        )
         for index, g in enumerate(pulled):
             name, leaf = problem.names[index], problem.leaves[index]
             if not leaf.size or not v.size:
@@ -303,7 +305,7 @@ def signed(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     return np.asarray(rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape))
 
 
-def cut(outputs: Sequence[Array], v: Array) -> list[Array]:
+def split_like(outputs: Sequence[Array], v: Array) -> list[Array]:
     """Cut v into the shapes and dtypes of the outputs."""
     parts = np.split(v, np.cumsum([out.size for out in outputs])[:-1])
     return [p.reshape(o.shape).astype(o.dtype) for p, o in zip(parts, outputs, strict=True)]
