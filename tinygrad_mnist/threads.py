@@ -46,14 +46,18 @@ def blas() -> Blas:
 
 
 def _libraries() -> list[Any]:
-    """Return handles of the OpenBLAS that came with NumPy, which is loaded already."""
+    """Return handles of the OpenBLAS that came with NumPy, which is loaded already.
+
+    A call keeps Python's lock: another thread's fork, for which OpenBLAS stops its threads and
+    waits for their end, would wait for ever if a call started them again meanwhile.
+    """
     handles = []
     for folder in ("../numpy.libs", ".libs", ".dylibs"):
         path = os.path.join(os.path.dirname(np.__file__), folder)
         for name in os.listdir(path) if os.path.isdir(path) else ():
             if "openblas" in name:
                 with contextlib.suppress(OSError):  # built for another architecture, for example
-                    handles.append(ctypes.CDLL(os.path.join(path, name)))
+                    handles.append(ctypes.PyDLL(os.path.join(path, name)))
     return handles
 
 

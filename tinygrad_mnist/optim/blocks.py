@@ -83,9 +83,9 @@ class _Blocks:
         for key, value in scratch.items():
             if len(value) >= len(p) and value.dtype == p.dtype:
                 state[key] = value[: len(p)]
-        self._counted, known = state, set(state)
+        self._counted, before = state, set(state)
         self._optimizer.update(self._group, p, self._g[at], state)
-        for key in state.keys() - known:
+        for key in state.keys() - before:
             if getattr(state[key], "shape", None) == p.shape:
                 scratch[key] = state[key]
 
