@@ -41,7 +41,9 @@ def blas() -> Blas:
             get = getattr(library, name.format("get_num_threads"), None)
             set_threads = getattr(library, name.format("set_num_threads"), None)
             if get is not None and set_threads is not None:
-                return Blas(get, set_threads, stop_threads=getattr(library, STOP, bool))
+                # As PyDLL it keeps the GIL: no other thread of Python begins a product meanwhile
+                stop = getattr(ctypes.PyDLL(library._name), STOP, bool)
+                return Blas(get, set_threads, stop_threads=stop)
     return _by_threadpoolctl() or Blas(lambda: 1, lambda count: None, is_known=False)
 
 
@@ -86,7 +88,8 @@ def is_set_by_user() -> bool:
 def get_num_threads() -> int:
     """Return the number of threads that products are computed with.
 
-    NumPy's BLAS and the tiles of a jitted step use that many; elementwise calls use one.
+    NumPy's BLAS, the tiles of a jitted step, large convolutions and updates of large parameters use
+    that many; other calls use one.
     """
     return blas().get()
 

@@ -93,7 +93,7 @@ def test_the_blas_is_stopped_only_where_nobody_else_may_use_it(others, stops, mo
     calls = []
     stub = Blas(lambda: 2, lambda count: None, stop_threads=lambda: calls.append("stop"))
     monkeypatch.setattr(parallel, "blas", lambda: stub)
-    monkeypatch.setattr(parallel, "_count", lambda: others)
+    monkeypatch.setattr(parallel, "_other_threads", lambda: others)
     parallel.clear_cores()
     assert not calls  # products of this thread may be under way
     with parallel.one_thread_each():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextvars
 import itertools
 import os
+import sys
 from _thread import _count, allocate_lock, start_new_thread  # without loading threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -222,5 +223,10 @@ def clear_cores() -> None:
     nothing is done while Python runs in threads that are not from here.
     """
     with _lock:
-        if _inside == 1 and _count() <= len(_team(os.getpid()).idle):
+        if _inside == 1 and _other_threads() <= len(_team(os.getpid()).idle):
             blas().stop_threads()
+
+
+def _other_threads() -> int:
+    """Return how many threads but this one run Python: those that C has begun have frames only."""
+    return max(_count(), len(sys._current_frames()) - 1)
