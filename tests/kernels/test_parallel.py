@@ -52,6 +52,11 @@ def test_several_items_have_one_thread_of_the_blas_each(monkeypatch: Any, thread
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
 def test_a_fork_is_inside_of_nothing() -> None:
+    with parallel.one_thread_each():
+        pid = os.fork()
+    if not pid:
+        os._exit(parallel._inside)  # left behind the fork
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     with parallel.one_thread_each(), parallel._lock:
         pid = os.fork()
         if not pid:

@@ -198,7 +198,7 @@ def one_thread_each() -> Iterator[None]:
     finally:
         if is_inside:
             with _lock:
-                _inside -= 1
+                _inside = max(0, _inside - 1)  # 0 already in a fork from inside
                 if not _inside:
                     library.set_threads(_threads_before)
 
