@@ -1,5 +1,6 @@
 """set_num_threads: PyTorch's meaning, errors and all; NumPy's BLAS does as it is told."""
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -69,3 +70,7 @@ def test_the_blas_is_found_without_threadpoolctl():
     env = {**os.environ, "OPENBLAS_NUM_THREADS": "2"}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("1\n", "")
+
+
+def test_no_fork_comes_between_a_call_of_the_blas_and_its_end():
+    assert all(type(library) is ctypes.PyDLL for library in threads._libraries())

@@ -41,21 +41,23 @@ def blas() -> Blas:
             get = getattr(library, name.format("get_num_threads"), None)
             set_threads = getattr(library, name.format("set_num_threads"), None)
             if get is not None and set_threads is not None:
-                # As PyDLL it keeps the GIL: no other thread of Python begins a product meanwhile
-                stop = getattr(ctypes.PyDLL(library._name), STOP, bool)
-                return Blas(get, set_threads, stop_threads=stop)
+                return Blas(get, set_threads, stop_threads=getattr(library, STOP, bool))
     return _by_threadpoolctl() or Blas(lambda: 1, lambda count: None, is_known=False)
 
 
 def _libraries() -> list[Any]:
-    """Return handles of the OpenBLAS that came with NumPy, which is loaded already."""
+    """Return handles of the OpenBLAS that came with NumPy, which is loaded already.
+
+    As PyDLL they keep the GIL in a call: no other thread of Python begins a product meanwhile, nor
+    a fork, for which OpenBLAS waits for the end of its threads, for ever if others start then.
+    """
     handles = []
     for folder in ("../numpy.libs", ".libs", ".dylibs"):
         path = os.path.join(os.path.dirname(np.__file__), folder)
         for name in os.listdir(path) if os.path.isdir(path) else ():
             if "openblas" in name:
                 with contextlib.suppress(OSError):  # built for another architecture, for example
-                    handles.append(ctypes.CDLL(os.path.join(path, name)))
+                    handles.append(ctypes.PyDLL(os.path.join(path, name)))
     return handles
 
 

@@ -1,11 +1,67 @@
 """Python threads over parts of a batch: each part once, errors in order, nobody waits in vain."""
 
+import os
 from _thread import get_ident
 from typing import Any
 
 import pytest
 
 from tinygrad_mnist.kernels import parallel
+from tinygrad_mnist.threads import Blas
+
+
+class Library:
+    """A BLAS of two threads; the first time that their number is set, an interrupt comes."""
+
+    def __init__(self, is_interrupted: bool = False) -> None:
+        self.count, self.is_interrupted = 2, is_interrupted
+
+    def set_threads(self, count: int) -> None:
+        self.count = count
+        if self.is_interrupted:
+            self.is_interrupted = False
+            raise KeyboardInterrupt
+
+    def get(self) -> int:
+        return self.count
+
+
+def use(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "blas", lambda: Blas(library.get, library.set_threads))
+
+
+def test_after_an_interrupt_the_blas_has_its_threads_again(monkeypatch: Any) -> None:
+    library = Library(is_interrupted=True)
+    use(library, monkeypatch)
+    with pytest.raises(KeyboardInterrupt), parallel.one_thread_each():
+        raise AssertionError
+    assert library.count == 2
+    with parallel.one_thread_each():
+        assert library.count == 1
+    assert library.count == 2
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_several_items_have_one_thread_of_the_blas_each(monkeypatch: Any, threads: int) -> None:
+    library = Library()
+    use(library, monkeypatch)
+    seen: list[int] = []
+    parallel.for_each(range(4), lambda _: seen.append(library.count), threads)
+    assert seen == [1] * 4 and library.count == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
+def test_a_fork_is_inside_of_nothing() -> None:
+    with parallel.one_thread_each():
+        pid = os.fork()
+    if not pid:
+        os._exit(parallel._inside)  # left behind the fork
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    with parallel.one_thread_each(), parallel._lock:
+        pid = os.fork()
+        if not pid:
+            os._exit(parallel._inside or parallel._lock.locked())
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
 def test_a_task_that_no_thread_has_begun_is_done_by_whoever_offered_it() -> None:

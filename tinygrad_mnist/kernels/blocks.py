@@ -42,12 +42,11 @@ def in_blocks(work: Callable[[int, slice], object], blocks: Blocks) -> None:
     All of it is under this thread's `np.errstate`.
     """
     numbered = list(enumerate(blocks.parts))
-    threads = min(parallel.count(), len(numbered)) if blocks.are_many else 1
-    if threads < 2:
-        for number, at in numbered:
-            work(number, at)
+    if blocks.are_many:
+        parallel.for_each(numbered, lambda item: work(*item), parallel.count())
         return
-    parallel.for_each(numbered, lambda item: work(*item), threads)
+    for number, at in numbered:
+        work(number, at)
 
 
 def flat_alike(*arrays: Array) -> list[Array] | None:

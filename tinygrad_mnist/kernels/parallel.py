@@ -71,7 +71,9 @@ def together(tasks: Sequence[Callable[[], object]]) -> None:
 def for_each(items: Sequence[Item], work: Callable[[Item], object], threads: int) -> None:
     """Call `work` for each item, on the next of so many threads that is free.
 
-    Who takes which is left to chance: each result must depend on its item alone.
+    Who takes which is left to chance: each result must depend on its item alone. Several items are
+    worked on with one thread of the BLAS each, also where there is one thread: another call may end
+    meanwhile, and the number of the BLAS's threads, which decides last bits, would change midway.
     """
     todo = iter(items)
 
@@ -79,6 +81,10 @@ def for_each(items: Sequence[Item], work: Callable[[Item], object], threads: int
         for item in todo:
             work(item)
 
+    if threads < 2 and len(items) > 1:
+        with one_thread_each():
+            take()
+        return
     on_threads(take, min(threads, len(items)))
 
 
@@ -173,21 +179,41 @@ def _team(process: int) -> _Team:
 
 @contextmanager
 def one_thread_each() -> Iterator[None]:
-    """Let the BLAS use one thread inside, and as many as before afterwards."""
+    """Let the BLAS use one thread inside, and as many as before afterwards.
+
+    A KeyboardInterrupt may come behind any call: what `finally` undoes is noted before the BLAS is
+    told, and nothing but `try` comes between.
+    """
     global _inside, _threads_before
-    library = blas()
-    with _lock:
-        if not _inside:
-            _threads_before = library.get()
-            library.set_threads(1)
-        _inside += 1
+    library, is_inside = blas(), False
     try:
+        with _lock:
+            if not _inside:
+                _threads_before = library.get()
+            _inside += 1
+            is_inside = True
+            if _inside == 1:
+                library.set_threads(1)
         yield
     finally:
-        with _lock:
-            _inside -= 1
-            if not _inside:
-                library.set_threads(_threads_before)
+        if is_inside:
+            with _lock:
+                _inside = max(0, _inside - 1)  # 0 already in a fork from inside
+                if not _inside:
+                    library.set_threads(_threads_before)
+
+
+def _forget_threads() -> None:
+    """Begin anew in a fork: of its parent's threads none will leave `one_thread_each`.
+
+    The BLAS is not called: a lock of its own may be held.
+    """
+    global _inside, _lock
+    _inside, _lock = 0, allocate_lock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_forget_threads)
 
 
 def clear_cores() -> None:
