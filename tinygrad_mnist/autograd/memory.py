@@ -65,12 +65,20 @@ def graph_memory(most: int = 10) -> GraphMemory:
     heads = [node for node in nodes if node not in inner]
     # A list, where a dict of Tensors would turn up as one more holder of them.
     index_of = {tensor._node: i for i, tensor in enumerate(tensors)}
+    sized = sorted(((*_size(node), node) for node in heads), key=lambda graph: -graph[0])
     holders = [
-        _holder(node, tensors[index_of[node]] if node in index_of else None, variables)
-        for node in heads
+        _holder(
+            total, calls, node, tensors[index_of[node]] if node in index_of else None, variables
+        )
+        for total, calls, node in sized[:most]  # to name one, all objects are searched
     ]
-    holders.sort(key=lambda holder: -holder.bytes)
-    return GraphMemory(_saved_bytes(nodes), len(nodes), holders[:most])
+    return GraphMemory(_saved_bytes(nodes), len(nodes), holders)
+
+
+def _size(node: Node) -> tuple[int, int]:
+    """Return the bytes that the graph of a node keeps, and the number of its calls."""
+    graph = [n for n in ancestors([node]) if isinstance(n, Node)]
+    return _saved_bytes(graph), len(graph)
 
 
 def _saved_bytes(nodes: Iterable[Any]) -> int:
@@ -84,14 +92,15 @@ def _saved_bytes(nodes: Iterable[Any]) -> int:
     return sum(memory.values())
 
 
-def _holder(node: Node, tensor: Tensor | None, variables: dict[int, str]) -> Holder:
-    graph = [n for n in ancestors([node]) if isinstance(n, Node)]
+def _holder(
+    total: int, calls: int, node: Node, tensor: Tensor | None, variables: dict[int, str]
+) -> Holder:
     if tensor is None:
         what = f"something that is no Tensor holds a {node.name()}"
     else:
         name = _name(tensor, variables) or "without a name"
         what = f"{name}, a Tensor of shape {list(node.shape)} made by {node.name()}"
-    return Holder(_saved_bytes(graph), len(graph), what, _hint(node))
+    return Holder(total, calls, what, _hint(node))
 
 
 def _hint(node: Node) -> str:
