@@ -105,7 +105,8 @@ def conv_weight(
 def _conv_weight(x: Array, d: Array, *, size: Pair, geom: Geometry) -> Array:
     """The adjoint in w, for any kernel.
 
-    The images are shared out by the shapes alone, so the bits are those of any number of threads.
+    The images are shared out by the shapes alone, so sums of shares do not depend on the number of
+    threads; the last bits of a single share's product do, as the BLAS divides it.
     """
     shares: list[Any] = _parts(d, size[0] * size[1] * x.shape[1], most=2)
 

@@ -129,7 +129,7 @@ class _Job:
 class _Worker:
     """A thread that runs one job after the other, and sleeps on a lock between them.
 
-    The threads of `concurrent.futures` take three times as long to begin.
+    The threads of `concurrent.futures` take longer to begin.
     """
 
     def __init__(self, team: _Team) -> None:
@@ -217,9 +217,9 @@ if hasattr(os, "register_at_fork"):  # not on Windows
 
 
 def clear_cores() -> None:
-    """Stop the BLAS's threads, which spin for 25 ms after a product: the cores are wanted.
+    """Stop the BLAS's threads, which spin for a while after a product: the cores are wanted.
 
-    Call it in `one_thread_each`, whose end starts them again, in 0.1 ms. None may be under way: so
+    Call it in `one_thread_each`, whose end starts them again. None may be under way: so
     nothing is done while Python runs in threads that are not from here.
     """
     with _lock:
