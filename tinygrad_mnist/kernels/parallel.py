@@ -219,8 +219,8 @@ if hasattr(os, "register_at_fork"):  # not on Windows
 def clear_cores() -> None:
     """Stop the BLAS's threads, which spin for a while after a product: the cores are wanted.
 
-    Call it in `one_thread_each`, whose end starts them again. No product may be under way, so nothing
-    is done while Python runs in threads that are not from here.
+    Call it in `one_thread_each`, whose end starts them again. No product may be under way, so this
+    does nothing while Python runs in threads that are not from here.
     """
     with _lock:
         if _inside == 1 and _other_threads() <= len(_team(os.getpid()).idle):
