@@ -4,12 +4,15 @@ Importing the package takes a good part of a second. A Ctrl-C in that time would
 through NumPy; until `cli.main` runs, Ctrl-C ends the process silently, as in a C program.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 
 TYPE_CHECKING = False  # typing itself takes a while to import
 if TYPE_CHECKING:
     import signal
+    from typing import NoReturn
 else:
     import _signal as signal  # the C part of `signal`, which costs no import
 
@@ -36,9 +39,23 @@ def begin() -> None:
 
 
 def end() -> None:
-    """Make Ctrl-C raise KeyboardInterrupt again, if `begin` changed that."""
+    """Make Ctrl-C raise KeyboardInterrupt again, if `begin` changed that, and note it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, interrupt)
+
+
+was_interrupted = False
+
+
+def interrupt(number: int, frame: object) -> NoReturn:
+    """Raise KeyboardInterrupt, and note it: code in between may drop the exception.
+
+    Python itself does so, without a word, where the exception meets a file object that is just
+    being closed since nobody refers to it any more.
+    """
+    global was_interrupted
+    was_interrupted = True
+    raise KeyboardInterrupt
 
 
 COMMAND = is_command(sys.argv if hasattr(sys, "argv") else [], sys.orig_argv)

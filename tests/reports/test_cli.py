@@ -1,5 +1,6 @@
 """The command line: no run is lost, nothing is silent, and no mistake ends in a traceback."""
 
+import contextlib
 import io
 import json
 import os
@@ -314,18 +315,56 @@ def test_ctrl_c_while_python_starts(wait: float, shell: Shell) -> None:
         "sys.argv[0] = '/usr/bin/tinygrad-mnist'; print(flush=True);"
         "from tinygrad_mnist.cli import main; sys.exit(main())"
     )
+    with interruptible(script, shell) as process:
+        time.sleep(wait)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode in (130, -signal.SIGINT)
+    assert "Traceback" not in err or "site" in err
+
+
+@contextlib.contextmanager
+def interruptible(script: str, shell: Shell) -> Iterator["subprocess.Popen[str]"]:
+    """A script that trains without an end, once it has printed a line; it is killed in the end."""
     process = subprocess.Popen(
         [sys.executable, "-c", script, *ENDLESS, "--out", "run"],
         cwd=shell.folder, env=shell.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True,
     )  # fmt: skip
-    assert process.stdout is not None
-    process.stdout.readline()
-    time.sleep(wait)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode in (130, -signal.SIGINT)
-    assert "Traceback" not in err or "site" in err
+    with process:
+        try:
+            assert process.stdout is not None
+            process.stdout.readline()
+            yield process
+        finally:
+            process.kill()
+
+
+def test_ctrl_c_is_not_lost_in_a_file_that_is_just_being_closed(shell: Shell) -> None:
+    """Python drops whatever a file object raises while it is closed for want of references."""
+    script = """
+import io, os, signal, sys
+sys.argv[0] = "/usr/bin/tinygrad-mnist"
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from tinygrad_mnist.cli import main, train
+
+class Closing(io.RawIOBase):
+    def close(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        super().close()
+
+load = train.load_data
+def load_data(*args):
+    Closing()
+    print(flush=True)
+    return load(*args)
+train.load_data = load_data
+sys.exit(main())
+"""
+    with interruptible(script, shell) as process:
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, ""), err
+    assert "stopped in epoch 1, step 1 of" in out
 
 
 def test_the_command_alone_changes_what_ctrl_c_does() -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
+from tinygrad_mnist import start
+
 if TYPE_CHECKING:
     from tinygrad_mnist.train.ranks import Ranks
 
 
 class Stop:
     """Stop after the present step on Ctrl-C, SIGTERM or SIGHUP; on a second one, at once.
+    A Ctrl-C counts, too, that came before and whose KeyboardInterrupt something has dropped.
 
     A signal to one of several `ranks` stops all of them, after the same step.
     """
@@ -28,6 +31,8 @@ class Stop:
             for number in numbers
             if signal.getsignal(number) is not ignored
         }
+        if start.was_interrupted:
+            self._ask(signal.SIGINT, None)
         return self
 
     def __exit__(self, *exception: object) -> None:
