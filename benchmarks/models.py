@@ -1,8 +1,9 @@
 """One training step of models beyond MNIST's, in this library and in PyTorch, beside each other.
 
 `benchmarks/zoo.py` has the models, each written once for both. All start from the same weights and
-see the same rows; losses are compared first, dropout off. `--memory` measures peaks, each in a
-process of its own; `--growth` fits the growth of time and memory with width, batch, depth, length.
+see the same rows; losses are compared first, dropout off. Each contender has a process of its own,
+and these take turns. `--memory` measures peaks; `--growth` fits the growth of time and memory with
+width, batch, depth, length.
 """
 
 from __future__ import annotations
@@ -13,17 +14,17 @@ import tinygrad_mnist  # noqa: F401  (before NumPy: it may choose NumPy's BLAS c
 import json
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks import measure
-from benchmarks.problem import NotHere
+from benchmarks.served import CHECKED, Served, serving
 from benchmarks.training import CONTENDERS, batches, made
 from benchmarks.zoo import ZOO
 
-CHECKED = 5  # steps whose losses are compared: more than a jit needs to come to its replays
 TOLERANCE = 1e-3
 PAIRS = {
     "jitted / torch eager": ("jitted", "torch eager"),
@@ -44,44 +45,25 @@ GROWTH: dict[str, dict[str, list[int]]] = {  # what grows, of which model, throu
 }  # fmt: skip
 
 
-def ready(name: str, wanted: list[str]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the contenders whose losses agree, and why the others do not run."""
-    built, losses, problems = {}, {}, {}
-    for contender in wanted:
-        try:
-            built[contender] = trained = made(contender, name)
-            if name == "dropout":
-                trained.net.eval()
-            losses[contender] = trained.run(batches(trained.parts, CHECKED))
-            if name == "dropout":
-                trained.net.train()
-        except NotHere as reason:
-            problems[contender] = str(reason)
-        except Exception as error:  # for example, torch.compile without a C++ compiler
-            problems[contender] = f"{type(error).__name__}: {str(error).splitlines()[:1]}"
+def alike(running: dict[str, Served]) -> dict[str, str]:
+    """Return whose losses are not those of the others."""
+    losses = {contender: np.array(served.losses) for contender, served in running.items()}
     right = np.median(list(losses.values()), axis=0) if losses else np.zeros(1)
-    for contender, values in losses.items():
-        if not np.allclose(values, right, rtol=TOLERANCE, atol=TOLERANCE * np.abs(right).max()):
-            problems[contender] = f"its losses differ: {values[-1]:.6f}, not {right[-1]:.6f}"
-    return {c: trained for c, trained in built.items() if c not in problems}, problems
+    near = {"rtol": TOLERANCE, "atol": TOLERANCE * np.abs(right).max()}
+    return {
+        contender: f"its losses differ: {values[-1]:.6f}, not {right[-1]:.6f}"
+        for contender, values in losses.items()
+        if not np.allclose(values, right, **near)
+    }
 
 
-def measured(contenders: dict[str, Any], options: Any) -> dict[str, list[float]]:
+def measured(contenders: dict[str, Served], options: Any) -> dict[str, list[float]]:
     """Measure seconds per step: a list of rounds for each contender."""
-
-    clock = time.process_time if options.cpu else time.perf_counter
-
-    def timed(trained: Any, steps: int) -> float:
-        rows = batches(trained.parts, steps, seed=1)
-        start = clock()
-        trained.run(rows)
-        return (clock() - start) / steps
-
     figures = {}
-    for contender, trained in contenders.items():
-        timed(trained, CHECKED)
-        steps = max(1, int(options.seconds / timed(trained, 1)))
-        figures[contender] = lambda trained=trained, steps=steps: timed(trained, steps)
+    for contender, served in contenders.items():
+        served.seconds(CHECKED)
+        steps = max(1, int(options.seconds / served.seconds(1)))
+        figures[contender] = partial(served.seconds, steps, cpu=options.cpu)
     return measure.interleave(figures, options.rounds, options.patience)
 
 
@@ -211,15 +193,16 @@ def main(args: list[str] | None = None) -> None:
         return
     results = measure.earlier("models", options.out)
     for name in options.models:
-        contenders, problems = ready(name, options.contenders)
-        times = measured(contenders, options) if contenders else {}
+        with serving(options.contenders, name) as (running, problems):
+            problems |= alike(running)
+            agreed = {c: served for c, served in running.items() if c not in problems}
+            times = measured(agreed, options) if agreed else {}
         ratios = compare(times)
         results[name] = {
             "times": times, "ratios": ratios, "problems": problems, **measure.provenance(),
         }  # fmt: skip
         shown = {t: measure.spread(r) for t, r in ratios.items()}
         print(name, shown, file=sys.stderr, flush=True)
-        del contenders  # its buffers, before the next one makes its own
     results = {name: results[name] for name in ZOO if name in results}
     measure.publish("models", options.out, report(results), {"results": results})
 

@@ -1,9 +1,14 @@
 """Scratch memory: arrays that do not overlap, the same at each call, others on each thread."""
 
+import os
+import platform
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+import pytest
 
 from tinygrad_mnist.kernels import scratch as module
 from tinygrad_mnist.kernels.scratch import copied_into, planned, scratch, scratch_like
@@ -65,3 +70,22 @@ def test_a_plan_is_made_once_and_lies_where_scratch_memory_does() -> None:
     scratch(((len(module._LOCAL.buffer) + 1,), np.uint8))  # a larger buffer, elsewhere
     again = planned("small", build, small)
     assert made == ["small", "small"] and not np.may_share_memory(again, first)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries keep nothing")
+@pytest.mark.parametrize("user", [{}, {"MALLOC_MMAP_THRESHOLD_": "131072"}])
+def test_freed_arrays_are_taken_again_unless_the_user_says_otherwise(user: dict[str, str]) -> None:
+    script = """
+import resource, numpy as np, tinygrad_mnist
+for step in range(30):
+    if step == 10: before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    arrays = [np.ones(1 << 18, np.float32) for _ in range(10)]
+    del arrays
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MALLOC_")} | user
+    ran = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, check=True
+    )
+    faults, pages = int(ran.stdout), 20 * 10 * 256
+    assert (faults > pages / 2) if user else (faults < pages / 20), "pages mapped anew"
