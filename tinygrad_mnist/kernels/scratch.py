@@ -8,8 +8,10 @@ the next call, and the C library is told to keep what is freed.
 from __future__ import annotations
 
 import math
+import sys
 from _thread import _local  # as threading.local, without loading threading
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import accumulate
 from typing import Any, TypeVar
 
@@ -26,14 +28,16 @@ LARGEST = (32 << 20) - (64 << 10)  # bytes: of more, glibc maps each array anew 
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep freed arrays of up to 32 MB for the next ones; other C libraries do as ever.
+    """Let glibc keep freed arrays of up to 32 MB for the next ones; only Linux has it.
 
     It maps each array of 128 KB and more anew, until the program frees a larger one: from then on
     it takes arrays up to that size from its heap, and gives back the heap's end when more than
     twice as much of it is free. One array that is never touched says so from the start; it takes
     no memory. The user's MALLOC_MMAP_THRESHOLD_ wins. Source: mallopt(3), M_MMAP_THRESHOLD.
     """
-    np.empty(LARGEST, np.uint8)
+    if sys.platform == "linux":
+        with suppress(MemoryError):
+            np.empty(LARGEST, np.uint8)
 
 
 keep_freed_memory()
