@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.lib.stride_tricks import as_strided
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import optim
@@ -49,3 +50,24 @@ def test_a_parameter_that_a_step_has_changed_is_stale(optimizers: int) -> None:
             optimizer.step()
             with pytest.raises(RuntimeError, match="modified by an inplace operation"):
                 loss.backward()
+
+
+def test_views_of_one_memory_are_told_apart_as_numpy_does() -> None:
+    """Whatever their steps: backwards, repeated, of other widths, empty, or side by side."""
+    rng, answers = np.random.default_rng(0), set()
+
+    def view(memory: np.ndarray) -> np.ndarray:
+        shape = tuple(rng.integers(0 if rng.random() < 0.05 else 1, 4, 2).tolist())
+        steps = tuple((2 * rng.integers(-3, 4, 2)).tolist())
+        start = 12 + 2 * int(rng.integers(12))
+        return as_strided(memory[start:].view(rng.choice(["i2", "u1"])), shape, steps)
+
+    for _ in range(1000):
+        memory = np.zeros(60, np.uint8)
+        written, saved, before = view(memory), view(memory), writes.tick()
+        writes.stamp(written)
+        shared = np.shares_memory(written, saved)
+        assert writes.written_since(saved, before) == shared
+        assert not writes.written_since(saved, writes.last)
+        answers.add((shared, np.may_share_memory(written, saved)))
+    assert answers == {(True, True), (False, True), (False, False)}

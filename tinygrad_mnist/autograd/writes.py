@@ -30,10 +30,10 @@ _Key = tuple[int, tuple[int, ...], tuple[int, ...], int]
 class _Written:
     """One written region, the owner of its memory (weakly), and the moment."""
 
-    __slots__ = ("key", "moment", "owner")
+    __slots__ = ("extent", "key", "moment", "owner")
 
     def __init__(self, array: Array, key: _Key, moment: int) -> None:
-        self.key, self.moment = key, moment
+        self.key, self.moment, self.extent = key, moment, _extent(*key)
         memory = owner(array)
         own = id(memory)
 
@@ -53,6 +53,22 @@ class _Written:
         """Tell whether the write changed at least one element of `array`."""
         base = self.owner()
         return base is not None and np.shares_memory(np.asarray(_View(*self.key, base)), array)
+
+
+def _key_of(array: Array) -> _Key:
+    pointer = array.__array_interface__["data"][0]
+    return pointer, array.shape, array.strides, array.itemsize
+
+
+def _extent(
+    pointer: int, shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int
+) -> tuple[int, int]:
+    """Return the first address of a region, and the one behind its last; equal if it is empty."""
+    if 0 in shape:
+        return pointer, pointer
+    reaches = [(n - 1) * step for n, step in zip(shape, strides, strict=True)]
+    low = pointer + sum(reach for reach in reaches if reach < 0)
+    return low, pointer + sum(reach for reach in reaches if reach > 0) + itemsize
 
 
 class _View:
@@ -106,7 +122,7 @@ def _note(array: Array) -> None:
     ):
         key = whole.key
     else:
-        key = (array.__array_interface__["data"][0], array.shape, array.strides, array.itemsize)
+        key = _key_of(array)
     with _IN_ORDER:
         moment = last = tick()
         written = WRITES.pop(key, None)
@@ -143,13 +159,25 @@ def since(moment: int) -> Iterator[_Written]:
 
 
 def written_since(array: Array, moment: int, until: int | None = None) -> bool:
-    """Tell whether `array` was written after `moment` (and before `until`)."""
-    return any(w.touches(array) for w in since(moment) if until is None or w.moment > until)
+    """Tell whether `array` was written after `moment` (and before `until`).
+
+    Backward asks this for each saved array, and a step may have written as many others, as batch
+    norm does: so two regions that lie apart are told from their addresses.
+    """
+    if last >= moment:
+        return False
+    low, high = _extent(*_key_of(array))
+    return any(
+        written.touches(array)
+        for written in since(moment)
+        if written.extent[0] < high and low < written.extent[1]
+        if until is None or written.moment > until
+    )
 
 
 def restamp(array: Array) -> Callable[[], None]:
     """Return a function that stamps this very array again, in a tenth of the time of `stamp`."""
-    key = (array.__array_interface__["data"][0], array.shape, array.strides, array.itemsize)
+    key = _key_of(array)
     written = _Written(array, key, tick())
 
     def again() -> None:
