@@ -5,10 +5,11 @@ import itertools
 import numpy as np
 import pytest
 
-from tinygrad_mnist.kernels import batch_norm, blocks, parallel
+from tinygrad_mnist.kernels import activation, batch_norm, blocks, parallel
 from tinygrad_mnist.threads import Blas
 
 RNG = np.random.default_rng(0)
+ROWS = RNG.standard_normal((7, 30), np.float32)
 
 
 @pytest.fixture(params=[1, 3])
@@ -67,6 +68,26 @@ def test_batch_norm_has_the_same_bits_on_any_number_of_threads(dtype, monkeypatc
         return [a.tobytes() for a in (batch_norm.channel_moments(x), y, back)]
 
     assert bits(1) == bits(2) == bits(3)
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        ROWS,
+        ROWS.T,
+        ROWS[:, ::2],
+        np.broadcast_to(ROWS[0], (7, 30)),
+        ROWS[:0],
+        ROWS[:, :0],
+        ROWS[0, 0, None].reshape(()),
+    ],
+    ids=["rows", "columns", "steps", "repeated", "no rows", "empty rows", "one"],
+)
+def test_gelu_is_that_of_each_element_on_any_threads(x, threads, monkeypatch):
+    one_by_one = [activation.gelu(np.array([value])) for value in x.ravel()]
+    for whole, number in zip(activation.gelu(x), range(2), strict=True):
+        alone = np.array([pair[number][0] for pair in one_by_one], np.float32)
+        assert whole.tobytes() == alone.tobytes() and whole.shape == x.shape
 
 
 @pytest.mark.parametrize("offset", [0, 1e4])

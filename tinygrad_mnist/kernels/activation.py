@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 # np.clip without its Python wrapper
 from numpy._core.umath import clip as clip_ufunc  # type: ignore[attr-defined]
 
+from tinygrad_mnist.kernels.blocks import cut, flat_alike, in_blocks
 from tinygrad_mnist.kernels.elementwise import I8, INFINITY, ONE, ZERO, like_ufunc, masked
 from tinygrad_mnist.kernels.scratch import called_whole, scratch
 from tinygrad_mnist.kernels.sums import in_float32
@@ -79,18 +79,24 @@ def gelu(x: Array, *, out: tuple[Array, Array] | None = None) -> tuple[Array, Ar
         np.subtract(np.maximum(x, 0), np.abs(x) * tail, out=y)
         slope[...] = gelu_slope(x)
         return y, slope
-    for x_part, y_part, slope_part in _blocks(x, y, slope):
-        t, density, tail, _ = _tail(x_part)
-        t *= tail
-        clip_ufunc(x_part, ZERO["f"], INFINITY["f"], y_part)
-        y_part -= t
-        density *= DENSITY
-        density *= x_part
-        np.subtract(HALF, tail, out=tail)
-        np.copysign(tail, x_part, out=tail)
-        tail += HALF
-        np.add(density, tail, out=slope_part)
+    flat = flat_alike(x, y, slope) or [x, y, slope]
+    parts = cut(len(flat[0]), flat[0].size // max(1, len(flat[0])), calls=GELU_CALLS)
+    in_blocks(lambda _, at: _gelu(*(a[at] for a in flat)), parts)
     return y, slope
+
+
+def _gelu(x: Array, y: Array, slope: Array) -> None:
+    """Write x Phi(x) into y, and its derivative into slope."""
+    t, density, tail, _ = _tail(x)
+    t *= tail
+    clip_ufunc(x, ZERO["f"], INFINITY["f"], y)
+    y -= t
+    density *= DENSITY
+    density *= x
+    np.subtract(HALF, tail, out=tail)
+    np.copysign(tail, x, out=tail)
+    tail += HALF
+    np.add(density, tail, out=slope)
 
 
 def gelu_slope(x: Array) -> Array:
@@ -109,7 +115,7 @@ _TAIL_Q = 3.219692142e-2, 2.520936527e-1, 8.613062013e-1, 1.453368903, 1.0
 _TAIL = [[np.array(k, np.float32) for k in polynomial] for polynomial in (_TAIL_P, _TAIL_Q)]
 DENSITY_64 = 1 / math.sqrt(2 * math.pi)
 DENSITY, HALF, MINUS_HALF = (np.array(k, np.float32) for k in (DENSITY_64, 0.5, -0.5))
-_PART = 1 << 14  # elements at a time, so that all steps find them in the cache
+GELU_CALLS = 27
 
 
 def _tail(x: Array) -> list[Array]:
@@ -128,18 +134,6 @@ def _tail(x: Array) -> list[Array]:
     tail /= work
     tail *= density
     return parts
-
-
-def _blocks(*arrays: Array) -> Iterator[list[Array]]:
-    """Yield parts of arrays of one shape, flat where all of them lie alike."""
-    order = sorted(range(arrays[0].ndim), key=lambda i: -arrays[0].strides[i])
-    turned = [a.transpose(order) for a in arrays]
-    if not all(a.flags.c_contiguous for a in turned):
-        yield from zip(*(a.reshape(1, *a.shape) for a in arrays), strict=True)
-        return
-    flat = [a.reshape(-1) for a in turned]
-    for start in range(0, flat[0].size, _PART):
-        yield [a[start : start + _PART] for a in flat]
 
 
 # Rational approximations by W. J. Cody, Math. Comp. 23 (1969), 631-637; relative error below 1e-16.
