@@ -48,6 +48,13 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.fixture(autouse=True, scope="module")
+def without_a_heap_to_search() -> None:
+    """Spare it, too, what the tests of earlier files have left, such as libraries and caches."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         if "full_mnist_dir" in getattr(item, "fixturenames", ()):
