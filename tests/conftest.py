@@ -10,6 +10,7 @@ import pytest
 
 from tests.browser import browser as browser
 from tests.sealed import note_hooks, sealed
+from tinygrad_mnist import threads
 
 pytest_plugins = ["tinygrad_mnist.testing.plugin"]
 
@@ -24,6 +25,7 @@ EXAMPLES_NEED = {
 
 
 note_hooks()
+threads.settle()  # else the first test that asks for a gradient would change their number
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1] / "tinygrad_mnist"
 
 # Bottom first. Names on one line are one level and may import each other.
 LEVELS = [
-    ["blas", "files", "hints", "lazy", "missing", "paths", "start", "threads"],
+    ["blas", "cores", "files", "hints", "lazy", "missing", "paths", "start", "threads"],
     ["kernels"],
     ["autograd"],
     ["ops"],

@@ -4,12 +4,13 @@ import ctypes
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import tinygrad_mnist as tg
-from tinygrad_mnist import threads
+from tinygrad_mnist import cores, threads
 
 
 @pytest.fixture(autouse=True)
@@ -74,3 +75,96 @@ def test_the_blas_is_found_without_threadpoolctl():
 
 def test_no_fork_comes_between_a_call_of_the_blas_and_its_end():
     assert all(type(library) is ctypes.PyDLL for library in threads._libraries())
+
+
+# The number that a process settles on
+
+
+SETTLED = """
+import tinygrad_mnist as tg
+{before}
+tg.ones(1, requires_grad=True)
+print(tg.get_num_threads())
+"""
+
+
+def settled_on(before: str = "", **variables: str) -> int:
+    environment = {k: v for k, v in os.environ.items() if k not in threads.VARIABLES}
+    command = [sys.executable, "-c", SETTLED.format(before=before)]
+    ran = subprocess.run(command, env=environment | variables, capture_output=True, check=True)
+    return int(ran.stdout)
+
+
+@pytest.fixture
+def busy_loops():
+    """As many busy loops as there are cores."""
+    command = [sys.executable, "-c", "while True: pass"]
+    loops = [subprocess.Popen(command) for _ in range(cores.available())]
+    yield
+    for loop in loops:
+        loop.kill()
+        loop.wait()
+
+
+@pytest.mark.skipif(not Path(cores.STAT).exists(), reason="only Linux tells")
+@pytest.mark.usefixtures("busy_loops")
+def test_beside_busy_processes_one_thread_is_used_unless_the_user_says_more():
+    """Two threads beside a busy loop took 130 times as long: each waits for the other."""
+    assert settled_on() == 1
+    assert settled_on(OPENBLAS_NUM_THREADS="2") == settled_on("tg.set_num_threads(2)")
+
+
+@pytest.mark.parametrize(
+    ("busy", "expected"),
+    [(0.0, 16), (0.4, 16), (0.6, 15), (3.2, 13), (15.9, 1), (40.0, 1)],
+)
+def test_threads_are_as_many_as_the_cores_that_are_free(busy, expected, monkeypatch):
+    numbers = []
+    monkeypatch.setattr(threads, "blas", lambda: threads.Blas(lambda: 16, numbers.append))
+    monkeypatch.setattr(cores, "available", lambda: 16)
+    monkeypatch.setattr(cores, "kept_busy", lambda before: busy)
+    for name in threads.VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    threads.settle()
+    assert numbers == [expected]
+
+
+def test_a_process_alone_settles_nothing_where_the_user_or_the_blas_has(monkeypatch):
+    numbers = []
+    monkeypatch.setattr(threads, "blas", lambda: threads.Blas(lambda: 1, numbers.append))
+    threads.settle()
+    monkeypatch.setattr(threads, "blas", lambda: threads.Blas(lambda: 16, numbers.append))
+    monkeypatch.setenv("OMP_NUM_THREADS", "16")
+    threads.settle()
+    assert numbers == []
+
+
+def stat(tmp_path, monkeypatch, text):
+    file = tmp_path / "stat"
+    file.write_text(text)
+    monkeypatch.setattr(cores, "STAT", str(file))
+
+
+def test_the_work_of_others_is_counted_on_the_cores_of_this_process_alone(tmp_path, monkeypatch):
+    if not hasattr(os, "sched_getaffinity"):
+        pytest.skip("only Linux tells")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {1, 10})
+    lines = "cpu 9 9 9 9 9 9 9 9\ncpu0 7 7 7 7 7 7 7 7\ncpu1 100 20 30 {} 900 4 6 50 1 1\n"
+    lines += "cpu10 {} 0 0 0 0 0 0 0\nintr 1 2 3\n"
+    stat(tmp_path, monkeypatch, lines.format(5000, 40))
+    before = cores.work_so_far()
+    assert before is not None
+    assert before.all * os.sysconf("SC_CLK_TCK") == 100 + 20 + 30 + 4 + 6 + 40
+    earlier = before._replace(moment=before.moment - 2, own=before.own - 0.5)
+    stat(tmp_path, monkeypatch, lines.format(9000, 40 + 350))
+    assert cores.kept_busy(earlier) == pytest.approx(1.5, abs=0.2)  # 3.5 s of work, 0.5 ours, in 2
+
+
+@pytest.mark.parametrize("text", ["", "cpu0 a b c\n", "cpu0 1 2\ncpu1 1\n"])
+def test_what_cannot_be_read_counts_as_free(text, tmp_path, monkeypatch):
+    before = cores.Work(0.0, 0.0, 0.0)
+    stat(tmp_path, monkeypatch, text)
+    assert cores.kept_busy(before) == 0
+    monkeypatch.setattr(cores, "STAT", str(tmp_path / "nothing"))
+    assert cores.work_so_far() is None
+    assert cores.kept_busy(before) == cores.kept_busy(None) == 0

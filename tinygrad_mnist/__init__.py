@@ -11,6 +11,9 @@ from __future__ import annotations
 from tinygrad_mnist import start as start  # before all that takes time
 
 # isort: split
+from tinygrad_mnist import cores as cores  # looks at them for the first time
+
+# isort: split
 import builtins
 import math
 from typing import TYPE_CHECKING, Any

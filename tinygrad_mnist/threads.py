@@ -2,7 +2,8 @@
 
 The best number depends on the machine at that moment. On an idle machine two threads are faster;
 beside a busy process they wait for each other, and a product of 50 us may take 16 ms. The number
-decides the last bits of a product, too. So nothing here chooses it; the caller does.
+decides the last bits of a product, too. So it is chosen once, before there is anything to compute
+with, and then stays: see `settle`.
 """
 
 from __future__ import annotations
@@ -16,11 +17,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinygrad_mnist import cores
+
 VARIABLES = (
     "OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS",
     "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
 )  # fmt: skip
 STOP = "blas_thread_shutdown_"  # what OpenBLAS calls before a fork
+settled = False  # whether this process has chosen its number of threads, or its user has
+
 NAMES = ("scipy_openblas_{}64_", "scipy_openblas_{}", "openblas_{}64_", "openblas_{}")
 
 
@@ -78,6 +83,20 @@ def _by_threadpoolctl() -> Blas | None:
     return Blas(lambda: max(library.num_threads or 1 for library in libraries), set_threads)
 
 
+def settle() -> None:
+    """Use as many threads as there are cores that other processes leave free, at least one.
+
+    Called once, for the first Tensor that asks for a gradient, unless the user has set a number.
+    """
+    global settled
+    settled = True
+    library = blas()
+    most = library.get()
+    if most > 1 and not is_set_by_user():
+        free = int(cores.available() - cores.kept_busy(cores.FIRST) + 0.5)
+        library.set_threads(max(1, min(most, free)))
+
+
 def is_set_by_user() -> bool:
     """Tell whether the user's environment sets the number of threads."""
     return any(map(os.environ.get, VARIABLES))
@@ -87,7 +106,10 @@ def get_num_threads() -> int:
     """Return the number of threads that products are computed with.
 
     NumPy's BLAS, the tiles of a jitted step, large convolutions and updates of large parameters use
-    that many; other calls use one.
+    that many; other calls use one. They are as many as the machine has cores; from the first Tensor
+    on that asks for a gradient, as many as other processes left free until then, where Linux tells:
+    threads that wait for each other take a hundred times as long. `set_num_threads`, or a variable
+    such as OPENBLAS_NUM_THREADS, settles the number, and with it the last bits of large products.
     """
     return blas().get()
 
@@ -99,6 +121,7 @@ def set_num_threads(count: int) -> None:
     products depend on it. Raises TypeError unless `count` is an int, and RuntimeError unless it is
     positive or where NumPy's BLAS is unknown.
     """
+    global settled
     if not isinstance(count, int) or isinstance(count, bool):
         kind = type(count).__name__
         raise TypeError(f"set_num_threads expects an int, but got {kind}")
@@ -110,4 +133,5 @@ def set_num_threads(count: int) -> None:
             "the threads of NumPy's BLAS cannot be set from here; install threadpoolctl, "
             "or set its environment variable before Python starts"
         )
+    settled = True
     library.set_threads(count)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist import threads
 from tinygrad_mnist.autograd import writes
 from tinygrad_mnist.autograd.modes import note_change
 
@@ -26,6 +27,8 @@ class Leaf:
     op = None
 
     def __init__(self, array: np.ndarray[Any, Any]) -> None:
+        if not threads.settled:  # before there is anything to compute a gradient with
+            threads.settle()
         self.shape, self.dtype = array.shape, array.dtype
         self.order = writes.tick()
         self.grad: Any = None  # a Tensor, or None

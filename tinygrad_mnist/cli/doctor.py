@@ -86,10 +86,10 @@ def step_seconds() -> dict[int, list[float]]:
 
 def _cores() -> int:
     """Return the number of cores that this process may use and its BLAS can be set to."""
+    from tinygrad_mnist import cores
     from tinygrad_mnist.threads import blas
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return (cores or 1) if blas().is_known else 1
+    return cores.available() if blas().is_known else 1
 
 
 def load_average() -> str:
