@@ -30,6 +30,9 @@ class Served:
 
     def __init__(self, contender: str, name: str) -> None:
         command = [sys.executable, "-m", "benchmarks.served", contender, name]
+        time.sleep(
+            measure.PAUSE
+        )  # threads of another contender spin: this one is to have all cores
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  (as long as the process)
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,

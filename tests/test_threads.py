@@ -160,6 +160,17 @@ def test_the_work_of_others_is_counted_on_the_cores_of_this_process_alone(tmp_pa
     assert cores.kept_busy(earlier) == pytest.approx(1.5, abs=0.2)  # 3.5 s of work, 0.5 ours, in 2
 
 
+def test_a_look_of_long_ago_does_not_count(tmp_path, monkeypatch):
+    if not hasattr(os, "sched_getaffinity"):
+        pytest.skip("only Linux tells")
+    stat(tmp_path, monkeypatch, "cpu0 1000000 0 0 0 0 0 0 0\n")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0})
+    now = cores.work_so_far()
+    assert now is not None
+    assert cores.kept_busy(now._replace(moment=now.moment - 1, all=0.0)) > 1
+    assert cores.kept_busy(now._replace(moment=now.moment - 2 * cores.OLD, all=0.0)) == 0
+
+
 @pytest.mark.parametrize("text", ["", "cpu0 a b c\n", "cpu0 1 2\ncpu1 1\n"])
 def test_what_cannot_be_read_counts_as_free(text, tmp_path, monkeypatch):
     before = cores.Work(0.0, 0.0, 0.0)

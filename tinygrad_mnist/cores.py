@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 STAT = "/proc/stat"
 WINDOW = 0.05  # seconds between two looks: Linux counts in hundredths
+OLD = 5.0  # seconds after which a look says little about now
 BUSY = (1, 2, 3, 6, 7)  # user, nice, system, irq, softirq: the columns of STAT that are work
 
 
@@ -49,8 +50,10 @@ def work_so_far() -> Work | None:
 def kept_busy(before: Work | None) -> float:
     """Return how many of this process's cores others have kept busy since `before`; 0 if unknown.
 
-    Waits until the window is long enough, if it is not.
+    Waits until that is long enough ago. If it is too long ago, looks once more and waits.
     """
+    if before is not None and time.monotonic() - before.moment > OLD:
+        before = work_so_far()
     if before is None:
         return 0.0
     time.sleep(max(0.0, before.moment + WINDOW - time.monotonic()))
