@@ -49,6 +49,13 @@ def moved_view(array: Array, source: Array, target: Array, by: int = 0) -> Array
     return np.asarray(_Memory(pointer(target) + offset, array, target))
 
 
+def in_memory_order(array: Array, like: Array | None = None) -> Array:
+    """Return the elements of an array in the order in which they, or those of another, lie."""
+    strides = (array if like is None else like).strides
+    order = sorted(range(array.ndim), key=lambda axis: -abs(strides[axis]))
+    return array.transpose(order).reshape(-1)
+
+
 def is_packed(array: Array) -> bool:
     """Tell whether an array has no gaps, so that `array_on` lays out another one alike."""
     return bool(array.size <= 1 or packed_strides(array) == array.strides)
