@@ -7,6 +7,8 @@ import tinygrad_mnist as tg
 import tinygrad_mnist.nn.functional as F
 from tinygrad_mnist import nn, optim
 from tinygrad_mnist.jit import threads
+from tinygrad_mnist.kernels.pooled_conv import Block
+from tinygrad_mnist.kernels.winograd import Problem
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((26, 3, 22, 22), dtype=np.float32)
@@ -110,3 +112,10 @@ def test_what_is_not_finite_comes_out_as_in_eager(value):
     for eager, tiled in zip(results[:4], results[4:], strict=True):
         for a, b in zip(eager, tiled, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+
+
+def test_images_lie_where_products_are_that_are_over():
+    block = Block(Problem(4, (26, 26), (24, 24), 32, 64, (0, 0), np.dtype(np.float32)), 4)
+    assert all(np.shares_memory(block.m, a) for a in (block._y, block._pairs, block._d))
+    assert not np.shares_memory(block._y, block._pairs)
+    assert not np.shares_memory(block._d, block._pairs)

@@ -2,7 +2,11 @@
 
 import copy
 import gc
+import itertools
+import re
+import tracemalloc
 import weakref
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,8 +16,10 @@ from hypothesis import strategies as st
 import tinygrad_mnist as tg
 import tinygrad_mnist.nn.functional as F
 from tinygrad_mnist import nn, optim
-from tinygrad_mnist.jit import threads, tiles
+from tinygrad_mnist.jit import threads, tile_program, tiles
+from tinygrad_mnist.jit.liveness import gradients_early
 from tinygrad_mnist.jit.tape import Call
+from tinygrad_mnist.jit.views import map_arrays
 from tinygrad_mnist.kernels import blocks, parallel
 from tinygrad_mnist.optim import Optimizer
 from tinygrad_mnist.optim import blocks as optim_blocks
@@ -122,6 +128,81 @@ def test_the_arrays_of_the_traces_are_let_go(monkeypatch):
     step(tg.from_numpy(X), tg.from_numpy(Y))
     gc.collect()  # a trace and its tape hold each other
     assert len(traced) > 10 and not any(one() is not None for one in traced)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_threads_share_no_memory_but_what_comes_from_outside(model, monkeypatch):
+    monkeypatch.setattr(threads, "count", lambda: 3)
+    network = MODELS[model]()
+    step = tg.jit(step_of(network, optim.Adam(network.parameters(), lr=0.1)), tile_rows=10)
+    step(tg.from_numpy(X), tg.from_numpy(Y))
+    (tiled,) = step.programs()
+    used = []
+    for worker in tiled._workers:
+        program = worker.tiles[0][1].program
+        outside = program._outside
+        arrays = [buffer for _, buffer in program.feeds]
+        map_arrays([*program.steps, program.drawn, program.outputs], arrays.append)
+        used.append(
+            [a for a in arrays if a.size and not any(np.may_share_memory(a, o) for o in outside)]
+        )
+    assert len(used) == 3 and min(map(len, used)) > 10
+    for some, others in itertools.combinations(used, 2):
+        assert not any(np.may_share_memory(a, b) for a in some for b in others)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_capture_takes_little_more_memory_than_the_step(workers, monkeypatch):
+    """A network whose parameters are most of the memory: each may be there a few times."""
+    monkeypatch.setattr(threads, "count", lambda: workers)
+    x, y = tg.from_numpy(X.reshape(-1, 64)[:, :50]), tg.from_numpy(Y)
+    network = nn.Sequential(
+        nn.Linear(50, 1000), nn.ReLU(), nn.Linear(1000, 1000), nn.Linear(1000, 5)
+    )
+    each = sum(p.nbytes for p in network.parameters())
+    step = tg.jit(step_of(network, optim.Adam(network.parameters(), lr=0.1)), tile_rows=30)
+    run(MODELS["linear"], OPTIMIZERS["adam"], tile_rows=30)  # so that all is imported
+    tracemalloc.start()
+    try:
+        step(x, y)
+        now, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # Parameters, their gradients, the sums of two threads or of tiles, the two means of Adam
+    assert 6 * each < now < 6.5 * each and peak < 9 * each
+
+
+def test_gradients_come_as_soon_as_they_can():
+    """The arrays that they are computed from are then free."""
+    names = "x w d a da dw late other"
+    x, w, d, a, da, dw, late, other = (np.zeros(3) for _ in names.split())
+
+    def call(reads, out, draws=False):
+        op = SimpleNamespace(view=False, draws=draws, name="op", row="op")
+        return Call(op, reads, {}, (out,))
+
+    makes_a, makes_da, makes_dw = call((x,), a), call((d, w), da), call((a, d), dw)
+    makes_late, draws = call((da,), late), call((x,), other, draws=True)
+    gradients = {id(dw), id(late)}
+    entries = [makes_a, makes_da, makes_dw, makes_late]
+    assert gradients_early(entries, gradients) == [makes_a, makes_dw, makes_da, makes_late]
+    entries = [makes_a, draws, makes_da, makes_dw]
+    assert gradients_early(entries, gradients) == [makes_a, draws, makes_dw, makes_da]
+
+
+def test_a_tile_needs_no_memory_for_an_array_that_only_a_gradient_reads(monkeypatch):
+    """The activations of a layer make room for the gradients of the layer below."""
+
+    def report():
+        network = nn.Sequential(*(nn.Linear(64, 64) for _ in range(4)), nn.Linear(64, 5))
+        step = tg.jit(step_of(network, optim.SGD(network.parameters(), lr=0.1)), tile_rows=30)
+        step(tg.from_numpy(X.reshape(-1, 64)[:53]), tg.from_numpy(Y))
+        (tiled,) = step.programs()
+        return int(re.search(r"([\d,]+) bytes of buffers", tiled.summary())[1].replace(",", ""))
+
+    early = report()
+    monkeypatch.setattr(tile_program, "gradients_early", lambda entries, gradients: entries)
+    assert early + 27 * 64 * 4 <= report()
 
 
 def test_an_update_on_threads_is_noticed_by_a_stale_graph(monkeypatch):

@@ -4,6 +4,7 @@ Random kernels and programs are in test_registry.py and test_programs.py; this f
 each reason to call a kernel whole, and for each way to respell a call.
 """
 
+import tracemalloc
 from functools import partial
 
 import numpy as np
@@ -275,3 +276,51 @@ def test_two_views_of_a_reusable_argument_are_told_apart():
             for step in unrolled[0]:
                 step()
             assert same_bits(unrolled[1][0], expected)
+
+
+def bytes_for(work):
+    """Return what some work returns, the bytes that stay, and the most that there were."""
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        result = work()
+        now, peak = tracemalloc.get_traced_memory()
+        return result, now - before, peak - before
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_empty_part_of_an_argument_holds_no_copy_of_it():
+    a = np.ones((1000, 1000), np.float32)
+    (steps, _), stays, _ = bytes_for(
+        lambda: unroll(lambda a: a[:1] + np.dot(a[:1, 1000:], a[1000:]), (a,), {}, Pool())
+    )
+    assert len(steps) == 2 and stays < a.nbytes / 10
+
+
+def test_a_trial_takes_one_copy_of_each_argument_and_two_of_each_result():
+    a, b = np.ones((1000, 1), np.float32), np.ones((1, 1000), np.float32)
+    whole = np.ones((1000, 1000), np.float32)
+    _, _, peak = bytes_for(lambda: unroll(np.matmul, (a, b), {}, Pool()))
+    assert peak < 2.4 * whole.nbytes
+    for argument in whole, whole.T:
+        _, _, peak = bytes_for(lambda: unroll(np.matmul, (b, argument), {}, Pool()))  # noqa: B023
+        assert peak < 1.4 * whole.nbytes
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros(()), np.zeros((0, 3)), rows(), np.ones(6)[::2], np.ones(6)[::-1],
+        np.broadcast_to(np.ones(3), (4, 3)), np.ones(3, bool), np.ones((2, 3, 4), complex).T,
+    ],
+    ids=lambda a: f"{a.dtype}{list(a.shape)}",
+)  # fmt: skip
+def test_bits_are_compared_whatever_the_layout(array):
+    for order in "CF":
+        copy = array.copy(order)
+        assert same_bits(array, copy) and same_bits(copy, array)
+        if array.size:
+            copy.flat[-1] = 0.5
+            assert same_bits(array, copy) == (array.dtype == bool)
+    assert not same_bits(np.float32(0), np.float32(-0.0)) and same_bits(np.nan, np.nan)

@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -11,7 +12,13 @@ import numpy as np
 import pytest
 
 from tinygrad_mnist.kernels import scratch as module
-from tinygrad_mnist.kernels.scratch import copied_into, planned, scratch, scratch_like
+from tinygrad_mnist.kernels.scratch import (
+    copied_into,
+    planned,
+    release_scratch,
+    scratch,
+    scratch_like,
+)
 
 Array = np.ndarray[Any, Any]
 
@@ -32,6 +39,15 @@ def test_memory_is_kept_for_the_next_call_on_this_thread_alone() -> None:
     with ThreadPoolExecutor(1) as other:
         (c,) = other.submit(scratch, ((100,), np.float64)).result()
         assert not np.may_share_memory(a, c)
+
+
+def test_memory_and_its_plans_are_let_go_of_on_request() -> None:
+    (a,) = scratch(((100,), np.float64))
+    planned("mine", lambda key, memory: memory, ((100,), np.float64))
+    buffer = weakref.ref(module._LOCAL.buffer)
+    del a
+    release_scratch()
+    assert buffer() is None and not module._LOCAL.plans
 
 
 def test_what_is_large_is_not_kept() -> None:

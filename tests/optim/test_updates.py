@@ -9,6 +9,7 @@ import pytest
 import tinygrad_mnist as tg
 from tests.optim.every import CASES, NAMES, textbook
 from tinygrad_mnist import optim
+from tinygrad_mnist.jit import joint as joint_module
 from tinygrad_mnist.jit.joint import Joint
 from tinygrad_mnist.kernels import blocks as kernel_blocks
 from tinygrad_mnist.kernels import parallel
@@ -76,10 +77,12 @@ def test_the_values_are_the_textbooks(cls, options):
 
 @every
 @both
-def test_joined_parameters_get_the_same_bits(cls, options, dtype):
+@pytest.mark.parametrize("history", [1, 0], ids=["later", "from the start"])
+def test_joined_parameters_get_the_same_bits(cls, options, dtype, history, monkeypatch):
+    monkeypatch.setattr(joint_module, "BLOCK", 16)
     alone, joined = parameters(dtype), parameters(dtype)
     one, other = cls(alone, **options), cls(joined, **options)
-    for optimizer in (one, other):  # some history before they are joined
+    for optimizer in (one, other) * history:
         step(optimizer, gradients(dtype, 1))
     flat, flat_grads = (np.empty(sum(p.numel() for p in alone), dtype) for _ in range(2))
     for p, view in zip(joined, cut(flat), strict=True):
@@ -283,3 +286,17 @@ def test_scratch_memory_follows_a_parameter_to_another_dtype(cls, options):
         optimizer.step()
     assert stepped.dtype == np.float64
     assert stepped.tolist() == loaded.tolist()
+
+
+def test_states_begin_as_one_without_being_there_twice():
+    flat = np.zeros(1 << 20, np.float32)
+    params = [tg.from_numpy(part).requires_grad_() for part in np.split(flat, 2)]
+    optimizer = optim.Adam(params, lr=0.1)
+    joint = Joint(optimizer, optimizer.param_groups[0], params, flat, lambda a: np.split(a, 2))
+    tracemalloc.start()
+    try:
+        joint.joined()
+        now, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert 2 * flat.nbytes < now and peak < 2.3 * flat.nbytes

@@ -30,6 +30,7 @@ from tinygrad_mnist.jit.views import is_packed, same_strides
 
 Array = np.ndarray[Any, Any]
 ndarray = np.ndarray
+NO_ARRAY = np.empty(0)
 MOST_TIMES = 3  # how often one walk is recorded anew
 
 
@@ -189,6 +190,12 @@ class Walk:
             else:
                 targets[node] = np.array(g._data)
 
+    def forget_arrays(self) -> None:
+        """Let go of all arrays but the gradients, as soon as the entries that read them."""
+        self.tape.forget_calls()
+        self.tape.external = dict.fromkeys(self.tape.external, (NO_ARRAY, None))
+        self.saved, self.gradients = {}, dict.fromkeys(self.gradients)
+
 
 class WalkProgram:
     """The NumPy calls of one walk, which leave the gradients in their homes."""
@@ -215,6 +222,8 @@ class WalkProgram:
         returned = {id(g) for g in walk.grads if g is not None}
         copied = [True] * len(inputs)
         binding = Binding(walk.tape, inputs, copied, returned, stand_ins, home_of)
+        walk.forget_arrays()
+        binding.bind()
         self.steps, self.inputs = binding.steps, binding.inputs
         self.homes: list[Any] = []  # the array of each gradient, or None
         for node, g in captured.items():

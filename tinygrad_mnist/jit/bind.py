@@ -8,9 +8,10 @@ with its arrays, made once. Three classes run such a list: `Program`, the walk o
 from __future__ import annotations
 
 import inspect
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence, Set
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -45,7 +46,7 @@ class Binding:
         stand_ins: Mapping[int, Array] | None = None,
         homes: Mapping[int, Array] | None = None,
     ) -> None:
-        """Bind a tape; where `copied` is True, each replay copies the input into a buffer.
+        """Prepare to bind a tape; each replay copies inputs that are `copied` into buffers.
 
         The others are by the ids of captured arrays: `returned` are results, `stand_ins` arrays to
         use in the place of others, `homes` arrays in which to leave gradients.
@@ -73,12 +74,19 @@ class Binding:
         self._last = liveness.last_uses(order.entries, self._roots, outliving)
         self._returned = {self._roots.get(key, key) for key in returned}
         self._ending = {self._roots.get(key, key) for key in gradients}
+        self.size = len(tape.entries)
         numbers = {id(entry): number for number, entry in enumerate(tape.entries)}
-        for moment, entry in enumerate(order.entries):
-            if id(entry) not in order.moved:
-                self.starts.append((numbers[id(entry)], len(self.steps)))
-            self._bind(entry, moment)
+        self._numbers = [None if id(e) in order.moved else numbers[id(e)] for e in order.entries]
+        self._rest = deque(order.entries)
+
+    def bind(self) -> Self:
+        """Bind the entries, and let go of each; return self."""
+        for moment, number in enumerate(self._numbers):
+            if number is not None:
+                self.starts.append((number, len(self.steps)))
+            self._bind(self._rest.popleft(), moment)
         self._check_early()
+        return self
 
     def at(self, array: Array) -> Array:
         """Return the array that stands for a captured one."""

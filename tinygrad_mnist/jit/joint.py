@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.kernels.blocks import BLOCK
 from tinygrad_mnist.kernels.scratch import aligned_bytes, shaped
 from tinygrad_mnist.optim.blocks import update_parameter
 from tinygrad_mnist.optim.optimizer import Optimizer
@@ -163,6 +164,10 @@ class Joint:
 
     def _join(self) -> None:
         optimizer, counters = self.optimizer, self.optimizer.counters
+        is_own = type(optimizer).__module__.startswith("tinygrad_mnist.")
+        if is_own and not any(map(optimizer.state.get, self.params)):
+            self._begin()
+            return
         states = [optimizer.state_of(self.group, p) for p in self.params]
         whole: State = {}
         for key in self._saved_keys(states[0]):
@@ -177,6 +182,24 @@ class Joint:
         for state in states:
             for key in state.keys() - whole.keys():
                 del state[key]  # scratch, which the whole has as well
+        self._join_as(states, whole)
+
+    def _begin(self) -> None:
+        """Make the states of parameters that have none, block by block: no array exists twice."""
+        optimizer, whole = self.optimizer, State()
+        for start in range(0, len(self.flat), BLOCK):
+            block = slice(start, start + BLOCK)
+            state = optimizer.init_state(self.group, self.flat[block])
+            for key in self._saved_keys(state):
+                is_counter = key in optimizer.counters
+                if not start:
+                    whole[key], self._views[key] = self._allocate(state[key], counter=is_counter)
+                for target in self._views[key] if is_counter else [whole[key][block]]:
+                    target[...] = state[key]
+        states = [optimizer.state[p] for p in self.params]
+        for index, state in enumerate(states):
+            state.update((key, self._views[key][index]) for key in whole)
+        self._whole = dict(whole)
         self._join_as(states, whole)
 
     def _allocate(self, like: Array, *, counter: bool) -> tuple[Array, list[Array]]:

@@ -95,6 +95,29 @@ def integers_first(live: Sequence[Entry], unchanged: Iterable[int]) -> Order:
     return Order([*live[:first], *early, *rest], moved, settled)
 
 
+def gradients_early(live: Sequence[Entry], gradients: Iterable[int]) -> list[Entry]:
+    """Move calls that make nothing but gradients, and views, up to where their arguments are there.
+
+    A gradient has its place in any case, and what it was computed from is then sooner free.
+    """
+    roots = memory_roots(live)
+    early = {*roots, *(roots.get(key, key) for key in gradients)}
+    ordered: list[Entry] = []
+    for entry in live:
+        at = len(ordered)
+        if isinstance(entry, Call) and not entry.op.draws and early.issuperset(map(id, entry.outs)):
+            reads = set(map(id, entry.reads))
+            while at and _may_follow(ordered[at - 1], reads):
+                at -= 1
+        ordered.insert(at, entry)
+    return ordered
+
+
+def _may_follow(entry: Entry, reads: set[int]) -> bool:
+    """Tell whether an entry may come after a call that reads arrays of these ids."""
+    return isinstance(entry, Call) and not entry.op.draws and reads.isdisjoint(map(id, entry.outs))
+
+
 def generators_of(live: Iterable[Entry]) -> list[Any]:
     """Return the generators that entries draw random numbers from, each once."""
     rngs = [e.kw.get("rng") for e in live if isinstance(e, Call) and e.op.draws]

@@ -7,7 +7,7 @@ arrays between the three ops, and their gradients, are then never made.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.jit.tape import Call, Entry, Write
+from tinygrad_mnist.jit.views import map_arrays
 from tinygrad_mnist.kernels.pooled_conv import Gradients, Layer, PooledConv, pooled_form_pays
 
 Array = np.ndarray[Any, Any]
@@ -27,10 +28,10 @@ class Forward(Call):
 
     layer: Any = None
 
-    def bind(self, args: Sequence[Any], outs: Sequence[Array]) -> PooledConv:
-        """Bind the forward calls to the arrays that stand for those of the tape."""
+    def on(self, args: Sequence[Any], outs: Sequence[Array]) -> tuple[Any, ...]:
+        """Return what PooledConv takes, with the arrays that stand for those of the tape."""
         x, w, *b = args
-        return PooledConv(self.layer, x, w, b[0] if b else None, outs[0])
+        return self.layer, x, w, b[0] if b else None, outs[0]
 
 
 @dataclass
@@ -41,12 +42,28 @@ class Backward(Call):
     has_bias: bool = False
     is_gated: bool = False
 
-    def bind(self, conv: PooledConv, args: Sequence[Any], outs: Sequence[Array]) -> Any:
-        """Return the step that fills the gradients."""
+    def on(self, args: Sequence[Any], outs: Sequence[Array]) -> tuple[Any, ...]:
+        """Return what PooledConv.bind_backward takes, as Forward.on does."""
         w, *others = outs
         b = others.pop(0) if self.has_bias else None
         x = others[0] if others else None
-        return conv.bind_backward(args[0], Gradients(w, b, x, self.is_gated))
+        return args[0], Gradients(w, b, x, self.is_gated)
+
+
+@dataclass
+class Bound:
+    """Where the steps of such a layer stand among others, and what they are bound to."""
+
+    forward: int
+    arguments: tuple[Any, ...]
+    backward: int = -1
+    way: tuple[Any, ...] = ()
+
+    def put(self, steps: list[Any], change: Callable[[Array], Array]) -> None:
+        """Put the steps in their places, with `change` applied to each array."""
+        conv = PooledConv(*map_arrays(self.arguments, change))
+        steps[self.forward] = conv.forward
+        steps[self.backward] = conv.bind_backward(*map_arrays(self.way, change))
 
 
 def with_pooled_convs(entries: Sequence[Entry], ids: Set[int]) -> list[Entry]:

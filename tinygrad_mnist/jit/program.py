@@ -229,7 +229,7 @@ def summary_of(binding: Binding) -> str:
     """Count the calls, steps and bytes of what was bound."""
     pool = binding.pool
     return (
-        f"{len(binding.tape.entries)} calls, {len(binding.steps)} steps, "
+        f"{binding.size} calls, {len(binding.steps)} steps, "
         f"{pool.allocated:,} bytes of buffers "
         f"({pool.requested - pool.allocated:,} saved by reuse), "
         f"called whole: {', '.join(binding.whole) or 'nothing'}"

@@ -236,9 +236,11 @@ class PureFunction(JitFunction):
             refuse_live_graph(tensor, tape)
         with np.errstate(all="ignore"):
             binding = Binding(tape, inputs, copied, {id(t._data) for t in outputs})
-            program = Program(binding)
+            avoid = arrays_to_avoid(binding)
+            tape.forget_calls()  # the arrays of each entry go as soon as it is bound
+            program = Program(binding.bind())
         results = Plan(result, binding, arguments)
-        captured = Captured(program, guards.complete(tape, arrays_to_avoid(binding)), results)
+        captured = Captured(program, guards.complete(tape, avoid), results)
         unsettled = [
             (e.subject, list(e.grads)) for e in tape.entries
             if isinstance(e, Effect) and isinstance(e.subject, Optimizer) and e.grads

@@ -121,6 +121,11 @@ class Tape:
                 self.external[id(array)] = (array, handle)
         return array
 
+    def forget_calls(self) -> None:
+        """Let go of all entries but effects, and of the arrays that were seen in them."""
+        self.entries = [entry for entry in self.entries if isinstance(entry, Effect)]
+        self.seen_arrays = {}
+
     def constant(self, array: Array) -> None:
         """Note an array that is the same in every call."""
         self.constants[id(array)] = self.seen_arrays[id(array)] = array

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Callable, Iterable, Sequence, Set
 from functools import partial
 from typing import Any
 
@@ -10,47 +11,59 @@ import numpy as np
 
 from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.jit.bind import Binding
+from tinygrad_mnist.jit.liveness import Order, gradients_early, gradients_of
 from tinygrad_mnist.jit.outputs import tensors_in
-from tinygrad_mnist.jit.pooled_convs import Backward, Forward
+from tinygrad_mnist.jit.pooled_convs import Backward, Bound, Forward
 from tinygrad_mnist.jit.program import lines_of, summary_of
 from tinygrad_mnist.jit.respell import respell
 from tinygrad_mnist.jit.tape import Call, Effect, Entry
 from tinygrad_mnist.jit.tile_tapes import TileTrace
-from tinygrad_mnist.jit.views import map_arrays, moved_view
-from tinygrad_mnist.kernels.pooled_conv import PooledConv
+from tinygrad_mnist.jit.views import OtherMemory, map_arrays, moved_view
 
 Array = np.ndarray[Any, Any]
+Homes = dict[Leaf, Array]
 
 
 class TileBinding(Binding):
     """The calls for one tile, without effects; random numbers are copied in."""
 
     drawn: list[Array]  # buffers for the random numbers
-    _convs: dict[int, PooledConv]
+    convs: dict[int, Bound]  # by the id of the forward call; their steps are put in later
+    settings: list[Array]  # arrays among the settings of calls
+
+    def _order(self, returned: Set[int]) -> Order:
+        order = super()._order(returned)
+        return order._replace(entries=gradients_early(order.entries, gradients_of(self.tape)))
 
     def _reserve(self, live: Sequence[Entry]) -> None:
         draws = [e for e in self.tape.entries if isinstance(e, Call) and e.op.draws]
         self.drawn = [self._input(call.outs[0]) for call in draws]
-        self._convs = {}
+        self.convs, self.settings = {}, []
 
     def _bind(self, entry: Entry, moment: int) -> None:
         if not isinstance(entry, Effect) and not (isinstance(entry, Call) and entry.op.draws):
             super()._bind(entry, moment)
 
     def _bind_call(self, call: Call, moment: int) -> None:
+        map_arrays(list(call.kw.values()), self._note_setting)
         if not isinstance(call, (Forward, Backward)):
             super()._bind_call(call, moment)
             return
         args = [self.at(a) for a in call.args]
         outs = [self._home(out) for out in call.outs]
         if isinstance(call, Forward):
-            conv = self._convs[id(call)] = call.bind(args, outs)
-            self.steps.append(conv.forward)
+            self.convs[id(call)] = Bound(len(self.steps), call.on(args, outs))
         else:
-            self.steps.append(call.bind(self._convs[id(call.of)], args, outs))
+            conv = self.convs[id(call.of)]
+            conv.backward, conv.way = len(self.steps), call.on(args, outs)
+        self.steps.append(not_put_in)
         self._bound.update(zip(map(id, call.outs), outs, strict=True))
         for key in self._read_last_by(call, moment):
             self.pool.release(self._bound[key])
+
+    def _note_setting(self, array: Array) -> Array:
+        self.settings.append(array)
+        return array
 
     def _home(self, array: Array) -> Array:
         """Return where a captured array lies from now on, filled with what it holds."""
@@ -60,23 +73,57 @@ class TileBinding(Binding):
         return home
 
 
+def not_put_in() -> None:
+    """Stand for a step of `Bound`."""
+
+
 class TileProgram:
     """The steps for a tile of one size, bound to the first tile of that size."""
 
-    def __init__(self, trace: TileTrace, copied: Sequence[bool], homes: dict[Leaf, Array]) -> None:
-        """Bind a trace, and hold nothing of the trace but its inputs."""
+    def __init__(self, trace: TileTrace, copied: Sequence[bool], homes: Homes) -> None:
+        """Bind a trace, which keeps nothing but its inputs: its arrays go while others come."""
         self.rows, self.read = trace.rows, trace.inputs
         results = [tensor._data for tensor in tensors_in(trace.result)]
-        gradients = {id(g): homes[leaf] for leaf, g in trace.gradients.items()}
+        ids = {leaf: id(g) for leaf, g in trace.gradients.items()}
+        gradients = {ids[leaf]: homes[leaf] for leaf in ids}
         returned = {id(a) for a in results}
         binding = TileBinding(trace.tape, trace.inputs, copied, returned, homes=gradients)
+        trace.let_go()
+        binding.bind()
         self.feeds, self.drawn, self.steps = binding.feeds, binding.drawn, binding.steps
         self.outputs = [binding.at(a) for a in results]
-        for leaf, g in trace.gradients.items():
-            if binding.at(g) is not homes[leaf]:
-                self.steps.append(partial(np.copyto, homes[leaf], binding.at(g)))
+        for leaf, key in ids.items():
+            buffer = binding.buffer_of(key)
+            assert buffer is not None
+            if buffer is not homes[leaf]:
+                self.steps.append(partial(np.copyto, homes[leaf], buffer))
         self.constants = list(trace.tape.constants.values())
+        external = (array for array, _ in trace.tape.external.values())
+        self._outside = [*external, *trace.inputs, *self.constants, *binding.settings]
+        self._convs = list(binding.convs.values())
+        self._put(lambda array: array)
         self._summary = summary_of(binding)
+
+    def _put(self, change: Callable[[Array], Array]) -> None:
+        for conv in self._convs:
+            conv.put(self.steps, change)
+
+    def for_another(self, buffers: Iterable[tuple[Array, Array]]) -> TileProgram:
+        """Return this program on memory of its own, for another thread.
+
+        `buffers` are those of the gradients, and what takes the place of each.
+        """
+        change = OtherMemory(self._outside, buffers)
+        other = copy.copy(self)
+        numbers = {n for conv in self._convs for n in (conv.forward, conv.backward)}
+        other.steps = [
+            not_put_in if number in numbers else map_arrays(step, change)
+            for number, step in enumerate(self.steps)
+        ]
+        other._put(change)
+        other.feeds = [(number, change(buffer)) for number, buffer in self.feeds]
+        other.drawn, other.outputs = map_arrays((self.drawn, self.outputs), change)
+        return other
 
     def summary(self) -> str:
         """Count calls, steps, and bytes of memory."""

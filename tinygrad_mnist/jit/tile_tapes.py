@@ -22,6 +22,7 @@ from tinygrad_mnist.ops.random import Generator, rng_of
 
 Array = np.ndarray[Any, Any]
 OF_TAPES = ("being captured", "outside the jitted function")  # words of their errors
+NO_ARRAY = np.empty(0)
 ADDS = "it adds to gradients from before: call zero_grad() in the step"
 
 
@@ -97,7 +98,7 @@ class TileTape(Tape):
         for leaf, grad in self._grads_outside.items():
             leaf.grad = grad
 
-    def let_go(self) -> None:
+    def forget_arrays(self) -> None:
         """Let go of arrays that no entry names, now that the call is over."""
         self.seen_arrays, self._made = {}, {}
 
@@ -118,12 +119,16 @@ class DrawsOnlyTape(TileTape):
     """A tape that keeps random numbers alone, for a call that is not replayed."""
 
     def record(self, op: Any, args: Any, kw: dict[str, Any], out: Tensor, residuals: Any) -> None:
-        """Record a call that draws random numbers."""
+        """Record a call that draws random numbers; of others only which arrays they made."""
         if op.draws:
             Tape.record(self, op, args, kw, out, residuals)
+        else:
+            self.seen_arrays.update((id(array), NO_ARRAY) for array in (out._data, *residuals))
 
     def written(self, tensor: Tensor, value: Tensor) -> None:
-        """Ignore writes: the tape of the first tile has already checked them."""
+        """Check a write, and do not record it."""
+        super().written(tensor, value)
+        self.entries.pop()
 
 
 class Failed(Exception):
@@ -186,7 +191,22 @@ class TileTrace:
         results = [t._data for t in tensors_in(self.result)] + list(self.gradients.values())
         ids = set(map(id, results))
         self.tape.entries = with_pooled_convs(self.tape.entries, ids)
-        self.tape.let_go()
+        self.tape.forget_arrays()
+
+    def let_go(self) -> None:
+        """Let go of the calls, and of all gradients but which leaves have one."""
+        none = wrap(NO_ARRAY)
+        self.gradients, self.draws = {}, []
+        self.tape.forget_calls()
+        self.tape.changes = []
+        self.tape.grads = {n: None if g is None else none for n, g in self.tape.grads.items()}
+        for effect in self.effects:
+            effect.grads = dict.fromkeys(effect.grads, NO_ARRAY)
+
+    def keep_values(self) -> None:
+        """Let go of all but gradients, results and random numbers, which no graph then holds."""
+        self.result = [wrap(tensor._data) for tensor in tensors_in(self.result)]
+        self.tape, self.inputs = type(self.tape)(), []
 
     def _check(self) -> None:
         if not self.gradients:

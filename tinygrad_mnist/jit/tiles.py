@@ -9,6 +9,7 @@ rounding, and the same from run to run: tiles, threads and sums have a fixed ord
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import pairwise
@@ -28,12 +29,13 @@ from tinygrad_mnist.jit.program import Unfinished
 from tinygrad_mnist.jit.tape import Call, Effect
 from tinygrad_mnist.jit.tile_program import Tile, TileProgram
 from tinygrad_mnist.jit.tile_tapes import DrawsOnlyTape, Refused, TileTrace, check_rows
-from tinygrad_mnist.kernels.scratch import aligned_bytes, shaped
+from tinygrad_mnist.kernels.scratch import aligned_bytes, release_scratch, shaped
 from tinygrad_mnist.ops.random import rng_of
 
 Array = np.ndarray[Any, Any]
 Step = Callable[[], object]
 Homes = dict[Leaf, Array]
+BLOCK = 1 << 16  # elements that are compared at a time
 CLOSE = 1e-4  # of the largest element: far above rounding, far below the effect of mixed rows
 
 
@@ -76,14 +78,23 @@ class Tiled:
         `around` are objects that the function may use. Raises Refused where the tiles' mean is not
         the batch's, and Failed where the function raises an error; nothing has changed then.
         """
-        trace = partial(TileTrace, function, args, around=around)
         wholes = [a._data for a in args if isinstance(a, Tensor)]
         self.cuts = cuts(len(wholes[0]), tile_rows)
-        flat = [_flat_steps(effect) for effect in trace(self.cuts[0]).effects]
-        sizes = {row_count(rows): rows for rows in reversed(self.cuts)}  # the first of each size
+        count = min(threads.count(), len(self.cuts))
+        with threads.one_thread_each():  # so that one has scratch memory, which is let go of then
+            self._prepare(partial(TileTrace, function, args, around=around), copied, wholes, count)
+
+    def _prepare(
+        self, trace: Any, copied: Sequence[bool], wholes: Sequence[Array], count: int
+    ) -> None:
         # First the larger call, of which little is kept: its memory is free again for the others
         both = trace(slice(0, self.cuts[1].stop), tape=DrawsOnlyTape)
+        subjects = [(effect.subject, list(effect.grads)) for effect in both.effects]
+        both.keep_values()
+        flat = [_flat_steps(*pair) for pair in subjects]  # while no tape holds the parameters
+        sizes = {row_count(rows): rows for rows in reversed(self.cuts)}  # the first of each size
         traces = {n: trace(rows, n / len(wholes[0])) for n, rows in sizes.items()}
+        release_scratch()
         one = traces[row_count(self.cuts[0])]
         self.tape, self.result = one.tape, one.result
         check_rows(one, tensors_in(one.result))
@@ -96,7 +107,7 @@ class Tiled:
         for short in traces.values():
             short.shorten()
         with np.errstate(all="ignore"):
-            self._workers = self._bind(traces, copied, wholes)
+            self._workers = self._bind(traces, copied, wholes, count)
             self._prove(both, wholes)
         self._after = [
             EffectStep(effect, [part[0] for part in parts], self._grads_of(effect))
@@ -109,16 +120,26 @@ class Tiled:
         ]
 
     def _bind(
-        self, traces: dict[int, TileTrace], copied: Sequence[bool], wholes: Sequence[Array]
+        self,
+        traces: dict[int, TileTrace],
+        copied: Sequence[bool],
+        wholes: Sequence[Array],
+        count: int,
     ) -> list[Worker]:
+        parts = [part.tolist() for part in np.array_split(np.arange(len(self.cuts)), count)]
+        buffers = [self._layout.another()]
+        programs = {n: TileProgram(t, copied, buffers[0][1]) for n, t in traces.items()}
+        buffers += [self._layout.another() for _ in parts[1:]]
         workers: list[Worker] = []
-        count = min(threads.count(), len(self.cuts))
-        for numbers in np.array_split(np.arange(len(self.cuts)), count):
-            worker = Worker(self._layout, len(numbers) > 1)
-            programs = {n: TileProgram(t, copied, worker.homes) for n, t in traces.items()}
-            for number in numbers.tolist():
+        for part, own in zip(parts, buffers, strict=True):
+            worker = Worker(self._layout, own, len(part) > 1)
+            usable = {n: programs[n] for n in {row_count(self.cuts[number]) for number in part}}
+            if workers:
+                pairs = list(zip(workers[0].buffers, worker.buffers, strict=True))
+                usable = {n: program.for_another(pairs) for n, program in usable.items()}
+            for number in part:
                 rows = self.cuts[number]
-                worker.tiles.append((number, Tile(programs[row_count(rows)], rows, wholes)))
+                worker.tiles.append((number, Tile(usable[row_count(rows)], rows, wholes)))
             workers.append(worker)
         return workers
 
@@ -128,24 +149,20 @@ class Tiled:
     def _prove(self, both: TileTrace, wholes: Sequence[Array]) -> None:
         """Raise Refused unless two tiles together give what they give as one batch."""
         drawn = [call.outs[0] for call in both.draws]
-        sums = {leaf: np.zeros_like(g) for leaf, g in both.gradients.items()}
-        first_two = [(worker, *tile) for worker in self._workers for tile in worker.tiles][:2]
-        for worker, number, tile in first_two:
-            tile.run(wholes, drawn)
-            for leaf, total in sums.items():
-                total += worker.homes[leaf]
-            for output, value in zip(self._outputs, tile.program.outputs, strict=True):
-                output.put(value, number, tile.rows)
+        workers = self._workers[: 1 if len(self._workers[0].tiles) > 1 else 2]
+        for worker in workers:
+            worker.run(wholes, drawn, self._outputs, 2 // len(workers))
         scale = self.cuts[-1].stop / self.cuts[1].stop
         largest = max(_largest(g) for g in both.gradients.values())
         for leaf, g in both.gradients.items():
-            if _differ(sums[leaf] * scale, g, 0.01 * largest):
+            sums = [worker.sums[leaf] for worker in workers]
+            if _differ(sums, g, 0.01 * largest, scale):
                 raise Refused(
                     f"the gradient of a parameter of shape {list(g.shape)} changes with the cut. "
                     "The loss has to be a mean over the rows, and no row may depend on others"
                 )
         for output, tensor in zip(self._outputs, tensors_in(both.result), strict=True):
-            if _differ(output.of_first_two(self.cuts[1].stop), tensor._data):
+            if _differ([output.of_first_two(self.cuts[1].stop)], tensor._data):
                 raise Refused(f"a result of shape {list(tensor.shape)} changes with the cut")
 
     def at(self, array: Array) -> Array:
@@ -244,15 +261,25 @@ class Tiled:
 class Worker:
     """The tiles that one thread goes through in turn, and the sums of their gradients."""
 
-    def __init__(self, layout: Layout, several: bool) -> None:
-        """Make the buffers; a worker of a single tile, not `several`, has nothing to sum."""
-        self.tiles: list[tuple[int, Tile]] = []
-        self.totals, homes = layout.another()
-        self._parts, self.homes = layout.another() if several else ([], homes)
+    def __init__(self, layout: Layout, own: tuple[list[Array], Homes], several: bool) -> None:
+        """Take buffers for a tile's gradients; a worker of a single tile has nothing to sum.
 
-    def run(self, arrays: Sequence[Array], drawn: Sequence[Array], outputs: list[Output]) -> None:
-        """Run all tiles, in order."""
-        for turn, (number, tile) in enumerate(self.tiles):
+        `sums` are the leaves' parts of the buffers in which the sums lie, `totals`.
+        """
+        self.tiles: list[tuple[int, Tile]] = []
+        self.buffers = own[0]
+        self.totals, self.sums = layout.another() if several else own
+        self._parts = self.buffers if several else []
+
+    def run(
+        self,
+        arrays: Sequence[Array],
+        drawn: Sequence[Array],
+        outputs: list[Output],
+        most: int | None = None,
+    ) -> None:
+        """Run all tiles, in order, or the first ones."""
+        for turn, (number, tile) in enumerate(self.tiles[:most]):
             tile.run(arrays, drawn)
             for output, value in zip(outputs, tile.program.outputs, strict=True):
                 output.put(value, number, tile.rows)
@@ -267,18 +294,19 @@ class Layout:
         self._flats = list({id(flat): (flat, leaves) for flat, leaves in flats}.values())
         inside = {leaf for _, leaves in self._flats for leaf in leaves}
         self._single = {leaf: g for leaf, g in gradients.items() if leaf not in inside}
-        self.totals, self.homes = self.another()
-        for number, (flat, leaves) in enumerate(self._flats):
-            self.totals[number] = flat.g
+        self.totals, self.homes = self._with_single([flat.g for flat, _ in self._flats])
+        for flat, leaves in self._flats:
             self.homes.update(zip(leaves, flat.grads, strict=True))
 
     def another(self) -> tuple[list[Array], Homes]:
         """Return other buffers of this layout, and the home of each leaf's gradient in them."""
-        buffers: list[Array] = []
+        return self._with_single([flat.gradients() for flat, _ in self._flats])
+
+    def _with_single(self, buffers: list[Array]) -> tuple[list[Array], Homes]:
+        """Add buffers for the gradients that lie in none; return all, and the homes in them."""
         homes: Homes = {}
-        for flat, leaves in self._flats:
-            buffers.append(flat.gradients())
-            homes.update(zip(leaves, flat.cut(buffers[-1]), strict=True))
+        for (flat, leaves), buffer in zip(self._flats, buffers, strict=True):
+            homes.update(zip(leaves, flat.cut(buffer), strict=True))
         for leaf, g in self._single.items():
             homes[leaf] = shaped(aligned_bytes(g.nbytes), g)
             buffers.append(homes[leaf])
@@ -338,15 +366,23 @@ class Draw:
         return drawn
 
 
-def _flat_steps(effect: Effect) -> list[Any]:
-    if not getattr(effect.subject, "elementwise", False):
-        return []
-    return flat_steps(effect.subject, effect.grads)
+def _flat_steps(subject: Any, leaves: Sequence[Leaf]) -> list[Any]:
+    return flat_steps(subject, leaves) if getattr(subject, "elementwise", False) else []
 
 
 def _largest(array: Array) -> float:
-    return float(np.max(np.abs(array), initial=0, where=np.isfinite(array)))
+    sizes = (np.max(np.abs(a), initial=0, where=np.isfinite(a)) for a, _ in _blocks(array, array))
+    return float(max(sizes, default=0))
 
 
-def _differ(a: Array, b: Array, beside: float = 0.0) -> bool:
-    return not np.allclose(a, b, 0, CLOSE * (_largest(b) + beside), equal_nan=True)
+def _differ(parts: Sequence[Array], whole: Array, beside: float = 0.0, scale: float = 1.0) -> bool:
+    close = CLOSE * (_largest(whole) + beside)
+    return not all(
+        np.allclose(functools.reduce(np.add, some) * scale, other, 0, close, equal_nan=True)
+        for *some, other in _blocks(*parts, whole)
+    )
+
+
+def _blocks(*arrays: Array) -> Any:
+    """Return an iterator over the elements of arrays, some at a time: no copy is as large."""
+    return np.nditer(arrays, ["external_loop", "buffered", "zerosize_ok"], buffersize=BLOCK)

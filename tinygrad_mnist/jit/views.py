@@ -6,13 +6,13 @@ one by replacing each array in the step with the corresponding view of the other
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.kernels.scratch import aligned_bytes, packed_strides, shaped
+from tinygrad_mnist.kernels.scratch import ALIGN, aligned_bytes, packed_strides, shaped
 
 Array = np.ndarray[Any, Any]
 
@@ -47,6 +47,60 @@ def moved_view(array: Array, source: Array, target: Array, by: int = 0) -> Array
     if not offset and layout == (source.shape, source.strides, source.dtype):
         return target
     return np.asarray(_Memory(pointer(target) + offset, array, target))
+
+
+class OtherMemory:
+    """Moves arrays to other memory: for the same steps beside these, on another thread.
+
+    Whatever does not come from outside is private to the steps, and copied.
+    """
+
+    def __init__(self, outside: Iterable[Array], pairs: Iterable[tuple[Array, Array]]) -> None:
+        """Leave what lies in memory of `outside`; `pairs` are buffers, and what replaces each."""
+        self._memory: dict[int, Any] = {}  # by the owner's id: owner, source, target
+        for array in outside:
+            owner = _owner(array)
+            self._memory[id(owner)] = owner, None, None
+        for source, target in pairs:
+            owner = _owner(source)
+            self._memory[id(owner)] = owner, in_bytes(source), in_bytes(target)
+
+    def __call__(self, array: Array) -> Array:
+        """Return the same view of the other memory."""
+        owner = _owner(array)
+        if not array.size or not isinstance(owner, np.ndarray):
+            return array
+        if id(owner) not in self._memory:
+            self._memory[id(owner)] = owner, in_bytes(owner), _copy_of(in_bytes(owner))
+        _, source, target = self._memory[id(owner)]
+        return array if source is None else moved_view(array, source, target)
+
+
+def _owner(array: Any) -> Any:
+    """Return the object whose memory an array shows."""
+    while (base := getattr(array, "base", None)) is not None:
+        array = base
+    return array
+
+
+def _copy_of(raw: Array) -> Array:
+    """Copy bytes to where they are as far from a cache line's beginning."""
+    start = pointer(raw) % ALIGN
+    copy = aligned_bytes(len(raw) + start)[start:]
+    copy[...] = raw
+    return copy
+
+
+def in_bytes(array: Array) -> Array:
+    """Return the bytes of an array without gaps, as they lie in memory."""
+    return in_memory_order(array).view(np.uint8)
+
+
+def in_memory_order(array: Array, like: Array | None = None) -> Array:
+    """Return the elements of an array in the order in which they, or those of another, lie."""
+    strides = (array if like is None else like).strides
+    order = sorted(range(array.ndim), key=lambda axis: -abs(strides[axis]))
+    return array.transpose(order).reshape(-1)
 
 
 def is_packed(array: Array) -> bool:

@@ -202,10 +202,11 @@ class Block(Tiles):
         rows, columns = (range(count) for count in problem.tiles)
         self._up_x = giving(problem.x[0], problem.rim[0], rows, dtype)
         self._back_x = giving(problem.x[1], problem.rim[1], columns, dtype)
-        self._y = owned((n, height, width, k), dtype)
-        self._pairs = owned((n, height, width // 2, k), dtype)
         pooled = n, height // 2, width // 2, k
-        self._d, self._is_positive = owned(pooled, dtype), owned(pooled, bool)
+        # These lie where m does, which is read before they are made, and made after they are read
+        shapes = (n, height, width, k), (n, height, width // 2, k), pooled
+        self._y, self._pairs, self._d = behind_each_other(memory[2], shapes)
+        self._is_positive = owned(pooled, bool)
         self._is_active = owned((n, *problem.x, problem.c), bool)
         self._ones, self._sums = np.ones(math.prod(pooled[:3]), dtype), owned((k,), dtype)
 
@@ -276,6 +277,15 @@ class Block(Tiles):
     def up_x(self, images: Array) -> Calls:
         """Complete x = B' v."""
         return lines(self._up_x, by_rows(self._half_x), by_rows(images))
+
+
+def behind_each_other(memory: Array, shapes: Iterable[tuple[int, ...]]) -> Iterator[Array]:
+    """Yield arrays of these shapes, one behind the other."""
+    at = 0
+    for shape in shapes:
+        size = math.prod(shape)
+        yield memory[at : at + size].reshape(shape)
+        at += size
 
 
 def _sorted(cut: Cut) -> Cut:

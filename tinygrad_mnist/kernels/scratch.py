@@ -140,6 +140,11 @@ def scratch(*specs: tuple[tuple[int, ...], Any]) -> list[Array]:
     ]
 
 
+def release_scratch() -> None:
+    """Let go of this thread's buffer, where no kernel will soon want as large a one."""
+    _LOCAL.buffer, _LOCAL.plans = np.empty(0, np.uint8), {}
+
+
 def planned(key: Any, build: Callable[..., Plan], *specs: Spec) -> Plan:
     """Return `build(key, *arrays)`, with scratch arrays of these specs; made once for each key.
 
