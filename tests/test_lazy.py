@@ -21,11 +21,12 @@ from tinygrad_mnist import (
     optim,
     special,
     testing,
+    utils,
 )
 
 PAGES = [
     tg, autograd, nn, nn.functional, optim, importlib.import_module("tinygrad_mnist.jit"), testing,
-    linalg, special, fft, distributed, distributions, distributions.transforms,
+    linalg, special, fft, distributed, distributions, distributions.transforms, utils.data,
 ]  # fmt: skip
 
 # The standard library's and NumPy's that these imports do without, unless NumPy loads them.
@@ -68,6 +69,17 @@ def test_a_program_loads_the_layers_and_the_optimizer_that_it_uses() -> None:
     loaded = modules_after(code)
     assert {"tinygrad_mnist.nn.layers.linear", "tinygrad_mnist.optim.sgd"} <= loaded
     assert not loaded & {"tinygrad_mnist.nn.layers.rnn", "tinygrad_mnist.optim.lbfgs"}
+
+
+def test_batches_of_tensors_load_nothing_that_reads_files() -> None:
+    code = (
+        "import tinygrad_mnist as tg; data = tg.utils.data.TensorDataset(tg.zeros(4, 2));"
+        "list(tg.utils.data.DataLoader(data, batch_size=2))"
+    )
+    loaded = modules_after(code)
+    assert "tinygrad_mnist.utils.data.loader" in loaded
+    files = ("data", "data.stored", "utils.data.stored", "distributed.group")
+    assert not loaded & {f"tinygrad_mnist.{name}" for name in files}
 
 
 def test_the_list_names_modules_that_there_are() -> None:

@@ -36,6 +36,8 @@ class Dataset(Generic[T]):
     (6, 4)
     """
 
+    _in_files = False  # True for an `ArrayDataset`, whose rows are read in groups
+
     def __getitem__(self, index: Any) -> T:
         """Return the sample at `index`."""
         raise NotImplementedError(f"{type(self).__name__} must define __getitem__(index)")
@@ -254,6 +256,13 @@ def taker(dataset: Any) -> Callable[[Rows], Any] | None:
         if defined:
             return dataset.take if len(defined) == 2 else None
     return None
+
+
+def is_stored(dataset: Any) -> bool:
+    """Tell whether the samples lie in files: an `ArrayDataset`, or a subset of one."""
+    while isinstance(dataset, Subset):
+        dataset = dataset.dataset
+    return isinstance(dataset, Dataset) and dataset._in_files is True
 
 
 def samples(dataset: Any, indices: Any) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops.random import Generator, rng_of
 from tinygrad_mnist.utils.data.collate import default_collate, default_convert
-from tinygrad_mnist.utils.data.dataset import IterableDataset, samples, taker
+from tinygrad_mnist.utils.data.dataset import IterableDataset, is_stored, samples, taker
 from tinygrad_mnist.utils.data.sampler import (
     BatchSampler,
     RandomSampler,
@@ -20,7 +20,6 @@ from tinygrad_mnist.utils.data.sampler import (
     check_batch_size,
     chunks,
 )
-from tinygrad_mnist.utils.data.stored import is_stored, row_groups, stored_batches
 
 B = TypeVar("B")
 S = TypeVar("S")  # the type of a sample; the type of a batch follows, where the loader makes it
@@ -231,6 +230,8 @@ class DataLoader(Generic[S]):
             drawn = islice(iter(batch_sampler), done, None)
             return (self.collate_fn(samples(self.dataset, b)) for b in drawn)
         if is_stored(self.dataset) and type(batch_sampler) is BatchSampler:
+            from tinygrad_mnist.utils.data.stored import row_groups, stored_batches
+
             groups = row_groups(batch_sampler, done)
             if groups is not None:
                 return stored_batches(take, groups, batch_sampler, read_ahead=self.num_workers > 0)

@@ -15,7 +15,7 @@ from tinygrad_mnist.data.stream import piece_rows, stream_batches
 from tinygrad_mnist.data.windows import WINDOW, Windows, block_size
 from tinygrad_mnist.ops.create import from_numpy
 from tinygrad_mnist.ops.random import rng_of
-from tinygrad_mnist.utils.data.dataset import Dataset, Subset
+from tinygrad_mnist.utils.data.dataset import Dataset
 from tinygrad_mnist.utils.data.sampler import BatchSampler, RandomSampler, Rows, Sampler
 
 __all__ = ["ArrayDataset", "WindowSampler"]
@@ -36,6 +36,8 @@ class ArrayDataset(Dataset[tuple[Tensor, ...]]):
     >>> len(rows), rows[1]
     (3, (tensor([0., 1., 0.]), tensor(6)))
     """
+
+    _in_files = True
 
     def __init__(self, *arrays: str | os.PathLike[str] | StoredArray | np.ndarray) -> None:
         if not arrays:
@@ -130,13 +132,6 @@ class WindowSampler(Sampler[int]):
 
     def __len__(self) -> int:
         return len(self.data_source)
-
-
-def is_stored(dataset: Any) -> bool:
-    """Tell whether the samples lie in files: an `ArrayDataset`, or a subset of one."""
-    while isinstance(dataset, Subset):
-        dataset = dataset.dataset
-    return isinstance(dataset, ArrayDataset)
 
 
 def row_groups(batch_sampler: BatchSampler, done: int) -> Iterator[Rows] | None:
