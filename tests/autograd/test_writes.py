@@ -71,3 +71,13 @@ def test_views_of_one_memory_are_told_apart_as_numpy_does() -> None:
         assert not writes.written_since(saved, writes.last)
         answers.add((shared, np.may_share_memory(written, saved)))
     assert answers == {(True, True), (False, True), (False, False)}
+
+
+def test_a_write_is_noticed_through_another_owner_of_the_same_memory() -> None:
+    a = np.zeros(4, np.float32)
+    b, other = np.frombuffer(memoryview(a.data).cast("B"), np.float32), np.zeros(4, np.float32)
+    for written, stale in [(b, a), (a, b)]:
+        before = writes.tick()
+        writes.stamp(written[1:3])
+        assert writes.written_since(stale, before) and not writes.written_since(stale[:1], before)
+        assert not writes.written_since(other, before)

@@ -77,9 +77,11 @@ def origin_of(tensor: Tensor) -> Origin | None:
 
 def look(x: Tensor, view: Tensor, op: Op, kw: dict[str, Any]) -> None:
     """Note that `view` is op(x), if they share memory (a reshape may have had to copy)."""
-    memory = owner(view._data)
-    if memory is not owner(x._data):
-        return
+    array, memory = x._data, view._data.base
+    if memory is not array or array.base is not None:  # else a view of a whole array
+        memory = owner(view._data)
+        if memory is not owner(array):
+            return
     try:
         noted = _origin_of(x)
     except AttributeError:
@@ -112,12 +114,15 @@ def laid_out_as_pytorch(tensor: Tensor) -> Array:
 
     It is the Tensor's own array where its memory is laid out as PyTorch's.
     """
+    array = tensor._data
+    if array.base is None and array.flags.c_contiguous and _layout(tensor) is None:
+        return array
     origin = origin_of(tensor)
     if origin is None:
         return _base_as_pytorch(tensor)
     shadow = _base_as_pytorch(origin.base)
     if shadow is origin.base._data:
-        return tensor._data
+        return array
     for op, kw in origin.way:
         shadow = op.kernel(shadow, **kw)
     return shadow

@@ -12,7 +12,7 @@ import gc
 import itertools
 import weakref
 from _thread import allocate_lock  # `threading` itself takes longer to load
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -28,14 +28,18 @@ _Key = tuple[int, tuple[int, ...], tuple[int, ...], int]
 
 
 class _Written:
-    """One written region, the owner of its memory (weakly), and the moment."""
+    """One written region, the owner of its memory (weakly), and the moment.
 
-    __slots__ = ("extent", "key", "moment", "owner")
+    `alone` is the id of an owner that NumPy allocated, else 0: two such owners share nothing.
+    """
 
-    def __init__(self, array: Array, key: _Key, moment: int) -> None:
-        self.key, self.moment, self.extent = key, moment, _extent(*key)
-        memory = owner(array)
+    __slots__ = ("_extent", "alone", "key", "moment", "owner")
+
+    def __init__(self, memory: Array, key: _Key, moment: int) -> None:
+        self.key, self.moment = key, moment
+        self._extent: tuple[int, int] | None = None
         own = id(memory)
+        self.alone = own if memory.flags.owndata else 0
 
         def forget(_: object) -> None:
             WRITES.pop(key, None)
@@ -44,10 +48,11 @@ class _Written:
         # When the owner of the memory dies, no node has saved that memory: drop the write.
         self.owner = weakref.ref(memory, forget)
 
-    def is_of(self, array: Array) -> bool:
-        """Tell whether the write was one of this very array, which owns its memory."""
-        _, shape, strides, _ = self.key
-        return self.owner() is array and shape == array.shape and strides == array.strides
+    def extent(self) -> tuple[int, int]:
+        """Return the first address of the region, and the one behind its last."""
+        if self._extent is None:
+            self._extent = _extent(*self.key)
+        return self._extent
 
     def touches(self, array: Array) -> bool:
         """Tell whether the write changed at least one element of `array`."""
@@ -114,7 +119,8 @@ def stamp(array: Array) -> None:
 def _note(array: Array) -> None:
     """Record one write."""
     global last, newest
-    whole = OWN.get(id(array))
+    memory = owner(array)
+    whole = OWN.get(id(array)) if memory is array else None
     if (
         whole is not None
         and whole.owner() is array
@@ -126,8 +132,8 @@ def _note(array: Array) -> None:
     with _IN_ORDER:
         moment = last = tick()
         written = WRITES.pop(key, None)
-        if written is None or written.owner() is not owner(array):
-            written = _Written(array, key, moment)
+        if written is None or written.owner() is not memory:
+            written = _Written(memory, key, moment)
             if array.base is None:
                 OWN[id(array)] = written
         written.moment = moment
@@ -150,35 +156,43 @@ def drop_old_writes() -> None:
     room = 2 * len(WRITES) + FEW
 
 
-def since(moment: int) -> Iterator[_Written]:
-    """Yield the regions written after `moment`, newest first."""
-    for written in reversed(list(WRITES.values())):
-        if written.moment >= moment:
-            return
-        yield written
-
-
 def written_since(array: Array, moment: int, until: int | None = None) -> bool:
     """Tell whether `array` was written after `moment` (and before `until`).
 
     Backward asks this for each saved array, and a step may have written as many others, as batch
-    norm does: so two regions that lie apart are told from their addresses.
+    norm does: so regions of two owners, and two that lie apart, are told without NumPy.
     """
     if last >= moment:
         return False
-    low, high = _extent(*_key_of(array))
-    return any(
-        written.touches(array)
-        for written in since(moment)
-        if written.extent[0] < high and low < written.extent[1]
-        if until is None or written.moment > until
-    )
+    try:
+        return _is_among(reversed(WRITES.values()), array, moment, until)
+    except RuntimeError:  # another thread wrote, or an array died, and the dict changed meanwhile
+        return _is_among(reversed(list(WRITES.values())), array, moment, until)
+
+
+def _is_among(
+    newest_first: Iterable[_Written], array: Array, moment: int, until: int | None
+) -> bool:
+    memory, low, high = owner(array), -1, -1
+    own = id(memory) if memory.flags.owndata else 0
+    for written in newest_first:
+        if written.moment >= moment:
+            return False
+        if own and written.alone and written.alone != own:
+            continue
+        if low < 0:
+            low, high = _extent(*_key_of(array))
+        start, end = written.extent()
+        apart = start >= high or low >= end
+        if not apart and (until is None or written.moment > until) and written.touches(array):
+            return True
+    return False
 
 
 def restamp(array: Array) -> Callable[[], None]:
     """Return a function that stamps this very array again, in a tenth of the time of `stamp`."""
     key = _key_of(array)
-    written = _Written(array, key, tick())
+    written = _Written(owner(array), key, tick())
 
     def again() -> None:
         global last, newest

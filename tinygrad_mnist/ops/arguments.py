@@ -190,6 +190,8 @@ def call_recorded(row: Callable[..., Any], **kw: Any) -> Tensor:
 
 def dim_of(ndim: int, dim: Any) -> int:
     """Count a dimension from the front; IndexError names the allowed range, as in PyTorch."""
+    if type(dim) is int and 0 <= dim < ndim:
+        return dim
     dim = dim.__index__()
     reach = max(ndim, 1)
     if not -reach <= dim < reach:
@@ -202,7 +204,7 @@ def dim_of(ndim: int, dim: Any) -> int:
 
 def dims_of(ndim: int, dim: Any) -> tuple[int, ...]:
     """Count several dimensions from the front; RuntimeError if one comes twice."""
-    dims = tuple(dim_of(ndim, d) for d in dim)
+    dims = tuple([dim_of(ndim, d) for d in dim])
     if len(set(dims)) != len(dims):
         raise RuntimeError(f"dim {dims} has the same dimension twice")
     return dims
@@ -225,7 +227,7 @@ def size_of(size: tuple[Any, ...]) -> tuple[int, ...]:
         size = (sequence,) if hasattr(sequence, "__index__") else tuple(sequence)
     for n in size:
         if type(n) is not int:
-            return tuple(int(n.__index__()) for n in size)
+            return tuple([int(n.__index__()) for n in size])
     return size
 
 

@@ -53,8 +53,10 @@ def view(input: Tensor, *shape: Any) -> Tensor:
     Where only this library's layout rules out shared memory, the result is a copy that is kept
     equal: see `autograd/layout.py`.
     """
-    size = size_of(shape)
-    if not _shares(views.laid_out_as_pytorch(input), size):
+    size, theirs = size_of(shape), views.laid_out_as_pytorch(input)
+    if theirs is input._data and theirs.flags.c_contiguous:
+        return table.reshape(input, shape=size)
+    if not _shares(theirs, size):
         raise RuntimeError(
             f"view of shape {list(size)} is not compatible with the layout of this Tensor of "
             f"shape {list(input.shape)}; use .reshape(...) instead"
@@ -127,26 +129,27 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
 @public
 def squeeze(input: Tensor, dim: Any = None) -> Tensor:
     """Without the dimensions of length one (those in `dim`)."""
+    lengths = input._data.shape
     if dim is None:
-        axes = tuple(range(input.ndim))
-    else:
-        axes = dims_of(input.ndim, dim if isinstance(dim, (tuple, list)) else (dim,))
-    lengths = tuple(n for i, n in enumerate(input.shape) if n != 1 or i not in axes)
-    return table.reshape(input, shape=lengths)
+        return table.reshape(input, shape=tuple([n for n in lengths if n != 1]))
+    axes = dims_of(len(lengths), dim if isinstance(dim, (tuple, list)) else (dim,))
+    kept = [n for i, n in enumerate(lengths) if n != 1 or i not in axes]
+    return table.reshape(input, shape=tuple(kept))
 
 
 @public
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """With a new dimension of length one at `dim`."""
-    axis = dim_of(input.ndim + 1, dim)
-    return table.reshape(input, shape=(*input.shape[:axis], 1, *input.shape[axis:]))
+    lengths = input._data.shape
+    axis = dim_of(len(lengths) + 1, dim)
+    return table.reshape(input, shape=(*lengths[:axis], 1, *lengths[axis:]))
 
 
 @public
 def permute(input: Tensor, *dims: Any) -> Tensor:
     """The dimensions in the order `dims`; a view."""
-    axes = dims_of(input.ndim, size_of(dims))
-    if len(axes) != input.ndim:
+    axes = dims_of(input._data.ndim, size_of(dims))
+    if len(axes) != input._data.ndim:
         raise RuntimeError(f"permute: {len(axes)} dims given for a Tensor of {input.ndim}")
     return table.permute(input, axes=axes)
 
@@ -154,8 +157,9 @@ def permute(input: Tensor, *dims: Any) -> Tensor:
 @public
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """Two dimensions swapped; a view."""
-    axes = list(range(input.ndim))
-    i, j = dim_of(input.ndim, dim0), dim_of(input.ndim, dim1)
+    ndim = input._data.ndim
+    axes = list(range(ndim))
+    i, j = dim_of(ndim, dim0), dim_of(ndim, dim1)
     if axes:
         axes[i], axes[j] = axes[j], axes[i]
     return table.permute(input, axes=tuple(axes))
