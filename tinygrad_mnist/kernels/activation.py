@@ -12,6 +12,7 @@ from numpy._core.umath import clip as clip_ufunc  # type: ignore[attr-defined]
 
 from tinygrad_mnist.kernels.blocks import cut, flat_alike, in_blocks
 from tinygrad_mnist.kernels.elementwise import I8, INFINITY, ONE, ZERO, like_ufunc, masked
+from tinygrad_mnist.kernels.quiet import ignoring
 from tinygrad_mnist.kernels.scratch import called_whole, scratch
 from tinygrad_mnist.kernels.sums import in_float32
 
@@ -34,16 +35,16 @@ def gate(d: Array, at: Array) -> Array:
 
 @like_ufunc
 @in_float32
-@np.errstate(over="ignore")
 def sigmoid(x: Array) -> Array:
     """The logistic function 1 / (1 + exp(-x)). Integers become floats.
 
     Where exp overflows, 0 is right. A formula with tanh would lose the left tail.
     """
-    y = np.exp(-x if x.dtype.kind != "b" else np.negative(x, dtype=np.int8))
-    one = ONE.get(y.dtype.char, 1)
-    y += one
-    return np.true_divide(one, y)
+    with ignoring(over="ignore"):
+        y = np.exp(-x if x.dtype.kind != "b" else np.negative(x, dtype=np.int8))
+        one = ONE.get(y.dtype.char, 1)
+        y += one
+        return np.true_divide(one, y)
 
 
 @like_ufunc

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.kernels.elementwise import like_ufunc, like_ufuncs
+from tinygrad_mnist.kernels.quiet import ignoring
 
 Array = Any  # an ndarray or a Python number; NumPy's own types say too little to help here
 
@@ -97,6 +98,6 @@ def xlogy(a: Array, b: Array) -> Array:
     """a log(b), and 0 where a is 0 and b is not NaN."""
     if not isinstance(b, np.ndarray):
         b = np.asarray(b, a.dtype if a.dtype.kind == "f" else None)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with ignoring(divide="ignore", invalid="ignore"):
         y = np.multiply(a, np.log(b))
         return np.where(np.equal(a, 0) & ~np.isnan(b), np.zeros((), y.dtype), y)

@@ -9,6 +9,7 @@ import numpy as np
 
 from tinygrad_mnist.kernels.checks import classes_within
 from tinygrad_mnist.kernels.elementwise import ONE, ZERO
+from tinygrad_mnist.kernels.quiet import ignoring
 from tinygrad_mnist.kernels.sums import columns, in_float32
 
 Array = Any  # an ndarray; NumPy's own types say too little to help here
@@ -65,7 +66,7 @@ def bce_of_probability(p: Array, t: Array) -> Array:
     """-(t log p + (1 - t) log(1 - p)) for probabilities p, each logarithm at least -100."""
     if p.size and not (p.min() >= 0 and p.max() <= 1):  # NaN is refused as well
         raise ValueError("all elements of input should be between 0 and 1")
-    with np.errstate(divide="ignore"):
+    with ignoring(divide="ignore"):
         log_p = np.maximum(np.log(p), -100)
         log_q = np.maximum(np.log1p(-p), -100)
     return (t - 1) * log_q - t * log_p

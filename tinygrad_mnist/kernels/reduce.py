@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.kernels.elementwise import masked
+from tinygrad_mnist.kernels.quiet import ignoring
 from tinygrad_mnist.kernels.sums import F64, in_float32, total
 
 Array = Any  # an ndarray; NumPy's own types say too little to help here
@@ -51,7 +52,7 @@ def lowest(x: Array) -> Array:
 
 def length(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
     """The square root of the sum of squares; in float64 where float32 cannot hold the squares."""
-    with np.errstate(over="ignore", under="ignore"):
+    with ignoring(over="ignore", under="ignore"):
         squares = total(x * x, axis, keepdims=keepdims)
     if x.dtype.itemsize < 8 and not np.all((squares > TINY) & (squares < np.inf)):
         squares = total(np.square(x, dtype=F64), axis, keepdims=keepdims)
@@ -97,7 +98,7 @@ def logsumexp(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
     """log(sum(exp(x))), stable for huge x; -inf for an empty sum."""
     top = np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, np.zeros((), x.dtype))
-    with np.errstate(divide="ignore"):
+    with ignoring(divide="ignore"):
         y = np.log(total(np.exp(x - top), axis, keepdims=True)) + top
     return y if keepdims else y.reshape(dropped_shape(x.shape, axis))
 
@@ -105,7 +106,7 @@ def logsumexp(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
 @in_float32
 def softmax(x: Array, *, axis: int) -> Array:
     """exp(x) / sum(exp(x)) along `axis`, stable for huge x."""
-    with np.errstate(invalid="ignore"):  # a row of only -inf gives NaN, as in PyTorch
+    with ignoring(invalid="ignore"):  # a row of only -inf gives NaN, as in PyTorch
         y = np.exp(x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf))
         y /= total(y, (axis,), keepdims=True)
     return y
@@ -114,7 +115,7 @@ def softmax(x: Array, *, axis: int) -> Array:
 @in_float32
 def log_softmax(x: Array, *, axis: int) -> Array:
     """x - log(sum(exp(x))) along `axis`, stable for huge x."""
-    with np.errstate(invalid="ignore"):  # a row of only -inf gives NaN, as in PyTorch
+    with ignoring(invalid="ignore"):  # a row of only -inf gives NaN, as in PyTorch
         y = x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
         y -= np.log(total(np.exp(y), (axis,), keepdims=True))
     return y

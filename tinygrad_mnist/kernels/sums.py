@@ -49,7 +49,7 @@ def _along_memory(x: Array, axis: Axis) -> bool:
     if axis is None:
         return bool(x.flags.c_contiguous or x.flags.f_contiguous)
     first = x.ndim - len(axis)
-    return bool(x.flags.c_contiguous) and all(a >= first for a in axis)
+    return bool(x.flags.c_contiguous) and min(axis, default=first) >= first
 
 
 def _rows(x: Array) -> Array:

@@ -57,7 +57,8 @@ def refuser_of(function: Callable[..., Any], name: str, kinds: str) -> Callable[
     @functools.wraps(function)
     def call(*args: Any, **kw: Any) -> Any:
         x: Any = args[0] if args else kw.get("input")
-        wrong = isinstance(x, (Tensor, np.ndarray)) and x.dtype.kind in kinds
+        x = x._data if isinstance(x, Tensor) else x
+        wrong = isinstance(x, np.ndarray) and x.dtype.kind in kinds
         if wrong and kw.get("dtype") is None:
             raise DTypeError(
                 f"{name}() is not implemented for {x.dtype}; cast the input to float first"
