@@ -1,5 +1,6 @@
 """Random numbers: the same for the same seed, and distributed as they say."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -52,6 +53,24 @@ def test_ranges_and_moments() -> None:
     coins = tg.tensor([0.0, 0.25, 1.0]).expand(40_000, 3).bernoulli(generator=g).mean(0)
     np.testing.assert_allclose(coins.numpy(), [0, 0.25, 1], atol=0.01)
     assert sorted(tg.randperm(50, generator=g).tolist()) == list(range(50))
+
+
+@pytest.mark.parametrize(("count", "replacement"), [(1, False), (1, True), (9, True)])
+def test_multinomial_draws_what_numpy_chooses(count: int, replacement: bool) -> None:
+    weights = np.array([[0.5, 0.0, 2.5], [3.0, 1.0, 0.0]])
+    ours, theirs = tg.Generator().manual_seed(3), tg.Generator().manual_seed(3)
+    for _ in range(20):
+        drawn = tg.tensor(weights).multinomial(count, replacement, generator=ours)
+        rows = weights / weights.sum(1, keepdims=True)
+        expected = [theirs.rng.choice(3, count, replacement, row) for row in rows]
+        assert drawn.tolist() == np.array(expected).tolist()
+
+
+@pytest.mark.parametrize("wrong", [math.nan, math.inf, -1.0])
+def test_multinomial_refuses_what_is_no_weight(wrong: float) -> None:
+    for weights in ([wrong, 2.0], [[1.0, 2.0], [3.0, wrong]]):
+        with pytest.raises(RuntimeError, match="inf"):
+            tg.tensor(weights).multinomial(1)
 
 
 def test_multinomial_follows_its_weights() -> None:

@@ -1566,6 +1566,9 @@ ROWS: dict[str, Row] = {
     "isfinite": elementwise(lambda x: x - x == 0, {"elements": st.floats(width=16)}),
     "floor_divide": binary(lambda a, b: np.floor(a / b), STEPS, {"low": 1.0, "high": 1.0}),
     # Places and creation
+    "all": reduction(
+        lambda x, axis, keepdims: np.multiply.reduce(x, axis, keepdims=keepdims) > 0, **BOOL
+    ),
     "any": reduction(
         lambda x, axis, keepdims: np.add.reduce(x, axis, keepdims=keepdims) > 0, **BOOL
     ),

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 # np.errstate itself takes 1 us, as long as three calls on a small batch.
 from numpy._core._ufunc_config import _extobj_contextvar as _state  # type: ignore[attr-defined]
 
-from tinygrad_mnist.kernels.quiet import SILENT
+from tinygrad_mnist.kernels.buffers import SILENT
 
 F = TypeVar("F", bound=Callable[..., Any])
 state, put = _state.get, _state.set

@@ -90,6 +90,7 @@ class Node:
 
 
 AnyNode = Node | Leaf
+writes.NODES.add(Node)
 
 
 class Hooks(dict[int, Hook]):

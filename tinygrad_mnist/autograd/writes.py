@@ -103,7 +103,8 @@ newest: _Written | None = None  # the last one in WRITES, as long as it is there
 # where an array lies, and parameters and buffers are written again and again.
 OWN: dict[int, _Written] = {}
 last = 0  # the moment of the newest write; moments count down
-FEW = 1000  # writes that are kept without a look at the live nodes
+NODES: set[type] = set()  # the type of nodes, which are built on this file
+FEW = 4000  # writes that are kept without a look at the live nodes
 room = FEW
 _IN_ORDER = allocate_lock()  # two threads that write: the newest number is the last one noted
 
@@ -148,8 +149,8 @@ def drop_old_writes() -> None:
     That goes through all objects, so it is done when writes have doubled since the last time.
     """
     global room, newest
-    orders = [getattr(obj, "order", 0) for obj in gc.get_objects() if type(obj).__name__ == "Node"]
-    oldest = max((order for order in orders if type(order) is int and order), default=last)
+    nodes = [obj for obj in gc.get_objects() if type(obj) in NODES]
+    oldest = max([getattr(node, "order", last) for node in nodes], default=last)
     for key in [key for key, written in WRITES.items() if written.moment > oldest]:
         del WRITES[key]
     newest = None

@@ -103,8 +103,11 @@ class Categorical(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._check(value)
-        index, log_pmf = broadcast_tensors(value.long().unsqueeze(-1), self.logits)
-        return log_pmf.gather(-1, index[..., :1]).squeeze(-1)
+        index, log_pmf = value.long().unsqueeze(-1), self.logits
+        if index.shape[:-1] != log_pmf.shape[:-1]:
+            index, log_pmf = broadcast_tensors(index, log_pmf)
+            index = index[..., :1]
+        return log_pmf.gather(-1, index).squeeze(-1)
 
     def entropy(self) -> Tensor:
         finite = choose(self.logits == -math.inf, 0.0, self.logits)

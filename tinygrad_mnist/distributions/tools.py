@@ -27,8 +27,9 @@ def broadcast_all(*values: Any) -> tuple[Tensor, ...]:
         raise ValueError("Input arguments must all be instances of Number, or Tensors.")
     first = next((v for v in values if isinstance(v, Tensor)), None)
     dtype = get_default_dtype() if first is None else first.dtype
-    tensors = (v if isinstance(v, Tensor) else tensor(v, dtype=dtype) for v in values)
-    return broadcast_tensors(*tensors)
+    tensors = tuple([v if isinstance(v, Tensor) else tensor(v, dtype=dtype) for v in values])
+    alike = len({v._data.shape for v in tensors}) == 1
+    return tensors if alike else broadcast_tensors(*tensors)
 
 
 class lazy_property:

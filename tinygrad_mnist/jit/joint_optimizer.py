@@ -19,11 +19,12 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from tinygrad_mnist.autograd import modes, writes
-from tinygrad_mnist.autograd.floats import SILENT, state
+from tinygrad_mnist.autograd.floats import state
 from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.jit.joint import REFERENCES, Joint, sole
 from tinygrad_mnist.jit.text import Text
+from tinygrad_mnist.kernels.buffers import SILENT
 from tinygrad_mnist.kernels.scratch import ALIGN, aligned_bytes, shaped
 from tinygrad_mnist.optim import blocks
 from tinygrad_mnist.optim.optimizer import Optimizer

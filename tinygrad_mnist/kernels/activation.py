@@ -11,8 +11,8 @@ import numpy as np
 from numpy._core.umath import clip as clip_ufunc  # type: ignore[attr-defined]
 
 from tinygrad_mnist.kernels.blocks import cut, flat_alike, in_blocks
+from tinygrad_mnist.kernels.buffers import ignoring
 from tinygrad_mnist.kernels.elementwise import I8, INFINITY, ONE, ZERO, like_ufunc, masked
-from tinygrad_mnist.kernels.quiet import ignoring
 from tinygrad_mnist.kernels.scratch import called_whole, scratch
 from tinygrad_mnist.kernels.sums import in_float32
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.kernels.buffers import ignoring
 from tinygrad_mnist.kernels.elementwise import like_ufunc, like_ufuncs
-from tinygrad_mnist.kernels.quiet import ignoring
 
 Array = Any  # an ndarray or a Python number; NumPy's own types say too little to help here
 

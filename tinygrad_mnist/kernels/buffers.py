@@ -1,4 +1,4 @@
-"""NumPy's buffer, of a size in which it goes through rows without copying.
+"""NumPy's buffer, of a size in which it goes through rows without copying; and its errors.
 
 Where an operand is repeated along an axis, NumPy calls its loop for a buffer of 8192 elements at a
 time, and copies that operand into the buffer wherever several rows fit: that takes up to twice as
@@ -7,13 +7,28 @@ long as the arithmetic. With a buffer of one row nothing is copied.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
 from numpy._core._ufunc_config import _extobj_contextvar as _state  # type: ignore[attr-defined]
+from numpy._core.umath import _make_extobj
 
 LEAST, MOST = 512, 8192  # elements of rows for which one call of the loop each takes less time
 USUAL = 4096  # elements of the buffer for all other rows: they stay in the first cache
+
+
+SILENT = _make_extobj(all="ignore", bufsize=USUAL)  # the state in which ops call their kernels
+_AS_IT_IS: AbstractContextManager[None] = nullcontext()
+
+
+def ignoring(**errors: Any) -> AbstractContextManager[None]:
+    """Return `np.errstate(**errors)` for errors to ignore; in the state SILENT, nothing to enter.
+
+    `np.errstate` takes as long as two operations on a small array. The state in which `jit` opens a
+    kernel is another one, so it sees `np.errstate` itself.
+    """
+    return _AS_IT_IS if _state.get() is SILENT else np.errstate(**errors)
 
 
 class RowBuffer:
@@ -24,7 +39,8 @@ class RowBuffer:
 
     def __enter__(self) -> None:
         self._before = _state.get()
-        np.setbufsize(self._size)
+        if self._before is not SILENT or self._size != USUAL:
+            np.setbufsize(self._size)
 
     def __exit__(self, *_: Any) -> None:
         _state.set(self._before)

@@ -11,7 +11,11 @@ Array = Any  # an ndarray; NumPy's own types say too little to help here
 
 def full(*, shape: tuple[int, ...], value: Any, dtype: Any) -> Array:
     """`value` everywhere."""
-    return np.full(shape, value, dtype)
+    if type(value) is int and not value:
+        return np.zeros(shape, dtype)
+    y = np.empty(shape, dtype)
+    np.copyto(y, value, "unsafe")
+    return y
 
 
 def one_hot(t: Array, *, count: int) -> Array:

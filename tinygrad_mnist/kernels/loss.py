@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.kernels.buffers import ignoring
 from tinygrad_mnist.kernels.checks import classes_within
 from tinygrad_mnist.kernels.elementwise import ONE, ZERO
-from tinygrad_mnist.kernels.quiet import ignoring
 from tinygrad_mnist.kernels.sums import columns, in_float32
 
 Array = Any  # an ndarray; NumPy's own types say too little to help here

@@ -7,7 +7,9 @@ rows, features); with `reverse` the last step comes first.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -264,10 +266,12 @@ def _memory(like: Array, *shapes: tuple[int, ...]) -> Any:
 
 def _packed(dtype: Any, out: Array | None, *shapes: tuple[int, ...]) -> tuple[Array, list[Array]]:
     """Memory for several arrays, one behind the other, and these arrays."""
-    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
+    ends = [0, *accumulate(map(math.prod, shapes))]
     whole = np.empty(ends[-1], dtype) if out is None else out
-    pieces = np.split(whole, ends[:-1])
-    return whole, [piece.reshape(shape) for piece, shape in zip(pieces, shapes, strict=True)]
+    return whole, [
+        whole[start:end].reshape(shape)
+        for start, end, shape in zip(ends, ends[1:], shapes, strict=False)
+    ]
 
 
 def _sum(b: Array | None, v: Array | None) -> Array | None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.kernels.buffers import ignoring
 from tinygrad_mnist.kernels.elementwise import masked
-from tinygrad_mnist.kernels.quiet import ignoring
 from tinygrad_mnist.kernels.sums import F64, in_float32, total
 
 Array = Any  # an ndarray; NumPy's own types say too little to help here

@@ -15,14 +15,19 @@ def any(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
     return np.logical_or.reduce(x, axis=axis, keepdims=keepdims)
 
 
+def all(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
+    """True where every element along `axis` is not zero."""
+    return np.logical_and.reduce(x, axis=axis, keepdims=keepdims)
+
+
 def argmax(x: Array, *, axis: int | None = None, keepdims: Any = False) -> Array:
     """The index of the first largest element."""
-    return np.argmax(x, axis=axis, keepdims=keepdims)
+    return x.argmax(axis, keepdims=keepdims)
 
 
 def argmin(x: Array, *, axis: int | None = None, keepdims: Any = False) -> Array:
     """The index of the first smallest element."""
-    return np.argmin(x, axis=axis, keepdims=keepdims)
+    return x.argmin(axis, keepdims=keepdims)
 
 
 def argsort(x: Array, *, axis: int, descending: bool = False) -> Array:

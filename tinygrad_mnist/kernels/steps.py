@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+# np.clip without its Python wrapper
+from numpy._core.umath import clip as clip_ufunc  # type: ignore[attr-defined]
+
 from tinygrad_mnist.kernels.elementwise import I8, INTEGER, like_ufuncs, masked, masked_by_bools
 
 Array = Any  # an ndarray; NumPy's own types say too little to help here
@@ -15,6 +18,11 @@ def clip(x: Array, *, low: float | None, high: float | None) -> Array:
     """x, moved into [low, high]; integers stay integers."""
     if x.dtype.kind in "iu":
         low, high = (bound if bound is None else int(bound) for bound in (low, high))
+    if x.dtype.kind == "f":  # what NumPy's function calls, in half its time for a small array
+        if low is not None:
+            return np.maximum(x, low) if high is None else clip_ufunc(x, low, high)
+        if high is not None:
+            return np.minimum(x, high)
     return np.clip(x, low, high)
 
 

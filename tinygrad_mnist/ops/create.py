@@ -72,19 +72,23 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None) -> Tensor:
     """A Tensor of `size` that holds `fill_value` everywhere."""
     value = fill_value.item() if isinstance(fill_value, (Tensor, np.generic)) else fill_value
     dtype = np.dtype(dtype) if dtype is not None else wrap(as_array(value)).dtype
-    return call_recorded(table.full, shape=size_of((size,)), value=value, dtype=dtype)
+    return _filled(size_of((size,)), value, dtype)
+
+
+def _filled(size: tuple[int, ...], value: Any, dtype: Any) -> Tensor:
+    return call_recorded(table.full, shape=size, value=value, dtype=np.dtype(dtype))
 
 
 @creation
 def zeros(*size: Any, dtype: Any = None) -> Tensor:
     """Zeros, in the default dtype."""
-    return full(size_of(size), 0, dtype=dtype or get_default_dtype())
+    return _filled(size_of(size), 0, dtype or get_default_dtype())
 
 
 @creation
 def ones(*size: Any, dtype: Any = None) -> Tensor:
     """Ones, in the default dtype."""
-    return full(size_of(size), 1, dtype=dtype or get_default_dtype())
+    return _filled(size_of(size), 1, dtype or get_default_dtype())
 
 
 # Uninitialized memory may hold anything, so zeros will do.
@@ -100,13 +104,13 @@ def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None) -> Tensor:
 @creation
 def zeros_like(input: Tensor, *, dtype: Any = None) -> Tensor:
     """Zeros in the shape and dtype of input."""
-    return full(input.shape, 0, dtype=dtype or input.dtype)
+    return _filled(input._data.shape, 0, dtype or input.dtype)
 
 
 @creation
 def ones_like(input: Tensor, *, dtype: Any = None) -> Tensor:
     """Ones in the shape and dtype of input."""
-    return full(input.shape, 1, dtype=dtype or input.dtype)
+    return _filled(input._data.shape, 1, dtype or input.dtype)
 
 
 empty_like = zeros_like

@@ -162,13 +162,16 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
 
 def trim(x: Tensor, shape: tuple[int, ...], axis: int | None) -> Tensor:
     """Cut x to `shape` in every dimension but `axis`."""
-    if x.ndim != len(shape):
+    lengths = x._data.shape
+    if len(lengths) != len(shape):
         raise RuntimeError(f"the index has {len(shape)} dimensions, the tensor {x.ndim}")
-    if any(n > m for i, (n, m) in enumerate(zip(shape, x.shape, strict=True)) if i != axis):
+    others = [(n, m) for i, (n, m) in enumerate(zip(shape, lengths, strict=True)) if i != axis]
+    if [n for n, m in others if n > m]:
         raise RuntimeError(f"the index of shape {list(shape)} does not fit in {list(x.shape)}")
+    if not [n for n, m in others if n != m]:
+        return x
     key = tuple(ALL if i == axis else slice(n) for i, n in enumerate(shape))
-    whole = all(i == axis or n == x.shape[i] for i, n in enumerate(shape))
-    return x if whole else table.slice(x, key=key)
+    return table.slice(x, key=key)
 
 
 @public

@@ -214,11 +214,23 @@ def multinomial(
             f"{input.dtype} of shape {list(input.shape)} and {num_samples} samples"
         )
     weights, rng = input.detach().numpy().astype(np.float64), rng_of(generator)
-    if (weights < 0).any() or not np.isfinite(weights).all() or (weights.sum(-1) <= 0).any():
+    sums = np.add.reduce(weights, -1, keepdims=True)
+    if not (
+        weights.min(initial=0) >= 0 and sums.min(initial=1) > 0 and sums.max(initial=1) < np.inf
+    ):
         raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
-    if not replacement and num_samples > (weights > 0).sum(-1).min():
+    if not replacement and num_samples > 1 and num_samples > (weights > 0).sum(-1).min():
         raise RuntimeError("cannot draw more samples without replacement than there are categories")
-    rows = weights.reshape(-1, weights.shape[-1])
-    rows = rows / rows.sum(-1, keepdims=True)
-    drawn = [rng.choice(rows.shape[1], num_samples, replacement, p) for p in rows]
+    rows = (weights / sums).reshape(-1, weights.shape[-1])
+    if replacement or num_samples == 1:
+        drawn = [chosen(p, rng.random(num_samples)) for p in rows]
+    else:
+        drawn = [rng.choice(rows.shape[1], num_samples, replace=False, p=p) for p in rows]
     return wrap(np.array(drawn, np.int64).reshape(*weights.shape[:-1], num_samples))
+
+
+def chosen(p: Any, uniform: Any) -> Any:
+    """The indices that `Generator.choice` draws with probabilities p and these uniform numbers."""
+    sums = np.add.accumulate(p)
+    sums /= sums[-1]
+    return sums.searchsorted(uniform, "right")

@@ -115,6 +115,7 @@ def extreme(
 amax = reduction(table.amax, "The largest over `dim` (all dimensions); ties share the gradient.")
 amin = reduction(table.amin, "The smallest over `dim` (all dimensions); ties share the gradient.")
 any = reduction(table.any, "Tell whether some element over `dim` is not zero.")
+all = reduction(table.all, "Tell whether every element over `dim` is not zero.")
 argmax = position(
     table.argmax, "The index of the first maximum, along `dim` or in the flattened input."
 )
@@ -301,10 +302,6 @@ def power(x: Tensor, p: float) -> Tensor:
 
 
 # One-line compositions of other ops
-all = composed(
-    "Tell whether every element over `dim` is not zero.",
-    lambda input, dim=None, keepdim=False: ~any(table.logical_not(input), dim, keepdim),
-)
 std = composed(
     "The square root of `var`; its gradient is zero where the deviation is.",
     lambda input, *args, **kw: as_dtype(

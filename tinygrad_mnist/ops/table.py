@@ -414,6 +414,7 @@ histogram = op(order.histogram)
 
 # Searches (kernels/search.py) have no derivative either
 any = op(search.any)
+all = op(search.all)
 argmax = op(search.argmax)
 argmin = op(search.argmin)
 argsort = op(search.argsort)
