@@ -63,11 +63,16 @@ def as_array(data: Any, dtype: Any = None) -> Array:
     return array
 
 
+NUMBERS = frozenset((int, float, bool, np.float32, np.float64, np.int64))
+
+
 def _unwrap_nested(data: Any) -> Any:
     """The data with arrays for Tensors, which are numbers in a list if they have one element."""
-    if isinstance(data, (list, tuple)):
-        return [_unwrap_item(item) for item in data]
-    return unwrap(data)
+    if not isinstance(data, (list, tuple)):
+        return unwrap(data)
+    if NUMBERS.issuperset(map(type, data)):
+        return data
+    return [_unwrap_item(item) for item in data]
 
 
 def _unwrap_item(item: Any) -> Any:

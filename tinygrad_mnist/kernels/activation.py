@@ -163,7 +163,7 @@ def erf(x: Array) -> Array:
     x = np.asarray(x)
     z = np.abs(x.astype(np.float64))
     small = np.minimum(z, 0.5)
-    near = small * np.polyval(_ERF_P, small * small) / np.polyval(_ERF_Q, small * small)
+    near = small * _polynomial(_ERF_P, small * small) / _polynomial(_ERF_Q, small * small)
     y = np.where(z <= 0.5, near, 1.0 - _erfc_positive(np.maximum(z, 0.46875)))
     return np.copysign(y, x.astype(np.float64)).astype(
         x.dtype if x.dtype.kind == "f" else np.float64
@@ -180,6 +180,15 @@ def erfc(x: Array) -> Array:
     return y.astype(x.dtype if x.dtype.kind == "f" else np.float64)
 
 
+def _polynomial(coefficients: tuple[float, ...], x: Array) -> Array:
+    """`np.polyval` for float64, to the bit, in one array."""
+    y = np.multiply(x, 0.0)
+    for coefficient in coefficients:
+        y *= x
+        y += coefficient
+    return y
+
+
 def _erfc_positive(z: Array) -> Array:
     """erfc on [0.46875, inf)."""
     return np.exp(-np.square(np.minimum(z, 30.0))) * erfcx_positive(z)
@@ -188,8 +197,8 @@ def _erfc_positive(z: Array) -> Array:
 def erfcx_positive(z: Array) -> Array:
     """exp(z^2) erfc(z) on [0.46875, inf)."""
     mid = np.minimum(z, 4.0)
-    near = np.polyval(_MID_P, mid) / np.polyval(_MID_Q, mid)
+    near = _polynomial(_MID_P, mid) / _polynomial(_MID_Q, mid)
     inverse = 1.0 / np.square(np.maximum(z, 4.0))
-    ratio = inverse * np.polyval(_FAR_P, inverse) / np.polyval(_FAR_Q, inverse)
+    ratio = inverse * _polynomial(_FAR_P, inverse) / _polynomial(_FAR_Q, inverse)
     far = (1.0 / math.sqrt(math.pi) - ratio) / np.maximum(z, 4.0)
     return np.where(z <= 4.0, near, far)

@@ -15,6 +15,8 @@ Array = Any  # an ndarray or a Python number; NumPy's own types say too little t
 @like_ufuncs
 def power(a: Array, b: Array) -> Array:
     """a to the power b; an integer to a negative power is 0, except for 1 and -1."""
+    if (type(b) is float or type(b) is int) and getattr(a, "dtype", b) in FLOATS:
+        return float_power(a, b)
     dtypes = {getattr(x, "dtype", np.dtype(type(x))).kind for x in (a, b)}
     if dtypes == {"b"}:
         raise TypeError("not implemented for bools")
@@ -47,6 +49,7 @@ def float_power(a: Array, b: Array) -> Array:
     return np.copysign(size, a) if n % 2 else size
 
 
+FLOATS = frozenset(map(np.dtype, "efd"))
 EXACT = 2048.0  # all integers up to this are float16 numbers
 
 

@@ -34,10 +34,7 @@ def getitem(x: Tensor, key: Any) -> Tensor:
         if type(key) is Tensor and key._data.ndim and key._data.dtype.kind in "iu" and x._data.ndim:
             return table.take(x, key)  # rows by number: what a mini-batch is made with
         plain = with_ints(key)
-        for part in plain:
-            if type(part) not in PLAIN:
-                break
-        else:
+        if PLAIN.issuperset(map(type, plain)):
             return table.slice(x, key=plain)
         if is_plain(x, ()) and (picked := at_key(x, plain)) is not None:
             return wrap(picked)

@@ -238,7 +238,7 @@ supplied.write_out = write_out
 def setitem(self: Tensor, key: Any, value: Any) -> None:
     """x[key] = value, with the keys of `getitem`."""
     plain = index.with_ints(key)
-    if all(type(part) in PLAIN for part in plain):
+    if PLAIN.issuperset(map(type, plain)):
         if not is_own_view(self, plain, value):
             write(self, cast_like(self, value), plain)
         return

@@ -56,13 +56,15 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The Tensors one after the other along `dim`."""
     if not len(tensors):
         raise ShapeError("cat(): expected a non-empty list of Tensors")
-    everything = of_one_dtype([x if isinstance(x, Tensor) else tensor_of(x) for x in tensors])
-    xs = [x for x in everything if x._data.shape != (0,)] or everything[:1]
-    for x in xs:
-        if not x._data.ndim:
-            raise RuntimeError("zero-dimensional tensor cannot be concatenated; use stack()")
-    axis = dim_of(xs[0].ndim, dim)
-    ends = accumulate([x._data.shape[axis] for x in xs if x._data.ndim > axis])
+    xs = of_one_dtype([x if isinstance(x, Tensor) else tensor_of(x) for x in tensors])
+    shapes = [x._data.shape for x in xs]
+    if (0,) in shapes:
+        xs = [x for x, shape in zip(xs, shapes, strict=True) if shape != (0,)] or xs[:1]
+        shapes = [x._data.shape for x in xs]
+    if () in shapes:
+        raise RuntimeError("zero-dimensional tensor cannot be concatenated; use stack()")
+    axis = dim_of(len(shapes[0]), dim)
+    ends = accumulate([shape[axis] for shape in shapes if len(shape) > axis])
     return table.cat(*xs, axis=axis, starts=(0, *ends)[:-1])
 
 
@@ -83,8 +85,10 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 
 def of_one_dtype(xs: list[Tensor]) -> list[Tensor]:
     """The Tensors, cast to the dtype that holds them all."""
-    kinds = {x._data.dtype for x in xs}
-    if len(kinds) == 1:
+    first = xs[0]._data.dtype
+    if not [x for x in xs if x._data.dtype is not first]:
+        return xs
+    if len({x._data.dtype for x in xs}) == 1:
         return xs
     dtype = functools.reduce(promote_types, [x.dtype for x in xs])
     return [x if x.dtype == dtype else table.cast(x, dtype=dtype) for x in xs]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -26,29 +27,22 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     tensor([[4.],
             [4.]])
     """
-    matrix = weight._data
-    if input._data.ndim == 2 == matrix.ndim:
+    matrix, lengths = weight._data, input._data.shape
+    if len(lengths) == 2 == matrix.ndim:
         by_row = matrix.flags.c_contiguous
         row = table.linear if by_row else table.linear_columns
         return row(input, weight) if bias is None else row(input, weight, bias)
     if weight.ndim == 1:
         product = table.reshape(linear(input, weight.reshape(1, -1)), shape=input.shape[:-1])
         return product if bias is None else product + bias
-    if not input.ndim or weight.ndim != 2 or input.shape[-1] != weight.shape[1]:
+    if not lengths or matrix.ndim != 2 or lengths[-1] != matrix.shape[1]:
         raise ShapeError(
             f"linear: input {list(input.shape)} and weight {list(weight.shape)} do not fit: the "
             "input's last dimension must be the weight's second"
         )
-    rows = table.reshape(input, shape=(_product(input.shape[:-1]), input.shape[-1]))
+    rows = table.reshape(input, shape=(math.prod(lengths[:-1]), lengths[-1]))
     out = linear(rows, weight, bias)
-    return table.reshape(out, shape=(*input.shape[:-1], weight.shape[0]))
-
-
-def _product(shape: tuple[int, ...]) -> int:
-    n = 1
-    for length in shape:
-        n *= length
-    return n
+    return table.reshape(out, shape=(*lengths[:-1], matrix.shape[0]))
 
 
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Any = None) -> Tensor:

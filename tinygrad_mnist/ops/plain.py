@@ -18,7 +18,7 @@ from tinygrad_mnist.autograd.modes import MODES, is_recording
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import table
 
-PLAIN = (int, slice, type(None), type(Ellipsis))
+PLAIN = frozenset((int, slice, type(None), type(Ellipsis)))
 
 
 def is_plain(tensor: Tensor, args: Iterable[Any]) -> bool:
