@@ -7,6 +7,7 @@ import pytest
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
+from tinygrad_mnist.autograd import writes
 from tinygrad_mnist.nn import init
 
 
@@ -54,6 +55,22 @@ def test_initial_values_without_chance_are_their_formulas() -> None:
 def test_initial_values_follow_the_generator() -> None:
     a, b = (init.normal_(tg.zeros(3), generator=tg.Generator().manual_seed(7)) for _ in range(2))
     assert (a == b).all() and not (init.normal_(tg.zeros(3)) == a).all()
+
+
+@pytest.mark.parametrize("number", [float, np.float64])
+def test_random_values_are_the_same_in_every_layout_and_dtype(number: type) -> None:
+    """Drawn into the Tensor's own memory or copied there: the same numbers, in C order."""
+    for fill in (init.normal_, init.uniform_):
+        whole = fill(tg.zeros(3, 4), number(-0.5), number(1.5), tg.Generator().manual_seed(1))
+        for other in (tg.zeros(4, 3).t(), tg.zeros(3, 8)[:, ::2], tg.zeros(5, 4)[1:4]):
+            moment = writes.last
+            drawn = fill(other, number(-0.5), number(1.5), tg.Generator().manual_seed(1))
+            assert drawn is other and drawn.tolist() == whole.tolist()
+            assert writes.last < moment, "a write that backward would not notice"
+        double = fill(
+            tg.zeros(3, 4).double(), number(-0.5), number(1.5), tg.Generator().manual_seed(1)
+        )
+        np.testing.assert_allclose(double.numpy(), whole.numpy(), rtol=1e-6)
 
 
 def test_gains_are_pytorchs_and_wrong_arguments_are_refused() -> None:

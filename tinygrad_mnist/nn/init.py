@@ -34,6 +34,27 @@ def _fill(tensor: Tensor, values: Any) -> Tensor:
     return tensor
 
 
+def _fill_drawn(tensor: Tensor, draw: Any, scale: float, shift: float) -> Tensor:
+    """Write random numbers times `scale` plus `shift`; in the Tensor's own memory where it fits.
+
+    New memory for millions of numbers takes longer than to draw them.
+    """
+    array = tensor._data
+    if not {type(scale), type(shift)} <= {int, float}:  # NumPy's own numbers make float64
+        return _fill(tensor, draw(array.shape, np.float32) * scale + shift)
+    refuse_unrecorded("nn.init")
+    fits = array.dtype == np.float32 and array.flags.carray
+    numbers = draw(None, np.float32, array) if fits else np.asarray(draw(array.shape, np.float32))
+    if scale != 1:
+        numbers *= scale
+    if shift:
+        numbers += shift
+    if not fits:
+        return _fill(tensor, numbers)
+    writes.stamp(array)
+    return tensor
+
+
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """Return the factor of the deviation that keeps signals the same size after a nonlinearity."""
     gains = {"tanh": 5.0 / 3, "relu": math.sqrt(2.0), "selu": 0.75}
@@ -73,14 +94,12 @@ def _calculate_correct_fan(tensor: Tensor, mode: str) -> int:
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Any = None) -> Tensor:
     """Fill with numbers uniform on [a, b)."""
-    rng = rng_of(generator)
-    return _fill(tensor, rng.random(tensor.shape, np.float32) * (b - a) + a)
+    return _fill_drawn(tensor, rng_of(generator).random, b - a, a)
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Tensor:
     """Fill with normal numbers of this mean and deviation."""
-    rng = rng_of(generator)
-    return _fill(tensor, rng.standard_normal(tensor.shape, np.float32) * std + mean)
+    return _fill_drawn(tensor, rng_of(generator).standard_normal, std, mean)
 
 
 def trunc_normal_(
