@@ -223,13 +223,13 @@ def multinomial(
         raise RuntimeError("cannot draw more samples without replacement than there are categories")
     rows = (weights / sums).reshape(-1, weights.shape[-1])
     if replacement or num_samples == 1:
-        drawn = [chosen(p, rng.random(num_samples)) for p in rows]
+        drawn = [choices_of(p, rng.random(num_samples)) for p in rows]
     else:
         drawn = [rng.choice(rows.shape[1], num_samples, replace=False, p=p) for p in rows]
     return wrap(np.array(drawn, np.int64).reshape(*weights.shape[:-1], num_samples))
 
 
-def chosen(p: Any, uniform: Any) -> Any:
+def choices_of(p: Any, uniform: Any) -> Any:
     """The indices that `Generator.choice` draws with probabilities p and these uniform numbers."""
     sums = np.add.accumulate(p)
     sums /= sums[-1]

@@ -133,8 +133,8 @@ def squeeze(input: Tensor, dim: Any = None) -> Tensor:
     if dim is None:
         return table.reshape(input, shape=tuple([n for n in lengths if n != 1]))
     axes = dims_of(len(lengths), dim if isinstance(dim, (tuple, list)) else (dim,))
-    kept = [n for i, n in enumerate(lengths) if n != 1 or i not in axes]
-    return table.reshape(input, shape=tuple(kept))
+    rest = [n for i, n in enumerate(lengths) if n != 1 or i not in axes]
+    return table.reshape(input, shape=tuple(rest))
 
 
 @public
