@@ -13,7 +13,6 @@ from tinygrad_mnist.kernels import (
     conv,
     index,
     parallel,
-    recurrent,
 )
 from tinygrad_mnist.kernels import scaled_norm as norm
 from tinygrad_mnist.threads import blas
@@ -71,30 +70,6 @@ def test_norms_of_few_rows_at_a_time(monkeypatch):
     monkeypatch.setattr(blocks, "BLOCK", 30)
     monkeypatch.setattr(batch_norm, "WIDE", 1)
     assert_same(all_four(), whole)
-
-
-@pytest.mark.parametrize("reverse", [False, True])
-def test_a_recurrent_sweep_of_few_steps_at_a_time(reverse, monkeypatch):
-    x, h, c, w, u = floats(7, 2, 3), floats(2, 4), floats(2, 4), floats(16, 3), floats(16, 4)
-    y, gates = recurrent.lstm(x, h, c, w, u, reverse=reverse)
-    z, inner = recurrent.gru(x, h, w[:12], u[:12], reverse=reverse)
-
-    def both():
-        first = recurrent.lstm_back(y, u, gates, reverse=reverse)
-        return first, recurrent.gru_back(z, h, u[:12], inner, z, reverse=reverse)
-
-    whole = both()
-    monkeypatch.setattr(recurrent, "BLOCK", 16)
-    assert_same(both(), whole)
-
-
-def test_a_gate_of_one_unit_in_float32_is_that_of_float64():
-    """NumPy's negative, in place, changes the first element of a column of float32 alone."""
-    args = floats(3, 5, 2), floats(5, 1), floats(5, 1), floats(4, 2), floats(4, 1)
-    wide = recurrent.lstm(*args)
-    narrow = recurrent.lstm(*(a.astype(np.float32) for a in args))
-    for one, other in zip(wide, narrow, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-5)
 
 
 def test_gelu_is_precise_in_its_left_tail_too():
