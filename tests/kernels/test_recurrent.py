@@ -120,7 +120,7 @@ def test_an_error_beside_the_steps_is_raised_under_the_callers_errstate(
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize(
     ("kind", "called", "at"),
-    [("lstm", "_halve", 9), ("lstm", "_lstm_factors", 3), ("gru", "_gru_factors", 2)],
+    [("lstm", "_lstm_factors", 3), ("gru", "_gru_factors", 2), ("rnn", "_tanh_slopes", 4)],
 )
 def test_an_interrupt_between_steps_stops_the_second_thread(
     kind, called, at, threads, many_blocks, monkeypatch

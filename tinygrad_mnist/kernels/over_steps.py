@@ -24,7 +24,7 @@ Gates = tuple[tuple[int, float], ...]  # each gate's number in a weight, and a f
 SMALL = 10**6  # multiplications in a product for which BLAS packs nothing and wakes no thread
 NARROW = 16  # columns: in fewer, that product takes longer
 ENOUGH = 1 << 24  # multiplications for a second thread
-AHEAD, PRODUCT = 128, 1 << 20  # the rows of the first block forward, the most elements of any
+AHEAD, PRODUCT = 160, 1 << 20  # the rows of the first block forward, the most elements of any
 BEHIND, SUMS = 512, 1 << 22  # the least rows of a block backward, the most elements of all sums
 BLOCKS = 8  # backward, at most
 
@@ -64,22 +64,23 @@ def projected(
     """
     count, _, n, size = out.shape
     is_shared = _is_shared(count * n * w.size, size, n)
-    blocks = cut_steps(slice(0, count), _growing(n, len(w), count, is_shared), reverse=reverse)
+    lengths = _growing(n, len(w), count, is_shared)
+    blocks = cut_steps(slice(0, count), lengths, reverse=reverse)
     longest = [max(part.stop - part.start for part in some) for some in (blocks[:1], blocks)]
-    columns, bias, rows, *products = scratch(
-        ((w.shape[1], len(gates), size), w.dtype),
+    weight, bias, rows, *products = scratch(
+        ((len(gates), size, w.shape[1]), w.dtype),
         ((len(gates), 1, size), w.dtype),
         ((0,) if x.flags.c_contiguous else x.shape, x.dtype),
         *(((steps, n, len(gates), size), x.dtype) for steps in longest),
         behind=behind,
     )
-    by_gate(w, gates, columns.swapaxes(0, 1)[:, None])
+    _rows_by_gate(w, gates, weight)
     if b is not None:
-        by_gate(b[:, None], gates, bias[:, None])
+        _rows_by_gate(b, gates, bias[:, 0])
     x = in_c_order(x, rows)
 
     def project(block: slice, product: Array) -> None:
-        _project(x[block], columns, None if b is None else bias, product, out[block])
+        _project(x[block], weight, None if b is None else bias, product, out[block])
 
     with second_thread(is_shared) as line:
 
@@ -95,21 +96,25 @@ def projected(
 
 
 def _growing(n: int, width: int, count: int, is_shared: bool) -> Iterator[int]:
-    """Yield lengths of blocks: the first one is soon there, and the later ones are few."""
+    """Yield lengths of blocks: the first one is soon there, and the later ones are few.
+
+    Steps take a little longer than their inputs' part, so each block may be longer than the last.
+    """
     most = max(1, PRODUCT // max(1, n * width))
-    length = min(most, -(-AHEAD // max(1, n))) if is_shared else min(most, count)
-    while True:
+    length = min(most, -(-AHEAD // max(1, n))) if is_shared else most
+    while count > 0:
+        length = count if count <= min(most, 3 * length // 2) else length
         yield length
-        length = min(most, 2 * length)
+        count, length = count - length, min(most, -(-5 * length // 4))
 
 
-def _project(x: Array, columns: Array, bias: Array | None, product: Array, out: Array) -> None:
+def _project(x: Array, weight: Array, bias: Array | None, product: Array, out: Array) -> None:
     """Write w x + b of some steps into `out`, by way of `product`."""
     steps, n, inputs = x.shape
     product = product[:steps]
     width = product.shape[2] * product.shape[3]
     matrix = product.reshape(steps * n, width)
-    np.dot(x.reshape(steps * n, inputs), columns.reshape(inputs, width), out=matrix)
+    np.dot(x.reshape(steps * n, inputs), weight.reshape(width, inputs).T, out=matrix)
     if bias is None:
         out[...] = product.swapaxes(1, 2)
     else:
@@ -165,9 +170,9 @@ def summed(
 
         yield steps()
         multiply(len(blocks) - 1)
-    np.add.reduce(of_w, 0, out=sums.w)
-    np.add.reduce(of_u, 0, out=sums.u)
-    sums.b[...] = sums_of_columns(d.reshape(-1, width))
+        for parts, out in (of_w, sums.w), (of_u, sums.u):
+            line.add(partial(np.add.reduce, parts, 0, out=out))
+        sums.b[...] = sums_of_columns(d.reshape(-1, width))
 
 
 def _blocks_behind(
@@ -208,15 +213,11 @@ def pieces_of(blocks: Iterator[slice], length: int, *, reverse: bool) -> Iterato
         yield from cut_steps(block, repeat(length), reverse=reverse)
 
 
-def by_gate(w: Array, gates: Gates, out: Array) -> None:
-    """Write each gate's rows of a weight as columns, times its factor, into `out`.
-
-    `out` is (gates, pieces, columns of w, rows of w in a piece).
-    """
-    pieces, inputs, width = out.shape[1:]
+def _rows_by_gate(w: Array, gates: Gates, out: Array) -> None:
+    """Write each gate's rows of a weight or of a bias, times its factor, into `out`."""
+    size = out.shape[1]
     for (number, factor), of_gate in zip(gates, out, strict=True):
-        rows = w[number * pieces * width : (number + 1) * pieces * width]
-        np.multiply(rows.reshape(pieces, width, inputs).swapaxes(1, 2), factor, out=of_gate)
+        np.multiply(w[number * size : (number + 1) * size], factor, out=of_gate)
 
 
 def gates_in_pieces(u: Array, gates: Gates, n: int, *, behind: Array) -> Array:
@@ -229,7 +230,9 @@ def gates_in_pieces(u: Array, gates: Gates, n: int, *, behind: Array) -> Array:
     size, inputs = len(u) // len(gates), u.shape[1]
     count = _pieces(n * inputs, size)
     (pieces,) = scratch(((len(gates), count, inputs, size // count), u.dtype), behind=behind)
-    by_gate(u, gates, pieces)
+    for (number, factor), piece in zip(gates, pieces, strict=True):
+        rows = u[number * size : (number + 1) * size].reshape(count, -1, inputs)
+        np.multiply(rows.swapaxes(1, 2), factor, out=piece)
     return pieces
 
 

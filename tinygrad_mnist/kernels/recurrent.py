@@ -27,7 +27,9 @@ from tinygrad_mnist.kernels.scratch import called_whole, scratch
 
 Array = np.ndarray[Any, Any]
 BLOCK = 1 << 15  # elements of a factor that backward computes at a time: some fit into a cache
-# The gates' numbers in the weights, in their order in memory; halves for sigmoids
+# The gates' numbers in the weights, in their order in memory, and a factor: a sigmoid of x is
+# (1 + tanh(x / 2)) / 2. Near 0 that is as precise as near 1, to the last bit of 1; which does for a
+# gate, by which numbers are multiplied that others of their size are added to.
 LSTM_GATES: Gates = (0, 0.5), (1, 0.5), (3, 0.5), (2, 1)
 GRU_GATES: Gates = (0, 0.5), (1, 0.5), (2, 1)
 RNN_GATES: Gates = ((0, 1),)
@@ -60,18 +62,22 @@ def lstm(
     products = as_pieces(product, columns.shape[1])
     gates[count] = 0
     gates[count - 1 if reverse else 0, 4] = c
+    half, (part, other), after = x.dtype.type(0.5), parts, -1 if reverse else 1
+    add, multiply, tanh = np.add, np.multiply, np.tanh
     args = x, w, _sum(b, v), LSTM_GATES, gates[:count, :4]
     with projected(*args, reverse=reverse, behind=columns) as steps:
         for t in steps:
-            now, after = gates[t], gates[t - 1 if reverse else t + 1, 4]
-            np.matmul(h, columns, out=products)
-            product += now[:4]
-            np.tanh(product, out=now[:4])
-            _halve(now[:3])
-            np.multiply(now[:2], now[3:5], out=parts)  # i g and f c
-            np.add(parts[0], parts[1], out=after)
-            np.tanh(after, out=now[5])
-            h = np.multiply(now[2], now[5], out=y[t])
+            now, state = gates[t], gates[t + after, 4]
+            sums, sigmoids, top = now[:4], now[:3], now[5]
+            np.matmul(h, columns, products)
+            add(product, sums, product)
+            tanh(product, sums)
+            multiply(sigmoids, half, sigmoids)
+            add(sigmoids, half, sigmoids)
+            multiply(now[:2], now[3:5], parts)  # i g and f c
+            add(part, other, state)
+            tanh(state, top)
+            h = multiply(now[2], top, y[t])
     y[count] = gates[count, 4]
     return y, gates
 
@@ -96,20 +102,21 @@ def lstm_back(
     columns = in_pieces(u, n, behind=part)
     back, first = as_pieces(dh, len(columns)), 0 if reverse else count - 1
     dc[...] = d[count]
+    by_gate = slopes.reshape(count, n, 4, size).swapaxes(1, 2)
+    add, multiply = np.add, np.multiply
     args = slopes, slopes, slopes, x, y[:count], h, Sums(*sums)
     with summed(*args, reverse=reverse, behind=columns) as blocks:
         for some in pieces_of(blocks, length, reverse=not reverse):
             _lstm_factors(gates[some], factors)
             for t in step_numbers(some, reverse=not reverse):
-                factor, slope = factors[t - some.start], slopes[t]
-                of_gates = slope.reshape(n, 4, size).swapaxes(0, 1)
-                np.add(d[t], 0 if t == first else dh, out=of_h)
-                np.multiply(factor[3], of_h, out=of_gates[3])
-                np.multiply(factor[4], of_h, out=part)
-                dc += part
-                np.multiply(factor[:3], dc, out=of_gates[:3])
-                dc *= gates[t, 1]
-                np.matmul(slope, columns, out=back)
+                factor, slope, of_gates = factors[t - some.start], slopes[t], by_gate[t]
+                add(d[t], 0 if t == first else dh, of_h)
+                multiply(factor[3], of_h, of_gates[3])
+                multiply(factor[4], of_h, part)
+                add(dc, part, dc)
+                multiply(factor[:3], dc, of_gates[:3])
+                multiply(dc, gates[t, 1], dc)
+                np.matmul(slope, columns, back)
     return whole
 
 
@@ -150,21 +157,25 @@ def gru(
     outer, inner = (v, 0) if v is None else (v.copy(), v[2 * size :])
     if outer is not None:
         outer[2 * size :] = 0
+    half, both, of_new = x.dtype.type(0.5), product[:2], product[2]
+    add, multiply, tanh = np.add, np.multiply, np.tanh
     args = x, w, _sum(b, outer), GRU_GATES, gates[:, :3]
     with projected(*args, reverse=reverse, behind=columns) as steps:
         for t in steps:
-            now, new = gates[t], gates[t, 2]
-            np.matmul(h, columns, out=products)
-            product[:2] += now[:2]
-            np.tanh(product[:2], out=now[:2])
-            _halve(now[:2])
-            np.add(product[2], inner, out=now[3])
-            np.multiply(now[0], now[3], out=part)
-            part += new
-            np.tanh(part, out=new)
-            np.subtract(h, new, out=now[4])
-            np.multiply(now[1], now[4], out=part)
-            h = np.add(new, part, out=y[t])
+            r, z, new, sums, step = gates[t]
+            sigmoids = gates[t, :2]
+            np.matmul(h, columns, products)
+            add(both, sigmoids, both)
+            tanh(both, sigmoids)
+            multiply(sigmoids, half, sigmoids)
+            add(sigmoids, half, sigmoids)
+            add(of_new, inner, sums)
+            multiply(r, sums, part)
+            add(part, new, part)
+            tanh(part, new)
+            np.subtract(h, new, step)
+            multiply(z, step, part)
+            h = add(new, part, y[t])
     return y, gates
 
 
@@ -191,19 +202,20 @@ def gru_back(
     columns = in_pieces(np.concatenate((u[2 * size :], u[: 2 * size])), n, behind=total)
     back, dh[...] = as_pieces(part, len(columns)), 0
     of_x, of_h = slopes[..., size:], slopes[..., : 3 * size]
+    by_gate = slopes.reshape(count, n, 4, size).swapaxes(1, 2)
+    add, multiply = np.add, np.multiply
     args = slopes, of_x, of_h, x, y, h, Sums(dw, du_by_n, total)
     with summed(*args, reverse=reverse, behind=columns) as blocks:
         for some in pieces_of(blocks, length, reverse=not reverse):
             _gru_factors(gates[some], factors)
             for t in step_numbers(some, reverse=not reverse):
-                factor = factors[t - some.start]
-                of_gates = slopes[t].reshape(n, 4, size).swapaxes(0, 1)
-                dh += d[t]
-                np.multiply(factor[2:], dh, out=of_gates[2:])
-                np.multiply(factor[:2], of_gates[3], out=of_gates[:2])
-                dh *= gates[t, 1]
-                np.matmul(of_h[t], columns, out=back)
-                dh += part
+                factor, of_gates = factors[t - some.start], by_gate[t]
+                add(dh, d[t], dh)
+                multiply(factor[2:], dh, of_gates[2:])
+                multiply(factor[:2], of_gates[3], of_gates[:2])
+                multiply(dh, gates[t, 1], dh)
+                np.matmul(of_h[t], columns, back)
+                add(dh, part, dh)
     for result, by_n in (du, du_by_n), (dv, total[: 3 * size]):
         result[2 * size :], result[: 2 * size] = by_n[:size], by_n[size:]
     db[...] = total[size:]
@@ -316,16 +328,6 @@ def _sum(b: Array | None, v: Array | None) -> Array | None:
 def _length(count: int, size: int) -> int:
     """Return for how many of all steps to compute factors of this size at a time."""
     return max(1, min(count, BLOCK // max(1, size)))
-
-
-def _halve(x: Array) -> None:
-    """Put (1 + x) / 2 in the place of x, which makes of tanh(x / 2) the sigmoid of x.
-
-    Near 0 it is as precise as near 1, to the last bit of 1. That does for a gate, a factor of
-    numbers that are added to others of its size.
-    """
-    x *= 0.5
-    x += 0.5
 
 
 def _sigmoid_slopes(y: Array, factor: Array, out: Array) -> None:
