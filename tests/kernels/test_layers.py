@@ -89,6 +89,15 @@ def test_put_adds_up_rows_as_one_by_one(count, rows):
             index.put(x, rows_at + beyond, shape=(rows, 3, 4))
 
 
+def test_put_has_the_same_bits_on_any_number_of_threads(two_threads):
+    x, rows_at = floats(4000, 150).astype(np.float32), RNG.integers(0, 9, 4000)
+    x[rows_at == 3, 1], x[rows_at == 4, 2] = np.nan, np.inf
+    on_two = index.put(x, rows_at, shape=(9, 150))
+    tg.set_num_threads(1)
+    assert on_two.tobytes() == index.put(x, rows_at, shape=(9, 150)).tobytes()
+    assert np.argwhere(~np.isfinite(on_two)).tolist() == [[3, 1], [4, 2]]
+
+
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("scale", [1.0, 200.0])
 def test_large_scores_give_the_same_attention_in_float32(causal, scale):

@@ -102,16 +102,16 @@ def threads(request: Any, monkeypatch: pytest.MonkeyPatch) -> int:
     return int(request.param)
 
 
-def test_the_tasks_of_a_line_run_in_their_order(threads: int) -> None:
-    for _ in range(20):
-        seen: list[Any] = []
-        with parallel.second_thread() as line:
-            overs = [line.add(lambda n=n: seen.append((n, get_ident()))) for n in range(9)]  # type: ignore[misc]
-            line.wait(overs[4])
-            assert len(seen) >= 5
-        assert [number for number, _ in seen] == list(range(9))
-        assert len({thread for _, thread in seen}) == 1
-        assert threads > 1 or seen[0][1] == get_ident()
+@pytest.mark.parametrize("repeat", range(10))
+def test_the_tasks_of_a_line_run_in_their_order(threads: int, repeat: int) -> None:
+    seen: list[Any] = []
+    with parallel.second_thread() as line:
+        overs = [line.add(lambda n=n: seen.append((n, get_ident()))) for n in range(9)]  # type: ignore[misc]
+        line.wait(overs[4])
+        assert len(seen) >= 5
+    assert [number for number, _ in seen] == list(range(9))
+    assert len({thread for _, thread in seen}) == 1
+    assert threads > 1 or seen[0][1] == get_ident()
 
 
 def test_a_line_that_no_thread_has_begun_runs_where_it_is_waited_for(monkeypatch: Any) -> None:
@@ -132,11 +132,15 @@ def test_an_error_leaves_out_the_tasks_behind_it(threads: int, is_waited_for: bo
         if number == 2:
             raise KeyError(number)
 
+    def run_all() -> None:
+        with parallel.second_thread() as line:
+            overs = [line.add(lambda n=n: task(n)) for n in range(5)]  # type: ignore[misc]
+            if is_waited_for:
+                line.wait(overs[4])
+
     seen: list[int] = []
-    with pytest.raises(KeyError, match="2"), parallel.second_thread() as line:
-        overs = [line.add(lambda n=n: task(n)) for n in range(5)]  # type: ignore[misc]
-        if is_waited_for:
-            line.wait(overs[4])
+    with pytest.raises(KeyError, match="2"):
+        run_all()
     assert seen == [0, 1, 2]
 
 
