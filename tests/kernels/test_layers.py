@@ -13,6 +13,7 @@ from tinygrad_mnist.kernels import (
     conv,
     index,
     parallel,
+    sums,
 )
 from tinygrad_mnist.kernels import scaled_norm as norm
 from tinygrad_mnist.threads import blas
@@ -96,6 +97,21 @@ def test_put_has_the_same_bits_on_any_number_of_threads(two_threads):
     tg.set_num_threads(1)
     assert on_two.tobytes() == index.put(x, rows_at, shape=(9, 150)).tobytes()
     assert np.argwhere(~np.isfinite(on_two)).tolist() == [[3, 1], [4, 2]]
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize(
+    "shape", [(5, 50, 64), (3, 64, 140), (3, 64, 141), (0, 50, 64), (2, 9, 32)]
+)
+def test_a_stack_of_matrices_is_added_up_row_by_row(shape, keepdims, two_threads):
+    x = floats(*shape)
+    x[:1, 0, 1], x[1:2, 3, 2] = np.nan, np.inf
+    narrow = x.astype(np.float32)
+    on_two = sums.total(narrow, (1,), keepdims=keepdims)
+    assert on_two.dtype == np.float32
+    np.testing.assert_allclose(on_two, np.sum(x, 1, keepdims=keepdims), rtol=1e-5, atol=1e-5)
+    tg.set_num_threads(1)
+    assert sums.total(narrow, (1,), keepdims=keepdims).tobytes() == on_two.tobytes()
 
 
 @pytest.mark.parametrize("causal", [False, True])

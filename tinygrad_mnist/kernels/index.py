@@ -10,14 +10,13 @@ import numpy as np
 
 from tinygrad_mnist.kernels.checks import rows_within
 from tinygrad_mnist.kernels.scratch import called_whole, scratch
-from tinygrad_mnist.kernels.sums import shared_ones
+from tinygrad_mnist.kernels.sums import ONE_THREAD, shared_ones
 
 Array = Any  # an ndarray; NumPy's own types say too little to help here
 Key = tuple[Any, ...]
 BYTES_16 = 1 << 15  # the first number that 16 bits do not hold
 FEW, WIDE, ROUNDS = 64, 8, 64  # below and above which other ways to add rows take less time
 EACH = 8  # so many indices can be gone through one by one in the time of a round
-ONE_THREAD = 9000  # elements of a matrix that BLAS multiplies with a vector in one thread
 
 
 def take(x: Array, index: Array) -> Array:
