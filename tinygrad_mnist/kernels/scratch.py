@@ -134,7 +134,9 @@ def scratch(*specs: Spec, behind: Array | None = None) -> list[Array]:
     ends = list(accumulate(-(-size // ALIGN) * ALIGN for size in sizes))
     raw = _LOCAL.buffer
     start = 0 if behind is None else _end_in(raw, behind)
-    if len(raw) < start + ends[-1]:
+    if start < 0:  # too large a one to be kept: what came before it may lie in the buffer
+        raw, start = aligned_bytes(ends[-1]), 0
+    elif len(raw) < start + ends[-1]:
         raw = aligned_bytes(start + ends[-1])
         if len(raw) <= KEPT:
             _LOCAL.buffer, _LOCAL.plans = raw, {}
@@ -150,9 +152,9 @@ def release_scratch() -> None:
 
 
 def _end_in(raw: Array, array: Array) -> int:
-    """Return where in a buffer an array ends, at a cache line; 0 if it lies elsewhere."""
+    """Return where in a buffer an array ends, at a cache line; -1 if it lies elsewhere."""
     end = array.ctypes.data + array.nbytes - raw.ctypes.data
-    return -(-end // ALIGN) * ALIGN if 0 <= end <= len(raw) else 0
+    return -(-end // ALIGN) * ALIGN if array.nbytes <= end <= len(raw) else -1
 
 
 def planned(key: Any, build: Callable[..., Plan], *specs: Spec) -> Plan:
