@@ -109,12 +109,12 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 
 @pytest.mark.parametrize("sizes", list(itertools.permutations([10, 1000, 3000])))
-@pytest.mark.parametrize("kept", [0, 2000, 5000, 1 << 20])
+@pytest.mark.parametrize("limit", [0, 2000, 5000, 1 << 20])
 def test_arrays_behind_others_leave_them_alone(
-    sizes: tuple[int, ...], kept: int, monkeypatch: pytest.MonkeyPatch
+    sizes: tuple[int, ...], limit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever of them is too large for the buffer that is kept."""
-    monkeypatch.setattr(module, "KEPT", kept)
+    monkeypatch.setattr(module, "KEPT", limit)
     monkeypatch.setattr(module._LOCAL, "buffer", module.aligned_bytes(64))
     for _ in range(3):
         arrays: list[Array] = []
