@@ -13,7 +13,7 @@ from tinygrad_mnist.kernels import (
     conv,
     index,
     parallel,
-    recurrent,
+    sums,
 )
 from tinygrad_mnist.kernels import scaled_norm as norm
 from tinygrad_mnist.threads import blas
@@ -73,30 +73,6 @@ def test_norms_of_few_rows_at_a_time(monkeypatch):
     assert_same(all_four(), whole)
 
 
-@pytest.mark.parametrize("reverse", [False, True])
-def test_a_recurrent_sweep_of_few_steps_at_a_time(reverse, monkeypatch):
-    x, h, c, w, u = floats(7, 2, 3), floats(2, 4), floats(2, 4), floats(16, 3), floats(16, 4)
-    y, gates = recurrent.lstm(x, h, c, w, u, reverse=reverse)
-    z, inner = recurrent.gru(x, h, w[:12], u[:12], reverse=reverse)
-
-    def both():
-        first = recurrent.lstm_back(y, u, gates, reverse=reverse)
-        return first, recurrent.gru_back(z, h, u[:12], inner, z, reverse=reverse)
-
-    whole = both()
-    monkeypatch.setattr(recurrent, "BLOCK", 16)
-    assert_same(both(), whole)
-
-
-def test_a_gate_of_one_unit_in_float32_is_that_of_float64():
-    """NumPy's negative, in place, changes the first element of a column of float32 alone."""
-    args = floats(3, 5, 2), floats(5, 1), floats(5, 1), floats(4, 2), floats(4, 1)
-    wide = recurrent.lstm(*args)
-    narrow = recurrent.lstm(*(a.astype(np.float32) for a in args))
-    for one, other in zip(wide, narrow, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-5)
-
-
 def test_gelu_is_precise_in_its_left_tail_too():
     x = np.linspace(-6, 6, 2001)
     for wide, narrow in zip(activation.gelu(x), activation.gelu(x.astype(np.float32)), strict=True):
@@ -112,6 +88,30 @@ def test_put_adds_up_rows_as_one_by_one(count, rows):
     for beyond in (rows, 1 << 16):
         with pytest.raises(IndexError):
             index.put(x, rows_at + beyond, shape=(rows, 3, 4))
+
+
+def test_put_has_the_same_bits_on_any_number_of_threads(two_threads):
+    x, rows_at = floats(4000, 150).astype(np.float32), RNG.integers(0, 9, 4000)
+    x[rows_at == 3, 1], x[rows_at == 4, 2] = np.nan, np.inf
+    on_two = index.put(x, rows_at, shape=(9, 150))
+    tg.set_num_threads(1)
+    assert on_two.tobytes() == index.put(x, rows_at, shape=(9, 150)).tobytes()
+    assert np.argwhere(~np.isfinite(on_two)).tolist() == [[3, 1], [4, 2]]
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize(
+    "shape", [(5, 50, 64), (3, 64, 140), (3, 64, 141), (0, 50, 64), (2, 9, 32)]
+)
+def test_a_stack_of_matrices_is_added_up_row_by_row(shape, keepdims, two_threads):
+    x = floats(*shape)
+    x[:1, 0, 1], x[1:2, 3, 2] = np.nan, np.inf
+    narrow = x.astype(np.float32)
+    on_two = sums.total(narrow, (1,), keepdims=keepdims)
+    assert on_two.dtype == np.float32
+    np.testing.assert_allclose(on_two, np.sum(x, 1, keepdims=keepdims), rtol=1e-5, atol=1e-5)
+    tg.set_num_threads(1)
+    assert sums.total(narrow, (1,), keepdims=keepdims).tobytes() == on_two.tobytes()
 
 
 @pytest.mark.parametrize("causal", [False, True])

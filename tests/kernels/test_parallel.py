@@ -1,7 +1,7 @@
 """Python threads over parts of a batch: each part once, errors in order, nobody waits in vain."""
 
 import os
-from _thread import get_ident
+from _thread import allocate_lock, get_ident
 from typing import Any
 
 import pytest
@@ -94,3 +94,91 @@ def test_the_first_error_in_the_order_of_the_tasks_is_raised_when_all_are_over()
         with pytest.raises(KeyError, match="1"):
             parallel.together([lambda n=n: task(n) for n in range(4)])  # type: ignore[misc]
         assert sorted(seen) == [0, 1, 2, 3]
+
+
+@pytest.fixture(params=[1, 2])
+def threads(request: Any, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(parallel, "count", lambda: request.param)
+    return int(request.param)
+
+
+@pytest.mark.parametrize("repeat", range(10))
+def test_the_tasks_of_a_line_run_in_their_order(threads: int, repeat: int) -> None:
+    seen: list[Any] = []
+    with parallel.second_thread() as line:
+        overs = [line.add(lambda n=n: seen.append((n, get_ident()))) for n in range(9)]  # type: ignore[misc]
+        line.wait(overs[4])
+        assert len(seen) >= 5
+    assert [number for number, _ in seen] == list(range(9))
+    assert len({thread for _, thread in seen}) == 1
+    assert threads > 1 or seen[0][1] == get_ident()
+
+
+def test_a_line_that_no_thread_has_begun_runs_where_it_is_waited_for(monkeypatch: Any) -> None:
+    monkeypatch.setattr(parallel, "count", lambda: 2)
+    monkeypatch.setattr(parallel._Team, "give", lambda team, job: None)
+    seen: list[int] = []
+    with parallel.second_thread() as line:
+        overs = [line.add(lambda n=n: seen.append(n)) for n in range(3)]  # type: ignore[misc]
+        line.wait(overs[1])
+        assert seen == [0, 1]
+    assert seen == [0, 1, 2]
+
+
+@pytest.mark.parametrize("is_waited_for", [False, True])
+def test_an_error_leaves_out_the_tasks_behind_it(threads: int, is_waited_for: bool) -> None:
+    def task(number: int) -> None:
+        seen.append(number)
+        if number == 2:
+            raise KeyError(number)
+
+    def run_all() -> None:
+        with parallel.second_thread() as line:
+            overs = [line.add(lambda n=n: task(n)) for n in range(5)]  # type: ignore[misc]
+            if is_waited_for:
+                line.wait(overs[4])
+
+    seen: list[int] = []
+    with pytest.raises(KeyError, match="2"):
+        run_all()
+    assert seen == [0, 1, 2]
+
+
+def test_an_interrupt_waits_for_the_task_that_has_begun_and_leaves_out_the_others() -> None:
+    begins, goes_on, seen = allocate_lock(), allocate_lock(), []
+    begins.acquire()
+    goes_on.acquire()
+
+    def task() -> None:
+        begins.release()
+        goes_on.acquire()
+        seen.append("over")
+
+    line = parallel.Line(is_shared=True)
+    line.add(task)
+    line.add(lambda: seen.append("not begun"))
+    begins.acquire()
+    goes_on.release()
+    line.stop()
+    assert seen == ["over"]
+
+
+def test_a_thread_that_wakes_when_all_is_over_does_nothing(monkeypatch: Any) -> None:
+    jobs: list[Any] = []
+    monkeypatch.setattr(parallel._Team, "give", lambda team, job: jobs.append(job))
+    seen: list[int] = []
+    line = parallel.Line(is_shared=True)
+    line.add(lambda: seen.append(1))
+    line.stop()
+    jobs[0].run(then=lambda: seen.append(2))
+    assert seen == [2]
+
+
+def test_what_is_not_worth_a_thread_leaves_the_blas_as_it_is(monkeypatch: Any) -> None:
+    library = Library()
+    use(library, monkeypatch)
+    seen: list[int] = []
+    for is_worth_it in (False, True):
+        with parallel.second_thread(is_worth_it) as line:
+            line.add(lambda: seen.append(library.count))
+    assert seen == [2, 1]

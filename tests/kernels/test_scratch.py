@@ -1,5 +1,6 @@
 """Scratch memory: arrays that do not overlap, the same at each call, others on each thread."""
 
+import itertools
 import os
 import platform
 import subprocess
@@ -105,3 +106,21 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
     )
     faults, pages = int(ran.stdout), 20 * 10 * 256
     assert (faults > pages / 2) if user else (faults < pages / 20), "pages mapped anew"
+
+
+@pytest.mark.parametrize("sizes", list(itertools.permutations([10, 1000, 3000])))
+@pytest.mark.parametrize("limit", [0, 2000, 5000, 1 << 20])
+def test_arrays_behind_others_leave_them_alone(
+    sizes: tuple[int, ...], limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever of them is too large for the buffer that is kept."""
+    monkeypatch.setattr(module, "KEPT", limit)
+    monkeypatch.setattr(module._LOCAL, "buffer", module.aligned_bytes(64))
+    for _ in range(3):
+        arrays: list[Array] = []
+        for number, size in enumerate(sizes):
+            behind = arrays[-1] if arrays else None
+            arrays += scratch(((size,), np.uint8), ((7,), np.uint8), behind=behind)
+            for array in arrays[-2:]:
+                array[...] = number
+        assert [set(a.tolist()) for a in arrays] == [{0}, {0}, {1}, {1}, {2}, {2}]

@@ -19,6 +19,7 @@ SHARED = {  # what several kernels are made of
     "checks",
     "columns",
     "elementwise",
+    "over_steps",
     "parallel",
     "pooled_conv",
     "scratch",

@@ -794,69 +794,84 @@ def rnns(draw: Draw) -> Any:
 
 @st.composite
 def sweeps(draw: Draw, gates: int, more: int) -> Any:
-    """Sizes of a backward sweep, the gradient of the outputs, the weight, and the direction."""
-    count, n, size = (draw(st.integers(1, 3)) for _ in range(3))
-    bounds: dict[str, Any] = {"low": -1.0, "high": 1.0}
-    d = draw(arrays((count + more, n, size), **bounds))
-    return (count, n, size), d, draw(arrays((gates * size, size), **bounds)), draw(st.booleans())
+    """Inputs, the first state, weights, states and direction of a sweep backward.
+
+    The states come with `more` rows, as does their gradient, which is the first one.
+    """
+    count, n, inputs, size = (draw(st.integers(1, 3)) for _ in range(4))
+    weights = (gates * size, inputs), (gates * size, size)
+    shapes = (count + more, n, size), (count, n, inputs), (n, size), *weights
+    d, *rest = [draw(arrays(shape, low=-1.0, high=1.0)) for shape in shapes]
+    return d, rest, draw(arrays(d.shape, low=-1.0, high=1.0)), draw(st.booleans())
 
 
 def _in_a_row(*parts: Any) -> Any:
     return np.concatenate([np.ravel(part) for part in parts])
 
 
-def _lstm_back(d: Any, u: Any, gates: Any, reverse: bool) -> Any:
-    count = len(d) - 1
-    slopes, dh, dc = np.empty((count, d.shape[1], len(u))), np.zeros(d.shape[1:]), d[-1]
-    for t in range(count) if reverse else reversed(range(count)):
-        (o, i, f, g, before), top = gates[:, t], np.tanh(gates[4, t - 1 if reverse else t + 1])
+def _before(y: Any, h: Any, reverse: bool) -> Any:
+    return np.concatenate([y[1:], h[None]] if reverse else [h[None], y[:-1]])
+
+
+def _sums(of_x: Any, of_h: Any, x: Any, states: Any) -> Any:
+    """The gradients of the weights and of both biases."""
+    products = (np.einsum("tna,tnb->ab", d, a) for d, a in ((of_x, x), (of_h, states)))
+    return *products, of_x.sum((0, 1)), of_h.sum((0, 1))
+
+
+def _lstm_back(d: Any, x: Any, h: Any, w: Any, u: Any, gates: Any, y: Any, reverse: bool) -> Any:
+    slopes, dh, dc = np.empty((*x.shape[:2], len(u))), np.zeros(h.shape), d[-1]
+    for t in range(len(x)) if reverse else reversed(range(len(x))):
+        i, f, o, g, before, top = gates[t]
         dh = dh + d[t]
         dc = dc + dh * o * (1 - top**2)
         of_i, of_f = dc * g * i * (1 - i), dc * before * f * (1 - f)
         slopes[t] = np.hstack([of_i, of_f, dc * i * (1 - g**2), dh * top * o * (1 - o)])
         dc, dh = dc * f, slopes[t] @ u
-    return _in_a_row(slopes, dh, dc)
+    *weights, bias, _ = _sums(slopes, slopes, x, _before(y[:-1], h, reverse))
+    return _in_a_row(slopes, dh, dc, *weights, bias)
 
 
 @composed(_lstm_back)
 def lstm_sweeps(draw: Draw) -> Any:
-    (count, n, size), d, u, reverse = draw(sweeps(4, 1))
-    return (d, u, draw(arrays((5, count + 1, n, size)))), {"reverse": reverse}
+    d, inputs, y, reverse = draw(sweeps(4, 1))
+    gates = draw(arrays((len(d), 6, *d.shape[1:])))
+    return (d, *inputs, gates, y), {"reverse": reverse}
 
 
-def _gru_back(d: Any, h: Any, u: Any, gates: Any, y: Any, reverse: bool) -> Any:
-    shape = (*y.shape[:2], 3 * y.shape[2])
-    of_x, of_h, dh = np.empty(shape), np.empty(shape), np.zeros(h.shape)
-    before = np.concatenate([y[1:], h[None]] if reverse else [h[None], y[:-1]])
+def _gru_back(d: Any, x: Any, h: Any, w: Any, u: Any, gates: Any, y: Any, reverse: bool) -> Any:
+    slopes, dh = np.empty((*x.shape[:2], 4, h.shape[1])), np.zeros(h.shape)
     for t in range(len(y)) if reverse else reversed(range(len(y))):
-        r, z, new, inner = np.split(gates[t], 4, 1)
+        r, z, new, inner, step = gates[t]
         dh = dh + d[t]
         dn = dh * (1 - z) * (1 - new**2)
-        both = dn * inner * r * (1 - r), dh * (before[t] - new) * z * (1 - z)
-        of_x[t], of_h[t] = np.hstack([*both, dn]), np.hstack([*both, dn * r])
-        dh = dh * z + of_h[t] @ u
-    return _in_a_row(of_x, of_h, dh)
+        both = dn * inner * r * (1 - r), dh * step * z * (1 - z)
+        slopes[t] = np.stack([dn * r, *both, dn], 1)
+        dh = dh * z + np.hstack([*both, dn * r]) @ u
+    of_x, of_h = (slopes[:, :, gates].reshape(*x.shape[:2], -1) for gates in ([1, 2, 3], [1, 2, 0]))
+    return _in_a_row(slopes, dh, *_sums(of_x, of_h, x, _before(y, h, reverse)))
 
 
 @composed(_gru_back)
 def gru_sweeps(draw: Draw) -> Any:
-    (count, n, size), d, u, reverse = draw(sweeps(3, 0))
-    gates, y = draw(arrays((count, n, 4 * size))), draw(arrays((count, n, size)))
-    return (d, draw(arrays((n, size))), u, gates, y), {"reverse": reverse}
+    d, inputs, y, reverse = draw(sweeps(3, 0))
+    gates = draw(arrays((len(d), 5, *d.shape[1:])))
+    return (d, *inputs, gates, y), {"reverse": reverse}
 
 
-def _rnn_back(d: Any, u: Any, y: Any, relu: bool, reverse: bool) -> Any:
+def _rnn_back(d: Any, x: Any, h: Any, w: Any, u: Any, y: Any, relu: bool, reverse: bool) -> Any:
     slopes, dh = np.empty(y.shape), np.zeros(y.shape[1:])
     for t in range(len(y)) if reverse else reversed(range(len(y))):
         slopes[t] = (dh + d[t]) * ((y[t] > 0) if relu else 1 - y[t] ** 2)
         dh = slopes[t] @ u
-    return _in_a_row(slopes, dh)
+    *weights, bias, _ = _sums(slopes, slopes, x, _before(y, h, reverse))
+    return _in_a_row(slopes, dh, *weights, bias)
 
 
 @composed(_rnn_back)
 def rnn_sweeps(draw: Draw) -> Any:
-    _, d, u, reverse = draw(sweeps(1, 0))
-    return (d, u, draw(arrays(d.shape))), {"relu": draw(st.booleans()), "reverse": reverse}
+    d, inputs, y, reverse = draw(sweeps(1, 0))
+    return (d, *inputs, y), {"relu": draw(st.booleans()), "reverse": reverse}
 
 
 def _layer_norm(x: Any, w: Any, b: Any, eps: float, size: int) -> Any:

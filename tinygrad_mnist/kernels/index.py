@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import functools
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from tinygrad_mnist.kernels.checks import rows_within
-from tinygrad_mnist.kernels.scratch import called_whole
+from tinygrad_mnist.kernels.scratch import called_whole, scratch
+from tinygrad_mnist.kernels.sums import ONE_THREAD, shared_ones
 
 Array = Any  # an ndarray; NumPy's own types say too little to help here
 Key = tuple[Any, ...]
 BYTES_16 = 1 << 15  # the first number that 16 bits do not hold
 FEW, WIDE, ROUNDS = 64, 8, 64  # below and above which other ways to add rows take less time
+EACH = 8  # so many indices can be gone through one by one in the time of a round
 
 
 def take(x: Array, index: Array) -> Array:
@@ -39,6 +42,9 @@ def put(x: Array, index: Array, *, shape: tuple[int, ...], out: Array | None = N
     starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
     counts = np.diff(starts, append=len(order))
     most, targets = counts.max(), y.reshape(shape[0], -1)
+    if len(starts) < EACH * most and x.dtype.char in "fd":
+        _add_runs(rows, order, [*starts.tolist(), len(order)], ordered[starts], targets)
+        return y
     if most > ROUNDS:
         targets[ordered[starts]] = np.add.reduceat(rows.take(order, 0), starts, axis=0)
         return y
@@ -47,6 +53,21 @@ def put(x: Array, index: Array, *, shape: tuple[int, ...], out: Array | None = N
         some = starts[counts > repeat] + repeat
         targets[ordered[some]] += rows.take(order[some], 0)
     return y
+
+
+def _add_runs(rows: Array, order: Array, bounds: list[int], index: Array, targets: Array) -> None:
+    """Write the sum of each run of rows in some order, from bound to bound, into its target.
+
+    By BLAS, but where that would use several threads, whose number decides the last bits.
+    """
+    ones, most = shared_ones(len(rows), rows.dtype), ONE_THREAD // rows.shape[1]
+    (memory,) = scratch((rows.shape, rows.dtype))
+    rows = rows.take(order, 0, memory, "clip")
+    for row, (start, end) in zip(index.tolist(), pairwise(bounds), strict=True):
+        if end - start <= most:
+            ones[: end - start].dot(rows[start:end], out=targets[row])
+        else:
+            np.add.reduce(rows[start:end], 0, out=targets[row])
 
 
 def gather(x: Array, index: Array, *, axis: int) -> Array:

@@ -10,9 +10,10 @@ import contextvars
 import itertools
 import os
 import sys
-from _thread import _count, allocate_lock, start_new_thread  # without loading threading
+from _queue import SimpleQueue  # without loading queue, which loads threading
+from _thread import _count, allocate_lock, start_new_thread  # likewise
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache, partial
 from typing import Any, TypeVar
 
@@ -98,18 +99,124 @@ def on_threads(take: Callable[[], object], threads: int) -> None:
         together([take] * threads)
 
 
+@contextmanager
+def second_thread(is_worth_it: bool = True) -> Iterator[Line]:
+    """Let another thread run what this one adds to a line of tasks, and wait for their end.
+
+    Products have one thread of the BLAS each meanwhile, on any number of threads. What is not worth
+    a thread of its own runs on this one, and the BLAS stays as it is. An error inside leaves out
+    the tasks that have not begun.
+    """
+    is_shared = is_worth_it and count() > 1
+    with one_thread_each() if is_worth_it else nullcontext():
+        line = Line(is_shared)
+        try:
+            yield line
+            line.close()
+        except BaseException:
+            line.stop()
+            raise
+
+
+class Line:
+    """Tasks that one thread runs in their order, while another goes on and may wait for one.
+
+    Where the second thread has not woken yet when the end of a task is waited for, it stays away,
+    and the thread that waits runs them all. An error leaves out the tasks behind it, and whoever
+    waits raises it. Each task runs under the `np.errstate` of the thread that has added the first.
+    """
+
+    def __init__(self, is_shared: bool) -> None:
+        """Make an empty line; unless `is_shared`, no second thread is called."""
+        self._tasks: SimpleQueue[tuple[Callable[[], object], Any] | None] = SimpleQueue()
+        self._is_shared, self._is_begun, self._is_stopped = is_shared, False, False
+        self._job: _Job | None = None
+        self._error: BaseException | None = None
+
+    def add(self, task: Callable[[], object]) -> Any:
+        """Add a task to the line; return what `wait` takes."""
+        over = _held_lock()
+        self._tasks.put((task, over))
+        if self._is_shared and self._job is None:
+            clear_cores()
+            self._job = _Job(self._serve)
+            _team(os.getpid()).give(self._job)
+        return over
+
+    def wait(self, over: Any) -> None:
+        """Wait for the end of the task for which `add` returned `over`; raise the first error."""
+        if self._is_alone():
+            while over.locked():
+                self._run_next()
+        else:
+            with over:
+                pass
+        if self._error is not None:
+            raise self._error
+
+    def close(self) -> None:
+        """Wait for the end of all tasks; raise the first error."""
+        self._tasks.put(None)
+        if self._is_alone():
+            self._run_all()
+        elif self._job is not None:
+            self._job.wait()
+        if self._error is not None:
+            raise self._error
+
+    def stop(self) -> None:
+        """Leave out the tasks that have not begun, and wait for the end of one that has."""
+        self._is_stopped = True
+        self._tasks.put(None)
+        if self._job is not None and self._is_begun:  # else it will find that it is to stop
+            self._job.wait()
+
+    def _is_alone(self) -> bool:
+        """Tell whether this thread runs the tasks, as the second one has not woken."""
+        if self._is_shared and (self._job is None or self._job.take()):
+            self._is_shared = False
+        return not self._is_shared
+
+    def _serve(self) -> None:
+        self._is_begun = True
+        self._run_all()
+
+    def _run_all(self) -> None:
+        while self._run_next():
+            pass
+
+    def _run_next(self) -> bool:
+        """Run the next task, or wait for one; return False at the end of the line."""
+        item = self._tasks.get()
+        if item is None:
+            return False
+        task, over = item
+        try:
+            if not self._is_stopped:
+                task()
+        except BaseException as error:
+            self._error, self._is_stopped = error, True
+        over.release()
+        return True
+
+
+def _held_lock() -> Any:
+    lock = allocate_lock()
+    lock.acquire()
+    return lock
+
+
 class _Job:
     """A task for the thread that first takes it, and the error that ended it, if one did."""
 
     def __init__(self, task: Callable[[], object]) -> None:
         self._context, self._task = contextvars.copy_context(), task
         self._error: BaseException | None = None
-        self._is_taken, self._over = allocate_lock(), allocate_lock()
-        self._over.acquire()
+        self._is_taken, self._over = allocate_lock(), _held_lock()
 
     def run(self, then: Callable[[], object]) -> None:
         """Run the task, unless another thread has taken it; call `then` before its end is told."""
-        if not self._is_taken.acquire(blocking=False):
+        if not self.take():
             then()
             return
         try:
@@ -119,10 +226,19 @@ class _Job:
         then()
         self._over.release()
 
+    def take(self) -> bool:
+        """Claim the task; return False if it has been claimed before."""
+        return self._is_taken.acquire(blocking=False)
+
+    def wait(self) -> None:
+        """Wait for the end of the task, which another thread has taken."""
+        with self._over:
+            pass
+
     def finish(self) -> BaseException | None:
         """Run the task here if no thread has woken for it yet, else wait; return its error."""
         self.run(then=bool)
-        self._over.acquire()
+        self.wait()
         return self._error
 
 
@@ -133,9 +249,8 @@ class _Worker:
     """
 
     def __init__(self, team: _Team) -> None:
-        self._team, self._awake = team, allocate_lock()
+        self._team, self._awake = team, _held_lock()
         self._job: Any = None
-        self._awake.acquire()
         start_new_thread(self._serve, ())
 
     def begin(self, job: _Job) -> None:
@@ -160,15 +275,19 @@ class _Team:
     def hand_over(self, task: Callable[[], object]) -> _Job:
         """Offer a task to a thread that sleeps, or to a new one."""
         job = _Job(task)
+        self.give(job)
+        return job
+
+    def give(self, job: _Job) -> None:
+        """Offer a job to a thread that sleeps, or to a new one."""
         try:
             worker = self.idle.pop()
         except IndexError:
-            if self._size >= self._most:  # none has woken yet: whoever offers a task will run it
-                return job
+            if self._size >= self._most:  # none has woken yet: whoever offers a job will run it
+                return
             self._size += 1
             worker = _Worker(self)
         worker.begin(job)
-        return job
 
 
 @cache

@@ -1,33 +1,43 @@
 """Recurrent layers over all steps of a sequence, forward and backward.
 
-What does not depend on the step before is computed for all steps at once: the inputs' part of the
-gates in one product, and in backward all factors of the gates' gradients. Sequences are (steps,
-rows, features); with `reverse` the last step comes first.
+What does not depend on the step before is computed for several steps at once: see `over_steps.py`.
+Sequences are (steps, rows, features); with `reverse` the last step comes first. All that a step
+reads and writes lies side by side in memory, (steps, gates, rows, size).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
 from tinygrad_mnist.kernels.activation import gate
+from tinygrad_mnist.kernels.over_steps import (
+    Gates,
+    Sums,
+    as_pieces,
+    gates_in_pieces,
+    in_pieces,
+    pieces_of,
+    projected,
+    step_numbers,
+    summed,
+)
 from tinygrad_mnist.kernels.scratch import called_whole, scratch
 
 Array = np.ndarray[Any, Any]
-Order = tuple[tuple[int, int], ...]
-SMALL = 10**6  # multiplications in a product that BLAS computes in one go
 BLOCK = 1 << 15  # elements of a factor that backward computes at a time: some fit into a cache
-# The gates' numbers in the weights, and the signs of what is computed: exp(-x) for a sigmoid
-LSTM_GATES: Order = (3, -1), (0, -1), (1, -1), (2, 1)
-QUIETLY = np.errstate(over="ignore")  # where exp overflows in a sigmoid, 0 is right
+# The gates' numbers in the weights, in their order in memory, and a factor: a sigmoid of x is
+# (1 + tanh(x / 2)) / 2. Near 0 that is as precise as near 1, to the last bit of 1; which does for a
+# gate, by which numbers are multiplied that others of their size are added to.
+LSTM_GATES: Gates = (0, 0.5), (1, 0.5), (3, 0.5), (2, 1)
+GRU_GATES: Gates = (0, 0.5), (1, 0.5), (2, 1)
+RNN_GATES: Gates = ((0, 1),)
 
 
 @called_whole
-@QUIETLY
 def lstm(
     x: Array,
     h: Array,
@@ -42,78 +52,88 @@ def lstm(
 ) -> tuple[Array, Array]:
     """c' = f c + i g and h' = o tanh(c'), the gates i, f, g, o from w x + b + u h + v.
 
-    Returns h at all steps with the final c behind, (steps + 1, n, size); and the gates o, i, f, g
-    at all steps with c before each step, (5, steps + 1, n, size), zeros and the final c last. Over
-    one step, h may have another size than c.
+    Returns h at all steps with the final c behind, (steps + 1, n, size); and at each step the gates
+    i, f, o, g, c before the step and tanh(c) after it, (steps + 1, 6, n, size), zeros but for the
+    final c last. Over one step, h may have another size than c.
     """
     _check(x, h, w, u, c, b, v)
     count, (n, size) = len(x), c.shape
-    y, gates = out if out is not None else _memory(x, (count + 1, n, size), (5, count + 1, n, size))
-    _project_gates(x, w, _sum(b, v), LSTM_GATES, gates[:4, :count])
-    u = _by_gate(u, LSTM_GATES)
-    gates[4, count - 1 if reverse else 0] = c
+    y, gates = out if out is not None else _memory(x, (count + 1, n, size), (count + 1, 6, n, size))
     product, parts = scratch(((4, n, size), x.dtype), ((2, n, size), x.dtype))
-    for t in _order(count, reverse):
-        all_gates, after = gates[:4, t], gates[4, t - 1 if reverse else t + 1]
-        np.matmul(h, u, out=product)
-        all_gates += product
-        _sigmoid_of_negative(all_gates[:3])
-        np.tanh(all_gates[3], out=all_gates[3])
-        np.multiply(all_gates[1:3], gates[3:, t], out=parts)  # i g and f c
-        np.add(parts[0], parts[1], out=after)
-        np.tanh(after, out=parts[0])
-        h = np.multiply(all_gates[0], parts[0], out=y[t])
-    y[count], gates[:4, count] = gates[4, count], 0
+    columns = gates_in_pieces(u, LSTM_GATES, n, behind=parts)
+    products = as_pieces(product, columns.shape[1])
+    gates[count] = 0
+    gates[count - 1 if reverse else 0, 4] = c
+    half, (part, other), after = x.dtype.type(0.5), parts, -1 if reverse else 1
+    add, multiply, tanh = np.add, np.multiply, np.tanh
+    args = x, w, _sum(b, v), LSTM_GATES, gates[:count, :4]
+    with projected(*args, reverse=reverse, behind=columns) as steps:
+        for t in steps:
+            now, state = gates[t], gates[t + after, 4]
+            sums, sigmoids, top = now[:4], now[:3], now[5]
+            np.matmul(h, columns, products)
+            add(product, sums, product)
+            tanh(product, sums)
+            multiply(sigmoids, half, sigmoids)
+            add(sigmoids, half, sigmoids)
+            multiply(now[:2], now[3:5], parts)  # i g and f c
+            add(part, other, state)
+            tanh(state, top)
+            h = multiply(now[2], top, y[t])
+    y[count] = gates[count, 4]
     return y, gates
 
 
 @called_whole
 def lstm_back(
-    d: Array, u: Array, gates: Array, *, reverse: bool = False, out: Array | None = None
-) -> Array:
-    """The gradients of the gates before sigmoid and tanh, of the first h and the first c; packed.
+    d: Array, x: Array, h: Array, w: Array, u: Array, gates: Array, y: Array, *,
+    reverse: bool = False, out: Array | None = None,
+) -> Array:  # fmt: skip
+    """The gradients of the gates before sigmoid and tanh, of h, c, w, u and the bias; packed.
 
-    `d` is the gradient of what `lstm` returns first.
+    `d` is the gradient of y, and y and `gates` are what `lstm` returns.
     """
-    _, steps, n, size = gates.shape
-    count = steps - 1
-    shapes = (count, n, 4 * size), (n, u.shape[1]), (n, size)
-    whole, (slopes, dh, dc) = _packed(gates.dtype, out, *shapes)
-    u = _pieces(u, n)
-    dh[...], dc[...] = 0, d[count]
-    for block in _blocks(count, n * size, reverse):
-        steps = block.stop - block.start
-        curve, part, of_h, bends = scratch(
-            *(((steps, n, size), d.dtype), ((n, size), d.dtype), ((n, size), d.dtype)),
-            ((3, steps, n, size), d.dtype),
-        )
-        o, i, f, g, before = gates[:, block]
-        di, df, dg, do = _gates(slopes[block], 4)
-        after = np.arange(block.start, block.stop) + (-1 if reverse else 1)
-        gates[4].take(after, 0, curve, "wrap")
-        np.tanh(curve, out=curve)
-        np.subtract(1, gates[:3, block], out=bends)
-        bends *= gates[:3, block]
-        for bend, factor, slope in zip(bends, (curve, g, before), (do, di, df), strict=True):
-            np.multiply(bend, factor, out=slope)
-        np.multiply(g, g, out=bends[0])
-        np.subtract(1, bends[0], out=bends[0])
-        np.multiply(bends[0], i, out=dg)
-        _tanh_slope(curve, o, curve)
-        for t in _order(steps, not reverse):
-            slope = slopes[block.start + t]
-            np.add(d[block.start + t], dh if dh.shape == of_h.shape else 0, out=of_h)
-            do[t] *= of_h
-            np.multiply(curve[t], of_h, out=part)
-            dc += part
-            slope.reshape(n, 4, size)[:, :3] *= dc[:, None]
-            dc *= f[t]
-            _product(slope, u, out=dh)
+    count, (n, size) = len(x), gates.shape[2:]
+    whole, (slopes, dh, dc, *sums) = _packed(
+        d.dtype, out, (count, n, 4 * size), h.shape, (n, size), w.shape, u.shape, (4 * size,)
+    )
+    length = _length(count, n * size)
+    factors, of_h, part = scratch(
+        ((length, 5, n, size), d.dtype), ((n, size), d.dtype), ((n, size), d.dtype)
+    )
+    columns = in_pieces(u, n, behind=part)
+    back, first = as_pieces(dh, len(columns)), 0 if reverse else count - 1
+    dc[...] = d[count]
+    by_gate = slopes.reshape(count, n, 4, size).swapaxes(1, 2)
+    add, multiply = np.add, np.multiply
+    args = slopes, slopes, slopes, x, y[:count], h, Sums(*sums)
+    with summed(*args, reverse=reverse, behind=columns) as blocks:
+        for some in pieces_of(blocks, length, reverse=not reverse):
+            _lstm_factors(gates[some], factors)
+            for t in step_numbers(some, reverse=not reverse):
+                factor, slope, of_gates = factors[t - some.start], slopes[t], by_gate[t]
+                add(d[t], 0 if t == first else dh, of_h)
+                multiply(factor[3], of_h, of_gates[3])
+                multiply(factor[4], of_h, part)
+                add(dc, part, dc)
+                multiply(factor[:3], dc, of_gates[:3])
+                multiply(dc, gates[t, 1], dc)
+                np.matmul(slope, columns, back)
     return whole
 
 
+def _lstm_factors(gates: Array, out: Array) -> None:
+    """Write the factors of the gradients of i, f and g, by that of c, and of o and c, by that of h.
+
+    `gates` are those of some steps, and `out` begins with these.
+    """
+    out = out[: len(gates)]
+    _sigmoid_slopes(gates[:, :2], gates[:, 3:5], out[:, :2])
+    _sigmoid_slopes(gates[:, 2], gates[:, 5], out[:, 3])
+    _tanh_slopes(gates[:, 3::2], gates[:, 0:3:2], out[:, 2::2])
+
+
 @called_whole
-@QUIETLY
 def gru(
     x: Array,
     h: Array,
@@ -127,69 +147,92 @@ def gru(
 ) -> tuple[Array, Array]:
     """h' = n + z (h - n), with n = tanh(w x + b + r (u h + v)) and r, z by sigmoid.
 
-    Returns h at all steps, (steps, n, size), and r, z, n and the product in the brackets.
+    Returns h at all steps, (steps, n, size), and at each step r, z, n, the sum in the brackets, and
+    h - n, (steps, 5, n, size).
     """
     _check(x, h, w, u, h, b, v)
     count, (n, size) = len(x), h.shape
-    y, gates = out if out is not None else _memory(x, (count, n, size), (count, n, 4 * size))
-    product, part, inputs = scratch(
-        ((n, 3 * size), x.dtype), (h.shape, x.dtype), ((count, n, 3 * size), x.dtype)
-    )
-    _project(x, w, b, inputs)
-    gates[..., : 3 * size] = inputs
-    u = _pieces(u.T, n)
-    for t in _order(count, reverse):
-        _product(h, u, out=product)
-        if v is not None:
-            product += v
-        both = gates[t][:, : 2 * size]
-        both += product[:, : 2 * size]
-        _sigmoid(both)
-        r, z, new, inner = _gates(gates[t], 4)
-        inner[...] = product[:, 2 * size :]
-        np.multiply(r, inner, out=part)
-        new += part
-        np.tanh(new, out=new)
-        np.subtract(h, new, out=part)
-        part *= z
-        h = np.add(new, part, out=y[t])
+    y, gates = out if out is not None else _memory(x, (count, n, size), (count, 5, n, size))
+    product, part = scratch(((3, n, size), x.dtype), ((n, size), x.dtype))
+    columns = gates_in_pieces(u, GRU_GATES, n, behind=part)
+    products = as_pieces(product, columns.shape[1])
+    outer, inner = (v, 0) if v is None else (v.copy(), v[2 * size :])
+    if outer is not None:
+        outer[2 * size :] = 0
+    half, both, of_new = x.dtype.type(0.5), product[:2], product[2]
+    add, multiply, tanh = np.add, np.multiply, np.tanh
+    args = x, w, _sum(b, outer), GRU_GATES, gates[:, :3]
+    with projected(*args, reverse=reverse, behind=columns) as steps:
+        for t in steps:
+            r, z, new, sums, step = gates[t]
+            sigmoids = gates[t, :2]
+            np.matmul(h, columns, products)
+            add(both, sigmoids, both)
+            tanh(both, sigmoids)
+            multiply(sigmoids, half, sigmoids)
+            add(sigmoids, half, sigmoids)
+            add(of_new, inner, sums)
+            multiply(r, sums, part)
+            add(part, new, part)
+            tanh(part, new)
+            np.subtract(h, new, step)
+            multiply(z, step, part)
+            h = add(new, part, y[t])
     return y, gates
 
 
 @called_whole
 def gru_back(
-    d: Array, h: Array, u: Array, gates: Array, y: Array, *,
+    d: Array, x: Array, h: Array, w: Array, u: Array, gates: Array, y: Array, *,
     reverse: bool = False, out: Array | None = None,
 ) -> Array:  # fmt: skip
-    """The gradients of w x + b, of u h + v and of the first h; packed."""
+    """The gradients at all steps, of h, w, u, b and v; packed.
+
+    Those at a step are of u h + v for n, and of r, z and n before sigmoid and tanh: without the
+    last one of u h + v, without the first one of w x + b. `d` is the gradient of y, and y and
+    `gates` are what `gru` returns.
+    """
     count, n, size = y.shape
-    whole, (of_x, of_h, dh) = _packed(
-        y.dtype, out, (count, n, 3 * size), (count, n, 3 * size), (n, size)
+    whole, (slopes, dh, dw, du, db, dv) = _packed(
+        d.dtype, out, (count, n, 4 * size), h.shape, w.shape, u.shape, *2 * [(3 * size,)]
     )
-    dh[...] = 0
-    u = _pieces(u, n)
-    for block in _blocks(count, n * size, reverse):
-        steps = len(y[block])
-        curve, part = scratch(((steps, n, size), d.dtype), ((n, size), d.dtype))
-        r, z, new, inner = _gates(gates[block], 4)
-        dr, dz, dn = _gates(of_x[block], 3)
-        _states_before(y, h, block, reverse, curve)
-        curve -= new
-        _sigmoid_slope(z, curve, dz)
-        _sigmoid_slope(r, inner, dr)
-        np.subtract(1, z, out=curve)
-        _tanh_slope(new, curve, dn)
-        for t in _order(steps, not reverse):
-            dh += d[block][t]
-            of_x[block][t].reshape(n, 3, size)[:, 1:] *= dh[:, None]
-            dr[t] *= dn[t]
-            inward = of_h[block][t]
-            inward[:, : 2 * size] = of_x[block][t][:, : 2 * size]
-            np.multiply(r[t], dn[t], out=inward[:, 2 * size :])
-            dh *= z[t]
-            _product(inward, u, out=part)
-            dh += part
+    length = _length(count, n * size)
+    factors, part, du_by_n, total = scratch(
+        *(((length, 4, n, size), d.dtype), ((n, size), d.dtype), (u.shape, d.dtype)),
+        ((4 * size,), d.dtype),
+    )
+    columns = in_pieces(np.concatenate((u[2 * size :], u[: 2 * size])), n, behind=total)
+    back, dh[...] = as_pieces(part, len(columns)), 0
+    of_x, of_h = slopes[..., size:], slopes[..., : 3 * size]
+    by_gate = slopes.reshape(count, n, 4, size).swapaxes(1, 2)
+    add, multiply = np.add, np.multiply
+    args = slopes, of_x, of_h, x, y, h, Sums(dw, du_by_n, total)
+    with summed(*args, reverse=reverse, behind=columns) as blocks:
+        for some in pieces_of(blocks, length, reverse=not reverse):
+            _gru_factors(gates[some], factors)
+            for t in step_numbers(some, reverse=not reverse):
+                factor, of_gates = factors[t - some.start], by_gate[t]
+                add(dh, d[t], dh)
+                multiply(factor[2:], dh, of_gates[2:])
+                multiply(factor[:2], of_gates[3], of_gates[:2])
+                multiply(dh, gates[t, 1], dh)
+                np.matmul(of_h[t], columns, back)
+                add(dh, part, dh)
+    for result, by_n in (du, du_by_n), (dv, total[: 3 * size]):
+        result[2 * size :], result[: 2 * size] = by_n[:size], by_n[size:]
+    db[...] = total[size:]
     return whole
+
+
+def _gru_factors(gates: Array, out: Array) -> None:
+    """Write r and the factor of the gradient of r, by that of n; and of z and n, by that of h.
+
+    `gates` are those of some steps, and `out` begins with these.
+    """
+    out = out[: len(gates)]
+    out[:, 0] = gates[:, 0]
+    _sigmoid_slopes(gates[:, :2], gates[:, 3:], out[:, 1:3])
+    _tanh_slopes(gates[:, 2], 1 - gates[:, 1], out[:, 3])
 
 
 @called_whole
@@ -208,36 +251,44 @@ def rnn(
     """h' = tanh(w x + b + u h + v), or its rectified value; at all steps, (steps, n, size)."""
     _check(x, h, w, u, h, b, v)
     y = np.empty((len(x), *h.shape), x.dtype) if out is None else out
-    _project(x, w, _sum(b, v), y)
-    u = _pieces(u.T, len(h))
     (product,) = scratch((h.shape, x.dtype))
-    for t in _order(len(x), reverse):
-        h = np.add(y[t], _product(h, u, out=product), out=y[t])
-        if relu:
-            np.maximum(h, 0, out=h)
-        else:
-            np.tanh(h, out=h)
+    (columns,) = gates_in_pieces(u, RNN_GATES, len(h), behind=product)
+    products = as_pieces(product, len(columns))
+    args = x, w, _sum(b, v), RNN_GATES, y[:, None]
+    with projected(*args, reverse=reverse, behind=columns) as steps:
+        for t in steps:
+            np.matmul(h, columns, out=products)
+            product += y[t]
+            h = np.maximum(product, 0, out=y[t]) if relu else np.tanh(product, out=y[t])
     return y
 
 
 @called_whole
 def rnn_back(
-    d: Array, u: Array, y: Array, *,
+    d: Array, x: Array, h: Array, w: Array, u: Array, y: Array, *,
     relu: bool = False, reverse: bool = False, out: Array | None = None,
 ) -> Array:  # fmt: skip
-    """The gradients of w x + b + u h + v and of the first h; packed."""
-    whole, (slopes, dh) = _packed(y.dtype, out, y.shape, y.shape[1:])
-    dh[...] = 0
-    u = _pieces(u, len(dh))
-    if not relu:
-        _tanh_slope(y, 1, slopes)
-    for t in _order(len(y), not reverse):
-        dh += d[t]
-        if relu:
-            slopes[t] = gate(dh, y[t])
-        else:
-            slopes[t] *= dh
-        _product(slopes[t], u, out=dh)
+    """The gradients of w x + b + u h + v, of h, w, u and the bias; packed.
+
+    `d` is the gradient of y, and y is what `rnn` returns.
+    """
+    whole, (slopes, dh, *sums) = _packed(
+        d.dtype, out, y.shape, h.shape, w.shape, u.shape, (h.shape[1],)
+    )
+    columns = in_pieces(u, len(h), behind=None)
+    back, dh[...] = as_pieces(dh, len(columns)), 0
+    args = slopes, slopes, slopes, x, y, h, Sums(*sums)
+    with summed(*args, reverse=reverse, behind=columns) as blocks:
+        for block in blocks:
+            if not relu:
+                _tanh_slopes(y[block], 1, slopes[block])
+            for t in step_numbers(block, reverse=not reverse):
+                dh += d[t]
+                if relu:
+                    slopes[t] = gate(dh, y[t])
+                else:
+                    slopes[t] *= dh
+                np.matmul(slopes[t], columns, out=back)
     return whole
 
 
@@ -278,111 +329,19 @@ def _sum(b: Array | None, v: Array | None) -> Array | None:
     return b if v is None else v if b is None else b + v
 
 
-def _project(x: Array, w: Array, b: Array | None, out: Array) -> None:
-    """Write w x + b of all steps into `out`."""
-    rows = np.ascontiguousarray(x).reshape(-1, x.shape[-1])
-    np.dot(rows, w.T, out=out.reshape(len(rows), -1))
-    if b is not None:
-        out += b
+def _length(count: int, size: int) -> int:
+    """Return for how many of all steps to compute factors of this size at a time."""
+    return max(1, min(count, BLOCK // max(1, size)))
 
 
-def _project_gates(x: Array, w: Array, b: Array | None, order: Order, out: Array) -> None:
-    """Write w x + b of each gate and of all steps into `out`, (gates, steps, n, size)."""
-    count, n, size = x.shape
-    (rows,) = scratch(((count * n, size + (b is not None)), x.dtype))
-    rows.reshape(count, n, -1)[..., :size] = x
-    rows[:, size:] = 1
-    for result, columns in zip(out, _by_gate(w, order, b), strict=True):
-        np.dot(rows, columns, out=result.reshape(len(rows), -1))
-
-
-def _by_gate(w: Array, order: Order, b: Array | None = None) -> Array:
-    """Return a weight as a matrix for each gate, and the bias as their last row.
-
-    `order` has the gates' numbers in the weight, with a sign by which to multiply.
-    """
-    size = w.shape[1]
-    of_gates = np.empty((len(order), size + (b is not None), len(w) // len(order)), w.dtype)
-    for (number, sign), columns in zip(order, of_gates, strict=True):
-        some = slice(number * columns.shape[1], (number + 1) * columns.shape[1])
-        np.multiply(w[some].T, sign, out=columns[:size])
-        if b is not None:
-            np.multiply(b[some], sign, out=columns[size])
-    return of_gates
-
-
-def _pieces(u: Array, rows: int) -> Array:
-    """Cut a matrix into pieces with some of its columns each, for `_product` with so many rows.
-
-    In small products BLAS packs nothing and wakes no thread, which may wait long for a core.
-    """
-    size, columns = u.shape
-    counts = (k for k in range(1, columns // 16 + 1) if columns % k == 0)
-    count = next((k for k in counts if rows * size * (columns // k) <= SMALL), 1)
-    return np.ascontiguousarray(u.reshape(size, count, -1).swapaxes(0, 1))
-
-
-def _product(x: Array, pieces: Array, out: Array) -> Array:
-    """Write x u into `out`, with u in pieces."""
-    np.matmul(x, pieces, out=out.reshape(len(x), len(pieces), -1).swapaxes(0, 1))
-    return out
-
-
-def _order(count: int, reverse: bool) -> range:
-    return range(count - 1, -1, -1) if reverse else range(count)
-
-
-def _moved(states: Array, reverse: bool) -> tuple[Array, Array]:
-    """The states before each step, and those after it."""
-    return (states[1:], states[:-1]) if reverse else (states[:-1], states[1:])
-
-
-def _states_before(y: Array, first: Array, block: slice, reverse: bool, out: Array) -> None:
-    """Write the states before the steps of a block into `out`."""
-    if reverse:
-        out[:-1] = y[block][1:]
-        out[-1] = y[block.stop] if block.stop < len(y) else first
-    else:
-        out[1:] = y[block][:-1]
-        out[0] = y[block.start - 1] if block.start else first
-
-
-def _blocks(count: int, size: int, reverse: bool) -> Iterator[slice]:
-    """Yield the steps in blocks, those first that backward meets first."""
-    step = max(1, BLOCK // max(1, size))
-    starts = range(0, count, step)
-    for start in starts if reverse else reversed(starts):
-        yield slice(start, min(count, start + step))
-
-
-def _gates(x: Array, count: int) -> list[Array]:
-    size = x.shape[-1] // count
-    return [x[..., k * size : (k + 1) * size] for k in range(count)]
-
-
-def _sigmoid(x: Array) -> None:
-    """Put 1 / (1 + exp(-x)) in the place of x."""
-    x *= -1  # np.negative in place, of one column of float32, leaves all but the first as they are
-    np.exp(x, out=x)
-    x += 1
-    np.divide(1, x, out=x)
-
-
-def _sigmoid_of_negative(x: Array) -> None:
-    """Put 1 / (1 + exp(x)) in the place of x."""
-    np.exp(x, out=x)
-    x += 1
-    np.divide(1, x, out=x)
-
-
-def _sigmoid_slope(y: Array, factor: Array, out: Array) -> None:
+def _sigmoid_slopes(y: Array, factor: Array, out: Array) -> None:
     """y (1 - y) factor."""
     np.subtract(1, y, out=out)
     out *= y
     out *= factor
 
 
-def _tanh_slope(y: Array, factor: Any, out: Array) -> None:
+def _tanh_slopes(y: Array, factor: Any, out: Array) -> None:
     """(1 - y^2) factor."""
     np.multiply(y, y, out=out)
     np.subtract(1, out, out=out)

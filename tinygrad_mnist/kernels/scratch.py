@@ -125,24 +125,36 @@ def shaped(raw: Array, like: Array) -> Array:
     return packed.transpose(np.argsort(order))
 
 
-def scratch(*specs: tuple[tuple[int, ...], Any]) -> list[Array]:
-    """Return uninitialised arrays of these (shape, dtype); the next call hands them out again."""
+def scratch(*specs: Spec, behind: Array | None = None) -> list[Array]:
+    """Return uninitialised arrays of these (shape, dtype); the next call hands them out again.
+
+    With the last array of a call before it as `behind`, a call leaves the arrays of that one alone.
+    """
     sizes = [math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype in specs]
     ends = list(accumulate(-(-size // ALIGN) * ALIGN for size in sizes))
     raw = _LOCAL.buffer
-    if len(raw) < ends[-1]:
-        raw = aligned_bytes(ends[-1])
+    start = 0 if behind is None else _end_in(raw, behind)
+    if start < 0:  # too large a one to be kept: what came before it may lie in the buffer
+        raw, start = aligned_bytes(ends[-1]), 0
+    elif len(raw) < start + ends[-1]:
+        raw = aligned_bytes(start + ends[-1])
         if len(raw) <= KEPT:
             _LOCAL.buffer, _LOCAL.plans = raw, {}
     return [
-        raw[start : start + size].view(dtype).reshape(shape)
-        for start, size, (shape, dtype) in zip((0, *ends), sizes, specs, strict=False)
+        raw[start + before : start + before + size].view(dtype).reshape(shape)
+        for before, size, (shape, dtype) in zip((0, *ends), sizes, specs, strict=False)
     ]
 
 
 def release_scratch() -> None:
     """Let go of this thread's buffer, where no kernel will soon want as large a one."""
     _LOCAL.buffer, _LOCAL.plans = np.empty(0, np.uint8), {}
+
+
+def _end_in(raw: Array, array: Array) -> int:
+    """Return where in a buffer an array ends, at a cache line; -1 if it lies elsewhere."""
+    end = array.ctypes.data + array.nbytes - raw.ctypes.data
+    return -(-end // ALIGN) * ALIGN if array.nbytes <= end <= len(raw) else -1
 
 
 def planned(key: Any, build: Callable[..., Plan], *specs: Spec) -> Plan:

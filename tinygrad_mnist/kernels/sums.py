@@ -19,6 +19,7 @@ Axis = tuple[int, ...] | None
 FEW, SOME = 8, 64  # counts: of numbers to add one by one, and of numbers to add in float64
 FOLD = 16  # rows that are added onto one
 BLOCK, WIDE = 128, 32  # rows that BLAS adds onto one, if they are as long as this
+ONE_THREAD = 9000  # elements of a matrix that BLAS multiplies with a vector in one thread
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
@@ -34,6 +35,9 @@ def total(x: Array, axis: Axis = None, *, keepdims: Any = False) -> Array:
     n = math.prod([x.shape[a] for a in axes])
     if n <= FEW or not x.size:
         return np.add.reduce(x, axis, wide, keepdims=keepdims)
+    if axes == (1,) and _is_stack_for_blas(x):
+        y = np.matmul(shared_ones(n, dtype), x)
+        return y.reshape(len(x), 1, x.shape[2]) if keepdims else y
     if n <= SOME:
         return np.add.reduce(x, axis, F64, keepdims=keepdims).astype(wide, copy=False)
     if wide is not dtype:
@@ -50,6 +54,18 @@ def _along_memory(x: Array, axis: Axis) -> bool:
         return bool(x.flags.c_contiguous or x.flags.f_contiguous)
     first = x.ndim - len(axis)
     return bool(x.flags.c_contiguous) and min(axis, default=first) >= first
+
+
+def _is_stack_for_blas(x: Array) -> bool:
+    """Tell whether BLAS adds up the rows of each matrix of a stack sooner, and in one thread."""
+    return (
+        x.ndim == 3
+        and x.dtype.itemsize > 2
+        and x.shape[2] >= WIDE
+        and x.shape[1] <= SOME
+        and x.shape[1] * x.shape[2] <= ONE_THREAD
+        and bool(x.flags.c_contiguous)
+    )
 
 
 def _rows(x: Array) -> Array:

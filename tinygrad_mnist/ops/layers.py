@@ -34,7 +34,6 @@ from tinygrad_mnist.ops.table import (
     sigmoid,
     softmax,
     standardize,
-    sum,
     tanh,
     where,
 )
@@ -176,40 +175,16 @@ def split_packed(packed: Any, *shapes: tuple[int, ...]) -> list[Any]:
     return pieces
 
 
-def rows(x: Any) -> Any:
-    """All steps' rows as one matrix."""
-    return reshape(x, shape=(x.shape[0] * x.shape[1], x.shape[2]))
-
-
-def before(y: Any, first: Any, reverse: bool) -> Any:
-    """The states before each step, of those after it and the first one."""
-    count = y.shape[0] - 1
-    first = reshape(first, shape=(1, *first.shape))
-    if not count:
-        return first
-    if reverse:
-        return cat(narrow(y, 0, 1, count), first, axis=0, starts=(0, count))
-    return cat(first, narrow(y, 0, 0, count), axis=0, starts=(0, 1))
-
-
-def products(d_x: Any, d_h: Any, x: Any, w: Any, states: Any) -> Slopes:
-    """The gradients of x, w, u, b and v, by those of w x + b and of u h + v at all steps."""
-    of_x, of_h = rows(d_x), rows(d_h)
-    dx = reshape(matmul(of_x, w), shape=x.shape)
-    db = sum(of_x, axis=(0,))
-    dv = db * 1.0 if d_h is d_x else sum(of_h, axis=(0,))
-    return dx, matmul(of_x.mT, rows(x)), matmul(of_h.mT, rows(states)), db, dv
-
-
 def lstm_slopes(g: Any, y: Any, inputs: Sequence[Any], gates: Any, reverse: bool) -> Slopes:
     """The gradients of x, h, c, w, u, b and v."""
     if recorded((g, *inputs)):
         return slopes_by(lstm_steps, inputs, g, reverse=reverse)
     x, h, c, w, u, _, _ = inputs
-    packed = lstm_back(g, u, gates, reverse=reverse)
-    d, dh, dc = split_packed(packed, (*x.shape[:2], u.shape[0]), h.shape, c.shape)
-    dx, dw, du, db, dv = products(d, d, x, w, before(narrow(y, 0, 0, len(x)), h, reverse))
-    return dx, dh, dc, dw, du, db, dv
+    packed = lstm_back(g, x, h, w, u, gates, y, reverse=reverse)
+    bias = (u.shape[0],)
+    shapes = (*x.shape[:2], *bias), h.shape, c.shape, w.shape, u.shape, bias
+    d, dh, dc, dw, du, db = split_packed(packed, *shapes)
+    return slope_of_inputs(d, x, w), dh, dc, dw, du, db, db * 1.0
 
 
 def gru_slopes(g: Any, y: Any, inputs: Sequence[Any], gates: Any, reverse: bool) -> Slopes:
@@ -217,11 +192,12 @@ def gru_slopes(g: Any, y: Any, inputs: Sequence[Any], gates: Any, reverse: bool)
     if recorded((g, *inputs)):
         return slopes_by(gru_steps, inputs, g, reverse=reverse)
     x, h, w, u, _, _ = inputs
+    packed = gru_back(g, x, h, w, u, gates, y, reverse=reverse)
     count, n, size = y.shape
-    packed = gru_back(g, h, u, gates, y, reverse=reverse)
-    of_x, of_h, dh = split_packed(packed, (count, n, 3 * size), (count, n, 3 * size), h.shape)
-    dx, dw, du, db, dv = products(of_x, of_h, x, w, before(y, h, reverse))
-    return dx, dh, dw, du, db, dv
+    bias = (3 * size,)
+    shapes = (count, n, 4 * size), h.shape, w.shape, u.shape, bias, bias
+    d, dh, dw, du, db, dv = split_packed(packed, *shapes)
+    return slope_of_inputs(narrow(d, 2, size, 3 * size), x, w), dh, dw, du, db, dv
 
 
 def rnn_slopes(g: Any, y: Any, inputs: Sequence[Any], *, relu: bool, reverse: bool) -> Slopes:
@@ -229,9 +205,15 @@ def rnn_slopes(g: Any, y: Any, inputs: Sequence[Any], *, relu: bool, reverse: bo
     if recorded((g, *inputs)):
         return slopes_by(rnn_steps, inputs, g, relu=relu, reverse=reverse)
     x, h, w, u, _, _ = inputs
-    d, dh = split_packed(rnn_back(g, u, y, relu=relu, reverse=reverse), y.shape, h.shape)
-    dx, dw, du, db, dv = products(d, d, x, w, before(y, h, reverse))
-    return dx, dh, dw, du, db, dv
+    packed = rnn_back(g, x, h, w, u, y, relu=relu, reverse=reverse)
+    d, dh, dw, du, db = split_packed(packed, y.shape, h.shape, w.shape, u.shape, (u.shape[0],))
+    return slope_of_inputs(d, x, w), dh, dw, du, db, db * 1.0
+
+
+def slope_of_inputs(d: Any, x: Any, w: Any) -> Any:
+    """The gradient of x, by that of w x at all steps."""
+    rows = reshape(d, shape=(d.shape[0] * d.shape[1], d.shape[2]))
+    return reshape(matmul(rows, w), shape=x.shape)
 
 
 def layer_norm_slopes(g: Any, inputs: Sequence[Any], moments: Any, eps: float, size: int) -> Slopes:
