@@ -544,6 +544,27 @@ def test_a_gradient_that_takes_no_part_is_zeroed_at_each_call():
         assert unused.item() == 1.0
 
 
+@pytest.mark.parametrize("form", [{"pure": True}, {"tile_rows": 2}])
+@pytest.mark.parametrize("make", [optim.SGD, optim.Adam])
+def test_a_gradient_that_is_cleared_and_takes_no_part_makes_no_step(form, make):
+    """The optimizer finds it there between a replay's clearing and its end, or should not."""
+    used, unused = (tg.tensor([1.0], requires_grad=True) for _ in range(2))
+    optimizer = make([used, unused], lr=0.1)
+
+    @partial(tg.jit, **form)
+    def step(x):
+        optimizer.zero_grad()
+        (used * x).mean().backward()
+        optimizer.step()
+
+    for _ in range(5):
+        unused.grad = tg.tensor([5.0])
+        step(tg.ones(4, 1))
+        assert unused.grad is None
+        assert unused.item() == 1.0
+        assert unused not in optimizer.state
+
+
 def test_a_gradient_that_is_the_argument_is_added_to():
     w = tg.tensor([1.0, 2.0], requires_grad=True)
     step = tg.jit(lambda x: (w * x).sum().backward(), pure=True)

@@ -191,6 +191,7 @@ class Binding:
                 if self.at(effect.grads[leaf]) is not home:
                     self.steps.append(partial(np.copyto, home, self.at(effect.grads[leaf])))
         grads = [(leaf, self.gradient(wrap(g))) for leaf, g in effect.grads.items()]
+        grads += [(leaf, None) for leaf in effect.cleared]
         self._add_outward(EffectStep(effect, [part[0] for part in parts], grads))
 
     def _bind_write(self, entry: Write) -> None:

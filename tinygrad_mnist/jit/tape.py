@@ -58,11 +58,15 @@ class Write:
 
 @dataclass
 class Effect:
-    """`run()` is called again at every replay; `grads` are the gradients that it finds."""
+    """`run()` is called again at every replay.
+
+    `grads` are the gradients that it finds, `cleared` the leaves whose gradients are gone by then.
+    """
 
     run: Callable[[], object]
     subject: Any
     grads: dict[Leaf, Array]
+    cleared: Sequence[Leaf] = ()
 
     @property
     def reads(self) -> tuple[Array, ...]:
@@ -224,5 +228,6 @@ class Tape:
     def effect(self, run: Callable[[], object], subject: Any) -> bool:
         """Record a call made for its effect, such as an optimizer's step; return True to run it."""
         grads = {leaf: g._data for leaf, g in self.grads.items() if g is not None}
-        self.entries.append(Effect(run, subject, grads))
+        cleared = [leaf for leaf, g in self.grads.items() if g is None]
+        self.entries.append(Effect(run, subject, grads, cleared))
         return True

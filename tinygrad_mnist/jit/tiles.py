@@ -143,8 +143,10 @@ class Tiled:
             workers.append(worker)
         return workers
 
-    def _grads_of(self, effect: Effect) -> list[tuple[Leaf, BufferedGrad]]:
-        return [(leaf, buffered_grad(self._layout.homes[leaf])) for leaf in effect.grads]
+    def _grads_of(self, effect: Effect) -> list[tuple[Leaf, BufferedGrad | None]]:
+        cleared: list[tuple[Leaf, BufferedGrad | None]] = [(leaf, None) for leaf in effect.cleared]
+        homes = self._layout.homes
+        return cleared + [(leaf, buffered_grad(homes[leaf])) for leaf in effect.grads]
 
     def _prove(self, both: TileTrace, wholes: Sequence[Array]) -> None:
         """Raise Refused unless two tiles together give what they give as one batch."""
