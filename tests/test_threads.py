@@ -4,6 +4,8 @@ import ctypes
 import os
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +116,13 @@ def test_beside_busy_processes_one_thread_is_used_unless_the_user_says_more():
     assert settled_on(OPENBLAS_NUM_THREADS="2") == settled_on("tg.set_num_threads(2)")
 
 
+def unsettled(monkeypatch):
+    """Let nobody have settled the number of threads, for one test."""
+    monkeypatch.setattr(threads, "settled", False)
+    for name in threads.VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.mark.parametrize(
     ("busy", "expected"),
     [(0.0, 16), (0.4, 16), (0.6, 15), (3.2, 13), (15.9, 1), (40.0, 1)],
@@ -123,8 +132,7 @@ def test_threads_are_as_many_as_the_cores_that_are_free(busy, expected, monkeypa
     monkeypatch.setattr(threads, "blas", lambda: threads.Blas(lambda: 16, numbers.append))
     monkeypatch.setattr(cores, "available", lambda: 16)
     monkeypatch.setattr(cores, "kept_busy", lambda before: busy)
-    for name in threads.VARIABLES:
-        monkeypatch.delenv(name, raising=False)
+    unsettled(monkeypatch)
     threads.settle()
     assert numbers == [expected]
 
@@ -132,11 +140,81 @@ def test_threads_are_as_many_as_the_cores_that_are_free(busy, expected, monkeypa
 def test_a_process_alone_settles_nothing_where_the_user_or_the_blas_has(monkeypatch):
     numbers = []
     monkeypatch.setattr(threads, "blas", lambda: threads.Blas(lambda: 1, numbers.append))
+    unsettled(monkeypatch)
     threads.settle()
+    assert threads.settled
+    monkeypatch.setattr(threads, "settled", False)
     monkeypatch.setattr(threads, "blas", lambda: threads.Blas(lambda: 16, numbers.append))
     monkeypatch.setenv("OMP_NUM_THREADS", "16")
     threads.settle()
     assert numbers == []
+
+
+class TwoThreads:
+    """A BLAS of two threads."""
+
+    def __init__(self, monkeypatch):
+        self.count = 2
+        monkeypatch.setattr(threads, "blas", lambda: threads.Blas(lambda: self.count, self.use))
+        unsettled(monkeypatch)
+
+    def use(self, count):
+        self.count = count
+
+
+def test_a_number_that_is_set_while_python_threads_compute_holds_afterwards(monkeypatch):
+    library = TwoThreads(monkeypatch)
+    with threads.one_thread_each():
+        assert (library.count, tg.get_num_threads()) == (1, 2)
+        tg.set_num_threads(3)
+        assert (library.count, tg.get_num_threads()) == (1, 3)
+    assert library.count == 3
+
+
+def test_a_first_tensor_among_python_threads_settles_the_number_for_afterwards(monkeypatch):
+    library = TwoThreads(monkeypatch)
+    monkeypatch.setattr(cores, "kept_busy", lambda before: cores.available() - 1)
+    with threads.one_thread_each():
+        tg.ones(1, requires_grad=True)
+        assert library.count == 1
+    assert library.count == 1
+
+
+def test_the_first_tensors_of_several_threads_wait_for_the_number(monkeypatch):
+    library, seen = TwoThreads(monkeypatch), []
+    monkeypatch.setattr(cores, "kept_busy", lambda b: time.sleep(0.05) or cores.available() - 1)
+
+    def work():
+        tg.ones(1, requires_grad=True)
+        seen.append(library.count)
+
+    workers = [threading.Thread(target=work) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert seen == [1, 1, 1]
+
+
+def test_a_number_that_is_set_while_another_one_is_looked_for_wins(monkeypatch):
+    library = TwoThreads(monkeypatch)
+    monkeypatch.setattr(cores, "kept_busy", lambda before: tg.set_num_threads(2) or 99.0)
+    tg.ones(1, requires_grad=True)
+    assert library.count == 2
+
+
+def test_an_interrupt_of_the_look_leaves_it_to_the_next_tensor(monkeypatch):
+    library = TwoThreads(monkeypatch)
+
+    def interrupted(before):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cores, "kept_busy", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        tg.ones(1, requires_grad=True)
+    monkeypatch.setattr(cores, "kept_busy", lambda before: 99.0)
+    tg.ones(1, requires_grad=True)
+    assert library.count == 1
 
 
 def stat(tmp_path, monkeypatch, text):
@@ -171,9 +249,22 @@ def test_a_look_of_long_ago_does_not_count(tmp_path, monkeypatch):
     assert cores.kept_busy(now._replace(moment=now.moment - 2 * cores.OLD, all=0.0)) == 0
 
 
+@pytest.mark.parametrize("other", [(-1, frozenset({0})), (os.getpid(), frozenset({0, 1}))])
+def test_a_look_of_another_process_or_at_other_cores_does_not_count(other, tmp_path, monkeypatch):
+    """A fork's own work begins at zero; other cores have worked for years."""
+    if not hasattr(os, "sched_getaffinity"):
+        pytest.skip("only Linux tells")
+    stat(tmp_path, monkeypatch, "cpu0 1000000 0 0 0 0 0 0 0\n")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0})
+    now = cores.work_so_far()
+    earlier = now._replace(moment=now.moment - 1, all=0.0)
+    assert cores.kept_busy(earlier) > 1
+    assert cores.kept_busy(earlier._replace(of=other)) == 0
+
+
 @pytest.mark.parametrize("text", ["", "cpu0 a b c\n", "cpu0 1 2\ncpu1 1\n"])
 def test_what_cannot_be_read_counts_as_free(text, tmp_path, monkeypatch):
-    before = cores.Work(0.0, 0.0, 0.0)
+    before = cores.Work(0.0, 0.0, 0.0, (os.getpid(), frozenset()))
     stat(tmp_path, monkeypatch, text)
     assert cores.kept_busy(before) == 0
     monkeypatch.setattr(cores, "STAT", str(tmp_path / "nothing"))

@@ -22,6 +22,7 @@ class Work(NamedTuple):
     moment: float
     own: float
     all: float
+    of: tuple[int, frozenset[int]]  # the process, and its cores
 
 
 def available() -> int:
@@ -33,7 +34,8 @@ def work_so_far() -> Work | None:
     """Read what the cores of this process have done so far; None where Linux does not tell."""
     try:
         with open(STAT, encoding="ascii") as file:
-            mine = {f"cpu{number}" for number in os.sched_getaffinity(0)}
+            numbers = frozenset(os.sched_getaffinity(0))
+            mine = {f"cpu{number}" for number in numbers}
             ticks = 0
             for line in file:
                 name, *columns = line.split()
@@ -44,21 +46,26 @@ def work_so_far() -> Work | None:
         per_second = os.sysconf("SC_CLK_TCK")
     except (OSError, ValueError, IndexError, AttributeError):
         return None
-    return Work(time.monotonic(), time.process_time(), ticks / per_second)
+    now, own = time.monotonic(), time.process_time()
+    return Work(now, own, ticks / per_second, (os.getpid(), numbers))
 
 
 def kept_busy(before: Work | None) -> float:
     """Return how many of this process's cores others have kept busy since `before`; 0 if unknown.
 
-    Waits until that is long enough ago. If it is too long ago, looks once more and waits.
+    Waits until that is long enough ago. If it is too long ago, looks once more and waits; and so it
+    does in a fork, whose own work begins at zero, and where the process has got other cores since.
     """
-    if before is not None and time.monotonic() - before.moment > OLD:
-        before = work_so_far()
-    if before is None:
-        return 0.0
-    time.sleep(max(0.0, before.moment + WINDOW - time.monotonic()))
     now = work_so_far()
-    if now is None:
+    if before is None or now is None:
+        return 0.0
+    if now.of != before.of or now.moment - before.moment > OLD:
+        before = now
+    wait = before.moment + WINDOW - now.moment
+    if wait > 0:
+        time.sleep(wait)
+        now = work_so_far()
+    if now is None or now.of != before.of:
         return 0.0
     others = (now.all - before.all) - (now.own - before.own)
     return max(0.0, others / (now.moment - before.moment))

@@ -12,7 +12,8 @@ import contextlib
 import ctypes
 import functools
 import os
-from collections.abc import Callable
+from _thread import RLock, allocate_lock  # without loading threading
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +26,10 @@ VARIABLES = (
 )  # fmt: skip
 STOP = "blas_thread_shutdown_"  # what OpenBLAS calls before a fork
 settled = False  # whether this process has chosen its number of threads, or its user has
+_settling = RLock()  # held while a number is chosen: other threads wait for it
+_lock = allocate_lock()
+_inside = 0  # how many calls are inside `one_thread_each`
+_later = 1  # the number of threads that the BLAS will have when the last of them has left
 
 NAMES = ("scipy_openblas_{}64_", "scipy_openblas_{}", "openblas_{}64_", "openblas_{}")
 
@@ -83,18 +88,83 @@ def _by_threadpoolctl() -> Blas | None:
     return Blas(lambda: max(library.num_threads or 1 for library in libraries), set_threads)
 
 
+@contextlib.contextmanager
+def one_thread_each() -> Iterator[None]:
+    """Let the BLAS use one thread inside, and as many as before, or as are set then, afterwards.
+
+    A KeyboardInterrupt may come behind any call: what `finally` undoes is noted before the BLAS is
+    told, and nothing but `try` comes between.
+    """
+    global _inside, _later
+    library, is_inside = blas(), False
+    try:
+        with _lock:
+            if not _inside:
+                _later = library.get()
+            _inside += 1
+            is_inside = True
+            if _inside == 1:
+                library.set_threads(1)
+        yield
+    finally:
+        if is_inside:
+            with _lock:
+                _inside = max(0, _inside - 1)  # 0 already in a fork from inside
+                if not _inside:
+                    library.set_threads(_later)
+
+
+def stop_spinning(is_safe: Callable[[], bool]) -> None:
+    """Stop the BLAS's threads until its next product, where one call is inside and `is_safe()`."""
+    with _lock:
+        if _inside == 1 and is_safe():
+            blas().stop_threads()
+
+
+def _forget_threads() -> None:
+    """Begin anew in a fork: of its parent's threads none will leave `one_thread_each`.
+
+    The BLAS is not called: a lock of its own may be held.
+    """
+    global _inside, _lock, _settling
+    _inside, _lock, _settling = 0, allocate_lock(), RLock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_forget_threads)
+
+
 def settle() -> None:
     """Use as many threads as there are cores that other processes leave free, at least one.
 
-    Called once, for the first Tensor that asks for a gradient, unless the user has set a number.
+    Called for the first Tensor that asks for a gradient, unless the user has set a number. Tensors
+    of other threads wait for it; what the user sets meanwhile wins.
     """
-    global settled
-    settled = True
-    library = blas()
-    most = library.get()
-    if most > 1 and not is_set_by_user():
+    with _settling:
+        most = get_num_threads()
+        if settled or most == 1 or is_set_by_user():
+            _settle_on(None)
+            return
         free = int(cores.available() - cores.kept_busy(cores.FIRST) + 0.5)
-        library.set_threads(max(1, min(most, free)))
+        _settle_on(max(1, min(most, free)))
+
+
+def _settle_on(count: int | None) -> None:
+    """Use so many threads, unless a number is settled; None settles what there is."""
+    global settled
+    with _lock:
+        if not settled and count is not None:
+            _use(count)
+        settled = True
+
+
+def _use(count: int) -> None:
+    """Give the BLAS so many threads, as soon as no call is inside `one_thread_each`."""
+    global _later
+    if _inside:
+        _later = count
+    else:
+        blas().set_threads(count)
 
 
 def is_set_by_user() -> bool:
@@ -111,7 +181,8 @@ def get_num_threads() -> int:
     threads that wait for each other take a hundred times as long. `set_num_threads`, or a variable
     such as OPENBLAS_NUM_THREADS, settles the number, and with it the last bits of large products.
     """
-    return blas().get()
+    with _lock:
+        return _later if _inside else blas().get()
 
 
 def set_num_threads(count: int) -> None:
@@ -133,5 +204,6 @@ def set_num_threads(count: int) -> None:
             "the threads of NumPy's BLAS cannot be set from here; install threadpoolctl, "
             "or set its environment variable before Python starts"
         )
-    settled = True
-    library.set_threads(count)
+    with _lock:
+        settled = True
+        _use(count)

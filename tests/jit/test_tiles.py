@@ -466,7 +466,7 @@ def threads_of_blas():
 
 def test_threads_leave_the_blas_as_it_was(threads_of_blas):
     seen = []
-    look = lambda: seen.append(tg.get_num_threads())  # noqa: E731
+    look = lambda: seen.append(blas().get())  # noqa: E731
 
     def fail():
         raise KeyError("inside")

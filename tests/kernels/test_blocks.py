@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from tinygrad_mnist import threads as of_blas
 from tinygrad_mnist.kernels import activation, batch_norm, blocks, parallel
 from tinygrad_mnist.threads import Blas
 
@@ -113,12 +114,12 @@ def test_arrays_that_lie_alike_are_flat():
 def test_the_blas_is_stopped_only_where_nobody_else_may_use_it(others, stops, monkeypatch):
     calls = []
     stub = Blas(lambda: 2, lambda count: None, stop_threads=lambda: calls.append("stop"))
-    monkeypatch.setattr(parallel, "blas", lambda: stub)
+    monkeypatch.setattr(of_blas, "blas", lambda: stub)
     monkeypatch.setattr(parallel, "_other_threads", lambda: others)
     parallel.clear_cores()
     assert not calls  # products of this thread may be under way
-    with parallel.one_thread_each():
+    with of_blas.one_thread_each():
         parallel.clear_cores()
-        with parallel.one_thread_each():
+        with of_blas.one_thread_each():
             parallel.clear_cores()
     assert len(calls) == stops

@@ -16,7 +16,7 @@ from tinygrad_mnist.kernels import (
     sums,
 )
 from tinygrad_mnist.kernels import scaled_norm as norm
-from tinygrad_mnist.threads import blas
+from tinygrad_mnist.threads import blas, one_thread_each
 
 RNG = np.random.default_rng(0)
 
@@ -193,5 +193,5 @@ def test_convolutions_in_parts(two_threads, size, monkeypatch):
 def test_one_part_where_there_is_one_thread_or_little_to_do(two_threads):
     assert parallel.ranges(9, 100) == [slice(0, 9)]
     assert len(parallel.ranges(9, 1 << 22)) == 2
-    with parallel.one_thread_each():
+    with one_thread_each():
         assert parallel.ranges(9, 1 << 22) == [slice(0, 9)]

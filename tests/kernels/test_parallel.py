@@ -1,11 +1,16 @@
 """Python threads over parts of a batch: each part once, errors in order, nobody waits in vain."""
 
 import os
+import signal
+import time
 from _thread import allocate_lock, get_ident
+from collections.abc import Callable, Iterator
+from threading import Event
 from typing import Any
 
 import pytest
 
+from tinygrad_mnist import threads as of_blas
 from tinygrad_mnist.kernels import parallel
 from tinygrad_mnist.threads import Blas
 
@@ -27,16 +32,17 @@ class Library:
 
 
 def use(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parallel, "blas", lambda: Blas(library.get, library.set_threads))
+    for module in (of_blas, parallel):
+        monkeypatch.setattr(module, "blas", lambda: Blas(library.get, library.set_threads))
 
 
 def test_after_an_interrupt_the_blas_has_its_threads_again(monkeypatch: Any) -> None:
     library = Library(is_interrupted=True)
     use(library, monkeypatch)
-    with pytest.raises(KeyboardInterrupt), parallel.one_thread_each():
+    with pytest.raises(KeyboardInterrupt), of_blas.one_thread_each():
         raise AssertionError
     assert library.count == 2
-    with parallel.one_thread_each():
+    with of_blas.one_thread_each():
         assert library.count == 1
     assert library.count == 2
 
@@ -52,22 +58,23 @@ def test_several_items_have_one_thread_of_the_blas_each(monkeypatch: Any, thread
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
 def test_a_fork_is_inside_of_nothing() -> None:
-    with parallel.one_thread_each():
+    with of_blas.one_thread_each():
         pid = os.fork()
     if not pid:
-        os._exit(parallel._inside)  # left behind the fork
+        os._exit(of_blas._inside)  # left behind the fork
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-    with parallel.one_thread_each(), parallel._lock:
+    with of_blas.one_thread_each(), of_blas._lock:
         pid = os.fork()
         if not pid:
-            os._exit(parallel._inside or parallel._lock.locked())
+            os._exit(of_blas._inside or of_blas._lock.locked())
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
 def test_a_task_that_no_thread_has_begun_is_done_by_whoever_offered_it() -> None:
     seen: list[Any] = []
     job = parallel._Job(lambda: seen.append(get_ident()))
-    assert job.finish() is None and seen == [get_ident()]
+    job.finish()
+    assert seen == [get_ident()]
     job.run(then=lambda: seen.append("idle"))  # the thread wakes at last
     assert seen[1:] == ["idle"]
 
@@ -182,3 +189,57 @@ def test_what_is_not_worth_a_thread_leaves_the_blas_as_it_is(monkeypatch: Any) -
         with parallel.second_thread(is_worth_it) as line:
             line.add(lambda: seen.append(library.count))
     assert seen == [2, 1]
+
+
+@pytest.fixture
+def alarm() -> Iterator[Callable[[float], None]]:
+    """Return a function that lets a KeyboardInterrupt come in so many seconds."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds) and None
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="a system without timers")
+def test_an_interrupt_waits_for_the_tasks_that_other_threads_have_begun(alarm: Any) -> None:
+    begun, seen = Event(), []
+
+    def slow() -> None:
+        begun.set()
+        time.sleep(0.3)
+        seen.append(of_blas.blas().get())
+
+    alarm(0.1)
+    with pytest.raises(KeyboardInterrupt):
+        parallel.together([begun.wait, slow])
+    assert seen == [1] and of_blas._inside == 0
+
+
+@pytest.mark.parametrize("at", range(4))
+def test_a_task_that_is_interrupted_here_ends_the_others_that_nobody_has_begun(
+    at: int, monkeypatch: Any
+) -> None:
+    seen: list[int] = []
+
+    def task(number: int) -> None:
+        seen.append(number)
+        if number == at:
+            raise KeyboardInterrupt
+        raise KeyError(number)
+
+    monkeypatch.setattr(parallel._Team, "give", lambda team, job: None)
+    with pytest.raises(KeyboardInterrupt):
+        parallel.together([lambda n=n: task(n) for n in range(4)])  # type: ignore[misc]
+    assert seen == list(range(at + 1))
+
+
+def test_what_is_lost_between_two_calls_of_a_job_is_given_up() -> None:
+    """As an interrupt would leave it that comes just after the job has been taken."""
+    job = parallel._Job(lambda: None)
+    assert job.take()
+    job.abandon()
+    assert job.is_over

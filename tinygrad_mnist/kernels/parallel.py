@@ -11,7 +11,7 @@ import itertools
 import os
 import sys
 from _queue import SimpleQueue  # without loading queue, which loads threading
-from _thread import _count, allocate_lock, start_new_thread  # likewise
+from _thread import _count, allocate_lock, get_ident, start_new_thread  # likewise
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import cache, partial
@@ -19,13 +19,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tinygrad_mnist.threads import blas
+from tinygrad_mnist.threads import blas, one_thread_each, stop_spinning
 
 Item = TypeVar("Item")
 ENOUGH = 1 << 18  # elements for a thread: waking another one takes as long as 10,000 of them
-_lock = allocate_lock()
-_inside = 0  # how many calls of `together` are under way
-_threads_before = 1
 
 
 def count() -> int:
@@ -52,21 +49,37 @@ def together(tasks: Sequence[Callable[[], object]]) -> None:
     """Run the tasks at the same time, the first one in this thread, and wait for all.
 
     Each task runs under this thread's `np.errstate`. When all are over, the first error, in the
-    order of the tasks, is raised.
+    order of the tasks, is raised; an interrupt before any. What no thread has begun by then is not
+    begun, and what others have begun is waited for: they may write what the caller uses again.
     """
     if len(tasks) == 1:
         tasks[0]()
         return
     with one_thread_each():
-        team = _team(os.getpid())
-        others = [team.hand_over(task) for task in tasks[1:]]
+        jobs = [_Job(task) for task in tasks[1:]]
+        errors: list[BaseException] = []
         try:
-            tasks[0]()
-        finally:
-            errors = [other.finish() for other in others]
-    for error in errors:
-        if error is not None:
-            raise error
+            team = _team(os.getpid())
+            for job in jobs:
+                team.give(job)
+            try:
+                tasks[0]()
+            except Exception as error:
+                errors.append(error)
+            for job in jobs:
+                job.finish()
+        except BaseException as interrupt:
+            errors.append(interrupt)
+        while True:
+            try:
+                for job in jobs:
+                    job.abandon()
+                break
+            except BaseException as interrupt:
+                errors.append(interrupt)
+    errors += [job.error for job in jobs if job.error is not None]
+    if errors:
+        raise next((e for e in errors if not isinstance(e, Exception)), errors[0])
 
 
 def for_each(items: Sequence[Item], work: Callable[[Item], object], threads: int) -> None:
@@ -207,39 +220,53 @@ def _held_lock() -> Any:
 
 
 class _Job:
-    """A task for the thread that first takes it, and the error that ended it, if one did."""
+    """A task for the thread that first asks for it, and the error that ended it, if one did.
+
+    An interrupt may come behind any call. So nothing is lost if a call is made once more.
+    """
 
     def __init__(self, task: Callable[[], object]) -> None:
+        self.error: BaseException | None = None
+        self.is_over = False
         self._context, self._task = contextvars.copy_context(), task
-        self._error: BaseException | None = None
-        self._is_taken, self._over = allocate_lock(), _held_lock()
+        self._asked: list[int] = []  # the threads that have asked for it
+        self._over = _held_lock()
+
+    def take(self) -> bool:
+        """Ask for the task; tell whether this thread is the one to run it."""
+        self._asked.append(get_ident())
+        return self._asked[0] == get_ident()
 
     def run(self, then: Callable[[], object]) -> None:
-        """Run the task, unless another thread has taken it; call `then` before its end is told."""
-        if not self.take():
+        """Run the task, unless it is another thread's; call `then` before its end is told."""
+        if self.is_over or not self.take():
             then()
             return
         try:
             self._context.run(self._task)
         except BaseException as error:
-            self._error = error
+            self.error = error
         then()
+        self.is_over = True
         self._over.release()
 
-    def take(self) -> bool:
-        """Claim the task; return False if it has been claimed before."""
-        return self._is_taken.acquire(blocking=False)
+    def finish(self) -> None:
+        """Run the task here if no thread has woken for it yet, else wait; raise an interrupt."""
+        self.run(then=bool)
+        self.wait()
+        if self.error is not None and not isinstance(self.error, Exception):
+            raise self.error
+
+    def abandon(self) -> None:
+        """Give the task up if no other thread has begun it, else wait."""
+        if self.take():
+            self.is_over = True
+        self.wait()
 
     def wait(self) -> None:
         """Wait for the end of the task, which another thread has taken."""
-        with self._over:
-            pass
-
-    def finish(self) -> BaseException | None:
-        """Run the task here if no thread has woken for it yet, else wait; return its error."""
-        self.run(then=bool)
-        self.wait()
-        return self._error
+        while not self.is_over:
+            self._over.acquire()
 
 
 class _Worker:
@@ -272,18 +299,12 @@ class _Team:
         self.idle: list[_Worker] = []
         self._size, self._most = 0, 4 * (os.cpu_count() or 1)
 
-    def hand_over(self, task: Callable[[], object]) -> _Job:
-        """Offer a task to a thread that sleeps, or to a new one."""
-        job = _Job(task)
-        self.give(job)
-        return job
-
     def give(self, job: _Job) -> None:
-        """Offer a job to a thread that sleeps, or to a new one."""
+        """Offer a job to a thread that sleeps, or to a new one; or to none, if none has woken."""
         try:
             worker = self.idle.pop()
         except IndexError:
-            if self._size >= self._most:  # none has woken yet: whoever offers a job will run it
+            if self._size >= self._most:  # whoever offers the job will run it
                 return
             self._size += 1
             worker = _Worker(self)
@@ -296,54 +317,13 @@ def _team(process: int) -> _Team:
     return _Team()
 
 
-@contextmanager
-def one_thread_each() -> Iterator[None]:
-    """Let the BLAS use one thread inside, and as many as before afterwards.
-
-    A KeyboardInterrupt may come behind any call: what `finally` undoes is noted before the BLAS is
-    told, and nothing but `try` comes between.
-    """
-    global _inside, _threads_before
-    library, is_inside = blas(), False
-    try:
-        with _lock:
-            if not _inside:
-                _threads_before = library.get()
-            _inside += 1
-            is_inside = True
-            if _inside == 1:
-                library.set_threads(1)
-        yield
-    finally:
-        if is_inside:
-            with _lock:
-                _inside = max(0, _inside - 1)  # 0 already in a fork from inside
-                if not _inside:
-                    library.set_threads(_threads_before)
-
-
-def _forget_threads() -> None:
-    """Begin anew in a fork: of its parent's threads none will leave `one_thread_each`.
-
-    The BLAS is not called: a lock of its own may be held.
-    """
-    global _inside, _lock
-    _inside, _lock = 0, allocate_lock()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_forget_threads)
-
-
 def clear_cores() -> None:
     """Stop the BLAS's threads, which spin for a while after a product: the cores are wanted.
 
     Call it in `one_thread_each`, whose end starts them again. No product may be under way, so this
     does nothing while Python runs in threads that are not from here.
     """
-    with _lock:
-        if _inside == 1 and _other_threads() <= len(_team(os.getpid()).idle):
-            blas().stop_threads()
+    stop_spinning(lambda: _other_threads() <= len(_team(os.getpid()).idle))
 
 
 def _other_threads() -> int:
