@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from _thread import interrupt_main, start_new_thread  # without loading threading
 
 TYPE_CHECKING = False  # typing itself takes a while to import
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def begin() -> None:
 def end() -> None:
     """Make Ctrl-C raise KeyboardInterrupt again, if `begin` changed that, and note it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        sys.unraisablehook = come_again
         signal.signal(signal.SIGINT, interrupt)
 
 
@@ -56,6 +58,21 @@ def interrupt(number: int, frame: object) -> NoReturn:
     global was_interrupted
     was_interrupted = True
     raise KeyboardInterrupt
+
+
+def come_again(dropped: sys.UnraisableHookArgs, /) -> None:
+    """Let an interrupt come again that met a destructor or a callback, from which none goes on.
+
+    Another thread sends it: by the time that the thread runs, the destructor is over. Other errors
+    are printed, as always.
+    """
+    if not issubclass(dropped.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(dropped)
+        return
+    try:
+        start_new_thread(interrupt_main, ())
+    except RuntimeError:  # the process is about to end
+        return
 
 
 COMMAND = is_command(sys.argv if hasattr(sys, "argv") else [], sys.orig_argv)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -168,6 +169,49 @@ def test_an_interrupted_run_resumes_to_the_same_bytes(
     whole = (tmp_path / "whole" / "model.pkl").read_bytes()
     assert (out / "model.pkl").read_bytes() == whole
     assert not (out / "checkpoint.pkl").exists()
+
+
+@needs_no_plots
+def test_ctrl_c_in_the_last_step_stops_before_the_files_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tinygrad_mnist.train import Trainer
+
+    args = ["train", "deep", *EMBEDDED, "--epochs", "1", "--batch-size", "full", "--out"]
+    assert main([*args, str(tmp_path / "whole")]) == 0
+    step = Trainer._train_on
+
+    def interrupted(trainer: Trainer, rows: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        step(trainer, rows)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Trainer, "_train_on", interrupted)
+    out = tmp_path / "in-two"
+    assert main([*args, str(out)]) == 130
+    assert "stopped after the last step; all of it is in" in capsys.readouterr().out
+    assert not (out / "model.pkl").exists()
+    assert main(["train", "--resume", str(out)]) == 0
+    whole = (tmp_path / "whole" / "model.pkl").read_bytes()
+    assert (out / "model.pkl").read_bytes() == whole
+
+
+def test_ctrl_c_in_the_last_step_of_an_ensemble_stops_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tinygrad_mnist.train.ensemble import Ensemble
+
+    steps = Ensemble.steps
+
+    def interrupted(ensemble: Ensemble) -> Iterator[int | None]:
+        for epoch in steps(ensemble):
+            if ensemble.epoch == ensemble.recipe.epochs:
+                os.kill(os.getpid(), signal.SIGINT)
+            yield epoch
+
+    monkeypatch.setattr(Ensemble, "steps", interrupted)
+    args = ["train", "mlp-10", *EMBEDDED, "--epochs", "1", "--batch-size", "500", "--ensemble", "2"]
+    assert main([*args, "--out", str(tmp_path)]) == 130
+    assert "stopped after the last step; each member" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("recipe", ["deep", "mlp-532-minibatch"])

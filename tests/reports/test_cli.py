@@ -23,6 +23,7 @@ from tinygrad_mnist.cli.progress import epoch_line
 from tinygrad_mnist.cli.show import tables_of
 from tinygrad_mnist.data import DataError, cache_dir, failures, fetch, load_embedded, load_mnist
 from tinygrad_mnist.serialize import load
+from tinygrad_mnist.start import come_again
 
 EMBEDDED = ("--data", "embedded")
 SHORT = ("train", "neuron", *EMBEDDED, "--epochs", "2")
@@ -365,6 +366,68 @@ sys.exit(main())
         out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (130, ""), err
     assert "stopped in epoch 1, step 1 of" in out
+
+
+INTERRUPTED = """
+import io, os, signal, sys, time
+sys.argv[0] = "/usr/bin/tinygrad-mnist"
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from tinygrad_mnist.cli import evaluate, main, train
+
+class Deleted:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0)
+
+class Closing(io.RawIOBase):
+    def close(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        super().close()
+
+{}
+sys.exit(main())
+"""
+
+
+def test_ctrl_c_in_a_destructor_comes_again(shell: Shell) -> None:
+    """Python prints such an exception, as ignored, and goes on."""
+    script = INTERRUPTED.format("""
+def load_data(*args):
+    Deleted()
+    print(flush=True)
+    time.sleep(60)
+train.load_data = load_data
+""")
+    with interruptible(script, shell) as process:
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "tinygrad-mnist: stopped\n"), err
+
+
+def test_ctrl_c_that_is_lost_after_the_last_step_shows_in_the_exit_code(shell: Shell) -> None:
+    script = INTERRUPTED.format("""
+show = evaluate.show_verdict
+def show_verdict(*args):
+    Closing()
+    show(*args)
+evaluate.show_verdict = show_verdict
+sys.modules["matplotlib"] = None
+sys.argv += ["--epochs", "1"]
+""")
+    with interruptible(script, shell) as process:
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "tinygrad-mnist: stopped\n"), err
+
+
+def test_an_error_in_a_destructor_is_printed_as_always(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Bad:
+        def __del__(self) -> None:
+            raise KeyError("still there")
+
+    monkeypatch.setattr(sys, "unraisablehook", come_again)
+    Bad()
+    assert "still there" in capsys.readouterr().err
 
 
 def test_the_command_alone_changes_what_ctrl_c_does() -> None:

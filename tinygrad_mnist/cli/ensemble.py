@@ -77,7 +77,7 @@ def _train(ensemble: Ensemble) -> int | None:
 
     with Stop() as stop:
         for epoch in ensemble.steps():
-            if stop.asked is not None and ensemble.epoch < ensemble.recipe.epochs:
+            if stop.asked is not None:
                 return stop.asked
             if epoch is None:
                 continue
@@ -97,7 +97,9 @@ def _save(ensemble: Ensemble, folders: list[Path], named: str | None) -> None:
         for path in results_in(folders[number]):  # with --overwrite
             path.unlink()
         save_model(folders[number] / CHECKPOINT, member, checkpoint=True, data_option=named)
-    print(f"stopped in epoch {ensemble.epoch + 1}; each member left a checkpoint")
+    where = f"in epoch {ensemble.epoch + 1}"
+    where = where if ensemble.epoch < ensemble.recipe.epochs else "after the last step"
+    print(f"stopped {where}; each member left a checkpoint")
     print(f"continue one with: tinygrad-mnist train --resume {shlex.quote(str(folders[0]))}")
 
 

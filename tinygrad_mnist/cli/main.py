@@ -68,15 +68,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     >>> main(["train", "mlp-129"])
     2
     """
-    if start.COMMAND:
-        start.end()
     try:
-        return _run(argv)
+        if start.COMMAND:
+            start.end()
+        code = _run(argv)
+        if code or not start.was_interrupted:
+            return code
     except KeyboardInterrupt:
-        return complain("stopped", STOPPED)
+        pass
     finally:
         if start.COMMAND:  # no work is left to lose: from here on Ctrl-C needs no traceback
             signal.signal(signal.SIGINT, signal.SIG_DFL)
+    return complain("stopped", STOPPED)
 
 
 def _run(argv: Sequence[str] | None) -> int:

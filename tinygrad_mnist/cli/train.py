@@ -165,10 +165,11 @@ def _run(work: Work, args: argparse.Namespace) -> int:
             (out / CHECKPOINT).unlink()
         raise
     if signal_number is not None:
-        where = f"epoch {trainer.epoch + 1}, step {trainer.batch} of {trainer.steps_per_epoch}"
+        where = f"in epoch {trainer.epoch + 1}, step {trainer.batch} of {trainer.steps_per_epoch}"
+        where = where if trainer.epoch < trainer.recipe.epochs else "after the last step"
         file = sys.stderr if args.quiet else sys.stdout
         if ranks.is_first():
-            print(f"stopped in {where}; all of it is in {out / CHECKPOINT}", file=file)
+            print(f"stopped {where}; all of it is in {out / CHECKPOINT}", file=file)
             command = f"tinygrad-mnist train --resume {shlex.quote(str(out))}"
             print(f"continue with: {command}", file=file)
         return 128 + signal_number  # the exit code that a shell reports after this signal
@@ -276,7 +277,7 @@ def _train(work: Work, args: argparse.Namespace) -> int | None:
                     if _is_best(trainer.history):
                         save(BEST)
                 stopped = trainer.ranks.stop_signal
-                if stopped and trainer.epoch < trainer.recipe.epochs:
+                if stopped:
                     save()
                     return stopped
                 if time.monotonic() - saved > SAVE_SECONDS:
