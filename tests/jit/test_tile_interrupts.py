@@ -1,6 +1,8 @@
 """Interrupts and errors in a tiled step leave gradients and optimizers as eager may leave them."""
 
 import copy
+import itertools
+import sys
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import tinygrad_mnist as tg
 import tinygrad_mnist.nn.functional as F
 from tests.jit.catalogue import labels, mlp, rows
 from tinygrad_mnist import nn, optim
+from tinygrad_mnist.autograd import modes
 from tinygrad_mnist.jit import threads
 
 
@@ -117,3 +120,40 @@ def test_an_optimizer_with_a_step_of_its_own_is_not_marked_by_a_trial(loss_of):
     y[8] = 0
     tg.jit(step_of(model, optimizer), tile_rows=4)(x, y)
     assert optimizer.stepped
+
+
+def interrupted_at(number, function, *args):
+    """Call a function; raise KeyboardInterrupt at the entry of the n-th call of a mode's function.
+
+    There Python looks for signals. Return whether there were as many.
+    """
+    left = [number]
+
+    def trace(frame, event, arg):
+        if frame.f_code.co_filename == modes.__file__:
+            left[0] -= 1
+            if left[0] == 0:
+                raise KeyboardInterrupt
+
+    sys.settrace(trace)
+    try:
+        function(*args)
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(None)
+    return False
+
+
+@pytest.mark.parametrize("form", [{"tile_rows": 2}, {"tile_rows": "auto"}, {"pure": True}, {}])
+def test_an_interrupt_of_a_capture_leaves_no_tape_behind(form):
+    for number in itertools.count(1):
+        model = mlp()
+        step = tg.jit(step_of(model, optim.SGD(model.parameters(), lr=0.1)), **form)
+        if form in ({}, {"pure": True}):
+            step(rows(0), labels(0))
+        interrupted = interrupted_at(number, step, rows(0), labels(0))
+        assert modes.current() == modes.DEFAULT and not modes.TAPED
+        if not interrupted:
+            break
+    assert number > 5

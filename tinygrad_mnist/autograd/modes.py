@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tinygrad_mnist.autograd.listeners import Follower, Tape, Watch
 
 F = TypeVar("F", bound=Callable[..., Any])
+Result = TypeVar("Result")
 
 # Another number whenever a condition of a captured program may have changed: a Tensor's memory was
 # swapped, requires_grad was set, an attribute of a module assigned. The same number: no change.
@@ -95,6 +96,27 @@ def switch(mode: Mode) -> Mode:
     elif TAPED:
         TAPED.discard(thread)
     return before
+
+
+def call_in(mode: Mode, function: Callable[..., Result], *args: Any) -> Result:
+    """Call the function in a mode, and put the mode before back, whenever an interrupt comes.
+
+    It is put back by single operations: `switch` may be interrupted before it has done anything.
+    """
+    thread = get_ident()
+    before = MODES.get(thread)
+    try:
+        if mode.tape is not None:
+            TAPED.add(thread)
+        MODES[thread] = mode
+        return function(*args)
+    finally:
+        if before is None:
+            MODES.pop(thread, None)
+        else:
+            MODES[thread] = before
+        if before is None or before.tape is None:
+            TAPED.discard(thread)
 
 
 def _changed(mode: Mode, fields: dict[str, Any]) -> Mode:

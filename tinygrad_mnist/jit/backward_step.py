@@ -171,12 +171,7 @@ class Walk:
         self.saved = {node: node.saved for node in self.nodes}
         self.tape = WalkTape()
         self.tape.errors = dict.fromkeys(self.tape.errors, "ignore")
-        before = modes.switch(modes.Mode(grad=False, tape=self.tape))
-        try:
-            seeds = [seed(root, None, on_tensors=True)]
-            walk(seeds, self.gradients, on_tensors=True, record=False, retain=True)
-        finally:
-            modes.switch(before)
+        modes.call_in(modes.Mode(grad=False, tape=self.tape), self._walk, root)
         if not retain:
             for node in nodes:
                 if node.saved and not node.op.view:  # as the engine does
@@ -189,6 +184,10 @@ class Walk:
                 accumulate(node, np.array(g._data), owned=True, record=False)
             else:
                 targets[node] = np.array(g._data)
+
+    def _walk(self, root: Tensor) -> None:
+        seeds = [seed(root, None, on_tensors=True)]
+        walk(seeds, self.gradients, on_tensors=True, record=False, retain=True)
 
     def forget_arrays(self) -> None:
         """Let go of all arrays but the gradients, as soon as the entries that read them."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import threading
-from _thread import get_ident
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from weakref import WeakSet
@@ -228,7 +227,8 @@ class PureFunction(JitFunction):
         tape = Tape([a for a in args if isinstance(a, Tensor)])
         inputs = [t._data for t in tensors]
         guards = Guards(names, args, copied)
-        result = taped(tape, self.function, arguments)
+        mode = modes.current()._replace(tape=tape)
+        result = modes.call_in(mode, self.function, *arguments)
         if tape.abandoned is not None or shared_gradients(tape, inputs):
             return None, result, []
         outputs = tensors_in(result)
@@ -329,25 +329,6 @@ def shared_gradients(tape: Tape, inputs: list[Array]) -> bool:
     return len(set(ends)) < len(ends) or any(
         np.may_share_memory(g, other) for i, g in enumerate(grads) for other in others + grads[:i]
     )
-
-
-def taped(tape: Tape, function: Callable[..., Any], arguments: list[Any]) -> Any:
-    """Call the function with the tape on.
-
-    The mode is put back by single operations: an interrupt between two would leave the tape on.
-    """
-    thread = get_ident()
-    before = modes.MODES.get(thread)
-    try:
-        modes.TAPED.add(thread)
-        modes.MODES[thread] = modes.current()._replace(tape=tape)
-        return function(*arguments)
-    finally:
-        if before is None:
-            modes.MODES.pop(thread, None)
-        else:
-            modes.MODES[thread] = before
-        modes.TAPED.discard(thread)
 
 
 def arrays_to_avoid(binding: Binding) -> list[Array] | None:

@@ -165,15 +165,13 @@ class TileTrace:
     def _call(self, function: Any, args: Sequence[Any], around: Sequence[Any]) -> Any:
         generators = [rng_of(g).bit_generator for g in (None, *around) if _draws(g)]
         random = [generator.state for generator in generators]
-        mode = modes.switch(modes.current()._replace(tape=self.tape))
         try:
-            return function(*args)
+            return modes.call_in(modes.current()._replace(tape=self.tape), function, *args)
         except Exception as error:
             if isinstance(error, Refused) or any(words in str(error) for words in OF_TAPES):
                 raise
             raise Failed from error
         finally:
-            modes.switch(mode)
             for generator, state in zip(generators, random, strict=True):
                 generator.state = state
             self.tape.restore()
