@@ -135,7 +135,8 @@ def _by_quantiles(shares: Array, mean: float, std: float, a: float, b: float) ->
     ends = sorted(((a - mean) / std, (b - mean) / std))
     sign = -1.0 if ends[0] > 0 else 1.0  # shares are precise in the lower tail
     low, high = ndtr(sign * np.array(ends))
-    return np.clip(sign * std * ndtri(low + shares * (high - low)) + mean, a, b)
+    numbers: Array = sign * std * ndtri(low + shares * (high - low)) + mean
+    return numbers.clip(a, b)
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
