@@ -41,6 +41,22 @@ def test_values_have_their_distribution(
     assert np.abs(values).max() <= bound
 
 
+@pytest.mark.parametrize("mean", [8.0, -8.0, 100.0])
+@pytest.mark.parametrize("std", [1.0, -1.0])
+def test_truncated_numbers_far_from_their_mean_are_found(mean: float, std: float) -> None:
+    values = filled("trunc_normal_", mean, std, -1.0, 1.0, shape=(40, 50))
+    assert np.abs(values).max() <= 1
+    if abs(mean) < 10:  # the tail falls about as exp(-7 x) from the bound that is near
+        assert 1 - abs(values.mean()) == pytest.approx(1 / 7, rel=0.1)
+
+
+def test_truncated_numbers_of_one_value() -> None:
+    assert (filled("trunc_normal_", 5.0, 0.0, -1.0, 1.0, shape=(3,)) == 1).all()
+    assert (filled("trunc_normal_", 0.0, 1.0, 0.5, 0.5, shape=(3,)) == 0.5).all()
+    with pytest.raises(ValueError, match="a=1.0 and b=-1.0"):
+        filled("trunc_normal_", 0.0, 1.0, 1.0, -1.0)
+
+
 def test_initial_values_without_chance_are_their_formulas() -> None:
     assert (filled("constant_", 3.0) == 3).all()
     assert (filled("eye_", shape=(2, 3)) == np.eye(2, 3)).all()

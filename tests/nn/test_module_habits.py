@@ -195,3 +195,15 @@ def test_old_names_of_initial_values_warn() -> None:
     with pytest.warns(FutureWarning, match=r"nn\.init\.constant_"):
         assert (nn.init.constant(tg.empty(2), 3.0) == 3).all()
     assert nn.init._calculate_fan_in_and_fan_out(tg.empty(4, 3, 2)) == (6, 8)
+
+
+@pytest.mark.parametrize("layer", [nn.RNN, nn.GRU, nn.LSTM])
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_a_hook_of_a_recurrent_layers_outputs_sees_no_gradient_of_its_states(
+    layer: type, batch_first: bool
+) -> None:
+    outputs, states = layer(2, 3, batch_first=batch_first)(tg.ones(4, 4, 2))
+    outputs.retain_grad()
+    states = states[0] if isinstance(states, tuple) else states
+    ((outputs * 2).sum() + states.sum()).backward()
+    assert (outputs.grad == 2).all()

@@ -89,3 +89,27 @@ def test_max_norm_shrinks_the_rows_that_are_used() -> None:
     w = tg.tensor([[3.0, 4.0], [30.0, 40.0], [0.3, 0.4]])
     F.embedding(tg.tensor([0, 2]), w, max_norm=1.0)
     assert np.allclose(w.numpy(), [[0.6, 0.8], [30, 40], [0.3, 0.4]])
+
+
+def test_frequencies_leave_infinite_rows_as_they_are() -> None:
+    w = tg.tensor([[np.inf, 1.0], [np.nan, -np.inf]], requires_grad=True)
+    rows = F.embedding(tg.tensor([0, 0, 1]), w, scale_grad_by_freq=True)
+    np.testing.assert_array_equal(rows.detach().numpy(), w.detach().numpy()[[0, 0, 1]])
+    rows.sum().backward()
+    assert w.grad.tolist() == [[1, 1], [1, 1]]
+
+
+def test_padding_keeps_infinities_out_of_a_bag_and_of_its_gradients() -> None:
+    w = tg.tensor([[np.inf, np.nan], [3.0, 4.0]], requires_grad=True)
+    share = tg.tensor([[np.nan, 2.0]], requires_grad=True)
+    bags = F.embedding_bag(BAGS, w, mode="sum", per_sample_weights=share, padding_idx=0)
+    assert bags.tolist() == [[6, 8]]
+    bags.sum().backward()
+    assert w.grad.tolist() == [[0, 0], [2, 2]] and share.grad.tolist() == [[0, 7]]
+
+
+def test_the_maximum_of_empty_bags_alone_has_a_gradient() -> None:
+    w = tg.tensor(X, requires_grad=True)
+    bags = F.embedding_bag(tg.tensor([[1], [1]]), w, mode="max", padding_idx=1)
+    bags.sum().backward()
+    assert bags.tolist() == w.grad.tolist() == [[0, 0], [0, 0]]

@@ -15,6 +15,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd import Tensor, writes
 from tinygrad_mnist.autograd.tensor import refuse_unrecorded
+from tinygrad_mnist.kernels.special import ndtr, ndtri
 from tinygrad_mnist.ops.random import rng_of
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
 ]  # fmt: skip
 
 Array = np.ndarray[Any, Any]
+DRAWS = 1000  # of a truncated normal number, until it is computed from its quantile
 
 
 def _fill(tensor: Tensor, values: Any) -> Tensor:
@@ -111,11 +113,30 @@ def trunc_normal_(
     generator: Any = None,
 ) -> Tensor:
     """Fill with normal numbers, redrawing those outside [a, b]."""
+    if a > b:
+        raise ValueError(f"trunc_normal_ expects a <= b, but got a={a} and b={b}")
     rng = rng_of(generator)
     values = rng.standard_normal(tensor.shape) * std + mean
+    draws = 1
     while (outside := (values < a) | (values > b)).any():
-        values[outside] = rng.standard_normal(int(outside.sum())) * std + mean
+        count = int(outside.sum())
+        if draws == DRAWS:
+            values[outside] = _by_quantiles(rng.random(count), mean, std, a, b)
+            break
+        values[outside] = rng.standard_normal(count) * std + mean
+        draws += 1
     return _fill(tensor, values)
+
+
+def _by_quantiles(shares: Array, mean: float, std: float, a: float, b: float) -> Array:
+    """Return the normal numbers below which these shares of those within [a, b] lie."""
+    if std == 0:
+        return np.full_like(shares, min(max(mean, a), b))
+    ends = sorted(((a - mean) / std, (b - mean) / std))
+    sign = -1.0 if ends[0] > 0 else 1.0  # shares are precise in the lower tail
+    low, high = ndtr(sign * np.array(ends))
+    numbers: Array = sign * std * ndtri(low + shares * (high - low)) + mean
+    return numbers.clip(a, b)
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:

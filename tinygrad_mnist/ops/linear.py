@@ -102,8 +102,9 @@ def embedding(
         write(rows, table.where(too_long, rows * (max_norm / (length + 1e-7)), rows))
     rows = table.embed(weight, input)
     if scale_grad_by_freq:
-        share = rows / shape.reshape(table.take(uses, input), column)
-        rows = share + (rows - share).detach()
+        shares = shape.reshape(table.take(uses, input), column)
+        finite = table.where(table.isfinite(rows), rows, 0.0).detach()  # inf - inf would be NaN
+        rows = rows / shares + (finite - finite / shares)
     if padding_idx is not None:
         not_padding = table.ne(input, padding_idx % weight.shape[0])
         rows = table.where(shape.reshape(not_padding, column), rows, rows.detach())
@@ -162,10 +163,14 @@ def embedding_bag(
         counted = table.ne(input, padding_idx % weight.shape[0])
     if mode == "max":
         return _largest(rows, bag, count, counted)
+    factor: Any = None
     if per_sample_weights is not None:
-        rows = rows * table.reshape(per_sample_weights, shape=(-1, 1))
-    if counted is not None:
-        rows = table.where(table.reshape(counted, shape=(-1, 1)), rows, 0.0)
+        factor = table.reshape(per_sample_weights, shape=(-1, 1))
+    if counted is not None:  # 0 times what is infinite would be NaN, also backward
+        column = table.reshape(counted, shape=(-1, 1))
+        rows = table.where(column, rows, 0.0)
+        factor = factor if factor is None else table.where(column, factor, 0.0)
+    rows = rows if factor is None else rows * factor
     if even:  # all bags have one length
         bags = table.reshape(rows, shape=(*even, weight.shape[1]))
         return table.mean(bags, axis=(1,)) if mode == "mean" else table.sum(bags, axis=(1,))
@@ -204,8 +209,9 @@ def _largest(rows: Tensor, bag: Tensor, count: int, counted: Any) -> Tensor:
     order = np.arange(len(bags)) if counted is None else np.flatnonzero(counted._data)
     lengths = np.bincount(bags[order], minlength=count)
     reach = int(lengths.max(initial=0))
-    if not reach:
-        return create.zeros((count, size), dtype=rows.dtype)
+    if not reach:  # zeros, which no row has a part in
+        nothing = wrap(order)
+        return table.put(table.take(rows, nothing), table.take(bag, nothing), shape=(count, size))
     starts = np.cumsum(lengths) - lengths
     positions = np.minimum(
         starts[:, None] + np.arange(reach), starts[:, None] + lengths[:, None] - 1

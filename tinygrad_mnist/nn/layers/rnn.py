@@ -219,7 +219,7 @@ class RNNBase(Module):
         if not len(x):
             raise ShapeError("Expected sequence length to be larger than 0 in RNN")
         (y,), final = self._layers([x], hx)
-        y = shape.transpose(y, 0, 1) if self.batch_first else y
+        y = shape.transpose(y, 0, 1) if self.batch_first else y[:]  # without the states' gradient
         if not batched:
             y = shape.squeeze(y, batch)
             one = not isinstance(final, tuple)
