@@ -2,8 +2,8 @@
 
 The inputs' part of the gates is computed ahead of the steps, and the weights' gradients behind
 them. The blocks of steps follow from shapes alone, and where they are many, each product has one
-thread of the BLAS, so the bits do not depend on the threads. Two threads of Python hinder each other
-at each call of NumPy, so the second one makes a few long calls.
+thread of the BLAS, so the bits do not depend on the threads. Two threads of Python hinder each
+other at each call of NumPy, so the second one makes a few long calls.
 """
 
 from __future__ import annotations
