@@ -7,6 +7,7 @@ import pytest
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
+from tinygrad_mnist import threads as of_blas
 from tinygrad_mnist.kernels import over_steps, parallel, recurrent
 from tinygrad_mnist.threads import blas
 
@@ -139,7 +140,7 @@ def test_an_interrupt_between_steps_stops_the_second_thread(
     monkeypatch.setattr(recurrent, called, interrupted)
     with pytest.raises(KeyboardInterrupt):
         both_ways(kind, args, d)
-    assert blas().get() == before and not parallel._inside
+    assert blas().get() == before and not of_blas._inside
     monkeypatch.setattr(recurrent, called, original)
     for one, other in zip(both_ways(kind, args, d), whole, strict=True):
         assert one.tobytes() == other.tobytes()
