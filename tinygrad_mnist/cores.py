@@ -13,7 +13,7 @@ from typing import NamedTuple
 STAT = "/proc/stat"
 WINDOW = 0.05  # seconds between two looks: Linux counts in hundredths
 OLD = 5.0  # seconds after which a look says little about now
-BUSY = (1, 2, 3, 6, 7)  # user, nice, system, irq, softirq: the columns of STAT that are work
+BUSY = (0, 1, 2, 5, 6)  # user, nice, system, irq, softirq: the columns of STAT that are work
 
 
 class Work(NamedTuple):
@@ -42,7 +42,7 @@ def work_so_far() -> Work | None:
                 if not name.startswith("cpu"):
                     break
                 if name in mine:
-                    ticks += sum(int(columns[number - 1]) for number in BUSY)
+                    ticks += sum(int(columns[number]) for number in BUSY)
         per_second = os.sysconf("SC_CLK_TCK")
     except (OSError, ValueError, IndexError, AttributeError):
         return None

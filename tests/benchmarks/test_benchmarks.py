@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from benchmarks import (
     ops,
     passes,
     scaling,
+    served,
     steps,
     streaming,
 )
@@ -186,6 +188,18 @@ def test_models_train_alike_in_all_forms(tmp_path, capsys):
     with pytest.raises(SystemExit):
         models.main(["--models", "bert"])
     assert "unknown: bert; there are mlp, norm" in capsys.readouterr().err
+
+
+def test_models_say_whose_losses_differ():
+    losses = {"eager": [2.0, 1.0], "jitted": [2.0, 1.0005], "torch eager": [2.0, 1.1]}
+    contenders = {name: SimpleNamespace(losses=values) for name, values in losses.items()}
+    assert models.alike(contenders) == {"torch eager": "its losses differ: 1.100000, not 1.000500"}
+
+
+def test_a_contender_that_does_not_run_says_why():
+    with served.serving(["no such contender", "jitted"], "pinn") as (running, problems):
+        assert list(running) == ["jitted"] and len(running["jitted"].losses) == served.CHECKED
+        assert "no such contender" in problems["no such contender"]
 
 
 def test_a_step_of_a_rank_is_measured():

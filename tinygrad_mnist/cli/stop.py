@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 class Stop:
     """Stop after the present step on Ctrl-C, SIGTERM or SIGHUP; on a second one, at once.
-    A Ctrl-C counts, too, that came before and whose KeyboardInterrupt something has dropped.
 
-    A signal to one of several `ranks` stops all of them, after the same step.
+    An earlier Ctrl-C counts, too, if something has dropped its KeyboardInterrupt. A signal to one
+    of several `ranks` stops all of them, after the same step.
     """
 
     def __init__(self, ranks: Ranks | None = None) -> None:
