@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from _thread import interrupt_main, start_new_thread  # without loading threading
+import time
+from _thread import get_ident, interrupt_main, start_new_thread  # without loading threading
 
 TYPE_CHECKING = False  # typing itself takes a while to import
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def end() -> None:
 
 
 was_interrupted = False
+answers = 0  # how often a handler of Ctrl-C has run
 
 
 def interrupt(number: int, frame: object) -> NoReturn:
@@ -57,7 +59,14 @@ def interrupt(number: int, frame: object) -> NoReturn:
     """
     global was_interrupted
     was_interrupted = True
+    count_answer()
     raise KeyboardInterrupt
+
+
+def count_answer() -> None:
+    """Note that a handler of Ctrl-C has run; each of the command's handlers calls this."""
+    global answers
+    answers += 1
 
 
 def come_again(dropped: sys.UnraisableHookArgs, /) -> None:
@@ -70,9 +79,22 @@ def come_again(dropped: sys.UnraisableHookArgs, /) -> None:
         sys.__unraisablehook__(dropped)
         return
     try:
-        start_new_thread(interrupt_main, ())
+        start_new_thread(_send_until_answered, (get_ident(), answers))
     except RuntimeError:  # the process is about to end
         return
+
+
+def _send_until_answered(thread: int, before: int) -> None:
+    """Send Ctrl-C to a thread until a handler has run: a thread about to wait hears no single one.
+
+    It is a signal, where there are any, since nothing else wakes a thread that waits already.
+    """
+    while answers == before and callable(signal.getsignal(signal.SIGINT)):
+        if hasattr(signal, "pthread_kill"):
+            signal.pthread_kill(thread, signal.SIGINT)
+        else:
+            interrupt_main()
+        time.sleep(0.1)
 
 
 COMMAND = is_command(sys.argv if hasattr(sys, "argv") else [], sys.orig_argv)

@@ -327,9 +327,11 @@ def test_ctrl_c_while_python_starts(wait: float, shell: Shell) -> None:
 @contextlib.contextmanager
 def interruptible(script: str, shell: Shell) -> Iterator["subprocess.Popen[str]"]:
     """A script that trains without an end, once it has printed a line; it is killed in the end."""
+    # Between the opening of a file and the next line an interrupt leaves it to Python, which warns.
+    environment = shell.environment | {"PYTHONWARNINGS": "error,ignore::ResourceWarning"}
     process = subprocess.Popen(
         [sys.executable, "-c", script, *ENDLESS, "--out", "run"],
-        cwd=shell.folder, env=shell.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        cwd=shell.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True,
     )  # fmt: skip
     with process:
@@ -390,11 +392,11 @@ sys.exit(main())
 
 
 def test_ctrl_c_in_a_destructor_comes_again(shell: Shell) -> None:
-    """Python prints such an exception, as ignored, and goes on."""
+    """Python prints such an exception, as ignored, and goes on: here into a call that waits."""
     script = INTERRUPTED.format("""
 def load_data(*args):
-    Deleted()
     print(flush=True)
+    Deleted()
     time.sleep(60)
 train.load_data = load_data
 """)

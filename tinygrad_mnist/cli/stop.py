@@ -40,6 +40,7 @@ class Stop:
             signal.signal(number, handler)
 
     def _ask(self, number: int, frame: object) -> None:
+        start.count_answer()
         if self.asked is not None:
             raise KeyboardInterrupt
         self.asked = number
