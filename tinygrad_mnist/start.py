@@ -85,7 +85,7 @@ def come_again(dropped: sys.UnraisableHookArgs, /) -> None:
 
 
 def _send_until_answered(thread: int, before: int) -> None:
-    """Send Ctrl-C to a thread until a handler has run: a thread about to wait hears no single one.
+    """Send Ctrl-C to a thread until a handler has run: just before a call that waits, one is lost.
 
     It is a signal, where there are any, since nothing else wakes a thread that waits already.
     """
