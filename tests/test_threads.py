@@ -76,7 +76,7 @@ def test_the_blas_is_found_without_threadpoolctl():
 
 
 def test_no_fork_comes_between_a_call_of_the_blas_and_its_end():
-    assert all(type(library) is ctypes.PyDLL for library in threads._libraries())
+    assert all(type(library) is ctypes.PyDLL for library in threads.libraries())
 
 
 # The number that a process settles on

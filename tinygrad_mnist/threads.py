@@ -46,7 +46,7 @@ class Blas(NamedTuple):
 @functools.cache
 def blas() -> Blas:
     """Return NumPy's BLAS; an unknown BLAS counts as one thread that cannot be changed."""
-    for library in _libraries():
+    for library in libraries():
         for name in NAMES:
             get = getattr(library, name.format("get_num_threads"), None)
             set_threads = getattr(library, name.format("set_num_threads"), None)
@@ -55,7 +55,7 @@ def blas() -> Blas:
     return _by_threadpoolctl() or Blas(lambda: 1, lambda count: None, is_known=False)
 
 
-def _libraries() -> list[Any]:
+def libraries() -> list[Any]:
     """Return handles of the OpenBLAS that came with NumPy, which is loaded already.
 
     As PyDLL they keep the GIL in a call: no other thread of Python begins a product meanwhile, nor

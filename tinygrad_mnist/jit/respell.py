@@ -24,6 +24,7 @@ from tinygrad_mnist.jit.unroll import take_checked, under_errstate
 from tinygrad_mnist.kernels.checks import UNSIGNED, classes_within, rows_within
 
 CHECKS = [f.__wrapped__ for f in (classes_within, rows_within)]  # type: ignore[attr-defined]
+SPREAD = 1 << 15  # bytes: to copy a row to so many lines takes NumPy less than to broadcast it
 Array = np.ndarray[Any, Any]
 Step = Callable[[], object]
 
@@ -79,7 +80,8 @@ class UnderErrstate:
 def _respelled(steps: Sequence[Step], even: dict[Any, Array]) -> Iterator[Step]:
     for key, group in groupby(steps, _index_of_take):
         if key is None:
-            yield from (_one(step, even) for step in group)
+            for step in group:
+                yield from _spread(_one(step, even))
         else:
             yield TakeAll([(*step.args, step.keywords["out"]) for step in group])  # type: ignore[attr-defined]
 
@@ -214,6 +216,40 @@ def _elementwise(
     if function in (np.maximum, np.minimum):  # these take out= by name only
         return partial(function, *operands, out=out)
     return partial(function, *operands, out)
+
+
+def _spread(step: Any) -> Iterator[Step]:
+    """Yield a step; as a copy and a step where one operand is a row or a column of a small matrix.
+
+    NumPy takes longer to go through operands of two shapes than to copy one of them and go through
+    two of one shape.
+    """
+    narrow = _narrow(step) if isinstance(step, partial) else None
+    if narrow is None:
+        yield step
+        return
+    number, a, out = narrow
+    operands = list(step.args[:2])
+    is_free = a.dtype == out.dtype and not any(np.may_share_memory(out, x) for x in operands)
+    operands[number] = out if is_free else np.empty(out.shape, a.dtype)
+    yield _copy(operands[number], a)
+    yield partial(step.func, *operands, out)
+
+
+def _narrow(step: partial[Any]) -> tuple[int, Array, Array] | None:
+    """Return the number of an operand to copy, the operand and the step's result; or None."""
+    is_binary = isinstance(step.func, np.ufunc) and (step.func.nin, step.func.nout) == (2, 1)
+    if not is_binary or step.keywords or not all(isinstance(a, np.ndarray) for a in step.args):
+        return None
+    *operands, out = step.args
+    if out.ndim < 2 or out.nbytes > SPREAD or not out.flags.c_contiguous:
+        return None
+    is_whole = [a.shape == out.shape and a.strides == out.strides for a in operands]
+    if sum(is_whole) != 1:
+        return None
+    number = is_whole.index(False)
+    a = operands[number]
+    return (number, a, out) if 1 < a.size < out.size else None
 
 
 def _method(function: Any, args: tuple[Any, ...], kw: dict[str, Any]) -> Step:

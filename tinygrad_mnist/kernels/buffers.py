@@ -8,6 +8,7 @@ long as the arithmetic. With a buffer of one row nothing is copied.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from contextvars import Context
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,13 @@ USUAL = 4096  # elements of the buffer for all other rows: they stay in the firs
 
 
 SILENT = _make_extobj(all="ignore", bufsize=USUAL)  # the state in which ops call their kernels
+_UNSET = Context().run(_state.get)  # the state of a program that has set none
 _AS_IT_IS: AbstractContextManager[None] = nullcontext()
+
+
+def reports_errors() -> bool:
+    """Tell whether the user has asked NumPy to treat floating-point errors in some way."""
+    return _state.get() not in (SILENT, _UNSET)
 
 
 def ignoring(**errors: Any) -> AbstractContextManager[None]:

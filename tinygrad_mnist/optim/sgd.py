@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.kernels.axpy import add_multiple
 from tinygrad_mnist.optim.optimizer import Optimizer
 from tinygrad_mnist.optim.pieces import (
     Array,
@@ -70,19 +71,27 @@ class SGD(Optimizer):
         return {"momentum_buffer": np.zeros_like(p), "_first": np.ones((), np.bool_)}
 
     def update(self, group: Group, p: Array, g: Array, state: State) -> None:
-        """Change `p` in place: two passes over memory without momentum, four with it."""
+        """Change `p` in place: at best one pass over memory without momentum, three with it."""
         if group["weight_decay"] or group["maximize"]:
             g = descent(group, p, g, state)
-        out = buffer_of(state, "_s", p)
         if group["momentum"]:
-            momentum = number(group["momentum"])
-            v = self._accumulate(group, momentum, g, state, out)
-            if group["nesterov"]:
-                np.multiply(v, momentum, out=out)
-                v = np.add(out, g, out=out)
-            g = v
-        np.multiply(g, number(group["lr"]), out)
+            g = self._direction(group, p, g, state)
+        lr = number(group["lr"])
+        if add_multiple(p, g, -lr):
+            return
+        out = buffer_of(state, "_s", p)
+        np.multiply(g, lr, out)
         np.subtract(p, out, p)
+
+    def _direction(self, group: Group, p: Array, g: Array, state: State) -> Array:
+        """Return the decaying sum of gradients; with `nesterov`, what it will be."""
+        out = buffer_of(state, "_s", p)
+        momentum = number(group["momentum"])
+        v = self._accumulate(group, momentum, g, state, out)
+        if not group["nesterov"]:
+            return v
+        np.multiply(v, momentum, out=out)
+        return np.add(out, g, out=out)
 
     def _accumulate(
         self, group: Group, momentum: float, g: Array, state: State, out: Array
