@@ -15,7 +15,9 @@ from tinygrad_mnist.train import Trainer, fit, load_model, resume, save_model
 from tinygrad_mnist.train.stream import trainer_for
 
 TRAIN = ("-W", "default", "-m", "tinygrad_mnist", "train")
-RECIPE = RECIPES["mlp-10"].replace(epochs=2, batch_size=50)  # the last batch has 17 images
+# The last batch has 17 images. A rectifier's input that is almost 0 may change its sign with the
+# rounding, and then the weights come apart by 1e-3: tanh has no such place.
+RECIPE = RECIPES["mlp-10"].replace(epochs=2, batch_size=50, activation="tanh")
 
 
 def test_a_checkpoint_goes_on_with_other_ranks(tmp_path: Path, on_ranks: Finish) -> None:

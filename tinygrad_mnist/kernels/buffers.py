@@ -21,12 +21,19 @@ USUAL = 4096  # elements of the buffer for all other rows: they stay in the firs
 
 SILENT = _make_extobj(all="ignore", bufsize=USUAL)  # the state in which ops call their kernels
 _UNSET = Context().run(_state.get)  # the state of a program that has set none
+_asked: tuple[Any, bool] = SILENT, False  # a state, and whether it reports errors
 _AS_IT_IS: AbstractContextManager[None] = nullcontext()
 
 
 def reports_errors() -> bool:
-    """Tell whether the user has asked NumPy to treat floating-point errors in some way."""
-    return _state.get() not in (SILENT, _UNSET)
+    """Tell whether the user has asked NumPy to do something about floating-point errors."""
+    global _asked
+    now = _state.get()
+    if now is SILENT or now is _UNSET:
+        return False
+    if now is not _asked[0]:
+        _asked = now, any(np.geterr()[kind] != "ignore" for kind in ("over", "under", "invalid"))
+    return _asked[1]
 
 
 def ignoring(**errors: Any) -> AbstractContextManager[None]:

@@ -13,6 +13,7 @@ from tinygrad_mnist.optim.pieces import (
     Array,
     Group,
     State,
+    add_scaled,
     buffer_of,
     counter,
     descent,
@@ -74,17 +75,15 @@ class Adam(Optimizer):
         return {"step": counter(), **{name: np.zeros_like(p) for name in names}, **scales}
 
     def update(self, group: Group, p: Array, g: Array, state: State) -> None:
-        """Change `p` in place; in float32 without options, in ten passes over memory."""
+        """Change `p` in place; in float32 without options, at best in seven passes over memory."""
         lr, eps, t = number(group["lr"]), number(group["eps"]), tick(state)
         beta1, beta2 = betas = tuple(map(number, group["betas"]))
         g = descent(group, p, g, state)
         scale1, scale2 = _rescale(betas, p, state)
         m, v, out = state["exp_avg"], state["exp_avg_sq"], buffer_of(state, "_s", p)
 
-        np.multiply(m, beta1, m)
-        _add_scaled(m, g, (1 - beta1) / scale1, out)
-        np.multiply(v, beta2, v)
-        _add_scaled(v, np.multiply(g, g, out), (1 - beta2) / scale2, out)
+        add_scaled(m, g, (1 - beta1) / scale1, state, beta1)
+        add_scaled(v, np.multiply(g, g, out), (1 - beta2) / scale2, state, beta2)
         if group["amsgrad"]:
             v = np.maximum(state["max_exp_avg_sq"], v, out=state["max_exp_avg_sq"])
 
@@ -93,8 +92,7 @@ class Adam(Optimizer):
         np.sqrt(v, out)
         np.add(out, eps / root, out)
         np.divide(m, out, out)
-        np.multiply(out, lr * scale1 / (1 - beta1**t) / root, out)
-        np.subtract(p, out, p)
+        add_scaled(p, out, -lr * scale1 / (1 - beta1**t) / root, state)
 
     def export_state(self, state: State) -> State:
         """Return the means themselves, without the divisors of the running state."""
@@ -147,10 +145,6 @@ class AdamW(Adam):
             decoupled_weight_decay=True,
             **implementation,
         )
-
-
-def _add_scaled(mean: Array, x: Array, weight: float, out: Array) -> None:
-    np.add(mean, x if weight == 1 else np.multiply(x, weight, out), mean)
 
 
 # The keys of the divisors, and the means that the running state divides by each
@@ -218,14 +212,13 @@ class Adamax(Optimizer):
         beta1, beta2 = map(number, group["betas"])
         m, u, out = state["exp_avg"], state["exp_inf"], buffer_of(state, "_s", p)
         g = descent(group, p, g, state)
-        update_mean(m, g, beta1, out)
+        update_mean(m, g, beta1, state)
         np.abs(g, out=out)
         np.add(out, number(group["eps"]), out=out)
         np.multiply(u, beta2, out=u)
         np.maximum(u, out, out=u)
         np.divide(m, u, out=out)
-        np.multiply(out, number(group["lr"]) / (1 - beta1**t), out=out)
-        np.subtract(p, out, out=p)
+        add_scaled(p, out, -number(group["lr"]) / (1 - beta1**t), state)
 
 
 class NAdam(Optimizer):
@@ -289,9 +282,8 @@ class NAdam(Optimizer):
         np.sqrt(root, out=root)
         np.add(root, number(group["eps"]), out=root)
         for x, weight in ((g, (1 - mu) / (1 - product)), (m, next_mu / (1 - product * next_mu))):
-            np.multiply(x, lr * weight, out=out)
-            np.divide(out, root, out=out)
-            np.subtract(p, out, out=p)
+            np.divide(x, root, out=out)
+            add_scaled(p, out, -lr * weight, state)
 
 
 class RAdam(Optimizer):
@@ -349,8 +341,7 @@ class RAdam(Optimizer):
             np.sqrt(v, out=out)
             np.add(out, number(group["eps"]), out=out)
             m = np.divide(m, out, out=out)
-        np.multiply(m, size, out=out)
-        np.subtract(p, out, out=p)
+        add_scaled(p, m, -size, state)
 
 
 def means(
@@ -358,6 +349,6 @@ def means(
 ) -> tuple[Array, Array, Array]:
     """Update the decaying means of g and of g²; return both, and a scratch buffer."""
     m, v, out = state["exp_avg"], state["exp_avg_sq"], buffer_of(state, "_s", p)
-    update_mean(m, g, beta1, out)
-    update_mean(v, np.multiply(g, g, out=out), beta2, out)
+    update_mean(m, g, beta1, state)
+    update_mean(v, np.multiply(g, g, out=out), beta2, state)
     return m, v, out

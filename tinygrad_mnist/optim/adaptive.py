@@ -11,6 +11,7 @@ from tinygrad_mnist.optim.pieces import (
     Array,
     Group,
     State,
+    add_scaled,
     buffer_of,
     counter,
     descent,
@@ -68,8 +69,7 @@ class Adagrad(Optimizer):
         np.sqrt(total, out=out)
         np.add(out, number(group["eps"]), out=out)
         np.divide(g, out, out=out)
-        np.multiply(out, lr, out=out)
-        np.subtract(p, out, out=p)
+        add_scaled(p, out, -lr, state)
 
 
 class Adadelta(Optimizer):
@@ -115,14 +115,13 @@ class Adadelta(Optimizer):
         g = descent(group, p, g, state)
         v, u = state["square_avg"], state["acc_delta"]
         out, d = buffer_of(state, "_s", p), buffer_of(state, "_d", p)
-        update_mean(v, np.multiply(g, g, out=out), rho, out)
+        update_mean(v, np.multiply(g, g, out=out), rho, state)
         np.sqrt(np.add(v, eps, out=out), out=out)
         np.sqrt(np.add(u, eps, out=d), out=d)
         np.divide(d, out, out=d)
         np.multiply(d, g, out=d)
-        update_mean(u, np.multiply(d, d, out=out), rho, out)
-        np.multiply(d, number(group["lr"]), out=d)
-        np.subtract(p, d, out=p)
+        update_mean(u, np.multiply(d, d, out=out), rho, state)
+        add_scaled(p, d, -number(group["lr"]), state)
 
 
 class RMSprop(Optimizer):
@@ -174,10 +173,10 @@ class RMSprop(Optimizer):
         alpha, lr, momentum = map(number, (group["alpha"], group["lr"], group["momentum"]))
         g = descent(group, p, g, state)
         v, out = state["square_avg"], buffer_of(state, "_s", p)
-        update_mean(v, np.multiply(g, g, out=out), alpha, out)
+        update_mean(v, np.multiply(g, g, out=out), alpha, state)
         if group["centered"]:
             mean = state["grad_avg"]
-            update_mean(mean, g, alpha, out)
+            update_mean(mean, g, alpha, state)
             np.multiply(mean, mean, out=out)
             v = np.subtract(v, out, out=out)
         np.sqrt(v, out=out)
@@ -185,10 +184,9 @@ class RMSprop(Optimizer):
         step = np.divide(g, out, out=out)
         if momentum:
             b = state["momentum_buffer"]
-            np.multiply(b, momentum, out=b)
-            step = np.add(b, out, out=b)
-        np.multiply(step, lr, out=out)
-        np.subtract(p, out, out=p)
+            add_scaled(b, out, 1.0, state, momentum)
+            step = b
+        add_scaled(p, step, -lr, state)
 
 
 class Rprop(Optimizer):

@@ -11,6 +11,7 @@ from tinygrad_mnist.optim.pieces import (
     Array,
     Group,
     State,
+    add_scaled,
     buffer_of,
     counter,
     descent,
@@ -66,8 +67,7 @@ class ASGD(Optimizer):
         eta, mu = number(state["eta"]), number(state["mu"])
         g, ax, out = descent(group, p, g, state), state["ax"], buffer_of(state, "_s", p)
         np.multiply(p, 1 - lambd * eta, out=p)
-        np.multiply(g, eta, out=out)
-        np.subtract(p, out, out=p)
+        add_scaled(p, g, -eta, state)
         if mu == 1:
             np.copyto(ax, p)
         else:

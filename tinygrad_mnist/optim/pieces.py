@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.tensor import unwrap
+from tinygrad_mnist.kernels.axpy import combine
 
 Array = np.ndarray[Any, Any]
 Group = dict[str, Any]
@@ -65,8 +66,15 @@ def descent(group: Group, p: Array, g: Array, state: State) -> Array:
     return np.subtract(out, g, out=out) if maximize else np.add(out, g, out=out)
 
 
-def update_mean(mean: Array, x: Array, decay: float, out: Array) -> None:
-    """Set mean = decay mean + (1 - decay) x, in place; `out` is scratch and may be x."""
-    np.multiply(x, 1 - decay, out=out)
-    np.multiply(mean, decay, out=mean)
-    np.add(mean, out, out=mean)
+def add_scaled(y: Array, x: Array, a: float, state: State, b: float = 1.0) -> None:
+    """Set y = a x + b y, in place; where that takes scratch memory, x may be overwritten."""
+    if combine(y, x, a, b):
+        return
+    if b != 1:
+        np.multiply(y, b, out=y)
+    np.add(y, x if a == 1 else np.multiply(x, a, out=buffer_of(state, "_s", y)), out=y)
+
+
+def update_mean(mean: Array, x: Array, decay: float, state: State) -> None:
+    """Set mean = decay mean + (1 - decay) x, in place; x may be overwritten."""
+    add_scaled(mean, x, 1 - decay, state, decay)

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.kernels.axpy import add_multiple
 from tinygrad_mnist.optim.optimizer import Optimizer
 from tinygrad_mnist.optim.pieces import (
     Array,
     Group,
     State,
+    add_scaled,
     buffer_of,
     descent,
     number,
@@ -76,26 +76,19 @@ class SGD(Optimizer):
             g = descent(group, p, g, state)
         if group["momentum"]:
             g = self._direction(group, p, g, state)
-        lr = number(group["lr"])
-        if add_multiple(p, g, -lr):
-            return
-        out = buffer_of(state, "_s", p)
-        np.multiply(g, lr, out)
-        np.subtract(p, out, p)
+        add_scaled(p, g, -number(group["lr"]), state)
 
     def _direction(self, group: Group, p: Array, g: Array, state: State) -> Array:
         """Return the decaying sum of gradients; with `nesterov`, what it will be."""
-        out = buffer_of(state, "_s", p)
         momentum = number(group["momentum"])
-        v = self._accumulate(group, momentum, g, state, out)
+        v = self._accumulate(group, momentum, g, state)
         if not group["nesterov"]:
             return v
+        out = buffer_of(state, "_s", p)
         np.multiply(v, momentum, out=out)
         return np.add(out, g, out=out)
 
-    def _accumulate(
-        self, group: Group, momentum: float, g: Array, state: State, out: Array
-    ) -> Array:
+    def _accumulate(self, group: Group, momentum: float, g: Array, state: State) -> Array:
         if "momentum_buffer" not in state:  # momentum was turned on later
             state.update(self.init_state(group, g))
         v: Array = state["momentum_buffer"]
@@ -103,7 +96,6 @@ class SGD(Optimizer):
         if first is not None and first:
             first[...] = False
             np.copyto(v, g)
-            return v
-        dampening = number(group["dampening"])
-        np.multiply(v, momentum, out=v)
-        return np.add(v, np.multiply(g, 1 - dampening, out=out) if dampening else g, out=v)
+        else:
+            add_scaled(v, g, 1 - number(group["dampening"]), state, momentum)
+        return v
