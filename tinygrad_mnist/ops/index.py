@@ -31,6 +31,8 @@ def getitem(x: Tensor, key: Any) -> Tensor:
     As in PyTorch, an int beside an index array picks first, and does not count as one.
     """
     try:
+        if type(key) is np.ndarray and key.size:
+            key = wrap(key)
         if type(key) is Tensor and key._data.ndim and key._data.dtype.kind in "iu" and x._data.ndim:
             return table.take(x, key)  # rows by number: what a mini-batch is made with
         plain = with_ints(key)
