@@ -84,7 +84,8 @@ def _functions() -> dict[np.dtype[Any], tuple[Combine | None, Combine]]:
 
 def _function(name: str, a: Any, *b: Any) -> Combine | None:
     for library in libraries():
-        releasing = ctypes.CDLL(None, handle=library._handle)  # other threads run during a call
+        # As a CDLL it lets other threads run during a call
+        releasing = ctypes.CDLL(library._name, handle=library._handle)
         for pattern, integer in NAMES.items():
             function = getattr(releasing, pattern.format(name), None)
             if function is not None:
