@@ -12,6 +12,7 @@ import pytest
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn, optim
 from tinygrad_mnist.jit import joint_optimizer
+from tinygrad_mnist.kernels import axpy
 
 
 def stepped(model, optimizer, calls=5):
@@ -222,3 +223,78 @@ def test_where_a_warning_is_an_error_it_leaves_what_eager_leaves():
         return [p.tolist() for p in w], repr(optimizer.state_dict())
 
     assert run(lambda f: tg.jit(f, pure=True)) == run(lambda f: f)
+
+
+UPDATE = optim.SGD.update
+
+
+def halved(self, group, p, g, state):
+    UPDATE(self, group, p, g * 0.5, state)
+
+
+class Halved(optim.SGD):
+    """It inherits the update as one call, which is not what it does."""
+
+    update = halved
+
+
+def set_in_place(optimizer, i):
+    optimizer.param_groups[0]["lr"].fill_(0.1 / (1 + i))
+
+
+def patch_class(optimizer, i):
+    if i == 5:
+        optimizer.patch.setattr(optim.SGD, "update", halved)
+
+
+RATES = (0.5, 0.25, 0.1)  # the same objects at several steps
+ONE_CALL = {
+    "as it is": (0.1, lambda o, i: None),
+    "another rate at each step": (0.1, lambda o, i: o.param_groups[0].update(lr=0.1 / (1 + i))),
+    "another rate after some steps": (0.5, lambda o, i: o.param_groups[0].update(lr=RATES[i // 4])),
+    "an equal rate of another kind": (1.0, lambda o, i: o.param_groups[0].update(lr=1)),
+    "a Tensor that changes": (tg.tensor(0.1), set_in_place),
+    "momentum from now on": (0.1, lambda o, i: o.param_groups[0].update(momentum=0.9 * (i > 4))),
+    "decay for a while": (0.1, lambda o, i: o.param_groups[0].update(weight_decay=0.1 * (i == 5))),
+    "upwards": (0.1, lambda o, i: o.param_groups[0].update(maximize=i > 5)),
+    "no rate": (0.1, lambda o, i: o.param_groups[0].update(lr=0.1 * (i != 5))),
+    "loaded": (0.1, lambda o, i: o.load_state_dict(o.state_dict())),
+    "the class is changed": (0.1, patch_class),
+}
+
+
+@pytest.mark.parametrize("kind", [optim.SGD, Halved])
+@pytest.mark.parametrize("is_pure", [True, False])
+@pytest.mark.parametrize("change", ONE_CALL)
+def test_an_update_as_one_call_is_the_update(change, is_pure, kind, monkeypatch):
+    rate, between = ONE_CALL[change]
+    weights = []
+    for compile_ in (lambda f: f), (lambda f: tg.jit(f, pure=is_pure)):
+        with monkeypatch.context() as patch:
+            tg.manual_seed(0)
+            model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
+            lr = rate.clone() if isinstance(rate, tg.Tensor) else rate
+            optimizer = kind(model.parameters(), lr=lr)
+            optimizer.patch = patch
+
+            @compile_
+            def step(x, model=model, optimizer=optimizer):
+                optimizer.zero_grad()
+                loss = (model(x) ** 2).mean()
+                loss.backward()
+                optimizer.step()
+                return loss
+
+            for i in range(10):
+                step(tg.full((4, 3), 0.3 * i))
+                between(optimizer, i)
+            weights.append([p.detach().numpy().tobytes() for p in model.parameters()])
+    assert weights[0] == weights[1]
+
+
+def test_plain_descent_becomes_one_call():
+    model = nn.Linear(3, 2)
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    (part,) = parts(stepped(model, optimizer))
+    call = part.guarded_usual.__globals__["quick"].call
+    assert (call is not None) == bool(axpy._functions())

@@ -12,6 +12,7 @@ import sys
 import warnings
 import weakref
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from functools import partial
 from operator import attrgetter, is_
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -38,6 +39,7 @@ _JOINTS: WeakKeyDictionary[Any, list[Joint]] = WeakKeyDictionary()
 
 # How an optimizer steps one parameter; a class that overrides one of these has no flat form
 OWN = ("_apply", "split", "state_of")
+PLAIN = {float, int, bool, type(None)}  # settings that nobody can change in place
 OVERRIDDEN = frozenset({*OWN, "update", "init_state", "step"})
 _data, _node, _writeable = map(attrgetter, ("_data", "_node", "flags.writeable"))
 
@@ -186,6 +188,15 @@ class FlatStep:
             t.add(f"if {condition}: return False")
         t.add("optimizer.stepped = True")
         t.add("try:")
+        one_call = getattr(self._update, "one_call", None)
+        if one_call is not None:
+            t.names["quick"] = _Quick(partial(one_call, self._group, self._flat.p, self._flat.g))
+            t.add(
+                "    if quick.call is not None and all(map(is_, group.values(), quick.settings)):"
+            )
+            t.add("        quick.call()")
+            t.add("        return True")
+            t.add("    quick.look(group)")
         if len(self._flat.p) > blocks.FEW:
             t.names["update_parameter"] = blocks.update_parameter
             t.add("    update_parameter(optimizer, group, p, g, joint.state)")
@@ -254,6 +265,23 @@ class FlatStep:
         for p, g in zip(self._params, self._flat.grads, strict=True):
             state = optimizer.state_of(self._group, p)
             blocks.update_parameter(optimizer, self._group, p._data, g, state)
+
+
+class _Quick:
+    """An update as one call, from the second time on that all settings are the same objects."""
+
+    def __init__(self, one_call: Callable[[], Callable[[], object] | None]) -> None:
+        self.call: Callable[[], object] | None = None
+        self.settings: list[Any] = []
+        self._one_call = one_call
+
+    def look(self, group: Group) -> None:
+        """Look at the settings before an update that is not one call."""
+        settings = list(group.values())
+        same = len(settings) == len(self.settings) and all(map(is_, settings, self.settings))
+        plain = all(type(group[key]) in PLAIN for key in group if key != "params")
+        self.call = self._one_call() if same and plain else None
+        self.settings = settings
 
 
 def _has_gradient(p: Tensor) -> bool:

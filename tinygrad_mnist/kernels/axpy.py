@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import functools
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,26 @@ def combine(y: Array, x: Array, a: float, b: float = 1.0) -> bool:
     else:
         axpby(y.size, a, source, 1, b, to, 1)
     return True
+
+
+def prepared(y: Array, x: Array, a: float) -> Callable[[], object] | None:
+    """Return `combine(y, x, a)` as one call of C, for arrays that stay where they are; or None.
+
+    It looks at nothing: errors have to be ignored, and y writeable, when it is called.
+    """
+    if not (y.flags.carray and x.flags.carray) or not combine(y.copy(), x, a):
+        return None
+    axpy, axpby = _functions()[y.dtype]
+    to, source = _byte(y), _byte(x)
+    values = [y.size, a, _address(source), 1, _address(to), 1]
+    function = axpy
+    if function is None:
+        function = axpby
+        values.insert(4, 1.0)
+    kinds = function.argtypes  # type: ignore[attr-defined]
+    call = partial(function, *(kind(value) for kind, value in zip(kinds, values, strict=True)))
+    call.memory = to, source  # type: ignore[attr-defined]  # stays as long as the call
+    return call
 
 
 def _combine_otherwise(y: Array, x: Array, a: float, b: float) -> bool:

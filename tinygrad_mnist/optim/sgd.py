@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.kernels.axpy import prepared
 from tinygrad_mnist.optim.optimizer import Optimizer
 from tinygrad_mnist.optim.pieces import (
     Array,
@@ -15,7 +17,14 @@ from tinygrad_mnist.optim.pieces import (
     buffer_of,
     descent,
     number,
+    with_one_call,
 )
+
+
+def _one_call(group: Group, p: Array, g: Array) -> Callable[[], object] | None:
+    if group["momentum"] or group["weight_decay"] or group["maximize"]:
+        return None
+    return prepared(p, g, -number(group["lr"]))
 
 
 class SGD(Optimizer):
@@ -70,6 +79,7 @@ class SGD(Optimizer):
             return {}
         return {"momentum_buffer": np.zeros_like(p), "_first": np.ones((), np.bool_)}
 
+    @with_one_call(_one_call)
     def update(self, group: Group, p: Array, g: Array, state: State) -> None:
         """Change `p` in place: at best one pass over memory without momentum, three with it."""
         if group["weight_decay"] or group["maximize"]:
