@@ -184,16 +184,18 @@ class FlatStep:
         t.add("    if not all(map(is_, map(data, params), like)): return False")
         t.add("    if not all(map(is_, map(node, params), leaves)): return False")
         t.add("    seen[0] = modes.changes")
+        one_call = getattr(self._update, "one_call", None)
+        if one_call is not None:
+            t.names["quick"] = _Quick(partial(one_call, self._group, self._flat.p, self._flat.g))
+            t.add("same = quick.call and all(map(is_, group.values(), quick.settings))")
+        else:
+            t.names["same"] = False
         for condition in conditions:
             t.add(f"if {condition}: return False")
         t.add("optimizer.stepped = True")
         t.add("try:")
-        one_call = getattr(self._update, "one_call", None)
         if one_call is not None:
-            t.names["quick"] = _Quick(partial(one_call, self._group, self._flat.p, self._flat.g))
-            t.add(
-                "    if quick.call is not None and all(map(is_, group.values(), quick.settings)):"
-            )
+            t.add("    if same:")
             t.add("        quick.call()")
             t.add("        return True")
             t.add("    quick.look(group)")
@@ -217,7 +219,7 @@ class FlatStep:
 
     def _of_settings(self) -> Iterator[str]:
         """Yield the text of what is true where somebody has changed something else."""
-        yield "list(map(type, group.values())) != kinds"
+        yield "not same and list(map(type, group.values())) != kinds"
         yield "not all(map(writeable, like))"
         if self._others:
             yield "any(map(has_gradient, others))"
