@@ -213,9 +213,13 @@ def test_an_interrupt_waits_for_the_tasks_that_other_threads_have_begun(alarm: A
         time.sleep(0.3)
         seen.append(of_blas.blas().get())
 
-    alarm(0.1)
+    def wait() -> None:
+        begun.wait()
+        alarm(0.05)
+        Event().wait(60)
+
     with pytest.raises(KeyboardInterrupt):
-        parallel.together([begun.wait, slow])
+        parallel.together([wait, slow])
     assert seen == [1] and of_blas._inside == 0
 
 
