@@ -80,10 +80,11 @@ def _combine_otherwise(y: Array, x: Array, a: float, b: float) -> bool:
     alike = flat_alike(y, x)
     if alike is not None and y.flags.writeable and x.flags.writeable:
         return combine(alike[0], alike[1], a, b)
-    total = y.copy(order="C")
+    total = y if y.flags.carray else y.copy(order="C")
     if not combine(total, x.copy(order="C"), a, b):
         return False
-    y[...] = total
+    if total is not y:
+        y[...] = total
     return True
 
 
