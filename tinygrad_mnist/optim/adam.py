@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd.tensor import unwrap, wrap
 from tinygrad_mnist.optim.optimizer import Optimizer
 from tinygrad_mnist.optim.pieces import (
     Array,
@@ -31,10 +30,6 @@ class Adam(Optimizer):
     `decoupled_weight_decay`, shrinks p by lr weight_decay p, as `AdamW` does. The arguments are
     PyTorch's. Raises ValueError for a setting out of its range.
 
-    For float32 the state holds m / (1 - β₁) and v / (1 - β₂): g then enters unscaled, which saves
-    two of twelve passes over memory. Saved states hold m and v themselves, in float64, so that a
-    resumed run has the bits of one that never stopped.
-
     >>> import tinygrad_mnist as tg
     >>> w = tg.tensor([1.0, -3.0], requires_grad=True)
     >>> optimizer = Adam([w], lr=0.5)
@@ -45,7 +40,6 @@ class Adam(Optimizer):
     """
 
     elementwise = True
-    counters = frozenset({"step", "_scale", "_scale_sq"})
 
     def __init__(
         self,
@@ -70,48 +64,23 @@ class Adam(Optimizer):
     def init_state(self, group: Group, p: Array) -> State:
         """Make both means, and the largest mean of squares with `amsgrad`."""
         names = ("exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if group["amsgrad"] else []))
-        betas = tuple(map(number, group["betas"]))
-        scales = {k: np.array(scale) for k, scale in zip(_SCALES, _scales(betas, p), strict=True)}
-        return {"step": counter(), **{name: np.zeros_like(p) for name in names}, **scales}
+        return {"step": counter(), **{name: np.zeros_like(p) for name in names}}
 
     def update(self, group: Group, p: Array, g: Array, state: State) -> None:
-        """Change `p` in place; in float32 without options, at best in seven passes over memory."""
+        """Change `p` in place; without options, at best in seven passes over memory."""
         lr, eps, t = number(group["lr"]), number(group["eps"]), tick(state)
-        beta1, beta2 = betas = tuple(map(number, group["betas"]))
+        beta1, beta2 = map(number, group["betas"])
         g = descent(group, p, g, state)
-        scale1, scale2 = _rescale(betas, p, state)
-        m, v, out = state["exp_avg"], state["exp_avg_sq"], buffer_of(state, "_s", p)
-
-        add_scaled(m, g, (1 - beta1) / scale1, state, beta1)
-        add_scaled(v, np.multiply(g, g, out), (1 - beta2) / scale2, state, beta2)
+        m, v, out = means(state, g, beta1, beta2, p)
         if group["amsgrad"]:
             v = np.maximum(state["max_exp_avg_sq"], v, out=state["max_exp_avg_sq"])
 
         # lr m̂ / (√v̂ + eps), with all numbers gathered into two factors
-        root = math.sqrt(scale2 / (1 - beta2**t))
+        root = math.sqrt(1 / (1 - beta2**t))
         np.sqrt(v, out)
         np.add(out, eps / root, out)
         np.divide(m, out, out)
-        add_scaled(p, out, -lr * scale1 / (1 - beta1**t) / root, state)
-
-    def export_state(self, state: State) -> State:
-        """Return the means themselves, without the divisors of the running state."""
-        means = {
-            name: wrap(np.multiply(state[name], state[key], dtype=np.float64))
-            for key, names in _SCALES.items()
-            for name in names & state.keys()
-        }
-        return super().export_state(state) | means
-
-    def import_state(self, group: Group, p: Array, saved: State) -> State:
-        """Return the means, divided as `update` needs them."""
-        state = super().import_state(group, p, saved)
-        betas = tuple(map(number, group["betas"]))
-        for scale, (key, names) in zip(_scales(betas, p), _SCALES.items(), strict=True):
-            state[key] = np.array(scale)
-            for name in names & saved.keys():
-                np.divide(unwrap(saved[name]), scale, out=state[name], casting="same_kind")
-        return state
+        add_scaled(p, out, -lr / (1 - beta1**t) / root, state)
 
 
 class AdamW(Adam):
@@ -145,28 +114,6 @@ class AdamW(Adam):
             decoupled_weight_decay=True,
             **implementation,
         )
-
-
-# The keys of the divisors, and the means that the running state divides by each
-_SCALES = {"_scale": {"exp_avg"}, "_scale_sq": {"exp_avg_sq", "max_exp_avg_sq"}}
-
-
-def _scales(betas: tuple[float, ...], p: Array) -> tuple[float, float]:
-    beta1, beta2 = betas
-    return (1 - beta1, 1 - beta2) if p.dtype == np.float32 else (1.0, 1.0)
-
-
-def _rescale(betas: tuple[float, ...], p: Array, state: State) -> tuple[float, float]:
-    """Return the divisors of the means; where the betas have changed, divide the means anew."""
-    scales = _scales(betas, p)
-    if scales == (state["_scale"].item(), state["_scale_sq"].item()):
-        return scales
-    for scale, (key, names) in zip(scales, _SCALES.items(), strict=True):
-        for name in names & state.keys() if state[key] != scale else ():
-            mean = np.multiply(state[name], state[key], dtype=np.float64)
-            np.divide(mean, scale, out=state[name], casting="same_kind")
-        state[key][...] = scale
-    return scales
 
 
 class Adamax(Optimizer):
