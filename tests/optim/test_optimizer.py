@@ -357,3 +357,26 @@ def test_choices_of_implementation_are_taken_and_others_refused():
         optim.SGD([leaf()], differentiable=True)
     with pytest.raises(TypeError, match="SGD.*unexpected keyword argument 'learning_rate'"):
         optim.SGD([leaf()], learning_rate=0.1)
+
+
+def test_an_adam_that_an_older_version_has_pickled_goes_on():
+    """Its means were divided by 1 - beta, each by its own."""
+    new, old = (
+        tg.tensor([1.0, -2.0], requires_grad=True),
+        tg.tensor([1.0, -2.0], requires_grad=True),
+    )
+    ours, older = tg.optim.Adam([new], amsgrad=True), tg.optim.Adam([old], amsgrad=True)
+    for p, optimizer in (new, ours), (old, older):
+        p.grad = tg.tensor([0.5, 3.0])
+        optimizer.step()
+    state = older.state[old]
+    state |= {"_scale": np.array(0.1), "_scale_sq": np.array(0.001)}
+    state["exp_avg"] /= np.float32(0.1)
+    for name in ("exp_avg_sq", "max_exp_avg_sq"):
+        state[name] /= np.float32(0.001)
+    loaded = pickle.loads(pickle.dumps(older))
+    copy = loaded.param_groups[0]["params"][0]
+    for p, optimizer in (new, ours), (copy, loaded):
+        p.grad = tg.tensor([1.0, 1.0])
+        optimizer.step()
+    np.testing.assert_allclose(copy.detach().numpy(), new.detach().numpy(), rtol=1e-6)

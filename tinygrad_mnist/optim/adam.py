@@ -82,6 +82,17 @@ class Adam(Optimizer):
         np.divide(m, out, out)
         add_scaled(p, out, -lr / (1 - beta1**t) / root, state)
 
+    def __setstate__(self, attributes: dict[str, Any]) -> None:
+        """Take the attributes of a pickle; older ones hold means that are divided by a number."""
+        self.__dict__.update(attributes)
+        divided = {"_scale": ["exp_avg"], "_scale_sq": ["exp_avg_sq", "max_exp_avg_sq"]}
+        for state in self.state.values():
+            for key, names in divided.items():
+                scale = state.pop(key, 1.0)
+                for name in names if scale != 1 else ():
+                    if name in state:
+                        state[name] = (state[name] * scale).astype(state[name].dtype)
+
 
 class AdamW(Adam):
     """Adam with weight decay kept out of the means (Loshchilov and Hutter, 2019).
