@@ -14,15 +14,16 @@ from tinygrad_mnist.jit.joint import Joint
 from tinygrad_mnist.kernels import blocks as kernel_blocks
 from tinygrad_mnist.kernels import parallel
 from tinygrad_mnist.optim import blocks as optim_blocks
+from tinygrad_mnist.optim import pieces
 
 every = pytest.mark.parametrize("cls, options", CASES, ids=NAMES)
 both = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
-SHAPES = [(5, 7), (4, 9), (3,), ()]
+SHAPES = [(5, 7), (4, 9), (3,), (), (3, 3)]
 
 
 def parameters(dtype, seed=0):
-    """One in C order, one in Fortran order, a vector and a number."""
+    """One in C order, one in Fortran order, a vector, a number, and a larger one again."""
     rng = np.random.default_rng(seed)
     arrays = [np.asarray(rng.standard_normal(shape), dtype) for shape in SHAPES]
     arrays[1] = np.asfortranarray(arrays[1])
@@ -46,6 +47,10 @@ def values(params):
 
 def same(a, b):
     return all(np.array_equal(x, y) for x, y in zip(values(a), values(b), strict=True))
+
+
+# The BLAS is called for large ones, and rounds otherwise: for none, for some of them, for all
+some_large = pytest.mark.parametrize("large", [100, 7, 1])
 
 
 def cut(buffer):
@@ -78,8 +83,10 @@ def test_the_values_are_the_textbooks(cls, options):
 @every
 @both
 @pytest.mark.parametrize("history", [1, 0], ids=["later", "from the start"])
-def test_joined_parameters_get_the_same_bits(cls, options, dtype, history, monkeypatch):
+@some_large
+def test_joined_parameters_get_the_same_bits(cls, options, dtype, history, large, monkeypatch):
     monkeypatch.setattr(joint_module, "BLOCK", 16)
+    monkeypatch.setattr(pieces, "LARGE", large)
     alone, joined = parameters(dtype), parameters(dtype)
     one, other = cls(alone, **options), cls(joined, **options)
     for optimizer in (one, other) * history:
@@ -111,8 +118,10 @@ def test_joined_parameters_get_the_same_bits(cls, options, dtype, history, monke
 @every
 @both
 @pytest.mark.parametrize("threads", [1, 3])
-def test_blocks_get_the_same_bits(cls, options, dtype, threads, monkeypatch):
+@some_large
+def test_blocks_get_the_same_bits(cls, options, dtype, threads, large, monkeypatch):
     """Also where a gradient lies otherwise than its parameter, which is then one block."""
+    monkeypatch.setattr(pieces, "LARGE", large)
     whole, cut_up = parameters(dtype), parameters(dtype)
     one, other = cls(whole, **options), cls(cut_up, **options)
     for seed in range(6):
@@ -171,7 +180,7 @@ def test_parameters_that_were_skipped_differently_cannot_be_joined():
     params = parameters(np.float32)
     optimizer = optim.Adam(params)
     step(optimizer, gradients(np.float32, 0))
-    step(optimizer, [*gradients(np.float32, 0)[:3], None])
+    step(optimizer, [*gradients(np.float32, 0)[:-1], None])
     flat = np.empty(sum(p.numel() for p in params), np.float32)
     joint = Joint(optimizer, optimizer.param_groups[0], params, flat, cut)
     with pytest.raises(ValueError, match="'step' differs"):

@@ -29,6 +29,7 @@ from tinygrad_mnist.kernels.buffers import SILENT
 from tinygrad_mnist.kernels.scratch import ALIGN, aligned_bytes, shaped
 from tinygrad_mnist.optim import blocks
 from tinygrad_mnist.optim.optimizer import Optimizer
+from tinygrad_mnist.optim.pieces import is_large
 
 Array = np.ndarray[Any, Any]
 Group = dict[str, Any]
@@ -53,10 +54,10 @@ class Flat:
 
     def __init__(self, params: Sequence[Tensor]) -> None:
         self.like = [p._data for p in params]
-        self.starts, size = [], 0
-        for array in self.like:
-            self.starts.append(size)
-            size += -(-array.nbytes // ALIGN) * ALIGN
+        self.starts, size = [0] * len(self.like), 0
+        for number in sorted(range(len(self.like)), key=lambda n: not is_large(self.like[n])):
+            self.starts[number] = size  # large ones come first: they are updated together
+            size += -(-self.like[number].nbytes // ALIGN) * ALIGN
         self._size = size
         self.p, self.g = self._filled(0), self.gradients()
         self.like = self.cut(self.p)
@@ -184,19 +185,20 @@ class FlatStep:
         t.add("    if not all(map(is_, map(data, params), like)): return False")
         t.add("    if not all(map(is_, map(node, params), leaves)): return False")
         t.add("    seen[0] = modes.changes")
-        one_call = getattr(self._update, "one_call", None)
-        if one_call is not None:
-            t.names["quick"] = _Quick(partial(one_call, self._group, self._flat.p, self._flat.g))
-            t.add("same = quick.call and all(map(is_, group.values(), quick.settings))")
+        calls = getattr(self._update, "calls", None)
+        if calls is not None:
+            buffers = self._flat.p, self._flat.g, self._joint.runs
+            t.names["quick"] = _Quick(partial(calls, self._group, *buffers))
+            t.add("same = quick.calls and all(map(is_, group.values(), quick.settings))")
         else:
             t.names["same"] = False
         for condition in conditions:
             t.add(f"if {condition}: return False")
         t.add("optimizer.stepped = True")
         t.add("try:")
-        if one_call is not None:
+        if calls is not None:
             t.add("    if same:")
-            t.add("        quick.call()")
+            t.add("        for call in quick.calls: call()")
             t.add("        return True")
             t.add("    quick.look(group)")
         if len(self._flat.p) > blocks.FEW:
@@ -253,7 +255,9 @@ class FlatStep:
 
     def _carefully(self) -> None:
         """Update where a warning is an error, with the effects of updating one by one."""
-        arrays = [self._flat.p, *self._joint.joined().values()]
+        arrays = [
+            a for a in (self._flat.p, *self._joint.joined().values()) if isinstance(a, np.ndarray)
+        ]
         before = [array.copy() for array in arrays]
         try:
             self._joint.update(self._flat.g)
@@ -270,19 +274,19 @@ class FlatStep:
 
 
 class _Quick:
-    """An update as one call, from the second time on that all settings are the same objects."""
+    """An update as calls of C, from the second time on that all settings are the same objects."""
 
-    def __init__(self, one_call: Callable[[], Callable[[], object] | None]) -> None:
-        self.call: Callable[[], object] | None = None
+    def __init__(self, prepare: Callable[[], list[Callable[[], object]] | None]) -> None:
+        self.calls: list[Callable[[], object]] | None = None
         self.settings: list[Any] = []
-        self._one_call = one_call
+        self._prepare = prepare
 
     def look(self, group: Group) -> None:
-        """Look at the settings before an update that is not one call."""
+        """Look at the settings before an update that is not made by `calls`."""
         settings = list(group.values())
         same = len(settings) == len(self.settings) and all(map(is_, settings, self.settings))
         plain = all(type(group[key]) in PLAIN for key in group if key != "params")
-        self.call = self._one_call() if same and plain else None
+        self.calls = self._prepare() if same and plain else None
         self.settings = settings
 
 

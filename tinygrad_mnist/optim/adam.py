@@ -80,7 +80,7 @@ class Adam(Optimizer):
         np.sqrt(v, out)
         np.add(out, eps / root, out)
         np.divide(m, out, out)
-        add_scaled(p, out, -lr / (1 - beta1**t) / root, state)
+        add_scaled(p, out, -lr / (1 - beta1**t) / root, state, out=out)
 
     def __setstate__(self, attributes: dict[str, Any]) -> None:
         """Take the attributes of a pickle; older ones hold means that are divided by a number."""
@@ -170,13 +170,13 @@ class Adamax(Optimizer):
         beta1, beta2 = map(number, group["betas"])
         m, u, out = state["exp_avg"], state["exp_inf"], buffer_of(state, "_s", p)
         g = descent(group, p, g, state)
-        update_mean(m, g, beta1, state)
+        update_mean(m, g, beta1, state, out)
         np.abs(g, out=out)
         np.add(out, number(group["eps"]), out=out)
         np.multiply(u, beta2, out=u)
         np.maximum(u, out, out=u)
         np.divide(m, u, out=out)
-        add_scaled(p, out, -number(group["lr"]) / (1 - beta1**t), state)
+        add_scaled(p, out, -number(group["lr"]) / (1 - beta1**t), state, out=out)
 
 
 class NAdam(Optimizer):
@@ -241,7 +241,7 @@ class NAdam(Optimizer):
         np.add(root, number(group["eps"]), out=root)
         for x, weight in ((g, (1 - mu) / (1 - product)), (m, next_mu / (1 - product * next_mu))):
             np.divide(x, root, out=out)
-            add_scaled(p, out, -lr * weight, state)
+            add_scaled(p, out, -lr * weight, state, out=out)
 
 
 class RAdam(Optimizer):
@@ -299,7 +299,7 @@ class RAdam(Optimizer):
             np.sqrt(v, out=out)
             np.add(out, number(group["eps"]), out=out)
             m = np.divide(m, out, out=out)
-        add_scaled(p, m, -size, state)
+        add_scaled(p, m, -size, state, out=out)
 
 
 def means(
@@ -307,6 +307,6 @@ def means(
 ) -> tuple[Array, Array, Array]:
     """Update the decaying means of g and of g²; return both, and a scratch buffer."""
     m, v, out = state["exp_avg"], state["exp_avg_sq"], buffer_of(state, "_s", p)
-    update_mean(m, g, beta1, state)
-    update_mean(v, np.multiply(g, g, out=out), beta2, state)
+    update_mean(m, g, beta1, state, out)
+    update_mean(v, np.multiply(g, g, out=out), beta2, state, out)
     return m, v, out

@@ -69,7 +69,7 @@ class Adagrad(Optimizer):
         np.sqrt(total, out=out)
         np.add(out, number(group["eps"]), out=out)
         np.divide(g, out, out=out)
-        add_scaled(p, out, -lr, state)
+        add_scaled(p, out, -lr, state, out=out)
 
 
 class Adadelta(Optimizer):
@@ -115,12 +115,12 @@ class Adadelta(Optimizer):
         g = descent(group, p, g, state)
         v, u = state["square_avg"], state["acc_delta"]
         out, d = buffer_of(state, "_s", p), buffer_of(state, "_d", p)
-        update_mean(v, np.multiply(g, g, out=out), rho, state)
+        update_mean(v, np.multiply(g, g, out=out), rho, state, out)
         np.sqrt(np.add(v, eps, out=out), out=out)
         np.sqrt(np.add(u, eps, out=d), out=d)
         np.divide(d, out, out=d)
         np.multiply(d, g, out=d)
-        update_mean(u, np.multiply(d, d, out=out), rho, state)
+        update_mean(u, np.multiply(d, d, out=out), rho, state, out)
         add_scaled(p, d, -number(group["lr"]), state)
 
 
@@ -173,10 +173,10 @@ class RMSprop(Optimizer):
         alpha, lr, momentum = map(number, (group["alpha"], group["lr"], group["momentum"]))
         g = descent(group, p, g, state)
         v, out = state["square_avg"], buffer_of(state, "_s", p)
-        update_mean(v, np.multiply(g, g, out=out), alpha, state)
+        update_mean(v, np.multiply(g, g, out=out), alpha, state, out)
         if group["centered"]:
             mean = state["grad_avg"]
-            update_mean(mean, g, alpha, state)
+            update_mean(mean, g, alpha, state, out)
             np.multiply(mean, mean, out=out)
             v = np.subtract(v, out, out=out)
         np.sqrt(v, out=out)
@@ -186,7 +186,7 @@ class RMSprop(Optimizer):
             b = state["momentum_buffer"]
             add_scaled(b, out, 1.0, state, momentum)
             step = b
-        add_scaled(p, step, -lr, state)
+        add_scaled(p, step, -lr, state, out=out)
 
 
 class Rprop(Optimizer):

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from tinygrad_mnist.kernels.blocks import BLOCK, cut, flat_alike, in_blocks
-from tinygrad_mnist.optim.pieces import Array, Group, State
+from tinygrad_mnist.optim.pieces import RUNS, Array, Group, Runs, State, is_large, runs_within
 
 CALLS = 10  # of NumPy in an update
 FEW = 16 * BLOCK  # elements that one call updates as fast, with scratch memory of 4 MB in float32
@@ -62,14 +62,16 @@ class _Blocks:
         flat = flat_alike(*arrays)
         if flat is None:
             return None
-        for key in state.keys() - counters.keys() - set(keys):
+        runs = state.get(RUNS) or [(slice(0, p.size), is_large(p))]
+        for key in state.keys() - counters.keys() - {RUNS, *keys}:
             del state[key]  # scratch of an update in one piece
-        return cls(optimizer, group, flat, keys, counters)
+        return cls(optimizer, group, flat, keys, counters, runs)
 
     def __init__(
-        self, optimizer: Any, group: Group, flat: list[Array], keys: list[str], counters: State
-    ) -> None:
-        self._optimizer, self._group = optimizer, group
+        self, optimizer: Any, group: Group, flat: list[Array], keys: list[str], counters: State,
+        runs: Runs,
+    ) -> None:  # fmt: skip
+        self._optimizer, self._group, self._runs = optimizer, group, runs
         self._p, self._g, *self._values = flat
         self._keys, self._counters, self._counted = keys, counters, counters
 
@@ -83,6 +85,7 @@ class _Blocks:
         for key, value in scratch.items():
             if len(value) >= len(p) and value.dtype == p.dtype:
                 state[key] = value[: len(p)]
+        state[RUNS] = runs_within(self._runs, at)
         self._counted, keys_before = state, set(state)
         self._optimizer.update(self._group, p, self._g[at], state)
         for key in state.keys() - keys_before:

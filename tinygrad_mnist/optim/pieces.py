@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
 
 from tinygrad_mnist.autograd.tensor import unwrap
-from tinygrad_mnist.kernels.axpy import combine
+from tinygrad_mnist.kernels.axpy import combine, prepared
 
 Array = np.ndarray[Any, Any]
 Group = dict[str, Any]
 State = dict[str, Any]
+Runs = list[tuple[slice, bool]]  # parts of a buffer, and whether they are of large parameters
+RUNS = "_runs"  # the key of these in the state of a buffer
+LARGE = 1 << 13  # elements from which on a call of the BLAS takes less than some of NumPy's
 Update = TypeVar("Update", bound=Callable[..., None])
 
 
@@ -24,18 +28,32 @@ def number(value: Any) -> float:
     return float(value.item() if isinstance(value, np.ndarray) else value)
 
 
-def with_one_call(one_call: Callable[[Group, Array, Array], Any]) -> Callable[[Update], Update]:
-    """Let an `update` say how it does the same without a state, as one call of C.
+def with_calls(calls: Callable[..., Any]) -> Callable[[Update], Update]:
+    """Let an `update` say how it does the same without a state, as calls of C.
 
-    `one_call(group, p, g)` returns that call for these very arrays and the present settings, or
+    `calls(group, p, g, runs)` returns these for the very buffers and the present settings, or
     None. An optimizer that overrides `update` overrides this, too.
     """
 
     def declare(update: Update) -> Update:
-        update.one_call = one_call  # type: ignore[attr-defined]
+        update.calls = calls  # type: ignore[attr-defined]
         return update
 
     return declare
+
+
+def calls_to_add(y: Array, x: Array, a: float, runs: Runs) -> list[Callable[[], object]]:
+    """Return calls that add a x to y in place, as `add_scaled` does, for buffers that stay."""
+    calls: list[Callable[[], object]] = []
+    for at, large in runs:
+        y_part, x_part = y[at], x[at]
+        call = prepared(y_part, x_part, a) if large else None
+        if call is None:
+            out, factor = np.empty_like(y_part), np.array(a, y.dtype)
+            calls.append(partial(np.multiply, x_part, factor, out))
+            call = partial(np.add, y_part, out, y_part)
+        calls.append(call)
+    return calls
 
 
 def counter() -> Array:
@@ -82,15 +100,54 @@ def descent(group: Group, p: Array, g: Array, state: State) -> Array:
     return np.subtract(out, g, out=out) if maximize else np.add(out, g, out=out)
 
 
-def add_scaled(y: Array, x: Array, a: float, state: State, b: float = 1.0) -> None:
-    """Set y = a x + b y, in place; where that takes scratch memory, x may be overwritten."""
-    if combine(y, x, a, b):
+def add_scaled(
+    y: Array, x: Array, a: float, state: State, b: float = 1.0, out: Array | None = None
+) -> None:
+    """Set y = a x + b y, in place. `out` is scratch memory, if the caller has some, and may be x.
+
+    Large parameters take one call of the BLAS, which rounds otherwise than NumPy's calls. So in a
+    buffer of many parameters, `state` says where the large ones are.
+    """
+    if RUNS not in state:
+        if y.size < LARGE or not combine(y, x, a, b):
+            _add_by_numpy(y, x, a, b, buffer_of(state, "_s", y) if out is None else out)
         return
+    for at, large in state[RUNS]:
+        y_part, x_part = y[at], x[at]
+        if not large or not combine(y_part, x_part, a, b):
+            _add_by_numpy(y_part, x_part, a, b, buffer_of(state, "_s", y)[at])
+
+
+def _add_by_numpy(y: Array, x: Array, a: float, b: float, out: Array) -> None:
     if b != 1:
-        np.multiply(y, b, out=y)
-    np.add(y, x if a == 1 else np.multiply(x, a, out=buffer_of(state, "_s", y)), out=y)
+        np.multiply(y, b, y)
+    np.add(y, x if a == 1 else np.multiply(x, a, out), y)
 
 
-def update_mean(mean: Array, x: Array, decay: float, state: State) -> None:
-    """Set mean = decay mean + (1 - decay) x, in place; x may be overwritten."""
-    add_scaled(mean, x, 1 - decay, state, decay)
+def is_large(p: Array) -> bool:
+    """Tell whether a call of the BLAS pays for a parameter, or an array as large."""
+    return p.size >= LARGE
+
+
+def runs_of(buffer: Array, params: Sequence[Array]) -> Runs:
+    """Return the parts of a 1-d buffer with large and with small parameters in it."""
+    first, size = buffer.__array_interface__["data"][0], buffer.itemsize
+    starts = sorted((p.__array_interface__["data"][0], is_large(p)) for p in params if p.size)
+    runs: list[list[Any]] = []
+    for address, large in starts:
+        if not runs or runs[-1][1] is not large:
+            runs.append([(address - first) // size if runs else 0, large])
+    ends = [*(start for start, _ in runs[1:]), len(buffer)]
+    return [(slice(start, end), large) for (start, large), end in zip(runs, ends, strict=False)]
+
+
+def runs_within(runs: Runs, at: slice) -> Runs:
+    """Return the parts of one block of a buffer."""
+    cut = [(max(run.start, at.start), min(run.stop, at.stop), large) for run, large in runs]
+    first = at.start
+    return [(slice(i - first, j - first), large) for i, j, large in cut if i < j]
+
+
+def update_mean(mean: Array, x: Array, decay: float, state: State, out: Array) -> None:
+    """Set mean = decay mean + (1 - decay) x, in place; `out` is scratch memory, and may be x."""
+    add_scaled(mean, x, 1 - decay, state, decay, out)

@@ -7,24 +7,25 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.kernels.axpy import prepared
 from tinygrad_mnist.optim.optimizer import Optimizer
 from tinygrad_mnist.optim.pieces import (
     Array,
     Group,
+    Runs,
     State,
     add_scaled,
     buffer_of,
+    calls_to_add,
     descent,
     number,
-    with_one_call,
+    with_calls,
 )
 
 
-def _one_call(group: Group, p: Array, g: Array) -> Callable[[], object] | None:
+def _calls(group: Group, p: Array, g: Array, runs: Runs) -> list[Callable[[], object]] | None:
     if group["momentum"] or group["weight_decay"] or group["maximize"]:
         return None
-    return prepared(p, g, -number(group["lr"]))
+    return calls_to_add(p, g, -number(group["lr"]), runs)
 
 
 class SGD(Optimizer):
@@ -79,7 +80,7 @@ class SGD(Optimizer):
             return {}
         return {"momentum_buffer": np.zeros_like(p), "_first": np.ones((), np.bool_)}
 
-    @with_one_call(_one_call)
+    @with_calls(_calls)
     def update(self, group: Group, p: Array, g: Array, state: State) -> None:
         """Change `p` in place: at best one pass over memory without momentum, three with it."""
         if group["weight_decay"] or group["maximize"]:
