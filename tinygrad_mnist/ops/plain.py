@@ -126,6 +126,31 @@ def is_own_view(tensor: Tensor, key: tuple[Any, ...], value: Any) -> bool:
     return op is table.slice.op and kw["key"] == key  # type: ignore[attr-defined]
 
 
+def put_at_basic_key(tensor: Tensor, key: tuple[Any, ...], value: Any) -> bool:
+    """Write at a key without index arrays, in a plain call; tell whether it was done."""
+    array = tensor._data
+    if type(value) is Tensor:
+        elements = value._data
+        if elements.dtype is not array.dtype:
+            return False
+    elif type(value) is int or (type(value) is float and array.dtype.kind == "f"):
+        elements = value
+    else:
+        return False
+    if not is_plain(tensor, (value,)) or not array.flags.writeable or state() is not USUAL:
+        return False
+    try:
+        hush()
+        part = array[key if ... in key else (*key, ...)]  # with an Ellipsis, a view: no number
+        np.copyto(part, elements, "unsafe")
+    except (IndexError, OverflowError, ValueError):  # the general way has words for it
+        return False
+    finally:
+        restore()
+    writes.stamp(part)
+    return True
+
+
 def put_at_key(tensor: Tensor, parts: tuple[Any, ...], value: Any) -> bool:
     """Write at a key with index arrays, in a plain call; tell whether it was done."""
     array, key = tensor._data, numpy_key(parts)
