@@ -129,15 +129,14 @@ def is_own_view(tensor: Tensor, key: tuple[Any, ...], value: Any) -> bool:
 def put_at_basic_key(tensor: Tensor, key: tuple[Any, ...], value: Any) -> bool:
     """Write at a key without index arrays, in a plain call; tell whether it was done."""
     array = tensor._data
+    elements = value._data if type(value) is Tensor else value
     if type(value) is Tensor:
-        elements = value._data
-        if elements.dtype is not array.dtype:
-            return False
-    elif type(value) is int or (type(value) is float and array.dtype.kind == "f"):
-        elements = value
+        fits = elements.dtype is array.dtype
     else:
+        fits = type(value) is int or (type(value) is float and array.dtype.kind == "f")
+    if not fits or not is_plain(tensor, (value,)):
         return False
-    if not is_plain(tensor, (value,)) or not array.flags.writeable or state() is not USUAL:
+    if not array.flags.writeable or state() is not USUAL:
         return False
     try:
         hush()

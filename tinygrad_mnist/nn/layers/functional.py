@@ -31,7 +31,7 @@ class _FromSignature:
         home = next((base for base in cls.__mro__ if "_declared" in base.__dict__), None)
         if home is None:
             return NO_FUNCTION[self._name]
-        _read_signature(home)  # type: ignore[arg-type]
+        _read_signature(home)
         return getattr(home, self._name)
 
 
