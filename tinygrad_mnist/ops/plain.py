@@ -141,7 +141,7 @@ def put_at_basic_key(tensor: Tensor, key: tuple[Any, ...], value: Any) -> bool:
     try:
         hush()
         part = array[key if ... in key else (*key, ...)]  # with an Ellipsis, a view: no number
-        np.copyto(part, elements, "unsafe")
+        part[...] = elements
     except (IndexError, OverflowError, ValueError):  # the general way has words for it
         return False
     finally:
