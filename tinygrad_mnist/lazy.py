@@ -24,9 +24,9 @@ def page(
     """Return `__getattr__`, `__dir__` and `__all__` of a folder, from {module: its names}.
 
     The names under "" are modules themselves; ".other.module" is relative to the parent folder.
-    Other modules of the folder are found as well, but not listed. The modules of `core`, which
-    almost every program needs, are loaded together, with the first listed name that is not a
-    module. An unknown name raises AttributeError that suggests the nearest name.
+    Other modules of the folder are found as well, but not listed. With the first listed name that
+    is no module, the modules of `core` are loaded too. An unknown name raises AttributeError that
+    suggests the nearest name.
 
     >>> import tinygrad_mnist.optim
     >>> get, listing, names = page("tinygrad_mnist.optim", {"sgd": "SGD", "": "lr_scheduler"})

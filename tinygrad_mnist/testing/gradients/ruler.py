@@ -46,7 +46,7 @@ class How(NamedTuple):
     dtypes: bool = False
     fast: bool = False
     brief: bool = False
-    """Whether one step will do where it agrees: for a verdict, without the measured errors."""
+    """One step is enough where it agrees: for a verdict, without the measured errors."""
 
 
 class Ruler:
