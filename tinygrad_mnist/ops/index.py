@@ -8,6 +8,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd.modes import TAPED, is_taped
 from tinygrad_mnist.autograd.tensor import Tensor, refuse_read, wrap
+from tinygrad_mnist.kernels import index as kernels
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import dim_of, public, tensor_of
 from tinygrad_mnist.ops.plain import PLAIN, at_key, is_plain
@@ -126,7 +127,7 @@ def indices_of(mask: Tensor, x: Tensor, dim: int) -> tuple[Tensor, ...]:
     refuse_read("indexing with a mask")
     if not mask.ndim:
         return (wrap(np.zeros(int(mask._data), np.int64)),)
-    return tuple(wrap(i) for i in np.nonzero(mask._data))
+    return tuple(wrap(i) for i in kernels.nonzero(mask._data))
 
 
 def to_rows(x: Tensor, arrays: dict[int, Any]) -> tuple[Tensor, Any, tuple[int, ...]]:
@@ -316,14 +317,15 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     if not as_tuple:
         return argwhere(input)
     refuse_read("nonzero()")
-    return tuple(wrap(i) for i in np.nonzero(np.atleast_1d(input._data)))
+    return tuple(wrap(i) for i in kernels.nonzero(np.atleast_1d(input._data)))
 
 
 @public
 def argwhere(input: Tensor) -> Tensor:
     """The indices of the elements that are not zero, (n, ndim)."""
     refuse_read("nonzero()")
-    return wrap(np.argwhere(input._data))
+    array = input._data
+    return wrap(np.transpose(kernels.nonzero(array)) if array.ndim else np.argwhere(array))
 
 
 @public
