@@ -32,6 +32,8 @@ def getitem(x: Tensor, key: Any) -> Tensor:
     As in PyTorch, an int beside an index array picks first, and does not count as one.
     """
     try:
+        if type(key) is int:
+            return table.slice(x, key=(key,))
         if type(key) is np.ndarray and key.size:
             key = wrap(key)
         if type(key) is Tensor and key._data.ndim and key._data.dtype.kind in "iu" and x._data.ndim:
@@ -58,10 +60,12 @@ def with_ints(key: Any) -> tuple[Any, ...]:
     if Tensor not in map(type, parts) or (TAPED and is_taped()):
         return parts
     return tuple(
-        part._data.item()
-        if type(part) is Tensor and not part._data.ndim and part._data.dtype.kind in "iu"
-        else part
-        for part in parts
+        [  # a generator takes longer
+            part._data.item()
+            if type(part) is Tensor and not part._data.ndim and part._data.dtype.kind in "iu"
+            else part
+            for part in parts
+        ]
     )
 
 
