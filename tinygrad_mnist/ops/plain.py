@@ -19,6 +19,7 @@ from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import table
 
 PLAIN = frozenset((int, slice, type(None), type(Ellipsis)))
+KINDS: dict[type, str] = {int: "fiu", float: "f"}  # the dtypes that hold a number without a cast
 
 
 def is_plain(tensor: Tensor, args: Iterable[Any]) -> bool:
@@ -133,7 +134,7 @@ def put_at_basic_key(tensor: Tensor, key: tuple[Any, ...], value: Any) -> bool:
     if type(value) is Tensor:
         fits = elements.dtype is array.dtype
     else:
-        fits = type(value) is int or (type(value) is float and array.dtype.kind == "f")
+        fits = array.dtype.kind in KINDS.get(type(value), "")
     if not fits or not is_plain(tensor, (value,)):
         return False
     if not array.flags.writeable or state() is not USUAL:
