@@ -71,6 +71,15 @@ def test_a_program_loads_the_layers_and_the_optimizer_that_it_uses() -> None:
     assert not loaded & {"tinygrad_mnist.nn.layers.rnn", "tinygrad_mnist.optim.lbfgs"}
 
 
+def test_the_first_name_of_nn_loads_what_nearly_all_models_use() -> None:
+    loaded = modules_after("from tinygrad_mnist import nn; nn.Parameter")
+    core = ("containers", "functional", "layers.activation", "layers.linear", "loss", "module")
+    assert {"numpy.random", *(f"tinygrad_mnist.nn.{name}" for name in core)} <= loaded
+    assert not loaded & {f"tinygrad_mnist.nn.{name}" for name in ("layers.rnn", "layers.conv")}
+    loaded = modules_after("from tinygrad_mnist.nn import functional")
+    assert "tinygrad_mnist.nn.module" not in loaded
+
+
 def test_batches_of_tensors_load_nothing_that_reads_files() -> None:
     code = (
         "import tinygrad_mnist as tg; data = tg.utils.data.TensorDataset(tg.zeros(4, 2));"

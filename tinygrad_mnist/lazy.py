@@ -19,13 +19,14 @@ TOOLS = frozenset({"Any", "TYPE_CHECKING", "annotations", "page", "refusing"})
 
 
 def page(
-    folder: str, names: dict[str, str]
+    folder: str, names: dict[str, str], core: str = ""
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """Return `__getattr__`, `__dir__` and `__all__` of a folder, from {module: its names}.
 
     The names under "" are modules themselves; ".other.module" is relative to the parent folder.
-    Other modules of the folder are found as well, but not listed. An unknown name raises
-    AttributeError that suggests the nearest name.
+    Other modules of the folder are found as well, but not listed. With the first listed name that
+    is no module, the modules of `core` are loaded too. An unknown name raises AttributeError that
+    suggests the nearest name.
 
     >>> import tinygrad_mnist.optim
     >>> get, listing, names = page("tinygrad_mnist.optim", {"sgd": "SGD", "": "lr_scheduler"})
@@ -34,9 +35,12 @@ def page(
     """
     module = sys.modules[folder]
     home = {name: where for where, some in names.items() for name in some.split()}
+    waiting = core.split()
 
     def get(name: str) -> Any:
         where = home.get(name)
+        while where and waiting:
+            import_module(f".{waiting.pop()}", folder)
         value = getattr(import_module(f".{where}", folder), name) if where else submodule(name)
         setattr(module, name, value)  # the next look-up finds it there
         return value

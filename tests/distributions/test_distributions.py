@@ -200,3 +200,37 @@ def test_distributions_are_imported_only_when_used() -> None:
         "tg.linalg.inv; assert 'tinygrad_mnist.distributions' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+CHECKED = [
+    constraints.simplex, constraints.real, constraints.real_vector, constraints.boolean,
+    constraints.unit_interval, constraints.positive, constraints.nonnegative_integer,
+    constraints.less_than(0.5), constraints.integer_interval(0, 2), constraints.square,
+    constraints.interval(tg.tensor([0.0, 0.0]), tg.tensor([1.0, 2.0])),
+]  # fmt: skip
+VALUES = [[0.25, 0.75], [1.0, 0.0], [0.5, 0.6], [math.nan, 1.0], [-math.inf, 1.0], [2.0, -1.0]]
+
+
+@pytest.mark.parametrize("constraint", CHECKED, ids=repr)
+@pytest.mark.parametrize("dtype", [tg.float16, tg.float32, tg.float64, tg.int64])
+def test_a_constraint_holds_where_its_check_does(constraint: Any, dtype: Any) -> None:
+    """With a bare array as with a Tensor: one is not taken for the other."""
+    for row in VALUES:
+        if dtype == tg.int64 and not np.isfinite(row).all():
+            continue
+        value = tg.tensor([row, [0.5, 0.5]], dtype=dtype)
+        expected = bool(constraint.check(value).all())
+        assert constraint.holds(value) is expected  # without a warning
+        with tg.no_grad():
+            assert constraint.holds(value) is expected
+
+
+def test_a_constraint_of_ones_own_is_given_tensors() -> None:
+    class Even(type(constraints.positive)):
+        def check(self, value: tg.Tensor) -> tg.Tensor:
+            assert isinstance(value, tg.Tensor)
+            return value.remainder(2).eq(0)
+
+    assert Even(0.0).holds(tg.tensor([2.0, 4.0]))
+    assert constraints.independent(Even(0.0), 1).holds(tg.tensor([2.0, 4.0]))
+    assert not Even(0.0).holds(tg.tensor([2.0, 3.0]))

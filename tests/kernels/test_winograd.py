@@ -189,6 +189,24 @@ def test_the_bits_are_those_of_any_number_of_threads(
             assert all((a == b).all() for a, b in zip(result, results[0], strict=True))
 
 
+def test_few_tiles_of_many_channels_are_one_product() -> None:
+    """Else each piece would read all weights again; BLAS shares no such product, so bits stay."""
+    sizes = winograd.Problem(64, (3, 3), (3, 3), 512, 512, (1, 1), np.dtype("f"))
+    parts, _ = winograd.pieces(sizes, winograd.PRODUCTS, winograd.BLOCK)
+    assert len(parts) == 2
+    if not threads.blas().is_known:
+        pytest.skip("NumPy's BLAS cannot be told how many threads to use")
+    rng, before, results = np.random.default_rng(0), threads.get_num_threads(), []
+    arguments = problem(rng, 1, 300, 300, (16, 16), Geometry(padding=(1, 1)))
+    try:
+        for count in (1, 2):
+            threads.set_num_threads(count)
+            results.append(all_three(*arguments))
+    finally:
+        threads.set_num_threads(before)
+    assert all((a == b).all() for a, b in zip(*results, strict=True))
+
+
 def test_it_is_about_as_exact_as_the_plain_sums(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beside float64; measured: 3 to 13 times the plain sums' error, 7e-7 to 2e-6 of the size."""
     x, w, b, d, geom = problem(np.random.default_rng(0), 32, 32, 64, (26, 26), Geometry())

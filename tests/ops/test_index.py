@@ -1,5 +1,7 @@
 """Indexing: keys in brackets as NumPy reads them, gathers and scatters, order and search."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -145,3 +147,16 @@ def test_a_recorded_write_in_brackets_passes_the_gradient_to_the_value() -> None
     x[tg.tensor([0, 2])] = value
     (x * tg.tensor([1.0, 10.0, 100.0])).sum().backward()
     assert x.tolist() == [1, 0, 2] and value.grad.tolist() == [1, 100]
+
+
+@pytest.mark.parametrize("dtype", [np.bool_, np.int64, np.float32])
+@pytest.mark.parametrize("shape", [(40, 50), (10, 5, 40), (2, 0, 3)])
+def test_the_elements_that_are_not_zero_are_those_of_numpy(shape: Any, dtype: Any) -> None:
+    """Also those of many elements, and in another order of memory."""
+    array = (np.random.default_rng(0).integers(-1, 2, shape) * 0.5).astype(dtype)
+    array[array > 0.4] = np.nan if dtype == np.float32 else 1
+    for x in (array, array.T, array[:, ::-1]):
+        np.testing.assert_array_equal(tg.tensor(x).nonzero(), np.argwhere(x))
+        for ours, theirs in zip(tg.from_numpy(x).nonzero(as_tuple=True), x.nonzero(), strict=True):
+            assert ours.dtype == tg.int64
+            np.testing.assert_array_equal(ours, theirs)

@@ -1,10 +1,14 @@
 """Calls that nobody records take a way of their own: what they give is what recorded calls give."""
 
+import math
+from typing import Any
+
 import numpy as np
 import pytest
 
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn
+from tinygrad_mnist.ops import inplace
 
 ROWS, COLUMNS = tg.tensor([2, 0, -1]), tg.tensor([1, 1, 3])
 KEYS = {
@@ -122,3 +126,37 @@ def test_a_value_at_a_mask_may_have_dimensions_of_one_in_front(recorded: bool) -
     x = tg.zeros(2, 2) + tg.zeros((), requires_grad=recorded)
     x[tg.tensor([[True, False], [False, True]])] = tg.tensor([[5.0, 6.0]])
     assert x.tolist() == [[5.0, 0.0], [0.0, 6.0]]
+
+
+VALUES = [0, -1, 300, 10**30, 2.5, math.nan, 1e300, True, np.float32(2), tg.tensor([1.0, 2.0])]
+BASIC_KEYS: list[Any] = [0, -1, 5, (slice(None), 1), (..., 0), (), None, (0, 1), slice(2, 0)]
+
+
+@pytest.mark.parametrize("dtype", [tg.float32, tg.float16, tg.int64, tg.uint8, tg.bool])
+def test_a_write_at_a_basic_key_is_that_of_the_general_way(
+    dtype: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def results() -> list[str]:
+        shown = []
+        for key in BASIC_KEYS:
+            for value in VALUES:
+                x = tg.zeros(2, 2, dtype=dtype)
+                try:
+                    x[key] = value
+                    shown.append(repr(x.tolist()))
+                except Exception as error:
+                    shown.append(repr(error))
+        return shown
+
+    directly = results()
+    monkeypatch.setattr(inplace, "put_at_basic_key", lambda *_: False)
+    assert directly == results()
+
+
+def test_a_write_at_a_basic_key_is_seen_by_backward() -> None:
+    x, w = tg.ones(3, 2), tg.ones(2, requires_grad=True)
+    seen, other = (x[0] * w).sum(), (x[1] * w).sum()
+    x[0, 1] = 2.0
+    other.backward()
+    with pytest.raises(RuntimeError, match="modified"):
+        seen.backward()

@@ -295,6 +295,32 @@ def test_a_step_is_reported() -> None:
     assert report and len(report.kinks) == 1
 
 
+def test_a_verdict_takes_two_calls_per_slope_where_one_step_agrees() -> None:
+    calls: list[Any] = []
+
+    def function(x: Tensor) -> Tensor:
+        calls.append(x)
+        return (x * x).sum()
+
+    x = tg.tensor([0.5, -2.0], dtype=tg.float64, requires_grad=True)
+    counts = []
+    for brief in (False, True):
+        calls.clear()
+        assert examine(function, x, How(brief=brief))
+        counts.append(len(calls))
+    calls.clear()
+    assert gradcheck(function, x)
+    assert counts[0] - counts[1] == 2 * x.numel()
+    assert len(calls) == counts[1]
+
+
+def test_a_kink_beside_a_large_slope_is_reported(caplog: pytest.LogCaptureFixture) -> None:
+    x = tg.tensor([0.0], dtype=tg.float64, requires_grad=True)
+    with caplog.at_level(logging.WARNING):
+        assert gradcheck(lambda x: (x.abs(), 1000 * x), x)
+    assert "not differentiable" in caplog.text
+
+
 def test_kinks_hide_no_error_elsewhere() -> None:
     bad = op(lambda x: np.maximum(x, 0), x=lambda g, x: table.gate(g, x) * 1.001)
     report = examine(bad, at(0.0, 0.5))

@@ -126,18 +126,22 @@ class RemovableHandle:
 def leading_to(targets: Iterable[AnyNode], roots: Iterable[AnyNode]) -> set[AnyNode]:
     """Return the target nodes, and all nodes that have one of them among their ancestors."""
     useful = set(targets)
-    for node in reversed(ancestors(roots)):  # the oldest first
-        if isinstance(node, Node) and any(parent in useful for parent in node.parents):
+    oldest = max([node.order for node in useful], default=0)
+    for node in reversed(ancestors(roots, oldest)):  # the oldest first
+        if type(node) is Node and not useful.isdisjoint(node.parents):
             useful.add(node)
     return useful
 
 
-def ancestors(roots: Iterable[AnyNode]) -> list[AnyNode]:
-    """Return every node that the roots were computed from, and the roots, newest first."""
+def ancestors(roots: Iterable[AnyNode], oldest: int = 0) -> list[AnyNode]:
+    """Return every node that the roots were computed from, and the roots, newest first.
+
+    What is older than the moment `oldest` may be left out, as moments count down.
+    """
     stack, seen = list(roots), set(roots)
     while stack:
         node = stack.pop()
-        if isinstance(node, Node):
+        if isinstance(node, Node) and node.order < oldest:
             fresh = [p for p in node.parents if p is not None and p not in seen]
             seen.update(fresh)
             stack.extend(fresh)

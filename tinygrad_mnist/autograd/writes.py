@@ -27,26 +27,19 @@ tick = itertools.count(-1, -1).__next__
 _Key = tuple[int, tuple[int, ...], tuple[int, ...], int]
 
 
-class _Written:
-    """One written region, the owner of its memory (weakly), and the moment.
+class _Written(weakref.ref[Array]):
+    """One written region, and the moment; called, it gives the owner of its memory, or None.
 
     `alone` is the id of an owner that NumPy allocated, else 0: two such owners share nothing.
     """
 
-    __slots__ = ("_extent", "alone", "key", "moment", "owner")
+    __slots__ = ("_extent", "alone", "key", "moment", "own")
 
-    def __init__(self, memory: Array, key: _Key, moment: int) -> None:
-        self.key, self.moment = key, moment
-        self._extent: tuple[int, int] | None = None
-        own = id(memory)
-        self.alone = own if memory.flags.owndata else 0
-
-        def forget(_: object) -> None:
-            WRITES.pop(key, None)
-            OWN.pop(own, None)
-
-        # When the owner of the memory dies, no node has saved that memory: drop the write.
-        self.owner = weakref.ref(memory, forget)
+    _extent: tuple[int, int] | None
+    alone: int
+    key: _Key
+    moment: int
+    own: int
 
     def extent(self) -> tuple[int, int]:
         """Return the first address of the region, and the one behind its last."""
@@ -56,8 +49,25 @@ class _Written:
 
     def touches(self, array: Array) -> bool:
         """Tell whether the write changed at least one element of `array`."""
-        base = self.owner()
+        base = self()
         return base is not None and np.shares_memory(np.asarray(_View(*self.key, base)), array)
+
+
+def _written(memory: Array, key: _Key, moment: int) -> _Written:
+    """Make the record of a write, which goes when the memory's owner dies: no node saved it."""
+    written: _Written = _new_ref(_Written, memory, _forget)
+    written.key, written.moment, written._extent = key, moment, None
+    written.own = own = id(memory)
+    written.alone = own if memory.flags.owndata else 0
+    return written
+
+
+def _forget(written: Any) -> None:
+    WRITES.pop(written.key, None)
+    OWN.pop(written.own, None)
+
+
+_new_ref: Callable[..., Any] = weakref.ref.__new__
 
 
 def _key_of(array: Array) -> _Key:
@@ -122,19 +132,15 @@ def _note(array: Array) -> None:
     global last, newest
     memory = owner(array)
     whole = OWN.get(id(array)) if memory is array else None
-    if (
-        whole is not None
-        and whole.owner() is array
-        and whole.key[1:3] == (array.shape, array.strides)
-    ):
+    if whole is not None and whole() is array and whole.key[1:3] == (array.shape, array.strides):
         key = whole.key
     else:
         key = _key_of(array)
     with _IN_ORDER:
         moment = last = tick()
         written = WRITES.pop(key, None)
-        if written is None or written.owner() is not memory:
-            written = _Written(memory, key, moment)
+        if written is None or written() is not memory:
+            written = _written(memory, key, moment)
             if array.base is None:
                 OWN[id(array)] = written
         written.moment = moment
@@ -193,7 +199,7 @@ def _is_among(
 def restamp(array: Array) -> Callable[[], None]:
     """Return a function that stamps this very array again, in a tenth of the time of `stamp`."""
     key = _key_of(array)
-    written = _Written(owner(array), key, tick())
+    written = _written(owner(array), key, tick())
 
     def again() -> None:
         global last, newest
@@ -202,7 +208,7 @@ def restamp(array: Array) -> Callable[[], None]:
             if newest is not written:
                 WRITES.pop(key, None)
                 WRITES[key] = newest = written
-        if PAIRS and (memory := written.owner()) is not None:
+        if PAIRS and (memory := written()) is not None:
             for copy in update_copies(memory):
                 _note(copy)
 

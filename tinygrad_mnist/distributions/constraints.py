@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.autograd.floats import USUAL, hush, restore, state
+from tinygrad_mnist.autograd.modes import MODES, is_recording
 from tinygrad_mnist.autograd.tensor import Tensor
-from tinygrad_mnist.ops import join
+from tinygrad_mnist.ops import join, table
 from tinygrad_mnist.ops.compare import isclose
 from tinygrad_mnist.ops.create import full
-from tinygrad_mnist.ops.linalg.factor import cholesky_ex, eigvalsh
 
 __all__ = [
     "Constraint", "MixtureSameFamilyConstraint", "boolean", "cat", "corr_cholesky", "dependent",
@@ -37,11 +38,35 @@ class Constraint:
         """Tell for each event of `value` whether it lies in the region."""
         raise NotImplementedError
 
+    def holds(self, value: Tensor) -> bool:
+        """Tell whether all events of `value` lie in the region.
+
+        Where nobody follows the calls, and `check` has only operators, it is given the bare array.
+        """
+        plain = not MODES or is_recording() is not None
+        if plain and value._data.dtype.char in "fdl?" and self._takes_arrays():
+            return _all_hold(self, value._data)
+        return bool(self.check(value.detach()).all())
+
+    def _takes_arrays(self) -> bool:
+        return type(self).check in OF_ARRAYS
+
     def __repr__(self) -> str:
         return f"{type(self).__name__.lstrip('_')}({self._shown()})"
 
     def _shown(self) -> str:
         return ", ".join(f"{key}={value}" for key, value in vars(self).items())
+
+
+def _all_hold(constraint: Constraint, values: Any) -> bool:
+    usual = state() is USUAL
+    try:
+        if usual:
+            hush()
+        return bool(constraint.check(values).all())
+    finally:
+        if usual:
+            restore()
 
 
 class _Dependent(Constraint):
@@ -121,6 +146,9 @@ class _IndependentConstraint(Constraint):
         if result.ndim < self.reinterpreted_batch_ndims:
             raise ValueError(f"Expected value.dim() >= {self.event_dim} but got {value.ndim}")
         return every(result, self.reinterpreted_batch_ndims)
+
+    def _takes_arrays(self) -> bool:
+        return super()._takes_arrays() and self.base_constraint._takes_arrays()
 
     def _shown(self) -> str:
         return f"{self.base_constraint!r}, {self.reinterpreted_batch_ndims}"
@@ -241,7 +269,8 @@ class _Simplex(Constraint):
     event_dim = 1
 
     def check(self, value: Tensor) -> Tensor:
-        return (value >= 0).all(-1) & ((value.sum(-1) - 1).abs() < 1e-6)
+        total = table.sum(value, axis=(value.ndim - 1,))
+        return (value >= 0).all(-1) & (abs(total - 1) < 1e-6)
 
 
 class _Multinomial(Constraint):
@@ -292,12 +321,16 @@ class _Symmetric(_Square):
 
 class _PositiveSemidefinite(_Symmetric):
     def check(self, value: Tensor) -> Tensor:
+        from tinygrad_mnist.ops.linalg.factor import eigvalsh
+
         fits = super().check(value)
         return (eigvalsh(value.detach()) >= 0).all(-1) if fits.all() else fits
 
 
 class _PositiveDefinite(_Symmetric):
     def check(self, value: Tensor) -> Tensor:
+        from tinygrad_mnist.ops.linalg.factor import cholesky_ex
+
         fits = super().check(value)
         return cholesky_ex(value.detach()).info == 0 if fits.all() else fits
 
@@ -343,6 +376,14 @@ class _Stack(_Joined):
         return join.stack([c.check(v) for c, v in zip(self.cseq, parts, strict=True)], self.dim)
 
 
+# The checks that are made of operators, and so take an array as well as a Tensor
+OF_ARRAYS = {
+    one.check
+    for one in (
+        _Boolean, _GreaterThan, _GreaterThanEq, _HalfOpenInterval, _IndependentConstraint,
+        _IntegerGreaterThan, _IntegerInterval, _Interval, _LessThan, _Real, _Simplex,
+    )
+}  # fmt: skip
 dependent = _Dependent()
 independent = _IndependentConstraint
 boolean, one_hot, simplex = _Boolean(), _OneHot(), _Simplex()

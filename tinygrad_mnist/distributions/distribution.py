@@ -57,7 +57,7 @@ class Distribution:
             if constraints.is_dependent(constraint) or (lazy and name not in self.__dict__):
                 continue
             value = getattr(self, name)
-            if not constraint.check(value.detach()).all():
+            if not constraint.holds(value):
                 raise ValueError(
                     f"Expected parameter {name} ({type(value).__name__} of shape "
                     f"{tuple(value.shape)}) of distribution {self!r} to satisfy the constraint "
@@ -190,7 +190,7 @@ class Distribution:
                     f"{tuple(value.shape)} vs {sample_shape}."
                 )
         support = self.support
-        if not support.check(value.detach()).all():
+        if not support.holds(value):
             raise ValueError(
                 f"Expected value argument ({type(value).__name__} of shape {tuple(value.shape)}) "
                 f"to be within the support ({support!r}) of the distribution {self!r}, but found "

@@ -64,12 +64,14 @@ def binomials(count: Array, p: Array, *, rng: Any) -> Array:
 
 def categories(p: Array, *, count: int, rng: Any) -> Array:
     """`count` indices for each row of probabilities, by its running sums."""
-    sums = np.cumsum(p, -1, np.float64)
+    sums = p.cumsum(-1, np.float64)
     drawn = rng.random((count, len(p))) * sums[:, -1]
-    if len(p) <= count:
+    if len(p) == 1:
+        index = sums[0].searchsorted(drawn, "right")
+    elif len(p) <= count:
         each = [np.searchsorted(row, drawn[:, i], "right") for i, row in enumerate(sums)]
         index = np.stack(each, -1) if each else np.zeros((count, 0), np.int64)
     else:
         index = np.sum(drawn[..., None] >= sums, -1)
-    last = p.shape[-1] - 1 - np.argmax(p[:, ::-1] > 0, -1)  # rounding may lead past the end
+    last = p.shape[-1] - 1 - (p[:, ::-1] > 0).argmax(-1)  # rounding may lead past the end
     return np.minimum(index, last).astype(np.int64)

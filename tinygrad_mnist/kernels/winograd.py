@@ -27,6 +27,7 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -44,6 +45,7 @@ from tinygrad_mnist.kernels.transforms import (
     spreading,
     taking,
 )
+from tinygrad_mnist.threads import one_thread_each
 
 Array = np.ndarray[Any, Any]
 Pair = tuple[int, int]
@@ -54,6 +56,7 @@ GG = np.kron(G, G)  # (36, 9): along both axes
 EVERYWHERE = 1  # the point that adds to all outputs of a line
 PRODUCTS = 1_000_000  # in one matrix product: up to there OpenBLAS has a kernel for small ones
 BLOCK = 4 << 20  # bytes of both sides of the products at a time: smaller pieces, more calls
+FEW = 16  # tiles of a product: for fewer, reading the weights takes longer than the product
 ENOUGH = 3 << 18  # elements of tiles for a thread: 1 ms, as two took no less for half as many
 
 
@@ -117,8 +120,17 @@ def _convolved(x: Array, w: Array, b: Array | None, y: Array, rim: Pair) -> bool
         for piece in todo:
             squares.append(plan.run(piece, x_lines, y_lines))
 
-    on_threads(work, _threads(problem, len(parts)))
+    threads = _threads(problem, len(parts))
+    with one_thread_of_blas(problem, some, threads):
+        on_threads(work, threads)
     return math.isfinite(sum(squares))
+
+
+def one_thread_of_blas(problem: Problem, some: Forms, threads: int) -> AbstractContextManager[None]:
+    """Return the context for this thread alone: no product is shared, as on several threads."""
+    tiles = max((n * len(rows) * problem.tiles[1] for n, rows in some), default=0)
+    is_shared = threads < 2 and tiles * problem.c * problem.k > PRODUCTS
+    return one_thread_each() if is_shared else nullcontext()
 
 
 class Convolution:
@@ -165,7 +177,9 @@ def conv_weight(x: Array, d: Array, *, rim: Pair) -> Array | None:
         plan = planned(("corr", problem, some), Correlation, *specs(problem, some, weights=2))
         shares[number] = plan.run(shares[number], x_lines, d_lines)
 
-    for_each(range(count), add, _threads(problem, count))
+    threads = _threads(problem, count)
+    with one_thread_of_blas(problem, some, threads):
+        for_each(range(count), add, threads)
     w: Any = functools.reduce(np.add, shares)
     return w if math.isfinite(np.dot(w.reshape(-1), w.reshape(-1))) else None
 
@@ -256,10 +270,18 @@ def images_at_once(problem: Problem, products: int, block: int) -> int:
 
 
 def _lines_at_once(problem: Problem, products: int, block: int) -> int:
-    """Return how many rows of tiles to take at a time."""
+    """Return how many rows of tiles to take at a time.
+
+    Each piece reads all weights. Where few tiles would go into one product, as many are taken as
+    need half the memory of the weights.
+    """
     c, k = problem.c, problem.k
-    size: int = REACH**2 * (c + k) * np.dtype(problem.dtype).itemsize
-    return max(1, min(products // (c * k), block // size) // problem.tiles[1])
+    itemsize = np.dtype(problem.dtype).itemsize
+    size: int = REACH**2 * (c + k) * itemsize
+    most = products // (c * k)
+    if most < FEW:
+        most = block = max(block, REACH**2 * c * k * itemsize // 2)
+    return max(1, min(most, block // size) // problem.tiles[1])
 
 
 def specs(problem: Problem, some: Forms, weights: int = 1) -> list[Spec]:

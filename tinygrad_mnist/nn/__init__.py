@@ -100,4 +100,5 @@ else:
             "parallel": "DataParallel",
             "parameter": "Buffer Parameter",
         },
+        core="containers functional layers.activation layers.linear loss module",
     )

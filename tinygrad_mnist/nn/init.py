@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.random  # every layer draws its weights; NumPy itself loads it when first asked
 
 from tinygrad_mnist.autograd import Tensor, writes
 from tinygrad_mnist.autograd.tensor import refuse_unrecorded

@@ -7,7 +7,7 @@ Assigning a Parameter or a Module to an attribute registers it. The three dicts 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -25,12 +25,15 @@ R = TypeVar("R", covariant=True)
 REGISTRIES = {"_parameters": "parameter", "_buffers": "buffer", "_modules": "child module"}
 
 
-class HasForward(Protocol[P, R]):
-    """A module for type checkers: callable with the arguments of its `forward`."""
+if TYPE_CHECKING:
+    from typing import Protocol
 
-    @property
-    def forward(self) -> Callable[P, R]:
-        """Compute the module's output."""
+    class HasForward(Protocol[P, R]):
+        """A module for type checkers: callable with the arguments of its `forward`."""
+
+        @property
+        def forward(self) -> Callable[P, R]:
+            """Compute the module's output."""
 
 
 class Module(hooks.Hooked, state.Stateful, Summarized):

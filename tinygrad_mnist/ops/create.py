@@ -9,7 +9,9 @@ import numpy as np
 
 from tinygrad_mnist.autograd.default_dtype import get_default_dtype
 from tinygrad_mnist.autograd.layout import note_foreign
+from tinygrad_mnist.autograd.modes import MODES, is_recording
 from tinygrad_mnist.autograd.tensor import Tensor, as_array, refuse_read, unwrap, wrap
+from tinygrad_mnist.kernels.create import full as full_of
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import call_recorded, creation, public, size_of
 
@@ -76,7 +78,14 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None) -> Tensor:
 
 
 def _filled(size: tuple[int, ...], value: Any, dtype: Any) -> Tensor:
-    return call_recorded(table.full, shape=size, value=value, dtype=np.dtype(dtype))
+    dtype = np.dtype(dtype)
+    is_followed = MODES and is_recording() is None
+    if type(value) is int and 0 <= value <= 1 and not is_followed:  # every dtype holds these
+        try:
+            return wrap(full_of(shape=size, value=value, dtype=dtype))
+        except (MemoryError, TypeError, ValueError):  # the general way has words for it
+            pass
+    return call_recorded(table.full, shape=size, value=value, dtype=dtype)
 
 
 @creation

@@ -8,6 +8,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd.modes import TAPED, is_taped
 from tinygrad_mnist.autograd.tensor import Tensor, refuse_read, wrap
+from tinygrad_mnist.kernels import index as kernels
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import dim_of, public, tensor_of
 from tinygrad_mnist.ops.plain import PLAIN, at_key, is_plain
@@ -31,6 +32,8 @@ def getitem(x: Tensor, key: Any) -> Tensor:
     As in PyTorch, an int beside an index array picks first, and does not count as one.
     """
     try:
+        if type(key) is int:
+            return table.slice(x, key=(key,))
         if type(key) is np.ndarray and key.size:
             key = wrap(key)
         if type(key) is Tensor and key._data.ndim and key._data.dtype.kind in "iu" and x._data.ndim:
@@ -57,10 +60,12 @@ def with_ints(key: Any) -> tuple[Any, ...]:
     if Tensor not in map(type, parts) or (TAPED and is_taped()):
         return parts
     return tuple(
-        part._data.item()
-        if type(part) is Tensor and not part._data.ndim and part._data.dtype.kind in "iu"
-        else part
-        for part in parts
+        [  # a generator takes longer
+            part._data.item()
+            if type(part) is Tensor and not part._data.ndim and part._data.dtype.kind in "iu"
+            else part
+            for part in parts
+        ]
     )
 
 
@@ -126,7 +131,7 @@ def indices_of(mask: Tensor, x: Tensor, dim: int) -> tuple[Tensor, ...]:
     refuse_read("indexing with a mask")
     if not mask.ndim:
         return (wrap(np.zeros(int(mask._data), np.int64)),)
-    return tuple(wrap(i) for i in np.nonzero(mask._data))
+    return tuple(wrap(i) for i in kernels.nonzero(mask._data))
 
 
 def to_rows(x: Tensor, arrays: dict[int, Any]) -> tuple[Tensor, Any, tuple[int, ...]]:
@@ -316,14 +321,15 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     if not as_tuple:
         return argwhere(input)
     refuse_read("nonzero()")
-    return tuple(wrap(i) for i in np.nonzero(np.atleast_1d(input._data)))
+    return tuple(wrap(i) for i in kernels.nonzero(np.atleast_1d(input._data)))
 
 
 @public
 def argwhere(input: Tensor) -> Tensor:
     """The indices of the elements that are not zero, (n, ndim)."""
     refuse_read("nonzero()")
-    return wrap(np.argwhere(input._data))
+    array = input._data
+    return wrap(np.transpose(kernels.nonzero(array)) if array.ndim else np.argwhere(array))
 
 
 @public

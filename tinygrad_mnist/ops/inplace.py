@@ -39,6 +39,7 @@ from tinygrad_mnist.ops.plain import (
     is_own_view,
     is_plain,
     overwritten,
+    put_at_basic_key,
     put_at_key,
 )
 
@@ -239,7 +240,7 @@ def setitem(self: Tensor, key: Any, value: Any) -> None:
     """x[key] = value, with the keys of `getitem`."""
     plain = index.with_ints(key)
     if PLAIN.issuperset(map(type, plain)):
-        if not is_own_view(self, plain, value):
+        if not is_own_view(self, plain, value) and not put_at_basic_key(self, plain, value):
             write(self, cast_like(self, value), plain)
         return
     if is_plain(self, (value,)) and put_at_key(self, plain, value):

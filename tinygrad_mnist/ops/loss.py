@@ -62,13 +62,17 @@ def loss(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     ) -> Tensor:
         return reduced(function(*args, **kw), legacy(reduction, size_average, reduce))
 
-    own, more = inspect.signature(function), inspect.signature(legacy)
-    added = [
-        p.replace(kind=p.KEYWORD_ONLY, default=default)
-        for p, default in zip(more.parameters.values(), ("mean", None, None), strict=True)
-    ]
-    call.__signature__ = own.replace(parameters=[*own.parameters.values(), *added])  # type: ignore[attr-defined]
+    own = inspect.signature(function)
+    call.__signature__ = own.replace(parameters=[*own.parameters.values(), *ADDED])  # type: ignore[attr-defined]
     return call
+
+
+ADDED = [
+    p.replace(kind=p.KEYWORD_ONLY, default=default)
+    for p, default in zip(
+        inspect.signature(legacy).parameters.values(), ("mean", None, None), strict=True
+    )
+]
 
 
 def _check_sizes(input: Tensor, target: Tensor) -> None:

@@ -19,6 +19,7 @@ from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import table
 
 PLAIN = frozenset((int, slice, type(None), type(Ellipsis)))
+KINDS: dict[type, str] = {int: "fiu", float: "f"}  # the dtypes that hold a number without a cast
 
 
 def is_plain(tensor: Tensor, args: Iterable[Any]) -> bool:
@@ -124,6 +125,30 @@ def is_own_view(tensor: Tensor, key: tuple[Any, ...], value: Any) -> bool:
         return False
     op, kw = origin.way[0]
     return op is table.slice.op and kw["key"] == key  # type: ignore[attr-defined]
+
+
+def put_at_basic_key(tensor: Tensor, key: tuple[Any, ...], value: Any) -> bool:
+    """Write at a key without index arrays, in a plain call; tell whether it was done."""
+    array = tensor._data
+    elements = value._data if type(value) is Tensor else value
+    if type(value) is Tensor:
+        fits = elements.dtype is array.dtype
+    else:
+        fits = array.dtype.kind in KINDS.get(type(value), "")
+    if not fits or not is_plain(tensor, (value,)):
+        return False
+    if not array.flags.writeable or state() is not USUAL:
+        return False
+    try:
+        hush()
+        part = array[key if ... in key else (*key, ...)]  # with an Ellipsis, a view: no number
+        part[...] = elements
+    except (IndexError, OverflowError, ValueError):  # the general way has words for it
+        return False
+    finally:
+        restore()
+    writes.stamp(part)
+    return True
 
 
 def put_at_key(tensor: Tensor, parts: tuple[Any, ...], value: Any) -> bool:

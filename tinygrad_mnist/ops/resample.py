@@ -5,6 +5,7 @@ Source coordinates, weights and rims are those of PyTorch's UpSample.h.
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -76,7 +77,7 @@ def interpolate(
         if n == m and (mode != "bicubic" or factor in (None, 1) or align_corners):
             continue  # as in PyTorch, for any factor
         scale = _scale(n, m, factor, bool(align_corners))
-        index, weight = _taps(n, m, scale, mode, bool(align_corners), antialias)
+        index, weight = _shared_taps(n, m, scale, mode, bool(align_corners), antialias)
         y = table.mix(y, index, weight.astype(y.dtype), axis=i + 2)
     return y if y is not input else table.cast(y, dtype=y.dtype)
 
@@ -162,6 +163,15 @@ def _nearest(x: Tensor, axis: int, m: int, factor: float | None, mode: str) -> T
     targets = np.arange(m, dtype=np.float32) + np.float32(mode == "nearest-exact") / 2
     index = np.minimum(np.floor(targets * scale).astype(np.int64), n - 1)
     return table.mix(x, index[:, None], np.ones((m, 1), x.dtype), axis=axis)
+
+
+@functools.lru_cache(maxsize=32)
+def _shared_taps(n: int, m: int, *settings: Any) -> tuple[Array, Array]:
+    """Return the same read-only `_taps` at every call: images are resized one after the other."""
+    index, weight = _taps(n, m, *settings)
+    index.setflags(write=False)
+    weight.setflags(write=False)
+    return index, weight
 
 
 def _taps(

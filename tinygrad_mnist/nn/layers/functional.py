@@ -18,6 +18,39 @@ TENSORS = ("weight", "pos_weight")  # settings that are Tensors, and so buffers
 NO_SETTINGS = ("training", "inplace", "dtype", "_stacklevel")
 
 
+class _FromSignature:
+    """A class attribute that follows from the signature of the class's function.
+
+    Signatures are read when first used: of the hundred classes here, a program uses a few.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, module: Any, cls: type[Functional]) -> Any:
+        home = next((base for base in cls.__mro__ if "_declared" in base.__dict__), None)
+        if home is None:
+            return NO_FUNCTION[self._name]
+        _read_signature(home)
+        return getattr(home, self._name)
+
+
+class _Signature:
+    """`__signature__` of a class for `inspect`: of its own `__init__`, or of its function."""
+
+    def __get__(self, module: Any, cls: type[Functional]) -> inspect.Signature:
+        own = list(inspect.signature(cls.__init__).parameters.values())[1:]
+        for base in cls.__mro__:
+            if "_declared" in base.__dict__ and any(p.name == "args" for p in own):
+                return cls.arguments
+            if "__init__" in base.__dict__:
+                break
+        return inspect.Signature(own)
+
+
+NO_FUNCTION = {"arguments": inspect.Signature(), "settings": (), "trains": False}
+
+
 class Functional(Module):
     """The base of Modules that call one function, with their `settings` as its arguments.
 
@@ -25,9 +58,12 @@ class Functional(Module):
     """
 
     function: Callable[..., Any]
-    arguments: inspect.Signature
-    settings: tuple[str, ...] = ()
-    trains = False  # True if the function also takes `training`
+    _declared: tuple[int, str]  # the number of inputs, and the order of the settings
+    arguments: inspect.Signature = _FromSignature("arguments")  # type: ignore[assignment]
+    settings: tuple[str, ...] = _FromSignature("settings")  # type: ignore[assignment]
+    trains: bool = _FromSignature("trains")  # type: ignore[assignment]
+    """True if the function also takes `training`."""
+    __signature__ = _Signature()
 
     def __init_subclass__(
         cls,
@@ -38,23 +74,9 @@ class Functional(Module):
     ) -> None:
         """Take the function's arguments after its `inputs`, or those that `order` names."""
         super().__init_subclass__(**kw)
-        if function is None:
-            if "__init__" in cls.__dict__:
-                own = list(inspect.signature(cls.__init__).parameters.values())[1:]
-                cls.__signature__ = inspect.Signature(own)  # type: ignore[attr-defined]
-            return
-        parameters = list(inspect.signature(function).parameters.values())[inputs:]
-        if order:
-            either = inspect.Parameter.POSITIONAL_OR_KEYWORD
-            by_name = {p.name: p.replace(kind=either) for p in parameters}
-            parameters = [by_name[name] for name in order.split()]
-        arguments = [p for p in parameters if p.name not in ("training", "dtype", "_stacklevel")]
-        cls.function = staticmethod(function)
-        cls.arguments = inspect.Signature(arguments)
-        if "args" in inspect.signature(cls.__init__).parameters:
-            cls.__signature__ = cls.arguments  # type: ignore[attr-defined]
-        cls.settings = tuple(p.name for p in parameters if p.name not in NO_SETTINGS)
-        cls.trains = any(p.name == "training" for p in parameters)
+        if function is not None:
+            cls.function = staticmethod(function)
+            cls._declared = inputs, order
 
     def __init__(self, *args: Any, **kw: Any) -> None:
         super().__init__()
@@ -83,3 +105,17 @@ class Functional(Module):
         if getattr(self, "inplace", False):
             pairs.append(("inplace", True))
         return ", ".join(f"{name}={value!r}" for name, value in pairs)
+
+
+def _read_signature(cls: type[Functional]) -> None:
+    """Set what follows from the signature of the function that a class declares."""
+    inputs, order = cls._declared
+    parameters = list(inspect.signature(cls.function).parameters.values())[inputs:]
+    if order:
+        either = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        by_name = {p.name: p.replace(kind=either) for p in parameters}
+        parameters = [by_name[name] for name in order.split()]
+    own = [p for p in parameters if p.name not in ("training", "dtype", "_stacklevel")]
+    cls.arguments = inspect.Signature(own)
+    cls.settings = tuple(p.name for p in parameters if p.name not in NO_SETTINGS)
+    cls.trains = any(p.name == "training" for p in parameters)

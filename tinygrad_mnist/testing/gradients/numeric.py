@@ -33,16 +33,29 @@ class Slope(NamedTuple):
 
 
 def two_step_slope(
-    curve: Curve, middle: Array, scale: float, precision: float, step: float | None = None
+    curve: Curve,
+    middle: Array,
+    scale: float,
+    precision: float,
+    step: float | None = None,
+    accepts: Callable[[Slope], bool] | None = None,
 ) -> Slope:
     """Measure the slope from two step sizes, four calls; `kink` only means "look again".
 
-    `middle` is the function at 0, `precision` the relative error of its values.
+    `middle` is the function at 0, `precision` the relative error of its values. Where `accepts`
+    holds for the slope of the first step, as if that had no error, it is the result.
     """
     h = step or scale * precision**0.2
-    up, down, up2, down2 = (flat(curve(t)) for t in (h, -h, h / 2, -h / 2))
+    up, down = flat(curve(h)), flat(curve(-h))
+    wide = (up - down) / (2 * h)
+    if accepts is not None:
+        none = np.zeros(wide.shape)
+        first = Slope(wide, none, none != 0, (middle - down) / h, (up - middle) / h)
+        if accepts(first):
+            return first
+    up2, down2 = flat(curve(h / 2)), flat(curve(-h / 2))
     noise = precision * magnitude(middle)
-    wide, narrow = (up - down) / (2 * h), (up2 - down2) / h
+    narrow = (up2 - down2) / h
     error = np.abs(narrow - wide) / 3 + 2 * noise / h
     bend, bend2 = np.abs(up + down - 2 * middle), np.abs(up2 + down2 - 2 * middle)
     kink = (bend2 > 0.4 * bend) & (bend2 > 8 * noise)  # for a parabola it is a quarter
