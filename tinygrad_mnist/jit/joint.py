@@ -16,7 +16,7 @@ from tinygrad_mnist.kernels.blocks import BLOCK
 from tinygrad_mnist.kernels.scratch import aligned_bytes, shaped
 from tinygrad_mnist.optim.blocks import update_parameter
 from tinygrad_mnist.optim.optimizer import Optimizer
-from tinygrad_mnist.optim.pieces import RUNS, Array, Group, State, runs_of
+from tinygrad_mnist.optim.pieces import RUNS, Array, Group, State, runs_in
 
 REFERENCES = 2  # to an array with one owner: from the owner, and from the call that counts
 Cut = Callable[[Array], list[Array]]
@@ -40,7 +40,7 @@ class Joint:
         self._optimizer = weakref.ref(optimizer)  # weak, for the optimizer holds its joints
         self.group, self.params = group, list(params)
         self.flat, self.cut = flat, cut
-        self.runs = runs_of(flat, cut(flat))
+        self.runs = runs_in(flat, cut(flat))
         self.state: State | None = None
         self._whole: State = {}  # the saved keys of `state`, also while it is split
         self._views: dict[str, list[Array]] = {}  # and each parameter's part of them

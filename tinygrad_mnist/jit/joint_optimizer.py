@@ -29,7 +29,7 @@ from tinygrad_mnist.kernels.buffers import SILENT
 from tinygrad_mnist.kernels.scratch import ALIGN, aligned_bytes, shaped
 from tinygrad_mnist.optim import blocks
 from tinygrad_mnist.optim.optimizer import Optimizer
-from tinygrad_mnist.optim.pieces import is_large
+from tinygrad_mnist.optim.pieces import takes_blas
 
 Array = np.ndarray[Any, Any]
 Group = dict[str, Any]
@@ -55,7 +55,7 @@ class Flat:
     def __init__(self, params: Sequence[Tensor]) -> None:
         self.like = [p._data for p in params]
         self.starts, size = [0] * len(self.like), 0
-        for number in sorted(range(len(self.like)), key=lambda n: not is_large(self.like[n])):
+        for number in sorted(range(len(self.like)), key=lambda n: not takes_blas(self.like[n])):
             self.starts[number] = size  # large ones come first: they are updated together
             size += -(-self.like[number].nbytes // ALIGN) * ALIGN
         self._size = size

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from tinygrad_mnist.kernels.blocks import BLOCK, cut, flat_alike, in_blocks
-from tinygrad_mnist.optim.pieces import RUNS, Array, Group, Runs, State, is_large, runs_within
+from tinygrad_mnist.optim.pieces import RUNS, Array, Group, Runs, State, runs_within, takes_blas
 
 CALLS = 10  # of NumPy in an update
 FEW = 16 * BLOCK  # elements that one call updates as fast, with scratch memory of 4 MB in float32
@@ -62,7 +62,7 @@ class _Blocks:
         flat = flat_alike(*arrays)
         if flat is None:
             return None
-        runs = state.get(RUNS) or [(slice(0, p.size), is_large(p))]
+        runs = state.get(RUNS) or [(slice(0, p.size), takes_blas(p))]
         for key in state.keys() - counters.keys() - {RUNS, *keys}:
             del state[key]  # scratch of an update in one piece
         return cls(optimizer, group, flat, keys, counters, runs)

@@ -124,15 +124,15 @@ def _add_by_numpy(y: Array, x: Array, a: float, b: float, out: Array) -> None:
     np.add(y, x if a == 1 else np.multiply(x, a, out), y)
 
 
-def is_large(p: Array) -> bool:
+def takes_blas(p: Array) -> bool:
     """Tell whether a call of the BLAS pays for a parameter, or an array as large."""
     return p.size >= LARGE
 
 
-def runs_of(buffer: Array, params: Sequence[Array]) -> Runs:
+def runs_in(buffer: Array, params: Sequence[Array]) -> Runs:
     """Return the parts of a 1-d buffer with large and with small parameters in it."""
     first, size = buffer.__array_interface__["data"][0], buffer.itemsize
-    starts = sorted((p.__array_interface__["data"][0], is_large(p)) for p in params if p.size)
+    starts = sorted((p.__array_interface__["data"][0], takes_blas(p)) for p in params if p.size)
     runs: list[list[Any]] = []
     for address, large in starts:
         if not runs or runs[-1][1] is not large:
