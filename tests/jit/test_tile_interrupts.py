@@ -157,3 +157,9 @@ def test_an_interrupt_of_a_capture_leaves_no_tape_behind(form):
         if not interrupted:
             break
     assert number > 5
+
+
+def test_a_guard_that_an_interrupt_left_half_made_goes_silently():
+    guard = modes._Guard.__new__(modes._Guard)
+    guard.__del__()
+    assert modes.current() == modes.DEFAULT

@@ -47,6 +47,8 @@ TAPED: set[int] = set()  # the threads that may have a tape: while it is empty, 
 class _Guard:
     """An object that dies with its thread, and drops its mode: thread identities are reused."""
 
+    _thread = -1  # no thread's, where an interrupt comes before it is noted
+
     def __init__(self, thread: int) -> None:
         self._thread = thread
 
