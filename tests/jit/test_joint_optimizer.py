@@ -1,6 +1,7 @@
 """Parameters in one buffer: only where nobody else holds their memory, and none is kept alive."""
 
 import copy
+import functools
 import gc
 import mmap
 import pickle
@@ -296,3 +297,75 @@ def test_plain_descent_becomes_calls_of_c():
     (part,) = parts(stepped(model, optim.SGD(model.parameters(), lr=0.1)))
     calls = part.guarded_usual.__globals__["quick"].calls
     assert [call.func for call in calls] == [np.multiply, np.add]
+
+
+def wrapped():
+    class Wrapped(optim.SGD):
+        @functools.wraps(UPDATE)
+        def update(self, group, p, g, state):
+            UPDATE(self, group, p, np.clip(g, -0.1, 0.1), state)
+
+    return Wrapped
+
+
+def by_norm():
+    class ByNorm(optim.SGD):
+        """It takes all elements of a parameter together, which SGD does not."""
+
+        def update(self, group, p, g, state):
+            super().update(group, p, g / np.linalg.norm(g), state)
+
+    return ByNorm
+
+
+def of_the_instance():
+    class Noted(optim.SGD):
+        def __init__(self, *args, **kw):
+            super().__init__(*args, **kw)
+            self.note, self.steps = 1, 0
+
+        def count(self):
+            self.steps += 1
+            if self.steps == 7:  # as many attributes as before
+                del self.note
+                self.update = lambda group, p, g, state: UPDATE(self, group, p, 0.5 * g, state)
+
+    return Noted
+
+
+@pytest.mark.parametrize("make", [wrapped, by_norm, of_the_instance])
+@pytest.mark.parametrize("is_pure", [True, False])
+def test_an_update_that_is_not_the_class_s_is_called(make, is_pure):
+    weights = []
+    for compile_ in (lambda f: f), (lambda f: tg.jit(f, pure=is_pure)):
+        tg.manual_seed(0)
+        model = nn.Linear(3, 2)
+        optimizer = make()(model.parameters(), lr=0.1)
+
+        @compile_
+        def step(x, model=model, optimizer=optimizer):
+            optimizer.zero_grad()
+            (model(x) ** 2).mean().backward()
+            optimizer.step()
+
+        for i in range(10):
+            step(tg.full((4, 3), 0.3 * i))
+            getattr(optimizer, "count", bool)()
+        weights.append([p.detach().numpy().tobytes() for p in model.parameters()])
+    assert weights[0] == weights[1]
+
+
+def test_parameters_that_are_the_gradients_of_each_other_are_updated_in_turn():
+    results = []
+    for compile_ in (lambda f: f), tg.jit:
+        a, b = tg.full((5,), 1.0, requires_grad=True), tg.full((5,), 10.0, requires_grad=True)
+        optimizer = optim.SGD([a, b], lr=0.5)
+        step = compile_(optimizer.step)
+        for _ in range(5):
+            a.grad, b.grad = tg.ones(5), tg.ones(5)
+            step()
+        for _ in range(3):
+            a.grad, b.grad = b.detach(), a.detach()
+            step()
+        results.append((a.tolist(), b.tolist()))
+    assert results[0] == results[1]

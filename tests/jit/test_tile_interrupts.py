@@ -38,6 +38,7 @@ class Apart(optim.SGD):
 class Stops(optim.SGD):
     """SGD that is interrupted at its n-th update of a parameter."""
 
+    elementwise = True
     left = 1 << 30
 
     def update(self, group, p, g, state):

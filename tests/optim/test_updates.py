@@ -11,8 +11,8 @@ from tests.optim.every import CASES, NAMES, textbook
 from tinygrad_mnist import optim
 from tinygrad_mnist.jit import joint as joint_module
 from tinygrad_mnist.jit.joint import Joint
+from tinygrad_mnist.kernels import axpy, parallel
 from tinygrad_mnist.kernels import blocks as kernel_blocks
-from tinygrad_mnist.kernels import parallel
 from tinygrad_mnist.optim import blocks as optim_blocks
 from tinygrad_mnist.optim import pieces
 
@@ -309,3 +309,73 @@ def test_states_begin_as_one_without_being_there_twice():
     finally:
         tracemalloc.stop()
     assert 2 * flat.nbytes < now and peak < 2.3 * flat.nbytes
+
+
+def test_an_update_of_ones_own_is_not_cut_into_blocks(monkeypatch):
+    class ByNorm(optim.SGD):
+        def update(self, group, p, g, state):
+            super().update(group, p, g / np.linalg.norm(g), state)
+
+    monkeypatch.setattr(optim_blocks, "FEW", 8)
+    monkeypatch.setattr(kernel_blocks, "BLOCK", 4)
+    p = tg.zeros(16, requires_grad=True)
+    p.grad = tg.ones(16)
+    ByNorm([p], lr=1.0).step()
+    assert p.tolist() == [-0.25] * 16
+
+
+@pytest.mark.skipif(not axpy.is_one_pass(np.dtype(np.float32)), reason="NumPy takes two passes")
+def test_plain_descent_is_one_call_however_large_the_parameter(monkeypatch):
+    """So an interrupt comes before it or after it."""
+    monkeypatch.setattr(optim_blocks, "in_blocks", None)
+    p = tg.zeros(optim_blocks.FEW + 1, requires_grad=True)
+    p.grad = tg.ones(optim_blocks.FEW + 1)
+    optim.SGD([p], lr=1.0).step()
+    assert set(p.tolist()) == {-1.0}
+
+
+def test_adafactor_takes_a_number():
+    p = tg.tensor(1.0, requires_grad=True)
+    p.grad = tg.tensor(0.5)
+    optim.Adafactor([p]).step()
+    assert p.item() == pytest.approx(0.99)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_adafactor_does_not_depend_on_the_number_of_threads(dtype):
+    results = []
+    before = tg.get_num_threads()
+    for threads in (1, 2):
+        tg.set_num_threads(threads)
+        rng = np.random.default_rng(0)
+        p = tg.from_numpy(rng.standard_normal(70_001).astype(dtype)).requires_grad_()
+        p.grad = tg.from_numpy(rng.standard_normal(70_001).astype(dtype))
+        optim.Adafactor([p]).step()
+        results.append(p.detach().numpy().tobytes())
+    tg.set_num_threads(before)
+    assert results[0] == results[1]
+
+
+def test_rprop_rests_where_a_gradient_is_nan():
+    p = tg.tensor([1.0, 2.0], requires_grad=True)
+    optimizer = optim.Rprop([p], lr=0.01)
+    seen = []
+    for g in (1.0, np.nan, 1.0, 1.0):
+        p.grad = tg.tensor([g, 1.0])
+        optimizer.step()
+        seen.append(p[0].item())
+    assert seen == pytest.approx([0.99, 0.99, 0.98, 0.968])
+
+
+def test_an_unaligned_parameter_is_updated_as_an_aligned_one():
+    rng = np.random.default_rng(0)
+    start, g = rng.standard_normal(10_001).astype("f4"), rng.standard_normal(10_001).astype("f4")
+    results = []
+    for offset in (0, 1):
+        array = np.zeros(start.nbytes + offset, np.uint8)[offset:].view("f4")
+        array[...] = start
+        p = tg.from_numpy(array).requires_grad_()
+        p.grad = tg.from_numpy(g)
+        optim.SGD([p], lr=0.1).step()
+        results.append(p.detach().numpy().tobytes())
+    assert results[0] == results[1]

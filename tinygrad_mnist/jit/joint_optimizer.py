@@ -29,7 +29,7 @@ from tinygrad_mnist.kernels.buffers import SILENT
 from tinygrad_mnist.kernels.scratch import ALIGN, aligned_bytes, shaped
 from tinygrad_mnist.optim import blocks
 from tinygrad_mnist.optim.optimizer import Optimizer
-from tinygrad_mnist.optim.pieces import takes_blas
+from tinygrad_mnist.optim.pieces import CALLS, Calls, takes_blas
 
 Array = np.ndarray[Any, Any]
 Group = dict[str, Any]
@@ -134,7 +134,7 @@ class FlatStep:
         self._held = list(joint.group["params"])  # so that no other object gets one of the ids
         self._group_ids = list(map(id, self._groups))
         self._others = others
-        self._update, self._size = type(optimizer).update, len(vars(optimizer))
+        self._update = type(optimizer).update
         self._changes, self._errors = -1, HARMLESS
         self.usual = self._written([*self._of_groups(), *self._of_settings()])
         # Where `guards.py` has looked at the groups, and directly after another step, with no code
@@ -143,6 +143,11 @@ class FlatStep:
         is_own = type(optimizer).__module__.startswith("tinygrad_mnist.")
         self.next_usual = self._written([]) if is_own else self.usual
         self.__qualname__ = f"{type(optimizer).__name__}.update"
+
+    @property
+    def buffer(self) -> Array:
+        """The memory of the parameters."""
+        return self._flat.p
 
     def holds(self) -> bool:
         """Tell whether one update does what the optimizer would do parameter by parameter."""
@@ -158,7 +163,7 @@ class FlatStep:
             and (modes.changes == self._changes or self._in_place())
             and all(map(_writeable, self._flat.like))
             and not (self._others and any(map(_has_gradient, self._others)))
-            and (len(optimizer.__dict__) == self._size or not self._overridden())
+            and optimizer.__dict__.keys().isdisjoint(OVERRIDDEN)
             and optimizer.__class__.update is self._update
             and self._joint.holds(optimizer.state)
         )
@@ -178,6 +183,7 @@ class FlatStep:
             "held": self._held, "writeable": _writeable, "data": _data, "node": _node,
             "has_gradient": _has_gradient, "joint": self._joint, "g": self._flat.g,
             "p": self._flat.p, "seen": [-1], "restamp": self._flat.restamp,
+            "OVERRIDDEN": OVERRIDDEN,
         }  # fmt: skip
         t.add("optimizer = optimizer_of()")
         t.add("if optimizer is None or state() is not SILENT or joint.state is None: return False")
@@ -185,10 +191,10 @@ class FlatStep:
         t.add("    if not all(map(is_, map(data, params), like)): return False")
         t.add("    if not all(map(is_, map(node, params), leaves)): return False")
         t.add("    seen[0] = modes.changes")
-        calls = getattr(self._update, "calls", None)
+        calls = CALLS.get(self._update)
         if calls is not None:
             buffers = self._flat.p, self._flat.g, self._joint.runs
-            t.names["quick"] = _Quick(partial(calls, self._group, *buffers))
+            t.names["quick"] = _Quick(calls, self._group, *buffers)
             t.add("same = quick.calls and all(map(is_, group.values(), quick.settings))")
         else:
             t.names["same"] = False
@@ -225,7 +231,8 @@ class FlatStep:
         yield "not all(map(writeable, like))"
         if self._others:
             yield "any(map(has_gradient, others))"
-        yield f"len(optimizer.__dict__) != {self._size} or optimizer.__class__.update is not update"
+        yield "not optimizer.__dict__.keys().isdisjoint(OVERRIDDEN)"
+        yield "optimizer.__class__.update is not update"
         yield "not joint.holds(optimizer.state)"
 
     def _in_place(self) -> bool:
@@ -236,13 +243,6 @@ class FlatStep:
         if holds:
             self._changes = modes.changes
         return holds
-
-    def _overridden(self) -> bool:
-        of_optimizer = vars(self._joint.optimizer)
-        overridden = not OVERRIDDEN.isdisjoint(of_optimizer)
-        if not overridden:
-            self._size = len(of_optimizer)
-        return overridden
 
     def __call__(self) -> None:
         try:
@@ -276,17 +276,18 @@ class FlatStep:
 class _Quick:
     """An update as calls of C, from the second time on that all settings are the same objects."""
 
-    def __init__(self, prepare: Callable[[], list[Callable[[], object]] | None]) -> None:
+    def __init__(self, calls: Calls, group: Group, *buffers: Any) -> None:
         self.calls: list[Callable[[], object]] | None = None
         self.settings: list[Any] = []
-        self._prepare = prepare
+        self._are_enough = calls.are_enough
+        self._prepare = partial(calls.prepare, group, *buffers)
 
     def look(self, group: Group) -> None:
         """Look at the settings before an update that is not made by `calls`."""
         settings = list(group.values())
         same = len(settings) == len(self.settings) and all(map(is_, settings, self.settings))
         plain = all(type(group[key]) in PLAIN for key in group if key != "params")
-        self.calls = self._prepare() if same and plain else None
+        self.calls = self._prepare() if same and plain and self._are_enough(group) else None
         self.settings = settings
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.graph import Leaf
-from tinygrad_mnist.jit.joint_optimizer import flat_steps
+from tinygrad_mnist.jit.joint_optimizer import FlatStep, flat_steps
 from tinygrad_mnist.jit.op_step import Step
 
 Array = np.ndarray[Any, Any]
@@ -72,7 +72,7 @@ class UpdateStep(Step):
         if at_home and len(parts) == 1 and parts[0][0].usual():
             return
         for part, pairs in parts:
-            if not part.holds() or not (at_home or self._gather(pairs)):
+            if not part.holds() or not (at_home or self._gather(part, pairs)):
                 break
         else:
             for part, _ in parts:
@@ -86,13 +86,18 @@ class UpdateStep(Step):
                 call.unjoined.append((self, with_gradients(optimizer)))
         optimizer._apply()
 
-    def _gather(self, pairs: Pairs) -> bool:
-        """Copy each gradient to its home, unless it is there; return False where one is missing."""
+    def _gather(self, part: FlatStep, pairs: Pairs) -> bool:
+        """Copy each gradient to its home, unless it is there.
+
+        Returns False where one is missing, or is itself a parameter of the step.
+        """
         for leaf, home in pairs:
             grad = leaf.grad
             if grad is None:
                 return False
             if grad._data is not home:
+                if np.may_share_memory(grad._data, part.buffer):
+                    return False
                 home[...] = grad._data
         return True
 

@@ -31,6 +31,11 @@ _byte: Any = ctypes.c_char.from_buffer
 _address = ctypes.addressof
 
 
+def is_one_pass(dtype: np.dtype[Any]) -> bool:
+    """Tell whether there is a call of the BLAS for arrays of this dtype."""
+    return dtype in _functions()
+
+
 def combine(y: Array, x: Array, a: float, b: float = 1.0) -> bool:
     """Set y = a x + b y in place and return True; do nothing and return False if only NumPy can.
 
@@ -43,8 +48,10 @@ def combine(y: Array, x: Array, a: float, b: float = 1.0) -> bool:
         to, source = _address(_byte(y)), _address(_byte(x))
     except (TypeError, ValueError):
         return y.size > 0 and _combine_otherwise(y, x, a, b)
-    if (0 < abs(to - source) < y.nbytes) or (to | source) % y.itemsize or y.size > MOST:
+    if (0 < abs(to - source) < y.nbytes) or y.size > MOST:
         return False
+    if (to | source) % y.itemsize:
+        return _combine_otherwise(y, x, a, b)
     if not a or not b:  # a BLAS takes 0 times infinity for 0
         return False
     axpy, axpby = functions
@@ -78,7 +85,7 @@ def prepared(y: Array, x: Array, a: float) -> Callable[[], object] | None:
 def _combine_otherwise(y: Array, x: Array, a: float, b: float) -> bool:
     """Set y where at least one of the arrays is not a writeable one in C order."""
     alike = flat_alike(y, x)
-    if alike is not None and y.flags.writeable and x.flags.writeable:
+    if alike is not None and y.flags.behaved and x.flags.behaved and not y.flags.c_contiguous:
         return combine(alike[0], alike[1], a, b)
     total = y if y.flags.carray else y.copy(order="C")
     if not combine(total, x.copy(order="C"), a, b):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.tensor import unwrap
+from tinygrad_mnist.kernels.sums import total
 from tinygrad_mnist.optim.optimizer import Optimizer
 from tinygrad_mnist.optim.pieces import Array, Group, State, counter, number, tick
 
@@ -84,11 +85,11 @@ class Adafactor(Optimizer):
         size = max(least, _rms(p)) * min(lr, 1 / math.sqrt(t))
         if group["weight_decay"]:
             np.multiply(p, 1 - lr * number(group["weight_decay"]), out=p)
-        squares = g * g
+        squares = np.asarray(g * g)
         if p.ndim < 2:
             v = state["variance"]
             v += (squares - v) * share
-            u = np.maximum(v, floor * floor)
+            u = np.asarray(np.maximum(v, floor * floor))
         else:
             row, column = state["row_var"], state["col_var"]
             row += (squares.mean(-1, keepdims=True) - row) * share
@@ -101,4 +102,4 @@ class Adafactor(Optimizer):
 
 
 def _rms(x: Array) -> float:
-    return math.sqrt(float(np.vdot(x, x)) / x.size) if x.size else 0.0
+    return math.sqrt(float(total(x * x)) / x.size) if x.size else 0.0

@@ -238,5 +238,7 @@ class Rprop(Optimizer):
         np.clip(sizes, *group["step_sizes"], out=sizes)
         np.copyto(prev, g)
         np.copyto(prev, 0, where=turned)
-        np.multiply(np.sign(prev, out=out), sizes, out=out)
+        np.sign(prev, out=out)
+        np.copyto(out, 0, where=np.isnan(prev))  # as in PyTorch: it rests for one step
+        np.multiply(out, sizes, out=out)
         np.subtract(p, out, out=p)

@@ -8,10 +8,20 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from tinygrad_mnist.kernels.axpy import is_one_pass
 from tinygrad_mnist.kernels.blocks import BLOCK, cut, flat_alike, in_blocks
-from tinygrad_mnist.optim.pieces import RUNS, Array, Group, Runs, State, runs_within, takes_blas
+from tinygrad_mnist.optim.pieces import (
+    CALLS,
+    RUNS,
+    Array,
+    Group,
+    Runs,
+    State,
+    runs_within,
+    takes_blas,
+)
 
-CALLS = 10  # of NumPy in an update
+PASSES = 10  # calls of NumPy in an update
 FEW = 16 * BLOCK  # elements that one call updates as fast, with scratch memory of 4 MB in float32
 
 
@@ -21,15 +31,23 @@ def update_parameter(optimizer: Any, group: Group, p: Array, g: Array, state: St
     Scratch memory is then as large as a block, and none of it stays in `state`.
     """
     blocks = None
-    if p.size > FEW and optimizer.elementwise:
+    if p.size > FEW and _goes_in_blocks(optimizer, group, p):
         blocks = _Blocks.of(optimizer, group, p, g, state)
     if blocks is None:
         optimizer.update(group, p, g, state)
         return
     try:
-        in_blocks(blocks, cut(p.size, calls=CALLS))
+        in_blocks(blocks, cut(p.size, calls=PASSES))
     finally:
         blocks.count()
+
+
+def _goes_in_blocks(optimizer: Any, group: Group, p: Array) -> bool:
+    """Tell whether an update has several passes, each of which takes each element on its own."""
+    if not optimizer.elementwise or "update" in vars(optimizer):
+        return False
+    calls = CALLS.get(type(optimizer).update)
+    return calls is None or not calls.are_enough(group) or not is_one_pass(p.dtype)
 
 
 class _Local(_local):

@@ -57,7 +57,8 @@ class Optimizer(Hooked):
     A subclass for which each element's new value depends on that element alone sets
     `elementwise = True`: its `update` may then be called once for many parameters that lie in one
     buffer, or for each part of a large one, in several threads, and must give the same bits. The
-    rules of `init_state` and `update` that allow it:
+    rules of `init_state` and `update` that allow it (it holds for the `update` of that class; one
+    that overrides it has to say so again):
 
     - state is ndarrays, all made by `init_state` and changed in place: of the parameter's shape,
       or 0-d if `counters` names the key, which parameters in one buffer share;
@@ -110,6 +111,8 @@ class Optimizer(Hooked):
 
     def __init_subclass__(cls, **kw: Any) -> None:
         super().__init_subclass__(**kw)
+        if "update" in cls.__dict__ and "elementwise" not in cls.__dict__:
+            cls.elementwise = False
         if "step" in cls.__dict__:  # an optimizer of the user's own, written as for PyTorch
             cls.foreign = not cls.__module__.startswith("tinygrad_mnist.")
             cls.step = _marking(cls.__dict__["step"])  # type: ignore[method-assign]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,6 @@ State = dict[str, Any]
 Runs = list[tuple[slice, bool]]  # parts of a buffer, and whether they are of large parameters
 RUNS = "_runs"  # the key of these in the state of a buffer
 LARGE = 1 << 13  # elements from which on a call of the BLAS takes less than some of NumPy's
-Update = TypeVar("Update", bound=Callable[..., None])
 
 
 def number(value: Any) -> float:
@@ -28,18 +27,19 @@ def number(value: Any) -> float:
     return float(value.item() if isinstance(value, np.ndarray) else value)
 
 
-def with_calls(calls: Callable[..., Any]) -> Callable[[Update], Update]:
-    """Let an `update` say how it does the same without a state, as calls of C.
+class Calls(NamedTuple):
+    """How an `update` does the same without a state, as calls of C.
 
-    `calls(group, p, g, runs)` returns these for the very buffers and the present settings, or
-    None. An optimizer that overrides `update` overrides this, too.
+    `prepare(group, p, g, runs)` returns these for the very buffers and the present settings, where
+    `are_enough(group)`.
     """
 
-    def declare(update: Update) -> Update:
-        update.calls = calls  # type: ignore[attr-defined]
-        return update
+    prepare: Callable[[Group, Array, Array, Runs], list[Callable[[], object]]]
+    are_enough: Callable[[Group], bool]
 
-    return declare
+
+# By the function itself: one that overrides or wraps it does something else.
+CALLS: dict[Callable[..., None], Calls] = {}
 
 
 def calls_to_add(y: Array, x: Array, a: float, runs: Runs) -> list[Callable[[], object]]:

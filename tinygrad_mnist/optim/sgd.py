@@ -9,7 +9,9 @@ import numpy as np
 
 from tinygrad_mnist.optim.optimizer import Optimizer
 from tinygrad_mnist.optim.pieces import (
+    CALLS,
     Array,
+    Calls,
     Group,
     Runs,
     State,
@@ -18,13 +20,14 @@ from tinygrad_mnist.optim.pieces import (
     calls_to_add,
     descent,
     number,
-    with_calls,
 )
 
 
-def _calls(group: Group, p: Array, g: Array, runs: Runs) -> list[Callable[[], object]] | None:
-    if group["momentum"] or group["weight_decay"] or group["maximize"]:
-        return None
+def _is_plain(group: Group) -> bool:
+    return not (group["momentum"] or group["weight_decay"] or group["maximize"])
+
+
+def _calls(group: Group, p: Array, g: Array, runs: Runs) -> list[Callable[[], object]]:
     return calls_to_add(p, g, -number(group["lr"]), runs)
 
 
@@ -80,7 +83,6 @@ class SGD(Optimizer):
             return {}
         return {"momentum_buffer": np.zeros_like(p), "_first": np.ones((), np.bool_)}
 
-    @with_calls(_calls)
     def update(self, group: Group, p: Array, g: Array, state: State) -> None:
         """Change `p` in place: at best one pass over memory without momentum, three with it."""
         if group["weight_decay"] or group["maximize"]:
@@ -110,3 +112,6 @@ class SGD(Optimizer):
         else:
             add_scaled(v, g, 1 - number(group["dampening"]), state, momentum)
         return v
+
+
+CALLS[SGD.update] = Calls(_calls, _is_plain)
