@@ -214,9 +214,9 @@ def test_an_interrupt_waits_for_the_tasks_that_other_threads_have_begun(alarm: A
         seen.append(of_blas.blas().get())
 
     def wait() -> None:
-        begun.wait()
+        assert begun.wait(30)
         alarm(0.05)
-        Event().wait(60)
+        Event().wait(30)
 
     with pytest.raises(KeyboardInterrupt):
         parallel.together([wait, slow])

@@ -270,45 +270,46 @@ class _Job:
 
 
 class _Worker:
-    """A thread that runs one job after the other, and sleeps on a lock between them.
+    """A thread that runs one job after the other, and sleeps between them.
 
     The threads of `concurrent.futures` take longer to begin.
     """
 
-    def __init__(self, team: _Team) -> None:
-        self._team, self._awake = team, _held_lock()
-        self._job: Any = None
-        start_new_thread(self._serve, ())
+    def __init__(self, jobs: SimpleQueue[_Job]) -> None:
+        self.is_idle = True
+        start_new_thread(self._serve, (jobs,))
 
-    def begin(self, job: _Job) -> None:
-        self._job = job
-        self._awake.release()
-
-    def _serve(self) -> None:
+    def _serve(self, jobs: SimpleQueue[_Job]) -> None:
         while True:
-            self._awake.acquire()
-            job, self._job = self._job, None
-            job.run(then=partial(self._team.idle.append, self))  # the next call finds this thread
+            job = jobs.get()
+            self.is_idle = False
+            job.run(then=self._rest)  # the next call finds this thread
             del job  # and with it the arrays of its task
+
+    def _rest(self) -> None:
+        self.is_idle = True
 
 
 class _Team:
-    """The threads of a process, and those among them that wait for a job."""
+    """The threads of a process, and the jobs that wait for one of them."""
 
     def __init__(self) -> None:
-        self.idle: list[_Worker] = []
-        self._size, self._most = 0, 4 * (os.cpu_count() or 1)
+        self._workers: list[_Worker] = []
+        self._jobs: SimpleQueue[_Job] = SimpleQueue()
+        self._most = 4 * (os.cpu_count() or 1)
+
+    def idle(self) -> int:
+        """Return how many threads wait for a job."""
+        return sum(worker.is_idle for worker in self._workers)
 
     def give(self, job: _Job) -> None:
-        """Offer a job to a thread that sleeps, or to a new one; or to none, if none has woken."""
-        try:
-            worker = self.idle.pop()
-        except IndexError:
-            if self._size >= self._most:  # whoever offers the job will run it
-                return
-            self._size += 1
-            worker = _Worker(self)
-        worker.begin(job)
+        """Offer a job to a thread that sleeps, or to a new one; whoever offers it may be sooner.
+
+        An interrupt before or after any call here leaves no thread that nobody finds again.
+        """
+        if self.idle() <= self._jobs.qsize() and len(self._workers) < self._most:
+            self._workers.append(_Worker(self._jobs))
+        self._jobs.put(job)
 
 
 @cache
@@ -323,7 +324,7 @@ def clear_cores() -> None:
     Call it in `one_thread_each`, whose end starts them again. No product may be under way, so this
     does nothing while Python runs in threads that are not from here.
     """
-    stop_spinning(lambda: _other_threads() <= len(_team(os.getpid()).idle))
+    stop_spinning(lambda: _other_threads() <= _team(os.getpid()).idle())
 
 
 def _other_threads() -> int:
