@@ -1,11 +1,13 @@
 """Batch norm, forward and backward: each goes through memory twice, in blocks of pixels.
 
 Channels are last in memory, and a copy makes them so: a pixel is a row. Narrow rows stand side by
-side, so that NumPy goes through long ones.
+side, so that BLAS adds up wide columns, and NumPy goes through longer rows yet, which take half the
+time where each row meets the same numbers.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,8 @@ from tinygrad_mnist.kernels.scratch import called_whole, scratch
 from tinygrad_mnist.kernels.sums import columns
 
 Array = np.ndarray[Any, Any]
-WIDE = 512  # elements that NumPy should go through at once
+WIDE = 512  # elements of a row whose columns BLAS adds up
+LONG = 8192  # elements that NumPy should go through at once
 
 
 @called_whole
@@ -32,16 +35,19 @@ def channel_moments(x: Array) -> Array:
     def work(number: int, at: slice) -> None:
         (part,) = scratch((rows[at].shape, x.dtype))
         mean = columns(rows[at]) / x.dtype.type(len(part))
-        np.subtract(rows[at], mean, out=part)
-        part *= part
+        distances, many = _long(rows[at], part)
+        np.subtract(distances, _repeated(mean, rows)[: many.shape[1]], out=many)
+        many *= many
         means[number], squares[number], sizes[number] = mean, columns(part), len(part)
 
     in_blocks(work, blocks)
     means, squares, sizes = (a.reshape(-1, count) for a in (means, squares, sizes))
     total = x.size // count
-    mean = np.sum(means * sizes, 0) / total
-    variance = np.sum(squares + sizes * np.square(means - mean), 0) / total
-    return np.stack((mean, variance)).astype(x.dtype, copy=False)
+    moments = np.empty((2, count), x.dtype)
+    mean = np.add.reduce(means * sizes, 0) / total
+    squares += sizes * np.square(means - mean)
+    moments[0], moments[1] = mean, np.add.reduce(squares, 0) / total
+    return moments
 
 
 @called_whole
@@ -65,10 +71,12 @@ def batch_norm(
     shift = None if b is None else _repeated(b, rows)
 
     def work(number: int, at: slice) -> None:
-        part = np.subtract(rows[at], mean, out=into[at])
-        part *= scale
+        source, part = _long(rows[at], into[at])
+        width = part.shape[1]
+        np.subtract(source, mean[:width], out=part)
+        part *= scale[:width]
         if shift is not None:
-            part += shift
+            part += shift[:width]
 
     in_blocks(work, cut(*rows.shape, calls=3))
     return y
@@ -91,22 +99,24 @@ def batch_norm_back(
 
     def add_up(number: int, at: slice) -> None:
         (part,) = scratch((rows[at].shape, x.dtype))
-        np.subtract(rows[at], mean, out=part)
-        part *= slopes[at]
+        source, distances = _long(rows[at], dx[at])
+        np.subtract(source, mean[: source.shape[1]], out=distances)
+        np.multiply(dx[at], slopes[at], out=part)
         sums[0, number], sums[1, number] = columns(part), columns(slopes[at])
 
     in_blocks(add_up, blocks)
-    dw, db = sums.reshape(2, -1, count).sum(1)
+    dw, db = np.add.reduce(sums.reshape(2, -1, count), 1)
     dw *= r
     total = x.size // count
     along, level = (_repeated((a / total).astype(x.dtype), rows) for a in (dw * r, db))
 
     def work(number: int, at: slice) -> None:
-        part = np.subtract(rows[at], mean, out=dx[at])
-        part *= along
-        np.subtract(slopes[at], part, out=part)
-        part -= level
-        part *= scale
+        slope, part = _long(slopes[at], dx[at])
+        width = part.shape[1]
+        part *= along[:width]
+        np.subtract(slope, part, out=part)
+        part -= level[:width]
+        part *= scale[:width]
 
     in_blocks(work, blocks)
     whole[x.size : x.size + count] = dw
@@ -122,21 +132,36 @@ def _factors(moments: Array, w: Array | None, eps: float) -> tuple[Array, Array]
 
 def _pixels(x: Array) -> Array:
     """Images (n, channels, ...) as a matrix of pixels, as many in a row as make it long."""
-    pixels = np.ascontiguousarray(np.moveaxis(x, 1, -1)).reshape(-1, x.shape[1])
+    pixels = np.ascontiguousarray(_channels_last(x)).reshape(-1, x.shape[1])
     side = 1
     while x.shape[1] * side < WIDE and len(pixels) % (2 * side) == 0:
         side *= 2
     return pixels.reshape(len(pixels) // side, -1)
 
 
-def _repeated(by_channel: Array, rows: Array) -> Array:
-    """Return a number per channel for each pixel of a row."""
-    return np.tile(by_channel, rows.shape[1] // len(by_channel))
+def _long(*blocks: Array) -> list[Array]:
+    """Return some rows of each array as fewer, longer rows."""
+    rows, width = blocks[0].shape
+    side = math.gcd(rows, max(1, LONG // width))
+    return [block.reshape(rows // side, side * width) for block in blocks]
+
+
+def _repeated(by_column: Array, rows: Array) -> Array:
+    """Return a number for each element of the longest rows that `_long` makes of such rows."""
+    width, columns = rows.shape[1], len(by_column)
+    times = min(len(rows), max(1, LONG // width)) * (width // columns)
+    whole = np.empty((times, columns), by_column.dtype)
+    whole[:] = by_column
+    return whole.reshape(-1)
+
+
+def _channels_last(x: Array) -> Array:
+    return x.transpose(0, *range(2, x.ndim), 1)
 
 
 def _image_memory(x: Array, out: Array | None) -> tuple[Array, Array]:
     """Memory for images, and the same with channels last."""
     if out is not None:
-        return out, np.moveaxis(out, 1, -1)
+        return out, _channels_last(out)
     memory = np.empty((len(x), *x.shape[2:], x.shape[1]), x.dtype)
     return np.moveaxis(memory, -1, 1), memory
