@@ -51,13 +51,14 @@ IMPORTED_ALL_THE_SAME: frozenset[str] = frozenset()
 
 # Public functions of one name in two files, besides a kernel and the op that calls it.
 EACH_COMMAND = {f"cli/{name}.py" for name in COMMANDS}  # main.py calls these two of each
+CONVOLUTIONS = {f"kernels/{name}.py" for name in ("conv", "winograd", "winograd_rows")}  # 3 ways
 PAIRS = {
     "add_arguments": EACH_COMMAND,
     "run": EACH_COMMAND,
     "main": {"cli/main.py", "run.py"},  # two programs
-    "conv": {"kernels/conv.py", "kernels/winograd.py"},  # two ways to one result
-    "conv_input": {"kernels/conv.py", "kernels/winograd.py"},
-    "conv_weight": {"kernels/conv.py", "kernels/winograd.py"},
+    "conv": CONVOLUTIONS,
+    "conv_input": CONVOLUTIONS,
+    "conv_weight": CONVOLUTIONS,
     "one_hot": {"kernels/create.py", "data/transforms.py"},  # of Tensors, and of labels in arrays
     # A function that the table's rules use, a method, and the public function
     "where": {"kernels/choose.py", "ops/compare.py", "ops/__init__.py"},

@@ -27,6 +27,7 @@ SHARED = {  # what several kernels are made of
     "sums",
     "transforms",
     "winograd",
+    "winograd_rows",
 }
 
 

@@ -21,19 +21,35 @@ SHORT = 16  # elements that a window has side by side: fewer are copied one by o
 def windows_of(x: Array, kernel: Pair, size: Pair, *, step: Pair, rim: Pair, gap: Pair) -> Array:
     """Return windows of x (n, h, w, c) as a view (n, *size, kernel height, kernel width, c).
 
-    They begin `rim` before x; what lies outside x is zero.
+    They begin `rim` before x; what lies outside x is zero. A few channels lie in planes.
     """
     lines = zip(size, step, kernel, gap, strict=True)
     reach = [(n - 1) * s + (k - 1) * g + 1 for n, s, k, g in lines]
-    if rim == (0, 0) and reach[0] <= x.shape[1] and reach[1] <= x.shape[2]:
-        padded = np.ascontiguousarray(x)
+    n, high, wide, channels = x.shape
+    is_inside = rim == (0, 0) and reach[0] <= high and reach[1] <= wide
+    if is_inside:
+        reach = [high, wide]
+    if kernel != (1, 1) and kernel[1] * channels < SHORT:
+        padded = np.empty((n, channels, *reach), x.dtype).transpose(0, 2, 3, 1)
+    elif is_inside and x.flags.c_contiguous:
+        padded = x
     else:
-        padded = np.zeros((len(x), *reach, x.shape[3]), x.dtype)
-        rows, columns = (_common(*each) for each in zip(x.shape[1:3], reach, rim, strict=True))
-        padded[:, rows[0], columns[0]] = x[:, rows[1], columns[1]]
+        padded = np.empty((n, *reach, channels), x.dtype)
+    if padded is not x:
+        _fill(padded, x, rim)
     a, b, c, d = padded.strides
     strides = a, b * step[0], c * step[1], b * gap[0], c * gap[1], d
     return as_strided(padded, (len(x), *size, *kernel, x.shape[3]), strides, writeable=False)
+
+
+def _fill(padded: Array, x: Array, rim: Pair) -> None:
+    """Copy x into larger or smaller images, behind so many lines of zeros, and more at the end."""
+    sizes = zip(x.shape[1:3], padded.shape[1:3], rim, strict=True)
+    (rows, some_rows), (columns, some_columns) = (_common(*each) for each in sizes)
+    padded[:, : rows.start] = padded[:, rows.stop :] = 0
+    lines = padded[:, rows]
+    lines[:, :, : columns.start] = lines[:, :, columns.stop :] = 0
+    lines[:, :, columns] = x[:, some_rows, some_columns]
 
 
 def _common(size: int, reach: int, rim: int) -> tuple[slice, slice]:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_mnist.kernels import winograd
+from tinygrad_mnist.kernels import winograd, winograd_rows
 from tinygrad_mnist.kernels.columns import COLUMNS, columns_of, windows_of
 from tinygrad_mnist.kernels.parallel import count, for_each, ranges
 from tinygrad_mnist.kernels.scratch import called_whole, copied_into, scratch
@@ -25,9 +25,10 @@ Pair = tuple[int, int]
 
 # Winograd's form transforms each channel, and saves products for each pair of channels: on images
 # of 7 to 56 pixels it took 1.2 to 1.5 times the plain form's time with 8 channels, 0.7 to 1.0 with
-# 16, half with 64, and as long for so few products that the calls of NumPy take longest.
+# 16, half with 64, and as long for so few products that the calls of NumPy take longest. The form
+# along rows has limits of its own.
 LEAST_CHANNELS, LEAST_PRODUCTS = 16, 1_000_000
-COPIED = 8  # elements of columns that take as long as one that is computed with
+COPIED, MULTIPLIED = 2, 48  # elements of columns, and products, that take as long as one element
 QUIETLY = np.errstate(over="ignore", invalid="ignore")  # products of infinities are no mistake here
 
 
@@ -61,9 +62,8 @@ def conv(
         return whole if b is None else np.add(whole, b.reshape(-1, 1, 1), out=whole)
     size = geom.extent(x.shape[2:], w.shape[2:])
     y = _image_memory((len(x), *size, len(w)), np.result_type(x, w), out)
-    if winograd_pays(x, w, w.shape, size, geom) and winograd.conv(
-        _channels_last(x), w, b, y, rim=geom.padding
-    ):
+    form = winograd_form(x, w, w.shape, size, geom)
+    if form and form.conv(_channels_last(x), w, b, y, rim=geom.padding):
         return copied_into(out, y.transpose(0, 3, 1, 2))
     whole = y.transpose(0, 3, 1, 2)
     some = _parts(whole, w[0].size)
@@ -95,8 +95,8 @@ def conv_weight(
         return np.concatenate([conv_weight(*p, size=size, geom=inner) for p in parts], out=out)
     shape = (d.shape[1], x.shape[1], *size)
     w = None
-    if winograd_pays(x, d, shape, d.shape[2:], geom):
-        w = winograd.conv_weight(_channels_last(x), _channels_last(d), rim=geom.padding)
+    if form := winograd_form(x, d, shape, d.shape[2:], geom):
+        w = form.conv_weight(_channels_last(x), _channels_last(d), rim=geom.padding)
     if w is None:
         w = _conv_weight(x, d, size=size, geom=geom)
     return w if out is None else copied_into(out, w)
@@ -143,11 +143,11 @@ def conv_input(
         groups = [conv_input(*part, size=size, geom=inner) for part in parts]
         return np.concatenate(groups, axis=1, out=out)
     n, c = len(d), w.shape[1]
-    if winograd_pays(d, w, w.shape, d.shape[2:], geom):
+    if form := winograd_form(d, w, w.shape, d.shape[2:], geom):
         x = _image_memory((n, *size, c), d.dtype, out)
-        if winograd.conv_input(_channels_last(d), w, x, rim=geom.padding):
+        if form.conv_input(_channels_last(d), w, x, rim=geom.padding):
             return copied_into(out, x.transpose(0, 3, 1, 2))
-    gathered = _gathered(d, w, size, geom) if _gathering_pays(w, geom) else None
+    gathered = _gathered(d, w, size, geom, out) if _gathering_pays(w, geom) else None
     x = _scattered(d, w, size, geom) if gathered is None else gathered
     return copied_into(out, x.transpose(0, 3, 1, 2))
 
@@ -162,21 +162,25 @@ def _gathering_pays(w: Array, geom: Geometry) -> bool:
     return pays
 
 
-def _gathered(d: Array, w: Array, size: Pair, geom: Geometry) -> Array | None:
-    """Return the adjoint in x, (n, h, w, c), as a convolution of d; None if it is not finite.
+def _gathered(d: Array, w: Array, size: Pair, geom: Geometry, out: Array | None) -> Array | None:
+    """Return the adjoint in x, (n, h, w, c), as convolutions of d; None if it is not finite.
 
-    Its outputs at a place are all pixels of one step in x. So many of its weights are zeros, which
-    an infinity turns into NaN.
+    There is one for each line of pixels in a step of x. Its outputs at a place are all pixels of
+    the line, so some of its weights are zeros, which an infinity turns into NaN.
     """
     (sh, sw), n, c = geom.stride, len(d), w.shape[1]
     settings = zip(w.shape[2:], *geom[:3], strict=True)
     (rows, top, high), (along, left, wide) = (_taps(*axis) for axis in settings)
-    weight = np.zeros((high, wide, len(w), sh, sw, c), w.dtype)
+    weight = np.zeros((sh, high, wide, len(w), sw, c), w.dtype)
     for (a, p, v), (b, q, u) in itertools.product(rows, along):
-        weight[v, u, :, a, b] = w[:, :, p, q]
-    weight = weight.reshape(high * wide * len(w), -1)
+        weight[a, v, u, :, b] = w[:, :, p, q]
+    weight = weight.reshape(sh, high * wide * len(w), sw * c)
+    parts = [_elements([v for at, _, v in rows if at == a], wide * len(w)) for a in range(sh)]
     height, width = -(-size[0] // sh), -(-size[1] // sw)
-    x = np.empty((n, height, sh, width, sw, c), np.result_type(d, w))
+    is_whole = (height * sh, width * sw) == size
+    shape = n, height * sh, width * sw, c
+    x = _image_memory(shape, np.result_type(d, w), out if is_whole else None)
+    lines = x.reshape(n, height, sh, width, sw * c)
     gaps = tuple(g if s == 1 else 1 for s, g in zip(geom.stride, geom.dilation, strict=True))
     inner = Geometry((1, 1), (top, left), gaps)  # type: ignore[arg-type]
     kernel, extent = (high, wide), (height, width)
@@ -184,16 +188,25 @@ def _gathered(d: Array, w: Array, size: Pair, geom: Geometry) -> Array | None:
 
     def work(some: slice) -> None:
         windows = _windows(d[some], kernel, extent, inner)
-        for part, columns in columns_of(windows, *weight.shape):
-            y = np.matmul(columns, weight)
-            sizes.append(float(np.dot(y.reshape(-1), y.reshape(-1))))
-            steps = y.reshape(-1, *extent, sh, sw, c).transpose(0, 1, 3, 2, 4, 5)
-            np.copyto(x[some][part], steps)
+        for part, columns in columns_of(windows, weight.shape[1], sw * c):
+            if sh == 1:
+                np.matmul(columns, weight[0], x[some][part].reshape(*columns.shape[:2], -1))
+                continue
+            columns = columns.reshape(-1, height, width, weight.shape[1])
+            for a, read in enumerate(parts):
+                np.matmul(columns[..., read], weight[a, read], lines[some][part][:, :, a])
+        flat = x[some].reshape(-1)
+        sizes.append(float(np.dot(flat, flat)))
 
     for_each(_parts(d, w[0].size), work, count())
     if not math.isfinite(sum(sizes)):
         return None
-    return x.reshape(n, height * sh, width * sw, c)[:, : size[0], : size[1]]
+    return x[:, : size[0], : size[1]]
+
+
+def _elements(lines: list[int], each: int) -> slice:
+    """Return the elements of windows that hold some of their lines, of so many elements each."""
+    return slice(min(lines, default=0) * each, (max(lines, default=-1) + 1) * each)
 
 
 def _taps(
@@ -247,8 +260,8 @@ def _parts(y: Array, patch: int, most: int | None = None) -> list[slice]:
     y (n, out, h, w) is the result, or its gradient, `patch` the elements of a window.
     """
     n, outputs, height, width = y.shape
-    size = n * height * width * (outputs + patch)
-    return ranges(n, size // COPIED, y, most=most)
+    each = (outputs + patch) / COPIED + outputs * patch / MULTIPLIED
+    return ranges(n, int(n * height * width * each), y, most=most)
 
 
 def _windows(x: Array, kernel: Pair, size: Pair, geom: Geometry) -> Array:
@@ -271,12 +284,33 @@ def _image_memory(shape: tuple[int, ...], dtype: Any, out: Array | None) -> Arra
     return np.empty(shape, dtype)
 
 
+def winograd_form(
+    a: Array, b: Array, weight: tuple[int, ...], windows: Pair, geom: Geometry
+) -> Any:
+    """Return the module with the form of Winograd's to try, or None."""
+    if not _winograd_can(a, b, weight, windows, geom):
+        return None
+    if winograd_rows.pays_along_rows(weight, windows, geom.padding):
+        return winograd_rows
+    return winograd if min(weight[:2]) >= LEAST_CHANNELS else None
+
+
 def winograd_pays(
     a: Array, b: Array, weight: tuple[int, ...], windows: Pair, geom: Geometry
 ) -> bool:
-    """Tell whether to try Winograd's form, by the arrays, the weight's shape and the windows."""
+    """Tell whether Winograd's form along both axes is faster than plain sums.
+
+    By the arrays, the weight's shape and the windows.
+    """
+    is_wide: bool = min(weight[:2]) >= LEAST_CHANNELS
+    return is_wide and _winograd_can(a, b, weight, windows, geom)
+
+
+def _winograd_can(
+    a: Array, b: Array, weight: tuple[int, ...], windows: Pair, geom: Geometry
+) -> bool:
+    """Tell whether a convolution is of Winograd's kind, and large enough."""
     apart = (weight[2:], geom.stride, geom.dilation) == ((3, 3), (1, 1), (1, 1))
-    if not apart or min(weight[:2]) < LEAST_CHANNELS or a.dtype != b.dtype:
+    if not apart or a.dtype != b.dtype or a.dtype not in (np.float32, np.float64):
         return False
-    products = len(a) * windows[0] * windows[1] * weight[0] * weight[1]
-    return products >= LEAST_PRODUCTS and a.dtype in (np.float32, np.float64)
+    return len(a) * windows[0] * windows[1] * weight[0] * weight[1] >= LEAST_PRODUCTS
