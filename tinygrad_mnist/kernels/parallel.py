@@ -14,7 +14,7 @@ from _queue import SimpleQueue  # without loading queue, which loads threading
 from _thread import _count, allocate_lock, get_ident, start_new_thread  # likewise
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from functools import cache, partial
+from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
