@@ -28,7 +28,7 @@ Pair = tuple[int, int]
 # 16, half with 64, and as long for so few products that the calls of NumPy take longest. The form
 # along rows has limits of its own.
 LEAST_CHANNELS, LEAST_PRODUCTS = 16, 1_000_000
-COPIED, MULTIPLIED = 2, 48  # elements of columns, and products, that take as long as one element
+COPIED, MULTIPLIED = 8, 48  # elements of columns, and products, that take as long as one element
 QUIETLY = np.errstate(over="ignore", invalid="ignore")  # products of infinities are no mistake here
 
 
