@@ -49,7 +49,7 @@ class Eager(Stepwise):
         by_index = self.compiled(lambda idx: train(X[idx], Y[idx]))
         all_rows = self.compiled(train)
         if config.batch:
-            self.step = lambda idx: by_index(idx).item()
+            self.step = lambda idx: by_index(tg.from_numpy(idx)).item()
         else:
             self.step = lambda idx: all_rows(X, Y).item()
 

@@ -14,7 +14,7 @@ from tinygrad_mnist.autograd import REGISTRY
 from tinygrad_mnist.ops import further, layers, table
 
 SHARED = {  # what several kernels are made of
-    "axpy",
+    "axpby",
     "blocks",
     "buffers",
     "checks",

@@ -11,7 +11,7 @@ from tests.optim.every import CASES, NAMES, textbook
 from tinygrad_mnist import optim
 from tinygrad_mnist.jit import joint as joint_module
 from tinygrad_mnist.jit.joint import Joint
-from tinygrad_mnist.kernels import axpy, parallel
+from tinygrad_mnist.kernels import axpby, parallel
 from tinygrad_mnist.kernels import blocks as kernel_blocks
 from tinygrad_mnist.optim import blocks as optim_blocks
 from tinygrad_mnist.optim import pieces
@@ -324,7 +324,7 @@ def test_an_update_of_ones_own_is_not_cut_into_blocks(monkeypatch):
     assert p.tolist() == [-0.25] * 16
 
 
-@pytest.mark.skipif(not axpy.is_one_pass(np.dtype(np.float32)), reason="NumPy takes two passes")
+@pytest.mark.skipif(not axpby.is_one_pass(np.dtype(np.float32)), reason="NumPy takes two passes")
 def test_plain_descent_is_one_call_however_large_the_parameter(monkeypatch):
     """So an interrupt comes before it or after it."""
     monkeypatch.setattr(optim_blocks, "in_blocks", None)

@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from tinygrad_mnist.kernels.axpy import is_one_pass
+from tinygrad_mnist.kernels.axpby import is_one_pass
 from tinygrad_mnist.kernels.blocks import BLOCK, cut, flat_alike, in_blocks
 from tinygrad_mnist.optim.pieces import (
     CALLS,

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_mnist.autograd.tensor import unwrap
-from tinygrad_mnist.kernels.axpy import combine, prepared
+from tinygrad_mnist.kernels.axpby import combine, prepared
 
 Array = np.ndarray[Any, Any]
 Group = dict[str, Any]

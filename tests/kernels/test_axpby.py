@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import tinygrad_mnist as tg
-from tinygrad_mnist.kernels import axpy
-from tinygrad_mnist.kernels.axpy import combine
+from tinygrad_mnist.kernels import axpby
+from tinygrad_mnist.kernels.axpby import combine
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
-needs_axpy = pytest.mark.skipif(not axpy._functions(), reason="no BLAS that rounds alike")
+needs_axpby = pytest.mark.skipif(not axpby._functions(), reason="no BLAS that rounds alike")
 rng = np.random.default_rng(0)
 
 
@@ -27,7 +27,7 @@ def rounded_once(y: np.ndarray, x: np.ndarray, a: float, b: float) -> np.ndarray
     return (b * y.astype(wide) + a * x.astype(wide)).astype(y.dtype)
 
 
-@needs_axpy
+@needs_axpby
 @pytest.mark.parametrize("dtype", [F32, F64])
 @pytest.mark.parametrize("b", [1.0, 0.9])
 @pytest.mark.parametrize("size", [1, 2, 15, 16, 17, 63, 64, 65, 1000, 20_001])
@@ -55,7 +55,7 @@ LAYOUTS = {
 }
 
 
-@needs_axpy
+@needs_axpby
 @pytest.mark.parametrize("of_y", LAYOUTS)
 @pytest.mark.parametrize("of_x", LAYOUTS)
 @pytest.mark.parametrize("is_fixed", [False, True])
@@ -76,7 +76,7 @@ def test_memory_that_overlaps_is_left_to_numpy() -> None:
     assert np.array_equal(memory, before)
 
 
-@needs_axpy
+@needs_axpby
 def test_an_equal_dtype_is_the_same_dtype() -> None:
     """Arrays that were pickled, or came from another process, may have their own."""
     y, x = numbers(7), numbers(7).astype(np.dtype(np.float32, copy=True, metadata={"of": "x"}))
@@ -84,7 +84,7 @@ def test_an_equal_dtype_is_the_same_dtype() -> None:
     assert combine(y, x, 0.5)
 
 
-@needs_axpy
+@needs_axpby
 def test_an_array_may_be_added_to_itself() -> None:
     y = numbers(33)
     before = y.copy()
@@ -131,7 +131,7 @@ def test_errors_are_reported_where_numpy_is_asked_to() -> None:
     assert p.item() == np.inf
 
 
-@needs_axpy
+@needs_axpby
 @pytest.mark.parametrize("errors", [{}, {"all": "ignore"}, {"divide": "raise"}, {"divide": "warn"}])
 def test_the_bits_do_not_depend_on_how_errors_are_treated(errors: dict[str, str]) -> None:
     with np.errstate(all="ignore"), np.errstate(**errors):
@@ -142,15 +142,15 @@ def test_the_bits_do_not_depend_on_how_errors_are_treated(errors: dict[str, str]
 
 
 def test_a_blas_that_rounds_its_last_elements_otherwise_is_not_used() -> None:
-    def uneven(size: int, a: float, x: int, dx: int, y: int, dy: int) -> None:
-        right(size, a, x, dx, y, dy)
+    def uneven(size: int, a: float, x: int, dx: int, b: float, y: int, dy: int) -> None:
+        right(size, a, x, dx, b, y, dy)
         last = np.ctypeslib.as_array((ctypes.c_float * size).from_address(y))
         last[size - size % 8 :] = np.nextafter(last[size - size % 8 :], np.float32(np.inf))
 
-    right = axpy._function("saxpy", ctypes.c_float)
+    right = axpby._function("saxpby", ctypes.c_float)
     if right is None:
-        pytest.skip("no BLAS here has an axpy")
-    assert not axpy._rounds_alike(uneven, F32)
+        pytest.skip("no BLAS here has an axpby")
+    assert not axpby._rounds_alike(uneven, F32)
 
 
 OPTIMIZERS = [
@@ -174,8 +174,8 @@ def test_without_such_a_blas_an_update_is_the_same_but_for_rounding(
     kind: Callable[..., tg.optim.Optimizer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     results = []
-    for functions in (axpy._functions(), {}):
-        monkeypatch.setattr(axpy, "_functions", lambda functions=functions: functions)
+    for functions in (axpby._functions(), {}):
+        monkeypatch.setattr(axpby, "_functions", lambda functions=functions: functions)
         p = tg.tensor(np.linspace(-1, 1, 101), requires_grad=True)
         optimizer = kind([p])
         for _ in range(5):

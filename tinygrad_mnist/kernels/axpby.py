@@ -20,8 +20,8 @@ from tinygrad_mnist.kernels.buffers import reports_errors
 from tinygrad_mnist.threads import libraries
 
 Array = np.ndarray[Any, Any]
-Combine = Callable[..., None]  # (size, a, x, step in x, [b,] y, step in y)
-# The names that builds of OpenBLAS give to cblas_saxpby and others, and their integers
+Combine = Callable[..., None]  # (size, a, x, step in x, b, y, step in y)
+# The names that builds of OpenBLAS give to cblas_saxpby and cblas_daxpby, and their integers
 NAMES = {
     "scipy_cblas_{}64_": ctypes.c_int64, "scipy_cblas_{}": ctypes.c_int32,
     "cblas_{}64_": ctypes.c_int64, "cblas_{}": ctypes.c_int32,
@@ -41,8 +41,8 @@ def combine(y: Array, x: Array, a: float, b: float = 1.0) -> bool:
 
     So it is where floating-point errors are to be reported, which a BLAS does not do.
     """
-    functions = _functions().get(y.dtype)
-    if functions is None or x.dtype != y.dtype or x.shape != y.shape or reports_errors():
+    function = _functions().get(y.dtype)
+    if function is None or x.dtype != y.dtype or x.shape != y.shape or reports_errors():
         return False
     try:  # only memory in C order, and writeable, has such an address
         to, source = _address(_byte(y)), _address(_byte(x))
@@ -54,11 +54,7 @@ def combine(y: Array, x: Array, a: float, b: float = 1.0) -> bool:
         return _combine_otherwise(y, x, a, b)
     if not a or not b:  # a BLAS takes 0 times infinity for 0
         return False
-    axpy, axpby = functions
-    if b == 1 and axpy is not None:
-        axpy(y.size, a, source, 1, to, 1)
-    else:
-        axpby(y.size, a, source, 1, b, to, 1)
+    function(y.size, a, source, 1, b, to, 1)
     return True
 
 
@@ -69,13 +65,9 @@ def prepared(y: Array, x: Array, a: float) -> Callable[[], object] | None:
     """
     if not (y.flags.carray and x.flags.carray) or not combine(y.copy(), x, a):
         return None
-    axpy, axpby = _functions()[y.dtype]
+    function = _functions()[y.dtype]
     to, source = _byte(y), _byte(x)
-    values = [y.size, a, _address(source), 1, _address(to), 1]
-    function = axpy
-    if function is None:
-        function = axpby
-        values.insert(4, 1.0)
+    values = y.size, a, _address(source), 1, 1.0, _address(to), 1
     kinds = function.argtypes  # type: ignore[attr-defined]
     call = partial(function, *(kind(value) for kind, value in zip(kinds, values, strict=True)))
     call.memory = to, source  # type: ignore[attr-defined]  # stays as long as the call
@@ -96,49 +88,47 @@ def _combine_otherwise(y: Array, x: Array, a: float, b: float) -> bool:
 
 
 @functools.cache
-def _functions() -> dict[np.dtype[Any], tuple[Combine | None, Combine]]:
-    """Return the BLAS's axpy, or None, and axpby for each dtype for which there is a right one.
+def _functions() -> dict[np.dtype[Any], Combine]:
+    """Return the BLAS's axpby for each dtype for which there is a right one.
 
-    OpenBLAS's axpy uses threads, but on some processors it rounds its last elements otherwise.
+    Its axpy is another: on some processors that rounds its last elements otherwise, and it wakes
+    the BLAS's threads, which then spin while others are to compute.
     """
     functions = {}
     for letter, number in ("s", ctypes.c_float), ("d", ctypes.c_double):
-        axpy = _function(f"{letter}axpy", number)
-        axpby = _function(f"{letter}axpby", number, number)
-        dtype = np.dtype(number)
-        if axpby is not None and _rounds_alike(axpby, dtype, 0.9, 1.0):
-            functions[dtype] = axpy if axpy and _rounds_alike(axpy, dtype) else None, axpby
+        function = _function(f"{letter}axpby", number)
+        if function is not None and _rounds_alike(function, np.dtype(number)):
+            functions[np.dtype(number)] = function
     return functions
 
 
-def _function(name: str, a: Any, *b: Any) -> Combine | None:
+def _function(name: str, number: Any) -> Combine | None:
     for library in libraries():
         # As a CDLL it lets other threads run during a call
         releasing = ctypes.CDLL(library._name, handle=library._handle)
         for pattern, integer in NAMES.items():
             function = getattr(releasing, pattern.format(name), None)
             if function is not None:
-                array = ctypes.c_void_p, integer
-                function.restype, function.argtypes = None, [integer, a, *array, *b, *array]
+                array = number, ctypes.c_void_p, integer
+                function.restype, function.argtypes = None, [integer, *array, *array]
                 return function  # type: ignore[no-any-return]
     return None
 
 
-def _rounds_alike(function: Combine, dtype: np.dtype[Any], *factors: float) -> bool:
+def _rounds_alike(function: Combine, dtype: np.dtype[Any]) -> bool:
     """Tell whether an element's result is the same wherever it lies, and among however many."""
     count, times = 61, 9  # no part of a loop is as long: the same elements come everywhere
     x = np.tile(np.sqrt(np.arange(1, count + 1, dtype=dtype)), times)
     y = x[::-1].copy()
 
-    def combined(size: int, *b: float) -> Array:
+    def combined(size: int, b: float) -> Array:
         total = y[:size].copy()
-        function(size, -0.1, x.ctypes.data, 1, *b, total.ctypes.data, 1)
+        function(size, -0.1, x.ctypes.data, 1, b, total.ctypes.data, 1)
         return total
 
-    choices: list[tuple[float, ...]] = [(b,) for b in factors]
-    for b in choices or [()]:
-        whole = combined(len(x), *b).reshape(times, count)
-        parts = [(combined(size, *b) == whole[0, :size]).all() for size in range(1, count)]
+    for b in (0.9, 1.0):
+        whole = combined(len(x), b).reshape(times, count)
+        parts = [(combined(size, b) == whole[0, :size]).all() for size in range(1, count)]
         if (whole != whole[0]).any() or not all(parts):
             return False
     return True
