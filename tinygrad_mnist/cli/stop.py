@@ -36,8 +36,10 @@ class Stop:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        agreed_on = self.ranks.stop_signal if self.ranks is not None and self.ranks.size > 1 else 0
         for number, handler in self.before.items():
-            signal.signal(number, handler)
+            # What another rank has told of may yet arrive here as well: it is no second signal.
+            signal.signal(number, signal.SIG_IGN if number == agreed_on else handler)
 
     def _ask(self, number: int, frame: object) -> None:
         start.count_answer()
