@@ -14,6 +14,7 @@ import pytest
 
 from tests.cli.conftest import Shell, Trained
 from tinygrad_mnist.cli import main
+from tinygrad_mnist.cli.stop import Stop
 from tinygrad_mnist.serialize import load
 
 EMBEDDED = ("--data", "embedded")
@@ -316,3 +317,21 @@ def test_training_moves_the_weights(trained: Trained) -> None:
     """Not merely the file of an untrained model."""
     weights = load(trained.folder / "model.pkl")["model"]
     assert np.abs(weights["0.weight"].numpy()).max() > 1 / 28
+
+
+def test_a_signal_that_another_rank_has_told_of_may_arrive_late() -> None:
+    """The rank has stopped already: the signal, as any other of the job's, is to end nothing."""
+
+    class Two:
+        size, signal, stop_signal = 2, 0, 0
+
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        for agreed_on, left in ((signal.SIGTERM, signal.SIG_IGN), (0, before)):
+            ranks = Two()
+            with Stop(ranks):  # type: ignore[arg-type]
+                ranks.stop_signal = agreed_on
+            assert signal.getsignal(signal.SIGTERM) == left
+            signal.signal(signal.SIGTERM, before)
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,7 +1,9 @@
 """Python threads over parts of a batch: each part once, errors in order, nobody waits in vain."""
 
+import functools
 import os
 import signal
+import sys
 import time
 from _thread import allocate_lock, get_ident
 from collections.abc import Callable, Iterator
@@ -247,3 +249,36 @@ def test_what_is_lost_between_two_calls_of_a_job_is_given_up() -> None:
     assert job.take()
     job.abandon()
     assert job.is_over
+
+
+def test_interrupts_lose_none_of_the_threads(monkeypatch: Any) -> None:
+    """However often one comes while a job is offered, the next job has another thread."""
+    monkeypatch.setattr(parallel, "_team", functools.cache(lambda process: parallel._Team()))
+
+    def interrupted_at(number: int) -> None:
+        left = [number]
+
+        def trace(frame: Any, event: str, arg: object) -> Any:
+            if frame.f_code.co_name == "give":
+                left[0] -= event == "line"
+                if left[0] == 0:
+                    raise KeyboardInterrupt
+            return trace
+
+        sys.settrace(trace)
+        try:
+            parallel.together([bool, bool])
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(None)
+
+    def begins_elsewhere() -> bool:
+        begun = Event()
+        answers: list[bool] = []
+        parallel.together([lambda: answers.append(begun.wait(10)), begun.set])
+        return answers == [True]
+
+    for number in (1, 2, 3) * (5 * (os.cpu_count() or 1)):  # more than there are threads
+        interrupted_at(number)
+        assert begins_elsewhere()
