@@ -22,7 +22,6 @@ def many_blocks(monkeypatch):
     monkeypatch.setattr(over_steps, "ENOUGH", 0)
     monkeypatch.setattr(over_steps, "AHEAD", N)
     monkeypatch.setattr(over_steps, "BEHIND", 2 * N)
-    monkeypatch.setattr(recurrent, "BLOCK", 2 * N * SIZE)
 
 
 def use(threads, monkeypatch):
@@ -89,13 +88,13 @@ def test_the_blas_of_each_thread_has_one_thread_while_there_are_two(
 ):
     """So it has, too, where there is one: the number decides the last bits."""
     seen = []
-    product = over_steps._project
+    factors = recurrent._lstm_factors
 
-    def noted(*args):
+    def noted(gates):
         seen.append(blas().get())
-        product(*args)
+        factors(gates)
 
-    monkeypatch.setattr(over_steps, "_project", noted)
+    monkeypatch.setattr(recurrent, "_lstm_factors", noted)
     use(threads, monkeypatch)
     args, d = inputs("lstm")
     before = blas().get()
@@ -121,7 +120,13 @@ def test_an_error_beside_the_steps_is_raised_under_the_callers_errstate(
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize(
     ("kind", "called", "at"),
-    [("lstm", "_lstm_factors", 3), ("gru", "_gru_factors", 2), ("rnn", "_tanh_slopes", 4)],
+    [
+        ("lstm", "_lstm_factors", 3),
+        ("lstm", "step_numbers", 2),
+        ("gru", "_gru_factors", 2),
+        ("gru", "step_numbers", 4),
+        ("rnn", "_tanh_slopes", 4),
+    ],
 )
 def test_an_interrupt_between_steps_stops_the_second_thread(
     kind, called, at, threads, many_blocks, monkeypatch
@@ -131,11 +136,11 @@ def test_an_interrupt_between_steps_stops_the_second_thread(
     whole, original, calls = both_ways(kind, args, d), getattr(recurrent, called), []
     before = blas().get()
 
-    def interrupted(*args):
+    def interrupted(*args, **settings):
         calls.append(1)
         if len(calls) == at:
             raise KeyboardInterrupt
-        original(*args)
+        return original(*args, **settings)
 
     monkeypatch.setattr(recurrent, called, interrupted)
     with pytest.raises(KeyboardInterrupt):
@@ -173,5 +178,6 @@ def test_gates_that_are_shut_or_open_stay_so():
     """Far from 0 the sigmoid is 0 or 1, without a word about exp."""
     x, h, w = np.float32([[[-1e4]], [[1e4]]]), np.zeros((1, 1), np.float32), np.ones((4, 1))
     with np.errstate(all="raise"):
-        _, gates = recurrent.lstm(x, h, h, w.astype(np.float32), 0 * w.astype(np.float32))
-    assert gates[:2, :3, 0, 0].tolist() == [[0, 0, 0], [1, 1, 1]]
+        _, factors = recurrent.lstm(x, h, h, w.astype(np.float32), 0 * w.astype(np.float32))
+    i, f, g, o, c, gate = factors[:2, :, 0, 0].T.tolist()
+    assert gate == [0, 1] and i == f == o == [0, 0] and g[0] == c[0] == 0

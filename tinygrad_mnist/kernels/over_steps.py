@@ -8,7 +8,7 @@ other at each call of NumPy, so the second one makes a few long calls.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import repeat
@@ -25,7 +25,7 @@ Gates = tuple[tuple[int, float], ...]  # each gate's number in a weight, and a f
 SMALL = 10**6  # multiplications in a product for which BLAS packs nothing and wakes no thread
 NARROW = 16  # columns: in fewer, that product takes longer
 ENOUGH = 1 << 24  # multiplications for a second thread
-AHEAD, PRODUCT = 160, 1 << 20  # the rows of the first block forward, the most elements of any
+AHEAD, GATES = 160, 1 << 19  # the rows of the first block forward, the most elements of any
 BEHIND, SUMS = 512, 1 << 22  # the least rows of a block backward, the most elements of all sums
 BLOCKS = 8  # backward, at most
 
@@ -56,42 +56,47 @@ def _is_shared(multiplications: int, columns: int, n: int) -> bool:
 
 @contextmanager
 def projected(
-    x: Array, w: Array, b: Array | None, gates: Gates, out: Array, *, reverse: bool, behind: Array
-) -> Iterator[Iterator[int]]:
+    x: Array, w: Array, b: Array | None, gates: Gates, out: Array,
+    finish: Callable[[Array], None] | None, results: Array, *, reverse: bool, behind: Array,
+) -> Iterator[Iterator[int]]:  # fmt: skip
     """Write w x + b of all steps into `out`, (steps, gates, n, size), ahead of whoever iterates.
 
-    Gives the numbers of the steps in their order, each when its part of `out` is there. Scratch
-    memory up to the end of `behind` is left alone.
+    Gives the numbers of the steps in their order, each when its part of `out` is there, and calls
+    `finish` with the steps' part of `results` when some are done. Scratch memory up to the end of
+    `behind` is left alone.
     """
     count, _, n, size = out.shape
     is_shared = _is_shared(count * n * w.size, size, n)
-    lengths = _growing(n, len(w), count, is_shared)
-    blocks = cut_steps(slice(0, count), lengths, reverse=reverse)
-    longest = [max(part.stop - part.start for part in some) for some in (blocks[:1], blocks)]
-    weight, bias, rows, *products = scratch(
-        ((len(gates), size, w.shape[1]), w.dtype),
+    blocks = cut_steps(slice(0, count), _growing(n, len(w), count, is_shared), reverse=reverse)
+    columns = gates_in_pieces(w, gates, n, behind=behind)
+    bias, rows = scratch(
         ((len(gates), 1, size), w.dtype),
-        ((0,) if x.flags.c_contiguous else x.shape, x.dtype),
-        *(((steps, n, len(gates), size), x.dtype) for steps in longest),
-        behind=behind,
+        ((0,) if x.strides[2] == x.itemsize else x.shape, x.dtype),
+        behind=columns,
     )
-    _rows_by_gate(w, gates, weight)
     if b is not None:
         _rows_by_gate(b, gates, bias[:, 0])
-    x = in_c_order(x, rows)
+    if rows.size:  # NumPy leaves to BLAS only rows without gaps
+        rows[...] = x
+        x = rows
+    products = as_pieces(out, columns.shape[1])
 
-    def project(block: slice, product: Array) -> None:
-        _project(x[block], weight, None if b is None else bias, product, out[block])
+    def project(block: slice) -> None:
+        np.matmul(x[block, None, None], columns, out=products[block])
+        if b is not None:
+            np.add(out[block], bias, out=out[block])
 
     with second_thread(is_shared) as line:
 
         def steps() -> Iterator[int]:
-            ends = [line.add(partial(project, block, products[1])) for block in blocks[1:]]
-            project(blocks[0], products[0])
+            ends = [line.add(partial(project, block)) for block in blocks[1:]]
+            project(blocks[0])
             for number, block in enumerate(blocks):
                 if number:
                     line.wait(ends[number - 1])
                 yield from step_numbers(block, reverse=reverse)
+                if finish is not None:
+                    line.add(partial(finish, results[block]))
 
         yield steps()
 
@@ -101,25 +106,12 @@ def _growing(n: int, width: int, count: int, is_shared: bool) -> Iterator[int]:
 
     Steps take a little longer than their inputs' part, so each block may be longer than the last.
     """
-    most = max(1, PRODUCT // max(1, n * width))
+    most = max(1, GATES // max(1, n * width))
     length = min(most, -(-AHEAD // max(1, n))) if is_shared else most
     while count > 0:
         length = count if count <= min(most, 3 * length // 2) else length
         yield length
         count, length = count - length, min(most, -(-5 * length // 4))
-
-
-def _project(x: Array, weight: Array, bias: Array | None, product: Array, out: Array) -> None:
-    """Write w x + b of some steps into `out`, by way of `product`."""
-    steps, n, inputs = x.shape
-    product = product[:steps]
-    width = product.shape[2] * product.shape[3]
-    matrix = product.reshape(steps * n, width)
-    np.dot(x.reshape(steps * n, inputs), weight.reshape(width, inputs).T, out=matrix)
-    if bias is None:
-        out[...] = product.swapaxes(1, 2)
-    else:
-        np.add(product.swapaxes(1, 2), bias, out=out)
 
 
 class Sums(NamedTuple):
@@ -146,17 +138,11 @@ def summed(
     elements = sums.w.size + sums.u.size
     is_shared = _is_shared(count * n * elements, width, n)
     blocks = _blocks_behind(count, n, elements, is_shared, reverse=not reverse)
-    of_w, of_u, rows, states = scratch(
-        *(((len(blocks), *out.shape), d.dtype) for out in sums[:2]),
-        ((0,) if x.flags.c_contiguous else x.shape, x.dtype),
-        (y.shape, y.dtype),
-        behind=behind,
-    )
-    x = in_c_order(x, rows)
+    of_w, of_u = scratch(*(((len(blocks), *out.shape), d.dtype) for out in sums[:2]), behind=behind)
 
     def multiply(number: int) -> None:
         block = blocks[number]
-        before = _states_before(y, h, block, states, reverse=reverse)
+        before = _states_before(y, h, block, reverse=reverse)
         for of, right, out in (of_x, x[block], of_w), (of_h, before, of_u):
             left = of[block].reshape(-1, of.shape[2])
             np.matmul(left.T, right.reshape(len(left), out.shape[2]), out=out[number])
@@ -185,33 +171,17 @@ def _blocks_behind(
         return [whole]
     most = max(2, min(BLOCKS, SUMS // max(1, elements)))
     length = max(-(-BEHIND // max(1, n)), -(-count // most))
-    *blocks, last = cut_steps(whole, repeat(length), reverse=reverse)
-    half = max(1, (last.stop - last.start) // 2)
-    return blocks + cut_steps(last, repeat(half), reverse=reverse)
+    return cut_steps(whole, repeat(length), reverse=reverse)
 
 
-def in_c_order(x: Array, memory: Array) -> Array:
-    """Return an array, or its copy in `memory` if it does not lie in C order."""
-    if x.flags.c_contiguous:
-        return x
-    memory[...] = x
-    return memory
-
-
-def _states_before(y: Array, first: Array, block: slice, memory: Array, *, reverse: bool) -> Array:
-    """Return the states before some steps, which stand in y; with the first one, in `memory`."""
+def _states_before(y: Array, first: Array, block: slice, *, reverse: bool) -> Array:
+    """Return the states before some steps, which stand in y but for the first one."""
     start, stop = (block.start, block.stop + 1) if reverse else (block.start - 1, block.stop)
     states = y[start + 1 : stop] if reverse else y[max(start, 0) : stop - 1]
     if start >= 0 and stop <= len(y):
         return states
     both = [states, first[None]] if reverse else [first[None], states]
-    return np.concatenate(both, out=memory[block]) if len(states) else first
-
-
-def pieces_of(blocks: Iterator[slice], length: int, *, reverse: bool) -> Iterator[slice]:
-    """Yield blocks of steps in pieces of this length at most."""
-    for block in blocks:
-        yield from cut_steps(block, repeat(length), reverse=reverse)
+    return np.concatenate(both) if len(states) else first
 
 
 def _rows_by_gate(w: Array, gates: Gates, out: Array) -> None:

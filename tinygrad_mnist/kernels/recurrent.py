@@ -20,7 +20,6 @@ from tinygrad_mnist.kernels.over_steps import (
     as_pieces,
     gates_in_pieces,
     in_pieces,
-    pieces_of,
     projected,
     step_numbers,
     summed,
@@ -28,7 +27,6 @@ from tinygrad_mnist.kernels.over_steps import (
 from tinygrad_mnist.kernels.scratch import called_whole, scratch
 
 Array = np.ndarray[Any, Any]
-BLOCK = 1 << 15  # elements of a factor that backward computes at a time: some fit into a cache
 # The gates' numbers in the weights, in their order in memory, and a factor: a sigmoid of x is
 # (1 + tanh(x / 2)) / 2. Near 0 that is as precise as near 1, to the last bit of 1; which does for a
 # gate, by which numbers are multiplied that others of their size are added to.
@@ -48,12 +46,13 @@ def lstm(
     v: Array | None = None,
     *,
     reverse: bool = False,
+    for_backward: bool = True,
     out: tuple[Array, Array] | None = None,
 ) -> tuple[Array, Array]:
     """c' = f c + i g and h' = o tanh(c'), the gates i, f, g, o from w x + b + u h + v.
 
-    Returns h at all steps with the final c behind, (steps + 1, n, size); and at each step the gates
-    i, f, o, g, c before the step and tanh(c) after it, (steps + 1, 6, n, size), zeros but for the
+    Returns h at all steps with the final c behind, (steps + 1, n, size); and what backward takes of
+    each step, unless nothing will: `_lstm_factors`, (steps + 1, 6, n, size), with zeros and the
     final c last. Over one step, h may have another size than c.
     """
     _check(x, h, w, u, c, b, v)
@@ -66,8 +65,9 @@ def lstm(
     gates[count - 1 if reverse else 0, 4] = c
     half, (part, other), after = x.dtype.type(0.5), parts, -1 if reverse else 1
     add, multiply, tanh = np.add, np.multiply, np.tanh
+    finish = _lstm_factors if for_backward else None
     args = x, w, _sum(b, v), LSTM_GATES, gates[:count, :4]
-    with projected(*args, reverse=reverse, behind=columns) as steps:
+    with projected(*args, finish, gates, reverse=reverse, behind=columns) as steps:
         for t in steps:
             now, state = gates[t], gates[t + after, 4]
             sums, sigmoids, top = now[:4], now[:3], now[5]
@@ -97,40 +97,43 @@ def lstm_back(
     whole, (slopes, dh, dc, *sums) = _packed(
         d.dtype, out, (count, n, 4 * size), h.shape, (n, size), w.shape, u.shape, (4 * size,)
     )
-    length = _length(count, n * size)
-    factors, of_h, part = scratch(
-        ((length, 5, n, size), d.dtype), ((n, size), d.dtype), ((n, size), d.dtype)
-    )
+    now, of_h, part = scratch(((4, n, size), d.dtype), *2 * [((n, size), d.dtype)])
+    (of_i, of_f, of_g, of_o), by_row = now, now.swapaxes(0, 1)
     columns = in_pieces(u, n, behind=part)
     back, first = as_pieces(dh, len(columns)), 0 if reverse else count - 1
     dc[...] = d[count]
-    by_gate = slopes.reshape(count, n, 4, size).swapaxes(1, 2)
+    by_gate = slopes.reshape(count, n, 4, size)
     add, multiply = np.add, np.multiply
     args = slopes, slopes, slopes, x, y[:count], h, Sums(*sums)
     with summed(*args, reverse=reverse, behind=columns) as blocks:
-        for some in pieces_of(blocks, length, reverse=not reverse):
-            _lstm_factors(gates[some], factors)
-            for t in step_numbers(some, reverse=not reverse):
-                factor, slope, of_gates = factors[t - some.start], slopes[t], by_gate[t]
+        for block in blocks:
+            for t in step_numbers(block, reverse=not reverse):
+                by_i, by_f, by_g, by_o, by_c, f = gates[t]
                 add(d[t], 0 if t == first else dh, of_h)
-                multiply(factor[3], of_h, of_gates[3])
-                multiply(factor[4], of_h, part)
+                multiply(by_o, of_h, of_o)
+                multiply(by_c, of_h, part)
                 add(dc, part, dc)
-                multiply(factor[:3], dc, of_gates[:3])
-                multiply(dc, gates[t, 1], dc)
-                np.matmul(slope, columns, back)
+                multiply(by_i, dc, of_i)
+                multiply(by_f, dc, of_f)
+                multiply(by_g, dc, of_g)
+                multiply(dc, f, dc)
+                by_gate[t] = by_row  # at once: NumPy takes longer to multiply into rows with gaps
+                np.matmul(slopes[t], columns, back)
     return whole
 
 
-def _lstm_factors(gates: Array, out: Array) -> None:
-    """Write the factors of the gradients of i, f and g, by that of c, and of o and c, by that of h.
+def _lstm_factors(gates: Array) -> None:
+    """Turn i, f, o, g, c before and tanh(c) after some steps into what backward takes.
 
-    `gates` are those of some steps, and `out` begins with these.
+    These are the factors of the gradients of i, f and g, by that of c, and of o and c, by that of
+    h, in the order i, f, g, o, c; and f.
     """
-    out = out[: len(gates)]
-    _sigmoid_slopes(gates[:, :2], gates[:, 3:5], out[:, :2])
-    _sigmoid_slopes(gates[:, 2], gates[:, 5], out[:, 3])
-    _tanh_slopes(gates[:, 3::2], gates[:, 0:3:2], out[:, 2::2])
+    (factors,) = scratch(((len(gates), 5, *gates.shape[2:]), gates.dtype))
+    _sigmoid_slopes(gates[:, :2], gates[:, 3:5], factors[:, :2])
+    _sigmoid_slopes(gates[:, 2], gates[:, 5], factors[:, 3])
+    _tanh_slopes(gates[:, 3::2], gates[:, 0:3:2], factors[:, 2::2])
+    gates[:, 5] = gates[:, 1]
+    gates[:, :5] = factors
 
 
 @called_whole
@@ -143,12 +146,13 @@ def gru(
     v: Array | None = None,
     *,
     reverse: bool = False,
+    for_backward: bool = True,
     out: tuple[Array, Array] | None = None,
 ) -> tuple[Array, Array]:
     """h' = n + z (h - n), with n = tanh(w x + b + r (u h + v)) and r, z by sigmoid.
 
-    Returns h at all steps, (steps, n, size), and at each step r, z, n, the sum in the brackets, and
-    h - n, (steps, 5, n, size).
+    Returns h at all steps, (steps, n, size), and what backward takes of each step, unless nothing
+    will: `_gru_factors`, (steps, 5, n, size).
     """
     _check(x, h, w, u, h, b, v)
     count, (n, size) = len(x), h.shape
@@ -161,8 +165,9 @@ def gru(
         outer[2 * size :] = 0
     half, both, of_new = x.dtype.type(0.5), product[:2], product[2]
     add, multiply, tanh = np.add, np.multiply, np.tanh
+    finish = _gru_factors if for_backward else None
     args = x, w, _sum(b, outer), GRU_GATES, gates[:, :3]
-    with projected(*args, reverse=reverse, behind=columns) as steps:
+    with projected(*args, finish, gates, reverse=reverse, behind=columns) as steps:
         for t in steps:
             r, z, new, sums, step = gates[t]
             sigmoids = gates[t, :2]
@@ -196,26 +201,27 @@ def gru_back(
     whole, (slopes, dh, dw, du, db, dv) = _packed(
         d.dtype, out, (count, n, 4 * size), h.shape, w.shape, u.shape, *2 * [(3 * size,)]
     )
-    length = _length(count, n * size)
-    factors, part, du_by_n, total = scratch(
-        *(((length, 4, n, size), d.dtype), ((n, size), d.dtype), (u.shape, d.dtype)),
-        ((4 * size,), d.dtype),
+    now, part, du_by_n, total = scratch(
+        ((4, n, size), d.dtype), ((n, size), d.dtype), (u.shape, d.dtype), ((4 * size,), d.dtype)
     )
+    (of_sum, of_r, of_z, of_n), by_row = now, now.swapaxes(0, 1)
     columns = in_pieces(np.concatenate((u[2 * size :], u[: 2 * size])), n, behind=total)
     back, dh[...] = as_pieces(part, len(columns)), 0
     of_x, of_h = slopes[..., size:], slopes[..., : 3 * size]
-    by_gate = slopes.reshape(count, n, 4, size).swapaxes(1, 2)
+    by_gate = slopes.reshape(count, n, 4, size)
     add, multiply = np.add, np.multiply
     args = slopes, of_x, of_h, x, y, h, Sums(dw, du_by_n, total)
     with summed(*args, reverse=reverse, behind=columns) as blocks:
-        for some in pieces_of(blocks, length, reverse=not reverse):
-            _gru_factors(gates[some], factors)
-            for t in step_numbers(some, reverse=not reverse):
-                factor, of_gates = factors[t - some.start], by_gate[t]
+        for block in blocks:
+            for t in step_numbers(block, reverse=not reverse):
+                r, by_r, by_z, by_n, z = gates[t]
                 add(dh, d[t], dh)
-                multiply(factor[2:], dh, of_gates[2:])
-                multiply(factor[:2], of_gates[3], of_gates[:2])
-                multiply(dh, gates[t, 1], dh)
+                multiply(by_z, dh, of_z)
+                multiply(by_n, dh, of_n)
+                multiply(by_r, of_n, of_r)
+                multiply(r, of_n, of_sum)
+                multiply(dh, z, dh)
+                by_gate[t] = by_row
                 np.matmul(of_h[t], columns, back)
                 add(dh, part, dh)
     for result, by_n in (du, du_by_n), (dv, total[: 3 * size]):
@@ -224,15 +230,17 @@ def gru_back(
     return whole
 
 
-def _gru_factors(gates: Array, out: Array) -> None:
-    """Write r and the factor of the gradient of r, by that of n; and of z and n, by that of h.
+def _gru_factors(gates: Array) -> None:
+    """Turn r, z, n, u h + v for n and h - n of some steps into what backward takes.
 
-    `gates` are those of some steps, and `out` begins with these.
+    These are r and the factor of the gradient of r, by that of n; those of z and n, by that of h;
+    and z.
     """
-    out = out[: len(gates)]
-    out[:, 0] = gates[:, 0]
-    _sigmoid_slopes(gates[:, :2], gates[:, 3:], out[:, 1:3])
-    _tanh_slopes(gates[:, 2], 1 - gates[:, 1], out[:, 3])
+    (factors,) = scratch(((len(gates), 3, *gates.shape[2:]), gates.dtype))
+    _sigmoid_slopes(gates[:, :2], gates[:, 3:], factors[:, :2])
+    _tanh_slopes(gates[:, 2], 1 - gates[:, 1], factors[:, 2])
+    gates[:, 4] = gates[:, 1]
+    gates[:, 1:4] = factors
 
 
 @called_whole
@@ -254,7 +262,7 @@ def rnn(
     (product,) = scratch((h.shape, x.dtype))
     (columns,) = gates_in_pieces(u, RNN_GATES, len(h), behind=product)
     products = as_pieces(product, len(columns))
-    args = x, w, _sum(b, v), RNN_GATES, y[:, None]
+    args = x, w, _sum(b, v), RNN_GATES, y[:, None], None, y
     with projected(*args, reverse=reverse, behind=columns) as steps:
         for t in steps:
             np.matmul(h, columns, out=products)
@@ -327,11 +335,6 @@ def _packed(dtype: Any, out: Array | None, *shapes: tuple[int, ...]) -> tuple[Ar
 
 def _sum(b: Array | None, v: Array | None) -> Array | None:
     return b if v is None else v if b is None else b + v
-
-
-def _length(count: int, size: int) -> int:
-    """Return for how many of all steps to compute factors of this size at a time."""
-    return max(1, min(count, BLOCK // max(1, size)))
 
 
 def _sigmoid_slopes(y: Array, factor: Array, out: Array) -> None:

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from tinygrad_mnist.autograd import Tensor
+from tinygrad_mnist.autograd import Tensor, is_grad_enabled
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.nn import init
 from tinygrad_mnist.nn.module import Module
@@ -46,7 +46,7 @@ def run_lstm(
     x: Tensor, state: States, weights: Weights, *, reverse: bool = False
 ) -> tuple[Tensor, States]:
     """c' = f c + i g, h' = o tanh(c'); i, f, o by sigmoid, g by tanh."""
-    packed = layers.lstm(x, *state, *weights, reverse=reverse)
+    packed = layers.lstm(x, *state, *weights, reverse=reverse, for_backward=is_grad_enabled())
     y = packed[:-1]
     return y, (y[0 if reverse else -1], packed[-1])
 
@@ -55,7 +55,7 @@ def run_gru(
     x: Tensor, state: States, weights: Weights, *, reverse: bool = False
 ) -> tuple[Tensor, States]:
     """h' = (1 - z) n + z h with n = tanh(W_in x + b_in + r (W_hn h + b_hn)); r, z by sigmoid."""
-    y = layers.gru(x, *state, *weights, reverse=reverse)
+    y = layers.gru(x, *state, *weights, reverse=reverse, for_backward=is_grad_enabled())
     return y, (y[0 if reverse else -1],)
 
 
