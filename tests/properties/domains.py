@@ -822,11 +822,10 @@ def _sums(of_x: Any, of_h: Any, x: Any, states: Any) -> Any:
 def _lstm_back(d: Any, x: Any, h: Any, w: Any, u: Any, gates: Any, y: Any, reverse: bool) -> Any:
     slopes, dh, dc = np.empty((*x.shape[:2], len(u))), np.zeros(h.shape), d[-1]
     for t in range(len(x)) if reverse else reversed(range(len(x))):
-        i, f, o, g, before, top = gates[t]
+        by_i, by_f, by_g, by_o, by_c, f = gates[t]
         dh = dh + d[t]
-        dc = dc + dh * o * (1 - top**2)
-        of_i, of_f = dc * g * i * (1 - i), dc * before * f * (1 - f)
-        slopes[t] = np.hstack([of_i, of_f, dc * i * (1 - g**2), dh * top * o * (1 - o)])
+        dc = dc + dh * by_c
+        slopes[t] = np.hstack([dc * by_i, dc * by_f, dc * by_g, dh * by_o])
         dc, dh = dc * f, slopes[t] @ u
     *weights, bias, _ = _sums(slopes, slopes, x, _before(y[:-1], h, reverse))
     return _in_a_row(slopes, dh, dc, *weights, bias)
@@ -842,10 +841,10 @@ def lstm_sweeps(draw: Draw) -> Any:
 def _gru_back(d: Any, x: Any, h: Any, w: Any, u: Any, gates: Any, y: Any, reverse: bool) -> Any:
     slopes, dh = np.empty((*x.shape[:2], 4, h.shape[1])), np.zeros(h.shape)
     for t in range(len(y)) if reverse else reversed(range(len(y))):
-        r, z, new, inner, step = gates[t]
+        r, by_r, by_z, by_n, z = gates[t]
         dh = dh + d[t]
-        dn = dh * (1 - z) * (1 - new**2)
-        both = dn * inner * r * (1 - r), dh * step * z * (1 - z)
+        dn = dh * by_n
+        both = dn * by_r, dh * by_z
         slopes[t] = np.stack([dn * r, *both, dn], 1)
         dh = dh * z + np.hstack([*both, dn * r]) @ u
     of_x, of_h = (slopes[:, :, gates].reshape(*x.shape[:2], -1) for gates in ([1, 2, 3], [1, 2, 0]))
