@@ -7,7 +7,7 @@ counted a change to one of them since.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations, repeat, starmap
+from itertools import combinations, repeat
 from operator import attrgetter, is_
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd import default_dtype, modes
 from tinygrad_mnist.autograd.tensor import Tensor
-from tinygrad_mnist.jit.names import Names, attribute, same_number
+from tinygrad_mnist.jit.names import Names, attribute, contents, same_number
 from tinygrad_mnist.jit.tape import Effect, Tape
 from tinygrad_mnist.jit.text import Text, differs
 from tinygrad_mnist.nn import Module
@@ -87,7 +87,7 @@ class Guards:
             "recording_mode": recording_mode,
             "default_dtype": default_dtype, "dtype": self._dtype, "guards": self, "is_": is_,
             "names": self.names, "avoid": self._avoid, "overlap": _overlap, "grad": _grad,
-            "empty": self._empty, "none": repeat(None), "starmap": starmap,
+            "empty": self._empty, "none": repeat(None),
         }  # fmt: skip
         names = [f"a{i}" for i in range(len(self._args))]
         t.add(f"if len(args) != {len(names)}: return missed")
@@ -128,14 +128,25 @@ class Guards:
                 t.add(f"if len({params}) != {len(before)} or {differs(t, params, before)}:")
                 t.add("    return missed")
         t.add("try:")
-        for get, keys, values in self.names.parts:
-            values_now = f"map({t.name('get', get)}, {t.name('keys', keys)})"
-            if get is attribute:  # in C alone
-                values_now = f"starmap(getattr, {t.name('keys', keys)})"
-            t.add(f"    if not all(map(is_, {values_now}, {t.name('values', values)})):")
+        for part in self.names.parts:
+            t.add(f"    if {self._rebound(t, *part)}:")
             t.add("        if not names.hold(): return missed")
         t.add("    pass")
-        t.add("except (ValueError, LookupError): return missed  # an empty cell, a shorter list")
+        t.add("except (ValueError, LookupError, NameError): return missed  # an empty cell, say")
+
+    def _rebound(self, t: Text, get: Any, keys: Sequence[Any], values: Sequence[Any]) -> str:
+        """Return the text that tells whether a name stands for another object than before."""
+        if get is contents:
+            now = [t.variable(cell) for cell in keys]
+        elif get is attribute:
+            now = [f"{t.name('object', of)}.{name}" for of, name in keys]
+        else:
+            look = t.name("get", get)
+            now = [f"{look}({t.name('key', key)})" for key in keys]
+        return " or ".join(
+            f"{text} is not {t.name('value', value)}"
+            for text, value in zip(now, values, strict=True)
+        )
 
     def _write_argument(self, t: Text, name: str, expected: Any) -> None:
         """Add the lines that compare one argument; from then on `name` names its array."""

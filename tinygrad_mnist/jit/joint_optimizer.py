@@ -11,8 +11,9 @@ from __future__ import annotations
 import sys
 import warnings
 import weakref
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from operator import attrgetter, is_
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -24,7 +25,7 @@ from tinygrad_mnist.autograd.floats import state
 from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.jit.joint import REFERENCES, Joint, sole
-from tinygrad_mnist.jit.text import Text
+from tinygrad_mnist.jit.text import FEW, Text
 from tinygrad_mnist.kernels.buffers import SILENT
 from tinygrad_mnist.kernels.scratch import ALIGN, aligned_bytes, shaped
 from tinygrad_mnist.optim import blocks
@@ -136,12 +137,12 @@ class FlatStep:
         self._others = others
         self._update = type(optimizer).update
         self._changes, self._errors = -1, HARMLESS
-        self.usual = self._written([*self._of_groups(), *self._of_settings()])
+        self.usual = self._written(self._of_groups, self._of_settings)
         # Where `guards.py` has looked at the groups, and directly after another step, with no code
         # of others in between
-        self.guarded_usual = self._written(list(self._of_settings()))
+        self.guarded_usual = self._written(self._of_settings)
         is_own = type(optimizer).__module__.startswith("tinygrad_mnist.")
-        self.next_usual = self._written([]) if is_own else self.usual
+        self.next_usual = self._written() if is_own else self.usual
         self.__qualname__ = f"{type(optimizer).__name__}.update"
 
     @property
@@ -168,7 +169,7 @@ class FlatStep:
             and self._joint.holds(optimizer.state)
         )
 
-    def _written(self, conditions: Iterable[str]) -> Callable[[], bool]:
+    def _written(self, *conditions: Callable[[Text], Iterator[str]]) -> Callable[[], bool]:
         """Write out the function that makes the step where `holds()` is true, as it usually is.
 
         It returns False, and does nothing, where something may be unusual: where one of the
@@ -198,7 +199,7 @@ class FlatStep:
             t.add("same = quick.calls and all(map(is_, group.values(), quick.settings))")
         else:
             t.names["same"] = False
-        for condition in conditions:
+        for condition in chain.from_iterable(part(t) for part in conditions):
             t.add(f"if {condition}: return False")
         t.add("optimizer.stepped = True")
         t.add("try:")
@@ -218,20 +219,24 @@ class FlatStep:
         t.add("return True")
         return t.compiled("def usual():", "<update>")  # type: ignore[no-any-return]
 
-    def _of_groups(self) -> Iterator[str]:
+    def _of_groups(self, t: Text) -> Iterator[str]:
         """Yield the text of what is true where somebody has changed the groups."""
         yield f"group['params'] is not members or len(members) != {len(self._held)}"
         yield "not all(map(is_, members, held))"
         yield f"len(optimizer.param_groups) != {len(self._groups)}"
         yield "not all(map(is_, optimizer.param_groups, groups))"
 
-    def _of_settings(self) -> Iterator[str]:
+    def _of_settings(self, t: Text) -> Iterator[str]:
         """Yield the text of what is true where somebody has changed something else."""
         yield "not same and list(map(type, group.values())) != kinds"
-        yield "not all(map(writeable, like))"
+        if len(self._flat.like) > FEW:
+            yield "not all(map(writeable, like))"
+        else:
+            views = [t.name("view", view) for view in self._flat.like]
+            yield f"not ({' and '.join(f'{view}.flags.writeable' for view in views)})"
         if self._others:
             yield "any(map(has_gradient, others))"
-        yield "not optimizer.__dict__.keys().isdisjoint(OVERRIDDEN)"
+        yield "not OVERRIDDEN.isdisjoint(optimizer.__dict__)"
         yield "optimizer.__class__.update is not update"
         yield "not joint.holds(optimizer.state)"
 

@@ -23,7 +23,7 @@ NUMBERS = (bool, int, float, complex, str, bytes, np.generic)
 LIBRARY = ("tinygrad_mnist.", "numpy.")
 MOST = 64  # objects to look into, and entries of each
 
-_contents = attrgetter("cell_contents")
+contents = attrgetter("cell_contents")
 OF_FUNCTIONS = ("__code__", "__defaults__", "__kwdefaults__")
 
 
@@ -124,7 +124,7 @@ class Names:
         code = function.__code__
         words = words_of(code)
         self._part(function.__globals__.get, globals_of(code), words)
-        self._part(_contents, function.__closure__ or (), words)
+        self._part(contents, function.__closure__ or (), words)
         self._part(attribute, [(function, name) for name in OF_FUNCTIONS], ())
         for value in function.__defaults__ or ():
             self._look_into(value, words)
