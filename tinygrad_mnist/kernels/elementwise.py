@@ -16,6 +16,7 @@ ZERO, ONE, INFINITY = ({d: np.array(value, d) for d in "efd"} for value in (0, 1
 
 INTEGER = {d: np.dtype(f"i{np.dtype(d).itemsize}") for d in "efd"}
 I8 = np.array(1, np.int8)
+SIGN = {d: np.array(np.iinfo(i).min, i) for d, i in INTEGER.items()}  # the bit of the sign alone
 
 
 def like_ufuncs(kernel: Any) -> Any:
@@ -45,3 +46,11 @@ def masked(d: Array, mask: Array) -> Array:
 def masked_by_bools(d: Array, mask: Array) -> Array:
     """d where `mask`, of bools, is True, else 0."""
     return masked(d, np.negative(mask.view(np.int8)))
+
+
+def minus_size(x: Array) -> Array:
+    """-|x|, of floats by setting the bit of the sign: one pass instead of two."""
+    bits = INTEGER.get(x.dtype.char)
+    if bits is None:
+        return np.negative(np.abs(x))
+    return np.bitwise_or(x.view(bits), SIGN[x.dtype.char]).view(x.dtype)

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_mnist.kernels.buffers import ignoring
 from tinygrad_mnist.kernels.checks import classes_within
-from tinygrad_mnist.kernels.elementwise import ONE, ZERO
+from tinygrad_mnist.kernels.elementwise import ONE, ZERO, minus_size
 from tinygrad_mnist.kernels.sums import columns, in_float32
 
 Array = Any  # an ndarray; NumPy's own types say too little to help here
@@ -77,4 +77,4 @@ def bce_with_logits(z: Array, t: Array) -> Array:
     """Binary cross-entropy of a logit z: log(1 + exp(z)) - z t, stable for any z."""
     way = np.greater(z, ZERO.get(z.dtype.char, 0)).astype(z.dtype)  # to subtract bools is slower
     way = np.subtract(way, t, dtype=z.dtype)
-    return z * way + np.log1p(np.exp(-np.abs(z)))
+    return z * way + np.log1p(np.exp(minus_size(z)))
