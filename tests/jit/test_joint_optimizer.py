@@ -13,6 +13,7 @@ import pytest
 import tinygrad_mnist as tg
 from tinygrad_mnist import nn, optim
 from tinygrad_mnist.jit import joint_optimizer
+from tinygrad_mnist.optim.pieces import LARGE
 
 
 def stepped(model, optimizer, calls=5):
@@ -242,6 +243,15 @@ def set_in_place(optimizer, i):
     optimizer.param_groups[0]["lr"].fill_(0.1 / (1 + i))
 
 
+BETAS = (0.9, 0.999)
+IN_ARRAYS = np.array(0.9), np.array(0.999)
+
+
+def set_betas(i):
+    IN_ARRAYS[0][...] = 0.5 + 0.04 * i
+    return IN_ARRAYS
+
+
 def patch_class(optimizer, i):
     if i == 5:
         optimizer.patch.setattr(optim.SGD, "update", halved)
@@ -259,11 +269,23 @@ OPTIONS = {
     "upwards": (0.1, lambda o, i: o.param_groups[0].update(maximize=i > 5)),
     "no rate": (0.1, lambda o, i: o.param_groups[0].update(lr=0.1 * (i != 5))),
     "loaded": (0.1, lambda o, i: o.load_state_dict(o.state_dict())),
+    "saved": (0.1, lambda o, i: o.state_dict()),
+    "without its state": (0.1, lambda o, i: i == 5 and o.state.clear()),
+    "counted otherwise": (
+        0.1,
+        lambda o, i: i == 5 and [s["step"].fill(1) for s in o.state.values() if "step" in s],
+    ),
+    "no mean": (0.1, lambda o, i: o.param_groups[0].update(betas=(0.0, 0.5) if i > 4 else BETAS)),
+    "betas in an array": (0.1, lambda o, i: o.param_groups[0].update(betas=set_betas(i))),
+    "decoupled": (
+        0.1,
+        lambda o, i: o.param_groups[0].update(weight_decay=0.1, decoupled_weight_decay=i > 4),
+    ),
     "the class is changed": (0.1, patch_class),
 }
 
 
-@pytest.mark.parametrize("kind", [optim.SGD, Halved])
+@pytest.mark.parametrize("kind", [optim.SGD, Halved, optim.Adam, optim.AdamW])
 @pytest.mark.parametrize("is_pure", [True, False])
 @pytest.mark.parametrize("change", OPTIONS)
 def test_an_update_as_calls_of_c_is_the_update(change, is_pure, kind, monkeypatch):
@@ -272,7 +294,10 @@ def test_an_update_as_calls_of_c_is_the_update(change, is_pure, kind, monkeypatc
     for compile_ in (lambda f: f), (lambda f: tg.jit(f, pure=is_pure)):
         with monkeypatch.context() as patch:
             tg.manual_seed(0)
-            model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
+            # The first weight is large: the BLAS updates it
+            model = nn.Sequential(
+                nn.Linear(3, LARGE // 3 + 1), nn.Tanh(), nn.Linear(LARGE // 3 + 1, 2)
+            )
             lr = rate.clone() if isinstance(rate, tg.Tensor) else rate
             optimizer = kind(model.parameters(), lr=lr)
             optimizer.patch = patch
@@ -280,7 +305,7 @@ def test_an_update_as_calls_of_c_is_the_update(change, is_pure, kind, monkeypatc
             @compile_
             def step(x, model=model, optimizer=optimizer):
                 optimizer.zero_grad()
-                loss = (model(x) ** 2).mean()
+                loss = (model(x) ** 2).mean() / 1000  # or it grows beyond bounds
                 loss.backward()
                 optimizer.step()
                 return loss
@@ -297,6 +322,19 @@ def test_plain_descent_becomes_calls_of_c():
     (part,) = parts(stepped(model, optim.SGD(model.parameters(), lr=0.1)))
     calls = part.guarded_usual.__globals__["quick"].calls
     assert [call.func for call in calls] == [np.multiply, np.add]
+
+
+def test_adam_becomes_calls_of_c_while_its_settings_stay():
+    model = nn.Linear(3, 2)
+    optimizer = optim.Adam(model.parameters())
+    step = stepped(model, optimizer, calls=8)
+    (part,) = parts(step)
+    quick = part.guarded_usual.__globals__["quick"]
+    assert len(quick.calls) == 13
+    assert [state["step"].item() for state in optimizer.state.values()] == [8, 8]
+    optimizer.param_groups[0]["lr"] = 0.1
+    step(tg.full((4, 3), 0.1))
+    assert quick.calls is None
 
 
 def wrapped():

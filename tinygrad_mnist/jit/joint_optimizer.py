@@ -12,7 +12,6 @@ import sys
 import warnings
 import weakref
 from collections.abc import Callable, Container, Iterator, Sequence
-from functools import partial
 from itertools import chain
 from operator import attrgetter, is_
 from typing import Any
@@ -30,7 +29,7 @@ from tinygrad_mnist.kernels.buffers import SILENT
 from tinygrad_mnist.kernels.scratch import ALIGN, aligned_bytes, shaped
 from tinygrad_mnist.optim import blocks
 from tinygrad_mnist.optim.optimizer import Optimizer
-from tinygrad_mnist.optim.pieces import CALLS, Calls, takes_blas
+from tinygrad_mnist.optim.pieces import CALLS, Calls, State, takes_blas
 
 Array = np.ndarray[Any, Any]
 Group = dict[str, Any]
@@ -41,7 +40,7 @@ _JOINTS: WeakKeyDictionary[Any, list[Joint]] = WeakKeyDictionary()
 
 # How an optimizer steps one parameter; a class that overrides one of these has no flat form
 OWN = ("_apply", "split", "state_of")
-PLAIN = {float, int, bool, type(None)}  # settings that nobody can change in place
+PLAIN = {float, int, bool, type(None)}
 OVERRIDDEN = frozenset({*OWN, "update", "init_state", "step"})
 _data, _node, _writeable = map(attrgetter, ("_data", "_node", "flags.writeable"))
 
@@ -192,11 +191,14 @@ class FlatStep:
         t.add("    if not all(map(is_, map(data, params), like)): return False")
         t.add("    if not all(map(is_, map(node, params), leaves)): return False")
         t.add("    seen[0] = modes.changes")
+        in_blocks = len(self._flat.p) > blocks.FEW
         calls = CALLS.get(self._update)
+        if calls is not None and in_blocks and not calls.is_one_pass:
+            calls = None
         if calls is not None:
-            buffers = self._flat.p, self._flat.g, self._joint.runs
-            t.names["quick"] = _Quick(calls, self._group, *buffers)
-            t.add("same = quick.calls and all(map(is_, group.values(), quick.settings))")
+            t.names["quick"] = _Quick(calls, self._flat.p, self._flat.g)
+            t.add("same = quick.calls and quick.state is joint.state")
+            t.add("same = same and all(map(is_, group.values(), quick.settings))")
         else:
             t.names["same"] = False
         for condition in chain.from_iterable(part(t) for part in conditions):
@@ -206,9 +208,11 @@ class FlatStep:
         if calls is not None:
             t.add("    if same:")
             t.add("        for call in quick.calls: call()")
+            if not calls.is_one_pass:
+                t.add("        joint.share_new()")
             t.add("        return True")
-            t.add("    quick.look(group)")
-        if len(self._flat.p) > blocks.FEW:
+            t.add("    quick.look(group, joint.state)")
+        if in_blocks:
             t.names["update_parameter"] = blocks.update_parameter
             t.add("    update_parameter(optimizer, group, p, g, joint.state)")
         else:
@@ -281,19 +285,26 @@ class FlatStep:
 class _Quick:
     """An update as calls of C, from the second time on that all settings are the same objects."""
 
-    def __init__(self, calls: Calls, group: Group, *buffers: Any) -> None:
+    def __init__(self, calls: Calls, p: Array, g: Array) -> None:
         self.calls: list[Callable[[], object]] | None = None
         self.settings: list[Any] = []
-        self._are_enough = calls.are_enough
-        self._prepare = partial(calls.prepare, group, *buffers)
+        self.state: State | None = None
+        self._prepare, self._are_enough, _ = calls
+        self._p, self._g = p, g
 
-    def look(self, group: Group) -> None:
+    def look(self, group: Group, state: State) -> None:
         """Look at the settings before an update that is not made by `calls`."""
         settings = list(group.values())
         same = len(settings) == len(self.settings) and all(map(is_, settings, self.settings))
-        plain = all(type(group[key]) in PLAIN for key in group if key != "params")
-        self.calls = self._prepare() if same and plain and self._are_enough(group) else None
-        self.settings = settings
+        plain = all(_is_plain(group[key]) for key in group if key != "params")
+        usual = state is self.state and same and plain and self._are_enough(group)
+        self.calls = self._prepare(group, self._p, self._g, state) if usual else None
+        self.settings, self.state = settings, state
+
+
+def _is_plain(value: Any) -> bool:
+    """Tell whether nobody can change a setting in place."""
+    return type(value) in PLAIN or (type(value) is tuple and all(map(_is_plain, value)))
 
 
 def _has_gradient(p: Tensor) -> bool:

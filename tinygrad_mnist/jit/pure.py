@@ -66,7 +66,8 @@ class PureFunction(JitFunction):
             return self.function(*args, **kw)  # part of an outer capture, or watched
         if kw:
             raise TypeError(f"{self.__name__}: a jitted function takes its arguments by position")
-        if not self._busy.acquire(False):  # another thread, or a call inside itself
+        # Taken by another thread, or by a call around this one; by name it takes longer
+        if not self._busy.acquire(False):  # noqa: FBT003
             return self._eager(args)
         try:
             for captured in self._captured:

@@ -58,16 +58,17 @@ def combine(y: Array, x: Array, a: float, b: float = 1.0) -> bool:
     return True
 
 
-def prepared(y: Array, x: Array, a: float) -> Callable[[], object] | None:
-    """Return `combine(y, x, a)` as one call of C, for arrays that stay where they are; or None.
+def prepared(y: Array, x: Array, a: float, b: float = 1.0) -> partial[Any] | None:
+    """Return `combine(y, x, a, b)` as one call of C, for arrays that stay where they are; or None.
 
-    It looks at nothing: errors have to be ignored, and y writeable, when it is called.
+    It looks at nothing: errors have to be ignored, and y writeable, when it is called. Its second
+    argument has a as its `value`, which may be set anew, but not to 0.
     """
-    if not (y.flags.carray and x.flags.carray) or not combine(y.copy(), x, a):
+    if not (y.flags.carray and x.flags.carray) or not combine(y.copy(), x, a, b):
         return None
     function = _functions()[y.dtype]
     to, source = _byte(y), _byte(x)
-    values = y.size, a, _address(source), 1, 1.0, _address(to), 1
+    values = y.size, a, _address(source), 1, b, _address(to), 1
     kinds = function.argtypes  # type: ignore[attr-defined]
     call = partial(function, *(kind(value) for kind, value in zip(kinds, values, strict=True)))
     call.memory = to, source  # type: ignore[attr-defined]  # stays as long as the call

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from tinygrad_mnist.optim.optimizer import Optimizer
 from tinygrad_mnist.optim.pieces import (
+    CALLS,
     Array,
+    Calls,
     Group,
     State,
     add_scaled,
     buffer_of,
+    calls_to_add,
     counter,
     descent,
     number,
+    setter_of_factor,
     tick,
     update_mean,
 )
@@ -92,6 +98,41 @@ class Adam(Optimizer):
                 for name in names if scale != 1 else ():
                     if name in state:
                         state[name] = (state[name] * scale).astype(state[name].dtype)
+
+
+def _calls(group: Group, p: Array, g: Array, state: State) -> list[Callable[[], object]]:
+    """Return the calls of `Adam.update`; the first one counts the step, and sets two factors."""
+    lr, eps, decay = map(number, (group["lr"], group["eps"], group["weight_decay"]))
+    beta1, beta2 = map(number, group["betas"])
+    m, v, out = state["exp_avg"], state["exp_avg_sq"], buffer_of(state, "_s", p)
+    step, added = calls_to_add(p, out, -lr, state, out=out), np.array(eps, p.dtype)
+    set_rate = setter_of_factor(step)
+
+    def count() -> None:
+        t = tick(state)
+        root = math.sqrt(1 / (1 - beta2**t))
+        added[...] = eps / root
+        set_rate(-lr / (1 - beta1**t) / root)
+
+    return [
+        count,
+        *([partial(np.multiply, p, np.array(1 - lr * decay, p.dtype), p)] if decay else []),
+        *calls_to_add(m, g, 1 - beta1, state, beta1, out),
+        partial(np.multiply, g, g, out),
+        *calls_to_add(v, out, 1 - beta2, state, beta2, out),
+        partial(np.sqrt, v, out),
+        partial(np.add, out, added, out),
+        partial(np.divide, m, out, out),
+        *step,
+    ]
+
+
+def _is_plain(group: Group) -> bool:
+    decays = group["weight_decay"] and not group["decoupled_weight_decay"]
+    return not (group["amsgrad"] or group["maximize"] or decays) and group["lr"] != 0
+
+
+CALLS[Adam.update] = Calls(_calls, _is_plain, is_one_pass=False)
 
 
 class AdamW(Adam):

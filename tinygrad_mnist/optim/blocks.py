@@ -47,7 +47,8 @@ def _goes_in_blocks(optimizer: Any, group: Group, p: Array) -> bool:
     if not optimizer.elementwise or "update" in vars(optimizer):
         return False
     calls = CALLS.get(type(optimizer).update)
-    return calls is None or not calls.are_enough(group) or not is_one_pass(p.dtype)
+    one_pass = calls is not None and calls.is_one_pass and calls.are_enough(group)
+    return not one_pass or not is_one_pass(p.dtype)
 
 
 class _Local(_local):

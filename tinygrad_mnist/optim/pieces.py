@@ -28,32 +28,51 @@ def number(value: Any) -> float:
 
 
 class Calls(NamedTuple):
-    """How an `update` does the same without a state, as calls of C.
+    """How an `update` does the same with all its calls prepared, most of which are calls of C.
 
-    `prepare(group, p, g, runs)` returns these for the very buffers and the present settings, where
+    `prepare(group, p, g, state)` returns these for the very buffers and the present settings, where
     `are_enough(group)`.
     """
 
-    prepare: Callable[[Group, Array, Array, Runs], list[Callable[[], object]]]
+    prepare: Callable[[Group, Array, Array, State], list[Callable[[], object]]]
     are_enough: Callable[[Group], bool]
+    is_one_pass: bool  # over the parameters, where the BLAS makes it; and the state stays as it is
 
 
 # By the function itself: one that overrides or wraps it does something else.
 CALLS: dict[Callable[..., None], Calls] = {}
 
 
-def calls_to_add(y: Array, x: Array, a: float, runs: Runs) -> list[Callable[[], object]]:
-    """Return calls that add a x to y in place, as `add_scaled` does, for buffers that stay."""
-    calls: list[Callable[[], object]] = []
-    for at, large in runs:
+def calls_to_add(
+    y: Array, x: Array, a: float, state: State, b: float = 1.0, out: Array | None = None
+) -> list[partial[Any]]:
+    """Return calls that do what `add_scaled` does, for buffers that stay."""
+    calls: list[partial[Any]] = []
+    for at, large in state[RUNS]:
         y_part, x_part = y[at], x[at]
-        call = prepared(y_part, x_part, a) if large else None
+        call = prepared(y_part, x_part, a, b) if large else None
         if call is None:
-            out, factor = np.empty_like(y_part), np.array(a, y.dtype)
-            calls.append(partial(np.multiply, x_part, factor, out))
-            call = partial(np.add, y_part, out, y_part)
+            scaled = np.empty_like(y_part) if out is None else out[at]
+            if b != 1:
+                calls.append(partial(np.multiply, y_part, np.array(b, y.dtype), y_part))
+            calls.append(partial(np.multiply, x_part, np.array(a, y.dtype), scaled))
+            call = partial(np.add, y_part, scaled, y_part)
         calls.append(call)
     return calls
+
+
+def setter_of_factor(calls: Sequence[partial[Any]]) -> Callable[[float], None]:
+    """Return a function that gives the calls that add a x to y another a, not 0."""
+    factors = [call.args[1] for call in calls if call.func is not np.add]
+
+    def set_factor(a: float) -> None:
+        for factor in factors:
+            if isinstance(factor, np.ndarray):
+                factor[...] = a
+            else:
+                factor.value = a
+
+    return set_factor
 
 
 def counter() -> Array:

@@ -13,7 +13,6 @@ from tinygrad_mnist.optim.pieces import (
     Array,
     Calls,
     Group,
-    Runs,
     State,
     add_scaled,
     buffer_of,
@@ -27,8 +26,8 @@ def _is_plain(group: Group) -> bool:
     return not (group["momentum"] or group["weight_decay"] or group["maximize"])
 
 
-def _calls(group: Group, p: Array, g: Array, runs: Runs) -> list[Callable[[], object]]:
-    return calls_to_add(p, g, -number(group["lr"]), runs)
+def _calls(group: Group, p: Array, g: Array, state: State) -> list[Callable[[], object]]:
+    return [*calls_to_add(p, g, -number(group["lr"]), state)]
 
 
 class SGD(Optimizer):
@@ -114,4 +113,4 @@ class SGD(Optimizer):
         return v
 
 
-CALLS[SGD.update] = Calls(_calls, _is_plain)
+CALLS[SGD.update] = Calls(_calls, _is_plain, is_one_pass=True)
