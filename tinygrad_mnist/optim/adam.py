@@ -21,6 +21,7 @@ from tinygrad_mnist.optim.pieces import (
     calls_to_add,
     counter,
     descent,
+    factor,
     number,
     setter_of_factor,
     tick,
@@ -84,7 +85,7 @@ class Adam(Optimizer):
         # lr m̂ / (√v̂ + eps), with all numbers gathered into two factors
         root = math.sqrt(1 / (1 - beta2**t))
         np.sqrt(v, out)
-        np.add(out, eps / root, out)
+        np.add(out, factor(eps / root, p.dtype.char) if eps else eps, out)
         np.divide(m, out, out)
         add_scaled(p, out, -lr / (1 - beta1**t) / root, state, out=out)
 
