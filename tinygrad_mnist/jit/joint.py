@@ -47,8 +47,8 @@ class Joint:
         self._size = 0  # the number of keys of `state` that are shared
         self._counts: list[tuple[Array, Array]] = []  # the counters: of the first, of the others
         self._states: list[State] = []
-        self._values: list[Array] = []
-        self._empty: list[State] = [{} for _ in params]  # the states, where there is nothing in any
+        self.values: list[Array] = []
+        self.empty: list[State] = [{} for _ in params]  # the states, where there is nothing in any
 
     @property
     def optimizer(self) -> Optimizer:
@@ -89,9 +89,9 @@ class Joint:
         """
         if self.state is None:
             return self._why_not() is None
-        state_of, states, values = state.get, self._states, self._values
+        state_of, states, values = state.get, self._states, self.values
         if not values:
-            return list(map(state_of, self.params)) == self._empty
+            return list(map(state_of, self.params)) == self.empty
         return (
             all(map(is_, map(state_of, self.params), states))
             and sum(map(len, states)) == len(values)
@@ -215,7 +215,7 @@ class Joint:
 
     def _join_as(self, states: list[State], whole: State) -> None:
         self._states = states
-        self._values = [value for state in states for value in state.values()]
+        self.values = [value for state in states for value in state.values()]
         self._counts = []
         for key in whole.keys() & self.optimizer.counters:
             counts = self._views[key][0].base

@@ -197,8 +197,12 @@ class FlatStep:
             calls = None
         if calls is not None:
             t.names["quick"] = _Quick(calls, self._flat.p, self._flat.g)
-            t.add("same = quick.calls and quick.state is joint.state")
-            t.add("same = same and all(map(is_, group.values(), quick.settings))")
+            now, before = ([f"{of}{i}" for i in range(len(self._group))] for of in ("now", "before"))
+            are_same = " and ".join(map("{} is {}".format, now, before))
+            t.add("try:")
+            t.add(f"    [{', '.join(now)}], [{', '.join(before)}] = group.values(), quick.settings")
+            t.add(f"    same = quick.calls and quick.state is joint.state and {are_same}")
+            t.add("except ValueError: same = False  # more of them, or fewer")
         else:
             t.names["same"] = False
         for condition in chain.from_iterable(part(t) for part in conditions):
@@ -242,7 +246,11 @@ class FlatStep:
             yield "any(map(has_gradient, others))"
         yield "not OVERRIDDEN.isdisjoint(optimizer.__dict__)"
         yield "optimizer.__class__.update is not update"
-        yield "not joint.holds(optimizer.state)"
+        may_differ = "True"
+        if len(self._params) <= FEW:  # of which none has a state, as in plain descent
+            states = [f"optimizer.state.get({t.name('param', p)})" for p in self._params]
+            may_differ = f"(joint.values or [{', '.join(states)}] != joint.empty)"
+        yield f"{may_differ} and not joint.holds(optimizer.state)"
 
     def _in_place(self) -> bool:
         """Tell whether each parameter lies in the buffer, and its gradient arrives where it did."""
