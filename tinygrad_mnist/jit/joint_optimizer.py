@@ -197,7 +197,7 @@ class FlatStep:
             calls = None
         if calls is not None:
             t.names["quick"] = _Quick(calls, self._flat.p, self._flat.g)
-            now, before = ([f"{of}{i}" for i in range(len(self._group))] for of in ("now", "before"))
+            now, before = ([f"{of}{i}" for i, _ in enumerate(self._group)] for of in "ab")
             are_same = " and ".join(map("{} is {}".format, now, before))
             t.add("try:")
             t.add(f"    [{', '.join(now)}], [{', '.join(before)}] = group.values(), quick.settings")
