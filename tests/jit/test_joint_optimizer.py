@@ -329,12 +329,12 @@ def test_adam_becomes_calls_of_c_while_its_settings_stay():
     optimizer = optim.Adam(model.parameters())
     step = stepped(model, optimizer, calls=8)
     (part,) = parts(step)
-    quick = part.guarded_usual.__globals__["quick"]
-    assert len(quick.calls) == 13
+    prepared = part.guarded_usual.__globals__["quick"]
+    assert len(prepared.calls) == 13
     assert [state["step"].item() for state in optimizer.state.values()] == [8, 8]
     optimizer.param_groups[0]["lr"] = 0.1
     step(tg.full((4, 3), 0.1))
-    assert quick.calls is None
+    assert prepared.calls is None
 
 
 def wrapped():

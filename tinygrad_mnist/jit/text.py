@@ -35,10 +35,8 @@ class Text:
 
     def variable(self, cell: types.CellType) -> str:
         """Name a variable of another function, which is read in a tenth of the time of the cell."""
-        name = next((name for name, known in self.cells.items() if known is cell), None)
-        if name is None:
-            name = f"variable{len(self.cells)}"
-            self.cells[name] = cell
+        name = f"variable{len(self.cells)}"
+        self.cells[name] = cell
         return name
 
     def add(self, line: str) -> None:

@@ -2,7 +2,8 @@
 
 NumPy adds pairwise along memory, and one by one across it: 60,000 rows of 255.1 then have the mean
 255.016 in float32. Here sums across memory fold 16 rows onto one at a time, from the second time on
-in float64. float16 is added in float32, and the caller rounds the sum.
+in float64; few numbers are added by the BLAS, in many lanes. float16 is added in float32, and the
+caller rounds the sum.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ Array = Any  # an ndarray; NumPy's own types say too little to help here
 Axis = tuple[int, ...] | None
 FEW, SOME = 8, 64  # counts: of numbers to add one by one, and of numbers to add in float64
 FOLD = 16  # rows that are added onto one
-BLOCK, WIDE = 256, 32  # rows that BLAS adds onto one, if they are as long as this
+BLOCK, WIDE = 256, 32  # rows, or numbers, that BLAS adds up; and how long the rows are at least
 ONE_THREAD = 9000  # elements of a matrix that BLAS multiplies with a vector in one thread
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 
@@ -31,7 +32,8 @@ def total(x: Array, axis: Axis = None, *, keepdims: Any = False) -> Array:
     wide = F32 if dtype.itemsize == 2 else dtype
     if x.ndim < 2 or _along_memory(x, axis):
         if 1 < x.size <= BLOCK and wide is dtype and (axis is None or len(axis) == x.ndim):
-            y = x.ravel("K").dot(shared_ones(x.size, dtype))  # in a third of the time
+            flat = x if x.ndim == 1 else x.ravel("K")
+            y = flat.dot(shared_ones(x.size, dtype))  # in a third of the time
             return y.reshape((1,) * x.ndim) if keepdims else y
         return np.add.reduce(x, axis, wide, keepdims=keepdims)
     axes = tuple(range(x.ndim)) if axis is None else axis
