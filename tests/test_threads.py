@@ -79,6 +79,45 @@ def test_no_fork_comes_between_a_call_of_the_blas_and_its_end():
     assert all(type(library) is ctypes.PyDLL for library in threads.libraries())
 
 
+STOPPED = """
+import os, numpy as np, tinygrad_mnist as tg
+from tinygrad_mnist import threads
+
+def count():
+    return len(os.listdir("/proc/self/task")), tg.get_num_threads()
+
+x = np.ones((600, 600), np.float32)
+seen = [count()]
+for most in (2, 3, 2):
+    tg.set_num_threads(most)
+    seen.append(count())
+    with threads.one_thread_each():
+        threads.stop_spinning(lambda: True)
+        x @ x
+    seen.append(count())
+    x @ x
+    seen.append(count())
+print(seen)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="only Linux tells")
+def test_stopped_threads_of_the_blas_wait_for_the_next_product_that_needs_them():
+    if threads.blas().stop_threads is bool:
+        pytest.skip("NumPy was built on another BLAS")
+    env = {**os.environ, "OPENBLAS_NUM_THREADS": "2"}
+    ran = subprocess.run([sys.executable, "-c", STOPPED], env=env, capture_output=True, check=True)
+    two, three = [(2, 2), (1, 2), (2, 2)], [(3, 3), (1, 3), (3, 3)]
+    assert ran.stdout.decode() == f"{[(2, 2), *two, *three, (3, 2), (1, 2), (3, 2)]}\n"
+
+
+def test_a_blas_without_those_numbers_is_told_by_its_own_call():
+    def own(count):
+        raise AssertionError
+
+    assert threads._without_starting(ctypes.CDLL(None), own) is own
+
+
 # The number that a process settles on
 
 

@@ -25,12 +25,14 @@ VARIABLES = (
     "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
 )  # fmt: skip
 STOP = "blas_thread_shutdown_"  # what OpenBLAS calls before a fork
+NUMBERS = "blas_cpu_number", "blas_num_threads"  # to use, and how many there have been
 settled = False  # whether this process has chosen its number of threads, or its user has
 _settling = RLock()  # held while a number is chosen: other threads wait for it
 _lock = allocate_lock()
 _inside = 0  # how many calls are inside `one_thread_each`
 _later = 1  # the number of threads that the BLAS will have when the last of them has left
 
+SetThreads = Callable[[int], object]
 NAMES = ("scipy_openblas_{}64_", "scipy_openblas_{}", "openblas_{}64_", "openblas_{}")
 
 
@@ -38,7 +40,7 @@ class Blas(NamedTuple):
     """A BLAS: `get()` and `put(n)` read and set its threads, by one call of C where possible."""
 
     get: Callable[[], int]
-    set_threads: Callable[[int], object]
+    set_threads: SetThreads
     is_known: bool = True
     stop_threads: Callable[[], object] = bool  # until the next product: they spin while they wait
 
@@ -51,8 +53,29 @@ def blas() -> Blas:
             get = getattr(library, name.format("get_num_threads"), None)
             set_threads = getattr(library, name.format("set_num_threads"), None)
             if get is not None and set_threads is not None:
+                set_threads = _without_starting(library, set_threads)
                 return Blas(get, set_threads, stop_threads=getattr(library, STOP, bool))
     return _by_threadpoolctl() or Blas(lambda: 1, lambda count: None, is_known=False)
+
+
+def _without_starting(library: Any, set_threads: SetThreads) -> SetThreads:
+    """Return `set_threads`, but let stopped threads be until a product needs them.
+
+    OpenBLAS's own call starts them, and they spin until the next `stop_spinning`: both together
+    took 60 us. What else it does is to write how many to use, if there have been as many.
+    """
+    try:
+        used, most = (ctypes.c_int.in_dll(library, name) for name in NUMBERS)
+    except ValueError:  # no such names
+        return set_threads
+
+    def use(count: int) -> None:
+        if count <= most.value:
+            used.value = count
+        else:
+            set_threads(count)
+
+    return use
 
 
 def libraries() -> list[Any]:

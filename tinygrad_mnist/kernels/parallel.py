@@ -321,8 +321,8 @@ def _team(process: int) -> _Team:
 def clear_cores() -> None:
     """Stop the BLAS's threads, which spin for a while after a product: the cores are wanted.
 
-    Call it in `one_thread_each`, whose end starts them again. No product may be under way, so this
-    does nothing while Python runs in threads that are not from here.
+    Call it in `one_thread_each`: a product behind its end starts them again. No product may be
+    under way, so this does nothing while Python runs in threads that are not from here.
     """
     stop_spinning(lambda: _other_threads() <= _team(os.getpid()).idle())
 
