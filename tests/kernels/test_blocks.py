@@ -59,7 +59,7 @@ def test_batch_norm_has_the_same_bits_on_any_number_of_threads(dtype, monkeypatc
     x, d = (RNG.standard_normal((6, 5, 4, 4)).astype(dtype) for _ in range(2))
     w, b = (RNG.standard_normal(5).astype(dtype) for _ in range(2))
     monkeypatch.setattr(blocks, "MANY", 0)
-    monkeypatch.setattr(blocks, "SHARED", 160)
+    monkeypatch.setattr(batch_norm, "BLOCK", 160)
     monkeypatch.setattr(batch_norm, "WIDE", 16)
 
     def bits(count):
@@ -91,11 +91,13 @@ def test_gelu_is_that_of_each_element_on_any_threads(x, threads, monkeypatch):
         assert whole.tobytes() == alone.tobytes() and whole.shape == x.shape
 
 
+@pytest.mark.parametrize("block", [1, 1000, 1 << 18])
 @pytest.mark.parametrize("offset", [0, 1e4])
-def test_moments_of_blocks_are_those_of_all(offset, monkeypatch):
+def test_moments_of_blocks_are_those_of_all(block, offset, monkeypatch):
     """Also where the mean is many times the deviation, in which squares would lose all digits."""
     x = (RNG.standard_normal((20, 3, 8, 8)) + offset).astype(np.float32)
-    monkeypatch.setattr(blocks, "BLOCK", 300)
+    x += np.arange(20, dtype=np.float32).reshape(-1, 1, 1, 1)  # no block has the mean of all
+    monkeypatch.setattr(batch_norm, "BLOCK", block)
     mean, variance = batch_norm.channel_moments(x)
     wide = x.astype(np.float64)
     np.testing.assert_allclose(mean, wide.mean((0, 2, 3)), rtol=1e-6, atol=1e-6)

@@ -1,4 +1,4 @@
-"""Batch norm, forward and backward: each goes through memory twice, in blocks of pixels.
+"""Batch norm, forward and backward: each goes through memory twice, in large blocks of pixels.
 
 Channels are last in memory, and a copy makes them so: a pixel is a row. Narrow rows stand side by
 side, so that BLAS adds up wide columns, and NumPy goes through longer rows yet, which take half the
@@ -7,6 +7,7 @@ time where each row meets the same numbers.
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -17,8 +18,10 @@ from tinygrad_mnist.kernels.scratch import called_whole, scratch
 from tinygrad_mnist.kernels.sums import columns
 
 Array = np.ndarray[Any, Any]
-WIDE = 512  # elements of a row whose columns BLAS adds up
+WIDE = 2048  # elements of a row whose columns BLAS adds up
+BLOCK = 1 << 18  # elements at a time: with fewer, the calls take as long as the work
 LONG = 8192  # elements that NumPy should go through at once
+Share = tuple[int, Array, Array]  # how many pixels, their mean, and the squares of the distances
 
 
 @called_whole
@@ -29,25 +32,31 @@ def channel_moments(x: Array) -> Array:
     1983).
     """
     count, rows = x.shape[1], _pixels(x)
-    blocks = cut(*rows.shape, calls=4)
-    means, squares, sizes = np.zeros((3, len(blocks.parts), rows.shape[1]), np.float64)
+    blocks = cut(*rows.shape, calls=4, block=BLOCK)
+    shares: list[Any] = [None] * len(blocks.parts)
 
     def work(number: int, at: slice) -> None:
-        (part,) = scratch((rows[at].shape, x.dtype))
-        mean = columns(rows[at]) / x.dtype.type(len(part))
-        distances, many = _long(rows[at], part)
-        np.subtract(distances, _repeated(mean, rows)[: many.shape[1]], out=many)
+        some = rows[at]
+        (part,) = scratch((some.shape, x.dtype))
+        mean = _sums(some, count) / (some.size // count)
+        distances, many = _long(some, part)
+        middle = _repeated(mean.astype(x.dtype), some)
+        np.subtract(distances, middle[: many.shape[1]], out=many)
         many *= many
-        means[number], squares[number], sizes[number] = mean, columns(part), len(part)
+        shares[number] = some.size // count, mean, _sums(part, count)
 
     in_blocks(work, blocks)
-    means, squares, sizes = (a.reshape(-1, count) for a in (means, squares, sizes))
-    total = x.size // count
+    total, mean, squares = functools.reduce(_joined, shares) if shares else (0, math.nan, math.nan)
     moments = np.empty((2, count), x.dtype)
-    mean = np.add.reduce(means * sizes, 0) / total
-    squares += sizes * np.square(means - mean)
-    moments[0], moments[1] = mean, np.add.reduce(squares, 0) / total
+    moments[0], moments[1] = mean, squares / max(1, total)
     return moments
+
+
+def _joined(one: Share, other: Share) -> Share:
+    """Return the moments of the pixels of both."""
+    (n, mean, squares), (m, second, more) = one, other
+    gap, total = second - mean, n + m
+    return total, mean + gap * (m / total), squares + more + gap * gap * (n * m / total)
 
 
 @called_whole
@@ -78,7 +87,7 @@ def batch_norm(
         if shift is not None:
             part += shift[:width]
 
-    in_blocks(work, cut(*rows.shape, calls=3))
+    in_blocks(work, cut(*rows.shape, calls=3, block=BLOCK))
     return y
 
 
@@ -92,23 +101,23 @@ def batch_norm_back(
     count, rows, slopes = x.shape[1], _pixels(x), _pixels(d)
     whole = np.empty(x.size + 2 * count, x.dtype) if out is None else out
     dx = whole[: x.size].reshape(rows.shape)
-    blocks = cut(*rows.shape, calls=10)
-    sums = np.zeros((2, len(blocks.parts), rows.shape[1]), np.float64)
-    (mean, r), scale = _factors(moments, None, eps), _factors(moments, w, eps)[1]
-    mean, scale = _repeated(mean, rows), _repeated(scale, rows)
+    blocks = cut(*rows.shape, calls=10, block=BLOCK)
+    sums = np.zeros((len(blocks.parts), 2, count), np.float64)
+    (mean, r), total = _factors(moments, None, eps), x.size // max(1, count)
+    middle = _repeated(mean, rows)
 
     def add_up(number: int, at: slice) -> None:
         (part,) = scratch((rows[at].shape, x.dtype))
         source, distances = _long(rows[at], dx[at])
-        np.subtract(source, mean[: source.shape[1]], out=distances)
+        np.subtract(source, middle[: source.shape[1]], out=distances)
         np.multiply(dx[at], slopes[at], out=part)
-        sums[0, number], sums[1, number] = columns(part), columns(slopes[at])
+        sums[number] = _sums(part, count), _sums(slopes[at], count)
 
     in_blocks(add_up, blocks)
-    dw, db = np.add.reduce(sums.reshape(2, -1, count), 1)
+    dw, db = np.add.reduce(sums, 0)
     dw *= r
-    total = x.size // count
-    along, level = (_repeated((a / total).astype(x.dtype), rows) for a in (dw * r, db))
+    factors = dw * r / max(1, total), db / max(1, total), r if w is None else r * w
+    along, level, scale = (_repeated(a.astype(x.dtype, copy=False), rows) for a in factors)
 
     def work(number: int, at: slice) -> None:
         slope, part = _long(slopes[at], dx[at])
@@ -128,6 +137,12 @@ def _factors(moments: Array, w: Array | None, eps: float) -> tuple[Array, Array]
     """The mean, and what its distance is multiplied by."""
     r = 1 / np.sqrt(moments[1] + moments.dtype.type(eps))
     return moments[0], r if w is None else r * w
+
+
+def _sums(rows: Array, count: int) -> Array:
+    """Return the sum of each channel in rows of pixels."""
+    total: Array = np.add.reduce(columns(rows).reshape(-1, count), 0, np.float64)
+    return total
 
 
 def _pixels(x: Array) -> Array:

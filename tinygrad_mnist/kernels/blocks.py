@@ -28,10 +28,13 @@ class Blocks(NamedTuple):
     are_many: bool
 
 
-def cut(rows: int, width: int = 1, *, calls: int) -> Blocks:
-    """Cut rows of `width` elements, on each of which some calls of NumPy will be made."""
+def cut(rows: int, width: int = 1, *, calls: int, block: int = 0) -> Blocks:
+    """Cut rows of `width` elements, on each of which some calls of NumPy will be made.
+
+    A block has as many elements as `block` or, where that is 0, as stay in the cache.
+    """
     are_many = rows * width * calls >= MANY
-    step = max(1, (SHARED if are_many else BLOCK) // max(1, width))
+    step = max(1, (block or (SHARED if are_many else BLOCK)) // max(1, width))
     parts = [slice(start, min(start + step, rows)) for start in range(0, rows, step)]
     return Blocks(parts, are_many)
 
