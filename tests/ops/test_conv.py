@@ -9,6 +9,7 @@ import tinygrad_mnist as tg
 import tinygrad_mnist.nn.functional as F
 from tests.ops.cases import Case, Plain, Refusal, family_tests
 from tinygrad_mnist.autograd.op import DTypeError, ShapeError
+from tinygrad_mnist.kernels import conv as kernel
 from tinygrad_mnist.ops import conv
 
 rng = np.random.default_rng(0)
@@ -208,6 +209,33 @@ def test_a_strided_gradient_keeps_infinities_where_they_belong(
     reached[n, :, max(2 * i - 1, 0) : 2 * i + 2, max(2 * j - 1, 0) : 2 * j + 2] = True
     assert (np.isfinite(gradients[1]) == ~reached).all()
     np.testing.assert_allclose(gradients[1][~reached], gradients[0][~reached])
+
+
+@pytest.mark.parametrize("stride", [(1, 1), (2, 2), (3, 2)])
+@pytest.mark.parametrize("size", [(7, 5), (8, 6)])
+@pytest.mark.parametrize("last", [False, True])
+def test_a_kernel_of_one_pixel_leaves_zeros_between_its_steps(
+    stride: Pair, size: Pair, last: bool
+) -> None:
+    """Whatever the memory of the images is, also where it is the result's."""
+    w, geom = rng.normal(size=(4, 3, 1, 1)), kernel.Geometry(stride)
+    d = rng.normal(size=(2, 4, *geom.extent(size, (1, 1))))
+    expected = transposed(d, w, np.zeros(3), size, stride=stride)
+    out = np.full((2, *size, 3), np.nan).transpose(0, 3, 1, 2) if last else None
+    if last:
+        d = np.ascontiguousarray(d.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    result = kernel.conv_input(d, w, size=size, geom=geom, out=out)
+    np.testing.assert_allclose(result, expected, atol=1e-12)
+    assert out is None or result is out
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 6, 7])
+def test_channels_may_be_first_or_last_in_memory(channels: int) -> None:
+    x = rng.normal(size=(2, channels, 4, 5))
+    last = np.ascontiguousarray(x.transpose(0, 2, 3, 1))
+    for images in (x, last.transpose(0, 3, 1, 2), np.repeat(x, 2, 3)[..., ::2]):
+        made = kernel._channels_last(images)
+        assert made.flags.c_contiguous and np.array_equal(made, last)
 
 
 @pytest.mark.parametrize("stride", [1, 2])

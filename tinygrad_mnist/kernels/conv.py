@@ -28,6 +28,7 @@ Pair = tuple[int, int]
 # 16, half with 64, and as long for so few products that the calls of NumPy take longest. The form
 # along rows has limits of its own.
 LEAST_CHANNELS, LEAST_PRODUCTS = 16, 1_000_000
+FEW_CHANNELS = 6  # which are copied one by one: NumPy takes up to four times as long
 COPIED, MULTIPLIED = 8, 48  # elements of columns, and products, that take as long as one element
 QUIETLY = np.errstate(over="ignore", invalid="ignore")  # products of infinities are no mistake here
 
@@ -147,6 +148,10 @@ def conv_input(
         x = _image_memory((n, *size, c), d.dtype, out)
         if form.conv_input(_channels_last(d), w, x, rim=geom.padding):
             return copied_into(out, x.transpose(0, 3, 1, 2))
+    if w.shape[2:] == (1, 1) and geom.padding == (0, 0):
+        x = _image_memory((n, *size, c), np.result_type(d, w), out)
+        for_each(_parts(d, w[0].size), lambda p: _pointwise(d[p], w, x[p], geom.stride), count())
+        return copied_into(out, x.transpose(0, 3, 1, 2))
     gathered = _gathered(d, w, size, geom, out) if _gathering_pays(w, geom) else None
     x = _scattered(d, w, size, geom) if gathered is None else gathered
     return copied_into(out, x.transpose(0, 3, 1, 2))
@@ -229,6 +234,17 @@ def _taps(
     return taps, -first, max(v for *_, v in taps) + 1
 
 
+def _pointwise(d: Array, w: Array, x: Array, step: Pair) -> None:
+    """Write the adjoint in x for a kernel of one pixel: a product at every step, else zeros."""
+    rows, weight = _channels_last(d), w.reshape(w.shape[:2])
+    if step == (1, 1):
+        np.matmul(rows.reshape(len(d), -1, len(w)), weight, x.reshape(len(d), -1, w.shape[1]))
+        return
+    x.fill(0)
+    steps = x[:, :: step[0], :: step[1]][:, : rows.shape[1], : rows.shape[2]]
+    np.matmul(rows, weight, steps)
+
+
 def _scattered(d: Array, w: Array, size: Pair, geom: Geometry) -> Array:
     """Return the adjoint in x, (n, h, w, c), by a product for each position in the kernel."""
     (height, width), (ph, pw) = size, geom.padding
@@ -274,7 +290,13 @@ def _split(x: Array, geom: Geometry, axis: int) -> list[Array]:
 
 
 def _channels_last(x: Array) -> Array:
-    return np.ascontiguousarray(x.transpose(0, 2, 3, 1))
+    y = x.transpose(0, 2, 3, 1)
+    if y.flags.c_contiguous or x.shape[1] > FEW_CHANNELS:
+        return np.ascontiguousarray(y)
+    whole = np.empty(y.shape, x.dtype)
+    for channel in range(x.shape[1]):
+        whole[..., channel] = y[..., channel]
+    return whole
 
 
 def _image_memory(shape: tuple[int, ...], dtype: Any, out: Array | None) -> Array:
