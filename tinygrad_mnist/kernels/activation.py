@@ -30,7 +30,8 @@ def relu(x: Array) -> Array:
 
 def gate(d: Array, at: Array) -> Array:
     """d where at > 0 (or NaN), else 0."""
-    return masked(d, np.subtract(np.less_equal(at, ZERO[at.dtype.char]).view(np.int8), I8))
+    mask = np.less_equal(at, ZERO[at.dtype.char]).view(np.int8)
+    return masked(d, np.subtract(mask, I8, mask if mask.ndim else None))
 
 
 @like_ufunc

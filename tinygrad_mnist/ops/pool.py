@@ -293,7 +293,10 @@ def output_sizes(x: Tensor, value: Any, dims: int) -> tuple[int, ...]:
 
 def adaptive_mean(x: Tensor, sizes: tuple[int, ...]) -> Tensor:
     """The means of adaptive windows over the last dimensions."""
-    for axis, m in enumerate(sizes, x.ndim - len(sizes)):
+    first = x.ndim - len(sizes)
+    if all(m == 1 for m in sizes):  # at once: in between would be an array in another order
+        return reduce.mean(x, tuple(range(first, x.ndim)), keepdim=True)
+    for axis, m in enumerate(sizes, first):
         x = _adaptive_mean(x, axis, m)
     return x
 
