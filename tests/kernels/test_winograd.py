@@ -12,6 +12,7 @@ from tinygrad_mnist import threads
 from tinygrad_mnist.kernels import conv as plain
 from tinygrad_mnist.kernels import parallel, winograd, winograd_rows
 from tinygrad_mnist.kernels.conv import Geometry
+from tinygrad_mnist.kernels.scratch import scratch
 
 Array = np.ndarray[Any, Any]
 FORMS = [winograd, winograd_rows]
@@ -263,3 +264,13 @@ def test_it_is_about_as_exact_as_the_plain_sums(
         ours, its = (np.sqrt(np.mean((a - right) ** 2)) for a in (result, other))
         assert (result != other).any()
         assert ours < most * its and ours < 3e-6 * np.sqrt(np.mean(right**2))
+
+
+def test_what_scratch_memory_held_before_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(winograd_rows, "count", lambda: 1)
+    rng = np.random.default_rng(0)
+    x, d = (rng.standard_normal((3, 8, 10, n), np.float32) for n in (4, 6))
+    first = winograd_rows.conv_weight(x, d, rim=(1, 1))
+    assert first is not None
+    scratch(((1 << 18,), np.float32))[0].fill(np.nan)
+    assert np.array_equal(winograd_rows.conv_weight(x, d, rim=(1, 1)), first)

@@ -19,17 +19,19 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tinygrad_mnist.kernels.parallel import count, for_each, on_threads
-from tinygrad_mnist.kernels.scratch import scratch
+from tinygrad_mnist.kernels.scratch import planned
 from tinygrad_mnist.kernels.transforms import REACH, SIDE, A, B, G
 from tinygrad_mnist.kernels.winograd import ENOUGH, EVERYWHERE, PRODUCTS
 
 Array = np.ndarray[Any, Any]
 Pair = tuple[int, int]
+Cut = tuple[slice, int, slice]
 TAPS = 3  # pixels in a run
 # Pairs of channels: of 24 * 24 this form took 0.8 of the time of `winograd.py`'s, of 32 * 32 1.0.
 # And channels: from 3 to 16 it took 0.3 to 0.8 of the time of plain sums, from 2 to 32 0.5 to 1.1,
@@ -94,14 +96,14 @@ def _convolved(x: Array, w: Array, b: Array | None, y: Array, rim: Pair) -> bool
     squares: list[float] = []
 
     def work() -> None:
-        memory = _memory(problem)
+        tiles = _planned(problem)
         for part in todo:
-            inputs, outputs = _tiles(problem, part, memory)
-            _take(x[part], inputs, problem)
-            np.matmul(_runs(memory[0], inputs, TAPS), u, _runs(memory[1], outputs, 1))
+            some = tiles[part.stop - part.start]
+            some.take(x[part])
+            np.matmul(some.inputs, u, some.outputs)
             if b is not None:
-                outputs[EVERYWHERE] += b
-            _make(y[part], outputs)
+                some.everywhere += b
+            some.make(y[part])
             flat = y[part].reshape(-1)
             squares.append(float(np.dot(flat, flat)))
 
@@ -118,13 +120,12 @@ def conv_weight(x: Array, d: Array, *, rim: Pair) -> Array | None:
     shares: list[Any] = [parts[start:stop] for start, stop in itertools.pairwise(ends)]
 
     def add(at: int) -> None:
-        memory, total = _memory(problem), None
+        tiles, total = _planned(problem), None
         for part in shares[at]:
-            inputs, outputs = _tiles(problem, part, memory)
-            _take(x[part], inputs, problem)
-            _spread(d[part], outputs)
-            slopes = _runs(memory[1], outputs, 1).swapaxes(-1, -2)
-            pairs = np.matmul(slopes, _runs(memory[0], inputs, TAPS)).sum(1)
+            some = tiles[part.stop - part.start]
+            some.take(x[part])
+            some.spread(d[part])
+            pairs = np.matmul(some.outputs.swapaxes(-1, -2), some.inputs).sum(1)
             total = pairs if total is None else np.add(total, pairs, out=total)
         shares[at] = total
 
@@ -158,27 +159,65 @@ def _threads(problem: Problem, most: int) -> int:
     return max(1, min(count(), most, work // ENOUGH))
 
 
-def _memory(problem: Problem) -> list[Array]:
-    """Return this thread's memory for the tiles of any part: of inputs and of outputs.
-
-    The last runs of the inputs reach two pixels too far.
-    """
-    most = max(part.stop - part.start for part in _parts(problem, PRODUCTS))
-    pixels = REACH * most * problem.line + TAPS - 1
-    return scratch(*(((pixels * each,), problem.dtype) for each in (problem.c, problem.k)))
+def _planned(problem: Problem) -> dict[int, Tiles]:
+    """Return this thread's memory for the tiles of any part, by its number of images."""
+    sizes = tuple({part.stop - part.start for part in _parts(problem, PRODUCTS)})
+    pixels = REACH * max(sizes) * problem.line + TAPS - 1  # the last runs reach too far
+    specs = [((pixels * each,), problem.dtype) for each in (problem.c, problem.k)]
+    return planned(("rows", problem, sizes), _tiles, *specs)
 
 
-def _tiles(problem: Problem, part: slice, memory: list[Array]) -> list[Array]:
-    """Return that memory as tiles of some images, with zeros around the inputs' columns."""
-    shape = REACH, part.stop - part.start, problem.tiles, problem.columns
-    size, first = math.prod(shape), problem.rim[1]
-    inputs, outputs = (
-        flat[: size * each].reshape(*shape, each)
-        for flat, each in zip(memory, (problem.c, problem.k), strict=True)
-    )
-    inputs[..., :first, :] = inputs[..., first + problem.x[1] :, :] = 0
-    memory[0][inputs.size :][: (TAPS - 1) * problem.c] = 0
-    return [inputs, outputs]
+def _tiles(key: tuple[str, Problem, tuple[int, ...]], *memory: Array) -> dict[int, Tiles]:
+    return {n: Tiles(key[1], n, memory) for n in key[2]}
+
+
+class Tiles:
+    """Tiles of some images, of inputs and of outputs, and what transforms them."""
+
+    def __init__(self, problem: Problem, n: int, memory: Sequence[Array]) -> None:
+        shape = REACH, n, problem.tiles, problem.columns
+        size, first = math.prod(shape), problem.rim[1]
+        inputs, outputs = (
+            flat[: size * each].reshape(*shape, each)
+            for flat, each in zip(memory, (problem.c, problem.k), strict=True)
+        )
+        self.inputs, self.outputs = _runs(memory[0], inputs, TAPS), _runs(memory[1], outputs, 1)
+        self.everywhere = outputs[EVERYWHERE]
+        self._rims = inputs[..., :first, :], inputs[..., first + problem.x[1] :, :]
+        self._behind = memory[0][inputs.size :][: (TAPS - 1) * problem.c]
+        self._unused = outputs[:, :, :, problem.y[1] :]
+        x_lines, y_lines = _lines(inputs, first, problem.x[1]), _lines(outputs, 0, problem.y[1])
+        x_cuts = _cuts(problem.x[0], problem.rim[0], problem.tiles, REACH)
+        y_cuts = _cuts(problem.y[0], 0, problem.tiles, SIDE)
+        self._taken, self._spread = _along(B, x_cuts, x_lines), _along(A.T, y_cuts, y_lines)
+
+    def take(self, images: Array) -> None:
+        """Inputs = B images, with zeros around the columns."""
+        for rim in self._rims:
+            rim.fill(0)
+        self._behind.fill(0)
+        for matrix, *some, lines in self._taken:
+            np.matmul(matrix, _rows(images, *some), lines)
+
+    def make(self, images: Array) -> None:
+        """Images = A outputs."""
+        for matrix, *some, lines in self._spread:
+            np.matmul(matrix.T, lines, _rows(images, *some))
+
+    def spread(self, images: Array) -> None:
+        """Outputs = A' images, and zeros behind the last column."""
+        self._unused.fill(0)
+        for matrix, *some, lines in self._spread:
+            np.matmul(matrix, _rows(images, *some), lines)
+
+
+def _along(matrix: Array, cuts: list[Cut], lines: Array) -> list[tuple[Any, ...]]:
+    """Return (the matrix, what `_rows` takes of images, lines of tiles) for each of the cuts."""
+    matrix = np.ascontiguousarray(matrix, lines.dtype)
+    return [
+        (matrix[:, rows], first, some.stop - some.start, rows.stop - rows.start, lines[:, some])
+        for some, first, rows in cuts
+    ]
 
 
 def _runs(memory: Array, tiles: Array, taps: int) -> Array:
@@ -211,12 +250,12 @@ def _view(memory: Any, start: int, shape: tuple[int, ...], strides: tuple[int, .
 
 
 @functools.lru_cache(256)
-def _cuts(size: int, rim: int, tiles: int, reach: int) -> list[tuple[slice, int, slice]]:
+def _cuts(size: int, rim: int, tiles: int, reach: int) -> list[Cut]:
     """Return (tiles, the first row that the first reads, which of so many rows each has).
 
     The rows begin `rim` before those of an image, in which some tiles have all of theirs.
     """
-    cuts: list[tuple[slice, int, slice]] = []
+    cuts: list[Cut] = []
     for tile in range(tiles):
         start = tile * SIDE - rim
         some = slice(max(0, -start), min(reach, size - start))
@@ -225,29 +264,3 @@ def _cuts(size: int, rim: int, tiles: int, reach: int) -> list[tuple[slice, int,
         else:
             cuts.append((slice(tile, tile + 1), start + some.start, some))
     return cuts
-
-
-def _take(images: Array, tiles: Array, problem: Problem) -> None:
-    """Tiles = B images."""
-    lines, matrix = _lines(tiles, problem.rim[1], problem.x[1]), B.astype(tiles.dtype)
-    for some, first, rows in _cuts(problem.x[0], problem.rim[0], problem.tiles, REACH):
-        source = _rows(images, first, some.stop - some.start, rows.stop - rows.start)
-        np.matmul(matrix[:, rows], source, lines[:, some])
-
-
-def _make(images: Array, tiles: Array) -> None:
-    """Images = A tiles."""
-    lines, matrix = _lines(tiles, 0, images.shape[2]), A.astype(tiles.dtype)
-    for some, first, rows in _cuts(images.shape[1], 0, tiles.shape[2], SIDE):
-        target = _rows(images, first, some.stop - some.start, rows.stop)
-        np.matmul(matrix[rows], lines[:, some], target)
-
-
-def _spread(images: Array, tiles: Array) -> None:
-    """Tiles = A' images, and zeros behind the last column."""
-    width, matrix = images.shape[2], np.ascontiguousarray(A.T, tiles.dtype)
-    lines = _lines(tiles, 0, width)
-    tiles[:, :, :, width:] = 0
-    for some, first, rows in _cuts(images.shape[1], 0, tiles.shape[2], SIDE):
-        source = _rows(images, first, some.stop - some.start, rows.stop)
-        np.matmul(matrix[:, rows], source, lines[:, some])
