@@ -240,10 +240,11 @@ def test_channels_may_be_first_or_last_in_memory(channels: int) -> None:
 
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("size", [1, 3])
-def test_a_batch_of_none_has_gradients(size: int, stride: int) -> None:
+@pytest.mark.parametrize("padding", [0, 1])
+def test_a_batch_of_none_has_gradients(padding: int, size: int, stride: int) -> None:
     image = tg.zeros(0, 2, 6, 6, requires_grad=True)
     weight = tg.ones(2, 2, size, size, requires_grad=True)
-    y = F.conv2d(image, weight, tg.ones(2), stride=stride, padding=1)
+    y = F.conv2d(image, weight, tg.ones(2), stride=stride, padding=padding)
     y.sum().backward()
-    assert y.shape == (0, 2, *[(8 - size) // stride + 1] * 2)
+    assert y.shape == (0, 2, *[(6 + 2 * padding - size) // stride + 1] * 2)
     assert image.grad.shape == image.shape and not weight.grad.numpy().any()

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from tinygrad_mnist.kernels.scratch import scratch
 
@@ -30,16 +29,18 @@ def windows_of(x: Array, kernel: Pair, size: Pair, *, step: Pair, rim: Pair, gap
     if is_inside:
         reach = [high, wide]
     if kernel != (1, 1) and kernel[1] * channels < SHORT:
-        padded = np.empty((n, channels, *reach), x.dtype).transpose(0, 2, 3, 1)
+        memory = np.empty((n, channels, *reach), x.dtype)
+        padded = memory.transpose(0, 2, 3, 1)
     elif is_inside and x.flags.c_contiguous:
-        padded = x
+        memory = padded = x
     else:
-        padded = np.empty((n, *reach, channels), x.dtype)
+        memory = padded = np.empty((n, *reach, channels), x.dtype)
     if padded is not x:
         _fill(padded, x, rim)
     a, b, c, d = padded.strides
     strides = a, b * step[0], c * step[1], b * gap[0], c * gap[1], d
-    return as_strided(padded, (len(x), *size, *kernel, x.shape[3]), strides, writeable=False)
+    shape = n, *size, *kernel, channels
+    return np.ndarray(shape, x.dtype, memory, 0, strides)  # `as_strided` takes 4 times as long
 
 
 def _fill(padded: Array, x: Array, rim: Pair) -> None:

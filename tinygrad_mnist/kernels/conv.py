@@ -238,7 +238,8 @@ def _pointwise(d: Array, w: Array, x: Array, step: Pair) -> None:
     """Write the adjoint in x for a kernel of one pixel: a product at every step, else zeros."""
     rows, weight = _channels_last(d), w.reshape(w.shape[:2])
     if step == (1, 1):
-        np.matmul(rows.reshape(len(d), -1, len(w)), weight, x.reshape(len(d), -1, w.shape[1]))
+        lines = len(d), d.shape[2] * d.shape[3]
+        np.matmul(rows.reshape(*lines, len(w)), weight, x.reshape(*lines, w.shape[1]))
         return
     x.fill(0)
     steps = x[:, :: step[0], :: step[1]][:, : rows.shape[1], : rows.shape[2]]
