@@ -229,9 +229,8 @@ def _threads(problem: Problem, most: int) -> int:
 
 def expand(w: Array, u: Array) -> None:
     """u = G w along both axes, for w (from, 3, 3, to)."""
-    matrix, lines = G.astype(w.dtype), w.transpose(1, 2, 0, 3).reshape(3, -1)
-    half = np.matmul(matrix, lines).reshape(REACH, 3, -1)
-    np.matmul(matrix, half, out=u.reshape(REACH, REACH, -1))
+    lines = w.reshape(len(w), 9, -1)
+    np.matmul(GG.astype(w.dtype), lines, out=u.reshape(REACH**2, *u.shape[2:]).swapaxes(0, 1))
 
 
 def contract(total: Array) -> Array:
