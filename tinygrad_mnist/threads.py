@@ -12,7 +12,7 @@ import contextlib
 import ctypes
 import functools
 import os
-from _thread import RLock, allocate_lock  # without loading threading
+from _thread import RLock  # without loading threading
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -28,7 +28,7 @@ STOP = "blas_thread_shutdown_"  # what OpenBLAS calls before a fork
 NUMBERS = "blas_cpu_number", "blas_num_threads"  # to use, and how many there have been
 settled = False  # whether this process has chosen its number of threads, or its user has
 _settling = RLock()  # held while a number is chosen: other threads wait for it
-_lock = allocate_lock()
+_lock = RLock()  # a signal's handler may come to it again
 _inside = 0  # how many calls are inside `one_thread_each`
 _later = 1  # the number of threads that the BLAS will have when the last of them has left
 
@@ -116,7 +116,7 @@ def one_thread_each() -> Iterator[None]:
     """Let the BLAS use one thread inside, and as many as before, or as are set then, afterwards.
 
     A KeyboardInterrupt may come behind any call: what `finally` undoes is noted before the BLAS is
-    told, and nothing but `try` comes between.
+    told, nothing but `try` comes between, and it calls nothing before the BLAS is told again.
     """
     global _inside, _later
     library, is_inside = blas(), False
@@ -132,7 +132,7 @@ def one_thread_each() -> Iterator[None]:
     finally:
         if is_inside:
             with _lock:
-                _inside = max(0, _inside - 1)  # 0 already in a fork from inside
+                _inside -= 1 if _inside else 0  # in a fork from inside there is none
                 if not _inside:
                     library.set_threads(_later)
 
@@ -150,7 +150,7 @@ def _forget_threads() -> None:
     The BLAS is not called: a lock of its own may be held.
     """
     global _inside, _lock, _settling
-    _inside, _lock, _settling = 0, allocate_lock(), RLock()
+    _inside, _lock, _settling = 0, RLock(), RLock()
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows

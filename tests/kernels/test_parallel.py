@@ -7,7 +7,7 @@ import sys
 import time
 from _thread import allocate_lock, get_ident
 from collections.abc import Callable, Iterator
-from threading import Event
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -49,6 +49,58 @@ def test_after_an_interrupt_the_blas_has_its_threads_again(monkeypatch: Any) -> 
     assert library.count == 2
 
 
+@pytest.mark.parametrize("at", range(8))
+def test_an_interrupt_behind_any_call_leaves_the_blas_as_it_was(
+    at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signal's handler runs behind a call of C, for which the end of a profiled call stands."""
+    library = Library()
+    use(library, monkeypatch)
+    seen: list[Any] = []
+
+    def interrupt(frame: Any, event: str, called: Any) -> None:
+        if event == "c_return" and frame.f_code.co_name == "one_thread_each":
+            seen.append(called)
+            if len(seen) == at:
+                raise KeyboardInterrupt
+
+    def run() -> None:
+        with of_blas.one_thread_each():
+            pass
+
+    sys.setprofile(interrupt)
+    try:
+        run()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        sys.setprofile(None)
+    assert seen and library.count == 2 and not of_blas._inside
+
+
+def test_a_signals_handler_may_compute_while_the_number_is_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Signalled(Library):
+        def set_threads(self, count: int) -> None:
+            super().set_threads(count)
+            if not inner:
+                inner.append(count)
+                with of_blas.one_thread_each():
+                    inner.append(self.count)
+
+    def run() -> None:
+        with of_blas.one_thread_each():
+            inner.append(library.count)
+
+    library, inner = Signalled(), []  # type: ignore[var-annotated]
+    use(library, monkeypatch)
+    thread = Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(20)
+    assert not thread.is_alive() and inner == [1, 1, 1] and library.count == 2
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_several_items_have_one_thread_of_the_blas_each(monkeypatch: Any, threads: int) -> None:
     library = Library()
@@ -68,7 +120,7 @@ def test_a_fork_is_inside_of_nothing() -> None:
     with of_blas.one_thread_each(), of_blas._lock:
         pid = os.fork()
         if not pid:
-            os._exit(of_blas._inside or of_blas._lock.locked())
+            os._exit(of_blas._inside or not of_blas._lock.acquire(False))
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 

@@ -248,3 +248,24 @@ def test_a_batch_of_none_has_gradients(padding: int, size: int, stride: int) -> 
     y.sum().backward()
     assert y.shape == (0, 2, *[(6 + 2 * padding - size) // stride + 1] * 2)
     assert image.grad.shape == image.shape and not weight.grad.numpy().any()
+
+
+@pytest.mark.parametrize("padding", [0, 1])
+@pytest.mark.parametrize("extra", [0, 1, 2])
+def test_volumes_longer_than_their_kernels_cover_have_gradients(extra: int, padding: int) -> None:
+    """The depth as the height: one axis is of the images, the other one of these functions."""
+    x, w = rng.normal(size=(1, 2, 4, 3, 2)), rng.normal(size=(2, 2, 3, 2, 1))
+    grads = []
+    for order in ((0, 1, 2, 3, 4), (0, 1, 3, 2, 4)):
+        args = [tg.tensor(a.transpose(order), requires_grad=True) for a in (x, w)]
+        settings = {"dilation": 3, "output_padding": extra, "padding": padding}
+        along = 0 if order[2] == 2 else 1
+        for name, other in (("dilation", 1), ("output_padding", 0), ("padding", 0)):
+            settings[name] = tuple(settings[name] if at == along else other for at in range(3))
+        y = F.conv_transpose3d(*args, **settings)
+        (y * y).sum().backward()
+        grads.append(
+            [a.grad.numpy().transpose(order) for a in args] + [y.detach().numpy().transpose(order)]
+        )
+    for one, other in zip(*grads, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-12)

@@ -278,7 +278,9 @@ def conv_transpose3d(
     out = weight.shape[1] * groups
     y = table.reshape(y, shape=(n, frames, out, size[0], *y.shape[2:]))
     y = table.permute(y, axes=(0, 2, 4, 5, 3, 1))
-    y = table.unwindows(y, shape=(max(covered, rim[0] + depth),), step=step[:1], gap=gaps[:1])
+    y = table.unwindows(y, shape=(covered,), step=step[:1], gap=gaps[:1])
+    if rim[0] + depth > covered:
+        y = shape.constant_pad_nd(y, (0, rim[0] + depth - covered))
     y = table.permute(table.narrow(y, 4, rim[0], depth), axes=(0, 1, 4, 2, 3))
     return y if bias is None else y + bias.reshape(-1, 1, 1, 1)
 
