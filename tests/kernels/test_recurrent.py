@@ -181,3 +181,13 @@ def test_gates_that_are_shut_or_open_stay_so():
         _, factors = recurrent.lstm(x, h, h, w.astype(np.float32), 0 * w.astype(np.float32))
     i, f, g, o, c, gate = factors[:2, :, 0, 0].T.tolist()
     assert gate == [0, 1] and i == f == o == [0, 0] and g[0] == c[0] == 0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_nearly_shut_gates_are_right_to_the_last_digit_of_1(dtype):
+    v = np.linspace(-50, 0, 501, dtype=dtype)[:, None]
+    shut, ones = np.zeros((4, 1), dtype), np.ones((501, 1), dtype)
+    w = np.array([[0], [1], [0], [0]], dtype)  # the gate of the state before
+    y, _ = recurrent.lstm(v[None], 0 * ones, ones, w, shut)
+    gate = 1 / (1 + np.exp(-v.astype(np.float64)))
+    np.testing.assert_allclose(y[-1], gate, rtol=0, atol=np.finfo(dtype).eps)
