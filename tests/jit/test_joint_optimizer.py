@@ -407,3 +407,18 @@ def test_parameters_that_are_the_gradients_of_each_other_are_updated_in_turn():
             step()
         results.append((a.tolist(), b.tolist()))
     assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("kind", ["pre", "post"])
+def test_a_hook_of_an_optimizer_that_is_registered_later_is_refused(kind):
+    model = nn.Linear(3, 2)
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    step, calls = stepped(model, optimizer), []
+    handle = getattr(optimizer, f"register_step_{kind}_hook")(lambda *a: calls.append(1))
+    before = model.weight.detach().clone()
+    with pytest.raises(RuntimeError, match="a hook of optimizer.step"):
+        step(tg.ones(4, 3))
+    assert tg.equal(model.weight, before) and not calls
+    handle.remove()
+    step(tg.ones(4, 3))
+    assert not tg.equal(model.weight, before) and not calls

@@ -361,3 +361,16 @@ def test_bits_are_compared_whatever_the_layout(array):
             copy.flat[-1] = 0.5
             assert same_bits(array, copy) == (array.dtype == bool)
     assert not same_bits(np.float32(0), np.float32(-0.0)) and same_bits(np.nan, np.nan)
+
+
+@pytest.mark.parametrize("pure", [False, True])
+@pytest.mark.parametrize(
+    "function", [tg.sum, tg.mean, lambda x: x @ x, lambda x: x.reshape(4, 2) @ x.reshape(2, 4)]
+)
+def test_products_and_sums_of_infinities_are_silent(function, pure, recwarn):
+    """NumPy looks for errors behind a product by the BLAS as well."""
+    x0 = tg.tensor([1.0, -1.0] * 4)
+    jitted = tg.jit(lambda x: function(x0 * x), pure=pure)
+    for value in (1.0, 1.0, 1.0, 1.0, np.inf, 3e38):
+        jitted(tg.tensor(value))
+    assert not [str(w.message) for w in recwarn]

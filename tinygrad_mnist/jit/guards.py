@@ -119,8 +119,10 @@ class Guards:
         unusual = "MODES or default_dtype.current is not dtype" if self._default else "True"
         t.add(f"if ({unusual}) and recording_mode() != expected: return missed")
         for optimizer, groups, each, members in self._lists:
-            now = t.name("groups", groups)
-            t.add(f"if {t.name('optimizer', optimizer)}.param_groups is not {now}: return missed")
+            now, owner = t.name("groups", groups), t.name("optimizer", optimizer)
+            t.add(f"if {owner}.param_groups is not {now}: return missed")
+            hooks = t.name("hooks", optimizer._all_hooks())
+            t.add(f"if {owner}._hooks and {owner}._all_hooks() != {hooks}: return missed")
             t.add(f"if len({now}) != {len(each)} or {differs(t, now, each)}: return missed")
             for group, before in zip(each, members, strict=True):
                 params = t.name("params", group["params"])

@@ -33,8 +33,9 @@ def total(x: Array, axis: Axis = None, *, keepdims: Any = False) -> Array:
     if x.ndim < 2 or _along_memory(x, axis):
         if 1 < x.size <= BLOCK and wide is dtype and (axis is None or len(axis) == x.ndim):
             flat = x if x.ndim == 1 else x.ravel("K")
-            y = flat.dot(shared_ones(x.size, dtype))  # in a third of the time
-            return y.reshape((1,) * x.ndim) if keepdims else y
+            if flat.strides[0] == x.itemsize:  # the BLAS adds in many lanes; a third of the time
+                y = flat.dot(shared_ones(x.size, dtype))
+                return y.reshape((1,) * x.ndim) if keepdims else y
         return np.add.reduce(x, axis, wide, keepdims=keepdims)
     axes = tuple(range(x.ndim)) if axis is None else axis
     n = math.prod([x.shape[a] for a in axes])

@@ -27,6 +27,10 @@ class Hooked:
             hooks[key] = value
         return handle
 
+    def _all_hooks(self) -> list[Hook]:
+        """Return the hooks of every kind."""
+        return [hook for hooks in (self._hooks or {}).values() for hook in hooks.values()]
+
     def _hooks_of(self, kind: str) -> list[Hook]:
         return list((self._hooks or {}).get(kind, {}).values())
 
