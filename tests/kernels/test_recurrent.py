@@ -9,6 +9,7 @@ import tinygrad_mnist as tg
 from tinygrad_mnist import nn
 from tinygrad_mnist import threads as of_blas
 from tinygrad_mnist.kernels import over_steps, parallel, recurrent
+from tinygrad_mnist.ops import layers
 from tinygrad_mnist.threads import blas
 
 RNG = np.random.default_rng(0)
@@ -191,3 +192,25 @@ def test_nearly_shut_gates_are_right_to_the_last_digit_of_1(dtype):
     y, _ = recurrent.lstm(v[None], 0 * ones, ones, w, shut)
     gate = 1 / (1 + np.exp(-v.astype(np.float64)))
     np.testing.assert_allclose(y[-1], gate, rtol=0, atol=np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+def test_what_is_not_kept_for_backward_changes_no_output_and_is_refused_by_backward(kind):
+    args, _ = inputs(kind, np.float32)
+    kernel, layer = getattr(recurrent, kind), getattr(layers, kind)
+    assert kernel(*args)[0].tobytes() == kernel(*args, for_backward=False)[0].tobytes()
+    x = tg.tensor(args[0], requires_grad=True)
+    y = layer(x, *map(tg.tensor, args[1:]), reverse=False, for_backward=False)
+    with pytest.raises(RuntimeError, match="for_backward=False"):
+        y.sum().backward()
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+def test_layers_keep_nothing_for_backward_without_gradients(kind, monkeypatch):
+    called, layer, x = [], getattr(nn, kind)(3, 4), tg.ones(2, 2, 3)
+    monkeypatch.setattr(recurrent, f"_{kind.lower()}_factors", called.append)
+    with tg.no_grad():
+        layer(x)
+    assert not called
+    layer(x)
+    assert called

@@ -132,3 +132,14 @@ def test_float16_is_reduced_in_float32() -> None:
         90, 0.01
     )
     assert tg.norm(tg.tensor([300.0, 400.0], dtype=tg.float16)).item() == 500
+
+
+@pytest.mark.parametrize("count", [2, 100, 255, 256, 257])
+def test_few_numbers_with_gaps_are_added_as_exactly_as_numpy_adds_them(count: int) -> None:
+    worst = 0.0
+    for seed in range(100):
+        x = np.random.default_rng(seed).uniform(size=2 * count)
+        for view in (x[::2], x[::-2], np.broadcast_to(x[:1], count)):
+            right = math.fsum(view)
+            worst = max(worst, abs(tg.sum(tg.from_numpy(view)).item() - right) / right)
+    assert worst < 4 * np.finfo(np.float64).eps

@@ -51,8 +51,8 @@ lstm: OpCall = op(
     recurrent.lstm,
     residual={"gates": by_definition},
     common={
-        "slopes": lambda g, y, x, h, c, w, u, b, v, gates, reverse: lstm_slopes(
-            g, y, (x, h, c, w, u, b, v), gates, reverse
+        "slopes": lambda g, y, x, h, c, w, u, b, v, gates, reverse, for_backward: lstm_slopes(
+            g, y, (x, h, c, w, u, b, v), promised(gates, for_backward), reverse
         )
     },
     x=lambda g, slopes: slopes[0],
@@ -68,8 +68,8 @@ gru: OpCall = op(
     recurrent.gru,
     residual={"gates": by_definition},
     common={
-        "slopes": lambda g, y, x, h, w, u, b, v, gates, reverse: gru_slopes(
-            g, y, (x, h, w, u, b, v), gates, reverse
+        "slopes": lambda g, y, x, h, w, u, b, v, gates, reverse, for_backward: gru_slopes(
+            g, y, (x, h, w, u, b, v), promised(gates, for_backward), reverse
         )
     },
     x=lambda g, slopes: slopes[0],
@@ -173,6 +173,13 @@ def split_packed(packed: Any, *shapes: tuple[int, ...]) -> list[Any]:
         pieces.append(reshape(narrow(packed, 0, start, size), shape=shape))
         start += size
     return pieces
+
+
+def promised(gates: Any, for_backward: bool) -> Any:
+    """Return what forward kept of the gates, or refuse where it was told that nobody would ask."""
+    if not for_backward:
+        raise RuntimeError("a layer that was called with for_backward=False has no gradients")
+    return gates
 
 
 def lstm_slopes(g: Any, y: Any, inputs: Sequence[Any], gates: Any, reverse: bool) -> Slopes:
