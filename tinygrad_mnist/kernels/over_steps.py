@@ -1,7 +1,7 @@
 """Products of recurrent layers over several steps at once, on a second thread where that pays.
 
 The inputs' part of the gates is computed ahead of the steps; what backward takes of the gates, and
-the weights' gradients, behind them. The blocks of steps follow from shapes alone, and where they are
+the weights' gradients, behind them. The blocks of steps follow from shapes alone. Where they are
 many, each product has one thread of the BLAS, so the bits do not depend on the threads. Two threads
 of Python hinder each other at each call of NumPy, so the second one makes a few long calls.
 """
