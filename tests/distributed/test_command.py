@@ -1,5 +1,6 @@
 """`mpiexec -n N tinygrad-mnist train`: one rank prints and writes, all of them stop together."""
 
+import contextlib
 import json
 import signal
 import time
@@ -43,12 +44,15 @@ def test_a_checkpoint_goes_on_with_other_ranks(tmp_path: Path, on_ranks: Finish)
 def test_a_signal_stops_all_ranks_with_a_checkpoint(tmp_path: Path, start: Start) -> None:
     out = tmp_path / "run"
     process = start(2, *TRAIN, "deep", "--epochs", "9999", "--data", "embedded", "--out", str(out))
-    while not (out / "checkpoint.pkl").exists():
+    written: set[int] = set()
+    while len(written) < 2:  # at the second one, the other rank has made steps, too
         assert process.poll() is None, process.communicate()
+        with contextlib.suppress(FileNotFoundError):
+            written.add((out / "checkpoint.pkl").stat().st_mtime_ns)
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
     printed, errors = process.communicate(timeout=60)
-    assert (process.returncode, errors) == (128 + signal.SIGTERM, "")
+    assert (process.returncode, errors) == (128 + signal.SIGTERM, ""), printed
     assert "stopped in epoch" in printed and "--resume" in printed
     assert [path.name for path in out.iterdir()] == ["checkpoint.pkl"]
     trainer = resume(load_model(out / "checkpoint.pkl"), load_embedded())
