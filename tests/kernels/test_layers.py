@@ -79,6 +79,16 @@ def test_gelu_is_precise_in_its_left_tail_too():
         np.testing.assert_allclose(narrow, wide, rtol=3e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_gelu_of_huge_numbers_is_its_limit_and_of_0_exact(dtype):
+    huge = [np.finfo(dtype).max, np.inf]
+    x = np.array([*huge, *np.negative(huge), 0.0, -0.0, np.nan], dtype)
+    with np.errstate(all="raise", under="ignore"):
+        y, slope = activation.gelu(x)
+    np.testing.assert_array_equal(y, [*huge, 0, 0, 0, 0, np.nan])
+    np.testing.assert_array_equal(slope, [1, 1, 0, 0, 0.5, 0.5, np.nan])
+
+
 @pytest.mark.parametrize(("count", "rows"), [(500, 7), (300, 1000), (5000, 2), (70, 70)])
 def test_put_adds_up_rows_as_one_by_one(count, rows):
     x, rows_at = floats(count, 3, 4), RNG.integers(-rows, rows, count)

@@ -12,7 +12,15 @@ from numpy._core.umath import clip as clip_ufunc  # type: ignore[attr-defined]
 
 from tinygrad_mnist.kernels.blocks import cut, flat_alike, in_blocks
 from tinygrad_mnist.kernels.buffers import ignoring
-from tinygrad_mnist.kernels.elementwise import I8, INFINITY, ONE, ZERO, like_ufunc, masked
+from tinygrad_mnist.kernels.elementwise import (
+    I8,
+    INFINITY,
+    ONE,
+    ZERO,
+    like_ufunc,
+    masked,
+    multiply_by_sign,
+)
 from tinygrad_mnist.kernels.scratch import called_whole, scratch
 from tinygrad_mnist.kernels.sums import in_float32
 
@@ -77,8 +85,8 @@ def gelu(x: Array, *, out: tuple[Array, Array] | None = None) -> tuple[Array, Ar
     """
     y, slope = (np.empty_like(x), np.empty_like(x)) if out is None else out
     if x.dtype != np.float32:
-        tail = 0.5 * erfc(np.abs(x) * math.sqrt(0.5))
-        np.subtract(np.maximum(x, 0), np.abs(x) * tail, out=y)
+        t = np.minimum(np.abs(x), FAR_64)
+        np.subtract(np.maximum(x, 0), t * (0.5 * erfc(t * math.sqrt(0.5))), out=y)
         slope[...] = gelu_slope(x)
         return y, slope
     flat = flat_alike(x, y, slope) or [x, y, slope]
@@ -88,54 +96,74 @@ def gelu(x: Array, *, out: tuple[Array, Array] | None = None) -> tuple[Array, Ar
 
 
 def _gelu(x: Array, y: Array, slope: Array) -> None:
-    """Write x Phi(x) into y, and its derivative into slope."""
-    t, density, tail, _ = _tail(x)
-    t *= tail
+    """Write x Phi(x) into y, and its derivative into slope.
+
+    With t = |x|, the tail Q(t) beyond it and a = Q(t) - t phi(t), they are max(x, 0) - t Q(t), and
+    a or, where x is positive, 1 - a.
+    """
+    t, density, tail, work = _tail(x)
+    np.multiply(t, tail, out=work)
     clip_ufunc(x, ZERO["f"], INFINITY["f"], y)
-    y -= t
+    y -= work
     density *= DENSITY
-    density *= x
-    np.subtract(HALF, tail, out=tail)
-    np.copysign(tail, x, out=tail)
-    tail += HALF
-    np.add(density, tail, out=slope)
+    density *= t
+    tail -= density
+    np.subtract(HALF, tail, out=slope)
+    multiply_by_sign(slope, x, work)
+    slope += HALF
 
 
 def gelu_slope(x: Array) -> Array:
     """Phi(x) + x phi(x), with phi the density of the normal distribution."""
     if x.dtype == np.float32:
         return gelu(x)[1]
+    x = np.clip(x, -FAR_64, FAR_64)
     density = np.exp(-0.5 * x * x) * DENSITY_64
     y: Array = 0.5 * erfc(x * -math.sqrt(0.5)) + x * density
     return y.astype(x.dtype, copy=False)
 
 
 # exp(t^2 / 2) times the normal distribution's tail beyond t, as a quotient of polynomials, fitted
-# to 3e-8 of it by iterated least squares
-_TAIL_P = 1.283449565e-2, 1.008337917e-1, 3.277430134e-1, 4.999999873e-1
+# to 3e-8 of it by iterated least squares; at 0 it is 1/2
+_TAIL_P = 1.283449565e-2, 1.008337917e-1, 3.277430134e-1, 0.5
 _TAIL_Q = 3.219692142e-2, 2.520936527e-1, 8.613062013e-1, 1.453368903, 1.0
-_TAIL = [[np.array(k, np.float32) for k in polynomial] for polynomial in (_TAIL_P, _TAIL_Q)]
+_ABOVE, _BELOW = (
+    [np.array(k / _TAIL_Q[0], np.float32) for k in polynomial] for polynomial in (_TAIL_P, _TAIL_Q)
+)
 DENSITY_64 = 1 / math.sqrt(2 * math.pi)
 DENSITY, HALF, MINUS_HALF = (np.array(k, np.float32) for k in (DENSITY_64, 0.5, -0.5))
+FAR, FAR_64 = 15.0, 40.0  # exp(-t^2 / 2) of these is 0; powers of far larger numbers overflow
 GELU_CALLS = 27
 
 
 def _tail(x: Array) -> list[Array]:
-    """t = |x|, exp(-t^2 / 2), the normal distribution's tail beyond t, and memory for work."""
+    """t = |x|, exp(-t^2 / 2), the normal distribution's tail beyond t, and memory for work.
+
+    t is FAR at most.
+    """
     t, density, tail, work = parts = scratch(*[(x.shape, np.float32)] * 4)
     np.absolute(x, out=t)
+    work.fill(FAR)  # NumPy takes twice as long for the minimum of an array and a number
+    np.minimum(t, work, out=t)
     np.multiply(t, t, out=density)
     density *= MINUS_HALF
     np.exp(density, out=density)
-    for polynomial, y in zip(_TAIL, (tail, work), strict=True):
-        np.multiply(t, polynomial[0], out=y)
-        for coefficient in polynomial[1:-1]:
-            y += coefficient
-            y *= t
-        y += polynomial[-1]
+    np.multiply(t, _ABOVE[0], out=tail)
+    _go_on(tail, t, _ABOVE[1:])
+    np.add(t, _BELOW[1], out=work)  # as the first one is 1
+    work *= t
+    _go_on(work, t, _BELOW[2:])
     tail /= work
     tail *= density
     return parts
+
+
+def _go_on(y: Array, t: Array, coefficients: list[Array]) -> None:
+    """Do the next steps of Horner's scheme, in place."""
+    for coefficient in coefficients[:-1]:
+        y += coefficient
+        y *= t
+    y += coefficients[-1]
 
 
 # Rational approximations by W. J. Cody, Math. Comp. 23 (1969), 631-637; relative error below 1e-16.

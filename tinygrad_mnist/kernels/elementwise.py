@@ -54,3 +54,13 @@ def minus_size(x: Array) -> Array:
     if bits is None:
         return np.negative(np.abs(x))
     return np.bitwise_or(x.view(bits), SIGN[x.dtype.char]).view(x.dtype)
+
+
+def multiply_by_sign(y: Array, x: Array, work: Array) -> None:
+    """Change the sign of y, of floats, where x has the bit of the sign; in place, by bits alone.
+
+    `np.copysign` takes five times as long. `work` is memory as large as y.
+    """
+    bits = INTEGER[y.dtype.char]
+    signs = np.bitwise_and(x.view(bits), SIGN[y.dtype.char], work.view(bits))
+    np.bitwise_xor(y.view(bits), signs, y.view(bits))

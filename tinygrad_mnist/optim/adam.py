@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.kernels.blocks import BLOCK
 from tinygrad_mnist.optim.optimizer import Optimizer
 from tinygrad_mnist.optim.pieces import (
     CALLS,
+    RUNS,
     Array,
     Calls,
     Group,
@@ -23,6 +25,7 @@ from tinygrad_mnist.optim.pieces import (
     descent,
     factor,
     number,
+    runs_within,
     setter_of_factor,
     tick,
     update_mean,
@@ -102,30 +105,40 @@ class Adam(Optimizer):
 
 
 def _calls(group: Group, p: Array, g: Array, state: State) -> list[Callable[[], object]]:
-    """Return the calls of `Adam.update`; the first one counts the step, and sets two factors."""
+    """Return the calls of `Adam.update`; the first one counts the step, and sets two factors.
+
+    They go through large buffers in blocks, each of which they find in the cache.
+    """
     lr, eps, decay = map(number, (group["lr"], group["eps"], group["weight_decay"]))
     beta1, beta2 = map(number, group["betas"])
-    m, v, out = state["exp_avg"], state["exp_avg_sq"], buffer_of(state, "_s", p)
-    step, added = calls_to_add(p, out, -lr, state, out=out), np.array(eps, p.dtype)
-    set_rate = setter_of_factor(step)
+    added, shrunk = np.array(eps, p.dtype), np.array(1 - lr * decay, p.dtype)
+    scratch = buffer_of(state, "_s", p)[:BLOCK]
+    setters, calls = [], []
+    for start in range(0, len(p), BLOCK):
+        at = slice(start, min(start + BLOCK, len(p)))
+        p_part, g_part, m, v = (x[at] for x in (p, g, state["exp_avg"], state["exp_avg_sq"]))
+        out, runs = scratch[: len(p_part)], {RUNS: runs_within(state[RUNS], at)}
+        step = calls_to_add(p_part, out, -lr, runs, out=out)
+        setters.append(setter_of_factor(step))
+        calls += [
+            *([partial(np.multiply, p_part, shrunk, p_part)] if decay else []),
+            *calls_to_add(m, g_part, 1 - beta1, runs, beta1, out),
+            partial(np.multiply, g_part, g_part, out),
+            *calls_to_add(v, out, 1 - beta2, runs, beta2, out),
+            partial(np.sqrt, v, out),
+            partial(np.add, out, added, out),
+            partial(np.divide, m, out, out),
+            *step,
+        ]
 
     def count() -> None:
         t = tick(state)
         root = math.sqrt(1 / (1 - beta2**t))
         added[...] = eps / root
-        set_rate(-lr / (1 - beta1**t) / root)
+        for set_rate in setters:
+            set_rate(-lr / (1 - beta1**t) / root)
 
-    return [
-        count,
-        *([partial(np.multiply, p, np.array(1 - lr * decay, p.dtype), p)] if decay else []),
-        *calls_to_add(m, g, 1 - beta1, state, beta1, out),
-        partial(np.multiply, g, g, out),
-        *calls_to_add(v, out, 1 - beta2, state, beta2, out),
-        partial(np.sqrt, v, out),
-        partial(np.add, out, added, out),
-        partial(np.divide, m, out, out),
-        *step,
-    ]
+    return [count, *calls]
 
 
 def _is_plain(group: Group) -> bool:
