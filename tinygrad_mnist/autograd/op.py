@@ -159,8 +159,11 @@ class Op:
             case [*many] if many:
                 pick = operator.itemgetter(*many)
                 return lambda g, saved, shape, i: rule(g, *pick(saved))
-        if names == ("shape",):
-            return lambda g, saved, shape, i: rule(g, shape)
+        match names, indices:
+            case ["shape"], _:
+                return lambda g, saved, shape, i: rule(g, shape)
+            case [_, "shape"], [p, _] if p >= 0:
+                return lambda g, saved, shape, i: rule(g, saved[p], shape)
         pairs, defaults = list(zip(names, indices, strict=True)), self.defaults
 
         def general(g: Any, saved: Sequence[Any], shape: tuple[int, ...], i: int) -> Any:

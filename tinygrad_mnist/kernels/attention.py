@@ -10,6 +10,7 @@ column of the one factor and a row of ones in the other: NumPy takes several tim
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from functools import lru_cache, partial
@@ -100,10 +101,10 @@ def attention_back(
     """The gradients of q, k and v, as broadcast, one behind the other in memory."""
     lead, q, k, v, mask = _broadcast(q, k, v, mask)
     shapes = [_turned((*lead, *x.shape[-2:])) for x in (q, k, v)]
-    ends = np.cumsum([math.prod(shape) for shape in shapes])
+    ends = list(itertools.accumulate(math.prod(shape) for shape in shapes))
     whole = np.empty(ends[-1], q.dtype) if out is None else out
-    pieces = zip(np.split(whole, ends[:-1]), shapes, strict=True)
-    dq, dk, dv = (_turn(piece.reshape(shape)) for piece, shape in pieces)
+    starts = zip((0, *ends), ends, shapes, strict=False)
+    dq, dk, dv = (_turn(whole[start:end].reshape(shape)) for start, end, shape in starts)
 
     def go_through(parts: list[Part]) -> None:
         for some in parts:
@@ -164,11 +165,12 @@ def _broadcast(q: Array, k: Array, v: Array, mask: Array | None) -> Any:
     if not q.dtype == k.dtype == v.dtype:
         raise TypeError("expected query, key and value of one dtype")
     pairs = q.shape[-2], k.shape[-2]
-    leads = [x.shape[:-2] for x in (q, k, v)]
-    lead = np.broadcast_shapes(*leads)
+    lead, *others = (x.shape[:-2] for x in (q, k, v))
+    if others != [lead, lead]:
+        lead = np.broadcast_shapes(lead, *others)
+        q, k, v = (np.broadcast_to(x, (*lead, *x.shape[-2:])) for x in (q, k, v))
     if mask is not None:
         mask = np.broadcast_to(mask, (*lead, *pairs))
-    q, k, v = (np.broadcast_to(x, (*lead, *x.shape[-2:])) for x in (q, k, v))
     return lead, q, k, v, mask
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ Array = np.ndarray[Any, Any]
 WIDE = 2048  # elements of a row whose columns BLAS adds up
 BLOCK = 1 << 18  # elements at a time: with fewer, the calls take as long as the work
 LONG = 8192  # elements that NumPy should go through at once
+SMALL = 4096  # elements that are gone through in less time than their arrangement takes
 Share = tuple[int, Array, Array]  # how many pixels, their mean, and the squares of the distances
 
 
@@ -148,14 +150,18 @@ def _sums(rows: Array, count: int) -> Array:
 def _pixels(x: Array) -> Array:
     """Images (n, channels, ...) as a matrix of pixels, as many in a row as make it long."""
     pixels = np.ascontiguousarray(_channels_last(x)).reshape(-1, x.shape[1])
+    if x.size <= SMALL:
+        return pixels
     side = 1
     while x.shape[1] * side < WIDE and len(pixels) % (2 * side) == 0:
         side *= 2
     return pixels.reshape(len(pixels) // side, -1)
 
 
-def _long(*blocks: Array) -> list[Array]:
+def _long(*blocks: Array) -> Sequence[Array]:
     """Return some rows of each array as fewer, longer rows."""
+    if blocks[0].size <= SMALL:
+        return blocks
     rows, width = blocks[0].shape
     side = math.gcd(rows, max(1, LONG // width))
     return [block.reshape(rows // side, side * width) for block in blocks]
@@ -164,6 +170,8 @@ def _long(*blocks: Array) -> list[Array]:
 def _repeated(by_column: Array, rows: Array) -> Array:
     """Return a number for each element of the longest rows that `_long` makes of such rows."""
     width, columns = rows.shape[1], len(by_column)
+    if rows.size <= SMALL:
+        return by_column
     times = min(len(rows), max(1, LONG // width)) * (width // columns)
     whole = np.empty((times, columns), by_column.dtype)
     whole[:] = by_column

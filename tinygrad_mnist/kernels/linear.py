@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,10 @@ STREAM = 2 << 20  # bytes of rows that come from memory, not from a core's cache
 
 
 def matmul(a: Array, b: Array) -> Array:
-    """a @ b for matrices (or stacks of them); `a.dot` has the least overhead for two matrices."""
+    """a @ b for matrices (or stacks of them); `a.dot` has the least overhead for two matrices.
+
+    A stack times one matrix is one product of all rows, on all threads of the BLAS.
+    """
     if a.dtype is not b.dtype:
         one_dtype(a, b)
     if a.dtype.char == "?":
@@ -20,6 +24,9 @@ def matmul(a: Array, b: Array) -> Array:
         return a.dot(b)
     if a.ndim < 2 or b.ndim < 2:
         raise ValueError("both arguments need two dimensions or more")
+    if b.ndim == 2 and a.shape[-1] == len(b) and b.shape[1] > 1 and a.flags.c_contiguous:
+        rows = a.reshape(math.prod(a.shape[:-1]), len(b))
+        return rows.dot(b).reshape(*a.shape[:-1], b.shape[1])
     return np.matmul(a, b)
 
 

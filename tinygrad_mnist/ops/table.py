@@ -305,7 +305,11 @@ smallest_at: OpCall = op(
 )
 
 # Products (kernels/linear.py)
-matmul: OpCall = op(products.matmul, a=lambda g, b: matmul(g, b.mT), b=lambda g, a: matmul(a.mT, g))
+matmul: OpCall = op(
+    products.matmul,
+    a=lambda g, b: matmul(g, b.mT),
+    b=lambda g, a, shape: matmul(rows_for(a, shape).mT, rows_for(g, shape)),
+)
 linear = op(
     products.linear, x=lambda g, w: matmul(g, w), w=lambda g, x: matmul(g.mT, x), b=lambda g: g
 )
@@ -442,6 +446,13 @@ def unreduce(g: Any, shape: tuple[int, ...], axis: Any) -> Any:
 def spread(g: Any, x: Any, axis: Any) -> Any:
     """A reduction's gradient in the shape of its input."""
     return broadcast_to(unreduce(g, x.shape, axis), shape=x.shape)
+
+
+def rows_for(x: Any, shape: tuple[int, ...]) -> Any:
+    """The rows of a stack as one matrix, where the other factor is one: their products add up."""
+    if len(shape) != 2 or x.ndim < 3:
+        return x
+    return reshape(x, shape=(math.prod(x.shape[:-1]), x.shape[-1]))
 
 
 def shared(g: Any, n: int) -> Any:
