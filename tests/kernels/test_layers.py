@@ -95,7 +95,9 @@ def test_put_keeps_infinities_to_the_rows_that_they_are_added_to(count, rows):
     x[3, 2], x[4, 5] = np.inf, np.nan
     expected = np.zeros((rows, 9), np.float32)
     np.add.at(expected, rows_at, x)
-    np.testing.assert_allclose(index.put(x, rows_at, shape=(rows, 9)), expected, rtol=2e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        index.put(x, rows_at, shape=(rows, 9)), expected, rtol=2e-5, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize(("count", "rows"), [(500, 7), (300, 1000), (5000, 2), (70, 70)])

@@ -116,20 +116,27 @@ def _conv_weight(x: Array, d: Array, *, size: Pair, geom: Geometry) -> Array:
         shares[number] = _share_of_weight(x[part], d[part], size=size, geom=geom)
 
     for_each(range(len(shares)), add, count())
-    total = functools.reduce(np.add, shares).reshape(*size, x.shape[1], d.shape[1])
-    return np.ascontiguousarray(total.transpose(3, 2, 0, 1))
+    total = functools.reduce(np.add, shares).reshape(d.shape[1], *size, x.shape[1])
+    return np.ascontiguousarray(total.transpose(0, 3, 1, 2))
 
 
 def _share_of_weight(x: Array, d: Array, *, size: Pair, geom: Geometry) -> Array:
+    """Return the adjoint in w of some images, (out, a window's elements)."""
     rows = _channels_last(d)
     windows = _windows(x, size, rows.shape[1:3], geom)
-    total = np.zeros((size[0] * size[1] * x.shape[1], d.shape[1]), d.dtype)
-    for some, columns in columns_of(windows, *total.shape):
+    outputs, patch = d.shape[1], size[0] * size[1] * x.shape[1]
+    total = None
+    for some, columns in columns_of(windows, patch, outputs):
         if columns.flags.c_contiguous:  # one matrix
-            columns = columns.reshape(1, -1, len(total))
-        outputs = rows[some].reshape(*columns.shape[:2], -1)
-        total += np.matmul(columns.swapaxes(-1, -2), outputs).sum(0)
-    return total
+            columns = columns.reshape(1, -1, patch)
+        lines = rows[some].reshape(*columns.shape[:2], -1)
+        if outputs <= FEW_CHANNELS:  # as one factor has its rows in memory, few or many
+            products = np.matmul(columns.swapaxes(-1, -2), lines).swapaxes(-1, -2)
+        else:
+            products = np.matmul(lines.swapaxes(-1, -2), columns)
+        part = products[0] if len(products) == 1 else products.sum(0)
+        total = part if total is None else np.add(total, part, out=total)
+    return np.zeros((outputs, patch), d.dtype) if total is None else total
 
 
 @called_whole
