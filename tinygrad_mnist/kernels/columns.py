@@ -14,6 +14,7 @@ Pair = tuple[int, int]
 
 COLUMNS = 1 << 20  # bytes of columns at a time, which a core's cache holds beside their products
 PRODUCTS = 1_000_000  # in one matrix product: up to there OpenBLAS has a kernel for small ones
+WIDE = 1 << 14  # elements of the other matrix, from which on several images make one product
 SHORT = 16  # elements that a window has side by side: fewer are copied one by one
 
 
@@ -69,18 +70,20 @@ def columns_of(windows: Array, width: int, outputs: int) -> Iterator[tuple[slice
     n, oh, ow, kh, kw, c = windows.shape
     if not n:
         return
-    patch = kh * kw * c
-    lines = _lines_at_once(oh, ow * width * outputs)
-    groups, count = oh // lines, lines * ow
+    patch, is_short = kh * kw * c, kw * c < SHORT
+    is_wide = width * outputs >= WIDE and not is_short
+    lines = 0 if is_wide else _lines_at_once(oh, ow * width * outputs)
+    groups, count = (1, oh * ow) if is_wide else (oh // lines, lines * ow)
     if windows.flags.c_contiguous and width == patch:  # pixels, not windows
-        yield slice(0, n), windows.reshape(n * groups, count, patch)
+        shape = (1, n * count) if is_wide else (n * groups, count)
+        yield slice(0, n), windows.reshape(*shape, patch)
         return
-    is_short = kw * c < SHORT
-    step = min(max(1, n), max(1, COLUMNS // max(1, oh * ow * width * windows.itemsize)))
+    most = max(COLUMNS, width * outputs * windows.itemsize) if is_wide else COLUMNS
+    step = min(max(1, n), max(1, most // max(1, oh * ow * width * windows.itemsize)))
     shape = (step, groups, width, count) if is_short else (step, groups, count, width)
     (memory,) = scratch((shape, windows.dtype))
     for start in range(0, n, step):
-        part = windows[start : start + step].reshape(-1, groups, lines, ow, kh, kw, c)
+        part = windows[start : start + step].reshape(-1, groups, oh // groups, ow, kh, kw, c)
         matrices = memory[: len(part)]
         if is_short:  # along the rows of the images instead
             part = part.transpose(0, 1, 4, 5, 6, 2, 3)
@@ -90,7 +93,8 @@ def columns_of(windows: Array, width: int, outputs: int) -> Iterator[tuple[slice
         else:
             np.copyto(matrices[..., :patch].reshape(part.shape), part)
             matrices[..., patch:] = 1
-        yield slice(start, start + len(part)), matrices.reshape(-1, count, width)
+        shape = (1, len(part) * count) if is_wide else (-1, count)
+        yield slice(start, start + len(part)), matrices.reshape(*shape, width)
 
 
 def _lines_at_once(height: int, products: int) -> int:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_mnist.kernels import winograd, winograd_rows
-from tinygrad_mnist.kernels.columns import COLUMNS, columns_of, windows_of
+from tinygrad_mnist.kernels.columns import COLUMNS, WIDE, columns_of, windows_of
 from tinygrad_mnist.kernels.parallel import count, for_each, ranges
 from tinygrad_mnist.kernels.scratch import called_whole, copied_into, scratch
 
@@ -75,7 +75,10 @@ def conv(
 def _conv(x: Array, w: Array, b: Array | None, *, geom: Geometry, y: Array) -> None:
     """Convolve some images into y, (n, h, w, out)."""
     windows = _windows(x, w.shape[2:], y.shape[1:3], geom)
-    weight = w.transpose(2, 3, 1, 0).reshape(-1, len(w))
+    if w.size < WIDE:
+        weight = w.transpose(2, 3, 1, 0).reshape(-1, len(w))
+    else:  # a copy by outputs takes less time, but small products with it more
+        weight = w.transpose(0, 2, 3, 1).reshape(len(w), -1).T
     if b is not None and not windows.flags.c_contiguous:
         weight, b = np.vstack((weight, b), dtype=w.dtype), None  # a one beside each window
     for some, columns in columns_of(windows, *weight.shape):
@@ -204,9 +207,13 @@ def _gathered(d: Array, w: Array, size: Pair, geom: Geometry, out: Array | None)
             if sh == 1:
                 np.matmul(columns, weight[0], x[some][part].reshape(*columns.shape[:2], -1))
                 continue
-            columns = columns.reshape(-1, height, width, weight.shape[1])
             for a, read in enumerate(parts):
-                np.matmul(columns[..., read], weight[a, read], lines[some][part][:, :, a])
+                line = lines[some][part][:, :, a]
+                if len(columns) == 1:  # of several images, with a large weight
+                    line[...] = columns[0, :, read].dot(weight[a, read]).reshape(line.shape)
+                    continue
+                rows = columns.reshape(*line.shape[:-1], -1)
+                np.matmul(rows[..., read], weight[a, read], line)
         flat = x[some].reshape(-1)
         sizes.append(float(np.dot(flat, flat)))
 
