@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_mnist.kernels import winograd, winograd_rows
+from tinygrad_mnist.kernels import depthwise, winograd, winograd_rows
 from tinygrad_mnist.kernels.columns import COLUMNS, WIDE, columns_of, windows_of
 from tinygrad_mnist.kernels.parallel import count, for_each, ranges
 from tinygrad_mnist.kernels.scratch import called_whole, copied_into, scratch
@@ -56,12 +56,18 @@ def conv(
     x: Array, w: Array, b: Array | None = None, *, geom: Geometry, out: Array | None = None
 ) -> Array:
     """y[n, o, i, j] = sum over c, p, q of x[n, c, i + p, j + q] w[o, c, p, q] + b[o]."""
+    size = geom.extent(x.shape[2:], w.shape[2:])
+    if _is_depthwise(geom, x.shape[1], w.size, size):
+        y = _image_memory((len(x), *size, len(w)), np.result_type(x, w), out)
+        depthwise.conv(_channels_last(x), w, y, geom)
+        if b is not None:
+            y += b
+        return copied_into(out, y.transpose(0, 3, 1, 2))
     if geom.groups > 1:
         parts = zip(_split(x, geom, 1), _split(w, geom, 0), strict=True)
         inner = geom._replace(groups=1)
         whole = np.concatenate([conv(*part, geom=inner) for part in parts], axis=1, out=out)
         return whole if b is None else np.add(whole, b.reshape(-1, 1, 1), out=whole)
-    size = geom.extent(x.shape[2:], w.shape[2:])
     y = _image_memory((len(x), *size, len(w)), np.result_type(x, w), out)
     form = winograd_form(x, w, w.shape, size, geom)
     if form and form.conv(_channels_last(x), w, b, y, rim=geom.padding):
@@ -93,6 +99,9 @@ def conv_weight(
     x: Array, d: Array, *, size: Pair, geom: Geometry, out: Array | None = None
 ) -> Array:
     """The adjoint in w: from d, of y's shape, to w's shape; `size` is the kernel's."""
+    if _is_depthwise(geom, x.shape[1], d.shape[1] * math.prod(size), d.shape[2:]):
+        w = depthwise.conv_weight(_channels_last(x), _channels_last(d), size, geom)
+        return copied_into(out, w)
     if geom.groups > 1:
         parts = zip(_split(x, geom, 1), _split(d, geom, 1), strict=True)
         inner = geom._replace(groups=1)
@@ -148,6 +157,10 @@ def conv_input(
     d: Array, w: Array, *, size: Pair, geom: Geometry, out: Array | None = None
 ) -> Array:
     """The adjoint in x: from d, of y's shape, to x's shape; `size` is its (height, width)."""
+    if _is_depthwise(geom, geom.groups * w.shape[1], w.size, d.shape[2:]):
+        x = _image_memory((len(d), *size, geom.groups), np.result_type(d, w), out)
+        depthwise.conv_input(_channels_last(d), w, x, geom)
+        return copied_into(out, x.transpose(0, 3, 1, 2))
     if geom.groups > 1:
         parts = zip(_split(d, geom, 1), _split(w, geom, 0), strict=True)
         inner = geom._replace(groups=1)
@@ -165,6 +178,11 @@ def conv_input(
     gathered = _gathered(d, w, size, geom, out) if _gathering_pays(w, geom) else None
     x = _scattered(d, w, size, geom) if gathered is None else gathered
     return copied_into(out, x.transpose(0, 3, 1, 2))
+
+
+def _is_depthwise(geom: Geometry, channels: int, weights: int, size: Pair) -> bool:
+    """Tell whether each of many channels is convolved for itself."""
+    return FEW_CHANNELS < geom.groups == channels and weights > 0 and min(size) > 0
 
 
 def _gathering_pays(w: Array, geom: Geometry) -> bool:
