@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from tinygrad_mnist.autograd.op import DTypeError, ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.kernels.conv import Geometry
-from tinygrad_mnist.ops import shape, table
+from tinygrad_mnist.ops import join, shape, table
 
 __all__ = [
     "conv1d", "conv2d", "conv3d", "conv_tbc", "conv_transpose1d", "conv_transpose2d",
@@ -291,6 +289,17 @@ def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tenso
     return table.permute(conv1d(x, kernel, bias, padding=pad), axes=(2, 0, 1))
 
 
+def _beyond(x: Tensor, axis: int, mode: str, count: int, *, at_end: bool) -> Tensor:
+    """What `pad` puts before an axis, or at its end."""
+    n = x.shape[axis]
+    if mode == "circular":
+        return table.narrow(x, axis, 0 if at_end else n - count, count)
+    if mode == "reflect":
+        return table.flip(table.narrow(x, axis, n - 1 - count if at_end else 1, count), axis)
+    rim = table.narrow(x, axis, n - 1 if at_end else 0, 1)
+    return table.broadcast_to(rim, shape=(*x.shape[:axis], count, *x.shape[axis + 1 :]))
+
+
 def pad(
     input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None
 ) -> Tensor:
@@ -321,12 +330,11 @@ def pad(
                 f"Padding size {max(before, after)} must be at most {reach} for mode {mode!r} and "
                 f"dimension {axis} of input {list(input.shape)}"
             )
-        sources = np.arange(-before, n + after)
-        if mode == "replicate":
-            sources = sources.clip(0, n - 1)
-        elif mode == "circular":
-            sources %= n
-        else:
-            sources = n - 1 - abs(n - 1 - abs(sources))
-        input = shape.movedim(table.take(shape.movedim(input, axis, 0), sources), 0, axis)
+        first, last = max(-before, 0), n + min(after, 0)
+        parts = [table.narrow(input, axis, first, max(last - first, 0))]
+        if before > 0:
+            parts.insert(0, _beyond(input, axis, mode, before, at_end=False))
+        if after > 0:
+            parts.append(_beyond(input, axis, mode, after, at_end=True))
+        input = join.cat(parts, axis)
     return input

@@ -19,6 +19,9 @@ __all__ = [
 ]  # fmt: skip
 
 
+LONGEST = 1 << 14  # elements whose sums the kernel of layer norm adds up without much rounding
+
+
 def _affine(x: Tensor, weight: Tensor | None, bias: Tensor | None, size: tuple[int, ...]) -> Tensor:
     """x * weight + bias, both reshaped to `size`."""
     if weight is not None:
@@ -141,8 +144,13 @@ def group_norm(
             f"group_norm: the {c} channels of input {list(input.shape)} do not divide into "
             f"{num_groups} groups"
         )
-    grouped = shape.reshape(input, (n, num_groups, c // num_groups * math.prod(rest)))
-    y = shape.reshape(table.standardize(grouped, axis=(2,), eps=eps), input.shape)
+    size = c // num_groups * math.prod(rest)
+    grouped = shape.reshape(input, (n, num_groups, size))
+    if input.size and size <= LONGEST and _is_usual(input, None, None):
+        y = layers.layer_norm(grouped, None, None, eps=eps, size=size)
+    else:
+        y = table.standardize(grouped, axis=(2,), eps=eps)
+    y = shape.reshape(y, input.shape)
     return _affine(y, weight, bias, (c, *(1,) * len(rest)))
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd.op import DTypeError, ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.kernels.pool import Windows
 from tinygrad_mnist.ops import pool, shape, table
 from tinygrad_mnist.ops.arguments import in_float32
 
@@ -144,6 +145,10 @@ def _whole(
 
 def _repeated(x: Tensor, lengths: tuple[int, ...], sizes: tuple[int, ...]) -> Tensor:
     """Repeat each pixel as a block, whose gradient is a sum, without indices."""
+    if len(lengths) == 2:
+        block = tuple(m // n for n, m in zip(lengths, sizes, strict=True))
+        win = Windows(block, block, (1, 1), (0, 0), lengths)
+        return table.pool_spread(x, win=win, size=sizes)
     spread = [1 for _ in lengths for _ in "ab"]
     blocks = [1 for _ in lengths for _ in "ab"]
     spread[::2] = blocks[::2] = lengths
