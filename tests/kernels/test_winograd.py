@@ -214,7 +214,7 @@ def test_few_tiles_of_many_channels_are_one_product() -> None:
     if not threads.blas().is_known:
         pytest.skip("NumPy's BLAS cannot be told how many threads to use")
     rng, before, results = np.random.default_rng(0), threads.get_num_threads(), []
-    arguments = problem(rng, 1, 300, 300, (16, 16), Geometry(padding=(1, 1)))
+    arguments = problem(rng, 2, 128, 128, (16, 16), Geometry(padding=(1, 1)))
     try:
         for count in (1, 2):
             threads.set_num_threads(count)
@@ -274,3 +274,9 @@ def test_what_scratch_memory_held_before_does_not_matter(monkeypatch: pytest.Mon
     assert first is not None
     scratch(((1 << 18,), np.float32))[0].fill(np.nan)
     assert np.array_equal(winograd_rows.conv_weight(x, d, rim=(1, 1)), first)
+
+
+def test_the_form_is_left_to_tiles_that_are_worth_the_weights_transform() -> None:
+    a, geom = np.zeros((8, 512, 8, 8), np.float32), Geometry(padding=(1, 1))
+    assert plain.winograd_form(a, a, (512, 512, 3, 3), (8, 8), geom) is None
+    assert plain.winograd_form(a, a, (64, 64, 3, 3), (8, 8), geom) is winograd

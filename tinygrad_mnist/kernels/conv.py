@@ -28,6 +28,7 @@ Pair = tuple[int, int]
 # 16, half with 64, and as long for so few products that the calls of NumPy take longest. The form
 # along rows has limits of its own.
 LEAST_CHANNELS, LEAST_PRODUCTS = 16, 1_000_000
+CHANNELS_PER_TILE = 4  # of more, the weight's transform takes longer than it saves
 FEW_CHANNELS = 6  # which are copied one by one: NumPy takes up to four times as long
 COPIED, MULTIPLIED = 8, 48  # elements of columns, and products, that take as long as one element
 QUIETLY = np.errstate(over="ignore", invalid="ignore")  # products of infinities are no mistake here
@@ -367,5 +368,8 @@ def _winograd_can(
     """Tell whether a convolution is of Winograd's kind, and large enough."""
     apart = (weight[2:], geom.stride, geom.dilation) == ((3, 3), (1, 1), (1, 1))
     if not apart or a.dtype != b.dtype or a.dtype not in (np.float32, np.float64):
+        return False
+    tiles = len(a) * math.ceil(windows[0] / 4) * math.ceil(windows[1] / 4)
+    if tiles * CHANNELS_PER_TILE < max(weight[:2]):
         return False
     return len(a) * windows[0] * windows[1] * weight[0] * weight[1] >= LEAST_PRODUCTS
