@@ -25,6 +25,7 @@ from tinygrad_mnist.kernels.over_steps import (
     summed,
 )
 from tinygrad_mnist.kernels.scratch import called_whole, scratch
+from tinygrad_mnist.kernels.sums import columns as sums_of_columns
 
 Array = np.ndarray[Any, Any]
 # The gates' numbers in the weights, in their order in memory, and a factor: a sigmoid of x is
@@ -59,29 +60,41 @@ def lstm(
     count, (n, size) = len(x), c.shape
     y, gates = out if out is not None else _memory(x, (count + 1, n, size), (count + 1, 6, n, size))
     product, parts = scratch(((4, n, size), x.dtype), ((2, n, size), x.dtype))
-    columns = gates_in_pieces(u, LSTM_GATES, n, behind=parts)
-    products = as_pieces(product, columns.shape[1])
     gates[count] = 0
     gates[count - 1 if reverse else 0, 4] = c
-    half, (part, other), after = x.dtype.type(0.5), parts, -1 if reverse else 1
-    add, multiply, tanh = np.add, np.multiply, np.tanh
+    half, after = x.dtype.type(0.5), -1 if reverse else 1
     finish = _lstm_factors if for_backward else None
+    if count == 1:
+        total = _plus(x[0].dot(w.T) + h.dot(u.T), _sum(b, v))
+        _by_gate(total, LSTM_GATES, product)
+        _lstm_step(product, gates[0], gates[1, 4], parts, half, y[0])
+        if finish is not None:
+            finish(gates[:1])
+        y[1] = gates[1, 4]
+        return y, gates
+    columns = gates_in_pieces(u, LSTM_GATES, n, behind=parts)
+    products, add = as_pieces(product, columns.shape[1]), np.add
     args = x, w, _sum(b, v), LSTM_GATES, gates[:count, :4]
     with projected(*args, finish, gates, reverse=reverse, behind=columns) as steps:
         for t in steps:
-            now, state = gates[t], gates[t + after, 4]
-            sums, sigmoids, top = now[:4], now[:3], now[5]
+            now = gates[t]
             np.matmul(h, columns, products)
-            add(product, sums, product)
-            tanh(product, sums)
-            multiply(sigmoids, half, sigmoids)
-            add(sigmoids, half, sigmoids)
-            multiply(now[:2], now[3:5], parts)  # i g and f c
-            add(part, other, state)
-            tanh(state, top)
-            h = multiply(now[2], top, y[t])
+            add(product, now[:4], product)
+            h = _lstm_step(product, now, gates[t + after, 4], parts, half, y[t])
     y[count] = gates[count, 4]
     return y, gates
+
+
+def _lstm_step(sums: Array, now: Array, state: Array, parts: Array, half: Any, y: Array) -> Array:
+    """Write i, f, o, g and tanh(c') of a step, the new state c', and h', which is returned."""
+    add, multiply, tanh, sigmoids, top = np.add, np.multiply, np.tanh, now[:3], now[5]
+    tanh(sums, now[:4])
+    multiply(sigmoids, half, sigmoids)
+    add(sigmoids, half, sigmoids)
+    multiply(now[:2], now[3:5], parts)  # i g and f c
+    add(parts[0], parts[1], state)
+    tanh(state, top)
+    return multiply(now[2], top, y)
 
 
 @called_whole
@@ -98,28 +111,56 @@ def lstm_back(
         d.dtype, out, (count, n, 4 * size), h.shape, (n, size), w.shape, u.shape, (4 * size,)
     )
     now, of_h, part = scratch(((4, n, size), d.dtype), *2 * [((n, size), d.dtype)])
-    (of_i, of_f, of_g, of_o), by_row = now, now.swapaxes(0, 1)
+    dc[...] = d[count]
+    by_gate, by_row = slopes.reshape(count, n, 4, size), now.swapaxes(0, 1)
+    if count == 1:
+        _lstm_step_back(d[0], gates[0], dc, now, part)
+        by_gate[0] = by_row
+        np.dot(slopes[0], u, out=dh)
+        _sums_of_step(slopes[0], x[0], h, Sums(*sums))
+        return whole
     columns = in_pieces(u, n, behind=part)
     back, first = as_pieces(dh, len(columns)), 0 if reverse else count - 1
-    dc[...] = d[count]
-    by_gate = slopes.reshape(count, n, 4, size)
-    add, multiply = np.add, np.multiply
     args = slopes, slopes, slopes, x, y[:count], h, Sums(*sums)
     with summed(*args, reverse=reverse, behind=columns) as blocks:
         for block in blocks:
             for t in step_numbers(block, reverse=not reverse):
-                by_i, by_f, by_g, by_o, by_c, f = gates[t]
-                add(d[t], 0 if t == first else dh, of_h)
-                multiply(by_o, of_h, of_o)
-                multiply(by_c, of_h, part)
-                add(dc, part, dc)
-                multiply(by_i, dc, of_i)
-                multiply(by_f, dc, of_f)
-                multiply(by_g, dc, of_g)
-                multiply(dc, f, dc)
+                np.add(d[t], 0 if t == first else dh, of_h)
+                _lstm_step_back(of_h, gates[t], dc, now, part)
                 by_gate[t] = by_row  # at once: NumPy takes longer to multiply into rows with gaps
                 np.matmul(slopes[t], columns, back)
     return whole
+
+
+def _lstm_step_back(of_h: Array, factors: Array, dc: Array, now: Array, part: Array) -> None:
+    """Write the gradients of i, f, g and o of a step, and turn that of c' into that of c."""
+    (by_i, by_f, by_g, by_o, by_c, f), (of_i, of_f, of_g, of_o) = factors, now
+    add, multiply = np.add, np.multiply
+    multiply(by_o, of_h, of_o)
+    multiply(by_c, of_h, part)
+    add(dc, part, dc)
+    multiply(by_i, dc, of_i)
+    multiply(by_f, dc, of_f)
+    multiply(by_g, dc, of_g)
+    multiply(dc, f, dc)
+
+
+def _sums_of_step(slopes: Array, x: Array, h: Array, sums: Sums) -> None:
+    """Write the gradients of both weights and of the bias, of one step."""
+    np.dot(slopes.T, x, out=sums.w)
+    np.dot(slopes.T, h, out=sums.u)
+    sums.b[...] = sums_of_columns(slopes)
+
+
+def _by_gate(total: Array, gates: Gates, out: Array) -> None:
+    """Write each gate's columns, times its factor, into `out`, (gates, n, size)."""
+    size = out.shape[2]
+    for (number, factor), of_gate in zip(gates, out, strict=True):
+        np.multiply(total[:, number * size : (number + 1) * size], factor, out=of_gate)
+
+
+def _plus(total: Array, b: Array | None) -> Array:
+    return total if b is None else np.add(total, b, out=total)
 
 
 def _lstm_factors(gates: Array) -> None:
@@ -158,32 +199,47 @@ def gru(
     count, (n, size) = len(x), h.shape
     y, gates = out if out is not None else _memory(x, (count, n, size), (count, 5, n, size))
     product, part = scratch(((3, n, size), x.dtype), ((n, size), x.dtype))
+    half, finish = x.dtype.type(0.5), _gru_factors if for_backward else None
+    if count == 1:
+        _by_gate(_plus(x[0].dot(w.T), b), GRU_GATES, gates[0, :3])
+        _by_gate(_plus(h.dot(u.T), v), GRU_GATES, product)
+        _gru_step(product, 0, gates[0], h, part, half, y[0])
+        if finish is not None:
+            finish(gates)
+        return y, gates
     columns = gates_in_pieces(u, GRU_GATES, n, behind=part)
     products = as_pieces(product, columns.shape[1])
     outer, inner = (v, 0) if v is None else (v.copy(), v[2 * size :])
     if outer is not None:
         outer[2 * size :] = 0
-    half, both, of_new = x.dtype.type(0.5), product[:2], product[2]
-    add, multiply, tanh = np.add, np.multiply, np.tanh
-    finish = _gru_factors if for_backward else None
     args = x, w, _sum(b, outer), GRU_GATES, gates[:, :3]
     with projected(*args, finish, gates, reverse=reverse, behind=columns) as steps:
         for t in steps:
-            r, z, new, sums, step = gates[t]
-            sigmoids = gates[t, :2]
             np.matmul(h, columns, products)
-            add(both, sigmoids, both)
-            tanh(both, sigmoids)
-            multiply(sigmoids, half, sigmoids)
-            add(sigmoids, half, sigmoids)
-            add(of_new, inner, sums)
-            multiply(r, sums, part)
-            add(part, new, part)
-            tanh(part, new)
-            np.subtract(h, new, step)
-            multiply(z, step, part)
-            h = add(new, part, y[t])
+            h = _gru_step(product, inner, gates[t], h, part, half, y[t])
     return y, gates
+
+
+def _gru_step(
+    product: Array, inner: Any, now: Array, h: Array, part: Array, half: Any, y: Array
+) -> Array:
+    """Write r, z, n, u h + v for n and h - n of a step, and h', which is returned.
+
+    `now` holds w x + b, and `product` is u h, to which `inner` is added for n.
+    """
+    (r, z, new, sums, step), both, sigmoids = now, product[:2], now[:2]
+    add, multiply, tanh = np.add, np.multiply, np.tanh
+    add(both, sigmoids, both)
+    tanh(both, sigmoids)
+    multiply(sigmoids, half, sigmoids)
+    add(sigmoids, half, sigmoids)
+    add(product[2], inner, sums)
+    multiply(r, sums, part)
+    add(part, new, part)
+    tanh(part, new)
+    np.subtract(h, new, step)
+    multiply(z, step, part)
+    return add(new, part, y)
 
 
 @called_whole
@@ -204,30 +260,43 @@ def gru_back(
     now, part, du_by_n, total = scratch(
         ((4, n, size), d.dtype), ((n, size), d.dtype), (u.shape, d.dtype), ((4 * size,), d.dtype)
     )
-    (of_sum, of_r, of_z, of_n), by_row = now, now.swapaxes(0, 1)
-    columns = in_pieces(np.concatenate((u[2 * size :], u[: 2 * size])), n, behind=total)
-    back, dh[...] = as_pieces(part, len(columns)), 0
+    by_gate, by_row = slopes.reshape(count, n, 4, size), now.swapaxes(0, 1)
     of_x, of_h = slopes[..., size:], slopes[..., : 3 * size]
-    by_gate = slopes.reshape(count, n, 4, size)
-    add, multiply = np.add, np.multiply
-    args = slopes, of_x, of_h, x, y, h, Sums(dw, du_by_n, total)
-    with summed(*args, reverse=reverse, behind=columns) as blocks:
-        for block in blocks:
-            for t in step_numbers(block, reverse=not reverse):
-                r, by_r, by_z, by_n, z = gates[t]
-                add(dh, d[t], dh)
-                multiply(by_z, dh, of_z)
-                multiply(by_n, dh, of_n)
-                multiply(by_r, of_n, of_r)
-                multiply(r, of_n, of_sum)
-                multiply(dh, z, dh)
-                by_gate[t] = by_row
-                np.matmul(of_h[t], columns, back)
-                add(dh, part, dh)
+    if count == 1:
+        dh[...] = d[0]
+        _gru_step_back(dh, gates[0], now)
+        by_gate[0] = by_row
+        dh += of_h[0, :, :size].dot(u[2 * size :])
+        dh += of_h[0, :, size:].dot(u[: 2 * size])
+        np.dot(of_x[0].T, x[0], out=dw)
+        np.dot(of_h[0].T, h, out=du_by_n)
+        total[...] = sums_of_columns(slopes[0])
+    else:
+        columns = in_pieces(np.concatenate((u[2 * size :], u[: 2 * size])), n, behind=total)
+        back, dh[...] = as_pieces(part, len(columns)), 0
+        args = slopes, of_x, of_h, x, y, h, Sums(dw, du_by_n, total)
+        with summed(*args, reverse=reverse, behind=columns) as blocks:
+            for block in blocks:
+                for t in step_numbers(block, reverse=not reverse):
+                    np.add(dh, d[t], dh)
+                    _gru_step_back(dh, gates[t], now)
+                    by_gate[t] = by_row
+                    np.matmul(of_h[t], columns, back)
+                    np.add(dh, part, dh)
     for result, by_n in (du, du_by_n), (dv, total[: 3 * size]):
         result[2 * size :], result[: 2 * size] = by_n[:size], by_n[size:]
     db[...] = total[size:]
     return whole
+
+
+def _gru_step_back(dh: Array, factors: Array, now: Array) -> None:
+    """Write the gradients of a step's sums, and turn that of h' into that of h, but for u h."""
+    (r, by_r, by_z, by_n, z), (of_sum, of_r, of_z, of_n), multiply = factors, now, np.multiply
+    multiply(by_z, dh, of_z)
+    multiply(by_n, dh, of_n)
+    multiply(by_r, of_n, of_r)
+    multiply(r, of_n, of_sum)
+    multiply(dh, z, dh)
 
 
 def _gru_factors(gates: Array) -> None:
@@ -259,6 +328,10 @@ def rnn(
     """h' = tanh(w x + b + u h + v), or its rectified value; at all steps, (steps, n, size)."""
     _check(x, h, w, u, h, b, v)
     y = np.empty((len(x), *h.shape), x.dtype) if out is None else out
+    if len(x) == 1:
+        total = _plus(x[0].dot(w.T) + h.dot(u.T), _sum(b, v))
+        np.maximum(total, 0, out=y[0]) if relu else np.tanh(total, out=y[0])
+        return y
     (product,) = scratch((h.shape, x.dtype))
     (columns,) = gates_in_pieces(u, RNN_GATES, len(h), behind=product)
     products = as_pieces(product, len(columns))
@@ -283,6 +356,14 @@ def rnn_back(
     whole, (slopes, dh, *sums) = _packed(
         d.dtype, out, y.shape, h.shape, w.shape, u.shape, (h.shape[1],)
     )
+    if len(x) == 1:
+        if relu:
+            slopes[0] = gate(d[0], y[0])
+        else:
+            _tanh_slopes(y[0], d[0], slopes[0])
+        np.dot(slopes[0], u, out=dh)
+        _sums_of_step(slopes[0], x[0], h, Sums(*sums))
+        return whole
     columns = in_pieces(u, len(h), behind=None)
     back, dh[...] = as_pieces(dh, len(columns)), 0
     args = slopes, slopes, slopes, x, y, h, Sums(*sums)
