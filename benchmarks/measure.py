@@ -18,7 +18,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 LIBRARIES = ("numpy", "torch", "jax", "mygrad", "autograd", "scikit-learn", "threadpoolctl")
-PAUSE = 0.25  # seconds, in which the threads of the last contender stop spinning: OpenBLAS takes 0.13
+PAUSE = 0.25  # seconds, in which the threads of the last contender stop spinning (OpenBLAS: 0.13)
 DISTURBED = 0.05  # the share of a core that others may use in a round that counts
 # New processes write .pyc files, as if the checkout were installed: else each compiles again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
