@@ -418,13 +418,24 @@ def minus_one_hots(draw: Draw) -> Any:
     return (draw(arrays((n, c))), classes * n + np.arange(n)), {}
 
 
-def gates(like: Any) -> Row:
-    """A gradient, what it is let through by, and the bounds."""
+def gates(like: Any, settings: dict[str, Any] | None = None, **bounds: Any) -> Row:
+    """A gradient, what it is let through by, and settings: the bounds if no others are given."""
 
     @composed(like)
     def row(draw: Draw) -> Any:
         d = draw(arrays(shapes()))
-        return (d, draw(arrays(d.shape, **_TIED))), dict(_BOUNDS)
+        return (d, draw(arrays(d.shape, **bounds or _TIED))), dict(settings or _BOUNDS)
+
+    return row
+
+
+def alike(like: Any, count: int) -> Row:
+    """Some arrays of one shape."""
+
+    @composed(like)
+    def row(draw: Draw) -> Any:
+        shape = draw(shapes())
+        return tuple(draw(arrays(shape)) for _ in range(count)), {}
 
     return row
 
@@ -1301,6 +1312,27 @@ _EIGHTHS: dict[str, Any] = {"elements": st.integers(-12, 12).map(lambda i: i / 4
 _BOUNDS = {"low": -1.0, "high": 1.5}
 _AT_BOUNDS: dict[str, Any] = {"away_from": (-1.0, 1.5)}
 
+_ELU = {"alpha": 1.5, "scale": 2.0, "inner": 0.5}
+
+
+def _mish(x: Any) -> Any:
+    return x * np.tanh(np.log(1 + np.exp(x)))
+
+
+def _gelu_tanh(x: Any) -> Any:
+    return x / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+
+
+def _elu(x: Any, alpha: float, scale: float, inner: float) -> Any:
+    return scale * np.where(x > 0, x, alpha * (np.exp(inner * x) - 1))
+
+
+def slope_of(function: Any, x: Any, **kw: Any) -> Any:
+    """The derivative of an elementwise function, by differences of the fourth order."""
+    near, far = (function(x + h, **kw) - function(x - h, **kw) for h in (2.0**-10, 2.0**-9))
+    return (8 * near - far) / (12 * 2.0**-10)
+
+
 ROWS: dict[str, Row] = {
     # Arithmetic
     "add": binary(lambda a, b: a + b),
@@ -1369,7 +1401,23 @@ ROWS: dict[str, Row] = {
     "hardtanh": with_settings(
         lambda x, low, high: np.maximum(np.minimum(x, high), low), _BOUNDS, **_AT_BOUNDS
     ),
-    "leaky_slope": with_settings(lambda x, slope: np.where(x > 0, 1.0, slope), {"slope": 0.25}),
+    "sigmoid_back": binary(lambda d, s: d * (s - s**2)),
+    "times_sigmoid": binary(lambda a, b: a / (1 + np.exp(-b))),
+    "logsigmoid": unary(lambda x: -np.log(1 + np.exp(-x))),
+    "silu": unary(lambda x: x / (1 + np.exp(-x))),
+    "silu_back": alike(lambda d, x, s: d * (s + x * s - x * s * s), 3),
+    "mish": unary(_mish),
+    "mish_back": binary(lambda d, x: d * slope_of(_mish, x)),
+    "gelu_tanh": unary(_gelu_tanh),
+    "gelu_tanh_back": binary(lambda d, x: d * slope_of(_gelu_tanh, x)),
+    "elu": with_settings(_elu, _ELU, away_from=[0.0]),
+    "elu_back": gates(lambda d, x, **kw: d * slope_of(_elu, x, **kw), _ELU, away_from=[0.0]),
+    "leaky_relu": with_settings(
+        lambda x, slope: np.where(x > 0, x, x * slope), {"slope": 0.25}, away_from=[0.0]
+    ),
+    "leaky_back": gates(
+        lambda d, x, slope: d * np.where(x > 0, 1.0, slope), {"slope": 0.25}, away_from=[0.0]
+    ),
     "strictly_between": gates(lambda d, x, low, high: d * (x > low) * (x < high)),
     "gelu": unary(lambda x: x * _normal_cdf(x)),
     "gelu_slope": unary(lambda x: _normal_cdf(x) + x * np.exp(-x * x / 2) / math.sqrt(2 * math.pi)),

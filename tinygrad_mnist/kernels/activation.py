@@ -17,9 +17,16 @@ from tinygrad_mnist.kernels.elementwise import (
     INFINITY,
     ONE,
     ZERO,
+    in_pieces,
     like_ufunc,
     masked,
+    minus_size,
     multiply_by_sign,
+    negative_part,
+    number,
+    positive_part,
+    two_results,
+    two_steps,
 )
 from tinygrad_mnist.kernels.scratch import called_whole, scratch
 from tinygrad_mnist.kernels.sums import in_float32
@@ -43,23 +50,182 @@ def gate(d: Array, at: Array) -> Array:
 
 
 @like_ufunc
-@in_float32
-def sigmoid(x: Array) -> Array:
+@in_pieces
+def sigmoid(x: Array, *, out: Array | None = None) -> Array:
     """The logistic function 1 / (1 + exp(-x)). Integers become floats.
 
     Where exp overflows, 0 is right. A formula with tanh would lose the left tail.
     """
+    return np.true_divide(ONE[x.dtype.char], one_and_exp_minus(x), out)
+
+
+def one_and_exp_minus(x: Array) -> Array:
+    """1 + exp(-x), of floats: infinite where exp overflows."""
     with ignoring(over="ignore"):
-        y = np.exp(-x if x.dtype.kind != "b" else np.negative(x, dtype=np.int8))
-        one = ONE.get(y.dtype.char, 1)
-        y += one
-        return np.true_divide(one, y)
+        y = np.negative(x)
+        np.exp(y, y)
+        y += ONE[x.dtype.char]
+        return y
+
+
+@in_pieces
+def sigmoid_back(d: Array, s: Array, *, out: Array | None = None) -> Array:
+    """d s (1 - s): the derivative of a sigmoid s, times d."""
+    t = np.subtract(ONE[s.dtype.char], s)
+    t *= s
+    return np.multiply(t, d, out)
+
+
+@in_pieces
+def times_sigmoid(a: Array, b: Array, *, out: Array | None = None) -> Array:
+    """a sigmoid(b)."""
+    return np.true_divide(a, one_and_exp_minus(b), out)
+
+
+@in_pieces
+@two_results
+def silu(x: Array, *, out: tuple[Array, Array] | None = None) -> tuple[Array, Array]:
+    """x sigmoid(x); and the sigmoid, which backward would need another exponential for."""
+    y, s = (None, None) if out is None else out
+    q = one_and_exp_minus(x)
+    s = np.true_divide(ONE[x.dtype.char], q, q if s is None else s)
+    return np.multiply(x, s, y), s
+
+
+@in_pieces
+def silu_back(d: Array, x: Array, s: Array, *, out: Array | None = None) -> Array:
+    """d s (1 + x (1 - s)), with s = sigmoid(x): the derivative of silu, times d."""
+    one = ONE[s.dtype.char]
+    t = np.subtract(one, s)
+    t *= x
+    t += one
+    t *= s
+    return np.multiply(t, d, out)
+
+
+FAR_LEFT = 1000.0  # exp of minus this is 0
 
 
 @like_ufunc
-def softplus(x: Array) -> Array:
+@in_pieces
+def softplus(x: Array, *, out: Array | None = None) -> Array:
     """log(1 + exp(x)) = max(x, 0) + log1p(exp(-|x|))."""
-    return np.logaddexp(x, np.zeros((), getattr(x, "dtype", None)))
+    return np.add(positive_part(x), _log1p_exp_minus(x), out)
+
+
+@like_ufunc
+@in_pieces
+def logsigmoid(x: Array, *, out: Array | None = None) -> Array:
+    """log(sigmoid(x)) = min(x, 0) - log1p(exp(-|x|))."""
+    return np.subtract(negative_part(x), _log1p_exp_minus(x), out)
+
+
+def _log1p_exp_minus(x: Array) -> Array:
+    """log1p(exp(-|x|))."""
+    y = minus_size(x)
+    np.exp(y, y)
+    return np.log1p(y, y)
+
+
+@in_pieces
+def mish(x: Array, *, out: Array | None = None) -> Array:
+    """x tanh(log(1 + exp(x))).
+
+    With e = exp(x) and n = e (e + 2), the tanh is n / (n + 2), to full precision on the left too.
+    """
+    two = number(2.0, x.dtype.char)
+    _, e = _exp_within(x)
+    n = np.add(e, two)
+    n *= e
+    np.add(n, two, e)
+    n /= e
+    return np.multiply(n, x, out)
+
+
+@in_pieces
+def mish_back(d: Array, x: Array, *, out: Array | None = None) -> Array:
+    """The derivative of mish, times d.
+
+    With the names of `mish` and w = 1 / (n + 2), it is n w + 4 x (e w) ((e + 1) w).
+    """
+    letter = x.dtype.char
+    one, two = ONE[letter], number(2.0, letter)
+    t, e = _exp_within(x)
+    n = np.add(e, two)
+    n *= e
+    w = np.add(n, two)
+    np.true_divide(one, w, w)
+    n *= w
+    t *= e
+    t *= w
+    e += one
+    e *= w
+    e *= number(4.0, letter)
+    t *= e
+    t += n
+    return np.multiply(t, d, out)
+
+
+def _exp_within(x: Array) -> tuple[Array, Array]:
+    """x, at most 40 and not below -1000, and exp of it: the square is a float32 number too.
+
+    Beyond these, tanh(softplus(x)) is 1, or 0, in every dtype.
+    """
+    letter = x.dtype.char
+    t = clip_ufunc(x, number(-FAR_LEFT, letter), number(FAR_64, letter))
+    return t, np.exp(t)
+
+
+@in_pieces
+def elu(x: Array, *, alpha: float, scale: float, inner: float, out: Array | None = None) -> Array:
+    """scale (x where x > 0, else alpha (exp(inner x) - 1))."""
+    letter = x.dtype.char
+    low = negative_part(x)
+    if inner != 1:
+        low *= number(inner, letter)
+    np.expm1(low, low)
+    if alpha * scale != 1:
+        low *= number(alpha * scale, letter)
+    if scale == 1 and alpha * inner <= 1:  # the exponential lies above the straight line
+        return np.maximum(x, low, out=out)
+    high = positive_part(x)
+    if scale != 1:
+        high *= number(scale, letter)
+    return np.add(high, low, out)
+
+
+@in_pieces
+def elu_back(
+    d: Array, x: Array, *, alpha: float, scale: float, inner: float, out: Array | None = None
+) -> Array:
+    """scale d where x > 0, else scale alpha inner exp(inner x) d."""
+    letter, factor = x.dtype.char, scale * alpha * inner
+    slope = negative_part(x)
+    if inner != 1:
+        slope *= number(inner, letter)
+    np.exp(slope, slope)  # 1 where x > 0
+    if factor != scale:
+        slope *= two_steps(np.greater(x, ZERO[letter]), scale, factor, letter)
+    elif scale != 1:
+        slope *= number(scale, letter)
+    return np.multiply(slope, d, out)
+
+
+@in_pieces
+def leaky_relu(x: Array, *, slope: float, out: Array | None = None) -> Array:
+    """x where x > 0, else slope x."""
+    if slope == 0:  # whose product with infinity is NaN
+        return clip_ufunc(x, ZERO[x.dtype.char], INFINITY[x.dtype.char], out)
+    low = np.multiply(x, number(slope, x.dtype.char))
+    return np.maximum(x, low, out=out) if slope <= 1 else np.minimum(x, low, out=out)
+
+
+@in_pieces
+def leaky_back(d: Array, x: Array, *, slope: float, out: Array | None = None) -> Array:
+    """d where x > 0, else slope d."""
+    letter = x.dtype.char
+    steps = two_steps(np.greater(x, ZERO[letter]), 1.0, slope, letter)
+    return np.multiply(steps, d, out)
 
 
 @like_ufunc
@@ -69,11 +235,40 @@ def logit(x: Array) -> Array:
     return np.log(np.true_divide(x, np.subtract(1, x)))
 
 
-def leaky_slope(x: Array, *, slope: float) -> Array:
-    """1 where x > 0, else `slope`, in x's dtype: the derivative of a leaky relu."""
-    steps: Array = (x > 0) * np.asarray(1.0 - slope, x.dtype)
-    steps += np.asarray(slope, x.dtype)
-    return steps
+@in_pieces
+def gelu_tanh(x: Array, *, out: Array | None = None) -> Array:
+    """x (1 + tanh(u)) / 2, with u = sqrt(2 / pi) (x + 0.044715 x^3); that is x sigmoid(2 u)."""
+    q = np.square(x)
+    q *= number(2 * TANH_SCALE * TANH_CUBE, x.dtype.char)
+    q += number(2 * TANH_SCALE, x.dtype.char)
+    q *= x
+    return np.true_divide(x, one_and_exp_minus(q), out)
+
+
+@in_pieces
+def gelu_tanh_back(d: Array, x: Array, *, out: Array | None = None) -> Array:
+    """d (s + x s (1 - s) 2 u'), with s = sigmoid(2 u): the derivative of `gelu_tanh`, times d."""
+    letter = x.dtype.char
+    one, outer = ONE[letter], number(2 * TANH_SCALE, letter)
+    x = clip_ufunc(x, number(-TANH_FAR, letter), number(TANH_FAR, letter))
+    square = np.square(x)
+    q = np.multiply(square, number(2 * TANH_SCALE * TANH_CUBE, letter))
+    q += outer
+    q *= x
+    s = one_and_exp_minus(q)
+    np.true_divide(one, s, s)
+    square *= number(6 * TANH_SCALE * TANH_CUBE, letter)
+    square += outer
+    square *= x
+    np.subtract(one, s, q)
+    q *= square
+    q += one
+    q *= s
+    return np.multiply(q, d, out)
+
+
+TANH_SCALE, TANH_CUBE = math.sqrt(2 / math.pi), 0.044715
+TANH_FAR = 30.0  # exp(-2 u) of this is 0 in float64; powers of far larger numbers overflow
 
 
 @called_whole
