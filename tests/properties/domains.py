@@ -1341,6 +1341,7 @@ ROWS: dict[str, Row] = {
     "div": binary(lambda a, b: a / b, None, NONZERO),
     "neg": unary(lambda x: -x),
     "pow": binary(lambda a, b: np.exp(b * np.log(a)), POSITIVE),
+    "power_back": gates(lambda d, x, n: d * n * x ** (n - 1), {"n": 2.5}, **POSITIVE),
     "reciprocal": unary(lambda x: 1 / x, **NONZERO),
     # a / b stays away from whole numbers: a is in (0, 1) * b, plus or minus once b
     "remainder": elementwise(np.mod, {"low": 0.25, "high": 0.75}, {"low": 1.0, "high": 2.0}),
@@ -1397,7 +1398,9 @@ ROWS: dict[str, Row] = {
     "relu": unary(lambda x: x * (x > 0), away_from=[0.0]),
     "gate": binary(lambda d, at: np.where(at > 0, d, 0.0), None, {"away_from": [0.0]}),
     "sigmoid": unary(lambda x: 1 / (1 + np.exp(-x))),
-    "softplus": unary(lambda x: np.log(1 + np.exp(x))),
+    "softplus": with_settings(
+        lambda x, beta: np.log(1 + np.exp(beta * x)) / beta, {"beta": st.sampled_from([1.0, 2.5])}
+    ),
     "hardtanh": with_settings(
         lambda x, low, high: np.maximum(np.minimum(x, high), low), _BOUNDS, **_AT_BOUNDS
     ),
@@ -1412,6 +1415,14 @@ ROWS: dict[str, Row] = {
     "gelu_tanh_back": binary(lambda d, x: d * slope_of(_gelu_tanh, x)),
     "elu": with_settings(_elu, _ELU, away_from=[0.0]),
     "elu_back": gates(lambda d, x, **kw: d * slope_of(_elu, x, **kw), _ELU, away_from=[0.0]),
+    "tanhshrink": unary(lambda x: x - np.tanh(x)),
+    "hardsigmoid": unary(lambda x: np.clip(x / 6 + 0.5, 0, 1), -6.0, 6.0, away_from=[-3.0, 3.0]),
+    "hardswish": unary(lambda x: x * np.clip(x / 6 + 0.5, 0, 1), -6.0, 6.0, away_from=[-3.0, 3.0]),
+    "hardswish_back": binary(
+        lambda d, x: d * (np.clip(x / 6 + 0.5, 0, 1) + x / 6 * (np.abs(x) < 3)),
+        {},
+        {"low": -6.0, "high": 6.0, "away_from": [-3.0, 3.0]},
+    ),
     "leaky_relu": with_settings(
         lambda x, slope: np.where(x > 0, x, x * slope), {"slope": 0.25}, away_from=[0.0]
     ),
@@ -1453,6 +1464,14 @@ ROWS: dict[str, Row] = {
     ),
     "between": gates(lambda d, x, low, high: d * (x >= low) * (x <= high)),
     "share_of_max": elementwise(lambda d, a, b: d * (np.sign(a - b) + 1) / 2, {}, _TIED, _TIED),
+    "softshrink": with_settings(
+        lambda x, bound: np.sign(x) * np.maximum(np.abs(x) - bound, 0),
+        {"bound": 0.5},
+        away_from=[-0.5, 0.5],
+    ),
+    "beyond": gates(
+        lambda d, x, bound: d * (np.abs(x) > bound), {"bound": 0.5}, away_from=[-0.5, 0.5]
+    ),
     "nothing": unary(np.zeros_like),
     # Choosing and casting
     "where": elementwise(lambda c, a, b: c * a + ~c * b, BOOL, {}, {}),
@@ -1517,6 +1536,11 @@ ROWS: dict[str, Row] = {
         lambda p, t: -t * np.log(p) - (1 - t) * np.log(1 - p),
         {"low": 0.1, "high": 0.9},
         {"low": 0.0, "high": 1.0},
+    ),
+    "huber": with_settings(
+        lambda x, delta: np.where(np.abs(x) < delta, x * x / 2, delta * (np.abs(x) - delta / 2)),
+        {"delta": 1.5},
+        away_from=[-1.5, 1.5],
     ),
     # Linear algebra
     "inv": of_matrices(lambda a: _cofactor(a).mT / np.linalg.det(a)[..., None, None]),

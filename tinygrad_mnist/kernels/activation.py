@@ -17,14 +17,15 @@ from tinygrad_mnist.kernels.elementwise import (
     INFINITY,
     ONE,
     ZERO,
-    in_pieces,
+    block_by_block,
     like_ufunc,
     masked,
+    masked_by_bools,
     minus_size,
     multiply_by_sign,
     negative_part,
-    number,
     positive_part,
+    single,
     two_results,
     two_steps,
 )
@@ -50,7 +51,7 @@ def gate(d: Array, at: Array) -> Array:
 
 
 @like_ufunc
-@in_pieces
+@block_by_block
 def sigmoid(x: Array, *, out: Array | None = None) -> Array:
     """The logistic function 1 / (1 + exp(-x)). Integers become floats.
 
@@ -68,7 +69,7 @@ def one_and_exp_minus(x: Array) -> Array:
         return y
 
 
-@in_pieces
+@block_by_block
 def sigmoid_back(d: Array, s: Array, *, out: Array | None = None) -> Array:
     """d s (1 - s): the derivative of a sigmoid s, times d."""
     t = np.subtract(ONE[s.dtype.char], s)
@@ -76,13 +77,13 @@ def sigmoid_back(d: Array, s: Array, *, out: Array | None = None) -> Array:
     return np.multiply(t, d, out)
 
 
-@in_pieces
+@block_by_block
 def times_sigmoid(a: Array, b: Array, *, out: Array | None = None) -> Array:
     """a sigmoid(b)."""
     return np.true_divide(a, one_and_exp_minus(b), out)
 
 
-@in_pieces
+@block_by_block
 @two_results
 def silu(x: Array, *, out: tuple[Array, Array] | None = None) -> tuple[Array, Array]:
     """x sigmoid(x); and the sigmoid, which backward would need another exponential for."""
@@ -92,7 +93,7 @@ def silu(x: Array, *, out: tuple[Array, Array] | None = None) -> tuple[Array, Ar
     return np.multiply(x, s, y), s
 
 
-@in_pieces
+@block_by_block
 def silu_back(d: Array, x: Array, s: Array, *, out: Array | None = None) -> Array:
     """d s (1 + x (1 - s)), with s = sigmoid(x): the derivative of silu, times d."""
     one = ONE[s.dtype.char]
@@ -106,15 +107,18 @@ def silu_back(d: Array, x: Array, s: Array, *, out: Array | None = None) -> Arra
 FAR_LEFT = 1000.0  # exp of minus this is 0
 
 
-@like_ufunc
-@in_pieces
-def softplus(x: Array, *, out: Array | None = None) -> Array:
-    """log(1 + exp(x)) = max(x, 0) + log1p(exp(-|x|))."""
-    return np.add(positive_part(x), _log1p_exp_minus(x), out)
+@block_by_block
+def softplus(x: Array, *, beta: float = 1.0, out: Array | None = None) -> Array:
+    """log(1 + exp(beta x)) / beta = max(x, 0) + log1p(exp(-|beta x|)) / beta, for beta > 0."""
+    if beta == 1:
+        return np.add(positive_part(x), _log1p_exp_minus(x), out)
+    factor = single(beta, x.dtype.char)
+    y = _log1p_exp_minus(np.multiply(x, factor))
+    y /= factor
+    return np.add(positive_part(x), y, out)
 
 
-@like_ufunc
-@in_pieces
+@block_by_block
 def logsigmoid(x: Array, *, out: Array | None = None) -> Array:
     """log(sigmoid(x)) = min(x, 0) - log1p(exp(-|x|))."""
     return np.subtract(negative_part(x), _log1p_exp_minus(x), out)
@@ -127,13 +131,13 @@ def _log1p_exp_minus(x: Array) -> Array:
     return np.log1p(y, y)
 
 
-@in_pieces
+@block_by_block
 def mish(x: Array, *, out: Array | None = None) -> Array:
     """x tanh(log(1 + exp(x))).
 
     With e = exp(x) and n = e (e + 2), the tanh is n / (n + 2), to full precision on the left too.
     """
-    two = number(2.0, x.dtype.char)
+    two = single(2.0, x.dtype.char)
     _, e = _exp_within(x)
     n = np.add(e, two)
     n *= e
@@ -142,14 +146,14 @@ def mish(x: Array, *, out: Array | None = None) -> Array:
     return np.multiply(n, x, out)
 
 
-@in_pieces
+@block_by_block
 def mish_back(d: Array, x: Array, *, out: Array | None = None) -> Array:
     """The derivative of mish, times d.
 
     With the names of `mish` and w = 1 / (n + 2), it is n w + 4 x (e w) ((e + 1) w).
     """
     letter = x.dtype.char
-    one, two = ONE[letter], number(2.0, letter)
+    one, two = ONE[letter], single(2.0, letter)
     t, e = _exp_within(x)
     n = np.add(e, two)
     n *= e
@@ -160,7 +164,7 @@ def mish_back(d: Array, x: Array, *, out: Array | None = None) -> Array:
     t *= w
     e += one
     e *= w
-    e *= number(4.0, letter)
+    e *= single(4.0, letter)
     t *= e
     t += n
     return np.multiply(t, d, out)
@@ -172,29 +176,29 @@ def _exp_within(x: Array) -> tuple[Array, Array]:
     Beyond these, tanh(softplus(x)) is 1, or 0, in every dtype.
     """
     letter = x.dtype.char
-    t = clip_ufunc(x, number(-FAR_LEFT, letter), number(FAR_64, letter))
+    t = clip_ufunc(x, single(-FAR_LEFT, letter), single(FAR_64, letter))
     return t, np.exp(t)
 
 
-@in_pieces
+@block_by_block
 def elu(x: Array, *, alpha: float, scale: float, inner: float, out: Array | None = None) -> Array:
     """scale (x where x > 0, else alpha (exp(inner x) - 1))."""
     letter = x.dtype.char
     low = negative_part(x)
     if inner != 1:
-        low *= number(inner, letter)
+        low *= single(inner, letter)
     np.expm1(low, low)
     if alpha * scale != 1:
-        low *= number(alpha * scale, letter)
+        low *= single(alpha * scale, letter)
     if scale == 1 and alpha * inner <= 1:  # the exponential lies above the straight line
         return np.maximum(x, low, out=out)
     high = positive_part(x)
     if scale != 1:
-        high *= number(scale, letter)
+        high *= single(scale, letter)
     return np.add(high, low, out)
 
 
-@in_pieces
+@block_by_block
 def elu_back(
     d: Array, x: Array, *, alpha: float, scale: float, inner: float, out: Array | None = None
 ) -> Array:
@@ -202,25 +206,25 @@ def elu_back(
     letter, factor = x.dtype.char, scale * alpha * inner
     slope = negative_part(x)
     if inner != 1:
-        slope *= number(inner, letter)
+        slope *= single(inner, letter)
     np.exp(slope, slope)  # 1 where x > 0
     if factor != scale:
         slope *= two_steps(np.greater(x, ZERO[letter]), scale, factor, letter)
     elif scale != 1:
-        slope *= number(scale, letter)
+        slope *= single(scale, letter)
     return np.multiply(slope, d, out)
 
 
-@in_pieces
+@block_by_block
 def leaky_relu(x: Array, *, slope: float, out: Array | None = None) -> Array:
     """x where x > 0, else slope x."""
     if slope == 0:  # whose product with infinity is NaN
         return clip_ufunc(x, ZERO[x.dtype.char], INFINITY[x.dtype.char], out)
-    low = np.multiply(x, number(slope, x.dtype.char))
+    low = np.multiply(x, single(slope, x.dtype.char))
     return np.maximum(x, low, out=out) if slope <= 1 else np.minimum(x, low, out=out)
 
 
-@in_pieces
+@block_by_block
 def leaky_back(d: Array, x: Array, *, slope: float, out: Array | None = None) -> Array:
     """d where x > 0, else slope d."""
     letter = x.dtype.char
@@ -235,29 +239,67 @@ def logit(x: Array) -> Array:
     return np.log(np.true_divide(x, np.subtract(1, x)))
 
 
-@in_pieces
+@block_by_block
+def tanhshrink(x: Array, *, out: Array | None = None) -> Array:
+    """x - tanh(x)."""
+    return np.subtract(x, np.tanh(x), out)
+
+
+@block_by_block
+def hardsigmoid(x: Array, *, out: Array | None = None) -> Array:
+    """x + 3, moved into [0, 6], divided by 6."""
+    return np.true_divide(_line(x), single(6.0, x.dtype.char), out)
+
+
+@block_by_block
+def hardswish(x: Array, *, out: Array | None = None) -> Array:
+    """x hardsigmoid(x)."""
+    y = _line(x)
+    y *= x
+    return np.true_divide(y, single(6.0, x.dtype.char), out)
+
+
+@block_by_block
+def hardswish_back(d: Array, x: Array, *, out: Array | None = None) -> Array:
+    """The derivative of hardswish, times d: hardsigmoid(x), and x / 6 more between -3 and 3."""
+    letter = x.dtype.char
+    slope = _line(x)
+    inside = np.greater(slope, ZERO[letter])
+    inside &= np.less(slope, single(6.0, letter))
+    slope += masked_by_bools(x, inside)
+    slope /= single(6.0, letter)
+    return np.multiply(slope, d, out)
+
+
+def _line(x: Array) -> Array:
+    """x + 3, moved into [0, 6], in memory of its own."""
+    y = np.add(x, single(3.0, x.dtype.char))
+    return clip_ufunc(y, ZERO[x.dtype.char], single(6.0, x.dtype.char), y)
+
+
+@block_by_block
 def gelu_tanh(x: Array, *, out: Array | None = None) -> Array:
     """x (1 + tanh(u)) / 2, with u = sqrt(2 / pi) (x + 0.044715 x^3); that is x sigmoid(2 u)."""
     q = np.square(x)
-    q *= number(2 * TANH_SCALE * TANH_CUBE, x.dtype.char)
-    q += number(2 * TANH_SCALE, x.dtype.char)
+    q *= single(2 * TANH_SCALE * TANH_CUBE, x.dtype.char)
+    q += single(2 * TANH_SCALE, x.dtype.char)
     q *= x
     return np.true_divide(x, one_and_exp_minus(q), out)
 
 
-@in_pieces
+@block_by_block
 def gelu_tanh_back(d: Array, x: Array, *, out: Array | None = None) -> Array:
     """d (s + x s (1 - s) 2 u'), with s = sigmoid(2 u): the derivative of `gelu_tanh`, times d."""
     letter = x.dtype.char
-    one, outer = ONE[letter], number(2 * TANH_SCALE, letter)
-    x = clip_ufunc(x, number(-TANH_FAR, letter), number(TANH_FAR, letter))
+    one, outer = ONE[letter], single(2 * TANH_SCALE, letter)
+    x = clip_ufunc(x, single(-TANH_FAR, letter), single(TANH_FAR, letter))
     square = np.square(x)
-    q = np.multiply(square, number(2 * TANH_SCALE * TANH_CUBE, letter))
+    q = np.multiply(square, single(2 * TANH_SCALE * TANH_CUBE, letter))
     q += outer
     q *= x
     s = one_and_exp_minus(q)
     np.true_divide(one, s, s)
-    square *= number(6 * TANH_SCALE * TANH_CUBE, letter)
+    square *= single(6 * TANH_SCALE * TANH_CUBE, letter)
     square += outer
     square *= x
     np.subtract(one, s, q)

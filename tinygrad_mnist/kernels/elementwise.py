@@ -76,7 +76,16 @@ def multiply_by_sign(y: Array, x: Array, work: Array) -> None:
     np.bitwise_xor(y.view(bits), signs, y.view(bits))
 
 
-def in_pieces(kernel: Any) -> Any:
+def with_sign_of(x: Array, y: Array, out: Array | None) -> Array:
+    """y, with its sign changed where x has the bit of the sign."""
+    bits = INTEGER[y.dtype.char]
+    signs = np.bitwise_and(x.view(bits), SIGN[y.dtype.char])
+    return np.bitwise_xor(y.view(bits), signs, None if out is None else out.view(bits)).view(
+        y.dtype
+    )
+
+
+def block_by_block(kernel: Any) -> Any:
     """Make an elementwise kernel take long arrays by blocks that stay in the cache.
 
     The kernel gets arrays of float32 or float64, the last one with one dimension at least, and
@@ -159,7 +168,7 @@ def _are_alike(arrays: Sequence[Array]) -> bool:
 
 
 @functools.lru_cache(maxsize=512)
-def number(value: float, letter: str) -> Array:
+def single(value: float, letter: str) -> Array:
     """Return a number as a 0-d array of a dtype, by its letter: the same at each call."""
     y = np.array(value, letter)
     y.setflags(write=False)
@@ -167,9 +176,9 @@ def number(value: float, letter: str) -> Array:
 
 
 @functools.lru_cache(maxsize=512)
-def number_bits(value: float, letter: str) -> Array:
-    """Return the bits of `number` as an integer."""
-    return number(value, letter).view(INTEGER[letter])
+def single_bits(value: float, letter: str) -> Array:
+    """Return the bits of `single` as an integer."""
+    return single(value, letter).view(INTEGER[letter])
 
 
 def positive_part(x: Array) -> Array:
@@ -179,12 +188,12 @@ def positive_part(x: Array) -> Array:
 
 def negative_part(x: Array) -> Array:
     """min(x, 0)."""
-    return clip_ufunc(x, number(-np.inf, x.dtype.char), ZERO[x.dtype.char])
+    return clip_ufunc(x, single(-np.inf, x.dtype.char), ZERO[x.dtype.char])
 
 
 def two_steps(mask: Array, high: float, low: float, letter: str) -> Array:
     """Floats that are `high` where `mask`, of bools, is True, else `low`, both to the bit."""
-    low_bits = number_bits(low, letter)
+    low_bits = single_bits(low, letter)
     bits = mask.astype(low_bits.dtype)
     bits *= _bits_between(high, low, letter)
     bits += low_bits
@@ -195,4 +204,4 @@ def two_steps(mask: Array, high: float, low: float, letter: str) -> Array:
 def _bits_between(high: float, low: float, letter: str) -> Array:
     """The bits of one number minus those of another, as integers that may wrap."""
     with np.errstate(over="ignore"):
-        return np.array(np.subtract(number_bits(high, letter), number_bits(low, letter)))
+        return np.array(np.subtract(single_bits(high, letter), single_bits(low, letter)))

@@ -113,13 +113,13 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """log(1 + exp(beta x)) / beta; x itself where beta x > threshold."""
-    scaled = input if beta == 1 else input * beta
-    y = table.softplus(scaled)
-    if beta != 1:
-        y = y / beta
-    if beta == 1 and threshold >= NO_MATTER.get(input.dtype.char, math.inf):
+    if beta == 1:
+        y = table.softplus(input)
+    else:
+        y = table.softplus(input, beta=beta) if beta > 0 else table.softplus(input * beta) / beta
+    if beta > 0 and threshold >= NO_MATTER.get(input.dtype.char, math.inf):
         return y
-    return table.where(scaled > threshold, input, y)
+    return table.where(input * beta > threshold, input, y)
 
 
 def logsigmoid(input: Tensor) -> Tensor:
@@ -134,27 +134,27 @@ def softsign(input: Tensor) -> Tensor:
 
 def tanhshrink(input: Tensor) -> Tensor:
     """x - tanh(x)."""
-    return input - table.tanh(input)
+    return table.tanhshrink(input)
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """relu6(x + 3) / 6."""
-    return relu6(input + 3.0) / 6.0
+    return table.hardsigmoid(input)
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """silu by straight lines: x hardsigmoid(x)."""
-    return input * hardsigmoid(input)
+    return table.hardswish(input)
 
 
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x where |x| > lambd, else 0."""
-    return table.where(table.abs(input) <= lambd, 0.0, input)
+    return table.beyond(input, input, bound=lambd)
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x moved towards zero by lambd, and no further."""
-    return input - table.clip(input, low=-lambd, high=lambd)
+    return table.softshrink(input, bound=lambd)
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
@@ -171,7 +171,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
             f"Halving dimension must be even, but dimension {axis} is {2 * half + 1}"
         )
     a, b = (table.narrow(input, axis, start, half) for start in (0, half))
-    return table.times_sigmoid(a, b)
+    return a * table.sigmoid(b)
 
 
 def softmax(

@@ -54,8 +54,13 @@ div = op(np.true_divide, a=lambda g, b: g / b, b=lambda g, a, b: -g * (a / b) / 
 neg = elementwise(np.negative, also="negative", x=lambda g: -g)
 pow: OpCall = op(
     arithmetic.power,
-    a=lambda g, a, b: g * b * pow(where(eq(b, 0) & ~isfinite(reciprocal(a)), 1.0, a), b - 1),
+    a=lambda g, a, b: power_rule(g, a, b),
     b=lambda g, y, a, b: g * y * log(where((a == 0) & (b >= 0), 1.0, a)),
+)
+power_back: OpCall = op(
+    arithmetic.power_back,
+    d=lambda g, x, n: power_back(g, x, n=n),
+    x=lambda g, d, x, n: power_rule(g * d * n, x, n - 1),
 )
 reciprocal: OpCall = elementwise(arithmetic.reciprocal, x=lambda g, y: -g * y * y)
 remainder = elementwise(
@@ -162,7 +167,10 @@ logit = op(
     activation.logit,
     x=lambda g, x: g / where(logical_and(ge(x, 0.0), le(x, 1.0)), x * (1 - x), math.nan),
 )
-softplus = op(activation.softplus, x=lambda g, x: times_sigmoid(g, x))
+softplus = op(
+    activation.softplus,
+    x=lambda g, x, beta: times_sigmoid(g, x if beta == 1 else x * beta),
+)
 logsigmoid = op(activation.logsigmoid, x=lambda g, x: times_sigmoid(g, -x))
 silu = op(
     activation.silu,
@@ -191,6 +199,16 @@ elu_back: OpCall = op(
     ),
 )
 leaky_relu = op(activation.leaky_relu, x=lambda g, x, slope: leaky_back(g, x, slope=slope))
+tanhshrink = op(activation.tanhshrink, x=lambda g, x: g * square(tanh(x)))
+hardsigmoid = op(
+    activation.hardsigmoid, x=lambda g, x: strictly_between(g, x, low=-3.0, high=3.0) / 6.0
+)
+hardswish = op(activation.hardswish, x=lambda g, x: hardswish_back(g, x))
+hardswish_back: OpCall = op(
+    activation.hardswish_back,
+    d=lambda g, x: hardswish_back(g, x),
+    x=lambda g, d, x: strictly_between(g * d, x, low=-3.0, high=3.0) / 3.0,
+)
 leaky_back: OpCall = op(activation.leaky_back, d=lambda g, x, slope: leaky_back(g, x, slope=slope))
 gelu_tanh = op(activation.gelu_tanh, x=lambda g, x: gelu_tanh_back(g, x))
 gelu_tanh_back: OpCall = op(
@@ -223,6 +241,8 @@ hardtanh = op(steps.clip, x=lambda g, x, low, high: strictly_between(g, x, low=l
 strictly_between: OpCall = op(
     steps.strictly_between, d=lambda g, x, low, high: strictly_between(g, x, low=low, high=high)
 )
+softshrink = op(steps.softshrink, x=lambda g, x, bound: beyond(g, x, bound=bound))
+beyond: OpCall = op(steps.beyond, d=lambda g, x, bound: beyond(g, x, bound=bound))
 share_of_max: OpCall = op(steps.share_of_max, d=lambda g, a, b: share_of_max(g, a, b))
 heaviside = elementwise(steps.heaviside)
 nothing: OpCall = op(steps.nothing, d=lambda g: nothing(g))
@@ -420,6 +440,7 @@ bce_with_logits = op(
     z=lambda g, z, t: g * (sigmoid(z) - t),
     t=lambda g, z: -g * z,
 )
+huber = op(loss.huber, x=lambda g, x, delta: g * clip(x, low=-delta, high=delta))
 
 # Comparisons have no derivative
 eq: OpCall = elementwise(np.equal)
@@ -476,6 +497,13 @@ dropout_mask = op(random.dropout_mask, called="dropout", draws=True)
 
 
 # Short words that the rules use
+
+
+def power_rule(g: Any, a: Any, b: Any) -> Any:
+    """The derivative of a to the power b, by a, times g; 0 where b is."""
+    if b.__class__ is float or b.__class__ is int:
+        return power_back(g, a, n=b) if b else nothing(g)
+    return g * b * pow(where(eq(b, 0) & ~isfinite(reciprocal(a)), 1.0, a), b - 1)
 
 
 def mish_curve(x: Any) -> Any:
