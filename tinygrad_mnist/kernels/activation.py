@@ -150,7 +150,7 @@ def mish(x: Array, *, out: Array | None = None) -> Array:
 def mish_back(d: Array, x: Array, *, out: Array | None = None) -> Array:
     """The derivative of mish, times d.
 
-    With the names of `mish` and w = 1 / (n + 2), it is n w + 4 x (e w) ((e + 1) w).
+    With the names of `mish` and w = 1 / (n + 2), it is n / (n + 2) + 4 x (e w) ((e + 1) w).
     """
     letter = x.dtype.char
     one, two = ONE[letter], single(2.0, letter)
@@ -158,8 +158,8 @@ def mish_back(d: Array, x: Array, *, out: Array | None = None) -> Array:
     n = np.add(e, two)
     n *= e
     w = np.add(n, two)
+    n /= w
     np.true_divide(one, w, w)
-    n *= w
     t *= e
     t *= w
     e += one

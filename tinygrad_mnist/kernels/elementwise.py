@@ -80,9 +80,10 @@ def with_sign_of(x: Array, y: Array, out: Array | None) -> Array:
     """y, with its sign changed where x has the bit of the sign."""
     bits = INTEGER[y.dtype.char]
     signs = np.bitwise_and(x.view(bits), SIGN[y.dtype.char])
-    return np.bitwise_xor(y.view(bits), signs, None if out is None else out.view(bits)).view(
-        y.dtype
-    )
+    if out is None:
+        return np.bitwise_xor(y.view(bits), signs, signs).view(y.dtype)
+    np.bitwise_xor(y.view(bits), signs, out.view(bits))
+    return out
 
 
 def block_by_block(kernel: Any) -> Any:
