@@ -418,13 +418,24 @@ def minus_one_hots(draw: Draw) -> Any:
     return (draw(arrays((n, c))), classes * n + np.arange(n)), {}
 
 
-def gates(like: Any) -> Row:
-    """A gradient, what it is let through by, and the bounds."""
+def gates(like: Any, settings: dict[str, Any] | None = None, **bounds: Any) -> Row:
+    """A gradient, what it is let through by, and settings: the bounds if no others are given."""
 
     @composed(like)
     def row(draw: Draw) -> Any:
         d = draw(arrays(shapes()))
-        return (d, draw(arrays(d.shape, **_TIED))), dict(_BOUNDS)
+        return (d, draw(arrays(d.shape, **bounds or _TIED))), dict(settings or _BOUNDS)
+
+    return row
+
+
+def alike(like: Any, count: int) -> Row:
+    """Some arrays of one shape."""
+
+    @composed(like)
+    def row(draw: Draw) -> Any:
+        shape = draw(shapes())
+        return tuple(draw(arrays(shape)) for _ in range(count)), {}
 
     return row
 
@@ -1301,6 +1312,27 @@ _EIGHTHS: dict[str, Any] = {"elements": st.integers(-12, 12).map(lambda i: i / 4
 _BOUNDS = {"low": -1.0, "high": 1.5}
 _AT_BOUNDS: dict[str, Any] = {"away_from": (-1.0, 1.5)}
 
+_ELU = {"alpha": 1.5, "scale": 2.0, "inner": 0.5}
+
+
+def _mish(x: Any) -> Any:
+    return x * np.tanh(np.log(1 + np.exp(x)))
+
+
+def _gelu_tanh(x: Any) -> Any:
+    return x / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+
+
+def _elu(x: Any, alpha: float, scale: float, inner: float) -> Any:
+    return scale * np.where(x > 0, x, alpha * (np.exp(inner * x) - 1))
+
+
+def slope_of(function: Any, x: Any, **kw: Any) -> Any:
+    """The derivative of an elementwise function, by differences of the fourth order."""
+    near, far = (function(x + h, **kw) - function(x - h, **kw) for h in (2.0**-10, 2.0**-9))
+    return (8 * near - far) / (12 * 2.0**-10)
+
+
 ROWS: dict[str, Row] = {
     # Arithmetic
     "add": binary(lambda a, b: a + b),
@@ -1309,6 +1341,7 @@ ROWS: dict[str, Row] = {
     "div": binary(lambda a, b: a / b, None, NONZERO),
     "neg": unary(lambda x: -x),
     "pow": binary(lambda a, b: np.exp(b * np.log(a)), POSITIVE),
+    "power_back": gates(lambda d, x, n: d * n * x ** (n - 1), {"n": 2.5}, **POSITIVE),
     "reciprocal": unary(lambda x: 1 / x, **NONZERO),
     # a / b stays away from whole numbers: a is in (0, 1) * b, plus or minus once b
     "remainder": elementwise(np.mod, {"low": 0.25, "high": 0.75}, {"low": 1.0, "high": 2.0}),
@@ -1365,11 +1398,37 @@ ROWS: dict[str, Row] = {
     "relu": unary(lambda x: x * (x > 0), away_from=[0.0]),
     "gate": binary(lambda d, at: np.where(at > 0, d, 0.0), None, {"away_from": [0.0]}),
     "sigmoid": unary(lambda x: 1 / (1 + np.exp(-x))),
-    "softplus": unary(lambda x: np.log(1 + np.exp(x))),
+    "softplus": with_settings(
+        lambda x, beta: np.log(1 + np.exp(beta * x)) / beta, {"beta": st.sampled_from([1.0, 2.5])}
+    ),
     "hardtanh": with_settings(
         lambda x, low, high: np.maximum(np.minimum(x, high), low), _BOUNDS, **_AT_BOUNDS
     ),
-    "leaky_slope": with_settings(lambda x, slope: np.where(x > 0, 1.0, slope), {"slope": 0.25}),
+    "sigmoid_back": binary(lambda d, s: d * (s - s**2)),
+    "times_sigmoid": binary(lambda a, b: a / (1 + np.exp(-b))),
+    "logsigmoid": unary(lambda x: -np.log(1 + np.exp(-x))),
+    "silu": unary(lambda x: x / (1 + np.exp(-x))),
+    "silu_back": alike(lambda d, x, s: d * (s + x * s - x * s * s), 3),
+    "mish": unary(_mish),
+    "mish_back": binary(lambda d, x: d * slope_of(_mish, x)),
+    "gelu_tanh": unary(_gelu_tanh),
+    "gelu_tanh_back": binary(lambda d, x: d * slope_of(_gelu_tanh, x)),
+    "elu": with_settings(_elu, _ELU, away_from=[0.0]),
+    "elu_back": gates(lambda d, x, **kw: d * slope_of(_elu, x, **kw), _ELU, away_from=[0.0]),
+    "tanhshrink": unary(lambda x: x - np.tanh(x)),
+    "hardsigmoid": unary(lambda x: np.clip(x / 6 + 0.5, 0, 1), -6.0, 6.0, away_from=[-3.0, 3.0]),
+    "hardswish": unary(lambda x: x * np.clip(x / 6 + 0.5, 0, 1), -6.0, 6.0, away_from=[-3.0, 3.0]),
+    "hardswish_back": binary(
+        lambda d, x: d * (np.clip(x / 6 + 0.5, 0, 1) + x / 6 * (np.abs(x) < 3)),
+        {},
+        {"low": -6.0, "high": 6.0, "away_from": [-3.0, 3.0]},
+    ),
+    "leaky_relu": with_settings(
+        lambda x, slope: np.where(x > 0, x, x * slope), {"slope": 0.25}, away_from=[0.0]
+    ),
+    "leaky_back": gates(
+        lambda d, x, slope: d * np.where(x > 0, 1.0, slope), {"slope": 0.25}, away_from=[0.0]
+    ),
     "strictly_between": gates(lambda d, x, low, high: d * (x > low) * (x < high)),
     "gelu": unary(lambda x: x * _normal_cdf(x)),
     "gelu_slope": unary(lambda x: _normal_cdf(x) + x * np.exp(-x * x / 2) / math.sqrt(2 * math.pi)),
@@ -1405,6 +1464,14 @@ ROWS: dict[str, Row] = {
     ),
     "between": gates(lambda d, x, low, high: d * (x >= low) * (x <= high)),
     "share_of_max": elementwise(lambda d, a, b: d * (np.sign(a - b) + 1) / 2, {}, _TIED, _TIED),
+    "softshrink": with_settings(
+        lambda x, bound: np.sign(x) * np.maximum(np.abs(x) - bound, 0),
+        {"bound": 0.5},
+        away_from=[-0.5, 0.5],
+    ),
+    "beyond": gates(
+        lambda d, x, bound: d * (np.abs(x) > bound), {"bound": 0.5}, away_from=[-0.5, 0.5]
+    ),
     "nothing": unary(np.zeros_like),
     # Choosing and casting
     "where": elementwise(lambda c, a, b: c * a + ~c * b, BOOL, {}, {}),
@@ -1469,6 +1536,11 @@ ROWS: dict[str, Row] = {
         lambda p, t: -t * np.log(p) - (1 - t) * np.log(1 - p),
         {"low": 0.1, "high": 0.9},
         {"low": 0.0, "high": 1.0},
+    ),
+    "huber": with_settings(
+        lambda x, delta: np.where(np.abs(x) < delta, x * x / 2, delta * (np.abs(x) - delta / 2)),
+        {"delta": 1.5},
+        away_from=[-1.5, 1.5],
     ),
     # Linear algebra
     "inv": of_matrices(lambda a: _cofactor(a).mT / np.linalg.det(a)[..., None, None]),

@@ -23,8 +23,11 @@ MEAN = "a mean or a sum over the rows, and linear in what was averaged"
 
 ELEMENTWISE = frozenset((
     "where", "cast", "clip", "between", "strictly_between", "share_of_max", "gate", "relu",
-    "sigmoid", "hardtanh", "leaky_slope", "bce_with_logits", "bce_of_probability", "softplus",
-    "erf", "erfc", "gelu", "gelu_slope", "reciprocal", "nothing",
+    "sigmoid", "hardtanh", "bce_with_logits", "bce_of_probability", "softplus",
+    "erf", "erfc", "gelu", "gelu_slope", "reciprocal", "nothing", "sigmoid_back", "times_sigmoid",
+    "logsigmoid", "silu", "silu_back", "mish", "mish_back", "elu", "elu_back", "leaky_relu",
+    "leaky_back", "gelu_tanh", "gelu_tanh_back", "power_back", "huber", "tanhshrink",
+    "hardsigmoid", "hardswish", "hardswish_back", "softshrink", "beyond",
 ))  # fmt: skip
 LINEAR = frozenset(("sum", "mean", "sum_to", "cast", "neg", "reshape", "broadcast_to", "permute"))
 ALONG = frozenset((

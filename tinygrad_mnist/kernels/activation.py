@@ -17,9 +17,17 @@ from tinygrad_mnist.kernels.elementwise import (
     INFINITY,
     ONE,
     ZERO,
+    block_by_block,
     like_ufunc,
     masked,
+    masked_by_bools,
+    minus_size,
     multiply_by_sign,
+    negative_part,
+    positive_part,
+    single,
+    two_results,
+    two_steps,
 )
 from tinygrad_mnist.kernels.scratch import called_whole, scratch
 from tinygrad_mnist.kernels.sums import in_float32
@@ -43,23 +51,185 @@ def gate(d: Array, at: Array) -> Array:
 
 
 @like_ufunc
-@in_float32
-def sigmoid(x: Array) -> Array:
+@block_by_block
+def sigmoid(x: Array, *, out: Array | None = None) -> Array:
     """The logistic function 1 / (1 + exp(-x)). Integers become floats.
 
     Where exp overflows, 0 is right. A formula with tanh would lose the left tail.
     """
+    return np.true_divide(ONE[x.dtype.char], one_and_exp_minus(x), out)
+
+
+def one_and_exp_minus(x: Array) -> Array:
+    """1 + exp(-x), of floats: infinite where exp overflows."""
     with ignoring(over="ignore"):
-        y = np.exp(-x if x.dtype.kind != "b" else np.negative(x, dtype=np.int8))
-        one = ONE.get(y.dtype.char, 1)
-        y += one
-        return np.true_divide(one, y)
+        y = np.negative(x)
+        np.exp(y, y)
+        y += ONE[x.dtype.char]
+        return y
 
 
-@like_ufunc
-def softplus(x: Array) -> Array:
-    """log(1 + exp(x)) = max(x, 0) + log1p(exp(-|x|))."""
-    return np.logaddexp(x, np.zeros((), getattr(x, "dtype", None)))
+@block_by_block
+def sigmoid_back(d: Array, s: Array, *, out: Array | None = None) -> Array:
+    """d s (1 - s): the derivative of a sigmoid s, times d."""
+    t = np.subtract(ONE[s.dtype.char], s)
+    t *= s
+    return np.multiply(t, d, out)
+
+
+@block_by_block
+def times_sigmoid(a: Array, b: Array, *, out: Array | None = None) -> Array:
+    """a sigmoid(b)."""
+    return np.true_divide(a, one_and_exp_minus(b), out)
+
+
+@block_by_block
+@two_results
+def silu(x: Array, *, out: tuple[Array, Array] | None = None) -> tuple[Array, Array]:
+    """x sigmoid(x); and the sigmoid, which backward would need another exponential for."""
+    y, s = (None, None) if out is None else out
+    q = one_and_exp_minus(x)
+    s = np.true_divide(ONE[x.dtype.char], q, q if s is None else s)
+    return np.multiply(x, s, y), s
+
+
+@block_by_block
+def silu_back(d: Array, x: Array, s: Array, *, out: Array | None = None) -> Array:
+    """d s (1 + x (1 - s)), with s = sigmoid(x): the derivative of silu, times d."""
+    one = ONE[s.dtype.char]
+    t = np.subtract(one, s)
+    t *= x
+    t += one
+    t *= s
+    return np.multiply(t, d, out)
+
+
+FAR_LEFT = 1000.0  # exp of minus this is 0
+
+
+@block_by_block
+def softplus(x: Array, *, beta: float = 1.0, out: Array | None = None) -> Array:
+    """log(1 + exp(beta x)) / beta = max(x, 0) + log1p(exp(-|beta x|)) / beta, for beta > 0."""
+    if beta == 1:
+        return np.add(positive_part(x), _log1p_exp_minus(x), out)
+    factor = single(beta, x.dtype.char)
+    y = _log1p_exp_minus(np.multiply(x, factor))
+    y /= factor
+    return np.add(positive_part(x), y, out)
+
+
+@block_by_block
+def logsigmoid(x: Array, *, out: Array | None = None) -> Array:
+    """log(sigmoid(x)) = min(x, 0) - log1p(exp(-|x|))."""
+    return np.subtract(negative_part(x), _log1p_exp_minus(x), out)
+
+
+def _log1p_exp_minus(x: Array) -> Array:
+    """log1p(exp(-|x|))."""
+    y = minus_size(x)
+    np.exp(y, y)
+    return np.log1p(y, y)
+
+
+@block_by_block
+def mish(x: Array, *, out: Array | None = None) -> Array:
+    """x tanh(log(1 + exp(x))).
+
+    With e = exp(x) and n = e (e + 2), the tanh is n / (n + 2), to full precision on the left too.
+    """
+    two = single(2.0, x.dtype.char)
+    _, e = _exp_within(x)
+    n = np.add(e, two)
+    n *= e
+    np.add(n, two, e)
+    n /= e
+    return np.multiply(n, x, out)
+
+
+@block_by_block
+def mish_back(d: Array, x: Array, *, out: Array | None = None) -> Array:
+    """The derivative of mish, times d.
+
+    With the names of `mish` and w = 1 / (n + 2), it is n / (n + 2) + 4 x (e w) ((e + 1) w).
+    """
+    letter = x.dtype.char
+    one, two = ONE[letter], single(2.0, letter)
+    t, e = _exp_within(x)
+    n = np.add(e, two)
+    n *= e
+    w = np.add(n, two)
+    n /= w
+    np.true_divide(one, w, w)
+    t *= e
+    t *= w
+    e += one
+    e *= w
+    e *= single(4.0, letter)
+    t *= e
+    t += n
+    return np.multiply(t, d, out)
+
+
+def _exp_within(x: Array) -> tuple[Array, Array]:
+    """x, at most 40 and not below -1000, and exp of it: the square is a float32 number too.
+
+    Beyond these, tanh(softplus(x)) is 1, or 0, in every dtype.
+    """
+    letter = x.dtype.char
+    t = clip_ufunc(x, single(-FAR_LEFT, letter), single(FAR_64, letter))
+    return t, np.exp(t)
+
+
+@block_by_block
+def elu(x: Array, *, alpha: float, scale: float, inner: float, out: Array | None = None) -> Array:
+    """scale (x where x > 0, else alpha (exp(inner x) - 1))."""
+    letter = x.dtype.char
+    low = negative_part(x)
+    if inner != 1:
+        low *= single(inner, letter)
+    np.expm1(low, low)
+    if alpha * scale != 1:
+        low *= single(alpha * scale, letter)
+    if scale == 1 and alpha * inner <= 1:  # the exponential lies above the straight line
+        return np.maximum(x, low, out=out)
+    high = positive_part(x)
+    if scale != 1:
+        high *= single(scale, letter)
+    return np.add(high, low, out)
+
+
+@block_by_block
+def elu_back(
+    d: Array, x: Array, *, alpha: float, scale: float, inner: float, out: Array | None = None
+) -> Array:
+    """scale d where x > 0, else scale alpha inner exp(inner x) d."""
+    letter, factor = x.dtype.char, scale * alpha * inner
+    slope = negative_part(x)
+    if inner != 1:
+        slope *= single(inner, letter)
+    np.exp(slope, slope)  # 1 where x > 0
+    if factor != scale:
+        slope *= two_steps(np.greater(x, ZERO[letter]), scale, factor, letter)
+    elif scale != 1:
+        slope *= single(scale, letter)
+    return np.multiply(slope, d, out)
+
+
+@block_by_block
+def leaky_relu(x: Array, *, slope: float, out: Array | None = None) -> Array:
+    """x where x > 0, else slope x."""
+    if slope == 0:  # whose product with infinity is NaN
+        return clip_ufunc(x, ZERO[x.dtype.char], INFINITY[x.dtype.char], out)
+    low = np.multiply(x, single(slope, x.dtype.char))
+    return np.maximum(x, low, out=out) if slope <= 1 else np.minimum(x, low, out=out)
+
+
+@block_by_block
+def leaky_back(d: Array, x: Array, *, slope: float, out: Array | None = None) -> Array:
+    """d where x > 0, else slope d."""
+    letter = x.dtype.char
+    steps = two_steps(np.greater(x, ZERO[letter]), 1.0, slope, letter)
+    return np.multiply(steps, d, out)
 
 
 @like_ufunc
@@ -69,11 +239,78 @@ def logit(x: Array) -> Array:
     return np.log(np.true_divide(x, np.subtract(1, x)))
 
 
-def leaky_slope(x: Array, *, slope: float) -> Array:
-    """1 where x > 0, else `slope`, in x's dtype: the derivative of a leaky relu."""
-    steps: Array = (x > 0) * np.asarray(1.0 - slope, x.dtype)
-    steps += np.asarray(slope, x.dtype)
-    return steps
+@block_by_block
+def tanhshrink(x: Array, *, out: Array | None = None) -> Array:
+    """x - tanh(x)."""
+    return np.subtract(x, np.tanh(x), out)
+
+
+@block_by_block
+def hardsigmoid(x: Array, *, out: Array | None = None) -> Array:
+    """x + 3, moved into [0, 6], divided by 6."""
+    return np.true_divide(_line(x), single(6.0, x.dtype.char), out)
+
+
+@block_by_block
+def hardswish(x: Array, *, out: Array | None = None) -> Array:
+    """x hardsigmoid(x)."""
+    y = _line(x)
+    y *= x
+    return np.true_divide(y, single(6.0, x.dtype.char), out)
+
+
+@block_by_block
+def hardswish_back(d: Array, x: Array, *, out: Array | None = None) -> Array:
+    """The derivative of hardswish, times d: hardsigmoid(x), and x / 6 more between -3 and 3."""
+    letter = x.dtype.char
+    slope = _line(x)
+    inside = np.greater(slope, ZERO[letter])
+    inside &= np.less(slope, single(6.0, letter))
+    slope += masked_by_bools(x, inside)
+    slope /= single(6.0, letter)
+    return np.multiply(slope, d, out)
+
+
+def _line(x: Array) -> Array:
+    """x + 3, moved into [0, 6], in memory of its own."""
+    y = np.add(x, single(3.0, x.dtype.char))
+    return clip_ufunc(y, ZERO[x.dtype.char], single(6.0, x.dtype.char), y)
+
+
+@block_by_block
+def gelu_tanh(x: Array, *, out: Array | None = None) -> Array:
+    """x (1 + tanh(u)) / 2, with u = sqrt(2 / pi) (x + 0.044715 x^3); that is x sigmoid(2 u)."""
+    q = np.square(x)
+    q *= single(2 * TANH_SCALE * TANH_CUBE, x.dtype.char)
+    q += single(2 * TANH_SCALE, x.dtype.char)
+    q *= x
+    return np.true_divide(x, one_and_exp_minus(q), out)
+
+
+@block_by_block
+def gelu_tanh_back(d: Array, x: Array, *, out: Array | None = None) -> Array:
+    """d (s + x s (1 - s) 2 u'), with s = sigmoid(2 u): the derivative of `gelu_tanh`, times d."""
+    letter = x.dtype.char
+    one, outer = ONE[letter], single(2 * TANH_SCALE, letter)
+    x = clip_ufunc(x, single(-TANH_FAR, letter), single(TANH_FAR, letter))
+    square = np.square(x)
+    q = np.multiply(square, single(2 * TANH_SCALE * TANH_CUBE, letter))
+    q += outer
+    q *= x
+    s = one_and_exp_minus(q)
+    np.true_divide(one, s, s)
+    square *= single(6 * TANH_SCALE * TANH_CUBE, letter)
+    square += outer
+    square *= x
+    np.subtract(one, s, q)
+    q *= square
+    q += one
+    q *= s
+    return np.multiply(q, d, out)
+
+
+TANH_SCALE, TANH_CUBE = math.sqrt(2 / math.pi), 0.044715
+TANH_FAR = 30.0  # exp(-2 u) of this is 0 in float64; powers of far larger numbers overflow
 
 
 @called_whole

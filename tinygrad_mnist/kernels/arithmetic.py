@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.kernels import blocks
 from tinygrad_mnist.kernels.buffers import ignoring
-from tinygrad_mnist.kernels.elementwise import like_ufunc, like_ufuncs
+from tinygrad_mnist.kernels.elementwise import (
+    ONE,
+    block_by_block,
+    like_ufunc,
+    like_ufuncs,
+    single,
+    with_sign_of,
+)
 
 Array = Any  # an ndarray or a Python number; NumPy's own types say too little to help here
 
@@ -34,21 +43,68 @@ def power(a: Array, b: Array) -> Array:
 def float_power(a: Array, b: Array) -> Array:
     """np.power of floats, where NumPy takes fifty times as long for a negative base.
 
-    Only an integer exponent gives those a value: it is computed from the size and the sign. The
-    cube is a product, as in PyTorch.
+    Only an integer exponent gives those a value.
     """
     one_exponent = not isinstance(b, np.ndarray) or not b.ndim
     if not one_exponent or not isinstance(a, np.ndarray) or not a.ndim or a.dtype.kind != "f":
         return np.power(a, b)
     n = float(b) if b.__class__ is float else float(a.dtype.type(b))
-    if n == 3:
-        return np.multiply(np.square(a), a)
-    if not n.is_integer() or abs(n) > EXACT:
-        return np.power(a, b)
-    size = np.power(np.abs(a), b)
-    return np.copysign(size, a) if n % 2 else size
+    if n in FORMULAS or (n.is_integer() and abs(n) <= EXACT):
+        return number_power(a, n=n)
+    return np.power(a, b)
 
 
+@block_by_block
+def number_power(x: Array, *, n: float, out: Array | None = None) -> Array:
+    """x to the power n, as in PyTorch by a formula if n has one.
+
+    For other integers it is computed from the size and the sign.
+    """
+    formula = FORMULAS.get(n)
+    if formula is not None:
+        return formula(x, out)
+    exponent = single(n, x.dtype.char)
+    if not float(n).is_integer() or abs(n) > EXACT:
+        return np.power(x, exponent, out)
+    size = np.absolute(x)
+    if not n % 2:
+        return np.power(size, exponent, out)
+    np.power(size, exponent, size)
+    return with_sign_of(x, size, out)
+
+
+@block_by_block
+def power_back(d: Array, x: Array, *, n: float, out: Array | None = None) -> Array:
+    """d n x^(n - 1): the derivative of x to the power n, times d."""
+    if n == 2:
+        slope = np.multiply(x, single(n, x.dtype.char))
+    else:
+        slope = number_power(x, n=n - 1)
+        slope *= single(n, x.dtype.char)
+    return np.multiply(slope, d, out)
+
+
+def _inverse(x: Array, out: Array | None) -> Array:
+    return np.true_divide(ONE[x.dtype.char], x, out)
+
+
+FORMULAS: dict[float, Callable[[Array, Array | None], Array]] = {
+    1: np.positive,
+    2: np.square,
+    3: lambda x, out: np.multiply(np.square(x), x, out),
+    0.5: np.sqrt,
+    -0.5: lambda x, out: _inverse(np.sqrt(x), out),
+    -1: _inverse,
+    -2: lambda x, out: _inverse(np.square(x), out),
+}
+
+
+def _is_long(a: Array, b: Array) -> bool:
+    """Tell whether a power to a number goes through an array in blocks."""
+    return getattr(a, "size", 0) > blocks.BLOCK and not getattr(b, "ndim", 0)
+
+
+power.called_whole = _is_long
 FLOATS = frozenset(map(np.dtype, "efd"))
 EXACT = 2048.0  # all integers up to this are float16 numbers
 

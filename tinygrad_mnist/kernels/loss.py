@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 
+# np.clip without its Python wrapper
+from numpy._core.umath import clip as clip_ufunc  # type: ignore[attr-defined]
+
 from tinygrad_mnist.kernels.buffers import ignoring
 from tinygrad_mnist.kernels.checks import classes_within
-from tinygrad_mnist.kernels.elementwise import ONE, ZERO, minus_size
+from tinygrad_mnist.kernels.elementwise import ONE, ZERO, block_by_block, minus_size, single
 from tinygrad_mnist.kernels.sums import columns, in_float32
 
 Array = Any  # an ndarray; NumPy's own types say too little to help here
@@ -78,3 +81,13 @@ def bce_with_logits(z: Array, t: Array) -> Array:
     way = np.greater(z, ZERO.get(z.dtype.char, 0)).astype(z.dtype)  # to subtract bools is slower
     way = np.subtract(way, t, dtype=z.dtype)
     return z * way + np.log1p(np.exp(minus_size(z)))
+
+
+@block_by_block
+def huber(x: Array, *, delta: float, out: Array | None = None) -> Array:
+    """x^2 / 2 where |x| <= delta, else delta (|x| - delta / 2)."""
+    letter = x.dtype.char
+    far = np.absolute(x)
+    near = clip_ufunc(far, ZERO[letter], single(delta, letter))  # so that no infinity is squared
+    far -= near * single(0.5, letter)
+    return np.multiply(near, far, out)

@@ -9,7 +9,15 @@ import numpy as np
 # np.clip without its Python wrapper
 from numpy._core.umath import clip as clip_ufunc  # type: ignore[attr-defined]
 
-from tinygrad_mnist.kernels.elementwise import I8, INTEGER, like_ufuncs, masked, masked_by_bools
+from tinygrad_mnist.kernels.elementwise import (
+    I8,
+    INTEGER,
+    block_by_block,
+    like_ufuncs,
+    masked,
+    masked_by_bools,
+    single,
+)
 
 Array = Any  # an ndarray; NumPy's own types say too little to help here
 
@@ -43,6 +51,19 @@ def between(d: Array, x: Array, *, low: float | None, high: float | None) -> Arr
 def strictly_between(d: Array, x: Array, *, low: float, high: float) -> Array:
     """d where low < x < high, else 0."""
     return masked_by_bools(d, (x > low) & (x < high))
+
+
+@block_by_block
+def softshrink(x: Array, *, bound: float, out: Array | None = None) -> Array:
+    """x, moved towards zero by `bound`, and no further."""
+    letter = x.dtype.char
+    return np.subtract(x, clip_ufunc(x, single(-bound, letter), single(bound, letter)), out)
+
+
+def beyond(d: Array, x: Array, *, bound: float) -> Array:
+    """d where |x| > bound (or NaN), else 0."""
+    mask = np.less_equal(np.absolute(x), single(bound, x.dtype.char)).view(np.int8)
+    return masked(d, np.subtract(mask, I8))
 
 
 def share_of_max(d: Array, a: Array, b: Array) -> Array:

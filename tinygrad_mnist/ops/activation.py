@@ -22,6 +22,7 @@ __all__ = [
     "tanhshrink", "threshold",
 ]  # fmt: skip
 
+NO_MATTER = {"e": 11.0, "f": 16.0}  # from here on, by dtype, softplus rounds to x itself
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848, 1.0507009873554804934
 
 
@@ -47,7 +48,7 @@ def hardtanh(
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x where x > 0, else negative_slope x."""
-    return input * table.leaky_slope(input, slope=negative_slope)
+    return table.leaky_relu(input, slope=negative_slope)
 
 
 def rrelu(
@@ -78,25 +79,23 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where x > 0, else alpha (exp(x) - 1)."""
-    low = table.expm1(table.clip(input, low=-math.inf, high=0.0))
-    return table.where(input <= 0, low * alpha, input)
+    return table.elu(input, alpha=alpha, scale=1.0, inner=1.0)
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where x > 0, else alpha (exp(x / alpha) - 1)."""
-    return elu(input / alpha) * alpha
+    return table.elu(input, alpha=alpha, scale=1.0, inner=1.0 / alpha)
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """scale elu(x, alpha), with the constants of Klambauer et al. (2017)."""
-    return elu(input, SELU_ALPHA) * SELU_SCALE
+    return table.elu(input, alpha=SELU_ALPHA, scale=SELU_SCALE, inner=1.0)
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """x Phi(x), Phi the normal distribution function; or its "tanh" approximation."""
     if approximate == "tanh":
-        inner = (input + input * input * input * 0.044715) * math.sqrt(2 / math.pi)
-        return input * 0.5 * (table.tanh(inner) + 1.0)
+        return table.gelu_tanh(input)
     if approximate != "none":
         raise RuntimeError("approximate argument must be either none or tanh.")
     return table.gelu(input)
@@ -104,23 +103,28 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """The sigmoid linear unit, x sigmoid(x); also called swish."""
-    return input * table.sigmoid(input)
+    return table.silu(input)
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """A smooth rectifier, x tanh(softplus(x)) (Misra 2019)."""
-    return input * table.tanh(table.softplus(input))
+    return table.mish(input)
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """log(1 + exp(beta x)) / beta; x itself where beta x > threshold."""
-    scaled = input * beta
-    return table.where(scaled > threshold, input, table.softplus(scaled) / beta)
+    if beta == 1:
+        y = table.softplus(input)
+    else:
+        y = table.softplus(input, beta=beta) if beta > 0 else table.softplus(input * beta) / beta
+    if beta > 0 and threshold >= NO_MATTER.get(input.dtype.char, math.inf):
+        return y
+    return table.where(input * beta > threshold, input, y)
 
 
 def logsigmoid(input: Tensor) -> Tensor:
     """log(sigmoid(x)) = -softplus(-x)."""
-    return -table.softplus(-input)
+    return table.logsigmoid(input)
 
 
 def softsign(input: Tensor) -> Tensor:
@@ -130,27 +134,27 @@ def softsign(input: Tensor) -> Tensor:
 
 def tanhshrink(input: Tensor) -> Tensor:
     """x - tanh(x)."""
-    return input - table.tanh(input)
+    return table.tanhshrink(input)
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """relu6(x + 3) / 6."""
-    return relu6(input + 3.0) / 6.0
+    return table.hardsigmoid(input)
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """silu by straight lines: x hardsigmoid(x)."""
-    return input * hardsigmoid(input)
+    return table.hardswish(input)
 
 
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x where |x| > lambd, else 0."""
-    return table.where(table.abs(input) <= lambd, 0.0, input)
+    return table.beyond(input, input, bound=lambd)
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x moved towards zero by lambd, and no further."""
-    return input - table.clip(input, low=-lambd, high=lambd)
+    return table.softshrink(input, bound=lambd)
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:

@@ -121,11 +121,10 @@ def smooth_l1_loss(input: Tensor, target: Tensor, beta: float = 1.0) -> Tensor:
     if beta < 0:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
     _check_sizes(input, target)
-    d = table.abs(input - target)
     if beta == 0:
-        return d
-    near = table.clip(d, low=None, high=beta)  # so that no infinity is squared
-    return near * (d - near * 0.5) * (1 / beta)
+        return table.abs(input - target)
+    losses = table.huber(input - target, delta=beta)
+    return losses if beta == 1 else losses * (1 / beta)
 
 
 @loss
@@ -136,9 +135,7 @@ def huber_loss(
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     _check_sizes(input, target)
-    d = table.abs(input - target)
-    near = table.clip(d, low=None, high=delta)
-    return _weighted(near * (d - near * 0.5), weight)
+    return _weighted(table.huber(input - target, delta=delta), weight)
 
 
 @in_float32

@@ -4,91 +4,91 @@ from typing import Any
 
 from tinygrad_mnist.autograd.tensor import Tensor
 
-def abs(input: Tensor) -> Tensor: ...  # ops/table.py:170
-def absolute(input: Tensor) -> Tensor: ...  # ops/table.py:170
-def acos(input: Tensor) -> Tensor: ...  # ops/table.py:130
-def acosh(input: Tensor) -> Tensor: ...  # ops/table.py:144
-def arccos(input: Tensor) -> Tensor: ...  # ops/table.py:130
-def arccosh(input: Tensor) -> Tensor: ...  # ops/table.py:144
-def arcsin(input: Tensor) -> Tensor: ...  # ops/table.py:129
-def arcsinh(input: Tensor) -> Tensor: ...  # ops/table.py:143
-def arctan(input: Tensor) -> Tensor: ...  # ops/table.py:131
-def arctan2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:74
-def arctanh(input: Tensor) -> Tensor: ...  # ops/table.py:145
-def asin(input: Tensor) -> Tensor: ...  # ops/table.py:129
-def asinh(input: Tensor) -> Tensor: ...  # ops/table.py:143
-def atan(input: Tensor) -> Tensor: ...  # ops/table.py:131
-def atan2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:74
-def atanh(input: Tensor) -> Tensor: ...  # ops/table.py:145
-def bitwise_and(input: Any, other: Any) -> Tensor: ...  # ops/table.py:391
-def bitwise_left_shift(input: Any, other: Any) -> Tensor: ...  # ops/table.py:399
-def bitwise_not(input: Tensor) -> Tensor: ...  # ops/table.py:394
-def bitwise_or(input: Any, other: Any) -> Tensor: ...  # ops/table.py:392
-def bitwise_right_shift(input: Any, other: Any) -> Tensor: ...  # ops/table.py:400
-def bitwise_xor(input: Any, other: Any) -> Tensor: ...  # ops/table.py:393
-def ceil(input: Tensor) -> Tensor: ...  # ops/table.py:173
-def copysign(input: Any, other: Any) -> Tensor: ...  # ops/table.py:89
-def cos(input: Tensor) -> Tensor: ...  # ops/table.py:125
-def cosh(input: Tensor) -> Tensor: ...  # ops/table.py:141
-def eq(input: Any, other: Any) -> Tensor: ...  # ops/table.py:381
-def erf(input: Tensor) -> Tensor: ...  # ops/table.py:166
-def erfc(input: Tensor) -> Tensor: ...  # ops/table.py:167
-def exp(input: Tensor) -> Tensor: ...  # ops/table.py:113
-def exp2(input: Tensor) -> Tensor: ...  # ops/table.py:114
-def expm1(input: Tensor) -> Tensor: ...  # ops/table.py:115
-def fix(input: Tensor) -> Tensor: ...  # ops/table.py:175
-def floor(input: Tensor) -> Tensor: ...  # ops/table.py:172
-def floor_divide(input: Any, other: Any) -> Tensor: ...  # ops/table.py:65
-def fmax(input: Any, other: Any) -> Tensor: ...  # ops/table.py:90
-def fmin(input: Any, other: Any) -> Tensor: ...  # ops/table.py:96
-def fmod(input: Any, other: Any) -> Tensor: ...  # ops/table.py:64
-def gcd(input: Any, other: Any) -> Tensor: ...  # ops/table.py:401
-def ge(input: Any, other: Any) -> Tensor: ...  # ops/table.py:386
-def greater(input: Any, other: Any) -> Tensor: ...  # ops/table.py:384
-def greater_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:386
-def gt(input: Any, other: Any) -> Tensor: ...  # ops/table.py:384
-def heaviside(input: Any, other: Any) -> Tensor: ...  # ops/table.py:183
-def hypot(input: Any, other: Any) -> Tensor: ...  # ops/table.py:80
-def isfinite(input: Tensor) -> Tensor: ...  # ops/table.py:397
-def isinf(input: Tensor) -> Tensor: ...  # ops/table.py:396
-def isnan(input: Tensor) -> Tensor: ...  # ops/table.py:395
-def lcm(input: Any, other: Any) -> Tensor: ...  # ops/table.py:402
-def le(input: Any, other: Any) -> Tensor: ...  # ops/table.py:385
-def less(input: Any, other: Any) -> Tensor: ...  # ops/table.py:383
-def less_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:385
-def log(input: Tensor) -> Tensor: ...  # ops/table.py:116
-def log10(input: Tensor) -> Tensor: ...  # ops/table.py:118
-def log1p(input: Tensor) -> Tensor: ...  # ops/table.py:119
-def log2(input: Tensor) -> Tensor: ...  # ops/table.py:117
-def logaddexp(input: Any, other: Any) -> Tensor: ...  # ops/table.py:108
-def logaddexp2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:102
-def logical_and(input: Any, other: Any) -> Tensor: ...  # ops/table.py:387
-def logical_not(input: Tensor) -> Tensor: ...  # ops/table.py:390
-def logical_or(input: Any, other: Any) -> Tensor: ...  # ops/table.py:388
-def logical_xor(input: Any, other: Any) -> Tensor: ...  # ops/table.py:389
-def lt(input: Any, other: Any) -> Tensor: ...  # ops/table.py:383
-def maximum(input: Any, other: Any) -> Tensor: ...  # ops/table.py:68
-def minimum(input: Any, other: Any) -> Tensor: ...  # ops/table.py:71
+def abs(input: Tensor) -> Tensor: ...  # ops/table.py:232
+def absolute(input: Tensor) -> Tensor: ...  # ops/table.py:232
+def acos(input: Tensor) -> Tensor: ...  # ops/table.py:135
+def acosh(input: Tensor) -> Tensor: ...  # ops/table.py:149
+def arccos(input: Tensor) -> Tensor: ...  # ops/table.py:135
+def arccosh(input: Tensor) -> Tensor: ...  # ops/table.py:149
+def arcsin(input: Tensor) -> Tensor: ...  # ops/table.py:134
+def arcsinh(input: Tensor) -> Tensor: ...  # ops/table.py:148
+def arctan(input: Tensor) -> Tensor: ...  # ops/table.py:136
+def arctan2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:79
+def arctanh(input: Tensor) -> Tensor: ...  # ops/table.py:150
+def asin(input: Tensor) -> Tensor: ...  # ops/table.py:134
+def asinh(input: Tensor) -> Tensor: ...  # ops/table.py:148
+def atan(input: Tensor) -> Tensor: ...  # ops/table.py:136
+def atan2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:79
+def atanh(input: Tensor) -> Tensor: ...  # ops/table.py:150
+def bitwise_and(input: Any, other: Any) -> Tensor: ...  # ops/table.py:456
+def bitwise_left_shift(input: Any, other: Any) -> Tensor: ...  # ops/table.py:464
+def bitwise_not(input: Tensor) -> Tensor: ...  # ops/table.py:459
+def bitwise_or(input: Any, other: Any) -> Tensor: ...  # ops/table.py:457
+def bitwise_right_shift(input: Any, other: Any) -> Tensor: ...  # ops/table.py:465
+def bitwise_xor(input: Any, other: Any) -> Tensor: ...  # ops/table.py:458
+def ceil(input: Tensor) -> Tensor: ...  # ops/table.py:235
+def copysign(input: Any, other: Any) -> Tensor: ...  # ops/table.py:94
+def cos(input: Tensor) -> Tensor: ...  # ops/table.py:130
+def cosh(input: Tensor) -> Tensor: ...  # ops/table.py:146
+def eq(input: Any, other: Any) -> Tensor: ...  # ops/table.py:446
+def erf(input: Tensor) -> Tensor: ...  # ops/table.py:228
+def erfc(input: Tensor) -> Tensor: ...  # ops/table.py:229
+def exp(input: Tensor) -> Tensor: ...  # ops/table.py:118
+def exp2(input: Tensor) -> Tensor: ...  # ops/table.py:119
+def expm1(input: Tensor) -> Tensor: ...  # ops/table.py:120
+def fix(input: Tensor) -> Tensor: ...  # ops/table.py:237
+def floor(input: Tensor) -> Tensor: ...  # ops/table.py:234
+def floor_divide(input: Any, other: Any) -> Tensor: ...  # ops/table.py:70
+def fmax(input: Any, other: Any) -> Tensor: ...  # ops/table.py:95
+def fmin(input: Any, other: Any) -> Tensor: ...  # ops/table.py:101
+def fmod(input: Any, other: Any) -> Tensor: ...  # ops/table.py:69
+def gcd(input: Any, other: Any) -> Tensor: ...  # ops/table.py:466
+def ge(input: Any, other: Any) -> Tensor: ...  # ops/table.py:451
+def greater(input: Any, other: Any) -> Tensor: ...  # ops/table.py:449
+def greater_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:451
+def gt(input: Any, other: Any) -> Tensor: ...  # ops/table.py:449
+def heaviside(input: Any, other: Any) -> Tensor: ...  # ops/table.py:247
+def hypot(input: Any, other: Any) -> Tensor: ...  # ops/table.py:85
+def isfinite(input: Tensor) -> Tensor: ...  # ops/table.py:462
+def isinf(input: Tensor) -> Tensor: ...  # ops/table.py:461
+def isnan(input: Tensor) -> Tensor: ...  # ops/table.py:460
+def lcm(input: Any, other: Any) -> Tensor: ...  # ops/table.py:467
+def le(input: Any, other: Any) -> Tensor: ...  # ops/table.py:450
+def less(input: Any, other: Any) -> Tensor: ...  # ops/table.py:448
+def less_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:450
+def log(input: Tensor) -> Tensor: ...  # ops/table.py:121
+def log10(input: Tensor) -> Tensor: ...  # ops/table.py:123
+def log1p(input: Tensor) -> Tensor: ...  # ops/table.py:124
+def log2(input: Tensor) -> Tensor: ...  # ops/table.py:122
+def logaddexp(input: Any, other: Any) -> Tensor: ...  # ops/table.py:113
+def logaddexp2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:107
+def logical_and(input: Any, other: Any) -> Tensor: ...  # ops/table.py:452
+def logical_not(input: Tensor) -> Tensor: ...  # ops/table.py:455
+def logical_or(input: Any, other: Any) -> Tensor: ...  # ops/table.py:453
+def logical_xor(input: Any, other: Any) -> Tensor: ...  # ops/table.py:454
+def lt(input: Any, other: Any) -> Tensor: ...  # ops/table.py:448
+def maximum(input: Any, other: Any) -> Tensor: ...  # ops/table.py:73
+def minimum(input: Any, other: Any) -> Tensor: ...  # ops/table.py:76
 def mul(input: Any, other: Any) -> Tensor: ...  # ops/table.py:52
 def multiply(input: Any, other: Any) -> Tensor: ...  # ops/table.py:52
-def ne(input: Any, other: Any) -> Tensor: ...  # ops/table.py:382
+def ne(input: Any, other: Any) -> Tensor: ...  # ops/table.py:447
 def neg(input: Tensor) -> Tensor: ...  # ops/table.py:54
 def negative(input: Tensor) -> Tensor: ...  # ops/table.py:54
-def nextafter(input: Any, other: Any) -> Tensor: ...  # ops/table.py:403
-def not_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:382
-def reciprocal(input: Tensor) -> Tensor: ...  # ops/table.py:60
-def relu(input: Tensor) -> Tensor: ...  # ops/table.py:148
-def remainder(input: Any, other: Any) -> Tensor: ...  # ops/table.py:61
-def sigmoid(input: Tensor) -> Tensor: ...  # ops/table.py:150
-def signbit(input: Tensor) -> Tensor: ...  # ops/table.py:398
-def sin(input: Tensor) -> Tensor: ...  # ops/table.py:124
-def sinc(input: Tensor) -> Tensor: ...  # ops/table.py:132
-def sinh(input: Tensor) -> Tensor: ...  # ops/table.py:140
-def sqrt(input: Tensor) -> Tensor: ...  # ops/table.py:120
-def tan(input: Tensor) -> Tensor: ...  # ops/table.py:128
-def tanh(input: Tensor) -> Tensor: ...  # ops/table.py:142
-def trunc(input: Tensor) -> Tensor: ...  # ops/table.py:175
-def xlogy(input: Any, other: Any) -> Tensor: ...  # ops/table.py:83
+def nextafter(input: Any, other: Any) -> Tensor: ...  # ops/table.py:468
+def not_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:447
+def reciprocal(input: Tensor) -> Tensor: ...  # ops/table.py:65
+def relu(input: Tensor) -> Tensor: ...  # ops/table.py:153
+def remainder(input: Any, other: Any) -> Tensor: ...  # ops/table.py:66
+def sigmoid(input: Tensor) -> Tensor: ...  # ops/table.py:155
+def signbit(input: Tensor) -> Tensor: ...  # ops/table.py:463
+def sin(input: Tensor) -> Tensor: ...  # ops/table.py:129
+def sinc(input: Tensor) -> Tensor: ...  # ops/table.py:137
+def sinh(input: Tensor) -> Tensor: ...  # ops/table.py:145
+def sqrt(input: Tensor) -> Tensor: ...  # ops/table.py:125
+def tan(input: Tensor) -> Tensor: ...  # ops/table.py:133
+def tanh(input: Tensor) -> Tensor: ...  # ops/table.py:147
+def trunc(input: Tensor) -> Tensor: ...  # ops/table.py:237
+def xlogy(input: Any, other: Any) -> Tensor: ...  # ops/table.py:88
 
 __all__ = [
     "abs",

@@ -54,8 +54,13 @@ div = op(np.true_divide, a=lambda g, b: g / b, b=lambda g, a, b: -g * (a / b) / 
 neg = elementwise(np.negative, also="negative", x=lambda g: -g)
 pow: OpCall = op(
     arithmetic.power,
-    a=lambda g, a, b: g * b * pow(where(eq(b, 0) & ~isfinite(reciprocal(a)), 1.0, a), b - 1),
+    a=lambda g, a, b: power_rule(g, a, b),
     b=lambda g, y, a, b: g * y * log(where((a == 0) & (b >= 0), 1.0, a)),
+)
+power_back: OpCall = op(
+    arithmetic.power_back,
+    d=lambda g, x, n: power_back(g, x, n=n),
+    x=lambda g, d, x, n: power_rule(g * d * n, x, n - 1),
 )
 reciprocal: OpCall = elementwise(arithmetic.reciprocal, x=lambda g, y: -g * y * y)
 remainder = elementwise(
@@ -147,13 +152,70 @@ atanh = elementwise(np.arctanh, also="arctanh", x=lambda g, x: g / (1 - x * x))
 # Activations and special functions (kernels/activation.py)
 relu: OpCall = elementwise(activation.relu, x=lambda g, y: gate(g, y))
 gate: OpCall = op(activation.gate, d=lambda g, at: gate(g, at))
-sigmoid: OpCall = elementwise(activation.sigmoid, x=lambda g, y: g * y * (1 - y))
+sigmoid: OpCall = elementwise(activation.sigmoid, x=lambda g, y: sigmoid_back(g, y))
+sigmoid_back: OpCall = op(
+    activation.sigmoid_back,
+    d=lambda g, s: sigmoid_back(g, s),
+    s=lambda g, d, s: g * d * (1 - 2 * s),
+)
+times_sigmoid: OpCall = op(
+    activation.times_sigmoid,
+    a=lambda g, b: times_sigmoid(g, b),
+    b=lambda g, a, b: sigmoid_back(g * a, sigmoid(b)),
+)
 logit = op(
     activation.logit,
     x=lambda g, x: g / where(logical_and(ge(x, 0.0), le(x, 1.0)), x * (1 - x), math.nan),
 )
-softplus = op(activation.softplus, x=lambda g, x: g * sigmoid(x))
-leaky_slope = op(activation.leaky_slope)  # the derivative of leaky_relu
+softplus = op(
+    activation.softplus,
+    x=lambda g, x, beta: times_sigmoid(g, x if beta == 1 else x * beta),
+)
+logsigmoid = op(activation.logsigmoid, x=lambda g, x: times_sigmoid(g, -x))
+silu = op(
+    activation.silu,
+    x=lambda g, x, s: silu_back(g, x, s),
+    residual={"s": lambda x: sigmoid(x)},
+)
+silu_back: OpCall = op(
+    activation.silu_back,
+    d=lambda g, x, s: silu_back(g, x, s),
+    x=lambda g, d, s: g * d * s * (1 - s),
+    s=lambda g, d, x, s: g * d * (1 + x * (1 - 2 * s)),
+)
+mish = op(activation.mish, x=lambda g, x: mish_back(g, x))
+mish_back: OpCall = op(
+    activation.mish_back, d=lambda g, x: mish_back(g, x), x=lambda g, d, x: g * d * mish_curve(x)
+)
+elu = op(
+    activation.elu,
+    x=lambda g, x, alpha, scale, inner: elu_back(g, x, alpha=alpha, scale=scale, inner=inner),
+)
+elu_back: OpCall = op(
+    activation.elu_back,
+    d=lambda g, x, alpha, scale, inner: elu_back(g, x, alpha=alpha, scale=scale, inner=inner),
+    x=lambda g, d, x, alpha, scale, inner: (
+        g * d * where(gt(x, 0.0), 0.0, exp(lower_part(x) * inner) * (scale * alpha * inner * inner))
+    ),
+)
+leaky_relu = op(activation.leaky_relu, x=lambda g, x, slope: leaky_back(g, x, slope=slope))
+tanhshrink = op(activation.tanhshrink, x=lambda g, x: g * square(tanh(x)))
+hardsigmoid = op(
+    activation.hardsigmoid, x=lambda g, x: strictly_between(g, x, low=-3.0, high=3.0) / 6.0
+)
+hardswish = op(activation.hardswish, x=lambda g, x: hardswish_back(g, x))
+hardswish_back: OpCall = op(
+    activation.hardswish_back,
+    d=lambda g, x: hardswish_back(g, x),
+    x=lambda g, d, x: strictly_between(g * d, x, low=-3.0, high=3.0) / 3.0,
+)
+leaky_back: OpCall = op(activation.leaky_back, d=lambda g, x, slope: leaky_back(g, x, slope=slope))
+gelu_tanh = op(activation.gelu_tanh, x=lambda g, x: gelu_tanh_back(g, x))
+gelu_tanh_back: OpCall = op(
+    activation.gelu_tanh_back,
+    d=lambda g, x: gelu_tanh_back(g, x),
+    x=lambda g, d, x: g * d * gelu_tanh_curve(x),
+)
 gelu = op(
     activation.gelu,
     x=lambda g, slope: g * slope,
@@ -179,6 +241,8 @@ hardtanh = op(steps.clip, x=lambda g, x, low, high: strictly_between(g, x, low=l
 strictly_between: OpCall = op(
     steps.strictly_between, d=lambda g, x, low, high: strictly_between(g, x, low=low, high=high)
 )
+softshrink = op(steps.softshrink, x=lambda g, x, bound: beyond(g, x, bound=bound))
+beyond: OpCall = op(steps.beyond, d=lambda g, x, bound: beyond(g, x, bound=bound))
 share_of_max: OpCall = op(steps.share_of_max, d=lambda g, a, b: share_of_max(g, a, b))
 heaviside = elementwise(steps.heaviside)
 nothing: OpCall = op(steps.nothing, d=lambda g: nothing(g))
@@ -380,12 +444,13 @@ bce_with_logits = op(
     z=lambda g, z, t: g * (sigmoid(z) - t),
     t=lambda g, z: -g * z,
 )
+huber = op(loss.huber, x=lambda g, x, delta: g * clip(x, low=-delta, high=delta))
 
 # Comparisons have no derivative
 eq: OpCall = elementwise(np.equal)
 ne = elementwise(np.not_equal, also="not_equal")
 lt = elementwise(np.less, also="less")
-gt = elementwise(np.greater, also="greater")
+gt: OpCall = elementwise(np.greater, also="greater")
 le: OpCall = elementwise(np.less_equal, also="less_equal")
 ge: OpCall = elementwise(np.greater_equal, also="greater_equal")
 logical_and: OpCall = elementwise(np.logical_and)
@@ -436,6 +501,34 @@ dropout_mask = op(random.dropout_mask, called="dropout", draws=True)
 
 
 # Short words that the rules use
+
+
+def power_rule(g: Any, a: Any, b: Any) -> Any:
+    """The derivative of a to the power b, by a, times g; 0 where b is."""
+    if b.__class__ is float or b.__class__ is int:
+        return power_back(g, a, n=b) if b else nothing(g)
+    return g * b * pow(where(eq(b, 0) & ~isfinite(reciprocal(a)), 1.0, a), b - 1)
+
+
+def mish_curve(x: Any) -> Any:
+    """The second derivative of mish."""
+    s, t = sigmoid(x), tanh(softplus(x))
+    return (1 - t * t) * s * (2 + x * (1 - s - 2 * t * s))
+
+
+def gelu_tanh_curve(x: Any) -> Any:
+    """The second derivative of `gelu_tanh`; that is 0 far from 0, where powers would overflow."""
+    scale, cube, far = 2 * activation.TANH_SCALE, activation.TANH_CUBE, activation.TANH_FAR
+    x = clip(x, low=-far, high=far)
+    square = x * x
+    slope = (square * (3 * cube) + 1) * scale
+    s = sigmoid((square * cube + 1) * x * scale)
+    return s * (1 - s) * (2 * slope + x * (slope * slope * (1 - 2 * s) + x * (6 * cube * scale)))
+
+
+def lower_part(x: Any) -> Any:
+    """min(x, 0)."""
+    return clip(x, low=-math.inf, high=0.0)
 
 
 def unreduce(g: Any, shape: tuple[int, ...], axis: Any) -> Any:
