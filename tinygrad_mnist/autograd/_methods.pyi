@@ -33,7 +33,7 @@ class TensorMethods:
     def __ifloordiv__(self, other: Any) -> Tensor: ...  # ops/table.py:70
     def __imod__(self, other: Any) -> Tensor: ...  # ops/table.py:66
     def __imul__(self, other: Any) -> Tensor: ...  # ops/table.py:52
-    def __invert__(self) -> Tensor: ...  # ops/table.py:459
+    def __invert__(self) -> Tensor: ...  # ops/table.py:463
     def __ipow__(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:90
     def __isub__(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:56
     def __itruediv__(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
@@ -138,18 +138,18 @@ class TensorMethods:
     def bernoulli(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:199
     def bernoulli_(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:199
     def bincount(self, weights: Tensor | None = ..., minlength: builtins.int = ...) -> Tensor: ...  # ops/histogram.py:27
-    def bitwise_and(self, other: Any) -> Tensor: ...  # ops/table.py:456
-    def bitwise_and_(self, other: Any) -> Tensor: ...  # ops/table.py:456
-    def bitwise_left_shift(self, other: Any) -> Tensor: ...  # ops/table.py:464
-    def bitwise_left_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:464
-    def bitwise_not(self) -> Tensor: ...  # ops/table.py:459
-    def bitwise_not_(self) -> Tensor: ...  # ops/table.py:459
-    def bitwise_or(self, other: Any) -> Tensor: ...  # ops/table.py:457
-    def bitwise_or_(self, other: Any) -> Tensor: ...  # ops/table.py:457
-    def bitwise_right_shift(self, other: Any) -> Tensor: ...  # ops/table.py:465
-    def bitwise_right_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:465
-    def bitwise_xor(self, other: Any) -> Tensor: ...  # ops/table.py:458
-    def bitwise_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:458
+    def bitwise_and(self, other: Any) -> Tensor: ...  # ops/table.py:460
+    def bitwise_and_(self, other: Any) -> Tensor: ...  # ops/table.py:460
+    def bitwise_left_shift(self, other: Any) -> Tensor: ...  # ops/table.py:468
+    def bitwise_left_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:468
+    def bitwise_not(self) -> Tensor: ...  # ops/table.py:463
+    def bitwise_not_(self) -> Tensor: ...  # ops/table.py:463
+    def bitwise_or(self, other: Any) -> Tensor: ...  # ops/table.py:461
+    def bitwise_or_(self, other: Any) -> Tensor: ...  # ops/table.py:461
+    def bitwise_right_shift(self, other: Any) -> Tensor: ...  # ops/table.py:469
+    def bitwise_right_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:469
+    def bitwise_xor(self, other: Any) -> Tensor: ...  # ops/table.py:462
+    def bitwise_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:462
     def bmm(self, mat2: Tensor) -> Tensor: ...  # ops/matmul.py:67
     def bool(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def broadcast_to(self, size: Any) -> Tensor: ...  # ops/shape.py:199
@@ -218,8 +218,8 @@ class TensorMethods:
     def double(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def dsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
     def element_size(self) -> builtins.int: ...  # ops/convert.py:150
-    def eq(self, other: Any) -> Tensor: ...  # ops/table.py:446
-    def eq_(self, other: Any) -> Tensor: ...  # ops/table.py:446
+    def eq(self, other: Any) -> Tensor: ...  # ops/table.py:450
+    def eq_(self, other: Any) -> Tensor: ...  # ops/table.py:450
     def equal(self, other: Tensor) -> builtins.bool: ...  # ops/compare.py:68
     def erf(self) -> Tensor: ...  # ops/table.py:228
     def erf_(self) -> Tensor: ...  # ops/table.py:228
@@ -260,20 +260,20 @@ class TensorMethods:
     def frac_(self) -> Any: ...  # ops/elementwise.py:287
     def frexp(self) -> Parts: ...  # ops/elementwise.py:215
     def gather(self, dim: builtins.int, index: Tensor, *, sparse_grad: builtins.bool = ...) -> Tensor: ...  # ops/index.py:158
-    def gcd(self, other: Any) -> Tensor: ...  # ops/table.py:466
-    def gcd_(self, other: Any) -> Tensor: ...  # ops/table.py:466
-    def ge(self, other: Any) -> Tensor: ...  # ops/table.py:451
-    def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:451
+    def gcd(self, other: Any) -> Tensor: ...  # ops/table.py:470
+    def gcd_(self, other: Any) -> Tensor: ...  # ops/table.py:470
+    def ge(self, other: Any) -> Tensor: ...  # ops/table.py:455
+    def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:455
     def geometric_(self, p: builtins.float, *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:339
     def geqrf(self) -> Geqrf: ...  # ops/linalg/older.py:152
     def ger(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:103
     def get_device(self) -> Any: ...  # ops/legacy.py:219
-    def greater(self, other: Any) -> Tensor: ...  # ops/table.py:449
-    def greater_(self, other: Any) -> Tensor: ...  # ops/table.py:449
-    def greater_equal(self, other: Any) -> Tensor: ...  # ops/table.py:451
-    def greater_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:451
-    def gt(self, other: Any) -> Tensor: ...  # ops/table.py:449
-    def gt_(self, other: Any) -> Tensor: ...  # ops/table.py:449
+    def greater(self, other: Any) -> Tensor: ...  # ops/table.py:453
+    def greater_(self, other: Any) -> Tensor: ...  # ops/table.py:453
+    def greater_equal(self, other: Any) -> Tensor: ...  # ops/table.py:455
+    def greater_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:455
+    def gt(self, other: Any) -> Tensor: ...  # ops/table.py:453
+    def gt_(self, other: Any) -> Tensor: ...  # ops/table.py:453
     def half(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def hardshrink(self, lambd: builtins.float = ...) -> Tensor: ...  # ops/activation.py:150
     def heaviside(self, other: Any) -> Tensor: ...  # ops/table.py:247
@@ -341,9 +341,9 @@ class TensorMethods:
     @property
     def is_xpu(self) -> Tensor: ...  # ops/legacy.py:249
     def isclose(self, other: Any, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> Tensor: ...  # ops/compare.py:42
-    def isfinite(self) -> Tensor: ...  # ops/table.py:462
-    def isinf(self) -> Tensor: ...  # ops/table.py:461
-    def isnan(self) -> Tensor: ...  # ops/table.py:460
+    def isfinite(self) -> Tensor: ...  # ops/table.py:466
+    def isinf(self) -> Tensor: ...  # ops/table.py:465
+    def isnan(self) -> Tensor: ...  # ops/table.py:464
     def isneginf(self) -> Any: ...  # ops/compare.py:22
     def isposinf(self) -> Any: ...  # ops/compare.py:21
     def isreal(self) -> Tensor: ...  # ops/elementwise.py:243
@@ -353,18 +353,18 @@ class TensorMethods:
     def kthvalue(self, k: builtins.int, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> ValuesIndices: ...  # ops/statistics.py:88
     @property
     def layout(self) -> Tensor: ...  # ops/legacy.py:244
-    def lcm(self, other: Any) -> Tensor: ...  # ops/table.py:467
-    def lcm_(self, other: Any) -> Tensor: ...  # ops/table.py:467
+    def lcm(self, other: Any) -> Tensor: ...  # ops/table.py:471
+    def lcm_(self, other: Any) -> Tensor: ...  # ops/table.py:471
     def ldexp(self, other: Any) -> Tensor: ...  # ops/elementwise.py:230
     def ldexp_(self, other: Any) -> Tensor: ...  # ops/elementwise.py:230
-    def le(self, other: Any) -> Tensor: ...  # ops/table.py:450
-    def le_(self, other: Any) -> Tensor: ...  # ops/table.py:450
+    def le(self, other: Any) -> Tensor: ...  # ops/table.py:454
+    def le_(self, other: Any) -> Tensor: ...  # ops/table.py:454
     def lerp(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:172
     def lerp_(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:172
-    def less(self, other: Any) -> Tensor: ...  # ops/table.py:448
-    def less_(self, other: Any) -> Tensor: ...  # ops/table.py:448
-    def less_equal(self, other: Any) -> Tensor: ...  # ops/table.py:450
-    def less_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:450
+    def less(self, other: Any) -> Tensor: ...  # ops/table.py:452
+    def less_(self, other: Any) -> Tensor: ...  # ops/table.py:452
+    def less_equal(self, other: Any) -> Tensor: ...  # ops/table.py:454
+    def less_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:454
     def lgamma(self) -> Any: ...  # ops/special.py:29
     def log(self) -> Tensor: ...  # ops/table.py:121
     def log10(self) -> Tensor: ...  # ops/table.py:123
@@ -382,20 +382,20 @@ class TensorMethods:
     def logaddexp_(self, other: Any) -> Tensor: ...  # ops/table.py:113
     def logcumsumexp(self, dim: Any) -> Any: ...  # ops/reduce.py:324
     def logdet(self) -> Tensor: ...  # ops/linalg/older.py:71
-    def logical_and(self, other: Any) -> Tensor: ...  # ops/table.py:452
-    def logical_and_(self, other: Any) -> Tensor: ...  # ops/table.py:452
-    def logical_not(self) -> Tensor: ...  # ops/table.py:455
-    def logical_not_(self) -> Tensor: ...  # ops/table.py:455
-    def logical_or(self, other: Any) -> Tensor: ...  # ops/table.py:453
-    def logical_or_(self, other: Any) -> Tensor: ...  # ops/table.py:453
-    def logical_xor(self, other: Any) -> Tensor: ...  # ops/table.py:454
-    def logical_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:454
+    def logical_and(self, other: Any) -> Tensor: ...  # ops/table.py:456
+    def logical_and_(self, other: Any) -> Tensor: ...  # ops/table.py:456
+    def logical_not(self) -> Tensor: ...  # ops/table.py:459
+    def logical_not_(self) -> Tensor: ...  # ops/table.py:459
+    def logical_or(self, other: Any) -> Tensor: ...  # ops/table.py:457
+    def logical_or_(self, other: Any) -> Tensor: ...  # ops/table.py:457
+    def logical_xor(self, other: Any) -> Tensor: ...  # ops/table.py:458
+    def logical_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:458
     def logit(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:201
     def logit_(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:201
     def logsumexp(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:137
     def long(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
-    def lt(self, other: Any) -> Tensor: ...  # ops/table.py:448
-    def lt_(self, other: Any) -> Tensor: ...  # ops/table.py:448
+    def lt(self, other: Any) -> Tensor: ...  # ops/table.py:452
+    def lt_(self, other: Any) -> Tensor: ...  # ops/table.py:452
     def lu(self, pivot: builtins.bool = ..., get_infos: builtins.bool = ...) -> Any: ...  # ops/linalg/older.py:131
     def lu_solve(self, LU_data: Tensor, LU_pivots: Tensor) -> Tensor: ...  # ops/linalg/older.py:138
     @property
@@ -444,8 +444,8 @@ class TensorMethods:
     @property
     def nbytes(self) -> builtins.int: ...  # ops/__init__.py:166
     def ndimension(self) -> Any: ...  # ops/legacy.py:194
-    def ne(self, other: Any) -> Tensor: ...  # ops/table.py:447
-    def ne_(self, other: Any) -> Tensor: ...  # ops/table.py:447
+    def ne(self, other: Any) -> Tensor: ...  # ops/table.py:451
+    def ne_(self, other: Any) -> Tensor: ...  # ops/table.py:451
     def neg(self) -> Tensor: ...  # ops/table.py:54
     def neg_(self) -> Tensor: ...  # ops/table.py:54
     def negative(self) -> Tensor: ...  # ops/table.py:54
@@ -457,14 +457,14 @@ class TensorMethods:
     def new_ones(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:186
     def new_tensor(self, data: Any, *, dtype: Any = ...) -> Tensor: ...  # ops/create.py:168
     def new_zeros(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:180
-    def nextafter(self, other: Any) -> Tensor: ...  # ops/table.py:468
-    def nextafter_(self, other: Any) -> Tensor: ...  # ops/table.py:468
+    def nextafter(self, other: Any) -> Tensor: ...  # ops/table.py:472
+    def nextafter_(self, other: Any) -> Tensor: ...  # ops/table.py:472
     def nonzero(self, *, as_tuple: builtins.bool = ...) -> Any: ...  # ops/index.py:318
     def nonzero_static(self, *, size: builtins.int, fill_value: builtins.int = ...) -> Tensor: ...  # ops/scattering.py:284
     def norm(self, p: Any = ..., dim: Dim = ..., keepdim: builtins.bool = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:257
     def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:307
-    def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:447
-    def not_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:447
+    def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:451
+    def not_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:451
     def numel(self) -> builtins.int: ...  # ops/convert.py:135
     def orgqr(self, input2: Any) -> Any: ...  # ops/linalg/older.py:67
     def ormqr(self, tau: Tensor, other: Tensor, left: builtins.bool = ..., transpose: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:162
@@ -531,7 +531,7 @@ class TensorMethods:
     def sigmoid_(self) -> Tensor: ...  # ops/table.py:155
     def sign(self) -> Tensor: ...  # ops/elementwise.py:33
     def sign_(self) -> Tensor: ...  # ops/elementwise.py:33
-    def signbit(self) -> Tensor: ...  # ops/table.py:463
+    def signbit(self) -> Tensor: ...  # ops/table.py:467
     def sin(self) -> Tensor: ...  # ops/table.py:129
     def sin_(self) -> Tensor: ...  # ops/table.py:129
     def sinc(self) -> Tensor: ...  # ops/table.py:137

@@ -20,17 +20,17 @@ def asinh(input: Tensor) -> Tensor: ...  # ops/table.py:148
 def atan(input: Tensor) -> Tensor: ...  # ops/table.py:136
 def atan2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:79
 def atanh(input: Tensor) -> Tensor: ...  # ops/table.py:150
-def bitwise_and(input: Any, other: Any) -> Tensor: ...  # ops/table.py:456
-def bitwise_left_shift(input: Any, other: Any) -> Tensor: ...  # ops/table.py:464
-def bitwise_not(input: Tensor) -> Tensor: ...  # ops/table.py:459
-def bitwise_or(input: Any, other: Any) -> Tensor: ...  # ops/table.py:457
-def bitwise_right_shift(input: Any, other: Any) -> Tensor: ...  # ops/table.py:465
-def bitwise_xor(input: Any, other: Any) -> Tensor: ...  # ops/table.py:458
+def bitwise_and(input: Any, other: Any) -> Tensor: ...  # ops/table.py:460
+def bitwise_left_shift(input: Any, other: Any) -> Tensor: ...  # ops/table.py:468
+def bitwise_not(input: Tensor) -> Tensor: ...  # ops/table.py:463
+def bitwise_or(input: Any, other: Any) -> Tensor: ...  # ops/table.py:461
+def bitwise_right_shift(input: Any, other: Any) -> Tensor: ...  # ops/table.py:469
+def bitwise_xor(input: Any, other: Any) -> Tensor: ...  # ops/table.py:462
 def ceil(input: Tensor) -> Tensor: ...  # ops/table.py:235
 def copysign(input: Any, other: Any) -> Tensor: ...  # ops/table.py:94
 def cos(input: Tensor) -> Tensor: ...  # ops/table.py:130
 def cosh(input: Tensor) -> Tensor: ...  # ops/table.py:146
-def eq(input: Any, other: Any) -> Tensor: ...  # ops/table.py:446
+def eq(input: Any, other: Any) -> Tensor: ...  # ops/table.py:450
 def erf(input: Tensor) -> Tensor: ...  # ops/table.py:228
 def erfc(input: Tensor) -> Tensor: ...  # ops/table.py:229
 def exp(input: Tensor) -> Tensor: ...  # ops/table.py:118
@@ -42,45 +42,45 @@ def floor_divide(input: Any, other: Any) -> Tensor: ...  # ops/table.py:70
 def fmax(input: Any, other: Any) -> Tensor: ...  # ops/table.py:95
 def fmin(input: Any, other: Any) -> Tensor: ...  # ops/table.py:101
 def fmod(input: Any, other: Any) -> Tensor: ...  # ops/table.py:69
-def gcd(input: Any, other: Any) -> Tensor: ...  # ops/table.py:466
-def ge(input: Any, other: Any) -> Tensor: ...  # ops/table.py:451
-def greater(input: Any, other: Any) -> Tensor: ...  # ops/table.py:449
-def greater_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:451
-def gt(input: Any, other: Any) -> Tensor: ...  # ops/table.py:449
+def gcd(input: Any, other: Any) -> Tensor: ...  # ops/table.py:470
+def ge(input: Any, other: Any) -> Tensor: ...  # ops/table.py:455
+def greater(input: Any, other: Any) -> Tensor: ...  # ops/table.py:453
+def greater_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:455
+def gt(input: Any, other: Any) -> Tensor: ...  # ops/table.py:453
 def heaviside(input: Any, other: Any) -> Tensor: ...  # ops/table.py:247
 def hypot(input: Any, other: Any) -> Tensor: ...  # ops/table.py:85
-def isfinite(input: Tensor) -> Tensor: ...  # ops/table.py:462
-def isinf(input: Tensor) -> Tensor: ...  # ops/table.py:461
-def isnan(input: Tensor) -> Tensor: ...  # ops/table.py:460
-def lcm(input: Any, other: Any) -> Tensor: ...  # ops/table.py:467
-def le(input: Any, other: Any) -> Tensor: ...  # ops/table.py:450
-def less(input: Any, other: Any) -> Tensor: ...  # ops/table.py:448
-def less_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:450
+def isfinite(input: Tensor) -> Tensor: ...  # ops/table.py:466
+def isinf(input: Tensor) -> Tensor: ...  # ops/table.py:465
+def isnan(input: Tensor) -> Tensor: ...  # ops/table.py:464
+def lcm(input: Any, other: Any) -> Tensor: ...  # ops/table.py:471
+def le(input: Any, other: Any) -> Tensor: ...  # ops/table.py:454
+def less(input: Any, other: Any) -> Tensor: ...  # ops/table.py:452
+def less_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:454
 def log(input: Tensor) -> Tensor: ...  # ops/table.py:121
 def log10(input: Tensor) -> Tensor: ...  # ops/table.py:123
 def log1p(input: Tensor) -> Tensor: ...  # ops/table.py:124
 def log2(input: Tensor) -> Tensor: ...  # ops/table.py:122
 def logaddexp(input: Any, other: Any) -> Tensor: ...  # ops/table.py:113
 def logaddexp2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:107
-def logical_and(input: Any, other: Any) -> Tensor: ...  # ops/table.py:452
-def logical_not(input: Tensor) -> Tensor: ...  # ops/table.py:455
-def logical_or(input: Any, other: Any) -> Tensor: ...  # ops/table.py:453
-def logical_xor(input: Any, other: Any) -> Tensor: ...  # ops/table.py:454
-def lt(input: Any, other: Any) -> Tensor: ...  # ops/table.py:448
+def logical_and(input: Any, other: Any) -> Tensor: ...  # ops/table.py:456
+def logical_not(input: Tensor) -> Tensor: ...  # ops/table.py:459
+def logical_or(input: Any, other: Any) -> Tensor: ...  # ops/table.py:457
+def logical_xor(input: Any, other: Any) -> Tensor: ...  # ops/table.py:458
+def lt(input: Any, other: Any) -> Tensor: ...  # ops/table.py:452
 def maximum(input: Any, other: Any) -> Tensor: ...  # ops/table.py:73
 def minimum(input: Any, other: Any) -> Tensor: ...  # ops/table.py:76
 def mul(input: Any, other: Any) -> Tensor: ...  # ops/table.py:52
 def multiply(input: Any, other: Any) -> Tensor: ...  # ops/table.py:52
-def ne(input: Any, other: Any) -> Tensor: ...  # ops/table.py:447
+def ne(input: Any, other: Any) -> Tensor: ...  # ops/table.py:451
 def neg(input: Tensor) -> Tensor: ...  # ops/table.py:54
 def negative(input: Tensor) -> Tensor: ...  # ops/table.py:54
-def nextafter(input: Any, other: Any) -> Tensor: ...  # ops/table.py:468
-def not_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:447
+def nextafter(input: Any, other: Any) -> Tensor: ...  # ops/table.py:472
+def not_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:451
 def reciprocal(input: Tensor) -> Tensor: ...  # ops/table.py:65
 def relu(input: Tensor) -> Tensor: ...  # ops/table.py:153
 def remainder(input: Any, other: Any) -> Tensor: ...  # ops/table.py:66
 def sigmoid(input: Tensor) -> Tensor: ...  # ops/table.py:155
-def signbit(input: Tensor) -> Tensor: ...  # ops/table.py:463
+def signbit(input: Tensor) -> Tensor: ...  # ops/table.py:467
 def sin(input: Tensor) -> Tensor: ...  # ops/table.py:129
 def sinc(input: Tensor) -> Tensor: ...  # ops/table.py:137
 def sinh(input: Tensor) -> Tensor: ...  # ops/table.py:145
