@@ -1003,6 +1003,44 @@ def sorts(draw: Draw) -> Any:
     return (x,), {"axis": draw(st.integers(0, x.ndim - 1)), "descending": draw(st.booleans())}
 
 
+@composed(
+    lambda x, axis, count, largest: np.take(_argsort(x, axis, largest), np.arange(count), axis)
+)
+def tops(draw: Draw) -> Any:
+    x = draw(arrays(shapes(min_dims=1), distinct=True))
+    axis = draw(st.integers(0, x.ndim - 1))
+    settings = {"count": draw(st.integers(0, x.shape[axis])), "largest": draw(st.booleans())}
+    return (x,), {"axis": axis, **settings}
+
+
+def _apart(draw: Draw) -> tuple[Any, Any]:
+    """Two matrices, or stacks of them, whose rows lie apart."""
+    n, m, c = (draw(st.integers(1, 3)) for _ in range(3))
+    lead = draw(st.sampled_from([(), (2,)]))
+    a = draw(arrays((*lead, n, c), low=-1.0, high=1.0))
+    return a, draw(arrays((*draw(st.sampled_from([(), lead])), m, c), low=2.0, high=3.0))
+
+
+def _distances(a: Any, b: Any, by_product: bool) -> Any:
+    return np.sqrt(np.sum((a[..., :, None, :] - b[..., None, :, :]) ** 2, -1))
+
+
+@composed(_distances)
+def distances(draw: Draw) -> Any:
+    return _apart(draw), {"by_product": draw(st.booleans())}
+
+
+@composed(
+    lambda r, a, b, by_product: np.einsum(
+        "...ij,...ijc->...ic", r, a[..., :, None, :] - b[..., None, :, :]
+    )
+)
+def pulls(draw: Draw) -> Any:
+    a, b = _apart(draw)
+    r = draw(arrays((*a.shape[:-1], b.shape[-2])))
+    return (r, a, b), {"by_product": draw(st.booleans())}
+
+
 def running(better: Any) -> Row:
     """Where the best so far is, the last of its equals."""
 
@@ -1456,6 +1494,8 @@ ROWS: dict[str, Row] = {
     "cat": cats,
     "stack": stacks,
     # Products and losses
+    "distances": distances,
+    "pull": pulls,
     "matmul": products,
     "matmul_columns": products_columns,
     "linear": linears,
@@ -1589,6 +1629,7 @@ ROWS: dict[str, Row] = {
     "argmax": extreme_index(lambda x, axis: np.argmax(x == np.amax(x, axis, keepdims=True), axis)),
     "argmin": extreme_index(lambda x, axis: np.argmax(x == np.amin(x, axis, keepdims=True), axis)),
     "argsort": sorts,
+    "topmost": tops,
     "cumargmax": running(max),
     "cumargmin": running(min),
     "middle": one_place(

@@ -362,7 +362,7 @@ def topk(
     axis = dim_of(input.ndim, dim)
     if not 0 <= k <= input.shape[axis]:
         raise RuntimeError(f"selected index k out of range: {k} of {input.shape[axis]}")
-    order = table.narrow(argsort(input, axis, largest), axis, 0, k)
+    order = table.topmost(input, axis=axis, count=k, largest=bool(largest))
     return ValuesIndices(table.gather(input, order, axis=axis), order)
 
 

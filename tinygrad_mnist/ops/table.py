@@ -24,6 +24,7 @@ from tinygrad_mnist.kernels import (
     arithmetic,
     choose,
     create,
+    distance,
     index,
     loss,
     norm,
@@ -320,6 +321,21 @@ matmul_columns: OpCall = op(
     products.matmul_columns, a=lambda g, b: matmul(b, g.mT), b=lambda g, a: matmul(a, g)
 )
 
+# Distances (kernels/distance.py)
+distances = op(
+    distance.distances,
+    called="cdist",
+    common={"r": lambda g, y: safely(g, y)},
+    a=lambda g, r, a, b, by_product: pull(r, a, b, by_product=by_product),
+    b=lambda g, r, a, b, by_product: pull(r.mT, b, a, by_product=by_product),
+)
+pull: OpCall = op(
+    distance.pull,
+    r=lambda g, a, b: sum(g * a, axis=(g.ndim - 1,), keepdims=True) - matmul(g, b.mT),
+    a=lambda g, r: g * sum(r, axis=(r.ndim - 1,), keepdims=True),
+    b=lambda g, r: -matmul(r.mT, g),
+)
+
 # Convolution and its two adjoints (kernels/conv.py): each one's rules are the other two
 conv: OpCall = op(
     convolution.conv,
@@ -418,6 +434,7 @@ all = op(search.all)
 argmax = op(search.argmax)
 argmin = op(search.argmin)
 argsort = op(search.argsort)
+topmost = op(search.topmost, called="topk")
 
 # Creation (kernels/create.py)
 full = op(create.full)
