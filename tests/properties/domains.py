@@ -134,6 +134,17 @@ def along(like: Any, low_side: int = 1, **bounds: Any) -> Row:
     return row
 
 
+def pair_along(like: Any) -> Row:
+    """Two arrays of one shape, of at least one dimension, and one axis."""
+
+    @composed(like)
+    def row(draw: Draw) -> Any:
+        x = draw(arrays(shapes(min_dims=1, min_side=1)))
+        return (x, draw(arrays(x.shape))), {"axis": draw(st.integers(0, x.ndim - 1))}
+
+    return row
+
+
 @st.composite
 def keys(draw: Draw, shape: tuple[int, ...]) -> tuple[Any, ...]:
     """Ints, slices (backwards too), None and Ellipsis that index an array of this shape."""
@@ -400,22 +411,22 @@ def _cross_entropy(z: Any, t: Any) -> Any:
 
 @composed(_cross_entropy)
 def cross_entropies(draw: Draw) -> Any:
-    n, c = draw(st.integers(0, 3)), draw(st.integers(1, 4))
+    n, c = draw(st.integers(0, 3)), draw(st.sampled_from([1, 2, 3, 4, 20]))
     return (draw(arrays((n, c))), indices(draw, c, (n,)) % c), {}
 
 
-def _minus_hot(p: Any, at: Any) -> Any:
+def _logit_slope(p: Any, at: Any, d: Any) -> Any:
     by_class = p.T.copy()
     for i in at:
         by_class[divmod(i, len(p))] -= 1
-    return by_class.T
+    return by_class.T * d[:, None]
 
 
-@composed(_minus_hot)
-def minus_one_hots(draw: Draw) -> Any:
+@composed(_logit_slope)
+def logit_slopes(draw: Draw) -> Any:
     n, c = draw(st.integers(1, 3)), draw(st.integers(1, 4))
     classes = indices(draw, c, (n,)) % c
-    return (draw(arrays((n, c))), classes * n + np.arange(n)), {}
+    return (draw(arrays((n, c))), classes * n + np.arange(n), draw(arrays((n,)))), {}
 
 
 def gates(like: Any) -> Row:
@@ -1465,6 +1476,10 @@ ROWS: dict[str, Row] = {
     ),
     "softmax": along(_softmax),
     "log_softmax": along(lambda x, axis: np.log(_softmax(x, axis))),
+    "softmax_back": pair_along(lambda p, d, axis: p * (d - np.sum(d * p, axis, keepdims=True))),
+    "log_softmax_back": pair_along(
+        lambda z, d, axis: d - np.exp(z) * np.sum(d, axis, keepdims=True)
+    ),
     # Moving elements
     "reshape": reshapes,
     "permute": permutes,
@@ -1501,7 +1516,7 @@ ROWS: dict[str, Row] = {
     "linear": linears,
     "linear_columns": linears,
     "cross_entropy_rows": cross_entropies,
-    "minus_one_hot": minus_one_hots,
+    "logit_slope": logit_slopes,
     "bce_with_logits": binary(
         lambda z, t: np.log(1 + np.exp(z)) - z * t, NONZERO, {"low": 0.0, "high": 1.0}
     ),

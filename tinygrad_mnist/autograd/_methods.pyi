@@ -17,7 +17,7 @@ class TensorMethods:
     def H(self) -> Tensor: ...  # ops/__init__.py:192
     @property
     def T(self) -> Tensor: ...  # ops/__init__.py:178
-    def __abs__(self) -> Tensor: ...  # ops/table.py:171
+    def __abs__(self) -> Tensor: ...  # ops/table.py:172
     def __add__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
     def __and__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
     def __array_ufunc__(self, ufunc: Any, method: builtins.str, *inputs: Any, **kw: Any) -> Any: ...  # ops/convert.py:63
@@ -30,10 +30,10 @@ class TensorMethods:
     def __getitem__(self, key: Any) -> Tensor: ...  # ops/index.py:29
     def __gt__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
     def __iadd__(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:48
-    def __ifloordiv__(self, other: Any) -> Tensor: ...  # ops/table.py:66
-    def __imod__(self, other: Any) -> Tensor: ...  # ops/table.py:62
-    def __imul__(self, other: Any) -> Tensor: ...  # ops/table.py:53
-    def __invert__(self) -> Tensor: ...  # ops/table.py:410
+    def __ifloordiv__(self, other: Any) -> Tensor: ...  # ops/table.py:67
+    def __imod__(self, other: Any) -> Tensor: ...  # ops/table.py:63
+    def __imul__(self, other: Any) -> Tensor: ...  # ops/table.py:54
+    def __invert__(self) -> Tensor: ...  # ops/table.py:428
     def __ipow__(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:90
     def __isub__(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:56
     def __itruediv__(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
@@ -44,7 +44,7 @@ class TensorMethods:
     def __mod__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
     def __mul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
     def __ne__(self, other: Any) -> Tensor: ...  # type: ignore[override]  # ops/__init__.py:79
-    def __neg__(self) -> Tensor: ...  # ops/table.py:55
+    def __neg__(self) -> Tensor: ...  # ops/table.py:56
     def __or__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
     def __pos__(self) -> Tensor: ...  # ops/elementwise.py:116
     def __pow__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
@@ -71,14 +71,14 @@ class TensorMethods:
     def _is_view(self) -> Any: ...  # ops/legacy.py:239
     def _repr_html_(self) -> builtins.str: ...  # ops/__init__.py:171
     def _values(self) -> Any: ...  # ops/legacy.py:241
-    def abs(self) -> Tensor: ...  # ops/table.py:171
-    def abs_(self) -> Tensor: ...  # ops/table.py:171
-    def absolute(self) -> Tensor: ...  # ops/table.py:171
-    def absolute_(self) -> Tensor: ...  # ops/table.py:171
-    def acos(self) -> Tensor: ...  # ops/table.py:131
-    def acos_(self) -> Tensor: ...  # ops/table.py:131
-    def acosh(self) -> Tensor: ...  # ops/table.py:145
-    def acosh_(self) -> Tensor: ...  # ops/table.py:145
+    def abs(self) -> Tensor: ...  # ops/table.py:172
+    def abs_(self) -> Tensor: ...  # ops/table.py:172
+    def absolute(self) -> Tensor: ...  # ops/table.py:172
+    def absolute_(self) -> Tensor: ...  # ops/table.py:172
+    def acos(self) -> Tensor: ...  # ops/table.py:132
+    def acos_(self) -> Tensor: ...  # ops/table.py:132
+    def acosh(self) -> Tensor: ...  # ops/table.py:146
+    def acosh_(self) -> Tensor: ...  # ops/table.py:146
     def add(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:48
     def add_(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:48
     def addbmm(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
@@ -103,60 +103,60 @@ class TensorMethods:
     def angle_(self) -> Tensor: ...  # ops/elementwise.py:236
     def any(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:54
     def apply_(self, callable: Callable[[Any], Any]) -> Tensor: ...  # ops/inplace.py:369
-    def arccos(self) -> Tensor: ...  # ops/table.py:131
-    def arccos_(self) -> Tensor: ...  # ops/table.py:131
-    def arccosh(self) -> Tensor: ...  # ops/table.py:145
-    def arccosh_(self) -> Tensor: ...  # ops/table.py:145
-    def arcsin(self) -> Tensor: ...  # ops/table.py:130
-    def arcsin_(self) -> Tensor: ...  # ops/table.py:130
-    def arcsinh(self) -> Tensor: ...  # ops/table.py:144
-    def arcsinh_(self) -> Tensor: ...  # ops/table.py:144
-    def arctan(self) -> Tensor: ...  # ops/table.py:132
-    def arctan2(self, other: Any) -> Tensor: ...  # ops/table.py:75
-    def arctan2_(self, other: Any) -> Tensor: ...  # ops/table.py:75
-    def arctan_(self) -> Tensor: ...  # ops/table.py:132
-    def arctanh(self) -> Tensor: ...  # ops/table.py:146
-    def arctanh_(self) -> Tensor: ...  # ops/table.py:146
+    def arccos(self) -> Tensor: ...  # ops/table.py:132
+    def arccos_(self) -> Tensor: ...  # ops/table.py:132
+    def arccosh(self) -> Tensor: ...  # ops/table.py:146
+    def arccosh_(self) -> Tensor: ...  # ops/table.py:146
+    def arcsin(self) -> Tensor: ...  # ops/table.py:131
+    def arcsin_(self) -> Tensor: ...  # ops/table.py:131
+    def arcsinh(self) -> Tensor: ...  # ops/table.py:145
+    def arcsinh_(self) -> Tensor: ...  # ops/table.py:145
+    def arctan(self) -> Tensor: ...  # ops/table.py:133
+    def arctan2(self, other: Any) -> Tensor: ...  # ops/table.py:76
+    def arctan2_(self, other: Any) -> Tensor: ...  # ops/table.py:76
+    def arctan_(self) -> Tensor: ...  # ops/table.py:133
+    def arctanh(self) -> Tensor: ...  # ops/table.py:147
+    def arctanh_(self) -> Tensor: ...  # ops/table.py:147
     def argmax(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:65
     def argmin(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:65
     def argsort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> Tensor: ...  # ops/index.py:346
     def argwhere(self) -> Tensor: ...  # ops/index.py:327
     def as_strided(self, size: Any, stride: Any, storage_offset: builtins.int | None = ...) -> Tensor: ...  # ops/legacy.py:107
     def as_subclass(self, cls: Any) -> Any: ...  # ops/legacy.py:233
-    def asin(self) -> Tensor: ...  # ops/table.py:130
-    def asin_(self) -> Tensor: ...  # ops/table.py:130
-    def asinh(self) -> Tensor: ...  # ops/table.py:144
-    def asinh_(self) -> Tensor: ...  # ops/table.py:144
-    def atan(self) -> Tensor: ...  # ops/table.py:132
-    def atan2(self, other: Any) -> Tensor: ...  # ops/table.py:75
-    def atan2_(self, other: Any) -> Tensor: ...  # ops/table.py:75
-    def atan_(self) -> Tensor: ...  # ops/table.py:132
-    def atanh(self) -> Tensor: ...  # ops/table.py:146
-    def atanh_(self) -> Tensor: ...  # ops/table.py:146
+    def asin(self) -> Tensor: ...  # ops/table.py:131
+    def asin_(self) -> Tensor: ...  # ops/table.py:131
+    def asinh(self) -> Tensor: ...  # ops/table.py:145
+    def asinh_(self) -> Tensor: ...  # ops/table.py:145
+    def atan(self) -> Tensor: ...  # ops/table.py:133
+    def atan2(self, other: Any) -> Tensor: ...  # ops/table.py:76
+    def atan2_(self, other: Any) -> Tensor: ...  # ops/table.py:76
+    def atan_(self) -> Tensor: ...  # ops/table.py:133
+    def atanh(self) -> Tensor: ...  # ops/table.py:147
+    def atanh_(self) -> Tensor: ...  # ops/table.py:147
     def baddbmm(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
     def baddbmm_(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
     def bernoulli(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:199
     def bernoulli_(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:199
     def bincount(self, weights: Tensor | None = ..., minlength: builtins.int = ...) -> Tensor: ...  # ops/histogram.py:27
-    def bitwise_and(self, other: Any) -> Tensor: ...  # ops/table.py:407
-    def bitwise_and_(self, other: Any) -> Tensor: ...  # ops/table.py:407
-    def bitwise_left_shift(self, other: Any) -> Tensor: ...  # ops/table.py:415
-    def bitwise_left_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:415
-    def bitwise_not(self) -> Tensor: ...  # ops/table.py:410
-    def bitwise_not_(self) -> Tensor: ...  # ops/table.py:410
-    def bitwise_or(self, other: Any) -> Tensor: ...  # ops/table.py:408
-    def bitwise_or_(self, other: Any) -> Tensor: ...  # ops/table.py:408
-    def bitwise_right_shift(self, other: Any) -> Tensor: ...  # ops/table.py:416
-    def bitwise_right_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:416
-    def bitwise_xor(self, other: Any) -> Tensor: ...  # ops/table.py:409
-    def bitwise_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:409
+    def bitwise_and(self, other: Any) -> Tensor: ...  # ops/table.py:425
+    def bitwise_and_(self, other: Any) -> Tensor: ...  # ops/table.py:425
+    def bitwise_left_shift(self, other: Any) -> Tensor: ...  # ops/table.py:433
+    def bitwise_left_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:433
+    def bitwise_not(self) -> Tensor: ...  # ops/table.py:428
+    def bitwise_not_(self) -> Tensor: ...  # ops/table.py:428
+    def bitwise_or(self, other: Any) -> Tensor: ...  # ops/table.py:426
+    def bitwise_or_(self, other: Any) -> Tensor: ...  # ops/table.py:426
+    def bitwise_right_shift(self, other: Any) -> Tensor: ...  # ops/table.py:434
+    def bitwise_right_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:434
+    def bitwise_xor(self, other: Any) -> Tensor: ...  # ops/table.py:427
+    def bitwise_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:427
     def bmm(self, mat2: Tensor) -> Tensor: ...  # ops/matmul.py:67
     def bool(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def broadcast_to(self, size: Any) -> Tensor: ...  # ops/shape.py:199
     def byte(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def cauchy_(self, median: builtins.float = ..., sigma: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:329
-    def ceil(self) -> Tensor: ...  # ops/table.py:174
-    def ceil_(self) -> Tensor: ...  # ops/table.py:174
+    def ceil(self) -> Tensor: ...  # ops/table.py:175
+    def ceil_(self) -> Tensor: ...  # ops/table.py:175
     def char(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def cholesky(self, upper: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:78
     def cholesky_inverse(self, upper: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:93
@@ -177,13 +177,13 @@ class TensorMethods:
     def conj_physical_(self) -> Tensor: ...  # ops/elementwise.py:249
     def contiguous(self, memory_format: Any = ...) -> Tensor: ...  # ops/shape.py:219
     def copy_(self, src: Any, non_blocking: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:281
-    def copysign(self, other: Any) -> Tensor: ...  # ops/table.py:90
-    def copysign_(self, other: Any) -> Tensor: ...  # ops/table.py:90
+    def copysign(self, other: Any) -> Tensor: ...  # ops/table.py:91
+    def copysign_(self, other: Any) -> Tensor: ...  # ops/table.py:91
     def corrcoef(self) -> Tensor: ...  # ops/statistics.py:272
-    def cos(self) -> Tensor: ...  # ops/table.py:126
-    def cos_(self) -> Tensor: ...  # ops/table.py:126
-    def cosh(self) -> Tensor: ...  # ops/table.py:142
-    def cosh_(self) -> Tensor: ...  # ops/table.py:142
+    def cos(self) -> Tensor: ...  # ops/table.py:127
+    def cos_(self) -> Tensor: ...  # ops/table.py:127
+    def cosh(self) -> Tensor: ...  # ops/table.py:143
+    def cosh_(self) -> Tensor: ...  # ops/table.py:143
     def count_nonzero(self, dim: Any = ...) -> Any: ...  # ops/reduce.py:316
     def cov(self, *, correction: builtins.int = ..., fweights: Tensor | None = ..., aweights: Tensor | None = ...) -> Tensor: ...  # ops/statistics.py:219
     def cpu(self) -> Tensor: ...  # ops/convert.py:42
@@ -218,27 +218,27 @@ class TensorMethods:
     def double(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def dsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
     def element_size(self) -> builtins.int: ...  # ops/convert.py:150
-    def eq(self, other: Any) -> Tensor: ...  # ops/table.py:397
-    def eq_(self, other: Any) -> Tensor: ...  # ops/table.py:397
+    def eq(self, other: Any) -> Tensor: ...  # ops/table.py:415
+    def eq_(self, other: Any) -> Tensor: ...  # ops/table.py:415
     def equal(self, other: Tensor) -> builtins.bool: ...  # ops/compare.py:68
-    def erf(self) -> Tensor: ...  # ops/table.py:167
-    def erf_(self) -> Tensor: ...  # ops/table.py:167
-    def erfc(self) -> Tensor: ...  # ops/table.py:168
-    def erfc_(self) -> Tensor: ...  # ops/table.py:168
+    def erf(self) -> Tensor: ...  # ops/table.py:168
+    def erf_(self) -> Tensor: ...  # ops/table.py:168
+    def erfc(self) -> Tensor: ...  # ops/table.py:169
+    def erfc_(self) -> Tensor: ...  # ops/table.py:169
     def erfinv(self) -> Any: ...  # ops/special.py:38
-    def exp(self) -> Tensor: ...  # ops/table.py:114
-    def exp2(self) -> Tensor: ...  # ops/table.py:115
-    def exp2_(self) -> Tensor: ...  # ops/table.py:115
-    def exp_(self) -> Tensor: ...  # ops/table.py:114
+    def exp(self) -> Tensor: ...  # ops/table.py:115
+    def exp2(self) -> Tensor: ...  # ops/table.py:116
+    def exp2_(self) -> Tensor: ...  # ops/table.py:116
+    def exp_(self) -> Tensor: ...  # ops/table.py:115
     def expand(self, *size: Any) -> Tensor: ...  # ops/shape.py:213
     def expand_as(self, other: Any) -> Any: ...  # ops/shape.py:326
-    def expm1(self) -> Tensor: ...  # ops/table.py:116
-    def expm1_(self) -> Tensor: ...  # ops/table.py:116
+    def expm1(self) -> Tensor: ...  # ops/table.py:117
+    def expm1_(self) -> Tensor: ...  # ops/table.py:117
     def exponential_(self, lambd: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:321
     def fill_(self, value: Any) -> Tensor: ...  # ops/inplace.py:288
     def fill_diagonal_(self, fill_value: Any, wrap: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:358
-    def fix(self) -> Tensor: ...  # ops/table.py:176
-    def fix_(self) -> Tensor: ...  # ops/table.py:176
+    def fix(self) -> Tensor: ...  # ops/table.py:177
+    def fix_(self) -> Tensor: ...  # ops/table.py:177
     def flatten(self, start_dim: builtins.int = ..., end_dim: builtins.int = ...) -> Tensor: ...  # ops/shape.py:110
     def flip(self, *dims: Any) -> Tensor: ...  # ops/shape.py:268
     def fliplr(self) -> Any: ...  # ops/shape.py:333
@@ -246,43 +246,43 @@ class TensorMethods:
     def float(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def float_power(self, exponent: Any) -> Any: ...  # ops/elementwise.py:285
     def float_power_(self, exponent: Any) -> Any: ...  # ops/elementwise.py:285
-    def floor(self) -> Tensor: ...  # ops/table.py:173
-    def floor_(self) -> Tensor: ...  # ops/table.py:173
-    def floor_divide(self, other: Any) -> Tensor: ...  # ops/table.py:66
-    def floor_divide_(self, other: Any) -> Tensor: ...  # ops/table.py:66
-    def fmax(self, other: Any) -> Tensor: ...  # ops/table.py:91
-    def fmax_(self, other: Any) -> Tensor: ...  # ops/table.py:91
-    def fmin(self, other: Any) -> Tensor: ...  # ops/table.py:97
-    def fmin_(self, other: Any) -> Tensor: ...  # ops/table.py:97
-    def fmod(self, other: Any) -> Tensor: ...  # ops/table.py:65
-    def fmod_(self, other: Any) -> Tensor: ...  # ops/table.py:65
+    def floor(self) -> Tensor: ...  # ops/table.py:174
+    def floor_(self) -> Tensor: ...  # ops/table.py:174
+    def floor_divide(self, other: Any) -> Tensor: ...  # ops/table.py:67
+    def floor_divide_(self, other: Any) -> Tensor: ...  # ops/table.py:67
+    def fmax(self, other: Any) -> Tensor: ...  # ops/table.py:92
+    def fmax_(self, other: Any) -> Tensor: ...  # ops/table.py:92
+    def fmin(self, other: Any) -> Tensor: ...  # ops/table.py:98
+    def fmin_(self, other: Any) -> Tensor: ...  # ops/table.py:98
+    def fmod(self, other: Any) -> Tensor: ...  # ops/table.py:66
+    def fmod_(self, other: Any) -> Tensor: ...  # ops/table.py:66
     def frac(self) -> Any: ...  # ops/elementwise.py:287
     def frac_(self) -> Any: ...  # ops/elementwise.py:287
     def frexp(self) -> Parts: ...  # ops/elementwise.py:215
     def gather(self, dim: builtins.int, index: Tensor, *, sparse_grad: builtins.bool = ...) -> Tensor: ...  # ops/index.py:158
-    def gcd(self, other: Any) -> Tensor: ...  # ops/table.py:417
-    def gcd_(self, other: Any) -> Tensor: ...  # ops/table.py:417
-    def ge(self, other: Any) -> Tensor: ...  # ops/table.py:402
-    def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:402
+    def gcd(self, other: Any) -> Tensor: ...  # ops/table.py:435
+    def gcd_(self, other: Any) -> Tensor: ...  # ops/table.py:435
+    def ge(self, other: Any) -> Tensor: ...  # ops/table.py:420
+    def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:420
     def geometric_(self, p: builtins.float, *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:339
     def geqrf(self) -> Geqrf: ...  # ops/linalg/older.py:152
     def ger(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:103
     def get_device(self) -> Any: ...  # ops/legacy.py:219
-    def greater(self, other: Any) -> Tensor: ...  # ops/table.py:400
-    def greater_(self, other: Any) -> Tensor: ...  # ops/table.py:400
-    def greater_equal(self, other: Any) -> Tensor: ...  # ops/table.py:402
-    def greater_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:402
-    def gt(self, other: Any) -> Tensor: ...  # ops/table.py:400
-    def gt_(self, other: Any) -> Tensor: ...  # ops/table.py:400
+    def greater(self, other: Any) -> Tensor: ...  # ops/table.py:418
+    def greater_(self, other: Any) -> Tensor: ...  # ops/table.py:418
+    def greater_equal(self, other: Any) -> Tensor: ...  # ops/table.py:420
+    def greater_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:420
+    def gt(self, other: Any) -> Tensor: ...  # ops/table.py:418
+    def gt_(self, other: Any) -> Tensor: ...  # ops/table.py:418
     def half(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def hardshrink(self, lambd: builtins.float = ...) -> Tensor: ...  # ops/activation.py:146
-    def heaviside(self, other: Any) -> Tensor: ...  # ops/table.py:184
-    def heaviside_(self, other: Any) -> Tensor: ...  # ops/table.py:184
+    def heaviside(self, other: Any) -> Tensor: ...  # ops/table.py:185
+    def heaviside_(self, other: Any) -> Tensor: ...  # ops/table.py:185
     def histc(self, bins: builtins.int = ..., min: builtins.float = ..., max: builtins.float = ...) -> Tensor: ...  # ops/histogram.py:50
     def histogram(self, bins: Any, *, range: Any = ..., weight: Tensor | None = ..., density: builtins.bool = ...) -> Histogram: ...  # ops/histogram.py:78
     def hsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
-    def hypot(self, other: Any) -> Tensor: ...  # ops/table.py:81
-    def hypot_(self, other: Any) -> Tensor: ...  # ops/table.py:81
+    def hypot(self, other: Any) -> Tensor: ...  # ops/table.py:82
+    def hypot_(self, other: Any) -> Tensor: ...  # ops/table.py:82
     def i0(self) -> Any: ...  # ops/special.py:48
     def igamma(self, other: Tensor) -> Tensor: ...  # ops/special.py:83
     def igammac(self, other: Tensor) -> Tensor: ...  # ops/special.py:92
@@ -341,9 +341,9 @@ class TensorMethods:
     @property
     def is_xpu(self) -> Tensor: ...  # ops/legacy.py:249
     def isclose(self, other: Any, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> Tensor: ...  # ops/compare.py:42
-    def isfinite(self) -> Tensor: ...  # ops/table.py:413
-    def isinf(self) -> Tensor: ...  # ops/table.py:412
-    def isnan(self) -> Tensor: ...  # ops/table.py:411
+    def isfinite(self) -> Tensor: ...  # ops/table.py:431
+    def isinf(self) -> Tensor: ...  # ops/table.py:430
+    def isnan(self) -> Tensor: ...  # ops/table.py:429
     def isneginf(self) -> Any: ...  # ops/compare.py:22
     def isposinf(self) -> Any: ...  # ops/compare.py:21
     def isreal(self) -> Tensor: ...  # ops/elementwise.py:243
@@ -353,49 +353,49 @@ class TensorMethods:
     def kthvalue(self, k: builtins.int, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> ValuesIndices: ...  # ops/statistics.py:88
     @property
     def layout(self) -> Tensor: ...  # ops/legacy.py:244
-    def lcm(self, other: Any) -> Tensor: ...  # ops/table.py:418
-    def lcm_(self, other: Any) -> Tensor: ...  # ops/table.py:418
+    def lcm(self, other: Any) -> Tensor: ...  # ops/table.py:436
+    def lcm_(self, other: Any) -> Tensor: ...  # ops/table.py:436
     def ldexp(self, other: Any) -> Tensor: ...  # ops/elementwise.py:230
     def ldexp_(self, other: Any) -> Tensor: ...  # ops/elementwise.py:230
-    def le(self, other: Any) -> Tensor: ...  # ops/table.py:401
-    def le_(self, other: Any) -> Tensor: ...  # ops/table.py:401
+    def le(self, other: Any) -> Tensor: ...  # ops/table.py:419
+    def le_(self, other: Any) -> Tensor: ...  # ops/table.py:419
     def lerp(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:172
     def lerp_(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:172
-    def less(self, other: Any) -> Tensor: ...  # ops/table.py:399
-    def less_(self, other: Any) -> Tensor: ...  # ops/table.py:399
-    def less_equal(self, other: Any) -> Tensor: ...  # ops/table.py:401
-    def less_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:401
+    def less(self, other: Any) -> Tensor: ...  # ops/table.py:417
+    def less_(self, other: Any) -> Tensor: ...  # ops/table.py:417
+    def less_equal(self, other: Any) -> Tensor: ...  # ops/table.py:419
+    def less_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:419
     def lgamma(self) -> Any: ...  # ops/special.py:29
-    def log(self) -> Tensor: ...  # ops/table.py:117
-    def log10(self) -> Tensor: ...  # ops/table.py:119
-    def log10_(self) -> Tensor: ...  # ops/table.py:119
-    def log1p(self) -> Tensor: ...  # ops/table.py:120
-    def log1p_(self) -> Tensor: ...  # ops/table.py:120
-    def log2(self) -> Tensor: ...  # ops/table.py:118
-    def log2_(self) -> Tensor: ...  # ops/table.py:118
-    def log_(self) -> Tensor: ...  # ops/table.py:117
+    def log(self) -> Tensor: ...  # ops/table.py:118
+    def log10(self) -> Tensor: ...  # ops/table.py:120
+    def log10_(self) -> Tensor: ...  # ops/table.py:120
+    def log1p(self) -> Tensor: ...  # ops/table.py:121
+    def log1p_(self) -> Tensor: ...  # ops/table.py:121
+    def log2(self) -> Tensor: ...  # ops/table.py:119
+    def log2_(self) -> Tensor: ...  # ops/table.py:119
+    def log_(self) -> Tensor: ...  # ops/table.py:118
     def log_normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:348
     def log_softmax(self, dim: builtins.int = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:77
-    def logaddexp(self, other: Any) -> Tensor: ...  # ops/table.py:109
-    def logaddexp2(self, other: Any) -> Tensor: ...  # ops/table.py:103
-    def logaddexp2_(self, other: Any) -> Tensor: ...  # ops/table.py:103
-    def logaddexp_(self, other: Any) -> Tensor: ...  # ops/table.py:109
+    def logaddexp(self, other: Any) -> Tensor: ...  # ops/table.py:110
+    def logaddexp2(self, other: Any) -> Tensor: ...  # ops/table.py:104
+    def logaddexp2_(self, other: Any) -> Tensor: ...  # ops/table.py:104
+    def logaddexp_(self, other: Any) -> Tensor: ...  # ops/table.py:110
     def logcumsumexp(self, dim: Any) -> Any: ...  # ops/reduce.py:324
     def logdet(self) -> Tensor: ...  # ops/linalg/older.py:71
-    def logical_and(self, other: Any) -> Tensor: ...  # ops/table.py:403
-    def logical_and_(self, other: Any) -> Tensor: ...  # ops/table.py:403
-    def logical_not(self) -> Tensor: ...  # ops/table.py:406
-    def logical_not_(self) -> Tensor: ...  # ops/table.py:406
-    def logical_or(self, other: Any) -> Tensor: ...  # ops/table.py:404
-    def logical_or_(self, other: Any) -> Tensor: ...  # ops/table.py:404
-    def logical_xor(self, other: Any) -> Tensor: ...  # ops/table.py:405
-    def logical_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:405
+    def logical_and(self, other: Any) -> Tensor: ...  # ops/table.py:421
+    def logical_and_(self, other: Any) -> Tensor: ...  # ops/table.py:421
+    def logical_not(self) -> Tensor: ...  # ops/table.py:424
+    def logical_not_(self) -> Tensor: ...  # ops/table.py:424
+    def logical_or(self, other: Any) -> Tensor: ...  # ops/table.py:422
+    def logical_or_(self, other: Any) -> Tensor: ...  # ops/table.py:422
+    def logical_xor(self, other: Any) -> Tensor: ...  # ops/table.py:423
+    def logical_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:423
     def logit(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:201
     def logit_(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:201
     def logsumexp(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:137
     def long(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
-    def lt(self, other: Any) -> Tensor: ...  # ops/table.py:399
-    def lt_(self, other: Any) -> Tensor: ...  # ops/table.py:399
+    def lt(self, other: Any) -> Tensor: ...  # ops/table.py:417
+    def lt_(self, other: Any) -> Tensor: ...  # ops/table.py:417
     def lu(self, pivot: builtins.bool = ..., get_infos: builtins.bool = ...) -> Any: ...  # ops/linalg/older.py:131
     def lu_solve(self, LU_data: Tensor, LU_pivots: Tensor) -> Tensor: ...  # ops/linalg/older.py:138
     @property
@@ -412,23 +412,23 @@ class TensorMethods:
     def matrix_exp(self) -> Any: ...  # ops/linalg/older.py:55
     def matrix_power(self, n: Any) -> Any: ...  # ops/linalg/older.py:59
     def max(self, dim: Any = ..., keepdim: builtins.bool = ...) -> Any: ...  # ops/reduce.py:96
-    def maximum(self, other: Any) -> Tensor: ...  # ops/table.py:69
-    def maximum_(self, other: Any) -> Tensor: ...  # ops/table.py:69
+    def maximum(self, other: Any) -> Tensor: ...  # ops/table.py:70
+    def maximum_(self, other: Any) -> Tensor: ...  # ops/table.py:70
     def mean(self, dim: Dim = ..., keepdim: builtins.bool = ..., *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:167
     def median(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Any: ...  # ops/statistics.py:42
     def min(self, dim: Any = ..., keepdim: builtins.bool = ...) -> Any: ...  # ops/reduce.py:96
-    def minimum(self, other: Any) -> Tensor: ...  # ops/table.py:72
-    def minimum_(self, other: Any) -> Tensor: ...  # ops/table.py:72
+    def minimum(self, other: Any) -> Tensor: ...  # ops/table.py:73
+    def minimum_(self, other: Any) -> Tensor: ...  # ops/table.py:73
     def mm(self, mat2: Tensor) -> Tensor: ...  # ops/matmul.py:60
     def mode(self, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> ValuesIndices: ...  # ops/statistics.py:78
     def moveaxis(self, source: Any, destination: Any) -> Tensor: ...  # ops/shape.py:179
     def movedim(self, source: Any, destination: Any) -> Tensor: ...  # ops/shape.py:179
     def msort(self) -> Tensor: ...  # ops/statistics.py:100
-    def mul(self, other: Any) -> Tensor: ...  # ops/table.py:53
-    def mul_(self, other: Any) -> Tensor: ...  # ops/table.py:53
+    def mul(self, other: Any) -> Tensor: ...  # ops/table.py:54
+    def mul_(self, other: Any) -> Tensor: ...  # ops/table.py:54
     def multinomial(self, num_samples: builtins.int, replacement: builtins.bool = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:206
-    def multiply(self, other: Any) -> Tensor: ...  # ops/table.py:53
-    def multiply_(self, other: Any) -> Tensor: ...  # ops/table.py:53
+    def multiply(self, other: Any) -> Tensor: ...  # ops/table.py:54
+    def multiply_(self, other: Any) -> Tensor: ...  # ops/table.py:54
     def mv(self, vec: Tensor) -> Tensor: ...  # ops/matmul.py:76
     def mvlgamma(self, p: builtins.int) -> Tensor: ...  # ops/special.py:111
     @property
@@ -444,12 +444,12 @@ class TensorMethods:
     @property
     def nbytes(self) -> builtins.int: ...  # ops/__init__.py:166
     def ndimension(self) -> Any: ...  # ops/legacy.py:194
-    def ne(self, other: Any) -> Tensor: ...  # ops/table.py:398
-    def ne_(self, other: Any) -> Tensor: ...  # ops/table.py:398
-    def neg(self) -> Tensor: ...  # ops/table.py:55
-    def neg_(self) -> Tensor: ...  # ops/table.py:55
-    def negative(self) -> Tensor: ...  # ops/table.py:55
-    def negative_(self) -> Tensor: ...  # ops/table.py:55
+    def ne(self, other: Any) -> Tensor: ...  # ops/table.py:416
+    def ne_(self, other: Any) -> Tensor: ...  # ops/table.py:416
+    def neg(self) -> Tensor: ...  # ops/table.py:56
+    def neg_(self) -> Tensor: ...  # ops/table.py:56
+    def negative(self) -> Tensor: ...  # ops/table.py:56
+    def negative_(self) -> Tensor: ...  # ops/table.py:56
     def nelement(self) -> builtins.int: ...  # ops/convert.py:135
     def new(self, *data: Any, device: Any = ...) -> Tensor: ...  # ops/legacy.py:57
     def new_empty(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:180
@@ -457,14 +457,14 @@ class TensorMethods:
     def new_ones(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:186
     def new_tensor(self, data: Any, *, dtype: Any = ...) -> Tensor: ...  # ops/create.py:168
     def new_zeros(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:180
-    def nextafter(self, other: Any) -> Tensor: ...  # ops/table.py:419
-    def nextafter_(self, other: Any) -> Tensor: ...  # ops/table.py:419
+    def nextafter(self, other: Any) -> Tensor: ...  # ops/table.py:437
+    def nextafter_(self, other: Any) -> Tensor: ...  # ops/table.py:437
     def nonzero(self, *, as_tuple: builtins.bool = ...) -> Any: ...  # ops/index.py:318
     def nonzero_static(self, *, size: builtins.int, fill_value: builtins.int = ...) -> Tensor: ...  # ops/scattering.py:284
     def norm(self, p: Any = ..., dim: Dim = ..., keepdim: builtins.bool = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:257
     def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:307
-    def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:398
-    def not_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:398
+    def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:416
+    def not_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:416
     def numel(self) -> builtins.int: ...  # ops/convert.py:135
     def orgqr(self, input2: Any) -> Any: ...  # ops/linalg/older.py:67
     def ormqr(self, tau: Tensor, other: Tensor, left: builtins.bool = ..., transpose: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:162
@@ -491,12 +491,12 @@ class TensorMethods:
     def ravel(self) -> Any: ...  # ops/shape.py:328
     @property
     def real(self) -> Tensor: ...  # ops/__init__.py:162
-    def reciprocal(self) -> Tensor: ...  # ops/table.py:61
-    def reciprocal_(self) -> Tensor: ...  # ops/table.py:61
-    def relu(self) -> Tensor: ...  # ops/table.py:149
-    def relu_(self) -> Tensor: ...  # ops/table.py:149
-    def remainder(self, other: Any) -> Tensor: ...  # ops/table.py:62
-    def remainder_(self, other: Any) -> Tensor: ...  # ops/table.py:62
+    def reciprocal(self) -> Tensor: ...  # ops/table.py:62
+    def reciprocal_(self) -> Tensor: ...  # ops/table.py:62
+    def relu(self) -> Tensor: ...  # ops/table.py:150
+    def relu_(self) -> Tensor: ...  # ops/table.py:150
+    def remainder(self, other: Any) -> Tensor: ...  # ops/table.py:63
+    def remainder_(self, other: Any) -> Tensor: ...  # ops/table.py:63
     def renorm(self, p: builtins.float, dim: builtins.int, maxnorm: builtins.float) -> Tensor: ...  # ops/calculus.py:225
     def renorm_(self, p: builtins.float, dim: builtins.int, maxnorm: builtins.float) -> Tensor: ...  # ops/calculus.py:225
     def repeat(self, *sizes: Any) -> Tensor: ...  # ops/shape.py:276
@@ -527,17 +527,17 @@ class TensorMethods:
     def sgn_(self) -> Tensor: ...  # ops/elementwise.py:33
     def share_memory_(self) -> Any: ...  # ops/legacy.py:225
     def short(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
-    def sigmoid(self) -> Tensor: ...  # ops/table.py:151
-    def sigmoid_(self) -> Tensor: ...  # ops/table.py:151
+    def sigmoid(self) -> Tensor: ...  # ops/table.py:152
+    def sigmoid_(self) -> Tensor: ...  # ops/table.py:152
     def sign(self) -> Tensor: ...  # ops/elementwise.py:33
     def sign_(self) -> Tensor: ...  # ops/elementwise.py:33
-    def signbit(self) -> Tensor: ...  # ops/table.py:414
-    def sin(self) -> Tensor: ...  # ops/table.py:125
-    def sin_(self) -> Tensor: ...  # ops/table.py:125
-    def sinc(self) -> Tensor: ...  # ops/table.py:133
-    def sinc_(self) -> Tensor: ...  # ops/table.py:133
-    def sinh(self) -> Tensor: ...  # ops/table.py:141
-    def sinh_(self) -> Tensor: ...  # ops/table.py:141
+    def signbit(self) -> Tensor: ...  # ops/table.py:432
+    def sin(self) -> Tensor: ...  # ops/table.py:126
+    def sin_(self) -> Tensor: ...  # ops/table.py:126
+    def sinc(self) -> Tensor: ...  # ops/table.py:134
+    def sinc_(self) -> Tensor: ...  # ops/table.py:134
+    def sinh(self) -> Tensor: ...  # ops/table.py:142
+    def sinh_(self) -> Tensor: ...  # ops/table.py:142
     def size(self, dim: builtins.int | None = ...) -> Any: ...  # ops/convert.py:145
     def slice_scatter(self, src: Tensor, dim: builtins.int = ..., start: builtins.int | None = ..., end: builtins.int | None = ..., step: builtins.int = ...) -> Tensor: ...  # ops/scattering.py:146
     def slogdet(self) -> Any: ...  # ops/linalg/older.py:51
@@ -545,8 +545,8 @@ class TensorMethods:
     def sort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> ValuesIndices: ...  # ops/index.py:335
     def split(self, split_size_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:127
     def split_with_sizes(self, split_sizes: Sequence[builtins.int], dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:114
-    def sqrt(self) -> Tensor: ...  # ops/table.py:121
-    def sqrt_(self) -> Tensor: ...  # ops/table.py:121
+    def sqrt(self) -> Tensor: ...  # ops/table.py:122
+    def sqrt_(self) -> Tensor: ...  # ops/table.py:122
     def square(self) -> Tensor: ...  # ops/elementwise.py:42
     def square_(self) -> Tensor: ...  # ops/elementwise.py:42
     def squeeze(self, dim: Any = ...) -> Tensor: ...  # ops/shape.py:129
@@ -569,10 +569,10 @@ class TensorMethods:
     def t_(self) -> Tensor: ...  # ops/shape.py:171
     def take(self, index: Tensor) -> Tensor: ...  # ops/scattering.py:24
     def take_along_dim(self, indices: Tensor, dim: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:369
-    def tan(self) -> Tensor: ...  # ops/table.py:129
-    def tan_(self) -> Tensor: ...  # ops/table.py:129
-    def tanh(self) -> Tensor: ...  # ops/table.py:143
-    def tanh_(self) -> Tensor: ...  # ops/table.py:143
+    def tan(self) -> Tensor: ...  # ops/table.py:130
+    def tan_(self) -> Tensor: ...  # ops/table.py:130
+    def tanh(self) -> Tensor: ...  # ops/table.py:144
+    def tanh_(self) -> Tensor: ...  # ops/table.py:144
     def tensor_split(self, indices_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:148
     def tile(self, *dims: Any) -> Tensor: ...  # ops/shape.py:291
     def to(self, *args: Any, dtype: Any = ..., device: Any = ..., other: Any = ..., non_blocking: builtins.bool = ..., copy: builtins.bool = ..., memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:18
@@ -590,8 +590,8 @@ class TensorMethods:
     def triu_(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:83
     def true_divide(self, other: Any) -> Any: ...  # ops/elementwise.py:281
     def true_divide_(self, other: Any) -> Any: ...  # ops/elementwise.py:281
-    def trunc(self) -> Tensor: ...  # ops/table.py:176
-    def trunc_(self) -> Tensor: ...  # ops/table.py:176
+    def trunc(self) -> Tensor: ...  # ops/table.py:177
+    def trunc_(self) -> Tensor: ...  # ops/table.py:177
     def type(self, dtype: Any = ..., non_blocking: builtins.bool = ...) -> Any: ...  # ops/legacy.py:50
     def type_as(self, other: Tensor) -> Tensor: ...  # ops/convert.py:120
     def unbind(self, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:162
@@ -611,6 +611,6 @@ class TensorMethods:
     def view_as(self, other: Any) -> Any: ...  # ops/shape.py:321
     def vsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
     def where(self, condition: Tensor, other: Any) -> Tensor: ...  # ops/__init__.py:202
-    def xlogy(self, other: Any) -> Tensor: ...  # ops/table.py:84
-    def xlogy_(self, other: Any) -> Tensor: ...  # ops/table.py:84
+    def xlogy(self, other: Any) -> Tensor: ...  # ops/table.py:85
+    def xlogy_(self, other: Any) -> Tensor: ...  # ops/table.py:85
     def zero_(self) -> Tensor: ...  # ops/inplace.py:296

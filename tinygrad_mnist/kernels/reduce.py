@@ -1,4 +1,4 @@
-"""Reductions, softmax and its relatives; an `axis` is None or a tuple of non-negative ints."""
+"""Reductions; an `axis` is None or a tuple of non-negative ints."""
 
 from __future__ import annotations
 
@@ -91,34 +91,6 @@ def cumsum(x: Array, *, axis: int) -> Array:
         return np.add.accumulate(x, axis=axis, dtype=np.int64)
     y = np.add.accumulate(x, axis=axis, dtype=F64)
     return y if x.dtype == F64 else y.astype(x.dtype)
-
-
-@in_float32
-def logsumexp(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
-    """log(sum(exp(x))), stable for huge x; -inf for an empty sum."""
-    top = np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
-    top = np.where(np.isfinite(top), top, np.zeros((), x.dtype))
-    with ignoring(divide="ignore"):
-        y = np.log(total(np.exp(x - top), axis, keepdims=True)) + top
-    return y if keepdims else y.reshape(dropped_shape(x.shape, axis))
-
-
-@in_float32
-def softmax(x: Array, *, axis: int) -> Array:
-    """exp(x) / sum(exp(x)) along `axis`, stable for huge x."""
-    with ignoring(invalid="ignore"):  # a row of only -inf gives NaN, as in PyTorch
-        y = np.exp(x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf))
-        y /= total(y, (axis,), keepdims=True)
-    return y
-
-
-@in_float32
-def log_softmax(x: Array, *, axis: int) -> Array:
-    """x - log(sum(exp(x))) along `axis`, stable for huge x."""
-    with ignoring(invalid="ignore"):  # a row of only -inf gives NaN, as in PyTorch
-        y = x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
-        y -= np.log(total(np.exp(y), (axis,), keepdims=True))
-    return y
 
 
 def reduced_count(shape: tuple[int, ...], axis: Axis) -> int:

@@ -213,10 +213,19 @@ def in_float32(kernel: Callable[..., Any]) -> Callable[..., Any]:
     def wrapper(x: Array, *args: Any, **kw: Any) -> Any:
         if getattr(x, "dtype", F32).char != "e":
             return kernel(x, *args, **kw)
+        out = kw.pop("out", None)
         more = (a.astype(F32) if getattr(a, "dtype", None) == x.dtype else a for a in args)
         made = kernel(x.astype(F32), *more, **kw)
         if isinstance(made, tuple):
-            return tuple(a.astype(x.dtype) if a.dtype == F32 else a for a in made)
-        return made.astype(x.dtype)
+            made = tuple(a.astype(x.dtype) if a.dtype == F32 else a for a in made)
+        else:
+            made = made.astype(x.dtype)
+        if out is None:
+            return made
+        for to, value in zip(
+            *((a if isinstance(a, tuple) else (a,)) for a in (out, made)), strict=True
+        ):
+            np.copyto(to, value)
+        return out
 
     return wrapper

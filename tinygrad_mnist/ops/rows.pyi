@@ -4,91 +4,91 @@ from typing import Any
 
 from tinygrad_mnist.autograd.tensor import Tensor
 
-def abs(input: Tensor) -> Tensor: ...  # ops/table.py:171
-def absolute(input: Tensor) -> Tensor: ...  # ops/table.py:171
-def acos(input: Tensor) -> Tensor: ...  # ops/table.py:131
-def acosh(input: Tensor) -> Tensor: ...  # ops/table.py:145
-def arccos(input: Tensor) -> Tensor: ...  # ops/table.py:131
-def arccosh(input: Tensor) -> Tensor: ...  # ops/table.py:145
-def arcsin(input: Tensor) -> Tensor: ...  # ops/table.py:130
-def arcsinh(input: Tensor) -> Tensor: ...  # ops/table.py:144
-def arctan(input: Tensor) -> Tensor: ...  # ops/table.py:132
-def arctan2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:75
-def arctanh(input: Tensor) -> Tensor: ...  # ops/table.py:146
-def asin(input: Tensor) -> Tensor: ...  # ops/table.py:130
-def asinh(input: Tensor) -> Tensor: ...  # ops/table.py:144
-def atan(input: Tensor) -> Tensor: ...  # ops/table.py:132
-def atan2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:75
-def atanh(input: Tensor) -> Tensor: ...  # ops/table.py:146
-def bitwise_and(input: Any, other: Any) -> Tensor: ...  # ops/table.py:407
-def bitwise_left_shift(input: Any, other: Any) -> Tensor: ...  # ops/table.py:415
-def bitwise_not(input: Tensor) -> Tensor: ...  # ops/table.py:410
-def bitwise_or(input: Any, other: Any) -> Tensor: ...  # ops/table.py:408
-def bitwise_right_shift(input: Any, other: Any) -> Tensor: ...  # ops/table.py:416
-def bitwise_xor(input: Any, other: Any) -> Tensor: ...  # ops/table.py:409
-def ceil(input: Tensor) -> Tensor: ...  # ops/table.py:174
-def copysign(input: Any, other: Any) -> Tensor: ...  # ops/table.py:90
-def cos(input: Tensor) -> Tensor: ...  # ops/table.py:126
-def cosh(input: Tensor) -> Tensor: ...  # ops/table.py:142
-def eq(input: Any, other: Any) -> Tensor: ...  # ops/table.py:397
-def erf(input: Tensor) -> Tensor: ...  # ops/table.py:167
-def erfc(input: Tensor) -> Tensor: ...  # ops/table.py:168
-def exp(input: Tensor) -> Tensor: ...  # ops/table.py:114
-def exp2(input: Tensor) -> Tensor: ...  # ops/table.py:115
-def expm1(input: Tensor) -> Tensor: ...  # ops/table.py:116
-def fix(input: Tensor) -> Tensor: ...  # ops/table.py:176
-def floor(input: Tensor) -> Tensor: ...  # ops/table.py:173
-def floor_divide(input: Any, other: Any) -> Tensor: ...  # ops/table.py:66
-def fmax(input: Any, other: Any) -> Tensor: ...  # ops/table.py:91
-def fmin(input: Any, other: Any) -> Tensor: ...  # ops/table.py:97
-def fmod(input: Any, other: Any) -> Tensor: ...  # ops/table.py:65
-def gcd(input: Any, other: Any) -> Tensor: ...  # ops/table.py:417
-def ge(input: Any, other: Any) -> Tensor: ...  # ops/table.py:402
-def greater(input: Any, other: Any) -> Tensor: ...  # ops/table.py:400
-def greater_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:402
-def gt(input: Any, other: Any) -> Tensor: ...  # ops/table.py:400
-def heaviside(input: Any, other: Any) -> Tensor: ...  # ops/table.py:184
-def hypot(input: Any, other: Any) -> Tensor: ...  # ops/table.py:81
-def isfinite(input: Tensor) -> Tensor: ...  # ops/table.py:413
-def isinf(input: Tensor) -> Tensor: ...  # ops/table.py:412
-def isnan(input: Tensor) -> Tensor: ...  # ops/table.py:411
-def lcm(input: Any, other: Any) -> Tensor: ...  # ops/table.py:418
-def le(input: Any, other: Any) -> Tensor: ...  # ops/table.py:401
-def less(input: Any, other: Any) -> Tensor: ...  # ops/table.py:399
-def less_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:401
-def log(input: Tensor) -> Tensor: ...  # ops/table.py:117
-def log10(input: Tensor) -> Tensor: ...  # ops/table.py:119
-def log1p(input: Tensor) -> Tensor: ...  # ops/table.py:120
-def log2(input: Tensor) -> Tensor: ...  # ops/table.py:118
-def logaddexp(input: Any, other: Any) -> Tensor: ...  # ops/table.py:109
-def logaddexp2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:103
-def logical_and(input: Any, other: Any) -> Tensor: ...  # ops/table.py:403
-def logical_not(input: Tensor) -> Tensor: ...  # ops/table.py:406
-def logical_or(input: Any, other: Any) -> Tensor: ...  # ops/table.py:404
-def logical_xor(input: Any, other: Any) -> Tensor: ...  # ops/table.py:405
-def lt(input: Any, other: Any) -> Tensor: ...  # ops/table.py:399
-def maximum(input: Any, other: Any) -> Tensor: ...  # ops/table.py:69
-def minimum(input: Any, other: Any) -> Tensor: ...  # ops/table.py:72
-def mul(input: Any, other: Any) -> Tensor: ...  # ops/table.py:53
-def multiply(input: Any, other: Any) -> Tensor: ...  # ops/table.py:53
-def ne(input: Any, other: Any) -> Tensor: ...  # ops/table.py:398
-def neg(input: Tensor) -> Tensor: ...  # ops/table.py:55
-def negative(input: Tensor) -> Tensor: ...  # ops/table.py:55
-def nextafter(input: Any, other: Any) -> Tensor: ...  # ops/table.py:419
-def not_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:398
-def reciprocal(input: Tensor) -> Tensor: ...  # ops/table.py:61
-def relu(input: Tensor) -> Tensor: ...  # ops/table.py:149
-def remainder(input: Any, other: Any) -> Tensor: ...  # ops/table.py:62
-def sigmoid(input: Tensor) -> Tensor: ...  # ops/table.py:151
-def signbit(input: Tensor) -> Tensor: ...  # ops/table.py:414
-def sin(input: Tensor) -> Tensor: ...  # ops/table.py:125
-def sinc(input: Tensor) -> Tensor: ...  # ops/table.py:133
-def sinh(input: Tensor) -> Tensor: ...  # ops/table.py:141
-def sqrt(input: Tensor) -> Tensor: ...  # ops/table.py:121
-def tan(input: Tensor) -> Tensor: ...  # ops/table.py:129
-def tanh(input: Tensor) -> Tensor: ...  # ops/table.py:143
-def trunc(input: Tensor) -> Tensor: ...  # ops/table.py:176
-def xlogy(input: Any, other: Any) -> Tensor: ...  # ops/table.py:84
+def abs(input: Tensor) -> Tensor: ...  # ops/table.py:172
+def absolute(input: Tensor) -> Tensor: ...  # ops/table.py:172
+def acos(input: Tensor) -> Tensor: ...  # ops/table.py:132
+def acosh(input: Tensor) -> Tensor: ...  # ops/table.py:146
+def arccos(input: Tensor) -> Tensor: ...  # ops/table.py:132
+def arccosh(input: Tensor) -> Tensor: ...  # ops/table.py:146
+def arcsin(input: Tensor) -> Tensor: ...  # ops/table.py:131
+def arcsinh(input: Tensor) -> Tensor: ...  # ops/table.py:145
+def arctan(input: Tensor) -> Tensor: ...  # ops/table.py:133
+def arctan2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:76
+def arctanh(input: Tensor) -> Tensor: ...  # ops/table.py:147
+def asin(input: Tensor) -> Tensor: ...  # ops/table.py:131
+def asinh(input: Tensor) -> Tensor: ...  # ops/table.py:145
+def atan(input: Tensor) -> Tensor: ...  # ops/table.py:133
+def atan2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:76
+def atanh(input: Tensor) -> Tensor: ...  # ops/table.py:147
+def bitwise_and(input: Any, other: Any) -> Tensor: ...  # ops/table.py:425
+def bitwise_left_shift(input: Any, other: Any) -> Tensor: ...  # ops/table.py:433
+def bitwise_not(input: Tensor) -> Tensor: ...  # ops/table.py:428
+def bitwise_or(input: Any, other: Any) -> Tensor: ...  # ops/table.py:426
+def bitwise_right_shift(input: Any, other: Any) -> Tensor: ...  # ops/table.py:434
+def bitwise_xor(input: Any, other: Any) -> Tensor: ...  # ops/table.py:427
+def ceil(input: Tensor) -> Tensor: ...  # ops/table.py:175
+def copysign(input: Any, other: Any) -> Tensor: ...  # ops/table.py:91
+def cos(input: Tensor) -> Tensor: ...  # ops/table.py:127
+def cosh(input: Tensor) -> Tensor: ...  # ops/table.py:143
+def eq(input: Any, other: Any) -> Tensor: ...  # ops/table.py:415
+def erf(input: Tensor) -> Tensor: ...  # ops/table.py:168
+def erfc(input: Tensor) -> Tensor: ...  # ops/table.py:169
+def exp(input: Tensor) -> Tensor: ...  # ops/table.py:115
+def exp2(input: Tensor) -> Tensor: ...  # ops/table.py:116
+def expm1(input: Tensor) -> Tensor: ...  # ops/table.py:117
+def fix(input: Tensor) -> Tensor: ...  # ops/table.py:177
+def floor(input: Tensor) -> Tensor: ...  # ops/table.py:174
+def floor_divide(input: Any, other: Any) -> Tensor: ...  # ops/table.py:67
+def fmax(input: Any, other: Any) -> Tensor: ...  # ops/table.py:92
+def fmin(input: Any, other: Any) -> Tensor: ...  # ops/table.py:98
+def fmod(input: Any, other: Any) -> Tensor: ...  # ops/table.py:66
+def gcd(input: Any, other: Any) -> Tensor: ...  # ops/table.py:435
+def ge(input: Any, other: Any) -> Tensor: ...  # ops/table.py:420
+def greater(input: Any, other: Any) -> Tensor: ...  # ops/table.py:418
+def greater_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:420
+def gt(input: Any, other: Any) -> Tensor: ...  # ops/table.py:418
+def heaviside(input: Any, other: Any) -> Tensor: ...  # ops/table.py:185
+def hypot(input: Any, other: Any) -> Tensor: ...  # ops/table.py:82
+def isfinite(input: Tensor) -> Tensor: ...  # ops/table.py:431
+def isinf(input: Tensor) -> Tensor: ...  # ops/table.py:430
+def isnan(input: Tensor) -> Tensor: ...  # ops/table.py:429
+def lcm(input: Any, other: Any) -> Tensor: ...  # ops/table.py:436
+def le(input: Any, other: Any) -> Tensor: ...  # ops/table.py:419
+def less(input: Any, other: Any) -> Tensor: ...  # ops/table.py:417
+def less_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:419
+def log(input: Tensor) -> Tensor: ...  # ops/table.py:118
+def log10(input: Tensor) -> Tensor: ...  # ops/table.py:120
+def log1p(input: Tensor) -> Tensor: ...  # ops/table.py:121
+def log2(input: Tensor) -> Tensor: ...  # ops/table.py:119
+def logaddexp(input: Any, other: Any) -> Tensor: ...  # ops/table.py:110
+def logaddexp2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:104
+def logical_and(input: Any, other: Any) -> Tensor: ...  # ops/table.py:421
+def logical_not(input: Tensor) -> Tensor: ...  # ops/table.py:424
+def logical_or(input: Any, other: Any) -> Tensor: ...  # ops/table.py:422
+def logical_xor(input: Any, other: Any) -> Tensor: ...  # ops/table.py:423
+def lt(input: Any, other: Any) -> Tensor: ...  # ops/table.py:417
+def maximum(input: Any, other: Any) -> Tensor: ...  # ops/table.py:70
+def minimum(input: Any, other: Any) -> Tensor: ...  # ops/table.py:73
+def mul(input: Any, other: Any) -> Tensor: ...  # ops/table.py:54
+def multiply(input: Any, other: Any) -> Tensor: ...  # ops/table.py:54
+def ne(input: Any, other: Any) -> Tensor: ...  # ops/table.py:416
+def neg(input: Tensor) -> Tensor: ...  # ops/table.py:56
+def negative(input: Tensor) -> Tensor: ...  # ops/table.py:56
+def nextafter(input: Any, other: Any) -> Tensor: ...  # ops/table.py:437
+def not_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:416
+def reciprocal(input: Tensor) -> Tensor: ...  # ops/table.py:62
+def relu(input: Tensor) -> Tensor: ...  # ops/table.py:150
+def remainder(input: Any, other: Any) -> Tensor: ...  # ops/table.py:63
+def sigmoid(input: Tensor) -> Tensor: ...  # ops/table.py:152
+def signbit(input: Tensor) -> Tensor: ...  # ops/table.py:432
+def sin(input: Tensor) -> Tensor: ...  # ops/table.py:126
+def sinc(input: Tensor) -> Tensor: ...  # ops/table.py:134
+def sinh(input: Tensor) -> Tensor: ...  # ops/table.py:142
+def sqrt(input: Tensor) -> Tensor: ...  # ops/table.py:122
+def tan(input: Tensor) -> Tensor: ...  # ops/table.py:130
+def tanh(input: Tensor) -> Tensor: ...  # ops/table.py:144
+def trunc(input: Tensor) -> Tensor: ...  # ops/table.py:177
+def xlogy(input: Any, other: Any) -> Tensor: ...  # ops/table.py:85
 
 __all__ = [
     "abs",

@@ -41,6 +41,7 @@ from tinygrad_mnist.kernels import (
 )
 from tinygrad_mnist.kernels import conv as convolution
 from tinygrad_mnist.kernels import linear as products
+from tinygrad_mnist.kernels import softmax as exponentials
 from tinygrad_mnist.kernels import windows as sliding
 from tinygrad_mnist.ops.published import elementwise
 
@@ -216,13 +217,26 @@ var = op(
     ),
 )
 cumsum: OpCall = op(reduce.cumsum, x=lambda g, axis: flip(cumsum(flip(g, axis), axis=axis), axis))
+
+# Softmax (kernels/softmax.py)
 logsumexp: OpCall = op(
-    reduce.logsumexp,
-    x=lambda g, x, shape, axis: unreduce(g, shape, axis) * softmax_over(x, axis),
+    exponentials.logsumexp,
+    x=lambda g, x, y, shape, axis: unreduce(g, shape, axis) * exp(x - unreduce(y, shape, axis)),
 )
-softmax = op(reduce.softmax, x=lambda g, y, axis: y * (g - sum(g * y, axis=(axis,), keepdims=True)))
-log_softmax = op(
-    reduce.log_softmax, x=lambda g, y, axis: g - exp(y) * sum(g, axis=(axis,), keepdims=True)
+softmax: OpCall = op(exponentials.softmax, x=lambda g, y, axis: softmax_back(y, g, axis=axis))
+softmax_back: OpCall = op(
+    exponentials.softmax_back,
+    p=lambda g, p, d, axis: (
+        g * (d - sum(d * p, axis=(axis,), keepdims=True))
+        - d * sum(g * p, axis=(axis,), keepdims=True)
+    ),
+    d=lambda g, p, axis: softmax_back(p, g, axis=axis),
+)
+log_softmax = op(exponentials.log_softmax, x=lambda g, y, axis: log_softmax_back(y, g, axis=axis))
+log_softmax_back: OpCall = op(
+    exponentials.log_softmax_back,
+    z=lambda g, z, d, axis: -g * exp(z) * sum(d, axis=(axis,), keepdims=True),
+    d=lambda g, z, axis: g - sum(g * exp(z), axis=(axis,), keepdims=True),
 )
 
 # Moving elements (kernels/shape.py); adjoint pairs stand side by side
@@ -375,10 +389,14 @@ standardize = op(
 cross_entropy_rows = op(
     loss.cross_entropy_rows,
     called="cross_entropy",
-    z=lambda g, p, at: minus_one_hot(p, at) * g[:, None],
+    z=lambda g, p, at: logit_slope(p, at, g),
     residual={"p": lambda z: softmax(z, axis=1), "at": lambda t: one_hot_index(t)},
 )
-minus_one_hot: OpCall = op(loss.minus_one_hot, p=lambda g: g)
+logit_slope: OpCall = op(
+    loss.logit_slope,
+    p=lambda g, d: g * d[:, None],
+    d=lambda g, p, at: sum(g * p, axis=(1,)) - take(reshape(g.mT, shape=(-1,)), at),
+)
 one_hot_index: OpCall = op(loss.one_hot_index)
 bce_of_probability = op(
     loss.bce_of_probability,
@@ -477,11 +495,6 @@ def free(shape: tuple[int, ...], axis: Any, correction: float) -> float:
 def safely(a: Any, b: Any) -> Tensor:
     """a / b, but 0 where b is 0."""
     return where(b == 0, 0.0, a / where(b == 0, 1.0, b))
-
-
-def softmax_over(x: Any, axis: Any) -> Any:
-    """softmax over several axes at once."""
-    return exp(x - logsumexp(x, axis=axis, keepdims=True))
 
 
 def shares(g: Any, x: Any, index: Any, value: Any, top: Any) -> tuple[Tensor, Tensor]:
