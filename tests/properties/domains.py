@@ -110,6 +110,10 @@ def reducible(draw: Draw, low_side: int = 0, dims: int = 0, **bounds: Any) -> An
     return x, {"axis": axis, "keepdims": draw(st.booleans())}
 
 
+def _deviation(x: Any, axis: Any, correction: int, keepdims: bool) -> Any:
+    return np.std(x, axis, ddof=correction, keepdims=keepdims)
+
+
 @composed(lambda x, axis, correction, keepdims: np.var(x, axis, ddof=correction, keepdims=keepdims))
 def deviations(draw: Draw) -> Any:
     """An array, some of its axes, and fewer degrees of freedom than they have elements."""
@@ -1470,6 +1474,7 @@ ROWS: dict[str, Row] = {
         lambda x, axis, keepdims: np.sqrt(np.sum(x * x, axis, keepdims=keepdims)), 1, **POSITIVE
     ),
     "var": deviations,
+    "std": deviations._replace(like=_deviation),
     "cumsum": along(np.cumsum, 0),
     "logsumexp": reduction(
         lambda x, axis, keepdims: np.log(np.sum(np.exp(x), axis, keepdims=keepdims)), 1

@@ -33,7 +33,7 @@ class TensorMethods:
     def __ifloordiv__(self, other: Any) -> Tensor: ...  # ops/table.py:67
     def __imod__(self, other: Any) -> Tensor: ...  # ops/table.py:63
     def __imul__(self, other: Any) -> Tensor: ...  # ops/table.py:54
-    def __invert__(self) -> Tensor: ...  # ops/table.py:428
+    def __invert__(self) -> Tensor: ...  # ops/table.py:435
     def __ipow__(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:90
     def __isub__(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:56
     def __itruediv__(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
@@ -98,7 +98,7 @@ class TensorMethods:
     def allclose(self, other: Any, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> builtins.bool: ...  # ops/compare.py:60
     def amax(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:54
     def amin(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:54
-    def aminmax(self, **kw: Any) -> Any: ...  # ops/reduce.py:312
+    def aminmax(self, **kw: Any) -> Any: ...  # ops/reduce.py:310
     def angle(self) -> Tensor: ...  # ops/elementwise.py:236
     def angle_(self) -> Tensor: ...  # ops/elementwise.py:236
     def any(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:54
@@ -119,8 +119,8 @@ class TensorMethods:
     def arctanh_(self) -> Tensor: ...  # ops/table.py:147
     def argmax(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:65
     def argmin(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:65
-    def argsort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> Tensor: ...  # ops/index.py:346
-    def argwhere(self) -> Tensor: ...  # ops/index.py:327
+    def argsort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> Tensor: ...  # ops/index.py:354
+    def argwhere(self) -> Tensor: ...  # ops/index.py:335
     def as_strided(self, size: Any, stride: Any, storage_offset: builtins.int | None = ...) -> Tensor: ...  # ops/legacy.py:107
     def as_subclass(self, cls: Any) -> Any: ...  # ops/legacy.py:233
     def asin(self) -> Tensor: ...  # ops/table.py:131
@@ -138,18 +138,18 @@ class TensorMethods:
     def bernoulli(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:199
     def bernoulli_(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:199
     def bincount(self, weights: Tensor | None = ..., minlength: builtins.int = ...) -> Tensor: ...  # ops/histogram.py:27
-    def bitwise_and(self, other: Any) -> Tensor: ...  # ops/table.py:425
-    def bitwise_and_(self, other: Any) -> Tensor: ...  # ops/table.py:425
-    def bitwise_left_shift(self, other: Any) -> Tensor: ...  # ops/table.py:433
-    def bitwise_left_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:433
-    def bitwise_not(self) -> Tensor: ...  # ops/table.py:428
-    def bitwise_not_(self) -> Tensor: ...  # ops/table.py:428
-    def bitwise_or(self, other: Any) -> Tensor: ...  # ops/table.py:426
-    def bitwise_or_(self, other: Any) -> Tensor: ...  # ops/table.py:426
-    def bitwise_right_shift(self, other: Any) -> Tensor: ...  # ops/table.py:434
-    def bitwise_right_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:434
-    def bitwise_xor(self, other: Any) -> Tensor: ...  # ops/table.py:427
-    def bitwise_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:427
+    def bitwise_and(self, other: Any) -> Tensor: ...  # ops/table.py:432
+    def bitwise_and_(self, other: Any) -> Tensor: ...  # ops/table.py:432
+    def bitwise_left_shift(self, other: Any) -> Tensor: ...  # ops/table.py:440
+    def bitwise_left_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:440
+    def bitwise_not(self) -> Tensor: ...  # ops/table.py:435
+    def bitwise_not_(self) -> Tensor: ...  # ops/table.py:435
+    def bitwise_or(self, other: Any) -> Tensor: ...  # ops/table.py:433
+    def bitwise_or_(self, other: Any) -> Tensor: ...  # ops/table.py:433
+    def bitwise_right_shift(self, other: Any) -> Tensor: ...  # ops/table.py:441
+    def bitwise_right_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:441
+    def bitwise_xor(self, other: Any) -> Tensor: ...  # ops/table.py:434
+    def bitwise_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:434
     def bmm(self, mat2: Tensor) -> Tensor: ...  # ops/matmul.py:67
     def bool(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def broadcast_to(self, size: Any) -> Tensor: ...  # ops/shape.py:199
@@ -184,17 +184,17 @@ class TensorMethods:
     def cos_(self) -> Tensor: ...  # ops/table.py:127
     def cosh(self) -> Tensor: ...  # ops/table.py:143
     def cosh_(self) -> Tensor: ...  # ops/table.py:143
-    def count_nonzero(self, dim: Any = ...) -> Any: ...  # ops/reduce.py:316
+    def count_nonzero(self, dim: Any = ...) -> Any: ...  # ops/reduce.py:314
     def cov(self, *, correction: builtins.int = ..., fweights: Tensor | None = ..., aweights: Tensor | None = ...) -> Tensor: ...  # ops/statistics.py:219
     def cpu(self) -> Tensor: ...  # ops/convert.py:42
     def cross(self, other: Tensor, dim: builtins.int | None = ...) -> Tensor: ...  # ops/calculus.py:197
     def cuda(self, *_: Any) -> Tensor: ...  # ops/convert.py:47
     def cummax(self, dim: builtins.int) -> ValuesIndices: ...  # ops/calculus.py:29
     def cummin(self, dim: builtins.int) -> ValuesIndices: ...  # ops/calculus.py:29
-    def cumprod(self, dim: Any, *, dtype: Any = ...) -> Any: ...  # ops/reduce.py:320
-    def cumprod_(self, dim: Any, *, dtype: Any = ...) -> Any: ...  # ops/reduce.py:320
-    def cumsum(self, dim: builtins.int, *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:234
-    def cumsum_(self, dim: builtins.int, *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:234
+    def cumprod(self, dim: Any, *, dtype: Any = ...) -> Any: ...  # ops/reduce.py:318
+    def cumprod_(self, dim: Any, *, dtype: Any = ...) -> Any: ...  # ops/reduce.py:318
+    def cumsum(self, dim: builtins.int, *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:238
+    def cumsum_(self, dim: builtins.int, *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:238
     def data_ptr(self) -> builtins.int: ...  # ops/convert.py:161
     def deg2rad(self) -> Any: ...  # ops/elementwise.py:290
     def deg2rad_(self) -> Any: ...  # ops/elementwise.py:290
@@ -209,7 +209,7 @@ class TensorMethods:
     def diff(self, n: builtins.int = ..., dim: builtins.int = ..., prepend: Any = ..., append: Any = ...) -> Tensor: ...  # ops/calculus.py:49
     def digamma(self) -> Any: ...  # ops/special.py:32
     def dim(self) -> builtins.int: ...  # ops/convert.py:140
-    def dist(self, other: Any, p: Any = ...) -> Any: ...  # ops/reduce.py:343
+    def dist(self, other: Any, p: Any = ...) -> Any: ...  # ops/reduce.py:341
     def div(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
     def div_(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
     def divide(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
@@ -218,8 +218,8 @@ class TensorMethods:
     def double(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def dsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
     def element_size(self) -> builtins.int: ...  # ops/convert.py:150
-    def eq(self, other: Any) -> Tensor: ...  # ops/table.py:415
-    def eq_(self, other: Any) -> Tensor: ...  # ops/table.py:415
+    def eq(self, other: Any) -> Tensor: ...  # ops/table.py:422
+    def eq_(self, other: Any) -> Tensor: ...  # ops/table.py:422
     def equal(self, other: Tensor) -> builtins.bool: ...  # ops/compare.py:68
     def erf(self) -> Tensor: ...  # ops/table.py:168
     def erf_(self) -> Tensor: ...  # ops/table.py:168
@@ -259,21 +259,21 @@ class TensorMethods:
     def frac(self) -> Any: ...  # ops/elementwise.py:287
     def frac_(self) -> Any: ...  # ops/elementwise.py:287
     def frexp(self) -> Parts: ...  # ops/elementwise.py:215
-    def gather(self, dim: builtins.int, index: Tensor, *, sparse_grad: builtins.bool = ...) -> Tensor: ...  # ops/index.py:158
-    def gcd(self, other: Any) -> Tensor: ...  # ops/table.py:435
-    def gcd_(self, other: Any) -> Tensor: ...  # ops/table.py:435
-    def ge(self, other: Any) -> Tensor: ...  # ops/table.py:420
-    def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:420
+    def gather(self, dim: builtins.int, index: Tensor, *, sparse_grad: builtins.bool = ...) -> Tensor: ...  # ops/index.py:166
+    def gcd(self, other: Any) -> Tensor: ...  # ops/table.py:442
+    def gcd_(self, other: Any) -> Tensor: ...  # ops/table.py:442
+    def ge(self, other: Any) -> Tensor: ...  # ops/table.py:427
+    def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:427
     def geometric_(self, p: builtins.float, *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:339
     def geqrf(self) -> Geqrf: ...  # ops/linalg/older.py:152
     def ger(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:103
     def get_device(self) -> Any: ...  # ops/legacy.py:219
-    def greater(self, other: Any) -> Tensor: ...  # ops/table.py:418
-    def greater_(self, other: Any) -> Tensor: ...  # ops/table.py:418
-    def greater_equal(self, other: Any) -> Tensor: ...  # ops/table.py:420
-    def greater_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:420
-    def gt(self, other: Any) -> Tensor: ...  # ops/table.py:418
-    def gt_(self, other: Any) -> Tensor: ...  # ops/table.py:418
+    def greater(self, other: Any) -> Tensor: ...  # ops/table.py:425
+    def greater_(self, other: Any) -> Tensor: ...  # ops/table.py:425
+    def greater_equal(self, other: Any) -> Tensor: ...  # ops/table.py:427
+    def greater_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:427
+    def gt(self, other: Any) -> Tensor: ...  # ops/table.py:425
+    def gt_(self, other: Any) -> Tensor: ...  # ops/table.py:425
     def half(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def hardshrink(self, lambd: builtins.float = ...) -> Tensor: ...  # ops/activation.py:146
     def heaviside(self, other: Any) -> Tensor: ...  # ops/table.py:185
@@ -286,17 +286,17 @@ class TensorMethods:
     def i0(self) -> Any: ...  # ops/special.py:48
     def igamma(self, other: Tensor) -> Tensor: ...  # ops/special.py:83
     def igammac(self, other: Tensor) -> Tensor: ...  # ops/special.py:92
-    def index_add(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: Any = ...) -> Tensor: ...  # ops/index.py:253
-    def index_add_(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: Any = ...) -> Tensor: ...  # ops/index.py:253
-    def index_copy(self, dim: builtins.int, index: Tensor, source: Tensor) -> Tensor: ...  # ops/index.py:273
-    def index_copy_(self, dim: builtins.int, index: Tensor, source: Tensor) -> Tensor: ...  # ops/index.py:273
-    def index_fill(self, dim: builtins.int, index: Tensor, value: Any) -> Tensor: ...  # ops/index.py:283
-    def index_fill_(self, dim: builtins.int, index: Tensor, value: Any) -> Tensor: ...  # ops/index.py:283
+    def index_add(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: Any = ...) -> Tensor: ...  # ops/index.py:261
+    def index_add_(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: Any = ...) -> Tensor: ...  # ops/index.py:261
+    def index_copy(self, dim: builtins.int, index: Tensor, source: Tensor) -> Tensor: ...  # ops/index.py:281
+    def index_copy_(self, dim: builtins.int, index: Tensor, source: Tensor) -> Tensor: ...  # ops/index.py:281
+    def index_fill(self, dim: builtins.int, index: Tensor, value: Any) -> Tensor: ...  # ops/index.py:291
+    def index_fill_(self, dim: builtins.int, index: Tensor, value: Any) -> Tensor: ...  # ops/index.py:291
     def index_put(self, indices: Any, values: Any, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:69
     def index_put_(self, indices: Any, values: Any, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:69
     def index_reduce(self, dim: builtins.int, index: Tensor, source: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:202
     def index_reduce_(self, dim: builtins.int, index: Tensor, source: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:202
-    def index_select(self, dim: builtins.int, index: Tensor) -> Tensor: ...  # ops/index.py:235
+    def index_select(self, dim: builtins.int, index: Tensor) -> Tensor: ...  # ops/index.py:243
     def inner(self, other: Tensor) -> Tensor: ...  # ops/matmul.py:93
     def int(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
     def inverse(self) -> Any: ...  # ops/linalg/older.py:44
@@ -341,9 +341,9 @@ class TensorMethods:
     @property
     def is_xpu(self) -> Tensor: ...  # ops/legacy.py:249
     def isclose(self, other: Any, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> Tensor: ...  # ops/compare.py:42
-    def isfinite(self) -> Tensor: ...  # ops/table.py:431
-    def isinf(self) -> Tensor: ...  # ops/table.py:430
-    def isnan(self) -> Tensor: ...  # ops/table.py:429
+    def isfinite(self) -> Tensor: ...  # ops/table.py:438
+    def isinf(self) -> Tensor: ...  # ops/table.py:437
+    def isnan(self) -> Tensor: ...  # ops/table.py:436
     def isneginf(self) -> Any: ...  # ops/compare.py:22
     def isposinf(self) -> Any: ...  # ops/compare.py:21
     def isreal(self) -> Tensor: ...  # ops/elementwise.py:243
@@ -353,18 +353,18 @@ class TensorMethods:
     def kthvalue(self, k: builtins.int, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> ValuesIndices: ...  # ops/statistics.py:88
     @property
     def layout(self) -> Tensor: ...  # ops/legacy.py:244
-    def lcm(self, other: Any) -> Tensor: ...  # ops/table.py:436
-    def lcm_(self, other: Any) -> Tensor: ...  # ops/table.py:436
+    def lcm(self, other: Any) -> Tensor: ...  # ops/table.py:443
+    def lcm_(self, other: Any) -> Tensor: ...  # ops/table.py:443
     def ldexp(self, other: Any) -> Tensor: ...  # ops/elementwise.py:230
     def ldexp_(self, other: Any) -> Tensor: ...  # ops/elementwise.py:230
-    def le(self, other: Any) -> Tensor: ...  # ops/table.py:419
-    def le_(self, other: Any) -> Tensor: ...  # ops/table.py:419
+    def le(self, other: Any) -> Tensor: ...  # ops/table.py:426
+    def le_(self, other: Any) -> Tensor: ...  # ops/table.py:426
     def lerp(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:172
     def lerp_(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:172
-    def less(self, other: Any) -> Tensor: ...  # ops/table.py:417
-    def less_(self, other: Any) -> Tensor: ...  # ops/table.py:417
-    def less_equal(self, other: Any) -> Tensor: ...  # ops/table.py:419
-    def less_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:419
+    def less(self, other: Any) -> Tensor: ...  # ops/table.py:424
+    def less_(self, other: Any) -> Tensor: ...  # ops/table.py:424
+    def less_equal(self, other: Any) -> Tensor: ...  # ops/table.py:426
+    def less_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:426
     def lgamma(self) -> Any: ...  # ops/special.py:29
     def log(self) -> Tensor: ...  # ops/table.py:118
     def log10(self) -> Tensor: ...  # ops/table.py:120
@@ -380,22 +380,22 @@ class TensorMethods:
     def logaddexp2(self, other: Any) -> Tensor: ...  # ops/table.py:104
     def logaddexp2_(self, other: Any) -> Tensor: ...  # ops/table.py:104
     def logaddexp_(self, other: Any) -> Tensor: ...  # ops/table.py:110
-    def logcumsumexp(self, dim: Any) -> Any: ...  # ops/reduce.py:324
+    def logcumsumexp(self, dim: Any) -> Any: ...  # ops/reduce.py:322
     def logdet(self) -> Tensor: ...  # ops/linalg/older.py:71
-    def logical_and(self, other: Any) -> Tensor: ...  # ops/table.py:421
-    def logical_and_(self, other: Any) -> Tensor: ...  # ops/table.py:421
-    def logical_not(self) -> Tensor: ...  # ops/table.py:424
-    def logical_not_(self) -> Tensor: ...  # ops/table.py:424
-    def logical_or(self, other: Any) -> Tensor: ...  # ops/table.py:422
-    def logical_or_(self, other: Any) -> Tensor: ...  # ops/table.py:422
-    def logical_xor(self, other: Any) -> Tensor: ...  # ops/table.py:423
-    def logical_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:423
+    def logical_and(self, other: Any) -> Tensor: ...  # ops/table.py:428
+    def logical_and_(self, other: Any) -> Tensor: ...  # ops/table.py:428
+    def logical_not(self) -> Tensor: ...  # ops/table.py:431
+    def logical_not_(self) -> Tensor: ...  # ops/table.py:431
+    def logical_or(self, other: Any) -> Tensor: ...  # ops/table.py:429
+    def logical_or_(self, other: Any) -> Tensor: ...  # ops/table.py:429
+    def logical_xor(self, other: Any) -> Tensor: ...  # ops/table.py:430
+    def logical_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:430
     def logit(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:201
     def logit_(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:201
     def logsumexp(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:137
     def long(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
-    def lt(self, other: Any) -> Tensor: ...  # ops/table.py:417
-    def lt_(self, other: Any) -> Tensor: ...  # ops/table.py:417
+    def lt(self, other: Any) -> Tensor: ...  # ops/table.py:424
+    def lt_(self, other: Any) -> Tensor: ...  # ops/table.py:424
     def lu(self, pivot: builtins.bool = ..., get_infos: builtins.bool = ...) -> Any: ...  # ops/linalg/older.py:131
     def lu_solve(self, LU_data: Tensor, LU_pivots: Tensor) -> Tensor: ...  # ops/linalg/older.py:138
     @property
@@ -403,11 +403,11 @@ class TensorMethods:
     @property
     def mT(self) -> Tensor: ...  # ops/__init__.py:183
     def map_(self, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor: ...  # ops/inplace.py:374
-    def masked_fill(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:293
-    def masked_fill_(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:293
+    def masked_fill(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:301
+    def masked_fill_(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:301
     def masked_scatter(self, mask: Tensor, source: Tensor) -> Tensor: ...  # ops/scattering.py:92
     def masked_scatter_(self, mask: Tensor, source: Tensor) -> Tensor: ...  # ops/scattering.py:92
-    def masked_select(self, mask: Tensor) -> Tensor: ...  # ops/index.py:310
+    def masked_select(self, mask: Tensor) -> Tensor: ...  # ops/index.py:318
     def matmul(self, other: Any) -> Tensor: ...  # ops/matmul.py:25
     def matrix_exp(self) -> Any: ...  # ops/linalg/older.py:55
     def matrix_power(self, n: Any) -> Any: ...  # ops/linalg/older.py:59
@@ -435,17 +435,17 @@ class TensorMethods:
     def name(self) -> Tensor: ...  # ops/legacy.py:246
     def nan_to_num(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:185
     def nan_to_num_(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:185
-    def nanmean(self, dim: Any = ..., keepdim: Any = ..., **kw: Any) -> Any: ...  # ops/reduce.py:337
+    def nanmean(self, dim: Any = ..., keepdim: Any = ..., **kw: Any) -> Any: ...  # ops/reduce.py:335
     def nanmedian(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Any: ...  # ops/statistics.py:42
     def nanquantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ...) -> Tensor: ...  # ops/statistics.py:127
-    def nansum(self, *args: Any, **kw: Any) -> Any: ...  # ops/reduce.py:328
+    def nansum(self, *args: Any, **kw: Any) -> Any: ...  # ops/reduce.py:326
     def narrow(self, dim: builtins.int, start: Any, length: builtins.int) -> Tensor: ...  # ops/shape.py:246
     def narrow_copy(self, *args: Any, **kw: Any) -> Any: ...  # ops/arrange.py:215
     @property
     def nbytes(self) -> builtins.int: ...  # ops/__init__.py:166
     def ndimension(self) -> Any: ...  # ops/legacy.py:194
-    def ne(self, other: Any) -> Tensor: ...  # ops/table.py:416
-    def ne_(self, other: Any) -> Tensor: ...  # ops/table.py:416
+    def ne(self, other: Any) -> Tensor: ...  # ops/table.py:423
+    def ne_(self, other: Any) -> Tensor: ...  # ops/table.py:423
     def neg(self) -> Tensor: ...  # ops/table.py:56
     def neg_(self) -> Tensor: ...  # ops/table.py:56
     def negative(self) -> Tensor: ...  # ops/table.py:56
@@ -457,14 +457,14 @@ class TensorMethods:
     def new_ones(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:186
     def new_tensor(self, data: Any, *, dtype: Any = ...) -> Tensor: ...  # ops/create.py:168
     def new_zeros(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:180
-    def nextafter(self, other: Any) -> Tensor: ...  # ops/table.py:437
-    def nextafter_(self, other: Any) -> Tensor: ...  # ops/table.py:437
-    def nonzero(self, *, as_tuple: builtins.bool = ...) -> Any: ...  # ops/index.py:318
+    def nextafter(self, other: Any) -> Tensor: ...  # ops/table.py:444
+    def nextafter_(self, other: Any) -> Tensor: ...  # ops/table.py:444
+    def nonzero(self, *, as_tuple: builtins.bool = ...) -> Any: ...  # ops/index.py:326
     def nonzero_static(self, *, size: builtins.int, fill_value: builtins.int = ...) -> Tensor: ...  # ops/scattering.py:284
-    def norm(self, p: Any = ..., dim: Dim = ..., keepdim: builtins.bool = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:257
+    def norm(self, p: Any = ..., dim: Dim = ..., keepdim: builtins.bool = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:261
     def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:307
-    def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:416
-    def not_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:416
+    def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:423
+    def not_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:423
     def numel(self) -> builtins.int: ...  # ops/convert.py:135
     def orgqr(self, input2: Any) -> Any: ...  # ops/linalg/older.py:67
     def ormqr(self, tau: Tensor, other: Tensor, left: builtins.bool = ..., transpose: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:162
@@ -480,7 +480,7 @@ class TensorMethods:
     def pow(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:90
     def pow_(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:90
     def prelu(self, weight: Tensor) -> Tensor: ...  # ops/activation.py:67
-    def prod(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:208
+    def prod(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:212
     def put(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:43
     def put_(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:43
     def qr(self, some: builtins.bool = ...) -> factor.Qr: ...  # ops/linalg/older.py:101
@@ -500,7 +500,7 @@ class TensorMethods:
     def renorm(self, p: builtins.float, dim: builtins.int, maxnorm: builtins.float) -> Tensor: ...  # ops/calculus.py:225
     def renorm_(self, p: builtins.float, dim: builtins.int, maxnorm: builtins.float) -> Tensor: ...  # ops/calculus.py:225
     def repeat(self, *sizes: Any) -> Tensor: ...  # ops/shape.py:276
-    def repeat_interleave(self, repeats: Any, dim: builtins.int | None = ..., *, output_size: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:389
+    def repeat_interleave(self, repeats: Any, dim: builtins.int | None = ..., *, output_size: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:397
     def reshape(self, *shape: Any) -> Tensor: ...  # ops/shape.py:29
     def reshape_as(self, other: Any) -> Any: ...  # ops/shape.py:323
     def resize_(self, *size: Any, memory_format: Any = ...) -> Tensor: ...  # ops/legacy.py:80
@@ -515,10 +515,10 @@ class TensorMethods:
     def round_(self, *, decimals: builtins.int = ...) -> Tensor: ...  # ops/elementwise.py:161
     def rsqrt(self) -> Any: ...  # ops/elementwise.py:283
     def rsqrt_(self) -> Any: ...  # ops/elementwise.py:283
-    def scatter(self, dim: builtins.int, index: Tensor, src: Any = ..., *, value: Any = ..., reduce: builtins.str | None = ...) -> Tensor: ...  # ops/index.py:199
-    def scatter_(self, dim: builtins.int, index: Tensor, src: Any = ..., *, value: Any = ..., reduce: builtins.str | None = ...) -> Tensor: ...  # ops/index.py:199
-    def scatter_add(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...  # ops/index.py:181
-    def scatter_add_(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...  # ops/index.py:181
+    def scatter(self, dim: builtins.int, index: Tensor, src: Any = ..., *, value: Any = ..., reduce: builtins.str | None = ...) -> Tensor: ...  # ops/index.py:207
+    def scatter_(self, dim: builtins.int, index: Tensor, src: Any = ..., *, value: Any = ..., reduce: builtins.str | None = ...) -> Tensor: ...  # ops/index.py:207
+    def scatter_add(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...  # ops/index.py:189
+    def scatter_add_(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...  # ops/index.py:189
     def scatter_reduce(self, dim: builtins.int, index: Tensor, src: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:171
     def scatter_reduce_(self, dim: builtins.int, index: Tensor, src: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:171
     def select(self, dim: builtins.int, index: Any) -> Tensor: ...  # ops/shape.py:259
@@ -531,7 +531,7 @@ class TensorMethods:
     def sigmoid_(self) -> Tensor: ...  # ops/table.py:152
     def sign(self) -> Tensor: ...  # ops/elementwise.py:33
     def sign_(self) -> Tensor: ...  # ops/elementwise.py:33
-    def signbit(self) -> Tensor: ...  # ops/table.py:432
+    def signbit(self) -> Tensor: ...  # ops/table.py:439
     def sin(self) -> Tensor: ...  # ops/table.py:126
     def sin_(self) -> Tensor: ...  # ops/table.py:126
     def sinc(self) -> Tensor: ...  # ops/table.py:134
@@ -542,7 +542,7 @@ class TensorMethods:
     def slice_scatter(self, src: Tensor, dim: builtins.int = ..., start: builtins.int | None = ..., end: builtins.int | None = ..., step: builtins.int = ...) -> Tensor: ...  # ops/scattering.py:146
     def slogdet(self) -> Any: ...  # ops/linalg/older.py:51
     def softmax(self, dim: builtins.int = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:77
-    def sort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> ValuesIndices: ...  # ops/index.py:335
+    def sort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> ValuesIndices: ...  # ops/index.py:343
     def split(self, split_size_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:127
     def split_with_sizes(self, split_sizes: Sequence[builtins.int], dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:114
     def sqrt(self) -> Tensor: ...  # ops/table.py:122
@@ -551,7 +551,7 @@ class TensorMethods:
     def square_(self) -> Tensor: ...  # ops/elementwise.py:42
     def squeeze(self, dim: Any = ...) -> Tensor: ...  # ops/shape.py:129
     def squeeze_(self, dim: Any = ...) -> Tensor: ...  # ops/shape.py:129
-    def std(self, *args: Any, **kw: Any) -> Any: ...  # ops/reduce.py:307
+    def std(self, dim: Any = ..., unbiased: builtins.bool | None = ..., keepdim: builtins.bool = ..., *, correction: builtins.float | None = ...) -> Tensor: ...  # ops/reduce.py:180
     def storage_offset(self) -> Any: ...  # ops/legacy.py:229
     def stride(self, dim: builtins.int | None = ...) -> Any: ...  # ops/convert.py:155
     def sub(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:56
@@ -568,7 +568,7 @@ class TensorMethods:
     def t(self) -> Tensor: ...  # ops/shape.py:171
     def t_(self) -> Tensor: ...  # ops/shape.py:171
     def take(self, index: Tensor) -> Tensor: ...  # ops/scattering.py:24
-    def take_along_dim(self, indices: Tensor, dim: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:369
+    def take_along_dim(self, indices: Tensor, dim: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:377
     def tan(self) -> Tensor: ...  # ops/table.py:130
     def tan_(self) -> Tensor: ...  # ops/table.py:130
     def tanh(self) -> Tensor: ...  # ops/table.py:144
@@ -579,7 +579,7 @@ class TensorMethods:
     def to_dense(self, dtype: Any = ..., **kw: Any) -> Any: ...  # ops/legacy.py:237
     def to_sparse(self, *args: Any, **kw: Any) -> Any: ...  # ops/legacy.py:162
     def to_sparse_coo(self, *args: Any, **kw: Any) -> Any: ...  # ops/legacy.py:162
-    def topk(self, k: builtins.int, dim: builtins.int = ..., largest: builtins.bool = ..., sorted: builtins.bool = ...) -> ValuesIndices: ...  # ops/index.py:355
+    def topk(self, k: builtins.int, dim: builtins.int = ..., largest: builtins.bool = ..., sorted: builtins.bool = ...) -> ValuesIndices: ...  # ops/index.py:363
     def trace(self) -> Tensor: ...  # ops/diagonal.py:56
     def transpose(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:157
     def transpose_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:157
@@ -598,14 +598,14 @@ class TensorMethods:
     def unflatten(self, dim: builtins.int, sizes: Sequence[builtins.int]) -> Tensor: ...  # ops/shape.py:122
     def unfold(self, dimension: builtins.int, size: builtins.int, step: builtins.int) -> Tensor: ...  # ops/arrange.py:162
     def uniform_(self, a: builtins.float = ..., b: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:301
-    def unique(self, sorted: builtins.bool = ..., return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/index.py:404
+    def unique(self, sorted: builtins.bool = ..., return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/index.py:412
     def unique_consecutive(self, return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/searching.py:86
     def unsafe_chunk(self, chunks: builtins.int, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:139
     def unsafe_split(self, split_size_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:127
     def unsafe_split_with_sizes(self, split_sizes: Sequence[builtins.int], dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:114
     def unsqueeze(self, dim: builtins.int) -> Tensor: ...  # ops/shape.py:140
     def unsqueeze_(self, dim: builtins.int) -> Tensor: ...  # ops/shape.py:140
-    def var(self, dim: Any = ..., unbiased: builtins.bool | None = ..., keepdim: builtins.bool = ..., *, correction: builtins.float | None = ...) -> Tensor: ...  # ops/reduce.py:176
+    def var(self, dim: Any = ..., unbiased: builtins.bool | None = ..., keepdim: builtins.bool = ..., *, correction: builtins.float | None = ...) -> Tensor: ...  # ops/reduce.py:180
     def vdot(self, tensor: Tensor) -> Tensor: ...  # ops/matmul.py:83
     def view(self, *shape: Any) -> Tensor: ...  # ops/shape.py:49
     def view_as(self, other: Any) -> Any: ...  # ops/shape.py:321

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.kernels.checks import places_within, rows_within
+from tinygrad_mnist.kernels.checks import outside, places_within, rows_within
 from tinygrad_mnist.kernels.scratch import called_whole, scratch
 from tinygrad_mnist.kernels.sums import ONE_THREAD, shared_ones
 
@@ -168,22 +168,21 @@ def assign_at(x: Array, index: Array, value: Any) -> Array:
     return out
 
 
+@called_whole
 def flat_index(*index: Array, shape: tuple[int, ...]) -> Array:
     """Make one index into flattened memory of one index per dimension; negative ones wrap."""
-    total: Any = 0
+    flat: Any = 0
     for dim, (i, n) in enumerate(zip(index, shape, strict=True)):
         i = np.asarray(i)
-        lowest, highest = (
-            (np.minimum.reduce(i, axis=None), np.maximum.reduce(i, axis=None))
-            if i.size
-            else (0, -1)
-        )
-        if lowest < -n or highest >= n:
+        if outside(i, n):
             bad = i[(i < -n) | (i >= n)]
-            raise IndexError(f"index {bad[0]} is out of bounds for dimension {dim} with size {n}")
-        wrapped = np.where(i < 0, i + n, i) if lowest < 0 else i
-        total = total * n + wrapped if dim else wrapped
-    return np.asarray(total)
+            if bad.size:
+                raise IndexError(
+                    f"index {bad[0]} is out of bounds for dimension {dim} with size {n}"
+                )
+            i = np.where(i < 0, i + n, i)
+        flat = flat * n + i if dim else i
+    return np.asarray(flat)
 
 
 def embed(w: Array, index: Array) -> Array:

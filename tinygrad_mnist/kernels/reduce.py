@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_mnist.kernels.buffers import ignoring
 from tinygrad_mnist.kernels.elementwise import masked
-from tinygrad_mnist.kernels.sums import F64, in_float32, total
+from tinygrad_mnist.kernels.sums import F64, in_float32, squares_total, total
 
 Array = Any  # an ndarray; NumPy's own types say too little to help here
 Axis = tuple[int, ...] | None
@@ -53,7 +53,7 @@ def lowest(x: Array) -> Array:
 def length(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
     """The square root of the sum of squares; in float64 where float32 cannot hold the squares."""
     with ignoring(over="ignore", under="ignore"):
-        squares = total(x * x, axis, keepdims=keepdims)
+        squares = squares_total(x, axis, keepdims=keepdims)
     if x.dtype.itemsize < 8 and not np.all((squares > TINY) & (squares < np.inf)):
         squares = total(np.square(x, dtype=F64), axis, keepdims=keepdims)
     return np.sqrt(squares).astype(x.dtype, copy=False)
@@ -70,6 +70,17 @@ def ties(d: Array, x: Array, top: Array, *, axis: Axis = None, nan: bool = False
         same |= np.isnan(x) & np.isnan(top)
     reduced_count = total(same.astype(x.dtype), axis, keepdims=True).astype(x.dtype, copy=False)
     return masked(d, np.negative(same.view(np.int8))) / reduced_count
+
+
+@in_float32
+def std(x: Array, *, axis: tuple[int, ...], correction: float, keepdims: Any = False) -> Array:
+    """The square root of `var`, also where float32 cannot hold the squares."""
+    n = reduced_count(x.shape, axis)
+    with ignoring(over="ignore", invalid="ignore"):
+        d = x - total(x, axis, keepdims=True) / (n or 1)
+        d -= total(d, axis, keepdims=True) / (n or 1)
+    y = length(d, axis=axis, keepdims=keepdims)
+    return y / np.sqrt(n - correction if n > correction else 0.0, dtype=x.dtype)
 
 
 @in_float32

@@ -17,7 +17,8 @@ import numpy as np
 from tinygrad_mnist.kernels.blocks import cut, in_blocks
 from tinygrad_mnist.kernels.buffers import ignoring
 from tinygrad_mnist.kernels.index import first_places
-from tinygrad_mnist.kernels.scratch import called_whole, scratch
+from tinygrad_mnist.kernels.reduce import dropped_shape
+from tinygrad_mnist.kernels.scratch import called_whole, copied_into, scratch
 from tinygrad_mnist.kernels.sums import F64, WIDE, in_float32, row_sums, total
 
 Array = Any  # an ndarray; NumPy's own types say too little to help here
@@ -33,6 +34,11 @@ LARGE = 512.0  # logarithms of larger sums have few digits behind the point
 @in_float32
 def softmax(x: Array, *, axis: int, out: Array | None = None) -> Array:
     """exp(x) / sum(exp(x)) along `axis`, stable for huge x."""
+    if x.size <= LITTLE:
+        with ignoring(invalid="ignore"):  # a row of only -inf gives NaN, as in PyTorch
+            y = np.exp(x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf))
+            y /= total(y, (axis,), keepdims=True)
+        return copied_into(out, y)
     return _along(axis, _softmax, x, out=out)
 
 
@@ -40,6 +46,11 @@ def softmax(x: Array, *, axis: int, out: Array | None = None) -> Array:
 @in_float32
 def log_softmax(x: Array, *, axis: int, out: Array | None = None) -> Array:
     """x - log(sum(exp(x))) along `axis`, stable for huge x."""
+    if x.size <= LITTLE:
+        with ignoring(invalid="ignore"):  # as above
+            y = x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
+            y -= np.log(total(np.exp(y), (axis,), keepdims=True))
+        return copied_into(out, y)
     return _along(axis, _log_softmax, x, out=out)
 
 
@@ -47,6 +58,8 @@ def log_softmax(x: Array, *, axis: int, out: Array | None = None) -> Array:
 @in_float32
 def softmax_back(p: Array, d: Array, *, axis: int, out: Array | None = None) -> Array:
     """p (d - sum(d p)) along `axis`: the gradient of x, for p = softmax(x) with gradient d."""
+    if p.size <= LITTLE:
+        return copied_into(out, p * (d - total(d * p, (axis,), keepdims=True)))
     return _along(axis, _softmax_back, p, d, out=out)
 
 
@@ -54,6 +67,8 @@ def softmax_back(p: Array, d: Array, *, axis: int, out: Array | None = None) -> 
 @in_float32
 def log_softmax_back(z: Array, d: Array, *, axis: int, out: Array | None = None) -> Array:
     """d - exp(z) sum(d) along `axis`: the gradient of x, for z = log_softmax(x) with gradient d."""
+    if z.size <= LITTLE:
+        return copied_into(out, d - np.exp(z) * total(d, (axis,), keepdims=True))
     return _along(axis, _log_softmax_back, z, d, out=out)
 
 
@@ -61,11 +76,15 @@ def log_softmax_back(z: Array, d: Array, *, axis: int, out: Array | None = None)
 @in_float32
 def logsumexp(x: Array, *, axis: tuple[int, ...] | None = None, keepdims: Any = False) -> Array:
     """log(sum(exp(x))), stable for huge x; -inf for an empty sum."""
+    if x.size <= LITTLE:
+        top = np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
+        top = np.where(np.isfinite(top), top, np.zeros((), x.dtype))
+        with ignoring(divide="ignore"):
+            y = np.log(total(np.exp(x - top), axis, keepdims=True)) + top
+        return y if keepdims else y.reshape(dropped_shape(x.shape, axis))
     axes = tuple(range(x.ndim)) if axis is None else axis
     kept = [1 if i in axes else n for i, n in enumerate(x.shape)]
     shape = kept if keepdims else [n for i, n in enumerate(x.shape) if i not in axes]
-    if not x.size:
-        return np.full(shape, -np.inf, x.dtype)
     if len(axes) != 1:
         x = x.transpose(*(i for i in range(x.ndim) if i not in axes), *axes)
         axes = (x.ndim - len(axes), x.ndim)
@@ -183,10 +202,6 @@ def _shifted_softmax(x: Array) -> Array:
 
 
 def _log_softmax(x: Array, y: Array) -> None:
-    if x.size <= LITTLE:
-        np.subtract(x, np.maximum.reduce(x, 1, keepdims=True), out=y)
-        y -= np.log(_sums(np.exp(y)))
-        return
     np.exp(x, out=y)
     sums = _sums(y)
     highest, logs, large = _tell(sums), np.log(sums), x
@@ -214,9 +229,10 @@ def _peaks(y: Array, sums: Array) -> tuple[Any, Array]:
         squares = np.vecdot(rows, rows).reshape(sums.shape)
     else:
         squares = _sums(y * y)
-    first, _, last = np.nonzero(squares > sums * sums * np.asarray(0.5, y.dtype))
-    if not len(first):
-        return (), first
+    is_peak = squares > sums * sums * np.asarray(0.5, y.dtype)
+    if not np.logical_or.reduce(is_peak, None):
+        return (), squares[:0]
+    first, _, last = np.nonzero(is_peak)
     rows = y[first, :, last]
     at = rows.argmax(1)
     flat = at + first_places((len(rows),), n, ()).reshape(-1)

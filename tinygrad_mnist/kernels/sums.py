@@ -21,6 +21,7 @@ FEW, SOME = 8, 64  # counts: of numbers to add one by one, and of numbers to add
 FOLD = 16  # rows that are added onto one
 BLOCK, WIDE = 256, 32  # rows, or numbers, that BLAS adds up; and how long the rows are at least
 LONG = 1 << 15  # elements of a sum that BLAS makes sooner
+LONGEST = 1024  # numbers whose squares BLAS adds up
 AT_ONCE = 32  # blocks that BLAS adds up in one thread
 ONE_THREAD = 9000  # elements of a matrix that BLAS multiplies with a vector in one thread
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -116,6 +117,25 @@ def row_sums(x: Array) -> Array:
     parts = x[:, : n - rest].reshape(count, -1, *inner)
     y = row_sums(np.matmul(parts, shared_ones(BLOCK, x.dtype)).reshape(count, -1))
     return y + row_sums(x[:, n - rest :]) if rest else y
+
+
+def squares_total(x: Array, axis: Axis = None, *, keepdims: Any = False) -> Array:
+    """The sum of x * x along `axis`, as by `total`; of rows without memory for the squares."""
+    if x.dtype.char not in "fd" or not x.ndim:
+        return total(x * x, axis, keepdims=keepdims)
+    is_last = axis is not None and len(axis) == 1 and axis[0] == x.ndim - 1
+    if is_last and WIDE <= x.shape[-1] <= LONGEST and x.strides[-1] == x.itemsize:
+        y = np.vecdot(x, x)
+        return y.reshape(*y.shape, 1) if keepdims else y
+    if x.size >= LONG and (axis is None or len(axis) == x.ndim):
+        flat = x.ravel("K")
+        whole = len(flat) // LONGEST * LONGEST
+        if flat.strides[0] == x.itemsize:
+            parts = flat[:whole].reshape(-1, LONGEST)
+            rest = flat[whole:]
+            y = np.add.reduce(np.vecdot(parts, parts), keepdims=True) + np.vecdot(rest, rest)
+            return y.reshape((1,) * x.ndim if keepdims else ())
+    return total(x * x, axis, keepdims=keepdims)
 
 
 def _rows(x: Array) -> Array:

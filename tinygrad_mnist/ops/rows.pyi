@@ -20,17 +20,17 @@ def asinh(input: Tensor) -> Tensor: ...  # ops/table.py:145
 def atan(input: Tensor) -> Tensor: ...  # ops/table.py:133
 def atan2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:76
 def atanh(input: Tensor) -> Tensor: ...  # ops/table.py:147
-def bitwise_and(input: Any, other: Any) -> Tensor: ...  # ops/table.py:425
-def bitwise_left_shift(input: Any, other: Any) -> Tensor: ...  # ops/table.py:433
-def bitwise_not(input: Tensor) -> Tensor: ...  # ops/table.py:428
-def bitwise_or(input: Any, other: Any) -> Tensor: ...  # ops/table.py:426
-def bitwise_right_shift(input: Any, other: Any) -> Tensor: ...  # ops/table.py:434
-def bitwise_xor(input: Any, other: Any) -> Tensor: ...  # ops/table.py:427
+def bitwise_and(input: Any, other: Any) -> Tensor: ...  # ops/table.py:432
+def bitwise_left_shift(input: Any, other: Any) -> Tensor: ...  # ops/table.py:440
+def bitwise_not(input: Tensor) -> Tensor: ...  # ops/table.py:435
+def bitwise_or(input: Any, other: Any) -> Tensor: ...  # ops/table.py:433
+def bitwise_right_shift(input: Any, other: Any) -> Tensor: ...  # ops/table.py:441
+def bitwise_xor(input: Any, other: Any) -> Tensor: ...  # ops/table.py:434
 def ceil(input: Tensor) -> Tensor: ...  # ops/table.py:175
 def copysign(input: Any, other: Any) -> Tensor: ...  # ops/table.py:91
 def cos(input: Tensor) -> Tensor: ...  # ops/table.py:127
 def cosh(input: Tensor) -> Tensor: ...  # ops/table.py:143
-def eq(input: Any, other: Any) -> Tensor: ...  # ops/table.py:415
+def eq(input: Any, other: Any) -> Tensor: ...  # ops/table.py:422
 def erf(input: Tensor) -> Tensor: ...  # ops/table.py:168
 def erfc(input: Tensor) -> Tensor: ...  # ops/table.py:169
 def exp(input: Tensor) -> Tensor: ...  # ops/table.py:115
@@ -42,45 +42,45 @@ def floor_divide(input: Any, other: Any) -> Tensor: ...  # ops/table.py:67
 def fmax(input: Any, other: Any) -> Tensor: ...  # ops/table.py:92
 def fmin(input: Any, other: Any) -> Tensor: ...  # ops/table.py:98
 def fmod(input: Any, other: Any) -> Tensor: ...  # ops/table.py:66
-def gcd(input: Any, other: Any) -> Tensor: ...  # ops/table.py:435
-def ge(input: Any, other: Any) -> Tensor: ...  # ops/table.py:420
-def greater(input: Any, other: Any) -> Tensor: ...  # ops/table.py:418
-def greater_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:420
-def gt(input: Any, other: Any) -> Tensor: ...  # ops/table.py:418
+def gcd(input: Any, other: Any) -> Tensor: ...  # ops/table.py:442
+def ge(input: Any, other: Any) -> Tensor: ...  # ops/table.py:427
+def greater(input: Any, other: Any) -> Tensor: ...  # ops/table.py:425
+def greater_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:427
+def gt(input: Any, other: Any) -> Tensor: ...  # ops/table.py:425
 def heaviside(input: Any, other: Any) -> Tensor: ...  # ops/table.py:185
 def hypot(input: Any, other: Any) -> Tensor: ...  # ops/table.py:82
-def isfinite(input: Tensor) -> Tensor: ...  # ops/table.py:431
-def isinf(input: Tensor) -> Tensor: ...  # ops/table.py:430
-def isnan(input: Tensor) -> Tensor: ...  # ops/table.py:429
-def lcm(input: Any, other: Any) -> Tensor: ...  # ops/table.py:436
-def le(input: Any, other: Any) -> Tensor: ...  # ops/table.py:419
-def less(input: Any, other: Any) -> Tensor: ...  # ops/table.py:417
-def less_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:419
+def isfinite(input: Tensor) -> Tensor: ...  # ops/table.py:438
+def isinf(input: Tensor) -> Tensor: ...  # ops/table.py:437
+def isnan(input: Tensor) -> Tensor: ...  # ops/table.py:436
+def lcm(input: Any, other: Any) -> Tensor: ...  # ops/table.py:443
+def le(input: Any, other: Any) -> Tensor: ...  # ops/table.py:426
+def less(input: Any, other: Any) -> Tensor: ...  # ops/table.py:424
+def less_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:426
 def log(input: Tensor) -> Tensor: ...  # ops/table.py:118
 def log10(input: Tensor) -> Tensor: ...  # ops/table.py:120
 def log1p(input: Tensor) -> Tensor: ...  # ops/table.py:121
 def log2(input: Tensor) -> Tensor: ...  # ops/table.py:119
 def logaddexp(input: Any, other: Any) -> Tensor: ...  # ops/table.py:110
 def logaddexp2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:104
-def logical_and(input: Any, other: Any) -> Tensor: ...  # ops/table.py:421
-def logical_not(input: Tensor) -> Tensor: ...  # ops/table.py:424
-def logical_or(input: Any, other: Any) -> Tensor: ...  # ops/table.py:422
-def logical_xor(input: Any, other: Any) -> Tensor: ...  # ops/table.py:423
-def lt(input: Any, other: Any) -> Tensor: ...  # ops/table.py:417
+def logical_and(input: Any, other: Any) -> Tensor: ...  # ops/table.py:428
+def logical_not(input: Tensor) -> Tensor: ...  # ops/table.py:431
+def logical_or(input: Any, other: Any) -> Tensor: ...  # ops/table.py:429
+def logical_xor(input: Any, other: Any) -> Tensor: ...  # ops/table.py:430
+def lt(input: Any, other: Any) -> Tensor: ...  # ops/table.py:424
 def maximum(input: Any, other: Any) -> Tensor: ...  # ops/table.py:70
 def minimum(input: Any, other: Any) -> Tensor: ...  # ops/table.py:73
 def mul(input: Any, other: Any) -> Tensor: ...  # ops/table.py:54
 def multiply(input: Any, other: Any) -> Tensor: ...  # ops/table.py:54
-def ne(input: Any, other: Any) -> Tensor: ...  # ops/table.py:416
+def ne(input: Any, other: Any) -> Tensor: ...  # ops/table.py:423
 def neg(input: Tensor) -> Tensor: ...  # ops/table.py:56
 def negative(input: Tensor) -> Tensor: ...  # ops/table.py:56
-def nextafter(input: Any, other: Any) -> Tensor: ...  # ops/table.py:437
-def not_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:416
+def nextafter(input: Any, other: Any) -> Tensor: ...  # ops/table.py:444
+def not_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:423
 def reciprocal(input: Tensor) -> Tensor: ...  # ops/table.py:62
 def relu(input: Tensor) -> Tensor: ...  # ops/table.py:150
 def remainder(input: Any, other: Any) -> Tensor: ...  # ops/table.py:63
 def sigmoid(input: Tensor) -> Tensor: ...  # ops/table.py:152
-def signbit(input: Tensor) -> Tensor: ...  # ops/table.py:432
+def signbit(input: Tensor) -> Tensor: ...  # ops/table.py:439
 def sin(input: Tensor) -> Tensor: ...  # ops/table.py:126
 def sinc(input: Tensor) -> Tensor: ...  # ops/table.py:134
 def sinh(input: Tensor) -> Tensor: ...  # ops/table.py:142

@@ -208,7 +208,14 @@ lowest = op(reduce.lowest, called="min", x=lambda g, x, y: ties(spread(g, x, Non
 ties: OpCall = op(reduce.ties, d=lambda g, x, top, axis, nan: ties(g, x, top, axis=axis, nan=nan))
 length = op(
     reduce.length,
-    x=lambda g, x, y, shape, axis: unreduce(g, shape, axis) * safely(x, unreduce(y, shape, axis)),
+    x=lambda g, x, y, shape, axis: unreduce(g, shape, axis) * (x / unreduce(none(y), shape, axis)),
+)
+std = op(
+    reduce.std,
+    x=lambda g, x, y, shape, axis, correction: (
+        unreduce(g, shape, axis)
+        * ((x - average(x, axis)) / unreduce(none(y) * free(shape, axis, correction), shape, axis))
+    ),
 )
 var = op(
     reduce.var,
@@ -495,6 +502,11 @@ def free(shape: tuple[int, ...], axis: Any, correction: float) -> float:
 def safely(a: Any, b: Any) -> Tensor:
     """a / b, but 0 where b is 0."""
     return where(b == 0, 0.0, a / where(b == 0, 1.0, b))
+
+
+def none(y: Any) -> Any:
+    """y to divide by, but infinity where y is 0: what is divided by it, and its slope, are 0."""
+    return where(y == 0, math.inf, y)
 
 
 def shares(g: Any, x: Any, index: Any, value: Any, top: Any) -> tuple[Tensor, Tensor]:
