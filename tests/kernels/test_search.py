@@ -45,5 +45,5 @@ def test_topmost(shape, axis, kind):
         ranked = np.sort(x, axis)
         expected = np.take(np.flip(ranked, axis) if largest else ranked, range(count), axis)
         np.testing.assert_array_equal(np.take_along_axis(x, at, axis), expected)
-        places = np.sort(at, axis)
-        assert (np.diff(places, axis=axis) > 0).all(), "an index comes twice"
+        ordered = np.sort(at, axis)
+        assert (np.diff(ordered, axis=axis) > 0).all(), "an index comes twice"

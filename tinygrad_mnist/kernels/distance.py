@@ -68,9 +68,9 @@ def _by_product(a: Array, b: Array, y: Array, near: Array) -> None:
     (k, n, c), m = a.shape, b.shape[1]
     rows, columns = scratch(((k, n, c + 2), a.dtype), ((k, m, c + 2), a.dtype))
     centre = total(b, (1,), keepdims=True) / max(1, m)
-    for x, to, place in ((a, rows, c), (b, columns, c + 1)):
+    for x, to, column in ((a, rows, c), (b, columns, c + 1)):
         some = np.subtract(x, centre, out=to[..., :c])
-        np.vecdot(some, some, out=to[..., place])
+        np.vecdot(some, some, out=to[..., column])
     columns[..., c] = 1
     rows[..., c + 1] = 1
     rows[..., :c] *= np.asarray(-2, a.dtype)

@@ -86,11 +86,11 @@ def _add_runs(rows: Array, order: Array, bounds: list[int], index: Array, target
 
 def gather(x: Array, index: Array, *, axis: int) -> Array:
     """out[i][j] = x[index[i][j]][j] (for axis 0): one element of x along `axis` for each index."""
-    return x.reshape(-1).take(places(index, x.shape, axis))
+    return x.reshape(-1).take(flat_indices(index, x.shape, axis))
 
 
-def places(index: Array, shape: tuple[int, ...], axis: int) -> Array:
-    """The places in an array of `shape`, in C order, that indices along `axis` mean.
+def flat_indices(index: Array, shape: tuple[int, ...], axis: int) -> Array:
+    """The indices in an array of `shape`, in C order, that indices along `axis` mean.
 
     NumPy picks by one index into memory in a third of the time of one for each dimension.
     """
@@ -102,7 +102,7 @@ def places(index: Array, shape: tuple[int, ...], axis: int) -> Array:
 
 
 def first_places(lead: tuple[int, ...], step: int, rest: tuple[int, ...]) -> Array:
-    """The places of the first elements of all lines of an array, to be read: (*lead, 1, *rest)."""
+    """The indices of the first elements of all lines of an array, to be read: (*lead, 1, *rest)."""
     is_small = math.prod(lead) * math.prod(rest) < KEPT
     return (_kept_places if is_small else _first_places)(lead, step, rest)
 
@@ -120,7 +120,7 @@ _kept_places = functools.lru_cache(maxsize=64)(_first_places)
 def scatter_add(x: Array, index: Array, *, axis: int, shape: tuple[int, ...]) -> Array:
     """The adjoint of gather: zeros of `shape` to which x is added at `index` along `axis`."""
     out = np.zeros(shape, x.dtype)
-    at = places(index, shape, axis)
+    at = flat_indices(index, shape, axis)
     if index.shape[axis] == 1:  # no place comes twice
         out.reshape(-1)[at] = x
     else:

@@ -10,6 +10,7 @@ import numpy as np
 from tinygrad_mnist.kernels.buffers import ignoring
 from tinygrad_mnist.kernels.checks import classes_within
 from tinygrad_mnist.kernels.elementwise import ONE, ZERO, minus_size
+from tinygrad_mnist.kernels.scratch import copied_into
 from tinygrad_mnist.kernels.softmax import log_likelihoods
 from tinygrad_mnist.kernels.sums import columns, in_float32
 
@@ -34,13 +35,9 @@ def cross_entropy_rows(
         raise TypeError(f"class targets must be integers, not {t.dtype}")
     classes_within(t, z.shape[1])
     if has_many_classes(z):
-        losses, p, _ = made = out or (np.empty(len(z), z.dtype), np.empty(z.shape, z.dtype), None)
+        losses, p = (out or (np.empty(len(z), z.dtype), np.empty(z.shape, z.dtype)))[:2]
         log_likelihoods(z, t, losses, p)
-        at = one_hot_index(t)
-        if out is None:
-            return losses, p, at
-        np.copyto(out[2], at)
-        return made
+        return losses, p, copied_into(out and out[2], one_hot_index(t))
     p = z.T.copy()
     p -= np.maximum.reduce(p, axis=0, initial=-np.inf)
     at = one_hot_index(t)
@@ -48,7 +45,11 @@ def cross_entropy_rows(
     np.exp(p, p)
     sums = columns(p)
     p /= sums
-    return np.log(sums) - picked, p.T, at
+    made = np.log(sums) - picked, p.T, at
+    if out is not None:
+        for to, result in zip(out, made, strict=True):
+            copied_into(to, result)
+    return out or made
 
 
 def has_many_classes(z: Array, *_: Any, **__: Any) -> bool:

@@ -83,8 +83,8 @@ def logsumexp(x: Array, *, axis: tuple[int, ...] | None = None, keepdims: Any = 
             y = np.log(total(np.exp(x - top), axis, keepdims=True)) + top
         return y if keepdims else y.reshape(dropped_shape(x.shape, axis))
     axes = tuple(range(x.ndim)) if axis is None else axis
-    kept = [1 if i in axes else n for i, n in enumerate(x.shape)]
-    shape = kept if keepdims else [n for i, n in enumerate(x.shape) if i not in axes]
+    kept_dims = [1 if i in axes else n for i, n in enumerate(x.shape)]
+    shape = kept_dims if keepdims else [n for i, n in enumerate(x.shape) if i not in axes]
     if len(axes) != 1:
         x = x.transpose(*(i for i in range(x.ndim) if i not in axes), *axes)
         axes = (x.ndim - len(axes), x.ndim)
@@ -205,7 +205,7 @@ def _log_softmax(x: Array, y: Array) -> None:
     np.exp(x, out=y)
     sums = _sums(y)
     highest, logs, large = _tell(sums), np.log(sums), x
-    places, peaks = _peaks(y, sums)
+    peak_at, peaks = _peaks(y, sums)
     if highest > LARGE:  # subtract a whole number first: it takes no digits from what is left
         wide = np.log(sums, dtype=F64)
         whole = np.where(sums > LARGE, np.rint(wide), 0.0).astype(x.dtype)
@@ -213,7 +213,7 @@ def _log_softmax(x: Array, y: Array) -> None:
         large = x - whole
     np.subtract(large, logs, out=y)
     if len(peaks):
-        y[places] = peaks
+        y[peak_at] = peaks
     if not highest < HUGE:
         _again(_shifted_log_softmax, x, sums, y)
 
