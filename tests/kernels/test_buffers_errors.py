@@ -5,14 +5,14 @@ import pytest
 
 import tinygrad_mnist as tg
 from tinygrad_mnist.autograd.floats import hush, restore
-from tinygrad_mnist.kernels import reduce
+from tinygrad_mnist.kernels import softmax
 from tinygrad_mnist.kernels.buffers import ignoring
 
 ROW = np.full((1, 2), -np.inf, np.float32)
 
 
 def test_a_row_that_gives_nan_by_design_raises_in_no_state() -> None:
-    for kernel in (reduce.softmax, reduce.log_softmax):
+    for kernel in (softmax.softmax, softmax.log_softmax):
         with np.errstate(all="raise"):
             assert np.isnan(kernel(ROW, axis=1)).all()
         assert np.isnan(kernel(ROW, axis=1)).all()

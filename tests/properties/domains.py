@@ -110,6 +110,10 @@ def reducible(draw: Draw, low_side: int = 0, dims: int = 0, **bounds: Any) -> An
     return x, {"axis": axis, "keepdims": draw(st.booleans())}
 
 
+def _deviation(x: Any, axis: Any, correction: int, keepdims: bool) -> Any:
+    return np.std(x, axis, ddof=correction, keepdims=keepdims)
+
+
 @composed(lambda x, axis, correction, keepdims: np.var(x, axis, ddof=correction, keepdims=keepdims))
 def deviations(draw: Draw) -> Any:
     """An array, some of its axes, and fewer degrees of freedom than they have elements."""
@@ -130,6 +134,17 @@ def along(like: Any, low_side: int = 1, **bounds: Any) -> Row:
     def row(draw: Draw) -> Any:
         x = draw(arrays(shapes(min_dims=1, min_side=low_side), **bounds))
         return (x,), {"axis": draw(st.integers(0, x.ndim - 1))}
+
+    return row
+
+
+def pair_along(like: Any) -> Row:
+    """Two arrays of one shape, of at least one dimension, and one axis."""
+
+    @composed(like)
+    def row(draw: Draw) -> Any:
+        x = draw(arrays(shapes(min_dims=1, min_side=1)))
+        return (x, draw(arrays(x.shape))), {"axis": draw(st.integers(0, x.ndim - 1))}
 
     return row
 
@@ -400,22 +415,22 @@ def _cross_entropy(z: Any, t: Any) -> Any:
 
 @composed(_cross_entropy)
 def cross_entropies(draw: Draw) -> Any:
-    n, c = draw(st.integers(0, 3)), draw(st.integers(1, 4))
+    n, c = draw(st.integers(0, 3)), draw(st.sampled_from([1, 2, 3, 4, 20]))
     return (draw(arrays((n, c))), indices(draw, c, (n,)) % c), {}
 
 
-def _minus_hot(p: Any, at: Any) -> Any:
+def _logit_slope(p: Any, at: Any, d: Any) -> Any:
     by_class = p.T.copy()
     for i in at:
         by_class[divmod(i, len(p))] -= 1
-    return by_class.T
+    return by_class.T * d[:, None]
 
 
-@composed(_minus_hot)
-def minus_one_hots(draw: Draw) -> Any:
+@composed(_logit_slope)
+def logit_slopes(draw: Draw) -> Any:
     n, c = draw(st.integers(1, 3)), draw(st.integers(1, 4))
     classes = indices(draw, c, (n,)) % c
-    return (draw(arrays((n, c))), classes * n + np.arange(n)), {}
+    return (draw(arrays((n, c))), classes * n + np.arange(n), draw(arrays((n,)))), {}
 
 
 def gates(like: Any, settings: dict[str, Any] | None = None, **bounds: Any) -> Row:
@@ -1014,6 +1029,44 @@ def sorts(draw: Draw) -> Any:
     return (x,), {"axis": draw(st.integers(0, x.ndim - 1)), "descending": draw(st.booleans())}
 
 
+@composed(
+    lambda x, axis, count, largest: np.take(_argsort(x, axis, largest), np.arange(count), axis)
+)
+def tops(draw: Draw) -> Any:
+    x = draw(arrays(shapes(min_dims=1), distinct=True))
+    axis = draw(st.integers(0, x.ndim - 1))
+    settings = {"count": draw(st.integers(0, x.shape[axis])), "largest": draw(st.booleans())}
+    return (x,), {"axis": axis, **settings}
+
+
+def _apart(draw: Draw) -> tuple[Any, Any]:
+    """Two matrices, or stacks of them, whose rows lie apart."""
+    n, m, c = (draw(st.integers(1, 3)) for _ in range(3))
+    lead = draw(st.sampled_from([(), (2,)]))
+    a = draw(arrays((*lead, n, c), low=-1.0, high=1.0))
+    return a, draw(arrays((*draw(st.sampled_from([(), lead])), m, c), low=2.0, high=3.0))
+
+
+def _distances(a: Any, b: Any, by_product: bool) -> Any:
+    return np.sqrt(np.sum((a[..., :, None, :] - b[..., None, :, :]) ** 2, -1))
+
+
+@composed(_distances)
+def distances(draw: Draw) -> Any:
+    return _apart(draw), {"by_product": draw(st.booleans())}
+
+
+@composed(
+    lambda r, a, b, by_product: np.einsum(
+        "...ij,...ijc->...ic", r, a[..., :, None, :] - b[..., None, :, :]
+    )
+)
+def pulls(draw: Draw) -> Any:
+    a, b = _apart(draw)
+    r = draw(arrays((*a.shape[:-1], b.shape[-2])))
+    return (r, a, b), {"by_product": draw(st.booleans())}
+
+
 def running(better: Any) -> Row:
     """Where the best so far is, the last of its equals."""
 
@@ -1488,12 +1541,17 @@ ROWS: dict[str, Row] = {
         lambda x, axis, keepdims: np.sqrt(np.sum(x * x, axis, keepdims=keepdims)), 1, **POSITIVE
     ),
     "var": deviations,
+    "std": deviations._replace(like=_deviation),
     "cumsum": along(np.cumsum, 0),
     "logsumexp": reduction(
         lambda x, axis, keepdims: np.log(np.sum(np.exp(x), axis, keepdims=keepdims)), 1
     ),
     "softmax": along(_softmax),
     "log_softmax": along(lambda x, axis: np.log(_softmax(x, axis))),
+    "softmax_back": pair_along(lambda p, d, axis: p * (d - np.sum(d * p, axis, keepdims=True))),
+    "log_softmax_back": pair_along(
+        lambda z, d, axis: d - np.exp(z) * np.sum(d, axis, keepdims=True)
+    ),
     # Moving elements
     "reshape": reshapes,
     "permute": permutes,
@@ -1523,12 +1581,14 @@ ROWS: dict[str, Row] = {
     "cat": cats,
     "stack": stacks,
     # Products and losses
+    "distances": distances,
+    "pull": pulls,
     "matmul": products,
     "matmul_columns": products_columns,
     "linear": linears,
     "linear_columns": linears,
     "cross_entropy_rows": cross_entropies,
-    "minus_one_hot": minus_one_hots,
+    "logit_slope": logit_slopes,
     "bce_with_logits": binary(
         lambda z, t: np.log(1 + np.exp(z)) - z * t, NONZERO, {"low": 0.0, "high": 1.0}
     ),
@@ -1661,6 +1721,7 @@ ROWS: dict[str, Row] = {
     "argmax": extreme_index(lambda x, axis: np.argmax(x == np.amax(x, axis, keepdims=True), axis)),
     "argmin": extreme_index(lambda x, axis: np.argmax(x == np.amin(x, axis, keepdims=True), axis)),
     "argsort": sorts,
+    "topmost": tops,
     "cumargmax": running(max),
     "cumargmin": running(min),
     "middle": one_place(

@@ -21,9 +21,9 @@ from tinygrad_mnist.jit import passes
 from tinygrad_mnist.jit.memory import same_elements, view_key
 from tinygrad_mnist.jit.text import Text
 from tinygrad_mnist.jit.unroll import take_checked, under_errstate
-from tinygrad_mnist.kernels.checks import UNSIGNED, classes_within, rows_within
+from tinygrad_mnist.kernels.checks import UNSIGNED, classes_within, places_within, rows_within
 
-CHECKS = [f.__wrapped__ for f in (classes_within, rows_within)]  # type: ignore[attr-defined]
+CHECKS = [f.__wrapped__ for f in (classes_within, rows_within, places_within)]  # type: ignore[attr-defined]
 SPREAD = 1 << 15  # bytes: to copy a row to so many lines takes NumPy less than to broadcast it
 Array = np.ndarray[Any, Any]
 Step = Callable[[], object]

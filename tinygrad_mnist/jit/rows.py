@@ -32,7 +32,7 @@ ELEMENTWISE = frozenset((
 LINEAR = frozenset(("sum", "mean", "sum_to", "cast", "neg", "reshape", "broadcast_to", "permute"))
 ALONG = frozenset((
     "amax", "amin", "ties", "logsumexp", "softmax", "log_softmax", "argmax", "argmin", "argsort",
-    "all", "any", "cumsum", "standardize", "length", "var", "highest", "lowest",
+    "all", "any", "cumsum", "topmost", "standardize", "length", "var", "std", "highest", "lowest",
 ))  # fmt: skip
 IMAGES = frozenset(("max_pool", "pool_sum", "pool_spread", "pool_index", "pool_take", "pool_put"))
 

@@ -41,6 +41,15 @@ def rows_within(index: Array, count: int) -> None:
         raise IndexError(f"index {outside(index, count)[0]} is out of range for {count} rows")
 
 
+@repeatable_check
+def places_within(index: Array, count: int) -> None:
+    """Raise IndexError unless 0 <= index < count, and tell which end was passed."""
+    if bad := outside(index, count):
+        if bad[0] < 0:
+            raise IndexError(f"index {bad[0]} is negative; here indices count from the front")
+        raise IndexError(f"index {bad[0]} is out of bounds for a dimension of size {count}")
+
+
 def outside(t: Array, count: int) -> list[int]:
     """Return the integers that are not from 0 to count - 1; unsigned, they take one pass."""
     unsigned = t.view(UNSIGNED[t.dtype.char])

@@ -13,24 +13,34 @@ from numpy._core.umath import clip as clip_ufunc  # type: ignore[attr-defined]
 from tinygrad_mnist.kernels.buffers import ignoring
 from tinygrad_mnist.kernels.checks import classes_within
 from tinygrad_mnist.kernels.elementwise import ONE, ZERO, block_by_block, minus_size, single
+from tinygrad_mnist.kernels.scratch import copied_into
+from tinygrad_mnist.kernels.softmax import log_likelihoods
 from tinygrad_mnist.kernels.sums import columns, in_float32
 
 Array = Any  # an ndarray; NumPy's own types say too little to help here
+FEW_CLASSES = 16
 
 
 @in_float32
-def cross_entropy_rows(z: Array, t: Array) -> tuple[Array, Array, Array]:
+def cross_entropy_rows(
+    z: Array, t: Array, *, out: tuple[Array, Array, Array] | None = None
+) -> tuple[Array, Array, Array]:
     """Cross-entropy of each row of logits z (n, c) against its class t (n,).
 
     The residuals are softmax(z) and `one_hot_index(t)`.
 
-    Computed in (classes, batch) layout: reductions over a short last axis are slow in NumPy.
+    Few classes are computed in (classes, batch) layout: reductions over a short last axis are slow
+    in NumPy.
     """
     if z.ndim != 2 or t.shape != z.shape[:1]:
         raise ValueError(f"logits must be (n, classes) and targets (n,), not {z.shape}, {t.shape}")
     if t.dtype.kind not in "iu":
         raise TypeError(f"class targets must be integers, not {t.dtype}")
     classes_within(t, z.shape[1])
+    if has_many_classes(z):
+        losses, p = (out or (np.empty(len(z), z.dtype), np.empty(z.shape, z.dtype)))[:2]
+        log_likelihoods(z, t, losses, p)
+        return losses, p, copied_into(out and out[2], one_hot_index(t))
     p = z.T.copy()
     p -= np.maximum.reduce(p, axis=0, initial=-np.inf)
     at = one_hot_index(t)
@@ -38,7 +48,19 @@ def cross_entropy_rows(z: Array, t: Array) -> tuple[Array, Array, Array]:
     np.exp(p, p)
     sums = columns(p)
     p /= sums
-    return np.log(sums) - picked, p.T, at
+    made = np.log(sums) - picked, p.T, at
+    if out is not None:
+        for to, result in zip(out, made, strict=True):
+            copied_into(to, result)
+    return out or made
+
+
+def has_many_classes(z: Array, *_: Any, **__: Any) -> bool:
+    """Tell whether logits are gone through by rows, which `jit` does not open."""
+    return bool(z.ndim == 2 and z.shape[1] > FEW_CLASSES)
+
+
+cross_entropy_rows.called_whole = has_many_classes  # type: ignore[attr-defined]
 
 
 def one_hot_index(t: Array) -> Array:
@@ -57,11 +79,25 @@ def row_index(count: int) -> tuple[Array, Array]:
     return np.array(count), numbers
 
 
-def minus_one_hot(p: Array, at: Array) -> Array:
-    """p (n, c) minus one in each row, at `one_hot_index` of the classes."""
-    by_class = p.T.copy()
-    np.subtract.at(by_class.reshape(-1), at, ONE.get(p.dtype.char, 1))
-    return by_class.T
+def logit_slope(p: Array, at: Array, d: Array) -> Array:
+    """The gradient of logits: d (p - 1) at the classes, else d p; for p (n, c), d (n,).
+
+    `at` is the `one_hot_index` of the classes.
+    """
+    if p.flags.c_contiguous and p.shape[1] > 1:
+        row = row_index(len(p))[1]
+        at = (at - row) // max(1, len(p)) + row * p.shape[1]
+        picked = p.reshape(-1).take(at)
+        y = line = p * d[:, None]
+    else:
+        line = p.T.copy()
+        picked = line.reshape(-1).take(at)
+        line *= d
+        y = line.T
+    picked -= ONE.get(p.dtype.char, 1)
+    picked *= d
+    np.put(line.reshape(-1), at, picked)
+    return y
 
 
 @in_float32

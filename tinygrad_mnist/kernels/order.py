@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.kernels.search import stable_order
+
 Array = Any  # an ndarray; NumPy's own types say too little to help here
 
 
@@ -30,7 +32,7 @@ def _last(x: Array, top: Array, axis: int) -> Array:
 
 def middle(x: Array, *, axis: int, nan: bool) -> Array:
     """The index of each row's lower median along `axis`; with `nan`, of its first NaN."""
-    order = np.argsort(x, axis=axis, stable=True)
+    order = stable_order(x, axis)
     if x.dtype.kind != "f":
         return order.take([(x.shape[axis] - 1) // 2], axis)
     lacking = np.isnan(x)
@@ -68,7 +70,7 @@ def _middle_of(x: Array, nan: bool) -> Array:
 
 def mode(x: Array, *, axis: int) -> Array:
     """The last index of each row's commonest element along `axis`; of ties, the smallest's."""
-    order = np.argsort(x, axis=axis, stable=True)
+    order = stable_order(x, axis)
     ranked = np.moveaxis(np.take_along_axis(x, order, axis), axis, -1)
     indices = np.arange(ranked.shape[-1])
     begins = np.ones(ranked.shape, bool)

@@ -1,4 +1,4 @@
-"""Reductions, softmax and its relatives; an `axis` is None or a tuple of non-negative ints."""
+"""Reductions; an `axis` is None or a tuple of non-negative ints."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_mnist.kernels.buffers import ignoring
 from tinygrad_mnist.kernels.elementwise import masked
-from tinygrad_mnist.kernels.sums import F64, in_float32, total
+from tinygrad_mnist.kernels.sums import F64, in_float32, squares_total, total
 
 Array = Any  # an ndarray; NumPy's own types say too little to help here
 Axis = tuple[int, ...] | None
@@ -53,7 +53,7 @@ def lowest(x: Array) -> Array:
 def length(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
     """The square root of the sum of squares; in float64 where float32 cannot hold the squares."""
     with ignoring(over="ignore", under="ignore"):
-        squares = total(x * x, axis, keepdims=keepdims)
+        squares = squares_total(x, axis, keepdims=keepdims)
     if x.dtype.itemsize < 8 and not np.all((squares > TINY) & (squares < np.inf)):
         squares = total(np.square(x, dtype=F64), axis, keepdims=keepdims)
     return np.sqrt(squares).astype(x.dtype, copy=False)
@@ -70,6 +70,17 @@ def ties(d: Array, x: Array, top: Array, *, axis: Axis = None, nan: bool = False
         same |= np.isnan(x) & np.isnan(top)
     reduced_count = total(same.astype(x.dtype), axis, keepdims=True).astype(x.dtype, copy=False)
     return masked(d, np.negative(same.view(np.int8))) / reduced_count
+
+
+@in_float32
+def std(x: Array, *, axis: tuple[int, ...], correction: float, keepdims: Any = False) -> Array:
+    """The square root of `var`, also where float32 cannot hold the squares."""
+    n = reduced_count(x.shape, axis)
+    with ignoring(over="ignore", invalid="ignore"):
+        d = x - total(x, axis, keepdims=True) / (n or 1)
+        d -= total(d, axis, keepdims=True) / (n or 1)
+    y = length(d, axis=axis, keepdims=keepdims)
+    return y / np.sqrt(n - correction if n > correction else 0.0, dtype=x.dtype)
 
 
 @in_float32
@@ -91,34 +102,6 @@ def cumsum(x: Array, *, axis: int) -> Array:
         return np.add.accumulate(x, axis=axis, dtype=np.int64)
     y = np.add.accumulate(x, axis=axis, dtype=F64)
     return y if x.dtype == F64 else y.astype(x.dtype)
-
-
-@in_float32
-def logsumexp(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
-    """log(sum(exp(x))), stable for huge x; -inf for an empty sum."""
-    top = np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
-    top = np.where(np.isfinite(top), top, np.zeros((), x.dtype))
-    with ignoring(divide="ignore"):
-        y = np.log(total(np.exp(x - top), axis, keepdims=True)) + top
-    return y if keepdims else y.reshape(dropped_shape(x.shape, axis))
-
-
-@in_float32
-def softmax(x: Array, *, axis: int) -> Array:
-    """exp(x) / sum(exp(x)) along `axis`, stable for huge x."""
-    with ignoring(invalid="ignore"):  # a row of only -inf gives NaN, as in PyTorch
-        y = np.exp(x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf))
-        y /= total(y, (axis,), keepdims=True)
-    return y
-
-
-@in_float32
-def log_softmax(x: Array, *, axis: int) -> Array:
-    """x - log(sum(exp(x))) along `axis`, stable for huge x."""
-    with ignoring(invalid="ignore"):  # a row of only -inf gives NaN, as in PyTorch
-        y = x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
-        y -= np.log(total(np.exp(y), (axis,), keepdims=True))
-    return y
 
 
 def reduced_count(shape: tuple[int, ...], axis: Axis) -> int:

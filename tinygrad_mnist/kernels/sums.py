@@ -20,6 +20,9 @@ Axis = tuple[int, ...] | None
 FEW, SOME = 8, 64  # counts: of numbers to add one by one, and of numbers to add in float64
 FOLD = 16  # rows that are added onto one
 BLOCK, WIDE = 256, 32  # rows, or numbers, that BLAS adds up; and how long the rows are at least
+LONG = 1 << 15  # elements of a sum that BLAS makes sooner
+LONGEST = 1024  # numbers whose squares BLAS adds up
+AT_ONCE = 32  # blocks that BLAS adds up in one thread
 ONE_THREAD = 9000  # elements of a matrix that BLAS multiplies with a vector in one thread
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 
@@ -31,11 +34,14 @@ def total(x: Array, axis: Axis = None, *, keepdims: Any = False) -> Array:
         return np.add.reduce(x, axis, np.int64, keepdims=keepdims)
     wide = F32 if dtype.itemsize == 2 else dtype
     if x.ndim < 2 or _along_memory(x, axis):
-        if 1 < x.size <= BLOCK and wide is dtype and (axis is None or len(axis) == x.ndim):
+        is_whole = axis is None or len(axis) == x.ndim
+        if is_whole and 1 < x.size <= BLOCK and wide is dtype:
             flat = x if x.ndim == 1 else x.ravel("K")
             if flat.strides[0] == x.itemsize:  # the BLAS adds in many lanes; a third of the time
                 y = flat.dot(shared_ones(x.size, dtype))
                 return y.reshape((1,) * x.ndim) if keepdims else y
+        if wide is dtype and x.size >= (LONG if is_whole else 2 * BLOCK):
+            return _last(x, x.ndim if is_whole else len(axis), keepdims)  # type: ignore[arg-type]
         return np.add.reduce(x, axis, wide, keepdims=keepdims)
     axes = tuple(range(x.ndim)) if axis is None else axis
     n = math.prod([x.shape[a] for a in axes])
@@ -44,11 +50,12 @@ def total(x: Array, axis: Axis = None, *, keepdims: Any = False) -> Array:
     if axes == (1,) and _is_stack_for_blas(x):
         y = np.matmul(shared_ones(n, dtype), x)
         return y.reshape(len(x), 1, x.shape[2]) if keepdims else y
-    if n <= SOME:
+    is_rows = x.flags.c_contiguous and axes == tuple(range(len(axes)))
+    if n <= SOME and not (is_rows and x.size >= n * WIDE and wide is dtype):
         return np.add.reduce(x, axis, F64, keepdims=keepdims).astype(wide, copy=False)
     if wide is not dtype:
         x = x.astype(wide)
-    if x.flags.c_contiguous and axes == tuple(range(len(axes))):
+    if is_rows:
         y, rest = _rows(x.reshape(n, x.size // n)), x.shape[len(axes) :]
         return y.reshape((1,) * len(axes) + rest if keepdims else rest)
     return _across(x, axes, keepdims)
@@ -72,6 +79,63 @@ def _is_stack_for_blas(x: Array) -> bool:
         and x.shape[1] * x.shape[2] <= ONE_THREAD
         and bool(x.flags.c_contiguous)
     )
+
+
+def _last(x: Array, ndim: int, keepdims: Any) -> Array:
+    """Add up over the last `ndim` dimensions, which lie along memory, or over all."""
+    if ndim == x.ndim:
+        flat = x.ravel("K")
+        if flat.strides[0] != x.itemsize:
+            return np.add.reduce(x, None, keepdims=keepdims)
+        y = row_sums(flat.reshape(1, -1)).reshape(())
+    else:
+        shape = x.shape[: x.ndim - ndim]
+        count = math.prod(shape)
+        if not count or x.size <= count:
+            return np.add.reduce(x, tuple(range(x.ndim - ndim, x.ndim)), keepdims=keepdims)
+        y = row_sums(x.reshape(count, x.size // count)).reshape(shape)
+    return y.reshape(y.shape + (1,) * ndim) if keepdims else y
+
+
+def row_sums(x: Array) -> Array:
+    """The sum of each row of a matrix, by BLAS in lanes, of at most so many numbers at a time.
+
+    BLAS does not see enough of them to use threads, whose number decides the last bits. NumPy takes
+    several times as long, and most of all for short rows.
+    """
+    count, n = x.shape
+    if n <= BLOCK:
+        step = max(1, ONE_THREAD // max(1, n))
+        ones = shared_ones(n, x.dtype)
+        if count <= step:
+            return x.dot(ones)
+        whole = count // step * step
+        y = np.matmul(x[:whole].reshape(-1, step, n), ones).reshape(-1)
+        return y if whole == count else np.concatenate((y, x[whole:].dot(ones)))
+    inner = (AT_ONCE, BLOCK) if n >= AT_ONCE * BLOCK else (BLOCK,)
+    rest = n % math.prod(inner)
+    parts = x[:, : n - rest].reshape(count, -1, *inner)
+    y = row_sums(np.matmul(parts, shared_ones(BLOCK, x.dtype)).reshape(count, -1))
+    return y + row_sums(x[:, n - rest :]) if rest else y
+
+
+def squares_total(x: Array, axis: Axis = None, *, keepdims: Any = False) -> Array:
+    """The sum of x * x along `axis`, as by `total`; of rows without memory for the squares."""
+    if x.dtype.char not in "fd" or not x.ndim:
+        return total(x * x, axis, keepdims=keepdims)
+    is_last = axis is not None and len(axis) == 1 and axis[0] == x.ndim - 1
+    if is_last and WIDE <= x.shape[-1] <= LONGEST and x.strides[-1] == x.itemsize:
+        y = np.vecdot(x, x)
+        return y.reshape(*y.shape, 1) if keepdims else y
+    if x.size >= LONG and (axis is None or len(axis) == x.ndim):
+        flat = x.ravel("K")
+        whole = len(flat) // LONGEST * LONGEST
+        if flat.strides[0] == x.itemsize:
+            parts = flat[:whole].reshape(-1, LONGEST)
+            rest = flat[whole:]
+            y = np.add.reduce(np.vecdot(parts, parts), keepdims=True) + np.vecdot(rest, rest)
+            return y.reshape((1,) * x.ndim if keepdims else ())
+    return total(x * x, axis, keepdims=keepdims)
 
 
 def _rows(x: Array) -> Array:
@@ -125,7 +189,7 @@ def _added(parts: Iterator[Array], axes: tuple[int, ...], dtype: Any) -> Array:
 def columns(x: Array) -> Array:
     """The sums of the columns of a matrix; of few rows by BLAS, in a third of NumPy's time."""
     if x.dtype.itemsize > 2 and len(x) <= BLOCK:
-        return x.T.dot(shared_ones(len(x), x.dtype))
+        return _few_rows(x)
     if x.dtype.itemsize > 2 and x.shape[1] >= WIDE:
         return _by_blas(x)
     return total(x, (0,)).astype(x.dtype, copy=False)
@@ -135,12 +199,23 @@ def _by_blas(x: Array) -> Array:
     """The sums of the columns of a wide matrix, some rows at a time."""
     m = len(x) // BLOCK
     rest = x[m * BLOCK :]
-    y = rest.T.dot(shared_ones(len(rest), x.dtype))
+    y = _few_rows(rest)
     if not m:
         return y
     blocks = x[: m * BLOCK].reshape(m, BLOCK, x.shape[1])
     sums = np.matmul(shared_ones(BLOCK, x.dtype), blocks)
     return (np.add.reduce(sums, 0, F64) + y).astype(x.dtype, copy=False)
+
+
+def _few_rows(x: Array) -> Array:
+    """The sums of the columns of a few rows; of long ones in parts: BLAS adds one by one here."""
+    if x.size < LONG:
+        return x.T.dot(shared_ones(len(x), x.dtype))
+    rest = len(x) % FOLD
+    whole, rows = x[: len(x) - rest], x[len(x) - rest :]
+    parts = np.matmul(shared_ones(FOLD, x.dtype), whole.reshape(-1, FOLD, x.shape[1]))
+    y = np.add.reduce(parts, 0)
+    return y + rows.T.dot(shared_ones(rest, x.dtype)) if rest else y
 
 
 @functools.lru_cache(maxsize=16)
@@ -158,10 +233,19 @@ def in_float32(kernel: Callable[..., Any]) -> Callable[..., Any]:
     def wrapper(x: Array, *args: Any, **kw: Any) -> Any:
         if getattr(x, "dtype", F32).char != "e":
             return kernel(x, *args, **kw)
+        out = kw.pop("out", None)
         more = (a.astype(F32) if getattr(a, "dtype", None) == x.dtype else a for a in args)
         made = kernel(x.astype(F32), *more, **kw)
         if isinstance(made, tuple):
-            return tuple(a.astype(x.dtype) if a.dtype == F32 else a for a in made)
-        return made.astype(x.dtype)
+            made = tuple(a.astype(x.dtype) if a.dtype == F32 else a for a in made)
+        else:
+            made = made.astype(x.dtype)
+        if out is None:
+            return made
+        for to, value in zip(
+            *((a if isinstance(a, tuple) else (a,)) for a in (out, made)), strict=True
+        ):
+            np.copyto(to, value)
+        return out
 
     return wrapper

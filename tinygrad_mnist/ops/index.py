@@ -38,6 +38,9 @@ def getitem(x: Tensor, key: Any) -> Tensor:
             key = wrap(key)
         if type(key) is Tensor and key._data.ndim and key._data.dtype.kind in "iu" and x._data.ndim:
             return table.take(x, key)  # rows by number: what a mini-batch is made with
+        if type(key) is tuple and len(key) == x._data.ndim > 1 and all(map(is_numbers, key)):
+            flat = table.flat_index(*key, shape=x._data.shape)
+            return table.take(table.reshape(x, shape=(-1,)), flat)
         plain = with_ints(key)
         if PLAIN.issuperset(map(type, plain)):
             return table.slice(x, key=plain)
@@ -52,6 +55,11 @@ def getitem(x: Tensor, key: Any) -> Tensor:
         return back(table.take(rows, index), index, front)
     except IndexError as error:
         raise called_as("Tensor.__getitem__", error) from None
+
+
+def is_numbers(part: Any) -> bool:
+    """Tell whether part of a key is a Tensor of one index or more, in dimensions of their own."""
+    return type(part) is Tensor and part._data.ndim > 0 and part._data.dtype.kind in "iu"
 
 
 def with_ints(key: Any) -> tuple[Any, ...]:
@@ -362,7 +370,7 @@ def topk(
     axis = dim_of(input.ndim, dim)
     if not 0 <= k <= input.shape[axis]:
         raise RuntimeError(f"selected index k out of range: {k} of {input.shape[axis]}")
-    order = table.narrow(argsort(input, axis, largest), axis, 0, k)
+    order = table.topmost(input, axis=axis, count=k, largest=bool(largest))
     return ValuesIndices(table.gather(input, order, axis=axis), order)
 
 

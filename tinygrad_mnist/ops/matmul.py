@@ -10,7 +10,7 @@ from typing import Any
 from tinygrad_mnist.autograd.op import DTypeError, ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import table
-from tinygrad_mnist.ops.arguments import composed, dims_of, public
+from tinygrad_mnist.ops.arguments import composed, dims_of, in_float32, public
 from tinygrad_mnist.ops.diagonal import diagonal
 from tinygrad_mnist.ops.reduce import norm
 
@@ -271,9 +271,23 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     return table.reshape(x * y, shape=tuple(n * m for n, m in zip(a, b, strict=True)))
 
 
+MODES = {  # whether distances may be computed by products; without an answer, of many rows
+    None: None,
+    "use_mm_for_euclid_dist_if_necessary": None,
+    "use_mm_for_euclid_dist": True,
+    "donot_use_mm_for_euclid_dist": False,
+}
+MANY_ROWS = 25
+
+
 @public
+@in_float32
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: Any = None) -> Tensor:
-    """The p-norm distance of each row of x1 to each row of x2."""
+    """The p-norm distance of each row of x1 to each row of x2.
+
+    For p = 2 by products, where one of them has more than 25 rows or `compute_mode` is
+    "use_mm_for_euclid_dist", unless it is "donot_use_mm_for_euclid_dist".
+    """
     if x1.ndim < 2 or x2.ndim < 2 or x1.shape[-1] != x2.shape[-1]:
         raise ShapeError(
             f"cdist: rows of one length are needed, 2 dimensions or more; not {list(x1.shape)} and "
@@ -281,6 +295,13 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: Any = None) -> T
         )
     if x1.dtype.kind != "f" or x2.dtype.kind != "f":
         raise DTypeError(f"cdist is for floating-point dtypes, not {x1.dtype} and {x2.dtype}")
+    if compute_mode not in MODES:
+        raise ValueError(f"{compute_mode} is not a valid value for compute_mode")
+    if p == 2:
+        by_product = MODES[compute_mode]
+        if by_product is None:
+            by_product = max(x1.shape[-2], x2.shape[-2]) > MANY_ROWS
+        return table.distances(x1, x2, by_product=by_product)
     x = table.reshape(x1, shape=(*x1.shape[:-1], 1, x1.shape[-1]))
     y = table.reshape(x2, shape=(*x2.shape[:-2], 1, *x2.shape[-2:]))
     return norm(x - y, p, -1)

@@ -173,36 +173,40 @@ def mean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = 
     return table.mean(x, axis=axes_of(x.ndim, dim), keepdims=keepdim)
 
 
-@public
-def var(
-    input: Tensor,
-    dim: Any = None,
-    unbiased: bool | None = None,
-    keepdim: bool = False,
-    *,
-    correction: float | None = None,
-) -> Tensor:
-    """The mean squared distance from the mean, over n - correction (1) elements."""
-    if isinstance(dim, bool):
-        dim, unbiased = None, dim
-    if correction is None:
-        correction = 0 if unbiased is False else 1
-    if input.dtype.kind != "f":
-        raise RuntimeError(f"std and var only support floating point dtypes, not {input.dtype}")
-    axes = axes_of(input.ndim, dim)
-    axes = tuple(range(input.ndim)) if axes is None else axes
-    if reduced_count(input.shape, axes) <= correction:
-        warnings.warn("var(): degrees of freedom is <= 0", UserWarning, stacklevel=3)
-    return _silent_var(input, axis=axes, correction=correction, keepdims=keepdim)
+def deviation(row: Callable[..., Tensor], doc: str) -> Callable[..., Tensor]:
+    """Make var or std."""
+    silent_row = silent(row)
+
+    @public
+    def deviation_of(
+        input: Tensor,
+        dim: Any = None,
+        unbiased: bool | None = None,
+        keepdim: bool = False,
+        *,
+        correction: float | None = None,
+    ) -> Tensor:
+        if isinstance(dim, bool):
+            dim, unbiased = None, dim
+        if correction is None:
+            correction = 0 if unbiased is False else 1
+        if input.dtype.kind != "f":
+            raise RuntimeError(f"std and var only support floating point dtypes, not {input.dtype}")
+        axes = axes_of(input.ndim, dim)
+        axes = tuple(range(input.ndim)) if axes is None else axes
+        if reduced_count(input.shape, axes) <= correction:
+            name = deviation_of.__name__
+            warnings.warn(f"{name}(): degrees of freedom is <= 0", UserWarning, stacklevel=3)
+        return silent_row(input, axis=axes, correction=correction, keepdims=keepdim)
+
+    deviation_of.__doc__ = doc
+    return deviation_of
 
 
-_silent_var = silent(table.var)
-
-
-def root(x: Tensor) -> Tensor:
-    """sqrt(x) whose gradient at zero is zero: for lengths and deviations."""
-    zero = table.eq(x, 0)
-    return table.where(zero, 0.0, table.sqrt(table.where(zero, 1.0, x)))
+var = deviation(
+    table.var, "The mean squared distance from the mean, over n - correction (1) elements."
+)
+std = deviation(table.std, "The square root of `var`; its gradient is zero where the deviation is.")
 
 
 @public
@@ -302,12 +306,6 @@ def power(x: Tensor, p: float) -> Tensor:
 
 
 # One-line compositions of other ops
-std = composed(
-    "The square root of `var`; its gradient is zero where the deviation is.",
-    lambda input, *args, **kw: as_dtype(
-        root(var(as_dtype(input, "float64"), *args, **kw)), input.dtype
-    ),
-)
 aminmax = composed(
     "`amin` and `amax` together.", lambda input, **kw: MinMax(amin(input, **kw), amax(input, **kw))
 )

@@ -4,91 +4,91 @@ from typing import Any
 
 from tinygrad_mnist.autograd.tensor import Tensor
 
-def abs(input: Tensor) -> Tensor: ...  # ops/table.py:232
-def absolute(input: Tensor) -> Tensor: ...  # ops/table.py:232
-def acos(input: Tensor) -> Tensor: ...  # ops/table.py:135
-def acosh(input: Tensor) -> Tensor: ...  # ops/table.py:149
-def arccos(input: Tensor) -> Tensor: ...  # ops/table.py:135
-def arccosh(input: Tensor) -> Tensor: ...  # ops/table.py:149
-def arcsin(input: Tensor) -> Tensor: ...  # ops/table.py:134
-def arcsinh(input: Tensor) -> Tensor: ...  # ops/table.py:148
-def arctan(input: Tensor) -> Tensor: ...  # ops/table.py:136
-def arctan2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:79
-def arctanh(input: Tensor) -> Tensor: ...  # ops/table.py:150
-def asin(input: Tensor) -> Tensor: ...  # ops/table.py:134
-def asinh(input: Tensor) -> Tensor: ...  # ops/table.py:148
-def atan(input: Tensor) -> Tensor: ...  # ops/table.py:136
-def atan2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:79
-def atanh(input: Tensor) -> Tensor: ...  # ops/table.py:150
-def bitwise_and(input: Any, other: Any) -> Tensor: ...  # ops/table.py:460
-def bitwise_left_shift(input: Any, other: Any) -> Tensor: ...  # ops/table.py:468
-def bitwise_not(input: Tensor) -> Tensor: ...  # ops/table.py:463
-def bitwise_or(input: Any, other: Any) -> Tensor: ...  # ops/table.py:461
-def bitwise_right_shift(input: Any, other: Any) -> Tensor: ...  # ops/table.py:469
-def bitwise_xor(input: Any, other: Any) -> Tensor: ...  # ops/table.py:462
-def ceil(input: Tensor) -> Tensor: ...  # ops/table.py:235
-def copysign(input: Any, other: Any) -> Tensor: ...  # ops/table.py:94
-def cos(input: Tensor) -> Tensor: ...  # ops/table.py:130
-def cosh(input: Tensor) -> Tensor: ...  # ops/table.py:146
-def eq(input: Any, other: Any) -> Tensor: ...  # ops/table.py:450
-def erf(input: Tensor) -> Tensor: ...  # ops/table.py:228
-def erfc(input: Tensor) -> Tensor: ...  # ops/table.py:229
-def exp(input: Tensor) -> Tensor: ...  # ops/table.py:118
-def exp2(input: Tensor) -> Tensor: ...  # ops/table.py:119
-def expm1(input: Tensor) -> Tensor: ...  # ops/table.py:120
-def fix(input: Tensor) -> Tensor: ...  # ops/table.py:237
-def floor(input: Tensor) -> Tensor: ...  # ops/table.py:234
-def floor_divide(input: Any, other: Any) -> Tensor: ...  # ops/table.py:70
-def fmax(input: Any, other: Any) -> Tensor: ...  # ops/table.py:95
-def fmin(input: Any, other: Any) -> Tensor: ...  # ops/table.py:101
-def fmod(input: Any, other: Any) -> Tensor: ...  # ops/table.py:69
-def gcd(input: Any, other: Any) -> Tensor: ...  # ops/table.py:470
-def ge(input: Any, other: Any) -> Tensor: ...  # ops/table.py:455
-def greater(input: Any, other: Any) -> Tensor: ...  # ops/table.py:453
-def greater_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:455
-def gt(input: Any, other: Any) -> Tensor: ...  # ops/table.py:453
-def heaviside(input: Any, other: Any) -> Tensor: ...  # ops/table.py:247
-def hypot(input: Any, other: Any) -> Tensor: ...  # ops/table.py:85
-def isfinite(input: Tensor) -> Tensor: ...  # ops/table.py:466
-def isinf(input: Tensor) -> Tensor: ...  # ops/table.py:465
-def isnan(input: Tensor) -> Tensor: ...  # ops/table.py:464
-def lcm(input: Any, other: Any) -> Tensor: ...  # ops/table.py:471
-def le(input: Any, other: Any) -> Tensor: ...  # ops/table.py:454
-def less(input: Any, other: Any) -> Tensor: ...  # ops/table.py:452
-def less_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:454
-def log(input: Tensor) -> Tensor: ...  # ops/table.py:121
-def log10(input: Tensor) -> Tensor: ...  # ops/table.py:123
-def log1p(input: Tensor) -> Tensor: ...  # ops/table.py:124
-def log2(input: Tensor) -> Tensor: ...  # ops/table.py:122
-def logaddexp(input: Any, other: Any) -> Tensor: ...  # ops/table.py:113
-def logaddexp2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:107
-def logical_and(input: Any, other: Any) -> Tensor: ...  # ops/table.py:456
-def logical_not(input: Tensor) -> Tensor: ...  # ops/table.py:459
-def logical_or(input: Any, other: Any) -> Tensor: ...  # ops/table.py:457
-def logical_xor(input: Any, other: Any) -> Tensor: ...  # ops/table.py:458
-def lt(input: Any, other: Any) -> Tensor: ...  # ops/table.py:452
-def maximum(input: Any, other: Any) -> Tensor: ...  # ops/table.py:73
-def minimum(input: Any, other: Any) -> Tensor: ...  # ops/table.py:76
-def mul(input: Any, other: Any) -> Tensor: ...  # ops/table.py:52
-def multiply(input: Any, other: Any) -> Tensor: ...  # ops/table.py:52
-def ne(input: Any, other: Any) -> Tensor: ...  # ops/table.py:451
-def neg(input: Tensor) -> Tensor: ...  # ops/table.py:54
-def negative(input: Tensor) -> Tensor: ...  # ops/table.py:54
-def nextafter(input: Any, other: Any) -> Tensor: ...  # ops/table.py:472
-def not_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:451
-def reciprocal(input: Tensor) -> Tensor: ...  # ops/table.py:65
-def relu(input: Tensor) -> Tensor: ...  # ops/table.py:153
-def remainder(input: Any, other: Any) -> Tensor: ...  # ops/table.py:66
-def sigmoid(input: Tensor) -> Tensor: ...  # ops/table.py:155
-def signbit(input: Tensor) -> Tensor: ...  # ops/table.py:467
-def sin(input: Tensor) -> Tensor: ...  # ops/table.py:129
-def sinc(input: Tensor) -> Tensor: ...  # ops/table.py:137
-def sinh(input: Tensor) -> Tensor: ...  # ops/table.py:145
-def sqrt(input: Tensor) -> Tensor: ...  # ops/table.py:125
-def tan(input: Tensor) -> Tensor: ...  # ops/table.py:133
-def tanh(input: Tensor) -> Tensor: ...  # ops/table.py:147
-def trunc(input: Tensor) -> Tensor: ...  # ops/table.py:237
-def xlogy(input: Any, other: Any) -> Tensor: ...  # ops/table.py:88
+def abs(input: Tensor) -> Tensor: ...  # ops/table.py:234
+def absolute(input: Tensor) -> Tensor: ...  # ops/table.py:234
+def acos(input: Tensor) -> Tensor: ...  # ops/table.py:137
+def acosh(input: Tensor) -> Tensor: ...  # ops/table.py:151
+def arccos(input: Tensor) -> Tensor: ...  # ops/table.py:137
+def arccosh(input: Tensor) -> Tensor: ...  # ops/table.py:151
+def arcsin(input: Tensor) -> Tensor: ...  # ops/table.py:136
+def arcsinh(input: Tensor) -> Tensor: ...  # ops/table.py:150
+def arctan(input: Tensor) -> Tensor: ...  # ops/table.py:138
+def arctan2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:81
+def arctanh(input: Tensor) -> Tensor: ...  # ops/table.py:152
+def asin(input: Tensor) -> Tensor: ...  # ops/table.py:136
+def asinh(input: Tensor) -> Tensor: ...  # ops/table.py:150
+def atan(input: Tensor) -> Tensor: ...  # ops/table.py:138
+def atan2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:81
+def atanh(input: Tensor) -> Tensor: ...  # ops/table.py:152
+def bitwise_and(input: Any, other: Any) -> Tensor: ...  # ops/table.py:501
+def bitwise_left_shift(input: Any, other: Any) -> Tensor: ...  # ops/table.py:509
+def bitwise_not(input: Tensor) -> Tensor: ...  # ops/table.py:504
+def bitwise_or(input: Any, other: Any) -> Tensor: ...  # ops/table.py:502
+def bitwise_right_shift(input: Any, other: Any) -> Tensor: ...  # ops/table.py:510
+def bitwise_xor(input: Any, other: Any) -> Tensor: ...  # ops/table.py:503
+def ceil(input: Tensor) -> Tensor: ...  # ops/table.py:237
+def copysign(input: Any, other: Any) -> Tensor: ...  # ops/table.py:96
+def cos(input: Tensor) -> Tensor: ...  # ops/table.py:132
+def cosh(input: Tensor) -> Tensor: ...  # ops/table.py:148
+def eq(input: Any, other: Any) -> Tensor: ...  # ops/table.py:491
+def erf(input: Tensor) -> Tensor: ...  # ops/table.py:230
+def erfc(input: Tensor) -> Tensor: ...  # ops/table.py:231
+def exp(input: Tensor) -> Tensor: ...  # ops/table.py:120
+def exp2(input: Tensor) -> Tensor: ...  # ops/table.py:121
+def expm1(input: Tensor) -> Tensor: ...  # ops/table.py:122
+def fix(input: Tensor) -> Tensor: ...  # ops/table.py:239
+def floor(input: Tensor) -> Tensor: ...  # ops/table.py:236
+def floor_divide(input: Any, other: Any) -> Tensor: ...  # ops/table.py:72
+def fmax(input: Any, other: Any) -> Tensor: ...  # ops/table.py:97
+def fmin(input: Any, other: Any) -> Tensor: ...  # ops/table.py:103
+def fmod(input: Any, other: Any) -> Tensor: ...  # ops/table.py:71
+def gcd(input: Any, other: Any) -> Tensor: ...  # ops/table.py:511
+def ge(input: Any, other: Any) -> Tensor: ...  # ops/table.py:496
+def greater(input: Any, other: Any) -> Tensor: ...  # ops/table.py:494
+def greater_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:496
+def gt(input: Any, other: Any) -> Tensor: ...  # ops/table.py:494
+def heaviside(input: Any, other: Any) -> Tensor: ...  # ops/table.py:249
+def hypot(input: Any, other: Any) -> Tensor: ...  # ops/table.py:87
+def isfinite(input: Tensor) -> Tensor: ...  # ops/table.py:507
+def isinf(input: Tensor) -> Tensor: ...  # ops/table.py:506
+def isnan(input: Tensor) -> Tensor: ...  # ops/table.py:505
+def lcm(input: Any, other: Any) -> Tensor: ...  # ops/table.py:512
+def le(input: Any, other: Any) -> Tensor: ...  # ops/table.py:495
+def less(input: Any, other: Any) -> Tensor: ...  # ops/table.py:493
+def less_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:495
+def log(input: Tensor) -> Tensor: ...  # ops/table.py:123
+def log10(input: Tensor) -> Tensor: ...  # ops/table.py:125
+def log1p(input: Tensor) -> Tensor: ...  # ops/table.py:126
+def log2(input: Tensor) -> Tensor: ...  # ops/table.py:124
+def logaddexp(input: Any, other: Any) -> Tensor: ...  # ops/table.py:115
+def logaddexp2(input: Any, other: Any) -> Tensor: ...  # ops/table.py:109
+def logical_and(input: Any, other: Any) -> Tensor: ...  # ops/table.py:497
+def logical_not(input: Tensor) -> Tensor: ...  # ops/table.py:500
+def logical_or(input: Any, other: Any) -> Tensor: ...  # ops/table.py:498
+def logical_xor(input: Any, other: Any) -> Tensor: ...  # ops/table.py:499
+def lt(input: Any, other: Any) -> Tensor: ...  # ops/table.py:493
+def maximum(input: Any, other: Any) -> Tensor: ...  # ops/table.py:75
+def minimum(input: Any, other: Any) -> Tensor: ...  # ops/table.py:78
+def mul(input: Any, other: Any) -> Tensor: ...  # ops/table.py:54
+def multiply(input: Any, other: Any) -> Tensor: ...  # ops/table.py:54
+def ne(input: Any, other: Any) -> Tensor: ...  # ops/table.py:492
+def neg(input: Tensor) -> Tensor: ...  # ops/table.py:56
+def negative(input: Tensor) -> Tensor: ...  # ops/table.py:56
+def nextafter(input: Any, other: Any) -> Tensor: ...  # ops/table.py:513
+def not_equal(input: Any, other: Any) -> Tensor: ...  # ops/table.py:492
+def reciprocal(input: Tensor) -> Tensor: ...  # ops/table.py:67
+def relu(input: Tensor) -> Tensor: ...  # ops/table.py:155
+def remainder(input: Any, other: Any) -> Tensor: ...  # ops/table.py:68
+def sigmoid(input: Tensor) -> Tensor: ...  # ops/table.py:157
+def signbit(input: Tensor) -> Tensor: ...  # ops/table.py:508
+def sin(input: Tensor) -> Tensor: ...  # ops/table.py:131
+def sinc(input: Tensor) -> Tensor: ...  # ops/table.py:139
+def sinh(input: Tensor) -> Tensor: ...  # ops/table.py:147
+def sqrt(input: Tensor) -> Tensor: ...  # ops/table.py:127
+def tan(input: Tensor) -> Tensor: ...  # ops/table.py:135
+def tanh(input: Tensor) -> Tensor: ...  # ops/table.py:149
+def trunc(input: Tensor) -> Tensor: ...  # ops/table.py:239
+def xlogy(input: Any, other: Any) -> Tensor: ...  # ops/table.py:90
 
 __all__ = [
     "abs",

@@ -24,6 +24,7 @@ from tinygrad_mnist.kernels import (
     arithmetic,
     choose,
     create,
+    distance,
     index,
     loss,
     norm,
@@ -40,6 +41,7 @@ from tinygrad_mnist.kernels import (
 )
 from tinygrad_mnist.kernels import conv as convolution
 from tinygrad_mnist.kernels import linear as products
+from tinygrad_mnist.kernels import softmax as exponentials
 from tinygrad_mnist.kernels import windows as sliding
 from tinygrad_mnist.ops.published import elementwise
 
@@ -270,7 +272,14 @@ lowest = op(reduce.lowest, called="min", x=lambda g, x, y: ties(spread(g, x, Non
 ties: OpCall = op(reduce.ties, d=lambda g, x, top, axis, nan: ties(g, x, top, axis=axis, nan=nan))
 length = op(
     reduce.length,
-    x=lambda g, x, y, shape, axis: unreduce(g, shape, axis) * safely(x, unreduce(y, shape, axis)),
+    x=lambda g, x, y, shape, axis: unreduce(g, shape, axis) * (x / unreduce(none(y), shape, axis)),
+)
+std = op(
+    reduce.std,
+    x=lambda g, x, y, shape, axis, correction: (
+        unreduce(g, shape, axis)
+        * ((x - average(x, axis)) / unreduce(none(y) * free(shape, axis, correction), shape, axis))
+    ),
 )
 var = op(
     reduce.var,
@@ -279,13 +288,26 @@ var = op(
     ),
 )
 cumsum: OpCall = op(reduce.cumsum, x=lambda g, axis: flip(cumsum(flip(g, axis), axis=axis), axis))
+
+# Softmax (kernels/softmax.py)
 logsumexp: OpCall = op(
-    reduce.logsumexp,
-    x=lambda g, x, shape, axis: unreduce(g, shape, axis) * softmax_over(x, axis),
+    exponentials.logsumexp,
+    x=lambda g, x, y, shape, axis: unreduce(g, shape, axis) * exp(x - unreduce(y, shape, axis)),
 )
-softmax = op(reduce.softmax, x=lambda g, y, axis: y * (g - sum(g * y, axis=(axis,), keepdims=True)))
-log_softmax = op(
-    reduce.log_softmax, x=lambda g, y, axis: g - exp(y) * sum(g, axis=(axis,), keepdims=True)
+softmax: OpCall = op(exponentials.softmax, x=lambda g, y, axis: softmax_back(y, g, axis=axis))
+softmax_back: OpCall = op(
+    exponentials.softmax_back,
+    p=lambda g, p, d, axis: (
+        g * (d - sum(d * p, axis=(axis,), keepdims=True))
+        - d * sum(g * p, axis=(axis,), keepdims=True)
+    ),
+    d=lambda g, p, axis: softmax_back(p, g, axis=axis),
+)
+log_softmax = op(exponentials.log_softmax, x=lambda g, y, axis: log_softmax_back(y, g, axis=axis))
+log_softmax_back: OpCall = op(
+    exponentials.log_softmax_back,
+    z=lambda g, z, d, axis: -g * exp(z) * sum(d, axis=(axis,), keepdims=True),
+    d=lambda g, z, axis: g - sum(g * exp(z), axis=(axis,), keepdims=True),
 )
 
 # Moving elements (kernels/shape.py); adjoint pairs stand side by side
@@ -388,6 +410,21 @@ matmul_columns: OpCall = op(
     products.matmul_columns, a=lambda g, b: matmul(b, g.mT), b=lambda g, a: matmul(a, g)
 )
 
+# Distances (kernels/distance.py)
+distances = op(
+    distance.distances,
+    called="cdist",
+    common={"r": lambda g, y: safely(g, y)},
+    a=lambda g, r, a, b, by_product: pull(r, a, b, by_product=by_product),
+    b=lambda g, r, a, b, by_product: pull(r.mT, b, a, by_product=by_product),
+)
+pull: OpCall = op(
+    distance.pull,
+    r=lambda g, a, b: sum(g * a, axis=(g.ndim - 1,), keepdims=True) - matmul(g, b.mT),
+    a=lambda g, r: g * sum(r, axis=(r.ndim - 1,), keepdims=True),
+    b=lambda g, r: -matmul(r.mT, g),
+)
+
 # Convolution and its two adjoints (kernels/conv.py): each one's rules are the other two
 conv: OpCall = op(
     convolution.conv,
@@ -427,10 +464,14 @@ standardize = op(
 cross_entropy_rows = op(
     loss.cross_entropy_rows,
     called="cross_entropy",
-    z=lambda g, p, at: minus_one_hot(p, at) * g[:, None],
+    z=lambda g, p, at: logit_slope(p, at, g),
     residual={"p": lambda z: softmax(z, axis=1), "at": lambda t: one_hot_index(t)},
 )
-minus_one_hot: OpCall = op(loss.minus_one_hot, p=lambda g: g)
+logit_slope: OpCall = op(
+    loss.logit_slope,
+    p=lambda g, d: g * d[:, None],
+    d=lambda g, p, at: sum(g * p, axis=(1,)) - take(reshape(g.mT, shape=(-1,)), at),
+)
 one_hot_index: OpCall = op(loss.one_hot_index)
 bce_of_probability = op(
     loss.bce_of_probability,
@@ -487,6 +528,7 @@ all = op(search.all)
 argmax = op(search.argmax)
 argmin = op(search.argmin)
 argsort = op(search.argsort)
+topmost = op(search.topmost, called="topk")
 
 # Creation (kernels/create.py)
 full = op(create.full)
@@ -566,9 +608,9 @@ def safely(a: Any, b: Any) -> Tensor:
     return where(b == 0, 0.0, a / where(b == 0, 1.0, b))
 
 
-def softmax_over(x: Any, axis: Any) -> Any:
-    """softmax over several axes at once."""
-    return exp(x - logsumexp(x, axis=axis, keepdims=True))
+def none(y: Any) -> Any:
+    """y to divide by, but infinity where y is 0: what is divided by it, and its slope, are 0."""
+    return where(y == 0, math.inf, y)
 
 
 def shares(g: Any, x: Any, index: Any, value: Any, top: Any) -> tuple[Tensor, Tensor]:
