@@ -75,8 +75,8 @@ def columns_of(windows: Array, width: int, outputs: int) -> Iterator[tuple[slice
     lines = 0 if is_wide else _lines_at_once(oh, ow * width * outputs)
     groups, count = (1, oh * ow) if is_wide else (oh // lines, lines * ow)
     if windows.flags.c_contiguous and width == patch:  # pixels, not windows
-        shape = (1, n * count) if is_wide else (n * groups, count)
-        yield slice(0, n), windows.reshape(*shape, patch)
+        rows = (1, n * count) if is_wide else (n * groups, count)
+        yield slice(0, n), windows.reshape(*rows, patch)
         return
     most = max(COLUMNS, width * outputs * windows.itemsize) if is_wide else COLUMNS
     step = min(max(1, n), max(1, most // max(1, oh * ow * width * windows.itemsize)))
@@ -93,8 +93,8 @@ def columns_of(windows: Array, width: int, outputs: int) -> Iterator[tuple[slice
         else:
             np.copyto(matrices[..., :patch].reshape(part.shape), part)
             matrices[..., patch:] = 1
-        shape = (1, len(part) * count) if is_wide else (-1, count)
-        yield slice(start, start + len(part)), matrices.reshape(*shape, width)
+        rows = (1, len(part) * count) if is_wide else (len(part) * groups, count)
+        yield slice(start, start + len(part)), matrices.reshape(*rows, width)
 
 
 def _lines_at_once(height: int, products: int) -> int:

@@ -101,8 +101,8 @@ def conv_weight(
 ) -> Array:
     """The adjoint in w: from d, of y's shape, to w's shape; `size` is the kernel's."""
     if _is_depthwise(geom, x.shape[1], d.shape[1] * math.prod(size), d.shape[2:]):
-        w = depthwise.conv_weight(_channels_last(x), _channels_last(d), size, geom)
-        return copied_into(out, w)
+        by_channel = depthwise.conv_weight(_channels_last(x), _channels_last(d), size, geom)
+        return copied_into(out, by_channel)
     if geom.groups > 1:
         parts = zip(_split(x, geom, 1), _split(d, geom, 1), strict=True)
         inner = geom._replace(groups=1)

@@ -74,7 +74,7 @@ def conv_weight(x: Array, d: Array, size: Pair, geom: Any) -> Array:
                 sums[number, :, j, p, q] = columns(product.reshape(-1, c))
 
     in_blocks(work, blocks)
-    total = np.add.reduce(sums, 0, np.float64).astype(d.dtype)
+    total: Array = np.add.reduce(sums, 0, np.float64).astype(d.dtype)
     return total.reshape(d.shape[3], 1, *size)
 
 

@@ -82,7 +82,7 @@ def _add_by_product(rows: Array, index: Array, y: Array) -> bool:
         return False
     (marks,) = scratch(((len(y), len(rows)), rows.dtype))
     marks[...] = 0
-    marks[index, first_numbers(len(index))] = 1
+    marks[index, np.arange(len(index))] = 1
     with ignoring(over="ignore", invalid="ignore"):
         total = marks.dot(rows)
         flat = total.reshape(-1)

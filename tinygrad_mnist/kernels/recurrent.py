@@ -94,7 +94,8 @@ def _lstm_step(sums: Array, now: Array, state: Array, parts: Array, half: Any, y
     multiply(now[:2], now[3:5], parts)  # i g and f c
     add(parts[0], parts[1], state)
     tanh(state, top)
-    return multiply(now[2], top, y)
+    multiply(now[2], top, y)
+    return y
 
 
 @called_whole
@@ -239,7 +240,8 @@ def _gru_step(
     tanh(part, new)
     np.subtract(h, new, step)
     multiply(z, step, part)
-    return add(new, part, y)
+    add(new, part, y)
+    return y
 
 
 @called_whole

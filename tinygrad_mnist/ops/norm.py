@@ -146,7 +146,7 @@ def group_norm(
         )
     size = c // num_groups * math.prod(rest)
     grouped = shape.reshape(input, (n, num_groups, size))
-    if input.size and size <= LONGEST and _is_usual(input, None, None):
+    if size <= LONGEST and _is_usual(input):
         y = layers.layer_norm(grouped, None, None, eps=eps, size=size)
     else:
         y = table.standardize(grouped, axis=(2,), eps=eps)
