@@ -13,10 +13,7 @@ Array = Any  # an ndarray; NumPy's own types say too little to help here
 Axis = tuple[int, ...] | None
 SHORT = 17  # up to here NumPy sorts by insertion, which is stable
 LONG = 512  # elements of lines that a division takes less time for than a sort
-SEARCHED, ROUNDS = (
-    32,
-    4,
-)  # of lines from so many elements on, so many searches for the largest take less time than a sort
+SEARCHED, ROUNDS = 32, 4  # in longer lines, so few searches take less time than a sort
 
 
 def any(x: Array, *, axis: Axis = None, keepdims: Any = False) -> Array:
