@@ -182,9 +182,9 @@ def seconds(call: Case) -> float:
 def serve(library: str) -> None:
     """Answer each name of a case with a value, and the seconds of both ways."""
     t = importlib.import_module(library)
-    known = dict(cases(t))
+    by_name = dict(cases(t))
     for line in sys.stdin:
-        case = known[json.loads(line)]
+        case = by_name[json.loads(line)]
         value = float(np.abs(case().detach().numpy().astype(np.float64)).sum())
         print(json.dumps([value, seconds(case), seconds(both_ways(t, case))]), flush=True)
 

@@ -51,7 +51,7 @@ IMPORTED_ALL_THE_SAME: frozenset[str] = frozenset()
 
 # Public functions of one name in two files, besides a kernel and the op that calls it.
 EACH_COMMAND = {f"cli/{name}.py" for name in COMMANDS}  # main.py calls these two of each
-CONVOLUTIONS = {f"kernels/{name}.py" for name in ("conv", "winograd", "winograd_rows")}  # 3 ways
+CONVOLUTIONS = {f"kernels/{name}.py" for name in ("conv", "depthwise", "winograd", "winograd_rows")}
 PAIRS = {
     "add_arguments": EACH_COMMAND,
     "run": EACH_COMMAND,

@@ -38,11 +38,11 @@ def by_sums(x: Array, w: Array, d: Array | None, geom: Geometry) -> tuple[Array,
         ins, outs = np.s_[group * c : (group + 1) * c], np.s_[group * o : (group + 1) * o]
         for p, q in np.ndindex(*w.shape[2:]):
             rows = np.s_[p * dh : p * dh + sh * (oh - 1) + 1 : sh]
-            place = np.s_[:, ins, rows, q * dw : q * dw + sw * (ow - 1) + 1 : sw]
-            y[:, outs] += np.einsum("nchw,oc->nohw", whole[place], w[outs, :, p, q])
+            key = np.s_[:, ins, rows, q * dw : q * dw + sw * (ow - 1) + 1 : sw]
+            y[:, outs] += np.einsum("nchw,oc->nohw", whole[key], w[outs, :, p, q])
             if d is not None:
-                dx[place] += np.einsum("nohw,oc->nchw", d[:, outs], w[outs, :, p, q])
-                products = np.einsum("nohw,nchw->oc", d[:, outs], whole[place])
+                dx[key] += np.einsum("nohw,oc->nchw", d[:, outs], w[outs, :, p, q])
+                products = np.einsum("nohw,nchw->oc", d[:, outs], whole[key])
                 weight_slopes[outs, :, p, q] = products
     return y, weight_slopes, dx[:, :, ph : ph + x.shape[2], pw : pw + x.shape[3]]
 

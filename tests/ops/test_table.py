@@ -19,6 +19,7 @@ SHARED = {  # what several kernels are made of
     "buffers",
     "checks",
     "columns",
+    "depthwise",
     "elementwise",
     "over_steps",
     "parallel",

@@ -190,7 +190,7 @@ def elu(x: Array, *, alpha: float, scale: float, inner: float, out: Array | None
     np.expm1(low, low)
     if alpha * scale != 1:
         low *= single(alpha * scale, letter)
-    if scale == 1 and alpha * inner <= 1:  # the exponential lies above the straight line
+    if scale == 1 and inner > 0 and alpha * inner <= 1:  # the line lies below the exponential
         return np.maximum(x, low, out=out)
     high = positive_part(x)
     if scale != 1:
@@ -255,8 +255,8 @@ def hardsigmoid(x: Array, *, out: Array | None = None) -> Array:
 def hardswish(x: Array, *, out: Array | None = None) -> Array:
     """x hardsigmoid(x)."""
     y = _line(x)
-    y *= x
-    return np.true_divide(y, single(6.0, x.dtype.char), out)
+    y /= single(6.0, x.dtype.char)
+    return np.multiply(y, x, out)
 
 
 @block_by_block
@@ -289,7 +289,10 @@ def gelu_tanh(x: Array, *, out: Array | None = None) -> Array:
 
 @block_by_block
 def gelu_tanh_back(d: Array, x: Array, *, out: Array | None = None) -> Array:
-    """d (s + x s (1 - s) 2 u'), with s = sigmoid(2 u): the derivative of `gelu_tanh`, times d."""
+    """d (s + x s (1 - s) 2 u'), with s = sigmoid(2 u): the derivative of `gelu_tanh`, times d.
+
+    1 - s is s exp(-2 u), to full precision where s is nearly 1.
+    """
     letter = x.dtype.char
     one, outer = ONE[letter], single(2 * TANH_SCALE, letter)
     x = clip_ufunc(x, single(-TANH_FAR, letter), single(TANH_FAR, letter))
@@ -297,12 +300,16 @@ def gelu_tanh_back(d: Array, x: Array, *, out: Array | None = None) -> Array:
     q = np.multiply(square, single(2 * TANH_SCALE * TANH_CUBE, letter))
     q += outer
     q *= x
-    s = one_and_exp_minus(q)
+    np.negative(q, q)
+    with ignoring(over="ignore"):
+        np.exp(q, q)
+    s = np.add(q, one)
     np.true_divide(one, s, s)
+    np.minimum(q, single(TANH_MOST[letter], letter), q)  # infinity times 0 would be NaN
     square *= single(6 * TANH_SCALE * TANH_CUBE, letter)
     square += outer
     square *= x
-    np.subtract(one, s, q)
+    q *= s
     q *= square
     q += one
     q *= s
@@ -311,6 +318,7 @@ def gelu_tanh_back(d: Array, x: Array, *, out: Array | None = None) -> Array:
 
 TANH_SCALE, TANH_CUBE = math.sqrt(2 / math.pi), 0.044715
 TANH_FAR = 30.0  # exp(-2 u) of this is 0 in float64; powers of far larger numbers overflow
+TANH_MOST = {"f": 1e30, "d": 1e290}
 
 
 @called_whole

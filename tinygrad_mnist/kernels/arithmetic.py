@@ -48,8 +48,10 @@ def float_power(a: Array, b: Array) -> Array:
     one_exponent = not isinstance(b, np.ndarray) or not b.ndim
     if not one_exponent or not isinstance(a, np.ndarray) or not a.ndim or a.dtype.kind != "f":
         return np.power(a, b)
-    n = float(b) if b.__class__ is float else float(a.dtype.type(b))
-    if n in FORMULAS or (n.is_integer() and abs(n) <= EXACT):
+    is_number = b.__class__ is float
+    n = float(b) if is_number else float(a.dtype.type(b))
+    # An array is a power also where the root of -inf is none, as a Tensor is in PyTorch
+    if (is_number and n in FORMULAS) or (n.is_integer() and abs(n) <= EXACT):
         return number_power(a, n=n)
     return np.power(a, b)
 

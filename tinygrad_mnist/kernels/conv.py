@@ -270,7 +270,7 @@ def _taps(
 def _pointwise(d: Array, w: Array, x: Array, step: Pair) -> None:
     """Write the adjoint in x for a kernel of one pixel: a product at every step, else zeros."""
     rows, weight = _channels_last(d), w.reshape(w.shape[:2])
-    if step == (1, 1):
+    if step == (1, 1) and x.shape[1:3] == rows.shape[1:3]:
         lines = len(d), d.shape[2] * d.shape[3]
         np.matmul(rows.reshape(*lines, len(w)), weight, x.reshape(*lines, w.shape[1]))
         return

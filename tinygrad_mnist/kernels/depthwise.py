@@ -1,4 +1,4 @@
-"""Convolution of each channel for itself, and its two adjoints: a product for each place.
+"""Convolution of each channel for itself, and its two adjoints: a product for each position.
 
 Channels are last in memory. Each position in the kernel is one view of the images, which is
 multiplied by a row of weights; matrices of one column would take many times as long.
@@ -30,8 +30,8 @@ def conv(x: Array, w: Array, y: Array, geom: Any) -> None:
         for j, (first, *others) in enumerate(_rows(w, x.shape[3], ow)):
             total = into[..., j]
             np.multiply(part[_at(first[0], (oh, ow), geom)], first[1], out=total)
-            for place, row in others:
-                total += np.multiply(part[_at(place, (oh, ow), geom)], row, out=product)
+            for position, row in others:
+                total += np.multiply(part[_at(position, (oh, ow), geom)], row, out=product)
 
     in_blocks(work, _images(y, w))
 
@@ -48,8 +48,8 @@ def conv_input(d: Array, w: Array, x: Array, geom: Any) -> None:
         (product,) = scratch((several[some].shape[:4], x.dtype))
         for j, rows in enumerate(_rows(w, c, d.shape[2])):
             slope = several[some][..., j]
-            for place, row in rows:
-                target = whole[some][_at(place, d.shape[1:3], geom)]
+            for position, row in rows:
+                target = whole[some][_at(position, d.shape[1:3], geom)]
                 target += np.multiply(slope, row, out=product)
 
     in_blocks(work, _images(d, w))
@@ -87,20 +87,20 @@ def _with_rim(x: Array, geom: Any) -> Array:
     return padded
 
 
-def _at(place: Pair, size: Pair, geom: Any) -> tuple[slice, ...]:
-    """Return the key of what all windows have at one place."""
-    axes = zip(place, size, geom.stride, geom.dilation, strict=True)
+def _at(position: Pair, size: Pair, geom: Any) -> tuple[slice, ...]:
+    """Return the key of what all windows have at one position."""
+    axes = zip(position, size, geom.stride, geom.dilation, strict=True)
     along = (slice(gap * at, gap * at + step * (n - 1) + 1, step) for at, n, step, gap in axes)
     return (slice(None), *along)
 
 
 def _rows(w: Array, channels: int, width: int) -> Iterator[list[tuple[Pair, Array]]]:
-    """Yield, for each output of a channel, the places and a line of pixels of their weights."""
+    """Yield, for each output of a channel, the positions and a line of pixels of their weights."""
     by_output = w.reshape(channels, -1, *w.shape[2:])
     for j in range(by_output.shape[1]):
         yield [
-            (place, np.tile(by_output[:, j, place[0], place[1]], (width, 1)))
-            for place in np.ndindex(*w.shape[2:])
+            (position, np.tile(by_output[:, j, position[0], position[1]], (width, 1)))
+            for position in np.ndindex(*w.shape[2:])
         ]
 
 

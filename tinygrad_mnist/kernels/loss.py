@@ -84,19 +84,17 @@ def logit_slope(p: Array, at: Array, d: Array) -> Array:
 
     `at` is the `one_hot_index` of the classes.
     """
-    if p.flags.c_contiguous and p.shape[1] > 1:
-        row = row_index(len(p))[1]
-        at = (at - row) // max(1, len(p)) + row * p.shape[1]
-        picked = p.reshape(-1).take(at)
-        y = line = p * d[:, None]
-    else:
-        line = p.T.copy()
-        picked = line.reshape(-1).take(at)
-        line *= d
-        y = line.T
+    if not p.flags.c_contiguous or p.shape[1] < 2:
+        by_class = p.T.copy()
+        np.subtract.at(by_class.reshape(-1), at, ONE.get(p.dtype.char, 1))
+        by_class *= d
+        return by_class.T
+    row = row_index(len(p))[1]
+    at = (at - row) // max(1, len(p)) + row * p.shape[1]
+    picked, y = p.reshape(-1).take(at), p * d[:, None]
     picked -= ONE.get(p.dtype.char, 1)
     picked *= d
-    np.put(line.reshape(-1), at, picked)
+    np.put(y.reshape(-1), at, picked)
     return y
 
 

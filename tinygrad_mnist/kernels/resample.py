@@ -43,8 +43,8 @@ def _product(
         matrix = matrix.T
     order = sorted(range(x.ndim), key=lambda i: (-abs(x.strides[i]), i))  # as in memory
     laid_out = x.transpose(order)
-    place = order.index(axis)
-    before, behind = laid_out.shape[:place], laid_out.shape[place + 1 :]
+    position = order.index(axis)
+    before, behind = laid_out.shape[:position], laid_out.shape[position + 1 :]
     lines = laid_out.reshape(math.prod(before), x.shape[axis], math.prod(behind))
     with ignoring(over="ignore", invalid="ignore"):
         if behind and lines.shape[2] > 1:

@@ -27,7 +27,7 @@ LITTLE = 1 << 10  # elements of which the largest are found as fast
 CALLS = 5  # calls of NumPy on each element
 SMALL = 1 / 16  # in smaller sums, exponentials may have lost digits that the quotient shows
 HUGE = 1e18  # the squares of larger sums may be infinite
-LARGE = 512.0  # logarithms of larger sums have few digits behind the point
+LARGE = 4.0  # times the number of elements: logarithms of larger sums have few digits left
 
 
 @called_whole
@@ -206,11 +206,11 @@ def _log_softmax(x: Array, y: Array) -> None:
     sums = _sums(y)
     highest, logs, large = _tell(sums), np.log(sums), x
     peak_at, peaks = _peaks(y, sums)
-    if highest > LARGE:  # subtract a whole number first: it takes no digits from what is left
-        wide = np.log(sums, dtype=F64)
-        whole = np.where(sums > LARGE, np.rint(wide), 0.0).astype(x.dtype)
-        logs = np.where(sums > LARGE, wide - whole, logs).astype(x.dtype)
-        large = x - whole
+    large_sum = LARGE * x.shape[1]
+    if highest > large_sum:  # subtract a whole number first: it takes no digits from what is left
+        whole = np.where(sums > large_sum, np.rint(logs), 0.0)
+        rest = np.log(sums * np.exp(-whole, dtype=F64)).astype(x.dtype)
+        logs, large = np.where(sums > large_sum, rest, logs), x - whole
     np.subtract(large, logs, out=y)
     if len(peaks):
         y[peak_at] = peaks

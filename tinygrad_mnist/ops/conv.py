@@ -236,7 +236,7 @@ def conv3d(
     kernel = table.reshape(weight, shape=(len(weight), weight.shape[1] * depth, *size[1:]))
     y = conv2d(x, kernel, bias, step[1:], rim[1:], gaps[1:], groups)
     y = table.reshape(y, shape=(n, frames, *y.shape[1:]))
-    return table.permute(y, axes=(0, 2, 1, 3, 4))
+    return shape.contiguous(table.permute(y, axes=(0, 2, 1, 3, 4)))
 
 
 def conv_transpose3d(
@@ -280,7 +280,7 @@ def conv_transpose3d(
     if rim[0] + depth > covered:
         y = shape.constant_pad_nd(y, (0, rim[0] + depth - covered))
     y = table.permute(table.narrow(y, 4, rim[0], depth), axes=(0, 1, 4, 2, 3))
-    return y if bias is None else y + bias.reshape(-1, 1, 1, 1)
+    return shape.contiguous(y if bias is None else y + bias.reshape(-1, 1, 1, 1))
 
 
 def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tensor:
@@ -290,7 +290,7 @@ def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tenso
 
 
 def _beyond(x: Tensor, axis: int, mode: str, count: int, *, at_end: bool) -> Tensor:
-    """What `pad` puts before an axis, or at its end."""
+    """The padding before an axis, or at its end."""
     n = x.shape[axis]
     if mode == "circular":
         return table.narrow(x, axis, 0 if at_end else n - count, count)
@@ -331,10 +331,13 @@ def pad(
                 f"dimension {axis} of input {list(input.shape)}"
             )
         first, last = max(-before, 0), n + min(after, 0)
-        parts = [table.narrow(input, axis, first, max(last - first, 0))]
-        if before > 0:
-            parts.insert(0, _beyond(input, axis, mode, before, at_end=False))
-        if after > 0:
-            parts.append(_beyond(input, axis, mode, after, at_end=True))
-        input = join.cat(parts, axis)
+        parts = [table.narrow(input, axis, first, last - first)] if first < last else []
+        over = max(first - last, 0)  # what is cropped of the other side's padding
+        if before > over:
+            rim = _beyond(input, axis, mode, before, at_end=False)
+            parts.insert(0, table.narrow(rim, axis, 0, before - over) if over else rim)
+        if after > over:
+            rim = _beyond(input, axis, mode, after, at_end=True)
+            parts.append(table.narrow(rim, axis, over, after - over) if over else rim)
+        input = join.cat(parts or [table.narrow(input, axis, 0, 0)], axis)
     return input

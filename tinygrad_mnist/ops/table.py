@@ -564,8 +564,9 @@ def gelu_tanh_curve(x: Any) -> Any:
     x = clip(x, low=-far, high=far)
     square = x * x
     slope = (square * (3 * cube) + 1) * scale
-    s = sigmoid((square * cube + 1) * x * scale)
-    return s * (1 - s) * (2 * slope + x * (slope * slope * (1 - 2 * s) + x * (6 * cube * scale)))
+    twice = (square * cube + 1) * x * scale
+    s, rest = sigmoid(twice), sigmoid(-twice)
+    return s * rest * (2 * slope + x * (slope * slope * (rest - s) + x * (6 * cube * scale)))
 
 
 def lower_part(x: Any) -> Any:
