@@ -305,7 +305,7 @@ def gelu_tanh_back(d: Array, x: Array, *, out: Array | None = None) -> Array:
         np.exp(q, q)
     s = np.add(q, one)
     np.true_divide(one, s, s)
-    np.minimum(q, single(TANH_MOST[letter], letter), q)  # infinity times 0 would be NaN
+    np.minimum(q, single(TANH_MOST[letter], letter), out=q)  # infinity times 0 would be NaN
     square *= single(6 * TANH_SCALE * TANH_CUBE, letter)
     square += outer
     square *= x

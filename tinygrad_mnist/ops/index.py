@@ -167,7 +167,7 @@ def back(y: Tensor, index: Tensor, front: int) -> Tensor:
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
     """out[i][j] = input[index[i][j]][j] (for dim 0): one element along `dim` for each index."""
     axis = dim_of(input.ndim, dim)
-    if not index._data.size or max(input.ndim, index.ndim) < 2:
+    if not index._data.size or min(input.ndim, index.ndim) < 1:
         return table.take(reshape(input, (-1,)), index)
     return table.gather(trim(input, index.shape, axis), index, axis=axis)
 

@@ -1,0 +1,82 @@
+"""Functions at the edges of what they are for: far from 0, cropped away, of unusual settings."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tinygrad_mnist as tg
+import tinygrad_mnist.nn.functional as F
+from tinygrad_mnist.autograd import gradcheck
+
+
+@pytest.mark.parametrize("alpha", [-2.0, -1.0, 0.5, 3.0])
+@pytest.mark.parametrize("name", ["elu", "celu"])
+def test_exponential_units_of_any_alpha_are_their_formula(name, alpha):
+    x = np.array([-3.0, -0.5, 0.25, 2.0])
+    inner = alpha if name == "celu" else 1.0
+    wanted = np.where(x > 0, x, alpha * np.expm1(x / inner))
+    function = getattr(F, name)
+    np.testing.assert_allclose(function(tg.tensor(x), alpha).numpy(), wanted, rtol=1e-15)
+    assert gradcheck(lambda x: function(x, alpha), (tg.tensor(x, requires_grad=True),))
+
+
+def test_the_right_tail_of_the_tanh_gelu_has_derivatives():
+    values = [4.3, 4.8, 5.0, 5.25]
+    found = []
+    for dtype in (tg.float32, tg.float64):
+        x = tg.tensor(values, dtype=dtype, requires_grad=True)
+        (slope,) = tg.autograd.grad(F.gelu(x, approximate="tanh").sum(), x, create_graph=True)
+        (curve,) = tg.autograd.grad(slope.sum(), x)
+        found.append([slope.detach().numpy() - 1, curve.numpy()])
+    (slope, curve), (right_slope, right_curve) = found
+    np.testing.assert_allclose(slope, right_slope, atol=1.5e-7)
+    np.testing.assert_allclose(curve, right_curve, rtol=1e-5)
+
+
+def test_hardswish_of_the_largest_numbers_is_itself():
+    with np.errstate(over="raise"):
+        assert F.hardswish(tg.tensor([3e38])).tolist() == tg.tensor([3e38]).tolist()
+
+
+@pytest.mark.parametrize("offset", [0, 5, 35, 60])
+@pytest.mark.parametrize("classes", [3, 17, 200])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_log_softmax_is_precise_far_from_0(dtype, classes, offset):
+    x = (np.random.default_rng(1).uniform(-1, 1, (1000, classes)) + offset).astype(dtype)
+    wide = x.astype(np.longdouble)
+    wide -= wide.max(1, keepdims=True)
+    wanted = wide - np.log(np.exp(wide).sum(1, keepdims=True))
+    error = np.abs(tg.tensor(x).log_softmax(1).numpy() - wanted)
+    assert (error / np.maximum(np.abs(wanted), 0.5)).max() < 4 * np.finfo(dtype).eps
+
+
+@pytest.mark.parametrize("pad", [(-2, 2), (-3, 2), (2, -4), (-4, 3), (7, -2), (-1, 1), (2, 2)])
+@pytest.mark.parametrize("mode", ["replicate", "reflect"])
+def test_padding_that_crops_beyond_the_other_end(mode, pad):
+    before, after = pad
+    n = 3
+    if (mode == "reflect" and max(pad) > n - 1) or n + before + after < 1:
+        pytest.skip("refused, or nothing is left")
+    at = np.arange(-before, n + after)
+    at = at.clip(0, n - 1) if mode == "replicate" else n - 1 - abs(n - 1 - abs(at))
+    x = tg.tensor([[1.0, 2.0, 3.0]], requires_grad=True)
+    y = F.pad(x, pad, mode=mode)
+    assert y.tolist() == [(at + 1.0).tolist()]
+    y.sum().backward()
+    assert x.grad.tolist() == [np.bincount(at, minlength=n).tolist()]
+
+
+def test_volumes_behind_a_convolution_lie_as_in_pytorch():
+    weight = tg.ones(4, 3, 2, 2, 2, requires_grad=True)
+    y = F.conv3d(tg.ones(2, 3, 4, 4, 4), weight)
+    y.reshape(-1)[0:1].fill_(-7.0)
+    assert y.detach().reshape(-1)[0] == -7
+    assert y.view(2, -1).shape == (2, 108)
+    turned = F.conv_transpose3d(tg.ones(2, 3, 4, 4, 4), tg.ones(3, 4, 2, 2, 2))
+    assert turned.view(2, -1).shape == (2, 500)
+
+
+def test_pixels_transposed_with_more_of_the_output_are_zeros_there():
+    y = F.conv_transpose1d(tg.ones(1, 1, 3), tg.ones(1, 1, 1), dilation=2, output_padding=1)
+    assert y.tolist() == [[[1, 1, 1, 0]]]
