@@ -23,13 +23,13 @@ def test_exponential_units_of_any_alpha_are_their_formula(name, alpha):
 
 def test_the_right_tail_of_the_tanh_gelu_has_derivatives():
     values = [4.3, 4.8, 5.0, 5.25]
-    found = []
+    by_dtype = []
     for dtype in (tg.float32, tg.float64):
         x = tg.tensor(values, dtype=dtype, requires_grad=True)
         (slope,) = tg.autograd.grad(F.gelu(x, approximate="tanh").sum(), x, create_graph=True)
         (curve,) = tg.autograd.grad(slope.sum(), x)
-        found.append([slope.detach().numpy() - 1, curve.numpy()])
-    (slope, curve), (right_slope, right_curve) = found
+        by_dtype.append([slope.detach().numpy() - 1, curve.numpy()])
+    (slope, curve), (right_slope, right_curve) = by_dtype
     np.testing.assert_allclose(slope, right_slope, atol=1.5e-7)
     np.testing.assert_allclose(curve, right_curve, rtol=1e-5)
 
