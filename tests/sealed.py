@@ -131,10 +131,10 @@ def sealed(let_go: Callable[[], object] = lambda: None) -> Iterator[None]:
 
 
 def running(before: set[threading.Thread]) -> set[threading.Thread]:
-    """The threads that are new, and do not end within half a second."""
+    """The threads that are new, and do not end within two seconds: a loaded machine takes one."""
     new = {t for t in threading.enumerate() if t not in before and not t.name.startswith(POOL)}
     for thread in new:
-        thread.join(0.5)
+        thread.join(2)
     return {thread for thread in new if thread.is_alive()}
 
 
