@@ -80,3 +80,12 @@ def test_volumes_behind_a_convolution_lie_as_in_pytorch():
 def test_pixels_transposed_with_more_of_the_output_are_zeros_there():
     y = F.conv_transpose1d(tg.ones(1, 1, 3), tg.ones(1, 1, 1), dilation=2, output_padding=1)
     assert y.tolist() == [[[1, 1, 1, 0]]]
+
+
+@pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
+def test_interpolation_keeps_infinities_to_the_pixels_that_see_them(mode):
+    x = tg.zeros(1, 1, 6, 9)
+    x[0, 0, 0, 0] = np.inf
+    y = F.interpolate(x, scale_factor=2, mode=mode)
+    assert not np.isfinite(y.numpy()[0, 0, :2, :2]).any()
+    assert np.isfinite(y.numpy()[0, 0, 6:]).all() and np.isfinite(y.numpy()[0, 0, :, 6:]).all()

@@ -6,6 +6,7 @@ multiplied by a row of weights; matrices of one column would take many times as 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,7 +34,7 @@ def conv(x: Array, w: Array, y: Array, geom: Any) -> None:
             for position, row in others:
                 total += np.multiply(part[_at(position, (oh, ow), geom)], row, out=product)
 
-    in_blocks(work, _images(y, w))
+    in_blocks(work, _images(y, math.prod(w.shape[2:])))
 
 
 def conv_input(d: Array, w: Array, x: Array, geom: Any) -> None:
@@ -52,7 +53,7 @@ def conv_input(d: Array, w: Array, x: Array, geom: Any) -> None:
                 target = whole[some][_at(position, d.shape[1:3], geom)]
                 target += np.multiply(slope, row, out=product)
 
-    in_blocks(work, _images(d, w))
+    in_blocks(work, _images(d, math.prod(w.shape[2:])))
     if whole is not x:
         x[...] = whole[:, ph : ph + h, pw : pw + width]
 
@@ -61,7 +62,7 @@ def conv_weight(x: Array, d: Array, size: Pair, geom: Any) -> Array:
     """Return the adjoint in w of `conv`, (c m, 1, kh, kw)."""
     source, c = _with_rim(x, geom), x.shape[3]
     several = d.reshape(*d.shape[:3], c, d.shape[3] // c)
-    blocks = _images(d, np.empty((0, 1, *size)))
+    blocks = _images(d, math.prod(size))
     sums = np.zeros((len(blocks.parts), c, several.shape[4], *size), d.dtype)
 
     def work(number: int, some: slice) -> None:
@@ -104,6 +105,6 @@ def _rows(w: Array, channels: int, width: int) -> Iterator[list[tuple[Pair, Arra
         ]
 
 
-def _images(y: Array, w: Array) -> Blocks:
-    """Cut the images, (n, h, w, c), for so many products."""
-    return cut(len(y), y[:1].size, calls=2 * w.shape[2] * w.shape[3])
+def _images(y: Array, positions: int) -> Blocks:
+    """Cut the images, (n, h, w, c), each of which takes two calls of NumPy for each position."""
+    return cut(len(y), y[:1].size, calls=2 * positions)
