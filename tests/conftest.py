@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,6 +34,15 @@ def leaves_everything_as_it_was(request: pytest.FixtureRequest) -> Iterator[None
     """Fail a test that leaves a mode, a hook, the default dtype or a thread changed."""
     with sealed(let_go=getattr(request.node, "funcargs", {}).clear):
         yield
+
+
+def pytest_configure() -> None:
+    """Take back what `nohup` and `&` have switched off: tests send these signals to processes."""
+    handlers = {"SIGINT": signal.default_int_handler, "SIGHUP": lambda *_: None}
+    for name, handler in handlers.items():
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, handler)  # a process that is started does not inherit a handler
 
 
 @pytest.fixture(scope="session")
