@@ -34,6 +34,9 @@ def written(obj: Any) -> io.BytesIO:
     return file
 
 
+SMALL = {"Transformer": (4, 2, 1, 1, 8)}  # by itself it has 44 million parameters
+
+
 @pytest.mark.parametrize("name", [n for n in nn.__all__ if n[0].isupper()])
 def test_every_layer_of_the_library_comes_back(name: str) -> None:
     kind = getattr(nn, name)
@@ -41,7 +44,7 @@ def test_every_layer_of_the_library_comes_back(name: str) -> None:
         pytest.skip("no module")
     if name.startswith("Lazy"):
         pytest.skip("its first call is still to come, by a hook")
-    for args in ((), (2,), (2, 2), (2, 2, 2), ([1], [2], 2)):
+    for args in (SMALL.get(name, ()), (2,), (2, 2), (2, 2, 2), ([1], [2], 2)):
         try:
             layer = kind(*args)
             break
