@@ -13,6 +13,7 @@ from tinygrad_mnist.autograd.modes import current, enable_grad
 from tinygrad_mnist.autograd.tensor import unwrap
 from tinygrad_mnist.optim.optimizer import Closure, Optimizer
 from tinygrad_mnist.optim.pieces import Array, Group, State, number
+from tinygrad_mnist.threads import one_thread_each
 
 
 class Point(NamedTuple):
@@ -114,8 +115,9 @@ class LBFGS(Optimizer):
         for iteration in range(group["max_iter"]):
             if _largest(g) <= group["tolerance_grad"]:
                 break
-            d = self._direction(state, g, group["history_size"])
-            t, slope = number(group["lr"]), float(g @ d)
+            with one_thread_each():  # another would spin on behind each product
+                d = self._direction(state, g, group["history_size"])
+                t, slope = number(group["lr"]), float(g @ d)
             if state["n_iter"] == 1:
                 t *= min(1.0, 1.0 / float(np.abs(g).sum()))
             state.update(d=d, t=t, prev_flat_grad=g, prev_loss=loss)
@@ -149,13 +151,13 @@ class LBFGS(Optimizer):
                         history.pop(0)
                     history.append(new)
                 state["H_diag"] = ys / float(y @ y)
-        q, alphas = -g, []
+        q, alphas, work = -g, [], np.empty_like(g)
         for y, s, r in zip(reversed(changes), reversed(steps), reversed(ro), strict=True):
             alphas.append(r * float(s @ q))
-            q -= alphas[-1] * y
+            q -= np.multiply(y, alphas[-1], out=work)
         q *= state["H_diag"]
         for y, s, r, alpha in zip(changes, steps, ro, reversed(alphas), strict=True):
-            q += (alpha - r * float(y @ q)) * s
+            q += np.multiply(s, alpha - r * float(y @ q), out=work)
         return q
 
     def _search(
@@ -170,7 +172,8 @@ class LBFGS(Optimizer):
             for p, values in zip(group["params"], starts, strict=True):
                 np.copyto(p._data, values)
                 writes.stamp(p._data)
-            return Point(t, loss, g, float(g @ d))
+            with one_thread_each():
+                return Point(t, loss, g, float(g @ d))
 
         narrow = group["tolerance_change"] / _largest(d)
         return strong_wolfe(at, start, t, left, narrow)
