@@ -8,7 +8,7 @@ import numpy as np
 
 from tinygrad_mnist.kernels import blocks
 from tinygrad_mnist.kernels.blocks import cut, flat_alike, in_blocks
-from tinygrad_mnist.kernels.elementwise import INTEGER
+from tinygrad_mnist.kernels.elementwise import INTEGER, by_bits
 
 Array = Any  # an ndarray or a Python number; NumPy's own types say too little to help here
 
@@ -25,7 +25,7 @@ def where(c: Array, a: Array, b: Array) -> Array:
     bits = INTEGER[dtype.char]
     a, b = ((np.array(x, dtype) if x.__class__ is float else x).view(bits) for x in (a, b))
     if not _is_long(c, a, b):
-        return _by_bits(c, a, b, None).view(dtype)
+        return by_bits(c, a, b, None).view(dtype)
     y = np.empty_like(c, bits)
     arrays = [x for x in (c, a, b, y) if x.ndim]
     flat = flat_alike(*arrays) or arrays
@@ -33,7 +33,7 @@ def where(c: Array, a: Array, b: Array) -> Array:
 
     def work(_: int, at: slice) -> None:
         some = iter(flat)
-        _by_bits(*(next(some)[at] if x.ndim else x for x in (c, a, b, y)))
+        by_bits(*(next(some)[at] if x.ndim else x for x in (c, a, b, y)))
 
     in_blocks(work, parts)
     return y.view(dtype)
@@ -56,15 +56,6 @@ def _float_of(a: Array, b: Array) -> Any:
 def _is_long(c: Array, a: Array, b: Array) -> bool:
     """Tell whether a choice goes through arrays of one shape, or a number, in blocks."""
     return c.size > blocks.BLOCK and all(not x.ndim or x.shape == c.shape for x in (a, b))
-
-
-def _by_bits(c: Array, a: Array, b: Array, out: Array | None) -> Array:
-    """a where c holds, else b, of integers: b with those bits changed that are not a's."""
-    mask = np.negative(c.view(np.int8)).astype(a.dtype)
-    if not b.ndim and not b:
-        return np.bitwise_and(mask, a, out)
-    differ = np.bitwise_and(np.bitwise_xor(a, b), mask)
-    return np.bitwise_xor(differ, b, out)
 
 
 def _called_whole(c: Array, a: Array, b: Array) -> bool:
