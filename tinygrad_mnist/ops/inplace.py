@@ -6,9 +6,10 @@ the Tensor the result of the call that computed the value.
 
 from __future__ import annotations
 
+import functools
 import warnings
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.autograd.modes import TAPED, current, note_change
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.record import record
+from tinygrad_mnist.autograd.takeover import take_over
 from tinygrad_mnist.autograd.tensor import Tensor, refuse_read, refuse_unrecorded, unwrap, wrap
 from tinygrad_mnist.ops import (
     compare,
@@ -140,6 +142,15 @@ def copy_of(tensor: Tensor, *others: Any) -> Tensor:
     return wrap(copy, tensor._node)
 
 
+def seen_through(tensor: Tensor, others: Iterable[Any]) -> bool:
+    """Tell whether another argument of an in-place call looks at the Tensor's memory."""
+    for arg in others:
+        if isinstance(arg, Tensor) and arg is not tensor:
+            if np.may_share_memory(arg._data, tensor._data):
+                return True
+    return False
+
+
 def fitted(tensor: Tensor, value: Any) -> Any:
     """The value in the Tensor's shape and dtype."""
     value = tensor_of(value, tensor)
@@ -174,9 +185,17 @@ def method(function: Callable[..., Any]) -> Callable[..., Tensor]:
         if direct and computed_into(ufunc, self, args, kw.get("alpha", 1)):
             return self
         start = writes.tick()
-        operand = self if plain else copy_of(self, *args, *kw.values())
-        value = function(operand, *(operand if arg is self else arg for arg in args), **kw)
+        others = args if not kw else (*args, *kw.values())
+        operand = self
+        if not plain and seen_through(self, others):
+            operand = copy_of(self, *others)
+            args = tuple(operand if arg is self else arg for arg in args)
+        value = function(operand, *args, **kw)
+        if value is operand:  # nothing to write, as in dropout's evaluation
+            return self
         if plain and overwritten(self, value):
+            return self
+        if not plain and take_over(self, value, others, start):
             return self
         if value.shape != self.shape:
             raise RuntimeError(
@@ -187,12 +206,33 @@ def method(function: Callable[..., Any]) -> Callable[..., Tensor]:
             raise RuntimeError(
                 f"result type {value.dtype} can't be cast to the desired output type {self.dtype}"
             )
+        if not plain and operand is self:
+            rebase.keep_apart(value, self._data, start)
         return write(self, fitted(self, value), start=start)
 
     in_place.__doc__ = f"In place: {function.__doc__}"
     in_place.__name__ = in_place.__qualname__ = f"{function.__name__}_"
     in_place.__wrapped__ = function  # type: ignore[attr-defined]
     return in_place
+
+
+Function = TypeVar("Function", bound=Callable[..., Tensor])
+
+
+def in_place_on_request(function: Function) -> Function:
+    """Let a call with `inplace=True` write its result into its first argument, and return that."""
+    code, in_place = function.__code__, method(function)
+    names = code.co_varnames[: code.co_argcount]
+    first, place = names[0], names.index("inplace")
+
+    @functools.wraps(function)
+    def call(*args: Any, **kw: Any) -> Tensor:
+        if (kw and kw.pop("inplace", False)) or (len(args) > place and args[place]):
+            input = args[:1] or (kw.pop(first),)
+            return in_place(*input, *args[1:place], **kw)
+        return function(*args, **kw)
+
+    return call  # type: ignore[return-value]
 
 
 def write_out(name: str, out: Any, result: Any) -> Any:
