@@ -20,10 +20,10 @@ class TensorMethods:
     def __abs__(self) -> Tensor: ...  # ops/table.py:234
     def __add__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
     def __and__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
-    def __array_ufunc__(self, ufunc: Any, method: builtins.str, *inputs: Any, **kw: Any) -> Any: ...  # ops/convert.py:63
-    def __deepcopy__(self, memo: builtins.dict[builtins.int, Any]) -> Tensor: ...  # ops/convert.py:88
-    def __dlpack__(self, **kw: Any) -> Any: ...  # ops/convert.py:175
-    def __dlpack_device__(self) -> Any: ...  # ops/convert.py:176
+    def __array_ufunc__(self, ufunc: Any, method: builtins.str, *inputs: Any, **kw: Any) -> Any: ...  # ops/convert.py:64
+    def __deepcopy__(self, memo: builtins.dict[builtins.int, Any]) -> Tensor: ...  # ops/convert.py:89
+    def __dlpack__(self, **kw: Any) -> Any: ...  # ops/convert.py:177
+    def __dlpack_device__(self) -> Any: ...  # ops/convert.py:178
     def __eq__(self, other: Any) -> Tensor: ...  # type: ignore[override]  # ops/__init__.py:79
     def __floordiv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
     def __ge__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
@@ -50,7 +50,7 @@ class TensorMethods:
     def __pow__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
     def __radd__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
     def __rand__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
-    def __reduce__(self) -> builtins.tuple[Any, ...]: ...  # ops/convert.py:109
+    def __reduce__(self) -> builtins.tuple[Any, ...]: ...  # ops/convert.py:110
     def __rfloordiv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
     def __rlshift__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
     def __rmatmul__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
@@ -63,7 +63,7 @@ class TensorMethods:
     def __rsub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
     def __rtruediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
     def __rxor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
-    def __setitem__(self, key: Any, value: Any) -> None: ...  # ops/inplace.py:239
+    def __setitem__(self, key: Any, value: Any) -> None: ...  # ops/inplace.py:282
     def __sub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
     def __truediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
     def __xor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
@@ -102,7 +102,7 @@ class TensorMethods:
     def angle(self) -> Tensor: ...  # ops/elementwise.py:236
     def angle_(self) -> Tensor: ...  # ops/elementwise.py:236
     def any(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:54
-    def apply_(self, callable: Callable[[Any], Any]) -> Tensor: ...  # ops/inplace.py:369
+    def apply_(self, callable: Callable[[Any], Any]) -> Tensor: ...  # ops/inplace.py:412
     def arccos(self) -> Tensor: ...  # ops/table.py:137
     def arccos_(self) -> Tensor: ...  # ops/table.py:137
     def arccosh(self) -> Tensor: ...  # ops/table.py:151
@@ -151,13 +151,13 @@ class TensorMethods:
     def bitwise_xor(self, other: Any) -> Tensor: ...  # ops/table.py:503
     def bitwise_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:503
     def bmm(self, mat2: Tensor) -> Tensor: ...  # ops/matmul.py:67
-    def bool(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
+    def bool(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
     def broadcast_to(self, size: Any) -> Tensor: ...  # ops/shape.py:199
-    def byte(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
-    def cauchy_(self, median: builtins.float = ..., sigma: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:329
+    def byte(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
+    def cauchy_(self, median: builtins.float = ..., sigma: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:372
     def ceil(self) -> Tensor: ...  # ops/table.py:237
     def ceil_(self) -> Tensor: ...  # ops/table.py:237
-    def char(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
+    def char(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
     def cholesky(self, upper: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:78
     def cholesky_inverse(self, upper: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:93
     def cholesky_solve(self, L: Tensor, upper: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:84
@@ -176,7 +176,7 @@ class TensorMethods:
     def conj_physical(self) -> Tensor: ...  # ops/elementwise.py:249
     def conj_physical_(self) -> Tensor: ...  # ops/elementwise.py:249
     def contiguous(self, memory_format: Any = ...) -> Tensor: ...  # ops/shape.py:219
-    def copy_(self, src: Any, non_blocking: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:281
+    def copy_(self, src: Any, non_blocking: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:324
     def copysign(self, other: Any) -> Tensor: ...  # ops/table.py:96
     def copysign_(self, other: Any) -> Tensor: ...  # ops/table.py:96
     def corrcoef(self) -> Tensor: ...  # ops/statistics.py:272
@@ -186,16 +186,16 @@ class TensorMethods:
     def cosh_(self) -> Tensor: ...  # ops/table.py:148
     def count_nonzero(self, dim: Any = ...) -> Any: ...  # ops/reduce.py:314
     def cov(self, *, correction: builtins.int = ..., fweights: Tensor | None = ..., aweights: Tensor | None = ...) -> Tensor: ...  # ops/statistics.py:219
-    def cpu(self) -> Tensor: ...  # ops/convert.py:42
+    def cpu(self) -> Tensor: ...  # ops/convert.py:43
     def cross(self, other: Tensor, dim: builtins.int | None = ...) -> Tensor: ...  # ops/calculus.py:197
-    def cuda(self, *_: Any) -> Tensor: ...  # ops/convert.py:47
+    def cuda(self, *_: Any) -> Tensor: ...  # ops/convert.py:48
     def cummax(self, dim: builtins.int) -> ValuesIndices: ...  # ops/calculus.py:29
     def cummin(self, dim: builtins.int) -> ValuesIndices: ...  # ops/calculus.py:29
     def cumprod(self, dim: Any, *, dtype: Any = ...) -> Any: ...  # ops/reduce.py:318
     def cumprod_(self, dim: Any, *, dtype: Any = ...) -> Any: ...  # ops/reduce.py:318
     def cumsum(self, dim: builtins.int, *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:238
     def cumsum_(self, dim: builtins.int, *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:238
-    def data_ptr(self) -> builtins.int: ...  # ops/convert.py:161
+    def data_ptr(self) -> builtins.int: ...  # ops/convert.py:162
     def deg2rad(self) -> Any: ...  # ops/elementwise.py:290
     def deg2rad_(self) -> Any: ...  # ops/elementwise.py:290
     def det(self) -> Any: ...  # ops/linalg/older.py:47
@@ -208,16 +208,16 @@ class TensorMethods:
     def diagonal_scatter(self, src: Tensor, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/scattering.py:114
     def diff(self, n: builtins.int = ..., dim: builtins.int = ..., prepend: Any = ..., append: Any = ...) -> Tensor: ...  # ops/calculus.py:49
     def digamma(self) -> Any: ...  # ops/special.py:32
-    def dim(self) -> builtins.int: ...  # ops/convert.py:140
+    def dim(self) -> builtins.int: ...  # ops/convert.py:141
     def dist(self, other: Any, p: Any = ...) -> Any: ...  # ops/reduce.py:341
     def div(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
     def div_(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
     def divide(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
     def divide_(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
     def dot(self, tensor: Tensor) -> Tensor: ...  # ops/matmul.py:83
-    def double(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
+    def double(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
     def dsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
-    def element_size(self) -> builtins.int: ...  # ops/convert.py:150
+    def element_size(self) -> builtins.int: ...  # ops/convert.py:151
     def eq(self, other: Any) -> Tensor: ...  # ops/table.py:491
     def eq_(self, other: Any) -> Tensor: ...  # ops/table.py:491
     def equal(self, other: Tensor) -> builtins.bool: ...  # ops/compare.py:68
@@ -234,16 +234,16 @@ class TensorMethods:
     def expand_as(self, other: Any) -> Any: ...  # ops/shape.py:326
     def expm1(self) -> Tensor: ...  # ops/table.py:122
     def expm1_(self) -> Tensor: ...  # ops/table.py:122
-    def exponential_(self, lambd: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:321
-    def fill_(self, value: Any) -> Tensor: ...  # ops/inplace.py:288
-    def fill_diagonal_(self, fill_value: Any, wrap: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:358
+    def exponential_(self, lambd: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:364
+    def fill_(self, value: Any) -> Tensor: ...  # ops/inplace.py:331
+    def fill_diagonal_(self, fill_value: Any, wrap: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:401
     def fix(self) -> Tensor: ...  # ops/table.py:239
     def fix_(self) -> Tensor: ...  # ops/table.py:239
     def flatten(self, start_dim: builtins.int = ..., end_dim: builtins.int = ...) -> Tensor: ...  # ops/shape.py:110
     def flip(self, *dims: Any) -> Tensor: ...  # ops/shape.py:268
     def fliplr(self) -> Any: ...  # ops/shape.py:333
     def flipud(self) -> Any: ...  # ops/shape.py:334
-    def float(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
+    def float(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
     def float_power(self, exponent: Any) -> Any: ...  # ops/elementwise.py:285
     def float_power_(self, exponent: Any) -> Any: ...  # ops/elementwise.py:285
     def floor(self) -> Tensor: ...  # ops/table.py:236
@@ -264,7 +264,7 @@ class TensorMethods:
     def gcd_(self, other: Any) -> Tensor: ...  # ops/table.py:511
     def ge(self, other: Any) -> Tensor: ...  # ops/table.py:496
     def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:496
-    def geometric_(self, p: builtins.float, *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:339
+    def geometric_(self, p: builtins.float, *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:382
     def geqrf(self) -> Geqrf: ...  # ops/linalg/older.py:152
     def ger(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:103
     def get_device(self) -> Any: ...  # ops/legacy.py:219
@@ -274,8 +274,8 @@ class TensorMethods:
     def greater_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:496
     def gt(self, other: Any) -> Tensor: ...  # ops/table.py:494
     def gt_(self, other: Any) -> Tensor: ...  # ops/table.py:494
-    def half(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
-    def hardshrink(self, lambd: builtins.float = ...) -> Tensor: ...  # ops/activation.py:150
+    def half(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
+    def hardshrink(self, lambd: builtins.float = ...) -> Tensor: ...  # ops/activation.py:163
     def heaviside(self, other: Any) -> Tensor: ...  # ops/table.py:249
     def heaviside_(self, other: Any) -> Tensor: ...  # ops/table.py:249
     def histc(self, bins: builtins.int = ..., min: builtins.float = ..., max: builtins.float = ...) -> Tensor: ...  # ops/histogram.py:50
@@ -298,16 +298,16 @@ class TensorMethods:
     def index_reduce_(self, dim: builtins.int, index: Tensor, source: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:202
     def index_select(self, dim: builtins.int, index: Tensor) -> Tensor: ...  # ops/index.py:243
     def inner(self, other: Tensor) -> Tensor: ...  # ops/matmul.py:93
-    def int(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
+    def int(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
     def inverse(self) -> Any: ...  # ops/linalg/older.py:44
     def is_complex(self) -> Any: ...  # ops/legacy.py:175
     def is_conj(self) -> Any: ...  # ops/legacy.py:175
-    def is_contiguous(self, memory_format: Any = ...) -> builtins.bool: ...  # ops/convert.py:130
+    def is_contiguous(self, memory_format: Any = ...) -> builtins.bool: ...  # ops/convert.py:131
     @property
     def is_cpu(self) -> Tensor: ...  # ops/legacy.py:242
     @property
     def is_cuda(self) -> builtins.bool: ...  # ops/__init__.py:161
-    def is_floating_point(self) -> builtins.bool: ...  # ops/convert.py:125
+    def is_floating_point(self) -> builtins.bool: ...  # ops/convert.py:126
     def is_inference(self) -> Any: ...  # ops/legacy.py:175
     @property
     def is_ipu(self) -> Tensor: ...  # ops/legacy.py:249
@@ -374,7 +374,7 @@ class TensorMethods:
     def log2(self) -> Tensor: ...  # ops/table.py:124
     def log2_(self) -> Tensor: ...  # ops/table.py:124
     def log_(self) -> Tensor: ...  # ops/table.py:123
-    def log_normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:348
+    def log_normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:391
     def log_softmax(self, dim: builtins.int = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:77
     def logaddexp(self, other: Any) -> Tensor: ...  # ops/table.py:115
     def logaddexp2(self, other: Any) -> Tensor: ...  # ops/table.py:109
@@ -393,7 +393,7 @@ class TensorMethods:
     def logit(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:201
     def logit_(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:201
     def logsumexp(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:137
-    def long(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
+    def long(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
     def lt(self, other: Any) -> Tensor: ...  # ops/table.py:493
     def lt_(self, other: Any) -> Tensor: ...  # ops/table.py:493
     def lu(self, pivot: builtins.bool = ..., get_infos: builtins.bool = ...) -> Any: ...  # ops/linalg/older.py:131
@@ -402,7 +402,7 @@ class TensorMethods:
     def mH(self) -> Tensor: ...  # ops/__init__.py:183
     @property
     def mT(self) -> Tensor: ...  # ops/__init__.py:183
-    def map_(self, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor: ...  # ops/inplace.py:374
+    def map_(self, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor: ...  # ops/inplace.py:417
     def masked_fill(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:301
     def masked_fill_(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:301
     def masked_scatter(self, mask: Tensor, source: Tensor) -> Tensor: ...  # ops/scattering.py:92
@@ -450,7 +450,7 @@ class TensorMethods:
     def neg_(self) -> Tensor: ...  # ops/table.py:56
     def negative(self) -> Tensor: ...  # ops/table.py:56
     def negative_(self) -> Tensor: ...  # ops/table.py:56
-    def nelement(self) -> builtins.int: ...  # ops/convert.py:135
+    def nelement(self) -> builtins.int: ...  # ops/convert.py:136
     def new(self, *data: Any, device: Any = ...) -> Tensor: ...  # ops/legacy.py:57
     def new_empty(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:180
     def new_full(self, size: Any, fill_value: Any, *, dtype: Any = ...) -> Tensor: ...  # ops/create.py:174
@@ -462,10 +462,10 @@ class TensorMethods:
     def nonzero(self, *, as_tuple: builtins.bool = ...) -> Any: ...  # ops/index.py:326
     def nonzero_static(self, *, size: builtins.int, fill_value: builtins.int = ...) -> Tensor: ...  # ops/scattering.py:284
     def norm(self, p: Any = ..., dim: Dim = ..., keepdim: builtins.bool = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:261
-    def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:307
+    def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:350
     def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:492
     def not_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:492
-    def numel(self) -> builtins.int: ...  # ops/convert.py:135
+    def numel(self) -> builtins.int: ...  # ops/convert.py:136
     def orgqr(self, input2: Any) -> Any: ...  # ops/linalg/older.py:67
     def ormqr(self, tau: Tensor, other: Tensor, left: builtins.bool = ..., transpose: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:162
     def outer(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:103
@@ -479,7 +479,7 @@ class TensorMethods:
     def positive_(self) -> Tensor: ...  # ops/elementwise.py:116
     def pow(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:90
     def pow_(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:90
-    def prelu(self, weight: Tensor) -> Tensor: ...  # ops/activation.py:68
+    def prelu(self, weight: Tensor) -> Tensor: ...  # ops/activation.py:74
     def prod(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:212
     def put(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:43
     def put_(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:43
@@ -487,7 +487,7 @@ class TensorMethods:
     def quantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ...) -> Tensor: ...  # ops/statistics.py:106
     def rad2deg(self) -> Any: ...  # ops/elementwise.py:291
     def rad2deg_(self) -> Any: ...  # ops/elementwise.py:291
-    def random_(self, low: builtins.int = ..., high: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:313
+    def random_(self, low: builtins.int = ..., high: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:356
     def ravel(self) -> Any: ...  # ops/shape.py:328
     @property
     def real(self) -> Tensor: ...  # ops/__init__.py:162
@@ -526,7 +526,7 @@ class TensorMethods:
     def sgn(self) -> Tensor: ...  # ops/elementwise.py:33
     def sgn_(self) -> Tensor: ...  # ops/elementwise.py:33
     def share_memory_(self) -> Any: ...  # ops/legacy.py:225
-    def short(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:56
+    def short(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
     def sigmoid(self) -> Tensor: ...  # ops/table.py:157
     def sigmoid_(self) -> Tensor: ...  # ops/table.py:157
     def sign(self) -> Tensor: ...  # ops/elementwise.py:33
@@ -538,7 +538,7 @@ class TensorMethods:
     def sinc_(self) -> Tensor: ...  # ops/table.py:139
     def sinh(self) -> Tensor: ...  # ops/table.py:147
     def sinh_(self) -> Tensor: ...  # ops/table.py:147
-    def size(self, dim: builtins.int | None = ...) -> Any: ...  # ops/convert.py:145
+    def size(self, dim: builtins.int | None = ...) -> Any: ...  # ops/convert.py:146
     def slice_scatter(self, src: Tensor, dim: builtins.int = ..., start: builtins.int | None = ..., end: builtins.int | None = ..., step: builtins.int = ...) -> Tensor: ...  # ops/scattering.py:146
     def slogdet(self) -> Any: ...  # ops/linalg/older.py:51
     def softmax(self, dim: builtins.int = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:77
@@ -553,7 +553,7 @@ class TensorMethods:
     def squeeze_(self, dim: Any = ...) -> Tensor: ...  # ops/shape.py:129
     def std(self, dim: Any = ..., unbiased: builtins.bool | None = ..., keepdim: builtins.bool = ..., *, correction: builtins.float | None = ...) -> Tensor: ...  # ops/reduce.py:180
     def storage_offset(self) -> Any: ...  # ops/legacy.py:229
-    def stride(self, dim: builtins.int | None = ...) -> Any: ...  # ops/convert.py:155
+    def stride(self, dim: builtins.int | None = ...) -> Any: ...  # ops/convert.py:156
     def sub(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:56
     def sub_(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:56
     def subtract(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:56
@@ -575,7 +575,7 @@ class TensorMethods:
     def tanh_(self) -> Tensor: ...  # ops/table.py:149
     def tensor_split(self, indices_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:148
     def tile(self, *dims: Any) -> Tensor: ...  # ops/shape.py:291
-    def to(self, *args: Any, dtype: Any = ..., device: Any = ..., other: Any = ..., non_blocking: builtins.bool = ..., copy: builtins.bool = ..., memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:18
+    def to(self, *args: Any, dtype: Any = ..., device: Any = ..., other: Any = ..., non_blocking: builtins.bool = ..., copy: builtins.bool = ..., memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:19
     def to_dense(self, dtype: Any = ..., **kw: Any) -> Any: ...  # ops/legacy.py:237
     def to_sparse(self, *args: Any, **kw: Any) -> Any: ...  # ops/legacy.py:162
     def to_sparse_coo(self, *args: Any, **kw: Any) -> Any: ...  # ops/legacy.py:162
@@ -593,11 +593,11 @@ class TensorMethods:
     def trunc(self) -> Tensor: ...  # ops/table.py:239
     def trunc_(self) -> Tensor: ...  # ops/table.py:239
     def type(self, dtype: Any = ..., non_blocking: builtins.bool = ...) -> Any: ...  # ops/legacy.py:50
-    def type_as(self, other: Tensor) -> Tensor: ...  # ops/convert.py:120
+    def type_as(self, other: Tensor) -> Tensor: ...  # ops/convert.py:121
     def unbind(self, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:162
     def unflatten(self, dim: builtins.int, sizes: Sequence[builtins.int]) -> Tensor: ...  # ops/shape.py:122
     def unfold(self, dimension: builtins.int, size: builtins.int, step: builtins.int) -> Tensor: ...  # ops/arrange.py:162
-    def uniform_(self, a: builtins.float = ..., b: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:301
+    def uniform_(self, a: builtins.float = ..., b: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:344
     def unique(self, sorted: builtins.bool = ..., return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/index.py:412
     def unique_consecutive(self, return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/searching.py:86
     def unsafe_chunk(self, chunks: builtins.int, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:139
@@ -613,4 +613,4 @@ class TensorMethods:
     def where(self, condition: Tensor, other: Any) -> Tensor: ...  # ops/__init__.py:202
     def xlogy(self, other: Any) -> Tensor: ...  # ops/table.py:90
     def xlogy_(self, other: Any) -> Tensor: ...  # ops/table.py:90
-    def zero_(self) -> Tensor: ...  # ops/inplace.py:296
+    def zero_(self) -> Tensor: ...  # ops/inplace.py:339

@@ -53,6 +53,9 @@ class Tape(Protocol):
     def references(self, array: Any) -> int:
         """Count this tape's own references to an array of the call; -1 for one from outside."""
 
+    def made_in_call(self, array: Any) -> bool:
+        """Tell whether a recorded call has made an array."""
+
     def effect(self, run: Callable[[], object], subject: Any) -> bool:
         """Record a call for its effect, as one optimizer's step; tell whether to run it now."""
 
@@ -78,6 +81,9 @@ class Follower(Protocol):
 
     def references(self, array: Any) -> int:
         """Count the follower's own references to an array."""
+
+    def made_in_call(self, array: Any) -> bool:
+        """Tell whether a step of the present call has made an array."""
 
     def update(self, optimizer: Any) -> None:
         """Apply one step of an optimizer."""

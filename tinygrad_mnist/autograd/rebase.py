@@ -70,12 +70,13 @@ def keep_apart(value: Any, array: Array, start: int) -> None:
             continue
         copies[node] = None
         waiting += node.parents
-        for slot, kept in enumerate(node.saved or ()):
+        saved = list(node.saved or ())
+        for slot, kept in enumerate(saved):
             if isinstance(kept, np.ndarray) and np.may_share_memory(kept, array):
                 if id(kept) not in copies:
                     copies[id(kept)] = kept, kept.copy("K")
-                copy = copies[id(kept)][1]
-                node.saved = (*node.saved[:slot], copy, *node.saved[slot + 1 :])
+                saved[slot] = copies[id(kept)][1]
+                node.saved = tuple(saved)
 
 
 def _assignment(base: Tensor, node: Any, op: Op, way: Way) -> Node:

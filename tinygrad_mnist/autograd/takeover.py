@@ -39,25 +39,35 @@ def _usual_counts() -> tuple[int, int, tuple[int, int]]:
     tensor = wrap(np.empty(2))
     one = _count(tensor)
     tensor._data = tensor._data.view()
-    tensor._origin = views.Origin(wrap(np.empty(2)), (), True)
+    tensor._origin = views.Origin(wrap(np.empty(2)), (), recorded=True)
     return one, _count_base(tensor), _count_source(tensor)
 
 
 _ONE, _ONE_BASE, _ONE_SOURCE = _usual_counts()
 
 
-def take_over(tensor: Tensor, value: Tensor, others: Any, start: int) -> bool:
+BIG = 1 << 16  # bytes: to copy fewer takes less time than what follows from other memory
+
+
+def take_over(
+    tensor: Tensor, value: Tensor, others: Any, start: int, *, fresh: bool = False
+) -> bool:
     """Make the Tensor the result of the call that computed `value` of it; tell whether it was done.
 
     `others` are the other arguments of that call, `start` is a moment before it. The result has to
-    lie as the Tensor does.
+    lie as the Tensor does. `fresh` tells that the Tensor is most likely the result of a call just
+    made, and no buffer that a jitted function expects at its place.
     """
     array, result = tensor._data, value._data
-    if type(tensor._node) is not Node or result.dtype is not array.dtype:
+    if not (type(tensor._node) is type(value._node) is Node or _may_go(tensor, value, fresh)):
         return False
-    if result.shape != array.shape or not _lie_alike(result, array):
+    if (
+        result.dtype is not array.dtype
+        or result.shape != array.shape
+        or not _lie_alike(result, array)
+    ):
         return False
-    if value is tensor or type(value._node) is not Node or type(value._origin) is views.Origin:
+    if value is tensor or type(value._origin) is views.Origin:
         return False
     if not array.flags.writeable or not result.flags.writeable:
         return False
@@ -68,13 +78,30 @@ def take_over(tensor: Tensor, value: Tensor, others: Any, start: int) -> bool:
     if not _is_alone(tensor, value._node, start):
         return False
     if tensor._origin is not None:
-        views.check_allowed(tensor)
+        if value._node is not None:
+            views.check_allowed(tensor)
         if views.origin_of(tensor) is not None:
             tensor._origin = None
     note_change()
     tensor._data = result
     rebase.become(tensor, value._node)
     return True
+
+
+def _may_go(tensor: Tensor, value: Tensor, fresh: bool) -> bool:
+    """Tell whether a Tensor that is not differentiated may move to other memory."""
+    if tensor._node is not None or value._node is not None:
+        return False
+    listener = _listener()
+    if listener is None:
+        return fresh and tensor._data.nbytes >= BIG
+    return bool(listener.made_in_call(tensor._data))
+
+
+def _listener() -> Any:
+    """Return the tape or the follower of this thread, or None."""
+    mode = current() if MODES else None
+    return None if mode is None else mode.tape or mode.follower
 
 
 def _lie_alike(a: Array, b: Array) -> bool:
@@ -84,15 +111,14 @@ def _lie_alike(a: Array, b: Array) -> bool:
     return all(s == t for n, s, t in zip(a.shape, a.strides, b.strides, strict=True) if n > 1)
 
 
-def _is_alone(tensor: Tensor, node: Node, start: int) -> bool:
+def _is_alone(tensor: Tensor, node: Any, start: int) -> bool:
     """Tell whether nothing can see the Tensor's memory but nodes of the call that ends in `node`.
 
     What these have saved of the operand stays as it is.
     """
     if layout.PAIRS or (layout.ADDRESSED and id(layout.owner(tensor._data)) in layout.ADDRESSED):
         return False
-    mode = current() if MODES else None
-    listener: Any = None if mode is None else mode.tape or mode.follower
+    listener = _listener()
     kept = 0 if listener is None else listener.references(tensor._data)
     further = _count(tensor) - _ONE - kept
     if kept < 0 or (further and further != _saved_by(node, start, tensor)):

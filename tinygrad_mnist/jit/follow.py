@@ -290,6 +290,12 @@ class Follower:
             step = step.parent
         return 0
 
+    def made_in_call(self, array: Array) -> bool:
+        """Tell whether a step of the present call has made an array."""
+        if self.state == LEARNS:
+            return self.made.step_of(array) is not None
+        return self.state == FOLLOWS and self.references(array) > 0
+
     # Arguments that lie elsewhere
 
     def strayed(self, step: OpStep, argument: Argument, array: Any) -> None:

@@ -228,6 +228,10 @@ class Tape:
                 count += sum(part is array for part in entry.grads.values())
         return count
 
+    def made_in_call(self, array: Array) -> bool:
+        """Tell whether a recorded call has made an array."""
+        return any(part is array for e in self.entries if isinstance(e, Call) for part in e.outs)
+
     def _written_gradient(self, target: Array) -> None:
         """Note a write to a gradient that was there before, as by `zero_()`."""
         for leaf, before in self.grads_before.items():

@@ -45,6 +45,7 @@ from tinygrad_mnist.ops.plain import (
     put_at_key,
 )
 
+shares = np.may_share_memory
 ASSIGN = table.assign_view.op  # type: ignore[attr-defined]
 CAST = table.cast.op  # type: ignore[attr-defined]
 # Each of these is also a method with an underscore: x.add_(y) is write(x, add(x, y)).
@@ -145,9 +146,8 @@ def copy_of(tensor: Tensor, *others: Any) -> Tensor:
 def seen_through(tensor: Tensor, others: Iterable[Any]) -> bool:
     """Tell whether another argument of an in-place call looks at the Tensor's memory."""
     for arg in others:
-        if isinstance(arg, Tensor) and arg is not tensor:
-            if np.may_share_memory(arg._data, tensor._data):
-                return True
+        if arg is not tensor and isinstance(arg, Tensor) and shares(arg._data, tensor._data):
+            return True
     return False
 
 
@@ -175,8 +175,11 @@ UFUNCS: dict[Any, np.ufunc] = {
 }
 
 
-def method(function: Callable[..., Any]) -> Callable[..., Tensor]:
-    """Make the in-place form of a function whose first argument is a Tensor."""
+def method(function: Callable[..., Any], *, fresh: bool = False) -> Callable[..., Tensor]:
+    """Make the in-place form of a function whose first argument is a Tensor.
+
+    `fresh` tells that the Tensor is most likely the result of a call, not a buffer.
+    """
     ufunc = UFUNCS.get(function)
 
     def in_place(self: Tensor, *args: Any, **kw: Any) -> Tensor:
@@ -193,9 +196,9 @@ def method(function: Callable[..., Any]) -> Callable[..., Tensor]:
         value = function(operand, *args, **kw)
         if value is operand:  # nothing to write, as in dropout's evaluation
             return self
-        if plain and overwritten(self, value):
+        if (not plain or fresh) and take_over(self, value, others, start, fresh=fresh):
             return self
-        if not plain and take_over(self, value, others, start):
+        if plain and overwritten(self, value):
             return self
         if value.shape != self.shape:
             raise RuntimeError(
@@ -221,7 +224,7 @@ Function = TypeVar("Function", bound=Callable[..., Tensor])
 
 def in_place_on_request(function: Function) -> Function:
     """Let a call with `inplace=True` write its result into its first argument, and return that."""
-    code, in_place = function.__code__, method(function)
+    code, in_place = function.__code__, method(function, fresh=True)
     names = code.co_varnames[: code.co_argcount]
     first, place = names[0], names.index("inplace")
 
