@@ -27,13 +27,13 @@ class TensorMethods:
     def __eq__(self, other: Any) -> Tensor: ...  # type: ignore[override]  # ops/__init__.py:79
     def __floordiv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
     def __ge__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
-    def __getitem__(self, key: Any) -> Tensor: ...  # ops/index.py:29
+    def __getitem__(self, key: Any) -> Tensor: ...  # ops/index.py:31
     def __gt__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
     def __iadd__(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:48
     def __ifloordiv__(self, other: Any) -> Tensor: ...  # ops/table.py:72
     def __imod__(self, other: Any) -> Tensor: ...  # ops/table.py:68
     def __imul__(self, other: Any) -> Tensor: ...  # ops/table.py:54
-    def __invert__(self) -> Tensor: ...  # ops/table.py:504
+    def __invert__(self) -> Tensor: ...  # ops/table.py:508
     def __ipow__(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:90
     def __isub__(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:56
     def __itruediv__(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
@@ -119,8 +119,8 @@ class TensorMethods:
     def arctanh_(self) -> Tensor: ...  # ops/table.py:152
     def argmax(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:65
     def argmin(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:65
-    def argsort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> Tensor: ...  # ops/index.py:354
-    def argwhere(self) -> Tensor: ...  # ops/index.py:335
+    def argsort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> Tensor: ...  # ops/index.py:361
+    def argwhere(self) -> Tensor: ...  # ops/index.py:342
     def as_strided(self, size: Any, stride: Any, storage_offset: builtins.int | None = ...) -> Tensor: ...  # ops/legacy.py:107
     def as_subclass(self, cls: Any) -> Any: ...  # ops/legacy.py:233
     def asin(self) -> Tensor: ...  # ops/table.py:136
@@ -138,18 +138,18 @@ class TensorMethods:
     def bernoulli(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:199
     def bernoulli_(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:199
     def bincount(self, weights: Tensor | None = ..., minlength: builtins.int = ...) -> Tensor: ...  # ops/histogram.py:27
-    def bitwise_and(self, other: Any) -> Tensor: ...  # ops/table.py:501
-    def bitwise_and_(self, other: Any) -> Tensor: ...  # ops/table.py:501
-    def bitwise_left_shift(self, other: Any) -> Tensor: ...  # ops/table.py:509
-    def bitwise_left_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:509
-    def bitwise_not(self) -> Tensor: ...  # ops/table.py:504
-    def bitwise_not_(self) -> Tensor: ...  # ops/table.py:504
-    def bitwise_or(self, other: Any) -> Tensor: ...  # ops/table.py:502
-    def bitwise_or_(self, other: Any) -> Tensor: ...  # ops/table.py:502
-    def bitwise_right_shift(self, other: Any) -> Tensor: ...  # ops/table.py:510
-    def bitwise_right_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:510
-    def bitwise_xor(self, other: Any) -> Tensor: ...  # ops/table.py:503
-    def bitwise_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:503
+    def bitwise_and(self, other: Any) -> Tensor: ...  # ops/table.py:505
+    def bitwise_and_(self, other: Any) -> Tensor: ...  # ops/table.py:505
+    def bitwise_left_shift(self, other: Any) -> Tensor: ...  # ops/table.py:513
+    def bitwise_left_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:513
+    def bitwise_not(self) -> Tensor: ...  # ops/table.py:508
+    def bitwise_not_(self) -> Tensor: ...  # ops/table.py:508
+    def bitwise_or(self, other: Any) -> Tensor: ...  # ops/table.py:506
+    def bitwise_or_(self, other: Any) -> Tensor: ...  # ops/table.py:506
+    def bitwise_right_shift(self, other: Any) -> Tensor: ...  # ops/table.py:514
+    def bitwise_right_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:514
+    def bitwise_xor(self, other: Any) -> Tensor: ...  # ops/table.py:507
+    def bitwise_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:507
     def bmm(self, mat2: Tensor) -> Tensor: ...  # ops/matmul.py:67
     def bool(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
     def broadcast_to(self, size: Any) -> Tensor: ...  # ops/shape.py:199
@@ -218,8 +218,8 @@ class TensorMethods:
     def double(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
     def dsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
     def element_size(self) -> builtins.int: ...  # ops/convert.py:151
-    def eq(self, other: Any) -> Tensor: ...  # ops/table.py:491
-    def eq_(self, other: Any) -> Tensor: ...  # ops/table.py:491
+    def eq(self, other: Any) -> Tensor: ...  # ops/table.py:495
+    def eq_(self, other: Any) -> Tensor: ...  # ops/table.py:495
     def equal(self, other: Tensor) -> builtins.bool: ...  # ops/compare.py:68
     def erf(self) -> Tensor: ...  # ops/table.py:230
     def erf_(self) -> Tensor: ...  # ops/table.py:230
@@ -259,21 +259,21 @@ class TensorMethods:
     def frac(self) -> Any: ...  # ops/elementwise.py:287
     def frac_(self) -> Any: ...  # ops/elementwise.py:287
     def frexp(self) -> Parts: ...  # ops/elementwise.py:215
-    def gather(self, dim: builtins.int, index: Tensor, *, sparse_grad: builtins.bool = ...) -> Tensor: ...  # ops/index.py:166
-    def gcd(self, other: Any) -> Tensor: ...  # ops/table.py:511
-    def gcd_(self, other: Any) -> Tensor: ...  # ops/table.py:511
-    def ge(self, other: Any) -> Tensor: ...  # ops/table.py:496
-    def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:496
+    def gather(self, dim: builtins.int, index: Tensor, *, sparse_grad: builtins.bool = ...) -> Tensor: ...  # ops/index.py:180
+    def gcd(self, other: Any) -> Tensor: ...  # ops/table.py:515
+    def gcd_(self, other: Any) -> Tensor: ...  # ops/table.py:515
+    def ge(self, other: Any) -> Tensor: ...  # ops/table.py:500
+    def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:500
     def geometric_(self, p: builtins.float, *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:382
     def geqrf(self) -> Geqrf: ...  # ops/linalg/older.py:152
     def ger(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:103
     def get_device(self) -> Any: ...  # ops/legacy.py:219
-    def greater(self, other: Any) -> Tensor: ...  # ops/table.py:494
-    def greater_(self, other: Any) -> Tensor: ...  # ops/table.py:494
-    def greater_equal(self, other: Any) -> Tensor: ...  # ops/table.py:496
-    def greater_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:496
-    def gt(self, other: Any) -> Tensor: ...  # ops/table.py:494
-    def gt_(self, other: Any) -> Tensor: ...  # ops/table.py:494
+    def greater(self, other: Any) -> Tensor: ...  # ops/table.py:498
+    def greater_(self, other: Any) -> Tensor: ...  # ops/table.py:498
+    def greater_equal(self, other: Any) -> Tensor: ...  # ops/table.py:500
+    def greater_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:500
+    def gt(self, other: Any) -> Tensor: ...  # ops/table.py:498
+    def gt_(self, other: Any) -> Tensor: ...  # ops/table.py:498
     def half(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
     def hardshrink(self, lambd: builtins.float = ...) -> Tensor: ...  # ops/activation.py:163
     def heaviside(self, other: Any) -> Tensor: ...  # ops/table.py:249
@@ -286,17 +286,17 @@ class TensorMethods:
     def i0(self) -> Any: ...  # ops/special.py:48
     def igamma(self, other: Tensor) -> Tensor: ...  # ops/special.py:83
     def igammac(self, other: Tensor) -> Tensor: ...  # ops/special.py:92
-    def index_add(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: Any = ...) -> Tensor: ...  # ops/index.py:261
-    def index_add_(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: Any = ...) -> Tensor: ...  # ops/index.py:261
-    def index_copy(self, dim: builtins.int, index: Tensor, source: Tensor) -> Tensor: ...  # ops/index.py:281
-    def index_copy_(self, dim: builtins.int, index: Tensor, source: Tensor) -> Tensor: ...  # ops/index.py:281
-    def index_fill(self, dim: builtins.int, index: Tensor, value: Any) -> Tensor: ...  # ops/index.py:291
-    def index_fill_(self, dim: builtins.int, index: Tensor, value: Any) -> Tensor: ...  # ops/index.py:291
+    def index_add(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: Any = ...) -> Tensor: ...  # ops/index.py:268
+    def index_add_(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: Any = ...) -> Tensor: ...  # ops/index.py:268
+    def index_copy(self, dim: builtins.int, index: Tensor, source: Tensor) -> Tensor: ...  # ops/index.py:286
+    def index_copy_(self, dim: builtins.int, index: Tensor, source: Tensor) -> Tensor: ...  # ops/index.py:286
+    def index_fill(self, dim: builtins.int, index: Tensor, value: Any) -> Tensor: ...  # ops/index.py:298
+    def index_fill_(self, dim: builtins.int, index: Tensor, value: Any) -> Tensor: ...  # ops/index.py:298
     def index_put(self, indices: Any, values: Any, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:69
     def index_put_(self, indices: Any, values: Any, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:69
     def index_reduce(self, dim: builtins.int, index: Tensor, source: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:202
     def index_reduce_(self, dim: builtins.int, index: Tensor, source: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:202
-    def index_select(self, dim: builtins.int, index: Tensor) -> Tensor: ...  # ops/index.py:243
+    def index_select(self, dim: builtins.int, index: Tensor) -> Tensor: ...  # ops/index.py:254
     def inner(self, other: Tensor) -> Tensor: ...  # ops/matmul.py:93
     def int(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
     def inverse(self) -> Any: ...  # ops/linalg/older.py:44
@@ -341,9 +341,9 @@ class TensorMethods:
     @property
     def is_xpu(self) -> Tensor: ...  # ops/legacy.py:249
     def isclose(self, other: Any, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> Tensor: ...  # ops/compare.py:42
-    def isfinite(self) -> Tensor: ...  # ops/table.py:507
-    def isinf(self) -> Tensor: ...  # ops/table.py:506
-    def isnan(self) -> Tensor: ...  # ops/table.py:505
+    def isfinite(self) -> Tensor: ...  # ops/table.py:511
+    def isinf(self) -> Tensor: ...  # ops/table.py:510
+    def isnan(self) -> Tensor: ...  # ops/table.py:509
     def isneginf(self) -> Any: ...  # ops/compare.py:22
     def isposinf(self) -> Any: ...  # ops/compare.py:21
     def isreal(self) -> Tensor: ...  # ops/elementwise.py:243
@@ -353,18 +353,18 @@ class TensorMethods:
     def kthvalue(self, k: builtins.int, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> ValuesIndices: ...  # ops/statistics.py:88
     @property
     def layout(self) -> Tensor: ...  # ops/legacy.py:244
-    def lcm(self, other: Any) -> Tensor: ...  # ops/table.py:512
-    def lcm_(self, other: Any) -> Tensor: ...  # ops/table.py:512
+    def lcm(self, other: Any) -> Tensor: ...  # ops/table.py:516
+    def lcm_(self, other: Any) -> Tensor: ...  # ops/table.py:516
     def ldexp(self, other: Any) -> Tensor: ...  # ops/elementwise.py:230
     def ldexp_(self, other: Any) -> Tensor: ...  # ops/elementwise.py:230
-    def le(self, other: Any) -> Tensor: ...  # ops/table.py:495
-    def le_(self, other: Any) -> Tensor: ...  # ops/table.py:495
+    def le(self, other: Any) -> Tensor: ...  # ops/table.py:499
+    def le_(self, other: Any) -> Tensor: ...  # ops/table.py:499
     def lerp(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:172
     def lerp_(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:172
-    def less(self, other: Any) -> Tensor: ...  # ops/table.py:493
-    def less_(self, other: Any) -> Tensor: ...  # ops/table.py:493
-    def less_equal(self, other: Any) -> Tensor: ...  # ops/table.py:495
-    def less_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:495
+    def less(self, other: Any) -> Tensor: ...  # ops/table.py:497
+    def less_(self, other: Any) -> Tensor: ...  # ops/table.py:497
+    def less_equal(self, other: Any) -> Tensor: ...  # ops/table.py:499
+    def less_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:499
     def lgamma(self) -> Any: ...  # ops/special.py:29
     def log(self) -> Tensor: ...  # ops/table.py:123
     def log10(self) -> Tensor: ...  # ops/table.py:125
@@ -382,20 +382,20 @@ class TensorMethods:
     def logaddexp_(self, other: Any) -> Tensor: ...  # ops/table.py:115
     def logcumsumexp(self, dim: Any) -> Any: ...  # ops/reduce.py:322
     def logdet(self) -> Tensor: ...  # ops/linalg/older.py:71
-    def logical_and(self, other: Any) -> Tensor: ...  # ops/table.py:497
-    def logical_and_(self, other: Any) -> Tensor: ...  # ops/table.py:497
-    def logical_not(self) -> Tensor: ...  # ops/table.py:500
-    def logical_not_(self) -> Tensor: ...  # ops/table.py:500
-    def logical_or(self, other: Any) -> Tensor: ...  # ops/table.py:498
-    def logical_or_(self, other: Any) -> Tensor: ...  # ops/table.py:498
-    def logical_xor(self, other: Any) -> Tensor: ...  # ops/table.py:499
-    def logical_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:499
+    def logical_and(self, other: Any) -> Tensor: ...  # ops/table.py:501
+    def logical_and_(self, other: Any) -> Tensor: ...  # ops/table.py:501
+    def logical_not(self) -> Tensor: ...  # ops/table.py:504
+    def logical_not_(self) -> Tensor: ...  # ops/table.py:504
+    def logical_or(self, other: Any) -> Tensor: ...  # ops/table.py:502
+    def logical_or_(self, other: Any) -> Tensor: ...  # ops/table.py:502
+    def logical_xor(self, other: Any) -> Tensor: ...  # ops/table.py:503
+    def logical_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:503
     def logit(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:201
     def logit_(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:201
     def logsumexp(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:137
     def long(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
-    def lt(self, other: Any) -> Tensor: ...  # ops/table.py:493
-    def lt_(self, other: Any) -> Tensor: ...  # ops/table.py:493
+    def lt(self, other: Any) -> Tensor: ...  # ops/table.py:497
+    def lt_(self, other: Any) -> Tensor: ...  # ops/table.py:497
     def lu(self, pivot: builtins.bool = ..., get_infos: builtins.bool = ...) -> Any: ...  # ops/linalg/older.py:131
     def lu_solve(self, LU_data: Tensor, LU_pivots: Tensor) -> Tensor: ...  # ops/linalg/older.py:138
     @property
@@ -403,11 +403,11 @@ class TensorMethods:
     @property
     def mT(self) -> Tensor: ...  # ops/__init__.py:183
     def map_(self, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor: ...  # ops/inplace.py:417
-    def masked_fill(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:301
-    def masked_fill_(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:301
+    def masked_fill(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:308
+    def masked_fill_(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:308
     def masked_scatter(self, mask: Tensor, source: Tensor) -> Tensor: ...  # ops/scattering.py:92
     def masked_scatter_(self, mask: Tensor, source: Tensor) -> Tensor: ...  # ops/scattering.py:92
-    def masked_select(self, mask: Tensor) -> Tensor: ...  # ops/index.py:318
+    def masked_select(self, mask: Tensor) -> Tensor: ...  # ops/index.py:325
     def matmul(self, other: Any) -> Tensor: ...  # ops/matmul.py:25
     def matrix_exp(self) -> Any: ...  # ops/linalg/older.py:55
     def matrix_power(self, n: Any) -> Any: ...  # ops/linalg/older.py:59
@@ -444,8 +444,8 @@ class TensorMethods:
     @property
     def nbytes(self) -> builtins.int: ...  # ops/__init__.py:166
     def ndimension(self) -> Any: ...  # ops/legacy.py:194
-    def ne(self, other: Any) -> Tensor: ...  # ops/table.py:492
-    def ne_(self, other: Any) -> Tensor: ...  # ops/table.py:492
+    def ne(self, other: Any) -> Tensor: ...  # ops/table.py:496
+    def ne_(self, other: Any) -> Tensor: ...  # ops/table.py:496
     def neg(self) -> Tensor: ...  # ops/table.py:56
     def neg_(self) -> Tensor: ...  # ops/table.py:56
     def negative(self) -> Tensor: ...  # ops/table.py:56
@@ -457,14 +457,14 @@ class TensorMethods:
     def new_ones(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:186
     def new_tensor(self, data: Any, *, dtype: Any = ...) -> Tensor: ...  # ops/create.py:168
     def new_zeros(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:180
-    def nextafter(self, other: Any) -> Tensor: ...  # ops/table.py:513
-    def nextafter_(self, other: Any) -> Tensor: ...  # ops/table.py:513
-    def nonzero(self, *, as_tuple: builtins.bool = ...) -> Any: ...  # ops/index.py:326
-    def nonzero_static(self, *, size: builtins.int, fill_value: builtins.int = ...) -> Tensor: ...  # ops/scattering.py:284
+    def nextafter(self, other: Any) -> Tensor: ...  # ops/table.py:517
+    def nextafter_(self, other: Any) -> Tensor: ...  # ops/table.py:517
+    def nonzero(self, *, as_tuple: builtins.bool = ...) -> Any: ...  # ops/index.py:333
+    def nonzero_static(self, *, size: builtins.int, fill_value: builtins.int = ...) -> Tensor: ...  # ops/scattering.py:285
     def norm(self, p: Any = ..., dim: Dim = ..., keepdim: builtins.bool = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:261
     def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:350
-    def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:492
-    def not_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:492
+    def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:496
+    def not_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:496
     def numel(self) -> builtins.int: ...  # ops/convert.py:136
     def orgqr(self, input2: Any) -> Any: ...  # ops/linalg/older.py:67
     def ormqr(self, tau: Tensor, other: Tensor, left: builtins.bool = ..., transpose: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:162
@@ -500,7 +500,7 @@ class TensorMethods:
     def renorm(self, p: builtins.float, dim: builtins.int, maxnorm: builtins.float) -> Tensor: ...  # ops/calculus.py:225
     def renorm_(self, p: builtins.float, dim: builtins.int, maxnorm: builtins.float) -> Tensor: ...  # ops/calculus.py:225
     def repeat(self, *sizes: Any) -> Tensor: ...  # ops/shape.py:276
-    def repeat_interleave(self, repeats: Any, dim: builtins.int | None = ..., *, output_size: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:397
+    def repeat_interleave(self, repeats: Any, dim: builtins.int | None = ..., *, output_size: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:404
     def reshape(self, *shape: Any) -> Tensor: ...  # ops/shape.py:29
     def reshape_as(self, other: Any) -> Any: ...  # ops/shape.py:323
     def resize_(self, *size: Any, memory_format: Any = ...) -> Tensor: ...  # ops/legacy.py:80
@@ -515,10 +515,10 @@ class TensorMethods:
     def round_(self, *, decimals: builtins.int = ...) -> Tensor: ...  # ops/elementwise.py:161
     def rsqrt(self) -> Any: ...  # ops/elementwise.py:283
     def rsqrt_(self) -> Any: ...  # ops/elementwise.py:283
-    def scatter(self, dim: builtins.int, index: Tensor, src: Any = ..., *, value: Any = ..., reduce: builtins.str | None = ...) -> Tensor: ...  # ops/index.py:207
-    def scatter_(self, dim: builtins.int, index: Tensor, src: Any = ..., *, value: Any = ..., reduce: builtins.str | None = ...) -> Tensor: ...  # ops/index.py:207
-    def scatter_add(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...  # ops/index.py:189
-    def scatter_add_(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...  # ops/index.py:189
+    def scatter(self, dim: builtins.int, index: Tensor, src: Any = ..., *, value: Any = ..., reduce: builtins.str | None = ...) -> Tensor: ...  # ops/index.py:221
+    def scatter_(self, dim: builtins.int, index: Tensor, src: Any = ..., *, value: Any = ..., reduce: builtins.str | None = ...) -> Tensor: ...  # ops/index.py:221
+    def scatter_add(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...  # ops/index.py:203
+    def scatter_add_(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...  # ops/index.py:203
     def scatter_reduce(self, dim: builtins.int, index: Tensor, src: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:171
     def scatter_reduce_(self, dim: builtins.int, index: Tensor, src: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:171
     def select(self, dim: builtins.int, index: Any) -> Tensor: ...  # ops/shape.py:259
@@ -531,7 +531,7 @@ class TensorMethods:
     def sigmoid_(self) -> Tensor: ...  # ops/table.py:157
     def sign(self) -> Tensor: ...  # ops/elementwise.py:33
     def sign_(self) -> Tensor: ...  # ops/elementwise.py:33
-    def signbit(self) -> Tensor: ...  # ops/table.py:508
+    def signbit(self) -> Tensor: ...  # ops/table.py:512
     def sin(self) -> Tensor: ...  # ops/table.py:131
     def sin_(self) -> Tensor: ...  # ops/table.py:131
     def sinc(self) -> Tensor: ...  # ops/table.py:139
@@ -542,7 +542,7 @@ class TensorMethods:
     def slice_scatter(self, src: Tensor, dim: builtins.int = ..., start: builtins.int | None = ..., end: builtins.int | None = ..., step: builtins.int = ...) -> Tensor: ...  # ops/scattering.py:146
     def slogdet(self) -> Any: ...  # ops/linalg/older.py:51
     def softmax(self, dim: builtins.int = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:77
-    def sort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> ValuesIndices: ...  # ops/index.py:343
+    def sort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> ValuesIndices: ...  # ops/index.py:350
     def split(self, split_size_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:127
     def split_with_sizes(self, split_sizes: Sequence[builtins.int], dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:114
     def sqrt(self) -> Tensor: ...  # ops/table.py:127
@@ -568,7 +568,7 @@ class TensorMethods:
     def t(self) -> Tensor: ...  # ops/shape.py:171
     def t_(self) -> Tensor: ...  # ops/shape.py:171
     def take(self, index: Tensor) -> Tensor: ...  # ops/scattering.py:24
-    def take_along_dim(self, indices: Tensor, dim: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:377
+    def take_along_dim(self, indices: Tensor, dim: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:384
     def tan(self) -> Tensor: ...  # ops/table.py:135
     def tan_(self) -> Tensor: ...  # ops/table.py:135
     def tanh(self) -> Tensor: ...  # ops/table.py:149
@@ -579,7 +579,7 @@ class TensorMethods:
     def to_dense(self, dtype: Any = ..., **kw: Any) -> Any: ...  # ops/legacy.py:237
     def to_sparse(self, *args: Any, **kw: Any) -> Any: ...  # ops/legacy.py:162
     def to_sparse_coo(self, *args: Any, **kw: Any) -> Any: ...  # ops/legacy.py:162
-    def topk(self, k: builtins.int, dim: builtins.int = ..., largest: builtins.bool = ..., sorted: builtins.bool = ...) -> ValuesIndices: ...  # ops/index.py:363
+    def topk(self, k: builtins.int, dim: builtins.int = ..., largest: builtins.bool = ..., sorted: builtins.bool = ...) -> ValuesIndices: ...  # ops/index.py:370
     def trace(self) -> Tensor: ...  # ops/diagonal.py:56
     def transpose(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:157
     def transpose_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:157
@@ -598,7 +598,7 @@ class TensorMethods:
     def unflatten(self, dim: builtins.int, sizes: Sequence[builtins.int]) -> Tensor: ...  # ops/shape.py:122
     def unfold(self, dimension: builtins.int, size: builtins.int, step: builtins.int) -> Tensor: ...  # ops/arrange.py:162
     def uniform_(self, a: builtins.float = ..., b: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:344
-    def unique(self, sorted: builtins.bool = ..., return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/index.py:412
+    def unique(self, sorted: builtins.bool = ..., return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/index.py:419
     def unique_consecutive(self, return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/searching.py:86
     def unsafe_chunk(self, chunks: builtins.int, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:139
     def unsafe_split(self, split_size_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:127

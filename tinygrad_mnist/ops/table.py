@@ -376,7 +376,11 @@ assign_at: OpCall = op(
     value=lambda g, index: take(g, index),
 )
 embed = op(index.embed, called="embedding", w=lambda g, shape, index: put(g, index, shape=shape))
+pick: OpCall = op(
+    index.embed, called="index_select", w=lambda g, shape, index: put(g, index, shape=shape)
+)
 flat_index = op(index.flat_index)
+within = op(index.within)
 
 # Extremes of values that go to one index (kernels/scatter.py): ties share the gradient
 largest_at: OpCall = op(
