@@ -1533,6 +1533,7 @@ ROWS: dict[str, Row] = {
     "sum": reduction(np.sum),
     "mean": reduction(np.mean, 1),
     "amax": reduction(np.amax, 1, distinct=True),
+    "farthest": reduction(np.amax, 1, distinct=True),
     "amin": reduction(np.amin, 1, distinct=True),
     "highest": Row(reducible(1, distinct=True).map(lambda c: Call((c[0],), {})), np.max),
     "lowest": Row(reducible(1, distinct=True).map(lambda c: Call((c[0],), {})), np.min),

@@ -33,7 +33,7 @@ class TensorMethods:
     def __ifloordiv__(self, other: Any) -> Tensor: ...  # ops/table.py:72
     def __imod__(self, other: Any) -> Tensor: ...  # ops/table.py:68
     def __imul__(self, other: Any) -> Tensor: ...  # ops/table.py:54
-    def __invert__(self) -> Tensor: ...  # ops/table.py:508
+    def __invert__(self) -> Tensor: ...  # ops/table.py:512
     def __ipow__(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:90
     def __isub__(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:56
     def __itruediv__(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
@@ -98,7 +98,7 @@ class TensorMethods:
     def allclose(self, other: Any, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> builtins.bool: ...  # ops/compare.py:60
     def amax(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:54
     def amin(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:54
-    def aminmax(self, **kw: Any) -> Any: ...  # ops/reduce.py:310
+    def aminmax(self, **kw: Any) -> Any: ...  # ops/reduce.py:320
     def angle(self) -> Tensor: ...  # ops/elementwise.py:236
     def angle_(self) -> Tensor: ...  # ops/elementwise.py:236
     def any(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:54
@@ -138,18 +138,18 @@ class TensorMethods:
     def bernoulli(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:199
     def bernoulli_(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:199
     def bincount(self, weights: Tensor | None = ..., minlength: builtins.int = ...) -> Tensor: ...  # ops/histogram.py:27
-    def bitwise_and(self, other: Any) -> Tensor: ...  # ops/table.py:505
-    def bitwise_and_(self, other: Any) -> Tensor: ...  # ops/table.py:505
-    def bitwise_left_shift(self, other: Any) -> Tensor: ...  # ops/table.py:513
-    def bitwise_left_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:513
-    def bitwise_not(self) -> Tensor: ...  # ops/table.py:508
-    def bitwise_not_(self) -> Tensor: ...  # ops/table.py:508
-    def bitwise_or(self, other: Any) -> Tensor: ...  # ops/table.py:506
-    def bitwise_or_(self, other: Any) -> Tensor: ...  # ops/table.py:506
-    def bitwise_right_shift(self, other: Any) -> Tensor: ...  # ops/table.py:514
-    def bitwise_right_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:514
-    def bitwise_xor(self, other: Any) -> Tensor: ...  # ops/table.py:507
-    def bitwise_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:507
+    def bitwise_and(self, other: Any) -> Tensor: ...  # ops/table.py:509
+    def bitwise_and_(self, other: Any) -> Tensor: ...  # ops/table.py:509
+    def bitwise_left_shift(self, other: Any) -> Tensor: ...  # ops/table.py:517
+    def bitwise_left_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:517
+    def bitwise_not(self) -> Tensor: ...  # ops/table.py:512
+    def bitwise_not_(self) -> Tensor: ...  # ops/table.py:512
+    def bitwise_or(self, other: Any) -> Tensor: ...  # ops/table.py:510
+    def bitwise_or_(self, other: Any) -> Tensor: ...  # ops/table.py:510
+    def bitwise_right_shift(self, other: Any) -> Tensor: ...  # ops/table.py:518
+    def bitwise_right_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:518
+    def bitwise_xor(self, other: Any) -> Tensor: ...  # ops/table.py:511
+    def bitwise_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:511
     def bmm(self, mat2: Tensor) -> Tensor: ...  # ops/matmul.py:67
     def bool(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
     def broadcast_to(self, size: Any) -> Tensor: ...  # ops/shape.py:199
@@ -170,7 +170,7 @@ class TensorMethods:
     def clamp_min_(self, min: Any) -> Any: ...  # ops/elementwise.py:288
     def clip(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:124
     def clip_(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:124
-    def clone(self, *, memory_format: Any = ...) -> Any: ...  # ops/shape.py:331
+    def clone(self, *, memory_format: Any = ...) -> Any: ...  # ops/shape.py:341
     def conj(self) -> Tensor: ...  # ops/elementwise.py:249
     def conj_(self) -> Tensor: ...  # ops/elementwise.py:249
     def conj_physical(self) -> Tensor: ...  # ops/elementwise.py:249
@@ -184,15 +184,15 @@ class TensorMethods:
     def cos_(self) -> Tensor: ...  # ops/table.py:132
     def cosh(self) -> Tensor: ...  # ops/table.py:148
     def cosh_(self) -> Tensor: ...  # ops/table.py:148
-    def count_nonzero(self, dim: Any = ...) -> Any: ...  # ops/reduce.py:314
+    def count_nonzero(self, dim: Any = ...) -> Any: ...  # ops/reduce.py:324
     def cov(self, *, correction: builtins.int = ..., fweights: Tensor | None = ..., aweights: Tensor | None = ...) -> Tensor: ...  # ops/statistics.py:219
     def cpu(self) -> Tensor: ...  # ops/convert.py:43
     def cross(self, other: Tensor, dim: builtins.int | None = ...) -> Tensor: ...  # ops/calculus.py:197
     def cuda(self, *_: Any) -> Tensor: ...  # ops/convert.py:48
     def cummax(self, dim: builtins.int) -> ValuesIndices: ...  # ops/calculus.py:29
     def cummin(self, dim: builtins.int) -> ValuesIndices: ...  # ops/calculus.py:29
-    def cumprod(self, dim: Any, *, dtype: Any = ...) -> Any: ...  # ops/reduce.py:318
-    def cumprod_(self, dim: Any, *, dtype: Any = ...) -> Any: ...  # ops/reduce.py:318
+    def cumprod(self, dim: Any, *, dtype: Any = ...) -> Any: ...  # ops/reduce.py:328
+    def cumprod_(self, dim: Any, *, dtype: Any = ...) -> Any: ...  # ops/reduce.py:328
     def cumsum(self, dim: builtins.int, *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:238
     def cumsum_(self, dim: builtins.int, *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:238
     def data_ptr(self) -> builtins.int: ...  # ops/convert.py:162
@@ -209,7 +209,7 @@ class TensorMethods:
     def diff(self, n: builtins.int = ..., dim: builtins.int = ..., prepend: Any = ..., append: Any = ...) -> Tensor: ...  # ops/calculus.py:49
     def digamma(self) -> Any: ...  # ops/special.py:32
     def dim(self) -> builtins.int: ...  # ops/convert.py:141
-    def dist(self, other: Any, p: Any = ...) -> Any: ...  # ops/reduce.py:341
+    def dist(self, other: Any, p: Any = ...) -> Any: ...  # ops/reduce.py:351
     def div(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
     def div_(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
     def divide(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
@@ -218,8 +218,8 @@ class TensorMethods:
     def double(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
     def dsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
     def element_size(self) -> builtins.int: ...  # ops/convert.py:151
-    def eq(self, other: Any) -> Tensor: ...  # ops/table.py:495
-    def eq_(self, other: Any) -> Tensor: ...  # ops/table.py:495
+    def eq(self, other: Any) -> Tensor: ...  # ops/table.py:499
+    def eq_(self, other: Any) -> Tensor: ...  # ops/table.py:499
     def equal(self, other: Tensor) -> builtins.bool: ...  # ops/compare.py:68
     def erf(self) -> Tensor: ...  # ops/table.py:230
     def erf_(self) -> Tensor: ...  # ops/table.py:230
@@ -231,7 +231,7 @@ class TensorMethods:
     def exp2_(self) -> Tensor: ...  # ops/table.py:121
     def exp_(self) -> Tensor: ...  # ops/table.py:120
     def expand(self, *size: Any) -> Tensor: ...  # ops/shape.py:213
-    def expand_as(self, other: Any) -> Any: ...  # ops/shape.py:326
+    def expand_as(self, other: Any) -> Any: ...  # ops/shape.py:336
     def expm1(self) -> Tensor: ...  # ops/table.py:122
     def expm1_(self) -> Tensor: ...  # ops/table.py:122
     def exponential_(self, lambd: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:364
@@ -241,8 +241,8 @@ class TensorMethods:
     def fix_(self) -> Tensor: ...  # ops/table.py:239
     def flatten(self, start_dim: builtins.int = ..., end_dim: builtins.int = ...) -> Tensor: ...  # ops/shape.py:110
     def flip(self, *dims: Any) -> Tensor: ...  # ops/shape.py:268
-    def fliplr(self) -> Any: ...  # ops/shape.py:333
-    def flipud(self) -> Any: ...  # ops/shape.py:334
+    def fliplr(self) -> Any: ...  # ops/shape.py:343
+    def flipud(self) -> Any: ...  # ops/shape.py:344
     def float(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
     def float_power(self, exponent: Any) -> Any: ...  # ops/elementwise.py:285
     def float_power_(self, exponent: Any) -> Any: ...  # ops/elementwise.py:285
@@ -260,20 +260,20 @@ class TensorMethods:
     def frac_(self) -> Any: ...  # ops/elementwise.py:287
     def frexp(self) -> Parts: ...  # ops/elementwise.py:215
     def gather(self, dim: builtins.int, index: Tensor, *, sparse_grad: builtins.bool = ...) -> Tensor: ...  # ops/index.py:180
-    def gcd(self, other: Any) -> Tensor: ...  # ops/table.py:515
-    def gcd_(self, other: Any) -> Tensor: ...  # ops/table.py:515
-    def ge(self, other: Any) -> Tensor: ...  # ops/table.py:500
-    def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:500
+    def gcd(self, other: Any) -> Tensor: ...  # ops/table.py:519
+    def gcd_(self, other: Any) -> Tensor: ...  # ops/table.py:519
+    def ge(self, other: Any) -> Tensor: ...  # ops/table.py:504
+    def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:504
     def geometric_(self, p: builtins.float, *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:382
     def geqrf(self) -> Geqrf: ...  # ops/linalg/older.py:152
     def ger(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:103
     def get_device(self) -> Any: ...  # ops/legacy.py:219
-    def greater(self, other: Any) -> Tensor: ...  # ops/table.py:498
-    def greater_(self, other: Any) -> Tensor: ...  # ops/table.py:498
-    def greater_equal(self, other: Any) -> Tensor: ...  # ops/table.py:500
-    def greater_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:500
-    def gt(self, other: Any) -> Tensor: ...  # ops/table.py:498
-    def gt_(self, other: Any) -> Tensor: ...  # ops/table.py:498
+    def greater(self, other: Any) -> Tensor: ...  # ops/table.py:502
+    def greater_(self, other: Any) -> Tensor: ...  # ops/table.py:502
+    def greater_equal(self, other: Any) -> Tensor: ...  # ops/table.py:504
+    def greater_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:504
+    def gt(self, other: Any) -> Tensor: ...  # ops/table.py:502
+    def gt_(self, other: Any) -> Tensor: ...  # ops/table.py:502
     def half(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
     def hardshrink(self, lambd: builtins.float = ...) -> Tensor: ...  # ops/activation.py:163
     def heaviside(self, other: Any) -> Tensor: ...  # ops/table.py:249
@@ -341,9 +341,9 @@ class TensorMethods:
     @property
     def is_xpu(self) -> Tensor: ...  # ops/legacy.py:249
     def isclose(self, other: Any, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> Tensor: ...  # ops/compare.py:42
-    def isfinite(self) -> Tensor: ...  # ops/table.py:511
-    def isinf(self) -> Tensor: ...  # ops/table.py:510
-    def isnan(self) -> Tensor: ...  # ops/table.py:509
+    def isfinite(self) -> Tensor: ...  # ops/table.py:515
+    def isinf(self) -> Tensor: ...  # ops/table.py:514
+    def isnan(self) -> Tensor: ...  # ops/table.py:513
     def isneginf(self) -> Any: ...  # ops/compare.py:22
     def isposinf(self) -> Any: ...  # ops/compare.py:21
     def isreal(self) -> Tensor: ...  # ops/elementwise.py:243
@@ -353,18 +353,18 @@ class TensorMethods:
     def kthvalue(self, k: builtins.int, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> ValuesIndices: ...  # ops/statistics.py:88
     @property
     def layout(self) -> Tensor: ...  # ops/legacy.py:244
-    def lcm(self, other: Any) -> Tensor: ...  # ops/table.py:516
-    def lcm_(self, other: Any) -> Tensor: ...  # ops/table.py:516
+    def lcm(self, other: Any) -> Tensor: ...  # ops/table.py:520
+    def lcm_(self, other: Any) -> Tensor: ...  # ops/table.py:520
     def ldexp(self, other: Any) -> Tensor: ...  # ops/elementwise.py:230
     def ldexp_(self, other: Any) -> Tensor: ...  # ops/elementwise.py:230
-    def le(self, other: Any) -> Tensor: ...  # ops/table.py:499
-    def le_(self, other: Any) -> Tensor: ...  # ops/table.py:499
+    def le(self, other: Any) -> Tensor: ...  # ops/table.py:503
+    def le_(self, other: Any) -> Tensor: ...  # ops/table.py:503
     def lerp(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:172
     def lerp_(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:172
-    def less(self, other: Any) -> Tensor: ...  # ops/table.py:497
-    def less_(self, other: Any) -> Tensor: ...  # ops/table.py:497
-    def less_equal(self, other: Any) -> Tensor: ...  # ops/table.py:499
-    def less_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:499
+    def less(self, other: Any) -> Tensor: ...  # ops/table.py:501
+    def less_(self, other: Any) -> Tensor: ...  # ops/table.py:501
+    def less_equal(self, other: Any) -> Tensor: ...  # ops/table.py:503
+    def less_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:503
     def lgamma(self) -> Any: ...  # ops/special.py:29
     def log(self) -> Tensor: ...  # ops/table.py:123
     def log10(self) -> Tensor: ...  # ops/table.py:125
@@ -380,22 +380,22 @@ class TensorMethods:
     def logaddexp2(self, other: Any) -> Tensor: ...  # ops/table.py:109
     def logaddexp2_(self, other: Any) -> Tensor: ...  # ops/table.py:109
     def logaddexp_(self, other: Any) -> Tensor: ...  # ops/table.py:115
-    def logcumsumexp(self, dim: Any) -> Any: ...  # ops/reduce.py:322
+    def logcumsumexp(self, dim: Any) -> Any: ...  # ops/reduce.py:332
     def logdet(self) -> Tensor: ...  # ops/linalg/older.py:71
-    def logical_and(self, other: Any) -> Tensor: ...  # ops/table.py:501
-    def logical_and_(self, other: Any) -> Tensor: ...  # ops/table.py:501
-    def logical_not(self) -> Tensor: ...  # ops/table.py:504
-    def logical_not_(self) -> Tensor: ...  # ops/table.py:504
-    def logical_or(self, other: Any) -> Tensor: ...  # ops/table.py:502
-    def logical_or_(self, other: Any) -> Tensor: ...  # ops/table.py:502
-    def logical_xor(self, other: Any) -> Tensor: ...  # ops/table.py:503
-    def logical_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:503
+    def logical_and(self, other: Any) -> Tensor: ...  # ops/table.py:505
+    def logical_and_(self, other: Any) -> Tensor: ...  # ops/table.py:505
+    def logical_not(self) -> Tensor: ...  # ops/table.py:508
+    def logical_not_(self) -> Tensor: ...  # ops/table.py:508
+    def logical_or(self, other: Any) -> Tensor: ...  # ops/table.py:506
+    def logical_or_(self, other: Any) -> Tensor: ...  # ops/table.py:506
+    def logical_xor(self, other: Any) -> Tensor: ...  # ops/table.py:507
+    def logical_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:507
     def logit(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:201
     def logit_(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:201
     def logsumexp(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:137
     def long(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
-    def lt(self, other: Any) -> Tensor: ...  # ops/table.py:497
-    def lt_(self, other: Any) -> Tensor: ...  # ops/table.py:497
+    def lt(self, other: Any) -> Tensor: ...  # ops/table.py:501
+    def lt_(self, other: Any) -> Tensor: ...  # ops/table.py:501
     def lu(self, pivot: builtins.bool = ..., get_infos: builtins.bool = ...) -> Any: ...  # ops/linalg/older.py:131
     def lu_solve(self, LU_data: Tensor, LU_pivots: Tensor) -> Tensor: ...  # ops/linalg/older.py:138
     @property
@@ -435,17 +435,17 @@ class TensorMethods:
     def name(self) -> Tensor: ...  # ops/legacy.py:246
     def nan_to_num(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:185
     def nan_to_num_(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:185
-    def nanmean(self, dim: Any = ..., keepdim: Any = ..., **kw: Any) -> Any: ...  # ops/reduce.py:335
+    def nanmean(self, dim: Any = ..., keepdim: Any = ..., **kw: Any) -> Any: ...  # ops/reduce.py:345
     def nanmedian(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Any: ...  # ops/statistics.py:42
     def nanquantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ...) -> Tensor: ...  # ops/statistics.py:127
-    def nansum(self, *args: Any, **kw: Any) -> Any: ...  # ops/reduce.py:326
+    def nansum(self, *args: Any, **kw: Any) -> Any: ...  # ops/reduce.py:336
     def narrow(self, dim: builtins.int, start: Any, length: builtins.int) -> Tensor: ...  # ops/shape.py:246
     def narrow_copy(self, *args: Any, **kw: Any) -> Any: ...  # ops/arrange.py:215
     @property
     def nbytes(self) -> builtins.int: ...  # ops/__init__.py:166
     def ndimension(self) -> Any: ...  # ops/legacy.py:194
-    def ne(self, other: Any) -> Tensor: ...  # ops/table.py:496
-    def ne_(self, other: Any) -> Tensor: ...  # ops/table.py:496
+    def ne(self, other: Any) -> Tensor: ...  # ops/table.py:500
+    def ne_(self, other: Any) -> Tensor: ...  # ops/table.py:500
     def neg(self) -> Tensor: ...  # ops/table.py:56
     def neg_(self) -> Tensor: ...  # ops/table.py:56
     def negative(self) -> Tensor: ...  # ops/table.py:56
@@ -457,14 +457,14 @@ class TensorMethods:
     def new_ones(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:186
     def new_tensor(self, data: Any, *, dtype: Any = ...) -> Tensor: ...  # ops/create.py:168
     def new_zeros(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:180
-    def nextafter(self, other: Any) -> Tensor: ...  # ops/table.py:517
-    def nextafter_(self, other: Any) -> Tensor: ...  # ops/table.py:517
+    def nextafter(self, other: Any) -> Tensor: ...  # ops/table.py:521
+    def nextafter_(self, other: Any) -> Tensor: ...  # ops/table.py:521
     def nonzero(self, *, as_tuple: builtins.bool = ...) -> Any: ...  # ops/index.py:333
     def nonzero_static(self, *, size: builtins.int, fill_value: builtins.int = ...) -> Tensor: ...  # ops/scattering.py:285
-    def norm(self, p: Any = ..., dim: Dim = ..., keepdim: builtins.bool = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:261
+    def norm(self, p: Any = ..., dim: Dim = ..., keepdim: builtins.bool = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:260
     def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:350
-    def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:496
-    def not_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:496
+    def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:500
+    def not_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:500
     def numel(self) -> builtins.int: ...  # ops/convert.py:136
     def orgqr(self, input2: Any) -> Any: ...  # ops/linalg/older.py:67
     def ormqr(self, tau: Tensor, other: Tensor, left: builtins.bool = ..., transpose: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:162
@@ -488,7 +488,7 @@ class TensorMethods:
     def rad2deg(self) -> Any: ...  # ops/elementwise.py:291
     def rad2deg_(self) -> Any: ...  # ops/elementwise.py:291
     def random_(self, low: builtins.int = ..., high: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:356
-    def ravel(self) -> Any: ...  # ops/shape.py:328
+    def ravel(self) -> Any: ...  # ops/shape.py:338
     @property
     def real(self) -> Tensor: ...  # ops/__init__.py:162
     def reciprocal(self) -> Tensor: ...  # ops/table.py:67
@@ -500,9 +500,9 @@ class TensorMethods:
     def renorm(self, p: builtins.float, dim: builtins.int, maxnorm: builtins.float) -> Tensor: ...  # ops/calculus.py:225
     def renorm_(self, p: builtins.float, dim: builtins.int, maxnorm: builtins.float) -> Tensor: ...  # ops/calculus.py:225
     def repeat(self, *sizes: Any) -> Tensor: ...  # ops/shape.py:276
-    def repeat_interleave(self, repeats: Any, dim: builtins.int | None = ..., *, output_size: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:404
+    def repeat_interleave(self, repeats: Any, dim: builtins.int | None = ..., *, output_size: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:405
     def reshape(self, *shape: Any) -> Tensor: ...  # ops/shape.py:29
-    def reshape_as(self, other: Any) -> Any: ...  # ops/shape.py:323
+    def reshape_as(self, other: Any) -> Any: ...  # ops/shape.py:333
     def resize_(self, *size: Any, memory_format: Any = ...) -> Tensor: ...  # ops/legacy.py:80
     def resize_as_(self, the_template: Tensor, memory_format: Any = ...) -> Tensor: ...  # ops/legacy.py:102
     def resolve_conj(self) -> Tensor: ...  # ops/elementwise.py:249
@@ -531,7 +531,7 @@ class TensorMethods:
     def sigmoid_(self) -> Tensor: ...  # ops/table.py:157
     def sign(self) -> Tensor: ...  # ops/elementwise.py:33
     def sign_(self) -> Tensor: ...  # ops/elementwise.py:33
-    def signbit(self) -> Tensor: ...  # ops/table.py:512
+    def signbit(self) -> Tensor: ...  # ops/table.py:516
     def sin(self) -> Tensor: ...  # ops/table.py:131
     def sin_(self) -> Tensor: ...  # ops/table.py:131
     def sinc(self) -> Tensor: ...  # ops/table.py:139
@@ -568,7 +568,7 @@ class TensorMethods:
     def t(self) -> Tensor: ...  # ops/shape.py:171
     def t_(self) -> Tensor: ...  # ops/shape.py:171
     def take(self, index: Tensor) -> Tensor: ...  # ops/scattering.py:24
-    def take_along_dim(self, indices: Tensor, dim: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:384
+    def take_along_dim(self, indices: Tensor, dim: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:385
     def tan(self) -> Tensor: ...  # ops/table.py:135
     def tan_(self) -> Tensor: ...  # ops/table.py:135
     def tanh(self) -> Tensor: ...  # ops/table.py:149
@@ -598,7 +598,7 @@ class TensorMethods:
     def unflatten(self, dim: builtins.int, sizes: Sequence[builtins.int]) -> Tensor: ...  # ops/shape.py:122
     def unfold(self, dimension: builtins.int, size: builtins.int, step: builtins.int) -> Tensor: ...  # ops/arrange.py:162
     def uniform_(self, a: builtins.float = ..., b: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:344
-    def unique(self, sorted: builtins.bool = ..., return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/index.py:419
+    def unique(self, sorted: builtins.bool = ..., return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/index.py:420
     def unique_consecutive(self, return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/searching.py:86
     def unsafe_chunk(self, chunks: builtins.int, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:139
     def unsafe_split(self, split_size_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:127
@@ -608,7 +608,7 @@ class TensorMethods:
     def var(self, dim: Any = ..., unbiased: builtins.bool | None = ..., keepdim: builtins.bool = ..., *, correction: builtins.float | None = ...) -> Tensor: ...  # ops/reduce.py:180
     def vdot(self, tensor: Tensor) -> Tensor: ...  # ops/matmul.py:83
     def view(self, *shape: Any) -> Tensor: ...  # ops/shape.py:49
-    def view_as(self, other: Any) -> Any: ...  # ops/shape.py:321
+    def view_as(self, other: Any) -> Any: ...  # ops/shape.py:331
     def vsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
     def where(self, condition: Tensor, other: Any) -> Tensor: ...  # ops/__init__.py:202
     def xlogy(self, other: Any) -> Tensor: ...  # ops/table.py:90

@@ -353,7 +353,7 @@ def sort(
 ) -> ValuesIndices:
     """The elements in order along `dim`, and their indices; always stable."""
     if not input.ndim:
-        return ValuesIndices(clone(input), argsort(input))
+        return ValuesIndices(clone(input), argsort(input, dim))
     order = argsort(input, dim, descending)
     return ValuesIndices(table.gather(input, order, axis=dim_of(input.ndim, dim)), order)
 
@@ -372,11 +372,12 @@ def topk(
     input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
 ) -> ValuesIndices:
     """The k largest (or smallest) elements along `dim`, in order, and their indices."""
+    axis = dim_of(input.ndim, dim)
+    count = input.shape[axis] if input.ndim else 1
+    if not 0 <= k <= count:
+        raise RuntimeError(f"selected index k out of range: {k} of {count}")
     if not input.ndim:
         return sort(input)
-    axis = dim_of(input.ndim, dim)
-    if not 0 <= k <= input.shape[axis]:
-        raise RuntimeError(f"selected index k out of range: {k} of {input.shape[axis]}")
     order = table.topmost(input, axis=axis, count=k, largest=bool(largest))
     return ValuesIndices(table.gather(input, order, axis=axis), order)
 

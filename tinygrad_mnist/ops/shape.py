@@ -299,7 +299,7 @@ def tile(input: Tensor, *dims: Any) -> Tensor:
 def constant_pad_nd(input: Tensor, pad: Sequence[int], value: float = 0) -> Tensor:
     """input padded with `value`; `pad` is (before, after) of the last dimension, then the others.
 
-    A negative length cuts elements off.
+    A negative length cuts elements off. Raises RuntimeError for a value that no element can be.
     """
     if len(pad) % 2 or len(pad) > 2 * input.ndim:
         raise RuntimeError(f"constant_pad_nd: {len(pad)} lengths for {input.ndim} dimensions")
@@ -312,9 +312,19 @@ def constant_pad_nd(input: Tensor, pad: Sequence[int], value: float = 0) -> Tens
     interior = tuple(slice(max(-b, 0), n - max(-a, 0)) for n, b, a in ends)
     key = tuple(slice(max(b, 0), n + b + a - max(a, 0)) for n, b, a in ends)
     x = table.slice(input, key=interior)
+    _check_fits(value, input.dtype)
     if not value:
         return table.unslice(x, key=key, shape=shape)
     return table.assign(np.full(shape, value, input.dtype), x, key=key)
+
+
+def _check_fits(value: float, dtype: np.dtype[Any]) -> None:
+    """Raise RuntimeError for a number beyond the integers of a dtype; fractions are cut off."""
+    if dtype.kind not in "iu":
+        return
+    limits = np.iinfo(dtype)
+    if not (math.isfinite(value) and limits.min <= int(value) <= limits.max):
+        raise RuntimeError(f"value cannot be converted to type {dtype} without overflow: {value}")
 
 
 # One-line compositions of other ops

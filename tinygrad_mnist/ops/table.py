@@ -265,6 +265,10 @@ mean = op(
 )
 amax = op(reduce.amax, x=lambda g, x, y, axis: ties(spread(g, x, axis), x, y, axis=axis))
 amin = op(reduce.amin, x=lambda g, x, y, axis: ties(spread(g, x, axis), x, y, axis=axis))
+farthest = op(  # as amax, but each of several equal ones gets the whole gradient
+    reduce.amax,
+    x=lambda g, x, y, shape, axis: where(eq(x, unreduce(y, shape, axis)), spread(g, x, axis), 0.0),
+)
 highest = op(
     reduce.highest, called="max", x=lambda g, x, y: ties(spread(g, x, None), x, y, nan=True)
 )
