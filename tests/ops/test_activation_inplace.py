@@ -130,8 +130,8 @@ def test_whoever_looks_at_the_memory_sees_the_write(
 @pytest.mark.parametrize("size", [3, 100_000])
 def test_an_address_that_was_asked_for_stays(grad: bool, size: int) -> None:
     h = tg.ones(size, requires_grad=grad) * -1.0
-    place = h.data_ptr()
-    assert F.relu(h, inplace=True).data_ptr() == place
+    address = h.data_ptr()
+    assert F.relu(h, inplace=True).data_ptr() == address
     assert h.sum() == 0
 
 

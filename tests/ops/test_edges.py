@@ -177,3 +177,34 @@ def test_an_infinity_stays_among_its_neighbours_with_antialias(mode, wrong):
     y = F.interpolate(tg.tensor([[[[1.0, wrong, 2.0, 3.0]] * 2]]), (2, 8), mode="bilinear",
                       antialias=True)  # fmt: skip
     assert y[0, 0, 0, 0] == 1
+
+
+FILLS = {
+    "masked_fill": lambda x, v: x.masked_fill(x > 0, v),
+    "index_fill": lambda x, v: x.index_fill(0, tg.tensor([0, 1]), v),
+    "fill_": lambda x, v: x.clone().fill_(v),
+    "full": lambda x, v: tg.full((2,), v, dtype=x.dtype),
+    "full_like": tg.full_like,
+    "scatter": lambda x, v: x.scatter(0, tg.tensor([0, 1]), v),
+    "setitem": lambda x, v: x.__setitem__(..., v) or x,
+    "threshold": lambda x, v: F.threshold(x, 5, v),
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", FILLS)
+def test_a_number_that_an_integer_dtype_does_not_reach(name):
+    fill = FILLS[name]
+    for wrong in (np.inf, -np.inf, np.nan, 300, -300, -1.0):
+        with pytest.raises(RuntimeError, match="value cannot be converted to type uint8"):
+            fill(tg.ones(2, dtype=tg.uint8), wrong)
+    for wrong in (np.inf, np.nan, 2**63, 1e19):
+        with pytest.raises(RuntimeError, match="value cannot be converted to type int64"):
+            fill(tg.ones(2, dtype=tg.int64), wrong)
+    assert fill(tg.ones(2, dtype=tg.uint8), -1).tolist() == [255, 255]
+    assert fill(tg.ones(2, dtype=tg.int64), -2.5).tolist() == [-2, -2]
+    assert fill(tg.ones(2), np.inf).tolist() == [np.inf, np.inf]
+
+
+def test_powers_of_two_beyond_float32():
+    assert tg.ldexp(tg.tensor([1.5], dtype=tg.float64), tg.tensor([200])).item() == 1.5 * 2.0**200

@@ -83,10 +83,10 @@ class TensorMethods:
     def add_(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:48
     def addbmm(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
     def addbmm_(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
-    def addcdiv(self, tensor1: Any, tensor2: Any, last: Any = ..., *, value: Any = ...) -> Tensor: ...  # ops/elementwise.py:268
-    def addcdiv_(self, tensor1: Any, tensor2: Any, last: Any = ..., *, value: Any = ...) -> Tensor: ...  # ops/elementwise.py:268
-    def addcmul(self, tensor1: Any, tensor2: Any, last: Any = ..., *, value: Any = ...) -> Tensor: ...  # ops/elementwise.py:258
-    def addcmul_(self, tensor1: Any, tensor2: Any, last: Any = ..., *, value: Any = ...) -> Tensor: ...  # ops/elementwise.py:258
+    def addcdiv(self, tensor1: Any, tensor2: Any, last: Any = ..., *, value: Any = ...) -> Tensor: ...  # ops/elementwise.py:271
+    def addcdiv_(self, tensor1: Any, tensor2: Any, last: Any = ..., *, value: Any = ...) -> Tensor: ...  # ops/elementwise.py:271
+    def addcmul(self, tensor1: Any, tensor2: Any, last: Any = ..., *, value: Any = ...) -> Tensor: ...  # ops/elementwise.py:261
+    def addcmul_(self, tensor1: Any, tensor2: Any, last: Any = ..., *, value: Any = ...) -> Tensor: ...  # ops/elementwise.py:261
     def addmm(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
     def addmm_(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
     def addmv(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
@@ -99,8 +99,8 @@ class TensorMethods:
     def amax(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:54
     def amin(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:54
     def aminmax(self, **kw: Any) -> Any: ...  # ops/reduce.py:320
-    def angle(self) -> Tensor: ...  # ops/elementwise.py:236
-    def angle_(self) -> Tensor: ...  # ops/elementwise.py:236
+    def angle(self) -> Tensor: ...  # ops/elementwise.py:239
+    def angle_(self) -> Tensor: ...  # ops/elementwise.py:239
     def any(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:54
     def apply_(self, callable: Callable[[Any], Any]) -> Tensor: ...  # ops/inplace.py:412
     def arccos(self) -> Tensor: ...  # ops/table.py:137
@@ -164,17 +164,17 @@ class TensorMethods:
     def chunk(self, chunks: builtins.int, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:139
     def clamp(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:124
     def clamp_(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:124
-    def clamp_max(self, max: Any) -> Any: ...  # ops/elementwise.py:289
-    def clamp_max_(self, max: Any) -> Any: ...  # ops/elementwise.py:289
-    def clamp_min(self, min: Any) -> Any: ...  # ops/elementwise.py:288
-    def clamp_min_(self, min: Any) -> Any: ...  # ops/elementwise.py:288
+    def clamp_max(self, max: Any) -> Any: ...  # ops/elementwise.py:292
+    def clamp_max_(self, max: Any) -> Any: ...  # ops/elementwise.py:292
+    def clamp_min(self, min: Any) -> Any: ...  # ops/elementwise.py:291
+    def clamp_min_(self, min: Any) -> Any: ...  # ops/elementwise.py:291
     def clip(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:124
     def clip_(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:124
-    def clone(self, *, memory_format: Any = ...) -> Any: ...  # ops/shape.py:341
-    def conj(self) -> Tensor: ...  # ops/elementwise.py:249
-    def conj_(self) -> Tensor: ...  # ops/elementwise.py:249
-    def conj_physical(self) -> Tensor: ...  # ops/elementwise.py:249
-    def conj_physical_(self) -> Tensor: ...  # ops/elementwise.py:249
+    def clone(self, *, memory_format: Any = ...) -> Any: ...  # ops/shape.py:332
+    def conj(self) -> Tensor: ...  # ops/elementwise.py:252
+    def conj_(self) -> Tensor: ...  # ops/elementwise.py:252
+    def conj_physical(self) -> Tensor: ...  # ops/elementwise.py:252
+    def conj_physical_(self) -> Tensor: ...  # ops/elementwise.py:252
     def contiguous(self, memory_format: Any = ...) -> Tensor: ...  # ops/shape.py:219
     def copy_(self, src: Any, non_blocking: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:324
     def copysign(self, other: Any) -> Tensor: ...  # ops/table.py:96
@@ -196,8 +196,8 @@ class TensorMethods:
     def cumsum(self, dim: builtins.int, *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:238
     def cumsum_(self, dim: builtins.int, *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:238
     def data_ptr(self) -> builtins.int: ...  # ops/convert.py:162
-    def deg2rad(self) -> Any: ...  # ops/elementwise.py:290
-    def deg2rad_(self) -> Any: ...  # ops/elementwise.py:290
+    def deg2rad(self) -> Any: ...  # ops/elementwise.py:293
+    def deg2rad_(self) -> Any: ...  # ops/elementwise.py:293
     def det(self) -> Any: ...  # ops/linalg/older.py:47
     @property
     def device(self) -> device: ...  # ops/__init__.py:160
@@ -231,7 +231,7 @@ class TensorMethods:
     def exp2_(self) -> Tensor: ...  # ops/table.py:121
     def exp_(self) -> Tensor: ...  # ops/table.py:120
     def expand(self, *size: Any) -> Tensor: ...  # ops/shape.py:213
-    def expand_as(self, other: Any) -> Any: ...  # ops/shape.py:336
+    def expand_as(self, other: Any) -> Any: ...  # ops/shape.py:327
     def expm1(self) -> Tensor: ...  # ops/table.py:122
     def expm1_(self) -> Tensor: ...  # ops/table.py:122
     def exponential_(self, lambd: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:364
@@ -241,11 +241,11 @@ class TensorMethods:
     def fix_(self) -> Tensor: ...  # ops/table.py:239
     def flatten(self, start_dim: builtins.int = ..., end_dim: builtins.int = ...) -> Tensor: ...  # ops/shape.py:110
     def flip(self, *dims: Any) -> Tensor: ...  # ops/shape.py:268
-    def fliplr(self) -> Any: ...  # ops/shape.py:343
-    def flipud(self) -> Any: ...  # ops/shape.py:344
+    def fliplr(self) -> Any: ...  # ops/shape.py:334
+    def flipud(self) -> Any: ...  # ops/shape.py:335
     def float(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
-    def float_power(self, exponent: Any) -> Any: ...  # ops/elementwise.py:285
-    def float_power_(self, exponent: Any) -> Any: ...  # ops/elementwise.py:285
+    def float_power(self, exponent: Any) -> Any: ...  # ops/elementwise.py:288
+    def float_power_(self, exponent: Any) -> Any: ...  # ops/elementwise.py:288
     def floor(self) -> Tensor: ...  # ops/table.py:236
     def floor_(self) -> Tensor: ...  # ops/table.py:236
     def floor_divide(self, other: Any) -> Tensor: ...  # ops/table.py:72
@@ -256,8 +256,8 @@ class TensorMethods:
     def fmin_(self, other: Any) -> Tensor: ...  # ops/table.py:103
     def fmod(self, other: Any) -> Tensor: ...  # ops/table.py:71
     def fmod_(self, other: Any) -> Tensor: ...  # ops/table.py:71
-    def frac(self) -> Any: ...  # ops/elementwise.py:287
-    def frac_(self) -> Any: ...  # ops/elementwise.py:287
+    def frac(self) -> Any: ...  # ops/elementwise.py:290
+    def frac_(self) -> Any: ...  # ops/elementwise.py:290
     def frexp(self) -> Parts: ...  # ops/elementwise.py:215
     def gather(self, dim: builtins.int, index: Tensor, *, sparse_grad: builtins.bool = ...) -> Tensor: ...  # ops/index.py:180
     def gcd(self, other: Any) -> Tensor: ...  # ops/table.py:519
@@ -346,7 +346,7 @@ class TensorMethods:
     def isnan(self) -> Tensor: ...  # ops/table.py:513
     def isneginf(self) -> Any: ...  # ops/compare.py:22
     def isposinf(self) -> Any: ...  # ops/compare.py:21
-    def isreal(self) -> Tensor: ...  # ops/elementwise.py:243
+    def isreal(self) -> Tensor: ...  # ops/elementwise.py:246
     @property
     def itemsize(self) -> builtins.int: ...  # ops/__init__.py:164
     def kron(self, other: Tensor) -> Tensor: ...  # ops/matmul.py:264
@@ -452,11 +452,11 @@ class TensorMethods:
     def negative_(self) -> Tensor: ...  # ops/table.py:56
     def nelement(self) -> builtins.int: ...  # ops/convert.py:136
     def new(self, *data: Any, device: Any = ...) -> Tensor: ...  # ops/legacy.py:57
-    def new_empty(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:180
-    def new_full(self, size: Any, fill_value: Any, *, dtype: Any = ...) -> Tensor: ...  # ops/create.py:174
-    def new_ones(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:186
-    def new_tensor(self, data: Any, *, dtype: Any = ...) -> Tensor: ...  # ops/create.py:168
-    def new_zeros(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:180
+    def new_empty(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:181
+    def new_full(self, size: Any, fill_value: Any, *, dtype: Any = ...) -> Tensor: ...  # ops/create.py:175
+    def new_ones(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:187
+    def new_tensor(self, data: Any, *, dtype: Any = ...) -> Tensor: ...  # ops/create.py:169
+    def new_zeros(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:181
     def nextafter(self, other: Any) -> Tensor: ...  # ops/table.py:521
     def nextafter_(self, other: Any) -> Tensor: ...  # ops/table.py:521
     def nonzero(self, *, as_tuple: builtins.bool = ...) -> Any: ...  # ops/index.py:333
@@ -485,10 +485,10 @@ class TensorMethods:
     def put_(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:43
     def qr(self, some: builtins.bool = ...) -> factor.Qr: ...  # ops/linalg/older.py:101
     def quantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ...) -> Tensor: ...  # ops/statistics.py:106
-    def rad2deg(self) -> Any: ...  # ops/elementwise.py:291
-    def rad2deg_(self) -> Any: ...  # ops/elementwise.py:291
+    def rad2deg(self) -> Any: ...  # ops/elementwise.py:294
+    def rad2deg_(self) -> Any: ...  # ops/elementwise.py:294
     def random_(self, low: builtins.int = ..., high: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:356
-    def ravel(self) -> Any: ...  # ops/shape.py:338
+    def ravel(self) -> Any: ...  # ops/shape.py:329
     @property
     def real(self) -> Tensor: ...  # ops/__init__.py:162
     def reciprocal(self) -> Tensor: ...  # ops/table.py:67
@@ -502,19 +502,19 @@ class TensorMethods:
     def repeat(self, *sizes: Any) -> Tensor: ...  # ops/shape.py:276
     def repeat_interleave(self, repeats: Any, dim: builtins.int | None = ..., *, output_size: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:405
     def reshape(self, *shape: Any) -> Tensor: ...  # ops/shape.py:29
-    def reshape_as(self, other: Any) -> Any: ...  # ops/shape.py:333
+    def reshape_as(self, other: Any) -> Any: ...  # ops/shape.py:324
     def resize_(self, *size: Any, memory_format: Any = ...) -> Tensor: ...  # ops/legacy.py:80
     def resize_as_(self, the_template: Tensor, memory_format: Any = ...) -> Tensor: ...  # ops/legacy.py:102
-    def resolve_conj(self) -> Tensor: ...  # ops/elementwise.py:249
-    def resolve_conj_(self) -> Tensor: ...  # ops/elementwise.py:249
-    def resolve_neg(self) -> Tensor: ...  # ops/elementwise.py:249
-    def resolve_neg_(self) -> Tensor: ...  # ops/elementwise.py:249
+    def resolve_conj(self) -> Tensor: ...  # ops/elementwise.py:252
+    def resolve_conj_(self) -> Tensor: ...  # ops/elementwise.py:252
+    def resolve_neg(self) -> Tensor: ...  # ops/elementwise.py:252
+    def resolve_neg_(self) -> Tensor: ...  # ops/elementwise.py:252
     def roll(self, shifts: Any, dims: Any = ...) -> Tensor: ...  # ops/join.py:169
     def rot90(self, k: builtins.int = ..., dims: Any = ...) -> Tensor: ...  # ops/arrange.py:125
     def round(self, *, decimals: builtins.int = ...) -> Tensor: ...  # ops/elementwise.py:161
     def round_(self, *, decimals: builtins.int = ...) -> Tensor: ...  # ops/elementwise.py:161
-    def rsqrt(self) -> Any: ...  # ops/elementwise.py:283
-    def rsqrt_(self) -> Any: ...  # ops/elementwise.py:283
+    def rsqrt(self) -> Any: ...  # ops/elementwise.py:286
+    def rsqrt_(self) -> Any: ...  # ops/elementwise.py:286
     def scatter(self, dim: builtins.int, index: Tensor, src: Any = ..., *, value: Any = ..., reduce: builtins.str | None = ...) -> Tensor: ...  # ops/index.py:221
     def scatter_(self, dim: builtins.int, index: Tensor, src: Any = ..., *, value: Any = ..., reduce: builtins.str | None = ...) -> Tensor: ...  # ops/index.py:221
     def scatter_add(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...  # ops/index.py:203
@@ -588,8 +588,8 @@ class TensorMethods:
     def tril_(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:79
     def triu(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:83
     def triu_(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:83
-    def true_divide(self, other: Any) -> Any: ...  # ops/elementwise.py:281
-    def true_divide_(self, other: Any) -> Any: ...  # ops/elementwise.py:281
+    def true_divide(self, other: Any) -> Any: ...  # ops/elementwise.py:284
+    def true_divide_(self, other: Any) -> Any: ...  # ops/elementwise.py:284
     def trunc(self) -> Tensor: ...  # ops/table.py:239
     def trunc_(self) -> Tensor: ...  # ops/table.py:239
     def type(self, dtype: Any = ..., non_blocking: builtins.bool = ...) -> Any: ...  # ops/legacy.py:50
@@ -608,7 +608,7 @@ class TensorMethods:
     def var(self, dim: Any = ..., unbiased: builtins.bool | None = ..., keepdim: builtins.bool = ..., *, correction: builtins.float | None = ...) -> Tensor: ...  # ops/reduce.py:180
     def vdot(self, tensor: Tensor) -> Tensor: ...  # ops/matmul.py:83
     def view(self, *shape: Any) -> Tensor: ...  # ops/shape.py:49
-    def view_as(self, other: Any) -> Any: ...  # ops/shape.py:331
+    def view_as(self, other: Any) -> Any: ...  # ops/shape.py:322
     def vsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
     def where(self, condition: Tensor, other: Any) -> Tensor: ...  # ops/__init__.py:202
     def xlogy(self, other: Any) -> Tensor: ...  # ops/table.py:90

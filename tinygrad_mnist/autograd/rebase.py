@@ -71,11 +71,11 @@ def keep_apart(value: Any, array: Array, start: int) -> None:
         copies[node] = None
         waiting += node.parents
         saved = list(node.saved or ())
-        for slot, kept in enumerate(saved):
-            if isinstance(kept, np.ndarray) and np.may_share_memory(kept, array):
-                if id(kept) not in copies:
-                    copies[id(kept)] = kept, kept.copy("K")
-                saved[slot] = copies[id(kept)][1]
+        for slot, part in enumerate(saved):
+            if isinstance(part, np.ndarray) and np.may_share_memory(part, array):
+                if id(part) not in copies:
+                    copies[id(part)] = part, part.copy("K")
+                saved[slot] = copies[id(part)][1]
                 node.saved = tuple(saved)
 
 

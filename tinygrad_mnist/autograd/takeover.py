@@ -119,15 +119,15 @@ def _is_alone(tensor: Tensor, node: Any, start: int) -> bool:
     if layout.PAIRS or (layout.ADDRESSED and id(layout.owner(tensor._data)) in layout.ADDRESSED):
         return False
     listener = _listener()
-    kept = 0 if listener is None else listener.references(tensor._data)
-    further = _count(tensor) - _ONE - kept
-    if kept < 0 or (further and further != _saved_by(node, start, tensor)):
+    count = 0 if listener is None else listener.references(tensor._data)
+    further = _count(tensor) - _ONE - count
+    if count < 0 or (further and further != _saved_by(node, start, tensor)):
         return False
     if tensor._origin is not None and views.origin_of(tensor) is not None:
         return _is_only_view(tensor, listener)
     if type(tensor._data.base) is np.ndarray:
         return _count_base(tensor) == _ONE_BASE and _is_whole(tensor._data.base, 0)
-    return _is_whole(tensor._data, kept)
+    return _is_whole(tensor._data, count)
 
 
 def _saved_by(node: Any, start: int, tensor: Tensor) -> int:
@@ -152,17 +152,17 @@ def _is_only_view(tensor: Tensor, listener: Any) -> bool:
         return False
     if not views.laid_out_as_pytorch(tensor).flags.c_contiguous:
         return False
-    kept = 0 if listener is None else listener.references(base)
-    known = _ONE_BASE + 1 + kept + (array is base) + (array.base is base)  # 1: `base`
-    if kept < 0 or _count_base(tensor) != known + (array is base):  # and `array`
+    count = 0 if listener is None else listener.references(base)
+    expected = _ONE_BASE + 1 + count + (array is base) + (array.base is base)  # 1: `base`
+    if count < 0 or _count_base(tensor) != expected + (array is base):  # and `array`
         return False
     if array is not base:
-        held = 0 if listener is None else listener.references(array)
-        if held < 0 or _count(source) != _ONE + held + 1:  # 1: `array`
+        inner = 0 if listener is None else listener.references(array)
+        if inner < 0 or _count(source) != _ONE + inner + 1:  # 1: `array`
             return False
-    return _is_whole(base, kept)
+    return _is_whole(base, count)
 
 
-def _is_whole(array: Array, kept: int) -> bool:
+def _is_whole(array: Array, count: int) -> bool:
     """Tell whether an array is all that lies in its memory; in a listener's, if that keeps it."""
-    return array.flags.owndata or (type(array.base) is Memory and kept > 0)
+    return array.flags.owndata or (type(array.base) is Memory and count > 0)

@@ -13,7 +13,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import reduce, table
-from tinygrad_mnist.ops.arguments import call_recorded, dim_of
+from tinygrad_mnist.ops.arguments import as_element, call_recorded, dim_of
 from tinygrad_mnist.ops.inplace import in_place_on_request
 from tinygrad_mnist.ops.random import rng_of
 from tinygrad_mnist.ops.refused import refuse
@@ -173,7 +173,7 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
 @in_place_on_request
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """x where x > threshold, else value."""
-    return table.where(input <= threshold, value, input)
+    return table.where(input <= threshold, as_element(value, input.dtype), input)
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:

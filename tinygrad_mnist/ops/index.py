@@ -11,7 +11,7 @@ from tinygrad_mnist.autograd.tensor import Tensor, refuse_read, wrap
 from tinygrad_mnist.kernels import index as kernels
 from tinygrad_mnist.kernels.checks import OutOfBounds
 from tinygrad_mnist.ops import table
-from tinygrad_mnist.ops.arguments import dim_of, public, tensor_of
+from tinygrad_mnist.ops.arguments import as_element, dim_of, public, tensor_of
 from tinygrad_mnist.ops.plain import PLAIN, at_key, is_plain
 from tinygrad_mnist.ops.reduce import ValuesIndices
 from tinygrad_mnist.ops.shape import clone, movedim, reshape
@@ -231,7 +231,7 @@ def scatter(
     """input, with src[i][j] (or one number, `value`) at [index[i][j]][j] (for dim 0)."""
     if (src is None) == (value is None):
         raise TypeError("scatter() takes either src or value")
-    src = value if src is None else src
+    src = as_element(value if src is None else src, input.dtype)
     if reduce == "add":
         src = src if isinstance(src, Tensor) else wrap(np.full(index.shape, src, input.dtype))
         return scatter_add(input, dim, index, src)
@@ -319,7 +319,7 @@ def filler(value: Any, x: Tensor) -> Any:
     """One value, in the dtype of the Tensor x that it fills."""
     if isinstance(value, Tensor):
         return value if value.dtype == x.dtype else table.cast(value, dtype=x.dtype)
-    return np.asarray(value).astype(x.dtype)
+    return np.asarray(as_element(value, x.dtype)).astype(x.dtype)
 
 
 @public

@@ -33,7 +33,7 @@ from tinygrad_mnist.ops import (
     shape,
     table,
 )
-from tinygrad_mnist.ops.arguments import tensor_of
+from tinygrad_mnist.ops.arguments import as_element, tensor_of
 from tinygrad_mnist.ops.plain import (
     PLAIN,
     computed_into,
@@ -226,13 +226,13 @@ def in_place_on_request(function: Function) -> Function:
     """Let a call with `inplace=True` write its result into its first argument, and return that."""
     code, in_place = function.__code__, method(function, fresh=True)
     names = code.co_varnames[: code.co_argcount]
-    first, place = names[0], names.index("inplace")
+    first, position = names[0], names.index("inplace")
 
     @functools.wraps(function)
     def call(*args: Any, **kw: Any) -> Tensor:
-        if (kw and kw.pop("inplace", False)) or (len(args) > place and args[place]):
+        if (kw and kw.pop("inplace", False)) or (len(args) > position and args[position]):
             input = args[:1] or (kw.pop(first),)
-            return in_place(*input, *args[1:place], **kw)
+            return in_place(*input, *args[1:position], **kw)
         return function(*args, **kw)
 
     return call  # type: ignore[return-value]
@@ -316,7 +316,7 @@ def setitem(self: Tensor, key: Any, value: Any) -> None:
 def cast_like(tensor: Tensor, value: Any) -> Any:
     """A Tensor in the other's dtype; lists and arrays as Tensors, numbers as they are."""
     if isinstance(value, (bool, int, float)):
-        return value
+        return as_element(value, tensor.dtype)
     value = tensor_of(value)
     return value if value.dtype == tensor.dtype else table.cast(value, dtype=tensor.dtype)
 

@@ -12,7 +12,7 @@ from tinygrad_mnist.autograd import layout, views
 from tinygrad_mnist.autograd.modes import TAPED, current
 from tinygrad_mnist.autograd.tensor import Tensor, wrap
 from tinygrad_mnist.ops import table
-from tinygrad_mnist.ops.arguments import composed, dim_of, dims_of, public, size_of
+from tinygrad_mnist.ops.arguments import as_element, composed, dim_of, dims_of, public, size_of
 
 __all__ = [
     "broadcast_to", "clone", "constant_pad_nd", "contiguous", "expand", "expand_as", "flatten",
@@ -312,19 +312,10 @@ def constant_pad_nd(input: Tensor, pad: Sequence[int], value: float = 0) -> Tens
     interior = tuple(slice(max(-b, 0), n - max(-a, 0)) for n, b, a in ends)
     key = tuple(slice(max(b, 0), n + b + a - max(a, 0)) for n, b, a in ends)
     x = table.slice(input, key=interior)
-    _check_fits(value, input.dtype)
+    value = as_element(float(value), input.dtype) if input.dtype.kind in "iu" else value
     if not value:
         return table.unslice(x, key=key, shape=shape)
     return table.assign(np.full(shape, value, input.dtype), x, key=key)
-
-
-def _check_fits(value: float, dtype: np.dtype[Any]) -> None:
-    """Raise RuntimeError for a number beyond the integers of a dtype; fractions are cut off."""
-    if dtype.kind not in "iu":
-        return
-    limits = np.iinfo(dtype)
-    if not (math.isfinite(value) and limits.min <= int(value) <= limits.max):
-        raise RuntimeError(f"value cannot be converted to type {dtype} without overflow: {value}")
 
 
 # One-line compositions of other ops
