@@ -128,7 +128,9 @@ def test_straight_lines_at_the_extremes() -> None:
         return y.tolist(), x.grad.tolist()
 
     ends = -INF, 0.0, INF
-    assert both(lambda x: F.leaky_relu(x, 0.0), *ends) == ([0, 0, INF], [0, 0, 1])
+    value, slope = both(lambda x: F.leaky_relu(x, 0.0), *ends)
+    assert np.isnan(value[0])  # infinity times 0, as in PyTorch
+    assert (value[1:], slope) == ([0, INF], [0, 0, 1])
     assert both(lambda x: F.leaky_relu(x, 0.5), *ends) == ([-INF, 0, INF], [0.5, 0.5, 1])
     assert both(lambda x: F.leaky_relu(x, -2.0), *ends) == ([INF, 0, INF], [-2, -2, 1])
     assert both(lambda x: F.leaky_relu(x, 2.0), *ends) == ([-INF, 0, INF], [2, 2, 1])

@@ -1,5 +1,6 @@
 """Indexing: keys in brackets as NumPy reads them, gathers and scatters, order and search."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -160,3 +161,62 @@ def test_the_elements_that_are_not_zero_are_those_of_numpy(shape: Any, dtype: An
         for ours, theirs in zip(tg.from_numpy(x).nonzero(as_tuple=True), x.nonzero(), strict=True):
             assert ours.dtype == tg.int64
             np.testing.assert_array_equal(ours, theirs)
+
+
+FROM_THE_FRONT: dict[str, Callable[[Any, Any], Any]] = {
+    "index_select": lambda x, i: x.index_select(0, i),
+    "index_select along 1": lambda x, i: x.index_select(1, i),
+    "index_select of a number": lambda x, i: x[0, 0].index_select(0, i * 3),
+    "index_add": lambda x, i: x.index_add(0, i, x[:1]),
+    "index_add to a number": lambda x, i: x[0, 0].index_add(0, i * 3, x[0, :1]),
+    "index_copy": lambda x, i: x.index_copy(1, i, x[:, :1]),
+    "index_copy of a number": lambda x, i: x[0, 0].index_copy(0, i[0] * 3, x[0, 0]),
+    "index_reduce": lambda x, i: x.index_reduce(0, i, x[:1], "amax"),
+    "gather": lambda x, i: x.gather(0, i.reshape(1, 1)),
+    "gather of a number": lambda x, i: x[0, 0].gather(0, i[0] * 3),
+    "take_along_dim": lambda x, i: tg.take_along_dim(x, i),
+    "scatter": lambda x, i: x.scatter(0, i.reshape(1, 1), x),
+    "scatter of a number": lambda x, i: x.scatter(1, i.reshape(1, 1), 1.0),
+    "scatter into a number": lambda x, i: x[0, 0].scatter(0, i[0] * 3, 1.0),
+    "scatter_add": lambda x, i: x.scatter_add(0, i.reshape(1, 1), x),
+    "scatter, added": lambda x, i: x.scatter(0, i.reshape(1, 1), x, reduce="add"),
+    "scatter_reduce": lambda x, i: x.scatter_reduce(0, i.reshape(1, 1), x, "mean"),
+    "scatter_reduce of a number": lambda x, i: x[0, 0].scatter_reduce(0, i[0] * 3, x[0, 0], "sum"),
+    "scatter_": lambda x, i: x.clone().scatter_(0, i.reshape(1, 1), x),
+    "index_add_": lambda x, i: x.clone().index_add_(0, i, x[:1]),
+}
+
+
+@pytest.mark.parametrize("pure", [None, False, True], ids=["eager", "jit", "pure"])
+@pytest.mark.parametrize("name", FROM_THE_FRONT)
+def test_no_index_counts_from_the_end(name: str, pure: bool | None) -> None:
+    call = FROM_THE_FRONT[name]
+    step = call if pure is None else tg.jit(call, pure=pure)
+    x = tg.arange(9.0).reshape(3, 3)
+    for _ in range(4):
+        assert step(x, tg.tensor([0])).equal(call(x, tg.tensor([0])))
+    for wrong in (-1, -3, 30):
+        for kind in (IndexError, RuntimeError):  # PyTorch has the one here, and the other there
+            with pytest.raises(kind, match=r"index -?\d+ is out of"):
+                step(x, tg.tensor([wrong]))
+    assert step(x, tg.tensor([0])).equal(call(x, tg.tensor([0])))
+
+
+WRAPS: dict[str, Callable[[Any, Any], Any]] = {
+    "index_fill": lambda x, i: x.index_fill(0, i, 7.0),
+    "take": lambda x, i: x.take(i),
+    "put": lambda x, i: x.put(i, x[0, :1]),
+    "index_put": lambda x, i: x.index_put((i,), x[0, 0]),
+    "getitem": lambda x, i: x[i],
+    "take_along_dim": lambda x, i: tg.take_along_dim(x, i.reshape(1, 1), 0),
+}
+
+
+@pytest.mark.parametrize("name", WRAPS)
+def test_an_index_that_counts_from_the_end(name: str) -> None:
+    call, x = WRAPS[name], tg.arange(9.0).reshape(3, 3)
+    front = 8 if name in ("take", "put") else 2
+    assert call(x, tg.tensor([-1])).equal(call(x, tg.tensor([front])))
+    for wrong in (-10, 9):
+        with pytest.raises(IndexError):
+            call(x, tg.tensor([wrong]))

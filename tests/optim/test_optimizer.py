@@ -380,3 +380,36 @@ def test_an_adam_that_an_older_version_has_pickled_goes_on():
         p.grad = tg.tensor([1.0, 1.0])
         optimizer.step()
     np.testing.assert_allclose(copy.detach().numpy(), new.detach().numpy(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("form", [lambda f: f, tg.jit], ids=["eager", "jit"])
+@pytest.mark.parametrize("size", [3, 200_000])
+@pytest.mark.parametrize("kind", ["Adam", "AdamW", "Adamax", "NAdam", "RAdam"])
+def test_a_step_that_fails_leaves_state_and_parameters(kind, size, form):
+    usual, wrong = (0.9, 0.999), (1.0, 0.999) if kind == "Adamax" else (0.9, 1.0)
+    results = []
+    for fails in (False, True):
+        w = tg.linspace(-1, 1, size).requires_grad_()
+        optimizer = getattr(optim, kind)([w], lr=0.1, weight_decay=0.1)
+
+        @form
+        def step(w=w, optimizer=optimizer):
+            optimizer.zero_grad()
+            (w * w).sum().backward()
+            optimizer.step()
+
+        for _ in range(4):
+            step()
+        if fails:
+            optimizer.param_groups[0]["betas"] = wrong
+            before, state = w.detach().clone(), optimizer.state_dict()["state"][0]
+            for _ in range(2):
+                with pytest.raises(ZeroDivisionError):
+                    step()
+            assert w.equal(before)
+            after = optimizer.state_dict()["state"][0]
+            assert all(np.array_equal(after[key], value) for key, value in state.items())
+            optimizer.param_groups[0]["betas"] = usual
+        step()
+        results.append(w.detach())
+    assert results[0].equal(results[1])

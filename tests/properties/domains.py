@@ -1533,6 +1533,7 @@ ROWS: dict[str, Row] = {
     "sum": reduction(np.sum),
     "mean": reduction(np.mean, 1),
     "amax": reduction(np.amax, 1, distinct=True),
+    "farthest": reduction(np.amax, 1, distinct=True),
     "amin": reduction(np.amin, 1, distinct=True),
     "highest": Row(reducible(1, distinct=True).map(lambda c: Call((c[0],), {})), np.max),
     "lowest": Row(reducible(1, distinct=True).map(lambda c: Call((c[0],), {})), np.min),
@@ -1569,6 +1570,7 @@ ROWS: dict[str, Row] = {
     "diagonal": diagonals,
     "undiagonal": undiagonals,
     "embed": embeddings,
+    "pick": embeddings,
     "put": puts,
     "gather": gathers,
     "scatter_add": scatters,
@@ -1738,6 +1740,10 @@ ROWS: dict[str, Row] = {
     "largest_at": extremes_at(max),
     "smallest_at": extremes_at(min),
     "flat_index": flat_indices,
+    "within": Row(
+        arrays(dtype=np.int64, low=0, high=3).map(lambda t: Call((t,), {"count": 4})),
+        lambda t, count: t,
+    ),
     "one_hot_index": Row(
         arrays(st.tuples(st.integers(0, 4)), dtype=np.int64, low=0, high=3).map(
             lambda t: Call((t,), {})

@@ -22,6 +22,8 @@ Tensor = Any  # which is built on this file
 PAIRS: dict[int, list[Pair]] = {}
 # By the id of the array that owns it: memory that a user has laid out, and PyTorch would keep so
 FOREIGN: dict[int, weakref.ref[Array]] = {}
+# By the id of the array that owns it: memory whose address a user has asked for
+ADDRESSED: dict[int, weakref.ref[Array]] = {}
 
 
 def owner(array: Array) -> Array:
@@ -110,6 +112,15 @@ def check_alone(tensor: Tensor) -> None:
 
 def note_foreign(array: Array) -> None:
     """Note that an array from outside has a layout of its own, which is PyTorch's too."""
+    _note(FOREIGN, array)
+
+
+def note_address(array: Array) -> None:
+    """Note that a user knows where this memory lies, and may expect a write to leave it there."""
+    _note(ADDRESSED, array)
+
+
+def _note(notes: dict[int, weakref.ref[Array]], array: Array) -> None:
     memory = owner(array)
     key = id(memory)
-    FOREIGN[key] = weakref.ref(memory, lambda _: FOREIGN.pop(key, None))
+    notes[key] = weakref.ref(memory, lambda _: notes.pop(key, None))

@@ -50,6 +50,12 @@ class Tape(Protocol):
     def written(self, tensor: Any, value: Any) -> None:
         """Record that the Tensor `value` was copied into the memory of `tensor`."""
 
+    def references(self, array: Any) -> int:
+        """Count this tape's own references to an array of the call; -1 for one from outside."""
+
+    def made_in_call(self, array: Any) -> bool:
+        """Tell whether a recorded call has made an array."""
+
     def effect(self, run: Callable[[], object], subject: Any) -> bool:
         """Record a call for its effect, as one optimizer's step; tell whether to run it now."""
 
@@ -72,6 +78,12 @@ class Follower(Protocol):
 
     def backward(self, roots: Any, seeds: Any, targets: Any, retain: bool) -> bool:
         """Do the work of `engine.walk`, if it has been learnt; tell whether it was done."""
+
+    def references(self, array: Any) -> int:
+        """Count the follower's own references to an array."""
+
+    def made_in_call(self, array: Any) -> bool:
+        """Tell whether a step of the present call has made an array."""
 
     def update(self, optimizer: Any) -> None:
         """Apply one step of an optimizer."""

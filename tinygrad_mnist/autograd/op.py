@@ -14,6 +14,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd.signature import all_names, defaults, parameter_names
 from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.kernels.checks import OutOfBounds
 
 Kernel = Callable[..., Any]
 Rule = Callable[..., Any]
@@ -215,9 +216,10 @@ class Op:
         message = f"{self.name}({shown}{options}): {error}"
         if isinstance(error, ZeroDivisionError):
             return DivisionError(message)
-        for kind in (IndexError, FloatingPointError):
-            if isinstance(error, kind):
-                return kind(message)
+        if isinstance(error, IndexError):
+            return OutOfBounds(message)
+        if isinstance(error, FloatingPointError):
+            return FloatingPointError(message)
         if not isinstance(error, TypeError):
             return ShapeError(message)
         usual = (Tensor, np.ndarray, np.generic, bool, int, float)

@@ -31,9 +31,9 @@ def written(tensor: Tensor, node: Any, op: Op, *, foreign: bool) -> None:
     base, way = (tensor, ()) if origin is None else origin[:2]
     if way or node is None or (foreign and base._node is not None):
         node = _assignment(base, node, op, way)
-    _become(base, node)
+    become(base, node)
     if base is not tensor:
-        _become(tensor, _node_of(base, way))
+        become(tensor, _node_of(base, way))
     try:
         others = views_of(base)
     except AttributeError:
@@ -43,7 +43,7 @@ def written(tensor: Tensor, node: Any, op: Op, *, foreign: bool) -> None:
         if view is None or view is tensor or (origin := origin_of(view)) is None:
             continue
         if view._node is None or np.may_share_memory(view._data, tensor._data):
-            _become(view, _node_of(base, origin.way))
+            become(view, _node_of(base, origin.way))
 
 
 def keep_target(value: Any, target: Array, start: int | None) -> None:
@@ -58,6 +58,25 @@ def keep_target(value: Any, target: Array, start: int | None) -> None:
     if len(node.saved) > at and node.saved[at] is value._data and target.shape == value.shape:
         node.saved = (*node.saved[:at], target, *node.saved[at + 1 :])
         node.order = writes.tick()
+
+
+def keep_apart(value: Any, array: Array, start: int) -> None:
+    """Let nodes made after `start` keep copies of an array that is about to be written."""
+    waiting = [value._node]
+    copies: dict[Any, Any] = {}  # by the id of the array; and the nodes that were visited
+    while waiting:
+        node = waiting.pop()
+        if type(node) is not Node or node.order > start or node in copies:
+            continue
+        copies[node] = None
+        waiting += node.parents
+        saved = list(node.saved or ())
+        for slot, part in enumerate(saved):
+            if isinstance(part, np.ndarray) and np.may_share_memory(part, array):
+                if id(part) not in copies:
+                    copies[id(part)] = part, part.copy("K")
+                saved[slot] = copies[id(part)][1]
+                node.saved = tuple(saved)
 
 
 def _assignment(base: Tensor, node: Any, op: Op, way: Way) -> Node:
@@ -82,7 +101,7 @@ def _node_of(base: Tensor, way: Way) -> Any:
     return view._node
 
 
-def _become(tensor: Tensor, node: Any) -> None:
+def become(tensor: Tensor, node: Any) -> None:
     """Give the Tensor another node; a `retain_grad()` moves to that node."""
     before = tensor._node
     if isinstance(before, Node) and before.hooks is not None and before.hooks.retain:

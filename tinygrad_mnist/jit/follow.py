@@ -30,10 +30,12 @@ from tinygrad_mnist.jit.memory import Pool
 from tinygrad_mnist.jit.op_step import ABSENT, OFF, Argument, OpStep, Step
 from tinygrad_mnist.jit.program import line
 from tinygrad_mnist.jit.update_step import MOST_TRIES, UpdateStep, with_gradients
+from tinygrad_mnist.kernels.scratch import Memory
 
 Array = np.ndarray[Any, Any]
 
 FOLLOWS, LEARNS, LOST = range(3)
+IN_A_CALL = 2  # of the references that `OpStep.idle` counts: the variable and the argument there
 MOST_BRANCHES = 16  # of one step
 MOST_STEPS = 20_000  # of one function
 MOST_FAILURES = 100  # of learning
@@ -276,6 +278,23 @@ class Follower:
             if not step.next:
                 ends.append(step)
         return [Way(end.path()) for end in ends]
+
+    def references(self, array: Array) -> int:
+        """Count the references to an array that steps hold of their results."""
+        if type(array.base) is not Memory:
+            return sum(view is array for view in self.views)
+        step: Step | None = self.last_step if self.state == FOLLOWS else self.left_at
+        while step is not None:
+            if isinstance(step, OpStep) and step.outs and step.outs[0] is array:
+                return step.idle - IN_A_CALL
+            step = step.parent
+        return 0
+
+    def made_in_call(self, array: Array) -> bool:
+        """Tell whether a step of the present call has made an array."""
+        if self.state == LEARNS:
+            return self.made.step_of(array) is not None
+        return self.state == FOLLOWS and self.references(array) > 0
 
     # Arguments that lie elsewhere
 

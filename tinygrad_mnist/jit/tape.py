@@ -214,6 +214,24 @@ class Tape:
         self._written_gradient(tensor._data)
         self.entries.append(Write(self._array(tensor), self._array(value)))
 
+    def references(self, array: Array) -> int:
+        """Count this tape's own references to an array of the call; -1 for one from outside."""
+        if id(array) in self.external or self.copies:
+            return -1
+        count = int(id(array) in self.seen_arrays)
+        for entry in self.entries:
+            if isinstance(entry, Call):
+                count += sum(part is array for part in (*entry.args, *entry.outs))
+            elif isinstance(entry, Write):
+                count += (entry.target is array) + (entry.value is array)
+            else:
+                count += sum(part is array for part in entry.grads.values())
+        return count
+
+    def made_in_call(self, array: Array) -> bool:
+        """Tell whether a recorded call has made an array."""
+        return any(part is array for e in self.entries if isinstance(e, Call) for part in e.outs)
+
     def _written_gradient(self, target: Array) -> None:
         """Note a write to a gradient that was there before, as by `zero_()`."""
         for leaf, before in self.grads_before.items():

@@ -64,7 +64,8 @@ class TileTape(Tape):
         if node.hooks:
             raise Refused("a hook looks at a gradient, of which a tile has only a part")
         if self._begins:
-            self.losses += [t._data for t in self._made.values() if t._node is node]
+            losses = [t._data for t in self._made.values() if t._node is node]
+            self.losses += {id(loss): loss for loss in losses}.values()  # one may have been written
             self._begins = False
 
     def grad_read(self, leaf: Leaf) -> None:

@@ -220,9 +220,9 @@ def elu_back(
 @block_by_block
 def leaky_relu(x: Array, *, slope: float, out: Array | None = None) -> Array:
     """x where x > 0, else slope x."""
-    if slope == 0:  # whose product with infinity is NaN
-        return clip_ufunc(x, ZERO[x.dtype.char], INFINITY[x.dtype.char], out)
-    low = np.multiply(x, single(slope, x.dtype.char))
+    letter = x.dtype.char
+    low = np.minimum(x, ZERO[letter]) if slope == 0 else x  # infinity times 0 is NaN
+    low = np.multiply(low, single(slope, letter))
     return np.maximum(x, low, out=out) if slope <= 1 else np.minimum(x, low, out=out)
 
 

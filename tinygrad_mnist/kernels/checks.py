@@ -12,6 +12,10 @@ Array = np.ndarray[Any, Any]
 UNSIGNED = {c: np.dtype(f"u{np.dtype(c).itemsize}") for c in np.typecodes["AllInteger"]}
 
 
+class OutOfBounds(IndexError, RuntimeError):
+    """An index does not exist: some of PyTorch's functions raise the one error, some the other."""
+
+
 def repeatable_check(function: Callable[..., None]) -> Callable[..., None]:
     """Make a check that a compiled program repeats: `jit/unroll.py` records the call."""
 
@@ -29,25 +33,28 @@ def repeatable_check(function: Callable[..., None]) -> Callable[..., None]:
 
 @repeatable_check
 def classes_within(t: Array, count: int) -> None:
-    """Raise IndexError unless 0 <= t < count."""
+    """Raise OutOfBounds unless 0 <= t < count."""
     if outside(t, count):
-        raise IndexError(f"Target {outside(t, count)[0]} is out of bounds for {count} classes")
+        raise OutOfBounds(f"Target {outside(t, count)[0]} is out of bounds for {count} classes")
 
 
 @repeatable_check
 def rows_within(index: Array, count: int) -> None:
-    """Raise IndexError unless 0 <= index < count."""
+    """Raise OutOfBounds unless 0 <= index < count."""
     if outside(index, count):
-        raise IndexError(f"index {outside(index, count)[0]} is out of range for {count} rows")
+        raise OutOfBounds(f"index {outside(index, count)[0]} is out of range for {count} rows")
 
 
 @repeatable_check
 def places_within(index: Array, count: int) -> None:
-    """Raise IndexError unless 0 <= index < count, and tell which end was passed."""
+    """Raise OutOfBounds unless 0 <= index < count, and tell which end was passed."""
     if bad := outside(index, count):
         if bad[0] < 0:
-            raise IndexError(f"index {bad[0]} is negative; here indices count from the front")
-        raise IndexError(f"index {bad[0]} is out of bounds for a dimension of size {count}")
+            raise OutOfBounds(
+                f"index {bad[0]} is out of bounds for a dimension of size {count}: it is negative; "
+                "here indices count from the front"
+            )
+        raise OutOfBounds(f"index {bad[0]} is out of bounds for a dimension of size {count}")
 
 
 def outside(t: Array, count: int) -> list[int]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.kernels.buffers import ignoring
-from tinygrad_mnist.kernels.checks import outside, places_within, rows_within
+from tinygrad_mnist.kernels.checks import OutOfBounds, outside, places_within, rows_within
 from tinygrad_mnist.kernels.scratch import called_whole, scratch
 from tinygrad_mnist.kernels.sums import ONE_THREAD, shared_ones
 
@@ -200,12 +200,18 @@ def flat_index(*index: Array, shape: tuple[int, ...]) -> Array:
         if outside(i, n):
             bad = i[(i < -n) | (i >= n)]
             if bad.size:
-                raise IndexError(
+                raise OutOfBounds(
                     f"index {bad[0]} is out of bounds for dimension {dim} with size {n}"
                 )
             i = np.where(i < 0, i + n, i)
         flat = flat * n + i if dim else i
     return np.asarray(flat)
+
+
+def within(index: Array, *, count: int) -> Array:
+    """The index, of which no element is negative or beyond the last of `count` places."""
+    places_within(index, count)
+    return np.positive(index)  # a result of its own: a tape passes over a call that did nothing
 
 
 def embed(w: Array, index: Array) -> Array:

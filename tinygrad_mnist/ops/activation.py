@@ -1,4 +1,7 @@
-"""Activation functions, composed of the table's rows."""
+"""Activation functions, composed of the table's rows.
+
+With `inplace=True` the result is written into the input, which is returned.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ import numpy as np
 
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import reduce, table
-from tinygrad_mnist.ops.arguments import call_recorded, dim_of
+from tinygrad_mnist.ops.arguments import as_element, call_recorded, dim_of
+from tinygrad_mnist.ops.inplace import in_place_on_request
 from tinygrad_mnist.ops.random import rng_of
 from tinygrad_mnist.ops.refused import refuse
 
@@ -26,19 +30,19 @@ NO_MATTER = {"e": 11.0, "f": 16.0}  # from here on, by dtype, softplus rounds to
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848, 1.0507009873554804934
 
 
+@in_place_on_request
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
-    """x where it is positive, else 0: max(x, 0).
-
-    `inplace` is accepted here as everywhere, and the input is left as it is.
-    """
+    """x where it is positive, else 0: max(x, 0)."""
     return table.relu(input)
 
 
+@in_place_on_request
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """min(max(x, 0), 6)."""
     return hardtanh(input, 0.0, 6.0)
 
 
+@in_place_on_request
 def hardtanh(
     input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
 ) -> Tensor:
@@ -46,11 +50,13 @@ def hardtanh(
     return table.hardtanh(input, low=min_val, high=max_val)
 
 
+@in_place_on_request
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x where x > 0, else negative_slope x."""
     return table.leaky_relu(input, slope=negative_slope)
 
 
+@in_place_on_request
 def rrelu(
     input: Tensor,
     lower: float = 1 / 8,
@@ -77,16 +83,19 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     return table.where(input > 0, input, slope * input)
 
 
+@in_place_on_request
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where x > 0, else alpha (exp(x) - 1)."""
     return table.elu(input, alpha=alpha, scale=1.0, inner=1.0)
 
 
+@in_place_on_request
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where x > 0, else alpha (exp(x / alpha) - 1)."""
     return table.elu(input, alpha=alpha, scale=1.0, inner=1.0 / alpha)
 
 
+@in_place_on_request
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """scale elu(x, alpha), with the constants of Klambauer et al. (2017)."""
     return table.elu(input, alpha=SELU_ALPHA, scale=SELU_SCALE, inner=1.0)
@@ -101,11 +110,13 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     return table.gelu(input)
 
 
+@in_place_on_request
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """The sigmoid linear unit, x sigmoid(x); also called swish."""
     return table.silu(input)
 
 
+@in_place_on_request
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """A smooth rectifier, x tanh(softplus(x)) (Misra 2019)."""
     return table.mish(input)
@@ -137,11 +148,13 @@ def tanhshrink(input: Tensor) -> Tensor:
     return table.tanhshrink(input)
 
 
+@in_place_on_request
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """relu6(x + 3) / 6."""
     return table.hardsigmoid(input)
 
 
+@in_place_on_request
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """silu by straight lines: x hardsigmoid(x)."""
     return table.hardswish(input)
@@ -157,9 +170,10 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     return table.softshrink(input, bound=lambd)
 
 
+@in_place_on_request
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """x where x > threshold, else value."""
-    return table.where(input <= threshold, value, input)
+    return table.where(input <= threshold, as_element(value, input.dtype), input)
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
@@ -220,11 +234,13 @@ def gumbel_softmax(logits: Tensor, tau: float = 1.0, hard: bool = False, dim: in
     return top - y.detach() + y
 
 
+@in_place_on_request
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Each element zero with probability p, the others times 1 / (1 - p); in evaluation x."""
     return _drop(input, p, input.shape, training=training)
 
 
+@in_place_on_request
 def dropout1d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
@@ -232,6 +248,7 @@ def dropout1d(
     return _drop(input, p, (*input.shape[:-1], 1), training=training)
 
 
+@in_place_on_request
 def dropout2d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
@@ -241,6 +258,7 @@ def dropout2d(
     return _drop(input, p, (*input.shape[:-2], 1, 1), training=training)
 
 
+@in_place_on_request
 def dropout3d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
@@ -248,6 +266,7 @@ def dropout3d(
     return _drop(input, p, (*input.shape[:-3], 1, 1, 1), training=training)
 
 
+@in_place_on_request
 def alpha_dropout(
     input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
 ) -> Tensor:
@@ -255,6 +274,7 @@ def alpha_dropout(
     return _alpha_drop(input, p, input.shape, training=training)
 
 
+@in_place_on_request
 def feature_alpha_dropout(
     input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
 ) -> Tensor:

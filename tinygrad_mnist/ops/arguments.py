@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
@@ -186,6 +187,22 @@ def call_recorded(row: Callable[..., Any], **kw: Any) -> Tensor:
     """Call a row that has no array arguments (zeros, random numbers) so that a tape records it."""
     op = row.op  # type: ignore[attr-defined]
     return special(op, (), kw) if MODES else record(op, (), kw)
+
+
+def as_element(value: Any, dtype: Any) -> Any:
+    """Return a number as an integer of an integer dtype: fractions are cut off, -1 wraps in uint8.
+
+    Raises RuntimeError for a number that the dtype does not reach. Other values are returned as
+    they are, and any value for another dtype.
+    """
+    if dtype.kind not in "iu" or not isinstance(value, (bool, int, float, np.generic)):
+        return value
+    limits = np.iinfo(dtype)
+    wraps = dtype.kind == "u" and not isinstance(value, (float, np.floating))
+    least = -limits.max if wraps else limits.min
+    if not (math.isfinite(value) and least <= int(value) <= limits.max):
+        raise RuntimeError(f"value cannot be converted to type {dtype} without overflow: {value}")
+    return int(np.asarray(int(value)).astype(dtype))
 
 
 def dim_of(ndim: int, dim: Any) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd.graph import Leaf
+from tinygrad_mnist.autograd.layout import note_address
 from tinygrad_mnist.autograd.op import REGISTRY
 from tinygrad_mnist.autograd.tensor import Tensor, refuse_read, wrap
 from tinygrad_mnist.ops import shape, table
@@ -160,6 +161,7 @@ def stride(self: Tensor, dim: int | None = None) -> Any:
 
 def data_ptr(self: Tensor) -> int:
     """The address in memory of the first element."""
+    note_address(self._data)
     return self._data.ctypes.data
 
 

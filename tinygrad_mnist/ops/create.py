@@ -13,7 +13,7 @@ from tinygrad_mnist.autograd.modes import MODES, is_recording
 from tinygrad_mnist.autograd.tensor import Tensor, as_array, refuse_read, unwrap, wrap
 from tinygrad_mnist.kernels.create import full as full_of
 from tinygrad_mnist.ops import table
-from tinygrad_mnist.ops.arguments import call_recorded, creation, public, size_of
+from tinygrad_mnist.ops.arguments import as_element, call_recorded, creation, public, size_of
 
 __all__ = [
     "arange", "as_tensor", "asarray", "empty", "empty_like", "eye", "from_dlpack", "from_numpy",
@@ -85,6 +85,7 @@ def _filled(size: tuple[int, ...], value: Any, dtype: Any) -> Tensor:
             return wrap(full_of(shape=size, value=value, dtype=dtype))
         except (MemoryError, TypeError, ValueError):  # the general way has words for it
             pass
+    value = as_element(value, dtype)
     return call_recorded(table.full, shape=size, value=value, dtype=dtype)
 
 

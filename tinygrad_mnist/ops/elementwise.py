@@ -12,7 +12,7 @@ from tinygrad_mnist.autograd.dtypes import result_type
 from tinygrad_mnist.autograd.op import DivisionError, DTypeError
 from tinygrad_mnist.autograd.tensor import Tensor, unwrap
 from tinygrad_mnist.ops import table
-from tinygrad_mnist.ops.arguments import composed, floating, public, tensor_of
+from tinygrad_mnist.ops.arguments import as_element, composed, floating, public, tensor_of
 from tinygrad_mnist.ops.published import public_names
 from tinygrad_mnist.ops.rows import *
 
@@ -154,7 +154,7 @@ def fill(input: Tensor, value: Any) -> Tensor:
     """`value`, a number or a Tensor of one, in the shape and dtype of input."""
     if getattr(value, "ndim", 0):
         raise RuntimeError(f"fill only supports 0-dimension value tensor but got {value.ndim}")
-    value = table.cast(tensor_of(value, input), dtype=input.dtype)
+    value = table.cast(tensor_of(as_element(value, input.dtype), input), dtype=input.dtype)
     return table.where(np.True_, value, input)
 
 
@@ -230,7 +230,10 @@ def _power_of_two(x: Tensor, e: Tensor) -> Tensor:
 @public
 def ldexp(input: Tensor, other: Any) -> Tensor:
     """input * 2^other."""
-    return table.mul(input, table.exp2(tensor_of(other, input)))
+    other = tensor_of(other, input)
+    if input.dtype == np.float64 and other.dtype.kind != "f":  # a power of two beyond float32's
+        other = table.cast(other, dtype=input.dtype)
+    return table.mul(input, table.exp2(other))
 
 
 @public

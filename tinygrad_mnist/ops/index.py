@@ -9,8 +9,9 @@ import numpy as np
 from tinygrad_mnist.autograd.modes import TAPED, is_taped
 from tinygrad_mnist.autograd.tensor import Tensor, refuse_read, wrap
 from tinygrad_mnist.kernels import index as kernels
+from tinygrad_mnist.kernels.checks import OutOfBounds
 from tinygrad_mnist.ops import table
-from tinygrad_mnist.ops.arguments import dim_of, public, tensor_of
+from tinygrad_mnist.ops.arguments import as_element, dim_of, public, tensor_of
 from tinygrad_mnist.ops.plain import PLAIN, at_key, is_plain
 from tinygrad_mnist.ops.reduce import ValuesIndices
 from tinygrad_mnist.ops.shape import clone, movedim, reshape
@@ -23,7 +24,8 @@ __all__ = [
 METHODS = __all__
 
 ALL = np.s_[:]
-_ROWS = frozenset(("slice", "take", "gather", "put", "scatter_add", "assign_at", "flat_index"))
+_ROWS = frozenset(("slice", "take", "gather", "put", "scatter_add", "assign_at", "flat_index",
+                   "within"))  # fmt: skip
 
 
 def getitem(x: Tensor, key: Any) -> Tensor:
@@ -80,7 +82,19 @@ def with_ints(key: Any) -> tuple[Any, ...]:
 def called_as(name: str, error: IndexError) -> IndexError:
     """Return the error of one of the table's rows with the name of the function that called it."""
     row, bracket, rest = str(error).partition("(")
-    return IndexError(f"{name}{bracket}{rest}") if row in _ROWS else error
+    return OutOfBounds(f"{name}{bracket}{rest}") if row in _ROWS else error
+
+
+def within(name: str, index: Tensor, input: Tensor, dim: int) -> Tensor:
+    """The index of the function `name`, after a check that it counts from the front of `dim`.
+
+    Raises OutOfBounds, at each call of a captured program too.
+    """
+    count = input.shape[dim] if input.ndim else 1
+    try:
+        return table.within(index, count=count) if index._data.size else index
+    except IndexError as error:
+        raise called_as(name, error) from None
 
 
 def parse(x: Tensor, key: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[int, Any], int]:
@@ -168,7 +182,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     """out[i][j] = input[index[i][j]][j] (for dim 0): one element along `dim` for each index."""
     axis = dim_of(input.ndim, dim)
     if not index._data.size or min(input.ndim, index.ndim) < 1:
-        return table.take(reshape(input, (-1,)), index)
+        return table.take(reshape(input, (-1,)), within("gather", index, input, axis))
     return table.gather(trim(input, index.shape, axis), index, axis=axis)
 
 
@@ -217,7 +231,7 @@ def scatter(
     """input, with src[i][j] (or one number, `value`) at [index[i][j]][j] (for dim 0)."""
     if (src is None) == (value is None):
         raise TypeError("scatter() takes either src or value")
-    src = value if src is None else src
+    src = as_element(value if src is None else src, input.dtype)
     if reduce == "add":
         src = src if isinstance(src, Tensor) else wrap(np.full(index.shape, src, input.dtype))
         return scatter_add(input, dim, index, src)
@@ -232,11 +246,8 @@ def scatter(
     if isinstance(src, Tensor):
         src = trim(src, index.shape, None)
     grid: list[Any] = list(np.ogrid[tuple(slice(n) for n in index.shape)])
-    grid[axis] = index
-    try:
-        flat = table.flat_index(*grid, shape=input.shape)
-    except IndexError as error:
-        raise called_as("scatter", error) from None
+    grid[axis] = within("scatter", index, input, axis)
+    flat = table.flat_index(*grid, shape=input.shape)
     return reshape(table.assign_at(reshape(input, (-1,)), flat, src), input.shape)
 
 
@@ -246,16 +257,12 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     if index.ndim > 1:
         raise IndexError("index_select(): Index is supposed to be a vector")
     if not input.ndim:
-        return reshape(table.take(reshape(input, (1,)), index), ())
+        return reshape(table.pick(reshape(input, (1,)), index), ())
     axis = dim_of(input.ndim, dim)
     index = index if index.ndim else reshape(index, (1,))
-    try:
-        if not axis:
-            return table.take(input, index)
-        rows = table.take(movedim(input, axis, 0), index)
-    except IndexError as error:
-        raise called_as("index_select", error) from None
-    return movedim(rows, 0, axis)
+    if not axis:
+        return table.pick(input, index)
+    return movedim(table.pick(movedim(input, axis, 0), index), 0, axis)
 
 
 @public
@@ -263,18 +270,16 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     """input, with alpha * source added to its slices at `index` along `dim`."""
     axis = dim_of(input.ndim, dim)
     if not input.ndim:
-        return table.add(input, table.sum(source) * alpha)
+        line, values = (reshape(v, (-1,)) for v in (input, source))
+        return reshape(index_add(line, 0, index, values, alpha=alpha), ())
+    index = within("index_add", index, input, axis)
     shape, source = movedim(input, axis, 0).shape, movedim(source, axis, 0)
     if source.shape != (index._data.size, *shape[1:]):
         raise RuntimeError(
             f"index_add: {index._data.size} indices into {list(input.shape)} along {dim} do not go "
             f"with a source of {list(source.shape)} (that dimension first)"
         )
-    try:
-        rows = table.put(source, reshape(index, (-1,)), shape=shape)
-    except IndexError as error:
-        raise called_as("index_add", error) from None
-    added = movedim(rows, 0, axis)
+    added = movedim(table.put(source, reshape(index, (-1,)), shape=shape), 0, axis)
     return input + (added if alpha == 1 else added * alpha)
 
 
@@ -283,7 +288,9 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
     """input, with its slices at `index` along `dim` replaced by those of source."""
     axis = dim_of(input.ndim, dim)
     if not input.ndim:
-        return reshape(source, ())
+        line, at, values = (reshape(v, (-1,)) for v in (input, index, source))
+        return reshape(index_copy(line, 0, at, values), ())
+    index = within("index_copy", index, input, axis)
     replaced = table.assign_at(movedim(input, axis, 0), index, movedim(source, axis, 0))
     return movedim(replaced, 0, axis)
 
@@ -312,7 +319,7 @@ def filler(value: Any, x: Tensor) -> Any:
     """One value, in the dtype of the Tensor x that it fills."""
     if isinstance(value, Tensor):
         return value if value.dtype == x.dtype else table.cast(value, dtype=x.dtype)
-    return np.asarray(value).astype(x.dtype)
+    return np.asarray(as_element(value, x.dtype)).astype(x.dtype)
 
 
 @public
@@ -346,7 +353,7 @@ def sort(
 ) -> ValuesIndices:
     """The elements in order along `dim`, and their indices; always stable."""
     if not input.ndim:
-        return ValuesIndices(clone(input), argsort(input))
+        return ValuesIndices(clone(input), argsort(input, dim))
     order = argsort(input, dim, descending)
     return ValuesIndices(table.gather(input, order, axis=dim_of(input.ndim, dim)), order)
 
@@ -365,11 +372,12 @@ def topk(
     input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
 ) -> ValuesIndices:
     """The k largest (or smallest) elements along `dim`, in order, and their indices."""
+    axis = dim_of(input.ndim, dim)
+    count = input.shape[axis] if input.ndim else 1
+    if not 0 <= k <= count:
+        raise RuntimeError(f"selected index k out of range: {k} of {count}")
     if not input.ndim:
         return sort(input)
-    axis = dim_of(input.ndim, dim)
-    if not 0 <= k <= input.shape[axis]:
-        raise RuntimeError(f"selected index k out of range: {k} of {input.shape[axis]}")
     order = table.topmost(input, axis=axis, count=k, largest=bool(largest))
     return ValuesIndices(table.gather(input, order, axis=axis), order)
 
@@ -378,7 +386,7 @@ def topk(
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
     """`gather`, with the other dimensions broadcast; without dim, from the flattened input."""
     if dim is None:
-        return table.take(reshape(input, (-1,)), reshape(indices, (-1,)))
+        return gather(reshape(input, (-1,)), 0, reshape(indices, (-1,)))
     axis = dim_of(input.ndim, dim)
     indices = table.where(table.lt(indices, 0), indices + input.shape[axis], indices)
     lead = tuple(

@@ -6,9 +6,10 @@ the Tensor the result of the call that computed the value.
 
 from __future__ import annotations
 
+import functools
 import warnings
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.autograd.modes import TAPED, current, note_change
 from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.record import record
+from tinygrad_mnist.autograd.takeover import take_over
 from tinygrad_mnist.autograd.tensor import Tensor, refuse_read, refuse_unrecorded, unwrap, wrap
 from tinygrad_mnist.ops import (
     compare,
@@ -31,7 +33,7 @@ from tinygrad_mnist.ops import (
     shape,
     table,
 )
-from tinygrad_mnist.ops.arguments import tensor_of
+from tinygrad_mnist.ops.arguments import as_element, tensor_of
 from tinygrad_mnist.ops.plain import (
     PLAIN,
     computed_into,
@@ -43,6 +45,7 @@ from tinygrad_mnist.ops.plain import (
     put_at_key,
 )
 
+shares = np.may_share_memory
 ASSIGN = table.assign_view.op  # type: ignore[attr-defined]
 CAST = table.cast.op  # type: ignore[attr-defined]
 # Each of these is also a method with an underscore: x.add_(y) is write(x, add(x, y)).
@@ -140,6 +143,14 @@ def copy_of(tensor: Tensor, *others: Any) -> Tensor:
     return wrap(copy, tensor._node)
 
 
+def seen_through(tensor: Tensor, others: Iterable[Any]) -> bool:
+    """Tell whether another argument of an in-place call looks at the Tensor's memory."""
+    for arg in others:
+        if arg is not tensor and isinstance(arg, Tensor) and shares(arg._data, tensor._data):
+            return True
+    return False
+
+
 def fitted(tensor: Tensor, value: Any) -> Any:
     """The value in the Tensor's shape and dtype."""
     value = tensor_of(value, tensor)
@@ -164,8 +175,11 @@ UFUNCS: dict[Any, np.ufunc] = {
 }
 
 
-def method(function: Callable[..., Any]) -> Callable[..., Tensor]:
-    """Make the in-place form of a function whose first argument is a Tensor."""
+def method(function: Callable[..., Any], *, fresh: bool = False) -> Callable[..., Tensor]:
+    """Make the in-place form of a function whose first argument is a Tensor.
+
+    `fresh` tells that the Tensor is most likely the result of a call, not a buffer.
+    """
     ufunc = UFUNCS.get(function)
 
     def in_place(self: Tensor, *args: Any, **kw: Any) -> Tensor:
@@ -174,8 +188,16 @@ def method(function: Callable[..., Any]) -> Callable[..., Tensor]:
         if direct and computed_into(ufunc, self, args, kw.get("alpha", 1)):
             return self
         start = writes.tick()
-        operand = self if plain else copy_of(self, *args, *kw.values())
-        value = function(operand, *(operand if arg is self else arg for arg in args), **kw)
+        others = args if not kw else (*args, *kw.values())
+        operand = self
+        if not plain and seen_through(self, others):
+            operand = copy_of(self, *others)
+            args = tuple(operand if arg is self else arg for arg in args)
+        value = function(operand, *args, **kw)
+        if value is operand:  # nothing to write, as in dropout's evaluation
+            return self
+        if (not plain or fresh) and take_over(self, value, others, start, fresh=fresh):
+            return self
         if plain and overwritten(self, value):
             return self
         if value.shape != self.shape:
@@ -187,12 +209,33 @@ def method(function: Callable[..., Any]) -> Callable[..., Tensor]:
             raise RuntimeError(
                 f"result type {value.dtype} can't be cast to the desired output type {self.dtype}"
             )
+        if not plain and operand is self:
+            rebase.keep_apart(value, self._data, start)
         return write(self, fitted(self, value), start=start)
 
     in_place.__doc__ = f"In place: {function.__doc__}"
     in_place.__name__ = in_place.__qualname__ = f"{function.__name__}_"
     in_place.__wrapped__ = function  # type: ignore[attr-defined]
     return in_place
+
+
+Function = TypeVar("Function", bound=Callable[..., Tensor])
+
+
+def in_place_on_request(function: Function) -> Function:
+    """Let a call with `inplace=True` write its result into its first argument, and return that."""
+    code, in_place = function.__code__, method(function, fresh=True)
+    names = code.co_varnames[: code.co_argcount]
+    first, position = names[0], names.index("inplace")
+
+    @functools.wraps(function)
+    def call(*args: Any, **kw: Any) -> Tensor:
+        if (kw and kw.pop("inplace", False)) or (len(args) > position and args[position]):
+            input = args[:1] or (kw.pop(first),)
+            return in_place(*input, *args[1:position], **kw)
+        return function(*args, **kw)
+
+    return call  # type: ignore[return-value]
 
 
 def write_out(name: str, out: Any, result: Any) -> Any:
@@ -273,7 +316,7 @@ def setitem(self: Tensor, key: Any, value: Any) -> None:
 def cast_like(tensor: Tensor, value: Any) -> Any:
     """A Tensor in the other's dtype; lists and arrays as Tensors, numbers as they are."""
     if isinstance(value, (bool, int, float)):
-        return value
+        return as_element(value, tensor.dtype)
     value = tensor_of(value)
     return value if value.dtype == tensor.dtype else table.cast(value, dtype=tensor.dtype)
 

@@ -443,7 +443,7 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     if p < 0:
         raise RuntimeError("pdist only supports non-negative p values")
     first, second = np.triu_indices(len(input), 1)
-    return reduce.norm(table.take(input, first) - table.take(input, second), p, 1)
+    return reduce.distance(table.take(input, first) - table.take(input, second), p)
 
 
 @in_float32

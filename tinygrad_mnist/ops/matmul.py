@@ -12,7 +12,7 @@ from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import composed, dims_of, in_float32, public
 from tinygrad_mnist.ops.diagonal import diagonal
-from tinygrad_mnist.ops.reduce import norm
+from tinygrad_mnist.ops.reduce import distance
 
 __all__ = [
     "addbmm", "addmm", "addmv", "addr", "baddbmm", "bmm", "cdist", "chain_matmul", "dot", "einsum",
@@ -304,4 +304,4 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: Any = None) -> T
         return table.distances(x1, x2, by_product=by_product)
     x = table.reshape(x1, shape=(*x1.shape[:-1], 1, x1.shape[-1]))
     y = table.reshape(x2, shape=(*x2.shape[:-2], 1, *x2.shape[-2:]))
-    return norm(x - y, p, -1)
+    return distance(x - y, p)

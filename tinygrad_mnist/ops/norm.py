@@ -145,6 +145,10 @@ def group_norm(
             f"{num_groups} groups"
         )
     size = c // num_groups * math.prod(rest)
+    if n * size == 1:
+        raise ValueError(
+            f"Expected more than 1 value per channel when training, got input size {input.shape}"
+        )
     grouped = shape.reshape(input, (n, num_groups, size))
     if size <= LONGEST and _is_usual(input):
         y = layers.layer_norm(grouped, None, None, eps=eps, size=size)
@@ -171,6 +175,12 @@ def instance_norm(
         raise ValueError(
             f"Expected more than 1 spatial element when training, got input size {input.shape}"
         )
+    if not input._data.size:  # no moments to move the running ones towards
+        size = (input.shape[1], *(1,) * (input.ndim - 2))
+        for moments in (running_mean, running_var):
+            if moments is not None:
+                shape.reshape(moments, size)  # which raises ShapeError for other channels
+        return _affine(input * 1.0, weight, bias, size)
     if running_mean is not None and running_var is not None:
         axes = tuple(range(2, input.ndim))
         x = _moments_of(input)

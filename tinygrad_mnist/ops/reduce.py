@@ -64,8 +64,8 @@ def position(row: Callable[..., Tensor], doc: str) -> Callable[..., Tensor]:
 
     @public
     def index_of(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
-        axis = None if dim is None or not input.ndim else dim_of(input.ndim, dim)
-        return row(input, axis=axis, keepdims=keepdim)
+        axis = None if dim is None else dim_of(input.ndim, dim)
+        return row(input, axis=axis if input.ndim else None, keepdims=keepdim)
 
     index_of.__doc__ = doc
     return index_of
@@ -239,9 +239,8 @@ def prod(
 def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     """Running sums along `dim`."""
     x = as_dtype(input, dtype)
-    if not x.ndim:
-        return table.sum(x)
-    return table.cumsum(x, axis=dim_of(x.ndim, dim))
+    axis = dim_of(x.ndim, dim)
+    return table.cumsum(x, axis=axis) if x.ndim else table.sum(x)
 
 
 def scan(combine: Callable[..., Any], x: Tensor, dim: int) -> Tensor:
@@ -281,6 +280,17 @@ def norm(
         return table.sum(size, axis=axes, keepdims=keepdim)
     total = table.sum(power(size, p), axis=axes, keepdims=keepdim)
     return power(total, 1 / p)
+
+
+def distance(difference: Tensor, p: float) -> Tensor:
+    """The p-norm along the last dimension of what lies between two rows.
+
+    For p = inf each of several equal maxima gets the whole gradient, as in PyTorch's `cdist`.
+    """
+    axis = difference.ndim - 1
+    if p == math.inf:
+        return table.farthest(table.abs(difference), axis=(axis,))
+    return norm(difference, p, axis)
 
 
 def nuclear(x: Tensor, axes: tuple[int, ...], *, keepdim: bool) -> Tensor:

@@ -58,10 +58,11 @@ def refuser_of(function: Callable[..., Any], name: str, kinds: str) -> Callable[
     def call(*args: Any, **kw: Any) -> Any:
         x: Any = args[0] if args else kw.get("input")
         x = x._data if isinstance(x, Tensor) else x
-        wrong = isinstance(x, np.ndarray) and x.dtype.kind in kinds
-        if wrong and kw.get("dtype") is None:
+        dtype = x.dtype if isinstance(x, np.ndarray) else None
+        x = None  # an in-place call looks whether anyone else refers to the array
+        if dtype is not None and dtype.kind in kinds and kw.get("dtype") is None:
             raise DTypeError(
-                f"{name}() is not implemented for {x.dtype}; cast the input to float first"
+                f"{name}() is not implemented for {dtype}; cast the input to float first"
             )
         return function(*args, **kw)
 

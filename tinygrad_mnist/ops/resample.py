@@ -219,7 +219,13 @@ def _wide_taps(n: int, m: int, scale: float, cubic: bool) -> tuple[Array, Array]
     distance = abs(index - center[:, None] + 0.5) / wide
     weight = _cubic(distance, -0.5) if cubic else np.maximum(1 - distance, 0)
     weight = np.where(index < last[:, None], weight, 0)
-    return np.minimum(index, n - 1), weight / weight.sum(1, keepdims=True)
+    weight /= weight.sum(1, keepdims=True)
+    # Places without a tap repeat the last one, and take a part of its weight: none times an
+    # infinity would be NaN.
+    index = np.minimum(index, last[:, None] - 1)
+    at_last = index == last[:, None] - 1
+    share = (weight * at_last).sum(1) / at_last.sum(1)
+    return index, np.where(at_last, share[:, None], weight)
 
 
 def upsample(

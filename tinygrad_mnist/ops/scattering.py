@@ -11,7 +11,7 @@ from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor, refuse_read, wrap
 from tinygrad_mnist.ops import join, shape, table
 from tinygrad_mnist.ops.arguments import dim_of, named, public, tensor_of
-from tinygrad_mnist.ops.index import ALL, argwhere, parse, spelled, to_rows, trim
+from tinygrad_mnist.ops.index import ALL, argwhere, parse, spelled, to_rows, trim, within
 from tinygrad_mnist.ops.refused import refuse
 
 __all__ = [
@@ -185,7 +185,7 @@ def scatter_reduce(
     _integers("scatter_reduce", index)
     if not input.ndim or not index.ndim:
         line, at, values = (table.reshape(v, shape=(-1,)) for v in (input, index, src))
-        dim_of(input.ndim, dim)
+        at = within("scatter_reduce", at, line, dim_of(input.ndim, dim))
         return table.reshape(_reduced(line, at, values, reduce, include_self), shape=input.shape)
     axis = dim_of(input.ndim, dim)
     trim(input, index.shape, axis)
@@ -193,7 +193,7 @@ def scatter_reduce(
     if not index._data.size:
         return shape.clone(input)
     grid: list[Any] = list(np.ogrid[tuple(slice(n) for n in index.shape)])
-    grid[axis] = index
+    grid[axis] = within("scatter_reduce", index, input, axis)
     at = table.reshape(table.flat_index(*grid, shape=input.shape), shape=(-1,))
     line, values = (table.reshape(v, shape=(-1,)) for v in (input, src))
     return table.reshape(_reduced(line, at, values, reduce, include_self), shape=input.shape)
@@ -220,6 +220,7 @@ def index_reduce(
     _same_dtype("index_reduce", input, source)
     _integers("index_reduce", index)
     axis = dim_of(input.ndim, dim)
+    index = within("index_reduce", index, input, axis)
     if not input.ndim:
         line, at, values = (table.reshape(v, shape=(-1,)) for v in (input, index, source))
         return table.reshape(_reduced(line, at, values, reduce, include_self), shape=())

@@ -12,7 +12,7 @@ from tinygrad_mnist.autograd import layout, views
 from tinygrad_mnist.autograd.modes import TAPED, current
 from tinygrad_mnist.autograd.tensor import Tensor, wrap
 from tinygrad_mnist.ops import table
-from tinygrad_mnist.ops.arguments import composed, dim_of, dims_of, public, size_of
+from tinygrad_mnist.ops.arguments import as_element, composed, dim_of, dims_of, public, size_of
 
 __all__ = [
     "broadcast_to", "clone", "constant_pad_nd", "contiguous", "expand", "expand_as", "flatten",
@@ -299,7 +299,7 @@ def tile(input: Tensor, *dims: Any) -> Tensor:
 def constant_pad_nd(input: Tensor, pad: Sequence[int], value: float = 0) -> Tensor:
     """input padded with `value`; `pad` is (before, after) of the last dimension, then the others.
 
-    A negative length cuts elements off.
+    A negative length cuts elements off. Raises RuntimeError for a value that no element can be.
     """
     if len(pad) % 2 or len(pad) > 2 * input.ndim:
         raise RuntimeError(f"constant_pad_nd: {len(pad)} lengths for {input.ndim} dimensions")
@@ -312,6 +312,7 @@ def constant_pad_nd(input: Tensor, pad: Sequence[int], value: float = 0) -> Tens
     interior = tuple(slice(max(-b, 0), n - max(-a, 0)) for n, b, a in ends)
     key = tuple(slice(max(b, 0), n + b + a - max(a, 0)) for n, b, a in ends)
     x = table.slice(input, key=interior)
+    value = as_element(float(value), input.dtype) if input.dtype.kind in "iu" else value
     if not value:
         return table.unslice(x, key=key, shape=shape)
     return table.assign(np.full(shape, value, input.dtype), x, key=key)

@@ -265,6 +265,10 @@ mean = op(
 )
 amax = op(reduce.amax, x=lambda g, x, y, axis: ties(spread(g, x, axis), x, y, axis=axis))
 amin = op(reduce.amin, x=lambda g, x, y, axis: ties(spread(g, x, axis), x, y, axis=axis))
+farthest = op(  # as amax, but each of several equal ones gets the whole gradient
+    reduce.amax,
+    x=lambda g, x, y, shape, axis: where(eq(x, unreduce(y, shape, axis)), spread(g, x, axis), 0.0),
+)
 highest = op(
     reduce.highest, called="max", x=lambda g, x, y: ties(spread(g, x, None), x, y, nan=True)
 )
@@ -376,7 +380,11 @@ assign_at: OpCall = op(
     value=lambda g, index: take(g, index),
 )
 embed = op(index.embed, called="embedding", w=lambda g, shape, index: put(g, index, shape=shape))
+pick: OpCall = op(
+    index.embed, called="index_select", w=lambda g, shape, index: put(g, index, shape=shape)
+)
 flat_index = op(index.flat_index)
+within = op(index.within)
 
 # Extremes of values that go to one index (kernels/scatter.py): ties share the gradient
 largest_at: OpCall = op(

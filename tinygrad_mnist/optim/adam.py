@@ -24,6 +24,7 @@ from tinygrad_mnist.optim.pieces import (
     counter,
     descent,
     factor,
+    next_count,
     number,
     runs_within,
     setter_of_factor,
@@ -78,19 +79,21 @@ class Adam(Optimizer):
 
     def update(self, group: Group, p: Array, g: Array, state: State) -> None:
         """Change `p` in place; without options, at best in seven passes over memory."""
-        lr, eps, t = number(group["lr"]), number(group["eps"]), tick(state)
+        lr, eps, t = number(group["lr"]), number(group["eps"]), next_count(state)
         beta1, beta2 = map(number, group["betas"])
+        # lr m̂ / (√v̂ + eps), with all numbers gathered into two factors
+        root = math.sqrt(1 / (1 - beta2**t))
+        rate = -lr / (1 - beta1**t) / root
+        tick(state)
+
         g = descent(group, p, g, state)
         m, v, out = means(state, g, beta1, beta2, p)
         if group["amsgrad"]:
             v = np.maximum(state["max_exp_avg_sq"], v, out=state["max_exp_avg_sq"])
-
-        # lr m̂ / (√v̂ + eps), with all numbers gathered into two factors
-        root = math.sqrt(1 / (1 - beta2**t))
         np.sqrt(v, out)
         np.add(out, factor(eps / root, p.dtype.char) if eps else eps, out)
         np.divide(m, out, out)
-        add_scaled(p, out, -lr / (1 - beta1**t) / root, state, out=out)
+        add_scaled(p, out, rate, state, out=out)
 
     def __setstate__(self, attributes: dict[str, Any]) -> None:
         """Take the attributes of a pickle; older ones hold means that are divided by a number."""
@@ -132,11 +135,13 @@ def _calls(group: Group, p: Array, g: Array, state: State) -> list[Callable[[], 
         ]
 
     def count() -> None:
-        t = tick(state)
+        t = next_count(state)
         root = math.sqrt(1 / (1 - beta2**t))
+        rate = -lr / (1 - beta1**t) / root
+        tick(state)
         added[...] = eps / root
         for set_rate in setters:
-            set_rate(-lr / (1 - beta1**t) / root)
+            set_rate(rate)
 
     return [count, *calls]
 
@@ -221,8 +226,9 @@ class Adamax(Optimizer):
         return {"step": counter(), "exp_avg": np.zeros_like(p), "exp_inf": np.zeros_like(p)}
 
     def update(self, group: Group, p: Array, g: Array, state: State) -> None:
-        t = tick(state)
         beta1, beta2 = map(number, group["betas"])
+        rate = -number(group["lr"]) / (1 - beta1 ** next_count(state))
+        tick(state)
         m, u, out = state["exp_avg"], state["exp_inf"], buffer_of(state, "_s", p)
         g = descent(group, p, g, state)
         update_mean(m, g, beta1, state, out)
@@ -231,7 +237,7 @@ class Adamax(Optimizer):
         np.multiply(u, beta2, out=u)
         np.maximum(u, out, out=u)
         np.divide(m, u, out=out)
-        add_scaled(p, out, -number(group["lr"]) / (1 - beta1**t), state, out=out)
+        add_scaled(p, out, rate, state, out=out)
 
 
 class NAdam(Optimizer):
@@ -283,18 +289,22 @@ class NAdam(Optimizer):
         }
 
     def update(self, group: Group, p: Array, g: Array, state: State) -> None:
-        t, lr, momentum_decay = tick(state), number(group["lr"]), number(group["momentum_decay"])
+        t, lr = next_count(state), number(group["lr"])
+        momentum_decay = number(group["momentum_decay"])
         beta1, beta2 = map(number, group["betas"])
         mu, next_mu = (beta1 * (1 - 0.5 * 0.96 ** (n * momentum_decay)) for n in (t, t + 1))
-        state["mu_product"] *= mu
-        product = float(state["mu_product"])
+        products = state["mu_product"] * np.float32(mu)
+        product, unbiased = float(products), 1 / (1 - beta2**t)
+        shares = (1 - mu) / (1 - product), next_mu / (1 - product * next_mu)
+        tick(state)
+        state["mu_product"][...] = products
 
         g = descent(group, p, g, state)
         m, v, out, root = *means(state, g, beta1, beta2, p), buffer_of(state, "_root", p)
-        np.multiply(v, 1 / (1 - beta2**t), out=root)
+        np.multiply(v, unbiased, out=root)
         np.sqrt(root, out=root)
         np.add(root, number(group["eps"]), out=root)
-        for x, weight in ((g, (1 - mu) / (1 - product)), (m, next_mu / (1 - product * next_mu))):
+        for x, weight in zip((g, m), shares, strict=True):
             np.divide(x, root, out=out)
             add_scaled(p, out, -lr * weight, state, out=out)
 
@@ -340,13 +350,15 @@ class RAdam(Optimizer):
         return {"step": counter(), "exp_avg": np.zeros_like(p), "exp_avg_sq": np.zeros_like(p)}
 
     def update(self, group: Group, p: Array, g: Array, state: State) -> None:
-        t, lr = tick(state), number(group["lr"])
+        t, lr = next_count(state), number(group["lr"])
         beta1, beta2 = map(number, group["betas"])
-        g = descent(group, p, g, state)
-        m, v, out = means(state, g, beta1, beta2, p)
         size, rest = lr / (1 - beta1**t), 1 - beta2**t
         longest = 2 / (1 - beta2) - 1
         rho = longest - 2 * t * beta2**t / rest
+        tick(state)
+
+        g = descent(group, p, g, state)
+        m, v, out = means(state, g, beta1, beta2, p)
         if rho > 5:
             size *= math.sqrt(
                 rest * (rho - 4) * (rho - 2) * longest / ((longest - 4) * (longest - 2) * rho)

@@ -99,6 +99,14 @@ def tick(state: State) -> float:
     return float(t)
 
 
+def next_count(state: State) -> float:
+    """Return the count that `tick` will store: for factors whose computation may raise an error.
+
+    Computed before anything is written, they leave state and parameter as they were.
+    """
+    return float(state["step"].item() + 1.0)
+
+
 def buffer_of(state: State, key: str, like: Array) -> Array:
     """Return a buffer as large as `like`, stored in the state so that steps allocate nothing.
 

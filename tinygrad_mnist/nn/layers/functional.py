@@ -52,10 +52,7 @@ NO_FUNCTION = {"arguments": inspect.Signature(), "settings": (), "trains": False
 
 
 class Functional(Module):
-    """The base of Modules that call one function, with their `settings` as its arguments.
-
-    `inplace` is accepted where PyTorch has it, and has no effect: inputs never change.
-    """
+    """The base of Modules that call one function, with their `settings` as its arguments."""
 
     function: Callable[..., Any]
     _declared: tuple[int, str]  # the number of inputs, and the order of the settings
@@ -64,6 +61,7 @@ class Functional(Module):
     trains: bool = _FromSignature("trains")  # type: ignore[assignment]
     """True if the function also takes `training`."""
     __signature__ = _Signature()
+    inplace = False  # an attribute of the Modules whose function takes it
 
     def __init_subclass__(
         cls,
@@ -93,9 +91,11 @@ class Functional(Module):
                 setattr(self, name, value)
 
     def forward(self, *inputs: Tensor) -> Any:
-        if not self.settings and not self.trains:
+        if not self.settings and not self.trains and not self.inplace:
             return self.function(*inputs)
         kw = {name: getattr(self, name) for name in self.settings}
+        if self.inplace:
+            kw["inplace"] = True
         if self.trains:
             kw["training"] = self.training
         return self.function(*inputs, **kw)
