@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_mnist.kernels import blocks, columns
+from tinygrad_mnist.kernels import banded, blocks, columns
 from tinygrad_mnist.kernels import conv as C
 from tinygrad_mnist.kernels.conv import Geometry
 
@@ -47,7 +47,7 @@ def by_sums(x: Array, w: Array, d: Array | None, geom: Geometry) -> tuple[Array,
     return y, weight_slopes, dx[:, :, ph : ph + x.shape[2], pw : pw + x.shape[3]]
 
 
-@pytest.mark.parametrize("cut", ["as usual", "small"])
+@pytest.mark.parametrize("cut", ["as usual", "small", "banded"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("is_last", [False, True], ids=["planes", "channels last"])
 @pytest.mark.parametrize("name", CASES)
@@ -57,6 +57,9 @@ def test_every_way_gives_the_sums(name, is_last, dtype, cut, monkeypatch):
         monkeypatch.setattr(columns, "WIDE", 1)
         monkeypatch.setattr(columns, "COLUMNS", 2000)
         monkeypatch.setattr(blocks, "BLOCK", 100)
+    if cut == "banded":
+        monkeypatch.setattr(banded, "GAIN", 1e6)
+        monkeypatch.setattr(banded, "LEAST_PRODUCTS", 1)
     n, c, o, size, kernel, geom = CASES[name]
     rng = np.random.default_rng(0)
     x = rng.standard_normal((n, c, *size)).astype(dtype)
@@ -102,3 +105,21 @@ def test_infinities_stay_in_their_channel():
     x[1, 3, 2, 2] = np.inf
     y = C.conv(x, w, geom=geom)
     assert np.isfinite(np.delete(y, 3, axis=1)).all() and not np.isfinite(y[1, 3]).all()
+
+
+def test_an_infinite_gradient_reaches_only_the_pixels_that_were_read(monkeypatch):
+    """Not those that the zeros of a banded matrix stand for."""
+    geom, rng = Geometry((1, 1), (2, 2)), np.random.default_rng(0)
+    w = rng.standard_normal((6, 1, 5, 5)).astype(np.float32)
+    d = rng.standard_normal((64, 6, 28, 28)).astype(np.float32)
+    assert banded.bands_pay(d, w, (28, 28))
+    d[3, 2, 9, 9] = np.inf
+    x = C.conv_input(d, w, size=(28, 28), geom=geom)
+    assert np.argwhere(~np.isfinite(x)).tolist() == [
+        [3, 0, i, j] for i in range(7, 12) for j in range(7, 12)
+    ]
+    monkeypatch.setattr(banded, "bands_pay", lambda *args: False)
+    d[3, 2, 9, 9] = 0
+    plain = C.conv_input(d, w, size=(28, 28), geom=geom)
+    monkeypatch.undo()
+    np.testing.assert_allclose(C.conv_input(d, w, size=(28, 28), geom=geom), plain, atol=1e-4)

@@ -15,6 +15,7 @@ from tinygrad_mnist.ops import further, layers, table
 
 SHARED = {  # what several kernels are made of
     "axpby",
+    "banded",
     "blocks",
     "buffers",
     "checks",

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_mnist.kernels import depthwise, winograd, winograd_rows
+from tinygrad_mnist.kernels import banded, depthwise, winograd, winograd_rows
 from tinygrad_mnist.kernels.columns import COLUMNS, WIDE, columns_of, windows_of
 from tinygrad_mnist.kernels.parallel import count, for_each, ranges
 from tinygrad_mnist.kernels.scratch import called_whole, copied_into, scratch
@@ -176,9 +176,18 @@ def conv_input(
         x = _image_memory((n, *size, c), np.result_type(d, w), out)
         for_each(_parts(d, w[0].size), lambda p: _pointwise(d[p], w, x[p], geom.stride), count())
         return copied_into(out, x.transpose(0, 3, 1, 2))
-    gathered = _gathered(d, w, size, geom, out) if _gathering_pays(w, geom) else None
-    x = _scattered(d, w, size, geom) if gathered is None else gathered
+    x = _sums_in_x(d, w, size, geom, out)
     return copied_into(out, x.transpose(0, 3, 1, 2))
+
+
+def _sums_in_x(d: Array, w: Array, size: Pair, geom: Geometry, out: Array | None) -> Array:
+    """Return the adjoint in x, (n, h, w, c), in the way that takes the least time."""
+    x = None
+    if banded.bands_pay(d, w, size):
+        x = banded.adjoint_in_x(_channels_last(d), w, size, geom, _parts(d, w[0].size))
+    elif _gathering_pays(w, geom):
+        x = _gathered(d, w, size, geom, out)
+    return _scattered(d, w, size, geom) if x is None else x
 
 
 def _is_depthwise(geom: Geometry, channels: int, weights: int, size: Pair) -> bool:

@@ -1,0 +1,70 @@
+"""A convolution's adjoint in x for few channels: whole rows of pixels by one banded matrix.
+
+What a row of d gives a row of x is one product with a matrix whose bands hold the weights. Most of
+the matrix is zeros; yet it is faster than many products with a handful of columns each, whose sums
+are added pixel by pixel.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tinygrad_mnist.kernels.parallel import count, for_each
+
+Array = Any  # an ndarray; NumPy's own types say too little to help here
+Pair = tuple[int, int]
+GAIN = 15  # zeros may take 1 + GAIN / channels times the multiplications of the sums themselves
+LEAST_PRODUCTS = 1_000_000  # fewer take less time than the matrix takes to make
+
+
+def bands_pay(d: Array, w: Array, size: Pair) -> bool:
+    """Tell whether the banded matrix takes less time, by the shapes; `size` is that of images."""
+    channels, kernel = w.shape[1], w.shape[3]
+    if not channels or not kernel or w.shape[2] == kernel == 1:
+        return False
+    is_narrow: bool = size[1] / kernel <= 1 + GAIN / channels
+    products: int = len(d) * math.prod(d.shape[2:]) * w.size
+    return is_narrow and products >= LEAST_PRODUCTS
+
+
+def adjoint_in_x(d: Array, w: Array, size: Pair, geom: Any, parts: list[slice]) -> Array | None:
+    """Return the adjoint in x, (n, h, w, c); None if it is not finite: an infinity times 0 is NaN.
+
+    d is (n, h, w, out), without gaps; `parts` are the images for each thread.
+    """
+    (step, _), (rim, left), (gap, _), _ = geom
+    n, rows, columns, outputs = d.shape
+    channels, high = w.shape[1:3]
+    width = size[1] + 2 * left
+    bands = _bands(w, columns, width, geom)
+    x = np.zeros((n, size[0] + 2 * rim, width * channels), np.result_type(d, w))
+    lines = d.reshape(n, rows, columns * outputs)
+    sizes: list[float] = []
+
+    def work(some: slice) -> None:
+        line = lines[some].reshape(-1, columns * outputs)
+        for p in range(high):
+            product = line.dot(bands[p]).reshape(-1, rows, width * channels)
+            x[some, p * gap : p * gap + (rows - 1) * step + 1 : step] += product
+        flat = x[some].reshape(-1)
+        sizes.append(float(flat.dot(flat)))
+
+    for_each(parts, work, count())
+    if not math.isfinite(sum(sizes)):
+        return None
+    images = x.reshape(n, -1, width, channels)
+    return images[:, rim : rim + size[0], left : left + size[1]]
+
+
+def _bands(w: Array, columns: int, width: int, geom: Any) -> Array:
+    """The matrix for each row of the kernel: (a row of d, a row of padded x)."""
+    outputs, channels, high, wide = w.shape
+    bands = np.zeros((high, columns, outputs, width, channels), w.dtype)
+    row, pixel, output, across, channel = bands.strides
+    shape = high, columns, outputs, wide, channels
+    strides = row, pixel + geom.stride[1] * across, output, geom.dilation[1] * across, channel
+    np.lib.stride_tricks.as_strided(bands, shape, strides)[...] = w.transpose(2, 0, 3, 1)[:, None]
+    return bands.reshape(high, columns * outputs, width * channels)
