@@ -60,7 +60,7 @@ IMPORTS = [
     ("serialization", "safe_globals save load"),
     ("jit", "script trace"),
     ("onnx", "export"),
-    ("func", "functional_call grad vmap"),
+    ("func", "functional_call grad jvp vjp linearize stack_module_state vmap"),
     ("functional", "einsum"),
     ("random", "manual_seed"),
     ("types", "Number"),
