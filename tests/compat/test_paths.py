@@ -62,6 +62,8 @@ IMPORTS = [
     ("onnx", "export"),
     ("func", "functional_call grad jvp vjp linearize stack_module_state vmap"),
     ("functional", "einsum"),
+    ("_vmap_internals", "_vmap"),
+    ("_jit_internal", "Optional Union"),
     ("random", "manual_seed"),
     ("types", "Number"),
     ("version", "cuda"),

@@ -36,7 +36,7 @@ def vjp(
     with enable_grad():
         xs, outputs, result = _call(func, inputs, create_graph=create_graph, strict=strict)
         seeds = vector(v, outputs, "v")
-        grads = pull(outputs, xs, seeds, create_graph=create_graph, strict=strict)
+        grads = pulled(outputs, xs, seeds, create_graph=create_graph, strict=strict)
     return _like(result, outputs, attached=create_graph), _like(
         inputs, grads, attached=create_graph
     )
@@ -58,8 +58,8 @@ def jvp(
         xs, outputs, result = _call(func, inputs, create_graph=create_graph, strict=strict)
         direction = vector(v, xs, "v")
         pulls = tuple(wrap(np.zeros(y.shape, y.dtype)).requires_grad_() for y in outputs)
-        grads = pull(outputs, xs, pulls, create_graph=True, strict=strict)
-        moved = pull(grads, pulls, direction, create_graph=create_graph, strict=False)
+        grads = pulled(outputs, xs, pulls, create_graph=True, strict=strict)
+        moved = pulled(grads, pulls, direction, create_graph=create_graph, strict=False)
     return _like(result, outputs, attached=create_graph), _like(
         result, moved, attached=create_graph
     )
@@ -121,9 +121,9 @@ def vhp(
     """
     with enable_grad():
         xs, outputs, _ = _call(func, inputs, create_graph=create_graph, strict=strict)
-        grads = pull(_scalar(outputs), xs, None, create_graph=True, strict=strict)
+        grads = pulled(_scalar(outputs), xs, None, create_graph=True, strict=strict)
         direction = vector(v, xs, "v")
-        product = pull(grads, xs, direction, create_graph=create_graph, strict=strict)
+        product = pulled(grads, xs, direction, create_graph=create_graph, strict=strict)
     value = outputs[0] if create_graph else outputs[0].detach()
     return value, _like(inputs, product, attached=create_graph)
 
@@ -189,7 +189,7 @@ def vector(v: Any, shaped: Sequence[Tensor], name: str) -> Tensors:
     return vectors
 
 
-def pull(
+def pulled(
     outputs: Sequence[Tensor], xs: Sequence[Tensor], v: Any, *, create_graph: bool, strict: bool
 ) -> Tensors:
     """Return the gradients of v·outputs; zeros (or an error) where there is no way back."""
@@ -211,7 +211,7 @@ def jacobian_rows(y: Tensor, xs: Tensors, *, create_graph: bool, strict: bool) -
     for index in np.ndindex(y.shape):
         seed = np.zeros(y.shape, y.dtype)
         seed[index] = 1
-        grads = pull((y,), xs, (wrap(seed),), create_graph=create_graph, strict=strict)
+        grads = pulled((y,), xs, (wrap(seed),), create_graph=create_graph, strict=strict)
         for rows, g in zip(rows_by_input, grads, strict=True):
             rows.append(g.reshape(1, *g.shape))
     blocks = []
@@ -235,7 +235,7 @@ def _gradient_of(func: Func, inputs: Any, *, strict: bool) -> Func:
         y = func(*xs)
         if strict and not y.requires_grad:
             raise RuntimeError("the output of the function does not depend on the inputs (strict)")
-        grads = pull(_scalar(as_tuple(y)), xs, None, create_graph=True, strict=strict)
+        grads = pulled(_scalar(as_tuple(y)), xs, None, create_graph=True, strict=strict)
         return grads if isinstance(inputs, (tuple, list)) else grads[0]
 
     return first

@@ -125,7 +125,7 @@ class Call:
     def pull(self, cotangents: Sequence[Any] | None) -> Any:
         """Return the gradients, nested as the inputs are: a cotangent for each output."""
         with enable_grad():
-            grads = functional.pull(
+            grads = functional.pulled(
                 self.outputs, self.leaves, cotangents, create_graph=True, strict=False
             )
         return tree_unflatten(list(self.settled(list(grads))), self.shape)
@@ -134,10 +134,10 @@ class Call:
         """Return the derivative along tangents: a gradient is linear in the cotangent."""
         with enable_grad():
             pulls = tuple(wrap(np.zeros(y.shape, y.dtype)).requires_grad_() for y in self.outputs)
-            grads = functional.pull(
+            grads = functional.pulled(
                 self.outputs, self.leaves, pulls, create_graph=True, strict=False
             )
-            moved = functional.pull(grads, pulls, tangents, create_graph=True, strict=False)
+            moved = functional.pulled(grads, pulls, tangents, create_graph=True, strict=False)
         self.made.update(pull._node for pull in pulls)
         return tree_unflatten(list(self.settled(list(moved))), self.result_shape)
 
@@ -350,6 +350,12 @@ def vmap(
         return tree_unflatten(stacked, shapes[0])
 
     return mapped
+
+
+def _vmap(
+    func: Callable[..., Any], in_dims: Any = 0, out_dims: Any = 0, *_: Any, **__: Any
+) -> Callable[..., Any]:
+    return vmap(func, in_dims, out_dims)
 
 
 def _spread(dims: Any, tree: Any, name: str, of: str) -> list[Any]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import itertools
+import typing
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -26,6 +27,7 @@ string_classes = (str, bytes)
 int_classes = int
 container_abcs = __import__("collections.abc").abc
 inf = float("inf")
+Optional, Union = typing.Optional, typing.Union
 
 
 def _ntuple(n: int, name: str = "parse") -> Callable[[Any], tuple[Any, ...]]:

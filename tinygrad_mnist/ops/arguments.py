@@ -30,6 +30,15 @@ NUMPY_NAMES = {
     "axis": "dim", "keepdims": "keepdim", "ddof": "correction",
     "x": "input", "a": "input", "x1": "input", "x2": "other",
 }  # fmt: skip
+# PyTorch's names where one function here has several forms, or several functions there.
+OTHER_NAMES = {
+    "split_size": "split_size_or_sections", "split_sizes": "split_size_or_sections",
+    "sections": "indices_or_sections", "indices": "indices_or_sections", "tensor": "input",
+    "axis0": "dim0", "axis1": "dim1", "size": "shape", "repeats": "sizes", "values": "other",
+    "mat1": "a", "mat": "a", "batch1": "a", "vec1": "a",
+    "mat2": "b", "vec": "b", "batch2": "b", "vec2": "b",
+    "other": "tensor", "input2": "L",
+}  # fmt: skip
 # Arguments that PyTorch has and this package has not; their neutral values are accepted.
 UNSUPPORTED = {
     "layout": "every Tensor is dense",
@@ -95,7 +104,11 @@ def _respell(
             if not any(value is neutral for neutral in NEUTRAL) and str(value) not in NEUTRAL:
                 raise TypeError(f"{called}(): {word}= is not supported; {UNSUPPORTED[word]}")
         elif word in names or word != "dtype" or value is not None:
-            arguments[word if word in names else NUMPY_NAMES.get(word, word)] = value
+            name = word
+            if word not in names:
+                other = OTHER_NAMES.get(word, word)
+                name = other if other in names else NUMPY_NAMES.get(word, word)
+            arguments[name] = value
     if variadic is not None and variadic in arguments:
         first = (arguments.pop(positional[0]),) if positional and not args else ()
         args = (*args, *first, arguments.pop(variadic))
