@@ -63,6 +63,8 @@ IMPORTS = [
     ("func", "functional_call grad jvp vjp linearize stack_module_state vmap"),
     ("functional", "einsum"),
     ("_vmap_internals", "_vmap"),
+    ("utils.checkpoint", "checkpoint get_device_states set_device_states"),
+    ("nn.attention", "SDPBackend sdpa_kernel"),
     ("_jit_internal", "Optional Union"),
     ("random", "manual_seed"),
     ("types", "Number"),

@@ -1,5 +1,6 @@
 """Stand-ins for PyTorch's larger parts: amp, compile, func, sparse, parallel, pytree, testing."""
 
+import importlib
 from typing import Any
 
 import numpy as np
@@ -295,3 +296,16 @@ def test_transforms_cut_pad_and_scale() -> None:
         transforms.CenterCrop(5)(image)
     with pytest.raises(AttributeError, match="function of an image"):
         transforms.RandomPerspective  # noqa: B018
+
+
+def test_attention_and_checkpoints_take_what_pytorchs_take() -> None:
+    attention = importlib.import_module("tinygrad_mnist.nn.attention")
+    names = torch.nn.attention.SDPBackend.__members__
+    assert {x.name: x.value for x in attention.SDPBackend} == {n: names[n].value for n in names}
+    x = tg.ones(1, 2, 4)
+    with attention.sdpa_kernel([attention.SDPBackend.MATH]):
+        assert nn.functional.scaled_dot_product_attention(x, x, x).shape == x.shape
+    checkpoint = importlib.import_module("tinygrad_mnist.utils.checkpoint")
+    states = checkpoint.get_device_states(x)
+    assert states == torch.utils.checkpoint.get_device_states(torch.ones(1)) == ([], [])
+    checkpoint.set_device_states(*states)

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import enum
 import itertools
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from tinygrad_mnist import nn
@@ -85,6 +87,18 @@ NonDynamicallyQuantizableLinear = linear.NonDynamicallyQuantizableLinear
 
 def _if_scalar_type_as(other: Any, *_: Any) -> Any:
     return other
+
+
+class SDPBackend(enum.IntEnum):
+    """PyTorch's kernels of attention; here is one, whichever is asked for."""
+
+    ERROR, MATH, FLASH_ATTENTION, EFFICIENT_ATTENTION, CUDNN_ATTENTION, OVERRIDEABLE = range(-1, 5)
+
+
+@contextlib.contextmanager
+def sdpa_kernel(backends: Any, set_priority: bool = False) -> Iterator[None]:
+    """Do nothing: attention is computed by one kernel."""
+    yield
 
 
 def has_torch_function(args: Iterable[Any]) -> bool:
