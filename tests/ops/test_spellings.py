@@ -111,6 +111,21 @@ x.T.view(t.int16)
 v[0].view(t.int64)
 t.add(x, mat1=y)
 x.sum(repeats=2)
+t.zeros(2.0)
+t.empty((2.0, 3))
+t.zeros([2, "a"])
+t.randn(2, 3.0)
+t.full((2.0,), 1)
+t.rand(None)
+x.reshape(1.5)
+x.reshape(None)
+x.view(6.0)
+x.repeat(1.5)
+x.permute(0, 1.0)
+x.transpose(0, 1.0)
+x.sum(1.0)
+t.nn.Conv2d(3, 4.0, 3)
+t.nn.Linear(2.0, 3)
 """
 
 
@@ -192,3 +207,10 @@ def test_switches_of_recording_decorate_without_a_call() -> None:
         assert recorded(x).requires_grad
     with tg.inference_mode(False):
         assert (x * 2).requires_grad
+
+
+def test_a_size_that_is_no_int_is_named() -> None:
+    with pytest.raises(TypeError, match="must be tuple of ints, but found element of type float"):
+        tg.zeros((2.0, 3))
+    with pytest.raises(TypeError, match="dim must be int, not float"):
+        tg.ones(2).sum(0.0)

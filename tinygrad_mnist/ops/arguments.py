@@ -205,6 +205,8 @@ def dim_of(ndim: int, dim: Any) -> int:
     """Count a dimension from the front; IndexError names the allowed range, as in PyTorch."""
     if type(dim) is int and 0 <= dim < ndim:
         return dim
+    if not hasattr(dim, "__index__"):
+        raise TypeError(f"dim must be int, not {type(dim).__name__}")
     dim = dim.__index__()
     reach = max(ndim, 1)
     if not -reach <= dim < reach:
@@ -237,11 +239,22 @@ def size_of(size: tuple[Any, ...]) -> tuple[int, ...]:
         sequence = size[0]
         if getattr(sequence, "ndim", 0):
             sequence = sequence.tolist()
-        size = (sequence,) if hasattr(sequence, "__index__") else tuple(sequence)
+        if not hasattr(sequence, "__index__"):
+            if not hasattr(sequence, "__iter__"):
+                raise TypeError(f"size must be tuple of ints, not {type(sequence).__name__}")
+            size = tuple(sequence)
     for n in size:
         if type(n) is not int:
-            return tuple([int(n.__index__()) for n in size])
+            return tuple([_length(n, at) for at, n in enumerate(size)])
     return size
+
+
+def _length(n: Any, at: int) -> int:
+    if not hasattr(n, "__index__"):
+        raise TypeError(
+            f"size must be tuple of ints, but found element of type {type(n).__name__} at pos {at}"
+        )
+    return int(n.__index__())
 
 
 def floating(x: Any) -> Any:
