@@ -309,3 +309,12 @@ def test_attention_and_checkpoints_take_what_pytorchs_take() -> None:
     states = checkpoint.get_device_states(x)
     assert states == torch.utils.checkpoint.get_device_states(torch.ones(1)) == ([], [])
     checkpoint.set_device_states(*states)
+
+
+def test_copies_of_pytorchs_functions_ask_for_overrides() -> None:
+    F = nn.functional
+    weight = nn.Linear(2, 1).weight
+    assert not F.has_torch_function((weight,)) and not F.has_torch_function_unary(weight)
+    assert not F.has_torch_function_variadic(weight, weight)
+    with pytest.raises(TypeError, match="not supported"):
+        F.handle_torch_function(F.relu, (weight,), weight)

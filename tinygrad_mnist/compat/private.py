@@ -106,6 +106,14 @@ def has_torch_function(args: Iterable[Any]) -> bool:
     return False
 
 
+def has_torch_function_variadic(*args: Any) -> bool:
+    """Return False: no class overrides functions with `__torch_function__`."""
+    return False
+
+
+has_torch_function_unary = has_torch_function_variadic
+
+
 def handle_torch_function(*args: Any, **kw: Any) -> Any:
     """Raise TypeError: no class overrides functions with `__torch_function__`."""
     raise TypeError("__torch_function__ is not supported: no class can override a function")
