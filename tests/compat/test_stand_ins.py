@@ -318,3 +318,15 @@ def test_copies_of_pytorchs_functions_ask_for_overrides() -> None:
     assert not F.has_torch_function_variadic(weight, weight)
     with pytest.raises(TypeError, match="not supported"):
         F.handle_torch_function(F.relu, (weight,), weight)
+
+
+@pytest.mark.parametrize("name", ["TORCH_COMPILE_DISABLE", "TORCHDYNAMO_DISABLE"])
+def test_the_environment_disables_compile(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "1")
+    assert tg.compile(cube) is cube and tg.compiler.compile()(cube) is cube
+    monkeypatch.setenv(name, "0")
+    assert tg.compile(cube) is not cube
+
+
+def test_cuda_is_not_initialized() -> None:
+    assert tg.cuda._initialized is tg.cuda.is_initialized() is False

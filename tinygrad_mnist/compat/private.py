@@ -107,7 +107,7 @@ def has_torch_function(args: Iterable[Any]) -> bool:
 
 
 def has_torch_function_variadic(*args: Any) -> bool:
-    """Return False: no class overrides functions with `__torch_function__`."""
+    """Return False for any arguments, as `has_torch_function` does."""
     return False
 
 
