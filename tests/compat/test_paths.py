@@ -66,7 +66,7 @@ IMPORTS = [
     ("utils.checkpoint", "checkpoint get_device_states set_device_states"),
     ("nn.attention", "SDPBackend sdpa_kernel"),
     ("_jit_internal", "Optional Union"),
-    ("random", "manual_seed"),
+    ("random", "manual_seed fork_rng"),
     ("types", "Number"),
     ("version", "cuda"),
     ("testing", "assert_close"),

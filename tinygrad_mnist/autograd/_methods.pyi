@@ -135,8 +135,8 @@ class TensorMethods:
     def atanh_(self) -> Tensor: ...  # ops/table.py:152
     def baddbmm(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
     def baddbmm_(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
-    def bernoulli(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:203
-    def bernoulli_(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:203
+    def bernoulli(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:205
+    def bernoulli_(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:205
     def bincount(self, weights: Tensor | None = ..., minlength: builtins.int = ...) -> Tensor: ...  # ops/histogram.py:27
     def bitwise_and(self, other: Any) -> Tensor: ...  # ops/table.py:501
     def bitwise_and_(self, other: Any) -> Tensor: ...  # ops/table.py:501
@@ -426,7 +426,7 @@ class TensorMethods:
     def msort(self) -> Tensor: ...  # ops/statistics.py:100
     def mul(self, other: Any) -> Tensor: ...  # ops/table.py:54
     def mul_(self, other: Any) -> Tensor: ...  # ops/table.py:54
-    def multinomial(self, num_samples: builtins.int, replacement: builtins.bool = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:210
+    def multinomial(self, num_samples: builtins.int, replacement: builtins.bool = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:212
     def multiply(self, other: Any) -> Tensor: ...  # ops/table.py:54
     def multiply_(self, other: Any) -> Tensor: ...  # ops/table.py:54
     def mv(self, vec: Tensor) -> Tensor: ...  # ops/matmul.py:76

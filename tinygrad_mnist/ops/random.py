@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -238,3 +240,16 @@ def choices_of(p: Any, uniform: Any) -> Any:
     sums = np.add.accumulate(p)
     sums /= sums[-1]
     return sums.searchsorted(uniform, "right")
+
+
+@contextlib.contextmanager
+def fork_rng(
+    devices: Any = None, enabled: bool = True, device_type: str = "cpu", **_: Any
+) -> Iterator[None]:
+    """Leave the random numbers outside as if nothing had been drawn inside."""
+    state = get_rng_state()
+    try:
+        yield
+    finally:
+        if enabled:
+            set_rng_state(state)
